@@ -1,4 +1,4 @@
-/** A cache as combinators and operations use it, bound to one engine or to none. */
+/** A cache as combinators and operations use it: bound to an engine, or disabled and bound to none. */
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
@@ -15,25 +15,25 @@ interface Opaque {
   readonly [TypeId]: typeof TypeId
 }
 
-/** An operation: its effect on an engine, and its answer without one. Programs bundle only the operations they call. */
+/** An operation: its effect on an engine, and its answer without one. Programs bundle only the operations they use. */
 export interface Operation<Args extends ReadonlyArray<any>, A> {
   readonly over: (engine: Engine.Engine, ...args: Args) => A
   readonly without: (...args: Args) => A
 }
 
-/** The parts of a cache. A wrapper passes on the parts it does not change. */
+/** The parts of a cache. A wrapper overrides some parts and passes on the others. */
 export interface Cache extends Opaque {
-  /** The strategy of `Cached.withStrategy` calls that name none. */
+  /** The strategy of `Cached.withStrategy` calls that do not name one. */
   readonly strategy: Strategy | undefined
   readonly copy: AnyReadOptions["copy"]
-  /** Answers a read whose effect is evaluated in the fiber: see `evaluate` of `read/read.ts`. */
+  /** Answers a read for an effect that is evaluated in the fiber (`evaluate` in `read/read.ts`). */
   readonly read: <A, E>(fiber: Fiber.Fiber<any, any>, request: Request<A, E>) => Effect.Effect<A, E>
   readonly perform: <Args extends ReadonlyArray<any>, A>(operation: Operation<Args, A>, ...args: Args) => A
-  /** Wraps another cache for `Cached.withCache`. Set inside a transaction, which covers one cache only. */
+  /** Wraps another cache for `Cached.withCache`. Defined inside a transaction, which covers only one cache. */
   readonly beside?: ((other: Opaque) => Opaque) | undefined
 }
 
-/** The only cast of a cache: safe, because only `make`, `disabled` and wrappers of them create an `Opaque`. */
+/** The only cast to a cache. It is safe, because only `make`, `disabled` and their wrappers create an `Opaque`. */
 export const cacheOf = (shape: Opaque): Cache => shape as Cache
 
 export const start = (
@@ -61,7 +61,7 @@ export const over = (engine: Engine.Engine): Cache => ({
 export const makeInMemory = (options: Engine.EngineOptions): Effect.Effect<Cache, never, Scope.Scope> =>
   Effect.map(start(options), over)
 
-/** Never asked, because nothing is stored. A strategy of `Strategy` would add to every bundle. */
+/** The strategy of a disabled cache, never asked, as nothing is stored. One of `Strategy` would enter every bundle. */
 const nothing: Strategy = { name: "nothing", decide: () => Load, lifetime: () => "skip" }
 
 export const disabled: Cache = {

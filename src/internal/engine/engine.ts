@@ -1,4 +1,4 @@
-/** The engine of one cache: its state, its start and its close. */
+/** Makes and closes the engine of one cache. */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Schedule from "effect/Schedule"
@@ -31,9 +31,9 @@ import type { StoreTier, StoreTierLimits } from "./storeTier/storeTier.ts"
 import * as KeyClasses from "./telemetry/keyClasses.ts"
 import { noCounters } from "./telemetry/telemetry.ts"
 
-/** The state of one cache in one record. Each room declares the part it uses. All changes are synchronous. */
+/** The state of one cache in one record. Each room declares the part that it uses. All changes are synchronous. */
 export interface Engine extends Flights {
-  /** The strategy of `Cached.withStrategy` calls that name none. */
+  /** The strategy of `Cached.withStrategy` calls that do not name one. */
   readonly strategy: Strategy | undefined
 }
 
@@ -50,24 +50,24 @@ export interface EngineOptions extends StoreTierLimits {
   readonly strategy: Strategy | undefined
   /** `"private"`: each reader runs its own load. */
   readonly flights: "shared" | "private"
-  /** How long closing waits for loads with callers. */
+  /** How long closing the engine waits for loads that have callers. */
   readonly shutdownMillis: number
   readonly refresh: {
     readonly concurrency: number
     readonly timeoutMillis: number
-    /** `undefined`: twice, with exponential backoff. */
+    /** `undefined`: two retries with exponential backoff. */
     readonly retry: Schedule.Schedule<unknown, unknown> | undefined
   }
 }
 
-/** The parts of an engine over a store. Not bundled for a cache without one. */
+/** The parts of an engine that need a store. A cache without one does not bundle them. */
 export interface StoreParts {
   readonly makeTier: (engine: Engine, options: EngineOptions) => StoreTier
   readonly throughStore: NonNullable<Flights["throughStore"]>
   readonly storeReads: StoreReads
 }
 
-/** Makes an engine, which does not track changes before `track` is called. */
+/** Makes an engine. It does not track changes by other processes until `track` is called. */
 export const make = (
   options: EngineOptions,
   context: Context.Context<never>,
@@ -81,7 +81,7 @@ export const make = (
       seed: tokens.word,
       makeCurve,
       onGone: (entry) => forgetRefresh(engine, entry),
-      // A platform that cancels the work of a finished request also cancels its timers.
+      // With private flights, the platform cancels the timers of a finished request together with its other work.
       sweeper: options.flights === "private" || options.capacity === 0 ? undefined : makeSweeper(() => engine)
     }),
     tagEpochs: TagEpochs.make(),
@@ -128,17 +128,17 @@ export const make = (
 }
 
 /**
- * Closes the engine: starts no new flight and interrupts those without callers. Other flights and writes get
- * `shutdownMillis`; then their callers die with `CacheClosed`. Pending invalidations are sent once more.
+ * Closes the engine: starts no more flights and interrupts those without callers. Other flights and writes get
+ * `shutdownMillis`; then the remaining callers die with `CacheClosed`. Sends pending invalidations once more.
  */
 export const close = Effect.fnUntraced(function*(self: Engine, shutdownMillis: number) {
   self.closed = true
   self.memory.sweeper?.stop()
   for (const { flights } of self.refreshing.queue) for (const flight of flights) detach(self, flight.id)
   for (const flight of self.running.all()) {
-    // A flight queued behind this one would otherwise start after the close.
+    // Starts the flight queued behind this one now, while the closed engine refuses it.
     startNext(self, flight)
-    // Wait for a write even if its callers did not.
+    // A write is waited for even if the flight's callers did not wait for it.
     if (flight.callers.size === 0 && !flight.isBehind) end(self, flight)
   }
   if (self.running.size > 0 && shutdownMillis > 0) {

@@ -1,4 +1,4 @@
-/** The operations that `perform` of a cache accepts. */
+/** All operations of a cache, as values for `perform`. */
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
@@ -84,7 +84,7 @@ export const setMany: Operation<
   without: () => Effect.void
 }
 
-/** The entry that an update changes, at its first or a later try. `undefined` if nothing can be stored. */
+/** The entry that an update changes, read on its first or a later try. `undefined` if nothing can be stored. */
 export const current: Operation<
   [key: Key, tries: number],
   Effect.Effect<CurrentOf.Current<LookedUp> | undefined, StoreError, any>

@@ -1,4 +1,4 @@
-/** Engines and caches over an optional store. Store-only code is imported from here alone. */
+/** Engines and caches over an optional store. The only file through which store-only code is imported. */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { type Cache, over, start } from "./boundCache.ts"

@@ -1,4 +1,4 @@
-/** The types of an engine's state. Types only, so that rooms need not import each other for them. */
+/** The types of an engine's state. Types only, so that rooms can share them without importing each other. */
 import type * as Cause from "effect/Cause"
 import type * as Clock from "effect/Clock"
 import type * as Context from "effect/Context"
@@ -32,9 +32,9 @@ interface Pause {
 
 export interface Flights extends MemoryTier {
   readonly storeTier: StoreTier | undefined
-  /** Each reader runs its own load: a platform that cancels a request silently, such as a Worker, leaves nothing. */
+  /** Whether each reader runs its own load, for platforms that silently cancel a request with its loads. */
   readonly isPrivate: boolean
-  /** The steps of a load through the store. A cache without a store does not bundle them. */
+  /** Runs a load between the steps of the store. A cache without a store does not bundle this. */
   readonly throughStore:
     | ((
       self: Flights,
@@ -46,7 +46,7 @@ export interface Flights extends MemoryTier {
   readonly flights: FlightsById
   /** Flights that have a fiber, joinable or not. */
   readonly running: Running
-  /** Flights that can no longer be joined but still load, by id. No other load of the id starts meanwhile. */
+  /** Flights by id that can no longer be joined but still load. Meanwhile no other load of the id starts. */
   readonly ending: Map<string, Flight>
   /** Milliseconds that an abandoned load may continue before another one starts. */
   readonly endingMillis: number
@@ -56,16 +56,16 @@ export interface Flights extends MemoryTier {
   readonly refreshing: Refreshing
   readonly leaseWaits: LeaseWaits
   readonly questions: Questions
-  /** The number of flights writing a value that their callers already have. */
+  /** The number of flights that are writing a value which their callers have already received. */
   behind: number
   /** Ids whose last load failed, with the pause until the next try. */
   readonly retryAt: Map<string, Pause>
-  /** Ids whose load failed with an answer, with the `writeId`s of the values that it ends as a fallback. */
+  /** Ids whose load failed with an answer, with the `writeId`s of the stale values that are no longer a fallback. */
   readonly answered: Map<string, ReadonlyArray<string | undefined>>
-  /** The counters of failing key classes with stale values. An incident lasts until a load of the class succeeds. */
+  /** Counters of key classes whose loads fail while stale values are served, until a load of the class succeeds. */
   readonly failing: Set<Counters>
   readonly watches: Watches
-  /** Open SQL transactions whose bypass of the cache has been logged at debug level. */
+  /** Open SQL transactions for which a debug log says that they bypass the cache. */
   readonly transactions: WeakSet<object>
   /** The context of the last read in this turn of the event loop. */
   lastReadContext: ReadContext | undefined
@@ -74,8 +74,8 @@ export interface Flights extends MemoryTier {
 }
 
 /**
- * - `Queued`: not started. Waits for a slot of refreshes, for another flight of its id, or for the scheduler.
- * - `AskingStore`: the callers are not yet counted as misses.
+ * - `Queued`: not started. Waits for a refresh slot, for another flight of its id, or for the scheduler.
+ * - `AskingStore`: the store has not answered, and the callers do not yet count as misses.
  * - `AwaitingLease`: the store has no usable entry.
  * - `Loading`: the user's effect runs.
  * - `Storing`: the load has ended and its result is being written.
@@ -89,12 +89,12 @@ export interface Flight {
   readonly request: Request
   readonly policy: Policy
   readonly refresh: boolean
-  /** The tag epoch at the start. */
+  /** The tag epoch when the flight started. */
   bornAt: number
-  /** The last step of `watches` before the start. */
+  /** The last step of `watches` before the flight started. */
   readonly since: number
   readonly readsStore: boolean
-  /** The total time for steps of the store. `undefined`: as the policy or the layer specifies. */
+  /** The budget for all steps of the store together. `undefined`: the policy or the layer decides. */
   readonly storeMillis: number | undefined
   readonly depth: number
   readonly callers: Callers
@@ -104,53 +104,53 @@ export interface Flight {
   attempt: Attempt
   /** Whether the result may enter memory and the store. `false` after an invalidation or `set` of the id. */
   storable: boolean
-  /** Continues without callers: a refresh, after a soft timeout, or while the result is written. */
+  /** Whether the flight continues without callers: as a refresh, after a soft timeout, or during the result's write. */
   pinned: boolean
   abandoned: boolean
-  /** Interrupted for running too long without callers. */
+  /** Whether the flight was interrupted because it ran too long without callers. */
   ranTooLong: boolean
 
-  /** The stored entry was changed after the store was last asked, so a pending answer may be outdated. */
+  /** Whether the stored entry has changed since the store was last asked, so that a pending answer may be outdated. */
   changedWhileAsked: boolean
-  /** The `writeId` of the rejected entry, which must not end this flight. */
+  /** The `writeId` of the entry that a reader rejected, which the store must not return again. */
   rejectedWriteId: string | undefined
-  /** The `expiresAt` of a good value in the store that this load replaces. Until then a failure must not replace it. */
+  /** The `expiresAt` of a good value in the store that this load replaces. No failure may replace it earlier. */
   protectedUntil: number
-  /** The fallback if the load fails. */
+  /** The entry served if the load fails. */
   stale: Entry | undefined
   fault: Fault | undefined
 
   found: FoundEntry | undefined
   entry: Entry | undefined
   exit: Exit.Exit<unknown, unknown> | undefined
-  /** The value being written, for callers that do not wait for the write. */
+  /** The value that is being written, for callers that do not wait for the write. */
   loaded: Exit.Exit<unknown, unknown> | undefined
   isBehind: boolean
-  /** When the flight, or its load while the result is written, has ended, in epoch milliseconds. */
+  /** When the flight ended, or its load while the result is being written, in epoch milliseconds. */
   endedAt: number
 
   /** The number of captures when the store was asked, the load began, or the result was stored. */
   asOf: number
   versions: ReadonlyArray<TagVersion> | undefined
-  /** Tags of the ids on which the found entry depends. They count as dependents until the flight has ended. */
+  /** Tags of the ids on which the found entry depends. They count as having a dependent until the flight has ended. */
   held: ReadonlyArray<string> | undefined
 
   olderRunning: Flight | undefined
   newerRunning: Flight | undefined
 
-  // The fields below are released at the end.
+  // The fields below are released when the flight ends.
   starter: ReadContext
-  /** The flight whose load started this one. `undefined` for a refresh, for which nothing waits. */
+  /** The flight whose load started this one. `undefined` for a refresh, because nothing waits for it. */
   parent: Flight | undefined
-  /** Its fiber, or its place in a call for many keys, which runs it. */
+  /** The fiber of the flight, or its place in a batch call that runs it. */
   fiber: Pick<Fiber.Fiber<unknown, unknown>, "interruptUnsafe"> | undefined
   lease: FlightLease | undefined
-  /** The slot of a refresh, or its place in the queue. */
+  /** The slot or queue place of a refresh, perhaps shared with other flights of a batch. */
   unit: Unit | undefined
-  /** Queued flights of the same id, which start when this one has ended or is no longer storable. */
+  /** Queued flights of the same id, which start once this flight has ended or is no longer storable. */
   after: Array<Flight> | undefined
   limit: Fiber.Fiber<unknown> | undefined
-  /** Writes the outcome of the load. Called by `launch` if the load interrupted itself (`renewed`). */
+  /** Writes the load's outcome. `launch` calls it if the load interrupted itself (`renewed`). */
   conclude: ((exit: Exit.Exit<unknown, unknown>) => Effect.Effect<unknown, unknown, any>) | undefined
   trace: Trace | undefined
 }
@@ -159,14 +159,14 @@ export interface Caller {
   readonly flight: Flight
   readonly request: Request
   readonly policy: Policy
-  /** The try of a load in which this caller runs. */
+  /** The try of a load inside which this caller waits. */
   readonly within: Attempt | undefined
-  /** The tag epoch when it joined. */
+  /** The tag epoch when the caller joined. */
   joinedAt: number
-  /** When it joined, in epoch milliseconds. `undefined` for a caller without timeouts. */
+  /** When the caller joined, in epoch milliseconds. `undefined` for a caller without timeouts. */
   readonly since: number | undefined
   readonly stale: Entry | undefined
-  /** Whether another caller, or a refresh, started the flight. */
+  /** Whether the flight was started by another caller or by a refresh. */
   readonly joined: boolean
   readonly resume: Resume
   timers: ReadonlyArray<Fiber.Fiber<unknown>>
@@ -175,22 +175,22 @@ export interface Caller {
 }
 
 export interface FlightLease {
-  /** `undefined` until the lease is granted. */
+  /** Renews the lease. `undefined` until the lease is granted. */
   readonly renewal: Worker | undefined
   readonly owner: string
-  /** Asks the store to release the lease, with a note of a failed load's failure. */
+  /** Asks the store to release the lease. If the load failed, adds a note of its failure. */
   readonly release: (flight: Flight, failure: Exit.Failure<unknown, unknown> | undefined) => void
-  /** The time until which this process knows that no other holds the lease, in monotonic milliseconds. */
+  /** Until when, in monotonic milliseconds, this process knows that no other process holds the lease. */
   heldUntil: number
-  /** The commit of the result has ended the lease, so it need not be released. */
+  /** Whether committing the result has ended the lease, so that it need not be released. */
   isStored: boolean
 }
 
 export interface FoundEntry {
   readonly entry: Entry
-  /** The entry is stale, and a load around this one reads it. */
+  /** Whether the entry is stale, so that the result of an outer load which reads it is not stored. */
   readonly isStale: boolean
-  /** The stale entry is served instead of a load, because one failed within `retryAfter`. */
+  /** Whether the stale entry is served instead of a load, because a load failed within `retryAfter`. */
   readonly insteadOfLoad: boolean
   readonly refreshDue: boolean
 }
@@ -198,7 +198,7 @@ export interface FoundEntry {
 export type Resume = (effect: Effect.Effect<unknown, unknown, any>) => void
 
 export interface Questions {
-  /** The questions that a new reader may join, by id. */
+  /** The open requests that a new reader may join, by id. */
   readonly byId: Map<string, Question>
   readonly open: Set<Question>
   isTimed: boolean
@@ -207,16 +207,16 @@ export interface Questions {
 export interface Question extends Watch {
   readonly id: string
   readonly askers: Array<Asker>
-  /** The engine's `mutations` when it was asked. */
+  /** The engine's `mutations` when the store was asked. */
   readonly mutations: number
   readonly clock: Clock.Clock
   readonly askedAt: number
   tags: ReadonlyArray<string>
-  /** Asked a second time, with the tags of the entry found. */
+  /** Whether the store was asked again, with the tags of the entry it returned. */
   isAgain: boolean
   isAnswered: boolean
   storeMillis: number | undefined
-  /** Whether the answer has entered memory, which it does once. */
+  /** Whether the answer has entered memory, which it does at most once. */
   isInMemory: boolean
 }
 
@@ -230,16 +230,16 @@ export interface Asker {
 export interface Watches {
   count: number
   step: number
-  /** The last step in which an id was written, loaded or removed. */
+  /** The last step in which each id was written, loaded or removed. */
   readonly changedAt: Map<string, number>
-  /** Ids missing from `changedAt` count as changed in this step. */
+  /** An id missing from `changedAt` counts as changed in this step. */
   floor: number
 }
 
 export interface Watch {
   readonly bornAt: number
   readonly since: number
-  /** The answer of the store before the call. Without it, answers beyond the asked keys stay in memory. */
+  /** The store's answer before the call. Without it, answers beyond the asked keys stay in memory. */
   readonly evidence?: Evidence | undefined
 }
 
@@ -252,16 +252,16 @@ export interface Work extends WorkActions {
   isScheduled: boolean
 }
 
-/** Injected, because importing what ends a flight would be circular. */
+/** Steps that the work loop calls. Injected, because importing the code that ends flights would be circular. */
 export interface WorkActions {
   readonly respond: (self: Flights, caller: Caller) => void
-  /** Whether a caller of a flight that writes does not wait for the write. */
+  /** Whether a caller of a flight that is writing does not wait for the write. */
   readonly isBehind: (self: Flights, caller: Caller) => boolean
   readonly start: (self: Flights, flight: Flight) => void
 }
 
 export interface LeaseWaits {
-  /** By id, so that a change of one wakes only its own flights out of thousands. */
+  /** By id, so that a change of an id wakes only the flights that wait for its lease. */
   readonly waiting: Map<string, Set<LeaseWait>>
   timer: { readonly at: number; readonly worker: Worker } | undefined
   isAsking: boolean
@@ -270,7 +270,7 @@ export interface LeaseWaits {
 export interface LeaseWait {
   readonly flight: Flight
   readonly owner: string
-  /** When it began to wait, and when to ask again, in monotonic milliseconds. */
+  /** When the flight began to wait, and when to ask for the lease again, in monotonic milliseconds. */
   readonly since: number
   dueAt: number
   isGone: boolean
@@ -282,14 +282,14 @@ export type LeaseAnswer = Exclude<Acquired, { readonly _tag: "Wait" }> | Fault
 interface Refreshing {
   readonly concurrency: number
   readonly timeoutMillis: number
-  /** `undefined`: the default. */
+  /** `undefined`: the default retries. */
   readonly retry: Schedule.Schedule<unknown, unknown> | undefined
   readonly running: Set<Unit>
-  /** The units waiting for a slot, the latest request last. */
+  /** Units waiting for a slot, the latest request last. */
   readonly queue: Set<Unit>
 }
 
-/** The holder of one slot: a flight, or all flights of a batch. Flights that have ended or were detached leave it. */
+/** The holder of one refresh slot: a flight, or all flights of a batch. Ended and detached flights leave the unit. */
 export interface Unit {
   readonly flights: Set<Flight>
 }
@@ -299,48 +299,48 @@ export interface Request<out A = unknown, out E = unknown> extends Effect.Effect
   readonly load: Effect.Effect<A, E, any>
   readonly strategy: Strategy<any, any, any>
   readonly options: AnyReadOptions
-  /** Copied from the options for hits: options have many shapes, requests only one. */
+  /** Copied from the options so that hits read it quickly: options have many shapes, requests only one. */
   readonly copy: AnyReadOptions["copy"]
-  /** The strategy depends on deadlines only. Without deadlines no clock is read, and no random number is needed. */
+  /** Whether the strategy decides by deadlines only. Without deadlines, no clock and no random number is read then. */
   readonly deadlinesOnly: boolean
   readonly servesFresh: boolean
-  /** Reads extend the deadline: the strategy has a `touch`. */
+  /** Whether reads extend the deadline, because the strategy has a `touch`. */
   readonly slides: boolean
-  /** Identifies the strategy's constant lifetime. `undefined` for a function and for a custom strategy. */
+  /** Identifies the strategy's constant lifetime. `undefined` for a function, and for a custom strategy. */
   readonly constant: unknown
-  /** Whether an entry's `constant` is the same lifetime. If so, a hit need not check it further. */
+  /** Whether an entry's `constant` is the same lifetime, so that a hit need not check the entry further. */
   readonly isConstant: (constant: unknown) => boolean
   readonly constantLifetime: () => Lifetime
   readonly refreshLoad: ((self: Flights, flight: Flight) => Effect.Effect<unknown, unknown, any>) | undefined
   readonly batch?: Batch | undefined
-  /** Hook of a stream: called with the request that leads the flight it waits for. */
+  /** A stream's hook, called with the request that leads the flight which the stream waits for. */
   readonly followed?: ((leader: Request) => void) | undefined
-  /** Hook of a stream: called with the flight it leads when the flight has ended. */
+  /** A stream's hook, called with a flight that the stream leads once the flight has ended. */
   readonly settled?: ((flight: Flight) => void) | undefined
-  /** How long the load renews its lease, if not the layer's `maxLoad`. */
+  /** How long the load renews its lease, if it differs from the layer's `maxLoad`. */
   readonly maxLoadMillis?: number | undefined
-  /** Throws a `CacheConfigError` for an invalid option, before the first load. Returns `false` without read options. */
+  /** Throws a `CacheConfigError` for an invalid option, before the first load. Returns whether options were given. */
   readonly validate: () => boolean
-  /** Validated and parsed at the first miss, so that a hit does not pay for it. */
+  /** The validated options. Defined at the first miss, so that a hit does not pay for it. */
   rules: Rules | undefined
 }
 
-/** The options of a request, completed by the layer's, validated and parsed. */
+/** The validated options of a request, completed by the layer's defaults. */
 export interface Rules {
-  /** A request may be used with several caches. */
+  /** The defaults behind these rules: a request may be used with several caches. */
   readonly defaults: ReadDefaults
-  /** Both timeouts are `undefined` for a function of the key until `askTimeouts`. */
+  /** Both timeouts are `undefined` if they are functions of the key, until `askTimeouts` evaluates them. */
   readonly timeoutMillis: number | undefined
   readonly softTimeoutMillis: number | undefined
   readonly isAsked: boolean
   readonly hasTimeouts: boolean
-  /** 0 or less: a failed load is retried at once. */
+  /** 0 or less: a failed load is retried immediately. */
   readonly retryAfterMillis: number
   readonly memoryTtlMillis: number | undefined
   readonly minLoadMillis: number | undefined
-  /** `undefined`: as the layer specifies. */
+  /** `undefined`: the layer decides. */
   readonly inherit: Inherit | undefined
-  /** The share of the lifetime that is subtracted at random. */
+  /** The largest share of the lifetime that is subtracted at random. */
   readonly jitter: number
   tags: ReadonlyArray<string> | undefined
 }
@@ -357,16 +357,16 @@ export interface Joining {
   readonly readsStore: boolean
   readonly stale: Entry | undefined
   readonly rejectedWriteId: string | undefined
-  /** The hard deadline of a good value in the store that this read rejected. A failure must not replace it earlier. */
+  /** The hard deadline of a good value in the store that this read rejected. No failure may replace it earlier. */
   readonly protectedUntil?: number | undefined
   readonly storeMillis?: number | undefined
-  /** The engine's `mutations` when the read decided to join. */
+  /** The engine's `mutations` when the read decided to join or start a flight. */
   readonly mutations: number
 }
 
-/** The reads of a cache over a store. A cache without one does not bundle them. */
+/** The steps of reads that need a store. A cache without one does not bundle them. */
 export interface StoreReads {
-  /** Runs a strict read after the pending invalidations that affect it. `undefined` if there are none, as below. */
+  /** Runs a strict read after sending the unsent invalidations that affect it. `undefined` if there are none. */
   readonly afterUnsent: <A, E>(
     self: Flights,
     policy: Policy,
@@ -383,7 +383,7 @@ export interface StoreReads {
     reading: { readonly policy: Policy; readonly within: Attempt },
     ids: ReadonlyArray<string>
   ) => Effect.Effect<Policy> | undefined
-  /** `requests` is `undefined` if none has a timeout. */
+  /** Captures markers before a read of many keys. `requests` is `undefined` if no request has a timeout. */
   readonly captureMany: (
     self: Flights,
     reading: { readonly policy: Policy; readonly within: Attempt },
@@ -392,71 +392,71 @@ export interface StoreReads {
   ) => Effect.Effect<{ readonly policy: Policy; readonly shortened: (request: Request) => Request }> | undefined
   readonly absent: <A, E>(reader: Reader<A, E>, rejectedWriteId: string | undefined) => Effect.Effect<A, E>
   readonly askThenJoin: <A, E>(reader: Reader<A, E>, joining: Joining) => Effect.Effect<A, E>
-  /** Stores answers of a call beyond its keys, each the entry of a flight that never starts. */
+  /** Stores a call's answers beyond its keys. Each is the entry of a flight that never starts. */
   readonly storeUnasked: (flights: ReadonlyArray<Flight>, watch: Watch, done: () => void) => void
 }
 
-/** The part of its fiber's context that a read needs. */
+/** The part of a reading fiber's context that the read needs. */
 export interface ReadContext {
   readonly context: Context.Context<never>
   readonly policy: Policy
   readonly clock: Clock.Clock
   readonly within: Attempt | undefined
   readonly span: Tracer.AnySpan | undefined
-  /** Shared by the loads that start here, once one has started: see `loadContext`. */
+  /** Shared by the loads that start in this context. Defined once a load has started (`loadContext`). */
   shared: SharedContext | undefined
 }
 
 export interface SharedContext {
   readonly context: Context.Context<never>
-  /** Log annotations around the load, without those of an outer load. `undefined` if there are none. */
+  /** Log annotations around the load, except those of an outer load. `undefined` if there are none. */
   readonly annotations: { readonly [name: string]: unknown } | undefined
 }
 
-/** How calls inside an effect use the cache. Constructed in `CachePolicy`. */
+/** How calls inside an effect use the cache. `CachePolicy` constructs it. */
 export interface Policy {
   readonly readsMemory: boolean
   readonly readsStore: boolean
   readonly joins: "any" | "refresh" | "none"
-  /** A load that starts here can be joined, and its result is stored. */
+  /** Whether a load that starts under this policy can be joined and its result stored. */
   readonly writes: boolean
   readonly bypass: boolean
-  /** Faults become failures of the caller, and memory is not used while untracked. */
+  /** Whether faults become failures of the caller, and memory is not used while untracked. */
   readonly strict: boolean
   readonly storeTimeoutMillis: number | undefined
   readonly disabled: ReadonlySet<Operation>
-  /** Invalidates the ids of each read first. */
+  /** Invalidates the ids of each read before the read. */
   readonly invalidate: ((self: Flights, ids: ReadonlyArray<string>) => Effect.Effect<unknown>) | undefined
   readonly detector: Detector | undefined
 }
 
 export type Operation = "get" | "set" | "remove" | "invalidate" | "clear"
 
-/** One try of a load. A retry is a new try and inherits nothing. */
+/** One try of a load. A retry is a new try, and inherits nothing from the failed one. */
 export interface Attempt {
   readonly id: string
-  /** `undefined` once the try has ended: fibers that outlive it are not inside the load. */
+  /** `undefined` once the try has ended: a fiber that outlives the try does not count as inside the load. */
   flight: Flight | undefined
-  /** When the load began, in epoch milliseconds. `undefined` until then. */
+  /** When the load began, in epoch milliseconds. `undefined` before that. */
   startedAt: number | undefined
   endedAt?: number
-  /** How often memory had been cleared at the start, because changes could not be read. */
+  /** How often memory had been cleared when the try began, because changes could not be read. */
   clears: number
-  /** Whether it read a stale cached value. If so, the result is not stored. */
+  /** Whether the load has read a stale cached value, so that its result is not stored. */
   fromStale: boolean
-  /** `undefined` until a cache serves something inside it. */
+  /** `undefined` until a cache serves a value inside the load. */
   recorder: Recorder | undefined
-  /** `undefined` until it reads. */
+  /** `undefined` until the load reads through a cache. */
   dependencies: Dependencies | undefined
-  /** Whether it declared the previous value still valid, which ends the try. */
+  /** Whether the load declared the previous value still valid, which ends the try. */
   renewed: boolean
   previous: Entry | undefined
   annotations: Annotations | undefined
-  /** The edges of the wait graph: the flights it waits for now, with the number of times. */
+  /** The edges of the wait graph: each flight that the load waits for, with the number of its waits. */
   waitsOn: Map<Flight, number> | undefined
 }
 
-/** Declarations of a load about its result. */
+/** Declarations that a load makes about its own result. */
 export interface Annotations {
   readonly tags?: ReadonlyArray<string> | undefined
   readonly ttl?: Ttl.Input | undefined
@@ -465,9 +465,9 @@ export interface Annotations {
 }
 
 export interface Recorder {
-  /** Creation time of the oldest value served, in epoch milliseconds. `Infinity` if none was served. */
+  /** When the oldest value served was created, in epoch milliseconds. `Infinity` if none was served. */
   oldestAt: number
-  /** The id of that value. */
+  /** The id of the oldest value served. */
   oldestId: string
   endsAt: number
   endsId: string
@@ -477,52 +477,52 @@ export interface Dependencies {
   readonly engine: Flights
   readonly flight: Flight
   readonly tags: Map<string, Dependency>
-  /** The number of ids by group. `undefined` while there are too few for a limit to matter. */
+  /** The number of ids in each group. `undefined` while there are too few ids for a group's limit to matter. */
   groups: Map<string, number> | undefined
-  /** A value read may be older than a change of it: neither the result nor anything derived from it is stored. */
+  /** Whether a value that was read may be outdated, so that neither the result nor anything derived is stored. */
   isTainted: boolean
   own: ReadonlyArray<string> | undefined
   isRegistered: boolean
-  /** The last id noted. An id is noted before the read and looked up again with the answer. */
+  /** The last id noted, cached because an id is noted before the read and looked up again with the answer. */
   lastId: string | undefined
   last: Dependency | undefined
 }
 
-/** A tag that a load has taken over. */
+/** A tag that a load's result inherits. */
 export interface Dependency {
-  /** The tag epoch before the tagged value was read. A later invalidation ends the derived result. */
+  /** The tag epoch before the tagged value was read. A later invalidation of the tag ends the derived result. */
   epoch: number
-  /** The marker's version in the store before the read. `undefined` without a store, or if it was ever missing. */
+  /** The marker's version in the store before the read. `undefined` without a store, or if any read had no version. */
   version: string | undefined
-  /** For the tag of an id: the number of captures after which the id's value must have been read. */
+  /** For the tag of an id: the capture number from which on the id's value may be read. */
   readonly since: number
 }
 
 /**
- * One call that loads many keys, each of which has a flight with its own callers, lease and write. Fires when every
- * flight has reached its load or dropped out (store hit, or another process holds the lease). Flights that rejoin in
- * one step, after a lease or another flight of their id, share one more call.
+ * One call that loads many keys. Each key has a flight with its own callers, lease and write. The call starts when
+ * every flight has reached its load or dropped out, because the store had its entry or another process holds its lease.
+ * Flights that rejoin in one step, after a lease or another flight of their id, share another call.
  */
 export interface Batch {
   readonly add: (flight: Flight) => void
-  /** Drops out a flight, for which the call no longer waits unless it rejoins. */
+  /** Drops a flight out of the call, which no longer waits for it unless the flight rejoins. */
   readonly dropOut: (flight: Flight) => void
-  /** Like `dropOut`, but the call begins in a later turn, because this may run inside an invalidation. */
+  /** Like `dropOut`, but starts the call in a later turn, because this may run inside an invalidation. */
   readonly drop: (flight: Flight, dispatcher: SchedulerDispatcher) => void
-  /** Takes the steps of a flight that begins, instead of a fiber of its own. Returns whether it does. */
+  /** Runs the steps of a starting flight instead of a fiber of its own. Returns `false` if the flight needs a fiber. */
   readonly seat: (flight: Flight) => boolean
   readonly rejoin: (flight: Flight) => void
-  /** The load of each of its flights. */
+  /** The load of each of the batch's flights: waits for the call, and takes its answer. */
   readonly load: Effect.Effect<unknown, unknown, any>
   /** The fiber of the call that currently runs the flight's load. */
   readonly fiberOf: (flight: Flight) => Fiber.Fiber<unknown, unknown> | undefined
-  /** Whether a call runs as part of the flight. It may continue for the others when the flight has ended. */
+  /** Whether a call runs as part of the flight. The call may continue for other flights after the flight has ended. */
   readonly isLedBy: (flight: Flight) => boolean
   readonly inGroups: Groups["forEach"]
   readonly close: () => void
   readonly options: BatchOptions
   failed: Cause.Cause<unknown> | undefined
-  /** Whether `failed` was logged. Once per call, not per key. */
+  /** Whether `failed` was logged, which happens once per call and not per key. */
   isLogged: boolean
   asksEvidence: boolean
   evidence: Evidence | undefined
@@ -530,11 +530,11 @@ export interface Batch {
 
 export interface BatchOptions {
   readonly loadAll: LoadAll
-  /** The request of a key. Without it, answers for keys that were not requested are dropped. */
+  /** The request of a key. Without this function, answers for keys that were not requested are dropped. */
   readonly requestOf?: ((key: Key, batch: Batch) => Request) | undefined
-  /** The rest of the store budget, if the read has already asked the store. */
+  /** The remaining store budget, if the read has already asked the store. */
   readonly leftMillis?: number | undefined
-  /** Retries the whole call. Single flights do not retry. */
+  /** Retries the whole call. Single flights of a batch are not retried. */
   readonly retry?: Schedule.Schedule<unknown, unknown> | undefined
 }
 
@@ -546,11 +546,11 @@ export type BatchAnswers = ReadonlyArray<Exit.Exit<unknown, unknown>>
 
 export interface Groups {
   readonly entered: (flight: Flight) => void
-  /** The store has answered the flight, or the flight waits for something else. */
+  /** Notes that the store has answered the flight, or that the flight waits for something else. */
   readonly left: (flight: Flight) => void
   /**
    * Runs `step`, which may enter a flight, for each item, and then `end`. If a group is full, the next one waits until
-   * half of its flights have left. Groups grow while answers come quickly, not counting the latency of the store.
+   * half of its flights have left. Groups grow while answers come quickly, not counting the store's latency.
    */
   readonly forEach: <A>(items: Iterable<A>, turning: Turning, step: (item: A) => void, end: () => void) => void
 }
@@ -570,7 +570,7 @@ export interface FlightsById {
   readonly has: (id: string) => boolean
   readonly set: (flight: Flight) => void
   readonly delete: (flight: Flight) => void
-  /** A copy, because iterating callers may end flights. */
+  /** A copy, because flights may end while their callers are iterated. */
   readonly all: () => ReadonlyArray<Flight>
 }
 

@@ -26,11 +26,11 @@ import { keepUnasked, sortAnswers, type Sorted } from "./unasked.ts"
 
 export type { Batch, LoadAll } from "../state.ts"
 
-/** A flight in a call. One with a fiber is resumed with the answer. One with a seat is run by the call. */
+/** A flight in a call. A flight with a fiber is resumed with the answer; a flight with a seat is run by the call. */
 class Item {
   readonly flight: Flight
   readonly key: Key
-  /** Those of the fiber. `undefined` for a seat. */
+  /** The context of the flight's fiber. `undefined` for a seat. */
   readonly context: Context.Context<never> | undefined
   readonly resume: Resume | undefined
   call: Call | undefined
@@ -56,10 +56,10 @@ class Item {
 
 interface Call {
   readonly items: ReadonlyArray<Item>
-  /** The number of flights waiting for an answer. */
+  /** The number of flights that wait for an answer. */
   waiting: number
   readonly turning: Turns.Turning
-  /** The context of the first flight's fiber, kept because a flight that leaves early has released it. */
+  /** The context of the first flight's starter, kept because a flight that leaves early has released it. */
   readonly starter: Flight["starter"]
   unasked: Sorted["unasked"]
   fiber: Fiber.Fiber<unknown, unknown> | undefined
@@ -107,7 +107,7 @@ export const make = (options: BatchOptions): Batch => {
 }
 
 const add = (self: State, flight: Flight): void => {
-  // After `close` the call waits for no further flight.
+  // Once the batch is closed, the call waits for no further flight.
   if (!self.isOpen) return
   self.pending.add(flight)
   self.groups.entered(flight)
@@ -147,7 +147,7 @@ const arrived = (self: State, flight: Flight): void => {
   self.groups.left(flight)
 }
 
-/** Removes a flight. Without a waiting flight the call is interrupted, and the last one waits for its finalizers. */
+/** Removes a flight. Without waiting flights the call is interrupted, and the last one waits for its finalizers. */
 const withdraw = (self: State, item: Item): Effect.Effect<unknown> => {
   const { call, flight } = item
   self.ready.delete(item)
@@ -164,13 +164,13 @@ const leaveCall = (call: Call, item: Item): boolean => {
     call.fiber?.interruptUnsafe()
     return true
   }
-  // The call continues for the others. If it ignores interruptions, the id is held until it has ended.
+  // The call continues for other flights. If it ignores interruptions, the id is held until the call has ended.
   if (engine.ending.get(id) === item.flight) return true
   item.state = "left"
   return false
 }
 
-/** Takes the steps of a flight, unless they need a fiber: to ask the store, for a span, or after too many others. */
+/** Runs a flight without a fiber, unless it needs one: to ask the store, for a span, or at every 32nd level. */
 const seat = (self: State, flight: Flight): boolean => {
   const { depth, engine, policy, readsStore, trace } = flight
   if (!self.isOpen || engine.isPrivate || readsStore || trace !== undefined || depth % 32 === 0) return false
@@ -216,7 +216,7 @@ const fire = (self: State, items: ReadonlyArray<Item>): void => {
   self.leading.add(first)
   const now = clock.currentTimeMillisUnsafe()
   for (const item of items) item.call = call
-  // The call runs as part of the first flight. The other flights wait for that one, so that cycles are found.
+  // The call runs as part of the first flight. All other flights wait for that flight, so that cycles are found.
   const edges = new Map([[first, 1]])
   const wait = ({ flight, resume, state }: Item): void => {
     if (resume === undefined) {
@@ -225,7 +225,7 @@ const fire = (self: State, items: ReadonlyArray<Item>): void => {
       if (flight !== first) flight.attempt.waitsOn = edges
       return beginLoading(flight, now)
     }
-    // The load begins now, without the wait for the other flights.
+    // The load begins now: the time before, spent waiting for other flights, does not count.
     flight.attempt.startedAt = now
     if (flight === first) return
     addEdge(flight.attempt, first)
@@ -274,12 +274,12 @@ const lookup = (self: State, call: Call): Effect.Effect<BatchAnswers, unknown, a
   const onRelease = (exits: Exit.Exit<BatchAnswers, unknown>): void => {
     for (const [i, { flight }] of call.items.entries()) {
       const exit = Exit.isSuccess(exits) ? exits.value?.[i] : undefined
-      // An invalid result is refused when the call has ended.
+      // An invalid result is refused after the call has ended.
       if (Exit.isExit(exit)) warnOfResource(flight, exit)
     }
   }
   const tries = retry === undefined ? callAll : retried(firstOf(call).flight, callAll, { schedule: retry, onRelease })
-  // All flights may have left before it began.
+  // All flights may have left before the call began.
   const calling = Effect.suspend(() => call.waiting === 0 ? Effect.interrupt : tries)
   return checked(keys, Effect.withFiber((fiber) => inScope(fiber, calling, (_, exit) => onRelease(exit), undefined)))
 }
@@ -300,7 +300,7 @@ const settle = (
     flight.attempt.endedAt = endedAt
     if (flight !== first) {
       removeEdge(flight.attempt, first)
-      // Everything the call has read is part of each result.
+      // Each result inherits everything that the call has read.
       recordShared(flight.attempt, first.attempt)
       if (first.attempt.fromStale) flight.attempt.fromStale = true
     }
@@ -327,7 +327,7 @@ const keepOthers = (
   } else Watches.end(flight.engine)
 }
 
-/** The log annotations of the first flight without its key, since the call is about all keys. */
+/** The log annotations of the first flight without its key, because the call is about all keys. */
 const annotationsOfAll = (context: Context.Context<never>): { readonly [name: string]: unknown } => {
   const { "cache.key": _, ...others } = Context.get(context, CurrentLogAnnotations)
   return others

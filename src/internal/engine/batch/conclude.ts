@@ -1,4 +1,4 @@
-/** The end of a read of many keys: separates failures of the whole read from those of one key. */
+/** The end of a read of many keys: separates failures of the whole read from failures of one key. */
 import * as Cause from "effect/Cause"
 import * as Exit from "effect/Exit"
 import { CacheClosed, CacheConfigError, CacheCycle } from "../../../CacheError.ts"
@@ -7,7 +7,7 @@ import { StrictFault } from "../storeTier/strict.ts"
 
 type Exits = ReadonlyArray<Exit.Exit<unknown, unknown>>
 
-/** The answer of the read. A refusal, or a failed call visible to a caller, fails it as a whole. */
+/** The answer of the whole read. It fails on a refusal, or on a failed call that a caller can see. */
 export const conclude = (exits: Exits, batches: Iterable<Batch>): Exit.Exit<Exits, unknown> => {
   const refused = exits.find(isRefusal)
   if (refused !== undefined) return refused as Exit.Exit<never, unknown>
@@ -26,7 +26,7 @@ const isRefusal = (exit: Exit.Exit<unknown, unknown>): boolean =>
 
 const refusals = [CacheClosed, CacheConfigError, CacheCycle, StrictFault]
 
-/** Whether a failed call is among the answers. It is not if every key fell back on a stale value. */
+/** Whether a failed call is visible in the answers. It is not if every key fell back on a stale value. */
 const isShown = (failed: Cause.Cause<unknown>, exits: Exits): boolean =>
   exits.some((exit) => Exit.isFailure(exit) && (exit.cause === failed || sameReasons(exit.cause, failed)))
 

@@ -64,13 +64,13 @@ const askStore = (
     const take = (i: number): void => {
       const one = toAsk[i]!
       const answer = found[i]
-      // A store that has failed is not asked again for each of them.
+      // After a failure, the store is not asked again for each key.
       one.asked = true
       if (isFault(answer)) {
         if (policy.strict) refuse(reading, one, Exit.die(new StrictFault(answer)))
         return
       }
-      // Its dependencies were unknown in the meantime, so any change may concern them: a flight asks again.
+      // The entry's dependencies were unknown until now, so any change may concern them: its flight asks again.
       if (answer instanceof Entry && self.mutations !== mutations && derives(answer)) return void (one.asked = false)
       if (!(answer instanceof Entry) || answer.writeId === one.rejectedWriteId) {
         one.rejectedWriteId = answer?.writeId ?? one.rejectedWriteId
@@ -78,7 +78,7 @@ const askStore = (
       }
       const decision = decide(self, fiber, reading.many.template, answer)
       if (decision === Load) one.rejectedWriteId = answer.writeId
-      // Memory gets the answer only if nothing has changed since the question. The reader gets it in any case.
+      // Memory gets the answer only if nothing has changed since the store was asked. The reader gets it in any case.
       else if (
         self.mutations === mutations && policy.writes && !self.flights.has(one.id) &&
         self.memory.entries.get(one.id) === one.former
@@ -112,7 +112,7 @@ const joinAll = (
   Effect.callback<Exits, unknown>((resume) => {
     const { budget, exits, fiber, many, mutations, policy } = reading
     const batch = Batch.make({ ...loadOf(many), leftMillis: budget?.leftMillis })
-    // This read's own batch, and those of the flights it joins: a failed call of any may fail the read.
+    // This read's own batch, and those of the flights it joins: a failed call of any of them may fail the read.
     const batches = new Set([batch])
     const cleanups: Array<Effect.Effect<void>> = []
     let left = missing.length
@@ -150,7 +150,7 @@ const joinAll = (
       const defect = defectOf(joinOne, one)
       if (defect !== undefined) answer(one, defect)
     }
-    // Even after an exception about a key, or without callers: others may have joined and wait for `close`.
+    // The batch is closed even after an exception about a key, or without callers: other reads may wait for it.
     batch.inGroups(missing, turning, join, batch.close)
     return Effect.suspend(() => {
       isLeft = true
@@ -158,6 +158,6 @@ const joinAll = (
     })
   })
 
-/** Under a policy that does not read: the `writeId` of the entry in memory, which the load replaces. */
+/** The `writeId` of the entry in memory that the load replaces. `undefined` if the policy reads normally. */
 const toReplace = (self: Flights, policy: Policy.Policy, id: string): string | undefined =>
   Policy.readsNormally(policy) ? undefined : Memory.peek(self.memory, self.tagEpochs, id)?.writeId

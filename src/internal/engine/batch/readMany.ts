@@ -1,4 +1,4 @@
-/** A read of many keys: cached ones are answered at once, and the rest is one load. */
+/** Reads many keys: cached ones are answered at once, and one call loads the rest. */
 import { isCompared } from "#platform/engine/derived/dependencies"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -65,7 +65,7 @@ export const readMany = (
     )
 }
 
-/** Runs a read inside a load after capturing markers. The timeouts of the keys include this step. */
+/** Runs a read inside a load after capturing markers. The keys' timeouts include this step. */
 const captureFirst = (
   self: Flights,
   reading: { readonly policy: Policy.Policy; readonly within: Attempt },

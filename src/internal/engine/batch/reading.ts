@@ -24,7 +24,7 @@ export interface ManyRequest {
   readonly template: Request
   readonly requestOf: (key: Key, batch: Batch.Batch) => Request
   readonly loadAll: Batch.LoadAll
-  /** Each key has its own reader (a resolver): a refusal or a failed call is the answer of its key, not of the read. */
+  /** Whether each key has its own reader (a resolver). A refusal or failed call then answers a key, not the read. */
   readonly isPerKey: boolean
 }
 
@@ -44,7 +44,7 @@ export interface Reading {
   readonly exits: Array<Exit.Exit<unknown, unknown>>
   readonly missing: Map<string, Missing>
   readonly due: Map<string, { readonly key: Key; readonly entry: Entry }>
-  /** Served entries not yet reported: see `tellServed`. */
+  /** Served entries that are not yet reported to listeners (`tellServed`). */
   readonly served: Array<{ readonly key: Key; readonly entry: Entry; readonly source: Served }>
   readonly fiber: Fiber.Fiber<any, any>
   readonly many: ManyRequest
@@ -73,7 +73,7 @@ export const readerOf = (engine: Flights, { fiber, many, policy }: Reading, key:
   request: many.requestOf(key, noBatch)
 })
 
-/** Returns whether it served an entry: one due for a refresh, or stale within `retryAfter`. */
+/** Serves an entry that is due for a refresh, or stale within `retryAfter`. Returns whether it did. */
 export const isServed = (
   self: Flights,
   reading: Reading,
@@ -105,7 +105,7 @@ export const afterServed = <A, E, R>(
     return next()
   })
 
-/** Reports served entries after the last one, so that a listener cannot change the answer of a repeated key. */
+/** Reports entries after all were served, so that a listener cannot change the answer of a repeated key. */
 const tellServed = (self: Flights, reading: Reading): Effect.Effect<void> | undefined => {
   const served = reading.served.splice(0)
   if (served.length === 0) return undefined
@@ -138,7 +138,7 @@ const refreshDue = (self: Flights, { due, fiber, many, mutations, policy }: Read
   })
 }
 
-/** The load of a batch. A resolver answers each request separately, and no further keys. */
+/** The load of a batch. A resolver answers each request separately, and takes no answers for other keys. */
 export const loadOf = ({ isPerKey, loadAll, requestOf }: ManyRequest) => ({
   loadAll,
   requestOf: isPerKey ? undefined : requestOf

@@ -1,5 +1,5 @@
 /**
- * Answers for keys that a call was not asked for. They enter memory unless something newer may exist: another entry, a
+ * Answers of a call for keys it was not asked for. They enter memory unless something newer may exist: another entry, a
  * running load of the key, or an invalidation since the call began. They enter the store if it can show the same.
  */
 import { release } from "#platform/engine/derived/dependencies"
@@ -27,7 +27,7 @@ export interface Sorted {
   readonly unasked: ReadonlyArray<Answer>
 }
 
-/** Sorts the answers in a map, which may contain other instances of the keys. A missing one is a defect of its key. */
+/** Sorts a map's answers, whose keys may be other instances. A missing answer is a defect of its key. */
 export const sortAnswers = (
   keys: ReadonlyArray<Key>,
   answers: ReadonlyMap<Key, Exit.Exit<unknown, unknown>>,
@@ -39,7 +39,7 @@ export const sortAnswers = (
     const info = infoOf(keys[0]!)
     const sort = (answer: Answer): void => {
       const [key, exit] = answer
-      // Another class, or a key that does not fit its class's type and has no id here.
+      // Skips keys of another class, and keys that do not fit the type of their class and have no id.
       const id = infoOfAny(key) === info ? idOrNone(key) : undefined
       if (id === undefined) return
       if (asked.has(id)) asked.set(id, exit)
@@ -70,7 +70,7 @@ const idOrNone = (key: Key): string | undefined => {
 
 interface Call {
   readonly flight: Flight
-  /** The context of that flight, which may have released it. */
+  /** The starter's context, kept because the flight may have released it. */
   readonly starter: Flight["starter"]
   readonly watch: Watch
   readonly done: () => void
@@ -84,13 +84,13 @@ export const keepUnasked = (self: Flights, answers: ReadonlyArray<Answer>, call:
   else self.storeReads!.storeUnasked(kept, watch, done)
 }
 
-/** Returns those that may enter the store, each as the flight of its entry. */
+/** Keeps the answers in memory. Returns those that may enter the store, each as the flight of its entry. */
 const keepAll = (self: Flights, answers: ReadonlyArray<Answer>, call: Call): ReadonlyArray<Flight> => {
   const { flight, starter } = call
   const now = starter.clock.currentTimeMillisUnsafe()
-  // Apply the changes of other processes first.
+  // Changes of other processes are applied first.
   self.tagEpochs.ensureTracking?.()
-  // At most `unaskedAnswers` of all keys are considered.
+  // Memory takes answers for at most a tenth of its capacity. `unaskedAnswers` limits all answers.
   let left = Math.ceil(self.memory.capacity / 10)
   const kept: Array<Flight> = []
   for (const answer of answers) {
@@ -99,7 +99,7 @@ const keepAll = (self: Flights, answers: ReadonlyArray<Answer>, call: Call): Rea
       const own = keep(self, answer, call, now)
       if (own === undefined) continue
       if (left-- > 0) putInMemory(self, own.request, own.entry!, now)
-      // An entry that derives from others needs their markers from before the call.
+      // Storing an entry that derives from others would need their markers from before the call.
       if (own.attempt.dependencies === undefined) kept.push(own)
     } catch (thrown) {
       const [key] = answer
@@ -116,7 +116,7 @@ const keep = (self: Flights, [key, exit]: Answer, call: Call, now: number): Flig
   const own = flightOf(self, call, key, now)
   try {
     const entry = toEntry(self, own, exit, now)
-    // Checked again, because functions of the strategy have run.
+    // Checked again, because functions of the strategy have run since.
     if (entry === undefined || !isUntouched(self, id, call.watch, now)) return undefined
     if (TagEpochs.changedSince(self.tagEpochs, entry.tags, entry.checkedAt)) return undefined
     own.entry = entry
@@ -126,7 +126,7 @@ const keep = (self: Flights, [key, exit]: Answer, call: Call, now: number): Flig
   }
 }
 
-/** Whether nothing newer of an id is known: no entry, no load, and no change since the call began. */
+/** Whether nothing newer is known for an id: no entry, no load, and no change since the call began. */
 const isUntouched = (self: Flights, id: string, watch: Watch, now: number): boolean =>
   !hasChanged(self, watch, id) && !self.flights.has(id) && !self.ending.has(id) && !hasEntry(self, id, now)
 
@@ -137,7 +137,7 @@ const hasEntry = (self: Flights, id: string, now: number): boolean => {
 
 const checks = new WeakMap<KeyInfo, (value: unknown) => boolean>()
 
-/** Whether a value fits the key's type. A caller checks requested values, but nothing checks these. */
+/** Whether a value fits the key's schema. Callers check the values they requested, but no caller checks these. */
 const fits = (key: Key, value: unknown): boolean => {
   const info = infoOf(key)!
   const known = checks.get(info) ?? SchemaParser.is(info.success)
@@ -160,9 +160,9 @@ const flightOf = (self: Flights, { flight, requestOf, starter, watch }: Call, ke
     bornAt: watch.bornAt
   })
   beginLoading(own, attempt.startedAt ?? now)
-  // As old as the call, regardless of the turn that keeps it.
+  // The entry is as old as the call, whenever it is kept.
   own.attempt.endedAt = attempt.endedAt ?? now
-  // Everything the call has read is part of each result.
+  // Each result inherits everything that the call has read.
   recordShared(own.attempt, attempt)
   own.attempt.fromStale = attempt.fromStale
   return own

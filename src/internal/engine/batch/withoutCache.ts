@@ -1,4 +1,4 @@
-/** A call for many keys past the cache. */
+/** A call for many keys that bypasses the cache. */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { idOf, type Key } from "../../key/ofKey.ts"
@@ -20,7 +20,7 @@ export const loadWithoutCache = ({ keys, loadAll }: {
   }
   if (once.length === 0) return Exit.succeed([])
   return Effect.map(
-    // The call is excluded from the load of a cached effect around it.
+    // The call is excluded from the load of a surrounding cached effect.
     checked(once, aside(Effect.scoped(inOrder(once, loadAll)))),
     (exits) => keys.map((key) => exits[places.get(idOf(key))!]!)
   )

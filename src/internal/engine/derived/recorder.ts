@@ -1,4 +1,4 @@
-/** Records what caches served inside a load. A load that reads nothing through a cache has no recorder. */
+/** Records the values that caches serve inside a load. A load that reads nothing through a cache has no recorder. */
 import { addAll, addLoaded, addServed, dependenciesOf } from "#platform/engine/derived/dependencies"
 import type { Entry } from "../memory/entry.ts"
 import { inheritOf, isLimitedByInner } from "../request/inherit.ts"
@@ -11,11 +11,11 @@ export const recordServed = (self: Flights, within: Attempt, entry: Entry, asOf 
   if (dependencies !== undefined) addServed(self, dependencies, entry, asOf)
 }
 
-/** Records the result of another load, including what caches served inside that one unless it does not inherit. */
+/** Records another load's result, and the values served inside that load unless its `inherit` is `false`. */
 export const recordLoaded = (within: Attempt, flight: Flight): void => {
   const { attempt: { recorder }, entry } = flight
   if (recorder !== undefined && inheritOf(flight) !== false) record(within, recorder)
-  // A value loaded just now has no age, but it has an expiry.
+  // A value loaded just now has no age, but its expiry may limit the outer result.
   if (entry !== undefined && within.flight !== undefined && isLimitedByInner(within.flight)) {
     record(within, { oldestAt: Infinity, oldestId: flight.id, endsAt: entry.expiresAt, endsId: flight.id })
   }
@@ -23,7 +23,7 @@ export const recordLoaded = (within: Attempt, flight: Flight): void => {
   if (dependencies !== undefined) addLoaded(dependencies, flight)
 }
 
-/** Merges the recorders of one batch call, whose results come from one load. */
+/** Merges what a batch call has recorded into a key's try, because one load produced all results of the call. */
 export const recordShared = (of: Attempt, { dependencies, recorder }: Attempt): void => {
   if (recorder !== undefined) record(of, recorder)
   const own = dependencies && dependenciesOf(of)

@@ -1,4 +1,4 @@
-/** The callers of one flight, in order of joining. A popular key has thousands, for which a `Set` is too expensive. */
+/** The callers of one flight in order of joining. A popular key has thousands of callers, so a `Set` costs too much. */
 import type { Caller, Callers } from "../state.ts"
 
 const none: Array<Caller | undefined> = []
@@ -6,15 +6,15 @@ const none: Array<Caller | undefined> = []
 export class CallerList implements Callers {
   static readonly one = new CallerList()
   private list: Array<Caller | undefined> = none
-  /** The position of `next`. */
+  /** The index of the next caller that `next` looks at. */
   private answered = 0
   size = 0
 
   add(caller: Caller): void {
-    // A removed caller leaves a hole. Compacts them now and then, because callers come and go while a load hangs.
+    // A removed caller leaves a hole. Holes are compacted occasionally, because callers come and go while a load hangs.
     if (this.list.length > 2 * this.size + 32) this.closeUp()
     caller.place = this.list.length
-    // A literal of one element: most flights have one caller, and the first `push` would allocate room for many.
+    // Most flights have one caller: the literal has room for one element, where a first `push` would allocate for many.
     if (this.list.length === 0) this.list = [caller]
     else this.list.push(caller)
     this.size++
@@ -46,14 +46,14 @@ export class CallerList implements Callers {
     return undefined
   }
 
-  /** For few callers, since a generator allocates at every step. Skips callers removed during the iteration. */
+  /** Skips callers removed during the iteration. A generator allocates for each step, so iterate only few callers. */
   *[Symbol.iterator](): Generator<Caller> {
     for (const caller of this.list) {
       if (caller !== undefined && this.has(caller)) yield caller
     }
   }
 
-  /** Makes a new list, because an iteration over the old one may be in progress. */
+  /** Removes the holes. Makes a new list, because an iteration over the old list may be in progress. */
   private closeUp(): void {
     const list: Array<Caller | undefined> = []
     for (const caller of this.list) {

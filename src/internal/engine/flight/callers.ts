@@ -1,4 +1,4 @@
-/** The callers of a flight: how each waits, times out, is interrupted, or is answered. */
+/** How each caller of a flight waits, times out, is interrupted, and is answered. */
 import { capture } from "#platform/engine/derived/dependencies"
 import * as Effect from "effect/Effect"
 import * as Effectable from "effect/Effectable"
@@ -24,7 +24,7 @@ import { keepAlive } from "./waitUntil.ts"
 interface Waiting {
   readonly flight: Flight
   readonly request: Request
-  /** Computed once: the options of thousands of callers have many shapes. */
+  /** Computed once per request, because the options of thousands of callers have many shapes, which V8 reads slowly. */
   readonly hasTimeouts: boolean
   readonly stale: Entry | undefined
   readonly joined: boolean
@@ -33,7 +33,7 @@ interface Waiting {
 
 const noTimers: ReadonlyArray<Fiber.Fiber<unknown>> = []
 
-/** A caller that is also the effect of its interruption, which saves an object for each of thousands of callers. */
+/** A caller that is also the effect of its own interruption, which saves an object for each of thousands of callers. */
 class CallerEffect extends Effectable.Class<void> implements Caller {
   readonly engine: Flights
   readonly flight: Flight
@@ -49,7 +49,7 @@ class CallerEffect extends Effectable.Class<void> implements Caller {
   pastSoftTimeout: boolean
   place: number
 
-  /** Keeps one instance alive: V8 drops the shape of a class without instances, and all code optimized for it. */
+  /** Keeps one instance alive: V8 discards a class's shape, and the code optimized for it, after its last instance. */
   static readonly one = new CallerEffect({ tagEpochs: { epoch: 0 }, readDefaults: {} } as Flights, noContext, {
     flight: undefined as never,
     request: { options: {} } as Request,
@@ -81,7 +81,7 @@ class CallerEffect extends Effectable.Class<void> implements Caller {
   }
 }
 
-/** Adds a caller, which keeps the flight running while it waits. */
+/** Adds a caller to a flight, which keeps the flight running while the caller waits. */
 export const wait = (self: Flights, fiber: Fiber.Fiber<any, any>, waiting: Waiting): CallerEffect => {
   const caller = new CallerEffect(self, readContextOf(self, fiber), waiting)
   caller.flight.callers.add(caller)
@@ -115,7 +115,7 @@ const removeCaller = (caller: Caller): void => {
   const { flight, request, within } = caller
   flight.callers.delete(caller)
   removeEdge(within, flight)
-  // It leaves before the store has answered, which counts as a miss.
+  // A caller that leaves before the store has answered counts as a miss.
   if (isAskingStore(flight)) noteMiss(flight.engine, request.key, flight.id)
   stopTimers(caller)
 }
@@ -126,7 +126,7 @@ const stopTimers = (caller: Caller): void => {
   caller.timers = noTimers
 }
 
-/** The last caller, when interrupted, waits for the load's finalizers, as a parent fiber waits for its child. */
+/** Removes an interrupted caller. The last one waits for the load's finalizers, like a parent fiber for its child. */
 const interrupted = (self: Flights, caller: Caller): Effect.Effect<void> => {
   const { flight } = caller
   removeCaller(caller)
@@ -136,7 +136,7 @@ const interrupted = (self: Flights, caller: Caller): Effect.Effect<void> => {
   }
   return Effect.callback((resume) => {
     if (flight.exit !== undefined) return resume(Effect.void)
-    // Added once more, so that `respond` resumes it like every other caller.
+    // The caller is added again, so that `respond` resumes it at the flight's end like any other.
     flight.callers.add({ ...caller, within: undefined, policy: Policy.standard, resume: () => resume(Effect.void) })
   })
 }
@@ -200,16 +200,16 @@ export const failStrict = (self: Flights, flight: Flight, fault: Fault): void =>
   endIfUnneeded(self, flight)
 }
 
-/** Whether a caller of a flight that writes gets the value at once. The number of such flights is limited. */
+/** Whether a caller receives the value before it is stored. Only a limited number of flights may answer this early. */
 export const isBehind = (self: Flights, caller: Caller): boolean => {
   const { flight, policy, request } = caller
-  // The write of a private flight behind its caller would end with the request.
+  // In a private flight, the platform could cancel the write together with the caller's finished request.
   return flight.loaded !== undefined && !policy.strict && !self.isPrivate &&
     optionOf(self, request, "waitForWrite") === false &&
     (flight.isBehind || self.behind < writesBehind) && !mustReadAgain(self, caller)
 }
 
-/** A caller that joined late must not see a value from before an invalidation. */
+/** Whether a caller must read again, because it joined after an invalidation that the loaded value may predate. */
 const mustReadAgain = (self: Flights, caller: Caller): boolean =>
   caller.joinedAt > caller.flight.bornAt && isOlder(self, caller)
 

@@ -1,4 +1,4 @@
-/** The end of a flight: its result enters memory, and the callers are answered. */
+/** The end of a flight: the result enters memory, and the callers are answered. */
 import * as Cause from "effect/Cause"
 import * as Exit from "effect/Exit"
 import { infoOf } from "../../key/ofKey.ts"
@@ -27,12 +27,12 @@ export const complete = (self: Flights, flight: Flight, ended: Exit.Exit<unknown
   if (flight.isBehind) self.behind--
   if (self.storeTier === undefined) {
     flight.entry = toEntry(self, flight, exit, now)
-    // With `copy`, the entry's own copy: a reader of many keys is answered later.
+    // With `copy`, callers receive the entry's own copy, because a reader of many keys takes its answer later.
     flight.exit = flight.entry?.exit ?? exit
   }
   const { mutations } = self
   flight.storable = isStorable(self, flight)
-  // Nothing that applies a change may run between these two lines: it would find neither the flight nor its entry.
+  // No change may be applied between `unregister` and `publish`: it would find neither the flight nor its entry.
   unregister(self, flight)
   publish(self, flight)
   flight.request.settled?.(flight)
@@ -58,26 +58,26 @@ const refreshIfDue = (self: Flights, flight: Flight, mutations: number): void =>
 const publish = (self: Flights, flight: Flight): void => {
   const { entry } = flight
   if (entry === undefined || !flight.policy.writes || self.closed) return
-  // The store has changed since, so this copy may be outdated.
+  // The stored entry has changed since the store was asked, so this copy may be outdated.
   if (flight.changedWhileAsked) return
   if (!flight.storable || TagEpochs.changedSince(self.tagEpochs, entry.tags, entry.checkedAt)) {
-    // The first of several concurrent private loads is stored, and the others need not be.
+    // Only the first of several concurrent private loads is stored, and the others do not count as refused.
     if (self.isPrivate && Memory.peek(self.memory, self.tagEpochs, flight.id) !== undefined) return
     return refuse(self, flight, flight.storable && flight.attempt.dependencies !== undefined ? "dependency" : "changed")
   }
-  // It began before memory was last cleared and may be older than `maxStaleness` allows.
+  // The load began before memory was last cleared, so its value may be older than `maxStaleness` allows.
   if (flight.found === undefined && isBeforeClear(self, flight)) return
   if (TagEpochs.softenedSince(self.tagEpochs, entry.tags, entry.checkedAt)) entry.softExpiresAt = -Infinity
-  // Only a load proves that loading works again.
+  // Only a successful load proves that the origin works again. A store hit does not.
   if (flight.found === undefined && self.retryAt.size > 0) self.retryAt.delete(flight.id)
   if (self.isPrivate && flight.found === undefined) noteLoaded(self, flight)
   putInMemory(self, flight.request, entry, flight.endedAt)
 }
 
-/** Puts an entry in memory for at most `memoryTtl`, after which the store is asked again. */
+/** Puts an entry in memory for `memoryTtl` at most, after which the store is asked again. */
 export const putInMemory = (self: Flights, request: Request, entry: Entry, now: number): void => {
   const { memoryTtlMillis } = rulesOf(self, request)
-  // Keeps values and streams apart: see `isPastMemoryTtl`.
+  // Marks a stream's entry, which a read of a plain value must not use (`isPastMemoryTtl`).
   if (request.followed !== undefined) {
     entry.memoryExpiresAt = Infinity
     markOfStream(entry)
@@ -92,7 +92,7 @@ const tellLoad = (self: Flights, flight: Flight, exit: Exit.Exit<unknown, unknow
   // The duration of the load, without the write to the store.
   const millis = flight.entry?.loadMillis ?? loadMillisOf(flight, now)
   flight.counters.loadMillis += millis
-  // Without a listener, no event is allocated.
+  // Without a listener, the event is not allocated.
   if (self.listeners.events === undefined) return
   emitValue(self, flight.request.key, flight, {
     _tag: "Load",
@@ -103,9 +103,9 @@ const tellLoad = (self: Flights, flight: Flight, exit: Exit.Exit<unknown, unknow
 }
 
 /**
- * Counts a failed load. An answer ends the fallback to the stale value. Any other failure with a fallback throttles the
- * id and is logged: one warning until a load of the class succeeds, because an origin that is down fails for all its
- * keys.
+ * Counts a failed load. A failure that is an answer ends the fallback to the stale value. Any other failure with a
+ * fallback pauses loads of the id and is logged: one warning until a load of the class succeeds, because an origin that
+ * is down fails for all its keys.
  */
 const reportFailure = (self: Flights, flight: Flight, exit: Exit.Exit<unknown, unknown>, now: number): void => {
   const { counters, id, request: { batch, key } } = flight
@@ -115,11 +115,11 @@ const reportFailure = (self: Flights, flight: Flight, exit: Exit.Exit<unknown, u
   }
   const interrupted = Cause.hasInterrupts(exit.cause)
   if (interrupted && !flight.ranTooLong) return
-  // The failure of a leader in another process is counted there.
+  // If another process ran the load, that process counts the failure.
   if (hasBegun(flight)) flight.counters.loadFailures++
   if ((flight.stale !== undefined || hasGoodValue(self, flight, now)) && isAnswerOf(self, flight, exit)) {
     endFallback(self, flight)
-    // The origin is not down. A refresh waits before the next try nevertheless.
+    // An answer shows that the origin is up, so nothing is paused, except that a refresh waits before its next try.
     if (!flight.refresh) return
   }
   if ((!hasFallback(self, flight) && !flight.refresh) || !flight.storable && !flight.ranTooLong) return

@@ -1,4 +1,4 @@
-/** Ends flights without callers or past their time: removes them from the index, so that the next one may begin. */
+/** Ends flights that have no callers left or exceed their time, and lets the next flight of the id start. */
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import type { Flight, Flights } from "../state.ts"
@@ -8,7 +8,7 @@ import { addEdge, removeEdge } from "./waitGraph.ts"
 import { noteChange } from "./watches.ts"
 import { abandon, startLater } from "./work.ts"
 
-/** The flight queued behind takes its place. Returns whether the flight was joinable. */
+/** Removes a flight from the index. A flight queued behind it takes its place. Returns whether it was joinable. */
 export const unregister = (self: Flights, flight: Flight): boolean => {
   const wasJoinable = self.flights.get(flight.id) === flight
   if (wasJoinable) {
@@ -30,30 +30,30 @@ export const startNext = (self: Flights, flight: Flight): void => {
 }
 
 export const startAfter = (before: Flight, flight: Flight): void => {
-  // The other keys of its batch do not wait for it.
+  // The other flights of a batch do not wait for a queued flight.
   flight.request.batch?.dropOut(flight)
   const after = before.after ??= []
   after.push(flight)
   addEdge(flight.attempt, before)
 }
 
-/** Makes the flights of an id unstorable and unjoinable. Their callers still get the results. */
+/** Makes the flights of an id unstorable and unjoinable. Their callers still receive the results. */
 export const detach = (self: Flights, id: string): void => {
   noteChange(self, id)
-  // A flight queued behind the running one takes its place and is detached too.
+  // After a running flight is unregistered, the flight queued behind it takes its place and is detached too.
   for (let flight = self.flights.get(id); flight !== undefined; flight = self.flights.get(id)) {
     flight.storable = false
     unregister(self, flight)
-    // A new reader, here or elsewhere, must not wait for a result that is not stored.
+    // New readers in any process must not wait for a result that will not be stored.
     releaseLease(flight)
-    // A queued refresh has nothing left to refresh.
+    // A queued refresh without callers is dropped, because its entry was invalidated.
     if (flight.phase === "Queued" && flight.callers.size === 0) dropFlight(self, flight)
     else leaveUnit(self, flight)
     startNext(self, flight)
   }
 }
 
-/** Makes a loading flight unjoinable: later readers wait for its end and ask the store. */
+/** Makes a loading flight unjoinable: later readers wait until it ends, and then ask the store. */
 export const unshare = (self: Flights, flight: Flight): void => {
   unregister(self, flight)
   self.ending.set(flight.id, flight)
@@ -64,20 +64,20 @@ export const endIfUnneeded = (self: Flights, flight: Flight): void => {
   if (flight.pinned) return limitUnattended(self, flight)
   if (flight.phase === "Queued") return cancel(self, flight)
   flight.storable = false
-  // Unregister before the interruption, in the same step: a new reader must not join a load that is ending.
+  // Unregister and interrupt in one step, so that no new reader joins a load that is ending.
   const isHeldUp = unregister(self, flight) || self.ending.get(flight.id) === flight
-  // Hold before the interruption, because the flight may end in that step.
+  // Call `hold` before the interruption, because the interruption may end the flight synchronously.
   if (isHeldUp && hasBegun(flight) && !isInterruptible(flight)) hold(self, flight)
   abandon(self, flight)
   if (self.ending.get(flight.id) === flight) return
-  // Now, not at its end: the steps around a load may take long to end.
+  // Release the lease before the flight ends, because the finalizers of its load may take long.
   releaseLease(flight)
   startNext(self, flight)
 }
 
 const cancel = (self: Flights, flight: Flight): void => {
   unregister(self, flight)
-  // The flight before it may run for long and would retain it.
+  // The cancelled flight leaves the list of the flight it waits for, which may run long and would retain it.
   for (const before of flight.attempt.waitsOn?.keys() ?? []) remove(before.after ?? [], flight)
   dropFlight(self, flight)
   startNext(self, flight)
@@ -88,14 +88,14 @@ const remove = (list: Array<Flight>, flight: Flight): void => {
   if (place >= 0) list.splice(place, 1)
 }
 
-/** Whether an interruption ends the load now. Its finalizers may take time, but they load nothing. */
+/** Whether an interruption stops the load at once. Finalizers may still take time, but they do not load. */
 const isInterruptible = (flight: Flight): boolean => {
   const fiber = flight.request.batch?.fiberOf(flight) ?? flight.fiber
-  // An internal field of a fiber. If it is missing, the id is held until the load has ended.
+  // `interruptible` is an internal field of a fiber. If it is missing, the id is held until the load has ended.
   return (fiber as { readonly interruptible?: boolean } | undefined)?.interruptible === true
 }
 
-/** Keeps the id and lease of an abandoned load that ignores its interruption, for a limited time: it may hang. */
+/** Keeps the id and lease of an abandoned load that ignores its interruption. Limited in time, because it may hang. */
 const hold = (self: Flights, flight: Flight): void => {
   self.ending.set(flight.id, flight)
   flight.limit?.interruptUnsafe()
@@ -114,7 +114,7 @@ export const limitUnattended = (self: Flights, flight: Flight): void => {
     flight.limit = undefined
     flight.pinned = false
     leaveUnit(self, flight)
-    // It has callers again and is like any other load from here on.
+    // A flight that has callers again continues like any other load.
     if (flight.callers.size > 0 || flight.exit !== undefined) return
     flight.ranTooLong = true
     endIfUnneeded(self, flight)
@@ -124,7 +124,7 @@ export const limitUnattended = (self: Flights, flight: Flight): void => {
 const after = (flight: Flight, millis: number, run: () => void) =>
   Effect.runForkWith(flight.starter.context)(Effect.andThen(Effect.sleep(millis), Effect.sync(run)))
 
-/** Stops renewing. Without a commit, releases the lease, so that the next process can load, with a failure note. */
+/** Stops renewing a flight's lease. Unless the result was committed, releases the lease with a note of the failure. */
 export const releaseLease = (flight: Flight, failure?: Exit.Failure<unknown, unknown>): void => {
   const { lease } = flight
   if (lease === undefined) return

@@ -1,4 +1,4 @@
-/** A flight: one load of one id, shared by its callers. Its phases and the transitions between them. */
+/** A flight, which is one load of one id shared by its callers: how it is made, its phases and their transitions. */
 import { derives, hold, release } from "#platform/engine/derived/dependencies"
 import type * as Exit from "effect/Exit"
 import type { Entry } from "../memory/entry.ts"
@@ -21,7 +21,7 @@ interface FlightOptions {
   readonly protectedUntil?: number | undefined
   readonly storeMillis?: number | undefined
   readonly starter: ReadContext
-  /** The tag epoch at its beginning, if that was earlier than now. */
+  /** The tag epoch at the flight's beginning, if that was earlier than the call of `makeFlight`. */
   readonly bornAt?: number | undefined
 }
 
@@ -82,7 +82,7 @@ export const hasBegun = ({ attempt }: Flight): boolean => attempt.startedAt !== 
 
 export const isToCome = (flight: Flight): boolean => flight.storable && flight.phase !== "Ended" && !hasBegun(flight)
 
-/** Whether the store has not answered yet, so that its callers are not yet counted as misses. */
+/** Whether the store has not answered the flight yet, so that the callers are not yet counted as misses. */
 export const isAskingStore = ({ phase, readsStore }: Flight): boolean =>
   phase === "AskingStore" || (phase === "Queued" && readsStore)
 
@@ -90,27 +90,27 @@ export const isRefresh = ({ policy, refresh }: Flight): boolean => refresh || po
 
 export const isDerivedFromStale = ({ attempt, found }: Flight): boolean => found?.isStale ?? attempt.fromStale
 
-/** Whether the load began before memory was cleared while untracked. Its result may be older than `maxStaleness`. */
+/** Whether the load began before memory was cleared while untracked, so its result may be older than `maxStaleness`. */
 export const isBeforeClear = ({ storeTier }: Flights, { attempt }: Flight): boolean =>
   storeTier?.untracked === true && attempt.startedAt !== undefined && attempt.clears !== storeTier.clears
 
-/** `Queued` → `AskingStore`, or `AwaitingLease` if the store was already asked. */
+/** `Queued` → `AskingStore`, or → `AwaitingLease` if the store was asked before. */
 export const begin = (flight: Flight): void => {
   flight.phase = flight.readsStore ? "AskingStore" : "AwaitingLease"
   const { engine, id, stale } = flight
   if (stale === undefined || !derives(stale)) return
-  // Its dependencies have not been tracked since it left memory.
+  // If a derived entry has left memory, its dependencies are no longer tracked, so it cannot be a fallback.
   if (engine.memory.entries.get(id) === stale) hold(flight, stale.tags)
   else flight.stale = undefined
 }
 
-/** Marks the start of a question to the store. The answer holds until a change is reported. */
+/** Marks the moment at which the store is asked. The answer is usable unless a change is reported later. */
 export const beginAsking = (flight: Flight): void => {
   flight.changedWhileAsked = false
   flight.asOf = flight.engine.storeTier!.captures
 }
 
-/** → `Loading`: a try of the load begins. Earlier changes do not concern its result. */
+/** → `Loading`: a try of the load begins. Changes before this moment do not make its result outdated. */
 export const beginLoading = (flight: Flight, now: number): void => {
   flight.phase = "Loading"
   flight.changedWhileAsked = false
@@ -129,7 +129,7 @@ export const nextAttempt = (flight: Flight, now: number): Attempt => {
   return flight.attempt = attempt
 }
 
-/** `Loading` → `Storing`: from here on the result is stored even if the last caller leaves. */
+/** `Loading` → `Storing`: the result is now stored even if the last caller leaves. */
 export const loadEnded = (flight: Flight): void => {
   flight.phase = "Storing"
   flight.conclude = undefined
@@ -142,11 +142,11 @@ export const endFlight = (flight: Flight, exit: Exit.Exit<unknown, unknown>, now
   flight.exit = exit
   flight.endedAt = now
   flight.limit?.interruptUnsafe()
-  // A call that continues for other keys still runs inside this try, which is needed to find cycles.
+  // A batch call that continues for other keys still runs inside this try, which the wait graph needs to find cycles.
   if (flight.request.batch?.isLedBy(flight) !== true) endAttempt(flight.attempt)
 }
 
-/** Releases what only a running flight needs. Otherwise a chain of loads would retain all its flights. */
+/** Releases the fields that only a running flight needs, so that a chain of loads does not retain all its flights. */
 export const letGo = (flight: Flight): void => {
   flight.starter = noContext
   flight.parent = undefined

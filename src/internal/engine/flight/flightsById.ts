@@ -1,7 +1,7 @@
-/** The joinable flights by id. */
+/** The index of joinable flights by id. */
 import type { Flight, FlightsById } from "../state.ts"
 
-/** Keeps the newest outside: V8 rebuilds a `Map` that keeps gaining and losing its only element every few times. */
+/** Keeps the newest flight outside the map: V8 keeps rebuilding a `Map` that gains and loses its only element. */
 export class FlightIndex implements FlightsById {
   private newest: Flight | undefined = undefined
   private readonly others = new Map<string, Flight>()

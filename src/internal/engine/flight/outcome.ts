@@ -1,4 +1,4 @@
-/** Answers a caller with the outcome of the load, a stale value in its place, or another read. */
+/** Decides each caller's answer: the outcome of the load, a stale value instead, or another read. */
 import { isOlderThanJoining } from "#platform/engine/derived/dependencies"
 import * as Cause from "effect/Cause"
 import type * as Effect from "effect/Effect"
@@ -30,7 +30,7 @@ const noteFound = (
   if (insteadOfLoad) entry.counters.stale++
   else entry.counters.storeHits++
   if (request.slides && policy.writes) slide(self, request, entry, now)
-  // Record before notifying listeners, which may change what was read.
+  // The read is recorded before listeners are notified, because a listener may change what was read.
   if (within !== undefined) {
     recordServed(self, within, entry, flight.asOf)
     if (isStale) within.fromStale = true
@@ -70,7 +70,7 @@ export const noteFallback = (
   detect(policy.detector, flight.id, request.strategy.name, { source: "fallback", entry: stale, exit, now })
 }
 
-/** The answer of a flight without a load: the found entry, or another read if this caller requires a load. */
+/** Answers a caller of a flight that did not load: the found entry, or a new read if the caller requires a load. */
 export const foundOrRetry = (self: Flights, caller: Caller, at: FoundAt): Effect.Effect<unknown, unknown, any> =>
   answerOrDefect(() => {
     const { flight } = caller
@@ -86,13 +86,13 @@ const wantsLoad = (self: Flights, caller: Caller, { found: { entry }, now }: Fou
   return decision === Load || decision === LoadOrStale
 }
 
-/** Repeats the caller's read with the rest of its timeouts. */
+/** Repeats the caller's read with the remaining time of its timeouts. */
 export const retryRead = (caller: Caller, now: number): Request =>
   caller.since === undefined
     ? caller.request
     : shortened(caller.flight.engine, caller.request, now - caller.since)
 
-/** Whether a late caller must read again, because a tag known only since the end of the load may have changed. */
+/** Whether a late caller must read again, because a tag that became known only with the result may have changed. */
 export const isOlder = (self: Flights, { flight, joinedAt }: Caller): boolean => {
   const { attempt: { dependencies } } = flight
   if (dependencies !== undefined && isOlderThanJoining(dependencies, flight, joinedAt)) return true
@@ -128,7 +128,7 @@ export const orStale = (
 
 /**
  * The stale value that promise P6 allows: before its hard deadline, if the caller's strategy falls back, and not after
- * an answer. A touch may have made it fresh, and then any strategy that serves it will do.
+ * a failure that is an answer. If a touch has made the value fresh, any strategy that serves it suffices.
  */
 const usableStale = (self: Flights, caller: Caller, now: number): Entry | undefined => {
   if (!caller.policy.readsMemory) return undefined
@@ -137,12 +137,12 @@ const usableStale = (self: Flights, caller: Caller, now: number): Entry | undefi
   adopt(self, caller, stale, now)
   if (now >= stale.expiresAt || isAnswered(self, stale)) return undefined
   if (TagEpochs.changedSince(self.tagEpochs, stale.tags, stale.checkedAt)) return undefined
-  // Memory marks its own entries as stale. This copy may have left memory.
+  // Memory marks its own entries as stale, but this entry may have left memory.
   if (TagEpochs.softenedSince(self.tagEpochs, stale.tags, stale.checkedAt)) stale.softExpiresAt = -Infinity
   const decision = decideAt(caller.request, stale, now, () => 0)
   return decision === LoadOrStale || (decision !== Load && now < stale.softExpiresAt) ? stale : undefined
 }
 
-/** Like `usableStale`, for a waiting caller: an exception of its strategy becomes its answer. */
+/** Like `usableStale`, for a waiting caller: an exception thrown by the caller's strategy becomes its answer. */
 export const staleOrDefect = (self: Flights, caller: Caller, now: number): Entry | Exit.Exit<never> | undefined =>
   answerOrDefect(() => usableStale(self, caller, now))

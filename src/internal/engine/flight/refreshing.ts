@@ -1,6 +1,6 @@
 /**
- * Background refreshes in units: one flight, or all flights of a batch. At most `concurrency` units run at once. The
- * latest request starts first, because a recent read is worth more than an old one.
+ * Background refreshes. A unit is one flight, or all flights of a batch; at most `concurrency` units run at once. The
+ * most recently requested unit starts first, because an entry read recently is worth more than one read long ago.
  */
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
@@ -26,14 +26,14 @@ interface RefreshOptions {
   readonly now: number
 }
 
-/** Loads from the scheduler, so that a due hit does not wait. */
+/** Refreshes an entry from the scheduler, so that the read that found it due does not wait. */
 export const refresh = (self: Flights, options: RefreshOptions, fiber?: Fiber.Fiber<any, any>): void => {
   const unit = makeUnit()
   enqueue(self, options, unit)
   offer(self, unit, fiber?.currentDispatcher)
 }
 
-/** Does nothing if the id is loading or throttled, or was invalidated, which makes the entry no fallback. */
+/** Adds a refresh to a unit, unless the id already loads, is paused after a failure, or may have changed meanwhile. */
 export const enqueue = (self: Flights, options: RefreshOptions, unit: Unit): void => {
   const { entry, id, mutations, now, request, starter } = options
   const running = self.flights.get(id)
@@ -62,7 +62,7 @@ const askedAgain = ({ refreshing: { queue } }: Flights, { unit }: Flight): void 
   if (unit !== undefined && queue.delete(unit)) queue.add(unit)
 }
 
-/** A full queue drops its oldest request, whose entries can be requested again. */
+/** Queues a unit. A full queue drops its oldest unit, whose entries can be requested again. */
 export const offer = (self: Flights, unit: Unit, dispatcher?: SchedulerDispatcher): void => {
   if (unit.flights.size === 0) return
   if (self.isPrivate) return handOver(self, unit)
@@ -74,15 +74,13 @@ export const offer = (self: Flights, unit: Unit, dispatcher?: SchedulerDispatche
   drop(self, oldest!)
 }
 
-/**
- * The platform keeps a private reader's unit alive. It takes no slot, which a cancelled request would not give back.
- */
+/** Hands a private reader's unit to the platform. It takes no slot, which a cancelled request would never return. */
 const handOver = (self: Flights, unit: Unit): void => {
   const flights = Array.from(unit.flights)
   const { starter } = flights[0]!
   const now = starter.clock.currentTimeMillisUnsafe()
   for (const { id } of flights) holdOff(self, id, now, self.refreshing.timeoutMillis)
-  // Never inside the read that found it due.
+  // The refresh must not start inside the read that found the entry due.
   const begin = Effect.andThen(Effect.yieldNow, Effect.sync(() => startAll(self, flights)))
   if (keepAlive(self, starter, flights, begin)) return
   for (const { id } of flights) self.retryAt.delete(id)
@@ -105,7 +103,7 @@ const newestOf = (queue: ReadonlySet<Unit>): Unit => {
   return newest!
 }
 
-/** A caller waits for the refresh. Returns the flights to start without a slot: itself and the rest of its batch. */
+/** Dequeues a refresh that a caller has joined. Returns the flights of its unit, which start without a slot. */
 export const promote = (self: Flights, { unit }: Flight): Iterable<Flight> => {
   if (unit === undefined) return []
   self.refreshing.queue.delete(unit)
@@ -116,7 +114,7 @@ export const startAll = (self: Flights, flights: Iterable<Flight>): void => {
   for (const flight of flights) if (flight.phase === "Queued") self.work.start(self, flight)
 }
 
-/** Removes a flight from its unit when it has ended, timed out or become unjoinable. */
+/** Removes a flight from its unit, once it has ended, has run too long or is no longer joinable. */
 export const leaveUnit = (self: Flights, flight: Flight): void => {
   const { unit } = flight
   if (unit === undefined) return
@@ -125,7 +123,7 @@ export const leaveUnit = (self: Flights, flight: Flight): void => {
   if (unit.flights.size === 0) giveBack(self, unit)
 }
 
-/** Gives back the slot of a unit, or its place in the queue. The only place to do so. */
+/** Returns a unit's slot, or its place in the queue. Only this function does so. */
 const giveBack = (self: Flights, unit: Unit): void => {
   const { queue, running } = self.refreshing
   queue.delete(unit)

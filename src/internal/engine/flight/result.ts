@@ -1,4 +1,4 @@
-/** The result of a load: its outcome, and the entry made of it. */
+/** Makes the result of a load: its outcome, and the entry to store. */
 import { land } from "#platform/engine/derived/dependencies"
 import { warnOfValue } from "#platform/engine/request/unfit"
 import * as Context from "effect/Context"
@@ -18,15 +18,15 @@ import { lifetimeOf, notStored, optionOf, rulesOf } from "../request/rules.ts"
 import type { Flight, Flights } from "../state.ts"
 import { emitOf } from "../telemetry/events.ts"
 
-/** A load that declares the previous value still valid interrupts itself. */
+/** Whether the load declared the previous value still valid. Such a load interrupts itself. */
 export const isRenewed = (flight: Flight): boolean => flight.attempt.renewed && !flight.abandoned
 
 export const exitOf = (flight: Flight, exit: Exit.Exit<unknown, unknown>): Exit.Exit<unknown, unknown> =>
   isRenewed(flight) ? flight.attempt.previous!.exit : exit
 
 /**
- * `undefined` if the outcome is not stored: the strategy skips it, it is a defect or an interruption, it is a failure
- * while there is a good value, or a user's function threw.
+ * The entry to store. `undefined` if the strategy skips the outcome, if it is a defect or an interruption, if it is a
+ * failure while there is a good value, or if a user's function threw.
  */
 export const toEntry = (
   self: Flights,
@@ -69,8 +69,8 @@ const entryOf = (self: Flights, flight: Flight, exit: Exit.Exit<unknown, unknown
     bornAt: landing?.bornAt ?? flight.bornAt,
     writeId: self.storeTier === undefined ? undefined : self.tokens.next(16),
     etag: annotations?.etag ?? (renewed ? previous!.etag : undefined),
-    // A reader with a shorter constant may shorten a lifetime limited by dependencies once more, but not one reduced by
-    // their age, whose soft deadline counts from another time than the hard one.
+    // The constant lets a reader with a shorter constant shorten the lifetime. An entry that has inherited an age has
+    // none, because its soft and hard deadlines count from different times.
     constant: annotations?.ttl === undefined && annotations?.softTtl === undefined && (life?.createdAt ?? now) === now
       ? request.constant
       : undefined,
@@ -79,11 +79,11 @@ const entryOf = (self: Flights, flight: Flight, exit: Exit.Exit<unknown, unknown
   })
 }
 
-/** The outcome to store. With `copy`, a separate copy, because the load may continue to change its value. */
+/** The outcome to store. With `copy`, a separate copy, because the user's code may later change the loaded value. */
 const kept = (self: Flights, flight: Flight, exit: Exit.Exit<unknown, unknown>): Exit.Exit<unknown, unknown> => {
   const { attempt: { renewed }, policy, request } = flight
   const copy = optionOf(self, request, "copy")
-  // A renewed value was copied when it was stored.
+  // A renewed value was copied when it was first stored.
   return copy === undefined || renewed || !policy.writes ? exit : Exit.map(exit, copyOf(copy, request.key))
 }
 
@@ -92,17 +92,17 @@ const shareOf = (self: Flights, { request, starter }: Flight): number => {
   return jitter === 0 ? 1 : 1 - jitter * Context.get(starter.context, Random.Random).nextDoubleUnsafe()
 }
 
-/** The duration of the load. Not negative, even if the clock was set back. */
+/** The load's duration. Not negative, even if the clock was set back. */
 export const loadMillisOf = ({ attempt: { startedAt = Infinity } }: Flight, now: number): number =>
   Math.max(0, now - startedAt)
 
-/** The lifetime set by the load itself, if the strategy stores the result at all, or else the strategy's. */
+/** The lifetime declared inside the load, or else the strategy's. `"skip"` if the strategy stores no such result. */
 const annotated = ({ attempt: { annotations }, request }: Flight, lifetime: Lifetime | "skip"): Lifetime | "skip" => {
   if (lifetime === "skip" || annotations === undefined) return lifetime
   const ttl = annotations.ttl === undefined ? undefined : toMillis(annotations.ttl)
-  // The soft deadline of a sliding entry is the end that reads cannot move.
+  // For a sliding entry, the soft deadline is the final expiry, which reads cannot move.
   if (request.slides) return ttl === undefined ? lifetime : { softTtl: ttl, ttl: Math.min(lifetime.ttl, ttl) }
-  // Without a soft deadline of its own, the hard deadline is the end.
+  // A strategy without a soft deadline of its own adds none to the declared lifetime.
   const soft = lifetime.softTtl < lifetime.ttl ? lifetime.softTtl : Infinity
   const softTtl = annotations.softTtl === undefined ? soft : Math.max(0, toMillis(annotations.softTtl, "softTtl"))
   return { softTtl: Math.min(softTtl, ttl ?? lifetime.ttl), ttl: ttl ?? lifetime.ttl }
@@ -113,7 +113,7 @@ const isTooQuick = (self: Flights, flight: Flight, now: number): boolean => {
   return minLoadMillis !== undefined && !flight.attempt.renewed && loadMillisOf(flight, now) <= minLoadMillis
 }
 
-/** A value declared still valid keeps its tags. */
+/** The tags of a result. A value declared still valid also keeps its previous tags. */
 const tagsOf = (
   self: Flights,
   { attempt: { annotations, previous, renewed }, request }: Flight,
@@ -129,7 +129,7 @@ export const refuse = (self: Flights, flight: Flight, because: Events["Refused"]
   emitOf(self, flight.request.key, flight.id, { _tag: "Refused", because })
 }
 
-/** Whether memory or the store has a value that may still be served and that a failure must not replace. */
+/** Whether memory or the store has a value that may still be served, and that a failure must therefore not replace. */
 export const hasGoodValue = (self: Flights, flight: Flight, now: number): boolean =>
   now < flight.protectedUntil ||
   [flight.stale, Memory.peek(self.memory, self.tagEpochs, flight.id)].some((entry) =>

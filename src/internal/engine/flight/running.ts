@@ -1,7 +1,7 @@
-/** The flights that have a fiber, joinable or not. */
+/** The flights that have a fiber, whether or not they can be joined. */
 import type { Flight, Running } from "../state.ts"
 
-/** A linked list: V8 rebuilds a `Set` that keeps gaining and losing its only element every few times. */
+/** A linked list, because V8 keeps rebuilding a `Set` that gains and loses its only element. */
 export class RunningList implements Running {
   private newest: Flight | undefined = undefined
   size = 0

@@ -1,7 +1,7 @@
-/** The wait graph between flights. Finds cycles. */
+/** The wait graph: which flight waits for which other flight. Finds cycles. */
 import type { Attempt, Flight } from "../state.ts"
 
-/** Adds a caller inside the load `from` that waits for `to`. A load that has ended waits for nothing. */
+/** Records that a caller inside the load `from` waits for `to`. Nothing is recorded once that load has ended. */
 export const addEdge = (from: Attempt | undefined, to: Flight): void => {
   if (from?.flight === undefined) return
   const edges = from.waitsOn ??= new Map()
@@ -23,7 +23,7 @@ export const reaches = (from: Flight, to: Flight): boolean => {
   return false
 }
 
-/** A flight and all flights it waits for, directly or through others. Iterative, because chains are long. */
+/** A flight and all flights it waits for, directly or indirectly. Iterative, because chains of waits are long. */
 export function* reached(from: Flight): Generator<Flight> {
   const seen = new Set([from])
   // Iterating a set includes elements added during the iteration.

@@ -1,4 +1,4 @@
-/** Lets work outlive the request of its reader in a private cache, by asking the platform to keep that alive. */
+/** Lets work of a private cache outlive its reader's request, by asking the platform to keep the request alive. */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -14,11 +14,11 @@ export const WaitUntil: Context.Reference<KeepAlive | undefined> = Context.Refer
   { defaultValue: () => undefined }
 )
 
-/** Whether a flight that this reader begins may continue without callers. */
+/** Whether a flight that this reader starts may continue after its callers have left. */
 export const isKeptAlive = (self: Flights, { context }: Flight["starter"]): boolean =>
   !self.isPrivate || Context.get(context, WaitUntil) !== undefined
 
-/** `begin` starts the flights that have not begun. Returns whether the platform accepted them. */
+/** Hands flights to the platform. `begin` starts them. Returns whether the platform accepted them. */
 export const keepAlive = (
   self: Flights,
   starter: Flight["starter"],
@@ -28,7 +28,7 @@ export const keepAlive = (
   const waitUntil = Context.get(starter.context, WaitUntil)
   if (waitUntil === undefined) return false
   const ended = Effect.forEach(flights, untilEnded, { concurrency: "unbounded", discard: true })
-  // Not `Effect.onInterrupt`, which would add more to every bundle.
+  // `Effect.onInterrupt` would add more to every bundle.
   const rest = Effect.onExitPrimitive(
     Effect.andThen(begin, ended),
     (exit) => Exit.hasInterrupts(exit) ? Effect.sync(() => flights.forEach((flight) => stop(self, flight))) : undefined
@@ -46,7 +46,7 @@ export const keepAlive = (
   }
 }
 
-/** Another fiber may follow that of the flight, to write its result. */
+/** Waits until a flight has ended. A second fiber may take over from the first to write the result. */
 const untilEnded = (flight: Flight): Effect.Effect<void> =>
   Effect.suspend(() => {
     const { exit, fiber } = flight

@@ -1,15 +1,15 @@
-/** Watches: changes during bulk calls, which may answer more keys than have a flight. All calls share one list. */
+/** Watches: the ids that change during bulk calls, which may answer keys without a flight. All calls share one list. */
 import { watchedIds } from "../../defaults/bounds.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
 import type { Flight, Flights, Watch, Watches } from "../state.ts"
 
 export type { Watch } from "../state.ts"
 
-/** `lasting`: changes are noted all the time, for private flights. */
+/** Makes the shared list. `lasting`: changes are always noted, because private flights check them. */
 export const make = (lasting = false): Watches => ({ count: lasting ? 1 : 0, step: 0, changedAt: new Map(), floor: 0 })
 
 export const begin = ({ tagEpochs, watches }: Flights, evidence?: Watch["evidence"]): Watch => {
-  // Changes of other processes are tracked from here on.
+  // `epochNow` applies the changes of other processes that have arrived so far.
   const bornAt = TagEpochs.epochNow(tagEpochs)
   watches.count++
   return { bornAt, since: watches.step, evidence }
@@ -24,13 +24,13 @@ export const noteChange = (self: Flights, id: string): void => {
   if (self.watches.count > 0) note(self, id, ++self.watches.step)
 }
 
-/** Notes the start of a private refresh, which makes running loads outdated. */
+/** Notes the start of a private refresh, which makes loads that are already running outdated. */
 export const noteRefresh = (self: Flights, id: string): void => {
   if (self.storeTier === undefined) self.watches.step++
   else noteChange(self, id)
 }
 
-/** Flights that did not begin later than a stored private one have results as old or older. */
+/** Notes a stored private load. A flight that began no later has an equally old or older result, and is not stored. */
 export const noteLoaded = (self: Flights, { id, since }: Flight): void => {
   if (self.storeTier !== undefined) return noteChange(self, id)
   self.watches.step++
@@ -39,7 +39,7 @@ export const noteLoaded = (self: Flights, { id, since }: Flight): void => {
 
 const note = ({ watches }: Flights, id: string, at: number): void => {
   const { changedAt } = watches
-  // All at once, because removing the oldest element of a map again and again is slow.
+  // The list is cleared as a whole, because repeatedly removing the oldest element of a map is slow.
   if (changedAt.size >= watchedIds) {
     changedAt.clear()
     watches.floor = watches.step
@@ -53,7 +53,7 @@ export const noteAll = ({ watches }: Flights): void => {
   watches.changedAt.clear()
 }
 
-/** Changes cannot mark private flights, so these check the watches. */
+/** Whether a flight's result may be stored. Changes cannot mark private flights, so the list of changes is checked. */
 export const isStorable = (self: Flights, flight: Flight): boolean =>
   flight.storable && !(self.isPrivate && hasChanged(self, flight, flight.id))
 

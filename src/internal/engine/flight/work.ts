@@ -1,7 +1,7 @@
 /**
- * The work loop: ends and starts flights. A single loop, because deep loads would otherwise nest run loops without
- * bound. After a budget of jobs it continues from the scheduler, or a chain of loads that end at once would starve all
- * other fibers and timers.
+ * The work loop, which answers callers, interrupts abandoned flights and starts flights. A single loop, because nested
+ * loads would otherwise nest run loops without bound. After a budget of jobs it continues from the scheduler; otherwise
+ * a chain of loads that end at once would starve all other fibers and timers.
  */
 import { releaseAll } from "#platform/engine/derived/dependencies"
 import * as Context from "effect/Context"
@@ -21,13 +21,13 @@ export const makeWork = (actions: WorkActions, context: Context.Context<never>):
   isScheduled: false
 })
 
-/** Answers the callers of an ended flight. A flight that ends inside another's answer waits for its turn. */
+/** Answers the callers of an ended flight. If it ends while another flight's caller is answered, it waits its turn. */
 export const answerAll = (self: Flights, flight: Flight): void => {
   self.work.ended.push(flight)
   workInline(self)
 }
 
-/** Like `answerAll`, for the callers that do not wait for a write (`waitForWrite: false`). */
+/** Like `answerAll`, for callers that do not wait for the write of the result (`waitForWrite: false`). */
 export const answerBehind = (self: Flights, flight: Flight): void => {
   if (flight.callers.size === 0) return
   self.work.ended.push(new Behind(flight.callers))
@@ -57,7 +57,7 @@ export const startLater = (
 }
 
 const workInline = (self: Flights): void => {
-  // Work that waits for the scheduler comes first.
+  // Earlier work that waits for the scheduler comes first.
   if (self.work.isWorking || self.work.ended.size > 1) return
   work(self, endNext)
 }
@@ -75,7 +75,7 @@ const work = (self: Flights, job: (self: Flights) => boolean): void => {
   const { work } = self
   if (work.isWorking) return
   work.isWorking = true
-  // A later turn may belong to another reader, or never come.
+  // For a private reader, a later turn may belong to another request or never come, so the budget is unlimited.
   let left = self.isPrivate ? Infinity : jobsOfTurn
   try {
     while (left > 0 && job(self)) left--
@@ -107,7 +107,7 @@ const endNext = (self: Flights): boolean => {
     }
     ended.shift()
     flight.callers.clear()
-    // After the last caller: until then only the load tracks the dependencies of its result.
+    // Dependencies are released after the last answer: until then only the flight tracks those of its result.
     releaseAll(flight)
   }
   return false
@@ -117,7 +117,7 @@ const answerNextOf = (self: Flights, { callers }: Behind<Caller>): boolean => {
   for (let step = callers.next(); step.done !== true; step = callers.next()) {
     const caller = step.value
     const { flight } = caller
-    // It may have left in the meantime.
+    // The caller may have left in the meantime.
     if (!flight.callers.has(caller) || !self.work.isBehind(self, caller)) continue
     flight.callers.delete(caller)
     respond(self, caller)
@@ -130,7 +130,7 @@ const respond = (self: Flights, caller: Caller): void => {
   try {
     self.work.respond(self, caller)
   } catch (defect) {
-    // The strategy of this caller threw. The others are still answered.
+    // A caller's strategy threw. The exception fails this caller only.
     caller.resume(Effect.die(defect))
   }
 }
@@ -138,7 +138,7 @@ const respond = (self: Flights, caller: Caller): void => {
 const startNext = (self: Flights): boolean => {
   const flight = self.work.starting.shift()
   if (flight === undefined) return false
-  // It may already have been started by a caller that joined, or may no longer be needed.
+  // A caller that joined may already have started the flight, or the flight may have been dropped.
   if (flight.phase === "Queued") self.work.start(self, flight)
   return true
 }

@@ -1,4 +1,4 @@
-/** Invalidations in the store: sent at once, and again until the store acknowledges them. */
+/** Invalidations in the store: sent immediately, and repeated until the store acknowledges them. */
 import * as Effect from "effect/Effect"
 import type { Stored } from "../../../CacheEntry.ts"
 import type { StoreError } from "../../../CacheError.ts"
@@ -14,7 +14,7 @@ import type { Fault, StoreTier } from "../storeTier/storeTier.ts"
 import { strictly } from "../storeTier/strict.ts"
 import { markUnsent, sendingOf } from "./replay.ts"
 
-/** Returns for each id whether the store says that it existed. */
+/** Removes ids from the store. Returns for each id whether the store reports that it existed. */
 export const removeInStore = (
   tier: StoreTier,
   ids: ReadonlyArray<string>,
@@ -50,7 +50,7 @@ const removeFromStore = (
     const part = ids.slice(from, from + chunk)
     const sending = { operation: "remove", effect: store.removeMany(part) }
     const answered = acknowledged(tier, items.slice(from, from + chunk), sending)
-    // A store that fails synchronously answers within this turn.
+    // A store that fails synchronously answers in the current turn, so later parts begin in turns of their own.
     return Effect.map(
       from === 0 ? answered : Effect.andThen(Effect.yieldNow, answered),
       (removed) => removed ?? part.map(() => false)
@@ -60,8 +60,8 @@ const removeFromStore = (
 }
 
 /**
- * Marks the items as unsent if the effect fails or is interrupted: an item that is neither acknowledged nor unsent
- * would never be sent again. Add the items outside of `restore`, so that no interruption comes in between.
+ * Marks the items as unsent if the effect fails or is interrupted, because an item neither acknowledged nor unsent
+ * would never be sent again. Add the items outside `restore`, so that no interruption can come in between.
  */
 const orUnsent = <A, R>(
   tier: StoreTier,
@@ -71,8 +71,8 @@ const orUnsent = <A, R>(
   Effect.onError(effect, () => Effect.sync(() => items.forEach((item) => markUnsent(tier, item))))
 
 /**
- * Sets a value here and in the store, which ends the generation of the id. The id is pending before the value is stored
- * here or encoded: until the store acknowledges, an older value must not enter memory.
+ * Sets a value in memory and in the store, which ends the id's generation. The id becomes pending before the value is
+ * put in memory or encoded: until the store acknowledges the write, an older value must not enter memory.
  */
 export const replaceInStore = <R>(
   tier: StoreTier,
@@ -87,12 +87,12 @@ export const replaceInStore = <R>(
     replaceHere()
     const replacing = Effect.tap(value, (stored) => {
       if (pending.ids.get(id) !== item) {
-        // A later operation on the id is pending or was acknowledged, and this one must not undo it. Until the later
-        // one is acknowledged, the store has a value older than both, which is no valid answer after this one.
+        // A later operation on the id is pending or was acknowledged, and this write must not undo it. Until the later
+        // operation is acknowledged, the store has a value older than both, so this write stays unsent.
         Pending.markUnsent(pending, item)
         return Effect.void
       }
-      // If the value cannot be stored, the older one must not stay in the store.
+      // If the new value cannot be stored, the older one is removed from the store.
       return stored === undefined || isFault(stored) || pending.clears !== clears
         ? removal(tier, item)
         : acknowledged<unknown>(tier, [item], { operation: "set", effect: store.set(id, stored) })
@@ -162,7 +162,7 @@ interface Sending<A> {
   readonly alone?: () => Effect.Effect<A | undefined>
 }
 
-/** Call it inside `orUnsent`. Items that the store does not acknowledge stay pending. Only a strict caller fails. */
+/** Sends items inside `orUnsent`. Items not acknowledged by the store stay pending; only a strict caller fails. */
 const acknowledged = <A>(
   tier: StoreTier,
   items: ReadonlyArray<Pending.Item>,
@@ -183,7 +183,7 @@ const acknowledged = <A>(
         const [item] = items
         if (operation === "set" && isRefusal(operation, answer)) {
           if (items.length > 1 && alone !== undefined) return alone()
-          // At once, because other processes read the older value. Not if a newer write has replaced the item.
+          // If the store refuses the value, the older one is removed for other processes, unless a newer write exists.
           if (item!.places > 0) return Effect.andThen(removal(tier, item!), told)
         }
         for (const item of items) markUnsent(tier, item)

@@ -1,4 +1,4 @@
-/** Invalidation by id, by tag and of everything: in memory at once, then in the store. */
+/** Invalidates ids, tags or everything: in memory immediately, then in the store. */
 import * as Dependents from "#platform/engine/memory/dependents"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -16,7 +16,7 @@ import type { Flight, Flights } from "../state.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
 import { emit } from "../telemetry/events.ts"
 
-/** Returns whether the id was in memory. */
+/** Invalidates an id in this process. Returns whether memory had an entry. */
 export const forget = (self: Flights, id: string): boolean => {
   self.mutations++
   detach(self, id)
@@ -25,7 +25,7 @@ export const forget = (self: Flights, id: string): boolean => {
   return Memory.remove(self.memory, id, "invalidated")
 }
 
-/** Returns how many existed, according to memory or the store. */
+/** Invalidates ids. Returns how many of them existed, according to memory or the store. */
 export const invalidateIds = (self: Flights, ids: ReadonlyArray<string>): Effect.Effect<number> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.clockWith((clock) => {
@@ -38,7 +38,7 @@ export const invalidateIds = (self: Flights, ids: ReadonlyArray<string>): Effect
         return Effect.map(
           tier.steps.remove(tier, ids, items, restore),
           (removed) => {
-            // Repeated, because entries derived from the ids may have been read from the store before its answer.
+            // Repeated, because an entry derived from the ids may have been read before the store answered.
             self.mutations++
             for (const id of ids) Dependents.idChanged(self.memory.dependents, self.tagEpochs, id)
             return removed.filter((was, i) => was || present[i]).length
@@ -53,13 +53,13 @@ interface Forgotten {
   readonly items: Array<Pending.Item>
 }
 
-/** Makes all ids pending before the store is asked, so that an interruption loses none. */
+/** Makes all ids pending before the store is asked, so that an interruption cannot lose one. */
 const forgetMany = (self: Flights, ids: ReadonlyArray<string>, now: number): Effect.Effect<Forgotten> => {
   const forgotten: Forgotten = { present: [], items: [] }
   const { storeTier: tier } = self
   const step = (from: number): void => {
     const part = ids.length <= chunk ? ids : ids.slice(from, from + chunk)
-    // Pending before anything changes here: a listener of the change may read and must not find the id in the store.
+    // Ids are pending before memory changes: a removal listener may read, and must not find an old entry in the store.
     if (tier !== undefined) {
       for (const id of part) {
         forgotten.items.push(Pending.add(tier.pending, { _tag: "Id", id }))
@@ -70,7 +70,7 @@ const forgetMany = (self: Flights, ids: ReadonlyArray<string>, now: number): Eff
         forgotten.present.push(now < (Memory.peek(self.memory, self.tagEpochs, id)?.expiresAt ?? -Infinity))
         forget(self, id)
       }
-      // In the turn in which they are removed, for the same reason.
+      // The event is emitted in the turn of the removal, because its listener may read as well.
       emitInvalidate(self, { ids: part })
     })
   }
@@ -101,7 +101,7 @@ export const invalidateTags = (
     if (tier === undefined) return Exit.succeed(begin())
     const item = Pending.add(tier.pending, Pending.tagsTarget(tier.pending, tags, mode))
     begin()
-    // Repeated, because an entry read from the store before its answer may be older than the invalidation.
+    // Repeated, because an entry read from the store before the store's answer may be older than the invalidation.
     return Effect.map(tier.steps.send(tier, item, restore), forgetTags)
   })
 
@@ -126,7 +126,7 @@ export const clear = (self: Flights): Effect.Effect<void> =>
     )
   })
 
-/** The result completes when the listeners are notified. */
+/** Removes everything from memory. The returned effect completes once all listeners were notified. */
 export const forgetAll = (self: Flights): Effect.Effect<void> => {
   self.mutations++
   noteAll(self)
@@ -144,7 +144,7 @@ export const emptyMemory = (self: Flights, cause: RemovalCause): void => {
   tellAll(self, left, cause)
 }
 
-/** Flights may hold entries of their ids for long. */
+/** Flights that may retain an entry for long. Their ids are removed singly, which unlinks the entries from others. */
 const holdersOf = (self: Flights): ReadonlyArray<Flight> => [...self.flights.all(), ...self.running.all()]
 
 type Left = ReadonlyMap<string, Entry | undefined>
@@ -154,7 +154,7 @@ const takeAll = ({ memory }: Flights, cause: RemovalCause, holders: ReadonlyArra
   return Memory.empty(memory, cause)
 }
 
-/** Notifies in turns. Completes when all listeners are notified, but at once inside `Memory.together`. */
+/** Notifies listeners over several turns, and completes after the last one. Does not wait inside `Memory.together`. */
 const tellAll = (self: Flights, left: Left, cause: RemovalCause): Effect.Effect<void> => {
   const { memory } = self
   if (memory.onRemoval === undefined) return Effect.void

@@ -1,4 +1,4 @@
-/** The replay: sends unsent invalidations to the store again. */
+/** The replay: sends unsent invalidations to the store again, with backoff. */
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
 import type { StoreError } from "../../../CacheError.ts"
@@ -35,7 +35,7 @@ export const replayNow = (tier: StoreTier): void => {
 
 const replayUntilDone = Effect.fnUntraced(function*(tier: StoreTier, firstMillis: number) {
   let pauseMillis = firstMillis
-  // Pause first: a replay that ended synchronously would end before `tier.replay` is set.
+  // The pause comes first: a replay that ended synchronously would end before `tier.replay` is assigned.
   do {
     yield* Effect.sleep(pauseMillis * (0.8 + 0.4 * (yield* Random.next)))
     if (yield* replay(tier)) pauseMillis = StoresDefaults.replay.firstMillis
@@ -47,13 +47,13 @@ const replayUntilDone = Effect.fnUntraced(function*(tier: StoreTier, firstMillis
   tier.replay = undefined
 })
 
-/** Sends the given or all unsent items once, as removals. `all` is a shared budget. Returns whether all succeeded. */
+/** Sends items once, as removals; by default all unsent ones. `all`: a shared budget. Returns whether all arrived. */
 export const replay = Effect.fnUntraced(function*(tier: StoreTier, all?: Budget, items?: ReadonlyArray<Pending.Item>) {
   const { storeTimeoutMillis, pending, store } = tier
   for (const [i, item] of (items ?? Array.from(pending.unsent)).entries()) {
-    // A synchronous store answers within this turn.
+    // A synchronous store answers in the current turn, so a long replay yields from time to time.
     if (i > 0 && i % BoundsDefaults.many.steps === 0) yield* Effect.yieldNow
-    // Acknowledged, or replaced by something newer, which a late removal would undo.
+    // The item was acknowledged, or replaced by a newer operation, which a late removal would undo.
     if (item.places === 0) continue
     const budget: Budget = all ?? { leftMillis: storeTimeoutMillis }
     const { target } = item
@@ -80,12 +80,12 @@ export const sendingOf = (
   }
 }
 
-/** Ends background work and sends pending items once more, both within one store timeout. */
+/** Ends the background work of a store, and sends pending items once more. Both share one store timeout. */
 export const closeStore = (tier: StoreTier): Effect.Effect<void> =>
   Effect.suspend(() => {
     const { background, pending, storeTimeoutMillis } = tier
     Pending.markAllUnsent(pending)
-    // Concurrently and in one budget: a subscription that closes slowly must not prevent the sending.
+    // Concurrently, because a subscription that closes slowly must not keep the items from being sent.
     const ending = [Background.close(background), replay(tier, { leftMillis: storeTimeoutMillis, isLast: true })]
     return Effect.map(
       exitBefore(Effect.all(ending, { concurrency: "unbounded", discard: true }), Effect.sleep(storeTimeoutMillis)),

@@ -1,4 +1,4 @@
-/** Strict reads of ids with unacknowledged invalidations: sends these again, and fails the read if that fails. */
+/** Strict reads of ids with unacknowledged invalidations: sends the invalidations again, and fails if that fails. */
 import * as Effect from "effect/Effect"
 import { StoreError } from "../../../CacheError.ts"
 import type { Policy } from "../state.ts"
@@ -7,19 +7,19 @@ import * as Pending from "../storeTier/pendingInvalidations.ts"
 import type { StoreTier } from "../storeTier/storeTier.ts"
 import { replay } from "./replay.ts"
 
-/** Known tags are computed only if something is unsent. */
+/** The id and tags of a read. The tags are a function, which is called only if an invalidation is unsent. */
 export interface Wanted {
   readonly id: string
   readonly tags: () => ReadonlyArray<string>
 }
 
-/** Invalidations in flight may be acknowledged in a moment and do not count. */
+/** The unsent invalidations that a strict read must wait for. Those already on their way to the store do not count. */
 export const inTheWay = (
   tier: StoreTier | undefined,
   policy: Policy,
   { id, tags }: Wanted
 ): ReadonlyArray<Pending.Item> =>
-  // A read that invalidates first sends its own invalidation.
+  // A read that invalidates first (`policy.invalidate`) sends its own invalidation.
   tier === undefined || !policy.strict || policy.bypass || policy.invalidate !== undefined ||
     tier.pending.unsent.size === 0
     ? none
@@ -27,7 +27,7 @@ export const inTheWay = (
 
 const none: ReadonlyArray<Pending.Item> = []
 
-/** Returns the policy for the rest of the read, with the remaining budget. */
+/** Sends the items again. Returns the policy for the rest of the read, with the remaining budget. */
 export const sendAgain = (
   tier: StoreTier,
   policy: Policy,
@@ -40,11 +40,11 @@ export const sendAgain = (
   )
 }
 
-/** Newer failures are sent in the next turn. */
+/** Whether an item that was sent again is still unsent. Newer unsent items are sent when the read continues. */
 export const isStuck = (sent: ReadonlyArray<Pending.Item>, inTheWay: ReadonlyArray<Pending.Item>): boolean =>
   inTheWay.some((item) => sent.includes(item))
 
-/** The failure of a strict reader when an item stays unsent. Its operation is that of the caller. */
+/** The failure of a strict reader whose invalidation stays unsent, named after the caller's operation. */
 export const unacknowledged = ({ store }: StoreTier, operation = "get"): StoreError =>
   new StoreError({
     store: store.name,

@@ -1,4 +1,4 @@
-/** Tracking: follows the changes of other processes in the store. */
+/** Tracking: follows the changes that other processes make in the store. */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -30,10 +30,10 @@ import { emptyMemory, forgetAll } from "./invalidate.ts"
 import { replayNow } from "./replay.ts"
 
 /**
- * Keeps memory from serving what other processes have changed. Polls a store with `changesUnsafe` every 50 ms, follows
- * a stream of changes, or else clears memory once per `maxStaleness` (untracked).
- * Polling stops after an interval without reads and increments the tag epoch: every entry is then checked once more,
- * and so the next read polls before anything is served, while a hit in the current epoch costs nothing.
+ * Keeps memory from serving entries that other processes have changed. Polls a store with `changesUnsafe` every 50 ms,
+ * follows a stream of changes, or else clears memory once per `maxStaleness` (untracked). Polling stops after an
+ * interval without reads and increments the tag epoch. Every entry must then be checked again, so the next read polls
+ * before it serves an entry, and hits in the current epoch cost nothing.
  */
 export const track = (self: Flights): void => {
   const { storeTier: tier } = self
@@ -48,10 +48,10 @@ export const track = (self: Flights): void => {
   self.tagEpochs.ensureTracking = () => {
     if (tier.tracker === undefined && !self.closed) resume(self, tier, timer)
   }
-  // Changes before the start do not concern this process.
+  // The first look skips changes from before the start, which do not concern this process.
   timer.look()
   if (!capabilities.changes || isAsked) return
-  // Outlives a restart of the worker, after which everything it was tracking counts as changed.
+  // Survives a restart of the worker, after which everything it was tracking counts as changed.
   const state = { wasTracked: false }
   supervise(tier.background, {
     name: "follows the changes of the store",
@@ -63,19 +63,19 @@ export const track = (self: Flights): void => {
   })
 }
 
-/** Polls every `pollMillis`. If the timers are late, the first read of a turn polls itself. */
+/** Polls every `pollMillis`. If the timers are late, the first read in a turn polls instead. */
 const polled = (self: Flights, tier: StoreTier): Timer => {
   const clock = Context.get(self.context, Clock.Clock)
   let lookedAt = -Infinity
   const state = { isPartial: false, isWarned: false }
   const look = () => {
-    // Set first, because a listener notified of the changes may read.
+    // Set before the poll, because a listener notified of a change may read.
     lookedAt = monotonicMillis(clock)
     safely(self, tier, () => poll(self, tier, state))
   }
   self.tagEpochs.look = look
   self.tagEpochs.lookIfLate = () => {
-    // A resting tracker polls before it resumes.
+    // A resting tracker polls when a read resumes it.
     if (tier.tracker === undefined || self.closed || monotonicMillis(clock) - lookedAt <= polling.pollMillis) return
     look()
   }
@@ -87,7 +87,7 @@ const follow = Effect.fnUntraced(function*(self: Flights, tier: StoreTier, state
   let isLogged = false
   let isEndLogged = false
   let coherentAt = 0
-  /** Start of the period in which only some changes are received. */
+  /** The start of the period in which only some changes are received. */
   let partialAt: number | undefined
   const clock = yield* Clock.Clock
   const apply = (change: Change | undefined): void => {
@@ -98,7 +98,7 @@ const follow = Effect.fnUntraced(function*(self: Flights, tier: StoreTier, state
       return
     }
     if (change?._tag !== "Coherent") return applyChange(self, tier, change)
-    // Reported again in the same stream, which is already tracked.
+    // The stream reports coherence again although it is already tracked.
     if (!tier.untracked) return
     partialAt = undefined
     coherentAt = monotonicMillis(clock)
@@ -131,12 +131,12 @@ const follow = Effect.fnUntraced(function*(self: Flights, tier: StoreTier, state
     const exit = yield* Effect.exit(applyAll)
     silence.interruptUnsafe()
     const followedMillis = tier.untracked ? 0 : monotonicMillis(clock) - coherentAt
-    // A stream that ends again and again is one incident.
+    // A stream that ends soon after each start is one incident, which is logged once.
     if (followedMillis > following.longestMillis) isLogged = false
     warn("cannot be followed", exit)
     if (!tier.untracked) markUntracked(self, tier)
     const heardMillis = partialAt === undefined ? followedMillis : monotonicMillis(clock) - partialAt
-    // A stream that ends immediately is not restarted without a pause for ever.
+    // A stream that ends immediately is restarted after ever longer pauses.
     if (heardMillis > pauseMillis) pauseMillis = following.firstMillis
     yield* Effect.sleep(pauseMillis * (0.8 + 0.4 * (yield* Random.next)))
     pauseMillis = Math.min(following.longestMillis, pauseMillis * 2)
@@ -144,7 +144,7 @@ const follow = Effect.fnUntraced(function*(self: Flights, tier: StoreTier, state
 })
 
 /**
- * No change is missed from here on. Entries from before may have changed, so memory is cleared and running flights
+ * Starts tracking: no later change is missed. Older entries may have changed, so memory is cleared and running flights
  * become unjoinable. At the first start their results are still stored for later readers, so that the first reads of a
  * program share their loads.
  */
@@ -192,7 +192,7 @@ interface Timer {
   readonly nextMillis: () => number
 }
 
-/** Stops the tracker. The new epoch makes the next read poll before anything is served, and start another tracker. */
+/** Stops the tracker. With the new epoch, the next read polls before it serves an entry, and starts another tracker. */
 const rest = (self: Flights, tier: StoreTier): void => {
   tier.tracker?.interruptUnsafe()
   tier.tracker = undefined
@@ -203,10 +203,10 @@ const beginning: Worker = { interruptUnsafe: () => {} }
 
 const resume = (self: Flights, tier: StoreTier, { look, nextMillis }: Timer): void => {
   let readsBefore = readsOf(self)
-  // A listener of removals caused by the poll may read, and must not start a second tracker.
+  // The poll may notify a removal listener that reads, which must not start a second tracker.
   tier.tracker = beginning
   look()
-  // A variable instead of `tier.tracker`, because the loop starts before its worker is assigned.
+  // A variable instead of `tier.tracker`, because the loop starts before its worker is assigned there.
   let isAwake = true
   tier.tracker = supervise(tier.background, {
     name: "tracks the changes of the store",
@@ -217,7 +217,7 @@ const resume = (self: Flights, tier: StoreTier, { look, nextMillis }: Timer): vo
       step: () => {
         look()
         const reads = readsOf(self)
-        // A change wakes loads that wait for a lease.
+        // Without reads the tracker rests, unless a load waits for a lease: a change wakes such loads.
         if (reads === readsBefore && self.leaseWaits.waiting.size === 0) {
           isAwake = false
           rest(self, tier)
@@ -238,15 +238,15 @@ const clockOf = ({ context }: Flights): Clock.Clock => Context.get(context, Cloc
 
 const nowOf = (self: Flights): number => clockOf(self).currentTimeMillisUnsafe()
 
-/** Not extended if the clock was set back. */
+/** The time until memory is stale. A clock that was set back does not extend it. */
 const untilStale = (self: Flights, { maxStalenessMillis, polledAt }: StoreTier): number =>
   Math.max(1, Math.min(maxStalenessMillis, polledAt + maxStalenessMillis - nowOf(self)))
 
-/** Every entry is then read from the store again. */
+/** Clears memory once per `maxStaleness` while untracked, so that every entry is read from the store again. */
 const clearWhenStale = (self: Flights, tier: StoreTier): void => {
   if (!tier.untracked) return
   const ageMillis = nowOf(self) - tier.polledAt
-  // A negative age means that the clock was set back. The tolerance is for timers that fire one millisecond early.
+  // A negative age means that the clock was set back. The tolerance allows for timers that fire one millisecond early.
   if (ageMillis >= 0 && ageMillis < tier.maxStalenessMillis - 1) return
   tier.polledAt = nowOf(self)
   self.mutations++
@@ -255,7 +255,7 @@ const clearWhenStale = (self: Flights, tier: StoreTier): void => {
   emptyMemory(self, "unverified")
 }
 
-/** Runs a poll, which must not throw inside a read. If it fails, everything it has not processed counts as changed. */
+/** Runs a poll that must not throw inside a read. If it fails, everything not yet processed counts as changed. */
 const safely = (self: Flights, tier: StoreTier, look: (self: Flights, tier: StoreTier) => void): void => {
   try {
     look(self, tier)
@@ -266,12 +266,12 @@ const safely = (self: Flights, tier: StoreTier, look: (self: Flights, tier: Stor
     try {
       forgetAll(self)
     } catch {
-      // The entries are removed before any user code is called.
+      // All entries are removed before user code is called.
     }
   }
 }
 
-/** Whether the store has reported that it may miss changes (`Partial`). */
+/** Whether the store has reported that it may miss changes (`Partial`), and whether that was logged. */
 interface Polling {
   isPartial: boolean
   isWarned: boolean
@@ -283,10 +283,10 @@ const poll = (self: Flights, tier: StoreTier, state: Polling): void => {
   try {
     changes = tier.store.changesUnsafe!()
   } catch (thrown) {
-    // One fault per outage, although the store is polled again in 50 ms.
+    // Reported once per outage, although the store is polled again after 50 ms.
     if (!tier.failing.has("listen")) noteFault(tier, "listen", thrown as StoreError, clockOf(self))
     tier.untracked = true
-    // Memory is used for `maxStaleness` rather than cleared at once, so that a failing store does not cause a stampede.
+    // Memory is used for `maxStaleness` instead of cleared at once, so that a failing store does not cause a stampede.
     return clearWhenStale(self, tier)
   }
   recovered(tier, "listen")
@@ -310,7 +310,7 @@ const poll = (self: Flights, tier: StoreTier, state: Polling): void => {
   if (state.isPartial) clearWhenStale(self, tier)
 }
 
-/** Yields the changes one by one. `ManyChanged` also yields a change for each affected id held here. */
+/** Yields changes one by one. After `ManyChanged`, also yields a change for each affected id in this process. */
 function* apart(self: Flights, tier: StoreTier, changes: ReadonlyArray<Change>): Iterable<Change | undefined> {
   for (const change of changes) {
     yield change
@@ -327,7 +327,7 @@ function* apart(self: Flights, tier: StoreTier, changes: ReadonlyArray<Change>):
   }
 }
 
-/** Applies a change of another process. The callers of a load still get its result, but it becomes unjoinable. */
+/** Applies a change by another process. A load becomes unjoinable, but its callers still receive its result. */
 const applyChange = (self: Flights, tier: StoreTier, change: Change | undefined): void => {
   if (change === undefined) return
   self.mutations++
@@ -336,11 +336,11 @@ const applyChange = (self: Flights, tier: StoreTier, change: Change | undefined)
       noteChange(self, change.id)
       Memory.remove(self.memory, change.id, "invalidated")
       const flight = self.flights.get(change.id)
-      // A flight that waits for a lease waits for this very change and continues.
+      // A flight that waits for a lease waits for exactly this change, and continues.
       if (flight !== undefined && hasBegun(flight)) detach(self, change.id)
       else if (flight !== undefined) {
         flight.changedWhileAsked = true
-        // Its callers keep their own stale value. A caller that joins now must not fall back on this one.
+        // Current callers keep their own stale value. A caller that joins later must not fall back on the flight's.
         flight.stale = undefined
       }
       wake(self, tier, change.id)
@@ -350,7 +350,7 @@ const applyChange = (self: Flights, tier: StoreTier, change: Change | undefined)
       TagEpochs.invalidate(self.tagEpochs, [change.tag])
       break
     case "ManyChanged":
-      // The affected ids follow one by one.
+      // A `Changed` for each affected id follows (see `apart`).
       noteAll(self)
       break
     case "AllChanged":

@@ -29,20 +29,20 @@ import { askEvidence } from "./unasked.ts"
 
 export interface WriteGrant {
   readonly generation: string
-  /** `undefined`: no tag was declared before the load, and the store returned neither markers nor its `seq`. */
+  /** `undefined` if no tag was declared before the load and the store returned neither markers nor its `seq`. */
   readonly markers: Markers | undefined
 }
 
-/** Another process holds the lease, and this flight is a refresh without callers: it need not load. */
+/** Another process holds the lease, and this flight, a refresh without callers, need not load. */
 export const LeasedElsewhere = Symbol("Elsewhere")
 
-/** The result of acquiring a lease. `undefined`: the load runs without one and is not stored. */
+/** The result of acquiring a lease. `undefined`: the load runs without a lease and its result is not stored. */
 type Acquiring = WriteGrant | Entry | Exit.Failure<unknown, unknown> | typeof LeasedElsewhere | undefined
 
 /**
- * Acquires the lease and checks the stored entry again in the same step; waits while another process renews it.
+ * Acquires the lease, in a step that also checks the stored entry again; waits while another process renews the lease.
  * Returns a grant to store the result; an entry that `serves` accepts; the last failure of several leaders in a row;
- * `LeasedElsewhere`; or `undefined` if the load may start but cannot be stored.
+ * `LeasedElsewhere`; or `undefined` if the load may start but its result cannot be stored.
  */
 export const acquireLease = Effect.fnUntraced(function*(
   self: Flights,
@@ -53,7 +53,7 @@ export const acquireLease = Effect.fnUntraced(function*(
   const { pending, leaseMillis, store } = tier
   const { id, request } = flight
   const failWith = (fault: Fault): undefined => void failStrict(self, flight, fault)
-  // The result may enter memory without asking the store, so changes of others must be tracked from here on.
+  // The result may enter memory without another look at the store, so changes by others must be tracked from here on.
   self.tagEpochs.ensureTracking?.()
   if (Pending.isPending(pending, id)) return undefined
   const declared = declaredTags(self, request)
@@ -61,7 +61,7 @@ export const acquireLease = Effect.fnUntraced(function*(
   if (declared.length > 0 || typeof request.options.tags === "function") {
     const answer = yield* ask(tier, budget, "markers", store.markers(declared))
     if (!isFault(answer)) markers = answer
-    // For tags known only after the load, the `seq` of `acquire` is enough.
+    // For tags known only after the load, the `seq` returned by `acquire` is enough.
     else if (declared.length > 0) return failWith(answer)
   }
   askEvidence(self, tier, flight)
@@ -70,8 +70,7 @@ export const acquireLease = Effect.fnUntraced(function*(
   let rejected = 0
   let waited = false
   while (rejected < Defaults.leaseAttempts) {
-    // Set before the answer: a flight interrupted meanwhile, or that does not wait, may get the lease and must release
-    // it.
+    // Set before the answer: a flight that is interrupted, or does not wait, may still have to release the lease.
     if (isExclusive || store.capabilities.shared) flight.lease = leaseOf(tier, owner)
     beginAsking(flight)
     const isSent = budget.leftMillis > 0
@@ -82,7 +81,7 @@ export const acquireLease = Effect.fnUntraced(function*(
       "acquire",
       store.acquire(id, { owner, leaseMillis, rejectedWriteId: flight.rejectedWriteId, join: !isExclusive })
     )
-    // The store may carry it out late: the release follows it.
+    // The store may still carry out the timed-out `acquire`, so a release follows.
     if (isSent && isLate(tier, asked)) releaseLease(flight)
     if (isFault(asked) || asked._tag !== "Granted") flight.lease = undefined
     if (isFault(asked)) return failWith(asked)
@@ -91,7 +90,7 @@ export const acquireLease = Effect.fnUntraced(function*(
       if (flight.refresh && flight.callers.size === 0 && flight.stale !== undefined) return LeasedElsewhere
       waited = true
       acquired = yield* waitForLease(self, tier, { flight, owner, leftMillis: asked.leftMillis })
-      // The budget limits a slow store, not the wait for another process.
+      // The budget limits a slow store, not the wait for another process, so the full budget is available again.
       budget.leftMillis = flight.policy.storeTimeoutMillis ?? tier.storeTimeoutMillis
       if (isFault(acquired)) return failWith(acquired)
       if (acquired._tag === "Granted") flight.lease = leaseOf(tier, owner)
@@ -101,7 +100,7 @@ export const acquireLease = Effect.fnUntraced(function*(
         const { note } = acquired.failures
         const failure = yield* decode(tier, request.key, note)
         if (failure !== undefined) {
-          // Leaves the note again for the next waiting process.
+          // Releases the lease with the same note for the next waiting process.
           yield* ask(tier, budget, "release", store.release(id, owner, note))
           flight.lease = undefined
           return failure
@@ -109,25 +108,25 @@ export const acquireLease = Effect.fnUntraced(function*(
       }
       if (isExclusive) {
         flight.lease = renewing(tier, flight, owner)
-        // After a wait the lease may be granted in addition to another's. The first renewal shows this.
+        // After a wait, the store may grant the lease beside another holder's, which only a renewal shows.
         if (!waited) flight.lease.heldUntil = askedAt + leaseMillis
       }
       lookBefore(self, flight)
-      // The result will not be stored: other processes need not wait for it.
+      // If the result will not be stored, other processes need not wait for it.
       if (!flight.storable) releaseLease(flight)
-      // Without declared tags, `seq` shows whether a tag known only after the load was invalidated since.
+      // Without declared tags, `seq` shows whether a tag that becomes known after the load was invalidated since.
       const { generation, seq } = acquired
       return { generation, markers: markers ?? (seq === undefined ? undefined : { seq, markers: [] }) }
     }
     rejected++
     if (!flight.policy.readsStore) {
-      // This read replaces the stored entry, whatever it is.
+      // A read that does not read the store replaces the stored entry, whatever it is.
       const { expiresAt, outcome, tags, writeId } = acquired.entry.meta
       flight.rejectedWriteId = writeId
       if (outcome === "success" && isGood(tags, declared, markers)) flight.protectedUntil = expiresAt
       continue
     }
-    // A different entry than the rejected one, which may be usable.
+    // The store has another entry than the rejected one, which this flight may use.
     const found = yield* declared.length === 0 && isWhole(flight, acquired.entry)
       ? reviveAcquired(tier, flight, acquired.entry)
       : fetchAcquired(tier, budget, flight, declared)
@@ -139,14 +138,14 @@ export const acquireLease = Effect.fnUntraced(function*(
   return undefined
 })
 
-/** Changes from before the lease are older than the load. Applied later, they would end it, or detach its flight. */
+/** Applies changes from before the lease, and moves the flight's birth past them: the load sees them already. */
 const lookBefore = ({ tagEpochs }: Flights, flight: Flight): void => {
   const { epoch } = tagEpochs
   tagEpochs.look?.()
   if (flight.bornAt === epoch) flight.bornAt = tagEpochs.epoch
 }
 
-/** Whether the answer of `acquire` is complete for a reader: only reported changes end an entry without tags. */
+/** Whether the entry that `acquire` returned needs no check of tags. Without tags, only reported changes end it. */
 const isWhole = ({ changedWhileAsked }: Flight, { meta }: Stored): boolean =>
   meta.tags.length === 0 && !changedWhileAsked
 
@@ -169,7 +168,7 @@ const fetchAcquired = (tier: StoreTier, budget: Budget, flight: Flight, tags: Re
   return fetch(tier, budget, { key, id, tags, hold: (tags) => hold(flight, tags) })
 }
 
-/** Tags without a marker here count as valid. */
+/** Whether none of the tags is known to be invalidated. A tag without a marker in `markers` counts as valid. */
 const isGood = (
   tags: ReadonlyArray<TagVersion>,
   declared: ReadonlyArray<string>,
@@ -180,7 +179,7 @@ const isGood = (
     tags.filter(({ tag }) => declared.includes(tag))
   )
 
-/** Renews the lease every third of its length, for at most `maxLoad`: a hanging load must not block its id for all. */
+/** Renews the lease every third of its length, for at most `maxLoad`: a hanging load must not block its id for ever. */
 const renewing = (tier: StoreTier, flight: Flight, owner: string): FlightLease => {
   const { leaseMillis, maxLoadMillis, store } = tier
   const pauseMillis = leaseMillis / 3
@@ -213,7 +212,7 @@ const leaseOf = (tier: StoreTier, owner: string, renewal?: Worker): FlightLease 
       failure === undefined ? Effect.undefined : encode(tier, key, failure),
       (note) => ask(tier, { leftMillis: storeTimeoutMillis }, "release", store.release(id, owner, note))
     )
-    // The codec's services are in the context of the fiber that started the flight.
+    // The release runs in the context of the flight's starter, which has the services of the codec.
     spawn(background, starter.context, release)
   },
   heldUntil: -Infinity,

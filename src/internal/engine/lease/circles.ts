@@ -1,8 +1,9 @@
 /**
- * Cycles between processes: each holds the lease that the other's load waits for, and neither sees the whole cycle. A
- * load that holds a lease and waits for another publishes its waits and follows those of others back to itself.
- * A statement may be outdated when read. A wait counts only if it was published before the previous look and again
- * since: then all waits of a cycle existed at one time, and loads that wait for each other wait for ever.
+ * Finds cycles of waits between processes: each process holds the lease that another process's load waits for, and none
+ * sees the whole cycle. A load that holds a lease and waits for another publishes its waits, and follows the published
+ * waits of others back to itself. A statement may be outdated when it is read. A wait therefore counts only if it was
+ * published before the previous look and again since: then all waits of a cycle existed at one time, and loads that
+ * wait for each other wait for ever.
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -24,14 +25,14 @@ interface Search {
   statements: Statements
 }
 
-/** Loads of this process that hold leases, with their waits for leases of others. */
+/** Loads of this process that hold a lease, with their waits for leases of other processes. */
 type Holders = ReadonlyMap<Flight, ReadonlyArray<LeaseWait>>
 
 const none: Statements = new Map()
 
 const searches = new WeakMap<LeaseWaits, Search>()
 
-/** Looks for cycles, and repeats this while a load that holds a lease waits for long. */
+/** Looks for cycles from time to time, as long as a load that holds a lease waits for another one. */
 export const look = (self: Flights, tier: StoreTier, now: number): void => {
   const { leaseWaits } = self
   const search = searches.get(leaseWaits) ?? { nextAt: now, statements: none }
@@ -68,7 +69,7 @@ const isAnyOlder = (waiting: ReadonlyMap<string, ReadonlySet<LeaseWait>>, before
   return false
 }
 
-/** The oldest ones, within bounds: the waits of a cycle outlive all others. */
+/** The oldest loads that hold a lease and wait for another, within bounds: waits in a cycle outlive all others. */
 const holdersOf = (
   { leaseWaits: { waiting }, running }: Flights,
   { before, now }: { readonly before: number; readonly now: number }
@@ -116,11 +117,11 @@ const sayAndFollow = Effect.fnUntraced(function*(
     for (const [id, one] of heard) statements.set(id, one)
     last = heard
   }
-  // A wait has lasted this long before it is published, so waits read within that time all exist together.
+  // A wait is published only after it has lasted this long, so waits read within this time have all existed together.
   return monotonicMillis(clock) - askedAt < pauseMillis ? statements : none
 })
 
-/** The ids that each id already waited for at the previous look. */
+/** For each id, the ids that its load already waited for at the previous look. */
 type Edges = ReadonlyMap<string, ReadonlyArray<string>>
 
 const edgesOf = (before: Statements, now: Statements): Edges => {
@@ -156,7 +157,7 @@ const endCircles = (self: Flights, holders: Holders, edges: Edges): void => {
   }
 }
 
-/** Ends a wait inside one load only: other waiters for the same flight may not be in a cycle. */
+/** Ends the waits inside one load only: other callers of the awaited flight may not be in a cycle. */
 const endWait = (self: Flights, holder: Flight, awaited: Flight, path: ReadonlyArray<string>): void => {
   const inside = new Set(reached(holder))
   const ends = new Set([awaited])
@@ -164,7 +165,7 @@ const endWait = (self: Flights, holder: Flight, awaited: Flight, path: ReadonlyA
     const callers = Array.from(end.callers).filter(({ within }) => within?.flight && inside.has(within.flight))
     for (const caller of callers) answerNow(caller, Effect.die(new CacheCycle({ path })))
     endIfUnneeded(self, end)
-    // A refresh is queued behind it, whose callers wait for both.
+    // If no caller inside waits for the awaited flight, a refresh queued behind it does: its callers' waits end too.
     if (callers.length === 0) { for (const flight of inside) if (flight.attempt.waitsOn?.has(end)) ends.add(flight) }
   }
 }

@@ -1,4 +1,4 @@
-/** The steps of a flight with a store: fetch, acquire the lease, load, commit. */
+/** The steps of a flight that uses a store: fetch the entry, acquire the lease, load, commit the result. */
 import { fitsStore, hold, withDependencies } from "#platform/engine/derived/dependencies"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -91,7 +91,7 @@ const conclude = Effect.fnUntraced(function*(
   const outcome = exitOf(flight, exit)
   const now = (yield* Clock.Clock).currentTimeMillisUnsafe()
   flight.entry = toEntry(self, flight, outcome, now)
-  // With `copy`, the entry's own copy: the load may change its value during the write.
+  // With `copy`, callers receive the entry's own copy, because the user's code may change the value during the write.
   const answer = flight.entry?.exit ?? outcome
   if (flight.entry !== undefined && writing !== undefined) {
     if (Exit.isSuccess(answer)) {
@@ -104,7 +104,7 @@ const conclude = Effect.fnUntraced(function*(
   return yield* answer
 })
 
-/** Serves the stale value briefly. Then the other process has stored a new one, or this one tries again. */
+/** Serves the stale value for a moment: then the other process has stored a new one, or this process tries again. */
 const leaveToOthers = (self: Flights, flight: Flight, now: number): Effect.Effect<unknown, unknown> => {
   const entry = flight.stale!
   flight.found = { entry, isStale: true, insteadOfLoad: false, refreshDue: false }
@@ -115,7 +115,7 @@ const leaveToOthers = (self: Flights, flight: Flight, now: number): Effect.Effec
 const missed = (self: Flights, flight: Flight): void => {
   if (flight.phase !== "AskingStore") return
   flight.phase = "AwaitingLease"
-  // A copy, because a notified listener may join.
+  // A copy of the callers, because a notified listener may add one.
   for (const { request } of Array.from(flight.callers)) noteMiss(self, request.key, flight.id)
 }
 
@@ -153,7 +153,7 @@ const serves = (
   return true
 }
 
-/** Commits an entry to the store if its tags are still valid there and the generation has not ended. */
+/** Commits an entry to the store if its tags are still valid there and its generation has not ended. */
 const write = Effect.fnUntraced(function*(
   self: Flights,
   flight: Flight,
@@ -166,14 +166,14 @@ const write = Effect.fnUntraced(function*(
   if (!isStorable(self, flight)) return
   if (Pending.isPending(pending, id) || Pending.areTagsPending(pending, entry.tags)) return
   const { dependencies } = flight.attempt
-  // The entry may still enter memory, which checks tags by their epochs.
+  // The entry may still enter memory, where its tags are checked by their epochs.
   if (dependencies !== undefined && !fitsStore(self, flight, dependencies, entry)) return
   const own = yield* versionsOf(asking, dependencies?.own ?? entry.tags, declaredTags(self, request), markers)
   if (isFault(own)) return failStrict(self, flight, own)
   if (own === undefined) return
   const tags = dependencies === undefined ? own : withDependencies(dependencies, own)
   if (tags === undefined) {
-    // The values read are of different times.
+    // The load has read values from before and after a change.
     flight.storable = false
     return
   }
@@ -181,13 +181,13 @@ const write = Effect.fnUntraced(function*(
   if (isFault(stored)) return failStrict(self, flight, stored)
   if (stored === undefined || !flight.storable) return
   addUnanswered(tier, id)
-  // A marker read before the answer may postdate another process's removal that followed this write.
+  // Taken before the commit: a marker captured before the answer may be newer than a removal that follows this write.
   const { captures } = tier
   const accepted = yield* ask(tier, budget, "commit", store.commit(id, generation, stored))
   if (isFault(accepted) && !isKeptOut(accepted)) return failStrict(self, flight, accepted)
   tier.unanswered.delete(id)
   if (isFault(accepted)) return
-  // The generation has ended: this result must not hide a newer one in memory either.
+  // The generation has ended, so this result must not hide a newer one in memory either.
   if (!accepted) {
     flight.storable = false
     return

@@ -1,4 +1,4 @@
-/** Statements of processes about waiting loads that hold leases: internal entries, repeated while the wait lasts. */
+/** Statements about loads that hold a lease and wait for another: internal entries, published again during the wait. */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -10,9 +10,9 @@ import { isFault } from "../storeTier/faults.ts"
 import type { Fault, StoreTier } from "../storeTier/storeTier.ts"
 
 export interface Statement {
-  /** Different for each publication. */
+  /** A random text that differs for each publication. */
   readonly nonce: string
-  /** The ids the load waits for, by a unique name of the wait. */
+  /** The ids that the load waits for, by the unique name of each wait. */
   readonly waits: ReadonlyMap<string, string>
 }
 

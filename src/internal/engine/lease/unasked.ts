@@ -1,7 +1,8 @@
 /**
- * Answers beyond the asked keys, on their way to the store. Their ids are unknown before the call, so no generation is
- * older than it. Evidence shows instead that nothing newer is overwritten: the store's count of invalidations for tags;
- * for ids the reported changes, or their group's marker, which every removal and write by hand in the group deletes.
+ * Stores a bulk call's answers for keys it was not asked for. Their ids are unknown before the call, so no generation
+ * is as old as the call. Evidence shows instead that nothing newer is overwritten: for tags, the store's count of
+ * invalidations; for ids, reported changes, or their group's marker, which each removal or write by hand in the group
+ * deletes.
  */
 import * as Effect from "effect/Effect"
 import type { TagVersion } from "../../../CacheEntry.ts"
@@ -23,7 +24,7 @@ import * as Pending from "../storeTier/pendingInvalidations.ts"
 import type { StoreTier } from "../storeTier/storeTier.ts"
 import { isLate } from "./leaseWaits.ts"
 
-/** The tag of the group of an id. None if the store reports changes when it is asked; `undefined` without evidence. */
+/** The tag of an id's group. Empty if the store reports changes when polled; `undefined` if there is no evidence. */
 const witnessOf = (
   { tagEpochs }: Flights,
   { store: { capabilities } }: StoreTier,
@@ -35,7 +36,7 @@ const witnessOf = (
     ? [groupTag(groupOf(id))]
     : undefined
 
-/** Asks once a batch. No call waits for the answer. */
+/** Asks for the evidence once per batch. The call does not wait for the answer. */
 export const askEvidence = (self: Flights, tier: StoreTier, { id, request: { batch } }: Flight): void => {
   if (batch?.options.requestOf === undefined || batch.asksEvidence || self.isPrivate) return
   const tags = witnessOf(self, tier, id)
@@ -60,9 +61,9 @@ export const storeUnasked: StoreReads["storeUnasked"] = (flights, watch, done) =
   const parts = Effect.forEach(
     chunksOf(flights, many.steps),
     (part) => {
-      // A store that has timed out is not asked again.
+      // A store that has timed out is not asked again for the remaining answers.
       if (budget.leftMillis > 0) budget.leftMillis = tier.storeTimeoutMillis
-      // The callers of the call come first.
+      // The callers of the call are answered before its other answers are stored.
       return Effect.andThen(Effect.yieldNow, storePart(first!.engine, { budget, tier }, part, watch))
     },
     { discard: true }
@@ -85,10 +86,10 @@ const storePart: (
   const asked = part.filter((flight) => isUnchanged(self, tier, watch, flight))
   if (asked.length === 0 || budget.leftMillis <= 0) return
   const owner = self.tokens.next(8)
-  // A lease that another process holds is neither waited for nor joined.
+  // If another process holds a lease, this process neither waits for it nor joins it.
   const requests = asked.map(({ id, rejectedWriteId }) => ({ id, owner, leaseMillis, rejectedWriteId, join: false }))
   const acquired = yield* ask(tier, budget, "acquire", store.acquireMany(requests))
-  // A timed-out question may be carried out late.
+  // A timed-out request may still be carried out, so its leases are released.
   const grants = new Map(isFault(acquired) && isLate(tier, acquired) ? asked.map((flight) => [flight, ""]) : [])
   const dead: Array<Flight> = []
   if (!isFault(acquired)) {
@@ -98,7 +99,7 @@ const storePart: (
     })
     const witness = witnessOf(self, tier, id)!
     const tags = [...witness, ...new Set(asked.flatMap(({ entry }) => entry!.tags))]
-    // After the generations: an earlier removal shows in the markers, a later one ends them.
+    // Markers are read after the generations: they show an earlier removal, and a later removal ends the generations.
     const after = yield* ask(tier, budget, "markers", store.markers(tags))
     if (!isFault(after) && witness.every((_, i) => after.markers[i]!.version === before.markers[i]!.version)) {
       const markers = new Map(tags.map((tag, i) => [tag, after.markers[i]!]))
@@ -117,7 +118,7 @@ const isUnchanged = (self: Flights, { pending }: StoreTier, watch: Watch, { entr
   !Pending.isPending(pending, id) && !Pending.areTagsPending(pending, entry!.tags) &&
   groupOf(id) === groupOf(watch.evidence!.id)
 
-/** Whether an expired or invalidated entry is in the way. It is rejected then, once. */
+/** Whether an expired or invalidated entry is in the way, which a second request then rejects. */
 const isDead = (flight: Flight, acquired: Acquired, markers: ReadonlyMap<string, Marker>): boolean => {
   if (acquired._tag !== "Hit" || flight.rejectedWriteId !== undefined) return false
   const { expiresAt, tags, writeId } = acquired.entry.meta
@@ -127,7 +128,7 @@ const isDead = (flight: Flight, acquired: Acquired, markers: ReadonlyMap<string,
 }
 
 interface Granted {
-  /** The generations; loses what is committed, and what another process has ended. */
+  /** The generations by flight, except of results that are committed, or whose generation has ended. */
   readonly grants: Map<Flight, string>
   readonly markers: ReadonlyMap<string, Marker>
 }
@@ -148,7 +149,7 @@ const commitAll = Effect.fnUntraced(function*(
       if (entry !== undefined && !isFault(entry)) encoded.push({ id, generation, entry, flight })
     })
   })
-  // Shows what others changed before the generations; an untracked store shows nothing.
+  // Applies changes from before the generations. An untracked store reports none, so then nothing is committed.
   self.tagEpochs.look?.()
   const isBlind = self.tagEpochs.look !== undefined && tier.untracked
   const commits = isBlind ? [] : encoded.filter(({ flight }) => isUnchanged(self, tier, watch, flight))
@@ -159,7 +160,7 @@ const commitAll = Effect.fnUntraced(function*(
   for (const [i, { flight, id }] of commits.entries()) {
     tier.unanswered.delete(id)
     grants.delete(flight)
-    // The generation has ended: another process has something newer.
+    // The generation has ended, because another process has a newer value.
     if (!accepted[i] && self.memory.entries.get(id) === flight.entry) Memory.remove(self.memory, id, "unverified")
   }
 })

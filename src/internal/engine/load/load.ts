@@ -1,4 +1,4 @@
-/** Starts the load of a flight: directly, or between the steps of a store (`lease/loadThroughStore.ts`). */
+/** Starts the load of a flight, either directly or between the steps of a store (`lease/loadThroughStore.ts`). */
 import { warnOfResource } from "#platform/engine/load/resource"
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -16,12 +16,12 @@ import { inScope } from "./loadScope.ts"
 export const launch = (self: Flights, flight: Flight, load: Effect.Effect<unknown, unknown, any>): void => {
   begin(flight)
   if (!self.isPrivate) self.running.add(flight)
-  // The context of the starter has what the load needs. The types of its services end at the combinator.
+  // The starter's context provides the services that the load needs. Their types end at the combinator.
   const inside = loadContext(flight) as Context.Context<any>
   const body = self.throughStore === undefined || !usesStore(flight)
     ? counted(flight, load)
     : self.throughStore(self, flight, load)
-  // Every 32nd level starts from the scheduler, because inline starts nest run loops and could overflow the stack.
+  // Every 32nd nesting level starts from the scheduler: inline starts nest run loops and could overflow the stack.
   run(self, flight, inside, flight.depth % 32 === 0 ? Effect.andThen(Effect.yieldNow, body) : body)
 }
 
@@ -34,10 +34,10 @@ const run = (
   const child = Effect.runForkWith(context)(body)
   flight.fiber = child
   const exit = child.pollUnsafe()
-  // Many loads end synchronously.
+  // Many loads end synchronously, and need no observer.
   if (exit !== undefined) return end(self, flight, context, exit)
   child.addObserver((exit) => end(self, flight, context, exit))
-  // The flight was abandoned while it started.
+  // The flight may have been abandoned while its load started.
   if (flight.abandoned) child.interruptUnsafe()
 }
 
@@ -55,7 +55,7 @@ const end = (
 
 const usesStore = (flight: Flight): boolean => flight.readsStore || flight.policy.writes
 
-/** The load with its scope and span. A single object, because every miss allocates one. */
+/** The load with its scope and span, as a single object, because every miss allocates one. */
 interface Counted extends Effect.Effect<unknown, unknown, any> {
   readonly flight: Flight
   readonly load: Effect.Effect<unknown, unknown, any>
@@ -70,10 +70,10 @@ const Counted = withPrototype<new(flight: Flight, load: Effect.Effect<unknown, u
     label: "Load",
     evaluate(fiber): Effect.Effect<unknown, unknown, any> {
       const { flight, load } = this
-      // The interruption is queued, and a load that ignores interruptions must not begin.
+      // The interruption of an abandoned flight is still queued. A load that ignores interruptions must not begin.
       if (flight.abandoned) return Effect.interrupt
       flight.counters.loads++
-      // The load may interrupt itself (`renewed`) before `run` has its fiber.
+      // The load may interrupt itself (`renewed`) before `run` has assigned its fiber.
       flight.fiber ??= fiber
       beginLoading(flight, flight.starter.clock.currentTimeMillisUnsafe())
       return inScope(fiber, traced(flight, load, fiber), warnOfResource, flight)

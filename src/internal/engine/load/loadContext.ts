@@ -1,4 +1,4 @@
-/** The context of a load: that of the fiber that started it, except for these references. */
+/** The context of a load: the context of the fiber that started it, except for a few references. */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import { CurrentLogAnnotations } from "effect/References"
@@ -11,11 +11,11 @@ import { annotationsOf } from "../telemetry/log.ts"
  * | reference | in a load |
  * |---|---|
  * | `Within` | this load |
- * | `CachePolicy` | the standard one, because the result is for all; detectors stay |
- * | `Effect.Transaction` | none: other callers wait for this load, and the transaction of one may be rolled back |
+ * | `CachePolicy` | the standard policy, because the result is for all callers; detectors stay |
+ * | `Effect.Transaction` | none: other callers wait for this load, and one caller's transaction may be rolled back |
  * | log annotations | those of this key |
- * | `Scope` | its own, closed when it ends (`inScope`) |
- * | the parent span | a root span, linked to the callers' (`traced`) |
+ * | `Scope` | its own, closed when the load ends (`inScope`) |
+ * | the parent span | a root span, linked to the callers' spans (`traced`) |
  */
 export const loadContext = ({ attempt, id, request: { key }, starter }: Flight): Context.Context<never> => {
   const { annotations, context } = starter.shared ??= shared(starter)
@@ -35,7 +35,7 @@ const shared = ({ context }: ReadContext): SharedContext => {
   }
 }
 
-// The policy of a read context is already standard in a refresh, while its starter may have another.
+// A refresh runs under the standard policy, but the context of its starter may have another one.
 const withStandardPolicy = (context: Context.Context<never>): Context.Context<never> => {
   const policy = Context.get(context, Policy.Current)
   if (policy === Policy.standard) return context

@@ -15,7 +15,7 @@ export const retryOf = ({ refreshing }: Flights): Schedule.Schedule<unknown, unk
 
 export const refreshLoad = (self: Flights, flight: Flight): Effect.Effect<unknown, unknown, any> => {
   const { batch, load } = flight.request
-  // A batch is retried as a whole.
+  // A batch with a retry of its own is retried as a whole.
   if (batch?.options.retry !== undefined) return load
   return retried(flight, load, {
     schedule: retryOf(self),

@@ -1,4 +1,4 @@
-/** Warns about cached resources, which the load's scope releases before a caller gets them. */
+/** Warns of cached resources: the load's scope releases them before a caller receives them. */
 import * as Equal from "effect/Equal"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
@@ -25,10 +25,10 @@ export const warnOfResource = (
   )
 }
 
-/** The topic of a warning: distinguishes kinds of resources. */
+/** The kind of a resource. A warning is logged once for each kind. */
 const nameOf = (value: unknown): string => Object.getPrototypeOf(value)?.constructor?.name ?? ""
 
-/** Whether the value is undescribed: a string key, or a schema that accepts more than data. */
+/** Whether nothing describes the value as data: the key is a string, or its schema accepts more than data. */
 const isUndescribed = (key: Key): boolean => infoOf(key)?.isUndescribed() ?? true
 
 const holdsResource = (root: unknown): boolean => {
@@ -48,7 +48,7 @@ const holdsResource = (root: unknown): boolean => {
       addParts(waiting, value)
     }
   } catch {
-    // A user's proxy may throw.
+    // A user's proxy may throw when it is inspected.
   }
   return false
 }
@@ -65,7 +65,7 @@ const contentOf = (value: object): Iterable<unknown> | undefined => {
   return EffectTypes.isHashMap(value) ? valuesOf(value) : undefined
 }
 
-/** Data with methods: values of Effect that are compared by content, and built-in classes. */
+/** Whether an object counts as data although it has methods: Effect's values compared by content, built-in classes. */
 const isKnownData = (value: object): boolean =>
   Equal.isEqual(value) || value instanceof Date || value instanceof RegExp || value instanceof Error ||
   value instanceof URL || ArrayBuffer.isView(value) || value instanceof ArrayBuffer
@@ -78,10 +78,10 @@ const containers: ReadonlySet<unknown> = new Set([
   null
 ])
 
-/** Methods of data classes as well: those of `Schema.Class` and `Data` inherit them. */
+/** Methods that do not suggest a resource: data classes (`Schema.Class`, `Data`) inherit them. */
 const ordinary: ReadonlySet<PropertyKey> = new Set(["constructor", "pipe", "toJSON", "toString", "valueOf"])
 
-/** Whether a class between the object and the containers defines a method. Does not call getters. */
+/** Whether a class between the object and `containers` defines a method. Does not call getters. */
 const hasMethod = (value: object): boolean => {
   for (
     let prototype: unknown = Object.getPrototypeOf(value);
@@ -95,7 +95,7 @@ const hasMethod = (value: object): boolean => {
   return false
 }
 
-/** Ignores names of Effect's protocols, which begin with a tilde, and symbols of other protocols. */
+/** Whether a property suggests a resource. Ignores Effect's protocols, which begin with a tilde, and most symbols. */
 const isTelling = (name: PropertyKey): boolean =>
   typeof name === "symbol" ? disposers.has(name) : !ordinary.has(name) && !String(name).startsWith("~")
 

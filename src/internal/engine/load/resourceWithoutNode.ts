@@ -1,4 +1,4 @@
-/** Replaces `resource.ts` outside Node: the warnings already appear where a program is tested. */
+/** Replaces `resource.ts` outside Node, without warnings: they appear where the program is tested, which is in Node. */
 import type * as Resource from "./resource.ts"
 
 export const warnOfResource: typeof Resource.warnOfResource = () => {}

@@ -1,4 +1,4 @@
-/** The load of a refresh, retried when it fails. */
+/** Retries the load of a refresh. */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -43,6 +43,6 @@ const again = <A>(flight: Flight, load: Effect.Effect<A, unknown, any>): Effect.
     const isAside = fiber.getRef(Aside) === fiber.getRef(Within)
     const attempt = nextAttempt(flight, nowOf(fiber))
     const within = Effect.provideService(load, Within, attempt)
-    // The call of a batch is not the load of a single key.
+    // A batch call does not belong to the load of a single key, so it stays `Aside` in the new try.
     return isAside ? Effect.provideService(within, Aside, attempt) : within
   })

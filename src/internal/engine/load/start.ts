@@ -1,4 +1,4 @@
-/** Starts a queued flight: a refresh, or one delayed by another flight of its id or by the scheduler. */
+/** Starts a queued flight, which is a refresh, or was delayed by another flight of its id or by the scheduler. */
 import * as Effect from "effect/Effect"
 import { CacheClosed } from "../../../CacheError.ts"
 import { answerNow } from "../flight/callers.ts"
@@ -10,7 +10,7 @@ import { launch } from "./load.ts"
 
 export const start = (self: Flights, flight: Flight): void => {
   if (self.closed) return refuse(self, flight)
-  // The load begins now, after all changes made while it waited.
+  // The load begins now, so it sees all changes made while the flight was queued.
   flight.bornAt = TagEpochs.epochNow(self.tagEpochs)
   flight.request.batch?.rejoin(flight)
   if (!flight.refresh) return launch(self, flight, flight.request.load)
@@ -18,7 +18,7 @@ export const start = (self: Flights, flight: Flight): void => {
   limitUnattended(self, flight)
 }
 
-/** Ends a flight that was queued when the cache was closed. */
+/** Ends a queued flight after the cache was closed. */
 const refuse = (self: Flights, flight: Flight): void => {
   dropFlight(self, flight)
   for (const caller of flight.callers) answerNow(caller, Effect.die(new CacheClosed({ key: flight.id })))

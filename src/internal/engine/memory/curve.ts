@@ -1,9 +1,9 @@
-/** The miss-ratio curve for `Cached.curve`. Wraps the eviction policy, so a memory without a curve pays nothing. */
+/** The miss-ratio curve of `Cached.curve`. Wraps the eviction policy, so a memory without a curve pays nothing. */
 import type { Node, Policy } from "../../../ports/eviction.ts"
 import { makeHash, weightOf } from "../../eviction/nodes.ts"
 import { type Sample, StackDistances } from "../../eviction/stackDistances.ts"
 
-/** Reads of a sampled entry cost a third more, so the sample is small: at most this many and this share. */
+/** The sample has at most this many entries and at most this share: each read of a sampled entry costs a third more. */
 const followedOfCapacity = 256
 const largestShare = 1 / 8
 
@@ -26,7 +26,7 @@ interface Expiring extends Node {
 
 interface Followed extends Sample {
   node: Node | undefined
-  /** Defined for an evicted entry. A value created later would not be a hit in a larger memory. */
+  /** Deadline of an evicted sample: a value created later would miss in a larger memory too. `Infinity` in memory. */
   expiresAt: number
 }
 
@@ -34,13 +34,13 @@ export type MakeCurve = (policy: Policy, following: Following) => MeasuredPolicy
 
 export const make: MakeCurve = (policy, { capacity, seed, weighed }) => {
   const hashOf = makeHash(seed)
-  /** The sampled entries in memory. An object without its own hash is found missing at once. */
+  /** The sampled entries in memory. A lookup of an object that was never a key of a `Map` fails at once in V8. */
   const inMemory = new Map<Node, Followed>()
   let evicting: Node | undefined
   const share = weighed || capacity === Infinity ? largestShare : Math.min(largestShare, followedOfCapacity / capacity)
   const distances = new StackDistances<Followed>({
     share,
-    // With weights, the number of entries that fit is unknown.
+    // With weights, the number of entries that fit in memory is unknown.
     followed: weighed || capacity === Infinity ? 0 : capacity * share,
     onDrop: ({ node }) => {
       if (node !== undefined) inMemory.delete(node)
@@ -112,7 +112,7 @@ export const make: MakeCurve = (policy, { capacity, seed, weighed }) => {
         policy.removed(node)
       },
       cleared: policy.cleared && (() => {
-        // Only the sampled entries.
+        // Only sampled entries, a small part of memory, have to be forgotten.
         for (const node of inMemory.keys()) leave(node)
         policy.cleared!()
       }),

@@ -1,17 +1,17 @@
 /**
  * Orders the entries of memory by deadline in a hierarchical timer wheel (Varghese and Lauck, SOSP 1987): eight levels
- * of 16 buckets. A bucket of the first level spans one millisecond, and one of each further level the whole level
+ * of 16 buckets. A bucket of the first level spans one millisecond; a bucket of each higher level spans the whole level
  * below: 16 ms, 256 ms, 4 s, a minute, 17 minutes, 5 hours, 3 days. An entry is on the lowest level that reaches its
- * deadline, and moves to a lower one when the time of its bucket begins. A bucket is a ring linked through the entries.
- * A read that extends a deadline does not move the entry, which is filed again when its old deadline comes.
+ * deadline, and moves down when the clock enters its bucket's span. A bucket is a ring linked through its entries. A
+ * read that extends a deadline leaves the entry in place; the entry is filed again when its old deadline passes.
  */
 import { enteringDeadlines } from "../../defaults/bounds.ts"
 import type { Due, Entry } from "./entry.ts"
 
 export interface Deadlines {
-  /** A bucket is made when an entry needs it, because each transaction has a memory. */
+  /** Buckets are created on demand, because each transaction has a memory of its own. */
   readonly buckets: Array<Due | undefined>
-  /** A bit mask for each level. A bit is cleared when the bucket is found empty. */
+  /** A bit mask for each level: which buckets may hold entries. A bit is cleared once its bucket is found empty. */
   readonly filled: Array<number>
   size: number
   tick: number
@@ -20,7 +20,7 @@ export interface Deadlines {
 const levels = 8
 const perLevel = 16
 
-/** The last element spans the whole wheel. */
+/** The milliseconds that a bucket of each level spans. The last element is the span of the whole wheel. */
 const spans = Array.from({ length: levels + 1 }, (_, level) => perLevel ** level)
 
 const makeHead = (): Due => {
@@ -43,11 +43,11 @@ export const add = (self: Deadlines, entry: Entry): void => {
   if (expiresAt === Infinity) return
   if (isEmpty(self)) self.tick = Math.max(self.tick, Math.floor(createdAt))
   const { tick } = self
-  // An entry that has already expired, or has no valid deadline, is found at the next look.
+  // An entry that has already expired, or whose deadline is not a number, is due at the current tick.
   const time = expiresAt > tick ? Math.ceil(expiresAt) : tick
   let level = 0
   while (level < levels - 1 && time - tick >= spans[level + 1]!) level++
-  // A deadline beyond the wheel waits in the last bucket.
+  // A deadline beyond the end of the wheel goes into the last bucket, and is filed again from there.
   const number = Math.floor(Math.min(time, tick + spans[levels]! - spans[level]!) / spans[level]!) % perLevel
   const head = self.buckets[level * perLevel + number] ??= makeHead()
   const last = head.previousDue!
@@ -67,7 +67,7 @@ export const remove = (self: Deadlines, entry: Entry): void => {
   if (--self.size === 0) self.filled.fill(0)
 }
 
-/** Removes all entries. They stay linked to each other, so they must not be passed to this module again. */
+/** Removes all entries. They remain linked to each other, so callers must not pass them to this module again. */
 export const removeAll = (self: Deadlines): void => {
   self.buckets.length = 0
   self.filled.fill(0)
@@ -79,23 +79,23 @@ export const changed = (self: Deadlines, entry: Entry): void => {
   add(self, entry)
 }
 
-/** Misses an expired entry behind thousands of live ones until a later call. */
+/** An expired entry, if any. Gives up after `enteringDeadlines` unexpired entries until the next call. */
 export const firstExpired = (self: Deadlines, now: number): Entry | undefined => {
   for (let left = enteringDeadlines; left > 0; left--) {
     const entry = nextDue(self, now)
     if (entry === undefined || !(entry.expiresAt > now)) return entry
-    // A read has extended the deadline, or only the time of the bucket has begun.
+    // A read has extended the entry's deadline, or the deadline lies later within the bucket's span.
     changed(self, entry)
   }
   return undefined
 }
 
-/** Sets the wheel back with the clock. Moves no entry: each bucket comes round again at its deadline at the latest. */
+/** Turns the wheel back with the clock. Entries stay, because each bucket comes round by its deadline at the latest. */
 export const rewind = (self: Deadlines, now: number): void => {
   self.tick = Math.max(0, Math.floor(now))
 }
 
-/** Returns none if the clock was set back (see `rewind`). */
+/** The next entry whose bucket is due, expired or not. `undefined` if the clock was set back (see `rewind`). */
 export const nextDue = (self: Deadlines, now: number): Entry | undefined => {
   const { buckets, filled } = self
   const until = Math.floor(now)
@@ -106,7 +106,7 @@ export const nextDue = (self: Deadlines, now: number): Entry | undefined => {
     for (let level = 0; level < levels; level++) {
       const span = spans[level]!
       if (filled[level] === 0) {
-        // Without entries on lower levels, only the starts of longer spans matter.
+        // If the lower levels are empty, the wheel can advance by this level's span.
         if (step === span) step = spans[level + 1]!
       } else if (tick % span === 0) {
         const number = tick / span % perLevel

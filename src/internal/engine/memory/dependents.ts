@@ -1,6 +1,6 @@
 /**
- * Counts, by tag, the entries in memory and the running loads that depend on an id. A removal costs nothing more if
- * nothing does. The two are counted separately, because all entries leave at once when memory is emptied.
+ * Counts, by tag, the entries in memory and the running loads that depend on an id, so that removing an id without
+ * dependents costs nothing extra. Both are counted separately, because emptying memory resets only the entries.
  */
 import * as Effect from "effect/Effect"
 import { keptDependencies } from "../../defaults/bounds.ts"
@@ -9,7 +9,7 @@ import type { Entry } from "./entry.ts"
 import * as TagEpochs from "./tagEpochs.ts"
 
 export interface Dependents {
-  /** Some counts are 0: see `remove`. */
+  /** Tags on which running loads depend. Some counts are 0, because `remove` keeps recent tags. */
   readonly loads: Counts
   ofLoads: number
   entries: Counts
@@ -27,7 +27,7 @@ export const make = (): Dependents => ({ loads: new Map(), ofLoads: 0, entries: 
 export const has = ({ entries, loads }: Dependents, tag: string): boolean =>
   entries.has(tag) || (loads.get(tag)?.count ?? 0) > 0
 
-/** Returns the shared string of the tag, which makes later comparisons cheap. */
+/** Counts a load as a dependent of a tag. Returns the tag's shared string, which makes later comparisons cheap. */
 export const add = (self: Dependents, tag: string): string => {
   const { entries, loads } = self
   const known = loads.get(tag)
@@ -48,7 +48,7 @@ const count = (counts: Counts, tag: string): void => {
   else known.count++
 }
 
-/** Keeps some tags with count 0 for the next load, which usually reads them. */
+/** Removes a load from a tag's count. Some tags stay with count 0, because the next load usually reads the same ids. */
 export const remove = (self: Dependents, tag: string): void => {
   const { loads } = self
   const known = loads.get(tag)!
@@ -57,7 +57,7 @@ export const remove = (self: Dependents, tag: string): void => {
   if (loads.size > keptDependencies) loads.delete(tag)
 }
 
-/** Counts tags as dependents while the store is asked about their entry, so that no change is missed. */
+/** Counts the tags of an entry as having a dependent while the store is asked about it, so that no change is missed. */
 export const during = <A, E, R>(
   self: Dependents,
   tags: ReadonlyArray<string>,

@@ -1,4 +1,4 @@
-/** Replaces `dependents.ts` outside Node, where nothing depends on an id. */
+/** Replaces `dependents.ts` outside Node, where no entry depends on an id. */
 import type * as Dependents from "./dependents.ts"
 
 export const make = () => ({}) as Dependents.Dependents

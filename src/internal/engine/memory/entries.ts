@@ -1,8 +1,8 @@
 /**
- * The entries of memory by id: a `Map` that is never copied in one long step when entries leave.
- * V8 shrinks a `Map` once it is three quarters empty, and copies the rest at once. A large map therefore keeps the ids
- * of removed entries without a value. When more than half are empty, each operation moves a few entries to a new `Map`,
- * like the incremental rehashing of Redis. A lookup always reads a single `Map`.
+ * The entries of memory by id, in a `Map` that is never copied in one long step. V8 shrinks a `Map` once three quarters
+ * of it are deleted, by copying the rest at once. A large map therefore keeps the ids of removed entries, without a
+ * value. When more than half of the ids have none, each operation moves a few entries to a new `Map`, as in Redis'
+ * incremental rehashing. A lookup always reads a single `Map`.
  */
 import type { Entry } from "./entry.ts"
 
@@ -19,7 +19,7 @@ export interface Entries<A extends Named = Entry> {
   readonly values: () => IterableIterator<A>
 }
 
-/** The largest size that V8 copies in a few milliseconds. */
+/** The largest `Map` that V8 copies within a few milliseconds. */
 const smallMap = 131_072
 
 const movesOfStep = 8
@@ -30,14 +30,14 @@ interface Move<A> {
 }
 
 class InSteps<A extends Named> implements Entries<A> {
-  /** An id without a value was removed. */
+  /** Entries by id. An id whose value is `undefined` belongs to a removed entry. */
   private map = new Map<string, A | undefined>()
-  /** The number of ids without a value. */
+  /** The number of ids in `map` without a value. */
   private left = 0
-  /** A power of two, and at least the largest size that `map` has ever had. */
+  /** At least the largest size that `map` has ever had: `small`, doubled as often as needed. */
   private most: number
   private move: Move<A> | undefined
-  /** Set while a listing runs: removed ids stay, because an id that is deleted and set again changes its place. */
+  /** Set by a listing. Removed ids then stay in `map`, as an id that is deleted and set again loses its place. */
   private isListed = false
   private readonly small: number
 
@@ -73,7 +73,7 @@ class InSteps<A extends Named> implements Entries<A> {
     const isSmall = most === this.small
     if (isSmall && this.left === 0 && !isListed) return map.delete(id)
     if (!this.has(id)) return false
-    // The capacity of the map may be twice its largest size.
+    // V8 may have allocated room for `2 * most` ids, and would copy the map once it has fewer than `most / 2`.
     if (move === undefined && !isListed && (isSmall || map.size > most / 2)) map.delete(id)
     else {
       map.set(id, undefined)
@@ -99,7 +99,7 @@ class InSteps<A extends Named> implements Entries<A> {
     let places = map.size
     for (const entry of map.values()) {
       if (places-- === 0) return
-      // Another map may have replaced this one.
+      // A new map may have replaced the iterated one, and an entry removed from the new map is still in the old one.
       if (entry !== undefined && (map === this.map || this.has(entry.id))) yield entry.id
     }
   }
@@ -107,7 +107,7 @@ class InSteps<A extends Named> implements Entries<A> {
   *values(): IterableIterator<A> {
     const { map } = this
     for (const entry of map.values()) {
-      // Another map may have replaced this one.
+      // A new map may have replaced the iterated one, and an entry replaced in the new map is still in the old one.
       if (entry !== undefined && (map === this.map || this.map.get(entry.id) === entry)) yield entry
     }
   }
@@ -122,7 +122,7 @@ class InSteps<A extends Named> implements Entries<A> {
 
   private take(map: Map<string, A | undefined>, size: number): void {
     this.most = this.small
-    // The new map has never had more ids than the old one.
+    // The new map has never held more ids than the old one, so its `most` need not be larger.
     while (map.size > 0 && this.most < this.map.size) this.most *= 2
     this.map = map
     this.left = map.size - size
@@ -131,11 +131,11 @@ class InSteps<A extends Named> implements Entries<A> {
   }
 }
 
-/** `small`: maps of up to this size delete their ids as usual. */
+/** A map of entries by id. As long as it has never exceeded `small` entries, it deletes ids immediately. */
 export const make = <A extends Named = Entry>(small = smallMap): Entries<A> => new InSteps<A>(small)
 
-/** Lists the ids in steps. One added meanwhile may be missing, and one that stays is listed exactly once. */
+/** Lists the ids in steps. Ids that stay are listed exactly once; ids added during the listing may be missing. */
 export const ids = (self: Entries): Iterable<string> => (self as InSteps<Entry>).ids()
 
-/** Ids without a value were removed earlier. */
+/** Removes all entries and returns them. Ids without a value in the result belong to entries removed earlier. */
 export const empty = (self: Entries): ReadonlyMap<string, Entry | undefined> => (self as InSteps<Entry>).empty()

@@ -1,4 +1,4 @@
-/** Replaces `entries.ts` outside Node, where no memory is that large. */
+/** Replaces `entries.ts` outside Node, where memory is never large enough for a slow copy of a `Map`. */
 import type * as Entries from "./entries.ts"
 import type { Entry } from "./entry.ts"
 

@@ -1,6 +1,6 @@
 /**
- * An entry of the memory tier: a decoded result and a node of the eviction list. There are many, so those stored alike
- * share one `Terms`, and a value is kept without an `Exit` around it.
+ * An entry of the memory tier: a decoded result, and a node of the eviction list. To save memory, entries with the same
+ * lifetime share one `Terms` object, and a success is kept without an `Exit` around it.
  */
 import { bytesOf, ownTerms, shared } from "#platform/engine/memory/terms"
 import type * as Effect from "effect/Effect"
@@ -11,7 +11,7 @@ import type { Node } from "../../../ports/eviction.ts"
 import type { Counters } from "../telemetry/telemetry.ts"
 import type { Terms } from "./terms.ts"
 
-/** A member of a bucket's ring: an entry, or the head. The links are `undefined` outside a ring. */
+/** A member of a bucket's ring in `deadlines.ts`: an entry or the ring's head. Links are `undefined` outside a ring. */
 export interface Due {
   previousDue: Due | undefined
   nextDue: Due | undefined
@@ -33,7 +33,7 @@ interface EntryOptions {
   readonly writeId: string | undefined
 }
 
-/** Tag versions of entries read from the store, kept once another entry derives from them. */
+/** Tag versions of entries read from the store, kept once another entry derives from such an entry. */
 const versions = new WeakMap<object, ReadonlyArray<TagVersion>>()
 
 export const versionsOf = (entry: Entry): ReadonlyArray<TagVersion> | undefined => versions.get(entry)
@@ -42,21 +42,21 @@ export const keepVersions = (entry: Entry, of: ReadonlyArray<TagVersion>): void 
 
 export class Entry implements Timing, Node, Due {
   readonly id: string
-  /** A value, or the exit of a failure. */
+  /** The value of a success, or the `Exit` of a failure. */
   private readonly content: unknown
   private terms: Terms
-  /** Creation time relative to that of the terms: a small integer takes no space outside the object. */
+  /** Creation time as an offset from the terms' `beganAt`: V8 stores a small integer without allocating. */
   private since: number
-  /** The reads served in this process. */
+  /** The number of reads that this process has served from the entry. */
   reads: number
-  /** Links in a bucket of `deadlines.ts`. `undefined` if the entry never expires or is not in memory. */
+  /** Links in a bucket's ring (`deadlines.ts`). `undefined` if the entry never expires or is not in memory. */
   previousDue: Due | undefined
   nextDue: Due | undefined
   previous: Node | undefined
   next: Node | undefined
   mark: number
   declare weight?: number
-  /** Absent as well without a store, until `find` asks for it. */
+  /** Identifies the write of the entry. Without a store, absent until needed (`request/answers.ts`). */
   declare writeId: string | undefined
 
   constructor(options: EntryOptions) {
@@ -74,12 +74,12 @@ export class Entry implements Timing, Node, Due {
     if (options.writeId !== undefined) this.writeId = options.writeId
   }
 
-  /** Answers an evaluating fiber without an allocation for a value. */
+  /** Answers a fiber that evaluates the read, without allocating an `Exit` for a value. */
   answer(fiber: Fiber.Fiber<any, any>): Effect.Effect<unknown, unknown> {
     return (this.outcome === "success" ? (fiber as Continuing).succeedWith?.(this.content) : undefined) ?? this.exit
   }
 
-  /** Allocates for a value. */
+  /** The result as an `Exit`, which is allocated for a value. */
   get exit(): Exit.Exit<unknown, unknown> {
     return this.terms.outcome === "success" ? Exit.succeed(this.content) : this.content as Exit.Exit<never>
   }
@@ -100,22 +100,22 @@ export class Entry implements Timing, Node, Due {
     return this.terms.tags
   }
 
-  /** The counters of the key class, kept here so that a hit need not look them up. */
+  /** The counters of the key class. The entry keeps them so that a hit need not look them up. */
   get counters(): Counters {
     return this.terms.counters
   }
 
-  /** The last tag epoch in which the tags were checked, initially that before the load or the read from the store. */
+  /** The tag epoch in which the tags were last checked. Initially the epoch before the load or the store read. */
   get checkedAt(): number {
     return this.terms.checkedAt
   }
 
-  /** Shared terms have no tags, so the epoch holds for all their entries. */
+  /** Entries with tags never share terms, and for entries without tags the epoch does not matter. */
   set checkedAt(epoch: number) {
     this.terms.checkedAt = epoch
   }
 
-  /** `-Infinity` after a soft invalidation. */
+  /** The soft deadline in epoch milliseconds. `-Infinity` after a soft invalidation. */
   get softExpiresAt(): number {
     return this.createdAt + this.terms.softAfter
   }
@@ -137,12 +137,12 @@ export class Entry implements Timing, Node, Due {
     return this.terms.constant
   }
 
-  /** Ends with the values it was made of, so no reader prolongs it. */
+  /** Whether the entry expires with the cached values it was made from, so that no reader may prolong it. */
   get endsWithParts(): boolean | undefined {
     return this.terms.endsWithParts
   }
 
-  /** The time at which the store is asked again (`memoryTtl`). `-Infinity`: the next reader's option decides. */
+  /** When to ask the store again (`memoryTtl`), in epoch milliseconds. `-Infinity`: the next reader decides. */
   get memoryExpiresAt(): number | undefined {
     return this.terms.memoryExpiresAt
   }
@@ -155,12 +155,12 @@ export class Entry implements Timing, Node, Due {
     return this.terms.etag
   }
 
-  /** Bytes in addition to the id and the value. */
+  /** Estimated bytes of the entry, not counting its id and value. */
   get bytes(): number {
     return bytesOf(this.terms, this.writeId)
   }
 
-  /** Gives it another lifetime, which it shares with entries that get the same one, and the constant that this is. */
+  /** Gives the entry a new lifetime and the constant behind it. Entries with the same lifetime share their terms. */
   live(constant: unknown, softExpiresAt: number, expiresAt: number): void {
     const { createdAt } = this
     this.share({
@@ -177,7 +177,7 @@ export class Entry implements Timing, Node, Due {
     this.since = createdAt - this.terms.beganAt
   }
 
-  /** Returns terms that no other entry shares. */
+  /** Gives the entry terms that no other entry shares. */
   private own(): Terms {
     return this.terms = ownTerms(this.terms)
   }
@@ -204,7 +204,7 @@ const termsOf = (options: EntryOptions): Terms => {
   return shared(terms, createdAt)
 }
 
-/** Effect's internal method to resume a fiber with a value without an `Exit`. If missing, an `Exit` is used. */
+/** Effect's internal method that resumes a fiber with a plain value. If missing, the fiber resumes with an `Exit`. */
 interface Continuing extends Fiber.Fiber<unknown> {
   readonly succeedWith?: (value: unknown) => Effect.Effect<unknown>
 }

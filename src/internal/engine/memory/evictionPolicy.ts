@@ -1,4 +1,4 @@
-/** The eviction policy of a memory tier: a built-in policy directly, a user's behind a guard. */
+/** Makes the eviction policy of a memory tier: a built-in policy is used directly, a user's policy behind a guard. */
 import * as Cause from "effect/Cause"
 import { CacheConfigError } from "../../../CacheError.ts"
 import { Own } from "../../../Eviction.ts"
@@ -19,9 +19,9 @@ interface EvictionOptions extends PolicyOptions {
   readonly eviction: Eviction
 }
 
-/** Throws a `CacheConfigError` if `make` throws or returns no policy. The result has `replaced`. */
+/** Makes a policy that implements `replaced`. Throws a `CacheConfigError` if `make` throws or returns no policy. */
 export const makePolicy = (options: EvictionOptions, guard: Guarded): Policy =>
-  // No guard for a built-in policy, because every hit calls `read`.
+  // A built-in policy has no guard, because every hit calls its `read`.
   options.eviction instanceof Own
     ? options.eviction.make(options)
     : guarded(made(options), options.eviction.name, guard)
@@ -46,10 +46,10 @@ const made = ({ eviction, ...options }: EvictionOptions): Policy => {
   return policy
 }
 
-/** Its methods never throw, and its victim is always in memory. A policy that fails is replaced by LRU. */
+/** Wraps a user's policy so that no method throws and each victim is in memory. LRU replaces a policy that fails. */
 const guarded = (given: Policy, name: string, { entries, telemetry }: Guarded): Policy => {
   let policy = given
-  /** Rebuilds the order, because the links of the nodes are unreliable as well. */
+  /** Replaces the policy by LRU and adds all entries again, because the nodes' links are unreliable after a failure. */
   const giveUp = (method: string, defect: unknown): void => {
     policy = makeLru()
     for (const node of entries.values()) policy.added(node)
@@ -70,7 +70,7 @@ const guarded = (given: Policy, name: string, { entries, telemetry }: Guarded): 
       }
       return answer
     } catch (defect) {
-      // The failed policy may still have written to the links of nodes, so LRU starts over.
+      // The failed policy may have written to the nodes' links again, so LRU is rebuilt.
       if (policy === given || method === "victim") giveUp(method, defect)
       return undefined
     }
@@ -81,13 +81,13 @@ const guarded = (given: Policy, name: string, { entries, telemetry }: Guarded): 
       if (policy.replaced !== undefined) return attempt("replaced", old, node)
       const before = policy
       attempt("removed", old)
-      // After a failure, LRU already has the new entry.
+      // If `removed` failed, `giveUp` has already added the new entry to LRU.
       if (policy === before) attempt("added", node)
     },
     read: (node) => attempt("read", node),
     removed: (node) => attempt("removed", node),
     cleared: given.cleared && (() => attempt("cleared")),
-    // If the policy has just failed, its replacement answers.
+    // If the policy fails in this call, LRU names the victim instead.
     victim: () => attempt<Node>("victim") ?? (policy === given ? undefined : policy.victim()),
     resized: (capacity) => attempt("resized", capacity)
   }

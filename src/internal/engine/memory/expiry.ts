@@ -1,4 +1,4 @@
-/** Removes expired entries within a second. An unused cache rests without a timer until the next operation. */
+/** Removes expired entries within a second. While the cache is unused, the sweeper rests without a timer. */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -19,7 +19,7 @@ export const sweep = (self: Memory.MemoryTier): Effect.Effect<void> =>
       const entry = Deadlines.firstExpired(memory.deadlines, now)
       if (entry !== undefined) Memory.expire(memory, entry)
       else if (Deadlines.nextDue(memory.deadlines, now) === undefined) return Effect.void
-      // Reading the clock costs more than a step, unless thousands of deadlines were checked.
+      // Reading the clock costs more than a step, except for a step that has checked thousands of deadlines.
       if ((entry === undefined || steps % many.steps === 0) && monotonicMillis(clock) - beganAt >= turnMillis) {
         return Effect.flatMap(Effect.yieldNow, () => sweep(self))
       }
@@ -28,11 +28,11 @@ export const sweep = (self: Memory.MemoryTier): Effect.Effect<void> =>
 
 export const makeSweeper = (tier: () => Memory.MemoryTier): Memory.Sweeper => {
   let fiber: Fiber.Fiber<void> | undefined
-  /** The clock of the first reader whose time differs from the layer's, as in tests with a `TestClock`. */
+  /** The clock of the first reader whose time differs from the layer's clock, for example a `TestClock`. */
   let followed: Clock.Clock | undefined
   let isStopped = false
 
-  /** Sets `rests`, which an operation in the next second clears through `wake`. */
+  /** Sweeps once a second. Sets `rests` after each sweep; ends unless an operation clears `rests` through `wake`. */
   const run = (self: Memory.MemoryTier): Effect.Effect<void> =>
     Effect.flatMap(sweep(self), () => {
       if (Deadlines.isEmpty(self.memory.deadlines)) return Effect.void
@@ -44,13 +44,13 @@ export const makeSweeper = (tier: () => Memory.MemoryTier): Memory.Sweeper => {
     const self = tier()
     const { context, memory } = self
     const reader = Fiber.getCurrent()?.getRef(Clock.Clock)
-    // Outside a fiber the clock is unknown: the next step inside one decides.
+    // Outside a fiber the reader's clock is unknown, so the sweeper rests until an operation inside a fiber.
     memory.rests = reader === undefined && !isStopped
     if (reader === undefined || isStopped) return
     const clock = followed ?? Context.get(context, Clock.Clock)
     const skew = reader.currentTimeMillisUnsafe() - clock.currentTimeMillisUnsafe()
     if (reader !== clock && Math.abs(skew) > sweepEveryMillis) {
-      // With readers in different times, nothing reliably counts as expired.
+      // Readers now use a third clock, so no single time says which entries have expired: sweeping stops for good.
       if (followed !== undefined) return stop()
       followed = reader
       fiber?.interruptUnsafe()

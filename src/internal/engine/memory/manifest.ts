@@ -1,18 +1,18 @@
-/** The manifest stored in place of a stream's value: the run that wrote the pages, and how it ended. */
+/** A stream's manifest, stored as the value of its entry: the run that wrote the pages, and how the run ended. */
 import * as Cause from "effect/Cause"
 import * as Exit from "effect/Exit"
 import type { Entry } from "./entry.ts"
 
-/** A stored stream. The manifest is committed after the last page, so the stream is complete. */
+/** Describes a stored stream. The manifest is committed after the last page, so the stream is complete. */
 export class Manifest {
   readonly run: string
   readonly pages: number
-  /** Bytes of the encoded elements. Without a store, an estimate of their size in memory. */
+  /** Bytes of the encoded elements. Without a store, an estimate of the elements' size in memory. */
   readonly bytes: number
   readonly elements: number
-  /** All pages, if they are small. Memory then holds them with the manifest. */
+  /** All decoded pages, if they are small: memory then holds them with the manifest. */
   decoded: ReadonlyArray<ReadonlyArray<unknown>> | undefined
-  /** Whether the pages are kept and the stream can be read again. */
+  /** Whether the pages are stored, so that the stream can be read again. */
   isKept: boolean
 
   constructor(run: string, pages: number, bytes: number, elements: number) {
@@ -26,7 +26,7 @@ export class Manifest {
 }
 
 export class FailedStream {
-  /** Private, so that logs do not show it. */
+  /** Private, so that logs of the failure do not show the manifest. */
   readonly #manifest: Manifest
   readonly error: unknown
 
@@ -45,7 +45,7 @@ export class FailedStream {
   }
 }
 
-/** `undefined` if the value is not of a stream. */
+/** The manifest in a value or failure. `undefined` if the value does not belong to a stream. */
 const manifestOf = (value: unknown): Manifest | undefined =>
   value instanceof Manifest ? value : value instanceof FailedStream ? value.manifest : undefined
 

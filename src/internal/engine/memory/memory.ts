@@ -1,4 +1,4 @@
-/** The memory tier. */
+/** The memory tier: its entries, and the steps that look up, add, evict and remove them. */
 import * as Dependents from "#platform/engine/memory/dependents"
 import * as Entries from "#platform/engine/memory/entries"
 import type { RemovalCause } from "../../../CacheEvent.ts"
@@ -19,7 +19,7 @@ import { weighWith } from "./weigh.ts"
 
 export interface Sweeper {
   readonly noteEntry: () => void
-  /** Called before an operation on a memory at rest. */
+  /** Called before an operation if `rests` is set. */
   readonly wake: () => void
   readonly stop: () => void
   readonly isStopped: () => boolean
@@ -28,11 +28,11 @@ export interface Sweeper {
 export interface MemoryTier extends Telemetry {
   readonly memory: Memory
   readonly tagEpochs: TagEpochs.TagEpochs
-  /** The counters of `increment`, in a cache without a store. */
+  /** The counters of `increment` in a cache without a store. */
   readonly counters: Counters
-  /** Makes write ids and owners, and seeds random generators. */
+  /** Generates write ids and lease owners, and seeds random generators. */
   readonly tokens: Tokens
-  /** Incremented by every write and invalidation. An answer the store gave before must not enter memory afterwards. */
+  /** Incremented by every write and invalidation. A store answer from before such a change must not enter memory. */
   mutations: number
   closed: boolean
 }
@@ -40,32 +40,32 @@ export interface MemoryTier extends Telemetry {
 /** The memory tier: decoded entries by id, bounded by count or by weight. */
 interface Memory {
   readonly entries: EntriesById
-  /** Makes further policies, for parts of the entries. */
+  /** The kind of eviction policy, for policies of single classes (quotas). */
   readonly eviction: Eviction
   policy: Policy
-  /** Wraps the policy, if the layer asks for a curve. */
+  /** Measures the policy for the miss-ratio curve, if the layer asks for one. */
   readonly curve: MeasuredPolicy | undefined
   readonly deadlines: Deadlines.Deadlines
-  /** Tags of the ids on which entries and running loads depend. */
+  /** Tags of the ids on which an entry in memory or a running load depends. */
   readonly dependents: DependentTags
   /** 0 without a memory tier. */
   capacity: number
-  /** The number of capacity changes so far. A later change replaces one in progress. */
+  /** The number of capacity changes so far. A new change stops an older one that is still evicting. */
   resizes: number
   weight: number
-  /** Weighs a new entry, which is not kept if the weight is `undefined` or above the capacity. */
+  /** Weighs a new entry. Memory does not keep an entry whose weight is `undefined` or exceeds the capacity. */
   weigh: ((entry: Entry) => number | undefined) | undefined
-  /** Removed entries by cause, and the total weight of the evicted ones. */
+  /** The number of removed entries by cause, and the total weight of the evicted ones. */
   readonly removals: Record<RemovalCause, number>
   evictedWeight: number
-  /** Called for every entry that leaves memory, before the listeners. */
+  /** Called before the removal listeners, for every entry that leaves memory. */
   readonly onGone: (entry: Entry) => void
-  /** `undefined`: expired entries leave when their room is needed. */
+  /** `undefined`: an expired entry stays until memory needs its room. */
   readonly sweeper: Sweeper | undefined
   /** Whether the sweeper rests and must be woken by the next operation. */
   rests: boolean
   onRemoval: ReadonlyArray<RemovalListener> | undefined
-  /** Pending notifications of removals during `together`, otherwise `undefined`. */
+  /** Notifications of removals, delayed until the end of `together`. `undefined` outside it. */
   untold: Array<() => void> | undefined
 }
 
@@ -86,7 +86,7 @@ interface MemoryOptions {
 }
 
 interface Around {
-  /** A function, because the engine is still under construction. */
+  /** A function, because the engine is still being built when its memory is made. */
   readonly telemetry: () => Telemetry
   /** Returns 32 bits of the cache's own random generator. */
   readonly seed: () => number
@@ -126,7 +126,7 @@ export const make = (
 
 export const isWeighed = (self: Memory): boolean => self.weigh !== undefined
 
-/** The entry of an id, unless one of its tags was hard-invalidated. The strategy decides whether it is fresh. */
+/** The entry of an id, unless one of its tags was hard-invalidated. The strategy decides whether the entry is fresh. */
 export const peek = (self: Memory, tags: TagEpochs.TagEpochs, id: string): Entry | undefined => {
   if (self.rests) self.sweeper!.wake()
   const entry = self.entries.get(id)
@@ -134,7 +134,7 @@ export const peek = (self: Memory, tags: TagEpochs.TagEpochs, id: string): Entry
 }
 
 const check = (self: Memory, tags: TagEpochs.TagEpochs, id: string): Entry | undefined => {
-  // The poll that this may start can remove the entry.
+  // `ensureTracking` may apply changes by other processes, which can remove the entry.
   tags.ensureTracking?.()
   const entry = self.entries.get(id)
   if (entry === undefined) return undefined
@@ -151,10 +151,10 @@ export const touch = (self: Memory, entry: Entry): void => {
   if (self.entries.get(entry.id) === entry) self.policy.read(entry)
 }
 
-/** An entry heavier than the capacity, or without a weight, is not kept, nor is the one it replaces. */
+/** Adds an entry. An entry with no valid weight, or heavier than the capacity, is not kept, nor the one it replaces. */
 export const put = (self: Memory, entry: Entry, now: number): void => {
   if (self.capacity === 0) return
-  // A quota makes room while it weighs. A listener of that may invalidate the id, and must find the new entry.
+  // Weighing may evict for a quota. A removal listener may then invalidate the id, and must find the new entry.
   const stays = together(self, () => {
     if (self.weigh !== undefined) {
       const weight = self.weigh(entry)
@@ -170,20 +170,20 @@ export const put = (self: Memory, entry: Entry, now: number): void => {
   self.sweeper?.noteEntry()
 }
 
-/** The entry being added. `stays`: it replaces another and is not evicted while others can be. */
+/** The entry being added. `stays`: it replaced an older entry, and is evicted only if it is the last one. */
 interface Coming {
   readonly newest: Entry
   readonly stays: boolean
 }
 
-/** Removes entries until all fit, at most `most`. The newest leaves if the policy names no other. */
+/** Removes entries until the rest fits, at most `most` of them. Evicts the newest entry if the policy names none. */
 const makeRoom = (self: Memory, coming: Coming | undefined, now: number, most: number): void => {
   for (let left = most; left > 0 && isOver(self); left--) {
     const expired = Deadlines.firstExpired(self.deadlines, now)
     if (expired !== undefined) drop(self, expired, "expired")
     else {
       const victim = victimOf(self, coming)
-      // A user's policy has emptied memory in the meantime.
+      // A user's eviction policy or removal listener has emptied memory in the meantime.
       if (victim === undefined) return
       self.evictedWeight += weightOf(victim)
       drop(self, victim, "evicted")
@@ -191,7 +191,7 @@ const makeRoom = (self: Memory, coming: Coming | undefined, now: number, most: n
   }
 }
 
-/** Removes at most `most` entries. The capacity becomes the remaining weight. */
+/** Lowers the capacity and evicts at most `most` entries. If more must leave, the capacity is the remaining weight. */
 export const shrink = (self: Memory, capacity: number, now: number, most: number): void => {
   self.capacity = capacity
   makeRoom(self, undefined, now, most)
@@ -200,7 +200,7 @@ export const shrink = (self: Memory, capacity: number, now: number, most: number
 
 const isOver = (self: Memory): boolean => self.weight > self.capacity && self.entries.size > 0
 
-/** Changes the deadlines of an entry by hand, in memory or not. They are then no constant of a strategy. */
+/** Sets the deadlines of an entry by hand, whether or not it is in memory, and detaches it from a constant lifetime. */
 export const setDeadlines = (self: Memory, entry: Entry, expiresAt: number): void => {
   entry.live(undefined, entry.softExpiresAt === -Infinity ? -Infinity : expiresAt, expiresAt)
   reorder(self, entry)
@@ -210,17 +210,17 @@ export const reorder = (self: Memory, entry: Entry): void => {
   if (self.entries.get(entry.id) === entry) Deadlines.changed(self.deadlines, entry)
 }
 
-/** The entry to evict. Always one in memory, so that each eviction makes room. */
+/** The entry to evict, always one in memory, so that each eviction makes room. */
 const victimOf = ({ entries, policy }: Memory, coming: Coming | undefined): Entry | undefined => {
   const newest = coming?.newest
   let victim = policy.victim()
   if (victim === newest && coming?.stays) {
     policy.read(newest!)
     victim = policy.victim()
-    // Reads do not change the order of this policy.
+    // A policy such as FIFO ignores reads and names the newest entry again, so any other entry is evicted.
     if (victim === newest) { for (victim of entries.values()) if (victim !== newest) break }
   }
-  // The nodes of a policy are entries. A removal listener may have removed the newest one as well.
+  // Every node of a policy is an entry. A removal listener may have removed the newest entry.
   return victim as Entry | undefined ?? (newest && entries.get(newest.id)) ?? entries.values().next().value
 }
 
@@ -266,7 +266,7 @@ const left = (self: Memory, entry: Entry, cause: RemovalCause): void => {
 
 export const expire = (self: Memory, entry: Entry): void => drop(self, entry, "expired")
 
-/** Notifies no listener. The entries stay linked, and a reference to one keeps all: flights drop theirs first. */
+/** Removes all entries without notifying listeners. They stay linked, so a reference to one retains all of them. */
 export const empty = (self: Memory, cause: RemovalCause): ReadonlyMap<string, Entry | undefined> => {
   const { dependents, deadlines, entries, policy } = self
   self.removals[cause] += entries.size
@@ -275,12 +275,12 @@ export const empty = (self: Memory, cause: RemovalCause): ReadonlyMap<string, En
   Deadlines.removeAll(deadlines)
   Dependents.leaveAll(dependents)
   if (policy.cleared !== undefined) policy.cleared()
-  // A user's policy.
+  // A user's policy without `cleared` is notified of each removed entry.
   else for (const entry of left.values()) if (entry !== undefined) policy.removed(entry)
   return left
 }
 
-/** Runs steps that remove several entries, and notifies listeners after the last one, which may read. */
+/** Runs steps that may remove several entries, then notifies the listeners, which may read the cache. */
 export const together = <A>(self: Memory, steps: () => A): A => {
   if (self.untold !== undefined) return steps()
   const untold: NonNullable<Memory["untold"]> = self.untold = []
@@ -294,6 +294,6 @@ export const together = <A>(self: Memory, steps: () => A): A => {
 
 export const gone = (self: Memory, entry: Entry, cause: RemovalCause): void => {
   if (self.untold !== undefined) return void self.untold.push(() => gone(self, entry, cause))
-  // Exceptions of a listener are caught: see `isolated` in telemetry/events.ts.
+  // A listener's exceptions are caught (`isolated` in `telemetry/events.ts`).
   self.onRemoval?.forEach((listener) => listener(entry, cause))
 }

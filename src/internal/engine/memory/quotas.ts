@@ -1,7 +1,7 @@
 /**
- * Quotas: bounds of a key class in memory (`CacheLayer.withQuotas`). They wrap the memory of an engine, so that one
+ * Limits the size of key classes in memory (`CacheLayer.withQuotas`). Quotas wrap the memory of an engine, so an engine
  * without quotas pays nothing. The layer's policy still sees all entries. Each quota has its own policy of the same
- * kind for its class, which stores its order in the links of nodes: an entry with a quota has a second node.
+ * kind for its class. A policy keeps its order in the links of nodes, so an entry with a quota has a second node.
  */
 import * as Entries from "#platform/engine/memory/entries"
 import * as Clock from "effect/Clock"
@@ -44,7 +44,7 @@ export const enforce = (self: Memory.MemoryTier, quotas: Quotas): void => {
   const isWeighed = Memory.isWeighed(memory)
   const mostOf = (name: string): number => boundOfMemory(`The quota of "${name}"`, quotas[name], isWeighed)
   const byName = new Map(Object.keys(quotas).map((name) => [name, makeQuota(self, mostOf(name))]))
-  // Keyed by counters, which an entry has at hand, so that a hit need not look up the class by name.
+  // Keyed by the counters, which each entry holds, so that a hit need not look up its class by name.
   const byCounters = new Map<Counters, Quota | undefined>()
   const quotaOf = ({ counters }: Entry): Quota | undefined => {
     const known = byCounters.get(counters)
@@ -55,7 +55,7 @@ export const enforce = (self: Memory.MemoryTier, quotas: Quotas): void => {
   }
   const { policy, weigh } = memory
   const all = Array.from(byName.values())
-  // A user's policy may not implement `cleared`.
+  // A user's policy may lack `cleared`.
   const isEmptiedAtOnce = [policy, ...all.map((quota) => quota.policy)].every(({ cleared }) => cleared !== undefined)
 
   memory.weigh = (entry) => {
@@ -164,19 +164,19 @@ const exchange = (quota: Quota, old: Entry, entry: Entry): void => {
   policy.replaced!(former, place)
 }
 
-/** Makes room before an entry is added. The entry that it replaces may leave, so `needed` is evaluated each time. */
+/** Makes room for a new entry. Evaluates `needed` on each pass, because the entry to be replaced may be evicted. */
 const makeRoom = (self: Memory.MemoryTier, quota: Quota, needed: () => number): void => {
   const { memory } = self
   const now = Context.get(self.context, Clock.Clock).currentTimeMillisUnsafe()
-  // A stopped sweeper means that readers' clocks differ from the cache's.
+  // The sweeper stops when readers' clocks differ from the cache's, and expiry is then uncertain.
   let mayExpire = memory.sweeper?.isStopped() === false ? many.steps : 0
   while (quota.weight + needed() > quota.most) {
-    // Expired entries leave before live ones, but not thousands for a single put.
+    // Expired entries leave before live ones, but a single `put` removes a limited number of them.
     const expired = mayExpire-- > 0 ? Deadlines.firstExpired(memory.deadlines, now) : undefined
     if (expired !== undefined) Memory.expire(memory, expired)
     else {
       const victim = victimOf(quota)
-      // A user's policy has emptied memory in the meantime.
+      // A user's eviction policy or removal listener has emptied memory in the meantime.
       if (victim === undefined) break
       memory.evictedWeight += weightOf(victim)
       Memory.remove(memory, victim.id, "evicted")

@@ -1,23 +1,23 @@
-/** Tag epochs: a counter of invalidations, and its value at the last one of each tag. Independent of clocks. */
+/** Tag epochs: a counter of invalidations, and the counter's value at each tag's last one. Independent of clocks. */
 import * as Defaults from "../../defaults/bounds.ts"
 
 export interface TagEpochs {
-  /** Incremented by every invalidation of a tag. An entry checked in the current epoch needs no further check. */
+  /** Incremented by every invalidation of tags. An entry checked in the current epoch needs no further check. */
   epoch: number
-  /** Hard invalidations: the entries are gone. */
+  /** Hard invalidations, after which an entry with the tag is gone. */
   readonly hard: Table
-  /** Soft invalidations: the entries are stale. */
+  /** Soft invalidations, after which an entry with the tag is stale. */
   readonly soft: Table
-  /** Called before using an entry that was not checked in this epoch. `undefined` if no changes are tracked. */
+  /** Called before an entry from an older epoch is used. `undefined` if changes by other processes are not tracked. */
   ensureTracking: (() => void) | undefined
   look: (() => void) | undefined
-  /** Called before the first read in a turn of the event loop. `undefined` if the store is not polled. */
+  /** Called before the first read in a turn of the event loop. `undefined` if the store is not polled for changes. */
   lookIfLate: (() => void) | undefined
 }
 
 interface Table {
   readonly invalidatedAt: Map<string, number>
-  /** Tags dropped from the table count as invalidated in this epoch. */
+  /** A tag missing from the table counts as invalidated in this epoch. */
   floor: number
 }
 
@@ -34,7 +34,7 @@ export const make = (): TagEpochs => ({
   lookIfLate: undefined
 })
 
-/** The epoch after applying the changes of other processes. */
+/** The current epoch, after the pending changes by other processes were applied. */
 export const epochNow = (self: TagEpochs): number => {
   self.ensureTracking?.()
   return self.epoch
@@ -47,7 +47,7 @@ export const invalidate = (self: TagEpochs, tags: ReadonlyArray<string>, mode: M
     table.invalidatedAt.delete(tag)
     table.invalidatedAt.set(tag, self.epoch)
   }
-  // Bounded: a tag dropped from the table costs misses, never a stale read.
+  // The table is bounded: dropping a tag may cause extra misses, never a stale read.
   for (const [tag, at] of table.invalidatedAt) {
     if (table.invalidatedAt.size <= Defaults.tagEpochs) break
     table.invalidatedAt.delete(tag)
@@ -61,7 +61,7 @@ export const changedSince = (self: TagEpochs, tags: ReadonlyArray<string>, bornA
 export const softenedSince = (self: TagEpochs, tags: ReadonlyArray<string>, bornAt: number): boolean =>
   bornAt < self.epoch && isSince(self.soft, tags, bornAt)
 
-/** Whether one of the tags was invalidated at all after an epoch. If so, a new reader does not join the flight. */
+/** Whether a tag was invalidated, hard or soft, after the given epoch. A new reader then does not join the flight. */
 export const movedSince = (self: TagEpochs, tags: ReadonlyArray<string>, bornAt: number): boolean =>
   changedSince(self, tags, bornAt) || softenedSince(self, tags, bornAt)
 

@@ -1,36 +1,36 @@
-/** The data shared by entries stored alike. A change of a single entry gives it terms of its own. */
+/** The data that entries with the same lifetime share (`Terms`). Changing a single entry gives it terms of its own. */
 import type { Outcome } from "../../../CacheEntry.ts"
 import type { Counters } from "../telemetry/telemetry.ts"
 
 export interface Terms {
   readonly outcome: Outcome
   readonly beganAt: number
-  /** Deadlines relative to the creation of an entry. */
+  /** The deadlines in milliseconds after an entry's creation. */
   softAfter: number
   endsAfter: number
   readonly loadMillis: number
   readonly tags: ReadonlyArray<string>
   checkedAt: number
   constant: unknown
-  /** Ends with the values it was made of, so no reader prolongs it. */
+  /** Whether an entry expires with the cached values it was made from, so that no reader may prolong it. */
   readonly endsWithParts: boolean | undefined
   memoryExpiresAt: number | undefined
   readonly etag: string | undefined
   readonly counters: Counters
-  /** The number of entries that were given these terms. */
+  /** The number of entries that have received these terms. */
   entries: number
   isShared: boolean
 }
 
-/** Recently used terms, in groups by lifetime and load time. A new entry searches one group. */
+/** Recently used terms, grouped by lifetime and load time. A new entry searches a single group. */
 const recent: Array<Array<Terms>> = []
 const groups = 256
 const mostOfGroup = 4
 
-/** Terms equal to these, for an entry with this creation time, or else these. */
+/** Returns known terms equal to the given ones and usable for the creation time, or else the given terms. */
 export const shared = (terms: Terms, createdAt: number): Terms => {
   const { endsAfter, etag, loadMillis, memoryExpiresAt, softAfter, tags } = terms
-  // Terms with tags, or with their own time in memory, are not shared.
+  // Terms with tags, an etag, a soft invalidation or a finite memory deadline are not shared.
   terms.isShared &&= tags.length === 0 && etag === undefined && softAfter !== -Infinity &&
     !Number.isFinite(memoryExpiresAt)
   if (!terms.isShared) return terms
@@ -51,7 +51,7 @@ const areAlike = (known: Terms, terms: Terms): boolean =>
   known.endsWithParts === terms.endsWithParts && known.counters === terms.counters &&
   known.memoryExpiresAt === terms.memoryExpiresAt
 
-/** Whether an entry's creation time is a small integer offset from the terms'. Sums of fractions may be inexact. */
+/** Whether a creation time is exactly the terms' time plus a small integer. With fractions the sum may be inexact. */
 const reaches = ({ beganAt }: Terms, createdAt: number): boolean => {
   const since = createdAt - beganAt
   return (since | 0) === since && beganAt + since === createdAt
@@ -59,15 +59,15 @@ const reaches = ({ beganAt }: Terms, createdAt: number): boolean => {
 
 export const ownTerms = (terms: Terms): Terms => terms.isShared ? { ...terms, entries: 1, isShared: false } : terms
 
-/** An entry with its slot: a `Map` has one slot per entry when full, and up to four after removals. */
+/** The bytes of an entry and its slot in a `Map`, which has one slot per entry when full, up to four after removals. */
 const bytesOfEntry = 200
-/** Only for some entries: a write id, own terms, and a list of tags, each with its overhead in addition to the text. */
+/** Parts that only some entries have: a write id, terms of their own, a list of tags (overhead besides the text). */
 const bytesOfWriteId = 48
 const bytesOfTerms = 192
 const bytesOfTags = 48
 const bytesOfTag = 28
 
-/** The bytes of an entry without its id and value. The first of those sharing terms counts them. */
+/** The bytes of an entry without its id and value. Shared terms are counted for the first entry only. */
 export const bytesOf = ({ entries, tags }: Terms, writeId: string | undefined): number => {
   let bytes = bytesOfEntry
   if (writeId !== undefined) bytes += bytesOfWriteId

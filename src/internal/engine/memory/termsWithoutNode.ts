@@ -1,4 +1,4 @@
-/** Replaces `terms.ts` outside Node, where memory is small and each entry has its own terms. */
+/** Replaces `terms.ts` outside Node, where memory is small enough for each entry to have its own terms. */
 import type * as Terms from "./terms.ts"
 
 export const shared: typeof Terms.shared = (terms) => terms

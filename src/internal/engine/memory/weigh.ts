@@ -1,4 +1,4 @@
-/** Weighs entries with a user's weigher. */
+/** Weighs entries with the user's weigher. */
 import * as Cause from "effect/Cause"
 import * as Exit from "effect/Exit"
 import { CacheConfigError } from "../../../CacheError.ts"
@@ -8,7 +8,7 @@ import { classOf } from "../telemetry/stats.ts"
 import type { Telemetry } from "../telemetry/telemetry.ts"
 import type { Entry } from "./entry.ts"
 
-/** `undefined` if the weigher throws or returns an invalid weight. */
+/** Turns a weigher into a function that returns `undefined` if the weigher throws or returns an invalid weight. */
 export const weighWith = (weigher: Weigher, telemetry: () => Telemetry) => (entry: Entry): number | undefined => {
   const { counters, exit, id } = entry
   const self = telemetry()

@@ -1,4 +1,4 @@
-/** Invalidation by a pattern. */
+/** Invalidates ids by a pattern. */
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { StoreError } from "../../../CacheError.ts"
@@ -10,7 +10,7 @@ import { noteAll } from "../flight/watches.ts"
 import { invalidateIds } from "../invalidation/invalidate.ts"
 import { idsHere, scan } from "./inspect.ts"
 
-/** Local ids are invalidated before and after the scan. An entry that another process stores meanwhile may remain. */
+/** Invalidates local ids before and after the scan. An entry that another process stores meanwhile may remain. */
 export const invalidateMatching = (self: Engine, glob: Glob): Stream.Stream<Progress, StoreError> =>
   Stream.suspend(() => {
     const progress = { scanned: 0, invalidated: 0 }
@@ -29,14 +29,14 @@ export const invalidateMatching = (self: Engine, glob: Glob): Stream.Stream<Prog
     const there = self.storeTier === undefined
       ? Stream.empty
       : each(Stream.map(scan(self.storeTier, glob.prefix), ({ id }) => id))
-    // The final progress, so that there is an element even if no id matched.
+    // The final progress, so that the stream has an element even if no id matched.
     return here.pipe(Stream.concat(there), Stream.concat(here), Stream.concat(Stream.sync(() => ({ ...progress }))))
   })
 
-/** The ids in memory, in flights, and of results that the store may still be storing. */
+/** The ids in memory and in flights, and those of results whose commit the store may not have completed. */
 const allHere = (self: Engine): Stream.Stream<string> =>
   Stream.suspend(() => {
-    // Includes the unknown ids that a call for many keys may still answer.
+    // Also covers ids, still unknown, that a running call for many keys may answer.
     noteAll(self)
     const others = new Set(self.flights.all().map(({ id }) => id))
     for (const id of self.storeTier?.unanswered ?? []) others.add(id)

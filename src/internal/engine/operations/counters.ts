@@ -1,4 +1,4 @@
-/** Counters: `Cached.counter`, `Cached.counters`, `Cached.increment`. Kept in the store, or in memory without one. */
+/** Counters (`Cached.counter`, `Cached.counters`, `Cached.increment`), in the store, or in memory without a store. */
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { StoreError } from "../../../CacheError.ts"
@@ -15,7 +15,7 @@ import { asked, askedPages } from "./inspect.ts"
 const nowThen = <A, E>(use: (now: number) => Effect.Effect<A, E>): Effect.Effect<A, E> =>
   Effect.clockWith((clock) => use(clock.currentTimeMillisUnsafe()))
 
-/** Sends a clear that the store has not acknowledged first: sent later, it would undo what was added meanwhile. */
+/** Sends an unacknowledged `clear` before an operation: sent later, it would undo the operation. */
 const afterClear = <A>(
   tier: StoreTier,
   operation: string,
@@ -41,7 +41,7 @@ const askedAfterClear = <A>(
   effect: Effect.Effect<A, StoreError>
 ): Effect.Effect<A, StoreError> => afterClear(tier, operation, asked(tier, operation, effect))
 
-/** The ttl applies only when the counter is created. */
+/** Increments a counter. `ttlMillis` applies only if this creates the counter. */
 export const increment = (
   self: Engine,
   name: string,
@@ -65,7 +65,7 @@ export const counter = (
   nowThen((now) =>
     storeTier === undefined
       ? Effect.succeed(Counters.live(counters, name, now))
-      // The store's clock may differ: a counter it returns has not expired there.
+      // The expiry is not checked again: the store's clock may differ, and a returned counter has not expired there.
       : askedAfterClear(storeTier, "counter", storeTier.store.counter(name))
   )
 

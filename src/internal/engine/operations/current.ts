@@ -1,4 +1,4 @@
-/** The entry that an update changes, and the condition that it is still stored. */
+/** The entry that an update changes, and the condition under which the update may replace it. */
 import * as Effect from "effect/Effect"
 import { StoreError } from "../../../CacheError.ts"
 import type { SetCondition } from "../../../ports/store.ts"
@@ -25,7 +25,7 @@ export const currentOf = <E extends Entry>(entry: E | undefined): Current<E> => 
   condition: entry === undefined ? ifAbsent : { _tag: "IfUnchanged", writeId: entry.writeId! }
 })
 
-/** Ignores the policy's restrictions. Memory may be outdated, which the write detects: only the first try reads it. */
+/** Reads despite the policy. Only the first try reads memory, which may be outdated; the write then detects that. */
 export const current = (self: Engine, key: Key, tries: number): Effect.Effect<Current<Entry>, StoreError, any> => {
   const { storeTier: tier } = self
   const found = tier === undefined || tries === 0
@@ -35,7 +35,7 @@ export const current = (self: Engine, key: Key, tries: number): Effect.Effect<Cu
     })
     : Effect.map(inStore(self, tier, key), (found) => {
       if (found instanceof Entry) return currentOf(found)
-      // An expired entry is absent for the store, an undecodable one is not: alternate between both conditions.
+      // For the store, an expired entry is absent, an undecodable one is not: tries alternate between conditions.
       return found instanceof Rejected && !found.isInvalid && tries % 2 === 1
         ? { entry: undefined, condition: { _tag: "IfUnchanged", writeId: found.writeId } } as const
         : currentOf(undefined)

@@ -1,12 +1,12 @@
-/** A set of up to a million ids, made of many small ones: V8 copies a `Set` in one step when it grows. */
+/** A set of up to a million ids, made of many small sets, because V8 copies a growing `Set` in one step. */
 
-/** The largest size that V8 copies in a few milliseconds. */
+/** The largest set that V8 copies within a few milliseconds. */
 const most = 65_536
 
 export class IdSet {
   private readonly parts: Array<Set<string>> = []
 
-  /** The id must not be in the set. */
+  /** Adds an id that is not yet in the set. */
   add(id: string): void {
     let last = this.parts.at(-1)
     if (last === undefined || last.size === most) this.parts.push(last = new Set())

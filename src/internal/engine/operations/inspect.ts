@@ -35,12 +35,12 @@ export const asked = <A>(
         isFault(answer) ? Effect.fail(answer as StoreError) : Effect.succeed(answer as A)
     ))
 
-/** Checks that the store answers, by a read of no entry. Its failure is that of a ping. */
+/** Checks that the store answers, by reading an entry that does not exist. A failure has the operation "ping". */
 export const ping = (self: Engine): Effect.Effect<void, StoreError> => {
   if (self.storeTier === undefined) return Effect.void
   const operation = "ping"
   const read = self.storeTier.store.get(noEntryId, [])
-  // Spread alone, it would lose its cause, which is not enumerable.
+  // `cause` is passed separately, because it is not enumerable and a spread would lose it.
   const named = Effect.mapError(read, (error) => new StoreError({ ...error, operation, cause: error.cause }))
   return Effect.asVoid(asked(self.storeTier, operation, named))
 }
@@ -59,13 +59,13 @@ export const size = (self: Engine): Effect.Effect<number, StoreError> =>
 export const scan = (tier: StoreTier, prefix: string): Stream.Stream<Scanned, StoreError> =>
   askedPages(tier, "scan", Stream.filter(tier.store.scan({ prefix }), ({ id }) => !isPage(id)))
 
-/** Each page has its own budget. */
+/** Reads a stream of the store page by page, with a budget for each page. */
 export const askedPages = <A>(
   tier: StoreTier,
   operation: string,
   all: Stream.Stream<A, StoreError>
 ): Stream.Stream<A, StoreError> =>
-  // The end of a scan is no fault and must not reach `ask` as a failure.
+  // The end of a scan is not a fault and must not reach `ask` as a failure.
   Stream.transformPull(all, (pull) => Effect.succeed(pageByPage(pull, (page) => asked(tier, operation, page))))
 
 export const entries = (self: Engine, prefix: string): Stream.Stream<Known, StoreError> =>

@@ -26,10 +26,10 @@ import { strictly } from "../storeTier/strict.ts"
 import { emitHit, emitOf } from "../telemetry/events.ts"
 import { meet } from "../telemetry/keyClasses.ts"
 
-/** Without a handler, the result is no entry. */
+/** Handles a fault of a lookup. Without a handler, the lookup finds no entry. */
 type OnFault<E> = (fault: Fault) => Effect.Effect<never, E>
 
-/** Returns entries before their hard deadline. Not counted: the hit ratio covers only reads that would load. */
+/** Entries of keys before their hard deadline. Not counted, because the hit ratio covers only reads that would load. */
 export const lookupMany = (
   self: Engine,
   keys: ReadonlyArray<Key>
@@ -66,7 +66,7 @@ const recordedMany = <E = never>(
     return Effect.map(storedMany(self, keys, onFault), (entries) => {
       for (const entry of entries) {
         if (entry === undefined) continue
-        // The entry's dependencies were unknown while the store was asked, so any change may concern them.
+        // The entry's dependencies were unknown while the store was asked, so any change since may concern them.
         const isKnown = self.mutations === mutations || !derives(entry)
         recordServed(self, within, entry, isKnown ? Infinity : -1)
       }
@@ -105,7 +105,7 @@ export const storedMany = <E = never>(
     const orFault = (fault: Fault): Effect.Effect<ReadonlyArray<Entry | undefined>, E> =>
       policy.strict ? strictly(fault) : onFault === undefined ? Effect.succeed(entries) : onFault(fault)
     return Commits.lookup(tier, budget, new Set(keys.map(idOf)), {
-      // The commit may have put it in memory, or removed it there.
+      // The awaited commit may have put the entry in memory, or removed it.
       run: (hasWaited) =>
         Effect.suspend(() => {
           const here = hasWaited ? keys.map((key) => inMemory(self, fiber, policy, key)) : entries
@@ -161,9 +161,8 @@ const complete = <E>(
 type Found = ReadonlyArray<Fetched | Fault>
 
 /**
- * The entries of keys in the store, consistent at one time. Tag versions may be read after an entry, which may have
- * been replaced in between together with its tags: everything is read again until two answers agree, or the last one
- * counts.
+ * The stored entries of keys, consistent at one time. An entry and its tags may be replaced before its tag versions are
+ * read: everything is then read again, a few times, until no entry looks invalid or two answers agree.
  */
 const foundIn = Effect.fnUntraced(function*(
   tier: StoreTier,
@@ -200,13 +199,13 @@ export const unsentOf = (
 export const lookup = (self: Engine, key: Key): Effect.Effect<Entry | undefined, never, any> =>
   Effect.map(lookupMany(self, [key]), first)
 
-/** The entry that a write replaces. Not recorded, because its value is not served. */
+/** The entry that a write replaces. Not recorded as read, because its value is not served. */
 export const lookupUnrecorded = (self: Engine, key: Key): Effect.Effect<Entry | undefined, never, any> =>
   Effect.map(storedMany(self, [key]), first)
 
 const first = ([entry]: ReadonlyArray<Entry | undefined>): Entry | undefined => entry
 
-/** Like `lookup`, but the entry has a `writeId`, which is assigned here without a store. */
+/** Like `lookup`, but the entry always has a `writeId`, which is generated here if there is no store. */
 export const find = (self: Engine, key: Key): Effect.Effect<Entry | undefined, never, any> =>
   Effect.map(lookup(self, key), (entry) => {
     if (entry !== undefined) entry.writeId ??= self.tokens.next(16)
@@ -222,11 +221,11 @@ const inMemory = (
   if (!policy.readsMemory || !trustsMemory(self, policy)) return undefined
   if (isCompared(self, readContextOf(self, fiber).within, idOf(key))) return undefined
   const entry = Memory.peek(self.memory, self.tagEpochs, idOf(key))
-  // A stream has no value.
+  // A stream's entry holds no value.
   if (entry === undefined || isOfStream(entry)) return undefined
   const now = nowOf(fiber)
   const { memoryExpiresAt = Infinity } = entry
-  // `-Infinity`: a lookup put it in memory, and no reader's `memoryTtl` limits it yet.
+  // `-Infinity`: a lookup put the entry in memory, and no reader's `memoryTtl` limits it yet.
   if (now >= entry.expiresAt || (now >= memoryExpiresAt && memoryExpiresAt !== -Infinity)) return undefined
   self.memory.policy.read(entry)
   if (sameIds.exist) meet(self, key)

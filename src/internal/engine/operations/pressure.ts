@@ -1,4 +1,4 @@
-/** Shrinks memory while the heap is almost full: for `CacheLayer.withHeapLimit`. */
+/** Shrinks memory while the heap is almost full (`CacheLayer.withHeapLimit`). */
 import * as Effect from "effect/Effect"
 import type { Engine } from "../engine.ts"
 import * as Log from "../telemetry/log.ts"
@@ -10,11 +10,11 @@ const relaxedAt = 0.9
 interface Lowered {
   readonly from: number
   readonly to: number
-  /** The number of that change. Any other one is the user's and takes precedence. */
+  /** The value of `resizes` after the change. If it has moved, the user has resized memory, which takes precedence. */
   readonly change: number
 }
 
-/** The returned function takes the used share of the heap limit after each collection. Above `most`, memory halves. */
+/** Returns a function for the used share of the heap limit after each collection. Above `most`, memory halves. */
 export const pressureOn = (self: Engine, most: number): (share: number) => void => {
   const { memory } = self
   let lowered: Lowered | undefined

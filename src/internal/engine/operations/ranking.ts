@@ -10,7 +10,7 @@ import { knownOf, liveEntry } from "./inspect.ts"
 
 export type Ranking = "hottest" | "coldest"
 
-/** Entries with fewer reads are colder, and among equals the older ones. */
+/** Entries with fewer reads are colder; with equal reads, older ones are. */
 const coldestFirst = (a: Entry, b: Entry): number => a.reads - b.reads || a.createdAt - b.createdAt
 
 const orders: { readonly [ranking in Ranking]: (a: Entry, b: Entry) => number } = {
@@ -18,7 +18,7 @@ const orders: { readonly [ranking in Ranking]: (a: Entry, b: Entry) => number } 
   hottest: (a, b) => coldestFirst(b, a)
 }
 
-/** Scans memory in turns and ignores entries added in the meantime. */
+/** Scans memory over several turns, and ignores entries that are added meanwhile. */
 export const ranked = (self: Engine, ranking: Ranking, count: number): Effect.Effect<ReadonlyArray<InMemory>> =>
   Effect.clockWith((clock) => {
     const { entries } = self.memory
@@ -38,7 +38,7 @@ export const ranked = (self: Engine, ranking: Ranking, count: number): Effect.Ef
       cut()
       const now = clock.currentTimeMillisUnsafe()
       return chosen.flatMap((entry) =>
-        // It may have left in the meantime.
+        // The entry may have left memory in the meantime.
         liveEntry(self, entry.id, now) === entry ? [{ ...knownOf(entry), weight: weightOf(entry) }] : []
       )
     })

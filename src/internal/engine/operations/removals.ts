@@ -1,4 +1,4 @@
-/** Listeners to events, and to entries that leave memory. */
+/** Listeners for events, and for entries that leave memory. */
 import type { Removal } from "../../../CacheEvent.ts"
 import { isPage } from "../../store/pageIds.ts"
 import type { MemoryTier, RemovalListener } from "../memory/memory.ts"
@@ -6,7 +6,7 @@ import { isolated, without } from "../telemetry/events.ts"
 import { classOf } from "../telemetry/stats.ts"
 import type { EventListener } from "../telemetry/telemetry.ts"
 
-/** Calls `listener` for every event until the returned function is called, or until it throws. */
+/** Calls `listener` for every event until the returned function is called, or until the listener throws. */
 export const listen = (self: MemoryTier, listener: EventListener): () => void => {
   const notify = isolated(self, listener, () => unsubscribe())
   self.listeners.events = [...self.listeners.events ?? [], notify]
@@ -31,7 +31,7 @@ export const onRemoval = (self: MemoryTier, listener: (removal: Removal) => void
   return unsubscribe
 }
 
-/** Skips the pages of streams, which are internal. */
+/** Like `addRemovalListener`, without the pages of streams, which are internal. */
 const listenToRemovals = (self: MemoryTier, listener: RemovalListener): () => void =>
   addRemovalListener(self, (entry, cause) => {
     if (!isPage(entry.id)) listener(entry, cause)

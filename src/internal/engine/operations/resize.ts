@@ -5,11 +5,11 @@ import { boundOfMemory, type SizeInput } from "../../options/size.ts"
 import type { Engine } from "../engine.ts"
 import * as Memory from "../memory/memory.ts"
 
-/** Lowers the bound in turns as excess entries leave, so that a concurrent put evicts only what it needs. */
+/** Lowers the capacity in turns as excess entries leave, so that a concurrent put evicts only what it needs. */
 export const resize = (self: Engine, given: SizeInput): Effect.Effect<void> =>
   Effect.clockWith((clock) => {
     const { memory } = self
-    // Without a memory tier there is no bound.
+    // Without a memory tier there is no capacity to change.
     if (memory.capacity === 0) return Effect.void
     const capacity = boundOfMemory("capacity of Cached.resize", given, Memory.isWeighed(memory))
     const mine = ++memory.resizes

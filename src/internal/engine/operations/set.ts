@@ -40,7 +40,7 @@ export interface SetOptions {
   readonly condition: SetCondition | undefined
 }
 
-/** Returns `false` if the condition does not hold. With a store only that knows, and its fault fails the caller. */
+/** Returns `false` if the condition does not hold. With a store, only the store can tell; its fault is the caller's. */
 export const set = Effect.fnUntraced(function*(
   self: Engine,
   key: Key,
@@ -55,12 +55,12 @@ export const set = Effect.fnUntraced(function*(
     yield* invalidateIds(self, [id])
     return true
   }
-  // The lifetime counts from the call.
+  // The lifetime begins at the call.
   const now = (yield* Clock.Clock).currentTimeMillisUnsafe()
   const unsent = unsentOf(self, key, options)
   const policy = unsent.length === 0 ? given : yield* sendAgain(tier!, given, unsent)
   const isUndone = isStuck(unsent, unsentOf(self, key, options))
-  // `keepTtl` reads as part of the write: the policy's rules for reads do not apply.
+  // `keepTtl` reads the entry as part of the write, so the policy's restrictions on reads do not apply.
   const reading: Policy.Policy = { ...policy, readsMemory: true, readsStore: true, invalidate: undefined }
   const existing = options.keepTtl
     ? yield* Effect.provideService(lookupUnrecorded(self, key), Policy.Current, reading)
@@ -80,16 +80,16 @@ export const set = Effect.fnUntraced(function*(
         return false
       }
     }
-    // Apply the changes of others first. Applied in the next step, they would miss this value.
+    // Apply the changes of others first: applied after the value enters memory, they would miss it.
     self.tagEpochs.ensureTracking?.()
-    // Another write or invalidation came in the meantime. The value stays in the store only, which knows the order.
+    // Another write or invalidation came in between. Only the store knows the order, so memory does not keep the value.
     if (tier !== undefined && self.mutations !== mutations) {
       forget(self, id)
       emitSet()
       return true
     }
   }
-  // The next reader's `memoryTtl` decides how long it stays in memory.
+  // The `memoryTtl` of the next reader decides how long the entry stays in memory.
   if (tier !== undefined) entry.memoryExpiresAt = -Infinity
   const setHere = () => {
     warnOfValue(self, { key }, entry.exit)
@@ -103,7 +103,7 @@ export const set = Effect.fnUntraced(function*(
   const asking = { tier, budget: budgetOf(tier, policy) }
   const replacing = replaceInStore(tier, id, setHere, toStored(asking, key, entry))
   const stored = yield* policy === given ? replacing : Effect.provideService(replacing, Policy.Current, policy)
-  // Repeated, because entries derived from it may have been read from the store before its answer.
+  // Repeated, because an entry derived from the id may have been read from the store before the answer.
   self.mutations++
   Dependents.idChanged(self.memory.dependents, self.tagEpochs, id)
   if (!Pending.isPending(tier.pending, id)) dropOthers(self, entry)
@@ -113,8 +113,8 @@ export const set = Effect.fnUntraced(function*(
 })
 
 /**
- * The unsent invalidations of everything and of the value's tags. Sent after the value, they would remove it. That of
- * its id is replaced by the value, and a condition needs all of them.
+ * The unsent invalidations of everything and of the value's tags: sent after the value, they would remove it. The value
+ * itself replaces an invalidation of its id, and a write with a condition sends all of them.
  */
 const unsentOf = (
   { storeTier: tier }: Engine,
@@ -177,7 +177,7 @@ const setWave = Effect.fnUntraced(function*(
   if (fault !== undefined) yield* strictly(fault)
 })
 
-/** Removes the result of a refresh that began during the write, which the store has not accepted. */
+/** Removes the result of a refresh that began during the write, because the store has not accepted it. */
 const dropOthers = (self: Engine, { id, writeId }: Entry): void => {
   detach(self, id)
   const copy = self.memory.entries.get(id)
@@ -226,7 +226,7 @@ export const holdsInMemory = (self: Engine, id: string, condition: SetCondition,
   }
 }
 
-/** Removes a copy in memory under which the condition would hold, since the store says otherwise. */
+/** Removes an entry from memory under which the condition would hold, because the store contradicts it. */
 const forgetWrongCopy = (self: Engine, id: string, condition: SetCondition): void => {
   const copy = self.memory.entries.get(id)
   if (copy === undefined || condition._tag === "IfAbsent") return
@@ -234,8 +234,8 @@ const forgetWrongCopy = (self: Engine, id: string, condition: SetCondition): voi
 }
 
 /**
- * Sets the value atomically with its condition. Fails if the outcome is unknown. `undefined` if a tag was invalidated
- * before the store was asked, which would make the value invalid from the start: `set` tries again.
+ * Sets the value if its condition holds, atomically. Fails if the outcome is unknown. `undefined` if a tag was
+ * invalidated before the store was asked, so that the value would be invalid from the start: `set` tries again.
  */
 const setIf = Effect.fnUntraced(function*(
   self: Engine,
@@ -249,12 +249,12 @@ const setIf = Effect.fnUntraced(function*(
   const stored = yield* toStored(asking, key, entry, encodeForCaller)
   if (stored === undefined) return undefined
   if (isFault(stored)) {
-    // The store is fine, and trying again is of no use: no store can take this value.
+    // The store works, but cannot take this value, so another try is of no use.
     return yield* stored instanceof StoreError
       ? stored
       : new StoreError({ ...unknown, reason: "Unsupported", cause: stored })
   }
-  // After a fault or an interruption the store may still carry it out, so memory must not keep an older value.
+  // After a fault or an interruption the store may still set the value, so memory must not keep an older one.
   const forgetEntry = Effect.sync(() => forget(self, entry.id))
   const answer = yield* Effect.onInterrupt(
     ask(tier, budget, "set", store.set(entry.id, stored, condition)),
@@ -265,13 +265,13 @@ const setIf = Effect.fnUntraced(function*(
   return yield* answer
 })
 
-/** Resends unsent invalidations of the entry before the store checks the condition. Returns whether that succeeded. */
+/** Sends unsent invalidations of the entry before the store checks the condition. Returns whether that succeeded. */
 const isReplayed = ({ budget, tier }: Asking, { id, tags }: Entry): Effect.Effect<boolean> => {
   const isUnsent = () => Pending.isUnsent(tier.pending, id, tags)
   return isUnsent() ? Effect.map(replay(tier, budget), () => !isUnsent()) : Effect.succeed(true)
 }
 
-/** Encodes the entry for the store. `undefined` or a fault if it cannot be stored. */
+/** Encodes the entry for the store. `undefined` or a fault if the entry cannot be stored. */
 const toStored = Effect.fnUntraced(function*(
   asking: Asking,
   key: Key,

@@ -1,4 +1,4 @@
-/** `touch`: restarts the lifetime of an entry. */
+/** Restarts the lifetime of an entry: `touch`. */
 import * as Effect from "effect/Effect"
 import { idOf, type Key } from "../../key/ofKey.ts"
 import type { Engine } from "../engine.ts"
@@ -17,7 +17,7 @@ import { unsentOf } from "./lookup.ts"
 export const touch = (self: Engine, key: Key, ttlMillis: number): Effect.Effect<boolean> =>
   ttlMillis > 0
     ? setLifetime(self, key, ttlMillis)
-    // Both, because a removal alone would also report an expired entry.
+    // The lifetime is set first, because a removal alone would report an expired entry as present.
     : Effect.tap(setLifetime(self, key, 0), () => invalidateIds(self, [idOf(key)]))
 
 const setLifetime = (self: Engine, key: Key, ttlMillis: number): Effect.Effect<boolean> =>
@@ -55,7 +55,7 @@ const moveDeadlines = (
     const expiresAt = now + ttlMillis
     const entry = Memory.peek(self.memory, self.tagEpochs, id)
     const wasThere = entry !== undefined && now < entry.expiresAt
-    // A running load may hold its own copy as a fallback, which memory may have lost.
+    // A running load may hold another copy as its fallback, after memory has lost the entry.
     for (const copy of [entry, self.flights.get(id)?.stale]) {
       if (copy !== undefined && now < copy.expiresAt) Memory.setDeadlines(self.memory, copy, expiresAt)
     }
@@ -67,7 +67,7 @@ const moveDeadlines = (
       ask(tier, budget, "touch", tier.store.touch(id, { softExpiresAt: expiresAt, expiresAt })),
       (answer) => {
         markChanged(self, id)
-        // Memory holds another entry by now, with the old deadlines: only the store's was touched.
+        // Memory now holds another entry with the old deadlines, and only the store's entry was touched.
         if (self.memory.entries.get(id) !== entry) Memory.remove(self.memory, id, "unverified")
         return isFault(answer)
           ? policy.strict ? strictly(answer) : Effect.succeed(wasThere)
@@ -76,7 +76,7 @@ const moveDeadlines = (
     )
   })
 
-/** Keeps pending answers of the store and results being written out of memory, because they have the old deadlines. */
+/** Keeps pending store answers and results being written out of memory, because they have the old deadlines. */
 const markChanged = (self: Engine, id: string): void => {
   self.mutations++
   const flight = self.flights.get(id)

@@ -1,4 +1,4 @@
-/** Asks a store that answers by callback, once for all concurrent readers of an id. */
+/** Asks a store that answers through a callback, with one request for all concurrent readers of an id. */
 import { derives } from "#platform/engine/derived/dependencies"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -50,7 +50,7 @@ export const askStore = <A, E>(
     ) return resume(joinFlight(reader, rejectedWriteId, { readsStore: !isPending }))
     const known = engine.questions.byId.get(id)
     const question = known !== undefined && isCurrent(reader, known) ? known : makeQuestion(reader, bornAt)
-    // All askers are answered in one step.
+    // All readers of a request are answered in one step, so their number is limited.
     if (question.askers.length >= jobsOfTurn) return resume(joinFlight(reader, rejectedWriteId, { readsStore: true }))
     const asker = new WaitingAsker(reader, rejectedWriteId, resume as Resume)
     question.askers.push(asker)
@@ -65,7 +65,7 @@ const joinFlight = <A, E>(
 ): Effect.Effect<A, E> =>
   join(reader, { ...how, stale: undefined, rejectedWriteId, mutations: reader.engine.mutations })
 
-/** An asker that is also the effect of its interruption, like the callers of flights. */
+/** A waiting reader that is also the effect of its own interruption, like the callers of flights. */
 class WaitingAsker extends Effectable.Class<void> implements Asker {
   readonly reader: Reader
   readonly rejectedWriteId: string | undefined
@@ -83,13 +83,13 @@ class WaitingAsker extends Effectable.Class<void> implements Asker {
   override asEffect(): Effect.Effect<void> {
     const { engine, id, request } = this.reader
     this.isGone = true
-    // It leaves before the store has answered, which counts as a miss.
+    // A reader that leaves before the store has answered counts as a miss.
     noteMiss(engine, request.key, id)
     return Effect.void
   }
 }
 
-/** Whether nothing has changed since the question. Otherwise the answer may be older than the read. */
+/** Whether nothing has changed since the store was asked. After a change, the answer may be too old for this read. */
 const isCurrent = ({ engine, id, request }: Reader, { bornAt, since, tags }: Question): boolean =>
   !Watches.hasChanged(engine, { since }, id) &&
   (bornAt === engine.tagEpochs.epoch ||
@@ -157,7 +157,7 @@ const failed = (self: Flights, fault: StoreError): StoreError => {
 
 const foundIn = (self: Flights, { askers, bornAt, id, tags }: Question, answer: Answer) => {
   const tier = self.storeTier!
-  // An ended reader has released its clock.
+  // A reader that has left has released its clock, so the first one that still waits provides it.
   const reader = askers.find(({ isGone }) => !isGone)?.reader
   if (reader === undefined) return undefined
   const { key } = reader.request
@@ -170,7 +170,7 @@ const conclude = (self: Flights, question: Question, found: Fetched | typeof Nee
   const { askers, id } = question
   const { questions } = self
   question.isAnswered = true
-  // Computed first, because a flight of an asker is a change. Unknown dependencies may be affected by any change.
+  // Computed first, because starting a flight for a reader is a change. Any change may affect unknown dependencies.
   const isUnknown = found === NeedsEffect || Watches.hasChanged(self, question, id) ||
     (question.mutations !== self.mutations && found instanceof Entry && derives(found))
   Watches.end(self)
@@ -192,7 +192,7 @@ const clockOf = ({ context }: Flights): Clock.Clock => Context.get(context, Cloc
 const leftMillis = (self: Flights, { askedAt, clock }: Question): number =>
   askedAt + self.storeTier!.storeTimeoutMillis - programMillis(clock)
 
-/** One timer for all questions: they have the same timeout, so the oldest one ends first. */
+/** Starts one timer for all requests, which have the same timeout, so that the oldest ends first. */
 const startTimer = (self: Flights): void => {
   const { context, questions, storeTier: tier } = self
   questions.isTimed = true
@@ -211,7 +211,7 @@ const startTimer = (self: Flights): void => {
   })
   const end = Effect.sync(() => {
     questions.isTimed = false
-    // The cache closes, and the timer no longer runs.
+    // Ends the open requests if the cache was closed, because the timer no longer runs.
     for (const question of questions.open) conclude(self, question, faultWith(tier!, "Unavailable"))
   })
   supervise(tier!.background, {

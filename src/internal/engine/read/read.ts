@@ -1,4 +1,4 @@
-/** One read: memory, then the store, then a flight. */
+/** One read: looks in memory, then in the store, then joins or starts a flight. */
 import { hasMovedForJoining, isCompared } from "#platform/engine/derived/dependencies"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -54,7 +54,7 @@ export const read = <A, E>(
   return served instanceof Entry ? served.exit as Exit.Exit<A, E> : served
 }
 
-/** One read, for an effect that is evaluated in `fiber`. Only Effect may receive the result. */
+/** Runs one read for an effect that is evaluated in `fiber`. Only Effect may receive the result. */
 export const evaluate = <A, E>(
   self: Flights,
   fiber: Fiber.Fiber<any, any>,
@@ -64,9 +64,7 @@ export const evaluate = <A, E>(
   return served instanceof Entry ? served.answer(fiber) as Effect.Effect<A, E> : served
 }
 
-/**
- * Returns a fresh entry or continues. A hit needs no fiber, promise, closure or array, and no clock without deadline.
- */
+/** A fresh entry, or the rest of the read. A hit needs no fiber, promise, closure or array, and often no clock. */
 const find = <A, E>(
   self: Flights,
   fiber: Fiber.Fiber<any, any>,
@@ -87,14 +85,14 @@ const find = <A, E>(
     }
   }
   const { key } = request
-  // Without `idOf`: a string key with an entry is its own id unless it begins with "~".
+  // Avoids `idOf`: a string key that has an entry is its own id, unless it begins with "~".
   const entry = Memory.peek(
     self.memory,
     self.tagEpochs,
     typeof key === "string" && key[0] !== "~" ? key : idOf(key)
   )
   if (entry === undefined) return absent(readerOf(self, fiber, request, policy))
-  // Another strategy has stored it.
+  // An entry stored under another strategy's constant lifetime takes over the lifetime of this request.
   const { constant, memoryExpiresAt } = entry
   if (constant !== undefined && !request.isConstant(constant)) {
     adopt(self, { policy, request }, entry, context.clock.currentTimeMillisUnsafe())
@@ -106,17 +104,17 @@ const find = <A, E>(
       const reader = readerOf(self, fiber, request, policy)
       return serveDue(reader, { entry, decision, source: "memory", mutations: self.mutations })
     }
-    // A user's strategy that has not loaded anything yet: `invalidity` has not set this.
+    // `invalidity` has not set this yet if the request's strategy has not loaded anything.
     if (request.slides) self.hitsHaveEffects = true
   }
   entry.counters.hits++
   entry.reads++
   self.memory.policy.read(entry)
   if (self.hitsHaveEffects || policy !== Policy.standard || sameIds.exist) {
-    // Here, because the time is known.
+    // Sliding is done here, where the time is already known.
     if (request.slides && policy.writes) slide(self, request, entry, now)
     if (sameIds.exist) meet(self, key)
-    // Record before notifying listeners, which may change what was read.
+    // The read is recorded before listeners are notified, because a listener may change what was read.
     if (context.within !== undefined) recordServed(self, context.within, entry)
     emitHit(self, request.key, entry, "memory")
     if (policy.detector !== undefined) detectHit(policy.detector, fiber, request, entry)
@@ -170,7 +168,7 @@ const absent = <A, E>(reader: Reader<A, E>, former?: Entry): Effect.Effect<A, E>
   return join(reader, { readsStore: false, stale: undefined, rejectedWriteId, mutations: engine.mutations })
 }
 
-/** A read under a policy that ignores stored entries, invalidates first, or bypasses the cache. */
+/** Reads under a policy that ignores stored entries, invalidates first, or bypasses the cache. */
 const readUnder = <A, E>(
   self: Flights,
   fiber: Fiber.Fiber<any, any>,
@@ -194,12 +192,12 @@ const readUnder = <A, E>(
   })
 }
 
-/** Runs a load past the cache, excluded from any load around it. */
+/** Runs a load past the cache and excludes it from the load around it. */
 export const bypass = <A, E>(
   fiber: Fiber.Fiber<any, any>,
   load: Effect.Effect<A, E, any>
 ): Effect.Effect<A, E> => {
-  // Provides a scope, as a load in the cache does.
+  // The effect has a scope of its own, as it would as a load in the cache.
   const own = Effect.scoped(load) as Effect.Effect<A, E>
   return fiber.getRef(Within) === undefined ? own : aside(own)
 }
@@ -207,29 +205,29 @@ export const bypass = <A, E>(
 export const join = <A, E>(reader: Reader<A, E>, joining: Joining): Effect.Effect<A, E> =>
   Effect.callback<A, E>((resume) => joinOrStart(reader, joining, resume as Resume))
 
-/** Runs in one synchronous step, so that no yield comes between finding a flight and counting as a caller. */
+/** Joins or starts a flight in one synchronous step, with no yield between finding it and counting as a caller. */
 export const joinOrStart = (reader: Reader, joining: Joining, resume: Resume): Effect.Effect<void> | void => {
   const { engine, fiber, id, policy, request } = reader
   const { stale } = joining
   const starter = readContextOf(engine, fiber)
   const { span, within } = starter
-  // A fiber that has outlived its load is no longer inside it.
+  // A fiber that outlives its load no longer counts as inside it.
   const around = within?.flight
   const running = joinable(reader, around)
   if (running !== undefined) {
     const hasTimeouts = isLimited(engine, request)
     const asked = hasTimeouts ? askTimeouts(engine, request) : request
     if (asked !== request) return withTimeouts(reader, asked, joining, resume)
-    // The flight may be a refresh, and the store may have a servable entry by now.
+    // If the flight is a refresh, the store may by now have an entry that this read can use.
     if (joining.readsStore && !running.readsStore && engine.storeReads !== undefined) {
       return resume(engine.storeReads.askThenJoin(reader, joining))
     }
-    // Only timeouts matter to a caller that joins. Its other options are checked when it starts a flight.
+    // Only the timeouts matter to a caller that joins. Other options are checked when a read starts a flight.
     const invalid = hasTimeouts ? invalidity(engine, request) : undefined
     if (invalid !== undefined) return refuse(reader, resume, Exit.die(invalid))
     const cycle = cycleOf(around, running)
     if (cycle !== undefined) return refuse(reader, resume, Exit.die(cycle))
-    // Add the caller and dequeue the flight before notifying listeners, which may end this load or drop it.
+    // Add the caller and promote the flight before notifying listeners, which may end the load or drop the flight.
     const caller = wait(engine, fiber, { flight: running, request, hasTimeouts, stale, joined: true, resume })
     const promoted = running.phase === "Queued" ? promote(engine, running) : undefined
     if (!isAskingStore(running)) noteMiss(engine, request.key, id)
@@ -244,7 +242,7 @@ export const joinOrStart = (reader: Reader, joining: Joining, resume: Resume): E
     Policy.readsNormally(policy) && stale === undefined && trustsMemory(engine, policy) &&
     !isCompared(engine, within, id)
   ) {
-    // A yield may have passed since memory was checked.
+    // Memory is checked again, because a yield may have passed since the first check.
     const entry = Memory.peek(engine.memory, engine.tagEpochs, id)
     if (entry !== undefined && isKept(reader, entry)) return resume(serve(reader, entry, "memory"))
   }
@@ -257,7 +255,7 @@ export const joinOrStart = (reader: Reader, joining: Joining, resume: Resume): E
   const asked = hasTimeouts ? askTimeouts(engine, request) : request
   if (asked !== request) return withTimeouts(reader, asked, joining, resume)
   const { protectedUntil, readsStore, rejectedWriteId, storeMillis } = joining
-  // Running loads are older than this read requires and must not be stored after this one.
+  // A running private load is older than this read allows, so its result must not replace the result of this read.
   if (engine.isPrivate && policy.writes && !Policy.readsNormally(policy)) noteRefresh(engine, id)
   const flight = makeFlight(engine, {
     id,
@@ -267,21 +265,21 @@ export const joinOrStart = (reader: Reader, joining: Joining, resume: Resume): E
     rejectedWriteId,
     readsStore,
     parent: around,
-    // After an invalidation since the decision, joining callers must not fall back on the stale entry.
+    // If an id or tag was invalidated since the decision, joining callers must not fall back on the stale entry.
     stale: joining.mutations === engine.mutations ? stale : undefined,
     protectedUntil,
     storeMillis,
     starter
   })
   register(reader, flight, before)
-  // Count before notifying listeners and before the load, which starts inline and may close a cycle or end at once.
+  // Count the caller before listeners are notified and before the load, which starts inline and may end at once.
   const caller = wait(engine, fiber, { flight, request, hasTimeouts, stale, joined: false, resume })
   if (!isAskingStore(flight)) noteMiss(engine, request.key, id)
   if (before === undefined) startNow(reader, flight)
   return interruptible(engine, fiber, caller)
 }
 
-/** Starts over, because the functions of the timeouts may have read as well. */
+/** Starts over with evaluated timeouts, because the functions that compute them may themselves have read. */
 const withTimeouts = (
   reader: Reader,
   asked: ReturnType<typeof askTimeouts>,
@@ -294,7 +292,7 @@ const register = ({ engine, id, policy }: Reader, flight: Flight, before: Flight
   if (engine.isPrivate) return
   const isBehind = before !== undefined && before === engine.flights.get(id)
   if (policy.writes && !isBehind) {
-    // Detaches a flight that this read may not join: there is one storable flight per id.
+    // Only one flight per id is storable, so a flight that this read may not join is detached.
     detach(engine, id)
     engine.flights.set(flight)
   }
@@ -302,14 +300,14 @@ const register = ({ engine, id, policy }: Reader, flight: Flight, before: Flight
 }
 
 const startNow = ({ engine, fiber, policy, request }: Reader, flight: Flight): void => {
-  // The load begins in a later turn than the calls that share it, so it sees everything written before them.
+  // The refresh begins in a later turn than the calls that share it, so it sees everything written before them.
   if (policy.writes && isRefresh(flight) && !engine.isPrivate) startLater(engine, flight, fiber.currentDispatcher)
   else if (flight.phase === "Queued" && !request.batch?.seat(flight)) launch(engine, flight, request.load)
 }
 
 /** The flight of the id that must end first: a loading refresh, or an abandoned load that continues. */
 const flightBefore = ({ engine, id, policy }: Reader): Flight | undefined => {
-  // Such a load neither waits nor makes others wait.
+  // A load that is not stored, or is private, neither waits for another load nor makes one wait.
   if (!policy.writes || engine.isPrivate) return undefined
   const running = engine.flights.get(id)
   return policy.joins === "refresh" && running !== undefined && isRefresh(running) && hasBegun(running)
@@ -319,7 +317,7 @@ const flightBefore = ({ engine, id, policy }: Reader): Flight | undefined => {
     : undefined
 }
 
-/** The flight of the id around this read, which with private flights is the only one to check for a cycle. */
+/** The flight around this read with the same id. With private flights, only such a flight can close a cycle. */
 const ancestorOf = (around: Flight | undefined, id: string): Flight | undefined => {
   let flight = around
   while (flight !== undefined && flight.id !== id) flight = flight.parent
@@ -338,7 +336,7 @@ const isKept = (reader: Reader, entry: Entry): boolean => {
     decideInMemory(fiber, request, entry, nowFor(request, entry, readContextOf(engine, fiber).clock)) === Serve
 }
 
-/** Ends a read that may not load as a miss with a defect. */
+/** Ends a read that may not load: counts a miss and answers with a defect. */
 const refuse = ({ engine, id, request }: Reader, resume: Resume, defect: Exit.Exit<never>): void => {
   noteMiss(engine, request.key, id)
   resume(defect)
@@ -349,11 +347,11 @@ const joinable = (
   around: Flight | undefined
 ): Flight | undefined => {
   if (policy.joins === "none" || !self.flights.has(id)) return undefined
-  // A change of another process that is not yet applied may detach it.
+  // `ensureTracking` may apply another process's change, which may detach the flight.
   self.tagEpochs.ensureTracking?.()
   const flight = self.flights.get(id)
   if (flight === undefined) return undefined
-  // An effect and a stream with the same key do not wait for each other. An ended flight is notifying listeners.
+  // An effect and a stream with the same key do not share a flight. An ended flight is still notifying listeners.
   const hasEnded = flight.exit !== undefined
   if (
     hasEnded || isBeforeClear(self, flight) && !isAwaitedBy(flight, around) ||
@@ -362,9 +360,9 @@ const joinable = (
     detach(self, id)
     return undefined
   }
-  // The flight waits for an abandoned load, which a read that is not stored need not do.
+  // The queued flight waits for an abandoned load. A read whose result is not stored need not wait.
   if (!policy.writes && flight.phase === "Queued" && self.ending.has(id)) return undefined
-  // A queued flight begins after all changes up to now.
+  // A queued flight starts later than now, so it sees all changes so far.
   if (
     flight.phase !== "Queued" && flight.bornAt !== self.tagEpochs.epoch && (
       hasLateTags(flight) ||
@@ -379,14 +377,14 @@ const joinable = (
   return policy.joins === "refresh" ? refreshToCome(flight) : flight
 }
 
-/** A load that waits for this read needs itself. A new load would need itself, too, without end. */
+/** Whether a flight waits for the load around this read. A new load would only wait in the same cycle again. */
 const isAwaitedBy = (flight: Flight, around: Flight | undefined): boolean =>
   around !== undefined && reaches(flight, around)
 
-/** Whether a stream has tags known only at its end, when its consumers have received elements and cannot read again. */
+/** Whether a stream's tags are known only at its end, when its consumers have elements and cannot read again. */
 const hasLateTags = ({ attempt, request: { followed, options } }: Flight): boolean =>
   followed !== undefined && (typeof options.tags === "function" || attempt.annotations?.tags !== undefined)
 
-/** A requested refresh whose load has not begun: this flight, or the one queued behind it. */
+/** A requested refresh whose load has not begun: the given flight, or one that is queued behind it. */
 const refreshToCome = (flight: Flight): Flight | undefined =>
   [flight, ...flight.after ?? []].find((one) => one.policy.joins === "refresh" && isToCome(one))

@@ -1,4 +1,4 @@
-/** Serves an entry: counts the answer, moves the deadline, emits the event. */
+/** Serves an entry: counts the answer, moves the deadline and emits the event. */
 import type * as Exit from "effect/Exit"
 import { recordServed } from "../derived/recorder.ts"
 import type { Entry } from "../memory/entry.ts"
@@ -26,7 +26,7 @@ export const answerWith = <A, E>(
   source: Served
 ): Exit.Exit<A, E> => {
   entry.reads++
-  // An entry from the store has just entered memory, which counted as this read.
+  // An entry from the store has just entered memory, which counts as a read for the eviction policy.
   if (!isFromStore(source)) Memory.touch(engine.memory, entry)
   if (source === "stale") entry.counters.stale++
   else if (isFromStore(source)) entry.counters.storeHits++
@@ -37,7 +37,7 @@ export const answerWith = <A, E>(
 
 const isFresh = (served: Served): boolean => served === "memory" || served === "store"
 
-/** Records before listeners may change what was read. A load that reads a due entry derives from stale. */
+/** Records an answer before listeners can change what was read. A load that reads a stale entry derives from it. */
 export const recordAnswer = ({ engine, fiber }: Reader, entry: Entry, source: Served): void => {
   const { within } = readContextOf(engine, fiber)
   if (within === undefined) return

@@ -1,4 +1,4 @@
-/** The reads of a cache over a store. */
+/** The steps by which a read asks the store. */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
@@ -45,7 +45,7 @@ const readAfter = <A, E>(
     if (Exit.isExit(request)) return request
     const tier = self.storeTier!
     const since = nowOf(fiber)
-    // The `timeout` of the read includes this step.
+    // The read's `timeout` includes the time for sending the invalidations again.
     return Effect.flatMap(limited(self, request, sendAgain(tier, policy, unsent)), (left = policy) => {
       if (!isStuck(unsent, inTheWay(tier, policy, wantedBy(self, request)))) {
         const rest = Effect.withFiber<A, E>((fiber) =>
@@ -68,14 +68,14 @@ const afterCapture: StoreReads["afterCapture"] = (self, policy, within, given) =
   const captured = captureFirst(self, { policy, within }, [idOf(given.key)], (question) =>
     Effect.suspend(() => {
       const asked = askTimeouts(self, given)
-      // The read itself dies with the exception.
+      // An exception of a timeout function becomes a defect of the read itself.
       if (Exit.isExit(asked)) return question
       request = asked
       return limited(self, request, question)
     }))
   return captured && Effect.withFiber((fiber) => {
     const since = nowOf(fiber)
-    // The `timeout` of the read includes this step.
+    // The read's `timeout` includes the time for the capture.
     return Effect.flatMap(captured, (left) =>
       Effect.provideService(
         Effect.withFiber((fiber) => read(self, fiber, shortened(self, request, nowOf(fiber) - since) as typeof given)),
@@ -93,13 +93,13 @@ const absent: StoreReads["absent"] = (reader, rejected) => {
   }
   const invalid = invalidity(engine, request)
   if (invalid !== undefined) return Effect.die(invalid)
-  // `Effect.runSync` cannot wait for a later turn, and a private reader must not wait for another request's.
+  // `Effect.runSync` cannot wait for a later turn, and a private reader must not wait for another request's turn.
   const canWait = !engine.isPrivate && fiber.getRef(Scheduler.Scheduler).executionMode === "async"
   if (!TurnLimit.tryEnter(tier.reads) && canWait) return inLaterTurn(reader)
   return useFound(reader, rejected, readNow(tier, request.key, id, nowOf(fiber)))
 }
 
-/** Repeats the read in a later turn of the event loop, because this turn has had its share of reads of the store. */
+/** Repeats the read in a later turn of the event loop, because the current turn has had its share of store reads. */
 const inLaterTurn = <A, E>({ engine, fiber, request }: Reader<A, E>): Effect.Effect<A, E> => {
   const since = nowOf(fiber)
   return Effect.flatMap(
@@ -129,10 +129,10 @@ const askThenJoin = <A, E>(reader: Reader<A, E>, joining: Joining): Effect.Effec
       tags: declaredTags(engine, request)
     })
     const since = nowOf(fiber)
-    // The `timeout` of the read includes this step. Past it, joining fails at once.
+    // The read's `timeout` includes the time for asking the store. Once it has passed, joining fails immediately.
     return Effect.flatMap(limited(engine, request, fetched as Effect.Effect<Fetched | Fault>), (found) => {
       if (isFault(found) && policy.strict) return strictly(found)
-      // An entry from before an invalidation is neither served nor a fallback.
+      // An entry read before an invalidation is neither served nor used as a fallback.
       const entry = found instanceof Entry && engine.mutations === mutations ? found : undefined
       const rest: Reader<A, E> = {
         ...reader,
@@ -144,7 +144,7 @@ const askThenJoin = <A, E>(reader: Reader<A, E>, joining: Joining): Effect.Effec
         const rejectedWriteId = found instanceof Rejected ? found.writeId : entry?.writeId
         return join(rest, { ...joining, readsStore: false, rejectedWriteId })
       }
-      // Not put in memory, which the running load will do.
+      // The entry is not put in memory, because the running load will do that.
       return decision === Serve
         ? serve(rest, entry!, "store")
         : serveDue(rest, { entry: entry!, decision, source: "store", mutations })

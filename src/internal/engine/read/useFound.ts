@@ -1,4 +1,4 @@
-/** Completes a read with the answer of the store. */
+/** Completes a read with the store's answer. */
 import type * as Effect from "effect/Effect"
 import { Load, Serve } from "../../../Strategy.ts"
 import { putInMemory } from "../flight/complete.ts"
@@ -10,7 +10,7 @@ import { type Fetched, NeedsEffect } from "../storeTier/storeTier.ts"
 import { join, serveDue } from "./read.ts"
 import { serve } from "./serve.ts"
 
-/** `question`: other readers get the same answer. */
+/** Uses the store's answer for one reader. `question`: the request whose answer other readers use as well. */
 export const useFound = <A, E>(
   reader: Reader<A, E>,
   rejected: string | undefined,
@@ -23,7 +23,7 @@ export const useFound = <A, E>(
   if (found instanceof Entry) {
     const decision = found.writeId === rejected ? Load : decide(engine, fiber, request, found)
     if (decision !== Load) {
-      // Read before the entry enters memory: a listener of the removals this causes may invalidate it.
+      // Read before the entry enters memory, which may evict others: a removal listener may invalidate the entry.
       const { mutations } = engine
       if (policy.writes && question?.isInMemory !== true) {
         if (question !== undefined) question.isInMemory = true

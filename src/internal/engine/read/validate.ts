@@ -1,4 +1,4 @@
-/** Checks a read before its load starts. */
+/** Checks a request before its load starts. */
 import { requireDependencies } from "#platform/engine/derived/dependencies"
 import { CacheConfigError } from "../../../CacheError.ts"
 import { idOf } from "../../key/ofKey.ts"
@@ -10,7 +10,7 @@ import * as Log from "../telemetry/log.ts"
 
 export const invalidity = (self: Flights, request: Request): {} | undefined => thrownBy(check, self, request)
 
-/** Like `invalidity`, before a load starts: its tags must be valid as well. */
+/** Like `invalidity`, for a read that starts a load: the request's tags must be valid as well. */
 export const refusal = (self: Flights, request: Request): {} | undefined => thrownBy(checkForLoad, self, request)
 
 const checkForLoad = (self: Flights, request: Request): void => {
@@ -27,7 +27,7 @@ const check = (self: Flights, request: Request): void => {
   if (self.storeTier !== undefined) self.storeTier.steps.codecsOf(self.storeTier, request.key)
 }
 
-/** Warns of a `softTimeout` without effect, because the strategy serves no stale value. */
+/** Warns of a `softTimeout` that has no effect, because the strategy never serves a stale value. */
 const warnOfSoftTimeout = (self: Flights, { key, strategy }: Request): void => {
   if ((strategy as { readonly [fallsBack]?: boolean })[fallsBack] !== false) return
   const about: Log.About = { id: idOf(key), key }

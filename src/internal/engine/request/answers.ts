@@ -1,7 +1,7 @@
 /**
- * Distinguishes failures that are answers of the origin, such as a deleted row, from outages. An answer is not hidden
- * by a stale value, and ends that value as a fallback until a load succeeds. Reads that do not fall back may still use
- * it.
+ * Distinguishes failures that are answers of the origin, such as a deleted row, from outages. A stale value does not
+ * hide an answer. An answer also ends the value's use as a fallback until a load succeeds, but reads that do not fall
+ * back may still serve it.
  */
 import * as Cause from "effect/Cause"
 import type * as Exit from "effect/Exit"
@@ -14,17 +14,17 @@ import * as Memory from "../memory/memory.ts"
 import type { Flight, Flights, Request } from "../state.ts"
 import { answerOrDefect, lifetimeOf, notStored, optionOf } from "./rules.ts"
 
-/** `Outage`: the stale value is served instead. `Answer`: ends the fallback to it. `Refused`: only fails the caller. */
+/** `Outage`: serve the stale value. `Answer`: fail, and end that value's use as a fallback. `Refused`: only fail. */
 type Verdict = "Outage" | "Answer" | "Refused"
 
-/** Throws what `fallbackWhen` throws. */
+/** How a caller's request judges a failure. Throws what its `fallbackWhen` throws. */
 export const verdictOf = (
   self: Flights,
   flight: Flight,
   request: Request,
   exit: Exit.Failure<unknown, unknown>
 ): Verdict => {
-  // A timeout of the caller is not an outcome of the flight.
+  // A caller's timeout is not the flight's outcome, so it cannot be a stored answer.
   if (exit === flight.exit && stores(self, flight, request, exit)) return "Answer"
   const fallbackOn = optionOf(self, request, "fallbackOn")
   const fallbackWhen = optionOf(self, request, "fallbackWhen")
@@ -41,19 +41,19 @@ const failedWith = ({ reasons }: Cause.Cause<unknown>, tags: ReadonlyArray<strin
     Cause.isFailReason(reason) && (reason.error instanceof LoadTimeout || hasTag(reason.error, tags))
   )
 
-/** False if the request's functions throw. */
+/** Whether a failure is an answer to the flight's own request. `false` if a function of the request throws. */
 export const isAnswerOf = (self: Flights, flight: Flight, exit: Exit.Failure<unknown, unknown>): boolean =>
   answerOrDefect(() => verdictOf(self, flight, flight.request, exit)) === "Answer"
 
-/** Ends the fallback to `stale`, or else to the value to replace. A load that is not stored ends nothing. */
+/** Ends the fallback to `stale`, or to the value that the flight would replace. A detached flight ends no fallback. */
 export const endFallback = (self: Flights, flight: Flight, stale?: Entry): void => {
   if (!isNewest(flight)) return
   const { id } = flight
-  // The store may have received another value since, but the stale one is served in place of the answer.
+  // The store may have a newer value by now, but callers fall back to the stale one.
   const writeId = nameOf(self, stale ?? flight.stale) ?? flight.rejectedWriteId ??
     nameOf(self, Memory.peek(self.memory, self.tagEpochs, id))
   if (writeId === undefined) return
-  // Memory and the store may hold different values.
+  // Keeps the last two write ids, because memory and the store may hold different values.
   const before = self.answered.get(id)?.[0]
   if (before !== writeId) self.answered.set(id, [writeId, before])
   for (const oldest of self.answered.keys()) {
@@ -62,16 +62,16 @@ export const endFallback = (self: Flights, flight: Flight, stale?: Entry): void 
   }
 }
 
-/** Allows the fallback again after a success, even if the result itself is not stored. */
+/** Allows the fallback again after a successful load, even if its result is not stored. */
 export const allowFallback = (self: Flights, flight: Flight): void => {
   if (self.answered.size > 0 && isNewest(flight)) self.answered.delete(flight.id)
 }
 
-/** Whether a load of this process has failed with an answer since the entry was stored. */
+/** Whether a load in this process has failed with an answer since the entry was stored. */
 export const isAnswered = ({ answered }: Pick<Flights, "answered">, { id, writeId }: Entry): boolean =>
   answered.size > 0 && writeId !== undefined && (answered.get(id)?.includes(writeId) ?? false)
 
-/** An exception of the strategy counts as no. */
+/** Whether the request's strategy stores the failure. An exception of the strategy counts as no. */
 const stores = (
   self: Flights,
   { counters, id }: Flight,
@@ -90,7 +90,7 @@ const stores = (
 const isNewest = ({ policy, storable }: Flight): boolean => storable && policy.writes
 
 const nameOf = (self: Flights, entry: Entry | undefined): string | undefined => {
-  // Without a store, an entry gets a `writeId` only when it needs one.
+  // In a cache without a store, an entry receives a `writeId` only when one is needed.
   if (entry !== undefined) entry.writeId ??= self.tokens.next(16)
   return entry?.writeId
 }
@@ -98,5 +98,5 @@ const nameOf = (self: Flights, entry: Entry | undefined): string | undefined => 
 export const failedTyped = (cause: Cause.Cause<unknown>): boolean =>
   Cause.hasFails(cause) && !cause.reasons.some(Cause.isDieReason)
 
-/** Whether a cause may be stored: a single reason, which is a typed failure. */
+/** Whether a cause may be stored: its only reason must be a typed failure. */
 export const isCacheable = (cause: Cause.Cause<unknown>): boolean => cause.reasons.length === 1 && Cause.hasFails(cause)

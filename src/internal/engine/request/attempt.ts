@@ -1,4 +1,4 @@
-/** One try of a load, as seen by the code inside it. */
+/** The state of one try of a load, and how code inside the load finds it. */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type { Attempt } from "../state.ts"
@@ -22,13 +22,13 @@ export const endAttempt = (self: Attempt): void => {
   self.waitsOn = undefined
 }
 
-/** The try of a load in which the current fiber runs or ran: see `flight`. */
+/** The try of a load in which the current fiber runs. Its `flight` is `undefined` once the try has ended. */
 export const Within = Context.Reference<Attempt | undefined>("effect-cached/Within", { defaultValue: () => undefined })
 
-/** The try of a load to which an effect inside it does not belong, because it bypasses the cache or is a batch call. */
+/** The try that an effect inside the load does not belong to, because it bypasses the cache or is a batch call. */
 export const Aside = Context.Reference<Attempt | undefined>("effect-cached/Aside", { defaultValue: () => undefined })
 
-/** The try of a load to which the current fiber belongs: like `Within`, but `undefined` for an effect set `aside`. */
+/** The try of a load that the current fiber belongs to: like `Within`, but `undefined` inside `aside`. */
 export const loadingOf = (context: Context.Context<never>): Attempt | undefined => {
   const within = Context.get(context, Within)
   return within === undefined || Context.get(context, Aside) === within ? undefined : within

@@ -1,4 +1,4 @@
-/** How the calls inside an effect use the cache. */
+/** Policies: how the calls inside an effect use the cache. */
 import * as Context from "effect/Context"
 import type { Operation, Policy } from "../state.ts"
 

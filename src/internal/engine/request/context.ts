@@ -1,4 +1,4 @@
-/** The part of its fiber's context that a read needs. */
+/** Extracts from a reading fiber's context the part that a read needs. */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import type * as Fiber from "effect/Fiber"
@@ -11,7 +11,7 @@ import * as Policy from "./callPolicy.ts"
 
 export const nowOf = (fiber: Fiber.Fiber<any, any>): number => fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
 
-/** The context of an ended flight. */
+/** Replaces the context of an ended flight, so that the flight retains nothing. */
 export const noContext: ReadContext = {
   context: Context.empty(),
   policy: Policy.standard,
@@ -21,7 +21,7 @@ export const noContext: ReadContext = {
   shared: undefined
 }
 
-/** The changes of an open SQL transaction are not cached and may be rolled back. */
+/** The reading fiber's policy. An open SQL transaction bypasses the cache, because its changes may be rolled back. */
 const policyOf = (self: Flights, fiber: Fiber.Fiber<any, any>, within: Attempt | undefined): Policy.Policy => {
   const current = fiber.getRef(Policy.Current)
   const policy = within !== undefined && current === Policy.standard ? Policy.insideLoad : current
@@ -34,19 +34,17 @@ const policyOf = (self: Flights, fiber: Fiber.Fiber<any, any>, within: Attempt |
   return Policy.bypassing(policy)
 }
 
-/**
- * Caches the context, whose look-up costs as much as a hit. The end of the turn drops it: an idle program retains none.
- */
+/** The reading fiber's context, cached because a look-up costs as much as a hit. Cleared at the end of the turn. */
 export const readContextOf = (self: Flights, fiber: Fiber.Fiber<any, any>): ReadContext => {
   const last = self.lastReadContext
   return last !== undefined && last.context === fiber.context ? last : renew(self, fiber)
 }
 
-// A separate function, so that the few instructions of the fast path are inlined.
+// A separate function, so that V8 inlines the few instructions of the fast path.
 const renew = (self: Flights, fiber: Fiber.Fiber<any, any>): ReadContext => {
-  // Changes first: they may remove entries, and a listener to removals may read, which sets `lastReadContext`.
+  // Changes by others are applied first: a removal listener may then read, which sets `lastReadContext`.
   if (self.lastReadContext === undefined) self.tagEpochs.lookIfLate?.()
-  // The turn of a private reader may never end.
+  // Not cached for private readers, whose turn may never end.
   if (self.isPrivate) return contextOf(self, fiber)
   if (self.lastReadContext === undefined) fiber.currentDispatcher.scheduleTask(self.forgetReadContext, 0)
   return self.lastReadContext = contextOf(self, fiber)

@@ -1,4 +1,4 @@
-/** The `copy` option: copies a value into the cache and for each caller, or freezes it. */
+/** The `copy` option: copies a value when it enters the cache and for each caller, or freezes it. */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { AnyReadOptions } from "../../../cached/options.ts"
@@ -19,7 +19,7 @@ const structured = <A>(value: A, key: Key): A => {
   try {
     return structuredClone(value)
   } catch {
-    // Without the cause, whose message may quote the value.
+    // The cause is omitted, because its message may quote the value.
     throw new CacheConfigError({
       message:
         `copy: "structured" cannot copy the value of "${idOf(key)}": it is not plain data (it holds a function, ` +
@@ -28,12 +28,12 @@ const structured = <A>(value: A, key: Key): A => {
   }
 }
 
-/** Objects frozen here with everything they hold. `Object.isFrozen` would only tell about the object itself. */
+/** Objects that `freeze` has frozen together with everything they hold. `Object.isFrozen` ignores nested objects. */
 const frozen = new WeakSet<object>()
 
 const isFrozen = (value: unknown): boolean => typeof value !== "object" || value === null || frozen.has(value)
 
-/** Freezes plain objects and arrays in place, once. Leaves other objects inside a value unfrozen. */
+/** Freezes plain objects and arrays in place, once. Leaves other objects inside the value unfrozen. */
 const freeze = <A>(value: A): A => {
   const waiting: Array<unknown> = [value]
   while (waiting.length > 0) {
@@ -41,7 +41,7 @@ const freeze = <A>(value: A): A => {
     if (!isPlain(one) || frozen.has(one)) continue
     Object.freeze(one)
     frozen.add(one)
-    // Does not call getters, which may have side effects.
+    // Property descriptors are read instead of values, because getters may have side effects.
     for (const name of Reflect.ownKeys(one)) waiting.push(Object.getOwnPropertyDescriptor(one, name)!.value)
   }
   return value

@@ -1,4 +1,4 @@
-/** Decisions about an entry by the strategy of a request. */
+/** Asks a request's strategy what to do with an entry. */
 import type * as Clock from "effect/Clock"
 import type * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
@@ -13,7 +13,7 @@ import type * as Policy from "./callPolicy.ts"
 import { nowOf, readContextOf } from "./context.ts"
 import { answerOrDefect, checkDecision, optionOf } from "./rules.ts"
 
-/** Throws what the strategy throws, which becomes a defect of the caller. */
+/** The strategy's decision about an entry. Throws what the strategy throws, which becomes the caller's defect. */
 export const decideAt = (request: Request, entry: Entry, now: number, random: () => number): Decision =>
   entry.softExpiresAt === -Infinity
     ? decideSoftened(request, entry, now, random())
@@ -22,7 +22,7 @@ export const decideAt = (request: Request, entry: Entry, now: number, random: ()
 const ask = ({ strategy }: Request, entry: Timing, now: number, random: () => number): Decision =>
   checkDecision(strategy, strategy.decide(entry, now, random))
 
-/** `Serve`, and a refresh that the strategy requests even for a fresh entry, become `Load`. */
+/** Decides about a softly invalidated entry: `Serve`, and a refresh due even for a fresh entry, become `Load`. */
 const decideSoftened = (request: Request, entry: Entry, now: number, die: number): Decision => {
   const decision = ask(request, entry, now, () => die)
   if (decision === Serve) return Load
@@ -32,7 +32,7 @@ const decideSoftened = (request: Request, entry: Entry, now: number, die: number
   return ask(request, fresh, now, () => die) === ServeAndRefresh ? Load : decision
 }
 
-/** An exception becomes the answer of one of many keys. */
+/** Like `decideAt`, for one of many keys: an exception becomes the answer of that key. */
 export const decideOrDefect = (
   request: Request,
   entry: Entry,
@@ -46,7 +46,7 @@ export const decide = (self: Flights, fiber: Fiber.Fiber<any, any>, request: Req
   return decideAt(request, entry, nowFor(request, entry, clock), randomFor(fiber, request))
 }
 
-/** 0 if only deadlines matter and the entry has none, so that the clock is not read. */
+/** The time for a decision. 0, without reading the clock, if only deadlines matter and the entry has none. */
 export const nowFor = (request: Request, entry: Entry, clock: Clock.Clock): number =>
   entry.softExpiresAt === Infinity && entry.expiresAt === Infinity && request.deadlinesOnly
     ? 0
@@ -57,7 +57,7 @@ const randomFor = (fiber: Fiber.Fiber<any, any>, request: Request): () => number
 
 const noRandom = (): number => 0
 
-// One function for all reads avoids closures. `decide` is synchronous, so `currentFiber` is the reading fiber.
+// One shared function avoids a closure per read. `decide` is synchronous, so `currentFiber` is the reading fiber.
 let currentFiber: Fiber.Fiber<any, any> | undefined
 const random = (): number => currentFiber!.getRef(Random.Random).nextDoubleUnsafe()
 export const randomOf = (fiber: Fiber.Fiber<any, any>): () => number => {
@@ -68,11 +68,11 @@ export const randomOf = (fiber: Fiber.Fiber<any, any>): () => number => {
 export const decideInMemory = (fiber: Fiber.Fiber<any, any>, request: Request, entry: Entry, now: number): Decision =>
   decideAt(request, entry, now, randomFor(fiber, request))
 
-/** Like `isPastMemoryTtl`, for the reading fiber. Reads the clock only if it matters. */
+/** Like `isPastMemoryTtl`, at the reading fiber's time. Reads the clock only if the entry has a `memoryExpiresAt`. */
 export const isDueAgain = (self: Flights, fiber: Fiber.Fiber<any, any>, request: Request, entry: Entry): boolean =>
   entry.memoryExpiresAt !== undefined && isPastMemoryTtl(self, request, entry, nowOf(fiber))
 
-/** Whether `memoryTtl` has passed and the store has to be asked again. */
+/** Whether the store must be asked again: `memoryTtl` has passed, or only one of entry and read is of a stream. */
 export const isPastMemoryTtl = (self: Flights, request: Request, entry: Entry, now: number): boolean => {
   if (entry.memoryExpiresAt === undefined) return false
   if (isOfStream(entry) !== (request.followed !== undefined)) return true
@@ -82,7 +82,7 @@ export const isPastMemoryTtl = (self: Flights, request: Request, entry: Entry, n
   return false
 }
 
-/** How an entry is served. `Due`: past its soft deadline, but not in place of a load. */
+/** How an entry is served. `...Due`: past its soft deadline, though no load was required. */
 export type Served = "memory" | "store" | "memoryDue" | "storeDue" | "stale"
 
 export const servedAs = (
@@ -96,14 +96,14 @@ export const servedAs = (
   return source
 }
 
-/** Never true for an entry made stale. */
+/** Whether an entry has no `memoryTtl` and is before its deadlines. `false` after a soft invalidation. */
 export const isFreshAt = (entry: Entry, now: number): boolean =>
   entry.memoryExpiresAt === undefined && isBeforeDeadlines(entry, now)
 
 export const isBeforeDeadlines = (entry: Entry, now: number): boolean =>
   now < entry.softExpiresAt && now < entry.expiresAt
 
-/** `undefined` if the entry was rejected for deadlines, which the same write in the store may not have. */
+/** The rejected entry's `writeId`. `undefined` if it is past a deadline, which the store may have moved since. */
 export const rejectedOf = (
   self: Flights,
   fiber: Fiber.Fiber<any, any>,
@@ -115,6 +115,6 @@ export const rejectedOf = (
   return now >= former.expiresAt || isPastMemoryTtl(self, request, former, now) ? undefined : former.writeId
 }
 
-/** Whether memory may be used: always, except for strict reads while untracked. */
+/** Whether a read may use memory. Only a strict read while untracked may not. */
 export const trustsMemory = (self: Flights, policy: Policy.Policy): boolean =>
   !policy.strict || self.storeTier === undefined || !self.storeTier.untracked

@@ -1,4 +1,4 @@
-/** The option `inherit`: what a result takes over from values that caches served inside its load. */
+/** The `inherit` option: limits a result by the cached values that its load has read. */
 import type { Inherit } from "../../../cached/options.ts"
 import type { Timing } from "../../../CacheEntry.ts"
 import type { Flight, Recorder } from "../state.ts"
@@ -7,7 +7,7 @@ import { rulesOf } from "./rules.ts"
 
 export const inheritOf = ({ engine, request }: Flight): Inherit => rulesOf(engine, request).inherit ?? engine.inherit
 
-/** Whether a result expires no later than the values its load has read. */
+/** Whether the result expires no later than the cached values that its load has read. */
 export const isLimitedByInner = (flight: Flight): boolean => {
   const inherit = inheritOf(flight)
   return inherit === "life" || inherit === "changes"
@@ -17,7 +17,7 @@ interface Life extends Pick<Timing, "createdAt" | "softExpiresAt" | "expiresAt">
   readonly endsWithParts?: true
 }
 
-/** `"skip"` to not store the result, `undefined` to keep its own lifetime. */
+/** The inherited lifetime. `"skip"`: do not store the result. `undefined`: the result keeps its own lifetime. */
 export const inherited = (flight: Flight, recorder: Recorder, life: Life): Life | "skip" | undefined => {
   const inherit = inheritOf(flight)
   if (isLimitedByInner(flight)) return endingWith(flight, recorder, life)
@@ -27,7 +27,7 @@ export const inherited = (flight: Flight, recorder: Recorder, life: Life): Life 
   const age = life.createdAt - oldestAt
   if (inherit === false || age <= 0) return undefined
   const { softExpiresAt, expiresAt, createdAt } = life
-  // The soft deadline of a sliding entry is its final end, which the hard deadline approaches.
+  // For a sliding entry, the soft deadline is the final expiry, up to which reads move the hard deadline.
   const end = (flight.request.slides ? softExpiresAt : expiresAt) - age
   if (end <= createdAt) {
     if (flight.policy.writes) warnOfAge(flight, oldestId)
@@ -42,7 +42,7 @@ const endingWith = (
   { createdAt, expiresAt, softExpiresAt }: Life
 ): Life | "skip" | undefined => {
   if (endsAt === Infinity) return undefined
-  // An inner load with the same ttl ends a little earlier, which is not worth a log line.
+  // An inner load with the same ttl ends slightly earlier than its outer load, which is not worth logging.
   if (expiresAt - endsAt > createdAt - startedAt!) {
     Log.debug(engine, `"${id}" ends with "${endsId}", which its load has read`, { about: { id, key } })
   }
@@ -55,7 +55,7 @@ const endingWith = (
   }
 }
 
-/** Warns once per key class: a value that the load read is older than the result's ttl, so it is not stored. */
+/** Warns once per key class that a result is not stored, because its load read a value older than the result's ttl. */
 const warnOfAge = ({ engine, id, request: { key } }: Flight, oldestId: string): void => {
   const about: Log.About = { id, key }
   Log.warnOnce(

@@ -1,11 +1,11 @@
-/** The tags of a request, before its load and of its result. */
+/** The tags of a request: those declared before its load, and those of its result. */
 import type * as Exit from "effect/Exit"
 import { escapeGiven } from "../../key/id.ts"
 import { escapeTag, tagsOf, tagsWith } from "../../key/ofKey.ts"
 import type { Flights, Request } from "../state.ts"
 import { rulesOf } from "./rules.ts"
 
-/** Computed before the flight starts, so that an exception is a defect of this caller. */
+/** The tags known before the load. Computed before the flight starts, so that an exception is this caller's defect. */
 export const declaredTags = (self: Flights, request: Request): ReadonlyArray<string> => {
   const rules = rulesOf(self, request)
   return rules.tags ??= knownTags(request)
@@ -14,7 +14,7 @@ export const declaredTags = (self: Flights, request: Request): ReadonlyArray<str
 const knownTags = ({ key, options: { tags } }: Request): ReadonlyArray<string> =>
   tags === undefined || typeof tags === "function" ? tagsOf(key) : tagsWith(key, tags.map(escapeTag))
 
-/** Throws if a user's function throws or does not return an array of strings. */
+/** The tags of a result. Throws if a user's function throws or does not return an array of strings. */
 export const tagsOfResult = (
   self: Flights,
   request: Request,

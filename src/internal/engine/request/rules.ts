@@ -1,9 +1,9 @@
 /**
- * The boundary to users' functions and options, which are validated and parsed once, before the first load.
- * An exception before a load is a defect of the caller of that request and of no other. One about a loaded value
+ * The boundary to users' functions and options. Options are validated and parsed once, before the first load. An
+ * exception before a load is a defect of the caller with that request only. An exception about a loaded value
  * (`lifetime`, `ttl`, `softTtl`, `refreshAfter`, `when`, `storeIf`, `tags`, `copy`, `touch`) keeps the result from
  * being stored or the deadline from being moved; it is counted, and logged once per key class or cause.
- * Eviction policies are guarded in `memory/evictionPolicy.ts`, listeners in `telemetry/events.ts`.
+ * `memory/evictionPolicy.ts` guards eviction policies, `telemetry/events.ts` listeners.
  */
 import * as Cause from "effect/Cause"
 import type * as Effect from "effect/Effect"
@@ -42,7 +42,7 @@ const check = (self: Defaulting, request: Request): Rules => {
   const hasOptions = request.validate()
   const { readDefaults: defaults } = self
   const { options, strategy } = request
-  // The fast path of most misses, which skips the lookup of each option.
+  // The fast path of most misses: without options or layer defaults, only the strategy's rules apply.
   if (!hasOptions && defaults === noReadDefaults) return plainRules(strategy)
   const { timeout } = options
   const softTimeout = optionOf(self, request, "softTimeout")
@@ -99,7 +99,7 @@ export const thrownBy = <A, B>(check: (a: A, b: B) => void, a: A, b: B): {} | un
   }
 }
 
-/** Evaluates timeout functions of the key, once per waiting caller. An exception is that caller's own defect. */
+/** Evaluates timeouts that are functions of the key, once per waiting caller. An exception is that caller's defect. */
 export const askTimeouts = <A, E>(self: Defaulting, request: Request<A, E>): Request<A, E> | Exit.Exit<never> => {
   const { options: { timeout }, rules: known } = request
   const softTimeout = optionOf(self, request, "softTimeout")
@@ -114,7 +114,7 @@ export const askTimeouts = <A, E>(self: Defaulting, request: Request<A, E>): Req
   )
 }
 
-/** The options may be a class instance and cannot be copied. */
+/** Derives a request with other rules. Inherits from the request, whose options may be a class instance. */
 export const withRules = <A, E>(request: Request<A, E>, rules: Rules): Request<A, E> =>
   Object.create(request, { rules: { value: rules } }) as Request<A, E>
 
@@ -129,7 +129,7 @@ export const answerOrDefect = <A>(answer: () => A): A | Exit.Exit<never> => {
   }
 }
 
-/** Returns what a step throws as the answer of one of many keys, or `undefined`. */
+/** Runs a step for one of many keys. Returns what the step throws as that key's answer, or else `undefined`. */
 export const defectOf = <A>(step: (of: A) => void, of: A): Exit.Exit<never> | undefined => {
   try {
     step(of)
@@ -150,7 +150,7 @@ export const checkDecision = (strategy: Strategy<never, never, never>, decision:
   })
 }
 
-/** A strategy's exception about a stored entry: a defect of callers with that strategy, while others read again. */
+/** A strategy's exception about a stored entry: a defect of callers with that strategy. Other callers read again. */
 class StrategyThrew extends Error {
   readonly strategy: Strategy<never, never, never>
 
@@ -160,7 +160,7 @@ class StrategyThrew extends Error {
   }
 }
 
-/** Wraps exceptions of the strategy in `StrategyThrew`. */
+/** Runs a decision for a whole flight, and wraps an exception of the strategy in `StrategyThrew`. */
 export const decisionOfFlight = ({ strategy }: Request, decide: () => Decision): Decision => {
   try {
     return decide()
@@ -169,7 +169,7 @@ export const decisionOfFlight = ({ strategy }: Request, decide: () => Decision):
   }
 }
 
-/** A caller's answer to a `StrategyThrew` outcome: its own defect if the strategy is its own, else `again`. */
+/** A caller's answer to `StrategyThrew`: a defect if the caller has the same strategy, otherwise `again`. */
 export const ownOrAgain = (
   { strategy }: Request,
   cause: Cause.Cause<unknown>,
@@ -196,7 +196,7 @@ export const notStored = (self: Telemetry, result: Result, thrown: unknown): und
   )
 }
 
-/** Throws unless the strategy returns non-negative numbers. */
+/** The strategy's lifetime for a result. Throws unless it is `"skip"` or has non-negative numbers. */
 export const lifetimeOf = ({ key, strategy }: Request, exit: Exit.Exit<unknown, unknown>): Lifetime | "skip" => {
   const lifetime = strategy.lifetime(exit, key)
   if (lifetime === "skip") return lifetime
@@ -213,7 +213,7 @@ const checkMillis = (name: keyof Lifetime, given: unknown): void => {
   })
 }
 
-/** `undefined` if the strategy's `touch` throws or returns no number. */
+/** The deadline to which a read moves an entry. `undefined` if the strategy's `touch` throws or returns no number. */
 export const movedBy = (self: Telemetry, { key, strategy }: Request, entry: Entry, now: number): number | undefined => {
   try {
     const moved: unknown = strategy.touch!(entry, now)
@@ -240,7 +240,7 @@ export const isLimited = (self: Defaulting, request: Request): boolean => {
     : request.options.timeout !== undefined || optionOf(self, request, "softTimeout") !== undefined
 }
 
-/** Subtracts the elapsed time from the timeouts. A clock that was set back subtracts nothing. */
+/** Subtracts the time already spent from the request's timeouts. A clock that was set back subtracts nothing. */
 export const shortened = (self: Defaulting, request: Request, millis: number): Request => {
   if (!isLimited(self, request)) return request
   const rules = rulesOf(self, request)

@@ -1,15 +1,15 @@
-/** Sliding expiration: reads that move the deadline of an entry. */
+/** Sliding expiration: a read moves the entry's deadline. */
 import type { Entry } from "../memory/entry.ts"
 import type { Flights, Request } from "../state.ts"
 import { movedBy } from "./rules.ts"
 
-/** Touches the store at most ten times per lifetime. A failed touch is not retried, because the next one moves it. */
+/** Moves the deadline, in the store at most ten times per lifetime. A later read makes up for a failed touch. */
 export const slide = (self: Flights, request: Request, entry: Entry, now: number): void => {
   const { constant, createdAt, expiresAt, softExpiresAt, writeId } = entry
-  // A soft invalidation made it stale, so its life is not extended.
+  // A softly invalidated entry is not prolonged.
   if (softExpiresAt === -Infinity) return
   const moved = movedBy(self, request, entry, now)
-  // The entry may come from another strategy with a later deadline, which reads do not shorten.
+  // An entry stored by another strategy may have a later deadline, which a read does not shorten.
   if (moved === undefined || moved <= expiresAt) return
   entry.expiresAt = moved
   const { storeTier: tier } = self

@@ -1,11 +1,11 @@
-/** Ids whose load failed within `retryAfter`: their stale values are served without another load. */
+/** Pauses after failed loads: for `retryAfter`, reads of the id are served the stale value without another load. */
 import { throttledIds } from "../../defaults/bounds.ts"
 import type { Entry } from "../memory/entry.ts"
 import type { Flights, Request } from "../state.ts"
 import { isAnswered } from "./answers.ts"
 import { rulesOf } from "./rules.ts"
 
-/** The table is bounded, because an id that is never read again would stay for ever. */
+/** Pauses the loads of an id. The table is bounded, because the id may never be read again. */
 export const holdOff = (self: Pick<Flights, "retryAt">, id: string, now: number, millis: number): void => {
   self.retryAt.set(id, { until: now + millis, millis })
   for (const oldest of self.retryAt.keys()) {
@@ -23,16 +23,16 @@ export const isThrottled = (
   const retryAt = self.retryAt.get(id)
   if (retryAt === undefined) return false
   const leftMillis = retryAt.until - now
-  // More than the whole pause is left: the clock was set back.
+  // If more than the whole pause is left, the clock was set back.
   if (leftMillis <= 0 || leftMillis > retryAt.millis) {
     self.retryAt.delete(id)
     return false
   }
-  // A read with `retryAfter: 0` loads. The pause still holds for other reads.
+  // A read with `retryAfter: 0` loads immediately. The pause still holds for other reads.
   return rulesOf(self, request).retryAfterMillis > 0
 }
 
-/** Whether the last load failed within `retryAfter`, and not with an answer. */
+/** Whether a stale entry replaces a load, because the last load failed within `retryAfter` and not with an answer. */
 export const standsIn = (
   self: Pick<Flights, "retryAt" | "answered" | "readDefaults">,
   request: Request,

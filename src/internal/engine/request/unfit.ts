@@ -1,4 +1,4 @@
-/** Warns about values that memory accepts without a store: unfit for the schema of their key, or readable only once. */
+/** Warns of values that only a memory-only cache accepts: unfit for the key's schema, or readable only once. */
 import * as Exit from "effect/Exit"
 import { misfitBy } from "../../codec/throughSchema.ts"
 import { whatIs } from "../../codec/whatIs.ts"
@@ -14,7 +14,7 @@ export const warnOfValue = (
   { followed, key }: Pick<Request, "key" | "followed">,
   exit: Exit.Exit<unknown, unknown>
 ): void => {
-  // A store reports this itself, and a stream stores a manifest.
+  // With a store, encoding reports such values. Streams store a manifest instead of a value.
   if (self.storeTier !== undefined || followed !== undefined || Exit.isFailure(exit)) return
   const { value } = exit
   const info = infoOf(key)
@@ -56,7 +56,7 @@ const kindOf = (value: object): Kind | undefined => {
     const isIterator = "next" in value && typeof value.next === "function" && Symbol.iterator in value
     return isIterator || Symbol.asyncIterator in value ? inTheLoad("an iterator or a stream") : undefined
   } catch {
-    // A user's proxy may throw.
+    // A user's proxy may throw when its properties are read.
     return undefined
   }
 }
@@ -68,7 +68,7 @@ interface Checker {
 
 const checkers = new WeakMap<KeyInfo, Checker>()
 
-/** A check costs as much as encoding: checks the first results of a class, then fewer and fewer, and no large ones. */
+/** Checks a value against its schema. This costs as much as encoding, so few later results of a class are checked. */
 const misfitOf = (info: KeyInfo, value: unknown): string | undefined => {
   let checker = checkers.get(info)
   if (checker === undefined) {

@@ -1,4 +1,4 @@
-/** Runs operations of the store within a budget. A fault is an answer like any other. */
+/** Runs operations of the store within a budget. A fault is returned as an answer. */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -25,7 +25,7 @@ export const budgetOf = (
   leftMillis: storeTimeoutMillis ?? tier.storeTimeoutMillis
 })
 
-/** Never fails: a fault is an answer. Does not wait for interruption. */
+/** Runs one operation. Never fails, because a fault is an answer, and does not wait for an interruption to complete. */
 export const ask = <A>(
   tier: StoreTier,
   budget: Budget,
@@ -43,13 +43,13 @@ export const ask = <A>(
     const late = (millis: number) =>
       Effect.andThen(
         workedMillis === undefined ? afterProgramMillis(clock, millis) : untilPassed(workedMillis, millis),
-        // Thousands of operations that begin at once time out at once.
+        // If thousands of operations begin together and time out together, their ends are spread over turns.
         TurnLimit.pass(tier.timeouts)
       )
     if (budget.leftMillis <= 0) return Effect.succeed(fail("Timeout"))
     let permit: Circuit.Permit | undefined
     const asked = Effect.suspend(() => {
-      // A release ignores the circuit, because other processes wait for the lease and nothing waits for the answer.
+      // A release ignores the circuit: other processes wait for the lease, and no caller waits for the answer.
       if (operation !== "release" && budget.isLast !== true) {
         permit = Circuit.admit(tier.circuit, clock.currentTimeMillisUnsafe())
         if (permit === undefined) return Effect.succeed(fail("Unavailable"))
@@ -89,7 +89,7 @@ export const faultOf = (cause: Cause.Cause<unknown>, orElse: (defect: unknown) =
   return error instanceof StoreError ? error : orElse(error)
 }
 
-/** `undefined` if `late` ends first. The effect is then interrupted without waiting for it. */
+/** The exit of an effect. `undefined` if `late` ends first; the effect is then interrupted without waiting for it. */
 export const exitBefore = <A, E>(
   effect: Effect.Effect<A, E>,
   late: Effect.Effect<void>
@@ -103,7 +103,7 @@ export const exitBefore = <A, E>(
       const timer = run(Effect.andThen(
         late,
         Effect.sync(() => {
-          // Resume before the interruption: the effect may end within that step, which would look like an answer.
+          // Resume before the interruption, because an effect that ends within that step would look like an answer.
           resume(Effect.undefined)
           fiber.interruptUnsafe()
         })
@@ -119,24 +119,24 @@ export const exitBefore = <A, E>(
     })
   )
 
-/** Moves the deadline of a stored entry in the background. Not retried, because the next touch moves it. */
+/** Moves a stored entry's deadline in the background. A failure is not retried, because the next touch moves it. */
 export const touch = (tier: StoreTier, id: string, touched: TouchOptions): void =>
   spawn(tier.background, tier.front.context, touchNow(tier, id, touched))
 
 const touchNow = (tier: StoreTier, id: string, touched: TouchOptions): Effect.Effect<unknown> =>
   ask(tier, { leftMillis: tier.storeTimeoutMillis }, "touch", tier.store.touch(id, touched))
 
-/** The latest end that the store was asked for, so that readers with two constants in turn ask for it once. */
+/** The latest deadline that the store was asked for, so that readers with different constants do not ask repeatedly. */
 const prolongedUntil = new WeakMap<Entry, number>()
 
-/** Runs in a later turn: the entry may still be on its way to memory, or change in a listener of a failing store. */
+/** Runs in a later turn, because until then the entry may enter memory, or change in a listener of a store fault. */
 export const prolong = (tier: StoreTier, entry: Entry): void => {
   const { expiresAt, id, softExpiresAt, writeId } = entry
   if (writeId === undefined || prolongedUntil.get(entry)! >= expiresAt) return
   const { background, front } = tier
   const { mutations } = front
   const later = Effect.flatMap(Effect.yieldNow, () => {
-    // `Cached.touch`, a soft invalidation or a reader with a shorter constant may have moved it since.
+    // `Cached.touch`, a soft invalidation or a reader with a shorter constant may have moved the deadline since.
     const isSame = front.memory.entries.get(id) === entry
       ? entry.softExpiresAt === softExpiresAt && entry.expiresAt >= expiresAt
       : front.mutations === mutations

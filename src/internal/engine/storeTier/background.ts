@@ -1,4 +1,4 @@
-/** The fibers of a store tier that belong to no caller: a worker is restarted when it dies, a job ends by itself. */
+/** The fibers of a store tier that belong to no caller. A worker is restarted when it dies; a job runs once. */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -21,12 +21,12 @@ export interface Worker {
 }
 
 interface Work {
-  /** Completes "What ... has died" in a warning, such as "reads changes". */
+  /** Completes "The worker that … died" in a warning, such as "reads changes". */
   readonly name: string
   readonly context: Context.Context<never>
-  /** Ends when there is nothing left to do. May run again from the beginning. */
+  /** Ends when no work is left. May run again from the beginning. */
   readonly run: Effect.Effect<unknown>
-  /** Called before a restart, to take over the work in progress. May stop the worker instead. */
+  /** Called before a restart, to take over unfinished work. May stop the worker instead. */
   readonly onDeath?: () => void
 }
 
@@ -49,7 +49,7 @@ export const supervise = (self: Background, { context, name, onDeath, run }: Wor
     fiber = started
     // The worker has stopped itself in its first step.
     if (isStopped) return started.interruptUnsafe()
-    // An observer, not a handler inside the fiber: no handler runs after a fiber evaluates a value that is no effect.
+    // An observer instead of a handler in the fiber: no handler runs after a fiber evaluates a value that is no effect.
     started.addObserver((exit) => {
       if (Exit.isSuccess(exit) || isOver()) return
       if (monotonicMillis(clock) - startedAt > restart.longestMillis) pauseMillis = restart.firstMillis
@@ -95,7 +95,7 @@ const forkIn = (
   return fiber
 }
 
-/** An interruption also interrupts the jobs. */
+/** Stops the workers and waits for the jobs. Interrupting this wait interrupts the jobs as well. */
 export const close = (self: Background): Effect.Effect<void> =>
   Effect.suspend(() => {
     self.isClosed = true

@@ -1,6 +1,6 @@
 /**
- * The circuit breaker of a store. Three timeouts in a row open it for one second, and for twice as long after each
- * probe that times out. Then one operation at a time is let through as a probe.
+ * The circuit breaker of a store. Three timeouts in a row open it for one second, and each probe that times out doubles
+ * this time. When the time has passed, one operation at a time may probe the store.
  */
 import { circuit } from "../../defaults/stores.ts"
 
@@ -17,10 +17,10 @@ export const make = (): Circuit => ({ timeouts: 0, openUntil: 0, pauseMillis: ci
 
 export const isOpen = (self: Circuit): boolean => self.timeouts >= circuit.timeouts
 
-/** `undefined`: do not ask the store now. After a permit, call `answered`, `timedOut` or `gaveUp`. */
+/** A permit to ask the store. `undefined`: do not ask now. After a permit, call `answered`, `timedOut` or `gaveUp`. */
 export const admit = (self: Circuit, now: number): Permit | undefined => {
   if (!isOpen(self)) return "normal"
-  // A wall clock that was set back must not keep it open for ever.
+  // A wall clock that was set back must not keep the circuit open for ever.
   if ((now < self.openUntil && self.openUntil - now <= circuit.longestMillis) || self.probing) return undefined
   self.probing = true
   return "probe"
@@ -44,7 +44,7 @@ export const timedOut = (self: Circuit, permit: Permit, now: number): void => {
   if (isOpen(self)) self.openUntil = now + self.pauseMillis
 }
 
-/** An interrupted probe has no result, so the next operation may probe. */
+/** Returns the permit of an interrupted operation. A probe then has no result, and the next operation may probe. */
 export const gaveUp = (self: Circuit, permit: Permit): void => {
   if (permit === "probe") self.probing = false
 }

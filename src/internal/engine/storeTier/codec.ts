@@ -1,4 +1,4 @@
-/** Encodes entries for the store, and decodes stored ones. */
+/** Encodes entries for the store, and decodes stored entries. */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -16,7 +16,7 @@ import type { Codecs, Fault, StoreTier } from "./storeTier.ts"
 
 type AnyCodec = Schema.Codec<unknown, unknown, any, any>
 
-/** Compiles once per class. Throws a `CacheConfigError` for a schema that the serializer refuses. */
+/** The codecs of a key, compiled once per class. Throws a `CacheConfigError` if the serializer refuses the schema. */
 export const codecsOf = (tier: StoreTier, key: Key): Codecs => {
   const info = infoOf(key)
   if (info === undefined) return tier.plain
@@ -30,7 +30,7 @@ export const codecsOf = (tier: StoreTier, key: Key): Codecs => {
   return codecs
 }
 
-/** `undefined` if another serializer wrote the entry. */
+/** The codec for a stored entry. `undefined` if another serializer wrote the entry. */
 export const codecFor = (codecs: Codecs, stored: Stored): Codec<unknown, any> | undefined => {
   const codec = stored.meta.outcome === "success" ? codecs.success : codecs.failure
   return codec?.id === stored.meta.serializer ? codec : undefined
@@ -45,7 +45,7 @@ interface Revived {
   readonly softened: boolean
 }
 
-/** The `constant` of a stored entry. Matches no strategy here, so the first reader gives the entry its own constant. */
+/** The `constant` of stored entries. It matches no strategy's, so the first reader gives the entry its own constant. */
 const fromStore = Symbol("fromStore")
 
 export const revive = (tier: StoreTier, { bornAt, exit, id, key, softened, stored: { meta } }: Revived): Entry => {
@@ -65,7 +65,7 @@ export const revive = (tier: StoreTier, { bornAt, exit, id, key, softened, store
     counters: countersOf(tier.front, key)
   })
   if (tier.captures > 0 && meta.tags.length > 0) keepVersions(entry, meta.tags)
-  // Memory holds the same write and has counted its reads.
+  // If memory holds the same write, its count of reads continues.
   const inMemory = tier.front.memory.entries.get(id)
   if (inMemory?.writeId === meta.writeId) entry.reads = inMemory.reads
   return entry
@@ -73,7 +73,7 @@ export const revive = (tier: StoreTier, { bornAt, exit, id, key, softened, store
 
 export const none: ReadonlyArray<string> = []
 
-/** The last lookup: entries read in succession often share their tags. */
+/** The last tags and their names, cached because entries read in succession often share their tags. */
 let named: { readonly tags: ReadonlyArray<TagVersion>; readonly names: ReadonlyArray<string> } = {
   tags: [],
   names: none
@@ -138,13 +138,13 @@ const encodeNoting = (note: typeof noteMisfit): Encode => (tier, key, entry, tag
 /** Encodes an entry for the store. `undefined` for a failure without an error schema. */
 export const encode = encodeNoting(noteMisfit)
 
-/** As `encode`, for a caller that gets the fault, and then nothing stays in memory. */
+/** Like `encode`, for a caller that receives the fault. Nothing then stays in memory. */
 export const encodeForCaller = encodeNoting((tier, _, fault) => noteRefused(tier, fault))
 
 const valueOf = (exit: Exit.Exit<unknown, unknown>): unknown =>
   Exit.isSuccess(exit) ? exit.value : Cause.squash(exit.cause)
 
-/** Failures without an error schema are not stored and load again after a restart. */
+/** Warns that failures without an error schema are not stored, so that they load again after a restart. */
 const warnOfFailure = (tier: StoreTier, key: Key, { exit, id }: Entry): void => {
   const name = infoOf(key)?.name
   if (name === undefined) return

@@ -1,5 +1,6 @@
 /**
- * Orders lookups and commits, whose entries are neither old nor new meanwhile: each waits for earlier ones of its ids.
+ * Orders lookups and transactions' commits, as entries are neither old nor new during a commit: each one waits for
+ * earlier ones with a common id.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -20,7 +21,7 @@ const meets = (some: Concern, others: Concern): boolean => {
 
 interface Lookup<A, E, R> {
   readonly run: (hasWaited: boolean) => Effect.Effect<A, E, R>
-  /** The answer if the commit takes longer than the lookup's budget. */
+  /** The answer if an earlier commit takes longer than the lookup's budget. */
   readonly late: (fault: StoreError) => Effect.Effect<A, E, R>
 }
 
@@ -35,7 +36,7 @@ export const lookup = <A, E, R>(
     Effect.sync(() => {
       const self = begin(ids)
       commits.lookups.add(self)
-      // In the same step, so that a later commit waits for this lookup.
+      // Read in the same step, so that a later commit waits for this lookup.
       return { self, current: commits.current }
     }),
     ({ current, self }) =>
@@ -54,7 +55,7 @@ export const lookup = <A, E, R>(
   )
 }
 
-/** Does not wait for a lookup beyond the store's timeout, whose codec may itself wait for this commit. */
+/** Waits for earlier lookups of the ids, at most for the store's timeout: a lookup's codec may wait for this commit. */
 export const commit = <A, E, R>(
   tier: StoreTier,
   ids: ReadonlySet<string> | undefined,
@@ -64,7 +65,7 @@ export const commit = <A, E, R>(
   return Effect.acquireUseRelease(
     Effect.sync(() => {
       const self = commits.current = begin(ids)
-      // In the same step, so that a later lookup waits for this commit.
+      // Read in the same step, so that a later lookup waits for this commit.
       return { self, before: Array.from(commits.lookups).filter((lookup) => meets(lookup, self)) }
     }),
     ({ before }) => {

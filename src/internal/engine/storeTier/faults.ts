@@ -1,4 +1,4 @@
-/** Counts faults of the store and the serializer, emits them as events, and logs them once per incident. */
+/** Faults of the store and the serializer: counted, emitted as events, and logged once per incident. */
 import * as Dependents from "#platform/engine/memory/dependents"
 import * as Cause from "effect/Cause"
 import type * as Clock from "effect/Clock"
@@ -17,13 +17,13 @@ import { type Fault, Rejected, type StoreTier } from "./storeTier.ts"
 export const isFault = (answer: unknown): answer is Fault =>
   answer instanceof StoreError || answer instanceof SerializerError
 
-/** Counts a fault, and logs the first of an incident. Rate-limits incidents in quick succession. */
+/** Counts a fault, and logs the first fault of an incident unless an earlier incident was logged recently. */
 export const noteFault = (tier: StoreTier, operation: string, fault: StoreError, clock: Clock.Clock): StoreError => {
   const { failing, incident } = tier
   if (isOfCaller(operation, fault) || isKeptOut(fault)) return fault
   tier.front.stats.storeFailures++
   emit(tier.front, { _tag: "StoreFailure", operation, reason: fault.reason })
-  // The caller gets the error, and nothing else is affected.
+  // The caller receives the error, and a slow listing affects nothing else.
   if (fault.reason === "Timeout" && isListing(operation)) return fault
   const kept = keptInMemory(operation, fault)
   if (kept !== undefined) {
@@ -33,7 +33,7 @@ export const noteFault = (tier: StoreTier, operation: string, fault: StoreError,
   }
   failing.add(operation)
   const now = monotonicMillis(clock)
-  // A store that was away may be back and deny access, which needs an operator.
+  // A store that comes back from an outage may deny access, which an operator must see.
   const isNews = incident.isLogged
     ? fault.reason === "Denied" && incident.reason !== "Denied"
     : now - incident.loggedAt >= incidentMillis
@@ -49,11 +49,11 @@ export const noteFault = (tier: StoreTier, operation: string, fault: StoreError,
   return fault
 }
 
-/** Whether the caller caused the fault, by a sum out of range or an unsupported transaction, and gets the error. */
+/** Whether the caller caused the fault, which it receives: a sum out of range, or an unsupported transaction. */
 const isOfCaller = (operation: string, { reason }: StoreError): boolean =>
   reason === "OutOfRange" || operation === "transact" && (reason === "TooLarge" || reason === "Unsupported")
 
-/** The duration grows with the number of entries, so a timeout says nothing about the store. */
+/** Whether an operation takes longer the more entries there are, so that its timeout says nothing about the store. */
 export const isListing = (operation: string): boolean => listings.has(operation)
 
 const listings = new Set(["size", "scan", "scanCounters"])
@@ -61,7 +61,7 @@ const listings = new Set(["size", "scan", "scanCounters"])
 export const isRefusal = (operation: string, fault: Fault): boolean =>
   fault instanceof StoreError && (fault.reason === "Full" || keptInMemory(operation, fault) !== undefined)
 
-/** `undefined` for faults other than refusals. */
+/** How a refused value is handled. `undefined` for faults that are not refusals. */
 const keptInMemory = (operation: string, { reason }: StoreError): string | undefined => {
   if (reason === "TooLarge") return "Values of that size stay in memory: raise the limit, or store less"
   return reason === "Unsupported" && (operation === "commit" || operation === "set")
@@ -73,9 +73,9 @@ const advice = ": if it is only slow, raise `storeTimeout`, which all its steps 
 
 export const recovered = (tier: StoreTier, operation: string): void => {
   const { failing, incident, store } = tier
-  // An answer of some servers says nothing about the one that does not answer.
+  // Even after an answer, another server of the store may still be down (`isWhole`).
   if (failing.size === 0) return
-  // Results derived from memory during the failure may predate a change that was not reported.
+  // Results derived from memory during the failure may be older than a change that the store could not report.
   const { memory: { dependents }, tagEpochs } = tier.front
   if (Dependents.has(dependents, unverified)) TagEpochs.invalidate(tagEpochs, [unverified])
   if (store.isWhole?.() === false) return
@@ -98,7 +98,7 @@ const noteCorrupt = (tier: StoreTier, operation: string): void => {
   emit(tier.front, { _tag: "StoreFailure", operation, reason: "Corrupt" })
 }
 
-/** Reports a stored entry that the codec cannot decode as a miss. */
+/** Reports a stored entry that its codec cannot decode, which counts as a miss. */
 export const undecodable = (
   tier: StoreTier,
   key: Key,
@@ -119,16 +119,16 @@ export const undecodable = (
   return new Rejected(stored.meta.writeId)
 }
 
-/** Counts a value that the serializer refused for its caller. */
+/** Counts a value that the serializer refused. The caller receives the fault. */
 export const noteRefused = (tier: StoreTier, fault: SerializerError): SerializerError => {
   noteCorrupt(tier, fault.operation)
   return fault
 }
 
-/** Matches what varies between messages of one cause: ids, paths in values, counts. */
+/** Matches the parts that vary between messages with the same cause: ids, paths in values, counts. */
 const unlikeIn = /".*"|\[.*\]|\d+/g
 
-/** Counts a serializer fault, and logs the first of a key class, or of a cause. `failure` names a stored failure. */
+/** Counts a serializer fault, and logs the first one of a key class or cause. `failure` names a stored failure. */
 export const noteMisfit = (
   tier: StoreTier,
   key: Key,

@@ -1,4 +1,4 @@
-/** Reads an entry from the store and checks whether it may still be served. */
+/** Reads an entry from the store, and checks whether it may still be served. */
 import * as Dependents from "#platform/engine/memory/dependents"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -29,7 +29,7 @@ export const readNow = (tier: StoreTier, key: Key, id: string, now: number): Fet
   const get = tier.store.getUnsafe!
   tier.front.tagEpochs.ensureTracking?.()
   if (Pending.isPending(tier.pending, id)) return undefined
-  // `fetch` decides whether this read may be the probe.
+  // While the circuit is open, `fetch` decides whether this read may be the probe.
   if (Circuit.isOpen(tier.circuit)) return NeedsEffect
   let stored: Stored | undefined
   let validity: Validity = "valid"
@@ -43,7 +43,7 @@ export const readNow = (tier: StoreTier, key: Key, id: string, now: number): Fet
     const isCovered = areAmong(stored.meta.tags, tags)
     if (isCovered && knownVersions === undefined) KnownTagVersions.remember(tier, tags, answer.versions, now)
     validity = isCovered ? validityOf(tier, stored.meta, tags, knownVersions ?? answer.versions) : "gone"
-    // The entry has other tags, or the known versions do not prove it valid: ask with the entry's own tags.
+    // The entry has other tags, or the known versions do not prove it valid: ask again with the entry's own tags.
     if (!isCovered || (knownVersions !== undefined && validity !== "valid")) {
       tags = tagNames(stored.meta.tags)
       answer = get(id, tags)
@@ -52,7 +52,7 @@ export const readNow = (tier: StoreTier, key: Key, id: string, now: number): Fet
     }
     if (validity === "gone") return new Rejected(stored.meta.writeId)
   } catch {
-    // `fetch` asks again and handles the fault.
+    // `fetch` asks again, and handles the fault.
     return NeedsEffect
   }
   if (tier.failing.size > 0) recovered(tier, "get")
@@ -109,7 +109,7 @@ export const fetch = Effect.fnUntraced(function*(
   if (isGone(tier.pending, id)) return undefined
   const found = yield* fetchWith(tier, budget, asked, tags)
   if (!(found instanceof OtherTags)) return found
-  // From here on, changes of the entry's dependencies are noticed.
+  // Changes of the entry's dependencies are noticed from here on.
   hold?.(found.tags)
   const again = fetchWith(tier, budget, asked, found.tags) as Effect.Effect<Fetched | Fault, never, any>
   return yield* hold === undefined ? Dependents.during(tier.front.memory.dependents, found.tags, again) : again
@@ -129,13 +129,13 @@ const fetchWith = Effect.fnUntraced(function*(
   { id, key, tags: declared }: Asked,
   tags: ReadonlyArray<string>
 ): Effect.fn.Return<Fetched | Fault | OtherTags, never, any> {
-  // The epoch before asking: an invalidation during the request must end this entry.
+  // The epoch is read first, because an invalidation during the request must end this entry.
   const bornAt = TagEpochs.epochNow(tier.front.tagEpochs)
   const answer = yield* ask(tier, budget, "get", tier.store.get(id, tags))
   if (answer instanceof StoreError) return answer
   const stored = answer.entry
   if (stored === undefined) return answer.isDamaged === true ? damaged(tier, key, id) : undefined
-  // Ask again only once, with the entry's own tags.
+  // Ask again, only once, with the tags of the entry found.
   if (tags === declared && !areAmong(stored.meta.tags, tags)) return new OtherTags(tagNames(stored.meta.tags))
   const now = (yield* Clock.Clock).currentTimeMillisUnsafe()
   return yield* reviveNow(tier, { key, id, stored, bornAt, now, tags, versions: answer.versions })
@@ -178,7 +178,7 @@ const check = (tier: StoreTier, { bornAt, key, now, stored, tags, versions }: Re
   if (stored.meta.expiresAt <= now) return new Rejected(writeId)
   const names = tagNames(stored.meta.tags)
   const validity = validityOf(tier, stored.meta, tags, versions)
-  // A pending invalidation may have been acknowledged since the question. It has then moved the epoch of the tag.
+  // A pending invalidation may have been acknowledged since the store was asked, and has then moved the tag's epoch.
   if (validity === "gone" || TagEpochs.changedSince(tier.front.tagEpochs, names, bornAt)) {
     return new Rejected(writeId, true)
   }

@@ -12,14 +12,14 @@ import { reviveNow, reviveUnsafe } from "./fetch.ts"
 import * as Pending from "./pendingInvalidations.ts"
 import { type Asked, type Budget, type Fault, type Fetched, NeedsEffect, type StoreTier } from "./storeTier.ts"
 
-/** The id of no entry: `get` with it returns only the versions of tags. */
+/** The id of no entry: a `get` with this id returns only the versions of tags. */
 export const noEntryId = "~"
 
 export const allTags = (entries: ReadonlyArray<Stored | undefined>): ReadonlyArray<string> => {
   const names = new Set<string>()
   let known: ReadonlyArray<TagVersion> | undefined
   for (const entry of entries) {
-    // Most entries have the same tags as the one before.
+    // Most entries have the same tags as the previous one.
     if (entry === undefined || entry.meta.tags === known) continue
     known = entry.meta.tags
     for (const { tag } of known) names.add(tag)
@@ -38,7 +38,7 @@ export const fetchMany = Effect.fnUntraced(function*(
   budget: Budget,
   { ids, isGone = Pending.isPending, keys }: AskedMany
 ): Effect.fn.Return<ReadonlyArray<Fetched | Fault>, never, any> {
-  // The epoch before asking: an invalidation during the request must end these entries.
+  // The epoch is read first, because an invalidation during the request must end these entries.
   const bornAt = TagEpochs.epochNow(tier.front.tagEpochs)
   const asked = ids.filter((id) => !isGone(tier.pending, id))
   const answer = asked.length === 0 ? [] : yield* ask(tier, budget, "getMany", tier.store.getMany(asked))

@@ -42,7 +42,7 @@ export const makeStoreTier = (front: MemoryTier, options: StoreTierOptions, step
   }
 }
 
-/** Notes a commit before it is sent, so that an interruption cannot lose it. */
+/** Notes a commit before it is sent, so that an interruption cannot lose it. Forgets the oldest ones at a limit. */
 export const addUnanswered = ({ unanswered }: StoreTier, id: string): void => {
   unanswered.add(id)
   for (const oldest of unanswered) {

@@ -1,25 +1,25 @@
-/** Invalidations that the store has not acknowledged. */
+/** Pending invalidations: those that the store has not acknowledged. */
 import { pendingInvalidations } from "../../defaults/stores.ts"
 import { groupOf, groupTag, idOfTag, isInherited } from "../../store/markers/idTags.ts"
 import type { Mode } from "../memory/tagEpochs.ts"
 
-/** Added before the store is asked, removed when it acknowledges. Until then, reads of the id or tag skip the store. */
+/** Added before the store is asked, removed once it acknowledges. Until then, reads of the id or tag skip the store. */
 export interface PendingInvalidations {
   readonly ids: Map<string, Item>
   readonly tags: Map<string, Item>
-  /** A pending `clear` of the store: the user's, or a replacement for too many unsent items. */
+  /** A pending `clear` of the store: the user's, or one that replaces too many unsent items. */
   all: Item | undefined
-  /** The number of `clear`s added. A write compares it to detect one in the meantime. */
+  /** The number of `clear`s added so far, by which a write detects a `clear` in the meantime. */
   clears: number
-  /** The items that the replay sends: asking the store has failed, and no newer item replaces them. */
+  /** The items that the replay sends again, because asking the store failed. An item replaced by a newer one leaves. */
   readonly unsent: Set<Item>
 }
 
 export interface Item {
   readonly target: Target
-  /** The number of its ids or tags that no newer item has taken over. At 0, an answer to it has no effect. */
+  /** The number of the item's ids or tags that no newer item has taken over. At 0, an answer to it has no effect. */
   places: number
-  /** A write in progress: the store has the previous entry or the new one, and a lookup may return either. */
+  /** A write in progress. The store has the previous entry or the new one, and a lookup may return either. */
   isWrite?: boolean
 }
 
@@ -60,7 +60,7 @@ export const add = (self: PendingInvalidations, target: Target): Item => {
   return item
 }
 
-/** Counts as a removal too if one of the id is pending or unacknowledged. */
+/** Adds a write. It counts as a removal if a removal or an unsent write of the id is pending. */
 export const addWrite = (self: PendingInvalidations, id: string): Item => {
   const isWrite = self.ids.get(id)?.isWrite ?? !self.ids.has(id)
   return Object.assign(add(self, { _tag: "Id", id }), { isWrite })
@@ -68,7 +68,7 @@ export const addWrite = (self: PendingInvalidations, id: string): Item => {
 
 const put = (self: PendingInvalidations, items: Map<string, Item>, name: string, item: Item): void => {
   const old = items.get(name)
-  // A tag may be listed twice.
+  // A tag may be listed twice in one item.
   if (old === item) return
   if (old !== undefined) displace(self, old)
   items.set(name, item)
@@ -80,7 +80,7 @@ const displace = (self: PendingInvalidations, item: Item): void => {
   if (item.places === 0) self.unsent.delete(item)
 }
 
-/** The target of an invalidation of tags. Hard if it replaces a pending hard invalidation of one of the tags. */
+/** The target for invalidating tags: hard if it replaces a pending hard invalidation of one of them. */
 export const tagsTarget = (
   self: PendingInvalidations,
   tags: ReadonlyArray<string>,
@@ -91,7 +91,7 @@ export const tagsTarget = (
   mode: pendingMode(self, tags) === "hard" ? "hard" : mode
 })
 
-/** The mode of the pending invalidations of these tags: hard if any is, `undefined` if there are none. */
+/** The mode of the pending invalidations of these tags: hard if one of them is. `undefined` if none is pending. */
 export const pendingMode = (self: PendingInvalidations, tags: ReadonlyArray<string>): Mode | undefined => {
   if (!areTagsPending(self, tags)) return undefined
   if (areIdsPending(self, tags)) return "hard"
@@ -105,10 +105,10 @@ export const pendingMode = (self: PendingInvalidations, tags: ReadonlyArray<stri
 export const markUnsent = (self: PendingInvalidations, item: Item): void => {
   if (item.places > 0) self.unsent.add(item)
   if (item.target._tag === "Id") {
-    // The store may not have the write of the newer item either.
+    // The store may not have the newer item's write either.
     for (const one of [item, self.ids.get(item.target.id)]) if (one !== undefined) one.isWrite = false
   }
-  // Above the limit, one `clear` replaces all unsent items. Items in flight do not count.
+  // Above the limit, one `clear` replaces all items. Items already on their way do not count towards the limit.
   if (self.unsent.size <= pendingInvalidations) return
   for (const one of pendingItems(self)) one.places = 0
   self.ids.clear()
@@ -133,7 +133,7 @@ export const acknowledge = (self: PendingInvalidations, item: Item): void => {
   self.unsent.delete(item)
 }
 
-/** Marks all items at close, when the store is no longer asked. */
+/** Marks every item as unsent before the last replay at close. */
 export const markAllUnsent = (self: PendingInvalidations): void => {
   for (const item of pendingItems(self)) self.unsent.add(item)
 }
@@ -159,7 +159,7 @@ export const isPending = (self: PendingInvalidations, id: string): boolean =>
 export const isGone = (self: PendingInvalidations, id: string): boolean =>
   isPending(self, id) && (self.all !== undefined || self.ids.get(id)!.isWrite !== true)
 
-/** Whether an invalidation is pending of one of the tags, or of an id that one of them stands for. */
+/** Whether an invalidation is pending for a tag, or for an id that a tag stands for. */
 export const areTagsPending = (self: PendingInvalidations, tags: ReadonlyArray<string>): boolean =>
   (self.tags.size > 0 && tags.some((tag) => self.tags.has(tag))) || areIdsPending(self, tags)
 

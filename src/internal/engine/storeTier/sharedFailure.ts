@@ -1,4 +1,4 @@
-/** Failure notes: after several failed leaders in a row, waiting processes fail too instead of all loading. */
+/** Notes of failures: after several leaders in a row have failed, waiting processes fail too instead of all loading. */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -6,7 +6,7 @@ import { idOf, type Key } from "../../key/ofKey.ts"
 import { codecsOf } from "./codec.ts"
 import type { StoreTier } from "./storeTier.ts"
 
-/** `undefined` if the failure cannot be encoded: other processes then load themselves. */
+/** Encodes a failure. `undefined` if it cannot be encoded, so that other processes load themselves. */
 export const encode = (
   tier: StoreTier,
   key: Key,
@@ -23,7 +23,7 @@ export const encode = (
       return note
     }
   )
-  // Covers everything: even if a user's codec returns an invalid payload, the lease is released.
+  // Covers all steps, so that the lease is released even if a user's codec returns an invalid payload.
   return Effect.catchCause(note, () => Effect.undefined)
 }
 

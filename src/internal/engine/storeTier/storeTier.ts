@@ -1,4 +1,4 @@
-/** The store tier: a store, the engine's state about it, and its operations. */
+/** The store tier: a store, what the engine knows about it, and the operations on it. */
 import type * as Effect from "effect/Effect"
 import type * as Latch from "effect/Latch"
 import type { SerializerError, StoreError, StoreErrorReason } from "../../../CacheError.ts"
@@ -13,8 +13,8 @@ import type * as Circuit from "./circuit.ts"
 import type * as Pending from "./pendingInvalidations.ts"
 
 /**
- * The versions of key classes' tags since the last poll of the store's changes or invalidation by tag. Equal versions
- * prove that an entry is still valid, which saves reading them with every entry, and nothing else.
+ * Versions of key classes' tags, read since the last poll of the store's changes and the last invalidation by tag.
+ * Equal versions prove an entry valid, which saves reading them with each entry. Different versions prove nothing.
  */
 export interface KnownTagVersions {
   /** Keyed by the array itself, which all keys of a class without indexes share. */
@@ -24,7 +24,7 @@ export interface KnownTagVersions {
 
 export interface Budget {
   leftMillis: number
-  /** The last chance of what is asked: an open circuit does not prevent it. */
+  /** The operation is sent even if the circuit is open, because it has no other chance. */
   readonly isLast?: true
 }
 
@@ -32,7 +32,7 @@ export interface Asked {
   readonly key: Key
   readonly id: string
   readonly tags: ReadonlyArray<string>
-  /** Called with the entry's own tags before it is fetched again with them, so that their changes are noticed. */
+  /** Called with the entry's own tags before the entry is fetched again, so that changes of them are noticed. */
   readonly hold?: ((tags: ReadonlyArray<string>) => void) | undefined
   /** Whether to skip the store. Default: whether an invalidation of the id is pending. */
   readonly isGone?: typeof Pending.isPending
@@ -45,7 +45,7 @@ export const NeedsEffect = Symbol("Later")
 export class Rejected {
   readonly _tag = "Rejected"
   readonly writeId: string
-  /** Invalidated by a tag: a newer entry may have been stored since. */
+  /** Whether an invalidated tag ended the entry. A newer entry may have been stored since. */
   readonly isInvalid: boolean
   constructor(writeId: string, isInvalid = false) {
     this.writeId = writeId
@@ -57,17 +57,17 @@ export type Fetched = Entry | Rejected | undefined
 
 export interface Codecs {
   readonly success: Codec<unknown, any>
-  /** `undefined` without an error schema: failures stay in memory. */
+  /** `undefined` without an error schema: failures then stay in memory. */
   readonly failure: Codec<unknown, any> | undefined
 }
 
-/** Injected, so that a program without a store does not bundle them. */
+/** Operations on the tier. Injected, so that a program without a store does not bundle them. */
 export interface StoreSteps {
-  /** Throws if the serializer has none for the schema of the key. */
+  /** Throws if the serializer has no codec for the schema of the key. */
   readonly codecsOf: (tier: StoreTier, key: Key) => Codecs
-  /** Moves the deadlines of an entry in the background. */
+  /** Moves the deadlines of a stored entry in the background. */
   readonly touch: (tier: StoreTier, id: string, touched: TouchOptions) => void
-  /** Stores the later end that a reader has given to an entry, in a later turn. */
+  /** Stores the later deadline that a reader has given to an entry, in a later turn. */
   readonly prolong: (tier: StoreTier, entry: Entry) => void
   /** Removes ids whose items are already pending. `restore` marks the part that may be interrupted. */
   readonly remove: (
@@ -76,7 +76,7 @@ export interface StoreSteps {
     items: ReadonlyArray<Pending.Item>,
     restore: <A>(effect: Effect.Effect<A>) => Effect.Effect<A>
   ) => Effect.Effect<ReadonlyArray<boolean>>
-  /** Sends an item that is already pending. `restore` as for `remove`. */
+  /** Sends an item that is already pending. `restore` marks the part that may be interrupted. */
   readonly send: (
     tier: StoreTier,
     item: Pending.Item,
@@ -85,15 +85,15 @@ export interface StoreSteps {
   readonly close: (tier: StoreTier) => Effect.Effect<void>
 }
 
-/** A lookup of ids of a commit, or the commit itself. */
+/** A lookup of ids, or a commit. */
 export interface Concern {
   readonly ended: Latch.Latch
-  /** `undefined`: invalidates tags or everything, so the ids are unknown. */
+  /** `undefined` if the commit invalidates tags or everything, so that its ids are unknown. */
   readonly ids: ReadonlySet<string> | undefined
 }
 
 interface Commits {
-  /** The commit that runs, or else the next to run. There are never two at once. */
+  /** The running commit, or the next one to run. There are never two at once. */
   current: Concern | undefined
   readonly lookups: Set<Concern>
 }
@@ -101,55 +101,55 @@ interface Commits {
 export interface StoreTier extends StoreTierOptions {
   readonly steps: StoreSteps
   readonly front: MemoryTier
-  /** By `KeyInfo` of a key class. */
+  /** Keyed by the `KeyInfo` of a key class. */
   readonly codecs: WeakMap<object, Codecs>
   readonly plain: Codecs
   readonly pending: Pending.PendingInvalidations
   readonly commits: Commits
-  /** Ids with an unanswered commit, which the store may carry out later, when nothing here refers to the id. */
+  /** Ids with an unanswered commit, which the store may still carry out when nothing else refers to the id. */
   readonly unanswered: Set<string>
   readonly circuit: Circuit.Circuit
-  /** Limits reads of a synchronous store, because each that finds nothing starts a load in the same step. */
+  /** Limits reads of a synchronous store per turn, because each miss starts a load in the same step. */
   readonly reads: TurnLimit
-  /** Limits operations that the store has not answered in time. */
+  /** Limits how many timed-out operations end in one turn. */
   readonly timeouts: TurnLimit
-  /** The operations that have failed and not succeeded since. An incident lasts while there are any. */
+  /** Operations that have failed and not succeeded since. An incident lasts while there are any. */
   readonly failing: Set<string>
-  /** Whether the incident was logged, when the last log was written in monotonic milliseconds, and the reason. */
+  /** Whether the incident was logged, when a log was last written (monotonic milliseconds), and the reason. */
   readonly incident: { isLogged: boolean; loggedAt: number; reason: StoreErrorReason | undefined }
   readonly background: Background.Background
-  /** Polls the changes, or clears memory in time while untracked. `undefined` while there are no reads. */
+  /** Polls for changes, or clears memory in time while untracked. `undefined` while there are no reads. */
   tracker: Background.Worker | undefined
   /** When changes were last read or memory was last cleared, in epoch milliseconds. */
   polledAt: number
-  /** Changes cannot be read, temporarily or at all: memory is used for at most `maxStaleness`. */
+  /** Whether changes cannot be read, for now or ever, so that memory is used for at most `maxStaleness`. */
   untracked: boolean
   readonly knownTagVersions: KnownTagVersions
-  /** The number of captures of markers. A value read before one may be older than its answer. */
+  /** The number of captures of markers. A value read before a capture may be older than the captured marker. */
   captures: number
-  /** The number of times memory was cleared after `maxStaleness`. A count, because loads may have another clock. */
+  /** How often memory was cleared after `maxStaleness`. A count, because the clocks of loads may differ. */
   clears: number
-  /** Answers beyond the asked keys that wait to be stored. */
+  /** The number of answers beyond the asked keys that wait to be stored. */
   unaskedWaiting: number
-  /** `undefined` while nothing is unsent. */
+  /** Sends unsent items again. `undefined` while nothing is unsent. */
   replay: Background.Worker | undefined
 }
 
-/** The answer of a store before a bulk call. It shows later which answers beyond the asked keys may be stored. */
+/** A store's markers from before a bulk call, which later show which answers beyond the asked keys may be stored. */
 export interface Evidence {
-  /** The id of a flight of the call, which stands for its group. */
+  /** The id of one of the call's flights, which stands for its group. */
   readonly id: string
   readonly markers: Markers
 }
 
-/** Only strict callers see it as a failure. */
+/** A failure of the store or serializer. Only strict callers fail with it. */
 export type Fault = StoreError | SerializerError
 
 export interface StoreTierLimits {
   /** The budget for all store steps of one read together. */
   readonly storeTimeoutMillis: number
   readonly leaseMillis: number
-  /** After each such wait for a renewed lease, one load leads without it. `undefined`: never. */
+  /** After each such wait for a renewed lease, one load runs without the lease. `undefined`: never. */
   readonly waitMillis: number | undefined
   readonly maxLoadMillis: number
   readonly maxStalenessMillis: number

@@ -3,7 +3,7 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import type { Fault } from "./storeTier.ts"
 
-/** Travels as a defect: as an error it would be outside the types in between, and reach the program's own handlers. */
+/** Carries a fault as a defect: an error would be missing in the types in between, and reach the user's handlers. */
 export class StrictFault {
   readonly fault: Fault
   constructor(fault: Fault) {
@@ -13,7 +13,7 @@ export class StrictFault {
 
 export const strictly = (fault: Fault): Effect.Effect<never> => Effect.die(new StrictFault(fault))
 
-/** Turns the defect into a typed failure at the boundary. */
+/** Turns a `StrictFault` into a typed failure at the boundary. */
 export const surfacing = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E | Fault, R> =>
   Effect.catchCause(self, (cause): Effect.Effect<never, E | Fault> => {
     for (const reason of cause.reasons) {

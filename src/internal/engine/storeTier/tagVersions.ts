@@ -1,4 +1,4 @@
-/** Tag versions for an entry that is written to the store. */
+/** The tag versions of an entry that is written to the store. */
 import * as Effect from "effect/Effect"
 import type { TagVersion } from "../../../CacheEntry.ts"
 import { StoreError } from "../../../CacheError.ts"
@@ -7,9 +7,9 @@ import { ask, type Asking } from "./ask.ts"
 import { placeOf } from "./fetch.ts"
 
 /**
- * The versions before the load, `undefined` if one is unknown or has changed. For a late tag (not `declared`) the
- * current one counts, if its `seq` shows that it was not invalidated since. A late tag without an earlier marker passes
- * only if no tag at all was invalidated since.
+ * The tag versions before the load. `undefined` if one is unknown or has changed. For a late tag, which is not among
+ * `declared`, the current version counts if its `seq` shows no invalidation since. A late tag whose marker did not
+ * exist before the load passes only if no tag at all was invalidated since.
  */
 export const versionsOf = Effect.fnUntraced(function*(
   { budget, tier }: Asking,

@@ -1,6 +1,6 @@
 /**
- * Validates the answers of a store, so that a faulty adapter causes no defects: an exception, or a result that is no
- * effect or stream, becomes a fault, and an answer of the wrong type a `StoreError` with reason `Corrupt`.
+ * Validates the answers of a store, so that a faulty adapter causes no defects. An exception, or a result that is not
+ * an effect or stream, becomes a fault; an answer of the wrong type becomes a `StoreError` with reason `Corrupt`.
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -31,13 +31,13 @@ export const validateAnswers = (store: Store): Store => {
     Effect.flatMapEager(
       Effect.suspend(() => {
         const asked = effect()
-        // A fiber that evaluates a value that is no effect ends at once and runs no handler.
+        // A fiber that evaluates a value which is not an effect ends at once, without running a handler.
         return Effect.isEffect(asked) ? asked : Effect.fail(corrupt(operation))
       }),
       (answer) => isAnswer(answer) ? Effect.succeed(answer) : Effect.fail(corrupt(operation))
     )
 
-  // In the first pull, so that opening the stream is covered as well.
+  // Opened in the first pull, so that opening the stream is covered as well.
   const follow = <A>(
     operation: string,
     stream: () => Stream.Stream<A, StoreError>,
@@ -70,7 +70,7 @@ export const validateAnswers = (store: Store): Store => {
         const now = store.workedMillis!()
         if (now > worked) worked = now
       } catch {
-        // A bug of the store: the time counts as not worked.
+        // After an exception, which is a bug of the store, the time counts as not worked.
       }
       return worked
     }),
@@ -127,7 +127,7 @@ export const validateAnswers = (store: Store): Store => {
   }
 }
 
-// The types promise all of this. The checks are for adapters that break the promise.
+// The types guarantee all of this. The checks are for adapters that break the types.
 
 const isAnything = (): boolean => true
 
@@ -162,7 +162,7 @@ const isAcquired = ({ join }: Pick<AcquireOptions, "join">) => (acquired: Acquir
     case "Granted":
       return isGranted(acquired)
     case "Wait":
-      // A joining request never waits, or it would be repeated for ever.
+      // An answer to a joining request is never `Wait`, because the request would be repeated for ever.
       return join !== true && isNumber(acquired.leftMillis) && acquired.leftMillis >= 0
     default:
       return false

@@ -1,6 +1,6 @@
 /**
- * A consumer of a cached stream: reads the log of a run, or the pages of a manifest. The read of the manifest runs
- * alongside like any read: it joins the flight, keeps it running, and is answered at its end.
+ * A consumer of a cached stream: reads the log of a run, or the pages of a manifest. Its read of the manifest runs
+ * alongside like any other read: it joins the flight, keeps it running, and is answered when it ends.
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -32,7 +32,7 @@ interface Replay {
   readonly manifest: Manifest
   readonly decoded: ReadonlyArray<Chunk> | undefined
   readonly failed: FailedStream | undefined
-  /** The pages read so far, while they are few. */
+  /** The pages read so far, as long as they are few enough to keep in memory. */
   collected: Array<Chunk> | undefined
 }
 
@@ -47,21 +47,21 @@ interface Consumer {
   cursor: RunLog.Cursor | undefined
   replay: Replay | undefined
   reading: Fiber.Fiber<unknown, unknown> | undefined
-  /** Finishes the log it has begun although its read was to start over. */
+  /** Whether the consumer finishes the log that it has begun, although its read would have to start over. */
   isAlone: boolean
   answer: Exit.Exit<unknown, unknown> | undefined
   wake: (() => void) | undefined
   wakes: number
   hasBegun: boolean
-  /** The pages being read ahead from a store, by number. */
+  /** Pages that are being read ahead from a store, by page number. */
   readonly ahead: Map<number, Fiber.Fiber<Pages.ReadPage | undefined>>
   pages: number
   digest: number
   elements: number
   lost: string | undefined
-  /** A page was lost: a new run has to begin with the elements already delivered. */
+  /** A page was lost, so a new run must begin with the elements that were already delivered. */
   skips: boolean
-  /** The position to continue from after skipping. `undefined`: the next page. */
+  /** The position at which to continue after skipping. `undefined`: the next page. */
   goesOnAt: { readonly page: number; readonly offset: number } | undefined
   isAside: boolean
 }
@@ -130,23 +130,23 @@ const start = (self: Consumer, answer: Effect.Effect<unknown, unknown, any>): Ef
       }
     ))
 
-/** Waits for a flight, and attaches to its log once there is one. */
+/** Waits for a flight, and attaches to the flight's log once it has one. */
 const follow = (self: Consumer, channel: Channel | undefined): void => {
-  // Finish the log it has begun to read.
+  // A consumer that has begun to read a log finishes that log.
   if (self.log !== undefined && self.hasBegun && !self.skips) return goOnAlone(self)
   leave(self)
-  // The flight is of an effect with the same key.
+  // Without a channel, the flight belongs to an effect with the same key, which has no log.
   if (channel === undefined) return
   self.channel = channel
   if (channel.log !== undefined && channel.log.end === undefined) attach(self, channel.log)
   else channel.followers.add(self.attach ??= (log) => attach(self, log))
 }
 
-/** Continues with its log alone: a tag was invalidated since it joined, so its read would wait for a new run. */
+/** Continues with the log alone: a tag was invalidated since the consumer joined, and its read would join a new run. */
 const goOnAlone = (self: Consumer): void => {
   const { reading } = self
   self.isAlone = true
-  // In a separate step, because the reading fiber is about to wait.
+  // The read is interrupted in a later step, because its fiber is just about to wait.
   if (reading !== undefined) {
     Effect.runForkWith(self.engine.context)(Effect.andThen(Effect.yieldNow, Fiber.interrupt(reading)))
   }
@@ -234,15 +234,15 @@ const nextOfAnswer = (self: Consumer, answer: Exit.Exit<unknown, unknown>): Effe
   }
   const { value } = answer
   if (value instanceof Manifest) {
-    // Another reader of the flight found it in the store.
+    // Another reader of the flight found the lost run's manifest in the store.
     if (value.run === self.lost) return readAgain(self, Policy.refreshing)
     return self.skips ? cut(self) : replay(self, value, undefined)
   }
-  // Memory has the value of an effect with the same key.
+  // The key's value in memory was loaded by an effect, so the stream is loaded instead.
   return again(self)
 }
 
-/** Invalidates a stream with a lost page, so that the next consumer starts a run. */
+/** Fails a consumer that lost a page, and invalidates the stream, so that the next consumer starts a new run. */
 const cut = (self: Consumer, run = self.lost): Effect.Effect<never, StreamCut> => {
   const { engine, id } = self
   const { storeTier: tier } = engine
@@ -260,7 +260,7 @@ const nextOfLog = (self: Consumer, log: RunLog.RunLog, cursor: RunLog.Cursor): E
   if (cursor.isLagging) return Effect.fail(new StreamLagged({ key: self.id }))
   const { end } = log
   if (!self.hasBegun) {
-    // The stale stream may replace it as a whole.
+    // Until the first element, a stale stream may still replace the whole log.
     const isFailed = end !== undefined && Exit.isFailure(end)
     if (answer === undefined && (isFailed || (cursor.wantsAll && log.isWhole))) return waiting(self)
     if (
@@ -287,7 +287,7 @@ const emit = (self: Consumer, chunk: Chunk): Effect.Effect<Chunk> => {
 
 const nextOfStore = (self: Consumer, log: RunLog.RunLog, cursor: RunLog.Cursor): Effect.Effect<Chunk, unknown, any> =>
   Effect.flatMap(readPage(self, { run: log.run, page: cursor.page, end: RunLog.firstInMemory(log) }), (page) => {
-    // The read has started over in the meantime.
+    // The consumer's read has started over in the meantime.
     if (self.log !== log) return next(self)
     const before = log.digests[cursor.page - 1] ?? 0
     if (page === undefined || Pages.digest(before, page.payload) !== log.digests[cursor.page]) {
@@ -298,7 +298,7 @@ const nextOfStore = (self: Consumer, log: RunLog.RunLog, cursor: RunLog.Cursor):
     return elements.length === 0 ? next(self) : emit(self, elements)
   })
 
-/** Runs the origin again, after the store has lost a page of a run that continues for others. */
+/** Runs the origin again for one consumer, after the store has lost a page of a run that continues for others. */
 const runAside = (
   self: Consumer,
   log: RunLog.RunLog,
@@ -329,12 +329,12 @@ interface Asked {
   readonly end: number
 }
 
-/** Reads a page, and the next ones while the consumer processes it, to avoid one round trip per page. */
+/** Reads a page, and the next pages ahead while the consumer processes it, which avoids one round trip per page. */
 const readPage = (self: Consumer, { end, page, run }: Asked): Effect.Effect<Pages.ReadPage | undefined, never, any> => {
   const { ahead, engine: { storeTier: tier }, id, scope, streaming: { key } } = self
   if (tier === undefined) return Effect.undefined
   const read = (page: number) => Pages.read(tier, codecsOf(tier, key).success, pageId(run, page, id))
-  // A synchronous store needs no read-ahead.
+  // Reading ahead gains nothing with a synchronous store.
   if (tier.store.getUnsafe !== undefined) return read(page)
   const last = Math.min(end - 1, page + streams.pagesAhead)
   const begin = (next: number): Effect.Effect<void, never, any> =>
@@ -368,7 +368,7 @@ const nextOfReplay = (self: Consumer, replay: Replay): Effect.Effect<Chunk, unkn
   const { manifest, failed } = replay
   const page = self.pages
   if (page >= manifest.pages) {
-    // The store has returned different pages than were written.
+    // The store has returned other pages than the ones that were written.
     if (replay.decoded === undefined && self.elements !== manifest.elements) return cut(self, manifest.run)
     if (replay.collected?.length === manifest.pages) manifest.decoded ??= replay.collected
     return failed === undefined ? Cause.done() : Exit.fail(failed.error)
@@ -383,7 +383,7 @@ const nextOfReplay = (self: Consumer, replay: Replay): Effect.Effect<Chunk, unkn
       self.lost = manifest.run
       const { engine: { storeTier: tier }, id } = self
       if (failed === undefined || page > 0 || tier === undefined) return again(self)
-      // The failure of another process, which is not stored: no elements precede it.
+      // A failure received from another process, which is not in the store. No elements precede it.
       return Effect.flatMap(
         Pages.isNamed(tier, { id, run: manifest.run }),
         (isNamed) => isNamed === true ? again(self) : Exit.fail(failed.error)
@@ -406,21 +406,21 @@ const readAgain = (
   Effect.suspend(() => {
     self.replay = undefined
     self.answer = undefined
-    // They belong to the lost run.
+    // Pages that were read ahead belong to the lost run.
     self.ahead.clear()
     self.skips = self.pages > 0
     const anew = Effect.updateService(requestOf(self), Policy.Current, change)
     return Effect.flatMap(start(self, anew), () => next(self))
   })
 
-/** Skips memory and the store, but joins a run that another reader has started. */
+/** A policy that skips memory and the store, but joins a run that another reader has started. */
 const loading = (policy: Policy.Policy): Policy.Policy => ({ ...policy, readsMemory: false, readsStore: false })
 
 const skip = (self: Consumer, log: RunLog.RunLog, cursor: RunLog.Cursor): Effect.Effect<Chunk, unknown, any> => {
   const digest = log.digests[self.pages - 1]
   if (digest === undefined) {
     if (log.end !== undefined) return cutOrFail(self, log.end)
-    // It delays no other consumer and waits for more.
+    // A consumer that skips moves to the newest page, so that it delays no other consumer.
     cursor.page = Math.max(0, log.count - 1)
     cursor.offset = log.pages.get(cursor.page)?.elements.length ?? 0
     return waiting(self)
@@ -434,7 +434,7 @@ const skip = (self: Consumer, log: RunLog.RunLog, cursor: RunLog.Cursor): Effect
   return next(self)
 }
 
-/** The run has ended before the position to continue from: it has failed, or has become a different stream. */
+/** Ends a consumer whose run ended before the position to continue from: it failed, or differs from the lost run. */
 const cutOrFail = (self: Consumer, end: Exit.Exit<unknown, unknown>): Effect.Effect<never, unknown> => {
   if (Exit.isSuccess(end)) return cut(self)
   const { answer } = self

@@ -1,4 +1,4 @@
-/** Encodes manifests as bytes. */
+/** Encodes a stream's manifest as bytes. */
 import * as Effect from "effect/Effect"
 import type { Stored } from "../../../CacheEntry.ts"
 import { SerializerError } from "../../../CacheError.ts"
@@ -6,7 +6,7 @@ import type { Codec } from "../../../ports/serializer.ts"
 import { FailedStream, Manifest } from "../memory/manifest.ts"
 import type { Codecs } from "../storeTier/storeTier.ts"
 
-/** The number of the format. No serializer has it, so a stream and a value are never mistaken for each other. */
+/** The format's number in place of a serializer's. No serializer has it, so values and streams are never confused. */
 const number = 4
 
 const write = ({ bytes, elements, pages, run }: Manifest): Uint8Array =>
@@ -39,7 +39,7 @@ const decoding = <A>(id: string, decode: () => A): Effect.Effect<A, SerializerEr
 
 const headBytes = 4
 
-/** Encodes a failure, preceded by the manifest of the elements before it. */
+/** Encodes a failure after the manifest of the elements that preceded it. */
 const failureCodec = (failure: Codec<unknown, any>): Codec<unknown, any> => ({
   id: number,
   encode: (failed, id) => {
@@ -62,7 +62,7 @@ const failureCodec = (failure: Codec<unknown, any>): Codec<unknown, any> => ({
     )
 })
 
-/** `undefined` if the entry is not of a stream. */
+/** The run named by a stored manifest. `undefined` if the entry does not belong to a stream. */
 export const runOf = ({ meta, payload }: Stored): string | undefined => {
   if (meta.serializer !== number) return undefined
   try {

@@ -1,4 +1,4 @@
-/** Removes a stream's pages with its manifest. Without a store, the pages are entries that leave together. */
+/** Removes a stream's pages together with its manifest. Without a store, the pages are entries in memory. */
 import * as Exit from "effect/Exit"
 import type { RemovalCause } from "../../../CacheEvent.ts"
 import { pageId, partsOfPage } from "../../store/pageIds.ts"
@@ -27,7 +27,7 @@ export const attend = (engine: Engine): void => {
   )
 }
 
-/** The manifest in a removed entry, unless another entry of the same run has replaced it. */
+/** The manifest in a removed entry. `undefined` if another entry of the same run has replaced that one. */
 const gone = ({ memory }: Engine, entry: Entry): Manifest | undefined => {
   const manifest = manifestIn(entry)
   const found = manifest && memory.entries.get(entry.id)
@@ -35,7 +35,7 @@ const gone = ({ memory }: Engine, entry: Entry): Manifest | undefined => {
 }
 
 const removeStored = (engine: Engine, tier: StoreTier, entry: Entry, cause: RemovalCause): void => {
-  // An evicted entry is still in the store.
+  // An evicted entry is still in the store, and so are its pages.
   if (cause === "evicted") return
   const manifest = gone(engine, entry)
   if (manifest?.isKept !== true) return
@@ -59,7 +59,7 @@ export const keep = (engine: Engine, { id, pages, run }: RunLog, entry: Entry): 
   if (manifestIn(entry)?.decoded !== undefined) return
   const { memory } = engine
   for (const [number, { elements }] of pages) {
-    // The manifest was evicted, perhaps by the page before.
+    // The manifest was evicted, perhaps to make room for the previous page.
     if (memory.entries.get(id) !== entry) return
     const page = pageId(run, number, id)
     Memory.put(memory, pageEntry(page, elements, entry), entry.createdAt)
@@ -67,7 +67,7 @@ export const keep = (engine: Engine, { id, pages, run }: RunLog, entry: Entry): 
   }
 }
 
-/** The entry of a page. Without its own deadline: it leaves with its manifest, whose deadline may move. */
+/** The entry of a page. It has no deadline of its own: it leaves with its manifest, whose deadline may move. */
 const pageEntry = (id: string, elements: Chunk, { checkedAt, counters, createdAt }: Entry): Entry =>
   new Entry({
     id,
@@ -84,7 +84,7 @@ const pageEntry = (id: string, elements: Chunk, { checkedAt, counters, createdAt
     counters
   })
 
-/** The pages of a stream, all at once, so that none is evicted while they are read. */
+/** All pages of a stream. They are read together, so that none is evicted in between. */
 export const read = (engine: Engine, id: string, { pages, run }: Manifest): ReadonlyArray<Chunk> | undefined => {
   const found: Array<Chunk> = []
   for (let page = 0; page < pages; page++) {

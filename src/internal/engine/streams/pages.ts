@@ -33,7 +33,7 @@ export const join = (elements: ReadonlyArray<Uint8Array>): Uint8Array => {
   return payload
 }
 
-/** Extends a digest by these bytes. Two halves of 26 bits, mixed as in MurmurHash3. */
+/** Extends a digest by a page's bytes. The two halves of 26 bits are mixed as in MurmurHash3. */
 export const digest = (before: number, payload: Uint8Array): number => {
   let a = before >>> 0
   let b = Math.floor(before / 2 ** 26) ^ 0x9e3779b9
@@ -46,7 +46,7 @@ export const digest = (before: number, payload: Uint8Array): number => {
   return (b >>> 6) * 2 ** 26 + (a >>> 6)
 }
 
-/** Runs an operation on pages with a whole store budget, because it is not a step of a read. */
+/** Runs a store operation on pages with a budget of its own, because it is not a step of a read. */
 const asked = <A>(tier: StoreTier, operation: string, effect: Parameters<typeof ask<A>>[3]) =>
   ask(tier, { leftMillis: tier.storeTimeoutMillis }, operation, effect)
 
@@ -109,11 +109,11 @@ export const read = Effect.fnUntraced(function*(
       turnBegan = monotonicMillis(clock)
     }
   }
-  // No page is written without elements.
+  // A page is never written without elements, so an empty one is damaged.
   return elements.length === 0 ? undefined : { elements, payload }
 })
 
-/** Removes the first pages of a run, in slices. The rest expires or is swept. */
+/** Removes the first pages of a run in slices. Later pages expire or are swept. */
 const remove = (tier: StoreTier, { id, pages, run }: PagesOfRun): Effect.Effect<void> => {
   const slice = (from: number): Effect.Effect<void> => {
     if (from >= pages) return Effect.void
@@ -146,11 +146,11 @@ interface AllReplaced {
 
 const replaced = new WeakMap<StoreTier, AllReplaced>()
 
-/** Removes the pages of a run that is no longer served, after a delay for its readers or when there are too many. */
+/** Removes the pages of a replaced run, after a delay for its readers, or sooner if too many pages are waiting. */
 export const removeReplaced = (tier: StoreTier, { id, pages, run }: PagesOfRun): void => {
   const known = replaced.get(tier) ?? { runs: new Map<string, Replaced>(), pages: 0, worker: undefined }
   replaced.set(tier, known)
-  // Runs beyond the bound expire or are swept.
+  // Pages of runs beyond this bound expire or are swept.
   if (pages === 0 || known.runs.has(run) || known.runs.size >= streams.replacedRuns) return
   known.runs.set(run, { id, pages, run, at: nowOf(tier) })
   known.pages += pages
@@ -163,7 +163,7 @@ export const removeReplaced = (tier: StoreTier, { id, pages, run }: PagesOfRun):
     }
     const left = oldest.at + streams.replacedMillis - nowOf(tier)
     if (left > 0 && known.pages <= streams.replacedPages) {
-      // A shorter sleep may be no sleep and become a busy loop. A longer one may let more pages pile up than fit.
+      // A sleep of 0 could become a busy loop, and during a longer sleep too many pages could accumulate.
       return Effect.flatMap(Effect.sleep(Math.min(Math.max(1, left), streams.replacedLookMillis)), () => removing)
     }
     known.runs.delete(oldest.run)
@@ -191,7 +191,7 @@ export const isNamed = (
         : answer.entry !== undefined && answer.entry.meta.expiresAt > nowOf(tier) && runOf(answer.entry) === run
   )
 
-/** Removes pages unless the store still names their run, after a touch elsewhere, or does not answer. */
+/** Removes pages unless the store does not answer, or still names their run, for example after a touch elsewhere. */
 const removeUnlessNamed = (tier: StoreTier, of: PagesOfRun): Effect.Effect<void> =>
   Effect.flatMap(isNamed(tier, of), (isNamed) => isNamed === false ? remove(tier, of) : Effect.void)
 
@@ -208,7 +208,7 @@ export const sweepIfDue = (tier: StoreTier, now: number): void => {
   })
 }
 
-/** Removes pages older than any run that no manifest names, after a crash before the commit or an invalidation. */
+/** Removes pages that no manifest names and that are older than any run, left by a crash or an invalidation. */
 const sweep = ({ store }: StoreTier, now: number): Effect.Effect<void> =>
   store.scan({ prefix: pagePrefix }).pipe(
     Stream.filter(({ meta }) => now - meta.createdAt > streams.maxRunMillis),
@@ -224,6 +224,6 @@ const sweep = ({ store }: StoreTier, now: number): Effect.Effect<void> =>
         if (orphans.length > 0) yield* store.removeMany(orphans)
       })
     ),
-    // The next sweep retries a failure.
+    // After a failure, the next sweep tries again.
     Effect.ignore
   )

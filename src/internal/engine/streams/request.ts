@@ -1,4 +1,4 @@
-/** The read of a stream's manifest: a request like any other, whose load is a run of the stream. */
+/** The read of a stream's manifest: an ordinary request whose load is a run of the stream. */
 import * as Cause from "effect/Cause"
 import type * as Effect from "effect/Effect"
 import * as Effectable from "effect/Effectable"
@@ -32,13 +32,13 @@ export interface Streaming {
   readonly emit: "atOnce" | "whenComplete"
 }
 
-/** The summary of an ended stream: the value that functions of the options see. */
+/** A summary of an ended stream, which the functions in the options receive as its value. */
 export interface Ended {
   readonly elements: number
   readonly bytes: number
 }
 
-/** Publishes the log of a flight to its waiting consumers, once it runs. */
+/** Passes the log of a flight to waiting consumers once the flight's run has begun. */
 export interface Channel {
   log: RunLog | undefined
   readonly followers: Set<(log: RunLog) => void>
@@ -55,7 +55,7 @@ const none: ReadonlyArray<string> = []
 
 let strings: KeyInfo | undefined
 
-/** The info of string keys, which have no class. Lazy, so that its schemas are not in every bundle. */
+/** The class info for streams under string keys. Created on demand, so that its schemas are not in every bundle. */
 const ofStrings = () =>
   strings ??= {
     name: undefined,
@@ -81,7 +81,7 @@ const ofStreams = (info: KeyInfo): KeyInfo => {
   return made
 }
 
-/** A key with the same id and tags and the codecs of a manifest, so that a value is not mistaken for a stream. */
+/** A key with the same id and tags but the codecs of a manifest, so that a value is never mistaken for a stream. */
 const keyOf = (tier: StoreTier | undefined, key: Key): Key => {
   const info = infoOf(key)
   const own = info === undefined ? ofStrings() : ofStreams(info)
@@ -91,7 +91,7 @@ const keyOf = (tier: StoreTier | undefined, key: Key): Key => {
     : Object.create(key, { "~id": { value: idOf(key) }, "~class": { value: own } })
 }
 
-/** Unwraps the failures of the stream in a cause. */
+/** Replaces each `FailedStream` in a cause by the stream's own failure. */
 export const ownCause = (cause: Cause.Cause<unknown>): Cause.Cause<unknown> =>
   cause.reasons.some((reason) => Cause.isFailReason(reason) && reason.error instanceof FailedStream)
     ? Cause.map(cause, (error) => error instanceof FailedStream ? error.error : error)
@@ -109,7 +109,7 @@ const strategyOf = ({ key, maxTtlMillis, strategy }: Streaming, isKept: () => bo
     if (!isKept()) return "skip"
     const given = strategy.lifetime(endOf(exit), key)
     if (fixed || typeof given !== "object") return given
-    // The pages were written earlier with this limit on their lifetime.
+    // The pages were written earlier, with this limit on their lifetime.
     return { softTtl: Math.min(given.softTtl, maxTtlMillis), ttl: Math.min(given.ttl, maxTtlMillis) }
   }
   const { decide, jitter, name, retryAfter } = strategy
@@ -128,9 +128,9 @@ const optionsOf = ({ readDefaults }: Engine, { key, options }: Streaming): AnyRe
   return {
     ...options,
     lease: options.lease ?? false,
-    // Stores a manifest, which must not be copied by the layer's `copy`.
+    // The cached value is a manifest, which the layer's `copy` option must not copy.
     copy: (manifest: unknown) => manifest,
-    // A run takes as long as its consumers do.
+    // A run takes as long as its consumers take, so the layer's `softTimeout` does not apply.
     ...readDefaults.softTimeout === undefined ? {} : { softTimeout: Infinity },
     ...typeof tags === "function" ? { tags: (exit: Exit.Exit<unknown, unknown>) => tags(endOf(exit), key) } : {},
     ...fallbackWhen === undefined
@@ -139,7 +139,7 @@ const optionsOf = ({ readDefaults }: Engine, { key, options }: Streaming): AnyRe
   }
 }
 
-/** The lifetime of a page written now, in addition to the duration of its run. */
+/** How long a page must live after its run has ended: the stream's longest lifetime. */
 export const longestTtl = ({ maxTtlMillis, strategy }: Streaming): number =>
   constantOfStrategy(strategy)?.ttl ?? maxTtlMillis
 

@@ -1,4 +1,4 @@
-/** The run of a stream: pulls the origin on demand and writes pages as they fill. The manifest comes last. */
+/** The run of a stream: pulls the origin on demand, writes pages as they fill, and the manifest at the end. */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -28,7 +28,7 @@ import { sizeOf } from "./sizeOf.ts"
 interface Writer {
   readonly tier: StoreTier
   readonly codec: Codec<unknown, any>
-  /** Whether pages are stored, and not only compared with those of another run. */
+  /** Whether pages are stored. If not, they are only compared with the pages of another run. */
   readonly writes: boolean
 }
 
@@ -49,7 +49,7 @@ const runs = new WeakMap<RunLog.RunLog, Run>()
 export const load = (request: StreamRequest): Effect.Effect<unknown, unknown, any> =>
   Effect.withFiber((fiber) => run(request, fiber.getRef(Within)?.flight))
 
-/** A run for a single consumer, neither joined nor stored. */
+/** A run for a single consumer, which is neither joined nor stored. */
 export const loadAside = (request: StreamRequest): Effect.Effect<unknown, unknown, any> =>
   aside(Effect.scoped(Effect.provideService(run(request, undefined), Policy.Current, Policy.standard)))
 
@@ -83,7 +83,7 @@ const run = (request: StreamRequest, flight: Flight | undefined): Effect.Effect<
 
 const pulling = Effect.fnUntraced(function*(run: Run): Effect.fn.Return<Manifest, unknown, any> {
   const { log, request: { streaming } } = run
-  // A consumer may leave before it asks for anything.
+  // Waits for the first demand, because the consumer may leave before it asks for anything.
   yield* RunLog.demanded(log)
   const pull = yield* Stream.toPull(streaming.origin)
   while (true) {
@@ -157,14 +157,14 @@ const encode = (
 const isTooLong = ({ clock, request: { streaming }, startedAt }: Run): boolean =>
   clock.currentTimeMillisUnsafe() - startedAt > streaming.maxRunMillis
 
-/** Closes and writes the open page. Beyond the limits the run is not stored. */
+/** Closes and writes the open page. A run beyond the limits is no longer stored. */
 const closePage = Effect.fnUntraced(function*(run: Run): Effect.fn.Return<void, never, any> {
   const { clock, encoded, log, request: { engine, streaming }, writer } = run
   const page = log.pages.get(log.count - 1)
   if (page === undefined || page.isClosed) return
   const now = clock.currentTimeMillisUnsafe()
   run.encoded = []
-  // A page with unencoded elements ends the comparable prefix.
+  // Digests cover the longest prefix of encoded pages: a page with an unencoded element ends it.
   const isComparable = encoded.length === page.elements.length && log.digests.length === log.count - 1
   if (writer !== undefined && isEncoded(log, writer) && isComparable) {
     const payload = Pages.join(encoded)
@@ -182,7 +182,7 @@ const closePage = Effect.fnUntraced(function*(run: Run): Effect.fn.Return<void, 
   }
   page.isClosed = true
   const { maxBytes = maxBytesOf(engine) } = streaming
-  // Unwritten pages stay in memory.
+  // Pages that are not written stay in memory, so the limit is lower.
   const most = writer?.writes === false ? Math.min(maxBytes, streams.maxBytes) : maxBytes
   if (log.isWhole && (log.bytes > most || isTooLong(run))) breakUp(run)
   RunLog.trim(log)

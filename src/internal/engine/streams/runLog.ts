@@ -1,7 +1,7 @@
 /**
- * The log of a run: its elements in pages, for consumers that read at their own pace. While it is whole, every page
- * stays in the store or in memory until the run ends, and no consumer delays it. Otherwise it keeps a window of pages,
- * and the run waits a limited time for slow consumers.
+ * The log of a run: elements in pages, for consumers that read at their own pace. While the log is whole, every page
+ * stays in the store or in memory until the run ends, and no consumer delays the run. Otherwise the log keeps a window
+ * of pages, and the run waits a limited time for slow consumers.
  */
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
@@ -18,13 +18,13 @@ interface Page {
 export interface Cursor {
   page: number
   offset: number
-  /** Waits for the end, so the run continues without demand for elements. */
+  /** The consumer waits for the end, so the run continues without demand for elements. */
   wantsAll: boolean
   readonly whenSlow: "fail" | "wait"
-  /** Too slow: the element it would read next is gone. */
+  /** The consumer was too slow: its next element has been dropped. */
   isLagging: boolean
   isWaiting: boolean
-  /** How long others have waited for it since it last caught up. */
+  /** How long other consumers have waited for this one since it last caught up. */
   heldUpMillis: number
   readonly wake: () => void
 }
@@ -36,17 +36,17 @@ export interface RunLog {
   count: number
   elements: number
   bytes: number
-  /** The digests of all pages up to each encoded one. */
+  /** For each encoded page, a digest of all pages up to that one. */
   readonly digests: Array<number>
   comparing: number
-  /** Whether it can still be stored and joined. */
+  /** Whether the run's result can still be stored and joined. */
   isWhole: boolean
   end: Exit.Exit<unknown, unknown> | undefined
   readonly cursors: Set<Cursor>
   wakes: number
-  /** Resumes the run, which waits for a consumer. */
+  /** Resumes the run if it waits for its consumers. */
   resumeRun: (() => void) | undefined
-  /** Called when the last reader leaves. Set if the pages are not kept. */
+  /** Called when the last consumer leaves. Defined if the run's pages are not kept. */
   dispose: (() => void) | undefined
 }
 
@@ -67,7 +67,7 @@ export const make = (id: string, run: string): RunLog => ({
   dispose: undefined
 })
 
-/** The page being filled, or a new one if the last is closed. */
+/** The page that is being filled, or a new page if the last one is closed. */
 export const openPage = (self: RunLog): Page => {
   const last = self.pages.get(self.count - 1)
   if (last !== undefined && !last.isClosed) return last
@@ -99,7 +99,7 @@ export const finish = (self: RunLog, end: Exit.Exit<unknown, unknown>): void => 
   wakeAll(self)
 }
 
-/** Drops the pages in the store, except for the last ones, and those that all consumers have read. */
+/** Drops pages that are in the store or that all consumers have read, but keeps the last ones. */
 export const trim = (self: RunLog): void => {
   const needed = neededFrom(self)
   for (const [number, page] of self.pages) {
@@ -122,7 +122,7 @@ const isWanted = (self: RunLog, except: ReadonlyArray<Cursor> = []): boolean => 
   return false
 }
 
-/** Completes when a consumer asks for more than there is. */
+/** Completes when a consumer wants more elements than the log has. */
 export const demanded = (self: RunLog): Effect.Effect<void> => until(self, () => isWanted(self))
 
 const isFull = (self: RunLog): boolean => {
@@ -130,14 +130,14 @@ const isFull = (self: RunLog): boolean => {
   return !self.isWhole && self.pages.size > streams.windowPages + 1
 }
 
-/** The consumers furthest behind, if all may be dropped and another consumer waits for the run. */
+/** The slowest consumers, if all of them may be dropped and another consumer waits for the run. */
 const laggards = (self: RunLog): ReadonlyArray<Cursor> => {
   const first = neededFrom(self)
   const behind = Array.from(self.cursors).filter(({ page }) => page === first)
   return behind.every(({ whenSlow }) => whenSlow === "fail") && isWanted(self, behind) ? behind : []
 }
 
-/** Completes when there is room for another page. Drops consumers that have delayed others for too long. */
+/** Completes when the log has room for another page. Drops consumers that have delayed others for too long. */
 export const hasRoom = (self: RunLog): Effect.Effect<void> =>
   Effect.clockWith((clock) => {
     if (!isFull(self)) return Effect.void
@@ -163,7 +163,7 @@ const lag = (self: RunLog, cursor: Cursor): void => {
   cursor.wake()
 }
 
-/** Completes when the condition holds. Evaluated whenever a consumer moves, waits or leaves. */
+/** Completes when the condition holds. Checks it whenever a consumer moves, waits or leaves. */
 const until = (self: RunLog, condition: () => boolean): Effect.Effect<void> =>
   Effect.callback((resume) => {
     if (condition()) return resume(Effect.void)
@@ -206,7 +206,7 @@ export const ask = (self: RunLog, cursor: Cursor): void => {
   self.resumeRun?.()
 }
 
-/** `undefined`: there are none yet, or the run has ended. `"elsewhere"`: only the store has the page. */
+/** The next elements. `undefined`: none yet, or the run has ended. `"elsewhere"`: only the store has the page. */
 export const next = (self: RunLog, cursor: Cursor): ReadonlyArray<unknown> | "elsewhere" | undefined => {
   while (cursor.page < self.count) {
     const page = self.pages.get(cursor.page)

@@ -1,4 +1,4 @@
-/** Estimates the bytes of a value in memory, for values without a codec. */
+/** Estimates the size in memory of a value that has no codec. */
 import { previewedParts } from "../../defaults/bounds.ts"
 
 const ofObject = 32
@@ -9,7 +9,7 @@ export const sizeOf = (root: unknown): number => {
   let size = 0
   const seen = new Set<object>()
   const waiting: Array<unknown> = [root]
-  // The first parts of a large value are representative.
+  // A large value's first parts are taken as representative.
   for (let parts = 0; waiting.length > 0 && parts < previewedParts; parts++) {
     const value = waiting.pop()
     if (typeof value === "string") size += 16 + 2 * value.length
@@ -23,7 +23,7 @@ export const sizeOf = (root: unknown): number => {
   return size
 }
 
-/** Returns the size of the parts not visited. */
+/** Adds an object's parts to those to visit. Returns an estimate for the parts that are not visited. */
 const partsOf = (value: object, waiting: Array<unknown>): number => {
   if (Array.isArray(value)) {
     for (let i = 0; i < value.length && i < previewedParts; i++) waiting.push(value[i])
@@ -35,7 +35,7 @@ const partsOf = (value: object, waiting: Array<unknown>): number => {
       waiting.push(Object.getOwnPropertyDescriptor(value, name)?.value)
     }
   } catch {
-    // A user's proxy may throw.
+    // A user's proxy may throw when it is inspected.
   }
   return 0
 }

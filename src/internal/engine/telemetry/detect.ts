@@ -1,11 +1,11 @@
-/** Detectors collect how individual reads are answered, also for the outer detectors. */
+/** Records how each read was answered, for the detector around the read and for every detector outside that one. */
 import { dependsOnOf } from "#platform/store/markers/dependsOn"
 import type * as Exit from "effect/Exit"
 import type { Timing } from "../../../CacheEntry.ts"
 import type { Detected, DetectedValue, Source } from "../../../CacheEvent.ts"
 
 export interface Detector {
-  /** `undefined` once its scope has ended, because a fiber forked inside may continue to read. */
+  /** `undefined` once the detector's scope has ended: a fiber forked inside the scope may still read. */
   found: Array<Detected> | undefined
   readonly values: boolean
   readonly outer: Detector | undefined

@@ -55,19 +55,19 @@ export const emitValue = <E extends Extract<OfId, { readonly _tag: Valued }>>(
   if (self.listeners.events !== undefined) emit(self, { ...event, id, keyClass: infoOf(key)?.name } as never, exit)
 }
 
-/** Like `emitValue`, for the most frequent event: without a copy, and without an allocation if there is no listener. */
+/** Like `emitValue`, for hits: no copy of the event, and no allocation without a listener. */
 export const emitHit = (self: Telemetry, key: Key, { exit, id }: Answer, source: "memory" | "store"): void => {
   if (self.listeners.events !== undefined) emit(self, { _tag: "Hit", source, id, keyClass: infoOf(key)?.name }, exit)
 }
 
 export const emit = (self: Telemetry, event: CacheEvent, exit?: Exit.Exit<unknown, unknown>): void => {
-  // Adding or removing a listener makes a new list.
+  // Adding or removing a listener replaces the list, so the loop below iterates a fixed one.
   const listeners = self.listeners.events
   if (listeners === undefined) return
   for (let i = 0; i < listeners.length; i++) listeners[i]!(event, exit)
 }
 
-// Constants, because a popular key is missed and joined thousands of times while it loads.
+// Shared constants, because a popular key is missed and joined thousands of times while it loads.
 const miss = { _tag: "Miss" } as const
 export const joined = { _tag: "Joined" } as const
 

@@ -1,7 +1,7 @@
 /**
- * Detects two key classes with the same ids in one cache, which would share entries by mistake. A hot reload evaluates
- * a class again, and the newer one replaces the older for good: two classes that may be one definition are therefore
- * reported only if the older one is used again.
+ * Warns of two key classes with the same ids in one cache, which would share entries by mistake. A hot reload evaluates
+ * a class again, and the new class replaces the old one for good. Two classes that may come from one definition are
+ * therefore reported only if the older one is used again.
  */
 import { mayBeOne, siteOf, textOf } from "#platform/key/site"
 import { keyClasses } from "../../defaults/bounds.ts"
@@ -16,19 +16,19 @@ export const make = (): KeyClasses => ({ mark: ++marks, byPrefix: new Map() })
 
 const unknown = 0
 
-/** Notes the use of a key's class in this cache. A single comparison, except for the first key of a class. */
+/** Notes that a key's class is used in this cache: a single comparison, except for the first key of a class. */
 export const meet = (self: Telemetry, key: Key): void => {
   const info = infoOf(key)
   if (info !== undefined && info.metBy !== self.keyClasses.mark) meetClass(self, info)
 }
 
-/** Like `meet`, for a class last used in another cache or in none. */
+/** Like `meet`, for a class that was last used in another cache, or in none. */
 export const meetClass = (self: Telemetry, met: KeyInfo): void => {
   const { byPrefix, mark } = self.keyClasses
   met.metBy = mark
   const info = met.of ?? met
   info.metBy = mark
-  // The class of streams under string keys.
+  // The class of streams under string keys has no name.
   if (info.name === undefined) return
   const prefix = info.prefix()
   const known = byPrefix.get(prefix)
@@ -46,7 +46,7 @@ export const meetClass = (self: Telemetry, met: KeyInfo): void => {
       )
     }
     former.add(before)
-    // So that another use of it is noticed.
+    // Clears the mark of the replaced class, so that another use of it reaches this function.
     before.metBy = unknown
   }
   byPrefix.delete(prefix)

@@ -1,4 +1,4 @@
-/** Logs of the engine, annotated with their key. */
+/** Logs of the engine, annotated with the key they are about. */
 import type * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import { onceWarnings } from "../../defaults/bounds.ts"
@@ -15,7 +15,7 @@ interface Details {
   readonly cause?: Cause.Cause<unknown>
 }
 
-/** The annotations of logs about an id, by the engine or inside a load. */
+/** The annotations of a log about an id, whether the engine or a load writes it. */
 export const annotationsOf = ({ id, key }: About): { readonly [name: string]: string } => {
   const info = infoOf(key)
   return info?.name === undefined ? { "cache.key": id } : { "cache.key": id, "cache.class": info.name }
@@ -32,7 +32,7 @@ export const warnOnce = (self: Telemetry, topic: string, message: string, detail
   warning(self, message, details)
 }
 
-/** Identifies the cause. String keys carry ids, and a mistake in the code behind thousands of them is one mistake. */
+/** The topic under which a warning is logged once: the class name, or the cause, as string keys differ for each id. */
 export const topicOf = ({ key }: About, cause?: string): string => infoOf(key)?.name ?? `~${cause}`
 
 export const placeOf = (thrown: unknown): string | undefined => {

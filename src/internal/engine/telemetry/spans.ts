@@ -1,4 +1,4 @@
-/** The span of a load, linked to the spans of its callers. */
+/** The span of a load, with links to its callers' spans. */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -22,7 +22,7 @@ interface Traced {
 export const linkTo = (flight: Traced, span: Tracer.AnySpan): void => {
   const trace = flight.trace ??= { span: undefined, links: [] }
   const { links } = trace
-  // A span often has many concurrent reads.
+  // Many concurrent reads often run in the same span, which needs a single link.
   if (links.length >= spanLinks || links.some((link) => link.span === span)) return
   const link: Tracer.SpanLink = { span, attributes: {} }
   links.push(link)
@@ -30,9 +30,9 @@ export const linkTo = (flight: Traced, span: Tracer.AnySpan): void => {
 }
 
 /**
- * A root span linked to those of its callers, because a load may outlive the span in which it started. Made when the
- * load begins, since callers may join before. Sampled if one of these callers is. No span without a tracer: Effect's
- * native one exports nothing and would add a kilobyte to every bundle.
+ * Runs a load in a root span linked to its callers' spans, because the load may outlive the span that started it. The
+ * span begins with the load, and is sampled if a caller that has joined by then is sampled. Without a tracer there is
+ * no span: Effect's native one exports nothing and would add a kilobyte to every bundle.
  */
 export const traced = (
   { id, refresh, trace }: Traced,

@@ -5,7 +5,7 @@ import { type Counters, noCounters, type Telemetry } from "./telemetry.ts"
 
 export const countersOf = (self: Telemetry, key: Key): Counters => {
   const info = infoOf(key)
-  // The keys of streams have a class, without a name for string keys.
+  // Keys of streams always have a class, which has no name if the stream's key is a string.
   if (info?.name === undefined) return self.stats
   if (info.metBy !== self.keyClasses.mark) meetClass(self, info)
   const known = self.classes.get(info.name)
@@ -16,9 +16,9 @@ export const countersOf = (self: Telemetry, key: Key): Counters => {
 }
 
 export interface Ratios {
-  /** `hits` plus `storeHits`, divided by these plus `misses`. 1 before the first read. */
+  /** `hits` plus `storeHits`, divided by the sum of `hits`, `storeHits` and `misses`. 1 before the first read. */
   readonly hitRatio: number
-  /** Mean duration of a load in milliseconds. 0 before the first. */
+  /** Mean duration of a load in milliseconds. 0 before the first load. */
   readonly meanLoadMillis: number
 }
 
@@ -40,7 +40,7 @@ export const total = (self: Telemetry): Counters => {
   return sum
 }
 
-/** The name of a key class by its counters. An entry keeps only the counters, and removals are rare. */
+/** The name of a key class, found by its counters: an entry keeps only the counters, and lookups by name are rare. */
 export const classOf = (self: Telemetry, counters: Counters): string | undefined => {
   for (const [name, known] of self.classes) if (known === counters) return name
   return undefined

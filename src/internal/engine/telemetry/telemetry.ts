@@ -1,10 +1,10 @@
-/** The part of the engine that counts, emits events and logs. All other parts extend it. */
+/** The part of the engine that counts, emits events and logs. Every other part extends this one. */
 import type * as Context from "effect/Context"
 import type * as Exit from "effect/Exit"
 import type { CacheEvent } from "../../../CacheEvent.ts"
 import type { KeyInfo } from "../../key/info.ts"
 
-/** The counters. These comments are shown in the documentation (`npm run docs`). Memory counts removals. */
+/** The initial counters. The documentation shows these comments (`npm run docs`). Memory counts removals itself. */
 export const noCounters = {
   /** Reads served from memory. */
   hits: 0,
@@ -12,7 +12,7 @@ export const noCounters = {
   storeHits: 0,
   /** Reads that found no entry to serve at once. */
   misses: 0,
-  /** Reads that joined a load, or a request to the store, of another read. */
+  /** Reads that joined another read's load, or its request to the store. */
   joined: 0,
   /** Reads served with a stale value because the load failed or took too long. */
   stale: 0,
@@ -36,7 +36,7 @@ export const noCounters = {
   /** Results not cached because a function of the strategy or an option threw or returned an invalid value. */
   notStored: 0,
   /**
-   * Calls that threw or returned an invalid value: of a strategy's `touch`, an eviction policy, or a listener. No read
+   * Calls of a strategy's `touch`, an eviction policy or a listener that threw or returned an invalid value. No read
    * fails because of one.
    */
   callbackFailures: 0,
@@ -44,39 +44,39 @@ export const noCounters = {
   lostInvalidations: 0
 }
 
-/** Plain numbers, since the layer was built. */
+/** Plain numbers, counted since the layer was built. */
 export type Counters = typeof noCounters
 
 export interface KeyClasses {
-  /** Stored in a class as the cache that used it last. */
+  /** The mark that a key class carries after its last use in this cache. */
   readonly mark: number
   readonly byPrefix: Map<string, Met>
 }
 
 interface Met {
   readonly newest: WeakRef<KeyInfo>
-  /** Classes that were replaced by a newer one. */
+  /** Classes that a newer class of the same ids has replaced. */
   readonly former: WeakSet<KeyInfo>
 }
 
-/** Nothing else retains the value. */
+/** A listener of events. The engine does not retain `exit` for the listener. */
 export type EventListener = (event: CacheEvent, exit: Exit.Exit<unknown, unknown> | undefined) => void
 
 interface Listeners {
-  /** An array, which a hit iterates faster than a set. */
+  /** An array, because a hit iterates it faster than a set. */
   events: ReadonlyArray<EventListener> | undefined
 }
 
 export interface Telemetry {
-  /** The counters of string keys and of the whole cache. */
+  /** The counters of the whole cache, and of string keys. */
   readonly stats: Counters
   readonly classes: Map<string, Counters>
   readonly keyClasses: KeyClasses
   readonly listeners: Listeners
-  /** The topics of warnings already logged. */
+  /** The topics of warnings logged so far. */
   readonly warned: Set<string>
-  /** False until there is a listener, or a strategy whose reads move a deadline. */
+  /** Whether a hit must emit an event or move a deadline: `false` until a listener or a strategy's `touch` exists. */
   hitsHaveEffects: boolean
-  /** The context of the fiber that built the layer, for logs and replays. */
+  /** The context of the fiber that built the layer. Logs and replays run in it. */
   readonly context: Context.Context<never>
 }

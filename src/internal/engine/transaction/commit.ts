@@ -1,4 +1,4 @@
-/** The commit: everything a transaction has written becomes visible in one step, or none of it does. */
+/** The commit of a transaction: either everything it has written becomes visible in one step, or nothing does. */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -31,7 +31,7 @@ import { isPublishable, type ReadCheck } from "./loads.ts"
 import { type Checks, copyOf, countStep, endOf, loadedHere, type Overlay, type Sweep, type Write } from "./overlay.ts"
 import { inTurn } from "./turns.ts"
 
-/** The results of loads come last. */
+/** A change to commit. Results of loads come last. */
 type Item =
   | { readonly _tag: "Write"; readonly id: string; readonly write: Write; readonly order: number }
   | { readonly _tag: "Sweep"; readonly sweep: Sweep; readonly order: number }
@@ -59,12 +59,13 @@ export const commit = (self: Overlay): Effect.Effect<void, Failure, any> =>
     const committing = { items, asked, counts, checks }
     return base.storeTier === undefined
       ? whileSame(base, checks.listed, (hasMoved) => inMemory(base, committing, hasMoved))
-      // Commits run one at a time: each is pending until the store answers and must not displace another.
+      // Commits run one at a time, because a commit is pending until the store answers and must not displace another.
       : listingLoads(base.storeTier, items, inTurn(base, inStore(base, base.storeTier, committing)))
   })
 
 /**
- * Only here an invalidation by pattern finds the commit's loads. After a `StoreError` the store may still carry it out.
+ * Keeps the ids of a commit's loads listed while it runs, for invalidations by pattern. After a `StoreError` they stay
+ * listed, because the store may still carry out the commit.
  */
 const listingLoads = <A>(
   tier: StoreTier,
@@ -108,7 +109,7 @@ const itemsOf = (self: Overlay): ReadonlyArray<Item> => {
   for (const [id, readCheck] of self.readChecks) {
     const entry = loadedHere(self, id)
     if (entry === undefined || self.writes.has(id)) continue
-    // Another process may also have invalidated the tag. The version assigned by this transaction would hide that.
+    // The tag version assigned by this transaction would hide that another process has invalidated the tag as well.
     const isSwept = self.sweeps.some((sweep) =>
       sweep._tag === "Clear" || entry.tags.some((tag) => sweep.tags.includes(tag))
     )
@@ -174,7 +175,7 @@ const sweepHere = (base: Engine, sweep: Sweep): void => {
   TagEpochs.invalidate(base.tagEpochs, sweep.tags, sweep.mode)
 }
 
-/** Copies an entry so that its age and its lifetime start at the commit. */
+/** A copy of an entry whose age and lifetime begin at the commit. */
 const committed = (base: Engine, { entry, life }: Extract<Write, { readonly _tag: "Set" }>, now: number): Entry => {
   const expiresAt = endOf(life, now)
   const { storeTier, tagEpochs: { epoch: bornAt }, tokens } = base
@@ -193,7 +194,7 @@ const inStore = Effect.fnUntraced(function*(
   const now = clock.currentTimeMillisUnsafe()
   const entries = new Map<string, Entry>()
   const steps: Array<TransactStep> = []
-  // First, because sent later it would move the versions that the entries are written with.
+  // Sent first: a later replay would advance the tag versions with which the entries are written.
   yield* replayed(tier, { counts, items }, budget)
   const versions = yield* versionsOf(tier, items, budget)
   yield* Turns.forEachEffect(items, (item): Effect.Effect<void, Failure, any> | undefined => {
@@ -237,11 +238,11 @@ const inStore = Effect.fnUntraced(function*(
         }
         if (answer._tag === "Conflict") {
           giveBack(tier, sent)
-          // Otherwise the next try would read the same outdated copies.
+          // The conflicting copies leave memory, so that the next try does not read them again.
           for (const id of answer.ids) Memory.remove(base.memory, id, "unverified")
           return Effect.fail(conflictOfTransaction(answer))
         }
-        // Apply the changes of others first. Applied later, they would miss the entries that are put in memory here.
+        // Apply the changes of others first: afterwards they would miss the entries put in memory here.
         base.tagEpochs.ensureTracking?.()
         const isAlone = base.mutations === mutations
         for (const [item, sending] of sent) if (!sending.displaced) Pending.acknowledge(tier.pending, item)
@@ -257,13 +258,13 @@ const inStore = Effect.fnUntraced(function*(
   yield* Effect.uninterruptible(Commits.commit(tier, concernedBy(items), carriedOut))
 })
 
-/** `undefined` if tags or the whole cache are affected and the ids are therefore unknown. */
+/** The ids that a commit changes. `undefined` if it invalidates tags or everything, so that the ids are unknown. */
 const concernedBy = (items: ReadonlyArray<Item>): ReadonlySet<string> | undefined =>
   items.some(({ _tag }) => _tag === "Sweep")
     ? undefined
     : new Set(items.flatMap((item) => item._tag === "Write" ? item.id : []))
 
-/** The entries' tag versions at the commit: those in the store, advanced by the transaction's own invalidations. */
+/** The tag versions of the entries at the commit: the store's, advanced by the transaction's own invalidations. */
 const versionsOf = Effect.fnUntraced(function*(
   tier: StoreTier,
   items: ReadonlyArray<Item>,
@@ -292,7 +293,7 @@ const sweepStep = ({ tokens }: Engine, sweep: Sweep, versions: Map<string, strin
   return { _tag: "InvalidateTags", tags, mode }
 }
 
-/** Stores the result of a load, unless one of its tags was unknown before the load or encoding fails. */
+/** Stores the result of a load, unless one of its tags was unknown before the load, or encoding fails. */
 const loadStep = Effect.fnUntraced(function*(
   tier: StoreTier,
   { entry, readCheck, id }: Extract<Item, { readonly _tag: "Load" }>
@@ -306,7 +307,7 @@ const loadStep = Effect.fnUntraced(function*(
   return stored === undefined || isFault(stored) ? [] : [{ _tag: "Commit", id, generation, entry: stored as Stored }]
 })
 
-/** Resends unsent invalidations that concern the transaction: the store still has what they remove. */
+/** Sends earlier unsent invalidations again if they concern the transaction: the store still has what they remove. */
 const replayed = (
   tier: StoreTier,
   { counts, items }: Pick<Committing, "counts" | "items">,
@@ -333,13 +334,13 @@ const replayed = (
   )
 }
 
-/** `displaced`: another write was in flight. The order in the store is unknown, so memory keeps neither. */
+/** A commit's items. `displaced`: another write was pending. Memory keeps neither, as the last one is unknown. */
 type Sent = ReadonlyMap<Pending.Item, { readonly displaced: boolean }>
 
-/** Until the store has answered, memory is not filled with the store's values of these ids and tags. */
+/** Makes the ids and tags pending: until the store has answered, its values of them do not enter memory. */
 const begin = ({ pending }: StoreTier, items: ReadonlyArray<Item>): Sent => {
   const sent = new Map<Pending.Item, { readonly displaced: boolean }>()
-  // An earlier item of this transaction counts only if it displaced a write of another.
+  // An earlier item of this same transaction counts only if it had itself displaced another's write.
   const isOfOthers = (item: Pending.Item | undefined) => item !== undefined && (sent.get(item)?.displaced ?? true)
   for (const item of items) {
     if (item._tag === "Load") continue
@@ -358,7 +359,7 @@ const begin = ({ pending }: StoreTier, items: ReadonlyArray<Item>): Sent => {
   return sent
 }
 
-/** Undoes `begin` when the store has changed nothing. A displaced write may not have happened either and is removed. */
+/** Undoes `begin` if the store has changed nothing. Displaced writes may not have happened either, and are removed. */
 const giveBack = (tier: StoreTier, sent: Sent): void => {
   for (const [item, { displaced }] of sent) {
     if (displaced) markUnsent(tier, item)
@@ -370,7 +371,7 @@ const harmless: ReadonlySet<StoreErrorReason> = new Set(["Full", "OutOfRange", "
 
 const isHarmless = (fault: { readonly reason: string }): boolean => harmless.has(fault.reason as StoreErrorReason)
 
-/** Removes the written ids, here and by the replay, when the outcome in the store is unknown. */
+/** Removes the written ids if the outcome in the store is unknown: from memory now, from the store by the replay. */
 const doubt = (base: Engine, tier: StoreTier, items: ReadonlyArray<Item>, sent: Sent): void => {
   for (const [item] of sent) markUnsent(tier, item)
   for (const item of items) {
@@ -385,13 +386,13 @@ interface Settling {
   readonly now: number
 }
 
-/** Brings memory in line with the committed item: holds the entry, or nothing of the id. */
+/** Updates memory after the commit: it holds the committed entry, or nothing for the id. */
 const settle = (base: Engine, item: Item, { entries, isAlone, now }: Settling): void => {
   if (item._tag === "Sweep") return sweepHere(base, item.sweep)
   const entry = isAlone ? entries.get(item.id) : undefined
   if (item._tag === "Load" || entry === undefined) return void forget(base, item.id)
   entry.checkedAt = base.tagEpochs.epoch
-  // The next reader's `memoryTtl` decides how long the entry stays in memory.
+  // The `memoryTtl` of the next reader decides how long the entry stays in memory.
   entry.memoryExpiresAt = -Infinity
   put(base, entry, now)
 }

@@ -1,4 +1,4 @@
-/** Counters inside a transaction: sums of the level below and of what this level adds. */
+/** Counters inside a transaction: each is the sum of the counter below and the changes at this level. */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Stream from "effect/Stream"
@@ -9,17 +9,17 @@ import * as Counters from "../operations/counters.ts"
 import { lock } from "./locks.ts"
 import { type Count, countStep, type Overlay } from "./overlay.ts"
 
-/** The locks of ids and of counters have separate names. */
+/** The name of a counter's lock, which differs from the lock of an id with the same text. */
 const lockName = (name: string): string => `counter:${name}`
 
-/** Increments are merged unless they add up to zero, which would not create the counter. */
+/** Merges consecutive increments, unless they add up to zero: an increment by 0 would not create the counter. */
 export const addCount = (self: Overlay, count: Count): void => {
   const { name } = count
   const counts = self.counts.get(name) ?? []
   self.counts.set(name, counts)
   const last = counts.at(-1)
   if (last?._tag === "Increment" && count._tag === "Increment" && last.by + count.by !== 0) {
-    // The ttl of the first increment stays: it applies when the counter is created.
+    // The first increment's ttl stays, because it applies when the counter is created.
     counts[counts.length - 1] = { ...last, by: last.by + count.by }
   } else if (count._tag === "RemoveCounter") counts.splice(0, counts.length, count)
   else counts.push(count)

@@ -1,6 +1,6 @@
 /**
- * Checks the listings of a serializable transaction in a cache without a store. Memory is scanned in turns of the event
- * loop. The commit is one step, so it only asks whether anything has changed since the last scan.
+ * Checks the listings of a serializable transaction in a cache without a store. Memory is scanned over several turns of
+ * the event loop. The commit is a single step, so it only checks that nothing has changed since the last scan.
  */
 import * as Entries from "#platform/engine/memory/entries"
 import type * as Clock from "effect/Clock"
@@ -13,7 +13,7 @@ import { liveEntry } from "../operations/inspect.ts"
 
 type Listed = ReadonlyMap<string, ReadonlyArray<Entry>>
 
-/** Scans in turns before a memory that changes constantly is scanned in one step. */
+/** The number of scans over several turns. If memory keeps changing, the next scan runs in one step. */
 const looksInTurns = 3
 
 export const remember = (
@@ -36,7 +36,7 @@ export const remember = (
 const matching = (base: Engine, prefix: string, id: string, clock: Clock.Clock): Entry | undefined =>
   id.startsWith(prefix) && !isPage(id) ? liveEntry(base, id, clock.currentTimeMillisUnsafe()) : undefined
 
-/** Valid until anything changes or one of the entries expires. */
+/** The result of a scan, valid until memory changes or one of the listed entries expires. */
 interface Look {
   readonly state: number
   soonest: number
@@ -62,7 +62,7 @@ function* stepsOf(look: Look, base: Engine, listed: Listed, clock: Clock.Clock):
   }
 }
 
-/** Runs `step` with a function that says whether a listing has changed. Call it in the step that depends on it. */
+/** Runs `step` with a function that reports whether a listing has changed. Call it in the step that relies on it. */
 export const whileSame = <A, E, R>(
   base: Engine,
   listed: Listed,

@@ -1,4 +1,4 @@
-/** Listings inside a transaction: entries of the level below merged with those written here. */
+/** Listings inside a transaction: the entries of the level below, merged with the entries written at this level. */
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { Known } from "../../../CacheEntry.ts"
@@ -30,7 +30,7 @@ const below = ({ parent, root }: Overlay, prefix: string): Stream.Stream<Known, 
     ? Stream.unwrap(Effect.map(listing(root, prefix), () => inBase(root, prefix)))
     : entries(parent, prefix)
 
-/** Lists a remembered prefix from memory only: the commit would not notice an entry that comes and goes before it. */
+/** Lists the base. A remembered prefix is not listed again: the commit could not notice an entry that came and went. */
 const inBase = ({ base, checks }: Root, prefix: string): Stream.Stream<Known, StoreError> => {
   const listed = checks.listed.get(prefix)
   return listed === undefined
@@ -50,11 +50,11 @@ const ownEntry = (self: Overlay, id: string, now: number): Entry | undefined => 
   return entry !== undefined && now < entry.expiresAt ? entry : undefined
 }
 
-/** Whether this level has overwritten, reloaded or invalidated the entry. */
+/** Whether this level has overwritten, reloaded or invalidated an entry of the level below. */
 const isHidden = (self: Overlay, { id, tags }: Known): boolean =>
   self.writes.has(id) || loadedHere(self, id) !== undefined || isSwept(self, tags)
 
-/** Remembers the listed entries, or the position of the store, if the listing must still hold at the commit. */
+/** If the listing must still hold at the commit, remembers the listed entries, or the store's position. */
 const listing = (root: Root, prefix: string): Effect.Effect<void, StoreError> => {
   const { base, checks, isolation } = root
   if (isolation !== "serializable") return Effect.void
@@ -80,7 +80,7 @@ const listing = (root: Root, prefix: string): Effect.Effect<void, StoreError> =>
 
 export const size = (self: Overlay): Effect.Effect<number, StoreError> => Stream.runCount(entries(self, ""))
 
-/** Expands the pattern to the ids that match now, and invalidates these. */
+/** Expands the pattern to the ids that match now, and invalidates these ids. */
 export const invalidateMatching = (self: Overlay, glob: Glob): Stream.Stream<Progress, StoreError> =>
   Stream.unwrap(Effect.map(
     glob.isLiteral

@@ -1,4 +1,4 @@
-/** Loads inside a transaction: private, and stored at the commit under the generation acquired before the load. */
+/** Loads inside a transaction: private, and stored at the commit under a generation acquired before the load. */
 import * as Effect from "effect/Effect"
 import { CacheClosed, CacheCycle } from "../../../CacheError.ts"
 import type { Markers } from "../../../ports/store.ts"
@@ -15,19 +15,19 @@ import * as Pending from "../storeTier/pendingInvalidations.ts"
 
 export interface ReadCheck {
   readonly flight: Flight
-  /** Whether the result may be stored at all. Inside the transaction it is visible in any case. */
+  /** Whether the result may be stored at all. It is visible inside the transaction in any case. */
   readonly isGranted: boolean
-  /** `undefined` without a store: then only the watch of the transaction tells whether the id has changed. */
+  /** `undefined` without a store: then the transaction's watch alone reports whether the id has changed. */
   readonly generation: string | undefined
   readonly markers: Markers | undefined
-  /** The base's tag epoch before the load. */
+  /** The tag epoch of the base cache before the load. */
   readonly bornAt: number
   readonly since: number
 }
 
 export type ReadChecks = Map<string, ReadCheck>
 
-/** The steps around a load. It neither waits for other processes nor makes them wait. */
+/** The steps around a load in a transaction, which neither waits for other processes nor makes them wait. */
 export const loadsOf =
   (base: Engine, readChecks: ReadChecks): NonNullable<Engine["throughStore"]> => (_, flight, load) => {
     const refusal = base.closed ? new CacheClosed({ key: flight.id }) : cycleOf(flight.parent, flight)
@@ -46,12 +46,12 @@ export const loadsOf =
   }
 
 /**
- * Finds a cycle through the load around the transaction, which the wait graph does not contain: a load inside that
- * needs it would start it again for ever. `parent`: the load in which the transaction runs.
+ * Finds a cycle through the load around the transaction, which is not in the wait graph: a load inside that needs the
+ * outer load would start it again for ever. `parent`: the load in which the transaction runs.
  */
 export const cycleOf = (parent: Flight | undefined, { engine, id }: Pick<Flight, "engine" | "id">) => {
   for (let one = parent; one !== undefined; one = one.parent) {
-    // All levels of all transactions of a cache share one `stats`.
+    // All levels of a cache's transactions share one `stats` object, which therefore identifies the cache.
     if (one.id === id && one.engine.stats === engine.stats) return new CacheCycle({ path: pathTo(parent!, one) })
   }
   return undefined
@@ -59,7 +59,7 @@ export const cycleOf = (parent: Flight | undefined, { engine, id }: Pick<Flight,
 
 const refused = { isGranted: false, generation: undefined, markers: undefined }
 
-/** `undefined` if the result must not be stored. */
+/** Acquires a generation before a load. `undefined` if the result must not be stored. */
 const granted = Effect.fnUntraced(function*(
   base: Engine,
   { budget, tier }: Asking,
@@ -68,7 +68,7 @@ const granted = Effect.fnUntraced(function*(
   const { id, request } = flight
   const { store } = tier
   if (Pending.isPending(tier.pending, id)) return undefined
-  // Tags computed from the value are unknown before the load.
+  // Tags that a function computes from the value are unknown before the load.
   if (typeof request.options.tags === "function") return undefined
   const tags = declaredTags(base, request)
   const markers = tags.length === 0 ? undefined : yield* ask(tier, budget, "markers", store.markers(tags))
@@ -79,7 +79,7 @@ const granted = Effect.fnUntraced(function*(
     "acquire",
     store.acquire(id, {
       owner: base.tokens.next(8),
-      // Other processes must not wait for this load.
+      // The shortest lease, because other processes must not wait for this load.
       leaseMillis: 1,
       rejectedWriteId: flight.rejectedWriteId,
       join: true
@@ -92,9 +92,9 @@ const granted = Effect.fnUntraced(function*(
 export const isPublishable = (base: Engine, { bornAt, flight, isGranted, since }: ReadCheck): boolean => {
   if (!isGranted) return false
   const { entry, storable } = flight
-  // The value derives from uncommitted values.
+  // A result with dependencies may derive from uncommitted values.
   if (flight.attempt.dependencies !== undefined) return false
   return entry !== undefined && storable && !TagEpochs.movedSince(base.tagEpochs, entry.tags, bornAt) &&
-    // A store has ended the generation as well, except after an invalidation by pattern, which sees stored ids only.
+    // A change also ends the generation in a store, except for an invalidation by pattern, which finds stored ids only.
     !Watches.hasChanged(base, { since }, flight.id)
 }

@@ -1,4 +1,4 @@
-/** The locks of a transaction, and the way failures take to its boundary. */
+/** The locks of a transaction, and how failures of locks and stores reach the transaction's boundary. */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -10,7 +10,7 @@ import * as Turns from "../../time/turns.ts"
 import type { Fault } from "../storeTier/storeTier.ts"
 import type { Overlay, Root } from "./overlay.ts"
 
-/** A failure of a lock or store. Travels as a defect, because the types of the operations inside do not include it. */
+/** Carries the failure of a lock or store as a defect, because the types of inner operations do not include it. */
 class Failed {
   readonly root: Root
   readonly error: LockError | Fault
@@ -35,15 +35,15 @@ export const surfacing = <A, E, R>(
     return Effect.failCause(cause)
   })
 
-/** Locks until the transaction ends. The order is the same in every transaction, which avoids deadlocks. */
+/** Locks names until the transaction ends, in an order that is the same in every transaction, to avoid deadlocks. */
 export const lock = ({ root }: Overlay, names: ReadonlyArray<string>): Effect.Effect<void> => {
   if (root.isolation !== "locked") return Effect.void
   const locked = Effect.suspend(() => {
     const missing = Array.from(new Set(names)).filter((name) => root.locked.get(name) !== "held").sort()
-    // Even an uncontended lock takes time.
+    // Even an uncontended lock takes time, so many locks are acquired over several turns.
     return missing.length === 0 ? Effect.void : Turns.forEachEffect(missing, (name) => lockOne(root, name))
   })
-  // Sorting thousands of names takes a turn of its own.
+  // Sorting thousands of names takes long, so it starts in a turn of its own.
   return names.length <= chunk ? locked : Effect.andThen(Effect.yieldNow, locked)
 }
 
@@ -51,7 +51,7 @@ const lockOne = (root: Root, name: string): Effect.Effect<void> =>
   Effect.suspend(() => {
     const known = root.locked.get(name)
     if (known === "held") return Effect.void
-    // Another fiber of this transaction is acquiring the lock. If that fails, try again here.
+    // Another fiber of this transaction is acquiring the lock. If that fiber fails, this one tries.
     if (known !== undefined) return Effect.andThen(known.await, lockOne(root, name))
     const asked = Latch.makeUnsafe()
     root.locked.set(name, asked)

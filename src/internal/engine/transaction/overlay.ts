@@ -1,6 +1,6 @@
 /**
- * One level of a transaction: its writes, and a private engine in which it reads and loads. Nested levels are
- * savepoints. The checks are shared by all levels, because one that was rolled back has influenced the others.
+ * One level of a transaction: its writes, and a private engine for its reads and loads. Nested levels are savepoints.
+ * All levels share the checks of the commit, because a level that was rolled back may have influenced the others.
  */
 import * as Effect from "effect/Effect"
 import type * as Latch from "effect/Latch"
@@ -23,7 +23,7 @@ import { loadsOf, type ReadChecks } from "./loads.ts"
 
 export type Isolation = "fast" | "locked" | "serializable"
 
-/** The ttl of a write counts from the commit. `until` keeps the expiry of the replaced entry. */
+/** The lifetime of a write. `ttlMillis` counts from the commit; `until` keeps the expiry of the replaced entry. */
 export type Life = { readonly ttlMillis: number } | { readonly until: number }
 
 export type Write =
@@ -47,14 +47,14 @@ export type Count =
 
 export interface Checks {
   readonly ids: Map<string, TransactCheck>
-  /** Conditions of conditional sets, where ids are not checked. */
+  /** The conditions of conditional sets, for isolation levels that do not check ids. */
   readonly conditions: Array<TransactCheck>
-  /** By id: the write found of an entry that this transaction invalidates without writing the id. */
+  /** By id: the `writeId` of a found entry that the transaction invalidates without writing its id. */
   readonly ended: Map<string, string>
   readonly names: Map<string, TransactCheck>
-  /** The position of the store at the first listing. */
+  /** The store's position at the transaction's first listing. */
   position: string | undefined
-  /** By prefix: the entries listed from a cache without a store. */
+  /** By prefix: the listed entries of a cache without a store. */
   readonly listed: Map<string, ReadonlyArray<Entry>>
 }
 
@@ -62,18 +62,18 @@ export interface Root {
   readonly outer: Cache
   readonly base: Engine.Engine
   readonly isolation: Isolation
-  /** Cached effects bypass the cache: they see the rows of an open SQL transaction. */
+  /** Whether cached effects bypass the cache, because they read the rows of an open SQL transaction. */
   readonly bypasses: boolean
   readonly checks: Checks
   readonly acquire: Acquire
   readonly scope: Scope.Closeable
-  /** Names that are locked or being acquired. */
+  /** Names of locks that are held or being acquired. */
   readonly locked: Map<string, "held" | Latch.Latch>
-  /** How long to wait for a lock. Longer than the transaction may take. */
+  /** How long to wait for a lock: longer than the transaction may take. */
   readonly lockMillis: number
-  /** Records changes of the base, for loads without a store. */
+  /** Notes changes of the base cache, for loads without a store. */
   readonly watch: Watches.Watch
-  /** The table for the invalidations of an SQL transaction. A savepoint may also request one. */
+  /** The table to which an SQL transaction writes its invalidations. A savepoint may also request one. */
   outbox: string | undefined
   isOpen: boolean
 }
@@ -81,7 +81,7 @@ export interface Root {
 export interface Overlay {
   readonly root: Root
   readonly parent: Overlay | undefined
-  /** The engine for reads and loads of this level. Its memory holds everything seen, written and loaded. */
+  /** The engine for this level's reads and loads. Its memory holds everything that the level sees, writes and loads. */
   own: Engine.Engine
   inside: Cache
   readChecks: ReadChecks
@@ -125,7 +125,7 @@ export const noChecks = (): Checks => ({
   listed: new Map()
 })
 
-/** An engine in memory that keeps everything, and reports counts and events to the base. */
+/** A memory-only engine that keeps every entry, and reports counts and events to the base cache. */
 const insideOf = (root: Root): Pick<Overlay, "own" | "inside" | "readChecks"> => {
   const { base } = root
   const readChecks: ReadChecks = new Map()
@@ -137,7 +137,7 @@ const insideOf = (root: Root): Pick<Overlay, "own" | "inside" | "readChecks"> =>
     inherit: base.inherit,
     readDefaults: base.readDefaults,
     strategy: base.strategy,
-    // Serve values that are due: nothing refreshes them here.
+    // Values that are due are served, but nothing refreshes them inside a transaction.
     refresh: { ...Defaults.refresh, concurrency: 0, retry: undefined }
   }
   const own: Engine.Engine = Object.assign(Engine.make(options, base.context, undefined, undefined), {
@@ -151,17 +151,17 @@ const insideOf = (root: Root): Pick<Overlay, "own" | "inside" | "readChecks"> =>
     hitsHaveEffects: true,
     listeners: { events: [telling(base)] }
   })
-  // A write lives from the commit on, so nothing expires before it.
+  // The lifetime of a write begins at the commit, so no entry expires before.
   own.memory.sweeper?.stop()
   return { own, inside: over(own), readChecks }
 }
 
-/** Reports reads at once and drops writes, which are reported at the commit. */
+/** Passes on events of reads. Drops events of writes, which the commit emits. */
 const telling = (base: Engine.Engine): EventListener => (event, exit) => {
   if (event._tag !== "Set" && event._tag !== "Invalidate" && event._tag !== "Refresh") emit(base, event, exit)
 }
 
-/** Throws after the end of the transaction, when a write would be lost. */
+/** Throws if the transaction has ended, because a later write would be lost. */
 export const requireOpen = ({ isOpen, root }: Overlay): void => {
   if (isOpen && root.isOpen) return
   throw new CacheConfigError({
@@ -173,7 +173,7 @@ export const requireOpen = ({ isOpen, root }: Overlay): void => {
 
 export const nextOrder = (self: Overlay): number => ++self.order
 
-/** Copies an entry into the memory of this level with the age it had before any invalidation here. */
+/** Copies an entry into this level's memory, with an epoch before all invalidations at this level. */
 export const see = (self: Overlay, entry: Entry, now: number): void =>
   Memory.put(self.own.memory, copyOf(entry, { bornAt: 0 }), now)
 
@@ -204,7 +204,7 @@ export const copyOf = (entry: Entry, changes: Changes): Entry =>
 
 export const endOf = (life: Life, now: number): number => "until" in life ? life.until : now + life.ttlMillis
 
-/** The result of a load at this level, unless it has been replaced. */
+/** The result of a load at this level, unless it was replaced since. */
 export const loadedHere = (self: Overlay, id: string): Entry | undefined => {
   const loaded = self.readChecks.get(id)?.flight.entry
   return loaded !== undefined && Memory.peek(self.own.memory, self.own.tagEpochs, id) === loaded ? loaded : undefined
@@ -213,7 +213,7 @@ export const loadedHere = (self: Overlay, id: string): Entry | undefined => {
 export const isSwept = ({ sweeps }: Overlay, tags: ReadonlyArray<string>): boolean =>
   sweeps.some((sweep) => sweep._tag === "Tags" && sweep.mode === "hard" && tags.some((tag) => sweep.tags.includes(tag)))
 
-/** Whether this level has invalidated an entry of a lower level, through a tag or through a dependency. */
+/** Whether this level has invalidated an entry of a lower level, through a tag or a dependency. */
 export const isEnded = (self: Overlay, { tags }: Entry): boolean =>
   isSwept(self, tags) || self.writes.size > 0 && tags.some((tag) => isInherited(tag) && hasWritten(self, tag))
 
@@ -225,7 +225,7 @@ const hasWritten = ({ writes }: Overlay, tag: string): boolean => {
 
 export const touch = { _tag: "Touch" }
 
-/** Restarts the ttl of a written entry: until the commit it has all of it left, at every level that sees it. */
+/** Restarts the ttl of a written entry, which keeps its full ttl until the commit at every level that sees it. */
 export const rebase = (self: Overlay, id: string, now: number): void => {
   const entry = self.own.memory.entries.get(id)
   const write = entry && writeSeen(self, id)
@@ -233,7 +233,7 @@ export const rebase = (self: Overlay, id: string, now: number): void => {
   Memory.setDeadlines(self.own.memory, entry!, write._tag === "Set" ? endOf(write.life, now) : now + write.ttlMillis)
 }
 
-/** The last write of an id at this or an outer level. `undefined` if the id was loaded or is unchanged. */
+/** The last write of an id at this or an outer level. `undefined` if a later level loaded the id, or none wrote it. */
 const writeSeen = (self: Overlay, id: string): Write | undefined => {
   for (let level: Overlay | undefined = self; level !== undefined; level = level.parent) {
     const write = level.writes.get(id)

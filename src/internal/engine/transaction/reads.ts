@@ -1,4 +1,4 @@
-/** Reads inside a transaction: its own writes first, then the level below. Remembers what it finds there. */
+/** Reads inside a transaction: its own writes first, then the level below, whose answers it remembers. */
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
@@ -21,10 +21,10 @@ import { fail, lock } from "./locks.ts"
 import { guarded, isEnded, type Overlay, rebase, see, touch } from "./overlay.ts"
 import { remove } from "./removals.ts"
 
-/** The reason for a lookup, which decides whether the commit checks it. */
+/** The reason for a lookup, which decides whether the commit checks the answer. */
 type Purpose = "explicit" | "condition" | "cached"
 
-/** Whether this level can answer without the level below. A touch alone cannot after its entry was invalidated. */
+/** Whether this level can answer without the level below. A touch whose entry was invalidated cannot. */
 const isKnown = (self: Overlay, id: string): boolean =>
   self.isCleared || (self.writes.get(id) ?? touch)._tag !== "Touch" || self.own.flights.has(id) ||
   Memory.peek(self.own.memory, self.own.tagEpochs, id) !== undefined
@@ -61,9 +61,9 @@ const below = (
     )
   }
   const { base } = root
-  // Fail rather than answer "none" if the store cannot answer, except for a cached effect, which loads.
+  // If the store cannot answer, the read fails instead of finding nothing. A cached effect loads instead.
   const onFault = purpose === "cached" || root.bypasses ? undefined : (fault: Fault) => fail(root, fault)
-  // A load inside reads the copy at this level.
+  // The whole base is read, whatever the policy: loads inside the transaction use the copy at this level.
   const lookedUp = Effect.updateService(Lookup.storedMany(base, keys, onFault), Policy.Current, Policy.readingAll)
   return Effect.map(lookedUp, (found) => {
     for (const [i, entry] of found.entries()) {
@@ -76,7 +76,7 @@ const below = (
   })
 }
 
-/** Keeps the first entry found, which must still hold at the commit. */
+/** Remembers the first answer for an id, which must still hold at the commit. */
 const remember = ({ root: { checks } }: Overlay, id: string, entry: Entry | undefined): void => {
   if (checks.ids.has(id)) return
   checks.ids.set(id, {
@@ -94,7 +94,7 @@ export const liveIn = (self: Overlay, key: Key, now: number): Entry | undefined 
   return entry !== undefined && now < entry.expiresAt ? entry : undefined
 }
 
-/** Answers a cached effect with an entry written here, a hit below, or a load at this level. */
+/** Answers a cached effect with an entry written at this level, a hit at a lower level, or a load at this level. */
 export const read = <A, E>(
   self: Overlay,
   fiber: Fiber.Fiber<any, any>,
@@ -111,7 +111,7 @@ export const read = <A, E>(
   }) as Effect.Effect<A, E>
 }
 
-/** Detects the cycle of a load that is not stored: it starts without `loadsOf`, which would detect it. */
+/** Detects a cycle through a load that is not stored, which starts without `loadsOf` and its check for cycles. */
 const circle = (
   self: Overlay,
   fiber: Fiber.Fiber<any, any>,
@@ -152,7 +152,7 @@ export const readMany = (
       (policy) => before(self, policy, many.keys, Effect.withFiber((fiber) => readManyOver(self.own, fiber, many)))
     )
 
-/** Like `current` of a cache: serves no value, so no dependency is recorded. */
+/** Like `current` of a cache. Serves no value to a load, so no dependency is recorded. */
 export const current = (self: Overlay, key: Key): Effect.Effect<Entry | undefined, never, any> =>
   Effect.updateService(
     Effect.map(lookupMany(self, [key], Lookup.storedMany), ([entry]) => entry),

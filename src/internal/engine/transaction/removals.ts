@@ -1,4 +1,4 @@
-/** Removals inside a transaction. They are blind: the commit does not check the answers they gave. */
+/** Removals inside a transaction. The commit does not check whether the removed entries existed. */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { Stored } from "../../../CacheEntry.ts"
@@ -13,7 +13,7 @@ import { allTags, noEntryId } from "../storeTier/fetchMany.ts"
 import { lock } from "./locks.ts"
 import { isSwept, nextOrder, type Overlay, rebase } from "./overlay.ts"
 
-/** Removes distinct ids. Returns how many of them existed according to memory and the store. */
+/** Removes distinct ids. Returns how many of them existed, according to memory and the store. */
 export const remove = Effect.fnUntraced(
   function*(self: Overlay, ids: ReadonlyArray<string>): Effect.fn.Return<number> {
     if (ids.length === 0) return 0
@@ -34,7 +34,7 @@ const isThere = (self: Overlay, id: string, now: number): boolean | undefined =>
   return self.root.base.storeTier === undefined ? false : undefined
 }
 
-/** The entry in memory, at this level or below. `null` if it was removed, `undefined` if unknown. */
+/** The entry in memory, at this level or below. `null` if it was removed, `undefined` if memory does not know. */
 const entryIn = (self: Overlay, id: string, now: number): Entry | null | undefined => {
   rebase(self, id, now)
   const own = Memory.peek(self.own.memory, self.own.tagEpochs, id)

@@ -1,4 +1,4 @@
-/** Runs an effect as a transaction: tries, savepoints and their ends. */
+/** Runs an effect as a transaction, with retries and savepoints. */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
@@ -45,7 +45,7 @@ interface Begun {
   readonly lock: Lock
 }
 
-/** Runs an outermost transaction. Retries it from the beginning after a conflict. */
+/** Runs an outermost transaction, and retries it from the beginning after a conflict. */
 export const run = <A, E, R>(
   begun: Begun,
   options: Options,
@@ -54,7 +54,7 @@ export const run = <A, E, R>(
   Effect.suspend((): Effect.Effect<A, E | Failure, R> => {
     const { base } = begun
     const { store } = base.storeTier ?? {}
-    // Fail before the effect runs.
+    // If the store has no transactions, fail before the effect runs.
     if (store !== undefined && store.transact === undefined) return Effect.fail(unsupported(store.name))
     return Effect.flatMap(Effect.andThen(inLaterTurn(base), Clock.Clock), (clock) => {
       const endsAt = monotonicMillis(clock) + options.timeoutMillis
@@ -63,7 +63,7 @@ export const run = <A, E, R>(
       return Effect.retry(once, {
         schedule: Schedule.modifyDelay(
           options.retry as Schedule.Schedule<unknown, unknown>,
-          // No delay beyond the deadline, where it fails.
+          // A delay is cut off at the deadline, where the next try fails with a timeout.
           ({ duration }) => Effect.succeed(Duration.min(duration, Duration.millis(leftMillis())))
         ),
         while: (error) => error instanceof TransactionConflict
@@ -98,7 +98,7 @@ const tryOnce = <A, E, R>(
         acquire: together(lock, scope),
         scope,
         locked: new Map(),
-        // Longer than the time left, so that the transaction fails with its own timeout.
+        // Longer than the time left, so that the transaction fails with its own timeout and not the lock's.
         lockMillis: leftMillis + 60_000,
         watch: Watches.begin(base),
         outbox: undefined,
@@ -107,13 +107,13 @@ const tryOnce = <A, E, R>(
       const overlay = Overlay.make(root, undefined)
       const ran = limited(body(cacheOver(overlay)), leftMillis, timeoutMillis)
       return restore(surfacing(root, ran)).pipe(
-        // The failure may come from reading values while others changed them: if so, retry.
+        // The effect may have failed because others changed what it read. If so, the conflict causes a retry.
         Effect.catchCause((cause) =>
           isolation === "serializable" && !Cause.hasInterrupts(cause)
             ? Effect.andThen(validate(overlay), Effect.failCause(cause))
             : Effect.failCause(cause)
         ),
-        // The effect has succeeded. The commit is not interruptible.
+        // The effect has succeeded. Its commit cannot be interrupted.
         Effect.tap(() => {
           overlay.isOpen = false
           return commit(overlay)
@@ -152,11 +152,11 @@ const ranks: { readonly [Name in Overlay.Isolation]: number } = { fast: 0, locke
 interface NestedOptions {
   readonly isolation: Overlay.Isolation | undefined
   readonly timeoutMillis: number
-  /** The savepoint of a database: if its rows are kept, so are the writes here, even after an interruption. */
+  /** A database's savepoint: if its rows are kept, so are this level's writes, even after an interruption. */
   readonly around?: <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E | SqlError, R>
 }
 
-/** Runs a savepoint: its writes become those of the outer level, or are discarded. */
+/** Runs a savepoint: its writes are merged into the outer level, or discarded. */
 export const nested = <A, E, R>(
   parent: Overlay.Overlay,
   { around, isolation, timeoutMillis }: NestedOptions,
@@ -178,7 +178,7 @@ export const nested = <A, E, R>(
         Effect.tap(() =>
           Effect.clockWith((clock) => {
             overlay.isOpen = false
-            // A savepoint that outlives its outer level has no target for its writes.
+            // If the outer level has ended, the savepoint's writes have no target.
             Overlay.requireOpen(parent)
             return merge(overlay, parent, clock.currentTimeMillisUnsafe())
           })

@@ -1,4 +1,4 @@
-/** Transactions bound to one of a database: invalidations follow its commit. */
+/** Transactions of the cache bound to a database transaction: invalidations follow the database's commit. */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -18,7 +18,7 @@ import * as Pending from "../storeTier/pendingInvalidations.ts"
 import * as Overlay from "./overlay.ts"
 import { enter, isOverlay, make as cacheOver } from "./transactionCache.ts"
 
-/** Includes set values, since the later of two transactions may arrive here first. */
+/** The invalidations of a transaction. Includes the ids it has set: the later of two transactions may arrive first. */
 interface Targets {
   readonly all: boolean
   readonly ids: ReadonlyArray<string>
@@ -33,7 +33,7 @@ const targetsOf = ({ sweeps, writes }: Overlay.Overlay): Targets => ({
 
 const isNothing = ({ all, ids, tags }: Targets): boolean => !all && ids.length === 0 && tags.length === 0
 
-/** Performs the invalidations, which never fail, even if strict: what the store does not acknowledge is sent again. */
+/** Performs the invalidations. Never fails, even if strict: unacknowledged invalidations are sent again. */
 const invalidate = (cache: Cache, { all, ids, tags }: Targets): Effect.Effect<void> =>
   Effect.andThen(
     all ? cache.perform(Operations.clear) : Effect.void,
@@ -43,7 +43,7 @@ const invalidate = (cache: Cache, { all, ids, tags }: Targets): Effect.Effect<vo
     )
   ).pipe(Effect.updateService(Policy.Current, (policy) => ({ ...policy, strict: false })))
 
-/** Whether the store has not acknowledged an invalidation yet. The row in the outbox stays until it has. */
+/** Whether the store has not yet acknowledged an invalidation, whose row in the outbox stays until then. */
 const isUnsent = (entered: Engine.Engine | Overlay.Overlay | undefined, { all, ids, tags }: Targets): boolean => {
   if (entered === undefined || isOverlay(entered) || entered.storeTier === undefined) return false
   const { pending } = entered.storeTier
@@ -51,7 +51,7 @@ const isUnsent = (entered: Engine.Engine | Overlay.Overlay | undefined, { all, i
     tags.some(({ tags }) => Pending.isUnsent(pending, "", tags))
 }
 
-/** Applies the counts, which are not part of the database, after its commit. */
+/** Applies the counter changes after the database's commit, of which they are not part. */
 const count = (cache: Cache, self: Overlay.Overlay): Effect.Effect<void> =>
   Effect.forEach(Array.from(self.counts.values()).flat(), (count) => {
     switch (count._tag) {
@@ -112,7 +112,7 @@ export const withSql = <A, E, R>(
         )
         yield* sql.afterCommit(Effect.suspend(() => {
           if (targets !== undefined) return told
-          // A client without commit hooks calls at once, before the commit.
+          // A client without commit hooks runs this immediately, before the commit.
           isEarly = true
           return Effect.void
         }))
@@ -123,7 +123,7 @@ export const withSql = <A, E, R>(
         Effect.suspend(() => {
           overlay.isOpen = false
           Watches.end(base)
-          // The commit was sent, but its outcome is unknown.
+          // The commit may have been sent, but its outcome is unknown.
           const isInDoubt = isEarly || !isTold && Exit.isFailure(exit)
           const untold = targets !== undefined && isInDoubt ? tell(targets) : Effect.void
           return Effect.andThen(untold, Effect.andThen(Engine.close(overlay.own, 0), Scope.close(scope, exit)))
@@ -131,7 +131,7 @@ export const withSql = <A, E, R>(
     })
   )
 
-/** Returns the effect that deletes the row again. */
+/** Writes a row to the outbox. Returns the effect that deletes it. */
 const writeRow = (
   sql: SqlClient,
   table: string,
@@ -143,26 +143,26 @@ const writeRow = (
     const insert = sql`INSERT INTO ${sql(table)} (id, created, targets) VALUES (${id}, ${now}, ${
       JSON.stringify(targets)
     })`
-    // Not awaited: the replay finds a row that remains.
+    // The deletion is not awaited: the replay finds a row that remains.
     return Effect.as(insert, Effect.asVoid(Effect.forkDetach(Effect.ignore(removeRow(sql, table, id)))))
   })
 
 const removeRow = (sql: SqlClient, table: string, id: string) => sql`DELETE FROM ${sql(table)} WHERE id = ${id}`
 
-/** Creates the table if it is missing. A program without that right must find an existing one. */
+/** Creates the outbox table if it is missing. Without the right to create tables, the table must exist. */
 export const makeTable = (sql: SqlClient, table: string): Effect.Effect<void, SqlError> => {
   const look = sql`SELECT id, created, targets FROM ${sql(table)} WHERE id = ''`
-  // In MySQL, a TEXT holds only 64 KiB.
+  // In MySQL, a TEXT column holds only 64 KiB.
   const text = sql.literal(sql.onDialectOrElse({ mysql: () => "LONGTEXT", orElse: () => "TEXT" }))
   const create = sql`CREATE TABLE IF NOT EXISTS ${
     sql(table)
   } (id VARCHAR(64) PRIMARY KEY, created BIGINT NOT NULL, targets ${text} NOT NULL)`
-  // If several processes create it at once, all but one may fail.
+  // If several processes create the table at once, all but one may fail.
   const made = Effect.retry(Effect.andThen(create, look), { times: 2 })
   return Effect.asVoid(Effect.catch(look, () => made))
 }
 
-/** Performs the invalidations of crashed processes. `foreign` collects unreadable rows, left alone. */
+/** Performs the invalidations of crashed processes. `foreign` collects unreadable rows, which are left alone. */
 export const replay = Effect.fnUntraced(function*(
   cache: Cache,
   sql: SqlClient,
@@ -171,13 +171,13 @@ export const replay = Effect.fnUntraced(function*(
 ): Effect.fn.Return<void, SqlError> {
   const now = yield* Clock.currentTimeMillis
   const before = foreign.size
-  // One at a time: after a long outage of the store there are many.
+  // Rows are read one at a time, because many may have accumulated while the store was down.
   const rows = yield* sql<{ readonly id: string }>`
     SELECT id FROM ${sql(table)} WHERE created <= ${now - numbers.olderMillis} ORDER BY created`
   for (const { id } of rows) {
     if (foreign.has(id)) continue
     const [row] = yield* sql<{ readonly targets: string }>`SELECT targets FROM ${sql(table)} WHERE id = ${id}`
-    // Another process was faster.
+    // Another process has already handled the row.
     if (row === undefined) continue
     const targets = parse(row.targets)
     if (targets === undefined) foreign.add(id)

@@ -1,4 +1,4 @@
-/** The cache inside a transaction: its operations are those of the overlay. */
+/** The cache inside a transaction, which replaces operations by those of the overlay. */
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { CacheConfigError } from "../../../CacheError.ts"
@@ -13,7 +13,7 @@ import * as Reads from "./reads.ts"
 import { remove } from "./removals.ts"
 import * as Writes from "./writes.ts"
 
-/** Returns the engine of a cache, or the level of a transaction in it. */
+/** Returns the engine of a cache, or the current level if the cache is inside a transaction. */
 export const enter: Operation<[], Engine | Overlay | undefined> = {
   over: (engine) => engine,
   without: () => undefined
@@ -70,7 +70,7 @@ const operations = new Map<Operation<any, any>, Inside>([
   effect(Operations.clear, Writes.clear),
   stream(Operations.entries, Listings.entries),
   effect(Operations.size, Listings.size),
-  // A stream run is shared by its consumers and cannot be undone, so a stream here reads its origin only.
+  // A stream's run is shared by its consumers and cannot be undone, so a transaction streams from the origin only.
   stream(Operations.stream, (_, streaming) => Operations.stream.without(streaming))
 ])
 
@@ -79,7 +79,7 @@ const withWriteId = (self: Overlay, entry: any) => {
   return entry
 }
 
-/** Operations refused on other caches inside a transaction: they would not be undone. */
+/** Operations that a transaction refuses on other caches, because it could not undo them. */
 const writing: ReadonlySet<Operation<any, any>> = new Set<Operation<any, any>>([
   Operations.set,
   Operations.setMany,
@@ -101,7 +101,7 @@ export const make = (self: Overlay): Cache => {
     copy: outer.copy,
     read: (fiber, request) => Reads.read(self, fiber, request),
     perform: (operation, ...args) => {
-      // After the end of an SQL transaction, its remaining operations run on the outer cache.
+      // After the end of an SQL transaction, its effect's remaining operations use the outer cache.
       if (self.root.bypasses && !self.isOpen) return outer.perform(operation, ...args)
       if (operation as unknown === enter) return self as never
       const inside = operations.get(operation)

@@ -1,4 +1,4 @@
-/** Serializes the commits of one cache, and the savepoints of one level, and spreads beginnings over turns. */
+/** Runs commits of a cache, and savepoints of a level, one at a time. Spreads the starts of transactions over turns. */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Scheduler from "effect/Scheduler"
@@ -12,8 +12,8 @@ import type { Overlay } from "./overlay.ts"
 const turns = new WeakMap<Engine | Overlay, Semaphore.Semaphore>()
 
 /**
- * A commit runs alone in its cache: its writes are pending until answered and must not displace another's. A savepoint
- * runs alone in its level: concurrent ones would not see each other's writes.
+ * Runs an effect alone in its cache or level. A commit's writes are pending until the store answers and must not
+ * displace another commit's; concurrent savepoints would not see each other's writes.
  */
 export const inTurn = <A, E, R>(of: Engine | Overlay, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> => {
   const turn = turns.get(of) ?? Semaphore.makeUnsafe(1)
@@ -23,7 +23,7 @@ export const inTurn = <A, E, R>(of: Engine | Overlay, effect: Effect.Effect<A, E
 
 const beginnings = new WeakMap<Engine, TurnLimit.TurnLimit>()
 
-/** Waits for a later turn of the event loop if many transactions of a cache have begun in this one. */
+/** Waits for a later turn of the event loop if many of the cache's transactions have begun in the current turn. */
 export const inLaterTurn = (of: Engine): Effect.Effect<void> =>
   Effect.suspend(() => {
     const limit = beginnings.get(of) ??

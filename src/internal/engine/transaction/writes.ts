@@ -1,4 +1,4 @@
-/** Writes inside a transaction: nothing changes outside before the commit. */
+/** Writes inside a transaction, which are invisible outside until the commit. */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { StoreError } from "../../../CacheError.ts"
@@ -85,7 +85,7 @@ const holdsFor = (condition: SetCondition, entry: Entry | undefined): boolean =>
   }
 }
 
-/** Whether this transaction has written or loaded the entry, so that no other can change it. */
+/** Whether this transaction has written or loaded the entry, so that no other transaction can change it. */
 const isWritten = (self: Overlay, id: string): boolean => {
   for (let level: Overlay | undefined = self; level !== undefined; level = level.parent) {
     if (level.isCleared || loadedHere(level, id) !== undefined) return true
@@ -95,7 +95,7 @@ const isWritten = (self: Overlay, id: string): boolean => {
   return false
 }
 
-/** Remembers the outcome of a condition, which must be the same at the commit. */
+/** Remembers whether a condition held. It must have the same outcome at the commit. */
 const rememberCondition = (
   { root: { checks } }: Overlay,
   id: string,
@@ -128,7 +128,7 @@ export const touch = Effect.fnUntraced(function*(
   if (entry === undefined) return false
   const write = self.writes.get(id)
   if (write?._tag === "Set") self.writes.set(id, { ...write, life: { ttlMillis } })
-  // A value loaded here is not stored yet and keeps its own lifetime.
+  // A value loaded in this transaction is not stored yet, and keeps its own lifetime.
   else if (loadedHere(self, id) !== entry) {
     self.writes.set(id, { _tag: "Touch", ttlMillis, order: nextOrder(self) })
   }
