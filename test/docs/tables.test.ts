@@ -58,7 +58,7 @@ describe("the tables of the documentation", () => {
 
   it("of a list that has changed is another one", () => {
     const page = fill("<!-- options src/cached/warm.ts WarmOptions -->\n<!-- end -->")
-    expect(page).toContain("| `chunk` | How many payloads one call gets, for a function of many. | 100 |")
+    expect(page).toContain("| `chunk` | How many payloads a function made by `Cached.many` gets in one call. | 100 |")
     expect(fill(page.replace("| 100 |", "| 50 |"))).toBe(page)
     expect(() => fill("<!-- options src/cached/warm.ts Gone -->\n<!-- end -->")).toThrow(`no list "Gone"`)
     expect(() => fill("<!-- sizes src/cached/warm.ts WarmOptions -->\n<!-- end -->")).toThrow(

@@ -405,6 +405,12 @@ const transaction = (self: Worker): Effect.Effect<void, never, Caching> =>
     const before = world.faults[index]
     return Effect.map(Effect.exit(run), (exit) => {
       world.say(() => `[${index}] transaction of ${ids}: ${Exit.isSuccess(exit) ? "done" : String(exit.cause)}`)
+      for (const { asked, target } of writes) {
+        const isBeside = world.writes.some((write) =>
+          !writes.includes(write) && write.process === index && write.done > asked && Rules.covers(write, target)
+        )
+        if (isBeside) world.displaced.set(`${index} ${target}`, world.now())
+      }
       if (Exit.isFailure(exit)) {
         // Either nothing has happened, or the outcome is unknown: the entry may be old, new or missing.
         for (const write of writes) world.writes.splice(world.writes.indexOf(write), 1)
@@ -598,6 +604,7 @@ export const simulateFleet = ({ log, processes, seed, with: also }: FleetOptions
     deaf: config.clocks.map(() => [{ from: 0, until: Infinity }]),
     changes: [],
     replaced: new Map(),
+    displaced: new Map(),
     faults: config.clocks.map(() => 0),
     counts: Rules.noCounts(),
     healthy: false,

@@ -1,5 +1,6 @@
 /** The state of a run of several processes, and the promises it is checked against. */
 import { Cause, Exit } from "effect"
+import { replay } from "../../src/internal/defaults/stores.ts"
 import { isKept } from "./features.ts"
 import {
   endingMillis,
@@ -66,6 +67,11 @@ export interface Fleet {
   >
   /** By process and id: the last explicit refresh, which may have replaced a running load. */
   readonly replaced: Map<string, number>
+  /**
+   * By process and id: the end of the last transaction that wrote the id beside another write of its process. Their
+   * order in the store is unknown, so the id is removed once more, by the replay.
+   */
+  readonly displaced: Map<string, number>
   /** How often the store went wrong for a process. */
   readonly faults: Array<number>
   readonly counts: Counts
@@ -136,7 +142,9 @@ export const checkExclusive = (self: Fleet, load: FleetOrigin, lease: boolean): 
     const open = self.writes.some((write) =>
       write.process === load.process && (!write.acknowledged || write.doneAt === self.now())
     )
-    const isExcused = open || wasStopped(self, load.process) || self.givenUp.delete(`${load.process} ${load.id}`)
+    const displacedAt = self.displaced.get(`${load.process} ${load.id}`) ?? -Infinity
+    const isExcused = open || self.now() - displacedAt <= 2 * replay.firstMillis || wasStopped(self, load.process) ||
+      self.givenUp.delete(`${load.process} ${load.id}`)
     if (!isExcused) violate(self, `P1: ${what} has no lease`)
   }
   if (own === undefined || own.joined) return
@@ -208,14 +216,17 @@ const seenBy = (self: Fleet, write: FleetWrite, read: FleetRead): number => {
 
 /**
  * A process that receives no changes finds that out, and from then on trusts its memory for `maxStaleness`, or until it
- * receives changes again.
+ * receives changes again. One that is stopped before it finds that out does so when it resumes.
  */
-const toldBy = ({ config, deaf }: Fleet, { doneAt }: FleetWrite, process: number): number =>
+const toldBy = ({ config, deaf, processes }: Fleet, { doneAt }: FleetWrite, process: number): number =>
   deaf[process]!.reduce(
-    (by, { from, until }) =>
-      by + latestPushMillis >= from && doneAt <= until
-        ? Math.max(by, Math.min(until, Math.max(doneAt, from) + latestNoticeMillis + config.maxStaleness))
-        : by,
+    (by, { from, until }) => {
+      if (by + latestPushMillis < from || doneAt > until) return by
+      const since = Math.max(doneAt, from)
+      const isStopped = config.stop?.process === process && config.stop.at <= since + latestNoticeMillis
+      const noticing = isStopped ? Math.max(since, processes[process]!.wokenAt()) : since
+      return Math.max(by, Math.min(until, noticing + latestNoticeMillis + config.maxStaleness))
+    },
     doneAt
   )
 

@@ -51,7 +51,7 @@ interface CommonOptions {
 export interface ServerOptions extends CommonOptions {
   /**
    * The URL of the server: `redis://user:password@host:6379/0`, or `rediss:` for TLS.
-   * @default `"redis://127.0.0.1:6379"`
+   * @default the server on this machine, at the default port of Redis
    */
   readonly url?: string | Redacted.Redacted<string> | undefined
   /**
