@@ -53,11 +53,11 @@ export const tracking = {
   ownWrites: 10_000,
   /** How many tags are remembered with their versions. */
   tagVersions: 100_000,
-  /** An invalidation that is not known to be the process's own after this time counts as that of another. */
+  /** An invalidation that is not recognized as the process's own within this time counts as another process's. */
   ownWriteMillis: 50,
   /** How many times `ownWriteMillis` is checked while it passes. */
   ownWriteLooks: 2,
-  /** How often a process that is not permitted to track announces this to the others. */
+  /** How often a process that is not permitted to track announces this to other processes. */
   announceMillis: 5000,
   /** How often a process that is not permitted to track tries again. */
   refusedMillis: 30_000

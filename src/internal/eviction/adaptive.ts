@@ -17,7 +17,7 @@ const followedAsWhole = 128
 const smallestShadow = 64
 const shareOfShadow = 1 / 128
 
-/** Before memory is full, LIRS leads if at least this share of accesses were late hits. Otherwise LRU leads. */
+/** Before memory is full, LIRS leads if at least this share of accesses read an entry again late, otherwise LRU. */
 const reuseForLirs = 0.05
 
 export const makeAdaptive = (options: PolicyOptions): Policy => {

@@ -12,7 +12,7 @@ const shareOfSmall = 0.1
 const readsToMove = 2
 const mostReads = 3
 
-/** The flag in a mark, beside the read count, of an entry in the main queue. */
+/** The flag of an entry in the main queue. A mark has it in addition to the read count. */
 const inMain = 4
 
 interface Entry extends Node {

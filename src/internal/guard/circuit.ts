@@ -174,7 +174,7 @@ const record = (circuit: Circuit, now: number, input: Extract<Input, { _tag: "Re
   if (circuit.generation !== generation || circuit.phase === "Open") return circuit
   if (circuit.phase === "HalfOpen") {
     if (outcome === "Failure") return opened(circuit, now, openTime)
-    // Lets another call probe.
+    // An ignored outcome lets another call probe.
     if (outcome === "Ignored") return { ...circuit, generation: next(generation, now), until: 0 }
     return {
       ...closed(now),

@@ -129,7 +129,7 @@ export const define = (name: string, options: Options): new(input: unknown) => K
   return KeyClass
 }
 
-/** Keeps only the fields of the class's indexes: beside an id template, no other field needs a canonical form. */
+/** Keeps only the fields of the class's indexes: with an id template, no other field needs a canonical form. */
 const tagged = (fields: Schema.Struct.Fields, { indexes = [] }: Options): Schema.Struct.Fields => {
   const used = new Set(indexes.flatMap((index) => Array.isArray(index) ? index.map(String) : [String(index)]))
   return Object.fromEntries(Object.entries(fields).filter(([field]) => used.has(field)))

@@ -3,7 +3,7 @@ import type * as SchemaAST from "effect/SchemaAST"
 
 export interface Canonical {
   readonly is: (value: unknown) => boolean
-  /** Throws `Mismatch` for a value of another type. */
+  /** Returns the canonical text of a value. Throws `Mismatch` for a value of another type. */
   readonly encode: (value: unknown) => string
   /** Whether all values are primitives, whose texts differ even between schemas. */
   readonly primitive: boolean

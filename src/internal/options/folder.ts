@@ -24,7 +24,7 @@ interface Sizes {
 interface Limits {
   readonly leastMaxSize: number
   readonly valueShare: number
-  /** The default, if it differs from that of folders. */
+  /** The default `maxSize`. If it is missing, the default of folders applies. */
   readonly maxSize?: number
 }
 

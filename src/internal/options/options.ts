@@ -99,7 +99,7 @@ const distanceOf = (a: string, b: string): number => {
 export const isListOfText = (value: unknown): value is ReadonlyArray<string> =>
   Array.isArray(value) && value.every((one) => typeof one === "string")
 
-/** Throws a `CacheConfigError` for a wrong value. `of` names the function or layer; `beside` has the other options. */
+/** Throws a `CacheConfigError` for a wrong value. `of` names the function or layer; `beside` has all its options. */
 type Check<A> = (given: A, of: string, beside?: object) => void
 
 /** A check for each option. An option without a check does not compile, and neither does a check without an option. */

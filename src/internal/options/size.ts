@@ -6,8 +6,8 @@ type Letter<Lower extends string> = Lower | Uppercase<Lower>
 type Symbol = `${"" | `${Letter<"k" | "m" | "g" | "t">}${"" | Letter<"i">}`}${Letter<"b">}`
 
 /**
- * A size in bytes: a number, a text with a unit like `"100 MB"`, or a `ByteSize` of Effect. Case does not matter, and
- * the space may be missing: `"1 MB"`, `"1mb"` and `"1000 kB"` are a million bytes, `"1 MiB"` is 1,048,576.
+ * A size in bytes: a number, a string with a unit like `"100 MB"`, or a `ByteSize` of Effect. Case does not matter, and
+ * the space is optional: `"1 MB"`, `"1mb"` and `"1000 kB"` are a million bytes, `"1 MiB"` is 1,048,576.
  * @category models
  * @since 0.1.0
  */

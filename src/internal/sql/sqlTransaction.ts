@@ -22,8 +22,8 @@ export const openTransaction = (context: Context.Context<never>): object | undef
 
 /**
  * Runs an effect after the commit of the open transaction, never if it is rolled back, and at once if none is open. If
- * the client reports no commit, the effect runs at once, for earlier reads, and again when the fiber ends, for reads in
- * between.
+ * the client reports no commit, the effect (an invalidation) runs at once, for values read before, and again when the
+ * fiber ends, for values read meanwhile.
  */
 export const afterCommit = <R>(effect: Effect.Effect<void, never, R>): Effect.Effect<void, never, R> =>
   Effect.withFiber((fiber) => {

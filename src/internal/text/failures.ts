@@ -53,7 +53,7 @@ const reasons = {
   Denied: "it refuses access"
 }
 
-/** Reasons that are omitted if there is a cause, because the cause's message explains everything. */
+/** For these reasons, only the cause's message is shown, because it explains the failure completely. */
 const explained: ReadonlySet<string> = new Set(["Unsupported", "TooLarge", "OutOfRange"])
 
 export const whyOf = (reason: keyof typeof reasons, cause: unknown): string => {

@@ -32,7 +32,7 @@ export const make = (
     if (!setIfAbsent(id, entry, now)) {
       const winner = version(tag)
       if (winner !== undefined) return seen.found(tag, winner)
-      // The stored value is unreadable.
+      // The stored marker is unreadable, so it is replaced.
       storage.set(id, entry, now)
     }
     return seen.made(tag, fresh)

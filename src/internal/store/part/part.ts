@@ -1,6 +1,6 @@
 /**
  * A store part: its ids, tags and counters have a prefix in the store. Every entry has an additional tag, whose version
- * is that of the part: `clear` invalidates this tag in one step, which also keeps out the loads of other processes.
+ * is that of the part: `clear` invalidates this tag in one step, and so refuses the results of loads in all processes.
  */
 import * as Effect from "effect/Effect"
 import type { Meta, Stored, TagVersion } from "../../../CacheEntry.ts"
