@@ -176,7 +176,7 @@ let lastTags = noTags
 /** The maximum size of tags that are kept for comparison with the next frame. */
 const keptBytes = 1024
 
-/** Reads the tags, which must end at or before `end`. Returns `undefined` if a length exceeds that. */
+/** Reads the tags, which must end at or before `end`. Returns `undefined` if a length exceeds the frame. */
 const tagsOf = (frame: Uint8Array, view: DataView, end: number): Tags | undefined => {
   const count = view.getUint16(tagCountAt)
   if (count === 0) return noTags

@@ -9,7 +9,7 @@ export const wal = {
   copiedAt: 0.875,
   /** If the WAL cannot be emptied for longer than this, a long read counts as the cause. */
   pinnedMillis: 1000,
-  /** If the WAL has since grown by more than this many bounds, another database is started. */
+  /** If a WAL that a long read pins has grown by more than this many bounds, another database is started. */
   hopelessAfter: 4
 }
 

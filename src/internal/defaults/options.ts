@@ -87,7 +87,7 @@ export const folders = {
 /** A browser's database: `maxSize` in bytes, the limits of its options, and the time limit for opening it. */
 export const browser = { maxSize: 104_857_600, leastMaxSize: 64 * 1024, valueShare: 0.25, openMillis: 10_000 }
 
-/** After a failed load, how long a stale value is served without another load. */
+/** How long after a failed load a stale value is served without another load. */
 export const retryAfterMillis = 5000
 
 export const retryAfterOfFailoverMillis = 0

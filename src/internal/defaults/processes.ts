@@ -1,6 +1,6 @@
 /** How processes that share a store or locks wait for each other and notify each other. Times are in milliseconds. */
 
-/** The length of a lease. Its load renews it; if the process dies, another takes over when it ends. */
+/** The length of a lease, which its load renews. If a process dies, another takes over when the lease ends. */
 export const leaseMillis = 5000
 
 /** How long a load renews its lease. After that, another process may load, even if the first load still hangs. */
@@ -43,7 +43,7 @@ export const leaseLife = { times: 10, leastMillis: 3_600_000 }
 /** How long the row of a vanished lock holder is kept, because a holder that was only suspended may still need it. */
 export const lockLifeMillis = 86_400_000
 
-/** How many times a load may reject an entry that another process stored meanwhile, before its result is not stored. */
+/** How many times a load may reject an entry that another process stored meanwhile, and still store its own result. */
 export const leaseAttempts = 3
 
 /** Pauses before a process follows the stream of changes again. */

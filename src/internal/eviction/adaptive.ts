@@ -17,7 +17,7 @@ const followedAsWhole = 128
 const smallestShadow = 64
 const shareOfShadow = 1 / 128
 
-/** Before memory is full, LIRS leads if at least this share of accesses read an entry again late, otherwise LRU. */
+/** Until memory is full, LIRS leads if at least this share of accesses hit an entry that was not read for a while. */
 const reuseForLirs = 0.05
 
 export const makeAdaptive = (options: PolicyOptions): Policy => {

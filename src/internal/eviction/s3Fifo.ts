@@ -132,7 +132,7 @@ const victimOfMain = (main: Ring.Linked): Entry | undefined => {
 const choose = (self: S3Fifo): Entry | undefined => {
   const { capacity, main, small } = self
   for (;;) {
-    // The victim comes from the small queue only while that has at least its share.
+    // The victim comes from the small queue only while that queue has at least its share of the capacity.
     const isSmall = self.smallWeight >= shareOfSmall * capacity || Ring.isEmpty(main)
     if (Ring.isEmpty(small) || !isSmall) break
     const first = small.next as Entry

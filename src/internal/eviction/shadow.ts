@@ -12,7 +12,7 @@ const memory = 50
 const shortestQueue = 0.01
 const longestQueue = 0.5
 
-/** A hit of LIRS alone favors a shorter queue if the entry was hot, and older than this share of the oldest. */
+/** A hit of LIRS alone favors a shorter queue if the entry was hot, and older than this share of the oldest hot one. */
 const lateAt = 0.6
 
 /** How many entries the queue of LIRS gains for a hit of LRU alone, while the score of LIRS is below that of LRU. */

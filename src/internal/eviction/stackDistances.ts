@@ -49,7 +49,7 @@ export class StackDistances<A extends Sample = Sample> {
   private newest: number
   private readonly onDrop: (sample: A) => void
 
-  /** Initially follows this share of the ids. `followed` is the number of them that memory has room for. */
+  /** `share` is the initial share of ids to follow, `followed` the number of them that memory has room for. */
   constructor({ followed, onDrop, share }: DistancesOptions<A>) {
     this.threshold = share * 2 ** 32
     this.newest = Math.min(this.near.length, followed * shareOfNewest)
@@ -101,7 +101,7 @@ export class StackDistances<A extends Sample = Sample> {
     this.settle()
     const expected = this.reads * this.share
     const counted = this.unknown + this.distances.reduce((sum, reads) => sum + reads, 0)
-    // Frequently read ids cause most of the difference, so it counts as hits (SHARDS-adj).
+    // The difference is mostly due to frequently read ids, so it counts as hits (SHARDS-adj).
     let hits = expected - counted
     const points: Array<Point> = []
     const longest = this.distances.findLastIndex((reads) => reads > 0)

@@ -130,7 +130,7 @@ const closed = (now: number): Circuit => ({
   resetAt: 0
 })
 
-/** Limits the time left to its maximum, because the clock may have been set back. */
+/** Caps the remaining time at its maximum, because the clock may have been set back. */
 const capped = (circuit: Circuit, now: number): Circuit => {
   const longest = circuit.phase === "Open" ? circuit.openMillis : circuit.probeMillis
   return circuit.until > now + longest ? { ...circuit, until: now + longest } : circuit

@@ -22,7 +22,7 @@ export const fixedWindow: Kind<Window, Input, Admission> = {
     if (window === undefined || window.until <= now) {
       return step({ count: 1, until: now + windowMillis, isBan: false }, limit)
     }
-    // The time left is limited to its maximum, because the clock may have been set back.
+    // The remaining time is capped at its maximum, because the clock may have been set back.
     const until = Math.min(window.until, now + (window.isBan ? banMillis : windowMillis))
     if (window.isBan) return ban(renewsBan ? now + banMillis : until, now, window.count)
     if (window.count < limit) return step({ count: window.count + 1, until, isBan: false }, limit)

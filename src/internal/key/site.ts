@@ -9,7 +9,7 @@ interface Site {
 /** The number of the library's own stack frames above the user's class definition. */
 const ownFrames = 2
 
-/** Returns `undefined` if the platform has no stack. Called only when two classes share ids: parsing is expensive. */
+/** Returns `undefined` without stack traces. Called only when two classes share ids, because parsing is expensive. */
 export const siteOf = ({ stack }: Error): Site | undefined => {
   const frame = stack?.split("\n").filter((line) => positioned.test(line))[ownFrames]
   const [, file, query = "", position] = frame === undefined ? [] : positioned.exec(frame) ?? []

@@ -7,7 +7,7 @@ import * as Statement from "effect/sql/Statement"
 
 type Service = Context.Service<SqlClient.TransactionConnection, SqlClient.TransactionConnection.Service>
 
-/** Serves only `afterCommit`: a program's service often holds its own client outside the context. */
+/** Makes a client only for `afterCommit`. A program's service often holds the program's client, outside the context. */
 export const makeClient = (transactionService: Service): Effect.Effect<SqlClient.SqlClient> =>
   Effect.provide(
     SqlClient.make({

@@ -1,4 +1,4 @@
-/** Checks the parts of a store, so that a missing, misspelled or unsuitable part is reported when it is created. */
+/** Checks the parts of a store when it is created, so that a missing, misspelled or unsuitable part is reported. */
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { mistake, refuseUnknown, requireObject } from "../options/options.ts"

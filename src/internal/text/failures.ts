@@ -53,7 +53,7 @@ const reasons = {
   Denied: "it refuses access"
 }
 
-/** For these reasons, only the cause's message is shown, because it explains the failure completely. */
+/** The reasons that are replaced by the cause's message, because the message explains the failure completely. */
 const explained: ReadonlySet<string> = new Set(["Unsupported", "TooLarge", "OutOfRange"])
 
 export const whyOf = (reason: keyof typeof reasons, cause: unknown): string => {

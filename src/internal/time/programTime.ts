@@ -26,7 +26,7 @@ let restedMillis = NaN
 export const programMillis = (clock: Clock.Clock): number =>
   isLooking && isReal(clock) ? passedMillis : monotonicMillis(clock)
 
-/** Marks that an operation waits for an answer, until `endWaiting`. On any other clock it may wait forever. */
+/** Marks that an operation waits for an answer, until `endWaiting`. Ignores other clocks, which may stand still. */
 export const startWaiting = (clock: Clock.Clock): void => {
   if (clock !== realClock) return
   waiting++

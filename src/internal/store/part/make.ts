@@ -55,10 +55,10 @@ export const make = (store: Store, prefix: string): Store => {
   const named = <A>(name: string, use: (counter: string) => Effect.Effect<A, StoreError>) =>
     under((version) => use(Counters.nameOf(self, version, name)))
   const changesUnsafe = store.changesUnsafe && reader(store.name, store.changesUnsafe)
-  // Has the whole port, so that an operation that is added to the port does not compile without the prefix.
+  // Implements the whole port, so that an operation that is added to the port does not compile without the prefix.
   const own: Store = {
     name: store.name,
-    // A tag that stands for an id would not match the id with the prefix.
+    // A part has no dependencies, because a tag that stands for an id would not match the id with the prefix.
     capabilities: { ...store.capabilities, dependencies: false },
     get: (id, tags, ...rest) =>
       Effect.map(store.get(add(id), Part.asked(self, tags), ...rest), (answer) => Part.answered(self, answer)),
