@@ -29,7 +29,7 @@ export const unaskedAnswers = 1000
 /** Results beyond the requested keys that may wait to be stored. Above this, later calls keep theirs in memory only. */
 export const unaskedWaiting = 10_000
 
-/** Changed ids that are remembered while bulk calls run. If there are more, all earlier reads count as changed. */
+/** Changed ids that are remembered while bulk calls run. If there are more, every id counts as changed up to then. */
 export const watchedIds = 20_000
 
 /** Tags read by loads that are still remembered after those loads have ended. */

@@ -34,7 +34,7 @@ export const snapshot = {
   /** The longest time between two reads that share a transaction. */
   betweenMillis: 0.05,
   longestMillis: 1,
-  /** If a step runs longer than this after a read, no transaction is used, because writers wait for 5 ms only. */
+  /** If a step runs longer than this after a read, no transaction is used, because other processes wait for 5 ms. */
   idleMillis: 4,
   /** No transaction is used for this many times as long as the step ran, and until a step ends in time. */
   mistrust: 10
@@ -52,7 +52,8 @@ export const writeQueue = {
   turnMillis: 10,
   /**
    * This much of each operation's time, ten times what an operation takes, does not count towards `storeTimeout`.
-   * Otherwise the last of many thousand operations would time out although the store is healthy.
+   * Otherwise the last of many thousand operations (a few thousand on a shared machine) would time out although the
+   * store is healthy.
    */
   ordinaryMillis: 0.5
 }

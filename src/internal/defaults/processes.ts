@@ -43,7 +43,7 @@ export const leaseLife = { times: 10, leastMillis: 3_600_000 }
 /** How long the row of a vanished lock holder is kept, because a holder that was only suspended may still need it. */
 export const lockLifeMillis = 86_400_000
 
-/** How many times a load may reject an entry that another process stored meanwhile, and still store its own result. */
+/** After rejecting this many entries that other processes stored meanwhile, a load no longer stores its result. */
 export const leaseAttempts = 3
 
 /** Pauses before a process follows the stream of changes again. */

@@ -104,7 +104,7 @@ export class HotAndQueue<A extends Item> {
     return (this.generation - (mark! >>> generationBits)) & generations
   }
 
-  /** LIRS: an entry becomes hot if the generations between two of its reads do not exceed this. */
+  /** Except under S3, an entry becomes hot if the generations between two of its reads do not exceed this. */
   hotAge(): number {
     return this.hotWeight === 0 ? generations : this.ageOf(this.hot.previous!)
   }

@@ -5,7 +5,7 @@ import { type Admission, admitted, rejected } from "./admission.ts"
 interface Input {
   readonly limit: number
   readonly windowMillis: number
-  /** The length of a ban. With 0, calls above the limit only wait for the end of the window. */
+  /** The length of a ban. With 0, calls above the limit are rejected only until the window ends. */
   readonly banMillis: number
   readonly renewsBan: boolean
 }

@@ -13,7 +13,7 @@ export interface Kind {
   readonly deadlinesOnly: boolean
   /** Whether `decide` serves every entry before both deadlines, so that a hit need not call it. */
   readonly servesFresh: boolean
-  /** The argument `beside` is the value of the option that the field `beside` names. A function was already called. */
+  /** The argument `beside` is the value of the option that the field `beside` names, or a function's result. */
   readonly lifetime: (options: AnyOptions, ttl: number, beside: unknown) => Lifetime
   readonly ttl: (options: AnyOptions) => unknown
   readonly check: ((options: AnyOptions) => void) | undefined
