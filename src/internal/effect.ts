@@ -1,4 +1,4 @@
-/** Types of Effect by their brands, because importing their modules would load them. A test compares the brands. */
+/** Recognizes Effect's types by brand, because importing their modules would load them. A test checks the brands. */
 import type * as BigDecimal from "effect/BigDecimal"
 import type * as Chunk from "effect/Chunk"
 import type * as DateTime from "effect/DateTime"
@@ -19,6 +19,6 @@ export const isTimeZone = isBranded<DateTime.TimeZone>("~effect/DateTime/TimeZon
 export const isTimeZoneNamed = isBranded<DateTime.TimeZone.Named>("~effect/DateTime/TimeZone", "Named")
 export const isTimeZoneOffset = isBranded<DateTime.TimeZone.Offset>("~effect/DateTime/TimeZone", "Offset")
 
-/** Gives a constructor a prototype that is made elsewhere, in one call, so that bundlers can leave out unused ones. */
+/** Gives a constructor a prototype that is made elsewhere, in one call, which bundlers drop if the result is unused. */
 export const withPrototype = <C>(constructor: (...fields: never) => void, prototype: object): C =>
   Object.defineProperty(constructor, "prototype", { value: prototype }) as unknown as C

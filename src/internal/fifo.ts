@@ -1,6 +1,6 @@
-/** The queues of the work loop. */
+/** The queues of the engine's work loop. */
 
-/** First in, first out, without moving the rest for each element. */
+/** A first-in-first-out queue that does not move the remaining elements on each `shift`. */
 export class Fifo<A> {
   private items: Array<A | undefined> = []
   private head = 0
@@ -27,7 +27,7 @@ export class Fifo<A> {
     return item
   }
 
-  /** A short list is reused, because most of the time a single element comes and goes. */
+  /** Starts again at the first place. Reuses a short empty list, because the queue mostly holds a single element. */
   private restart(items: Array<A | undefined>): void {
     this.head = 0
     this.end = items.length
@@ -35,7 +35,7 @@ export class Fifo<A> {
   }
 }
 
-/** Callers of a flight that writes a value. Some of them do not wait for the write. */
+/** Callers of a flight whose value is being written. Only those that do not wait for the write are answered. */
 export class Behind<Caller> {
   readonly callers: Iterator<Caller>
 

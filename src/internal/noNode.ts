@@ -1,4 +1,4 @@
-/** In place of what needs Node, on platforms that are none: the layers that import it say where they run. */
+/** Replaces modules that need Node.js on other platforms. Importing one of them there fails with this explanation. */
 throw new Error(
   "this needs Node.js, Bun or Deno. In browsers and workers use CacheLayer.memory, or CacheLayer.layer over a store of " +
     "that platform"

@@ -1,16 +1,16 @@
 /**
- * Tokens: random names of writes, of the owners and generations of leases, and of the versions of tags. They never come
- * from the `Random` of the program, which repeats itself under `Random.withSeed`: two writes would share a name, and
- * two processes would own one lease.
+ * Makes tokens: random names for writes, for the owners and generations of leases, and for the versions of tags. They
+ * never come from the program's `Random`, which repeats itself under `Random.withSeed`: two writes could share a name,
+ * and two processes could own one lease.
  */
 import * as Context from "effect/Context"
 import type * as Fiber from "effect/Fiber"
 import { toHex } from "./codec/bytes.ts"
 
 export interface Tokens {
-  /** `size` random bytes (a multiple of 4) as lower-case hexadecimal digits. */
+  /** Returns `size` random bytes (a multiple of 4) as lower-case hexadecimal digits. */
   readonly next: (size: number) => string
-  /** A random integer of 32 bits, to seed something else. */
+  /** Returns a random 32-bit integer, to seed another generator. */
   readonly word: () => number
 }
 
@@ -23,14 +23,14 @@ export const Seed: Context.Reference<Draw> = Context.Reference<Draw>("effect-cac
   defaultValue: () => drawOfPlatform
 })
 
-/** Bits made from numbers between 0 and 1, which a program provides. */
+/** Makes random bits from a function that returns numbers from 0 up to 1, like `Math.random`. */
 export const drawWith = (random: () => number): Draw => () =>
   Uint32Array.from({ length: 4 }, () => random() * 0x1_0000_0000)
 
 /**
- * xoshiro128** of Blackman and Vigna (https://prng.di.unimi.it/xoshiro128starstar.c). Four of its words reveal its
- * whole state, so it makes no token of 16 bytes twice. Seeded by its first token: some platforms have no random bits
- * while modules are loaded.
+ * The generator xoshiro128** by Blackman and Vigna (https://prng.di.unimi.it/xoshiro128starstar.c). Four of its words
+ * reveal its whole state, so it makes no 16-byte token twice. It is seeded when it makes its first token, because some
+ * platforms have no random bits while modules are loaded.
  */
 export const make = (draw: Draw): Tokens => {
   let state: Uint32Array | undefined
@@ -63,7 +63,7 @@ export const make = (draw: Draw): Tokens => {
   }
 }
 
-/** The generator of a store, which is made outside of any fiber: the first fiber that needs it provides the seed. */
+/** Makes a store's generator. Stores are made outside of fibers, so the first fiber that needs it gives the seed. */
 export const lazily = (): (fiber: Fiber.Fiber<any, any>) => Tokens => {
   let tokens: Tokens | undefined
   return (fiber) => tokens ??= make(fiber.getRef(Seed))
@@ -71,7 +71,7 @@ export const lazily = (): (fiber: Fiber.Fiber<any, any>) => Tokens => {
 
 const started = (draw: Draw): Uint32Array => {
   const state = draw()
-  // A state of zeros would produce zeros forever.
+  // A state of only zeros would produce zeros forever.
   if (state.every((word) => word === 0)) state[0] = 1
   return state
 }

@@ -1,11 +1,11 @@
-/** Bytes as hexadecimal digits and base64url, and texts as UTF-16 bytes. */
+/** Converts bytes to hexadecimal and base64url, and strings to UTF-16 bytes and back. */
 
 const digits = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"))
 
 export const toHex = (bytes: Uint8Array, start: number, end: number): string => {
   let text = ""
   let i = start
-  // Four at a time, because a text that grows in many small steps is a chain of parts.
+  // Four bytes at a time, because a string that grows in many small steps becomes a long rope of parts.
   for (; i + 4 <= end; i += 4) {
     text += digits[bytes[i]!]! + digits[bytes[i + 1]!]! + digits[bytes[i + 2]!]! + digits[bytes[i + 3]!]!
   }
@@ -17,7 +17,7 @@ const digitCodes = Uint8Array.from("0123456789abcdef", (digit) => digit.charCode
 const room = new Uint8Array(32)
 const decoder = new TextDecoder()
 
-/** Sixteen bytes in the form of `toHex`, as one text instead of a chain of parts. */
+/** Like `toHex`, for sixteen bytes. Returns a flat string instead of a rope of concatenated parts. */
 export const sixteenToHex = (bytes: Uint8Array, start: number): string => {
   for (let i = 0; i < 16; i++) {
     const byte = bytes[start + i]!
@@ -33,7 +33,7 @@ export const writeHex = (text: string, target: Uint8Array, at: number): void => 
   }
 }
 
-/** The digits are 0x30 to 0x39, the letters 0x41 to 0x46 and 0x61 to 0x66. */
+/** The value of a hexadecimal digit. Digits have codes 0x30 to 0x39, letters 0x41 to 0x46 and 0x61 to 0x66. */
 const digitOf = (code: number): number => (code & 15) + (code > 0x39 ? 9 : 0)
 
 export const toBase64Url = (bytes: Uint8Array): string => {
@@ -42,8 +42,8 @@ export const toBase64Url = (bytes: Uint8Array): string => {
   return btoa(text).replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "")
 }
 
-/** Whether the text has a UTF-8 form. A lone surrogate has none, and would become U+FFFD. */
-// An ES2024 method, which the compiler's library does not declare yet.
+/** Whether a string can be encoded as UTF-8. An encoder would replace a lone surrogate with U+FFFD. */
+// `isWellFormed` is an ES2024 method, which TypeScript's configured library does not declare yet.
 export const isWellFormed = (text: string): boolean => (text as unknown as { isWellFormed(): boolean }).isWellFormed()
 
 export const toUtf16 = (text: string): Uint8Array<ArrayBuffer> => {

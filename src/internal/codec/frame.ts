@@ -1,31 +1,31 @@
 /**
- * An entry as bytes. Big-endian:
+ * The binary format of a stored entry, big-endian unless noted:
  *
  * | at | size | field |
  * |---|---|---|
  * | 0 | 2 | `"ec"` |
  * | 2 | 1 | format |
- * | 3 | 1 | flags: 1 a failure, 4 the lifetime is a strategy's constant, 8 an etag follows the tags |
+ * | 3 | 1 | flags: 1 a failure, 4 `isConstant`, 8 an etag follows the tags, 16 `endsWithParts` |
  * | 4 | 16 | writeId |
  * | 20 | 1 | serializer |
  * | 21 | 3 × 8 | createdAt, softExpiresAt, expiresAt (float64) |
  * | 45 | 4 | loadMillis |
- * | 49 | 2 | how many tags |
- * | 51 | | each: length of its name (4 bytes, the highest bit: as UTF-16), version (12), name |
- * | | | the etag: length (4 bytes, as of a name), text |
+ * | 49 | 2 | number of tags |
+ * | 51 | | for each tag: length of the name (4 bytes, the highest bit marks UTF-16), version (12), name |
+ * | | | if flagged, the etag: length (4 bytes, like that of a name), text |
  * | | | payload |
- * | -4 | 4 | crc32 of the id and all the bytes before (little-endian) |
+ * | -4 | 4 | crc32 of the id and all preceding bytes (little-endian) |
  *
- * The checksum covers the id, so a frame copied to another id is a miss.
+ * The checksum covers the id, so a frame that was copied to another id is treated as a miss.
  */
 import type { Meta, Stored, TagVersion } from "../../CacheEntry.ts"
 import { fromUtf16, isWellFormed, sixteenToHex, toHex, toUtf16, writeHex } from "./bytes.ts"
 
-/** A checksum that continues a previous one, like `crc32` of `node:zlib`. */
+/** Computes a checksum, optionally continuing from a previous one, like `crc32` of `node:zlib`. */
 type Checksum = (data: string | Uint8Array, former?: number) => number
 
 const magic = 0x6563
-/** The layout. In another layout only the first three fields and the writeId are known. */
+/** The layout version. Only the first three fields and the `writeId` are known to be the same in other versions. */
 export const format = 1
 const failure = 1
 const constant = 4
@@ -35,7 +35,7 @@ const flags = failure | constant | tagged | bounded
 
 const at = { flags: 3, writeId: 4, serializer: 20, createdAt: 21, softExpiresAt: 29, expiresAt: 37, loadMillis: 45 }
 const tagCountAt = 49
-/** The largest number that the field of the count can hold. */
+/** The largest number of tags that the two-byte field can hold. */
 export const maxTags = 0xffff
 const headSize = 51
 const tagHead = 16
@@ -43,7 +43,7 @@ const textHead = 4
 const checksumSize = 4
 const utf16 = 0x8000_0000
 
-/** The crc32 of any bytes followed by their own (little-endian): a frame is checked in one pass, without a copy. */
+/** The constant crc32 of any bytes followed by their own crc32: a frame is checked in one pass, without a copy. */
 const residue = 0x2144_df1c
 
 const encoder = new TextEncoder()
@@ -65,7 +65,7 @@ const decodeText = (bytes: Uint8Array, length: number): string =>
 
 const newRoom = (size: number): Uint8Array => new Uint8Array(size)
 
-/** `roomFor` allocates zeroed bytes. Throws for more tags than the field of their count can hold. */
+/** Encodes an entry into zeroed bytes allocated by `roomFor`. Throws a `RangeError` for more than `maxTags` tags. */
 export const encode = (
   id: string,
   { meta, payload }: Stored,
@@ -128,12 +128,12 @@ const writeText = ({ bytes, length }: Text, at: number, frame: Uint8Array, view:
   return at + textHead + bytes.length
 }
 
-/** `undefined` for bytes that are not a frame of this id: of another format or id, truncated, or damaged. */
+/** Returns `undefined` for bytes that are not a frame of this id: truncated, damaged, or of another format or id. */
 export const decode = (id: string, frame: Uint8Array, crc32: Checksum): Stored | undefined => {
   const end = frame.length - checksumSize
   if (end < headSize) return undefined
   if (crc32(frame, crc32(id)) !== residue) return undefined
-  // All bytes are those of an `encode`, but perhaps of another release, or of a program that knows the checksum.
+  // The checksum matches, but the frame may come from another release, or from a program that computes checksums.
   const view = new DataView(frame.buffer, frame.byteOffset, frame.length)
   if (view.getUint16(0) !== magic || frame[2] !== format || (frame[at.flags]! & ~flags) !== 0) return undefined
   const tags = tagsOf(frame, view, end)
@@ -145,7 +145,7 @@ export const decode = (id: string, frame: Uint8Array, crc32: Checksum): Stored |
     : withEtag(meta, tagsEnd, frame.subarray(0, end), view)
 }
 
-/** `undefined` for a length that exceeds the frame. */
+/** Adds the etag. Returns `undefined` if its length exceeds the frame. */
 const withEtag = (meta: Meta, lengthAt: number, frame: Uint8Array, view: DataView): Stored | undefined => {
   const etagAt = lengthAt + textHead
   if (etagAt > frame.length) return undefined
@@ -156,7 +156,7 @@ const withEtag = (meta: Meta, lengthAt: number, frame: Uint8Array, view: DataVie
   return { meta: { ...meta, etag }, payload: frame.subarray(payloadAt) }
 }
 
-/** Reads the first bytes of a frame, which may be damaged. `undefined` if some tags are missing. */
+/** Reads the tags in the first bytes of a frame, which may be damaged. `undefined` if some tags are missing. */
 export const tagsIn = (head: Uint8Array): ReadonlyArray<TagVersion> | undefined =>
   head.length < headSize
     ? undefined
@@ -170,13 +170,13 @@ interface Tags {
 
 const noTags: Tags = { count: 0, bytes: new Uint8Array(0), tags: [] }
 
-/** The tags of the last frame that had any. Many entries have the same tags, in the same versions. */
+/** The tags of the last decoded frame that had any, reused because many entries have the same tags and versions. */
 let lastTags = noTags
 
-/** Longer tags are not compared with those of the next frame. */
+/** The maximum size of tags that are kept for comparison with the next frame. */
 const keptBytes = 1024
 
-/** `undefined` if a length exceeds the frame. The tags end before `end`. */
+/** Reads the tags, which must end at or before `end`. Returns `undefined` if a length exceeds the frame. */
 const tagsOf = (frame: Uint8Array, view: DataView, end: number): Tags | undefined => {
   const count = view.getUint16(tagCountAt)
   if (count === 0) return noTags
@@ -187,12 +187,12 @@ const tagsOf = (frame: Uint8Array, view: DataView, end: number): Tags | undefine
   const tagsEnd = readTags(count, frame.subarray(0, end), view, tags)
   if (tagsEnd > end) return undefined
   const read = { count, bytes: frame.subarray(headSize, tagsEnd), tags }
-  // A copy, because a view would keep the frame.
+  // A copy, because a view would keep the whole frame in memory.
   if (read.bytes.length <= keptBytes) lastTags = { ...read, bytes: new Uint8Array(read.bytes) }
   return read
 }
 
-/** Equal bytes contain no length that exceeds the frame, because they were valid before. */
+/** Whether the frame's tags have these bytes, which are valid because they were validated in an earlier frame. */
 const hasBytes = (frame: Uint8Array, bytes: Uint8Array): boolean => {
   for (let i = 0; i < bytes.length; i++) if (frame[headSize + i] !== bytes[i]) return false
   return true
@@ -216,7 +216,7 @@ const plainMeta = (frame: Uint8Array, view: DataView, tags: ReadonlyArray<TagVer
   serializer: frame[at.serializer]!
 })
 
-/** The end of the tags, which is beyond the frame if a length exceeds it. */
+/** Appends the tags to `tags`. Returns the offset of their end, which is beyond the frame if a length is wrong. */
 const readTags = (count: number, frame: Uint8Array, view: DataView, tags: Array<TagVersion>): number => {
   let offset = headSize
   for (let i = 0; i < count; i++) {

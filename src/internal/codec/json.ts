@@ -1,4 +1,4 @@
-/** JSON as a format. `strictJson` refuses values that JSON would change silently. */
+/** The JSON format. `strictJson` refuses values that JSON would change silently. */
 import * as Exit from "effect/Exit"
 import { exactly, otherIn } from "./jsonValue.ts"
 import { placeOf } from "./place.ts"
@@ -32,7 +32,7 @@ export const json: Format = {
   }
 }
 
-/** `json` for values without a schema. JSON would omit or change values that it does not support. */
+/** JSON for values without a schema. Refuses values that JSON would omit or change. */
 export const strictJson: Format = {
   ...json,
   pack: (value, id) => {

@@ -1,4 +1,4 @@
-/** Whether a value is JSON, and which part is not. */
+/** Checks whether a value is JSON, and finds the first part that is not. */
 import { describe } from "../key/text.ts"
 import { circular, type Known, pathToCircle, whatIs } from "./whatIs.ts"
 
@@ -7,13 +7,13 @@ interface Rule {
   readonly prototype: (prototype: unknown) => boolean
 }
 
-/** The value is restored exactly. */
+/** Accepts only values that JSON restores exactly. */
 export const exactly: Rule = {
   number: (value) => Number.isFinite(value) && !Object.is(value, -0),
   prototype: (prototype) => prototype === Object.prototype
 }
 
-/** The value is restored as Effect's codecs restore JSON: -0 as 0, and an object without a prototype with one. */
+/** Accepts values that Effect's codecs restore from JSON: -0 as 0, and an object without a prototype with one. */
 export const upToForm: Rule = {
   number: Number.isFinite,
   prototype: (prototype) => prototype === Object.prototype || prototype === null
@@ -21,7 +21,7 @@ export const upToForm: Rule = {
 
 interface Other {
   readonly path: ReadonlyArray<PropertyKey>
-  /** The type of the value, which tells the mistakes of different values apart. */
+  /** The type of the offending part, or the number itself, for the error message. */
   readonly kind: string
   readonly what: Known | undefined
 }
@@ -33,7 +33,7 @@ export const otherIn = (value: unknown, rule: Rule): Other | undefined => {
     const part = partAt(value, path)
     return { path, kind: kindOf(part), what: whatIs(part) }
   } catch {
-    // The value is nested so deeply that the path would be useless.
+    // The value is cyclic, or nested so deeply that the path would be useless.
     const circle = pathToCircle(value)
     const kind = "nested too deeply"
     return circle === undefined ? { path: [], kind, what: undefined } : { path: circle, kind, what: circular }
@@ -60,7 +60,7 @@ const isJson = (value: unknown, rule: Rule, path: Array<PropertyKey>): boolean =
   }
 }
 
-/** An array with as many keys as elements, and `length`: it has neither holes nor other properties. */
+/** Whether an array holds only JSON. One key per element, plus `length`, means no holes and no other properties. */
 const isList = (value: ReadonlyArray<unknown>, rule: Rule, path: Array<PropertyKey>): boolean =>
   Object.getPrototypeOf(value) === Array.prototype &&
   Reflect.ownKeys(value).length === value.length + 1 &&

@@ -1,4 +1,4 @@
-/** Parts of a schema that accept anything. Effect's JSON form of `Schema.Any` is not always JSON. */
+/** Handles schema parts that accept any value, because Effect's JSON form of `Schema.Any` is not always JSON. */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as SchemaAST from "effect/SchemaAST"
@@ -16,7 +16,7 @@ class NotJson {
   }
 }
 
-/** The annotations of an issue about an open part that does not hold JSON, or `undefined` for any other issue. */
+/** The annotation of an issue about a non-JSON value in a part that accepts anything. `undefined` for others. */
 export const notJsonOf = (issue: SchemaIssue.Issue): NotJson | undefined =>
   issue._tag === "InvalidValue" && issue.annotations instanceof NotJson ? issue.annotations : undefined
 
@@ -38,11 +38,11 @@ export type Holds = "json" | "anything"
 
 const transformations = {
   json: onlyJson,
-  // Without it, an object would lose its prototype on the way to the format.
+  // Without this link, an object would lose its prototype on the way to the format.
   anything: SchemaTransformation.passthrough<unknown>()
 }
 
-/** If an open part holds anything that the format cannot store, encoding fails. */
+/** Makes encoding fail if a part that accepts any value holds one that the format cannot store. */
 export const closeParts = <A, R>(schema: Schema.Codec<A, any, R, R>, holds: Holds): Schema.Codec<A, any, R, R> => {
   if (!hasPart(schema.ast, isOpen)) return schema
   const closed = mapEnds(schema.ast, {
@@ -56,11 +56,11 @@ export const closeParts = <A, R>(schema: Schema.Codec<A, any, R, R>, holds: Hold
   return Schema.make(closed)
 }
 
-/** A link that converts JSON to text, like `Schema.fromJsonString`, would omit or change values other than JSON. */
+/** Adds a check before a link from JSON to text (`Schema.fromJsonString`), which would omit or change other values. */
 const checkedLink = (link: SchemaAST.Link): ReadonlyArray<SchemaAST.Link> =>
   isJsonText(link) ? [new SchemaAST.Link(SchemaAST.any, onlyJson), link] : [link]
 
-/** Effect's mark of the transformation. With a `replacer` or `reviver` of the user, it does not preserve the schema. */
+/** Effect's mark of a JSON transformation. A `replacer` or `reviver` of the user does not preserve the schema. */
 const contentOf = Symbol.for("~effect/Schema/content")
 
 const isJsonText = ({ transformation }: SchemaAST.Link): boolean => {

@@ -1,15 +1,15 @@
-/** The position of a fault in a value, as errors show it. */
+/** Formats the position of a fault in a value, for error messages. */
 
-/** More steps would flood a log. */
+/** The maximum number of steps shown. A longer path would flood the log. */
 const maxSteps = 16
 
-/** ` at [a][0]`, or nothing for the value itself. */
+/** Returns ` at [a][0]`, for example, or an empty string if the path is empty. */
 export const placeOf = (path: ReadonlyArray<PropertyKey>): string => {
   if (path.length === 0) return ""
   const shown = path.slice(0, maxSteps).map((step) => `[${showStep(step)}]`).join("")
   return ` at ${shown}${path.length > maxSteps ? "…" : ""}`
 }
 
-/** A step of the path, if it looks like code. The keys of a dictionary may be private data. */
+/** Shows a step that is an index or looks like an identifier. Other dictionary keys may be private data. */
 const showStep = (step: PropertyKey): string =>
   typeof step === "number" || /^[A-Za-z_$]\w{0,31}$/.test(String(step)) ? String(step) : "?"

@@ -1,4 +1,4 @@
-/** Finds secrets in a schema. Serializers that do not encrypt refuse them. */
+/** Finds secrets (`Schema.Redacted`) in a schema. Serializers that do not encrypt refuse such a schema. */
 import type * as SchemaAST from "effect/SchemaAST"
 import { mistake } from "../options/options.ts"
 import { hasPart } from "./schemaParts.ts"

@@ -20,7 +20,7 @@ const children = (ast: AST): ReadonlyArray<AST> => {
   }
 }
 
-/** Whether `is` holds for some part of a schema, in its type or on the way to its encoded side. */
+/** Whether `is` holds for any node of a schema, on its type side, its encoded side or between them. */
 export const hasPart = (root: AST, is: (ast: AST) => boolean): boolean => {
   const seen = new Set<AST>()
   const open = [root]
@@ -33,14 +33,14 @@ export const hasPart = (root: AST, is: (ast: AST) => boolean): boolean => {
   return false
 }
 
-/** A copy of a node with other fields, as `effect/SchemaAST` creates it. */
+/** Copies a schema node with some fields changed, as `effect/SchemaAST` does. */
 export const copyWith = <A extends AST>(ast: A, changes: Partial<A>): A =>
   Object.assign(Object.create(Object.getPrototypeOf(ast)), ast, changes)
 
 interface Replace {
-  /** Maps a part without a transformation of its own, which is an end of the encoding. */
+  /** Maps a leaf node that has no transformation of its own. */
   readonly end: (ast: AST) => AST
-  /** Maps the transformations of a part, in the order of encoding. */
+  /** Maps the transformations of a node, in the order of encoding. */
   readonly links: (ast: AST, links: ReadonlyArray<SchemaAST.Link>) => ReadonlyArray<SchemaAST.Link>
 }
 
@@ -81,5 +81,5 @@ export const mapEnds = (root: AST, replace: Replace): AST => {
   return map(root)
 }
 
-/** Effect itself refuses some values other than JSON in an `Unknown`, with a less precise error. */
+/** Whether a node accepts anything. Effect itself refuses some non-JSON values of `Unknown`, less precisely. */
 export const isOpen = ({ _tag }: AST): boolean => _tag === "Any" || _tag === "ObjectKeyword" || _tag === "Unknown"

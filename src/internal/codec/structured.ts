@@ -1,6 +1,6 @@
 /**
- * Structured values without a schema: as JSON if that is exact, because nothing reads it faster, and as MessagePack
- * otherwise. A value that MessagePack would change (a Map, -0, a lone surrogate …) becomes a marked array. The first
+ * Serializes values without a schema: as JSON if JSON is exact, because it is the fastest to read, otherwise as
+ * MessagePack. A value that MessagePack would change (a Map, -0, a lone surrogate …) becomes a marked array. The first
  * byte identifies the form.
  */
 import { Decoder, Encoder, ExtData, type ExtensionCodecType } from "@msgpack/msgpack"
@@ -13,7 +13,7 @@ import { circular, pathToCircle, sentence, whatIs } from "./whatIs.ts"
 
 const name = "structured"
 
-/** `undefined`, which MessagePack does not support. */
+/** Stands for `undefined`, which MessagePack does not support. */
 const absent = new ExtData(0, Uint8Array.of(0))
 
 const extensionCodec: ExtensionCodecType<undefined> = {
@@ -28,10 +28,10 @@ const options = { extensionCodec, useBigInt64: true, maxDepth: Infinity }
 const decoder = new Decoder(options)
 let encoder = new Encoder(options)
 
-/** An encoder keeps its buffer, which is as large as the largest value. Above this size it is discarded. */
+/** The maximum size in bytes of an encoder's buffer, which is as large as the largest value so far. */
 const maxBuffer = 256 * 1024
 
-/** The bytes inside the encoder's buffer, which must be copied before the next use. */
+/** Returns a view of the encoder's buffer, which must be copied before the next call. */
 const encode = (flat: unknown): Uint8Array => {
   const bytes = encoder.encodeSharedRef(flat)
   if (bytes.buffer.byteLength > maxBuffer) encoder = new Encoder(options)
@@ -45,7 +45,7 @@ const json = 2
 const texts = new TextEncoder()
 const fromText = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
 
-/** The first element of every marked array. A user's array that begins with it is marked as well. */
+/** The first element of every marked array. A user's array that begins with this text is marked as well. */
 const mark = "\u0001~"
 
 type Flat = ReadonlyArray<unknown>
@@ -77,7 +77,7 @@ const views: ReadonlyArray<View> = [...integers, Float32Array, Float64Array, Big
 
 const int64 = 2n ** 63n
 
-/** The ancestors of a value are tracked below this depth, to find cycles. Nearer to the root that would be wasteful. */
+/** Cycles are detected only below this depth, because tracking the ancestors of every value would be wasteful. */
 const watchedDepth = 64
 
 const beyondJson = <A>(walk: Walk, value: A): A => {
@@ -85,7 +85,7 @@ const beyondJson = <A>(walk: Walk, value: A): A => {
   return value
 }
 
-/** The value in a form that MessagePack can hold. It is the same object if no part needs a mark. */
+/** Converts a value to a form that MessagePack can hold. Returns the same object if no part has to change. */
 const flatten = (value: unknown, walk: Walk): unknown => {
   switch (typeof value) {
     case "string":
@@ -165,7 +165,7 @@ const instance = (value: object): string => {
     : "an object with a prototype of its own: give the key a schema"
 }
 
-/** Refuses a built-in object with properties of its own, which would be lost silently. */
+/** Refuses a built-in object with extra properties, which would be lost silently. */
 const bare = <T extends object>(value: T, keys = 0): T => {
   if (Reflect.ownKeys(value).length !== keys) refuse("an object with properties beside its content")
   return value
@@ -192,7 +192,7 @@ const flattenArray = (value: Flat, walk: Walk): Flat => {
   return value[0] === mark ? marking(walk, "array", copy ?? value) : copy ?? value
 }
 
-// The library refuses to read `__proto__`.
+// MessagePack's decoder refuses the key `__proto__`, and a lone surrogate has no UTF-8 form.
 const isOdd = (key: string): boolean => key === "__proto__" || !isWellFormed(key)
 
 const flattenRecord = (value: Fields, walk: Walk): unknown => {
@@ -221,13 +221,13 @@ const stringKeys = (value: object): ReadonlyArray<string> => {
   return keys
 }
 
-/** The library reads byte arrays as views of its input. Each begins with one of these bytes, but so may a text. */
+/** Whether byte arrays may occur, which decode as views of the input: each begins with one of these three bytes. */
 const mayHoldBytes = (bytes: Uint8Array): boolean =>
   bytes.includes(0xc4, 1) || bytes.includes(0xc5, 1) || bytes.includes(0xc6, 1)
 
 const restore = (flat: unknown): unknown => {
   if (typeof flat !== "object" || flat === null) return flat
-  // An array of its own, because `slice` of a Buffer is a view.
+  // A new array, because `slice` of a Buffer returns a view.
   if (flat instanceof Uint8Array) return new Uint8Array(flat)
   if (!Array.isArray(flat)) {
     const record = flat as Fields
@@ -271,7 +271,7 @@ const restoreMarked = (kind: unknown, data: Array<unknown>): unknown => {
 const pairs = (data: Flat): Array<[unknown, unknown]> =>
   Array.from({ length: data.length / 2 }, (_, i) => [restore(data[2 * i]), restore(data[2 * i + 1])])
 
-/** Defines the properties instead of assigning them, because here `__proto__` is a property like any other. */
+/** Defines the properties instead of assigning them, because assigning `__proto__` would change the prototype. */
 const restoreEntries = (data: Flat, target: object): object => {
   for (const [key, value] of pairs(data)) {
     Object.defineProperty(target, key as string, { value, enumerable: true, writable: true, configurable: true })
@@ -281,7 +281,7 @@ const restoreEntries = (data: Flat, target: object): object => {
 
 const fault = (operation: "encode" | "decode", reason: string) => Exit.fail(faultOf(name, operation, reason))
 
-/** Shows only names that look like code, because the keys of a dictionary may be private data. */
+/** Shows only steps that look like identifiers, because the keys of a dictionary may be private data. */
 const showPath = (path: ReadonlyArray<string>): string =>
   path.length === 0
     ? "the value"

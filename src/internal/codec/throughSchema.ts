@@ -1,4 +1,4 @@
-/** Codecs through the JSON form of a schema, compiled once. The schema validates decoded values. */
+/** Builds codecs that use a schema's JSON form. The schema is compiled once and validates decoded values. */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
@@ -26,7 +26,7 @@ type Operation = "encode" | "decode"
 export const fault = (serializer: string, operation: Operation, reason: string) =>
   new SerializerError({ serializer, operation, reason })
 
-/** The position and kind of the difference, never the value itself, which may be private. */
+/** Describes the position and kind of the mismatch, never the value itself, which may be private. */
 const describe = (issue: SchemaIssue.Issue, path: ReadonlyArray<PropertyKey> = []): string => {
   switch (issue._tag) {
     case "Pointer":
@@ -41,7 +41,7 @@ const describe = (issue: SchemaIssue.Issue, path: ReadonlyArray<PropertyKey> = [
     case "Encoding":
       return describe(issue.issue, path)
     case "AnyOf": {
-      // The value matches the alternative that accepts anything.
+      // An alternative that accepts any value has the most useful issue: the value is not JSON.
       const open = issue.issues.find(isAboutOpenPart)
       return open === undefined ? misfit(path, detailOf(issue)) : describe(open, path)
     }
@@ -62,20 +62,20 @@ const misfit = (path: ReadonlyArray<PropertyKey>, detail: string): string =>
 
 const detailOf = (issue: SchemaIssue.Issue): string => instanceOf(issue) ?? mismatchOf(issue) ?? issue._tag
 
-/** The expected and the actual kind, never the value. */
+/** Names the expected and the actual kind, never the value. */
 const mismatchOf = (issue: SchemaIssue.Issue): string | undefined => {
   if (issue._tag === "MissingKey") return "it is missing"
   if (!("input" in issue && "ast" in issue)) return undefined
   return `expected: ${expectedBy(issue.ast)}, found: ${kindOf(issue.input)}`
 }
 
-/** The text of Effect's own messages, from a method that its types leave out. */
+/** The expected type as Effect's own messages name it, from a method that Effect's type declarations omit. */
 const expectedBy = (ast: SchemaAST.AST): string => {
   const { getExpected } = ast as { getExpected?: (of: typeof expectedBy) => string }
   return getExpected?.call(ast, expectedBy) ?? ast._tag
 }
 
-/** The expected class. Rows of a database and responses of `fetch` are plain objects. */
+/** Names the expected class. Database rows and `fetch` responses are plain objects, which a class does not accept. */
 const instanceOf = (issue: SchemaIssue.Issue): string | undefined => {
   if (issue._tag !== "InvalidType" || issue.ast._tag !== "Declaration" || !isClass(issue.ast)) return undefined
   const name = SchemaAST.resolveIdentifier(issue.ast) ?? "its class"
@@ -99,7 +99,9 @@ const isAboutOpenPart = (issue: SchemaIssue.Issue): boolean => {
 
 type Parse<A, R> = (input: unknown) => Effect.Effect<A, SchemaIssue.Issue, R>
 
-/** The message of an error thrown by a schema is omitted, because it may quote the value. */
+/**
+ * Reports schema issues and exceptions as `SerializerError`s. Exception messages are omitted: they may quote values.
+ */
 export const guard = <A, R>(serializer: string, operation: Operation, parse: Parse<A, R>) => {
   const onIssue = (issue: SchemaIssue.Issue) => fault(serializer, operation, describe(issue))
   const onThrow = () => Exit.fail(fault(serializer, operation, "a transformation of the schema threw"))
@@ -117,7 +119,7 @@ export const guard = <A, R>(serializer: string, operation: Operation, parse: Par
 
 const isExit: <A, E, R>(effect: Effect.Effect<A, E, R>) => effect is Exit.Exit<A, E> = Exit.isExit as never
 
-/** Includes the kind of the actual value. */
+/** Makes an issue carry its input, so that the error can name the input's kind. */
 const reporting = { reportInput: true }
 
 export const make = <A, R>(format: Format, schema: Schema.Codec<A, any, R, R>): Codec<A, R> => {
@@ -138,7 +140,7 @@ export const withoutSchema = <A>({ id, pack, unpack }: Format): Codec<A> => ({
   decode: unpack as (bytes: Uint8Array, id: string) => Exit.Exit<A, SerializerError>
 })
 
-/** `undefined` if the value fits. An encoder would say the same. */
+/** Checks values against a schema: the result is the reason that an encoder would give, or `undefined` for a fit. */
 export const misfitBy = (schema: Schema.Constraint): (value: unknown) => string | undefined => {
   try {
     const check = guard(

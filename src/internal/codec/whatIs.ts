@@ -28,7 +28,7 @@ export const circular: Known = { name: "circular", advice: "it contains itself" 
 
 export const sentence = ({ advice, name }: Known): string => `${name}: ${advice}`
 
-/** Each part is named once. `undefined` if no part contains itself. */
+/** The path to the first reference that closes a cycle, or `undefined` if the value has none. */
 export const pathToCircle = (root: unknown): ReadonlyArray<PropertyKey> | undefined => {
   const path: Array<PropertyKey> = []
   try {

@@ -1,21 +1,21 @@
 /** Defaults of guards, and bounds of their state. Times are in milliseconds. */
 
 export const guard = {
-  /** `locked`: no limit. */
+  /** `locked` waits without a limit. */
   waitMillis: Infinity,
-  /** `circuitBreaker` without a condition: failures in a row. */
+  /** The consecutive failures that open a `circuitBreaker` without a condition. */
   failures: 5,
   minimumCalls: 10,
   windowMillis: 60_000,
   openMillis: 30_000,
   probeMillis: 30_000,
-  /** `bloom`: the share of items reported as added that were not. */
+  /** The false-positive rate of `bloom`. */
   errorRate: 0.01
 }
 
 /**
- * Memory keeps `states` of a kind, and each new one checks `looksOfNew` others for expired ones. An unused circuit is
- * forgotten after `idleMillis`. Storage that has failed is asked again after `restMillis`. `longestMillis`: a century.
+ * Memory keeps up to `states` states of each kind. Each new one checks `looksOfNew` others for expiry. An unused
+ * circuit is forgotten after `idleMillis`. Failed storage is used again after `restMillis`. `longestMillis`: a century.
  */
 export const guards = {
   states: 100_000,
@@ -26,7 +26,7 @@ export const guards = {
   longestMillis: 3_155_760_000_000
 }
 
-/** Filters: bytes of a block, layers of a filter, blocks in one step, filters that a process remembers, and limits. */
+/** Bloom filters: bytes per block, layers per filter, blocks per step, filters that a process remembers, and limits. */
 export const filters = {
   blockBytes: 4096,
   layers: 24,

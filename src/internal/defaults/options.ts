@@ -1,113 +1,113 @@
-/** Defaults and limits of options, which `docs/options/` has in words. Times are in milliseconds. */
+/** Defaults and limits of options, which `docs/options/` documents. Times are in milliseconds. */
 import { leaseMillis, maxLoadMillis } from "./processes.ts"
 
-/** The options for all reads of a layer that says none. */
+/** The read options of a layer that specifies none. */
 export const noReadDefaults = {}
 
 export const layer = {
   capacity: 10_000,
-  /** No curve of hit ratios is drawn. */
+  /** By default, memory does not track the hit ratio of other capacities. */
   curve: false,
-  /** Each entry counts as one. */
+  /** Without a weigher, each entry counts as one. */
   weigher: undefined,
-  /** The budget: all store steps of one read together. */
+  /** The store budget: the time that all store steps of one read may take together. */
   storeTimeoutMillis: 500,
   leaseMillis,
-  /** None: a load waits for another process as long as that renews its lease. */
+  /** By default, a load waits for another process for as long as that process renews its lease. */
   waitMillis: undefined,
   maxLoadMillis,
-  /** How long memory is used while changes by other processes cannot be read. */
+  /** How long memory is trusted while changes by other processes cannot be read. */
   maxStalenessMillis: 10_000,
-  /** The part of cached values that entries inherit when their loads read them. */
+  /** By default, an entry inherits the lifetimes of the cached values that its load read. */
   inherit: "life" as const,
   shutdownMillis: 5000,
-  /** Which callers may wait for a load. */
+  /** By default, all callers of an id share one load. */
   flights: "shared" as const
 }
 
 export const streams = {
-  /** How large a stored stream may be, in bytes: 16 MiB. */
+  /** The size limit of a stored stream, in bytes: 16 MiB. */
   maxBytes: 16_777_216,
-  /** In a folder, the share of its `maxSize`. */
+  /** The size limit of a stored stream in a folder, as a fraction of the folder's `maxSize`. */
   shareOfMaxSize: 0.125,
-  /** How long a run may take whose stream is stored. */
+  /** The time limit of a run whose stream is stored. */
   maxRunMillis: 3_600_000,
-  /** The longest `ttl` that a function may give. */
+  /** The longest `ttl` that a `ttl` function may return. */
   maxTtlMillis: 86_400_000,
   /** The size of a page, in bytes. */
   pageBytes: 64 * 1024,
-  /** The pages that a run without storage keeps for consumers that are behind. */
+  /** The number of pages that a run without storage keeps for slow consumers. */
   windowPages: 16,
-  /** The pages of a store that are read before a consumer asks for them. */
+  /** The number of stored pages that are read before a consumer asks for them. */
   pagesAhead: 2,
-  /** How long a consumer that is behind these pages may delay the others. */
+  /** How long a consumer that has fallen behind the window may delay the others. */
   lagMillis: 5000,
-  /** The pages of a stream stay in memory with its manifest up to this many bytes. */
+  /** Up to this size in bytes, the pages of a stream stay in memory with its manifest. */
   decodedBytes: 1_048_576,
   /** How long the pages of a replaced run are kept for its readers. */
   replacedMillis: 60_000,
-  /** Above this number of pages, the oldest are removed early. */
+  /** Above this number of pages of replaced runs, the oldest are removed early. */
   replacedPages: 500,
-  /** How often these limits are checked. */
+  /** How often the limits of replaced runs are checked. */
   replacedLookMillis: 1000,
-  /** How many replaced runs are remembered. The pages of others expire. */
+  /** How many replaced runs are remembered. The pages of forgotten runs remain until they expire. */
   replacedRuns: 1000
 }
 
 export const refresh = {
   concurrency: 16,
-  /** One refresh, retries included. */
+  /** The time limit of one refresh, including retries. */
   timeoutMillis: 60_000
 }
 
-/** `simulate` of `effect-cached/testing`: the seed, and the capacities as shares of the ids. */
+/** `simulate` of `effect-cached/testing`: the seed, and the capacities as fractions of the number of ids. */
 export const simulation = { seed: 1, shares: [0.01, 0.02, 0.05, 0.1, 0.2, 0.5] }
 
-/** `CacheLayer.withHeapLimit`: the share of the heap above which memory shrinks. */
+/** `CacheLayer.withHeapLimit`: the fraction of the heap above which memory shrinks. */
 export const heap = { above: 0.8 }
 
-/** `Cached.hottest` and `Cached.coldest`: how many entries, and how many at most. */
+/** `Cached.hottest` and `Cached.coldest`: the default and the maximum number of entries. */
 export const ranked = { count: 10, most: 1000 }
 
 /** Retries of a failed refresh, with exponential backoff and jitter. */
 export const refreshRetries = { times: 2, firstMillis: 100 }
 
-/** The size of the folders of `CacheLayer.disk` and `files`, in bytes: 1 GiB. */
+/** The default `maxSize` of the folders of `CacheLayer.disk` and `CacheLayer.files`, in bytes: 1 GiB. */
 export const maxSize = 1_073_741_824
 
-/** The largest value in those folders, in bytes: 8 MiB. */
+/** The default `maxValue` of `CacheLayer.disk` and `CacheLayer.files`, in bytes: 8 MiB. */
 export const maxValue = 8_388_608
 
-/** The smallest `maxSize`, and the share of it for one value. In a database it includes the log and the reserve. */
+/** The smallest `maxSize`, and the fraction of it that one value may take. A database includes its log and reserve. */
 export const folders = {
   disk: { leastMaxSize: 1_048_576, valueShare: 0.25 },
   files: { leastMaxSize: 1, valueShare: 1 }
 }
 
-/** A database of a browser: `maxSize` in bytes, the limits of its options, and the time limit for opening it. */
+/** A browser's database: `maxSize` in bytes, the limits of its options, and the time limit for opening it. */
 export const browser = { maxSize: 104_857_600, leastMaxSize: 64 * 1024, valueShare: 0.25, openMillis: 10_000 }
 
-/** How long a stale value is served without another load, after a load failed. */
+/** How long after a failed load a stale value is served without another load. */
 export const retryAfterMillis = 5000
 
 export const retryAfterOfFailoverMillis = 0
 
-/** `beta` of `probabilistic`: the optimum of the paper. */
+/** The default `beta` of `probabilistic`, which its paper shows to be optimal. */
 export const beta = 1
 
-/** Options of `Strategy.dynamic`. */
+/** The options that `Strategy.dynamic` stands for. */
 export const dynamic = { hits: 3, refreshAfter: 1, ttl: "24 hours" } as const
 
 export const incrementBy = 1
 
-/** `Cached.warm`. The log names up to `named` failed keys of a chunk. */
+/** Defaults of `Cached.warm`. The log names up to `named` failed keys per chunk. */
 export const warm = { concurrency: 16, chunk: 100, named: 10 }
 
 export const testing = {
   lateMillis: 1000,
   yieldChance: 0.1,
   maxTasks: 1_000_000,
-  /** How far `withTimePassing` moves the clock at once, and how far in all. */
+  /** How far `withTimePassing` moves the clock per step, and in total. */
   stepMillis: 50,
   atMostMillis: 24 * 60 * 60 * 1000
 }

@@ -1,31 +1,31 @@
 /** How processes that share a store or locks wait for each other and notify each other. Times are in milliseconds. */
 
-/** A lease is renewed while the load runs. After this time, another process may take over from a dead one. */
+/** The length of a lease, which its load renews. If a process dies, another takes over when the lease ends. */
 export const leaseMillis = 5000
 
-/** How long a load renews its lease. After that, another process may load although this load still hangs. */
+/** How long a load renews its lease. After that, another process may load, even if the first load still hangs. */
 export const maxLoadMillis = 600_000
 
 /**
- * How often a process looks for changes by others. The times must stay in this order: an invalidation is seen within
- * `lateMillis`, even by a process that was stopped or busy and polls late. It exceeds `pollMillis`, or the tag versions
- * read with a poll could never be used.
+ * How often a process polls for changes by others. An invalidation is seen within `lateMillis`, even by a process that
+ * polls late because it was stopped or busy. `lateMillis` must exceed `pollMillis`, or the tag versions read with a
+ * poll could never be used.
  */
 export const polling = { pollMillis: 50, lateMillis: 100 }
 
 /**
- * Loads that wait for other processes ask again after a quarter of the time waited, within these bounds, and
- * `afterEndMillis` after a lease ends. Requests due within `togetherMillis` are sent as one.
+ * A load that waits for another process asks again after a quarter of the time waited, within these bounds, and
+ * `afterEndMillis` after the lease ends. Requests that are due within `togetherMillis` are sent as one.
  */
 export const leasePoll = { firstMillis: 50, longestMillis: 1000, afterEndMillis: 5, togetherMillis: 5 }
 
-/** A wait for other processes ends after this many times their longest load, because the store is no longer trusted. */
+/** A load stops waiting for others after this many times their longest load, because the store is no longer trusted. */
 export const believedLeaders = 10
 
-/** How many times its lease a load may outlive its last caller before another load of the id begins. */
+/** How many lease lengths a load may outlive its last caller before another load of the id begins. */
 export const endingLeases = 2
 
-/** How often a wait for a lock of another process tries again. */
+/** How often a process retries to acquire a lock that another process holds. */
 export const lockPollMillis = 50
 
 /** How long a stale value is served while another process refreshes it, before this process checks again. */
@@ -37,17 +37,17 @@ export const sharedFailures = 3
 /** Failures older than this do not count towards `sharedFailures`. */
 export const sharedFailureMillis = 1000
 
-/** A lease whose process never returns is removed after this many times its length, and not before `leastMillis`. */
+/** A lease whose process never returns is removed after this many times its length, but not before `leastMillis`. */
 export const leaseLife = { times: 10, leastMillis: 3_600_000 }
 
-/** The row of a holder that does not return is kept for so long, because one that was only suspended may find it. */
+/** How long the row of a vanished lock holder is kept, because a holder that was only suspended may still need it. */
 export const lockLifeMillis = 86_400_000
 
-/** How often a load may reject an entry that another process stored meanwhile. After that, its result is not stored. */
+/** After rejecting this many entries that other processes stored meanwhile, a load no longer stores its result. */
 export const leaseAttempts = 3
 
-/** Pauses before the stream of changes is followed again. */
+/** Pauses before a process follows the stream of changes again. */
 export const following = { firstMillis: 100, longestMillis: 30_000 }
 
-/** Circular waits: looks within a lease, and how many leased loads, waits of each, and processes they cover. */
+/** Bounds of the search for circular waits: looks per lease, loads that hold leases, waits, hops and steps. */
 export const circles = { looksOfLease: 6, loads: 50, waits: 20, hops: 8, steps: 5_000 }

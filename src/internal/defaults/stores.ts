@@ -1,52 +1,52 @@
 /** How the engine handles a failing store, and how much stores keep. Times are in milliseconds. */
 
-/** How long after the first half of a broadcast write its second half counts as missing. */
+/** How long after a broadcast write's first message its second message counts as missing. */
 export const broadcasts = { unfinishedMillis: 1000 }
 
-/** How many changes wait for a busy process. Beyond, it no longer knows which entries have changed. */
+/** How many changes may wait for a busy process. Above this, the process no longer knows which entries changed. */
 export const waitingChanges = 20_000
 
-/** After so many timeouts in a row the store is skipped, and twice as long after each failed probe. */
+/** After this many timeouts in a row the store is skipped, and for twice as long after each failed probe. */
 export const circuit = { timeouts: 3, firstMillis: 1000, longestMillis: 30_000 }
 
 /** Pauses before unsent invalidations are sent again. */
 export const replay = { firstMillis: 1000, longestMillis: 30_000 }
 
-/** Invalidations and sets to repeat on an older copy of the data. Above `count`, everything is cleared instead. */
+/** Recent invalidations and sets, to repeat on an older copy of the data. Above `count`, everything is cleared. */
 export const recentInvalidations = { millis: 10_000, count: 1000 }
 
-/** How long `clear` of a part of a store frees room before it answers. The rest is invisible, and expires. */
+/** How long `clear` of a store part deletes entries before it returns. The rest are invisible, and expire. */
 export const sweepMillis = 100
 
 /**
- * How busy the program is: the fraction of time that counts while the event loop is never idle; the extra time
- * otherwise, because timers are late; the most that one interval counts, with and without knowledge of idle time.
+ * The time in which the program could receive an answer: the fraction (1 / `busyTimes`) that counts while the event
+ * loop is never idle, the extra time for late timers otherwise, and bounds per look, with and without known idle time.
  */
 export const programTime = { lookMillis: 5, busyTimes: 10, lateMillis: 3, mostMillis: 50, unknownMillis: 200 }
 
-/** While the program is busy, an operation of a store that measures its work waits this many times `storeTimeout`. */
+/** While the program is busy, an operation of a store that measures its own work may take this many `storeTimeout`s. */
 export const busyProgramTimes = 60
 
-/** Pauses before a fiber of the cache that has died is started again. */
+/** Pauses before a dead fiber of the cache is started again. */
 export const restart = { firstMillis: 100, longestMillis: 30_000 }
 
-/** Above this number of unsent invalidations one `clear` replaces all of them. */
+/** Above this number of unsent invalidations, a single `clear` replaces all of them. */
 export const pendingInvalidations = 10_000
 
-/** Markers that a store keeps. A removed one costs a load, never a stale read. */
+/** The number of markers that a store keeps. Removing one costs a load, never a stale read. */
 export const markersKept = 100_000
 
-/** How many entries of a storage are checked for those of an earlier process. */
+/** How many entries of a storage are checked to find those of an earlier process. */
 export const firstEntries = 1000
 
-/** Changes that a shared store keeps. A process that is further behind gets a `Gap`. */
+/** The number of changes that a shared store keeps. A process that is further behind gets a `Gap`. */
 export const changesKept = 10_000
 
-/** Ids whose leases, and names whose counters, `clear` of a part of a store finds. It does not reach others. */
+/** Leased ids, and counter names, that a store part remembers so that `clear` finds them. Others are not cleared. */
 export const leasesRemembered = 10_000
 
-/** Ids of commits that the store has not answered yet. */
+/** The maximum number of ids with a commit that the store has not answered yet. */
 export const unansweredCommits = 10_000
 
-/** How often a look-up asks again for entries whose tags were invalidated after it asked. */
+/** How many times a lookup asks again for entries whose tags were invalidated after the question. */
 export const lookupsAgain = 8

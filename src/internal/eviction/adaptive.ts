@@ -1,7 +1,7 @@
 /**
- * The adaptive policy: a duel of LRU, LIRS and S3, because no rule is best for all programs, or all day. All work on
- * the same two lists (`hotAndQueue.ts`), so a change of the lead moves nothing. A shadow (`shadow.ts`) decides which
- * leads.
+ * The adaptive policy: LRU, LIRS and S3 compete, because no rule is best for all programs, or all day. All rules work
+ * on the same two lists (`hotAndQueue.ts`), so changing the leading rule moves no entry. A shadow (`shadow.ts`) selects
+ * the leading rule.
  */
 import type { Node, Policy, PolicyOptions } from "../../ports/eviction.ts"
 import { HotAndQueue, LIRS, LRU, type Rule } from "./hotAndQueue.ts"
@@ -12,12 +12,12 @@ import { makeSuccessor } from "./successor.ts"
 /** Memories with at most this many entries use plain LRU, because a shadow would cost more than the entries. */
 const plain = 32
 
-/** Smaller memories are followed completely. In larger ones a share is followed, at least `smallestShadow` entries. */
+/** Up to this size, the shadow follows all entries. Above it, a share of them, at least `smallestShadow`. */
 const followedAsWhole = 128
 const smallestShadow = 64
 const shareOfShadow = 1 / 128
 
-/** Before memory is full, LIRS leads if at least this share of the reads were late hits. Otherwise LRU leads. */
+/** Until memory is full, LIRS leads if at least this share of accesses hit an entry that was not read for a while. */
 const reuseForLirs = 0.05
 
 export const makeAdaptive = (options: PolicyOptions): Policy => {
@@ -38,18 +38,18 @@ export const makeAdaptive = (options: PolicyOptions): Policy => {
   }
 }
 
-/** The policy without the exception for small memories. */
+/** The adaptive policy for memories of any size, including small ones. */
 export class Adaptive implements Policy {
   private readonly lists: HotAndQueue<Node>
   private readonly hashOf: (node: Node) => number
   private readonly weighed: boolean
   private capacity: number
-  /** The number of entries it is laid out for. If entries are weighed, this number is learned; see `choose`. */
+  /** The number of entries that the lists are laid out for. If entries are weighed, `choose` adapts this number. */
   private entries = 0
   private held = 0
   private shadow: Shadow | undefined
   private sampledBelow = 0
-  /** Chosen before the newest entry was added. */
+  /** The next victim, chosen before the newest entry was added. */
   private chosen: Node | undefined
   private evicting: Node | undefined
 
@@ -125,7 +125,7 @@ export class Adaptive implements Policy {
 
   private follow(hash: number, weight: number): void {
     const { shadow } = this
-    // The lists may have been laid out for more entries by now, and then follow a smaller share.
+    // A new layout for more entries may follow a smaller share, so the entry may no longer be sampled.
     if (shadow === undefined || !this.isSampled(hash)) return
     shadow.follow(hash, weight)
     this.lists.queueTarget = shadow.queueShare * this.entries
@@ -136,7 +136,7 @@ export class Adaptive implements Policy {
     return Math.imul(hash, 0x85ebca6b) >>> 0 < this.sampledBelow
   }
 
-  /** An unbounded memory evicts nothing. */
+  /** Lays out the lists and the shadow. An unbounded memory evicts nothing and needs no shadow. */
   private layOut(entries: number): void {
     this.entries = entries
     this.lists.layOut(this.capacity, entries)

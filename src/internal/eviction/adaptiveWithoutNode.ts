@@ -1,12 +1,12 @@
 /**
- * The adaptive policy for downloaded programs (`package.json` maps `#platform/*`). A memory that stays almost empty
- * needs none, so it begins as LRU and loads the policy when half full, or after a thousand entries. If loading fails it
- * stays as it is, and tries again after as many entries.
+ * The adaptive policy for browser bundles (`package.json` maps `#platform/*`). An almost empty memory needs no policy,
+ * so it begins as LRU and loads the adaptive policy when half full, or after 1024 entries. If loading fails, the memory
+ * stays LRU and tries again after 1024 more entries.
  */
 import type { Policy, PolicyOptions } from "../../ports/eviction.ts"
 import { makeSuccessor } from "./successor.ts"
 
-/** The number of entries, or half of the capacity. */
+/** The number of entries after which the policy is loaded, unless half of the capacity is less. */
 const mostBefore = 1024
 
 export const makeAdaptive = (options: PolicyOptions): Policy => {

@@ -1,4 +1,4 @@
-/** Policies that evict the oldest entry. They differ in whether a read or a new value makes an entry young again. */
+/** Policies that evict the oldest entry. They differ in whether a read or a new value resets an entry's age. */
 import type { Node, Policy } from "../../ports/eviction.ts"
 import * as Ring from "./ring.ts"
 
@@ -16,7 +16,7 @@ const byAge = (head: Ring.Linked): Policy => ({
   victim: () => Ring.isEmpty(head) ? undefined : head.next as Node
 })
 
-/** Least recently used: reads and new values count. */
+/** Least recently used: both reads and new values reset an entry's age. */
 export const makeLru = (): Policy => {
   const head = Ring.makeHead()
   return {
@@ -29,8 +29,8 @@ export const makeLru = (): Policy => {
   }
 }
 
-/** First in, first out: neither counts. */
+/** First in, first out: neither reads nor new values reset an entry's age. */
 export const makeFifo = (): Policy => ({ ...byAge(Ring.makeHead()), replaced: Ring.replace })
 
-/** New values count, reads do not. */
+/** Least recently updated: new values reset an entry's age, reads do not. */
 export const makeLeastRecentlyUpdated = (): Policy => byAge(Ring.makeHead())

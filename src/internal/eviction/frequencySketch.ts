@@ -1,5 +1,5 @@
 /**
- * Approximate frequencies of recent ids: a count-min sketch (Cormode and Muthukrishnan, 2005) with four rows of
+ * Estimates the frequencies of recent ids with a count-min sketch (Cormode and Muthukrishnan, 2005): four rows of
  * counters up to 15, halved after ten times as many counts as entries (Einziger, Friedman and Manes, "TinyLFU", ACM TOS
  * 2017).
  */
@@ -10,7 +10,7 @@ const countsOfEntry = 10
 
 export class FrequencySketch {
   private readonly counters: Uint8Array
-  /** The same counters, four at a time. */
+  /** A view of the same counters, four per word. */
   private readonly words: Uint32Array
   private readonly mask: number
   private readonly sample: number
@@ -38,7 +38,7 @@ export class FrequencySketch {
     this.halve()
   }
 
-  /** In one step. A million entries have sixteen million counters. */
+  /** Halves all counters, four at a time: a sketch for a million entries has sixteen million of them. */
   private halve(): void {
     const { words } = this
     for (let i = 0; i < words.length; i++) words[i] = (words[i]! >>> 1) & 0x07070707

@@ -1,8 +1,8 @@
-/** Ghosts of evicted entries in four bytes: 20 bits of the hash, and the generation (12 bits) of the last use. */
+/** Ghosts of evicted entries, in four bytes each: 20 bits of the hash, and the generation (12 bits) of the last use. */
 
 const generations = 0xfff
 
-/** No ghost is older than this, because generations wrap around. */
+/** The maximum age of a ghost in generations, because generation numbers wrap around. */
 const oldest = 2048
 
 export class Ghosts {
@@ -13,7 +13,7 @@ export class Ghosts {
     this.words = new Uint32Array(4 * Math.max(1, Math.ceil(count / 4)))
   }
 
-  /** The generations since an entry's last use. `-1` without a ghost. Removes the ghost. */
+  /** Removes an entry's ghost. Returns the generations since the entry's last use, or `-1` without a ghost. */
   take(hash: number, now: number): number {
     const { words } = this
     const first = this.bucketOf(hash)
@@ -42,7 +42,7 @@ export class Ghosts {
     words[place] = ((now - Math.min(age, oldest)) << 20) | fingerprintOf(hash)
   }
 
-  /** Each generation checks a few ghosts, so that none is left when its generation number is reused. */
+  /** Checks a few ghosts in each generation, so that an old one is gone when its generation number is reused. */
   sweep(now: number): void {
     const { words } = this
     for (let left = Math.ceil(words.length / 512); left > 0; left--) {
@@ -58,5 +58,5 @@ export class Ghosts {
 
 const ageOf = (word: number, now: number): number => (now - (word >>> 20)) & generations
 
-/** Never 0, which marks a free place. */
+/** Returns the hash bits that a ghost keeps. They are never 0, which marks a free place. */
 const fingerprintOf = (hash: number): number => (Math.imul(hash, 0x9e3779b1) >>> 12) | 1

@@ -1,15 +1,15 @@
 /**
- * Two lists of entries, `hot` and `queue`, under one of three rules that select the victim. The rule can change at any
- * time without moving an entry.
+ * Two lists of entries, `hot` and `queue`, and three rules that select the victim. The rule can change at any time
+ * without moving an entry.
  * - LRU evicts the older one of the two tails.
- * - LIRS (Jiang and Zhang, SIGMETRICS 2002): an entry becomes hot when it is read again within a shorter time than the
- *   oldest hot entry has waited. Marks record this, so no stack is needed. The tail of a short queue is evicted.
- * - S3 (after S3-FIFO: Yang, Zhang, Qiu, Yue and Rashmi, SOSP 2023): entries read twice in a FIFO queue, or known as a
- *   ghost, become hot. Hot entries are evicted at the tail unless they have a chance left.
+ * - LIRS (Jiang and Zhang, SIGMETRICS 2002): an entry becomes hot when the time between two of its reads is less than
+ *   the age of the oldest hot entry. Marks record this, so no stack is needed. The tail of a short queue is evicted.
+ * - S3 (after S3-FIFO: Yang, Zhang, Qiu, Yue and Rashmi, SOSP 2023): entries become hot when read twice in a FIFO
+ *   queue, or when they return with a ghost. The tail of the hot list is evicted unless it has a second chance left.
  *
- * Time is counted in generations, of which 32 pass while as many entries arrive as there is room for. The mark of an
- * entry holds the generation of its last move, up to three second chances, and two flags: an entry that is read all the
- * time moves once in a generation, and most hits are one comparison.
+ * Time is counted in generations: 32 of them pass while as many entries arrive as memory holds. A mark has the
+ * generation of the entry's last move, up to three second chances, and two flags. A frequently read entry moves only
+ * once in a generation, so most hits cost a single comparison.
  */
 import { Ghosts } from "./ghosts.ts"
 import { weightOf } from "./nodes.ts"
@@ -37,35 +37,35 @@ const generations = 0x3ffffff
 /** The bits of a mark that show whether an entry has moved in this generation. */
 const moved = ~(sampled | chances)
 
-/** How many generations pass until as many entries have arrived as there is room for. */
+/** The number of generations in which as many entries arrive as memory holds. */
 const generationsOfCapacity = 32
 
-/** An entry that is read again within these generations hits under every rule, and so favors none. */
+/** An entry that is read again within this many generations is a hit under every rule, and so favors none. */
 const aWhile = 2
 
-/** LIRS: the initial share of the queue. */
+/** LIRS: the initial share of entries in the queue. */
 const queueAtFirst = 0.05
 
-/** S3: the share of the queue, and the number of reads in it that make an entry hot. */
+/** S3: the share of entries in the queue, and the number of reads in the queue that make an entry hot. */
 const queueOfS3 = 0.15
 const readsToBeHot = 2 * chance
 
 const ghostsOfEntry = 1.5
 
-/** The most entries that one call moves, so that no call pays alone for a change of the rule. */
+/** The maximum number of entries that one call moves, so that no single call pays for a change of the rule. */
 const movesOfFit = 32
 const movesOfBalance = 16
 const movesOfS3 = 64
 
 export class HotAndQueue<A extends Item> {
   rule: Rule
-  /** Whether memory has ever been full. Before that, there is nothing to learn from. */
+  /** Whether memory has ever been full. Until then, there are no evictions to learn from. */
   full = false
   readsBefore = 0
   insertsBefore = 0
   hotWeight = 0
   queueWeight = 0
-  /** LIRS: the length of the queue, in entries. */
+  /** LIRS: the target length of the queue, in entries. */
   queueTarget = 0
   isFresh = hot
   private unit = 1
@@ -83,7 +83,7 @@ export class HotAndQueue<A extends Item> {
     this.hashOf = hashOf
   }
 
-  /** Sets the bound, and the number of entries it has room for. Any excess leaves through `victim`. */
+  /** Sets the capacity and the expected number of entries. Any excess leaves through `victim`. */
   layOut(capacity: number, entries: number): void {
     this.capacity = capacity
     this.entries = entries
@@ -104,12 +104,12 @@ export class HotAndQueue<A extends Item> {
     return (this.generation - (mark! >>> generationBits)) & generations
   }
 
-  /** The threshold for the time between two reads of an entry. */
+  /** Except under S3, an entry becomes hot if the generations between two of its reads do not exceed this. */
   hotAge(): number {
     return this.hotWeight === 0 ? generations : this.ageOf(this.hot.previous!)
   }
 
-  /** A read of a hot entry that has moved in this generation changes nothing. */
+  /** Masks a mark. If the result equals `isFresh`, the entry is hot and has moved, so a read changes nothing. */
   static readonly moved = moved
 
   /** Records a read. Returns whether the entry is sampled. */
@@ -129,7 +129,7 @@ export class HotAndQueue<A extends Item> {
       if (rule === LIRS) this.fit()
     } else {
       item.mark = now | ((mark & chances) === chances ? mark & flags : (mark & flags) + chance)
-      // The queue of S3 is a FIFO.
+      // The queue of S3 is a FIFO, so a read does not move an entry in it.
       if (isHot || rule !== S3 || !full) {
         Ring.unlink(item)
         Ring.insertAfter(isHot ? this.hot : this.queue, item)
@@ -163,7 +163,7 @@ export class HotAndQueue<A extends Item> {
     if (isHot && this.full && this.rule === LIRS) this.fit()
   }
 
-  /** Time passes with added entries, because no order is needed while nothing is evicted. */
+  /** Advances time when an entry is added. Reads do not: without evictions, no order is needed. */
   private pass(weight: number): void {
     this.left -= weight
     if (this.left > 0) return
@@ -233,7 +233,7 @@ export class HotAndQueue<A extends Item> {
     }
   }
 
-  /** LIRS: fills unused room for hot entries with the oldest of the queue, so that a part of a loop stays. */
+  /** LIRS: fills unused hot room with the oldest of the queue, so that a part of a loop over many ids stays. */
   private balance(): void {
     this.fit()
     const least = this.queueLength()

@@ -1,9 +1,9 @@
-/** The weight and the hash of entries, for policies. */
+/** The weight and the hash of an entry, as eviction policies use them. */
 import type { Node } from "../../ports/eviction.ts"
 
 export const weightOf = ({ weight }: { readonly weight?: number | undefined }): number => weight ?? 1
 
-/** The seed is secret, so that an attacker cannot choose ids whose hashes collide, or that are all sampled. */
+/** Makes a hash with a secret seed, so that an attacker cannot choose ids that collide or are all sampled. */
 export const makeHash = (draw: () => number): (node: Pick<Node, "id">) => number => {
   let seed: number | undefined
   return ({ id }) => {

@@ -1,4 +1,4 @@
-/** Nodes linked through themselves in a ring around a head, so that the first and the last are no special cases. */
+/** Doubly linked nodes in a ring around a head, so that the first and the last node are not special cases. */
 
 export interface Linked {
   previous: Linked | undefined
@@ -11,7 +11,7 @@ export const makeHead = (): Linked => {
   return head
 }
 
-/** Removes all nodes in one step. They stay linked to each other. */
+/** Removes all nodes in one step. The nodes stay linked to each other. */
 export const empty = (head: Linked): void => {
   head.previous = head.next = head
 }
@@ -31,7 +31,7 @@ export const unlink = (node: Linked): void => {
   node.next!.previous = node.previous
 }
 
-/** `unlink` for a node that leaves for good, and must not keep others alive. */
+/** Like `unlink`, for a node that never returns: it also drops its links, so as not to keep other nodes alive. */
 export const release = (node: Linked): void => {
   unlink(node)
   node.previous = undefined

@@ -1,8 +1,8 @@
 /**
  * S3-FIFO as published (Yang, Zhang, Qiu, Yue and Rashmi: "FIFO queues are all you need for cache eviction", SOSP
  * 2023). Entries enter a small FIFO queue, a tenth of memory. Those read twice there move to the main queue, a FIFO in
- * which an entry that was read gets another round. The others leave as ghosts (as many as the main queue holds), and
- * enter it at once when they return. Reads move nothing; they count to three.
+ * which a read entry gets another round. The others are evicted and leave ghosts (as many as the main queue holds); a
+ * returning entry with a ghost enters the main queue at once. Reads move nothing; they count to three.
  */
 import type { Node, Policy, PolicyOptions } from "../../ports/eviction.ts"
 import { makeHash, weightOf } from "./nodes.ts"
@@ -12,7 +12,7 @@ const shareOfSmall = 0.1
 const readsToMove = 2
 const mostReads = 3
 
-/** A flag in a mark, beside the count of reads. */
+/** The flag of an entry in the main queue. A mark has it in addition to the read count. */
 const inMain = 4
 
 interface Entry extends Node {
@@ -24,9 +24,9 @@ interface Entry extends Node {
 interface S3Fifo {
   readonly small: Ring.Linked
   readonly main: Ring.Linked
-  /** In the order of their arrival, because sets are ordered. */
+  /** The hashes of evicted entries. A `Set` keeps them in the order of their arrival. */
   readonly ghosts: Set<number>
-  /** One iterator for all evictions, because a new one would step over the places of all forgotten ghosts. */
+  /** One iterator for all evictions, because a new one would walk over all deleted places of the `Set` again. */
   oldestFirst: Iterator<number>
   readonly hashOf: (entry: Entry) => number
   capacity: number
@@ -132,7 +132,7 @@ const victimOfMain = (main: Ring.Linked): Entry | undefined => {
 const choose = (self: S3Fifo): Entry | undefined => {
   const { capacity, main, small } = self
   for (;;) {
-    // The small queue comes first only while it has its full length.
+    // The victim comes from the small queue only while that queue has at least its share of the capacity.
     const isSmall = self.smallWeight >= shareOfSmall * capacity || Ring.isEmpty(main)
     if (Ring.isEmpty(small) || !isSmall) break
     const first = small.next as Entry

@@ -1,21 +1,21 @@
 /**
- * The shadow: three small caches without values follow a sample of the ids (Waldspurger, Saemundsson, Ahmad and Park,
- * ATC 2017), each with its own rule. The one with the most hits leads. All see the same reads, so they differ only by
- * their rules, which says far more than the changes of one hit ratio.
+ * The shadow: three small caches without values, each with its own rule, follow a sample of the ids (Waldspurger,
+ * Saemundsson, Ahmad and Park, ATC 2017). The rule with the most hits leads. All rules see the same reads, so their
+ * differences say far more than changes of a single hit ratio.
  */
 import { HotAndQueue, type Item, LIRS, LRU, type Rule, S3 } from "./hotAndQueue.ts"
 
-/** How long the scores last, in accesses, as a multiple of the shadow's entries. */
+/** How many accesses the scores remember, as a multiple of the shadow's entries. */
 const memory = 50
 
-/** LIRS: the minimum and maximum share of its queue. */
+/** LIRS: the minimum and maximum share of entries in its queue. */
 const shortestQueue = 0.01
 const longestQueue = 0.5
 
-/** A LIRS hit that LRU missed favors a shorter queue if the entry was hot, and almost the oldest. */
+/** A hit of LIRS alone favors a shorter queue if the entry was hot, and older than this share of the oldest hot one. */
 const lateAt = 0.6
 
-/** How many entries the queue gains for a hit of LRU alone, while LIRS is behind. */
+/** How many entries the queue of LIRS gains for a hit of LRU alone, while the score of LIRS is below that of LRU. */
 const gainsBehind = 4
 
 class Sample implements Item {
@@ -66,7 +66,7 @@ class SmallCache {
   }
 }
 
-/** LRU by definition, because a map keeps its keys in order. */
+/** A plain LRU of weights: a `Map` keeps its keys in insertion order. */
 class SmallLru {
   isFull = false
   private weight = 0
@@ -107,7 +107,7 @@ export class Shadow {
   private readonly s3: SmallCache
   private readonly entries: number
   private readonly fade: number
-  /** The hits of each rule minus those of LRU, fading. */
+  /** For each rule, its hits minus those of LRU, with exponential decay. */
   private readonly scores = [0, 0, 0]
 
   constructor(capacity: number, entries: number) {
@@ -147,7 +147,7 @@ export class Shadow {
     this.queueShare = this.lirs.lists.queueTarget / entries
   }
 
-  /** Needs no margin, which would be late where LRU is best: a change of the lead is free. */
+  /** Selects the rule with the best score, without a margin: changing the rule is free, and a margin would delay it. */
   private chooseLead(): void {
     const { scores } = this
     for (const rule of [LRU, LIRS, S3] as const) {

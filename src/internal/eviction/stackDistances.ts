@@ -1,25 +1,24 @@
 /**
- * Stack distances of a sample: the room that an LRU cache would have needed for each read to hit, and thereby the hit
- * ratio of every capacity at once (Mattson, Gecsei, Slutz and Traiger, IBM Systems Journal 1970). The sample is spatial
- * and bounded (SHARDS: Waldspurger, Park, Garthwaite and Ahmad, FAST 2015): ids whose hashes are below a threshold,
- * each of which represents as many ids as it omits. When they become too many, the threshold is halved, and earlier
- * counts count half. A Fenwick tree over the order of last reads sums the weights of the later places, which is the
- * distance.
+ * Measures stack distances of a sample of ids: the room that an LRU cache would have needed for each read to hit, and
+ * thereby the hit ratio of every capacity at once (Mattson, Gecsei, Slutz and Traiger, IBM Systems Journal 1970). The
+ * sample is spatial and bounded (SHARDS: Waldspurger, Park, Garthwaite and Ahmad, FAST 2015): it has the ids whose
+ * hashes are below a threshold. When there are too many, the threshold and all earlier counts are halved. A Fenwick
+ * tree over the order of last reads sums the weights of all ids that were read later, which is the distance.
  */
 
 const mostSamples = 4096
 
-/** An id read again within this share of the capacity keeps its place, which costs less and is exact enough. */
+/** An id read again within this share of the capacity keeps its place, which costs less and is accurate enough. */
 const shareOfNewest = 1 / 32
 
-/** A point for each 1/8 of a power of two: exact for distances up to 16, and within 9 % beyond. */
+/** The curve has 8 points per doubling: exact for distances up to 16, and within 9 % beyond. */
 const bucketsOfDoubling = 8
 const buckets = bucketsOfDoubling * 53
 
 export interface Sample {
   readonly hash: number
   weight: number
-  /** Its place in the order of last reads. 0 if it is no longer followed. */
+  /** The id's place in the order of last reads, or 0 if the id is no longer followed. */
   place: number
 }
 
@@ -35,22 +34,22 @@ interface DistancesOptions<A> {
 }
 
 export class StackDistances<A extends Sample = Sample> {
-  /** All reads, including those of ids that are not followed. */
+  /** The number of all reads, including those of ids that are not followed. */
   reads = 0
   readonly samples = new Map<number, A>()
   private threshold: number
   private readonly sums = new Float64Array(2 * mostSamples + 1)
   private last = 0
   private total = 0
-  /** Reads of followed ids by distance, and reads of unknown ones. */
+  /** The number of reads of followed ids by distance, without first reads, which `unknown` counts. */
   private readonly distances = new Float64Array(buckets)
   private unknown = 0
-  /** Reads of recent ids, by the number of later places. Not yet included in the other counts. */
+  /** The number of reads of recent ids, by the number of later places. `settle` adds them to `distances`. */
   private readonly near = new Float64Array(mostSamples)
   private newest: number
   private readonly onDrop: (sample: A) => void
 
-  /** Initially follows a share of the ids, for a memory with room for this many followed ones. */
+  /** `share` is the initial share of ids to follow, `followed` the number of them that memory has room for. */
   constructor({ followed, onDrop, share }: DistancesOptions<A>) {
     this.threshold = share * 2 ** 32
     this.newest = Math.min(this.near.length, followed * shareOfNewest)
@@ -61,7 +60,7 @@ export class StackDistances<A extends Sample = Sample> {
     return this.threshold / 2 ** 32
   }
 
-  /** Whether the id of a hash is followed. Mixed, because a memory may use the same hash for another purpose. */
+  /** Whether the id of a hash is followed. Mixes the hash, because memory may use the same one for other samples. */
   isFollowed(hash: number): boolean {
     return Math.imul(hash, 0xc2b2ae35) >>> 0 < this.threshold
   }
@@ -75,7 +74,7 @@ export class StackDistances<A extends Sample = Sample> {
     this.append(sample)
   }
 
-  /** Records a read of an unknown followed id. If it exceeds the limit, it may have no place afterwards. */
+  /** Records the first read of an id. If the sample is full, it is halved, and may then leave out the id. */
   begin(sample: A): A {
     while (this.samples.size >= mostSamples) this.halve()
     if (!this.isFollowed(sample.hash)) return sample
@@ -85,7 +84,7 @@ export class StackDistances<A extends Sample = Sample> {
     return sample
   }
 
-  /** The next read of the id misses at every capacity, because it has expired or was invalidated. */
+  /** Forgets an expired or invalidated id, whose next read misses at every capacity. */
   forget(sample: A): void {
     if (sample.place === 0) return
     this.samples.delete(sample.hash)
@@ -102,7 +101,7 @@ export class StackDistances<A extends Sample = Sample> {
     this.settle()
     const expected = this.reads * this.share
     const counted = this.unknown + this.distances.reduce((sum, reads) => sum + reads, 0)
-    // The difference is mostly due to ids that are read all the time (SHARDS-adj).
+    // The difference is mostly due to frequently read ids, so it counts as hits (SHARDS-adj).
     let hits = expected - counted
     const points: Array<Point> = []
     const longest = this.distances.findLastIndex((reads) => reads > 0)
@@ -170,5 +169,5 @@ export class StackDistances<A extends Sample = Sample> {
 const bucketOf = (distance: number): number =>
   Math.min(buckets - 1, Math.floor(Math.log2(Math.max(1, distance)) * bucketsOfDoubling))
 
-/** The largest capacity that a bucket's distances do not exceed. */
+/** The largest capacity that the distances of a bucket do not exceed. */
 const lastOf = (bucket: number): number => Math.max(1, Math.ceil(2 ** ((bucket + 1) / bucketsOfDoubling)) - 1)

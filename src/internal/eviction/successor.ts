@@ -1,4 +1,4 @@
-/** A policy that begins as LRU, and later hands its entries over to another one. */
+/** A policy that begins as LRU and later hands its entries over to another policy. */
 import type { Policy } from "../../ports/eviction.ts"
 import { makeLru } from "./byAge.ts"
 

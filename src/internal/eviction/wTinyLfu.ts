@@ -1,8 +1,8 @@
 /**
  * W-TinyLFU as in Caffeine (Einziger, Friedman and Manes, ACM TOS 2017; the climber: Einziger, Eytan, Friedman and
- * Manes, Middleware 2018). Entries enter a window, an LRU list. One that leaves it competes with the oldest entry on
- * probation, and the more frequent one stays. An entry read on probation becomes protected (four fifths of the main
- * part). The window grows and shrinks by hill climbing on the hit ratio.
+ * Manes, Middleware 2018). Entries enter a window, an LRU list. An entry that leaves the window competes with the
+ * oldest entry on probation, and the more frequent one stays. An entry read on probation becomes protected (four fifths
+ * of the main part). The window grows and shrinks by hill climbing on the hit ratio.
  */
 import type { Node, Policy, PolicyOptions } from "../../ports/eviction.ts"
 import { FrequencySketch } from "./frequencySketch.ts"
@@ -12,17 +12,17 @@ import * as Ring from "./ring.ts"
 const windowAtFirst = 0.01
 const shareOfProtected = 0.8
 
-/** The climber: the number of reads between steps, as a multiple of the entries, and the sizes of its steps. */
+/** The hill climber: the number of reads between steps, as a multiple of the entries, and its step sizes. */
 const readsOfStep = 10
 const firstStep = 0.0625
 const restartAt = 0.05
 const decay = 0.98
 
-/** One of so many candidates is admitted regardless: otherwise ids with equal hashes could block all others. */
+/** One in this many candidates is admitted regardless, or ids with equal hashes could keep all others out. */
 const luckOfOne = 128
 const askedOften = 5
 
-/** The initial number of entries for the sketch, if entries are weighed. */
+/** The number of entries that the sketch is initially made for, if entries are weighed. */
 const entriesAtFirst = 1024
 
 const window = 0
@@ -41,7 +41,7 @@ interface WTinyLfu {
   readonly hashOf: (entry: Entry) => number
   readonly weighed: boolean
   capacity: number
-  /** A share of the capacity, like `step`. */
+  /** The window's share of the capacity. `step` is such a share too. */
   windowShare: number
   step: number
   count: number
@@ -135,7 +135,7 @@ const windowSize = ({ capacity, windowShare }: WTinyLfu): number => windowShare 
 
 const noteRead = (self: WTinyLfu, entry: Entry, isHit: boolean): void => {
   const { entries } = self
-  // Frequencies are first needed when something is evicted, which never happens without a bound.
+  // Frequencies are needed only for evictions, which an unbounded memory never makes.
   if (entries !== Infinity) (self.sketch ??= new FrequencySketch(entries)).count(self.hashOf(entry))
   if (isHit) self.hits++
   if (++self.reads >= readsOfStep * Math.max(entries, 1)) climb(self)
@@ -161,7 +161,7 @@ const wins = (self: WTinyLfu, candidate: Entry, victim: Entry): boolean => {
   return self.draws >>> 0 < 2 ** 32 / luckOfOne
 }
 
-/** The newest entry is in the window, whose oldest one is the candidate, so its own arrival never evicts it. */
+/** Chooses the victim. Its candidate is the oldest of the window, so a new entry is not evicted on arrival. */
 const choose = (self: WTinyLfu): Entry | undefined => {
   const candidate = oldestOf(self, window)
   const victim = oldestOf(self, probation) ?? oldestOf(self, protectedList)
@@ -172,7 +172,7 @@ const choose = (self: WTinyLfu): Entry | undefined => {
   return victim
 }
 
-/** After the window has shrunk, or before memory is full: moves its surplus to probation. */
+/** Moves the window's surplus to probation, after the window has shrunk or before memory is full. */
 const settle = (self: WTinyLfu): void => {
   const { capacity, lists, weights } = self
   for (let left = 32; left > 0 && weights[window] > windowSize(self); left--) {

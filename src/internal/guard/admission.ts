@@ -1,4 +1,4 @@
-/** The answer of a limit. */
+/** The answer of a rate limit to one call. */
 
 export interface Admission {
   readonly isAdmitted: boolean

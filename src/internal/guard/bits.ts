@@ -1,6 +1,6 @@
 /**
- * The bits of a scalable Bloom filter (Almeida and others, 2007). A layer that is about half full is followed by one of
- * twice the size and half the error. Positions come from enhanced double hashing (Dillinger and Manolios, 2004) over
+ * The bits of a scalable Bloom filter (Almeida and others, 2007). When a layer is about half full, a layer of twice the
+ * size and half the error is added. Positions come from enhanced double hashing (Dillinger and Manolios, 2004) over
  * SHA-256, so that colliding items cannot be crafted.
  */
 import { sha256 } from "@noble/hashes/sha2.js"
@@ -32,7 +32,7 @@ const bitsOfBlock = filters.blockBytes * 8
 
 const blocksOfLayer = 2 ** 32
 
-/** The block that records which layers exist, with a bit for each. */
+/** The number of the block that records which layers exist, with one bit for each. */
 export const layersBlock = -1
 
 export const numberOf = ({ index }: Layer, block: number): number => index * blocksOfLayer + block
@@ -44,10 +44,10 @@ export const placeOf = (number: number): { readonly index: number; readonly bloc
 
 export const bitsIn = ({ bits }: Layer, block: number): number => Math.min(bitsOfBlock, bits - block * bitsOfBlock)
 
-/** The bytes of a block. The last one of a layer is shorter. */
+/** The size of a block in bytes. The last block of a layer is shorter. */
 export const bytesOf = (layer: Layer, block: number): number => Math.ceil(bitsIn(layer, block) / 8)
 
-/** An item, as two numbers of 48 bits. */
+/** The hash of an item, as two numbers of 48 bits. */
 export interface Hash {
   readonly first: number
   readonly second: number

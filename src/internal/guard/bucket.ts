@@ -1,5 +1,5 @@
 /**
- * A token bucket that follows Effect's `RateLimiterStore`: a token returns after each whole interval since it was full.
+ * A token bucket like that of Effect's `RateLimiterStore`: one token returns per interval since the bucket was full.
  */
 import type { Kind } from "../../ports/guardStore.ts"
 
@@ -7,7 +7,7 @@ export interface Input {
   readonly tokens: number
   readonly limit: number
   readonly refillMillis: number
-  /** Takes tokens that are only refilled later. */
+  /** Whether a call may take tokens before they are refilled. */
   readonly allowsDebt: boolean
 }
 
@@ -17,7 +17,7 @@ interface Bucket {
 }
 
 export interface Taken {
-  /** The tokens after this step. Below 0 they were not taken, or are a debt. */
+  /** The tokens left after this step. If negative, the call took none, or took them as a debt. */
   readonly remaining: number
   readonly elapsedMillis: number
 }
@@ -26,7 +26,7 @@ export const bucket: Kind<Bucket, Input, Taken> = {
   name: "bucket",
   step(stored, now, { allowsDebt, limit, refillMillis, tokens }) {
     let available = stored === undefined ? limit : stored.tokens
-    // Never later than now, because the clock may have been set back.
+    // Limited to the current time, because the clock may have been set back.
     let refilledAt = stored === undefined ? now : Math.min(stored.refilledAt, now)
     const refilled = Math.floor((now - refilledAt) / refillMillis)
     if (refilled > 0) {

@@ -1,6 +1,6 @@
 /**
- * A circuit breaker. Open, no call runs; half open, one probe runs, whose outcome closes or opens the circuit. A probe
- * without an outcome in time has failed. Calls admitted before a change (of `generation`) change nothing.
+ * A circuit breaker. While open, no call runs. While half open, one probe runs, whose outcome closes or opens the
+ * circuit; a probe without an outcome in time has failed. Outcomes of calls of an earlier `generation` are ignored.
  */
 import type { Kind } from "../../ports/guardStore.ts"
 
@@ -14,7 +14,7 @@ export interface Trip {
   readonly windowCalls: number
 }
 
-/** How long a circuit stays open. The time doubles until the circuit has been closed for as long as it was open. */
+/** How long a circuit stays open. Each opening doubles the time, until the circuit was closed for as long as open. */
 export interface OpenTime {
   readonly millis: number
   readonly longestMillis: number
@@ -27,7 +27,7 @@ export type Input =
   | {
     readonly _tag: "Admit"
     readonly probeMillis: number
-    /** How long the circuit is open after a probe without an outcome. `undefined` lets another call probe. */
+    /** How long the circuit stays open if a probe has no outcome. If `undefined`, another call probes instead. */
     readonly openTime: OpenTime | undefined
     readonly idleMillis: number
   }
@@ -45,7 +45,7 @@ type Phase = "Closed" | "Open" | "HalfOpen"
 export interface Answer {
   readonly phase: Phase
   readonly from: Phase
-  /** An admitted call may run, and is recorded with this generation. */
+  /** Whether the call may run. Its outcome is then recorded with `generation`. */
   readonly isAdmitted: boolean
   readonly isProbe: boolean
   readonly generation: number
@@ -59,17 +59,17 @@ interface Circuit {
   readonly phase: Phase
   readonly generation: number
   readonly streak: number
-  /** The outcomes of the last calls; `1` is a failure. */
+  /** The outcomes of the last calls, one digit for each: `1` for a failure, `0` for a success. */
   readonly last: string
-  /** Calls and failures by slots of the time window, the newest first. Missing in the state of an older build. */
+  /** Calls and failures per slot of the time window, the newest first. Missing in the state of an older release. */
   readonly slots?: ReadonlyArray<Slot>
   readonly slot: number
-  /** When it is no longer open, or its probe expires. 0 without a probe. */
+  /** When the circuit is no longer open, or when the probe expires. 0 if no probe runs. */
   readonly until: number
   readonly openings: number
   readonly openMillis: number
   readonly probeMillis: number
-  /** When `openings` restarts at 0. */
+  /** When a closed circuit's `openings` restart at 0. */
   readonly resetAt: number
 }
 
@@ -111,12 +111,12 @@ const step = (before: Circuit, state: Circuit, { idleMillis, isAdmitted, now }: 
   }
 }
 
-// Ensures that a circuit which was forgotten and starts again never has a generation that a call still holds.
+// Returns a generation that no running call has, even if the circuit was forgotten and starts again.
 const next = (generation: number, now: number): number => Math.max(generation + 1, now * 1000)
 
 const nothingCounted = { streak: 0, last: "", slots: [], slot: 0 }
 
-/** The newest slot is incomplete, so an outcome counts for nine tenths of the window or more, never longer than it. */
+/** The number of slots in a time window. An outcome counts for at least nine tenths of the window, never for more. */
 export const slotsOfWindow = 10
 
 const closed = (now: number): Circuit => ({
@@ -130,7 +130,7 @@ const closed = (now: number): Circuit => ({
   resetAt: 0
 })
 
-/** Limits the remaining time to its maximum, because the clock may have been set back. */
+/** Caps the remaining time at its maximum, because the clock may have been set back. */
 const capped = (circuit: Circuit, now: number): Circuit => {
   const longest = circuit.phase === "Open" ? circuit.openMillis : circuit.probeMillis
   return circuit.until > now + longest ? { ...circuit, until: now + longest } : circuit
@@ -142,7 +142,7 @@ const admit = (before: Circuit, now: number, input: Extract<Input, { _tag: "Admi
   if (before.phase === "Closed") {
     return runs(before.openings > 0 && now >= before.resetAt ? { ...before, openings: 0 } : before)
   }
-  // A probe without an outcome in time has failed at the end of its time.
+  // A probe without an outcome in time counts as a failure at the end of its time.
   const isLapsed = before.phase === "HalfOpen" && before.until > 0 && now >= before.until
   const state = isLapsed && openTime !== undefined ? opened(before, before.until, openTime) : before
   if (now < state.until) return step(before, state, { now, isAdmitted: false, idleMillis })
@@ -174,7 +174,7 @@ const record = (circuit: Circuit, now: number, input: Extract<Input, { _tag: "Re
   if (circuit.generation !== generation || circuit.phase === "Open") return circuit
   if (circuit.phase === "HalfOpen") {
     if (outcome === "Failure") return opened(circuit, now, openTime)
-    // Lets another call probe.
+    // An ignored outcome lets another call probe.
     if (outcome === "Ignored") return { ...circuit, generation: next(generation, now), until: 0 }
     return {
       ...closed(now),

@@ -1,11 +1,11 @@
-/** A limit in a window that begins with its first call. A call above it may start a ban, which replaces the window. */
+/** A limit of calls in a window that begins with the first call. A call above the limit may start a ban instead. */
 import type { Kind } from "../../ports/guardStore.ts"
 import { type Admission, admitted, rejected } from "./admission.ts"
 
 interface Input {
   readonly limit: number
   readonly windowMillis: number
-  /** 0 makes calls above the limit wait for the end of the window. */
+  /** The length of a ban. With 0, calls above the limit are rejected only until the window ends. */
   readonly banMillis: number
   readonly renewsBan: boolean
 }
@@ -22,7 +22,7 @@ export const fixedWindow: Kind<Window, Input, Admission> = {
     if (window === undefined || window.until <= now) {
       return step({ count: 1, until: now + windowMillis, isBan: false }, limit)
     }
-    // Limited to its maximum, because the clock may have been set back.
+    // The remaining time is capped at its maximum, because the clock may have been set back.
     const until = Math.min(window.until, now + (window.isBan ? banMillis : windowMillis))
     if (window.isBan) return ban(renewsBan ? now + banMillis : until, now, window.count)
     if (window.count < limit) return step({ count: window.count + 1, until, isBan: false }, limit)

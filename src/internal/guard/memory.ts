@@ -1,4 +1,4 @@
-/** The state of guards in the memory of this process. */
+/** Keeps the state of guards in the memory of this process. */
 import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { GuardStore } from "../../ports/guardStore.ts"
@@ -12,11 +12,11 @@ interface Kept {
 
 interface States {
   readonly byName: Map<string, Kept>
-  /** Cycles through all states, a few steps with each new one. */
+  /** Iterates over all states again and again, a few steps with each new state. */
   sweep: Iterator<[string, Kept]>
 }
 
-/** The time for a state that no other process sees. It is monotonic, because the wall clock may be set. */
+/** The time for states that no other process sees. It is monotonic, because the wall clock may be set. */
 export const nowOf = (clock: Clock.Clock): number => Math.floor(monotonicMillis(clock))
 
 export interface MemoryGuards extends GuardStore {
@@ -66,7 +66,7 @@ export const make = (capacity: number = guards.states): MemoryGuards => {
 
 const statesOf = (byName: Map<string, Kept>): States => ({ byName, sweep: byName.entries() })
 
-/** Removes some expired states. Each new state examines enough others to keep the expired ones few. */
+/** Removes some expired states. Each new state checks enough others to keep expired states few. */
 const makeRoom = (states: States, now: number, capacity: number): void => {
   const { byName } = states
   for (let looked = 0; looked < guards.looksOfNew && byName.size > 0; looked++) {
@@ -75,11 +75,11 @@ const makeRoom = (states: States, now: number, capacity: number): void => {
     const [name, { expiresAt }] = next.value as [string, Kept]
     if (expiresAt <= now) byName.delete(name)
   }
-  // A forgotten limit admits more calls, but unbounded memory stops the process.
+  // Forgetting a limit admits more calls, but unbounded memory would stop the process.
   if (byName.size >= capacity) byName.delete(byName.keys().next().value!)
 }
 
-/** The bits of both, as new bytes. Stored bytes are never mutated. */
+/** Combines the bits of two blocks in new bytes. Stored bytes are never mutated. */
 export const merge = (stored: Uint8Array | undefined, bytes: Uint8Array): Uint8Array => {
   const merged = bytes.slice()
   const size = Math.min(merged.length, stored?.length ?? 0)

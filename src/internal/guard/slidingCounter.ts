@@ -1,6 +1,6 @@
 /**
- * A limit of calls in a sliding window, from two numbers: the calls of this window, and those of the previous one,
- * weighted by the share still in range. Assumes evenly spread calls, so twice the limit may pass in the worst case.
+ * A limit of calls in a sliding window, from two counts: the calls of the current window, and those of the previous
+ * one, weighted by the share still in range. Assumes evenly spread calls, so in the worst case twice the limit passes.
  */
 import type { Kind } from "../../ports/guardStore.ts"
 import { type Admission, admitted, rejected } from "./admission.ts"
@@ -12,7 +12,7 @@ interface Counts {
   readonly count: number
 }
 
-/** The rounding error of a weighted sum. A call at exactly `retryAfterMillis` must be admitted. */
+/** The tolerated rounding error of the weighted sum, because a call at exactly `retryAfterMillis` must be admitted. */
 const tolerance = 1e-9
 
 export const slidingCounter: Kind<Counts, Input, Admission> = {
@@ -45,7 +45,7 @@ const currentOf = (stored: Counts | undefined, now: number, windowMillis: number
   return now < startedAt + windowMillis ? stored : { startedAt: startedAt + windowMillis, before: count, count: 0 }
 }
 
-/** When one more call fits, in milliseconds after the beginning of the window. */
+/** The time at which one more call fits, in milliseconds after the beginning of the window. */
 const waitOf = ({ before, count }: Counts, limit: number, windowMillis: number): number =>
   count + 1 <= limit
     ? windowMillis * (1 - (limit - 1 - count) / before)

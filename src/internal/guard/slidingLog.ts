@@ -1,4 +1,4 @@
-/** A limit of calls in any window of a length. It keeps the times of all admitted calls. */
+/** A limit of calls in every window of a given length. It keeps the times of all admitted calls. */
 import type { Kind } from "../../ports/guardStore.ts"
 import { type Admission, admitted, rejected } from "./admission.ts"
 
@@ -14,7 +14,7 @@ export const slidingLog: Kind<Log, Input, Admission> = {
   step(before, now, { limit, windowMillis }) {
     const log = before === undefined ? [] : within(before, now, windowMillis)
     if (log.length >= limit) {
-      // After the limit was lowered, more than one call must leave first.
+      // If the limit was lowered, more than one call must leave the window first.
       const leaves = log[log.length - limit]! + windowMillis
       return { state: log, expiresAt: log.at(-1)! + windowMillis, answer: rejected(leaves - now) }
     }
@@ -27,7 +27,7 @@ const within = (log: Log, now: number, windowMillis: number): Array<number> => {
   let first = 0
   while (first < log.length && log[first]! <= now - windowMillis) first++
   const kept = log.slice(first)
-  // The clock was set back, so no call may be later than now.
+  // The clock may have been set back, and no call may be later than now.
   for (let i = kept.length - 1; i >= 0 && kept[i]! > now; i--) kept[i] = now
   return kept
 }

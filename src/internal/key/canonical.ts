@@ -1,8 +1,8 @@
 /**
- * Canonical texts of values: equal values have the same text, different values have different texts. The type side of a
- * schema is compiled once into closures. Every text marks its own end (a string is preceded by its length, a word ends
- * with a comma, the rest is in brackets), so texts are joined without separators: `6:Berlin`, `12,`, `true,`, `12n,`,
- * `[1,2,]`, `{4:name!}`, `(0,…)`. Checks (filters) do not run, because keys are created from typed values.
+ * Encodes values as canonical text: equal values have equal text, different values have different text. The type side
+ * of a schema is compiled once into closures. Every text marks its own end (a string is preceded by its length, a word
+ * ends with a comma, the rest is in brackets), so texts are joined without separators: `6:Berlin`, `12,`, `true,`,
+ * `12n,`, `[1,2,]`, `{4:name!}`, `(0,…)`. Checks (filters) do not run, because keys are created from typed values.
  */
 import * as Schema from "effect/Schema"
 import * as SchemaAST from "effect/SchemaAST"
@@ -115,7 +115,7 @@ const arrays = (ast: SchemaAST.Arrays, compile: Compile): Canonical => {
   }
 }
 
-// Unlike `every`, it does not skip holes.
+// `Array.prototype.every` would skip holes.
 const all = (items: ReadonlyArray<unknown>, predicate: (item: unknown, index: number) => boolean): boolean => {
   for (let i = 0; i < items.length; i++) if (!predicate(items[i], i)) return false
   return true
@@ -124,7 +124,7 @@ const all = (items: ReadonlyArray<unknown>, predicate: (item: unknown, index: nu
 export interface Property {
   readonly name: string
   readonly optional: boolean
-  /** Never absent, and all values are primitives. */
+  /** Whether the property is required and all its values are primitives. */
   readonly primitive: boolean
   readonly is: (object: Fields) => boolean
   readonly encode: (object: Fields) => string
@@ -134,11 +134,11 @@ export type Fields = { readonly [name: string]: unknown }
 
 const absent = "!"
 
-/** Accepts an own property and a getter of the class, but not what every object inherits. */
+/** Whether an object has a property, of its own or from its class, other than those that every object inherits. */
 export const has = (object: object, name: string): boolean =>
   Object.hasOwn(object, name) || (name in object && !(name in Object.prototype))
 
-/** For a reader, `undefined` in an optional property is the same as a missing one. */
+/** Treats an optional property that is `undefined` like a missing one, because readers see no difference. */
 const isAbsent = (object: Fields, name: string): boolean => object[name] === undefined || !has(object, name)
 
 export const property = (name: string, ast: SchemaAST.AST, compile: Compile): Property => {
@@ -154,7 +154,7 @@ export const property = (name: string, ast: SchemaAST.AST, compile: Compile): Pr
     : { name, optional: false, primitive, is: (object) => is(object[name]), encode: (object) => encode(object[name]) }
 }
 
-/** Compares UTF-16 units, so the order does not depend on the locale. */
+/** Compares names by their UTF-16 code units, so the order does not depend on the locale. */
 export const byName = (a: { readonly name: string }, b: { readonly name: string }): number =>
   a.name < b.name ? -1 : a.name > b.name ? 1 : 0
 
@@ -254,7 +254,7 @@ const union = (ast: SchemaAST.Union, compile: Compile): Canonical => {
     encode: (value) => {
       for (const member of primitives) if (member.is(value)) return member.encode(value)
       if (only !== undefined) return `(${only.label}${only.encode(value)})`
-      // A value can fit several members, and each may declare fields that the others do not.
+      // The text includes every member that the value fits, because each may declare fields that the others do not.
       let text = ""
       for (const member of others) if (member.is(value)) text += member.label + member.encode(value)
       if (text === "") throw new Mismatch("a member of the union", value)

@@ -1,4 +1,4 @@
-/** Canonical texts of declared types: of Effect and the platform, classes, and types with a codec of their own. */
+/** Canonical text for declared types: types of Effect and the platform, classes, and types with their own codec. */
 import type * as BigDecimal from "effect/BigDecimal"
 import type * as DateTime from "effect/DateTime"
 import * as Duration from "effect/Duration"
@@ -24,14 +24,14 @@ export const declaration = (ast: SchemaAST.Declaration, compile: Compile): Canon
   return isClass(ast) ? instances(ast, compile) : encoded(ast, compile)
 }
 
-/** Ignores inherited members, because a type may be called `constructor`. */
+/** Looks up only own properties, because a type may be called `constructor`. */
 const ownOf = <A>(table: Record<string, A>, id: string): A | undefined =>
   Object.hasOwn(table, id) ? table[id] : undefined
 
 export const representation = (ast: SchemaAST.Declaration): SchemaRepresentation.RepresentationAnnotation | undefined =>
   ast.annotations?.["representation"] as SchemaRepresentation.RepresentationAnnotation | undefined
 
-/** Effect marks a class with this annotation, and gives it no representation. */
+/** Whether a declaration is a class. Effect annotates classes with `~constructor` and gives them no representation. */
 export const isClass = (ast: SchemaAST.Declaration): boolean => typeof ast.annotations?.["~constructor"] === "function"
 
 const refused: Record<string, string> = {
@@ -42,7 +42,7 @@ const refused: Record<string, string> = {
   "effect/schema/Error": "an error has no canonical form"
 }
 
-// Types with a canonical text of their own, either because equal values may differ inside, or for speed.
+// The following types have their own canonical text, for speed or because equal values may differ internally.
 
 const leaf = <A>(is: (value: unknown) => value is A, expected: string, text: (value: A) => string): Canonical => ({
   is,
@@ -62,7 +62,7 @@ const zone = (timeZone: DateTime.TimeZone): string =>
 const duration = (value: Duration.Duration): string =>
   Duration.isFinite(value) ? word(Duration.toNanosUnsafe(value)) : word(Duration.toMillis(value))
 
-/** Without trailing zeros, which may differ between equal values. */
+/** Omits trailing zeros, because equal decimals may differ in the number of these zeros. */
 const decimal = ({ scale, value }: BigDecimal.BigDecimal): string => {
   if (value === 0n) return `(${word(0n)}${word(0)})`
   const digits = String(value)
@@ -150,7 +150,7 @@ const known: Record<string, Make> = {
   "effect/schema/TimeZone": () => leaf(EffectTypes.isTimeZone, "a TimeZone", zone),
   "effect/schema/TimeZoneNamed": () => leaf(EffectTypes.isTimeZoneNamed, "a TimeZone.Named", zone),
   "effect/schema/TimeZoneOffset": () => leaf(EffectTypes.isTimeZoneOffset, "a TimeZone.Offset", zone),
-  // Uses its own schema, because naming `Schema.Json` here would load it in every program.
+  // Validates with the declaration's own schema, because naming `Schema.Json` would load that schema in every program.
   "effect/schema/Json": (_, ast) => leaf(SchemaParser.is(Schema.make<typeof Schema.Json>(ast)), "JSON", json),
   "effect/schema/Option": option,
   "effect/schema/Result": result,
@@ -181,7 +181,7 @@ const instances = (ast: SchemaAST.Declaration, compile: Compile): Canonical => {
 
 type GetLink = (parameters: ReadonlyArray<Schema.Top>) => SchemaAST.Link | undefined
 
-/** All other declared types, written as the value that their own codec encodes. */
+/** Writes a value of any other declared type as its own codec encodes it. */
 const encoded = (ast: SchemaAST.Declaration, compile: Compile): Canonical => {
   const getLink = (ast.annotations?.["toCodecJson"] ?? ast.annotations?.["toCodec"]) as GetLink | undefined
   const link = getLink?.(ast.typeParameters.map((parameter) => Schema.make(parameter)))

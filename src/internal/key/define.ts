@@ -51,11 +51,11 @@ export const define = (name: string, options: Options): new(input: unknown) => K
   const parts = [...Object.entries(relevant), ["success", success], ["error", error]] as const
   if (options.version === undefined) refuseOpaque(name, parts, { suspended: "skip" })
 
-  // Lazy, because it walks three schemas, which may refer to classes defined later (`suspend`).
+  // Called lazily, because the fingerprint walks three schemas, which may refer to classes defined later (`suspend`).
   const prefixOf = (): string => {
     if (options.version === undefined) refuseOpaque(name, parts, follow)
     const version = fingerprint([Schema.Struct(relevant), success, error], options.version, template?.text)
-    // Not a template literal, which would be a tree of texts that every id would flatten again.
+    // `join` makes a flat string. A template literal would make a rope, which every id would flatten again.
     const text = ["~", name, "@", version, ":"].join("")
     noteClass(text, info)
     return text
@@ -85,13 +85,13 @@ export const define = (name: string, options: Options): new(input: unknown) => K
   const idOf = template === undefined ? remembering(properties, makeId) : makeId
 
   class KeyClass {
-    /** Cached, because one read uses an id several times. */
+    /** The id, cached because one read uses it several times. */
     #id: string | undefined
     static readonly keyName = name
     static readonly payload = payload
     static readonly success = success
     static readonly error = error
-    // A getter, so that `Weather.decode` can be passed around without losing its class.
+    // A getter, so that `Weather.decode` can be passed around as a function without losing its class.
     static get decode() {
       return (input: unknown, options?: SchemaAST.ParseOptions) =>
         Effect.map(decode(input, options), (fields) => new this(fields))
@@ -129,7 +129,7 @@ export const define = (name: string, options: Options): new(input: unknown) => K
   return KeyClass
 }
 
-/** For a class with a template, only the fields of its indexes need a canonical form. */
+/** Keeps only the fields of the class's indexes: with an id template, no other field needs a canonical form. */
 const tagged = (fields: Schema.Struct.Fields, { indexes = [] }: Options): Schema.Struct.Fields => {
   const used = new Set(indexes.flatMap((index) => Array.isArray(index) ? index.map(String) : [String(index)]))
   return Object.fromEntries(Object.entries(fields).filter(([field]) => used.has(field)))
@@ -203,10 +203,10 @@ const refuseOpaque = (
   }
 }
 
-/** Applies defaults, constructs classes, settles fields. With `of`, handles only the fields that this object has. */
+/** Applies defaults, constructs class instances and normalizes fields. With `of`, only the fields that `of` has. */
 const assigner = (name: string, fields: Schema.Struct.Fields, relevant: Schema.Struct.Fields): Assign => {
   const names = Object.keys(fields)
-  // Lazy, because schemas behind `suspend` may not be defined yet.
+  // Created lazily, because schemas behind `suspend` may not be defined yet.
   let makers: ReadonlyArray<Maker> | undefined
   return (self, input, of) => {
     if (names.length === 0) return
@@ -238,7 +238,7 @@ const copied = (field: string, schema: Schema.Constraint): Maker =>
       self[field] = input[field]
     }
 
-/** Keeps an instance. For a union of classes, Effect's constructor would convert it to an instance of the first one. */
+/** Keeps a valid instance. Effect's constructor would convert it to an instance of the first class in a union. */
 const instances = (name: string, field: string, schema: Schema.Constraint): Maker => {
   const is = SchemaParser.is(schema)
   const make = made(name, field, schema)
@@ -251,7 +251,7 @@ const instances = (name: string, field: string, schema: Schema.Constraint): Make
 const made = (name: string, field: string, schema: Schema.Constraint): Maker => {
   const make = SchemaParser.make(Schema.Struct({ [field]: schema }))
   return (self, input) => {
-    // Without a prototype, because Effect takes an inherited property for a field of that name.
+    // The object has no prototype, because Effect would take an inherited property for a field.
     const given = Object.create(null) as Record<string, unknown>
     if (has(input, field)) given[field] = input[field]
     try {
@@ -269,14 +269,14 @@ const issueOf = (error: unknown): string => {
   return SchemaIssue.isIssue(cause) ? formatIssue(cause) : String(error)
 }
 
-/** The work that a value needs from Effect's constructor (defaults, instances), and from this module. */
+/** Finds what constructing a value of this schema involves: defaults, class instances, or transformations. */
 const construction = (ast: SchemaAST.AST) => {
   const found = { defaults: false, classes: false, transforms: false }
   const visit = (node: SchemaAST.AST) => {
     const ofClass = node._tag === "Declaration" && isClass(node)
     found.defaults ||= node.context?.constructorDefault !== undefined
     found.classes ||= ofClass
-    // A class alone transforms nothing; it creates instances.
+    // A class alone does not count as a transformation, because it only creates instances.
     found.transforms ||= node.encoding !== undefined && !ofClass
   }
   walk(ast, { suspended: "follow", visit })

@@ -1,4 +1,4 @@
-/** Ids from texts. Ids of the library begin with `~`. A text that is long, or has no UTF-8 form, is hashed. */
+/** Makes ids from strings. The library's own begin with `~`. Strings that are long or have no UTF-8 form are hashed. */
 import { _SHA256 as Sha256 } from "@noble/hashes/sha2.js"
 import { isWellFormed, toBase64Url } from "../codec/bytes.ts"
 import { longTexts } from "../defaults/bounds.ts"
@@ -6,7 +6,7 @@ import { isListOfText, mistake } from "../options/options.ts"
 
 const maxBytes = 200
 
-/** The digests of recent long texts: hashing one takes a hundred times as long as comparing it. */
+/** Digests of recent long strings. Hashing a string takes a hundred times as long as comparing it. */
 export const remembered = new Map<string, string>()
 let rememberedUnits = 0
 
@@ -20,7 +20,7 @@ const digest = (text: string): string => {
 
 const remember = (text: string, digest: string): void => {
   if (text.length > longTexts.units) return
-  // A copy, because a part of a larger text would keep all of it in memory.
+  // A copy, because a substring would keep the whole larger string in memory.
   remembered.set(` ${text}`.slice(1), digest)
   rememberedUnits += text.length
   for (const oldest of remembered.keys()) {
@@ -30,7 +30,7 @@ const remember = (text: string, digest: string): void => {
   }
 }
 
-/** SHA-256 over UTF-16 units, which every JavaScript string has, while lone surrogates have no UTF-8. */
+/** Computes SHA-256 over the UTF-16 code units, because a string with a lone surrogate has no UTF-8 form. */
 export const hash = (text: string): string => {
   const bytes = new Uint8Array(text.length * 2)
   for (let i = 0; i < text.length; i++) {
@@ -41,16 +41,16 @@ export const hash = (text: string): string => {
   return toBase64Url(new Sha256().update(bytes).digest())
 }
 
-/** 48 bits of the digest, enough to distinguish the versions of one name. */
+/** The first 48 bits of the digest, enough to distinguish the versions of one key class. */
 export const shortDigest = (text: string): string => digest(text).slice(0, 8)
 
-/** Up to 200 bytes of UTF-8, or a hash, which begins with `#`. No `rest` may, or a hash could equal a readable id. */
+/** Returns an id of at most 200 UTF-8 bytes, hashing `rest` if necessary. Only a hash may begin with `#`. */
 export const limit = (prefix: string, rest: string): string => {
   const text = prefix + rest
   return fits(text) ? text : `${prefix}#${digest(rest)}`
 }
 
-/** A string key is its own id. One that begins with `~` gets another `~`, so that it never equals an id of a class. */
+/** A string key is its own id. A key that begins with `~` gets another `~`, so it never equals a class key's id. */
 export const idOfString = (key: string): string => {
   const id = key.charCodeAt(0) === tilde ? `~${key}` : key
   return fits(id) ? id : `~#${digest(key)}`
@@ -65,11 +65,11 @@ export const escapeGiven = (tags: unknown): ReadonlyArray<string> => {
 
 const tilde = 0x7e
 
-/** The string key of an id, or `undefined` if the id belongs to a key of a class, or is a hash. */
+/** The string key with this id, or `undefined` if the id belongs to a class key or is a hash. */
 export const stringOfId = (id: string): string | undefined =>
   id.charCodeAt(0) !== tilde ? id : id.charCodeAt(1) === tilde ? id.slice(1) : undefined
 
-// A UTF-16 unit has at most three bytes of UTF-8 (a surrogate pair has four), so up to 66 units always fit.
+// A UTF-16 code unit takes at most three bytes of UTF-8 (a surrogate pair takes four), so up to 66 units always fit.
 const fits = (text: string): boolean =>
   text.length <= 66
     ? isWellFormed(text)

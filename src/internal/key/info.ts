@@ -3,16 +3,16 @@ import type * as Schema from "effect/Schema"
 
 export { idOfString } from "./id.ts"
 
-/** One object for each class, so it can be the key of a `WeakMap`. */
+/** The description of one key class. Each class has its own object, which can be a key of a `WeakMap`. */
 export interface KeyInfo {
   readonly name: string
-  /** The class of a stream, in the info of its key. */
+  /** In the description of a stream's key: the description of the class that the user defined. */
   readonly of?: KeyInfo | undefined
-  /** Another class of the same name and shape has the same prefix. */
+  /** Returns the beginning of every id of the class. Classes of the same name and shape share it. */
   readonly prefix: () => string
-  /** Created where the class was defined, so that its stack shows the place. */
+  /** An error created where the class is defined, so that its stack shows the place. */
   readonly definedAt: Error
-  /** The last cache that met the class; see telemetry/keyClasses.ts. */
+  /** The mark of the last cache that used the class; see telemetry/keyClasses.ts. */
   metBy: number
   /** The struct of all fields, including ignored ones. */
   readonly payload: Schema.Constraint
@@ -21,17 +21,17 @@ export interface KeyInfo {
   readonly isUndescribed: () => boolean
   /** Whether the class declares an error schema. Without one, a failure stays in memory. */
   readonly hasError: boolean
-  /** The tag of every key of this class, in all its versions. A key's `~tags` do not include it. */
+  /** The tag of every key of this class, across all versions of the class. A key's `~tags` do not include it. */
   readonly tag: string
-  /** The class's tag and those of its indexes, which every entry of the key has. */
+  /** Returns the tags of the class and its indexes, which every entry of the key carries. */
   readonly structuralTags: (key: object) => ReadonlyArray<string>
-  /** The tags that the class declares, in their stored form. */
+  /** Returns the tags that the class declares, in their stored form. */
   readonly ownTags: (key: object) => ReadonlyArray<string>
-  /** The tag of all keys with these values. Throws a `CacheConfigError` unless the fields are those of an index. */
+  /** The tag of all keys with these field values. Throws a `CacheConfigError` if no index has exactly these fields. */
   readonly indexTagOf: (where: { readonly [field: string]: unknown }) => string
 }
 
 export const optionsOfClass = ["payload", "success", "error", "ignore", "indexes", "version", "tags", "id"]
 
-/** A codec of any type. `any`, because only the serializer uses the encoded side. */
+/** A codec for any type. Its encoded side is `any`, because only the serializer uses that side. */
 export type AnyCodec = Schema.Codec<unknown, any, unknown, unknown>

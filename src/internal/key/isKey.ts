@@ -1,4 +1,4 @@
-/** Whether a value is a key, for modules that need nothing else from key classes. */
+/** Tests whether a value is a key, for modules that need nothing else from key classes. */
 
 export const keyTypeId = "~effect-cached/CacheKey"
 

@@ -1,13 +1,13 @@
 /**
- * Remembers the ids of a key class by the values of its fields, if all are primitives: finding a freshly concatenated
- * text in a `Map` takes longer than the rest of a hit. The table has a fixed size, with one slot for each hash. An id
- * takes a slot when it is created twice without another of that slot in between, so keys that are read once displace
- * none.
+ * Remembers the ids of a key class by its field values, if all fields are primitives: looking up a freshly concatenated
+ * string in a `Map` takes longer than the rest of a hit. The table has a fixed size, and the hash of the field values
+ * selects a slot. An id takes a slot when it is created twice without another id for that slot in between, so keys that
+ * are read only once displace nothing.
  */
 import { knownIds } from "../defaults/bounds.ts"
 import type { Fields, Property } from "./canonical.ts"
 
-/** Longer texts are not remembered. */
+/** The maximum length of a string field, in UTF-16 code units. Keys with longer ones are not remembered. */
 const maxUnits = 100
 
 export const remembering = (
@@ -16,7 +16,7 @@ export const remembering = (
 ): (fields: Fields) => string => {
   const names = properties.map(({ name }) => name)
   if (names.length === 0 || !properties.every(({ primitive }) => primitive)) return makeId
-  // Created on demand, because a process rarely uses all classes of its program.
+  // The table is created on demand, because a process rarely uses all classes of its program.
   let table: Table | undefined
 
   return (fields) => {
@@ -31,7 +31,7 @@ export const remembering = (
       hashes[place] = hash
       return ids[place] = id
     }
-    // The first of the two, because an entry has that one, and a `Map` finds the same object without comparing.
+    // Returns the earlier of two equal strings, because the entry holds it and a `Map` finds it without comparing.
     const first = ids[place]!
     known[place] = { hash, values: names.map((name) => own(fields[name])), id: first }
     return first
@@ -40,7 +40,7 @@ export const remembering = (
 
 interface Table {
   readonly known: Array<Known | undefined>
-  /** The hash of the latest id for a slot, and that id. */
+  /** For each slot, the hash of the id that was created last; `ids` has that id. */
   readonly hashes: Int32Array
   readonly ids: Array<string | undefined>
 }
@@ -62,7 +62,7 @@ const isOf = ({ values }: Known, names: ReadonlyArray<string>, fields: Fields): 
   return true
 }
 
-/** `undefined` if a text is too long. Collisions are harmless, because the values are compared. */
+/** Hashes the field values. `undefined` if a string is too long. Collisions are harmless: values are compared. */
 const hashOf = (names: ReadonlyArray<string>, fields: Fields): number | undefined => {
   let hash = 0
   for (let i = 0; i < names.length; i++) {
@@ -77,9 +77,9 @@ const hashOf = (names: ReadonlyArray<string>, fields: Fields): number | undefine
 
 const hashOfNumber = (value: number): number => Number.isInteger(value) ? value | 0 : (value * 1e6) | 0
 
-/** V8 copies shorter parts. */
+/** V8 copies substrings shorter than this; longer ones refer to the original string. */
 const shortestPart = 13
 
-/** A copy of a text, because a part of a larger one would keep all of it in memory. */
+/** Copies a string, because a substring would keep the whole larger string in memory. */
 const own = (value: unknown): unknown =>
   typeof value === "string" && value.length >= shortestPart ? [value.slice(0, 1), value.slice(1)].join("") : value

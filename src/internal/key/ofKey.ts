@@ -13,11 +13,11 @@ export type Key = CacheKey<unknown, unknown, unknown> | string
 
 const none: ReadonlyArray<string> = []
 
-// A value that is not a key has no id here. `validate` refuses it before the load.
+// Returns `undefined` for a value that is not a key, which `validate` refuses before the load.
 export const idOf = (key: Key): string =>
   typeof key === "string" ? idOfString(key) : (key as unknown as Own | undefined)?.["~id"] as string
 
-/** The tags that every entry of a key has, whatever tags a read gives: those of its class and its indexes. */
+/** The tags of a key's class and its indexes. Every entry of the key has them, whatever tags a read adds. */
 const structuralTags = (key: Key): ReadonlyArray<string> =>
   typeof key === "string" ? none : (key as unknown as Own)["~class"].structuralTags(key)
 
@@ -33,5 +33,5 @@ const join = (first: ReadonlyArray<string>, second: ReadonlyArray<string>): Read
 export const infoOf = (key: Key): KeyInfo | undefined =>
   typeof key === "string" ? undefined : (key as unknown as Own | undefined)?.["~class"]
 
-/** Tags are escaped like string keys, because tags of the library begin with `~`, and none is longer than an id. */
+/** Escapes a tag like a string key: the library's own tags begin with `~`, and no tag may be longer than an id. */
 export const escapeTag = idOfString

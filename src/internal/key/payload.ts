@@ -1,4 +1,4 @@
-/** The fields of a key class as text, and errors that name the class and the field. */
+/** Encodes the fields of a key class as text. Its errors name the class and the field. */
 import type * as Schema from "effect/Schema"
 import type { CacheConfigError } from "../../CacheError.ts"
 import { mistake } from "../options/options.ts"
@@ -31,7 +31,7 @@ export const encoder = (name: string, properties: ReadonlyArray<Property>): (fie
   }
 }
 
-/** Finds the field that failed by encoding the fields one by one, because the joined encoder cannot tell. */
+/** Finds the field that failed by encoding the fields one by one, because the joined encoder cannot name it. */
 const locate = (name: string, properties: ReadonlyArray<Property>, fields: Fields, error: unknown): unknown => {
   for (const property of properties) {
     try {

@@ -1,10 +1,10 @@
-/** Whether two key classes of this program have the same ids. Until that happens a hit need not look at the class. */
+/** Whether two key classes of this program have the same ids. While none do, a hit need not look at the class. */
 import { keyClasses } from "../defaults/bounds.ts"
 import type { KeyInfo } from "./info.ts"
 
 export const sameIds = { exist: false }
 
-/** The newest class for each prefix. Weak, because a collected class creates no more ids. */
+/** The newest class for each prefix, held weakly, because a garbage-collected class creates no more ids. */
 const newest = new Map<string, WeakRef<KeyInfo>>()
 
 export const noteClass = (prefix: string, info: KeyInfo): void => {

@@ -1,4 +1,4 @@
-/** The value that a field with a transformation has in a key: the one that its schema decodes. */
+/** Normalizes a key field whose schema has a transformation to the value that the schema decodes. */
 import type * as Schema from "effect/Schema"
 import * as SchemaParser from "effect/SchemaParser"
 import { makeCompile } from "./canonical.ts"
@@ -7,7 +7,7 @@ import type { Canonical } from "./text.ts"
 
 const unchecked = { disableChecks: true }
 
-/** Returns the value unchanged if it has another type, or the transformation is one-way, waits or needs services. */
+/** Leaves a value unchanged if its type differs, or its transformation is one-way, asynchronous or needs services. */
 export const settling = (name: string, field: string, schema: Schema.Constraint): (value: unknown) => unknown => {
   const codec = schema as Schema.Codec<unknown, unknown>
   const encode = SchemaParser.encodeUnknownSync(codec, unchecked)
@@ -15,7 +15,7 @@ export const settling = (name: string, field: string, schema: Schema.Constraint)
   let canonical: Canonical | undefined
   return (value) => {
     try {
-      // Beside a template, a field may have no canonical text. That throws too.
+      // A field of a class with an id template may have no canonical text, in which case this line throws too.
       const text = (canonical ??= makeCompile()(schema.ast)).encode
       const settled = decode(encode(value))
       if (text(settled) === text(value)) return value

@@ -1,4 +1,4 @@
-/** The place in the source where a key class is defined. */
+/** Finds the place in the source where a key class is defined. */
 
 interface Site {
   readonly file: string
@@ -6,10 +6,10 @@ interface Site {
   readonly position: string
 }
 
-/** The library's own frames between the definition and the error created there. */
+/** The number of the library's own stack frames above the user's class definition. */
 const ownFrames = 2
 
-/** `undefined` if the platform has none. Parsed only when two classes meet: it costs more than defining a class. */
+/** Returns `undefined` without stack traces. Called only when two classes share ids, because parsing is expensive. */
 export const siteOf = ({ stack }: Error): Site | undefined => {
   const frame = stack?.split("\n").filter((line) => positioned.test(line))[ownFrames]
   const [, file, query = "", position] = frame === undefined ? [] : positioned.exec(frame) ?? []
@@ -18,7 +18,7 @@ export const siteOf = ({ stack }: Error): Site | undefined => {
 
 const positioned = /([^\s(@]*?)(\?[^:]*)?:(\d+:\d+)\)?$/
 
-/** Whether one definition was evaluated again: by a hot reload, which may have moved it, or by a function. */
+/** Whether two sites may be one definition, evaluated again by a hot reload, which may move it, or by a function. */
 export const mayBeOne = (one: Site | undefined, other: Site | undefined): boolean =>
   one === undefined || other === undefined ||
   one.file === other.file && (one.position === other.position || one.query !== other.query)

@@ -1,4 +1,4 @@
-/** Replaces `site.ts` where programs are downloaded, because a place in a bundle is meaningless. */
+/** Replaces `site.ts` on platforms other than Node.js, where a place in a bundle is meaningless. */
 import type * as Site from "./site.ts"
 
 export const siteOf: typeof Site.siteOf = () => undefined

@@ -1,17 +1,17 @@
 /**
- * The fingerprint of schemas: a short hash of their structure, a graph of nodes without annotations and names of
- * references. Equivalent nodes are merged, as in the minimization of automata, so a schema that was annotated, copied
- * or unrolled once has the same graph as the original.
+ * Computes the fingerprint of schemas: a short hash of their structure, a graph of nodes without annotations and
+ * reference names. Equivalent nodes are merged, as in automaton minimization, so a schema that was annotated, copied or
+ * unrolled once has the same graph as the original.
  */
 import * as Schema from "effect/Schema"
 import * as SchemaAST from "effect/SchemaAST"
 import { isClass, representation } from "./declaration.ts"
 import { shortDigest } from "./id.ts"
 
-// Part of every hash. Raise it when canonical texts or labels change.
+// The format version, part of every hash. Raise it when canonical texts or labels change.
 const format = 1
 
-/** Covers the type side and the JSON side of the schemas, `version`, and the template for the ids. */
+/** Hashes the type side and the JSON side of the schemas, `version`, and the id template. */
 export const fingerprint = (
   schemas: ReadonlyArray<Schema.Constraint>,
   version: string | undefined,
@@ -30,12 +30,12 @@ const jsonSide = (schema: Schema.Constraint): string | null => {
   try {
     return write(SchemaAST.toEncoded(Schema.toCodecJson(schema).ast))
   } catch {
-    // No JSON form, so its values are never written as JSON.
+    // The schema has no JSON form, so its values are never written as JSON.
     return null
   }
 }
 
-/** Calls `visit` once for every node of a schema. `suspended`: whether to follow `Schema.suspend`. */
+/** Calls `visit` once for every node of a schema. `suspended` says whether to follow `Schema.suspend`. */
 export const walk = (
   ast: SchemaAST.AST,
   options: { readonly suspended: "follow" | "skip"; readonly visit: (ast: SchemaAST.AST) => void }
@@ -52,7 +52,7 @@ export const walk = (
   }
 }
 
-/** A change of a declaration without representation would not change the fingerprint. */
+/** Finds a declared type without a representation, whose changes the fingerprint would miss. Returns its name. */
 export const opaqueType = (
   ast: SchemaAST.AST,
   options: { readonly suspended: "follow" | "skip" }
@@ -151,7 +151,7 @@ const stable = (value: unknown): string => {
 interface Node {
   readonly label: string
   readonly children: Array<Node>
-  /** Nodes of one group are equivalent, as far as is known. */
+  /** The number of the node's group. Nodes of one group are equivalent, as far as is known. */
   group: number
 }
 
@@ -173,7 +173,7 @@ const node = (suspended: SchemaAST.AST, nodes: Map<SchemaAST.AST, Node>): Node =
   return made
 }
 
-// `Schema.suspend` is skipped, because it is only a notation for cycles.
+// Follows `Schema.suspend` to its target, because `suspend` is only a notation for cycles.
 const resolve = (ast: SchemaAST.AST): SchemaAST.AST => {
   const seen = new Set<SchemaAST.AST>()
   let target = ast

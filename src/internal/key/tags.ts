@@ -1,4 +1,4 @@
-/** The tags of keys: of their class, of its indexes, and those the class declares. */
+/** Derives the tags of a key: those of its class and of the class's indexes, and those that the class declares. */
 import { isListOfText } from "../options/options.ts"
 import { type Fields, has, type Property } from "./canonical.ts"
 import { escapeGiven, idOfString, limit } from "./id.ts"
@@ -23,7 +23,7 @@ const always = (tags: ReadonlyArray<string>): TagsOf => {
   return () => frozen
 }
 
-/** With `of`, copies only the fields that this object has. */
+/** Copies the fields of `input` to `self`. With `of`, copies only the fields that `of` has. */
 export type Assign = (self: Record<string, unknown>, input: unknown, of?: object) => void
 
 export const keyTags = (
@@ -32,7 +32,7 @@ export const keyTags = (
   properties: ReadonlyArray<Property>,
   assign: Assign
 ): KeyTags => {
-  // Without the fingerprint, because an invalidation reaches every version of the class.
+  // The tag omits the fingerprint, because an invalidation must reach every version of the class.
   const tag = `~${name}`
   const indexes = (options.indexes ?? []).map((index) => makeIndex(name, fieldsOf(index), properties))
   const ownTags = own(options)
@@ -61,13 +61,13 @@ interface Index {
 const fieldsOf = (index: PropertyKey | ReadonlyArray<PropertyKey>): ReadonlyArray<string> =>
   (Array.isArray(index) ? index : [index]).map(String).sort()
 
-/** A set of fields as text. The length precedes each name, because a name may contain any character. */
+/** Encodes a list of field names. The length precedes each name, because a name may contain any character. */
 const setText = (fields: ReadonlyArray<string>): string => fields.map(string).join("")
 
 const makeIndex = (name: string, fields: ReadonlyArray<string>, properties: ReadonlyArray<Property>): Index => {
   const texts = fields.map((field) => valueText(name, properties.find((property) => property.name === field)!))
   const [first, ...others] = texts
-  // No field begins with `~`, so the tag of a combination never equals that of a single field.
+  // No field name begins with `~`, so the tag of a combination never equals that of a single field.
   if (others.length === 0) return { fields, tag: (values) => limit(`~${name}:${fields[0]}=`, first!(values)) }
   const set = setText(fields)
   return { fields, tag: (values) => limit(`~${name}:~`, `${set}=${texts.map((text) => text(values)).join("")}`) }
@@ -76,7 +76,7 @@ const makeIndex = (name: string, fields: ReadonlyArray<string>, properties: Read
 const valueText = (name: string, property: Property): (values: Fields) => string => {
   const encode = encoder(name, [property])
   return (values) => {
-    // A property that every object inherits is not a field's value.
+    // Ignores a property that every object inherits, because it is not a field's value.
     const value = has(values, property.name) ? values[property.name] : undefined
     return encode(value === undefined && property.optional ? {} : { [property.name]: value })
   }

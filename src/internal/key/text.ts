@@ -1,11 +1,11 @@
-/** The parts of canonical texts. */
+/** The building blocks of canonical text. */
 import type * as SchemaAST from "effect/SchemaAST"
 
 export interface Canonical {
   readonly is: (value: unknown) => boolean
-  /** Throws `Mismatch` for a value of another type. */
+  /** Returns the canonical text of a value. Throws `Mismatch` for a value of another type. */
   readonly encode: (value: unknown) => string
-  /** Primitives have texts that differ even between schemas. */
+  /** Whether all values are primitives, whose texts differ even between schemas. */
   readonly primitive: boolean
 }
 
@@ -30,6 +30,6 @@ export type Compile = (ast: SchemaAST.AST) => Canonical
 
 export const string = (value: string): string => `${value.length}:${value}`
 
-/** The text of any primitive but a symbol. `-0` is `0`, as for `===` and in a `Map`; `NaN` is itself. */
+/** The text of any primitive but a symbol. `-0` is written as `0`, because `===` and `Map` treat both as equal. */
 export const word = (value: string | number | boolean | bigint | null | undefined): string =>
   typeof value === "string" ? string(value) : typeof value === "bigint" ? `${value}n,` : `${value},`

@@ -1,4 +1,4 @@
-/** A lock over a backend: waiting in line, holding and renewing. */
+/** Builds a lock from a backend: waits in line, holds and renews. */
 import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -28,16 +28,16 @@ interface Asked {
 
 interface Held extends Asked {
   readonly token: bigint
-  /** On the monotonic clock. After that another may hold the lock, unless it was renewed. */
+  /** The lease's end on the monotonic clock. After that, another holder may have the lock, unless it was renewed. */
   readonly untilMillis: number
 }
 
-/** The delay of the next attempt after the end of a lease: never before the end, and not much later. */
+/** The delay between a lease's end and the next attempt, which is never made before the end. */
 const graceMillis = 5
 
 const steps = ["tryAcquire", "renew", "release"]
 
-/** The locks created in this module. Some are opened by their first use. */
+/** The locks created in this module, each with the effect that opens it if necessary. */
 const made = new WeakMap<Lock, Effect.Effect<Self, LockError>>()
 
 export const make = (backend: Backend): Lock => {
@@ -60,7 +60,7 @@ export const make = (backend: Backend): Lock => {
   return lock
 }
 
-/** A lock that its first use opens. `open` always answers with the same one. */
+/** Makes a lock that is opened on first use. `open` must always return the same lock. */
 export const lazily = (name: string, open: Effect.Effect<Lock, LockError>): Lock => {
   const lock: Lock = {
     name,
@@ -71,7 +71,7 @@ export const lazily = (name: string, open: Effect.Effect<Lock, LockError>): Lock
   return lock
 }
 
-/** Has less overhead than a scope. `undefined` if the lock was not created here, and has only `acquire`. */
+/** Holds a lock during `use`, with less overhead than a scope. `undefined` for a lock made outside this module. */
 export const during = <A, E, R>(
   lock: Lock,
   asked: Asked,
@@ -89,7 +89,7 @@ export const during = <A, E, R>(
 
 export type Acquire = (asked: Asked) => Effect.Effect<void, LockError>
 
-/** One fiber renews all of them, and the backend may release many in one step. The loss of one is not reported. */
+/** Holds many locks until the scope closes. One fiber renews all, and the loss of a lock is not reported. */
 export const together = (lock: Lock, scope: Scope.Scope): Acquire => {
   const opened = made.get(lock)
   if (opened === undefined) {
@@ -129,7 +129,7 @@ interface Pieces {
   readonly atOnce: number
 }
 
-/** Runs a function for the pieces of a long list. Each piece begins in a turn of its own. */
+/** Runs a function for the pieces of a long list. Each piece begins in its own turn of the event loop. */
 const inPieces = (
   all: ReadonlyArray<Held>,
   { atOnce, size }: Pieces,
@@ -147,7 +147,7 @@ const inPieces = (
   })
 }
 
-/** `inPieces`, with a separate step for each lock. */
+/** Like `inPieces`, but runs a function for each lock. */
 const eachOf = (
   all: ReadonlyArray<Held>,
   atOnce: number,
@@ -159,7 +159,7 @@ const eachOf = (
     (piece) => Effect.forEach(piece, run, { concurrency: "unbounded", discard: true })
   )
 
-/** Renews every third of the lease. One unanswered renewal delays the others by at most another third. */
+/** Renews all locks every third of the lease. An unanswered renewal delays the next round by at most another third. */
 const renewing = ({ backend }: Self, all: Set<Held>, leaseMillis: number): Effect.Effect<never> => {
   const third = leaseMillis / 3
   const renew = (held: Held) =>
@@ -169,14 +169,14 @@ const renewing = ({ backend }: Self, all: Set<Held>, leaseMillis: number): Effec
         if (Exit.isSuccess(exit) && Option.contains(exit.value, false)) all.delete(held)
       }
     )
-  // An unanswered renewal keeps no other lock from being renewed.
+  // All renewals run concurrently, so an unanswered one does not keep other locks from being renewed.
   const renewAll = Effect.suspend(() => eachOf(Array.from(all), Infinity, renew))
   return Effect.forever(Effect.andThen(Effect.sleep(third), renewAll))
 }
 
 type Restore = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 
-/** Only the sleep can be interrupted. Otherwise a granted lock could be lost without being released. */
+/** Waits for the lock. Only the sleep can be interrupted, or a granted lock could be lost without being released. */
 const whenHeld = <A, E, R>(
   self: Self,
   asked: Asked,
@@ -210,7 +210,7 @@ const check = (name: string, options: AcquireOptions): Asked => {
 
 const millisOf = (clock: Clock.Clock): number => Number(clock.monotonicTimeNanosUnsafe()) / 1_000_000
 
-/** Waits in line for the lock. A number means that `wait` is over, and is the time left of the holder's lease. */
+/** Waits in line for the lock. If `wait` ends first, returns the time left of the holder's lease, in milliseconds. */
 const waiting = (self: Self, asked: Asked, restore: Restore): Effect.Effect<Held | number, LockError> =>
   Effect.suspend(() => {
     const latch = Latch.makeUnsafe()
@@ -231,7 +231,7 @@ interface Place {
   readonly latch: Latch.Latch
   readonly line: Line
   readonly sleep: (millis: number) => Effect.Effect<unknown>
-  /** Ends the watch of the backend, if any. */
+  /** Stops watching the lock in the backend. `undefined` if the backend cannot watch. */
   unwatch: (() => void) | undefined
 }
 
@@ -245,7 +245,7 @@ const turns = Effect.fnUntraced(function*(
   const end = millisOf(clock) + asked.waitMillis
   let leftMillis = asked.leaseMillis
   for (;;) {
-    // Before the attempt, because a wake-up during the attempt must trigger another one.
+    // Closes the latch before the attempt, because a wake-up during the attempt must trigger another one.
     latch.closeUnsafe()
     const now = millisOf(clock)
     let retryMillis = Infinity
@@ -290,7 +290,7 @@ const release = (self: Self, { name, token }: Held): Effect.Effect<void> =>
 const failWhenLost = (self: Self, held: Held): Effect.Effect<never, LockError> =>
   Effect.flatMap(untilLost(self, held), () => Effect.fail(new LockError({ name: held.name, reason: "Lost" })))
 
-/** Renews the lock every third of its lease, and ends when another may hold it. */
+/** Renews the lock every third of its lease, and returns when another holder may have it. */
 const untilLost = Effect.fnUntraced(function*({ backend }: Self, { leaseMillis, name, token, ...held }: Held) {
   const clock = yield* Clock.Clock
   let until = held.untilMillis
@@ -298,7 +298,7 @@ const untilLost = Effect.fnUntraced(function*({ backend }: Self, { leaseMillis, 
     const left = () => Math.max(0, until - millisOf(clock))
     yield* Effect.sleep(Math.min(leaseMillis / 3, left()))
     const asked = millisOf(clock)
-    // A failure, or no answer in time, does not mean that the lock is lost: another attempt follows.
+    // A failure, or no answer in time, does not mean that the lock is lost, so another attempt follows.
     const renewal = yield* Effect.exit(Effect.timeoutOption(backend.renew(name, token, leaseMillis), left()))
     const answer = renewal._tag === "Success" ? Option.getOrUndefined(renewal.value) : undefined
     if (answer === true) until = asked + leaseMillis

@@ -1,4 +1,4 @@
-/** The backend of locks in the memory of this process. */
+/** A lock backend in the memory of this process. */
 import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { Backend } from "../../ports/lock.ts"
@@ -8,7 +8,7 @@ interface Held {
   readonly untilNanos: bigint
 }
 
-/** A token counts the microseconds since 1970 at least, and so grows even if a process or a file took the last one. */
+/** The next fencing token: at least the microseconds since 1970, so tokens grow even if the last one was lost. */
 export const nextToken = (last: bigint, clock: Clock.Clock): bigint => {
   const micros = clock.currentTimeNanosUnsafe() / 1000n
   return micros > last ? micros : last + 1n

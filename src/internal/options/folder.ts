@@ -1,4 +1,4 @@
-/** The options that stores and layers in a folder share. `what` is the name of the called function, for errors. */
+/** Checks the options that all stores and layers in a folder share. `what` names the called function in errors. */
 import * as Defaults from "../defaults/options.ts"
 import { inCall, mistake } from "./options.ts"
 import { sizeAboveZero, type SizeInput } from "./size.ts"
@@ -24,7 +24,7 @@ interface Sizes {
 interface Limits {
   readonly leastMaxSize: number
   readonly valueShare: number
-  /** The default, unless it is that of folders. */
+  /** The default `maxSize`. If it is missing, the default of folders applies. */
   readonly maxSize?: number
 }
 

@@ -1,4 +1,4 @@
-/** Checks that a value is an effect. Errors name what was given in its place. */
+/** Checks that a value is an effect. Errors name the kind of value that was given instead. */
 import * as Effect from "effect/Effect"
 import { mistake } from "./options.ts"
 
@@ -6,7 +6,7 @@ export const requireEffect = (what: string, given: unknown): void => {
   if (!Effect.isEffect(given)) throw mistake(`${what} needs an effect, not ${insteadOfEffect(given)}`)
 }
 
-/** The value and the remedy, as the end of a sentence. */
+/** Names the given value and the remedy, as the end of a sentence. */
 export const insteadOfEffect = (given: unknown): string => {
   if (given instanceof Promise) return "a Promise: wrap it, like Effect.tryPromise(() => fetch(url))"
   if (typeof given === "function") {
@@ -15,7 +15,7 @@ export const insteadOfEffect = (given: unknown): string => {
   return `${kindOf(given)}: pass an effect, like Effect.succeed(…)`
 }
 
-/** The kind of a value, never its content. */
+/** Names the kind of a value, never its content. */
 export const kindOf = (given: unknown): string => {
   if (given === undefined || given === null) return String(given)
   const name = (given as { readonly keyName?: unknown }).keyName

@@ -1,4 +1,4 @@
-/** Checks of options. */
+/** Checks options, and describes mistakes in them. */
 import { CacheConfigError } from "../../CacheError.ts"
 import type * as Ttl from "../../Ttl.ts"
 import { toMillis } from "../../Ttl.ts"
@@ -20,7 +20,7 @@ export const positiveMillis = (name: string, input: Ttl.Input): number => {
   throw mistake(`${name} must be longer than 0, not ${millis} ms`)
 }
 
-/** Throws for a value that is not a list. A string is iterable too, but its letters are not the intended elements. */
+/** Throws for a value that is not a list. A string is iterable, but its characters are not the intended elements. */
 export const requireList = (what: string, given: unknown, element: string): void => {
   if (typeof given === "object" && given !== null && Symbol.iterator in given) return
   throw mistake(`${what} needs a list: for one ${element} pass [${element}]`)
@@ -37,11 +37,11 @@ export const within = <A>(call: string, check: () => A): A => {
   }
 }
 
-/** The names of several lists. A call instead of a spread, because bundlers drop a call whose result is unused. */
+/** Joins lists of names. A call instead of a spread, because bundlers drop a call whose result is unused. */
 export const namesIn = (...lists: ReadonlyArray<Iterable<string>>): ReadonlySet<string> =>
   new Set(lists.flatMap((list) => Array.from(list)))
 
-/** Throws for the first option that is not in `known`. `homes` names the right option for one of another cache. */
+/** Throws for the first option not in `known`. `homes` suggests the right option for one of another cache library. */
 export const refuseUnknown = (
   what: string,
   options: object,
@@ -68,7 +68,7 @@ export const noOption = (
   return `no option "${option}": ${hint === undefined ? "use" : `${hint} Use`} one of ${names.join(", ")}`
 }
 
-/** The name that was probably meant, with at most every third letter wrong, missing or added. */
+/** Finds the name that was probably meant, with at most every third letter wrong, missing or added. */
 export const nearest = (given: string, names: ReadonlyArray<string>): string | undefined => {
   let best: string | undefined
   let least = Math.floor(given.length / 3) + 1
@@ -79,7 +79,7 @@ export const nearest = (given: string, names: ReadonlyArray<string>): string | u
   return best
 }
 
-/** How many letters must be added, removed, replaced or exchanged with the next one (optimal string alignment). */
+/** Counts letters to add, remove, replace or exchange with the next one (optimal string alignment). */
 const distanceOf = (a: string, b: string): number => {
   const rows = [Array.from({ length: b.length + 1 }, (_, j) => j)]
   for (let i = 1; i <= a.length; i++) {
@@ -95,14 +95,14 @@ const distanceOf = (a: string, b: string): number => {
   return rows[a.length]![b.length]!
 }
 
-/** Whether a value is a list of strings. A string alone is not, although it is iterable. */
+/** Whether a value is a list of strings. A single string is not, although it is iterable. */
 export const isListOfText = (value: unknown): value is ReadonlyArray<string> =>
   Array.isArray(value) && value.every((one) => typeof one === "string")
 
-/** Throws a `CacheConfigError`. `of` names the called function or layer; `beside`: the other options. */
+/** Throws a `CacheConfigError` for a wrong value. `of` names the function or layer; `beside` has all its options. */
 type Check<A> = (given: A, of: string, beside?: object) => void
 
-/** An option without a check does not compile, and neither does a check without an option. */
+/** A check for each option. An option without a check does not compile, and neither does a check without an option. */
 export type Checks<O> = { readonly [Name in keyof O]-?: Check<O[Name]> }
 
 export const optional = <A>(check: Check<A>): Check<A | undefined> => (given, of, beside) => {
@@ -113,17 +113,17 @@ export const checkAll = <O extends object>(of: string, options: O, checks: Check
   for (const name of Object.keys(checks) as Array<keyof O>) checks[name](options[name], of, options)
 }
 
-/** `checkAll` for a list that may be missing. Only the given options are checked, because this runs on every miss. */
+/** Like `checkAll`, but for the given options only, and checks may be missing. This runs on every miss. */
 export const checkGiven = <O extends object>(
   of: string,
   options: O,
   checks: { readonly [Name in keyof O]?: Check<O[Name]> }
 ): void => {
-  // Own checks only, because every object has a `constructor`, and some programs extend `Object.prototype`.
+  // Only own properties are checks: every object has a `constructor`, and programs may extend `Object.prototype`.
   for (const name in options) if (Object.hasOwn(checks, name)) checks[name]!(options[name], of, options)
 }
 
-// Cached, because guards are created for each call.
+// The names are cached, because guards are created on each call.
 const namesOfChecks = new WeakMap<object, ReadonlySet<string>>()
 
 const namesOf = (checks: object): ReadonlySet<string> => {
@@ -132,13 +132,13 @@ const namesOf = (checks: object): ReadonlySet<string> => {
   return names
 }
 
-/** `checkAll`, and no other options are allowed. */
+/** Like `checkAll`, and refuses all other options. */
 export const checkOptions = <O extends object>(of: string, options: O, checks: Checks<O>): void => {
   refuseUnknown(of, options, namesOf(checks))
   checkAll(of, options, checks)
 }
 
-/** The answer of a user's condition. A promise is truthy whatever it resolves to, and is refused as a mistake. */
+/** Returns the answer of a user's condition. Throws for a promise, which would be truthy whatever it resolves to. */
 export const answerOf = (name: string, answer: unknown): boolean => {
   if (typeof answer === "boolean") return answer
   throw mistake(

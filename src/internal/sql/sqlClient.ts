@@ -1,4 +1,4 @@
-/** A client of `effect/sql` without a database. Loaded only if a transaction is open and its client is unknown. */
+/** An `effect/sql` client without a database. Loaded only if a transaction is open and its client is unknown. */
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Reactivity from "effect/reactivity/Reactivity"
@@ -7,7 +7,7 @@ import * as Statement from "effect/sql/Statement"
 
 type Service = Context.Service<SqlClient.TransactionConnection, SqlClient.TransactionConnection.Service>
 
-/** Serves only for `afterCommit`: a service of the program often holds its own client, outside the context. */
+/** Makes a client only for `afterCommit`. A program's service often holds the program's client, outside the context. */
 export const makeClient = (transactionService: Service): Effect.Effect<SqlClient.SqlClient> =>
   Effect.provide(
     SqlClient.make({

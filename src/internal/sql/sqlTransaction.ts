@@ -1,4 +1,4 @@
-/** The open SQL transaction of `effect/sql`. Services are named, not imported, so a program without SQL loads none. */
+/** Finds the open SQL transaction. `effect/sql` services are named, not imported, so programs without SQL load none. */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -14,16 +14,16 @@ const CurrentService = Context.Reference<Service | undefined>("effect/sql/Curren
 
 export const Client = Context.Service<SqlClient>("effect/sql/SqlClient")
 
-/** An effect that runs after the commit still sees the name of the service, but not the service itself. */
+/** The open transaction, if any. After the commit, the context has the service's name, but not the service itself. */
 export const openTransaction = (context: Context.Context<never>): object | undefined => {
   const service = Context.get(context, CurrentService)
   return service === undefined ? undefined : Context.getOrUndefined(context as Context.Context<any>, service)
 }
 
 /**
- * Runs an effect after the commit, never if it is rolled back, and at once if no transaction is open. One that does not
- * report its commit is not awaited: the effect runs at once, for earlier reads, and again when the fiber ends, for
- * others until then.
+ * Runs an effect after the commit of the open transaction, never if it is rolled back, and at once if none is open. If
+ * the client reports no commit, the effect (an invalidation) runs at once, for values read before, and again when the
+ * fiber ends, for values read meanwhile.
  */
 export const afterCommit = <R>(effect: Effect.Effect<void, never, R>): Effect.Effect<void, never, R> =>
   Effect.withFiber((fiber) => {
@@ -48,11 +48,11 @@ const clientOf = (context: Context.Context<any>): Effect.Effect<SqlClient> => {
   return client?.transactionService === service ? Effect.succeed(client) : makeClient(service)
 }
 
-/** There is none without Node, because a browser bundle must not contain a database client. */
+/** Loads the client only on Node.js, because a browser bundle must not contain a database client. */
 const makeClient = (service: Service): Effect.Effect<SqlClient> =>
   Effect.flatMap(Effect.promise(() => import("#node/internal/sql/sqlClient")), ({ makeClient }) => makeClient(service))
 
-/** How many effects are repeated at the end of a fiber. Bounded, because the fiber may live as long as the program. */
+/** The number of effects to repeat when a fiber ends. Bounded, because a fiber may live as long as the program. */
 const repeats = new WeakMap<Fiber.Fiber<any, any>, number>()
 
 const repeatAtEnd = (fiber: Fiber.Fiber<any, any>, effect: Effect.Effect<void, never, any>): void => {

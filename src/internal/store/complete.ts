@@ -58,7 +58,7 @@ export const complete = (core: StoreCore): Store => {
   const { clear, increment, scan } = core
   const all = scan && Stream.suspend(() => scan())
   const counters = increment === undefined ? countersOf(core.name) : undefined
-  // The counters at once, because an interruption ends only the wait.
+  // Clears the counters synchronously, because an interruption ends only the wait for the store's `clear`.
   const emptyAll = (clear: Store["clear"]) =>
     Effect.suspend(() => {
       counters?.clear()
@@ -86,7 +86,7 @@ export const complete = (core: StoreCore): Store => {
     ...derived,
     ...counters?.port,
     ...given,
-    // Not derivable from `scan` and `remove`, because the loads of ids that are not stored cannot be listed.
+    // `clear` cannot be derived from `scan` and `remove`, because ids with a load but without an entry are not listed.
     clear: clear === undefined ? unsupported("clear") : emptyAll(clear)
   } as Store
 }

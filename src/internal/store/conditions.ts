@@ -1,11 +1,9 @@
-/** Conditions on a stored entry: those of `set` and `touch`, and of `acquire` with a rejected entry. */
+/** Evaluates the conditions of `set`, `touch` and `acquire` on a stored entry. */
 import type { Stored } from "../../CacheEntry.ts"
 import type { SetCondition, TouchOptions } from "../../ports/store.ts"
 import { noneIsGone, type TagTable } from "./markers/markers.ts"
 
-/**
- * An entry counts as present unless it has expired or one of its tags was invalidated hard. A stale entry is present.
- */
+/** Whether an entry is present: not expired, and with no tag that was invalidated hard. It may be stale. */
 export const isLive = (entry: Stored | undefined, now: number, tags: Pick<TagTable, "version">): entry is Stored =>
   entry !== undefined && entry.meta.expiresAt > now && noneIsGone(tags, entry.meta.tags)
 
@@ -26,9 +24,9 @@ export const holds = (
 }
 
 /**
- * `undefined` if the entry is not present, or is not the one that a read has prolonged. A soft deadline changed without
- * a `writeId` was set by hand, so the lifetime is no longer a strategy's constant. Only reads name the write. They make
- * no end earlier, because readers with other constants use the entry, too.
+ * Returns the entry with new deadlines, or `undefined` if it is not present or `writeId` names another write. Only
+ * reads give a `writeId`. They shorten no lifetime, because readers with other constants use the entry too. Without a
+ * `writeId`, a changed soft deadline was set by hand, so the lifetime is no longer a strategy's constant.
  */
 export const touched = (
   entry: Stored | undefined,
@@ -50,6 +48,6 @@ export const touched = (
   return { meta: { ...entry.meta, ...later }, payload: entry.payload }
 }
 
-/** Whether there is an entry other than the one the reader rejected. */
+/** Whether an entry exists that is not the one the reader rejected. */
 export const isOtherWrite = (entry: Stored | undefined, rejectedWriteId: string | undefined): entry is Stored =>
   entry !== undefined && entry.meta.writeId !== rejectedWriteId

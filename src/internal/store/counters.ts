@@ -14,7 +14,7 @@ export const make = (): Counters => {
   const counters = new Map<string, Counter>()
   let sweepAt = sweepFloor
 
-  // Expired counters are removed when the table has doubled, which costs O(1) for each counter.
+  // Removes expired counters. Runs when the table has doubled, so the cost per counter is O(1).
   const sweep = (now: number) => {
     for (const [name, { expiresAt }] of counters) if (expiresAt <= now) counters.delete(name)
     sweepAt = Math.max(sweepFloor, counters.size * 2)
@@ -45,11 +45,11 @@ interface Addition {
   readonly name: string
   readonly by: number
   readonly now: number
-  /** Used only when the counter is created. */
+  /** The expiry of the counter. Used only if the addition creates the counter. */
   readonly expiresAt: number | undefined
 }
 
-/** Throws a `StoreError` if the sum is not a safe integer. Adding 0 creates no counter. */
+/** Adds to a counter. Throws a `StoreError` if the sum is not a safe integer. Adding 0 creates no counter. */
 export const increment = (self: SyncCounters, { by, expiresAt = Infinity, name, now, store }: Addition): number => {
   const counter = live(self, name, now)
   const value = (counter?.value ?? 0) + by

@@ -1,4 +1,4 @@
-/** Whether a storage outlives its process, and with it the markers of tags. */
+/** Decides whether a storage keeps the markers of tags. Only a storage that outlives its process does. */
 import type { Storage, StorageCapabilities, SyncStorage } from "../../ports/storage.ts"
 import { mistake } from "../options/options.ts"
 import * as Parts from "./parts.ts"
@@ -7,7 +7,7 @@ const parts: Parts.Parts<StorageCapabilities> = { shared: "a boolean", lasting: 
 
 type Given = Pick<Storage, "name" | "capabilities"> & Pick<SyncStorage, "tags"> & { readonly setIfAbsent?: unknown }
 
-/** Throws for contradictory capabilities. */
+/** Whether markers are kept as entries of the storage. Throws for contradictory capabilities. */
 export const keepsMarkers = (what: string, { capabilities = {}, name, setIfAbsent, tags }: Given): boolean => {
   Parts.check(`${what} capabilities`, capabilities, parts, [])
   const { lasting, shared = false } = capabilities

@@ -1,7 +1,7 @@
 /**
- * Leases inside one process, and the rules that every table of leases shares. The owner is the loading process; the
- * generation decides whether a result may be stored. An expired lease does not end its generation, so a slow leader can
- * still store.
+ * Leases inside one process, and the rules that every table of leases shares. The owner is a token of the loading
+ * flight; the generation decides whether a result may be stored. An expired lease does not end its generation, so a
+ * slow leader can still store.
  */
 import type { SyncLeases } from "../../ports/storage.ts"
 import type { Acquired, AcquireOptions, Failures, Join } from "../../ports/store.ts"
@@ -11,7 +11,7 @@ import type { Tokens } from "../token.ts"
 export interface Held {
   readonly owner: string
   readonly leaseMillis: number
-  /** Exclusive until then. */
+  /** The time until which the lease is exclusive. */
   readonly until: number
   readonly joinedAt: number | undefined
 }
@@ -22,7 +22,7 @@ export interface Lease extends Held {
   leaseMillis: number
   until: number
   joinedAt: number | undefined
-  /** After that the record may be removed. */
+  /** The time after which the record may be removed. */
   dies: number
   failed: Failed | undefined
 }
@@ -37,14 +37,14 @@ interface Leases extends SyncLeases {
 
 export const newGeneration = (tokens: Tokens): string => tokens.next(16)
 
-/** How long a lease record is kept: an hour, or ten leases. The result of a longer load is not stored. */
+/** How long a lease record is kept: ten lease lengths, but at least an hour. A longer load's result is not stored. */
 export const lifeMillis = (leaseMillis: number) => Math.max(leaseLife.times * leaseMillis, leaseLife.leastMillis)
 
-/** After the clock was set back, the lease begins again instead of lasting until the clock has caught up. */
+/** The time left of a lease: at most its length, so that a clock that was set back does not prolong it. */
 export const leftOf = ({ leaseMillis, until }: Held, now: number): number =>
   Math.max(0, Math.min(until - now, leaseMillis))
 
-/** 0: the process loads, alone or beside the owner. If the clock was set back, none waits longer than `afterMillis`. */
+/** The wait before a process may load, alone or beside the owner. A clock that was set back does not prolong it. */
 export const joinWaitOf = (lease: Held, join: Join, now: number): number => {
   const left = leftOf(lease, now)
   if (typeof join === "boolean") return join ? 0 : left
@@ -52,7 +52,7 @@ export const joinWaitOf = (lease: Held, join: Join, now: number): number => {
   return Math.min(left, Math.max(0, Math.min(lease.joinedAt + join.afterMillis - now, join.afterMillis)))
 }
 
-/** Whether the clock was set back since a process joined. The record then restarts at the current time. */
+/** Whether the clock was set back since a process joined. `joinedAt` is then set to the current time. */
 export const isJoinedAhead = ({ joinedAt }: Held, now: number): boolean => joinedAt !== undefined && joinedAt > now
 
 export const waitOf = (lease: Held | undefined, { join, owner }: AcquireOptions, now: number): number =>
@@ -62,7 +62,7 @@ export const waitOf = (lease: Held | undefined, { join, owner }: AcquireOptions,
 
 export const isRecorded = (join: Join): boolean => typeof join !== "boolean"
 
-/** The owner of a released lease. No token equals it, so it is never renewed by accident. */
+/** The owner of a released lease. No token equals it, so the lease is never renewed by accident. */
 export const noOwner = ""
 
 const sweepFloor = 1024
@@ -74,7 +74,7 @@ const occupy = (lease: Lease, { leaseMillis, owner }: Pick<AcquireOptions, "leas
   lease.dies = now + lifeMillis(leaseMillis)
 }
 
-/** A note from the future, after the clock was set back, is dropped too. */
+/** The failure note of a lease, unless it is too old, or in the future because the clock was set back. */
 const remembered = ({ failed }: Lease, now: number): Failed | undefined =>
   failed !== undefined && Math.abs(now - failed.at) < sharedFailureMillis ? failed : undefined
 
@@ -123,7 +123,7 @@ const release = (lease: Lease, now: number, note: Uint8Array | undefined): void 
 export const make = (leases = new Map<string, Lease>()): Leases => {
   let sweepAt = sweepFloor
 
-  // Removes leases whose load never ended when the table has doubled, which costs O(1) for each `acquire`.
+  // Removes leases whose load never ended. Runs when the table has doubled, so the cost per `acquire` is O(1).
   const sweep = (now: number) => {
     for (const [id, lease] of leases) if (lease.dies <= now) leases.delete(id)
     sweepAt = Math.max(sweepFloor, leases.size * 2)

@@ -1,4 +1,4 @@
-/** Operations on many ids, and listings of many pages. */
+/** Runs operations on many ids, and wraps listings page by page. */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -7,7 +7,7 @@ import type { StoreError } from "../../CacheError.ts"
 import { many, turnMillis } from "../defaults/bounds.ts"
 import { monotonicMillis } from "../time/monotonic.ts"
 
-/** Yields to other fibers between groups. Large values make steps slow, and thus groups small. */
+/** Runs a step for groups of items, and yields in between. Slow steps, due to large values, make groups smaller. */
 export const inSteps = Effect.fnUntraced(function*<A, B, E>(
   items: ReadonlyArray<A>,
   step: (items: ReadonlyArray<A>) => Effect.Effect<ReadonlyArray<B>, E>
@@ -29,7 +29,7 @@ export const inSteps = Effect.fnUntraced(function*<A, B, E>(
 
 const idOf = (item: string | { readonly id: string }): string => typeof item === "string" ? item : item.id
 
-/** Operations on one id run in their order, even if the storage does not ensure any. */
+/** Runs an operation for each item, concurrently unless an id is repeated, whose operations must keep their order. */
 export const each = <A extends string | { readonly id: string }, B, E>(
   items: ReadonlyArray<A>,
   operation: (item: A) => Effect.Effect<B, E>
@@ -39,7 +39,7 @@ export const each = <A extends string | { readonly id: string }, B, E>(
     return Effect.forEach(items, operation, { concurrency: isRepeated ? 1 : many.concurrency })
   })
 
-/** The end of the listing is not a failure of the effect. */
+/** Wraps each page of a listing in `around`, which gets `undefined` at the end of the listing instead of a failure. */
 export const pageByPage = <A>(
   pull: Pull.Pull<A, StoreError>,
   around: (page: Effect.Effect<A | undefined, StoreError>) => Effect.Effect<A | undefined, StoreError>

@@ -1,4 +1,4 @@
-/** The pages of streams: entries under ids that no key has (`~:`), hidden from users. */
+/** The ids of the pages of streams. Pages are entries, hidden from users, under ids that no key has (`~:`). */
 
 export const pagePrefix = "~:p:"
 

@@ -1,4 +1,4 @@
-/** Checks the parts of a store, so that a missing, misspelt or unsuitable part shows when the store is created. */
+/** Checks the parts of a store when it is created, so that a missing, misspelled or unsuitable part is reported. */
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { mistake, refuseUnknown, requireObject } from "../options/options.ts"
@@ -26,7 +26,7 @@ export const check = <O extends object>(
   requireKinds(what, given, parts, required)
 }
 
-/** `check` for an object that may have more parts, such as a store extended by another package. */
+/** Like `check`, for an object that may have more parts, such as a store extended by another package. */
 export const requireKinds = <O extends object>(
   what: string,
   given: O,

@@ -1,4 +1,4 @@
-/** Several readers of the changes of one store. Each gets all of them, whichever reads first. */
+/** Lets several readers follow the changes of one store. Each reader gets all changes, whichever reads first. */
 import { StoreError } from "../../CacheError.ts"
 import type { Change } from "../../ports/store.ts"
 import { changesKept } from "../defaults/stores.ts"
@@ -9,15 +9,15 @@ interface Queue {
   waiting: ReadonlyArray<Change>
 }
 
-// Weak, so that the queue is collected with its reader.
+// Queues are held weakly, so that a queue is garbage-collected with its reader.
 const queuesOf = new WeakMap<Read, Set<WeakRef<Queue>>>()
 
 const nothing: ReadonlyArray<Change> = []
 const gap: ReadonlyArray<Change> = [{ _tag: "Gap" }]
 
 /**
- * A separate reader over `changesUnsafe`, which supports only one. It throws what the store throws, or for an answer
- * that is no list of changes; then the next answer begins with a gap, unless the error is a `StoreError`.
+ * Makes one of several readers over `changesUnsafe`, which supports only one. The reader throws a `StoreError` if the
+ * store throws, or answers with anything but changes. Unless the store threw that `StoreError`, a gap follows.
  */
 export const reader = (store: string, read: Read): Read => {
   const queues = queuesOf.get(read) ?? new Set<WeakRef<Queue>>()
@@ -66,7 +66,7 @@ export const reader = (store: string, read: Read): Read => {
 
 const isChanges = (answer: ReadonlyArray<Change>): boolean => Array.isArray(answer) && answer.every(isChange)
 
-/** Whether it is a change. The types promise it, but an adapter may break the promise. */
+/** Checks a change at run time, because an adapter may not keep to its types. */
 export const isChange = (change: Change | null | undefined): boolean => {
   switch (change?._tag) {
     case "Changed":

@@ -1,4 +1,4 @@
-/** A store that keeps payloads below and above the given sizes out. */
+/** A store that refuses payloads below a minimum or above a maximum size. */
 import * as Effect from "effect/Effect"
 import type { Stored } from "../../CacheEntry.ts"
 import type { SetRequest, Store } from "../../ports/store.ts"
@@ -22,11 +22,11 @@ export const sized = (store: Store, minBytes: number, maxBytes: number): Store =
     ...store,
     set(id, entry, condition, ...rest) {
       if (fits({ entry })) return store.set(id, entry, condition, ...rest)
-      // The old entry must not stay, because it was to be replaced.
+      // The old entry must not remain, because the caller meant to replace it.
       const refused = refuse("set", { id, entry })
       return condition === undefined ? Effect.andThen(store.remove(id), refused) : refused
     },
-    // Sets the entries that fit, and fails because of the others.
+    // Sets the entries that fit, removes the others, and then fails.
     setMany(requests) {
       const others = requests.filter(fitsNot)
       if (others.length === 0) return store.setMany(requests)
@@ -42,7 +42,7 @@ export const sized = (store: Store, minBytes: number, maxBytes: number): Store =
       if (refused === undefined) return store.commitMany(requests)
       return Effect.andThen(store.commitMany(requests.filter(fits)), refuse("commit", refused))
     },
-    // As in `set` the old entry must not stay; what a load found is left out.
+    // As in `set`, an old entry must not remain. A load's result that does not fit is left out.
     transact: transact && (({ checks, steps }) =>
       transact({
         checks,

@@ -1,4 +1,4 @@
-/** A store with a tap on every operation. */
+/** Wraps a store so that a function observes every operation. */
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { StoreError } from "../../CacheError.ts"
@@ -22,7 +22,7 @@ const noOperations: ReadonlySet<string> = new Set<keyof Store>([
   "changesUnsafe"
 ])
 
-/** All operations run through `run`, which takes time: the store no longer answers synchronously, nor counts time. */
+/** Runs every operation through `run`. As that takes time, synchronous answers and `workedMillis` are dropped. */
 export const mapOperations = (
   store: Store,
   run: (
@@ -55,7 +55,7 @@ const textsOf = (ids: unknown): ReadonlyArray<string> => {
   return ids.map((one: string | { readonly id: string }) => typeof one === "string" ? one : one.id)
 }
 
-/** Each page of a scan is one operation. */
+/** Passes each page of a scan to `watch` as one operation. */
 const paged = <A>(operation: string, scan: Stream.Stream<A, StoreError>, watch: Tap): Stream.Stream<A, StoreError> =>
   Stream.transformPull(
     scan,

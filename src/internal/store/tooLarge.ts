@@ -1,4 +1,4 @@
-/** The error of a store that refuses a value because of its size: storing it would block, or push out all others. */
+/** The error of a store that refuses a value for its size, because the value would block or evict all others. */
 import type { SerializerError } from "../../CacheError.ts"
 import { StoreError } from "../../CacheError.ts"
 
@@ -20,12 +20,12 @@ export const tooLarge = ({ id, limit: [option, bytes], operation, size, store }:
 
 const byRule = new WeakSet<object>()
 
-/** As `tooLarge`, where a rule of the program keeps the value out. */
+/** Like `tooLarge`, for a value that a rule of the program keeps out of the store. */
 export const keptOut = (refused: Refused): StoreError => {
   const error = tooLarge(refused)
   byRule.add(error)
   return error
 }
 
-/** Whether a rule of the program keeps a value out of the store, which is no failure. */
+/** Whether an error only means that a rule of the program keeps a value out of the store, which is not a failure. */
 export const isKeptOut = (error: StoreError | SerializerError): boolean => byRule.has(error)

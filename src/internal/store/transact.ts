@@ -1,4 +1,4 @@
-/** Checks and steps of `transact`, for any store. */
+/** Evaluates the checks and steps of `transact`, for any store. */
 import * as Effect from "effect/Effect"
 import { StoreError } from "../../CacheError.ts"
 import type { Counter, TransactCheck, Transacted, TransactRequest, TransactStep } from "../../ports/store.ts"
@@ -65,11 +65,11 @@ export const conflictOf = (
 
 interface CounterChanges {
   readonly clear: boolean
-  /** By name. `undefined` removes a counter. */
+  /** The counters after the steps, by name. `undefined` means that the counter is removed. */
   readonly counters: ReadonlyMap<string, Counter | undefined>
 }
 
-/** The changes of the counters by the steps. Fails before any write if a sum is not a safe integer. */
+/** Computes how the steps change counters. Returns an error, before any write, if a sum is not a safe integer. */
 export const counterChanges = (
   store: string,
   steps: ReadonlyArray<TransactStep>,

@@ -1,26 +1,26 @@
-/** A kind of strategy: how it decides, and which options it has. Strategies and combinators are made of kinds. */
+/** Kinds of strategies: how each decides, and which options it has. Strategies and combinators are built from kinds. */
 import type { Timing } from "../../CacheEntry.ts"
 import type { Decision, Lifetime, Of } from "../../ports/strategy.ts"
 import type * as Ttl from "../../Ttl.ts"
 
-/** Its functions get the options as an argument, so that a combinator's effect can be its own strategy. */
+/** The functions take the options as an argument, so that a combinator's effect can be its own strategy. */
 export interface Kind {
   readonly name: Name
   readonly options: ReadonlySet<string>
   readonly retryAfter: Ttl.Input | undefined
   readonly decide: (options: AnyOptions, entry: Timing | undefined, now: number, random: () => number) => Decision
-  /** It decides by the deadlines of the entry alone: no random numbers, and no clock if there is no deadline. */
+  /** Whether `decide` uses only the entry's deadlines: no random numbers, and no clock if there is no deadline. */
   readonly deadlinesOnly: boolean
-  /** It serves every entry before both deadlines, so a hit need not ask it. */
+  /** Whether `decide` serves every entry before both deadlines, so that a hit need not call it. */
   readonly servesFresh: boolean
-  /** `beside`: the value of that option, after a function has been called. */
+  /** The argument `beside` is the value of the option that the field `beside` names, or a function's result. */
   readonly lifetime: (options: AnyOptions, ttl: number, beside: unknown) => Lifetime
   readonly ttl: (options: AnyOptions) => unknown
   readonly check: ((options: AnyOptions) => void) | undefined
   readonly beside: keyof AnyOptions | undefined
   readonly touch: ((options: AnyOptions, entry: Timing, now: number) => number) | undefined
   readonly countsReads: boolean
-  /** The combinator answers a failure with the stored value: it has the options `fallbackOn` and `fallbackWhen`. */
+  /** Whether the combinator answers a failure with a stored value, and takes `fallbackOn` and `fallbackWhen`. */
   readonly fallsBack: boolean
 }
 
@@ -31,7 +31,7 @@ export interface AnyOptions {
   readonly storeFailures?: ReadonlyArray<string> | undefined
   readonly jitter?: number | undefined
   readonly softTtl?: Ttl.Input | Of<any, any, any, Ttl.Input> | undefined
-  /** A time, or (for `maxHits`) a number of reads. */
+  /** A time or, for `maxHits`, a number of reads. */
   readonly refreshAfter?: Ttl.Input | Of<any, any, any, Ttl.Input> | undefined
   readonly beta?: number | undefined
   readonly idle?: Ttl.Input | undefined
@@ -41,7 +41,7 @@ export interface AnyOptions {
 const conditions: ReadonlyArray<keyof AnyOptions> = ["when", "storeIf", "storeFailures"]
 const common: ReadonlyArray<keyof AnyOptions> = ["ttl", "jitter", ...conditions]
 
-/** These are names, and not the kinds themselves: a program loads only the kinds that it uses. */
+/** The options of each kind. Has names instead of the kinds, because a program loads only the kinds that it uses. */
 const own = {
   ttl: [],
   softTtl: ["softTtl"],

@@ -1,4 +1,4 @@
-/** The kinds of strategies, each with the rule by which it decides. */
+/** The kinds of strategies, each with its decision rule. */
 import type { Timing } from "../../CacheEntry.ts"
 import { Load, LoadOrStale, Serve, ServeAndRefresh } from "../../ports/strategy.ts"
 import type * as Ttl from "../../Ttl.ts"
@@ -33,13 +33,13 @@ export const probabilistic = kind("probabilistic", {
   servesFresh: false,
   decide: (options, entry, now, random) => {
     if (isGone(entry, now)) return Load
-    // XFetch: the log of a random number is negative; the costlier the load, the earlier it is worth it.
+    // XFetch: the logarithm of a random number is negative, so the costlier the load, the earlier the refresh.
     const ahead = (entry as Timing).loadMillis * (options.beta ?? Defaults.beta)
     return ahead > 0 && now - ahead * Math.log(random()) >= (entry as Timing).expiresAt ? ServeAndRefresh : Serve
   }
 })
 
-/** Its reads move `expiresAt`, up to `softExpiresAt`. */
+/** Each read of an entry moves its `expiresAt`, up to its `softExpiresAt`. */
 export const sliding = kind("sliding", {
   beside: "idle",
   decide: (_, entry, now) => isGone(entry, now) ? Load : Serve,
@@ -49,7 +49,7 @@ export const sliding = kind("sliding", {
     if (idle <= 0) throw mistake(`idle must be above zero, not ${idle} ms`)
     return { softTtl: ttl, ttl: within("idle", idle, options, ttl) }
   },
-  // Never nearer: `Cached.touch` may have given it a longer life.
+  // A read never moves the expiry earlier, because `Cached.touch` may have extended it.
   touch: (options, entry, now) =>
     Math.max(entry.expiresAt, Math.min(now + toMillis(options.idle!), entry.softExpiresAt))
 })
@@ -79,9 +79,9 @@ export const untilInvalidated = kind("untilInvalidated", {
 
 const within = (name: keyof AnyOptions, soft: unknown, options: AnyOptions, ttl: number): number => {
   const millis = toMillis(soft as Ttl.Input, name)
-  // The time that a function gives may have passed already.
+  // The time that a user's function gives may have passed already.
   if (typeof options[name] === "function") return Math.max(0, Math.min(millis, ttl))
-  // A soft deadline at or behind a fixed ttl is a mistake (an idle time may equal it); a computed ttl just ends first.
+  // A soft deadline at or after a fixed ttl is a mistake (an idle time may equal it). A computed ttl just ends first.
   const isLate = name === "idle" ? millis > ttl : millis >= ttl
   if (isLate && typeof options.ttl !== "function" && ttl > 0) {
     const relation = millis > ttl ? "is longer than" : "is as long as"

@@ -1,4 +1,4 @@
-/** The lifetime of a result: whether the options store an outcome, and for how long. */
+/** Derives from the options whether an outcome is stored, and for how long. */
 import * as Cause from "effect/Cause"
 import * as Exit from "effect/Exit"
 import type { Lifetime } from "../../ports/strategy.ts"
@@ -7,7 +7,7 @@ import { toMillis } from "../../Ttl.ts"
 import { answerOf } from "../options/options.ts"
 import { type AnyOptions, besideOf, type Kind } from "./kind.ts"
 
-/** Throws if an option is no duration, or if the user's function throws. */
+/** Returns the lifetime of an outcome. Throws if an option is not a duration, or if the user's function throws. */
 export const lifetimeOf = (
   kind: Kind,
   options: AnyOptions,
@@ -37,7 +37,7 @@ export const hasTag = (error: unknown, tags: ReadonlyArray<string>): boolean =>
 export const isConstant = (kind: Kind, options: AnyOptions): boolean =>
   typeof kind.ttl(options) !== "function" && typeof besideOf(kind, options) !== "function"
 
-/** The lifetime of a strategy whose options give a constant one. Throws if an option is no duration. */
+/** The lifetime of a strategy with constant options. Throws if an option is not a duration. */
 export const constantOf = (kind: Kind, options: AnyOptions): Lifetime => {
   const ttl = toMillis(kind.ttl(options) as Ttl.Input)
   return kind.lifetime(options, ttl, besideOf(kind, options))

@@ -1,4 +1,4 @@
-/** Makes a strategy of its kind and options. */
+/** Makes a strategy from a kind and its options. */
 import type { Lifetime, Strategy } from "../../ports/strategy.ts"
 import { mistake, nearest, noOption, requireObject, unknownOf, within } from "../options/options.ts"
 import { type AnyOptions, type Kind, strategiesWith } from "./kind.ts"
@@ -11,7 +11,7 @@ export const fallsBack = "~fallsBack"
 
 export const constant = "~constant"
 
-/** The lifetime that a strategy gives each value, if it is constant. */
+/** The lifetime that a strategy gives every value, or `undefined` if it depends on the value. */
 export const constantOfStrategy = (strategy: Strategy<any, any, any>): Lifetime | undefined =>
   (strategy as { readonly [constant]?: Lifetime })[constant]
 
@@ -26,7 +26,7 @@ export const make = (kind: Kind, options: AnyOptions): Strategy<any, any, any> =
     decide: (entry, now, random) => kind.decide(options, entry, now, random),
     lifetime: (exit, key) => lifetimeOf(kind, options, exit, key)
   }
-  // Not enumerable, so that a strategy made by spreading this one does not get it.
+  // The properties are not enumerable, so that a strategy made by spreading this one does not get them.
   return Object.defineProperties(strategy, {
     [servesFresh]: { value: kind.servesFresh },
     [fallsBack]: { value: kind.fallsBack },

@@ -1,4 +1,4 @@
-/** The checks of the options of strategies: they find every mistake that shows before a load has run. */
+/** Checks the options of strategies, and finds every mistake that can be detected before a load has run. */
 import type * as Ttl from "../../Ttl.ts"
 import { toMillis } from "../../Ttl.ts"
 import { isListOfText, mistake } from "../options/options.ts"
@@ -17,7 +17,7 @@ export const validate = (kind: Kind, options: AnyOptions): void => {
   kind.lifetime(
     options,
     typeof ttl === "function" ? Infinity : toMillis(ttl as Ttl.Input),
-    // The time that a function gives is not known yet.
+    // The time that a user's function gives is not known yet.
     typeof beside === "function" ? 0 : beside
   )
 }

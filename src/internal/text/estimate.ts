@@ -1,39 +1,39 @@
-/** Estimates the memory of a value from a part of it, with the 64-bit layout of V8 in Node. */
+/** Estimates the memory that a value takes by sampling its parts, for the 64-bit layout of V8 in Node.js. */
 import { lookedAtOfValue } from "../defaults/bounds.ts"
 
 const word = 8
 
-/** The bytes besides the content: the header of an object. An array or table behind it has two words of its own. */
+/** Bytes in addition to a value's content, such as the object header. A backing array or table has two more words. */
 const bytesOf = {
   object: 3 * word,
-  /** An object without fields has room for some. */
+  /** An object without fields reserves room for some. */
   emptyObject: 7 * word,
   array: 4 * word,
   table: 2 * word,
   string: 2 * word,
-  /** A number that is not a small integer, outside of lists of numbers. */
+  /** A number that is not a small integer, unless it is in an array of numbers. */
   number: 2 * word,
   function: 8 * word,
   date: 12 * word,
   view: 13 * word,
   buffer: 12 * word,
-  /** The frames of its stack. */
+  /** Includes the error's stack frames. */
   error: 32 * word
 }
 
-/** A hash table has room for a power of two. Of each place a `Map` has three words, a `Set` two, both half a bucket. */
+/** A hash table has a power of two of places, each with three words in a `Map`, two in a `Set`, and half a bucket. */
 const leastPlaces = 4
 const bytesOfMap = 9 * word
 const bytesOfPlace = { map: 3.5 * word, set: 2.5 * word }
 
-/** An object with more fields is a table too, and has its names for itself. */
+/** An object with more fields is a hash table too, and holds its own field names. */
 const mostFields = 128
 const bytesOfNamed = 11 * word
 
-/** A part of a buffer keeps all of it. Of one that is no larger there are many parts, as Node makes small buffers. */
+/** A view keeps its whole buffer alive, but a buffer up to this size is probably a pool that many views share. */
 const mostOfPool = 65_536
 
-/** A character beyond Latin-1: then all of a string take two bytes. */
+/** Matches a character beyond Latin-1, which makes every character of its string take two bytes. */
 const wide = /[\u0100-\uffff]/
 
 interface Look {
@@ -63,7 +63,7 @@ const look = (state: Look, value: unknown): number => {
 }
 
 const lookInto = (state: Look, value: object): number => {
-  // The reference to it has a field of its own.
+  // The object was counted already. A reference to it is counted as a field.
   if (state.seen.has(value)) return 0
   if (state.left <= 0) return bytesOf.object
   state.seen.add(value)
@@ -84,7 +84,7 @@ const lookIntoArray = (state: Look, value: ReadonlyArray<unknown>): number => {
   const { length } = value
   if (length === 0) return bytesOf.array
   const bytes = bytesOf.array + bytesOf.table + length * word
-  // A list of numbers holds them in place.
+  // An array of numbers stores them in place.
   return typeof value[0] === "number" && typeof value[length - 1] === "number"
     ? bytes
     : bytes + sample(state, value, length)

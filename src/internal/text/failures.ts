@@ -1,4 +1,4 @@
-/** The texts of failures: what a store was asked, why it failed, and the message of a cause. */
+/** Describes failures in words: the operation, the reason, and the message of the cause. */
 
 const operations: Readonly<Record<string, string>> = {
   open: "be opened",
@@ -53,7 +53,7 @@ const reasons = {
   Denied: "it refuses access"
 }
 
-/** The reasons that a cause explains completely. */
+/** The reasons that are replaced by the cause's message, because the message explains the failure completely. */
 const explained: ReadonlySet<string> = new Set(["Unsupported", "TooLarge", "OutOfRange"])
 
 export const whyOf = (reason: keyof typeof reasons, cause: unknown): string => {
@@ -64,14 +64,14 @@ export const whyOf = (reason: keyof typeof reasons, cause: unknown): string => {
 
 export const withCause = (text: string, message: string | undefined): string => message ? `${text} (${message})` : text
 
-/** The message of an adapter's exception. Only the message: drivers attach the command, and with it the value. */
+/** The message of an adapter's exception, and nothing else: drivers attach the command, and with it the value. */
 export const messageOf = (thrown: unknown): string | undefined => {
   try {
     if (!(thrown instanceof Error)) return undefined
     const { message, name } = thrown
     return name === "Error" || message === "" ? message : `${name}: ${message}`
   } catch {
-    // The program's own error may have getters that throw.
+    // An error of the program may have getters that throw.
     return undefined
   }
 }

@@ -13,12 +13,12 @@ import { CacheConfigError } from "../../CacheError.ts"
 export interface Glob {
   readonly pattern: string
   readonly prefix: string
-  /** It has no special character, so it matches only itself. */
+  /** Whether the pattern has no special character, so that it matches only itself. */
   readonly isLiteral: boolean
   readonly matches: (text: string) => boolean
 }
 
-/** Compiles a pattern. Throws a `CacheConfigError` for a set without end, an empty set and a reversed range. */
+/** Compiles a pattern. Throws a `CacheConfigError` for an unterminated set, an empty set or a reversed range. */
 export const make = (pattern: string): Glob => {
   const special = pattern.search(/[*?[]/)
   if (special === -1) return { pattern, prefix: pattern, isLiteral: true, matches: (text) => text === pattern }
@@ -81,7 +81,7 @@ const invalid = (pattern: string, problem: string): CacheConfigError =>
 const matchAll = (tokens: ReadonlyArray<Token>, text: string): boolean => {
   let next = 0
   let at = 0
-  // The token after the last `*`, and the end of its run in the text so far.
+  // The index of the token after the last `*`, and the end of the text that this `*` matches so far.
   let afterRun = -1
   let runEnd = 0
   while (at < text.length) {

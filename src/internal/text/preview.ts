@@ -1,4 +1,4 @@
-/** Values as text of bounded length. A line of a log must take bounded work, too. */
+/** Formats values as text of bounded length, with bounded work even for a log message. */
 import * as Formatter from "effect/Formatter"
 import { previewedParts } from "../defaults/bounds.ts"
 
@@ -7,7 +7,7 @@ export const preview = (value: unknown, characters: number): string => {
   return text.length <= characters ? text : `${text.slice(0, characters)}…`
 }
 
-/** Whether a value has few parts, all of which can be counted. Counting would use up an iterator. */
+/** Whether a value has few parts. An iterator is not small, because counting its elements would use it up. */
 const isSmall = (root: unknown): boolean => {
   const waiting = [root]
   let parts = 0
@@ -22,12 +22,12 @@ const isSmall = (root: unknown): boolean => {
     }
     return true
   } catch {
-    // The value may be a proxy of the program.
+    // The value may be a proxy whose traps throw.
     return false
   }
 }
 
-/** How many parts a value has by itself, the first of them being itself. */
+/** The number of a value's direct parts, plus one for the value itself. */
 const sizeOf = (value: unknown): number => {
   if (typeof value === "string") return 1 + value.length / previewedParts
   if (typeof value !== "object" || value === null) return 1
@@ -62,7 +62,7 @@ const beginOf = (root: unknown, characters: number): string => {
     else if (value instanceof Map) within("Map([", () => writeAll(value, write), "])")
     else if (value instanceof Set) within("Set([", () => writeAll(value, write), "])")
     else if (ArrayBuffer.isView(value)) text += `${nameOf(value)}(${value.byteLength} bytes)`
-    // Its own text may hide a secret, and may be long.
+    // The fields are not shown, because `toString` may hide a secret. Its own text may be long.
     else if (hasText(value)) text += `${nameOf(value)}(…)`
     else if (nameOf(value) === "Object") within("{", () => writeFields(value), "}")
     else within(`${nameOf(value)}({`, () => writeFields(value), "})")

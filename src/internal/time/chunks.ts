@@ -1,4 +1,4 @@
-/** Long lists are processed in chunks, and others run in between. */
+/** Splits long lists into chunks, so that other fibers can run in between. */
 import { chunk } from "../defaults/bounds.ts"
 
 export const startsOf = (list: ReadonlyArray<unknown>, size = chunk): ReadonlyArray<number> =>

@@ -1,6 +1,6 @@
-/** Runs tasks in later turns, for as long as a layer lives. */
+/** Makes a dispatcher that runs tasks in later turns, for as long as a layer lives. */
 import * as Scheduler from "effect/Scheduler"
 
-/** A layer built by `runSync` outlives its scheduler. */
+/** Replaces the scheduler of `runSync`, because a layer that `runSync` has built outlives that scheduler. */
 export const lastingDispatcher = (scheduler: Scheduler.Scheduler): Scheduler.SchedulerDispatcher =>
   (scheduler.executionMode === "sync" ? new Scheduler.MixedScheduler() : scheduler).makeDispatcher()

@@ -1,32 +1,32 @@
 /**
- * The time in which this program could have received an answer. In a busy program answers wait to be read, and timers
- * run before that: a timeout by the clock would end thousands of operations of a healthy store at once. While an
- * operation waits, the load is measured every few milliseconds: while the event loop is never idle, a tenth of the time
- * counts; of a step longer than half a second, and of a stop of the process, even less.
+ * Measures the time in which this program could have received an answer. In a busy program answers wait to be read, and
+ * timers run before that: a timeout by the clock would end thousands of operations of a healthy store at once. While an
+ * operation waits, the load is measured every few milliseconds. If the event loop is never idle, a tenth of the time
+ * counts; of a step longer than half a second, or of a stopped process, even less.
  */
 import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import { busyProgramTimes, programTime as limits } from "../defaults/stores.ts"
 import { machineClock as realClock, monotonicMillis } from "./monotonic.ts"
 
-/** While timers are faked, only their time passes. They are compared, and never called. */
+/** The current `setTimeout`, only to be compared. While a test fakes timers, only their time passes. */
 const timers = (): unknown => (globalThis as { readonly [name: string]: unknown })["setTimeout"]
 const realTimers = timers()
-/** Effects with a clock of their own, such as tests, use the time of that clock. */
+/** Whether program time is used. Effects with another clock, such as tests, use the time of that clock. */
 const isReal = (clock: Clock.Clock): boolean => clock === realClock && timers() === realTimers
 
-// Shared by all waiting operations, because there is one event loop.
+// This state is shared by all waiting operations, because there is only one event loop.
 let waiting = 0
 let isLooking = false
 let passedMillis = 0
 let lookedAt = 0
 let restedMillis = NaN
 
-/** Milliseconds that only grow: those of the clock, unless an operation waits for an answer. */
+/** Milliseconds that never decrease: program time while an operation waits for an answer, otherwise clock time. */
 export const programMillis = (clock: Clock.Clock): number =>
   isLooking && isReal(clock) ? passedMillis : monotonicMillis(clock)
 
-/** Marks that an operation waits for an answer, until `endWaiting`. On a clock of its own it may wait forever. */
+/** Marks that an operation waits for an answer, until `endWaiting`. Ignores other clocks, which may stand still. */
 export const startWaiting = (clock: Clock.Clock): void => {
   if (clock !== realClock) return
   waiting++
@@ -50,7 +50,7 @@ export const afterProgramMillis = (clock: Clock.Clock, millis: number): Effect.E
     )
     : Effect.sleep(millis)
 
-/** Ends when this much of a time has passed, and at the latest after a multiple of it on the clock. */
+/** Ends when `millis` have passed by `timeNow`, and at the latest after a multiple of `millis` on the clock. */
 export const untilPassed = (timeNow: () => number, millis: number): Effect.Effect<void> =>
   Effect.suspend(() => {
     const end = timeNow() + millis
@@ -67,7 +67,7 @@ export const untilPassed = (timeNow: () => number, millis: number): Effect.Effec
   })
 
 const looking = Effect.whileLoop({
-  // A sleep on a faked timer may never end, so the clock's time counts until the next operation.
+  // Ends if timers are faked, because a sleep may then never end. Clock time counts until the next operation.
   while: () => isLooking = waiting > 0 && timers() === realTimers,
   body: () => Effect.sleep(limits.lookMillis),
   step: () => {
@@ -80,14 +80,14 @@ const looking = Effect.whileLoop({
 })
 
 const counted = (tookMillis: number, rested: number): number => {
-  // Unknown. The timers of a hidden page are late, too, although the program is not busy.
+  // Idle time is unknown. The timers of a hidden page are late too, although the program is not busy.
   if (Number.isNaN(rested)) return limits.unknownMillis
   const least = tookMillis / limits.busyTimes
-  // A stopped process was idle, too.
+  // The limit is for a process that was stopped, which counts as idle.
   return Math.min(limits.mostMillis, rested === 0 ? least : Math.max(least, limits.lateMillis + rested))
 }
 
-/** How long the event loop was idle. `NaN` if the runtime does not report it, or has just started. */
+/** The total time for which the event loop was idle. `NaN` if the runtime does not report it, or has just started. */
 const loopRestedMillis = (): number => {
   const { performance } = globalThis as { performance?: { eventLoopUtilization?: () => Utilization | undefined } }
   const used = performance?.eventLoopUtilization?.()

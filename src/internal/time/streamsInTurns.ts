@@ -4,7 +4,7 @@ import * as Stream from "effect/Stream"
 import { chunk, turnMillis } from "../defaults/bounds.ts"
 import { monotonicMillis } from "./monotonic.ts"
 
-/** Effect only counts the steps of a fiber, and each step may take long. */
+/** Limits the time of a turn. Effect only counts a fiber's steps, each of which may take long. */
 const inTurns = <A, E, R>(self: Stream.Stream<A, E, R>): Stream.Stream<A, E, R> =>
   Stream.transformPull(self, (pull) =>
     Effect.clockWith((clock) => {
@@ -21,7 +21,7 @@ const inTurns = <A, E, R>(self: Stream.Stream<A, E, R>): Stream.Stream<A, E, R> 
 export const each = <A>(items: Iterable<A>): Stream.Stream<A> =>
   inTurns(Stream.fromIterable(items, { chunkSize: chunk }))
 
-/** Groups of items, for steps that each take some time. */
+/** Groups the elements of a stream into chunks, for steps that each take some time. */
 export const inChunks = <A, E, R>(
   self: Stream.Stream<A, E, R>
 ): Stream.Stream<readonly [A, ...Array<A>], E, R> => inTurns(Stream.grouped(self, chunk))

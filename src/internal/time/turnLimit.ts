@@ -20,14 +20,14 @@ export const make = (perTurn: number, dispatcher: SchedulerDispatcher): TurnLimi
   isResuming: false
 })
 
-/** Takes a place in this turn. Answers `false` if there is none: then wait with `nextTurn`. */
+/** Takes a place in this turn. Returns `false` if there is none, in which case the caller waits with `nextTurn`. */
 export const tryEnter = (self: TurnLimit): boolean => {
   if (self.left === 0 || (self.waiting.size > 0 && !self.isResuming)) return false
   if (--self.left === 0) self.dispatcher.scheduleTask(() => beginTurn(self), 0)
   return true
 }
 
-/** Waits for a turn with a free place. The caller takes the place with `tryEnter`, in the same step. */
+/** Waits for a turn with a free place. The caller then takes the place with `tryEnter`, in the same step. */
 export const nextTurn = ({ waiting }: TurnLimit): Effect.Effect<void> =>
   Effect.callback((resume) => {
     let isInterrupted = false

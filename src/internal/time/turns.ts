@@ -9,7 +9,7 @@ import { monotonicMillis } from "./monotonic.ts"
 /** The time limit of a turn, checked after a number of steps. Seeded schedules shorten it. */
 export const turns = { steps: many.steps, millis: turnMillis }
 
-/** Like `for`, without blocking the event loop. */
+/** Like a `for` loop, but without blocking the event loop. */
 export const forEach = <A>(items: Iterable<A>, step: (item: A) => void): Effect.Effect<void> =>
   Effect.clockWith((clock) => {
     const iterator = items[Symbol.iterator]()
@@ -30,9 +30,7 @@ export interface Turning {
   readonly dispatcher: SchedulerDispatcher
 }
 
-/**
- * Runs outside of a fiber, followed by `end`. A step that returns `false` pauses until the returned function is called.
- */
+/** Loops outside of a fiber, then calls `end`. A step that returns `false` pauses until the result is called. */
 export const forEachUnsafe = <A>(
   items: Iterable<A>,
   { clock, dispatcher }: Turning,
@@ -60,12 +58,12 @@ const turnOf = <A>(
     const next = iterator.next()
     if (next.done === true) return "done"
     if (step(next.value) === false) return "paused"
-    // Reading the clock costs more than a step.
+    // The clock is read after several steps only, because reading it costs more than a step.
     if (steps % turns.steps === 0 && monotonicMillis(clock) - beganAt >= turns.millis) return "late"
   }
 }
 
-/** Runs steps that each take some time. A step that completes at once returns `undefined`. */
+/** Runs steps that each take some time. A step that completes synchronously returns `undefined`. */
 export const forEachEffect: <A, E, R>(
   items: Iterable<A>,
   step: (item: A) => Effect.Effect<unknown, E, R> | undefined
@@ -82,7 +80,7 @@ export const forEachEffect: <A, E, R>(
   }
 })
 
-/** Asks for many items, in parts if they exceed one turn. Answers in the order of the items. */
+/** Asks for many items, in parts if they are too many for one turn. Returns the answers in the order of the items. */
 export const inParts = <A, B, E, R>(
   items: ReadonlyArray<A>,
   ask: (part: ReadonlyArray<A>) => Effect.Effect<ReadonlyArray<B>, E, R>,

@@ -1,4 +1,4 @@
-/** Fills the holes of a key template: finds the values, and writes them. */
+/** Fills the holes of a key template: finds the values and formats them. */
 import * as Schema from "effect/Schema"
 import * as SchemaAST from "effect/SchemaAST"
 import { type Fields, has } from "../canonical.ts"
@@ -13,14 +13,14 @@ export interface Given {
   readonly contextValue: (name: string) => unknown
 }
 
-/** A result alone may have several fillings, which make several texts, or none, which make no text. */
+/** Fills one hole. Only a hole of the result may yield several values, each for its own text, or none at all. */
 export type Fill = (given: Given) => ReadonlyArray<Filled>
 
-/** The schema at the beginning of a hole's path. The schema of a context value is unknown. */
+/** The schema in which a hole's path begins, or `undefined` for a context value, whose schema is unknown. */
 export const rootOf = ({ from }: Hole, fields: Schema.Struct.Fields, { result }: Options): SchemaAST.AST | undefined =>
   from === "context" ? undefined : SchemaAST.toType(from === "result" ? result!.ast : Schema.Struct(fields).ast)
 
-/** The parts of unions, also behind `suspend`, and in a result the elements of lists. */
+/** Expands unions to their members, follows `suspend`, and in a result expands arrays to their elements. */
 const partsOf = (asts: ReadonlyArray<SchemaAST.AST>, isOfResult: boolean): ReadonlySet<SchemaAST.AST> => {
   const seen = new Set<SchemaAST.AST>()
   const parts = new Set<SchemaAST.AST>()
@@ -108,13 +108,13 @@ export const filler = ({ compile, hole, options, root, wrong }: Filling): Fill =
   }
 }
 
-/** `%-` for null and `%_` for undefined, followed by the number of steps before the end of the path, if any. */
+/** Writes null as `%-` and undefined as `%_`, followed by the number of path steps left, if any. */
 const absentOr = (value: unknown, left: number, format: Format): Filled =>
   value === null || value === undefined
     ? { text: (value === null ? "%-" : "%_") + (left === 0 ? "" : left), lost: "" }
     : format(value)
 
-/** The values at a path. A list stands for each of its elements. */
+/** Collects the values at a path, following the path into every element of an array. */
 const valuesAt = (value: unknown, path: ReadonlyArray<string>): ReadonlyArray<unknown> => {
   if (Array.isArray(value)) return value.flatMap((one) => valuesAt(one, path))
   const [name, ...rest] = path

@@ -22,10 +22,10 @@ export interface Filled {
 
 export type Format = (value: unknown) => Filled
 
-/** The characters of a value that are not encoded. A hole ends before any other character. */
+/** The characters of a value that are not percent-encoded. Any other character ends the hole. */
 export const safe = "A-Za-z0-9._-"
 
-/** Percent-encodes all but `safe`. A lone surrogate has no UTF-8 form, so it is written as `%u` and its unit. */
+/** Percent-encodes all characters but `safe`. A lone surrogate has no UTF-8 form and becomes `%u` and its code unit. */
 const escape = (text: string): string =>
   escaped.test(text) ? text.replace(unsafe, (one) => loneSurrogate.test(one) ? unit(one) : percent(one)) : text
 
@@ -75,7 +75,7 @@ const ofSecret = "is a secret, which must not be in a key: only the formatter jw
 const isSecret = (ast: SchemaAST.AST): boolean =>
   ast._tag === "Declaration" && representation(ast)?.id === "effect/schema/Redacted"
 
-/** 1 and "1" are two values. No text begins with `%` and such a letter. */
+/** Marks a value's type, because 1 and "1" differ. No escaped text begins with `%` and one of these letters. */
 const marks: Record<Kind, string> = { string: "", number: "%n", boolean: "%t", bigint: "%i" }
 
 const mismatch = ({ wrong }: Type, expected: string, value: unknown): CacheConfigError =>
@@ -91,7 +91,7 @@ export const plain = (type: Type): Format => {
   }
 }
 
-/** A value as canonical text, which differs for different values. */
+/** Encodes a value as canonical text, which differs for different values. */
 const canonical = (type: Type): (value: unknown) => string => {
   const { compile, parts, wrong } = type
   if (parts === undefined) {
@@ -118,7 +118,7 @@ const canonical = (type: Type): (value: unknown) => string => {
   }
 }
 
-/** A formatter that loses information. The lost value is added as a digest, unless the template is `lossy`. */
+/** A formatter that loses information. Unless the template is `lossy`, a digest of the original value is added. */
 const losing = (type: Type, format: (value: unknown) => string, raw = () => canonical(type)): Format => {
   if (type.isLossy) return (value) => ({ text: escape(format(value)), lost: "" })
   const lost = raw()
@@ -133,7 +133,7 @@ const isText = (ast: SchemaAST.AST): boolean =>
   (ast._tag === "Literal" && typeof ast.literal === "string") ||
   (ast._tag === "Enum" && ast.enums.every(([, value]) => typeof value === "string"))
 
-/** The type of a context value is unknown, so the value is checked when it is read. */
+/** Throws if a type does not suit the formatter. A context value has no known type and is checked when it is read. */
 const requireTaken = ({ parts, wrong }: Type, expected: string, isTaken: (ast: SchemaAST.AST) => boolean): void => {
   const other = parts?.find((ast) => !isAbsent(ast) && !isTaken(ast))
   if (other !== undefined && isSecret(other)) throw wrong(ofSecret)
@@ -170,7 +170,7 @@ export const formats: { readonly [name: string]: (type: Type, argument: string |
     }
     const textOf = canonical(type)
     const format = (value: unknown) => hash(textOf(value)).slice(0, length)
-    // A hash of this length loses nothing.
+    // A hash of at least this length distinguishes all values.
     return length >= digestLength ? (value) => ({ text: format(value), lost: "" }) : losing(type, format)
   },
   jwt: (type, claim) => {
@@ -200,7 +200,7 @@ export const formats: { readonly [name: string]: (type: Type, argument: string |
 const claimText = (claim: unknown): string =>
   typeof claim === "string" ? escape(claim) : `%j${escape(JSON.stringify(claim))}`
 
-/** Does not verify the signature. `undefined` if the text is not a token, or lacks the claim. */
+/** Reads a claim without verifying the signature. Returns `undefined` if the text is not a token or lacks the claim. */
 const claimOf = (token: string, claim: string): unknown => {
   try {
     const payload = token.split(".")[1]!.replaceAll("-", "+").replaceAll("_", "/")

@@ -1,4 +1,4 @@
-/** The types of key templates: a hole that names no field, or a formatter that refuses its value, is a type error. */
+/** Types that check key templates: an unknown field, or a formatter that refuses its value, is a type error. */
 import type * as Context from "effect/Context"
 import type * as Redacted from "effect/Redacted"
 
@@ -19,7 +19,7 @@ type At<P, Path extends string> = P extends ReadonlyArray<unknown> ? never
     : never
   : never
 
-/** The values at a path in a result. A list stands for each of its elements. */
+/** The type of the values at a path in a result. An array contributes its element type. */
 type AtEach<P, Path extends string> = P extends ReadonlyArray<infer One> ? AtEach<One, Path>
   : Path extends "" ? P
   : P extends object
@@ -71,7 +71,7 @@ type Bad<Text extends string, P, Result, Refs, Own> = {
   [Hole in Holes<Text>]: BadHole<Hole, P, Result, Refs, Own>
 }[Holes<Text>]
 
-/** The text of a template if its holes are valid, otherwise the problem of one of them. */
+/** The text of a template if all its holes are valid, otherwise error messages about the invalid ones. */
 export type Checked<Text extends string, P, Result, Refs, Own> = [Bad<Text, P, Result, Refs, Own>] extends [never]
   ? Text
   : Bad<Text, P, Result, Refs, Own>

@@ -1,7 +1,7 @@
 /**
- * Key templates: texts with holes, which different values fill differently. Values are percent-encoded except for the
- * characters in `safe`, and a text between two holes begins with another character, so each value ends there.
- * Information that a formatter loses is added at the end, as a digest of the values.
+ * Makes key templates: texts with holes, in which different values give different texts. Values are percent-encoded
+ * except for the characters in `safe`, and the text between two holes begins with a character outside `safe`, so each
+ * value ends there. If a formatter loses information, a digest of the original values is added at the end.
  */
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
@@ -63,7 +63,7 @@ const refuseMissing = (name: string, fields: ReadonlyArray<string>, shown: Reado
   )
 }
 
-/** No readable text may begin like a hash. No value and no other text of a template begins with `%#`. */
+/** Escapes a leading `#`, which would make the text look like a hash. No other text of a template begins with `%#`. */
 const readable = (text: string): string => text.startsWith("#") ? `%${text}` : text
 
 const inContext = <A>({ context }: Options, f: (contextValue: Given["contextValue"]) => A): Effect.Effect<A> =>

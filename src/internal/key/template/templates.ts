@@ -1,4 +1,4 @@
-/** The registry of key templates. A key class with a template need not load the code that creates it. */
+/** The registry of key templates. A key class looks its template up without loading the code that makes templates. */
 import type { Fields } from "../canonical.ts"
 
 export interface Ids {

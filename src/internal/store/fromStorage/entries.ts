@@ -1,4 +1,4 @@
-/** The entries and leases of an asynchronous storage: the steps that run in the turn of their id. */
+/** Steps on entries and leases over an asynchronous storage. Steps on the same id run one after another. */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -50,7 +50,7 @@ export const set = (
     ? write(self, id, entry)
     : Effect.flatMap(accepts(self, id, condition), (holds) => holds ? write(self, id, entry) : Exit.succeed(false))
 
-/** While a `clear` runs, the entry counts as removed. A `clear` that begins later removes it after this step. */
+/** Changes deadlines. While a `clear` runs, the entry counts as removed; a later `clear` runs after this step. */
 export const touch = (self: Lined, id: string, options: TouchOptions): Effect.Effect<boolean, StoreError> =>
   Effect.suspend(() =>
     self.clearing.size > 0
@@ -62,7 +62,7 @@ export const touch = (self: Lined, id: string, options: TouchOptions): Effect.Ef
         }))
   )
 
-/** Ends the generation at once, so that no waiting `commit` stores, and in its turn, for leases acquired since. */
+/** Ends the generation twice: immediately, so that no waiting `commit` stores, and in turn, for later leases. */
 export const remove = ({ leases, lines, storage }: Lined, id: string): Effect.Effect<boolean, StoreError> =>
   Effect.suspend(() => {
     leases.end(id)
@@ -95,7 +95,7 @@ export const commit = (
 ): Effect.Effect<boolean, StoreError> =>
   Effect.clockWith((clock) =>
     leases.isCurrent(id, generation, clock.currentTimeMillisUnsafe())
-      // After the write: a failed commit does not end the generation, and another load under it may still be stored.
+      // The generation ends after the write: if the write fails, another load under the generation may still be stored.
       ? Effect.map(storage.set(id, entry), () => {
         leases.end(id)
         return true
@@ -111,7 +111,7 @@ const removeBusy = (self: Lined, held: ReadonlySet<string>): Effect.Effect<void,
 
 export const canClear = ({ storage: { clear, scan } }: Lined): boolean => (clear ?? scan) !== undefined
 
-/** `undefined` if the storage cannot be cleared. */
+/** Clears the storage and ends all generations. `undefined` if the storage cannot be cleared. */
 const clearStored = ({ clearing, leases, storage }: Lined): Store["clear"] | undefined => {
   const { scan } = storage
   const clear = storage.clear ??
@@ -121,7 +121,7 @@ const clearStored = ({ clearing, leases, storage }: Lined): Store["clear"] | und
 
 const none: ReadonlySet<string> = new Set()
 
-/** Ends generations twice, like `remove`. */
+/** Clears everything. Like `remove`, it ends generations both immediately and in turn. */
 export const clear = (self: Lined): Store["clear"] | undefined => {
   const stored = clearStored(self)
   return stored && Effect.suspend(() => {
@@ -130,7 +130,7 @@ export const clear = (self: Lined): Store["clear"] | undefined => {
   })
 }
 
-/** Does not wait for other busy ids, whose operations may wait for an id of this transaction. */
+/** Clears inside a transaction. Does not wait for other ids, whose operations may wait for an id of the transaction. */
 export const clearWhileHolding = (self: Lined, held: ReadonlySet<string>): Effect.Effect<unknown, StoreError> =>
   Effect.suspend(() => {
     self.leases.endAll()

@@ -1,6 +1,4 @@
-/**
- * Runs effects on one id in the order of the calls, each after the former has ended (not its caller was interrupted).
- */
+/** Runs the effects on each id one after another, in the order of the calls, even if their callers are interrupted. */
 import type * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -17,14 +15,14 @@ interface Task {
   fiber: Fiber.Fiber<unknown, unknown> | undefined
 }
 
-/** Interrupted before its turn, only a `removal` still runs; in its turn, only a `read` does not run to its end. */
+/** An interruption drops a waiting effect unless it is a `removal`, and stops a running one only if it is a `read`. */
 type Kind = "read" | "write" | "removal"
 
 export type Lines = Map<string, Array<Task>>
 
 export const make = (): Lines => new Map()
 
-// A loop instead of a recursion, because ten thousand effects that end at once must not need ten thousand stack frames.
+// A loop instead of recursion, because ten thousand effects that end synchronously would need as many stack frames.
 const drain = (self: Lines, id: string, line: Array<Task>): void => {
   while (line.length > 0) {
     const task = line[0]!
@@ -69,7 +67,7 @@ const leave = (self: Lines, id: string, task: Task): void => {
   if (line === undefined || place < 0) return
   if (place > 0) return leaveWaiting(line, task)
   if (task.kind !== "read") return
-  // The line continues without waiting for the fiber, which may not even end when interrupted.
+  // The next effect starts without waiting for this fiber, which may not end even when interrupted.
   task.fiber?.interruptUnsafe()
   advance(self, id, task, Exit.void)
 }

@@ -1,4 +1,4 @@
-/** A store over an asynchronous storage. Operations that write an id run one after another. */
+/** Makes a store over an asynchronous storage. Operations that write the same id run one after another. */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"

@@ -1,4 +1,4 @@
-/** `transact` over an asynchronous storage of one process, which holds its ids while its steps run. */
+/** `transact` over an asynchronous storage of one process. A transaction holds its ids while its steps run. */
 import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -10,10 +10,10 @@ import * as Entries from "./entries.ts"
 import * as Lines from "./lines.ts"
 
 /**
- * Other writes of its ids wait, but reads do not. If a step fails, the ids of all steps are removed, so that no reader
- * gets half of it. A process that dies leaves the part it has written.
- * Counters are read first and changed at the end: one incremented elsewhere in the meantime keeps both sums, but its
- * check may have been too early.
+ * Makes `transact`. Other writes of a transaction's ids wait, but reads do not. If a step fails, the ids of all steps
+ * are removed, so that no reader sees half of the transaction. If the process dies, the steps written so far remain.
+ * Counters are read first and changed at the end: a counter that is incremented meanwhile keeps both additions, but its
+ * check may be outdated.
  */
 export const transacting = (self: Entries.Lined, store: Store): NonNullable<Store["transact"]> => (request) =>
   Transact.unlessTooLarge(store.name, request, () => {
@@ -66,7 +66,7 @@ const undo = ({ leases, storage }: Entries.Lined, steps: ReadonlyArray<TransactS
     return Effect.exit(storage.remove(id))
   }, { discard: true })
 
-/** `false` if the generation of a `Commit` has ended. */
+/** Carries out a step. Returns `false` if the step is a `Commit` whose generation has ended. */
 const stepOf = (
   self: Entries.Lined,
   step: TransactStep,
@@ -104,14 +104,14 @@ const countIn = (store: Store, step: TransactStep): Effect.Effect<unknown, Store
     case "RemoveCounter":
       return store.removeCounter(step.name)
     case "Clear":
-      // The storage's own `clear` has already removed its counters.
+      // Removes counters that are kept in this process. A storage with counters removes its own in `clear`.
       return Effect.ignore(Stream.runForEach(store.scanCounters(), ({ name }) => store.removeCounter(name)))
     default:
       return Effect.void
   }
 }
 
-/** Two transactions never wait for each other, because each requests all its turns in one step. */
+/** Holds the turns of all ids. Transactions never wait for each other, because each requests all turns in one step. */
 const holding = <A, E>(
   lines: Lines.Lines,
   ids: ReadonlyArray<string>,

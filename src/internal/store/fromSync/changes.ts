@@ -1,4 +1,4 @@
-/** The changes that other processes make to a synchronous storage. */
+/** Reads the changes that other processes make to a synchronous storage. */
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
@@ -10,7 +10,7 @@ import { orThrow, type Sync } from "./sync.ts"
 
 type Read = () => ReadonlyArray<Change>
 
-/** `undefined` if the storage reports no changes. */
+/** Returns a function that begins to listen, and returns a reader. `undefined` if the storage reports no changes. */
 export const listeningTo = ({ keepsMarkers, storage }: Sync): (() => Read) | undefined => {
   const { changes } = storage
   return changes && (() => {

@@ -1,4 +1,4 @@
-/** The entries of a synchronous storage: the steps of `get`, `set`, `touch` and `remove`. */
+/** The steps of `get`, `set`, `touch` and `remove` over a synchronous storage. */
 import type { Stored } from "../../../CacheEntry.ts"
 import { Damaged } from "../../../ports/storage.ts"
 import type { Answer, SetCondition, SetRequest, TouchOptions } from "../../../ports/store.ts"
@@ -31,7 +31,7 @@ export const write = (self: Sync, id: string, entry: Stored, now: number): void 
   self.storage.set(id, entry, now)
 }
 
-/** The last step of a change, because a reader that asks for the markers earlier reads the new entry. */
+/** Removes the markers of an id, as the last step of a change: readers that ask for them earlier see the new entry. */
 const endMarkers = ({ tags }: Sync, id: string): void => tags.remove?.(tagsOfId(id))
 
 export const set = (self: Sync, { entry, id }: SetRequest, now: number): boolean => {
@@ -62,7 +62,7 @@ export const remove = (self: Sync, id: string, now: number): boolean => {
   return drop(self, id) && was
 }
 
-/** An unreadable entry is removed nevertheless. */
+/** Whether an entry was present. An unreadable entry counts as present, so that it is removed too. */
 const wasLive = (self: Sync, id: string, now: number): boolean => {
   try {
     return isLive(stored(self, id), now, self.tags)
@@ -71,7 +71,7 @@ const wasLive = (self: Sync, id: string, now: number): boolean => {
   }
 }
 
-/** Removes whatever is stored. The generation ends first, because it has to end even if the removal fails. */
+/** Removes any entry of an id. The generation ends first, because it has to end even if the removal fails. */
 export const drop = (self: Sync, id: string): boolean => {
   self.leases.end(id)
   self.moves++

@@ -1,4 +1,4 @@
-/** The leases of loads over a synchronous storage: the steps of `acquire` and `commit`. */
+/** The steps of `acquire` and `commit` over a synchronous storage. */
 import type * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import type { StoreError } from "../../../CacheError.ts"
@@ -10,7 +10,7 @@ import * as Markers from "../markers/markers.ts"
 import { stored, write } from "./entries.ts"
 import { nowOf, type Sync, withFiber } from "./sync.ts"
 
-/** The options stay in their own object, so that nothing is copied. */
+/** An id and the options of `acquire`, which stay in their own object so that nothing is copied. */
 interface Asked {
   readonly id: string
   readonly options: AcquireOptions
@@ -21,7 +21,7 @@ const hitOf = (self: Sync, { id, options: { rejectedWriteId } }: Asked): Acquire
   return isOtherWrite(entry, rejectedWriteId) ? { _tag: "Hit", entry } : undefined
 }
 
-/** The answer, if it needs no write. It is given outside of `atomic`, so it does not wait for a writer elsewhere. */
+/** Returns the answer if it requires no write. Runs outside of `atomic`, so that it does not wait for other writers. */
 const withoutWriting = (self: Sync, asked: Asked, now: number): Acquired | undefined => {
   const hit = hitOf(self, asked)
   if (hit !== undefined) return hit

@@ -1,4 +1,4 @@
-/** The listings of a synchronous storage: `scan`, `size` and `clear`. */
+/** The operations on all entries of a synchronous storage: `scan`, `size` and `clear`. */
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import type { StoreError } from "../../../CacheError.ts"

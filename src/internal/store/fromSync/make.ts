@@ -1,4 +1,4 @@
-/** A store over a synchronous storage: each operation is one step, so those of a process never interleave. */
+/** Makes a store over a synchronous storage. Each operation is one step, so those of a process never interleave. */
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { SyncStorage } from "../../../ports/storage.ts"
@@ -78,7 +78,7 @@ const over = (self: Sync.Sync): Store & { readonly getUnsafe: NonNullable<Store[
     workedMillis: storage.workedMillis,
     get: (id, names) => self.attempt("get", () => Entries.read(self, id, names)),
     getUnsafe: (id, names) => {
-      // No closure, because this is a hit of a store in this process.
+      // Creates no closure, because this path serves hits of a store in this process.
       try {
         return Entries.read(self, id, names)
       } catch (cause) {
@@ -107,7 +107,7 @@ const over = (self: Sync.Sync): Store & { readonly getUnsafe: NonNullable<Store[
       clear()
       counters.clear()
     }),
-    // Separate entries are not one step for several processes.
+    // Without `atomic`, other processes could see some of the transaction's entries before the others.
     transact: Sync.isShared(self) && storage.atomic === undefined ?
       undefined :
       (request) => unlessTooLarge(name, request, () => atomically("transact", (now) => transact(self, request, now))),

@@ -1,4 +1,4 @@
-/** The state of a store over a synchronous storage, and the ways its operations run. Each is one synchronous step. */
+/** The state of a store over a synchronous storage, and the functions that run its operations as synchronous steps. */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -24,7 +24,7 @@ export interface Sync {
   readonly atomic: NonNullable<SyncStorage["atomic"]>
   readonly attempt: NonNullable<SyncStorage["attempt"]>
   readonly tokensOf: (fiber: Fiber.Fiber<any, any>) => Tokens.Tokens
-  /** The number of changes by this process, if the storage has no position of its own. */
+  /** The number of changes by this process, used as the position of a storage that has none of its own. */
   moves: number
 }
 
@@ -81,11 +81,11 @@ export const withFiber = <A>(
   run: (fiber: Fiber.Fiber<any, any>) => A
 ): Effect.Effect<A, StoreError> => Effect.withFiber((fiber) => self.attempt(operation, () => run(fiber)))
 
-/** Runs an atomic step, with the time of its beginning. */
+/** Runs a step atomically, and passes it the time at which it begins. */
 export const atomically = <A>(self: Sync, operation: string, step: (now: number) => A): Effect.Effect<A, StoreError> =>
   withFiber(self, operation, (fiber) => self.atomic(() => step(nowOf(fiber))))
 
-/** Runs atomic groups. The storage makes room for one entry, so a group that was too large is tried one by one. */
+/** Runs groups atomically. The storage makes room for one entry at a time, so a group that is too large is split. */
 export const forMany = <A, B>(
   self: Sync,
   operation: string,

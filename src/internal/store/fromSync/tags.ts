@@ -1,4 +1,4 @@
-/** The tags of a store over a synchronous storage. */
+/** The tag operations of a store over a synchronous storage. */
 import type * as Fiber from "effect/Fiber"
 import type { InvalidationMode, Markers } from "../../../ports/store.ts"
 import { newVersion } from "../markers/markers.ts"

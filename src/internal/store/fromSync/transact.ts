@@ -1,4 +1,4 @@
-/** The step of `transact` over a synchronous storage. */
+/** Carries out `transact` over a synchronous storage, as one step. */
 import { StoreError } from "../../../CacheError.ts"
 import type { Transacted, TransactRequest, TransactStep } from "../../../ports/store.ts"
 import * as Counters from "../counters.ts"
@@ -37,7 +37,7 @@ export const transact = (self: Sync, { checks, steps }: TransactRequest, now: nu
   return { _tag: "Committed", refused, position: positionOf(self) }
 }
 
-/** Returns the ids of `Commit`s whose generation has ended. */
+/** Carries out all steps. Returns the ids of `Commit`s whose generation has ended. */
 const carryOutAll = (self: Sync, steps: ReadonlyArray<TransactStep>, now: number): ReadonlyArray<string> => {
   try {
     return steps.flatMap((step) => carryOut(self, step, now) ? [] : [(step as { readonly id: string }).id])
@@ -47,7 +47,7 @@ const carryOutAll = (self: Sync, steps: ReadonlyArray<TransactStep>, now: number
   }
 }
 
-/** `false` if the generation of a `Commit` has ended. */
+/** Carries out a step. Returns `false` if the step is a `Commit` whose generation has ended. */
 const carryOut = (self: Sync, step: TransactStep, now: number): boolean => {
   switch (step._tag) {
     case "Set":
@@ -71,13 +71,13 @@ const carryOut = (self: Sync, step: TransactStep, now: number): boolean => {
   return true
 }
 
-/** One step has failed in a storage that is not atomic: no reader may get half of the steps. */
+/** Removes the ids of all steps after one has failed without `atomic`, so that no reader sees half of the steps. */
 const undo = (self: Sync, steps: ReadonlyArray<TransactStep>): void => {
   for (const id of Transact.idsOf(steps)) {
     try {
       Entries.drop(self, id)
     } catch {
-      // The storage fails, and the caller gets the first error.
+      // The storage still fails. The caller gets the first error.
     }
   }
 }

@@ -1,4 +1,4 @@
-/** Replaces `dependsOn.ts` where programs are downloaded, because nothing derives from an id there. */
+/** Replaces `dependsOn.ts` on platforms other than Node.js, where no entry depends on an id. */
 import type * as DependsOn from "./dependsOn.ts"
 
 const none = {}

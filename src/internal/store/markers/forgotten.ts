@@ -1,4 +1,4 @@
-/** Warns of an earlier process's entries in a storage that is not lasting: without their markers, each is a miss. */
+/** Warns if a storage that is not lasting has entries of an earlier process: without their markers, each is a miss. */
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import type { Stored } from "../../../CacheEntry.ts"
@@ -10,7 +10,7 @@ import type { ProcessTags } from "./markers.ts"
 export type Look = (entry: Stored | undefined) => void
 
 export const lookFor = ({ capabilities, name }: Pick<Storage, "name" | "capabilities">, table: ProcessTags): Look => {
-  // If there are any, the first reads find them. Later reads cost nothing.
+  // If there are entries of an earlier process, the first reads find them. Later reads are not checked.
   let left = capabilities?.lasting === false ? 0 : firstEntries
   return (entry) => {
     if (left === 0 || entry === undefined) return

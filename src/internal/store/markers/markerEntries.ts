@@ -1,4 +1,4 @@
-/** Markers as entries, under ids that no key has: no id begins with `~:`, and string keys with `~` get another one. */
+/** Stores markers as entries. No key's id begins with `~:`, because a string key that begins with `~` gets another. */
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { Stored } from "../../../CacheEntry.ts"
@@ -10,9 +10,9 @@ export const prefix = "~:t:"
 export const idOf = (tag: string): string => prefix + tag
 
 /**
- * Keeps the version of a tag's last hard invalidation, in a storage of several processes. A soft invalidation reads a
- * marker, writes it, and then reads this id: if another process has invalidated the tag hard in between, the soft write
- * has restored the previous hard half.
+ * The id under which a shared storage keeps the version of a tag's last hard invalidation. A soft invalidation reads
+ * the marker, writes it, and then reads this id: if another process has invalidated the tag hard in between, the soft
+ * write has restored the previous hard half.
  */
 export const hardIdOf = (tag: string): string => hardPrefix + tag
 
@@ -40,7 +40,7 @@ export const hiddenIn = (
   }
 }
 
-/** The entry of a marker. It has no deadline, so that no storage removes it as expired. */
+/** Converts a marker to an entry without a deadline, so that no storage removes it as expired. */
 export const toStored = (version: string, now: number): Stored => ({
   meta: {
     createdAt: now,
@@ -49,14 +49,14 @@ export const toStored = (version: string, now: number): Stored => ({
     loadMillis: 0,
     outcome: "success",
     tags: [],
-    // The required length of a `writeId`. Versions never repeat, so this does not either.
+    // A `writeId` of the required length. Versions never repeat, so the `writeId` does not repeat either.
     writeId: version + version.slice(0, 8),
     serializer: 1
   },
   payload: new TextEncoder().encode(JSON.stringify(version))
 })
 
-/** The version in the entry of a marker. An unreadable entry counts as missing. */
+/** Reads the version from a marker's entry. An unreadable entry counts as missing. */
 export const versionOf = (stored: Stored | undefined): string | undefined => {
   const payload: unknown = stored?.payload
   if (!(payload instanceof Uint8Array) || payload.length !== length) return undefined

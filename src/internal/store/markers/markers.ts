@@ -1,11 +1,11 @@
-/** Markers inside one process, and the rules of all tables of them. A removed one comes back with another version. */
+/** Markers inside one process, and the rules of every table of markers. A recreated marker has a new version. */
 import type { TagVersion } from "../../../CacheEntry.ts"
 import type { SyncTags } from "../../../ports/storage.ts"
 import type { Acquired, InvalidationMode, Marker, Markers } from "../../../ports/store.ts"
 import { markersKept } from "../../defaults/stores.ts"
 import type { Tokens } from "../../token.ts"
 
-/** `SyncTags` with the current time, which markers stored as entries need. */
+/** Like `SyncTags`, with the current time as an argument, which markers stored as entries need. */
 export interface TagTable extends Pick<SyncTags, "version" | "remove"> {
   readonly markers: (tags: ReadonlyArray<string>, newVersion: () => string, now: number) => Markers
   readonly invalidate: (
@@ -23,16 +23,16 @@ export const versionsOf = (
   tags: ReadonlyArray<string>
 ): ReadonlyArray<string | undefined> => tags.length === 0 ? noVersions : tags.map(table.version)
 
-/** The beginning of the soft half of a version; see `Marker`. */
+/** The position at which the soft half of a version begins; see `Marker`. */
 const softAt = 12
 
 const hardHalf = (version: string | undefined): string | undefined => version?.slice(0, softAt)
 
-/** Whether none of the tags was invalidated hard. The entry is then at worst stale. */
+/** Whether none of an entry's tags has been invalidated hard. The entry is then at worst stale. */
 export const noneIsGone = (table: Pick<TagTable, "version">, tags: ReadonlyArray<TagVersion>): boolean =>
   tags.every(({ tag, version }) => hardHalf(table.version(tag)) === hardHalf(version))
 
-/** Whether at least one invalidation, and only soft ones, happened between the two versions of a marker. */
+/** Whether at least one invalidation, and only soft ones, happened between two versions of a marker. */
 export const isSoftened = (before: string, now: string): boolean => before !== now && hardHalf(before) === hardHalf(now)
 
 /** Whether a soft invalidation has undone a concurrent hard one by another process. */
@@ -41,7 +41,7 @@ export const hasUndone = (softened: string, hard: string | undefined): boolean =
 
 const noTags: ReadonlyArray<string> = []
 
-/** The current `seq`. Asking for no markers creates none. */
+/** Reads the current `seq` by asking for no markers, which creates none. */
 export const seqOf = (table: Pick<TagTable, "markers">): number => table.markers(noTags, () => "", 0).seq
 
 export const withSeq = <A extends Acquired>(seq: () => number, acquired: A): A =>
@@ -49,7 +49,7 @@ export const withSeq = <A extends Acquired>(seq: () => number, acquired: A): A =
 
 export const newVersion = (tokens: Tokens): string => tokens.next(12)
 
-/** The version of a marker after an invalidation. A missing marker gets another hard half in any mode. */
+/** The version of a marker after an invalidation. A missing marker gets a new hard half in either mode. */
 export const nextVersion = (
   before: string | undefined,
   mode: InvalidationMode | undefined,
@@ -60,7 +60,7 @@ export const nextVersion = (
 }
 
 export interface ProcessTags extends SyncTags {
-  /** Whether none has given way for room. */
+  /** Whether no marker has been dropped to make room. */
   readonly isWhole: () => boolean
 }
 

@@ -1,31 +1,31 @@
 /**
- * The markers of a storage of several processes, which does not count invalidations: the `seq` of a marker is the
- * moment at which this process first saw its version. A version never comes back, so a marker with the same version
- * before and after a load was not invalidated in between. One unknown before the load proves nothing, and gets a `seq`
- * later than the load.
+ * Gives a `seq` to the markers of a shared storage, which does not count invalidations: the moment at which this
+ * process first saw the marker's version. A version never returns, so a marker with the same version before and after a
+ * load was not invalidated in between. A marker that was unknown before the load proves nothing, and gets a `seq` later
+ * than the load.
  */
 import type { Marker } from "../../../ports/store.ts"
 import { markersKept } from "../../defaults/stores.ts"
 
 export interface Seen {
-  /** The number of markers that were seen for the first time, or changed. */
+  /** Counts the markers that were seen for the first time, or changed. */
   readonly seq: () => number
   readonly isKnown: (tag: string, version: string | undefined) => boolean
   readonly found: (tag: string, version: string) => Marker
   readonly made: (tag: string, version: string) => Marker
-  /** The tags are about to get other versions. Until `changed` is called, any version in the storage counts as new. */
+  /** Announces that tags get other versions. Until `changed` is called, any version in the storage counts as new. */
   readonly changing: (tags: ReadonlyArray<string>) => void
   readonly changed: (versions: Iterable<readonly [tag: string, version: string]>) => void
 }
 
-/** Equal to the version of no marker. */
+/** A version that no marker has. */
 const unknown = ""
 
-/** `isShared`: other processes change markers too. Otherwise a found marker has always existed. */
+/** `isShared` means that other processes change markers too. Otherwise, a marker that is found has always existed. */
 export const make = ({ isShared }: { readonly isShared: boolean }, capacity = markersKept): Seen => {
   const table = new Map<string, Marker>()
   let seq = 0
-  // The latest change of a forgotten marker.
+  // The highest `seq` of the markers that were dropped to make room.
   let forgotten = 0
 
   const write = (tag: string, version: string, seq: number): Marker => {

@@ -1,4 +1,4 @@
-/** The tags of a store over an asynchronous storage. */
+/** The tag operations of a store over an asynchronous storage. */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { Stored } from "../../../CacheEntry.ts"
@@ -9,7 +9,7 @@ import { lookFor } from "./forgotten.ts"
 import * as Markers from "./markers.ts"
 
 export interface Tags {
-  /** The current `seq`; see `Markers`. */
+  /** Returns the current `seq`; see `Markers`. */
   readonly seq: () => number
   readonly get: (id: string, tags: ReadonlyArray<string>) => Effect.Effect<Answer, StoreError>
   readonly of: (entry: Stored | undefined) => Effect.Effect<Pick<Markers.TagTable, "version">, StoreError>
@@ -21,7 +21,7 @@ export interface Tags {
   ) => Effect.Effect<void, StoreError>
 }
 
-/** Tags whose markers this process keeps. */
+/** Tag operations over markers that are kept in the memory of this process. */
 export const ofProcess = (storage: Pick<Storage, "name" | "capabilities" | "get">): Tags => {
   const table = Markers.make()
   const look = lookFor(storage, table)

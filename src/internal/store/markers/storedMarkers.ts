@@ -1,6 +1,6 @@
 /**
- * Tag markers that an asynchronous storage keeps among its entries. They change in lines, in sequence for each tag:
- * within this process a soft invalidation never restores a part of a version that a hard one has changed.
+ * Tag markers that an asynchronous storage keeps among its entries. Changes of one tag run one after another, so that
+ * within this process a soft invalidation never restores the part of a version that a hard one has changed.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -45,7 +45,7 @@ const create = Effect.fnUntraced(function*(
   if (!(yield* writeIfAbsent(self, id, version))) {
     const winner = yield* read(self, id)
     if (winner !== undefined) return self.seen.found(tag, winner)
-    // The stored value is unreadable.
+    // The stored marker is unreadable, so it is replaced.
     yield* write(self, id, version)
   }
   return self.seen.made(tag, version)
@@ -117,7 +117,7 @@ export const make = (
             seen.isKnown(tag, versions[i])
               ? Exit.succeed(seen.found(tag, versions[i]!))
               : inLine(tag, present(self, tag, newVersion))),
-          // At the end, but still before the load, so that a marker seen later has a larger number.
+          // `seq` is read last, but still before the load, so that a marker seen later has a larger number.
           (markers) => ({ seq: seen.seq(), markers })
         )),
     invalidate(tags, newVersion, mode) {

@@ -32,7 +32,7 @@ export const make = (
     if (!setIfAbsent(id, entry, now)) {
       const winner = version(tag)
       if (winner !== undefined) return seen.found(tag, winner)
-      // The stored value is unreadable.
+      // The stored marker is unreadable, so it is replaced.
       storage.set(id, entry, now)
     }
     return seen.made(tag, fresh)
@@ -48,10 +48,10 @@ export const make = (
     markers(tags, newVersion, now) {
       const known = tags.map(present)
       const markers = known.includes(undefined)
-        // Checked again inside, because another process may have created it, or the list may contain it twice.
+        // Reads each marker again, because another process may have created it, or `tags` may contain it twice.
         ? atomic(() => tags.map((tag, i) => known[i] ?? present(tag) ?? create(tag, newVersion(), now)))
         : known as ReadonlyArray<Marker>
-      // At the end, but still before the load, so that a marker seen later has a larger number.
+      // `seq` is read last, but still before the load, so that a marker seen later has a larger number.
       return { seq: seen.seq(), markers }
     },
     invalidate(tags, newVersion, mode, now) {

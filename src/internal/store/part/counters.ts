@@ -1,4 +1,4 @@
-/** The counters of a part of a store. Their names contain its version, so that all are new after a `clear`. */
+/** The counters of a store part. Their stored names contain the part's version, so a `clear` makes all of them new. */
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { StoreError } from "../../../CacheError.ts"
@@ -19,7 +19,7 @@ export const scan = (self: Part, options?: ScanOptions): Stream.Stream<NamedCoun
     ))
   }))
 
-/** Removes the counters from before the last `clear`, whose names can no longer be found otherwise. */
+/** Removes the counters from before the last `clear`, whose names no other operation can find. */
 export const removeOld = (self: Part): Effect.Effect<void, StoreError> =>
   withVersion(self, (version) => {
     const old = Array.from(self.counted).filter((counter) => !counter.startsWith(nameOf(self, version, "")))

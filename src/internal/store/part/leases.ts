@@ -1,4 +1,4 @@
-/** The leases of loads in a part of a store. A generation carries the version of the part. */
+/** The leases of loads in a store part. A generation includes the version of the part. */
 import * as Effect from "effect/Effect"
 import type { StoreError } from "../../../CacheError.ts"
 import type { Acquired, AcquireRequest, CommitRequest } from "../../../ports/store.ts"
@@ -24,7 +24,7 @@ const reopen = (
     : Effect.succeed({ ...acquired, entry })
 }
 
-/** The version is read first, so that a result is refused if the part is cleared from here on. */
+/** Reads the part's version first, so that the load's result is refused if the part is cleared from then on. */
 export const acquire = (self: Part, request: AcquireRequest): Effect.Effect<Acquired, StoreError> =>
   withVersion(self, (version) => {
     const { id, ...options } = request
@@ -44,7 +44,7 @@ export const acquireMany = (
       (answers) => Effect.forEach(answers, (acquired, i) => reopen(self, requests[i]!, version, acquired))
     ))
 
-/** `undefined` if a `clear` has ended the generation. */
+/** Converts a commit to its stored form. Returns `undefined` if a `clear` has ended the generation. */
 export const closeCommit = (
   self: Part,
   { entry, generation, id }: CommitRequest,
@@ -69,7 +69,7 @@ export const ended = <A>(
       })
     }))
 
-/** An entry stored despite a `clear` in between has the earlier version, so it is invisible. */
+/** Commits a result. If it is stored despite a concurrent `clear`, it has the earlier version and is invisible. */
 export const commit = (self: Part, request: CommitRequest): Effect.Effect<boolean, StoreError> =>
   withVersion(self, (version) => {
     const closed = closeCommit(self, request, version)

@@ -1,4 +1,4 @@
-/** Creates the part of a store under a prefix. */
+/** Makes a store part: the entries, tags and counters of a store under a prefix. */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Stream from "effect/Stream"
@@ -11,7 +11,7 @@ import * as Leases from "./leases.ts"
 import * as Part from "./part.ts"
 import { transacting } from "./transact.ts"
 
-/** The entries of the part in the store, including those from before the last `clear`. */
+/** Lists the part's entries in the store, including those from before the last `clear`. */
 const listed = (self: Part.Part, options?: ScanOptions): Stream.Stream<Scanned, StoreError> =>
   self.store.scan({ ...options, prefix: Part.add(self, options?.prefix ?? "") })
 
@@ -24,7 +24,7 @@ const scan = (self: Part.Part, options?: ScanOptions): Stream.Stream<Scanned, St
       )
     )))
 
-/** Frees room as time allows. Running loads are no longer stored, so the next ones must not wait for their leases. */
+/** Clears the part, and frees room as time allows. Releases leases: the results of running loads are refused. */
 const clear = (self: Part.Part): Effect.Effect<void, StoreError> => {
   const { everything, leased, store } = self
   const releaseLeases = Effect.suspend(() => {
@@ -55,10 +55,10 @@ export const make = (store: Store, prefix: string): Store => {
   const named = <A>(name: string, use: (counter: string) => Effect.Effect<A, StoreError>) =>
     under((version) => use(Counters.nameOf(self, version, name)))
   const changesUnsafe = store.changesUnsafe && reader(store.name, store.changesUnsafe)
-  // The whole port, so that the compiler requires the prefix for a new operation.
+  // Implements the whole port, so that an operation that is added to the port does not compile without the prefix.
   const own: Store = {
     name: store.name,
-    // A tag that stands for an id would not match the id with the prefix.
+    // A part has no dependencies, because a tag that stands for an id would not match the id with the prefix.
     capabilities: { ...store.capabilities, dependencies: false },
     get: (id, tags, ...rest) =>
       Effect.map(store.get(add(id), Part.asked(self, tags), ...rest), (answer) => Part.answered(self, answer)),
@@ -97,7 +97,7 @@ export const make = (store: Store, prefix: string): Store => {
     commitMany: (requests) => Leases.commitMany(self, requests),
     renew: (id, ...rest) => store.renew(add(id), ...rest),
     touch: (id, ...rest) => store.touch(add(id), ...rest),
-    // The id stays in `leased`, because `clear` removes the failure note too.
+    // The id stays in `leased`, because `clear` must remove the failure note too.
     release: (id, ...rest) => store.release(add(id), ...rest),
     markers: (tags, ...rest) => store.markers(tags.map(add), ...rest),
     invalidateTags: (tags, ...rest) => store.invalidateTags(tags.map(add), ...rest),

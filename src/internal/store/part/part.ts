@@ -1,6 +1,6 @@
 /**
- * The part of a store under a prefix, with which ids, tags and counters are written. Every entry has an additional tag,
- * whose version is that of the part: `clear` invalidates it in one step, which also keeps out running loads elsewhere.
+ * A store part: its ids, tags and counters have a prefix in the store. Every entry has an additional tag, whose version
+ * is that of the part: `clear` invalidates this tag in one step, and so refuses the results of loads in all processes.
  */
 import * as Effect from "effect/Effect"
 import type { Meta, Stored, TagVersion } from "../../../CacheEntry.ts"
@@ -11,7 +11,7 @@ import { leasesRemembered } from "../../defaults/stores.ts"
 export interface Part {
   readonly store: Store
   readonly before: string
-  /** The tag of all entries. It has no slash, so it is not a tag of any part. */
+  /** The tag of all entries of the part. It has no slash, so it is not a tag inside any part. */
   readonly everything: string
   /** The ids whose leases were granted to this process, and may still be held. */
   readonly leased: Set<string>
@@ -19,7 +19,7 @@ export interface Part {
   readonly counted: Set<string>
 }
 
-/** An escaped prefix has no slash, so the first slash of an id ends it, and no two prefixes ever write the same id. */
+/** Escapes slashes in a prefix, so that the first slash of an id ends the prefix, and no two prefixes share an id. */
 const escape = (prefix: string): string => prefix.replaceAll("%", "%25").replaceAll("/", "%2F")
 
 export const make = (store: Store, prefix: string): Part => ({
@@ -37,13 +37,13 @@ export const addAll = ({ before }: Part, texts: ReadonlyArray<string>): Readonly
 
 export const strip = ({ before }: Part, text: string): string => text.slice(before.length)
 
-/** Adds a text for `clear`, and drops the oldest one if there are too many. */
+/** Remembers an id or a name for `clear`, and forgets the oldest if there are too many. */
 export const note = (noted: Set<string>, text: string): void => {
   noted.add(text)
   if (noted.size > leasesRemembered) noted.delete(noted.values().next().value!)
 }
 
-/** Reads the version of the part first. Entries written with an older version than the current one are never seen. */
+/** Reads the part's version before `use`. Entries written with an older version than the current one are invisible. */
 export const withVersion = <A>(
   { everything, store }: Part,
   use: (version: string) => Effect.Effect<A, StoreError>
@@ -63,7 +63,7 @@ export const openMeta = (self: Part, meta: Meta): Meta => ({
 export const isCurrent = ({ everything }: Part, { tags }: Meta, version: string | undefined): boolean =>
   tags[0]?.tag === everything && tags[0].version === version
 
-/** The original of a stored entry. An entry from before the last `clear` does not count as stored. */
+/** Restores the original form of a stored entry. Returns `undefined` for an entry from before the last `clear`. */
 export const open = (self: Part, stored: Stored | undefined, version: string | undefined): Stored | undefined =>
   stored !== undefined && isCurrent(self, stored.meta, version)
     ? { meta: openMeta(self, stored.meta), payload: stored.payload }

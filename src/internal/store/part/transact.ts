@@ -1,4 +1,4 @@
-/** The transactions of a part of a store. */
+/** The transactions of a store part. */
 import * as Effect from "effect/Effect"
 import type { Store, TransactCheck, Transacted, TransactRequest, TransactStep } from "../../../ports/store.ts"
 import * as Tokens from "../../token.ts"
@@ -7,7 +7,7 @@ import { nameOf, stripName } from "./counters.ts"
 import { closeCommit, ended } from "./leases.ts"
 import { add, close, type Part, strip, withVersion } from "./part.ts"
 
-/** The stored form of steps. A `clear` invalidates the tag of all entries, and later steps have its new version. */
+/** Converts steps to their stored form. A `Clear` invalidates the tag of all entries, which gets a new version. */
 const closeSteps = (
   self: Part,
   steps: ReadonlyArray<TransactStep>,
