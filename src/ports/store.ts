@@ -151,6 +151,12 @@ export interface Store {
   readonly commitMany: (requests: ReadonlyArray<CommitRequest>) => Effect.Effect<ReadonlyArray<boolean>, StoreError>
   /** Restarts the lease of `owner` with this length. `false` if `owner` does not hold the lease. */
   readonly renew: (id: string, owner: string, leaseMillis: number) => Effect.Effect<boolean, StoreError>
+  /** Renews leases of one owner like `renew`, and answers in the order of `ids`. */
+  readonly renewMany: (
+    ids: ReadonlyArray<string>,
+    owner: string,
+    leaseMillis: number
+  ) => Effect.Effect<ReadonlyArray<boolean>, StoreError>
   /**
    * Ends the lease of `owner` without a result. `false` if `owner` does not hold it. A note records a failure, which
    * `Granted` reports for one second. A call without a note clears the failures, like `commit`, `set` and `remove`.

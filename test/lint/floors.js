@@ -46,6 +46,7 @@ const rooms = [
   ["telemetry"],
   ["memory"],
   ["storeTier"],
+  ["collections.ts"],
   ["state.ts"],
   ["request"],
   ["derived"],

@@ -111,6 +111,9 @@ export const many = { firstSteps: 8, steps: 64, concurrency: 16 }
 /** How many flights of a bulk call ask the store at once. The number grows while the store answers quickly. */
 export const groups = { first: 256, least: 64, most: 2048, quickMillis: 25 }
 
+/** Waves of a bulk call's results on their way to the store. */
+export const wavesAtOnce = 8
+
 /** How long synchronous steps may run before other fibers and timers get a turn. */
 export const turnMillis = 5
 

@@ -17,6 +17,7 @@ import type * as Ttl from "../../Ttl.ts"
 import type { Behind, Fifo } from "../fifo.ts"
 import type { Key } from "../key/ofKey.ts"
 import type { Turning } from "../time/turns.ts"
+import type { ById, CallersOf } from "./collections.ts"
 import type { Entry } from "./memory/entry.ts"
 import type { MemoryTier } from "./memory/memory.ts"
 import type { Worker } from "./storeTier/background.ts"
@@ -394,6 +395,18 @@ export interface StoreReads {
   readonly askThenJoin: <A, E>(reader: Reader<A, E>, joining: Joining) => Effect.Effect<A, E>
   /** Stores a call's answers beyond its keys. Each is the entry of a flight that never starts. */
   readonly storeUnasked: (flights: ReadonlyArray<Flight>, watch: Watch, done: () => void) => void
+  readonly makeSeats: (first: Flight) => Seats
+}
+
+/** The steps of a bulk call's flights at the store, in waves. The call runs these flights itself, without fibers. */
+export interface Seats {
+  /** Returns the flights that must run by themselves, because of another entry or another process's lease. */
+  readonly acquire: (flights: ReadonlyArray<Flight>) => Effect.Effect<ReadonlySet<Flight>, never, any>
+  /** Stores the outcomes of loads that have ended. Returns what their callers get, in the same order. */
+  readonly store: (
+    flights: ReadonlyArray<Flight>,
+    outcomes: BatchAnswers
+  ) => Effect.Effect<BatchAnswers, never, any>
 }
 
 /** The part of a reading fiber's context that the read needs. */
@@ -555,23 +568,8 @@ export interface Groups {
   readonly forEach: <A>(items: Iterable<A>, turning: Turning, step: (item: A) => void, end: () => void) => void
 }
 
-export interface Callers extends Iterable<Caller> {
-  readonly size: number
-  readonly add: (caller: Caller) => void
-  readonly has: (caller: Caller) => boolean
-  readonly delete: (caller: Caller) => void
-  readonly clear: () => void
-  readonly next: () => Caller | undefined
-}
+export type Callers = CallersOf<Caller>
 
-export interface FlightsById {
-  readonly size: number
-  readonly get: (id: string) => Flight | undefined
-  readonly has: (id: string) => boolean
-  readonly set: (flight: Flight) => void
-  readonly delete: (flight: Flight) => void
-  /** A copy, because flights may end while their callers are iterated. */
-  readonly all: () => ReadonlyArray<Flight>
-}
+export type FlightsById = ById<Flight>
 
 export type Running = Pick<FlightsById, "size" | "delete" | "all"> & { readonly add: (flight: Flight) => void }

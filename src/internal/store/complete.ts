@@ -7,7 +7,7 @@ import { StoreError } from "../../CacheError.ts"
 import type { CoreOperation, Store, StoreCore } from "../../ports/store.ts"
 import * as InTurns from "../time/streamsInTurns.ts"
 import * as Counters from "./counters.ts"
-import { each } from "./many.ts"
+import { atOnce, each } from "./many.ts"
 import { isPage } from "./pageIds.ts"
 import * as Parts from "./parts.ts"
 
@@ -38,6 +38,7 @@ const parts: Parts.Parts<StoreCore> = {
   removeMany: "a function",
   acquireMany: "a function",
   commitMany: "a function",
+  renewMany: "a function",
   scan: "a function",
   size: "an Effect",
   clear: "an Effect",
@@ -68,10 +69,11 @@ export const complete = (core: StoreCore): Store => {
     getUnsafe: undefined,
     getCallback: undefined,
     getMany: (ids) => each(ids, (id) => Effect.map(core.get(id, []), ({ entry }) => entry)),
-    setMany: (requests) => Effect.asVoid(each(requests, ({ entry, id }) => core.set(id, entry))),
+    setMany: (requests) => Effect.asVoid(atOnce(requests, ({ entry, id }) => core.set(id, entry))),
     removeMany: (ids) => each(ids, (id) => core.remove(id)),
-    acquireMany: (requests) => each(requests, (request) => core.acquire(request.id, request)),
-    commitMany: (requests) => each(requests, ({ entry, generation, id }) => core.commit(id, generation, entry)),
+    acquireMany: (requests) => atOnce(requests, (request) => core.acquire(request.id, request)),
+    commitMany: (requests) => atOnce(requests, ({ entry, generation, id }) => core.commit(id, generation, entry)),
+    renewMany: (ids, ...rest) => atOnce(ids, (id) => core.renew(id, ...rest)),
     scan: () => Stream.fromEffect(unsupported("scan")),
     size: all === undefined ? unsupported("size") : Stream.runCount(Stream.filter(all, ({ id }) => !isPage(id))),
     counter: () => unsupported("counter"),

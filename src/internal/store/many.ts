@@ -4,8 +4,9 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Pull from "effect/Pull"
 import type { StoreError } from "../../CacheError.ts"
-import { many, turnMillis } from "../defaults/bounds.ts"
+import { chunk, many, turnMillis } from "../defaults/bounds.ts"
 import { monotonicMillis } from "../time/monotonic.ts"
+import { inParts } from "../time/turns.ts"
 
 /** Runs a step for groups of items, and yields in between. Slow steps, due to large values, make groups smaller. */
 export const inSteps = Effect.fnUntraced(function*<A, B, E>(
@@ -33,11 +34,22 @@ const idOf = (item: string | { readonly id: string }): string => typeof item ===
 export const each = <A extends string | { readonly id: string }, B, E>(
   items: ReadonlyArray<A>,
   operation: (item: A) => Effect.Effect<B, E>
-): Effect.Effect<ReadonlyArray<B>, E> =>
-  inSteps(items, (items) => {
-    const isRepeated = new Set(items.map(idOf)).size < items.length
-    return Effect.forEach(items, operation, { concurrency: isRepeated ? 1 : many.concurrency })
-  })
+): Effect.Effect<ReadonlyArray<B>, E> => inSteps(items, (items) => inOrder(items, operation, many.concurrency))
+
+/** Like `each`, for the requests of a wave, all of which must be answered within one budget. */
+export const atOnce = <A extends string | { readonly id: string }, B, E>(
+  items: ReadonlyArray<A>,
+  operation: (item: A) => Effect.Effect<B, E>
+): Effect.Effect<ReadonlyArray<B>, E> => inParts(items, (items) => inOrder(items, operation, chunk))
+
+const inOrder = <A extends string | { readonly id: string }, B, E>(
+  items: ReadonlyArray<A>,
+  operation: (item: A) => Effect.Effect<B, E>,
+  concurrency: number
+): Effect.Effect<ReadonlyArray<B>, E> => {
+  const isRepeated = new Set(items.map(idOf)).size < items.length
+  return Effect.forEach(items, operation, { concurrency: isRepeated ? 1 : concurrency })
+}
 
 /** Wraps each page of a listing in `around`, which gets `undefined` at the end of the listing instead of a failure. */
 export const pageByPage = <A>(

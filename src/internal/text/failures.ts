@@ -15,6 +15,7 @@ const operations: Readonly<Record<string, string>> = {
   acquire: "grant a lease",
   acquireMany: "grant leases",
   renew: "renew a lease",
+  renewMany: "renew leases",
   release: "release a lease",
   commit: "write the result of a load",
   commitMany: "write the results of loads",

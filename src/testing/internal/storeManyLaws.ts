@@ -80,6 +80,14 @@ export const manyLaws: Record<string, Check> = {
     yield* stores(store, "never", undefined, "never granted")
   }),
 
+  "renewMany renews the leases of its owner like renew": Effect.fnUntraced(function*(store) {
+    yield* acquireLease(store, "a", asking("me"))
+    yield* acquireLease(store, "b", asking("other"))
+    yield* acquireLease(store, "c", asking("me"))
+    const renewed = yield* store.renewMany(["a", "b", "c", "never"], "me", 2000)
+    yield* same(renewed, [true, false, true, false], "in their order")
+  }),
+
   "operations on many accept 300 ids": Effect.fnUntraced(function*(store) {
     const answers = yield* store.acquireMany(many.map((id) => request(id, "me")))
     const commits = answers.map((acquired, i) => ({
@@ -87,6 +95,7 @@ export const manyLaws: Record<string, Check> = {
       generation: acquired._tag === "Granted" ? acquired.generation : "",
       entry: entry(i)
     }))
+    yield* same((yield* store.renewMany(many, "me", 2000)).every((renewed) => renewed), true, "all renewed")
     yield* same((yield* store.commitMany(commits)).every((accepted) => accepted), true, "all stored")
     yield* same((yield* store.getMany(many)).every((stored) => stored !== undefined), true, "all there")
     yield* same((yield* store.removeMany(many)).every((removed) => removed), true, "all removed")

@@ -8,7 +8,7 @@ import { leaseKeys } from "../protocol/keys.ts"
 import * as Replies from "../protocol/replies.ts"
 import { control, run } from "../session/era.ts"
 import type { Control } from "../session/session.ts"
-import { asking, askingAll, confirmed, contended, isDone, type Operation, type StoreState } from "./state.ts"
+import { allDone, asking, askingAll, confirmed, contended, isDone, type Operation, type StoreState } from "./state.ts"
 
 export const acquire = (self: StoreState, request: AcquireRequest): Operation<Acquired> =>
   asking("acquire", (done) => acquireOne(self, request, done), (answer) => answer as Acquired)
@@ -77,10 +77,19 @@ interface Held {
   readonly owner: string
 }
 
-export const renew = ({ session }: StoreState, { id, owner }: Held, leaseMillis: number): Operation<boolean> =>
-  asking("renew", (done) => {
-    run(session, "renew", { keys: [["l", id]], args: [owner, ...millisOf(leaseMillis)], ended: 0 }, done)
-  }, isDone)
+export const renew = (self: StoreState, held: Held, leaseMillis: number): Operation<boolean> =>
+  asking("renew", (done) => renewOne(self, held, leaseMillis, done), isDone)
+
+export const renewMany = (
+  self: StoreState,
+  ids: ReadonlyArray<string>,
+  owner: string,
+  leaseMillis: number
+): Operation<ReadonlyArray<boolean>> =>
+  askingAll("renew", ids, (id, done) => renewOne(self, { id, owner }, leaseMillis, done), allDone)
+
+const renewOne = ({ session }: StoreState, { id, owner }: Held, leaseMillis: number, done: Done): void =>
+  run(session, "renew", { keys: [["l", id]], args: [owner, ...millisOf(leaseMillis)], ended: 0 }, done)
 
 export const release = (self: StoreState, { id, owner }: Held, note: Uint8Array | undefined): Operation<boolean> =>
   asking("release", (done) => {

@@ -129,6 +129,11 @@ export const isDone = (answer: unknown): boolean | Fault => {
   return refusalOf(answer) ?? noAnswer("a script")
 }
 
+export const allDone = (answers: ReadonlyArray<unknown>): ReadonlyArray<boolean> | Fault => {
+  const done = answers.map(isDone)
+  return done.find(isFault) ?? done as ReadonlyArray<boolean>
+}
+
 export const outOfRange = new Fault("OutOfRange", "the sum is not a safe integer")
 
 export const contended = new Fault("Unavailable", "other processes keep changing the entry")

@@ -71,6 +71,7 @@ const storeOf = (self: State.StoreState): Store => {
     commit: (id, generation, entry) => Writes.commit(self, { id, generation, entry }),
     commitMany: (requests) => Writes.commitMany(self, requests),
     renew: (id, owner, leaseMillis) => Leases.renew(self, { id, owner }, leaseMillis),
+    renewMany: (ids, owner, leaseMillis) => Leases.renewMany(self, ids, owner, leaseMillis),
     release: (id, owner, note) => Leases.release(self, { id, owner }, note),
     markers: (tags) => Tags.markers(self, tags),
     invalidateTags: (tags, mode) => Tags.invalidateTags(self, tags, mode),

@@ -16,7 +16,18 @@ import * as MarkerVersions from "../tracking/markerVersions.ts"
 import * as OwnWrites from "../tracking/ownWrites.ts"
 import { remember } from "../tracking/remember.ts"
 import { headSize, versionsFor } from "./reads.ts"
-import { asking, askingAll, isDone, longest, now, type Operation, type StoreState, ttlOf, write } from "./state.ts"
+import {
+  allDone,
+  asking,
+  askingAll,
+  isDone,
+  longest,
+  now,
+  type Operation,
+  type StoreState,
+  ttlOf,
+  write
+} from "./state.ts"
 
 export const refusal = (
   { maxValue }: StoreState,
@@ -144,10 +155,7 @@ export const commitMany = (
     self,
     "commit",
     requests,
-    askingAll("commitMany", requests, (request, done) => commitOne(self, request, done), (answers) => {
-      const done = answers.map(isDone)
-      return done.find(isFault) ?? done as ReadonlyArray<boolean>
-    })
+    askingAll("commitMany", requests, (request, done) => commitOne(self, request, done), allDone)
   )
 
 export const commitOne = (self: StoreState, request: CommitRequest, done: Done): void => {

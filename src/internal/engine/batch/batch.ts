@@ -8,18 +8,21 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import { CurrentLogAnnotations } from "effect/References"
 import type { SchedulerDispatcher } from "effect/Scheduler"
+import { chunk } from "../../defaults/bounds.ts"
 import { infoOf, type Key } from "../../key/ofKey.ts"
 import * as Turns from "../../time/turns.ts"
+import { forEachWave } from "../../time/waves.ts"
 import { recordShared } from "../derived/recorder.ts"
 import { complete } from "../flight/complete.ts"
 import { begin, beginLoading } from "../flight/flight.ts"
 import { addEdge, removeEdge } from "../flight/waitGraph.ts"
 import * as Watches from "../flight/watches.ts"
+import { launch } from "../load/load.ts"
 import { loadContext } from "../load/loadContext.ts"
 import { inScope } from "../load/loadScope.ts"
 import { retried } from "../load/retried.ts"
 import { Aside, endAttempt, loadingOf } from "../request/attempt.ts"
-import type { Batch, BatchAnswers, BatchOptions, Flight, Groups, LoadAll, Resume, Watch } from "../state.ts"
+import type { Batch, BatchAnswers, BatchOptions, Flight, Groups, LoadAll, Resume, Seats, Watch } from "../state.ts"
 import { linkTo } from "../telemetry/spans.ts"
 import { make as makeGroups } from "./groups.ts"
 import { keepUnasked, sortAnswers, type Sorted } from "./unasked.ts"
@@ -35,8 +38,11 @@ class Item {
   readonly resume: Resume | undefined
   call: Call | undefined
   state: "waiting" | "left" | "leaving"
+  /** Whether the call takes the steps of this flight at the store, too. */
+  readonly usesStore: boolean
 
-  constructor(flight: Flight, context?: Context.Context<never>, resume?: Resume) {
+  constructor(flight: Flight, usesStore: boolean, context?: Context.Context<never>, resume?: Resume) {
+    this.usesStore = usesStore
     this.flight = flight
     this.key = flight.request.key
     this.context = context
@@ -72,6 +78,9 @@ interface State {
   readonly ready: Set<Item>
   readonly loading: Map<Flight, Item>
   readonly leading: Set<Flight>
+  /** Flights of the next wave that asks the store for leases. */
+  asking: Array<Item>
+  seats: Seats | undefined
   isOpen: boolean
 }
 
@@ -101,6 +110,8 @@ export const make = (options: BatchOptions): Batch => {
     ready: new Set(),
     loading: new Map(),
     leading: new Set(),
+    asking: [],
+    seats: undefined,
     isOpen: true
   }
   return batch
@@ -127,6 +138,7 @@ const drop = (self: State, flight: Flight, dispatcher: SchedulerDispatcher): voi
 
 const close = (self: State): void => {
   self.isOpen = false
+  acquire(self)
   fireIfComplete(self)
 }
 
@@ -134,7 +146,7 @@ const load = (self: State, fiber: Fiber.Fiber<any, any>): Effect.Effect<unknown,
   Effect.callback((resume) => {
     const context = fiber.context as Context.Context<never>
     const flight = loadingOf(context)!.flight!
-    const item = new Item(flight, context, resume as Resume)
+    const item = new Item(flight, false, context, resume as Resume)
     self.ready.add(item)
     self.loading.set(flight, item)
     arrived(self, flight)
@@ -170,18 +182,66 @@ const leaveCall = (call: Call, item: Item): boolean => {
   return false
 }
 
-/** Runs a flight without a fiber, unless it needs one: to ask the store, for a span, or at every 32nd level. */
+/** Runs a flight without a fiber, unless its steps need one: to read the store, for a span, or after many nestings. */
 const seat = (self: State, flight: Flight): boolean => {
   const { depth, engine, policy, readsStore, trace } = flight
   if (!self.isOpen || engine.isPrivate || readsStore || trace !== undefined || depth % 32 === 0) return false
-  if (engine.throughStore !== undefined && policy.writes) return false
+  const usesStore = engine.throughStore !== undefined && policy.writes
+  // A transaction has its own way to the store.
+  if (usesStore && engine.storeTier === undefined) return false
   begin(flight)
   engine.running.add(flight)
-  const item = new Item(flight)
+  const item = new Item(flight, usesStore)
   flight.fiber = item
-  self.ready.add(item)
-  arrived(self, flight)
+  if (usesStore) askLater(self, item)
+  else {
+    self.ready.add(item)
+    arrived(self, flight)
+  }
   return true
+}
+
+/** Adds a flight to the wave that asks the store for leases, at the end of this turn at the latest. */
+const askLater = (self: State, item: Item): void => {
+  const { asking } = self
+  asking.push(item)
+  if (asking.length === chunk) acquire(self)
+  else if (asking.length === 1) item.flight.engine.work.dispatcher.scheduleTask(() => acquire(self), 0)
+}
+
+const acquire = (self: State): void => {
+  const items = self.asking.filter(({ state }) => state === "waiting")
+  self.asking = []
+  const [first] = items
+  if (first === undefined) return
+  const { engine, starter } = first.flight
+  const seats = self.seats ??= engine.storeReads!.makeSeats(first.flight)
+  const fiber = Effect.runForkWith(starter.context as Context.Context<any>)(
+    seats.acquire(items.map(({ flight }) => flight))
+  )
+  const arrive = (exit: Exit.Exit<ReadonlySet<Flight>>): void => {
+    for (const item of items) {
+      if (item.state !== "waiting") continue
+      const { flight } = item
+      if (Exit.isFailure(exit)) complete(engine, flight, exit)
+      else if (exit.value.has(flight)) runAlone(flight)
+      else {
+        self.ready.add(item)
+        arrived(self, flight)
+      }
+    }
+    fireIfComplete(self)
+  }
+  const exit = fiber.pollUnsafe()
+  if (exit === undefined) fiber.addObserver(arrive)
+  else arrive(exit)
+}
+
+/** Gives a flight a fiber after all. */
+const runAlone = (flight: Flight): void => {
+  const { engine, request } = flight
+  engine.running.delete(flight)
+  launch(engine, flight, request.load)
 }
 
 const leave = (item: Item): void => {
@@ -244,13 +304,18 @@ const beginCall = (self: State, call: Call, context: Context.Context<never>): vo
   const fiber = Effect.runForkWith(within as Context.Context<any>)(lookup(self, call))
   call.fiber = fiber
   fiber.addObserver((exits) => {
-    const resume = ([i, { flight, resume, state }]: readonly [number, Item]): void => {
+    const stored: Array<Flight> = []
+    const outcomes: Array<Exit.Exit<unknown, unknown>> = []
+    const resume = ([i, { flight, resume, state, usesStore }]: readonly [number, Item]): void => {
       if (state === "left") return
       const exit = Exit.isFailure(exits) ? exits : exits.value[i]!
       if (state === "waiting") call.waiting--
       items[i]!.state = "left"
       if (resume === undefined) {
-        return complete(flight.engine, flight, state === "waiting" ? exit : Exit.interrupt())
+        if (state !== "waiting") return complete(flight.engine, flight, Exit.interrupt())
+        if (!usesStore) return complete(flight.engine, flight, exit)
+        stored.push(flight)
+        return void outcomes.push(exit)
       }
       if (state === "leaving") return
       self.groups.entered(flight)
@@ -258,6 +323,7 @@ const beginCall = (self: State, call: Call, context: Context.Context<never>): vo
     }
     settle(self, call, exits, (isLate) =>
       self.groups.forEach(items.entries(), call.turning, resume, () => {
+        if (stored.length > 0) storeAll(self, stored, outcomes)
         if (watch !== undefined) keepOthers(self, call, exits, watch)
         if (isLate) release(flight.attempt)
       }))
@@ -306,6 +372,20 @@ const settle = (
     }
     if (self.loading.size > 0) self.loading.delete(flight)
   }, () => end(isLate))
+}
+
+/** Stores the results of flights without fibers, in waves, and answers their callers. */
+const storeAll = (self: State, flights: ReadonlyArray<Flight>, outcomes: BatchAnswers): void => {
+  const [{ engine, starter }] = flights as [Flight]
+  const waves = forEachWave(flights, (wave, from) => {
+    const storing = self.seats!.store(wave, outcomes.slice(from, from + wave.length))
+    return Effect.map(Effect.exit(storing), (answers) =>
+      wave.forEach((flight, i) => {
+        if (flight.exit !== undefined) return
+        complete(engine, flight, Exit.isSuccess(answers) ? answers.value[i]! : answers)
+      }))
+  })
+  Effect.runForkWith(starter.context as Context.Context<any>)(waves)
 }
 
 const keepOthers = (

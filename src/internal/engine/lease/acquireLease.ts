@@ -139,7 +139,7 @@ export const acquireLease = Effect.fnUntraced(function*(
 })
 
 /** Applies changes from before the lease, and moves the flight's birth past them: the load sees them already. */
-const lookBefore = ({ tagEpochs }: Flights, flight: Flight): void => {
+export const lookBefore = ({ tagEpochs }: Flights, flight: Flight): void => {
   const { epoch } = tagEpochs
   tagEpochs.look?.()
   if (flight.bornAt === epoch) flight.bornAt = tagEpochs.epoch
@@ -201,9 +201,9 @@ const renewing = (tier: StoreTier, flight: Flight, owner: string): FlightLease =
   return lease
 }
 
-const nowOf = ({ front }: StoreTier): number => monotonicMillis(Context.get(front.context, Clock.Clock))
+export const nowOf = ({ front }: StoreTier): number => monotonicMillis(Context.get(front.context, Clock.Clock))
 
-const leaseOf = (tier: StoreTier, owner: string, renewal?: Worker): FlightLease => ({
+export const leaseOf = (tier: StoreTier, owner: string, renewal?: Worker): FlightLease => ({
   owner,
   renewal,
   release: ({ id, request: { key }, starter }, failure) => {

@@ -4,6 +4,9 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Random from "effect/Random"
+import type { TagVersion } from "../../../CacheEntry.ts"
+import type { StoreError } from "../../../CacheError.ts"
+import type { CommitRequest } from "../../../ports/store.ts"
 import { Load, LoadOrStale, Serve, ServeAndRefresh } from "../../../Strategy.ts"
 import { leftToOthersMillis } from "../../defaults/processes.ts"
 import { isKeptOut } from "../../store/tooLarge.ts"
@@ -79,7 +82,7 @@ export const throughStore = Effect.fnUntraced(function*(
   return yield* Effect.flatMap(Effect.exit(counted(flight, load)), flight.conclude)
 })
 
-interface Writing extends WriteGrant, Asking {}
+export interface Writing extends WriteGrant, Asking {}
 
 const conclude = Effect.fnUntraced(function*(
   self: Flights,
@@ -87,22 +90,36 @@ const conclude = Effect.fnUntraced(function*(
   writing: Writing | undefined,
   exit: Exit.Exit<unknown, unknown>
 ): Effect.fn.Return<unknown, unknown, any> {
+  const answer = endLoad(self, flight, { exit, isWritten: writing !== undefined, clock: yield* Clock.Clock })
+  if (flight.entry !== undefined && writing !== undefined) yield* write(self, flight, flight.entry, writing)
+  return yield* answer
+})
+
+interface Ended {
+  readonly exit: Exit.Exit<unknown, unknown>
+  readonly isWritten: boolean
+  readonly clock: Clock.Clock
+}
+
+/** Makes the entry of a flight whose load has ended. Returns the callers' answer, which some get before the write. */
+export const endLoad = (
+  self: Flights,
+  flight: Flight,
+  { clock, exit, isWritten }: Ended
+): Exit.Exit<unknown, unknown> => {
   loadEnded(flight)
   const outcome = exitOf(flight, exit)
-  const now = (yield* Clock.Clock).currentTimeMillisUnsafe()
+  const now = clock.currentTimeMillisUnsafe()
   flight.entry = toEntry(self, flight, outcome, now)
   // With `copy`, callers receive the entry's own copy, because the user's code may change the value during the write.
   const answer = flight.entry?.exit ?? outcome
-  if (flight.entry !== undefined && writing !== undefined) {
-    if (Exit.isSuccess(answer)) {
-      flight.loaded = answer
-      flight.endedAt = now
-      answerBehind(self, flight)
-    }
-    yield* write(self, flight, flight.entry, writing)
+  if (flight.entry !== undefined && isWritten && Exit.isSuccess(answer)) {
+    flight.loaded = answer
+    flight.endedAt = now
+    answerBehind(self, flight)
   }
-  return yield* answer
-})
+  return answer
+}
 
 /** Serves the stale value for a moment: then the other process has stored a new one, or this process tries again. */
 const leaveToOthers = (self: Flights, flight: Flight, now: number): Effect.Effect<unknown, unknown> => {
@@ -160,32 +177,55 @@ const write = Effect.fnUntraced(function*(
   entry: Entry,
   asking: Writing
 ): Effect.fn.Return<void, never, any> {
-  const { budget, generation, markers, tier } = asking
-  const { pending, store } = tier
+  const prepared = yield* prepare(self, flight, entry, asking)
+  if (prepared === undefined) return
+  const { budget, tier } = asking
+  const { entry: stored, generation, id } = prepared
+  settle(flight, prepared, yield* ask(tier, budget, "commit", tier.store.commit(id, generation, stored)))
+})
+
+export interface Prepared extends CommitRequest {
+  readonly tags: ReadonlyArray<TagVersion>
+  readonly captures: number
+}
+
+/** Makes the request that commits an entry. `undefined` if the entry may not enter the store. */
+export const prepare = Effect.fnUntraced(function*(
+  self: Flights,
+  flight: Flight,
+  entry: Entry,
+  asking: Writing
+): Effect.fn.Return<Prepared | undefined, never, any> {
+  const { generation, markers, tier } = asking
+  const { pending } = tier
   const { id, request } = flight
-  if (!isStorable(self, flight)) return
-  if (Pending.isPending(pending, id) || Pending.areTagsPending(pending, entry.tags)) return
+  if (!isStorable(self, flight)) return undefined
+  if (Pending.isPending(pending, id) || Pending.areTagsPending(pending, entry.tags)) return undefined
   const { dependencies } = flight.attempt
   // The entry may still enter memory, where its tags are checked by their epochs.
-  if (dependencies !== undefined && !fitsStore(self, flight, dependencies, entry)) return
+  if (dependencies !== undefined && !fitsStore(self, flight, dependencies, entry)) return undefined
   const own = yield* versionsOf(asking, dependencies?.own ?? entry.tags, declaredTags(self, request), markers)
-  if (isFault(own)) return failStrict(self, flight, own)
-  if (own === undefined) return
+  if (isFault(own)) return void failStrict(self, flight, own)
+  if (own === undefined) return undefined
   const tags = dependencies === undefined ? own : withDependencies(dependencies, own)
   if (tags === undefined) {
     // The load has read values from before and after a change.
     flight.storable = false
-    return
+    return undefined
   }
   const stored = yield* encode(tier, request.key, entry, tags)
-  if (isFault(stored)) return failStrict(self, flight, stored)
-  if (stored === undefined || !flight.storable) return
+  if (isFault(stored)) return void failStrict(self, flight, stored)
+  if (stored === undefined || !flight.storable) return undefined
   addUnanswered(tier, id)
   // Taken before the commit: a marker captured before the answer may be newer than a removal that follows this write.
-  const { captures } = tier
-  const accepted = yield* ask(tier, budget, "commit", store.commit(id, generation, stored))
-  if (isFault(accepted) && !isKeptOut(accepted)) return failStrict(self, flight, accepted)
-  tier.unanswered.delete(id)
+  return { id, generation, entry: stored, tags, captures: tier.captures }
+})
+
+/** Notes the store's answer to a commit. */
+export const settle = (flight: Flight, { captures, id, tags }: Prepared, accepted: boolean | StoreError): void => {
+  const { engine } = flight
+  if (isFault(accepted) && !isKeptOut(accepted)) return failStrict(engine, flight, accepted)
+  engine.storeTier!.unanswered.delete(id)
   if (isFault(accepted)) return
   // The generation has ended, so this result must not hide a newer one in memory either.
   if (!accepted) {
@@ -195,4 +235,4 @@ const write = Effect.fnUntraced(function*(
   flight.versions = tags
   flight.asOf = captures
   if (flight.lease !== undefined) flight.lease.isStored = true
-})
+}

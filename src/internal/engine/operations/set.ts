@@ -8,8 +8,8 @@ import type { Stored } from "../../../CacheEntry.ts"
 import { StoreError } from "../../../CacheError.ts"
 import type { SetCondition } from "../../../ports/store.ts"
 import { idOf, type Key, tagsOf, tagsWith } from "../../key/ofKey.ts"
-import { chunksOf } from "../../time/chunks.ts"
 import * as Turns from "../../time/turns.ts"
+import { forEachWave } from "../../time/waves.ts"
 import type { Engine } from "../engine.ts"
 import { detach } from "../flight/ending.ts"
 import { replaceAllInStore, replaceInStore } from "../invalidation/inStore.ts"
@@ -135,7 +135,7 @@ export const setMany = (
   options: SetOptions
 ): Effect.Effect<void, StoreError, any> => {
   if (options.ttlMillis <= 0) return Effect.asVoid(invalidateIds(self, pairs.map(([key]) => idOf(key))))
-  return Turns.forEachEffect(chunksOf(pairs), (wave) => {
+  return forEachWave(pairs, (wave) => {
     const isPlain = !options.keepTtl && wave.every(([key]) => unsentOf(self, key, options).length === 0)
     if (isPlain) return setWave(self, wave, options)
     return Effect.forEach(wave, ([key, value]) => set(self, key, value, options), {

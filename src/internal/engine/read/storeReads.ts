@@ -8,6 +8,7 @@ import { idOf } from "../../key/ofKey.ts"
 import * as TurnLimit from "../../time/turnLimit.ts"
 import { captureFirst, captureMany } from "../derived/capture.ts"
 import { inTheWay, isStuck, sendAgain, unacknowledged, type Wanted } from "../invalidation/strictReads.ts"
+import { makeSeats } from "../lease/seats.ts"
 import { storeUnasked } from "../lease/unasked.ts"
 import { Entry } from "../memory/entry.ts"
 import * as Policy from "../request/callPolicy.ts"
@@ -158,5 +159,6 @@ export const storeReads: StoreReads = {
   askThenJoin,
   captureFirst,
   captureMany,
-  storeUnasked
+  storeUnasked,
+  makeSeats
 }

@@ -100,15 +100,11 @@ export const validateAnswers = (store: Store): Store => {
     removeMany: (ids) => ask("remove", () => store.removeMany(ids), isListOf(ids.length, isBoolean)),
     touch: (id, options) => ask("touch", () => store.touch(id, options), isBoolean),
     acquire: (id, options) => ask("acquire", () => store.acquire(id, options), isAcquired(options)),
-    acquireMany: (requests) =>
-      ask(
-        "acquire",
-        () => store.acquireMany(requests),
-        isListOf(requests.length, (acquired, i) => isAcquired(requests[i]!)(acquired))
-      ),
+    acquireMany: (requests) => ask("acquire", () => store.acquireMany(requests), areAcquired(requests)),
     commit: (id, generation, entry) => ask("commit", () => store.commit(id, generation, entry), isBoolean),
     commitMany: (requests) => ask("commit", () => store.commitMany(requests), isListOf(requests.length, isBoolean)),
     renew: (id, owner, leaseMillis) => ask("renew", () => store.renew(id, owner, leaseMillis), isBoolean),
+    renewMany: (ids, ...rest) => ask("renew", () => store.renewMany(ids, ...rest), isListOf(ids.length, isBoolean)),
     release: (id, owner, note) => ask("release", () => store.release(id, owner, note), isBoolean),
     markers: (tags) => ask("markers", () => store.markers(tags), (answer) => isMarkers(answer, tags.length)),
     invalidateTags: (tags, mode) => ask("invalidateTags", () => store.invalidateTags(tags, mode), isAnything),
@@ -168,6 +164,9 @@ const isAcquired = ({ join }: Pick<AcquireOptions, "join">) => (acquired: Acquir
       return false
   }
 }
+
+const areAcquired = (requests: ReadonlyArray<AcquireOptions>) =>
+  isListOf<Acquired>(requests.length, (acquired, i) => isAcquired(requests[i]!)(acquired))
 
 const isGranted = ({ failures, generation, seq }: Acquired & { readonly _tag: "Granted" }): boolean =>
   typeof generation === "string" && (seq === undefined || isNumber(seq)) &&

@@ -97,6 +97,7 @@ const over = (self: Sync.Sync): Store & { readonly getUnsafe: NonNullable<Store[
       atomically("commit", (now) => Leases.commit(self, { id, generation, entry }, now)),
     commitMany: (requests) => Sync.forMany(self, "commit", requests, Leases.commit),
     renew: (id, owner, leaseMillis) => atomically("renew", (now) => leases.renew(id, owner, leaseMillis, now)),
+    renewMany: (ids, ...asked) => Sync.forMany(self, "renew", ids, (_, id, now) => leases.renew(id, ...asked, now)),
     release: (id, owner, note) => atomically("release", (now) => leases.release(id, owner, now, note)),
     markers: (names) => Sync.withFiber(self, "markers", (fiber) => Tags.markers(self, names, fiber)),
     invalidateTags: (names, mode) =>

@@ -96,6 +96,7 @@ export const make = (store: Store, prefix: string): Store => {
     commit: (id, generation, entry) => Leases.commit(self, { id, generation, entry }),
     commitMany: (requests) => Leases.commitMany(self, requests),
     renew: (id, ...rest) => store.renew(add(id), ...rest),
+    renewMany: (ids, ...rest) => store.renewMany(ids.map(add), ...rest),
     touch: (id, ...rest) => store.touch(add(id), ...rest),
     // The id stays in `leased`, because `clear` must remove the failure note too.
     release: (id, ...rest) => store.release(add(id), ...rest),

@@ -1,0 +1,20 @@
+/** The collections of an engine's state, as types. They are generic, so that they need not import the state. */
+
+export interface CallersOf<C> extends Iterable<C> {
+  readonly size: number
+  readonly add: (caller: C) => void
+  readonly has: (caller: C) => boolean
+  readonly delete: (caller: C) => void
+  readonly clear: () => void
+  readonly next: () => C | undefined
+}
+
+export interface ById<F> {
+  readonly size: number
+  readonly get: (id: string) => F | undefined
+  readonly has: (id: string) => boolean
+  readonly set: (flight: F) => void
+  readonly delete: (flight: F) => void
+  /** A copy, because flights may end while their callers are iterated. */
+  readonly all: () => ReadonlyArray<F>
+}

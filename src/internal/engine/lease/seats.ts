@@ -1,0 +1,287 @@
+/**
+ * The steps of a bulk call's flights at the store. One request acquires the leases of a wave of flights, and one stores
+ * their results. The store's budget is that of a wave.
+ */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
+import type { StoreError } from "../../../CacheError.ts"
+import type { Acquired, AcquireRequest, CommitRequest, Markers, Store } from "../../../ports/store.ts"
+import { many } from "../../defaults/bounds.ts"
+import { chunksOf } from "../../time/chunks.ts"
+import * as Turns from "../../time/turns.ts"
+import { failStrict } from "../flight/callers.ts"
+import { releaseLease } from "../flight/ending.ts"
+import { beginAsking } from "../flight/flight.ts"
+import { declaredTags } from "../request/requestTags.ts"
+import { optionOf } from "../request/rules.ts"
+import type { BatchAnswers, Flight, FlightLease, Flights, Seats } from "../state.ts"
+import { ask } from "../storeTier/ask.ts"
+import { supervise, type Worker } from "../storeTier/background.ts"
+import { isFault, isRefusal } from "../storeTier/faults.ts"
+import * as Pending from "../storeTier/pendingInvalidations.ts"
+import type { Fault, StoreTier } from "../storeTier/storeTier.ts"
+import { leaseOf, lookBefore, nowOf, type WriteGrant } from "./acquireLease.ts"
+import { isLate } from "./leaseWaits.ts"
+import { endLoad, prepare, type Prepared, settle, type Writing } from "./loadThroughStore.ts"
+import { askEvidence } from "./unasked.ts"
+
+interface State {
+  readonly tier: StoreTier
+  readonly engine: Flights
+  readonly owner: string
+  readonly budgetMillis: number
+  /** The grants of flights that have not ended. A flight that may load but not store has none. */
+  readonly grants: Map<Flight, WriteGrant>
+  /** The flights whose leases are renewed. */
+  readonly renewed: Set<Flight>
+  renewal: Worker | undefined
+  /** The store has exceeded the budget of a wave, and is not asked again. */
+  isTooSlow: boolean
+}
+
+export const makeSeats = (first: Flight): Seats => {
+  const { engine, policy, request } = first
+  const tier = engine.storeTier!
+  const budgetMillis = policy.storeTimeoutMillis ?? tier.storeTimeoutMillis
+  const self: State = {
+    tier,
+    engine,
+    owner: engine.tokens.next(8),
+    budgetMillis,
+    grants: new Map(),
+    renewed: new Set(),
+    renewal: undefined,
+    // The read may have spent the budget already.
+    isTooSlow: (request.batch?.options.leftMillis ?? budgetMillis) <= 0
+  }
+  return {
+    acquire: (flights) => acquire(self, flights),
+    store: (flights, outcomes) => store(self, flights, outcomes)
+  }
+}
+
+const askWave = <A>(
+  self: State,
+  operation: string,
+  request: Effect.Effect<A, StoreError>
+): Effect.Effect<A | StoreError> =>
+  Effect.map(ask(self.tier, { leftMillis: self.isTooSlow ? 0 : self.budgetMillis }, operation, request), (answer) => {
+    if (isFault(answer) && answer.reason === "Timeout") self.isTooSlow = true
+    return answer
+  })
+
+/** A wave of one needs no request for many. */
+const requestAll = <A, B>(
+  items: ReadonlyArray<A>,
+  all: (items: ReadonlyArray<A>) => Effect.Effect<ReadonlyArray<B>, StoreError>,
+  one: (item: A) => Effect.Effect<B, StoreError>
+): Effect.Effect<ReadonlyArray<B>, StoreError> =>
+  items.length === 1 ? Effect.map(one(items[0]!), (answer) => [answer]) : all(items)
+
+// ---------------------------------------------------------------------------------------------------------------------
+// before the load
+// ---------------------------------------------------------------------------------------------------------------------
+
+const none: ReadonlySet<Flight> = new Set()
+
+const acquire = Effect.fnUntraced(function*(
+  self: State,
+  wave: ReadonlyArray<Flight>
+): Effect.fn.Return<ReadonlySet<Flight>, never, any> {
+  const { engine, tier } = self
+  const { pending, store } = tier
+  // The results may enter memory without asking the store, so changes by others must be tracked from here on.
+  engine.tagEpochs.ensureTracking?.()
+  askEvidence(engine, tier, wave[0]!)
+  const asked = wave.filter(({ id }) => !Pending.isPending(pending, id))
+  if (asked.length === 0) return none
+  const declared = asked.map(({ request }) => declaredTags(engine, request))
+  const names = Array.from(new Set(declared.flat()))
+  const hasLate = asked.some(({ request }) => typeof request.options.tags === "function")
+  const markers = names.length === 0 && !hasLate
+    ? undefined
+    : yield* askWave(self, "markers", store.markers(names))
+  const withMarkers = isFault(markers) ? failTagged(engine, asked, declared, markers) : asked
+  return yield* acquireLeases(self, withMarkers, markersFor(isFault(markers) ? undefined : markers, names, engine))
+})
+
+/** Without the flights whose declared tags have no markers. Their results enter memory only. */
+const failTagged = (
+  engine: Flights,
+  flights: ReadonlyArray<Flight>,
+  declared: ReadonlyArray<ReadonlyArray<string>>,
+  fault: Fault
+): ReadonlyArray<Flight> =>
+  flights.filter((flight, i) => {
+    if (declared[i]!.length > 0) failStrict(engine, flight, fault)
+    return declared[i]!.length === 0
+  })
+
+/** The markers of each flight's declared tags, which most flights of a wave share. */
+const markersFor = (all: Markers | undefined, names: ReadonlyArray<string>, engine: Flights) => {
+  const places = new Map(names.map((name, i) => [name, i]))
+  return ({ request }: Flight): Markers | undefined => {
+    const declared = declaredTags(engine, request)
+    if (all === undefined || declared.length === names.length) return all
+    return { seq: all.seq, markers: declared.map((tag) => all.markers[places.get(tag)!]!) }
+  }
+}
+
+const acquireLeases = Effect.fnUntraced(function*(
+  self: State,
+  flights: ReadonlyArray<Flight>,
+  markersOf: (flight: Flight) => Markers | undefined
+): Effect.fn.Return<ReadonlySet<Flight>, never, any> {
+  const { engine, owner, tier } = self
+  const { leaseMillis, store } = tier
+  // Their callers may have left while the store was asked for the markers.
+  const asked = flights.filter(({ exit }) => exit === undefined)
+  if (asked.length === 0) return none
+  const isExclusive = optionOf(engine, asked[0]!.request, "lease") ?? store.capabilities.shared
+  const leases = asked.map((flight): FlightLease | undefined => {
+    beginAsking(flight)
+    return flight.lease = isExclusive || store.capabilities.shared ? leaseOf(tier, owner) : undefined
+  })
+  const isSent = !self.isTooSlow
+  const askedAt = nowOf(tier)
+  const requests = asked.map(({ id, rejectedWriteId }) => ({
+    id,
+    owner,
+    leaseMillis,
+    rejectedWriteId,
+    join: !isExclusive
+  }))
+  const answers = yield* askWave(self, "acquire", requestAll(requests, store.acquireMany, acquireOne(store)))
+  if (isFault(answers)) {
+    // The store may carry it out late: the releases follow it.
+    const late = isSent && isLate(tier, answers)
+    for (const flight of asked) {
+      if (late) releaseLease(flight)
+      flight.lease = undefined
+      failStrict(engine, flight, answers)
+    }
+    return none
+  }
+  const others = new Set<Flight>()
+  const { epoch } = engine.tagEpochs
+  lookBefore(engine, asked[0]!)
+  asked.forEach((flight, i) => {
+    const answer = answers[i]!
+    if (answer._tag !== "Granted") {
+      flight.lease = undefined
+      if (flight.exit === undefined) others.add(flight)
+      return
+    }
+    // The flight was abandoned or detached meanwhile: its release may have come before the grant.
+    if (flight.exit !== undefined || !flight.storable || flight.lease !== leases[i]) {
+      flight.lease = undefined
+      return leases[i]?.release(flight, undefined)
+    }
+    if (flight.bornAt === epoch) flight.bornAt = engine.tagEpochs.epoch
+    if (isExclusive) {
+      flight.lease!.heldUntil = askedAt + leaseMillis
+      self.renewed.add(flight)
+    }
+    self.grants.set(flight, grantOf(answer, markersOf(flight)))
+  })
+  if (self.renewed.size > 0) self.renewal ??= renewing(self, asked[0]!)
+  return others
+})
+
+const acquireOne = ({ acquire }: Store) => ({ id, ...options }: AcquireRequest) => acquire(id, options)
+
+const grantOf = (
+  { generation, seq }: Extract<Acquired, { readonly _tag: "Granted" }>,
+  markers: Markers | undefined
+): WriteGrant => ({
+  generation,
+  // Without declared tags, `seq` shows whether a tag known only after the load was invalidated since.
+  markers: markers ?? (seq === undefined ? undefined : { seq, markers: [] })
+})
+
+/** One worker renews all leases, every third of their length, for at most `maxLoad`. */
+const renewing = (self: State, { request: { maxLoadMillis }, starter }: Flight): Worker => {
+  const { owner, renewed, tier } = self
+  const { leaseMillis, store } = tier
+  let leftMillis = maxLoadMillis ?? tier.maxLoadMillis
+  const renew = (wave: ReadonlyArray<Flight>): Effect.Effect<void> => {
+    const held = wave.filter((flight) => {
+      const isHeld = flight.lease !== undefined && !flight.lease.isStored && flight.exit === undefined
+      if (!isHeld) renewed.delete(flight)
+      return isHeld
+    })
+    if (held.length === 0) return Effect.void
+    const until = nowOf(tier) + leaseMillis
+    const renewing = store.renewMany(held.map(({ id }) => id), owner, leaseMillis)
+    return Effect.map(ask(tier, { leftMillis: leaseMillis }, "renew", renewing), (answers) => {
+      if (isFault(answers)) return
+      held.forEach((flight, i) => {
+        if (flight.lease !== undefined) flight.lease.heldUntil = answers[i]! ? until : -Infinity
+        if (!answers[i]!) renewed.delete(flight)
+      })
+    })
+  }
+  const again: Effect.Effect<void> = Effect.flatMap(Effect.sleep(leaseMillis / 3), () => {
+    leftMillis -= leaseMillis / 3
+    if (leftMillis <= 0 || renewed.size === 0) {
+      self.renewal = undefined
+      return Effect.void
+    }
+    return Effect.andThen(Turns.forEachEffect(chunksOf(Array.from(renewed)), renew), again)
+  })
+  return supervise(tier.background, { name: "renews the leases of a bulk call", context: starter.context, run: again })
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// after the load
+// ---------------------------------------------------------------------------------------------------------------------
+
+const store = Effect.fnUntraced(function*(
+  self: State,
+  flights: ReadonlyArray<Flight>,
+  outcomes: BatchAnswers
+): Effect.fn.Return<BatchAnswers, never, any> {
+  const { engine, grants, tier } = self
+  const clock = Context.get(engine.context, Clock.Clock)
+  const answers: Array<Exit.Exit<unknown, unknown>> = []
+  const commits: Array<Prepared & { readonly flight: Flight }> = []
+  yield* Turns.forEachEffect(flights, (flight) => {
+    const grant = grants.get(flight)
+    grants.delete(flight)
+    const exit = outcomes[answers.length]!
+    const answer = endLoad(engine, flight, { exit, isWritten: grant !== undefined, clock })
+    answers.push(answer)
+    if (flight.entry === undefined || grant === undefined) return undefined
+    const writing: Writing = { ...grant, tier, budget: { leftMillis: self.budgetMillis } }
+    return Effect.map(prepare(engine, flight, flight.entry, writing), (prepared) => {
+      if (prepared !== undefined) commits.push({ ...prepared, flight })
+    })
+  })
+  // Flights may have ended since, by the close of the cache.
+  const open = commits.filter(({ flight }) => flight.exit === undefined)
+  if (open.length > 0) yield* commitAll(self, open)
+  return answers
+})
+
+const commitAll = Effect.fnUntraced(function*(
+  self: State,
+  commits: ReadonlyArray<Prepared & { readonly flight: Flight }>
+) {
+  const { store } = self.tier
+  const requests = commits.map(({ entry, generation, id }) => ({ id, generation, entry }))
+  const commitOne = ({ entry, generation, id }: CommitRequest) => store.commit(id, generation, entry)
+  const accepted = yield* askWave(self, "commit", requestAll(requests, store.commitMany, commitOne))
+  if (!isFault(accepted)) return commits.forEach((commit, i) => settle(commit.flight, commit, accepted[i]!))
+  if (!isRefusal("commit", accepted)) return commits.forEach((commit) => settle(commit.flight, commit, accepted))
+  // The store refuses one of the values, and may have taken some of the others.
+  const stored = yield* askWave(self, "getMany", store.getMany(requests.map(({ id }) => id)))
+  const commitAlone = (commit: (typeof commits)[number], i: number): Effect.Effect<void> => {
+    const { entry, flight, generation, id } = commit
+    const isStored = !isFault(stored) && stored[i]?.meta.writeId === entry.meta.writeId
+    const alone = isStored ? Effect.succeed(true) : askWave(self, "commit", store.commit(id, generation, entry))
+    return Effect.map(alone, (answer) => settle(flight, commit, answer))
+  }
+  yield* Effect.forEach(commits, commitAlone, { concurrency: many.concurrency, discard: true })
+})
