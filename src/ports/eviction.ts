@@ -31,7 +31,7 @@ export interface Policy {
   readonly removed: (node: Node) => void
   /** Called when all entries have been removed at once. If absent, `removed` is called for each entry. */
   readonly cleared?: (() => void) | undefined
-  /** Returns the entry to evict, which `removed` then receives. If there is none, the newest entry is evicted. */
+  /** Returns the entry to evict, which `removed` then receives. On `undefined`, the newest entry is evicted. */
   readonly victim: () => Node | undefined
   /** Called when the capacity of the memory tier has changed. */
   readonly resized?: ((capacity: number) => void) | undefined
