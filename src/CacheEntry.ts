@@ -12,7 +12,7 @@
  * @since 0.1.0
  */
 export interface Timing {
-  /** When the load ended, or with `inherit: "age"` the creation time of the oldest cached value that the load read. */
+  /** When the load ended. With `inherit: "age"`: when the oldest cached value that the load read was created. */
   readonly createdAt: number
   /** The entry is stale from this time on, and the strategy decides whether to serve it. */
   readonly softExpiresAt: number
@@ -49,15 +49,15 @@ export interface TagVersion {
  */
 export interface Meta extends Timing {
   readonly tags: ReadonlyArray<TagVersion>
-  /** Unique to each write: 16 random bytes, written as 32 lower-case hexadecimal digits. */
+  /** An identifier unique to each write: 16 random bytes, written as 32 lower-case hexadecimal digits. */
   readonly writeId: string
-  /** The number of the serializer that wrote the payload, 1 to 255. Readers with another serializer miss the entry. */
+  /** The number (1 to 255) of the serializer that wrote the payload. A read with another serializer is a miss. */
   readonly serializer: number
   /** The origin's identifier for this version of the value, such as an HTTP ETag. Any text is allowed. */
   readonly etag?: string | undefined
-  /** The lifetime is a strategy's constant: readers with another constant apply theirs. Old entries lack the field. */
+  /** Whether the lifetime is a strategy's constant. A reader whose strategy has another constant applies that one. */
   readonly isConstant?: true | undefined
-  /** The entry ends with the cached values that its load read (`inherit`). Readers may only shorten its lifetime. */
+  /** Whether the entry expires with the cached values that its load read (`inherit`). Readers never prolong it. */
   readonly endsWithParts?: true | undefined
 }
 

@@ -1,8 +1,8 @@
 /**
- * The errors of the cache itself: tagged errors with fields to act on. Their schemas are in `CacheErrorSchema`. The
- * failure of a load is never wrapped in one of these errors. A failure of the store or serializer reaches the program
- * only under `CachePolicy.strict`, from operations that depend on the store's answer (`Cached.increment`, a conditional
- * `Cached.set`, scans), and while a layer over a folder is built. Otherwise the cache logs, counts and tolerates it.
+ * The tagged errors of the cache itself, with schemas in `CacheErrorSchema`. The failure of a load is never wrapped in
+ * one of them. A failure of the store or the serializer reaches the program only under `CachePolicy.strict`, from
+ * operations that depend on the store's answer (`Cached.increment`, a conditional `Cached.set`, scans), and while a
+ * layer over a folder is built. In all other cases the cache logs and counts the failure, and continues.
  * @since 0.1.0
  */
 import * as Data from "effect/Data"
@@ -17,9 +17,9 @@ import { messageOf, phraseOf, whyOf, withCause } from "./internal/text/failures.
 export type StoreErrorReason =
   /** The store cannot be reached, or the operation failed for a reason not listed here (see `cause`). */
   | "Unavailable"
-  /** The store did not answer within the store budget (`storeTimeout`). */
+  /** The store did not answer within `storeTimeout`. */
   | "Timeout"
-  /** The store lacks this operation, or does not run on this platform. */
+  /** The store does not support this operation, or does not run on this platform. */
   | "Unsupported"
   /** The store is full, so the value was not stored. */
   | "Full"
@@ -92,7 +92,7 @@ export class SerializerError extends Data.TaggedError("SerializerError")<{
 }
 
 /**
- * A lock was not acquired within `wait` or was lost, or its backend is unavailable or lacks an operation.
+ * A lock was not acquired within `wait` or was lost, or its backend is unavailable or does not support the operation.
  *
  * **Example** (Trying a lock once)
  *
@@ -116,7 +116,7 @@ export class LockError extends Data.TaggedError("LockError")<{
   readonly name: string
   readonly reason: "Timeout" | "Lost" | "Unavailable" | "Unsupported"
   readonly cause?: unknown
-  /** With `Timeout`: the remaining time of the holder's lease, unless the holder renews or releases it. */
+  /** If `reason` is `Timeout`: how long the holder's lease still lasts, unless the holder renews or releases it. */
   readonly retryAfterMillis?: number
 }> {
   override get message(): string {
@@ -144,7 +144,7 @@ export class LockError extends Data.TaggedError("LockError")<{
 }
 
 /**
- * A rate limit refused a call: `Guard.rateLimit`, `Guard.slidingRateLimit`.
+ * A rate limit (`Guard.rateLimit` or `Guard.slidingRateLimit`) refused a call.
  *
  * **Example** (Telling a client when to come back)
  *
@@ -182,7 +182,7 @@ export class RateLimitExceeded extends Data.TaggedError("RateLimitExceeded")<{
 }
 
 /**
- * A circuit breaker refused a call: `Guard.circuitBreaker`. `state` is `Open`, or `HalfOpen` while another call tests
+ * A circuit breaker (`Guard.circuitBreaker`) refused a call. `state` is `Open`, or `HalfOpen` while another call tests
  * whether the circuit can close.
  *
  * **Example** (Answering for a service that is down)
@@ -255,7 +255,7 @@ export class UpdateConflict extends Data.TaggedError("UpdateConflict")<{
 }
 
 /**
- * A transaction was not committed and wrote nothing, because other writers changed something it had read or relied on.
+ * A transaction was not committed and wrote nothing, because other writers changed something that it depends on.
  * `ids` are the changed entries and `names` the changed counters. Both are empty if the result of a listing changed.
  * `Transaction.run` retries before it fails with this error.
  *
@@ -348,8 +348,8 @@ export class LoadTimeout extends Data.TaggedError("LoadTimeout")<{
 }
 
 /**
- * A consumer of a cached stream was too slow, and the elements it would have read next are gone. This cannot happen
- * while the stream can still be stored. Beyond `maxBytes`, the stream keeps only a few pages. It waits for a slow
+ * A consumer of a cached stream was too slow, and the elements that it would have read next are gone. A stream that
+ * can no longer be stored, for example because it exceeds `maxBytes`, keeps only a few pages. It waits for a slow
  * consumer for 5 seconds in total, or without a limit with `whenSlow: "wait"`.
  *
  * **Example** (Describing the failure)
@@ -372,8 +372,8 @@ export class StreamLagged extends Data.TaggedError("StreamLagged")<{
 }
 
 /**
- * The rest of a stored stream is lost, and the origin no longer begins with the elements that the consumer has already
- * received. Consume the stream again, because its content has changed.
+ * The rest of a stored stream is lost, and a new run of the origin does not begin with the elements that the consumer
+ * has already received. Consume the stream again, because its content has changed.
  *
  * **Example** (Describing the failure)
  *
@@ -451,7 +451,7 @@ export class CacheClosed extends Data.TaggedError("CacheClosed")<{
 
 /**
  * A programming mistake, such as a duration that does not parse, an unknown option, or a key without a canonical form.
- * The function that receives the invalid argument throws it. A mistake found later makes the first read die.
+ * The function that receives the invalid argument throws it. If only a read can detect the mistake, the read dies.
  *
  * **Example** (Misspelling an option)
  *

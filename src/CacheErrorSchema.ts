@@ -7,7 +7,7 @@ import * as Schema from "effect/Schema"
 import * as SchemaTransformation from "effect/SchemaTransformation"
 import * as CacheError from "./CacheError.ts"
 
-/** Makes the schema of an error class, which encodes exactly the given fields. */
+/** Makes a schema that encodes exactly the given fields of an error class. */
 const schemaOf = <Self extends object, Fields extends Schema.Struct.Fields>(
   error: new(fields: never) => Self,
   fields: Fields

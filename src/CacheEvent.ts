@@ -27,7 +27,7 @@ export type Source = "memory" | "store" | "load" | "joined" | "stale" | "fallbac
  * - `expired`: the entry was past its ttl
  * - `replaced`: the id got a newer value
  * - `invalidated`: this or another process invalidated the key, one of the entry's tags or the whole cache
- * - `unverified`: the entry may be outdated: this process may have missed changes by others, or the store disagrees
+ * - `unverified`: this process may have missed a change by another process, or the store contradicts the entry
  * @category models
  * @since 0.1.0
  */
@@ -89,7 +89,7 @@ interface OfId {
 export interface Events {
   /** A read, or a lookup like `Cached.getOption`, found an entry in `memory` or the `store`. A refresh may follow. */
   readonly Hit: OfId & { readonly source: "memory" | "store" }
-  /** A read found no entry to serve at once, or a lookup found no entry, even in the store. */
+  /** A read found no entry to serve at once, or a lookup found no entry in memory or in the store. */
   readonly Miss: OfId
   /** A read joined a load that another read or a refresh had started. */
   readonly Joined: OfId
@@ -113,7 +113,7 @@ export interface Events {
   readonly Refused: OfId & { readonly because: "changed" | "stale" | "inherit" | "dependency" }
   /** An entry was evicted from the memory tier to make room. */
   readonly Evict: OfId
-  /** This process invalidated ids or tags, or cleared the cache (`all`). Many ids are split into several events. */
+  /** This process invalidated ids or tags, or cleared the cache (`all`). A long list of ids takes several events. */
   readonly Invalidate: {
     readonly ids: ReadonlyArray<string>
     readonly tags: ReadonlyArray<string>
@@ -162,6 +162,6 @@ export type ValueEvent = {
 export interface Progress {
   /** The number of ids checked so far. */
   readonly scanned: number
-  /** The number of ids so far whose entries were invalidated. */
+  /** The number of ids whose entries were invalidated so far. */
   readonly invalidated: number
 }

@@ -1,8 +1,8 @@
 /**
  * Keys: the names of cached results.
  *
- * A key class declares the fields that identify a result, and the type of the result. Changing either one produces new
- * keys, so that a program never misreads values stored by an older version. A plain `string` is also a key.
+ * A key class declares the fields that identify a result, and the type of the result. If the fields or the type change,
+ * so do the keys, so that a program never misreads values stored by an older version. A plain `string` is also a key.
  * @since 0.1.0
  */
 import type * as Effect from "effect/Effect"
@@ -22,8 +22,8 @@ import { mistake, refuseUnless } from "./internal/options/options.ts"
 
 /**
  * A key: the name of a cached result, which is a value of type `A` or a failure of type `E`. `R` is the type of the
- * services that the codecs of both need. A key's own members have names that begin with `~`, so fields of the payload
- * may have all other names. Read the members with {@link id} and {@link tags}.
+ * services that the codecs of both need. The names of a key's own members begin with `~`, so that fields of the payload
+ * may have any other name. Read these members with {@link id} and {@link tags}.
  * @category models
  * @since 0.1.0
  */
@@ -34,7 +34,7 @@ export interface CacheKey<out A, out E = never, out R = never> extends PrimaryKe
   readonly "~class": KeyInfo
 }
 
-/** The types that a key carries for the compiler. @internal */
+/** The type parameters of a key. They exist only for the compiler. @internal */
 export interface Types<out A, out E, out R> {
   readonly _A: (_: never) => A
   readonly _E: (_: never) => E
@@ -168,14 +168,14 @@ export interface Options<
   readonly error?: E | undefined
   /** Fields that the load may use but that do not identify the result, such as a trace id or a credential. */
   readonly ignore?: ReadonlyArray<keyof NoInfer<Fields>> | undefined
-  /** A part of the fingerprint. Change the version when results change in a way that no schema shows. */
+  /** A text that is hashed into every id of the class. Change it when results change in a way that no schema shows. */
   readonly version?: string | undefined
   /** Tags of every key of this class: a list, or a function of the payload. */
   readonly tags?:
     | ReadonlyArray<string>
     | ((payload: Schema.Struct<NoInfer<Fields>>["Type"]) => ReadonlyArray<string>)
     | undefined
-  /** Fields, and combinations of fields. All keys with the same values in an index can be invalidated together. */
+  /** The indexes: fields or combinations of fields. Keys with equal values of an index can be invalidated together. */
   readonly indexes?: I | undefined
   /**
    * Makes ids readable: a `CacheKey.template` for the payload that names every field not listed in `ignore`.
@@ -299,11 +299,11 @@ export interface TemplateOptions<
   Formatters = {}
 > {
   /**
-   * `true`: payloads that a formatter makes look the same share one key on purpose.
+   * If `true`, payloads that formatters turn into the same text share one key on purpose.
    * @default `false`: the text ends with a digest of the information that formatters lose
    */
   readonly lossy?: boolean | undefined
-  /** `true`: the tokens that `jwt` reads are verified. `lossy` requires it: tokens can be forged. @default `false` */
+  /** Whether the tokens that `jwt` reads are verified. Required for `lossy`: tokens can be forged. @default `false` */
   readonly verified?: boolean | undefined
   /** Functions that return a string, or `{ format, injective: true }` if different values give different strings. */
   readonly formatters?: FormattersOf<Formatters> | undefined
@@ -322,14 +322,14 @@ export interface TemplateOptions<
  *
  * **Details**
  *
- * - `{id}` and `{user.team.id}` insert a string, number, boolean, bigint, `null` (`%-`) or `undefined` (`%_`). All
+ * - `{id}` and `{user.team.id}` insert a string, number, boolean, bigint, `null` (as `%-`) or `undefined` (`%_`). All
  *   characters except A-Z, a-z, 0-9 and `. _ -` are percent-encoded, so different values have different texts.
  * - `{name:lower}` applies a formatter: `lower`, `upper`, `length`, `hash` (`hash(8)` for 8 characters), `jwt(sub)` (a
- *   claim of a token), or your own. A digest of the lost information ends the text, unless the template is `lossy`.
+ *   claim of a token), or your own. Unless the template is `lossy`, a digest of the lost information ends the text.
  * - `{@tenant}` inserts the value of a context reference. The created function returns an `Effect`.
  * - `{result.owner}` inserts a part of the result, for the option `tags` of a read.
  * - Two placeholders need a text between them that begins with a character that no value contains, like `:`. Otherwise
- *   `template` throws a `CacheConfigError`. An unknown field or formatter throws, too, and does not compile.
+ *   `template` throws a `CacheConfigError`. An unknown field or formatter does not compile, and throws at run time.
  *
  * **Example** (Readable keys)
  *

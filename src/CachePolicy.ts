@@ -1,8 +1,8 @@
 /**
  * Policies: how the calls inside an effect use the cache.
  *
- * A policy wraps any effect, not only a cached one, and applies to every cache call inside that effect. A load returns
- * to the standard policy, except under `bypass`. Inside an open SQL transaction (`sql.withTransaction`), cached effects
+ * A policy wraps any effect, not only a cached one, and applies to every cache call inside that effect. Loads run under
+ * the standard policy, except under `bypass`. Inside an open SQL transaction (`sql.withTransaction`), cached effects
  * run under `bypass`, so that a read sees the writes of the transaction, and no other reader gets values that may be
  * rolled back.
  *
@@ -49,7 +49,7 @@ const under = <A, E, R>(
  *   calls made before the load begins share the load.
  * - If a refresh is already running, even in the background, the new load begins after it and serves all `refresh`
  *   calls made meanwhile. The older result goes only to its own callers and does not replace the newer one.
- * - The new load does not wait for an ordinary load in progress, whose result reaches its callers but is not stored.
+ * - The new load does not wait for a running ordinary load. That load's result reaches its callers but is not stored.
  *
  * **Example** (Loading again)
  *

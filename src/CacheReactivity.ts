@@ -25,13 +25,13 @@ import { escapeTag } from "./internal/key/ofKey.ts"
  *
  * - When `Reactivity` invalidates keys (`invalidate`, `mutation`, also after the commit of an SQL transaction), the
  *   cache first invalidates the tags with the same names, so that a query that runs again never gets an old value.
- * - When the cache invalidates tags (`Cached.invalidateTag`, `Cached.invalidateAfter`), it removes its entries and then
- *   the queries with the same names run again. Queries in other processes get a new value the next time they run.
+ * - When the cache invalidates tags (`Cached.invalidateTag`, `Cached.invalidateAfter`), it first removes their entries.
+ *   Then the queries with the same names run again. Queries in other processes get a new value when they next run.
  * - Each key in a list is the name of a tag, with numbers and booleans as text. A record names its keys and their ids,
  *   as in `Reactivity` itself: `{ users: [1, 2] }` names the tags `users`, `users:1` and `users:2`. An object in a list
- *   has no tag, and an object in a record stands for its hash.
+ *   has no tag. The id of an object in a record is its hash.
  * - Within `Reactivity.withBatch`, the cache is invalidated at once, and again at the end of the batch before the
- *   queries run, because a load in between may have read data that the batch had not yet changed.
+ *   queries run, because a load during the batch may have read data that the batch had not yet changed.
  *
  * **Example** (Invalidating by a mutation)
  *
@@ -71,7 +71,7 @@ export const layer = <E, R>(
 
 type Keys = Parameters<Reactivity.Reactivity["invalidate"]>[0]
 
-/** The original cache and `Reactivity`. Neither calls the other, so invalidations do not loop. */
+/** The cache and `Reactivity` before they are connected. Neither calls the other, so an invalidation cannot loop. */
 interface Bridge {
   readonly caching: Cache
   readonly reactivity: Reactivity.Reactivity
@@ -80,7 +80,7 @@ interface Bridge {
 
 const isName = (key: unknown): boolean => ["string", "number", "bigint", "boolean"].includes(typeof key)
 
-/** Flattens keys into one list, and combines a key and an id like `Reactivity` does. */
+/** Flattens keys into one list, and joins a key with each of its ids as `Reactivity` does. */
 const listOf = (keys: Keys): ReadonlyArray<unknown> =>
   Array.isArray(keys)
     ? keys
@@ -91,7 +91,7 @@ const listOf = (keys: Keys): ReadonlyArray<unknown> =>
 
 const tagsOf = (keys: Keys): ReadonlyArray<string> => listOf(keys).filter(isName).map((key) => escapeTag(String(key)))
 
-/** Returns the keys and their tags, because the cache escapes some tags and reports them in escaped form. */
+/** Returns the keys and their escaped tags, because the cache reports an invalidated tag in escaped form. */
 const withTags = (keys: Keys): ReadonlyArray<unknown> => [...listOf(keys), ...tagsOf(keys)]
 
 /** The tags to invalidate again at the end of the current batch, by kind of invalidation. */
@@ -126,7 +126,7 @@ const invalidateBoth = (
     ofQueries: reactivity.invalidate(tags)
   })
 
-/** Reruns queries even if the cache invalidation fails, because this process has dropped its entries by then. */
+/** Reruns queries even if the invalidation of the cache fails, because the entries in memory are gone by then. */
 const both = (tags: ReadonlyArray<string>, { ofCache, ofQueries, way }: {
   readonly way: string
   readonly ofCache: Invalidate
@@ -161,7 +161,7 @@ const reactivityOf = ({ caching, fork, reactivity }: Bridge): Reactivity.Reactiv
     stream: (keys, effect) => reactivity.stream(withTags(keys), effect),
     invalidate,
     invalidateUnsafe: (keys) => {
-      // The first step of the fork is synchronous and drops this process's entries before the queries run.
+      // The forked effect starts synchronously and drops this process's entries before the queries run.
       fork(ofCache(tagsOf(keys)))
       reactivity.invalidateUnsafe(withTags(keys))
     },

@@ -29,11 +29,11 @@ export interface Stats extends Readonly<Counters>, Ratios {
   readonly evictedWeight: number
   /** Entries that left the memory tier, counted by the causes that `Cached.onRemoval` reports. */
   readonly removals: { readonly [cause in RemovalCause]: number }
-  /** Unexpired entries in the memory tier. Entries with an invalidated tag count until read, listed or removed. */
+  /** Unexpired entries in memory. An entry with an invalidated tag counts until it is read, listed or removed. */
   readonly size: number
   /** The total weight of the entries in the memory tier. Without a `weigher` each entry weighs 1. */
   readonly weight: number
-  /** The counts by key class. Only the totals include string keys and counts without a key. */
+  /** The same counters for each key class. Counts for string keys, or for no key, appear only in the totals. */
   readonly classes: { readonly [keyClass: string]: Readonly<Counters> & Ratios }
 }
 
@@ -83,7 +83,7 @@ export interface Shape {
 export class Caching extends Context.Service<Caching, Shape>()("effect-cached/Caching") {}
 
 /**
- * The parts and limits of a cache, for `make`, which does not validate them. Layers validate their options.
+ * The options of {@link make}: the parts and limits of a cache. Layers validate their options, but `make` does not.
  * @see {@link make}
  * @category models
  * @since 0.1.0
@@ -91,7 +91,7 @@ export class Caching extends Context.Service<Caching, Shape>()("effect-cached/Ca
 export interface MakeOptions extends EngineOptions {}
 
 /**
- * The parts and limits of a cache whose layer gets no options.
+ * The default options: the parts and limits of a cache whose layer gets no options.
  *
  * **Example** (Reading a default)
  *

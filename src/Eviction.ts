@@ -11,7 +11,7 @@ import type { Eviction } from "./ports/eviction.ts"
 
 export type * from "./ports/eviction.ts"
 
-/** A policy of this module. The engine calls it directly, and a user's policy through a guard. @internal */
+/** A built-in policy. The engine calls it directly, but wraps a user's policy, which may throw. @internal */
 export class Own implements Eviction {
   readonly name: string
   readonly make: Eviction["make"]
@@ -83,11 +83,11 @@ export const adaptive: Eviction = new Own("adaptive", makeAdaptive)
 export const s3Fifo: Eviction = new Own("s3Fifo", makeS3Fifo)
 
 /**
- * W-TinyLFU as in Caffeine, including the hill climber: frequently read entries stay, and new ones begin in a window.
+ * W-TinyLFU as in Caffeine, including its hill climber. Frequently read entries stay. New entries start in a window.
  *
  * **When to use**
  *
- * Use if the same ids stay popular for a long time. A hit updates a sketch, so it costs more than in other policies.
+ * Use if the same ids stay popular for a long time. A hit costs more than in other policies, as it updates a sketch.
  *
  * **Example** (Keeping frequently read entries)
  *
@@ -169,7 +169,7 @@ export const lru: Eviction = new Own("lru", makeLru)
 export const fifo: Eviction = new Own("fifo", makeFifo)
 
 /**
- * Evicts the entry with the oldest value. Only a new value for an id makes its entry young again, not a read.
+ * Evicts the entry with the oldest value. Reads do not change the age of an entry: only a new value resets it.
  *
  * **When to use**
  *

@@ -19,7 +19,7 @@ export type { Acquired, AcquireOptions, Backend, Lease } from "./ports/lock.ts"
 export type Lock = Port.Lock
 
 /**
- * The reference to the lock service of a program. The default (`ProcessLock`) excludes only callers in one process.
+ * The reference to the lock service of a program. The default (`ProcessLock`) works only among callers in one process.
  *
  * **When to use**
  *

@@ -37,7 +37,7 @@ export * from "./ports/store.ts"
  * - Processes that share the storage share only entries and tags. Leases, conditional sets and touches are atomic only
  *   inside one process: if two processes miss an id at the same time, both load it.
  * - A tag that is first named during a load (`Cached.annotate`) needs a marker that this process knew before the load.
- *   The first load that names a new tag creates the tag's marker, and the result is not stored.
+ *   The first load that names a new tag creates the tag's marker, and the result of that load is not stored.
  * - To replace a derived operation with a better one, also replace its bulk form, or set the bulk form to `undefined`:
  *   `Store.complete({ ...Store.make(simple), acquire, acquireMany: undefined })`.
  *
@@ -94,7 +94,7 @@ export const makeSync: (storage: SyncStorage) => Store & { readonly getUnsafe: N
   fromSync.make
 
 /**
- * Creates a `Store` from its core operations, and derives the missing ones.
+ * Creates a `Store` from its core operations, and derives all operations that are missing.
  *
  * **When to use**
  *
@@ -108,8 +108,8 @@ export const makeSync: (storage: SyncStorage) => Store & { readonly getUnsafe: N
  *
  * **Gotchas**
  *
- * A store that is spread into `complete` brings its bulk operations along. If you override an operation on one id, set
- * its bulk form to `undefined`, so that it is derived again.
+ * If you spread a store into `complete`, its bulk operations are kept. If you override an operation on one id, set its
+ * bulk form to `undefined`, so that the bulk form is derived from your operation.
  *
  * **Example** (Refusing large payloads)
  *

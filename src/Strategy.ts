@@ -12,7 +12,7 @@ import type * as Ttl from "./Ttl.ts"
 export * from "./ports/strategy.ts"
 
 /**
- * The options that all strategies share: which outcomes are stored. Every given condition must accept an outcome.
+ * The options that all strategies share: which outcomes are stored. An outcome must satisfy every given condition.
  * @category options
  * @since 0.1.0
  */
@@ -35,8 +35,8 @@ export interface UntilInvalidatedOptions<in A, in out E, in K> {
  */
 export interface Options<in A, in out E, in K> extends UntilInvalidatedOptions<A, E, K> {
   /**
-   * How long a result is served after its load: a duration, or a function of the outcome and the key. The result may
-   * expire earlier, with cached values that its load read (`inherit`). With a `ttl` of zero or less, it is not stored.
+   * How long a result is served after its load: a duration, or a function of the outcome and the key. With `inherit`,
+   * it may expire earlier, together with cached values that its load read. A `ttl` of zero or less stores nothing.
    */
   readonly ttl: Ttl.Input | Of<A, E, K, Ttl.Input>
   /** The largest share of the lifetime, 0 to 1, to subtract at random, which spreads expirations. @default 0 */
@@ -102,7 +102,7 @@ export interface SlidingOptions<in A, in out E, in K> extends Omit<Options<A, E,
 export interface MaxHitsOptions<in A, in out E, in K> extends Options<A, E, K> {
   /** How many reads in this process an entry serves, not counting the read that loaded it. */
   readonly hits: number
-  /** The number (from 1) of the first read that also starts a refresh, as all later ones do. @default no refresh */
+  /** The first read, counted from 1, that also starts a refresh. So does every later read. @default no refresh */
   readonly refreshAfter?: number | undefined
 }
 
@@ -214,8 +214,8 @@ export const probabilistic = <A = unknown, E = unknown, K = unknown>(
 ): Strategy<A, E, K> => make(Kinds.probabilistic, options)
 
 /**
- * Creates a strategy that serves an entry until no read has used it for `idle`, and until `ttl` at most. Reads from
- * memory extend the entry in the store at most ten times per `idle`.
+ * Creates a strategy that serves an entry until it has not been read for the time `idle`, and no longer than `ttl`.
+ * Reads from memory extend the entry in the store at most ten times per `idle`.
  *
  * **When to use**
  *
@@ -245,8 +245,8 @@ export const sliding = <A = unknown, E = unknown, K = unknown>(options: SlidingO
  *
  * **When to use**
  *
- * Use if a value may serve only a limited number of reads. The memory tier counts the reads, so the strategy needs one.
- * After an eviction, the count restarts at 0.
+ * Use if a value may serve only a limited number of reads. Only the memory tier counts reads, so the cache needs a
+ * memory tier. After an eviction, the count restarts at 0.
  *
  * **Example** (Deciding by reads)
  *

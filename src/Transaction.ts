@@ -31,21 +31,21 @@ import { Client } from "./internal/sql/sqlTransaction.ts"
 import { Lock } from "./Lock.ts"
 import type * as Ttl from "./Ttl.ts"
 
-/** Whether the first argument is the effect, or something that a caller passed by mistake in place of an effect. */
+/** Whether the first argument is the effect, or a function or promise that was passed by mistake in its place. */
 const isDataFirst = ([first]: IArguments): boolean =>
   Effect.isEffect(first) || typeof first === "function" || first instanceof Promise
 
 /**
  * The isolation level of a transaction. At every level, the transaction's writes are committed in one atomic step.
  *
- * - `"fast"`: nothing is locked, and the commit checks only the conditions of `Cached.set`. Writes that others make
- *   between a read of the transaction and its commit are overwritten
+ * - `"fast"`: nothing is locked, and the commit checks only the conditions of `Cached.set`. The commit may overwrite
+ *   what others have written since the transaction's reads
  * - `"locked"`: the keys and counters of explicit operations (`Cached.getOption`, `set`, `increment` …) are locked from
  *   their first use on, in all processes that share the `Lock`. The commit also checks what these operations read,
  *   because a `Cached.set` outside a transaction takes no lock. Results of cached effects are not checked
  * - `"serializable"`: nothing is locked. The commit checks all reads, including results of cached effects and listings
  *   (in memory and on disk; elsewhere a listing fails with a `StoreError` of reason `Unsupported`). The result is as if
- *   the transaction had run alone. A transaction that fails because of concurrent changes is retried as well
+ *   the transaction had run alone. If the effect fails because others changed what it read, it is retried as well
  * @category models
  * @since 0.1.0
  */
@@ -95,22 +95,22 @@ export type Failure<I extends Isolation> =
  *
  * **Details**
  *
- * - Reads inside the transaction see its earlier writes: `Cached.set`, `touch`, `remove`, `increment`, conditional
- *   sets, bulk operations, tags, patterns, listings. A `ttl` counts from the commit.
+ * - Reads and listings inside the transaction see its earlier writes: `Cached.set`, conditional sets, `touch`,
+ *   `remove`, `increment`, bulk operations, and invalidations by tag or pattern. A `ttl` counts from the commit.
  * - A cached effect inside the transaction returns a value that the transaction wrote, a cached value, or the result of
  *   its own load. The commit stores that result, unless its key was invalidated in the meantime.
  * - A nested transaction is a savepoint: if it fails, only its own writes are discarded, and the outer one continues.
  * - After a conflict the effect runs again from its beginning, so its side effects must be repeatable.
  * - More than 20,000 writes, or values of more than 32 MiB, fail the transaction with a `StoreError` (`TooLarge`).
- * - The store must write several entries in one step, as memory, `CacheLayer.disk`, a Redis server and custom storages
- *   that no other process uses do. Any other store fails the transaction with a `StoreError` (`Unsupported`). A Redis
- *   cluster does so for keys of one slot: other transactions fail at the commit, and write nothing.
+ * - The store must be able to write several entries in one step: memory, `CacheLayer.disk`, a Redis server, or a custom
+ *   storage that no other process uses. Any other store fails the transaction with a `StoreError` (`Unsupported`). In a
+ *   Redis cluster, all keys must be in one slot. Otherwise the transaction fails at the commit, and writes nothing.
  *
  * **Gotchas**
  *
  * - An unacknowledged commit has an unknown outcome. The transaction fails with the `StoreError`, and the keys that it
  *   wrote are removed once the store answers: readers find the old value, the new value, or nothing.
- * - A fiber that outlives the transaction must not use the transaction's cache, which dies with a `CacheConfigError`.
+ * - If a fiber that outlives the transaction uses the transaction's cache, the call dies with a `CacheConfigError`.
  *
  * **Example** (Moving an amount)
  *
@@ -211,7 +211,7 @@ const parse = (options: Options) => {
 /**
  * Discards the writes that the innermost transaction has made so far, and continues the transaction. The commit still
  * checks the transaction's reads, and its locks stay locked. Dies with a `CacheConfigError` outside a transaction, and
- * inside `Transaction.withSql`, because the database rows would remain: let the effect fail instead.
+ * inside `Transaction.withSql`, because the changes to the database would remain: let the effect fail instead.
  *
  * **When to use**
  *
@@ -276,16 +276,16 @@ export interface SqlOptions {
  *
  * **Details**
  *
- * - Opens the transaction with `SqlClient.withTransaction` of `effect/sql`. Inside another SQL transaction it is a
- *   savepoint: it invalidates after the outermost commit, with the outer `outbox` if there is one, or else its own. A
+ * - Opens the transaction with `SqlClient.withTransaction` of `effect/sql`. Inside another SQL transaction, it opens a
+ *   savepoint, and invalidates after the outermost commit, with the outer `outbox` if there is one, or else its own. A
  *   rollback invalidates nothing.
  * - Inside the transaction, explicit reads (`Cached.getOption` …) see its earlier writes. Cached effects bypass the
  *   cache, because the rows that they read may be rolled back.
  * - A value set inside the transaction is not stored. Its key is invalidated after the commit, because two transactions
- *   on one row may reach the cache in the opposite order. Counters change after the commit. Any store will do.
- * - Returns once the invalidations are carried out, or the store has not answered in time. In the latter case they are
- *   sent again and cause no failure, even under `CachePolicy.strict`. They are also carried out after a failed commit,
- *   because its outcome is unknown.
+ *   on one row may reach cache and database in different orders. Counters change after the commit. Any store works.
+ * - Returns once the invalidations are carried out. If the store does not answer in time, returns without a failure
+ *   even under `CachePolicy.strict`, and sends the invalidations again later. They are also carried out after a failed
+ *   commit, because its outcome is unknown.
  * - If the `outbox` table is missing, the transaction fails with an `SqlError` and is rolled back: provide the layer
  *   `Transaction.outbox`, which creates the table.
  *
@@ -375,11 +375,11 @@ export interface OutboxOptions {
  *
  * **Details**
  *
- * - When it is built and every 10 seconds, the layer looks for rows that are older than 5 seconds by the processes' own
- *   clocks. Several processes may run the layer at once.
+ * - When it is built and then every 10 seconds, the layer looks for rows older than 5 seconds. Ages are measured by
+ *   the clocks of the processes. Several processes may run the layer at once.
  * - A missing table is created, with the columns `id` (64 characters, the primary key), `created` (a 64-bit number) and
- *   `targets` (a text). A table with other columns fails the layer.
- * - An unreadable row is kept, and logged once as a warning, because a later release may have written it.
+ *   `targets` (text). If the table has other columns, the layer fails.
+ * - An unreadable row is kept, because a later release may have written it. It is logged once, as a warning.
  *
  * **Example** (Providing the replay)
  *
@@ -404,7 +404,7 @@ export const outbox = (options: OutboxOptions): Layer.Layer<never, SqlError, Sql
       const look = Effect.catchCause(
         Sql.replay(cache, sql, table, foreign),
         (cause) =>
-          // A connection that closes as the program ends interrupts the query, which deserves no warning.
+          // The query is interrupted if its connection closes as the program ends. That is not worth a warning.
           Cause.hasInterruptsOnly(cause)
             ? Effect.void
             : Effect.logWarning(

@@ -94,7 +94,7 @@ const fromText = (text: string): Duration.Duration => {
   return millis === undefined ? Duration.fromInputUnsafe(text as Duration.Input) : Duration.millis(millis)
 }
 
-/** Converts a compact duration to milliseconds. `undefined` for any other text. */
+/** Converts a compact duration to milliseconds. Returns `undefined` for any other text. */
 const compactMillis = (text: string): number | undefined => {
   const parts = Array.from(text.matchAll(/(\d+(?:\.\d+)?)(ms|[wdhms])/gi))
   if (parts.length === 0 || parts.map(([part]) => part).join("") !== text) return undefined
@@ -115,9 +115,9 @@ const notADuration = (text: string): never => {
   })
 }
 
-// Parsed durations by text: `Duration.fromInputUnsafe` runs a regular expression, and programs use few different texts.
+// The parsed durations by text, because parsing runs a regular expression, and programs use few different texts.
 const parsed = new Map<string, number>()
-// The last converted string: if reads extend an entry, every hit converts a duration, mostly the same one.
+// The last converted text. If reads extend an entry, every hit converts a duration, and mostly the same one.
 let lastText: string | undefined
 let lastMillis = 0
 
@@ -191,7 +191,7 @@ const namesOfUnits: ReadonlyArray<string> = [
   "nanoseconds"
 ]
 
-/** Describes input that Effect treats as zero although the caller meant something else. `undefined` for other input. */
+/** Describes input that Effect treats as zero, although that cannot be meant. Returns `undefined` for other input. */
 const strangerOf = (input: unknown): string | undefined => {
   if (Number.isNaN(input)) return "NaN"
   if (typeof input !== "object" || input === null) return undefined

@@ -15,7 +15,7 @@ const bytesOfEntry = 200
 /**
  * The memory that a value takes in Node, in bytes, including object headers: exact for strings and buffers, estimated
  * for all other values. A string takes 16 bytes plus one per character (two per character if any is beyond Latin-1),
- * rounded up to a multiple of eight. Only a part of a large value is inspected, and the rest is assumed to be alike.
+ * rounded up to a multiple of eight. Only a part of a large value is inspected, and the rest is assumed to be similar.
  * Data that several values share counts in full for each of them.
  *
  * **When to use**

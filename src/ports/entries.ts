@@ -40,15 +40,15 @@ export type SetCondition =
 
 /**
  * The new deadlines of an entry for `Store.touch`, in epoch milliseconds. Without a `writeId`, they replace the old
- * deadlines, and a changed soft deadline ends `isConstant`. With the `writeId` of the entry that a read extends, no
- * deadline becomes earlier.
+ * deadlines, and a changed soft deadline clears `isConstant`. With a `writeId`, which only a read passes, each deadline
+ * becomes the later of the old and the new one.
  * @category models
  * @since 0.1.0
  */
 export interface TouchOptions {
   /** Touches the entry only if it still has this `writeId`. */
   readonly writeId?: string | undefined
-  /** With a `writeId`: `true` touches the entry only if its metadata still has `isConstant`. */
+  /** If `true`, and with a `writeId`, touches the entry only if its metadata still has `isConstant`. */
   readonly isConstant?: boolean | undefined
   readonly softExpiresAt: number
   readonly expiresAt: number

@@ -1,4 +1,4 @@
-/** The port for eviction policies: its types. The built-in policies are in `src/Eviction.ts`. */
+/** The types of the port for eviction policies. The built-in policies are in `src/Eviction.ts`. */
 
 /**
  * An entry as an eviction policy sees it. The fields `previous`, `next` and `mark` belong to the policy, so that the
@@ -22,7 +22,7 @@ export interface Node {
  * @since 0.1.0
  */
 export interface Policy {
-  /** Called for a new entry, and for a replacement after `removed` was called for the old entry. */
+  /** Called for a new entry. Without `replaced`, also called for a replacement, after `removed` for the old entry. */
   readonly added: (node: Node) => void
   /** Called if `node` replaces `old` under the same id. If absent, `removed` and then `added` are called instead. */
   readonly replaced?: ((old: Node, node: Node) => void) | undefined
@@ -31,7 +31,7 @@ export interface Policy {
   readonly removed: (node: Node) => void
   /** Called when all entries have been removed at once. If absent, `removed` is called for each entry. */
   readonly cleared?: (() => void) | undefined
-  /** Returns the next entry to evict, which is then passed to `removed`. `undefined` evicts the newest entry. */
+  /** Returns the entry to evict, which `removed` then receives. On `undefined`, the newest entry is evicted. */
   readonly victim: () => Node | undefined
   /** Called when the capacity of the memory tier has changed. */
   readonly resized?: ((capacity: number) => void) | undefined

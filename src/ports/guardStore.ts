@@ -1,4 +1,4 @@
-/** The port for the state of guards: its types. Its reference and constructors are in `GuardStore`. */
+/** The types of the port for the state of guards. Its reference and constructors are in `GuardStore`. */
 import type * as Effect from "effect/Effect"
 import type { StoreError } from "../CacheError.ts"
 
@@ -56,7 +56,7 @@ export interface GuardStore {
   readonly runUnsafe?:
     | (<State, Input, Answer>(kind: Kind<State, Input, Answer>, name: string, input: Input, now: number) => Answer)
     | undefined
-  /** Reads blocks of a filter, in the order of `numbers`. `undefined` for a block without merged bits. */
+  /** Reads blocks of a filter, in the order of `numbers`. A block is `undefined` if no bits were merged into it. */
   readonly readBits: (
     filter: string,
     numbers: ReadonlyArray<number>

@@ -5,8 +5,8 @@
 import type { Stored } from "../CacheEntry.ts"
 
 /**
- * The recent failures of an id: how many loads in a row released the lease with a note, and the note of the last one,
- * an encoded failure. The store forgets them one second after the last failure.
+ * The recent failures of an id: how many loads in a row released the lease with a note, and the last note, which is an
+ * encoded failure. The store forgets both one second after the last failure.
  * @category models
  * @since 0.1.0
  */
@@ -52,7 +52,7 @@ export interface AcquireOptions {
 }
 
 /**
- * The answer of `Store.acquire` while another owner holds the lease.
+ * The choice of what `Store.acquire` answers while another owner holds the lease.
  *
  * - `false`: `Wait`
  * - `true`: `Granted` with the holder's generation. The holder keeps the lease

@@ -1,11 +1,11 @@
-/** The port for locks across processes: its types. Its constructors are in `Lock`. */
+/** The types of the port for locks across processes. Its constructors are in `Lock`. */
 import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { LockError } from "../CacheError.ts"
 import type * as Ttl from "../Ttl.ts"
 
 /**
- * A held lock. It lasts until the scope closes, or until the holder cannot renew it in time.
+ * A held lock. It lasts until the scope closes, or until the holder fails to renew it in time.
  * @category models
  * @since 0.1.0
  */
@@ -32,8 +32,8 @@ export interface AcquireOptions {
 }
 
 /**
- * A service of named locks: mutual exclusion among all callers that share its backend. Callers in one process are
- * served in the order of their calls, processes in any order. An interrupted waiter leaves nothing behind.
+ * A service of named locks: mutual exclusion among all callers that share its backend. Callers in one process get the
+ * lock in the order of their calls. Processes get it in any order. An interrupted waiter leaves nothing behind.
  *
  * **When to use**
  *
@@ -98,7 +98,7 @@ export interface Backend {
   readonly pollMillis?: number | undefined
   /** Acquires the lock unless another holder's lease is still running. The token is larger than all earlier tokens. */
   readonly tryAcquire: (name: string, leaseMillis: number) => Effect.Effect<Acquired, LockError>
-  /** Restarts the lease with this length. `false` if the lock was released, or another caller holds it. */
+  /** Restarts the lease with this length. Answers `false` if the lock was released, or another caller holds it. */
   readonly renew: (name: string, token: bigint, leaseMillis: number) => Effect.Effect<boolean, LockError>
   readonly release: (name: string, token: bigint) => Effect.Effect<void, LockError>
   /** Releases up to 256 locks in one step. If absent, each lock is released separately. */
@@ -106,8 +106,8 @@ export interface Backend {
     | ((held: ReadonlyArray<{ readonly name: string; readonly token: bigint }>) => Effect.Effect<void, LockError>)
     | undefined
   /**
-   * Calls `wake` once it has begun to listen, and whenever the lock may have become free, until the returned function
-   * is called. A waiting caller then tries again. If absent, callers try again every `pollMillis`.
+   * Listens until the returned function is called. `wake` lets a waiting caller try again: it is called once when
+   * listening has begun, and whenever the lock may be free. If absent, callers try again every `pollMillis`.
    */
   readonly watch?: ((name: string, wake: () => void) => () => void) | undefined
   /** Whether a holder's lease is running. If absent, `Lock.isLocked` fails with reason `Unsupported`. */

@@ -1,4 +1,4 @@
-/** The port for converting values to bytes and back: its types. Its constructors are in `Serializer`. */
+/** The types of the port for converting values to bytes and back. Its constructors are in `Serializer`. */
 import type * as Effect from "effect/Effect"
 import type * as Schema from "effect/Schema"
 import type { SerializerError } from "../CacheError.ts"

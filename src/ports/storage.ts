@@ -47,8 +47,8 @@ export const Damaged: unique symbol = Symbol.for("effect-cached/Store/Damaged")
  * Whether a storage is shared by several processes, and whether it outlives them.
  *
  * In a storage that is `lasting` or `shared`, tag markers are entries too, with ids that begin with `~:t:` and without
- * a deadline: one entry for each tag, or two if the storage is shared. `scan`, `size` and patterns leave markers out,
- * `clear` removes them. A storage may evict a marker, which makes the entries of its tag misses.
+ * a deadline: one entry for each tag, or two if the storage is shared. `scan`, `size` and patterns skip the markers.
+ * `clear` removes them. A storage may evict a marker, and the entries of its tag then become misses.
  * @category models
  * @since 0.1.0
  */
@@ -57,7 +57,7 @@ export interface StorageCapabilities {
   readonly shared?: boolean | undefined
   /**
    * Whether the storage and its tags outlive the process (default: `true` if it is shared or has `setIfAbsent`). If
-   * not, every entry with a tag, and so every entry of a key class, is a miss for the next process.
+   * `false`, every entry with a tag, which includes every entry of a key class, is a miss for the next process.
    */
   readonly lasting?: boolean | undefined
 }
@@ -86,7 +86,7 @@ export interface Storage {
   readonly size?: Store["size"] | undefined
   /** Removes all entries, and the counters that the storage keeps (default: removes the entries that `scan` finds). */
   readonly clear?: Store["clear"] | undefined
-  /** Counters that the storage keeps, and its `clear` removes (default: counters kept in this process). */
+  /** Counters that the storage keeps and that its `clear` removes (default: counters kept in this process). */
   readonly counters?: StorageCounters | undefined
   /**
    * The stream of changes by other processes, which begins with `Coherent`; see `Store.changes` (default: no changes).
@@ -138,18 +138,18 @@ export interface SyncStorage {
   /** Starts to listen, and returns a function that returns the changes by other processes since its previous call. */
   readonly changes?: (() => () => ReadonlyArray<Change>) | undefined
   /**
-   * Runs `steps` atomically with respect to other processes. If they throw, undoes their writes of entries, leases and
-   * counters, but not of `tags` (default: runs `steps` without atomicity; a `shared` storage then has no `transact`).
+   * Runs `steps` atomically with respect to other processes. If it throws, undoes its writes to entries, leases and
+   * counters, but not to `tags` (default: runs `steps` without atomicity; a `shared` storage then has no `transact`).
    */
   readonly atomic?: (<A>(steps: () => A) => A) | undefined
   /**
-   * Runs `look`, which only reads and must not wait for a writer, and returns its result. If the result is `undefined`,
-   * runs `steps` like `atomic`. `isSame` means that nothing has changed since `look` (default: `look`, then `atomic`).
+   * Runs `look`, which only reads and must not wait for a writer, and returns its result. If it is `undefined`, runs
+   * `steps` like `atomic`, with `isSame` if nothing has changed since `look`. If absent, `atomic` follows `look`.
    */
   readonly orAtomic?: (<A>(look: () => A | undefined, steps: (isSame: boolean) => A) => A) | undefined
   /**
-   * Runs `reads` on one snapshot: they see all writes of another process's `atomic`, or none of them, and must not wait
-   * for a writer (default: runs `reads` without a snapshot).
+   * Runs `reads` on one snapshot, in which all writes of another process's `atomic` are visible, or none of them. The
+   * reads must not wait for a writer (default: runs `reads` without a snapshot).
    */
   readonly snapshot?: (<A>(reads: () => A) => A) | undefined
   /** Returns a text that changes with every write, removal and invalidation by any process. Called inside `atomic`. */
@@ -164,8 +164,8 @@ export interface SyncStorage {
 
 /**
  * The tag markers of a `SyncStorage` that keeps them apart from its entries, as plain functions. Each is one atomic
- * step by itself and runs outside `SyncStorage.atomic`, except `remove`, and `invalidate` as a part of
- * `Store.transact`.
+ * step by itself and runs outside `SyncStorage.atomic`. Two exceptions run inside it: `remove`, and `invalidate` as a
+ * part of `Store.transact`.
  * @category models
  * @since 0.1.0
  */
@@ -178,8 +178,8 @@ export interface SyncTags {
   readonly invalidate: (tags: ReadonlyArray<string>, newVersion: () => string, mode?: InvalidationMode) => void
   /**
    * Deletes the markers of tags that stand for ids, as the last step of a removal or an explicit write, inside
-   * `atomic`. Usually there are none. Deleted markers are reported as `TagChanged`, and so is a marker that the storage
-   * evicts. If absent, the storage does not support `inherit: "changes"`.
+   * `atomic`. Usually no such marker exists. Deleted markers are reported as `TagChanged`, and so is a marker that the
+   * storage evicts. If absent, the storage does not support `inherit: "changes"`.
    */
   readonly remove?: ((tags: ReadonlyArray<string>) => void) | undefined
 }
@@ -197,7 +197,7 @@ export interface SyncCounters {
   /** Removes a counter, and answers whether there was one. */
   readonly remove: (name: string) => boolean
   readonly clear: () => void
-  /** Lists counters by a prefix of their names, even expired ones, lazily, in steps of 256 (default: unsupported). */
+  /** Lists counters whose names begin with `prefix`, even expired ones. Read in steps of 256 (default: unsupported). */
   readonly scan?: ((prefix: string) => Iterable<NamedCounter>) | undefined
 }
 
@@ -208,16 +208,16 @@ export interface SyncCounters {
  * @since 0.1.0
  */
 export interface SyncLeases {
-  /** How many milliseconds `acquire` would have to wait, or 0 if it may succeed. A hint, which may be outdated. */
+  /** How many milliseconds `acquire` would have to wait, or 0 if it may succeed. The answer may be outdated. */
   readonly leftMillis: (id: string, options: AcquireOptions, now: number) => number
-  /** Grants the lease of an id, or answers how long to wait. `newGeneration` names a new generation. */
+  /** Grants the lease of an id, or answers how long to wait. `newGeneration` returns a name for a new generation. */
   readonly acquire: (
     id: string,
     options: AcquireOptions,
     now: number,
     newGeneration: () => string
   ) => Exclude<Acquired, { readonly _tag: "Hit" }>
-  /** Replaces `acquire` if nothing has changed since `leftMillis` with the same arguments (default: `acquire`). */
+  /** Called in place of `acquire` if nothing has changed since the same call of `leftMillis` (default: `acquire`). */
   readonly acquireSame?: SyncLeases["acquire"] | undefined
   /** Whether `generation` is the current generation of the id. */
   readonly isCurrent: (id: string, generation: string, now: number) => boolean

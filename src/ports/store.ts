@@ -1,5 +1,5 @@
 /**
- * The port for stores: its types. Its constructors are in `Store`.
+ * The types of the port for stores. Its constructors are in `Store`.
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
@@ -55,14 +55,14 @@ export interface Capabilities {
    * Whether the store can keep entries that derive from others (`inherit: "changes"`). If so, `remove`, `set`,
    * `transact` and their bulk forms also delete the markers of the id (tag `~=` plus the id) and of its group (tag `~*`
    * plus the id up to its first `:`) in the same step, and report deleted markers as `TagChanged`. A store that evicts
-   * such a marker reports it too. `clear` ends the versions of all such markers. `"ids"`: the store deletes only the
-   * markers of ids, because it cannot delete those of a group in the same step.
+   * such a marker reports that too. `clear` makes the versions of all such markers invalid. `"ids"`: the store deletes
+   * only the markers of ids, because it cannot delete those of groups in the same step.
    */
   readonly dependencies?: boolean | "ids" | undefined
 }
 
 /**
- * A storage of encoded entries: the port between the cache and a database, a folder or a server. It knows no schemas.
+ * A storage of encoded entries: the port between the cache and a database, a folder or a server, without any schemas.
  *
  * **When to use**
  *
@@ -98,12 +98,12 @@ export interface Capabilities {
 export interface Store {
   readonly name: string
   readonly capabilities: Capabilities
-  /** Whether all servers of the store answer, which ends an incident. If absent, the first success ends an incident. */
+  /** Whether all servers of the store answer, which ends an outage. If absent, the first success ends an outage. */
   readonly isWhole?: (() => boolean) | undefined
   /**
    * Milliseconds the store has spent working so far. Only for synchronous stores that queue concurrent operations. If
-   * present, `storeTimeout` measures this instead of elapsed time, so time spent waiting for a busy event loop is not
-   * counted (within limits). If absent, elapsed time is used, excluding periods in which the event loop was blocked. An
+   * present, `storeTimeout` measures this instead of elapsed time, so that waits for a busy event loop are not counted
+   * (within limits). If absent, it measures elapsed time, without periods in which the event loop was blocked. An
    * `acquire` that fails with `Timeout`, or is interrupted while it is queued, must never be carried out later, because
    * the cache does not release its lease.
    */
@@ -115,28 +115,28 @@ export interface Store {
   /** A synchronous `get`, which may throw a `StoreError`. Only for stores that answer without waiting. */
   readonly getUnsafe: ((id: string, tags: ReadonlyArray<string>) => Answer) | undefined
   /**
-   * A `get` that calls `done` with its answer, once, perhaps before it returns. `done` never throws. Only for stores
-   * that wait for each answer: it saves a fiber and a timer on each read.
+   * A `get` that passes its answer to `done`, exactly once, perhaps before it returns. `done` never throws. Only for
+   * stores that wait for each answer, where it saves a fiber and a timer on each read.
    */
   readonly getCallback:
     | ((id: string, tags: ReadonlyArray<string>, done: (exit: Exit.Exit<Answer, StoreError>) => void) => void)
     | undefined
   /** Reads the entries of many ids, in the order of `ids`. */
   readonly getMany: (ids: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<Stored | undefined>, StoreError>
-  /** Writes an entry and ends the generation of its id. `false` if the condition does not hold. */
+  /** Writes an entry and ends the generation of its id. Answers `false` if the condition does not hold. */
   readonly set: (id: string, entry: Stored, condition?: SetCondition) => Effect.Effect<boolean, StoreError>
   /** Writes entries like `set`, without a condition. If it fails, some entries may have been written. */
   readonly setMany: (requests: ReadonlyArray<SetRequest>) => Effect.Effect<void, StoreError>
   /**
-   * Removes an entry and ends the generation of its id. `true` if the entry was live: neither expired nor removed by a
-   * hard invalidation of a tag. If several callers remove an entry at the same time, only one of them gets `true`.
+   * Removes an entry and ends the generation of its id. Answers whether the entry was live: neither expired nor removed
+   * by a hard invalidation of a tag. If several callers remove an entry at the same time, only one gets `true`.
    */
   readonly remove: (id: string) => Effect.Effect<boolean, StoreError>
   /** Removes entries like `remove`, and answers in their order. If it fails, some entries may have been removed. */
   readonly removeMany: (ids: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<boolean>, StoreError>
   /**
    * Changes only the deadlines of an entry. Its generation continues, and the change is reported to other processes.
-   * `false` if the entry is missing, has expired, was removed by an invalidation of a tag, or has another `writeId`.
+   * Answers `false` if the entry is missing, expired, removed by an invalidation of a tag, or has another `writeId`.
    */
   readonly touch: (id: string, options: TouchOptions) => Effect.Effect<boolean, StoreError>
   /** Requests the lease of an id, and looks once more for a stored entry, in one atomic step. */
@@ -149,7 +149,7 @@ export interface Store {
   readonly commit: (id: string, generation: string, entry: Stored) => Effect.Effect<boolean, StoreError>
   /** Stores results like `commit`, and answers in the order of `requests`. */
   readonly commitMany: (requests: ReadonlyArray<CommitRequest>) => Effect.Effect<ReadonlyArray<boolean>, StoreError>
-  /** Restarts the lease of `owner` with this length. `false` if `owner` does not hold the lease. */
+  /** Restarts the lease of `owner` with this length. Answers `false` if `owner` does not hold the lease. */
   readonly renew: (id: string, owner: string, leaseMillis: number) => Effect.Effect<boolean, StoreError>
   /** Renews leases of one owner like `renew`, and answers in the order of `ids`. */
   readonly renewMany: (
@@ -158,13 +158,13 @@ export interface Store {
     leaseMillis: number
   ) => Effect.Effect<ReadonlyArray<boolean>, StoreError>
   /**
-   * Ends the lease of `owner` without a result. `false` if `owner` does not hold it. A note records a failure, which
-   * `Granted` reports for one second. A call without a note clears the failures, like `commit`, `set` and `remove`.
+   * Ends the lease of `owner` without a result. Answers `false` if `owner` does not hold it. A note records a failure,
+   * which `Granted` reports for one second. Without a note, clears the failures, like `commit`, `set` and `remove`.
    */
   readonly release: (id: string, owner: string, note?: Uint8Array) => Effect.Effect<boolean, StoreError>
   /** Reads the markers of tags, and creates missing ones. */
   readonly markers: (tags: ReadonlyArray<string>) => Effect.Effect<Markers, StoreError>
-  /** Gives each tag a new version, or with mode `soft` only a new soft half of the version. The default is `hard`. */
+  /** Gives each tag a new version. Mode `soft` changes only the soft half of the version. The default is `hard`. */
   readonly invalidateTags: (tags: ReadonlyArray<string>, mode?: InvalidationMode) => Effect.Effect<void, StoreError>
   /** Lists the stored ids with their metadata, in any order. */
   readonly scan: (options?: ScanOptions) => Stream.Stream<Scanned, StoreError>
@@ -180,11 +180,11 @@ export interface Store {
     by: number,
     options?: { readonly expiresAt?: number | undefined }
   ) => Effect.Effect<number, StoreError>
-  /** Reads a counter. `undefined` if it does not exist or has expired. */
+  /** Reads a counter. Answers `undefined` if it does not exist or has expired. */
   readonly counter: (name: string) => Effect.Effect<Counter | undefined, StoreError>
-  /** Changes the expiry of a counter, in epoch milliseconds. `false` if the counter does not exist. */
+  /** Changes the expiry of a counter, in epoch milliseconds. Answers `false` if the counter does not exist. */
   readonly touchCounter: (name: string, expiresAt: number) => Effect.Effect<boolean, StoreError>
-  /** Removes a counter. `false` if the counter did not exist. */
+  /** Removes a counter. Answers `false` if the counter did not exist. */
   readonly removeCounter: (name: string) => Effect.Effect<boolean, StoreError>
   /** Lists the counters, in any order, possibly with expired ones. */
   readonly scanCounters: (options?: ScanOptions) => Stream.Stream<NamedCounter, StoreError>
@@ -195,8 +195,8 @@ export interface Store {
   readonly transact?: ((request: TransactRequest) => Effect.Effect<Transacted, StoreError>) | undefined
   /**
    * Streams the changes that other processes make from now on: endless if `capabilities.changes`, empty otherwise. The
-   * stream begins with `Coherent` as soon as it listens. If it can no longer listen, it fails or ends. Changes until it
-   * runs again are lost, and the process then trusts memory for at most `maxStaleness`.
+   * stream begins with `Coherent` as soon as it listens. If it can no longer listen, it fails or ends. Until it runs
+   * again, changes are lost, and the process trusts memory for at most `maxStaleness`.
    */
   readonly changes: Stream.Stream<Change, StoreError>
   /**

@@ -1,5 +1,5 @@
 /**
- * The port for strategies: its types and decisions. The built-in strategies are in `Strategy`.
+ * The types and decisions of the port for strategies. The built-in strategies are in `Strategy`.
  * @since 0.1.0
  */
 import type * as Exit from "effect/Exit"

@@ -21,12 +21,12 @@ export type TransactCheck =
   | { readonly _tag: "Position"; readonly position: string }
 
 /**
- * A step of `Store.transact`. It has the same effect as the store operation with its name: it also ends generations,
- * and other processes receive its changes.
+ * A step of `Store.transact`. It has the same effect as the store operation of the same name, which includes that it
+ * ends generations and that other processes receive its changes.
  *
  * - `Commit` stores nothing if its generation has ended; the other steps still run
- * - `InvalidateTags` contains the new versions, so that entries of later steps can have them. Mode `soft` changes only
- *   the soft half: if another invalidation has changed the hard half in the meantime, that hard half stays
+ * - `InvalidateTags` contains the new versions, so that entries in later steps can be stored with them. Mode `soft`
+ *   changes only the soft half: if another invalidation has changed the hard half in the meantime, that half stays
  * @category models
  * @since 0.1.0
  */

@@ -1,4 +1,4 @@
-/** The port for weighers: its types. The built-in weighers are in `src/Weigher.ts`. */
+/** The types of the port for weighers. The built-in weighers are in `src/Weigher.ts`. */
 
 /**
  * The entry that is weighed, without its value.
@@ -9,7 +9,7 @@ export interface Weighed {
   readonly id: string
   /** The name of the key class, or `undefined` for a string key. */
   readonly keyClass: string | undefined
-  /** The entry's bytes besides its id and value. They grow with tags, `jitter`, and a store behind memory. */
+  /** The entry's bytes without its id and value. They grow with tags, with `jitter`, and with a store behind memory. */
   readonly entryBytes?: number | undefined
 }
 

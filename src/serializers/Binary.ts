@@ -33,7 +33,7 @@ const text = 1
  * **Details**
  *
  * - Two kinds of values are written as JSON: values that contain strings with a lone surrogate or U+FFFD, and values of
- *   schemas that contain `Schema.Unknown`, `Any` or `ObjectKeyword`, whose parts must be JSON.
+ *   schemas that contain `Schema.Unknown`, `Any` or `ObjectKeyword`. What these three accept must then be JSON.
  * - The format does not encrypt, so a schema with `Schema.Redacted` is refused with a `CacheConfigError`.
  * - Only the schema that wrote the bytes can read them. A key class ensures that the schema is the same, because
  *   another schema produces another id.
@@ -62,7 +62,7 @@ export const Binary: Serializer = {
 
 const fromSchema = <A, R>(schema: Schema.Codec<A, any, R, R>): Codec<A, R> => {
   refuseRedacted(schema.ast, name)
-  // In a part for which the schema accepts anything, the binary format would silently change values that are not JSON.
+  // If the schema accepts anything somewhere, the binary format would silently change values there that are not JSON.
   const open = hasPart(schema.ast, isOpen)
   const codec = SchemaBinary.toCodec(schema)
   const toFrame = throughSchema.guard<Uint8Array, R>(name, "encode", SchemaParser.encodeUnknownEffect(codec))
