@@ -81,8 +81,8 @@ const checkValues = (of: "detect" | "events", options: ValueOptions): void => {
 
 /**
  * Like {@link events}, including the values: `Hit`, `Load`, `Stale`, `Set` and `Evict` have an `exit`. The values are
- * those of the cache, not copies: do not modify them, and do not print secrets in them. A subscriber's buffered events
- * keep their values in memory.
+ * those of the cache, not copies: do not modify them, and do not print them if they contain secrets. A subscriber's
+ * buffered events keep their values in memory.
  *
  * **When to use**
  *
@@ -125,7 +125,8 @@ export const eventsWith = (options: ValueOptions): Stream.Stream<ValueEvent, nev
  * **Details**
  *
  * - Entries are handled one at a time. If the effect fails or dies, the error is logged and the next entry is handled.
- * - At most 1024 entries are buffered; beyond that, the oldest are lost. Closing the scope waits for buffered entries.
+ * - At most 1024 entries are buffered; beyond that, the oldest are lost. Closing the scope first handles those in the
+ *   buffer.
  *
  * **Example** (Recording removals)
  *
@@ -152,7 +153,7 @@ export const onRemoval = <E, R>(
 ): Effect.Effect<void, never, R | Caching | Scope.Scope> =>
   handleAll<Removal, E, R>((caching, offer) => caching.perform(Operations.onRemoval, offer), f)
 
-/** Passes a listener's items to `f` one at a time. Closing the scope waits until `f` has handled all items. */
+/** Passes the items that a listener gets to `f`, one at a time. Closing the scope waits for all of them. */
 export const handleAll = <A, E, R>(
   subscribe: (caching: Cache, offer: (item: A) => void) => () => void,
   f: (item: A) => Effect.Effect<void, E, R>
@@ -183,7 +184,7 @@ export const handleAll = <A, E, R>(
 
 /**
  * Runs an effect and returns its result together with how each cached read in it was answered, in the order of the
- * answers. If the effect fails, so does `detect`: wrap the effect in `Effect.exit` to get its reads even then.
+ * answers. If the effect fails, so does `detect`: to get the reads even then, wrap the effect in `Effect.exit`.
  *
  * **When to use**
  *
@@ -219,7 +220,7 @@ export const detect = <A, E, R>(
 ): Effect.Effect<readonly [result: A, reads: ReadonlyArray<Detected>], E, R> => detecting(self, false)
 
 /**
- * Like {@link detect}, including the result of each read: `exit` is the cached value, even if the reader gets a `copy`.
+ * Like {@link detect}, but with the result of each read as `exit`: the cached value, even if the reader gets a copy.
  *
  * **When to use**
  *
