@@ -59,7 +59,7 @@ interface Given {
   readonly ttl?: unknown
 }
 
-/** An effect, its strategy and its request in one object, to make reads cheap. Only a miss parses the options. */
+/** An effect, its strategy and its request in one object, to save allocations. Only a miss parses the options. */
 class CachedEffect {
   declare readonly traits: Traits
   /** The source of the load: an effect, or the arguments of a cached function. */

@@ -125,8 +125,7 @@ export const eventsWith = (options: ValueOptions): Stream.Stream<ValueEvent, nev
  * **Details**
  *
  * - Entries are handled one at a time. If the effect fails or dies, the error is logged and the next entry is handled.
- * - At most 1024 entries are buffered; beyond that, the oldest are lost. Closing the scope first handles those in the
- *   buffer.
+ * - At most 1024 entries are buffered; beyond that, the oldest are lost. Closing the scope waits for buffered entries.
  *
  * **Example** (Recording removals)
  *
@@ -153,7 +152,7 @@ export const onRemoval = <E, R>(
 ): Effect.Effect<void, never, R | Caching | Scope.Scope> =>
   handleAll<Removal, E, R>((caching, offer) => caching.perform(Operations.onRemoval, offer), f)
 
-/** Passes the items that a listener gets to `f`, one at a time. Closing the scope waits for all of them. */
+/** Passes each item of a listener to `f`, one at a time. Closing the scope waits until `f` has handled them all. */
 export const handleAll = <A, E, R>(
   subscribe: (caching: Cache, offer: (item: A) => void) => () => void,
   f: (item: A) => Effect.Effect<void, E, R>

@@ -120,7 +120,7 @@ export interface NamedKeyOptions<
 > extends Omit<Key.Options<Fields, S, E, I>, "version"> {
   /**
    * A part of the key's fingerprint: change it when results change in a way that no schema shows. `"code"` stands for
-   * the source text of `lookup`, so that results of other code are not read (see `CacheKey.codeOf` for its limits).
+   * the source text of `lookup`, so that results of other code are not used (see `CacheKey.codeOf` for its limits).
    * @default none
    */
   readonly version?: "code" | (string & {}) | undefined

@@ -100,8 +100,7 @@ const invalidateGiven = (targets: Iterable<unknown>): Effect.Effect<void, never,
 export interface InvalidateOptions {
   /**
    * `"hard"`: no read that starts afterwards gets the entries. `"soft"`: the entries are stale. `softTtl` and
-   * `failover` may serve them if the load fails, and `refreshAhead` while it refreshes. All other strategies load
-   * again.
+   * `failover` may serve them if the load fails, `refreshAhead` while it refreshes. All other strategies load.
    * @default `"hard"`
    */
   readonly mode?: "hard" | "soft" | undefined

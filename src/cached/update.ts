@@ -250,7 +250,7 @@ const write = (
   before: AnyOption,
   after: AnyOption
 ): ReturnType<typeof setOne> => {
-  // Writes the old value with an immediate expiry, because only writes can have a condition.
+  // Removes the entry by writing it with an immediate expiry, because only a write can have a condition.
   if (Option.isNone(after)) {
     const value = Option.getOrThrow(before)
     return setOne(caching, [key, value], { ...setting, condition, ttlMillis: 0, keepTtl: false })

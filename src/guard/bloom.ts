@@ -32,7 +32,7 @@ export interface BloomOptions {
   readonly key: string
   /** How many items the filter is sized for. For more items, it adds layers, each twice as large as the one before. */
   readonly capacity: number
-  /** The share of items that are reported as added although they never were, above 0 and below 1. @default 0.01 */
+  /** The share of never added items that may be reported as added, above 0 and below 1. @default 0.01 */
   readonly errorRate?: number | undefined
 }
 
@@ -47,7 +47,7 @@ export interface BloomReport {
   readonly layers: number
   /** The total size of all layers in bytes. */
   readonly bytes: number
-  /** The share of set bits in the last layer. At about one half, the layer is full. */
+  /** The share of bits that are set in the last layer. At about one half, the layer is full. */
   readonly fill: number
   /** The current share of false positives (items reported as added that never were), estimated from the set bits. */
   readonly errorRate: number
@@ -299,8 +299,7 @@ export interface DualBloom {
  *
  * **Details**
  *
- * - If exactly one filter reports an item, that filter's answer is returned. Otherwise the effect runs, and its answer
- *   is remembered.
+ * - If exactly one filter reports an item, that one answers. Otherwise the effect runs, and its answer is remembered.
  * - An item whose answer was never remembered gets a wrong answer with a probability of about `errorRate`.
  * - While the guard store fails, the effect runs, and its answer is not remembered.
  *

@@ -37,7 +37,7 @@ export interface CircuitBreakerOptions<in A = unknown, in E = unknown> extends K
   readonly failures?: number | undefined
   /** The share of failures in `window` that opens the circuit, above 0 and at most 1. @default none */
   readonly rate?: number | undefined
-  /** How long the outcome of a call counts for `rate`, sometimes up to 10 % less. @default 1 minute */
+  /** How long the outcome of a call counts for `rate`: at most this time, at least 90 % of it. @default 1 minute */
   readonly window?: Ttl.Input | undefined
   /** The number of calls in `window` below which `rate` does not open the circuit. @default 10 */
   readonly minimumCalls?: number | undefined
@@ -51,7 +51,7 @@ export interface CircuitBreakerOptions<in A = unknown, in E = unknown> extends K
   /** How long a probe may run before it counts as failed. The call itself continues. @default 30 seconds */
   readonly probeTimeout?: Ttl.Input | undefined
   /**
-   * Decides from its exit whether a call failed. Interrupted calls are skipped. A stream's success has no value.
+   * Decides from a call's exit whether it failed. Interrupted calls are skipped. Streams succeed with `undefined`.
    * @default every failure and defect
    */
   readonly isFailure?: ((exit: Exit.Exit<A, E>) => boolean) | undefined

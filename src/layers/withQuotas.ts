@@ -13,7 +13,7 @@ import * as Operations from "../internal/engine/operationTable.ts"
 import { bytesIn, type SizeInput } from "../internal/options/size.ts"
 
 /**
- * The quota of each key class in memory, by class name: a number of entries, or, if the layer has a `maxWeight`, a
+ * The quota of each key class in memory, by class name: a number of entries or, if the layer has a `maxWeight`, a
  * weight (also as a size like `"10 MB"`).
  * @category models
  * @since 0.1.0
