@@ -65,7 +65,7 @@ export const getMany = <K extends AnyKey>(
 
 /**
  * Stores several values under their keys, replacing existing entries. The options apply to every entry. Entries are
- * written in waves of 256, each with one request to the store, and not in one atomic step.
+ * written in batches of 256, with one store request per batch, so the whole is not one atomic step.
  *
  * **When to use**
  *
@@ -94,7 +94,7 @@ export const setMany = <K extends AnyKey>(
     if (!policy.writes || policy.disabled.has("set")) return Effect.void
     const given = setOptions(options ?? {})
     if (given.condition !== undefined) throw mistake("Cached.setMany takes no condition: call Cached.set for each key")
-    // Keeps only the last value of each key: of two concurrent writes of one key, the first might end last.
+    // Keeps only the last value of each key, because concurrent writes of two values could end in either order.
     const pairs = new Map<string, readonly [key: K, value: unknown]>()
     const collected = Turns.forEach(Array.from(entries), (entry) => {
       const [key, value] = checkedPair(entry)
@@ -143,7 +143,7 @@ export const removeMany = (keys: Iterable<AnyKey>): Effect.Effect<number, never,
   )
 }
 
-/** Makes something of each item, such as its key. Long lists, copied first, do not block the event loop. */
+/** Converts each item, such as a key to its id. Copies the list, and pauses if it is long, so other fibers can run. */
 const inTurns = <A, B, C, E, R>(
   items: Iterable<A>,
   make: (item: A) => B,
@@ -195,11 +195,11 @@ interface ManyOptions<K, A, KE, E, E2, R, T> extends OptionsFor<K, A, KE, NoInfe
  *
  * - `lookup` gets every missing key once and returns an `Exit` for each: a list in the order of the keys, or a `Map` by
  *   key. A failing key does not fail the others.
- * - If a map has successes for further keys, memory keeps them unless a newer value may exist: at most 1,000 for each
- *   call, and a tenth of the memory's capacity.
+ * - If a map also has successes for keys that were not asked for, memory keeps them unless a newer value may exist: at
+ *   most 1,000 for each call, and a tenth of the memory's capacity.
  * - If `lookup` itself fails, the read fails too, unless every missing key has a stale value to fall back on.
  * - Loads are shared with single reads of the same key. If another process is loading a key, the read waits for it.
- * - The scope of `lookup` closes when the call ends, before any caller has a value, so do not return resources.
+ * - The scope of `lookup` closes when the call ends, before any caller gets a value, so do not return resources.
  *
  * **Example** (Loading what is missing in one call)
  *

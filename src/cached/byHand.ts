@@ -89,7 +89,7 @@ export interface SetOptions<out A = unknown> {
    * for plain data, or a function. `"freeze"` makes no copy: it freezes plain objects and arrays in place.
    * @default the layer's `copy`, or no copy if the layer has none
    */
-  // Declared as a method, so that a function may declare a narrower parameter type than a string key's `unknown`.
+  // Declared as a method, so that with a string key the function's parameter may have a narrower type than `unknown`.
   readonly copy?: "structured" | "freeze" | { copy(value: A): A }["copy"] | undefined
 }
 
@@ -108,7 +108,7 @@ export type SetCondition =
     readonly ifPresent: true
   }
   | {
-    /** Stores the value only if the entry still has this `writeId` (from `getEntry`), so nothing was written since. */
+    /** Stores the value only if the entry has not been written since `getEntry` returned this `writeId`. */
     readonly ifUnchanged: string
   }
 
@@ -193,9 +193,9 @@ const optionsOfSet = {
   ifUnchanged: true
 } satisfies { readonly [Name in keyof SetOptions | keyof Conditions]: true }
 
-/** The parsed options of `Cached.set`: the engine's options, and the way to copy the value. */
+/** The parsed options of `Cached.set`: those that the engine takes, and how to copy the value. */
 export interface Setting extends Omit<EngineOptions, "ttlMillis"> {
-  /** Defaults to the constant `ttl` of the layer's strategy. */
+  /** If `undefined`, the constant `ttl` of the layer's strategy is used. */
   readonly ttlMillis: number | undefined
   readonly copy: AnyReadOptions["copy"]
 }
@@ -220,7 +220,7 @@ export const setOptions = (options: SetOptions & Partial<Conditions>, call = "Ca
   }
 }
 
-/** The value to set: a copy, because the caller may modify the original before the store has written it. */
+/** Copies the value if the options say so, because the caller may modify the original before it is written. */
 export const copiedFor = (caching: Cache, key: AnyKey, value: unknown, copy: Setting["copy"]): unknown =>
   copy === undefined ? valueFor(caching, key, value) : copyOf<unknown>(copy, key)(value)
 
@@ -231,7 +231,7 @@ export const setOne = (
 ): ReturnType<typeof Operations.set.over> =>
   caching.perform(Operations.set, checked(key), copiedFor(caching, key, value, copy), { ...options, ttlMillis })
 
-/** Sets values that are copied already. */
+/** Sets several values, which have already been copied. */
 export const setAll = (
   caching: Cache,
   pairs: ReadonlyArray<readonly [key: AnyKey, value: unknown]>,
@@ -275,8 +275,8 @@ export interface FoundEntry<A> extends Known {
  *
  * **When to use**
  *
- * Use if the age, tags or ETag of a value matter, or for a compare and set with `writeId` as `ifUnchanged` of {@link
- * set}.
+ * Use if the age, tags or ETag of a value matter, or for a compare and set, with `writeId` as the `ifUnchanged` of
+ * {@link set}.
  *
  * **Example** (Comparing and setting)
  *
@@ -346,7 +346,7 @@ export const touch = (key: AnyKey, ttl: Ttl.Input): Effect.Effect<boolean, never
   )
 
 /**
- * Checks whether a key has an entry within its `ttl`. A cached failure counts as an entry.
+ * Checks whether a key has an entry that has not expired. A cached failure counts as an entry.
  *
  * **When to use**
  *
@@ -370,7 +370,7 @@ export const has = <K extends AnyKey>(key: K): Effect.Effect<boolean, never, Cod
   withCaching((caching) => Effect.map(caching.perform(Operations.lookup, checked(key)), (entry) => entry !== undefined))
 
 /**
- * Gets the remaining lifetime of a key's entry: `Option.none()` if there is none, `Duration.infinity` if it never ends.
+ * Gets the remaining lifetime of an entry: `Option.none()` if there is no entry, `Duration.infinity` if it never ends.
  *
  * **When to use**
  *
@@ -409,7 +409,7 @@ export const expiresIn = <K extends AnyKey>(
   )
 
 /**
- * Removes the entry of a key, and returns whether the key had one. A store may count an expired entry.
+ * Removes the entry of a key, and returns whether the key had one. A store may still count an expired entry.
  *
  * **When to use**
  *

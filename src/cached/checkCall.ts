@@ -73,7 +73,7 @@ export const calledWithStrategy: Called = {
   kind: undefined
 }
 
-/** Returns the mistake in a combinator's options, or `undefined`. Throws if `options` is not an object. */
+/** Returns the mistake in a combinator's options, `undefined` if they are valid. Throws if they are not an object. */
 export const mistakeIn = (called: Called, options: unknown): unknown => {
   requireObject(called.name, Effect.isEffect(options) ? undefined : options, called.example)
   try {
@@ -113,7 +113,7 @@ export const checkLoad = ({ name }: Called, load: unknown, { key }: CombinatorOp
   throw mistake(`${withKey(name, key)} needs an effect, not ${insteadOfEffect(load)}`)
 }
 
-/** Throws if the key of a combinator is invalid, for options that are otherwise known to be valid. */
+/** Throws if the key of a combinator is invalid. Used when all other options are known to be valid. */
 export const checkKey = ({ name }: Called, { key }: CombinatorOptions): void => {
   if (typeof key === "string") return
   within(name, () => refuseKey(key))
@@ -124,7 +124,7 @@ const refuseKey = (key: unknown): void => {
   throw mistake(`key cannot be ${kindOf(key)}: pass an instance of a CacheKey class, or a string`)
 }
 
-/** Adds the key to the name of a call, so that an error message identifies the call among many similar ones. */
+/** Adds the key to a call's name, so that an error message tells the call from others of the same name. */
 const withKey = (name: string, key: unknown): string => {
   try {
     if (typeof key === "string" || isKey(key)) return `${name} (key "${idOf(key as Key)}")`

@@ -28,11 +28,11 @@ import type {
  *
  * - `X`: the `CacheKey.Types` of an instance of a key class, `unknown` for a string key. `X` is inferred from the key,
  *   because a conditional type on `K` stays unresolved if `K` is a type parameter of the caller.
- * - `Self`: in a pipe, the type of the effect, which the compiler knows before it checks the options, so that it
- *   reports a mistake at the option; otherwise `unknown`.
+ * - `Self`: in a pipe, the type of the effect, otherwise `unknown`. In a pipe, the compiler knows the effect before it
+ *   checks the options, so it reports a mistake at the option.
  * - `A`, `E`, `Causes`: the value and failure types that functions among the options receive. With a key class, `X`
  *   determines them instead of `A` and `E`.
- * - `T`: the type of `timeout`; `Tag`: the tags in `fallbackOn`; `Stored`: for a string key, those in `storeFailures`.
+ * - `T`: the type of `timeout`. `Tag`: the tags in `fallbackOn`. `Stored`: the tags in `storeFailures` of a string key.
  * @internal
  */
 interface OptionsBy<K, X, Self, A, E, Causes, T, Tag extends string, Stored extends string> {
@@ -63,13 +63,13 @@ interface KeyForValue<A> {
   readonly "~effect-cached/CacheKey": { readonly _takes: (value: A) => void }
 }
 
-/** The failure tags that an option may name: the effect's, or `Tag` while the effect is unknown. @internal */
+/** The failure tags that an option may name: those of the effect, or `Tag` while its type is unknown. @internal */
 export type TagBeside<Self, X, Tag extends string> = IfUnknown<Self, Tag, TagOf<Effect.Error<Self> | ErrorOf<X>>>
 
 /** The fallback options. `Causes` is the type of the effect's failures, which `fallbackWhen` receives. @internal */
 export interface FallbackFor<Causes, T, Tag extends string> extends FallbackOptions<Causes | TimeoutError<T>, Tag> {}
 
-/** Infers `X` from `Inferred` without restricting the argument: `unknown` once `X` is inferred. @internal */
+/** Lets the compiler infer `X` from `Inferred`. Then becomes `unknown`, so that any argument fits. @internal */
 export type Seen<X, Inferred> = [unknown, X] extends [never, unknown] ? Inferred : unknown
 
 type StoreFor<O, Self, X, Stored extends string> = Omit<O, "storeFailures"> & {
@@ -161,8 +161,8 @@ export type Fits<Self, X, E, Values, Failures, Causes, Tag extends string> = [If
   : { readonly "fallbackOn or storeFailures names no failure of this effect": Exclude<Tag, TagOf<E | ErrorOf<X>>> }
 
 /**
- * A combinator, data-first and data-last, by the name of its strategy. With an instance of a key class as key, the
- * effect's value must have the type that the class declares, and the effect may fail with more than it declares.
+ * A combinator, data-first and data-last. `Name` is its strategy. With an instance of a key class as key, the effect's
+ * value must have the type that the class declares, and the effect may fail with more than it declares.
  * @category models
  * @since 0.1.0
  */

@@ -165,7 +165,7 @@ export const probabilistic: Combinator<"probabilistic"> = Combine.combinator(
 )
 
 /**
- * Caches an effect: serves its value as long as it is read at least once every `idle`, and for `ttl` at most.
+ * Caches an effect: serves its value until it has not been read for the duration `idle`, and for `ttl` at most.
  *
  * **When to use**
  *
@@ -225,8 +225,8 @@ export const maxHits: Combinator<"maxHits"> = Combine.combinator(Kinds.maxHits, 
  *
  * **When to use**
  *
- * Use to survive outages of the source. The number of loads stays the same. Without `fallbackOn`, every typed failure
- * counts as an outage, even a 404 for a deleted row.
+ * Use to survive outages of the source. This does not reduce the number of loads. Without `fallbackOn`, every typed
+ * failure counts as an outage, even a 404 for a deleted row.
  *
  * **Example** (Serving the last good value)
  *
@@ -277,7 +277,7 @@ export const failover: Combinator<"failover"> = Combine.combinator(Kinds.failove
  */
 export const untilInvalidated: Combinator<"untilInvalidated"> = Combine.combinator(Kinds.untilInvalidated)
 
-/** In a pipe, the strategy's functions receive the effect's value. Otherwise, they determine the effect's type. */
+/** In a pipe, the effect's types determine the strategy's. Otherwise, the strategy's types determine the effect's. */
 interface WithStrategyOptions<K, X, Self, A, E, Causes, T, Tag extends string, OfStrategy, FailuresOfStrategy>
   extends ReadOptionsFor<K, X, Self, A, E, T>, FallbackFor<Causes, T, TagBeside<NoInfer<Self>, X, Tag>>
 {

@@ -34,7 +34,7 @@ import { cacheOfFiber } from "./withCaching.ts"
  * in the same order, so that V8 finds the fields quickly.
  */
 interface Traits {
-  /** The combinator's kind, if its effects serve as their own strategies. */
+  /** The combinator's kind, if each of its effects is its own strategy. */
   readonly kind: Kind | undefined
   /** The strategy of effects that have no `kind`. */
   readonly strategy: Strategy<any, any, any> | undefined
@@ -46,20 +46,20 @@ interface Traits {
   readonly servesFresh: boolean
   readonly slides: boolean
   readonly refreshLoad: Request["refreshLoad"]
-  /** For effects without a strategy, which use the layer's strategy: makes a separate request for each cache. */
+  /** Makes the request with the layer's strategy, for effects without a strategy of their own. */
   readonly ofLayer: ((cache: Cache, self: CachedEffect) => CachedEffect) | undefined
   readonly load: (self: CachedEffect) => Effect.Effect<unknown, unknown, any>
   readonly validate: (self: CachedEffect) => boolean
 }
 
-/** The options that a hit needs, copied into one shape that V8 knows. The shapes of users' option objects vary. */
+/** The options that a hit needs, copied into an object of constant shape for V8, as users' objects vary in shape. */
 interface Given {
   readonly key: unknown
   readonly copy?: unknown
   readonly ttl?: unknown
 }
 
-/** Effect, strategy and request in one object, because every read makes one. Only a miss parses the options. */
+/** An effect, its strategy and its request in one object, to save allocations. Only a miss parses the options. */
 class CachedEffect {
   declare readonly traits: Traits
   /** The source of the load: an effect, or the arguments of a cached function. */
@@ -183,7 +183,7 @@ Object.setPrototypeOf(
 interface AnyOptions extends CombinatorOptions, StrategyOptions {}
 
 /**
- * The `constant` of a kind with two durations, as the user passed them. A kind with `ttl` alone uses the `ttl` itself.
+ * The `constant` of a kind with two durations, as the user passed them. Of a kind with `ttl` alone, it is the `ttl`.
  */
 class Times {
   readonly kind: Kind
@@ -202,7 +202,7 @@ let lastTimes: Times | undefined
 
 /**
  * Makes a combinator whose options are checked before a load. The first calls check them at once, so that an error's
- * stack leads to the call. If every call did, programs that make options for each read would pay on every hit.
+ * stack leads to the call. Later calls do not, because programs that make options for each read would pay on every hit.
  */
 const dual = (called: Called, traitsIn: (options: AnyOptions) => Traits): never => {
   let unchecked = checkedCalls
@@ -221,7 +221,7 @@ const dual = (called: Called, traitsIn: (options: AnyOptions) => Traits): never 
     }
     return second === undefined ? of : of(first)
   }
-  // Avoids `arguments`, which in a closure made for each call would cost more than an entire hit.
+  // Avoids `arguments`: used in a closure that each call makes, it would cost more than an entire hit.
   return ((first: AnyOptions, second?: AnyOptions): unknown => {
     if (unchecked > 0) return makeChecked(first, second)
     if (second !== undefined) {
@@ -313,7 +313,7 @@ interface OfLayer extends CachedEffect {
 const ofLayer = ({ strategy }: Cache, self: OfLayer): CachedEffect => {
   const { key, last, options, source } = self
   if (strategy === undefined) {
-    // A misplaced option of a strategy, if there is one, explains why the strategy is missing.
+    // Reports a misplaced option of a strategy first, because it explains why the strategy is missing.
     checkOptions(calledWithStrategy, options)
     throw noStrategy(options)
   }
@@ -331,7 +331,7 @@ const traitsIn = ({ strategy }: CombinatorOptions): Traits => {
   const known = traitsOfStrategies.get(strategy)
   if (known !== undefined) return known
   const traits = traitsOf(strategy, { load: sourceOf, validate: validateGiven })
-  // A `WeakMap` cannot hold a strategy that is not an object. The check before the load rejects it.
+  // A strategy that is not an object cannot be a key of a `WeakMap`. The check before the load rejects it.
   if (Object(strategy) === strategy) traitsOfStrategies.set(strategy, traits)
   return traits
 }
@@ -363,7 +363,7 @@ export const callsByString = (
 export interface ManyOptions extends AnyReadOptions {
   readonly lookup: (keys: ReadonlyArray<never>) => ReturnType<LoadAll>
   readonly strategy: Strategy<any, any, any>
-  /** Whether each key has its own reader, which alone gets the failure of that key's load. */
+  /** Whether each key has its own reader, so that the failure of a key's load reaches only that reader. */
   readonly isPerKey?: boolean | undefined
 }
 
@@ -374,7 +374,7 @@ export const markMany = (call: object): void => void manies.add(call)
 /** Whether a cached function takes many payloads at once. */
 export const isMany = (call: object): boolean => manies.has(call)
 
-/** Returns a function that reads many keys, in which the load of each key is part of a batch's load. */
+/** Returns a function that reads many keys and loads the missing ones together, as a batch. */
 export const callMany = (options: ManyOptions): (keys: ReadonlyArray<CacheKey.Any>) => Effect.Effect<never> => {
   const load = ({ batch }: CachedEffect) => batch!.load
   const traits = traitsOf(options.strategy, { load, validate: unchecked })

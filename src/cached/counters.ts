@@ -81,7 +81,7 @@ const checkName = (of: string, name: string): void => {
 }
 
 /**
- * A counter, made by {@link counter}. Its operations fail if the store fails, because a sum cannot be guessed.
+ * A counter, made by {@link counter}. Its operations fail if the store fails, as there is nothing to fall back on.
  * @category models
  * @since 0.1.0
  */
@@ -91,7 +91,7 @@ export interface CachedCounter {
   readonly get: Effect.Effect<number, StoreError, Caching>
   /** Adds to the counter, like {@link increment}. */
   readonly increment: (options?: IncrementOptions) => Effect.Effect<number, StoreError, Caching>
-  /** Gives the counter a new lifetime from now on, and returns whether it existed. Zero or negative removes it. */
+  /** Gives the counter a new lifetime from now on, and returns whether it existed. A `ttl` of 0 or less removes it. */
   readonly touch: (ttl: Ttl.Input) => Effect.Effect<boolean, StoreError, Caching>
   /** Gets the remaining lifetime: `Option.none()` if the counter is absent, `Duration.infinity` if it never expires. */
   readonly expiresIn: Effect.Effect<Option.Option<Duration.Duration>, StoreError, Caching>

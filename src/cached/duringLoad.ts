@@ -33,8 +33,8 @@ export interface Previous<A> {
 
 /**
  * Gets the value that the running load of a key class is about to replace. Returns `Option.none()` if the value has
- * expired, was invalidated or never existed; outside a load, and in the load of another class or of a batch; if a
- * policy or layer does not read the cache; and if the store does not answer within its budget.
+ * expired, was invalidated or never existed; outside a load, or in the load of another class or of a batch; if the
+ * policy or the layer does not read the cache; or if the store does not answer in time.
  *
  * **When to use**
  *
@@ -84,7 +84,7 @@ export const previous = <C extends AnyClass>(
   })
 }
 
-/** Returns the value of an entry, copied if the request has the option `copy`, as for any caller. */
+/** Returns the value of an entry. Copies it, as for any caller, if the request has the option `copy`. */
 const valueOf = ({ engine, request }: Flight, entry: Entry): unknown => {
   const { value } = entry.exit as Exit.Success<unknown>
   const copy = optionOf(engine, request, "copy")
@@ -178,8 +178,8 @@ export interface Annotations {
   /** How long the result is served at most. If zero or negative, it is not stored. @default the strategy's `ttl` */
   readonly ttl?: Ttl.Input | undefined
   /**
-   * The age at which the result becomes stale, in place of the strategy's `softTtl` or `refreshAfter`, and no later
-   * than its expiry. If zero or negative, the result is stale from the beginning.
+   * The age at which the result becomes stale, in place of the strategy's `softTtl` or `refreshAfter`, capped at the
+   * age at which it expires. If zero or negative, the result is stale from the beginning.
    * @default the strategy's `softTtl` or `refreshAfter`
    */
   readonly softTtl?: Ttl.Input | undefined
@@ -199,11 +199,11 @@ export interface Annotations {
  *
  * **Details**
  *
- * - If a load calls it several times, the last value of each option applies.
+ * - After several calls in one load, the last value of each option applies.
  * - `ttl` replaces the strategy's `ttl`, whether shorter or longer. The strategy's `softTtl`, `refreshAfter` and `idle`
  *   still apply, up to the new expiry.
- * - A result that the strategy does not store stays out of the cache, whatever its annotations.
- * - It has no effect outside a load, after the load has ended, or in the load of a batch.
+ * - A result that the strategy does not store stays out of the cache, even with annotations.
+ * - The call has no effect outside a load, after the load has ended, or in the load of a batch.
  *
  * **Example** (Tagging by what was loaded)
  *

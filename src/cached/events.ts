@@ -81,8 +81,8 @@ const checkValues = (of: "detect" | "events", options: ValueOptions): void => {
 
 /**
  * Like {@link events}, including the values: `Hit`, `Load`, `Stale`, `Set` and `Evict` have an `exit`. The values are
- * those of the cache, not copies: do not modify them, and do not print secrets in them. A subscriber's buffered events
- * keep their values in memory.
+ * those of the cache, not copies: do not modify them, and do not print them if they contain secrets. A subscriber's
+ * buffered events keep their values in memory.
  *
  * **When to use**
  *
@@ -152,7 +152,7 @@ export const onRemoval = <E, R>(
 ): Effect.Effect<void, never, R | Caching | Scope.Scope> =>
   handleAll<Removal, E, R>((caching, offer) => caching.perform(Operations.onRemoval, offer), f)
 
-/** Passes a listener's items to `f` one at a time. Closing the scope waits until `f` has handled all items. */
+/** Passes each item of a listener to `f`, one at a time. Closing the scope waits until `f` has handled them all. */
 export const handleAll = <A, E, R>(
   subscribe: (caching: Cache, offer: (item: A) => void) => () => void,
   f: (item: A) => Effect.Effect<void, E, R>
@@ -183,7 +183,7 @@ export const handleAll = <A, E, R>(
 
 /**
  * Runs an effect and returns its result together with how each cached read in it was answered, in the order of the
- * answers. If the effect fails, so does `detect`: wrap the effect in `Effect.exit` to get its reads even then.
+ * answers. If the effect fails, so does `detect`: to get the reads even then, wrap the effect in `Effect.exit`.
  *
  * **When to use**
  *
@@ -219,7 +219,7 @@ export const detect = <A, E, R>(
 ): Effect.Effect<readonly [result: A, reads: ReadonlyArray<Detected>], E, R> => detecting(self, false)
 
 /**
- * Like {@link detect}, including the result of each read: `exit` is the cached value, even if the reader gets a `copy`.
+ * Like {@link detect}, but with the result of each read as `exit`: the cached value, even if the reader gets a copy.
  *
  * **When to use**
  *

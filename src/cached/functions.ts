@@ -120,7 +120,7 @@ export interface NamedKeyOptions<
 > extends Omit<Key.Options<Fields, S, E, I>, "version"> {
   /**
    * A part of the key's fingerprint: change it when results change in a way that no schema shows. `"code"` stands for
-   * the source text of `lookup`, so that results of different code are not read (see `CacheKey.codeOf` for its limits).
+   * the source text of `lookup`, so that results of other code are not used (see `CacheKey.codeOf` for its limits).
    * @default none
    */
   readonly version?: "code" | (string & {}) | undefined
@@ -155,7 +155,7 @@ export interface CachedStringFn<Args extends ReadonlyArray<unknown>, A, E, R> {
  * Instead of a key class, the first argument may be
  *
  * - the name of a new key class, with the class's `payload` and `success` among the options. The class is then the
- *   function's property `Key`. With `version: "code"`, a change of the code of `lookup` changes the keys;
+ *   function's property `Key`. With `version: "code"`, a change to the code of `lookup` changes the keys;
  * - a function from arguments to a string key, followed by the load as the second argument, for values that stay in
  *   memory or are plain data.
  *
@@ -262,7 +262,7 @@ export const fn: {
   if (typeof first === "string") {
     checkNamedFn(`Cached.fn("${first}")`, options)
     const { error, id, ignore, indexes, payload, success, tags, version, ...rest } = options as AnyNamedOptions
-    // `define` is called in this function because it finds the place of the definition by its distance in the stack.
+    // Calls `define` directly in this function, because `define` finds the user's call at a fixed depth of the stack.
     const keyClass = define(first, {
       error,
       id,
@@ -296,8 +296,8 @@ const isToKey = (first: AnyClass | ToKey): first is ToKey =>
   typeof first === "function" && !("keyName" in first) && !/^class\b/.test(Function.prototype.toString.call(first))
 
 /**
- * A failure of a {@link recursive} function that its key does not declare, as the load of the function sees it. The
- * type has no members, because they are unknown while the compiler checks the load.
+ * The type, inside the load of a {@link recursive} function, of the function's failures that its key does not declare.
+ * It has no members, because the failures are unknown while the compiler checks the load.
  * @category models
  * @since 0.1.0
  */
@@ -314,7 +314,7 @@ export interface FailureOfSelf {
  *
  * **Details**
  *
- * - Each value is loaded once, however often and deep it is needed. A value that needs itself dies with `CacheCycle`.
+ * - Each value is loaded once, however often it is needed. A load that needs its own result dies with `CacheCycle`.
  * - The load may fail with failures that its key does not declare. Inside the load, such a failure of `self` has the
  *   type {@link FailureOfSelf}. To inspect it, declare it as `error` of the key class.
  *
@@ -355,7 +355,7 @@ export const recursive = <C extends AnyClass, E, R, T extends Given<Instance<C>>
   return self as never
 }
 
-// Untyped, because `fn` and `recursive` declare the types. The key class is only needed for constructing keys.
+// Untyped, because `fn` and `recursive` declare the types. The key class is only used to construct keys.
 const makeFn = (name: string, keyClass: AnyClass, options: AnyFnOptions): never => {
   checkFn(name, keyClass, options)
   const keyOf = (payload: unknown): Key.Any => payload instanceof keyClass ? payload : new keyClass(payload)

@@ -17,8 +17,8 @@ import { streamWithCaching, withCaching } from "./withCaching.ts"
  *
  * **When to use**
  *
- * Use in tools, to see ages, tags and lifetimes: it reads the entire store or, with a pattern, all ids that begin with
- * the pattern's text before its first special character.
+ * Use in tools, to see ages, tags and lifetimes: the stream reads the entire store or, with a pattern, all ids that
+ * begin with the pattern's text before its first special character.
  *
  * **Details**
  *
@@ -75,7 +75,7 @@ export const scan = (pattern = "*"): Stream.Stream<string, StoreError, Caching> 
   Stream.map(entries(pattern), ({ id }) => id)
 
 /**
- * Counts the entries in the store, or in memory if there is no store. A store may include expired entries in the count.
+ * Counts the entries in the store, or in memory if there is no store. A store may also count expired entries.
  *
  * **When to use**
  *
@@ -180,9 +180,9 @@ export const stats: Effect.Effect<Stats, never, Caching> = withCaching((caching)
  * **Details**
  *
  * - Each point is the hit ratio of an LRU cache with that capacity (or weight, if entries are weighed) for the reads
- *   since the layer was built. The adaptive eviction policy mostly has a higher hit ratio, and hardly ever a lower one.
+ *   since the layer was built. The adaptive eviction policy usually has a higher hit ratio, and rarely a lower one.
  * - At most 4096 ids are sampled (SHARDS: Waldspurger et al., FAST 2015), so memory use is bounded. If there are more
- *   ids, points are mostly within two hundredths of the true hit ratio.
+ *   ids, points are usually within 0.02 of the true hit ratio.
  * - A read of a value that expired or was invalidated in memory is a miss at every capacity. Setting a value that was
  *   not in memory counts as a read. A failed load does not count.
  *
@@ -236,7 +236,7 @@ export const curve: Effect.Effect<Curve, CacheConfigError, Caching> = withCachin
  * ```
  *
  * @see {@link curve} for choosing the capacity
- * @see `CacheLayer.withHeapLimit` for a memory that shrinks while the heap is almost full
+ * @see `CacheLayer.withHeapLimit` for shrinking memory while the heap is almost full
  * @category mutations
  * @since 0.1.0
  */

@@ -32,7 +32,7 @@ import { type AnyKey, streamWithCaching, tagOf, withCaching } from "./withCachin
 
 /**
  * Invalidates a key or another target: no read that starts afterwards gets a value whose load began before. If a load
- * is running at that time, its current callers still get its result, which is not stored.
+ * is running at that time, its current callers still get its result, but the result is not stored.
  *
  * **When to use**
  *
@@ -88,7 +88,7 @@ export const invalidateMany = <Cs extends ReadonlyArray<unknown>>(
   targets: Iterable<AnyKey> | List<Cs>
 ): Effect.Effect<void, never, Caching> => invalidateGiven(targets as Iterable<unknown>)
 
-// Suspended, so that an invalid target is a defect of the effect, like a key whose field has an invalid value.
+// Suspended, so that an invalid target does not throw but makes the effect die, as an invalid key field does.
 const invalidateGiven = (targets: Iterable<unknown>): Effect.Effect<void, never, Caching> =>
   Effect.suspend(() => invalidateTargets(toStored(parse(targets))))
 
@@ -145,7 +145,7 @@ export const invalidateTag: {
 } = (tag: string, options?: InvalidateOptions | number): Effect.Effect<void, never, Caching> =>
   invalidateByTags(() => [tagOf(tag)], options)
 
-/** Invalidates by tags in their stored form. Ignores an index that `Effect.forEach` passes instead of options. */
+/** Invalidates by tags in their stored form. Ignores the index that `Effect.forEach` passes as options. */
 const invalidateByTags = (
   tags: () => ReadonlyArray<string>,
   given: InvalidateOptions | number | undefined
@@ -312,8 +312,8 @@ export const invalidateFurther = <A, E, R>(self: Effect.Effect<A, E, R>): Effect
  *
  * **Details**
  *
- * - An invalid target throws a `CacheConfigError`, or makes the effect die with one before it runs. Targets that a
- *   function returns are checked only after the effect has run.
+ * - An invalid target throws a `CacheConfigError`, or the effect dies with one before it runs. Targets that a function
+ *   returns are checked only after the effect has run.
  * - Inside an open SQL transaction (`sql.withTransaction` of `effect/sql`), the invalidation runs after the commit. It
  *   is dropped if the transaction, or the savepoint around the effect, is rolled back.
  * - If the store cannot be scanned for `{ matching }`, the effect still succeeds, except under `CachePolicy.strict`.
@@ -361,7 +361,7 @@ export const invalidateAfter: {
   })
 })
 
-// Whether a key class was passed by mistake instead of `{ all }`. It must not be called as a function of the result.
+// Whether a key class was passed instead of `{ all }`. It must not be mistaken for a function that returns targets.
 const isKeyClass = (given: Function): boolean => "keyName" in given
 
 type ToTargets = (exit: Exit.Exit<unknown>) => unknown

@@ -108,7 +108,7 @@ const shown = (exit: Exit.Exit<unknown, unknown>): string =>
     ? `value=${preview(exit.value, loggedCharacters)}`
     : `failure=${preview(failureOf(exit), loggedCharacters)}`
 
-/** The typed failure, if the cause has no other reason; otherwise the cause itself. */
+/** Returns the typed failure if it is the cause's only reason, otherwise the cause itself. */
 const failureOf = ({ cause }: Exit.Failure<unknown, unknown>): unknown => {
   const [reason, ...others] = cause.reasons
   return others.length === 0 && reason?._tag === "Fail" ? reason.error : cause

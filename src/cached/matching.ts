@@ -21,8 +21,8 @@ import { streamWithCaching, valueFor, withCaching } from "./withCaching.ts"
  *
  * **When to use**
  *
- * Use in tools, if only a pattern of the keys is known: it reads the entire store, or all ids that begin with the text
- * before the pattern's first special character.
+ * Use in tools, if only a pattern of the keys is known: the stream reads the entire store, or all ids that begin with
+ * the text before the pattern's first special character.
  *
  * **Details**
  *
@@ -76,7 +76,7 @@ const valuesOf = (
         return exit !== undefined && Exit.isSuccess(exit) ? [[key, valueFor(caching, key, exit.value)] as const] : []
       })
     ),
-    // A scan reads each entry only once, so it does not put entries in memory, where they would evict others.
+    // Does not put entries in memory: a scan reads each of them only once, and they would evict others.
     Effect.updateService(Current, (policy) => ({ ...policy, writes: false }))
   )
 
@@ -85,8 +85,8 @@ const valuesOf = (
  *
  * **When to use**
  *
- * Use in tools, for keys without a tag or an index, if the number of removed entries is enough. Patterns, key classes
- * and failures are treated as by `Cached.invalidateMatching`.
+ * Use in tools, for keys without a tag or an index, if only the number of removed entries matters. Patterns, key
+ * classes and failures are treated as in `Cached.invalidateMatching`.
  *
  * **Example** (Removing by pattern)
  *

@@ -2,7 +2,7 @@
  * Declares the options of combinators and cached functions, with their checks. `npm run docs` makes the tables of the
  * documentation from the comments in this file.
  *
- * The engine uses these options too, so this file belongs to the lowest floor of the architecture.
+ * The engine uses these options too, so this file belongs to the lowest layer of the architecture (floor 1).
  * @since 0.1.0
  */
 import type * as Cause from "effect/Cause"
@@ -17,9 +17,9 @@ import { toMillis } from "../Ttl.ts"
 /**
  * How an entry inherits from its inputs: the cached values that its load has read.
  *
- * - `"life"`, the default: the entry expires no later than any of its inputs, or any result of a load it waited for
- * - `"changes"`: like `"life"`, and the entry also ends when an input is invalidated, removed or set by hand: it
- *   carries the tags and ids of its inputs, including those that they inherited with `"changes"`
+ * - `"life"`, the default: the entry expires no later than its inputs and the results of loads that its load waited for
+ * - `"changes"`: like `"life"`, and the entry is also invalidated when an input is invalidated, removed or set by hand:
+ *   it carries the tags and ids of its inputs, including those that they inherited with `"changes"`
  * - `"age"`: the entry's lifetime counts from the creation of its oldest input. A result past its `ttl` is not stored
  * - `"refuse"`: the entry is not stored if it has inputs
  * - `false`: the entry inherits nothing, and its lifetime counts from the end of its load
@@ -39,7 +39,7 @@ export interface ReadOptions<in out A, in E, in K> {
    * @default the tags of the key class
    */
   readonly tags?: ReadonlyArray<string> | Strategy.Of<A, E, NoInfer<K>, ReadonlyArray<string>> | undefined
-  /** How long a stale value is served after a failed load before the next load. @default 5 seconds; 0 for `failover` */
+  /** How long a stale value is served after a failed load, until the next load. @default 5 seconds; 0 for `failover` */
   readonly retryAfter?: Ttl.Input | undefined
   /**
    * Whether processes that share the store also share loads. `true`: only one of them loads a key at a time. `false`:
@@ -65,14 +65,14 @@ export interface ReadOptions<in out A, in E, in K> {
    * @default no copy
    */
   readonly copy?: "structured" | "freeze" | ((value: A) => A) | undefined
-  /** How long memory serves reads before one asks the store again; 0 always asks. @default the entry's lifetime */
+  /** How long reads are served from memory before one asks the store. 0 always asks. @default the entry's lifetime */
   readonly memoryTtl?: Ttl.Input | undefined
   /** Stores a result only if its load took longer than this duration, and if `when` accepts it too. @default none */
   readonly minLoad?: Ttl.Input | undefined
   /**
    * How the entry inherits from cached values read during the load. `"life"`: it expires no later than any of them.
-   * `"changes"`: it also ends when any of them is invalidated. `"age"`: its lifetime counts from the creation of the
-   * oldest one. `"refuse"`: it is not stored. `false`: it inherits nothing.
+   * `"changes"`: it is also invalidated with any of them. `"age"`: its lifetime counts from the creation of the oldest
+   * one. `"refuse"`: it is not stored. `false`: it inherits nothing.
    * @default the layer's `inherit`
    */
   readonly inherit?: Inherit | undefined
@@ -102,8 +102,8 @@ export interface FallbackOptions<E, Tag extends string = Strategy.TagOf<E>> {
    */
   readonly fallbackOn?: ReadonlyArray<Tag> | undefined
   /**
-   * Whether the caller gets the stale value after a load has failed with this cause. It never does after an
-   * interruption. Together with `fallbackOn`, the function decides about the failures that `fallbackOn` does not name.
+   * Whether the caller gets the stale value after a load has failed with this cause. After an interruption, the caller
+   * never gets it. Together with `fallbackOn`, the function decides about the failures that `fallbackOn` does not name.
    * @default accepts typed failures and timeouts; with `fallbackOn`, accepts no other failures
    */
   readonly fallbackWhen?: ((cause: Cause.Cause<E>) => boolean) | undefined
@@ -138,7 +138,7 @@ const constantOf = (name: string, given: Ttl.Input | OfKey<any>): number | undef
 
 const waysToInherit: ReadonlySet<Inherit> = new Set(["life", "changes", "age", "refuse"])
 
-/** Throws if the value of an option `inherit` is invalid. The message begins with `what`. @internal */
+/** Throws if `inherit` is not a valid value of that option. The error message begins with `what`. @internal */
 export const checkInherit = (inherit: Inherit, what: string): void => {
   if (inherit === false || waysToInherit.has(inherit)) return
   throw mistake(`${what} must be "life", "changes", "age", "refuse" or false`)
@@ -153,7 +153,7 @@ export const readOptions: Checks<ReadOptions<any, any, any> & Timeout<Given<any>
   timeout: optional((timeout) => void constantOf("timeout", timeout)),
   retryAfter: duration("retryAfter"),
   lease: optional((lease) => {
-    // The layer's option `lease` is a duration, which users may pass to a read by mistake.
+    // The layer's option `lease` is a duration, so users may pass one to a read by mistake.
     if (typeof lease === "boolean") return
     throw mistake("lease must be true or false: its length is an option of the layer")
   }),
@@ -192,7 +192,7 @@ export const fallbackOptions: Checks<FallbackOptions<any, string>> = {
 }
 
 /**
- * The read options that `ReadDefaults` omits: they belong to one result, add a failure, or exist in the layer itself.
+ * The read options that are no layer defaults: they concern one result, add a failure, or are options of the layer.
  */
 type OfOneRead = "tags" | "timeout" | "inherit"
 

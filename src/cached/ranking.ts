@@ -56,7 +56,7 @@ export const hottest = (
  *
  * **When to use**
  *
- * Use in tools that show which values are stored but not read again, and their weight. Eviction uses another order.
+ * Use in tools that show which values, of what weight, are stored but not read again. Eviction uses another order.
  *
  * **Example** (Finding values that are not read)
  *

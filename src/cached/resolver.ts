@@ -134,7 +134,7 @@ const split = <K>(entries: Entries<K>, by: (context: Context.Context<never>) => 
   return Array.from(groups.values())
 }
 
-/** Completes all requests of a group, even if their read fails. */
+/** Reads the keys of a group and completes all its requests, even if the read fails. */
 const readGroup = <K extends Requested>(
   readMany: ReturnType<typeof Combine.callMany>,
   caching: Caching["Service"],
@@ -142,7 +142,7 @@ const readGroup = <K extends Requested>(
 ): Effect.Effect<void, never, any> => {
   const context = Context.add(group[0]!.context as Context.Context<never>, Caching, caching)
   const read = Effect.suspend(() => readMany(group.map(({ request }) => checked(request))))
-  // Effect runs a resolver in the context of the batch's first request, which may belong to another group.
+  // Sets the context, because Effect runs a resolver in that of a batch's first request, maybe of another group.
   return Effect.map(Effect.exit(Effect.updateContext(read, () => context)), (exits) => {
     for (const [i, entry] of group.entries()) {
       entry.completeUnsafe((Exit.isSuccess(exits) ? (exits.value as ReadonlyArray<unknown>)[i] : exits) as never)

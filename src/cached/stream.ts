@@ -58,27 +58,27 @@ export interface StreamOptions<in out E, in K>
   extends Pick<ReadOptions<StreamEnd, E, K>, typeof ofReads[number]>, FallbackOptions<E>
 {
   /**
-   * The largest stream that is stored. A larger one still reaches its consumers, but later consumers do not join it.
+   * The largest stream that is stored. A larger one still reaches its consumers, but later consumers start another run.
    * @default 16 MiB; an eighth of `maxSize` if the store is a folder
    */
   readonly maxBytes?: SizeInput | undefined
   /**
-   * How long a run of the source may take and still be stored, at most an hour. With `lease: true`, the run renews its
-   * lease for that long.
+   * How long a run of the source may take for its elements to be stored, at most an hour. With `lease: true`, the run
+   * renews its lease for that long.
    * @default 1 hour
    */
   readonly maxRun?: Ttl.Input | undefined
-  /** The longest `ttl` that a function may return: pages are stored before the function is called. @default 1 day */
+  /** The longest `ttl` that a function may return. Elements are stored before the function is called. @default 1 day */
   readonly maxTtl?: Ttl.Input | undefined
   /**
    * How to treat a consumer that is 16 pages behind, if the stream is not stored. `"fail"`: it gets `StreamLagged`
-   * after delaying the others for 5 seconds in total. `"wait"`: the run and all others wait for it.
+   * after it has delayed the others for 5 seconds in total. `"wait"`: the run and all others wait for it.
    * @default `"fail"`
    */
   readonly whenSlow?: "fail" | "wait" | undefined
   /**
    * When the consumer gets elements. `"atOnce"`: as they are emitted. `"whenComplete"`: only once the stream has
-   * succeeded, so that `softTtl` can fall back on the whole stale stream until then.
+   * succeeded, so that until then `softTtl` can fall back on the whole stale stream.
    * @default `"atOnce"`
    */
   readonly emit?: "atOnce" | "whenComplete" | undefined
@@ -112,7 +112,7 @@ type Errors = StreamLagged | StreamCut
  * - If the key is an instance of a key class, `success` of the class is the schema of one element.
  * - `strategy` is `Strategy.ttl`, `softTtl` (falls back on the whole stale stream as long as the consumer has received
  *   nothing), or `untilInvalidated`.
- * - Each process runs the source itself, and the first to finish stores it. With `lease: true`, only one runs it.
+ * - Each process runs the source, and the first to finish stores the elements. With `lease: true`, only one runs it.
  *
  * **Example** (Reading a stream twice)
  *
@@ -135,7 +135,7 @@ export const stream: {
     options:
       & { readonly key: K & CacheKey<A, E, KR> }
       & StreamOptions<NoInfer<E> | Failures, NoInfer<K>>
-      // `any`, because the failure type of a strategy is unknown when the strategy is made.
+      // `any`, because a strategy is made before the failure type of the stream is known.
       & StreamLifetime<NoInfer<E> | Failures, NoInfer<K>, any>
   ): <A2 extends A, E2, R>(
     self: Stream.Stream<A2, E2, R> & Stream.Stream<unknown, Failures, unknown>
@@ -185,7 +185,7 @@ const ownOptions: Checks<Own> = {
   emit: optional((given) => oneOf("emit", given, ["atOnce", "whenComplete"]))
 }
 
-/** Parses `maxRun`. It is limited, because the cache removes the pages of older runs and forgets their generations. */
+/** Parses `maxRun`. It has a limit, because the cache removes the pages of older runs. */
 const runMillis = (given: Ttl.Input): number => {
   const millis = positiveMillis("maxRun", given)
   if (millis <= streams.maxRunMillis) return millis
@@ -202,7 +202,7 @@ const ofTtl = ["ttl", "jitter", "when", "storeIf", "storeFailures"]
 
 const strategies: ReadonlySet<string> = new Set(["ttl", "softTtl", "untilInvalidated"])
 
-/** Throws unless the strategy is a built-in one that handles stale streams as the engine expects. */
+/** Throws unless the strategy is one of the built-in ones that handle stale streams as the engine expects. */
 const checkStrategy = (strategy: unknown): void => {
   const isOwn = (typeof strategy === "object" || typeof strategy === "function") && strategy !== null &&
     Object.hasOwn(strategy, fallsBack)

@@ -43,13 +43,13 @@ export interface StoreCall {
  */
 export interface TapStoreOptions<R> {
   /**
-   * Wraps every operation, to log, time, count, repeat or refuse it. A synchronous store is then called through
-   * effects. Each page of a `scan` is one call. Following the changes of other processes is not a call.
+   * Wraps every operation, to log, time, count, repeat or refuse it. Even a synchronous store is then called through
+   * effects. Each page of a `scan` is one call. Receiving other processes' changes is not a call.
    */
   readonly around?:
     | (<A>(call: StoreCall, effect: Effect.Effect<A, StoreError>) => Effect.Effect<A, StoreError, R>)
     | undefined
-  /** Confines the cache to a part of the store: writes add the prefix to ids, tags and counters, reads remove it. */
+  /** Limits the cache to names with this prefix: writes add it to ids, tags and counters, and reads remove it. */
   readonly prefix?: string | undefined
   /** The largest payload that is written to the store. @default unlimited */
   readonly maxSize?: SizeInput | undefined
@@ -58,8 +58,8 @@ export interface TapStoreOptions<R> {
 }
 
 /**
- * Wraps the store of a cache: runs an effect around each operation, confines the cache to a part of the store, and
- * skips writes of payloads that are too large or too small.
+ * Wraps the store of a cache: runs an effect around each operation, limits the cache to names with a prefix, and skips
+ * writes of payloads that are too large or too small.
  *
  * **When to use**
  *
@@ -70,16 +70,16 @@ export interface TapStoreOptions<R> {
  *
  * - An id is written as the prefix, a slash and the id. `%` and `/` in the prefix are percent-encoded, so the prefixes
  *   `"a"` and `"a:v"` never collide.
- * - With a prefix, `clear` empties only the prefix's part of the store, in one step for all processes. It waits for
- *   loads of other processes, whose results are not stored. It then deletes entries for up to 100 ms; the rest expire.
+ * - With a prefix, `clear` removes only what has the prefix, in one step for all processes. It waits for loads of other
+ *   processes, whose results are not stored. It then deletes entries for up to 100 ms; the rest expire.
  * - A payload that is too large or too small stays in memory, which is not a failure, even under `CachePolicy.strict`.
  *   `Cached.set` of such a value removes the stored entry; with a condition, it fails with reason `TooLarge`.
  * - The services that `around` needs are captured when the layer is built. The caller's services take precedence.
  *
  * **Gotchas**
  *
- * With a prefix, each operation on entries also reads a tag of the prefix, which takes another request for a write or a
- * lease. `size` reads all ids of the prefix.
+ * With a prefix, each operation on entries also reads a tag of the prefix. For a write or a lease, that takes another
+ * request. `size` reads all ids of the prefix.
  *
  * **Example** (Recording the calls of a store)
  *

@@ -52,7 +52,7 @@ export type Target<C = any> = Simple | { readonly where: readonly [keyClass: C, 
 type Simple = AnyKey | { readonly tag: string } | { readonly all: AnyClass } | { readonly matching: string }
 
 export type List<Cs extends ReadonlyArray<unknown>> =
-  // A separate union member, because otherwise the compiler finds no common type for lists of different lengths.
+  // A separate member of the union, because otherwise the compiler finds no common type for lists of different lengths.
   | ReadonlyArray<Simple>
   | { readonly [I in keyof Cs]: Target<Cs[I]> }
 
@@ -62,11 +62,11 @@ interface Stored {
   readonly ids: Array<string>
   readonly tags: Array<string>
   readonly globs: Array<Glob.Glob>
-  /** A string key that looks like a pattern, which a warning names. */
+  /** A string key that looks like a pattern, for a warning that names it. */
   patternLike: string | undefined
 }
 
-/** A checked target. Makes ids only when it is called: a schema may refer to a class that is not defined yet. */
+/** A checked target. Makes its ids only when called, as a schema may refer to a class that is not defined yet. */
 type Parsed = (stored: Stored) => void
 
 const parsers: { readonly [kind: string]: (given: never) => Parsed } = {
@@ -108,7 +108,7 @@ const parseOne = (target: unknown): Parsed => {
 
 /** Checks targets. Throws a `CacheConfigError` for the first invalid target. */
 export const parse = (targets: Iterable<unknown>): ReadonlyArray<Parsed> => {
-  // Rejects a string, which is iterable too: each of its letters would be a key.
+  // Rejects a string: it is iterable too, but each of its letters would become a key.
   if (typeof targets === "object" && targets !== null && Symbol.iterator in targets) {
     return Array.from(targets, parseOne)
   }
@@ -146,7 +146,7 @@ const warnOfPatternLike = (caching: Cache, key: string): void =>
       "invalidated. Pass { matching } for all keys that match (logged once)"
   )
 
-/** Invalidates all matches of a pattern. Only logs a failure unless `strict`, as the write before has succeeded. */
+/** Invalidates all matches of a pattern. Only logs a failure unless `strict`, because the write has succeeded. */
 const invalidateMatching = (caching: Cache, { strict }: Policy, glob: Glob.Glob): Effect.Effect<void> =>
   Effect.catch(Stream.runDrain(caching.perform(Operations.invalidateMatching, glob)), (error) => {
     if (strict) return strictly(error)
@@ -165,7 +165,7 @@ export const infoOf = (what: string, keyClass: AnyClass | undefined): KeyInfo =>
   throw mistake(`${what} needs a key class: pass a class made with CacheKey.Class`)
 }
 
-/** Makes the tag that a class's keys with these values share. Throws a `CacheConfigError` for invalid values. */
+/** Makes the tag that a class's keys with these field values share. Throws a `CacheConfigError` for invalid values. */
 export const indexTag = (what: string, keyClass: AnyClass | undefined, fields: object | undefined): () => string => {
   const info = infoOf(what, keyClass)
   if (typeof fields !== "object" || fields === null) {
@@ -177,7 +177,7 @@ export const indexTag = (what: string, keyClass: AnyClass | undefined, fields: o
     return () => tag
   } catch (thrown) {
     if (thrown instanceof CacheConfigError) throw thrown
-    // A schema of the class refers to another class that is not defined yet, so the tag is made later.
+    // A schema of the class refers to a class that is not defined yet, so the tag is made when it is needed.
     return make
   }
 }

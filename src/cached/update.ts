@@ -43,7 +43,7 @@ export interface UpdateOptions<out A = unknown> extends Pick<SetOptions<A>, "eta
   readonly tags?: ReadonlyArray<string> | undefined
 }
 
-/** Declared as a method, so that a function may declare a narrower parameter type than a string key's `unknown`. */
+/** Declared as a method, so that with a string key the function's parameter may have a narrower type than `unknown`. */
 type Change<A, B, E, R> = {
   change(current: Option.Option<A>): Option.Option<B> | Effect.Effect<Option.Option<B>, E, R>
 }["change"]
@@ -60,10 +60,10 @@ type Change<A, B, E, R> = {
  *
  * - The function gets the current value, or `Option.none()` if it has expired, is a cached failure or does not exist.
  *   It returns the new value as an `Option`, or an effect of one. `Option.none()` removes the entry, and returning the
- *   given option keeps it.
+ *   given option itself keeps the value.
  * - Read and write are one atomic step across all processes that share the store: the write is a compare and set, like
  *   `Cached.set` with `ifUnchanged`. If the key is being loaded, the load's result is not stored.
- * - Updates of one key in one process run one at a time. If one takes longer than a second, the next may start.
+ * - Updates of one key in one process run one at a time. If one takes more than a second, the next one may start.
  * - It fails with `UpdateConflict` after 30 tries, with pauses of up to 250 ms, and with a `StoreError` if the store
  *   fails. If the function's effect fails or is interrupted, nothing changes.
  * - Inside `Transaction.run`, the update is part of the transaction, and the commit detects conflicts.
@@ -158,7 +158,7 @@ const Around = Context.Reference<Updating | undefined>("effect-cached/Cached/upd
   defaultValue: () => undefined
 })
 
-/** Serializes updates of one key in this process. A thousand concurrent updates would otherwise take 500,000 tries. */
+/** Serializes updates of one key in this process. If a thousand ran at once, they would take 500,000 tries. */
 interface Turns {
   readonly semaphore: Semaphore.Semaphore
   users: number
@@ -188,7 +188,7 @@ const inTurn = (self: Updating): Effect.Effect<AnyOption, unknown, any> => {
   )
 }
 
-/** Runs the effect of `change`. A slow effect gives up its turn, because it may wait for an update of the same key. */
+/** Runs the effect of `change`. A slow effect gives up its turn, as it may be waiting for an update of the key. */
 const answerOf = (
   self: Updating,
   answer: Effect.Effect<unknown, unknown, any>,
@@ -206,7 +206,7 @@ const answerOf = (
     }
   )
 
-/** Reads, changes and writes the entry, and starts again if another write has come in between. */
+/** Reads, changes and writes the entry. Starts again if the entry was written between the read and the write. */
 const updated = Effect.fnUntraced(function*(
   self: Updating,
   leave: Effect.Effect<void>
@@ -250,7 +250,7 @@ const write = (
   before: AnyOption,
   after: AnyOption
 ): ReturnType<typeof setOne> => {
-  // Removes the entry under the condition, by writing it with an immediate expiry.
+  // Removes the entry by writing it with an immediate expiry, because only a write can have a condition.
   if (Option.isNone(after)) {
     const value = Option.getOrThrow(before)
     return setOne(caching, [key, value], { ...setting, condition, ttlMillis: 0, keepTtl: false })
@@ -264,7 +264,7 @@ const write = (
   })
 }
 
-/** Tags of the key and of the entry, without those of class and indexes, which every entry of the key gets anyway. */
+/** The tags of the key and the entry. Leaves out those of the class and its indexes, which are always added. */
 const ownTags = (key: AnyKey, tags: ReadonlyArray<string>): ReadonlyArray<string> => {
   const structural = tagsWith(key, [])
   return Array.from(new Set([...tagsOf(key), ...tags])).filter((tag) => !structural.includes(tag))

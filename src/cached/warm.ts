@@ -59,7 +59,7 @@ export interface WarmOptions {
  *
  * **Details**
  *
- * - Emits one element after each read, or for a function made by `Cached.many` after each call. None without payloads.
+ * - Emits one element after each read or, for a function made by `Cached.many`, after each call; none without payloads.
  * - A failed load is counted and logged at debug level, and the next payloads are still read. An invalid option or a
  *   closed cache ends the stream with a defect.
  *
@@ -147,7 +147,7 @@ const failuresOf = <F extends AnyCached>(
     )
   })
 
-/** The causes of a failed read: of the whole read, or of single keys for a function made by `Cached.many`. */
+/** Returns the causes of a failed read: one for the whole read, or with `Cached.many` one for each failed key. */
 const causesOf = (self: AnyCached, exit: Exit.Exit<unknown, unknown>): ReadonlyArray<Cause.Cause<unknown>> => {
   if (Exit.isFailure(exit)) return [exit.cause]
   if (!isMany(self)) return []
@@ -166,7 +166,7 @@ const namesOf = (self: AnyCached, payloads: ReadonlyArray<unknown>): string => {
   return left > 0 ? `${names} and ${left} more` : names
 }
 
-/** Whether every later read would fail in the same way: a wrong configuration, or a closed cache. */
+/** Whether all later reads would fail as well, because the configuration is wrong or the cache is closed. */
 const isHopeless = (cause: Cause.Cause<unknown>): boolean =>
   cause.reasons.some((reason) =>
     Cause.isDieReason(reason) &&
@@ -187,7 +187,7 @@ const nameOf = (self: AnyCached, [first]: ReadonlyArray<unknown>): string => idO
  * - It runs in the background until the scope closes or the schedule ends, one load at a time. To wait for the first
  *   value, call the cached function.
  * - If a load fails, the old value stays and `loadFailures` of `Cached.stats` grows. The first failure is logged as a
- *   warning, later ones only after a load has succeeded.
+ *   warning. Further failures are not logged until a load has succeeded.
  * - For a function made by `Cached.many`, the payload is a list of payloads.
  *
  * **Example** (Loading once a minute)

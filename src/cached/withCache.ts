@@ -12,7 +12,7 @@ import { cacheOf } from "../internal/engine/boundCache.ts"
 import { mistake } from "../internal/options/options.ts"
 
 /**
- * The type of an effect, a stream or a function after {@link withCache}. It needs the named cache, not `Caching`.
+ * The type of an effect, a stream or a function after {@link withCache}. It requires the named cache, not `Caching`.
  * @category models
  * @since 0.1.0
  */
@@ -28,11 +28,11 @@ export type WithCache<T, Self> = T extends Effect.Effect<infer A, infer E, infer
 type Usable =
   | Effect.Effect<any, any, any>
   | Stream.Stream<any, any, any>
-  // `any`, because parameters are contravariant: no other parameter type accepts every function.
+  // `any`, because parameters are contravariant: with any other parameter type, some functions are rejected.
   | ((...args: any) => unknown)
 
 /**
- * Makes an effect, a stream or a function use a named cache (see `CacheLayer.named`) instead of the program's.
+ * Makes an effect, a stream or a function use a named cache (see `CacheLayer.named`) instead of the default.
  *
  * **When to use**
  *
@@ -105,7 +105,7 @@ interface Change {
 
 const changes = new WeakMap<Shape, Change>()
 
-/** Adds the cache to a context. Repeated calls return the same context, for which the cache remembers what it found. */
+/** Adds the cache to a context. Repeated calls return the same context, so that lookups need not be repeated. */
 const provideCache = (from: Context.Context<never>, cache: Shape): Context.Context<never> => {
   const last = changes.get(cache)
   if (last?.from === from) return last.to

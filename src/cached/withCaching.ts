@@ -31,7 +31,7 @@ const forget = (): void => {
 
 /**
  * Gets the cache from a fiber's context, and throws if there is none. Keeps the cache for the next read, because many
- * reads have the same context and a lookup costs a tenth of a hit. Drops it at the end of the turn, so that an idle
+ * reads have the same context and a lookup takes a tenth of a hit's time. Drops it in a microtask, so that an idle
  * program does not retain a context.
  */
 export const cacheOfFiber = (fiber: Fiber.Fiber<any, any>): Cache =>
@@ -67,7 +67,7 @@ export const streamWithCaching = <A, E, R = never>(
 ): Stream.Stream<A, E, R | Caching> =>
   Stream.unwrap(withCaching((caching, policy) => Effect.succeed(f(caching, policy))))
 
-/** Returns a value for an operation without a load: copied, if the layer has the option `copy`. */
+/** Returns a cached value as callers of operations without a load get it: copied if the layer has `copy` set. */
 export const valueFor = <K extends AnyKey>({ copy }: Cache, key: K, value: unknown): ValueOf<K> =>
   (copy === undefined ? value : copyOf<unknown>(copy, key)(value)) as ValueOf<K>
 

@@ -30,9 +30,9 @@ import type { Guardable } from "./guardable.ts"
 export interface BloomOptions {
   /** The name of the filter. Filters of the same name and size in one guard store are the same filter. */
   readonly key: string
-  /** How many items the filter is sized for. For more items, it adds layers, each twice as large as the last. */
+  /** How many items the filter is sized for. For more items, it adds layers, each twice as large as the one before. */
   readonly capacity: number
-  /** The share of false positives among items that were never added, above 0 and below 1. @default 0.01 */
+  /** The share of never added items that may be reported as added, above 0 and below 1. @default 0.01 */
   readonly errorRate?: number | undefined
 }
 
@@ -45,16 +45,16 @@ export interface BloomReport {
   /** The approximate number of distinct items added. */
   readonly items: number
   readonly layers: number
-  /** The bytes of all layers together. */
+  /** The total size of all layers in bytes. */
   readonly bytes: number
-  /** The share of set bits in the last layer. At about one half, the layer is full. */
+  /** The share of bits that are set in the last layer. At about one half, the layer is full. */
   readonly fill: number
-  /** The current share of false positives, estimated from the set bits. */
+  /** The current share of false positives (items reported as added that never were), estimated from the set bits. */
   readonly errorRate: number
 }
 
 /**
- * The progress of `Bloom.fill`: the number of items added so far, and the report of the filter.
+ * The progress of `Bloom.fill`: the number of items added so far, together with the filter's report.
  * @category models
  * @since 0.1.0
  */
@@ -62,7 +62,7 @@ export interface BloomProgress extends BloomReport {
   readonly added: number
 }
 
-/** The type of a value or its alternative, which must both be effects or both be streams. */
+/** The type of a choice between two effects or between two streams. An effect and a stream cannot be mixed. */
 type Either<Self, Other> = [Self, Other] extends
   [Effect.Effect<infer A, infer E, infer R>, Effect.Effect<infer A2, infer E2, infer R2>]
   ? Effect.Effect<A | A2, E | E2, R | R2>
@@ -71,7 +71,7 @@ type Either<Self, Other> = [Self, Other] extends
   : never
 
 /**
- * A Bloom filter. It never reports an added item as absent, but may report an item as added that never was.
+ * A Bloom filter. It never reports an added item as absent, but may report an item that was never added as added.
  * @category models
  * @since 0.1.0
  */
@@ -87,7 +87,7 @@ export interface Bloom {
       readonly onProgress?: ((progress: BloomProgress) => Effect.Effect<unknown, E2, R2>) | undefined
     }
   ) => Effect.Effect<BloomProgress, E | E2 | StoreError, R | R2>
-  /** `false` if the item was never added. `true` if it may have been added, and while the guard store fails. */
+  /** Returns `false` if the item was never added, and `true` if it may have been, or if the guard store fails. */
   readonly mayHave: (item: string) => Effect.Effect<boolean>
   /** Runs the effect or stream if the item may have been added, and the alternative if it never was. */
   readonly guard: {
@@ -101,9 +101,9 @@ export interface Bloom {
       orElse: () => Other
     ): Either<Self, Other>
   }
-  /** Returns the size and the fill of the filter. Reads all bits of the filter. */
+  /** Returns the size and the fill of the filter, for which it reads all bits of the filter. */
   readonly report: Effect.Effect<BloomReport, StoreError>
-  /** Removes all items. Other processes may still report some items as added; if that matters, use another key. */
+  /** Removes all items. Other processes may still report some of them as added; if that matters, use a new key. */
   readonly clear: Effect.Effect<void, StoreError>
 }
 
@@ -135,11 +135,11 @@ const checked = function*(items: Iterable<string>): Generator<string> {
   }
 }
 
-/** How many items one step adds. A block that gets bits of several items is saved only once in a step. */
+/** How many items are added in one step. A block that several of these items change is saved only once per step. */
 const itemsOfStep = 10_000
 
 /**
- * Creates a Bloom filter whose bits are kept where guards keep their state (Bloom, 1970). It never reports an added
+ * Creates a Bloom filter (Bloom, 1970), whose bits are kept where guards keep their state. It never reports an added
  * item as absent.
  *
  * **When to use**
@@ -149,7 +149,7 @@ const itemsOfStep = 10_000
  * **Details**
  *
  * - `add` completes when the bits are saved. From then on no process that shares the guard store reports the item as
- *   absent. A process asks the guard store before it answers "absent", but may answer "maybe" from its own memory.
+ *   absent. Before a process answers "absent", it asks the guard store; "maybe" may come from its own memory.
  * - An item takes about 1.5 bytes at an `errorRate` of 0.01 (3 bytes after growth), in this process and in the guard
  *   store. If more than `capacity` items are added, the filter grows, and its error rate stays below `errorRate`.
  * - Single items cannot be removed.
@@ -234,7 +234,7 @@ export const bloom = (options: BloomOptions): Bloom => {
   }
 }
 
-/** Answers `true` ("maybe") while the guard store fails, unless the caller is strict. */
+/** Answers `true` ("maybe") while the guard store fails, unless the caller's policy is strict. */
 const orMaybe = (fiber: Fiber.Fiber<any, any>, answer: Effect.Effect<boolean, StoreError>): Effect.Effect<boolean> =>
   Effect.catch(answer, (error) => fiber.getRef(Policy.Current).strict ? strictly(error) : Effect.succeed(true))
 
@@ -264,7 +264,7 @@ const reportOf = ({ layers }: Filter.Known): BloomReport => {
  */
 export interface DualBloomOptions extends BloomOptions {
   /**
-   * Whether an answer is remembered only if none of its item's bits is set yet. This gives fewer wrong answers, but
+   * Whether an answer is remembered only if none of the item's bits are set yet. This gives fewer wrong answers, but
    * also fewer remembered answers.
    * @default `false`
    */
@@ -283,7 +283,7 @@ export interface DualBloom {
     (item: string): <E, R>(self: Effect.Effect<boolean, E, R>) => Effect.Effect<boolean, E, R>
     <E, R>(self: Effect.Effect<boolean, E, R>, item: string): Effect.Effect<boolean, E, R>
   }
-  /** The remembered answer for an item, or `undefined` if neither filter reports the item, or both do. */
+  /** Returns the remembered answer for an item, or `undefined` if neither or both of the filters report the item. */
   readonly answer: (item: string) => Effect.Effect<boolean | undefined>
   readonly yes: Bloom
   readonly no: Bloom
@@ -294,12 +294,12 @@ export interface DualBloom {
  *
  * **When to use**
  *
- * Use it for an expensive question about very many items, whose answers never change and may occasionally be wrong. For
- * any other question use a cached effect.
+ * Use it for an expensive question about very many items, if the answers never change and may occasionally be wrong.
+ * For any other question, use a cached effect.
  *
  * **Details**
  *
- * - If exactly one filter reports an item, that is the answer. Otherwise the effect runs, and its answer is remembered.
+ * - If exactly one filter reports an item, that one answers. Otherwise the effect runs, and its answer is remembered.
  * - An item whose answer was never remembered gets a wrong answer with a probability of about `errorRate`.
  * - While the guard store fails, the effect runs, and its answer is not remembered.
  *

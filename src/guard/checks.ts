@@ -7,7 +7,7 @@ import { mistake, optional } from "../internal/options/options.ts"
 import type * as Ttl from "../Ttl.ts"
 import { toMillis } from "../Ttl.ts"
 
-/** Checks one option. `expected` completes the error message for an invalid value. @internal */
+/** Returns a check of one option. `expected` says in the error message which values are valid. @internal */
 export const checkThat =
   <A>(name: string, expected: string, holds: (given: A) => boolean) => (given: A, of: string): void => {
     if (!holds(given)) throw mistake(`${name} of ${of} must be ${expected}, not ${String(given)}`)
@@ -26,7 +26,7 @@ export const checkOneOf = (name: string, ...values: ReadonlyArray<unknown>) => {
 /** @internal */
 export const checkOnStoreError = optional(checkOneOf("onStoreError", "local", "allow", "fail"))
 
-/** Checks for a positive duration of at most a century, so that times keep their precision. @internal */
+/** Checks for a positive duration of at most a century, so that sums of times keep their precision. @internal */
 export const checkTime = (name: string) => (given: Ttl.Input, of: string): void => {
   const millis = toMillis(given, `${name} of ${of}`)
   if (millis > 0 && millis <= guards.longestMillis) return

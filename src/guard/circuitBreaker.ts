@@ -37,9 +37,9 @@ export interface CircuitBreakerOptions<in A = unknown, in E = unknown> extends K
   readonly failures?: number | undefined
   /** The share of failures in `window` that opens the circuit, above 0 and at most 1. @default none */
   readonly rate?: number | undefined
-  /** How long an outcome counts for `rate`: between 90 and 100 % of this time. @default 1 minute */
+  /** How long the outcome of a call counts for `rate`: at most this time, at least 90 % of it. @default 1 minute */
   readonly window?: Ttl.Input | undefined
-  /** The fewest calls in `window` at which `rate` can open the circuit. @default 10 */
+  /** The number of calls in `window` below which `rate` does not open the circuit. @default 10 */
   readonly minimumCalls?: number | undefined
   /** How long the circuit stays open before a call (the probe) may test the service. @default 30 seconds */
   readonly open?: Ttl.Input | undefined
@@ -48,10 +48,10 @@ export interface CircuitBreakerOptions<in A = unknown, in E = unknown> extends K
    * @default the value of `open`, so that the time does not grow
    */
   readonly maxOpen?: Ttl.Input | undefined
-  /** The time after which a probe that still runs counts as failed. The call itself continues. @default 30 seconds */
+  /** How long a probe may run before it counts as failed. The call itself continues. @default 30 seconds */
   readonly probeTimeout?: Ttl.Input | undefined
   /**
-   * Decides whether a call failed, given its exit. Skipped for interrupted calls. A stream succeeds with `undefined`.
+   * Decides from a call's exit whether it failed. Interrupted calls are skipped. Streams succeed with `undefined`.
    * @default every failure and defect
    */
   readonly isFailure?: ((exit: Exit.Exit<A, E>) => boolean) | undefined
@@ -114,7 +114,7 @@ const check = (options: CircuitBreakerOptions): Breaker => {
 const ask = (fiber: Fiber.Fiber<any, any>, { name, onStoreError }: Breaker, input: Circuit.Input) =>
   step(fiber, { kind: Circuit.circuit, name, input, isAnswer: Circuit.isAnswer, onStoreError })
 
-/** Returns the circuit's generation for an admitted call, or `undefined` if the call's outcome is not recorded. */
+/** Returns the generation under which a call's outcome is recorded, or `undefined` if it is not recorded. */
 const generationOf = (
   { name }: Breaker,
   answer: Circuit.Answer | undefined
@@ -135,7 +135,7 @@ const admit = (
     : generationOf(breaker, answer.now)
 }
 
-/** Records the outcome of a call. Ignores a failure of the guard store, because the call has already ended. */
+/** Records the outcome of a call. Ignores a failure of the guard store, so that the caller still gets the outcome. */
 const record = (breaker: Breaker, generation: number | undefined, exit: Exit.Exit<any, any>): Effect.Effect<void> =>
   Effect.withFiber((fiber) => {
     if (generation === undefined) return Effect.void
@@ -163,7 +163,7 @@ const onEffect = (self: AnyEffect, breaker: Breaker): AnyEffect =>
     )
   )
 
-/** Guards a stream. A failure of its consumer is not recorded, because it says nothing about the service. */
+/** Guards a stream. A failure of the stream's consumer counts as a success, because the service has not failed. */
 const onStream = (self: AnyStream, breaker: Breaker): AnyStream =>
   Stream.suspend(() => {
     let failed: Exit.Exit<never, unknown> | undefined
@@ -184,12 +184,12 @@ const onStream = (self: AnyStream, breaker: Breaker): AnyStream =>
     )
   })
 
-/** Rejects a signature outside of a pipe, where the guarded type is still unknown, so that the next one applies. */
+/** Rules out an overload outside of a pipe, where the guarded type is unknown, so that the next overload applies. */
 type OfPipe<Self> = [Self] extends [never] ? { readonly "what is guarded is not known": never } : {}
 
 /**
  * Stops calls to a failing service. After too many failures the circuit opens, and calls fail with `CircuitOpen` until
- * its `retryAfterMillis` have passed. The next call is a probe: its outcome closes the circuit or opens it again.
+ * the error's `retryAfterMillis` have passed. The next call, a probe, closes the circuit or opens it again.
  *
  * **When to use**
  *
@@ -201,9 +201,9 @@ type OfPipe<Self> = [Self] extends [never] ? { readonly "what is guarded is not 
  * - The circuit's state is kept where the cache keeps its entries: in memory, in the folder of `CacheLayer.disk`, or on
  *   the server of `CacheLayer.redis`. All processes that use the same folder or server share one circuit for a key.
  * - The circuit opens after `failures` consecutive failures or, if `rate` is set, when that share of the calls in
- *   `window` has failed. A circuit that closes starts counting from zero.
- * - An interrupted call does not count; after an interrupted probe, another call may probe. Calls admitted before the
- *   circuit opened or closed run to their end, but do not count. A stream is one call, and counts when it ends.
+ *   `window` has failed. When the circuit closes, counting starts again from zero.
+ * - An interrupted call does not count; after an interrupted probe, another call may probe. Calls that are running when
+ *   the circuit opens or closes continue, but do not count. A stream is one call, and counts when it ends.
  *
  * **Example** (Serving the last value while a service is down)
  *

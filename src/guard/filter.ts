@@ -1,5 +1,5 @@
 /**
- * Bloom filters as this process knows them, and the exchange of their bits with the guard store.
+ * Keeps this process's copies of Bloom filters, and exchanges their bits with the guard store.
  * @since 0.1.0
  */
 import type * as Context from "effect/Context"
@@ -20,16 +20,16 @@ export interface Filter {
   readonly size: Bits.Size
   readonly place: GuardStore
   layers: Array<KnownLayer>
-  /** The number of requests sent to the guard store: it shows which answers may be older than the known bits. */
+  /** How many requests were sent to the guard store so far. It tells which answers may be older than the known bits. */
   questions: number
   waiting: Batch | undefined
   isSaving: boolean
 }
 
-/** A layer as this process knows it: only bits saved in the guard store, so that no unsaved item counts as added. */
+/** This process's copy of a layer. It has only bits that are saved in the guard store, so no unsaved item is in it. */
 interface KnownLayer extends Bits.Layer {
   readonly known: Map<number, Uint8Array>
-  /** For each block, the number of requests sent when its bits were learned. */
+  /** For each block, the value of `questions` when its bits were last received. */
   readonly learnedAt: Map<number, number>
   knownBits: number
   setBits: number
@@ -41,7 +41,7 @@ interface Batch {
   readonly saved: Deferred.Deferred<void, StoreError>
 }
 
-// The filters by guard store and id. Each guard store has its own filters.
+// The filters of each guard store, by id.
 const filtersOf = new WeakMap<GuardStore, Map<string, Filter>>()
 
 /** @internal */
@@ -53,7 +53,7 @@ export const filterOf = (fiber: AnyFiber, key: string, size: Bits.Size): Filter 
   const id = `${key}:${size.capacity}:${size.errorRate}`
   const filter = known.get(id) ?? { id, size, place, layers: [], questions: 0, waiting: undefined, isSaving: false }
   if (!known.has(id)) {
-    // Forgets the oldest filter. If that filter is used again, its bits are read again.
+    // Forgets the oldest filter. If that filter is used again, its bits are read from the guard store again.
     if (known.size >= filters.known) known.delete(known.keys().next().value!)
     known.set(id, filter)
     addLayer(filter)
@@ -85,7 +85,7 @@ interface Answer {
 const ask = (filter: Filter): Answer => ({ layers: filter.layers, askedAt: ++filter.questions })
 
 const learn = (filter: Filter, { askedAt, layers }: Answer, number: number, bytes: Uint8Array | undefined): void => {
-  // All bits were removed after the request was sent.
+  // Ignores the answer if all bits were removed after the request was sent.
   if (filter.layers !== layers) return
   if (number === Bits.layersBlock) {
     for (let index = filter.layers.length; index < filters.layers; index++) {
@@ -132,7 +132,7 @@ const isBlock = ({ layers }: Answer, number: number, bytes: unknown): boolean =>
   return layer === undefined || bytes.length === Bits.bytesOf(layer, block)
 }
 
-/** Saves bits in chunks. The first chunk also saves which layers exist. */
+/** Saves blocks of bits in chunks. The first chunk also saves which layers exist. */
 const save = (fiber: AnyFiber, filter: Filter, dirty: ReadonlyMap<number, Block>): Effect.Effect<void, StoreError> =>
   Effect.forEach(chunksOf([layersOf(filter), ...dirty.values()], filters.chunk), (slice) =>
     Effect.suspend(() => {
@@ -157,7 +157,7 @@ const layersOf = ({ layers }: Filter): Block => {
   return { number: Bits.layersBlock, bytes }
 }
 
-/** The blocks of a layer that lack a bit of an item. `touched`: at least one bit of the item is set. */
+/** Finds the blocks in which a bit of an item is not known to be set. `touched`: whether any of its bits is set. */
 const missingIn = (layer: KnownLayer, hash: Bits.Hash): { readonly blocks: Set<number>; readonly touched: boolean } => {
   const blocks = new Set<number>()
   let touched = false
@@ -172,7 +172,7 @@ const missingIn = (layer: KnownLayer, hash: Bits.Hash): { readonly blocks: Set<n
 const isKnown = ({ layers }: Filter, hash: Bits.Hash): boolean =>
   layers.some((layer) => missingIn(layer, hash).blocks.size === 0)
 
-/** Reads the blocks that may contain unknown bits of an item, in all existing layers. */
+/** Reads the blocks in which bits of an item may be set without this process knowing it, in all existing layers. */
 const lookUp = (fiber: AnyFiber, filter: Filter, hash: Bits.Hash): Effect.Effect<void, StoreError> => {
   const from = (first: number): Effect.Effect<void, StoreError> => {
     const numbers = [Bits.layersBlock]
@@ -182,7 +182,7 @@ const lookUp = (fiber: AnyFiber, filter: Filter, hash: Bits.Hash): Effect.Effect
     const count = filter.layers.length
     return Effect.flatMap(
       read(fiber, filter, numbers),
-      // Another process has added a layer, which is searched next.
+      // Searches any layers that another process has added in the meantime.
       () => filter.layers.length > count ? from(count) : Effect.void
     )
   }
@@ -229,7 +229,7 @@ const setBits = (filter: Filter, { bits, dirty }: Addition, item: string): void 
   bits.set(layer, (bits.get(layer) ?? 0) + layer.unsavedBits - before)
 }
 
-/** Adds a layer if one more item would overfill the last one. Its known blocks stand for all, as bits spread evenly. */
+/** Adds a layer if one more item would overfill the last one. Estimates its fill from the known blocks alone. */
 const makeRoom = (filter: Filter): void => {
   const { bits, fullAt, hashes, knownBits, setBits, unsavedBits } = last(filter)
   const share = (knownBits === 0 ? 0 : setBits / knownBits) + (unsavedBits + hashes) / bits
@@ -248,8 +248,8 @@ const sample = (fiber: AnyFiber, filter: Filter): Effect.Effect<void, StoreError
   })
 
 /**
- * Adds an item, and completes when the guard store has saved it: no caller may see the item as added before. Items
- * that are added while others are being saved are saved together afterwards. @internal
+ * Adds an item, and completes when the guard store has saved it. Until then, no caller sees the item as added. Items
+ * that are added during a save are saved together after it. @internal
  */
 export const add = (fiber: AnyFiber, filter: Filter, item: string): Effect.Effect<void, StoreError> =>
   Effect.suspend(() => {
@@ -283,7 +283,7 @@ export const addMany = (fiber: AnyFiber, filter: Filter, items: Iterable<string>
   return sample(fiber, filter).pipe(
     Effect.andThen(InTurns.forEach(items, (item) => setBits(filter, addition, item))),
     Effect.andThen(Effect.suspend(() => save(fiber, filter, addition.dirty))),
-    // Subtracts only the bits of this addition, because other additions may still be in progress.
+    // Subtracts only this addition's bits, because other additions may still be in progress.
     Effect.ensuring(Effect.sync(() => {
       for (const [layer, bits] of addition.bits) layer.unsavedBits -= bits
     }))
@@ -314,7 +314,7 @@ export const clear = (fiber: AnyFiber, filter: Filter): Effect.Effect<void, Stor
       isAnswer: (answer): answer is void => answer === undefined
     }),
     () => {
-      // A new array, so that answers to earlier requests are ignored.
+      // A new array, by which `learn` recognizes and ignores answers to earlier requests.
       filter.layers = []
       addLayer(filter)
     }

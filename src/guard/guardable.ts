@@ -15,7 +15,7 @@ import { mistake } from "../internal/options/options.ts"
 export type Guardable = Effect.Effect<any, any, any> | Stream.Stream<any, any, any>
 
 /**
- * The effects and streams with this success and error type, for guards that inspect outcomes.
+ * The effects and streams with these success and error types, for guards that inspect outcomes.
  * @category models
  * @since 0.1.0
  */
@@ -55,7 +55,7 @@ export type AnyEffect = Effect.Effect<unknown, unknown, unknown>
 /** @internal */
 export type AnyStream = Stream.Stream<unknown, unknown, unknown>
 
-/** Creates a guard, data-first and data-last. The options are checked when the guard is created. @internal */
+/** Creates a guard with data-first and data-last signatures. Its options are checked at once. @internal */
 export const guard = <Options, Checked>(
   check: (options: Options) => Checked,
   onEffect: (self: AnyEffect, options: Checked) => AnyEffect,

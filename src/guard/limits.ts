@@ -23,7 +23,7 @@ import { checkKey, type KeyOptions, nameOf } from "./guardKey.ts"
 import { type Asked, type OnStoreError, type Placed, type PlaceOptions, step, type StoreErrorOf } from "./place.ts"
 
 interface LimitOptions extends KeyOptions, PlaceOptions {
-  /** The number of calls to admit in a window. Failed calls count, too. */
+  /** The number of calls to admit in a window. Failed calls count as well. */
   readonly limit: number
   /** The length of a window. */
   readonly window: Ttl.Input
@@ -42,7 +42,7 @@ export interface RateLimitOptions extends LimitOptions {
    */
   readonly algorithm?: "fixed-window" | "token-bucket" | undefined
   /**
-   * How long all calls are refused after a call that exceeds the limit of a fixed window, counted from that call.
+   * After a call that exceeds the limit of a fixed window, how long all calls are refused, counted from that call.
    * @default none: calls are refused until the window ends
    */
   readonly ban?: Ttl.Input | undefined
@@ -83,7 +83,7 @@ const ofSlidingRateLimit: Checks<SlidingRateLimitOptions> = {
   algorithm: optional(checkOneOf("algorithm", "log", "counter"))
 }
 
-/** A limit with checked options: the request to the guard store, and how to read an answer. */
+/** A limit with checked options: the request to the guard store, and the function that interprets the answer. */
 interface Limit<Input, Given> extends Asked<Input, Given> {
   readonly key: string
   readonly limit: number
@@ -136,7 +136,7 @@ const checkSlidingRateLimit = (options: SlidingRateLimitOptions): AnyLimit => {
 }
 
 /**
- * The state of a rate limit as an admitted call sees it; see {@link admission}.
+ * The state of a rate limit right after a call was admitted, as {@link admission} returns it.
  * @category models
  * @since 0.1.0
  */
@@ -153,8 +153,8 @@ const Current = Context.Reference<Option.Option<Admission>>("effect-cached/Guard
 
 /**
  * The state of the innermost rate limit around the current effect: the calls counted so far, and the calls left. `None`
- * outside of a limit, and if a call was admitted although the state could not be read (`onStoreError: "allow"`). Use it
- * for headers such as `RateLimit-Remaining`.
+ * outside of a rate limit, and in a call that was admitted without its state (`onStoreError: "allow"`). Use it for
+ * headers such as `RateLimit-Remaining`.
  *
  * **Example** (Reporting the calls that are left)
  *
@@ -175,7 +175,7 @@ const Current = Context.Reference<Option.Option<Admission>>("effect-cached/Guard
  */
 export const admission: Effect.Effect<Option.Option<Admission>> = Current
 
-/** Returns the state of the limit for an admitted call, and fails for a refused one. */
+/** Returns the state of the limit if the call was admitted, and fails if it was refused. */
 const decide = (
   limit: AnyLimit,
   answer: unknown
@@ -228,8 +228,8 @@ interface Limiting<Options extends PlaceOptions> {
  * **Details**
  *
  * - The limit's state is kept and shared where the cache keeps its entries (see `Guard.circuitBreaker`).
- * - Failed calls count, refused calls do not. A stream is one call.
- * - A fixed window begins with its first call, so up to twice the limit may run around the end of a window.
+ * - Failed calls count; refused calls do not. A stream is one call.
+ * - A fixed window begins with its first call, so up to twice `limit` calls may run around its end.
  *
  * **Example** (Serving the last value instead of failing)
  *
@@ -258,7 +258,7 @@ export const rateLimit: Limiting<RateLimitOptions> = guard(checkRateLimit, onEff
  *
  * **When to use**
  *
- * Use if a service counts calls in a sliding window, and does not accept twice the limit around the end of a window.
+ * Use if a service counts calls in a sliding window, and would refuse twice the limit around the end of a fixed window.
  *
  * **Example** (Two calls in any second)
  *

@@ -28,11 +28,11 @@ export interface LockedOptions {
   /** The name of the lock, or an instance of a key class. */
   readonly key: GuardKey
   /**
-   * How long a holder that was killed or stopped still blocks other callers. A running holder renews its lease.
+   * How long the lock stays held after its holder was killed or stopped. A running holder renews its lease.
    * @default 5 seconds
    */
   readonly lease?: Ttl.Input | undefined
-  /** How long to wait while another caller holds the lock. 0 tries once. @default no limit */
+  /** How long to wait while another caller holds the lock. With 0, it tries only once. @default no limit */
   readonly wait?: Ttl.Input | undefined
 }
 
@@ -107,7 +107,7 @@ export class Held extends Context.Service<Held, { readonly token: bigint }>()("e
  */
 export const token: Effect.Effect<bigint, never, Held> = Effect.map(Held, ({ token }) => token)
 
-/** Holds the lock until the scope closes: for streams, and for a `Lock` that was not created with `Lock.make`. */
+/** Holds the lock until the scope closes. Used for streams, and for a `Lock` that was not created with `Lock.make`. */
 const acquire = ({ leaseMillis, name, waitMillis }: Checked): Effect.Effect<Lease, LockError, Scope.Scope> =>
   Effect.withFiber((fiber) => fiber.getRef(Lock).acquire(name, { lease: leaseMillis, wait: waitMillis }))
 
@@ -130,7 +130,7 @@ const onStream = (self: AnyStream, options: Checked): AnyStream =>
   )
 
 /**
- * Runs an effect or a stream under a lock, so that no other holder of the key runs meanwhile. Caches nothing.
+ * Runs an effect or a stream under a lock, so that no other holder of the key runs at the same time. Caches nothing.
  *
  * **When to use**
  *
@@ -138,13 +138,13 @@ const onStream = (self: AnyStream, options: Checked): AnyStream =>
  *
  * **Details**
  *
- * - The lock comes from the `Lock` service. It excludes callers in this process with `CacheLayer.memory`, in all
- *   processes that use the folder with `CacheLayer.disk`, and in all that use the server with `CacheLayer.redis`. It
- *   also excludes `Lock.acquire` of the same name. It is not reentrant: locking the same key inside waits for itself.
+ * - The lock comes from the `Lock` service. With `CacheLayer.memory` it excludes callers in this process, with
+ *   `CacheLayer.disk` in all that use the folder, and with `CacheLayer.redis` in all that use the server. It also
+ *   excludes `Lock.acquire` of the same name. It is not reentrant: locking the same key inside waits for itself.
  * - The lease is renewed while the effect runs. A holder that loses the lease is interrupted, and fails with a
  *   `LockError` of reason `Lost`.
  * - If the lock is not granted within `wait`, the guard fails with a `LockError` of reason `Timeout`; if the `Lock`
- *   fails, of reason `Unavailable`. The effect never runs without the lock.
+ *   fails, with one of reason `Unavailable`. The effect never runs without the lock.
  *
  * **Example** (Writing one report at a time)
  *
@@ -162,7 +162,7 @@ const onStream = (self: AnyStream, options: Checked): AnyStream =>
  * await Effect.runPromise(Effect.all([report, report, report], { concurrency: "unbounded" })) // => [true, true, true]
  * ```
  *
- * @see {@link token} for refusing a late holder
+ * @see {@link token} for a resource that refuses requests of earlier holders
  * @see `Guard.rateLimit` for limiting the calls in a time window
  * @category combinators
  * @since 0.1.0

@@ -1,5 +1,5 @@
 /**
- * Finds the store where guards keep their state (guard store), and handles its failures.
+ * Finds the store where guards keep their state (the guard store), and handles its failures.
  * @since 0.1.0
  */
 import * as Cause from "effect/Cause"
@@ -45,7 +45,7 @@ export interface PlaceOptions {
 }
 
 /**
- * The options of a guard with the literal type of `onStoreError`: it decides whether the guard fails with `StoreError`.
+ * The options of a guard. The literal type of `onStoreError` decides whether the guard fails with `StoreError`.
  * @category options
  * @since 0.1.0
  */
@@ -65,7 +65,7 @@ export type StoreErrorOf<Mode> = "fail" extends Mode ? StoreError : never
 /** @internal */
 export type AnyFiber = Fiber.Fiber<any, any>
 
-/** Guard states in memory, by cache. Without a cache, by clock, because times of two clocks cannot be compared. */
+/** Guard states in memory, by their cache or, without one, by clock: times of two clocks cannot be compared. */
 const places = new WeakMap<object, memory.MemoryGuards>()
 
 const inMemory = (owner: object): memory.MemoryGuards => {
@@ -88,12 +88,12 @@ export interface Asked<Input, Answer> {
   readonly kind: Port.Kind<any, Input, Answer>
   readonly name: string
   readonly input: Input
-  /** Whether an answer is valid. An invalid one counts as a failure of the guard store. */
+  /** Whether an answer is valid. An invalid answer counts as a failure of the guard store. */
   readonly isAnswer: (answer: unknown) => answer is Answer
   readonly onStoreError: OnStoreError
 }
 
-/** Runs a guard step: at once in memory, otherwise as an effect. `undefined` admits the call (`"allow"`). @internal */
+/** Runs a guard step: at once in memory, otherwise as an effect. The answer `undefined` admits the call. @internal */
 export const step = <Input, Answer>(
   fiber: AnyFiber,
   asked: Asked<Input, Answer>
@@ -104,7 +104,7 @@ export const step = <Input, Answer>(
     : { now: place.runUnsafe(asked.kind, asked.name, asked.input, memory.nowOf(fiber.getRef(Clock.Clock))) }
 }
 
-/** The failing guard stores, each with the monotonic time in milliseconds until which it is not asked. */
+/** The failing guard stores, each with the monotonic time in milliseconds until which it is not asked again. */
 const failing = new WeakMap<Port.GuardStore, number>()
 
 /** Whether a guard store failed so recently that it is not asked yet. */
@@ -113,7 +113,7 @@ const isResting = (fiber: AnyFiber, place: Port.GuardStore): boolean => {
   return rests !== undefined && millisOf(fiber) < rests
 }
 
-/** Asks a guard store. Fails at once for a while after a failure, so that not every call waits. @internal */
+/** Asks a guard store. Fails at once for a while after a failure, so that not every call waits for it. @internal */
 export const askUnlessResting = <A>(
   fiber: AnyFiber,
   place: Port.GuardStore,
@@ -156,7 +156,7 @@ interface Question<A> {
   readonly isAnswer: (answer: unknown) => answer is A
 }
 
-/** Asks a guard store within the store timeout. Counts each failure, and logs the first one of an incident. */
+/** Asks a guard store within the store timeout. Counts each failure, and logs the first one in a row. */
 const ask = <A>(
   fiber: AnyFiber,
   place: Port.GuardStore,
@@ -178,7 +178,7 @@ const ask = <A>(
       return Effect.succeed(answer)
     },
     onFailure: (cause) => {
-      // An interruption inside the guard store is a failure. An interruption of the caller does not run this handler.
+      // An interruption inside the guard store is a failure. If the caller is interrupted, this handler does not run.
       const thrown = Cause.squash(cause)
       return failed(fiber, place, thrown instanceof StoreError ? thrown : because("Unavailable", thrown))
     }
@@ -193,7 +193,7 @@ const failed = (fiber: AnyFiber, place: Port.GuardStore, error: StoreError): Eff
   return Effect.fail(error)
 }
 
-// Forked, so that a logger that throws does not fail the guarded call.
+// Logs in a separate fiber, so that a logger that throws does not fail the guarded call.
 const log = (fiber: AnyFiber, line: Effect.Effect<void>): void => {
   Effect.runForkWith(fiber.context as Context.Context<never>)(line)
 }

@@ -24,7 +24,7 @@ export interface DiskOptions extends LayerOptions {
   /** The maximum size of the database, at least 1 MiB. @default 1 GiB */
   readonly maxSize?: SizeInput | undefined
   /**
-   * The maximum size of a stored value, at most a quarter of `maxSize`. Writing a larger value would block the process.
+   * The maximum size of a stored value, at most a quarter of `maxSize`. It limits how long a write blocks the process.
    * @default 8 MiB, or a quarter of `maxSize`
    */
   readonly maxValue?: SizeInput | undefined

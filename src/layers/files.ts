@@ -24,10 +24,10 @@ export interface FilesOptions extends LayerOptions {
   readonly directory: string
   /** Sets the format and the extension of the files. @default indented JSON, or the program's `Serializer` */
   readonly serializer?: Serializer | undefined
-  /** The maximum size of all payloads together, without some 600 bytes of metadata per entry. @default 1 GiB */
+  /** The maximum size of all payloads together. About 600 bytes of metadata per entry come on top. @default 1 GiB */
   readonly maxSize?: SizeInput | undefined
   /**
-   * The maximum size of a stored value, at most `maxSize`. Writing a larger value would block the process.
+   * The maximum size of a stored value, at most `maxSize`. It limits how long a write blocks the process.
    * @default 8 MiB, or `maxSize`
    */
   readonly maxValue?: SizeInput | undefined
@@ -37,8 +37,8 @@ export interface FilesOptions extends LayerOptions {
 
 /**
  * A cache in a folder, with one file for each entry and another for its metadata, and a memory tier in front. The
- * entries outlive the process. Only one process at a time should use the folder, because loads of several are not
- * coordinated. A file is indented JSON (`effect-cached/serializers/IndentedJson`), unless the program provides a
+ * entries outlive the process. Only one process at a time should use the folder, because processes do not coordinate
+ * their loads. A file is indented JSON (`effect-cached/serializers/IndentedJson`), unless the program provides a
  * `Serializer` or sets `serializer`. Supported runtimes and failures are the same as for `CacheLayer.disk`.
  *
  * **When to use**

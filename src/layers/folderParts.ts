@@ -22,7 +22,7 @@ const options = ({ directory, trustFolder }: Folder) => ({
   ...trustFolder === undefined ? {} : { trustFolder }
 })
 
-/** Imports a module while the layer is built, so that a relative folder is the same folder as for the cache. */
+/** Imports a module while the layer is built, so that a relative path leads to the same folder as the cache's. */
 const load = <Module>(module: () => Promise<Module>): Effect.Effect<Module, StoreError> =>
   Effect.tryPromise({
     try: module,

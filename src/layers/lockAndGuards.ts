@@ -9,7 +9,7 @@ interface LockAndGuards<E, R> {
   readonly guards: Effect.Effect<GuardStore, E, R>
 }
 
-/** Opens the lock and the guard store, each only if the surrounding layers do not provide one. */
+/** Opens the lock and the guard store, each only if the surrounding layers do not already provide it. */
 export const lockAndGuards = Effect.fnUntraced(function*<E, R>(
   { guards, lock }: LockAndGuards<E, R>
 ): Effect.fn.Return<Context.Context<never>, E, R> {

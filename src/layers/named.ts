@@ -10,7 +10,7 @@ import * as Caching from "../Caching.ts"
 
 const services = new WeakMap<Caching.Shape, Context.Key<any, Caching.Shape>>()
 
-/** The cache services that each build of layers provides, by name. */
+/** The cache services that are provided during each build of layers, by name. */
 const built = new WeakMap<Layer.MemoMap, Map<string, Context.Key<any, Caching.Shape>>>()
 
 /**
@@ -28,8 +28,8 @@ const built = new WeakMap<Layer.MemoMap, Map<string, Context.Key<any, Caching.Sh
  * **Gotchas**
  *
  * Each name needs its own layer: call `CacheLayer.memory()` once for each name. Effect builds a layer only once, so one
- * layer under two names would be one cache, and dies with a `CacheConfigError`. Effect treats two services with the
- * same name (the text in `Context.Service`) as one, so both get the cache that was provided last.
+ * layer under two names would be one cache: building it dies with a `CacheConfigError`. Effect treats two services with
+ * the same name (the text in `Context.Service`) as one, so both get the cache that was provided last.
  *
  * **Example** (Caching pages apart from everything else)
  *

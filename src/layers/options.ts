@@ -27,7 +27,7 @@ import type * as Ttl from "../Ttl.ts"
  * @since 0.1.0
  */
 export interface RefreshOptions {
-  /** How many refreshes run at once. Others wait in a bounded queue, and the latest starts first. @default 16 */
+  /** How many refreshes run at once. Others wait in a bounded queue, from which the latest starts first. @default 16 */
   readonly concurrency?: number | undefined
   /** How long one refresh may take, including retries. @default 1 minute */
   readonly timeout?: Ttl.Input | undefined
@@ -45,7 +45,7 @@ export interface MemoryOptions {
   readonly capacity?: number | undefined
   /**
    * The maximum total weight of the entries in memory, instead of `capacity`: a number, or a size like `"100 MB"`. It
-   * needs a `weigher`.
+   * requires a `weigher`.
    * @default none: entries are counted
    */
   readonly maxWeight?: SizeInput | undefined
@@ -59,15 +59,15 @@ export interface MemoryOptions {
   readonly refresh?: RefreshOptions | undefined
   /**
    * How cached values that a load reads limit its result. `"life"`: the result expires no later than the earliest of
-   * them. `"changes"`: it is also invalidated with any of them. `"age"`: its life counts from the creation of the
+   * them. `"changes"`: it is also invalidated with any of them. `"age"`: its lifetime counts from the creation of the
    * oldest of them. `"refuse"`: it is not stored. `false`: they do not limit it. A read may override the option.
    * @default `"life"`
    */
   readonly inherit?: Inherit | undefined
   /**
-   * The strategy of `Cached.withStrategy({ key })`; cached functions name their own. Its `ttl`, if constant, is also
-   * the default `ttl` of `Cached.set` and `Cached.setMany`.
-   * @default none: `Cached.withStrategy` must name one
+   * The strategy of `Cached.withStrategy` calls that pass none; cached functions always pass one. The strategy's `ttl`,
+   * if constant, is also the default `ttl` of `Cached.set` and `Cached.setMany`.
+   * @default none: every `Cached.withStrategy` must pass one
    */
   readonly strategy?: Strategy | undefined
   /**
@@ -76,12 +76,12 @@ export interface MemoryOptions {
    * @default each has its own
    */
   readonly defaults?: ReadDefaults | undefined
-  /** How long the layer, when it is closed, waits for loads with callers. @default 5 seconds */
+  /** How long the layer, when it closes, waits for loads that still have callers. @default 5 seconds */
   readonly shutdownTimeout?: Ttl.Input | undefined
   /**
    * `"private"`: each reader runs its own load, which neither joins nor delays another, and readers share only stored
-   * results. Refreshes are handed to `CachePolicy.WaitUntil`; without that, none run. For Cloudflare Workers, where one
-   * request must not wait for another.
+   * results. Refreshes are handed to `CachePolicy.WaitUntil`, or do not run without that service. For Cloudflare
+   * Workers, where one request must not wait for another.
    * @default `"shared"`
    */
   readonly flights?: "shared" | "private" | undefined
@@ -100,11 +100,11 @@ export interface LayerOptions extends MemoryOptions {
    * @default 500 ms
    */
   readonly storeTimeout?: Ttl.Input | undefined
-  /** How long a load's cross-process lease lasts without renewal. Running loads renew it. @default 5 seconds */
+  /** How long a load's lease across processes lasts without renewal. Running loads renew it. @default 5 seconds */
   readonly lease?: Ttl.Input | undefined
   /**
-   * How long a load waits for a running load of the same id in another process. After each such time, one of the
-   * waiting processes loads as well. A process that has died is replaced when its lease ends.
+   * How long a load waits for a running load of the same id in another process. Each time this duration has passed, one
+   * of the waiting processes loads as well. If a loading process has died, another one takes over when its lease ends.
    * @default none: as long as the other process renews its lease
    */
   readonly wait?: Ttl.Input | undefined
@@ -121,8 +121,8 @@ export interface LayerOptions extends MemoryOptions {
 type Refresh = Caching.MakeOptions["refresh"]
 
 /**
- * For each option, the required function that checks it and returns the settings it changes. `name` is the option's
- * name in errors. A later function overrides the settings of an earlier one.
+ * For each option, a function that checks the option and returns the settings that follow from it. `name` is the
+ * option's name in errors. A later function overrides the settings of an earlier one.
  */
 type Parts<O, Made> = {
   readonly [Name in keyof O]-?: (given: NonNullable<O[Name]>, name: string, layer: string) => Partial<Made>
@@ -173,7 +173,7 @@ const memoryParts: Parts<MemoryOptions, Caching.MakeOptions> = {
   defaults: (given, name) => {
     refuseUnknown(name, given, Object.keys(readDefaults))
     within(name, () => checkAll(name, given, readDefaults))
-    // Each option is read by name, because a spread copy of a class instance has no getters.
+    // Reads each option by name, because a spread would not copy the getters of a class instance.
     const names = Object.keys(readDefaults) as Array<keyof ReadDefaults>
     return { readDefaults: Object.fromEntries(names.map((name) => [name, given[name]])) }
   },
@@ -253,7 +253,7 @@ export const checkLayer = <O extends LayerOptions>(
   return made<LayerOptions, Caching.MakeOptions>(options, layerParts, { defaults: Caching.defaults, layer, prefix: "" })
 }
 
-/** Hints in the errors for options that only other caches have. */
+/** Hints in error messages for options that other cache libraries have. */
 const homes = { max: `${bounds}.`, maxSize: `${bounds}.`, ttl: "strategy says how long entries live." }
 
 /** Checks that memory is bounded either by `capacity`, or by `maxWeight` with a `weigher`. */

@@ -26,7 +26,7 @@ export interface RedisOptions extends LayerOptions, ServerOptions {}
  * **Details**
  *
  * - The layer needs the package `redis` (node-redis) and Redis 7.0 or newer.
- * - While the server cannot be reached, the cache works from memory, and loads missing entries. Permanent errors (a
+ * - While the server cannot be reached, the cache serves from memory, and loads missing entries. Permanent errors (a
  *   wrong password, a server that is too old) fail the layer with a `StoreError`. With `connect: "required"`, a server
  *   that cannot be reached also fails the layer.
  * - Redis reports changes by other processes at once (client-side caching). While the reports are interrupted, entries

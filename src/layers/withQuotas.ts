@@ -13,7 +13,7 @@ import * as Operations from "../internal/engine/operationTable.ts"
 import { bytesIn, type SizeInput } from "../internal/options/size.ts"
 
 /**
- * The quota of each key class in memory, by class name: a number of entries, or, if the layer has a `maxWeight`, a
+ * The quota of each key class in memory, by class name: a number of entries or, if the layer has a `maxWeight`, a
  * weight (also as a size like `"10 MB"`).
  * @category models
  * @since 0.1.0
@@ -27,7 +27,7 @@ type CacheLayer = Layer.Layer<Caching.Caching, unknown, unknown>
 /**
  * Limits key classes to a quota of a cache's memory, so that one class cannot evict the entries of all others. The
  * quotas change the cache of the given layer. If that layer is also provided without quotas, and its cache is already
- * in use, it dies with a `CacheConfigError` when it is built.
+ * in use, the layer with quotas dies with a `CacheConfigError` when it is built.
  *
  * **When to use**
  *
@@ -39,7 +39,7 @@ type CacheLayer = Layer.Layer<Caching.Caching, unknown, unknown>
  *   the rest of `capacity` or `maxWeight`.
  * - A quota is a limit and not a reservation: if memory as a whole is full, any entry may be evicted.
  * - An entry that is heavier than the quota of its class is not kept in memory. Each entry of a class with a quota
- *   takes some 150 bytes more.
+ *   takes about 150 bytes more.
  *
  * **Example** (Keeping searches from evicting users)
  *
