@@ -32,7 +32,7 @@ export interface StateOptions {
 export interface StoreState extends StateOptions {
   readonly ownWrites: OwnWrites.OwnWrites
   readonly markerVersions: MarkerVersions.MarkerVersions
-  /** The expiry of each value that could not be stored by `set`, by id. The removal of such an id writes a mark. */
+  /** The expiry of each value that `set` could not store, keyed by id. The removal of such an id writes a mark. */
   readonly unstored: Map<string, number>
   /** The most recently read tags with their markers, reused because consecutive reads often have the same tags. */
   last: Tagged
@@ -68,7 +68,7 @@ export const make = (options: StateOptions): StoreState => ({
 
 export const now = ({ clock }: StoreState): number => clock.currentTimeMillisUnsafe()
 
-/** A time or duration from this number of milliseconds on means "never expires". */
+/** A time or duration of at least this many milliseconds means "never expires". */
 export const longest = Number.MAX_SAFE_INTEGER / 4
 
 /** The time to live as a script argument, in milliseconds, rounded up. The empty string means forever. */

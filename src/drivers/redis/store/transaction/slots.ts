@@ -33,7 +33,7 @@ export const otherSlot = (id: string, tag: string): StoreError =>
 export const reaches = (slot: number | undefined, tag: string): boolean =>
   slot === undefined || slotOfKey(markerOf(tag)) === slot
 
-/** Separates results of loads that are in other slots: they may be stored after the transaction. */
+/** Sets aside the results of loads in other slots, which may be stored after the transaction. */
 export const inOneSlot = ({ checks, steps }: TransactRequest): Operation<PlacedOnCluster> => {
   const places = new Map<number, string>()
   for (const one of [...checks, ...steps]) {
