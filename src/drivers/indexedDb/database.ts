@@ -90,7 +90,7 @@ interface RunOptions {
   readonly signal?: AbortSignal
 }
 
-/** Runs steps as one transaction, all or nothing. The steps may await only requests of the transaction. */
+/** Runs steps as one transaction, all or nothing. Awaiting anything but its own requests would end it too early. */
 export const run = async <A>(
   self: Database,
   tables: ReadonlyArray<Table>,

@@ -45,7 +45,7 @@ interface Cluster {
   readonly onMasters: Set<() => void>
   owners: ReadonlyArray<string | undefined>
   masters: string
-  /** The fault with which commands for a slot without a known master fail. */
+  /** The fault of commands for a slot whose master is unknown. */
   down: Fault
 }
 

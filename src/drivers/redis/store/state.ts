@@ -39,7 +39,7 @@ export interface StoreState extends StateOptions {
   /** The most recent answer for a marker, decoded to `lastVersion` once, because reads in one turn share the answer. */
   lastAnswer: unknown
   lastVersion: string | undefined
-  /** The era before which all keys are being removed. `undefined` if no removal is running. */
+  /** All keys of eras before this one are being removed. `undefined` if no removal is running. */
   sweptBefore: number | undefined
 }
 

@@ -1,4 +1,4 @@
-/** A file that reserves room for the log, which removals on a full disk need. Its random bytes cannot be compressed. */
+/** A file that reserves room for the log of removals on a full disk. It is random, so no file system compresses it. */
 import { randomBytes } from "node:crypto"
 import * as fs from "node:fs"
 import * as path from "node:path"
