@@ -65,7 +65,7 @@ export interface Keys {
   /** The key that holds the current era, which is part of most key names. `clear` starts a new era. */
   readonly era: string
   readonly sequence: string
-  /** The key of the time that processes keep writing while one run of the server lasts. `run` is its `run_id`. */
+  /** The key under which processes regularly write the time during one run of the server. `run` is its `run_id`. */
   readonly timeOf: (run: string) => string
   /** The hash tag of the keys that belong to the whole store, such as the era and the sequence of invalidations. */
   readonly controlTag: string

@@ -36,7 +36,7 @@ export interface StoreState extends StateOptions {
   readonly unstored: Map<string, number>
   /** The most recently read tags with their markers, reused because consecutive reads often have the same tags. */
   last: Tagged
-  /** The most recent answer for a marker, decoded to `lastVersion` once, because reads in one turn share the answer. */
+  /** The most recent answer for a marker. Decoded to `lastVersion` only once, because reads in one turn share it. */
   lastAnswer: unknown
   lastVersion: string | undefined
   /** All keys of eras before this one are being removed. `undefined` if no removal is running. */

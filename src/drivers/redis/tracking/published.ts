@@ -146,7 +146,7 @@ export const subscribe = Effect.fnUntraced(function*(
   return Effect.raceFirst(Deferred.await(lost), announcing)
 })
 
-/** Sets the key `untracked`, and publishes an empty message, which proves on arrival that the subscription works. */
+/** Sets the key `untracked`, and publishes an empty message, whose arrival proves that the subscription works. */
 const announce = (self: Published): void => {
   const { keys, wire } = self.session
   const args = ["SET", keys.untracked, "", "PX", String(3 * Limits.tracking.announceMillis)]

@@ -25,7 +25,7 @@ const pruneEvery = 256
 /** Prepares the statements. `note` is called with each change that this process makes. */
 export const make = (database: DatabaseSync, maxPages: number, note: (changed: Changed) => void) => ({
   note,
-  // Marks this connection's rows, which it skips when reading. The number is SQLite's: two programs may share a seed.
+  // Marks this connection's rows, which it skips when reading. SQLite draws the number, as programs may share a seed.
   origin: Number(database.prepare("SELECT random() & 0x1fffffffffffff AS origin").get()?.["origin"]),
   kept: Math.min(changesKept, Math.max(64, maxPages)),
   insert: database.prepare("INSERT INTO change (origin, kind, subject) VALUES (?, ?, ?)"),

@@ -41,7 +41,7 @@ export const make = (database: DatabaseSync, options: Options) => {
     write: database.prepare("INSERT OR REPLACE INTO entry (id, frame, expires_at) VALUES (?, ?, ?)"),
     delete: database.prepare("DELETE FROM entry WHERE id = ?"),
     count: database.prepare(
-      // Excludes pages of streams, whose ids begin with `pagePrefix`. This ends in `:`, and the next character is `;`.
+      // Excludes pages of streams, whose ids begin with `pagePrefix` (`~:p:`). `;` is the character after `:`.
       `SELECT (SELECT count(*) FROM entry)
          - (SELECT count(*) FROM entry WHERE id >= '${pagePrefix}' AND id < '~:p;') AS size`
     ),

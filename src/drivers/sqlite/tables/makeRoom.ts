@@ -1,7 +1,7 @@
 /**
- * Evicts entries: first expired entries, then the oldest-written, with a second chance (F. J. Corbató, "A Paging
- * Experiment with the Multics System", 1968): an entry that was read is moved to the end of the queue instead. Each
- * process remembers only its own reads, so that a read does not have to write.
+ * Evicts entries: first expired entries, then those written longest ago. An entry that was read gets a second chance
+ * (F. J. Corbató, "A Paging Experiment with the Multics System", 1968): it is moved to the end of the queue instead.
+ * Each process remembers only its own reads, so that a read does not have to write.
  */
 import type { DatabaseSync } from "node:sqlite"
 import { readsRemembered } from "../../../internal/defaults/folders.ts"
@@ -75,7 +75,7 @@ export const free = (self: Room, size: number, now: number): void => {
   try {
     atomically(database, () => moving.forEach(({ seq }) => moveBehind.run(seq)))
   } catch {
-    // The requested room is already free, so the failure is ignored. Entries that were not moved have no second chance.
+    // The requested room is already free, so the failure is ignored. Entries that were not moved lose their chance.
   }
 }
 

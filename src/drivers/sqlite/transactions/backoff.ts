@@ -23,7 +23,7 @@ export const make = (now: () => number, dispatcher: SchedulerDispatcher) => ({
   now,
   dispatcher,
   waiting: new Set<Waiting>(),
-  /** How many operations are making attempts: at most one, or two for a moment. */
+  /** How many operations are making attempts: usually at most one, but two may overlap for a moment. */
   leaders: 0,
   isResuming: false,
   /** The error of the last refused attempt, which is thrown again at once until the pause is over. */
@@ -74,7 +74,7 @@ const refuse = (self: Backoff, thrown: unknown): void => {
 export const isRepeated = ({ refusal }: Backoff, thrown: unknown): boolean =>
   refusal !== undefined && thrown === refusal
 
-/** The rest of the pause in milliseconds. Reads the clock only after a refusal, because this runs often. */
+/** The rest of the pause in milliseconds. This is called often, so it reads the clock only after a refusal. */
 const leftMillis = (self: Backoff): number =>
   self.pauseEndsAt === -Infinity ? 0 : Math.max(0, self.pauseEndsAt - self.now())
 

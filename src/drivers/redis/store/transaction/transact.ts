@@ -44,7 +44,7 @@ const onCluster = Effect.fnUntraced(function*(
     : answer
 })
 
-/** Stores results of loads in other slots, and returns the refused ids. Waits briefly: the transaction is committed. */
+/** Stores results of loads in other slots. Returns the refused ids. Waits briefly, as the transaction is committed. */
 const commitElsewhere = (self: StoreState, steps: ReadonlyArray<Commit>): Effect.Effect<ReadonlyArray<string>> =>
   Effect.map(
     Effect.timeoutOption(
