@@ -2,8 +2,8 @@
  * A store that keeps each entry in a file of its own, in the serializer's format, for results that people look at. A
  * second file holds the entry's metadata. Entries, tag invalidations and counters survive a restart.
  *
- * Reads and writes are synchronous, because reading a small file takes less time than decoding it. The folder therefore
- * belongs on a responsive disk: a network drive that stalls blocks the process.
+ * Files are read and written synchronously, because reading a small file takes less time than decoding its content. The
+ * folder should therefore be on a local disk: a network drive that does not respond would block the whole process.
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
@@ -29,12 +29,12 @@ import * as Tags from "./tags.ts"
 import * as Tidying from "./tidying.ts"
 
 /**
- * The folder of a `FilesStore`, and its size limits.
+ * The folder and the size limits of a `FilesStore`.
  * @category options
  * @since 0.1.0
  */
 export interface Options {
-  /** The folder of the entries, created if it does not exist. It should hold nothing else. */
+  /** The folder for the entries, which is created if it does not exist. It should contain nothing else. */
   readonly directory: string
   /**
    * The maximum size of all payloads together. Metadata adds about 600 bytes per entry. When the store is full, it
@@ -43,12 +43,12 @@ export interface Options {
    */
   readonly maxSize?: SizeInput | undefined
   /**
-   * The largest value to store, at most `maxSize`. Larger values are refused, because writing them blocks the process.
+   * The largest value to store, at most `maxSize`. Larger values are refused, because writing one blocks the process.
    * @default 8 MiB, or `maxSize`
    */
   readonly maxValue?: SizeInput | undefined
   /**
-   * Accepts a folder that other users can write to, and trusts its content as if the program had stored it.
+   * Whether to accept a folder that other users can write to. Its content is then trusted like the program's own.
    * @default `false`
    */
   readonly trustFolder?: boolean | undefined
@@ -188,7 +188,7 @@ const over = (entries: Entries.Entries): SyncStore => {
     counters: Counters.storage(room),
     reasonOf
   })
-  // Removes entries in small steps. Finally, `store.clear` removes new entries and ends all leases, in one step.
+  // First removes entries in small steps. Then `store.clear` removes entries written meanwhile, and ends all leases.
   return { ...store, clear: Effect.andThen(clearInTurns(room), store.clear) }
 }
 

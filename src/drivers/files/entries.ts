@@ -37,7 +37,7 @@ export const get = ({ folder }: Entries, id: string): Stored | typeof Damaged | 
   return undefined
 }
 
-/** Replaces the metadata, then the payload. A read in between misses, and no payload is ever without metadata. */
+/** Replaces the metadata, then the payload. A read between the two is a miss, and every payload has metadata. */
 export const set = (self: Entries, id: string, entry: Stored, now: number): void => {
   const { extension, folder, maxValue, room } = self
   const size = entry.payload.length
@@ -50,7 +50,7 @@ export const set = (self: Entries, id: string, entry: Stored, now: number): void
   Tidying.noteWrite(self.tidying, now)
 }
 
-/** Removes the payload before the metadata, so that no payload is ever without metadata. */
+/** Removes the payload before the metadata, so that every existing payload has metadata. */
 export const remove = ({ extension, folder }: Entries, id: string): boolean => {
   const stem = Name.stemOf(id)
   const file = stem + extension

@@ -1,4 +1,4 @@
-/** A folder whose files are replaced atomically: a new version is written to a draft, which is then renamed. */
+/** A folder whose files are replaced atomically: a new version is written to a draft file, which is then renamed. */
 import * as fs from "node:fs"
 import * as path from "node:path"
 import { draftMillis } from "../../internal/defaults/folders.ts"
@@ -17,7 +17,7 @@ export interface Folder extends Options {
   drafts: number
   /** The time of the last use, in milliseconds of the file system's clock. Only the order of uses matters. */
   usedAt: number
-  /** The open directories, so that `close` can close them. Node warns if the garbage collector has to. */
+  /** The open directories, which `close` closes. Node logs a warning if the garbage collector closes them instead. */
   readonly opened: Set<fs.Dir>
 }
 
@@ -35,7 +35,7 @@ const tag = {
 `
 }
 
-/** The errors that mean that a file does not exist. A link or a pipe counts as missing. */
+/** The error codes that mean that a file does not exist. A link or a pipe in its place counts as missing. */
 const missing = new Set<unknown>(["ENOENT", "ENOTDIR", "EISDIR", "ELOOP", "EAGAIN"])
 
 const isMissing = (thrown: unknown): boolean => missing.has(codeOf(thrown))
@@ -46,7 +46,7 @@ const readPlain = { flag: fs.constants.O_RDONLY | plainOnly }
 
 const appendPlain = fs.constants.O_WRONLY | fs.constants.O_CREAT | fs.constants.O_APPEND | plainOnly
 
-/** The least difference of two use times, in milliseconds. File systems can represent it, and no use is faster. */
+/** The least difference between two recorded times of use, in milliseconds. File systems can store such small steps. */
 const step = 0.01
 
 /** Opens a folder, which must be writable. Like all operations on a folder, throws the file system's errors. */
@@ -162,7 +162,7 @@ export const touch = (self: Folder, name: string): void => {
   try {
     setUsed(self, pathOf(self, name), 0)
   } catch {
-    // The file was removed, or the folder has become read-only. The read itself has succeeded, so this is no failure.
+    // The file was removed, or the folder has become read-only. The read has succeeded; only its time is not recorded.
   }
 }
 
@@ -214,7 +214,7 @@ const discard = (draft: string): void => {
   try {
     fs.unlinkSync(draft)
   } catch {
-    // The draft has been renamed, or is removed when a program opens the folder an hour later.
+    // Either the draft was already renamed, or the next program that opens the folder after an hour removes it.
   }
 }
 

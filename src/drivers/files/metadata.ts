@@ -1,4 +1,4 @@
-/** The format of the metadata file beside a payload, which people can read as well as the store. */
+/** The format of the metadata file next to each payload. People can read it, too. */
 import { hash } from "node:crypto"
 import { crc32 } from "node:zlib"
 import type { Meta, Stored } from "../../CacheEntry.ts"
@@ -11,7 +11,7 @@ export interface Metadata {
   readonly meta: Meta
 }
 
-/** The version of the folder's layout, increased with every change. Entries of another version are misses. */
+/** The version of the folder's layout, which grows with each change to it. Entries of another version are misses. */
 const format = 2
 
 const sha256 = (payload: Uint8Array): string => hash("sha256", payload, "hex")
@@ -45,11 +45,11 @@ export const make = (id: string, file: string, { meta, payload }: Stored): Metad
   }
 }
 
-/** Whether a payload has the bytes that the metadata describes, by size and hash. */
+/** Whether a payload has the size and the hash that the metadata records. */
 export const fits = (metadata: Metadata, payload: Uint8Array): boolean =>
   payload.length === metadata.bytes && sha256(payload) === metadata.sha256
 
-/** The checksum of metadata. JSON has no `Infinity`, so the checksum covers `null` in its place. */
+/** The checksum of metadata. JSON writes `Infinity` as `null`, so the checksum is computed over `null`, too. */
 const check = ({ bytes, file, id, meta, sha256 }: Metadata): string =>
   crc32(JSON.stringify([format, id, file, bytes, sha256, meta])).toString(16).padStart(8, "0")
 

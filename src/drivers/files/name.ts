@@ -1,9 +1,9 @@
 /**
  * Turns any text into a file name that is readable, valid on every file system, and different for different texts.
  * `user:1` becomes `user=1~…`, `~Weather@MCzotVDh:6:Berlin` becomes `Weather@MCzotVDh=6=Berlin~…`: letters, digits and
- * `- _ . ,` stay, `:` becomes `=`, a space `+`, and any other character `%` and the number of the UTF-16 unit. The last
- * `~` is followed by the beginning of the text's SHA-256. The hash distinguishes names that a file system treats as
- * equal (`A` and `a`, two forms of `é`) or that were cut, and marks the file as belonging to this store.
+ * `- _ . ,` stay, `:` becomes `=`, a space `+`, and any other character `%` and its UTF-16 code. The last `~` is
+ * followed by the beginning of the text's SHA-256. This hash distinguishes names that were cut, or that a file system
+ * treats as equal (`A` and `a`, two forms of `é`), and shows that the file belongs to this store.
  */
 import { hash } from "node:crypto"
 
@@ -12,7 +12,7 @@ const unsafe = /[^A-Za-z0-9\-_.,\p{L}\p{N}]/u
 /** Names to avoid: device names of Windows (with any extension), hidden files, and names that look like options. */
 const reserved = /^(?:[.-]|(?:con|prn|aux|nul|(?:com|lpt)[0-9¹²³])(?=\.))/i
 
-/** The maximum bytes of a name's readable part. A whole name has at most 143 bytes, which all file systems accept. */
+/** The maximum bytes of the readable part of a name. The whole name has at most 143, which all file systems accept. */
 const readableSize = 110
 
 const escapeUnit = (unit: number): string =>
@@ -51,7 +51,7 @@ const unescape = (text: string): string =>
 
 const digest = (text: string): string => hash("sha256", Buffer.from(text, "utf16le"), "hex").slice(0, 12)
 
-/** Matches ids of key classes. A file name drops their `~` and keeps their `@`, which other texts have to escape. */
+/** Matches ids of key classes. Their file names omit the `~` and keep the `@`. In all other texts, `@` is escaped. */
 const ofClass = /^~([^~@]+)@(.*)$/s
 
 const readable = (text: string): string => {

@@ -1,4 +1,4 @@
-/** Evicts the least recently used entries of a full folder. A folder may be large, so a write measures few files. */
+/** Evicts the least recently used entries of a full folder. A folder may be large, so each write measures few files. */
 import { filesMeasured } from "../../internal/defaults/folders.ts"
 import { reasonOf } from "../shared/fileErrors.ts"
 import * as Folder from "./folder.ts"
@@ -26,7 +26,7 @@ interface Scan {
   readonly names: Generator<string>
   readonly oldest: Array<Measured>
   bytes: number
-  /** The bytes written during this scan. The scan may count them as well; the next scan corrects that. */
+  /** The bytes written during this scan. The scan may count some of them a second time; the next scan corrects that. */
   grown: number
 }
 
@@ -54,7 +54,7 @@ export const reserve = (self: Room, stem: string, growth: number): void => {
   if (self.scan !== undefined) self.scan.grown += growth
 }
 
-/** Runs a write. If the disk is full, evicts entries for `size` bytes and a margin, and runs the write once more. */
+/** Runs a write. If the disk is full, evicts more than `size` bytes of entries, and runs the write once more. */
 export const withRoom = <A>(self: Room, size: number, run: () => A): A => {
   try {
     return run()
@@ -111,7 +111,7 @@ const endScan = (self: Room, { bytes, grown, oldest }: Scan): void => {
 /** The time of an entry's last use. A payload without metadata cannot be read, so it counts as never used. */
 const usedAtOf = ({ folder }: Room, stem: string): number => Folder.stat(folder, Name.metadataOf(stem))?.mtimeMs ?? 0
 
-/** Evicts the least recently used of the measured entries, except those used again after their measurement. */
+/** Evicts the least recently used of the measured entries. Skips entries that were used since they were measured. */
 const shrink = (self: Room, target: number, except: string): void => {
   const { folder, oldest } = self
   const spared: Array<Measured> = []

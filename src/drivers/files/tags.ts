@@ -9,7 +9,7 @@ import * as Room from "./room.ts"
 
 interface Tags {
   readonly folder: Folder.Folder
-  /** The last known invalidation count. If the folder is removed, counting resumes at it, so that no number repeats. */
+  /** The last known invalidation count. Counting continues from it if the folder is removed, so no number repeats. */
   counted: number
 }
 
@@ -65,7 +65,7 @@ const invalidate = (
       Folder.write(folder, [render(tag, { version: nextVersion(before, mode, newVersion), seq })])
     }
   } catch (thrown) {
-    // A missing marker also invalidates its tag, and removing a marker needs no disk space.
+    // Removes the markers instead, which needs no disk space: a tag without a marker is invalidated, too.
     remove(self, tags)
     throw thrown
   }

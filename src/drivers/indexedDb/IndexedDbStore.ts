@@ -30,7 +30,7 @@ export interface Options {
   /** The name of the database. Programs of one origin that use the same name share their entries. */
   readonly name: string
   /**
-   * The maximum size of all entries together. When full, the store evicts expired entries, then the oldest-written.
+   * The maximum size of all entries together. A full store evicts expired entries, then those written longest ago.
    * @default 100 MiB
    */
   readonly maxSize?: SizeInput | undefined
@@ -81,7 +81,7 @@ const validate = (options: Options): Config => {
  * Every script of the origin can read the entries, and so can all users of the machine. The browser may remove the
  * database at any time.
  *
- * **Example** (Falling back on memory where the browser stores nothing)
+ * **Example** (Falling back to memory if the browser does not store anything)
  *
  * ```ts
  * import { Effect, Layer } from "effect"

@@ -1,6 +1,6 @@
 /**
- * Reports changes to other tabs over a `BroadcastChannel`, with a message before and one after each write. If a tab is
- * closed in between, the second message never arrives, and the other tabs treat the announced changes as made.
+ * Reports changes to other tabs over a `BroadcastChannel`, with one message before and one after each write. If a tab
+ * is closed before it sends the second message, the other tabs assume that the announced changes were made.
  */
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -72,7 +72,7 @@ export const telling = <A, E>(
       Effect.sync(() => {
         if (changes.length + changed.length > 0) post(self, { _tag: "After", write: token, changes: changed })
       })
-    // A write that failed or was interrupted may still have been made, so all announced changes are reported.
+    // A write that failed or was interrupted may still have taken effect, so all announced changes are reported.
     return Effect.onExit(write, (exit) => after(Exit.isSuccess(exit) ? changed(exit.value) : changes))
   })
 

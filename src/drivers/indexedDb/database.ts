@@ -32,7 +32,7 @@ export type Table = "entries" | "payloads" | "leases" | "markers" | "counters" |
 
 export type Transaction = IDBPTransaction<Schema, Array<Table>, "readwrite">
 
-/** A part of the database's name, so that a tab with another release of the program blocks no upgrade. */
+/** The format version in the database's name. A new format uses a new database, so no open tab blocks the upgrade. */
 const format = 1
 
 export interface Database {
@@ -90,7 +90,7 @@ interface RunOptions {
   readonly signal?: AbortSignal
 }
 
-/** Runs steps as one transaction, all or nothing. The steps may await only requests of the transaction. */
+/** Runs steps as one transaction, all or nothing. Awaiting anything but its own requests would end it too early. */
 export const run = async <A>(
   self: Database,
   tables: ReadonlyArray<Table>,
@@ -98,13 +98,13 @@ export const run = async <A>(
   { mode = "readwrite", signal }: RunOptions = {}
 ): Promise<A> => {
   const transaction = await begin(self, tables, mode)
-  // If the transaction fails, its error is that of the failed request.
+  // Handles the rejection here, so that it is not reported as unhandled while the steps still run.
   const done = transaction.done.catch((thrown: unknown) => ({ thrown }))
   const abort = () => {
     try {
       transaction.abort()
     } catch {
-      // The transaction has already ended.
+      // `abort` throws if the transaction has already ended.
     }
   }
   signal?.addEventListener("abort", abort)

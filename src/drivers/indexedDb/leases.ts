@@ -88,7 +88,7 @@ export const commit = (self: IndexedDb): Store["commit"] => (id, generation, ent
         return isCurrent
       })
     ),
-    // After a refused commit, the owner lets go of its Web Lock when it releases the lease.
+    // After a refused commit, the owner keeps its Web Lock until it releases the lease.
     (isCurrent) => isCurrent ? Effect.sync(() => letGo(self, id, self.owners.get(id))) : Effect.void
   )
 

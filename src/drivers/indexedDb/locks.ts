@@ -1,11 +1,11 @@
-/** Web Locks that accompany leases: the browser releases a closed tab's locks, so that no tab waits for its leases. */
+/** Holds a Web Lock for each lease. The browser releases a closed tab's locks, so no tab waits for the tab's leases. */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 
 export interface Locks {
   readonly name: string
   readonly manager: LockManager
-  /** The locks that this tab holds, each with the function that releases it. */
+  /** The owners whose locks this tab holds, each with the function that releases the lock. */
   readonly held: Map<string, () => void>
 }
 

@@ -63,7 +63,7 @@ export const writing = <A>(
     return Effect.catchIf(once, ({ reason }) => reason === "Full", () => Effect.andThen(halve, once))
   })
 
-/** Runs a write and reports it to the other tabs. By default, the answer `false` means that it changed nothing. */
+/** Runs a write and reports it to the other tabs. By default, the answer `false` means that nothing was changed. */
 export const telling = <A>(
   { channel }: IndexedDb,
   changes: ReadonlyArray<Change>,

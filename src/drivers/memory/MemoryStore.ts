@@ -48,7 +48,7 @@ export const make = () => {
     },
     remove: (id) => entries.delete(id),
     *scan(prefix) {
-      // A copy of the ids, because a caller may remove and rewrite entries during the scan.
+      // Iterates over a copy of the ids, because a caller may remove and rewrite entries during the scan.
       for (const id of Array.from(entries.keys())) {
         const entry = id.startsWith(prefix) ? entries.get(id) : undefined
         if (entry !== undefined) yield { id, meta: copyMeta(entry.meta) }

@@ -10,7 +10,7 @@ interface Collection extends PerformanceEntry {
 
 const mebibyte = 2 ** 20
 
-/** The part of V8's heap limit for young objects, which long-lived entries do not use: three spaces of 64 MiB. */
+/** V8's heap limit includes three spaces of 64 MiB for young objects, which long-lived entries do not use. */
 const young = 192 * mebibyte
 
 const flag = /--max[-_]old[-_]space[-_]size[= ](\d+)/
@@ -24,7 +24,7 @@ const limitOf = (): number => {
   return Math.max(heap_size_limit - young, heap_size_limit / 2)
 }
 
-/** Reports the heap's used share after full collections: garbage inflates it in between. Keeps no process alive. */
+/** Reports the used share of the heap after each full garbage collection. Does not keep the process alive. */
 export const watchHeap = (listener: (share: number) => void): () => void => {
   const limit = limitOf()
   const observer = new PerformanceObserver((list) => {

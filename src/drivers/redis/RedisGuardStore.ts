@@ -37,13 +37,13 @@ export interface ClusterOptions extends Omit<Config.ClusterOptions, "maxValue" |
  *
  * **Details**
  *
- * - Each step of a guard, except of a filter, runs as one script and uses the server's clock.
+ * - Except for filters, each step of a guard runs as one script and uses the server's clock.
  * - While the server is unreachable, guards follow their `onStoreError`. Permanent errors (a wrong password, a server
  *   that is too old) fail `make` with a `StoreError`. Invalid options throw a `CacheConfigError`.
  *
  * **Gotchas**
  *
- * After a failover, a replica that had not yet received the latest steps may admit some calls again.
+ * After a failover, the promoted replica may lack the latest steps, and then admits some calls again.
  *
  * **Example** (One limit for all machines)
  *

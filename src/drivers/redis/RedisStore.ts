@@ -55,7 +55,7 @@ export interface ClusterOptions extends Config.ClusterOptions {
  * - Permanent errors always fail `make` with a `StoreError`: a wrong password, a missing right or mismatched TLS
  *   (reason `Denied`), a server that is too old, a replica, a node of a cluster, or a missing package `redis` (reason
  *   `Unsupported`). Invalid options throw a `CacheConfigError`.
- * - A write to one id is one script, which uses the server's clock. All reads in one turn share a command.
+ * - A write to one id is one script, which uses the server's clock. Reads in one event-loop turn share a command.
  * - Values larger than `maxValue` are refused (reason `TooLarge`).
  * - A value stored by another program, or by a newer release, counts as a miss and is not overwritten.
  *

@@ -18,7 +18,7 @@ export class Fault {
 /** A permanent fault: the server or an option of the program is unsuitable, so retrying does not help. */
 export const unfit = (message: string): Fault => new Fault("Unsupported", message, "UNFIT", true)
 
-/** Removes secrets from a text. Servers quote commands that they do not understand in errors, even `AUTH`. */
+/** Removes secrets from a text. Errors of servers quote commands that the server does not understand, even `AUTH`. */
 export type Scrub = (text: string) => string
 
 export const scrubbing = (secrets: ReadonlyArray<string>): Scrub => {
@@ -65,7 +65,7 @@ const misfits: ReadonlyArray<readonly [RegExp, string]> = [
 
 const wordOf = (message: string): string => /^[A-Z]{2,}\b/.exec(message)?.[0] ?? ""
 
-/** Converts an error to a fault. Keeps only the message, because the error also holds the command and its arguments. */
+/** Converts an error to a fault. Keeps only the message, because the error also holds the command and its secrets. */
 export const faultOf = (thrown: unknown, scrub: Scrub): Fault => {
   const { code, message, name } = (thrown ?? {}) as Partial<Record<"code" | "message" | "name", unknown>>
   const text = scrub(typeof message === "string" ? message : String(thrown)).slice(0, 300)

@@ -1,4 +1,4 @@
-/** Merges the changes that a busy process has not read yet, so that a burst invalidates no more than necessary. */
+/** Merges the changes that a busy process has not read yet, so that a burst need not invalidate all entries. */
 import type * as Effect from "effect/Effect"
 import * as Hash from "effect/Hash"
 import * as Queue from "effect/Queue"
@@ -34,7 +34,7 @@ interface Waiting {
   bits: Uint8Array | undefined
 }
 
-/** Adds a change. Equal changes are merged, because a change may be applied later than it is received. */
+/** Adds a change. Equal changes are merged, which is safe, because a change may be applied later than it arrives. */
 const keep = (self: Waiting, change: Change): void => {
   if (change._tag === "Changed") keepId(self, change.id)
   else if (change._tag === "TagChanged" && self.tags.size < waitingChanges) self.tags.add(change.tag)
@@ -69,7 +69,7 @@ const take = (self: Waiting): ReadonlyArray<Change> => {
   return changes
 }
 
-/** Each id sets two of 2^23 bits. After 300,000 changes, one in 200 unchanged ids counts as changed. */
+/** Each id sets two of 2^23 bits. After 300,000 changes, about one in 200 unchanged ids counts as changed. */
 const firstOf = (hash: number): number => hash & 0x7fffff
 const secondOf = (hash: number): number => Math.imul(hash, 0x9e3779b1) >>> 9
 

@@ -1,6 +1,6 @@
 /**
  * Keeps the state of guards in a directory on the local disk (with Node's SQLite), shared by all processes of one
- * machine. Not for network file systems.
+ * machine. Must not be used on a network file system.
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
@@ -25,7 +25,7 @@ export interface Options {
   /** The directory. It is created if it does not exist, and may be the directory of a `SqliteStore`. */
   readonly directory: string
   /**
-   * Accepts a folder that other users can write to, and trusts its content as if the program had stored it.
+   * Whether to accept a folder that other users can write to. Its content is then trusted like the program's own.
    * @default `false`
    */
   readonly trustFolder?: boolean | undefined
@@ -107,7 +107,7 @@ export const make = (options: Options): Effect.Effect<GuardStore.GuardStore, Sto
 export const layer = (options: Options): Layer.Layer<never, StoreError> =>
   Layer.effect(GuardStore.GuardStore, make(options))
 
-/** How many steps of guards lie between two removals of expired states. */
+/** Expired states are removed once per this many steps of guards. */
 const tidyEvery = 1024
 
 const toError = (operation: string, cause: unknown): StoreError =>

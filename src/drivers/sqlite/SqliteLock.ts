@@ -1,6 +1,6 @@
 /**
- * Locks for all processes of one machine, in a directory on its local disk (with Node's SQLite). Not for network file
- * systems.
+ * Locks for all processes of one machine, in a directory on its local disk (with Node's SQLite). Must not be used on a
+ * network file system.
  * @since 0.1.0
  */
 import type * as Clock from "effect/Clock"
@@ -27,7 +27,7 @@ export interface Options {
   /** The directory. It is created if it does not exist, and may be the directory of a `SqliteStore`. */
   readonly directory: string
   /**
-   * Accepts a folder that other users can write to, and trusts its content as if the program had stored it.
+   * Whether to accept a folder that other users can write to. Its content is then trusted like the program's own.
    * @default `false`
    */
   readonly trustFolder?: boolean | undefined
@@ -176,7 +176,7 @@ const acquire = (tables: Tables, { clock, file, leaseMillis, name, pruning }: Ac
   return SideFile.write(file, () => {
     const row = look(tables, name)
     if (row !== undefined && isHeld(row, now)) {
-      // The clock was set back. The lease restarts now, so that it does not last until the clock has caught up.
+      // The clock was set back. The lease starts again now, so that it does not last until the clock has caught up.
       if (isAhead(row, now)) tables.restart.run(now + row.millis, name)
       return waitOf(row, now)
     }
@@ -211,7 +211,7 @@ const waitOf = ({ millis, until }: Row, now: number): Lock.Acquired => ({
   leftMillis: Math.min(until - now, millis)
 })
 
-// All names share one token counter, so that a released lock leaves no row behind.
+// All names share one token counter, so that no row has to be kept for a released lock.
 const schema = `
   CREATE TABLE lock (name PRIMARY KEY, token INTEGER NOT NULL, millis REAL NOT NULL, until REAL NOT NULL) WITHOUT ROWID;
   CREATE TABLE last (token INTEGER NOT NULL);

@@ -1,6 +1,6 @@
 /**
  * A store in a directory on the local disk: an embedded database (with Node's SQLite) that all processes of one machine
- * may use. Entries, tag invalidations and counters survive a restart. Not for network file systems.
+ * may use. Entries, tag invalidations and counters survive a restart. Must not be used on a network file system.
  * @since 0.1.0
  */
 import * as Clock from "effect/Clock"
@@ -44,8 +44,8 @@ export interface Options {
   /** The directory. It is created if it does not exist. Several processes of one machine may use it at once. */
   readonly directory: string
   /**
-   * The maximum size of the database, at least 1 MiB. If full, evicts expired entries first, then those written longest
-   * ago. An entry that this process has read since gets one second chance (about 10,000 reads are remembered).
+   * The maximum size of the database, at least 1 MiB. A full store evicts expired entries first, then those written
+   * longest ago. An entry that this process has read gets a second chance (about 10,000 reads are remembered).
    * @default 1 GiB
    */
   readonly maxSize?: SizeInput | undefined
@@ -55,7 +55,7 @@ export interface Options {
    */
   readonly maxValue?: SizeInput | undefined
   /**
-   * Accepts a folder that other users can write to, and trusts its content as if the program had stored it.
+   * Whether to accept a folder that other users can write to. Its content is then trusted like the program's own.
    * @default `false`
    */
   readonly trustFolder?: boolean | undefined

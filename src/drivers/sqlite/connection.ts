@@ -1,6 +1,6 @@
 /**
- * The connection to the database in use, which may be replaced while the program runs. If the file is damaged, the
- * connection creates the next database. If another process has done so or removed files, it moves to the one in use.
+ * The connection to a database, which may be replaced while the program runs. If the file is damaged, the connection
+ * creates the next database. If another process has created one or removed files, it moves to the database in use.
  */
 import { tagsOfId } from "../../internal/store/markers/idTags.ts"
 import type { Change } from "../../ports/store.ts"
@@ -44,11 +44,11 @@ export interface Backoffs {
 
 /** Properties of an operation that decide when it may run and whether it is repeated. */
 export interface Kind {
-  /** Whether the operation's changes must last, so that they are repeated if an older copy replaces the database. */
+  /** Whether the operation's changes must not be lost: they are repeated if an older copy replaces the database. */
   readonly isKept: boolean
   /** Whether the operation only removes or ends something, so that it may run while nothing may be stored. */
   readonly passes: boolean
-  /** Whether the operation adds little to the log and another operation follows, which checks the log's size. */
+  /** Whether the operation adds little to the log, and is followed by an operation that checks the log's size. */
   readonly isFollowed?: true
 }
 
@@ -76,7 +76,7 @@ const gap: ReadonlyArray<Change> = [{ _tag: "Gap" }]
 
 const reserveMillis = 100
 
-/** How often one operation may move to another database. */
+/** How many times one operation may move to another database. */
 const mostMoves = 8
 
 export const make = (config: Config): Connection => {
@@ -203,7 +203,7 @@ export const listen = (self: Connection): () => ReadonlyArray<Change> => {
       return run(self, read)
     } catch (thrown) {
       if (self.isClosed || known === self.left) throw thrown
-      // The former database was left, so the caller has to distrust memory even if no other database can be opened yet.
+      // The connection has left its database, so the caller must not trust memory, even if no other can be opened yet.
       known = self.left
       return gap
     }
@@ -244,7 +244,7 @@ const openFile = (self: Connection): Databases.Opened => {
   try {
     return openNow()
   } catch (thrown) {
-    // On a full disk, the log and its index can be created only in the room of the reserve.
+    // On a full disk, the log and its index can be created only after the reserve file is removed.
     const isWithoutRoom = isFull(thrown) || isDetached(thrown)
     if (!isWithoutRoom || Reserve.freeBytes(directory) >= bound || !Reserve.giveUp(reserve)) throw thrown
     return openNow()
@@ -293,7 +293,7 @@ const leaveFormer = (self: Connection, kind?: Kind): boolean => {
 /** Leaves the database if an error shows that it is unusable. Returns whether to repeat the operation on another. */
 const leaveUnusable = (self: Connection, thrown: unknown): boolean => {
   const { lock, values } = self.config.backoffs
-  // The error was thrown again during a pause of a backoff, so it says nothing about the database.
+  // During a pause, a backoff throws an earlier error again, which says nothing about the database now.
   if (Backoff.isRepeated(lock, thrown) || Backoff.isRepeated(values, thrown)) return false
   if (leaveFormer(self)) return true
   if (!isDamage(thrown) && !isDetached(thrown)) return false
@@ -320,12 +320,12 @@ const abandon = (self: Connection, opened: Databases.Opened): true => {
   return true
 }
 
-/** Creates the next database. A failure does not matter if the current file is gone, perhaps with its folder. */
+/** Creates the next database. Ignores a failure if the current file was replaced, because it is not reopened then. */
 const startNext = (opened: Databases.Opened): void => {
   try {
     Databases.startNext(opened)
   } catch (thrown) {
-    // Without a next database, this process would reopen the current one. After an error, the next operation retries.
+    // Without a next database, this process would open the current file again, so the operation fails instead.
     if (InUse.stateOf(opened.inUse) !== "replaced") throw thrown
   }
 }
@@ -337,7 +337,7 @@ const regainReserve = (self: Connection): void => {
   if (self.hasReserve || opened!.database.isTransaction || now() < self.reserveTriedAt + reserveMillis) return
   self.reserveTriedAt = now()
   self.hasReserve = Reserve.take(reserve)
-  // No other process may be left to free room, so this process does, unless the database is too small to help.
+  // Perhaps no other process is left to free room, so this process does, unless the database is too small to help.
   const bytes = room.pageSize * pragma(opened!.database, "page_count")
   if (!self.hasReserve && Reserve.freeBytes(directory) + bytes >= bound) succeeds(() => freeDisk(self, opened!))
 }
@@ -362,7 +362,7 @@ const withRoom = <A>(self: Connection, operation: () => A, triesLeft = 3): A => 
 const makeRoom = (self: Connection, opened: Databases.Opened): void => {
   const { entries } = tables(self)
   if (Reserve.freeBytes(self.config.directory) >= self.bound && succeeds(() => Entries.makeRoom(entries))) return
-  // Other programs have filled the disk. If entries cannot be removed either, the whole database is removed.
+  // Other programs have filled the disk. If not even entries can be removed, the whole database is removed.
   if (!succeeds(() => freeDisk(self, opened))) abandon(self, opened)
 }
 

@@ -22,7 +22,7 @@ const shortRead = 10 | 2 << 8
 /** The code `SQLITE_READONLY_DBMOVED`: the file was moved or removed after it was opened. */
 const moved = 8 | 4 << 8
 
-/** No room for the log's index means `Full` only on opening. During a write, the data may already be in the log. */
+/** Without room for the log's index, only opening fails with `Full`: the data of a write may already be in the log. */
 export const reasonOf = (thrown: unknown, operation?: string): StoreErrorReason => {
   if (operation === "open" && code(thrown) === noRoomForIndex) return "Full"
   return reasons.get(primaryCode(thrown)) ?? FileErrors.reasonOf(thrown)

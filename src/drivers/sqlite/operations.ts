@@ -1,4 +1,4 @@
-/** Runs the store's operations. Combines concurrent ones in one transaction, retries while another process writes. */
+/** Runs the store's operations. Combines concurrent ones in a transaction, and retries while another process writes. */
 import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -61,7 +61,7 @@ export const make = (options: Options): Operations => {
     ...options,
     queue: Queue.make({
       now: () => monotonicMillis(clock),
-      // Stores results of finished loads first. A caller that still waits for a lease has no work to lose.
+      // Results of finished loads are stored first. Callers that still wait for a lease have done no work yet.
       goesFirst: ({ name }) => name === "commit",
       dispatcher,
       run: (operations) => runTimed(self, operations)
@@ -99,7 +99,7 @@ const runTimed = (
   return exits
 }
 
-/** Runs queued operations in one transaction. Operations with `passes` are never queued. */
+/** Runs operations in one transaction. An operation whose kind has `passes` is never queued, so it runs alone. */
 const runAll = (
   connection: Connection.Connection,
   operations: ReadonlyArray<Operation>

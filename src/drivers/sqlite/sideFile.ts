@@ -61,7 +61,7 @@ export const make = <Statements, E extends { readonly cause?: unknown }>(
     return Effect.acquireRelease(opened, () => Effect.sync(() => close(self)))
   })
 
-/** Runs steps, and repeats them while another process holds the lock. Refused steps have changed nothing. */
+/** Runs steps, and repeats them while another process holds the lock. Refused steps have not changed anything. */
 export const attempt = <Statements, E extends { readonly cause?: unknown }, A>(
   self: SideFile<Statements, E>,
   operation: string,
@@ -88,7 +88,7 @@ const run = <Statements, A>(self: SideFile<Statements>, steps: (statements: Stat
   try {
     return steps(current(self).statements)
   } catch (thrown) {
-    // Closes the file, so that the next operation opens it again, perhaps after a repair.
+    // Closes the file, so that the next operation opens it again. It may have been repaired or restored by then.
     if (isDamage(thrown) || isDetached(thrown)) leave(self)
     throw thrown
   } finally {

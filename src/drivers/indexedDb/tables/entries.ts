@@ -37,7 +37,7 @@ export const put = async (transaction: Transaction, id: string, entry: Stored, l
   const order = await Numbers.add(transaction, "order", 1)
   await Promise.all([
     entries.put({ meta: entry.meta, size, order }, id),
-    // A copy, because a view would be stored together with its whole buffer.
+    // Stores a copy, because a view would be stored together with its whole buffer.
     transaction.objectStore("payloads").put(entry.payload.slice(), id)
   ])
   const all = await Numbers.add(transaction, "size", size - (former?.size ?? 0))
@@ -73,7 +73,7 @@ export const clear = async (transaction: Transaction): Promise<void> => {
   await transaction.objectStore("numbers").delete("size")
 }
 
-/** Evicts expired entries, then the oldest-written, until the total is at most `to`. */
+/** Evicts expired entries, then those written longest ago, until the total size is at most `to`. */
 const makeRoom = async (transaction: Transaction, { but, now, to }: {
   readonly now: number
   readonly to: number
@@ -98,7 +98,7 @@ const makeRoom = async (transaction: Transaction, { but, now, to }: {
 export const halve = async (transaction: Transaction, now: number): Promise<void> =>
   await makeRoom(transaction, { now, to: await Numbers.get(transaction, "size") / 2 })
 
-/** Every 64 writes remove expired records, at most 256 of each kind. */
+/** After every 64 writes, expired records are removed, at most 256 of each kind. */
 const tidyEvery = 64
 const tidyAtMost = 256
 

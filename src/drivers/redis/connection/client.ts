@@ -36,7 +36,7 @@ export interface ClientOptions {
 /** The RESP type of bulk strings (`$`). The client returns them as bytes, because stored values are not text. */
 const blobString = 36
 
-/** A client timeout would cost an `AbortSignal` and a timer per command, so each connection checks the time itself. */
+/** The client's timeout needs an `AbortSignal` and a timer per command, so each connection measures time itself. */
 const ours = {
   RESP: 2,
   disableOfflineQueue: true,

@@ -45,7 +45,7 @@ interface Cluster {
   readonly onMasters: Set<() => void>
   owners: ReadonlyArray<string | undefined>
   masters: string
-  /** The fault with which commands for a slot without a known master fail. */
+  /** The fault of commands for a slot whose master is unknown. */
   down: Fault
 }
 
@@ -230,7 +230,7 @@ const sendTo = (self: Cluster, connection: Connection.Connection | undefined, se
   }, sending.late)
 }
 
-/** Sends a command to the node that `MOVED` or `ASK` names, or after a temporary fault again to its slot's owner. */
+/** Resends a command: to the node that `MOVED` or `ASK` names, or after a temporary fault to the owner of its slot. */
 const redirect = (self: Cluster, sending: Sending, fault: Fault): void => {
   const { context, nodes, options } = self
   const redirection = Replies.redirection(fault.message)

@@ -1,5 +1,5 @@
 /**
- * A connection to one server, with the commands that have no answer yet. The client's own timeout covers only the
+ * A connection to one server, with the commands that wait for an answer. The client's own timeout covers only the
  * sending of a command, and its pings have no timeout, so the connection measures time itself. If its oldest command
  * stays unanswered for too long, the client is replaced. While the connection is down, commands fail at once.
  */
@@ -27,7 +27,7 @@ export interface Fresh {
 
 export interface ConnectionOptions {
   readonly name: string
-  /** Finds the server's address before each attempt to connect. `undefined` if the client has its own address. */
+  /** Finds the server's address before each attempt to connect: `undefined` if the client has an address of its own. */
   readonly locate: Effect.Effect<Address | undefined, Fault>
   readonly makeClient: MakeClient
   readonly settings: Settings
@@ -38,7 +38,7 @@ export interface ConnectionOptions {
   readonly commandMillis: number
   /** Runs before the first command to a server that may lack data of the previously connected server. */
   readonly recover: (fresh: Fresh) => Effect.Effect<void, Fault>
-  /** Whether `recover` also runs for the first server, because it may replace the server of another connection. */
+  /** Whether `recover` also runs on the first server, which may have replaced the server of another connection. */
   readonly mayLack?: boolean
   readonly onLost?: (() => void) | undefined
 }
@@ -48,14 +48,14 @@ interface Command {
   done: Done | undefined
   /** Receives the server's answer if it arrives after `done` was called with a timeout. */
   readonly late: Done | undefined
-  /** When the command was sent, in program time: the time in which this program could have received an answer. */
+  /** When the command was sent, on a clock that counts only the time in which this program could read an answer. */
   readonly sentAt: number
   isAnswered: boolean
 }
 
 export interface Connection {
   readonly options: ConnectionOptions
-  /** The program's clock, which dates entries. Timers of the connection use the machine's clock instead. */
+  /** The program's clock, from which entries get their times. The connection's own timers use the machine's clock. */
   readonly clock: Clock.Clock
   readonly isBusy: Latch.Latch
   client: Client | undefined
@@ -118,7 +118,7 @@ export const send = (self: Connection, args: Args, done: Done, late?: Done): voi
   )
 }
 
-/** Measures program time while at least one command waits for its answer. */
+/** Measures the time in which this program could read an answer, while at least one command waits for one. */
 const keepTime = (self: Connection): void => {
   if (self.isWaiting === self.commands.length > self.answered) return
   self.isWaiting = !self.isWaiting

@@ -152,7 +152,7 @@ const ready = (self: Connection.Connection, client: Client, address: Address | u
   )
 }
 
-/** If only one side speaks TLS, the connection is closed or times out. Replaces such a fault by a permanent one. */
+/** If only one side speaks TLS, the connection is closed or times out. Replaces such a fault with a permanent one. */
 const explained = (
   fault: Fault,
   address: Address | undefined,
@@ -170,7 +170,7 @@ const explained = (
 const plain = "does not speak TLS: use redis://, without the option \"tls\""
 const secure = "speaks TLS: use rediss://, or the option \"tls\""
 
-/** How many milliseconds a test has moved the program's clock beyond the elapsed time. */
+/** How many milliseconds a test has moved the program's clock ahead of the machine's clock. */
 const movedMillis = (clock: Clock.Clock): number =>
   clock === machineClock ? 0 : monotonicMillis(clock) - monotonicMillis(machineClock)
 

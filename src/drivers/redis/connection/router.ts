@@ -18,7 +18,7 @@ export const connect = Effect.fnUntraced(function*(
   { controlTag, ...more }: Pick<Connection.ConnectionOptions, "recover" | "scripts"> & { readonly controlTag: string }
 ): Effect.fn.Return<Wire, Fault, Scope.Scope> {
   const { addresses, client, commandMillis, isCluster, isRequired, name, scrub, sentinel, settings } = config
-  // If the program allows commands more time than the default for connecting, connecting may take as long.
+  // If a command may take longer than the default limit for connecting, connecting may take as long as a command.
   const connectMillis = Math.max(Limits.connection.connectMillis, commandMillis)
   const makeClient = client === undefined ? fromLibrary(yield* load, connectMillis) : fromClient(client, scrub)
   const options = { ...more, makeClient, settings, scrub, commandMillis, connectMillis, isCluster }
@@ -26,7 +26,7 @@ export const connect = Effect.fnUntraced(function*(
     ? yield* Cluster.open({ ...options, addresses, name, controlTag })
     : yield* single(config, options)
   if (fault?.code === misconfigured) return yield* Effect.die(new CacheConfigError({ message: fault.message }))
-  // After a failover, Sentinels may name the former master, now a replica, for a moment. Retrying helps.
+  // Shortly after a failover, Sentinels may still name the former master, which is now a replica. Retrying helps.
   const isPassing = fault?.code === "REPLICA" && sentinel !== undefined
   if (fault !== undefined && (isRequired || fault.isLasting && !isPassing)) return yield* Effect.fail(fault)
   return wire
@@ -53,7 +53,7 @@ const single = (
     masters: () => [connection],
     makeClient,
     makeClients: (more) => Effect.map(makeClient(more), (client) => [client]),
-    // If a single server's master changes, its connection is lost, so no listener has to be called.
+    // If another server becomes the master, the connection to the former master fails, so no listener is needed.
     onMasters: () => () => {},
     offset: () => connection.offset,
     run: () => connection.run ?? ""

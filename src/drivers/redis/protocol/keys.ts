@@ -14,7 +14,7 @@ export const markerOf = (tag: string): Named => {
 }
 
 export const keysOfWrite = (id: string, isCluster: boolean): ReadonlyArray<Named> =>
-  // On a cluster, the marker of the id's group would be in a different slot, so the write leaves it alone.
+  // On a cluster, the marker of the id's group would be in a different slot, so the write does not delete it.
   isCluster
     ? [["v", id], ["l", id], ["f", id], ["d", id]]
     : [["v", id], ["l", id], ["f", id], ["d", id], markerOf(groupTag(groupOf(id)))]
@@ -35,7 +35,7 @@ const placeOf = (text: string): string => {
   return end > 1 ? text.slice(1, end) : text
 }
 
-/** Returns a hash tag of six characters. A raw text may contain `}`, which ends a hash tag, or be empty. */
+/** Returns a hash tag of six characters. The text itself may be unsuitable: empty, or with a `}`, which ends a tag. */
 export const hashOf = (text: string): string => {
   const sum = crc32(placeOf(text))
   return letters[sum & 63]! + letters[sum >>> 6 & 63]! + letters[sum >>> 12 & 63]! + letters[sum >>> 18 & 63]! +
@@ -65,7 +65,7 @@ export interface Keys {
   /** The key that holds the current era, which is part of most key names. `clear` starts a new era. */
   readonly era: string
   readonly sequence: string
-  /** The key that holds the time last written during a run of the server. `run` is the server's `run_id`. */
+  /** The key under which processes regularly write the time during one run of the server. `run` is its `run_id`. */
   readonly timeOf: (run: string) => string
   /** The hash tag of the keys that belong to the whole store, such as the era and the sequence of invalidations. */
   readonly controlTag: string
@@ -79,7 +79,7 @@ export interface Keys {
   readonly guard: (kind: string, name: string) => string
   /** The prefixes of the keys to track: entries, failure notes, markers, the era and `untracked`. */
   readonly tracked: ReadonlyArray<string>
-  /** A key that exists while some process may not track changes. All other processes then publish their changes. */
+  /** A key that exists while the server denies tracking to a process. All other processes then publish changes. */
   readonly untracked: string
   readonly changes: string
   /** A pattern for all channels. An ACL allows a pattern subscription only if it contains the identical pattern. */
@@ -107,7 +107,7 @@ export const make = (given: string): Keys => {
     controlTag: prefix,
     of: (kind, era, text) => `${headOf(kind, era)}${hashOf(text)}}${escape(text)}`,
     pattern: (kind, era, text) =>
-      // A trailing lone surrogate may be half of a character in a longer text, so the pattern then omits the text.
+      // A lone surrogate at the end may be half of a character in a longer text, so the pattern omits such a text.
       `${headOf(kind, era)}??????}${unusual.test(text) ? "" : text.replace(glob, "\\$&")}*`,
     partsOf(key) {
       const found = parts.exec(key)

@@ -37,9 +37,9 @@ export interface Session extends SessionOptions {
   /** The callbacks that wait for the era in the current turn of the event loop. */
   controls: Array<(answer: Control | Fault) => void> | undefined
   reads: Array<Read>
-  /** Sends the reads of a turn. The function is created for the first read, and used for all later turns. */
+  /** Sends the reads of a turn. The function is created for the first read, and reused in all later turns. */
   flush: (() => void) | undefined
-  /** The positions of markers in the command being built, by key, so that a marker of many entries is read once. */
+  /** The positions of markers in the next command, by key, so that a marker that many entries share is read once. */
   readonly places: Map<string, number>
   /** The most recent list of markers. Consecutive reads with the same list reuse its positions. */
   lastMarkers: ReadonlyArray<Named> | undefined

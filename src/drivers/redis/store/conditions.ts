@@ -1,4 +1,4 @@
-/** Conditional writes. Each reads, decides and writes, and starts again if another process has written in between. */
+/** Conditional writes. Each reads, decides and writes, and starts again if another process has written meanwhile. */
 import * as Effect from "effect/Effect"
 import type { Stored } from "../../../CacheEntry.ts"
 import type { StoreError } from "../../../CacheError.ts"

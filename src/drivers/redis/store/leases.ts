@@ -43,7 +43,7 @@ const attempt = (self: StoreState, acquiring: Acquiring): void => {
   if (attempts === 0) return done(contended)
   const { isCluster } = session.wire
   let told: Control | Fault | undefined
-  // The sequence is read in the same turn as the lease, so that both answers are older than the load.
+  // The sequence is read in the same turn as the lease, so that both are read before the load starts.
   if (isCluster) control(session, (answer) => told = answer)
   run(session, "acquire", {
     keys: leaseKeys(id),
@@ -59,7 +59,7 @@ const attempt = (self: StoreState, acquiring: Acquiring): void => {
     }
     const { entry } = Replies.toEntry(id, lease.frame, session.wire.offset())
     if (entry !== undefined) return done({ _tag: "Hit", entry } satisfies Acquired)
-    // The caller cannot reject a damaged entry that it has not seen, so the entry's write is rejected on its behalf.
+    // The entry is damaged, so the caller could not use it. Asks again, and rejects this entry on the caller's behalf.
     attempt(self, { ...acquiring, rejected: Replies.rawWriteId(lease.frame), attempts: attempts - 1 })
   })
 }

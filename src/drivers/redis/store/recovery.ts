@@ -40,7 +40,7 @@ export interface Recovery extends RecoveryOptions {
   readonly recent: Recent.Recent
   /** The session whose changes are repeated. `undefined` until a store uses the connections. */
   inUse: InUse | undefined
-  /** The last time written: `time` on the server's clock, `at` on the monotonic clock, and the server's run. */
+  /** The last written time, on the server's clock and on the monotonic clock (`at`), and the server's `run_id`. */
   written: { readonly time: number; readonly at: number; readonly run: string } | undefined
 }
 
@@ -91,7 +91,7 @@ const asking = <A = unknown>(
   decode: (answer: unknown) => A = (answer) => answer as A
 ): Effect.Effect<A, Fault> => asEffect(ask, decode, (fault) => fault)
 
-/** A session with the new server only. Skips changes in slots of other servers, which have not lost them. */
+/** A session with the new server only. Skips changes in slots of other servers, which have not lost any changes. */
 const sessionWith = ({ keys, scripts, scrub }: Recovery, client: Client, wire: Wire): Session.Session =>
   Session.make({
     keys,

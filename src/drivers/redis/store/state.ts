@@ -32,14 +32,14 @@ export interface StateOptions {
 export interface StoreState extends StateOptions {
   readonly ownWrites: OwnWrites.OwnWrites
   readonly markerVersions: MarkerVersions.MarkerVersions
-  /** The expiry of each value that could not be stored by `set`, by id. The removal of such an id writes a mark. */
+  /** The expiry of each value that `set` could not store, keyed by id. The removal of such an id writes a mark. */
   readonly unstored: Map<string, number>
   /** The most recently read tags with their markers, reused because consecutive reads often have the same tags. */
   last: Tagged
-  /** The most recent answer for a marker, decoded to `lastVersion` once, because reads in one turn share the answer. */
+  /** The most recent answer for a marker. Decoded to `lastVersion` only once, because reads in one turn share it. */
   lastAnswer: unknown
   lastVersion: string | undefined
-  /** The era before which all keys are being removed. `undefined` if no removal is running. */
+  /** All keys of eras before this one are being removed. `undefined` if no removal is running. */
   sweptBefore: number | undefined
 }
 
@@ -68,7 +68,7 @@ export const make = (options: StateOptions): StoreState => ({
 
 export const now = ({ clock }: StoreState): number => clock.currentTimeMillisUnsafe()
 
-/** A time or duration from this number of milliseconds on means "never expires". */
+/** A time or duration of at least this many milliseconds means "never expires". */
 export const longest = Number.MAX_SAFE_INTEGER / 4
 
 /** The time to live as a script argument, in milliseconds, rounded up. The empty string means forever. */

@@ -10,7 +10,7 @@ import { control, run } from "../session/era.ts"
 import * as MarkerVersions from "../tracking/markerVersions.ts"
 import { asking, confirmed, list, type Operation, type StoreState } from "./state.ts"
 
-/** Reads or creates the markers of tags, and before them the sequence of invalidations. */
+/** Reads the sequence of invalidations first, then reads or creates the markers of tags. */
 export const markers = (self: StoreState, tags: ReadonlyArray<string>): Operation<Markers> =>
   asking("markers", (done) => {
     const { markerVersions, session } = self
@@ -71,7 +71,7 @@ export const invalidateTags = (
 
 interface ForTags {
   readonly tags: ReadonlyArray<string>
-  /** The script's arguments before the new versions. On a cluster, they include the sequence. */
+  /** The script's arguments that precede the new versions. On a cluster, they include the sequence. */
   readonly args: Args
   readonly isWrite?: boolean
 }

@@ -54,7 +54,7 @@ export const checked = <A>(
     return rest
   })
 
-/** The keys of a removal or an explicit `set`, which also delete the id's markers, so their versions are forgotten. */
+/** The keys for a removal or an explicit `set`. Both delete the id's markers, so this forgets the markers' versions. */
 export const keysToWrite = ({ markerVersions, session }: StoreState, id: string): ReadonlyArray<Named> => {
   MarkerVersions.forgetId(markerVersions, id)
   return keysOfWrite(id, session.wire.isCluster)
@@ -140,7 +140,7 @@ export const commit = (self: StoreState, request: CommitRequest): Operation<bool
     const error = refusal(self, "commit", request)
     return error === undefined
       ? asking("commit", (done) => commitOne(self, request, done), isDone)
-      // If the load's generation has ended too, the answer is `false` instead of the error about the size.
+      // If the load's generation has ended as well, the answer is `false` instead of the error about the size.
       : Effect.flatMap(
         asking("commit", (done) => entomb(self, tombOf(request), done), isDone),
         (isCurrent) => isCurrent ? Effect.fail(error) : Effect.succeed(false)
@@ -186,7 +186,7 @@ export const removeMany = (self: StoreState, ids: ReadonlyArray<string>): Operat
     (removed) => areLive(self, removed)
   )
 
-/** Whether an entry was removed, or the removed entry's tags, which show whether it was still valid. */
+/** Whether an entry was removed. If the removed entry has tags: its tags, which show whether it was still valid. */
 type Removed = boolean | ReadonlyArray<TagVersion>
 
 const removedOf = (answer: unknown): Removed | Fault =>
@@ -194,7 +194,7 @@ const removedOf = (answer: unknown): Removed | Fault =>
 
 const isFirst = ([first]: ReadonlyArray<boolean>): boolean => first === true
 
-/** Whether removed entries were valid. An invalidation just after the removal counts, because both are concurrent. */
+/** Whether removed entries were valid. Versions are read only now, so an invalidation after the removal counts, too. */
 const areLive = (self: StoreState, removed: ReadonlyArray<Removed>): Operation<ReadonlyArray<boolean>> =>
   Effect.map(
     versionsFor(self, "remove", removed.flatMap((one) => typeof one === "boolean" ? [] : one)),

@@ -1,4 +1,4 @@
-/** Time limits for questions. Each is split into short sleeps, so that a busy program can read an answer in time. */
+/** Limits how long to wait for answers. Sleeps several times instead of once, so that a busy program can read them. */
 import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
 import type * as Scope from "effect/Scope"

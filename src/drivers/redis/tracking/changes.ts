@@ -22,7 +22,7 @@ import { type Invalidations, onInvalidate, type Tracking } from "./invalidations
 import * as MarkerVersions from "./markerVersions.ts"
 import * as Published from "./published.ts"
 
-/** Fails when a connection is lost or the masters of a cluster change, because changes may have been missed. */
+/** A stream of changes. Fails if a connection is lost or a cluster's masters change: changes may have been missed. */
 export const changesOf = (tracking: Tracking): Stream.Stream<Change, StoreError> =>
   Waiting.stream((offer) =>
     Effect.mapError(onMachineClock(follow(tracking, offer)), (fault) => storeError("listen", fault))

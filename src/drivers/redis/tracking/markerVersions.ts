@@ -1,11 +1,11 @@
-/** The known versions of markers. An invalidation of a marker is a change only if the marker's version is different. */
+/** The known versions of markers. An invalidated marker has changed only if its version differs from the known one. */
 import * as Limits from "../../../internal/defaults/redis.ts"
 import { isInherited, tagsOfId } from "../../../internal/store/markers/idTags.ts"
 import { remember } from "./remember.ts"
 
 export interface MarkerVersions {
   readonly ofIds: Map<string, string>
-  /** A full map accepts no further tags, because a tag removed from the map would hide a change of its entries. */
+  /** A full map accepts no new tags. It does not drop old ones, because changes to a dropped tag would go unnoticed. */
   readonly ofTags: Map<string, string>
   isFull: boolean
   readonly asked: Map<string, number>

@@ -1,4 +1,4 @@
-/** The first bytes of the entries written last by this process, to recognize the invalidations of its own writes. */
+/** The first bytes of the entries that this process wrote last, to recognize invalidations caused by its own writes. */
 import * as Limits from "../../../internal/defaults/redis.ts"
 import { remember } from "./remember.ts"
 

@@ -60,7 +60,7 @@ export const make = (session: Session, sender: string, scrub: Scrub): Published 
   return self
 }
 
-/** Checks whether the key `untracked` exists, which tells that other processes need published changes. */
+/** Checks whether the key `untracked` exists, which means that other processes need published changes. */
 export const look = (self: Published): void => {
   const { keys, wire } = self.session
   wire.send(keys.controlTag, ["EXISTS", keys.untracked], (answer) => {
@@ -68,7 +68,7 @@ export const look = (self: Published): void => {
   })
 }
 
-/** Called when tracking ends. Changes are published until it is known again whether the key `untracked` exists. */
+/** Called when tracking ends. All changes are then published, until the key `untracked` has been checked again. */
 export const forget = (self: Published): void => void (self.areOthersUntracked = undefined)
 
 export const publish = (self: Published, changes: ReadonlyArray<Told>): void => {
@@ -146,7 +146,7 @@ export const subscribe = Effect.fnUntraced(function*(
   return Effect.raceFirst(Deferred.await(lost), announcing)
 })
 
-/** Sets the key `untracked`, and publishes an empty message, which proves on arrival that the subscription works. */
+/** Sets the key `untracked`, and publishes an empty message, whose arrival proves that the subscription works. */
 const announce = (self: Published): void => {
   const { keys, wire } = self.session
   const args = ["SET", keys.untracked, "", "PX", String(3 * Limits.tracking.announceMillis)]

@@ -5,7 +5,7 @@
  * with another format use files of their own.
  *
  * The pointer file `cache.v<format>.current` holds the highest number ever used, so that an old file stays unused even
- * if all newer files are removed. Without the pointer file, the existing database files decide.
+ * if all newer files are removed. Without a pointer file, the highest number of the existing database files counts.
  */
 import * as fs from "node:fs"
 import * as path from "node:path"
@@ -51,7 +51,7 @@ const pointed = (directory: string): number => {
 const newest = (directory: string): number =>
   Math.max(pointed(directory), ...fs.readdirSync(directory).map((name) => numberOf(name) ?? 1))
 
-/** Writes the pointer file in place. A half-written number is lower, and then the existing database files decide. */
+/** Writes the pointer file in place. If only half is written, the number is too low, so the existing files decide. */
 const point = (directory: string, number: number): void => {
   if (fs.existsSync(pointerOf(directory)) && pointed(directory) >= number) return
   try {
@@ -128,6 +128,6 @@ const emptyLog = (database: DatabaseSync): void => {
   try {
     Wal.empty(database)
   } catch {
-    // Another process uses the log, and the last process to close the database empties it. Or the file is damaged.
+    // Either another process uses the log, and the last one to close the database empties it, or the file is damaged.
   }
 }

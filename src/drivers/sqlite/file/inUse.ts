@@ -59,7 +59,7 @@ export const stateOf = (self: InUse): State => {
 /** The log's size in bytes. Reuses the size that `stateOf` has just read. */
 export const logBytes = (self: InUse): number => self.logBytes ?? statOf(self.log.path)?.size ?? 0
 
-/** Records the folder's state if it is old enough. Compares file timestamps, because the program's clock may differ. */
+/** Records the folder's state unless it has just changed. Compares file times only: the program's clock may differ. */
 const learn = (self: InUse, writtenAt: number): void => {
   if (writtenAt <= self.knownFrom) return
   const folder = statOf(self.directory)

@@ -26,7 +26,7 @@ const schema = `
   PRAGMA user_version = ${format};
 `
 
-/** Stores a text with lone surrogates (all equal in UTF-8) or U+0000 (which ends a text in Deno) as bytes. */
+/** Encodes a text as bytes if it has lone surrogates (all equal in UTF-8) or U+0000 (where Deno ends a text). */
 export const toColumn = (text: string): string | Uint8Array =>
   isWellFormed(text) && !text.includes("\u0000") ? text : toUtf16(text)
 
@@ -36,7 +36,7 @@ export const fromColumn = (column: unknown): string =>
 export const pragma = (database: DatabaseSync, name: string): number =>
   Object.values(database.prepare(`PRAGMA ${name}`).get() ?? {})[0] as number
 
-/** Runs statements in one transaction. `IMMEDIATE` takes the lock at once: a later request for it may be refused. */
+/** Runs statements in one transaction. `IMMEDIATE` takes the write lock at once, because it may be refused later. */
 export const atomically = <A>(database: DatabaseSync, steps: () => A): A => {
   database.exec("BEGIN IMMEDIATE")
   try {
@@ -106,11 +106,11 @@ export const open = (file: string, maxSize: number): DatabaseSync | undefined =>
   }
 }
 
-/** Whether a file was truncated: it is empty but has a log. Looks for the log first, to exclude files in creation. */
+/** Whether a file was truncated: it is empty but has a log. Looks for the log first, as a new file is empty, too. */
 const wasCut = (file: string): boolean =>
   fs.existsSync(`${file}-wal`) && fs.statSync(file, { throwIfNoEntry: false })?.size === 0
 
-/** Creates an empty file if none exists. Uses SQLite, because any other code that closes the file drops its locks. */
+/** Creates an empty file if none exists. Uses SQLite: closing the file in any other way would drop SQLite's locks. */
 export const create = (file: string): void => new DatabaseSync(file).close()
 
 export const close = (database: DatabaseSync): void => {

@@ -1,6 +1,6 @@
 /**
  * Bounds the size of a database's write-ahead log (WAL). SQLite starts the log over only at a moment when no process
- * writes, which several busy writers may never leave. So a process that finds the log too large first empties it.
+ * writes, and with several busy writers there may be none. So a process that finds the log too large first empties it.
  */
 import * as fs from "node:fs"
 import type { DatabaseSync } from "node:sqlite"
@@ -28,14 +28,14 @@ export const make = (options: Options) => {
   return {
     ...options,
     bytes: 0,
-    /** Since when attempts to empty the log have failed. */
+    /** When attempts to empty the log began to fail. */
     pinnedAt: undefined as number | undefined,
-    /** The log's size after it could not be emptied for too long, and how many transactions have enlarged it since. */
+    /** Set if the log was not emptied for too long: its size then, and how many transactions enlarged it since. */
     grown: undefined as { readonly from: number; transactions: number } | undefined
   }
 }
 
-/** Copies the log into the database and truncates it. Returns `false` if a reader of an older state prevents that. */
+/** Copies the log into the database and truncates it. Returns `false` if a reader of an older state prevents this. */
 export const empty = (database: DatabaseSync): boolean =>
   database.prepare("PRAGMA wal_checkpoint(TRUNCATE)").get()?.["busy"] === 0
 

@@ -21,7 +21,7 @@ interface Options {
 
 export type Entries = ReturnType<typeof make>
 
-/** How many writes lie between two removals of expired entries. */
+/** Expired entries are removed once per this many writes. */
 const tidyEvery = 64
 
 /** A buffer in which most entries are encoded, one after the other. Reuse is safe, because SQLite copies the bytes. */
@@ -32,7 +32,7 @@ const bufferOf = (size: number): Uint8Array =>
 
 export const make = (database: DatabaseSync, options: Options) => {
   const select = database.prepare("SELECT frame FROM entry WHERE id = ?")
-  // Returns rows as arrays, because an object per row takes a tenth of the time of a hit.
+  // Returns rows as arrays, because creating an object for each row would take a tenth of the time of a hit.
   select.setReturnArrays(true)
   return {
     ...options,
@@ -41,7 +41,7 @@ export const make = (database: DatabaseSync, options: Options) => {
     write: database.prepare("INSERT OR REPLACE INTO entry (id, frame, expires_at) VALUES (?, ?, ?)"),
     delete: database.prepare("DELETE FROM entry WHERE id = ?"),
     count: database.prepare(
-      // Excludes pages of streams, whose ids begin with `pagePrefix`. The character after `:` is `;`.
+      // Excludes pages of streams, whose ids begin with `pagePrefix` (`~:p:`). `;` is the character after `:`.
       `SELECT (SELECT count(*) FROM entry)
          - (SELECT count(*) FROM entry WHERE id >= '${pagePrefix}' AND id < '~:p;') AS size`
     ),
@@ -85,7 +85,7 @@ export const remove = (self: Entries, id: string): boolean => {
   return Number(changes) > 0
 }
 
-/** Logs the change of an entry, except of a page of a stream: the change of the stream's manifest stands for it. */
+/** Logs the change of an entry. Omits pages of a stream, because the change of the stream's manifest covers them. */
 const noteChange = ({ changes, room }: Entries, id: string): void => {
   Room.noteWrite(room, id)
   if (!isPage(id)) Changes.changed(changes, id)

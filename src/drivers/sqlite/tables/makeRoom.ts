@@ -1,7 +1,7 @@
 /**
- * Evicts entries: first expired entries, then the oldest-written, with a second chance (F. J. Corbató, "A Paging
- * Experiment with the Multics System", 1968): an entry that was read is moved to the end of the queue instead. Each
- * process remembers only its own reads, so that a read does not have to write.
+ * Evicts entries: first expired entries, then those written longest ago. An entry that was read gets a second chance
+ * (F. J. Corbató, "A Paging Experiment with the Multics System", 1968): it is moved to the end of the queue instead.
+ * Each process remembers only its own reads, so that a read does not have to write.
  */
 import type { DatabaseSync } from "node:sqlite"
 import { readsRemembered } from "../../../internal/defaults/folders.ts"
@@ -15,7 +15,7 @@ interface Row {
   readonly size: number
 }
 
-/** How many bytes of entries are moved at once. The number is limited, because moving an entry rewrites it. */
+/** The maximum bytes of entries that are moved at once. Moving is limited, because it rewrites the whole entry. */
 const mostMoved = 4 * 1024 * 1024
 
 /** Prepares the statements. `dropOthers` frees the given number of pages when no entries are left to evict. */
@@ -25,7 +25,7 @@ export const make = (database: DatabaseSync, maxSize: number, dropOthers: (pages
     database,
     dropOthers,
     pageSize,
-    // Bytes freed in addition, so that not every write evicts. A few small entries may free no page, hence the minimum.
+    // Bytes freed in addition, so that not every write evicts: at least four pages, because small entries share a page.
     slack: Math.max(maxSize / 1024, 4 * pageSize),
     /** Ids of entries that this process has read since they were written, ordered by their first read. */
     wasRead: new Set<string>(),
@@ -75,7 +75,7 @@ export const free = (self: Room, size: number, now: number): void => {
   try {
     atomically(database, () => moving.forEach(({ seq }) => moveBehind.run(seq)))
   } catch {
-    // The requested room is already free. Entries that could not be moved lose their second chance.
+    // The requested room is already free, so the failure is ignored. Entries that were not moved lose their chance.
   }
 }
 

@@ -23,7 +23,7 @@ export const make = (now: () => number, dispatcher: SchedulerDispatcher) => ({
   now,
   dispatcher,
   waiting: new Set<Waiting>(),
-  /** How many operations are making attempts: at most one, or two for a moment. */
+  /** How many operations are making attempts: usually at most one, but two may overlap for a moment. */
   leaders: 0,
   isResuming: false,
   /** The error of the last refused attempt, which is thrown again at once until the pause is over. */
@@ -61,7 +61,7 @@ const refuse = (self: Backoff, thrown: unknown): void => {
   if (isRepeated(self, thrown)) return
   const now = self.now()
   self.refusal = thrown
-  // No attempt was made for a while, so the earlier refusals ended with their pause.
+  // No attempt was made for a while, so the earlier series of refusals counts as ended with its last pause.
   if (now > self.pauseEndsAt + 2 * pauses.longestMillis) endRefusals(self, self.pauseEndsAt)
   if (self.refusedSince === undefined) self.pauseMillis = 0
   self.pauseMillis = self.pauseMillis === 0
@@ -74,7 +74,7 @@ const refuse = (self: Backoff, thrown: unknown): void => {
 export const isRepeated = ({ refusal }: Backoff, thrown: unknown): boolean =>
   refusal !== undefined && thrown === refusal
 
-/** The rest of the pause in milliseconds. Reads the clock only after a refusal, because this runs often. */
+/** The rest of the pause in milliseconds. This is called often, so it reads the clock only after a refusal. */
 const leftMillis = (self: Backoff): number =>
   self.pauseEndsAt === -Infinity ? 0 : Math.max(0, self.pauseEndsAt - self.now())
 
@@ -91,7 +91,7 @@ const wait = (self: Backoff, millis: number): Effect.Effect<"again" | "timeout">
     return Effect.sync(() => self.waiting.delete(one))
   })
 
-/** Resumes waiting operations in the next turn. In the same turn, each would resume the next one recursively. */
+/** Resumes waiting operations in the next turn. In the same turn, they would resume one another recursively. */
 const resumeInNextTurn = (self: Backoff): void => {
   if (self.isResuming || self.waiting.size === 0) return
   self.isResuming = true
@@ -113,7 +113,7 @@ const resumeSome = (self: Backoff): void => {
   }
 }
 
-/** The leader's pause, randomized so that processes do not retry in step. It lasts until the next timeout at most. */
+/** The leader's pause, randomized so that processes do not retry in step. It ends by the next timeout at the latest. */
 const leaderPauseMillis = (self: Backoff, longestMillis: number, random: number): number => {
   const now = self.now()
   let endsAt = now + longestMillis
@@ -140,11 +140,11 @@ export interface Refused {
 
 interface Retrying<E> {
   readonly millis: number
-  /** The backoff that has refused the operation. `undefined` for an error that a retry does not resolve. */
+  /** Returns the backoff that applies to an error. `undefined` if a retry does not help. */
   readonly refusedBy: (error: E) => Refused | undefined
 }
 
-/** Retries a refused operation for at most `millis`. Refusals of this process's earlier attempts count towards that. */
+/** Retries a refused operation for at most `millis`. The time for which earlier attempts were refused counts, too. */
 export const retrying = <A, E>(once: Effect.Effect<A, E>, options: Retrying<E>): Effect.Effect<A, E> =>
   Effect.catchIf(
     once,

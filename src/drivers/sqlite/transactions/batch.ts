@@ -29,8 +29,8 @@ export const atomic = <A>(self: Batch, steps: () => A): A => {
 }
 
 /**
- * Takes no write lock if `look` finds an answer. Otherwise runs `steps`, in the same transaction if no other process
- * writes, because a second `BEGIN` and `COMMIT` would take longer. `isSame` is `true` in the same transaction.
+ * Takes no write lock if `look` finds an answer. Otherwise runs `steps`, if possible in the transaction of `look`, to
+ * save a second `BEGIN` and `COMMIT`. `isSame` is `true` in that transaction, where nothing has changed since `look`.
  */
 export const orAtomic = <A>(self: Batch, look: () => A | undefined, steps: (isSame: boolean) => A): A => {
   const afterwards = () => atomic(self, () => steps(false))
@@ -43,7 +43,7 @@ export const orAtomic = <A>(self: Batch, look: () => A | undefined, steps: (isSa
       return found ?? self.admitted(() => steps(true))
     })
   } catch (thrown) {
-    // Another process writes, or the log must be emptied first. A transaction that has read cannot wait for either.
+    // Another process writes, or the log has to be emptied. A transaction that has already read can wait for neither.
     if (hasLooked && isBusy(thrown)) return afterwards()
     throw thrown
   }

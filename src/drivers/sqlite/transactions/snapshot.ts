@@ -91,7 +91,7 @@ export const end = (self: Snapshot): void => {
   }
 }
 
-/** Decides whether to trust the program with snapshots. Its steps must be short, because a snapshot may last a step. */
+/** Decides whether the program may use snapshots. Its steps must be short, because a snapshot may last a whole step. */
 const judge = (self: Snapshot, at: number, by: "read" | "endOfStep"): void => {
   const idleMillis = at - self.readAt
   if (idleMillis > limits.idleMillis) {

@@ -25,8 +25,8 @@ ${requireWritable}${write}return 1
 `
   },
   /**
-   * Writes a mark (see `toMark`) in place of a value that was too large, or for which the server had no memory. With a
-   * generation, acts like `commit`, but only if a value is stored, else like `set`. Also runs on a full server.
+   * Writes a mark (see `toMark`) in place of a value that was too large, or for which the server had no memory. Without
+   * a generation, acts like `set`. With one, acts like `commit` if a value is stored. Also runs on a full server.
    */
   entomb: {
     keys: keysOfWrite(isCluster),
@@ -56,8 +56,8 @@ ${put}return 1
 `
   },
   /**
-   * Removes an entry. Writes a missing value first, so that the server sends an invalidation anyway. Keeps a value of
-   * another program. Returns a tagged entry's bytes up to its tags, so that the caller can check whether it was valid.
+   * Removes an entry. If none exists, writes and removes a value, so that the server sends an invalidation. Keeps
+   * another program's value. Returns the bytes of a tagged entry through its tags, which show whether it was valid.
    */
   remove: {
     keys: keysOfWrite(isCluster),

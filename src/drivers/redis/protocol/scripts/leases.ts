@@ -1,4 +1,4 @@
-/** Lua scripts of leases, with the same rules as `src/internal/store/leases.ts` has in TypeScript. */
+/** Lua scripts of leases. They follow the same rules as `src/internal/store/leases.ts`. */
 import * as Frame from "../../../../internal/codec/frame.ts"
 import { leaseLife, sharedFailureMillis } from "../../../../internal/defaults/processes.ts"
 import { indented, nowMillis, readSequence } from "./lua.ts"

@@ -4,7 +4,7 @@ import { nowMicros } from "./lua.ts"
 import type { Sources } from "./script.ts"
 
 export const locks = {
-  /** Returns the new holder's fencing token, or in how many milliseconds the current holder's lease ends. */
+  /** Returns the new holder's fencing token, or how many milliseconds remain of the current holder's lease. */
   lock: {
     keys: ["k", "i"],
     args: ["lease"],

@@ -12,7 +12,7 @@ local micros = time[1] * 1000000 + time[2]
 
 export const indented = (lua: string): string => lua.replaceAll("\n", "\n  ")
 
-/** Whether a stored value comes from another program or a newer release. A truncated entry does not count. */
+/** Whether a stored value comes from another program or a newer release. A truncated entry does not count as such. */
 export const isForeign = (begin: string): string =>
   `type(${begin}) ~= "string" or string.sub(${begin}, 1, 2) ~= "ec" or (string.byte(${begin}, 3) or 0) > ${Frame.format}`
 
@@ -22,7 +22,7 @@ if stored and (${isForeign("stored")}) then
 end
 `
 
-/** Makes the server send an invalidation, without changing the value, for processes with an older entry in memory. */
+/** Makes the server send an invalidation without changing the value, so that processes drop older copies in memory. */
 export const sendInvalidation = (v: string): string =>
   `  local deadline = redis.call("PEXPIRETIME", ${v})
   if deadline > 0 then redis.call("PEXPIREAT", ${v}, deadline)
@@ -32,12 +32,12 @@ export const sendInvalidation = (v: string): string =>
   end
 `
 
-/** The keys of a removal or an explicit `set`, which delete the id's markers to invalidate its derived entries. */
+/** The keys for a removal or an explicit `set`. Both delete the id's markers, to invalidate entries derived from it. */
 export const keysOfWrite = (
   isCluster: boolean
 ): ReadonlyArray<string> => ["v", "l", "f", "d", ...isCluster ? [] : ["g"]]
 
-/** Reads the sequence of invalidations. A lost sequence restarts at the current time, above all earlier numbers. */
+/** Reads the sequence of invalidations. A lost sequence restarts at the current time, which exceeds earlier numbers. */
 export const readSequence = `local seq = toCount(textOf(s))
 if not seq then
   ${indented(nowMicros)}seq = string.format("%.0f", micros)

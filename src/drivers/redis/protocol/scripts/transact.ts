@@ -1,7 +1,7 @@
 /**
  * The Lua script of transactions. Its arguments are checks (a letter, a key's position and the expected value), then
- * steps (a letter, a key's position and three arguments). The script refuses a transaction before the first step runs.
- * On a cluster, the sequence of invalidations is in another slot, so a transaction cannot invalidate tags.
+ * steps (a letter, a key's position and three arguments). If the script refuses a transaction, it runs none of the
+ * steps. On a cluster, the sequence of invalidations is in another slot, so a transaction cannot invalidate tags.
  */
 import { isNoCounter, isOutOfRange, outOfRange } from "./counters.ts"
 import { countInvalidation, indented, isForeign, keysOfWrite, sendInvalidation } from "./lua.ts"

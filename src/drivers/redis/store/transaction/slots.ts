@@ -10,7 +10,7 @@ export type Commit = Extract<TransactStep, { readonly _tag: "Commit" }>
 
 export interface Placed {
   readonly request: TransactRequest
-  /** The slot of all keys on a cluster. `undefined` on a single server. */
+  /** On a cluster, the slot that contains all keys of the transaction. `undefined` on a single server. */
   readonly slot: number | undefined
 }
 
@@ -24,7 +24,7 @@ export const unsupported = (message: string): StoreError =>
 const howToShare =
   `a transaction reaches one slot. Ids and names that begin with the same text in braces share a slot, like "{cart:7}:items" and "{cart:7}:sum"`
 
-/** The error for a checked entry with a tag in another slot, whose marker the script cannot compare. */
+/** The error for a checked entry that has a tag in another slot: the script cannot compare the marker of that tag. */
 export const otherSlot = (id: string, tag: string): StoreError =>
   unsupported(
     `"${id}" is checked, and its tag "${tag.slice(0, 200)}" is in another slot of the cluster: ${howToShare}`
@@ -33,7 +33,7 @@ export const otherSlot = (id: string, tag: string): StoreError =>
 export const reaches = (slot: number | undefined, tag: string): boolean =>
   slot === undefined || slotOfKey(markerOf(tag)) === slot
 
-/** Separates results of loads that are in other slots: they may be stored after the transaction. */
+/** Sets aside the results of loads in other slots, which may be stored after the transaction. */
 export const inOneSlot = ({ checks, steps }: TransactRequest): Operation<PlacedOnCluster> => {
   const places = new Map<number, string>()
   for (const one of [...checks, ...steps]) {

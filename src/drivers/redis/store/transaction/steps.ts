@@ -1,4 +1,4 @@
-/** Encodes a transaction for its script: a check as a letter, a key and a value, a step with three more arguments. */
+/** Encodes a transaction for its script: checks as letter, key and value, steps as letter, key and three arguments. */
 import * as Effect from "effect/Effect"
 import * as Conditions from "../../../../internal/store/conditions.ts"
 import * as Turns from "../../../../internal/time/turns.ts"

@@ -44,7 +44,7 @@ const onCluster = Effect.fnUntraced(function*(
     : answer
 })
 
-/** Returns the ids of refused loads. Waits only briefly, because the transaction itself is already committed. */
+/** Stores results of loads in other slots. Returns the refused ids. Waits briefly, as the transaction is committed. */
 const commitElsewhere = (self: StoreState, steps: ReadonlyArray<Commit>): Effect.Effect<ReadonlyArray<string>> =>
   Effect.map(
     Effect.timeoutOption(
@@ -58,7 +58,7 @@ const commitElsewhere = (self: StoreState, steps: ReadonlyArray<Commit>): Effect
     (answers) => steps.filter((_, i) => Option.isNone(answers) || !answers.value[i]).map(({ id }) => id)
   )
 
-/** Evaluates the checks and runs the script. Starts again if another process has written in between. */
+/** Evaluates the checks and runs the script. Starts again if another process has written meanwhile. */
 const attempt = Effect.fnUntraced(function*(
   self: StoreState,
   { request: { checks, steps }, slot }: Placed
@@ -85,7 +85,7 @@ const attempt = Effect.fnUntraced(function*(
     if (conflict !== undefined) return conflict
     for (const id of Transact.idsOf(checks)) {
       const beyond = Array.from(facts.entries.get(id)!.versions.keys()).find((tag) => !facts.reaches(tag))
-      // An invalid entry stays invalid, so only a valid entry needs the check of a marker in another slot.
+      // The script cannot check a marker in another slot. An invalid entry stays invalid, so it needs no such check.
       if (beyond === undefined || !holds(id, { _tag: "IfPresent" })) continue
       return yield* Effect.fail(otherSlot(id, beyond))
     }
@@ -98,7 +98,7 @@ const attempt = Effect.fnUntraced(function*(
 
 interface Answered {
   readonly isCommitted: boolean
-  /** The numbers of refused commits if the transaction was committed, else those of checks that no longer hold. */
+  /** If the transaction was committed, the numbers of refused commits. Otherwise the numbers of failed checks. */
   readonly numbers: ReadonlyArray<number>
 }
 
