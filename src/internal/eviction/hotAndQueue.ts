@@ -52,7 +52,7 @@ const readsToBeHot = 2 * chance
 
 const ghostsOfEntry = 1.5
 
-/** The maximum number of entries that one call moves, so that no single call pays for a change of the rule. */
+/** The maximum number of entries that one call moves, so that many calls share the work after a rule change. */
 const movesOfFit = 32
 const movesOfBalance = 16
 const movesOfS3 = 64
@@ -109,7 +109,7 @@ export class HotAndQueue<A extends Item> {
     return this.hotWeight === 0 ? generations : this.ageOf(this.hot.previous!)
   }
 
-  /** Masks a mark. If the result equals `isFresh`, the entry is hot and has moved, so a read changes nothing. */
+  /** Masks a mark. If the result is `isFresh`, the hot entry has moved in this generation: a read changes nothing. */
   static readonly moved = moved
 
   /** Records a read. Returns whether the entry is sampled. */
@@ -163,7 +163,7 @@ export class HotAndQueue<A extends Item> {
     if (isHot && this.full && this.rule === LIRS) this.fit()
   }
 
-  /** Advances time when an entry is added. Reads do not: without evictions, no order is needed. */
+  /** Advances time when an entry is added. Reads do not advance it, because no order is needed without evictions. */
   private pass(weight: number): void {
     this.left -= weight
     if (this.left > 0) return
@@ -233,7 +233,7 @@ export class HotAndQueue<A extends Item> {
     }
   }
 
-  /** LIRS: fills unused hot room with the oldest of the queue, so that a part of a loop over many ids stays. */
+  /** LIRS: fills unused room for hot entries from the queue's end, so that part of a loop over many ids stays. */
   private balance(): void {
     this.fit()
     const least = this.queueLength()
