@@ -1,5 +1,5 @@
 /**
- * Tag markers that an asynchronous storage keeps among its entries. Changes of one tag run one after another, so that
+ * Tag markers that an asynchronous storage keeps among its entries. Changes to one tag run one after another, so that
  * within this process a soft invalidation never restores the part of a version that a hard one has changed.
  */
 import * as Clock from "effect/Clock"
