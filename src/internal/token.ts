@@ -1,7 +1,7 @@
 /**
  * Makes tokens: random names for writes, for the owners and generations of leases, and for the versions of tags. They
- * never come from the program's `Random`, which repeats itself under `Random.withSeed`: two writes could share a name,
- * and two processes could own one lease.
+ * never come from the program's `Random`, which repeats itself under `Random.withSeed`: two writes could then share a
+ * name, and two processes could own one lease.
  */
 import * as Context from "effect/Context"
 import type * as Fiber from "effect/Fiber"

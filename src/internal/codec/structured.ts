@@ -77,7 +77,7 @@ const views: ReadonlyArray<View> = [...integers, Float32Array, Float64Array, Big
 
 const int64 = 2n ** 63n
 
-/** Cycles are detected only below this depth, because tracking the ancestors of every value would be wasteful. */
+/** Cycles are detected only at greater depths, because tracking the ancestors of every value would be wasteful. */
 const watchedDepth = 64
 
 const beyondJson = <A>(walk: Walk, value: A): A => {

@@ -29,7 +29,7 @@ export const unaskedAnswers = 1000
 /** Results beyond the requested keys that may wait to be stored. Above this, later calls keep theirs in memory only. */
 export const unaskedWaiting = 10_000
 
-/** Changed ids that are remembered while bulk calls run. If there are more, every id counts as changed up to then. */
+/** Changed ids that are remembered while bulk calls run. Above this, every id counts as changed up to that moment. */
 export const watchedIds = 20_000
 
 /** Tags read by loads that are still remembered after those loads have ended. */

@@ -55,7 +55,7 @@ export const tracking = {
   tagVersions: 100_000,
   /** An invalidation that is not recognized as the process's own within this time counts as another process's. */
   ownWriteMillis: 50,
-  /** How many times `ownWriteMillis` is checked while it passes. */
+  /** How many checks are made while `ownWriteMillis` passes. */
   ownWriteLooks: 2,
   /** How often a process that is not permitted to track changes announces this to other processes. */
   announceMillis: 5000,

@@ -20,7 +20,7 @@ export const sweepMillis = 100
 
 /**
  * The time in which the program could receive an answer: the fraction (1 / `busyTimes`) that counts while the event
- * loop is never idle, the extra time for late timers otherwise, and bounds per look, with and without known idle time.
+ * loop is never idle, the extra time for late timers otherwise, and bounds per check, with and without known idle time.
  */
 export const programTime = { lookMillis: 5, busyTimes: 10, lateMillis: 3, mostMillis: 50, unknownMillis: 200 }
 

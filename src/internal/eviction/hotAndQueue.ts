@@ -104,7 +104,7 @@ export class HotAndQueue<A extends Item> {
     return (this.generation - (mark! >>> generationBits)) & generations
   }
 
-  /** Except under S3, an entry becomes hot if the generations between two of its reads do not exceed this. */
+  /** Except under S3, an entry becomes hot if at most this many generations pass between two of its reads. */
   hotAge(): number {
     return this.hotWeight === 0 ? generations : this.ageOf(this.hot.previous!)
   }
@@ -173,7 +173,7 @@ export class HotAndQueue<A extends Item> {
     this.ghosts?.sweep(this.generation)
   }
 
-  /** Removes an entry. An evicted one leaves a ghost, except a hot one under S3. */
+  /** Removes an entry. If evicted, it leaves a ghost (a record of its last use), unless it is hot under S3. */
   remove(item: A, isEvicted: boolean): void {
     const isHot = this.isHot(item)
     if (isHot) this.hotWeight -= weightOf(item)

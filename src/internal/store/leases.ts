@@ -52,7 +52,7 @@ export const joinWaitOf = (lease: Held, join: Join, now: number): number => {
   return Math.min(left, Math.max(0, Math.min(lease.joinedAt + join.afterMillis - now, join.afterMillis)))
 }
 
-/** Whether the clock was set back since a process joined. `joinedAt` is then set to the current time. */
+/** Whether the clock was set back since a process joined. If so, `joinedAt` is set to the current time. */
 export const isJoinedAhead = ({ joinedAt }: Held, now: number): boolean => joinedAt !== undefined && joinedAt > now
 
 export const waitOf = (lease: Held | undefined, { join, owner }: AcquireOptions, now: number): number =>

@@ -130,7 +130,7 @@ export const clear = (self: Lined): Store["clear"] | undefined => {
   })
 }
 
-/** Clears inside a transaction. Does not wait for other ids, whose operations may wait for an id of the transaction. */
+/** Clears inside a transaction. Does not wait for other ids: their operations may wait for an id of the transaction. */
 export const clearWhileHolding = (self: Lined, held: ReadonlySet<string>): Effect.Effect<unknown, StoreError> =>
   Effect.suspend(() => {
     self.leases.endAll()

@@ -117,7 +117,7 @@ export const make = (
             seen.isKnown(tag, versions[i])
               ? Exit.succeed(seen.found(tag, versions[i]!))
               : inLine(tag, present(self, tag, newVersion))),
-          // `seq` is read last, but still before the load, so that a marker seen later has a larger number.
+          // `seq` is read last, but still before the load, so that a marker seen later has a larger one.
           (markers) => ({ seq: seen.seq(), markers })
         )),
     invalidate(tags, newVersion, mode) {
