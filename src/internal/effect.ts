@@ -19,6 +19,6 @@ export const isTimeZone = isBranded<DateTime.TimeZone>("~effect/DateTime/TimeZon
 export const isTimeZoneNamed = isBranded<DateTime.TimeZone.Named>("~effect/DateTime/TimeZone", "Named")
 export const isTimeZoneOffset = isBranded<DateTime.TimeZone.Offset>("~effect/DateTime/TimeZone", "Offset")
 
-/** Gives a constructor a prototype that is made elsewhere, in one call, which bundlers drop if the result is unused. */
+/** Gives a constructor a prototype that is made elsewhere. Bundlers drop this single call if its result is unused. */
 export const withPrototype = <C>(constructor: (...fields: never) => void, prototype: object): C =>
   Object.defineProperty(constructor, "prototype", { value: prototype }) as unknown as C

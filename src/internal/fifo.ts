@@ -27,7 +27,7 @@ export class Fifo<A> {
     return item
   }
 
-  /** Starts again at the first place. Reuses a short empty list, because the queue mostly holds a single element. */
+  /** Starts again at index 0. Reuses the empty list if it is short, because the queue mostly holds a single element. */
   private restart(items: Array<A | undefined>): void {
     this.head = 0
     this.end = items.length
@@ -35,7 +35,7 @@ export class Fifo<A> {
   }
 }
 
-/** Callers of a flight whose value is being written. Only those that do not wait for the write are answered. */
+/** Callers to answer while their flight's value is still being written: only those that do not wait for the write. */
 export class Behind<Caller> {
   readonly callers: Iterator<Caller>
 

@@ -1,7 +1,7 @@
 /**
  * Makes tokens: random names for writes, for the owners and generations of leases, and for the versions of tags. They
- * never come from the program's `Random`, which repeats itself under `Random.withSeed`: two writes could share a name,
- * and two processes could own one lease.
+ * never come from the program's `Random`, which repeats itself under `Random.withSeed`: two writes could then share a
+ * name, and two processes could own one lease.
  */
 import * as Context from "effect/Context"
 import type * as Fiber from "effect/Fiber"
@@ -28,9 +28,9 @@ export const drawWith = (random: () => number): Draw => () =>
   Uint32Array.from({ length: 4 }, () => random() * 0x1_0000_0000)
 
 /**
- * The generator xoshiro128** by Blackman and Vigna (https://prng.di.unimi.it/xoshiro128starstar.c). Four of its words
- * reveal its whole state, so it makes no 16-byte token twice. It is seeded when it makes its first token, because some
- * platforms have no random bits while modules are loaded.
+ * The generator xoshiro128** by Blackman and Vigna (https://prng.di.unimi.it/xoshiro128starstar.c). Four words in a row
+ * determine its whole state, so no 16-byte token repeats within its period. It is seeded when it makes its first token,
+ * because some platforms have no random bits while modules are loaded.
  */
 export const make = (draw: Draw): Tokens => {
   let state: Uint32Array | undefined
@@ -63,7 +63,7 @@ export const make = (draw: Draw): Tokens => {
   }
 }
 
-/** Makes a store's generator. Stores are made outside of fibers, so the first fiber that needs it gives the seed. */
+/** Makes a store's generator. Stores are made outside of fibers, so the first fiber that needs a token seeds it. */
 export const lazily = (): (fiber: Fiber.Fiber<any, any>) => Tokens => {
   let tokens: Tokens | undefined
   return (fiber) => tokens ??= make(fiber.getRef(Seed))

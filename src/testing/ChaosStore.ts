@@ -30,7 +30,7 @@ export interface Faults {
   readonly dropRate?: number | undefined
   /** The share of operations whose answer is delayed by `late`. @default 0 */
   readonly lateRate?: number | undefined
-  /** The delay of late answers. It should exceed the cache's `storeTimeout`. @default 1 second */
+  /** The delay of late answers. It should be longer than the cache waits (`storeTimeout`). @default 1 second */
   readonly late?: Ttl.Input | undefined
   /** How long an operation takes to reach the store: a fixed time, or a random one between `least` and `most`. */
   readonly delay?: Ttl.Input | readonly [least: Ttl.Input, most: Ttl.Input] | undefined
@@ -178,7 +178,7 @@ const range = (delay: NonNullable<Faults["delay"]>): readonly [number, number] =
   return [toMillis(least, "delay"), toMillis(most, "delay")]
 }
 
-/** Draws the faults of one operation. Always draws four numbers, so that other rates do not shift later draws. */
+/** Draws the faults of one operation: always four numbers, so that changing one rate does not shift later draws. */
 const draw = ({ dice, faults }: Self) => {
   const [fails, drops, late, slow] = [0, 0, 0, 0].map(() => dice.nextDoubleUnsafe()) as [number, number, number, number]
   const [least, most] = faults.delay ?? [0, 0]
@@ -288,7 +288,7 @@ type Arguments<Part> = Part extends (...args: infer Args) => unknown ? Args : []
 
 type Success<Part> = Part extends (...args: any) => infer Asked ? Effect.Success<Asked> : Effect.Success<Part>
 
-/** The treatment of a write: `lost` is the answer to give if the write is lost, and `turn` queues an explicit write. */
+/** How to treat a write: `lost` returns the answer to a write that is lost, and `turn` queues an explicit write. */
 interface Risk<Part> {
   readonly lost: (...args: Arguments<Part>) => Success<Part>
   readonly turn?: (order: Order, ...args: Arguments<Part>) => Turn

@@ -1,5 +1,5 @@
 /**
- * A cache that records its requests and their outcomes, so that a test can assert that the second call was a hit.
+ * A cache that records its requests and their outcomes. A test can assert, for example, that a second call was a hit.
  * @since 0.1.0
  */
 import * as Context from "effect/Context"
@@ -260,7 +260,7 @@ const recorders = new Map<Operation<any, any>, Recorder>([
   after(Operations.clear, () => [{ _tag: "Clear" }])
 ])
 
-/** Runs a read and records its outcome for each key. Ignores reads of other keys that happen inside a load. */
+/** Runs a read, and records its outcome for each key. Ignores the reads of other keys that its loads perform. */
 const read = <A, E, R>(
   self: Self,
   keys: ReadonlyArray<CacheKey.Any | string>,
@@ -275,7 +275,7 @@ const read = <A, E, R>(
         detector.found = undefined
         if (Exit.hasInterrupts(exit)) return
         for (const id of new Set(keys.map((key) => CacheKey.id(key)))) {
-          // If nothing was detected for the key, the read bypassed the cache or timed out.
+          // If nothing was detected for the key, the read bypassed the cache or timed out, which is recorded as a load.
           const source = found.findLast(({ key }) => key === id)?.source ?? "load"
           self.log.push({ _tag: "Read", id, outcome: outcomes[source] })
         }

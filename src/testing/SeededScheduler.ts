@@ -243,7 +243,7 @@ const makeClock = (now: () => number, after: SeededScheduler["after"]): Clock.Cl
  * @since 0.1.0
  */
 export interface Outcome<out A, out E> {
-  /** `undefined` if the effect did not end, because it waits for an event that never happens or runs forever. */
+  /** `undefined` if the effect did not end: it runs forever, or waits for an event that never happens. */
   readonly exit: Exit.Exit<A, E> | undefined
   readonly fibers: number
   readonly millis: number

@@ -1,5 +1,5 @@
 /**
- * Tools for testing programs that use a cache, and custom adapters: a recording cache, a faulty store, a seeded
+ * Tools for testing custom adapters, and programs that use a cache: a recording cache, a faulty store, a seeded
  * scheduler, virtual time, and the laws of stores, serializers and locks as values that any test framework can run.
  * @since 0.1.0
  */

@@ -206,7 +206,7 @@ const waitingLaws: Record<string, Check> = {
 
 const leaseLaws: Record<string, Check> = {
   "a running holder keeps the lock beyond its lease": Effect.fnUntraced(function*(one, other) {
-    // The lock renews the lease every 500 ms. If the machine is blocked for the other 1000 ms, the lease is lost.
+    // The lock renews the lease every 500 ms, so a busy machine may delay a renewal by 1000 ms before it is too late.
     const lease = yield* one.acquire("name", { ...once, lease: "1500 millis" })
     const lost = yield* Effect.forkChild(lease.lost)
     for (let i = 0; i < 8; i++) {

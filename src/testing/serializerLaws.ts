@@ -12,7 +12,7 @@ import type { Codec, Serializer } from "../Serializer.ts"
 import { isSame, type Law, LawBroken, same } from "./law.ts"
 
 /**
- * The laws of a serializer. In addition to many difficult values, they try the given `values` without a schema. The
+ * The laws of a serializer. They try many difficult values and, without a schema, the given `values`. The
  * serializer has to restore each value exactly, or refuse it with a `SerializerError`.
  *
  * **When to use**
@@ -268,7 +268,7 @@ const keepsSecrets = (serializer: Serializer) =>
     yield* hides(serializer, Schema.Redacted(Schema.String), redacted)
     yield* hides(serializer, Schema.Struct({ a: Schema.RedactedFromValue(Schema.String) }), { a: redacted })
     yield* hides(serializer, Schema.Unknown, { a: redacted })
-    // The serializer cannot know that these plain texts are secrets, but its errors must not show values at all.
+    // The serializer cannot know that these plain texts are secrets, but its errors must never show any value.
     yield* hidesInError(serializer.make<any, never>(undefined).encode({ text: secret, bad: () => secret }, "id"))
     yield* hidesInError(serializer.make<any, never>(Schema.Number).encode(secret, "id"))
     yield* hidesInError(

@@ -253,7 +253,7 @@ const sharedLaws: Record<string, Check> = {
     }))
 }
 
-/** Runs an action, and returns the changes that a store reports within a second of it. */
+/** Runs an action, and returns the changes that a store reports within the next second. */
 const reported = (store: Store, action: Effect.Effect<unknown, unknown>) =>
   Effect.gen(function*() {
     const changes: Array<Change> = []

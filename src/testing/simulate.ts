@@ -14,7 +14,7 @@ import * as Tokens from "../internal/token.ts"
 import { chart } from "./internal/chart.ts"
 
 /**
- * An item of a trace: the id that was read, or an event from `Cached.events`, where only `Hit` and `Miss` are reads.
+ * An item of a trace: the id that was read, or an event from `Cached.events`. Only `Hit` and `Miss` events are reads.
  * @category models
  * @since 0.1.0
  */

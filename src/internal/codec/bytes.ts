@@ -5,7 +5,7 @@ const digits = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padSta
 export const toHex = (bytes: Uint8Array, start: number, end: number): string => {
   let text = ""
   let i = start
-  // Four bytes at a time, because a string that grows in many small steps becomes a long rope of parts.
+  // Appends four bytes at a time, because V8 keeps a string that grows in many small steps as a long rope of parts.
   for (; i + 4 <= end; i += 4) {
     text += digits[bytes[i]!]! + digits[bytes[i + 1]!]! + digits[bytes[i + 2]!]! + digits[bytes[i + 3]!]!
   }

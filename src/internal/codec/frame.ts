@@ -43,7 +43,7 @@ const textHead = 4
 const checksumSize = 4
 const utf16 = 0x8000_0000
 
-/** The constant crc32 of any bytes followed by their own crc32: a frame is checked in one pass, without a copy. */
+/** The crc32 of any bytes followed by their own crc32. It lets a frame be checked in one pass, without a copy. */
 const residue = 0x2144_df1c
 
 const encoder = new TextEncoder()
@@ -133,7 +133,7 @@ export const decode = (id: string, frame: Uint8Array, crc32: Checksum): Stored |
   const end = frame.length - checksumSize
   if (end < headSize) return undefined
   if (crc32(frame, crc32(id)) !== residue) return undefined
-  // The checksum matches, but the frame may come from another release, or from a program that computes checksums.
+  // The checksum matches, but the frame may come from another release, or be forged with a matching checksum.
   const view = new DataView(frame.buffer, frame.byteOffset, frame.length)
   if (view.getUint16(0) !== magic || frame[2] !== format || (frame[at.flags]! & ~flags) !== 0) return undefined
   const tags = tagsOf(frame, view, end)
@@ -156,7 +156,7 @@ const withEtag = (meta: Meta, lengthAt: number, frame: Uint8Array, view: DataVie
   return { meta: { ...meta, etag }, payload: frame.subarray(payloadAt) }
 }
 
-/** Reads the tags in the first bytes of a frame, which may be damaged. `undefined` if some tags are missing. */
+/** Reads the tags from the first bytes of a frame that may be damaged. Returns `undefined` if some tags are missing. */
 export const tagsIn = (head: Uint8Array): ReadonlyArray<TagVersion> | undefined =>
   head.length < headSize
     ? undefined
@@ -173,7 +173,7 @@ const noTags: Tags = { count: 0, bytes: new Uint8Array(0), tags: [] }
 /** The tags of the last decoded frame that had any, reused because many entries have the same tags and versions. */
 let lastTags = noTags
 
-/** The maximum size of tags that are kept for comparison with the next frame. */
+/** The maximum size in bytes of the tags that are kept for comparison with the next frame. */
 const keptBytes = 1024
 
 /** Reads the tags, which must end at or before `end`. Returns `undefined` if a length exceeds the frame. */
@@ -187,12 +187,12 @@ const tagsOf = (frame: Uint8Array, view: DataView, end: number): Tags | undefine
   const tagsEnd = readTags(count, frame.subarray(0, end), view, tags)
   if (tagsEnd > end) return undefined
   const read = { count, bytes: frame.subarray(headSize, tagsEnd), tags }
-  // A copy, because a view would keep the whole frame in memory.
+  // Copies the bytes, because a view would keep the whole frame in memory.
   if (read.bytes.length <= keptBytes) lastTags = { ...read, bytes: new Uint8Array(read.bytes) }
   return read
 }
 
-/** Whether the frame's tags have these bytes, which are valid because they were validated in an earlier frame. */
+/** Whether the frame's tags begin with these bytes of an earlier frame, which have already been validated. */
 const hasBytes = (frame: Uint8Array, bytes: Uint8Array): boolean => {
   for (let i = 0; i < bytes.length; i++) if (frame[headSize + i] !== bytes[i]) return false
   return true

@@ -16,7 +16,7 @@ class NotJson {
   }
 }
 
-/** The annotation of an issue about a non-JSON value in a part that accepts anything. `undefined` for others. */
+/** The annotation of an issue about a non-JSON value in a part that accepts anything. Other issues give `undefined`. */
 export const notJsonOf = (issue: SchemaIssue.Issue): NotJson | undefined =>
   issue._tag === "InvalidValue" && issue.annotations instanceof NotJson ? issue.annotations : undefined
 
@@ -56,11 +56,11 @@ export const closeParts = <A, R>(schema: Schema.Codec<A, any, R, R>, holds: Hold
   return Schema.make(closed)
 }
 
-/** Adds a check before a link from JSON to text (`Schema.fromJsonString`), which would omit or change other values. */
+/** Checks for JSON before a link from JSON to text (`Schema.fromJsonString`), which would change other values. */
 const checkedLink = (link: SchemaAST.Link): ReadonlyArray<SchemaAST.Link> =>
   isJsonText(link) ? [new SchemaAST.Link(SchemaAST.any, onlyJson), link] : [link]
 
-/** Effect's mark of a JSON transformation. A `replacer` or `reviver` of the user does not preserve the schema. */
+/** Effect's mark of a JSON transformation. With a user's `replacer` or `reviver`, its `preserveSchema` is `false`. */
 const contentOf = Symbol.for("~effect/Schema/content")
 
 const isJsonText = ({ transformation }: SchemaAST.Link): boolean => {

@@ -1,4 +1,4 @@
-/** Formats the position of a fault in a value, for error messages. */
+/** Formats the path to an invalid part of a value, for error messages. */
 
 /** The maximum number of steps shown. A longer path would flood the log. */
 const maxSteps = 16

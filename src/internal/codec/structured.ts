@@ -28,7 +28,7 @@ const options = { extensionCodec, useBigInt64: true, maxDepth: Infinity }
 const decoder = new Decoder(options)
 let encoder = new Encoder(options)
 
-/** The maximum size in bytes of an encoder's buffer, which is as large as the largest value so far. */
+/** The size in bytes above which an encoder's buffer is discarded. The buffer grows with the largest value. */
 const maxBuffer = 256 * 1024
 
 /** Returns a view of the encoder's buffer, which must be copied before the next call. */
@@ -45,7 +45,7 @@ const json = 2
 const texts = new TextEncoder()
 const fromText = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
 
-/** The first element of every marked array. A user's array that begins with this text is marked as well. */
+/** The first element of every marked array. A user's array that begins with it is marked too, so that both differ. */
 const mark = "\u0001~"
 
 type Flat = ReadonlyArray<unknown>
@@ -77,7 +77,7 @@ const views: ReadonlyArray<View> = [...integers, Float32Array, Float64Array, Big
 
 const int64 = 2n ** 63n
 
-/** Cycles are detected only below this depth, because tracking the ancestors of every value would be wasteful. */
+/** Cycles are detected only at greater depths, because tracking the ancestors of every value would be wasteful. */
 const watchedDepth = 64
 
 const beyondJson = <A>(walk: Walk, value: A): A => {
@@ -221,13 +221,13 @@ const stringKeys = (value: object): ReadonlyArray<string> => {
   return keys
 }
 
-/** Whether byte arrays may occur, which decode as views of the input: each begins with one of these three bytes. */
+/** Whether the input may hold byte arrays, which decode as views of it. Each begins with one of these three bytes. */
 const mayHoldBytes = (bytes: Uint8Array): boolean =>
   bytes.includes(0xc4, 1) || bytes.includes(0xc5, 1) || bytes.includes(0xc6, 1)
 
 const restore = (flat: unknown): unknown => {
   if (typeof flat !== "object" || flat === null) return flat
-  // A new array, because `slice` of a Buffer returns a view.
+  // Copies into a new array, because `slice` of a Buffer returns a view.
   if (flat instanceof Uint8Array) return new Uint8Array(flat)
   if (!Array.isArray(flat)) {
     const record = flat as Fields

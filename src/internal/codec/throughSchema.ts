@@ -41,7 +41,7 @@ const describe = (issue: SchemaIssue.Issue, path: ReadonlyArray<PropertyKey> = [
     case "Encoding":
       return describe(issue.issue, path)
     case "AnyOf": {
-      // An alternative that accepts any value has the most useful issue: the value is not JSON.
+      // The most useful issue is that of an alternative that accepts any value: the value is not JSON.
       const open = issue.issues.find(isAboutOpenPart)
       return open === undefined ? misfit(path, detailOf(issue)) : describe(open, path)
     }
@@ -140,7 +140,7 @@ export const withoutSchema = <A>({ id, pack, unpack }: Format): Codec<A> => ({
   decode: unpack as (bytes: Uint8Array, id: string) => Exit.Exit<A, SerializerError>
 })
 
-/** Checks values against a schema: the result is the reason that an encoder would give, or `undefined` for a fit. */
+/** Checks values against a schema. Returns the reason for a mismatch, as an encoder would give it, or `undefined`. */
 export const misfitBy = (schema: Schema.Constraint): (value: unknown) => string | undefined => {
   try {
     const check = guard(

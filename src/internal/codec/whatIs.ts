@@ -1,4 +1,4 @@
-/** Names the kind of a value that cannot be stored, and the remedy, but never its content. */
+/** Names the kind of a value that cannot be stored, and the remedy, but never the value's content. */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"

@@ -2,13 +2,13 @@
 
 /** Bounds of the dependencies of one derived entry (`inherit: "changes"`). */
 export const dependencies = {
-  /** Ids in one group (the text before the first `:`). Above this, a change of any id in the group counts. */
+  /** Ids in one group (the text before the first `:`). Above this, a change to any id in the group counts. */
   idsOfGroup: 64,
   /** Tags that an entry may have in a store. An entry with more tags stays in memory only. */
   tags: 256
 }
 
-/** Tags whose last invalidation is kept in memory, hard and soft ones each. Forgetting one costs misses. */
+/** Tags whose last hard invalidation is kept in memory, and as many for soft ones. Forgetting one causes misses. */
 export const tagEpochs = 10_000
 
 /** The number of long keys whose hashes are remembered, and the total length of these keys in UTF-16 code units. */
@@ -20,7 +20,7 @@ export const knownIds = 1024
 /** The maximum number of ids that wait for `retryAfter` before they are loaded again. */
 export const throttledIds = 10_000
 
-/** The maximum number of ids whose stale value is known to be no fallback, because a load has answered since. */
+/** The maximum number of ids whose stale value is no longer a fallback, because a later load has given an answer. */
 export const answeredIds = 10_000
 
 /** Results beyond the requested keys that are kept from one bulk lookup, up to a tenth of memory. */
@@ -29,7 +29,7 @@ export const unaskedAnswers = 1000
 /** Results beyond the requested keys that may wait to be stored. Above this, later calls keep theirs in memory only. */
 export const unaskedWaiting = 10_000
 
-/** Changed ids that are remembered while bulk calls run. If there are more, every id counts as changed up to then. */
+/** Changed ids that are remembered while bulk calls run. Above this, every id counts as changed up to that moment. */
 export const watchedIds = 20_000
 
 /** Tags read by loads that are still remembered after those loads have ended. */
@@ -66,7 +66,7 @@ export const lookedAtOfValue = 1000
 export const checkedResults = 100
 export const checkedBytes = 100_000
 
-/** Parts of a value that are inspected to see whether it may be a resource, such as a connection. */
+/** Parts of a value that are inspected to find out whether the value may be a resource, such as a connection. */
 export const lookedAtParts = 100
 
 /** Events or removals that are kept for a slow listener. Above this, the oldest are lost. */
@@ -99,7 +99,7 @@ export const timeoutsOfTurn = 64
 /** How often expired entries are removed from memory while the cache is used. */
 export const sweepEveryMillis = 1000
 
-/** Entries whose deadlines are checked in one step. A million of them would block the event loop. */
+/** Entries whose deadlines are checked in one step, because a million at once would block the event loop. */
 export const enteringDeadlines = 1024
 
 /** Ids in one step of `entries`, of an invalidation of many ids, or of an invalidation by pattern. */

@@ -5,11 +5,11 @@ export const wal = {
   bytes: 2_097_152,
   /** The WAL's bound as a fraction of `maxSize`, if that is less than `bytes`. */
   shareOfMaxSize: 0.125,
-  /** SQLite copies the WAL into the database at this fraction of the bound, so one writer need not empty it. */
+  /** At this fraction of the bound, SQLite itself copies the WAL into the database, so one writer need not do it. */
   copiedAt: 0.875,
   /** If the WAL cannot be emptied for longer than this, a long read counts as the cause. */
   pinnedMillis: 1000,
-  /** If a WAL that a long read pins has grown by more than this many bounds, another database is started. */
+  /** If a long read blocks emptying and the WAL grows by this many times its bound, a new database is started. */
   hopelessAfter: 4
 }
 
@@ -26,7 +26,7 @@ export const backoff = {
   sideFileMillis: 500
 }
 
-/** The minimum time that a start waits for another process to make the database, because a failure ends the program. */
+/** The minimum time to wait at start for another process to make the database, because giving up ends the program. */
 export const openingMillis = 5000
 
 /** Consecutive reads of a database within one step of the program share a transaction. */
@@ -34,9 +34,9 @@ export const snapshot = {
   /** The longest time between two reads that share a transaction. */
   betweenMillis: 0.05,
   longestMillis: 1,
-  /** If a step runs longer than this after a read, no transaction is used, because other processes wait for 5 ms. */
+  /** If a step runs longer than this after a read, transactions are avoided, because other processes wait only 5 ms. */
   idleMillis: 4,
-  /** No transaction is used for this many times as long as the step ran, and until a step ends in time. */
+  /** Transactions are avoided for this many times as long as the step ran, and then until a step ends in time. */
   mistrust: 10
 }
 
@@ -51,7 +51,7 @@ export const writeQueue = {
   /** A turn starts no further group after this time. */
   turnMillis: 10,
   /**
-   * This much of each operation's time, ten times what an operation takes, does not count towards `storeTimeout`.
+   * This much of each operation's time, ten times what is usual, does not count towards `storeTimeout`.
    * Otherwise the last of many thousand operations (a few thousand on a shared machine) would time out although the
    * store is healthy.
    */

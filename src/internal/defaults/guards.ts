@@ -3,7 +3,7 @@
 export const guard = {
   /** `locked` waits without a limit. */
   waitMillis: Infinity,
-  /** The consecutive failures that open a `circuitBreaker` without a condition. */
+  /** The number of consecutive failures that open a `circuitBreaker` without a condition. */
   failures: 5,
   minimumCalls: 10,
   windowMillis: 60_000,

@@ -30,7 +30,7 @@ export const streams = {
   maxBytes: 16_777_216,
   /** The size limit of a stored stream in a folder, as a fraction of the folder's `maxSize`. */
   shareOfMaxSize: 0.125,
-  /** The time limit of a run whose stream is stored. */
+  /** The time limit for running a stream that is stored. */
   maxRunMillis: 3_600_000,
   /** The longest `ttl` that a `ttl` function may return. */
   maxTtlMillis: 86_400_000,
@@ -78,7 +78,7 @@ export const maxSize = 1_073_741_824
 /** The default `maxValue` of `CacheLayer.disk` and `CacheLayer.files`, in bytes: 8 MiB. */
 export const maxValue = 8_388_608
 
-/** The smallest `maxSize`, and the fraction of it that one value may take. A database includes its log and reserve. */
+/** The smallest `maxSize`, and the fraction that one value may take. A database's size includes log and reserve. */
 export const folders = {
   disk: { leastMaxSize: 1_048_576, valueShare: 0.25 },
   files: { leastMaxSize: 1, valueShare: 1 }
@@ -87,12 +87,12 @@ export const folders = {
 /** A browser's database: `maxSize` in bytes, the limits of its options, and the time limit for opening it. */
 export const browser = { maxSize: 104_857_600, leastMaxSize: 64 * 1024, valueShare: 0.25, openMillis: 10_000 }
 
-/** How long after a failed load a stale value is served without another load. */
+/** How long a stale value is served after a failed load before another load begins. */
 export const retryAfterMillis = 5000
 
 export const retryAfterOfFailoverMillis = 0
 
-/** The default `beta` of `probabilistic`, which its paper shows to be optimal. */
+/** The default `beta` of `probabilistic`, which the paper on XFetch shows to be optimal. */
 export const beta = 1
 
 /** The options that `Strategy.dynamic` stands for. */

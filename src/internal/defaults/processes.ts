@@ -19,10 +19,10 @@ export const polling = { pollMillis: 50, lateMillis: 100 }
  */
 export const leasePoll = { firstMillis: 50, longestMillis: 1000, afterEndMillis: 5, togetherMillis: 5 }
 
-/** A load stops waiting for others after this many times their longest load, because the store is no longer trusted. */
+/** After this many times the longest possible load, a load stops waiting for others: it no longer trusts the store. */
 export const believedLeaders = 10
 
-/** How many lease lengths a load may outlive its last caller before another load of the id begins. */
+/** How many lease lengths a load may outlive its last caller before another load for the id begins. */
 export const endingLeases = 2
 
 /** How often a process retries to acquire a lock that another process holds. */
@@ -31,16 +31,16 @@ export const lockPollMillis = 50
 /** How long a stale value is served while another process refreshes it, before this process checks again. */
 export const leftToOthersMillis = 250
 
-/** After this many failed leaders in a row, waiting processes fail with the last failure instead of loading. */
+/** After this many failed loads in a row, waiting processes fail with the last failure instead of loading too. */
 export const sharedFailures = 3
 
 /** Failures older than this do not count towards `sharedFailures`. */
 export const sharedFailureMillis = 1000
 
-/** A lease whose process never returns is removed after this many times its length, but not before `leastMillis`. */
+/** A lease whose process never returns is removed after `times` its length, but not before `leastMillis`. */
 export const leaseLife = { times: 10, leastMillis: 3_600_000 }
 
-/** How long the row of a vanished lock holder is kept, because a holder that was only suspended may still need it. */
+/** How long the row of a vanished lock holder is kept. A holder that was only suspended may still need it. */
 export const lockLifeMillis = 86_400_000
 
 /** After rejecting this many entries that other processes stored meanwhile, a load no longer stores its result. */
@@ -49,5 +49,5 @@ export const leaseAttempts = 3
 /** Pauses before a process follows the stream of changes again. */
 export const following = { firstMillis: 100, longestMillis: 30_000 }
 
-/** Bounds of the search for circular waits: looks per lease, loads that hold leases, waits, hops and steps. */
+/** Bounds of the search for circular waits: checks per lease, loads that hold leases, waits, hops and steps. */
 export const circles = { looksOfLease: 6, loads: 50, waits: 20, hops: 8, steps: 5_000 }

@@ -14,12 +14,12 @@ export const connect = "eventually" as const
 
 export const connection = {
   connectMillis: 1000,
-  /** The pause after the first lost connection. Later pauses double. */
+  /** The pause before the first attempt to reconnect. Later pauses double. */
   firstPauseMillis: 50,
   longestPauseMillis: 2000,
   /** The pause after a refusal that waiting does not resolve, such as a wrong password. */
   refusedMillis: 60_000,
-  /** How many commands of a connection may be unanswered. */
+  /** How many commands of a connection may be unanswered at once. */
   pending: 100_000,
   /** How many times an unanswered command is checked within its time limit. */
   looks: 4,
@@ -43,11 +43,11 @@ export const cluster = {
 export const tracking = {
   /** How often a process checks whether a missing server is back. */
   lookMillis: 50,
-  /** How often a process asks the server whether a connection still tracks. */
+  /** How often a process asks the server whether it still tracks changes for a connection. */
   heartbeatMillis: 500,
   /** How long the server may take to answer a heartbeat. */
   answerMillis: 500,
-  /** After this many heartbeats, the server is also asked whether it is a master. */
+  /** Once per this many heartbeats, the server is also asked whether it is a master. */
   beatsPerRole: 10,
   /** How many of its own writes a process remembers, with the first bytes of their entries. */
   ownWrites: 10_000,
@@ -55,18 +55,18 @@ export const tracking = {
   tagVersions: 100_000,
   /** An invalidation that is not recognized as the process's own within this time counts as another process's. */
   ownWriteMillis: 50,
-  /** How many times `ownWriteMillis` is checked while it passes. */
+  /** How many checks are made while `ownWriteMillis` passes. */
   ownWriteLooks: 2,
-  /** How often a process that is not permitted to track announces this to other processes. */
+  /** How often a process that is not permitted to track changes announces this to other processes. */
   announceMillis: 5000,
-  /** How often a process that is not permitted to track tries again. */
+  /** How often a process that is not permitted to track changes tries again. */
   refusedMillis: 30_000
 }
 
 /** How often a process retries to acquire a lock, in addition to the messages that wake it. */
 export const lockPollMillis = 250
 
-/** How long the marker of an unused tag is kept, but at least twice as long as any entry with the tag. */
+/** How long the marker of an unused tag is kept, or twice the longest lifetime of its entries if that is longer. */
 export const markerMillis = 30 * 24 * 3_600_000
 
 /** The maximum number of keys in one command, and in one step of a listing. */
@@ -75,7 +75,7 @@ export const keysPerCommand = 200
 /** How many keys are requested at once, in several commands. */
 export const keysAtOnce = 5000
 
-/** How many keys of other programs one step of a listing skips at most: about a millisecond of the server's time. */
+/** How many keys of other programs one step of a listing skips at most, which takes the server about a millisecond. */
 export const keysSkipped = 5000
 
 /** The size limits of a transaction, because other commands wait while the server executes it. */
@@ -86,8 +86,8 @@ export const transaction = {
   otherSlotsMillis: 100
 }
 
-/** How many times an operation starts again because another process has cleared the store. */
+/** How many times an operation starts again if another process clears the store meanwhile. */
 export const clears = 5
 
-/** How many times a condition is evaluated again because another process has written in between. */
+/** How many times a condition is evaluated again if another process writes meanwhile. */
 export const conflicts = 2 * clears

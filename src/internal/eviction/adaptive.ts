@@ -1,5 +1,5 @@
 /**
- * The adaptive policy: LRU, LIRS and S3 compete, because no rule is best for all programs, or all day. All rules work
+ * The adaptive policy: LRU, LIRS and S3 compete, because no rule is best for all programs at all times. All rules work
  * on the same two lists (`hotAndQueue.ts`), so changing the leading rule moves no entry. A shadow (`shadow.ts`) selects
  * the leading rule.
  */
@@ -12,12 +12,12 @@ import { makeSuccessor } from "./successor.ts"
 /** Memories with at most this many entries use plain LRU, because a shadow would cost more than the entries. */
 const plain = 32
 
-/** Up to this size, the shadow follows all entries. Above it, a share of them, at least `smallestShadow`. */
+/** Up to this size, the shadow follows all entries. Above it, the shadow follows a share, at least `smallestShadow`. */
 const followedAsWhole = 128
 const smallestShadow = 64
 const shareOfShadow = 1 / 128
 
-/** Until memory is full, LIRS leads if at least this share of accesses hit an entry that was not read for a while. */
+/** Until memory is full, LIRS leads if at least this share of accesses hit an entry that had not been read lately. */
 const reuseForLirs = 0.05
 
 export const makeAdaptive = (options: PolicyOptions): Policy => {
@@ -125,7 +125,7 @@ export class Adaptive implements Policy {
 
   private follow(hash: number, weight: number): void {
     const { shadow } = this
-    // A new layout for more entries may follow a smaller share, so the entry may no longer be sampled.
+    // After a new layout for more entries, a smaller share is followed, so the entry may no longer be sampled.
     if (shadow === undefined || !this.isSampled(hash)) return
     shadow.follow(hash, weight)
     this.lists.queueTarget = shadow.queueShare * this.entries

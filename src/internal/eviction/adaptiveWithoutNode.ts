@@ -6,7 +6,7 @@
 import type { Policy, PolicyOptions } from "../../ports/eviction.ts"
 import { makeSuccessor } from "./successor.ts"
 
-/** The number of entries after which the policy is loaded, unless half of the capacity is less. */
+/** The number of entries after which the policy is loaded, or half of the capacity if that is less. */
 const mostBefore = 1024
 
 export const makeAdaptive = (options: PolicyOptions): Policy => {

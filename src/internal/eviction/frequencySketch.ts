@@ -38,7 +38,7 @@ export class FrequencySketch {
     this.halve()
   }
 
-  /** Halves all counters, four at a time: a sketch for a million entries has sixteen million of them. */
+  /** Halves all counters, four at a time, because a sketch for a million entries has sixteen million counters. */
   private halve(): void {
     const { words } = this
     for (let i = 0; i < words.length; i++) words[i] = (words[i]! >>> 1) & 0x07070707

@@ -1,4 +1,4 @@
-/** Ghosts of evicted entries, in four bytes each: 20 bits of the hash, and the generation (12 bits) of the last use. */
+/** Ghosts: four-byte records of evicted entries, with 20 bits of the hash and 12 for the generation of the last use. */
 
 const generations = 0xfff
 

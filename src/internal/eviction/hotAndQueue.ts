@@ -52,7 +52,7 @@ const readsToBeHot = 2 * chance
 
 const ghostsOfEntry = 1.5
 
-/** The maximum number of entries that one call moves, so that no single call pays for a change of the rule. */
+/** The maximum number of entries that one call moves, so that many calls share the work after a rule change. */
 const movesOfFit = 32
 const movesOfBalance = 16
 const movesOfS3 = 64
@@ -104,12 +104,12 @@ export class HotAndQueue<A extends Item> {
     return (this.generation - (mark! >>> generationBits)) & generations
   }
 
-  /** Except under S3, an entry becomes hot if the generations between two of its reads do not exceed this. */
+  /** Except under S3, an entry becomes hot if at most this many generations pass between two of its reads. */
   hotAge(): number {
     return this.hotWeight === 0 ? generations : this.ageOf(this.hot.previous!)
   }
 
-  /** Masks a mark. If the result equals `isFresh`, the entry is hot and has moved, so a read changes nothing. */
+  /** Masks a mark. If the result is `isFresh`, the hot entry has moved in this generation: a read changes nothing. */
   static readonly moved = moved
 
   /** Records a read. Returns whether the entry is sampled. */
@@ -163,7 +163,7 @@ export class HotAndQueue<A extends Item> {
     if (isHot && this.full && this.rule === LIRS) this.fit()
   }
 
-  /** Advances time when an entry is added. Reads do not: without evictions, no order is needed. */
+  /** Advances time when an entry is added. Reads do not advance it, because no order is needed without evictions. */
   private pass(weight: number): void {
     this.left -= weight
     if (this.left > 0) return
@@ -173,7 +173,7 @@ export class HotAndQueue<A extends Item> {
     this.ghosts?.sweep(this.generation)
   }
 
-  /** Removes an entry. An evicted one leaves a ghost, except a hot one under S3. */
+  /** Removes an entry. If evicted, it leaves a ghost (a record of its last use), unless it is hot under S3. */
   remove(item: A, isEvicted: boolean): void {
     const isHot = this.isHot(item)
     if (isHot) this.hotWeight -= weightOf(item)
@@ -233,7 +233,7 @@ export class HotAndQueue<A extends Item> {
     }
   }
 
-  /** LIRS: fills unused hot room with the oldest of the queue, so that a part of a loop over many ids stays. */
+  /** LIRS: fills unused room for hot entries from the queue's end, so that part of a loop over many ids stays. */
   private balance(): void {
     this.fit()
     const least = this.queueLength()

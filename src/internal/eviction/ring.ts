@@ -31,7 +31,7 @@ export const unlink = (node: Linked): void => {
   node.next!.previous = node.previous
 }
 
-/** Like `unlink`, for a node that never returns: it also drops its links, so as not to keep other nodes alive. */
+/** Like `unlink`, for a node that never returns. Also clears the node's links, so that it keeps no other node alive. */
 export const release = (node: Linked): void => {
   unlink(node)
   node.previous = undefined

@@ -12,7 +12,7 @@ const shareOfSmall = 0.1
 const readsToMove = 2
 const mostReads = 3
 
-/** The flag of an entry in the main queue. A mark has it in addition to the read count. */
+/** The flag of an entry in the main queue. An entry's mark contains this flag and the read count. */
 const inMain = 4
 
 interface Entry extends Node {

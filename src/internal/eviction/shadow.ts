@@ -1,21 +1,21 @@
 /**
  * The shadow: three small caches without values, each with its own rule, follow a sample of the ids (Waldspurger,
  * Saemundsson, Ahmad and Park, ATC 2017). The rule with the most hits leads. All rules see the same reads, so their
- * differences say far more than changes of a single hit ratio.
+ * differences say far more than changes in a single hit ratio.
  */
 import { HotAndQueue, type Item, LIRS, LRU, type Rule, S3 } from "./hotAndQueue.ts"
 
-/** How many accesses the scores remember, as a multiple of the shadow's entries. */
+/** How many recent accesses the scores reflect, as a multiple of the shadow's entries. */
 const memory = 50
 
 /** LIRS: the minimum and maximum share of entries in its queue. */
 const shortestQueue = 0.01
 const longestQueue = 0.5
 
-/** A hit of LIRS alone favors a shorter queue if the entry was hot, and older than this share of the oldest hot one. */
+/** The queue of LIRS shrinks if LRU misses a hot entry whose age exceeds this share of the oldest hot entry's age. */
 const lateAt = 0.6
 
-/** How many entries the queue of LIRS gains for a hit of LRU alone, while the score of LIRS is below that of LRU. */
+/** How many entries the queue of LIRS gains when only LRU hits, while the score of LIRS is below that of LRU. */
 const gainsBehind = 4
 
 class Sample implements Item {
@@ -66,7 +66,7 @@ class SmallCache {
   }
 }
 
-/** A plain LRU of weights: a `Map` keeps its keys in insertion order. */
+/** A plain LRU of weights, built on a `Map`, which keeps its keys in insertion order. */
 class SmallLru {
   isFull = false
   private weight = 0
@@ -147,7 +147,7 @@ export class Shadow {
     this.queueShare = this.lirs.lists.queueTarget / entries
   }
 
-  /** Selects the rule with the best score, without a margin: changing the rule is free, and a margin would delay it. */
+  /** Selects the rule with the best score, even if barely: changing the rule is free, and a margin would delay it. */
   private chooseLead(): void {
     const { scores } = this
     for (const rule of [LRU, LIRS, S3] as const) {

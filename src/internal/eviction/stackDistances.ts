@@ -11,7 +11,7 @@ const mostSamples = 4096
 /** An id read again within this share of the capacity keeps its place, which costs less and is accurate enough. */
 const shareOfNewest = 1 / 32
 
-/** The curve has 8 points per doubling: exact for distances up to 16, and within 9 % beyond. */
+/** The curve has 8 points per doubling of the distance. It is exact for distances up to 16, and within 9 % beyond. */
 const bucketsOfDoubling = 8
 const buckets = bucketsOfDoubling * 53
 
@@ -44,7 +44,7 @@ export class StackDistances<A extends Sample = Sample> {
   /** The number of reads of followed ids by distance, without first reads, which `unknown` counts. */
   private readonly distances = new Float64Array(buckets)
   private unknown = 0
-  /** The number of reads of recent ids, by the number of later places. `settle` adds them to `distances`. */
+  /** The number of reads of recent ids, by the number of places taken since. `settle` adds them to `distances`. */
   private readonly near = new Float64Array(mostSamples)
   private newest: number
   private readonly onDrop: (sample: A) => void
@@ -60,7 +60,7 @@ export class StackDistances<A extends Sample = Sample> {
     return this.threshold / 2 ** 32
   }
 
-  /** Whether the id of a hash is followed. Mixes the hash, because memory may use the same one for other samples. */
+  /** Whether the id with this hash is followed. Mixes the hash, because memory may sample by the unmixed hash too. */
   isFollowed(hash: number): boolean {
     return Math.imul(hash, 0xc2b2ae35) >>> 0 < this.threshold
   }
@@ -74,7 +74,7 @@ export class StackDistances<A extends Sample = Sample> {
     this.append(sample)
   }
 
-  /** Records the first read of an id. If the sample is full, it is halved, and may then leave out the id. */
+  /** Records the first read of an id. A full sample is halved first, and may then no longer include the id. */
   begin(sample: A): A {
     while (this.samples.size >= mostSamples) this.halve()
     if (!this.isFollowed(sample.hash)) return sample
@@ -169,5 +169,5 @@ export class StackDistances<A extends Sample = Sample> {
 const bucketOf = (distance: number): number =>
   Math.min(buckets - 1, Math.floor(Math.log2(Math.max(1, distance)) * bucketsOfDoubling))
 
-/** The largest capacity that the distances of a bucket do not exceed. */
+/** The largest distance in a bucket, which is the capacity at which all reads in the bucket hit. */
 const lastOf = (bucket: number): number => Math.max(1, Math.ceil(2 ** ((bucket + 1) / bucketsOfDoubling)) - 1)

@@ -1,8 +1,8 @@
 /**
  * W-TinyLFU as in Caffeine (Einziger, Friedman and Manes, ACM TOS 2017; the climber: Einziger, Eytan, Friedman and
  * Manes, Middleware 2018). Entries enter a window, an LRU list. An entry that leaves the window competes with the
- * oldest entry on probation, and the more frequent one stays. An entry read on probation becomes protected (four fifths
- * of the main part). The window grows and shrinks by hill climbing on the hit ratio.
+ * oldest entry on probation, and the more frequent one stays. An entry read on probation becomes protected. Protected
+ * entries fill up to four fifths of the main part. The window's size follows the hit ratio by hill climbing.
  */
 import type { Node, Policy, PolicyOptions } from "../../ports/eviction.ts"
 import { FrequencySketch } from "./frequencySketch.ts"
@@ -18,7 +18,7 @@ const firstStep = 0.0625
 const restartAt = 0.05
 const decay = 0.98
 
-/** One in this many candidates is admitted regardless, or ids with equal hashes could keep all others out. */
+/** One in this many candidates is always admitted. Otherwise, ids with equal hashes could keep all others out. */
 const luckOfOne = 128
 const askedOften = 5
 
@@ -41,7 +41,7 @@ interface WTinyLfu {
   readonly hashOf: (entry: Entry) => number
   readonly weighed: boolean
   capacity: number
-  /** The window's share of the capacity. `step` is such a share too. */
+  /** The window's share of the capacity. `step` is a share of it too. */
   windowShare: number
   step: number
   count: number
@@ -161,7 +161,7 @@ const wins = (self: WTinyLfu, candidate: Entry, victim: Entry): boolean => {
   return self.draws >>> 0 < 2 ** 32 / luckOfOne
 }
 
-/** Chooses the victim. Its candidate is the oldest of the window, so a new entry is not evicted on arrival. */
+/** Chooses the victim. The candidate is the oldest entry of the window, so a new entry is not evicted on arrival. */
 const choose = (self: WTinyLfu): Entry | undefined => {
   const candidate = oldestOf(self, window)
   const victim = oldestOf(self, probation) ?? oldestOf(self, protectedList)

@@ -1,5 +1,5 @@
 /**
- * A token bucket like that of Effect's `RateLimiterStore`: one token returns per interval since the bucket was full.
+ * A token bucket like that of Effect's `RateLimiterStore`: once it is no longer full, one token returns per interval.
  */
 import type { Kind } from "../../ports/guardStore.ts"
 

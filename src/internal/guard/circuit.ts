@@ -14,7 +14,7 @@ export interface Trip {
   readonly windowCalls: number
 }
 
-/** How long a circuit stays open. Each opening doubles the time, until the circuit was closed for as long as open. */
+/** How long a circuit stays open. Doubles with each opening, until the circuit has stayed closed that long. */
 export interface OpenTime {
   readonly millis: number
   readonly longestMillis: number
@@ -116,7 +116,7 @@ const next = (generation: number, now: number): number => Math.max(generation + 
 
 const nothingCounted = { streak: 0, last: "", slots: [], slot: 0 }
 
-/** The number of slots in a time window. An outcome counts for at least nine tenths of the window, never for more. */
+/** The number of slots in a time window. An outcome counts for between nine tenths of the window and all of it. */
 export const slotsOfWindow = 10
 
 const closed = (now: number): Circuit => ({
@@ -142,7 +142,7 @@ const admit = (before: Circuit, now: number, input: Extract<Input, { _tag: "Admi
   if (before.phase === "Closed") {
     return runs(before.openings > 0 && now >= before.resetAt ? { ...before, openings: 0 } : before)
   }
-  // A probe without an outcome in time counts as a failure at the end of its time.
+  // A probe without an outcome in time counts as failed when its time ends.
   const isLapsed = before.phase === "HalfOpen" && before.until > 0 && now >= before.until
   const state = isLapsed && openTime !== undefined ? opened(before, before.until, openTime) : before
   if (now < state.until) return step(before, state, { now, isAdmitted: false, idleMillis })

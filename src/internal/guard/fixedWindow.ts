@@ -1,4 +1,4 @@
-/** A limit of calls in a window that begins with the first call. A call above the limit may start a ban instead. */
+/** A limit on the calls in a window that begins with the first call. A call above the limit may start a ban. */
 import type { Kind } from "../../ports/guardStore.ts"
 import { type Admission, admitted, rejected } from "./admission.ts"
 

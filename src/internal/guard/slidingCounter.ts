@@ -1,5 +1,5 @@
 /**
- * A limit of calls in a sliding window, from two counts: the calls of the current window, and those of the previous
+ * A limit on calls in a sliding window, from two counts: the calls of the current window, and those of the previous
  * one, weighted by the share still in range. Assumes evenly spread calls, so in the worst case twice the limit passes.
  */
 import type { Kind } from "../../ports/guardStore.ts"

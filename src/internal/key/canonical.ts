@@ -254,7 +254,7 @@ const union = (ast: SchemaAST.Union, compile: Compile): Canonical => {
     encode: (value) => {
       for (const member of primitives) if (member.is(value)) return member.encode(value)
       if (only !== undefined) return `(${only.label}${only.encode(value)})`
-      // The text includes every member that the value fits, because each may declare fields that the others do not.
+      // The text covers every union member that the value fits, because each may declare fields that the others do not.
       let text = ""
       for (const member of others) if (member.is(value)) text += member.label + member.encode(value)
       if (text === "") throw new Mismatch("a member of the union", value)

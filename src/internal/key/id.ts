@@ -1,4 +1,4 @@
-/** Makes ids from strings. The library's own begin with `~`. Strings that are long or have no UTF-8 form are hashed. */
+/** Makes ids from strings. The library's own ids begin with `~`. Hashes strings that are long or have no UTF-8 form. */
 import { _SHA256 as Sha256 } from "@noble/hashes/sha2.js"
 import { isWellFormed, toBase64Url } from "../codec/bytes.ts"
 import { longTexts } from "../defaults/bounds.ts"
@@ -6,7 +6,7 @@ import { isListOfText, mistake } from "../options/options.ts"
 
 const maxBytes = 200
 
-/** Digests of recent long strings. Hashing a string takes a hundred times as long as comparing it. */
+/** Digests of recent long strings, kept because hashing a string takes a hundred times as long as comparing it. */
 export const remembered = new Map<string, string>()
 let rememberedUnits = 0
 
@@ -20,7 +20,7 @@ const digest = (text: string): string => {
 
 const remember = (text: string, digest: string): void => {
   if (text.length > longTexts.units) return
-  // A copy, because a substring would keep the whole larger string in memory.
+  // Stores a copy, because a substring would keep the whole larger string in memory.
   remembered.set(` ${text}`.slice(1), digest)
   rememberedUnits += text.length
   for (const oldest of remembered.keys()) {

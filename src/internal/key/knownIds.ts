@@ -1,5 +1,5 @@
 /**
- * Remembers the ids of a key class by its field values, if all fields are primitives: looking up a freshly concatenated
+ * Remembers the ids of a key class by its field values, if all fields are primitives, because looking up a newly joined
  * string in a `Map` takes longer than the rest of a hit. The table has a fixed size, and the hash of the field values
  * selects a slot. An id takes a slot when it is created twice without another id for that slot in between, so keys that
  * are read only once displace nothing.
@@ -7,7 +7,7 @@
 import { knownIds } from "../defaults/bounds.ts"
 import type { Fields, Property } from "./canonical.ts"
 
-/** The maximum length of a string field, in UTF-16 code units. Keys with longer ones are not remembered. */
+/** The maximum length of a string field, in UTF-16 code units. Keys with a longer field are not remembered. */
 const maxUnits = 100
 
 export const remembering = (
@@ -31,7 +31,7 @@ export const remembering = (
       hashes[place] = hash
       return ids[place] = id
     }
-    // Returns the earlier of two equal strings, because the entry holds it and a `Map` finds it without comparing.
+    // Returns the earlier of two equal strings: it is the one in the cache, so a `Map` finds it without comparing text.
     const first = ids[place]!
     known[place] = { hash, values: names.map((name) => own(fields[name])), id: first }
     return first
@@ -40,7 +40,7 @@ export const remembering = (
 
 interface Table {
   readonly known: Array<Known | undefined>
-  /** For each slot, the hash of the id that was created last; `ids` has that id. */
+  /** For each slot, the hash of the fields of the last created id. `ids` holds the id itself. */
   readonly hashes: Int32Array
   readonly ids: Array<string | undefined>
 }
@@ -62,7 +62,7 @@ const isOf = ({ values }: Known, names: ReadonlyArray<string>, fields: Fields): 
   return true
 }
 
-/** Hashes the field values. `undefined` if a string is too long. Collisions are harmless: values are compared. */
+/** Hashes the field values, or returns `undefined` for a long string. Collisions are harmless: values are compared. */
 const hashOf = (names: ReadonlyArray<string>, fields: Fields): number | undefined => {
   let hash = 0
   for (let i = 0; i < names.length; i++) {

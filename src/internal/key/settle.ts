@@ -1,4 +1,4 @@
-/** Normalizes a key field whose schema has a transformation to the value that the schema decodes. */
+/** Replaces a key field whose schema has a transformation by the value that encoding and decoding it gives. */
 import type * as Schema from "effect/Schema"
 import * as SchemaParser from "effect/SchemaParser"
 import { makeCompile } from "./canonical.ts"
@@ -15,7 +15,7 @@ export const settling = (name: string, field: string, schema: Schema.Constraint)
   let canonical: Canonical | undefined
   return (value) => {
     try {
-      // A field of a class with an id template may have no canonical text, in which case this line throws too.
+      // Throws if the field has no canonical text, which a class with an id template does not need.
       const text = (canonical ??= makeCompile()(schema.ast)).encode
       const settled = decode(encode(value))
       if (text(settled) === text(value)) return value

@@ -9,7 +9,7 @@ interface Site {
 /** The number of the library's own stack frames above the user's class definition. */
 const ownFrames = 2
 
-/** Returns `undefined` without stack traces. Called only when two classes share ids, because parsing is expensive. */
+/** Returns `undefined` if there is no stack trace. Called only when two classes share ids, because parsing is slow. */
 export const siteOf = ({ stack }: Error): Site | undefined => {
   const frame = stack?.split("\n").filter((line) => positioned.test(line))[ownFrames]
   const [, file, query = "", position] = frame === undefined ? [] : positioned.exec(frame) ?? []
@@ -18,7 +18,7 @@ export const siteOf = ({ stack }: Error): Site | undefined => {
 
 const positioned = /([^\s(@]*?)(\?[^:]*)?:(\d+:\d+)\)?$/
 
-/** Whether two sites may be one definition, evaluated again by a hot reload, which may move it, or by a function. */
+/** Whether two sites may be one definition that ran twice: in a function, or after a hot reload, which may move it. */
 export const mayBeOne = (one: Site | undefined, other: Site | undefined): boolean =>
   one === undefined || other === undefined ||
   one.file === other.file && (one.position === other.position || one.query !== other.query)

@@ -1,7 +1,7 @@
 /**
- * Computes the fingerprint of schemas: a short hash of their structure, a graph of nodes without annotations and
- * reference names. Equivalent nodes are merged, as in automaton minimization, so a schema that was annotated, copied or
- * unrolled once has the same graph as the original.
+ * Computes the fingerprint of schemas: a short hash of their structure. The structure is a graph of nodes, without
+ * annotations and reference names. Equivalent nodes are merged, as in automaton minimization, so a schema that was
+ * annotated, copied or unrolled once has the same graph as the original.
  */
 import * as Schema from "effect/Schema"
 import * as SchemaAST from "effect/SchemaAST"
@@ -151,7 +151,7 @@ const stable = (value: unknown): string => {
 interface Node {
   readonly label: string
   readonly children: Array<Node>
-  /** The number of the node's group. Nodes of one group are equivalent, as far as is known. */
+  /** The number of the node's group. Nodes in the same group have not been found to differ so far. */
   group: number
 }
 

@@ -23,7 +23,7 @@ const always = (tags: ReadonlyArray<string>): TagsOf => {
   return () => frozen
 }
 
-/** Copies the fields of `input` to `self`. With `of`, copies only the fields that `of` has. */
+/** Copies the fields of `input` to `self`. If `of` is given, copies only the fields that `of` has. */
 export type Assign = (self: Record<string, unknown>, input: unknown, of?: object) => void
 
 export const keyTags = (

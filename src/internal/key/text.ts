@@ -5,7 +5,7 @@ export interface Canonical {
   readonly is: (value: unknown) => boolean
   /** Returns the canonical text of a value. Throws `Mismatch` for a value of another type. */
   readonly encode: (value: unknown) => string
-  /** Whether all values are primitives, whose texts differ even between schemas. */
+  /** Whether all values are primitives. Different primitives have different texts, even in different schemas. */
   readonly primitive: boolean
 }
 

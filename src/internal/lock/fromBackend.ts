@@ -1,4 +1,4 @@
-/** Builds a lock from a backend: waits in line, holds and renews. */
+/** Builds a lock from a backend: adds waiting in line, holding and renewing. */
 import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -28,11 +28,11 @@ interface Asked {
 
 interface Held extends Asked {
   readonly token: bigint
-  /** The lease's end on the monotonic clock. After that, another holder may have the lock, unless it was renewed. */
+  /** When the lease ends, on the monotonic clock. Unless it is renewed, another holder may then have the lock. */
   readonly untilMillis: number
 }
 
-/** The delay between a lease's end and the next attempt, which is never made before the end. */
+/** The delay between a lease's end and the next attempt, so that the attempt never comes too early. */
 const graceMillis = 5
 
 const steps = ["tryAcquire", "renew", "release"]
@@ -71,7 +71,7 @@ export const lazily = (name: string, open: Effect.Effect<Lock, LockError>): Lock
   return lock
 }
 
-/** Holds a lock during `use`, with less overhead than a scope. `undefined` for a lock made outside this module. */
+/** Holds a lock during `use`, with less overhead than a scope. Returns `undefined` for a lock made by other modules. */
 export const during = <A, E, R>(
   lock: Lock,
   asked: Asked,
@@ -89,7 +89,7 @@ export const during = <A, E, R>(
 
 export type Acquire = (asked: Asked) => Effect.Effect<void, LockError>
 
-/** Holds many locks until the scope closes. One fiber renews all, and the loss of a lock is not reported. */
+/** Holds many locks until the scope closes. One fiber renews all of them, and the loss of a lock is not reported. */
 export const together = (lock: Lock, scope: Scope.Scope): Acquire => {
   const opened = made.get(lock)
   if (opened === undefined) {
@@ -176,7 +176,7 @@ const renewing = ({ backend }: Self, all: Set<Held>, leaseMillis: number): Effec
 
 type Restore = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 
-/** Waits for the lock. Only the sleep can be interrupted, or a granted lock could be lost without being released. */
+/** Waits for the lock. Only its sleeps can be interrupted, so that a granted lock is never lost without a release. */
 const whenHeld = <A, E, R>(
   self: Self,
   asked: Asked,
@@ -290,7 +290,7 @@ const release = (self: Self, { name, token }: Held): Effect.Effect<void> =>
 const failWhenLost = (self: Self, held: Held): Effect.Effect<never, LockError> =>
   Effect.flatMap(untilLost(self, held), () => Effect.fail(new LockError({ name: held.name, reason: "Lost" })))
 
-/** Renews the lock every third of its lease, and returns when another holder may have it. */
+/** Renews the lock at every third of its lease, and returns once another holder may have it. */
 const untilLost = Effect.fnUntraced(function*({ backend }: Self, { leaseMillis, name, token, ...held }: Held) {
   const clock = yield* Clock.Clock
   let until = held.untilMillis

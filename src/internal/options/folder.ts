@@ -24,7 +24,7 @@ interface Sizes {
 interface Limits {
   readonly leastMaxSize: number
   readonly valueShare: number
-  /** The default `maxSize`. If it is missing, the default of folders applies. */
+  /** The default `maxSize`. If it is absent, the default for all folders applies. */
   readonly maxSize?: number
 }
 

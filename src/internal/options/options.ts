@@ -37,11 +37,11 @@ export const within = <A>(call: string, check: () => A): A => {
   }
 }
 
-/** Joins lists of names. A call instead of a spread, because bundlers drop a call whose result is unused. */
+/** Joins lists of names. Used instead of a spread, because bundlers drop an unused call, but not an unused spread. */
 export const namesIn = (...lists: ReadonlyArray<Iterable<string>>): ReadonlySet<string> =>
   new Set(lists.flatMap((list) => Array.from(list)))
 
-/** Throws for the first option not in `known`. `homes` suggests the right option for one of another cache library. */
+/** Throws for the first option not in `known`. For options of other cache libraries, `homes` has the hint to show. */
 export const refuseUnknown = (
   what: string,
   options: object,

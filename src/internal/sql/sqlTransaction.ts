@@ -1,4 +1,4 @@
-/** Finds the open SQL transaction. `effect/sql` services are named, not imported, so programs without SQL load none. */
+/** Finds the open SQL transaction. Looks up `effect/sql` services by name, so that programs without SQL import none. */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -14,7 +14,7 @@ const CurrentService = Context.Reference<Service | undefined>("effect/sql/Curren
 
 export const Client = Context.Service<SqlClient>("effect/sql/SqlClient")
 
-/** The open transaction, if any. After the commit, the context has the service's name, but not the service itself. */
+/** The open transaction, if any. After the commit, the context still names the service, but no longer contains it. */
 export const openTransaction = (context: Context.Context<never>): object | undefined => {
   const service = Context.get(context, CurrentService)
   return service === undefined ? undefined : Context.getOrUndefined(context as Context.Context<any>, service)
@@ -22,8 +22,8 @@ export const openTransaction = (context: Context.Context<never>): object | undef
 
 /**
  * Runs an effect after the commit of the open transaction, never if it is rolled back, and at once if none is open. If
- * the client reports no commit, the effect (an invalidation) runs at once, for values read before, and again when the
- * fiber ends, for values read meanwhile.
+ * the client cannot report the commit, the effect (an invalidation) runs twice: at once, for values cached earlier, and
+ * when the fiber ends, for values cached in between.
  */
 export const afterCommit = <R>(effect: Effect.Effect<void, never, R>): Effect.Effect<void, never, R> =>
   Effect.withFiber((fiber) => {

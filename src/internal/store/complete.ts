@@ -59,7 +59,7 @@ export const complete = (core: StoreCore): Store => {
   const { clear, increment, scan } = core
   const all = scan && Stream.suspend(() => scan())
   const counters = increment === undefined ? countersOf(core.name) : undefined
-  // Clears the counters synchronously, because an interruption ends only the wait for the store's `clear`.
+  // Clears the counters before waiting for the store, because an interruption ends only the wait for its `clear`.
   const emptyAll = (clear: Store["clear"]) =>
     Effect.suspend(() => {
       counters?.clear()

@@ -25,7 +25,7 @@ export const holds = (
 
 /**
  * Returns the entry with new deadlines, or `undefined` if it is not present or `writeId` names another write. Only
- * reads give a `writeId`. They shorten no lifetime, because readers with other constants use the entry too. Without a
+ * reads give a `writeId`. They never shorten a lifetime, because reads with longer ones use the same entry. Without a
  * `writeId`, a changed soft deadline was set by hand, so the lifetime is no longer a strategy's constant.
  */
 export const touched = (
@@ -48,6 +48,6 @@ export const touched = (
   return { meta: { ...entry.meta, ...later }, payload: entry.payload }
 }
 
-/** Whether an entry exists that is not the one the reader rejected. */
+/** Whether there is an entry other than the one that the reader rejected. */
 export const isOtherWrite = (entry: Stored | undefined, rejectedWriteId: string | undefined): entry is Stored =>
   entry !== undefined && entry.meta.writeId !== rejectedWriteId

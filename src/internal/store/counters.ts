@@ -14,7 +14,7 @@ export const make = (): Counters => {
   const counters = new Map<string, Counter>()
   let sweepAt = sweepFloor
 
-  // Removes expired counters. Runs when the table has doubled, so the cost per counter is O(1).
+  // Removes expired counters. Runs when the table has doubled: amortized O(1) per counter.
   const sweep = (now: number) => {
     for (const [name, { expiresAt }] of counters) if (expiresAt <= now) counters.delete(name)
     sweepAt = Math.max(sweepFloor, counters.size * 2)

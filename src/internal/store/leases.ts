@@ -1,7 +1,7 @@
 /**
  * Leases inside one process, and the rules that every table of leases shares. The owner is a token of the loading
  * flight; the generation decides whether a result may be stored. An expired lease does not end its generation, so a
- * slow leader can still store.
+ * slow load can still store its result.
  */
 import type { SyncLeases } from "../../ports/storage.ts"
 import type { Acquired, AcquireOptions, Failures, Join } from "../../ports/store.ts"
@@ -37,14 +37,14 @@ interface Leases extends SyncLeases {
 
 export const newGeneration = (tokens: Tokens): string => tokens.next(16)
 
-/** How long a lease record is kept: ten lease lengths, but at least an hour. A longer load's result is not stored. */
+/** How long a lease record is kept: ten lease lengths, but at least an hour. Results of longer loads are not stored. */
 export const lifeMillis = (leaseMillis: number) => Math.max(leaseLife.times * leaseMillis, leaseLife.leastMillis)
 
 /** The time left of a lease: at most its length, so that a clock that was set back does not prolong it. */
 export const leftOf = ({ leaseMillis, until }: Held, now: number): number =>
   Math.max(0, Math.min(until - now, leaseMillis))
 
-/** The wait before a process may load, alone or beside the owner. A clock that was set back does not prolong it. */
+/** How long a process must wait before it may load, alone or beside the owner. A clock set back does not prolong it. */
 export const joinWaitOf = (lease: Held, join: Join, now: number): number => {
   const left = leftOf(lease, now)
   if (typeof join === "boolean") return join ? 0 : left
@@ -52,7 +52,7 @@ export const joinWaitOf = (lease: Held, join: Join, now: number): number => {
   return Math.min(left, Math.max(0, Math.min(lease.joinedAt + join.afterMillis - now, join.afterMillis)))
 }
 
-/** Whether the clock was set back since a process joined. `joinedAt` is then set to the current time. */
+/** Whether the clock was set back since a process joined. If so, `joinedAt` is set to the current time. */
 export const isJoinedAhead = ({ joinedAt }: Held, now: number): boolean => joinedAt !== undefined && joinedAt > now
 
 export const waitOf = (lease: Held | undefined, { join, owner }: AcquireOptions, now: number): number =>
@@ -123,7 +123,7 @@ const release = (lease: Lease, now: number, note: Uint8Array | undefined): void 
 export const make = (leases = new Map<string, Lease>()): Leases => {
   let sweepAt = sweepFloor
 
-  // Removes leases whose load never ended. Runs when the table has doubled, so the cost per `acquire` is O(1).
+  // Removes leases whose load never ended. Runs when the table has doubled: amortized O(1) per `acquire`.
   const sweep = (now: number) => {
     for (const [id, lease] of leases) if (lease.dies <= now) leases.delete(id)
     sweepAt = Math.max(sweepFloor, leases.size * 2)

@@ -8,7 +8,7 @@ import { chunk, many, turnMillis } from "../defaults/bounds.ts"
 import { monotonicMillis } from "../time/monotonic.ts"
 import { inParts } from "../time/turns.ts"
 
-/** Runs a step for groups of items, and yields in between. Slow steps, due to large values, make groups smaller. */
+/** Runs a step for groups of items, and yields between groups. A slow step, as for large values, shrinks the groups. */
 export const inSteps = Effect.fnUntraced(function*<A, B, E>(
   items: ReadonlyArray<A>,
   step: (items: ReadonlyArray<A>) => Effect.Effect<ReadonlyArray<B>, E>
@@ -30,7 +30,7 @@ export const inSteps = Effect.fnUntraced(function*<A, B, E>(
 
 const idOf = (item: string | { readonly id: string }): string => typeof item === "string" ? item : item.id
 
-/** Runs an operation for each item, concurrently unless an id is repeated, whose operations must keep their order. */
+/** Runs an operation for each item: concurrently, or one after another if an id occurs twice, to keep the order. */
 export const each = <A extends string | { readonly id: string }, B, E>(
   items: ReadonlyArray<A>,
   operation: (item: A) => Effect.Effect<B, E>

@@ -1,4 +1,4 @@
-/** The ids of the pages of streams. Pages are entries, hidden from users, under ids that no key has (`~:`). */
+/** The ids of the pages of streams. Pages are entries that users do not see. Their prefix `~:` begins no key's id. */
 
 export const pagePrefix = "~:p:"
 

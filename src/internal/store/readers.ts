@@ -1,4 +1,4 @@
-/** Lets several readers follow the changes of one store. Each reader gets all changes, whichever reads first. */
+/** Lets several readers follow the changes to one store. Each gets all changes, no matter which of them reads first. */
 import { StoreError } from "../../CacheError.ts"
 import type { Change } from "../../ports/store.ts"
 import { changesKept } from "../defaults/stores.ts"
@@ -17,7 +17,7 @@ const gap: ReadonlyArray<Change> = [{ _tag: "Gap" }]
 
 /**
  * Makes one of several readers over `changesUnsafe`, which supports only one. The reader throws a `StoreError` if the
- * store throws, or answers with anything but changes. Unless the store threw that `StoreError`, a gap follows.
+ * store throws, or answers with anything but changes. A `Gap` follows, except after a `StoreError` of the store itself.
  */
 export const reader = (store: string, read: Read): Read => {
   const queues = queuesOf.get(read) ?? new Set<WeakRef<Queue>>()

@@ -3,7 +3,7 @@ import type { Timing } from "../../CacheEntry.ts"
 import type { Decision, Lifetime, Of } from "../../ports/strategy.ts"
 import type * as Ttl from "../../Ttl.ts"
 
-/** The functions take the options as an argument, so that a combinator's effect can be its own strategy. */
+/** The functions take the options as an argument, so that a combinator needs no strategy object of its own. */
 export interface Kind {
   readonly name: Name
   readonly options: ReadonlySet<string>
@@ -13,7 +13,7 @@ export interface Kind {
   readonly deadlinesOnly: boolean
   /** Whether `decide` serves every entry before both deadlines, so that a hit need not call it. */
   readonly servesFresh: boolean
-  /** The argument `beside` is the value of the option that the field `beside` names, or a function's result. */
+  /** The argument `beside` is the value of the option named by the field `beside`, or for a function its result. */
   readonly lifetime: (options: AnyOptions, ttl: number, beside: unknown) => Lifetime
   readonly ttl: (options: AnyOptions) => unknown
   readonly check: ((options: AnyOptions) => void) | undefined
@@ -41,7 +41,7 @@ export interface AnyOptions {
 const conditions: ReadonlyArray<keyof AnyOptions> = ["when", "storeIf", "storeFailures"]
 const common: ReadonlyArray<keyof AnyOptions> = ["ttl", "jitter", ...conditions]
 
-/** The options of each kind. Has names instead of the kinds, because a program loads only the kinds that it uses. */
+/** The options of each kind, by name, because importing the kinds would load even those that a program does not use. */
 const own = {
   ttl: [],
   softTtl: ["softTtl"],

@@ -17,7 +17,7 @@ export const validate = (kind: Kind, options: AnyOptions): void => {
   kind.lifetime(
     options,
     typeof ttl === "function" ? Infinity : toMillis(ttl as Ttl.Input),
-    // The time that a user's function gives is not known yet.
+    // The time that a user's function will return is not known yet.
     typeof beside === "function" ? 0 : beside
   )
 }

@@ -6,7 +6,7 @@ const word = 8
 /** Bytes in addition to a value's content, such as the object header. A backing array or table has two more words. */
 const bytesOf = {
   object: 3 * word,
-  /** An object without fields reserves room for some. */
+  /** An object without fields reserves room for a few. */
   emptyObject: 7 * word,
   array: 4 * word,
   table: 2 * word,
@@ -21,7 +21,7 @@ const bytesOf = {
   error: 32 * word
 }
 
-/** A hash table has a power of two of places, each with three words in a `Map`, two in a `Set`, and half a bucket. */
+/** The fewest places of a hash table (always a power of two). Each takes 3.5 words in a `Map` and 2.5 in a `Set`. */
 const leastPlaces = 4
 const bytesOfMap = 9 * word
 const bytesOfPlace = { map: 3.5 * word, set: 2.5 * word }

@@ -3,10 +3,10 @@
  *
  * - `*` matches any run of characters, `?` any one character.
  * - `[a-z_]` matches one character of a set, `[^a-z]` one that is not in the set.
- * - Any other character matches itself: `.`, `\`, `{`, `!`, and `]` outside a set too; inside a set also `*`, `?`, `[`.
+ * - Any other character matches itself, for example `.`, `\`, `{`, `!`, `]` outside a set, and `*`, `?`, `[` in a set.
  *
- * A set is read from left to right. `-` between two characters makes a range; first, last or after a range it is
- * itself. `^` that is not first is itself. The first `]` ends the set, as in Redis, so no set contains one.
+ * A set is read from left to right. `-` between two characters makes a range; first, last or after a range it matches
+ * itself. `^` matches itself unless it is first. The first `]` ends the set, as in Redis, so no set contains a `]`.
  */
 import { CacheConfigError } from "../../CacheError.ts"
 
@@ -77,7 +77,7 @@ const set = (pattern: string, content: ReadonlyArray<string>): Token => {
 const invalid = (pattern: string, problem: string): CacheConfigError =>
   new CacheConfigError({ message: `The pattern ${JSON.stringify(pattern)}: ${problem}` })
 
-/** Backtracks only to the last `*`, since a longer run for an earlier one cannot help: O(product of both lengths). */
+/** Backtracks only to the last `*`, as a longer match for an earlier one cannot help: O(pattern × text length). */
 const matchAll = (tokens: ReadonlyArray<Token>, text: string): boolean => {
   let next = 0
   let at = 0

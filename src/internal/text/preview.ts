@@ -1,4 +1,4 @@
-/** Formats values as text of bounded length, with bounded work even for a log message. */
+/** Formats values, for log messages for example, as text of bounded length and with bounded work. */
 import * as Formatter from "effect/Formatter"
 import { previewedParts } from "../defaults/bounds.ts"
 
@@ -7,7 +7,7 @@ export const preview = (value: unknown, characters: number): string => {
   return text.length <= characters ? text : `${text.slice(0, characters)}…`
 }
 
-/** Whether a value has few parts. An iterator is not small, because counting its elements would use it up. */
+/** Whether a value has few parts. An iterator does not count as small: counting its elements would use it up. */
 const isSmall = (root: unknown): boolean => {
   const waiting = [root]
   let parts = 0
@@ -62,7 +62,7 @@ const beginOf = (root: unknown, characters: number): string => {
     else if (value instanceof Map) within("Map([", () => writeAll(value, write), "])")
     else if (value instanceof Set) within("Set([", () => writeAll(value, write), "])")
     else if (ArrayBuffer.isView(value)) text += `${nameOf(value)}(${value.byteLength} bytes)`
-    // The fields are not shown, because `toString` may hide a secret. Its own text may be long.
+    // Shows only the name: the fields may be secrets that `toString` hides, and the text of `toString` may be long.
     else if (hasText(value)) text += `${nameOf(value)}(…)`
     else if (nameOf(value) === "Object") within("{", () => writeFields(value), "}")
     else within(`${nameOf(value)}({`, () => writeFields(value), "})")

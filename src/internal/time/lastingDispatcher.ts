@@ -1,4 +1,4 @@
-/** Makes a dispatcher that runs tasks in later turns, for as long as a layer lives. */
+/** Makes a dispatcher that runs tasks in later turns of the event loop, for as long as a layer lives. */
 import * as Scheduler from "effect/Scheduler"
 
 /** Replaces the scheduler of `runSync`, because a layer that `runSync` has built outlives that scheduler. */

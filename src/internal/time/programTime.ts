@@ -1,15 +1,15 @@
 /**
- * Measures the time in which this program could have received an answer. In a busy program answers wait to be read, and
- * timers run before that: a timeout by the clock would end thousands of operations of a healthy store at once. While an
- * operation waits, the load is measured every few milliseconds. If the event loop is never idle, a tenth of the time
- * counts; of a step longer than half a second, or of a stopped process, even less.
+ * Measures the time in which this program could have received an answer. In a busy program, timers fire before waiting
+ * answers are read, so a timeout by the clock would end thousands of operations of a healthy store at once. While an
+ * operation waits, the program's load is measured every few milliseconds. If the event loop is never idle, a tenth of
+ * the time counts; during a step longer than half a second, or while the process is stopped, even less.
  */
 import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import { busyProgramTimes, programTime as limits } from "../defaults/stores.ts"
 import { machineClock as realClock, monotonicMillis } from "./monotonic.ts"
 
-/** The current `setTimeout`, only to be compared. While a test fakes timers, only their time passes. */
+/** The current `setTimeout`, to be compared only: a different one means that a test fakes the timers. */
 const timers = (): unknown => (globalThis as { readonly [name: string]: unknown })["setTimeout"]
 const realTimers = timers()
 /** Whether program time is used. Effects with another clock, such as tests, use the time of that clock. */
@@ -67,7 +67,7 @@ export const untilPassed = (timeNow: () => number, millis: number): Effect.Effec
   })
 
 const looking = Effect.whileLoop({
-  // Ends if timers are faked, because a sleep may then never end. Clock time counts until the next operation.
+  // Ends if timers are faked, because a sleep might then never end. After that, clock time counts.
   while: () => isLooking = waiting > 0 && timers() === realTimers,
   body: () => Effect.sleep(limits.lookMillis),
   step: () => {
@@ -80,10 +80,10 @@ const looking = Effect.whileLoop({
 })
 
 const counted = (tookMillis: number, rested: number): number => {
-  // Idle time is unknown. The timers of a hidden page are late too, although the program is not busy.
+  // Idle time is unknown, and late timers prove nothing: a hidden page's timers are late though it is not busy.
   if (Number.isNaN(rested)) return limits.unknownMillis
   const least = tookMillis / limits.busyTimes
-  // The limit is for a process that was stopped, which counts as idle.
+  // The limit is for a process that was stopped, because that time counts as idle.
   return Math.min(limits.mostMillis, rested === 0 ? least : Math.max(least, limits.lateMillis + rested))
 }
 

@@ -1,10 +1,10 @@
-/** Processes long streams in turns, so that other fibers and timers run in between. */
+/** Processes long streams in slices, between which other fibers and timers run. */
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { chunk, turnMillis } from "../defaults/bounds.ts"
 import { monotonicMillis } from "./monotonic.ts"
 
-/** Limits the time of a turn. Effect only counts a fiber's steps, each of which may take long. */
+/** Limits the time of a slice. Effect limits only the number of a fiber's steps, each of which may take long. */
 const inTurns = <A, E, R>(self: Stream.Stream<A, E, R>): Stream.Stream<A, E, R> =>
   Stream.transformPull(self, (pull) =>
     Effect.clockWith((clock) => {

@@ -1,4 +1,4 @@
-/** Processes long lists in turns, so that other fibers and timers run in between. */
+/** Processes long lists in slices (turns), between which other fibers and timers run. */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { SchedulerDispatcher } from "effect/Scheduler"
@@ -18,7 +18,7 @@ export const forEach = <A>(items: Iterable<A>, step: (item: A) => void): Effect.
     return Effect.suspend(turn)
   })
 
-/** As `forEach`. Few items are processed at once, and need no effect. */
+/** Like `forEach`, but processes a short list at once and then returns `undefined` instead of an effect. */
 export const forEachNow = <A>(items: ReadonlyArray<A>, step: (item: A) => void): Effect.Effect<void> | undefined => {
   if (items.length > chunk) return forEach(items, step)
   for (const item of items) step(item)
@@ -30,7 +30,7 @@ export interface Turning {
   readonly dispatcher: SchedulerDispatcher
 }
 
-/** Loops outside of a fiber, then calls `end`. A step that returns `false` pauses until the result is called. */
+/** Loops outside of a fiber, then calls `end`. A step that returns `false` pauses; the returned function resumes. */
 export const forEachUnsafe = <A>(
   items: Iterable<A>,
   { clock, dispatcher }: Turning,
@@ -58,7 +58,7 @@ const turnOf = <A>(
     const next = iterator.next()
     if (next.done === true) return "done"
     if (step(next.value) === false) return "paused"
-    // The clock is read after several steps only, because reading it costs more than a step.
+    // The clock is read only after several steps, because reading it costs more than a step.
     if (steps % turns.steps === 0 && monotonicMillis(clock) - beganAt >= turns.millis) return "late"
   }
 }

@@ -10,13 +10,13 @@ const tags = ["~=a:1", "~*a", "~=a:2"]
 
 const versionsOf = (store: Store) => Effect.map(store.get("none", tags), ({ versions }) => versions)
 
-/** Checks which of three markers a step leaves: that of an id, of the id's group, and of another id in the group. */
+/** Checks which of three markers remain after a step: that of an id, of its group, and of another id in the group. */
 const leaves = (step: (store: Store) => Effect.Effect<unknown, unknown>, left: ReadonlyArray<boolean>): Check =>
   law(Effect.fnUntraced(function*(store) {
     const before = (yield* store.markers(tags)).markers.map(({ version }) => version)
     yield* step(store)
     const after = yield* versionsOf(store)
-    // The second marker belongs to the group. A store that supports only the markers of ids keeps it.
+    // The second marker belongs to the group. A store that supports only the markers of ids does not remove it.
     const isKept = (i: number) => left[i] === true || (i === 1 && store.capabilities.dependencies === "ids")
     yield* same(after, before.map((version, i) => isKept(i) ? version : undefined), "what is left")
   }))

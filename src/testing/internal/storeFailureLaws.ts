@@ -1,4 +1,4 @@
-/** Test laws for failure notes: a process that is granted a lease learns how earlier loads have failed. */
+/** Test laws for failure notes: a process that is granted a lease learns how earlier loads failed. */
 import * as Effect from "effect/Effect"
 import type { Store } from "../../ports/store.ts"
 import { same } from "../law.ts"

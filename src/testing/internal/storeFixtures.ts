@@ -35,7 +35,7 @@ export const read = (store: Store, id: string) => Effect.map(store.get(id, []), 
 export const stores = (store: Store, id: string, expected: Stored | undefined, message: string) =>
   Effect.flatMap(read(store, id), (stored) => same(plain(stored), expected, message))
 
-/** An entry whose payload is a plain `Uint8Array`. A store may return a subclass, such as `Buffer`. */
+/** Copies the payload into a plain `Uint8Array`, because a store may return a subclass, such as `Buffer`. */
 export const plain = (stored: Stored | undefined): Stored | undefined =>
   stored === undefined ? undefined : { meta: stored.meta, payload: Uint8Array.from(stored.payload) }
 
@@ -53,7 +53,7 @@ export const acquireLease = (store: Store, id: string, options: AcquireOptions) 
       ? Effect.succeed(acquired.generation)
       : Effect.as(same(acquired._tag, "Granted", `${options.owner} may load`), ""))
 
-/** The failures that a granted lease reports: their number and the bytes of the last note. */
+/** The failures that a granted lease reports: their number, and the bytes of the last failure note. */
 export const failuresOf = (acquired: Acquired): unknown =>
   acquired._tag === "Granted"
     ? acquired.failures && [acquired.failures.count, Array.from(acquired.failures.note)]

@@ -1,4 +1,4 @@
-/** Fills the holes of a key template: finds the values and formats them. */
+/** Fills the placeholders (`Hole`s) of a key template: finds the values and formats them. */
 import * as Schema from "effect/Schema"
 import * as SchemaAST from "effect/SchemaAST"
 import { type Fields, has } from "../canonical.ts"
@@ -13,10 +13,10 @@ export interface Given {
   readonly contextValue: (name: string) => unknown
 }
 
-/** Fills one hole. Only a hole of the result may yield several values, each for its own text, or none at all. */
+/** Fills one placeholder. Only one that reads the result may yield several values, each for its own text, or none. */
 export type Fill = (given: Given) => ReadonlyArray<Filled>
 
-/** The schema in which a hole's path begins, or `undefined` for a context value, whose schema is unknown. */
+/** The schema in which a placeholder's path begins, or `undefined` for a context value, whose schema is unknown. */
 export const rootOf = ({ from }: Hole, fields: Schema.Struct.Fields, { result }: Options): SchemaAST.AST | undefined =>
   from === "context" ? undefined : SchemaAST.toType(from === "result" ? result!.ast : Schema.Struct(fields).ast)
 

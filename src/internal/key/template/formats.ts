@@ -1,4 +1,4 @@
-/** The formatters of key templates, which write the value of a hole. */
+/** The formatters of key templates. Each writes the value of a placeholder (`Hole`). */
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import type * as SchemaAST from "effect/SchemaAST"
@@ -22,10 +22,10 @@ export interface Filled {
 
 export type Format = (value: unknown) => Filled
 
-/** The characters of a value that are not percent-encoded. Any other character ends the hole. */
+/** The characters of a value that are not percent-encoded. Any character but these and `%` ends a value in a text. */
 export const safe = "A-Za-z0-9._-"
 
-/** Percent-encodes all characters but `safe`. A lone surrogate has no UTF-8 form and becomes `%u` and its code unit. */
+/** Percent-encodes all but `safe` characters. A lone surrogate has no UTF-8 form and becomes `%u` and its code unit. */
 const escape = (text: string): string =>
   escaped.test(text) ? text.replace(unsafe, (one) => loneSurrogate.test(one) ? unit(one) : percent(one)) : text
 
@@ -170,7 +170,7 @@ export const formats: { readonly [name: string]: (type: Type, argument: string |
     }
     const textOf = canonical(type)
     const format = (value: unknown) => hash(textOf(value)).slice(0, length)
-    // A hash of at least this length distinguishes all values.
+    // A hash of at least this length distinguishes all values, so nothing is lost.
     return length >= digestLength ? (value) => ({ text: format(value), lost: "" }) : losing(type, format)
   },
   jwt: (type, claim) => {

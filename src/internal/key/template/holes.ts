@@ -71,7 +71,7 @@ type Bad<Text extends string, P, Result, Refs, Own> = {
   [Hole in Holes<Text>]: BadHole<Hole, P, Result, Refs, Own>
 }[Holes<Text>]
 
-/** The text of a template if all its holes are valid, otherwise error messages about the invalid ones. */
+/** The text of a template if all its placeholders are valid, otherwise error messages about the invalid ones. */
 export type Checked<Text extends string, P, Result, Refs, Own> = [Bad<Text, P, Result, Refs, Own>] extends [never]
   ? Text
   : Bad<Text, P, Result, Refs, Own>

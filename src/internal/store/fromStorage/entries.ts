@@ -62,7 +62,7 @@ export const touch = (self: Lined, id: string, options: TouchOptions): Effect.Ef
         }))
   )
 
-/** Ends the generation twice: immediately, so that no waiting `commit` stores, and in turn, for later leases. */
+/** Ends the generation twice: at once, to refuse a waiting `commit`, and in turn, for leases granted meanwhile. */
 export const remove = ({ leases, lines, storage }: Lined, id: string): Effect.Effect<boolean, StoreError> =>
   Effect.suspend(() => {
     leases.end(id)
@@ -95,7 +95,7 @@ export const commit = (
 ): Effect.Effect<boolean, StoreError> =>
   Effect.clockWith((clock) =>
     leases.isCurrent(id, generation, clock.currentTimeMillisUnsafe())
-      // The generation ends after the write: if the write fails, another load under the generation may still be stored.
+      // The generation ends after the write, because another load under it may still be stored if the write fails.
       ? Effect.map(storage.set(id, entry), () => {
         leases.end(id)
         return true
@@ -130,7 +130,7 @@ export const clear = (self: Lined): Store["clear"] | undefined => {
   })
 }
 
-/** Clears inside a transaction. Does not wait for other ids, whose operations may wait for an id of the transaction. */
+/** Clears inside a transaction. Does not wait for other ids: their operations may wait for an id of the transaction. */
 export const clearWhileHolding = (self: Lined, held: ReadonlySet<string>): Effect.Effect<unknown, StoreError> =>
   Effect.suspend(() => {
     self.leases.endAll()

@@ -104,14 +104,14 @@ const countIn = (store: Store, step: TransactStep): Effect.Effect<unknown, Store
     case "RemoveCounter":
       return store.removeCounter(step.name)
     case "Clear":
-      // Removes counters that are kept in this process. A storage with counters removes its own in `clear`.
+      // Removes counters that are kept in this process. A storage with counters of its own removes them in `clear`.
       return Effect.ignore(Stream.runForEach(store.scanCounters(), ({ name }) => store.removeCounter(name)))
     default:
       return Effect.void
   }
 }
 
-/** Holds the turns of all ids. Transactions never wait for each other, because each requests all turns in one step. */
+/** Holds the turns of all ids. Transactions cannot deadlock, because each requests all of its turns in one step. */
 const holding = <A, E>(
   lines: Lines.Lines,
   ids: ReadonlyArray<string>,

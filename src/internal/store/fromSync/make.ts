@@ -1,4 +1,4 @@
-/** Makes a store over a synchronous storage. Each operation is one step, so those of a process never interleave. */
+/** Makes a store over a synchronous storage. Each operation is one step, so no two interleave within a process. */
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { SyncStorage } from "../../../ports/storage.ts"

@@ -24,7 +24,7 @@ export interface Sync {
   readonly atomic: NonNullable<SyncStorage["atomic"]>
   readonly attempt: NonNullable<SyncStorage["attempt"]>
   readonly tokensOf: (fiber: Fiber.Fiber<any, any>) => Tokens.Tokens
-  /** The number of changes by this process, used as the position of a storage that has none of its own. */
+  /** The number of changes by this process. It is the position in the changes of a storage that reports no position. */
   moves: number
 }
 
@@ -85,7 +85,7 @@ export const withFiber = <A>(
 export const atomically = <A>(self: Sync, operation: string, step: (now: number) => A): Effect.Effect<A, StoreError> =>
   withFiber(self, operation, (fiber) => self.atomic(() => step(nowOf(fiber))))
 
-/** Runs groups atomically. The storage makes room for one entry at a time, so a group that is too large is split. */
+/** Runs groups atomically. If the storage is too full for a group, its items run alone, because each may still fit. */
 export const forMany = <A, B>(
   self: Sync,
   operation: string,

@@ -7,7 +7,7 @@
 export const ofId = "~="
 export const ofGroup = "~*"
 
-/** The tag of entries that were made without asking the store. No store keeps a marker for this tag. */
+/** The tag of results whose dependencies the store could not verify. No store keeps a marker for this tag. */
 export const unverified = "~!"
 
 export const idTag = (id: string): string => ofId + id

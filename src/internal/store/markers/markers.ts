@@ -1,11 +1,11 @@
-/** Markers inside one process, and the rules of every table of markers. A recreated marker has a new version. */
+/** Markers inside one process, and the rules for all tables of markers. A recreated marker has a new version. */
 import type { TagVersion } from "../../../CacheEntry.ts"
 import type { SyncTags } from "../../../ports/storage.ts"
 import type { Acquired, InvalidationMode, Marker, Markers } from "../../../ports/store.ts"
 import { markersKept } from "../../defaults/stores.ts"
 import type { Tokens } from "../../token.ts"
 
-/** Like `SyncTags`, with the current time as an argument, which markers stored as entries need. */
+/** Like `SyncTags`, but takes the current time, which a marker that is stored as an entry needs. */
 export interface TagTable extends Pick<SyncTags, "version" | "remove"> {
   readonly markers: (tags: ReadonlyArray<string>, newVersion: () => string, now: number) => Markers
   readonly invalidate: (
@@ -28,11 +28,11 @@ const softAt = 12
 
 const hardHalf = (version: string | undefined): string | undefined => version?.slice(0, softAt)
 
-/** Whether none of an entry's tags has been invalidated hard. The entry is then at worst stale. */
+/** Whether none of an entry's tags has been invalidated hard. If so, the entry is at worst stale. */
 export const noneIsGone = (table: Pick<TagTable, "version">, tags: ReadonlyArray<TagVersion>): boolean =>
   tags.every(({ tag, version }) => hardHalf(table.version(tag)) === hardHalf(version))
 
-/** Whether at least one invalidation, and only soft ones, happened between two versions of a marker. */
+/** Whether only soft invalidations, and at least one, happened between two versions of a marker. */
 export const isSoftened = (before: string, now: string): boolean => before !== now && hardHalf(before) === hardHalf(now)
 
 /** Whether a soft invalidation has undone a concurrent hard one by another process. */

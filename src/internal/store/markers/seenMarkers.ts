@@ -8,12 +8,12 @@ import type { Marker } from "../../../ports/store.ts"
 import { markersKept } from "../../defaults/stores.ts"
 
 export interface Seen {
-  /** Counts the markers that were seen for the first time, or changed. */
+  /** Returns how many times a marker was seen for the first time, or changed. */
   readonly seq: () => number
   readonly isKnown: (tag: string, version: string | undefined) => boolean
   readonly found: (tag: string, version: string) => Marker
   readonly made: (tag: string, version: string) => Marker
-  /** Announces that tags get other versions. Until `changed` is called, any version in the storage counts as new. */
+  /** Announces that tags are about to change. Until `changed` is called, any version in the storage counts as new. */
   readonly changing: (tags: ReadonlyArray<string>) => void
   readonly changed: (versions: Iterable<readonly [tag: string, version: string]>) => void
 }
@@ -21,7 +21,7 @@ export interface Seen {
 /** A version that no marker has. */
 const unknown = ""
 
-/** `isShared` means that other processes change markers too. Otherwise, a marker that is found has always existed. */
+/** `isShared` means that other processes change markers too. If not, a marker that is first seen now is an old one. */
 export const make = ({ isShared }: { readonly isShared: boolean }, capacity = markersKept): Seen => {
   const table = new Map<string, Marker>()
   let seq = 0

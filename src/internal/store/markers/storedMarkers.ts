@@ -1,5 +1,5 @@
 /**
- * Tag markers that an asynchronous storage keeps among its entries. Changes of one tag run one after another, so that
+ * Tag markers that an asynchronous storage keeps among its entries. Changes to one tag run one after another, so that
  * within this process a soft invalidation never restores the part of a version that a hard one has changed.
  */
 import * as Clock from "effect/Clock"
@@ -117,7 +117,7 @@ export const make = (
             seen.isKnown(tag, versions[i])
               ? Exit.succeed(seen.found(tag, versions[i]!))
               : inLine(tag, present(self, tag, newVersion))),
-          // `seq` is read last, but still before the load, so that a marker seen later has a larger number.
+          // `seq` is read last, but still before the load, so that a marker seen later has a larger one.
           (markers) => ({ seq: seen.seq(), markers })
         )),
     invalidate(tags, newVersion, mode) {

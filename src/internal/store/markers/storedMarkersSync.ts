@@ -51,7 +51,7 @@ export const make = (
         // Reads each marker again, because another process may have created it, or `tags` may contain it twice.
         ? atomic(() => tags.map((tag, i) => known[i] ?? present(tag) ?? create(tag, newVersion(), now)))
         : known as ReadonlyArray<Marker>
-      // `seq` is read last, but still before the load, so that a marker seen later has a larger number.
+      // `seq` is read last, but still before the load, so that a marker seen later has a larger one.
       return { seq: seen.seq(), markers }
     },
     invalidate(tags, newVersion, mode, now) {

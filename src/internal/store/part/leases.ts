@@ -1,4 +1,4 @@
-/** The leases of loads in a store part. A generation includes the version of the part. */
+/** The leases of loads in a store part (a view limited to a prefix). A generation includes the part's version. */
 import * as Effect from "effect/Effect"
 import type { StoreError } from "../../../CacheError.ts"
 import type { Acquired, AcquireRequest, CommitRequest } from "../../../ports/store.ts"
@@ -24,7 +24,7 @@ const reopen = (
     : Effect.succeed({ ...acquired, entry })
 }
 
-/** Reads the part's version first, so that the load's result is refused if the part is cleared from then on. */
+/** Reads the part's version first, so that the load's result is refused if the part is cleared after that. */
 export const acquire = (self: Part, request: AcquireRequest): Effect.Effect<Acquired, StoreError> =>
   withVersion(self, (version) => {
     const { id, ...options } = request

@@ -1,4 +1,4 @@
-/** Makes a store part: the entries, tags and counters of a store under a prefix. */
+/** Makes a store part: a view of a store whose entries, tags and counters are limited to a prefix. */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Stream from "effect/Stream"
@@ -24,7 +24,7 @@ const scan = (self: Part.Part, options?: ScanOptions): Stream.Stream<Scanned, St
       )
     )))
 
-/** Clears the part, and frees room as time allows. Releases leases: the results of running loads are refused. */
+/** Clears the part, and deletes old entries as time allows. Removes leases, because their results are now refused. */
 const clear = (self: Part.Part): Effect.Effect<void, StoreError> => {
   const { everything, leased, store } = self
   const releaseLeases = Effect.suspend(() => {
@@ -55,10 +55,10 @@ export const make = (store: Store, prefix: string): Store => {
   const named = <A>(name: string, use: (counter: string) => Effect.Effect<A, StoreError>) =>
     under((version) => use(Counters.nameOf(self, version, name)))
   const changesUnsafe = store.changesUnsafe && reader(store.name, store.changesUnsafe)
-  // Implements the whole port, so that an operation that is added to the port does not compile without the prefix.
+  // Lists all operations of the port, so that a new one does not compile before it gets the prefix here.
   const own: Store = {
     name: store.name,
-    // A part has no dependencies, because a tag that stands for an id would not match the id with the prefix.
+    // A part does not support dependencies: a tag that stands for an id would not match the id with the prefix.
     capabilities: { ...store.capabilities, dependencies: false },
     get: (id, tags, ...rest) =>
       Effect.map(store.get(add(id), Part.asked(self, tags), ...rest), (answer) => Part.answered(self, answer)),

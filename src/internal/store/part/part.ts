@@ -1,6 +1,6 @@
 /**
- * A store part: its ids, tags and counters have a prefix in the store. Every entry has an additional tag, whose version
- * is that of the part: `clear` invalidates this tag in one step, and so refuses the results of loads in all processes.
+ * A store part: a view of a store in which ids, tags and counters have a prefix. Every entry has one more tag, with the
+ * version of the part: `clear` invalidates this tag in one step, and so refuses the results of loads in all processes.
  */
 import * as Effect from "effect/Effect"
 import type { Meta, Stored, TagVersion } from "../../../CacheEntry.ts"
@@ -11,7 +11,7 @@ import { leasesRemembered } from "../../defaults/stores.ts"
 export interface Part {
   readonly store: Store
   readonly before: string
-  /** The tag of all entries of the part. It has no slash, so it is not a tag inside any part. */
+  /** The tag of all entries of the part. It contains no slash, so it never equals a prefixed tag of any part. */
   readonly everything: string
   /** The ids whose leases were granted to this process, and may still be held. */
   readonly leased: Set<string>

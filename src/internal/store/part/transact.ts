@@ -1,4 +1,4 @@
-/** The transactions of a store part. */
+/** The transactions of a store part (a view of a store limited to a prefix). */
 import * as Effect from "effect/Effect"
 import type { Store, TransactCheck, Transacted, TransactRequest, TransactStep } from "../../../ports/store.ts"
 import * as Tokens from "../../token.ts"
@@ -7,7 +7,7 @@ import { nameOf, stripName } from "./counters.ts"
 import { closeCommit, ended } from "./leases.ts"
 import { add, close, type Part, strip, withVersion } from "./part.ts"
 
-/** Converts steps to their stored form. A `Clear` invalidates the tag of all entries, which gets a new version. */
+/** Converts steps to their stored form. A `Clear` gives the tag that all entries have in common a new version. */
 const closeSteps = (
   self: Part,
   steps: ReadonlyArray<TransactStep>,
