@@ -19,7 +19,7 @@ interface EvictionOptions extends PolicyOptions {
   readonly eviction: Eviction
 }
 
-/** Makes a policy that implements `replaced`. Throws a `CacheConfigError` if `make` throws or returns no policy. */
+/** Makes a policy with `replaced`. Throws a `CacheConfigError` if `make` throws or returns an invalid policy. */
 export const makePolicy = (options: EvictionOptions, guard: Guarded): Policy =>
   // A built-in policy has no guard, because every hit calls its `read`.
   options.eviction instanceof Own
@@ -70,7 +70,7 @@ const guarded = (given: Policy, name: string, { entries, telemetry }: Guarded): 
       }
       return answer
     } catch (defect) {
-      // The failed policy may have written to the nodes' links again, so LRU is rebuilt.
+      // The failed policy may still have written to the nodes' links, so LRU is rebuilt.
       if (policy === given || method === "victim") giveUp(method, defect)
       return undefined
     }
