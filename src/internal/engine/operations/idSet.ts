@@ -1,6 +1,6 @@
 /** A set of up to a million ids, made of many small sets, because V8 copies a growing `Set` in one step. */
 
-/** The largest set that V8 copies within a few milliseconds. */
+/** The size of the largest `Set` that V8 copies within a few milliseconds. */
 const most = 65_536
 
 export class IdSet {
