@@ -188,7 +188,7 @@ export interface FlightLease {
 
 export interface FoundEntry {
   readonly entry: Entry
-  /** Whether the entry is stale, so that the result of an outer load which reads it is not stored. */
+  /** Whether the entry is stale. If so, the result of an outer load that reads it is not stored. */
   readonly isStale: boolean
   /** Whether the stale entry is served instead of a load, because a load failed less than `retryAfter` ago. */
   readonly insteadOfLoad: boolean
@@ -306,7 +306,7 @@ export interface Request<out A = unknown, out E = unknown> extends Effect.Effect
   readonly servesFresh: boolean
   /** Whether reads extend the deadline, because the strategy has a `touch`. */
   readonly slides: boolean
-  /** Identifies the strategy's constant lifetime. `undefined` if that is a function, or if the strategy is custom. */
+  /** Identifies the strategy's constant lifetime. `undefined` for a lifetime function, and for a custom strategy. */
   readonly constant: unknown
   /** Whether an entry's `constant` is the same lifetime, so that a hit need not check the entry further. */
   readonly isConstant: (constant: unknown) => boolean
@@ -413,7 +413,7 @@ export interface SharedContext {
   readonly annotations: { readonly [name: string]: unknown } | undefined
 }
 
-/** How calls inside an effect use the cache. `CachePolicy` constructs it. */
+/** How calls inside an effect use the cache. Values of this type are made by `CachePolicy`. */
 export interface Policy {
   readonly readsMemory: boolean
   readonly readsStore: boolean

@@ -186,7 +186,7 @@ export const addLoaded = (dependencies: Dependencies, flight: Flight): void => {
   else addTags(dependencies, tags, bornAt, flight.versions)
 }
 
-/** Taints the result if a value was read before its id's marker was captured, as it may have changed in between. */
+/** Taints the result if a value was read before its id's marker was captured, as the value may have changed since. */
 const answered = (dependencies: Dependencies, id: string, asOf: number): void => {
   if (asOf < noteId(dependencies, id).since) taint(dependencies)
 }
@@ -225,7 +225,7 @@ const add = (dependencies: Dependencies, tag: string, dependency: Dependency): v
     const isOther = known.version !== undefined && dependency.version !== undefined &&
       known.version !== dependency.version
     if (isOther) taint(dependencies)
-    // A value without a version of the tag may be older or newer, so no version can prove the result valid.
+    // A value without a tag version may be older or newer than the others, so no version can prove the result valid.
     if (dependency.version === undefined) known.version = undefined
     return
   }
@@ -236,7 +236,7 @@ const addNew = ({ engine, isRegistered, tags }: Dependencies, tag: string, depen
   tags.set(isRegistered && isInherited(tag) ? Dependents.add(engine.memory.dependents, tag) : tag, dependency)
 }
 
-/** Whether an id belongs to this cache. If not, taints the result, as the other cache's changes are not noticed. */
+/** Whether a value is from this cache. If not, taints the result, because changes in the other cache go unnoticed. */
 const isOfThisCache = (self: Flights, dependencies: Dependencies, id: string): boolean => {
   if (self === dependencies.engine) return true
   if (!dependencies.isTainted) {
@@ -320,8 +320,8 @@ interface Landing {
 }
 
 /**
- * Adds the dependencies' tags to a result's own. Returns `undefined` if one has changed since it was read. Each tag
- * counts from its own read; otherwise a tag that is invalidated often could keep the result from ever being stored.
+ * Adds the dependencies' tags to a result's own. Returns `undefined` if a dependency has changed since its own read. If
+ * changes since the load's start counted, a tag invalidated often could keep the result from ever being stored.
  */
 export const land = (dependencies: Dependencies, flight: Flight, own: ReadonlyArray<string>): Landing | undefined => {
   const { isTainted, tags, engine: { tagEpochs } } = dependencies

@@ -1,4 +1,4 @@
-/** The callers of one flight in order of joining. Not a `Set`, because a popular key has thousands of callers. */
+/** The callers of one flight in order of joining. A `Set` would cost too much, as a popular key has thousands. */
 import type { Caller, Callers } from "../state.ts"
 
 const none: Array<Caller | undefined> = []

@@ -33,7 +33,7 @@ interface Waiting {
 
 const noTimers: ReadonlyArray<Fiber.Fiber<unknown>> = []
 
-/** A caller, which is also the effect that runs if it is interrupted. This saves an object for each caller. */
+/** A caller, which is also the effect that runs if the caller is interrupted. This saves an object for each caller. */
 class CallerEffect extends Effectable.Class<void> implements Caller {
   readonly engine: Flights
   readonly flight: Flight

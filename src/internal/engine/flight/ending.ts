@@ -95,7 +95,7 @@ const isInterruptible = (flight: Flight): boolean => {
   return (fiber as { readonly interruptible?: boolean } | undefined)?.interruptible === true
 }
 
-/** Keeps the id and lease of an abandoned load that ignores its interruption, but only for a time, as it may hang. */
+/** Keeps the id and lease of an abandoned load that ignores its interruption, but not forever, as the load may hang. */
 const hold = (self: Flights, flight: Flight): void => {
   self.ending.set(flight.id, flight)
   flight.limit?.interruptUnsafe()

@@ -128,7 +128,7 @@ export const orStale = (
 
 /**
  * Returns the stale value to which a caller may fall back (promise P6): before its hard deadline, if the strategy falls
- * back and no load failed with an answer of the origin. A fresh value, after a touch, needs no such strategy.
+ * back and no failure counted as an answer of the origin. A value that a touch made fresh needs no such strategy.
  */
 const usableStale = (self: Flights, caller: Caller, now: number): Entry | undefined => {
   if (!caller.policy.readsMemory) return undefined

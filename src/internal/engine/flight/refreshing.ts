@@ -1,6 +1,6 @@
 /**
- * Runs refreshes in the background. A unit is one flight, or all flights of a batch. At most `concurrency` units run at
- * once. The most recently requested unit starts first, because an entry that was read recently is worth more.
+ * Runs background refreshes. A unit is one flight, or all flights of a batch. At most `concurrency` units run at once.
+ * The most recently requested unit starts first, because recently read entries are worth more than others.
  */
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
@@ -33,7 +33,7 @@ export const refresh = (self: Flights, options: RefreshOptions, fiber?: Fiber.Fi
   offer(self, unit, fiber?.currentDispatcher)
 }
 
-/** Adds a refresh to a unit, unless the id already loads, pauses after a failure, or may have changed meanwhile. */
+/** Adds a refresh to a unit, unless its id is loading, pauses after a failure, or may have changed meanwhile. */
 export const enqueue = (self: Flights, options: RefreshOptions, unit: Unit): void => {
   const { entry, id, mutations, now, request, starter } = options
   const running = self.flights.get(id)

@@ -1,4 +1,4 @@
-/** Watches which ids change during bulk calls, because these may answer keys without a flight. All share one list. */
+/** Notes which ids change during bulk calls, because these may answer keys without a flight. All calls share a list. */
 import { watchedIds } from "../../defaults/bounds.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
 import type { Flight, Flights, Watch, Watches } from "../state.ts"
@@ -53,7 +53,7 @@ export const noteAll = ({ watches }: Flights): void => {
   watches.changedAt.clear()
 }
 
-/** Whether a flight's result may be stored. A change cannot find private flights, so they look it up in the list. */
+/** Whether a flight's result may be stored. Changes do not reach private flights, which check the list instead. */
 export const isStorable = (self: Flights, flight: Flight): boolean =>
   flight.storable && !(self.isPrivate && hasChanged(self, flight, flight.id))
 

@@ -71,7 +71,7 @@ const orUnsent = <A, R>(
   Effect.onError(effect, () => Effect.sync(() => items.forEach((item) => markUnsent(tier, item))))
 
 /**
- * Sets a value in memory and in the store, which ends the id's generation there. The id becomes pending before the
+ * Sets a value in memory and in the store, which then refuses results of older loads. The id becomes pending before the
  * value is put in memory or encoded, because until the store acknowledges the write, no older value may enter memory.
  */
 export const replaceInStore = <R>(
@@ -162,7 +162,7 @@ interface Sending<A> {
   readonly alone?: () => Effect.Effect<A | undefined>
 }
 
-/** Sends items, within `orUnsent`. Marks those that the store does not acknowledge as unsent. Fails only if strict. */
+/** Sends items. Marks unacknowledged ones as unsent; only a strict caller fails. Must be called inside `orUnsent`. */
 const acknowledged = <A>(
   tier: StoreTier,
   items: ReadonlyArray<Pending.Item>,
@@ -183,7 +183,7 @@ const acknowledged = <A>(
         const [item] = items
         if (operation === "set" && isRefusal(operation, answer)) {
           if (items.length > 1 && alone !== undefined) return alone()
-          // The store refuses the value, so its older value is removed from the store, unless a newer write exists.
+          // The store refuses the value, so the older value is removed from the store, unless a newer write exists.
           if (item!.places > 0) return Effect.andThen(removal(tier, item!), told)
         }
         for (const item of items) markUnsent(tier, item)

@@ -47,7 +47,7 @@ const replayUntilDone = Effect.fnUntraced(function*(tier: StoreTier, firstMillis
   tier.replay = undefined
 })
 
-/** Sends items once, by default all unsent ones. `all` is a budget that they share. Returns whether all arrived. */
+/** Sends items once, by default all unsent ones. `all` is a budget that they share. Returns whether all succeeded. */
 export const replay = Effect.fnUntraced(function*(tier: StoreTier, all?: Budget, items?: ReadonlyArray<Pending.Item>) {
   const { storeTimeoutMillis, pending, store } = tier
   for (const [i, item] of (items ?? Array.from(pending.unsent)).entries()) {

@@ -29,7 +29,7 @@ export const previousOf = (attempt: Attempt): Effect.Effect<Entry | undefined, n
         ? entry
         : undefined
     const known = usable(flight.stale) ?? usable(Memory.peek(engine.memory, engine.tagEpochs, id))
-    // Otherwise the store is asked, which may have another entry than memory, or one that was rejected unexpired.
+    // Otherwise the store is asked. It may have another entry than memory, or an unexpired one that was rejected.
     const isNewest = flight.rejectedWriteId === undefined
       ? policy.readsStore
       : known?.writeId === flight.rejectedWriteId

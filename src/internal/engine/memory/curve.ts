@@ -1,4 +1,4 @@
-/** Measures the curve of `Cached.curve`. Wraps the eviction policy, so a memory without a curve pays nothing. */
+/** Measures the miss-ratio curve (`Cached.curve`). It wraps the eviction policy, so other memories pay nothing. */
 import type { Node, Policy } from "../../../ports/eviction.ts"
 import { makeHash, weightOf } from "../../eviction/nodes.ts"
 import { type Sample, StackDistances } from "../../eviction/stackDistances.ts"
@@ -34,7 +34,7 @@ export type MakeCurve = (policy: Policy, following: Following) => MeasuredPolicy
 
 export const make: MakeCurve = (policy, { capacity, seed, weighed }) => {
   const hashOf = makeHash(seed)
-  /** The sampled entries in memory. V8 answers at once if an object was never the key of a `Map`, as most are not. */
+  /** The sampled entries in memory. Most entries are never a key of this `Map`, which V8 then notices quickly. */
   const inMemory = new Map<Node, Followed>()
   let evicting: Node | undefined
   const share = weighed || capacity === Infinity ? largestShare : Math.min(largestShare, followedOfCapacity / capacity)

@@ -11,7 +11,7 @@ import type { Due, Entry } from "./entry.ts"
 export interface Deadlines {
   /** Buckets are created on demand, because each transaction makes a memory of its own, which must be cheap. */
   readonly buckets: Array<Due | undefined>
-  /** Bit masks of each level's buckets that may hold entries. A bit is cleared once its bucket is found empty. */
+  /** A bit mask per level, of the buckets that may hold entries. A bit is cleared once its bucket is found empty. */
   readonly filled: Array<number>
   size: number
   tick: number

@@ -27,7 +27,7 @@ export const make = (): Dependents => ({ loads: new Map(), ofLoads: 0, entries: 
 export const has = ({ entries, loads }: Dependents, tag: string): boolean =>
   entries.has(tag) || (loads.get(tag)?.count ?? 0) > 0
 
-/** Counts a load as a dependent of a tag. Returns the string that all share, which makes later comparisons cheap. */
+/** Counts a load as a dependent of a tag. Returns one shared string for the tag, which makes comparisons cheap. */
 export const add = (self: Dependents, tag: string): string => {
   const { entries, loads } = self
   const known = loads.get(tag)

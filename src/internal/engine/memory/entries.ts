@@ -34,7 +34,7 @@ class InSteps<A extends Named> implements Entries<A> {
   private map = new Map<string, A | undefined>()
   /** The number of ids in `map` without a value. */
   private left = 0
-  /** An upper bound of the sizes that `map` has had so far: `small`, doubled as often as needed. */
+  /** An upper bound for all sizes that `map` has had so far: `small`, doubled as often as needed. */
   private most: number
   private move: Move<A> | undefined
   /** Whether ids were listed. Removed ids then stay in `map`, as an id deleted and set again would move to the end. */

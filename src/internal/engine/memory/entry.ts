@@ -33,7 +33,7 @@ interface EntryOptions {
   readonly writeId: string | undefined
 }
 
-/** Tag versions of entries read from the store, kept from the first load with `inherit: "changes"` on. */
+/** Tag versions of entries read from the store. Kept only once a load has used `inherit: "changes"`. */
 const versions = new WeakMap<object, ReadonlyArray<TagVersion>>()
 
 export const versionsOf = (entry: Entry): ReadonlyArray<TagVersion> | undefined => versions.get(entry)
@@ -132,7 +132,7 @@ export class Entry implements Timing, Node, Due {
     this.own().endsAfter = expiresAt - this.createdAt
   }
 
-  /** Identifies the constant lifetime behind the deadlines (see `Request`). Readers do not move them if `undefined`. */
+  /** Identifies the constant lifetime behind the deadlines (see `Request`). If `undefined`, readers keep these. */
   get constant(): unknown {
     return this.terms.constant
   }

@@ -49,7 +49,7 @@ const made = ({ eviction, ...options }: EvictionOptions): Policy => {
 /** Wraps a user's policy so that no method throws and each victim is in memory. LRU replaces a policy that fails. */
 const guarded = (given: Policy, name: string, { entries, telemetry }: Guarded): Policy => {
   let policy = given
-  /** Replaces the policy by LRU and adds all entries again, because the nodes' links are unreliable after a failure. */
+  /** Replaces the policy with LRU and adds all entries again, as the nodes' links are unreliable after a failure. */
   const giveUp = (method: string, defect: unknown): void => {
     policy = makeLru()
     for (const node of entries.values()) policy.added(node)

@@ -154,7 +154,7 @@ export const touch = (self: Memory, entry: Entry): void => {
 /** Adds an entry. If its weight is invalid or above the capacity, only removes the entry that it would replace. */
 export const put = (self: Memory, entry: Entry, now: number): void => {
   if (self.capacity === 0) return
-  // Weighing may evict for a quota. Its removal listener may invalidate this id, and must then find the new entry.
+  // Weighing may evict for a quota. A removal listener may then invalidate the id, and must find the new entry.
   const stays = together(self, () => {
     if (self.weigh !== undefined) {
       const weight = self.weigh(entry)

@@ -1,4 +1,4 @@
-/** Counts invalidations (the epoch), and notes the epoch of each tag's last invalidation. Independent of clocks. */
+/** Counts tag invalidations (the epoch), and notes the epoch of each tag's last one. Independent of clocks. */
 import * as Defaults from "../../defaults/bounds.ts"
 
 export interface TagEpochs {

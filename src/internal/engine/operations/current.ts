@@ -35,7 +35,7 @@ export const current = (self: Engine, key: Key, tries: number): Effect.Effect<Cu
     })
     : Effect.map(inStore(self, tier, key), (found) => {
       if (found instanceof Entry) return currentOf(found)
-      // The rejected entry may be expired, and absent for the store, or undecodable, and present: the tries alternate.
+      // The store treats an expired entry as absent, an undecodable one as present. It may be either: tries alternate.
       return found instanceof Rejected && !found.isInvalid && tries % 2 === 1
         ? { entry: undefined, condition: { _tag: "IfUnchanged", writeId: found.writeId } } as const
         : currentOf(undefined)

@@ -29,7 +29,7 @@ import { meet } from "../telemetry/keyClasses.ts"
 /** Handles a fault of a lookup. Without a handler, the lookup finds no entry. */
 type OnFault<E> = (fault: Fault) => Effect.Effect<never, E>
 
-/** The entries of keys, before their hard deadline. Not counted, as hits and misses cover only reads that may load. */
+/** The unexpired entries of keys. Lookups are not counted, because the hit ratio covers only reads that may load. */
 export const lookupMany = (
   self: Engine,
   keys: ReadonlyArray<Key>
