@@ -26,10 +26,10 @@ export interface Cache extends Opaque {
   /** The strategy of `Cached.withStrategy` calls that do not name one. */
   readonly strategy: Strategy | undefined
   readonly copy: AnyReadOptions["copy"]
-  /** Answers a read for an effect that is evaluated in the fiber (`evaluate` in `read/read.ts`). */
+  /** Answers a read that is evaluated in the given fiber (see `evaluate` in `read/read.ts`). */
   readonly read: <A, E>(fiber: Fiber.Fiber<any, any>, request: Request<A, E>) => Effect.Effect<A, E>
   readonly perform: <Args extends ReadonlyArray<any>, A>(operation: Operation<Args, A>, ...args: Args) => A
-  /** Wraps another cache for `Cached.withCache`. Defined inside a transaction, which covers only one cache. */
+  /** Wraps another cache for `Cached.withCache`. Defined only inside a transaction, which covers a single cache. */
   readonly beside?: ((other: Opaque) => Opaque) | undefined
 }
 
@@ -61,7 +61,7 @@ export const over = (engine: Engine.Engine): Cache => ({
 export const makeInMemory = (options: Engine.EngineOptions): Effect.Effect<Cache, never, Scope.Scope> =>
   Effect.map(start(options), over)
 
-/** The strategy of a disabled cache, never asked, as nothing is stored. One of `Strategy` would enter every bundle. */
+/** The strategy of a disabled cache, which never asks it. One from the `Strategy` module would enlarge all bundles. */
 const nothing: Strategy = { name: "nothing", decide: () => Load, lifetime: () => "skip" }
 
 export const disabled: Cache = {

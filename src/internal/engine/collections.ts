@@ -15,6 +15,6 @@ export interface ById<F> {
   readonly has: (id: string) => boolean
   readonly set: (flight: F) => void
   readonly delete: (flight: F) => void
-  /** A copy, because flights may end while their callers are iterated. */
+  /** Returns a copy, because flights may end while the result is iterated. */
   readonly all: () => ReadonlyArray<F>
 }

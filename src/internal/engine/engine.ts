@@ -31,16 +31,16 @@ import type { StoreTier, StoreTierLimits } from "./storeTier/storeTier.ts"
 import * as KeyClasses from "./telemetry/keyClasses.ts"
 import { noCounters } from "./telemetry/telemetry.ts"
 
-/** The state of one cache in one record. Each room declares the part that it uses. All changes are synchronous. */
+/** The state of one cache in one record. Each module declares the part that it uses. All changes are synchronous. */
 export interface Engine extends Flights {
   /** The strategy of `Cached.withStrategy` calls that do not name one. */
   readonly strategy: Strategy | undefined
 }
 
 export interface EngineOptions extends StoreTierLimits {
-  /** The maximum number or total weight of entries in memory. 0: no memory tier. */
+  /** The maximum number or total weight of entries in memory. With 0, there is no memory tier. */
   readonly capacity: number
-  /** `undefined`: each entry weighs 1. */
+  /** If `undefined`, each entry weighs 1. */
   readonly weigher: Weigher | undefined
   readonly eviction: Eviction
   readonly curve: boolean
@@ -48,14 +48,14 @@ export interface EngineOptions extends StoreTierLimits {
   readonly inherit: Inherit
   readonly readDefaults: ReadDefaults
   readonly strategy: Strategy | undefined
-  /** `"private"`: each reader runs its own load. */
+  /** With `"private"`, each reader runs its own load. */
   readonly flights: "shared" | "private"
   /** How long closing the engine waits for loads that have callers. */
   readonly shutdownMillis: number
   readonly refresh: {
     readonly concurrency: number
     readonly timeoutMillis: number
-    /** `undefined`: two retries with exponential backoff. */
+    /** If `undefined`, there are two retries with exponential backoff. */
     readonly retry: Schedule.Schedule<unknown, unknown> | undefined
   }
 }
@@ -81,7 +81,7 @@ export const make = (
       seed: tokens.word,
       makeCurve,
       onGone: (entry) => forgetRefresh(engine, entry),
-      // With private flights, the platform cancels the timers of a finished request together with its other work.
+      // With private flights there is no sweeper, because the platform cancels timers when a request has finished.
       sweeper: options.flights === "private" || options.capacity === 0 ? undefined : makeSweeper(() => engine)
     }),
     tagEpochs: TagEpochs.make(),
@@ -129,16 +129,16 @@ export const make = (
 
 /**
  * Closes the engine: starts no more flights and interrupts those without callers. Other flights and writes get
- * `shutdownMillis`; then the remaining callers die with `CacheClosed`. Sends pending invalidations once more.
+ * `shutdownMillis`; then their remaining callers die with `CacheClosed`. Sends pending invalidations once more.
  */
 export const close = Effect.fnUntraced(function*(self: Engine, shutdownMillis: number) {
   self.closed = true
   self.memory.sweeper?.stop()
   for (const { flights } of self.refreshing.queue) for (const flight of flights) detach(self, flight.id)
   for (const flight of self.running.all()) {
-    // Starts the flight queued behind this one now, while the closed engine refuses it.
+    // The flight queued behind this one starts now, so that the closed engine refuses it.
     startNext(self, flight)
-    // A write is waited for even if the flight's callers did not wait for it.
+    // A flight that is writing may continue, even if its callers did not wait for the write.
     if (flight.callers.size === 0 && !flight.isBehind) end(self, flight)
   }
   if (self.running.size > 0 && shutdownMillis > 0) {

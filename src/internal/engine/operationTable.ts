@@ -84,7 +84,7 @@ export const setMany: Operation<
   without: () => Effect.void
 }
 
-/** The entry that an update changes, read on its first or a later try. `undefined` if nothing can be stored. */
+/** Reads the entry that an update changes, on its first or a later try. `undefined` if the cache is disabled. */
 export const current: Operation<
   [key: Key, tries: number],
   Effect.Effect<CurrentOf.Current<LookedUp> | undefined, StoreError, any>

@@ -1,4 +1,4 @@
-/** Engines and caches over an optional store. The only file through which store-only code is imported. */
+/** Makes engines and caches over an optional store. Code that only stores need is imported only through this file. */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { type Cache, over, start } from "./boundCache.ts"

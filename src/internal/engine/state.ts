@@ -1,4 +1,4 @@
-/** The types of an engine's state. Types only, so that rooms can share them without importing each other. */
+/** The types of an engine's state. There is no code here, so that all modules can share them without import cycles. */
 import type * as Cause from "effect/Cause"
 import type * as Clock from "effect/Clock"
 import type * as Context from "effect/Context"
@@ -35,7 +35,7 @@ export interface Flights extends MemoryTier {
   readonly storeTier: StoreTier | undefined
   /** Whether each reader runs its own load, for platforms that silently cancel a request with its loads. */
   readonly isPrivate: boolean
-  /** Runs a load between the steps of the store. A cache without a store does not bundle this. */
+  /** Runs a load together with the store's steps before and after it. A cache without a store does not bundle this. */
   readonly throughStore:
     | ((
       self: Flights,
@@ -47,9 +47,9 @@ export interface Flights extends MemoryTier {
   readonly flights: FlightsById
   /** Flights that have a fiber, joinable or not. */
   readonly running: Running
-  /** Flights by id that can no longer be joined but still load. Meanwhile no other load of the id starts. */
+  /** Flights by id that can no longer be joined but still load. Until they end, no other load for their id starts. */
   readonly ending: Map<string, Flight>
-  /** Milliseconds that an abandoned load may continue before another one starts. */
+  /** How many milliseconds an abandoned load may continue before another load for its id starts. */
   readonly endingMillis: number
   readonly inherit: Inherit
   readonly readDefaults: ReadDefaults
@@ -61,12 +61,12 @@ export interface Flights extends MemoryTier {
   behind: number
   /** Ids whose last load failed, with the pause until the next try. */
   readonly retryAt: Map<string, Pause>
-  /** Ids whose load failed with an answer, with the `writeId`s of the stale values that are no longer a fallback. */
+  /** Ids whose failed load counts as an answer, with the `writeId`s of stale values that are no longer a fallback. */
   readonly answered: Map<string, ReadonlyArray<string | undefined>>
-  /** Counters of key classes whose loads fail while stale values are served, until a load of the class succeeds. */
+  /** The counters of key classes whose loads fail while stale values are served. Removed when a load succeeds. */
   readonly failing: Set<Counters>
   readonly watches: Watches
-  /** Open SQL transactions for which a debug log says that they bypass the cache. */
+  /** Open SQL transactions for which it was logged that they bypass the cache. */
   readonly transactions: WeakSet<object>
   /** The context of the last read in this turn of the event loop. */
   lastReadContext: ReadContext | undefined
@@ -92,10 +92,10 @@ export interface Flight {
   readonly refresh: boolean
   /** The tag epoch when the flight started. */
   bornAt: number
-  /** The last step of `watches` before the flight started. */
+  /** The value of `watches.step` when the flight started. */
   readonly since: number
   readonly readsStore: boolean
-  /** The budget for all steps of the store together. `undefined`: the policy or the layer decides. */
+  /** The time budget for all store operations together. If `undefined`, the policy or the layer decides. */
   readonly storeMillis: number | undefined
   readonly depth: number
   readonly callers: Callers
@@ -115,7 +115,7 @@ export interface Flight {
   changedWhileAsked: boolean
   /** The `writeId` of the entry that a reader rejected, which the store must not return again. */
   rejectedWriteId: string | undefined
-  /** The `expiresAt` of a good value in the store that this load replaces. No failure may replace it earlier. */
+  /** The `expiresAt` of a good value in the store that this load replaces. Until then, no failure may replace it. */
   protectedUntil: number
   /** The entry served if the load fails. */
   stale: Entry | undefined
@@ -124,16 +124,16 @@ export interface Flight {
   found: FoundEntry | undefined
   entry: Entry | undefined
   exit: Exit.Exit<unknown, unknown> | undefined
-  /** The value that is being written, for callers that do not wait for the write. */
+  /** The loaded value that is being written, for callers that do not wait for the write. */
   loaded: Exit.Exit<unknown, unknown> | undefined
   isBehind: boolean
-  /** When the flight ended, or its load while the result is being written, in epoch milliseconds. */
+  /** When the flight ended or, while the result is being written, when its load ended, in epoch milliseconds. */
   endedAt: number
 
-  /** The number of captures when the store was asked, the load began, or the result was stored. */
+  /** The number of captures when the store was asked, the load began or the result was stored, whichever came last. */
   asOf: number
   versions: ReadonlyArray<TagVersion> | undefined
-  /** Tags of the ids on which the found entry depends. They count as having a dependent until the flight has ended. */
+  /** Tags of the ids on which the found entry depends. Changes to these ids are tracked until the flight has ended. */
   held: ReadonlyArray<string> | undefined
 
   olderRunning: Flight | undefined
@@ -146,12 +146,12 @@ export interface Flight {
   /** The fiber of the flight, or its place in a batch call that runs it. */
   fiber: Pick<Fiber.Fiber<unknown, unknown>, "interruptUnsafe"> | undefined
   lease: FlightLease | undefined
-  /** The slot or queue place of a refresh, perhaps shared with other flights of a batch. */
+  /** The slot or the place in the queue of a refresh, which other flights of a batch may share. */
   unit: Unit | undefined
   /** Queued flights of the same id, which start once this flight has ended or is no longer storable. */
   after: Array<Flight> | undefined
   limit: Fiber.Fiber<unknown> | undefined
-  /** Writes the load's outcome. `launch` calls it if the load interrupted itself (`renewed`). */
+  /** Writes the load's outcome. `launch` calls this if the load interrupted itself (`renewed`). */
   conclude: ((exit: Exit.Exit<unknown, unknown>) => Effect.Effect<unknown, unknown, any>) | undefined
   trace: Trace | undefined
 }
@@ -160,7 +160,7 @@ export interface Caller {
   readonly flight: Flight
   readonly request: Request
   readonly policy: Policy
-  /** The try of a load inside which this caller waits. */
+  /** The attempt of a load inside which this caller waits. */
   readonly within: Attempt | undefined
   /** The tag epoch when the caller joined. */
   joinedAt: number
@@ -181,7 +181,7 @@ export interface FlightLease {
   readonly owner: string
   /** Asks the store to release the lease. If the load failed, adds a note of its failure. */
   readonly release: (flight: Flight, failure: Exit.Failure<unknown, unknown> | undefined) => void
-  /** Until when, in monotonic milliseconds, this process knows that no other process holds the lease. */
+  /** The time, in monotonic milliseconds, until which this process knows that no other process holds the lease. */
   heldUntil: number
   /** Whether committing the result has ended the lease, so that it need not be released. */
   isStored: boolean
@@ -189,9 +189,9 @@ export interface FlightLease {
 
 export interface FoundEntry {
   readonly entry: Entry
-  /** Whether the entry is stale, so that the result of an outer load which reads it is not stored. */
+  /** Whether the entry is stale. If so, the result of an outer load that reads it is not stored. */
   readonly isStale: boolean
-  /** Whether the stale entry is served instead of a load, because a load failed within `retryAfter`. */
+  /** Whether the stale entry is served instead of a load, because a load failed less than `retryAfter` ago. */
   readonly insteadOfLoad: boolean
   readonly refreshDue: boolean
 }
@@ -240,12 +240,12 @@ export interface Watches {
 export interface Watch {
   readonly bornAt: number
   readonly since: number
-  /** The store's answer before the call. Without it, answers beyond the asked keys stay in memory. */
+  /** The store's answer before the call. Without it, answers for keys that were not asked for stay in memory only. */
   readonly evidence?: Evidence | undefined
 }
 
 export interface Work extends WorkActions {
-  /** Ended flights with waiting callers, flights that write behind callers, and abandoned flights to interrupt. */
+  /** Ended flights with waiting callers, callers to answer before a write ends, and abandoned flights to interrupt. */
   readonly ended: Fifo<Flight | Behind<Caller>>
   readonly starting: Fifo<Flight>
   readonly dispatcher: SchedulerDispatcher
@@ -256,13 +256,13 @@ export interface Work extends WorkActions {
 /** Steps that the work loop calls. Injected, because importing the code that ends flights would be circular. */
 export interface WorkActions {
   readonly respond: (self: Flights, caller: Caller) => void
-  /** Whether a caller of a flight that is writing does not wait for the write. */
+  /** Whether a caller is answered before its flight has written the result. */
   readonly isBehind: (self: Flights, caller: Caller) => boolean
   readonly start: (self: Flights, flight: Flight) => void
 }
 
 export interface LeaseWaits {
-  /** By id, so that a change of an id wakes only the flights that wait for its lease. */
+  /** The waits by id, so that a change to an id wakes only the flights that wait for the lease of that id. */
   readonly waiting: Map<string, Set<LeaseWait>>
   timer: { readonly at: number; readonly worker: Worker } | undefined
   isAsking: boolean
@@ -283,10 +283,10 @@ export type LeaseAnswer = Exclude<Acquired, { readonly _tag: "Wait" }> | Fault
 interface Refreshing {
   readonly concurrency: number
   readonly timeoutMillis: number
-  /** `undefined`: the default retries. */
+  /** If `undefined`, the default retries apply. */
   readonly retry: Schedule.Schedule<unknown, unknown> | undefined
   readonly running: Set<Unit>
-  /** Units waiting for a slot, the latest request last. */
+  /** Units waiting for a slot, the most recently requested one last. */
   readonly queue: Set<Unit>
 }
 
@@ -300,46 +300,46 @@ export interface Request<out A = unknown, out E = unknown> extends Effect.Effect
   readonly load: Effect.Effect<A, E, any>
   readonly strategy: Strategy<any, any, any>
   readonly options: AnyReadOptions
-  /** Copied from the options so that hits read it quickly: options have many shapes, requests only one. */
+  /** Copied from the options so that hits read it quickly: option objects have many shapes, which V8 reads slowly. */
   readonly copy: AnyReadOptions["copy"]
-  /** Whether the strategy decides by deadlines only. Without deadlines, no clock and no random number is read then. */
+  /** Whether the strategy decides by deadlines only. Without deadlines, a hit then needs no clock or random number. */
   readonly deadlinesOnly: boolean
   readonly servesFresh: boolean
   /** Whether reads extend the deadline, because the strategy has a `touch`. */
   readonly slides: boolean
-  /** Identifies the strategy's constant lifetime. `undefined` for a function, and for a custom strategy. */
+  /** Identifies the strategy's constant lifetime. `undefined` for a lifetime function, and for a custom strategy. */
   readonly constant: unknown
   /** Whether an entry's `constant` is the same lifetime, so that a hit need not check the entry further. */
   readonly isConstant: (constant: unknown) => boolean
   readonly constantLifetime: () => Lifetime
   readonly refreshLoad: ((self: Flights, flight: Flight) => Effect.Effect<unknown, unknown, any>) | undefined
   readonly batch?: Batch | undefined
-  /** A stream's hook, called with the request that leads the flight which the stream waits for. */
+  /** Defined for streams. Called when the stream waits for a flight, with the request that started the flight. */
   readonly followed?: ((leader: Request) => void) | undefined
-  /** A stream's hook, called with a flight that the stream leads once the flight has ended. */
+  /** Defined for streams. Called with a flight that this request started, once the flight has ended. */
   readonly settled?: ((flight: Flight) => void) | undefined
-  /** How long the load renews its lease, if it differs from the layer's `maxLoad`. */
+  /** How long the load may renew its lease, if that differs from the layer's `maxLoad`. */
   readonly maxLoadMillis?: number | undefined
   /** Throws a `CacheConfigError` for an invalid option, before the first load. Returns whether options were given. */
   readonly validate: () => boolean
-  /** The validated options. Defined at the first miss, so that a hit does not pay for it. */
+  /** The validated options. Defined at the first miss, so that a hit does not pay for the validation. */
   rules: Rules | undefined
 }
 
 /** The validated options of a request, completed by the layer's defaults. */
 export interface Rules {
-  /** The defaults behind these rules: a request may be used with several caches. */
+  /** The cache defaults contained in these rules. Kept for comparison, because several caches may use one request. */
   readonly defaults: ReadDefaults
-  /** Both timeouts are `undefined` if they are functions of the key, until `askTimeouts` evaluates them. */
+  /** A timeout that is a function of the key stays `undefined` until `askTimeouts` evaluates the function. */
   readonly timeoutMillis: number | undefined
   readonly softTimeoutMillis: number | undefined
   readonly isAsked: boolean
   readonly hasTimeouts: boolean
-  /** 0 or less: a failed load is retried immediately. */
+  /** With 0 or less, the next read after a failed load loads again at once. */
   readonly retryAfterMillis: number
   readonly memoryTtlMillis: number | undefined
   readonly minLoadMillis: number | undefined
-  /** `undefined`: the layer decides. */
+  /** If `undefined`, the layer decides. */
   readonly inherit: Inherit | undefined
   /** The largest share of the lifetime that is subtracted at random. */
   readonly jitter: number
@@ -358,7 +358,7 @@ export interface Joining {
   readonly readsStore: boolean
   readonly stale: Entry | undefined
   readonly rejectedWriteId: string | undefined
-  /** The hard deadline of a good value in the store that this read rejected. No failure may replace it earlier. */
+  /** The hard deadline of a good value in the store that this read rejected. Until then, no failure may replace it. */
   readonly protectedUntil?: number | undefined
   readonly storeMillis?: number | undefined
   /** The engine's `mutations` when the read decided to join or start a flight. */
@@ -393,7 +393,7 @@ export interface StoreReads {
   ) => Effect.Effect<{ readonly policy: Policy; readonly shortened: (request: Request) => Request }> | undefined
   readonly absent: <A, E>(reader: Reader<A, E>, rejectedWriteId: string | undefined) => Effect.Effect<A, E>
   readonly askThenJoin: <A, E>(reader: Reader<A, E>, joining: Joining) => Effect.Effect<A, E>
-  /** Stores a call's answers beyond its keys. Each is the entry of a flight that never starts. */
+  /** Stores a call's answers for keys that were not asked for, each as the entry of a flight that never starts. */
   readonly storeUnasked: (flights: ReadonlyArray<Flight>, watch: Watch, done: () => void) => void
   readonly makeSeats: (first: Flight) => Seats
 }
@@ -426,7 +426,7 @@ export interface SharedContext {
   readonly annotations: { readonly [name: string]: unknown } | undefined
 }
 
-/** How calls inside an effect use the cache. `CachePolicy` constructs it. */
+/** How calls inside an effect use the cache. Values of this type are made by `CachePolicy`. */
 export interface Policy {
   readonly readsMemory: boolean
   readonly readsStore: boolean
@@ -434,26 +434,26 @@ export interface Policy {
   /** Whether a load that starts under this policy can be joined and its result stored. */
   readonly writes: boolean
   readonly bypass: boolean
-  /** Whether faults become failures of the caller, and memory is not used while untracked. */
+  /** Whether store faults fail the caller, and memory is not used while changes by other processes are untracked. */
   readonly strict: boolean
   readonly storeTimeoutMillis: number | undefined
   readonly disabled: ReadonlySet<Operation>
-  /** Invalidates the ids of each read before the read. */
+  /** If defined, invalidates the ids of each read before the read. */
   readonly invalidate: ((self: Flights, ids: ReadonlyArray<string>) => Effect.Effect<unknown>) | undefined
   readonly detector: Detector | undefined
 }
 
 export type Operation = "get" | "set" | "remove" | "invalidate" | "clear"
 
-/** One try of a load. A retry is a new try, and inherits nothing from the failed one. */
+/** One attempt at a load. A retry is a new attempt, and inherits nothing from the failed one. */
 export interface Attempt {
   readonly id: string
-  /** `undefined` once the try has ended: a fiber that outlives the try does not count as inside the load. */
+  /** `undefined` once the attempt has ended. A fiber that outlives the attempt does not count as inside the load. */
   flight: Flight | undefined
   /** When the load began, in epoch milliseconds. `undefined` before that. */
   startedAt: number | undefined
   endedAt?: number
-  /** How often memory had been cleared when the try began, because changes could not be read. */
+  /** When the attempt began, how often memory had been cleared because changes could not be read. */
   clears: number
   /** Whether the load has read a stale cached value, so that its result is not stored. */
   fromStale: boolean
@@ -461,7 +461,7 @@ export interface Attempt {
   recorder: Recorder | undefined
   /** `undefined` until the load reads through a cache. */
   dependencies: Dependencies | undefined
-  /** Whether the load declared the previous value still valid, which ends the try. */
+  /** Whether the load declared the previous value still valid, which ends the attempt. */
   renewed: boolean
   previous: Entry | undefined
   annotations: Annotations | undefined
@@ -492,7 +492,7 @@ export interface Dependencies {
   readonly tags: Map<string, Dependency>
   /** The number of ids in each group. `undefined` while there are too few ids for a group's limit to matter. */
   groups: Map<string, number> | undefined
-  /** Whether a value that was read may be outdated, so that neither the result nor anything derived is stored. */
+  /** Whether a value that was read may be outdated, so that the result and anything derived from it are not stored. */
   isTainted: boolean
   own: ReadonlyArray<string> | undefined
   isRegistered: boolean
@@ -505,31 +505,31 @@ export interface Dependencies {
 export interface Dependency {
   /** The tag epoch before the tagged value was read. A later invalidation of the tag ends the derived result. */
   epoch: number
-  /** The marker's version in the store before the read. `undefined` without a store, or if any read had no version. */
+  /** The marker's version in the store before the read. `undefined` without a store, or if a read had no version. */
   version: string | undefined
-  /** For the tag of an id: the capture number from which on the id's value may be read. */
+  /** For the tag of an id, the number of the capture after which the id's value must be read to count as current. */
   readonly since: number
 }
 
 /**
  * One call that loads many keys. Each key has a flight with its own callers, lease and write. The call starts when
  * every flight has reached its load or dropped out, because the store had its entry or another process holds its lease.
- * Flights that rejoin in one step, after a lease or another flight of their id, share another call.
+ * Flights that rejoin together, after waiting for a lease or another flight of their id, share another call.
  */
 export interface Batch {
   readonly add: (flight: Flight) => void
-  /** Drops a flight out of the call, which no longer waits for it unless the flight rejoins. */
+  /** Drops a flight out of the call, which then does not wait for the flight unless it rejoins. */
   readonly dropOut: (flight: Flight) => void
   /** Like `dropOut`, but starts the call in a later turn, because this may run inside an invalidation. */
   readonly drop: (flight: Flight, dispatcher: SchedulerDispatcher) => void
-  /** Runs the steps of a starting flight instead of a fiber of its own. Returns `false` if the flight needs a fiber. */
+  /** Lets the call run the steps of a starting flight. Returns `false` if the flight needs a fiber of its own. */
   readonly seat: (flight: Flight) => boolean
   readonly rejoin: (flight: Flight) => void
   /** The load of each of the batch's flights: waits for the call, and takes its answer. */
   readonly load: Effect.Effect<unknown, unknown, any>
   /** The fiber of the call that currently runs the flight's load. */
   readonly fiberOf: (flight: Flight) => Fiber.Fiber<unknown, unknown> | undefined
-  /** Whether a call runs as part of the flight. The call may continue for other flights after the flight has ended. */
+  /** Whether a call runs as part of the flight. Such a call may continue for other flights after this one has ended. */
   readonly isLedBy: (flight: Flight) => boolean
   readonly inGroups: Groups["forEach"]
   readonly close: () => void
@@ -543,7 +543,7 @@ export interface Batch {
 
 export interface BatchOptions {
   readonly loadAll: LoadAll
-  /** The request of a key. Without this function, answers for keys that were not requested are dropped. */
+  /** Makes the request of a key. Without this function, answers for keys that were not asked for are dropped. */
   readonly requestOf?: ((key: Key, batch: Batch) => Request) | undefined
   /** The remaining store budget, if the read has already asked the store. */
   readonly leftMillis?: number | undefined
@@ -562,8 +562,8 @@ export interface Groups {
   /** Notes that the store has answered the flight, or that the flight waits for something else. */
   readonly left: (flight: Flight) => void
   /**
-   * Runs `step`, which may enter a flight, for each item, and then `end`. If a group is full, the next one waits until
-   * half of its flights have left. Groups grow while answers come quickly, not counting the store's latency.
+   * Runs `step`, which may enter a flight, for each item, and then `end`. If a group is full, the next item waits until
+   * half of that group's flights have left. Groups grow while answers come quickly, not counting the store's latency.
    */
   readonly forEach: <A>(items: Iterable<A>, turning: Turning, step: (item: A) => void, end: () => void) => void
 }

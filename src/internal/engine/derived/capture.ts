@@ -1,4 +1,4 @@
-/** Captures the markers of ids before a load with `inherit: "changes"` reads them: later changes end its result. */
+/** Asks for the markers of ids before a load with `inherit: "changes"` reads the ids, to notice later changes. */
 import { beginCapture, captured, endCapture } from "#platform/engine/derived/dependencies"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -35,7 +35,7 @@ export const captureFirst = (
   return Effect.ensuring(asked, Effect.sync(() => endCapture(capture)))
 }
 
-/** Captures markers before a read of many keys. Waits as long as the longest timeout of the keys' requests. */
+/** Captures markers before a read of many keys. Waits at most for the longest timeout among the keys' requests. */
 export const captureMany: StoreReads["captureMany"] = (self, reading, requests, ids) => {
   if (requests === undefined) {
     const captured = captureFirst(self, reading, ids)
@@ -52,7 +52,7 @@ export const captureMany: StoreReads["captureMany"] = (self, reading, requests, 
           asked.set(idOf(given.key), request)
           return rulesOf(self, request).timeoutMillis ?? Infinity
         })
-        // An exception becomes the answer of its key, which is read later.
+        // A timeout function that throws fails only its own key, in the read that follows.
         if (!Exit.isExit(limit)) longest = Math.max(longest, limit)
       }
       return longest === Infinity

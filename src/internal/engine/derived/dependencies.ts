@@ -1,6 +1,6 @@
 /**
- * The dependencies of a load with `inherit: "changes"`, as tags: the tags of the entries it reads, and a tag for each
- * id, noted before the read. The result's entry carries all of them, so that invalidating any of them ends it too.
+ * Records what a load with `inherit: "changes"` depends on: the tags of the entries it reads, and a tag for each id it
+ * reads. The result's entry carries all these tags, so that invalidating any of them also invalidates the result.
  */
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
@@ -18,7 +18,7 @@ import { declaredTags, tagsOfResult } from "../request/requestTags.ts"
 import type { Attempt, Dependencies, Dependency, Flight, Flights, ReadContext } from "../state.ts"
 import * as Log from "../telemetry/log.ts"
 
-/** Requires a store with markers of ids. Without them, changes of an entry's dependencies would go unnoticed. */
+/** Throws if the store keeps no markers of ids, because changes to an entry's dependencies would go unnoticed. */
 export const requireDependencies = ({ storeTier }: Flights): void => {
   if (storeTier === undefined || Boolean(storeTier.store.capabilities.dependencies)) return
   throw new CacheConfigError({
@@ -47,7 +47,7 @@ export const dependenciesOf = (within: Attempt): Dependencies | undefined => {
   return inheritOf(flight) === "changes" ? within.dependencies = make(flight) : undefined
 }
 
-/** Notes an id, without a captured marker, before a load reads it. A repeated read keeps the first epoch. */
+/** Notes an id before a load reads it, without asking the store for a marker. A repeated read keeps the first epoch. */
 export const capture = (self: Flights, within: Attempt | undefined, id: string): void => {
   const dependencies = within && dependenciesOf(within)
   if (dependencies !== undefined && isOfThisCache(self, dependencies, id)) noteId(dependencies, id)
@@ -68,7 +68,7 @@ const noteId = (dependencies: Dependencies, id: string): Dependency => {
   return dependency
 }
 
-/** The ids counted by group, if `more` ids may exceed the limit of a group. Otherwise `undefined`. */
+/** Returns the number of ids in each group, or `undefined` if `more` further ids cannot exceed a group's limit. */
 const groupsWith = (dependencies: Dependencies, more: number): Map<string, number> | undefined => {
   const { groups, tags } = dependencies
   if (groups !== undefined || tags.size + more <= limits.idsOfGroup) return groups
@@ -84,7 +84,7 @@ const countId = (groups: Map<string, number>, tag: string): void => {
   groups.set(group, (groups.get(group) ?? 0) + 1)
 }
 
-/** The tag by which a load depends on an id: the id's own tag, or its group's tag once the group is at its limit. */
+/** The tag by which a load depends on an id: the id's own tag, or its group's tag if the group has too many ids. */
 const tagFor = (
   { engine, tags }: Dependencies,
   groups: ReadonlyMap<string, number> | undefined,
@@ -106,11 +106,11 @@ const noteNewTag = (dependencies: Dependencies, tag: string, dependency: Depende
   addNew(dependencies, tag, dependency)
 }
 
-/** Notes a dependency that could not be verified. The result ends when the store can be reached again. */
+/** Notes that a dependency could not be verified. The result is invalidated as soon as the store is reachable again. */
 const noteUnverified = (dependencies: Dependencies): void =>
   add(dependencies, unverified, { epoch: dependencies.engine.tagEpochs.epoch, version: undefined, since: 0 })
 
-/** A pending request for markers. Changes of the tags count from `epoch`, before their versions are known. */
+/** A pending request for markers. Changes to the tags count from `epoch` on, before the versions are known. */
 interface Capture {
   readonly dependencies: Dependencies
   readonly tags: ReadonlyArray<string>
@@ -146,14 +146,14 @@ export const captured = (
 
 export const endCapture = ({ dependencies, tags }: Capture): void => leave(dependencies.engine, tags)
 
-/** Whether a load must not use an entry in memory, because the id may have changed before its marker was captured. */
+/** Whether a load must not use an id's entry in memory, because the entry may be older than the captured marker. */
 export const isCompared = (self: Flights, within: Attempt | undefined, id: string): boolean => {
   const dependencies = within?.dependencies
   if (dependencies === undefined || self.storeTier === undefined) return false
   return dependencies.tags.get(tagFor(dependencies, dependencies.groups, id))?.version !== undefined
 }
 
-/** Runs a read after capturing the markers it needs. `undefined` if it needs none. */
+/** Runs a read after capturing the markers that it needs. Returns `undefined` if the read needs none. */
 export const capturedFirst = <A, E, R>(
   self: Flights,
   { policy, within }: Pick<ReadContext, "policy" | "within">,
@@ -168,7 +168,7 @@ export const capturedFirst = <A, E, R>(
   })
 }
 
-/** Adds an entry that a cache served in the load. `asOf`: the number of captures when the store was asked for it. */
+/** Adds an entry served inside the load. `asOf` is the number of captures when the store was asked for the entry. */
 export const addServed = (self: Flights, dependencies: Dependencies, entry: Entry, asOf: number): void => {
   const { checkedAt, id, tags } = entry
   if (!isOfThisCache(self, dependencies, id)) return
@@ -186,12 +186,12 @@ export const addLoaded = (dependencies: Dependencies, flight: Flight): void => {
   else addTags(dependencies, tags, bornAt, flight.versions)
 }
 
-/** Taints the result if a value was read before its id's marker was captured: another process may have changed it. */
+/** Taints the result if a value was read before its id's marker was captured, as the value may have changed since. */
 const answered = (dependencies: Dependencies, id: string, asOf: number): void => {
   if (asOf < noteId(dependencies, id).since) taint(dependencies)
 }
 
-/** Marks a result as possibly older than a change. Joined callers may know of the change and must read again. */
+/** Marks a result as possibly older than a change. Callers that joined later may know of the change, and read again. */
 const taint = (dependencies: Dependencies): void => {
   const { flight } = dependencies
   if (dependencies.isTainted) return
@@ -225,7 +225,7 @@ const add = (dependencies: Dependencies, tag: string, dependency: Dependency): v
     const isOther = known.version !== undefined && dependency.version !== undefined &&
       known.version !== dependency.version
     if (isOther) taint(dependencies)
-    // A value without a tag version may also be from another time, so no version can prove the result valid.
+    // A value without a tag version may be older or newer than the others, so no version can prove the result valid.
     if (dependency.version === undefined) known.version = undefined
     return
   }
@@ -236,7 +236,7 @@ const addNew = ({ engine, isRegistered, tags }: Dependencies, tag: string, depen
   tags.set(isRegistered && isInherited(tag) ? Dependents.add(engine.memory.dependents, tag) : tag, dependency)
 }
 
-/** Whether a value belongs to this cache. If not, warns and taints: another cache's invalidations are not visible. */
+/** Whether a value is from this cache. If not, taints the result, because changes in the other cache go unnoticed. */
 const isOfThisCache = (self: Flights, dependencies: Dependencies, id: string): boolean => {
   if (self === dependencies.engine) return true
   if (!dependencies.isTainted) {
@@ -268,7 +268,7 @@ const hasMoved = ({ engine: { tagEpochs }, tags }: Dependencies): boolean => {
   return false
 }
 
-/** Like `hasMoved`, for a reader about to join. A dependency that is unchanged at that time is valid for the reader. */
+/** Whether a dependency has changed, so that a reader must not join. If not, notes that all are unchanged up to now. */
 export const hasMovedForJoining = (flight: Flight): boolean => {
   const { attempt: { dependencies }, request: { followed } } = flight
   if (dependencies !== undefined) {
@@ -303,7 +303,7 @@ const isSoftened = ({ engine: { tagEpochs }, tags }: Dependencies): boolean => {
   return false
 }
 
-/** Whether a caller must read again, because the result predates a change that the caller may know of. */
+/** Whether a caller must read again, because the result is older than a change that the caller may know of. */
 export const isOlderThanJoining = (dependencies: Dependencies, flight: Flight, joinedAt: number): boolean => {
   const { engine: { tagEpochs }, isTainted, own, tags } = dependencies
   if (isTainted || TagEpochs.movedSince(tagEpochs, own ?? [], flight.bornAt)) return true
@@ -320,8 +320,8 @@ interface Landing {
 }
 
 /**
- * Adds the dependencies to a result. `undefined` if one of them has changed since it was read. Each tag is compared
- * with its own epoch; otherwise a tag that is invalidated often could keep the result from ever being stored.
+ * Adds the dependencies' tags to a result's own. Returns `undefined` if a dependency has changed since its own read. If
+ * changes since the load's start counted, a tag invalidated often could keep the result from ever being stored.
  */
 export const land = (dependencies: Dependencies, flight: Flight, own: ReadonlyArray<string>): Landing | undefined => {
   const { isTainted, tags, engine: { tagEpochs } } = dependencies
@@ -334,7 +334,7 @@ export const land = (dependencies: Dependencies, flight: Flight, own: ReadonlyAr
   }
 }
 
-/** Whether a store may have the result: all versions of its dependencies are known, and it has few enough tags. */
+/** Whether the result may be stored: the versions of all its dependencies are known, and its tags are not too many. */
 export const fitsStore = (
   self: Flights,
   { id, request: { key } }: Flight,
@@ -354,7 +354,7 @@ export const fitsStore = (
   return false
 }
 
-/** Merges the versions of a result's own tags and its dependencies. `undefined` if they disagree about a tag. */
+/** Merges the versions of a result's own tags and its dependencies. Returns `undefined` if a tag has two versions. */
 export const withDependencies = (
   { tags }: Dependencies,
   own: ReadonlyArray<TagVersion>
@@ -380,7 +380,7 @@ const leave = ({ memory: { dependents } }: Flights, tags: Iterable<string>): voi
 
 export const derives = ({ tags }: Pick<Entry, "tags">): boolean => tags.some(isInherited)
 
-/** Counts the dependencies of a found entry as having a dependent, because memory may not hold the entry. */
+/** Tracks changes to a found entry's dependencies while the flight runs, because memory may not hold the entry. */
 export const hold = (flight: Flight, tags: ReadonlyArray<string>): void => {
   const more = tags.filter(isInherited)
   if (more.length === 0) return
@@ -390,7 +390,7 @@ export const hold = (flight: Flight, tags: ReadonlyArray<string>): void => {
 
 export const releaseAll = (flight: Flight): void => {
   const { attempt, engine, held, request: { batch } } = flight
-  // A batch call that continues for other keys still runs inside this try.
+  // A batch call that this flight leads may continue for other keys, and needs the dependencies until it ends.
   if (batch?.isLedBy(flight) !== true) release(attempt)
   if (held === undefined) return
   flight.held = undefined

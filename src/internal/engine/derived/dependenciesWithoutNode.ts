@@ -1,4 +1,4 @@
-/** Replaces `dependencies.ts` outside Node, where results have no dependencies. */
+/** Replaces `dependencies.ts` outside Node.js, Bun and Deno, where `inherit: "changes"` is not supported. */
 import { CacheConfigError } from "../../../CacheError.ts"
 import type * as Dependencies from "./dependencies.ts"
 

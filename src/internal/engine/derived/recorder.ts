@@ -11,7 +11,7 @@ export const recordServed = (self: Flights, within: Attempt, entry: Entry, asOf 
   if (dependencies !== undefined) addServed(self, dependencies, entry, asOf)
 }
 
-/** Records another load's result, and the values served inside that load unless its `inherit` is `false`. */
+/** Records the result of an inner load, and the values served inside that load, unless its `inherit` is `false`. */
 export const recordLoaded = (within: Attempt, flight: Flight): void => {
   const { attempt: { recorder }, entry } = flight
   if (recorder !== undefined && inheritOf(flight) !== false) record(within, recorder)
@@ -23,7 +23,7 @@ export const recordLoaded = (within: Attempt, flight: Flight): void => {
   if (dependencies !== undefined) addLoaded(dependencies, flight)
 }
 
-/** Merges what a batch call has recorded into a key's try, because one load produced all results of the call. */
+/** Adds what a batch call has recorded to the attempt of one key, because one load produced all results of the call. */
 export const recordShared = (of: Attempt, { dependencies, recorder }: Attempt): void => {
   if (recorder !== undefined) record(of, recorder)
   const own = dependencies && dependenciesOf(of)

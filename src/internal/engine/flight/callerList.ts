@@ -1,4 +1,4 @@
-/** The callers of one flight in order of joining. A popular key has thousands of callers, so a `Set` costs too much. */
+/** The callers of one flight in order of joining. A `Set` would cost too much, as a popular key has thousands. */
 import type { Caller, Callers } from "../state.ts"
 
 const none: Array<Caller | undefined> = []
@@ -6,15 +6,15 @@ const none: Array<Caller | undefined> = []
 export class CallerList implements Callers {
   static readonly one = new CallerList()
   private list: Array<Caller | undefined> = none
-  /** The index of the next caller that `next` looks at. */
+  /** The index in the list at which `next` continues. */
   private answered = 0
   size = 0
 
   add(caller: Caller): void {
-    // A removed caller leaves a hole. Holes are compacted occasionally, because callers come and go while a load hangs.
+    // Removed callers leave holes. These are closed from time to time, as many callers may come and go during one load.
     if (this.list.length > 2 * this.size + 32) this.closeUp()
     caller.place = this.list.length
-    // Most flights have one caller: the literal has room for one element, where a first `push` would allocate for many.
+    // Most flights have one caller. An array literal has room for one element, but a first `push` allocates for many.
     if (this.list.length === 0) this.list = [caller]
     else this.list.push(caller)
     this.size++
@@ -46,14 +46,14 @@ export class CallerList implements Callers {
     return undefined
   }
 
-  /** Skips callers removed during the iteration. A generator allocates for each step, so iterate only few callers. */
+  /** Skips callers removed during the iteration. Each step allocates, so use this only for a few callers. */
   *[Symbol.iterator](): Generator<Caller> {
     for (const caller of this.list) {
       if (caller !== undefined && this.has(caller)) yield caller
     }
   }
 
-  /** Removes the holes. Makes a new list, because an iteration over the old list may be in progress. */
+  /** Removes the holes. Makes a new list, because the old list may currently be iterated. */
   private closeUp(): void {
     const list: Array<Caller | undefined> = []
     for (const caller of this.list) {

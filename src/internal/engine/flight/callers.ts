@@ -24,7 +24,7 @@ import { keepAlive } from "./waitUntil.ts"
 interface Waiting {
   readonly flight: Flight
   readonly request: Request
-  /** Computed once per request, because the options of thousands of callers have many shapes, which V8 reads slowly. */
+  /** Computed once per request, because option objects have many different shapes, which V8 reads slowly. */
   readonly hasTimeouts: boolean
   readonly stale: Entry | undefined
   readonly joined: boolean
@@ -33,7 +33,7 @@ interface Waiting {
 
 const noTimers: ReadonlyArray<Fiber.Fiber<unknown>> = []
 
-/** A caller that is also the effect of its own interruption, which saves an object for each of thousands of callers. */
+/** A caller, which is also the effect that runs if the caller is interrupted. This saves an object for each caller. */
 class CallerEffect extends Effectable.Class<void> implements Caller {
   readonly engine: Flights
   readonly flight: Flight
@@ -49,7 +49,7 @@ class CallerEffect extends Effectable.Class<void> implements Caller {
   pastSoftTimeout: boolean
   place: number
 
-  /** Keeps one instance alive: V8 discards a class's shape, and the code optimized for it, after its last instance. */
+  /** Keeps one instance alive, because V8 discards a class's shape and optimized code with the last instance. */
   static readonly one = new CallerEffect({ tagEpochs: { epoch: 0 }, readDefaults: {} } as Flights, noContext, {
     flight: undefined as never,
     request: { options: {} } as Request,
@@ -81,7 +81,7 @@ class CallerEffect extends Effectable.Class<void> implements Caller {
   }
 }
 
-/** Adds a caller to a flight, which keeps the flight running while the caller waits. */
+/** Adds a caller to a flight. The flight keeps running while the caller waits. */
 export const wait = (self: Flights, fiber: Fiber.Fiber<any, any>, waiting: Waiting): CallerEffect => {
   const caller = new CallerEffect(self, readContextOf(self, fiber), waiting)
   caller.flight.callers.add(caller)
@@ -126,7 +126,7 @@ const stopTimers = (caller: Caller): void => {
   caller.timers = noTimers
 }
 
-/** Removes an interrupted caller. The last one waits for the load's finalizers, like a parent fiber for its child. */
+/** Removes an interrupted caller. The last one waits for the load's finalizers, as a parent fiber waits for a child. */
 const interrupted = (self: Flights, caller: Caller): Effect.Effect<void> => {
   const { flight } = caller
   removeCaller(caller)
@@ -136,7 +136,7 @@ const interrupted = (self: Flights, caller: Caller): Effect.Effect<void> => {
   }
   return Effect.callback((resume) => {
     if (flight.exit !== undefined) return resume(Effect.void)
-    // The caller is added again, so that `respond` resumes it at the flight's end like any other.
+    // The caller is added again, so that `respond` resumes it at the flight's end like any other caller.
     flight.callers.add({ ...caller, within: undefined, policy: Policy.standard, resume: () => resume(Effect.void) })
   })
 }
@@ -200,10 +200,10 @@ export const failStrict = (self: Flights, flight: Flight, fault: Fault): void =>
   endIfUnneeded(self, flight)
 }
 
-/** Whether a caller receives the value before it is stored. Only a limited number of flights may answer this early. */
+/** Whether a caller may get the value before it is stored. Only a limited number of flights may answer this early. */
 export const isBehind = (self: Flights, caller: Caller): boolean => {
   const { flight, policy, request } = caller
-  // In a private flight, the platform could cancel the write together with the caller's finished request.
+  // The platform could cancel a private flight's write together with the caller's finished request.
   return flight.loaded !== undefined && !policy.strict && !self.isPrivate &&
     optionOf(self, request, "waitForWrite") === false &&
     (flight.isBehind || self.behind < writesBehind) && !mustReadAgain(self, caller)

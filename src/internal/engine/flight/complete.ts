@@ -27,12 +27,12 @@ export const complete = (self: Flights, flight: Flight, ended: Exit.Exit<unknown
   if (flight.isBehind) self.behind--
   if (self.storeTier === undefined) {
     flight.entry = toEntry(self, flight, exit, now)
-    // With `copy`, callers receive the entry's own copy, because a reader of many keys takes its answer later.
+    // With `copy`, callers get the stored copy, because user code may change the loaded value before they take it.
     flight.exit = flight.entry?.exit ?? exit
   }
   const { mutations } = self
   flight.storable = isStorable(self, flight)
-  // No change may be applied between `unregister` and `publish`: it would find neither the flight nor its entry.
+  // No change may be applied between `unregister` and `publish`, as it would find neither the flight nor its entry.
   unregister(self, flight)
   publish(self, flight)
   flight.request.settled?.(flight)
@@ -61,7 +61,7 @@ const publish = (self: Flights, flight: Flight): void => {
   // The stored entry has changed since the store was asked, so this copy may be outdated.
   if (flight.changedWhileAsked) return
   if (!flight.storable || TagEpochs.changedSince(self.tagEpochs, entry.tags, entry.checkedAt)) {
-    // Only the first of several concurrent private loads is stored, and the others do not count as refused.
+    // Only the first result of several concurrent private loads is stored. The other results do not count as refused.
     if (self.isPrivate && Memory.peek(self.memory, self.tagEpochs, flight.id) !== undefined) return
     return refuse(self, flight, flight.storable && flight.attempt.dependencies !== undefined ? "dependency" : "changed")
   }
@@ -77,7 +77,7 @@ const publish = (self: Flights, flight: Flight): void => {
 /** Puts an entry in memory for `memoryTtl` at most, after which the store is asked again. */
 export const putInMemory = (self: Flights, request: Request, entry: Entry, now: number): void => {
   const { memoryTtlMillis } = rulesOf(self, request)
-  // Marks a stream's entry, which a read of a plain value must not use (`isPastMemoryTtl`).
+  // Marks the entry of a stream, because a read of a plain value must not use it (see `isPastMemoryTtl`).
   if (request.followed !== undefined) {
     entry.memoryExpiresAt = Infinity
     markOfStream(entry)
@@ -103,9 +103,9 @@ const tellLoad = (self: Flights, flight: Flight, exit: Exit.Exit<unknown, unknow
 }
 
 /**
- * Counts a failed load. A failure that is an answer ends the fallback to the stale value. Any other failure with a
- * fallback pauses loads of the id and is logged: one warning until a load of the class succeeds, because an origin that
- * is down fails for all its keys.
+ * Counts a failed load. A failure that counts as an answer of the origin ends the fallback to the stale value. After
+ * any other failure with a fallback, the id's loads pause, and one warning is logged until a load of the key class
+ * succeeds, because an origin that is down fails for all its keys.
  */
 const reportFailure = (self: Flights, flight: Flight, exit: Exit.Exit<unknown, unknown>, now: number): void => {
   const { counters, id, request: { batch, key } } = flight
@@ -119,7 +119,7 @@ const reportFailure = (self: Flights, flight: Flight, exit: Exit.Exit<unknown, u
   if (hasBegun(flight)) flight.counters.loadFailures++
   if ((flight.stale !== undefined || hasGoodValue(self, flight, now)) && isAnswerOf(self, flight, exit)) {
     endFallback(self, flight)
-    // An answer shows that the origin is up, so nothing is paused, except that a refresh waits before its next try.
+    // An answer shows that the origin is up, so loads do not pause. Only a refresh waits before its next attempt.
     if (!flight.refresh) return
   }
   if ((!hasFallback(self, flight) && !flight.refresh) || !flight.storable && !flight.ranTooLong) return

@@ -1,4 +1,4 @@
-/** Ends flights that have no callers left or exceed their time, and lets the next flight of the id start. */
+/** Ends flights that have no callers left or exceed their time limit, and starts the next flight of the same id. */
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import type { Flight, Flights } from "../state.ts"
@@ -8,7 +8,7 @@ import { addEdge, removeEdge } from "./waitGraph.ts"
 import { noteChange } from "./watches.ts"
 import { abandon, startLater } from "./work.ts"
 
-/** Removes a flight from the index. A flight queued behind it takes its place. Returns whether it was joinable. */
+/** Removes a flight from the index, and puts the next queued flight there. Returns whether the index had the flight. */
 export const unregister = (self: Flights, flight: Flight): boolean => {
   const wasJoinable = self.flights.get(flight.id) === flight
   if (wasJoinable) {
@@ -37,7 +37,7 @@ export const startAfter = (before: Flight, flight: Flight): void => {
   addEdge(flight.attempt, before)
 }
 
-/** Makes the flights of an id unstorable and unjoinable. Their callers still receive the results. */
+/** Keeps an id's flights from storing their results, and new readers from joining. Current callers are answered. */
 export const detach = (self: Flights, id: string): void => {
   noteChange(self, id)
   // After a running flight is unregistered, the flight queued behind it takes its place and is detached too.
@@ -70,14 +70,14 @@ export const endIfUnneeded = (self: Flights, flight: Flight): void => {
   if (isHeldUp && hasBegun(flight) && !isInterruptible(flight)) hold(self, flight)
   abandon(self, flight)
   if (self.ending.get(flight.id) === flight) return
-  // Release the lease before the flight ends, because the finalizers of its load may take long.
+  // Release the lease before the flight ends, because the finalizers of its load may take a long time.
   releaseLease(flight)
   startNext(self, flight)
 }
 
 const cancel = (self: Flights, flight: Flight): void => {
   unregister(self, flight)
-  // The cancelled flight leaves the list of the flight it waits for, which may run long and would retain it.
+  // The flight that this one waits for may run long, and would retain the cancelled flight in its list.
   for (const before of flight.attempt.waitsOn?.keys() ?? []) remove(before.after ?? [], flight)
   dropFlight(self, flight)
   startNext(self, flight)
@@ -88,14 +88,14 @@ const remove = (list: Array<Flight>, flight: Flight): void => {
   if (place >= 0) list.splice(place, 1)
 }
 
-/** Whether an interruption stops the load at once. Finalizers may still take time, but they do not load. */
+/** Whether an interruption stops the load at once. Finalizers may still take time, but they load nothing. */
 const isInterruptible = (flight: Flight): boolean => {
   const fiber = flight.request.batch?.fiberOf(flight) ?? flight.fiber
-  // `interruptible` is an internal field of a fiber. If it is missing, the id is held until the load has ended.
+  // `interruptible` is an internal field of a fiber. If the field is missing, the load counts as uninterruptible.
   return (fiber as { readonly interruptible?: boolean } | undefined)?.interruptible === true
 }
 
-/** Keeps the id and lease of an abandoned load that ignores its interruption. Limited in time, because it may hang. */
+/** Keeps the id and lease of an abandoned load that ignores its interruption, but not forever, as the load may hang. */
 const hold = (self: Flights, flight: Flight): void => {
   self.ending.set(flight.id, flight)
   flight.limit?.interruptUnsafe()
@@ -114,7 +114,7 @@ export const limitUnattended = (self: Flights, flight: Flight): void => {
     flight.limit = undefined
     flight.pinned = false
     leaveUnit(self, flight)
-    // A flight that has callers again continues like any other load.
+    // A flight that has callers again continues like any other flight.
     if (flight.callers.size > 0 || flight.exit !== undefined) return
     flight.ranTooLong = true
     endIfUnneeded(self, flight)
@@ -124,7 +124,7 @@ export const limitUnattended = (self: Flights, flight: Flight): void => {
 const after = (flight: Flight, millis: number, run: () => void) =>
   Effect.runForkWith(flight.starter.context)(Effect.andThen(Effect.sleep(millis), Effect.sync(run)))
 
-/** Stops renewing a flight's lease. Unless the result was committed, releases the lease with a note of the failure. */
+/** Stops renewing a flight's lease, and releases it unless the commit has ended it. Adds a note of a given failure. */
 export const releaseLease = (flight: Flight, failure?: Exit.Failure<unknown, unknown>): void => {
   const { lease } = flight
   if (lease === undefined) return

@@ -1,4 +1,4 @@
-/** A flight, which is one load of one id shared by its callers: how it is made, its phases and their transitions. */
+/** Makes flights, and moves them from phase to phase. A flight is one load of one id, shared by its callers. */
 import { derives, hold, release } from "#platform/engine/derived/dependencies"
 import type * as Exit from "effect/Exit"
 import type { Entry } from "../memory/entry.ts"
@@ -21,7 +21,7 @@ interface FlightOptions {
   readonly protectedUntil?: number | undefined
   readonly storeMillis?: number | undefined
   readonly starter: ReadContext
-  /** The tag epoch at the flight's beginning, if that was earlier than the call of `makeFlight`. */
+  /** The tag epoch at the flight's start, if the flight started before `makeFlight` was called. */
   readonly bornAt?: number | undefined
 }
 
@@ -82,7 +82,7 @@ export const hasBegun = ({ attempt }: Flight): boolean => attempt.startedAt !== 
 
 export const isToCome = (flight: Flight): boolean => flight.storable && flight.phase !== "Ended" && !hasBegun(flight)
 
-/** Whether the store has not answered the flight yet, so that the callers are not yet counted as misses. */
+/** Whether the store has yet to answer the flight. Until then, the flight's callers do not count as misses. */
 export const isAskingStore = ({ phase, readsStore }: Flight): boolean =>
   phase === "AskingStore" || (phase === "Queued" && readsStore)
 
@@ -90,11 +90,11 @@ export const isRefresh = ({ policy, refresh }: Flight): boolean => refresh || po
 
 export const isDerivedFromStale = ({ attempt, found }: Flight): boolean => found?.isStale ?? attempt.fromStale
 
-/** Whether the load began before memory was cleared while untracked, so its result may be older than `maxStaleness`. */
+/** Whether memory was cleared because of `maxStaleness` after the load began, so that the result may be too old. */
 export const isBeforeClear = ({ storeTier }: Flights, { attempt }: Flight): boolean =>
   storeTier?.untracked === true && attempt.startedAt !== undefined && attempt.clears !== storeTier.clears
 
-/** `Queued` → `AskingStore`, or → `AwaitingLease` if the store was asked before. */
+/** Moves a flight from `Queued` to `AskingStore`, or to `AwaitingLease` if the store was asked before. */
 export const begin = (flight: Flight): void => {
   flight.phase = flight.readsStore ? "AskingStore" : "AwaitingLease"
   const { engine, id, stale } = flight
@@ -104,13 +104,13 @@ export const begin = (flight: Flight): void => {
   else flight.stale = undefined
 }
 
-/** Marks the moment at which the store is asked. The answer is usable unless a change is reported later. */
+/** Notes that the store is asked now. If a change is reported from now on, the answer may be outdated. */
 export const beginAsking = (flight: Flight): void => {
   flight.changedWhileAsked = false
   flight.asOf = flight.engine.storeTier!.captures
 }
 
-/** → `Loading`: a try of the load begins. Changes before this moment do not make its result outdated. */
+/** Moves a flight to `Loading`. Changes from before this moment do not make the result outdated. */
 export const beginLoading = (flight: Flight, now: number): void => {
   flight.phase = "Loading"
   flight.changedWhileAsked = false
@@ -129,7 +129,7 @@ export const nextAttempt = (flight: Flight, now: number): Attempt => {
   return flight.attempt = attempt
 }
 
-/** `Loading` → `Storing`: the result is now stored even if the last caller leaves. */
+/** Moves a flight from `Loading` to `Storing`. From now on, the result is stored even if the last caller leaves. */
 export const loadEnded = (flight: Flight): void => {
   flight.phase = "Storing"
   flight.conclude = undefined
@@ -142,11 +142,11 @@ export const endFlight = (flight: Flight, exit: Exit.Exit<unknown, unknown>, now
   flight.exit = exit
   flight.endedAt = now
   flight.limit?.interruptUnsafe()
-  // A batch call that continues for other keys still runs inside this try, which the wait graph needs to find cycles.
+  // A batch call that this flight leads may continue for other keys. The wait graph needs its attempt to find cycles.
   if (flight.request.batch?.isLedBy(flight) !== true) endAttempt(flight.attempt)
 }
 
-/** Releases the fields that only a running flight needs, so that a chain of loads does not retain all its flights. */
+/** Clears the fields that only a running flight needs, so that a chain of loads does not retain all its flights. */
 export const letGo = (flight: Flight): void => {
   flight.starter = noContext
   flight.parent = undefined

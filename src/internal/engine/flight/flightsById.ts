@@ -1,7 +1,7 @@
 /** The index of joinable flights by id. */
 import type { Flight, FlightsById } from "../state.ts"
 
-/** Keeps the newest flight outside the map: V8 keeps rebuilding a `Map` that gains and loses its only element. */
+/** Keeps the newest flight outside the map, because V8 keeps rebuilding a `Map` whose only element comes and goes. */
 export class FlightIndex implements FlightsById {
   private newest: Flight | undefined = undefined
   private readonly others = new Map<string, Flight>()

@@ -30,7 +30,7 @@ const noteFound = (
   if (insteadOfLoad) entry.counters.stale++
   else entry.counters.storeHits++
   if (request.slides && policy.writes) slide(self, request, entry, now)
-  // The read is recorded before listeners are notified, because a listener may change what was read.
+  // The read is recorded before listeners are notified, because a listener may change the entry.
   if (within !== undefined) {
     recordServed(self, within, entry, flight.asOf)
     if (isStale) within.fromStale = true
@@ -70,7 +70,7 @@ export const noteFallback = (
   detect(policy.detector, flight.id, request.strategy.name, { source: "fallback", entry: stale, exit, now })
 }
 
-/** Answers a caller of a flight that did not load: the found entry, or a new read if the caller requires a load. */
+/** Answers a caller of a flight that found an entry: with the entry, or with a new read if the caller must load. */
 export const foundOrRetry = (self: Flights, caller: Caller, at: FoundAt): Effect.Effect<unknown, unknown, any> =>
   answerOrDefect(() => {
     const { flight } = caller
@@ -86,13 +86,13 @@ const wantsLoad = (self: Flights, caller: Caller, { found: { entry }, now }: Fou
   return decision === Load || decision === LoadOrStale
 }
 
-/** Repeats the caller's read with the remaining time of its timeouts. */
+/** Repeats the caller's read with what is left of its timeouts. */
 export const retryRead = (caller: Caller, now: number): Request =>
   caller.since === undefined
     ? caller.request
     : shortened(caller.flight.engine, caller.request, now - caller.since)
 
-/** Whether a late caller must read again, because a tag that became known only with the result may have changed. */
+/** Whether a caller that joined late must read again, because a tag known only from the result may have changed. */
 export const isOlder = (self: Flights, { flight, joinedAt }: Caller): boolean => {
   const { attempt: { dependencies } } = flight
   if (dependencies !== undefined && isOlderThanJoining(dependencies, flight, joinedAt)) return true
@@ -127,8 +127,8 @@ export const orStale = (
 }
 
 /**
- * The stale value that promise P6 allows: before its hard deadline, if the caller's strategy falls back, and not after
- * a failure that is an answer. If a touch has made the value fresh, any strategy that serves it suffices.
+ * Returns the stale value to which a caller may fall back (promise P6): before its hard deadline, if the strategy falls
+ * back and no failure counted as an answer of the origin. A value that a touch made fresh needs no such strategy.
  */
 const usableStale = (self: Flights, caller: Caller, now: number): Entry | undefined => {
   if (!caller.policy.readsMemory) return undefined
@@ -143,6 +143,6 @@ const usableStale = (self: Flights, caller: Caller, now: number): Entry | undefi
   return decision === LoadOrStale || (decision !== Load && now < stale.softExpiresAt) ? stale : undefined
 }
 
-/** Like `usableStale`, for a waiting caller: an exception thrown by the caller's strategy becomes its answer. */
+/** Like `usableStale`, but an exception thrown by the caller's strategy becomes the answer of that caller. */
 export const staleOrDefect = (self: Flights, caller: Caller, now: number): Entry | Exit.Exit<never> | undefined =>
   answerOrDefect(() => usableStale(self, caller, now))

@@ -1,6 +1,6 @@
 /**
- * Background refreshes. A unit is one flight, or all flights of a batch; at most `concurrency` units run at once. The
- * most recently requested unit starts first, because an entry read recently is worth more than one read long ago.
+ * Runs background refreshes. A unit is one flight, or all flights of a batch. At most `concurrency` units run at once.
+ * The most recently requested unit starts first, because recently read entries are worth more than others.
  */
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
@@ -26,14 +26,14 @@ interface RefreshOptions {
   readonly now: number
 }
 
-/** Refreshes an entry from the scheduler, so that the read that found it due does not wait. */
+/** Starts the refresh of an entry from the scheduler, so that the read that requested the refresh does not wait. */
 export const refresh = (self: Flights, options: RefreshOptions, fiber?: Fiber.Fiber<any, any>): void => {
   const unit = makeUnit()
   enqueue(self, options, unit)
   offer(self, unit, fiber?.currentDispatcher)
 }
 
-/** Adds a refresh to a unit, unless the id already loads, is paused after a failure, or may have changed meanwhile. */
+/** Adds a refresh to a unit, unless its id is loading, pauses after a failure, or may have changed meanwhile. */
 export const enqueue = (self: Flights, options: RefreshOptions, unit: Unit): void => {
   const { entry, id, mutations, now, request, starter } = options
   const running = self.flights.get(id)
@@ -62,7 +62,7 @@ const askedAgain = ({ refreshing: { queue } }: Flights, { unit }: Flight): void 
   if (unit !== undefined && queue.delete(unit)) queue.add(unit)
 }
 
-/** Queues a unit. A full queue drops its oldest unit, whose entries can be requested again. */
+/** Queues a unit. If the queue is full, drops its oldest unit. Later reads can request those refreshes again. */
 export const offer = (self: Flights, unit: Unit, dispatcher?: SchedulerDispatcher): void => {
   if (unit.flights.size === 0) return
   if (self.isPrivate) return handOver(self, unit)
@@ -74,13 +74,13 @@ export const offer = (self: Flights, unit: Unit, dispatcher?: SchedulerDispatche
   drop(self, oldest!)
 }
 
-/** Hands a private reader's unit to the platform. It takes no slot, which a cancelled request would never return. */
+/** Hands a private reader's unit to the platform. It takes no slot, as a cancelled request would never free one. */
 const handOver = (self: Flights, unit: Unit): void => {
   const flights = Array.from(unit.flights)
   const { starter } = flights[0]!
   const now = starter.clock.currentTimeMillisUnsafe()
   for (const { id } of flights) holdOff(self, id, now, self.refreshing.timeoutMillis)
-  // The refresh must not start inside the read that found the entry due.
+  // The refresh must not start inside the read that requested it.
   const begin = Effect.andThen(Effect.yieldNow, Effect.sync(() => startAll(self, flights)))
   if (keepAlive(self, starter, flights, begin)) return
   for (const { id } of flights) self.retryAt.delete(id)
@@ -103,7 +103,7 @@ const newestOf = (queue: ReadonlySet<Unit>): Unit => {
   return newest!
 }
 
-/** Dequeues a refresh that a caller has joined. Returns the flights of its unit, which start without a slot. */
+/** Dequeues a refresh that a caller has joined. Returns the flights of its unit, which then start without a slot. */
 export const promote = (self: Flights, { unit }: Flight): Iterable<Flight> => {
   if (unit === undefined) return []
   self.refreshing.queue.delete(unit)
@@ -123,7 +123,7 @@ export const leaveUnit = (self: Flights, flight: Flight): void => {
   if (unit.flights.size === 0) giveBack(self, unit)
 }
 
-/** Returns a unit's slot, or its place in the queue. Only this function does so. */
+/** Frees a unit's slot, or removes the unit from the queue. Only this function frees slots. */
 const giveBack = (self: Flights, unit: Unit): void => {
   const { queue, running } = self.refreshing
   queue.delete(unit)

@@ -25,8 +25,8 @@ export const exitOf = (flight: Flight, exit: Exit.Exit<unknown, unknown>): Exit.
   isRenewed(flight) ? flight.attempt.previous!.exit : exit
 
 /**
- * The entry to store. `undefined` if the strategy skips the outcome, if it is a defect or an interruption, if it is a
- * failure while there is a good value, or if a user's function threw.
+ * Makes the entry to store. Returns `undefined` if the strategy skips the outcome, if the outcome is a defect or an
+ * interruption, if it is a failure that must not replace a good value, or if a user's function throws.
  */
 export const toEntry = (
   self: Flights,
@@ -69,8 +69,8 @@ const entryOf = (self: Flights, flight: Flight, exit: Exit.Exit<unknown, unknown
     bornAt: landing?.bornAt ?? flight.bornAt,
     writeId: self.storeTier === undefined ? undefined : self.tokens.next(16),
     etag: annotations?.etag ?? (renewed ? previous!.etag : undefined),
-    // The constant lets a reader with a shorter constant shorten the lifetime. An entry that has inherited an age has
-    // none, because its soft and hard deadlines count from different times.
+    // A reader whose constant lifetime is shorter can shorten this entry's lifetime. An entry that has inherited an age
+    // has no constant, because its soft and hard deadlines count from different times.
     constant: annotations?.ttl === undefined && annotations?.softTtl === undefined && (life?.createdAt ?? now) === now
       ? request.constant
       : undefined,
@@ -79,7 +79,7 @@ const entryOf = (self: Flights, flight: Flight, exit: Exit.Exit<unknown, unknown
   })
 }
 
-/** The outcome to store. With `copy`, a separate copy, because the user's code may later change the loaded value. */
+/** The outcome to store. With `copy`, this is a separate copy, because user code may later change the loaded value. */
 const kept = (self: Flights, flight: Flight, exit: Exit.Exit<unknown, unknown>): Exit.Exit<unknown, unknown> => {
   const { attempt: { renewed }, policy, request } = flight
   const copy = optionOf(self, request, "copy")
@@ -92,7 +92,7 @@ const shareOf = (self: Flights, { request, starter }: Flight): number => {
   return jitter === 0 ? 1 : 1 - jitter * Context.get(starter.context, Random.Random).nextDoubleUnsafe()
 }
 
-/** The load's duration. Not negative, even if the clock was set back. */
+/** The load's duration. It is never negative, even if the clock was set back. */
 export const loadMillisOf = ({ attempt: { startedAt = Infinity } }: Flight, now: number): number =>
   Math.max(0, now - startedAt)
 
@@ -100,9 +100,9 @@ export const loadMillisOf = ({ attempt: { startedAt = Infinity } }: Flight, now:
 const annotated = ({ attempt: { annotations }, request }: Flight, lifetime: Lifetime | "skip"): Lifetime | "skip" => {
   if (lifetime === "skip" || annotations === undefined) return lifetime
   const ttl = annotations.ttl === undefined ? undefined : toMillis(annotations.ttl)
-  // For a sliding entry, the soft deadline is the final expiry, which reads cannot move.
+  // For a sliding entry, the soft deadline is the final expiry. Reads cannot move it.
   if (request.slides) return ttl === undefined ? lifetime : { softTtl: ttl, ttl: Math.min(lifetime.ttl, ttl) }
-  // A strategy without a soft deadline of its own adds none to the declared lifetime.
+  // If the strategy has no soft deadline, it adds none to the declared lifetime.
   const soft = lifetime.softTtl < lifetime.ttl ? lifetime.softTtl : Infinity
   const softTtl = annotations.softTtl === undefined ? soft : Math.max(0, toMillis(annotations.softTtl, "softTtl"))
   return { softTtl: Math.min(softTtl, ttl ?? lifetime.ttl), ttl: ttl ?? lifetime.ttl }
@@ -113,7 +113,7 @@ const isTooQuick = (self: Flights, flight: Flight, now: number): boolean => {
   return minLoadMillis !== undefined && !flight.attempt.renewed && loadMillisOf(flight, now) <= minLoadMillis
 }
 
-/** The tags of a result. A value declared still valid also keeps its previous tags. */
+/** The tags of a result. A value declared still valid keeps its previous tags, unless the load declares tags. */
 const tagsOf = (
   self: Flights,
   { attempt: { annotations, previous, renewed }, request }: Flight,
@@ -129,7 +129,7 @@ export const refuse = (self: Flights, flight: Flight, because: Events["Refused"]
   emitOf(self, flight.request.key, flight.id, { _tag: "Refused", because })
 }
 
-/** Whether memory or the store has a value that may still be served, and that a failure must therefore not replace. */
+/** Whether memory or the store has a value that may still be served, so that a failure must not replace it. */
 export const hasGoodValue = (self: Flights, flight: Flight, now: number): boolean =>
   now < flight.protectedUntil ||
   [flight.stale, Memory.peek(self.memory, self.tagEpochs, flight.id)].some((entry) =>

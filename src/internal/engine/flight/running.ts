@@ -1,7 +1,7 @@
 /** The flights that have a fiber, whether or not they can be joined. */
 import type { Flight, Running } from "../state.ts"
 
-/** A linked list, because V8 keeps rebuilding a `Set` that gains and loses its only element. */
+/** A linked list, because V8 keeps rebuilding a `Set` whose only element comes and goes. */
 export class RunningList implements Running {
   private newest: Flight | undefined = undefined
   size = 0

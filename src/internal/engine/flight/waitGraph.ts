@@ -1,4 +1,4 @@
-/** The wait graph: which flight waits for which other flight. Finds cycles. */
+/** The wait graph records which flight waits for which other flight, and finds cycles. */
 import type { Attempt, Flight } from "../state.ts"
 
 /** Records that a caller inside the load `from` waits for `to`. Nothing is recorded once that load has ended. */
@@ -23,7 +23,7 @@ export const reaches = (from: Flight, to: Flight): boolean => {
   return false
 }
 
-/** A flight and all flights it waits for, directly or indirectly. Iterative, because chains of waits are long. */
+/** Yields a flight and all flights it waits for, directly or indirectly. Not recursive, as the chains can be long. */
 export function* reached(from: Flight): Generator<Flight> {
   const seen = new Set([from])
   // Iterating a set includes elements added during the iteration.

@@ -1,4 +1,4 @@
-/** Lets work of a private cache outlive its reader's request, by asking the platform to keep the request alive. */
+/** Asks the platform to keep a request alive, so that a private cache can finish work after its reader has ended. */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -18,7 +18,7 @@ export const WaitUntil: Context.Reference<KeepAlive | undefined> = Context.Refer
 export const isKeptAlive = (self: Flights, { context }: Flight["starter"]): boolean =>
   !self.isPrivate || Context.get(context, WaitUntil) !== undefined
 
-/** Hands flights to the platform. `begin` starts them. Returns whether the platform accepted them. */
+/** Asks the platform to wait for flights, which `begin` starts. Returns whether the platform accepted them. */
 export const keepAlive = (
   self: Flights,
   starter: Flight["starter"],
@@ -28,7 +28,7 @@ export const keepAlive = (
   const waitUntil = Context.get(starter.context, WaitUntil)
   if (waitUntil === undefined) return false
   const ended = Effect.forEach(flights, untilEnded, { concurrency: "unbounded", discard: true })
-  // `Effect.onInterrupt` would add more to every bundle.
+  // `Effect.onInterrupt` would make every bundle larger.
   const rest = Effect.onExitPrimitive(
     Effect.andThen(begin, ended),
     (exit) => Exit.hasInterrupts(exit) ? Effect.sync(() => flights.forEach((flight) => stop(self, flight))) : undefined

@@ -1,15 +1,15 @@
-/** Watches: the ids that change during bulk calls, which may answer keys without a flight. All calls share one list. */
+/** Notes which ids change during bulk calls, because these may answer keys without a flight. All calls share a list. */
 import { watchedIds } from "../../defaults/bounds.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
 import type { Flight, Flights, Watch, Watches } from "../state.ts"
 
 export type { Watch } from "../state.ts"
 
-/** Makes the shared list. `lasting`: changes are always noted, because private flights check them. */
+/** Makes the shared list. With `lasting`, changes are always noted, because private flights check them. */
 export const make = (lasting = false): Watches => ({ count: lasting ? 1 : 0, step: 0, changedAt: new Map(), floor: 0 })
 
 export const begin = ({ tagEpochs, watches }: Flights, evidence?: Watch["evidence"]): Watch => {
-  // `epochNow` applies the changes of other processes that have arrived so far.
+  // `epochNow` first applies the changes by other processes that have arrived so far.
   const bornAt = TagEpochs.epochNow(tagEpochs)
   watches.count++
   return { bornAt, since: watches.step, evidence }
@@ -30,7 +30,7 @@ export const noteRefresh = (self: Flights, id: string): void => {
   else noteChange(self, id)
 }
 
-/** Notes a stored private load. A flight that began no later has an equally old or older result, and is not stored. */
+/** Notes a stored private load. Flights that began at the same time or earlier are no newer, and are not stored. */
 export const noteLoaded = (self: Flights, { id, since }: Flight): void => {
   if (self.storeTier !== undefined) return noteChange(self, id)
   self.watches.step++
@@ -39,7 +39,7 @@ export const noteLoaded = (self: Flights, { id, since }: Flight): void => {
 
 const note = ({ watches }: Flights, id: string, at: number): void => {
   const { changedAt } = watches
-  // The list is cleared as a whole, because repeatedly removing the oldest element of a map is slow.
+  // The whole list is cleared, because repeatedly removing the oldest element of a `Map` is slow.
   if (changedAt.size >= watchedIds) {
     changedAt.clear()
     watches.floor = watches.step
@@ -53,7 +53,7 @@ export const noteAll = ({ watches }: Flights): void => {
   watches.changedAt.clear()
 }
 
-/** Whether a flight's result may be stored. Changes cannot mark private flights, so the list of changes is checked. */
+/** Whether a flight's result may be stored. Changes do not reach private flights, which check the list instead. */
 export const isStorable = (self: Flights, flight: Flight): boolean =>
   flight.storable && !(self.isPrivate && hasChanged(self, flight, flight.id))
 

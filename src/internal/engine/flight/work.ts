@@ -1,7 +1,7 @@
 /**
- * The work loop, which answers callers, interrupts abandoned flights and starts flights. A single loop, because nested
- * loads would otherwise nest run loops without bound. After a budget of jobs it continues from the scheduler; otherwise
- * a chain of loads that end at once would starve all other fibers and timers.
+ * The work loop answers callers, interrupts abandoned flights and starts flights. There is only one loop, because
+ * nested loads would otherwise nest run loops without limit. After a limited number of jobs, the scheduler continues
+ * the loop, because a chain of loads that end at once would otherwise block all other fibers and timers.
  */
 import { releaseAll } from "#platform/engine/derived/dependencies"
 import * as Context from "effect/Context"
@@ -21,7 +21,7 @@ export const makeWork = (actions: WorkActions, context: Context.Context<never>):
   isScheduled: false
 })
 
-/** Answers the callers of an ended flight. If it ends while another flight's caller is answered, it waits its turn. */
+/** Answers the callers of an ended flight. While callers of another flight are answered, it waits its turn. */
 export const answerAll = (self: Flights, flight: Flight): void => {
   self.work.ended.push(flight)
   workInline(self)
@@ -75,7 +75,7 @@ const work = (self: Flights, job: (self: Flights) => boolean): void => {
   const { work } = self
   if (work.isWorking) return
   work.isWorking = true
-  // For a private reader, a later turn may belong to another request or never come, so the budget is unlimited.
+  // For a private reader, a later turn may belong to another request or never come, so all jobs run in this turn.
   let left = self.isPrivate ? Infinity : jobsOfTurn
   try {
     while (left > 0 && job(self)) left--
@@ -107,7 +107,7 @@ const endNext = (self: Flights): boolean => {
     }
     ended.shift()
     flight.callers.clear()
-    // Dependencies are released after the last answer: until then only the flight tracks those of its result.
+    // Dependencies are released after the last answer, because until then only the flight tracks changes to them.
     releaseAll(flight)
   }
   return false

@@ -1,4 +1,4 @@
-/** Invalidations in the store: sent immediately, and repeated until the store acknowledges them. */
+/** Sends invalidations to the store at once, and marks them to be sent again until the store acknowledges them. */
 import * as Effect from "effect/Effect"
 import type { Stored } from "../../../CacheEntry.ts"
 import type { StoreError } from "../../../CacheError.ts"
@@ -50,7 +50,7 @@ const removeFromStore = (
     const part = ids.slice(from, from + chunk)
     const sending = { operation: "remove", effect: store.removeMany(part) }
     const answered = acknowledged(tier, items.slice(from, from + chunk), sending)
-    // A store that fails synchronously answers in the current turn, so later parts begin in turns of their own.
+    // A store may fail synchronously, so each later part begins in a turn of its own, between which other fibers run.
     return Effect.map(
       from === 0 ? answered : Effect.andThen(Effect.yieldNow, answered),
       (removed) => removed ?? part.map(() => false)
@@ -61,7 +61,7 @@ const removeFromStore = (
 
 /**
  * Marks the items as unsent if the effect fails or is interrupted, because an item neither acknowledged nor unsent
- * would never be sent again. Add the items outside `restore`, so that no interruption can come in between.
+ * would never be sent again. Add the items outside `restore`, so that no interruption can come before this.
  */
 const orUnsent = <A, R>(
   tier: StoreTier,
@@ -71,8 +71,8 @@ const orUnsent = <A, R>(
   Effect.onError(effect, () => Effect.sync(() => items.forEach((item) => markUnsent(tier, item))))
 
 /**
- * Sets a value in memory and in the store, which ends the id's generation. The id becomes pending before the value is
- * put in memory or encoded: until the store acknowledges the write, an older value must not enter memory.
+ * Sets a value in memory and in the store, which then refuses results of older loads. The id becomes pending before the
+ * value is put in memory or encoded, because until the store acknowledges the write, no older value may enter memory.
  */
 export const replaceInStore = <R>(
   tier: StoreTier,
@@ -87,8 +87,8 @@ export const replaceInStore = <R>(
     replaceHere()
     const replacing = Effect.tap(value, (stored) => {
       if (pending.ids.get(id) !== item) {
-        // A later operation on the id is pending or was acknowledged, and this write must not undo it. Until the later
-        // operation is acknowledged, the store has a value older than both, so this write stays unsent.
+        // A later operation on the id is pending or was acknowledged, and this write must not undo it. Until the store
+        // acknowledges the later operation, it has a value older than both operations, so this write stays unsent.
         Pending.markUnsent(pending, item)
         return Effect.void
       }
@@ -100,7 +100,7 @@ export const replaceInStore = <R>(
     return orUnsent(tier, [item], restore(replacing))
   })
 
-/** As `replaceInStore`, for many values in one request. The answers of `values` are in the order of the ids. */
+/** Like `replaceInStore`, for many values in one request. The results of `values` are in the order of the ids. */
 export const replaceAllInStore = <R>(
   tier: StoreTier,
   ids: ReadonlyArray<string>,
@@ -133,7 +133,7 @@ interface Write extends SetRequest {
   readonly item: Pending.Item
 }
 
-/** Without those that a later operation on their id has replaced: see `replaceInStore`. */
+/** Drops the writes that a later operation on the same id has replaced (see `replaceInStore`). */
 const currentOf = ({ pending }: StoreTier, writes: ReadonlyArray<Write>): ReadonlyArray<Write> =>
   writes.filter(({ id, item }) => {
     const isCurrent = pending.ids.get(id) === item
@@ -141,7 +141,7 @@ const currentOf = ({ pending }: StoreTier, writes: ReadonlyArray<Write>): Readon
     return isCurrent
   })
 
-/** A store that refuses one value may refuse them all, so each is sent alone then. */
+/** Sends all writes together. If the store refuses them, sends each alone, because one bad value may be the reason. */
 const setInStore = (tier: StoreTier, writes: ReadonlyArray<Write>): Effect.Effect<unknown> => {
   const current = currentOf(tier, writes)
   if (current.length === 0) return Effect.void
@@ -158,11 +158,11 @@ const setInStore = (tier: StoreTier, writes: ReadonlyArray<Write>): Effect.Effec
 interface Sending<A> {
   readonly operation: string
   readonly effect: Effect.Effect<A, StoreError>
-  /** Sends each of several writes by itself. */
+  /** Sends each of the writes by itself. */
   readonly alone?: () => Effect.Effect<A | undefined>
 }
 
-/** Sends items inside `orUnsent`. Items not acknowledged by the store stay pending; only a strict caller fails. */
+/** Sends items. Marks unacknowledged ones as unsent; only a strict caller fails. Must be called inside `orUnsent`. */
 const acknowledged = <A>(
   tier: StoreTier,
   items: ReadonlyArray<Pending.Item>,
@@ -183,7 +183,7 @@ const acknowledged = <A>(
         const [item] = items
         if (operation === "set" && isRefusal(operation, answer)) {
           if (items.length > 1 && alone !== undefined) return alone()
-          // If the store refuses the value, the older one is removed for other processes, unless a newer write exists.
+          // The store refuses the value, so the older value is removed from the store, unless a newer write exists.
           if (item!.places > 0) return Effect.andThen(removal(tier, item!), told)
         }
         for (const item of items) markUnsent(tier, item)

@@ -53,13 +53,13 @@ interface Forgotten {
   readonly items: Array<Pending.Item>
 }
 
-/** Makes all ids pending before the store is asked, so that an interruption cannot lose one. */
+/** Removes ids from memory and makes them pending, all before the store is asked, so that no interruption loses one. */
 const forgetMany = (self: Flights, ids: ReadonlyArray<string>, now: number): Effect.Effect<Forgotten> => {
   const forgotten: Forgotten = { present: [], items: [] }
   const { storeTier: tier } = self
   const step = (from: number): void => {
     const part = ids.length <= chunk ? ids : ids.slice(from, from + chunk)
-    // Ids are pending before memory changes: a removal listener may read, and must not find an old entry in the store.
+    // Ids become pending before memory changes, as a removal listener may read and must not find the stored old entry.
     if (tier !== undefined) {
       for (const id of part) {
         forgotten.items.push(Pending.add(tier.pending, { _tag: "Id", id }))
@@ -70,7 +70,7 @@ const forgetMany = (self: Flights, ids: ReadonlyArray<string>, now: number): Eff
         forgotten.present.push(now < (Memory.peek(self.memory, self.tagEpochs, id)?.expiresAt ?? -Infinity))
         forget(self, id)
       }
-      // The event is emitted in the turn of the removal, because its listener may read as well.
+      // The event is emitted in the same turn as the removal, because the event's listener may read the cache as well.
       emitInvalidate(self, { ids: part })
     })
   }
@@ -101,7 +101,7 @@ export const invalidateTags = (
     if (tier === undefined) return Exit.succeed(begin())
     const item = Pending.add(tier.pending, Pending.tagsTarget(tier.pending, tags, mode))
     begin()
-    // Repeated, because an entry read from the store before the store's answer may be older than the invalidation.
+    // Repeated, because an entry read from the store before the store answered may be older than the invalidation.
     return Effect.map(tier.steps.send(tier, item, restore), forgetTags)
   })
 
@@ -144,7 +144,7 @@ export const emptyMemory = (self: Flights, cause: RemovalCause): void => {
   tellAll(self, left, cause)
 }
 
-/** Flights that may retain an entry for long. Their ids are removed singly, which unlinks the entries from others. */
+/** Flights that may retain an entry for long. Each such entry is removed alone, which unlinks it from other entries. */
 const holdersOf = (self: Flights): ReadonlyArray<Flight> => [...self.flights.all(), ...self.running.all()]
 
 type Left = ReadonlyMap<string, Entry | undefined>
@@ -154,7 +154,7 @@ const takeAll = ({ memory }: Flights, cause: RemovalCause, holders: ReadonlyArra
   return Memory.empty(memory, cause)
 }
 
-/** Notifies listeners over several turns, and completes after the last one. Does not wait inside `Memory.together`. */
+/** Notifies listeners in several turns, and completes after the last. Within `Memory.together`, it does not wait. */
 const tellAll = (self: Flights, left: Left, cause: RemovalCause): Effect.Effect<void> => {
   const { memory } = self
   if (memory.onRemoval === undefined) return Effect.void

@@ -1,4 +1,4 @@
-/** The replay: sends unsent invalidations to the store again, with backoff. */
+/** Sends unsent invalidations to the store again, with backoff. */
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
 import type { StoreError } from "../../../CacheError.ts"
@@ -35,7 +35,7 @@ export const replayNow = (tier: StoreTier): void => {
 
 const replayUntilDone = Effect.fnUntraced(function*(tier: StoreTier, firstMillis: number) {
   let pauseMillis = firstMillis
-  // The pause comes first: a replay that ended synchronously would end before `tier.replay` is assigned.
+  // The pause comes first, because a replay that ended synchronously would end before `tier.replay` is assigned.
   do {
     yield* Effect.sleep(pauseMillis * (0.8 + 0.4 * (yield* Random.next)))
     if (yield* replay(tier)) pauseMillis = StoresDefaults.replay.firstMillis
@@ -47,7 +47,7 @@ const replayUntilDone = Effect.fnUntraced(function*(tier: StoreTier, firstMillis
   tier.replay = undefined
 })
 
-/** Sends items once, as removals; by default all unsent ones. `all`: a shared budget. Returns whether all arrived. */
+/** Sends items once, by default all unsent ones. `all` is a budget that they share. Returns whether all succeeded. */
 export const replay = Effect.fnUntraced(function*(tier: StoreTier, all?: Budget, items?: ReadonlyArray<Pending.Item>) {
   const { storeTimeoutMillis, pending, store } = tier
   for (const [i, item] of (items ?? Array.from(pending.unsent)).entries()) {
@@ -85,7 +85,7 @@ export const closeStore = (tier: StoreTier): Effect.Effect<void> =>
   Effect.suspend(() => {
     const { background, pending, storeTimeoutMillis } = tier
     Pending.markAllUnsent(pending)
-    // Concurrently, because a subscription that closes slowly must not keep the items from being sent.
+    // Both run concurrently, because a subscription that closes slowly must not keep the items from being sent.
     const ending = [Background.close(background), replay(tier, { leftMillis: storeTimeoutMillis, isLast: true })]
     return Effect.map(
       exitBefore(Effect.all(ending, { concurrency: "unbounded", discard: true }), Effect.sleep(storeTimeoutMillis)),

@@ -1,4 +1,4 @@
-/** Strict reads of ids with unacknowledged invalidations: sends the invalidations again, and fails if that fails. */
+/** Makes a strict read first send its id's unacknowledged invalidations again, and fail if they stay unsent. */
 import * as Effect from "effect/Effect"
 import { StoreError } from "../../../CacheError.ts"
 import type { Policy } from "../state.ts"
@@ -13,7 +13,7 @@ export interface Wanted {
   readonly tags: () => ReadonlyArray<string>
 }
 
-/** The unsent invalidations that a strict read must wait for. Those already on their way to the store do not count. */
+/** The unsent invalidations that a strict read must wait for. Invalidations already on their way do not count. */
 export const inTheWay = (
   tier: StoreTier | undefined,
   policy: Policy,
@@ -44,7 +44,7 @@ export const sendAgain = (
 export const isStuck = (sent: ReadonlyArray<Pending.Item>, inTheWay: ReadonlyArray<Pending.Item>): boolean =>
   inTheWay.some((item) => sent.includes(item))
 
-/** The failure of a strict reader whose invalidation stays unsent, named after the caller's operation. */
+/** Makes the failure of a strict operation whose invalidation stays unsent. The failure names the operation. */
 export const unacknowledged = ({ store }: StoreTier, operation = "get"): StoreError =>
   new StoreError({
     store: store.name,

@@ -1,4 +1,4 @@
-/** Tracking: follows the changes that other processes make in the store. */
+/** Follows the changes that other processes make in the store. */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -31,9 +31,9 @@ import { replayNow } from "./replay.ts"
 
 /**
  * Keeps memory from serving entries that other processes have changed. Polls a store with `changesUnsafe` every 50 ms,
- * follows a stream of changes, or else clears memory once per `maxStaleness` (untracked). Polling stops after an
- * interval without reads and increments the tag epoch. Every entry must then be checked again, so the next read polls
- * before it serves an entry, and hits in the current epoch cost nothing.
+ * follows another store's stream of changes, or else clears memory once per `maxStaleness` (untracked). Polling stops
+ * after an interval without reads, and increments the tag epoch. The next read then has to check its entry, and polls
+ * before it does. Hits in the current epoch cost nothing.
  */
 export const track = (self: Flights): void => {
   const { storeTier: tier } = self
@@ -48,10 +48,10 @@ export const track = (self: Flights): void => {
   self.tagEpochs.ensureTracking = () => {
     if (tier.tracker === undefined && !self.closed) resume(self, tier, timer)
   }
-  // The first look skips changes from before the start, which do not concern this process.
+  // The first poll skips changes made before the start, because they do not concern this process.
   timer.look()
   if (!capabilities.changes || isAsked) return
-  // Survives a restart of the worker, after which everything it was tracking counts as changed.
+  // Kept when the worker restarts, because everything that was tracked before the restart then counts as changed.
   const state = { wasTracked: false }
   supervise(tier.background, {
     name: "follows the changes of the store",
@@ -69,13 +69,13 @@ const polled = (self: Flights, tier: StoreTier): Timer => {
   let lookedAt = -Infinity
   const state = { isPartial: false, isWarned: false }
   const look = () => {
-    // Set before the poll, because a listener notified of a change may read.
+    // Set before the poll, because a listener that is notified of a change may read, and must not poll again.
     lookedAt = monotonicMillis(clock)
     safely(self, tier, () => poll(self, tier, state))
   }
   self.tagEpochs.look = look
   self.tagEpochs.lookIfLate = () => {
-    // A resting tracker polls when a read resumes it.
+    // Without a running tracker, the next read starts one, which polls at once.
     if (tier.tracker === undefined || self.closed || monotonicMillis(clock) - lookedAt <= polling.pollMillis) return
     look()
   }
@@ -98,7 +98,7 @@ const follow = Effect.fnUntraced(function*(self: Flights, tier: StoreTier, state
       return
     }
     if (change?._tag !== "Coherent") return applyChange(self, tier, change)
-    // The stream reports coherence again although it is already tracked.
+    // The stream reports coherence again although the store is already tracked.
     if (!tier.untracked) return
     partialAt = undefined
     coherentAt = monotonicMillis(clock)
@@ -131,7 +131,7 @@ const follow = Effect.fnUntraced(function*(self: Flights, tier: StoreTier, state
     const exit = yield* Effect.exit(applyAll)
     silence.interruptUnsafe()
     const followedMillis = tier.untracked ? 0 : monotonicMillis(clock) - coherentAt
-    // A stream that ends soon after each start is one incident, which is logged once.
+    // A stream that repeatedly ends soon after its start is one incident, which is logged once.
     if (followedMillis > following.longestMillis) isLogged = false
     warn("cannot be followed", exit)
     if (!tier.untracked) markUntracked(self, tier)
@@ -144,9 +144,9 @@ const follow = Effect.fnUntraced(function*(self: Flights, tier: StoreTier, state
 })
 
 /**
- * Starts tracking: no later change is missed. Older entries may have changed, so memory is cleared and running flights
- * become unjoinable. At the first start their results are still stored for later readers, so that the first reads of a
- * program share their loads.
+ * Starts tracking, so that no later change is missed. Older entries may have changed, so memory is cleared and running
+ * flights become unjoinable. At the first start, the results of these flights are still stored, so that the first reads
+ * of a program share their loads.
  */
 const markTracked = (self: Flights, tier: StoreTier, wasTracked: boolean): void => {
   tier.untracked = false
@@ -192,7 +192,7 @@ interface Timer {
   readonly nextMillis: () => number
 }
 
-/** Stops the tracker. With the new epoch, the next read polls before it serves an entry, and starts another tracker. */
+/** Stops the tracker. The new epoch makes the next read poll before it serves an entry, and start a new tracker. */
 const rest = (self: Flights, tier: StoreTier): void => {
   tier.tracker?.interruptUnsafe()
   tier.tracker = undefined
@@ -203,10 +203,10 @@ const beginning: Worker = { interruptUnsafe: () => {} }
 
 const resume = (self: Flights, tier: StoreTier, { look, nextMillis }: Timer): void => {
   let readsBefore = readsOf(self)
-  // The poll may notify a removal listener that reads, which must not start a second tracker.
+  // The poll may notify a removal listener that reads the cache, and this read must not start a second tracker.
   tier.tracker = beginning
   look()
-  // A variable instead of `tier.tracker`, because the loop starts before its worker is assigned there.
+  // A separate variable is needed, because the loop starts before `tier.tracker` is assigned.
   let isAwake = true
   tier.tracker = supervise(tier.background, {
     name: "tracks the changes of the store",
@@ -217,7 +217,7 @@ const resume = (self: Flights, tier: StoreTier, { look, nextMillis }: Timer): vo
       step: () => {
         look()
         const reads = readsOf(self)
-        // Without reads the tracker rests, unless a load waits for a lease: a change wakes such loads.
+        // Without reads the tracker stops, unless a load waits for a lease, because a change must wake such a load.
         if (reads === readsBefore && self.leaseWaits.waiting.size === 0) {
           isAwake = false
           rest(self, tier)
@@ -238,7 +238,7 @@ const clockOf = ({ context }: Flights): Clock.Clock => Context.get(context, Cloc
 
 const nowOf = (self: Flights): number => clockOf(self).currentTimeMillisUnsafe()
 
-/** The time until memory is stale. A clock that was set back does not extend it. */
+/** The milliseconds until memory must be cleared. Setting the clock back does not extend them. */
 const untilStale = (self: Flights, { maxStalenessMillis, polledAt }: StoreTier): number =>
   Math.max(1, Math.min(maxStalenessMillis, polledAt + maxStalenessMillis - nowOf(self)))
 
@@ -255,7 +255,7 @@ const clearWhenStale = (self: Flights, tier: StoreTier): void => {
   emptyMemory(self, "unverified")
 }
 
-/** Runs a poll that must not throw inside a read. If it fails, everything not yet processed counts as changed. */
+/** Runs a poll, which must not throw inside a read. If the poll fails, everything counts as changed. */
 const safely = (self: Flights, tier: StoreTier, look: (self: Flights, tier: StoreTier) => void): void => {
   try {
     look(self, tier)
@@ -266,7 +266,7 @@ const safely = (self: Flights, tier: StoreTier, look: (self: Flights, tier: Stor
     try {
       forgetAll(self)
     } catch {
-      // All entries are removed before user code is called.
+      // Ignored, because all entries are removed before any user code is called.
     }
   }
 }
@@ -286,7 +286,7 @@ const poll = (self: Flights, tier: StoreTier, state: Polling): void => {
     // Reported once per outage, although the store is polled again after 50 ms.
     if (!tier.failing.has("listen")) noteFault(tier, "listen", thrown as StoreError, clockOf(self))
     tier.untracked = true
-    // Memory is used for `maxStaleness` instead of cleared at once, so that a failing store does not cause a stampede.
+    // Memory stays in use for `maxStaleness` and is not cleared at once, so that a failing store causes no stampede.
     return clearWhenStale(self, tier)
   }
   recovered(tier, "listen")
@@ -327,7 +327,7 @@ function* apart(self: Flights, tier: StoreTier, changes: ReadonlyArray<Change>):
   }
 }
 
-/** Applies a change by another process. A load becomes unjoinable, but its callers still receive its result. */
+/** Applies a change by another process. A load of the id becomes unjoinable, but its callers still get its result. */
 const applyChange = (self: Flights, tier: StoreTier, change: Change | undefined): void => {
   if (change === undefined) return
   self.mutations++
@@ -336,11 +336,11 @@ const applyChange = (self: Flights, tier: StoreTier, change: Change | undefined)
       noteChange(self, change.id)
       Memory.remove(self.memory, change.id, "invalidated")
       const flight = self.flights.get(change.id)
-      // A flight that waits for a lease waits for exactly this change, and continues.
+      // A flight that waits for a lease is not detached, because it waits for exactly this change.
       if (flight !== undefined && hasBegun(flight)) detach(self, change.id)
       else if (flight !== undefined) {
         flight.changedWhileAsked = true
-        // Current callers keep their own stale value. A caller that joins later must not fall back on the flight's.
+        // Current callers keep their own stale value. Later callers must not fall back to the flight's stale value.
         flight.stale = undefined
       }
       wake(self, tier, change.id)

@@ -16,12 +16,12 @@ import { inScope } from "./loadScope.ts"
 export const launch = (self: Flights, flight: Flight, load: Effect.Effect<unknown, unknown, any>): void => {
   begin(flight)
   if (!self.isPrivate) self.running.add(flight)
-  // The starter's context provides the services that the load needs. Their types end at the combinator.
+  // The starter's context provides the services that the load needs, but their types are not known here.
   const inside = loadContext(flight) as Context.Context<any>
   const body = self.throughStore === undefined || !usesStore(flight)
     ? counted(flight, load)
     : self.throughStore(self, flight, load)
-  // Every 32nd nesting level starts from the scheduler: inline starts nest run loops and could overflow the stack.
+  // Every 32nd nesting level starts from the scheduler, because nested inline starts could overflow the stack.
   run(self, flight, inside, flight.depth % 32 === 0 ? Effect.andThen(Effect.yieldNow, body) : body)
 }
 
@@ -55,7 +55,7 @@ const end = (
 
 const usesStore = (flight: Flight): boolean => flight.readsStore || flight.policy.writes
 
-/** The load with its scope and span, as a single object, because every miss allocates one. */
+/** The load with its scope and span. It is a single object, because every miss allocates one. */
 interface Counted extends Effect.Effect<unknown, unknown, any> {
   readonly flight: Flight
   readonly load: Effect.Effect<unknown, unknown, any>
@@ -70,7 +70,7 @@ const Counted = withPrototype<new(flight: Flight, load: Effect.Effect<unknown, u
     label: "Load",
     evaluate(fiber): Effect.Effect<unknown, unknown, any> {
       const { flight, load } = this
-      // The interruption of an abandoned flight is still queued. A load that ignores interruptions must not begin.
+      // The flight is abandoned, but not yet interrupted. Its load must not begin, as it may ignore the interruption.
       if (flight.abandoned) return Effect.interrupt
       flight.counters.loads++
       // The load may interrupt itself (`renewed`) before `run` has assigned its fiber.

@@ -7,8 +7,8 @@ import * as Scope from "effect/Scope"
 import type { Flight } from "../state.ts"
 
 /**
- * Like `Effect.scoped`, for an effect that the current fiber runs next. Allocates a single frame and no other object,
- * because every load has a scope. Calls `onRelease` if the scope has something to release.
+ * Like `Effect.scoped`, for an effect that the current fiber runs next. Allocates as little as possible, because every
+ * load has a scope. Calls `onRelease` if the scope has something to release.
  */
 export const inScope = <A, E, R, F extends Flight | undefined>(
   fiber: Fiber.Fiber<any, any>,

@@ -11,17 +11,17 @@ import type { Attempt } from "../state.ts"
 import { budgetOf } from "../storeTier/ask.ts"
 import { fetch } from "../storeTier/fetch.ts"
 
-/** The previous value. Each call in a load returns the same one, about which the load may have asked the origin. */
+/** The previous value. All calls in a load return the same one, because the load may ask the origin about it. */
 export const previousOf = (attempt: Attempt): Effect.Effect<Entry | undefined, never, any> => {
   const { flight } = attempt
   if (attempt.previous !== undefined || flight === undefined) return Effect.succeed(attempt.previous)
   const { engine, id, policy, request } = flight
-  // A batch call loads many values, and a stream has elements instead of a value.
+  // A batch call loads many values, and a stream has elements. Neither has a single previous value.
   const hasNone = request.batch !== undefined || request.settled !== undefined
   if (hasNone || policy.disabled.has("get")) return Effect.undefined
   return Effect.flatMap(Clock.Clock, (clock) => {
     const usable = (entry: Entry | undefined): Entry | undefined =>
-      // Not storable: the id was invalidated or set since the load began, so no value is left to replace.
+      // If the flight is not storable, the id was invalidated or set after the load began, and has no value to replace.
       isStorable(engine, flight) && entry !== undefined && entry.outcome === "success" &&
         !isOfStream(entry) &&
         clock.currentTimeMillisUnsafe() < entry.expiresAt &&
@@ -29,7 +29,7 @@ export const previousOf = (attempt: Attempt): Effect.Effect<Entry | undefined, n
         ? entry
         : undefined
     const known = usable(flight.stale) ?? usable(Memory.peek(engine.memory, engine.tagEpochs, id))
-    // The store may have another entry than memory, or one that the reader rejected before it expired.
+    // Otherwise the store is asked. It may have another entry than memory, or an unexpired one that was rejected.
     const isNewest = flight.rejectedWriteId === undefined
       ? policy.readsStore
       : known?.writeId === flight.rejectedWriteId

@@ -1,4 +1,4 @@
-/** The load of a refresh. Not bundled with combinators whose strategy never refreshes. */
+/** The load of a refresh. This file is not bundled with combinators whose strategy never refreshes. */
 import { warnOfResource } from "#platform/engine/load/resource"
 import type * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"

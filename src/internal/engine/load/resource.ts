@@ -1,4 +1,4 @@
-/** Warns of cached resources: the load's scope releases them before a caller receives them. */
+/** Warns about cached resources, because the load's scope releases them before a caller receives them. */
 import * as Equal from "effect/Equal"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
@@ -48,7 +48,7 @@ const holdsResource = (root: unknown): boolean => {
       addParts(waiting, value)
     }
   } catch {
-    // A user's proxy may throw when it is inspected.
+    // A user's proxy may throw when it is inspected. It then counts as no resource.
   }
   return false
 }
@@ -65,7 +65,7 @@ const contentOf = (value: object): Iterable<unknown> | undefined => {
   return EffectTypes.isHashMap(value) ? valuesOf(value) : undefined
 }
 
-/** Whether an object counts as data although it has methods: Effect's values compared by content, built-in classes. */
+/** Whether an object is data although it has methods, like built-in classes and Effect's values compared by content. */
 const isKnownData = (value: object): boolean =>
   Equal.isEqual(value) || value instanceof Date || value instanceof RegExp || value instanceof Error ||
   value instanceof URL || ArrayBuffer.isView(value) || value instanceof ArrayBuffer
@@ -78,10 +78,10 @@ const containers: ReadonlySet<unknown> = new Set([
   null
 ])
 
-/** Methods that do not suggest a resource: data classes (`Schema.Class`, `Data`) inherit them. */
+/** Methods that do not suggest a resource, because data classes (`Schema.Class`, `Data`) inherit them too. */
 const ordinary: ReadonlySet<PropertyKey> = new Set(["constructor", "pipe", "toJSON", "toString", "valueOf"])
 
-/** Whether a class between the object and `containers` defines a method. Does not call getters. */
+/** Whether a class from which the object inherits defines a method. Does not call getters. */
 const hasMethod = (value: object): boolean => {
   for (
     let prototype: unknown = Object.getPrototypeOf(value);
@@ -95,7 +95,7 @@ const hasMethod = (value: object): boolean => {
   return false
 }
 
-/** Whether a property suggests a resource. Ignores Effect's protocols, which begin with a tilde, and most symbols. */
+/** Whether a property suggests a resource. Ignores most symbols, and names with a tilde (the protocols of Effect). */
 const isTelling = (name: PropertyKey): boolean =>
   typeof name === "symbol" ? disposers.has(name) : !ordinary.has(name) && !String(name).startsWith("~")
 

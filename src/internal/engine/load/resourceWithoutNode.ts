@@ -1,4 +1,4 @@
-/** Replaces `resource.ts` outside Node, without warnings: they appear where the program is tested, which is in Node. */
+/** Replaces `resource.ts` outside Node. Never warns, because tests of the program, which run in Node, already do. */
 import type * as Resource from "./resource.ts"
 
 export const warnOfResource: typeof Resource.warnOfResource = () => {}

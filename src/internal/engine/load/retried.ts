@@ -11,7 +11,7 @@ import { nowOf } from "../request/context.ts"
 import type { Flight } from "../state.ts"
 import { inScope } from "./loadScope.ts"
 
-/** Retries typed failures as new tries of the flight. Unlike `Effect.retry`, preserves a cause with several reasons. */
+/** Retries typed failures as new attempts of the flight. Unlike `Effect.retry`, keeps all reasons of a cause. */
 export const retried = <A>(
   flight: Flight,
   load: Effect.Effect<A, unknown, any>,
@@ -43,6 +43,6 @@ const again = <A>(flight: Flight, load: Effect.Effect<A, unknown, any>): Effect.
     const isAside = fiber.getRef(Aside) === fiber.getRef(Within)
     const attempt = nextAttempt(flight, nowOf(fiber))
     const within = Effect.provideService(load, Within, attempt)
-    // A batch call does not belong to the load of a single key, so it stays `Aside` in the new try.
+    // A batch call does not belong to the load of a single key, so it stays `Aside` in the new attempt.
     return isAside ? Effect.provideService(within, Aside, attempt) : within
   })

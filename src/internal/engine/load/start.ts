@@ -1,4 +1,4 @@
-/** Starts a queued flight, which is a refresh, or was delayed by another flight of its id or by the scheduler. */
+/** Starts a queued flight: a refresh, or a flight that waited for the scheduler or for another flight of its id. */
 import * as Effect from "effect/Effect"
 import { CacheClosed } from "../../../CacheError.ts"
 import { answerNow } from "../flight/callers.ts"
@@ -18,7 +18,7 @@ export const start = (self: Flights, flight: Flight): void => {
   limitUnattended(self, flight)
 }
 
-/** Ends a queued flight after the cache was closed. */
+/** Ends a flight that is still queued when the cache has closed. */
 const refuse = (self: Flights, flight: Flight): void => {
   dropFlight(self, flight)
   for (const caller of flight.callers) answerNow(caller, Effect.die(new CacheClosed({ key: flight.id })))

@@ -1,9 +1,9 @@
-/** The miss-ratio curve of `Cached.curve`. Wraps the eviction policy, so a memory without a curve pays nothing. */
+/** Measures the miss-ratio curve (`Cached.curve`). It wraps the eviction policy, so other memories pay nothing. */
 import type { Node, Policy } from "../../../ports/eviction.ts"
 import { makeHash, weightOf } from "../../eviction/nodes.ts"
 import { type Sample, StackDistances } from "../../eviction/stackDistances.ts"
 
-/** The sample has at most this many entries and at most this share: each read of a sampled entry costs a third more. */
+/** The sample is limited in number and share of entries, because each read of a sampled entry costs a third more. */
 const followedOfCapacity = 256
 const largestShare = 1 / 8
 
@@ -13,7 +13,7 @@ interface Following {
   readonly seed: () => number
 }
 
-/** An eviction policy that measures the stack distances from which the curve is drawn. */
+/** An eviction policy, and the stack distances that it measures, from which the curve is drawn. */
 export interface MeasuredPolicy {
   readonly policy: Policy
   readonly distances: StackDistances<any>
@@ -26,7 +26,7 @@ interface Expiring extends Node {
 
 interface Followed extends Sample {
   node: Node | undefined
-  /** Deadline of an evicted sample: a value created later would miss in a larger memory too. `Infinity` in memory. */
+  /** The deadline of an evicted entry, after which a larger memory would miss as well. `Infinity` while in memory. */
   expiresAt: number
 }
 
@@ -34,7 +34,7 @@ export type MakeCurve = (policy: Policy, following: Following) => MeasuredPolicy
 
 export const make: MakeCurve = (policy, { capacity, seed, weighed }) => {
   const hashOf = makeHash(seed)
-  /** The sampled entries in memory. A lookup of an object that was never a key of a `Map` fails at once in V8. */
+  /** The sampled entries in memory. Most entries are never a key of this `Map`, which V8 then notices quickly. */
   const inMemory = new Map<Node, Followed>()
   let evicting: Node | undefined
   const share = weighed || capacity === Infinity ? largestShare : Math.min(largestShare, followedOfCapacity / capacity)

@@ -9,9 +9,9 @@ import { enteringDeadlines } from "../../defaults/bounds.ts"
 import type { Due, Entry } from "./entry.ts"
 
 export interface Deadlines {
-  /** Buckets are created on demand, because each transaction has a memory of its own. */
+  /** Buckets are created on demand, because each transaction makes a memory of its own, which must be cheap. */
   readonly buckets: Array<Due | undefined>
-  /** A bit mask for each level: which buckets may hold entries. A bit is cleared once its bucket is found empty. */
+  /** A bit mask per level, of the buckets that may hold entries. A bit is cleared once its bucket is found empty. */
   readonly filled: Array<number>
   size: number
   tick: number
@@ -47,7 +47,7 @@ export const add = (self: Deadlines, entry: Entry): void => {
   const time = expiresAt > tick ? Math.ceil(expiresAt) : tick
   let level = 0
   while (level < levels - 1 && time - tick >= spans[level + 1]!) level++
-  // A deadline beyond the end of the wheel goes into the last bucket, and is filed again from there.
+  // An entry with a deadline beyond the end of the wheel goes into the last bucket, and is filed again from there.
   const number = Math.floor(Math.min(time, tick + spans[levels]! - spans[level]!) / spans[level]!) % perLevel
   const head = self.buckets[level * perLevel + number] ??= makeHead()
   const last = head.previousDue!
@@ -79,7 +79,7 @@ export const changed = (self: Deadlines, entry: Entry): void => {
   add(self, entry)
 }
 
-/** An expired entry, if any. Gives up after `enteringDeadlines` unexpired entries until the next call. */
+/** Returns an expired entry, if there is one. Checks at most `enteringDeadlines` entries per call. */
 export const firstExpired = (self: Deadlines, now: number): Entry | undefined => {
   for (let left = enteringDeadlines; left > 0; left--) {
     const entry = nextDue(self, now)
@@ -90,12 +90,12 @@ export const firstExpired = (self: Deadlines, now: number): Entry | undefined =>
   return undefined
 }
 
-/** Turns the wheel back with the clock. Entries stay, because each bucket comes round by its deadline at the latest. */
+/** Sets the wheel back with the clock. Entries keep their buckets, which are due by their deadlines at the latest. */
 export const rewind = (self: Deadlines, now: number): void => {
   self.tick = Math.max(0, Math.floor(now))
 }
 
-/** The next entry whose bucket is due, expired or not. `undefined` if the clock was set back (see `rewind`). */
+/** The next entry whose bucket is due, expired or not. `undefined` if there is none, or if the clock was set back. */
 export const nextDue = (self: Deadlines, now: number): Entry | undefined => {
   const { buckets, filled } = self
   const until = Math.floor(now)
@@ -106,7 +106,7 @@ export const nextDue = (self: Deadlines, now: number): Entry | undefined => {
     for (let level = 0; level < levels; level++) {
       const span = spans[level]!
       if (filled[level] === 0) {
-        // If the lower levels are empty, the wheel can advance by this level's span.
+        // If this level and all lower ones are empty, the wheel can advance by the span of this whole level.
         if (step === span) step = spans[level + 1]!
       } else if (tick % span === 0) {
         const number = tick / span % perLevel

@@ -1,6 +1,6 @@
 /**
- * Counts, by tag, the entries in memory and the running loads that depend on an id, so that removing an id without
- * dependents costs nothing extra. Both are counted separately, because emptying memory resets only the entries.
+ * Counts, for the tag of each id, the entries in memory and the running loads that depend on it, so that removing an id
+ * without dependents costs nothing extra. Entries are counted apart, because emptying memory resets only them.
  */
 import * as Effect from "effect/Effect"
 import { keptDependencies } from "../../defaults/bounds.ts"
@@ -27,7 +27,7 @@ export const make = (): Dependents => ({ loads: new Map(), ofLoads: 0, entries: 
 export const has = ({ entries, loads }: Dependents, tag: string): boolean =>
   entries.has(tag) || (loads.get(tag)?.count ?? 0) > 0
 
-/** Counts a load as a dependent of a tag. Returns the tag's shared string, which makes later comparisons cheap. */
+/** Counts a load as a dependent of a tag. Returns one shared string for the tag, which makes comparisons cheap. */
 export const add = (self: Dependents, tag: string): string => {
   const { entries, loads } = self
   const known = loads.get(tag)
@@ -57,7 +57,7 @@ export const remove = (self: Dependents, tag: string): void => {
   if (loads.size > keptDependencies) loads.delete(tag)
 }
 
-/** Counts the tags of an entry as having a dependent while the store is asked about it, so that no change is missed. */
+/** Tracks changes to an entry's dependencies while the store is asked about the entry, so that no change is missed. */
 export const during = <A, E, R>(
   self: Dependents,
   tags: ReadonlyArray<string>,

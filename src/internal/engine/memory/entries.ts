@@ -1,7 +1,7 @@
 /**
  * The entries of memory by id, in a `Map` that is never copied in one long step. V8 shrinks a `Map` once three quarters
- * of it are deleted, by copying the rest at once. A large map therefore keeps the ids of removed entries, without a
- * value. When more than half of the ids have none, each operation moves a few entries to a new `Map`, as in Redis'
+ * of it are deleted, by copying the rest in one step. A large map therefore keeps the ids of removed entries, without a
+ * value. When more than half of the ids have no value, each operation moves a few entries to a new `Map`, as in Redis'
  * incremental rehashing. A lookup always reads a single `Map`.
  */
 import type { Entry } from "./entry.ts"
@@ -19,7 +19,7 @@ export interface Entries<A extends Named = Entry> {
   readonly values: () => IterableIterator<A>
 }
 
-/** The largest `Map` that V8 copies within a few milliseconds. */
+/** The size of the largest `Map` that V8 copies within a few milliseconds. */
 const smallMap = 131_072
 
 const movesOfStep = 8
@@ -34,10 +34,10 @@ class InSteps<A extends Named> implements Entries<A> {
   private map = new Map<string, A | undefined>()
   /** The number of ids in `map` without a value. */
   private left = 0
-  /** At least the largest size that `map` has ever had: `small`, doubled as often as needed. */
+  /** An upper bound for all sizes that `map` has had so far: `small`, doubled as often as needed. */
   private most: number
   private move: Move<A> | undefined
-  /** Set by a listing. Removed ids then stay in `map`, as an id that is deleted and set again loses its place. */
+  /** Whether ids were listed. Removed ids then stay in `map`, as an id deleted and set again would move to the end. */
   private isListed = false
   private readonly small: number
 
@@ -73,7 +73,7 @@ class InSteps<A extends Named> implements Entries<A> {
     const isSmall = most === this.small
     if (isSmall && this.left === 0 && !isListed) return map.delete(id)
     if (!this.has(id)) return false
-    // V8 may have allocated room for `2 * most` ids, and would copy the map once it has fewer than `most / 2`.
+    // V8 may have allocated room for `2 * most` ids, and would copy the map once fewer than `most / 2` ids are left.
     if (move === undefined && !isListed && (isSmall || map.size > most / 2)) map.delete(id)
     else {
       map.set(id, undefined)

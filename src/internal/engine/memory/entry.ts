@@ -33,7 +33,7 @@ interface EntryOptions {
   readonly writeId: string | undefined
 }
 
-/** Tag versions of entries read from the store, kept once another entry derives from such an entry. */
+/** Tag versions of entries read from the store. Kept only once a load has used `inherit: "changes"`. */
 const versions = new WeakMap<object, ReadonlyArray<TagVersion>>()
 
 export const versionsOf = (entry: Entry): ReadonlyArray<TagVersion> | undefined => versions.get(entry)
@@ -45,18 +45,18 @@ export class Entry implements Timing, Node, Due {
   /** The value of a success, or the `Exit` of a failure. */
   private readonly content: unknown
   private terms: Terms
-  /** Creation time as an offset from the terms' `beganAt`: V8 stores a small integer without allocating. */
+  /** The creation time as an offset from the terms' `beganAt`, because V8 stores a small integer without allocating. */
   private since: number
   /** The number of reads that this process has served from the entry. */
   reads: number
-  /** Links in a bucket's ring (`deadlines.ts`). `undefined` if the entry never expires or is not in memory. */
+  /** Links in the ring of a bucket (`deadlines.ts`). `undefined` if the entry never expires or is not in memory. */
   previousDue: Due | undefined
   nextDue: Due | undefined
   previous: Node | undefined
   next: Node | undefined
   mark: number
   declare weight?: number
-  /** Identifies the write of the entry. Without a store, absent until needed (`request/answers.ts`). */
+  /** Identifies the write that made the entry. Without a store, this is absent until needed (`request/answers.ts`). */
   declare writeId: string | undefined
 
   constructor(options: EntryOptions) {
@@ -74,12 +74,12 @@ export class Entry implements Timing, Node, Due {
     if (options.writeId !== undefined) this.writeId = options.writeId
   }
 
-  /** Answers a fiber that evaluates the read, without allocating an `Exit` for a value. */
+  /** Answers a fiber that evaluates the read. For a value, this allocates no `Exit`. */
   answer(fiber: Fiber.Fiber<any, any>): Effect.Effect<unknown, unknown> {
     return (this.outcome === "success" ? (fiber as Continuing).succeedWith?.(this.content) : undefined) ?? this.exit
   }
 
-  /** The result as an `Exit`, which is allocated for a value. */
+  /** The result as an `Exit`. For a value, each access allocates one. */
   get exit(): Exit.Exit<unknown, unknown> {
     return this.terms.outcome === "success" ? Exit.succeed(this.content) : this.content as Exit.Exit<never>
   }
@@ -110,7 +110,7 @@ export class Entry implements Timing, Node, Due {
     return this.terms.checkedAt
   }
 
-  /** Entries with tags never share terms, and for entries without tags the epoch does not matter. */
+  /** Sets the epoch in the terms. Entries with tags share no terms, and for the others the epoch does not matter. */
   set checkedAt(epoch: number) {
     this.terms.checkedAt = epoch
   }
@@ -132,7 +132,7 @@ export class Entry implements Timing, Node, Due {
     this.own().endsAfter = expiresAt - this.createdAt
   }
 
-  /** Identifies the constant lifetime behind the deadlines (see `Request`). `undefined`: readers do not move them. */
+  /** Identifies the constant lifetime behind the deadlines (see `Request`). If `undefined`, readers keep these. */
   get constant(): unknown {
     return this.terms.constant
   }
@@ -142,7 +142,7 @@ export class Entry implements Timing, Node, Due {
     return this.terms.endsWithParts
   }
 
-  /** When to ask the store again (`memoryTtl`), in epoch milliseconds. `-Infinity`: the next reader decides. */
+  /** When the store is asked again (`memoryTtl`), in epoch milliseconds. `-Infinity` lets the next reader decide. */
   get memoryExpiresAt(): number | undefined {
     return this.terms.memoryExpiresAt
   }
@@ -160,7 +160,7 @@ export class Entry implements Timing, Node, Due {
     return bytesOf(this.terms, this.writeId)
   }
 
-  /** Gives the entry a new lifetime and the constant behind it. Entries with the same lifetime share their terms. */
+  /** Sets the deadlines and the constant lifetime behind them. Entries with the same lifetime share their terms. */
   live(constant: unknown, softExpiresAt: number, expiresAt: number): void {
     const { createdAt } = this
     this.share({
@@ -204,7 +204,7 @@ const termsOf = (options: EntryOptions): Terms => {
   return shared(terms, createdAt)
 }
 
-/** Effect's internal method that resumes a fiber with a plain value. If missing, the fiber resumes with an `Exit`. */
+/** A fiber with Effect's internal method for resuming with a plain value. If it is missing, an `Exit` is used. */
 interface Continuing extends Fiber.Fiber<unknown> {
   readonly succeedWith?: (value: unknown) => Effect.Effect<unknown>
 }

@@ -19,7 +19,7 @@ interface EvictionOptions extends PolicyOptions {
   readonly eviction: Eviction
 }
 
-/** Makes a policy that implements `replaced`. Throws a `CacheConfigError` if `make` throws or returns no policy. */
+/** Makes a policy with `replaced`. Throws a `CacheConfigError` if `make` throws or returns an invalid policy. */
 export const makePolicy = (options: EvictionOptions, guard: Guarded): Policy =>
   // A built-in policy has no guard, because every hit calls its `read`.
   options.eviction instanceof Own
@@ -49,7 +49,7 @@ const made = ({ eviction, ...options }: EvictionOptions): Policy => {
 /** Wraps a user's policy so that no method throws and each victim is in memory. LRU replaces a policy that fails. */
 const guarded = (given: Policy, name: string, { entries, telemetry }: Guarded): Policy => {
   let policy = given
-  /** Replaces the policy by LRU and adds all entries again, because the nodes' links are unreliable after a failure. */
+  /** Replaces the policy with LRU and adds all entries again, as the nodes' links are unreliable after a failure. */
   const giveUp = (method: string, defect: unknown): void => {
     policy = makeLru()
     for (const node of entries.values()) policy.added(node)
@@ -70,7 +70,7 @@ const guarded = (given: Policy, name: string, { entries, telemetry }: Guarded): 
       }
       return answer
     } catch (defect) {
-      // The failed policy may have written to the nodes' links again, so LRU is rebuilt.
+      // The failed policy may still have written to the nodes' links, so LRU is rebuilt.
       if (policy === given || method === "victim") giveUp(method, defect)
       return undefined
     }

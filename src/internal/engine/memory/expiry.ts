@@ -1,4 +1,4 @@
-/** Removes expired entries within a second. While the cache is unused, the sweeper rests without a timer. */
+/** Removes entries within a second after they expire. While the cache is unused, the sweeper rests without a timer. */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -19,7 +19,7 @@ export const sweep = (self: Memory.MemoryTier): Effect.Effect<void> =>
       const entry = Deadlines.firstExpired(memory.deadlines, now)
       if (entry !== undefined) Memory.expire(memory, entry)
       else if (Deadlines.nextDue(memory.deadlines, now) === undefined) return Effect.void
-      // Reading the clock costs more than a step, except for a step that has checked thousands of deadlines.
+      // Reading the clock costs more than a step, so it is read every few steps, or after thousands of deadlines.
       if ((entry === undefined || steps % many.steps === 0) && monotonicMillis(clock) - beganAt >= turnMillis) {
         return Effect.flatMap(Effect.yieldNow, () => sweep(self))
       }
@@ -32,7 +32,7 @@ export const makeSweeper = (tier: () => Memory.MemoryTier): Memory.Sweeper => {
   let followed: Clock.Clock | undefined
   let isStopped = false
 
-  /** Sweeps once a second. Sets `rests` after each sweep; ends unless an operation clears `rests` through `wake`. */
+  /** Sweeps once a second. Sets `rests` after each sweep, and ends if `rests` is still set a second later. */
   const run = (self: Memory.MemoryTier): Effect.Effect<void> =>
     Effect.flatMap(sweep(self), () => {
       if (Deadlines.isEmpty(self.memory.deadlines)) return Effect.void

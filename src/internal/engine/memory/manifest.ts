@@ -3,14 +3,14 @@ import * as Cause from "effect/Cause"
 import * as Exit from "effect/Exit"
 import type { Entry } from "./entry.ts"
 
-/** Describes a stored stream. The manifest is committed after the last page, so the stream is complete. */
+/** Describes a stored stream. The stream is complete, because its manifest is committed after the last page. */
 export class Manifest {
   readonly run: string
   readonly pages: number
   /** Bytes of the encoded elements. Without a store, an estimate of the elements' size in memory. */
   readonly bytes: number
   readonly elements: number
-  /** All decoded pages, if they are small: memory then holds them with the manifest. */
+  /** All decoded pages, if they are small. Memory then holds the pages together with the manifest. */
   decoded: ReadonlyArray<ReadonlyArray<unknown>> | undefined
   /** Whether the pages are stored, so that the stream can be read again. */
   isKept: boolean

@@ -40,7 +40,7 @@ export interface MemoryTier extends Telemetry {
 /** The memory tier: decoded entries by id, bounded by count or by weight. */
 interface Memory {
   readonly entries: EntriesById
-  /** The kind of eviction policy, for policies of single classes (quotas). */
+  /** The kind of eviction policy, from which quotas make further policies for single key classes. */
   readonly eviction: Eviction
   policy: Policy
   /** Measures the policy for the miss-ratio curve, if the layer asks for one. */
@@ -48,7 +48,7 @@ interface Memory {
   readonly deadlines: Deadlines.Deadlines
   /** Tags of the ids on which an entry in memory or a running load depends. */
   readonly dependents: DependentTags
-  /** 0 without a memory tier. */
+  /** The largest total weight, or 0 without a memory tier. */
   capacity: number
   /** The number of capacity changes so far. A new change stops an older one that is still evicting. */
   resizes: number
@@ -60,12 +60,12 @@ interface Memory {
   evictedWeight: number
   /** Called before the removal listeners, for every entry that leaves memory. */
   readonly onGone: (entry: Entry) => void
-  /** `undefined`: an expired entry stays until memory needs its room. */
+  /** If `undefined`, an expired entry stays until memory needs its room. */
   readonly sweeper: Sweeper | undefined
   /** Whether the sweeper rests and must be woken by the next operation. */
   rests: boolean
   onRemoval: ReadonlyArray<RemovalListener> | undefined
-  /** Notifications of removals, delayed until the end of `together`. `undefined` outside it. */
+  /** Notifications of removals, delayed until `together` ends. `undefined` outside `together`. */
   untold: Array<() => void> | undefined
 }
 
@@ -88,7 +88,7 @@ interface MemoryOptions {
 interface Around {
   /** A function, because the engine is still being built when its memory is made. */
   readonly telemetry: () => Telemetry
-  /** Returns 32 bits of the cache's own random generator. */
+  /** Returns 32 random bits from the cache's own generator. */
   readonly seed: () => number
   readonly onGone: (entry: Entry) => void
   readonly sweeper: Sweeper | undefined
@@ -151,7 +151,7 @@ export const touch = (self: Memory, entry: Entry): void => {
   if (self.entries.get(entry.id) === entry) self.policy.read(entry)
 }
 
-/** Adds an entry. An entry with no valid weight, or heavier than the capacity, is not kept, nor the one it replaces. */
+/** Adds an entry. If its weight is invalid or above the capacity, only removes the entry that it would replace. */
 export const put = (self: Memory, entry: Entry, now: number): void => {
   if (self.capacity === 0) return
   // Weighing may evict for a quota. A removal listener may then invalidate the id, and must find the new entry.
@@ -170,13 +170,13 @@ export const put = (self: Memory, entry: Entry, now: number): void => {
   self.sweeper?.noteEntry()
 }
 
-/** The entry being added. `stays`: it replaced an older entry, and is evicted only if it is the last one. */
+/** The entry being added. `stays`: it has replaced an older entry, and is evicted only if no other entry is left. */
 interface Coming {
   readonly newest: Entry
   readonly stays: boolean
 }
 
-/** Removes entries until the rest fits, at most `most` of them. Evicts the newest entry if the policy names none. */
+/** Removes at most `most` entries, until the rest fits. Evicts the newest entry if the policy names no victim. */
 const makeRoom = (self: Memory, coming: Coming | undefined, now: number, most: number): void => {
   for (let left = most; left > 0 && isOver(self); left--) {
     const expired = Deadlines.firstExpired(self.deadlines, now)
@@ -191,7 +191,7 @@ const makeRoom = (self: Memory, coming: Coming | undefined, now: number, most: n
   }
 }
 
-/** Lowers the capacity and evicts at most `most` entries. If more must leave, the capacity is the remaining weight. */
+/** Lowers the capacity and evicts at most `most` entries. If too many remain, the capacity is their total weight. */
 export const shrink = (self: Memory, capacity: number, now: number, most: number): void => {
   self.capacity = capacity
   makeRoom(self, undefined, now, most)
@@ -200,7 +200,7 @@ export const shrink = (self: Memory, capacity: number, now: number, most: number
 
 const isOver = (self: Memory): boolean => self.weight > self.capacity && self.entries.size > 0
 
-/** Sets the deadlines of an entry by hand, whether or not it is in memory, and detaches it from a constant lifetime. */
+/** Sets both deadlines of an entry, in memory or not, so that they no longer follow from a constant lifetime. */
 export const setDeadlines = (self: Memory, entry: Entry, expiresAt: number): void => {
   entry.live(undefined, entry.softExpiresAt === -Infinity ? -Infinity : expiresAt, expiresAt)
   reorder(self, entry)
@@ -210,14 +210,14 @@ export const reorder = (self: Memory, entry: Entry): void => {
   if (self.entries.get(entry.id) === entry) Deadlines.changed(self.deadlines, entry)
 }
 
-/** The entry to evict, always one in memory, so that each eviction makes room. */
+/** The entry to evict. It is always an entry in memory, so that each eviction makes room. */
 const victimOf = ({ entries, policy }: Memory, coming: Coming | undefined): Entry | undefined => {
   const newest = coming?.newest
   let victim = policy.victim()
   if (victim === newest && coming?.stays) {
     policy.read(newest!)
     victim = policy.victim()
-    // A policy such as FIFO ignores reads and names the newest entry again, so any other entry is evicted.
+    // A policy such as FIFO ignores reads and names the newest entry again. Any other entry is then evicted.
     if (victim === newest) { for (victim of entries.values()) if (victim !== newest) break }
   }
   // Every node of a policy is an entry. A removal listener may have removed the newest entry.
@@ -266,7 +266,7 @@ const left = (self: Memory, entry: Entry, cause: RemovalCause): void => {
 
 export const expire = (self: Memory, entry: Entry): void => drop(self, entry, "expired")
 
-/** Removes all entries without notifying listeners. They stay linked, so a reference to one retains all of them. */
+/** Removes all entries without notifying listeners. The entries stay linked, so a reference to one retains all. */
 export const empty = (self: Memory, cause: RemovalCause): ReadonlyMap<string, Entry | undefined> => {
   const { dependents, deadlines, entries, policy } = self
   self.removals[cause] += entries.size

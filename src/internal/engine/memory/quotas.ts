@@ -44,7 +44,7 @@ export const enforce = (self: Memory.MemoryTier, quotas: Quotas): void => {
   const isWeighed = Memory.isWeighed(memory)
   const mostOf = (name: string): number => boundOfMemory(`The quota of "${name}"`, quotas[name], isWeighed)
   const byName = new Map(Object.keys(quotas).map((name) => [name, makeQuota(self, mostOf(name))]))
-  // Keyed by the counters, which each entry holds, so that a hit need not look up its class by name.
+  // Quotas by the counters of their class. Each entry holds these, so a hit need not look up its class by name.
   const byCounters = new Map<Counters, Quota | undefined>()
   const quotaOf = ({ counters }: Entry): Quota | undefined => {
     const known = byCounters.get(counters)
@@ -164,14 +164,14 @@ const exchange = (quota: Quota, old: Entry, entry: Entry): void => {
   policy.replaced!(former, place)
 }
 
-/** Makes room for a new entry. Evaluates `needed` on each pass, because the entry to be replaced may be evicted. */
+/** Makes room for a new entry. Evaluates `needed` on each pass, because the entry that is replaced may be evicted. */
 const makeRoom = (self: Memory.MemoryTier, quota: Quota, needed: () => number): void => {
   const { memory } = self
   const now = Context.get(self.context, Clock.Clock).currentTimeMillisUnsafe()
-  // The sweeper stops when readers' clocks differ from the cache's, and expiry is then uncertain.
+  // The sweeper stops when readers' clocks differ from the cache's clock, because expiry is then uncertain.
   let mayExpire = memory.sweeper?.isStopped() === false ? many.steps : 0
   while (quota.weight + needed() > quota.most) {
-    // Expired entries leave before live ones, but a single `put` removes a limited number of them.
+    // Expired entries leave before live ones, but a single `put` removes only a limited number of expired entries.
     const expired = mayExpire-- > 0 ? Deadlines.firstExpired(memory.deadlines, now) : undefined
     if (expired !== undefined) Memory.expire(memory, expired)
     else {

@@ -1,4 +1,4 @@
-/** Tag epochs: a counter of invalidations, and the counter's value at each tag's last one. Independent of clocks. */
+/** Counts tag invalidations (the epoch), and notes the epoch of each tag's last one. Independent of clocks. */
 import * as Defaults from "../../defaults/bounds.ts"
 
 export interface TagEpochs {
@@ -61,7 +61,7 @@ export const changedSince = (self: TagEpochs, tags: ReadonlyArray<string>, bornA
 export const softenedSince = (self: TagEpochs, tags: ReadonlyArray<string>, bornAt: number): boolean =>
   bornAt < self.epoch && isSince(self.soft, tags, bornAt)
 
-/** Whether a tag was invalidated, hard or soft, after the given epoch. A new reader then does not join the flight. */
+/** Whether a tag was invalidated, hard or soft, after an epoch. Readers then do not join a flight from that epoch. */
 export const movedSince = (self: TagEpochs, tags: ReadonlyArray<string>, bornAt: number): boolean =>
   changedSince(self, tags, bornAt) || softenedSince(self, tags, bornAt)
 

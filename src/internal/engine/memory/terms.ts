@@ -51,7 +51,7 @@ const areAlike = (known: Terms, terms: Terms): boolean =>
   known.endsWithParts === terms.endsWithParts && known.counters === terms.counters &&
   known.memoryExpiresAt === terms.memoryExpiresAt
 
-/** Whether a creation time is exactly the terms' time plus a small integer. With fractions the sum may be inexact. */
+/** Whether a creation time is exactly `beganAt` plus a small integer. With fractions, the sum may be inexact. */
 const reaches = ({ beganAt }: Terms, createdAt: number): boolean => {
   const since = createdAt - beganAt
   return (since | 0) === since && beganAt + since === createdAt
@@ -59,9 +59,9 @@ const reaches = ({ beganAt }: Terms, createdAt: number): boolean => {
 
 export const ownTerms = (terms: Terms): Terms => terms.isShared ? { ...terms, entries: 1, isShared: false } : terms
 
-/** The bytes of an entry and its slot in a `Map`, which has one slot per entry when full, up to four after removals. */
+/** The bytes of an entry and its share of a `Map`, which has one slot per entry when full, and up to four otherwise. */
 const bytesOfEntry = 200
-/** Parts that only some entries have: a write id, terms of their own, a list of tags (overhead besides the text). */
+/** The bytes of parts that only some entries have: a write id, own terms, a list of tags, a tag besides its text. */
 const bytesOfWriteId = 48
 const bytesOfTerms = 192
 const bytesOfTags = 48

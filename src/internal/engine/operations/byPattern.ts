@@ -10,7 +10,7 @@ import { noteAll } from "../flight/watches.ts"
 import { invalidateIds } from "../invalidation/invalidate.ts"
 import { idsHere, scan } from "./inspect.ts"
 
-/** Invalidates local ids before and after the scan. An entry that another process stores meanwhile may remain. */
+/** Invalidates ids in memory before and after scanning the store. What another process stores meanwhile may remain. */
 export const invalidateMatching = (self: Engine, glob: Glob): Stream.Stream<Progress, StoreError> =>
   Stream.suspend(() => {
     const progress = { scanned: 0, invalidated: 0 }
@@ -29,14 +29,14 @@ export const invalidateMatching = (self: Engine, glob: Glob): Stream.Stream<Prog
     const there = self.storeTier === undefined
       ? Stream.empty
       : each(Stream.map(scan(self.storeTier, glob.prefix), ({ id }) => id))
-    // The final progress, so that the stream has an element even if no id matched.
+    // Ends with the final progress, so that the stream has an element even if no id matched.
     return here.pipe(Stream.concat(there), Stream.concat(here), Stream.concat(Stream.sync(() => ({ ...progress }))))
   })
 
-/** The ids in memory and in flights, and those of results whose commit the store may not have completed. */
+/** The ids in memory and in flights, and the ids of results that the store may not have committed yet. */
 const allHere = (self: Engine): Stream.Stream<string> =>
   Stream.suspend(() => {
-    // Also covers ids, still unknown, that a running call for many keys may answer.
+    // Also marks ids as changed that are still unknown, because a running call for many keys may answer them.
     noteAll(self)
     const others = new Set(self.flights.all().map(({ id }) => id))
     for (const id of self.storeTier?.unanswered ?? []) others.add(id)

@@ -15,7 +15,7 @@ import { asked, askedPages } from "./inspect.ts"
 const nowThen = <A, E>(use: (now: number) => Effect.Effect<A, E>): Effect.Effect<A, E> =>
   Effect.clockWith((clock) => use(clock.currentTimeMillisUnsafe()))
 
-/** Sends an unacknowledged `clear` before an operation: sent later, it would undo the operation. */
+/** Sends an unacknowledged `clear` before an operation, because if it were sent later, it would undo the operation. */
 const afterClear = <A>(
   tier: StoreTier,
   operation: string,
@@ -41,7 +41,7 @@ const askedAfterClear = <A>(
   effect: Effect.Effect<A, StoreError>
 ): Effect.Effect<A, StoreError> => afterClear(tier, operation, asked(tier, operation, effect))
 
-/** Increments a counter. `ttlMillis` applies only if this creates the counter. */
+/** Increments a counter. `ttlMillis` applies only if the counter does not exist yet. */
 export const increment = (
   self: Engine,
   name: string,
@@ -65,7 +65,7 @@ export const counter = (
   nowThen((now) =>
     storeTier === undefined
       ? Effect.succeed(Counters.live(counters, name, now))
-      // The expiry is not checked again: the store's clock may differ, and a returned counter has not expired there.
+      // The expiry is not checked again, because by the store's clock, a returned counter has not expired.
       : askedAfterClear(storeTier, "counter", storeTier.store.counter(name))
   )
 

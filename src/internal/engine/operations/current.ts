@@ -25,7 +25,7 @@ export const currentOf = <E extends Entry>(entry: E | undefined): Current<E> => 
   condition: entry === undefined ? ifAbsent : { _tag: "IfUnchanged", writeId: entry.writeId! }
 })
 
-/** Reads despite the policy. Only the first try reads memory, which may be outdated; the write then detects that. */
+/** Reads even if the policy forbids it. Only the first try uses memory. If that is outdated, the write is refused. */
 export const current = (self: Engine, key: Key, tries: number): Effect.Effect<Current<Entry>, StoreError, any> => {
   const { storeTier: tier } = self
   const found = tier === undefined || tries === 0
@@ -35,7 +35,7 @@ export const current = (self: Engine, key: Key, tries: number): Effect.Effect<Cu
     })
     : Effect.map(inStore(self, tier, key), (found) => {
       if (found instanceof Entry) return currentOf(found)
-      // For the store, an expired entry is absent, an undecodable one is not: tries alternate between conditions.
+      // The store treats an expired entry as absent, an undecodable one as present. It may be either: tries alternate.
       return found instanceof Rejected && !found.isInvalid && tries % 2 === 1
         ? { entry: undefined, condition: { _tag: "IfUnchanged", writeId: found.writeId } } as const
         : currentOf(undefined)

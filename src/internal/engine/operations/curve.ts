@@ -1,4 +1,4 @@
-/** The hit ratio at other capacities: `Cached.curve`. */
+/** Reports the hit ratio at other capacities: `Cached.curve`. */
 import * as Effect from "effect/Effect"
 import { CacheConfigError } from "../../../CacheError.ts"
 import type { Point } from "../../eviction/stackDistances.ts"

@@ -1,4 +1,4 @@
-/** Counts and reports a failure of the place where guards keep their state. */
+/** Counts and reports a failure of the storage in which guards keep their state. */
 import type { StoreErrorReason } from "../../../CacheError.ts"
 import type { Engine } from "../engine.ts"
 import { emit } from "../telemetry/events.ts"

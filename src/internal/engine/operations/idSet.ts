@@ -1,12 +1,12 @@
 /** A set of up to a million ids, made of many small sets, because V8 copies a growing `Set` in one step. */
 
-/** The largest set that V8 copies within a few milliseconds. */
+/** The size of the largest `Set` that V8 copies within a few milliseconds. */
 const most = 65_536
 
 export class IdSet {
   private readonly parts: Array<Set<string>> = []
 
-  /** Adds an id that is not yet in the set. */
+  /** Adds an id, which must not be in the set yet. */
   add(id: string): void {
     let last = this.parts.at(-1)
     if (last === undefined || last.size === most) this.parts.push(last = new Set())

@@ -1,4 +1,4 @@
-/** Inspection of the cache: size, entries, ping. A fault of the store fails the caller. */
+/** Inspects the cache: its size, its entries, and whether its store answers. A fault of the store fails the caller. */
 import * as Entries from "#platform/engine/memory/entries"
 import { dependsOnOf } from "#platform/store/markers/dependsOn"
 import * as Effect from "effect/Effect"
@@ -84,7 +84,7 @@ export const entries = (self: Engine, prefix: string): Stream.Stream<Known, Stor
       }),
       Stream.flatMap(Stream.fromIterable)
     )
-    // Entries in memory that the store has refused or lost.
+    // Also lists entries in memory that the store has refused or lost.
     const lost = Stream.suspend(() => remembered(self, InTurns.each(unseen)))
     const noted = Stream.runForEachArray(here, (ids) => Effect.sync(() => ids.forEach((id) => unseen.add(id))))
     return Stream.unwrap(Effect.as(noted, Stream.concat(stored, lost)))

@@ -29,7 +29,7 @@ import { meet } from "../telemetry/keyClasses.ts"
 /** Handles a fault of a lookup. Without a handler, the lookup finds no entry. */
 type OnFault<E> = (fault: Fault) => Effect.Effect<never, E>
 
-/** Entries of keys before their hard deadline. Not counted, because the hit ratio covers only reads that would load. */
+/** The unexpired entries of keys. Lookups are not counted, because the hit ratio covers only reads that may load. */
 export const lookupMany = (
   self: Engine,
   keys: ReadonlyArray<Key>
@@ -66,7 +66,7 @@ const recordedMany = <E = never>(
     return Effect.map(storedMany(self, keys, onFault), (entries) => {
       for (const entry of entries) {
         if (entry === undefined) continue
-        // The entry's dependencies were unknown while the store was asked, so any change since may concern them.
+        // The entry's dependencies were unknown while the store was asked, so any change since then may concern them.
         const isKnown = self.mutations === mutations || !derives(entry)
         recordServed(self, within, entry, isKnown ? Infinity : -1)
       }
@@ -146,7 +146,7 @@ const complete = <E>(
         if (!(answer instanceof Entry)) continue
         entries[i] = answer
         const id = idOf(key)
-        // A write, invalidation or load in the meantime is newer than this answer.
+        // A write, an invalidation or a load that happened meanwhile is newer than this answer.
         const isNewest = self.mutations === mutations && !self.flights.has(id) &&
           !Pending.isPending(tier.pending, id) && self.memory.entries.get(id) === former[place]
         if (policy.writes && isNewest) {
@@ -161,8 +161,8 @@ const complete = <E>(
 type Found = ReadonlyArray<Fetched | Fault>
 
 /**
- * The stored entries of keys, consistent at one time. An entry and its tags may be replaced before its tag versions are
- * read: everything is then read again, a few times, until no entry looks invalid or two answers agree.
+ * Reads the stored entries of keys as of one moment. An entry may be replaced before the versions of its tags are read,
+ * and then looks invalid. All keys are then read again, a few times, until none looks invalid or two answers agree.
  */
 const foundIn = Effect.fnUntraced(function*(
   tier: StoreTier,
@@ -225,7 +225,7 @@ const inMemory = (
   if (entry === undefined || isOfStream(entry)) return undefined
   const now = nowOf(fiber)
   const { memoryExpiresAt = Infinity } = entry
-  // `-Infinity`: a lookup put the entry in memory, and no reader's `memoryTtl` limits it yet.
+  // `-Infinity` means that a lookup put the entry in memory, and that no reader's `memoryTtl` limits it yet.
   if (now >= entry.expiresAt || (now >= memoryExpiresAt && memoryExpiresAt !== -Infinity)) return undefined
   self.memory.policy.read(entry)
   if (sameIds.exist) meet(self, key)

@@ -10,11 +10,11 @@ const relaxedAt = 0.9
 interface Lowered {
   readonly from: number
   readonly to: number
-  /** The value of `resizes` after the change. If it has moved, the user has resized memory, which takes precedence. */
+  /** The value of `resizes` after this change. If it differs later, the user has resized memory and takes over. */
   readonly change: number
 }
 
-/** Returns a function for the used share of the heap limit after each collection. Above `most`, memory halves. */
+/** Makes a function that takes the used share of the heap after each collection, and halves memory above `most`. */
 export const pressureOn = (self: Engine, most: number): (share: number) => void => {
   const { memory } = self
   let lowered: Lowered | undefined

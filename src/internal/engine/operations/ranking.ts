@@ -10,7 +10,7 @@ import { knownOf, liveEntry } from "./inspect.ts"
 
 export type Ranking = "hottest" | "coldest"
 
-/** Entries with fewer reads are colder; with equal reads, older ones are. */
+/** Entries with fewer reads are colder. Of entries with equally many reads, the older ones are colder. */
 const coldestFirst = (a: Entry, b: Entry): number => a.reads - b.reads || a.createdAt - b.createdAt
 
 const orders: { readonly [ranking in Ranking]: (a: Entry, b: Entry) => number } = {

@@ -1,4 +1,4 @@
-/** Listeners for events, and for entries that leave memory. */
+/** Registers listeners for events, and for entries that leave memory. */
 import type { Removal } from "../../../CacheEvent.ts"
 import { isPage } from "../../store/pageIds.ts"
 import type { MemoryTier, RemovalListener } from "../memory/memory.ts"
@@ -31,13 +31,13 @@ export const onRemoval = (self: MemoryTier, listener: (removal: Removal) => void
   return unsubscribe
 }
 
-/** Like `addRemovalListener`, without the pages of streams, which are internal. */
+/** Like `addRemovalListener`, but ignores the pages of streams, because they are internal. */
 const listenToRemovals = (self: MemoryTier, listener: RemovalListener): () => void =>
   addRemovalListener(self, (entry, cause) => {
     if (!isPage(entry.id)) listener(entry, cause)
   })
 
-/** Calls a listener that never throws for every entry that leaves memory, until the returned function is called. */
+/** Calls `listener` for every entry that leaves memory, until the result is called. The listener must not throw. */
 export const addRemovalListener = (self: MemoryTier, listener: RemovalListener): () => void => {
   self.memory.onRemoval = [...self.memory.onRemoval ?? [], listener]
   return () => {

@@ -1,4 +1,4 @@
-/** Writes by hand: `set`, with and without a condition. */
+/** Explicit writes: `set`, with and without a condition. */
 import * as Dependents from "#platform/engine/memory/dependents"
 import { warnOfValue } from "#platform/engine/request/unfit"
 import * as Clock from "effect/Clock"
@@ -40,7 +40,7 @@ export interface SetOptions {
   readonly condition: SetCondition | undefined
 }
 
-/** Returns `false` if the condition does not hold. With a store, only the store can tell; its fault is the caller's. */
+/** Returns `false` if the condition does not hold. A store decides this alone, and if it fails, so does the caller. */
 export const set = Effect.fnUntraced(function*(
   self: Engine,
   key: Key,
@@ -80,9 +80,9 @@ export const set = Effect.fnUntraced(function*(
         return false
       }
     }
-    // Apply the changes of others first: applied after the value enters memory, they would miss it.
+    // Apply pending changes by other processes now, so that the check below takes them into account.
     self.tagEpochs.ensureTracking?.()
-    // Another write or invalidation came in between. Only the store knows the order, so memory does not keep the value.
+    // Another write or invalidation happened meanwhile. Only the store knows the order, so memory drops the value.
     if (tier !== undefined && self.mutations !== mutations) {
       forget(self, id)
       emitSet()
@@ -103,7 +103,7 @@ export const set = Effect.fnUntraced(function*(
   const asking = { tier, budget: budgetOf(tier, policy) }
   const replacing = replaceInStore(tier, id, setHere, toStored(asking, key, entry))
   const stored = yield* policy === given ? replacing : Effect.provideService(replacing, Policy.Current, policy)
-  // Repeated, because an entry derived from the id may have been read from the store before the answer.
+  // Repeated, because an entry derived from the id may have been read from the store before the store answered.
   self.mutations++
   Dependents.idChanged(self.memory.dependents, self.tagEpochs, id)
   if (!Pending.isPending(tier.pending, id)) dropOthers(self, entry)
@@ -113,8 +113,8 @@ export const set = Effect.fnUntraced(function*(
 })
 
 /**
- * The unsent invalidations of everything and of the value's tags: sent after the value, they would remove it. The value
- * itself replaces an invalidation of its id, and a write with a condition sends all of them.
+ * The unsent invalidations of everything and of the value's tags, which would remove the value if sent after it. The
+ * value itself replaces an invalidation of its id. A write with a condition sends all invalidations anyway.
  */
 const unsentOf = (
   { storeTier: tier }: Engine,
@@ -126,8 +126,8 @@ const unsentOf = (
     : Pending.unsentOf(tier.pending, "", tagsOfValue(key, tags))
 
 /**
- * Sets values of different keys, in waves: each asks the store once for its markers and once to take its values. A
- * wave that must read entries, or send earlier invalidations first, sets each value by itself.
+ * Sets values of different keys, in waves. Each wave asks the store once for its markers and once to take its values. A
+ * wave that must read entries first, or send earlier invalidations first, sets each value by itself.
  */
 export const setMany = (
   self: Engine,
@@ -158,7 +158,7 @@ const setWave = Effect.fnUntraced(function*(
   const setHere = () =>
     entries.forEach((entry, i) => {
       const key = wave[i]![0]
-      // As in `set`.
+      // As in `set`, the next reader's `memoryTtl` decides.
       if (tier !== undefined) entry.memoryExpiresAt = -Infinity
       warnOfValue(self, { key }, entry.exit)
       put(self, entry, now)
@@ -226,7 +226,7 @@ export const holdsInMemory = (self: Engine, id: string, condition: SetCondition,
   }
 }
 
-/** Removes an entry from memory under which the condition would hold, because the store contradicts it. */
+/** Removes an entry from memory that would meet the condition, because the store says that the condition is not met. */
 const forgetWrongCopy = (self: Engine, id: string, condition: SetCondition): void => {
   const copy = self.memory.entries.get(id)
   if (copy === undefined || condition._tag === "IfAbsent") return
@@ -234,8 +234,8 @@ const forgetWrongCopy = (self: Engine, id: string, condition: SetCondition): voi
 }
 
 /**
- * Sets the value if its condition holds, atomically. Fails if the outcome is unknown. `undefined` if a tag was
- * invalidated before the store was asked, so that the value would be invalid from the start: `set` tries again.
+ * Sets the value if its condition holds, atomically. Fails if the outcome is unknown. Returns `undefined` if a tag was
+ * invalidated before the store was asked. The value would be invalid from the start, so `set` tries again.
  */
 const setIf = Effect.fnUntraced(function*(
   self: Engine,
@@ -271,7 +271,7 @@ const isReplayed = ({ budget, tier }: Asking, { id, tags }: Entry): Effect.Effec
   return isUnsent() ? Effect.map(replay(tier, budget), () => !isUnsent()) : Effect.succeed(true)
 }
 
-/** Encodes the entry for the store. `undefined` or a fault if the entry cannot be stored. */
+/** Encodes the entry for the store. Returns `undefined` or a fault if the entry cannot be stored. */
 const toStored = Effect.fnUntraced(function*(
   asking: Asking,
   key: Key,
@@ -288,7 +288,7 @@ const toStored = Effect.fnUntraced(function*(
   return TagEpochs.changedSince(tier.front.tagEpochs, entry.tags, entry.checkedAt) ? undefined : stored
 })
 
-/** As `toStored`, with one request for the markers of all tags. */
+/** Like `toStored`, for many entries with one request for the markers of all tags. */
 const allToStored = Effect.fnUntraced(function*(
   { budget, tier }: Asking,
   keys: ReadonlyArray<Key>,
@@ -305,7 +305,7 @@ const allToStored = Effect.fnUntraced(function*(
     const tags = entry.tags.map((tag) => ({ tag, version: versions.get(tag)! }))
     encodings.push(encode(tier, keys[encodings.length]!, entry, tags))
   })
-  // Most codecs have answered synchronously.
+  // Most codecs have answered synchronously, and then nothing needs to run concurrently.
   const stored = yield* Effect.all(encodings, { concurrency: encodings.every(Exit.isExit) ? 1 : "unbounded" })
   const { tagEpochs } = tier.front
   return stored.map((one, i) =>

@@ -60,14 +60,14 @@ const moveDeadlines = (
       if (copy !== undefined && now < copy.expiresAt) Memory.setDeadlines(self.memory, copy, expiresAt)
     }
     markChanged(self, id)
-    // While an invalidation is pending, the store may still have the invalidated entry.
+    // While an invalidation is pending, the store may still have the invalidated entry, which must not be touched.
     if (asking === undefined || Pending.isGone(asking.tier.pending, id)) return Effect.succeed(wasThere)
     const { budget, tier } = asking
     return Effect.flatMap(
       ask(tier, budget, "touch", tier.store.touch(id, { softExpiresAt: expiresAt, expiresAt })),
       (answer) => {
         markChanged(self, id)
-        // Memory now holds another entry with the old deadlines, and only the store's entry was touched.
+        // Memory now holds another entry, whose deadlines are the old ones, because only the stored entry was touched.
         if (self.memory.entries.get(id) !== entry) Memory.remove(self.memory, id, "unverified")
         return isFault(answer)
           ? policy.strict ? strictly(answer) : Effect.succeed(wasThere)
@@ -76,7 +76,7 @@ const moveDeadlines = (
     )
   })
 
-/** Keeps pending store answers and results being written out of memory, because they have the old deadlines. */
+/** Keeps store answers and results that are still being written from entering memory with the old deadlines. */
 const markChanged = (self: Engine, id: string): void => {
   self.mutations++
   const flight = self.flights.get(id)
