@@ -170,7 +170,7 @@ const conclude = (self: Flights, question: Question, found: Fetched | typeof Nee
   const { askers, id } = question
   const { questions } = self
   question.isAnswered = true
-  // Computed before readers resume, as a flight that one starts is a change. Any change may concern a derived entry.
+  // Computed before readers resume and start flights, which count as changes. Any change may affect a derived entry.
   const isUnknown = found === NeedsEffect || Watches.hasChanged(self, question, id) ||
     (question.mutations !== self.mutations && found instanceof Entry && derives(found))
   Watches.end(self)

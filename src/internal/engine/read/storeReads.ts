@@ -75,7 +75,7 @@ const afterCapture: StoreReads["afterCapture"] = (self, policy, within, given) =
     }))
   return captured && Effect.withFiber((fiber) => {
     const since = nowOf(fiber)
-    // The read's `timeout` includes the time for the capture.
+    // The read's `timeout` includes the time for capturing the markers.
     return Effect.flatMap(captured, (left) =>
       Effect.provideService(
         Effect.withFiber((fiber) => read(self, fiber, shortened(self, request, nowOf(fiber) - since) as typeof given)),

@@ -1,7 +1,7 @@
 /**
  * Applies the constant lifetime of a reader's strategy to an entry stored under another constant, for example by an
  * older release: a shorter constant limits the entry, and a longer one prolongs it if it is read before it expires.
- * Lifetimes from functions, `set`, `touch` and `annotate` are not constants and stay.
+ * Lifetimes from functions, `set`, `touch` and `annotate` are not constants and stay unchanged.
  */
 import type { Entry } from "../memory/entry.ts"
 import * as Memory from "../memory/memory.ts"

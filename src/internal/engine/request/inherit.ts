@@ -1,4 +1,4 @@
-/** The `inherit` option: limits a result by the cached values that its load has read. */
+/** The `inherit` option: limits a result's lifetime by those of the cached values that its load has read. */
 import type { Inherit } from "../../../cached/options.ts"
 import type { Timing } from "../../../CacheEntry.ts"
 import type { Flight, Recorder } from "../state.ts"
@@ -55,7 +55,7 @@ const endingWith = (
   }
 }
 
-/** Warns once per key class that a result is not stored, because a value that its load read is older than its ttl. */
+/** Warns once per key class that a result is not stored: its load has read a value older than the result's ttl. */
 const warnOfAge = ({ engine, id, request: { key } }: Flight, oldestId: string): void => {
   const about: Log.About = { id, key }
   Log.warnOnce(

@@ -1,4 +1,4 @@
-/** Warns about values that only a cache without a store accepts: against the key's schema, or readable only once. */
+/** Warns about values that only a cache without a store accepts: violating the key's schema, or readable only once. */
 import * as Exit from "effect/Exit"
 import { misfitBy } from "../../codec/throughSchema.ts"
 import { whatIs } from "../../codec/whatIs.ts"

@@ -1,4 +1,4 @@
-/** Replaces `unfit.ts` outside Node and gives no warnings, because a program is tested in Node, which gives them. */
+/** Replaces `unfit.ts` outside Node and gives no warnings: programs are tested in Node, where the warnings appear. */
 import type * as Unfit from "./unfit.ts"
 
 export const warnOfValue: typeof Unfit.warnOfValue = () => {}

@@ -23,11 +23,11 @@ export const noteFault = (tier: StoreTier, operation: string, fault: StoreError,
   if (isOfCaller(operation, fault) || isKeptOut(fault)) return fault
   tier.front.stats.storeFailures++
   emit(tier.front, { _tag: "StoreFailure", operation, reason: fault.reason })
-  // This is no incident: the caller receives the error, and a slow listing affects nothing else.
+  // Not an incident: the caller receives the error, and a slow listing affects nothing else.
   if (fault.reason === "Timeout" && isListing(operation)) return fault
   const kept = keptInMemory(operation, fault)
   if (kept !== undefined) {
-    // This is no incident either: the store works and only refuses this value.
+    // Not an incident: the store works and only refuses this value.
     Log.warnOnce(tier.front, fault.reason, `${fault.message}. ${kept} (logged once)`)
     return fault
   }

@@ -178,7 +178,7 @@ const check = (tier: StoreTier, { bornAt, key, now, stored, tags, versions }: Re
   if (stored.meta.expiresAt <= now) return new Rejected(writeId)
   const names = tagNames(stored.meta.tags)
   const validity = validityOf(tier, stored.meta, tags, versions)
-  // An invalidation may have been acknowledged since the store was asked: no longer pending, it has moved the epoch.
+  // An invalidation acknowledged since the store was asked is no longer pending, but has moved its tags' epochs.
   if (validity === "gone" || TagEpochs.changedSince(tier.front.tagEpochs, names, bornAt)) {
     return new Rejected(writeId, true)
   }

@@ -106,7 +106,7 @@ export interface StoreTier extends StoreTierOptions {
   readonly plain: Codecs
   readonly pending: Pending.PendingInvalidations
   readonly commits: Commits
-  /** Ids with a commit that was sent but not answered: the store may carry it out when nothing else has the id. */
+  /** Ids with a commit that was sent but not answered: the store may carry it out when no other table has the id. */
   readonly unanswered: Set<string>
   readonly circuit: Circuit.Circuit
   /** Limits reads of a synchronous store per turn, because each miss starts a load in the same step. */

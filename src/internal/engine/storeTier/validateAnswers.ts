@@ -127,7 +127,7 @@ export const validateAnswers = (store: Store): Store => {
   }
 }
 
-// The types guarantee all of this. The checks are for adapters that break the types.
+// The types guarantee everything that is checked below. The checks are for adapters that break the types.
 
 const isAnything = (): boolean => true
 

@@ -434,7 +434,7 @@ const skip = (self: Consumer, log: RunLog.RunLog, cursor: RunLog.Cursor): Effect
   return next(self)
 }
 
-/** Ends a consumer whose new run ended before the position to continue from: it failed, or differs from the old run. */
+/** Ends a consumer if its new run ended before the position to continue from: that run failed, or is shorter. */
 const cutOrFail = (self: Consumer, end: Exit.Exit<unknown, unknown>): Effect.Effect<never, unknown> => {
   if (Exit.isSuccess(end)) return cut(self)
   const { answer } = self

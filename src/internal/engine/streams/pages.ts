@@ -191,7 +191,7 @@ export const isNamed = (
         : answer.entry !== undefined && answer.entry.meta.expiresAt > nowOf(tier) && runOf(answer.entry) === run
   )
 
-/** Removes a run's pages, unless the store is silent or still has the manifest, which others may have touched. */
+/** Removes a run's pages, unless the store does not answer or still has the manifest, which others may touch. */
 const removeUnlessNamed = (tier: StoreTier, of: PagesOfRun): Effect.Effect<void> =>
   Effect.flatMap(isNamed(tier, of), (isNamed) => isNamed === false ? remove(tier, of) : Effect.void)
 

@@ -4,7 +4,7 @@ import type * as Exit from "effect/Exit"
 import type { CacheEvent } from "../../../CacheEvent.ts"
 import type { KeyInfo } from "../../key/info.ts"
 
-/** The initial counters. The documentation shows these comments (`npm run docs`). The memory counts removals itself. */
+/** The initial counters. The documentation shows these comments (`npm run docs`). Memory counts removals. */
 export const noCounters = {
   /** Reads served from memory. */
   hits: 0,

@@ -59,7 +59,7 @@ export const commit = (self: Overlay): Effect.Effect<void, Failure, any> =>
     const committing = { items, asked, counts, checks }
     return base.storeTier === undefined
       ? whileSame(base, checks.listed, (hasMoved) => inMemory(base, committing, hasMoved))
-      // Commits run one at a time: until the store answers, a commit's pending writes must not be displaced by another.
+      // Commits run one at a time: until the store answers, no other commit may displace a commit's pending writes.
       : listingLoads(base.storeTier, items, inTurn(base, inStore(base, base.storeTier, committing)))
   })
 

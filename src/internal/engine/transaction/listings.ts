@@ -54,7 +54,7 @@ const ownEntry = (self: Overlay, id: string, now: number): Entry | undefined => 
 const isHidden = (self: Overlay, { id, tags }: Known): boolean =>
   self.writes.has(id) || loadedHere(self, id) !== undefined || isSwept(self, tags)
 
-/** If the listing must still hold at the commit, remembers the listed entries or, with a store, its position. */
+/** If the listing must still hold at the commit, remembers the store's position or, without a store, the entries. */
 const listing = (root: Root, prefix: string): Effect.Effect<void, StoreError> => {
   const { base, checks, isolation } = root
   if (isolation !== "serializable") return Effect.void

@@ -95,6 +95,6 @@ export const isPublishable = (base: Engine, { bornAt, flight, isGranted, since }
   // A result with dependencies may derive from uncommitted values.
   if (flight.attempt.dependencies !== undefined) return false
   return entry !== undefined && storable && !TagEpochs.movedSince(base.tagEpochs, entry.tags, bornAt) &&
-    // In a store, a change also ends the generation. Only an invalidation by pattern does not, as it finds stored ids.
+    // In a store, changes also end the generation, except for invalidations by pattern, which find only stored ids.
     !Watches.hasChanged(base, { since }, flight.id)
 }

@@ -151,7 +151,7 @@ const insideOf = (root: Root): Pick<Overlay, "own" | "inside" | "readChecks"> =>
     hitsHaveEffects: true,
     listeners: { events: [telling(base)] }
   })
-  // The lifetime of a write begins at the commit, so no entry may be removed as expired before.
+  // The lifetime of a write begins at the commit, so no entry may be removed as expired before then.
   own.memory.sweeper?.stop()
   return { own, inside: over(own), readChecks }
 }
@@ -233,7 +233,7 @@ export const rebase = (self: Overlay, id: string, now: number): void => {
   Memory.setDeadlines(self.own.memory, entry!, write._tag === "Set" ? endOf(write.life, now) : now + write.ttlMillis)
 }
 
-/** The last write of an id at this or an outer level. `undefined` if there is none, or a level further in loaded it. */
+/** The last write of an id at this or an outer level. `undefined` if none wrote it, or an inner level has loaded it. */
 const writeSeen = (self: Overlay, id: string): Write | undefined => {
   for (let level: Overlay | undefined = self; level !== undefined; level = level.parent) {
     const write = level.writes.get(id)
