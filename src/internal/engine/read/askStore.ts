@@ -50,7 +50,7 @@ export const askStore = <A, E>(
     ) return resume(joinFlight(reader, rejectedWriteId, { readsStore: !isPending }))
     const known = engine.questions.byId.get(id)
     const question = known !== undefined && isCurrent(reader, known) ? known : makeQuestion(reader, bornAt)
-    // All readers of a request are answered in one step, so their number is limited.
+    // The answer resumes all waiting readers in one step, so their number is limited.
     if (question.askers.length >= jobsOfTurn) return resume(joinFlight(reader, rejectedWriteId, { readsStore: true }))
     const asker = new WaitingAsker(reader, rejectedWriteId, resume as Resume)
     question.askers.push(asker)
@@ -65,7 +65,7 @@ const joinFlight = <A, E>(
 ): Effect.Effect<A, E> =>
   join(reader, { ...how, stale: undefined, rejectedWriteId, mutations: reader.engine.mutations })
 
-/** A waiting reader that is also the effect of its own interruption, like the callers of flights. */
+/** A waiting reader. It is also the effect that runs on its own interruption, which saves an object for each reader. */
 class WaitingAsker extends Effectable.Class<void> implements Asker {
   readonly reader: Reader
   readonly rejectedWriteId: string | undefined
@@ -157,7 +157,7 @@ const failed = (self: Flights, fault: StoreError): StoreError => {
 
 const foundIn = (self: Flights, { askers, bornAt, id, tags }: Question, answer: Answer) => {
   const tier = self.storeTier!
-  // A reader that has left has released its clock, so the first one that still waits provides it.
+  // The clock must come from a reader that still waits, because one that has left has released its own.
   const reader = askers.find(({ isGone }) => !isGone)?.reader
   if (reader === undefined) return undefined
   const { key } = reader.request
@@ -170,7 +170,7 @@ const conclude = (self: Flights, question: Question, found: Fetched | typeof Nee
   const { askers, id } = question
   const { questions } = self
   question.isAnswered = true
-  // Computed first, because starting a flight for a reader is a change. Any change may affect unknown dependencies.
+  // Computed before readers resume and start flights, which count as changes. Any change may affect a derived entry.
   const isUnknown = found === NeedsEffect || Watches.hasChanged(self, question, id) ||
     (question.mutations !== self.mutations && found instanceof Entry && derives(found))
   Watches.end(self)
@@ -192,7 +192,7 @@ const clockOf = ({ context }: Flights): Clock.Clock => Context.get(context, Cloc
 const leftMillis = (self: Flights, { askedAt, clock }: Question): number =>
   askedAt + self.storeTier!.storeTimeoutMillis - programMillis(clock)
 
-/** Starts one timer for all requests, which have the same timeout, so that the oldest ends first. */
+/** Starts one timer for all requests. All have the same timeout, so the oldest request always ends first. */
 const startTimer = (self: Flights): void => {
   const { context, questions, storeTier: tier } = self
   questions.isTimed = true
@@ -211,7 +211,7 @@ const startTimer = (self: Flights): void => {
   })
   const end = Effect.sync(() => {
     questions.isTimed = false
-    // Ends the open requests if the cache was closed, because the timer no longer runs.
+    // If the cache was closed, this ends the open requests, because the timer no longer does.
     for (const question of questions.open) conclude(self, question, faultWith(tier!, "Unavailable"))
   })
   supervise(tier!.background, {

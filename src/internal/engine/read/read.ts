@@ -54,7 +54,7 @@ export const read = <A, E>(
   return served instanceof Entry ? served.exit as Exit.Exit<A, E> : served
 }
 
-/** Runs one read for an effect that is evaluated in `fiber`. Only Effect may receive the result. */
+/** Runs one read for an effect that `fiber` evaluates. Only that evaluation may use the result. */
 export const evaluate = <A, E>(
   self: Flights,
   fiber: Fiber.Fiber<any, any>,
@@ -64,7 +64,7 @@ export const evaluate = <A, E>(
   return served instanceof Entry ? served.answer(fiber) as Effect.Effect<A, E> : served
 }
 
-/** A fresh entry, or the rest of the read. A hit needs no fiber, promise, closure or array, and often no clock. */
+/** A fresh entry, or the effect that reads on. A hit needs no fiber, promise, closure or array, and often no clock. */
 const find = <A, E>(
   self: Flights,
   fiber: Fiber.Fiber<any, any>,
@@ -85,14 +85,14 @@ const find = <A, E>(
     }
   }
   const { key } = request
-  // Avoids `idOf`: a string key that has an entry is its own id, unless it begins with "~".
+  // Avoids calling `idOf`: the id of a string key that has an entry is the key itself, unless it begins with "~".
   const entry = Memory.peek(
     self.memory,
     self.tagEpochs,
     typeof key === "string" && key[0] !== "~" ? key : idOf(key)
   )
   if (entry === undefined) return absent(readerOf(self, fiber, request, policy))
-  // An entry stored under another strategy's constant lifetime takes over the lifetime of this request.
+  // An entry stored under another strategy's constant lifetime gets the constant lifetime of this request.
   const { constant, memoryExpiresAt } = entry
   if (constant !== undefined && !request.isConstant(constant)) {
     adopt(self, { policy, request }, entry, context.clock.currentTimeMillisUnsafe())
@@ -104,14 +104,14 @@ const find = <A, E>(
       const reader = readerOf(self, fiber, request, policy)
       return serveDue(reader, { entry, decision, source: "memory", mutations: self.mutations })
     }
-    // `invalidity` has not set this yet if the request's strategy has not loaded anything.
+    // `invalidity` sets this flag before a load, but the request's strategy may not have loaded anything yet.
     if (request.slides) self.hitsHaveEffects = true
   }
   entry.counters.hits++
   entry.reads++
   self.memory.policy.read(entry)
   if (self.hitsHaveEffects || policy !== Policy.standard || sameIds.exist) {
-    // Sliding is done here, where the time is already known.
+    // The deadline is moved here, because the time is already known.
     if (request.slides && policy.writes) slide(self, request, entry, now)
     if (sameIds.exist) meet(self, key)
     // The read is recorded before listeners are notified, because a listener may change what was read.
@@ -192,12 +192,12 @@ const readUnder = <A, E>(
   })
 }
 
-/** Runs a load past the cache and excludes it from the load around it. */
+/** Runs a load without the cache, and hides its reads from the load around it. */
 export const bypass = <A, E>(
   fiber: Fiber.Fiber<any, any>,
   load: Effect.Effect<A, E, any>
 ): Effect.Effect<A, E> => {
-  // The effect has a scope of its own, as it would as a load in the cache.
+  // The effect gets its own scope, like every load in the cache.
   const own = Effect.scoped(load) as Effect.Effect<A, E>
   return fiber.getRef(Within) === undefined ? own : aside(own)
 }
@@ -205,13 +205,13 @@ export const bypass = <A, E>(
 export const join = <A, E>(reader: Reader<A, E>, joining: Joining): Effect.Effect<A, E> =>
   Effect.callback<A, E>((resume) => joinOrStart(reader, joining, resume as Resume))
 
-/** Joins or starts a flight in one synchronous step, with no yield between finding it and counting as a caller. */
+/** Joins or starts a flight in one synchronous step, so that a flight cannot end between being found and joined. */
 export const joinOrStart = (reader: Reader, joining: Joining, resume: Resume): Effect.Effect<void> | void => {
   const { engine, fiber, id, policy, request } = reader
   const { stale } = joining
   const starter = readContextOf(engine, fiber)
   const { span, within } = starter
-  // A fiber that outlives its load no longer counts as inside it.
+  // A fiber that outlives its load no longer counts as part of that load.
   const around = within?.flight
   const running = joinable(reader, around)
   if (running !== undefined) {
@@ -242,7 +242,7 @@ export const joinOrStart = (reader: Reader, joining: Joining, resume: Resume): E
     Policy.readsNormally(policy) && stale === undefined && trustsMemory(engine, policy) &&
     !isCompared(engine, within, id)
   ) {
-    // Memory is checked again, because a yield may have passed since the first check.
+    // Memory is checked again, because other fibers may have run since the first check.
     const entry = Memory.peek(engine.memory, engine.tagEpochs, id)
     if (entry !== undefined && isKept(reader, entry)) return resume(serve(reader, entry, "memory"))
   }
@@ -279,7 +279,7 @@ export const joinOrStart = (reader: Reader, joining: Joining, resume: Resume): E
   return interruptible(engine, fiber, caller)
 }
 
-/** Starts over with evaluated timeouts, because the functions that compute them may themselves have read. */
+/** Starts over with evaluated timeouts, because the functions that compute them may themselves have read the cache. */
 const withTimeouts = (
   reader: Reader,
   asked: ReturnType<typeof askTimeouts>,
@@ -292,7 +292,7 @@ const register = ({ engine, id, policy }: Reader, flight: Flight, before: Flight
   if (engine.isPrivate) return
   const isBehind = before !== undefined && before === engine.flights.get(id)
   if (policy.writes && !isBehind) {
-    // Only one flight per id is storable, so a flight that this read may not join is detached.
+    // Only one flight per id may store its result, so a flight that this read may not join is detached.
     detach(engine, id)
     engine.flights.set(flight)
   }
@@ -300,12 +300,12 @@ const register = ({ engine, id, policy }: Reader, flight: Flight, before: Flight
 }
 
 const startNow = ({ engine, fiber, policy, request }: Reader, flight: Flight): void => {
-  // The refresh begins in a later turn than the calls that share it, so it sees everything written before them.
+  // The refresh begins in a later turn than the calls that share it, so it sees everything written before those calls.
   if (policy.writes && isRefresh(flight) && !engine.isPrivate) startLater(engine, flight, fiber.currentDispatcher)
   else if (flight.phase === "Queued" && !request.batch?.seat(flight)) launch(engine, flight, request.load)
 }
 
-/** The flight of the id that must end first: a loading refresh, or an abandoned load that continues. */
+/** The flight that must end before a new one for the id: a loading refresh, or an abandoned load that continues. */
 const flightBefore = ({ engine, id, policy }: Reader): Flight | undefined => {
   // A load that is not stored, or is private, neither waits for another load nor makes one wait.
   if (!policy.writes || engine.isPrivate) return undefined
@@ -317,7 +317,7 @@ const flightBefore = ({ engine, id, policy }: Reader): Flight | undefined => {
     : undefined
 }
 
-/** The flight around this read with the same id. With private flights, only such a flight can close a cycle. */
+/** The flight that surrounds this read and has its id. If flights are private, only such a flight can close a cycle. */
 const ancestorOf = (around: Flight | undefined, id: string): Flight | undefined => {
   let flight = around
   while (flight !== undefined && flight.id !== id) flight = flight.parent
@@ -347,11 +347,11 @@ const joinable = (
   around: Flight | undefined
 ): Flight | undefined => {
   if (policy.joins === "none" || !self.flights.has(id)) return undefined
-  // `ensureTracking` may apply another process's change, which may detach the flight.
+  // Called before the flight is looked up, because it may apply another process's change and so detach the flight.
   self.tagEpochs.ensureTracking?.()
   const flight = self.flights.get(id)
   if (flight === undefined) return undefined
-  // An effect and a stream with the same key do not share a flight. An ended flight is still notifying listeners.
+  // An effect and a stream with the same key share no flight. An ended flight stays listed while it notifies listeners.
   const hasEnded = flight.exit !== undefined
   if (
     hasEnded || isBeforeClear(self, flight) && !isAwaitedBy(flight, around) ||
@@ -360,7 +360,7 @@ const joinable = (
     detach(self, id)
     return undefined
   }
-  // The queued flight waits for an abandoned load. A read whose result is not stored need not wait.
+  // The queued flight waits for an abandoned load, but a read whose result is not stored need not wait.
   if (!policy.writes && flight.phase === "Queued" && self.ending.has(id)) return undefined
   // A queued flight starts later than now, so it sees all changes so far.
   if (
@@ -377,11 +377,11 @@ const joinable = (
   return policy.joins === "refresh" ? refreshToCome(flight) : flight
 }
 
-/** Whether a flight waits for the load around this read. A new load would only wait in the same cycle again. */
+/** Whether a flight waits for the load around this read. A new load in its place would wait in the same cycle. */
 const isAwaitedBy = (flight: Flight, around: Flight | undefined): boolean =>
   around !== undefined && reaches(flight, around)
 
-/** Whether a stream's tags are known only at its end, when its consumers have elements and cannot read again. */
+/** Whether a stream's tags are known only at its end, when consumers have elements and can no longer start over. */
 const hasLateTags = ({ attempt, request: { followed, options } }: Flight): boolean =>
   followed !== undefined && (typeof options.tags === "function" || attempt.annotations?.tags !== undefined)
 

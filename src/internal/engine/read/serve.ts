@@ -37,7 +37,7 @@ export const answerWith = <A, E>(
 
 const isFresh = (served: Served): boolean => served === "memory" || served === "store"
 
-/** Records an answer before listeners can change what was read. A load that reads a stale entry derives from it. */
+/** Records an answer before listeners can change what was read. A stale answer marks the surrounding load as stale. */
 export const recordAnswer = ({ engine, fiber }: Reader, entry: Entry, source: Served): void => {
   const { within } = readContextOf(engine, fiber)
   if (within === undefined) return

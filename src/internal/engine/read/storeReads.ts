@@ -69,14 +69,14 @@ const afterCapture: StoreReads["afterCapture"] = (self, policy, within, given) =
   const captured = captureFirst(self, { policy, within }, [idOf(given.key)], (question) =>
     Effect.suspend(() => {
       const asked = askTimeouts(self, given)
-      // An exception of a timeout function becomes a defect of the read itself.
+      // If a timeout function throws, the read that follows calls it again and ends with that defect.
       if (Exit.isExit(asked)) return question
       request = asked
       return limited(self, request, question)
     }))
   return captured && Effect.withFiber((fiber) => {
     const since = nowOf(fiber)
-    // The read's `timeout` includes the time for the capture.
+    // The read's `timeout` includes the time for capturing the markers.
     return Effect.flatMap(captured, (left) =>
       Effect.provideService(
         Effect.withFiber((fiber) => read(self, fiber, shortened(self, request, nowOf(fiber) - since) as typeof given)),
@@ -94,13 +94,13 @@ const absent: StoreReads["absent"] = (reader, rejected) => {
   }
   const invalid = invalidity(engine, request)
   if (invalid !== undefined) return Effect.die(invalid)
-  // `Effect.runSync` cannot wait for a later turn, and a private reader must not wait for another request's turn.
+  // `Effect.runSync` cannot wait for a later turn, and a private reader must not wait for the reads of other requests.
   const canWait = !engine.isPrivate && fiber.getRef(Scheduler.Scheduler).executionMode === "async"
   if (!TurnLimit.tryEnter(tier.reads) && canWait) return inLaterTurn(reader)
   return useFound(reader, rejected, readNow(tier, request.key, id, nowOf(fiber)))
 }
 
-/** Repeats the read in a later turn of the event loop, because the current turn has had its share of store reads. */
+/** Repeats the read in a later turn of the event loop, because the turn has reached its limit of store reads. */
 const inLaterTurn = <A, E>({ engine, fiber, request }: Reader<A, E>): Effect.Effect<A, E> => {
   const since = nowOf(fiber)
   return Effect.flatMap(
@@ -130,7 +130,7 @@ const askThenJoin = <A, E>(reader: Reader<A, E>, joining: Joining): Effect.Effec
       tags: declaredTags(engine, request)
     })
     const since = nowOf(fiber)
-    // The read's `timeout` includes the time for asking the store. Once it has passed, joining fails immediately.
+    // The read's `timeout` includes the time for asking the store. If none of it is left, joining fails immediately.
     return Effect.flatMap(limited(engine, request, fetched as Effect.Effect<Fetched | Fault>), (found) => {
       if (isFault(found) && policy.strict) return strictly(found)
       // An entry read before an invalidation is neither served nor used as a fallback.
@@ -145,7 +145,7 @@ const askThenJoin = <A, E>(reader: Reader<A, E>, joining: Joining): Effect.Effec
         const rejectedWriteId = found instanceof Rejected ? found.writeId : entry?.writeId
         return join(rest, { ...joining, readsStore: false, rejectedWriteId })
       }
-      // The entry is not put in memory, because the running load will do that.
+      // The entry is not put in memory, because the running load will put its own result there.
       return decision === Serve
         ? serve(rest, entry!, "store")
         : serveDue(rest, { entry: entry!, decision, source: "store", mutations })

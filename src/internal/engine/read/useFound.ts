@@ -10,7 +10,7 @@ import { type Fetched, NeedsEffect } from "../storeTier/storeTier.ts"
 import { join, serveDue } from "./read.ts"
 import { serve } from "./serve.ts"
 
-/** Uses the store's answer for one reader. `question`: the request whose answer other readers use as well. */
+/** Uses the store's answer for one reader. `question`: the store request, if other readers share its answer. */
 export const useFound = <A, E>(
   reader: Reader<A, E>,
   rejected: string | undefined,
@@ -23,7 +23,7 @@ export const useFound = <A, E>(
   if (found instanceof Entry) {
     const decision = found.writeId === rejected ? Load : decide(engine, fiber, request, found)
     if (decision !== Load) {
-      // Read before the entry enters memory, which may evict others: a removal listener may invalidate the entry.
+      // Saved before the entry enters memory: that may evict others, whose removal listeners may invalidate this entry.
       const { mutations } = engine
       if (policy.writes && question?.isInMemory !== true) {
         if (question !== undefined) question.isInMemory = true

@@ -27,7 +27,7 @@ const check = (self: Flights, request: Request): void => {
   if (self.storeTier !== undefined) self.storeTier.steps.codecsOf(self.storeTier, request.key)
 }
 
-/** Warns of a `softTimeout` that has no effect, because the strategy never serves a stale value. */
+/** Warns about a `softTimeout` that has no effect, because the strategy never serves a stale value. */
 const warnOfSoftTimeout = (self: Flights, { key, strategy }: Request): void => {
   if ((strategy as { readonly [fallsBack]?: boolean })[fallsBack] !== false) return
   const about: Log.About = { id: idOf(key), key }

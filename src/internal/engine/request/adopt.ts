@@ -1,7 +1,7 @@
 /**
  * Applies the constant lifetime of a reader's strategy to an entry stored under another constant, for example by an
  * older release: a shorter constant limits the entry, and a longer one prolongs it if it is read before it expires.
- * Lifetimes from functions, `set`, `touch` and `annotate` are not constants and stay.
+ * Lifetimes from functions, `set`, `touch` and `annotate` are not constants and stay unchanged.
  */
 import type { Entry } from "../memory/entry.ts"
 import * as Memory from "../memory/memory.ts"
@@ -13,23 +13,23 @@ interface Reading {
   readonly request: Request
 }
 
-/** Moves an entry's deadlines to those that the constant of the reader's request would have given it. */
+/** Moves an entry's deadlines to where the constant lifetime of the reader's request would have put them. */
 export const adopt = (self: Flights, { policy: { writes }, request }: Reading, entry: Entry, now: number): void => {
   const { constant, followed, slides, strategy } = request
   if (constant === undefined || entry.constant === undefined || request.isConstant(entry.constant)) return
   const { softTtl, ttl } = request.constantLifetime()
   const { createdAt, expiresAt, softExpiresAt } = entry
-  // Softly invalidated entries, entries that end with their parts, and streams, whose pages end with the manifest, are
-  // not prolonged. A read that does not write leaves prolonging to a later read.
+  // These are not prolonged: softly invalidated entries, entries that expire with values they derive from, and streams,
+  // whose pages expire with the manifest. A read that does not write leaves prolonging to a later read.
   const mayGrow = writes && now < expiresAt && softExpiresAt !== -Infinity && !entry.endsWithParts &&
     followed === undefined
-  // A lifetime that only jitter may have shortened is not prolonged.
+  // A lifetime that is shorter by no more than the jitter is not prolonged.
   const moved = (from: number, millis: number): number =>
     createdAt + millis < from ||
       mayGrow && from - createdAt < millis * (1 - (strategy.jitter ?? self.readDefaults.jitter ?? 0))
       ? createdAt + millis
       : from
-  // The last read that moved a sliding deadline is unknown, so the ttl counts from `now`. Only `slide` prolongs it.
+  // It is unknown when a sliding deadline was last moved, so the ttl counts from `now`. Only `slide` prolongs it.
   const end = slides ? Math.min(expiresAt, createdAt + softTtl, now + ttl) : moved(expiresAt, ttl)
   entry.live(writes ? constant : entry.constant, moved(softExpiresAt, softTtl), end)
   if (end === expiresAt) return

@@ -1,7 +1,7 @@
 /**
- * Distinguishes failures that are answers of the origin, such as a deleted row, from outages. A stale value does not
- * hide an answer. An answer also ends the value's use as a fallback until a load succeeds, but reads that do not fall
- * back may still serve it.
+ * Distinguishes failures that are answers of the origin, such as "the row is deleted", from outages. No stale value is
+ * served instead of an answer. After an answer, the stale value is no fallback until a load succeeds, but reads that
+ * do not fall back may still serve it.
  */
 import * as Cause from "effect/Cause"
 import type * as Exit from "effect/Exit"
@@ -14,7 +14,7 @@ import * as Memory from "../memory/memory.ts"
 import type { Flight, Flights, Request } from "../state.ts"
 import { answerOrDefect, lifetimeOf, notStored, optionOf } from "./rules.ts"
 
-/** `Outage`: serve the stale value. `Answer`: fail, and end that value's use as a fallback. `Refused`: only fail. */
+/** `Outage`: serve the stale value. `Answer`: fail, and no longer fall back to that value. `Refused`: only fail. */
 type Verdict = "Outage" | "Answer" | "Refused"
 
 /** How a caller's request judges a failure. Throws what its `fallbackWhen` throws. */
@@ -41,15 +41,15 @@ const failedWith = ({ reasons }: Cause.Cause<unknown>, tags: ReadonlyArray<strin
     Cause.isFailReason(reason) && (reason.error instanceof LoadTimeout || hasTag(reason.error, tags))
   )
 
-/** Whether a failure is an answer to the flight's own request. `false` if a function of the request throws. */
+/** Whether the flight's own request judges a failure to be an answer. `false` if a function of the request throws. */
 export const isAnswerOf = (self: Flights, flight: Flight, exit: Exit.Failure<unknown, unknown>): boolean =>
   answerOrDefect(() => verdictOf(self, flight, flight.request, exit)) === "Answer"
 
-/** Ends the fallback to `stale`, or to the value that the flight would replace. A detached flight ends no fallback. */
+/** Forbids the fallback to `stale`, or else to the value that the flight would replace. A detached flight does not. */
 export const endFallback = (self: Flights, flight: Flight, stale?: Entry): void => {
   if (!isNewest(flight)) return
   const { id } = flight
-  // The store may have a newer value by now, but callers fall back to the stale one.
+  // `stale` comes first: the store may have a newer value by now, but callers would fall back to the stale one.
   const writeId = nameOf(self, stale ?? flight.stale) ?? flight.rejectedWriteId ??
     nameOf(self, Memory.peek(self.memory, self.tagEpochs, id))
   if (writeId === undefined) return
@@ -71,7 +71,7 @@ export const allowFallback = (self: Flights, flight: Flight): void => {
 export const isAnswered = ({ answered }: Pick<Flights, "answered">, { id, writeId }: Entry): boolean =>
   answered.size > 0 && writeId !== undefined && (answered.get(id)?.includes(writeId) ?? false)
 
-/** Whether the request's strategy stores the failure. An exception of the strategy counts as no. */
+/** Whether the request's strategy stores the failure. If the strategy throws, the failure is not stored. */
 const stores = (
   self: Flights,
   { counters, id }: Flight,

@@ -25,7 +25,7 @@ export const endAttempt = (self: Attempt): void => {
 /** The try of a load in which the current fiber runs. Its `flight` is `undefined` once the try has ended. */
 export const Within = Context.Reference<Attempt | undefined>("effect-cached/Within", { defaultValue: () => undefined })
 
-/** The try that an effect inside the load does not belong to, because it bypasses the cache or is a batch call. */
+/** The try to which an effect in a load does not belong, because the effect bypasses the cache or is a batch call. */
 export const Aside = Context.Reference<Attempt | undefined>("effect-cached/Aside", { defaultValue: () => undefined })
 
 /** The try of a load that the current fiber belongs to: like `Within`, but `undefined` inside `aside`. */

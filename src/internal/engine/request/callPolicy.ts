@@ -19,7 +19,7 @@ export const standard: Policy = {
   detector: undefined
 }
 
-/** The standard policy inside a load. A separate object, so that only hits inside loads are recorded. */
+/** The standard policy inside a load. A separate object, so that hits outside loads skip the recording of reads. */
 export const insideLoad: Policy = { ...standard }
 
 export const Current = Context.Reference<Policy>("effect-cached/CachePolicy", { defaultValue: () => standard })

@@ -1,4 +1,4 @@
-/** Extracts from a reading fiber's context the part that a read needs. */
+/** Extracts what a read needs from the context of its fiber. */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import type * as Fiber from "effect/Fiber"
@@ -11,7 +11,7 @@ import * as Policy from "./callPolicy.ts"
 
 export const nowOf = (fiber: Fiber.Fiber<any, any>): number => fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
 
-/** Replaces the context of an ended flight, so that the flight retains nothing. */
+/** Replaces the context of an ended flight, so that the flight does not keep the context's services alive. */
 export const noContext: ReadContext = {
   context: Context.empty(),
   policy: Policy.standard,
@@ -34,7 +34,7 @@ const policyOf = (self: Flights, fiber: Fiber.Fiber<any, any>, within: Attempt |
   return Policy.bypassing(policy)
 }
 
-/** The reading fiber's context, cached because a look-up costs as much as a hit. Cleared at the end of the turn. */
+/** The reading fiber's context, cached until the end of the turn, because extracting it costs as much as a hit. */
 export const readContextOf = (self: Flights, fiber: Fiber.Fiber<any, any>): ReadContext => {
   const last = self.lastReadContext
   return last !== undefined && last.context === fiber.context ? last : renew(self, fiber)
@@ -42,9 +42,9 @@ export const readContextOf = (self: Flights, fiber: Fiber.Fiber<any, any>): Read
 
 // A separate function, so that V8 inlines the few instructions of the fast path.
 const renew = (self: Flights, fiber: Fiber.Fiber<any, any>): ReadContext => {
-  // Changes by others are applied first: a removal listener may then read, which sets `lastReadContext`.
+  // Other processes' changes are applied first: that may call a removal listener that reads and sets `lastReadContext`.
   if (self.lastReadContext === undefined) self.tagEpochs.lookIfLate?.()
-  // Not cached for private readers, whose turn may never end.
+  // Not cached for private readers: the platform may cancel the task that clears the context.
   if (self.isPrivate) return contextOf(self, fiber)
   if (self.lastReadContext === undefined) fiber.currentDispatcher.scheduleTask(self.forgetReadContext, 0)
   return self.lastReadContext = contextOf(self, fiber)

@@ -33,7 +33,7 @@ const frozen = new WeakSet<object>()
 
 const isFrozen = (value: unknown): boolean => typeof value !== "object" || value === null || frozen.has(value)
 
-/** Freezes plain objects and arrays in place, once. Leaves other objects inside the value unfrozen. */
+/** Freezes plain objects and arrays in place, each only once. Leaves other objects inside the value unfrozen. */
 const freeze = <A>(value: A): A => {
   const waiting: Array<unknown> = [value]
   while (waiting.length > 0) {

@@ -22,7 +22,7 @@ export const decideAt = (request: Request, entry: Entry, now: number, random: ()
 const ask = ({ strategy }: Request, entry: Timing, now: number, random: () => number): Decision =>
   checkDecision(strategy, strategy.decide(entry, now, random))
 
-/** Decides about a softly invalidated entry: `Serve`, and a refresh due even for a fresh entry, become `Load`. */
+/** Decides about a softly invalidated entry: `Serve` becomes `Load`, as does a refresh that would be due anyway. */
 const decideSoftened = (request: Request, entry: Entry, now: number, die: number): Decision => {
   const decision = ask(request, entry, now, () => die)
   if (decision === Serve) return Load
@@ -32,7 +32,7 @@ const decideSoftened = (request: Request, entry: Entry, now: number, die: number
   return ask(request, fresh, now, () => die) === ServeAndRefresh ? Load : decision
 }
 
-/** Like `decideAt`, for one of many keys: an exception becomes the answer of that key. */
+/** Like `decideAt`, for one of many keys: an exception becomes the answer for that key. */
 export const decideOrDefect = (
   request: Request,
   entry: Entry,
@@ -46,7 +46,7 @@ export const decide = (self: Flights, fiber: Fiber.Fiber<any, any>, request: Req
   return decideAt(request, entry, nowFor(request, entry, clock), randomFor(fiber, request))
 }
 
-/** The time for a decision. 0, without reading the clock, if only deadlines matter and the entry has none. */
+/** The current time for a decision, or 0, without a clock, if only deadlines matter and the entry has none. */
 export const nowFor = (request: Request, entry: Entry, clock: Clock.Clock): number =>
   entry.softExpiresAt === Infinity && entry.expiresAt === Infinity && request.deadlinesOnly
     ? 0
@@ -72,7 +72,7 @@ export const decideInMemory = (fiber: Fiber.Fiber<any, any>, request: Request, e
 export const isDueAgain = (self: Flights, fiber: Fiber.Fiber<any, any>, request: Request, entry: Entry): boolean =>
   entry.memoryExpiresAt !== undefined && isPastMemoryTtl(self, request, entry, nowOf(fiber))
 
-/** Whether the store must be asked again: `memoryTtl` has passed, or only one of entry and read is of a stream. */
+/** Whether to ask the store again: `memoryTtl` has passed, or only one of entry and read belongs to a stream. */
 export const isPastMemoryTtl = (self: Flights, request: Request, entry: Entry, now: number): boolean => {
   if (entry.memoryExpiresAt === undefined) return false
   if (isOfStream(entry) !== (request.followed !== undefined)) return true
@@ -82,7 +82,7 @@ export const isPastMemoryTtl = (self: Flights, request: Request, entry: Entry, n
   return false
 }
 
-/** How an entry is served. `...Due`: past its soft deadline, though no load was required. */
+/** How an entry is served. `memoryDue` and `storeDue`: past its soft deadline, but without waiting for a load. */
 export type Served = "memory" | "store" | "memoryDue" | "storeDue" | "stale"
 
 export const servedAs = (
@@ -103,7 +103,7 @@ export const isFreshAt = (entry: Entry, now: number): boolean =>
 export const isBeforeDeadlines = (entry: Entry, now: number): boolean =>
   now < entry.softExpiresAt && now < entry.expiresAt
 
-/** The rejected entry's `writeId`. `undefined` if it is past a deadline, which the store may have moved since. */
+/** The rejected entry's `writeId`. `undefined` past a deadline, which the store may have moved since. */
 export const rejectedOf = (
   self: Flights,
   fiber: Fiber.Fiber<any, any>,
@@ -115,6 +115,6 @@ export const rejectedOf = (
   return now >= former.expiresAt || isPastMemoryTtl(self, request, former, now) ? undefined : former.writeId
 }
 
-/** Whether a read may use memory. Only a strict read while untracked may not. */
+/** Whether a read may use memory. A strict read may not while changes in the store cannot be tracked. */
 export const trustsMemory = (self: Flights, policy: Policy.Policy): boolean =>
   !policy.strict || self.storeTier === undefined || !self.storeTier.untracked

@@ -1,4 +1,4 @@
-/** The `inherit` option: limits a result by the cached values that its load has read. */
+/** The `inherit` option: limits a result's lifetime by those of the cached values that its load has read. */
 import type { Inherit } from "../../../cached/options.ts"
 import type { Timing } from "../../../CacheEntry.ts"
 import type { Flight, Recorder } from "../state.ts"
@@ -27,7 +27,7 @@ export const inherited = (flight: Flight, recorder: Recorder, life: Life): Life 
   const age = life.createdAt - oldestAt
   if (inherit === false || age <= 0) return undefined
   const { softExpiresAt, expiresAt, createdAt } = life
-  // For a sliding entry, the soft deadline is the final expiry, up to which reads move the hard deadline.
+  // For a sliding entry, the soft deadline is the final expiry, up to which reads can move the hard deadline.
   const end = (flight.request.slides ? softExpiresAt : expiresAt) - age
   if (end <= createdAt) {
     if (flight.policy.writes) warnOfAge(flight, oldestId)
@@ -55,7 +55,7 @@ const endingWith = (
   }
 }
 
-/** Warns once per key class that a result is not stored, because its load read a value older than the result's ttl. */
+/** Warns once per key class that a result is not stored: its load has read a value older than the result's ttl. */
 const warnOfAge = ({ engine, id, request: { key } }: Flight, oldestId: string): void => {
   const about: Log.About = { id, key }
   Log.warnOnce(

@@ -1,9 +1,9 @@
 /**
- * The boundary to users' functions and options. Options are validated and parsed once, before the first load. An
- * exception before a load is a defect of the caller with that request only. An exception about a loaded value
- * (`lifetime`, `ttl`, `softTtl`, `refreshAfter`, `when`, `storeIf`, `tags`, `copy`, `touch`) keeps the result from
- * being stored or the deadline from being moved; it is counted, and logged once per key class or cause.
- * `memory/evictionPolicy.ts` guards eviction policies, `telemetry/events.ts` listeners.
+ * The boundary to users' functions and options. Options are validated and parsed once, before the first load. If a
+ * function throws before a load, only the caller with that request ends with a defect. If a function throws about a
+ * loaded value (`lifetime`, `ttl`, `softTtl`, `refreshAfter`, `when`, `storeIf`, `tags`, `copy`, `touch`), the result
+ * is not stored or the deadline not moved; this is counted, and logged once per key class or cause. Other files guard
+ * eviction policies (`memory/evictionPolicy.ts`) and listeners (`telemetry/events.ts`).
  */
 import * as Cause from "effect/Cause"
 import type * as Effect from "effect/Effect"
@@ -114,7 +114,7 @@ export const askTimeouts = <A, E>(self: Defaulting, request: Request<A, E>): Req
   )
 }
 
-/** Derives a request with other rules. Inherits from the request, whose options may be a class instance. */
+/** Derives a request with other rules. It inherits from the given request, because a copy would lose its prototype. */
 export const withRules = <A, E>(request: Request<A, E>, rules: Rules): Request<A, E> =>
   Object.create(request, { rules: { value: rules } }) as Request<A, E>
 
@@ -129,7 +129,7 @@ export const answerOrDefect = <A>(answer: () => A): A | Exit.Exit<never> => {
   }
 }
 
-/** Runs a step for one of many keys. Returns what the step throws as that key's answer, or else `undefined`. */
+/** Runs a step for one of many keys. Returns an exception as that key's answer, or `undefined` if there is none. */
 export const defectOf = <A>(step: (of: A) => void, of: A): Exit.Exit<never> | undefined => {
   try {
     step(of)
@@ -150,7 +150,7 @@ export const checkDecision = (strategy: Strategy<never, never, never>, decision:
   })
 }
 
-/** A strategy's exception about a stored entry: a defect of callers with that strategy. Other callers read again. */
+/** A strategy's exception about a stored entry. Callers with that strategy end with a defect; others read again. */
 class StrategyThrew extends Error {
   readonly strategy: Strategy<never, never, never>
 
@@ -196,7 +196,7 @@ export const notStored = (self: Telemetry, result: Result, thrown: unknown): und
   )
 }
 
-/** The strategy's lifetime for a result. Throws unless it is `"skip"` or has non-negative numbers. */
+/** The strategy's lifetime for a result. Throws unless it is `"skip"` or consists of non-negative numbers. */
 export const lifetimeOf = ({ key, strategy }: Request, exit: Exit.Exit<unknown, unknown>): Lifetime | "skip" => {
   const lifetime = strategy.lifetime(exit, key)
   if (lifetime === "skip") return lifetime
@@ -213,7 +213,7 @@ const checkMillis = (name: keyof Lifetime, given: unknown): void => {
   })
 }
 
-/** The deadline to which a read moves an entry. `undefined` if the strategy's `touch` throws or returns no number. */
+/** The deadline that a read gives an entry. `undefined` if the strategy's `touch` throws or returns no number. */
 export const movedBy = (self: Telemetry, { key, strategy }: Request, entry: Entry, now: number): number | undefined => {
   try {
     const moved: unknown = strategy.touch!(entry, now)

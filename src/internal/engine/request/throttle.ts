@@ -32,7 +32,7 @@ export const isThrottled = (
   return rulesOf(self, request).retryAfterMillis > 0
 }
 
-/** Whether a stale entry replaces a load, because the last load failed within `retryAfter` and not with an answer. */
+/** Whether a stale entry replaces a load: the last load failed less than `retryAfter` ago, and not with an answer. */
 export const standsIn = (
   self: Pick<Flights, "retryAt" | "answered" | "readDefaults">,
   request: Request,

@@ -1,4 +1,4 @@
-/** Warns of values that only a memory-only cache accepts: unfit for the key's schema, or readable only once. */
+/** Warns about values that only a cache without a store accepts: violating the key's schema, or readable only once. */
 import * as Exit from "effect/Exit"
 import { misfitBy } from "../../codec/throughSchema.ts"
 import { whatIs } from "../../codec/whatIs.ts"
@@ -68,7 +68,7 @@ interface Checker {
 
 const checkers = new WeakMap<KeyInfo, Checker>()
 
-/** Checks a value against its schema. This costs as much as encoding, so few later results of a class are checked. */
+/** Checks a value against its schema: the first results of a class, then ever fewer, as it is as costly as encoding. */
 const misfitOf = (info: KeyInfo, value: unknown): string | undefined => {
   let checker = checkers.get(info)
   if (checker === undefined) {

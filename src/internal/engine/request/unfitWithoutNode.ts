@@ -1,4 +1,4 @@
-/** Replaces `unfit.ts` outside Node, without warnings: they appear where the program is tested, which is in Node. */
+/** Replaces `unfit.ts` outside Node and gives no warnings: programs are tested in Node, where the warnings appear. */
 import type * as Unfit from "./unfit.ts"
 
 export const warnOfValue: typeof Unfit.warnOfValue = () => {}

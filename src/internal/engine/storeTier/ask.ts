@@ -1,4 +1,4 @@
-/** Runs operations of the store within a budget. A fault is returned as an answer. */
+/** Runs operations of the store within a time budget. A fault is returned as an answer. */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -25,7 +25,7 @@ export const budgetOf = (
   leftMillis: storeTimeoutMillis ?? tier.storeTimeoutMillis
 })
 
-/** Runs one operation. Never fails, because a fault is an answer, and does not wait for an interruption to complete. */
+/** Runs one operation. Returns a fault instead of failing, and does not wait for an interrupted operation to end. */
 export const ask = <A>(
   tier: StoreTier,
   budget: Budget,
@@ -43,13 +43,13 @@ export const ask = <A>(
     const late = (millis: number) =>
       Effect.andThen(
         workedMillis === undefined ? afterProgramMillis(clock, millis) : untilPassed(workedMillis, millis),
-        // If thousands of operations begin together and time out together, their ends are spread over turns.
+        // Operations that begin together time out together, so the ends of thousands are spread over several turns.
         TurnLimit.pass(tier.timeouts)
       )
     if (budget.leftMillis <= 0) return Effect.succeed(fail("Timeout"))
     let permit: Circuit.Permit | undefined
     const asked = Effect.suspend(() => {
-      // A release ignores the circuit: other processes wait for the lease, and no caller waits for the answer.
+      // The release of a lease ignores the circuit: other processes wait for the lease, but no caller for the answer.
       if (operation !== "release" && budget.isLast !== true) {
         permit = Circuit.admit(tier.circuit, clock.currentTimeMillisUnsafe())
         if (permit === undefined) return Effect.succeed(fail("Unavailable"))
@@ -77,7 +77,7 @@ export const ask = <A>(
         }
       )
     })
-    // Covers all steps: a probe interrupted before its first or after its last step must not block the circuit.
+    // Covers all steps, because a probe that is interrupted at any point must not block the circuit.
     return Effect.onInterrupt(asked, () =>
       Effect.sync(() => {
         if (permit !== undefined) Circuit.gaveUp(tier.circuit, permit)
@@ -103,7 +103,7 @@ export const exitBefore = <A, E>(
       const timer = run(Effect.andThen(
         late,
         Effect.sync(() => {
-          // Resume before the interruption, because an effect that ends within that step would look like an answer.
+          // Resume before interrupting, because an effect that ends during the interruption would look like an answer.
           resume(Effect.undefined)
           fiber.interruptUnsafe()
         })
@@ -119,17 +119,17 @@ export const exitBefore = <A, E>(
     })
   )
 
-/** Moves a stored entry's deadline in the background. A failure is not retried, because the next touch moves it. */
+/** Moves a stored entry's deadline in the background. A failure is not retried, as the next touch makes up for it. */
 export const touch = (tier: StoreTier, id: string, touched: TouchOptions): void =>
   spawn(tier.background, tier.front.context, touchNow(tier, id, touched))
 
 const touchNow = (tier: StoreTier, id: string, touched: TouchOptions): Effect.Effect<unknown> =>
   ask(tier, { leftMillis: tier.storeTimeoutMillis }, "touch", tier.store.touch(id, touched))
 
-/** The latest deadline that the store was asked for, so that readers with different constants do not ask repeatedly. */
+/** The latest deadline sent to the store for an entry, so that readers with different lifetimes do not resend it. */
 const prolongedUntil = new WeakMap<Entry, number>()
 
-/** Runs in a later turn, because until then the entry may enter memory, or change in a listener of a store fault. */
+/** Prolongs a stored entry in a later turn: until then, it may enter memory, or an event listener may change it. */
 export const prolong = (tier: StoreTier, entry: Entry): void => {
   const { expiresAt, id, softExpiresAt, writeId } = entry
   if (writeId === undefined || prolongedUntil.get(entry)! >= expiresAt) return

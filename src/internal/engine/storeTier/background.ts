@@ -24,7 +24,7 @@ interface Work {
   /** Completes "The worker that … died" in a warning, such as "reads changes". */
   readonly name: string
   readonly context: Context.Context<never>
-  /** Ends when no work is left. May run again from the beginning. */
+  /** Ends when no work is left. If it dies, it is run again from the beginning. */
   readonly run: Effect.Effect<unknown>
   /** Called before a restart, to take over unfinished work. May stop the worker instead. */
   readonly onDeath?: () => void
@@ -49,7 +49,7 @@ export const supervise = (self: Background, { context, name, onDeath, run }: Wor
     fiber = started
     // The worker has stopped itself in its first step.
     if (isStopped) return started.interruptUnsafe()
-    // An observer instead of a handler in the fiber: no handler runs after a fiber evaluates a value that is no effect.
+    // Observes the fiber, because its own handlers do not run if it ends by evaluating a value that is not an effect.
     started.addObserver((exit) => {
       if (Exit.isSuccess(exit) || isOver()) return
       if (monotonicMillis(clock) - startedAt > restart.longestMillis) pauseMillis = restart.firstMillis

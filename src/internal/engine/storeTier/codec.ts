@@ -45,7 +45,7 @@ interface Revived {
   readonly softened: boolean
 }
 
-/** The `constant` of stored entries. It matches no strategy's, so the first reader gives the entry its own constant. */
+/** The `constant` of entries from the store. It equals no strategy's, so the first reader's constant replaces it. */
 const fromStore = Symbol("fromStore")
 
 export const revive = (tier: StoreTier, { bornAt, exit, id, key, softened, stored: { meta } }: Revived): Entry => {
@@ -65,7 +65,7 @@ export const revive = (tier: StoreTier, { bornAt, exit, id, key, softened, store
     counters: countersOf(tier.front, key)
   })
   if (tier.captures > 0 && meta.tags.length > 0) keepVersions(entry, meta.tags)
-  // If memory holds the same write, its count of reads continues.
+  // If memory holds an entry from the same write, the count of its reads continues.
   const inMemory = tier.front.memory.entries.get(id)
   if (inMemory?.writeId === meta.writeId) entry.reads = inMemory.reads
   return entry
@@ -135,16 +135,16 @@ const encodeNoting = (note: typeof noteMisfit): Encode => (tier, key, entry, tag
     : Effect.map(Effect.exit(encoding), encoded)
 }
 
-/** Encodes an entry for the store. `undefined` for a failure without an error schema. */
+/** Encodes an entry for the store. Returns `undefined` for a failure without an error schema. */
 export const encode = encodeNoting(noteMisfit)
 
-/** Like `encode`, for a caller that receives the fault. Nothing then stays in memory. */
+/** Like `encode`, for a caller that receives the fault. No warning is logged that the value stays in memory. */
 export const encodeForCaller = encodeNoting((tier, _, fault) => noteRefused(tier, fault))
 
 const valueOf = (exit: Exit.Exit<unknown, unknown>): unknown =>
   Exit.isSuccess(exit) ? exit.value : Cause.squash(exit.cause)
 
-/** Warns that failures without an error schema are not stored, so that they load again after a restart. */
+/** Warns that a failure without an error schema is not stored, so that its key is loaded again after a restart. */
 const warnOfFailure = (tier: StoreTier, key: Key, { exit, id }: Entry): void => {
   const name = infoOf(key)?.name
   if (name === undefined) return

@@ -23,11 +23,11 @@ export const noteFault = (tier: StoreTier, operation: string, fault: StoreError,
   if (isOfCaller(operation, fault) || isKeptOut(fault)) return fault
   tier.front.stats.storeFailures++
   emit(tier.front, { _tag: "StoreFailure", operation, reason: fault.reason })
-  // The caller receives the error, and a slow listing affects nothing else.
+  // Not an incident: the caller receives the error, and a slow listing affects nothing else.
   if (fault.reason === "Timeout" && isListing(operation)) return fault
   const kept = keptInMemory(operation, fault)
   if (kept !== undefined) {
-    // The store works and only refuses this value.
+    // Not an incident: the store works and only refuses this value.
     Log.warnOnce(tier.front, fault.reason, `${fault.message}. ${kept} (logged once)`)
     return fault
   }
@@ -49,7 +49,7 @@ export const noteFault = (tier: StoreTier, operation: string, fault: StoreError,
   return fault
 }
 
-/** Whether the caller caused the fault, which it receives: a sum out of range, or an unsupported transaction. */
+/** Whether the caller caused the fault and receives it: a sum out of range, a transaction too large or unsupported. */
 const isOfCaller = (operation: string, { reason }: StoreError): boolean =>
   reason === "OutOfRange" || operation === "transact" && (reason === "TooLarge" || reason === "Unsupported")
 
@@ -61,7 +61,7 @@ const listings = new Set(["size", "scan", "scanCounters"])
 export const isRefusal = (operation: string, fault: Fault): boolean =>
   fault instanceof StoreError && (fault.reason === "Full" || keptInMemory(operation, fault) !== undefined)
 
-/** How a refused value is handled. `undefined` for faults that are not refusals. */
+/** Says for the log how a refused value is handled. `undefined` for faults that are not refusals. */
 const keptInMemory = (operation: string, { reason }: StoreError): string | undefined => {
   if (reason === "TooLarge") return "Values of that size stay in memory: raise the limit, or store less"
   return reason === "Unsupported" && (operation === "commit" || operation === "set")
@@ -73,11 +73,11 @@ const advice = ": if it is only slow, raise `storeTimeout`, which all its steps 
 
 export const recovered = (tier: StoreTier, operation: string): void => {
   const { failing, incident, store } = tier
-  // Even after an answer, another server of the store may still be down (`isWhole`).
   if (failing.size === 0) return
-  // Results derived from memory during the failure may be older than a change that the store could not report.
+  // Results derived from memory during the failure may lack a change that the store could not report.
   const { memory: { dependents }, tagEpochs } = tier.front
   if (Dependents.has(dependents, unverified)) TagEpochs.invalidate(tagEpochs, [unverified])
+  // One server of the store has answered, but another may still be down.
   if (store.isWhole?.() === false) return
   if (!failing.delete(operation) || failing.size > 0 || !incident.isLogged) return
   incident.isLogged = false
@@ -128,7 +128,7 @@ export const noteRefused = (tier: StoreTier, fault: SerializerError): Serializer
 /** Matches the parts that vary between messages with the same cause: ids, paths in values, counts. */
 const unlikeIn = /".*"|\[.*\]|\d+/g
 
-/** Counts a serializer fault, and logs the first one of a key class or cause. `failure` names a stored failure. */
+/** Counts a serializer fault, and logs the first of a key class or cause. `failure`: names a failure to store. */
 export const noteMisfit = (
   tier: StoreTier,
   key: Key,

@@ -77,7 +77,7 @@ export const areAmong = (own: ReadonlyArray<TagVersion>, asked: ReadonlyArray<st
   return true
 }
 
-/** The state of an entry by its tags: valid, stale after a soft invalidation, or gone. */
+/** The state of an entry according to its tags: valid, stale after a soft invalidation, or gone. */
 type Validity = "valid" | "soft" | "gone"
 
 export const validityOf = (
@@ -109,7 +109,7 @@ export const fetch = Effect.fnUntraced(function*(
   if (isGone(tier.pending, id)) return undefined
   const found = yield* fetchWith(tier, budget, asked, tags)
   if (!(found instanceof OtherTags)) return found
-  // Changes of the entry's dependencies are noticed from here on.
+  // From here on, changes to the entry's dependencies are noticed.
   hold?.(found.tags)
   const again = fetchWith(tier, budget, asked, found.tags) as Effect.Effect<Fetched | Fault, never, any>
   return yield* hold === undefined ? Dependents.during(tier.front.memory.dependents, found.tags, again) : again
@@ -135,7 +135,7 @@ const fetchWith = Effect.fnUntraced(function*(
   if (answer instanceof StoreError) return answer
   const stored = answer.entry
   if (stored === undefined) return answer.isDamaged === true ? damaged(tier, key, id) : undefined
-  // Ask again, only once, with the tags of the entry found.
+  // Asks once more, with the tags of the entry found, whose versions are needed.
   if (tags === declared && !areAmong(stored.meta.tags, tags)) return new OtherTags(tagNames(stored.meta.tags))
   const now = (yield* Clock.Clock).currentTimeMillisUnsafe()
   return yield* reviveNow(tier, { key, id, stored, bornAt, now, tags, versions: answer.versions })
@@ -178,7 +178,7 @@ const check = (tier: StoreTier, { bornAt, key, now, stored, tags, versions }: Re
   if (stored.meta.expiresAt <= now) return new Rejected(writeId)
   const names = tagNames(stored.meta.tags)
   const validity = validityOf(tier, stored.meta, tags, versions)
-  // A pending invalidation may have been acknowledged since the store was asked, and has then moved the tag's epoch.
+  // An invalidation acknowledged since the store was asked is no longer pending, but has moved its tags' epochs.
   if (validity === "gone" || TagEpochs.changedSince(tier.front.tagEpochs, names, bornAt)) {
     return new Rejected(writeId, true)
   }

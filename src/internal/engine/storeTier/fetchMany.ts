@@ -12,14 +12,14 @@ import { reviveNow, reviveUnsafe } from "./fetch.ts"
 import * as Pending from "./pendingInvalidations.ts"
 import { type Asked, type Budget, type Fault, type Fetched, NeedsEffect, type StoreTier } from "./storeTier.ts"
 
-/** The id of no entry: a `get` with this id returns only the versions of tags. */
+/** An id that no entry has: a `get` with this id returns only the versions of tags. */
 export const noEntryId = "~"
 
 export const allTags = (entries: ReadonlyArray<Stored | undefined>): ReadonlyArray<string> => {
   const names = new Set<string>()
   let known: ReadonlyArray<TagVersion> | undefined
   for (const entry of entries) {
-    // Most entries have the same tags as the previous one.
+    // Most entries share the tags of the previous one, which are already in the set.
     if (entry === undefined || entry.meta.tags === known) continue
     known = entry.meta.tags
     for (const { tag } of known) names.add(tag)

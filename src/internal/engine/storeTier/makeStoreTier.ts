@@ -42,7 +42,7 @@ export const makeStoreTier = (front: MemoryTier, options: StoreTierOptions, step
   }
 }
 
-/** Notes a commit before it is sent, so that an interruption cannot lose it. Forgets the oldest ones at a limit. */
+/** Notes a commit before it is sent, so that an interruption cannot lose it. Above a limit, forgets the oldest ones. */
 export const addUnanswered = ({ unanswered }: StoreTier, id: string): void => {
   unanswered.add(id)
   for (const oldest of unanswered) {

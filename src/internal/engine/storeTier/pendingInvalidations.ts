@@ -3,23 +3,23 @@ import { pendingInvalidations } from "../../defaults/stores.ts"
 import { groupOf, groupTag, idOfTag, isInherited } from "../../store/markers/idTags.ts"
 import type { Mode } from "../memory/tagEpochs.ts"
 
-/** Added before the store is asked, removed once it acknowledges. Until then, reads of the id or tag skip the store. */
+/** An item is added before it is sent and removed once acknowledged. Until then, reads of its ids skip the store. */
 export interface PendingInvalidations {
   readonly ids: Map<string, Item>
   readonly tags: Map<string, Item>
   /** A pending `clear` of the store: the user's, or one that replaces too many unsent items. */
   all: Item | undefined
-  /** The number of `clear`s added so far, by which a write detects a `clear` in the meantime. */
+  /** The number of `clear`s added so far, by which a write detects that one was added while the write ran. */
   clears: number
-  /** The items that the replay sends again, because asking the store failed. An item replaced by a newer one leaves. */
+  /** The items that the replay sends again, because sending them failed. An item replaced by a newer one is deleted. */
   readonly unsent: Set<Item>
 }
 
 export interface Item {
   readonly target: Target
-  /** The number of the item's ids or tags that no newer item has taken over. At 0, an answer to it has no effect. */
+  /** The number of the item's ids or tags that no newer item has taken over. At 0, the store's answer has no effect. */
   places: number
-  /** A write in progress. The store has the previous entry or the new one, and a lookup may return either. */
+  /** Whether a write is in progress. The store has the previous entry or the new one; a lookup may return either. */
   isWrite?: boolean
 }
 
@@ -105,10 +105,10 @@ export const pendingMode = (self: PendingInvalidations, tags: ReadonlyArray<stri
 export const markUnsent = (self: PendingInvalidations, item: Item): void => {
   if (item.places > 0) self.unsent.add(item)
   if (item.target._tag === "Id") {
-    // The store may not have the newer item's write either.
+    // The write of a newer item for the same id may be missing from the store as well.
     for (const one of [item, self.ids.get(item.target.id)]) if (one !== undefined) one.isWrite = false
   }
-  // Above the limit, one `clear` replaces all items. Items already on their way do not count towards the limit.
+  // Above the limit, one `clear` replaces all items. Items that are still being sent do not count towards the limit.
   if (self.unsent.size <= pendingInvalidations) return
   for (const one of pendingItems(self)) one.places = 0
   self.ids.clear()
@@ -155,11 +155,11 @@ export const isUnsent = (self: PendingInvalidations, id: string, tags: ReadonlyA
 export const isPending = (self: PendingInvalidations, id: string): boolean =>
   self.all !== undefined || (self.ids.size > 0 && self.ids.has(id))
 
-/** Like `isPending`, for a lookup, which may return an entry that a write in progress replaces. */
+/** Like `isPending`, but for a lookup: a write in progress does not count, because either entry may be returned. */
 export const isGone = (self: PendingInvalidations, id: string): boolean =>
   isPending(self, id) && (self.all !== undefined || self.ids.get(id)!.isWrite !== true)
 
-/** Whether an invalidation is pending for a tag, or for an id that a tag stands for. */
+/** Whether an invalidation is pending for one of the tags, or for an id that one of the tags represents. */
 export const areTagsPending = (self: PendingInvalidations, tags: ReadonlyArray<string>): boolean =>
   (self.tags.size > 0 && tags.some((tag) => self.tags.has(tag))) || areIdsPending(self, tags)
 

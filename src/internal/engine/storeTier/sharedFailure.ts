@@ -1,4 +1,4 @@
-/** Notes of failures: after several leaders in a row have failed, waiting processes fail too instead of all loading. */
+/** Failure notes: after several loads in a row have failed, the waiting processes fail too instead of all loading. */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -6,7 +6,7 @@ import { idOf, type Key } from "../../key/ofKey.ts"
 import { codecsOf } from "./codec.ts"
 import type { StoreTier } from "./storeTier.ts"
 
-/** Encodes a failure. `undefined` if it cannot be encoded, so that other processes load themselves. */
+/** Encodes a failure. Returns `undefined` if it cannot be encoded; other processes then load for themselves. */
 export const encode = (
   tier: StoreTier,
   key: Key,

@@ -24,7 +24,7 @@ export interface KnownTagVersions {
 
 export interface Budget {
   leftMillis: number
-  /** The operation is sent even if the circuit is open, because it has no other chance. */
+  /** The operation is sent even if the circuit is open, because this is its last attempt. */
   readonly isLast?: true
 }
 
@@ -32,13 +32,13 @@ export interface Asked {
   readonly key: Key
   readonly id: string
   readonly tags: ReadonlyArray<string>
-  /** Called with the entry's own tags before the entry is fetched again, so that changes of them are noticed. */
+  /** Called with the entry's own tags before the entry is fetched again, so that changes to them are noticed. */
   readonly hold?: ((tags: ReadonlyArray<string>) => void) | undefined
   /** Whether to skip the store. Default: whether an invalidation of the id is pending. */
   readonly isGone?: typeof Pending.isPending
 }
 
-/** A synchronous store cannot answer now: it failed, its circuit is open, or the codec needs services or time. */
+/** Says that a synchronous store cannot answer: it failed, its circuit is open, or the codec needs services or time. */
 export const NeedsEffect = Symbol("Later")
 
 /** A stored entry that must not be used: expired, invalidated or undecodable. */
@@ -67,16 +67,16 @@ export interface StoreSteps {
   readonly codecsOf: (tier: StoreTier, key: Key) => Codecs
   /** Moves the deadlines of a stored entry in the background. */
   readonly touch: (tier: StoreTier, id: string, touched: TouchOptions) => void
-  /** Stores the later deadline that a reader has given to an entry, in a later turn. */
+  /** Sends to the store, in a later turn, the extended deadline that a reader has given to an entry. */
   readonly prolong: (tier: StoreTier, entry: Entry) => void
-  /** Removes ids whose items are already pending. `restore` marks the part that may be interrupted. */
+  /** Removes ids whose invalidations are already pending. `restore` marks the part that may be interrupted. */
   readonly remove: (
     tier: StoreTier,
     ids: ReadonlyArray<string>,
     items: ReadonlyArray<Pending.Item>,
     restore: <A>(effect: Effect.Effect<A>) => Effect.Effect<A>
   ) => Effect.Effect<ReadonlyArray<boolean>>
-  /** Sends an item that is already pending. `restore` marks the part that may be interrupted. */
+  /** Sends an invalidation that is already pending. `restore` marks the part that may be interrupted. */
   readonly send: (
     tier: StoreTier,
     item: Pending.Item,
@@ -85,7 +85,7 @@ export interface StoreSteps {
   readonly close: (tier: StoreTier) => Effect.Effect<void>
 }
 
-/** A lookup of ids, or a commit. */
+/** A lookup or a commit, with the ids that it concerns. */
 export interface Concern {
   readonly ended: Latch.Latch
   /** `undefined` if the commit invalidates tags or everything, so that its ids are unknown. */
@@ -93,7 +93,7 @@ export interface Concern {
 }
 
 interface Commits {
-  /** The running commit, or the next one to run. There are never two at once. */
+  /** The commit that runs or still waits for lookups. There is never more than one. */
   current: Concern | undefined
   readonly lookups: Set<Concern>
 }
@@ -106,7 +106,7 @@ export interface StoreTier extends StoreTierOptions {
   readonly plain: Codecs
   readonly pending: Pending.PendingInvalidations
   readonly commits: Commits
-  /** Ids with an unanswered commit, which the store may still carry out when nothing else refers to the id. */
+  /** Ids with a commit that was sent but not answered: the store may carry it out when no other table has the id. */
   readonly unanswered: Set<string>
   readonly circuit: Circuit.Circuit
   /** Limits reads of a synchronous store per turn, because each miss starts a load in the same step. */
@@ -115,29 +115,29 @@ export interface StoreTier extends StoreTierOptions {
   readonly timeouts: TurnLimit
   /** Operations that have failed and not succeeded since. An incident lasts while there are any. */
   readonly failing: Set<string>
-  /** Whether the incident was logged, when a log was last written (monotonic milliseconds), and the reason. */
+  /** Whether the current incident was logged, the time of the last log (monotonic milliseconds), and its reason. */
   readonly incident: { isLogged: boolean; loggedAt: number; reason: StoreErrorReason | undefined }
   readonly background: Background.Background
-  /** Polls for changes, or clears memory in time while untracked. `undefined` while there are no reads. */
+  /** Polls for changes. While untracked, clears memory after `maxStaleness`. `undefined` while there are no reads. */
   tracker: Background.Worker | undefined
   /** When changes were last read or memory was last cleared, in epoch milliseconds. */
   polledAt: number
-  /** Whether changes cannot be read, for now or ever, so that memory is used for at most `maxStaleness`. */
+  /** Whether changes cannot be read (temporarily, or never), so that memory is used for at most `maxStaleness`. */
   untracked: boolean
   readonly knownTagVersions: KnownTagVersions
-  /** The number of captures of markers. A value read before a capture may be older than the captured marker. */
+  /** How often markers were captured. A value that was read before a capture may be older than the captured markers. */
   captures: number
-  /** How often memory was cleared after `maxStaleness`. A count, because the clocks of loads may differ. */
+  /** How often memory was cleared after `maxStaleness`. Loads compare counts, because their clocks may differ. */
   clears: number
-  /** The number of answers beyond the asked keys that wait to be stored. */
+  /** The number of results waiting to be stored that a bulk call has returned for keys it was not asked for. */
   unaskedWaiting: number
   /** Sends unsent items again. `undefined` while nothing is unsent. */
   replay: Background.Worker | undefined
 }
 
-/** A store's markers from before a bulk call, which later show which answers beyond the asked keys may be stored. */
+/** A store's markers from before a bulk call, by which results for keys not asked for are later checked. */
 export interface Evidence {
-  /** The id of one of the call's flights, which stands for its group. */
+  /** The id of one of the call's flights. Only results for ids in the same group may be stored. */
   readonly id: string
   readonly markers: Markers
 }
@@ -149,7 +149,7 @@ export interface StoreTierLimits {
   /** The budget for all store steps of one read together. */
   readonly storeTimeoutMillis: number
   readonly leaseMillis: number
-  /** After each such wait for a renewed lease, one load runs without the lease. `undefined`: never. */
+  /** After each wait of this length for a renewed lease, one load runs without the lease. `undefined`: none does. */
   readonly waitMillis: number | undefined
   readonly maxLoadMillis: number
   readonly maxStalenessMillis: number

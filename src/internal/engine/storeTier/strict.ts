@@ -3,7 +3,7 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import type { Fault } from "./storeTier.ts"
 
-/** Carries a fault as a defect: an error would be missing in the types in between, and reach the user's handlers. */
+/** Carries a fault as a defect: the types in between have no such error, and users' handlers could catch an error. */
 export class StrictFault {
   readonly fault: Fault
   constructor(fault: Fault) {

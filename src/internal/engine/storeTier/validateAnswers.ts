@@ -37,7 +37,7 @@ export const validateAnswers = (store: Store): Store => {
       (answer) => isAnswer(answer) ? Effect.succeed(answer) : Effect.fail(corrupt(operation))
     )
 
-  // Opened in the first pull, so that opening the stream is covered as well.
+  // The stream is opened at the first pull, so that an exception while opening it becomes a fault as well.
   const follow = <A>(
     operation: string,
     stream: () => Stream.Stream<A, StoreError>,
@@ -70,7 +70,7 @@ export const validateAnswers = (store: Store): Store => {
         const now = store.workedMillis!()
         if (now > worked) worked = now
       } catch {
-        // After an exception, which is a bug of the store, the time counts as not worked.
+        // An exception is a bug of the store. The previous answer is then returned again.
       }
       return worked
     }),
@@ -123,7 +123,7 @@ export const validateAnswers = (store: Store): Store => {
   }
 }
 
-// The types guarantee all of this. The checks are for adapters that break the types.
+// The types guarantee everything that is checked below. The checks are for adapters that break the types.
 
 const isAnything = (): boolean => true
 
@@ -158,7 +158,7 @@ const isAcquired = ({ join }: Pick<AcquireOptions, "join">) => (acquired: Acquir
     case "Granted":
       return isGranted(acquired)
     case "Wait":
-      // An answer to a joining request is never `Wait`, because the request would be repeated for ever.
+      // A request with `join` must not be answered with `Wait`, because it would be repeated for ever.
       return join !== true && isNumber(acquired.leftMillis) && acquired.leftMillis >= 0
     default:
       return false

@@ -1,6 +1,6 @@
 /**
- * A consumer of a cached stream: reads the log of a run, or the pages of a manifest. Its read of the manifest runs
- * alongside like any other read: it joins the flight, keeps it running, and is answered when it ends.
+ * A consumer of a cached stream: reads the log of a run, or the pages of a manifest. The manifest is read alongside
+ * like any other value: this read joins the flight, keeps it running, and is answered when the flight ends.
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -59,7 +59,7 @@ interface Consumer {
   digest: number
   elements: number
   lost: string | undefined
-  /** A page was lost, so a new run must begin with the elements that were already delivered. */
+  /** Whether a page was lost, so that the consumer skips the elements of a new run that it has already delivered. */
   skips: boolean
   /** The position at which to continue after skipping. `undefined`: the next page. */
   goesOnAt: { readonly page: number; readonly offset: number } | undefined
@@ -130,7 +130,7 @@ const start = (self: Consumer, answer: Effect.Effect<unknown, unknown, any>): Ef
       }
     ))
 
-/** Waits for a flight, and attaches to the flight's log once it has one. */
+/** Waits for a flight, and attaches to the flight's log once there is one. */
 const follow = (self: Consumer, channel: Channel | undefined): void => {
   // A consumer that has begun to read a log finishes that log.
   if (self.log !== undefined && self.hasBegun && !self.skips) return goOnAlone(self)
@@ -142,11 +142,11 @@ const follow = (self: Consumer, channel: Channel | undefined): void => {
   else channel.followers.add(self.attach ??= (log) => attach(self, log))
 }
 
-/** Continues with the log alone: a tag was invalidated since the consumer joined, and its read would join a new run. */
+/** Continues without the read, which would now join a new run: a tag was invalidated after the consumer had joined. */
 const goOnAlone = (self: Consumer): void => {
   const { reading } = self
   self.isAlone = true
-  // The read is interrupted in a later step, because its fiber is just about to wait.
+  // The read is interrupted in a later step, because its fiber has not begun to wait yet.
   if (reading !== undefined) {
     Effect.runForkWith(self.engine.context)(Effect.andThen(Effect.yieldNow, Fiber.interrupt(reading)))
   }
@@ -201,7 +201,7 @@ const waiting = (self: Consumer): Effect.Effect<Chunk, unknown, any> => {
   const seen = happened(self)
   return Effect.flatMap(
     Effect.callback<void>((resume) => {
-      // A yield may have passed since the decision to wait.
+      // Other fibers may have run since the decision to wait.
       if (happened(self) !== seen) return resume(Effect.void)
       const { cursor, log } = self
       self.wake = () => {
@@ -260,7 +260,7 @@ const nextOfLog = (self: Consumer, log: RunLog.RunLog, cursor: RunLog.Cursor): E
   if (cursor.isLagging) return Effect.fail(new StreamLagged({ key: self.id }))
   const { end } = log
   if (!self.hasBegun) {
-    // Until the first element, a stale stream may still replace the whole log.
+    // Before the consumer has received an element, a stale stream may still replace the whole log.
     const isFailed = end !== undefined && Exit.isFailure(end)
     if (answer === undefined && (isFailed || (cursor.wantsAll && log.isWhole))) return waiting(self)
     if (
@@ -329,7 +329,7 @@ interface Asked {
   readonly end: number
 }
 
-/** Reads a page, and the next pages ahead while the consumer processes it, which avoids one round trip per page. */
+/** Reads a page. The next pages are read while the consumer processes it, so it does not wait for each round trip. */
 const readPage = (self: Consumer, { end, page, run }: Asked): Effect.Effect<Pages.ReadPage | undefined, never, any> => {
   const { ahead, engine: { storeTier: tier }, id, scope, streaming: { key } } = self
   if (tier === undefined) return Effect.undefined
@@ -368,7 +368,7 @@ const nextOfReplay = (self: Consumer, replay: Replay): Effect.Effect<Chunk, unkn
   const { manifest, failed } = replay
   const page = self.pages
   if (page >= manifest.pages) {
-    // The store has returned other pages than the ones that were written.
+    // The store has returned pages other than those that were written.
     if (replay.decoded === undefined && self.elements !== manifest.elements) return cut(self, manifest.run)
     if (replay.collected?.length === manifest.pages) manifest.decoded ??= replay.collected
     return failed === undefined ? Cause.done() : Exit.fail(failed.error)
@@ -383,7 +383,7 @@ const nextOfReplay = (self: Consumer, replay: Replay): Effect.Effect<Chunk, unkn
       self.lost = manifest.run
       const { engine: { storeTier: tier }, id } = self
       if (failed === undefined || page > 0 || tier === undefined) return again(self)
-      // A failure received from another process, which is not in the store. No elements precede it.
+      // If the store does not have this run, another process has only passed on its failure, which is the whole answer.
       return Effect.flatMap(
         Pages.isNamed(tier, { id, run: manifest.run }),
         (isNamed) => isNamed === true ? again(self) : Exit.fail(failed.error)
@@ -434,7 +434,7 @@ const skip = (self: Consumer, log: RunLog.RunLog, cursor: RunLog.Cursor): Effect
   return next(self)
 }
 
-/** Ends a consumer whose run ended before the position to continue from: it failed, or differs from the lost run. */
+/** Ends a consumer if its new run ended before the position to continue from: that run failed, or is shorter. */
 const cutOrFail = (self: Consumer, end: Exit.Exit<unknown, unknown>): Effect.Effect<never, unknown> => {
   if (Exit.isSuccess(end)) return cut(self)
   const { answer } = self

@@ -6,7 +6,7 @@ import type { Codec } from "../../../ports/serializer.ts"
 import { FailedStream, Manifest } from "../memory/manifest.ts"
 import type { Codecs } from "../storeTier/storeTier.ts"
 
-/** The format's number in place of a serializer's. No serializer has it, so values and streams are never confused. */
+/** Stored in place of a serializer's id. No serializer has this number, so values and streams are never confused. */
 const number = 4
 
 const write = ({ bytes, elements, pages, run }: Manifest): Uint8Array =>
@@ -39,7 +39,7 @@ const decoding = <A>(id: string, decode: () => A): Effect.Effect<A, SerializerEr
 
 const headBytes = 4
 
-/** Encodes a failure after the manifest of the elements that preceded it. */
+/** Encodes the failure of a stream, together with the manifest of the elements before the failure. */
 const failureCodec = (failure: Codec<unknown, any>): Codec<unknown, any> => ({
   id: number,
   encode: (failed, id) => {

@@ -27,7 +27,7 @@ export const attend = (engine: Engine): void => {
   )
 }
 
-/** The manifest in a removed entry. `undefined` if another entry of the same run has replaced that one. */
+/** The manifest in a removed entry. `undefined` if another entry of the same run has replaced the removed one. */
 const gone = ({ memory }: Engine, entry: Entry): Manifest | undefined => {
   const manifest = manifestIn(entry)
   const found = manifest && memory.entries.get(entry.id)
@@ -67,7 +67,7 @@ export const keep = (engine: Engine, { id, pages, run }: RunLog, entry: Entry): 
   }
 }
 
-/** The entry of a page. It has no deadline of its own: it leaves with its manifest, whose deadline may move. */
+/** The entry of a page. It has no deadline of its own: it is removed with its manifest, whose deadline may move. */
 const pageEntry = (id: string, elements: Chunk, { checkedAt, counters, createdAt }: Entry): Entry =>
   new Entry({
     id,

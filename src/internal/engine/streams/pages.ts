@@ -46,7 +46,7 @@ export const digest = (before: number, payload: Uint8Array): number => {
   return (b >>> 6) * 2 ** 26 + (a >>> 6)
 }
 
-/** Runs a store operation on pages with a budget of its own, because it is not a step of a read. */
+/** Runs a store operation on pages with its own time budget, because the operation is not a step of a read. */
 const asked = <A>(tier: StoreTier, operation: string, effect: Parameters<typeof ask<A>>[3]) =>
   ask(tier, { leftMillis: tier.storeTimeoutMillis }, operation, effect)
 
@@ -113,7 +113,7 @@ export const read = Effect.fnUntraced(function*(
   return elements.length === 0 ? undefined : { elements, payload }
 })
 
-/** Removes the first pages of a run in slices. Later pages expire or are swept. */
+/** Removes the first `pages` pages of a run, in slices. Later pages expire or are swept. */
 const remove = (tier: StoreTier, { id, pages, run }: PagesOfRun): Effect.Effect<void> => {
   const slice = (from: number): Effect.Effect<void> => {
     if (from >= pages) return Effect.void
@@ -150,7 +150,7 @@ const replaced = new WeakMap<StoreTier, AllReplaced>()
 export const removeReplaced = (tier: StoreTier, { id, pages, run }: PagesOfRun): void => {
   const known = replaced.get(tier) ?? { runs: new Map<string, Replaced>(), pages: 0, worker: undefined }
   replaced.set(tier, known)
-  // Pages of runs beyond this bound expire or are swept.
+  // Above this number of waiting runs, the pages are left to expire or to be swept.
   if (pages === 0 || known.runs.has(run) || known.runs.size >= streams.replacedRuns) return
   known.runs.set(run, { id, pages, run, at: nowOf(tier) })
   known.pages += pages
@@ -191,7 +191,7 @@ export const isNamed = (
         : answer.entry !== undefined && answer.entry.meta.expiresAt > nowOf(tier) && runOf(answer.entry) === run
   )
 
-/** Removes pages unless the store does not answer, or still names their run, for example after a touch elsewhere. */
+/** Removes a run's pages, unless the store does not answer or still has the manifest, which others may touch. */
 const removeUnlessNamed = (tier: StoreTier, of: PagesOfRun): Effect.Effect<void> =>
   Effect.flatMap(isNamed(tier, of), (isNamed) => isNamed === false ? remove(tier, of) : Effect.void)
 
@@ -208,7 +208,7 @@ export const sweepIfDue = (tier: StoreTier, now: number): void => {
   })
 }
 
-/** Removes pages that no manifest names and that are older than any run, left by a crash or an invalidation. */
+/** Removes pages left by a crash or an invalidation: no manifest names them, and they are older than any run can be. */
 const sweep = ({ store }: StoreTier, now: number): Effect.Effect<void> =>
   store.scan({ prefix: pagePrefix }).pipe(
     Stream.filter(({ meta }) => now - meta.createdAt > streams.maxRunMillis),

@@ -157,14 +157,14 @@ const encode = (
 const isTooLong = ({ clock, request: { streaming }, startedAt }: Run): boolean =>
   clock.currentTimeMillisUnsafe() - startedAt > streaming.maxRunMillis
 
-/** Closes and writes the open page. A run beyond the limits is no longer stored. */
+/** Closes and writes the open page. The result of a run that exceeds the limits is no longer stored. */
 const closePage = Effect.fnUntraced(function*(run: Run): Effect.fn.Return<void, never, any> {
   const { clock, encoded, log, request: { engine, streaming }, writer } = run
   const page = log.pages.get(log.count - 1)
   if (page === undefined || page.isClosed) return
   const now = clock.currentTimeMillisUnsafe()
   run.encoded = []
-  // Digests cover the longest prefix of encoded pages: a page with an unencoded element ends it.
+  // Digests cover the pages before the first one that has an element without an encoding.
   const isComparable = encoded.length === page.elements.length && log.digests.length === log.count - 1
   if (writer !== undefined && isEncoded(log, writer) && isComparable) {
     const payload = Pages.join(encoded)
@@ -182,7 +182,7 @@ const closePage = Effect.fnUntraced(function*(run: Run): Effect.fn.Return<void, 
   }
   page.isClosed = true
   const { maxBytes = maxBytesOf(engine) } = streaming
-  // Pages that are not written stay in memory, so the limit is lower.
+  // If pages are not written, they stay in memory, so the limit is lower.
   const most = writer?.writes === false ? Math.min(maxBytes, streams.maxBytes) : maxBytes
   if (log.isWhole && (log.bytes > most || isTooLong(run))) breakUp(run)
   RunLog.trim(log)

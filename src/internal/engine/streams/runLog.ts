@@ -18,10 +18,10 @@ interface Page {
 export interface Cursor {
   page: number
   offset: number
-  /** The consumer waits for the end, so the run continues without demand for elements. */
+  /** Whether the consumer waits for the end, so that the run continues without demand for elements. */
   wantsAll: boolean
   readonly whenSlow: "fail" | "wait"
-  /** The consumer was too slow: its next element has been dropped. */
+  /** Whether the consumer was too slow, so that its next element has been dropped. */
   isLagging: boolean
   isWaiting: boolean
   /** How long other consumers have waited for this one since it last caught up. */
@@ -46,7 +46,7 @@ export interface RunLog {
   wakes: number
   /** Resumes the run if it waits for its consumers. */
   resumeRun: (() => void) | undefined
-  /** Called when the last consumer leaves. Defined if the run's pages are not kept. */
+  /** Called when the last consumer leaves, to remove pages that are not kept. `undefined` if the pages are kept. */
   dispose: (() => void) | undefined
 }
 
@@ -99,7 +99,7 @@ export const finish = (self: RunLog, end: Exit.Exit<unknown, unknown>): void => 
   wakeAll(self)
 }
 
-/** Drops pages that are in the store or that all consumers have read, but keeps the last ones. */
+/** Drops pages from memory that are in the store or that all consumers have read, except for the last few pages. */
 export const trim = (self: RunLog): void => {
   const needed = neededFrom(self)
   for (const [number, page] of self.pages) {
@@ -206,7 +206,7 @@ export const ask = (self: RunLog, cursor: Cursor): void => {
   self.resumeRun?.()
 }
 
-/** The next elements. `undefined`: none yet, or the run has ended. `"elsewhere"`: only the store has the page. */
+/** The next elements. `undefined`: there are none, or none yet. `"elsewhere"`: only the store has their page. */
 export const next = (self: RunLog, cursor: Cursor): ReadonlyArray<unknown> | "elsewhere" | undefined => {
   while (cursor.page < self.count) {
     const page = self.pages.get(cursor.page)

@@ -1,11 +1,11 @@
-/** Records how each read was answered, for the detector around the read and for every detector outside that one. */
+/** Records how each read was answered, for all detectors around the read, from the innermost to the outermost. */
 import { dependsOnOf } from "#platform/store/markers/dependsOn"
 import type * as Exit from "effect/Exit"
 import type { Timing } from "../../../CacheEntry.ts"
 import type { Detected, DetectedValue, Source } from "../../../CacheEvent.ts"
 
 export interface Detector {
-  /** `undefined` once the detector's scope has ended: a fiber forked inside the scope may still read. */
+  /** `undefined` once the detector's scope has ended, after which a fiber forked inside the scope may still read. */
   found: Array<Detected> | undefined
   readonly values: boolean
   readonly outer: Detector | undefined

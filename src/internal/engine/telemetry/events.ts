@@ -55,7 +55,7 @@ export const emitValue = <E extends Extract<OfId, { readonly _tag: Valued }>>(
   if (self.listeners.events !== undefined) emit(self, { ...event, id, keyClass: infoOf(key)?.name } as never, exit)
 }
 
-/** Like `emitValue`, for hits: no copy of the event, and no allocation without a listener. */
+/** Like `emitValue`, for hits: does not copy the event, and allocates nothing if there is no listener. */
 export const emitHit = (self: Telemetry, key: Key, { exit, id }: Answer, source: "memory" | "store"): void => {
   if (self.listeners.events !== undefined) emit(self, { _tag: "Hit", source, id, keyClass: infoOf(key)?.name }, exit)
 }

@@ -1,6 +1,6 @@
 /**
- * Warns of two key classes with the same ids in one cache, which would share entries by mistake. A hot reload evaluates
- * a class again, and the new class replaces the old one for good. Two classes that may come from one definition are
+ * Warns about two key classes with the same ids in one cache, which would share entries by mistake. A hot reload also
+ * makes a second class, but the old one is never used again. Two classes that may come from one definition are
  * therefore reported only if the older one is used again.
  */
 import { mayBeOne, siteOf, textOf } from "#platform/key/site"
@@ -16,7 +16,7 @@ export const make = (): KeyClasses => ({ mark: ++marks, byPrefix: new Map() })
 
 const unknown = 0
 
-/** Notes that a key's class is used in this cache: a single comparison, except for the first key of a class. */
+/** Notes that a key's class is used in this cache. Costs a single comparison, except for the first key of a class. */
 export const meet = (self: Telemetry, key: Key): void => {
   const info = infoOf(key)
   if (info !== undefined && info.metBy !== self.keyClasses.mark) meetClass(self, info)

@@ -32,7 +32,7 @@ export const warnOnce = (self: Telemetry, topic: string, message: string, detail
   warning(self, message, details)
 }
 
-/** The topic under which a warning is logged once: the class name, or the cause, as string keys differ for each id. */
+/** The topic under which a warning is logged once: the name of the key class or, for a string key, the cause. */
 export const topicOf = ({ key }: About, cause?: string): string => infoOf(key)?.name ?? `~${cause}`
 
 export const placeOf = (thrown: unknown): string | undefined => {

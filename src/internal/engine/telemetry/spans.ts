@@ -22,7 +22,7 @@ interface Traced {
 export const linkTo = (flight: Traced, span: Tracer.AnySpan): void => {
   const trace = flight.trace ??= { span: undefined, links: [] }
   const { links } = trace
-  // Many concurrent reads often run in the same span, which needs a single link.
+  // Concurrent reads often run in the same span, which needs only one link.
   if (links.length >= spanLinks || links.some((link) => link.span === span)) return
   const link: Tracer.SpanLink = { span, attributes: {} }
   links.push(link)
@@ -32,7 +32,7 @@ export const linkTo = (flight: Traced, span: Tracer.AnySpan): void => {
 /**
  * Runs a load in a root span linked to its callers' spans, because the load may outlive the span that started it. The
  * span begins with the load, and is sampled if a caller that has joined by then is sampled. Without a tracer there is
- * no span: Effect's native one exports nothing and would add a kilobyte to every bundle.
+ * no span: Effect's native tracer exports nothing and would add a kilobyte to every bundle.
  */
 export const traced = (
   { id, refresh, trace }: Traced,

@@ -40,7 +40,7 @@ export const total = (self: Telemetry): Counters => {
   return sum
 }
 
-/** The name of a key class, found by its counters: an entry keeps only the counters, and lookups by name are rare. */
+/** The name of a key class, found by its counters: an entry keeps only these, as its class's name is rarely needed. */
 export const classOf = (self: Telemetry, counters: Counters): string | undefined => {
   for (const [name, known] of self.classes) if (known === counters) return name
   return undefined

@@ -4,7 +4,7 @@ import type * as Exit from "effect/Exit"
 import type { CacheEvent } from "../../../CacheEvent.ts"
 import type { KeyInfo } from "../../key/info.ts"
 
-/** The initial counters. The documentation shows these comments (`npm run docs`). Memory counts removals itself. */
+/** The initial counters. The documentation shows these comments (`npm run docs`). Memory counts removals. */
 export const noCounters = {
   /** Reads served from memory. */
   hits: 0,
@@ -48,14 +48,14 @@ export const noCounters = {
 export type Counters = typeof noCounters
 
 export interface KeyClasses {
-  /** The mark that a key class carries after its last use in this cache. */
+  /** The mark by which a key class shows that this cache was the last to use it. */
   readonly mark: number
   readonly byPrefix: Map<string, Met>
 }
 
 interface Met {
   readonly newest: WeakRef<KeyInfo>
-  /** Classes that a newer class of the same ids has replaced. */
+  /** Classes that a newer class with the same ids has replaced. */
   readonly former: WeakSet<KeyInfo>
 }
 
@@ -68,7 +68,7 @@ interface Listeners {
 }
 
 export interface Telemetry {
-  /** The counters of the whole cache, and of string keys. */
+  /** The counters of string keys, and of what belongs to no key. Key classes have their own counters in `classes`. */
   readonly stats: Counters
   readonly classes: Map<string, Counters>
   readonly keyClasses: KeyClasses

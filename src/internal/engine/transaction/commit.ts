@@ -59,13 +59,13 @@ export const commit = (self: Overlay): Effect.Effect<void, Failure, any> =>
     const committing = { items, asked, counts, checks }
     return base.storeTier === undefined
       ? whileSame(base, checks.listed, (hasMoved) => inMemory(base, committing, hasMoved))
-      // Commits run one at a time, because a commit is pending until the store answers and must not displace another.
+      // Commits run one at a time: until the store answers, no other commit may displace a commit's pending writes.
       : listingLoads(base.storeTier, items, inTurn(base, inStore(base, base.storeTier, committing)))
   })
 
 /**
- * Keeps the ids of a commit's loads listed while it runs, for invalidations by pattern. After a `StoreError` they stay
- * listed, because the store may still carry out the commit.
+ * Keeps the ids of a commit's loads in `unanswered` while the commit runs, so that invalidations by pattern find them.
+ * After a `StoreError` they stay there, because the store may still carry out the commit.
  */
 const listingLoads = <A>(
   tier: StoreTier,
@@ -109,7 +109,7 @@ const itemsOf = (self: Overlay): ReadonlyArray<Item> => {
   for (const [id, readCheck] of self.readChecks) {
     const entry = loadedHere(self, id)
     if (entry === undefined || self.writes.has(id)) continue
-    // The tag version assigned by this transaction would hide that another process has invalidated the tag as well.
+    // A load with a tag invalidated here is not stored: the tag's new version would hide invalidations by others.
     const isSwept = self.sweeps.some((sweep) =>
       sweep._tag === "Clear" || entry.tags.some((tag) => sweep.tags.includes(tag))
     )
@@ -194,7 +194,7 @@ const inStore = Effect.fnUntraced(function*(
   const now = clock.currentTimeMillisUnsafe()
   const entries = new Map<string, Entry>()
   const steps: Array<TransactStep> = []
-  // Sent first: a later replay would advance the tag versions with which the entries are written.
+  // Earlier invalidations are sent first: a later replay would advance the tag versions that the entries get here.
   yield* replayed(tier, { counts, items }, budget)
   const versions = yield* versionsOf(tier, items, budget)
   yield* Turns.forEachEffect(items, (item): Effect.Effect<void, Failure, any> | undefined => {
@@ -242,7 +242,7 @@ const inStore = Effect.fnUntraced(function*(
           for (const id of answer.ids) Memory.remove(base.memory, id, "unverified")
           return Effect.fail(conflictOfTransaction(answer))
         }
-        // Apply the changes of others first: afterwards they would miss the entries put in memory here.
+        // Apply other processes' changes first: applied later, they would not end the entries put in memory here.
         base.tagEpochs.ensureTracking?.()
         const isAlone = base.mutations === mutations
         for (const [item, sending] of sent) if (!sending.displaced) Pending.acknowledge(tier.pending, item)
@@ -334,13 +334,13 @@ const replayed = (
   )
 }
 
-/** A commit's items. `displaced`: another write was pending. Memory keeps neither, as the last one is unknown. */
+/** A commit's items. `displaced`: another write was pending. As their order is unknown, memory keeps neither. */
 type Sent = ReadonlyMap<Pending.Item, { readonly displaced: boolean }>
 
-/** Makes the ids and tags pending: until the store has answered, its values of them do not enter memory. */
+/** Makes the ids and tags pending: until the store has answered, no entries with them enter memory from the store. */
 const begin = ({ pending }: StoreTier, items: ReadonlyArray<Item>): Sent => {
   const sent = new Map<Pending.Item, { readonly displaced: boolean }>()
-  // An earlier item of this same transaction counts only if it had itself displaced another's write.
+  // An earlier item of this same transaction counts only if it has itself displaced an item of another.
   const isOfOthers = (item: Pending.Item | undefined) => item !== undefined && (sent.get(item)?.displaced ?? true)
   for (const item of items) {
     if (item._tag === "Load") continue
@@ -359,7 +359,7 @@ const begin = ({ pending }: StoreTier, items: ReadonlyArray<Item>): Sent => {
   return sent
 }
 
-/** Undoes `begin` if the store has changed nothing. Displaced writes may not have happened either, and are removed. */
+/** Undoes `begin` if the store has changed nothing. A displaced write may be lost as well, so its id is removed. */
 const giveBack = (tier: StoreTier, sent: Sent): void => {
   for (const [item, { displaced }] of sent) {
     if (displaced) markUnsent(tier, item)
@@ -386,7 +386,7 @@ interface Settling {
   readonly now: number
 }
 
-/** Updates memory after the commit: it holds the committed entry, or nothing for the id. */
+/** Updates memory after the commit: puts the committed entry there, or removes the id. */
 const settle = (base: Engine, item: Item, { entries, isAlone, now }: Settling): void => {
   if (item._tag === "Sweep") return sweepHere(base, item.sweep)
   const entry = isAlone ? entries.get(item.id) : undefined

@@ -1,4 +1,4 @@
-/** Counters inside a transaction: each is the sum of the counter below and the changes at this level. */
+/** Counters inside a transaction: each is the counter at the level below, changed by the operations at this level. */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Stream from "effect/Stream"
@@ -12,7 +12,7 @@ import { type Count, countStep, type Overlay } from "./overlay.ts"
 /** The name of a counter's lock, which differs from the lock of an id with the same text. */
 const lockName = (name: string): string => `counter:${name}`
 
-/** Merges consecutive increments, unless they add up to zero: an increment by 0 would not create the counter. */
+/** Adds a change. Consecutive increments are merged unless they add up to 0, which would not create the counter. */
 export const addCount = (self: Overlay, count: Count): void => {
   const { name } = count
   const counts = self.counts.get(name) ?? []

@@ -62,7 +62,7 @@ function* stepsOf(look: Look, base: Engine, listed: Listed, clock: Clock.Clock):
   }
 }
 
-/** Runs `step` with a function that reports whether a listing has changed. Call it in the step that relies on it. */
+/** Runs `step` with a function that reports whether a listing has changed. The answer holds until the next yield. */
 export const whileSame = <A, E, R>(
   base: Engine,
   listed: Listed,

@@ -30,7 +30,7 @@ const below = ({ parent, root }: Overlay, prefix: string): Stream.Stream<Known, 
     ? Stream.unwrap(Effect.map(listing(root, prefix), () => inBase(root, prefix)))
     : entries(parent, prefix)
 
-/** Lists the base. A remembered prefix is not listed again: the commit could not notice an entry that came and went. */
+/** Lists the base cache. A remembered prefix is not listed again: the commit would miss an entry that came and went. */
 const inBase = ({ base, checks }: Root, prefix: string): Stream.Stream<Known, StoreError> => {
   const listed = checks.listed.get(prefix)
   return listed === undefined
@@ -54,7 +54,7 @@ const ownEntry = (self: Overlay, id: string, now: number): Entry | undefined => 
 const isHidden = (self: Overlay, { id, tags }: Known): boolean =>
   self.writes.has(id) || loadedHere(self, id) !== undefined || isSwept(self, tags)
 
-/** If the listing must still hold at the commit, remembers the listed entries, or the store's position. */
+/** If the listing must still hold at the commit, remembers the store's position or, without a store, the entries. */
 const listing = (root: Root, prefix: string): Effect.Effect<void, StoreError> => {
   const { base, checks, isolation } = root
   if (isolation !== "serializable") return Effect.void

@@ -49,7 +49,7 @@ export interface Checks {
   readonly ids: Map<string, TransactCheck>
   /** The conditions of conditional sets, for isolation levels that do not check ids. */
   readonly conditions: Array<TransactCheck>
-  /** By id: the `writeId` of a found entry that the transaction invalidates without writing its id. */
+  /** By id: the `writeId` of an entry found below that the transaction has invalidated through a tag or dependency. */
   readonly ended: Map<string, string>
   readonly names: Map<string, TransactCheck>
   /** The store's position at the transaction's first listing. */
@@ -62,7 +62,7 @@ export interface Root {
   readonly outer: Cache
   readonly base: Engine.Engine
   readonly isolation: Isolation
-  /** Whether cached effects bypass the cache, because they read the rows of an open SQL transaction. */
+  /** Whether cached effects bypass the cache, because they read rows inside an open SQL transaction. */
   readonly bypasses: boolean
   readonly checks: Checks
   readonly acquire: Acquire
@@ -71,9 +71,9 @@ export interface Root {
   readonly locked: Map<string, "held" | Latch.Latch>
   /** How long to wait for a lock: longer than the transaction may take. */
   readonly lockMillis: number
-  /** Notes changes of the base cache, for loads without a store. */
+  /** Notes changes to the base cache, for the loads of a cache without a store. */
   readonly watch: Watches.Watch
-  /** The table to which an SQL transaction writes its invalidations. A savepoint may also request one. */
+  /** The table to which an SQL transaction writes its invalidations. May also be set by a savepoint. */
   outbox: string | undefined
   isOpen: boolean
 }
@@ -137,7 +137,7 @@ const insideOf = (root: Root): Pick<Overlay, "own" | "inside" | "readChecks"> =>
     inherit: base.inherit,
     readDefaults: base.readDefaults,
     strategy: base.strategy,
-    // Values that are due are served, but nothing refreshes them inside a transaction.
+    // Values that are due for a refresh are served, but nothing refreshes them inside a transaction.
     refresh: { ...Defaults.refresh, concurrency: 0, retry: undefined }
   }
   const own: Engine.Engine = Object.assign(Engine.make(options, base.context, undefined, undefined), {
@@ -151,7 +151,7 @@ const insideOf = (root: Root): Pick<Overlay, "own" | "inside" | "readChecks"> =>
     hitsHaveEffects: true,
     listeners: { events: [telling(base)] }
   })
-  // The lifetime of a write begins at the commit, so no entry expires before.
+  // The lifetime of a write begins at the commit, so no entry may be removed as expired before then.
   own.memory.sweeper?.stop()
   return { own, inside: over(own), readChecks }
 }
@@ -173,7 +173,7 @@ export const requireOpen = ({ isOpen, root }: Overlay): void => {
 
 export const nextOrder = (self: Overlay): number => ++self.order
 
-/** Copies an entry into this level's memory, with an epoch before all invalidations at this level. */
+/** Copies an entry into this level's memory, with an epoch older than all invalidations at this level. */
 export const see = (self: Overlay, entry: Entry, now: number): void =>
   Memory.put(self.own.memory, copyOf(entry, { bornAt: 0 }), now)
 
@@ -233,7 +233,7 @@ export const rebase = (self: Overlay, id: string, now: number): void => {
   Memory.setDeadlines(self.own.memory, entry!, write._tag === "Set" ? endOf(write.life, now) : now + write.ttlMillis)
 }
 
-/** The last write of an id at this or an outer level. `undefined` if a later level loaded the id, or none wrote it. */
+/** The last write of an id at this or an outer level. `undefined` if none wrote it, or an inner level has loaded it. */
 const writeSeen = (self: Overlay, id: string): Write | undefined => {
   for (let level: Overlay | undefined = self; level !== undefined; level = level.parent) {
     const write = level.writes.get(id)

@@ -24,7 +24,7 @@ import { remove } from "./removals.ts"
 /** The reason for a lookup, which decides whether the commit checks the answer. */
 type Purpose = "explicit" | "condition" | "cached"
 
-/** Whether this level can answer without the level below. A touch whose entry was invalidated cannot. */
+/** Whether this level can answer without the level below. It cannot if it has only touched an entry that is gone. */
 const isKnown = (self: Overlay, id: string): boolean =>
   self.isCleared || (self.writes.get(id) ?? touch)._tag !== "Touch" || self.own.flights.has(id) ||
   Memory.peek(self.own.memory, self.own.tagEpochs, id) !== undefined
@@ -61,9 +61,9 @@ const below = (
     )
   }
   const { base } = root
-  // If the store cannot answer, the read fails instead of finding nothing. A cached effect loads instead.
+  // If the store cannot answer, the read fails, as "not found" could be wrong. A cached effect loads instead.
   const onFault = purpose === "cached" || root.bypasses ? undefined : (fault: Fault) => fail(root, fault)
-  // The whole base is read, whatever the policy: loads inside the transaction use the copy at this level.
+  // Both memory and store of the base are read, whatever the policy: loads in the transaction use the copy made here.
   const lookedUp = Effect.updateService(Lookup.storedMany(base, keys, onFault), Policy.Current, Policy.readingAll)
   return Effect.map(lookedUp, (found) => {
     for (const [i, entry] of found.entries()) {
@@ -152,7 +152,7 @@ export const readMany = (
       (policy) => before(self, policy, many.keys, Effect.withFiber((fiber) => readManyOver(self.own, fiber, many)))
     )
 
-/** Like `current` of a cache. Serves no value to a load, so no dependency is recorded. */
+/** Like `current` of a cache. The value is not served to a load, so no dependency is recorded. */
 export const current = (self: Overlay, key: Key): Effect.Effect<Entry | undefined, never, any> =>
   Effect.updateService(
     Effect.map(lookupMany(self, [key], Lookup.storedMany), ([entry]) => entry),

@@ -63,7 +63,7 @@ export const run = <A, E, R>(
       return Effect.retry(once, {
         schedule: Schedule.modifyDelay(
           options.retry as Schedule.Schedule<unknown, unknown>,
-          // A delay is cut off at the deadline, where the next try fails with a timeout.
+          // A delay ends at the deadline at the latest. The next try then fails with a timeout.
           ({ duration }) => Effect.succeed(Duration.min(duration, Duration.millis(leftMillis())))
         ),
         while: (error) => error instanceof TransactionConflict
@@ -113,7 +113,7 @@ const tryOnce = <A, E, R>(
             ? Effect.andThen(validate(overlay), Effect.failCause(cause))
             : Effect.failCause(cause)
         ),
-        // The effect has succeeded. Its commit cannot be interrupted.
+        // The effect has succeeded. From here on, the transaction cannot be interrupted.
         Effect.tap(() => {
           overlay.isOpen = false
           return commit(overlay)
@@ -152,7 +152,7 @@ const ranks: { readonly [Name in Overlay.Isolation]: number } = { fast: 0, locke
 interface NestedOptions {
   readonly isolation: Overlay.Isolation | undefined
   readonly timeoutMillis: number
-  /** A database's savepoint: if its rows are kept, so are this level's writes, even after an interruption. */
+  /** Runs the level in a database savepoint: if its rows are kept, so are this level's writes, even if interrupted. */
   readonly around?: <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E | SqlError, R>
 }
 

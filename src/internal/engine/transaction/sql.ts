@@ -18,7 +18,7 @@ import * as Pending from "../storeTier/pendingInvalidations.ts"
 import * as Overlay from "./overlay.ts"
 import { enter, isOverlay, make as cacheOver } from "./transactionCache.ts"
 
-/** The invalidations of a transaction. Includes the ids it has set: the later of two transactions may arrive first. */
+/** The invalidations of a transaction. An id that it has set is only invalidated, as a later value may arrive first. */
 interface Targets {
   readonly all: boolean
   readonly ids: ReadonlyArray<string>
@@ -33,7 +33,7 @@ const targetsOf = ({ sweeps, writes }: Overlay.Overlay): Targets => ({
 
 const isNothing = ({ all, ids, tags }: Targets): boolean => !all && ids.length === 0 && tags.length === 0
 
-/** Performs the invalidations. Never fails, even if strict: unacknowledged invalidations are sent again. */
+/** Performs the invalidations. Never fails, even under a strict policy: unacknowledged ones are sent again. */
 const invalidate = (cache: Cache, { all, ids, tags }: Targets): Effect.Effect<void> =>
   Effect.andThen(
     all ? cache.perform(Operations.clear) : Effect.void,
@@ -43,7 +43,7 @@ const invalidate = (cache: Cache, { all, ids, tags }: Targets): Effect.Effect<vo
     )
   ).pipe(Effect.updateService(Policy.Current, (policy) => ({ ...policy, strict: false })))
 
-/** Whether the store has not yet acknowledged an invalidation, whose row in the outbox stays until then. */
+/** Whether an invalidation is not yet acknowledged by the store. Until then, the row in the outbox stays. */
 const isUnsent = (entered: Engine.Engine | Overlay.Overlay | undefined, { all, ids, tags }: Targets): boolean => {
   if (entered === undefined || isOverlay(entered) || entered.storeTier === undefined) return false
   const { pending } = entered.storeTier
@@ -51,7 +51,7 @@ const isUnsent = (entered: Engine.Engine | Overlay.Overlay | undefined, { all, i
     tags.some(({ tags }) => Pending.isUnsent(pending, "", tags))
 }
 
-/** Applies the counter changes after the database's commit, of which they are not part. */
+/** Applies the counter changes after the database's commit, because the commit does not include them. */
 const count = (cache: Cache, self: Overlay.Overlay): Effect.Effect<void> =>
   Effect.forEach(Array.from(self.counts.values()).flat(), (count) => {
     switch (count._tag) {
@@ -143,7 +143,7 @@ const writeRow = (
     const insert = sql`INSERT INTO ${sql(table)} (id, created, targets) VALUES (${id}, ${now}, ${
       JSON.stringify(targets)
     })`
-    // The deletion is not awaited: the replay finds a row that remains.
+    // The deletion is not awaited: if the row remains, a replay finds it.
     return Effect.as(insert, Effect.asVoid(Effect.forkDetach(Effect.ignore(removeRow(sql, table, id)))))
   })
 

@@ -1,4 +1,4 @@
-/** The cache inside a transaction, which replaces operations by those of the overlay. */
+/** The cache inside a transaction: its operations are those of the overlay. */
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { CacheConfigError } from "../../../CacheError.ts"
@@ -101,7 +101,7 @@ export const make = (self: Overlay): Cache => {
     copy: outer.copy,
     read: (fiber, request) => Reads.read(self, fiber, request),
     perform: (operation, ...args) => {
-      // After the end of an SQL transaction, its effect's remaining operations use the outer cache.
+      // Once an SQL transaction has ended, further operations of its effect use the outer cache.
       if (self.root.bypasses && !self.isOpen) return outer.perform(operation, ...args)
       if (operation as unknown === enter) return self as never
       const inside = operations.get(operation)

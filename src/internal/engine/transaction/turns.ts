@@ -12,8 +12,8 @@ import type { Overlay } from "./overlay.ts"
 const turns = new WeakMap<Engine | Overlay, Semaphore.Semaphore>()
 
 /**
- * Runs an effect alone in its cache or level. A commit's writes are pending until the store answers and must not
- * displace another commit's; concurrent savepoints would not see each other's writes.
+ * Runs the effects of a cache or level one at a time. Until the store answers, a commit's pending writes must not be
+ * displaced by those of another commit; concurrent savepoints would not see each other's writes.
  */
 export const inTurn = <A, E, R>(of: Engine | Overlay, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> => {
   const turn = turns.get(of) ?? Semaphore.makeUnsafe(1)

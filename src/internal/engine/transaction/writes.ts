@@ -85,7 +85,7 @@ const holdsFor = (condition: SetCondition, entry: Entry | undefined): boolean =>
   }
 }
 
-/** Whether this transaction has written or loaded the entry, so that no other transaction can change it. */
+/** Whether this transaction has written or loaded the entry, so that others cannot change what it sees. */
 const isWritten = (self: Overlay, id: string): boolean => {
   for (let level: Overlay | undefined = self; level !== undefined; level = level.parent) {
     if (level.isCleared || loadedHere(level, id) !== undefined) return true
@@ -95,7 +95,7 @@ const isWritten = (self: Overlay, id: string): boolean => {
   return false
 }
 
-/** Remembers whether a condition held. It must have the same outcome at the commit. */
+/** Remembers whether a condition held. The condition must have the same outcome at the commit. */
 const rememberCondition = (
   { root: { checks } }: Overlay,
   id: string,
