@@ -121,10 +121,9 @@ export const replaceAllInStore = <R>(
         else writes.push(write)
       })
       const removed = currentOf(tier, removals)
-      return Effect.andThen(
-        removeFromStore(tier, removed.map(({ id }) => id), removed.map(({ item }) => item)),
-        setInStore(tier, writes)
-      )
+      const removing = removeFromStore(tier, removed.map(({ id }) => id), removed.map(({ item }) => item))
+      // At once, because both share the time that the caller waits.
+      return Effect.all([removing, setInStore(tier, writes)], { concurrency: "unbounded", discard: true })
     })
     return orUnsent(tier, items, restore(replacing))
   })

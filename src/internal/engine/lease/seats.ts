@@ -80,10 +80,6 @@ const requestAll = <A, B>(
 ): Effect.Effect<ReadonlyArray<B>, StoreError> =>
   items.length === 1 ? Effect.map(one(items[0]!), (answer) => [answer]) : all(items)
 
-// ---------------------------------------------------------------------------------------------------------------------
-// before the load
-// ---------------------------------------------------------------------------------------------------------------------
-
 const none: ReadonlySet<Flight> = new Set()
 
 const acquire = Effect.fnUntraced(function*(
@@ -233,10 +229,6 @@ const renewing = (self: State, { request: { maxLoadMillis }, starter }: Flight):
   })
   return supervise(tier.background, { name: "renews the leases of a bulk call", context: starter.context, run: again })
 }
-
-// ---------------------------------------------------------------------------------------------------------------------
-// after the load
-// ---------------------------------------------------------------------------------------------------------------------
 
 const store = Effect.fnUntraced(function*(
   self: State,
