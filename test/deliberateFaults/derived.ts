@@ -7,10 +7,10 @@ import type { Fault } from "./fault.ts"
 export const faults: ReadonlyArray<Fault> = [
   {
     name: "markers are asked for after the values were read",
-    in: "write",
+    in: "prepare",
     find: "const tags = dependencies === undefined ? own : withDependencies(dependencies, own)",
     replace: `const late = dependencies === undefined ? [] : [...dependencies.tags.keys()]
-const asked = yield* ask(tier, budget, "markers", store.markers(late))
+const asked = yield* ask(tier, asking.budget, "markers", tier.store.markers(late))
 const tags = isFault(asked) || dependencies === undefined
   ? own
   : withDependencies({ ...dependencies, tags: new Map() }, own)

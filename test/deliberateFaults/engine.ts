@@ -94,7 +94,7 @@ Memory.remove(self.memory, id, "invalidated")`
   },
   {
     name: "a refused value fills memory",
-    in: "write",
+    in: "committed",
     find: `if (!accepted) {
   flight.storable = false
   return
@@ -508,7 +508,7 @@ return Exit.die(defect)
   {
     name: "callers get what a load may change while it is written",
     draws: ["copies"],
-    in: "conclude",
+    in: "endLoad",
     find: "flight.entry?.exit ?? outcome",
     replace: "outcome"
   },

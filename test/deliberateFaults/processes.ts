@@ -19,9 +19,9 @@ const noSecondDrop: ProcessFault = {
 const versionsAfterLoad: ProcessFault = {
   name: "tag versions are read after the load",
   sought: "by hand",
-  in: "write",
+  in: "prepare",
   find: "const own = yield* versionsOf(asking, dependencies?.own ?? entry.tags, declaredTags(self, request), markers)",
-  replace: `const after = yield* ask(tier, budget, "markers", store.markers(declaredTags(self, request)))
+  replace: `const after = yield* ask(tier, asking.budget, "markers", tier.store.markers(declaredTags(self, request)))
 const own = yield* versionsOf(asking, dependencies?.own ?? entry.tags, declaredTags(self, request), isFault(after) ? markers : after)`
 }
 

@@ -131,10 +131,10 @@ export const faults: ReadonlyArray<Fault> = [
   {
     name: "tag versions are read after the load",
     draws: ["pushes"],
-    in: "write",
+    in: "prepare",
     find:
       "const own = yield* versionsOf(asking, dependencies?.own ?? entry.tags, declaredTags(self, request), markers)",
-    replace: `const after = yield* ask(tier, budget, "markers", store.markers(declaredTags(self, request)))
+    replace: `const after = yield* ask(tier, asking.budget, "markers", tier.store.markers(declaredTags(self, request)))
 const own = yield* versionsOf(asking, dependencies?.own ?? entry.tags, declaredTags(self, request), isFault(after) ? markers : after)`
   },
   {

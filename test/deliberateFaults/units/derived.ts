@@ -53,9 +53,9 @@ export const faults: ReadonlyArray<UnitFault> = [
   },
   {
     name: "a write counts as made when the store has said so",
-    in: "write",
+    in: "committed",
     find: "flight.asOf = captures",
-    replace: "flight.asOf = tier.captures",
+    replace: "flight.asOf = engine.storeTier!.captures",
     by: "test/cached/derived.test.ts"
   },
   {

@@ -87,6 +87,48 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/cached/bulk.test.ts"
   },
   {
+    name: "one generation guards the results of a whole wave",
+    in: "commitAll",
+    find: "requests = commits.map(({ entry, generation, id }) => ({ id, generation, entry }))",
+    replace: "requests = commits.map(({ entry, id }) => ({ id, generation: commits[0]!.generation, entry }))",
+    by: "test/cached/bulkInStore.test.ts"
+  },
+  {
+    name: "a renewal forgets the last wave",
+    in: "renewing",
+    find: "chunksOf(Array.from(renewed))",
+    replace: "chunksOf(Array.from(renewed)).slice(0, -1)",
+    by: "test/cached/bulkInStore.test.ts"
+  },
+  {
+    name: "a store that is too slow for one wave is asked for each of the others",
+    in: "askWave",
+    find: "self.isTooSlow = true",
+    replace: "void answer.reason",
+    by: "test/cached/bulkInStore.test.ts"
+  },
+  {
+    name: "a lease that is granted to nobody stays",
+    in: "acquireLeases",
+    find: "return leases[i]?.release(flight, undefined)",
+    replace: "return",
+    by: "test/cached/bulkInStore.test.ts"
+  },
+  {
+    name: "one refused result is committed again with those that the store has taken",
+    in: "commitAll",
+    find: "stored[i]?.meta.writeId === entry.meta.writeId",
+    replace: "false",
+    by: "test/cached/bulkInStore.test.ts"
+  },
+  {
+    name: "a refused commit of a wave reaches memory",
+    in: "committed",
+    find: "flight.storable = false",
+    replace: "void flight.storable",
+    by: "test/cached/bulkInStore.test.ts"
+  },
+  {
     name: "a wave of values is sent over what was invalidated meanwhile",
     in: "currentOf",
     find: "return isCurrent",

@@ -181,7 +181,7 @@ const write = Effect.fnUntraced(function*(
   if (prepared === undefined) return
   const { budget, tier } = asking
   const { entry: stored, generation, id } = prepared
-  settle(flight, prepared, yield* ask(tier, budget, "commit", tier.store.commit(id, generation, stored)))
+  committed(flight, prepared, yield* ask(tier, budget, "commit", tier.store.commit(id, generation, stored)))
 })
 
 export interface Prepared extends CommitRequest {
@@ -222,7 +222,7 @@ export const prepare = Effect.fnUntraced(function*(
 })
 
 /** Notes the store's answer to a commit. */
-export const settle = (flight: Flight, { captures, id, tags }: Prepared, accepted: boolean | StoreError): void => {
+export const committed = (flight: Flight, { captures, id, tags }: Prepared, accepted: boolean | StoreError): void => {
   const { engine } = flight
   if (isFault(accepted) && !isKeptOut(accepted)) return failStrict(engine, flight, accepted)
   engine.storeTier!.unanswered.delete(id)

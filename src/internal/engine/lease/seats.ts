@@ -24,7 +24,7 @@ import * as Pending from "../storeTier/pendingInvalidations.ts"
 import type { Fault, StoreTier } from "../storeTier/storeTier.ts"
 import { leaseOf, lookBefore, nowOf, type WriteGrant } from "./acquireLease.ts"
 import { isLate } from "./leaseWaits.ts"
-import { endLoad, prepare, type Prepared, settle, type Writing } from "./loadThroughStore.ts"
+import { committed, endLoad, prepare, type Prepared, type Writing } from "./loadThroughStore.ts"
 import { askEvidence } from "./unasked.ts"
 
 interface State {
@@ -265,15 +265,15 @@ const commitAll = Effect.fnUntraced(function*(
   const requests = commits.map(({ entry, generation, id }) => ({ id, generation, entry }))
   const commitOne = ({ entry, generation, id }: CommitRequest) => store.commit(id, generation, entry)
   const accepted = yield* askWave(self, "commit", requestAll(requests, store.commitMany, commitOne))
-  if (!isFault(accepted)) return commits.forEach((commit, i) => settle(commit.flight, commit, accepted[i]!))
-  if (!isRefusal("commit", accepted)) return commits.forEach((commit) => settle(commit.flight, commit, accepted))
+  if (!isFault(accepted)) return commits.forEach((commit, i) => committed(commit.flight, commit, accepted[i]!))
+  if (!isRefusal("commit", accepted)) return commits.forEach((commit) => committed(commit.flight, commit, accepted))
   // The store refuses one of the values, and may have taken some of the others.
   const stored = yield* askWave(self, "getMany", store.getMany(requests.map(({ id }) => id)))
   const commitAlone = (commit: (typeof commits)[number], i: number): Effect.Effect<void> => {
     const { entry, flight, generation, id } = commit
     const isStored = !isFault(stored) && stored[i]?.meta.writeId === entry.meta.writeId
     const alone = isStored ? Effect.succeed(true) : askWave(self, "commit", store.commit(id, generation, entry))
-    return Effect.map(alone, (answer) => settle(flight, commit, answer))
+    return Effect.map(alone, (answer) => committed(flight, commit, answer))
   }
   yield* Effect.forEach(commits, commitAlone, { concurrency: many.concurrency, discard: true })
 })

@@ -1,0 +1,216 @@
+/** The flights of a bulk call at the store: leases, renewals and results go in waves, and each key keeps its promises. */
+import { describe, expect, it } from "@effect/vitest"
+import { Cause, Deferred, Effect, Exit, Fiber, Layer, Option, Schema, Stream } from "effect"
+import { Cached, CacheKey, CacheLayer, type Caching, Store, Strategy } from "effect-cached"
+import { StoreError } from "effect-cached/CacheError"
+import { MemoryStore } from "effect-cached/memory"
+import { TestClock } from "effect/testing"
+import { settle, start } from "../support/caches.ts"
+
+class User extends CacheKey.Class<User>()("User", {
+  payload: { id: Schema.Int },
+  success: Schema.String,
+  error: Schema.String,
+  tags: ({ id }) => ["users", `user:${id}`]
+}) {}
+
+const hour = Strategy.ttl({ ttl: "1 hour" })
+const key = (id: number) => new User({ id })
+const idOf = (id: number) => CacheKey.id(key(id))
+const payloads = (count: number) => Array.from({ length: count }, (_, id) => ({ id }))
+
+/** A store in memory that several processes share. */
+const sharedStore = (parts: (store: Store.Store) => Partial<Store.Store> = () => ({})) => {
+  const calls: Array<string> = []
+  const inMemory = MemoryStore.make()
+  const store: Store.Store = {
+    ...inMemory,
+    capabilities: { shared: true, changes: true },
+    changes: Stream.concat(Stream.make({ _tag: "Coherent" }), Stream.never),
+    changesUnsafe: undefined,
+    getUnsafe: undefined
+  }
+  const counted: Store.Store = {
+    ...store,
+    acquireMany: (requests) => {
+      calls.push(`acquire ${requests.length}`)
+      return store.acquireMany(requests)
+    },
+    renewMany: (ids, ...rest) => {
+      calls.push(`renew ${ids.length}`)
+      return store.renewMany(ids, ...rest)
+    },
+    commitMany: (requests) => {
+      calls.push(`commit ${requests.length}`)
+      return store.commitMany(requests)
+    }
+  }
+  return { layer: Layer.succeed(Store.Store, { ...counted, ...parts(counted) }), store, calls }
+}
+
+const over = (layer: Layer.Layer<Store.Store>, options: CacheLayer.LayerOptions = {}) =>
+  Layer.provide(CacheLayer.layerWith(options), layer)
+
+const process = (layer: Layer.Layer<Caching.Caching, unknown>) =>
+  Effect.map(
+    Effect.orDie(Layer.build(Layer.fresh(layer))),
+    (context) => <A, E>(effect: Effect.Effect<A, E, Caching.Caching>) => Effect.provideContext(effect, context)
+  )
+
+/** Reads users 0 to count - 1, with a lookup that waits for the gate. */
+const read = (count: number, gate: Effect.Effect<unknown> = Effect.void, text = "old") =>
+  Effect.suspend(() => {
+    const users = Cached.many(User, {
+      lookup: (keys) => Effect.as(gate, keys.map(({ id }) => Exit.succeed(`${text} ${id}`))),
+      strategy: hour
+    })
+    return users(payloads(count))
+  })
+
+const take = (store: Store.Store, id: number) =>
+  store.acquire(idOf(id), { owner: "other", leaseMillis: 1000, rejectedWriteId: undefined, join: false })
+
+const found = (id: number) => Effect.map(Cached.getOption(key(id)), Option.getOrUndefined)
+
+describe("PW-01 · the flights of a bulk call at the store", () => {
+  it.effect("ask in waves, and hold each lease until its result is stored", () =>
+    Effect.gen(function*() {
+      const { calls, layer, store } = sharedStore()
+      const here = yield* process(over(layer, { lease: "3 seconds" }))
+      const gate = yield* Deferred.make<void>()
+      const reading = yield* start(here(read(600, Deferred.await(gate))))
+      yield* settle
+      expect(calls).toEqual(["acquire 256", "acquire 256", "acquire 88"])
+      calls.length = 0
+      for (let seconds = 0; seconds < 6; seconds++) {
+        yield* TestClock.adjust("1 second")
+        yield* settle
+        for (const id of [0, 255, 256, 599]) expect(yield* take(store, id)).toMatchObject({ _tag: "Wait" })
+      }
+      expect(calls.slice(0, 3)).toEqual(["renew 256", "renew 256", "renew 88"])
+      calls.length = 0
+      yield* Deferred.succeed(gate, undefined)
+      expect((yield* Fiber.join(reading)).every(Exit.isSuccess)).toBe(true)
+      expect(calls).toEqual(["commit 256", "commit 256", "commit 88"])
+      const there = yield* process(over(layer))
+      expect([yield* there(found(0)), yield* there(found(599))]).toEqual(["old 0", "old 599"])
+    }).pipe(Effect.scoped))
+
+  it.effect("P2 · store nothing of a key that another process has changed during the load, and all others", () =>
+    Effect.gen(function*() {
+      const { layer, store } = sharedStore()
+      const here = yield* process(over(layer))
+      const there = yield* process(over(layer))
+      const gate = yield* Deferred.make<void>()
+      const reading = yield* start(here(read(300, Deferred.await(gate))))
+      yield* settle
+      yield* there(Cached.invalidate(key(3)))
+      yield* there(Cached.invalidateTag("user:299"))
+      yield* there(Cached.set(key(5), "new"))
+      yield* Deferred.succeed(gate, undefined)
+      yield* Fiber.join(reading)
+      // The changes of this store are not reported, so that memory learns of none but a refused commit.
+      const ids = [3, 5, 0, 298]
+      expect(yield* here(Effect.forEach(ids, found))).toEqual([undefined, "new", "old 0", "old 298"])
+      expect(yield* there(Effect.forEach(ids, found))).toEqual([undefined, "new", "old 0", "old 298"])
+      expect(yield* there(found(299))).toBe(undefined)
+      expect(yield* store.size).toBe(298 + 1)
+    }).pipe(Effect.scoped))
+
+  it.effect("P1 · wait alone for a key that another process is loading", () =>
+    Effect.gen(function*() {
+      const { layer, store } = sharedStore()
+      const here = yield* process(over(layer))
+      expect(yield* take(store, 3)).toMatchObject({ _tag: "Granted" })
+      const calls: Array<number> = []
+      const users = Cached.many(User, {
+        lookup: (keys) =>
+          Effect.sync(() => {
+            calls.push(keys.length)
+            return keys.map(({ id }) => Exit.succeed(`old ${id}`))
+          }),
+        strategy: hour
+      })
+      const reading = yield* start(here(users(payloads(10))))
+      yield* settle
+      expect(calls).toEqual([9])
+      expect(reading.pollUnsafe()).toBe(undefined)
+      yield* store.release(idOf(3), "other")
+      yield* TestClock.adjust("1 second")
+      expect((yield* Fiber.join(reading)).length).toBe(10)
+      expect(calls).toEqual([9, 1])
+    }).pipe(Effect.scoped))
+
+  it.effect("P4 · are answered after one budget by a store that hangs, and give their leases back", () =>
+    Effect.gen(function*() {
+      let hangs = true
+      const { layer, store } = sharedStore(({ commitMany }) => ({
+        commitMany: (requests) => hangs ? Effect.never : commitMany(requests)
+      }))
+      const here = yield* process(over(layer, { storeTimeout: "1 second" }))
+      const reading = yield* start(here(read(1000)))
+      yield* settle
+      yield* TestClock.adjust("1 second")
+      yield* settle
+      expect(reading.pollUnsafe()).toMatchObject({ _tag: "Success" })
+      // In memory until the store answers again.
+      expect(yield* here(found(999))).toBe("old 999")
+      yield* TestClock.adjust("1 second")
+      yield* settle
+      expect(yield* take(store, 999)).toMatchObject({ _tag: "Granted" })
+      hangs = false
+    }).pipe(Effect.scoped))
+
+  it.effect("keep what a store has taken before it refused one of them", () =>
+    Effect.gen(function*() {
+      const { layer, store } = sharedStore(({ commit }) => {
+        const refused = () => Effect.fail(new StoreError({ store: "s", operation: "commit", reason: "TooLarge" }))
+        return {
+          commit: (id, generation, entry) => id === idOf(7) ? refused() : commit(id, generation, entry),
+          // The first half is committed before one is refused.
+          commitMany: (requests) =>
+            Effect.andThen(
+              Effect.forEach(requests.slice(0, 5), ({ entry, generation, id }) => commit(id, generation, entry)),
+              refused()
+            )
+        }
+      })
+      const here = yield* process(over(layer))
+      yield* here(read(10))
+      expect(yield* store.size).toBe(9)
+      const there = yield* process(over(layer))
+      expect(yield* Effect.forEach([0, 4, 5, 7, 9], (id) => there(found(id))))
+        .toEqual(["old 0", "old 4", "old 5", undefined, "old 9"])
+      expect(yield* here(found(7))).toBe("old 7")
+      expect((yield* here(Cached.stats)).size).toBe(10)
+    }).pipe(Effect.scoped))
+
+  it.effect("give back the leases that are granted after their reader has left", () =>
+    Effect.gen(function*() {
+      const gate = yield* Deferred.make<void>()
+      const { layer, store } = sharedStore(({ acquireMany }) => ({
+        acquireMany: (requests) => Effect.andThen(Deferred.await(gate), acquireMany(requests))
+      }))
+      const here = yield* process(over(layer))
+      const reading = yield* start(here(read(10)))
+      yield* settle
+      const leaving = yield* start(Fiber.interrupt(reading))
+      yield* settle
+      yield* Deferred.succeed(gate, undefined)
+      yield* settle
+      yield* Fiber.join(leaving)
+      expect(yield* take(store, 3)).toMatchObject({ _tag: "Granted" })
+    }).pipe(Effect.scoped))
+
+  it.effect("P6 · a failing call fails all its readers, stores nothing, and gives the leases back", () =>
+    Effect.gen(function*() {
+      const { layer, store } = sharedStore()
+      const here = yield* process(over(layer))
+      const users = Cached.many(User, { lookup: () => Effect.fail("down"), strategy: hour })
+      const exit = yield* Effect.exit(here(users(payloads(300))))
+      expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toBe("down")
+      yield* settle
+      expect(yield* store.size).toBe(0)
+      for (const id of [0, 299]) expect(yield* take(store, id)).toMatchObject({ _tag: "Granted" })
+    }).pipe(Effect.scoped))
+})
