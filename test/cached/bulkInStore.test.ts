@@ -1,4 +1,4 @@
-/** The flights of a bulk call at the store: leases, renewals and results go in waves, and each key keeps its promises. */
+/** The flights of a bulk call at the store: leases, renewals and results go in waves. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Deferred, Effect, Exit, Fiber, Layer, Option, Schema, Stream } from "effect"
 import { Cached, CacheKey, CacheLayer, type Caching, Store, Strategy } from "effect-cached"
