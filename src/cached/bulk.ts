@@ -51,15 +51,15 @@ export const getMany = <K extends AnyKey>(
   requireList("Cached.getMany", keys, "key")
   return withCaching((caching) => {
     const asked = Array.from(keys, checked)
-    return Effect.map(
-      caching.perform(Operations.lookupMany, asked),
-      (found) =>
-        found.map((entry, i) =>
-          entry !== undefined && Exit.isSuccess(entry.exit)
-            ? Option.some(valueFor(caching, asked[i]!, entry.exit.value))
-            : Option.none()
-        )
-    )
+    return Effect.flatMap(caching.perform(Operations.lookupMany, asked), (found) => {
+      let place = 0
+      return Turns.map(found, (entry) => {
+        const key = asked[place++]!
+        return entry !== undefined && Exit.isSuccess(entry.exit)
+          ? Option.some(valueFor(caching, key, entry.exit.value))
+          : Option.none()
+      })
+    })
   })
 }
 
@@ -152,11 +152,7 @@ const inTurns = <A, B, C, E, R>(
   // Copying an array is several times faster than iterating over it.
   const list = Array.isArray(items) ? items.slice() as ReadonlyArray<A> : Array.from(items)
   if (list.length <= chunk) return use(list.map((item) => make(item)))
-  return Effect.suspend(() => {
-    const made: Array<B> = []
-    const making = Turns.forEach(list, (item) => void made.push(make(item)))
-    return Effect.andThen(making, Effect.suspend(() => use(made)))
-  })
+  return Effect.flatMap(Turns.map(list, make), use)
 }
 
 type Instance<C extends AnyClass> = InstanceType<C>

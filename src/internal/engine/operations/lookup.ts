@@ -5,6 +5,7 @@ import type * as Fiber from "effect/Fiber"
 import { lookupsAgain } from "../../defaults/stores.ts"
 import { idOf, type Key, tagsOf } from "../../key/ofKey.ts"
 import { sameIds } from "../../key/sameIds.ts"
+import * as Turns from "../../time/turns.ts"
 import { recordServed } from "../derived/recorder.ts"
 import type { Engine } from "../engine.ts"
 import { invalidateIds } from "../invalidation/invalidate.ts"
@@ -99,21 +100,24 @@ export const storedMany = <E = never>(
             : Effect.provideService(recordedMany(self, keys, onFault), Policy.Current, left)
       )
     }
-    const entries = keys.map((key) => inMemory(self, fiber, policy, key))
-    if (tier === undefined || !policy.readsStore || !entries.includes(undefined)) return Effect.succeed(entries)
-    const budget = budgetOf(tier, policy)
-    const orFault = (fault: Fault): Effect.Effect<ReadonlyArray<Entry | undefined>, E> =>
-      policy.strict ? strictly(fault) : onFault === undefined ? Effect.succeed(entries) : onFault(fault)
-    return Commits.lookup(tier, budget, new Set(keys.map(idOf)), {
-      // The awaited commit may have put the entry in memory, or removed it.
-      run: (hasWaited) =>
-        Effect.suspend(() => {
-          const here = hasWaited ? keys.map((key) => inMemory(self, fiber, policy, key)) : entries
-          return here.includes(undefined)
-            ? complete(self, { tier, budget, keys, entries: here, orFault })
-            : Effect.succeed(here)
-        }),
-      late: orFault
+    const look = Turns.map(keys, (key) => inMemory(self, fiber, policy, key))
+    return Effect.flatMap(look, (entries): Effect.Effect<ReadonlyArray<Entry | undefined>, E, any> => {
+      if (tier === undefined || !policy.readsStore || !entries.includes(undefined)) return Effect.succeed(entries)
+      const budget = budgetOf(tier, policy)
+      const orFault = (fault: Fault): Effect.Effect<ReadonlyArray<Entry | undefined>, E> =>
+        policy.strict ? strictly(fault) : onFault === undefined ? Effect.succeed(entries) : onFault(fault)
+      return Commits.lookup(tier, budget, new Set(keys.map(idOf)), {
+        // The awaited commit may have put the entry in memory, or removed it.
+        run: (hasWaited) =>
+          Effect.flatMap(
+            hasWaited ? look : Effect.succeed(entries),
+            (here): Effect.Effect<ReadonlyArray<Entry | undefined>, E, any> =>
+              here.includes(undefined)
+                ? complete(self, { tier, budget, keys, entries: here, orFault })
+                : Effect.succeed(here)
+          ),
+        late: orFault
+      })
     })
   })
 
@@ -138,12 +142,13 @@ const complete = <E>(
       const fault = found.find(isFault)
       if (fault !== undefined) return orFault(fault)
       const now = nowOf(fiber)
+      let i = -1
       let next = 0
-      for (const [i, key] of keys.entries()) {
-        if (entries[i] !== undefined) continue
+      const take = (key: Key): void => {
+        if (entries[++i] !== undefined) return
         const place = next++
         const answer = found[place]
-        if (!(answer instanceof Entry)) continue
+        if (!(answer instanceof Entry)) return
         entries[i] = answer
         const id = idOf(key)
         // A write, an invalidation or a load that happened meanwhile is newer than this answer.
@@ -154,7 +159,7 @@ const complete = <E>(
           Memory.put(self.memory, answer, now)
         }
       }
-      return Effect.succeed(entries)
+      return Effect.as(Turns.forEachNow(keys, take) ?? Effect.void, entries)
     })
   })
 
