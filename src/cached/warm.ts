@@ -12,7 +12,7 @@ import { CacheClosed, CacheConfigError } from "../CacheError.ts"
 import type { Any } from "../CacheKey.ts"
 import * as Defaults from "../internal/defaults/options.ts"
 import { idOf } from "../internal/key/ofKey.ts"
-import { checkOptions, type Checks, mistake, optional, requireList } from "../internal/options/options.ts"
+import { checkOptions, type Checks, mistake, positiveCount, requireList } from "../internal/options/options.ts"
 import { isMany } from "./combine.ts"
 
 /** A function made by `Cached.fn`, `Cached.recursive` or `Cached.many`. */
@@ -120,13 +120,7 @@ const checkCached = (name: string, self: unknown, others: string): void => {
   )
 }
 
-const count = (name: string) =>
-  optional((given: number, of) => {
-    if (Number.isInteger(given) && given > 0) return
-    throw mistake(`${name} of ${of} must be a whole number of at least 1, not ${given}`)
-  })
-
-const warmOptions: Checks<WarmOptions> = { concurrency: count("concurrency"), chunk: count("chunk") }
+const warmOptions: Checks<WarmOptions> = { concurrency: positiveCount("concurrency"), chunk: positiveCount("chunk") }
 
 const failuresOf = <F extends AnyCached>(
   self: F,

@@ -151,6 +151,8 @@ const expected: { readonly [option: string]: ReadonlyArray<number> } = {
   "StreamOptions.maxTtl": [OptionsDefaults.streams.maxTtlMillis],
   "WarmOptions.concurrency": [warm.concurrency],
   "WarmOptions.chunk": [warm.chunk],
+  "TransformOptions.chunk": [OptionsDefaults.transform.chunk],
+  "TransformOptions.concurrency": [OptionsDefaults.transform.concurrency],
   "TapStoreOptions.minSize": [0],
   "Faults.failRate": [0],
   "Faults.dropRate": [0],

@@ -103,6 +103,8 @@ export const incrementBy = 1
 /** Defaults of `Cached.warm`. The log names up to `named` failed keys per chunk. */
 export const warm = { concurrency: 16, chunk: 100, named: 10 }
 
+export const transform = { chunk: 1000, concurrency: 4 }
+
 export const testing = {
   lateMillis: 1000,
   yieldChance: 0.1,

@@ -109,6 +109,12 @@ export const optional = <A>(check: Check<A>): Check<A | undefined> => (given, of
   if (given !== undefined) check(given, of, beside)
 }
 
+export const positiveCount = (name: string): Check<number | undefined> =>
+  optional((given, of) => {
+    if (Number.isInteger(given) && given > 0) return
+    throw mistake(`${name} of ${of} must be a whole number of at least 1, not ${given}`)
+  })
+
 export const checkAll = <O extends object>(of: string, options: O, checks: Checks<O>): void => {
   for (const name of Object.keys(checks) as Array<keyof O>) checks[name](options[name], of, options)
 }
