@@ -28,7 +28,7 @@ export const stream = <E, R>(
 interface Waiting {
   ids: Set<string>
   tags: Set<string>
-  /** Changes that do not concern a single entry or tag: only the last change of each kind. */
+  /** Changes that do not concern a single entry or tag. Only the last change of each kind is kept. */
   others: ReadonlyArray<Change>
   /** A Bloom filter of the changed ids, used once there are too many to list. */
   bits: Uint8Array | undefined
