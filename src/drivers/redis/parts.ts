@@ -1,4 +1,4 @@
-/** Exports all that the layers over Redis need, as one module that can be replaced on platforms without Node. */
+/** Exports everything that the layers over Redis need from one module, which platforms without Node can replace. */
 export { storeError } from "./fault.ts"
 export { guardsOver } from "./guards.ts"
 export { lockOver } from "./locks.ts"

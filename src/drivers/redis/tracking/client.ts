@@ -61,7 +61,7 @@ const looks = [1, 2, 3, 4]
 /** Fails if the server is a replica. A master that has become a replica sends late or different invalidations. */
 const requireMaster = (ask: Ask): Effect.Effect<void, Fault> =>
   Effect.flatMap(
-    // A user without the right to run `ROLE` is accepted.
+    // A user without the permission to run `ROLE` is accepted.
     Effect.catch(ask("ROLE"), (fault) => fault.code === "NOPERM" ? Effect.succeed([]) : Effect.fail(fault)),
     (role) =>
       hasRole(role, "slave")
