@@ -107,7 +107,7 @@ export const make = (options: Options): Effect.Effect<GuardStore.GuardStore, Sto
 export const layer = (options: Options): Layer.Layer<never, StoreError> =>
   Layer.effect(GuardStore.GuardStore, make(options))
 
-/** Expired states are removed once per this many steps of guards. */
+/** The number of guard steps between two removals of expired states. */
 const tidyEvery = 1024
 
 const toError = (operation: string, cause: unknown): StoreError =>
