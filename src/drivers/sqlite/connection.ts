@@ -35,9 +35,9 @@ interface Config {
 }
 
 export interface Backoffs {
-  /** The backoff while another process holds the write lock of SQLite. */
+  /** The backoff that applies while another process holds the write lock of SQLite. */
   readonly lock: Backoff.Backoff
-  /** The backoff while no values may be stored, because the log is too large. */
+  /** The backoff that applies while the log is too large, so that no values may be stored. */
   readonly values: Backoff.Backoff
 }
 
@@ -45,7 +45,7 @@ export interface Backoffs {
 export interface Kind {
   /** Whether the operation's changes are repeated if an older copy replaces the database, because none may be lost. */
   readonly isKept: boolean
-  /** Whether the operation only removes or ends something. It may then run even while nothing may be stored. */
+  /** Whether the operation only removes or ends something. It is then allowed even while nothing may be stored. */
   readonly passes: boolean
   /** Whether the operation adds little to the log, and is followed by an operation that checks the log's size. */
   readonly isFollowed?: true

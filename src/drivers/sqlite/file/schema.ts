@@ -83,7 +83,7 @@ const isUntouched = (database: DatabaseSync): boolean =>
 
 const configure = (database: DatabaseSync, maxSize: number): void => {
   database.exec(`PRAGMA max_page_count = ${Math.max(1, Math.floor(maxSize / pragma(database, "page_size")))}`)
-  // Reads the pages that every operation needs, so that a file without them fails on opening.
+  // Reads the pages that every operation needs, so that a file that lacks them cannot be opened.
   for (const table of ["entry", "change"]) database.prepare(`SELECT max(seq) FROM ${table}`).get()
 }
 

@@ -25,7 +25,7 @@ export const make = (database: DatabaseSync, maxSize: number, dropOthers: (pages
     database,
     dropOthers,
     pageSize,
-    // The additional bytes to free, so that not every write evicts. Small entries share pages, so it is at least four.
+    // The additional bytes to free, so that not every write evicts: at least four pages, as small entries share pages.
     slack: Math.max(maxSize / 1024, 4 * pageSize),
     /** Ids of entries that this process has read since they were written, ordered by their first read. */
     wasRead: new Set<string>(),
@@ -75,7 +75,7 @@ export const free = (self: Room, size: number, now: number): void => {
   try {
     atomically(database, () => moving.forEach(({ seq }) => moveBehind.run(seq)))
   } catch {
-    // The requested room is already free, so the failure is ignored. Entries that were not moved lose their chance.
+    // The requested space is already free, so the failure is ignored. Entries that were not moved are evicted next.
   }
 }
 

@@ -1,6 +1,6 @@
 /**
  * Runs consecutive reads in one transaction (a snapshot), because `BEGIN` and `COMMIT` take longer than finding a small
- * entry. A snapshot lasts at most until the next microtask; the time up to it is called a step. The program sees no
+ * entry. A snapshot lasts at most for the current step, which ends at the next microtask. The program sees no
  * difference: within a step it cannot learn of changes by other processes, and its own changes end the snapshot. As a
  * snapshot keeps other processes from emptying the log, a program whose steps run long after a read gets no snapshots.
  */
