@@ -43,12 +43,12 @@ export interface Options {
    */
   readonly maxSize?: SizeInput | undefined
   /**
-   * The largest value to store, at most `maxSize`. Larger values are refused, because writing one blocks the process.
+   * The largest value to store, at most `maxSize`. The size is limited, because writing a value blocks the process.
    * @default 8 MiB, or `maxSize`
    */
   readonly maxValue?: SizeInput | undefined
   /**
-   * Whether to accept a folder that other users can write to. Its content is then trusted like the program's own.
+   * Whether to accept a folder that other users can write to. The program then trusts all that they write there.
    * @default `false`
    */
   readonly trustFolder?: boolean | undefined

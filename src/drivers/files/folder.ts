@@ -46,7 +46,7 @@ const readPlain = { flag: fs.constants.O_RDONLY | plainOnly }
 
 const appendPlain = fs.constants.O_WRONLY | fs.constants.O_CREAT | fs.constants.O_APPEND | plainOnly
 
-/** The minimum difference in milliseconds between two recorded times of use. File systems can store it. */
+/** The minimum difference between two recorded times of use, in milliseconds. File systems can represent it. */
 const step = 0.01
 
 /** Opens a folder, which must be writable. Like the other functions here, throws the file system's errors. */

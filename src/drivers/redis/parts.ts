@@ -1,4 +1,4 @@
-/** Exports everything that the layers over Redis need from one module, which platforms without Node can replace. */
+/** A single module with everything that the layers over Redis need. Platforms without Node can replace it. */
 export { storeError } from "./fault.ts"
 export { guardsOver } from "./guards.ts"
 export { lockOver } from "./locks.ts"

@@ -34,7 +34,7 @@ interface Waiting {
   bits: Uint8Array | undefined
 }
 
-/** Adds a change. Equal changes are merged, which is safe, because a change may be applied later than it arrives. */
+/** Adds a change. Equal changes are merged, because it suffices to apply one of them after all have arrived. */
 const keep = (self: Waiting, change: Change): void => {
   if (change._tag === "Changed") keepId(self, change.id)
   else if (change._tag === "TagChanged" && self.tags.size < waitingChanges) self.tags.add(change.tag)

@@ -36,7 +36,7 @@ export interface ClientOptions {
 /** The RESP type of bulk strings (`$`). The client returns them as bytes, because stored values are not text. */
 const blobString = 36
 
-/** Disables the client's own timeout, which needs a timer per command. Each connection measures the time instead. */
+/** Settings that the store requires. The client's own timeout is off, because it would need a timer per command. */
 const ours = {
   RESP: 2,
   disableOfflineQueue: true,

@@ -39,7 +39,7 @@ const follow = Effect.fnUntraced(function*(tracking: Tracking, offer: Waiting.Of
     Effect.gen(function*() {
       for (;;) {
         const refused = yield* Effect.scoped(track(tracking, offer, began)).pipe(
-          // Once tracking has worked, any fault ends the stream at once, so that the reader stops trusting memory.
+          // Once tracking has worked, any fault ends the stream at once, so that the cache stops trusting its memory.
           Effect.catch((fault) => fault.isLasting && !wasTracked ? Effect.succeed(fault) : Effect.fail(fault))
         )
         if (subscribed === undefined) {

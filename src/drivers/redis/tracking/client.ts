@@ -38,7 +38,7 @@ export const listen = Effect.fnUntraced(function*(
     Effect.tryPromise({ try: () => connecting = client.connect(), catch: (thrown) => faultOf(thrown, scrub) })
   )
   yield* requireMaster(ask)
-  // With `emitInvalidate`, the client enables tracking in the default mode, which is replaced by broadcasting mode.
+  // With `emitInvalidate`, the client enables tracking in the default mode. Broadcasting mode has to replace it.
   yield* ask("CLIENT", "TRACKING", "OFF")
   yield* ask("CLIENT", "TRACKING", "ON", "BCAST", ...keys.tracked.flatMap((prefix) => ["PREFIX", prefix]))
   // Fails at once if the user may not run the command that later proves that the server still tracks.

@@ -22,9 +22,9 @@ export interface Published {
   readonly session: Session
   readonly sender: string
   readonly scrub: Scrub
-  /** Whether this process may not use client-side tracking. */
+  /** Whether this process is denied client-side tracking. */
   isUntracked: boolean
-  /** Whether any other process may not use client-side tracking. `undefined` if unknown. */
+  /** Whether any other process is denied client-side tracking. `undefined` if unknown. */
   areOthersUntracked: boolean | undefined
   changes: Array<Told>
   /** How many messages this process has published since it last received one of its own messages. */

@@ -46,7 +46,7 @@ return 1
 ${write}${endMarkers(isCluster)}return 1
 `
   },
-  /** Changes an entry's deadlines if the stored value still begins with `head`. A load in progress stays valid. */
+  /** Changes an entry's deadlines if the stored value still begins with `head`. Does not end a load in progress. */
   touch: {
     keys: ["v"],
     args: ["frame", "ttl", "head"],
@@ -57,7 +57,7 @@ ${put}return 1
   },
   /**
    * Removes an entry. If none exists, writes and removes a value, so that the server sends an invalidation. Keeps
-   * another program's value. Returns the first bytes of a tagged entry. Its tags in them show whether it was valid.
+   * another program's value. If the entry has tags, returns the bytes up to the last tag, to check its validity.
    */
   remove: {
     keys: keysOfWrite(isCluster),

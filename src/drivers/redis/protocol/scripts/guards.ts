@@ -6,7 +6,7 @@
 import { slotsOfWindow } from "../../../../internal/guard/circuit.ts"
 import type { Sources } from "./script.ts"
 
-/** Lua helpers. `expire` makes the server delete a guard's state after the time in which it can have an effect. */
+/** Lua helpers. `expire` makes the server delete a guard's state once it can no longer have any effect. */
 const prelude = `local now = tonumber(at)
 if not now then
   local time = redis.call("TIME")
