@@ -1,5 +1,5 @@
 /**
- * A store that keeps each entry in a file of its own, in the serializer's format, for results that people look at. A
+ * A store for results that people look at: it keeps each entry in a file of its own, in the serializer's format. A
  * second file holds the entry's metadata. Entries, tag invalidations and counters survive a restart.
  *
  * Files are read and written synchronously, because reading a small file takes less time than decoding its content. The
@@ -43,12 +43,12 @@ export interface Options {
    */
   readonly maxSize?: SizeInput | undefined
   /**
-   * The largest value to store, at most `maxSize`. Larger values are refused, because writing one blocks the process.
+   * The largest value to store, at most `maxSize`. The size is limited, because writing a value blocks the process.
    * @default 8 MiB, or `maxSize`
    */
   readonly maxValue?: SizeInput | undefined
   /**
-   * Whether to accept a folder that other users can write to. Its content is then trusted like the program's own.
+   * Whether to accept a folder that other users can write to. The program then trusts all that they write there.
    * @default `false`
    */
   readonly trustFolder?: boolean | undefined
@@ -120,7 +120,7 @@ export const make = (options: Options): Effect.Effect<SyncStore, StoreError> => 
  *
  * **When to use**
  *
- * Use to keep entries as readable files, under a cache with custom options. `CacheLayer.files` is a ready-made cache.
+ * Use to build a cache with custom options on readable files. `CacheLayer.files` is a ready-made cache.
  *
  * **Example** (Caching in files)
  *
@@ -140,8 +140,8 @@ export const make = (options: Options): Effect.Effect<SyncStore, StoreError> => 
  * ```
  *
  * @see {@link make} for the guarantees of the store
- * @see `CacheLayer.files` for the cache over it
- * @see `SqliteStore.layer` for a store that processes share
+ * @see `CacheLayer.files` for a cache over such a store
+ * @see `SqliteStore.layer` for a store that several processes can share
  * @category layers
  * @since 0.1.0
  */
@@ -188,7 +188,7 @@ const over = (entries: Entries.Entries): SyncStore => {
     counters: Counters.storage(room),
     reasonOf
   })
-  // First removes entries in small steps. Then `store.clear` removes entries written meanwhile, and ends all leases.
+  // First removes entries in small steps. Then `store.clear` removes entries that were added meanwhile, and all leases.
   return { ...store, clear: Effect.andThen(clearInTurns(room), store.clear) }
 }
 

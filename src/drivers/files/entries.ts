@@ -24,7 +24,7 @@ export const get = ({ folder }: Entries, id: string): Stored | typeof Damaged | 
   for (let look = 0, seen = ""; look < 2; look++) {
     const text = readText(folder, stem)
     const metadata = parse(stem, text)
-    // Metadata files are replaced atomically, so an unreadable one was changed by another program.
+    // Metadata files are replaced atomically, so only another program can have made one unreadable.
     if (text !== undefined && metadata === undefined) return Damaged
     if (metadata?.id !== id || metadata.meta.writeId === seen) return undefined
     const payload = Folder.read(folder, metadata.file)
@@ -37,7 +37,7 @@ export const get = ({ folder }: Entries, id: string): Stored | typeof Damaged | 
   return undefined
 }
 
-/** Replaces the metadata, then the payload. A read between the two is a miss, and every payload has metadata. */
+/** Replaces the metadata first, so that every payload has metadata. A read between the two replacements is a miss. */
 export const set = (self: Entries, id: string, entry: Stored, now: number): void => {
   const { extension, folder, maxValue, room } = self
   const size = entry.payload.length

@@ -15,7 +15,7 @@ interface Options {
 
 export interface Folder extends Options {
   drafts: number
-  /** The time of the last use, in milliseconds of the file system's clock. Only the order of uses matters. */
+  /** The most recently recorded time of use, in milliseconds. Recorded times only have to be in the right order. */
   usedAt: number
   /** The open directories, which `close` closes. Node logs a warning if the garbage collector closes them instead. */
   readonly opened: Set<fs.Dir>
@@ -35,7 +35,7 @@ const tag = {
 `
 }
 
-/** The error codes that mean that a file does not exist. A link or a pipe in its place counts as missing. */
+/** The error codes that mean that a file does not exist. A link or a pipe in place of a file counts as missing. */
 const missing = new Set<unknown>(["ENOENT", "ENOTDIR", "EISDIR", "ELOOP", "EAGAIN"])
 
 const isMissing = (thrown: unknown): boolean => missing.has(codeOf(thrown))
@@ -46,10 +46,10 @@ const readPlain = { flag: fs.constants.O_RDONLY | plainOnly }
 
 const appendPlain = fs.constants.O_WRONLY | fs.constants.O_CREAT | fs.constants.O_APPEND | plainOnly
 
-/** The least difference between two recorded times of use, in milliseconds. File systems can store such small steps. */
+/** The minimum difference between two recorded times of use, in milliseconds. File systems can represent it. */
 const step = 0.01
 
-/** Opens a folder, which must be writable. Like all operations on a folder, throws the file system's errors. */
+/** Opens a folder, which must be writable. Like the other functions here, throws the file system's errors. */
 export const open = (options: Options): Folder => {
   const self: Folder = { ...options, drafts: 0, usedAt: 0, opened: new Set() }
   makeFolders(self)
@@ -77,7 +77,6 @@ const makeFolders = (self: Folder): void => {
 
 const pathOf = ({ directory }: Folder, name: string): string => path.join(directory, name)
 
-/** Reads a file. Returns `undefined` if the file does not exist. */
 export const read = (self: Folder, name: string): Buffer | undefined => {
   try {
     return fs.readFileSync(pathOf(self, name), readPlain)
@@ -105,7 +104,7 @@ export const list = (self: Folder, below = ""): ReadonlyArray<string> => {
   }
 }
 
-/** Lists a folder in small steps. Files that are created or removed in the meantime may be missing. */
+/** Lists a folder in small steps. May or may not include files that are created or removed in the meantime. */
 export const names = function*(self: Folder, below = ""): Generator<string, void> {
   const { opened } = self
   let dir: fs.Dir | undefined
@@ -162,7 +161,7 @@ export const touch = (self: Folder, name: string): void => {
   try {
     setUsed(self, pathOf(self, name), 0)
   } catch {
-    // The file was removed, or the folder has become read-only. The read has succeeded; only its time is not recorded.
+    // The file was removed, or the folder is now read-only. The read itself has succeeded, so this failure is ignored.
   }
 }
 
@@ -214,7 +213,7 @@ const discard = (draft: string): void => {
   try {
     fs.unlinkSync(draft)
   } catch {
-    // Either the draft was already renamed, or the next program that opens the folder after an hour removes it.
+    // Either the draft was already renamed, or it stays until a program opens the folder more than an hour later.
   }
 }
 

@@ -1,4 +1,4 @@
-/** The format of the metadata file next to each payload. People can read it, too. */
+/** Defines the format of the metadata file next to each payload: JSON that people can read, too. */
 import { hash } from "node:crypto"
 import { crc32 } from "node:zlib"
 import type { Meta, Stored } from "../../CacheEntry.ts"
@@ -11,7 +11,7 @@ export interface Metadata {
   readonly meta: Meta
 }
 
-/** The version of the folder's layout, which grows with each change to it. Entries of another version are misses. */
+/** The version of the folder's layout, increased whenever the layout changes. Entries of other versions are misses. */
 const format = 2
 
 const sha256 = (payload: Uint8Array): string => hash("sha256", payload, "hex")

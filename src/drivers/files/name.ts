@@ -12,7 +12,7 @@ const unsafe = /[^A-Za-z0-9\-_.,\p{L}\p{N}]/u
 /** Names to avoid: device names of Windows (with any extension), hidden files, and names that look like options. */
 const reserved = /^(?:[.-]|(?:con|prn|aux|nul|(?:com|lpt)[0-9¹²³])(?=\.))/i
 
-/** The maximum bytes of the readable part of a name. The whole name has at most 143, which all file systems accept. */
+/** The maximum bytes in the readable part of a name. A whole name has at most 143, which all file systems accept. */
 const readableSize = 110
 
 const escapeUnit = (unit: number): string =>
@@ -51,7 +51,7 @@ const unescape = (text: string): string =>
 
 const digest = (text: string): string => hash("sha256", Buffer.from(text, "utf16le"), "hex").slice(0, 12)
 
-/** Matches ids of key classes. Their file names omit the `~` and keep the `@`. In all other texts, `@` is escaped. */
+/** Matches ids of key classes. Their file names omit this `~` and keep this `@`. In all other texts, `@` is escaped. */
 const ofClass = /^~([^~@]+)@(.*)$/s
 
 const readable = (text: string): string => {

@@ -1,4 +1,4 @@
-/** Evicts the least recently used entries of a full folder. A folder may be large, so each write measures few files. */
+/** Evicts the least recently used entries of a full folder. Each write measures only some files of a large folder. */
 import { filesMeasured } from "../../internal/defaults/folders.ts"
 import { reasonOf } from "../shared/fileErrors.ts"
 import * as Folder from "./folder.ts"
@@ -26,7 +26,7 @@ interface Scan {
   readonly names: Generator<string>
   readonly oldest: Array<Measured>
   bytes: number
-  /** The bytes written during this scan. The scan may count some of them a second time; the next scan corrects that. */
+  /** The bytes written during this scan. Some of them may be counted twice, which the next scan corrects. */
   grown: number
 }
 

@@ -15,7 +15,7 @@ interface Tags {
 
 export const subfolder = "tags"
 
-/** A file whose size is the number of invalidations. Appending to it is one atomic step for all processes. */
+/** A file whose size is the number of invalidations. Appending to it is atomic, even across processes. */
 const counter = `${subfolder}/invalidations`
 
 export const storage = (room: Room.Room): SyncTags => {
@@ -65,7 +65,7 @@ const invalidate = (
       Folder.write(folder, [render(tag, { version: nextVersion(before, mode, newVersion), seq })])
     }
   } catch (thrown) {
-    // Removes the markers instead, which needs no disk space: a tag without a marker is invalidated, too.
+    // Removes the markers instead, which needs no disk space. A tag whose marker is missing counts as invalidated.
     remove(self, tags)
     throw thrown
   }

@@ -1,4 +1,4 @@
-/** Removes expired entries, expired counters and excess markers, in one part of the folder after every 64 writes. */
+/** After every 64 writes, removes expired entries, expired counters and excess markers from one part of the folder. */
 import { markersKept } from "../../internal/defaults/stores.ts"
 import * as Counters from "./counters.ts"
 import * as Folder from "./folder.ts"
@@ -31,7 +31,7 @@ export const noteWrite = (self: Tidying, now: number): void => {
       else if (Name.parse(file)?.isMetadata === true) tidyEntry(folder, file, now)
     }
   } catch {
-    // The write has already succeeded, so a failure to tidy is ignored. A later round removes the rest.
+    // The write has already succeeded, so a failure to tidy is ignored. A later round removes the remaining files.
   }
 }
 

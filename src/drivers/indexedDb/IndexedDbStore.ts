@@ -74,7 +74,7 @@ const validate = (options: Options): Config => {
  *   tabs wait, one of them takes over: at once if the page has Web Locks, otherwise when the lease expires.
  * - Tabs report their changes to each other. A page that resumes after a freeze treats all entries as changed.
  * - If the browser refuses a write because its storage is full, the store evicts half of its entries and retries once.
- *   If there is still no room, the write fails with reason `Full`.
+ *   If the storage is still full, the write fails with reason `Full`.
  *
  * **Gotchas**
  *

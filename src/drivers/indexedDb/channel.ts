@@ -44,7 +44,7 @@ export const make = (
     const broadcast = yield* open(name)
     const listeners: Channel["listeners"] = new Set()
     broadcast.addEventListener("message", ({ data }: MessageEvent<Message>) => {
-      // Another program may use a channel of the same name and send anything.
+      // Another program may send anything over a channel of the same name, so only objects are passed on.
       if (typeof data === "object" && data !== null) { for (const listener of listeners) listener(data) }
     })
     return { name, newToken, broadcast, listeners }
@@ -54,7 +54,7 @@ const post = ({ broadcast }: Channel, message: Message): void => {
   try {
     broadcast.postMessage(message)
   } catch {
-    // The channel is closed because the store is closed.
+    // The channel was closed together with the store.
   }
 }
 

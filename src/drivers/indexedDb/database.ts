@@ -13,7 +13,7 @@ export interface LeaseRecord extends Lease {
 interface Row {
   readonly meta: Meta
   readonly size: number
-  /** Increases with every write. */
+  /** The position of the entry's last write in the order of all writes. */
   readonly order: number
 }
 
@@ -46,7 +46,7 @@ export const make = (name: string): Database => ({ name, opened: undefined, isCl
 export const open = async (self: Database): Promise<IDBPDatabase<Schema>> => {
   if (self.isClosed) throw new Error("the store is closed")
   if (self.opened !== undefined) return await self.opened
-  // Some browsers define `indexedDB` without a value.
+  // In some browsers, `indexedDB` is defined but has no value.
   if (globalThis.indexedDB === undefined || globalThis.indexedDB === null) {
     throw new ReferenceError("this platform has no IndexedDB, or denies it to this page")
   }
@@ -90,7 +90,7 @@ interface RunOptions {
   readonly signal?: AbortSignal
 }
 
-/** Runs steps as one transaction, all or nothing. Awaiting anything but its own requests would end it too early. */
+/** Runs steps as one transaction. They must await only its own requests: any other wait would end the transaction. */
 export const run = async <A>(
   self: Database,
   tables: ReadonlyArray<Table>,

@@ -1,4 +1,4 @@
-/** Holds a Web Lock for each lease. The browser releases a closed tab's locks, so no tab waits for the tab's leases. */
+/** Holds a Web Lock for each lease. The browser releases the locks of a closed tab, so no tab waits for its leases. */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 
@@ -27,7 +27,7 @@ export const hold = (self: Locks, owner: string): Effect.Effect<boolean> =>
     const { held, manager } = self
     if (held.has(owner)) return resume(Effect.succeed(true))
     let isWanted = true
-    // The request need not wait for a lock: no other tab uses this owner's name.
+    // The lock is always free, because no other tab uses this owner's name, so the request need not wait.
     manager.request(lockOf(self, owner), { ifAvailable: true }, (lock) => {
       if (lock === null) return resume(Effect.succeed(false))
       if (!isWanted) return

@@ -79,7 +79,7 @@ interface Listing<Table extends "entries" | "counters", A> {
   readonly toItem: (key: string, row: Database.Schema[Table]["value"]) => A
 }
 
-/** Lists a table page by page. Each page is a transaction of its own, so later pages may contain later writes. */
+/** Lists a table page by page. Each page is a transaction of its own, so later pages may show newer writes. */
 export const listing = <Table extends "entries" | "counters", A>(
   self: IndexedDb,
   { operation, table, toItem }: Listing<Table, A>

@@ -1,4 +1,4 @@
-/** Measures how full the heap of this process is, on Node. */
+/** Measures how full the heap of a Node process is. */
 import { constants, type PerformanceEntry, PerformanceObserver } from "node:perf_hooks"
 import { getHeapStatistics } from "node:v8"
 import { resourceLimits } from "node:worker_threads"

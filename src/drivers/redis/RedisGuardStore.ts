@@ -29,7 +29,7 @@ export interface Options extends Omit<Config.ServerOptions, "maxValue" | "replic
 export interface ClusterOptions extends Omit<Config.ClusterOptions, "maxValue" | "replicas"> {}
 
 /**
- * Opens a guard store on a Redis server until the scope closes. All processes with the same server and prefix share it.
+ * Opens a guard store on a Redis server until the scope closes. Processes with the same server and prefix share limits.
  *
  * **When to use**
  *
@@ -43,7 +43,7 @@ export interface ClusterOptions extends Omit<Config.ClusterOptions, "maxValue" |
  *
  * **Gotchas**
  *
- * After a failover, the promoted replica may lack the latest steps, and then admits some calls again.
+ * After a failover, the promoted replica may lack the latest steps, and may then admit more calls than a limit allows.
  *
  * **Example** (One limit for all machines)
  *

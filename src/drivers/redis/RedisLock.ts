@@ -28,7 +28,7 @@ export interface Options extends Omit<Config.ServerOptions, "maxValue" | "replic
 export interface ClusterOptions extends Omit<Config.ClusterOptions, "maxValue" | "replicas"> {}
 
 /**
- * Opens a lock service on a Redis server until the scope closes. Processes with the same server and prefix share it.
+ * Opens a lock service on a Redis server until the scope closes. Processes with the same server and prefix share locks.
  *
  * **When to use**
  *

@@ -52,7 +52,7 @@ export interface ClusterOptions extends Config.ClusterOptions {
  *
  * - While the server is unreachable, the store reconnects with growing pauses, and every operation fails at once. With
  *   `connect: "required"`, opening the store fails with a `StoreError` instead.
- * - Permanent errors always fail `make` with a `StoreError`: a wrong password, a missing right or mismatched TLS
+ * - Permanent errors always fail `make` with a `StoreError`: a wrong password, a missing permission or mismatched TLS
  *   (reason `Denied`), a server that is too old, a replica, a node of a cluster, or a missing package `redis` (reason
  *   `Unsupported`). Invalid options throw a `CacheConfigError`.
  * - A write to one id is one script, which uses the server's clock. Reads in one event-loop turn share a command.
@@ -122,8 +122,7 @@ export const makeCluster = (options: ClusterOptions): Effect.Effect<Store.Store,
  *
  * **When to use**
  *
- * Use to share a store between machines under a cache that you configure yourself. `CacheLayer.redis` combines a store
- * and a cache.
+ * Use to build a cache with custom options that several machines share. `CacheLayer.redis` is a ready-made cache.
  *
  * **Example** (Caching on a server)
  *
@@ -151,7 +150,7 @@ export const layer = (options: Options = {}): Layer.Layer<Store.Store, StoreErro
  *
  * **When to use**
  *
- * Use under a cache that you configure yourself. `CacheLayer.redisCluster` combines a store and a cache.
+ * Use to build a cache with custom options on a cluster. `CacheLayer.redisCluster` is a ready-made cache.
  *
  * **Example** (Caching on a cluster)
  *

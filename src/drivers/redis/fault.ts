@@ -18,7 +18,7 @@ export class Fault {
 /** A permanent fault: the server or an option of the program is unsuitable, so retrying does not help. */
 export const unfit = (message: string): Fault => new Fault("Unsupported", message, "UNFIT", true)
 
-/** Removes secrets from a text. Errors of servers quote commands that the server does not understand, even `AUTH`. */
+/** Removes secrets from a text. A server's error quotes a command that the server does not know, even `AUTH`. */
 export type Scrub = (text: string) => string
 
 export const scrubbing = (secrets: ReadonlyArray<string>): Scrub => {
@@ -47,7 +47,7 @@ const passing =
 
 const ofTls = /^(ERR_TLS|ERR_SSL|EPROTO|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO|HOSTNAME_MISMATCH)/
 
-/** Login errors from servers that the store cannot use, each with a message that says what to change. */
+/** Patterns of login errors that show that the server is unsuitable, each with a message that says what to change. */
 const misfits: ReadonlyArray<readonly [RegExp, string]> = [
   [
     /^ERR (DB index is out of range|invalid DB index)/i,

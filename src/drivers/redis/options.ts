@@ -275,7 +275,7 @@ interface Parsed {
   readonly address: Address
   readonly username: string | undefined
   readonly password: string | undefined
-  /** The number of the database. `undefined` if the URL has no path. */
+  /** The number of the database, from the URL's path. `undefined` if the URL has no path. */
   readonly database: number | undefined
   readonly isTls: boolean
 }
@@ -285,7 +285,7 @@ const parse = (what: string, option: string, given: unknown): Parsed => {
   const text = Redacted.isRedacted(given) ? Redacted.value(given) : given
   const form = `"${option}" of ${what} is not a URL like redis://user:password@host:6379/0 (or rediss: for TLS)`
   if (typeof text !== "string") return refuse(what, form)
-  // A URL parser would end the host at an unencoded `/`, `?` or `#`, in the middle of the password.
+  // A URL parser would take an unencoded `/`, `?` or `#` in the password for the end of the host.
   if (/^rediss?:\/\/[^]*[/?#][^]*@/.test(text)) {
     refuse(
       what,

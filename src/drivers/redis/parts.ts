@@ -1,4 +1,4 @@
-/** Exports all that the layers over Redis need, as one module that can be replaced on platforms without Node. */
+/** A single module with everything that the layers over Redis need. Platforms without Node can replace it. */
 export { storeError } from "./fault.ts"
 export { guardsOver } from "./guards.ts"
 export { lockOver } from "./locks.ts"

@@ -13,7 +13,7 @@ const othersOf = ({ gid, mode }: fs.Stats): string | undefined => {
     : undefined
 }
 
-/** Creates a folder for this user alone. Refuses one that other users can write to, unless `trustFolder` is set. */
+/** Creates a folder for this user alone. Refuses a folder that others can write to, unless `trustFolder` is set. */
 export const makeFolder = (directory: string, trustFolder: boolean): void => {
   fs.mkdirSync(directory, { recursive: true, mode: 0o700 })
   requireOwn(directory, trustFolder)

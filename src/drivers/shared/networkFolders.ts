@@ -1,4 +1,4 @@
-/** Detects folders on network file systems. Databases and files of a cache belong on a local disk. */
+/** Detects folders on network file systems. A cache's database or files should be on a local disk. */
 import * as Effect from "effect/Effect"
 import * as fs from "node:fs"
 

@@ -1,5 +1,5 @@
 /**
- * Remembers this process's changes of the last seconds. They are repeated when the database in use is replaced by one
+ * Remembers this process's changes of the last few seconds. They are repeated if the database in use is replaced by one
  * that may be an older copy: a restored backup, a moved folder, or a server that lost its unsaved writes.
  */
 import { recentInvalidations } from "../../internal/defaults/stores.ts"
@@ -16,7 +16,7 @@ export interface Recent {
   readonly note: (changed: Changed) => void
   /** Ends the current operation. Keeps its noted changes if `now` is given, which means that they were committed. */
   readonly ended: (now: number | undefined) => void
-  /** The changes of the last seconds before `now`: the changed ids and tags, and whether everything has changed. */
+  /** The ids and tags changed in the few seconds before `now`. If `all` is set, every other id and tag counts, too. */
   readonly since: (now: number) => { readonly all: boolean; readonly ids: Array<string>; readonly tags: Array<string> }
 }
 

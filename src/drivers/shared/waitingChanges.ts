@@ -28,13 +28,13 @@ export const stream = <E, R>(
 interface Waiting {
   ids: Set<string>
   tags: Set<string>
-  /** Changes that do not concern a single entry or tag: only the last change of each kind. */
+  /** Changes that do not concern a single entry or tag. Only the last change of each kind is kept. */
   others: ReadonlyArray<Change>
   /** A Bloom filter of the changed ids, used once there are too many to list. */
   bits: Uint8Array | undefined
 }
 
-/** Adds a change. Equal changes are merged, which is safe, because a change may be applied later than it arrives. */
+/** Adds a change. Equal changes are merged, because it suffices to apply one of them after all have arrived. */
 const keep = (self: Waiting, change: Change): void => {
   if (change._tag === "Changed") keepId(self, change.id)
   else if (change._tag === "TagChanged" && self.tags.size < waitingChanges) self.tags.add(change.tag)

@@ -25,7 +25,7 @@ export interface Options {
   /** The directory. It is created if it does not exist, and may be the directory of a `SqliteStore`. */
   readonly directory: string
   /**
-   * Whether to accept a folder that other users can write to. Its content is then trusted like the program's own.
+   * Whether to accept a folder that other users can write to. The program then trusts all that they write there.
    * @default `false`
    */
   readonly trustFolder?: boolean | undefined
@@ -107,7 +107,7 @@ export const make = (options: Options): Effect.Effect<GuardStore.GuardStore, Sto
 export const layer = (options: Options): Layer.Layer<never, StoreError> =>
   Layer.effect(GuardStore.GuardStore, make(options))
 
-/** Expired states are removed once per this many steps of guards. */
+/** The number of guard steps between two removals of expired states. */
 const tidyEvery = 1024
 
 const toError = (operation: string, cause: unknown): StoreError =>

@@ -27,7 +27,7 @@ export interface Options {
   /** The directory. It is created if it does not exist, and may be the directory of a `SqliteStore`. */
   readonly directory: string
   /**
-   * Whether to accept a folder that other users can write to. Its content is then trusted like the program's own.
+   * Whether to accept a folder that other users can write to. The program then trusts all that they write there.
    * @default `false`
    */
   readonly trustFolder?: boolean | undefined

@@ -55,7 +55,7 @@ export interface Options {
    */
   readonly maxValue?: SizeInput | undefined
   /**
-   * Whether to accept a folder that other users can write to. Its content is then trusted like the program's own.
+   * Whether to accept a folder that other users can write to. The program then trusts all that they write there.
    * @default `false`
    */
   readonly trustFolder?: boolean | undefined
@@ -139,7 +139,7 @@ export const make = (options: Options): Effect.Effect<SyncStore, StoreError, Sco
  *
  * **When to use**
  *
- * Use for processes of one machine, under a cache that you configure yourself. `CacheLayer.disk` combines both.
+ * Use to build a cache with custom options for all processes of a machine. `CacheLayer.disk` is a ready-made cache.
  *
  * **Example** (Caching in a database)
  *

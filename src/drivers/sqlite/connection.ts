@@ -1,6 +1,6 @@
 /**
  * The connection to a database, which may be replaced while the program runs. If the file is damaged, the connection
- * creates the next database. If another process has created one or removed files, it moves to the database in use.
+ * creates the next database. If a newer database exists or files were removed, it moves to the database in use.
  */
 import { tagsOfId } from "../../internal/store/markers/idTags.ts"
 import type { Change } from "../../ports/store.ts"
@@ -31,22 +31,21 @@ interface Config {
   readonly now: () => number
   readonly newVersion: () => string
   readonly backoffs: Backoffs
-  /** The time of the wall clock, in epoch milliseconds. */
   readonly wallNow: () => number
 }
 
 export interface Backoffs {
-  /** The backoff while another process holds the write lock of SQLite. */
+  /** The backoff that applies while another process holds the write lock of SQLite. */
   readonly lock: Backoff.Backoff
-  /** The backoff while no values may be stored, because the log is too large. */
+  /** The backoff that applies while the log is too large, so that no values may be stored. */
   readonly values: Backoff.Backoff
 }
 
 /** Properties of an operation that decide when it may run and whether it is repeated. */
 export interface Kind {
-  /** Whether the operation's changes must not be lost: they are repeated if an older copy replaces the database. */
+  /** Whether the operation's changes are repeated if an older copy replaces the database, because none may be lost. */
   readonly isKept: boolean
-  /** Whether the operation only removes or ends something, so that it may run while nothing may be stored. */
+  /** Whether the operation only removes or ends something. It is then allowed even while nothing may be stored. */
   readonly passes: boolean
   /** Whether the operation adds little to the log, and is followed by an operation that checks the log's size. */
   readonly isFollowed?: true
@@ -54,7 +53,7 @@ export interface Kind {
 
 export interface Connection {
   readonly config: Config
-  /** The maximum size of the write-ahead log, and the size of the reserve file, in bytes. */
+  /** The maximum size of the write-ahead log in bytes. The reserve file has the same size. */
   readonly bound: number
   readonly recent: Recent.Recent
   readonly reserve: Reserve.Reserve
@@ -203,7 +202,7 @@ export const listen = (self: Connection): () => ReadonlyArray<Change> => {
       return run(self, read)
     } catch (thrown) {
       if (self.isClosed || known === self.left) throw thrown
-      // The connection has left its database, so the caller must not trust memory, even if no other can be opened yet.
+      // The connection has left its database. Even if it cannot open another yet, the caller must not trust memory.
       known = self.left
       return gap
     }
@@ -251,7 +250,7 @@ const openFile = (self: Connection): Databases.Opened => {
   }
 }
 
-/** Repeats the changes that this process has made in the last seconds. */
+/** Repeats the changes that this process has made in the last few seconds. */
 const invalidateAgain = (self: Connection, { batch, counters, entries, leases, tags }: Tables): void => {
   const { config, recent } = self
   self.kind = reading
@@ -290,7 +289,7 @@ const leaveFormer = (self: Connection, kind?: Kind): boolean => {
   return true
 }
 
-/** Leaves the database if an error shows that it is unusable. Returns whether to repeat the operation on another. */
+/** Leaves the database if an error shows that it is unusable. Returns whether to repeat the operation. */
 const leaveUnusable = (self: Connection, thrown: unknown): boolean => {
   const { lock, values } = self.config.backoffs
   // During a pause, a backoff throws an earlier error again, which says nothing about the database now.
@@ -320,7 +319,7 @@ const abandon = (self: Connection, opened: Databases.Opened): true => {
   return true
 }
 
-/** Creates the next database. Ignores a failure if the current file was replaced, because it is not reopened then. */
+/** Creates the next database. Ignores a failure if the current file was replaced: this process cannot reopen it. */
 const startNext = (opened: Databases.Opened): void => {
   try {
     Databases.startNext(opened)
@@ -337,7 +336,7 @@ const regainReserve = (self: Connection): void => {
   if (self.hasReserve || opened!.database.isTransaction || now() < self.reserveTriedAt + reserveMillis) return
   self.reserveTriedAt = now()
   self.hasReserve = Reserve.take(reserve)
-  // Perhaps no other process is left to free room, so this process does, unless the database is too small to help.
+  // This may be the only process that can free disk space, so it tries, unless the database is too small to help.
   const bytes = room.pageSize * pragma(opened!.database, "page_count")
   if (!self.hasReserve && Reserve.freeBytes(directory) + bytes >= bound) succeeds(() => freeDisk(self, opened!))
 }

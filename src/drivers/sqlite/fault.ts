@@ -22,7 +22,7 @@ const shortRead = 10 | 2 << 8
 /** The code `SQLITE_READONLY_DBMOVED`: the file was moved or removed after it was opened. */
 const moved = 8 | 4 << 8
 
-/** Without room for the log's index, only opening fails with `Full`: the data of a write may already be in the log. */
+/** Reports a lack of space for the log's index as `Full` only on opening: a failed write may already be in the log. */
 export const reasonOf = (thrown: unknown, operation?: string): StoreErrorReason => {
   if (operation === "open" && code(thrown) === noRoomForIndex) return "Full"
   return reasons.get(primaryCode(thrown)) ?? FileErrors.reasonOf(thrown)
@@ -69,6 +69,6 @@ export const refusal = (message: string): StoreError => {
 
 export const isRefusal = (error: StoreError): boolean => refusals.has(error)
 
-/** The error for a write to a full disk. The last free room is kept for removals. */
+/** The error for a write to a full disk. The last free space is kept for removals. */
 export const noRoom = (): StoreError =>
   notStored("Full", "the disk is full: nothing is stored before there is room again")

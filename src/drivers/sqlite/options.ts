@@ -20,7 +20,7 @@ export const folderOf = (what: string, options: Given): FolderOptions => ({
   trustFolder: trustOf(what, options.trustFolder)
 })
 
-/** The longest path of a database on Unix, in bytes: SQLite's limit of 512, less room for the suffixes of its files. */
+/** The maximum length of a database's path on Unix, in bytes: SQLite's limit minus room for suffixes like `-wal`. */
 const longest = 512 - 8
 
 const directoryOf = (what: string, options: Given): string => {

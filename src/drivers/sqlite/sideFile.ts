@@ -61,7 +61,7 @@ export const make = <Statements, E extends { readonly cause?: unknown }>(
     return Effect.acquireRelease(opened, () => Effect.sync(() => close(self)))
   })
 
-/** Runs steps, and repeats them while another process holds the lock. Refused steps have not changed anything. */
+/** Runs steps, and repeats them while another process holds the lock. This is safe: refused steps change nothing. */
 export const attempt = <Statements, E extends { readonly cause?: unknown }, A>(
   self: SideFile<Statements, E>,
   operation: string,

@@ -98,7 +98,7 @@ const makeRoom = async (transaction: Transaction, { but, now, to }: {
 export const halve = async (transaction: Transaction, now: number): Promise<void> =>
   await makeRoom(transaction, { now, to: await Numbers.get(transaction, "size") / 2 })
 
-/** After every 64 writes, expired records are removed, at most 256 of each kind. */
+/** The number of writes between two removals of expired records. Each removes at most 256 records of each kind. */
 const tidyEvery = 64
 const tidyAtMost = 256
 

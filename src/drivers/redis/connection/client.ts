@@ -1,4 +1,4 @@
-/** Creates Redis clients, either with the package `redis` or with a function of the program. */
+/** Creates Redis clients, either with the package `redis` or with a function that the program passes. */
 import * as Effect from "effect/Effect"
 import { CacheConfigError } from "../../../CacheError.ts"
 import { Fault, faultOf, type Scrub, unfit } from "../fault.ts"
@@ -36,7 +36,7 @@ export interface ClientOptions {
 /** The RESP type of bulk strings (`$`). The client returns them as bytes, because stored values are not text. */
 const blobString = 36
 
-/** The client's timeout needs an `AbortSignal` and a timer per command, so each connection measures time itself. */
+/** Settings that the store requires. The client's own timeout is off, because it would need a timer per command. */
 const ours = {
   RESP: 2,
   disableOfflineQueue: true,
@@ -106,7 +106,6 @@ export const fromClient = (make: () => Client, scrub: Scrub): MakeClient => {
 
 export const misconfigured = "CONFIG"
 
-/** Destroys a client in any state. */
 export const destroy = (client: Client): void => {
   try {
     client.destroy()

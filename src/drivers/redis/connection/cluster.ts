@@ -230,7 +230,7 @@ const sendTo = (self: Cluster, connection: Connection.Connection | undefined, se
   }, sending.late)
 }
 
-/** Resends a command: to the node that `MOVED` or `ASK` names, or after a temporary fault to the owner of its slot. */
+/** Resends a command to the node that `MOVED` or `ASK` names. After a temporary fault, asks the slot's owner again. */
 const redirect = (self: Cluster, sending: Sending, fault: Fault): void => {
   const { context, nodes, options } = self
   const redirection = Replies.redirection(fault.message)

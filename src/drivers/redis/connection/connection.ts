@@ -1,6 +1,6 @@
 /**
  * A connection to one server, with the commands that wait for an answer. The client's own timeout covers only the
- * sending of a command, and its pings have no timeout, so the connection measures time itself. If its oldest command
+ * sending of a command, and its pings have no timeout, so the connection measures time itself. If the oldest command
  * stays unanswered for too long, the client is replaced. While the connection is down, commands fail at once.
  */
 import type * as Clock from "effect/Clock"
@@ -14,12 +14,12 @@ import type { Address, Client, MakeClient, Settings } from "./client.ts"
 
 export type Args = ReadonlyArray<string | Uint8Array>
 
-/** A callback for the answer to a command, or a `Fault`. It is called once, possibly before `send` returns. */
+/** A callback for a command's answer, which may be a `Fault`. It is called once, possibly before `send` returns. */
 export type Done = (answer: unknown) => void
 
 export interface Fresh {
   readonly client: Client
-  /** The `run_id` of the previously connected server, if known. It changes with each start of a server. */
+  /** The `run_id` of the previously connected server, if known. It changes whenever a server starts. */
   readonly formerRun: string | undefined
   /** When the previous connection was lost, on the monotonic clock. */
   readonly lostAt: number
@@ -38,7 +38,7 @@ export interface ConnectionOptions {
   readonly commandMillis: number
   /** Runs before the first command to a server that may lack data of the previously connected server. */
   readonly recover: (fresh: Fresh) => Effect.Effect<void, Fault>
-  /** Whether `recover` also runs on the first server, which may have replaced the server of another connection. */
+  /** Whether `recover` runs even on the first server, because it may have replaced the server of another connection. */
   readonly mayLack?: boolean
   readonly onLost?: (() => void) | undefined
 }
@@ -118,7 +118,7 @@ export const send = (self: Connection, args: Args, done: Done, late?: Done): voi
   )
 }
 
-/** Measures the time in which this program could read an answer, while at least one command waits for one. */
+/** As long as a command waits for its answer, measures the time in which this program could read answers. */
 const keepTime = (self: Connection): void => {
   if (self.isWaiting === self.commands.length > self.answered) return
   self.isWaiting = !self.isWaiting

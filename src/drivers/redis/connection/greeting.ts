@@ -9,7 +9,7 @@ interface Greeting {
   /** The server's clock, in epoch milliseconds. */
   readonly time: number
   readonly tookMillis: number
-  /** The server's `run_id`, which changes with each start. Empty if the user may not ask for it. */
+  /** The server's `run_id`, which changes whenever the server starts. Empty if the user may not ask for it. */
   readonly run: string
 }
 
@@ -29,7 +29,7 @@ export const greet = async (client: Client, wanted: Wanted): Promise<Greeting> =
   const ask = (...args: Array<string>): Promise<unknown> =>
     client.sendCommand(args).catch((thrown: unknown) => {
       const fault = faultOf(thrown, scrub)
-      // A missing right to run these commands does no harm. The store's first script checks the rights that matter.
+      // These commands are optional. The store's first script checks whether the user has all required permissions.
       return fault.code === "NOPERM" || fault.code === "NOSCRIPT" ? undefined : fault
     })
   const askedAt = nowMillis()

@@ -152,7 +152,7 @@ const ready = (self: Connection.Connection, client: Client, address: Address | u
   )
 }
 
-/** If only one side speaks TLS, the connection is closed or times out. Replaces such a fault with a permanent one. */
+/** Replaces the fault of a lost or silent connection with a permanent fault, if only one side speaks TLS. */
 const explained = (
   fault: Fault,
   address: Address | undefined,

@@ -18,7 +18,7 @@ export const connect = Effect.fnUntraced(function*(
   { controlTag, ...more }: Pick<Connection.ConnectionOptions, "recover" | "scripts"> & { readonly controlTag: string }
 ): Effect.fn.Return<Wire, Fault, Scope.Scope> {
   const { addresses, client, commandMillis, isCluster, isRequired, name, scrub, sentinel, settings } = config
-  // If a command may take longer than the default limit for connecting, connecting may take as long as a command.
+  // If commands may take longer than the default limit for connecting, that limit is raised to theirs.
   const connectMillis = Math.max(Limits.connection.connectMillis, commandMillis)
   const makeClient = client === undefined ? fromLibrary(yield* load, connectMillis) : fromClient(client, scrub)
   const options = { ...more, makeClient, settings, scrub, commandMillis, connectMillis, isCluster }
@@ -43,7 +43,7 @@ const single = (
     Effect.flatMap(locate, (address) =>
       Effect.try({
         try: () => options.makeClient(address, options.settings, more),
-        // The function `client` of the program may throw any error.
+        // The program's function `client` may throw anything.
         catch: (thrown) => isFault(thrown) ? thrown : faultOf(thrown, scrub)
       }))
   return Effect.map(Reconnect.open({ ...options, name, locate }), ([connection, fault]) => [{

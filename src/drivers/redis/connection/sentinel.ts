@@ -18,7 +18,7 @@ export const locateMaster = (sentinel: Sentinel, asking: Asking): Effect.Effect<
     for (const address of sentinel.addresses) {
       const found = yield* Effect.result(ask(address, sentinel, asking))
       if (found._tag === "Success") return found.success
-      // Prefers the fault of an unreachable Sentinel, which may answer later, to the fault "not a Sentinel".
+      // The fault of an unreachable Sentinel, which may answer later, takes precedence over "not a Sentinel".
       if (last === undefined || found.failure.code !== noSentinel) last = found.failure
     }
     return yield* Effect.fail(last ?? new Fault("Unavailable", "no Sentinel is configured"))

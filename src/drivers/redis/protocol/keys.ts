@@ -35,7 +35,7 @@ const placeOf = (text: string): string => {
   return end > 1 ? text.slice(1, end) : text
 }
 
-/** Returns a hash tag of six characters. The text itself may be unsuitable: empty, or with a `}`, which ends a tag. */
+/** Returns a hash tag of six characters. The text itself may be unusable: it may be empty, or contain a `}`. */
 export const hashOf = (text: string): string => {
   const sum = crc32(placeOf(text))
   return letters[sum & 63]! + letters[sum >>> 6 & 63]! + letters[sum >>> 12 & 63]! + letters[sum >>> 18 & 63]! +
@@ -65,7 +65,7 @@ export interface Keys {
   /** The key that holds the current era, which is part of most key names. `clear` starts a new era. */
   readonly era: string
   readonly sequence: string
-  /** The key under which processes regularly write the time during one run of the server. `run` is its `run_id`. */
+  /** The key under which processes regularly write the time during one run of the server. `run` is the `run_id`. */
   readonly timeOf: (run: string) => string
   /** The hash tag of the keys that belong to the whole store, such as the era and the sequence of invalidations. */
   readonly controlTag: string
@@ -107,7 +107,7 @@ export const make = (given: string): Keys => {
     controlTag: prefix,
     of: (kind, era, text) => `${headOf(kind, era)}${hashOf(text)}}${escape(text)}`,
     pattern: (kind, era, text) =>
-      // A lone surrogate at the end may be half of a character in a longer text, so the pattern omits such a text.
+      // A lone surrogate at the end of `text` may be half of a character in an id, so the pattern omits such a `text`.
       `${headOf(kind, era)}??????}${unusual.test(text) ? "" : text.replace(glob, "\\$&")}*`,
     partsOf(key) {
       const found = parts.exec(key)

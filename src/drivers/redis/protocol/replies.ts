@@ -41,8 +41,8 @@ export const toEntry = (id: string, answer: unknown, offset: number): Decoded =>
 }
 
 /**
- * Encodes a mark, which stands for a value that was too large, or for which the server had no memory. All processes
- * read a mark as a miss. By the mark's unique text, its writer recognizes that no other write has followed.
+ * Encodes a mark, which takes the place of a value that could not be stored. All processes read a mark as a miss. From
+ * the mark's unique text, the process that wrote it recognizes whether another write has followed.
  */
 export const toMark = (text: string): Buffer => Buffer.from(`${beginOfMark}${text}`, "latin1")
 

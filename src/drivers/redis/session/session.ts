@@ -1,7 +1,7 @@
 /**
  * The state that the commands of a store share. Key names contain the current era. `clear` starts a new era, and keys
  * of former eras are never read again. A command that finds a new era is repeated in the new era. On a single server,
- * each command compares the era. On a cluster, the era is read concurrently with the commands, once per turn.
+ * each command compares the era. On a cluster, the era is read while the commands run, once per turn of the event loop.
  */
 import type { Done } from "../connection/connection.ts"
 import type { Wire } from "../connection/wire.ts"
@@ -37,7 +37,7 @@ export interface Session extends SessionOptions {
   /** The callbacks that wait for the era in the current turn of the event loop. */
   controls: Array<(answer: Control | Fault) => void> | undefined
   reads: Array<Read>
-  /** Sends the reads of a turn. The function is created for the first read, and reused in all later turns. */
+  /** Sends the reads of one turn of the event loop. Created for the first read, and reused in all later turns. */
   flush: (() => void) | undefined
   /** The positions of markers in the next command, by key, so that a marker that many entries share is read once. */
   readonly places: Map<string, number>

@@ -26,7 +26,6 @@ export const increment = (self: StoreState, name: string, by: number, expiresAt:
 export const counter = (self: StoreState, name: string): Operation<Counter | undefined> =>
   asking("counter", (done) => ask(self, name, done), (answer) => counterOf(self, answer))
 
-/** Reads counters, in the order of the given names. */
 export const counters = (
   self: StoreState,
   operation: string,

@@ -73,7 +73,7 @@ interface Place {
   readonly count: number
 }
 
-/** Lists the keys of a kind, master by master and page by page. Skips duplicates, which `SCAN` may return. */
+/** Lists the keys of a kind, one master and one page at a time. Skips duplicates, which `SCAN` may return. */
 const listing = <A>(self: StoreState, given: Listing<A>): Stream.Stream<A, StoreError> =>
   Stream.suspend(() => {
     const { session } = self

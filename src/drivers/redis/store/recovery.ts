@@ -1,8 +1,8 @@
 /**
  * Repeats recent changes on a server that may lack them: a server restarted from an older snapshot, or a replica that
- * was promoted before it had received all writes. Each process first repeats its own changes of the last seconds. All
- * processes also write the time every few seconds, under a key named after the server's run. If that time is too old,
- * more changes are lost than a process can repeat, so the first process to notice clears the store and writes the time.
+ * was promoted before it had received all writes. Each process first repeats its own changes of the last few seconds.
+ * All processes also write the time every few seconds, under a key that contains the server's `run_id`. If that time is
+ * too old, processes cannot repeat all lost changes, so the first one to notice clears the store and writes the time.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -110,7 +110,7 @@ const sessionWith = ({ keys, scripts, scrub }: Recovery, client: Client, wire: W
     }
   })
 
-/** Whether the server has lost changes that are older than the recorded changes. */
+/** Whether the server has lost changes that are older than those that this process has recorded. */
 const lacksMore = ({ written }: Recovery, { formerRun, lostAt }: Fresh, found: unknown): boolean => {
   if (written === undefined || written.run !== formerRun) return false
   const time = Number(Buffer.isBuffer(found) ? found.toString() : NaN)

@@ -32,7 +32,7 @@ export interface StateOptions {
 export interface StoreState extends StateOptions {
   readonly ownWrites: OwnWrites.OwnWrites
   readonly markerVersions: MarkerVersions.MarkerVersions
-  /** The expiry of each value that `set` could not store, keyed by id. The removal of such an id writes a mark. */
+  /** Ids whose value `set` could not store, with the expiry of the value. The removal of such an id writes a mark. */
   readonly unstored: Map<string, number>
   /** The most recently read tags with their markers, reused because consecutive reads often have the same tags. */
   last: Tagged
@@ -68,16 +68,16 @@ export const make = (options: StateOptions): StoreState => ({
 
 export const now = ({ clock }: StoreState): number => clock.currentTimeMillisUnsafe()
 
-/** A time or duration of at least this many milliseconds means "never expires". */
+/** A time or duration of this many milliseconds or more counts as infinite. */
 export const longest = Number.MAX_SAFE_INTEGER / 4
 
-/** The time to live as a script argument, in milliseconds, rounded up. The empty string means forever. */
+/** Returns the time to live in milliseconds, for a script. Returns the empty string if the entry never expires. */
 export const ttlOf = (self: StoreState, expiresAt: number): string => {
   const millis = Math.max(1, Math.ceil(expiresAt - now(self)))
   return millis < longest ? String(millis) : ""
 }
 
-/** Converts a time to the server's clock, as a script argument in milliseconds. The empty string means never. */
+/** Converts a time to the server's clock, for a script. Returns the empty string if the time is infinite. */
 export const momentOf = ({ session }: StoreState, millis: number): string =>
   millis < longest ? String(Math.max(1, Math.ceil(millis + session.wire.offset()))) : ""
 

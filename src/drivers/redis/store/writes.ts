@@ -54,7 +54,7 @@ export const checked = <A>(
     return rest
   })
 
-/** The keys for a removal or an explicit `set`. Both delete the id's markers, so this forgets the markers' versions. */
+/** The keys for a removal or an explicit `set`. Both delete the id's markers, so their versions are forgotten. */
 export const keysToWrite = ({ markerVersions, session }: StoreState, id: string): ReadonlyArray<Named> => {
   MarkerVersions.forgetId(markerVersions, id)
   return keysOfWrite(id, session.wire.isCluster)
@@ -91,9 +91,7 @@ interface Tomb {
   readonly generation?: string
 }
 
-/**
- * Writes a mark in place of a value that was not stored. This process keeps the value in memory while the mark exists.
- */
+/** Writes a mark in place of a value that was not stored. While it exists, this process keeps the value in memory. */
 const entomb = (self: StoreState, { expiresAt, generation = "", id }: Tomb, done: Done): void => {
   const { ownWrites, session, tokens } = self
   const mark = Replies.toMark(tokens.next(16))
@@ -140,7 +138,7 @@ export const commit = (self: StoreState, request: CommitRequest): Operation<bool
     const error = refusal(self, "commit", request)
     return error === undefined
       ? asking("commit", (done) => commitOne(self, request, done), isDone)
-      // If the load's generation has ended as well, the answer is `false` instead of the error about the size.
+      // If the load's generation has also ended, the answer is `false` instead of the error about the size.
       : Effect.flatMap(
         asking("commit", (done) => entomb(self, tombOf(request), done), isDone),
         (isCurrent) => isCurrent ? Effect.fail(error) : Effect.succeed(false)
@@ -186,7 +184,7 @@ export const removeMany = (self: StoreState, ids: ReadonlyArray<string>): Operat
     (removed) => areLive(self, removed)
   )
 
-/** Whether an entry was removed. If the removed entry has tags: its tags, which show whether it was still valid. */
+/** Whether an entry was removed. For a removed entry with tags: its tags, which show whether it was still valid. */
 type Removed = boolean | ReadonlyArray<TagVersion>
 
 const removedOf = (answer: unknown): Removed | Fault =>

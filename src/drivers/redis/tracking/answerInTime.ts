@@ -1,4 +1,4 @@
-/** Limits how long to wait for answers. Sleeps several times instead of once, so that a busy program can read them. */
+/** Limits the wait for answers. Sleeps several times instead of once, so that a busy program can read answers. */
 import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
 import type * as Scope from "effect/Scope"

@@ -1,8 +1,8 @@
 /**
  * Follows changes, expirations and evictions with Redis client-side tracking in broadcasting mode. Tracking uses one
  * dedicated connection per master. A client that reconnected silently would lose the tracking mode, so any fault closes
- * the connection and ends the stream of changes. Every half second the server is asked for the mode of the connection.
- * The answer proves that all earlier invalidations have arrived.
+ * the connection and ends the stream of changes. Every half second, the server is asked whether it still tracks. The
+ * answer also proves that all earlier invalidations have arrived.
  */
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -22,7 +22,7 @@ import { type Invalidations, onInvalidate, type Tracking } from "./invalidations
 import * as MarkerVersions from "./markerVersions.ts"
 import * as Published from "./published.ts"
 
-/** A stream of changes. Fails if a connection is lost or a cluster's masters change: changes may have been missed. */
+/** A stream of changes. If a connection is lost or the masters change, it fails, because it may have missed changes. */
 export const changesOf = (tracking: Tracking): Stream.Stream<Change, StoreError> =>
   Waiting.stream((offer) =>
     Effect.mapError(onMachineClock(follow(tracking, offer)), (fault) => storeError("listen", fault))
@@ -39,7 +39,7 @@ const follow = Effect.fnUntraced(function*(tracking: Tracking, offer: Waiting.Of
     Effect.gen(function*() {
       for (;;) {
         const refused = yield* Effect.scoped(track(tracking, offer, began)).pipe(
-          // Once tracking has worked, any fault ends the stream at once, so that the reader stops trusting memory.
+          // Once tracking has worked, any fault ends the stream at once, so that the cache stops trusting its memory.
           Effect.catch((fault) => fault.isLasting && !wasTracked ? Effect.succeed(fault) : Effect.fail(fault))
         )
         if (subscribed === undefined) {

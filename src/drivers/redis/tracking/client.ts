@@ -38,7 +38,7 @@ export const listen = Effect.fnUntraced(function*(
     Effect.tryPromise({ try: () => connecting = client.connect(), catch: (thrown) => faultOf(thrown, scrub) })
   )
   yield* requireMaster(ask)
-  // With `emitInvalidate`, the client enables tracking in the default mode, which is replaced by broadcasting mode.
+  // With `emitInvalidate`, the client enables tracking in the default mode. Broadcasting mode has to replace it.
   yield* ask("CLIENT", "TRACKING", "OFF")
   yield* ask("CLIENT", "TRACKING", "ON", "BCAST", ...keys.tracked.flatMap((prefix) => ["PREFIX", prefix]))
   // Fails at once if the user may not run the command that later proves that the server still tracks.
@@ -61,7 +61,7 @@ const looks = [1, 2, 3, 4]
 /** Fails if the server is a replica. A master that has become a replica sends late or different invalidations. */
 const requireMaster = (ask: Ask): Effect.Effect<void, Fault> =>
   Effect.flatMap(
-    // A user without the right to run `ROLE` is accepted.
+    // A user without the permission to run `ROLE` is accepted.
     Effect.catch(ask("ROLE"), (fault) => fault.code === "NOPERM" ? Effect.succeed([]) : Effect.fail(fault)),
     (role) =>
       hasRole(role, "slave")

@@ -70,9 +70,7 @@ const askWhetherOwn = (
     (found) => answer(!isFault(found) && Buffer.isBuffer(found) && found.equals(head))
   )
 
-/**
- * Reports a tag as changed, unless its marker still has the version that this process has last read or created.
- */
+/** Reports a tag as changed, unless its marker still has the version that this process last read or created. */
 const onMarker = ({ markerVersions, questions, session }: Invalidations, marker: Named, tag: string): void => {
   const answer = inTime(questions, (is) => {
     if (!is) MarkerVersions.changed(markerVersions, tag)

@@ -13,7 +13,6 @@ interface Messages {
   readonly wire: Wire
   readonly pattern: string
   readonly context: Context.Context<Scope.Scope>
-  /** The listeners of each channel. */
   readonly listeners: Map<string, Set<() => void>>
   isStarted: boolean
 }

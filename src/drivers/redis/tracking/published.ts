@@ -1,10 +1,10 @@
 /**
- * Publishes changes for processes that an ACL or a proxy denies client-side tracking. Such a process sets the key
- * `untracked`, which all other processes track. Processes publish their changes only while that key exists.
+ * Publishes changes for processes that cannot use client-side tracking, because an ACL or a proxy forbids it. Such a
+ * process sets the key `untracked`, which all other processes track. They publish changes only while that key exists.
  *
- * A change is published after the server has answered the write, so a subscriber then reads the new value. A message
- * may be lost, and expirations, evictions and writes of other programs are not published. So a process without tracking
- * still trusts memory for `maxStaleness` only.
+ * A change is published after the server has answered the write, so a subscriber then reads the new value. However, a
+ * message may be lost, and expirations, evictions and writes of other programs are not published. A process without
+ * tracking therefore still trusts memory for `maxStaleness` only.
  */
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -22,9 +22,9 @@ export interface Published {
   readonly session: Session
   readonly sender: string
   readonly scrub: Scrub
-  /** Whether the server denies this process client-side tracking. */
+  /** Whether this process is denied client-side tracking. */
   isUntracked: boolean
-  /** Whether the server denies tracking to another process. `undefined` if unknown. */
+  /** Whether any other process is denied client-side tracking. `undefined` if unknown. */
   areOthersUntracked: boolean | undefined
   changes: Array<Told>
   /** How many messages this process has published since it last received one of its own messages. */

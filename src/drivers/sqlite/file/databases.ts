@@ -1,8 +1,7 @@
 /**
  * The database files of a directory, `cache.v<format>.<n>.db`. All processes use the file with the highest number. To
  * abandon a database, a process creates an empty file with the next number, which needs no disk space and cannot be
- * half written. The abandoned file is not renamed, emptied or reused while other processes may have it open. Releases
- * with another format use files of their own.
+ * half written. The abandoned file is not renamed, emptied or reused while other processes may have it open.
  *
  * The pointer file `cache.v<format>.current` holds the highest number ever used, so that an old file stays unused even
  * if all newer files are removed. Without a pointer file, the highest number of the existing database files counts.
@@ -51,7 +50,7 @@ const pointed = (directory: string): number => {
 const newest = (directory: string): number =>
   Math.max(pointed(directory), ...fs.readdirSync(directory).map((name) => numberOf(name) ?? 1))
 
-/** Writes the pointer file in place. If only half is written, the number is too low, so the existing files decide. */
+/** Writes the pointer file in place. A number that was half written is too low, so higher file names override it. */
 const point = (directory: string, number: number): void => {
   if (fs.existsSync(pointerOf(directory)) && pointed(directory) >= number) return
   try {
@@ -63,11 +62,11 @@ const point = (directory: string, number: number): void => {
       fs.closeSync(file)
     }
   } catch {
-    // The pointer file cannot be written, for example on a full disk. The database's own file name suffices.
+    // The pointer file cannot be written, for example on a full disk. The number in the database's file name suffices.
   }
 }
 
-/** Removes old database files, but keeps the most recent of them, which may help to find out what happened. */
+/** Removes old database files, but keeps the newest of these, which may help to find out what happened. */
 const removeBefore = (directory: string, number: number): void => {
   for (const name of fs.readdirSync(directory)) {
     if ((numberOf(name) ?? number) < number - 1) fs.rmSync(path.join(directory, name), { force: true })
@@ -110,7 +109,7 @@ export const reserveOf = (directory: string): string => path.join(directory, `ca
 /** Creates the next database, to which all processes move. Must run before the current one is closed. */
 export const startNext = ({ directory, number }: Opened): void => File.create(pathOf(directory, number + 1))
 
-/** Creates the next database, to which all processes move, and removes the current one, which takes too much room. */
+/** Creates the next database, to which all processes move, and removes the current one to free its disk space. */
 export const abandon = (opened: Opened): void => {
   startNext(opened)
   File.close(opened.database)
@@ -128,6 +127,6 @@ const emptyLog = (database: DatabaseSync): void => {
   try {
     Wal.empty(database)
   } catch {
-    // Either another process uses the log, and the last one to close the database empties it, or the file is damaged.
+    // Either the file is damaged, or other processes use the log. Then the last one to close the database empties it.
   }
 }

@@ -1,4 +1,4 @@
-/** Frees room on a full disk. Removals need room in the log, so the reserve is given up first, and restored later. */
+/** Frees space on a full disk. Removals need space for the log, so the reserve is given up first and restored later. */
 import type { DatabaseSync } from "node:sqlite"
 import * as Room from "../tables/makeRoom.ts"
 import * as Reserve from "./reserve.ts"
@@ -22,10 +22,10 @@ const mostSteps = 256
 /** Removes entries and shrinks the file. Returns whether the reserve is restored. Throws if even removals fail. */
 export const free = ({ bound, database, now, reserve, room }: Options): boolean => {
   const pages = () => pragma(database, "page_count")
-  // Each transaction must fit into the room that the released reserve leaves.
+  // The log of each transaction must fit into the disk space that the reserve has occupied.
   const pagesOfStep = Math.max(4, Math.floor(bound / 4 / room.pageSize))
   Reserve.giveUp(reserve)
-  // Empties the log before anything is written, to gain its room.
+  // Empties the log before anything is written, to free the log's disk space.
   Wal.empty(database)
   const enough = pages() * (1 - slack)
   for (let step = 0; step < mostSteps; step++) {

@@ -26,7 +26,7 @@ export type InUse = ReturnType<typeof make>
 /** Changes within this time may have equal timestamps, because some file systems count in steps of two seconds. */
 const sameMillis = 2500
 
-/** Whether the timestamps of folders can be trusted. On Windows, a FAT file system does not keep them. */
+/** Whether the timestamps of folders can be trusted. On Windows, FAT file systems do not update them. */
 const hasTimes = process.platform !== "win32"
 
 /** Must be called after a first read, when SQLite has all files open, so that their inode numbers cannot be reused. */
@@ -59,7 +59,7 @@ export const stateOf = (self: InUse): State => {
 /** The log's size in bytes. Reuses the size that `stateOf` has just read. */
 export const logBytes = (self: InUse): number => self.logBytes ?? statOf(self.log.path)?.size ?? 0
 
-/** Records the folder's state unless it has just changed. Compares file times only: the program's clock may differ. */
+/** Records the folder's state unless it has just changed. Uses only the file system's clock to decide this. */
 const learn = (self: InUse, writtenAt: number): void => {
   if (writtenAt <= self.knownFrom) return
   const folder = statOf(self.directory)

@@ -18,7 +18,7 @@ export const take = (self: Reserve): boolean => {
     extend(self)
     return true
   } catch {
-    // A partial reserve is useless, and may take the room that another process needs.
+    // A partial reserve is useless, and may take disk space that another process needs.
     giveUp(self)
     return false
   }

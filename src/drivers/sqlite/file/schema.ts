@@ -4,7 +4,7 @@ import { DatabaseSync } from "node:sqlite"
 import { fromUtf16, isWellFormed, toUtf16 } from "../../../internal/codec/bytes.ts"
 import { isDamage } from "../fault.ts"
 
-/** The version of the format. It grows with each change of the schema, or of how processes find the file in use. */
+/** The version of the format. It grows with each change to the schema or to how processes find the file in use. */
 export const format = 2
 
 /** How long SQLite waits for a lock, in milliseconds. This wait blocks the process, so longer waits use a `Backoff`. */
@@ -36,7 +36,7 @@ export const fromColumn = (column: unknown): string =>
 export const pragma = (database: DatabaseSync, name: string): number =>
   Object.values(database.prepare(`PRAGMA ${name}`).get() ?? {})[0] as number
 
-/** Runs statements in one transaction. `IMMEDIATE` takes the write lock at once, because it may be refused later. */
+/** Runs statements in one transaction. `IMMEDIATE` takes the write lock first, because SQLite may refuse it later. */
 export const atomically = <A>(database: DatabaseSync, steps: () => A): A => {
   database.exec("BEGIN IMMEDIATE")
   try {
@@ -83,7 +83,7 @@ const isUntouched = (database: DatabaseSync): boolean =>
 
 const configure = (database: DatabaseSync, maxSize: number): void => {
   database.exec(`PRAGMA max_page_count = ${Math.max(1, Math.floor(maxSize / pragma(database, "page_size")))}`)
-  // Reads the pages that every operation needs, so that a file without them fails on opening.
+  // Reads the pages that every operation needs, so that a file that lacks them cannot be opened.
   for (const table of ["entry", "change"]) database.prepare(`SELECT max(seq) FROM ${table}`).get()
 }
 
@@ -106,7 +106,7 @@ export const open = (file: string, maxSize: number): DatabaseSync | undefined =>
   }
 }
 
-/** Whether a file was truncated: it is empty but has a log. Looks for the log first, as a new file is empty, too. */
+/** Whether a file was truncated: it is empty but has a log. Checks the log first, because a new file has none yet. */
 const wasCut = (file: string): boolean =>
   fs.existsSync(`${file}-wal`) && fs.statSync(file, { throwIfNoEntry: false })?.size === 0
 

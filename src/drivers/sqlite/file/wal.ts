@@ -1,6 +1,6 @@
 /**
- * Bounds the size of a database's write-ahead log (WAL). SQLite starts the log over only at a moment when no process
- * writes, and with several busy writers there may be none. So a process that finds the log too large first empties it.
+ * Bounds the size of a database's write-ahead log (WAL). SQLite starts the log over only while no process writes, which
+ * may never happen with several busy writers. So a process that finds the log too large empties it before writing.
  */
 import * as fs from "node:fs"
 import type { DatabaseSync } from "node:sqlite"
@@ -28,14 +28,14 @@ export const make = (options: Options) => {
   return {
     ...options,
     bytes: 0,
-    /** When attempts to empty the log began to fail. */
+    /** When attempts to empty the log began to fail. `undefined` if the last attempt succeeded. */
     pinnedAt: undefined as number | undefined,
-    /** Set if the log was not emptied for too long: its size then, and how many transactions enlarged it since. */
+    /** Set if the log could not be emptied for too long: its size then, and how many transactions have enlarged it. */
     grown: undefined as { readonly from: number; transactions: number } | undefined
   }
 }
 
-/** Copies the log into the database and truncates it. Returns `false` if a reader of an older state prevents this. */
+/** Copies the log into the database and truncates it. Returns `false` if a read that has not ended prevents this. */
 export const empty = (database: DatabaseSync): boolean =>
   database.prepare("PRAGMA wal_checkpoint(TRUNCATE)").get()?.["busy"] === 0
 
@@ -66,6 +66,6 @@ export const noteSize = (self: Wal, bytes: number): void => {
   self.bytes = bytes
 }
 
-/** Whether a program that keeps reading an old state of the database has made the log grow far beyond its bound. */
+/** Whether the log has grown far beyond its bound, because a read that does not end keeps it from being emptied. */
 export const isHopeless = ({ bound, bytes, grown }: Wal): boolean =>
   grown !== undefined && grown.transactions > 1 && bytes > grown.from + limits.hopelessAfter * bound

@@ -17,7 +17,7 @@ const kinds = { changed: 0, tagChanged: 1, allChanged: 2, gap: 3 }
 const gap: Change = { _tag: "Gap" }
 const nothing: ReadonlyArray<Change> = []
 
-/** The maximum length of an id or tag. The change of a longer id or tag is logged as a gap. */
+/** The maximum length of an id or tag. A change to a longer one is recorded as a `Gap`. */
 const longest = 512
 
 const pruneEvery = 256
@@ -25,7 +25,7 @@ const pruneEvery = 256
 /** Prepares the statements. `note` is called with each change that this process makes. */
 export const make = (database: DatabaseSync, maxPages: number, note: (changed: Changed) => void) => ({
   note,
-  // Marks this connection's rows, which it skips when reading. SQLite draws the number, as programs may share a seed.
+  // Marks this connection's rows, which it skips when reading. Drawn by SQLite, because programs may share a seed.
   origin: Number(database.prepare("SELECT random() & 0x1fffffffffffff AS origin").get()?.["origin"]),
   kept: Math.min(changesKept, Math.max(64, maxPages)),
   insert: database.prepare("INSERT INTO change (origin, kind, subject) VALUES (?, ?, ?)"),

@@ -7,7 +7,7 @@ import { fromColumn, toColumn } from "../file/schema.ts"
 
 export type Counters = ReturnType<typeof make>
 
-/** Expired counters are removed once per this many writes. */
+/** The number of writes between two removals of expired counters. */
 const tidyEvery = 1024
 
 const rows = "SELECT name, value, expires_at FROM counter"

@@ -1,4 +1,4 @@
-/** Frees pages of a full database without entries: removes first the oldest markers, then leases, then counters. */
+/** Frees pages of a full database that has no entries. Removes the oldest markers first, then leases, then counters. */
 import type { DatabaseSync } from "node:sqlite"
 import { fromColumn, pragma } from "../file/schema.ts"
 import * as Changes from "./changes.ts"

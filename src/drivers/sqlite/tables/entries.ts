@@ -21,7 +21,7 @@ interface Options {
 
 export type Entries = ReturnType<typeof make>
 
-/** Expired entries are removed once per this many writes. */
+/** The number of writes between two removals of expired entries. */
 const tidyEvery = 64
 
 /** A buffer in which most entries are encoded, one after the other. Reuse is safe, because SQLite copies the bytes. */

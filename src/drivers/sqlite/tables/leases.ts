@@ -24,7 +24,7 @@ interface Generation {
 
 interface Lease extends Held, Generation {}
 
-/** Outdated rows are removed once per this many granted leases. */
+/** The number of granted leases between two removals of outdated rows. */
 const pruneEvery = 1024
 
 export const make = (database: DatabaseSync) => {
@@ -133,7 +133,7 @@ const grant = (
 const granted = ({ failed, generation }: Generation): Acquired & { readonly _tag: "Granted" } =>
   failed === undefined ? { _tag: "Granted", generation } : { _tag: "Granted", generation, failures: failed }
 
-/** Returns recent failures of loads. Ignores old ones, and ones far in the future, as after the clock was set back. */
+/** Returns recent failures of loads. Ignores old ones, and ones dated far ahead, from before the clock was set back. */
 const failedOf = ({ failed_at: at, failures, note }: Record<string, unknown>, now: number): Failures | undefined => {
   const count = Number(failures)
   if (count === 0 || Math.abs(now - Number(at)) >= sharedFailureMillis) return undefined

@@ -15,7 +15,7 @@ interface Row {
   readonly size: number
 }
 
-/** The maximum bytes of entries that are moved at once. Moving is limited, because it rewrites the whole entry. */
+/** The maximum number of bytes of entries moved at once. Moving is limited, because it rewrites each entry. */
 const mostMoved = 4 * 1024 * 1024
 
 /** Prepares the statements. `dropOthers` frees the given number of pages when no entries are left to evict. */
@@ -25,7 +25,7 @@ export const make = (database: DatabaseSync, maxSize: number, dropOthers: (pages
     database,
     dropOthers,
     pageSize,
-    // Bytes freed in addition, so that not every write evicts: at least four pages, because small entries share a page.
+    // The additional bytes to free, so that not every write evicts: at least four pages, as small entries share pages.
     slack: Math.max(maxSize / 1024, 4 * pageSize),
     /** Ids of entries that this process has read since they were written, ordered by their first read. */
     wasRead: new Set<string>(),
@@ -75,7 +75,7 @@ export const free = (self: Room, size: number, now: number): void => {
   try {
     atomically(database, () => moving.forEach(({ seq }) => moveBehind.run(seq)))
   } catch {
-    // The requested room is already free, so the failure is ignored. Entries that were not moved lose their chance.
+    // The requested space is already free, so the failure is ignored. Entries that were not moved are evicted next.
   }
 }
 
@@ -108,7 +108,7 @@ const dropRow = ({ drop }: Room, { seq, size }: Row): number => {
   return size
 }
 
-/** Returns the first rows, up to a total number of bytes, and at least one row. */
+/** Returns the first rows whose total size is at most `bytes`, but at least one row. */
 const atMost = (rows: ReadonlyArray<Row>, bytes: number): ReadonlyArray<Row> => {
   let total = 0
   return rows.filter(({ size }, i) => (total += size) <= bytes || i === 0)

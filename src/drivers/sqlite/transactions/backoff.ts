@@ -31,7 +31,7 @@ export const make = (now: () => number, dispatcher: SchedulerDispatcher) => ({
   pauseMillis: 0,
   pauseEndsAt: -Infinity,
   refusedSince: undefined as number | undefined,
-  /** How many milliseconds attempts were refused in total before `refusedSince`. */
+  /** The total time in which attempts were refused before `refusedSince`, in milliseconds. */
   refusedMillisBefore: 0
 })
 
@@ -74,13 +74,12 @@ const refuse = (self: Backoff, thrown: unknown): void => {
 export const isRepeated = ({ refusal }: Backoff, thrown: unknown): boolean =>
   refusal !== undefined && thrown === refusal
 
-/** The rest of the pause in milliseconds. This is called often, so it reads the clock only after a refusal. */
+/** The rest of the pause in milliseconds. This function is called often, so it reads the clock only after a refusal. */
 const leftMillis = (self: Backoff): number =>
   self.pauseEndsAt === -Infinity ? 0 : Math.max(0, self.pauseEndsAt - self.now())
 
 const refusedMillis = ({ now, refusedSince }: Backoff): number => refusedSince === undefined ? 0 : now() - refusedSince
 
-/** How many milliseconds attempts have been refused in total. */
 export const allRefusedMillis = (self: Backoff): number => self.refusedMillisBefore + refusedMillis(self)
 
 const wait = (self: Backoff, millis: number): Effect.Effect<"again" | "timeout"> =>

@@ -43,7 +43,7 @@ export const orAtomic = <A>(self: Batch, look: () => A | undefined, steps: (isSa
       return found ?? self.admitted(() => steps(true))
     })
   } catch (thrown) {
-    // Another process writes, or the log has to be emptied. A transaction that has already read can wait for neither.
+    // Another process writes, or the log must be emptied. A transaction that has read cannot wait, so a new one begins.
     if (hasLooked && isBusy(thrown)) return afterwards()
     throw thrown
   }

@@ -1,8 +1,8 @@
 /**
- * Runs consecutive reads within one step of the event loop in a transaction (a snapshot), because `BEGIN` and `COMMIT`
- * take longer than finding a small entry. The program sees no difference: within a step it cannot learn of changes by
- * other processes, and its own changes end the snapshot. A snapshot must be short, because it keeps other processes
- * from emptying the log. So a program whose steps run for long after a read gets no snapshots.
+ * Runs consecutive reads in one transaction (a snapshot), because `BEGIN` and `COMMIT` take longer than finding a small
+ * entry. A snapshot lasts at most for the current step, which ends at the next microtask. The program sees no
+ * difference: within a step it cannot learn of changes by other processes, and its own changes end the snapshot. As a
+ * snapshot keeps other processes from emptying the log, a program whose steps run long after a read gets no snapshots.
  */
 import type { DatabaseSync, StatementSync } from "node:sqlite"
 import { snapshot as limits } from "../../../internal/defaults/folders.ts"
@@ -91,7 +91,7 @@ export const end = (self: Snapshot): void => {
   }
 }
 
-/** Decides whether the program may use snapshots. Its steps must be short, because a snapshot may last a whole step. */
+/** Decides whether the program may use snapshots: its steps must be short, because a snapshot may last a whole step. */
 const judge = (self: Snapshot, at: number, by: "read" | "endOfStep"): void => {
   const idleMillis = at - self.readAt
   if (idleMillis > limits.idleMillis) {

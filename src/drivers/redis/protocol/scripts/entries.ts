@@ -25,8 +25,8 @@ ${requireWritable}${write}return 1
 `
   },
   /**
-   * Writes a mark (see `toMark`) in place of a value that was too large, or for which the server had no memory. Without
-   * a generation, acts like `set`. With one, acts like `commit` if a value is stored. Also runs on a full server.
+   * Writes a mark (see `toMark`) in place of a value that could not be stored. Without a generation, acts like `set`.
+   * With a generation, acts like `commit`, but writes only if a value is stored. Also runs on a full server.
    */
   entomb: {
     keys: keysOfWrite(isCluster),
@@ -46,7 +46,7 @@ return 1
 ${write}${endMarkers(isCluster)}return 1
 `
   },
-  /** Changes an entry's deadlines if the stored value still begins with `head`. Its load generation stays valid. */
+  /** Changes an entry's deadlines if the stored value still begins with `head`. Does not end a load in progress. */
   touch: {
     keys: ["v"],
     args: ["frame", "ttl", "head"],
@@ -57,7 +57,7 @@ ${put}return 1
   },
   /**
    * Removes an entry. If none exists, writes and removes a value, so that the server sends an invalidation. Keeps
-   * another program's value. Returns the bytes of a tagged entry through its tags, which show whether it was valid.
+   * another program's value. If the entry has tags, returns the bytes up to the last tag, to check its validity.
    */
   remove: {
     keys: keysOfWrite(isCluster),

@@ -1,12 +1,12 @@
 /**
- * Lua scripts of guards. They repeat `src/internal/guard/` step by step, and a test compares both on random inputs. The
- * first argument is the current time in tests. Otherwise it is empty, and the script uses the server's clock and sets
- * an expiry on the state. Scripts return numbers as text, to keep all digits.
+ * Lua scripts of guards. They do the same as `src/internal/guard/`, and a test compares both on random inputs. The
+ * first argument is the current time in tests. Otherwise it is empty, and the script uses the server's clock and lets
+ * the state expire. Scripts return numbers as text, to keep all digits.
  */
 import { slotsOfWindow } from "../../../../internal/guard/circuit.ts"
 import type { Sources } from "./script.ts"
 
-/** Lua helpers. `expire` sets how many milliseconds a guard's state is kept. An older state would have no effect. */
+/** Lua helpers. `expire` makes the server delete a guard's state once it can no longer have any effect. */
 const prelude = `local now = tonumber(at)
 if not now then
   local time = redis.call("TIME")

@@ -12,7 +12,7 @@ local micros = time[1] * 1000000 + time[2]
 
 export const indented = (lua: string): string => lua.replaceAll("\n", "\n  ")
 
-/** Whether a stored value comes from another program or a newer release. A truncated entry does not count as such. */
+/** Whether a stored value comes from another program or a newer release. A truncated entry is not foreign. */
 export const isForeign = (begin: string): string =>
   `type(${begin}) ~= "string" or string.sub(${begin}, 1, 2) ~= "ec" or (string.byte(${begin}, 3) or 0) > ${Frame.format}`
 

@@ -25,10 +25,10 @@ export type Sources = Readonly<Record<string, Source>>
 
 export const otherEra = "ERA"
 
-/** The answer of a write that did not replace a value, because another program or a newer release stored the value. */
+/** The answer of a write that did not replace a value, because another program or a newer release had stored it. */
 export const foreign = "FOREIGN"
 
-/** Lua that reads a string. A value of another type counts as missing. Raises other errors, such as a missing right. */
+/** Lua that reads a string. A value of another type counts as missing. Other errors, such as `NOPERM`, are raised. */
 const textOf = `local function textOf(k)
   local found = redis.pcall("GET", k)
   if type(found) ~= "table" then return found end

@@ -1,4 +1,4 @@
-/** Checks that a transaction on a cluster stays in one slot, because a script reaches only one slot. */
+/** Checks that a transaction on a cluster stays in one slot, because a script can access only one slot. */
 import * as Effect from "effect/Effect"
 import { StoreError } from "../../../../CacheError.ts"
 import type { TransactRequest, TransactStep } from "../../../../ports/store.ts"
@@ -33,7 +33,7 @@ export const otherSlot = (id: string, tag: string): StoreError =>
 export const reaches = (slot: number | undefined, tag: string): boolean =>
   slot === undefined || slotOfKey(markerOf(tag)) === slot
 
-/** Sets aside the results of loads in other slots, which may be stored after the transaction. */
+/** Sets aside results of loads that belong to other slots. These may be stored after the transaction. */
 export const inOneSlot = ({ checks, steps }: TransactRequest): Operation<PlacedOnCluster> => {
   const places = new Map<number, string>()
   for (const one of [...checks, ...steps]) {

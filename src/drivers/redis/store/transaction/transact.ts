@@ -22,7 +22,7 @@ export const transact = (self: StoreState, request: TransactRequest): Operation<
     const tooLarge = Transact.tooLarge(storeName, Transact.sizeOf(steps), Limits.transaction)
     if (tooLarge !== undefined) return Effect.fail(tooLarge)
     for (const step of steps) {
-      // `Clear` would start a new era, and the script has the key names of the current era only.
+      // The script has the key names of the current era only, but `Clear` would start a new era.
       if (step._tag === "Clear") return Effect.fail(unsupported("a transaction on Redis cannot clear the store"))
       const refused = "entry" in step ? refusal(self, "set", step) : undefined
       if (refused !== undefined) return Effect.fail(refused)
@@ -44,7 +44,7 @@ const onCluster = Effect.fnUntraced(function*(
     : answer
 })
 
-/** Stores results of loads in other slots. Returns the refused ids. Waits briefly, as the transaction is committed. */
+/** Stores results of loads in other slots, within a time limit. Returns the ids whose results were not stored. */
 const commitElsewhere = (self: StoreState, steps: ReadonlyArray<Commit>): Effect.Effect<ReadonlyArray<string>> =>
   Effect.map(
     Effect.timeoutOption(
