@@ -43,7 +43,7 @@ export interface Block {
  */
 export interface GuardStore {
   readonly name: string
-  /** Runs `kind.step` on the state with this name, and stores the new state. Kinds may share a name, but not a state. */
+  /** Runs `kind.step` on the state with this name, and stores the new state. Two kinds may use the same name. */
   readonly run: <State, Input, Answer>(
     kind: Kind<State, Input, Answer>,
     name: string,
