@@ -12,7 +12,7 @@
  * @since 0.1.0
  */
 export interface Timing {
-  /** When the load ended. With `inherit: "age"`: when the oldest cached value that the load read was created. */
+  /** The end of the load. With `inherit: "age"`, the creation time of the oldest cached value that the load read. */
   readonly createdAt: number
   /** The entry is stale from this time on, and the strategy decides whether to serve it. */
   readonly softExpiresAt: number
@@ -55,9 +55,9 @@ export interface Meta extends Timing {
   readonly serializer: number
   /** The origin's identifier for this version of the value, such as an HTTP ETag. Any text is allowed. */
   readonly etag?: string | undefined
-  /** Whether the lifetime is a strategy's constant. A reader whose strategy has another constant applies that one. */
+  /** Whether the lifetime is a constant of the writer's strategy. A reader with another constant applies its own. */
   readonly isConstant?: true | undefined
-  /** Whether the entry expires with the cached values that its load read (`inherit`). Readers never prolong it. */
+  /** Whether the entry expires with the cached values that its load read (`inherit`). Reads never extend its life. */
   readonly endsWithParts?: true | undefined
 }
 

@@ -1,8 +1,8 @@
 /**
- * The tagged errors of the cache itself, with schemas in `CacheErrorSchema`. The failure of a load is never wrapped in
- * one of them. A failure of the store or the serializer reaches the program only under `CachePolicy.strict`, from
- * operations that depend on the store's answer (`Cached.increment`, a conditional `Cached.set`, scans), and while a
- * layer over a folder is built. In all other cases the cache logs and counts the failure, and continues.
+ * The tagged errors of the cache itself, with schemas in `CacheErrorSchema`. A load's own failure is never wrapped in
+ * one of them. A failure of the store or the serializer reaches the program in three cases: under `CachePolicy.strict`,
+ * from operations that depend on the store's answer (`Cached.increment`, a conditional `Cached.set`, scans), and while
+ * a layer opens its store. In all other cases the cache logs and counts the failure, and continues.
  * @since 0.1.0
  */
 import * as Data from "effect/Data"
@@ -92,7 +92,7 @@ export class SerializerError extends Data.TaggedError("SerializerError")<{
 }
 
 /**
- * A lock was not acquired within `wait` or was lost, or its backend is unavailable or does not support the operation.
+ * A lock operation failed: the lock was not acquired in time, it was lost, or its backend could not answer.
  *
  * **Example** (Trying a lock once)
  *
@@ -256,7 +256,7 @@ export class UpdateConflict extends Data.TaggedError("UpdateConflict")<{
 
 /**
  * A transaction was not committed and wrote nothing, because other writers changed something that it depends on.
- * `ids` are the changed entries and `names` the changed counters. Both are empty if the result of a listing changed.
+ * `ids` lists the changed entries, and `names` the changed counters. Both are empty if only a listing changed.
  * `Transaction.run` retries before it fails with this error.
  *
  * **Example** (Conflicting with another write)
@@ -349,8 +349,8 @@ export class LoadTimeout extends Data.TaggedError("LoadTimeout")<{
 
 /**
  * A consumer of a cached stream was too slow, and the elements that it would have read next are gone. A stream that
- * can no longer be stored, for example because it exceeds `maxBytes`, keeps only a few pages. It waits for a slow
- * consumer for 5 seconds in total, or without a limit with `whenSlow: "wait"`.
+ * can no longer be stored, for example because it exceeds `maxBytes`, keeps only its latest elements. Such a stream
+ * waits for slow consumers for 5 seconds in total, or without a limit if `whenSlow` is `"wait"`.
  *
  * **Example** (Describing the failure)
  *
@@ -451,7 +451,7 @@ export class CacheClosed extends Data.TaggedError("CacheClosed")<{
 
 /**
  * A programming mistake, such as a duration that does not parse, an unknown option, or a key without a canonical form.
- * The function that receives the invalid argument throws it. If only a read can detect the mistake, the read dies.
+ * The function that gets the invalid argument throws this error. If only a read can detect the mistake, the read dies.
  *
  * **Example** (Misspelling an option)
  *

@@ -1,6 +1,6 @@
 /**
- * The events that `Cached.events`, `Cached.detect` and `Cached.onRemoval` report. Events contain ids. Only `onRemoval`,
- * `Cached.eventsWith` and `Cached.detectWith` report values as well.
+ * The events that `Cached.events`, `Cached.detect` and `Cached.onRemoval` report. Events contain ids, but only
+ * `onRemoval`, `Cached.eventsWith` and `Cached.detectWith` also report values.
  * @since 0.1.0
  */
 import type * as Exit from "effect/Exit"
@@ -23,7 +23,7 @@ export type Source = "memory" | "store" | "load" | "joined" | "stale" | "fallbac
 /**
  * Why an entry left the memory tier.
  *
- * - `evicted`: memory needed room, and no entry had expired
+ * - `evicted`: memory was full, and no entry had expired
  * - `expired`: the entry was past its ttl
  * - `replaced`: the id got a newer value
  * - `invalidated`: this or another process invalidated the key, one of the entry's tags or the whole cache
@@ -34,7 +34,7 @@ export type Source = "memory" | "store" | "load" | "joined" | "stale" | "fallbac
 export type RemovalCause = "evicted" | "expired" | "replaced" | "invalidated" | "unverified"
 
 /**
- * An entry that left the memory tier, with the cause.
+ * An entry that left the memory tier, and why it left.
  * @category models
  * @since 0.1.0
  */
@@ -47,25 +47,24 @@ export interface Removal {
 }
 
 /**
- * How a read was answered: one of the reads that `Cached.detect` reports.
+ * How a read was answered, as reported by `Cached.detect`.
  * @category models
  * @since 0.1.0
  */
 export interface Detected {
   readonly key: string
   readonly source: Source
-  /** The age of the value in milliseconds. 0 if the value is not cached. */
+  /** The age of the value in milliseconds, or 0 if the value is not cached. */
   readonly ageMillis: number
-  /** The remaining lifetime of the value in milliseconds. 0 if the value is not cached. */
+  /** The remaining lifetime of the value in milliseconds, or 0 if the value is not cached. */
   readonly ttlMillis: number
-  /** The name of the read's strategy. */
   readonly strategy: string
   /** The ids that the entry depends on with `inherit: "changes"`. `"user:*"` stands for all ids of the group `user`. */
   readonly dependsOn?: ReadonlyArray<string> | undefined
 }
 
 /**
- * How a read was answered, with the answer itself: one of the reads that `Cached.detectWith` reports.
+ * How a read was answered, with the answer itself, as reported by `Cached.detectWith`.
  * @category models
  * @since 0.1.0
  */
@@ -82,7 +81,7 @@ interface OfId {
 }
 
 /**
- * The events of a cache by name. `npm run docs` generates a table of the documentation from this interface.
+ * The events of a cache by name. `npm run docs` generates a table in the documentation from this interface.
  * @category models
  * @since 0.1.0
  */
@@ -103,17 +102,17 @@ export interface Events {
   readonly Refresh: OfId
   /** A read was answered with a stale value, because the load failed or took too long. */
   readonly Stale: OfId
-  /** A value was stored explicitly, for example with `Cached.set`. */
+  /** The program itself stored a value, for example with `Cached.set`. */
   readonly Set: OfId
   /**
-   * The result of a load was not cached. `changed`: its id or a tag was invalidated or set during the load. `stale`:
-   * the load read a stale value. `inherit`: the load read a value that the option `inherit` rejects. `dependency`: a
-   * value that the load read has changed since. Emitted before the event `Load`.
+   * The result of a load was not cached. This event precedes `Load`. `changed`: during the load, its id was set, or its
+   * id or a tag was invalidated. `stale`: the load read a stale value. `inherit`: the load read a value that the option
+   * `inherit` rejects. `dependency`: a value that the load read has changed since.
    */
   readonly Refused: OfId & { readonly because: "changed" | "stale" | "inherit" | "dependency" }
   /** An entry was evicted from the memory tier to make room. */
   readonly Evict: OfId
-  /** This process invalidated ids or tags, or cleared the cache (`all`). A long list of ids takes several events. */
+  /** This process invalidated ids or tags, or cleared the cache (`all`). Long lists of ids are split among events. */
   readonly Invalidate: {
     readonly ids: ReadonlyArray<string>
     readonly tags: ReadonlyArray<string>
@@ -148,7 +147,7 @@ export type ValueEvent = {
     & Events[Name]
     & { readonly _tag: Name }
     & (Name extends Valued ? {
-        /** The value or failure served, loaded, set or evicted. */
+        /** The value or failure that was served, loaded, set or evicted. */
         readonly exit: Exit.Exit<unknown, unknown>
       } :
       {})

@@ -2,7 +2,7 @@
  * Keys: the names of cached results.
  *
  * A key class declares the fields that identify a result, and the type of the result. If the fields or the type change,
- * so do the keys, so that a program never misreads values stored by an older version. A plain `string` is also a key.
+ * the keys change too, so a program never misreads values stored by an older version. A plain `string` is also a key.
  * @since 0.1.0
  */
 import type * as Effect from "effect/Effect"
@@ -22,8 +22,8 @@ import { mistake, refuseUnless } from "./internal/options/options.ts"
 
 /**
  * A key: the name of a cached result, which is a value of type `A` or a failure of type `E`. `R` is the type of the
- * services that the codecs of both need. The names of a key's own members begin with `~`, so that fields of the payload
- * may have any other name. Read these members with {@link id} and {@link tags}.
+ * services that the codecs for the value and the failure need. The names of a key's own members begin with `~`, so they
+ * cannot collide with other fields of the payload. Read these members with {@link id} and {@link tags}.
  * @category models
  * @since 0.1.0
  */
@@ -177,10 +177,7 @@ export interface Options<
     | undefined
   /** The indexes: fields or combinations of fields. Keys with equal values of an index can be invalidated together. */
   readonly indexes?: I | undefined
-  /**
-   * Makes ids readable: a `CacheKey.template` for the payload that names every field not listed in `ignore`.
-   * @default the canonical text of the payload
-   */
+  /** A `CacheKey.template` for readable ids, with every field not in `ignore`. @default the payload's canonical text */
   readonly id?: Template<Schema.Struct<NoInfer<Fields>>["Type"]> | undefined
 }
 
@@ -189,7 +186,7 @@ export interface Options<
  *
  * **When to use**
  *
- * Use for keys with several fields, and for values stored outside the process, which the schema decodes.
+ * Use for keys with several fields, and for values stored outside the process: the schema checks what is read back.
  *
  * **Details**
  *
@@ -204,11 +201,11 @@ export interface Options<
  * **Gotchas**
  *
  * - Logic inside filters and transformations is not part of the fingerprint. Change `version` when that logic changes.
- * - Two classes with the same name, shape and version have the same ids and share their entries, and the cache logs a
- *   warning. If a hot reload defines a class again, the new class replaces the old one.
- * - The definition throws a `CacheConfigError` for an invalid name, an unknown option or field, a field that cannot be
- *   in an id (`Schema.Unknown`, `Redacted`, …), and, without a `version`, a declared type without `representation`.
- *   Reading the id throws a `CacheConfigError` if a value does not fit its field.
+ * - Two classes with the same name, shape and version have the same ids, so they share their entries. The cache then
+ *   logs a warning. If a hot reload defines a class again, the new class replaces the old one.
+ * - The definition throws a `CacheConfigError` for an invalid name, an unknown option or field, or a field that cannot
+ *   be in an id (`Schema.Unknown`, `Redacted`, …). Unless the class has a `version`, it also throws for a declared type
+ *   without the annotation `representation`. Reading the id throws if a value does not fit its field.
  *
  * **Example** (Defining a key class)
  *
@@ -247,7 +244,7 @@ export const Class = <Self = never>(...none: []) => {
 }
 
 /**
- * A key template, which formats a payload as a string key, as a tag, or for the ids of a class.
+ * A key template, which formats a payload as a string key, a tag, or an id of a class.
  * @category models
  * @since 0.1.0
  */
@@ -303,7 +300,7 @@ export interface TemplateOptions<
    * @default `false`: the text ends with a digest of the information that formatters lose
    */
   readonly lossy?: boolean | undefined
-  /** Whether the tokens that `jwt` reads are verified. Required for `lossy`: tokens can be forged. @default `false` */
+  /** Whether the tokens that `jwt` reads are verified. `lossy` requires it: tokens can be forged. @default `false` */
   readonly verified?: boolean | undefined
   /** Functions that return a string, or `{ format, injective: true }` if different values give different strings. */
   readonly formatters?: FormattersOf<Formatters> | undefined
@@ -325,11 +322,11 @@ export interface TemplateOptions<
  * - `{id}` and `{user.team.id}` insert a string, number, boolean, bigint, `null` (as `%-`) or `undefined` (`%_`). All
  *   characters except A-Z, a-z, 0-9 and `. _ -` are percent-encoded, so different values have different texts.
  * - `{name:lower}` applies a formatter: `lower`, `upper`, `length`, `hash` (`hash(8)` for 8 characters), `jwt(sub)` (a
- *   claim of a token), or your own. Unless the template is `lossy`, a digest of the lost information ends the text.
- * - `{@tenant}` inserts the value of a context reference. The created function returns an `Effect`.
+ *   claim of a token), or your own. Unless the template is `lossy`, the text ends with a digest of what was lost.
+ * - `{@tenant}` inserts the value of a context reference. The created function then returns an `Effect`.
  * - `{result.owner}` inserts a part of the result, for the option `tags` of a read.
  * - Two placeholders need a text between them that begins with a character that no value contains, like `:`. Otherwise
- *   `template` throws a `CacheConfigError`. An unknown field or formatter does not compile, and throws at run time.
+ *   `template` throws a `CacheConfigError`. An unknown field or formatter is a type error, and throws at run time.
  *
  * **Example** (Readable keys)
  *
@@ -422,8 +419,8 @@ type AnyFunction = (...args: ReadonlyArray<never>) => unknown
 export const isCacheKey = (u: unknown): u is Any => isKey(u)
 
 /**
- * Gets the id under which a key's result is stored. A string key is its own id, but gets another `~` if it begins with
- * `~`, so that it never equals the id of a class's key. A string over 200 bytes of UTF-8 is hashed.
+ * Gets the id under which a key's result is stored. A string key is its own id, but a leading `~` is doubled, so that
+ * it never equals the id of a class's key. A string over 200 bytes of UTF-8 is hashed.
  *
  * **Example** (Reading ids)
  *
@@ -441,7 +438,7 @@ export const id = (key: Any | string): string => typeof key === "string" ? idOfS
 
 /**
  * Gets the tags that a key's class declares for the key, beginning with the tags of the indexes. A string key has no
- * tags. The tags are escaped as in the cache: a declared tag that begins with `~` gets another `~`.
+ * tags. The tags are escaped as in the cache: a leading `~` of a declared tag is doubled.
  *
  * **Example** (Reading tags)
  *

@@ -2,9 +2,9 @@
  * Policies: how the calls inside an effect use the cache.
  *
  * A policy wraps any effect, not only a cached one, and applies to every cache call inside that effect. Loads run under
- * the standard policy, except under `bypass`. Inside an open SQL transaction (`sql.withTransaction`), cached effects
- * run under `bypass`, so that a read sees the writes of the transaction, and no other reader gets values that may be
- * rolled back.
+ * the standard policy, except that `bypass` also applies inside loads. In an open SQL transaction
+ * (`sql.withTransaction`), cached effects run under `bypass`, so that a read sees the writes of the transaction, and no
+ * other reader gets values that may be rolled back.
  *
  * | policy | reads memory | reads store | joins a running load | others may join its load | writes |
  * |---|---|---|---|---|---|
@@ -14,8 +14,7 @@
  * | `writeOnly`, `disable("get")` | no | no | no | yes | yes |
  * | `bypass`, `disable("get", "set")` | no | no | no | no | no |
  *
- * Invalidations take effect under every policy, unless `disable` names them. Counter operations take effect under every
- * policy.
+ * Invalidations take effect under every policy, unless `disable` names them. Counter operations always take effect.
  * @since 0.1.0
  */
 import type * as Context from "effect/Context"
@@ -166,9 +165,9 @@ export const bypass = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, 
  *
  * **Details**
  *
- * - While this process cannot follow changes by other processes, reads do not trust memory and ask the store.
+ * - While this process cannot receive changes by other processes, reads do not trust memory and ask the store.
  * - If the store has not acknowledged an invalidation of a key or of one of its tags, a read of the key first repeats
- *   the invalidation, and fails if the store still does not acknowledge the invalidation.
+ *   the invalidation, and fails if the store does not acknowledge the repetition either.
  *
  * **Example** (Failing when the store is down)
  *
@@ -193,7 +192,7 @@ export const strict = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, 
   surfacing(under(self, (policy) => ({ ...policy, strict: true })))
 
 /**
- * Limits the total time that one read may spend on the store, in place of the layer's `storeTimeout`.
+ * Limits the total time that one read may spend on the store. This limit overrides the layer's `storeTimeout`.
  *
  * **When to use**
  *
@@ -212,7 +211,7 @@ export const strict = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, 
  * await Effect.runPromise(answer.pipe(CachePolicy.storeTimeout("20 millis"), Effect.provide(cache))) // => 42
  * ```
  *
- * @see {@link strict} for failing when the time has passed
+ * @see {@link strict} for failing when this time has passed
  * @category delays & timeouts
  * @since 0.1.0
  */
@@ -273,9 +272,9 @@ export const disable = (...names: ReadonlyArray<Operation>) => {
 }
 
 /**
- * A function that keeps a request alive during background refreshes and loads past a `softTimeout`. Only layers
- * with `flights: "private"`, as in Workers, use the function. They call it with an effect that never fails and must be
- * run. Without the function, nothing runs in the background, and the first read after the `ttl` loads.
+ * A function that keeps a request alive during background refreshes, and during loads that exceed a `softTimeout`. Only
+ * layers with `flights: "private"`, as in Workers, use the function. They call it with an effect that never fails and
+ * must be run. Without the function, nothing runs in the background, and the first read after the `ttl` has to load.
  *
  * **Example** (Refreshing in a Worker, after the response)
  *

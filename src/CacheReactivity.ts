@@ -23,13 +23,13 @@ import { escapeTag } from "./internal/key/ofKey.ts"
  *
  * **Details**
  *
- * - When `Reactivity` invalidates keys (`invalidate`, `mutation`, also after the commit of an SQL transaction), the
+ * - When `Reactivity` invalidates keys (by `invalidate` or `mutation`, or after an SQL transaction has committed), the
  *   cache first invalidates the tags with the same names, so that a query that runs again never gets an old value.
  * - When the cache invalidates tags (`Cached.invalidateTag`, `Cached.invalidateAfter`), it first removes their entries.
  *   Then the queries with the same names run again. Queries in other processes get a new value when they next run.
- * - Each key in a list is the name of a tag, with numbers and booleans as text. A record names its keys and their ids,
- *   as in `Reactivity` itself: `{ users: [1, 2] }` names the tags `users`, `users:1` and `users:2`. An object in a list
- *   has no tag. The id of an object in a record is its hash.
+ * - In a list of keys, each string, number or boolean names a tag, and an object names none. In a record, the keys and
+ *   their ids name tags, as in `Reactivity` itself: `{ users: [1, 2] }` names `users`, `users:1` and `users:2`. The id
+ *   of an object in a record is its hash.
  * - Within `Reactivity.withBatch`, the cache is invalidated at once, and again at the end of the batch before the
  *   queries run, because a load during the batch may have read data that the batch had not yet changed.
  *
@@ -80,7 +80,7 @@ interface Bridge {
 
 const isName = (key: unknown): boolean => ["string", "number", "bigint", "boolean"].includes(typeof key)
 
-/** Flattens keys into one list, and joins a key with each of its ids as `Reactivity` does. */
+/** Flattens keys into one list, in which a key is joined with each of its ids, like `users:1`. */
 const listOf = (keys: Keys): ReadonlyArray<unknown> =>
   Array.isArray(keys)
     ? keys
@@ -94,7 +94,7 @@ const tagsOf = (keys: Keys): ReadonlyArray<string> => listOf(keys).filter(isName
 /** Returns the keys and their escaped tags, because the cache reports an invalidated tag in escaped form. */
 const withTags = (keys: Keys): ReadonlyArray<unknown> => [...listOf(keys), ...tagsOf(keys)]
 
-/** The tags to invalidate again at the end of the current batch, by kind of invalidation. */
+/** The tags to invalidate again at the end of the current batch, grouped by kind of invalidation. */
 const Batch = Context.Reference<Map<string, Again> | undefined>("effect-cached/CacheReactivity/Batch", {
   defaultValue: () => undefined
 })

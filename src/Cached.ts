@@ -1,6 +1,6 @@
 /**
  * The operations of the cache: combinators that cache effects, cached functions, and operations on entries. This file
- * only exports the files in `cached/`.
+ * only re-exports the files in `cached/`.
  * @since 0.1.0
  */
 export * from "./cached/bulk.ts"

@@ -23,17 +23,17 @@ export type { Progress } from "./CacheEvent.ts"
  * @since 0.1.0
  */
 export interface Stats extends Readonly<Counters>, Ratios {
-  /** Entries evicted because the memory tier was full. */
+  /** The number of entries evicted because the memory tier was full. */
   readonly evictions: number
   /** The total weight of all evicted entries. */
   readonly evictedWeight: number
-  /** Entries that left the memory tier, counted by the causes that `Cached.onRemoval` reports. */
+  /** The number of entries that left the memory tier, for each cause that `Cached.onRemoval` reports. */
   readonly removals: { readonly [cause in RemovalCause]: number }
-  /** Unexpired entries in memory. An entry with an invalidated tag counts until it is read, listed or removed. */
+  /** The number of unexpired entries in memory. One with an invalidated tag counts until read, listed or removed. */
   readonly size: number
   /** The total weight of the entries in the memory tier. Without a `weigher` each entry weighs 1. */
   readonly weight: number
-  /** The same counters for each key class. Counts for string keys, or for no key, appear only in the totals. */
+  /** The same counters for each key class. Operations on string keys, or on no key, count only in the totals. */
   readonly classes: { readonly [keyClass: string]: Readonly<Counters> & Ratios }
 }
 
@@ -49,7 +49,7 @@ export interface Curve {
   readonly reads: number
   /** The share of ids that the curve samples. A smaller share makes a coarser curve. */
   readonly share: number
-  /** Capacities in ascending order, with their hit ratios. A capacity beyond the last one gains nothing. */
+  /** Capacities in ascending order, with their hit ratios. A capacity above the last one would not add any hits. */
   readonly points: ReadonlyArray<{ readonly capacity: number; readonly hitRatio: number }>
 }
 
@@ -121,7 +121,7 @@ export const defaults: MakeOptions = {
  *
  * **When to use**
  *
- * Use in a custom layer. Programs use `CacheLayer`, which validates its options.
+ * Use in a custom layer. Elsewhere, use `CacheLayer`, which validates its options.
  *
  * **Example** (Making a small cache)
  *

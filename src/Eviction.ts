@@ -23,14 +23,14 @@ export class Own implements Eviction {
 }
 
 /**
- * The default policy. It simulates three rules (LRU, LIRS and S3) on a sample of ids without values, and the cache
- * follows the rule that would have had the most hits. Ids are hashed with a secret seed. With a capacity of at most 32
- * entries the policy is `lru`. With a larger capacity, the next entry to be evicted is unspecified.
+ * The default policy. It simulates three rules (LRU, LIRS and S3-FIFO) on a sample of ids without values, and the cache
+ * follows the rule that would have had the most hits. A hash with a secret seed selects the sample. With a capacity of
+ * at most 32 entries, the policy is `lru`. With a larger capacity, it is unspecified which entry is evicted next.
  *
  * **When to use**
  *
  * Use if the access pattern is unknown or changes. Under loops, scans and mixed workloads, `adaptive` gets more hits
- * than any fixed rule. Where `lru` is the best rule, `adaptive` gets hardly fewer hits.
+ * than any fixed rule. Where `lru` is the best rule, `adaptive` gets only slightly fewer hits.
  *
  * **Example** (Keeping a part of a loop)
  *
@@ -54,7 +54,7 @@ export class Own implements Eviction {
 export const adaptive: Eviction = new Own("adaptive", makeAdaptive)
 
 /**
- * S3-FIFO as published (SOSP 2023): a new entry enters a small queue, and stays only if it is read twice there.
+ * S3-FIFO as published (SOSP 2023): a new entry enters a small queue, and stays only if it is read twice in that queue.
  *
  * **When to use**
  *
@@ -76,18 +76,18 @@ export const adaptive: Eviction = new Own("adaptive", makeAdaptive)
  * await Effect.runPromise(program.pipe(Effect.provide(cache))) // => true
  * ```
  *
- * @see {@link adaptive} for a policy that includes this idea as one of three
+ * @see {@link adaptive} for a policy with a variant of this rule among its three
  * @category constructors
  * @since 0.1.0
  */
 export const s3Fifo: Eviction = new Own("s3Fifo", makeS3Fifo)
 
 /**
- * W-TinyLFU as in Caffeine, including its hill climber. Frequently read entries stay. New entries start in a window.
+ * W-TinyLFU as in Caffeine, including its hill climber. New entries start in a window. Frequently read entries stay.
  *
  * **When to use**
  *
- * Use if the same ids stay popular for a long time. A hit costs more than in other policies, as it updates a sketch.
+ * Use if the same ids stay popular for a long time. Each hit updates a sketch, so it costs more than in other policies.
  *
  * **Example** (Keeping frequently read entries)
  *
@@ -173,7 +173,7 @@ export const fifo: Eviction = new Own("fifo", makeFifo)
  *
  * **When to use**
  *
- * Use if values become less useful with age, even if they are read often, such as prices or positions.
+ * Use for values, such as prices or positions, that become less useful with age even if they are read often.
  *
  * **Example** (Evicting the oldest value)
  *

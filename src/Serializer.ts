@@ -14,7 +14,7 @@ import type * as Port from "./ports/serializer.ts"
 export type { Codec } from "./ports/serializer.ts"
 
 /**
- * A format for stored values. It compiles a `Codec` for a schema, or for any structured value if there is no schema.
+ * A format for stored values. It compiles a `Codec` for a schema. Without a schema, the codec takes structured values.
  * @category models
  * @since 0.1.0
  */
@@ -71,7 +71,7 @@ const standard: Port.Serializer = {
 export interface Options {
   /** The name of the format. A read of bytes in another format is a miss. */
   readonly name: string
-  /** The file extension, like `".yaml"`, in a store that keeps each value in its own file. */
+  /** The extension of files, like `".yaml"`, for a store that keeps each value in its own file. */
   readonly extension: string
   /** The media type of the encoded bytes. @default `application/octet-stream` */
   readonly contentType?: string | undefined
@@ -92,7 +92,7 @@ export interface Options {
  *
  * - With a schema, `encode` receives the value's JSON form, and the schema validates the result of `decode`, so the
  *   format only has to support JSON values. If the schema accepts anything (`Schema.Any`), values other than JSON are
- *   refused before `encode` is called. Without a schema, `encode` should throw for a value that it cannot restore.
+ *   refused before `encode` is called. Without a schema, `encode` should throw if `decode` cannot restore the value.
  * - `encode` and `decode` also receive the entry's id. A signature over the id detects bytes copied to another id.
  * - The format is assumed not to encrypt, so a schema with `Schema.Redacted` is refused with a `CacheConfigError`.
  *
@@ -162,7 +162,7 @@ const formatOf = ({ decode, encode, name }: Options): throughSchema.Format => ({
   }
 })
 
-/** A custom format's codec id, 128 to 255, hashed from its name. Smaller ids belong to the built-in formats. */
+/** The codec id of a custom format: a hash of its name, from 128 to 255. Smaller ids belong to the built-in formats. */
 const idOf = (name: string): number => {
   let hash = 0
   for (let i = 0; i < name.length; i++) hash = (hash * 31 + name.charCodeAt(i)) % 0xff_ffff

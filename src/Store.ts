@@ -15,8 +15,8 @@ export * from "./ports/storage.ts"
 export * from "./ports/store.ts"
 
 /**
- * Creates a `Store` from a storage with three functions. Leases, and by default counters, are kept in this process. Tag
- * markers are kept in the storage if it is `lasting` or `shared`, and otherwise in this process.
+ * Creates a `Store` from a storage with three functions. Leases are kept in this process, and by default counters too.
+ * Tag markers are kept in the storage if it is `lasting` or `shared`, and otherwise in this process.
  *
  * **When to use**
  *
@@ -26,19 +26,19 @@ export * from "./ports/store.ts"
  *
  * - Operations on one id run in order. An operation that has started runs to its end, even if its caller is
  *   interrupted. A `commit` whose generation has ended never reaches the storage.
- * - An operation that cannot be derived fails with reason `Unsupported`.
+ * - An operation that cannot be derived from the given functions fails with reason `Unsupported`.
  * - Throws a `CacheConfigError` for an unknown option, and for a `shared` storage without `setIfAbsent`.
  *
  * **Gotchas**
  *
  * - A write that never completes blocks its id forever: give the storage's operations a timeout.
  * - A storage whose entries outlive the process must declare `capabilities: { lasting: true }`. Otherwise tag markers
- *   are lost with the process, and later processes miss every tagged entry, which includes every entry of a key class.
+ *   are lost with the process, and every tagged entry, such as any entry of a key class, is a miss for later processes.
  * - Processes that share the storage share only entries and tags. Leases, conditional sets and touches are atomic only
  *   inside one process: if two processes miss an id at the same time, both load it.
  * - A tag that is first named during a load (`Cached.annotate`) needs a marker that this process knew before the load.
  *   The first load that names a new tag creates the tag's marker, and the result of that load is not stored.
- * - To replace a derived operation with a better one, also replace its bulk form, or set the bulk form to `undefined`:
+ * - If you replace a derived operation, also replace its bulk form, or set the bulk form to `undefined`:
  *   `Store.complete({ ...Store.make(simple), acquire, acquireMany: undefined })`.
  *
  * **Example** (Storing in a map)
@@ -69,7 +69,7 @@ export const make: (storage: Storage) => Store = fromStorage.make
  *
  * **When to use**
  *
- * Use for an embedded database, or files on a local disk. The engine reads such a store with `getUnsafe`.
+ * Use for an embedded database, or files on a local disk. The cache reads such a store without an effect (`getUnsafe`).
  *
  * **Example** (Reading a map without an effect)
  *
@@ -103,7 +103,7 @@ export const makeSync: (storage: SyncStorage) => Store & { readonly getUnsafe: N
  * **Details**
  *
  * Bulk operations are derived from the operations on one id, and `size` from `scan`. Without `increment`, all counters
- * are kept in this process. A missing `clear`, like any other operation that cannot be derived, fails with reason
+ * are kept in this process. An operation that cannot be derived, such as a missing `clear`, fails with reason
  * `Unsupported`. Throws a `CacheConfigError` for a missing or invalid part of the core.
  *
  * **Gotchas**

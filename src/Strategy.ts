@@ -12,7 +12,7 @@ import type * as Ttl from "./Ttl.ts"
 export * from "./ports/strategy.ts"
 
 /**
- * The options that all strategies share: which outcomes are stored. An outcome must satisfy every given condition.
+ * The options that all strategies share. They select which outcomes are stored: an outcome must satisfy all of them.
  * @category options
  * @since 0.1.0
  */
@@ -35,8 +35,8 @@ export interface UntilInvalidatedOptions<in A, in out E, in K> {
  */
 export interface Options<in A, in out E, in K> extends UntilInvalidatedOptions<A, E, K> {
   /**
-   * How long a result is served after its load: a duration, or a function of the outcome and the key. With `inherit`,
-   * it may expire earlier, together with cached values that its load read. A `ttl` of zero or less stores nothing.
+   * How long a result is served after its load: a duration, or a function of the outcome and the key. With `inherit`, a
+   * result may expire earlier, together with cached values that its load read. A `ttl` of zero or less stores nothing.
    */
   readonly ttl: Ttl.Input | Of<A, E, K, Ttl.Input>
   /** The largest share of the lifetime, 0 to 1, to subtract at random, which spreads expirations. @default 0 */
@@ -102,7 +102,7 @@ export interface SlidingOptions<in A, in out E, in K> extends Omit<Options<A, E,
 export interface MaxHitsOptions<in A, in out E, in K> extends Options<A, E, K> {
   /** How many reads in this process an entry serves, not counting the read that loaded it. */
   readonly hits: number
-  /** The first read, counted from 1, that also starts a refresh. So does every later read. @default no refresh */
+  /** The number (from 1) of the first read that also starts a refresh, as all later reads do. @default no refresh */
   readonly refreshAfter?: number | undefined
 }
 
@@ -186,9 +186,9 @@ export const refreshAhead = <A = unknown, E = unknown, K = unknown>(
 ): Strategy<A, E, K> => make(Kinds.refreshAhead, options)
 
 /**
- * Creates a strategy that serves an entry until `ttl`, and refreshes it in the background with a probability that grows
- * as `ttl` approaches, and with the duration of the last load (XFetch: Vattani, Chierichetti, Lowenstein, "Optimal
- * Probabilistic Cache Stampede Prevention", VLDB 2015).
+ * Creates a strategy that serves an entry until `ttl`, and refreshes it in the background at random. The closer `ttl`
+ * is, and the slower the last load was, the more likely is a refresh (XFetch: Vattani, Chierichetti, Lowenstein,
+ * "Optimal Probabilistic Cache Stampede Prevention", VLDB 2015).
  *
  * **When to use**
  *
@@ -215,7 +215,7 @@ export const probabilistic = <A = unknown, E = unknown, K = unknown>(
 
 /**
  * Creates a strategy that serves an entry until it has not been read for the time `idle`, and no longer than `ttl`.
- * Reads from memory extend the entry in the store at most ten times per `idle`.
+ * Reads from memory extend the life of the entry in the store at most ten times per `idle`.
  *
  * **When to use**
  *
@@ -318,7 +318,7 @@ export const failover = <A = unknown, E = unknown, K = unknown>(options: Options
  *
  * **When to use**
  *
- * Use if the program sees every change of a value and invalidates the value's key or tag.
+ * Use if the program learns of every change to a value and invalidates the value's key or tag.
  *
  * **Example** (Never expiring)
  *

@@ -1,5 +1,5 @@
 /**
- * Transactions: changes of several entries, tags and counters that are committed together, or not at all.
+ * Transactions: changes to several entries, tags and counters that are committed together, or not at all.
  * @since 0.1.0
  */
 import * as Cause from "effect/Cause"
@@ -45,7 +45,7 @@ const isDataFirst = ([first]: IArguments): boolean =>
  *   because a `Cached.set` outside a transaction takes no lock. Results of cached effects are not checked
  * - `"serializable"`: nothing is locked. The commit checks all reads, including results of cached effects and listings
  *   (in memory and on disk; elsewhere a listing fails with a `StoreError` of reason `Unsupported`). The result is as if
- *   the transaction had run alone. If the effect fails because others changed what it read, it is retried as well
+ *   the transaction had run alone. If the effect fails and others have changed what it read, the transaction is retried
  * @category models
  * @since 0.1.0
  */
@@ -210,8 +210,8 @@ const parse = (options: Options) => {
 
 /**
  * Discards the writes that the innermost transaction has made so far, and continues the transaction. The commit still
- * checks the transaction's reads, and its locks stay locked. Dies with a `CacheConfigError` outside a transaction, and
- * inside `Transaction.withSql`, because the changes to the database would remain: let the effect fail instead.
+ * checks the transaction's reads, and locks stay held. Dies with a `CacheConfigError` outside a transaction. Also
+ * dies inside `Transaction.withSql`, where the changes to the database would remain: let the effect fail there instead.
  *
  * **When to use**
  *
@@ -277,15 +277,15 @@ export interface SqlOptions {
  * **Details**
  *
  * - Opens the transaction with `SqlClient.withTransaction` of `effect/sql`. Inside another SQL transaction, it opens a
- *   savepoint, and invalidates after the outermost commit, with the outer `outbox` if there is one, or else its own. A
- *   rollback invalidates nothing.
+ *   savepoint, and invalidates after the outermost commit. It then uses the outer `outbox`, or its own if the outer
+ *   transaction has none. A rollback invalidates nothing.
  * - Inside the transaction, explicit reads (`Cached.getOption` …) see its earlier writes. Cached effects bypass the
  *   cache, because the rows that they read may be rolled back.
  * - A value set inside the transaction is not stored. Its key is invalidated after the commit, because two transactions
  *   on one row may reach cache and database in different orders. Counters change after the commit. Any store works.
  * - Returns once the invalidations are carried out. If the store does not answer in time, returns without a failure
- *   even under `CachePolicy.strict`, and sends the invalidations again later. They are also carried out after a failed
- *   commit, because its outcome is unknown.
+ *   even under `CachePolicy.strict`, and sends the invalidations again later. The invalidations are also carried out if
+ *   the commit fails, because it is then unknown whether the database has changed.
  * - If the `outbox` table is missing, the transaction fails with an `SqlError` and is rolled back: provide the layer
  *   `Transaction.outbox`, which creates the table.
  *
@@ -367,7 +367,7 @@ export interface OutboxOptions {
 }
 
 /**
- * A layer that carries out the invalidations of processes that crashed between an SQL commit and its invalidations.
+ * A layer that carries out the invalidations of processes that crashed right after an SQL commit.
  *
  * **When to use**
  *
@@ -375,11 +375,11 @@ export interface OutboxOptions {
  *
  * **Details**
  *
- * - When it is built and then every 10 seconds, the layer looks for rows older than 5 seconds. Ages are measured by
- *   the clocks of the processes. Several processes may run the layer at once.
+ * - When it is built and then every 10 seconds, the layer looks for rows older than 5 seconds, by the clocks of the
+ *   processes. Several processes may run the layer at once.
  * - A missing table is created, with the columns `id` (64 characters, the primary key), `created` (a 64-bit number) and
  *   `targets` (text). If the table has other columns, the layer fails.
- * - An unreadable row is kept, because a later release may have written it. It is logged once, as a warning.
+ * - An unreadable row is kept, because a later release may have written it. The layer logs one warning for the row.
  *
  * **Example** (Providing the replay)
  *

@@ -115,9 +115,9 @@ const notADuration = (text: string): never => {
   })
 }
 
-// The parsed durations by text, because parsing runs a regular expression, and programs use few different texts.
+// Remembers parsed durations by their text, because parsing is slow (a regular expression), and programs use few texts.
 const parsed = new Map<string, number>()
-// The last converted text. If reads extend an entry, every hit converts a duration, and mostly the same one.
+// The last converted text. If reads extend an entry, every hit converts a duration, which is usually the same one.
 let lastText: string | undefined
 let lastMillis = 0
 
@@ -127,7 +127,7 @@ let lastMillis = 0
  *
  * **When to use**
  *
- * Use for duration options of your own: the function accepts the same input as every option of this library.
+ * Use for duration options of your own: the function accepts the same input as every duration option of this library.
  *
  * **Example** (Converting a duration)
  *
@@ -191,7 +191,7 @@ const namesOfUnits: ReadonlyArray<string> = [
   "nanoseconds"
 ]
 
-/** Describes input that Effect treats as zero, although that cannot be meant. Returns `undefined` for other input. */
+/** Describes input that Effect treats as zero, although it must be a mistake. Returns `undefined` for other input. */
 const strangerOf = (input: unknown): string | undefined => {
   if (Number.isNaN(input)) return "NaN"
   if (typeof input !== "object" || input === null) return undefined

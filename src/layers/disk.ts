@@ -24,7 +24,7 @@ export interface DiskOptions extends LayerOptions {
   /** The maximum size of the database, at least 1 MiB. @default 1 GiB */
   readonly maxSize?: SizeInput | undefined
   /**
-   * The maximum size of a stored value, at most a quarter of `maxSize`. It limits how long a write blocks the process.
+   * The maximum size of a value, at most a quarter of `maxSize`. It is limited because a write blocks the process.
    * @default 8 MiB, or a quarter of `maxSize`
    */
   readonly maxValue?: SizeInput | undefined
@@ -43,8 +43,8 @@ export interface DiskOptions extends LayerOptions {
  *
  * - Runs under Node, Bun and Deno; elsewhere the layer fails with a `StoreError` of reason `Unsupported`. The layer
  *   also fails if the folder is not writable.
- * - The layer also provides a `Lock` and a `GuardStore`, shared by all processes that use the folder, unless the
- *   program provides its own, either to the layer with `Layer.provide` or around it.
+ * - The layer also provides a `Lock` and a `GuardStore`, shared by all processes that use the folder. A `Lock` or
+ *   `GuardStore` that the program provides to the layer (`Layer.provide`), or around it, takes precedence.
  *
  * **Example** (Keeping a result across two runs)
  *

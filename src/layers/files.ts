@@ -20,14 +20,14 @@ import { overStore } from "./overStore.ts"
  * @since 0.1.0
  */
 export interface FilesOptions extends LayerOptions {
-  /** The folder of the entries, created if it does not exist. It should hold nothing else. */
+  /** The folder of the entries, created if it does not exist. The folder should hold nothing else. */
   readonly directory: string
-  /** Sets the format and the extension of the files. @default indented JSON, or the program's `Serializer` */
+  /** Sets the format and the extension of the files. @default the program's `Serializer`, or else indented JSON */
   readonly serializer?: Serializer | undefined
-  /** The maximum size of all payloads together. About 600 bytes of metadata per entry come on top. @default 1 GiB */
+  /** The maximum size of all payloads together, not counting some 600 bytes of metadata per entry. @default 1 GiB */
   readonly maxSize?: SizeInput | undefined
   /**
-   * The maximum size of a stored value, at most `maxSize`. It limits how long a write blocks the process.
+   * The maximum size of a stored value, at most `maxSize`. It is limited because a write blocks the process.
    * @default 8 MiB, or `maxSize`
    */
   readonly maxValue?: SizeInput | undefined

@@ -1,4 +1,4 @@
-/** The options that the layers in a folder (`CacheLayer.disk` and `CacheLayer.files`) have in common. */
+/** The options that the layers of caches in a folder (`CacheLayer.disk` and `CacheLayer.files`) have in common. */
 import { checkDirectory, sizesOf, trustOf } from "../internal/options/folder.ts"
 import type { Checks } from "../internal/options/options.ts"
 import type { SizeInput } from "../internal/options/size.ts"

@@ -22,7 +22,7 @@ const options = ({ directory, trustFolder }: Folder) => ({
   ...trustFolder === undefined ? {} : { trustFolder }
 })
 
-/** Imports a module while the layer is built, so that a relative path leads to the same folder as the cache's. */
+/** Imports a module while the layer is built, so that `make` resolves a relative path at the same time as the cache. */
 const load = <Module>(module: () => Promise<Module>): Effect.Effect<Module, StoreError> =>
   Effect.tryPromise({
     try: module,

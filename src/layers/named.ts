@@ -10,7 +10,7 @@ import * as Caching from "../Caching.ts"
 
 const services = new WeakMap<Caching.Shape, Context.Key<any, Caching.Shape>>()
 
-/** The cache services that are provided during each build of layers, by name. */
+/** For each build of layers, the cache services that it provides, by name. */
 const built = new WeakMap<Layer.MemoMap, Map<string, Context.Key<any, Caching.Shape>>>()
 
 /**

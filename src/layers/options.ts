@@ -27,7 +27,7 @@ import type * as Ttl from "../Ttl.ts"
  * @since 0.1.0
  */
 export interface RefreshOptions {
-  /** How many refreshes run at once. Others wait in a bounded queue, from which the latest starts first. @default 16 */
+  /** How many refreshes run at once. Others wait in a bounded queue, and the newest one starts first. @default 16 */
   readonly concurrency?: number | undefined
   /** How long one refresh may take, including retries. @default 1 minute */
   readonly timeout?: Ttl.Input | undefined
@@ -44,23 +44,23 @@ export interface MemoryOptions {
   /** The maximum number of entries in memory. @default 10,000 */
   readonly capacity?: number | undefined
   /**
-   * The maximum total weight of the entries in memory, instead of `capacity`: a number, or a size like `"100 MB"`. It
-   * requires a `weigher`.
+   * The maximum total weight of the entries in memory, instead of `capacity`: a number, or a size like `"100 MB"`. This
+   * option requires a `weigher`.
    * @default none: entries are counted
    */
   readonly maxWeight?: SizeInput | undefined
   /** Computes an entry's weight for `maxWeight`, like `Weigher.bytes`. @default none: entries are counted */
   readonly weigher?: Weigher | undefined
-  /** The policy that selects the entry to evict from a full memory tier. @default `Eviction.adaptive` */
+  /** The policy that selects which entry to evict when memory is full. @default `Eviction.adaptive` */
   readonly eviction?: Eviction | undefined
-  /** `true`: `Cached.curve` estimates the hit ratio at other capacities, in at most 1 MB. @default `false` */
+  /** If `true`, `Cached.curve` estimates the hit ratios of other capacities. This takes up to 1 MB. @default `false` */
   readonly curve?: boolean | undefined
   /** Options of background refreshes: `concurrency`, `timeout`, `retry`. @default each has its own */
   readonly refresh?: RefreshOptions | undefined
   /**
-   * How cached values that a load reads limit its result. `"life"`: the result expires no later than the earliest of
-   * them. `"changes"`: it is also invalidated with any of them. `"age"`: its lifetime counts from the creation of the
-   * oldest of them. `"refuse"`: it is not stored. `false`: they do not limit it. A read may override the option.
+   * How the cached values that a load reads limit its result. `"life"`: the result expires no later than any of the
+   * values. `"changes"`: the result is also invalidated with any of them. `"age"`: the result's lifetime counts from
+   * the creation of the oldest value. `"refuse"`: the result is not stored. `false`: no limit. A read may override it.
    * @default `"life"`
    */
   readonly inherit?: Inherit | undefined
@@ -72,15 +72,15 @@ export interface MemoryOptions {
   readonly strategy?: Strategy | undefined
   /**
    * The default options of all reads: `retryAfter`, `jitter`, `softTimeout`, `fallbackOn`, `fallbackWhen`, `copy`,
-   * `memoryTtl`, `minLoad`, `lease`, `waitForWrite`. A read or a strategy may override each of them separately.
+   * `memoryTtl`, `minLoad`, `lease`, `waitForWrite`. A read or a strategy may override each option separately.
    * @default each has its own
    */
   readonly defaults?: ReadDefaults | undefined
-  /** How long the layer, when it closes, waits for loads that still have callers. @default 5 seconds */
+  /** How long a closing layer waits for loads that still have callers. @default 5 seconds */
   readonly shutdownTimeout?: Ttl.Input | undefined
   /**
    * `"private"`: each reader runs its own load, which neither joins nor delays another, and readers share only stored
-   * results. Refreshes are handed to `CachePolicy.WaitUntil`, or do not run without that service. For Cloudflare
+   * results. Refreshes are handed to `CachePolicy.WaitUntil`. Without that service, they do not run. For Cloudflare
    * Workers, where one request must not wait for another.
    * @default `"shared"`
    */
@@ -95,20 +95,17 @@ export interface MemoryOptions {
 export interface LayerOptions extends MemoryOptions {
   /** `false`: the cache has no memory tier, and every read asks the store. @default `true` */
   readonly memory?: boolean | undefined
-  /**
-   * The store budget: how long all store steps of one read may take together. `CachePolicy.storeTimeout` overrides it.
-   * @default 500 ms
-   */
+  /** The total time that one read may spend on the store. `CachePolicy.storeTimeout` overrides it. @default 500 ms */
   readonly storeTimeout?: Ttl.Input | undefined
   /** How long a load's lease across processes lasts without renewal. Running loads renew it. @default 5 seconds */
   readonly lease?: Ttl.Input | undefined
   /**
    * How long a load waits for a running load of the same id in another process. Each time this duration has passed, one
-   * of the waiting processes loads as well. If a loading process has died, another one takes over when its lease ends.
+   * of the waiting processes loads as well. If a loading process dies, another one takes over once the lease has ended.
    * @default none: as long as the other process renews its lease
    */
   readonly wait?: Ttl.Input | undefined
-  /** How long a load renews its lease. Afterwards, another process may load. @default 10 minutes */
+  /** How long a load keeps renewing its lease. After that, another process may load. @default 10 minutes */
   readonly maxLoad?: Ttl.Input | undefined
   /**
    * How long entries in memory are trusted while changes by other processes cannot be received. Under
@@ -253,7 +250,7 @@ export const checkLayer = <O extends LayerOptions>(
   return made<LayerOptions, Caching.MakeOptions>(options, layerParts, { defaults: Caching.defaults, layer, prefix: "" })
 }
 
-/** Hints in error messages for options that other cache libraries have. */
+/** Hints in error messages about options that exist only in other cache libraries. */
 const homes = { max: `${bounds}.`, maxSize: `${bounds}.`, ttl: "strategy says how long entries live." }
 
 /** Checks that memory is bounded either by `capacity`, or by `maxWeight` with a `weigher`. */

@@ -11,8 +11,8 @@ import { Serializer } from "../Serializer.ts"
 import { checkLayer, type LayerOptions } from "./options.ts"
 
 /**
- * A cache over any `Store`, with a memory tier in front and with the given options. The `Serializer` that the program
- * provides, or JSON, sets the format of values.
+ * A cache over any `Store`, with a memory tier in front and with the given options. Values are encoded by the
+ * `Serializer` that the program provides, or else by the default one.
  *
  * **When to use**
  *

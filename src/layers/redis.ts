@@ -30,7 +30,7 @@ export interface RedisOptions extends LayerOptions, ServerOptions {}
  *   wrong password, a server that is too old) fail the layer with a `StoreError`. With `connect: "required"`, a server
  *   that cannot be reached also fails the layer.
  * - Redis reports changes by other processes at once (client-side caching). While the reports are interrupted, entries
- *   in memory are trusted for at most `maxStaleness` (10 seconds).
+ *   in memory are trusted for at most `maxStaleness` (10 seconds by default).
  * - The layer also provides a `Lock` and a `GuardStore`, shared by all processes with the same server and prefix. A
  *   `Lock` or `GuardStore` that the program provides to the layer (`Layer.provide`), or around it, takes precedence.
  *

@@ -19,7 +19,7 @@ import { refuseUnknown } from "../internal/options/options.ts"
  * @since 0.1.0
  */
 export interface HeapLimitOptions {
-  /** The used share of `--max-old-space-size` above which memory shrinks, checked after collections. @default 0.8 */
+  /** The used share of `--max-old-space-size` above which the memory tier shrinks. @default 0.8 */
   readonly above?: number | undefined
 }
 
@@ -28,7 +28,7 @@ type CacheLayer = Layer.Layer<Caching.Caching, unknown, unknown>
 /**
  * Shrinks the memory tier of a cache while the process heap is almost full, so that a cache that is too large causes
  * misses instead of a crash. Only in Node: elsewhere the layer dies when it is built. A program still runs out of
- * memory if it fills the heap faster than garbage is collected, or with other data than the cache's.
+ * memory if it fills the heap faster than garbage is collected, or with data outside the cache.
  *
  * **When to use**
  *
@@ -38,8 +38,8 @@ type CacheLayer = Layer.Layer<Caching.Caching, unknown, unknown>
  *
  * - The heap is checked after each full garbage collection, without a timer, so an idle cache does nothing.
  * - Above the limit, memory is bounded to half of its content, and the rest is evicted step by step. Below nine tenths
- *   of the limit, the bound doubles with each collection, up to its old value. The first time is logged.
- * - A bound that `Cached.resize` sets in the meantime is kept.
+ *   of the limit, the bound doubles with each collection, up to its old value. The first shrinking is logged.
+ * - If `Cached.resize` sets a bound in the meantime, that bound is kept.
  *
  * **Example** (Shrinking rather than failing)
  *
@@ -57,7 +57,7 @@ type CacheLayer = Layer.Layer<Caching.Caching, unknown, unknown>
  * @since 0.1.0
  */
 export const withHeapLimit: {
-  // One signature for each number of arguments: with several, type errors begin with "No overload matches this call".
+  // Only one signature for each number of arguments. Otherwise type errors begin with "No overload matches this call".
   (options?: HeapLimitOptions): <Out, E, R>(cache: Layer.Layer<Out, E, R> & CacheLayer) => Layer.Layer<Out, E, R>
   <Out, E, R>(
     cache: Layer.Layer<Out, E, R> & CacheLayer,

@@ -13,7 +13,7 @@ import type { StoreError } from "../CacheError.ts"
  * - `AllChanged`: the store was cleared
  * - `Gap`: some changes were lost, so every entry in memory has to be read again
  * - `Coherent`: from this item on, no change is missed. The `changes` stream begins with `Coherent`, once it listens
- * - `Partial`: until the next `Coherent`, some changes may be missed, for the reason `why`. Others are still reported
+ * - `Partial`: until the next `Coherent`, some changes may be missed, for the reason `why`. Other changes are reported
  * @category models
  * @since 0.1.0
  */

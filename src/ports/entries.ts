@@ -48,7 +48,7 @@ export type SetCondition =
 export interface TouchOptions {
   /** Touches the entry only if it still has this `writeId`. */
   readonly writeId?: string | undefined
-  /** If `true`, and with a `writeId`, touches the entry only if its metadata still has `isConstant`. */
+  /** If `true` and there is a `writeId`, touches the entry only if its metadata still has `isConstant`. */
   readonly isConstant?: boolean | undefined
   readonly softExpiresAt: number
   readonly expiresAt: number

@@ -1,8 +1,8 @@
 /** The types of the port for eviction policies. The built-in policies are in `src/Eviction.ts`. */
 
 /**
- * An entry as an eviction policy sees it. The fields `previous`, `next` and `mark` belong to the policy, so that the
- * policy needs no index of its own.
+ * An entry as an eviction policy sees it. The fields `previous`, `next` and `mark` are for the policy's own use, so the
+ * policy needs no index.
  * @category models
  * @since 0.1.0
  */
@@ -12,7 +12,7 @@ export interface Node {
   readonly weight?: number | undefined
   previous: Node | undefined
   next: Node | undefined
-  /** A number for the policy's own use. V8 stores a small integer without an extra allocation. */
+  /** A number that the policy may set. V8 stores a small integer without an extra allocation. */
   mark?: number | undefined
 }
 

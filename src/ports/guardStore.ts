@@ -3,8 +3,8 @@ import type * as Effect from "effect/Effect"
 import type { StoreError } from "../CacheError.ts"
 
 /**
- * The result of one step of a guard: the answer to the caller, and the new state. From `expiresAt` on, by the same
- * clock as `now` in `Kind.step`, the state counts as missing.
+ * The result of one step of a guard: the answer to the caller, and the new state. From `expiresAt` on, measured by the
+ * clock of `now` in `Kind.step`, the state counts as missing.
  * @category models
  * @since 0.1.0
  */
@@ -17,7 +17,7 @@ export interface Step<out State, out Answer> {
 
 /**
  * A kind of guard state, such as a rate limit, with the pure function that advances it. `now` is in milliseconds (since
- * the epoch, if processes share the state). The previous state is never mutated. A state is a JSON value.
+ * the epoch, if processes share the state). `step` never mutates the previous state. A state is a JSON value.
  * @category models
  * @since 0.1.0
  */

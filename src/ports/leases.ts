@@ -47,7 +47,6 @@ export interface AcquireOptions {
   readonly leaseMillis: number
   /** The `writeId` of the entry that the reader rejected, for which `acquire` does not answer `Hit`. */
   readonly rejectedWriteId: string | undefined
-  /** The behavior while another owner holds the lease. */
   readonly join: Join
 }
 
@@ -56,9 +55,9 @@ export interface AcquireOptions {
  *
  * - `false`: `Wait`
  * - `true`: `Granted` with the holder's generation. The holder keeps the lease
- * - `{ afterMillis }`: like `true`, but for one process per `afterMillis` milliseconds. The others get `Wait` with the
- *   time left. The store records the grant with the lease in the same atomic step, and clears the record when another
- *   owner takes over the lease
+ * - `{ afterMillis }`: like `true`, but only for one process every `afterMillis` milliseconds. The others get `Wait`
+ *   with the time left. The store records the grant with the lease in the same atomic step, and clears the record when
+ *   another owner takes over the lease
  * @category models
  * @since 0.1.0
  */

@@ -92,8 +92,8 @@ export type Acquired =
 export interface Backend {
   readonly name: string
   /**
-   * Milliseconds between two attempts of a waiting caller. If absent, a caller tries again when the current lease ends
-   * or a caller of the same `Lock` releases the lock, which suffices if nothing else uses the backend.
+   * How many milliseconds a waiting caller pauses between attempts. If absent, it tries again when the lease ends or
+   * the lock is released through the same `Lock`, which suffices if nothing else uses the backend.
    */
   readonly pollMillis?: number | undefined
   /** Acquires the lock unless another holder's lease is still running. The token is larger than all earlier tokens. */
@@ -106,8 +106,8 @@ export interface Backend {
     | ((held: ReadonlyArray<{ readonly name: string; readonly token: bigint }>) => Effect.Effect<void, LockError>)
     | undefined
   /**
-   * Listens until the returned function is called. `wake` lets a waiting caller try again: it is called once when
-   * listening has begun, and whenever the lock may be free. If absent, callers try again every `pollMillis`.
+   * Listens for releases until the returned function is called. Calls `wake`, which lets a waiting caller try again,
+   * once at the beginning and whenever the lock may be free. If absent, callers try again every `pollMillis`.
    */
   readonly watch?: ((name: string, wake: () => void) => () => void) | undefined
   /** Whether a holder's lease is running. If absent, `Lock.isLocked` fails with reason `Unsupported`. */

@@ -31,14 +31,14 @@ export interface Codec<in out A, out R = never> {
 }
 
 /**
- * A format for stored values: compiles a `Codec` for a schema, or, for string keys, for any structured value.
+ * A format for stored values. It compiles a `Codec` for a schema. Without a schema, the codec takes structured values.
  * @category models
  * @since 0.1.0
  */
 export interface Serializer {
   readonly name: string
   readonly contentType: string
-  /** The file extension, with its dot, in a store that keeps each value in its own file. */
+  /** The extension of files, with its dot, for a store that keeps each value in its own file. */
   readonly extension: string
   /** Compiles a codec. Throws a `CacheConfigError` for a schema that the format does not support. */
   readonly make: <A, R>(schema: Schema.Codec<A, any, R, R> | undefined) => Codec<A, R>

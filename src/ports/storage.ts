@@ -63,8 +63,8 @@ export interface StorageCapabilities {
 }
 
 /**
- * A storage for `Store.make`: three functions, and optional ones that replace derived operations. A `StoreError` is
- * passed on. A defect counts as a failure of the store.
+ * A storage for `Store.make`: three functions, and optional ones that replace derived operations. If a function fails
+ * with a `StoreError`, the store's operation fails with it. A defect also counts as a failure of the store.
  * @see {@link SyncStorage} for a synchronous storage
  * @category models
  * @since 0.1.0
@@ -88,9 +88,7 @@ export interface Storage {
   readonly clear?: Store["clear"] | undefined
   /** Counters that the storage keeps and that its `clear` removes (default: counters kept in this process). */
   readonly counters?: StorageCounters | undefined
-  /**
-   * The stream of changes by other processes, which begins with `Coherent`; see `Store.changes` (default: no changes).
-   */
+  /** The stream of changes by other processes, as described at `Store.changes` (default: no changes). */
   readonly changes?: Store["changes"] | undefined
 }
 
@@ -138,13 +136,14 @@ export interface SyncStorage {
   /** Starts to listen, and returns a function that returns the changes by other processes since its previous call. */
   readonly changes?: (() => () => ReadonlyArray<Change>) | undefined
   /**
-   * Runs `steps` atomically with respect to other processes. If it throws, undoes its writes to entries, leases and
+   * Runs `steps` atomically with respect to other processes. If they throw, undoes their writes to entries, leases and
    * counters, but not to `tags` (default: runs `steps` without atomicity; a `shared` storage then has no `transact`).
    */
   readonly atomic?: (<A>(steps: () => A) => A) | undefined
   /**
-   * Runs `look`, which only reads and must not wait for a writer, and returns its result. If it is `undefined`, runs
-   * `steps` like `atomic`, with `isSame` if nothing has changed since `look`. If absent, `atomic` follows `look`.
+   * Runs `look`, which only reads and must not wait for a writer, and returns its result. If the result is `undefined`,
+   * runs `steps` like `atomic`, and passes `true` if nothing has changed since `look`. If this method is absent, the
+   * store runs `look` by itself and, if necessary, `atomic`.
    */
   readonly orAtomic?: (<A>(look: () => A | undefined, steps: (isSame: boolean) => A) => A) | undefined
   /**
@@ -154,7 +153,7 @@ export interface SyncStorage {
   readonly snapshot?: (<A>(reads: () => A) => A) | undefined
   /** Returns a text that changes with every write, removal and invalidation by any process. Called inside `atomic`. */
   readonly position?: (() => string) | undefined
-  /** Milliseconds the storage has spent working so far; see `Store.workedMillis`. */
+  /** How many milliseconds the storage has spent working so far; see `Store.workedMillis`. */
   readonly workedMillis?: (() => number) | undefined
   /** Returns the `StoreError` reason for a thrown error (default: `Unavailable`). */
   readonly reasonOf?: ((thrown: unknown) => StoreErrorReason) | undefined
@@ -174,7 +173,7 @@ export interface SyncTags {
   readonly version: (tag: string) => string | undefined
   /** Returns the markers of tags, and creates missing ones with a version from `newVersion`. */
   readonly markers: (tags: ReadonlyArray<string>, newVersion: () => string) => Markers
-  /** Gives each tag a new version. Mode `soft` keeps the first 12 digits of the current version (default `hard`). */
+  /** Gives each tag a new version. Mode `soft` keeps the first 12 digits of the version. The default is `hard`. */
   readonly invalidate: (tags: ReadonlyArray<string>, newVersion: () => string, mode?: InvalidationMode) => void
   /**
    * Deletes the markers of tags that stand for ids, as the last step of a removal or an explicit write, inside
@@ -217,7 +216,7 @@ export interface SyncLeases {
     now: number,
     newGeneration: () => string
   ) => Exclude<Acquired, { readonly _tag: "Hit" }>
-  /** Called in place of `acquire` if nothing has changed since the same call of `leftMillis` (default: `acquire`). */
+  /** Called in place of `acquire` if nothing has changed since the preceding `leftMillis` (default: `acquire`). */
   readonly acquireSame?: SyncLeases["acquire"] | undefined
   /** Whether `generation` is the current generation of the id. */
   readonly isCurrent: (id: string, generation: string, now: number) => boolean

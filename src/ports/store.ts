@@ -52,7 +52,7 @@ export interface Capabilities {
   /** Whether `Store.changes` reports the changes by other processes. */
   readonly changes: boolean
   /**
-   * Whether the store can keep entries that derive from others (`inherit: "changes"`). If so, `remove`, `set`,
+   * Whether the store can keep entries that depend on other entries (`inherit: "changes"`). If so, `remove`, `set`,
    * `transact` and their bulk forms also delete the markers of the id (tag `~=` plus the id) and of its group (tag `~*`
    * plus the id up to its first `:`) in the same step, and report deleted markers as `TagChanged`. A store that evicts
    * such a marker reports that too. `clear` makes the versions of all such markers invalid. `"ids"`: the store deletes
@@ -73,7 +73,7 @@ export interface Capabilities {
  *
  * - Every operation on one id is one atomic step. An operation on many ids is one atomic step for each id, not for all
  *   together.
- * - A store may return an entry past its `expiresAt`, which the engine checks. An unreadable entry is a miss.
+ * - A store may return an expired entry, because the engine checks `expiresAt` itself. An unreadable entry is a miss.
  * - Operations fail only with a `StoreError`. The engine tolerates failures, missing answers and wrong answers.
  * - `storeLaws` of `effect-cached/testing` test an adapter; `sharedStoreLaws` test an adapter that processes share.
  *
@@ -98,12 +98,12 @@ export interface Capabilities {
 export interface Store {
   readonly name: string
   readonly capabilities: Capabilities
-  /** Whether all servers of the store answer, which ends an outage. If absent, the first success ends an outage. */
+  /** Whether all servers of the store answer. If so, an outage is over. If absent, the first success ends an outage. */
   readonly isWhole?: (() => boolean) | undefined
   /**
-   * Milliseconds the store has spent working so far. Only for synchronous stores that queue concurrent operations. If
-   * present, `storeTimeout` measures this instead of elapsed time, so that waits for a busy event loop are not counted
-   * (within limits). If absent, it measures elapsed time, without periods in which the event loop was blocked. An
+   * How many milliseconds the store has spent working so far. Only for synchronous stores that queue operations. If
+   * present, `storeTimeout` limits this time instead of elapsed time, so that waits for a busy event loop do not count
+   * (within limits). If absent, `storeTimeout` limits elapsed time, except while the event loop was blocked. An
    * `acquire` that fails with `Timeout`, or is interrupted while it is queued, must never be carried out later, because
    * the cache does not release its lease.
    */
@@ -116,7 +116,7 @@ export interface Store {
   readonly getUnsafe: ((id: string, tags: ReadonlyArray<string>) => Answer) | undefined
   /**
    * A `get` that passes its answer to `done`, exactly once, perhaps before it returns. `done` never throws. Only for
-   * stores that wait for each answer, where it saves a fiber and a timer on each read.
+   * stores that wait for each answer. It saves a fiber and a timer for each read.
    */
   readonly getCallback:
     | ((id: string, tags: ReadonlyArray<string>, done: (exit: Exit.Exit<Answer, StoreError>) => void) => void)
@@ -159,7 +159,7 @@ export interface Store {
   ) => Effect.Effect<ReadonlyArray<boolean>, StoreError>
   /**
    * Ends the lease of `owner` without a result. Answers `false` if `owner` does not hold it. A note records a failure,
-   * which `Granted` reports for one second. Without a note, clears the failures, like `commit`, `set` and `remove`.
+   * which `Granted` reports for one second. Without a note, clears the failures, as `commit`, `set` and `remove` do.
    */
   readonly release: (id: string, owner: string, note?: Uint8Array) => Effect.Effect<boolean, StoreError>
   /** Reads the markers of tags, and creates missing ones. */
@@ -190,17 +190,17 @@ export interface Store {
   readonly scanCounters: (options?: ScanOptions) => Stream.Stream<NamedCounter, StoreError>
   /**
    * Runs checks and steps on many ids, tags and counters as one atomic step, all or nothing. After a `StoreError` other
-   * than `Timeout` and `Unavailable`, nothing has changed. If absent, the store supports no transactions.
+   * than `Timeout` or `Unavailable`, nothing has changed. If absent, the store supports no transactions.
    */
   readonly transact?: ((request: TransactRequest) => Effect.Effect<Transacted, StoreError>) | undefined
   /**
-   * Streams the changes that other processes make from now on: endless if `capabilities.changes`, empty otherwise. The
-   * stream begins with `Coherent` as soon as it listens. If it can no longer listen, it fails or ends. Until it runs
-   * again, changes are lost, and the process trusts memory for at most `maxStaleness`.
+   * Streams the changes that other processes make from now on. The stream is empty without `capabilities.changes`.
+   * Otherwise it begins with `Coherent` as soon as it listens, and fails or ends only if it can no longer listen. Until
+   * it runs again, changes are lost, and the process trusts memory for at most `maxStaleness`.
    */
   readonly changes: Stream.Stream<Change, StoreError>
   /**
-   * Returns the changes that other processes made since the previous call (at first: since the store was created), in
+   * Returns the changes that other processes made since the previous call (first: since the store was created), in
    * order, without changes by this store. Throws a `StoreError` if the store is temporarily unable to answer; a later
    * call then returns the missed changes. Must be cheap if nothing has changed: the engine calls it instead of
    * `changes`, every 50 ms while the cache is in use, and before it serves an entry from memory after a pause.

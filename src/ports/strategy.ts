@@ -96,7 +96,7 @@ export const Load = "Load"
 export const LoadOrStale = "LoadOrStale"
 
 /**
- * The decision of a strategy about a stored entry.
+ * A strategy's decision on whether to serve a stored entry, to load, or both.
  * @category models
  * @since 0.1.0
  */
@@ -137,11 +137,11 @@ export interface Lifetime {
  */
 export interface Strategy<in A = unknown, in E = unknown, in K = unknown> {
   readonly name: string
-  /** Decides about `entry` at the time `now`. `random` returns numbers from 0 (included) to 1 (excluded). */
+  /** Decides what to do with `entry` at the time `now`. `random` returns numbers of at least 0 and below 1. */
   readonly decide: (entry: Timing | undefined, now: number, random: () => number) => Decision
   /** How long to keep the outcome of a load. `"skip"` stores nothing. */
   readonly lifetime: (exit: Exit.Exit<A, E>, key: K) => Lifetime | "skip"
-  /** The new `expiresAt` of an entry after a read at `now`. Only for strategies whose reads extend an entry's life. */
+  /** Returns the new `expiresAt` of an entry after a read at `now`. Only for strategies whose reads prolong entries. */
   readonly touch?: ((entry: Timing, now: number) => number) | undefined
   /** Whether `decide` uses `entry.reads`, which only the memory tier counts. */
   readonly countsReads?: boolean | undefined
@@ -159,8 +159,7 @@ export interface Strategy<in A = unknown, in E = unknown, in K = unknown> {
 export type Of<in A, in E, in K, out O> = (exit: Exit.Exit<A, E>, key: K) => O
 
 /**
- * The tags of the failures of an effect: the `_tag` of each member of `E` that has one, or any string if `E` is
- * unknown.
+ * The tags of an effect's failures: the `_tag` of each member of `E` that has one, or any string if `E` is unknown.
  * @category models
  * @since 0.1.0
  */

@@ -11,7 +11,7 @@ import type { InvalidationMode } from "./markers.ts"
  *
  * - `Entry`: the condition holds for the entry of an id
  * - `Counter`: the counter has this value, or does not exist if `value` is `undefined`
- * - `Position`: nothing was written or removed since a `transact` returned this position
+ * - `Position`: nothing has been written or removed since a `transact` returned this position
  * @category models
  * @since 0.1.0
  */
@@ -21,8 +21,8 @@ export type TransactCheck =
   | { readonly _tag: "Position"; readonly position: string }
 
 /**
- * A step of `Store.transact`. It has the same effect as the store operation of the same name, which includes that it
- * ends generations and that other processes receive its changes.
+ * A step of `Store.transact`. It does the same as the store operation of the same name, so it also ends generations,
+ * and other processes receive its changes.
  *
  * - `Commit` stores nothing if its generation has ended; the other steps still run
  * - `InvalidateTags` contains the new versions, so that entries in later steps can be stored with them. Mode `soft`
@@ -42,7 +42,7 @@ export type TransactStep =
   | { readonly _tag: "Clear" }
 
 /**
- * The checks and steps of a `Store.transact`. The steps run in their order.
+ * The checks and steps of a `Store.transact`. The steps run in order.
  * @category models
  * @since 0.1.0
  */
@@ -55,7 +55,7 @@ export interface TransactRequest {
  * The answer to `Store.transact`.
  *
  * - `Committed`: every check held, and every step ran. `refused` lists the ids of `Commit`s whose generation had ended.
- *   `position`, if the store has one, is for a later `Position` check
+ *   `position`, if the store has one, can be used in a later `Position` check
  * - `Conflict`: no step ran. `ids` and `names` list the failed checks; both are empty if only a `Position` failed
  * @category models
  * @since 0.1.0

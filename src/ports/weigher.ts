@@ -9,7 +9,7 @@ export interface Weighed {
   readonly id: string
   /** The name of the key class, or `undefined` for a string key. */
   readonly keyClass: string | undefined
-  /** The entry's bytes without its id and value. They grow with tags, with `jitter`, and with a store behind memory. */
+  /** The bytes of the entry besides its id and value: more with tags, with `jitter`, or with a store behind memory. */
   readonly entryBytes?: number | undefined
 }
 

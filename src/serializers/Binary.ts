@@ -19,7 +19,7 @@ import type { Codec, Serializer } from "../Serializer.ts"
 const name = "binary"
 const id = 3
 
-/** The first byte of a payload, which says whether the binary format or JSON follows. */
+/** The first byte of a payload: `frame` if the binary format follows, `text` if JSON follows. */
 const frame = 0
 const text = 1
 
@@ -33,7 +33,7 @@ const text = 1
  * **Details**
  *
  * - Two kinds of values are written as JSON: values that contain strings with a lone surrogate or U+FFFD, and values of
- *   schemas that contain `Schema.Unknown`, `Any` or `ObjectKeyword`. What these three accept must then be JSON.
+ *   schemas that contain `Schema.Unknown`, `Any` or `ObjectKeyword`. The parts with these three schemas must be JSON.
  * - The format does not encrypt, so a schema with `Schema.Redacted` is refused with a `CacheConfigError`.
  * - Only the schema that wrote the bytes can read them. A key class ensures that the schema is the same, because
  *   another schema produces another id.
@@ -62,7 +62,7 @@ export const Binary: Serializer = {
 
 const fromSchema = <A, R>(schema: Schema.Codec<A, any, R, R>): Codec<A, R> => {
   refuseRedacted(schema.ast, name)
-  // If the schema accepts anything somewhere, the binary format would silently change values there that are not JSON.
+  // In parts of a schema that accept anything, the binary format would silently change values that are not JSON.
   const open = hasPart(schema.ast, isOpen)
   const codec = SchemaBinary.toCodec(schema)
   const toFrame = throughSchema.guard<Uint8Array, R>(name, "encode", SchemaParser.encodeUnknownEffect(codec))

@@ -22,7 +22,7 @@ import type { Serializer } from "../Serializer.ts"
  * - A value that cannot be restored (a function, a symbol, a circular reference, a class instance, a `Redacted`) fails
  *   with a `SerializerError` that names its position.
  * - With a schema, values are converted to the schema's JSON form, as with `Json`, and validated when read. Class
- *   instances are then allowed, and parts with `Schema.Any` or `ObjectKeyword` may hold any value that needs no schema.
+ *   instances are then allowed. Parts with `Schema.Any` or `ObjectKeyword` may hold any value listed above.
  *
  * **Example** (Encoding a map)
  *
