@@ -73,7 +73,7 @@ export const calledWithStrategy: Called = {
   kind: undefined
 }
 
-/** Returns the error for invalid options of a combinator, if any. Throws it at once if they are not an object. */
+/** Returns the error if a combinator's options are invalid, otherwise `undefined`. Throws if they are not an object. */
 export const mistakeIn = (called: Called, options: unknown): unknown => {
   requireObject(called.name, Effect.isEffect(options) ? undefined : options, called.example)
   try {

@@ -23,8 +23,8 @@ import type {
 } from "./options.ts"
 
 /**
- * The options of each combinator, by its name. Each type is an interface, because for an intersection type the compiler
- * first reports that the whole object does not fit, and only then which option is missing.
+ * The options of each combinator, by name. Each type is an interface. For an intersection type, the compiler would
+ * first report that the whole object does not fit, and only then which option is missing.
  *
  * - `X`: the `CacheKey.Types` of an instance of a key class, `unknown` for a string key. `X` is inferred from the key,
  *   because a conditional type on `K` stays unresolved if `K` is a type parameter of the caller.

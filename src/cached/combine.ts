@@ -252,7 +252,7 @@ export const combinator = (kind: Kind, refreshLoad?: Request["refreshLoad"]): ne
 const sourceOf = ({ source }: CachedEffect): Effect.Effect<unknown, unknown, any> => source as Effect.Effect<unknown>
 
 const checkerOf = (called: Called): Traits["validate"] => {
-  // The last valid durations. Most misses repeat the durations of the previous miss, so only the key is checked.
+  // The last valid durations. Most misses repeat the previous durations, and then only the key has to be checked.
   let right: { readonly ttl: unknown; readonly beside: unknown } | undefined
   return ({ options, source, traits }) => {
     const isPlain = hasTimesAlone(options, traits.beside)
@@ -328,7 +328,7 @@ const traitsIn = ({ strategy }: CombinatorOptions): Traits => {
   const known = traitsOfStrategies.get(strategy)
   if (known !== undefined) return known
   const traits = traitsOf(strategy, { load: sourceOf, validate: validateGiven })
-  // An invalid strategy may not be an object and cannot be a key of a `WeakMap`. The check before the load rejects it.
+  // An invalid strategy that is not an object cannot be a key of a `WeakMap`. The check before the load rejects it.
   if (Object(strategy) === strategy) traitsOfStrategies.set(strategy, traits)
   return traits
 }
@@ -345,7 +345,7 @@ export const callsOf = (options: FnOptions): (key: CacheKey.Any) => Effect.Effec
   return (key) => new CachedEffect(traits, undefined, options, { copy, key }) as never
 }
 
-/** Like `callsOf`, but for string keys, from which the arguments of `lookup` cannot be derived, so they are passed. */
+/** Like `callsOf`, for string keys. The arguments of `lookup` are passed too, because the key does not contain them. */
 export const callsByString = (
   options: StringFnOptions
 ): (key: string, args: ReadonlyArray<unknown>) => Effect.Effect<unknown, unknown, any> => {

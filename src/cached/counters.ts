@@ -37,7 +37,7 @@ export interface IncrementOptions {
  *
  * **When to use**
  *
- * Use for a number that many fibers or processes add to: visits, attempts, votes.
+ * Use for a number to which many fibers or processes add: visits, attempts, votes.
  *
  * **Example** (Counting visits)
  *

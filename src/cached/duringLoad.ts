@@ -161,7 +161,7 @@ const nothingToRenew = (why: string): Effect.Effect<never> =>
  */
 const end = ({ flight }: Attempt): Effect.Effect<never> =>
   Effect.withFiber((fiber) => {
-    // After the load has ended, `flight` is `undefined`, and the load's fiber is no longer interrupted.
+    // `flight` is `undefined` once the load has ended, because its fiber must not be interrupted from then on.
     flight?.fiber?.interruptUnsafe(fiber.id)
     if (fiber !== flight?.fiber) fiber.interruptUnsafe(fiber.id)
     return Effect.interrupt
@@ -175,7 +175,7 @@ const end = ({ flight }: Attempt): Effect.Effect<never> =>
 export interface Annotations {
   /** Tags in addition to those of the key and the options. @default none; a renewed value keeps its tags */
   readonly tags?: ReadonlyArray<string> | undefined
-  /** The longest time the result is served. Zero or less: it is not stored. @default the strategy's `ttl` */
+  /** The longest time the result is served. If zero or less, it is not stored. @default the strategy's `ttl` */
   readonly ttl?: Ttl.Input | undefined
   /**
    * The age at which the result becomes stale, at most the age at which it expires. Zero or less: it is stale at once.

@@ -46,7 +46,7 @@ export interface CachedFn<K extends Key.Any, In, E, R> {
 
 type Instance<C extends AnyClass> = InstanceType<C>
 
-/** `KE` is the failure type that the key of a cached function declares, `E` that of its load. @internal */
+/** `KE` is the failure type that the key of a cached function declares, and `E` that of its load. @internal */
 export interface OptionsFor<K, A, KE, E, T>
   extends FallbackOptions<E | TimeoutError<T>, TagOf<E>>, Timeout<T, K>, ReadOptions<A, KE, K>
 {

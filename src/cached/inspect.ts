@@ -100,7 +100,7 @@ export const size: Effect.Effect<number, StoreError, Caching> = withCaching((cac
 )
 
 /**
- * Checks that the store, if there is one, answers in time. Fails with the `StoreError` otherwise.
+ * Checks that the store, if there is one, answers in time. Otherwise, fails with a `StoreError`.
  *
  * **Example** (Checking the health of a cache)
  *

@@ -31,8 +31,8 @@ import {
 import { type AnyKey, streamWithCaching, tagOf, withCaching } from "./withCaching.ts"
 
 /**
- * Invalidates a key or another target: no read that starts afterwards gets a value whose load began earlier. If a load
- * is running at that time, its current callers still get its result, but the result is not stored.
+ * Invalidates a key or another target: a later read never gets a value whose load began before the invalidation. If a
+ * load is running at that time, its current callers still get its result, but the result is not stored.
  *
  * **When to use**
  *

@@ -68,7 +68,7 @@ export interface StreamOptions<in out E, in K>
    * @default 1 hour
    */
   readonly maxRun?: Ttl.Input | undefined
-  /** The maximum `ttl` from a function, needed because elements are stored before it is called. @default 1 day */
+  /** The maximum `ttl` that a function may return, needed as elements are stored before its call. @default 1 day */
   readonly maxTtl?: Ttl.Input | undefined
   /**
    * How to treat a consumer that is 16 pages behind, if the stream is not stored. `"fail"`: it gets `StreamLagged`
@@ -110,8 +110,8 @@ type Errors = StreamLagged | StreamCut
  * - Only a complete stream is stored: a stream that fails, or that all consumers have left, is not. With `when` or
  *   `storeFailures`, a failure is stored as the end of the stream.
  * - If the key is an instance of a key class, `success` of the class is the schema of one element.
- * - `strategy` is `Strategy.ttl`, `softTtl` (falls back on the whole stale stream as long as the consumer has received
- *   nothing), or `untilInvalidated`.
+ * - `strategy` is `Strategy.ttl`, `untilInvalidated` or `softTtl`. With `softTtl`, a consumer that has received nothing
+ *   yet can fall back on the whole stale stream.
  * - Each process runs the source, and the first to finish stores the elements. With `lease: true`, only one runs it.
  *
  * **Example** (Reading a stream twice)

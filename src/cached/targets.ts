@@ -62,7 +62,7 @@ interface Stored {
   readonly ids: Array<string>
   readonly tags: Array<string>
   readonly globs: Array<Glob.Glob>
-  /** A string key that looks like a pattern, which a warning names. */
+  /** A string key that looks like a pattern, if there is one. A warning names it. */
   patternLike: string | undefined
 }
 

@@ -158,7 +158,7 @@ const Around = Context.Reference<Updating | undefined>("effect-cached/Cached/upd
   defaultValue: () => undefined
 })
 
-/** Serializes updates of one key in this process. Concurrently, each write would make all other updates start again. */
+/** Serializes updates of one key in this process. Otherwise, each write would make all concurrent updates retry. */
 interface Turns {
   readonly semaphore: Semaphore.Semaphore
   users: number

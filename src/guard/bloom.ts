@@ -32,7 +32,7 @@ export interface BloomOptions {
   readonly key: string
   /** The number of items to size the filter for. For more, it adds layers, each twice as large as the last one. */
   readonly capacity: number
-  /** The share of never added items that may be reported as added, above 0 and below 1. @default 0.01 */
+  /** The share of absent items that may be reported as added, above 0 and below 1. @default 0.01 */
   readonly errorRate?: number | undefined
 }
 
@@ -49,7 +49,7 @@ export interface BloomReport {
   readonly bytes: number
   /** The share of bits that are set in the last layer. At about one half, the layer is full. */
   readonly fill: number
-  /** The current share of false positives (items reported as added that never were), estimated from the set bits. */
+  /** The current share of absent items that are reported as added, estimated from the set bits. */
   readonly errorRate: number
 }
 

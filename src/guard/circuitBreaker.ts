@@ -37,7 +37,7 @@ export interface CircuitBreakerOptions<in A = unknown, in E = unknown> extends K
   readonly failures?: number | undefined
   /** The share of failures in `window` that opens the circuit, above 0 and at most 1. @default none */
   readonly rate?: number | undefined
-  /** How long the outcome of a call counts toward `rate`. May be up to 10 % shorter. @default 1 minute */
+  /** How long the outcome of a call counts toward `rate`: this time or up to 10 % less. @default 1 minute */
   readonly window?: Ttl.Input | undefined
   /** The minimum number of calls in `window` for `rate` to open the circuit. @default 10 */
   readonly minimumCalls?: number | undefined
@@ -184,7 +184,7 @@ const onStream = (self: AnyStream, breaker: Breaker): AnyStream =>
     )
   })
 
-/** Rules out an overload outside of a pipe, where the guarded type is unknown, so that the next overload applies. */
+/** Rules out an overload outside of a pipe. There, the guarded type is unknown, and the next overload applies. */
 type OfPipe<Self> = [Self] extends [never] ? { readonly "what is guarded is not known": never } : {}
 
 /**

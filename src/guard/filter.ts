@@ -172,7 +172,7 @@ const missingIn = (layer: KnownLayer, hash: Bits.Hash): { readonly blocks: Set<n
 const isKnown = ({ layers }: Filter, hash: Bits.Hash): boolean =>
   layers.some((layer) => missingIn(layer, hash).blocks.size === 0)
 
-/** Reads from all existing layers the blocks in which an item's bits may be set, unknown to this process. */
+/** Reads the blocks, in all existing layers, that may contain bits of an item that this process does not know. */
 const lookUp = (fiber: AnyFiber, filter: Filter, hash: Bits.Hash): Effect.Effect<void, StoreError> => {
   const from = (first: number): Effect.Effect<void, StoreError> => {
     const numbers = [Bits.layersBlock]

@@ -217,8 +217,8 @@ interface Limiting<Options extends PlaceOptions> {
 }
 
 /**
- * Admits `limit` calls in a window, and fails further calls with `RateLimitExceeded`, whose `retryAfterMillis` says
- * when to try again. The guard caches nothing.
+ * Admits `limit` calls in a window, and fails further calls with `RateLimitExceeded`. The error's `retryAfterMillis`
+ * says when to try again. The guard caches nothing.
  *
  * **When to use**
  *
