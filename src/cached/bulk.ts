@@ -65,7 +65,7 @@ export const getMany = <K extends AnyKey>(
 
 /**
  * Stores several values under their keys, replacing existing entries. The options apply to every entry. Entries are
- * written in batches of 256, with one store request per batch, so the whole is not one atomic step.
+ * written in batches of 256, with one store request per batch, so the call as a whole is not atomic.
  *
  * **When to use**
  *
@@ -94,7 +94,7 @@ export const setMany = <K extends AnyKey>(
     if (!policy.writes || policy.disabled.has("set")) return Effect.void
     const given = setOptions(options ?? {})
     if (given.condition !== undefined) throw mistake("Cached.setMany takes no condition: call Cached.set for each key")
-    // Keeps only the last value of each key, because concurrent writes of two values could end in either order.
+    // Keeps only the last value of each key: if two values of a key were written concurrently, either could remain.
     const pairs = new Map<string, readonly [key: K, value: unknown]>()
     const collected = Turns.forEach(Array.from(entries), (entry) => {
       const [key, value] = checkedPair(entry)
@@ -143,13 +143,13 @@ export const removeMany = (keys: Iterable<AnyKey>): Effect.Effect<number, never,
   )
 }
 
-/** Converts each item, such as a key to its id. Copies the list, and pauses if it is long, so other fibers can run. */
+/** Converts a copy of the list, such as keys to ids. Pauses while it converts a long list, so other fibers can run. */
 const inTurns = <A, B, C, E, R>(
   items: Iterable<A>,
   make: (item: A) => B,
   use: (made: ReadonlyArray<B>) => Effect.Effect<C, E, R>
 ): Effect.Effect<C, E, R> => {
-  // Copying an array is several times faster than iterating over it.
+  // `slice` copies an array several times faster than `Array.from`, which iterates over it.
   const list = Array.isArray(items) ? items.slice() as ReadonlyArray<A> : Array.from(items)
   if (list.length <= chunk) return use(list.map((item) => make(item)))
   return Effect.flatMap(Turns.map(list, make), use)
@@ -166,7 +166,7 @@ export interface CachedMany<K extends Key.Any, In, E, E2, R> {
   (payloads: Iterable<In>): Effect.Effect<ReadonlyArray<Exit.Exit<Success<K>, E>>, E2, R>
   readonly key: (payload: In) => K
   readonly invalidate: (payloads: Iterable<In>) => Effect.Effect<void, never, Caching>
-  /** Loads the results for all payloads again, in one call. If the load of a key fails, its stored value stays. */
+  /** Loads the results for all payloads again, in one call. A key whose load fails keeps its stored value. */
   readonly refresh: (payloads: Iterable<In>) => Effect.Effect<ReadonlyArray<Exit.Exit<Success<K>, E>>, E2, R>
 }
 
@@ -191,8 +191,8 @@ interface ManyOptions<K, A, KE, E, E2, R, T> extends OptionsFor<K, A, KE, NoInfe
  *
  * - `lookup` gets every missing key once and returns an `Exit` for each: a list in the order of the keys, or a `Map` by
  *   key. A failing key does not fail the others.
- * - If a map also has successes for keys that were not asked for, memory keeps them unless a newer value may exist: at
- *   most 1,000 for each call, and a tenth of the memory's capacity.
+ * - If a map also contains results for other keys, the successful ones are kept in memory, unless a newer value may
+ *   exist. At most 1,000 of them are kept per call, and no more than a tenth of the memory tier's capacity.
  * - If `lookup` itself fails, the read fails too, unless every missing key has a stale value to fall back on.
  * - Loads are shared with single reads of the same key. If another process is loading a key, the read waits for it.
  * - The scope of `lookup` closes when the call ends, before any caller gets a value, so do not return resources.

@@ -85,11 +85,11 @@ export interface SetOptions<out A = unknown> {
   /** The origin's ETag for this version of the value, which `Cached.previous` returns to the next load. */
   readonly etag?: string | undefined
   /**
-   * How the value is copied before it is stored, so that the caller may modify the original afterwards: `"structured"`
-   * for plain data, or a function. `"freeze"` makes no copy: it freezes plain objects and arrays in place.
+   * How the value is copied before it is stored: `"structured"` for plain data, or a function. The caller may then
+   * modify the original. `"freeze"` makes no copy: it freezes plain objects and arrays in place.
    * @default the layer's `copy`, or no copy if the layer has none
    */
-  // Declared as a method, so that with a string key the function's parameter may have a narrower type than `unknown`.
+  // A method's parameter is bivariant, so with a string key, a function may require a narrower type than `unknown`.
   readonly copy?: "structured" | "freeze" | { copy(value: A): A }["copy"] | undefined
 }
 
@@ -169,7 +169,7 @@ export const set: {
   value: ValueOf<K>,
   options?: SetOptions & Partial<Conditions>
 ): Effect.Effect<boolean, never, CodecsOf<K> | Caching> =>
-  // A store failure reaches the caller only if there is a condition, and only that overload declares `StoreError`.
+  // Only a call with a condition can fail with `StoreError`, and the overload for conditions declares that error.
   withCaching((caching, policy) =>
     !policy.writes || policy.disabled.has("set")
       ? Effect.succeed(false)
@@ -220,7 +220,7 @@ export const setOptions = (options: SetOptions & Partial<Conditions>, call = "Ca
   }
 }
 
-/** Copies the value if the options say so, because the caller may modify the original before it is written. */
+/** Copies the value if the options or the layer say so. The caller may then modify the original before the write. */
 export const copiedFor = (caching: Cache, key: AnyKey, value: unknown, copy: Setting["copy"]): unknown =>
   copy === undefined ? valueFor(caching, key, value) : copyOf<unknown>(copy, key)(value)
 
@@ -275,8 +275,7 @@ export interface FoundEntry<A> extends Known {
  *
  * **When to use**
  *
- * Use if the age, tags or ETag of a value matter, or for a compare and set, with `writeId` as the `ifUnchanged` of
- * {@link set}.
+ * Use if a value's age, tags or ETag matter. For a compare-and-set, pass `writeId` to {@link set} as `ifUnchanged`.
  *
  * **Example** (Comparing and setting)
  *
@@ -318,7 +317,7 @@ export const getEntry = <K extends AnyKey>(
  *
  * **When to use**
  *
- * Use to change the lifetime of an entry and keep its value. The strategy `sliding` extends a lifetime with every read.
+ * Use to change an entry's lifetime and keep its value. With the strategy `sliding`, every read extends the lifetime.
  *
  * **Example** (Keeping an entry until it is invalidated)
  *
@@ -350,7 +349,7 @@ export const touch = (key: AnyKey, ttl: Ttl.Input): Effect.Effect<boolean, never
  *
  * **When to use**
  *
- * Use if the value itself does not matter, or if a cached failure counts too.
+ * Use if the value itself is not needed.
  *
  * **Example** (Checking for an entry)
  *
@@ -370,7 +369,7 @@ export const has = <K extends AnyKey>(key: K): Effect.Effect<boolean, never, Cod
   withCaching((caching) => Effect.map(caching.perform(Operations.lookup, checked(key)), (entry) => entry !== undefined))
 
 /**
- * Gets the remaining lifetime of an entry: `Option.none()` if there is no entry, `Duration.infinity` if it never ends.
+ * Gets the remaining lifetime of an entry: `Option.none()` if there is none, `Duration.infinity` if it never expires.
  *
  * **When to use**
  *
@@ -409,7 +408,7 @@ export const expiresIn = <K extends AnyKey>(
   )
 
 /**
- * Removes the entry of a key, and returns whether the key had one. A store may still count an expired entry.
+ * Removes the entry of a key, and returns whether the key had one. For some stores, an expired entry counts too.
  *
  * **When to use**
  *

@@ -41,18 +41,18 @@ export interface StringFnOptions extends AnyReadOptions {
   readonly strategy: Strategy<any, any, any>
 }
 
-/** The description of a combinator that its argument checks and error messages use. */
+/** Describes a combinator for its argument checks and error messages. */
 export interface Called {
   readonly name: string
   /** Example options, shown in error messages. */
   readonly example: string
   readonly known: ReadonlySet<string>
   readonly homeOf: HomeOf
-  /** The kind of the strategy. `undefined` for `Cached.withStrategy`, which takes the strategy as an option. */
+  /** The kind of the strategy, or `undefined` for `Cached.withStrategy`, which takes the strategy as an option. */
   readonly kind: Kind | undefined
 }
 
-/** Explains which function or strategy a misplaced option belongs to. `undefined` if it belongs to none. */
+/** Explains which function or strategy a misplaced option belongs to. Returns `undefined` if it belongs to none. */
 type HomeOf = (option: string) => string | undefined
 
 export const calledOf = (kind: Kind): Called => ({
@@ -73,7 +73,7 @@ export const calledWithStrategy: Called = {
   kind: undefined
 }
 
-/** Returns the mistake in a combinator's options, `undefined` if they are valid. Throws if they are not an object. */
+/** Returns the error if a combinator's options are invalid, otherwise `undefined`. Throws if they are not an object. */
 export const mistakeIn = (called: Called, options: unknown): unknown => {
   requireObject(called.name, Effect.isEffect(options) ? undefined : options, called.example)
   try {
@@ -84,7 +84,6 @@ export const mistakeIn = (called: Called, options: unknown): unknown => {
   }
 }
 
-/** Throws if the options of a combinator are invalid. */
 export const checkOptions = ({ example, homeOf, kind, known, name }: Called, options: CombinatorOptions): void => {
   requireObject(name, options, example)
   try {
@@ -124,7 +123,7 @@ const refuseKey = (key: unknown): void => {
   throw mistake(`key cannot be ${kindOf(key)}: pass an instance of a CacheKey class, or a string`)
 }
 
-/** Adds the key to a call's name, so that an error message tells the call from others of the same name. */
+/** Adds the key to a call's name, so that error messages distinguish calls of the same combinator. */
 const withKey = (name: string, key: unknown): string => {
   try {
     if (typeof key === "string" || isKey(key)) return `${name} (key "${idOf(key as Key)}")`
@@ -151,13 +150,12 @@ export const checkFn = (name: string, keyClass: CacheKey.AnyClass, options: FnOp
   checkLookup(call, options)
 }
 
-/** Throws if the arguments of `Cached.fn` with a name are invalid. Defining the key class checks the key's options. */
+/** Throws if the arguments of `Cached.fn` with a name are invalid. The key's options are checked later, by `define`. */
 export const checkNamedFn = (call: string, options: FnOptions): void => {
   checkShared(call, options, knownOfNamedFn, "payload: { id: Schema.Int }, success: Schema.String, lookup, ")
   checkLookup(call, options)
 }
 
-/** Throws if the arguments of `Cached.fn` with string keys are invalid. */
 export const checkStringFn = (lookup: unknown, options: Omit<StringFnOptions, "lookup">): void => {
   const call = "Cached.fn(() => key)"
   if (typeof lookup !== "function") {
@@ -169,19 +167,17 @@ export const checkStringFn = (lookup: unknown, options: Omit<StringFnOptions, "l
   checkShared(call, options, knownOfStringFn, "")
 }
 
-/** Throws if the options of a cached function have no `lookup` function. */
 const checkLookup = (call: string, options: { readonly lookup?: unknown }): void => {
   if (typeof options.lookup === "function") return
   throw mistake(`${call} needs a lookup, a function from a key to an effect`)
 }
 
-/** Returns the key that the user's key function has returned, and throws if it is not a string. */
+/** Returns a key that the user's key function returned. Throws if it is not a string. */
 export const stringKey = (key: string): string => {
   if (typeof key === "string") return key
   throw mistake(`The key of Cached.fn(() => key) cannot be ${kindOf(key)}: return a string, or pass a key class`)
 }
 
-/** Throws if the options of `Cached.resolver` are invalid. */
 export const checkResolver = (options: AnyReadOptions): void =>
   checkShared("Cached.resolver", options, knownOfResolver, "")
 

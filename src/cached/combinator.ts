@@ -23,8 +23,8 @@ import type {
 } from "./options.ts"
 
 /**
- * The options of each combinator, by its name. Each type is an interface, because for an intersection type the compiler
- * first reports that the whole object does not fit, and only then which option is missing.
+ * The options of each combinator, by name. Each type is an interface. For an intersection type, the compiler would
+ * first report that the whole object does not fit, and only then which option is missing.
  *
  * - `X`: the `CacheKey.Types` of an instance of a key class, `unknown` for a string key. `X` is inferred from the key,
  *   because a conditional type on `K` stays unresolved if `K` is a type parameter of the caller.
@@ -63,13 +63,13 @@ interface KeyForValue<A> {
   readonly "~effect-cached/CacheKey": { readonly _takes: (value: A) => void }
 }
 
-/** The failure tags that an option may name: those of the effect, or `Tag` while its type is unknown. @internal */
+/** The failure tags that an option may name: those of the effect, or `Tag` if the effect is unknown. @internal */
 export type TagBeside<Self, X, Tag extends string> = IfUnknown<Self, Tag, TagOf<Effect.Error<Self> | ErrorOf<X>>>
 
 /** The fallback options. `Causes` is the type of the effect's failures, which `fallbackWhen` receives. @internal */
 export interface FallbackFor<Causes, T, Tag extends string> extends FallbackOptions<Causes | TimeoutError<T>, Tag> {}
 
-/** Lets the compiler infer `X` from `Inferred`. Then becomes `unknown`, so that any argument fits. @internal */
+/** Lets the compiler infer `X` from `Inferred`. Once `X` is known, this type accepts any argument. @internal */
 export type Seen<X, Inferred> = [unknown, X] extends [never, unknown] ? Inferred : unknown
 
 type StoreFor<O, Self, X, Stored extends string> = Omit<O, "storeFailures"> & {
@@ -146,9 +146,9 @@ export type ValueOf<X> = X extends Types<infer A, any, any> ? A : unknown
 export type CodecsOf<X> = X extends Types<any, any, infer R> ? R : never
 
 /**
- * The requirement on an effect whose options were passed before it: functions among the options must accept its values
- * and failures, and its failures must have the tags that `fallbackOn` and `storeFailures` name. In a pipe, the compiler
- * checks the options against the effect instead, so that it reports a mistake at the option.
+ * The requirement on an effect that is passed after the options: functions among the options must accept its values
+ * and failures, and its failures must have the tags that `fallbackOn` and `storeFailures` name. In a pipe, the type of
+ * the effect is known first, so the options are checked against it, and a mistake is reported at the option.
  * @internal
  */
 export type Fits<Self, X, E, Values, Failures, Causes, Tag extends string> = [IfUnknown<Self, Tag, never>] extends
@@ -161,15 +161,15 @@ export type Fits<Self, X, E, Values, Failures, Causes, Tag extends string> = [If
   : { readonly "fallbackOn or storeFailures names no failure of this effect": Exclude<Tag, TagOf<E | ErrorOf<X>>> }
 
 /**
- * A combinator, data-first and data-last. `Name` is its strategy. With an instance of a key class as key, the effect's
- * value must have the type that the class declares, and the effect may fail with more than it declares.
+ * A combinator, data-first and data-last. `Name` is its strategy. If the key is an instance of a key class, the
+ * effect's value must have the type that the class declares, but the effect may fail with undeclared errors.
  * @category models
  * @since 0.1.0
  */
 export interface Combinator<
   Name extends keyof OptionsBy<never, never, never, never, never, never, never, never, never>
 > {
-  // One overload for each number of arguments. With more, type errors begin with "No overload matches this call".
+  // One overload for each number of arguments: with more overloads, type errors begin with "No overload matches".
   <
     K extends Any | string,
     X,

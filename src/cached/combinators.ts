@@ -66,9 +66,9 @@ export const ttl: Combinator<"ttl"> = Combine.combinator(Kinds.ttl)
  *
  * **Gotchas**
  *
- * Without `fallbackOn`, every typed failure counts as an outage, even a 404 for a deleted row. If it is set, such as to
- * `["HttpError"]`, every other failure is a definitive answer: the caller gets the failure, and the old value is not
- * used as a fallback again until a load succeeds.
+ * Without `fallbackOn`, every typed failure counts as an outage, even a 404 for a deleted row. With `fallbackOn`, a
+ * typed failure that it does not name is definitive: the caller gets the failure, and the old value is not used as a
+ * fallback again until a load succeeds.
  *
  * **Example** (Surviving a failure of the source)
  *
@@ -128,8 +128,8 @@ export const softTtl: Combinator<"softTtl"> = Combine.combinator(Kinds.softTtl)
 export const refreshAhead: Combinator<"refreshAhead"> = Combine.combinator(Kinds.refreshAhead, refreshLoad)
 
 /**
- * Caches an effect: serves its value for the duration `ttl`, and refreshes it in the background at random. A refresh is
- * more likely the closer the expiry is, and the longer loads take.
+ * Caches an effect: serves its value for the duration `ttl`, and refreshes it in the background at random. The closer
+ * the expiry and the slower the loads, the more likely each read is to start a refresh.
  *
  * **When to use**
  *
@@ -256,7 +256,7 @@ export const failover: Combinator<"failover"> = Combine.combinator(Kinds.failove
  *
  * **When to use**
  *
- * Use if the program sees every change of the value and invalidates it. If the program may miss a change, use `ttl`.
+ * Use if the program notices every change and then invalidates the value. If it may miss a change, use `ttl`.
  *
  * **Example** (Loading again after an invalidation)
  *
@@ -277,7 +277,7 @@ export const failover: Combinator<"failover"> = Combine.combinator(Kinds.failove
  */
 export const untilInvalidated: Combinator<"untilInvalidated"> = Combine.combinator(Kinds.untilInvalidated)
 
-/** In a pipe, the effect's types determine the strategy's. Otherwise, the strategy's types determine the effect's. */
+/** In a pipe, the types of the effect determine those of the strategy. Otherwise, it is the other way round. */
 interface WithStrategyOptions<K, X, Self, A, E, Causes, T, Tag extends string, OfStrategy, FailuresOfStrategy>
   extends ReadOptionsFor<K, X, Self, A, E, T>, FallbackFor<Causes, T, TagBeside<NoInfer<Self>, X, Tag>>
 {

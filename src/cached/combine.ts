@@ -34,13 +34,12 @@ import { cacheOfFiber } from "./withCaching.ts"
  * in the same order, so that V8 finds the fields quickly.
  */
 interface Traits {
-  /** The combinator's kind, if each of its effects is its own strategy. */
+  /** The kind of a built-in combinator, each of whose effects is also its own strategy. Otherwise `undefined`. */
   readonly kind: Kind | undefined
-  /** The strategy of effects that have no `kind`. */
+  /** The strategy, if there is no `kind`. */
   readonly strategy: Strategy<any, any, any> | undefined
-  /** The constant lifetime of `strategy`, if it has one. */
   readonly constant: Lifetime | undefined
-  /** The name of the kind's second duration besides `ttl`, such as `softTtl`. */
+  /** The name of the kind's duration option in addition to `ttl`, such as `softTtl`. */
   readonly beside: Kind["beside"]
   readonly deadlinesOnly: boolean
   readonly servesFresh: boolean
@@ -52,7 +51,7 @@ interface Traits {
   readonly validate: (self: CachedEffect) => boolean
 }
 
-/** The options that a hit needs, copied into an object of constant shape for V8, as users' objects vary in shape. */
+/** The options that a hit needs. Users' objects vary in shape, so V8 reads this copy of constant shape faster. */
 interface Given {
   readonly key: unknown
   readonly copy?: unknown
@@ -182,9 +181,7 @@ Object.setPrototypeOf(
 
 interface AnyOptions extends CombinatorOptions, StrategyOptions {}
 
-/**
- * The `constant` of a kind with two durations, as the user passed them. Of a kind with `ttl` alone, it is the `ttl`.
- */
+/** A constant lifetime of two durations, as the user passed them. A lifetime of `ttl` alone needs no object. */
 class Times {
   readonly kind: Kind
   readonly ttl: unknown
@@ -201,8 +198,8 @@ class Times {
 let lastTimes: Times | undefined
 
 /**
- * Makes a combinator whose options are checked before a load. The first calls check them at once, so that an error's
- * stack leads to the call. Later calls do not, because programs that make options for each read would pay on every hit.
+ * Makes a combinator whose options are checked before a load. Its first calls check them at once, so that an error's
+ * stack shows the call. Later calls do not: with new options for each read, the check would slow down every hit.
  */
 const dual = (called: Called, traitsIn: (options: AnyOptions) => Traits): never => {
   let unchecked = checkedCalls
@@ -212,7 +209,7 @@ const dual = (called: Called, traitsIn: (options: AnyOptions) => Traits): never 
     const mistake = mistakeIn(called, options)
     const of = (load: unknown) => {
       const effect = new CachedEffect(traitsIn(options), load, options, options)
-      // The load of this effect dies with the mistake that the check has already found.
+      // If the check has found a mistake, loading this effect dies with it.
       return mistake === undefined ? effect : Object.defineProperty(effect, "validate", {
         value: () => {
           throw mistake
@@ -221,7 +218,7 @@ const dual = (called: Called, traitsIn: (options: AnyOptions) => Traits): never 
     }
     return second === undefined ? of : of(first)
   }
-  // Avoids `arguments`: used in a closure that each call makes, it would cost more than an entire hit.
+  // Does not use `arguments`, because capturing it in the inner function would take longer than an entire hit.
   return ((first: AnyOptions, second?: AnyOptions): unknown => {
     if (unchecked > 0) return makeChecked(first, second)
     if (second !== undefined) {
@@ -255,7 +252,7 @@ export const combinator = (kind: Kind, refreshLoad?: Request["refreshLoad"]): ne
 const sourceOf = ({ source }: CachedEffect): Effect.Effect<unknown, unknown, any> => source as Effect.Effect<unknown>
 
 const checkerOf = (called: Called): Traits["validate"] => {
-  // The durations that were last found valid. Every miss is checked, and most misses repeat the previous durations.
+  // The last valid durations. Most misses repeat the previous durations, and then only the key has to be checked.
   let right: { readonly ttl: unknown; readonly beside: unknown } | undefined
   return ({ options, source, traits }) => {
     const isPlain = hasTimesAlone(options, traits.beside)
@@ -278,7 +275,7 @@ const hasTimesAlone = (options: CombinatorOptions, beside: string | undefined): 
   return true
 }
 
-/** How effects that have no `kind` are loaded and checked. */
+/** The functions that load and check effects without a `kind`. */
 type Ways = Pick<Traits, "load" | "validate"> & Partial<Pick<Traits, "ofLayer">>
 
 const traitsOf = (strategy: AnyStrategy | undefined, { load, ofLayer, validate }: Ways): Traits => ({
@@ -331,7 +328,7 @@ const traitsIn = ({ strategy }: CombinatorOptions): Traits => {
   const known = traitsOfStrategies.get(strategy)
   if (known !== undefined) return known
   const traits = traitsOf(strategy, { load: sourceOf, validate: validateGiven })
-  // A strategy that is not an object cannot be a key of a `WeakMap`. The check before the load rejects it.
+  // An invalid strategy that is not an object cannot be a key of a `WeakMap`. The check before the load rejects it.
   if (Object(strategy) === strategy) traitsOfStrategies.set(strategy, traits)
   return traits
 }
@@ -340,7 +337,7 @@ export const withStrategy: never = dual(calledWithStrategy, traitsIn)
 
 const unchecked = (): boolean => true
 
-/** Returns a function that makes a cached function's effect for a key. A hit does not call `lookup`. */
+/** Returns a function from a key to the cached effect. Only a load calls `lookup`. */
 export const callsOf = (options: FnOptions): (key: CacheKey.Any) => Effect.Effect<unknown, unknown, any> => {
   const load = ({ key }: CachedEffect) => Effect.suspend(() => effectOf(key, options.lookup(key as never)))
   const traits = traitsOf(options.strategy, { load, validate: unchecked })
@@ -348,7 +345,7 @@ export const callsOf = (options: FnOptions): (key: CacheKey.Any) => Effect.Effec
   return (key) => new CachedEffect(traits, undefined, options, { copy, key }) as never
 }
 
-/** Like `callsOf`, for string keys. Takes the arguments of `lookup` too, because a string key does not contain them. */
+/** Like `callsOf`, for string keys. The arguments of `lookup` are passed too, because the key does not contain them. */
 export const callsByString = (
   options: StringFnOptions
 ): (key: string, args: ReadonlyArray<unknown>) => Effect.Effect<unknown, unknown, any> => {
@@ -371,7 +368,6 @@ const manies = new WeakSet<object>()
 
 export const markMany = (call: object): void => void manies.add(call)
 
-/** Whether a cached function takes many payloads at once. */
 export const isMany = (call: object): boolean => manies.has(call)
 
 /** Returns a function that reads many keys and loads the missing ones together, as a batch. */

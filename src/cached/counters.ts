@@ -31,13 +31,13 @@ export interface IncrementOptions {
 }
 
 /**
- * Adds to a counter, which starts at 0, and returns the sum, in one atomic step across all processes that share the
- * store. Fails with a `StoreError` if the store fails. A sum that is not a safe integer fails with reason `OutOfRange`
+ * Adds to a counter, which starts at 0, and returns the sum. The step is atomic across all processes that share the
+ * store. Fails with a `StoreError` if the store fails. If the sum is not a safe integer, fails with reason `OutOfRange`
  * and leaves the counter unchanged.
  *
  * **When to use**
  *
- * Use for a number that many fibers or processes add to: visits, attempts, votes.
+ * Use for a number to which many fibers or processes add: visits, attempts, votes.
  *
  * **Example** (Counting visits)
  *
@@ -81,7 +81,7 @@ const checkName = (of: string, name: string): void => {
 }
 
 /**
- * A counter, made by {@link counter}. Its operations fail if the store fails, as there is nothing to fall back on.
+ * A counter, made by {@link counter}. Its operations fail if the store fails, because no other copy of it exists.
  * @category models
  * @since 0.1.0
  */
@@ -105,7 +105,7 @@ export interface CachedCounter {
  *
  * **When to use**
  *
- * Use if a program also reads or removes a counter, or changes its lifetime.
+ * Use if a program not only increments a counter but also reads or removes it, or changes its lifetime.
  *
  * **Example** (Limiting requests by the minute)
  *

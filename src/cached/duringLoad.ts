@@ -27,7 +27,7 @@ export interface Previous<A> {
   readonly value: A
   /** The origin's ETag for this version of the value, as `Cached.annotate` or `Cached.set` stored it. */
   readonly etag: string | undefined
-  /** When the value, or with `inherit: "age"` its oldest input, was loaded or last renewed, in epoch milliseconds. */
+  /** When the value was loaded or renewed, in epoch milliseconds; with `inherit: "age"`, when its oldest input was. */
   readonly createdAt: number
 }
 
@@ -144,7 +144,7 @@ export const notModified: Effect.Effect<never> = Effect.withFiber((fiber) => {
       return nothingToRenew(`no value that may be served is stored for "${id}". Check Cached.previous first`)
     }
     attempt.renewed = true
-    // The renewed value counts as loaded: it is stored even if the last caller leaves before the load has ended.
+    // From now on, the result is stored even if every caller leaves before the load has ended.
     flight.pinned = true
     return end(attempt)
   })
@@ -156,12 +156,12 @@ const nothingToRenew = (why: string): Effect.Effect<never> =>
   )
 
 /**
- * Interrupts the load's fiber, and the calling fiber if it is another one, because only an interruption skips every
- * error handler. Inside an uninterruptible region, the interruption takes effect when the region ends.
+ * Ends the load by an interruption, which is the only way to skip every error handler. Interrupts the load's fiber and,
+ * if it is a different one, the calling fiber. An uninterruptible region delays the interruption until the region ends.
  */
 const end = ({ flight }: Attempt): Effect.Effect<never> =>
   Effect.withFiber((fiber) => {
-    // Once the load has ended, `flight` is `undefined`, because its fiber must complete without an interruption.
+    // `flight` is `undefined` once the load has ended, because its fiber must not be interrupted from then on.
     flight?.fiber?.interruptUnsafe(fiber.id)
     if (fiber !== flight?.fiber) fiber.interruptUnsafe(fiber.id)
     return Effect.interrupt
@@ -175,11 +175,10 @@ const end = ({ flight }: Attempt): Effect.Effect<never> =>
 export interface Annotations {
   /** Tags in addition to those of the key and the options. @default none; a renewed value keeps its tags */
   readonly tags?: ReadonlyArray<string> | undefined
-  /** How long the result is served at most. If zero or negative, it is not stored. @default the strategy's `ttl` */
+  /** The longest time the result is served. If zero or less, it is not stored. @default the strategy's `ttl` */
   readonly ttl?: Ttl.Input | undefined
   /**
-   * The age at which the result becomes stale, in place of the strategy's `softTtl` or `refreshAfter`, capped at the
-   * age at which it expires. If zero or negative, the result is stale from the beginning.
+   * The age at which the result becomes stale, at most the age at which it expires. Zero or less: it is stale at once.
    * @default the strategy's `softTtl` or `refreshAfter`
    */
   readonly softTtl?: Ttl.Input | undefined
@@ -191,7 +190,7 @@ export interface Annotations {
 }
 
 /**
- * Sets the tags, lifetimes and ETag of a load's result from inside the load.
+ * Sets the tags, lifetimes and ETag of the result of the running load.
  *
  * **When to use**
  *
@@ -199,7 +198,7 @@ export interface Annotations {
  *
  * **Details**
  *
- * - After several calls in one load, the last value of each option applies.
+ * - If a load makes several calls, the last value of each option applies.
  * - `ttl` replaces the strategy's `ttl`, whether shorter or longer. The strategy's `softTtl`, `refreshAfter` and `idle`
  *   still apply, up to the new expiry.
  * - A result that the strategy does not store stays out of the cache, even with annotations.

@@ -116,11 +116,11 @@ export const eventsWith = (options: ValueOptions): Stream.Stream<ValueEvent, nev
 }
 
 /**
- * Runs an effect for every entry that leaves memory, as long as the scope is open.
+ * Runs an effect for every entry that leaves memory while the scope is open.
  *
  * **When to use**
  *
- * Use to close or count values that are no longer cached. When the cache closes, its entries are not reported.
+ * Use to close or count values that are no longer cached. Entries that remain when the cache closes are not reported.
  *
  * **Details**
  *

@@ -39,7 +39,6 @@ import type { FallbackOptions, Given, ReadOptions, TagOf, Timeout, TimeoutError 
 export interface CachedFn<K extends Key.Any, In, E, R> {
   (...payload: Arguments<In>): Effect.Effect<Success<K>, E, R>
   readonly key: (...payload: Arguments<In>) => K
-  /** Invalidates the result for a payload. */
   readonly invalidate: (...payload: Arguments<In>) => Effect.Effect<void, never, Caching>
   /** Loads the result again, as under `CachePolicy.refresh`. If the load fails, the stored value stays. */
   readonly refresh: (...payload: Arguments<In>) => Effect.Effect<Success<K>, E, R>
@@ -47,7 +46,7 @@ export interface CachedFn<K extends Key.Any, In, E, R> {
 
 type Instance<C extends AnyClass> = InstanceType<C>
 
-/** `KE` is the failure type that the key of a cached function declares, `E` that of its load. @internal */
+/** `KE` is the failure type that the key of a cached function declares, and `E` that of its load. @internal */
 export interface OptionsFor<K, A, KE, E, T>
   extends FallbackOptions<E | TimeoutError<T>, TagOf<E>>, Timeout<T, K>, ReadOptions<A, KE, K>
 {
@@ -108,7 +107,7 @@ interface NamedFnOptions<
 {}
 
 /**
- * The options with which `Cached.fn`, called with a name, declares its key class.
+ * The options for the key class that `Cached.fn` declares if its first argument is a name.
  * @category options
  * @since 0.1.0
  */
@@ -119,8 +118,8 @@ export interface NamedKeyOptions<
   I extends Key.Indexes<NoInfer<Fields>>
 > extends Omit<Key.Options<Fields, S, E, I>, "version"> {
   /**
-   * A part of the key's fingerprint: change it when results change in a way that no schema shows. `"code"` stands for
-   * the source text of `lookup`, so that results of other code are not used (see `CacheKey.codeOf` for its limits).
+   * A part of the key's fingerprint: change it when results change in a way that no schema shows. `"code"` uses the
+   * source text of `lookup`, so results that different code has stored are not used (`CacheKey.codeOf` lists limits).
    * @default none
    */
   readonly version?: "code" | (string & {}) | undefined
@@ -148,7 +147,7 @@ export interface CachedStringFn<Args extends ReadonlyArray<unknown>, A, E, R> {
  *
  * **When to use**
  *
- * Use if several places read, invalidate or warm the same results, to declare key, load and strategy only once.
+ * Use to declare key, load and strategy only once if several places read, invalidate or warm the same results.
  *
  * **Details**
  *
@@ -156,8 +155,8 @@ export interface CachedStringFn<Args extends ReadonlyArray<unknown>, A, E, R> {
  *
  * - the name of a new key class, with the class's `payload` and `success` among the options. The class is then the
  *   function's property `Key`. With `version: "code"`, a change to the code of `lookup` changes the keys;
- * - a function from arguments to a string key, followed by the load as the second argument, for values that stay in
- *   memory or are plain data.
+ * - a function that turns the arguments into a string key. The second argument is then the load. Use it for values that
+ *   stay in memory or are plain data.
  *
  * Like every combinator, a cached function closes the load's scope when the load ends: see `Cached.ttl`.
  *
@@ -213,7 +212,7 @@ export interface CachedStringFn<Args extends ReadonlyArray<unknown>, A, E, R> {
  * @since 0.1.0
  */
 export const fn: {
-  // This overload comes first because callers that inspect the type of `fn` before inference see the first one.
+  // This overload comes first because the compiler may look only at the first one before it has inferred the types.
   // `Beside` leaves one overload for each number of arguments: with more, type errors begin with "No overload matches".
   <C extends AnyClass, E, R, T extends Given<Instance<C>> = undefined, Text = unknown, Result = unknown>(
     keyClass: C & First<Text, Result>,
@@ -280,14 +279,12 @@ export const fn: {
 
 type OverStrings = "over string keys the lookup is the second argument, and the options are the third"
 
-/**
- * The first argument of `fn`. `Text` is inferred from a name, `Result` from a key function, and neither from a class.
- */
+/** The first argument of `fn`. `Text` is inferred from a name, `Result` from a function, and neither from a class. */
 type First<Text, Result> = Seen<Text | Result, { readonly codePointAt: Text } | ((...args: any) => Result)>
 
 type KindOf<Text, Result> = unknown extends Text ? unknown extends Result ? "class" : "function" : "name"
 
-/** Rules out an overload for another kind of first argument, by requiring more arguments than any call has. */
+/** Rules out an overload if the first argument is of another kind, by requiring more arguments than any call has. */
 type Beside<Kind, Text, Result> = KindOf<Text, Result> extends Kind ? [] : [never, never, never, never]
 
 type ToKey = (...args: ReadonlyArray<never>) => string
@@ -296,8 +293,8 @@ const isToKey = (first: AnyClass | ToKey): first is ToKey =>
   typeof first === "function" && !("keyName" in first) && !/^class\b/.test(Function.prototype.toString.call(first))
 
 /**
- * The type, inside the load of a {@link recursive} function, of the function's failures that its key does not declare.
- * It has no members, because the failures are unknown while the compiler checks the load.
+ * Stands for the undeclared failures of a {@link recursive} function, where its load calls the function. It has no
+ * members, because failures that the key does not declare are unknown while the compiler checks the load.
  * @category models
  * @since 0.1.0
  */

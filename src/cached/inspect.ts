@@ -100,7 +100,7 @@ export const size: Effect.Effect<number, StoreError, Caching> = withCaching((cac
 )
 
 /**
- * Checks that the store, if there is one, answers within its budget. Fails with the store's `StoreError` otherwise.
+ * Checks that the store, if there is one, answers in time. Otherwise, fails with a `StoreError`.
  *
  * **Example** (Checking the health of a cache)
  *
@@ -216,7 +216,7 @@ export const curve: Effect.Effect<Curve, CacheConfigError, Caching> = withCachin
 /**
  * Changes the bound of the memory tier while the cache is in use: a number of entries, or a weight (also as a size like
  * `"10 MB"`) if the tier has a `maxWeight`. The surplus is evicted, a few entries in each turn of the event loop, and
- * the effect ends when the remaining entries fit. Without a memory tier, nothing happens.
+ * the effect completes when the remaining entries fit. Without a memory tier, nothing happens.
  *
  * **When to use**
  *

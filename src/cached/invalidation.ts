@@ -31,8 +31,8 @@ import {
 import { type AnyKey, streamWithCaching, tagOf, withCaching } from "./withCaching.ts"
 
 /**
- * Invalidates a key or another target: no read that starts afterwards gets a value whose load began before. If a load
- * is running at that time, its current callers still get its result, but the result is not stored.
+ * Invalidates a key or another target: a later read never gets a value whose load began before the invalidation. If a
+ * load is running at that time, its current callers still get its result, but the result is not stored.
  *
  * **When to use**
  *
@@ -88,7 +88,7 @@ export const invalidateMany = <Cs extends ReadonlyArray<unknown>>(
   targets: Iterable<AnyKey> | List<Cs>
 ): Effect.Effect<void, never, Caching> => invalidateGiven(targets as Iterable<unknown>)
 
-// Suspended, so that an invalid target does not throw but makes the effect die, as an invalid key field does.
+// Suspended, so that an invalid target makes the effect die instead of throwing, as an invalid field of a key does.
 const invalidateGiven = (targets: Iterable<unknown>): Effect.Effect<void, never, Caching> =>
   Effect.suspend(() => invalidateTargets(toStored(parse(targets))))
 
@@ -99,8 +99,8 @@ const invalidateGiven = (targets: Iterable<unknown>): Effect.Effect<void, never,
  */
 export interface InvalidateOptions {
   /**
-   * `"hard"`: no read that starts afterwards gets the entries. `"soft"`: the entries are stale. `softTtl` and
-   * `failover` may serve them if the load fails, `refreshAhead` while it refreshes. All other strategies load.
+   * `"hard"`: no read that starts afterwards gets the entries. `"soft"`: the entries become stale. `softTtl` and
+   * `failover` may serve them if a load fails, and `refreshAhead` during a refresh. All other strategies load.
    * @default `"hard"`
    */
   readonly mode?: "hard" | "soft" | undefined
@@ -145,7 +145,7 @@ export const invalidateTag: {
 } = (tag: string, options?: InvalidateOptions | number): Effect.Effect<void, never, Caching> =>
   invalidateByTags(() => [tagOf(tag)], options)
 
-/** Invalidates by tags in their stored form. Ignores the index that `Effect.forEach` passes as options. */
+/** Invalidates tags that are already escaped for storage. Ignores the index that `Effect.forEach` passes as options. */
 const invalidateByTags = (
   tags: () => ReadonlyArray<string>,
   given: InvalidateOptions | number | undefined
@@ -312,8 +312,8 @@ export const invalidateFurther = <A, E, R>(self: Effect.Effect<A, E, R>): Effect
  *
  * **Details**
  *
- * - An invalid target throws a `CacheConfigError`, or the effect dies with one before it runs. Targets that a function
- *   returns are checked only after the effect has run.
+ * - If a target is invalid, the call throws a `CacheConfigError`, or the returned effect dies with it before the write.
+ *   Targets that a function returns are checked only after the write.
  * - Inside an open SQL transaction (`sql.withTransaction` of `effect/sql`), the invalidation runs after the commit. It
  *   is dropped if the transaction, or the savepoint around the effect, is rolled back.
  * - If the store cannot be scanned for `{ matching }`, the effect still succeeds, except under `CachePolicy.strict`.
@@ -361,7 +361,7 @@ export const invalidateAfter: {
   })
 })
 
-// Whether a key class was passed instead of `{ all }`. It must not be mistaken for a function that returns targets.
+// Whether a key class was passed by mistake instead of `{ all }`. A class is a function too, but returns no targets.
 const isKeyClass = (given: Function): boolean => "keyName" in given
 
 type ToTargets = (exit: Exit.Exit<unknown>) => unknown

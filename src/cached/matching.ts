@@ -85,8 +85,8 @@ const valuesOf = (
  *
  * **When to use**
  *
- * Use in tools, for keys without a tag or an index, if only the number of removed entries matters. Patterns, key
- * classes and failures are treated as in `Cached.invalidateMatching`.
+ * Use in tools, for keys without a tag or an index, if only the number of removed entries matters. Patterns and store
+ * failures are treated as in `Cached.invalidateMatching`.
  *
  * **Example** (Removing by pattern)
  *

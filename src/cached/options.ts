@@ -1,5 +1,5 @@
 /**
- * Declares the options of combinators and cached functions, with their checks. `npm run docs` makes the tables of the
+ * Declares the options of combinators and cached functions, with their checks. `npm run docs` generates tables in the
  * documentation from the comments in this file.
  *
  * The engine uses these options too, so this file belongs to the lowest layer of the architecture (floor 1).
@@ -39,7 +39,7 @@ export interface ReadOptions<in out A, in E, in K> {
    * @default the tags of the key class
    */
   readonly tags?: ReadonlyArray<string> | Strategy.Of<A, E, NoInfer<K>, ReadonlyArray<string>> | undefined
-  /** How long a stale value is served after a failed load, until the next load. @default 5 seconds; 0 for `failover` */
+  /** How long a stale value is served after a failed load before the next load. @default 5 seconds; 0 for `failover` */
   readonly retryAfter?: Ttl.Input | undefined
   /**
    * Whether processes that share the store also share loads. `true`: only one of them loads a key at a time. `false`:
@@ -54,8 +54,8 @@ export interface ReadOptions<in out A, in E, in K> {
    */
   readonly waitForWrite?: boolean | undefined
   /**
-   * How long the caller waits for a load before it gets the stale value, if its strategy falls back on one: a duration
-   * below `timeout`, or a function of the key. The load continues in the background.
+   * How long the caller waits for a load before it gets the stale value, if the strategy falls back on it. The load
+   * continues in the background. The time must be below `timeout`, and may be a function of the key.
    */
   readonly softTimeout?: Ttl.Input | OfKey<K> | undefined
   /**
@@ -65,9 +65,9 @@ export interface ReadOptions<in out A, in E, in K> {
    * @default no copy
    */
   readonly copy?: "structured" | "freeze" | ((value: A) => A) | undefined
-  /** How long reads are served from memory before one asks the store. 0 always asks. @default the entry's lifetime */
+  /** How long memory answers reads before a read asks the store. 0 always asks. @default the entry's lifetime */
   readonly memoryTtl?: Ttl.Input | undefined
-  /** Stores a result only if its load took longer than this duration, and if `when` accepts it too. @default none */
+  /** Stores a result only if its load took longer than this duration and `when` accepts the result. @default none */
   readonly minLoad?: Ttl.Input | undefined
   /**
    * How the entry inherits from cached values read during the load. `"life"`: it expires no later than any of them.
@@ -103,7 +103,7 @@ export interface FallbackOptions<E, Tag extends string = Strategy.TagOf<E>> {
   readonly fallbackOn?: ReadonlyArray<Tag> | undefined
   /**
    * Whether the caller gets the stale value after a load has failed with this cause. After an interruption, the caller
-   * never gets it. Together with `fallbackOn`, the function decides about the failures that `fallbackOn` does not name.
+   * never gets it. The function is not called for a failure that `fallbackOn` names.
    * @default accepts typed failures and timeouts; with `fallbackOn`, accepts no other failures
    */
   readonly fallbackWhen?: ((cause: Cause.Cause<E>) => boolean) | undefined
@@ -153,7 +153,7 @@ export const readOptions: Checks<ReadOptions<any, any, any> & Timeout<Given<any>
   timeout: optional((timeout) => void constantOf("timeout", timeout)),
   retryAfter: duration("retryAfter"),
   lease: optional((lease) => {
-    // The layer's option `lease` is a duration, so users may pass one to a read by mistake.
+    // The layer's option `lease` is a duration, so users may pass a duration to a read by mistake.
     if (typeof lease === "boolean") return
     throw mistake("lease must be true or false: its length is an option of the layer")
   }),
@@ -192,7 +192,8 @@ export const fallbackOptions: Checks<FallbackOptions<any, string>> = {
 }
 
 /**
- * The read options that are no layer defaults: they concern one result, add a failure, or are options of the layer.
+ * The read options without a default in `ReadDefaults`: `tags` depend on the result, `timeout` adds an error to the
+ * read's type, and `inherit` is already an option of the layer.
  */
 type OfOneRead = "tags" | "timeout" | "inherit"
 
@@ -205,7 +206,7 @@ type OfOneRead = "tags" | "timeout" | "inherit"
 export interface ReadDefaults
   extends Omit<ReadOptions<any, unknown, CacheKey.Any | string>, OfOneRead>, FallbackOptions<unknown, string>
 {
-  /** The largest share of a lifetime, 0 to 1, that is subtracted at random if the strategy has no `jitter`. */
+  /** The largest share of a lifetime, from 0 to 1, that is subtracted at random if the strategy has no `jitter`. */
   readonly jitter?: number | undefined
 }
 

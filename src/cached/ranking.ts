@@ -18,7 +18,7 @@ const ranked = (name: "hottest" | "coldest", count: number): Effect.Effect<Reado
 }
 
 /**
- * Gets the metadata of the most read entries in memory, in descending order of reads, then youngest first.
+ * Gets the metadata of the most read entries in memory, most reads first. Among equals, the youngest is first.
  *
  * **When to use**
  *
@@ -52,11 +52,11 @@ export const hottest = (
 ): Effect.Effect<ReadonlyArray<InMemory>, never, Caching> => ranked("hottest", count)
 
 /**
- * Gets the metadata of the least read entries in memory, in ascending order of reads, then oldest first.
+ * Gets the metadata of the least read entries in memory, fewest reads first. Among equals, the oldest is first.
  *
  * **When to use**
  *
- * Use in tools that show which values, of what weight, are stored but not read again. Eviction uses another order.
+ * Use in tools that show which values are hardly read and how much they weigh. Eviction uses another order.
  *
  * **Example** (Finding values that are not read)
  *

@@ -49,10 +49,10 @@ export type ResolverOptions<K> =
  * **Details**
  *
  * - Requests with a cached result are answered at once. The others reach `self`, each key once, even across batches.
- * - The returned effect needs the cache and gives one resolver for each cache. Pass the effect itself to
+ * - The returned effect requires the cache and succeeds with one resolver per cache. Pass the effect itself to
  *   `Effect.request`, or run it and pass its result.
  * - Requests that are made together are looked up together. `batchN`, `grouped` and the delay of `self` apply only to
- *   requests that reach it.
+ *   requests that reach `self`.
  * - If `self` leaves a request unanswered, only that request dies.
  *
  * **Example** (Resolving only what is missing)
@@ -96,7 +96,7 @@ export const resolver = <K extends Requested>(
     lookup: (keys) => Effect.forEach(keys, (key) => Effect.exit(resolve(key)), { concurrency: "unbounded" }),
     isPerKey: true
   } as Combine.ManyOptions)
-  // One resolver for each cache, because Effect batches the requests that are made with the same resolver.
+  // Keeps one resolver for each cache, because Effect batches only requests that are made with the same resolver.
   const resolvers = new WeakMap<Caching["Service"], RequestResolver.RequestResolver<K>>()
   const make = (caching: Caching["Service"]): RequestResolver.RequestResolver<K> =>
     RequestResolver.make<K>((entries) =>
@@ -142,7 +142,7 @@ const readGroup = <K extends Requested>(
 ): Effect.Effect<void, never, any> => {
   const context = Context.add(group[0]!.context as Context.Context<never>, Caching, caching)
   const read = Effect.suspend(() => readMany(group.map(({ request }) => checked(request))))
-  // Sets the context, because Effect runs a resolver in that of a batch's first request, maybe of another group.
+  // Effect runs a resolver in the context of the batch's first request, which may belong to another group.
   return Effect.map(Effect.exit(Effect.updateContext(read, () => context)), (exits) => {
     for (const [i, entry] of group.entries()) {
       entry.completeUnsafe((Exit.isSuccess(exits) ? (exits.value as ReadonlyArray<unknown>)[i] : exits) as never)

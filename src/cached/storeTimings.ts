@@ -9,7 +9,7 @@ import { monotonicMillis } from "../internal/time/monotonic.ts"
 import type { StoreCall } from "./tapStore.ts"
 
 /**
- * The call counts and times, in milliseconds, of one store operation.
+ * The call counts of one store operation, and its times in milliseconds.
  * @category models
  * @since 0.1.0
  */

@@ -58,17 +58,17 @@ export interface StreamOptions<in out E, in K>
   extends Pick<ReadOptions<StreamEnd, E, K>, typeof ofReads[number]>, FallbackOptions<E>
 {
   /**
-   * The largest stream that is stored. A larger one still reaches its consumers, but later consumers start another run.
+   * The maximum size of a stored stream. A larger one reaches its consumers too, but later consumers start another run.
    * @default 16 MiB; an eighth of `maxSize` if the store is a folder
    */
   readonly maxBytes?: SizeInput | undefined
   /**
-   * How long a run of the source may take for its elements to be stored, at most an hour. With `lease: true`, the run
-   * renews its lease for that long.
+   * The longest that a run of the source may take for its elements to be stored: an hour or less. With `lease: true`,
+   * the run renews its lease for this time.
    * @default 1 hour
    */
   readonly maxRun?: Ttl.Input | undefined
-  /** The longest `ttl` that a function may return. Elements are stored before the function is called. @default 1 day */
+  /** The maximum `ttl` that a function may return, needed as elements are stored before its call. @default 1 day */
   readonly maxTtl?: Ttl.Input | undefined
   /**
    * How to treat a consumer that is 16 pages behind, if the stream is not stored. `"fail"`: it gets `StreamLagged`
@@ -97,7 +97,7 @@ type Errors = StreamLagged | StreamCut
 
 /**
  * Caches a stream: stores its elements as they are emitted, and serves them once the stream has succeeded. A key holds
- * a stream or the value of an effect: reading one as the other is a miss, and `Cached.getOption` finds no stream.
+ * a stream or the value of an effect: reading one as the other is a miss, and `Cached.getOption` finds no streams.
  *
  * **When to use**
  *
@@ -110,8 +110,8 @@ type Errors = StreamLagged | StreamCut
  * - Only a complete stream is stored: a stream that fails, or that all consumers have left, is not. With `when` or
  *   `storeFailures`, a failure is stored as the end of the stream.
  * - If the key is an instance of a key class, `success` of the class is the schema of one element.
- * - `strategy` is `Strategy.ttl`, `softTtl` (falls back on the whole stale stream as long as the consumer has received
- *   nothing), or `untilInvalidated`.
+ * - `strategy` is `Strategy.ttl`, `untilInvalidated` or `softTtl`. With `softTtl`, a consumer that has received nothing
+ *   yet can fall back on the whole stale stream.
  * - Each process runs the source, and the first to finish stores the elements. With `lease: true`, only one runs it.
  *
  * **Example** (Reading a stream twice)
@@ -185,7 +185,7 @@ const ownOptions: Checks<Own> = {
   emit: optional((given) => oneOf("emit", given, ["atOnce", "whenComplete"]))
 }
 
-/** Parses `maxRun`. It has a limit, because the cache removes the pages of older runs. */
+/** Parses `maxRun`, which is limited because the cache removes the pages of runs that are older than the limit. */
 const runMillis = (given: Ttl.Input): number => {
   const millis = positiveMillis("maxRun", given)
   if (millis <= streams.maxRunMillis) return millis

@@ -70,16 +70,16 @@ export interface TapStoreOptions<R> {
  *
  * - An id is written as the prefix, a slash and the id. `%` and `/` in the prefix are percent-encoded, so the prefixes
  *   `"a"` and `"a:v"` never collide.
- * - With a prefix, `clear` removes only what has the prefix, in one step for all processes. It waits for loads of other
- *   processes, whose results are not stored. It then deletes entries for up to 100 ms; the rest expire.
+ * - With a prefix, `clear` removes only what has the prefix, in one step for all processes. Entries are deleted for up
+ *   to 100 ms; the rest expire unread. Loads that run in other processes continue, but their results are not stored.
  * - A payload that is too large or too small stays in memory, which is not a failure, even under `CachePolicy.strict`.
  *   `Cached.set` of such a value removes the stored entry; with a condition, it fails with reason `TooLarge`.
  * - The services that `around` needs are captured when the layer is built. The caller's services take precedence.
  *
  * **Gotchas**
  *
- * With a prefix, each operation on entries also reads a tag of the prefix. For a write or a lease, that takes another
- * request. `size` reads all ids of the prefix.
+ * With a prefix, each operation on entries also reads a tag of the prefix. For a write or a lease, that takes an extra
+ * request. `size` reads all ids with the prefix.
  *
  * **Example** (Recording the calls of a store)
  *

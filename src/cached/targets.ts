@@ -62,11 +62,11 @@ interface Stored {
   readonly ids: Array<string>
   readonly tags: Array<string>
   readonly globs: Array<Glob.Glob>
-  /** A string key that looks like a pattern, for a warning that names it. */
+  /** A string key that looks like a pattern, if there is one. A warning names it. */
   patternLike: string | undefined
 }
 
-/** A checked target. Makes its ids only when called, as a schema may refer to a class that is not defined yet. */
+/** A checked target. Its ids are made only when it is called, as a schema may refer to a class not yet defined. */
 type Parsed = (stored: Stored) => void
 
 const parsers: { readonly [kind: string]: (given: never) => Parsed } = {
@@ -115,7 +115,6 @@ export const parse = (targets: Iterable<unknown>): ReadonlyArray<Parsed> => {
   throw mistake("The targets of an invalidation are not a list: pass a list, or one target to Cached.invalidate")
 }
 
-/** Like `parse`, for one target or a list. */
 export const parseGiven = (given: unknown): ReadonlyArray<Parsed> => parse(Array.isArray(given) ? given : [given])
 
 /** Collects the ids, tags and patterns of targets. Throws a `CacheConfigError` if a key does not match its schema. */
@@ -146,7 +145,7 @@ const warnOfPatternLike = (caching: Cache, key: string): void =>
       "invalidated. Pass { matching } for all keys that match (logged once)"
   )
 
-/** Invalidates all matches of a pattern. Only logs a failure unless `strict`, because the write has succeeded. */
+/** Invalidates all matches of a pattern. A failure is only logged, unless `strict`, as the write has succeeded. */
 const invalidateMatching = (caching: Cache, { strict }: Policy, glob: Glob.Glob): Effect.Effect<void> =>
   Effect.catch(Stream.runDrain(caching.perform(Operations.invalidateMatching, glob)), (error) => {
     if (strict) return strictly(error)
@@ -177,7 +176,7 @@ export const indexTag = (what: string, keyClass: AnyClass | undefined, fields: o
     return () => tag
   } catch (thrown) {
     if (thrown instanceof CacheConfigError) throw thrown
-    // A schema of the class refers to a class that is not defined yet, so the tag is made when it is needed.
+    // Makes the tag only when it is needed, because a schema of the class refers to a class that is not defined yet.
     return make
   }
 }

@@ -34,7 +34,7 @@ export interface UpdateOptions<out A = unknown> extends Pick<SetOptions<A>, "eta
    * @default the replaced value's remaining lifetime; for a new entry, the default of `Cached.set`
    */
   readonly ttl?: Ttl.Input | undefined
-  /** Whether `ttl` applies only to a new entry, and an existing one keeps its expiry. @default `false` with a `ttl` */
+  /** Whether an existing entry keeps its expiry and `ttl` applies only to a new one. @default `false` with a `ttl` */
   readonly keepTtl?: boolean | undefined
   /**
    * The entry's tags, in place of its previous tags and the `tags` of its key class.
@@ -43,7 +43,7 @@ export interface UpdateOptions<out A = unknown> extends Pick<SetOptions<A>, "eta
   readonly tags?: ReadonlyArray<string> | undefined
 }
 
-/** Declared as a method, so that with a string key the function's parameter may have a narrower type than `unknown`. */
+/** A method's parameter is bivariant, so with a string key, a function may require a narrower type than `unknown`. */
 type Change<A, B, E, R> = {
   change(current: Option.Option<A>): Option.Option<B> | Effect.Effect<Option.Option<B>, E, R>
 }["change"]
@@ -64,8 +64,8 @@ type Change<A, B, E, R> = {
  * - Read and write are one atomic step across all processes that share the store: the write is a compare and set, like
  *   `Cached.set` with `ifUnchanged`. If the key is being loaded, the load's result is not stored.
  * - Updates of one key in one process run one at a time. If one takes more than a second, the next one may start.
- * - It fails with `UpdateConflict` after 30 tries, with pauses of up to 250 ms, and with a `StoreError` if the store
- *   fails. If the function's effect fails or is interrupted, nothing changes.
+ * - After 30 tries, with pauses of up to 250 ms between them, it fails with `UpdateConflict`. It fails with a
+ *   `StoreError` if the store fails. If the function's effect fails or is interrupted, nothing changes.
  * - Inside `Transaction.run`, the update is part of the transaction, and the commit detects conflicts.
  * - Under a policy that does not write (`CachePolicy.readOnly`, `bypass`), the function is called and its result
  *   returned, but nothing is stored. The function gets the stored value under every policy.
@@ -158,7 +158,7 @@ const Around = Context.Reference<Updating | undefined>("effect-cached/Cached/upd
   defaultValue: () => undefined
 })
 
-/** Serializes updates of one key in this process. If a thousand ran at once, they would take 500,000 tries. */
+/** Serializes updates of one key in this process. Otherwise, each write would make all concurrent updates retry. */
 interface Turns {
   readonly semaphore: Semaphore.Semaphore
   users: number
@@ -188,7 +188,7 @@ const inTurn = (self: Updating): Effect.Effect<AnyOption, unknown, any> => {
   )
 }
 
-/** Runs the effect of `change`. A slow effect gives up its turn, as it may be waiting for an update of the key. */
+/** Runs the effect of `change`. A slow effect gives up its turn, as it may be waiting for another update of the key. */
 const answerOf = (
   self: Updating,
   answer: Effect.Effect<unknown, unknown, any>,
@@ -264,7 +264,7 @@ const write = (
   })
 }
 
-/** The tags of the key and the entry. Leaves out those of the class and its indexes, which are always added. */
+/** The tags of the key and the entry, without the tags of the class and its indexes, which every write adds. */
 const ownTags = (key: AnyKey, tags: ReadonlyArray<string>): ReadonlyArray<string> => {
   const structural = tagsWith(key, [])
   return Array.from(new Set([...tagsOf(key), ...tags])).filter((tag) => !structural.includes(tag))

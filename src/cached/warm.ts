@@ -59,7 +59,7 @@ export interface WarmOptions {
  *
  * **Details**
  *
- * - Emits one element after each read or, for a function made by `Cached.many`, after each call; none without payloads.
+ * - Emits one element after each read. For a function made by `Cached.many`, it emits one after each call.
  * - A failed load is counted and logged at debug level, and the next payloads are still read. An invalid option or a
  *   closed cache ends the stream with a defect.
  *
@@ -141,7 +141,7 @@ const failuresOf = <F extends AnyCached>(
     )
   })
 
-/** Returns the causes of a failed read: one for the whole read, or with `Cached.many` one for each failed key. */
+/** Returns the causes of a failed read: one for the whole read or, with `Cached.many`, one for each failed key. */
 const causesOf = (self: AnyCached, exit: Exit.Exit<unknown, unknown>): ReadonlyArray<Cause.Cause<unknown>> => {
   if (Exit.isFailure(exit)) return [exit.cause]
   if (!isMany(self)) return []
@@ -170,7 +170,7 @@ const isHopeless = (cause: Cause.Cause<unknown>): boolean =>
 const nameOf = (self: AnyCached, [first]: ReadonlyArray<unknown>): string => idOf(self.key(first))
 
 /**
- * Keeps a result fresh while the scope is open: reads it at once, then loads it again on a schedule, even if unread.
+ * Keeps a result fresh while the scope is open: reads it at once, then reloads it on a schedule, even if it is unused.
  *
  * **When to use**
  *

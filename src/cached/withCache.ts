@@ -40,8 +40,8 @@ type Usable =
  *
  * **Details**
  *
- * - It applies to everything in an effect that uses a cache: combinators, operations, invalidations, and reads in
- *   loads. An inner `withCache` takes precedence over an outer one.
+ * - Inside an effect, it applies to everything that uses a cache: combinators, operations, invalidations, and reads
+ *   in loads. An inner `withCache` takes precedence over an outer one.
  * - The effects and streams that a function returns use the named cache wherever the function is called. So do
  *   `invalidate` and `refresh` of functions made by `Cached.fn`, `recursive` and `many`.
  *
@@ -105,7 +105,7 @@ interface Change {
 
 const changes = new WeakMap<Shape, Change>()
 
-/** Adds the cache to a context. Repeated calls return the same context, so that lookups need not be repeated. */
+/** Adds the cache to a context. Repeated calls return the same context, so the cache is not looked up in it again. */
 const provideCache = (from: Context.Context<never>, cache: Shape): Context.Context<never> => {
   const last = changes.get(cache)
   if (last?.from === from) return last.to

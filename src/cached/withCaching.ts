@@ -61,13 +61,12 @@ export const withCaching = <A, E = never, R = never>(
 ): Effect.Effect<A, E, R | Caching> =>
   Effect.withFiber<A, E, R | Caching>((fiber) => f(cacheOfFiber(fiber), fiber.getRef(Current)))
 
-/** Like `withCaching`, for an operation that is a stream. */
 export const streamWithCaching = <A, E, R = never>(
   f: (caching: Cache, policy: Policy.Policy) => Stream.Stream<A, E, R>
 ): Stream.Stream<A, E, R | Caching> =>
   Stream.unwrap(withCaching((caching, policy) => Effect.succeed(f(caching, policy))))
 
-/** Returns a cached value as callers of operations without a load get it: copied if the layer has `copy` set. */
+/** Returns a cached value for the caller of an operation that does not load: a copy, if the layer sets `copy`. */
 export const valueFor = <K extends AnyKey>({ copy }: Cache, key: K, value: unknown): ValueOf<K> =>
   (copy === undefined ? value : copyOf<unknown>(copy, key)(value)) as ValueOf<K>
 

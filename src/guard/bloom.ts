@@ -30,9 +30,9 @@ import type { Guardable } from "./guardable.ts"
 export interface BloomOptions {
   /** The name of the filter. Filters of the same name and size in one guard store are the same filter. */
   readonly key: string
-  /** How many items the filter is sized for. For more items, it adds layers, each twice as large as the one before. */
+  /** The number of items to size the filter for. For more, it adds layers, each twice as large as the last one. */
   readonly capacity: number
-  /** The share of never added items that may be reported as added, above 0 and below 1. @default 0.01 */
+  /** The share of absent items that may be reported as added, above 0 and below 1. @default 0.01 */
   readonly errorRate?: number | undefined
 }
 
@@ -49,7 +49,7 @@ export interface BloomReport {
   readonly bytes: number
   /** The share of bits that are set in the last layer. At about one half, the layer is full. */
   readonly fill: number
-  /** The current share of false positives (items reported as added that never were), estimated from the set bits. */
+  /** The current share of absent items that are reported as added, estimated from the set bits. */
   readonly errorRate: number
 }
 
@@ -71,7 +71,7 @@ type Either<Self, Other> = [Self, Other] extends
   : never
 
 /**
- * A Bloom filter. It never reports an added item as absent, but may report an item that was never added as added.
+ * A Bloom filter. It never reports an added item as absent, but may report an absent item as added.
  * @category models
  * @since 0.1.0
  */
@@ -87,7 +87,7 @@ export interface Bloom {
       readonly onProgress?: ((progress: BloomProgress) => Effect.Effect<unknown, E2, R2>) | undefined
     }
   ) => Effect.Effect<BloomProgress, E | E2 | StoreError, R | R2>
-  /** Returns `false` if the item was never added, and `true` if it may have been, or if the guard store fails. */
+  /** Returns `true` if the item may have been added or the guard store fails, and `false` if it was never added. */
   readonly mayHave: (item: string) => Effect.Effect<boolean>
   /** Runs the effect or stream if the item may have been added, and the alternative if it never was. */
   readonly guard: {
@@ -101,7 +101,7 @@ export interface Bloom {
       orElse: () => Other
     ): Either<Self, Other>
   }
-  /** Returns the size and the fill of the filter, for which it reads all bits of the filter. */
+  /** Returns the size and the fill of the filter. Reads all bits of the filter to compute them. */
   readonly report: Effect.Effect<BloomReport, StoreError>
   /** Removes all items. Other processes may still report some of them as added; if that matters, use a new key. */
   readonly clear: Effect.Effect<void, StoreError>
@@ -135,12 +135,12 @@ const checked = function*(items: Iterable<string>): Generator<string> {
   }
 }
 
-/** How many items are added in one step. A block that several of these items change is saved only once per step. */
+/** The number of items added in one step. A block that several of these items change is saved only once per step. */
 const itemsOfStep = 10_000
 
 /**
- * Creates a Bloom filter (Bloom, 1970), whose bits are kept where guards keep their state. It never reports an added
- * item as absent.
+ * Creates a Bloom filter (Bloom, 1970), and keeps its bits in the guard store, where all guards keep their state. The
+ * filter never reports an added item as absent.
  *
  * **When to use**
  *
@@ -150,8 +150,8 @@ const itemsOfStep = 10_000
  *
  * - `add` completes when the bits are saved. From then on no process that shares the guard store reports the item as
  *   absent. Before a process answers "absent", it asks the guard store; "maybe" may come from its own memory.
- * - An item takes about 1.5 bytes at an `errorRate` of 0.01 (3 bytes after growth), in this process and in the guard
- *   store. If more than `capacity` items are added, the filter grows, and its error rate stays below `errorRate`.
+ * - At an `errorRate` of 0.01, an item takes about 1.5 bytes (3 bytes after growth), both in this process and in the
+ *   guard store. If more than `capacity` items are added, the filter grows, and its error rate stays below `errorRate`.
  * - Single items cannot be removed.
  *
  * **Example** (Asking only for names that may be taken)
@@ -299,7 +299,7 @@ export interface DualBloom {
  *
  * **Details**
  *
- * - If exactly one filter reports an item, that one answers. Otherwise the effect runs, and its answer is remembered.
+ * - If exactly one filter reports an item, its answer is returned. Otherwise the effect runs and its answer is kept.
  * - An item whose answer was never remembered gets a wrong answer with a probability of about `errorRate`.
  * - While the guard store fails, the effect runs, and its answer is not remembered.
  *

@@ -37,21 +37,21 @@ export interface CircuitBreakerOptions<in A = unknown, in E = unknown> extends K
   readonly failures?: number | undefined
   /** The share of failures in `window` that opens the circuit, above 0 and at most 1. @default none */
   readonly rate?: number | undefined
-  /** How long the outcome of a call counts for `rate`: at most this time, at least 90 % of it. @default 1 minute */
+  /** How long the outcome of a call counts toward `rate`: this time or up to 10 % less. @default 1 minute */
   readonly window?: Ttl.Input | undefined
-  /** The number of calls in `window` below which `rate` does not open the circuit. @default 10 */
+  /** The minimum number of calls in `window` for `rate` to open the circuit. @default 10 */
   readonly minimumCalls?: number | undefined
   /** How long the circuit stays open before a call (the probe) may test the service. @default 30 seconds */
   readonly open?: Ttl.Input | undefined
   /**
    * The longest time the circuit stays open. Each failed probe doubles the open time, up to this limit.
-   * @default the value of `open`, so that the time does not grow
+   * @default the value of `open`, in which case the time does not grow
    */
   readonly maxOpen?: Ttl.Input | undefined
   /** How long a probe may run before it counts as failed. The call itself continues. @default 30 seconds */
   readonly probeTimeout?: Ttl.Input | undefined
   /**
-   * Decides from a call's exit whether it failed. Interrupted calls are skipped. Streams succeed with `undefined`.
+   * Decides from a call's exit whether it failed. Not used for interrupted calls. Streams succeed with `undefined`.
    * @default every failure and defect
    */
   readonly isFailure?: ((exit: Exit.Exit<A, E>) => boolean) | undefined
@@ -114,7 +114,7 @@ const check = (options: CircuitBreakerOptions): Breaker => {
 const ask = (fiber: Fiber.Fiber<any, any>, { name, onStoreError }: Breaker, input: Circuit.Input) =>
   step(fiber, { kind: Circuit.circuit, name, input, isAnswer: Circuit.isAnswer, onStoreError })
 
-/** Returns the generation under which a call's outcome is recorded, or `undefined` if it is not recorded. */
+/** Returns the generation under which a call's outcome is recorded, or `undefined` if the outcome is not recorded. */
 const generationOf = (
   { name }: Breaker,
   answer: Circuit.Answer | undefined
@@ -184,12 +184,12 @@ const onStream = (self: AnyStream, breaker: Breaker): AnyStream =>
     )
   })
 
-/** Rules out an overload outside of a pipe, where the guarded type is unknown, so that the next overload applies. */
+/** Rules out an overload outside of a pipe. There, the guarded type is unknown, and the next overload applies. */
 type OfPipe<Self> = [Self] extends [never] ? { readonly "what is guarded is not known": never } : {}
 
 /**
  * Stops calls to a failing service. After too many failures the circuit opens, and calls fail with `CircuitOpen` until
- * the error's `retryAfterMillis` have passed. The next call, a probe, closes the circuit or opens it again.
+ * the error's `retryAfterMillis` has passed. The next call, a probe, closes the circuit or opens it again.
  *
  * **When to use**
  *

@@ -20,13 +20,13 @@ export interface Filter {
   readonly size: Bits.Size
   readonly place: GuardStore
   layers: Array<KnownLayer>
-  /** How many requests were sent to the guard store so far. It tells which answers may be older than the known bits. */
+  /** The number of requests sent to the guard store. It shows which answers may be older than the known bits. */
   questions: number
   waiting: Batch | undefined
   isSaving: boolean
 }
 
-/** This process's copy of a layer. It has only bits that are saved in the guard store, so no unsaved item is in it. */
+/** This process's copy of a layer. It has only bits saved in the guard store, so it never reports an unsaved item. */
 interface KnownLayer extends Bits.Layer {
   readonly known: Map<number, Uint8Array>
   /** For each block, the value of `questions` when its bits were last received. */
@@ -76,7 +76,7 @@ const addLayer = (filter: Filter): KnownLayer => {
 
 const last = ({ layers }: Filter): KnownLayer => layers.at(-1)!
 
-/** The layers of the filter when a request was sent, and the number of that request. */
+/** The circumstances of an answer: the layers when its request was sent, and the number of the request. */
 interface Answer {
   readonly layers: ReadonlyArray<KnownLayer>
   readonly askedAt: number
@@ -172,7 +172,7 @@ const missingIn = (layer: KnownLayer, hash: Bits.Hash): { readonly blocks: Set<n
 const isKnown = ({ layers }: Filter, hash: Bits.Hash): boolean =>
   layers.some((layer) => missingIn(layer, hash).blocks.size === 0)
 
-/** Reads the blocks in which bits of an item may be set without this process knowing it, in all existing layers. */
+/** Reads the blocks, in all existing layers, that may contain bits of an item that this process does not know. */
 const lookUp = (fiber: AnyFiber, filter: Filter, hash: Bits.Hash): Effect.Effect<void, StoreError> => {
   const from = (first: number): Effect.Effect<void, StoreError> => {
     const numbers = [Bits.layersBlock]
@@ -229,7 +229,7 @@ const setBits = (filter: Filter, { bits, dirty }: Addition, item: string): void 
   bits.set(layer, (bits.get(layer) ?? 0) + layer.unsavedBits - before)
 }
 
-/** Adds a layer if one more item would overfill the last one. Estimates its fill from the known blocks alone. */
+/** Adds a layer if one more item would overfill the last layer, whose fill is estimated from its known blocks. */
 const makeRoom = (filter: Filter): void => {
   const { bits, fullAt, hashes, knownBits, setBits, unsavedBits } = last(filter)
   const share = (knownBits === 0 ? 0 : setBits / knownBits) + (unsavedBits + hashes) / bits

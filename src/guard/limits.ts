@@ -37,12 +37,12 @@ interface LimitOptions extends KeyOptions, PlaceOptions {
 export interface RateLimitOptions extends LimitOptions {
   /**
    * `"fixed-window"`: a window begins with its first call, and admits `limit` calls until it ends. `"token-bucket"`:
-   * admits up to `limit` calls at once, and regains one call each time that `window` divided by `limit` has passed.
+   * admits up to `limit` calls at once, and regains one call every `window / limit`.
    * @default `"fixed-window"`
    */
   readonly algorithm?: "fixed-window" | "token-bucket" | undefined
   /**
-   * After a call that exceeds the limit of a fixed window, how long all calls are refused, counted from that call.
+   * How long all calls are refused after a call that exceeds the limit of a fixed window.
    * @default none: calls are refused until the window ends
    */
   readonly ban?: Ttl.Input | undefined
@@ -153,8 +153,8 @@ const Current = Context.Reference<Option.Option<Admission>>("effect-cached/Guard
 
 /**
  * The state of the innermost rate limit around the current effect: the calls counted so far, and the calls left. `None`
- * outside of a rate limit, and in a call that was admitted without its state (`onStoreError: "allow"`). Use it for
- * headers such as `RateLimit-Remaining`.
+ * outside a rate limit, and in a call that was admitted although the guard store failed (`onStoreError: "allow"`). Use
+ * it for headers such as `RateLimit-Remaining`.
  *
  * **Example** (Reporting the calls that are left)
  *
@@ -217,8 +217,8 @@ interface Limiting<Options extends PlaceOptions> {
 }
 
 /**
- * Admits `limit` calls in a window, and fails further calls with `RateLimitExceeded`, whose `retryAfterMillis` says
- * when to try again. The guard caches nothing.
+ * Admits `limit` calls in a window, and fails further calls with `RateLimitExceeded`. The error's `retryAfterMillis`
+ * says when to try again. The guard caches nothing.
  *
  * **When to use**
  *

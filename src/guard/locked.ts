@@ -139,8 +139,8 @@ const onStream = (self: AnyStream, options: Checked): AnyStream =>
  * **Details**
  *
  * - The lock comes from the `Lock` service. With `CacheLayer.memory` it excludes callers in this process, with
- *   `CacheLayer.disk` in all that use the folder, and with `CacheLayer.redis` in all that use the server. It also
- *   excludes `Lock.acquire` of the same name. It is not reentrant: locking the same key inside waits for itself.
+ *   `CacheLayer.disk` in all processes that use the folder, and with `CacheLayer.redis` in all that use the server. It
+ *   also excludes `Lock.acquire` of the same name. It is not reentrant: locking the same key inside never succeeds.
  * - The lease is renewed while the effect runs. A holder that loses the lease is interrupted, and fails with a
  *   `LockError` of reason `Lost`.
  * - If the lock is not granted within `wait`, the guard fails with a `LockError` of reason `Timeout`; if the `Lock`

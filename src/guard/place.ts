@@ -65,7 +65,7 @@ export type StoreErrorOf<Mode> = "fail" extends Mode ? StoreError : never
 /** @internal */
 export type AnyFiber = Fiber.Fiber<any, any>
 
-/** Guard states in memory, by their cache or, without one, by clock: times of two clocks cannot be compared. */
+/** Guard states in memory, by owner: a cache, the clock if there is no cache, or a guard store that fails. */
 const places = new WeakMap<object, memory.MemoryGuards>()
 
 const inMemory = (owner: object): memory.MemoryGuards => {
@@ -79,7 +79,7 @@ export const placeOf = (fiber: AnyFiber): Port.GuardStore => {
   const given = fiber.getRef(GuardStore)
   if (given !== undefined) return given
   const cache = Context.getOrUndefined(fiber.context as Context.Context<Caching>, Caching)
-  // All programs share the disabled cache, so it cannot own a state.
+  // All programs share the disabled cache, so their state is kept by clock: times of two clocks cannot be compared.
   return inMemory(cache === undefined || cache === disabled ? fiber.getRef(Clock.Clock) : cache)
 }
 
@@ -107,13 +107,13 @@ export const step = <Input, Answer>(
 /** The failing guard stores, each with the monotonic time in milliseconds until which it is not asked again. */
 const failing = new WeakMap<Port.GuardStore, number>()
 
-/** Whether a guard store failed so recently that it is not asked yet. */
+/** Whether a guard store failed so recently that it is not asked again yet. */
 const isResting = (fiber: AnyFiber, place: Port.GuardStore): boolean => {
   const rests = failing.get(place)
   return rests !== undefined && millisOf(fiber) < rests
 }
 
-/** Asks a guard store. Fails at once for a while after a failure, so that not every call waits for it. @internal */
+/** Asks a guard store. After a failure, fails at once for a while, so that calls need not wait for it. @internal */
 export const askUnlessResting = <A>(
   fiber: AnyFiber,
   place: Port.GuardStore,
@@ -156,7 +156,7 @@ interface Question<A> {
   readonly isAnswer: (answer: unknown) => answer is A
 }
 
-/** Asks a guard store within the store timeout. Counts each failure, and logs the first one in a row. */
+/** Asks a guard store within the store timeout. Counts each failure, and logs the first of consecutive ones. */
 const ask = <A>(
   fiber: AnyFiber,
   place: Port.GuardStore,

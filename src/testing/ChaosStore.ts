@@ -288,7 +288,7 @@ type Arguments<Part> = Part extends (...args: infer Args) => unknown ? Args : []
 
 type Success<Part> = Part extends (...args: any) => infer Asked ? Effect.Success<Asked> : Effect.Success<Part>
 
-/** How to treat a write: `lost` returns the answer to a write that is lost, and `turn` queues an explicit write. */
+/** How to treat a write: `lost` makes the answer for a lost write, and `turn` queues an explicit write. */
 interface Risk<Part> {
   readonly lost: (...args: Arguments<Part>) => Success<Part>
   readonly turn?: (order: Order, ...args: Arguments<Part>) => Turn

@@ -51,7 +51,7 @@ export type Recorded =
   | { readonly _tag: "Clear" }
 
 /**
- * A read during the load of another key. Invalidating the key that was read does not invalidate the loaded result.
+ * A read in a load that does not inherit changes: invalidating the key that was read leaves the loaded result valid.
  * @category models
  * @since 0.1.0
  */

@@ -48,7 +48,7 @@ const checks: Checks<Options> = {
  * @since 0.1.0
  */
 export interface SeededScheduler {
-  /** The services for effects that run under this schedule: scheduler, clock, random numbers and fiber count. */
+  /** The services for effects that run under this schedule: scheduler, clock, random numbers and fiber counter. */
   readonly context: Context.Context<never>
   /** Epoch milliseconds on the virtual clock, which starts at 0. */
   readonly now: () => number
@@ -65,7 +65,7 @@ export interface SeededScheduler {
  *
  * **When to use**
  *
- * Use for random choices in a test that a seed must reproduce. `make` and `run` already seed Effect's `Random`.
+ * Use for random choices that a test must reproduce from a seed. `make` and `run` already seed Effect's `Random`.
  *
  * **Example** (Repeating a draw)
  *
@@ -254,8 +254,8 @@ export interface Outcome<out A, out E> {
  *
  * **When to use**
  *
- * Use to run one effect in an order that a seed determines and reproduces. The effect may wait only for fibers and the
- * clock: if it waits for the outside world (files, sockets), the run returns without an `exit`.
+ * Use to run one effect in an order that the seed determines. The effect may wait only for fibers and the clock: if it
+ * waits for the outside world (files, sockets), the run returns without an `exit`.
  *
  * **Example** (Finding both orders of a race)
  *

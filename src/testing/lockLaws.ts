@@ -206,7 +206,7 @@ const waitingLaws: Record<string, Check> = {
 
 const leaseLaws: Record<string, Check> = {
   "a running holder keeps the lock beyond its lease": Effect.fnUntraced(function*(one, other) {
-    // The lock renews the lease every 500 ms, so a busy machine may delay a renewal by 1000 ms before it is too late.
+    // The lock renews the lease every 500 ms, so the lease is lost only if a renewal is more than 1000 ms late.
     const lease = yield* one.acquire("name", { ...once, lease: "1500 millis" })
     const lost = yield* Effect.forkChild(lease.lost)
     for (let i = 0; i < 8; i++) {

@@ -12,7 +12,7 @@ import type { Codec, Serializer } from "../Serializer.ts"
 import { isSame, type Law, LawBroken, same } from "./law.ts"
 
 /**
- * The laws of a serializer. They try many difficult values and, without a schema, the given `values`. The
+ * The laws of a serializer, tried with many difficult values and, without a schema, with the given `values`. The
  * serializer has to restore each value exactly, or refuse it with a `SerializerError`.
  *
  * **When to use**

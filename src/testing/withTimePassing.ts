@@ -18,7 +18,7 @@ import { toMillis } from "../Ttl.ts"
 export interface TimeOptions {
   /** The step by which the clock advances. The clock stops up to one step after the effect's end. @default 50 ms */
   readonly step?: Ttl.Input | undefined
-  /** The most virtual time that may pass. After that, the effect is interrupted, and the test dies. @default 1 day */
+  /** The maximum virtual time that may pass. Beyond it, the effect is interrupted and the test dies. @default 1 day */
   readonly atMost?: Ttl.Input | undefined
 }
 

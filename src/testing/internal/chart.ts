@@ -8,7 +8,7 @@ interface Line {
 const [width, height] = [720, 400]
 const [left, right, top, bottom] = [56, 560, 24, 352]
 
-/** Line colors for light and dark pages, and dashes. Color-blind readers can tell them apart (after Okabe and Ito). */
+/** Line colors (for light and dark pages) and dashes. Color-blind readers can tell them apart (after Okabe and Ito). */
 const light = ["#0072b2", "#d55e00", "#007a5a", "#a8327e", "#6b5b00", "#444444"]
 const dark = ["#56b4e9", "#ff9a4d", "#2fd6a3", "#f08fc8", "#e6d44c", "#dddddd"]
 const dashes = ["", "7 3", "2 3", "10 3 2 3", "4 4", "1 2"]
