@@ -60,7 +60,7 @@ export const closeParts = <A, R>(schema: Schema.Codec<A, any, R, R>, holds: Hold
 const checkedLink = (link: SchemaAST.Link): ReadonlyArray<SchemaAST.Link> =>
   isJsonText(link) ? [new SchemaAST.Link(SchemaAST.any, onlyJson), link] : [link]
 
-/** Where Effect describes a JSON transformation. `preserveSchema` is false if it has a `replacer` or `reviver`. */
+/** The key of Effect's data on a JSON transformation. With a `replacer` or `reviver`, `preserveSchema` is false. */
 const contentOf = Symbol.for("~effect/Schema/content")
 
 const isJsonText = ({ transformation }: SchemaAST.Link): boolean => {

@@ -181,7 +181,7 @@ const instances = (ast: SchemaAST.Declaration, compile: Compile): Canonical => {
 
 type GetLink = (parameters: ReadonlyArray<Schema.Top>) => SchemaAST.Link | undefined
 
-/** Writes a value of any other declared type as its own codec encodes it. */
+/** Writes a value of any other declared type as the type's codec encodes it. */
 const encoded = (ast: SchemaAST.Declaration, compile: Compile): Canonical => {
   const getLink = (ast.annotations?.["toCodecJson"] ?? ast.annotations?.["toCodec"]) as GetLink | undefined
   const link = getLink?.(ast.typeParameters.map((parameter) => Schema.make(parameter)))
