@@ -2,7 +2,7 @@
 
 /** Limits of the dependencies of one derived entry (`inherit: "changes"`). */
 export const dependencies = {
-  /** The number of ids in one group (the text before the first `:`) above which any change in the group counts. */
+  /** Above this number of ids in a group (the text before the first `:`), a change to any id in the group counts. */
   idsOfGroup: 64,
   /** The maximum number of tags of a stored entry. An entry with more tags stays in memory only. */
   tags: 256

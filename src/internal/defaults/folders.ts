@@ -5,7 +5,7 @@ export const wal = {
   bytes: 2_097_152,
   /** The WAL's bound as a fraction of `maxSize`, if that is less than `bytes`. */
   shareOfMaxSize: 0.125,
-  /** At this fraction of the bound, SQLite itself copies the WAL into the database, so one writer need not do it. */
+  /** At this fraction of the bound, SQLite copies the WAL by itself. With a single writer, that is enough. */
   copiedAt: 0.875,
   /** If the WAL cannot be emptied for longer than this, a long-running read is assumed to be the cause. */
   pinnedMillis: 1000,

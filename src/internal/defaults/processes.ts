@@ -49,5 +49,5 @@ export const leaseAttempts = 3
 /** Pauses before a process reads the stream of changes again after a failure. */
 export const following = { firstMillis: 100, longestMillis: 30_000 }
 
-/** Bounds of the search for circular waits: checks per lease, loads that hold leases, waits, hops and steps. */
+/** Limits of the search for circular waits: checks per lease, loads that hold leases, waits, hops and steps. */
 export const circles = { looksOfLease: 6, loads: 50, waits: 20, hops: 8, steps: 5_000 }

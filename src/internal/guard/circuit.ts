@@ -142,7 +142,6 @@ const admit = (before: Circuit, now: number, input: Extract<Input, { _tag: "Admi
   if (before.phase === "Closed") {
     return runs(before.openings > 0 && now >= before.resetAt ? { ...before, openings: 0 } : before)
   }
-  // A probe without an outcome in time counts as failed when its time ends.
   const isLapsed = before.phase === "HalfOpen" && before.until > 0 && now >= before.until
   const state = isLapsed && openTime !== undefined ? opened(before, before.until, openTime) : before
   if (now < state.until) return step(before, state, { now, isAdmitted: false, idleMillis })

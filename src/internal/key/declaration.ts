@@ -62,7 +62,7 @@ const zone = (timeZone: DateTime.TimeZone): string =>
 const duration = (value: Duration.Duration): string =>
   Duration.isFinite(value) ? word(Duration.toNanosUnsafe(value)) : word(Duration.toMillis(value))
 
-/** Omits trailing zeros, because equal decimals may differ in the number of these zeros. */
+/** Omits trailing zeros, because equal decimals may have different numbers of them. */
 const decimal = ({ scale, value }: BigDecimal.BigDecimal): string => {
   if (value === 0n) return `(${word(0n)}${word(0)})`
   const digits = String(value)

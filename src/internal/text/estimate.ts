@@ -3,7 +3,7 @@ import { lookedAtOfValue } from "../defaults/bounds.ts"
 
 const word = 8
 
-/** Bytes in addition to a value's content, such as the object header. A backing array or table has two more words. */
+/** Overhead in bytes, such as the object header. Objects with a backing array or table have two more words. */
 const bytesOf = {
   object: 3 * word,
   /** An object without fields reserves space for a few fields. */
