@@ -45,7 +45,7 @@ const json = 2
 const texts = new TextEncoder()
 const fromText = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
 
-/** The first element of every marked array. A user's array that begins with it is marked too, to tell the two apart. */
+/** The first element of every marked array. A user's array that begins with it is marked too, to avoid confusion. */
 const mark = "\u0001~"
 
 type Flat = ReadonlyArray<unknown>

@@ -8,7 +8,7 @@ export const dependencies = {
   tags: 256
 }
 
-/** How many tags' last invalidations are remembered, hard and soft ones apart. Forgetting one causes misses. */
+/** The number of tags whose last hard invalidation is remembered (likewise for soft ones). Forgetting causes misses. */
 export const tagEpochs = 10_000
 
 /** The number of long keys whose hashes are remembered, and the total length of these keys in UTF-16 code units. */

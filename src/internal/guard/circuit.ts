@@ -14,7 +14,7 @@ export interface Trip {
   readonly windowCalls: number
 }
 
-/** How long a circuit stays open. Doubles with each opening, and is reset once the circuit stayed closed as long. */
+/** How long a circuit stays open. Doubles with each opening, until the circuit has stayed closed for that long. */
 export interface OpenTime {
   readonly millis: number
   readonly longestMillis: number
@@ -64,7 +64,7 @@ interface Circuit {
   /** Calls and failures per slot of the time window, the newest first. Missing in states of an older release. */
   readonly slots?: ReadonlyArray<Slot>
   readonly slot: number
-  /** When the circuit is no longer open, or when the probe expires. 0 if no probe runs. */
+  /** The time at which an open circuit becomes half open, or a probe expires. 0 if no probe runs. */
   readonly until: number
   readonly openings: number
   readonly openMillis: number

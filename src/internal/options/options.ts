@@ -113,7 +113,7 @@ export const checkAll = <O extends object>(of: string, options: O, checks: Check
   for (const name of Object.keys(checks) as Array<keyof O>) checks[name](options[name], of, options)
 }
 
-/** Like `checkAll`, but for the given options only, and checks may be missing. This runs on every miss. */
+/** Like `checkAll`, but checks only options that are given and have a check. This runs on every miss of the cache. */
 export const checkGiven = <O extends object>(
   of: string,
   options: O,

@@ -44,7 +44,7 @@ export const lifeMillis = (leaseMillis: number) => Math.max(leaseLife.times * le
 export const leftOf = ({ leaseMillis, until }: Held, now: number): number =>
   Math.max(0, Math.min(until - now, leaseMillis))
 
-/** How long a process must wait before it may load, alone or beside the owner, even if the clock was set back. */
+/** The remaining wait before a process may load, alone or beside the owner. A clock set back does not prolong it. */
 export const joinWaitOf = (lease: Held, join: Join, now: number): number => {
   const left = leftOf(lease, now)
   if (typeof join === "boolean") return join ? 0 : left

@@ -21,11 +21,11 @@ export interface Seen {
 /** A version that no marker has. */
 const unknown = ""
 
-/** `isShared` means that other processes change markers too. If not, a marker the table lacks has not changed. */
+/** `isShared` means that other processes change markers too. If not, a marker the table lacks cannot have changed. */
 export const make = ({ isShared }: { readonly isShared: boolean }, capacity = markersKept): Seen => {
   const table = new Map<string, Marker>()
   let seq = 0
-  // The highest `seq` of the markers that were dropped to make room. No dropped marker is newer.
+  // The highest `seq` of the markers that were dropped to make room.
   let forgotten = 0
 
   const write = (tag: string, version: string, seq: number): Marker => {
