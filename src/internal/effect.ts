@@ -1,4 +1,4 @@
-/** Recognizes Effect's types by brand, because importing their modules would load them. A test checks the brands. */
+/** Recognizes values of Effect's types by brand, without loading the types' modules. A test checks the brands. */
 import type * as BigDecimal from "effect/BigDecimal"
 import type * as Chunk from "effect/Chunk"
 import type * as DateTime from "effect/DateTime"

@@ -35,7 +35,7 @@ export class Fifo<A> {
   }
 }
 
-/** Callers to answer while their flight's value is still being written: only those that do not wait for the write. */
+/** The callers of a flight that do not wait for its write. They are answered while the value is still being written. */
 export class Behind<Caller> {
   readonly callers: Iterator<Caller>
 

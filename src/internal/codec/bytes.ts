@@ -1,4 +1,4 @@
-/** Converts bytes to hexadecimal and base64url, and strings to UTF-16 bytes and back. */
+/** Converts bytes to hexadecimal or base64url text, and strings to UTF-16 bytes and back. */
 
 const digits = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"))
 

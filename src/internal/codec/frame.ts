@@ -43,7 +43,7 @@ const textHead = 4
 const checksumSize = 4
 const utf16 = 0x8000_0000
 
-/** The crc32 of any bytes followed by their own crc32. It lets a frame be checked in one pass, without a copy. */
+/** The crc32 of any bytes followed by their own crc32. With it, a frame is checked in one pass, without a copy. */
 const residue = 0x2144_df1c
 
 const encoder = new TextEncoder()
@@ -128,12 +128,12 @@ const writeText = ({ bytes, length }: Text, at: number, frame: Uint8Array, view:
   return at + textHead + bytes.length
 }
 
-/** Returns `undefined` for bytes that are not a frame of this id: truncated, damaged, or of another format or id. */
+/** Decodes a frame. Returns `undefined` for bytes that are truncated, damaged, or of another format or id. */
 export const decode = (id: string, frame: Uint8Array, crc32: Checksum): Stored | undefined => {
   const end = frame.length - checksumSize
   if (end < headSize) return undefined
   if (crc32(frame, crc32(id)) !== residue) return undefined
-  // The checksum matches, but the frame may come from another release, or be forged with a matching checksum.
+  // Despite the valid checksum, the frame may be unreadable: another release may have written it, or it may be forged.
   const view = new DataView(frame.buffer, frame.byteOffset, frame.length)
   if (view.getUint16(0) !== magic || frame[2] !== format || (frame[at.flags]! & ~flags) !== 0) return undefined
   const tags = tagsOf(frame, view, end)
@@ -156,7 +156,7 @@ const withEtag = (meta: Meta, lengthAt: number, frame: Uint8Array, view: DataVie
   return { meta: { ...meta, etag }, payload: frame.subarray(payloadAt) }
 }
 
-/** Reads the tags from the first bytes of a frame that may be damaged. Returns `undefined` if some tags are missing. */
+/** Reads the tags from the first bytes of a possibly damaged frame. Returns `undefined` if the bytes are too few. */
 export const tagsIn = (head: Uint8Array): ReadonlyArray<TagVersion> | undefined =>
   head.length < headSize
     ? undefined

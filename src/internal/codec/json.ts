@@ -1,4 +1,4 @@
-/** The JSON format. `strictJson` refuses values that JSON would change silently. */
+/** The JSON format. `strictJson` is for values without a schema, and refuses values that JSON would omit or change. */
 import * as Exit from "effect/Exit"
 import { exactly, otherIn } from "./jsonValue.ts"
 import { placeOf } from "./place.ts"
@@ -32,7 +32,6 @@ export const json: Format = {
   }
 }
 
-/** JSON for values without a schema. Refuses values that JSON would omit or change. */
 export const strictJson: Format = {
   ...json,
   pack: (value, id) => {

@@ -13,7 +13,7 @@ export const exactly: Rule = {
   prototype: (prototype) => prototype === Object.prototype
 }
 
-/** Accepts values that Effect's codecs restore from JSON, even if -0 becomes 0, or a missing prototype is added. */
+/** Accepts values that Effect's codecs restore from JSON, even if -0 becomes 0 or an object gains a prototype. */
 export const upToForm: Rule = {
   number: Number.isFinite,
   prototype: (prototype) => prototype === Object.prototype || prototype === null
@@ -21,7 +21,7 @@ export const upToForm: Rule = {
 
 interface Other {
   readonly path: ReadonlyArray<PropertyKey>
-  /** The type of the offending part, or its value if it is a number, for the error message. */
+  /** The type of the offending part (or its value if it is a number), for the error message. */
   readonly kind: string
   readonly what: Known | undefined
 }

@@ -1,4 +1,4 @@
-/** Handles schema parts that accept any value, because Effect's JSON form of `Schema.Any` is not always JSON. */
+/** Limits schema parts that accept any value to storable values. Effect's form of `Schema.Any` may not be JSON. */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as SchemaAST from "effect/SchemaAST"
@@ -16,7 +16,7 @@ class NotJson {
   }
 }
 
-/** The annotation of an issue about a non-JSON value in a part that accepts anything. Other issues give `undefined`. */
+/** Returns the annotation of an issue about a non-JSON value in a part that accepts any value, or `undefined`. */
 export const notJsonOf = (issue: SchemaIssue.Issue): NotJson | undefined =>
   issue._tag === "InvalidValue" && issue.annotations instanceof NotJson ? issue.annotations : undefined
 
@@ -56,11 +56,11 @@ export const closeParts = <A, R>(schema: Schema.Codec<A, any, R, R>, holds: Hold
   return Schema.make(closed)
 }
 
-/** Checks for JSON before a link from JSON to text (`Schema.fromJsonString`), which would change other values. */
+/** Adds a check before a link from JSON to text (`Schema.fromJsonString`), which would change non-JSON values. */
 const checkedLink = (link: SchemaAST.Link): ReadonlyArray<SchemaAST.Link> =>
   isJsonText(link) ? [new SchemaAST.Link(SchemaAST.any, onlyJson), link] : [link]
 
-/** Effect's mark of a JSON transformation. With a user's `replacer` or `reviver`, its `preserveSchema` is `false`. */
+/** The key of Effect's data on a JSON transformation. With a `replacer` or `reviver`, `preserveSchema` is false. */
 const contentOf = Symbol.for("~effect/Schema/content")
 
 const isJsonText = ({ transformation }: SchemaAST.Link): boolean => {

@@ -1,6 +1,6 @@
 /** Formats the path to an invalid part of a value, for error messages. */
 
-/** The maximum number of steps shown. A longer path would flood the log. */
+/** The maximum number of path steps that are shown. A longer path would flood the log. */
 const maxSteps = 16
 
 /** Returns ` at [a][0]`, for example, or an empty string if the path is empty. */
@@ -10,6 +10,6 @@ export const placeOf = (path: ReadonlyArray<PropertyKey>): string => {
   return ` at ${shown}${path.length > maxSteps ? "…" : ""}`
 }
 
-/** Shows a step that is an index or looks like an identifier. Other dictionary keys may be private data. */
+/** Shows a step only if it is an index or looks like an identifier. Any other step may be a private dictionary key. */
 const showStep = (step: PropertyKey): string =>
   typeof step === "number" || /^[A-Za-z_$]\w{0,31}$/.test(String(step)) ? String(step) : "?"

@@ -81,5 +81,5 @@ export const mapEnds = (root: AST, replace: Replace): AST => {
   return map(root)
 }
 
-/** Whether a node accepts any value. `Unknown` counts too, because Effect's own errors about it are less precise. */
+/** Whether a node accepts any value. `Unknown` is included because Effect's own errors about it are less precise. */
 export const isOpen = ({ _tag }: AST): boolean => _tag === "Any" || _tag === "ObjectKeyword" || _tag === "Unknown"

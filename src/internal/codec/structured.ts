@@ -1,5 +1,5 @@
 /**
- * Serializes values without a schema: as JSON if JSON is exact, because it is the fastest to read, otherwise as
+ * Serializes values without a schema: as JSON if that loses nothing (JSON is the fastest to read), otherwise as
  * MessagePack. A value that MessagePack would change (a Map, -0, a lone surrogate …) becomes a marked array. The first
  * byte identifies the form.
  */
@@ -28,7 +28,7 @@ const options = { extensionCodec, useBigInt64: true, maxDepth: Infinity }
 const decoder = new Decoder(options)
 let encoder = new Encoder(options)
 
-/** The size in bytes above which an encoder's buffer is discarded. The buffer grows with the largest value. */
+/** An encoder's buffer grows to the size of the largest value. Above this size in bytes, the buffer is discarded. */
 const maxBuffer = 256 * 1024
 
 /** Returns a view of the encoder's buffer, which must be copied before the next call. */
@@ -45,7 +45,7 @@ const json = 2
 const texts = new TextEncoder()
 const fromText = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
 
-/** The first element of every marked array. A user's array that begins with it is marked too, so that both differ. */
+/** The first element of every marked array. A user's array that begins with it is marked too, to avoid confusion. */
 const mark = "\u0001~"
 
 type Flat = ReadonlyArray<unknown>
@@ -77,7 +77,7 @@ const views: ReadonlyArray<View> = [...integers, Float32Array, Float64Array, Big
 
 const int64 = 2n ** 63n
 
-/** Cycles are detected only at greater depths, because tracking the ancestors of every value would be wasteful. */
+/** Cycles are detected only beyond this depth, because tracking the ancestors of every value would be slow. */
 const watchedDepth = 64
 
 const beyondJson = <A>(walk: Walk, value: A): A => {
@@ -221,7 +221,7 @@ const stringKeys = (value: object): ReadonlyArray<string> => {
   return keys
 }
 
-/** Whether the input may hold byte arrays, which decode as views of it. Each begins with one of these three bytes. */
+/** Whether the input may hold byte arrays, which begin with one of these bytes and decode as views of the input. */
 const mayHoldBytes = (bytes: Uint8Array): boolean =>
   bytes.includes(0xc4, 1) || bytes.includes(0xc5, 1) || bytes.includes(0xc6, 1)
 

@@ -41,7 +41,7 @@ const describe = (issue: SchemaIssue.Issue, path: ReadonlyArray<PropertyKey> = [
     case "Encoding":
       return describe(issue.issue, path)
     case "AnyOf": {
-      // The most useful issue is that of an alternative that accepts any value: the value is not JSON.
+      // If one alternative accepts any value, its issue is the most useful one: it says that the value is not JSON.
       const open = issue.issues.find(isAboutOpenPart)
       return open === undefined ? misfit(path, detailOf(issue)) : describe(open, path)
     }
@@ -99,9 +99,7 @@ const isAboutOpenPart = (issue: SchemaIssue.Issue): boolean => {
 
 type Parse<A, R> = (input: unknown) => Effect.Effect<A, SchemaIssue.Issue, R>
 
-/**
- * Reports schema issues and exceptions as `SerializerError`s. Exception messages are omitted: they may quote values.
- */
+/** Reports schema issues and exceptions as `SerializerError`s. Omits exception messages, which may quote values. */
 export const guard = <A, R>(serializer: string, operation: Operation, parse: Parse<A, R>) => {
   const onIssue = (issue: SchemaIssue.Issue) => fault(serializer, operation, describe(issue))
   const onThrow = () => Exit.fail(fault(serializer, operation, "a transformation of the schema threw"))
@@ -140,7 +138,7 @@ export const withoutSchema = <A>({ id, pack, unpack }: Format): Codec<A> => ({
   decode: unpack as (bytes: Uint8Array, id: string) => Exit.Exit<A, SerializerError>
 })
 
-/** Checks values against a schema. Returns the reason for a mismatch, as an encoder would give it, or `undefined`. */
+/** Makes a check of values against a schema. The check returns the reason for a mismatch, or `undefined`. */
 export const misfitBy = (schema: Schema.Constraint): (value: unknown) => string | undefined => {
   try {
     const check = guard(

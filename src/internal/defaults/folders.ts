@@ -1,15 +1,15 @@
 /** Limits of databases and files in a folder. Times are in milliseconds. */
 
-/** The write-ahead log (WAL) of a database. The reserve for a full disk has the same size. */
+/** Limits of a database's write-ahead log (WAL). The file that reserves space for a full disk has the same size. */
 export const wal = {
   bytes: 2_097_152,
   /** The WAL's bound as a fraction of `maxSize`, if that is less than `bytes`. */
   shareOfMaxSize: 0.125,
-  /** At this fraction of the bound, SQLite itself copies the WAL into the database, so one writer need not do it. */
+  /** At this fraction of the bound, SQLite copies the WAL by itself. With a single writer, that is enough. */
   copiedAt: 0.875,
-  /** If the WAL cannot be emptied for longer than this, a long read counts as the cause. */
+  /** If the WAL cannot be emptied for longer than this, a long-running read is assumed to be the cause. */
   pinnedMillis: 1000,
-  /** If a long read blocks emptying and the WAL grows by this many times its bound, a new database is started. */
+  /** If a long read keeps the WAL from being emptied, a new database begins after this many bounds of growth. */
   hopelessAfter: 4
 }
 
@@ -20,40 +20,39 @@ export const draftMillis = 3_600_000
 export const backoff = {
   firstMillis: 2,
   longestMillis: 50,
-  /** Waiting operations that are resumed before other fibers and timers get a turn. */
+  /** The number of waiting operations that are resumed before other fibers and timers get a turn. */
   resumedOfTurn: 64,
-  /** How long a lock or a guard keeps trying. A store keeps trying for its `storeTimeout`. */
+  /** How long a lock or a guard retries. A store retries for its `storeTimeout`. */
   sideFileMillis: 500
 }
 
-/** The minimum time to wait at start for another process to make the database, because giving up ends the program. */
+/** At startup, a process waits at least this long while another one creates the database. Then the layer fails. */
 export const openingMillis = 5000
 
-/** Consecutive reads of a database within one step of the program share a transaction. */
+/** Consecutive reads of a database within one turn of the event loop share a transaction. */
 export const snapshot = {
   /** The longest time between two reads that share a transaction. */
   betweenMillis: 0.05,
   longestMillis: 1,
-  /** If a step runs longer than this after a read, transactions are avoided, because other processes wait only 5 ms. */
+  /** If a turn lasts longer than this after a read, transactions are avoided: others wait for them only 5 ms. */
   idleMillis: 4,
-  /** Transactions are avoided for this many times as long as the step ran, and then until a step ends in time. */
+  /** Transactions are avoided for this many times the length of the turn, and then until a turn is short enough. */
   mistrust: 10
 }
 
-/** Concurrent writes to a database share the turns of the event loop. */
+/** Limits of the turns of the event loop in which concurrent writes to a database run. */
 export const writeQueue = {
   /** Once a turn has lasted this long, further writes wait for a later turn. */
   aloneMillis: 2,
-  /** How many waiting writes run as one group. Groups run one after the other. */
+  /** The number of waiting writes that run as one group. Groups run one after the other. */
   together: 64,
   /** The fraction of `storeTimeout` in which a load waits for its lease. The rest is for writing its result. */
   acquireShare: 0.5,
   /** A turn starts no further group after this time. */
   turnMillis: 10,
   /**
-   * This much of each operation's time, ten times what is usual, does not count towards `storeTimeout`.
-   * Otherwise the last of many thousand operations (a few thousand on a shared machine) would time out although the
-   * store is healthy.
+   * The time per operation that does not count towards `storeTimeout`: ten times what an operation usually takes.
+   * Otherwise, the last of many thousand operations would time out although the store is healthy.
    */
   ordinaryMillis: 0.5
 }
@@ -61,7 +60,7 @@ export const writeQueue = {
 /** A database keeps at most one marker for each of this many bytes of `maxSize`. A marker takes about 100 bytes. */
 export const markerShare = 1024
 
-/** How many entries `CacheLayer.disk` remembers as read by this process. */
+/** The maximum number of entries that `CacheLayer.disk` remembers as read by this process. */
 export const readsRemembered = 10_000
 
 /** How `CacheLayer.files` measures a folder: files per step, and how many of the oldest files it remembers. */

@@ -1,9 +1,9 @@
-/** Defaults of guards, and bounds of their state. Times are in milliseconds. */
+/** Defaults of guards, and limits of their state. Times are in milliseconds. */
 
 export const guard = {
-  /** `locked` waits without a limit. */
+  /** By default, `locked` waits without a limit. */
   waitMillis: Infinity,
-  /** The number of consecutive failures that open a `circuitBreaker` without a condition. */
+  /** The number of consecutive failures that open a `circuitBreaker` for which no condition is given. */
   failures: 5,
   minimumCalls: 10,
   windowMillis: 60_000,
@@ -14,8 +14,8 @@ export const guard = {
 }
 
 /**
- * Memory keeps up to `states` states of each kind. Each new one checks `looksOfNew` others for expiry. An unused
- * circuit is forgotten after `idleMillis`. Failed storage is used again after `restMillis`. `longestMillis`: a century.
+ * Memory keeps up to `states` states per kind of guard. Each new state triggers `looksOfNew` checks for expired ones.
+ * An unused circuit is forgotten after `idleMillis`, and failed storage is used again after `restMillis`.
  */
 export const guards = {
   states: 100_000,
@@ -26,7 +26,7 @@ export const guards = {
   longestMillis: 3_155_760_000_000
 }
 
-/** Bloom filters: bytes per block, layers per filter, blocks per step, filters that a process remembers, and limits. */
+/** Bloom filters: bytes per block, layers per filter, blocks per step, filters known to a process, option limits. */
 export const filters = {
   blockBytes: 4096,
   layers: 24,

@@ -6,7 +6,7 @@ export const noReadDefaults = {}
 
 export const layer = {
   capacity: 10_000,
-  /** By default, memory does not track the hit ratio of other capacities. */
+  /** By default, memory does not estimate the hit ratios of other capacities. */
   curve: false,
   /** Without a weigher, each entry counts as one. */
   weigher: undefined,
@@ -34,7 +34,6 @@ export const streams = {
   maxRunMillis: 3_600_000,
   /** The longest `ttl` that a `ttl` function may return. */
   maxTtlMillis: 86_400_000,
-  /** The size of a page, in bytes. */
   pageBytes: 64 * 1024,
   /** The number of pages that a run without storage keeps for slow consumers. */
   windowPages: 16,
@@ -78,7 +77,7 @@ export const maxSize = 1_073_741_824
 /** The default `maxValue` of `CacheLayer.disk` and `CacheLayer.files`, in bytes: 8 MiB. */
 export const maxValue = 8_388_608
 
-/** The smallest `maxSize`, and the fraction that one value may take. A database's size includes log and reserve. */
+/** The smallest `maxSize`, and the largest fraction of it for one value. A database's log and reserve count too. */
 export const folders = {
   disk: { leastMaxSize: 1_048_576, valueShare: 0.25 },
   files: { leastMaxSize: 1, valueShare: 1 }
@@ -109,7 +108,7 @@ export const testing = {
   lateMillis: 1000,
   yieldChance: 0.1,
   maxTasks: 1_000_000,
-  /** How far `withTimePassing` moves the clock per step, and in total. */
+  /** How far `withTimePassing` moves the clock in each step, and at most in total. */
   stepMillis: 50,
   atMostMillis: 24 * 60 * 60 * 1000
 }

@@ -1,6 +1,6 @@
 /** How processes that share a store or locks wait for each other and notify each other. Times are in milliseconds. */
 
-/** The length of a lease, which its load renews. If a process dies, another takes over when the lease ends. */
+/** The length of a lease, which a running load renews. If its process dies, another takes over when the lease ends. */
 export const leaseMillis = 5000
 
 /** How long a load renews its lease. After that, another process may load, even if the first load still hangs. */
@@ -8,24 +8,24 @@ export const maxLoadMillis = 600_000
 
 /**
  * How often a process polls for changes by others. An invalidation is seen within `lateMillis`, even by a process that
- * polls late because it was stopped or busy. `lateMillis` must exceed `pollMillis`, or the tag versions read with a
- * poll could never be used.
+ * polls late because it was stopped or busy. `lateMillis` must exceed `pollMillis`; otherwise, the tag versions that
+ * are read with a poll could never be used.
  */
 export const polling = { pollMillis: 50, lateMillis: 100 }
 
 /**
- * A load that waits for another process asks again after a quarter of the time waited, within these bounds, and
- * `afterEndMillis` after the lease ends. Requests that are due within `togetherMillis` are sent as one.
+ * A load that waits for another process asks again after a quarter of the time waited so far (limited to `firstMillis`
+ * … `longestMillis`), and `afterEndMillis` after the lease ends. Requests due within `togetherMillis` are sent as one.
  */
 export const leasePoll = { firstMillis: 50, longestMillis: 1000, afterEndMillis: 5, togetherMillis: 5 }
 
-/** After this many times the longest possible load, a load stops waiting for others: it no longer trusts the store. */
+/** A load waits for others at most this many times as long as a load may take. Then it no longer trusts the store. */
 export const believedLeaders = 10
 
 /** How many lease lengths a load may outlive its last caller before another load for the id begins. */
 export const endingLeases = 2
 
-/** How often a process retries to acquire a lock that another process holds. */
+/** How often a process tries again to acquire a lock that another process holds. */
 export const lockPollMillis = 50
 
 /** How long a stale value is served while another process refreshes it, before this process checks again. */
@@ -37,17 +37,17 @@ export const sharedFailures = 3
 /** Failures older than this do not count towards `sharedFailures`. */
 export const sharedFailureMillis = 1000
 
-/** A lease whose process never returns is removed after `times` its length, but not before `leastMillis`. */
+/** The record of a lease whose process never returns is kept for `times` lease lengths, at least for `leastMillis`. */
 export const leaseLife = { times: 10, leastMillis: 3_600_000 }
 
 /** How long the row of a vanished lock holder is kept. A holder that was only suspended may still need it. */
 export const lockLifeMillis = 86_400_000
 
-/** After rejecting this many entries that other processes stored meanwhile, a load no longer stores its result. */
+/** A load that has rejected this many entries stored by other processes meanwhile no longer stores its own result. */
 export const leaseAttempts = 3
 
-/** Pauses before a process follows the stream of changes again. */
+/** Pauses before a process reads the stream of changes again after a failure. */
 export const following = { firstMillis: 100, longestMillis: 30_000 }
 
-/** Bounds of the search for circular waits: checks per lease, loads that hold leases, waits, hops and steps. */
+/** Limits of the search for circular waits: checks per lease, loads that hold leases, waits, hops and steps. */
 export const circles = { looksOfLease: 6, loads: 50, waits: 20, hops: 8, steps: 5_000 }

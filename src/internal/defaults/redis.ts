@@ -14,7 +14,7 @@ export const connect = "eventually" as const
 
 export const connection = {
   connectMillis: 1000,
-  /** The pause before the first attempt to reconnect. Later pauses double. */
+  /** The pause before the first attempt to reconnect. Each later pause is twice as long. */
   firstPauseMillis: 50,
   longestPauseMillis: 2000,
   /** The pause after a refusal that waiting does not resolve, such as a wrong password. */
@@ -53,7 +53,7 @@ export const tracking = {
   ownWrites: 10_000,
   /** How many tags are remembered with their versions. */
   tagVersions: 100_000,
-  /** An invalidation that is not recognized as the process's own within this time counts as another process's. */
+  /** An invalidation message that is not recognized as an effect of an own write within this time counts as foreign. */
   ownWriteMillis: 50,
   /** How many checks are made while `ownWriteMillis` passes. */
   ownWriteLooks: 2,
@@ -63,10 +63,10 @@ export const tracking = {
   refusedMillis: 30_000
 }
 
-/** How often a process retries to acquire a lock, in addition to the messages that wake it. */
+/** How often a process tries again to acquire a lock, in addition to the attempts that messages trigger. */
 export const lockPollMillis = 250
 
-/** How long the marker of an unused tag is kept, or twice the longest lifetime of its entries if that is longer. */
+/** How long an unused tag's marker is kept, unless twice the longest lifetime of the tag's entries is longer. */
 export const markerMillis = 30 * 24 * 3_600_000
 
 /** The maximum number of keys in one command, and in one step of a listing. */
@@ -75,14 +75,14 @@ export const keysPerCommand = 200
 /** How many keys are requested at once, in several commands. */
 export const keysAtOnce = 5000
 
-/** How many keys of other programs one step of a listing skips at most, which takes the server about a millisecond. */
+/** The maximum number of keys of other programs that one step of a listing skips. That takes the server about 1 ms. */
 export const keysSkipped = 5000
 
-/** The size limits of a transaction, because other commands wait while the server executes it. */
+/** The size of a transaction is limited because other commands wait while the server executes it. */
 export const transaction = {
   steps: 5000,
   bytes: 8_388_608,
-  /** How long a cluster transaction waits until the results of loads are stored in other slots. */
+  /** How long a cluster transaction waits for the results of loads to be stored in other slots. */
   otherSlotsMillis: 100
 }
 

@@ -6,28 +6,28 @@ export const broadcasts = { unfinishedMillis: 1000 }
 /** How many changes may wait for a busy process. Above this, the process no longer knows which entries changed. */
 export const waitingChanges = 20_000
 
-/** After this many timeouts in a row the store is skipped, and for twice as long after each failed probe. */
+/** After this many timeouts in a row, the store is skipped for `firstMillis`, twice as long after each failed probe. */
 export const circuit = { timeouts: 3, firstMillis: 1000, longestMillis: 30_000 }
 
-/** Pauses before unsent invalidations are sent again. */
+/** Pauses before invalidations that did not reach the store are retried. */
 export const replay = { firstMillis: 1000, longestMillis: 30_000 }
 
-/** Recent invalidations and sets, to repeat if an older copy of the data is restored. Above `count`, all is cleared. */
+/** Recent invalidations and sets that are repeated if older data is restored. Above `count`, all data is cleared. */
 export const recentInvalidations = { millis: 10_000, count: 1000 }
 
-/** How long `clear` of a store part deletes entries before it returns. The remaining ones are invisible, and expire. */
+/** How long clearing a store part may delete entries. Those left over are invisible, and disappear when they expire. */
 export const sweepMillis = 100
 
 /**
- * The time in which the program could receive an answer: the fraction (1 / `busyTimes`) that counts while the event
- * loop is never idle, the extra time for late timers otherwise, and bounds per check, with and without known idle time.
+ * How much of the time between two checks counts as time in which an answer could arrive: the idle time plus
+ * `lateMillis`, or 1 / `busyTimes` of the time if the event loop was never idle, but at most `mostMillis`.
  */
 export const programTime = { lookMillis: 5, busyTimes: 10, lateMillis: 3, mostMillis: 50, unknownMillis: 200 }
 
-/** While the program is busy, an operation of a store that measures its own work may take this many `storeTimeout`s. */
+/** If the program is busy, a store that measures its own work may take this many times the time limit. */
 export const busyProgramTimes = 60
 
-/** Pauses before a dead fiber of the cache is started again. */
+/** Pauses before a background fiber of the cache that has died is started again. */
 export const restart = { firstMillis: 100, longestMillis: 30_000 }
 
 /** Above this number of unsent invalidations, a single `clear` replaces all of them. */
@@ -36,13 +36,13 @@ export const pendingInvalidations = 10_000
 /** The number of markers that a store keeps. Removing one causes at most a load, never a stale read. */
 export const markersKept = 100_000
 
-/** How many of the first entries read from a storage are checked for being those of an earlier process. */
+/** The first entries read from a storage, up to this number, are checked for coming from an earlier process. */
 export const firstEntries = 1000
 
 /** The number of changes that a shared store keeps. A process that is further behind gets a `Gap`. */
 export const changesKept = 10_000
 
-/** Leased ids, and as many counters, that a store part remembers so that `clear` finds them. Others are not cleared. */
+/** The maximum number of leased ids, and of counters, that `clear` of a store part can find. Others are not cleared. */
 export const leasesRemembered = 10_000
 
 /** The maximum number of ids with a commit that the store has not answered yet. */

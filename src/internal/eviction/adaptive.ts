@@ -1,7 +1,7 @@
 /**
- * The adaptive policy: LRU, LIRS and S3 compete, because no rule is best for all programs at all times. All rules work
- * on the same two lists (`hotAndQueue.ts`), so changing the leading rule moves no entry. A shadow (`shadow.ts`) selects
- * the leading rule.
+ * The adaptive policy: LRU, LIRS and S3 compete, because no rule is always the best. All rules work on the same two
+ * lists (`hotAndQueue.ts`), so changing the leading rule moves no entry. A shadow (`shadow.ts`) selects the leading
+ * rule.
  */
 import type { Node, Policy, PolicyOptions } from "../../ports/eviction.ts"
 import { HotAndQueue, LIRS, LRU, type Rule } from "./hotAndQueue.ts"
@@ -9,10 +9,10 @@ import { makeHash, weightOf } from "./nodes.ts"
 import { Shadow } from "./shadow.ts"
 import { makeSuccessor } from "./successor.ts"
 
-/** Memories with at most this many entries use plain LRU, because a shadow would cost more than the entries. */
+/** A memory with at most this many entries uses plain LRU, because a shadow would cost more than the entries. */
 const plain = 32
 
-/** Up to this size, the shadow follows all entries. Above it, the shadow follows a share, at least `smallestShadow`. */
+/** Up to this number of entries, the shadow follows all. Above it, it follows a share, at least `smallestShadow`. */
 const followedAsWhole = 128
 const smallestShadow = 64
 const shareOfShadow = 1 / 128
@@ -44,7 +44,7 @@ export class Adaptive implements Policy {
   private readonly hashOf: (node: Node) => number
   private readonly weighed: boolean
   private capacity: number
-  /** The number of entries that the lists are laid out for. If entries are weighed, `choose` adapts this number. */
+  /** The number of entries that the lists are laid out for. If entries have weights, it is adapted as memory fills. */
   private entries = 0
   private held = 0
   private shadow: Shadow | undefined
@@ -125,7 +125,7 @@ export class Adaptive implements Policy {
 
   private follow(hash: number, weight: number): void {
     const { shadow } = this
-    // After a new layout for more entries, a smaller share is followed, so the entry may no longer be sampled.
+    // A new layout for more entries samples a smaller share of them, so this entry may no longer belong to the sample.
     if (shadow === undefined || !this.isSampled(hash)) return
     shadow.follow(hash, weight)
     this.lists.queueTarget = shadow.queueShare * this.entries

@@ -1,6 +1,6 @@
 /**
  * Estimates the frequencies of recent ids with a count-min sketch (Cormode and Muthukrishnan, 2005): four rows of
- * counters up to 15, halved after ten times as many counts as entries (Einziger, Friedman and Manes, "TinyLFU", ACM TOS
+ * counters up to 15, which are halved after ten counts per entry (Einziger, Friedman and Manes, "TinyLFU", ACM TOS
  * 2017).
  */
 const rows = [0x9e3779b1, 0x85ebca6b, 0xc2b2ae35, 0x27d4eb2f]

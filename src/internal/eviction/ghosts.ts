@@ -1,8 +1,8 @@
-/** Ghosts: four-byte records of evicted entries, with 20 bits of the hash and 12 for the generation of the last use. */
+/** Ghosts: four-byte records of evicted entries, with 20 bits of the hash and 12 bits of the last use's generation. */
 
 const generations = 0xfff
 
-/** The maximum age of a ghost in generations, because generation numbers wrap around. */
+/** The maximum age of a ghost in generations. Ages are limited because the 12-bit generation numbers wrap around. */
 const oldest = 2048
 
 export class Ghosts {
@@ -13,7 +13,7 @@ export class Ghosts {
     this.words = new Uint32Array(4 * Math.max(1, Math.ceil(count / 4)))
   }
 
-  /** Removes an entry's ghost. Returns the generations since the entry's last use, or `-1` without a ghost. */
+  /** Removes an entry's ghost. Returns the generations since the entry's last use, or `-1` if there is no ghost. */
   take(hash: number, now: number): number {
     const { words } = this
     const first = this.bucketOf(hash)
@@ -42,7 +42,7 @@ export class Ghosts {
     words[place] = ((now - Math.min(age, oldest)) << 20) | fingerprintOf(hash)
   }
 
-  /** Checks a few ghosts in each generation, so that an old one is gone when its generation number is reused. */
+  /** Checks a few ghosts in each generation, so that old ones are gone before their generation numbers are reused. */
   sweep(now: number): void {
     const { words } = this
     for (let left = Math.ceil(words.length / 512); left > 0; left--) {
@@ -58,5 +58,5 @@ export class Ghosts {
 
 const ageOf = (word: number, now: number): number => (now - (word >>> 20)) & generations
 
-/** Returns the hash bits that a ghost keeps. They are never 0, which marks a free place. */
+/** Returns the hash bits that a ghost keeps. They are never 0, because 0 marks a free place. */
 const fingerprintOf = (hash: number): number => (Math.imul(hash, 0x9e3779b1) >>> 12) | 1

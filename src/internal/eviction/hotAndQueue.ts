@@ -34,13 +34,12 @@ const flags = 15
 const generationBits = 4
 const generations = 0x3ffffff
 
-/** The bits of a mark that show whether an entry has moved in this generation. */
 const moved = ~(sampled | chances)
 
-/** The number of generations in which as many entries arrive as memory holds. */
+/** The number of generations that pass while the number of added entries reaches the capacity. */
 const generationsOfCapacity = 32
 
-/** An entry that is read again within this many generations is a hit under every rule, and so favors none. */
+/** A read within this many generations of the last one is a hit under every rule, so it favors none. */
 const aWhile = 2
 
 /** LIRS: the initial share of entries in the queue. */
@@ -52,7 +51,7 @@ const readsToBeHot = 2 * chance
 
 const ghostsOfEntry = 1.5
 
-/** The maximum number of entries that one call moves, so that many calls share the work after a rule change. */
+/** The number of entries that one call moves is limited, so after a rule change many calls share the work. */
 const movesOfFit = 32
 const movesOfBalance = 16
 const movesOfS3 = 64
@@ -109,7 +108,7 @@ export class HotAndQueue<A extends Item> {
     return this.hotWeight === 0 ? generations : this.ageOf(this.hot.previous!)
   }
 
-  /** Masks a mark. If the result is `isFresh`, the hot entry has moved in this generation: a read changes nothing. */
+  /** A mask for marks. If a masked mark equals `isFresh`, the hot entry has already moved in this generation. */
   static readonly moved = moved
 
   /** Records a read. Returns whether the entry is sampled. */
@@ -163,7 +162,7 @@ export class HotAndQueue<A extends Item> {
     if (isHot && this.full && this.rule === LIRS) this.fit()
   }
 
-  /** Advances time when an entry is added. Reads do not advance it, because no order is needed without evictions. */
+  /** Advances time when an entry is added. Reads do not: as long as none is added, nothing is evicted. */
   private pass(weight: number): void {
     this.left -= weight
     if (this.left > 0) return
@@ -173,7 +172,7 @@ export class HotAndQueue<A extends Item> {
     this.ghosts?.sweep(this.generation)
   }
 
-  /** Removes an entry. If evicted, it leaves a ghost (a record of its last use), unless it is hot under S3. */
+  /** Removes an entry. An evicted entry leaves a ghost (a record of its last use), except for a hot entry under S3. */
   remove(item: A, isEvicted: boolean): void {
     const isHot = this.isHot(item)
     if (isHot) this.hotWeight -= weightOf(item)
@@ -233,7 +232,7 @@ export class HotAndQueue<A extends Item> {
     }
   }
 
-  /** LIRS: fills unused room for hot entries from the queue's end, so that part of a loop over many ids stays. */
+  /** LIRS: fills up the hot list from the queue's end, so that part of a loop over many ids stays in memory. */
   private balance(): void {
     this.fit()
     const least = this.queueLength()

@@ -15,7 +15,7 @@ const longestQueue = 0.5
 /** The queue of LIRS shrinks if LRU misses a hot entry whose age exceeds this share of the oldest hot entry's age. */
 const lateAt = 0.6
 
-/** How many entries the queue of LIRS gains when only LRU hits, while the score of LIRS is below that of LRU. */
+/** How many entries the queue of LIRS gains when LRU hits and LIRS misses, while LIRS has a lower score than LRU. */
 const gainsBehind = 4
 
 class Sample implements Item {
@@ -66,7 +66,7 @@ class SmallCache {
   }
 }
 
-/** A plain LRU of weights, built on a `Map`, which keeps its keys in insertion order. */
+/** A plain LRU cache of weights, built on a `Map`, which keeps its keys in insertion order. */
 class SmallLru {
   isFull = false
   private weight = 0

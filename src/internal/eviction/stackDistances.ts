@@ -1,14 +1,14 @@
 /**
- * Measures stack distances of a sample of ids: the room that an LRU cache would have needed for each read to hit, and
- * thereby the hit ratio of every capacity at once (Mattson, Gecsei, Slutz and Traiger, IBM Systems Journal 1970). The
- * sample is spatial and bounded (SHARDS: Waldspurger, Park, Garthwaite and Ahmad, FAST 2015): it has the ids whose
- * hashes are below a threshold. When there are too many, the threshold and all earlier counts are halved. A Fenwick
- * tree over the order of last reads sums the weights of all ids that were read later, which is the distance.
+ * Measures stack distances of a sample of ids: for each read, the capacity that an LRU cache would have needed for a
+ * hit. They give the hit ratios of all capacities at once (Mattson, Gecsei, Slutz and Traiger, IBM Systems Journal
+ * 1970). The sample is spatial and bounded (SHARDS: Waldspurger, Park, Garthwaite and Ahmad, FAST 2015): it has the ids
+ * whose hashes are below a threshold. When there are too many, the threshold and all earlier counts are halved. A
+ * Fenwick tree over the order of last reads sums the weights of all ids that were read later, which is the distance.
  */
 
 const mostSamples = 4096
 
-/** An id read again within this share of the capacity keeps its place, which costs less and is accurate enough. */
+/** An id keeps its place if at most this share of the followed ids was read since. This saves time. */
 const shareOfNewest = 1 / 32
 
 /** The curve has 8 points per doubling of the distance. It is exact for distances up to 16, and within 9 % beyond. */
@@ -44,12 +44,12 @@ export class StackDistances<A extends Sample = Sample> {
   /** The number of reads of followed ids by distance, without first reads, which `unknown` counts. */
   private readonly distances = new Float64Array(buckets)
   private unknown = 0
-  /** The number of reads of recent ids, by the number of places taken since. `settle` adds them to `distances`. */
+  /** The number of reads that moved no id, by the number of places taken since. `settle` adds them to `distances`. */
   private readonly near = new Float64Array(mostSamples)
   private newest: number
   private readonly onDrop: (sample: A) => void
 
-  /** `share` is the initial share of ids to follow, `followed` the number of them that memory has room for. */
+  /** `share` is the initial share of ids to follow, `followed` the number of followed ids that memory can hold. */
   constructor({ followed, onDrop, share }: DistancesOptions<A>) {
     this.threshold = share * 2 ** 32
     this.newest = Math.min(this.near.length, followed * shareOfNewest)
@@ -60,7 +60,7 @@ export class StackDistances<A extends Sample = Sample> {
     return this.threshold / 2 ** 32
   }
 
-  /** Whether the id with this hash is followed. Mixes the hash, because memory may sample by the unmixed hash too. */
+  /** Whether the id with this hash is followed. Mixes the hash, because memory may sample by the unmixed one. */
   isFollowed(hash: number): boolean {
     return Math.imul(hash, 0xc2b2ae35) >>> 0 < this.threshold
   }
@@ -101,7 +101,7 @@ export class StackDistances<A extends Sample = Sample> {
     this.settle()
     const expected = this.reads * this.share
     const counted = this.unknown + this.distances.reduce((sum, reads) => sum + reads, 0)
-    // The difference is mostly due to frequently read ids, so it counts as hits (SHARDS-adj).
+    // The expected reads that were not counted are mostly reads of popular ids, so they count as hits (SHARDS-adj).
     let hits = expected - counted
     const points: Array<Point> = []
     const longest = this.distances.findLastIndex((reads) => reads > 0)

@@ -18,11 +18,11 @@ const firstStep = 0.0625
 const restartAt = 0.05
 const decay = 0.98
 
-/** One in this many candidates is always admitted. Otherwise, ids with equal hashes could keep all others out. */
+/** One in this many frequent candidates is always admitted. Otherwise, ids with equal hashes could keep others out. */
 const luckOfOne = 128
 const askedOften = 5
 
-/** The number of entries that the sketch is initially made for, if entries are weighed. */
+/** If entries have weights, the sketch is initially made for this number of entries. */
 const entriesAtFirst = 1024
 
 const window = 0
@@ -41,7 +41,7 @@ interface WTinyLfu {
   readonly hashOf: (entry: Entry) => number
   readonly weighed: boolean
   capacity: number
-  /** The window's share of the capacity. `step` is a share of it too. */
+  /** The window's share of the capacity. `step` is a share of the capacity too. */
   windowShare: number
   step: number
   count: number

@@ -1,6 +1,4 @@
-/**
- * A token bucket like that of Effect's `RateLimiterStore`: once it is no longer full, one token returns per interval.
- */
+/** A token bucket like Effect's `RateLimiterStore`: one token returns per interval while the bucket is not full. */
 import type { Kind } from "../../ports/guardStore.ts"
 
 export interface Input {
@@ -17,7 +15,7 @@ interface Bucket {
 }
 
 export interface Taken {
-  /** The tokens left after this step. If negative, the call took none, or took them as a debt. */
+  /** The tokens left after this call. If negative, tokens were missing: the call took none, or took them as a debt. */
   readonly remaining: number
   readonly elapsedMillis: number
 }

@@ -14,7 +14,7 @@ export interface Trip {
   readonly windowCalls: number
 }
 
-/** How long a circuit stays open. Doubles with each opening, until the circuit has stayed closed that long. */
+/** How long a circuit stays open. Doubles with each opening, until the circuit has stayed closed for that long. */
 export interface OpenTime {
   readonly millis: number
   readonly longestMillis: number
@@ -61,15 +61,15 @@ interface Circuit {
   readonly streak: number
   /** The outcomes of the last calls, one digit for each: `1` for a failure, `0` for a success. */
   readonly last: string
-  /** Calls and failures per slot of the time window, the newest first. Missing in the state of an older release. */
+  /** Calls and failures per slot of the time window, the newest first. Missing in states of an older release. */
   readonly slots?: ReadonlyArray<Slot>
   readonly slot: number
-  /** When the circuit is no longer open, or when the probe expires. 0 if no probe runs. */
+  /** The time at which an open circuit becomes half open, or a probe expires. 0 if no probe runs. */
   readonly until: number
   readonly openings: number
   readonly openMillis: number
   readonly probeMillis: number
-  /** When a closed circuit's `openings` restart at 0. */
+  /** The time at which a closed circuit's `openings` are reset to 0. */
   readonly resetAt: number
 }
 
@@ -111,12 +111,12 @@ const step = (before: Circuit, state: Circuit, { idleMillis, isAdmitted, now }: 
   }
 }
 
-// Returns a generation that no running call has, even if the circuit was forgotten and starts again.
+// Returns a generation that no running call has, even if the circuit's state was forgotten and starts again.
 const next = (generation: number, now: number): number => Math.max(generation + 1, now * 1000)
 
 const nothingCounted = { streak: 0, last: "", slots: [], slot: 0 }
 
-/** The number of slots in a time window. An outcome counts for between nine tenths of the window and all of it. */
+/** The number of slots in a time window. An outcome counts for 90 % to 100 % of the window's length. */
 export const slotsOfWindow = 10
 
 const closed = (now: number): Circuit => ({
@@ -142,7 +142,6 @@ const admit = (before: Circuit, now: number, input: Extract<Input, { _tag: "Admi
   if (before.phase === "Closed") {
     return runs(before.openings > 0 && now >= before.resetAt ? { ...before, openings: 0 } : before)
   }
-  // A probe without an outcome in time counts as failed when its time ends.
   const isLapsed = before.phase === "HalfOpen" && before.until > 0 && now >= before.until
   const state = isLapsed && openTime !== undefined ? opened(before, before.until, openTime) : before
   if (now < state.until) return step(before, state, { now, isAdmitted: false, idleMillis })

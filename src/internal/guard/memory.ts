@@ -66,7 +66,7 @@ export const make = (capacity: number = guards.states): MemoryGuards => {
 
 const statesOf = (byName: Map<string, Kept>): States => ({ byName, sweep: byName.entries() })
 
-/** Removes some expired states. Each new state checks enough others to keep expired states few. */
+/** Removes some expired states. Each new state triggers enough checks to keep the number of expired states small. */
 const makeRoom = (states: States, now: number, capacity: number): void => {
   const { byName } = states
   for (let looked = 0; looked < guards.looksOfNew && byName.size > 0; looked++) {
@@ -75,7 +75,7 @@ const makeRoom = (states: States, now: number, capacity: number): void => {
     const [name, { expiresAt }] = next.value as [string, Kept]
     if (expiresAt <= now) byName.delete(name)
   }
-  // Forgetting a limit admits more calls, but unbounded memory would stop the process.
+  // Forgetting the state of a limit admits more calls, but without this bound, the process could run out of memory.
   if (byName.size >= capacity) byName.delete(byName.keys().next().value!)
 }
 

@@ -1,6 +1,6 @@
 /**
  * A limit on calls in a sliding window, from two counts: the calls of the current window, and those of the previous
- * one, weighted by the share still in range. Assumes evenly spread calls, so in the worst case twice the limit passes.
+ * one, weighted by the share still in range. Assumes evenly spread calls; at worst, twice the limit is admitted.
  */
 import type { Kind } from "../../ports/guardStore.ts"
 import { type Admission, admitted, rejected } from "./admission.ts"
@@ -12,7 +12,7 @@ interface Counts {
   readonly count: number
 }
 
-/** The tolerated rounding error of the weighted sum, because a call at exactly `retryAfterMillis` must be admitted. */
+/** The tolerated rounding error of the sum. Without it, a call exactly at `retryAfterMillis` might be rejected. */
 const tolerance = 1e-9
 
 export const slidingCounter: Kind<Counts, Input, Admission> = {

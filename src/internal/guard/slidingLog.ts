@@ -27,7 +27,7 @@ const within = (log: Log, now: number, windowMillis: number): Array<number> => {
   let first = 0
   while (first < log.length && log[first]! <= now - windowMillis) first++
   const kept = log.slice(first)
-  // The clock may have been set back, and no call may be later than now.
+  // If the clock was set back, calls that are now in the future count as made now.
   for (let i = kept.length - 1; i >= 0 && kept[i]! > now; i--) kept[i] = now
   return kept
 }

@@ -138,7 +138,7 @@ const absent = "!"
 export const has = (object: object, name: string): boolean =>
   Object.hasOwn(object, name) || (name in object && !(name in Object.prototype))
 
-/** Treats an optional property that is `undefined` like a missing one, because readers see no difference. */
+/** Treats an optional property that is `undefined` like a missing one, because reading either gives `undefined`. */
 const isAbsent = (object: Fields, name: string): boolean => object[name] === undefined || !has(object, name)
 
 export const property = (name: string, ast: SchemaAST.AST, compile: Compile): Property => {

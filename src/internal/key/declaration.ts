@@ -62,7 +62,7 @@ const zone = (timeZone: DateTime.TimeZone): string =>
 const duration = (value: Duration.Duration): string =>
   Duration.isFinite(value) ? word(Duration.toNanosUnsafe(value)) : word(Duration.toMillis(value))
 
-/** Omits trailing zeros, because equal decimals may differ in the number of these zeros. */
+/** Omits trailing zeros, because equal decimals may have different numbers of them. */
 const decimal = ({ scale, value }: BigDecimal.BigDecimal): string => {
   if (value === 0n) return `(${word(0n)}${word(0)})`
   const digits = String(value)
@@ -181,7 +181,7 @@ const instances = (ast: SchemaAST.Declaration, compile: Compile): Canonical => {
 
 type GetLink = (parameters: ReadonlyArray<Schema.Top>) => SchemaAST.Link | undefined
 
-/** Writes a value of any other declared type as its own codec encodes it. */
+/** Writes a value of any other declared type as the type's codec encodes it. */
 const encoded = (ast: SchemaAST.Declaration, compile: Compile): Canonical => {
   const getLink = (ast.annotations?.["toCodecJson"] ?? ast.annotations?.["toCodec"]) as GetLink | undefined
   const link = getLink?.(ast.typeParameters.map((parameter) => Schema.make(parameter)))

@@ -1,8 +1,7 @@
 /**
- * Remembers the ids of a key class by its field values, if all fields are primitives, because looking up a newly joined
- * string in a `Map` takes longer than the rest of a hit. The table has a fixed size, and the hash of the field values
- * selects a slot. An id takes a slot when it is created twice without another id for that slot in between, so keys that
- * are read only once displace nothing.
+ * Remembers the ids of a key class by its field values, if all fields are primitives, because finding a newly joined
+ * string in a `Map` takes longer than the rest of a hit. The table has a fixed size; the hash of the field values
+ * selects a slot. An id takes its slot when created twice in a row there, so keys read only once displace nothing.
  */
 import { knownIds } from "../defaults/bounds.ts"
 import type { Fields, Property } from "./canonical.ts"

@@ -13,7 +13,7 @@ export type Key = CacheKey<unknown, unknown, unknown> | string
 
 const none: ReadonlyArray<string> = []
 
-// Returns `undefined` for a value that is not a key, which `validate` refuses before the load.
+// Returns `undefined` for a value that is not a key. `validate` refuses such a value before the load.
 export const idOf = (key: Key): string =>
   typeof key === "string" ? idOfString(key) : (key as unknown as Own | undefined)?.["~id"] as string
 

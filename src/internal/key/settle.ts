@@ -1,4 +1,4 @@
-/** Replaces a key field whose schema has a transformation by the value that encoding and decoding it gives. */
+/** Replaces the value of a key field by the result of encoding and decoding it, if the schema has a transformation. */
 import type * as Schema from "effect/Schema"
 import * as SchemaParser from "effect/SchemaParser"
 import { makeCompile } from "./canonical.ts"
@@ -15,7 +15,7 @@ export const settling = (name: string, field: string, schema: Schema.Constraint)
   let canonical: Canonical | undefined
   return (value) => {
     try {
-      // Throws if the field has no canonical text, which a class with an id template does not need.
+      // Throws if the field has no canonical text. A class with an id template does not need one.
       const text = (canonical ??= makeCompile()(schema.ast)).encode
       const settled = decode(encode(value))
       if (text(settled) === text(value)) return value

@@ -71,7 +71,7 @@ export const lazily = (name: string, open: Effect.Effect<Lock, LockError>): Lock
   return lock
 }
 
-/** Holds a lock during `use`, with less overhead than a scope. Returns `undefined` for a lock made by other modules. */
+/** Holds a lock while `use` runs, with less overhead than a scope. Returns `undefined` for a lock of another module. */
 export const during = <A, E, R>(
   lock: Lock,
   asked: Asked,
@@ -129,7 +129,7 @@ interface Pieces {
   readonly atOnce: number
 }
 
-/** Runs a function for the pieces of a long list. Each piece begins in its own turn of the event loop. */
+/** Runs a function for each piece of a long list. Each piece begins in its own turn of the event loop. */
 const inPieces = (
   all: ReadonlyArray<Held>,
   { atOnce, size }: Pieces,
@@ -147,7 +147,6 @@ const inPieces = (
   })
 }
 
-/** Like `inPieces`, but runs a function for each lock. */
 const eachOf = (
   all: ReadonlyArray<Held>,
   atOnce: number,
@@ -176,7 +175,7 @@ const renewing = ({ backend }: Self, all: Set<Held>, leaseMillis: number): Effec
 
 type Restore = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 
-/** Waits for the lock. Only its sleeps can be interrupted, so that a granted lock is never lost without a release. */
+/** Waits for the lock. Only its sleeps can be interrupted; otherwise, a lock could be granted and never released. */
 const whenHeld = <A, E, R>(
   self: Self,
   asked: Asked,

@@ -68,7 +68,7 @@ export const noOption = (
   return `no option "${option}": ${hint === undefined ? "use" : `${hint} Use`} one of ${names.join(", ")}`
 }
 
-/** Finds the name that was probably meant, with at most every third letter wrong, missing or added. */
+/** Finds the name that was probably meant, with at most a third of its letters wrong, missing or added. */
 export const nearest = (given: string, names: ReadonlyArray<string>): string | undefined => {
   let best: string | undefined
   let least = Math.floor(given.length / 3) + 1
@@ -99,7 +99,7 @@ const distanceOf = (a: string, b: string): number => {
 export const isListOfText = (value: unknown): value is ReadonlyArray<string> =>
   Array.isArray(value) && value.every((one) => typeof one === "string")
 
-/** Throws a `CacheConfigError` for a wrong value. `of` names the function or layer; `beside` has all its options. */
+/** Throws a `CacheConfigError` for a wrong value. `of` names the function or layer; `beside` holds all options. */
 type Check<A> = (given: A, of: string, beside?: object) => void
 
 /** A check for each option. An option without a check does not compile, and neither does a check without an option. */
@@ -119,7 +119,7 @@ export const checkAll = <O extends object>(of: string, options: O, checks: Check
   for (const name of Object.keys(checks) as Array<keyof O>) checks[name](options[name], of, options)
 }
 
-/** Like `checkAll`, but for the given options only, and checks may be missing. This runs on every miss. */
+/** Like `checkAll`, but checks only options that are given and have a check. This runs on every miss of the cache. */
 export const checkGiven = <O extends object>(
   of: string,
   options: O,

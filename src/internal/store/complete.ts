@@ -59,7 +59,7 @@ export const complete = (core: StoreCore): Store => {
   const { clear, increment, scan } = core
   const all = scan && Stream.suspend(() => scan())
   const counters = increment === undefined ? countersOf(core.name) : undefined
-  // Clears the counters before waiting for the store, because an interruption ends only the wait for its `clear`.
+  // Clears the counters first: if an interruption ends the wait for the store, the store still clears itself.
   const emptyAll = (clear: Store["clear"]) =>
     Effect.suspend(() => {
       counters?.clear()

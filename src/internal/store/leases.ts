@@ -40,11 +40,11 @@ export const newGeneration = (tokens: Tokens): string => tokens.next(16)
 /** How long a lease record is kept: ten lease lengths, but at least an hour. Results of longer loads are not stored. */
 export const lifeMillis = (leaseMillis: number) => Math.max(leaseLife.times * leaseMillis, leaseLife.leastMillis)
 
-/** The time left of a lease: at most its length, so that a clock that was set back does not prolong it. */
+/** The time left of a lease. It is at most the lease's length, even if the clock was set back. */
 export const leftOf = ({ leaseMillis, until }: Held, now: number): number =>
   Math.max(0, Math.min(until - now, leaseMillis))
 
-/** How long a process must wait before it may load, alone or beside the owner. A clock set back does not prolong it. */
+/** The remaining wait before a process may load, alone or beside the owner. A clock set back does not prolong it. */
 export const joinWaitOf = (lease: Held, join: Join, now: number): number => {
   const left = leftOf(lease, now)
   if (typeof join === "boolean") return join ? 0 : left
@@ -74,7 +74,7 @@ const occupy = (lease: Lease, { leaseMillis, owner }: Pick<AcquireOptions, "leas
   lease.dies = now + lifeMillis(leaseMillis)
 }
 
-/** The failure note of a lease, unless it is too old, or in the future because the clock was set back. */
+/** The recorded failure of a lease, unless it is too old, or in the future because the clock was set back. */
 const remembered = ({ failed }: Lease, now: number): Failed | undefined =>
   failed !== undefined && Math.abs(now - failed.at) < sharedFailureMillis ? failed : undefined
 

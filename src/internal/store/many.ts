@@ -8,7 +8,7 @@ import { chunk, many, turnMillis } from "../defaults/bounds.ts"
 import { monotonicMillis } from "../time/monotonic.ts"
 import { inParts } from "../time/turns.ts"
 
-/** Runs a step for groups of items, and yields between groups. A slow step, as for large values, shrinks the groups. */
+/** Runs a step for groups of items, and yields between groups. A slow step (with large values) shrinks the groups. */
 export const inSteps = Effect.fnUntraced(function*<A, B, E>(
   items: ReadonlyArray<A>,
   step: (items: ReadonlyArray<A>) => Effect.Effect<ReadonlyArray<B>, E>
@@ -36,7 +36,7 @@ export const each = <A extends string | { readonly id: string }, B, E>(
   operation: (item: A) => Effect.Effect<B, E>
 ): Effect.Effect<ReadonlyArray<B>, E> => inSteps(items, (items) => inOrder(items, operation, many.concurrency))
 
-/** Like `each`, for the requests of a wave, all of which must be answered within one budget. */
+/** Like `each`, but with more operations at once, because all requests of a wave share one time budget. */
 export const atOnce = <A extends string | { readonly id: string }, B, E>(
   items: ReadonlyArray<A>,
   operation: (item: A) => Effect.Effect<B, E>

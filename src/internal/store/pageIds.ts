@@ -1,4 +1,4 @@
-/** The ids of the pages of streams. Pages are entries that users do not see. Their prefix `~:` begins no key's id. */
+/** The ids of the pages of streams. Pages are entries hidden from users. No key's id begins with their prefix `~:`. */
 
 export const pagePrefix = "~:p:"
 

@@ -17,7 +17,7 @@ const gap: ReadonlyArray<Change> = [{ _tag: "Gap" }]
 
 /**
  * Makes one of several readers over `changesUnsafe`, which supports only one. The reader throws a `StoreError` if the
- * store throws, or answers with anything but changes. A `Gap` follows, except after a `StoreError` of the store itself.
+ * store throws, or answers with anything but changes. A `Gap` follows unless the store itself threw a `StoreError`.
  */
 export const reader = (store: string, read: Read): Read => {
   const queues = queuesOf.get(read) ?? new Set<WeakRef<Queue>>()

@@ -1,4 +1,4 @@
-/** The error of a store that refuses a value for its size, because the value would block or evict all others. */
+/** The error of a store that refuses a value because of its size: a large value could delay or evict all others. */
 import type { SerializerError } from "../../CacheError.ts"
 import { StoreError } from "../../CacheError.ts"
 

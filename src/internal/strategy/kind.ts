@@ -13,7 +13,7 @@ export interface Kind {
   readonly deadlinesOnly: boolean
   /** Whether `decide` serves every entry before both deadlines, so that a hit need not call it. */
   readonly servesFresh: boolean
-  /** The argument `beside` is the value of the option named by the field `beside`, or for a function its result. */
+  /** `beside` is the value of the option named by the field `beside`, or that option's result if it is a function. */
   readonly lifetime: (options: AnyOptions, ttl: number, beside: unknown) => Lifetime
   readonly ttl: (options: AnyOptions) => unknown
   readonly check: ((options: AnyOptions) => void) | undefined
@@ -58,7 +58,6 @@ type Name = keyof typeof own
 const optionsOf = (name: Name): ReadonlySet<string> =>
   new Set(name === "untilInvalidated" ? conditions : [...common, ...own[name]])
 
-/** The strategies that fall back on a stale value. */
 export const fallingBack: ReadonlyArray<string> = ["softTtl", "failover"] satisfies ReadonlyArray<Name>
 
 export const strategiesWith = (option: string): ReadonlyArray<string> =>

@@ -79,9 +79,9 @@ export const untilInvalidated = kind("untilInvalidated", {
 
 const within = (name: keyof AnyOptions, soft: unknown, options: AnyOptions, ttl: number): number => {
   const millis = toMillis(soft as Ttl.Input, name)
-  // The time that a user's function returns may have passed already.
+  // The duration that a user's function returns may be negative, or longer than the ttl.
   if (typeof options[name] === "function") return Math.max(0, Math.min(millis, ttl))
-  // A soft deadline at or after a fixed ttl is a mistake (but `idle` may equal it). A computed ttl may be shorter.
+  // A soft deadline at or after a fixed ttl is a mistake (`idle` may equal the ttl). A computed ttl may be shorter.
   const isLate = name === "idle" ? millis > ttl : millis >= ttl
   if (isLate && typeof options.ttl !== "function" && ttl > 0) {
     const relation = millis > ttl ? "is longer than" : "is as long as"

@@ -3,10 +3,10 @@ import { lookedAtOfValue } from "../defaults/bounds.ts"
 
 const word = 8
 
-/** Bytes in addition to a value's content, such as the object header. A backing array or table has two more words. */
+/** Overhead in bytes, such as the object header. Objects with a backing array or table have two more words. */
 const bytesOf = {
   object: 3 * word,
-  /** An object without fields reserves room for a few. */
+  /** An object without fields reserves space for a few fields. */
   emptyObject: 7 * word,
   array: 4 * word,
   table: 2 * word,
@@ -21,12 +21,12 @@ const bytesOf = {
   error: 32 * word
 }
 
-/** The fewest places of a hash table (always a power of two). Each takes 3.5 words in a `Map` and 2.5 in a `Set`. */
+/** The minimum number of places in a hash table (a power of two). Each takes 3.5 words in a `Map`, 2.5 in a `Set`. */
 const leastPlaces = 4
 const bytesOfMap = 9 * word
 const bytesOfPlace = { map: 3.5 * word, set: 2.5 * word }
 
-/** An object with more fields is a hash table too, and holds its own field names. */
+/** An object with more fields than this is a hash table too, and holds its own field names. */
 const mostFields = 128
 const bytesOfNamed = 11 * word
 

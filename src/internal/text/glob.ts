@@ -1,6 +1,5 @@
 /**
  * Patterns for keys, the same in every store. The whole text must match. A character is a code point.
- *
  * - `*` matches any run of characters, `?` any one character.
  * - `[a-z_]` matches one character of a set, `[^a-z]` one that is not in the set.
  * - Any other character matches itself, for example `.`, `\`, `{`, `!`, `]` outside a set, and `*`, `?`, `[` in a set.

@@ -1,4 +1,4 @@
-/** Formats values, for log messages for example, as text of bounded length and with bounded work. */
+/** Formats values as text of limited length, with a limited amount of work, for example for log messages. */
 import * as Formatter from "effect/Formatter"
 import { previewedParts } from "../defaults/bounds.ts"
 

@@ -50,7 +50,7 @@ export const afterProgramMillis = (clock: Clock.Clock, millis: number): Effect.E
     )
     : Effect.sleep(millis)
 
-/** Ends when `millis` have passed by `timeNow`, and at the latest after a multiple of `millis` on the clock. */
+/** Ends when `millis` have passed according to `timeNow`, at the latest after a multiple of `millis` on the clock. */
 export const untilPassed = (timeNow: () => number, millis: number): Effect.Effect<void> =>
   Effect.suspend(() => {
     const end = timeNow() + millis
@@ -83,7 +83,7 @@ const counted = (tookMillis: number, rested: number): number => {
   // Idle time is unknown, and late timers prove nothing: a hidden page's timers are late though it is not busy.
   if (Number.isNaN(rested)) return limits.unknownMillis
   const least = tookMillis / limits.busyTimes
-  // The limit is for a process that was stopped, because that time counts as idle.
+  // The limit is needed after the process was stopped, because that time counts as idle.
   return Math.min(limits.mostMillis, rested === 0 ? least : Math.max(least, limits.lateMillis + rested))
 }
 

@@ -39,7 +39,7 @@ export interface Turning {
   readonly dispatcher: SchedulerDispatcher
 }
 
-/** Loops outside of a fiber, then calls `end`. A step that returns `false` pauses; the returned function resumes. */
+/** Loops outside of a fiber, then calls `end`. A step returns `false` to pause; the returned function resumes. */
 export const forEachUnsafe = <A>(
   items: Iterable<A>,
   { clock, dispatcher }: Turning,

@@ -5,12 +5,12 @@ import { chunk, wavesAtOnce } from "../defaults/bounds.ts"
 import { startsOf } from "./chunks.ts"
 import { monotonicMillis } from "./monotonic.ts"
 
-/** How much longer several waves may take than one alone, if most of that time is the way to the store. */
+/** How many times as long as one wave several waves may take if most of that time is spent on the way to the store. */
 const tolerance = 1.5
 
 /**
- * Sends the chunks of a list one after the other. Sends more and more of them at once if that takes no longer than one
- * alone: then a store is far away. A store that works through them one by one would exceed its time.
+ * Sends the chunks of a list one after the other, but more and more of them at once while that takes hardly longer than
+ * sending one, because then the store is far away. A store that processes them one by one would exceed its time limit.
  */
 export const forEachWave = <A, E, R>(
   items: ReadonlyArray<A>,

@@ -13,14 +13,14 @@ export interface Given {
   readonly contextValue: (name: string) => unknown
 }
 
-/** Fills one placeholder. Only one that reads the result may yield several values, each for its own text, or none. */
+/** Fills one placeholder. Only a placeholder that reads the result may yield several values, one text each, or none. */
 export type Fill = (given: Given) => ReadonlyArray<Filled>
 
 /** The schema in which a placeholder's path begins, or `undefined` for a context value, whose schema is unknown. */
 export const rootOf = ({ from }: Hole, fields: Schema.Struct.Fields, { result }: Options): SchemaAST.AST | undefined =>
   from === "context" ? undefined : SchemaAST.toType(from === "result" ? result!.ast : Schema.Struct(fields).ast)
 
-/** Expands unions to their members, follows `suspend`, and in a result expands arrays to their elements. */
+/** Expands unions to their members and, in a result, arrays to their elements. Follows `suspend`. */
 const partsOf = (asts: ReadonlyArray<SchemaAST.AST>, isOfResult: boolean): ReadonlySet<SchemaAST.AST> => {
   const seen = new Set<SchemaAST.AST>()
   const parts = new Set<SchemaAST.AST>()

@@ -1,7 +1,7 @@
 /**
  * Makes key templates: texts with placeholders, in which different values give different texts. Values are
- * percent-encoded except for the characters in `safe`. The text between two placeholders begins with another character,
- * so each value ends there. If a formatter loses information, a digest of the original values is added at the end.
+ * percent-encoded except for the characters in `safe`. The text after a placeholder begins with a character that no
+ * value contains, so each value ends there. If a formatter loses information, a digest of the original values is added.
  */
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
@@ -63,7 +63,7 @@ const refuseMissing = (name: string, fields: ReadonlyArray<string>, shown: Reado
   )
 }
 
-/** Escapes a leading `#`, which would make a text look like a hash. Without this escape, no text begins with `%#`. */
+/** Escapes a leading `#`, which would make a text look like a hash. No other text begins with `%#`. */
 const readable = (text: string): string => text.startsWith("#") ? `%${text}` : text
 
 const inContext = <A>({ context }: Options, f: (contextValue: Given["contextValue"]) => A): Effect.Effect<A> =>

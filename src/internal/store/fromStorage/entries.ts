@@ -50,7 +50,7 @@ export const set = (
     ? write(self, id, entry)
     : Effect.flatMap(accepts(self, id, condition), (holds) => holds ? write(self, id, entry) : Exit.succeed(false))
 
-/** Changes deadlines. While a `clear` runs, the entry counts as removed; a later `clear` runs after this step. */
+/** Changes deadlines. While a `clear` runs, the entry counts as removed. A later `clear` removes it after this step. */
 export const touch = (self: Lined, id: string, options: TouchOptions): Effect.Effect<boolean, StoreError> =>
   Effect.suspend(() =>
     self.clearing.size > 0
@@ -62,7 +62,7 @@ export const touch = (self: Lined, id: string, options: TouchOptions): Effect.Ef
         }))
   )
 
-/** Ends the generation twice: at once, to refuse a waiting `commit`, and in turn, for leases granted meanwhile. */
+/** Ends the generation now, to refuse a waiting `commit`, and again in its turn, for leases granted meanwhile. */
 export const remove = ({ leases, lines, storage }: Lined, id: string): Effect.Effect<boolean, StoreError> =>
   Effect.suspend(() => {
     leases.end(id)
@@ -95,7 +95,7 @@ export const commit = (
 ): Effect.Effect<boolean, StoreError> =>
   Effect.clockWith((clock) =>
     leases.isCurrent(id, generation, clock.currentTimeMillisUnsafe())
-      // The generation ends after the write, because another load under it may still be stored if the write fails.
+      // The generation ends after the write: if the write fails, another load may still store its result under it.
       ? Effect.map(storage.set(id, entry), () => {
         leases.end(id)
         return true
@@ -121,7 +121,7 @@ const clearStored = ({ clearing, leases, storage }: Lined): Store["clear"] | und
 
 const none: ReadonlySet<string> = new Set()
 
-/** Clears everything. Like `remove`, it ends generations both immediately and in turn. */
+/** Clears everything. Ends all generations twice, like `remove`: now, and again when the storage is cleared. */
 export const clear = (self: Lined): Store["clear"] | undefined => {
   const stored = clearStored(self)
   return stored && Effect.suspend(() => {

@@ -71,7 +71,7 @@ const wasLive = (self: Sync, id: string, now: number): boolean => {
   }
 }
 
-/** Removes any entry of an id. The generation ends first, because it has to end even if the removal fails. */
+/** Removes the entry of an id, if any. Ends the generation first, because it has to end even if the removal fails. */
 export const drop = (self: Sync, id: string): boolean => {
   self.leases.end(id)
   self.moves++

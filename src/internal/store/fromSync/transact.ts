@@ -77,7 +77,7 @@ const undo = (self: Sync, steps: ReadonlyArray<TransactStep>): void => {
     try {
       Entries.drop(self, id)
     } catch {
-      // The storage still fails. The caller gets the first error.
+      // The removal failed too. The caller gets the first error.
     }
   }
 }

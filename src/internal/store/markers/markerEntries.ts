@@ -12,7 +12,7 @@ export const idOf = (tag: string): string => prefix + tag
 /**
  * The id under which a shared storage keeps the version of a tag's last hard invalidation. A soft invalidation reads
  * the marker, writes it, and then reads this id. If another process has invalidated the tag hard in between, the soft
- * write has undone that: it has restored the previous hard half.
+ * write has undone that invalidation: it has restored the previous hard half.
  */
 export const hardIdOf = (tag: string): string => hardPrefix + tag
 

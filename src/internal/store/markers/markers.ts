@@ -32,7 +32,7 @@ const hardHalf = (version: string | undefined): string | undefined => version?.s
 export const noneIsGone = (table: Pick<TagTable, "version">, tags: ReadonlyArray<TagVersion>): boolean =>
   tags.every(({ tag, version }) => hardHalf(table.version(tag)) === hardHalf(version))
 
-/** Whether only soft invalidations, and at least one, happened between two versions of a marker. */
+/** Whether at least one soft invalidation, but no hard one, happened between two versions of a marker. */
 export const isSoftened = (before: string, now: string): boolean => before !== now && hardHalf(before) === hardHalf(now)
 
 /** Whether a soft invalidation has undone a concurrent hard one by another process. */
@@ -60,7 +60,7 @@ export const nextVersion = (
 }
 
 export interface ProcessTags extends SyncTags {
-  /** Whether no marker has been dropped to make room. */
+  /** Whether the table is complete: no marker has been dropped to make room. */
   readonly isWhole: () => boolean
 }
 

@@ -9,7 +9,6 @@ import { lookFor } from "./forgotten.ts"
 import * as Markers from "./markers.ts"
 
 export interface Tags {
-  /** Returns the current `seq`; see `Markers`. */
   readonly seq: () => number
   readonly get: (id: string, tags: ReadonlyArray<string>) => Effect.Effect<Answer, StoreError>
   readonly of: (entry: Stored | undefined) => Effect.Effect<Pick<Markers.TagTable, "version">, StoreError>

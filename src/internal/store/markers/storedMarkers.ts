@@ -117,7 +117,7 @@ export const make = (
             seen.isKnown(tag, versions[i])
               ? Exit.succeed(seen.found(tag, versions[i]!))
               : inLine(tag, present(self, tag, newVersion))),
-          // `seq` is read last, but still before the load, so that a marker seen later has a larger one.
+          // `seq` is read last, but before the load, so a marker first seen during the load has a larger `seq`.
           (markers) => ({ seq: seen.seq(), markers })
         )),
     invalidate(tags, newVersion, mode) {

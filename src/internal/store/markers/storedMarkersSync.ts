@@ -48,10 +48,10 @@ export const make = (
     markers(tags, newVersion, now) {
       const known = tags.map(present)
       const markers = known.includes(undefined)
-        // Reads each marker again, because another process may have created it, or `tags` may contain it twice.
+        // Reads missing markers again: another process may have just created one, or `tags` may name a tag twice.
         ? atomic(() => tags.map((tag, i) => known[i] ?? present(tag) ?? create(tag, newVersion(), now)))
         : known as ReadonlyArray<Marker>
-      // `seq` is read last, but still before the load, so that a marker seen later has a larger one.
+      // `seq` is read last, but before the load, so a marker first seen during the load has a larger `seq`.
       return { seq: seen.seq(), markers }
     },
     invalidate(tags, newVersion, mode, now) {

@@ -1,4 +1,4 @@
-/** The counters of a store part. Their stored names contain the part's version, so a `clear` makes all of them new. */
+/** The counters of a store part. Their stored names contain the part's version, so a `clear` resets all of them. */
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { StoreError } from "../../../CacheError.ts"
@@ -19,7 +19,7 @@ export const scan = (self: Part, options?: ScanOptions): Stream.Stream<NamedCoun
     ))
   }))
 
-/** Removes the counters that are older than the last `clear`. Their names have a version that is no longer used. */
+/** Removes the counters from before the last `clear`. Their names contain a version that is no longer used. */
 export const removeOld = (self: Part): Effect.Effect<void, StoreError> =>
   withVersion(self, (version) => {
     const old = Array.from(self.counted).filter((counter) => !counter.startsWith(nameOf(self, version, "")))
