@@ -33,7 +33,6 @@ import { noCounters } from "./telemetry/telemetry.ts"
 
 /** The state of one cache in one record. Each module declares the part that it uses. All changes are synchronous. */
 export interface Engine extends Flights {
-  /** The strategy of `Cached.withStrategy` calls that do not name one. */
   readonly strategy: Strategy | undefined
 }
 
@@ -136,7 +135,7 @@ export const close = Effect.fnUntraced(function*(self: Engine, shutdownMillis: n
   self.memory.sweeper?.stop()
   for (const { flights } of self.refreshing.queue) for (const flight of flights) detach(self, flight.id)
   for (const flight of self.running.all()) {
-    // The flight queued behind this one starts now, so that the closed engine refuses it.
+    // Starts the flight queued behind this one, which the closed engine then refuses.
     startNext(self, flight)
     // A flight that is writing may continue, even if its callers did not wait for the write.
     if (flight.callers.size === 0 && !flight.isBehind) end(self, flight)

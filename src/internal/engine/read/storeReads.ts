@@ -69,7 +69,7 @@ const afterCapture: StoreReads["afterCapture"] = (self, policy, within, given) =
   const captured = captureFirst(self, { policy, within }, [idOf(given.key)], (question) =>
     Effect.suspend(() => {
       const asked = askTimeouts(self, given)
-      // If a timeout function throws, the read that follows calls it again and ends with that defect.
+      // If a timeout function has thrown, the read that follows calls it again and ends with its defect.
       if (Exit.isExit(asked)) return question
       request = asked
       return limited(self, request, question)

@@ -105,7 +105,7 @@ export const pendingMode = (self: PendingInvalidations, tags: ReadonlyArray<stri
 export const markUnsent = (self: PendingInvalidations, item: Item): void => {
   if (item.places > 0) self.unsent.add(item)
   if (item.target._tag === "Id") {
-    // The write of a newer item for the same id may be missing from the store as well.
+    // A newer write of the same id may be missing from the store as well, so from now on both count as removals.
     for (const one of [item, self.ids.get(item.target.id)]) if (one !== undefined) one.isWrite = false
   }
   // Above the limit, one `clear` replaces all items. Items that are still being sent do not count towards the limit.

@@ -9,7 +9,7 @@ import * as Counters from "../operations/counters.ts"
 import { lock } from "./locks.ts"
 import { type Count, countStep, type Overlay } from "./overlay.ts"
 
-/** The name of a counter's lock, which differs from the lock of an id with the same text. */
+/** The name of a counter's lock. The prefix distinguishes it from the lock of an id with the same text. */
 const lockName = (name: string): string => `counter:${name}`
 
 /** Adds a change. Consecutive increments are merged unless they add up to 0, which would not create the counter. */
