@@ -31,7 +31,7 @@ import type { StoreTier, StoreTierLimits } from "./storeTier/storeTier.ts"
 import * as KeyClasses from "./telemetry/keyClasses.ts"
 import { noCounters } from "./telemetry/telemetry.ts"
 
-/** The state of one cache in one record. Each module declares the part that it uses. All changes are synchronous. */
+/** The whole state of one cache. Each module declares the part that it uses. All changes to it are synchronous. */
 export interface Engine extends Flights {
   readonly strategy: Strategy | undefined
 }
@@ -127,8 +127,8 @@ export const make = (
 }
 
 /**
- * Closes the engine: starts no more flights and interrupts those without callers. Other flights and writes get
- * `shutdownMillis`; then their remaining callers die with `CacheClosed`. Sends pending invalidations once more.
+ * Closes the engine: starts no more flights and interrupts those without callers. Waits `shutdownMillis` at most for
+ * other flights and writes, whose callers then die with `CacheClosed`. Sends pending invalidations once more.
  */
 export const close = Effect.fnUntraced(function*(self: Engine, shutdownMillis: number) {
   self.closed = true

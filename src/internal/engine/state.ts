@@ -77,7 +77,7 @@ export interface Flights extends MemoryTier {
 /**
  * - `Queued`: not started. Waits for a refresh slot, for another flight of its id, or for the scheduler.
  * - `AskingStore`: the store has not answered, and the callers do not yet count as misses.
- * - `AwaitingLease`: the store has no usable entry.
+ * - `AwaitingLease`: the store has no usable entry, and the flight waits for the lease.
  * - `Loading`: the user's effect runs.
  * - `Storing`: the load has ended and its result is being written.
  * - `Ended`: `exit` is defined.
@@ -301,7 +301,7 @@ export interface Request<out A = unknown, out E = unknown> extends Effect.Effect
   readonly options: AnyReadOptions
   /** Copied from the options to make hits faster: V8 is slow to read properties of objects with many shapes. */
   readonly copy: AnyReadOptions["copy"]
-  /** Whether the strategy decides by deadlines only. If so, a hit without deadlines needs no clock or random number. */
+  /** Whether the strategy decides by deadlines only. If the entry has none, a hit needs no clock or random number. */
   readonly deadlinesOnly: boolean
   readonly servesFresh: boolean
   /** Whether reads extend the deadline, because the strategy has a `touch`. */

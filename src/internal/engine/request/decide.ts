@@ -22,7 +22,7 @@ export const decideAt = (request: Request, entry: Entry, now: number, random: ()
 const ask = ({ strategy }: Request, entry: Timing, now: number, random: () => number): Decision =>
   checkDecision(strategy, strategy.decide(entry, now, random))
 
-/** Decides on a softly invalidated entry: `Serve` becomes `Load`, as does a refresh that was due even before. */
+/** Decides on a softly invalidated entry: `Serve` becomes `Load`, as does a refresh due before the invalidation. */
 const decideSoftened = (request: Request, entry: Entry, now: number, die: number): Decision => {
   const decision = ask(request, entry, now, () => die)
   if (decision === Serve) return Load

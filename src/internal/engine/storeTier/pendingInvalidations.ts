@@ -9,7 +9,7 @@ export interface PendingInvalidations {
   readonly tags: Map<string, Item>
   /** A pending `clear` of the store: the user's, or one that replaces too many unsent items. */
   all: Item | undefined
-  /** The number of `clear`s added so far, by which a write detects that one was added while the write ran. */
+  /** The number of `clear`s added so far. By it, a write detects that a `clear` was added while the write ran. */
   clears: number
   /** The items that the replay sends again, because sending them failed. An item replaced by a newer one is deleted. */
   readonly unsent: Set<Item>

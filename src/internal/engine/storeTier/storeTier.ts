@@ -32,7 +32,7 @@ export interface Asked {
   readonly key: Key
   readonly id: string
   readonly tags: ReadonlyArray<string>
-  /** Called with the entry's own tags before the entry is fetched again, so that changes to them are noticed. */
+  /** Called with the entry's own tags before the entry is fetched again, so that invalidations of them are noticed. */
   readonly hold?: ((tags: ReadonlyArray<string>) => void) | undefined
   /** Whether to skip the store. Default: whether an invalidation of the id is pending. */
   readonly isGone?: typeof Pending.isPending

@@ -61,7 +61,7 @@ interface Consumer {
   lost: string | undefined
   /** Whether a page was lost. If so, the consumer skips the elements of a new run that it has already delivered. */
   skips: boolean
-  /** The position at which to continue after skipping. `undefined`: the next page. */
+  /** The position from which to continue after skipping. `undefined`: from the next page. */
   goesOnAt: { readonly page: number; readonly offset: number } | undefined
   isAside: boolean
 }

@@ -27,7 +27,7 @@ export interface ReadCheck {
 
 export type ReadChecks = Map<string, ReadCheck>
 
-/** The steps around a load in a transaction. Such a load neither waits for other processes nor makes them wait. */
+/** Runs the loads inside a transaction. Such a load neither waits for other processes nor makes them wait. */
 export const loadsOf =
   (base: Engine, readChecks: ReadChecks): NonNullable<Engine["throughStore"]> => (_, flight, load) => {
     const refusal = base.closed ? new CacheClosed({ key: flight.id }) : cycleOf(flight.parent, flight)

@@ -63,7 +63,7 @@ const below = (
   const { base } = root
   // If the store cannot answer, the read fails, because "not found" could be wrong. Only a cached effect then loads.
   const onFault = purpose === "cached" || root.bypasses ? undefined : (fault: Fault) => fail(root, fault)
-  // Both memory and store of the base are read, whatever the policy: loads in the transaction use the copy made here.
+  // Reads memory and store of the base, whatever the policy, because loads in the transaction use the copy made here.
   const lookedUp = Effect.updateService(Lookup.storedMany(base, keys, onFault), Policy.Current, Policy.readingAll)
   return Effect.map(lookedUp, (found) => {
     for (const [i, entry] of found.entries()) {
