@@ -66,7 +66,7 @@ export interface Flights extends MemoryTier {
   /** The counters of key classes whose loads currently fail while stale values are served. */
   readonly failing: Set<Counters>
   readonly watches: Watches
-  /** SQL transactions that bypass the cache and for which this has been logged, so that it is logged once for each. */
+  /** SQL transactions that bypass the cache. Each is added when this is logged, so that it is logged only once. */
   readonly transactions: WeakSet<object>
   /** The context of the last read in this turn of the event loop. */
   lastReadContext: ReadContext | undefined

@@ -36,7 +36,7 @@ export const lookup = <A, E, R>(
     Effect.sync(() => {
       const self = begin(ids)
       commits.lookups.add(self)
-      // Read in the step that adds this lookup, so every other commit either is found here or waits for this lookup.
+      // Read in the step that adds this lookup, so every commit either is found here or waits for this lookup.
       return { self, current: commits.current }
     }),
     ({ current, self }) =>

@@ -32,7 +32,7 @@ export const noCounters = {
   refused: 0,
   /** Results not cached because a function of the strategy or an option threw or returned an invalid value. */
   notStored: 0,
-  /** Calls of `touch`, an eviction policy or a listener that threw or returned an invalid value. They fail no read. */
+  /** Calls of `touch`, an eviction policy or a listener that threw or returned an invalid value. Reads do not fail. */
   callbackFailures: 0,
   /** Invalidations that the store had not acknowledged when the layer was closed. */
   lostInvalidations: 0

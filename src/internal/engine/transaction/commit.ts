@@ -109,7 +109,7 @@ const itemsOf = (self: Overlay): ReadonlyArray<Item> => {
   for (const [id, readCheck] of self.readChecks) {
     const entry = loadedHere(self, id)
     if (entry === undefined || self.writes.has(id)) continue
-    // A load with a tag invalidated here is not stored: the tag's new version would hide invalidations by others.
+    // A load with a tag invalidated by this transaction is not stored: the new version would hide others' changes.
     const isSwept = self.sweeps.some((sweep) =>
       sweep._tag === "Clear" || entry.tags.some((tag) => sweep.tags.includes(tag))
     )
