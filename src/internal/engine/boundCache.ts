@@ -29,7 +29,7 @@ export interface Cache extends Opaque {
   /** Answers a read that is evaluated in the given fiber (see `evaluate` in `read/read.ts`). */
   readonly read: <A, E>(fiber: Fiber.Fiber<any, any>, request: Request<A, E>) => Effect.Effect<A, E>
   readonly perform: <Args extends ReadonlyArray<any>, A>(operation: Operation<Args, A>, ...args: Args) => A
-  /** Wraps another cache for `Cached.withCache`. Defined only inside a transaction, which covers a single cache. */
+  /** Wraps another cache for `Cached.withCache`. Defined only inside a transaction, which refuses to change others. */
   readonly beside?: ((other: Opaque) => Opaque) | undefined
 }
 
@@ -61,7 +61,7 @@ export const over = (engine: Engine.Engine): Cache => ({
 export const makeInMemory = (options: Engine.EngineOptions): Effect.Effect<Cache, never, Scope.Scope> =>
   Effect.map(start(options), over)
 
-/** The strategy of a disabled cache, which never asks it. One from the `Strategy` module would enlarge all bundles. */
+/** A disabled cache's strategy, which is never asked. One from the `Strategy` module would enlarge every bundle. */
 const nothing: Strategy = { name: "nothing", decide: () => Load, lifetime: () => "skip" }
 
 export const disabled: Cache = {

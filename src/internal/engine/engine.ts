@@ -31,9 +31,8 @@ import type { StoreTier, StoreTierLimits } from "./storeTier/storeTier.ts"
 import * as KeyClasses from "./telemetry/keyClasses.ts"
 import { noCounters } from "./telemetry/telemetry.ts"
 
-/** The state of one cache in one record. Each module declares the part that it uses. All changes are synchronous. */
+/** The whole state of one cache. Each module declares the part that it uses. All changes to it are synchronous. */
 export interface Engine extends Flights {
-  /** The strategy of `Cached.withStrategy` calls that do not name one. */
   readonly strategy: Strategy | undefined
 }
 
@@ -128,15 +127,15 @@ export const make = (
 }
 
 /**
- * Closes the engine: starts no more flights and interrupts those without callers. Other flights and writes get
- * `shutdownMillis`; then their remaining callers die with `CacheClosed`. Sends pending invalidations once more.
+ * Closes the engine: starts no more flights and interrupts those without callers. Waits `shutdownMillis` at most for
+ * other flights and writes, whose callers then die with `CacheClosed`. Sends pending invalidations once more.
  */
 export const close = Effect.fnUntraced(function*(self: Engine, shutdownMillis: number) {
   self.closed = true
   self.memory.sweeper?.stop()
   for (const { flights } of self.refreshing.queue) for (const flight of flights) detach(self, flight.id)
   for (const flight of self.running.all()) {
-    // The flight queued behind this one starts now, so that the closed engine refuses it.
+    // Starts the flight queued behind this one, which the closed engine then refuses.
     startNext(self, flight)
     // A flight that is writing may continue, even if its callers did not wait for the write.
     if (flight.callers.size === 0 && !flight.isBehind) end(self, flight)

@@ -33,9 +33,9 @@ interface Pause {
 
 export interface Flights extends MemoryTier {
   readonly storeTier: StoreTier | undefined
-  /** Whether each reader runs its own load, for platforms that silently cancel a request with its loads. */
+  /** Whether each reader runs its own load. Needed on platforms that cancel a request together with its loads. */
   readonly isPrivate: boolean
-  /** Runs a load together with the store's steps before and after it. A cache without a store does not bundle this. */
+  /** Runs a load with the store operations before and after it. A cache without a store does not bundle this. */
   readonly throughStore:
     | ((
       self: Flights,
@@ -59,14 +59,14 @@ export interface Flights extends MemoryTier {
   readonly questions: Questions
   /** The number of flights that are writing a value which their callers have already received. */
   behind: number
-  /** Ids whose last load failed, with the pause until the next try. */
+  /** The pause before the next load, for each id whose last load failed. */
   readonly retryAt: Map<string, Pause>
-  /** Ids whose failed load counts as an answer, with the `writeId`s of stale values that are no longer a fallback. */
+  /** By id, the `writeId`s of stale values that must not be served instead of a failure (see `request/answers.ts`). */
   readonly answered: Map<string, ReadonlyArray<string | undefined>>
-  /** The counters of key classes whose loads fail while stale values are served. Removed when a load succeeds. */
+  /** The counters of key classes whose loads currently fail while stale values are served. */
   readonly failing: Set<Counters>
   readonly watches: Watches
-  /** Open SQL transactions for which it was logged that they bypass the cache. */
+  /** SQL transactions that bypass the cache. Each is added when this is logged, so that it is logged only once. */
   readonly transactions: WeakSet<object>
   /** The context of the last read in this turn of the event loop. */
   lastReadContext: ReadContext | undefined
@@ -77,7 +77,7 @@ export interface Flights extends MemoryTier {
 /**
  * - `Queued`: not started. Waits for a refresh slot, for another flight of its id, or for the scheduler.
  * - `AskingStore`: the store has not answered, and the callers do not yet count as misses.
- * - `AwaitingLease`: the store has no usable entry.
+ * - `AwaitingLease`: the store has no usable entry, and the flight waits for the lease.
  * - `Loading`: the user's effect runs.
  * - `Storing`: the load has ended and its result is being written.
  * - `Ended`: `exit` is defined.
@@ -95,7 +95,7 @@ export interface Flight {
   /** The value of `watches.step` when the flight started. */
   readonly since: number
   readonly readsStore: boolean
-  /** The time budget for all store operations together. If `undefined`, the policy or the layer decides. */
+  /** The time budget for all store operations together. If `undefined`, that of the policy or the layer applies. */
   readonly storeMillis: number | undefined
   readonly depth: number
   readonly callers: Callers
@@ -105,17 +105,17 @@ export interface Flight {
   attempt: Attempt
   /** Whether the result may enter memory and the store. `false` after an invalidation or `set` of the id. */
   storable: boolean
-  /** Whether the flight continues without callers: as a refresh, after a soft timeout, or during the result's write. */
+  /** Whether the flight continues without callers: as a refresh, after a soft timeout, or while writing its result. */
   pinned: boolean
   abandoned: boolean
   /** Whether the flight was interrupted because it ran too long without callers. */
   ranTooLong: boolean
 
-  /** Whether the stored entry has changed since the store was last asked, so that a pending answer may be outdated. */
+  /** Whether the stored entry has changed since the store was last asked, so a pending answer may be outdated. */
   changedWhileAsked: boolean
-  /** The `writeId` of the entry that a reader rejected, which the store must not return again. */
+  /** The `writeId` of an entry that a reader rejected. The store must not return that entry again. */
   rejectedWriteId: string | undefined
-  /** The `expiresAt` of a good value in the store that this load replaces. Until then, no failure may replace it. */
+  /** The `expiresAt` of the good value in the store that this load reloads. Until then, no failure may overwrite it. */
   protectedUntil: number
   /** The entry served if the load fails. */
   stale: Entry | undefined
@@ -130,7 +130,7 @@ export interface Flight {
   /** When the flight ended or, while the result is being written, when its load ended, in epoch milliseconds. */
   endedAt: number
 
-  /** The number of captures when the store was asked, the load began or the result was stored, whichever came last. */
+  /** The tier's `captures` when the store was asked, the load began or the result was stored, whichever came last. */
   asOf: number
   versions: ReadonlyArray<TagVersion> | undefined
   /** Tags of the ids on which the found entry depends. Changes to these ids are tracked until the flight has ended. */
@@ -141,14 +141,14 @@ export interface Flight {
 
   // The fields below are released when the flight ends.
   starter: ReadContext
-  /** The flight whose load started this one. `undefined` for a refresh, because nothing waits for it. */
+  /** The flight whose load started this one. `undefined` for a refresh, because no load waits for a refresh. */
   parent: Flight | undefined
-  /** The fiber of the flight, or its place in a batch call that runs it. */
+  /** The flight's fiber or, if a batch call runs the flight, an object by which it can be interrupted. */
   fiber: Pick<Fiber.Fiber<unknown, unknown>, "interruptUnsafe"> | undefined
   lease: FlightLease | undefined
-  /** The slot or the place in the queue of a refresh, which other flights of a batch may share. */
+  /** A refresh's slot or place in the queue. Other flights of the same batch may share it. */
   unit: Unit | undefined
-  /** Queued flights of the same id, which start once this flight has ended or is no longer storable. */
+  /** Queued flights for the same id. They start once this flight has ended or is no longer storable. */
   after: Array<Flight> | undefined
   limit: Fiber.Fiber<unknown> | undefined
   /** Writes the load's outcome. `launch` calls this if the load interrupted itself (`renewed`). */
@@ -160,7 +160,7 @@ export interface Caller {
   readonly flight: Flight
   readonly request: Request
   readonly policy: Policy
-  /** The attempt of a load inside which this caller waits. */
+  /** If the caller runs inside a load, the attempt of that load. */
   readonly within: Attempt | undefined
   /** The tag epoch when the caller joined. */
   joinedAt: number
@@ -179,19 +179,19 @@ export interface FlightLease {
   /** Renews the lease. `undefined` until the lease is granted. */
   readonly renewal: Worker | undefined
   readonly owner: string
-  /** Asks the store to release the lease. If the load failed, adds a note of its failure. */
+  /** Asks the store to release the lease. If the load failed, the request includes a note of the failure. */
   readonly release: (flight: Flight, failure: Exit.Failure<unknown, unknown> | undefined) => void
-  /** The time, in monotonic milliseconds, until which this process knows that no other process holds the lease. */
+  /** Until this time, in monotonic milliseconds, no other process can hold the lease. */
   heldUntil: number
-  /** Whether committing the result has ended the lease, so that it need not be released. */
+  /** Whether committing the result has ended the lease, so it need not be released. */
   isStored: boolean
 }
 
 export interface FoundEntry {
   readonly entry: Entry
-  /** Whether the entry is stale. If so, the result of an outer load that reads it is not stored. */
+  /** Whether the entry is stale. If so, the result of an outer load that reads the entry is not stored. */
   readonly isStale: boolean
-  /** Whether the stale entry is served instead of a load, because a load failed less than `retryAfter` ago. */
+  /** Whether the stale entry is served without a new load, because a load failed less than `retryAfter` ago. */
   readonly insteadOfLoad: boolean
   readonly refreshDue: boolean
 }
@@ -199,7 +199,7 @@ export interface FoundEntry {
 export type Resume = (effect: Effect.Effect<unknown, unknown, any>) => void
 
 export interface Questions {
-  /** The open requests that a new reader may join, by id. */
+  /** The unanswered store requests that a new reader may join, by id. */
   readonly byId: Map<string, Question>
   readonly open: Set<Question>
   isTimed: boolean
@@ -213,11 +213,11 @@ export interface Question extends Watch {
   readonly clock: Clock.Clock
   readonly askedAt: number
   tags: ReadonlyArray<string>
-  /** Whether the store was asked again, with the tags of the entry it returned. */
+  /** Whether the store was asked a second time, with the tags of the entry that it had returned. */
   isAgain: boolean
   isAnswered: boolean
   storeMillis: number | undefined
-  /** Whether the answer has entered memory, which it does at most once. */
+  /** Whether the answer has been put in memory, which is done at most once. */
   isInMemory: boolean
 }
 
@@ -231,16 +231,16 @@ export interface Asker {
 export interface Watches {
   count: number
   step: number
-  /** The last step in which each id was written, loaded or removed. */
+  /** By id, the value of `step` at the last write, load or removal. */
   readonly changedAt: Map<string, number>
-  /** An id missing from `changedAt` counts as changed in this step. */
+  /** The value of `step` at which an id missing from `changedAt` counts as changed. */
   floor: number
 }
 
 export interface Watch {
   readonly bornAt: number
   readonly since: number
-  /** The store's answer before the call. Without it, answers for keys that were not asked for stay in memory only. */
+  /** The store's markers from before a bulk call. Without them, the call's answers for extra keys stay in memory. */
   readonly evidence?: Evidence | undefined
 }
 
@@ -271,7 +271,7 @@ export interface LeaseWaits {
 export interface LeaseWait {
   readonly flight: Flight
   readonly owner: string
-  /** When the flight began to wait, and when to ask for the lease again, in monotonic milliseconds. */
+  /** `since`: when the flight began to wait. `dueAt`: when to ask for the lease again. In monotonic milliseconds. */
   readonly since: number
   dueAt: number
   isGone: boolean
@@ -283,7 +283,6 @@ export type LeaseAnswer = Exclude<Acquired, { readonly _tag: "Wait" }> | Fault
 interface Refreshing {
   readonly concurrency: number
   readonly timeoutMillis: number
-  /** If `undefined`, the default retries apply. */
   readonly retry: Schedule.Schedule<unknown, unknown> | undefined
   readonly running: Set<Unit>
   /** Units waiting for a slot, the most recently requested one last. */
@@ -300,16 +299,16 @@ export interface Request<out A = unknown, out E = unknown> extends Effect.Effect
   readonly load: Effect.Effect<A, E, any>
   readonly strategy: Strategy<any, any, any>
   readonly options: AnyReadOptions
-  /** Copied from the options so that hits read it quickly: option objects have many shapes, which V8 reads slowly. */
+  /** Copied from the options to make hits faster: V8 is slow to read properties of objects with many shapes. */
   readonly copy: AnyReadOptions["copy"]
-  /** Whether the strategy decides by deadlines only. Without deadlines, a hit then needs no clock or random number. */
+  /** Whether the strategy decides by deadlines only. If the entry has none, a hit needs no clock or random number. */
   readonly deadlinesOnly: boolean
   readonly servesFresh: boolean
   /** Whether reads extend the deadline, because the strategy has a `touch`. */
   readonly slides: boolean
-  /** Identifies the strategy's constant lifetime. `undefined` for a lifetime function, and for a custom strategy. */
+  /** Identifies the strategy's constant lifetime. `undefined` for lifetime functions and custom strategies. */
   readonly constant: unknown
-  /** Whether an entry's `constant` is the same lifetime, so that a hit need not check the entry further. */
+  /** Whether an entry's `constant` denotes the same lifetime. If so, a hit leaves the entry's deadlines unchanged. */
   readonly isConstant: (constant: unknown) => boolean
   readonly constantLifetime: () => Lifetime
   readonly refreshLoad: ((self: Flights, flight: Flight) => Effect.Effect<unknown, unknown, any>) | undefined
@@ -320,7 +319,7 @@ export interface Request<out A = unknown, out E = unknown> extends Effect.Effect
   readonly settled?: ((flight: Flight) => void) | undefined
   /** How long the load may renew its lease, if that differs from the layer's `maxLoad`. */
   readonly maxLoadMillis?: number | undefined
-  /** Throws a `CacheConfigError` for an invalid option, before the first load. Returns whether options were given. */
+  /** Before the first load, throws a `CacheConfigError` for an invalid option. Returns whether options were given. */
   readonly validate: () => boolean
   /** The validated options. Defined at the first miss, so that a hit does not pay for the validation. */
   rules: Rules | undefined
@@ -339,9 +338,8 @@ export interface Rules {
   readonly retryAfterMillis: number
   readonly memoryTtlMillis: number | undefined
   readonly minLoadMillis: number | undefined
-  /** If `undefined`, the layer decides. */
   readonly inherit: Inherit | undefined
-  /** The largest share of the lifetime that is subtracted at random. */
+  /** The largest fraction of the lifetime that may be subtracted at random. */
   readonly jitter: number
   tags: ReadonlyArray<string> | undefined
 }
@@ -358,7 +356,7 @@ export interface Joining {
   readonly readsStore: boolean
   readonly stale: Entry | undefined
   readonly rejectedWriteId: string | undefined
-  /** The hard deadline of a good value in the store that this read rejected. Until then, no failure may replace it. */
+  /** The hard deadline of a good stored value that this read rejected. Until then, no failure may overwrite it. */
   readonly protectedUntil?: number | undefined
   readonly storeMillis?: number | undefined
   /** The engine's `mutations` when the read decided to join or start a flight. */
@@ -393,14 +391,14 @@ export interface StoreReads {
   ) => Effect.Effect<{ readonly policy: Policy; readonly shortened: (request: Request) => Request }> | undefined
   readonly absent: <A, E>(reader: Reader<A, E>, rejectedWriteId: string | undefined) => Effect.Effect<A, E>
   readonly askThenJoin: <A, E>(reader: Reader<A, E>, joining: Joining) => Effect.Effect<A, E>
-  /** Stores a call's answers for keys that were not asked for, each as the entry of a flight that never starts. */
+  /** Stores a bulk call's answers for keys it was not asked for, each as the entry of a flight that never starts. */
   readonly storeUnasked: (flights: ReadonlyArray<Flight>, watch: Watch, done: () => void) => void
   readonly makeSeats: (first: Flight) => Seats
 }
 
-/** The steps of a bulk call's flights at the store, in waves. The call runs these flights itself, without fibers. */
+/** The store operations of a bulk call's flights, in waves. The call runs them itself, without a fiber per flight. */
 export interface Seats {
-  /** Returns the flights that must run by themselves, because of another entry or another process's lease. */
+  /** Returns the flights that need fibers of their own: the store has an entry, or another process holds the lease. */
   readonly acquire: (flights: ReadonlyArray<Flight>) => Effect.Effect<ReadonlySet<Flight>, never, any>
   /** Stores the outcomes of loads that have ended. Returns what their callers get, in the same order. */
   readonly store: (
@@ -431,14 +429,14 @@ export interface Policy {
   readonly readsMemory: boolean
   readonly readsStore: boolean
   readonly joins: "any" | "refresh" | "none"
-  /** Whether a load that starts under this policy can be joined and its result stored. */
+  /** Whether a load started under this policy can be joined, and whether its result can be stored. */
   readonly writes: boolean
   readonly bypass: boolean
-  /** Whether store faults fail the caller, and memory is not used while changes by other processes are untracked. */
+  /** Whether the caller fails on a store fault, and ignores memory while other processes' changes are untracked. */
   readonly strict: boolean
   readonly storeTimeoutMillis: number | undefined
   readonly disabled: ReadonlySet<Operation>
-  /** If defined, invalidates the ids of each read before the read. */
+  /** If defined, invalidates the ids of each read before the read looks for entries. */
   readonly invalidate: ((self: Flights, ids: ReadonlyArray<string>) => Effect.Effect<unknown>) | undefined
   readonly detector: Detector | undefined
 }
@@ -453,19 +451,19 @@ export interface Attempt {
   /** When the load began, in epoch milliseconds. `undefined` before that. */
   startedAt: number | undefined
   endedAt?: number
-  /** When the attempt began, how often memory had been cleared because changes could not be read. */
+  /** The store tier's `clears` when the attempt began. */
   clears: number
-  /** Whether the load has read a stale cached value, so that its result is not stored. */
+  /** Whether the load has read a stale cached value. If so, its result is not stored. */
   fromStale: boolean
   /** `undefined` until a cache serves a value inside the load. */
   recorder: Recorder | undefined
   /** `undefined` until the load reads through a cache. */
   dependencies: Dependencies | undefined
-  /** Whether the load declared the previous value still valid, which ends the attempt. */
+  /** Whether the load declared the previous value to be still valid. Doing so ends the attempt. */
   renewed: boolean
   previous: Entry | undefined
   annotations: Annotations | undefined
-  /** The edges of the wait graph: each flight that the load waits for, with the number of its waits. */
+  /** The load's edges in the wait graph: the flights that it waits for, each with the number of waits. */
   waitsOn: Map<Flight, number> | undefined
 }
 
@@ -480,7 +478,6 @@ export interface Annotations {
 export interface Recorder {
   /** When the oldest value served was created, in epoch milliseconds. `Infinity` if none was served. */
   oldestAt: number
-  /** The id of the oldest value served. */
   oldestId: string
   endsAt: number
   endsId: string
@@ -492,11 +489,11 @@ export interface Dependencies {
   readonly tags: Map<string, Dependency>
   /** The number of ids in each group. `undefined` while there are too few ids for a group's limit to matter. */
   groups: Map<string, number> | undefined
-  /** Whether a value that was read may be outdated, so that the result and anything derived from it are not stored. */
+  /** Whether a value read may be outdated. If so, neither the result nor anything derived from the result is stored. */
   isTainted: boolean
   own: ReadonlyArray<string> | undefined
   isRegistered: boolean
-  /** The last id noted, cached because an id is noted before the read and looked up again with the answer. */
+  /** The last id noted. Cached, because an id is noted before the read and looked up again when the answer arrives. */
   lastId: string | undefined
   last: Dependency | undefined
 }
@@ -505,27 +502,27 @@ export interface Dependencies {
 export interface Dependency {
   /** The tag epoch before the tagged value was read. A later invalidation of the tag ends the derived result. */
   epoch: number
-  /** The marker's version in the store before the read. `undefined` without a store, or if a read had no version. */
+  /** The tag's version in the store before the read. `undefined` without a store, or if any read found no version. */
   version: string | undefined
-  /** For the tag of an id, the number of the capture after which the id's value must be read to count as current. */
+  /** For the tag of an id: the id's value counts as current only if it is read after the capture with this number. */
   readonly since: number
 }
 
 /**
- * One call that loads many keys. Each key has a flight with its own callers, lease and write. The call starts when
- * every flight has reached its load or dropped out, because the store had its entry or another process holds its lease.
- * Flights that rejoin together, after waiting for a lease or another flight of their id, share another call.
+ * One call that loads many keys. Each key has a flight with its own callers, lease and write. The call starts once
+ * every flight has reached its load or dropped out. A flight drops out if the store has its entry or another process
+ * holds its lease. Flights that rejoin together after waiting for a lease or an older flight share another call.
  */
 export interface Batch {
   readonly add: (flight: Flight) => void
-  /** Drops a flight out of the call, which then does not wait for the flight unless it rejoins. */
+  /** Removes a flight from the call. Unless the flight rejoins, the call does not wait for it. */
   readonly dropOut: (flight: Flight) => void
-  /** Like `dropOut`, but starts the call in a later turn, because this may run inside an invalidation. */
+  /** Like `dropOut`, but starts the call only in a later turn, because an invalidation may call this method. */
   readonly drop: (flight: Flight, dispatcher: SchedulerDispatcher) => void
   /** Lets the call run the steps of a starting flight. Returns `false` if the flight needs a fiber of its own. */
   readonly seat: (flight: Flight) => boolean
   readonly rejoin: (flight: Flight) => void
-  /** The load of each of the batch's flights: waits for the call, and takes its answer. */
+  /** The load of each flight in the batch: waits for the call, and takes the flight's answer from it. */
   readonly load: Effect.Effect<unknown, unknown, any>
   /** The fiber of the call that currently runs the flight's load. */
   readonly fiberOf: (flight: Flight) => Fiber.Fiber<unknown, unknown> | undefined
@@ -535,7 +532,7 @@ export interface Batch {
   readonly close: () => void
   readonly options: BatchOptions
   failed: Cause.Cause<unknown> | undefined
-  /** Whether `failed` was logged, which happens once per call and not per key. */
+  /** Whether `failed` was logged. It is logged once per call, not once per key. */
   isLogged: boolean
   asksEvidence: boolean
   evidence: Evidence | undefined
@@ -543,11 +540,11 @@ export interface Batch {
 
 export interface BatchOptions {
   readonly loadAll: LoadAll
-  /** Makes the request of a key. Without this function, answers for keys that were not asked for are dropped. */
+  /** Makes the request for a key. Without this function, answers for keys that were not asked for are dropped. */
   readonly requestOf?: ((key: Key, batch: Batch) => Request) | undefined
   /** The remaining store budget, if the read has already asked the store. */
   readonly leftMillis?: number | undefined
-  /** Retries the whole call. Single flights of a batch are not retried. */
+  /** Retries the whole call. Individual flights of a batch are not retried. */
   readonly retry?: Schedule.Schedule<unknown, unknown> | undefined
 }
 

@@ -211,7 +211,7 @@ const startTimer = (self: Flights): void => {
   })
   const end = Effect.sync(() => {
     questions.isTimed = false
-    // If the cache was closed, this ends the open requests, because the timer no longer does.
+    // Once the cache is closed, the timer no longer ends open requests, so they end here.
     for (const question of questions.open) conclude(self, question, faultWith(tier!, "Unavailable"))
   })
   supervise(tier!.background, {

@@ -64,7 +64,7 @@ export const evaluate = <A, E>(
   return served instanceof Entry ? served.answer(fiber) as Effect.Effect<A, E> : served
 }
 
-/** A fresh entry, or the effect that reads on. A hit needs no fiber, promise, closure or array, and often no clock. */
+/** A fresh entry, or the effect that continues the read. A hit needs no fiber, closure or array, and often no clock. */
 const find = <A, E>(
   self: Flights,
   fiber: Fiber.Fiber<any, any>,
@@ -104,7 +104,7 @@ const find = <A, E>(
       const reader = readerOf(self, fiber, request, policy)
       return serveDue(reader, { entry, decision, source: "memory", mutations: self.mutations })
     }
-    // `invalidity` sets this flag before a load, but the request's strategy may not have loaded anything yet.
+    // Set here as well as before a load, because a request with this strategy may not have loaded anything yet.
     if (request.slides) self.hitsHaveEffects = true
   }
   entry.counters.hits++
@@ -192,7 +192,7 @@ const readUnder = <A, E>(
   })
 }
 
-/** Runs a load without the cache, and hides its reads from the load around it. */
+/** Runs a load without the cache, and hides its reads from the surrounding load. */
 export const bypass = <A, E>(
   fiber: Fiber.Fiber<any, any>,
   load: Effect.Effect<A, E, any>
@@ -265,7 +265,7 @@ export const joinOrStart = (reader: Reader, joining: Joining, resume: Resume): E
     rejectedWriteId,
     readsStore,
     parent: around,
-    // If an id or tag was invalidated since the decision, joining callers must not fall back on the stale entry.
+    // If an id or tag was invalidated since the decision to load, callers that join must not be served the stale entry.
     stale: joining.mutations === engine.mutations ? stale : undefined,
     protectedUntil,
     storeMillis,
@@ -279,7 +279,7 @@ export const joinOrStart = (reader: Reader, joining: Joining, resume: Resume): E
   return interruptible(engine, fiber, caller)
 }
 
-/** Starts over with evaluated timeouts, because the functions that compute them may themselves have read the cache. */
+/** Starts over once timeout functions have been evaluated, because these functions may themselves read the cache. */
 const withTimeouts = (
   reader: Reader,
   asked: ReturnType<typeof askTimeouts>,
@@ -305,7 +305,7 @@ const startNow = ({ engine, fiber, policy, request }: Reader, flight: Flight): v
   else if (flight.phase === "Queued" && !request.batch?.seat(flight)) launch(engine, flight, request.load)
 }
 
-/** The flight that must end before a new one for the id: a loading refresh, or an abandoned load that continues. */
+/** The flight that must end before a new one for the id starts: a loading refresh, or an abandoned load. */
 const flightBefore = ({ engine, id, policy }: Reader): Flight | undefined => {
   // A load that is not stored, or is private, neither waits for another load nor makes one wait.
   if (!policy.writes || engine.isPrivate) return undefined
@@ -317,7 +317,7 @@ const flightBefore = ({ engine, id, policy }: Reader): Flight | undefined => {
     : undefined
 }
 
-/** The flight that surrounds this read and has its id. If flights are private, only such a flight can close a cycle. */
+/** The flight around this read that loads the same id. With private flights, only such a flight can close a cycle. */
 const ancestorOf = (around: Flight | undefined, id: string): Flight | undefined => {
   let flight = around
   while (flight !== undefined && flight.id !== id) flight = flight.parent
@@ -347,7 +347,7 @@ const joinable = (
   around: Flight | undefined
 ): Flight | undefined => {
   if (policy.joins === "none" || !self.flights.has(id)) return undefined
-  // Called before the flight is looked up, because it may apply another process's change and so detach the flight.
+  // Called before the flight is looked up, because it may apply another process's change, which detaches the flight.
   self.tagEpochs.ensureTracking?.()
   const flight = self.flights.get(id)
   if (flight === undefined) return undefined
@@ -377,7 +377,7 @@ const joinable = (
   return policy.joins === "refresh" ? refreshToCome(flight) : flight
 }
 
-/** Whether a flight waits for the load around this read. A new load in its place would wait in the same cycle. */
+/** Whether a flight waits for the load around this read. If so, a new load for its id would wait in the same cycle. */
 const isAwaitedBy = (flight: Flight, around: Flight | undefined): boolean =>
   around !== undefined && reaches(flight, around)
 

@@ -26,7 +26,7 @@ export const answerWith = <A, E>(
   source: Served
 ): Exit.Exit<A, E> => {
   entry.reads++
-  // An entry from the store has just entered memory, which counts as a read for the eviction policy.
+  // An entry from the store has just entered memory, which already counts as a read for the eviction policy.
   if (!isFromStore(source)) Memory.touch(engine.memory, entry)
   if (source === "stale") entry.counters.stale++
   else if (isFromStore(source)) entry.counters.storeHits++

@@ -69,7 +69,7 @@ const afterCapture: StoreReads["afterCapture"] = (self, policy, within, given) =
   const captured = captureFirst(self, { policy, within }, [idOf(given.key)], (question) =>
     Effect.suspend(() => {
       const asked = askTimeouts(self, given)
-      // If a timeout function throws, the read that follows calls it again and ends with that defect.
+      // If a timeout function has thrown, the read that follows calls it again and ends with its defect.
       if (Exit.isExit(asked)) return question
       request = asked
       return limited(self, request, question)
@@ -94,7 +94,7 @@ const absent: StoreReads["absent"] = (reader, rejected) => {
   }
   const invalid = invalidity(engine, request)
   if (invalid !== undefined) return Effect.die(invalid)
-  // `Effect.runSync` cannot wait for a later turn, and a private reader must not wait for the reads of other requests.
+  // `Effect.runSync` cannot wait for a later turn, and a private reader must not wait for readers in other requests.
   const canWait = !engine.isPrivate && fiber.getRef(Scheduler.Scheduler).executionMode === "async"
   if (!TurnLimit.tryEnter(tier.reads) && canWait) return inLaterTurn(reader)
   return useFound(reader, rejected, readNow(tier, request.key, id, nowOf(fiber)))

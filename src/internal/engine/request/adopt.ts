@@ -23,13 +23,13 @@ export const adopt = (self: Flights, { policy: { writes }, request }: Reading, e
   // whose pages expire with the manifest. A read that does not write leaves prolonging to a later read.
   const mayGrow = writes && now < expiresAt && softExpiresAt !== -Infinity && !entry.endsWithParts &&
     followed === undefined
-  // A lifetime that is shorter by no more than the jitter is not prolonged.
+  // A lifetime that jitter alone may have shortened is not prolonged.
   const moved = (from: number, millis: number): number =>
     createdAt + millis < from ||
       mayGrow && from - createdAt < millis * (1 - (strategy.jitter ?? self.readDefaults.jitter ?? 0))
       ? createdAt + millis
       : from
-  // It is unknown when a sliding deadline was last moved, so the ttl counts from `now`. Only `slide` prolongs it.
+  // It is unknown when a sliding deadline was last moved, so the ttl counts from `now`. Only `slide` may extend it.
   const end = slides ? Math.min(expiresAt, createdAt + softTtl, now + ttl) : moved(expiresAt, ttl)
   entry.live(writes ? constant : entry.constant, moved(softExpiresAt, softTtl), end)
   if (end === expiresAt) return

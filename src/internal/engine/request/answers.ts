@@ -1,7 +1,7 @@
 /**
- * Distinguishes failures that are answers of the origin, such as "the row is deleted", from outages. No stale value is
- * served instead of an answer. After an answer, the stale value is no fallback until a load succeeds, but reads that
- * do not fall back may still serve it.
+ * Distinguishes failures that are answers of the origin, such as "the row is deleted", from outages. A stale value is
+ * served instead of an outage, but not instead of an answer. Nor is it served instead of a later outage, until a load
+ * has succeeded. Reads that serve stale values without waiting for a load may still serve it.
  */
 import * as Cause from "effect/Cause"
 import type * as Exit from "effect/Exit"
@@ -45,7 +45,7 @@ const failedWith = ({ reasons }: Cause.Cause<unknown>, tags: ReadonlyArray<strin
 export const isAnswerOf = (self: Flights, flight: Flight, exit: Exit.Failure<unknown, unknown>): boolean =>
   answerOrDefect(() => verdictOf(self, flight, flight.request, exit)) === "Answer"
 
-/** Forbids the fallback to `stale`, or else to the value that the flight would replace. A detached flight does not. */
+/** Forbids the fallback to `stale` or, without it, to the value being reloaded. Does nothing for a detached flight. */
 export const endFallback = (self: Flights, flight: Flight, stale?: Entry): void => {
   if (!isNewest(flight)) return
   const { id } = flight

@@ -1,4 +1,4 @@
-/** The state of one try of a load, and how code inside the load finds it. */
+/** The state of one attempt at a load, and how code inside the load finds it. */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type { Attempt } from "../state.ts"
@@ -22,13 +22,13 @@ export const endAttempt = (self: Attempt): void => {
   self.waitsOn = undefined
 }
 
-/** The try of a load in which the current fiber runs. Its `flight` is `undefined` once the try has ended. */
+/** The attempt at a load in which the current fiber runs. Its `flight` is `undefined` once the attempt has ended. */
 export const Within = Context.Reference<Attempt | undefined>("effect-cached/Within", { defaultValue: () => undefined })
 
-/** The try to which an effect in a load does not belong, because the effect bypasses the cache or is a batch call. */
+/** Set for effects that run in a load but do not count as part of it, such as batch calls: the load's attempt. */
 export const Aside = Context.Reference<Attempt | undefined>("effect-cached/Aside", { defaultValue: () => undefined })
 
-/** The try of a load that the current fiber belongs to: like `Within`, but `undefined` inside `aside`. */
+/** The attempt at a load that the current fiber counts as part of: like `Within`, but `undefined` inside `aside`. */
 export const loadingOf = (context: Context.Context<never>): Attempt | undefined => {
   const within = Context.get(context, Within)
   return within === undefined || Context.get(context, Aside) === within ? undefined : within

@@ -42,7 +42,7 @@ export const readContextOf = (self: Flights, fiber: Fiber.Fiber<any, any>): Read
 
 // A separate function, so that V8 inlines the few instructions of the fast path.
 const renew = (self: Flights, fiber: Fiber.Fiber<any, any>): ReadContext => {
-  // Other processes' changes are applied first: that may call a removal listener that reads and sets `lastReadContext`.
+  // Applies other processes' changes first, because a removal listener may then read and so set `lastReadContext`.
   if (self.lastReadContext === undefined) self.tagEpochs.lookIfLate?.()
   // Not cached for private readers: the platform may cancel the task that clears the context.
   if (self.isPrivate) return contextOf(self, fiber)

@@ -22,7 +22,7 @@ export const decideAt = (request: Request, entry: Entry, now: number, random: ()
 const ask = ({ strategy }: Request, entry: Timing, now: number, random: () => number): Decision =>
   checkDecision(strategy, strategy.decide(entry, now, random))
 
-/** Decides about a softly invalidated entry: `Serve` becomes `Load`, as does a refresh that would be due anyway. */
+/** Decides on a softly invalidated entry: `Serve` becomes `Load`, as does a refresh due before the invalidation. */
 const decideSoftened = (request: Request, entry: Entry, now: number, die: number): Decision => {
   const decision = ask(request, entry, now, () => die)
   if (decision === Serve) return Load
@@ -46,7 +46,7 @@ export const decide = (self: Flights, fiber: Fiber.Fiber<any, any>, request: Req
   return decideAt(request, entry, nowFor(request, entry, clock), randomFor(fiber, request))
 }
 
-/** The current time for a decision, or 0, without a clock, if only deadlines matter and the entry has none. */
+/** The current time for a decision. 0, without reading the clock, if only deadlines matter and the entry has none. */
 export const nowFor = (request: Request, entry: Entry, clock: Clock.Clock): number =>
   entry.softExpiresAt === Infinity && entry.expiresAt === Infinity && request.deadlinesOnly
     ? 0
@@ -72,7 +72,7 @@ export const decideInMemory = (fiber: Fiber.Fiber<any, any>, request: Request, e
 export const isDueAgain = (self: Flights, fiber: Fiber.Fiber<any, any>, request: Request, entry: Entry): boolean =>
   entry.memoryExpiresAt !== undefined && isPastMemoryTtl(self, request, entry, nowOf(fiber))
 
-/** Whether to ask the store again: `memoryTtl` has passed, or only one of entry and read belongs to a stream. */
+/** Whether to ask the store again: `memoryTtl` has passed, or exactly one of entry and read belongs to a stream. */
 export const isPastMemoryTtl = (self: Flights, request: Request, entry: Entry, now: number): boolean => {
   if (entry.memoryExpiresAt === undefined) return false
   if (isOfStream(entry) !== (request.followed !== undefined)) return true
@@ -82,7 +82,7 @@ export const isPastMemoryTtl = (self: Flights, request: Request, entry: Entry, n
   return false
 }
 
-/** How an entry is served. `memoryDue` and `storeDue`: past its soft deadline, but without waiting for a load. */
+/** How an entry is served. `memoryDue`, `storeDue`: after its soft deadline, without waiting for a load. */
 export type Served = "memory" | "store" | "memoryDue" | "storeDue" | "stale"
 
 export const servedAs = (

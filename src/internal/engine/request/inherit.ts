@@ -42,7 +42,7 @@ const endingWith = (
   { createdAt, expiresAt, softExpiresAt }: Life
 ): Life | "skip" | undefined => {
   if (endsAt === Infinity) return undefined
-  // An inner load with the same ttl ends slightly earlier than its outer load, which is not worth logging.
+  // A value read with the same ttl expires slightly earlier than this result, which is not worth logging.
   if (expiresAt - endsAt > createdAt - startedAt!) {
     Log.debug(engine, `"${id}" ends with "${endsId}", which its load has read`, { about: { id, key } })
   }

@@ -2,8 +2,8 @@
  * The boundary to users' functions and options. Options are validated and parsed once, before the first load. If a
  * function throws before a load, only the caller with that request ends with a defect. If a function throws about a
  * loaded value (`lifetime`, `ttl`, `softTtl`, `refreshAfter`, `when`, `storeIf`, `tags`, `copy`, `touch`), the result
- * is not stored or the deadline not moved; this is counted, and logged once per key class or cause. Other files guard
- * eviction policies (`memory/evictionPolicy.ts`) and listeners (`telemetry/events.ts`).
+ * is not stored, or its deadline is not moved. This is counted, and logged once per key class or cause. Other files
+ * guard eviction policies (`memory/evictionPolicy.ts`) and listeners (`telemetry/events.ts`).
  */
 import * as Cause from "effect/Cause"
 import type * as Effect from "effect/Effect"

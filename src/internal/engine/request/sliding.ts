@@ -3,7 +3,7 @@ import type { Entry } from "../memory/entry.ts"
 import type { Flights, Request } from "../state.ts"
 import { movedBy } from "./rules.ts"
 
-/** Moves the deadline, in the store at most ten times per lifetime. After a failure there, a later read moves it. */
+/** Moves the deadline, in the store at most ten times per lifetime. If the store fails, a later read tries again. */
 export const slide = (self: Flights, request: Request, entry: Entry, now: number): void => {
   const { constant, createdAt, expiresAt, softExpiresAt, writeId } = entry
   // A softly invalidated entry is not prolonged.

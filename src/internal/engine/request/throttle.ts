@@ -5,7 +5,7 @@ import type { Flights, Request } from "../state.ts"
 import { isAnswered } from "./answers.ts"
 import { rulesOf } from "./rules.ts"
 
-/** Pauses the loads of an id. The table is bounded, because the id may never be read again. */
+/** Pauses the loads for an id. The table is bounded, because ids that are never read again stay in it. */
 export const holdOff = (self: Pick<Flights, "retryAt">, id: string, now: number, millis: number): void => {
   self.retryAt.set(id, { until: now + millis, millis })
   for (const oldest of self.retryAt.keys()) {

@@ -68,7 +68,7 @@ interface Checker {
 
 const checkers = new WeakMap<KeyInfo, Checker>()
 
-/** Checks a value against its schema: the first results of a class, then ever fewer, as it is as costly as encoding. */
+/** Checks a value against its schema. As this costs as much as encoding, a class's later results are checked rarely. */
 const misfitOf = (info: KeyInfo, value: unknown): string | undefined => {
   let checker = checkers.get(info)
   if (checker === undefined) {

@@ -43,13 +43,13 @@ export const ask = <A>(
     const late = (millis: number) =>
       Effect.andThen(
         workedMillis === undefined ? afterProgramMillis(clock, millis) : untilPassed(workedMillis, millis),
-        // Operations that begin together time out together, so the ends of thousands are spread over several turns.
+        // Thousands of operations that began together time out together, so their ends are spread over several turns.
         TurnLimit.pass(tier.timeouts)
       )
     if (budget.leftMillis <= 0) return Effect.succeed(fail("Timeout"))
     let permit: Circuit.Permit | undefined
     const asked = Effect.suspend(() => {
-      // The release of a lease ignores the circuit: other processes wait for the lease, but no caller for the answer.
+      // A lease is released even if the circuit is open: other processes wait for it, and no caller for the answer.
       if (operation !== "release" && budget.isLast !== true) {
         permit = Circuit.admit(tier.circuit, clock.currentTimeMillisUnsafe())
         if (permit === undefined) return Effect.succeed(fail("Unavailable"))
@@ -129,7 +129,7 @@ const touchNow = (tier: StoreTier, id: string, touched: TouchOptions): Effect.Ef
 /** The latest deadline sent to the store for an entry, so that readers with different lifetimes do not resend it. */
 const prolongedUntil = new WeakMap<Entry, number>()
 
-/** Prolongs a stored entry in a later turn: until then, it may enter memory, or an event listener may change it. */
+/** Prolongs a stored entry in a later turn, because the read may yet put it in memory or a listener may change it. */
 export const prolong = (tier: StoreTier, entry: Entry): void => {
   const { expiresAt, id, softExpiresAt, writeId } = entry
   if (writeId === undefined || prolongedUntil.get(entry)! >= expiresAt) return

@@ -138,7 +138,7 @@ const encodeNoting = (note: typeof noteMisfit): Encode => (tier, key, entry, tag
 /** Encodes an entry for the store. Returns `undefined` for a failure without an error schema. */
 export const encode = encodeNoting(noteMisfit)
 
-/** Like `encode`, for a caller that receives the fault. No warning is logged that the value stays in memory. */
+/** Like `encode`, for a caller that receives the fault. Logs no warning that the value stays in memory. */
 export const encodeForCaller = encodeNoting((tier, _, fault) => noteRefused(tier, fault))
 
 const valueOf = (exit: Exit.Exit<unknown, unknown>): unknown =>

@@ -23,7 +23,7 @@ export const noteFault = (tier: StoreTier, operation: string, fault: StoreError,
   if (isOfCaller(operation, fault) || isKeptOut(fault)) return fault
   tier.front.stats.storeFailures++
   emit(tier.front, { _tag: "StoreFailure", operation, reason: fault.reason })
-  // Not an incident: the caller receives the error, and a slow listing affects nothing else.
+  // Not an incident: the caller receives the error, and a slow listing says nothing about other operations.
   if (fault.reason === "Timeout" && isListing(operation)) return fault
   const kept = keptInMemory(operation, fault)
   if (kept !== undefined) {
@@ -33,7 +33,7 @@ export const noteFault = (tier: StoreTier, operation: string, fault: StoreError,
   }
   failing.add(operation)
   const now = monotonicMillis(clock)
-  // A store that comes back from an outage may deny access, which an operator must see.
+  // Logged even during an outage: a store that comes back may deny access, which an operator must see.
   const isNews = incident.isLogged
     ? fault.reason === "Denied" && incident.reason !== "Denied"
     : now - incident.loggedAt >= incidentMillis
@@ -77,7 +77,7 @@ export const recovered = (tier: StoreTier, operation: string): void => {
   // Results derived from memory during the failure may lack a change that the store could not report.
   const { memory: { dependents }, tagEpochs } = tier.front
   if (Dependents.has(dependents, unverified)) TagEpochs.invalidate(tagEpochs, [unverified])
-  // One server of the store has answered, but another may still be down.
+  // Although one server of the store has answered, another may still be down.
   if (store.isWhole?.() === false) return
   if (!failing.delete(operation) || failing.size > 0 || !incident.isLogged) return
   incident.isLogged = false
@@ -128,7 +128,7 @@ export const noteRefused = (tier: StoreTier, fault: SerializerError): Serializer
 /** Matches the parts that vary between messages with the same cause: ids, paths in values, counts. */
 const unlikeIn = /".*"|\[.*\]|\d+/g
 
-/** Counts a serializer fault, and logs the first of a key class or cause. `failure`: names a failure to store. */
+/** Counts a serializer fault, and logs the first per key class or cause. `failure`: its name, if the result is one. */
 export const noteMisfit = (
   tier: StoreTier,
   key: Key,

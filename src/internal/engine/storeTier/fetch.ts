@@ -29,7 +29,7 @@ export const readNow = (tier: StoreTier, key: Key, id: string, now: number): Fet
   const get = tier.store.getUnsafe!
   tier.front.tagEpochs.ensureTracking?.()
   if (Pending.isPending(tier.pending, id)) return undefined
-  // While the circuit is open, `fetch` decides whether this read may be the probe.
+  // While the circuit is open, `fetch` decides whether this read may probe the store.
   if (Circuit.isOpen(tier.circuit)) return NeedsEffect
   let stored: Stored | undefined
   let validity: Validity = "valid"
@@ -135,7 +135,7 @@ const fetchWith = Effect.fnUntraced(function*(
   if (answer instanceof StoreError) return answer
   const stored = answer.entry
   if (stored === undefined) return answer.isDamaged === true ? damaged(tier, key, id) : undefined
-  // Asks once more, with the tags of the entry found, whose versions are needed.
+  // The caller asks once more, with the entry's own tags, because the versions of those tags are needed.
   if (tags === declared && !areAmong(stored.meta.tags, tags)) return new OtherTags(tagNames(stored.meta.tags))
   const now = (yield* Clock.Clock).currentTimeMillisUnsafe()
   return yield* reviveNow(tier, { key, id, stored, bornAt, now, tags, versions: answer.versions })
@@ -178,7 +178,7 @@ const check = (tier: StoreTier, { bornAt, key, now, stored, tags, versions }: Re
   if (stored.meta.expiresAt <= now) return new Rejected(writeId)
   const names = tagNames(stored.meta.tags)
   const validity = validityOf(tier, stored.meta, tags, versions)
-  // An invalidation acknowledged since the store was asked is no longer pending, but has moved its tags' epochs.
+  // An invalidation acknowledged since the store was asked is no longer pending, but has advanced its tags' epochs.
   if (validity === "gone" || TagEpochs.changedSince(tier.front.tagEpochs, names, bornAt)) {
     return new Rejected(writeId, true)
   }

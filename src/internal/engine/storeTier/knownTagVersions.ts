@@ -7,7 +7,7 @@ export const make = (): KnownTagVersions => ({ byTags: new Map(), epoch: 0 })
 
 export const forget = (self: KnownTagVersions): void => self.byTags.clear()
 
-// Versions are useful only while changes in the store are tracked, and for a frozen array, which keys of a class share.
+// Versions are useful only while changes in the store are tracked, and only for frozen arrays, which keys share.
 const isUseful = ({ untracked, tracker, polledAt }: StoreTier, tags: ReadonlyArray<string>, now: number): boolean =>
   tracker !== undefined && !untracked && now >= polledAt && now - polledAt < ProcessesDefaults.polling.lateMillis &&
   Object.isFrozen(tags)

@@ -42,7 +42,7 @@ export const makeStoreTier = (front: MemoryTier, options: StoreTierOptions, step
   }
 }
 
-/** Notes a commit before it is sent, so that an interruption cannot lose it. Above a limit, forgets the oldest ones. */
+/** Notes a commit before it is sent, so that the note survives an interruption. Above a limit, forgets the oldest. */
 export const addUnanswered = ({ unanswered }: StoreTier, id: string): void => {
   unanswered.add(id)
   for (const oldest of unanswered) {

@@ -9,7 +9,7 @@ export interface PendingInvalidations {
   readonly tags: Map<string, Item>
   /** A pending `clear` of the store: the user's, or one that replaces too many unsent items. */
   all: Item | undefined
-  /** The number of `clear`s added so far, by which a write detects that one was added while the write ran. */
+  /** The number of `clear`s added so far. By it, a write detects that a `clear` was added while the write ran. */
   clears: number
   /** The items that the replay sends again, because sending them failed. An item replaced by a newer one is deleted. */
   readonly unsent: Set<Item>
@@ -105,7 +105,7 @@ export const pendingMode = (self: PendingInvalidations, tags: ReadonlyArray<stri
 export const markUnsent = (self: PendingInvalidations, item: Item): void => {
   if (item.places > 0) self.unsent.add(item)
   if (item.target._tag === "Id") {
-    // The write of a newer item for the same id may be missing from the store as well.
+    // A newer write of the same id may be missing from the store as well, so from now on both count as removals.
     for (const one of [item, self.ids.get(item.target.id)]) if (one !== undefined) one.isWrite = false
   }
   // Above the limit, one `clear` replaces all items. Items that are still being sent do not count towards the limit.

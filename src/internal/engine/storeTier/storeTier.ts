@@ -24,7 +24,7 @@ export interface KnownTagVersions {
 
 export interface Budget {
   leftMillis: number
-  /** The operation is sent even if the circuit is open, because this is its last attempt. */
+  /** Sends the operation even if the circuit is open, because this is its last attempt. */
   readonly isLast?: true
 }
 
@@ -32,13 +32,13 @@ export interface Asked {
   readonly key: Key
   readonly id: string
   readonly tags: ReadonlyArray<string>
-  /** Called with the entry's own tags before the entry is fetched again, so that changes to them are noticed. */
+  /** Called with the entry's own tags before the entry is fetched again, so that invalidations of them are noticed. */
   readonly hold?: ((tags: ReadonlyArray<string>) => void) | undefined
   /** Whether to skip the store. Default: whether an invalidation of the id is pending. */
   readonly isGone?: typeof Pending.isPending
 }
 
-/** Says that a synchronous store cannot answer: it failed, its circuit is open, or the codec needs services or time. */
+/** Says that a read cannot be synchronous: the store failed, its circuit is open, or the codec is asynchronous. */
 export const NeedsEffect = Symbol("Later")
 
 /** A stored entry that must not be used: expired, invalidated or undecodable. */
@@ -65,7 +65,6 @@ export interface Codecs {
 export interface StoreSteps {
   /** Throws if the serializer has no codec for the schema of the key. */
   readonly codecsOf: (tier: StoreTier, key: Key) => Codecs
-  /** Moves the deadlines of a stored entry in the background. */
   readonly touch: (tier: StoreTier, id: string, touched: TouchOptions) => void
   /** Sends to the store, in a later turn, the extended deadline that a reader has given to an entry. */
   readonly prolong: (tier: StoreTier, entry: Entry) => void
@@ -88,7 +87,7 @@ export interface StoreSteps {
 /** A lookup or a commit, with the ids that it concerns. */
 export interface Concern {
   readonly ended: Latch.Latch
-  /** `undefined` if the commit invalidates tags or everything, so that its ids are unknown. */
+  /** `undefined` if the commit invalidates tags or everything, because its ids are then unknown. */
   readonly ids: ReadonlySet<string> | undefined
 }
 
@@ -106,7 +105,7 @@ export interface StoreTier extends StoreTierOptions {
   readonly plain: Codecs
   readonly pending: Pending.PendingInvalidations
   readonly commits: Commits
-  /** Ids with a commit that was sent but not answered: the store may carry it out when no other table has the id. */
+  /** Ids whose commit was sent but not answered. Patterns match these too, because the store may still commit them. */
   readonly unanswered: Set<string>
   readonly circuit: Circuit.Circuit
   /** Limits reads of a synchronous store per turn, because each miss starts a load in the same step. */
@@ -122,20 +121,20 @@ export interface StoreTier extends StoreTierOptions {
   tracker: Background.Worker | undefined
   /** When changes were last read or memory was last cleared, in epoch milliseconds. */
   polledAt: number
-  /** Whether changes cannot be read (temporarily, or never), so that memory is used for at most `maxStaleness`. */
+  /** Whether changes cannot be read, temporarily or permanently, so memory is used for at most `maxStaleness`. */
   untracked: boolean
   readonly knownTagVersions: KnownTagVersions
   /** How often markers were captured. A value that was read before a capture may be older than the captured markers. */
   captures: number
   /** How often memory was cleared after `maxStaleness`. Loads compare counts, because their clocks may differ. */
   clears: number
-  /** The number of results waiting to be stored that a bulk call has returned for keys it was not asked for. */
+  /** The number of bulk calls' results, for keys that were not asked for, that wait to be stored. */
   unaskedWaiting: number
   /** Sends unsent items again. `undefined` while nothing is unsent. */
   replay: Background.Worker | undefined
 }
 
-/** A store's markers from before a bulk call, by which results for keys not asked for are later checked. */
+/** A store's markers from before a bulk call. Its results for keys it was not asked for are checked against them. */
 export interface Evidence {
   /** The id of one of the call's flights. Only results for ids in the same group may be stored. */
   readonly id: string
@@ -149,7 +148,7 @@ export interface StoreTierLimits {
   /** The budget for all store steps of one read together. */
   readonly storeTimeoutMillis: number
   readonly leaseMillis: number
-  /** After each wait of this length for a renewed lease, one load runs without the lease. `undefined`: none does. */
+  /** How long processes wait for a lease that is still renewed before one loads without it. `undefined`: none does. */
   readonly waitMillis: number | undefined
   readonly maxLoadMillis: number
   readonly maxStalenessMillis: number

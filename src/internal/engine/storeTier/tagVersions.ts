@@ -7,9 +7,9 @@ import { ask, type Asking } from "./ask.ts"
 import { placeOf } from "./fetch.ts"
 
 /**
- * Returns the tag versions before the load, or `undefined` if one is unknown or has changed. For a late tag, which is
- * not among `declared`, the current version is used if its `seq` shows no invalidation since the load began. A late
- * tag whose marker did not exist before the load passes only if no tag at all was invalidated since then.
+ * Returns the tag versions from before the load, or `undefined` if one is unknown or has changed. A late tag is not
+ * among `declared`: its current version is used if its `seq` shows no invalidation since the load began. A late tag
+ * that had no marker before the load passes only if no tag at all was invalidated since then.
  */
 export const versionsOf = Effect.fnUntraced(function*(
   { budget, tier }: Asking,

@@ -158,7 +158,7 @@ const isAcquired = ({ join }: Pick<AcquireOptions, "join">) => (acquired: Acquir
     case "Granted":
       return isGranted(acquired)
     case "Wait":
-      // A request with `join` must not be answered with `Wait`, because it would be repeated for ever.
+      // A request with `join` must not be answered with `Wait`, because the engine would repeat the request for ever.
       return join !== true && isNumber(acquired.leftMillis) && acquired.leftMillis >= 0
     default:
       return false

@@ -47,7 +47,7 @@ interface Consumer {
   cursor: RunLog.Cursor | undefined
   replay: Replay | undefined
   reading: Fiber.Fiber<unknown, unknown> | undefined
-  /** Whether the consumer finishes the log that it has begun, although its read would have to start over. */
+  /** Whether the consumer finishes the log it has begun without its read, which would now join a new run. */
   isAlone: boolean
   answer: Exit.Exit<unknown, unknown> | undefined
   wake: (() => void) | undefined
@@ -59,9 +59,9 @@ interface Consumer {
   digest: number
   elements: number
   lost: string | undefined
-  /** Whether a page was lost, so that the consumer skips the elements of a new run that it has already delivered. */
+  /** Whether a page was lost. If so, the consumer skips the elements of a new run that it has already delivered. */
   skips: boolean
-  /** The position at which to continue after skipping. `undefined`: the next page. */
+  /** The position from which to continue after skipping. `undefined`: from the next page. */
   goesOnAt: { readonly page: number; readonly offset: number } | undefined
   isAside: boolean
 }
@@ -142,7 +142,7 @@ const follow = (self: Consumer, channel: Channel | undefined): void => {
   else channel.followers.add(self.attach ??= (log) => attach(self, log))
 }
 
-/** Continues without the read, which would now join a new run: a tag was invalidated after the consumer had joined. */
+/** Continues without the read, which would join a new run, because a tag was invalidated after the consumer joined. */
 const goOnAlone = (self: Consumer): void => {
   const { reading } = self
   self.isAlone = true
@@ -238,7 +238,7 @@ const nextOfAnswer = (self: Consumer, answer: Exit.Exit<unknown, unknown>): Effe
     if (value.run === self.lost) return readAgain(self, Policy.refreshing)
     return self.skips ? cut(self) : replay(self, value, undefined)
   }
-  // The key's value in memory was loaded by an effect, so the stream is loaded instead.
+  // The value in memory was loaded by an effect with the same key, so the stream is loaded instead.
   return again(self)
 }
 
@@ -260,7 +260,7 @@ const nextOfLog = (self: Consumer, log: RunLog.RunLog, cursor: RunLog.Cursor): E
   if (cursor.isLagging) return Effect.fail(new StreamLagged({ key: self.id }))
   const { end } = log
   if (!self.hasBegun) {
-    // Before the consumer has received an element, a stale stream may still replace the whole log.
+    // As long as the consumer has received no element, a stale stream may still replace the whole log.
     const isFailed = end !== undefined && Exit.isFailure(end)
     if (answer === undefined && (isFailed || (cursor.wantsAll && log.isWhole))) return waiting(self)
     if (
@@ -383,7 +383,7 @@ const nextOfReplay = (self: Consumer, replay: Replay): Effect.Effect<Chunk, unkn
       self.lost = manifest.run
       const { engine: { storeTier: tier }, id } = self
       if (failed === undefined || page > 0 || tier === undefined) return again(self)
-      // If the store does not have this run, another process has only passed on its failure, which is the whole answer.
+      // If the store lacks this run, another process has passed on only the run's failure, which is then the answer.
       return Effect.flatMap(
         Pages.isNamed(tier, { id, run: manifest.run }),
         (isNamed) => isNamed === true ? again(self) : Exit.fail(failed.error)
@@ -413,7 +413,7 @@ const readAgain = (
     return Effect.flatMap(start(self, anew), () => next(self))
   })
 
-/** A policy that skips memory and the store, but joins a run that another reader has started. */
+/** A policy that skips memory and the store, but can join a run that another reader has started. */
 const loading = (policy: Policy.Policy): Policy.Policy => ({ ...policy, readsMemory: false, readsStore: false })
 
 const skip = (self: Consumer, log: RunLog.RunLog, cursor: RunLog.Cursor): Effect.Effect<Chunk, unknown, any> => {
@@ -434,7 +434,7 @@ const skip = (self: Consumer, log: RunLog.RunLog, cursor: RunLog.Cursor): Effect
   return next(self)
 }
 
-/** Ends a consumer if its new run ended before the position to continue from: that run failed, or is shorter. */
+/** Ends a consumer whose new run has failed, or has ended before the position from which to continue. */
 const cutOrFail = (self: Consumer, end: Exit.Exit<unknown, unknown>): Effect.Effect<never, unknown> => {
   if (Exit.isSuccess(end)) return cut(self)
   const { answer } = self

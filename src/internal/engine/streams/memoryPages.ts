@@ -84,7 +84,7 @@ const pageEntry = (id: string, elements: Chunk, { checkedAt, counters, createdAt
     counters
   })
 
-/** All pages of a stream. They are read together, so that none is evicted in between. */
+/** All pages of a stream. They are read in one step, so none is evicted while the others are read. */
 export const read = (engine: Engine, id: string, { pages, run }: Manifest): ReadonlyArray<Chunk> | undefined => {
   const found: Array<Chunk> = []
   for (let page = 0; page < pages; page++) {

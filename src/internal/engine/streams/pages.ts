@@ -33,7 +33,7 @@ export const join = (elements: ReadonlyArray<Uint8Array>): Uint8Array => {
   return payload
 }
 
-/** Extends a digest by a page's bytes. The two halves of 26 bits are mixed as in MurmurHash3. */
+/** Extends a digest by a page's bytes. Its two halves of 26 bits each are mixed as in MurmurHash3. */
 export const digest = (before: number, payload: Uint8Array): number => {
   let a = before >>> 0
   let b = Math.floor(before / 2 ** 26) ^ 0x9e3779b9
@@ -146,11 +146,11 @@ interface AllReplaced {
 
 const replaced = new WeakMap<StoreTier, AllReplaced>()
 
-/** Removes the pages of a replaced run, after a delay for its readers, or sooner if too many pages are waiting. */
+/** Removes a replaced run's pages, after a delay for its readers, or sooner if too many pages wait for removal. */
 export const removeReplaced = (tier: StoreTier, { id, pages, run }: PagesOfRun): void => {
   const known = replaced.get(tier) ?? { runs: new Map<string, Replaced>(), pages: 0, worker: undefined }
   replaced.set(tier, known)
-  // Above this number of waiting runs, the pages are left to expire or to be swept.
+  // If too many runs are waiting, the pages are left to expire or to be swept.
   if (pages === 0 || known.runs.has(run) || known.runs.size >= streams.replacedRuns) return
   known.runs.set(run, { id, pages, run, at: nowOf(tier) })
   known.pages += pages
@@ -191,7 +191,7 @@ export const isNamed = (
         : answer.entry !== undefined && answer.entry.meta.expiresAt > nowOf(tier) && runOf(answer.entry) === run
   )
 
-/** Removes a run's pages, unless the store does not answer or still has the manifest, which others may touch. */
+/** Removes a run's pages, unless the store does not answer or still has the manifest, which others may prolong. */
 const removeUnlessNamed = (tier: StoreTier, of: PagesOfRun): Effect.Effect<void> =>
   Effect.flatMap(isNamed(tier, of), (isNamed) => isNamed === false ? remove(tier, of) : Effect.void)
 

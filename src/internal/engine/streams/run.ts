@@ -157,14 +157,14 @@ const encode = (
 const isTooLong = ({ clock, request: { streaming }, startedAt }: Run): boolean =>
   clock.currentTimeMillisUnsafe() - startedAt > streaming.maxRunMillis
 
-/** Closes and writes the open page. The result of a run that exceeds the limits is no longer stored. */
+/** Closes and writes the open page. If the run exceeds a limit, its result will not be stored. */
 const closePage = Effect.fnUntraced(function*(run: Run): Effect.fn.Return<void, never, any> {
   const { clock, encoded, log, request: { engine, streaming }, writer } = run
   const page = log.pages.get(log.count - 1)
   if (page === undefined || page.isClosed) return
   const now = clock.currentTimeMillisUnsafe()
   run.encoded = []
-  // Digests cover the pages before the first one that has an element without an encoding.
+  // Digests end before the first page that has an element which could not be encoded.
   const isComparable = encoded.length === page.elements.length && log.digests.length === log.count - 1
   if (writer !== undefined && isEncoded(log, writer) && isComparable) {
     const payload = Pages.join(encoded)
@@ -182,7 +182,7 @@ const closePage = Effect.fnUntraced(function*(run: Run): Effect.fn.Return<void, 
   }
   page.isClosed = true
   const { maxBytes = maxBytesOf(engine) } = streaming
-  // If pages are not written, they stay in memory, so the limit is lower.
+  // The limit is lower if pages are not written, because they then stay in memory.
   const most = writer?.writes === false ? Math.min(maxBytes, streams.maxBytes) : maxBytes
   if (log.isWhole && (log.bytes > most || isTooLong(run))) breakUp(run)
   RunLog.trim(log)

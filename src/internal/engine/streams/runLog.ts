@@ -1,5 +1,5 @@
 /**
- * The log of a run: elements in pages, for consumers that read at their own pace. While the log is whole, every page
+ * The log of a run: elements in pages, for consumers that read at their own pace. While the log `isWhole`, every page
  * stays in the store or in memory until the run ends, and no consumer delays the run. Otherwise the log keeps a window
  * of pages, and the run waits a limited time for slow consumers.
  */
@@ -18,10 +18,10 @@ interface Page {
 export interface Cursor {
   page: number
   offset: number
-  /** Whether the consumer waits for the end, so that the run continues without demand for elements. */
+  /** Whether the consumer waits for the end, in which case the run continues without demand for elements. */
   wantsAll: boolean
   readonly whenSlow: "fail" | "wait"
-  /** Whether the consumer was too slow, so that its next element has been dropped. */
+  /** Whether the consumer was so slow that its next element has been dropped. */
   isLagging: boolean
   isWaiting: boolean
   /** How long other consumers have waited for this one since it last caught up. */
@@ -130,7 +130,7 @@ const isFull = (self: RunLog): boolean => {
   return !self.isWhole && self.pages.size > streams.windowPages + 1
 }
 
-/** The slowest consumers, if all of them may be dropped and another consumer waits for the run. */
+/** The slowest consumers. Empty unless all of them may be dropped and another consumer waits for the run. */
 const laggards = (self: RunLog): ReadonlyArray<Cursor> => {
   const first = neededFrom(self)
   const behind = Array.from(self.cursors).filter(({ page }) => page === first)

@@ -23,7 +23,7 @@ export const sizeOf = (root: unknown): number => {
   return size
 }
 
-/** Adds an object's parts to those to visit. Returns an estimate for the parts that are not visited. */
+/** Adds an object's parts to `waiting`, to be visited. Returns an estimate for the parts that are not visited. */
 const partsOf = (value: object, waiting: Array<unknown>): number => {
   if (Array.isArray(value)) {
     for (let i = 0; i < value.length && i < previewedParts; i++) waiting.push(value[i])

@@ -67,7 +67,7 @@ export const emit = (self: Telemetry, event: CacheEvent, exit?: Exit.Exit<unknow
   for (let i = 0; i < listeners.length; i++) listeners[i]!(event, exit)
 }
 
-// Shared constants, because a popular key is missed and joined thousands of times while it loads.
+// Shared constants save allocations: a popular key is missed and joined thousands of times while it loads.
 const miss = { _tag: "Miss" } as const
 export const joined = { _tag: "Joined" } as const
 

@@ -1,6 +1,6 @@
 /**
  * Warns about two key classes with the same ids in one cache, which would share entries by mistake. A hot reload also
- * makes a second class, but the old one is never used again. Two classes that may come from one definition are
+ * makes a second class, but then the old one is never used again. Two classes that may come from one definition are
  * therefore reported only if the older one is used again.
  */
 import { mayBeOne, siteOf, textOf } from "#platform/key/site"

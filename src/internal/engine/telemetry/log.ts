@@ -1,4 +1,4 @@
-/** Logs of the engine, annotated with the key they are about. */
+/** The engine's logs, annotated with the key that they are about. */
 import type * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import { onceWarnings } from "../../defaults/bounds.ts"
@@ -15,7 +15,7 @@ interface Details {
   readonly cause?: Cause.Cause<unknown>
 }
 
-/** The annotations of a log about an id, whether the engine or a load writes it. */
+/** The annotations of any log about an id, written by the engine or by a load. */
 export const annotationsOf = ({ id, key }: About): { readonly [name: string]: string } => {
   const info = infoOf(key)
   return info?.name === undefined ? { "cache.key": id } : { "cache.key": id, "cache.class": info.name }

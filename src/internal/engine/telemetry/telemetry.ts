@@ -4,7 +4,7 @@ import type * as Exit from "effect/Exit"
 import type { CacheEvent } from "../../../CacheEvent.ts"
 import type { KeyInfo } from "../../key/info.ts"
 
-/** The initial counters. The documentation shows these comments (`npm run docs`). Memory counts removals. */
+/** The initial counters. Removals are counted elsewhere. `npm run docs` copies these comments to the documentation. */
 export const noCounters = {
   /** Reads served from memory. */
   hits: 0,
@@ -28,17 +28,11 @@ export const noCounters = {
   invalidations: 0,
   /** Operations that failed in the store, the serializer or its codec. */
   storeFailures: 0,
-  /**
-   * Results not cached because their id or tag was invalidated or set during the load, or because they derive from a
-   * stale value.
-   */
+  /** Results not cached: their id or tag was invalidated or set during the load, or they derive from a stale value. */
   refused: 0,
   /** Results not cached because a function of the strategy or an option threw or returned an invalid value. */
   notStored: 0,
-  /**
-   * Calls of a strategy's `touch`, an eviction policy or a listener that threw or returned an invalid value. No read
-   * fails because of one.
-   */
+  /** Calls of `touch`, an eviction policy or a listener that threw or returned an invalid value. Reads do not fail. */
   callbackFailures: 0,
   /** Invalidations that the store had not acknowledged when the layer was closed. */
   lostInvalidations: 0
@@ -48,7 +42,7 @@ export const noCounters = {
 export type Counters = typeof noCounters
 
 export interface KeyClasses {
-  /** The mark by which a key class shows that this cache was the last to use it. */
+  /** A number that identifies this cache. Each key class notes the number of the cache that last used it. */
   readonly mark: number
   readonly byPrefix: Map<string, Met>
 }
@@ -59,7 +53,7 @@ interface Met {
   readonly former: WeakSet<KeyInfo>
 }
 
-/** A listener of events. The engine does not retain `exit` for the listener. */
+/** A listener for events. If the event concerns an answer, also receives the answer's `exit`. */
 export type EventListener = (event: CacheEvent, exit: Exit.Exit<unknown, unknown> | undefined) => void
 
 interface Listeners {
@@ -68,7 +62,7 @@ interface Listeners {
 }
 
 export interface Telemetry {
-  /** The counters of string keys, and of what belongs to no key. Key classes have their own counters in `classes`. */
+  /** The counters of string keys and of anything that concerns no key. Key classes have counters in `classes`. */
   readonly stats: Counters
   readonly classes: Map<string, Counters>
   readonly keyClasses: KeyClasses

@@ -31,7 +31,7 @@ import { isPublishable, type ReadCheck } from "./loads.ts"
 import { type Checks, copyOf, countStep, endOf, loadedHere, type Overlay, type Sweep, type Write } from "./overlay.ts"
 import { inTurn } from "./turns.ts"
 
-/** A change to commit. Results of loads come last. */
+/** A change to commit. Among the items of a commit, results of loads come last. */
 type Item =
   | { readonly _tag: "Write"; readonly id: string; readonly write: Write; readonly order: number }
   | { readonly _tag: "Sweep"; readonly sweep: Sweep; readonly order: number }
@@ -109,7 +109,7 @@ const itemsOf = (self: Overlay): ReadonlyArray<Item> => {
   for (const [id, readCheck] of self.readChecks) {
     const entry = loadedHere(self, id)
     if (entry === undefined || self.writes.has(id)) continue
-    // A load with a tag invalidated here is not stored: the tag's new version would hide invalidations by others.
+    // A load with a tag invalidated by this transaction is not stored: the new version would hide others' changes.
     const isSwept = self.sweeps.some((sweep) =>
       sweep._tag === "Clear" || entry.tags.some((tag) => sweep.tags.includes(tag))
     )
@@ -194,7 +194,7 @@ const inStore = Effect.fnUntraced(function*(
   const now = clock.currentTimeMillisUnsafe()
   const entries = new Map<string, Entry>()
   const steps: Array<TransactStep> = []
-  // Earlier invalidations are sent first: a later replay would advance the tag versions that the entries get here.
+  // Earlier invalidations are sent first, because a later replay would outdate the tag versions that entries get here.
   yield* replayed(tier, { counts, items }, budget)
   const versions = yield* versionsOf(tier, items, budget)
   yield* Turns.forEachEffect(items, (item): Effect.Effect<void, Failure, any> | undefined => {
@@ -238,11 +238,11 @@ const inStore = Effect.fnUntraced(function*(
         }
         if (answer._tag === "Conflict") {
           giveBack(tier, sent)
-          // The conflicting copies leave memory, so that the next try does not read them again.
+          // Removes the conflicting copies from memory, so that the next try does not read them again.
           for (const id of answer.ids) Memory.remove(base.memory, id, "unverified")
           return Effect.fail(conflictOfTransaction(answer))
         }
-        // Apply other processes' changes first: applied later, they would not end the entries put in memory here.
+        // Applies other processes' changes first, because later they would not remove the entries put in memory here.
         base.tagEpochs.ensureTracking?.()
         const isAlone = base.mutations === mutations
         for (const [item, sending] of sent) if (!sending.displaced) Pending.acknowledge(tier.pending, item)
@@ -258,7 +258,7 @@ const inStore = Effect.fnUntraced(function*(
   yield* Effect.uninterruptible(Commits.commit(tier, concernedBy(items), carriedOut))
 })
 
-/** The ids that a commit changes. `undefined` if it invalidates tags or everything, so that the ids are unknown. */
+/** The ids that a commit changes. If it invalidates tags or everything, they are unknown, and this is `undefined`. */
 const concernedBy = (items: ReadonlyArray<Item>): ReadonlySet<string> | undefined =>
   items.some(({ _tag }) => _tag === "Sweep")
     ? undefined
@@ -307,7 +307,7 @@ const loadStep = Effect.fnUntraced(function*(
   return stored === undefined || isFault(stored) ? [] : [{ _tag: "Commit", id, generation, entry: stored as Stored }]
 })
 
-/** Sends earlier unsent invalidations again if they concern the transaction: the store still has what they remove. */
+/** Retries unsent invalidations that concern the transaction, because the store still has what they should remove. */
 const replayed = (
   tier: StoreTier,
   { counts, items }: Pick<Committing, "counts" | "items">,
@@ -334,13 +334,13 @@ const replayed = (
   )
 }
 
-/** A commit's items. `displaced`: another write was pending. As their order is unknown, memory keeps neither. */
+/** A commit's items. `displaced`: another write was pending. The writes' order is unknown, so memory keeps neither. */
 type Sent = ReadonlyMap<Pending.Item, { readonly displaced: boolean }>
 
 /** Makes the ids and tags pending: until the store has answered, no entries with them enter memory from the store. */
 const begin = ({ pending }: StoreTier, items: ReadonlyArray<Item>): Sent => {
   const sent = new Map<Pending.Item, { readonly displaced: boolean }>()
-  // An earlier item of this same transaction counts only if it has itself displaced an item of another.
+  // An earlier item of the same transaction counts only if it has displaced another transaction's item.
   const isOfOthers = (item: Pending.Item | undefined) => item !== undefined && (sent.get(item)?.displaced ?? true)
   for (const item of items) {
     if (item._tag === "Load") continue
@@ -371,7 +371,7 @@ const harmless: ReadonlySet<StoreErrorReason> = new Set(["Full", "OutOfRange", "
 
 const isHarmless = (fault: { readonly reason: string }): boolean => harmless.has(fault.reason as StoreErrorReason)
 
-/** Removes the written ids if the outcome in the store is unknown: from memory now, from the store by the replay. */
+/** Removes the written ids if the outcome in the store is unknown: from memory now, and from the store by a replay. */
 const doubt = (base: Engine, tier: StoreTier, items: ReadonlyArray<Item>, sent: Sent): void => {
   for (const [item] of sent) markUnsent(tier, item)
   for (const item of items) {

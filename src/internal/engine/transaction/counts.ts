@@ -1,4 +1,4 @@
-/** Counters inside a transaction: each is the counter at the level below, changed by the operations at this level. */
+/** Counters inside a transaction: each has its value at the level below, changed by the operations at this level. */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Stream from "effect/Stream"
@@ -9,7 +9,7 @@ import * as Counters from "../operations/counters.ts"
 import { lock } from "./locks.ts"
 import { type Count, countStep, type Overlay } from "./overlay.ts"
 
-/** The name of a counter's lock, which differs from the lock of an id with the same text. */
+/** The name of a counter's lock. The prefix distinguishes it from the lock of an id with the same text. */
 const lockName = (name: string): string => `counter:${name}`
 
 /** Adds a change. Consecutive increments are merged unless they add up to 0, which would not create the counter. */

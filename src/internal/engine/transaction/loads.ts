@@ -27,7 +27,7 @@ export interface ReadCheck {
 
 export type ReadChecks = Map<string, ReadCheck>
 
-/** The steps around a load in a transaction. Such a load neither waits for other processes nor makes them wait. */
+/** Runs the loads inside a transaction. Such a load neither waits for other processes nor makes them wait. */
 export const loadsOf =
   (base: Engine, readChecks: ReadChecks): NonNullable<Engine["throughStore"]> => (_, flight, load) => {
     const refusal = base.closed ? new CacheClosed({ key: flight.id }) : cycleOf(flight.parent, flight)
@@ -46,8 +46,8 @@ export const loadsOf =
   }
 
 /**
- * Finds a cycle through the load around the transaction. The wait graph lacks that load, so a load inside that needs
- * it would start it again, for ever. `parent`: the load in which the transaction runs.
+ * Finds a cycle through the load around the transaction. The wait graph lacks that load, so if a load inside the
+ * transaction needed it, both would start each other for ever. `parent`: the load in which the transaction runs.
  */
 export const cycleOf = (parent: Flight | undefined, { engine, id }: Pick<Flight, "engine" | "id">) => {
   for (let one = parent; one !== undefined; one = one.parent) {
@@ -95,6 +95,6 @@ export const isPublishable = (base: Engine, { bornAt, flight, isGranted, since }
   // A result with dependencies may derive from uncommitted values.
   if (flight.attempt.dependencies !== undefined) return false
   return entry !== undefined && storable && !TagEpochs.movedSince(base.tagEpochs, entry.tags, bornAt) &&
-    // In a store, changes also end the generation, except for invalidations by pattern, which find only stored ids.
+    // In a store, changes also end the generation. Invalidations by pattern do not, because they find only stored ids.
     !Watches.hasChanged(base, { since }, flight.id)
 }

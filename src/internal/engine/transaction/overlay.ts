@@ -62,7 +62,7 @@ export interface Root {
   readonly outer: Cache
   readonly base: Engine.Engine
   readonly isolation: Isolation
-  /** Whether cached effects bypass the cache, because they read rows inside an open SQL transaction. */
+  /** Whether cached effects bypass the cache. They do inside an open SQL transaction, whose rows may be rolled back. */
   readonly bypasses: boolean
   readonly checks: Checks
   readonly acquire: Acquire
@@ -71,7 +71,7 @@ export interface Root {
   readonly locked: Map<string, "held" | Latch.Latch>
   /** How long to wait for a lock: longer than the transaction may take. */
   readonly lockMillis: number
-  /** Notes changes to the base cache, for the loads of a cache without a store. */
+  /** Notes changes to the base cache. Without a store, only this tells whether a loaded id has changed. */
   readonly watch: Watches.Watch
   /** The table to which an SQL transaction writes its invalidations. May also be set by a savepoint. */
   outbox: string | undefined

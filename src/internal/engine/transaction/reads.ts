@@ -24,7 +24,7 @@ import { remove } from "./removals.ts"
 /** The reason for a lookup, which decides whether the commit checks the answer. */
 type Purpose = "explicit" | "condition" | "cached"
 
-/** Whether this level can answer without the level below. It cannot if it has only touched an entry that is gone. */
+/** Whether this level can answer without the level below. A touch alone is not enough, as its entry may be gone. */
 const isKnown = (self: Overlay, id: string): boolean =>
   self.isCleared || (self.writes.get(id) ?? touch)._tag !== "Touch" || self.own.flights.has(id) ||
   Memory.peek(self.own.memory, self.own.tagEpochs, id) !== undefined
@@ -61,9 +61,9 @@ const below = (
     )
   }
   const { base } = root
-  // If the store cannot answer, the read fails, as "not found" could be wrong. A cached effect loads instead.
+  // If the store cannot answer, the read fails, because "not found" could be wrong. Only a cached effect then loads.
   const onFault = purpose === "cached" || root.bypasses ? undefined : (fault: Fault) => fail(root, fault)
-  // Both memory and store of the base are read, whatever the policy: loads in the transaction use the copy made here.
+  // Reads memory and store of the base, whatever the policy, because loads in the transaction use the copy made here.
   const lookedUp = Effect.updateService(Lookup.storedMany(base, keys, onFault), Policy.Current, Policy.readingAll)
   return Effect.map(lookedUp, (found) => {
     for (const [i, entry] of found.entries()) {

@@ -18,7 +18,7 @@ import * as Pending from "../storeTier/pendingInvalidations.ts"
 import * as Overlay from "./overlay.ts"
 import { enter, isOverlay, make as cacheOver } from "./transactionCache.ts"
 
-/** The invalidations of a transaction. An id that it has set is only invalidated, as a later value may arrive first. */
+/** A transaction's invalidations. An id that it set is only invalidated: the value could overwrite a later one. */
 interface Targets {
   readonly all: boolean
   readonly ids: ReadonlyArray<string>
@@ -33,7 +33,7 @@ const targetsOf = ({ sweeps, writes }: Overlay.Overlay): Targets => ({
 
 const isNothing = ({ all, ids, tags }: Targets): boolean => !all && ids.length === 0 && tags.length === 0
 
-/** Performs the invalidations. Never fails, even under a strict policy: unacknowledged ones are sent again. */
+/** Performs the invalidations. Never fails, even under a strict policy, because unacknowledged ones are sent again. */
 const invalidate = (cache: Cache, { all, ids, tags }: Targets): Effect.Effect<void> =>
   Effect.andThen(
     all ? cache.perform(Operations.clear) : Effect.void,

@@ -70,7 +70,7 @@ const operations = new Map<Operation<any, any>, Inside>([
   effect(Operations.clear, Writes.clear),
   stream(Operations.entries, Listings.entries),
   effect(Operations.size, Listings.size),
-  // A stream's run is shared by its consumers and cannot be undone, so a transaction streams from the origin only.
+  // A stream's run is shared by its consumers and cannot be undone, so inside a transaction, streams are not cached.
   stream(Operations.stream, (_, streaming) => Operations.stream.without(streaming))
 ])
 

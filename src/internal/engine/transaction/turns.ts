@@ -11,10 +11,7 @@ import type { Overlay } from "./overlay.ts"
 
 const turns = new WeakMap<Engine | Overlay, Semaphore.Semaphore>()
 
-/**
- * Runs the effects of a cache or level one at a time. Until the store answers, a commit's pending writes must not be
- * displaced by those of another commit; concurrent savepoints would not see each other's writes.
- */
+/** Runs one effect of a cache or level at a time. Savepoints that ran concurrently would miss each other's writes. */
 export const inTurn = <A, E, R>(of: Engine | Overlay, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> => {
   const turn = turns.get(of) ?? Semaphore.makeUnsafe(1)
   turns.set(of, turn)
