@@ -28,7 +28,7 @@ export interface Sweeper {
 export interface MemoryTier extends Telemetry {
   readonly memory: Memory
   readonly tagEpochs: TagEpochs.TagEpochs
-  /** The counters of `increment` in a cache without a store. */
+  /** The counters that `increment` changes in a cache without a store. */
   readonly counters: Counters
   /** Generates write ids and lease owners, and seeds random generators. */
   readonly tokens: Tokens
@@ -48,7 +48,7 @@ interface Memory {
   readonly deadlines: Deadlines.Deadlines
   /** Tags of the ids on which an entry in memory or a running load depends. */
   readonly dependents: DependentTags
-  /** The largest total weight, or 0 without a memory tier. */
+  /** The maximum total weight of the entries, or 0 without a memory tier. */
   capacity: number
   /** The number of capacity changes so far. A new change stops an older one that is still evicting. */
   resizes: number
@@ -60,7 +60,7 @@ interface Memory {
   evictedWeight: number
   /** Called before the removal listeners, for every entry that leaves memory. */
   readonly onGone: (entry: Entry) => void
-  /** If `undefined`, an expired entry stays until memory needs its room. */
+  /** If `undefined`, an expired entry stays until memory needs its space. */
   readonly sweeper: Sweeper | undefined
   /** Whether the sweeper rests and must be woken by the next operation. */
   rests: boolean
@@ -170,13 +170,13 @@ export const put = (self: Memory, entry: Entry, now: number): void => {
   self.sweeper?.noteEntry()
 }
 
-/** The entry being added. `stays`: it has replaced an older entry, and is evicted only if no other entry is left. */
+/** The entry being added. If `stays` is set, it has replaced an older one, and is evicted only as the last entry. */
 interface Coming {
   readonly newest: Entry
   readonly stays: boolean
 }
 
-/** Removes at most `most` entries, until the rest fits. Evicts the newest entry if the policy names no victim. */
+/** Removes at most `most` entries, until the rest fits. If the policy names no victim, evicts the newest entry. */
 const makeRoom = (self: Memory, coming: Coming | undefined, now: number, most: number): void => {
   for (let left = most; left > 0 && isOver(self); left--) {
     const expired = Deadlines.firstExpired(self.deadlines, now)

@@ -74,7 +74,7 @@ const recordedMany = <E = never>(
     })
   })
 
-/** Like `lookupMany`, without recording. Asks the store in one request for everything not in memory. */
+/** Like `lookupMany`, but does not record the reads. Asks the store in one request for everything not in memory. */
 export const storedMany = <E = never>(
   self: Engine,
   keys: ReadonlyArray<Key>,
@@ -105,7 +105,7 @@ export const storedMany = <E = never>(
     const orFault = (fault: Fault): Effect.Effect<ReadonlyArray<Entry | undefined>, E> =>
       policy.strict ? strictly(fault) : onFault === undefined ? Effect.succeed(entries) : onFault(fault)
     return Commits.lookup(tier, budget, new Set(keys.map(idOf)), {
-      // The awaited commit may have put the entry in memory, or removed it.
+      // If a commit was awaited, memory is read again, because the commit may have put the entry there or removed it.
       run: (hasWaited) =>
         Effect.suspend(() => {
           const here = hasWaited ? keys.map((key) => inMemory(self, fiber, policy, key)) : entries

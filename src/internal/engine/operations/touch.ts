@@ -17,7 +17,7 @@ import { unsentOf } from "./lookup.ts"
 export const touch = (self: Engine, key: Key, ttlMillis: number): Effect.Effect<boolean> =>
   ttlMillis > 0
     ? setLifetime(self, key, ttlMillis)
-    // The lifetime is set first, because a removal alone would report an expired entry as present.
+    // Set first to learn whether the entry is live, because the removal alone would report an expired entry as present.
     : Effect.tap(setLifetime(self, key, 0), () => invalidateIds(self, [idOf(key)]))
 
 const setLifetime = (self: Engine, key: Key, ttlMillis: number): Effect.Effect<boolean> =>
