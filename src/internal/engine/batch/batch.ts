@@ -411,7 +411,7 @@ const annotationsOfAll = (context: Context.Context<never>): { readonly [name: st
   return others
 }
 
-/** Runs `loadAll` and orders its answers, a list or a map, by key. Passes a map's extra answers to `onUnasked`. */
+/** Runs `loadAll`, and puts its answers in the order of the keys. Passes a map's extra answers to `onUnasked`. */
 export const inOrder = (
   keys: ReadonlyArray<Key>,
   loadAll: LoadAll,

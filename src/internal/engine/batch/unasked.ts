@@ -39,7 +39,7 @@ export const sortAnswers = (
     const info = infoOf(keys[0]!)
     const sort = (answer: Answer): void => {
       const [key, exit] = answer
-      // Skips keys of another class, and keys that do not fit the type of their class and have no id.
+      // Skips keys of another class, and keys that do not fit the type of their class and thus have no id.
       const id = infoOfAny(key) === info ? idOrNone(key) : undefined
       if (id === undefined) return
       if (asked.has(id)) asked.set(id, exit)

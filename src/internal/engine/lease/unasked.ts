@@ -35,7 +35,7 @@ const witnessOf = (
     ? [groupTag(groupOf(id))]
     : undefined
 
-/** Asks for the evidence once per batch. The call does not wait for the answer. */
+/** Asks for the evidence that unrequested answers need, once per batch. The call does not wait for it. */
 export const askEvidence = (self: Flights, tier: StoreTier, { id, request: { batch } }: Flight): void => {
   if (batch?.options.requestOf === undefined || batch.asksEvidence || self.isPrivate) return
   const tags = witnessOf(self, tier, id)
