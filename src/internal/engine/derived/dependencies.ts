@@ -68,7 +68,7 @@ const noteId = (dependencies: Dependencies, id: string): Dependency => {
   return dependency
 }
 
-/** Returns the number of ids in each group, or `undefined` if `more` further ids cannot exceed a group's limit. */
+/** Returns the number of ids in each group, or `undefined` if `more` further ids cannot exceed any limit. */
 const groupsWith = (dependencies: Dependencies, more: number): Map<string, number> | undefined => {
   const { groups, tags } = dependencies
   if (groups !== undefined || tags.size + more <= limits.idsOfGroup) return groups

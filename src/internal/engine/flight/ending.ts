@@ -37,7 +37,7 @@ export const startAfter = (before: Flight, flight: Flight): void => {
   addEdge(flight.attempt, before)
 }
 
-/** Keeps an id's flights from storing their results, and new readers from joining. Current callers are answered. */
+/** Keeps an id's flights from storing their results and from being joined. Current callers still get answers. */
 export const detach = (self: Flights, id: string): void => {
   noteChange(self, id)
   // After a running flight is unregistered, the flight queued behind it takes its place and is detached too.

@@ -53,7 +53,7 @@ interface Forgotten {
   readonly items: Array<Pending.Item>
 }
 
-/** Removes ids from memory and makes them pending, all before the store is asked, so that no interruption loses one. */
+/** Removes ids from memory and makes them pending, all before the store is asked, so that no id gets lost. */
 const forgetMany = (self: Flights, ids: ReadonlyArray<string>, now: number): Effect.Effect<Forgotten> => {
   const forgotten: Forgotten = { present: [], items: [] }
   const { storeTier: tier } = self

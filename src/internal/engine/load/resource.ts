@@ -95,7 +95,7 @@ const hasMethod = (value: object): boolean => {
   return false
 }
 
-/** Whether a property suggests a resource. Ignores most symbols, and names with a tilde (the protocols of Effect). */
+/** Whether a property suggests a resource. Ignores most symbols, and names that Effect uses (`~...`). */
 const isTelling = (name: PropertyKey): boolean =>
   typeof name === "symbol" ? disposers.has(name) : !ordinary.has(name) && !String(name).startsWith("~")
 

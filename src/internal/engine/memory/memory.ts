@@ -191,7 +191,7 @@ const makeRoom = (self: Memory, coming: Coming | undefined, now: number, most: n
   }
 }
 
-/** Lowers the capacity and evicts at most `most` entries. If too many remain, the capacity is their total weight. */
+/** Lowers the capacity and evicts at most `most` entries. If too many stay, the capacity is their total weight. */
 export const shrink = (self: Memory, capacity: number, now: number, most: number): void => {
   self.capacity = capacity
   makeRoom(self, undefined, now, most)
@@ -200,7 +200,7 @@ export const shrink = (self: Memory, capacity: number, now: number, most: number
 
 const isOver = (self: Memory): boolean => self.weight > self.capacity && self.entries.size > 0
 
-/** Sets both deadlines of an entry, in memory or not, so that they no longer follow from a constant lifetime. */
+/** Sets both deadlines of an entry, which need not be in memory. They then follow from no constant lifetime. */
 export const setDeadlines = (self: Memory, entry: Entry, expiresAt: number): void => {
   entry.live(undefined, entry.softExpiresAt === -Infinity ? -Infinity : expiresAt, expiresAt)
   reorder(self, entry)
@@ -217,7 +217,7 @@ const victimOf = ({ entries, policy }: Memory, coming: Coming | undefined): Entr
   if (victim === newest && coming?.stays) {
     policy.read(newest!)
     victim = policy.victim()
-    // A policy such as FIFO ignores reads and names the newest entry again. Any other entry is then evicted.
+    // A policy that ignores reads, such as FIFO, may name the newest entry again. Any other entry is then evicted.
     if (victim === newest) { for (victim of entries.values()) if (victim !== newest) break }
   }
   // Every node of a policy is an entry. A removal listener may have removed the newest entry.

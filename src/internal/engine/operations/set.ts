@@ -113,8 +113,8 @@ export const set = Effect.fnUntraced(function*(
 })
 
 /**
- * The unsent invalidations of everything and of the value's tags, which would remove the value if sent after it. The
- * value itself replaces an invalidation of its id. A write with a condition sends all invalidations anyway.
+ * The unsent invalidations that would remove the value if they were sent after it: those of everything and of its tags.
+ * An invalidation of its id is replaced by the value itself. A write with a condition sends all of them anyway.
  */
 const unsentOf = (
   { storeTier: tier }: Engine,
@@ -176,7 +176,7 @@ const setWave = Effect.fnUntraced(function*(
   if (fault !== undefined) yield* strictly(fault)
 })
 
-/** Removes the result of a refresh that began during the write, because the store has not accepted it. */
+/** Removes the result of a refresh that began during the write, because the store refuses that result. */
 const dropOthers = (self: Engine, { id, writeId }: Entry): void => {
   detach(self, id)
   const copy = self.memory.entries.get(id)

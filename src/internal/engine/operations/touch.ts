@@ -55,7 +55,7 @@ const moveDeadlines = (
     const expiresAt = now + ttlMillis
     const entry = Memory.peek(self.memory, self.tagEpochs, id)
     const wasThere = entry !== undefined && now < entry.expiresAt
-    // A running load may hold another copy as its fallback, after memory has lost the entry.
+    // If memory has lost the entry, a running load may still hold a copy of it as its fallback.
     for (const copy of [entry, self.flights.get(id)?.stale]) {
       if (copy !== undefined && now < copy.expiresAt) Memory.setDeadlines(self.memory, copy, expiresAt)
     }
