@@ -76,8 +76,7 @@ export const transform = <In, A, E, E2, R, E3, R2>(
       Effect.suspend(() => self(part)),
       (exits) => part.map((payload, i) => [payload, exits[i]!] as const)
     )
-  return payloads.pipe(
-    Stream.grouped(chunk),
+  return Stream.grouped(payloads, chunk).pipe(
     Stream.mapEffect(read, { concurrency, unordered: !ordered, bufferSize: concurrency }),
     Stream.flattenIterable
   )

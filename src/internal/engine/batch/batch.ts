@@ -29,7 +29,7 @@ import { keepUnasked, sortAnswers, type Sorted } from "./unasked.ts"
 
 export type { Batch, LoadAll } from "../state.ts"
 
-/** A flight in a call. A flight with a fiber is resumed with the answer; a flight with a seat is run by the call. */
+/** A flight in a call. Its fiber, if any, is resumed with the answer. Without one (a seat), it is run by the call. */
 class Item {
   readonly flight: Flight
   readonly key: Key
@@ -38,7 +38,7 @@ class Item {
   readonly resume: Resume | undefined
   call: Call | undefined
   state: "waiting" | "left" | "leaving"
-  /** Whether the call takes the steps of this flight at the store, too. */
+  /** Whether the call also performs this flight's steps at the store. */
   readonly usesStore: boolean
 
   constructor(flight: Flight, usesStore: boolean, context?: Context.Context<never>, resume?: Resume) {
@@ -62,10 +62,9 @@ class Item {
 
 interface Call {
   readonly items: ReadonlyArray<Item>
-  /** The number of flights that wait for an answer. */
   waiting: number
   readonly turning: Turns.Turning
-  /** The context of the first flight's starter, kept because a flight that leaves early has released it. */
+  /** The context of the first flight's starter, kept here because a flight that leaves early clears its own. */
   readonly starter: Flight["starter"]
   unasked: Sorted["unasked"]
   fiber: Fiber.Fiber<unknown, unknown> | undefined
@@ -159,7 +158,7 @@ const arrived = (self: State, flight: Flight): void => {
   self.groups.left(flight)
 }
 
-/** Removes a flight. Without waiting flights the call is interrupted, and the last one waits for its finalizers. */
+/** Removes a flight. If no other one waits, the call is interrupted, and the flight waits for its finalizers. */
 const withdraw = (self: State, item: Item): Effect.Effect<unknown> => {
   const { call, flight } = item
   self.ready.delete(item)
@@ -167,7 +166,7 @@ const withdraw = (self: State, item: Item): Effect.Effect<unknown> => {
   return call !== undefined && leaveCall(call, item) && call.fiber !== undefined ? Fiber.await(call.fiber) : Effect.void
 }
 
-/** Removes a flight from a call. Returns whether the flight ends only with the call. */
+/** Removes a flight from a call. Returns whether the flight must not end before the call does. */
 const leaveCall = (call: Call, item: Item): boolean => {
   if (item.state !== "waiting") return false
   const { engine, id } = item.flight
@@ -182,12 +181,12 @@ const leaveCall = (call: Call, item: Item): boolean => {
   return false
 }
 
-/** Runs a flight without a fiber, unless its steps need one: to read the store, for a span, or after many nestings. */
+/** Runs a flight without a fiber. Returns `false` if it needs one: for a store read, a span or deep nesting. */
 const seat = (self: State, flight: Flight): boolean => {
   const { depth, engine, policy, readsStore, trace } = flight
   if (!self.isOpen || engine.isPrivate || readsStore || trace !== undefined || depth % 32 === 0) return false
   const usesStore = engine.throughStore !== undefined && policy.writes
-  // A transaction has its own way to the store.
+  // In a transaction, a load takes the steps of `transaction/loads.ts`, which need a fiber.
   if (usesStore && engine.storeTier === undefined) return false
   begin(flight)
   engine.running.add(flight)
@@ -201,7 +200,7 @@ const seat = (self: State, flight: Flight): boolean => {
   return true
 }
 
-/** Adds a flight to the wave that asks the store for leases, at the end of this turn at the latest. */
+/** Adds a flight to the next wave, which asks the store for leases at the latest at the end of this turn. */
 const askLater = (self: State, item: Item): void => {
   const { asking } = self
   asking.push(item)
@@ -237,7 +236,6 @@ const acquire = (self: State): void => {
   else arrive(exit)
 }
 
-/** Gives a flight a fiber after all. */
 const runAlone = (flight: Flight): void => {
   const { engine, request } = flight
   engine.running.delete(flight)
@@ -276,7 +274,7 @@ const fire = (self: State, items: ReadonlyArray<Item>): void => {
   self.leading.add(first)
   const now = clock.currentTimeMillisUnsafe()
   for (const item of items) item.call = call
-  // The call runs as part of the first flight. All other flights wait for that flight, so that cycles are found.
+  // The call runs as part of the first flight. The others wait for that flight, so that the wait graph finds cycles.
   const edges = new Map([[first, 1]])
   const wait = ({ flight, resume, state }: Item): void => {
     if (resume === undefined) {
@@ -285,7 +283,7 @@ const fire = (self: State, items: ReadonlyArray<Item>): void => {
       if (flight !== first) flight.attempt.waitsOn = edges
       return beginLoading(flight, now)
     }
-    // The load begins now: the time before, spent waiting for other flights, does not count.
+    // The load begins only now: the time that was spent waiting for other flights does not count.
     flight.attempt.startedAt = now
     if (flight === first) return
     addEdge(flight.attempt, first)
@@ -340,12 +338,12 @@ const lookup = (self: State, call: Call): Effect.Effect<BatchAnswers, unknown, a
   const onRelease = (exits: Exit.Exit<BatchAnswers, unknown>): void => {
     for (const [i, { flight }] of call.items.entries()) {
       const exit = Exit.isSuccess(exits) ? exits.value?.[i] : undefined
-      // An invalid result is refused after the call has ended.
+      // A result that is not an `Exit` is refused after the call has ended.
       if (Exit.isExit(exit)) warnOfResource(flight, exit)
     }
   }
   const tries = retry === undefined ? callAll : retried(firstOf(call).flight, callAll, { schedule: retry, onRelease })
-  // All flights may have left before the call began.
+  // The call does not begin if all flights have left by then.
   const calling = Effect.suspend(() => call.waiting === 0 ? Effect.interrupt : tries)
   return checked(keys, Effect.withFiber((fiber) => inScope(fiber, calling, (_, exit) => onRelease(exit), undefined)))
 }
@@ -413,7 +411,7 @@ const annotationsOfAll = (context: Context.Context<never>): { readonly [name: st
   return others
 }
 
-/** Runs `loadAll` and orders its answers, a list or a map, by key. Passes a map's extra answers to `onUnasked`. */
+/** Runs `loadAll`, and puts its answers in the order of the keys. Passes a map's extra answers to `onUnasked`. */
 export const inOrder = (
   keys: ReadonlyArray<Key>,
   loadAll: LoadAll,

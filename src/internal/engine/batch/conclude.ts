@@ -7,7 +7,7 @@ import { StrictFault } from "../storeTier/strict.ts"
 
 type Exits = ReadonlyArray<Exit.Exit<unknown, unknown>>
 
-/** The answer of the whole read. It fails on a refusal, or on a failed call that a caller can see. */
+/** The answer of the whole read. It fails if a key was refused, or if a call failed and the answers show it. */
 export const conclude = (exits: Exits, batches: Iterable<Batch>): Exit.Exit<Exits, unknown> => {
   const refused = exits.find(isRefusal)
   if (refused !== undefined) return refused as Exit.Exit<never, unknown>

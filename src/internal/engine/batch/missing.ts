@@ -1,4 +1,4 @@
-/** Keys of a read of many that memory did not answer: the store is asked for all, and the rest is one load. */
+/** Handles a bulk read's keys that are not in memory: asks the store for all, and loads the rest in one call. */
 import { derives } from "#platform/engine/derived/dependencies"
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -64,13 +64,13 @@ const askStore = (
     const take = (i: number): void => {
       const one = toAsk[i]!
       const answer = found[i]
-      // After a failure, the store is not asked again for each key.
+      // Even after a failure, the store is not asked again for each single key.
       one.asked = true
       if (isFault(answer)) {
         if (policy.strict) refuse(reading, one, Exit.die(new StrictFault(answer)))
         return
       }
-      // The entry's dependencies were unknown until now, so any change may concern them: its flight asks again.
+      // The entry's dependencies were unknown until now, so any change may concern them, and the flight asks again.
       if (answer instanceof Entry && self.mutations !== mutations && derives(answer)) return void (one.asked = false)
       if (!(answer instanceof Entry) || answer.writeId === one.rejectedWriteId) {
         one.rejectedWriteId = answer?.writeId ?? one.rejectedWriteId
@@ -112,7 +112,7 @@ const joinAll = (
   Effect.callback<Exits, unknown>((resume) => {
     const { budget, exits, fiber, many, mutations, policy } = reading
     const batch = Batch.make({ ...loadOf(many), leftMillis: budget?.leftMillis })
-    // This read's own batch, and those of the flights it joins: a failed call of any of them may fail the read.
+    // This read's own batch, and those of the flights that it joins. A failed call of any of them may fail the read.
     const batches = new Set([batch])
     const cleanups: Array<Effect.Effect<void>> = []
     let left = missing.length
@@ -150,7 +150,7 @@ const joinAll = (
       const defect = defectOf(joinOne, one)
       if (defect !== undefined) answer(one, defect)
     }
-    // The batch is closed even after an exception about a key, or without callers: other reads may wait for it.
+    // The batch is closed even if a key throws or no caller is left, because other reads may wait for it.
     batch.inGroups(missing, turning, join, batch.close)
     return Effect.suspend(() => {
       isLeft = true

@@ -65,7 +65,7 @@ export const readMany = (
     )
 }
 
-/** Runs a read inside a load after capturing markers. The keys' timeouts include this step. */
+/** Runs a read inside a load after capturing markers, which counts towards the keys' timeouts. */
 const captureFirst = (
   self: Flights,
   reading: { readonly policy: Policy.Policy; readonly within: Attempt },
@@ -127,7 +127,7 @@ const readTogether = (
     }))
 }
 
-/** Looks the keys up in memory, one after the other. Those that are read in one turn are read at one time. */
+/** Returns a function that looks keys up in memory, one per call. It reads the clock once per chunk of keys. */
 const lookerIn = (self: Flights, reading: Reading): (key: Key) => void => {
   const { exits, fiber, many, policy } = reading
   const { within } = readContextOf(self, fiber)

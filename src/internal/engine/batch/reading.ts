@@ -24,7 +24,7 @@ export interface ManyRequest {
   readonly template: Request
   readonly requestOf: (key: Key, batch: Batch.Batch) => Request
   readonly loadAll: Batch.LoadAll
-  /** Whether each key has its own reader (a resolver). A refusal or failed call then answers a key, not the read. */
+  /** Whether each key has its own reader (a resolver). A refusal or failed call then fails its key, not the read. */
   readonly isPerKey: boolean
 }
 
@@ -73,7 +73,7 @@ export const readerOf = (engine: Flights, { fiber, many, policy }: Reading, key:
   request: many.requestOf(key, noBatch)
 })
 
-/** Serves an entry that is due for a refresh, or stale within `retryAfter`. Returns whether it did. */
+/** Serves an entry that is due for a refresh, or is stale and within `retryAfter`. Returns whether it did so. */
 export const isServed = (
   self: Flights,
   reading: Reading,
@@ -131,7 +131,7 @@ const refreshDue = (self: Flights, { due, fiber, many, mutations, policy }: Read
     if (refusal(self, request) !== undefined) return
     enqueue(self, { starter, request, id: entry.id, entry, mutations, now: nowOf(fiber) }, unit)
   }
-  // The read does not wait for it, and may end in between.
+  // The read does not wait for these requests, and may end before the last of them.
   Turns.forEachUnsafe(entries, { clock: starter.clock, dispatcher: fiber.currentDispatcher }, request, () => {
     offer(self, unit, fiber.currentDispatcher)
     batch.close()

@@ -1,6 +1,6 @@
 /**
- * Answers of a call for keys it was not asked for. They enter memory unless something newer may exist: another entry, a
- * running load of the key, or an invalidation since the call began. They enter the store if it can show the same.
+ * Handles a call's answers for keys it was not asked for. They enter memory unless something newer may exist: an entry,
+ * a running load of the key, or an invalidation since the call began. They enter the store if it rules these out.
  */
 import { release } from "#platform/engine/derived/dependencies"
 import * as Effect from "effect/Effect"
@@ -27,7 +27,7 @@ export interface Sorted {
   readonly unasked: ReadonlyArray<Answer>
 }
 
-/** Sorts a map's answers, whose keys may be other instances. A missing answer is a defect of its key. */
+/** Sorts a map's answers by id, as its keys may be copies of the requested ones. A missing answer is a defect. */
 export const sortAnswers = (
   keys: ReadonlyArray<Key>,
   answers: ReadonlyMap<Key, Exit.Exit<unknown, unknown>>,
@@ -39,7 +39,7 @@ export const sortAnswers = (
     const info = infoOf(keys[0]!)
     const sort = (answer: Answer): void => {
       const [key, exit] = answer
-      // Skips keys of another class, and keys that do not fit the type of their class and have no id.
+      // Skips keys of another class, and keys that do not fit the type of their class and thus have no id.
       const id = infoOfAny(key) === info ? idOrNone(key) : undefined
       if (id === undefined) return
       if (asked.has(id)) asked.set(id, exit)
@@ -88,9 +88,9 @@ export const keepUnasked = (self: Flights, answers: ReadonlyArray<Answer>, call:
 const keepAll = (self: Flights, answers: ReadonlyArray<Answer>, call: Call): ReadonlyArray<Flight> => {
   const { flight, starter } = call
   const now = starter.clock.currentTimeMillisUnsafe()
-  // Changes of other processes are applied first.
+  // Changes by other processes are applied first.
   self.tagEpochs.ensureTracking?.()
-  // Memory takes answers for at most a tenth of its capacity. `unaskedAnswers` limits all answers.
+  // At most a tenth of memory's capacity is used for these answers. Their total number is limited by `unaskedAnswers`.
   let left = Math.ceil(self.memory.capacity / 10)
   const kept: Array<Flight> = []
   for (const answer of answers) {
@@ -116,7 +116,7 @@ const keep = (self: Flights, [key, exit]: Answer, call: Call, now: number): Flig
   const own = flightOf(self, call, key, now)
   try {
     const entry = toEntry(self, own, exit, now)
-    // Checked again, because functions of the strategy have run since.
+    // Checked again, because the strategy's functions have run since the first check.
     if (entry === undefined || !isUntouched(self, id, call.watch, now)) return undefined
     if (TagEpochs.changedSince(self.tagEpochs, entry.tags, entry.checkedAt)) return undefined
     own.entry = entry
@@ -137,7 +137,7 @@ const hasEntry = (self: Flights, id: string, now: number): boolean => {
 
 const checks = new WeakMap<KeyInfo, (value: unknown) => boolean>()
 
-/** Whether a value fits the key's schema. Callers check the values they requested, but no caller checks these. */
+/** Whether a value fits the key's schema. Requested values are checked by their callers, but these have no callers. */
 const fits = (key: Key, value: unknown): boolean => {
   const info = infoOf(key)!
   const known = checks.get(info) ?? SchemaParser.is(info.success)
@@ -160,7 +160,7 @@ const flightOf = (self: Flights, { flight, requestOf, starter, watch }: Call, ke
     bornAt: watch.bornAt
   })
   beginLoading(own, attempt.startedAt ?? now)
-  // The entry is as old as the call, whenever it is kept.
+  // The entry's age counts from the end of the call, even if the entry is kept later.
   own.attempt.endedAt = attempt.endedAt ?? now
   // Each result inherits everything that the call has read.
   recordShared(own.attempt, attempt)

@@ -18,7 +18,7 @@ import { declaredTags, tagsOfResult } from "../request/requestTags.ts"
 import type { Attempt, Dependencies, Dependency, Flight, Flights, ReadContext } from "../state.ts"
 import * as Log from "../telemetry/log.ts"
 
-/** Throws if the store keeps no markers of ids, because changes to an entry's dependencies would go unnoticed. */
+/** Throws if the store keeps no markers for ids, because changes to ids that a load reads would go unnoticed. */
 export const requireDependencies = ({ storeTier }: Flights): void => {
   if (storeTier === undefined || Boolean(storeTier.store.capabilities.dependencies)) return
   throw new CacheConfigError({
@@ -47,7 +47,7 @@ export const dependenciesOf = (within: Attempt): Dependencies | undefined => {
   return inheritOf(flight) === "changes" ? within.dependencies = make(flight) : undefined
 }
 
-/** Notes an id before a load reads it, without asking the store for a marker. A repeated read keeps the first epoch. */
+/** Notes an id before a load reads it, without asking the store. A repeated read keeps the epoch of the first. */
 export const capture = (self: Flights, within: Attempt | undefined, id: string): void => {
   const dependencies = within && dependenciesOf(within)
   if (dependencies !== undefined && isOfThisCache(self, dependencies, id)) noteId(dependencies, id)
@@ -68,7 +68,7 @@ const noteId = (dependencies: Dependencies, id: string): Dependency => {
   return dependency
 }
 
-/** Returns the number of ids in each group, or `undefined` if `more` further ids cannot exceed a group's limit. */
+/** Returns the number of ids in each group, or `undefined` if `more` further ids cannot exceed any limit. */
 const groupsWith = (dependencies: Dependencies, more: number): Map<string, number> | undefined => {
   const { groups, tags } = dependencies
   if (groups !== undefined || tags.size + more <= limits.idsOfGroup) return groups
@@ -110,7 +110,7 @@ const noteNewTag = (dependencies: Dependencies, tag: string, dependency: Depende
 const noteUnverified = (dependencies: Dependencies): void =>
   add(dependencies, unverified, { epoch: dependencies.engine.tagEpochs.epoch, version: undefined, since: 0 })
 
-/** A pending request for markers. Changes to the tags count from `epoch` on, before the versions are known. */
+/** A pending request for markers. Until it is answered, a tag counts as changed if it was invalidated after `epoch`. */
 interface Capture {
   readonly dependencies: Dependencies
   readonly tags: ReadonlyArray<string>
@@ -191,7 +191,7 @@ const answered = (dependencies: Dependencies, id: string, asOf: number): void =>
   if (asOf < noteId(dependencies, id).since) taint(dependencies)
 }
 
-/** Marks a result as possibly older than a change. Callers that joined later may know of the change, and read again. */
+/** Marks a result as possibly older than a change. Callers that joined later may know of it, so they read again. */
 const taint = (dependencies: Dependencies): void => {
   const { flight } = dependencies
   if (dependencies.isTainted) return
@@ -268,7 +268,7 @@ const hasMoved = ({ engine: { tagEpochs }, tags }: Dependencies): boolean => {
   return false
 }
 
-/** Whether a dependency has changed, so that a reader must not join. If not, notes that all are unchanged up to now. */
+/** Whether a dependency has changed, in which case no reader may join. If none has, marks all as unchanged so far. */
 export const hasMovedForJoining = (flight: Flight): boolean => {
   const { attempt: { dependencies }, request: { followed } } = flight
   if (dependencies !== undefined) {
@@ -285,7 +285,7 @@ export const hasMovedForJoining = (flight: Flight): boolean => {
 /** Whether a dependency of an inner load has changed. Inner loads report their dependencies only when they end. */
 const hasMovedInside = (flight: Flight): boolean => {
   const seen = new Set([flight])
-  // Iterating a set includes elements added during the iteration.
+  // A loop over a set also visits the elements that are added during the loop.
   for (const { attempt: { waitsOn } } of seen) {
     for (const inner of waitsOn?.keys() ?? []) {
       const { attempt: { dependencies }, bornAt, engine, request } = inner
@@ -320,8 +320,8 @@ interface Landing {
 }
 
 /**
- * Adds the dependencies' tags to a result's own. Returns `undefined` if a dependency has changed since its own read. If
- * changes since the load's start counted, a tag invalidated often could keep the result from ever being stored.
+ * Adds the dependencies' tags to a result's own. Returns `undefined` if a dependency has changed since it was read.
+ * Changes before that do not count, because a tag invalidated often could otherwise keep results from being stored.
  */
 export const land = (dependencies: Dependencies, flight: Flight, own: ReadonlyArray<string>): Landing | undefined => {
   const { isTainted, tags, engine: { tagEpochs } } = dependencies
@@ -334,7 +334,7 @@ export const land = (dependencies: Dependencies, flight: Flight, own: ReadonlyAr
   }
 }
 
-/** Whether the result may be stored: the versions of all its dependencies are known, and its tags are not too many. */
+/** Whether the result may be stored: the versions of all its dependencies are known, and it has few enough tags. */
 export const fitsStore = (
   self: Flights,
   { id, request: { key } }: Flight,
@@ -380,7 +380,7 @@ const leave = ({ memory: { dependents } }: Flights, tags: Iterable<string>): voi
 
 export const derives = ({ tags }: Pick<Entry, "tags">): boolean => tags.some(isInherited)
 
-/** Tracks changes to a found entry's dependencies while the flight runs, because memory may not hold the entry. */
+/** Tracks changes to a found entry's dependencies during the flight. Memory does this only for the entries it holds. */
 export const hold = (flight: Flight, tags: ReadonlyArray<string>): void => {
   const more = tags.filter(isInherited)
   if (more.length === 0) return
@@ -390,7 +390,7 @@ export const hold = (flight: Flight, tags: ReadonlyArray<string>): void => {
 
 export const releaseAll = (flight: Flight): void => {
   const { attempt, engine, held, request: { batch } } = flight
-  // A batch call that this flight leads may continue for other keys, and needs the dependencies until it ends.
+  // If this flight leads a batch call, the call may continue for other keys, and needs the dependencies until it ends.
   if (batch?.isLedBy(flight) !== true) release(attempt)
   if (held === undefined) return
   flight.held = undefined

@@ -11,7 +11,7 @@ export const recordServed = (self: Flights, within: Attempt, entry: Entry, asOf 
   if (dependencies !== undefined) addServed(self, dependencies, entry, asOf)
 }
 
-/** Records the result of an inner load, and the values served inside that load, unless its `inherit` is `false`. */
+/** Records an inner load's result, and also the values served inside that load unless the load has `inherit: false`. */
 export const recordLoaded = (within: Attempt, flight: Flight): void => {
   const { attempt: { recorder }, entry } = flight
   if (recorder !== undefined && inheritOf(flight) !== false) record(within, recorder)
@@ -23,7 +23,7 @@ export const recordLoaded = (within: Attempt, flight: Flight): void => {
   if (dependencies !== undefined) addLoaded(dependencies, flight)
 }
 
-/** Adds what a batch call has recorded to the attempt of one key, because one load produced all results of the call. */
+/** Adds what a batch call has recorded to the attempt of one key, because a single load produced all of its results. */
 export const recordShared = (of: Attempt, { dependencies, recorder }: Attempt): void => {
   if (recorder !== undefined) record(of, recorder)
   const own = dependencies && dependenciesOf(of)

@@ -1,4 +1,4 @@
-/** The callers of one flight in order of joining. A `Set` would cost too much, as a popular key has thousands. */
+/** The callers of a flight, in order of joining. A popular key has thousands, and a `Set` would cost too much. */
 import type { Caller, Callers } from "../state.ts"
 
 const none: Array<Caller | undefined> = []
@@ -11,7 +11,7 @@ export class CallerList implements Callers {
   size = 0
 
   add(caller: Caller): void {
-    // Removed callers leave holes. These are closed from time to time, as many callers may come and go during one load.
+    // Removed callers leave empty slots. These are removed from time to time, because many callers may come and go.
     if (this.list.length > 2 * this.size + 32) this.closeUp()
     caller.place = this.list.length
     // Most flights have one caller. An array literal has room for one element, but a first `push` allocates for many.
@@ -53,7 +53,7 @@ export class CallerList implements Callers {
     }
   }
 
-  /** Removes the holes. Makes a new list, because the old list may currently be iterated. */
+  /** Moves the callers to a new list without empty slots, because the old list may currently be iterated. */
   private closeUp(): void {
     const list: Array<Caller | undefined> = []
     for (const caller of this.list) {

@@ -126,7 +126,7 @@ const stopTimers = (caller: Caller): void => {
   caller.timers = noTimers
 }
 
-/** Removes an interrupted caller. The last one waits for the load's finalizers, as a parent fiber waits for a child. */
+/** Removes an interrupted caller. The last one waits for the load's finalizers, as a parent waits for its child. */
 const interrupted = (self: Flights, caller: Caller): Effect.Effect<void> => {
   const { flight } = caller
   removeCaller(caller)
@@ -200,10 +200,10 @@ export const failStrict = (self: Flights, flight: Flight, fault: Fault): void =>
   endIfUnneeded(self, flight)
 }
 
-/** Whether a caller may get the value before it is stored. Only a limited number of flights may answer this early. */
+/** Whether a caller may get the value before it is stored. The number of flights with such callers is limited. */
 export const isBehind = (self: Flights, caller: Caller): boolean => {
   const { flight, policy, request } = caller
-  // The platform could cancel a private flight's write together with the caller's finished request.
+  // A private flight's callers wait, because the platform could cancel the write once their request has finished.
   return flight.loaded !== undefined && !policy.strict && !self.isPrivate &&
     optionOf(self, request, "waitForWrite") === false &&
     (flight.isBehind || self.behind < writesBehind) && !mustReadAgain(self, caller)

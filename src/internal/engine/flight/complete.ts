@@ -61,7 +61,7 @@ const publish = (self: Flights, flight: Flight): void => {
   // The stored entry has changed since the store was asked, so this copy may be outdated.
   if (flight.changedWhileAsked) return
   if (!flight.storable || TagEpochs.changedSince(self.tagEpochs, entry.tags, entry.checkedAt)) {
-    // Only the first result of several concurrent private loads is stored. The other results do not count as refused.
+    // Only the first result of several concurrent private loads is stored. The others do not count as refused.
     if (self.isPrivate && Memory.peek(self.memory, self.tagEpochs, flight.id) !== undefined) return
     return refuse(self, flight, flight.storable && flight.attempt.dependencies !== undefined ? "dependency" : "changed")
   }
@@ -103,9 +103,9 @@ const tellLoad = (self: Flights, flight: Flight, exit: Exit.Exit<unknown, unknow
 }
 
 /**
- * Counts a failed load. A failure that counts as an answer of the origin ends the fallback to the stale value. After
- * any other failure with a fallback, the id's loads pause, and one warning is logged until a load of the key class
- * succeeds, because an origin that is down fails for all its keys.
+ * Counts a failed load. If the origin works and has answered with this failure, the stale value is no longer served.
+ * After any other failure with a stale value, the id's loads pause. One warning is logged, and then no other until a
+ * load of the key class succeeds, because an origin that is down fails for all its keys.
  */
 const reportFailure = (self: Flights, flight: Flight, exit: Exit.Exit<unknown, unknown>, now: number): void => {
   const { counters, id, request: { batch, key } } = flight
@@ -119,7 +119,7 @@ const reportFailure = (self: Flights, flight: Flight, exit: Exit.Exit<unknown, u
   if (hasBegun(flight)) flight.counters.loadFailures++
   if ((flight.stale !== undefined || hasGoodValue(self, flight, now)) && isAnswerOf(self, flight, exit)) {
     endFallback(self, flight)
-    // An answer shows that the origin is up, so loads do not pause. Only a refresh waits before its next attempt.
+    // The origin works, so loads do not pause. Only a refresh waits before its next attempt.
     if (!flight.refresh) return
   }
   if ((!hasFallback(self, flight) && !flight.refresh) || !flight.storable && !flight.ranTooLong) return

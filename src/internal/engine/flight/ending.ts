@@ -37,14 +37,14 @@ export const startAfter = (before: Flight, flight: Flight): void => {
   addEdge(flight.attempt, before)
 }
 
-/** Keeps an id's flights from storing their results, and new readers from joining. Current callers are answered. */
+/** Keeps an id's flights from storing their results and from being joined. Current callers still get answers. */
 export const detach = (self: Flights, id: string): void => {
   noteChange(self, id)
   // After a running flight is unregistered, the flight queued behind it takes its place and is detached too.
   for (let flight = self.flights.get(id); flight !== undefined; flight = self.flights.get(id)) {
     flight.storable = false
     unregister(self, flight)
-    // New readers in any process must not wait for a result that will not be stored.
+    // New readers in any process need not wait for a result that will not be stored.
     releaseLease(flight)
     // A queued refresh without callers is dropped, because its entry was invalidated.
     if (flight.phase === "Queued" && flight.callers.size === 0) dropFlight(self, flight)
@@ -77,7 +77,7 @@ export const endIfUnneeded = (self: Flights, flight: Flight): void => {
 
 const cancel = (self: Flights, flight: Flight): void => {
   unregister(self, flight)
-  // The flight that this one waits for may run long, and would retain the cancelled flight in its list.
+  // The flight that this one waits for may run for a long time, and would keep the cancelled flight in its list.
   for (const before of flight.attempt.waitsOn?.keys() ?? []) remove(before.after ?? [], flight)
   dropFlight(self, flight)
   startNext(self, flight)
@@ -124,7 +124,7 @@ export const limitUnattended = (self: Flights, flight: Flight): void => {
 const after = (flight: Flight, millis: number, run: () => void) =>
   Effect.runForkWith(flight.starter.context)(Effect.andThen(Effect.sleep(millis), Effect.sync(run)))
 
-/** Stops renewing a flight's lease, and releases it unless the commit has ended it. Adds a note of a given failure. */
+/** Stops renewing a flight's lease. Unless the commit has ended it, releases it, with a note of a given failure. */
 export const releaseLease = (flight: Flight, failure?: Exit.Failure<unknown, unknown>): void => {
   const { lease } = flight
   if (lease === undefined) return

@@ -104,7 +104,7 @@ export const begin = (flight: Flight): void => {
   else flight.stale = undefined
 }
 
-/** Notes that the store is asked now. If a change is reported from now on, the answer may be outdated. */
+/** Notes that the store is being asked. If a change is reported from now on, the answer may be outdated. */
 export const beginAsking = (flight: Flight): void => {
   flight.changedWhileAsked = false
   flight.asOf = flight.engine.storeTier!.captures
@@ -142,7 +142,7 @@ export const endFlight = (flight: Flight, exit: Exit.Exit<unknown, unknown>, now
   flight.exit = exit
   flight.endedAt = now
   flight.limit?.interruptUnsafe()
-  // A batch call that this flight leads may continue for other keys. The wait graph needs its attempt to find cycles.
+  // A batch call that this flight leads may continue for other keys, and the wait graph still needs the attempt.
   if (flight.request.batch?.isLedBy(flight) !== true) endAttempt(flight.attempt)
 }
 

@@ -127,8 +127,8 @@ export const orStale = (
 }
 
 /**
- * Returns the stale value to which a caller may fall back (promise P6): before its hard deadline, if the strategy falls
- * back and no failure counted as an answer of the origin. A value that a touch made fresh needs no such strategy.
+ * Returns the stale value to which a caller may fall back (promise P6), unless it has expired or the origin has
+ * answered since. The strategy must allow the fallback, unless a touch has made the value fresh again.
  */
 const usableStale = (self: Flights, caller: Caller, now: number): Entry | undefined => {
   if (!caller.policy.readsMemory) return undefined
@@ -143,6 +143,6 @@ const usableStale = (self: Flights, caller: Caller, now: number): Entry | undefi
   return decision === LoadOrStale || (decision !== Load && now < stale.softExpiresAt) ? stale : undefined
 }
 
-/** Like `usableStale`, but an exception thrown by the caller's strategy becomes the answer of that caller. */
+/** Like `usableStale`, but an exception thrown by the caller's strategy becomes the answer to that caller. */
 export const staleOrDefect = (self: Flights, caller: Caller, now: number): Entry | Exit.Exit<never> | undefined =>
   answerOrDefect(() => usableStale(self, caller, now))

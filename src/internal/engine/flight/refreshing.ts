@@ -1,6 +1,6 @@
 /**
  * Runs background refreshes. A unit is one flight, or all flights of a batch. At most `concurrency` units run at once.
- * The most recently requested unit starts first, because recently read entries are worth more than others.
+ * The most recently requested unit starts first, because recently read entries are the likeliest to be read again.
  */
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
@@ -74,7 +74,7 @@ export const offer = (self: Flights, unit: Unit, dispatcher?: SchedulerDispatche
   drop(self, oldest!)
 }
 
-/** Hands a private reader's unit to the platform. It takes no slot, as a cancelled request would never free one. */
+/** Hands a private reader's unit to the platform. No slot is taken, because a cancelled request would not free it. */
 const handOver = (self: Flights, unit: Unit): void => {
   const flights = Array.from(unit.flights)
   const { starter } = flights[0]!
@@ -114,7 +114,7 @@ export const startAll = (self: Flights, flights: Iterable<Flight>): void => {
   for (const flight of flights) if (flight.phase === "Queued") self.work.start(self, flight)
 }
 
-/** Removes a flight from its unit, once it has ended, has run too long or is no longer joinable. */
+/** Removes a flight from its unit, after the flight has ended, has run too long or has become unjoinable. */
 export const leaveUnit = (self: Flights, flight: Flight): void => {
   const { unit } = flight
   if (unit === undefined) return

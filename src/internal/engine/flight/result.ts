@@ -100,7 +100,7 @@ export const loadMillisOf = ({ attempt: { startedAt = Infinity } }: Flight, now:
 const annotated = ({ attempt: { annotations }, request }: Flight, lifetime: Lifetime | "skip"): Lifetime | "skip" => {
   if (lifetime === "skip" || annotations === undefined) return lifetime
   const ttl = annotations.ttl === undefined ? undefined : toMillis(annotations.ttl)
-  // For a sliding entry, the soft deadline is the final expiry. Reads cannot move it.
+  // For a sliding entry, the soft deadline is the final expiry, which reads cannot extend.
   if (request.slides) return ttl === undefined ? lifetime : { softTtl: ttl, ttl: Math.min(lifetime.ttl, ttl) }
   // If the strategy has no soft deadline, it adds none to the declared lifetime.
   const soft = lifetime.softTtl < lifetime.ttl ? lifetime.softTtl : Infinity

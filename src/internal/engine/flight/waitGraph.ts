@@ -26,7 +26,7 @@ export const reaches = (from: Flight, to: Flight): boolean => {
 /** Yields a flight and all flights it waits for, directly or indirectly. Not recursive, as the chains can be long. */
 export function* reached(from: Flight): Generator<Flight> {
   const seen = new Set([from])
-  // Iterating a set includes elements added during the iteration.
+  // A loop over a set also visits the elements that are added during the loop.
   for (const flight of seen) {
     yield flight
     for (const next of flight.attempt.waitsOn?.keys() ?? []) seen.add(next)

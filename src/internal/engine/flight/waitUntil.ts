@@ -46,7 +46,7 @@ export const keepAlive = (
   }
 }
 
-/** Waits until a flight has ended. A second fiber may take over from the first to write the result. */
+/** Waits until a flight has ended. This may be after its first fiber, because a second one may write the result. */
 const untilEnded = (flight: Flight): Effect.Effect<void> =>
   Effect.suspend(() => {
     const { exit, fiber } = flight

@@ -24,13 +24,13 @@ export const noteChange = (self: Flights, id: string): void => {
   if (self.watches.count > 0) note(self, id, ++self.watches.step)
 }
 
-/** Notes the start of a private refresh, which makes loads that are already running outdated. */
+/** Notes the start of a private refresh. Loads of the id that are already running become outdated. */
 export const noteRefresh = (self: Flights, id: string): void => {
   if (self.storeTier === undefined) self.watches.step++
   else noteChange(self, id)
 }
 
-/** Notes a stored private load. Flights that began at the same time or earlier are no newer, and are not stored. */
+/** Notes that a private load was stored. Results of flights that began at the same time or earlier are not stored. */
 export const noteLoaded = (self: Flights, { id, since }: Flight): void => {
   if (self.storeTier !== undefined) return noteChange(self, id)
   self.watches.step++
@@ -53,7 +53,7 @@ export const noteAll = ({ watches }: Flights): void => {
   watches.changedAt.clear()
 }
 
-/** Whether a flight's result may be stored. Changes do not reach private flights, which check the list instead. */
+/** Whether a flight's result may be stored. A private flight is not told of changes, so it checks the list. */
 export const isStorable = (self: Flights, flight: Flight): boolean =>
   flight.storable && !(self.isPrivate && hasChanged(self, flight, flight.id))
 

@@ -21,7 +21,7 @@ export const makeWork = (actions: WorkActions, context: Context.Context<never>):
   isScheduled: false
 })
 
-/** Answers the callers of an ended flight. While callers of another flight are answered, it waits its turn. */
+/** Answers the callers of an ended flight, or queues the flight while the callers of another flight are answered. */
 export const answerAll = (self: Flights, flight: Flight): void => {
   self.work.ended.push(flight)
   workInline(self)

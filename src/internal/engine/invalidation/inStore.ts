@@ -1,4 +1,4 @@
-/** Sends invalidations to the store at once, and marks them to be sent again until the store acknowledges them. */
+/** Sends invalidations to the store at once. Those that the store does not acknowledge are marked to be sent again. */
 import * as Effect from "effect/Effect"
 import type { Stored } from "../../../CacheEntry.ts"
 import type { StoreError } from "../../../CacheError.ts"
@@ -50,7 +50,7 @@ const removeFromStore = (
     const part = ids.slice(from, from + chunk)
     const sending = { operation: "remove", effect: store.removeMany(part) }
     const answered = acknowledged(tier, items.slice(from, from + chunk), sending)
-    // A store may fail synchronously, so each later part begins in a turn of its own, between which other fibers run.
+    // A store may fail synchronously, so each later part begins in its own turn, and other fibers run in between.
     return Effect.map(
       from === 0 ? answered : Effect.andThen(Effect.yieldNow, answered),
       (removed) => removed ?? part.map(() => false)
@@ -61,7 +61,7 @@ const removeFromStore = (
 
 /**
  * Marks the items as unsent if the effect fails or is interrupted, because an item neither acknowledged nor unsent
- * would never be sent again. Add the items outside `restore`, so that no interruption can come before this.
+ * would never be sent again. Add the items outside `restore`, so that no interruption comes between that and this call.
  */
 const orUnsent = <A, R>(
   tier: StoreTier,
@@ -87,12 +87,12 @@ export const replaceInStore = <R>(
     replaceHere()
     const replacing = Effect.tap(value, (stored) => {
       if (pending.ids.get(id) !== item) {
-        // A later operation on the id is pending or was acknowledged, and this write must not undo it. Until the store
-        // acknowledges the later operation, it has a value older than both operations, so this write stays unsent.
+        // A later operation on the id must not be undone by this write. Until the store acknowledges that operation,
+        // the store has a value older than both, so this write counts as unsent.
         Pending.markUnsent(pending, item)
         return Effect.void
       }
-      // If the new value cannot be stored, the older one is removed from the store.
+      // If the new value cannot be stored, the old one must not stay in the store either.
       return stored === undefined || isFault(stored) || pending.clears !== clears
         ? removal(tier, item)
         : acknowledged<unknown>(tier, [item], { operation: "set", effect: store.set(id, stored) })
@@ -122,7 +122,7 @@ export const replaceAllInStore = <R>(
       })
       const removed = currentOf(tier, removals)
       const removing = removeFromStore(tier, removed.map(({ id }) => id), removed.map(({ item }) => item))
-      // At once, because both share the time that the caller waits.
+      // Concurrent, because the caller waits for both within one time limit.
       return Effect.all([removing, setInStore(tier, writes)], { concurrency: "unbounded", discard: true })
     })
     return orUnsent(tier, items, restore(replacing))
@@ -132,7 +132,7 @@ interface Write extends SetRequest {
   readonly item: Pending.Item
 }
 
-/** Drops the writes that a later operation on the same id has replaced (see `replaceInStore`). */
+/** Returns the writes, except those that a later operation on the same id has replaced (see `replaceInStore`). */
 const currentOf = ({ pending }: StoreTier, writes: ReadonlyArray<Write>): ReadonlyArray<Write> =>
   writes.filter(({ id, item }) => {
     const isCurrent = pending.ids.get(id) === item
@@ -157,11 +157,10 @@ const setInStore = (tier: StoreTier, writes: ReadonlyArray<Write>): Effect.Effec
 interface Sending<A> {
   readonly operation: string
   readonly effect: Effect.Effect<A, StoreError>
-  /** Sends each of the writes by itself. */
   readonly alone?: () => Effect.Effect<A | undefined>
 }
 
-/** Sends items. Marks unacknowledged ones as unsent; only a strict caller fails. Must be called inside `orUnsent`. */
+/** Sends items. Those not acknowledged are marked as unsent, and a strict caller fails. Call this inside `orUnsent`. */
 const acknowledged = <A>(
   tier: StoreTier,
   items: ReadonlyArray<Pending.Item>,

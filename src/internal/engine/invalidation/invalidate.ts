@@ -38,7 +38,7 @@ export const invalidateIds = (self: Flights, ids: ReadonlyArray<string>): Effect
         return Effect.map(
           tier.steps.remove(tier, ids, items, restore),
           (removed) => {
-            // Repeated, because an entry derived from the ids may have been read before the store answered.
+            // Repeated, because an entry that depends on the ids may have been read before the store answered.
             self.mutations++
             for (const id of ids) Dependents.idChanged(self.memory.dependents, self.tagEpochs, id)
             return removed.filter((was, i) => was || present[i]).length
@@ -53,13 +53,13 @@ interface Forgotten {
   readonly items: Array<Pending.Item>
 }
 
-/** Removes ids from memory and makes them pending, all before the store is asked, so that no interruption loses one. */
+/** Removes ids from memory and makes them pending, all before the store is asked, so that no id gets lost. */
 const forgetMany = (self: Flights, ids: ReadonlyArray<string>, now: number): Effect.Effect<Forgotten> => {
   const forgotten: Forgotten = { present: [], items: [] }
   const { storeTier: tier } = self
   const step = (from: number): void => {
     const part = ids.length <= chunk ? ids : ids.slice(from, from + chunk)
-    // Ids become pending before memory changes, as a removal listener may read and must not find the stored old entry.
+    // Ids become pending before memory changes. A removal listener may read, and must not get the old stored entry.
     if (tier !== undefined) {
       for (const id of part) {
         forgotten.items.push(Pending.add(tier.pending, { _tag: "Id", id }))
@@ -144,7 +144,7 @@ export const emptyMemory = (self: Flights, cause: RemovalCause): void => {
   tellAll(self, left, cause)
 }
 
-/** Flights that may retain an entry for long. Each such entry is removed alone, which unlinks it from other entries. */
+/** The flights that may retain an entry for long. Such an entry is removed alone, to unlink it from the others. */
 const holdersOf = (self: Flights): ReadonlyArray<Flight> => [...self.flights.all(), ...self.running.all()]
 
 type Left = ReadonlyMap<string, Entry | undefined>
@@ -154,7 +154,7 @@ const takeAll = ({ memory }: Flights, cause: RemovalCause, holders: ReadonlyArra
   return Memory.empty(memory, cause)
 }
 
-/** Notifies listeners in several turns, and completes after the last. Within `Memory.together`, it does not wait. */
+/** Notifies listeners in several turns, and completes after the last one. Does not wait in `Memory.together`. */
 const tellAll = (self: Flights, left: Left, cause: RemovalCause): Effect.Effect<void> => {
   const { memory } = self
   if (memory.onRemoval === undefined) return Effect.void

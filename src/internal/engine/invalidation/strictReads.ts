@@ -19,7 +19,7 @@ export const inTheWay = (
   policy: Policy,
   { id, tags }: Wanted
 ): ReadonlyArray<Pending.Item> =>
-  // A read that invalidates first (`policy.invalidate`) sends its own invalidation.
+  // A read that itself invalidates (`policy.invalidate`) need not wait, because it sends its own invalidation.
   tier === undefined || !policy.strict || policy.bypass || policy.invalidate !== undefined ||
     tier.pending.unsent.size === 0
     ? none

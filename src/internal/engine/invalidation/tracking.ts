@@ -30,10 +30,10 @@ import { emptyMemory, forgetAll } from "./invalidate.ts"
 import { replayNow } from "./replay.ts"
 
 /**
- * Keeps memory from serving entries that other processes have changed. Polls a store with `changesUnsafe` every 50 ms,
- * follows another store's stream of changes, or else clears memory once per `maxStaleness` (untracked). Polling stops
- * after an interval without reads, and increments the tag epoch. The next read then has to check its entry, and polls
- * before it does. Hits in the current epoch cost nothing.
+ * Keeps memory from serving entries that other processes have changed. A store with `changesUnsafe` is polled every
+ * 50 ms. Otherwise its stream of changes is followed, or memory is cleared once per `maxStaleness` (untracked). After
+ * an interval without reads, polling stops and the tag epoch is incremented. The next read then has to check its entry,
+ * and polls before that. Hits in the current epoch cost nothing.
  */
 export const track = (self: Flights): void => {
   const { storeTier: tier } = self
@@ -51,7 +51,7 @@ export const track = (self: Flights): void => {
   // The first poll skips changes made before the start, because they do not concern this process.
   timer.look()
   if (!capabilities.changes || isAsked) return
-  // Kept when the worker restarts, because everything that was tracked before the restart then counts as changed.
+  // Kept across restarts of the worker, because after a restart, earlier changes may have been missed.
   const state = { wasTracked: false }
   supervise(tier.background, {
     name: "follows the changes of the store",
@@ -144,9 +144,8 @@ const follow = Effect.fnUntraced(function*(self: Flights, tier: StoreTier, state
 })
 
 /**
- * Starts tracking, so that no later change is missed. Older entries may have changed, so memory is cleared and running
- * flights become unjoinable. At the first start, the results of these flights are still stored, so that the first reads
- * of a program share their loads.
+ * Starts tracking. Earlier changes may have been missed, so memory is cleared and running flights become unjoinable. At
+ * the first start, the results of these flights are still stored, so that a program's first reads share their loads.
  */
 const markTracked = (self: Flights, tier: StoreTier, wasTracked: boolean): void => {
   tier.untracked = false
@@ -192,7 +191,7 @@ interface Timer {
   readonly nextMillis: () => number
 }
 
-/** Stops the tracker. The new epoch makes the next read poll before it serves an entry, and start a new tracker. */
+/** Stops the tracker and begins an epoch. The next read polls before it serves an entry, and starts a new tracker. */
 const rest = (self: Flights, tier: StoreTier): void => {
   tier.tracker?.interruptUnsafe()
   tier.tracker = undefined
@@ -255,7 +254,7 @@ const clearWhenStale = (self: Flights, tier: StoreTier): void => {
   emptyMemory(self, "unverified")
 }
 
-/** Runs a poll, which must not throw inside a read. If the poll fails, everything counts as changed. */
+/** Runs a poll. Its exceptions must not reach the polling read: if the poll fails, everything counts as changed. */
 const safely = (self: Flights, tier: StoreTier, look: (self: Flights, tier: StoreTier) => void): void => {
   try {
     look(self, tier)
@@ -266,7 +265,7 @@ const safely = (self: Flights, tier: StoreTier, look: (self: Flights, tier: Stor
     try {
       forgetAll(self)
     } catch {
-      // Ignored, because all entries are removed before any user code is called.
+      // An exception of user code changes nothing, because all entries are removed before any user code is called.
     }
   }
 }
@@ -283,7 +282,7 @@ const poll = (self: Flights, tier: StoreTier, state: Polling): void => {
   try {
     changes = tier.store.changesUnsafe!()
   } catch (thrown) {
-    // Reported once per outage, although the store is polled again after 50 ms.
+    // Reported only once per outage, even though the store is polled every 50 ms.
     if (!tier.failing.has("listen")) noteFault(tier, "listen", thrown as StoreError, clockOf(self))
     tier.untracked = true
     // Memory stays in use for `maxStaleness` and is not cleared at once, so that a failing store causes no stampede.

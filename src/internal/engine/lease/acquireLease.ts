@@ -33,16 +33,16 @@ export interface WriteGrant {
   readonly markers: Markers | undefined
 }
 
-/** Another process holds the lease, and this flight, a refresh without callers, need not load. */
+/** Another process holds the lease. This flight is a refresh without callers, so it need not load. */
 export const LeasedElsewhere = Symbol("Elsewhere")
 
-/** The result of acquiring a lease. `undefined`: the load runs without a lease and its result is not stored. */
+/** The result of acquiring a lease. If `undefined`, the load runs without a lease, and its result is not stored. */
 type Acquiring = WriteGrant | Entry | Exit.Failure<unknown, unknown> | typeof LeasedElsewhere | undefined
 
 /**
- * Acquires the lease, in a step that also checks the stored entry again; waits while another process renews the lease.
- * Returns a grant to store the result; an entry that `serves` accepts; the last failure of several leaders in a row;
- * `LeasedElsewhere`; or `undefined` if the load may start but its result cannot be stored.
+ * Acquires the lease, and checks the stored entry again in the same step. Waits while another process renews the lease.
+ * Returns a grant to store the result, an entry that `serves` accepts, the last failure of several leaders in a row,
+ * `LeasedElsewhere`, or `undefined` if the load may start but its result cannot be stored.
  */
 export const acquireLease = Effect.fnUntraced(function*(
   self: Flights,
@@ -53,7 +53,7 @@ export const acquireLease = Effect.fnUntraced(function*(
   const { pending, leaseMillis, store } = tier
   const { id, request } = flight
   const failWith = (fault: Fault): undefined => void failStrict(self, flight, fault)
-  // The result may enter memory without another look at the store, so changes by others must be tracked from here on.
+  // The result may enter memory without the store being asked again, so changes by others must be tracked from here on.
   self.tagEpochs.ensureTracking?.()
   if (Pending.isPending(pending, id)) return undefined
   const declared = declaredTags(self, request)
@@ -108,13 +108,13 @@ export const acquireLease = Effect.fnUntraced(function*(
       }
       if (isExclusive) {
         flight.lease = renewing(tier, flight, owner)
-        // After a wait, the store may grant the lease beside another holder's, which only a renewal shows.
+        // After a wait, the lease may be granted although another process still holds it. Only a renewal shows this.
         if (!waited) flight.lease.heldUntil = askedAt + leaseMillis
       }
       lookBefore(self, flight)
       // If the result will not be stored, other processes need not wait for it.
       if (!flight.storable) releaseLease(flight)
-      // Without declared tags, `seq` shows whether a tag that becomes known after the load was invalidated since.
+      // Without declared tags, `seq` shows whether a tag that is known only after the load was invalidated during it.
       const { generation, seq } = acquired
       return { generation, markers: markers ?? (seq === undefined ? undefined : { seq, markers: [] }) }
     }
@@ -126,7 +126,7 @@ export const acquireLease = Effect.fnUntraced(function*(
       if (outcome === "success" && isGood(tags, declared, markers)) flight.protectedUntil = expiresAt
       continue
     }
-    // The store has another entry than the rejected one, which this flight may use.
+    // The stored entry is another one than the rejected one, so this flight may use it.
     const found = yield* declared.length === 0 && isWhole(flight, acquired.entry)
       ? reviveAcquired(tier, flight, acquired.entry)
       : fetchAcquired(tier, budget, flight, declared)
@@ -138,14 +138,14 @@ export const acquireLease = Effect.fnUntraced(function*(
   return undefined
 })
 
-/** Applies changes from before the lease, and moves the flight's birth past them: the load sees them already. */
+/** Applies changes from before the lease, and sets the flight's start after them, as the load already sees them. */
 export const lookBefore = ({ tagEpochs }: Flights, flight: Flight): void => {
   const { epoch } = tagEpochs
   tagEpochs.look?.()
   if (flight.bornAt === epoch) flight.bornAt = tagEpochs.epoch
 }
 
-/** Whether the entry that `acquire` returned needs no check of tags. Without tags, only reported changes end it. */
+/** Whether the tags of the entry from `acquire` need no check: it has none, and no change was reported meanwhile. */
 const isWhole = ({ changedWhileAsked }: Flight, { meta }: Stored): boolean =>
   meta.tags.length === 0 && !changedWhileAsked
 
@@ -179,7 +179,7 @@ const isGood = (
     tags.filter(({ tag }) => declared.includes(tag))
   )
 
-/** Renews the lease every third of its length, for at most `maxLoad`: a hanging load must not block its id for ever. */
+/** Renews the lease every third of its length, up to `maxLoad`, as a hanging load must not block its id forever. */
 const renewing = (tier: StoreTier, flight: Flight, owner: string): FlightLease => {
   const { leaseMillis, maxLoadMillis, store } = tier
   const pauseMillis = leaseMillis / 3

@@ -1,9 +1,8 @@
 /**
- * Finds cycles of waits between processes: each process holds the lease that another process's load waits for, and none
- * sees the whole cycle. A load that holds a lease and waits for another publishes its waits, and follows the published
- * waits of others back to itself. A statement may be outdated when it is read. A wait therefore counts only if it was
- * published before the previous look and again since: then all waits of a cycle existed at one time, and loads that
- * wait for each other wait for ever.
+ * Finds cycles of waits between processes, of which no process sees the whole: each holds a lease for which a load of
+ * the next one waits. A load that holds a lease and waits for another publishes its waits, and follows the published
+ * waits of others back to itself. As a published wait may be over, it counts only if it was published at the previous
+ * look and again since. All waits of a cycle then existed at the same time, so they never end.
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -69,7 +68,7 @@ const isAnyOlder = (waiting: ReadonlyMap<string, ReadonlySet<LeaseWait>>, before
   return false
 }
 
-/** The oldest loads that hold a lease and wait for another, within bounds: waits in a cycle outlive all others. */
+/** The oldest loads that hold a lease and wait for another, up to a limit. Waits in a cycle outlive all others. */
 const holdersOf = (
   { leaseWaits: { waiting }, running }: Flights,
   { before, now }: { readonly before: number; readonly now: number }
@@ -117,7 +116,7 @@ const sayAndFollow = Effect.fnUntraced(function*(
     for (const [id, one] of heard) statements.set(id, one)
     last = heard
   }
-  // A wait is published only after it has lasted this long, so waits read within this time have all existed together.
+  // A wait is published only after it has lasted this long, so waits read within this time all existed at once.
   return monotonicMillis(clock) - askedAt < pauseMillis ? statements : none
 })
 
@@ -157,7 +156,7 @@ const endCircles = (self: Flights, holders: Holders, edges: Edges): void => {
   }
 }
 
-/** Ends the waits inside one load only: other callers of the awaited flight may not be in a cycle. */
+/** Ends only the waits inside one load, because other callers of the awaited flight may not be in a cycle. */
 const endWait = (self: Flights, holder: Flight, awaited: Flight, path: ReadonlyArray<string>): void => {
   const inside = new Set(reached(holder))
   const ends = new Set([awaited])
@@ -165,7 +164,7 @@ const endWait = (self: Flights, holder: Flight, awaited: Flight, path: ReadonlyA
     const callers = Array.from(end.callers).filter(({ within }) => within?.flight && inside.has(within.flight))
     for (const caller of callers) answerNow(caller, Effect.die(new CacheCycle({ path })))
     endIfUnneeded(self, end)
-    // If no caller inside waits for the awaited flight, a refresh queued behind it does: its callers' waits end too.
+    // If no caller inside waits for this flight, a flight queued behind it does, whose callers' waits end too.
     if (callers.length === 0) { for (const flight of inside) if (flight.attempt.waitsOn?.has(end)) ends.add(flight) }
   }
 }

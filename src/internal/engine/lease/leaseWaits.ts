@@ -1,4 +1,4 @@
-/** Loads that wait for leases of other processes. One request asks for all; a change of an entry wakes its loads. */
+/** Loads that wait for leases of other processes. One request asks for all. A change to an entry wakes its loads. */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -13,7 +13,7 @@ import { isFault } from "../storeTier/faults.ts"
 import type { Fault, StoreTier } from "../storeTier/storeTier.ts"
 import * as Circles from "./circles.ts"
 
-/** Whether the store may still grant an `acquire` that timed out. A synchronous store drops it from its queue. */
+/** Whether the store may still grant an `acquire` that timed out. A synchronous store drops such a request. */
 export const isLate = ({ store }: StoreTier, answer: Acquired | Fault): boolean =>
   isFault(answer) && answer.reason === "Timeout" && store.workedMillis === undefined
 
@@ -65,7 +65,7 @@ const remove = ({ waiting }: LeaseWaits, one: LeaseWait): void => {
   if (ofId?.delete(one) && ofId.size === 0) waiting.delete(id)
 }
 
-/** Makes the loads that wait for an id's lease ask for it at once, or all waiting loads if no id is given. */
+/** Makes the loads that wait for an id's lease ask for it at once. Without an id, makes all waiting loads ask. */
 export const wake = (self: Flights, tier: StoreTier, id?: string): void => {
   const { waiting } = self.leaseWaits
   const woken = id === undefined ? Array.from(waiting.values()) : [waiting.get(id)]
@@ -73,7 +73,7 @@ export const wake = (self: Flights, tier: StoreTier, id?: string): void => {
   if (woken[0] !== undefined) setTimer(self, tier, -Infinity)
 }
 
-/** When to ask again: often at first, then after a quarter of the time waited, or at the end of the lease or `wait`. */
+/** When to ask again: after a quarter of the time waited so far, at the latest when the lease or `wait` ends. */
 const nextOf = (
   { waitMillis = Infinity }: StoreTier,
   { since }: LeaseWait,
@@ -124,7 +124,7 @@ const askAll = (self: Flights, tier: StoreTier): Effect.Effect<void> =>
       for (const one of ofId) if (one.dueAt <= now + leasePoll.togetherMillis) due.push(one)
     }
     leaseWaits.isAsking = true
-    // `Infinity` until the answer: a wake-up in the meantime changes it, and the answer then leaves it alone.
+    // `Infinity` means that an answer is awaited. A wake-up meanwhile sets another time, which the answer keeps.
     for (const waiting of due) {
       waiting.dueAt = Infinity
       beginAsking(waiting.flight)
@@ -162,9 +162,9 @@ const requestOf = (
 })
 
 /**
- * Whether a load joins the lease's holder. After each `wait`, the store lets one waiting load join. A lease is renewed
- * for at most `maxLoad`, but the next leader may take as long: only after several leaders may every load join, so that
- * the loads waiting for a hanging one do not all start at once.
+ * Whether a load starts although another process holds the lease. After each `wait`, the store lets one waiting load do
+ * so. A lease is renewed for at most `maxLoad`, but the next leader may take as long. Only after the time of several
+ * leaders may every load start, so that the loads waiting for a hanging one do not all start at once.
  */
 const joinOf = ({ leaseMillis, maxLoadMillis, waitMillis }: StoreTier, waitedMillis: number): Join =>
   waitedMillis >= believedLeaders * (maxLoadMillis + leaseMillis + (waitMillis ?? 0))
@@ -190,11 +190,11 @@ const deliver = (self: Flights, tier: StoreTier, deliveries: ReadonlyArray<Deliv
     ready.push({ waiting, answer })
   }
   Circles.look(self, tier, now)
-  // All flights rejoin before the first one continues, so that keys of a batch that return together share one call.
+  // All flights rejoin before the first one continues, so that keys of a batch granted together share one call.
   for (const { waiting: { flight, isGone } } of ready) if (!isGone) flight.request.batch?.rejoin(flight)
   for (const { answer, waiting } of ready) {
     if (!waiting.isGone) waiting.resume(answer)
-    // The lease was granted, or may be, to a flight that no longer uses it.
+    // The lease was granted, or may still be granted, to a flight that no longer uses it.
     if (isLate(tier, answer) || waiting.isGone && !isFault(answer) && answer._tag === "Granted") giveBack(tier, waiting)
   }
 }

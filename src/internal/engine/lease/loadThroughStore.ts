@@ -101,7 +101,7 @@ interface Ended {
   readonly clock: Clock.Clock
 }
 
-/** Makes the entry of a flight whose load has ended. Returns the callers' answer, which some get before the write. */
+/** Makes the entry of a flight whose load has ended. Returns the answer, which some callers get before the write. */
 export const endLoad = (
   self: Flights,
   flight: Flight,
@@ -121,7 +121,7 @@ export const endLoad = (
   return answer
 }
 
-/** Serves the stale value for a moment: then the other process has stored a new one, or this process tries again. */
+/** Serves the stale value for a moment. Then the other process has stored a new one, or this process tries again. */
 const leaveToOthers = (self: Flights, flight: Flight, now: number): Effect.Effect<unknown, unknown> => {
   const entry = flight.stale!
   flight.found = { entry, isStale: true, insteadOfLoad: false, refreshDue: false }
@@ -132,7 +132,7 @@ const leaveToOthers = (self: Flights, flight: Flight, now: number): Effect.Effec
 const missed = (self: Flights, flight: Flight): void => {
   if (flight.phase !== "AskingStore") return
   flight.phase = "AwaitingLease"
-  // A copy of the callers, because a notified listener may add one.
+  // The loop uses a copy of the callers, because a listener that hears of a miss may add one.
   for (const { request } of Array.from(flight.callers)) noteMiss(self, request.key, flight.id)
 }
 
@@ -209,7 +209,7 @@ export const prepare = Effect.fnUntraced(function*(
   if (own === undefined) return undefined
   const tags = dependencies === undefined ? own : withDependencies(dependencies, own)
   if (tags === undefined) {
-    // The load has read values from before and after a change.
+    // The load has read values from before a change and from after it.
     flight.storable = false
     return undefined
   }
@@ -217,7 +217,7 @@ export const prepare = Effect.fnUntraced(function*(
   if (isFault(stored)) return void failStrict(self, flight, stored)
   if (stored === undefined || !flight.storable) return undefined
   addUnanswered(tier, id)
-  // Taken before the commit: a marker captured before the answer may be newer than a removal that follows this write.
+  // `captures` is taken before the commit, because a marker captured later may follow a removal of this entry.
   return { id, generation, entry: stored, tags, captures: tier.captures }
 })
 

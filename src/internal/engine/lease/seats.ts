@@ -1,6 +1,6 @@
 /**
  * The steps of a bulk call's flights at the store. One request acquires the leases of a wave of flights, and one stores
- * their results. The store's budget is that of a wave.
+ * their results. The time budget of the store applies to a whole wave.
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -32,12 +32,11 @@ interface State {
   readonly engine: Flights
   readonly owner: string
   readonly budgetMillis: number
-  /** The grants of flights that have not ended. A flight that may load but not store has none. */
+  /** The grants of flights that have not ended. A flight whose result may not be stored has none. */
   readonly grants: Map<Flight, WriteGrant>
-  /** The flights whose leases are renewed. */
   readonly renewed: Set<Flight>
   renewal: Worker | undefined
-  /** The store has exceeded the budget of a wave, and is not asked again. */
+  /** Whether the store has exceeded the budget of a wave. If so, it is not asked again. */
   isTooSlow: boolean
 }
 
@@ -72,7 +71,7 @@ const askWave = <A>(
     return answer
   })
 
-/** A wave of one needs no request for many. */
+/** Requests a single item with `one`, because it needs no request for many. */
 const requestAll = <A, B>(
   items: ReadonlyArray<A>,
   all: (items: ReadonlyArray<A>) => Effect.Effect<ReadonlyArray<B>, StoreError>,
@@ -103,7 +102,7 @@ const acquire = Effect.fnUntraced(function*(
   return yield* acquireLeases(self, withMarkers, markersFor(isFault(markers) ? undefined : markers, names, engine))
 })
 
-/** Without the flights whose declared tags have no markers. Their results enter memory only. */
+/** Returns the flights without declared tags. The others lack markers, so their results enter memory only. */
 const failTagged = (
   engine: Flights,
   flights: ReadonlyArray<Flight>,
@@ -115,7 +114,7 @@ const failTagged = (
     return declared[i]!.length === 0
   })
 
-/** The markers of each flight's declared tags, which most flights of a wave share. */
+/** Returns a function that picks the markers of a flight's declared tags, which most flights of a wave share. */
 const markersFor = (all: Markers | undefined, names: ReadonlyArray<string>, engine: Flights) => {
   const places = new Map(names.map((name, i) => [name, i]))
   return ({ request }: Flight): Markers | undefined => {
@@ -132,7 +131,7 @@ const acquireLeases = Effect.fnUntraced(function*(
 ): Effect.fn.Return<ReadonlySet<Flight>, never, any> {
   const { engine, owner, tier } = self
   const { leaseMillis, store } = tier
-  // Their callers may have left while the store was asked for the markers.
+  // The callers of a flight may have left while the store was asked for the markers.
   const asked = flights.filter(({ exit }) => exit === undefined)
   if (asked.length === 0) return none
   const isExclusive = optionOf(engine, asked[0]!.request, "lease") ?? store.capabilities.shared
@@ -151,7 +150,7 @@ const acquireLeases = Effect.fnUntraced(function*(
   }))
   const answers = yield* askWave(self, "acquire", requestAll(requests, store.acquireMany, acquireOne(store)))
   if (isFault(answers)) {
-    // The store may carry it out late: the releases follow it.
+    // The store may still carry out the timed-out request, so a release follows for each flight.
     const late = isSent && isLate(tier, answers)
     for (const flight of asked) {
       if (late) releaseLease(flight)
@@ -170,7 +169,7 @@ const acquireLeases = Effect.fnUntraced(function*(
       if (flight.exit === undefined) others.add(flight)
       return
     }
-    // The flight was abandoned or detached meanwhile: its release may have come before the grant.
+    // The flight was abandoned or detached meanwhile, and its release may have reached the store before the grant.
     if (flight.exit !== undefined || !flight.storable || flight.lease !== leases[i]) {
       flight.lease = undefined
       return leases[i]?.release(flight, undefined)
@@ -193,7 +192,7 @@ const grantOf = (
   markers: Markers | undefined
 ): WriteGrant => ({
   generation,
-  // Without declared tags, `seq` shows whether a tag known only after the load was invalidated since.
+  // Without declared tags, `seq` shows whether a tag that is known only after the load was invalidated during it.
   markers: markers ?? (seq === undefined ? undefined : { seq, markers: [] })
 })
 
@@ -251,7 +250,7 @@ const store = Effect.fnUntraced(function*(
       if (prepared !== undefined) commits.push({ ...prepared, flight })
     })
   })
-  // Flights may have ended since, by the close of the cache.
+  // Flights may have ended meanwhile, because the cache was closed.
   const open = commits.filter(({ flight }) => flight.exit === undefined)
   if (open.length > 0) yield* commitAll(self, open)
   return answers

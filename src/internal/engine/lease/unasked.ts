@@ -1,8 +1,7 @@
 /**
- * Stores a bulk call's answers for keys it was not asked for. Their ids are unknown before the call, so no generation
- * is as old as the call. Evidence shows instead that nothing newer is overwritten: for tags, the store's count of
- * invalidations; for ids, reported changes, or their group's marker, which each removal or write by hand in the group
- * deletes.
+ * Stores a bulk call's answers for keys it was not asked for. No generation is acquired for them before the call, so
+ * other evidence must show that nothing newer is overwritten: for tags, the store's count of invalidations; for ids,
+ * reported changes, or their group's marker, which any removal or `set` in the group deletes.
  */
 import * as Effect from "effect/Effect"
 import type { TagVersion } from "../../../CacheEntry.ts"
@@ -24,7 +23,7 @@ import * as Pending from "../storeTier/pendingInvalidations.ts"
 import type { StoreTier } from "../storeTier/storeTier.ts"
 import { isLate } from "./leaseWaits.ts"
 
-/** The tag of an id's group. Empty if the store reports changes when polled; `undefined` if there is no evidence. */
+/** The tag of an id's group. Empty if the store reports changes when polled, or `undefined` if there is no evidence. */
 const witnessOf = (
   { tagEpochs }: Flights,
   { store: { capabilities } }: StoreTier,
@@ -36,7 +35,7 @@ const witnessOf = (
     ? [groupTag(groupOf(id))]
     : undefined
 
-/** Asks for the evidence once per batch. The call does not wait for the answer. */
+/** Asks for the evidence that unrequested answers need, once per batch. The call does not wait for it. */
 export const askEvidence = (self: Flights, tier: StoreTier, { id, request: { batch } }: Flight): void => {
   if (batch?.options.requestOf === undefined || batch.asksEvidence || self.isPrivate) return
   const tags = witnessOf(self, tier, id)
@@ -63,7 +62,7 @@ export const storeUnasked: StoreReads["storeUnasked"] = (flights, watch, done) =
     (part) => {
       // A store that has timed out is not asked again for the remaining answers.
       if (budget.leftMillis > 0) budget.leftMillis = tier.storeTimeoutMillis
-      // The callers of the call are answered before its other answers are stored.
+      // The callers are answered before the answers for other keys are stored.
       return Effect.andThen(Effect.yieldNow, storePart(first!.engine, { budget, tier }, part, watch))
     },
     { discard: true }
@@ -86,7 +85,7 @@ const storePart: (
   const asked = part.filter((flight) => isUnchanged(self, tier, watch, flight))
   if (asked.length === 0 || budget.leftMillis <= 0) return
   const owner = self.tokens.next(8)
-  // If another process holds a lease, this process neither waits for it nor joins it.
+  // If another process holds an id's lease, the id's answer is not stored: no load is awaited or joined.
   const requests = asked.map(({ id, rejectedWriteId }) => ({ id, owner, leaseMillis, rejectedWriteId, join: false }))
   const acquired = yield* ask(tier, budget, "acquire", store.acquireMany(requests))
   // A timed-out request may still be carried out, so its leases are released.
@@ -99,7 +98,7 @@ const storePart: (
     })
     const witness = witnessOf(self, tier, id)!
     const tags = [...witness, ...new Set(asked.flatMap(({ entry }) => entry!.tags))]
-    // Markers are read after the generations: they show an earlier removal, and a later removal ends the generations.
+    // Markers are read after the generations. They show earlier removals, and later removals end the generations.
     const after = yield* ask(tier, budget, "markers", store.markers(tags))
     if (!isFault(after) && witness.every((_, i) => after.markers[i]!.version === before.markers[i]!.version)) {
       const markers = new Map(tags.map((tag, i) => [tag, after.markers[i]!]))
@@ -118,7 +117,7 @@ const isUnchanged = (self: Flights, { pending }: StoreTier, watch: Watch, { entr
   !Pending.isPending(pending, id) && !Pending.areTagsPending(pending, entry!.tags) &&
   groupOf(id) === groupOf(watch.evidence!.id)
 
-/** Whether an expired or invalidated entry is in the way, which a second request then rejects. */
+/** Whether an expired or invalidated entry is in the way. If so, a second request rejects that entry. */
 const isDead = (flight: Flight, acquired: Acquired, markers: ReadonlyMap<string, Marker>): boolean => {
   if (acquired._tag !== "Hit" || flight.rejectedWriteId !== undefined) return false
   const { expiresAt, tags, writeId } = acquired.entry.meta
@@ -128,7 +127,7 @@ const isDead = (flight: Flight, acquired: Acquired, markers: ReadonlyMap<string,
 }
 
 interface Granted {
-  /** The generations by flight, except of results that are committed, or whose generation has ended. */
+  /** The generations by flight. One is removed once its result was committed or refused. */
   readonly grants: Map<Flight, string>
   readonly markers: ReadonlyMap<string, Marker>
 }
@@ -149,7 +148,7 @@ const commitAll = Effect.fnUntraced(function*(
       if (entry !== undefined && !isFault(entry)) encoded.push({ id, generation, entry, flight })
     })
   })
-  // Applies changes from before the generations. An untracked store reports none, so then nothing is committed.
+  // Changes from before the generations are applied now. An untracked store reports none, so nothing is committed then.
   self.tagEpochs.look?.()
   const isBlind = self.tagEpochs.look !== undefined && tier.untracked
   const commits = isBlind ? [] : encoded.filter(({ flight }) => isUnchanged(self, tier, watch, flight))

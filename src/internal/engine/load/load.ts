@@ -1,4 +1,4 @@
-/** Starts the load of a flight, either directly or between the steps of a store (`lease/loadThroughStore.ts`). */
+/** Starts the load of a flight, either directly or as one step of a flight with a store (`loadThroughStore.ts`). */
 import { warnOfResource } from "#platform/engine/load/resource"
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"

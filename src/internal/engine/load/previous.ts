@@ -29,7 +29,7 @@ export const previousOf = (attempt: Attempt): Effect.Effect<Entry | undefined, n
         ? entry
         : undefined
     const known = usable(flight.stale) ?? usable(Memory.peek(engine.memory, engine.tagEpochs, id))
-    // Otherwise the store is asked. It may have another entry than memory, or an unexpired one that was rejected.
+    // Otherwise the store is asked. Its entry may differ from memory's, or may be an unexpired one that was rejected.
     const isNewest = flight.rejectedWriteId === undefined
       ? policy.readsStore
       : known?.writeId === flight.rejectedWriteId

@@ -48,7 +48,7 @@ const holdsResource = (root: unknown): boolean => {
       addParts(waiting, value)
     }
   } catch {
-    // A user's proxy may throw when it is inspected. It then counts as no resource.
+    // A user's proxy may throw when it is inspected. Such a value does not count as a resource.
   }
   return false
 }
@@ -65,7 +65,7 @@ const contentOf = (value: object): Iterable<unknown> | undefined => {
   return EffectTypes.isHashMap(value) ? valuesOf(value) : undefined
 }
 
-/** Whether an object is data although it has methods, like built-in classes and Effect's values compared by content. */
+/** Whether an object is data although it has methods, like a `Date` or an Effect value that is compared by content. */
 const isKnownData = (value: object): boolean =>
   Equal.isEqual(value) || value instanceof Date || value instanceof RegExp || value instanceof Error ||
   value instanceof URL || ArrayBuffer.isView(value) || value instanceof ArrayBuffer
@@ -95,7 +95,7 @@ const hasMethod = (value: object): boolean => {
   return false
 }
 
-/** Whether a property suggests a resource. Ignores most symbols, and names with a tilde (the protocols of Effect). */
+/** Whether a property suggests a resource. Ignores most symbols, and names that Effect uses (`~...`). */
 const isTelling = (name: PropertyKey): boolean =>
   typeof name === "symbol" ? disposers.has(name) : !ordinary.has(name) && !String(name).startsWith("~")
 

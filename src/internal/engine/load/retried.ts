@@ -43,6 +43,6 @@ const again = <A>(flight: Flight, load: Effect.Effect<A, unknown, any>): Effect.
     const isAside = fiber.getRef(Aside) === fiber.getRef(Within)
     const attempt = nextAttempt(flight, nowOf(fiber))
     const within = Effect.provideService(load, Within, attempt)
-    // A batch call does not belong to the load of a single key, so it stays `Aside` in the new attempt.
+    // A batch call does not belong to the load of a single key, so the new attempt keeps the mark `Aside`.
     return isAside ? Effect.provideService(within, Aside, attempt) : within
   })

@@ -1,9 +1,9 @@
-/** Measures the miss-ratio curve (`Cached.curve`). It wraps the eviction policy, so other memories pay nothing. */
+/** Measures the miss-ratio curve (`Cached.curve`) by wrapping the policy. Without a curve, memory pays nothing. */
 import type { Node, Policy } from "../../../ports/eviction.ts"
 import { makeHash, weightOf } from "../../eviction/nodes.ts"
 import { type Sample, StackDistances } from "../../eviction/stackDistances.ts"
 
-/** The sample is limited in number and share of entries, because each read of a sampled entry costs a third more. */
+/** The limits of the sample, in entries and as a share of all. Each read of a sampled entry costs a third more. */
 const followedOfCapacity = 256
 const largestShare = 1 / 8
 
@@ -13,7 +13,7 @@ interface Following {
   readonly seed: () => number
 }
 
-/** An eviction policy, and the stack distances that it measures, from which the curve is drawn. */
+/** An eviction policy, and the stack distances that are measured for it. The curve is drawn from these distances. */
 export interface MeasuredPolicy {
   readonly policy: Policy
   readonly distances: StackDistances<any>
@@ -34,13 +34,13 @@ export type MakeCurve = (policy: Policy, following: Following) => MeasuredPolicy
 
 export const make: MakeCurve = (policy, { capacity, seed, weighed }) => {
   const hashOf = makeHash(seed)
-  /** The sampled entries in memory. Most entries are never a key of this `Map`, which V8 then notices quickly. */
+  /** The sampled entries in memory. Most entries are never added, which V8 notices quickly when it looks one up. */
   const inMemory = new Map<Node, Followed>()
   let evicting: Node | undefined
   const share = weighed || capacity === Infinity ? largestShare : Math.min(largestShare, followedOfCapacity / capacity)
   const distances = new StackDistances<Followed>({
     share,
-    // With weights, the number of entries that fit in memory is unknown.
+    // With weights or without a limit, the number of entries that will fit in memory is unknown.
     followed: weighed || capacity === Infinity ? 0 : capacity * share,
     onDrop: ({ node }) => {
       if (node !== undefined) inMemory.delete(node)

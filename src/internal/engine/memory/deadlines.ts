@@ -11,7 +11,7 @@ import type { Due, Entry } from "./entry.ts"
 export interface Deadlines {
   /** Buckets are created on demand, because each transaction makes a memory of its own, which must be cheap. */
   readonly buckets: Array<Due | undefined>
-  /** A bit mask per level, of the buckets that may hold entries. A bit is cleared once its bucket is found empty. */
+  /** For each level, a bit mask of buckets that may hold entries. A bit is cleared once its bucket is found empty. */
   readonly filled: Array<number>
   size: number
   tick: number
@@ -67,7 +67,7 @@ export const remove = (self: Deadlines, entry: Entry): void => {
   if (--self.size === 0) self.filled.fill(0)
 }
 
-/** Removes all entries. They remain linked to each other, so callers must not pass them to this module again. */
+/** Removes all entries. They remain linked to each other, so callers must not use them with this module again. */
 export const removeAll = (self: Deadlines): void => {
   self.buckets.length = 0
   self.filled.fill(0)
@@ -84,13 +84,13 @@ export const firstExpired = (self: Deadlines, now: number): Entry | undefined =>
   for (let left = enteringDeadlines; left > 0; left--) {
     const entry = nextDue(self, now)
     if (entry === undefined || !(entry.expiresAt > now)) return entry
-    // A read has extended the entry's deadline, or the deadline lies later within the bucket's span.
+    // The entry is not due yet: a read has extended its deadline, or the deadline lies later within the bucket's span.
     changed(self, entry)
   }
   return undefined
 }
 
-/** Sets the wheel back with the clock. Entries keep their buckets, which are due by their deadlines at the latest. */
+/** Sets the wheel back after the clock was set back. Entries keep their buckets, which are still due in time. */
 export const rewind = (self: Deadlines, now: number): void => {
   self.tick = Math.max(0, Math.floor(now))
 }

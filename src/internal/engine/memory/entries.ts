@@ -1,8 +1,8 @@
 /**
- * The entries of memory by id, in a `Map` that is never copied in one long step. V8 shrinks a `Map` once three quarters
- * of it are deleted, by copying the rest in one step. A large map therefore keeps the ids of removed entries, without a
- * value. When more than half of the ids have no value, each operation moves a few entries to a new `Map`, as in Redis'
- * incremental rehashing. A lookup always reads a single `Map`.
+ * The entries of memory by id, in a `Map` that is never copied in one long step. V8 copies a `Map` once three quarters
+ * of its elements are deleted, so a large map keeps the ids of removed entries, without a value. When more than half of
+ * the ids have no value, each operation moves a few entries to a new `Map`, as in Redis' incremental rehashing. A
+ * lookup always reads a single `Map`.
  */
 import type { Entry } from "./entry.ts"
 
@@ -37,7 +37,7 @@ class InSteps<A extends Named> implements Entries<A> {
   /** An upper bound for all sizes that `map` has had so far: `small`, doubled as often as needed. */
   private most: number
   private move: Move<A> | undefined
-  /** Whether ids were listed. Removed ids then stay in `map`, as an id deleted and set again would move to the end. */
+  /** Whether ids were listed. If so, removed ids stay in `map`, because re-adding one would move it to the end. */
   private isListed = false
   private readonly small: number
 
@@ -73,7 +73,7 @@ class InSteps<A extends Named> implements Entries<A> {
     const isSmall = most === this.small
     if (isSmall && this.left === 0 && !isListed) return map.delete(id)
     if (!this.has(id)) return false
-    // V8 may have allocated room for `2 * most` ids, and would copy the map once fewer than `most / 2` ids are left.
+    // V8 may have allocated space for `2 * most` ids, and would copy the map once fewer than `most / 2` ids are left.
     if (move === undefined && !isListed && (isSmall || map.size > most / 2)) map.delete(id)
     else {
       map.set(id, undefined)

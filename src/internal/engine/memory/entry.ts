@@ -105,7 +105,7 @@ export class Entry implements Timing, Node, Due {
     return this.terms.counters
   }
 
-  /** The tag epoch in which the tags were last checked. Initially the epoch before the load or the store read. */
+  /** The tag epoch in which the tags were last checked: at first, the epoch before the load or the store read. */
   get checkedAt(): number {
     return this.terms.checkedAt
   }
@@ -132,7 +132,7 @@ export class Entry implements Timing, Node, Due {
     this.own().endsAfter = expiresAt - this.createdAt
   }
 
-  /** Identifies the constant lifetime behind the deadlines (see `Request`). If `undefined`, readers keep these. */
+  /** Identifies the constant lifetime behind the deadlines (see `Request`). Without one, readers keep the deadlines. */
   get constant(): unknown {
     return this.terms.constant
   }
@@ -142,7 +142,7 @@ export class Entry implements Timing, Node, Due {
     return this.terms.endsWithParts
   }
 
-  /** When the store is asked again (`memoryTtl`), in epoch milliseconds. `-Infinity` lets the next reader decide. */
+  /** When to ask the store again (`memoryTtl`), in epoch milliseconds. If `-Infinity`, the next reader decides. */
   get memoryExpiresAt(): number | undefined {
     return this.terms.memoryExpiresAt
   }
@@ -177,7 +177,6 @@ export class Entry implements Timing, Node, Due {
     this.since = createdAt - this.terms.beganAt
   }
 
-  /** Gives the entry terms that no other entry shares. */
   private own(): Terms {
     return this.terms = ownTerms(this.terms)
   }
@@ -204,7 +203,7 @@ const termsOf = (options: EntryOptions): Terms => {
   return shared(terms, createdAt)
 }
 
-/** A fiber with Effect's internal method for resuming with a plain value. If it is missing, an `Exit` is used. */
+/** A fiber with Effect's internal method for resuming with a plain value. Without that method, an `Exit` is used. */
 interface Continuing extends Fiber.Fiber<unknown> {
   readonly succeedWith?: (value: unknown) => Effect.Effect<unknown>
 }

@@ -19,7 +19,7 @@ interface EvictionOptions extends PolicyOptions {
   readonly eviction: Eviction
 }
 
-/** Makes a policy with `replaced`. Throws a `CacheConfigError` if `make` throws or returns an invalid policy. */
+/** Makes a policy with the method `replaced`. Throws a `CacheConfigError` if `make` throws or its policy is invalid. */
 export const makePolicy = (options: EvictionOptions, guard: Guarded): Policy =>
   // A built-in policy has no guard, because every hit calls its `read`.
   options.eviction instanceof Own

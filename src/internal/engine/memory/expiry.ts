@@ -19,7 +19,7 @@ export const sweep = (self: Memory.MemoryTier): Effect.Effect<void> =>
       const entry = Deadlines.firstExpired(memory.deadlines, now)
       if (entry !== undefined) Memory.expire(memory, entry)
       else if (Deadlines.nextDue(memory.deadlines, now) === undefined) return Effect.void
-      // Reading the clock costs more than a step, so it is read every few steps, or after thousands of deadlines.
+      // Reading the clock costs more than a step, so it is read every few steps, or after thousands of live entries.
       if ((entry === undefined || steps % many.steps === 0) && monotonicMillis(clock) - beganAt >= turnMillis) {
         return Effect.flatMap(Effect.yieldNow, () => sweep(self))
       }
@@ -50,7 +50,7 @@ export const makeSweeper = (tier: () => Memory.MemoryTier): Memory.Sweeper => {
     const clock = followed ?? Context.get(context, Clock.Clock)
     const skew = reader.currentTimeMillisUnsafe() - clock.currentTimeMillisUnsafe()
     if (reader !== clock && Math.abs(skew) > sweepEveryMillis) {
-      // Readers now use a third clock, so no single time says which entries have expired: sweeping stops for good.
+      // Readers now use a third clock, so no single clock decides which entries have expired. Sweeping stops for good.
       if (followed !== undefined) return stop()
       followed = reader
       fiber?.interruptUnsafe()

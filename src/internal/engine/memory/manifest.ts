@@ -7,7 +7,7 @@ import type { Entry } from "./entry.ts"
 export class Manifest {
   readonly run: string
   readonly pages: number
-  /** Bytes of the encoded elements. Without a store, an estimate of the elements' size in memory. */
+  /** The size of the encoded elements in bytes. Without a store, an estimate of the elements' size in memory. */
   readonly bytes: number
   readonly elements: number
   /** All decoded pages, if they are small. Memory then holds the pages together with the manifest. */

@@ -28,7 +28,7 @@ export interface Sweeper {
 export interface MemoryTier extends Telemetry {
   readonly memory: Memory
   readonly tagEpochs: TagEpochs.TagEpochs
-  /** The counters of `increment` in a cache without a store. */
+  /** The counters that `increment` changes in a cache without a store. */
   readonly counters: Counters
   /** Generates write ids and lease owners, and seeds random generators. */
   readonly tokens: Tokens
@@ -48,7 +48,7 @@ interface Memory {
   readonly deadlines: Deadlines.Deadlines
   /** Tags of the ids on which an entry in memory or a running load depends. */
   readonly dependents: DependentTags
-  /** The largest total weight, or 0 without a memory tier. */
+  /** The maximum total weight of the entries, or 0 without a memory tier. */
   capacity: number
   /** The number of capacity changes so far. A new change stops an older one that is still evicting. */
   resizes: number
@@ -60,7 +60,7 @@ interface Memory {
   evictedWeight: number
   /** Called before the removal listeners, for every entry that leaves memory. */
   readonly onGone: (entry: Entry) => void
-  /** If `undefined`, an expired entry stays until memory needs its room. */
+  /** If `undefined`, an expired entry stays until memory needs its space. */
   readonly sweeper: Sweeper | undefined
   /** Whether the sweeper rests and must be woken by the next operation. */
   rests: boolean
@@ -170,13 +170,13 @@ export const put = (self: Memory, entry: Entry, now: number): void => {
   self.sweeper?.noteEntry()
 }
 
-/** The entry being added. `stays`: it has replaced an older entry, and is evicted only if no other entry is left. */
+/** The entry being added. If `stays` is set, it has replaced an older one, and is evicted only as the last entry. */
 interface Coming {
   readonly newest: Entry
   readonly stays: boolean
 }
 
-/** Removes at most `most` entries, until the rest fits. Evicts the newest entry if the policy names no victim. */
+/** Removes at most `most` entries, until the rest fits. If the policy names no victim, evicts the newest entry. */
 const makeRoom = (self: Memory, coming: Coming | undefined, now: number, most: number): void => {
   for (let left = most; left > 0 && isOver(self); left--) {
     const expired = Deadlines.firstExpired(self.deadlines, now)
@@ -191,7 +191,7 @@ const makeRoom = (self: Memory, coming: Coming | undefined, now: number, most: n
   }
 }
 
-/** Lowers the capacity and evicts at most `most` entries. If too many remain, the capacity is their total weight. */
+/** Lowers the capacity and evicts at most `most` entries. If too many stay, the capacity is their total weight. */
 export const shrink = (self: Memory, capacity: number, now: number, most: number): void => {
   self.capacity = capacity
   makeRoom(self, undefined, now, most)
@@ -200,7 +200,7 @@ export const shrink = (self: Memory, capacity: number, now: number, most: number
 
 const isOver = (self: Memory): boolean => self.weight > self.capacity && self.entries.size > 0
 
-/** Sets both deadlines of an entry, in memory or not, so that they no longer follow from a constant lifetime. */
+/** Sets both deadlines of an entry, which need not be in memory. They then follow from no constant lifetime. */
 export const setDeadlines = (self: Memory, entry: Entry, expiresAt: number): void => {
   entry.live(undefined, entry.softExpiresAt === -Infinity ? -Infinity : expiresAt, expiresAt)
   reorder(self, entry)
@@ -217,7 +217,7 @@ const victimOf = ({ entries, policy }: Memory, coming: Coming | undefined): Entr
   if (victim === newest && coming?.stays) {
     policy.read(newest!)
     victim = policy.victim()
-    // A policy such as FIFO ignores reads and names the newest entry again. Any other entry is then evicted.
+    // A policy that ignores reads, such as FIFO, may name the newest entry again. Any other entry is then evicted.
     if (victim === newest) { for (victim of entries.values()) if (victim !== newest) break }
   }
   // Every node of a policy is an entry. A removal listener may have removed the newest entry.

@@ -44,7 +44,7 @@ export const enforce = (self: Memory.MemoryTier, quotas: Quotas): void => {
   const isWeighed = Memory.isWeighed(memory)
   const mostOf = (name: string): number => boundOfMemory(`The quota of "${name}"`, quotas[name], isWeighed)
   const byName = new Map(Object.keys(quotas).map((name) => [name, makeQuota(self, mostOf(name))]))
-  // Quotas by the counters of their class. Each entry holds these, so a hit need not look up its class by name.
+  // Each quota by the counters of its class. An entry has these counters, so a hit need not look up its class.
   const byCounters = new Map<Counters, Quota | undefined>()
   const quotaOf = ({ counters }: Entry): Quota | undefined => {
     const known = byCounters.get(counters)
@@ -168,7 +168,7 @@ const exchange = (quota: Quota, old: Entry, entry: Entry): void => {
 const makeRoom = (self: Memory.MemoryTier, quota: Quota, needed: () => number): void => {
   const { memory } = self
   const now = Context.get(self.context, Clock.Clock).currentTimeMillisUnsafe()
-  // The sweeper stops when readers' clocks differ from the cache's clock, because expiry is then uncertain.
+  // A stopped sweeper means that readers' clocks differ from the cache's, so no entry is known to have expired.
   let mayExpire = memory.sweeper?.isStopped() === false ? many.steps : 0
   while (quota.weight + needed() > quota.most) {
     // Expired entries leave before live ones, but a single `put` removes only a limited number of expired entries.

@@ -1,4 +1,4 @@
-/** Counts tag invalidations (the epoch), and notes the epoch of each tag's last one. Independent of clocks. */
+/** Counts tag invalidations (the epoch), and notes in which epoch each tag was last invalidated. No clock is used. */
 import * as Defaults from "../../defaults/bounds.ts"
 
 export interface TagEpochs {

@@ -12,7 +12,6 @@ export interface Terms {
   readonly tags: ReadonlyArray<string>
   checkedAt: number
   constant: unknown
-  /** Whether an entry expires with the cached values it was made from, so that no reader may prolong it. */
   readonly endsWithParts: boolean | undefined
   memoryExpiresAt: number | undefined
   readonly etag: string | undefined
@@ -61,7 +60,7 @@ export const ownTerms = (terms: Terms): Terms => terms.isShared ? { ...terms, en
 
 /** The bytes of an entry and its share of a `Map`, which has one slot per entry when full, and up to four otherwise. */
 const bytesOfEntry = 200
-/** The bytes of parts that only some entries have: a write id, own terms, a list of tags, a tag besides its text. */
+/** The bytes of parts that only some entries have: a write id, own terms, a list of tags, a tag without its text. */
 const bytesOfWriteId = 48
 const bytesOfTerms = 192
 const bytesOfTags = 48

@@ -65,7 +65,7 @@ export const counter = (
   nowThen((now) =>
     storeTier === undefined
       ? Effect.succeed(Counters.live(counters, name, now))
-      // The expiry is not checked again, because by the store's clock, a returned counter has not expired.
+      // A counter that the store returns has not expired by the store's clock, so its expiry is not checked again.
       : askedAfterClear(storeTier, "counter", storeTier.store.counter(name))
   )
 

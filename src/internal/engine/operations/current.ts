@@ -25,7 +25,7 @@ export const currentOf = <E extends Entry>(entry: E | undefined): Current<E> => 
   condition: entry === undefined ? ifAbsent : { _tag: "IfUnchanged", writeId: entry.writeId! }
 })
 
-/** Reads even if the policy forbids it. Only the first try uses memory. If that is outdated, the write is refused. */
+/** Reads even if the policy forbids it. Only the first try uses memory: the write is refused if memory is outdated. */
 export const current = (self: Engine, key: Key, tries: number): Effect.Effect<Current<Entry>, StoreError, any> => {
   const { storeTier: tier } = self
   const found = tier === undefined || tries === 0
@@ -35,7 +35,7 @@ export const current = (self: Engine, key: Key, tries: number): Effect.Effect<Cu
     })
     : Effect.map(inStore(self, tier, key), (found) => {
       if (found instanceof Entry) return currentOf(found)
-      // The store treats an expired entry as absent, an undecodable one as present. It may be either: tries alternate.
+      // The store treats an expired entry as absent, an undecodable one as present. Both are tried alternately.
       return found instanceof Rejected && !found.isInvalid && tries % 2 === 1
         ? { entry: undefined, condition: { _tag: "IfUnchanged", writeId: found.writeId } } as const
         : currentOf(undefined)

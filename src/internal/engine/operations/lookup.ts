@@ -75,7 +75,7 @@ const recordedMany = <E = never>(
     })
   })
 
-/** Like `lookupMany`, without recording. Asks the store in one request for everything not in memory. */
+/** Like `lookupMany`, but does not record the reads. Asks the store in one request for everything not in memory. */
 export const storedMany = <E = never>(
   self: Engine,
   keys: ReadonlyArray<Key>,

@@ -37,7 +37,7 @@ const listenToRemovals = (self: MemoryTier, listener: RemovalListener): () => vo
     if (!isPage(entry.id)) listener(entry, cause)
   })
 
-/** Calls `listener` for every entry that leaves memory, until the result is called. The listener must not throw. */
+/** Calls `listener`, which must not throw, for each entry that leaves memory, until the returned function is called. */
 export const addRemovalListener = (self: MemoryTier, listener: RemovalListener): () => void => {
   self.memory.onRemoval = [...self.memory.onRemoval ?? [], listener]
   return () => {

@@ -9,7 +9,6 @@ import * as Memory from "../memory/memory.ts"
 export const resize = (self: Engine, given: SizeInput): Effect.Effect<void> =>
   Effect.clockWith((clock) => {
     const { memory } = self
-    // Without a memory tier there is no capacity to change.
     if (memory.capacity === 0) return Effect.void
     const capacity = boundOfMemory("capacity of Cached.resize", given, Memory.isWeighed(memory))
     const mine = ++memory.resizes

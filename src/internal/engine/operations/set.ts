@@ -40,7 +40,7 @@ export interface SetOptions {
   readonly condition: SetCondition | undefined
 }
 
-/** Returns `false` if the condition does not hold. A store decides this alone, and if it fails, so does the caller. */
+/** Returns `false` if the condition does not hold. With a store, only it decides this, and a fault fails the caller. */
 export const set = Effect.fnUntraced(function*(
   self: Engine,
   key: Key,
@@ -113,8 +113,8 @@ export const set = Effect.fnUntraced(function*(
 })
 
 /**
- * The unsent invalidations of everything and of the value's tags, which would remove the value if sent after it. The
- * value itself replaces an invalidation of its id. A write with a condition sends all invalidations anyway.
+ * The unsent invalidations that would remove the value if they were sent after it: those of everything and of its tags.
+ * An invalidation of its id is replaced by the value itself. A write with a condition sends all of them anyway.
  */
 const unsentOf = (
   { storeTier: tier }: Engine,
@@ -126,8 +126,8 @@ const unsentOf = (
     : Pending.unsentOf(tier.pending, "", tagsOfValue(key, tags))
 
 /**
- * Sets values of different keys, in waves. Each wave asks the store once for its markers and once to take its values. A
- * wave that must read entries first, or send earlier invalidations first, sets each value by itself.
+ * Sets values of different keys, in waves. Each wave asks the store once for markers and once to store the values. If a
+ * wave must first read entries or send earlier invalidations, each of its values is set by itself.
  */
 export const setMany = (
   self: Engine,
@@ -158,7 +158,6 @@ const setWave = Effect.fnUntraced(function*(
   const setHere = () =>
     entries.forEach((entry, i) => {
       const key = wave[i]![0]
-      // As in `set`, the next reader's `memoryTtl` decides.
       if (tier !== undefined) entry.memoryExpiresAt = -Infinity
       warnOfValue(self, { key }, entry.exit)
       put(self, entry, now)
@@ -177,7 +176,7 @@ const setWave = Effect.fnUntraced(function*(
   if (fault !== undefined) yield* strictly(fault)
 })
 
-/** Removes the result of a refresh that began during the write, because the store has not accepted it. */
+/** Removes the result of a refresh that began during the write, because the store refuses that result. */
 const dropOthers = (self: Engine, { id, writeId }: Entry): void => {
   detach(self, id)
   const copy = self.memory.entries.get(id)
@@ -249,7 +248,7 @@ const setIf = Effect.fnUntraced(function*(
   const stored = yield* toStored(asking, key, entry, encodeForCaller)
   if (stored === undefined) return undefined
   if (isFault(stored)) {
-    // The store works, but cannot take this value, so another try is of no use.
+    // The store works, but cannot take this value, so another try would not help.
     return yield* stored instanceof StoreError
       ? stored
       : new StoreError({ ...unknown, reason: "Unsupported", cause: stored })
@@ -305,7 +304,7 @@ const allToStored = Effect.fnUntraced(function*(
     const tags = entry.tags.map((tag) => ({ tag, version: versions.get(tag)! }))
     encodings.push(encode(tier, keys[encodings.length]!, entry, tags))
   })
-  // Most codecs have answered synchronously, and then nothing needs to run concurrently.
+  // Most codecs have answered synchronously, in which case nothing needs to run concurrently.
   const stored = yield* Effect.all(encodings, { concurrency: encodings.every(Exit.isExit) ? 1 : "unbounded" })
   const { tagEpochs } = tier.front
   return stored.map((one, i) =>

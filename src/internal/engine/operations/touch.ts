@@ -17,7 +17,7 @@ import { unsentOf } from "./lookup.ts"
 export const touch = (self: Engine, key: Key, ttlMillis: number): Effect.Effect<boolean> =>
   ttlMillis > 0
     ? setLifetime(self, key, ttlMillis)
-    // The lifetime is set first, because a removal alone would report an expired entry as present.
+    // Set first to learn whether the entry is live, because the removal alone would report an expired entry as present.
     : Effect.tap(setLifetime(self, key, 0), () => invalidateIds(self, [idOf(key)]))
 
 const setLifetime = (self: Engine, key: Key, ttlMillis: number): Effect.Effect<boolean> =>
@@ -55,7 +55,7 @@ const moveDeadlines = (
     const expiresAt = now + ttlMillis
     const entry = Memory.peek(self.memory, self.tagEpochs, id)
     const wasThere = entry !== undefined && now < entry.expiresAt
-    // A running load may hold another copy as its fallback, after memory has lost the entry.
+    // If memory has lost the entry, a running load may still hold a copy of it as its fallback.
     for (const copy of [entry, self.flights.get(id)?.stale]) {
       if (copy !== undefined && now < copy.expiresAt) Memory.setDeadlines(self.memory, copy, expiresAt)
     }
