@@ -77,7 +77,7 @@ export const transform = <In, A, E, E2, R, E3, R2>(
       (exits) => part.map((payload, i) => [payload, exits[i]!] as const)
     )
   return Stream.grouped(payloads, chunk).pipe(
-    Stream.mapEffect(read, { concurrency, unordered: !ordered, bufferSize: concurrency }),
+    Stream.mapEffect(read, { concurrency, unordered: !ordered }),
     Stream.flattenIterable
   )
 }
