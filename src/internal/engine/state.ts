@@ -162,12 +162,14 @@ export interface Caller {
   /** The try of a load inside which this caller waits. */
   readonly within: Attempt | undefined
   /** The tag epoch when the caller joined. */
-  joinedAt: number
+  readonly joinedAt: number
   /** When the caller joined, in epoch milliseconds. `undefined` for a caller without timeouts. */
   readonly since: number | undefined
   readonly stale: Entry | undefined
   /** Whether the flight was started by another caller or by a refresh. */
   readonly joined: boolean
+  /** Whether the load had not begun when the caller joined. It then sees every change that the caller knows of. */
+  readonly isEarly: boolean
   readonly resume: Resume
   timers: ReadonlyArray<Fiber.Fiber<unknown>>
   pastSoftTimeout: boolean
@@ -321,6 +323,8 @@ export interface Request<out A = unknown, out E = unknown> extends Effect.Effect
   readonly maxLoadMillis?: number | undefined
   /** Throws a `CacheConfigError` for an invalid option, before the first load. Returns whether options were given. */
   readonly validate: () => boolean
+  /** Whether a caller repeats its read (`retryRead`). Every load that it can join now began after that read. */
+  readonly isAgain?: boolean
   /** The validated options. Defined at the first miss, so that a hit does not pay for it. */
   rules: Rules | undefined
 }

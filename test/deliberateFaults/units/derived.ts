@@ -115,6 +115,34 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/cached/derived.test.ts"
   },
   {
+    name: "who read again after a tainted load reads again after each",
+    in: "mustReadAgain",
+    find: "caller.request.isAgain !== true && isOlder",
+    replace: "isOlder",
+    by: "test/cached/derived.test.ts"
+  },
+  {
+    name: "who joined before a tainted load began reads again",
+    in: "mustReadAgain",
+    find: "caller.isEarly &&",
+    replace: "!caller.joined &&",
+    by: "test/cached/derived.test.ts"
+  },
+  {
+    name: "who joined a tainted load that ran counts as early",
+    in: "mustReadAgain",
+    find: "caller.isEarly &&",
+    replace: "",
+    by: "test/cached/derived.test.ts"
+  },
+  {
+    name: "who joined while the store was asked counts as early",
+    in: "mustReadAgain",
+    find: "caller.isEarly && caller.flight.found === undefined",
+    replace: "caller.isEarly",
+    by: "test/cached/lateTags.test.ts"
+  },
+  {
     name: "taint ends after one level",
     in: "addAll",
     find: "if (inner.isTainted) taint(dependencies)",

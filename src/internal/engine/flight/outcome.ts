@@ -87,10 +87,10 @@ const wantsLoad = (self: Flights, caller: Caller, { found: { entry }, now }: Fou
 }
 
 /** Repeats the caller's read with the remaining time of its timeouts. */
-export const retryRead = (caller: Caller, now: number): Request =>
-  caller.since === undefined
-    ? caller.request
-    : shortened(caller.flight.engine, caller.request, now - caller.since)
+export const retryRead = ({ flight, request, since }: Caller, now: number): Request =>
+  Object.create(since === undefined ? request : shortened(flight.engine, request, now - since), {
+    isAgain: { value: true }
+  }) as Request
 
 /** Whether a late caller must read again, because a tag that became known only with the result may have changed. */
 export const isOlder = (self: Flights, { flight, joinedAt }: Caller): boolean => {
