@@ -18,6 +18,9 @@ import {
 /** The writes that a transaction has committed, or is about to commit. */
 export interface Committed {
   readonly asked: number
+  done: number
+  /** The ids that it has loaded, whose results are stored with the commit. */
+  readonly loaded: ReadonlySet<string>
   /** By id. */
   readonly set: ReadonlyMap<string, SetOrigin>
   readonly writes: ReadonlyArray<Write>

@@ -15,10 +15,16 @@ interface Level {
   /** By id, the last write; `undefined`: it was removed, or a tag has ended it. */
   readonly written: Map<string, SetOrigin | undefined>
   readonly tags: Set<string>
+  readonly loaded: Set<string>
   readonly around: Level | undefined
 }
 
-const levelIn = (around: Level | undefined): Level => ({ written: new Map(), tags: new Set(), around })
+const levelIn = (around: Level | undefined): Level => ({
+  written: new Map(),
+  tags: new Set(),
+  loaded: new Set(),
+  around
+})
 
 /** One try. */
 interface Try {
@@ -123,7 +129,11 @@ const readCached = (self: Simulation, within: Within, id: string) =>
     const load = Effect.suspend(() => {
       const record = beginLoad(world, spec, undefined)
       const value = Effect.as(Effect.sleep(dice.below(10)), { id, n: record.n })
-      return Effect.onExit(value, (exit) => Effect.sync(() => endLoad(world, record, exit)))
+      return Effect.onExit(value, (exit) =>
+        Effect.sync(() => {
+          if (Exit.isSuccess(exit)) within.level.loaded.add(id)
+          endLoad(world, record, exit)
+        }))
     })
     const cached = Cached.ttl(load, { key: keyOf(self, id) as string, ttl, tags: spec.tags })
     return Effect.map(cached, (value) => checkFound(world, within, { id, value, isLoaded: value.n > read.begun }))
@@ -223,6 +233,7 @@ const savepoint = (self: Simulation, { level, one }: Within) =>
       Effect.map(Transaction.run(body), () => {
         for (const [id, origin] of inner.written) level.written.set(id, origin)
         for (const tag of inner.tags) level.tags.add(tag)
+        for (const id of inner.loaded) level.loaded.add(id)
       }),
       (error) => error === "on purpose" ? Effect.void : Effect.fail(error)
     )
@@ -246,7 +257,7 @@ const commit = (world: World, one: Try, level: Level): Committed => {
     writes.push(write)
   }
   for (const origin of one.set) if (set.get(origin.id) !== origin) origin.refused = true
-  const committed: Committed = { asked, set, writes }
+  const committed: Committed = { asked, done: Infinity, loaded: level.loaded, set, writes }
   world.committed.push(committed)
   return committed
 }
@@ -262,6 +273,7 @@ const end = (world: World, tries: ReadonlyArray<Try>, exit: Exit.Exit<unknown, u
   if (Exit.isSuccess(exit)) {
     for (const origin of last.set.values()) closeSet(world, origin)
     for (const write of last.writes) endWrite(world, write)
+    last.done = world.seq
     return
   }
   // Otherwise it may have happened, or not.
