@@ -71,7 +71,7 @@ export interface World {
   }
   /** By what it gave to the engine. */
   readonly readers: WeakMap<object, Read>
-  /** By id: the last read that may have replaced a running load with its own. */
+  /** By id: when a read may last have replaced a running load with its own. */
   readonly replaced: Map<string, number>
   /** By id: the last read that joins nothing, and takes the place of what is queued too. */
   readonly overtaken: Map<string, number>
