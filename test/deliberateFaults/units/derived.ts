@@ -40,7 +40,7 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "who joined is answered by a load that nobody can tell the age of",
     in: "taint",
-    find: "flight.bornAt = -1",
+    find: "dependencies.flight.bornAt = -1",
     replace: "",
     by: "test/cached/derived.test.ts"
   },
