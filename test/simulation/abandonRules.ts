@@ -1,4 +1,5 @@
 /** P1: a load that runs on after its last caller has left keeps its id, for a while. */
+import { Exit } from "effect"
 import type { Flight } from "../../src/internal/engine/state.ts"
 import { isKept } from "./features.ts"
 import type { Load, Write } from "./model.ts"
@@ -51,7 +52,10 @@ const isOvertaken = (self: World, load: Load): boolean =>
  * only what can still be stored or joined, and readers get that result, as they get one that is set.
  */
 const isCommittedOver = ({ born, committed, config: { store } }: World, load: Load): boolean =>
-  store !== "none" && committed.some(({ done, loaded }) => loaded.has(load.id) && done >= born.get(load)!)
+  store !== "none" && committed.some(({ done, loaded }) =>
+    done > born.get(load)! &&
+    Array.from(loaded.keys()).some(({ exit, id }) => id === load.id && exit !== undefined && Exit.isSuccess(exit))
+  )
 
 /** As `isOvertaken`, by a load that begins now. */
 const overtakes = (self: World, load: Load, other: Load): boolean => {
