@@ -340,6 +340,31 @@ describe.each(caches)("derived entries, over $name", ({ keeps, layer }) => {
       expect((yield* Cached.stats).refused).toBe(2)
     }).pipe(provided))
 
+  it.effect.each([
+    { name: "readers at once", read: <A, E, R>(self: Effect.Effect<A, E, R>) => self, loads: 2 },
+    { name: "refreshes asked for together", read: CachePolicy.refresh, loads: 1 }
+  ])(
+    "P1, P3 · $name do not load one after another if another cache has served a value",
+    ({ loads, read }) =>
+      Effect.gen(function*() {
+        const other = yield* Layer.build(CacheLayer.memory())
+        let begun = 0
+        const inner = Effect.succeed(1).pipe(Cached.ttl({ key: "inner", ttl: "1 day" }), Effect.provide(other))
+        const outer = Effect.suspend(() => (begun++, Effect.delay(inner, "1 second"))).pipe(
+          Cached.ttl({ key: "outer", ...changes })
+        )
+        const before = yield* Clock.currentTimeMillis
+        const reading = yield* start(
+          Effect.forEach([1, 2, 3, 4, 5], () => Effect.andThen(read(outer), Clock.currentTimeMillis), {
+            concurrency: "unbounded"
+          })
+        )
+        yield* TestClock.adjust("1 minute")
+        const last = Math.max(...yield* Fiber.join(reading))
+        expect([begun, last - before]).toEqual([loads, loads * 1000])
+      }).pipe(provided)
+  )
+
   it.effect("a value that was read and refused is reported", () =>
     Effect.gen(function*() {
       const { user } = world()

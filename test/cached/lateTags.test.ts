@@ -1,7 +1,18 @@
 /** Tags that are known only after the load. */
 import { describe, expect, it } from "@effect/vitest"
-import { Deferred, Duration, Effect, Exit, Layer, Option, Schema, type Scope } from "effect"
-import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, type Caching, Store, Strategy } from "effect-cached"
+import { Deferred, Duration, Effect, Exit, Fiber, Layer, Option, Schema, type Scope } from "effect"
+import {
+  Cached,
+  CacheError,
+  CacheKey,
+  CacheLayer,
+  CachePolicy,
+  type Caching,
+  Serializer,
+  Store,
+  Strategy
+} from "effect-cached"
+import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { caches, fakeStore, over, settle, start, within } from "../support/caches.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
@@ -343,6 +354,34 @@ describe("tags known after the load, and a store that cannot answer markers", ()
     }).pipe(Effect.provide(over({ layer })))
   })
 })
+
+it.effect("P2 · who joins while the store's entry is decoded, after an invalidation of its late tag, does not get it", () =>
+  Effect.gen(function*() {
+    const gate = yield* Deferred.make<void>()
+    const serializer = Layer.succeed(Serializer.Serializer, {
+      name: "slow",
+      contentType: "text/plain",
+      extension: ".txt",
+      make: () => ({
+        id: 200,
+        encode: (value) => Effect.succeed(new TextEncoder().encode(JSON.stringify(value))),
+        decode: (bytes) => Effect.as(Deferred.await(gate), JSON.parse(new TextDecoder().decode(bytes)) as never)
+      })
+    })
+    const page = Cached.ttl(saying({ tags: ["late"] }).load, { key: "page", ttl: "1 hour" })
+    const program = Effect.gen(function*() {
+      yield* page
+      const before = yield* start(page)
+      yield* settle
+      yield* Cached.invalidateTag("late")
+      const after = yield* start(page)
+      yield* Deferred.succeed(gate, undefined)
+      expect([yield* Fiber.join(before), yield* Fiber.join(after)]).toEqual(["value 1", "value 2"])
+      expect((yield* Cached.stats).joined).toBe(1)
+    })
+    const options = { memory: false, storeTimeout: "1 minute" } as const
+    yield* program.pipe(Effect.provide(over(MemoryStore, options).pipe(Layer.provide(serializer))))
+  }))
 
 /** Two caches on one folder, as two processes have them; changes take 50 ms at most between them. */
 const two = Effect.gen(function*() {

@@ -1,4 +1,5 @@
 /** P1: a load that runs on after its last caller has left keeps its id, for a while. */
+import { Exit } from "effect"
 import type { Flight } from "../../src/internal/engine/state.ts"
 import { isKept } from "./features.ts"
 import type { Load, Write } from "./model.ts"
@@ -31,7 +32,7 @@ const runsOn = (load: Load): boolean => {
 const isReplaced = (self: World, load: Load): boolean => {
   // Its flight may be older than its load.
   const born = self.born.get(load)!
-  return (self.replaced.get(load.id) ?? 0) > born || isOvertaken(self, load) ||
+  return (self.replaced.get(load.id) ?? 0) > born || isOvertaken(self, load) || isCommittedOver(self, load) ||
     self.writes.some((write) =>
       (write.done > born || mayBeReplayed(self, write)) && (write.kind === "tag" || covers(write, load))
     )
@@ -44,6 +45,16 @@ const mayBeReplayed = ({ config: { faults } }: World, { kind }: Write): boolean 
 const isOvertaken = (self: World, load: Load): boolean =>
   self.loads.some((later) =>
     later.id === load.id && later.n > load.n && later.flight !== load.flight && takesPlace(later)
+  )
+
+/**
+ * A transaction has stored the result of its own load, which ends the generation of this one in the store: P1 counts
+ * only what can still be stored or joined, and readers get that result, as they get one that is set.
+ */
+const isCommittedOver = ({ born, committed, config: { store } }: World, load: Load): boolean =>
+  store !== "none" && committed.some(({ done, loaded }) =>
+    done > born.get(load)! &&
+    Array.from(loaded.keys()).some(({ exit, id }) => id === load.id && exit !== undefined && Exit.isSuccess(exit))
   )
 
 /** As `isOvertaken`, by a load that begins now. */

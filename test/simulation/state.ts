@@ -15,12 +15,15 @@ import {
   type Write
 } from "./model.ts"
 
-/** The writes that a transaction has committed, or is about to commit. */
+/** The writes and loads that a transaction has committed, or is about to commit. */
 export interface Committed {
   readonly asked: number
   /** By id. */
   readonly set: ReadonlyMap<string, SetOrigin>
   readonly writes: ReadonlyArray<Write>
+  /** The loads inside, whose results are stored with the commit, and their flights there. */
+  readonly loaded: ReadonlyMap<Load, Flight>
+  done: number
 }
 
 export interface World {
@@ -68,7 +71,7 @@ export interface World {
   }
   /** By what it gave to the engine. */
   readonly readers: WeakMap<object, Read>
-  /** By id: the last read that may have replaced a running load with its own. */
+  /** By id: when a read may last have replaced a running load with its own. */
   readonly replaced: Map<string, number>
   /** By id: the last read that joins nothing, and takes the place of what is queued too. */
   readonly overtaken: Map<string, number>

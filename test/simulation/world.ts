@@ -218,10 +218,20 @@ export const beginRead = (
   }
   if (spec?.policy === "bypass") self.counts.bypassed++
   if (spec?.policy === "writeOnly") self.overtaken.set(id, read.begun)
-  if (spec?.policy === "refresh" || spec?.policy === "writeOnly") self.replaced.set(id, read.begun)
+  if (takesPlace(spec)) self.replaced.set(id, read.begun)
   self.reading.add(read)
   self.say(() => `read ${id} @${read.begun} ${spec === undefined ? "option" : specText(spec)}`)
   return held === undefined ? read : Object.assign(read, { held })
+}
+
+const takesPlace = (spec: Spec | undefined): boolean => spec?.policy === "refresh" || spec?.policy === "writeOnly"
+
+/** It may have taken the place of a load that began after it, where it had to wait first, and then left its own. */
+const noteLeft = (self: World, read: Read, exit: Exit.Exit<unknown, unknown>): void => {
+  if (!takesPlace(read.spec) || Exit.isSuccess(exit)) return
+  if (self.loads.some(({ flight }) => flight !== undefined && readerOf(self, flight) === read)) return
+  // Between what has begun and what begins next.
+  self.replaced.set(read.id, self.seq + 0.5)
 }
 
 const specText = (spec: Spec): string =>
@@ -246,6 +256,7 @@ const endReading = (self: World, read: Read): void => {
 
 export const endRead = (self: World, read: Read, exit: Exit.Exit<unknown, unknown>, interrupted: boolean): void => {
   self.reading.delete(read)
+  noteLeft(self, read, exit)
   self.say(() => `got  ${read.id} @${read.begun}: ${interrupted ? "interrupted" : describe(exit)}`)
   if (interrupted) {
     self.counts.interrupted++

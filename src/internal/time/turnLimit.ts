@@ -28,10 +28,12 @@ export const tryEnter = (self: TurnLimit): boolean => {
 }
 
 /** Waits for a turn with a free place. The caller then takes the place with `tryEnter`, in the same step. */
-export const nextTurn = ({ waiting }: TurnLimit): Effect.Effect<void> =>
+export const nextTurn = (self: TurnLimit): Effect.Effect<void> =>
   Effect.callback((resume) => {
+    // The turn may have begun since `tryEnter`, if the fiber has yielded: no other turn would resume it.
+    if (self.left > 0 && self.waiting.size === 0) return resume(Effect.void)
     let isInterrupted = false
-    waiting.push(() => {
+    self.waiting.push(() => {
       if (!isInterrupted) resume(Effect.void)
     })
     return Effect.sync(() => isInterrupted = true)

@@ -71,5 +71,12 @@ export const faults: ReadonlyArray<UnitFault> = [
     find: "if (clock !== realClock) return",
     replace: "",
     by: "test/processes/leftBehind.test.ts"
+  },
+  {
+    name: "what yields just when the next turn begins waits for another one",
+    in: "nextTurn",
+    find: "if (self.left > 0 && self.waiting.size === 0) return resume(Effect.void)",
+    replace: "",
+    by: "test/internal/time/turnLimit.test.ts"
   }
 ]

@@ -191,13 +191,10 @@ const answered = (dependencies: Dependencies, id: string, asOf: number): void =>
   if (asOf < noteId(dependencies, id).since) taint(dependencies)
 }
 
-/** Marks a result as possibly older than a change. Callers that joined later may know of it, so they read again. */
+/** Marks a result as possibly older than a change. Callers that joined the load may know of it and must read again. */
 const taint = (dependencies: Dependencies): void => {
-  const { flight } = dependencies
-  if (dependencies.isTainted) return
   dependencies.isTainted = true
-  for (const caller of flight.callers) if (!caller.joined && caller.joinedAt <= flight.bornAt) caller.joinedAt = -1
-  flight.bornAt = -1
+  dependencies.flight.bornAt = -1
 }
 
 export const addAll = (dependencies: Dependencies, inner: Dependencies): void => {

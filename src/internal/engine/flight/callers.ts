@@ -16,7 +16,7 @@ import type { Fault } from "../storeTier/storeTier.ts"
 import { strictly } from "../storeTier/strict.ts"
 import { noteMiss } from "../telemetry/events.ts"
 import { endIfUnneeded } from "./ending.ts"
-import { isAskingStore, isDerivedFromStale } from "./flight.ts"
+import { hasBegun, isAskingStore, isDerivedFromStale } from "./flight.ts"
 import { foundOrRetry, isOlder, noteFallback, noteLoaded, orStale, retryRead, staleOrDefect } from "./outcome.ts"
 import { addEdge, removeEdge } from "./waitGraph.ts"
 import { keepAlive } from "./waitUntil.ts"
@@ -40,10 +40,11 @@ class CallerEffect extends Effectable.Class<void> implements Caller {
   readonly request: Request
   readonly policy: Policy.Policy
   readonly within: Attempt | undefined
-  joinedAt: number
+  readonly joinedAt: number
   readonly since: number | undefined
   readonly stale: Entry | undefined
   readonly joined: boolean
+  readonly isEarly: boolean
   readonly resume: Resume
   timers: ReadonlyArray<Fiber.Fiber<unknown>>
   pastSoftTimeout: boolean
@@ -51,7 +52,7 @@ class CallerEffect extends Effectable.Class<void> implements Caller {
 
   /** Keeps one instance alive, because V8 discards a class's shape and optimized code with the last instance. */
   static readonly one = new CallerEffect({ tagEpochs: { epoch: 0 }, readDefaults: {} } as Flights, noContext, {
-    flight: undefined as never,
+    flight: { attempt: {} } as Flight,
     request: { options: {} } as Request,
     hasTimeouts: false,
     stale: undefined,
@@ -70,6 +71,7 @@ class CallerEffect extends Effectable.Class<void> implements Caller {
     this.since = waiting.hasTimeouts ? context.clock.currentTimeMillisUnsafe() : undefined
     this.stale = waiting.stale
     this.joined = waiting.joined
+    this.isEarly = !hasBegun(waiting.flight)
     this.resume = waiting.resume
     this.timers = noTimers
     this.pastSoftTimeout = false
@@ -209,9 +211,14 @@ export const isBehind = (self: Flights, caller: Caller): boolean => {
     (flight.isBehind || self.behind < writesBehind) && !mustReadAgain(self, caller)
 }
 
-/** Whether a caller must read again, because it joined after an invalidation that the loaded value may predate. */
+/**
+ * Whether a caller must read again, because it joined after an invalidation that the loaded value may predate. It does
+ * so once: every load that it can join then began after its read. Otherwise callers of a load whose age is never known
+ * would get their answers one by one, each after a load of its own.
+ */
 const mustReadAgain = (self: Flights, caller: Caller): boolean =>
-  caller.joinedAt > caller.flight.bornAt && isOlder(self, caller)
+  caller.joinedAt > caller.flight.bornAt && !(caller.isEarly && caller.flight.found === undefined) &&
+  caller.request.isAgain !== true && isOlder(self, caller)
 
 export const respond = (self: Flights, caller: Caller): void => {
   const { flight } = caller

@@ -86,11 +86,11 @@ const wantsLoad = (self: Flights, caller: Caller, { found: { entry }, now }: Fou
   return decision === Load || decision === LoadOrStale
 }
 
-/** Repeats the caller's read with what is left of its timeouts. */
-export const retryRead = (caller: Caller, now: number): Request =>
-  caller.since === undefined
-    ? caller.request
-    : shortened(caller.flight.engine, caller.request, now - caller.since)
+/** Repeats the caller's read with the remaining time of its timeouts. */
+export const retryRead = ({ flight, request, since }: Caller, now: number): Request =>
+  Object.create(since === undefined ? request : shortened(flight.engine, request, now - since), {
+    isAgain: { value: true }
+  }) as Request
 
 /** Whether a caller that joined late must read again, because a tag known only from the result may have changed. */
 export const isOlder = (self: Flights, { flight, joinedAt }: Caller): boolean => {

@@ -1,7 +1,4 @@
-/**
- * The steps of a bulk call's flights at the store. One request acquires the leases of a wave of flights, and one stores
- * their results. The time budget of the store applies to a whole wave.
- */
+/** The steps of a bulk call's flights at the store, in waves. The time budget of the store applies to a whole wave. */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -71,7 +68,6 @@ const askWave = <A>(
     return answer
   })
 
-/** Requests a single item with `one`, because it needs no request for many. */
 const requestAll = <A, B>(
   items: ReadonlyArray<A>,
   all: (items: ReadonlyArray<A>) => Effect.Effect<ReadonlyArray<B>, StoreError>,

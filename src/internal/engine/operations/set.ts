@@ -125,10 +125,7 @@ const unsentOf = (
     ? []
     : Pending.unsentOf(tier.pending, "", tagsOfValue(key, tags))
 
-/**
- * Sets values of different keys, in waves. Each wave asks the store once for markers and once to store the values. If a
- * wave must first read entries or send earlier invalidations, each of its values is set by itself.
- */
+/** Sets values in waves. If a wave must first read entries or send invalidations, each value is set by itself. */
 export const setMany = (
   self: Engine,
   pairs: ReadonlyArray<readonly [key: Key, value: unknown]>,

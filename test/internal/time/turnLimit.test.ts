@@ -1,0 +1,34 @@
+/** Limits of what begins in one turn of the event loop: whoever has to wait for a later turn gets one. */
+import { expect, it } from "@effect/vitest"
+import { Effect, Exit, Layer, Logger } from "effect"
+import { Cached, CacheLayer, Store, Transaction } from "effect-cached"
+import { MemoryStore } from "effect-cached/memory"
+import { SeededScheduler } from "effect-cached/testing"
+
+const hanging = Store.complete({
+  ...MemoryStore.make(),
+  name: "hanging",
+  getUnsafe: undefined,
+  get: () => Effect.never,
+  acquire: () => Effect.never
+})
+
+const overStore = (store: Store.Store) => Layer.provide(CacheLayer.layerWith(), Layer.succeed(Store.Store, store))
+
+const read = (i: number) => Effect.succeed(i).pipe(Cached.ttl({ key: `k${i}`, ttl: "1 hour" }))
+
+it.each([
+  { name: "a read of a store", one: read, layer: overStore(MemoryStore.make()) },
+  { name: "the timeout of a store", one: read, layer: overStore(hanging) },
+  { name: "a transaction", one: (i: number) => Transaction.run(Effect.as(read(i), i)), layer: CacheLayer.memory() }
+])("$name that yields just when the next turn begins does not wait for ever", ({ layer, one }) => {
+  const ids = Array.from({ length: 300 }, (_, i) => i)
+  const all = Effect.forEach(ids, one, { concurrency: "unbounded" }).pipe(
+    Effect.provide(Layer.fresh(layer)),
+    Effect.provide(Logger.layer([]))
+  )
+  for (const seed of [1, 2, 3, 4, 5]) {
+    const { exit } = SeededScheduler.run(all, { seed, yieldChance: 0.3 })
+    expect(exit).toEqual(Exit.succeed(ids))
+  }
+})
