@@ -77,6 +77,6 @@ export const faults: ReadonlyArray<UnitFault> = [
     in: "nextTurn",
     find: "if (self.left > 0 && self.waiting.size === 0) return resume(Effect.void)",
     replace: "",
-    by: "test/internal/time/turnLimit.test.ts"
+    by: "test/cached/yieldsBetweenTurns.test.ts"
   }
 ]
