@@ -24,7 +24,7 @@ import { ask, type Asking, budgetOf } from "../storeTier/ask.ts"
 import { encode, encodeForCaller } from "../storeTier/codec.ts"
 import { isFault } from "../storeTier/faults.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
-import type { Fault } from "../storeTier/storeTier.ts"
+import type { Budget, Fault } from "../storeTier/storeTier.ts"
 import { strictly } from "../storeTier/strict.ts"
 import { versionsOf } from "../storeTier/tagVersions.ts"
 import { emitValue } from "../telemetry/events.ts"
@@ -38,6 +38,8 @@ export interface SetOptions {
   readonly keepTtl: boolean
   readonly etag: string | undefined
   readonly condition: SetCondition | undefined
+  /** What an earlier try with the condition has left. */
+  readonly budget?: Budget
 }
 
 /** Returns `false` if the condition does not hold. With a store, only it decides this, and a fault fails the caller. */
@@ -73,8 +75,9 @@ export const set = Effect.fnUntraced(function*(
     if (tier === undefined) {
       if (!holdsInMemory(self, id, condition, now)) return false
     } else {
-      const done = yield* setIf(self, { tier, budget: budgetOf(tier, policy) }, { key, entry, condition })
-      if (done === undefined) return yield* set(self, key, value, options)
+      const { budget = budgetOf(tier, policy) } = options
+      const done = yield* setIf(self, { tier, budget }, { key, entry, condition })
+      if (done === undefined) return yield* set(self, key, value, { ...options, budget })
       if (!done) {
         forgetWrongCopy(self, id, condition)
         return false
