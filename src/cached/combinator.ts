@@ -147,8 +147,8 @@ export type CodecsOf<X> = X extends Types<any, any, infer R> ? R : never
 
 /**
  * The requirement on an effect that is passed after the options: functions among the options must accept its values
- * and failures, and its failures must have the tags that `fallbackOn` and `storeFailures` name. In a pipe, the type of
- * the effect is known first, so the options are checked against it, and a mistake is reported at the option.
+ * and failures, and its failures must have the tags that `fallbackOn` and `storeFailures` name. Not needed in a pipe:
+ * there the effect's type is already known, so the options are checked against it.
  * @internal
  */
 export type Fits<Self, X, E, Values, Failures, Causes, Tag extends string> = [IfUnknown<Self, Tag, never>] extends

@@ -275,7 +275,7 @@ const hasTimesAlone = (options: CombinatorOptions, beside: string | undefined): 
   return true
 }
 
-/** The functions that load and check effects without a `kind`. */
+/** How to load and validate an effect that has no `kind`. */
 type Ways = Pick<Traits, "load" | "validate"> & Partial<Pick<Traits, "ofLayer">>
 
 const traitsOf = (strategy: AnyStrategy | undefined, { load, ofLayer, validate }: Ways): Traits => ({

@@ -93,7 +93,7 @@ export interface Asked<Input, Answer> {
   readonly onStoreError: OnStoreError
 }
 
-/** Runs a guard step: at once in memory, otherwise as an effect. The answer `undefined` admits the call. @internal */
+/** Runs a guard step: synchronously if its state is in memory, else as an effect. `undefined` admits. @internal */
 export const step = <Input, Answer>(
   fiber: AnyFiber,
   asked: Asked<Input, Answer>

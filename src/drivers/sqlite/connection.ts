@@ -289,7 +289,7 @@ const leaveFormer = (self: Connection, kind?: Kind): boolean => {
   return true
 }
 
-/** Leaves the database if an error shows that it is unusable. Returns whether to repeat the operation. */
+/** Stops using the database file if an error shows that it is unusable. Returns whether to retry the operation. */
 const leaveUnusable = (self: Connection, thrown: unknown): boolean => {
   const { lock, values } = self.config.backoffs
   // During a pause, a backoff throws an earlier error again, which says nothing about the database now.

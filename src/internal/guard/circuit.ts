@@ -64,7 +64,7 @@ interface Circuit {
   /** Calls and failures per slot of the time window, the newest first. Missing in states of an older release. */
   readonly slots?: ReadonlyArray<Slot>
   readonly slot: number
-  /** The time at which an open circuit becomes half open, or a probe expires. 0 if no probe runs. */
+  /** While open: when the circuit becomes half open. While half open: when the probe expires, or 0 without a probe. */
   readonly until: number
   readonly openings: number
   readonly openMillis: number

@@ -1,7 +1,7 @@
 /**
  * Remembers the ids of a key class by its field values, if all fields are primitives, because finding a newly joined
- * string in a `Map` takes longer than the rest of a hit. The table has a fixed size; the hash of the field values
- * selects a slot. An id takes its slot when created twice in a row there, so keys read only once displace nothing.
+ * string in a `Map`, which must hash it first, takes longer than the rest of a hit. The table has a fixed size. An id
+ * is stored only if two consecutive keys of its slot have it, so keys that are read only once displace nothing.
  */
 import { knownIds } from "../defaults/bounds.ts"
 import type { Fields, Property } from "./canonical.ts"

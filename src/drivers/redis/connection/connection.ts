@@ -118,7 +118,7 @@ export const send = (self: Connection, args: Args, done: Done, late?: Done): voi
   )
 }
 
-/** As long as a command waits for its answer, measures the time in which this program could read answers. */
+/** While a command waits for its answer, measures how long the event loop was free to read answers. */
 const keepTime = (self: Connection): void => {
   if (self.isWaiting === self.commands.length > self.answered) return
   self.isWaiting = !self.isWaiting

@@ -91,7 +91,7 @@ interface Tomb {
   readonly generation?: string
 }
 
-/** Writes a mark in place of a value that was not stored. While it exists, this process keeps the value in memory. */
+/** Writes a tombstone in place of a value that was not stored. Memory keeps the value while the tombstone exists. */
 const entomb = (self: StoreState, { expiresAt, generation = "", id }: Tomb, done: Done): void => {
   const { ownWrites, session, tokens } = self
   const mark = Replies.toMark(tokens.next(16))
