@@ -34,7 +34,7 @@ export const snapshot = {
   /** The longest time between two reads that share a transaction. */
   betweenMillis: 0.05,
   longestMillis: 1,
-  /** If a turn lasts longer than this after a read, reads share no transaction: other processes wait only 5 ms for one. */
+  /** If a turn lasts longer than this after a read, reads share no transaction: others wait only 5 ms for one. */
   idleMillis: 4,
   /** Transactions are avoided for this many times the length of the turn, and then until a turn is short enough. */
   mistrust: 10

@@ -38,7 +38,7 @@ export interface SetOptions {
   readonly keepTtl: boolean
   readonly etag: string | undefined
   readonly condition: SetCondition | undefined
-  /** What an earlier try with the condition has left. */
+  /** The budget that an earlier try with the condition has left. */
   readonly budget?: Budget
 }
 
