@@ -15,12 +15,15 @@ import {
   type Write
 } from "./model.ts"
 
-/** The writes that a transaction has committed, or is about to commit. */
+/** The writes and loads that a transaction has committed, or is about to commit. */
 export interface Committed {
   readonly asked: number
   /** By id. */
   readonly set: ReadonlyMap<string, SetOrigin>
   readonly writes: ReadonlyArray<Write>
+  /** The loads inside, whose results are stored with the commit, and their flights there. */
+  readonly loaded: ReadonlyMap<Load, Flight>
+  done: number
 }
 
 export interface World {

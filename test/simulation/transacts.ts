@@ -2,8 +2,10 @@
 import { Cause, Effect, Exit, Option, Schedule } from "effect"
 import { Cached, Lock, Transaction } from "effect-cached"
 import type { Caching } from "effect-cached/Caching"
+import { Within } from "../../src/internal/engine/request/attempt.ts"
+import type { Flight } from "../../src/internal/engine/state.ts"
 import * as ProcessLocks from "../../src/internal/lock/process.ts"
-import type { Read, SetOrigin, Value, Write } from "./model.ts"
+import type { Load, Read, SetOrigin, Value, Write } from "./model.ts"
 import { checkOrigins } from "./originRules.ts"
 import { plainSpec } from "./plan.ts"
 import { keyOf, type Simulation } from "./program.ts"
@@ -15,10 +17,16 @@ interface Level {
   /** By id, the last write; `undefined`: it was removed, or a tag has ended it. */
   readonly written: Map<string, SetOrigin | undefined>
   readonly tags: Set<string>
+  readonly loaded: Map<Load, Flight>
   readonly around: Level | undefined
 }
 
-const levelIn = (around: Level | undefined): Level => ({ written: new Map(), tags: new Set(), around })
+const levelIn = (around: Level | undefined): Level => ({
+  written: new Map(),
+  tags: new Set(),
+  loaded: new Map(),
+  around
+})
 
 /** One try. */
 interface Try {
@@ -120,8 +128,9 @@ const readCached = (self: Simulation, within: Within, id: string) =>
     const spec = { ...plainSpec(id), ttl, tags: dice.pick([[], ["T"], ["U"]]) }
     const read = beginRead(world, id, spec, undefined, true)
     world.reading.delete(read)
-    const load = Effect.suspend(() => {
+    const load = Effect.withFiber((fiber) => {
       const record = beginLoad(world, spec, undefined)
+      within.level.loaded.set(record, fiber.getRef(Within)!.flight!)
       const value = Effect.as(Effect.sleep(dice.below(10)), { id, n: record.n })
       return Effect.onExit(value, (exit) => Effect.sync(() => endLoad(world, record, exit)))
     })
@@ -223,6 +232,7 @@ const savepoint = (self: Simulation, { level, one }: Within) =>
       Effect.map(Transaction.run(body), () => {
         for (const [id, origin] of inner.written) level.written.set(id, origin)
         for (const tag of inner.tags) level.tags.add(tag)
+        for (const [load, flight] of inner.loaded) level.loaded.set(load, flight)
       }),
       (error) => error === "on purpose" ? Effect.void : Effect.fail(error)
     )
@@ -246,7 +256,7 @@ const commit = (world: World, one: Try, level: Level): Committed => {
     writes.push(write)
   }
   for (const origin of one.set) if (set.get(origin.id) !== origin) origin.refused = true
-  const committed: Committed = { asked, set, writes }
+  const committed: Committed = { asked, set, writes, loaded: level.loaded, done: Infinity }
   world.committed.push(committed)
   return committed
 }
@@ -259,6 +269,7 @@ const end = (world: World, tries: ReadonlyArray<Try>, exit: Exit.Exit<unknown, u
     undo(world, set, committing)
   }
   if (last === undefined) return
+  last.done = ++world.seq
   if (Exit.isSuccess(exit)) {
     for (const origin of last.set.values()) closeSet(world, origin)
     for (const write of last.writes) endWrite(world, write)
