@@ -1,6 +1,6 @@
 /** Cached streams: the stored part, the elements that each consumer gets, and the remains. */
 import { assert, describe, expect, it } from "@effect/vitest"
-import { Cause, Deferred, Effect, Exit, Fiber, Layer, Option, Queue, Schema, Scope, Stream } from "effect"
+import { Cause, Deferred, Effect, Exit, Fiber, Layer, Option, Queue, Scheduler, Schema, Scope, Stream } from "effect"
 import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, type Eviction, Store, Strategy } from "effect-cached"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
@@ -52,6 +52,30 @@ const consumer = <A, E, R>(stream: Stream.Stream<A, E, R>) =>
     const fiber = yield* start(Stream.runForEach(stream, (one) => Effect.sync(() => void got.push(one))))
     return { got, fiber, exit: Fiber.await(fiber) }
   })
+
+/** Its fibers stop after some steps, until `goOn` is called. */
+class Stopping extends Scheduler.MixedScheduler {
+  #left: number
+  readonly #held: Array<() => void> = []
+
+  constructor(steps: number) {
+    super("async", (run) => {
+      if (this.#left > 0) setImmediate(run)
+      else this.#held.push(run)
+      return () => {}
+    })
+    this.#left = steps
+  }
+
+  override shouldYield(): boolean {
+    return --this.#left === 0
+  }
+
+  goOn(): void {
+    this.#left = Infinity
+    for (const run of this.#held) run()
+  }
+}
 
 class Rows extends CacheKey.Class<Rows>()("Rows", {
   payload: { id: Schema.Int },
@@ -1019,6 +1043,39 @@ describe("Cached.stream over a store", () => {
         expect(source.runs).toBe(runs)
       }
     }))
+
+  describe("a layer that closes ends its consumers, though their run cannot be interrupted", () => {
+    const elements = Array.from({ length: 10 }, (_, i) => `${i} ${"x".repeat(70_000)}`)
+
+    it.effect.each([["that begins", []], ["that skips to a lost page", [":7:rows"]]] as const)(
+      "one %s",
+      ([, lost]) =>
+        Effect.gen(function*() {
+          const fake = fakeStore()
+          const hanging = Stream.drain(Stream.fromEffect(Effect.uninterruptible(Effect.sleep("1 hour"))))
+          let runs = lost.length > 0 ? 0 : 1
+          const rows = Stream.suspend(() =>
+            runs++ === 0
+              ? Stream.fromIterable(elements)
+              : Stream.concat(Stream.fromIterable(elements.slice(0, 3)), hanging)
+          ).pipe(Cached.stream({ key: "rows", ttl: "1 hour" }))
+          const scope = yield* Scope.make()
+          const context = yield* Layer.buildWithScope(over(fake, { memory: false }), scope)
+          const inside = Stream.provideContext(rows, context)
+          if (lost.length > 0) yield* Stream.runDrain(inside)
+          for (const id of pagesOf(fake.entries)) if (lost.some((page) => id.endsWith(page))) fake.entries.delete(id)
+          const { fiber, got } = yield* consumer(inside)
+          yield* settle
+          expect([got.length, runs]).toEqual([lost.length > 0 ? 7 : 3, 2])
+          const closing = yield* start(Scope.close(scope, Exit.void))
+          yield* TestClock.adjust("5 seconds")
+          yield* Fiber.join(closing)
+          yield* settle
+          const exit = ended(fiber)
+          expect(Exit.isExit(exit) && errorOf(exit)).toBeInstanceOf(CacheError.CacheClosed)
+        })
+    )
+  })
 })
 
 describe("Cached.stream in memory", () => {
@@ -1163,6 +1220,25 @@ describe("Cached.stream in memory", () => {
         else expect(errorOf(outcome)).toBeInstanceOf(CacheError.CacheClosed)
         const late = yield* Effect.exit(Stream.runDrain(Stream.provideContext(rows, context)))
         expect(errorOf(late)).toBeInstanceOf(CacheError.CacheClosed)
+      }
+    }))
+
+  it.effect("a layer that closes ends its consumers, whatever the step at which their fibers are then", () =>
+    Effect.gen(function*() {
+      const rows = Stream.never.pipe(Cached.stream({ key: "rows", ttl: "1 hour" }))
+      for (let steps = 1; steps <= 100; steps++) {
+        const scope = yield* Scope.make()
+        const context = yield* Layer.buildWithScope(CacheLayer.memory({ shutdownTimeout: 1 }), scope)
+        const scheduler = new Stopping(steps)
+        const consuming = Stream.runDrain(Stream.provideContext(rows, context))
+        const fiber = yield* start(Effect.provideService(consuming, Scheduler.Scheduler, scheduler))
+        yield* settle
+        const closing = yield* start(Scope.close(scope, Exit.void))
+        yield* TestClock.adjust(1)
+        yield* Fiber.join(closing)
+        scheduler.goOn()
+        yield* settle
+        expect([steps, ended(fiber)]).not.toEqual([steps, "still waiting"])
       }
     }))
 

@@ -1,7 +1,7 @@
 /** P6: when a stale value is served, and what a failed refresh leaves. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, Option, Schema } from "effect"
-import { Cached, CacheKey, CachePolicy, Strategy } from "effect-cached"
+import { Cached, CacheKey, CachePolicy, Strategy, Transaction } from "effect-cached"
 import { TestClock } from "effect/testing"
 import { caches, counting, ended, fakeStore, over, settle, start } from "../support/caches.ts"
 
@@ -265,6 +265,29 @@ describe("P6 · a stale value is served only inside its ttl, by a strategy that 
         yield* TestClock.adjust("30 seconds")
         const picky = bad.pipe(Cached.softTtl({ ...options, fallbackWhen: (cause) => !Cause.hasFails(cause) }))
         expect(yield* Effect.flip(picky)).toBe("down")
+      }).pipe(Effect.provide(cache.layer())))
+
+    const lasting = { key: "k", ttl: "10 hours", softTtl: "1 minute", retryAfter: "1 hour" } as const
+    const ofOthers = good.pipe(Cached.softTtl(lasting))
+    it.effect.each(
+      [
+        ["is stored", CachePolicy.refresh(ofOthers)],
+        ["is not stored", CachePolicy.refresh(good.pipe(Cached.softTtl({ ...lasting, storeIf: () => false })))],
+        ["is stored by a transaction", Transaction.run(ofOthers)]
+      ] as const
+    )("retryAfter ends with a load that succeeds, and %s", ([, succeeding]) =>
+      Effect.gen(function*() {
+        yield* ofOthers
+        yield* TestClock.adjust("1 minute")
+        let calls = 0
+        const failing = Effect.suspend(() => {
+          calls++
+          return bad
+        }).pipe(Cached.softTtl(lasting))
+        expect([yield* failing, yield* failing, calls]).toEqual(["good", "good", 1])
+        expect(yield* succeeding).toBe("good")
+        yield* TestClock.adjust("1 minute")
+        expect([yield* failing, calls]).toEqual(["good", 2])
       }).pipe(Effect.provide(cache.layer())))
   })
 })

@@ -1,5 +1,6 @@
 /** Values that must be in memory: they were stored, and nothing can have removed them. */
 import { Exit } from "effect"
+import type { Flight } from "../../src/internal/engine/state.ts"
 import { hasRoom, type Load, type Read } from "./model.ts"
 import { covers, hasEnded, type World } from "./state.ts"
 
@@ -42,14 +43,17 @@ const isStored = (self: World, load: Load): boolean => {
     // A load that kept its value has stored it again, with a lifetime of its own.
     if (other.exit === undefined || (Exit.isFailure(other.exit) && other.flight?.attempt.renewed !== true)) continue
     // It may have been put in its place, and have left.
-    if (isTouchedWhileWritten(self, other)) return false
-    const entry = other.flight?.entry
-    if (entry !== undefined && (entry.expiresAt <= self.now() || self.writes.some((write) => covers(write, other)))) {
-      return false
-    }
+    if (isTouchedWhileWritten(self, other) || hasLeft(self, other, other.flight)) return false
   }
-  return true
+  // The result of a load inside a transaction is stored with the commit, in the place of one whose load began before.
+  return !self.committed.some(({ loaded }) =>
+    Array.from(loaded).some(([other, flight]) => other.id === load.id && other.n > born && hasLeft(self, other, flight))
+  )
 }
+
+const hasLeft = (self: World, load: Load, flight: Flight | undefined): boolean =>
+  flight?.entry !== undefined &&
+  (flight.entry.expiresAt <= self.now() || self.writes.some((write) => covers(write, load)))
 
 /** By a reader with a shorter constant. */
 const isShortened = (self: World, { ended, endedAt, id }: Load): boolean =>

@@ -106,6 +106,11 @@ const isDisturbed = (self: World, load: Load, failed: Load): boolean =>
     id === load.id && flight !== failed.flight && flight !== load.flight && flight?.policy.writes === true &&
     ended > failed.n
   ) ||
+  // P6: until a load succeeds, as one does inside a transaction that is committed.
+  self.committed.some(({ done, loaded }) =>
+    done > failed.ended &&
+    Array.from(loaded.keys()).some(({ exit, id }) => id === load.id && exit !== undefined && Exit.isSuccess(exit))
+  ) ||
   [...self.reading].some((read) => read.id === load.id && isBefore(read, failed))
 
 /** A load fails when its flight ends. */

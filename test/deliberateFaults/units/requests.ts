@@ -108,6 +108,13 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/cached/fallback.test.ts"
   },
   {
+    name: "a load whose result is not stored ends no pause",
+    in: "allowFallback",
+    find: "self.retryAt.delete(flight.id)",
+    replace: "",
+    by: "test/promises/P6.test.ts"
+  },
+  {
     name: "a stale value is served without a load, though there was an answer",
     in: "standsIn",
     find: "&& !isAnswered(self, entry)",

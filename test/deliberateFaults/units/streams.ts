@@ -24,6 +24,20 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/cached/stream.test.ts"
   },
   {
+    name: "a consumer whose read has failed waits for the end of the run",
+    in: "nextOfLog",
+    find: "failure !== undefined",
+    replace: "failure !== undefined && end !== undefined",
+    by: "test/cached/stream.test.ts"
+  },
+  {
+    name: "a consumer that skips to a lost page waits for the end of the run, though its read has failed",
+    in: "skip",
+    find: "log.end ?? failureOf(self.answer)",
+    replace: "log.end",
+    by: "test/cached/stream.test.ts"
+  },
+  {
     name: "a run pulls more than is asked for",
     in: "isWanted",
     find: "if ((cursor.isWaiting || cursor.wantsAll) && !except.includes(cursor)) return true",

@@ -275,10 +275,18 @@ const nextOfLog = (self: Consumer, log: RunLog.RunLog, cursor: RunLog.Cursor): E
   const chunk = RunLog.next(log, cursor)
   if (chunk === "elsewhere") return nextOfStore(self, log, cursor)
   if (chunk !== undefined) return emit(self, chunk)
+  const failure = failureOf(answer)
+  if (failure !== undefined) return Exit.failCause(ownCause(failure.cause))
   if (end === undefined || answer === undefined) return waiting(self)
-  if (Exit.isFailure(answer)) return Exit.failCause(ownCause(answer.cause))
   return Exit.isFailure(end) ? Exit.failCause(ownCause(end.cause)) : Cause.done()
 }
+
+/**
+ * A failure of the consumer's read, which ends the consumer at once: a layer that closes does not wait for the run, and
+ * a run that is interrupted at its very beginning never ends its log.
+ */
+const failureOf = (answer: Exit.Exit<unknown, unknown> | undefined) =>
+  answer !== undefined && Exit.isFailure(answer) ? answer : undefined
 
 const emit = (self: Consumer, chunk: Chunk): Effect.Effect<Chunk> => {
   self.hasBegun = true
@@ -419,7 +427,8 @@ const loading = (policy: Policy.Policy): Policy.Policy => ({ ...policy, readsMem
 const skip = (self: Consumer, log: RunLog.RunLog, cursor: RunLog.Cursor): Effect.Effect<Chunk, unknown, any> => {
   const digest = log.digests[self.pages - 1]
   if (digest === undefined) {
-    if (log.end !== undefined) return cutOrFail(self, log.end)
+    const end = log.end ?? failureOf(self.answer)
+    if (end !== undefined) return cutOrFail(self, end)
     // A consumer that skips moves to the newest page, so that it delays no other consumer.
     cursor.page = Math.max(0, log.count - 1)
     cursor.offset = log.pages.get(cursor.page)?.elements.length ?? 0

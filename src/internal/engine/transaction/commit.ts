@@ -157,6 +157,7 @@ const applyHere = (base: Engine, item: Item, now: number): void => {
     case "Sweep":
       return sweepHere(base, item.sweep)
     case "Load":
+      base.retryAt.delete(item.id)
       return Memory.put(base.memory, copyOf(item.entry, { bornAt: base.tagEpochs.epoch }), now)
     case "Write": {
       const { id, write } = item
