@@ -127,7 +127,6 @@ const acquireLeases = Effect.fnUntraced(function*(
 ): Effect.fn.Return<ReadonlySet<Flight>, never, any> {
   const { engine, owner, tier } = self
   const { leaseMillis, store } = tier
-  // The callers of a flight may have left while the store was asked for the markers.
   const asked = flights.filter(({ exit }) => exit === undefined)
   if (asked.length === 0) return none
   const isExclusive = optionOf(engine, asked[0]!.request, "lease") ?? store.capabilities.shared
@@ -246,7 +245,6 @@ const store = Effect.fnUntraced(function*(
       if (prepared !== undefined) commits.push({ ...prepared, flight })
     })
   })
-  // Flights may have ended meanwhile, because the cache was closed.
   const open = commits.filter(({ flight }) => flight.exit === undefined)
   if (open.length > 0) yield* commitAll(self, open)
   return answers

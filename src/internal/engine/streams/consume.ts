@@ -281,10 +281,7 @@ const nextOfLog = (self: Consumer, log: RunLog.RunLog, cursor: RunLog.Cursor): E
   return Exit.isFailure(end) ? Exit.failCause(ownCause(end.cause)) : Cause.done()
 }
 
-/**
- * A failure of the consumer's read, which ends the consumer at once: a layer that closes does not wait for the run, and
- * a run that is interrupted at its very beginning never ends its log.
- */
+/** A failed read, which ends its consumer at once: a run that a closing layer interrupts early never ends its log. */
 const failureOf = (answer: Exit.Exit<unknown, unknown> | undefined) =>
   answer !== undefined && Exit.isFailure(answer) ? answer : undefined
 
