@@ -313,8 +313,8 @@ unregister(self, flight)`
   {
     name: "shows late tagged results to later readers",
     in: "mustReadAgain",
-    find: "caller.joinedAt > caller.flight.bornAt",
-    replace: "caller.joinedAt < caller.flight.bornAt"
+    find: "caller.joinedAt > caller.flight.bornAt && isOlder",
+    replace: "caller.joinedAt < caller.flight.bornAt && isOlder"
   },
   {
     name: "sliding never expires",

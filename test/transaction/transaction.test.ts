@@ -1,6 +1,6 @@
 /** `Transaction.run`, over every kind of cache. */
 import { describe, expect, it } from "@effect/vitest"
-import { Cause, Duration, Effect, Exit, Fiber, Layer, Option, Schedule, Schema, Scope, Stream } from "effect"
+import { Cause, Deferred, Duration, Effect, Exit, Fiber, Layer, Option, Schedule, Schema, Scope, Stream } from "effect"
 import { Cached, CacheError, CacheKey, CachePolicy, type Caching, Store, Strategy, Transaction } from "effect-cached"
 import { TestClock } from "effect/testing"
 import { caches, fakeStore, over, settle, start } from "../support/caches.ts"
@@ -414,6 +414,28 @@ for (const cache of caches) {
           { isolation: "fast" }
         )
         expect(yield* Cached.has("lost")).toBe(false)
+      })
+    )
+
+    test(
+      "the result of a load inside does not replace that of a load which began later",
+      Effect.gen(function*() {
+        const out = yield* outside
+        const gate = yield* Deferred.make<void>()
+        let loads = 0
+        const load = Effect.suspend(() => ++loads === 2 ? Effect.as(Deferred.await(gate), 2) : Effect.succeed(loads))
+        const cached = load.pipe(Cached.refreshAhead({ key: "k", ttl: "1 hour", refreshAfter: "1 minute" }))
+        yield* cached
+        yield* TestClock.adjust("2 minutes")
+        const inside = Transaction.run(CachePolicy.refresh(cached), { isolation: "fast" })
+        const running = yield* start(inside)
+        yield* settle
+        // Served, and refreshed in the background.
+        expect(yield* out(cached)).toBe(1)
+        yield* settle
+        yield* Deferred.succeed(gate, undefined)
+        expect(yield* Fiber.join(running)).toBe(2)
+        expect([yield* cached, loads]).toEqual([3, 3])
       })
     )
 

@@ -162,15 +162,15 @@ export interface Caller {
   readonly policy: Policy
   /** If the caller runs inside a load, the attempt of that load. */
   readonly within: Attempt | undefined
-  /** The tag epoch when the caller joined. */
-  readonly joinedAt: number
+  /** The tag epoch when the caller joined. -1: the load sees every change that the caller knows of. */
+  joinedAt: number
   /** When the caller joined, in epoch milliseconds. `undefined` for a caller without timeouts. */
   readonly since: number | undefined
   readonly stale: Entry | undefined
   /** Whether the flight was started by another caller or by a refresh. */
   readonly joined: boolean
-  /** Whether the load had not begun when the caller joined. It then sees every change that the caller knows of. */
-  readonly isEarly: boolean
+  /** Whether the load had not begun when the caller joined. `undefined` where results have no dependencies. */
+  isEarly?: boolean
   readonly resume: Resume
   timers: ReadonlyArray<Fiber.Fiber<unknown>>
   pastSoftTimeout: boolean
@@ -323,7 +323,7 @@ export interface Request<out A = unknown, out E = unknown> extends Effect.Effect
   readonly maxLoadMillis?: number | undefined
   /** Before the first load, throws a `CacheConfigError` for an invalid option. Returns whether options were given. */
   readonly validate: () => boolean
-  /** Whether a caller repeats its read (`retryRead`). Every load that it can join now began after that read. */
+  /** Whether a caller reads again (`readAgain`). */
   readonly isAgain?: boolean
   /** The validated options. Defined at the first miss, so that a hit does not pay for it. */
   rules: Rules | undefined

@@ -40,7 +40,7 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "who joined is answered by a load that nobody can tell the age of",
     in: "taint",
-    find: "dependencies.flight.bornAt = -1",
+    find: "flight.bornAt = -1",
     replace: "",
     by: "test/cached/derived.test.ts"
   },
@@ -116,31 +116,24 @@ export const faults: ReadonlyArray<UnitFault> = [
   },
   {
     name: "who read again after a tainted load reads again after each",
-    in: "mustReadAgain",
-    find: "caller.request.isAgain !== true && isOlder",
-    replace: "isOlder",
-    by: "test/cached/derived.test.ts"
-  },
-  {
-    name: "who joined before a tainted load began reads again",
-    in: "mustReadAgain",
-    find: "caller.isEarly &&",
-    replace: "!caller.joined &&",
-    by: "test/cached/derived.test.ts"
-  },
-  {
-    name: "who joined a tainted load that ran counts as early",
-    in: "mustReadAgain",
-    find: "caller.isEarly &&",
+    in: "noteCaller",
+    find: "if (request.isAgain === true) caller.joinedAt = -1",
     replace: "",
     by: "test/cached/derived.test.ts"
   },
   {
-    name: "who joined while the store was asked counts as early",
-    in: "mustReadAgain",
-    find: "caller.isEarly && caller.flight.found === undefined",
-    replace: "caller.isEarly",
-    by: "test/cached/lateTags.test.ts"
+    name: "who joined before a tainted load began reads again",
+    in: "taint",
+    find: "if (caller.isEarly === true)",
+    replace: "if (!caller.joined)",
+    by: "test/cached/derived.test.ts"
+  },
+  {
+    name: "who joined a tainted load that ran counts as early",
+    in: "noteCaller",
+    find: "flight.attempt.startedAt === undefined",
+    replace: "true",
+    by: "test/cached/derived.test.ts"
   },
   {
     name: "taint ends after one level",

@@ -15,7 +15,7 @@ import * as TagEpochs from "../memory/tagEpochs.ts"
 import * as Policy from "../request/callPolicy.ts"
 import { inheritOf } from "../request/inherit.ts"
 import { declaredTags, tagsOfResult } from "../request/requestTags.ts"
-import type { Attempt, Dependencies, Dependency, Flight, Flights, ReadContext } from "../state.ts"
+import type { Attempt, Caller, Dependencies, Dependency, Flight, Flights, ReadContext, Request } from "../state.ts"
 import * as Log from "../telemetry/log.ts"
 
 /** Throws if the store keeps no markers for ids, because changes to ids that a load reads would go unnoticed. */
@@ -46,6 +46,17 @@ export const dependenciesOf = (within: Attempt): Dependencies | undefined => {
   if (within.dependencies !== undefined) return within.dependencies
   return inheritOf(flight) === "changes" ? within.dependencies = make(flight) : undefined
 }
+
+/** Notes a caller that has just joined a flight. */
+export const noteCaller = (self: Flights, caller: Caller): void => {
+  const { flight, request, within } = caller
+  caller.isEarly = flight.attempt.startedAt === undefined
+  if (request.isAgain === true) caller.joinedAt = -1
+  capture(self, within, flight.id)
+}
+
+/** Repeats a read, but only once: every load that the new read can join began after the read that it repeats. */
+export const readAgain = (request: Request): Request => Object.create(request, { isAgain: { value: true } }) as Request
 
 /** Notes an id before a load reads it, without asking the store. A repeated read keeps the epoch of the first. */
 export const capture = (self: Flights, within: Attempt | undefined, id: string): void => {
@@ -193,8 +204,11 @@ const answered = (dependencies: Dependencies, id: string, asOf: number): void =>
 
 /** Marks a result as possibly older than a change. Callers that joined the load may know of it and must read again. */
 const taint = (dependencies: Dependencies): void => {
+  const { flight } = dependencies
+  if (dependencies.isTainted) return
   dependencies.isTainted = true
-  dependencies.flight.bornAt = -1
+  for (const caller of flight.callers) if (caller.isEarly === true) caller.joinedAt = -1
+  flight.bornAt = -1
 }
 
 export const addAll = (dependencies: Dependencies, inner: Dependencies): void => {

@@ -26,5 +26,7 @@ export const isCompared: typeof Dependencies.isCompared = no
 export const isOlderThanJoining: typeof Dependencies.isOlderThanJoining = no
 export const land: typeof Dependencies.land = nothing
 export const release: typeof Dependencies.release = nothing
+export const noteCaller: typeof Dependencies.noteCaller = nothing
+export const readAgain: typeof Dependencies.readAgain = (request) => request
 export const releaseAll: typeof Dependencies.releaseAll = nothing
 export const withDependencies: typeof Dependencies.withDependencies = nothing

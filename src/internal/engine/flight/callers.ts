@@ -1,5 +1,5 @@
 /** How each caller of a flight waits, times out, is interrupted, and is answered. */
-import { capture } from "#platform/engine/derived/dependencies"
+import { noteCaller } from "#platform/engine/derived/dependencies"
 import * as Effect from "effect/Effect"
 import * as Effectable from "effect/Effectable"
 import * as Exit from "effect/Exit"
@@ -16,7 +16,7 @@ import type { Fault } from "../storeTier/storeTier.ts"
 import { strictly } from "../storeTier/strict.ts"
 import { noteMiss } from "../telemetry/events.ts"
 import { endIfUnneeded } from "./ending.ts"
-import { hasBegun, isAskingStore, isDerivedFromStale } from "./flight.ts"
+import { isAskingStore, isDerivedFromStale } from "./flight.ts"
 import { foundOrRetry, isOlder, noteFallback, noteLoaded, orStale, retryRead, staleOrDefect } from "./outcome.ts"
 import { addEdge, removeEdge } from "./waitGraph.ts"
 import { keepAlive } from "./waitUntil.ts"
@@ -40,11 +40,11 @@ class CallerEffect extends Effectable.Class<void> implements Caller {
   readonly request: Request
   readonly policy: Policy.Policy
   readonly within: Attempt | undefined
-  readonly joinedAt: number
+  joinedAt: number
   readonly since: number | undefined
   readonly stale: Entry | undefined
   readonly joined: boolean
-  readonly isEarly: boolean
+  declare isEarly?: boolean
   readonly resume: Resume
   timers: ReadonlyArray<Fiber.Fiber<unknown>>
   pastSoftTimeout: boolean
@@ -52,7 +52,7 @@ class CallerEffect extends Effectable.Class<void> implements Caller {
 
   /** Keeps one instance alive, because V8 discards a class's shape and optimized code with the last instance. */
   static readonly one = new CallerEffect({ tagEpochs: { epoch: 0 }, readDefaults: {} } as Flights, noContext, {
-    flight: { attempt: {} } as Flight,
+    flight: undefined as never,
     request: { options: {} } as Request,
     hasTimeouts: false,
     stale: undefined,
@@ -71,7 +71,6 @@ class CallerEffect extends Effectable.Class<void> implements Caller {
     this.since = waiting.hasTimeouts ? context.clock.currentTimeMillisUnsafe() : undefined
     this.stale = waiting.stale
     this.joined = waiting.joined
-    this.isEarly = !hasBegun(waiting.flight)
     this.resume = waiting.resume
     this.timers = noTimers
     this.pastSoftTimeout = false
@@ -88,7 +87,7 @@ export const wait = (self: Flights, fiber: Fiber.Fiber<any, any>, waiting: Waiti
   const caller = new CallerEffect(self, readContextOf(self, fiber), waiting)
   caller.flight.callers.add(caller)
   addEdge(caller.within, caller.flight)
-  capture(self, caller.within, caller.flight.id)
+  noteCaller(self, caller)
   waiting.request.followed?.(caller.flight.request)
   return caller
 }
@@ -211,14 +210,9 @@ export const isBehind = (self: Flights, caller: Caller): boolean => {
     (flight.isBehind || self.behind < writesBehind) && !mustReadAgain(self, caller)
 }
 
-/**
- * Whether a caller must read again, because it joined after an invalidation that the loaded value may predate. It does
- * so once: every load that it can join then began after its read. Otherwise callers of a load whose age is never known
- * would get their answers one by one, each after a load of its own.
- */
+/** Whether a caller must read again, because it joined after an invalidation that the loaded value may predate. */
 const mustReadAgain = (self: Flights, caller: Caller): boolean =>
-  caller.joinedAt > caller.flight.bornAt && !(caller.isEarly && caller.flight.found === undefined) &&
-  caller.request.isAgain !== true && isOlder(self, caller)
+  caller.joinedAt > caller.flight.bornAt && isOlder(self, caller)
 
 export const respond = (self: Flights, caller: Caller): void => {
   const { flight } = caller

@@ -1,5 +1,5 @@
 /** Decides each caller's answer: the outcome of the load, a stale value instead, or another read. */
-import { isOlderThanJoining } from "#platform/engine/derived/dependencies"
+import { isOlderThanJoining, readAgain } from "#platform/engine/derived/dependencies"
 import * as Cause from "effect/Cause"
 import type * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -87,10 +87,12 @@ const wantsLoad = (self: Flights, caller: Caller, { found: { entry }, now }: Fou
 }
 
 /** Repeats the caller's read with the remaining time of its timeouts. */
-export const retryRead = ({ flight, request, since }: Caller, now: number): Request =>
-  Object.create(since === undefined ? request : shortened(flight.engine, request, now - since), {
-    isAgain: { value: true }
-  }) as Request
+export const retryRead = (caller: Caller, now: number): Request =>
+  readAgain(
+    caller.since === undefined
+      ? caller.request
+      : shortened(caller.flight.engine, caller.request, now - caller.since)
+  )
 
 /** Whether a caller that joined late must read again, because a tag known only from the result may have changed. */
 export const isOlder = (self: Flights, { flight, joinedAt }: Caller): boolean => {

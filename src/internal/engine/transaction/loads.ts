@@ -6,6 +6,7 @@ import type { Engine } from "../engine.ts"
 import { pathTo } from "../flight/waitGraph.ts"
 import * as Watches from "../flight/watches.ts"
 import { counted } from "../load/load.ts"
+import type { Entry } from "../memory/entry.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
 import { declaredTags } from "../request/requestTags.ts"
 import type { Flight } from "../state.ts"
@@ -23,6 +24,8 @@ export interface ReadCheck {
   /** The tag epoch of the base cache before the load. */
   readonly bornAt: number
   readonly since: number
+  /** The entry in the memory of the base cache before the load. */
+  readonly former: Entry | undefined
 }
 
 export type ReadChecks = Map<string, ReadCheck>
@@ -33,7 +36,8 @@ export const loadsOf =
     const refusal = base.closed ? new CacheClosed({ key: flight.id }) : cycleOf(flight.parent, flight)
     if (refusal !== undefined) return Effect.die(refusal)
     if (!flight.policy.writes) return counted(flight, load)
-    const began = { flight, bornAt: base.tagEpochs.epoch, since: base.watches.step }
+    const former = base.memory.entries.get(flight.id)
+    const began = { flight, bornAt: base.tagEpochs.epoch, since: base.watches.step, former }
     const { storeTier: tier } = base
     if (tier === undefined) {
       readChecks.set(flight.id, { ...began, isGranted: true, generation: undefined, markers: undefined })
@@ -89,8 +93,11 @@ const granted = Effect.fnUntraced(function*(
   return { isGranted: true, generation: acquired.generation, markers }
 })
 
-export const isPublishable = (base: Engine, { bornAt, flight, isGranted, since }: ReadCheck): boolean => {
+export const isPublishable = (base: Engine, { bornAt, flight, former, isGranted, since }: ReadCheck): boolean => {
   if (!isGranted) return false
+  // A load outside has stored its result meanwhile, which may be newer. In a store, that has ended the generation.
+  const current = base.storeTier === undefined ? base.memory.entries.get(flight.id) : undefined
+  if (current !== undefined && current !== former) return false
   const { entry, storable } = flight
   // A result with dependencies may derive from uncommitted values.
   if (flight.attempt.dependencies !== undefined) return false
