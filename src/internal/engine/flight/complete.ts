@@ -68,8 +68,6 @@ const publish = (self: Flights, flight: Flight): void => {
   // The load began before memory was last cleared, so its value may be older than `maxStaleness` allows.
   if (flight.found === undefined && isBeforeClear(self, flight)) return
   if (TagEpochs.softenedSince(self.tagEpochs, entry.tags, entry.checkedAt)) entry.softExpiresAt = -Infinity
-  // Only a successful load proves that the origin works again. A store hit does not.
-  if (flight.found === undefined && self.retryAt.size > 0) self.retryAt.delete(flight.id)
   if (self.isPrivate && flight.found === undefined) noteLoaded(self, flight)
   putInMemory(self, flight.request, entry, flight.endedAt)
 }

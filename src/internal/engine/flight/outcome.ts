@@ -87,12 +87,8 @@ const wantsLoad = (self: Flights, caller: Caller, { found: { entry }, now }: Fou
 }
 
 /** Repeats the caller's read with the remaining time of its timeouts. */
-export const retryRead = (caller: Caller, now: number): Request =>
-  readAgain(
-    caller.since === undefined
-      ? caller.request
-      : shortened(caller.flight.engine, caller.request, now - caller.since)
-  )
+export const retryRead = ({ flight, request, since }: Caller, now: number): Request =>
+  readAgain(since === undefined ? request : shortened(flight.engine, request, now - since))
 
 /** Whether a caller that joined late must read again, because a tag known only from the result may have changed. */
 export const isOlder = (self: Flights, { flight, joinedAt }: Caller): boolean => {
