@@ -515,15 +515,15 @@ npm run bench -- hit miss  # measures these sections, and leaves the others as t
 npm run bench -- --quick   # measures less, and writes nothing
 \`\`\`
 
-Smaller ratios are better. The limit is a promise, which the command checks; a goal is a wish.
+Smaller ratios are better. The command fails if a ratio exceeds its limit. A goal is what we want to reach.
 [Method](benchmarks/method.md) explains each row, and [hit ratios](benchmarks/hit-ratios.md) compares eviction policies.
 
 ${allRatios(results, former)}`,
     section(
       "Reads of a full cache",
       whenMeasured(results.full, (values) =>
-        `Each cache holds 10,000 entries and is read one key after the other; a miss loads a value that is there. Times are
-multiples of the median of \`lru-cache\`, which does less: it shares no loads, and cannot wait.
+        `Each cache holds 10,000 entries and is read one key after another; the load of a miss returns a value at once. Times are
+multiples of the median of \`lru-cache\`, which does less: it does not share loads, and cannot wait for one.
 
 ${fullCaches(values)}`),
       former
@@ -532,7 +532,7 @@ ${fullCaches(values)}`),
       "Eight processes, one cold key",
       whenMeasured(results.loads, () =>
         `\`CacheLayer.disk\` shares a folder. The others, and \`CacheLayer.redis\`, share a Redis server on the same machine. Each
-has a memory of its own, except async-cache-dedupe.
+cache has a memory tier of its own, except async-cache-dedupe.
 ${leftOut(results)}
 ${herd(results)}`),
       former
@@ -540,8 +540,8 @@ ${herd(results)}`),
     section(
       "Ten thousand records",
       whenMeasured(results.sizes, (values) =>
-        `In bytes: the length of the files, and the blocks of the file system that they fill, without the 2 MiB that a folder of
-\`CacheLayer.disk\` reserves for a full disk.
+        `In bytes: the length of the files, and the file-system blocks that they occupy, without the 2 MiB that \`CacheLayer.disk\`
+reserves in its folder for the case that the disk is full.
 
 ${bytes(values)}`),
       former
@@ -549,8 +549,8 @@ ${bytes(values)}`),
     section(
       "Bytes allocated per hit",
       whenMeasured(results.bytes, (values) =>
-        `Growth of the heap over 100,000 hits, divided by their number, in a young generation so large that nothing is collected
-meanwhile. The loop itself allocates too: its share is in every row.
+        `Growth of the heap over 100,000 hits, divided by their number, with a young generation so large that nothing is collected
+meanwhile. The loop itself allocates too, and every row includes its share.
 
 ${bytes(values)}`),
       former
@@ -568,8 +568,8 @@ This page shows how many recorded reads each policy answers from memory, as \`np
     section(
       "Recorded reads",
       whenMeasured(results.traces, (values) =>
-        `Hit ratios in percent. The optimum knows the future (Belady). The last two rows summarize each column: the average share
-of the way from LRU to the optimum, over the cells where these two are at least half a point apart; and the worst cell.
+        `Hit ratios in percent. The optimum (Belady) knows the future. The last two rows summarize each policy: the average share
+of the way from LRU to the optimum, over the rows in which these two are at least half a point apart, and the worst row.
 
 ${hitRatios(values)}`),
       former
