@@ -507,7 +507,7 @@ const summary = (results: Results, former: string): string =>
   joined([
     `# Benchmarks
 
-This page compares effect-cached with its peers, as \`npm run bench\` measured it on one machine.
+This page compares effect-cached with similar libraries. \`npm run bench\` measured everything on one machine.
 
 \`\`\`sh
 npm run bench              # measures everything, and fails if a ratio exceeds its limit
@@ -515,15 +515,16 @@ npm run bench -- hit miss  # measures these sections, and leaves the others as t
 npm run bench -- --quick   # measures less, and writes nothing
 \`\`\`
 
-Smaller ratios are better. The limit is a promise, which the command checks; a goal is a wish.
+A ratio is the result for effect-cached divided by that for what it is compared with; smaller is better. The command
+fails if a ratio exceeds its limit. A goal is a value that we would like to reach; nothing checks it.
 [Method](benchmarks/method.md) explains each row, and [hit ratios](benchmarks/hit-ratios.md) compares eviction policies.
 
 ${allRatios(results, former)}`,
     section(
       "Reads of a full cache",
       whenMeasured(results.full, (values) =>
-        `Each cache holds 10,000 entries and is read one key after the other; a miss loads a value that is there. Times are
-multiples of the median of \`lru-cache\`, which does less: it shares no loads, and cannot wait.
+        `Each cache holds 10,000 entries, and is read one key after the other. After a miss, a value is loaded that is available at
+once. Times are multiples of the median of \`lru-cache\`, which does less, because it is synchronous and shares no loads.
 
 ${fullCaches(values)}`),
       former
@@ -532,7 +533,7 @@ ${fullCaches(values)}`),
       "Eight processes, one cold key",
       whenMeasured(results.loads, () =>
         `\`CacheLayer.disk\` shares a folder. The others, and \`CacheLayer.redis\`, share a Redis server on the same machine. Each
-has a memory of its own, except async-cache-dedupe.
+process has its own memory tier, except with async-cache-dedupe.
 ${leftOut(results)}
 ${herd(results)}`),
       former
@@ -540,8 +541,8 @@ ${herd(results)}`),
     section(
       "Ten thousand records",
       whenMeasured(results.sizes, (values) =>
-        `In bytes: the length of the files, and the blocks of the file system that they fill, without the 2 MiB that a folder of
-\`CacheLayer.disk\` reserves for a full disk.
+        `The length of the files, and (in blocks) the space that they occupy in the file system. Both are without the 2 MiB that
+a folder of \`CacheLayer.disk\` reserves so that it still works when the disk is full.
 
 ${bytes(values)}`),
       former
@@ -549,8 +550,8 @@ ${bytes(values)}`),
     section(
       "Bytes allocated per hit",
       whenMeasured(results.bytes, (values) =>
-        `Growth of the heap over 100,000 hits, divided by their number, in a young generation so large that nothing is collected
-meanwhile. The loop itself allocates too: its share is in every row.
+        `How much the heap grows during 100,000 hits, divided by 100,000. The young generation is so large that no garbage is
+collected meanwhile. Every row includes the bytes that the loop itself allocates, which are in the first row.
 
 ${bytes(values)}`),
       former
