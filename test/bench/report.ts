@@ -507,7 +507,7 @@ const summary = (results: Results, former: string): string =>
   joined([
     `# Benchmarks
 
-This page compares effect-cached with its peers, as \`npm run bench\` measured it on one machine.
+This page compares effect-cached with similar libraries. \`npm run bench\` measured everything on one machine.
 
 \`\`\`sh
 npm run bench              # measures everything, and fails if a ratio exceeds its limit
