@@ -171,19 +171,20 @@ export const checkOrigin = (self: World, read: Read, origin: Origin, what: strin
   for (const write of writesBetween(self, read, origin, "hard")) {
     violate(self, `P2: ${what}, begun before ${write.set === undefined ? "invalidation" : "set"} @${write.asked}`)
   }
+  const own = origin.n > read.begun
+  const isLive = own || (origin._tag === "Load" && read.live.includes(origin))
   for (const part of dependenciesOf(self, origin)) {
     for (const write of writesBetween(self, read, part, "hard")) {
+      if (isLive && isFailureWithLateTag(part, write)) continue
       violate(self, `P8: ${what}, made of ${part.id} #${part.n}, which changed @${write.asked}`)
     }
   }
-  const own = origin.n > read.begun
   if (origin._tag === "Set") {
     if (origin.refused) violate(self, `set: ${what}, whose condition did not hold`)
     if (at(self, read) >= until(self, origin)) violate(self, `ttl: ${what}, set for ${origin.ttl} ms`)
     if (spec !== undefined && readsNothing(spec)) violate(self, `policy: ${what}, a set value under ${spec.policy}`)
     return
   }
-  const isLive = own || read.live.includes(origin)
   const policy = origin.spec.policy
   if ((policy === "readOnly" || policy === "bypass") && !(own && spec?.policy === policy)) {
     violate(self, `policy: ${what}, loaded under ${policy}`)
@@ -207,6 +208,11 @@ export const checkOrigin = (self: World, read: Read, origin: Origin, what: strin
     violate(self, `ttl: ${what}, ended ${self.now() - origin.endedAt!} ms ago with ttl ${ttlOf(origin)}`)
   }
 }
+
+/** P2 is about values: whoever joins a load by its declared tags is also given a failure, which is not stored. */
+const isFailureWithLateTag = (part: Origin, write: Write): boolean =>
+  part._tag === "Load" && part.exit !== undefined && Exit.isFailure(part.exit) && part.flight?.entry === undefined &&
+  !covers(write, { ...part, tags: part.spec.late === "no" ? part.spec.tags : [] })
 
 /** All sources of a value, through derived values too; one that was found to be still right may be of another time. */
 const dependenciesOf = (self: World, origin: Origin, seen = new Set<Origin>()): ReadonlySet<Origin> => {

@@ -68,7 +68,11 @@ const publish = (self: Flights, flight: Flight): void => {
   // The load began before memory was last cleared, so its value may be older than `maxStaleness` allows.
   if (flight.found === undefined && isBeforeClear(self, flight)) return
   if (TagEpochs.softenedSince(self.tagEpochs, entry.tags, entry.checkedAt)) entry.softExpiresAt = -Infinity
-  if (self.isPrivate && flight.found === undefined) noteLoaded(self, flight)
+  // A stored failure is an answer of the origin, which works again. A store hit does not prove that.
+  if (flight.found === undefined) {
+    self.retryAt.delete(flight.id)
+    if (self.isPrivate) noteLoaded(self, flight)
+  }
   putInMemory(self, flight.request, entry, flight.endedAt)
 }
 

@@ -64,7 +64,7 @@ export const endFallback = (self: Flights, flight: Flight, stale?: Entry): void 
 
 /** Allows the fallback again, and ends a pause, after a successful load, even if its result is not stored. */
 export const allowFallback = (self: Flights, flight: Flight): void => {
-  if (self.answered.size + self.retryAt.size === 0 || !isNewest(flight)) return
+  if (!isNewest(flight)) return
   self.answered.delete(flight.id)
   self.retryAt.delete(flight.id)
 }
