@@ -202,6 +202,24 @@ describe("PW-01 · the flights of a bulk call at the store", () => {
       expect(yield* take(store, 3)).toMatchObject({ _tag: "Granted" })
     }).pipe(Effect.scoped))
 
+  it.effect("store all results of a call that has ended, though their reader leaves in between", () =>
+    Effect.gen(function*() {
+      const gate = yield* Deferred.make<void>()
+      const { calls, layer, store } = sharedStore(({ commitMany }) => ({
+        commitMany: (requests) => Effect.andThen(Deferred.await(gate), commitMany(requests))
+      }))
+      const here = yield* process(over(layer))
+      const reading = yield* start(here(read(600)))
+      yield* settle
+      const leaving = yield* start(Fiber.interrupt(reading))
+      yield* settle
+      yield* Deferred.succeed(gate, undefined)
+      yield* Fiber.join(leaving)
+      yield* settle
+      expect(calls.filter((call) => call.startsWith("commit"))).toEqual(["commit 256", "commit 256", "commit 88"])
+      expect(yield* store.size).toBe(600)
+    }).pipe(Effect.scoped))
+
   it.effect("P6 · a failing call fails all its readers, stores nothing, and gives the leases back", () =>
     Effect.gen(function*() {
       const { layer, store } = sharedStore()

@@ -14,7 +14,7 @@ import * as Turns from "../../time/turns.ts"
 import { forEachWave } from "../../time/waves.ts"
 import { recordShared } from "../derived/recorder.ts"
 import { complete } from "../flight/complete.ts"
-import { begin, beginLoading } from "../flight/flight.ts"
+import { begin, beginLoading, loadEnded } from "../flight/flight.ts"
 import { addEdge, removeEdge } from "../flight/waitGraph.ts"
 import * as Watches from "../flight/watches.ts"
 import { launch } from "../load/load.ts"
@@ -312,6 +312,7 @@ const beginCall = (self: State, call: Call, context: Context.Context<never>): vo
       if (resume === undefined) {
         if (state !== "waiting") return complete(flight.engine, flight, Exit.interrupt())
         if (!usesStore) return complete(flight.engine, flight, exit)
+        loadEnded(flight)
         stored.push(flight)
         return void outcomes.push(exit)
       }

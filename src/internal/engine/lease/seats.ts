@@ -237,6 +237,7 @@ const store = Effect.fnUntraced(function*(
     const grant = grants.get(flight)
     grants.delete(flight)
     const exit = outcomes[answers.length]!
+    if (flight.exit !== undefined) return void answers.push(exit)
     const answer = endLoad(engine, flight, { exit, isWritten: grant !== undefined, clock })
     answers.push(answer)
     if (flight.entry === undefined || grant === undefined) return undefined
