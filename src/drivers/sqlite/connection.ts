@@ -43,7 +43,7 @@ export interface Backoffs {
 
 /** Properties of an operation that decide when it may run and whether it is repeated. */
 export interface Kind {
-  /** Whether the operation's changes are repeated if an older copy replaces the database, because none may be lost. */
+  /** Whether the operation's changes must not be lost, and are repeated if an older copy replaces the database. */
   readonly isKept: boolean
   /** Whether the operation only removes or ends something. It is then allowed even while nothing may be stored. */
   readonly passes: boolean

@@ -56,7 +56,7 @@ export const closeParts = <A, R>(schema: Schema.Codec<A, any, R, R>, holds: Hold
   return Schema.make(closed)
 }
 
-/** Adds a check before a link from JSON to text (`Schema.fromJsonString`), which would change non-JSON values. */
+/** Puts a check before a link from JSON to text (`Schema.fromJsonString`): the link alone would change other values. */
 const checkedLink = (link: SchemaAST.Link): ReadonlyArray<SchemaAST.Link> =>
   isJsonText(link) ? [new SchemaAST.Link(SchemaAST.any, onlyJson), link] : [link]
 

@@ -12,7 +12,7 @@ import { makeSuccessor } from "./successor.ts"
 /** A memory with at most this many entries uses plain LRU, because a shadow would cost more than the entries. */
 const plain = 32
 
-/** Up to this number of entries, the shadow follows all. Above it, it follows a share, at least `smallestShadow`. */
+/** With up to this many entries, the shadow follows all of them; with more, a share, but at least `smallestShadow`. */
 const followedAsWhole = 128
 const smallestShadow = 64
 const shareOfShadow = 1 / 128

@@ -7,7 +7,7 @@ import type { Canonical } from "./text.ts"
 
 const unchecked = { disableChecks: true }
 
-/** Leaves a value unchanged if its type differs, or its transformation is one-way, asynchronous or needs services. */
+/** Leaves values of other types unchanged, and all values of one-way, asynchronous or service-based schemas. */
 export const settling = (name: string, field: string, schema: Schema.Constraint): (value: unknown) => unknown => {
   const codec = schema as Schema.Codec<unknown, unknown>
   const encode = SchemaParser.encodeUnknownSync(codec, unchecked)

@@ -126,7 +126,7 @@ export const acquireLease = Effect.fnUntraced(function*(
       if (outcome === "success" && isGood(tags, declared, markers)) flight.protectedUntil = expiresAt
       continue
     }
-    // The stored entry is another one than the rejected one, so this flight may use it.
+    // The stored entry is not the one that was rejected, so this flight may be able to use it.
     const found = yield* declared.length === 0 && isWhole(flight, acquired.entry)
       ? reviveAcquired(tier, flight, acquired.entry)
       : fetchAcquired(tier, budget, flight, declared)

@@ -13,8 +13,8 @@ import type * as Circuit from "./circuit.ts"
 import type * as Pending from "./pendingInvalidations.ts"
 
 /**
- * Versions of key classes' tags, read since the last poll of the store's changes and the last invalidation by tag.
- * Equal versions prove an entry valid, which saves reading them with each entry. Different versions prove nothing.
+ * Tag versions of key classes, read since the last poll for changes and the last invalidation by tag. If they equal the
+ * versions stored with an entry, it is valid, and no versions need be read with it. If they differ, nothing is proven.
  */
 export interface KnownTagVersions {
   /** Keyed by the array itself, which all keys of a class without indexes share. */
@@ -128,7 +128,7 @@ export interface StoreTier extends StoreTierOptions {
   captures: number
   /** How often memory was cleared after `maxStaleness`. Loads compare counts, because their clocks may differ. */
   clears: number
-  /** The number of bulk calls' results, for keys that were not asked for, that wait to be stored. */
+  /** How many results wait to be stored that bulk calls have returned for keys that were not asked for. */
   unaskedWaiting: number
   /** Sends unsent items again. `undefined` while nothing is unsent. */
   replay: Background.Worker | undefined

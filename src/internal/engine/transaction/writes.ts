@@ -85,7 +85,7 @@ const holdsFor = (condition: SetCondition, entry: Entry | undefined): boolean =>
   }
 }
 
-/** Whether this transaction has written or loaded the entry, so that others cannot change what it sees. */
+/** Whether this transaction has written or loaded the entry. If so, changes by others do not affect what it sees. */
 const isWritten = (self: Overlay, id: string): boolean => {
   for (let level: Overlay | undefined = self; level !== undefined; level = level.parent) {
     if (level.isCleared || loadedHere(level, id) !== undefined) return true
