@@ -2,10 +2,10 @@
  * A read of thousands of keys asks the store in groups: each of them is answered within the time that the store has.
  */
 import { expect, it } from "@effect/vitest"
-import { Duration, Effect, Exit, Fiber, Latch, Schema, Semaphore } from "effect"
-import { Cached, CacheKey, CacheLayer, Strategy } from "effect-cached"
+import { Duration, Effect, Exit, Fiber, Latch, Layer, Schema, Semaphore } from "effect"
+import { Cached, CacheKey, CacheLayer, Store, Strategy } from "effect-cached"
 import { TestClock } from "effect/testing"
-import { type FakeStore, fakeStore, over, start } from "../support/caches.ts"
+import { type FakeStore, fakeStore, over, settle, start } from "../support/caches.ts"
 
 class User extends CacheKey.Class<User>()("User", {
   payload: { id: Schema.Int },
@@ -54,6 +54,33 @@ it.effect("one that is far away, and writes all at once, gets them in a few grou
   }).pipe(Effect.provide(over(fake)))
 })
 
+it.effect("its first leases are granted before more are asked for", () => {
+  const fake = fakeStore()
+  const gate = Latch.makeUnsafe()
+  const calls: Array<number> = []
+  const store: Store.Store = {
+    ...fake.store,
+    acquireMany: (requests) =>
+      Effect.suspend(() => {
+        calls.push(requests.length)
+        return Effect.andThen(gate.await, fake.store.acquireMany(requests))
+      })
+  }
+  return Effect.gen(function*() {
+    const users = Cached.many(User, {
+      lookup: (keys) => Effect.succeed(keys.map(({ id }) => Exit.succeed(id))),
+      strategy: Strategy.ttl({ ttl: "1 hour" })
+    })
+    const reading = yield* start(users(Array.from({ length: keys }, (_, id) => ({ id }))))
+    while (calls.length === 0) yield* Effect.yieldNow
+    yield* settle
+    expect(calls).toEqual([256])
+    yield* gate.open
+    yield* Fiber.join(reading)
+    expect(fake.entries.size).toBe(keys)
+  }).pipe(Effect.provide(over({ layer: Layer.succeed(Store.Store, store) })))
+})
+
 // By the clock of the machine, which ends a turn before all have joined.
 it.live("a read that is interrupted before all its keys have joined calls nothing", () => {
   let calls = 0
@@ -67,6 +94,8 @@ it.live("a read that is interrupted before all its keys have joined calls nothin
   })
   return Effect.gen(function*() {
     const reading = yield* start(users(Array.from({ length: 50_000 }, (_, id) => ({ id }))))
+    // The keys are made first, in turns of their own.
+    while ((yield* Cached.stats).misses === 0) yield* Effect.yieldNow
     yield* Fiber.interrupt(reading)
     yield* Effect.yieldNow
     expect(calls).toBe(0)
