@@ -35,7 +35,8 @@ describe.skipIf(skipped)("in workerd, with private flights", () => {
   })
 
   it("with shared flights they are not, which is why there are private ones", async () => {
-    expect(statusesOf(await atOnce(4, "/ttl?key=shared&shared")).toSorted()).toEqual([200, 500, 500, 500])
+    // A request that arrives after the first has ended finds its value.
+    expect(new Set(statusesOf(await atOnce(4, "/ttl?key=shared&shared")))).toEqual(new Set([200, 500]))
   })
 
   it("a due key is refreshed after the response, by one of its readers", async () => {
