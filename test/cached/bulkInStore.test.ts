@@ -1,6 +1,6 @@
 /** The flights of a bulk call at the store: leases, renewals and results go in waves. */
 import { describe, expect, it } from "@effect/vitest"
-import { Cause, Deferred, Effect, Exit, Fiber, Layer, Option, Schema, Stream } from "effect"
+import { Cause, Deferred, Duration, Effect, Exit, Fiber, Layer, Option, Schema, Stream } from "effect"
 import { Cached, CacheKey, CacheLayer, type Caching, Store, Strategy } from "effect-cached"
 import { StoreError } from "effect-cached/CacheError"
 import { MemoryStore } from "effect-cached/memory"
@@ -218,6 +218,23 @@ describe("PW-01 · the flights of a bulk call at the store", () => {
       yield* settle
       expect(calls.filter((call) => call.startsWith("commit"))).toEqual(["commit 256", "commit 256", "commit 88"])
       expect(yield* store.size).toBe(600)
+    }).pipe(Effect.scoped))
+
+  it.effect("make all results as old as the call, whichever wave stores them", () =>
+    Effect.gen(function*() {
+      const { layer } = sharedStore(({ commitMany }) => ({
+        commitMany: (requests) => Effect.delay(commitMany(requests), "40 seconds")
+      }))
+      const here = yield* process(over(layer, { storeTimeout: "1 minute", lease: "5 minutes" }))
+      const reading = yield* start(here(read(300)))
+      for (let step = 0; step < 2; step++) {
+        yield* settle
+        yield* TestClock.adjust("40 seconds")
+      }
+      yield* settle
+      expect(reading.pollUnsafe()).toBeDefined()
+      const left = yield* here(Effect.forEach([0, 299], (id) => Cached.expiresIn(key(id))))
+      expect(left.map(Option.map(Duration.toSeconds))).toEqual([Option.some(3520), Option.some(3520)])
     }).pipe(Effect.scoped))
 
   it.effect("P6 · a failing call fails all its readers, stores nothing, and gives the leases back", () =>

@@ -7,7 +7,7 @@ export const faults: ReadonlyArray<UnitFault> = [
     in: "toEntry",
     find: "flight.attempt.endedAt ?? now",
     replace: "now",
-    by: "test/cached/unasked.test.ts"
+    by: "test/cached/bulkInStore.test.ts"
   },
   {
     name: "processes whose loads need each other wait until maxLoad",

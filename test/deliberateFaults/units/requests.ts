@@ -262,13 +262,6 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/cached/constants.test.ts"
   },
   {
-    name: "a longer constant comes after a touch by hand",
-    in: "prolong",
-    find: "!isSame ||",
-    replace: "",
-    by: "test/cached/constants.test.ts"
-  },
-  {
     name: "an entry of the store has terms of its own once it is read",
     in: "adopt",
     find: "if (end === expiresAt) return",
