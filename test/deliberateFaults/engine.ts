@@ -233,12 +233,6 @@ for (const item of items) Pending.acknowledge(pending, item)`
     replace: "if (marker === undefined) return undefined"
   },
   {
-    name: "a lease that is granted late is nobody's",
-    in: "isLate",
-    find: "isFault(answer) && answer.reason === \"Timeout\"",
-    replace: "isFault(answer) && answer.reason === \"Corrupt\""
-  },
-  {
     name: "limits start again",
     in: "shortened",
     find: "Math.max(0, limit - Math.max(0, millis))",

@@ -10,6 +10,13 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/cached/bulkInStore.test.ts"
   },
   {
+    name: "a lease that is granted late is nobody's",
+    in: "isLate",
+    find: "isFault(answer) && answer.reason === \"Timeout\"",
+    replace: "isFault(answer) && answer.reason === \"Corrupt\"",
+    by: "test/cached/waitForOthers.test.ts"
+  },
+  {
     name: "processes whose loads need each other wait until maxLoad",
     in: "look",
     find: "holders.size === 0",
