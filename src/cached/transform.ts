@@ -72,9 +72,15 @@ export const transform = <In, A, E, E2, R, E3, R2>(
   checkOptions("Cached.transform", options, transformOptions)
   const { chunk = Defaults.transform.chunk, concurrency = Defaults.transform.concurrency, ordered = true } = options
   const read = (part: ReadonlyArray<In>) =>
-    Effect.map(
+    Effect.flatMap(
       Effect.suspend(() => self(part)),
-      (exits) => part.map((payload, i) => [payload, exits[i]!] as const)
+      (exits) =>
+        exits.length === part.length
+          ? Effect.succeed(part.map((payload, i) => [payload, exits[i]!] as const))
+          : Effect.die(mistake(
+            `The function of Cached.transform got ${part.length} payloads and returned ` +
+              `${exits.length} results: return one Exit for each payload, in their order`
+          ))
     )
   return Stream.grouped(payloads, chunk).pipe(
     Stream.mapEffect(read, { concurrency, unordered: !ordered }),

@@ -237,6 +237,64 @@ describe("PW-01 · the flights of a bulk call at the store", () => {
       expect(left.map(Option.map(Duration.toSeconds))).toEqual([Option.some(3520), Option.some(3520)])
     }).pipe(Effect.scoped))
 
+  it.effect("store each result with the versions of its own tags, in whatever order keys name them", () =>
+    Effect.gen(function*() {
+      class Named extends CacheKey.Class<Named>()("Named", {
+        payload: { id: Schema.Int },
+        success: Schema.Int,
+        tags: ({ id }) => id % 2 === 0 ? ["a", "b"] : ["b", "a"]
+      }) {}
+      const { layer } = sharedStore()
+      let loads = 0
+      const named = Cached.many(Named, {
+        lookup: (keys) => Effect.sync(() => (loads += keys.length, keys.map(({ id }) => Exit.succeed(id)))),
+        strategy: hour
+      })
+      const here = yield* process(over(layer, { memory: false }))
+      yield* here(named(payloads(4)))
+      yield* here(named(payloads(4)))
+      expect(loads).toBe(4)
+    }).pipe(Effect.scoped))
+
+  it.effect("a key whose tags throw fails alone", () =>
+    Effect.gen(function*() {
+      class Odd extends CacheKey.Class<Odd>()("Odd", { payload: { id: Schema.Int }, success: Schema.Int }) {}
+      const odd = Cached.many(
+        Odd,
+        {
+          lookup: (keys) => Effect.succeed(keys.map(({ id }) => Exit.succeed(id))),
+          strategy: hour,
+          tags: (_: unknown, { id }: Odd) => {
+            if (id === 3) throw new Error("no tags")
+            return [`odd:${id}`]
+          }
+        } as Parameters<typeof Cached.many<typeof Odd, never, never, never>>[1]
+      )
+      const { layer, store } = sharedStore()
+      const here = yield* process(over(layer))
+      yield* Effect.exit(here(odd(payloads(10)) as Effect.Effect<unknown>))
+      expect(yield* store.size).toBe(9)
+    }).pipe(Effect.scoped))
+
+  it.effect("P4 · share one budget of a slow store, if they are one wave", () =>
+    Effect.gen(function*() {
+      const slow = <A, E>(effect: Effect.Effect<A, E>) => Effect.delay(effect, "400 millis")
+      const { layer } = sharedStore((store) => ({
+        getMany: (ids) => slow(store.getMany(ids)),
+        markers: (tags) => slow(store.markers(tags)),
+        acquireMany: (requests) => slow(store.acquireMany(requests)),
+        commitMany: (requests) => slow(store.commitMany(requests))
+      }))
+      const here = yield* process(over(layer, { storeTimeout: "1 second" }))
+      const reading = yield* start(here(read(2)))
+      for (let i = 0; i < 20; i++) {
+        yield* settle
+        yield* TestClock.adjust("55 millis")
+      }
+      yield* settle
+      expect(reading.pollUnsafe()).toMatchObject({ _tag: "Success" })
+    }).pipe(Effect.scoped))
+
   it.effect("P6 · a failing call fails all its readers, stores nothing, and gives the leases back", () =>
     Effect.gen(function*() {
       const { layer, store } = sharedStore()

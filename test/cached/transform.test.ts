@@ -65,6 +65,13 @@ it.effect("a call that fails as a whole fails the stream", () =>
     expect(yield* Effect.flip(Stream.runDrain(Cached.transform(Stream.make(1), down)))).toBe("down")
   }))
 
+it.effect("a function that answers another number of results is a defect that names both", () =>
+  Effect.gen(function*() {
+    const one = () => Effect.succeed([Exit.succeed(1)])
+    const exit = yield* Effect.exit(Stream.runDrain(Cached.transform(Stream.make(1, 2), one)))
+    expect(String(Exit.isFailure(exit) && Cause.squash(exit.cause))).toContain("got 2 payloads and returned 1 results")
+  }))
+
 it("wrong arguments are refused at the call", () => {
   const { users } = make()
   const any = Cached.transform as (...args: ReadonlyArray<unknown>) => unknown

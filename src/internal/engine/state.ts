@@ -397,7 +397,7 @@ export interface StoreReads {
   readonly askThenJoin: <A, E>(reader: Reader<A, E>, joining: Joining) => Effect.Effect<A, E>
   /** Stores a bulk call's answers for keys it was not asked for, each as the entry of a flight that never starts. */
   readonly storeUnasked: (flights: ReadonlyArray<Flight>, watch: Watch, done: () => void) => void
-  readonly makeSeats: (first: Flight) => Seats
+  readonly makeSeats: (first: Flight, isOneWave: boolean) => Seats
 }
 
 /** The store operations of a bulk call's flights, in waves. The call runs them itself, without a fiber per flight. */

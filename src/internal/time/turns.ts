@@ -26,13 +26,12 @@ export const forEachNow = <A>(items: ReadonlyArray<A>, step: (item: A) => void):
 }
 
 /** Like `Array.map`. The results of many items are made in turns. */
-export const map = <A, B>(items: ReadonlyArray<A>, f: (item: A) => B): Effect.Effect<Array<B>> => {
-  return Effect.suspend(() => {
+export const map = <A, B>(items: ReadonlyArray<A>, f: (item: A) => B): Effect.Effect<Array<B>> =>
+  Effect.suspend(() => {
     if (items.length <= chunk) return Effect.succeed(items.map((item) => f(item)))
     const made: Array<B> = []
     return Effect.as(forEach(items, (item) => void made.push(f(item))), made)
   })
-}
 
 export interface Turning {
   readonly clock: Clock.Clock

@@ -10,7 +10,7 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/cached/bulkInStore.test.ts"
   },
   {
-    name: "a lease that is granted late is nobody's",
+    name: "a lease that is granted late is not released",
     in: "isLate",
     find: "isFault(answer) && answer.reason === \"Timeout\"",
     replace: "isFault(answer) && answer.reason === \"Corrupt\"",

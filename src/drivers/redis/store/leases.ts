@@ -86,7 +86,7 @@ export const renewMany = (
   owner: string,
   leaseMillis: number
 ): Operation<ReadonlyArray<boolean>> =>
-  askingAll("renew", ids, (id, done) => renewOne(self, { id, owner }, leaseMillis, done), allDone)
+  askingAll("renewMany", ids, (id, done) => renewOne(self, { id, owner }, leaseMillis, done), allDone)
 
 const renewOne = ({ session }: StoreState, { id, owner }: Held, leaseMillis: number, done: Done): void =>
   run(session, "renew", { keys: [["l", id]], args: [owner, ...millisOf(leaseMillis)], ended: 0 }, done)

@@ -214,7 +214,7 @@ const acquire = (self: State): void => {
   const [first] = items
   if (first === undefined) return
   const { engine, starter } = first.flight
-  const seats = self.seats ??= engine.storeReads!.makeSeats(first.flight)
+  const seats = self.seats ??= engine.storeReads!.makeSeats(first.flight, !self.isOpen)
   const fiber = Effect.runForkWith(starter.context as Context.Context<any>)(
     seats.acquire(items.map(({ flight }) => flight))
   )

@@ -4,7 +4,6 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import { Load, LoadOrStale, Serve } from "../../../Strategy.ts"
-import { chunk } from "../../defaults/bounds.ts"
 import { idOf, type Key } from "../../key/ofKey.ts"
 import { sameIds } from "../../key/sameIds.ts"
 import * as Turns from "../../time/turns.ts"
@@ -139,7 +138,7 @@ const lookerIn = (self: Flights, reading: Reading): (key: Key) => void => {
   let place = -1
   let now = 0
   return (key) => {
-    if (++place % chunk === 0) now = nowOf(fiber)
+    if (++place % Turns.turns.steps === 0) now = nowOf(fiber)
     const id = idOf(key)
     const refused = policy.strict ? refusedStrictly(self, reading, key) : undefined
     if (refused !== undefined) {

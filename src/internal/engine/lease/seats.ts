@@ -1,6 +1,4 @@
 /** The steps of a bulk call's flights at the store, in waves. The time budget of the store applies to a whole wave. */
-import * as Clock from "effect/Clock"
-import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import type { StoreError } from "../../../CacheError.ts"
@@ -18,7 +16,7 @@ import { ask } from "../storeTier/ask.ts"
 import { supervise, type Worker } from "../storeTier/background.ts"
 import { isFault, isRefusal } from "../storeTier/faults.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
-import type { Fault, StoreTier } from "../storeTier/storeTier.ts"
+import type { Budget, Fault, StoreTier } from "../storeTier/storeTier.ts"
 import { leaseOf, lookBefore, nowOf, type WriteGrant } from "./acquireLease.ts"
 import { isLate } from "./leaseWaits.ts"
 import { committed, endLoad, prepare, type Prepared, type Writing } from "./loadThroughStore.ts"
@@ -35,12 +33,15 @@ interface State {
   renewal: Worker | undefined
   /** Whether the store has exceeded the budget of a wave. If so, it is not asked again. */
   isTooSlow: boolean
+  /** The budget of the read, if one wave has all its flights. Otherwise each step of a wave has its own. */
+  readonly whole: Budget | undefined
 }
 
-export const makeSeats = (first: Flight): Seats => {
+export const makeSeats = (first: Flight, isOneWave: boolean): Seats => {
   const { engine, policy, request } = first
   const tier = engine.storeTier!
   const budgetMillis = policy.storeTimeoutMillis ?? tier.storeTimeoutMillis
+  const { leftMillis = budgetMillis } = request.batch?.options ?? {}
   const self: State = {
     tier,
     engine,
@@ -50,7 +51,8 @@ export const makeSeats = (first: Flight): Seats => {
     renewed: new Set(),
     renewal: undefined,
     // The read may have spent the budget already.
-    isTooSlow: (request.batch?.options.leftMillis ?? budgetMillis) <= 0
+    isTooSlow: leftMillis <= 0,
+    whole: isOneWave ? { leftMillis } : undefined
   }
   return {
     acquire: (flights) => acquire(self, flights),
@@ -63,10 +65,13 @@ const askWave = <A>(
   operation: string,
   request: Effect.Effect<A, StoreError>
 ): Effect.Effect<A | StoreError> =>
-  Effect.map(ask(self.tier, { leftMillis: self.isTooSlow ? 0 : self.budgetMillis }, operation, request), (answer) => {
+  Effect.map(ask(self.tier, budgetOf(self), operation, request), (answer) => {
     if (isFault(answer) && answer.reason === "Timeout") self.isTooSlow = true
     return answer
   })
+
+const budgetOf = ({ budgetMillis, isTooSlow, whole }: State): Budget =>
+  whole ?? { leftMillis: isTooSlow ? 0 : budgetMillis }
 
 const requestAll = <A, B>(
   items: ReadonlyArray<A>,
@@ -115,7 +120,9 @@ const markersFor = (all: Markers | undefined, names: ReadonlyArray<string>, engi
   const places = new Map(names.map((name, i) => [name, i]))
   return ({ request }: Flight): Markers | undefined => {
     const declared = declaredTags(engine, request)
-    if (all === undefined || declared.length === names.length) return all
+    if (all === undefined || declared.length === names.length && declared.every((tag, i) => tag === names[i])) {
+      return all
+    }
     return { seq: all.seq, markers: declared.map((tag) => all.markers[places.get(tag)!]!) }
   }
 }
@@ -230,24 +237,29 @@ const store = Effect.fnUntraced(function*(
   outcomes: BatchAnswers
 ): Effect.fn.Return<BatchAnswers, never, any> {
   const { engine, grants, tier } = self
-  const clock = Context.get(engine.context, Clock.Clock)
   const answers: Array<Exit.Exit<unknown, unknown>> = []
   const commits: Array<Prepared & { readonly flight: Flight }> = []
+  const budget = budgetOf(self)
   yield* Turns.forEachEffect(flights, (flight) => {
     const grant = grants.get(flight)
     grants.delete(flight)
     const exit = outcomes[answers.length]!
     if (flight.exit !== undefined) return void answers.push(exit)
-    const answer = endLoad(engine, flight, { exit, isWritten: grant !== undefined, clock })
+    const answer = endLoad(engine, flight, { exit, isWritten: grant !== undefined, clock: flight.starter.clock })
     answers.push(answer)
     if (flight.entry === undefined || grant === undefined) return undefined
-    const writing: Writing = { ...grant, tier, budget: { leftMillis: self.budgetMillis } }
+    const writing: Writing = { ...grant, tier, budget }
     return Effect.map(prepare(engine, flight, flight.entry, writing), (prepared) => {
       if (prepared !== undefined) commits.push({ ...prepared, flight })
     })
   })
   const open = commits.filter(({ flight }) => flight.exit === undefined)
   if (open.length > 0) yield* commitAll(self, open)
+  for (const flight of flights) self.renewed.delete(flight)
+  if (self.renewed.size === 0) {
+    self.renewal?.interruptUnsafe()
+    self.renewal = undefined
+  }
   return answers
 })
 
