@@ -256,6 +256,29 @@ describe("PW-01 · the flights of a bulk call at the store", () => {
       expect(loads).toBe(4)
     }).pipe(Effect.scoped))
 
+  it.effect("ask once a wave for the tags that only the results name", () =>
+    Effect.gen(function*() {
+      class Late extends CacheKey.Class<Late>()("Late", { payload: { id: Schema.Int }, success: Schema.Int }) {}
+      let asked = 0
+      const { layer } = sharedStore(({ markers }) => ({ markers: (tags) => (asked++, markers(tags)) }))
+      let loads = 0
+      const late = Cached.many(Late, {
+        lookup: (keys) => Effect.sync(() => (loads += keys.length, keys.map(({ id }) => Exit.succeed(id)))),
+        strategy: hour,
+        tags: (exit) => Exit.isSuccess(exit) ? [`late:${exit.value % 7}`, "late"] : []
+      })
+      const here = yield* process(over(layer, { memory: false }))
+      yield* here(late(payloads(200)))
+      // One before the load, for the count of invalidations, one for further answers, and one after it.
+      expect(asked).toBeLessThanOrEqual(3)
+      yield* here(late(payloads(200)))
+      expect(loads).toBe(200)
+      const there = yield* process(over(layer, { memory: false }))
+      yield* there(Cached.invalidateTag("late:3"))
+      yield* here(late(payloads(200)))
+      expect(loads).toBe(200 + 29)
+    }).pipe(Effect.scoped))
+
   it.effect("a key whose tags throw fails alone", () =>
     Effect.gen(function*() {
       class Odd extends CacheKey.Class<Odd>()("Odd", { payload: { id: Schema.Int }, success: Schema.Int }) {}

@@ -102,8 +102,8 @@ export const faults: ReadonlyArray<UnitFault> = [
   },
   {
     name: "tags in another order have the versions of others",
-    in: "markersFor",
-    find: "&& declared.every((tag, i) => tag === names[i])",
+    in: "pickerOf",
+    find: "&& tags.every((tag, i) => tag === names[i])",
     replace: "",
     by: "test/cached/bulkInStore.test.ts"
   },

@@ -30,7 +30,7 @@ import { fetch } from "../storeTier/fetch.ts"
 import { addUnanswered } from "../storeTier/makeStoreTier.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
 import { type Budget, Rejected } from "../storeTier/storeTier.ts"
-import { versionsOf } from "../storeTier/tagVersions.ts"
+import { type LateMarkers, versionsOf } from "../storeTier/tagVersions.ts"
 import { noteMiss } from "../telemetry/events.ts"
 import { acquireLease, LeasedElsewhere, type WriteGrant } from "./acquireLease.ts"
 
@@ -82,7 +82,9 @@ export const throughStore = Effect.fnUntraced(function*(
   return yield* Effect.flatMap(Effect.exit(counted(flight, load)), flight.conclude)
 })
 
-export interface Writing extends WriteGrant, Asking {}
+export interface Writing extends WriteGrant, Asking {
+  readonly lateMarkers?: LateMarkers | undefined
+}
 
 const conclude = Effect.fnUntraced(function*(
   self: Flights,

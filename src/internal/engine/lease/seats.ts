@@ -9,6 +9,7 @@ import * as Turns from "../../time/turns.ts"
 import { failStrict } from "../flight/callers.ts"
 import { releaseLease } from "../flight/ending.ts"
 import { beginAsking } from "../flight/flight.ts"
+import type { Entry } from "../memory/entry.ts"
 import { declaredTags } from "../request/requestTags.ts"
 import { optionOf } from "../request/rules.ts"
 import type { BatchAnswers, Flight, FlightLease, Flights, Seats } from "../state.ts"
@@ -17,9 +18,10 @@ import { supervise, type Worker } from "../storeTier/background.ts"
 import { isFault, isRefusal } from "../storeTier/faults.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
 import type { Budget, Fault, StoreTier } from "../storeTier/storeTier.ts"
+import type { LateMarkers } from "../storeTier/tagVersions.ts"
 import { leaseOf, lookBefore, nowOf, type WriteGrant } from "./acquireLease.ts"
 import { isLate } from "./leaseWaits.ts"
-import { committed, endLoad, prepare, type Prepared, type Writing } from "./loadThroughStore.ts"
+import { committed, endLoad, prepare, type Prepared } from "./loadThroughStore.ts"
 import { askEvidence } from "./unasked.ts"
 
 interface State {
@@ -50,7 +52,6 @@ export const makeSeats = (first: Flight, isOneWave: boolean): Seats => {
     grants: new Map(),
     renewed: new Set(),
     renewal: undefined,
-    // The read may have spent the budget already.
     isTooSlow: leftMillis <= 0,
     whole: isOneWave ? { leftMillis } : undefined
   }
@@ -100,7 +101,8 @@ const acquire = Effect.fnUntraced(function*(
     ? undefined
     : yield* askWave(self, "markers", store.markers(names))
   const withMarkers = isFault(markers) ? failTagged(engine, asked, declared, markers) : asked
-  return yield* acquireLeases(self, withMarkers, markersFor(isFault(markers) ? undefined : markers, names, engine))
+  const pick = markers === undefined || isFault(markers) ? undefined : pickerOf(markers, names)
+  return yield* acquireLeases(self, withMarkers, ({ request }) => pick?.(declaredTags(engine, request)))
 })
 
 /** Returns the flights without declared tags. The others lack markers, so their results enter memory only. */
@@ -115,16 +117,13 @@ const failTagged = (
     return declared[i]!.length === 0
   })
 
-/** Returns a function that picks the markers of a flight's declared tags, which most flights of a wave share. */
-const markersFor = (all: Markers | undefined, names: ReadonlyArray<string>, engine: Flights) => {
+/** Returns a function that picks the markers of some tags. Most flights of a wave have the same tags. */
+const pickerOf = (all: Markers, names: ReadonlyArray<string>) => {
   const places = new Map(names.map((name, i) => [name, i]))
-  return ({ request }: Flight): Markers | undefined => {
-    const declared = declaredTags(engine, request)
-    if (all === undefined || declared.length === names.length && declared.every((tag, i) => tag === names[i])) {
-      return all
-    }
-    return { seq: all.seq, markers: declared.map((tag) => all.markers[places.get(tag)!]!) }
-  }
+  return (tags: ReadonlyArray<string>): Markers =>
+    tags.length === names.length && tags.every((tag, i) => tag === names[i])
+      ? all
+      : { seq: all.seq, markers: tags.map((tag) => all.markers[places.get(tag)!]!) }
 }
 
 const acquireLeases = Effect.fnUntraced(function*(
@@ -238,21 +237,24 @@ const store = Effect.fnUntraced(function*(
 ): Effect.fn.Return<BatchAnswers, never, any> {
   const { engine, grants, tier } = self
   const answers: Array<Exit.Exit<unknown, unknown>> = []
-  const commits: Array<Prepared & { readonly flight: Flight }> = []
-  const budget = budgetOf(self)
-  yield* Turns.forEachEffect(flights, (flight) => {
+  const written: Array<{ readonly flight: Flight; readonly entry: Entry; readonly grant: WriteGrant }> = []
+  yield* Turns.forEach(flights, (flight) => {
     const grant = grants.get(flight)
     grants.delete(flight)
     const exit = outcomes[answers.length]!
     if (flight.exit !== undefined) return void answers.push(exit)
-    const answer = endLoad(engine, flight, { exit, isWritten: grant !== undefined, clock: flight.starter.clock })
-    answers.push(answer)
-    if (flight.entry === undefined || grant === undefined) return undefined
-    const writing: Writing = { ...grant, tier, budget }
-    return Effect.map(prepare(engine, flight, flight.entry, writing), (prepared) => {
-      if (prepared !== undefined) commits.push({ ...prepared, flight })
-    })
+    answers.push(endLoad(engine, flight, { exit, isWritten: grant !== undefined, clock: flight.starter.clock }))
+    if (flight.entry !== undefined && grant !== undefined) written.push({ flight, entry: flight.entry, grant })
   })
+  const commits: Array<Prepared & { readonly flight: Flight }> = []
+  const asking = { tier, budget: budgetOf(self), lateMarkers: yield* lateMarkersOf(self, written) }
+  yield* Turns.forEachEffect(
+    written,
+    ({ entry, flight, grant }) =>
+      Effect.map(prepare(engine, flight, entry, { ...grant, ...asking }), (prepared) => {
+        if (prepared !== undefined) commits.push({ ...prepared, flight })
+      })
+  )
   const open = commits.filter(({ flight }) => flight.exit === undefined)
   if (open.length > 0) yield* commitAll(self, open)
   for (const flight of flights) self.renewed.delete(flight)
@@ -261,6 +263,21 @@ const store = Effect.fnUntraced(function*(
     self.renewal = undefined
   }
   return answers
+})
+
+const lateMarkersOf = Effect.fnUntraced(function*(
+  self: State,
+  written: ReadonlyArray<{ readonly flight: Flight; readonly entry: Entry }>
+): Effect.fn.Return<LateMarkers | undefined> {
+  const names = new Set<string>()
+  for (const { entry, flight: { attempt, request } } of written) {
+    const declared = declaredTags(self.engine, request)
+    for (const tag of attempt.dependencies?.own ?? entry.tags) if (!declared.includes(tag)) names.add(tag)
+  }
+  if (names.size === 0) return undefined
+  const late = Array.from(names)
+  const markers = yield* askWave(self, "markers", self.tier.store.markers(late))
+  return isFault(markers) ? () => markers : pickerOf(markers, late)
 })
 
 const commitAll = Effect.fnUntraced(function*(

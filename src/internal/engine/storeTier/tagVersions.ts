@@ -6,13 +6,16 @@ import type { Markers } from "../../../ports/store.ts"
 import { ask, type Asking } from "./ask.ts"
 import { placeOf } from "./fetch.ts"
 
+/** The current markers of late tags, if the store was asked for those of several entries at once. */
+export type LateMarkers = (tags: ReadonlyArray<string>) => Markers | StoreError
+
 /**
  * Returns the tag versions from before the load, or `undefined` if one is unknown or has changed. A late tag is not
  * among `declared`: its current version is used if its `seq` shows no invalidation since the load began. A late tag
  * that had no marker before the load passes only if no tag at all was invalidated since then.
  */
 export const versionsOf = Effect.fnUntraced(function*(
-  { budget, tier }: Asking,
+  { budget, lateMarkers, tier }: Asking & { readonly lateMarkers?: LateMarkers | undefined },
   tags: ReadonlyArray<string>,
   declared: ReadonlyArray<string>,
   before: Markers | undefined
@@ -20,7 +23,9 @@ export const versionsOf = Effect.fnUntraced(function*(
   if (tags.length === 0) return []
   if (before === undefined) return undefined
   const late = tags.filter((tag, i) => placeOf(declared, tag, i) < 0)
-  const after = late.length === 0 ? undefined : yield* ask(tier, budget, "markers", tier.store.markers(late))
+  const after = late.length === 0
+    ? undefined
+    : lateMarkers?.(late) ?? (yield* ask(tier, budget, "markers", tier.store.markers(late)))
   if (after instanceof StoreError) return after
   const versions: Array<TagVersion> = []
   let lates = 0
