@@ -82,7 +82,7 @@ export const throughStore = Effect.fnUntraced(function*(
   return yield* Effect.flatMap(Effect.exit(counted(flight, load)), flight.conclude)
 })
 
-export interface Writing extends WriteGrant, Asking {
+interface Writing extends WriteGrant, Asking {
   readonly lateMarkers?: LateMarkers | undefined
 }
 
