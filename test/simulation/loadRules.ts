@@ -80,7 +80,7 @@ export const checkThrottle = (self: World, load: Load, flight: Flight): void => 
   // A flight may have begun long before its load, where the store is slow.
   const asked = readerOf(self, flight)
   for (const failed of self.loads) {
-    if (failed.id !== load.id || failed.flight === flight || !setsThrottle(failed)) continue
+    if (failed.id !== load.id || failed.flight === flight || !setsThrottle(self, failed)) continue
     if (asked === undefined || isBefore(asked, failed)) continue
     if (failed.endedAt! + retryAfterOf(failed.spec) <= load.begunAt || isDisturbed(self, load, failed)) continue
     violate(
@@ -90,13 +90,24 @@ export const checkThrottle = (self: World, load: Load, flight: Flight): void => 
   }
 }
 
-const setsThrottle = ({ exit, flight, spec }: Load): boolean => {
+const setsThrottle = (self: World, load: Load): boolean => {
+  const { exit, flight, spec } = load
   if (flight?.exit === undefined || exit === undefined || Exit.isSuccess(exit) || Exit.isSuccess(flight.exit)) {
     return false
   }
   // A failure that may be an answer of the origin causes no pause.
-  return flight.storable && (flight.refresh || (flight.stale !== undefined && !mayBeAnswer(flight, spec))) &&
-    !Cause.hasInterrupts(flight.exit.cause)
+  const servesStale = flight.stale !== undefined && !mayBeAnswer(flight, spec) && !wasAnsweredBefore(self, load)
+  return flight.storable && (flight.refresh || servesStale) && !Cause.hasInterrupts(flight.exit.cause)
+}
+
+/** An earlier failure was an answer: no stale value is served until a load succeeds, and so nothing pauses. */
+const wasAnsweredBefore = (self: World, load: Load): boolean => {
+  const earlier = self.loads.filter(({ ended, id }) => id === load.id && ended < load.n)
+  const hasSucceeded = ({ exit }: Load) => exit !== undefined && Exit.isSuccess(exit)
+  return earlier.some((other) =>
+    other.flight !== undefined && mayBeAnswer(other.flight, other.spec) &&
+    !earlier.some((later) => later.ended > other.ended && hasSucceeded(later))
+  )
 }
 
 /** Something happened to the id since, or another caller was already about to load then. */
