@@ -105,8 +105,8 @@ export const enteringDeadlines = 1024
 /** The maximum number of ids in one step of `entries`, or of an invalidation by pattern or of many ids. */
 export const chunk = 256
 
-/** Operations on many ids: the first and the maximum number of synchronous steps in one turn, and the concurrency. */
-export const many = { firstSteps: 8, steps: 64, concurrency: 16 }
+/** Operations on many ids: synchronous steps in the first group and between two looks at the clock, bytes, concurrency. */
+export const many = { firstSteps: 8, steps: 64, bytes: 1_048_576, concurrency: 16 }
 
 /** How many flights of a bulk call ask the store at once. The number grows while the store answers quickly. */
 export const groups = { first: 256, least: 64, most: 2048, quickMillis: 25 }

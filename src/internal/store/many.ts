@@ -3,30 +3,52 @@ import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Pull from "effect/Pull"
+import type { Stored } from "../../CacheEntry.ts"
 import type { StoreError } from "../../CacheError.ts"
 import { chunk, many, turnMillis } from "../defaults/bounds.ts"
 import { monotonicMillis } from "../time/monotonic.ts"
 import { inParts } from "../time/turns.ts"
 
+/** How many items of a kind one step takes, as learned from the steps so far. */
+export interface Pace {
+  steps: number
+}
+
+export const newPace = (): Pace => ({ steps: many.firstSteps })
+
 /** Runs a step for groups of items, and yields between groups. A slow step (with large values) shrinks the groups. */
 export const inSteps = Effect.fnUntraced(function*<A, B, E>(
   items: ReadonlyArray<A>,
-  step: (items: ReadonlyArray<A>) => Effect.Effect<ReadonlyArray<B>, E>
+  step: (items: ReadonlyArray<A>) => Effect.Effect<ReadonlyArray<B>, E>,
+  pace = newPace()
 ): Effect.fn.Return<ReadonlyArray<B>, E> {
   if (items.length <= many.firstSteps) return items.length === 0 ? [] : yield* step(items)
   const clock = yield* Clock.Clock
   const answers: Array<B> = []
-  let size = many.firstSteps
   for (let from = 0; from < items.length;) {
     if (from > 0) yield* Effect.yieldNow
     const startedAt = monotonicMillis(clock)
-    answers.push(...yield* step(items.slice(from, from + size)))
-    from += size
+    const some = items.slice(from, endOf(items, from, pace.steps))
+    answers.push(...yield* step(some))
+    from += some.length
     const isQuick = monotonicMillis(clock) - startedAt < turnMillis
-    size = isQuick ? Math.min(many.steps, size * 2) : Math.max(1, size >> 1)
+    if (!isQuick) pace.steps = Math.max(1, some.length >> 1)
+    else if (some.length === pace.steps) pace.steps = Math.min(chunk, pace.steps * 2)
   }
   return answers
 })
+
+/** Where a group ends: after a number of items, or once their values are large together. */
+const endOf = (items: ReadonlyArray<unknown>, from: number, steps: number): number => {
+  const most = Math.min(items.length, from + steps)
+  let to = from
+  let bytes = 0
+  while (to < most && bytes < many.bytes) {
+    bytes += (items[to] as { readonly entry?: Stored | undefined }).entry?.payload.length ?? 0
+    to++
+  }
+  return to
+}
 
 const idOf = (item: string | { readonly id: string }): string => typeof item === "string" ? item : item.id
 

@@ -32,7 +32,7 @@ export const make = (database: DatabaseSync, options: Options) => ({
   ),
   // Tags that stand for ids sort after nearly all others, so one lookup shows whether any entry depends on an id.
   someOfIds: database.prepare(`SELECT 1 FROM marker WHERE tag >= '${ofGroup}' LIMIT 1`),
-  delete: database.prepare("DELETE FROM marker WHERE tag = ? OR tag = ?"),
+  delete: database.prepare("DELETE FROM marker WHERE tag = ?"),
   written: 0
 })
 
@@ -83,8 +83,8 @@ export const invalidate = (
 
 export const remove = (self: Tags, names: ReadonlyArray<string>): void => {
   if (self.someOfIds.get() === undefined) return
-  const [id, group] = names as [string, string]
-  if (Number(self.delete.run(toColumn(id), toColumn(group)).changes) > 0) Changes.tagsChanged(self.changes, names)
+  const deleted = names.filter((name) => Number(self.delete.run(toColumn(name)).changes) > 0)
+  if (deleted.length > 0) Changes.tagsChanged(self.changes, deleted)
 }
 
 /** Reads the counter of invalidations. Throws if it is missing: counted from 0, markers would seem older than loads. */

@@ -31,14 +31,19 @@ export const write = (self: Sync, id: string, entry: Stored, now: number): void 
   self.storage.set(id, entry, now)
 }
 
-/** Removes the markers of an id, as the last step of a change, so that whoever recreates them sees the new entry. */
-const endMarkers = ({ tags }: Sync, id: string): void => tags.remove?.(tagsOfId(id))
+/** Removes the markers of ids, as the last step of a change, so that whoever recreates them sees the new entries. */
+const endMarkers = ({ tags }: Sync, ids: ReadonlyArray<string>): void =>
+  tags.remove?.(ids.length === 1 ? tagsOfId(ids[0]!) : Array.from(new Set(ids.flatMap(tagsOfId))))
 
-export const set = (self: Sync, { entry, id }: SetRequest, now: number): boolean => {
-  self.leases.end(id)
-  write(self, id, entry, now)
-  endMarkers(self, id)
-  return true
+export const set = (self: Sync, request: SetRequest, now: number): boolean => setAll(self, [request], now)[0]!
+
+export const setAll = (self: Sync, requests: ReadonlyArray<SetRequest>, now: number): ReadonlyArray<boolean> => {
+  for (const { entry, id } of requests) {
+    self.leases.end(id)
+    write(self, id, entry, now)
+  }
+  endMarkers(self, requests.map(({ id }) => id))
+  return requests.map(() => true)
 }
 
 interface ConditionalSet extends SetRequest {
@@ -57,9 +62,13 @@ export const touch = (self: Sync, id: string, options: TouchOptions, now: number
   return entry !== undefined
 }
 
-export const remove = (self: Sync, id: string, now: number): boolean => {
-  const was = wasLive(self, id, now)
-  return drop(self, id) && was
+export const removeAll = (self: Sync, ids: ReadonlyArray<string>, now: number): ReadonlyArray<boolean> => {
+  const removed = ids.map((id) => {
+    const was = wasLive(self, id, now)
+    return dropEntry(self, id) && was
+  })
+  endMarkers(self, ids)
+  return removed
 }
 
 /** Whether an entry was present. An unreadable entry counts as present, so that it is removed too. */
@@ -71,11 +80,15 @@ const wasLive = (self: Sync, id: string, now: number): boolean => {
   }
 }
 
-/** Removes the entry of an id, if any. Ends the generation first, because it has to end even if the removal fails. */
 export const drop = (self: Sync, id: string): boolean => {
+  const wasThere = dropEntry(self, id)
+  endMarkers(self, [id])
+  return wasThere
+}
+
+/** Removes the entry of an id, if any. Ends the generation first, because it has to end even if the removal fails. */
+const dropEntry = (self: Sync, id: string): boolean => {
   self.leases.end(id)
   self.moves++
-  const wasThere = self.storage.remove(id)
-  endMarkers(self, id)
-  return wasThere
+  return self.storage.remove(id)
 }

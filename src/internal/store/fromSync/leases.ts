@@ -8,7 +8,7 @@ import * as Leases from "../leases.ts"
 import { inSteps } from "../many.ts"
 import * as Markers from "../markers/markers.ts"
 import { stored, write } from "./entries.ts"
-import { nowOf, type Sync, withFiber } from "./sync.ts"
+import { nowOf, paceOf, type Sync, withFiber } from "./sync.ts"
 
 /** An id and the options of `acquire`, which stay in their own object so that nothing is copied. */
 interface Asked {
@@ -49,19 +49,29 @@ export const acquire = (self: Sync, asked: Asked): Effect.Effect<Acquired, Store
   })
 }
 
+/** Acquires all leases in one transaction, in which the look of each id need not be repeated before its lease. */
 export const acquireMany = (
   self: Sync,
   requests: ReadonlyArray<AcquireRequest>
-): Effect.Effect<ReadonlyArray<Acquired>, StoreError> =>
-  inSteps(requests, (requests) =>
+): Effect.Effect<ReadonlyArray<Acquired>, StoreError> => {
+  const { orAtomic } = self.storage
+  return inSteps(requests, (requests) =>
     withFiber(self, "acquire", (fiber) => {
       const all = requests.map((request): Asked => ({ id: request.id, options: request }))
-      const answers = all.map((asked) => withoutWriting(self, asked, nowOf(fiber)))
-      if (answers.every((answer) => answer !== undefined)) return answers
-      return self.atomic(() =>
-        all.map((asked, i) => answers[i] ?? hitOf(self, asked) ?? lease(self, asked, fiber, false))
-      )
-    }))
+      const look = () => {
+        const answers: Array<Acquired> = []
+        for (const asked of all) {
+          const answer = withoutWriting(self, asked, nowOf(fiber))
+          if (answer === undefined) return undefined
+          answers.push(answer)
+        }
+        return answers
+      }
+      const steps = () =>
+        all.map((asked) => withoutWriting(self, asked, nowOf(fiber)) ?? lease(self, asked, fiber, true))
+      return orAtomic === undefined ? look() ?? self.atomic(steps) : orAtomic<ReadonlyArray<Acquired>>(look, steps)
+    }), paceOf(self, "acquire"))
+}
 
 export const commit = (self: Sync, { entry, generation, id }: CommitRequest, now: number): boolean => {
   if (!self.leases.isCurrent(id, generation, now)) return false

@@ -87,17 +87,19 @@ const over = (self: Sync.Sync): Store & { readonly getUnsafe: NonNullable<Store[
     },
     getMany: (ids) => inSteps(ids, (ids) => self.attempt("getMany", () => Entries.storedMany(self, ids))),
     set: (id, entry, condition) => atomically("set", (now) => Entries.setIf(self, { id, entry, condition }, now)),
-    setMany: (requests) => Effect.asVoid(Sync.forMany(self, "set", requests, Entries.set)),
-    remove: (id) => atomically("remove", (now) => Entries.remove(self, id, now)),
-    removeMany: (ids) => Sync.forMany(self, "remove", ids, Entries.remove),
+    setMany: (requests) => Effect.asVoid(Sync.forMany(self, "set", requests, Entries.setAll)),
+    remove: (id) => atomically("remove", (now) => Entries.removeAll(self, [id], now)[0]!),
+    removeMany: (ids) => Sync.forMany(self, "remove", ids, Entries.removeAll),
     touch: (id, options) => atomically("touch", (now) => Entries.touch(self, id, options, now)),
     acquire: (id, options) => Leases.acquire(self, { id, options }),
     acquireMany: (requests) => Leases.acquireMany(self, requests),
     commit: (id, generation, entry) =>
       atomically("commit", (now) => Leases.commit(self, { id, generation, entry }, now)),
-    commitMany: (requests) => Sync.forMany(self, "commit", requests, Leases.commit),
+    commitMany: (requests) =>
+      Sync.forMany(self, "commit", requests, (_, some, now) => some.map((one) => Leases.commit(self, one, now))),
     renew: (id, owner, leaseMillis) => atomically("renew", (now) => leases.renew(id, owner, leaseMillis, now)),
-    renewMany: (ids, ...asked) => Sync.forMany(self, "renew", ids, (_, id, now) => leases.renew(id, ...asked, now)),
+    renewMany: (ids, ...asked) =>
+      Sync.forMany(self, "renew", ids, (_, some, now) => some.map((id) => leases.renew(id, ...asked, now))),
     release: (id, owner, note) => atomically("release", (now) => leases.release(id, owner, now, note)),
     markers: (names) => Sync.withFiber(self, "markers", (fiber) => Tags.markers(self, names, fiber)),
     invalidateTags: (names, mode) =>

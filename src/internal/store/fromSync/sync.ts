@@ -8,7 +8,7 @@ import type { SyncCounters, SyncLeases, SyncStorage } from "../../../ports/stora
 import * as Tokens from "../../token.ts"
 import * as Counters from "../counters.ts"
 import * as Leases from "../leases.ts"
-import { inSteps } from "../many.ts"
+import { inSteps, newPace, type Pace } from "../many.ts"
 import { type Look, lookFor } from "../markers/forgotten.ts"
 import * as MarkerEntries from "../markers/markerEntries.ts"
 import * as Markers from "../markers/markers.ts"
@@ -26,6 +26,8 @@ export interface Sync {
   readonly tokensOf: (fiber: Fiber.Fiber<any, any>) => Tokens.Tokens
   /** The number of changes by this process. Serves as the position in the changes if the storage reports none. */
   moves: number
+  /** By operation. A group of writes is one transaction, so that small groups cost more. */
+  readonly paces: Map<string, Pace>
 }
 
 export const make = (storage: SyncStorage, keepsMarkers: boolean): Sync => {
@@ -41,7 +43,8 @@ export const make = (storage: SyncStorage, keepsMarkers: boolean): Sync => {
     atomic,
     attempt: storage.attempt ?? ((operation, run) => once(storage, operation, run)),
     tokensOf: Tokens.lazily(),
-    moves: 0
+    moves: 0,
+    paces: new Map()
   }
 }
 
@@ -90,11 +93,19 @@ export const forMany = <A, B>(
   self: Sync,
   operation: string,
   items: ReadonlyArray<A>,
-  step: (self: Sync, item: A, now: number) => B
+  steps: (self: Sync, items: ReadonlyArray<A>, now: number) => ReadonlyArray<B>
 ): Effect.Effect<ReadonlyArray<B>, StoreError> =>
   inSteps(items, (items) => {
-    const together = atomically(self, operation, (now) => items.map((item) => step(self, item, now)))
+    const together = atomically(self, operation, (now) => steps(self, items, now))
     if (self.storage.atomic === undefined || items.length === 1) return together
-    const alone = Effect.forEach(items, (item) => atomically(self, operation, (now) => step(self, item, now)))
+    const alone = Effect.forEach(items, (item) => atomically(self, operation, (now) => steps(self, [item], now)[0]!))
     return Effect.catchIf(together, ({ reason }) => reason === "Full", () => alone)
-  })
+  }, paceOf(self, operation))
+
+export const paceOf = ({ paces }: Sync, operation: string): Pace => {
+  const known = paces.get(operation)
+  if (known !== undefined) return known
+  const pace = newPace()
+  paces.set(operation, pace)
+  return pace
+}
