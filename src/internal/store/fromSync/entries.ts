@@ -31,7 +31,7 @@ export const write = (self: Sync, id: string, entry: Stored, now: number): void 
   self.storage.set(id, entry, now)
 }
 
-/** Removes the markers of an id, as the last step of a change, so that whoever recreates them sees the new entry. */
+/** Removes the markers of an id, as the last step of a change: a process that recreates them sees the new entry. */
 const endMarkers = ({ tags }: Sync, id: string): void => tags.remove?.(tagsOfId(id))
 
 export const set = (self: Sync, { entry, id }: SetRequest, now: number): boolean => {
