@@ -20,7 +20,7 @@ export interface Timing {
   readonly expiresAt: number
   readonly loadMillis: number
   readonly outcome: Outcome
-  /** How many reads this process has served from the entry in memory. A store does not record the number. */
+  /** How many reads this process has served from the entry in memory. A store does not record this number. */
   readonly reads?: number | undefined
 }
 
@@ -55,9 +55,9 @@ export interface Meta extends Timing {
   readonly serializer: number
   /** The origin's identifier for this version of the value, such as an HTTP ETag. Any text is allowed. */
   readonly etag?: string | undefined
-  /** Whether the lifetime is a constant of the writer's strategy. A reader with another constant applies its own. */
+  /** Whether the lifetime is a constant of the writer's strategy. A reader with a different constant uses its own. */
   readonly isConstant?: true | undefined
-  /** Whether the entry expires with the cached values that its load read (`inherit`). Reads never extend its life. */
+  /** Whether the entry expires with the cached values that its load read (`inherit`). Reads never prolong the entry. */
   readonly endsWithParts?: true | undefined
 }
 

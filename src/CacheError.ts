@@ -221,7 +221,7 @@ export class CircuitOpen extends Data.TaggedError("CircuitOpen")<{
   }
 }
 
-// Rounds up, because a client that retries a moment too early is refused again.
+// Rounds up, because a client that retries even a moment too early is refused again.
 const headerOf = (millis: number): string => String(Math.ceil(millis / 1000))
 
 /**
@@ -256,7 +256,7 @@ export class UpdateConflict extends Data.TaggedError("UpdateConflict")<{
 
 /**
  * A transaction was not committed and wrote nothing, because other writers changed something that it depends on.
- * `ids` lists the changed entries, and `names` the changed counters. Both are empty if only a listing changed.
+ * `ids` lists the changed entries, and `names` the changed counters. Both are empty if only a listing has changed.
  * `Transaction.run` retries before it fails with this error.
  *
  * **Example** (Conflicting with another write)
@@ -322,7 +322,7 @@ export class TransactionTimeout extends Data.TaggedError("TransactionTimeout")<{
 }
 
 /**
- * A caller waited longer than its `timeout` for a load. Only this caller fails; the load may continue for others.
+ * A caller waited longer than its `timeout` for a load. Only this caller fails, and the load may continue for others.
  *
  * **Example** (Limiting one caller)
  *
@@ -396,9 +396,9 @@ export class StreamCut extends Data.TaggedError("StreamCut")<{
 }
 
 /**
- * A defect: loads wait for each other in a cycle. `path` lists their ids, beginning and ending with the same id. A
- * program can break a cycle with `Cached.recursive`, but the cache itself cannot. A fiber forked by a load counts as
- * part of the load while the load runs, because the cache cannot see whether the load waits for the fiber.
+ * A defect: loads wait for each other in a cycle. `path` lists their ids, beginning and ending with the same id. The
+ * cache cannot break a cycle; the program must. While a load runs, a fiber that it has forked counts as part of the
+ * load, because the cache cannot see whether the load waits for the fiber.
  *
  * **Example** (Detecting a cycle)
  *
@@ -422,7 +422,7 @@ export class CacheCycle extends Data.TaggedError("CacheCycle")<{
   override get message(): string {
     return `Loads wait for each other in a circle: ${
       this.path.join(" -> ")
-    }. Break it, or use Cached.recursive. A fiber ` +
+    }. Break the circle in the program. A fiber ` +
       "that a load forks counts as part of it: if the load does not wait for it, fork it outside the load"
   }
 }

@@ -64,7 +64,7 @@ export interface Detected {
 }
 
 /**
- * How a read was answered, with the answer itself, as reported by `Cached.detectWith`.
+ * How a read was answered, and the answer itself, as reported by `Cached.detectWith`.
  * @category models
  * @since 0.1.0
  */
@@ -107,12 +107,12 @@ export interface Events {
   /**
    * The result of a load was not cached. This event precedes `Load`. `changed`: during the load, its id was set, or its
    * id or a tag was invalidated. `stale`: the load read a stale value. `inherit`: the load read a value that the option
-   * `inherit` rejects. `dependency`: a value that the load read has changed since.
+   * `inherit` rejects. `dependency`: a value that the load had read has changed since then.
    */
   readonly Refused: OfId & { readonly because: "changed" | "stale" | "inherit" | "dependency" }
   /** An entry was evicted from the memory tier to make room. */
   readonly Evict: OfId
-  /** This process invalidated ids or tags, or cleared the cache (`all`). Long lists of ids are split among events. */
+  /** This process invalidated ids or tags, or cleared the cache (`all`). Long lists of ids span several events. */
   readonly Invalidate: {
     readonly ids: ReadonlyArray<string>
     readonly tags: ReadonlyArray<string>

@@ -175,7 +175,7 @@ export interface Options<
     | ReadonlyArray<string>
     | ((payload: Schema.Struct<NoInfer<Fields>>["Type"]) => ReadonlyArray<string>)
     | undefined
-  /** The indexes: fields or combinations of fields. Keys with equal values of an index can be invalidated together. */
+  /** The indexes: fields or combinations of fields. Keys with equal values in an index can be invalidated together. */
   readonly indexes?: I | undefined
   /** A `CacheKey.template` for readable ids, with every field not in `ignore`. @default the payload's canonical text */
   readonly id?: Template<Schema.Struct<NoInfer<Fields>>["Type"]> | undefined
@@ -186,7 +186,7 @@ export interface Options<
  *
  * **When to use**
  *
- * Use for keys with several fields, and for values stored outside the process: the schema checks what is read back.
+ * Use for keys with several fields, and for values stored outside the process, which the schema validates on reads.
  *
  * **Details**
  *
@@ -296,11 +296,11 @@ export interface TemplateOptions<
   Formatters = {}
 > {
   /**
-   * If `true`, payloads that formatters turn into the same text share one key on purpose.
+   * If `true`, payloads that formatters turn into the same text share a key.
    * @default `false`: the text ends with a digest of the information that formatters lose
    */
   readonly lossy?: boolean | undefined
-  /** Whether the tokens that `jwt` reads are verified. `lossy` requires it: tokens can be forged. @default `false` */
+  /** Whether the tokens that `jwt` reads are verified. `lossy` requires this: tokens can be forged. @default `false` */
   readonly verified?: boolean | undefined
   /** Functions that return a string, or `{ format, injective: true }` if different values give different strings. */
   readonly formatters?: FormattersOf<Formatters> | undefined
@@ -322,7 +322,7 @@ export interface TemplateOptions<
  * - `{id}` and `{user.team.id}` insert a string, number, boolean, bigint, `null` (as `%-`) or `undefined` (`%_`). All
  *   characters except A-Z, a-z, 0-9 and `. _ -` are percent-encoded, so different values have different texts.
  * - `{name:lower}` applies a formatter: `lower`, `upper`, `length`, `hash` (`hash(8)` for 8 characters), `jwt(sub)` (a
- *   claim of a token), or your own. Unless the template is `lossy`, the text ends with a digest of what was lost.
+ *   claim of a token), or your own. Unless the template is `lossy`, the text ends with a digest of the lost details.
  * - `{@tenant}` inserts the value of a context reference. The created function then returns an `Effect`.
  * - `{result.owner}` inserts a part of the result, for the option `tags` of a read.
  * - Two placeholders need a text between them that begins with a character that no value contains, like `:`. Otherwise
@@ -365,8 +365,8 @@ type MissingSelf = `Missing \`Self\` generic - use \`class Self extends CacheKey
  *
  * **Gotchas**
  *
- * - Only the source text counts. The values that a function captures do not, nor do the functions that it calls, unless
- *   they are passed as well. A build tool that rewrites source text may change the version with every build.
+ * - Only the source text counts. Values that a function captures do not count, nor do functions that it calls, unless
+ *   you also pass them. A build tool that rewrites source text may change the version with every build.
  * - A function without source text (built-in or bound) makes `codeOf` throw a `CacheConfigError`.
  *
  * **Example** (Making a version from a function)
@@ -419,8 +419,8 @@ type AnyFunction = (...args: ReadonlyArray<never>) => unknown
 export const isCacheKey = (u: unknown): u is Any => isKey(u)
 
 /**
- * Gets the id under which a key's result is stored. A string key is its own id, but a leading `~` is doubled, so that
- * it never equals the id of a class's key. A string over 200 bytes of UTF-8 is hashed.
+ * Gets the id under which a key's result is stored. A string key is its own id, except that a leading `~` is doubled,
+ * so that the id never equals that of a class's key. A string of over 200 bytes of UTF-8 is hashed.
  *
  * **Example** (Reading ids)
  *

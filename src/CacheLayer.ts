@@ -1,6 +1,6 @@
 /**
  * Ready-made caches as layers. Provide a layer once, at the edge of the program, because two calls of `Effect.provide`
- * with the same layer make two caches. This file only exports the layers, which are in `layers/`.
+ * with the same layer make two caches. This file only re-exports the files in `layers/`.
  * @since 0.1.0
  */
 export type { SizeInput } from "./internal/options/size.ts"

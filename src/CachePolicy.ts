@@ -47,8 +47,8 @@ const under = <A, E, R>(
  * - The load begins in a later turn of the event loop, so it sees everything written before the call. All `refresh`
  *   calls made before the load begins share the load.
  * - If a refresh is already running, even in the background, the new load begins after it and serves all `refresh`
- *   calls made meanwhile. The older result goes only to its own callers and does not replace the newer one.
- * - The new load does not wait for a running ordinary load. That load's result reaches its callers but is not stored.
+ *   calls made meanwhile. The callers of the older refresh get its result, which does not replace the newer one.
+ * - The new load does not wait for a running ordinary load, whose result reaches its own callers but is not stored.
  *
  * **Example** (Loading again)
  *
@@ -141,7 +141,7 @@ export const writeOnly = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<
  * ```
  *
  * @see {@link writeOnly} for storing the result
- * @see `CacheLayer.disabled` for a whole program
+ * @see `CacheLayer.disabled` for a program without caching
  * @category combinators
  * @since 0.1.0
  */

@@ -27,9 +27,9 @@ import { escapeTag } from "./internal/key/ofKey.ts"
  *   cache first invalidates the tags with the same names, so that a query that runs again never gets an old value.
  * - When the cache invalidates tags (`Cached.invalidateTag`, `Cached.invalidateAfter`), it first removes their entries.
  *   Then the queries with the same names run again. Queries in other processes get a new value when they next run.
- * - In a list of keys, each string, number or boolean names a tag, and an object names none. In a record, the keys and
- *   their ids name tags, as in `Reactivity` itself: `{ users: [1, 2] }` names `users`, `users:1` and `users:2`. The id
- *   of an object in a record is its hash.
+ * - In a list of keys, each string, number, bigint or boolean names a tag, and an object names none. In a record, the
+ *   keys and their ids name tags, as in `Reactivity` itself: `{ users: [1, 2] }` names `users`, `users:1` and
+ *   `users:2`. For an object in a record, the id is its hash.
  * - Within `Reactivity.withBatch`, the cache is invalidated at once, and again at the end of the batch before the
  *   queries run, because a load during the batch may have read data that the batch had not yet changed.
  *
@@ -80,7 +80,7 @@ interface Bridge {
 
 const isName = (key: unknown): boolean => ["string", "number", "bigint", "boolean"].includes(typeof key)
 
-/** Flattens keys into one list, in which a key is joined with each of its ids, like `users:1`. */
+/** Returns the keys as a list. A record contributes each key, and the key joined with each id, like `users:1`. */
 const listOf = (keys: Keys): ReadonlyArray<unknown> =>
   Array.isArray(keys)
     ? keys
@@ -126,7 +126,7 @@ const invalidateBoth = (
     ofQueries: reactivity.invalidate(tags)
   })
 
-/** Reruns queries even if the invalidation of the cache fails, because the entries in memory are gone by then. */
+/** Reruns the queries even if invalidating the cache fails, because the entries in memory are removed first. */
 const both = (tags: ReadonlyArray<string>, { ofCache, ofQueries, way }: {
   readonly way: string
   readonly ofCache: Invalidate

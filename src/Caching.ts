@@ -29,11 +29,11 @@ export interface Stats extends Readonly<Counters>, Ratios {
   readonly evictedWeight: number
   /** The number of entries that left the memory tier, for each cause that `Cached.onRemoval` reports. */
   readonly removals: { readonly [cause in RemovalCause]: number }
-  /** The number of unexpired entries in memory. One with an invalidated tag counts until read, listed or removed. */
+  /** The number of unexpired entries in memory. Those with an invalidated tag count until read, listed or removed. */
   readonly size: number
   /** The total weight of the entries in the memory tier. Without a `weigher` each entry weighs 1. */
   readonly weight: number
-  /** The same counters for each key class. Operations on string keys, or on no key, count only in the totals. */
+  /** The same counters for each key class. Operations on string keys, or without a key, count only in the totals. */
   readonly classes: { readonly [keyClass: string]: Readonly<Counters> & Ratios }
 }
 
@@ -47,7 +47,7 @@ export interface Curve {
   readonly capacity: number
   /** The number of reads on which the curve is based. */
   readonly reads: number
-  /** The share of ids that the curve samples. A smaller share makes a coarser curve. */
+  /** The share of ids that are sampled. A smaller share makes a coarser curve. */
   readonly share: number
   /** Capacities in ascending order, with their hit ratios. A capacity above the last one would not add any hits. */
   readonly points: ReadonlyArray<{ readonly capacity: number; readonly hitRatio: number }>

@@ -30,7 +30,7 @@ export class Own implements Eviction {
  * **When to use**
  *
  * Use if the access pattern is unknown or changes. Under loops, scans and mixed workloads, `adaptive` gets more hits
- * than any fixed rule. Where `lru` is the best rule, `adaptive` gets only slightly fewer hits.
+ * than any fixed rule. Under workloads for which `lru` is the best rule, it gets only slightly fewer hits than `lru`.
  *
  * **Example** (Keeping a part of a loop)
  *
@@ -76,7 +76,7 @@ export const adaptive: Eviction = new Own("adaptive", makeAdaptive)
  * await Effect.runPromise(program.pipe(Effect.provide(cache))) // => true
  * ```
  *
- * @see {@link adaptive} for a policy with a variant of this rule among its three
+ * @see {@link adaptive} for a policy that also uses a variant of this rule
  * @category constructors
  * @since 0.1.0
  */
@@ -146,7 +146,7 @@ export const lru: Eviction = new Own("lru", makeLru)
  *
  * **When to use**
  *
- * Use if all entries should stay equally long, regardless of reads.
+ * Use if all entries should stay for the same time, regardless of reads.
  *
  * **Example** (Evicting the first entry)
  *

@@ -18,7 +18,7 @@ export type { Block, Kind, Step } from "./ports/guardStore.ts"
 export type GuardStore = Port.GuardStore
 
 /**
- * The guard store in use. Without one, guards keep their state in the memory of the process, separately for each cache.
+ * The guard store in use. By default there is none, and guards keep their state in memory, separately for each cache.
  *
  * **When to use**
  *
@@ -79,7 +79,7 @@ export const makeMemory = (): Port.GuardStore => memory.make()
  *
  * **When to use**
  *
- * Use to separate the limits of a test, or of one part of the program, from all others.
+ * Use to separate the limits of a test, or of one part of the program, from all other limits.
  *
  * **Example** (Keeping limits apart)
  *

@@ -15,8 +15,8 @@ export * from "./ports/storage.ts"
 export * from "./ports/store.ts"
 
 /**
- * Creates a `Store` from a storage with three functions. Leases are kept in this process, and by default counters too.
- * Tag markers are kept in the storage if it is `lasting` or `shared`, and otherwise in this process.
+ * Creates a `Store` from a storage with three functions. Leases, and by default counters, are kept in this process. Tag
+ * markers are kept in the storage if it is `lasting` or `shared`, and otherwise in this process.
  *
  * **When to use**
  *

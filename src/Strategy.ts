@@ -12,7 +12,7 @@ import type * as Ttl from "./Ttl.ts"
 export * from "./ports/strategy.ts"
 
 /**
- * The options that all strategies share. They select which outcomes are stored: an outcome must satisfy all of them.
+ * The options that all strategies share, which select the outcomes to store. An outcome must satisfy all of them.
  * @category options
  * @since 0.1.0
  */
@@ -85,7 +85,7 @@ export interface ProbabilisticOptions<in A, in out E, in K> extends Options<A, E
  * @since 0.1.0
  */
 export interface SlidingOptions<in A, in out E, in K> extends Omit<Options<A, E, K>, "ttl"> {
-  /** How long an entry lives without being read. */
+  /** How long an entry stays cached without being read. */
   readonly idle: Ttl.Input
   /**
    * The longest time that a result is served, however often it is read: a duration, or a function of outcome and key.
@@ -187,7 +187,7 @@ export const refreshAhead = <A = unknown, E = unknown, K = unknown>(
 
 /**
  * Creates a strategy that serves an entry until `ttl`, and refreshes it in the background at random. The closer `ttl`
- * is, and the slower the last load was, the more likely is a refresh (XFetch: Vattani, Chierichetti, Lowenstein,
+ * is, and the slower the last load was, the more likely a refresh is (XFetch: Vattani, Chierichetti, Lowenstein,
  * "Optimal Probabilistic Cache Stampede Prevention", VLDB 2015).
  *
  * **When to use**
@@ -215,11 +215,11 @@ export const probabilistic = <A = unknown, E = unknown, K = unknown>(
 
 /**
  * Creates a strategy that serves an entry until it has not been read for the time `idle`, and no longer than `ttl`.
- * Reads from memory extend the life of the entry in the store at most ten times per `idle`.
+ * Reads from memory extend the lifetime of the entry in the store at most ten times per `idle`.
  *
  * **When to use**
  *
- * Use for values that should live as long as they are in use: sessions, drafts, carts.
+ * Use for values that should stay cached as long as they are in use: sessions, drafts, carts.
  *
  * **Example** (Extending an entry's life)
  *
@@ -294,7 +294,7 @@ export const dynamic: Strategy = maxHits(Defaults.dynamic)
  *
  * **When to use**
  *
- * Use to survive failures of the source. The strategy saves no loads.
+ * Use to survive failures of the source. The strategy does not reduce the number of loads.
  *
  * **Example** (Loading on every read)
  *

@@ -39,13 +39,13 @@ const isDataFirst = ([first]: IArguments): boolean =>
  * The isolation level of a transaction. At every level, the transaction's writes are committed in one atomic step.
  *
  * - `"fast"`: nothing is locked, and the commit checks only the conditions of `Cached.set`. The commit may overwrite
- *   what others have written since the transaction's reads
+ *   values that other callers have written since the transaction read them
  * - `"locked"`: the keys and counters of explicit operations (`Cached.getOption`, `set`, `increment` …) are locked from
  *   their first use on, in all processes that share the `Lock`. The commit also checks what these operations read,
  *   because a `Cached.set` outside a transaction takes no lock. Results of cached effects are not checked
  * - `"serializable"`: nothing is locked. The commit checks all reads, including results of cached effects and listings
  *   (in memory and on disk; elsewhere a listing fails with a `StoreError` of reason `Unsupported`). The result is as if
- *   the transaction had run alone. If the effect fails and others have changed what it read, the transaction is retried
+ *   the transaction had run alone. If the effect fails and anything it read has changed, the transaction is retried
  * @category models
  * @since 0.1.0
  */
@@ -277,8 +277,8 @@ export interface SqlOptions {
  * **Details**
  *
  * - Opens the transaction with `SqlClient.withTransaction` of `effect/sql`. Inside another SQL transaction, it opens a
- *   savepoint, and invalidates after the outermost commit. It then uses the outer `outbox`, or its own if the outer
- *   transaction has none. A rollback invalidates nothing.
+ *   savepoint, and invalidates after the outermost commit. It then uses the outer transaction's `outbox`, or its own if
+ *   the outer transaction has none. A rollback invalidates nothing.
  * - Inside the transaction, explicit reads (`Cached.getOption` …) see its earlier writes. Cached effects bypass the
  *   cache, because the rows that they read may be rolled back.
  * - A value set inside the transaction is not stored. Its key is invalidated after the commit, because two transactions
@@ -336,7 +336,7 @@ export const withSql: {
             Sql.withSql({ outer, base: entered, lock, sql, outbox: options.outbox }, body))
         }
         if (entered.root.bypasses) {
-          // The outermost transaction invalidates for both, so it adopts this `outbox` if it has none.
+          // The outermost transaction invalidates for both transactions, so it adopts this `outbox` if it has none.
           entered.root.outbox ??= options.outbox
           const inside = { isolation: undefined, timeoutMillis: Infinity, around: sql.withTransaction }
           return Run.nested(entered, inside, body) as Effect.Effect<A, E | SqlError, R>
@@ -375,10 +375,10 @@ export interface OutboxOptions {
  *
  * **Details**
  *
- * - When it is built and then every 10 seconds, the layer looks for rows older than 5 seconds, by the clocks of the
- *   processes. Several processes may run the layer at once.
+ * - The layer looks for rows older than 5 seconds (by the clocks of the processes), first when it is built and then
+ *   every 10 seconds. Several processes may run the layer at once.
  * - A missing table is created, with the columns `id` (64 characters, the primary key), `created` (a 64-bit number) and
- *   `targets` (text). If the table has other columns, the layer fails.
+ *   `targets` (text). If an existing table lacks one of these columns, the layer fails.
  * - An unreadable row is kept, because a later release may have written it. The layer logs one warning for the row.
  *
  * **Example** (Providing the replay)

@@ -115,7 +115,7 @@ const notADuration = (text: string): never => {
   })
 }
 
-// Remembers parsed durations by their text, because parsing is slow (a regular expression), and programs use few texts.
+// Parsed durations by their text. Parsing is slow (a regular expression), and a program uses few different texts.
 const parsed = new Map<string, number>()
 // The last converted text. If reads extend an entry, every hit converts a duration, which is usually the same one.
 let lastText: string | undefined

@@ -16,7 +16,7 @@ const bytesOfEntry = 200
  * The memory that a value takes in Node, in bytes, including object headers: exact for strings and buffers, estimated
  * for all other values. A string takes 16 bytes plus one per character (two per character if any is beyond Latin-1),
  * rounded up to a multiple of eight. Only a part of a large value is inspected, and the rest is assumed to be similar.
- * Data that several values share counts in full for each of them.
+ * Data that several values share counts in full for each value.
  *
  * **When to use**
  *
@@ -39,8 +39,8 @@ const bytesOfEntry = 200
 export const sizeOf = (value: unknown): number => estimate(value)
 
 /**
- * Weighs an entry by its bytes in memory: the `sizeOf` of its value and its id, plus an overhead of 200 bytes, or more
- * with tags or a store behind memory. The total weight is within 20 % of the heap that the entries take.
+ * Weighs an entry by its bytes in memory: the `sizeOf` of its value and its id, plus an overhead of 200 bytes, which is
+ * larger with tags or a store behind memory. The total weight is within 20 % of the heap that the entries take.
  *
  * **When to use**
  *
@@ -86,7 +86,7 @@ export const bytes: Weigher = (value, { entryBytes = bytesOfEntry, id }) => esti
  * weigher("<h1>", { id: "Page:1", keyClass: "Page" }) // => 4
  * ```
  *
- * @see {@link bytes} for one measure for all entries
+ * @see {@link bytes} for the same measure for all entries
  * @category constructors
  * @since 0.1.0
  */

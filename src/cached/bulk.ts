@@ -22,8 +22,8 @@ import type { Given, TimeoutError } from "./options.ts"
 import { type AnyKey, checked, type CodecsOf, idOf, valueFor, type ValueOf, withCaching } from "./withCaching.ts"
 
 /**
- * Gets the cached values of several keys, in the order of the keys, and loads nothing. A key without an entry, or with
- * a cached failure, gives `Option.none()`. One store request covers all entries that are not in memory.
+ * Gets the cached values of several keys, in the order of the keys, without loading. A key without an entry, or with a
+ * cached failure, gives `Option.none()`. One store request covers all entries that are not in memory.
  *
  * **When to use**
  *
@@ -94,7 +94,7 @@ export const setMany = <K extends AnyKey>(
     if (!policy.writes || policy.disabled.has("set")) return Effect.void
     const given = setOptions(options ?? {})
     if (given.condition !== undefined) throw mistake("Cached.setMany takes no condition: call Cached.set for each key")
-    // Keeps only the last value of each key: if two values of a key were written concurrently, either could remain.
+    // Keeps only the last value of each key. If several were written concurrently, any of them could remain.
     const pairs = new Map<string, readonly [key: K, value: unknown]>()
     const collected = Turns.forEach(Array.from(entries), (entry) => {
       const [key, value] = checkedPair(entry)
@@ -117,7 +117,7 @@ const checkedPair = <Pair extends ReadonlyArray<unknown>>(entry: Pair): Pair => 
  *
  * **When to use**
  *
- * Use for several known keys, if it matters how many had an entry.
+ * Use for several known keys, if it matters how many of them had an entry.
  *
  * **Example** (Removing several entries)
  *
@@ -143,13 +143,13 @@ export const removeMany = (keys: Iterable<AnyKey>): Effect.Effect<number, never,
   )
 }
 
-/** Converts a copy of the list, such as keys to ids. Pauses while it converts a long list, so other fibers can run. */
+/** Converts a copy of the list, such as keys to ids. Pauses while converting a long list, so that other fibers run. */
 const inTurns = <A, B, C, E, R>(
   items: Iterable<A>,
   make: (item: A) => B,
   use: (made: ReadonlyArray<B>) => Effect.Effect<C, E, R>
 ): Effect.Effect<C, E, R> => {
-  // `slice` copies an array several times faster than `Array.from`, which iterates over it.
+  // `slice` copies an array several times faster than `Array.from`, which uses its iterator.
   const list = Array.isArray(items) ? items.slice() as ReadonlyArray<A> : Array.from(items)
   if (list.length <= chunk) return use(list.map((item) => make(item)))
   return Effect.flatMap(Turns.map(list, make), use)
@@ -191,11 +191,11 @@ interface ManyOptions<K, A, KE, E, E2, R, T> extends OptionsFor<K, A, KE, NoInfe
  *
  * - `lookup` gets every missing key once and returns an `Exit` for each: a list in the order of the keys, or a `Map` by
  *   key. A failing key does not fail the others.
- * - If a map also contains results for other keys, the successful ones are kept in memory, unless a newer value may
- *   exist. At most 1,000 of them are kept per call, and no more than a tenth of the memory tier's capacity.
+ * - If the map also contains results for other keys, the successful ones are kept in memory, unless a newer value may
+ *   exist. One call keeps at most 1,000 of them, and no more than a tenth of the memory tier's capacity.
  * - If `lookup` itself fails, the read fails too, unless every missing key has a stale value to fall back on.
  * - Loads are shared with single reads of the same key. If another process is loading a key, the read waits for it.
- * - The scope of `lookup` closes when the call ends, before any caller gets a value, so do not return resources.
+ * - The scope of `lookup` closes when the call ends, before any caller gets a value, so it must not return resources.
  *
  * **Example** (Loading what is missing in one call)
  *

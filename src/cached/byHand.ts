@@ -31,11 +31,11 @@ import {
 } from "./withCaching.ts"
 
 /**
- * Gets a key's cached value, and loads nothing. An expired entry or a cached failure gives `Option.none()`.
+ * Gets a key's cached value without loading it. Returns `Option.none()` for an expired entry or a cached failure.
  *
  * **When to use**
  *
- * Use to look up a value without triggering a load. A cached effect loads a missing value.
+ * Use to look up a value without triggering a load. A cached effect would load a missing value.
  *
  * **Example** (Reading without a load)
  *
@@ -100,7 +100,7 @@ export interface SetOptions<out A = unknown> {
  */
 export type SetCondition =
   | {
-    /** Stores the value only if the key has no entry, or only an expired or invalidated one. */
+    /** Stores the value only if the key has no entry, apart from an expired or invalidated one. */
     readonly ifAbsent: true
   }
   | {
@@ -151,7 +151,7 @@ type GivenCondition<C> = Seen<
  * @since 0.1.0
  */
 export const set: {
-  // The parameter `beside` rules out one of the overloads, so that type errors do not begin with "No overload matches".
+  // The parameter `beside` rules out one overload, so that type errors do not begin with "No overload matches".
   <K extends AnyKey, Condition = unknown>(
     key: K,
     value: ValueOf<K>,
@@ -193,7 +193,7 @@ const optionsOfSet = {
   ifUnchanged: true
 } satisfies { readonly [Name in keyof SetOptions | keyof Conditions]: true }
 
-/** The parsed options of `Cached.set`: those that the engine takes, and how to copy the value. */
+/** The parsed options of `Cached.set`: the options that the engine takes, and how to copy the value. */
 export interface Setting extends Omit<EngineOptions, "ttlMillis"> {
   /** If `undefined`, the constant `ttl` of the layer's strategy is used. */
   readonly ttlMillis: number | undefined
@@ -220,7 +220,7 @@ export const setOptions = (options: SetOptions & Partial<Conditions>, call = "Ca
   }
 }
 
-/** Copies the value if the options or the layer say so. The caller may then modify the original before the write. */
+/** Copies the value if the options or the layer say so, because the caller may modify the original before the write. */
 export const copiedFor = (caching: Cache, key: AnyKey, value: unknown, copy: Setting["copy"]): unknown =>
   copy === undefined ? valueFor(caching, key, value) : copyOf<unknown>(copy, key)(value)
 
@@ -231,7 +231,7 @@ export const setOne = (
 ): ReturnType<typeof Operations.set.over> =>
   caching.perform(Operations.set, checked(key), copiedFor(caching, key, value, copy), { ...options, ttlMillis })
 
-/** Sets several values, which have already been copied. */
+/** Sets several values, which the caller has already copied. */
 export const setAll = (
   caching: Cache,
   pairs: ReadonlyArray<readonly [key: AnyKey, value: unknown]>,
@@ -271,7 +271,7 @@ export interface FoundEntry<A> extends Known {
 }
 
 /**
- * Gets a key's cached value with its metadata, and loads nothing. An expired entry or a failure gives `Option.none()`.
+ * Gets a key's cached value and metadata without loading. Returns `Option.none()` for an expired entry or a failure.
  *
  * **When to use**
  *
@@ -313,7 +313,7 @@ export const getEntry = <K extends AnyKey>(
 
 /**
  * Gives the entry of a key a new lifetime, counted from now, and returns whether the key had an entry. Zero or a
- * negative duration removes the entry. With `Infinity` the entry lives until it is invalidated.
+ * negative duration removes the entry. With `Infinity`, the entry stays until it is invalidated.
  *
  * **When to use**
  *
@@ -369,7 +369,7 @@ export const has = <K extends AnyKey>(key: K): Effect.Effect<boolean, never, Cod
   withCaching((caching) => Effect.map(caching.perform(Operations.lookup, checked(key)), (entry) => entry !== undefined))
 
 /**
- * Gets the remaining lifetime of an entry: `Option.none()` if there is none, `Duration.infinity` if it never expires.
+ * Gets the remaining lifetime of an entry: `Option.none()` without an entry, `Duration.infinity` if it never expires.
  *
  * **When to use**
  *
@@ -408,7 +408,7 @@ export const expiresIn = <K extends AnyKey>(
   )
 
 /**
- * Removes the entry of a key, and returns whether the key had one. For some stores, an expired entry counts too.
+ * Removes the entry of a key, and returns whether the key had one. In some stores, an expired entry also counts.
  *
  * **When to use**
  *

@@ -52,7 +52,7 @@ export interface Called {
   readonly kind: Kind | undefined
 }
 
-/** Explains which function or strategy a misplaced option belongs to. Returns `undefined` if it belongs to none. */
+/** Explains which function or strategy a misplaced option belongs to. Returns `undefined` for an unknown option. */
 type HomeOf = (option: string) => string | undefined
 
 export const calledOf = (kind: Kind): Called => ({
@@ -73,7 +73,7 @@ export const calledWithStrategy: Called = {
   kind: undefined
 }
 
-/** Returns the error if a combinator's options are invalid, otherwise `undefined`. Throws if they are not an object. */
+/** Returns the error if a combinator's options are invalid, else `undefined`. Throws if they are not an object. */
 export const mistakeIn = (called: Called, options: unknown): unknown => {
   requireObject(called.name, Effect.isEffect(options) ? undefined : options, called.example)
   try {
@@ -112,7 +112,7 @@ export const checkLoad = ({ name }: Called, load: unknown, { key }: CombinatorOp
   throw mistake(`${withKey(name, key)} needs an effect, not ${insteadOfEffect(load)}`)
 }
 
-/** Throws if the key of a combinator is invalid. Used when all other options are known to be valid. */
+/** Throws if a combinator's key is invalid. Called if all other options are known to be valid. */
 export const checkKey = ({ name }: Called, { key }: CombinatorOptions): void => {
   if (typeof key === "string") return
   within(name, () => refuseKey(key))
@@ -172,7 +172,7 @@ const checkLookup = (call: string, options: { readonly lookup?: unknown }): void
   throw mistake(`${call} needs a lookup, a function from a key to an effect`)
 }
 
-/** Returns a key that the user's key function returned. Throws if it is not a string. */
+/** Checks the result of the user's key function. Throws if it is not a string. */
 export const stringKey = (key: string): string => {
   if (typeof key === "string") return key
   throw mistake(`The key of Cached.fn(() => key) cannot be ${kindOf(key)}: return a string, or pass a key class`)

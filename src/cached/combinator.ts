@@ -28,8 +28,8 @@ import type {
  *
  * - `X`: the `CacheKey.Types` of an instance of a key class, `unknown` for a string key. `X` is inferred from the key,
  *   because a conditional type on `K` stays unresolved if `K` is a type parameter of the caller.
- * - `Self`: in a pipe, the type of the effect, otherwise `unknown`. In a pipe, the compiler knows the effect before it
- *   checks the options, so it reports a mistake at the option.
+ * - `Self`: in a pipe, the type of the effect; otherwise `unknown`. In a pipe, the compiler knows the effect before it
+ *   checks the options, so it reports a mistake at the option itself.
  * - `A`, `E`, `Causes`: the value and failure types that functions among the options receive. With a key class, `X`
  *   determines them instead of `A` and `E`.
  * - `T`: the type of `timeout`. `Tag`: the tags in `fallbackOn`. `Stored`: the tags in `storeFailures` of a string key.
@@ -73,7 +73,7 @@ export interface FallbackFor<Causes, T, Tag extends string> extends FallbackOpti
 export type Seen<X, Inferred> = [unknown, X] extends [never, unknown] ? Inferred : unknown
 
 type StoreFor<O, Self, X, Stored extends string> = Omit<O, "storeFailures"> & {
-  /** The tags of the failures that are stored. @default none; with `when`, those of the failures that `when` accepts */
+  /** The tags of the failures that are stored. @default none; with `when`, the tags of the failures that it accepts */
   readonly storeFailures?:
     | (unknown extends X ? ReadonlyArray<TagBeside<Self, X, Stored>> : ReadonlyArray<TagOf<ErrorOf<X>>>)
     | undefined
@@ -147,8 +147,8 @@ export type CodecsOf<X> = X extends Types<any, any, infer R> ? R : never
 
 /**
  * The requirement on an effect that is passed after the options: functions among the options must accept its values
- * and failures, and its failures must have the tags that `fallbackOn` and `storeFailures` name. Not needed in a pipe:
- * there the effect's type is already known, so the options are checked against it.
+ * and failures, and its failures must have the tags that `fallbackOn` and `storeFailures` name. A pipe does not need
+ * it: there the effect's type is already known, so the options are checked against that type.
  * @internal
  */
 export type Fits<Self, X, E, Values, Failures, Causes, Tag extends string> = [IfUnknown<Self, Tag, never>] extends
@@ -169,7 +169,7 @@ export type Fits<Self, X, E, Values, Failures, Causes, Tag extends string> = [If
 export interface Combinator<
   Name extends keyof OptionsBy<never, never, never, never, never, never, never, never, never>
 > {
-  // One overload for each number of arguments: with more overloads, type errors begin with "No overload matches".
+  // Only one overload for each number of arguments. Otherwise type errors begin with "No overload matches".
   <
     K extends Any | string,
     X,

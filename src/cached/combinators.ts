@@ -62,7 +62,7 @@ export const ttl: Combinator<"ttl"> = Combine.combinator(Kinds.ttl)
  *
  * **When to use**
  *
- * Use when the source is sometimes down or slow and an older value is better than none.
+ * Use if the source is sometimes down or slow and an older value is better than none.
  *
  * **Gotchas**
  *
@@ -169,7 +169,7 @@ export const probabilistic: Combinator<"probabilistic"> = Combine.combinator(
  *
  * **When to use**
  *
- * Use for values that should live as long as they are in use: sessions, drafts, carts.
+ * Use for values that should stay cached as long as they are in use: sessions, drafts, carts.
  *
  * **Example** (Keeping what is read)
  *
@@ -225,7 +225,7 @@ export const maxHits: Combinator<"maxHits"> = Combine.combinator(Kinds.maxHits, 
  *
  * **When to use**
  *
- * Use to survive outages of the source. This does not reduce the number of loads. Without `fallbackOn`, every typed
+ * Use to survive outages of the source. The number of loads stays the same. Without `fallbackOn`, every typed
  * failure counts as an outage, even a 404 for a deleted row.
  *
  * **Example** (Serving the last good value)
@@ -256,7 +256,7 @@ export const failover: Combinator<"failover"> = Combine.combinator(Kinds.failove
  *
  * **When to use**
  *
- * Use if the program notices every change and then invalidates the value. If it may miss a change, use `ttl`.
+ * Use if the program notices every change, and then invalidates the value. If it may miss changes, use `ttl`.
  *
  * **Example** (Loading again after an invalidation)
  *
@@ -277,7 +277,7 @@ export const failover: Combinator<"failover"> = Combine.combinator(Kinds.failove
  */
 export const untilInvalidated: Combinator<"untilInvalidated"> = Combine.combinator(Kinds.untilInvalidated)
 
-/** In a pipe, the types of the effect determine those of the strategy. Otherwise, it is the other way round. */
+/** The types of a known effect, as in a pipe, determine those of the strategy. Otherwise it is the other way round. */
 interface WithStrategyOptions<K, X, Self, A, E, Causes, T, Tag extends string, OfStrategy, FailuresOfStrategy>
   extends ReadOptionsFor<K, X, Self, A, E, T>, FallbackFor<Causes, T, TagBeside<NoInfer<Self>, X, Tag>>
 {

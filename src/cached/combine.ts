@@ -51,14 +51,14 @@ interface Traits {
   readonly validate: (self: CachedEffect) => boolean
 }
 
-/** The options that a hit needs. Users' objects vary in shape, so V8 reads this copy of constant shape faster. */
+/** The options that a hit needs, in an object of constant shape, which V8 reads faster than the users' objects. */
 interface Given {
   readonly key: unknown
   readonly copy?: unknown
   readonly ttl?: unknown
 }
 
-/** An effect, its strategy and its request in one object, to save allocations. Only a miss parses the options. */
+/** A cached effect, its strategy and its request in one object, to save allocations. Only a miss parses the options. */
 class CachedEffect {
   declare readonly traits: Traits
   /** The source of the load: an effect, or the arguments of a cached function. */
@@ -194,12 +194,12 @@ class Times {
   }
 }
 
-/** The most recent `Times`, so that consecutive entries with the same lifetime share one object. */
+/** The most recent `Times`, which consecutive entries with the same lifetime share. */
 let lastTimes: Times | undefined
 
 /**
- * Makes a combinator whose options are checked before a load. Its first calls check them at once, so that an error's
- * stack shows the call. Later calls do not: with new options for each read, the check would slow down every hit.
+ * Makes a combinator whose options are checked before a load. Its first calls check them at once, so that the stack of
+ * an error shows the call. Later calls do not: with new options for each read, the check would slow down every hit.
  */
 const dual = (called: Called, traitsIn: (options: AnyOptions) => Traits): never => {
   let unchecked = checkedCalls
@@ -218,7 +218,7 @@ const dual = (called: Called, traitsIn: (options: AnyOptions) => Traits): never 
     }
     return second === undefined ? of : of(first)
   }
-  // Does not use `arguments`, because capturing it in the inner function would take longer than an entire hit.
+  // Does not use `arguments`: if the inner function captured it, that would take longer than an entire hit.
   return ((first: AnyOptions, second?: AnyOptions): unknown => {
     if (unchecked > 0) return makeChecked(first, second)
     if (second !== undefined) {
@@ -310,7 +310,7 @@ interface OfLayer extends CachedEffect {
 const ofLayer = ({ strategy }: Cache, self: OfLayer): CachedEffect => {
   const { key, last, options, source } = self
   if (strategy === undefined) {
-    // Reports a misplaced option of a strategy first, because it explains why the strategy is missing.
+    // First reports a misplaced option of a strategy, because that mistake explains why the strategy is missing.
     checkOptions(calledWithStrategy, options)
     throw noStrategy(options)
   }
@@ -360,7 +360,7 @@ export const callsByString = (
 export interface ManyOptions extends AnyReadOptions {
   readonly lookup: (keys: ReadonlyArray<never>) => ReturnType<LoadAll>
   readonly strategy: Strategy<any, any, any>
-  /** Whether each key has its own reader, so that the failure of a key's load reaches only that reader. */
+  /** Whether each key has its own reader. If so, the failure of a key's load reaches only that reader. */
   readonly isPerKey?: boolean | undefined
 }
 

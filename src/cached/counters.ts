@@ -81,7 +81,7 @@ const checkName = (of: string, name: string): void => {
 }
 
 /**
- * A counter, made by {@link counter}. Its operations fail if the store fails, because no other copy of it exists.
+ * A counter, made by {@link counter}. Its operations fail if the store fails, because the store has the only copy.
  * @category models
  * @since 0.1.0
  */

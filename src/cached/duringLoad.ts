@@ -27,7 +27,7 @@ export interface Previous<A> {
   readonly value: A
   /** The origin's ETag for this version of the value, as `Cached.annotate` or `Cached.set` stored it. */
   readonly etag: string | undefined
-  /** When the value was loaded or renewed, in epoch milliseconds; with `inherit: "age"`, when its oldest input was. */
+  /** The epoch milliseconds of the load or renewal or, with `inherit: "age"`, of the creation of the oldest input. */
   readonly createdAt: number
 }
 
@@ -39,7 +39,7 @@ export interface Previous<A> {
  * **When to use**
  *
  * Use inside a load to ask the origin whether the value is still current (`If-None-Match`, RFC 9110, section 13.1.2),
- * or to load only the changes since then.
+ * or to load only what has changed since the value was loaded.
  *
  * **Example** (Adding to the previous value)
  *
@@ -71,7 +71,7 @@ export const previous = <C extends AnyClass>(
     const attempt = loadingOf(fiber.context as Context.Context<never>)
     const flight = attempt?.flight
     if (flight === undefined || infoOf(flight.request.key)?.name !== keyClass.keyName) return Effect.succeedNone
-    // The load's context contains the services of the codecs, because its flight was started with them.
+    // The load's context contains the services that the codecs need, because its flight was started with them.
     return Effect.map(
       previousOf(attempt!) as Effect.Effect<Entry | undefined>,
       (entry) =>
@@ -84,7 +84,7 @@ export const previous = <C extends AnyClass>(
   })
 }
 
-/** Returns the value of an entry. Copies it, as for any caller, if the request has the option `copy`. */
+/** Returns the value of an entry. If the request has the option `copy`, returns a copy, as a read does. */
 const valueOf = ({ engine, request }: Flight, entry: Entry): unknown => {
   const { value } = entry.exit as Exit.Success<unknown>
   const copy = optionOf(engine, request, "copy")
@@ -157,11 +157,11 @@ const nothingToRenew = (why: string): Effect.Effect<never> =>
 
 /**
  * Ends the load by an interruption, which is the only way to skip every error handler. Interrupts the load's fiber and,
- * if it is a different one, the calling fiber. An uninterruptible region delays the interruption until the region ends.
+ * if they differ, the calling fiber. An uninterruptible region delays the interruption until the region ends.
  */
 const end = ({ flight }: Attempt): Effect.Effect<never> =>
   Effect.withFiber((fiber) => {
-    // `flight` is `undefined` once the load has ended, because its fiber must not be interrupted from then on.
+    // Once the load has ended, `flight` is `undefined`, because the load's fiber must no longer be interrupted.
     flight?.fiber?.interruptUnsafe(fiber.id)
     if (fiber !== flight?.fiber) fiber.interruptUnsafe(fiber.id)
     return Effect.interrupt
@@ -175,10 +175,10 @@ const end = ({ flight }: Attempt): Effect.Effect<never> =>
 export interface Annotations {
   /** Tags in addition to those of the key and the options. @default none; a renewed value keeps its tags */
   readonly tags?: ReadonlyArray<string> | undefined
-  /** The longest time the result is served. If zero or less, it is not stored. @default the strategy's `ttl` */
+  /** The longest time the result is served. Zero or less: the result is not stored. @default the strategy's `ttl` */
   readonly ttl?: Ttl.Input | undefined
   /**
-   * The age at which the result becomes stale, at most the age at which it expires. Zero or less: it is stale at once.
+   * The age at which the result becomes stale, unless it expires earlier. Zero or less: it is stale at once.
    * @default the strategy's `softTtl` or `refreshAfter`
    */
   readonly softTtl?: Ttl.Input | undefined
@@ -194,14 +194,14 @@ export interface Annotations {
  *
  * **When to use**
  *
- * Use if only the load knows a tag, a lifetime or an ETag, such as from response headers.
+ * Use if only the load learns a tag, a lifetime or an ETag, for example from response headers.
  *
  * **Details**
  *
- * - If a load makes several calls, the last value of each option applies.
+ * - If a load calls it several times, the last value of each option applies.
  * - `ttl` replaces the strategy's `ttl`, whether shorter or longer. The strategy's `softTtl`, `refreshAfter` and `idle`
  *   still apply, up to the new expiry.
- * - A result that the strategy does not store stays out of the cache, even with annotations.
+ * - A result that the strategy does not store is not stored with annotations either.
  * - The call has no effect outside a load, after the load has ended, or in the load of a batch.
  *
  * **Example** (Tagging by what was loaded)

@@ -80,9 +80,9 @@ const checkValues = (of: "detect" | "events", options: ValueOptions): void => {
 }
 
 /**
- * Like {@link events}, including the values: `Hit`, `Load`, `Stale`, `Set` and `Evict` have an `exit`. The values are
- * those of the cache, not copies: do not modify them, and do not print them if they contain secrets. A subscriber's
- * buffered events keep their values in memory.
+ * Like {@link events}, but with the values: `Hit`, `Load`, `Stale`, `Set` and `Evict` have an `exit`. The values are
+ * the cached ones, not copies: do not modify them, and do not print them if they contain secrets. The events in a
+ * subscriber's buffer keep their values in memory.
  *
  * **When to use**
  *
@@ -125,7 +125,7 @@ export const eventsWith = (options: ValueOptions): Stream.Stream<ValueEvent, nev
  * **Details**
  *
  * - Entries are handled one at a time. If the effect fails or dies, the error is logged and the next entry is handled.
- * - At most 1024 entries are buffered; beyond that, the oldest are lost. Closing the scope waits for buffered entries.
+ * - At most 1024 entries are buffered; beyond that, the oldest are lost. Closing the scope waits for the buffered ones.
  *
  * **Example** (Recording removals)
  *
@@ -152,7 +152,7 @@ export const onRemoval = <E, R>(
 ): Effect.Effect<void, never, R | Caching | Scope.Scope> =>
   handleAll<Removal, E, R>((caching, offer) => caching.perform(Operations.onRemoval, offer), f)
 
-/** Passes each item of a listener to `f`, one at a time. Closing the scope waits until `f` has handled them all. */
+/** Passes items that `subscribe` offers to `f`, one at a time. Closing the scope waits for the items in the queue. */
 export const handleAll = <A, E, R>(
   subscribe: (caching: Cache, offer: (item: A) => void) => () => void,
   f: (item: A) => Effect.Effect<void, E, R>
@@ -182,8 +182,8 @@ export const handleAll = <A, E, R>(
   })
 
 /**
- * Runs an effect and returns its result together with how each cached read in it was answered, in the order of the
- * answers. If the effect fails, so does `detect`: to get the reads even then, wrap the effect in `Effect.exit`.
+ * Runs an effect and returns its result, together with a report of how each cached read in it was answered, in order of
+ * the answers. If the effect fails, so does `detect`. To get the reads anyway, wrap the effect in `Effect.exit`.
  *
  * **When to use**
  *
@@ -192,8 +192,8 @@ export const handleAll = <A, E, R>(
  * **Details**
  *
  * Includes reads in loads that the effect starts, in fibers that it forks (until the effect ends), and in inner calls
- * of `detect`. Excludes reads that are interrupted, that exceed their `timeout`, that bypass the cache
- * (`CachePolicy.bypass`), and that never load (`getOption`).
+ * of `detect`. Excludes reads that are interrupted, exceed their `timeout` or bypass the cache (`CachePolicy.bypass`),
+ * and reads that never load (`getOption`).
  *
  * **Example** (Seeing where values came from)
  *
@@ -223,7 +223,7 @@ export const detect = <A, E, R>(
  *
  * **When to use**
  *
- * Use if the values that the reads returned matter too, such as in a test.
+ * Use if the values that the reads returned also matter, such as in a test.
  *
  * **Example** (Seeing what was served)
  *

@@ -46,14 +46,14 @@ export interface CachedFn<K extends Key.Any, In, E, R> {
 
 type Instance<C extends AnyClass> = InstanceType<C>
 
-/** `KE` is the failure type that the key of a cached function declares, and `E` that of its load. @internal */
+/** `KE` is the failure type that the key of a cached function declares; `E`, the failure type of its load. @internal */
 export interface OptionsFor<K, A, KE, E, T>
   extends FallbackOptions<E | TimeoutError<T>, TagOf<E>>, Timeout<T, K>, ReadOptions<A, KE, K>
 {
   readonly strategy: Strategy<A, KE, K>
 }
 
-/** The failure type `E` of a load is inferred from `lookup` alone, and the functions among the other options use it. */
+/** The failure type `E` of a load is inferred from `lookup` alone. Functions among the other options receive it. */
 interface FnOptions<K, A, KE, E, R, T> extends OptionsFor<K, A, KE, NoInfer<E> | KE, T> {
   readonly lookup: (key: K) => Effect.Effect<NoInfer<A>, E, R>
 }
@@ -147,7 +147,7 @@ export interface CachedStringFn<Args extends ReadonlyArray<unknown>, A, E, R> {
  *
  * **When to use**
  *
- * Use to declare key, load and strategy only once if several places read, invalidate or warm the same results.
+ * Use to declare key, load and strategy in one place if several places read, invalidate or warm the same results.
  *
  * **Details**
  *
@@ -155,8 +155,8 @@ export interface CachedStringFn<Args extends ReadonlyArray<unknown>, A, E, R> {
  *
  * - the name of a new key class, with the class's `payload` and `success` among the options. The class is then the
  *   function's property `Key`. With `version: "code"`, a change to the code of `lookup` changes the keys;
- * - a function that turns the arguments into a string key. The second argument is then the load. Use it for values that
- *   stay in memory or are plain data.
+ * - a function that turns the arguments into a string key. The second argument is then the load. Use this form for
+ *   values that stay in memory or are plain data.
  *
  * Like every combinator, a cached function closes the load's scope when the load ends: see `Cached.ttl`.
  *
@@ -212,7 +212,7 @@ export interface CachedStringFn<Args extends ReadonlyArray<unknown>, A, E, R> {
  * @since 0.1.0
  */
 export const fn: {
-  // This overload comes first because the compiler may look only at the first one before it has inferred the types.
+  // This overload comes first, because the compiler may look only at the first before it has inferred the types.
   // `Beside` leaves one overload for each number of arguments: with more, type errors begin with "No overload matches".
   <C extends AnyClass, E, R, T extends Given<Instance<C>> = undefined, Text = unknown, Result = unknown>(
     keyClass: C & First<Text, Result>,
@@ -284,7 +284,7 @@ type First<Text, Result> = Seen<Text | Result, { readonly codePointAt: Text } | 
 
 type KindOf<Text, Result> = unknown extends Text ? unknown extends Result ? "class" : "function" : "name"
 
-/** Rules out an overload if the first argument is of another kind, by requiring more arguments than any call has. */
+/** Rules out an overload by requiring more arguments than any call has, unless the first argument is of its kind. */
 type Beside<Kind, Text, Result> = KindOf<Text, Result> extends Kind ? [] : [never, never, never, never]
 
 type ToKey = (...args: ReadonlyArray<never>) => string
@@ -293,8 +293,8 @@ const isToKey = (first: AnyClass | ToKey): first is ToKey =>
   typeof first === "function" && !("keyName" in first) && !/^class\b/.test(Function.prototype.toString.call(first))
 
 /**
- * Stands for the undeclared failures of a {@link recursive} function, where its load calls the function. It has no
- * members, because failures that the key does not declare are unknown while the compiler checks the load.
+ * Represents the undeclared failures of a {@link recursive} function inside its own load. The type is opaque, because
+ * the compiler does not know these failures while it checks the load.
  * @category models
  * @since 0.1.0
  */

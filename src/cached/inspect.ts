@@ -17,8 +17,8 @@ import { streamWithCaching, withCaching } from "./withCaching.ts"
  *
  * **When to use**
  *
- * Use in tools, to see ages, tags and lifetimes: the stream reads the entire store or, with a pattern, all ids that
- * begin with the pattern's text before its first special character.
+ * Use in tools, to see ages, tags and lifetimes. The stream reads the entire store or, with a pattern, all ids that
+ * begin with the pattern's text up to its first special character.
  *
  * **Details**
  *
@@ -100,7 +100,7 @@ export const size: Effect.Effect<number, StoreError, Caching> = withCaching((cac
 )
 
 /**
- * Checks that the store, if there is one, answers in time. Otherwise, fails with a `StoreError`.
+ * Checks that the store, if there is one, answers in time. Fails with a `StoreError` if it does not.
  *
  * **Example** (Checking the health of a cache)
  *
@@ -183,8 +183,8 @@ export const stats: Effect.Effect<Stats, never, Caching> = withCaching((caching)
  *   since the layer was built. The adaptive eviction policy usually has a higher hit ratio, and rarely a lower one.
  * - At most 4096 ids are sampled (SHARDS: Waldspurger et al., FAST 2015), so memory use is bounded. If there are more
  *   ids, points are usually within 0.02 of the true hit ratio.
- * - A read of a value that expired or was invalidated in memory is a miss at every capacity. Setting a value that was
- *   not in memory counts as a read. A failed load does not count.
+ * - A read of a value that has expired or was invalidated in memory is a miss at every capacity. Setting a value that
+ *   was not in memory counts as a read. A failed load does not count.
  *
  * **Example** (Finding the smallest capacity that hits almost as often as any)
  *
@@ -216,7 +216,7 @@ export const curve: Effect.Effect<Curve, CacheConfigError, Caching> = withCachin
 /**
  * Changes the bound of the memory tier while the cache is in use: a number of entries, or a weight (also as a size like
  * `"10 MB"`) if the tier has a `maxWeight`. The surplus is evicted, a few entries in each turn of the event loop, and
- * the effect completes when the remaining entries fit. Without a memory tier, nothing happens.
+ * the effect completes once the remaining entries fit. Without a memory tier, nothing happens.
  *
  * **When to use**
  *

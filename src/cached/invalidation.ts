@@ -88,7 +88,7 @@ export const invalidateMany = <Cs extends ReadonlyArray<unknown>>(
   targets: Iterable<AnyKey> | List<Cs>
 ): Effect.Effect<void, never, Caching> => invalidateGiven(targets as Iterable<unknown>)
 
-// Suspended, so that an invalid target makes the effect die instead of throwing, as an invalid field of a key does.
+// Suspended, so that an invalid target does not throw, but makes the effect die, as does an invalid field of a key.
 const invalidateGiven = (targets: Iterable<unknown>): Effect.Effect<void, never, Caching> =>
   Effect.suspend(() => invalidateTargets(toStored(parse(targets))))
 
@@ -100,7 +100,7 @@ const invalidateGiven = (targets: Iterable<unknown>): Effect.Effect<void, never,
 export interface InvalidateOptions {
   /**
    * `"hard"`: no read that starts afterwards gets the entries. `"soft"`: the entries become stale. `softTtl` and
-   * `failover` may serve them if a load fails, and `refreshAhead` during a refresh. All other strategies load.
+   * `failover` may serve them if a load fails, and `refreshAhead` during a refresh. All other strategies load again.
    * @default `"hard"`
    */
   readonly mode?: "hard" | "soft" | undefined
@@ -145,7 +145,7 @@ export const invalidateTag: {
 } = (tag: string, options?: InvalidateOptions | number): Effect.Effect<void, never, Caching> =>
   invalidateByTags(() => [tagOf(tag)], options)
 
-/** Invalidates tags that are already escaped for storage. Ignores the index that `Effect.forEach` passes as options. */
+/** Invalidates tags that are already escaped. Ignores `given` if it is an index that `Effect.forEach` passes. */
 const invalidateByTags = (
   tags: () => ReadonlyArray<string>,
   given: InvalidateOptions | number | undefined
@@ -361,7 +361,7 @@ export const invalidateAfter: {
   })
 })
 
-// Whether a key class was passed by mistake instead of `{ all }`. A class is a function too, but returns no targets.
+// Whether a key class was passed by mistake instead of `{ all }`. A class is also a function, but returns no targets.
 const isKeyClass = (given: Function): boolean => "keyName" in given
 
 type ToTargets = (exit: Exit.Exit<unknown>) => unknown

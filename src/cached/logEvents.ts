@@ -24,7 +24,7 @@ import { handleAll } from "./events.ts"
  */
 export interface LogEventsOptions {
   /**
-   * Whether lines show the values, cut to 200 characters. Secrets are shown too unless they are `Redacted`.
+   * Whether lines show the values, cut to 200 characters. Secrets are also shown, unless they are `Redacted`.
    * @default `false`
    */
   readonly values?: boolean | undefined
@@ -33,7 +33,7 @@ export interface LogEventsOptions {
 /**
  * Logs each event of the cache while the scope is open. A line shows the event, its id and its fields, and is annotated
  * with `cache.key` and `cache.class`. Reads never wait for the log: at most 1024 events are buffered, and beyond that
- * the oldest are lost. If `level` is below the minimum log level, there is no listener, and events cost nothing.
+ * the oldest ones are lost. If `level` is below the minimum log level, no listener is added, and events cost nothing.
  *
  * **When to use**
  *

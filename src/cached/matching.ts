@@ -21,8 +21,8 @@ import { streamWithCaching, valueFor, withCaching } from "./withCaching.ts"
  *
  * **When to use**
  *
- * Use in tools, if only a pattern of the keys is known: the stream reads the entire store, or all ids that begin with
- * the text before the pattern's first special character.
+ * Use in tools, if only a pattern of the keys is known. The stream reads all ids that begin with the pattern's text up
+ * to its first special character, or the entire store if there is no such text.
  *
  * **Details**
  *
@@ -76,7 +76,7 @@ const valuesOf = (
         return exit !== undefined && Exit.isSuccess(exit) ? [[key, valueFor(caching, key, exit.value)] as const] : []
       })
     ),
-    // Does not put entries in memory: a scan reads each of them only once, and they would evict others.
+    // Does not put entries in memory: a scan reads each entry only once, and would evict other entries.
     Effect.updateService(Current, (policy) => ({ ...policy, writes: false }))
   )
 

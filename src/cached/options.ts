@@ -15,11 +15,11 @@ import type * as Ttl from "../Ttl.ts"
 import { toMillis } from "../Ttl.ts"
 
 /**
- * How an entry inherits from its inputs: the cached values that its load has read.
+ * How an entry inherits from its inputs, which are the cached values that its load has read.
  *
  * - `"life"`, the default: the entry expires no later than its inputs and the results of loads that its load waited for
  * - `"changes"`: like `"life"`, and the entry is also invalidated when an input is invalidated, removed or set by hand:
- *   it carries the tags and ids of its inputs, including those that they inherited with `"changes"`
+ *   it carries the tags and ids of its inputs, including those that the inputs inherited with `"changes"`
  * - `"age"`: the entry's lifetime counts from the creation of its oldest input. A result past its `ttl` is not stored
  * - `"refuse"`: the entry is not stored if it has inputs
  * - `false`: the entry inherits nothing, and its lifetime counts from the end of its load
@@ -39,7 +39,7 @@ export interface ReadOptions<in out A, in E, in K> {
    * @default the tags of the key class
    */
   readonly tags?: ReadonlyArray<string> | Strategy.Of<A, E, NoInfer<K>, ReadonlyArray<string>> | undefined
-  /** How long a stale value is served after a failed load before the next load. @default 5 seconds; 0 for `failover` */
+  /** How long a stale value is served after a failed load until the next load. @default 5 seconds; 0 for `failover` */
   readonly retryAfter?: Ttl.Input | undefined
   /**
    * Whether processes that share the store also share loads. `true`: only one of them loads a key at a time. `false`:
@@ -65,14 +65,14 @@ export interface ReadOptions<in out A, in E, in K> {
    * @default no copy
    */
   readonly copy?: "structured" | "freeze" | ((value: A) => A) | undefined
-  /** How long memory answers reads before a read asks the store. 0 always asks. @default the entry's lifetime */
+  /** How long memory answers reads before a read asks the store. 0: every read asks. @default the entry's lifetime */
   readonly memoryTtl?: Ttl.Input | undefined
   /** Stores a result only if its load took longer than this duration and `when` accepts the result. @default none */
   readonly minLoad?: Ttl.Input | undefined
   /**
-   * How the entry inherits from cached values read during the load. `"life"`: it expires no later than any of them.
+   * How the entry inherits from cached values that its load reads. `"life"`: it expires no later than any of them.
    * `"changes"`: it is also invalidated with any of them. `"age"`: its lifetime counts from the creation of the oldest
-   * one. `"refuse"`: it is not stored. `false`: it inherits nothing.
+   * one. `"refuse"`: it is not stored if there are any. `false`: it inherits nothing.
    * @default the layer's `inherit`
    */
   readonly inherit?: Inherit | undefined
@@ -96,15 +96,15 @@ export type {
  */
 export interface FallbackOptions<E, Tag extends string = Strategy.TagOf<E>> {
   /**
-   * The tags of the failures after which the caller gets the stale value, as after a timeout. Any other typed failure
-   * is a definitive answer: the caller gets it, and no stale value serves as a fallback again until a load succeeds.
+   * The tags of the failures after which the caller gets the stale value, as it does after a timeout. Any other typed
+   * failure is definitive: the caller gets it, and no stale value serves as a fallback until a load succeeds.
    * @default every typed failure that is not stored
    */
   readonly fallbackOn?: ReadonlyArray<Tag> | undefined
   /**
    * Whether the caller gets the stale value after a load has failed with this cause. After an interruption, the caller
    * never gets it. The function is not called for a failure that `fallbackOn` names.
-   * @default accepts typed failures and timeouts; with `fallbackOn`, accepts no other failures
+   * @default accepts every typed failure and timeout; with `fallbackOn`, accepts nothing in addition to it
    */
   readonly fallbackWhen?: ((cause: Cause.Cause<E>) => boolean) | undefined
 }
@@ -132,13 +132,13 @@ export type AnyReadOptions = ReadOptions<any, any, any> & FallbackOptions<any, s
 
 const duration = (name: string) => optional((given: Ttl.Input) => void toMillis(given, name))
 
-// If the duration is a function, its result is checked when the function is called.
+// Returns a constant duration. The result of a function is checked when the function is called.
 const constantOf = (name: string, given: Ttl.Input | OfKey<any>): number | undefined =>
   typeof given === "function" ? undefined : toMillis(given, name)
 
 const waysToInherit: ReadonlySet<Inherit> = new Set(["life", "changes", "age", "refuse"])
 
-/** Throws if `inherit` is not a valid value of that option. The error message begins with `what`. @internal */
+/** Throws if `inherit` is not a valid value for the option. The error message begins with `what`. @internal */
 export const checkInherit = (inherit: Inherit, what: string): void => {
   if (inherit === false || waysToInherit.has(inherit)) return
   throw mistake(`${what} must be "life", "changes", "age", "refuse" or false`)
@@ -192,8 +192,8 @@ export const fallbackOptions: Checks<FallbackOptions<any, string>> = {
 }
 
 /**
- * The read options without a default in `ReadDefaults`: `tags` depend on the result, `timeout` adds an error to the
- * read's type, and `inherit` is already an option of the layer.
+ * The read options that a layer cannot set in `ReadDefaults`: `tags` depend on the result, `timeout` adds an error to
+ * the type of a read, and `inherit` is already an option of the layer itself.
  */
 type OfOneRead = "tags" | "timeout" | "inherit"
 

@@ -48,11 +48,11 @@ export type ResolverOptions<K> =
  *
  * **Details**
  *
- * - Requests with a cached result are answered at once. The others reach `self`, each key once, even across batches.
+ * - Requests with a cached result are answered at once. All others reach `self`, each key once, even across batches.
  * - The returned effect requires the cache and succeeds with one resolver per cache. Pass the effect itself to
  *   `Effect.request`, or run it and pass its result.
  * - Requests that are made together are looked up together. `batchN`, `grouped` and the delay of `self` apply only to
- *   requests that reach `self`.
+ *   the requests that reach `self`.
  * - If `self` leaves a request unanswered, only that request dies.
  *
  * **Example** (Resolving only what is missing)
@@ -142,7 +142,7 @@ const readGroup = <K extends Requested>(
 ): Effect.Effect<void, never, any> => {
   const context = Context.add(group[0]!.context as Context.Context<never>, Caching, caching)
   const read = Effect.suspend(() => readMany(group.map(({ request }) => checked(request))))
-  // Effect runs a resolver in the context of the batch's first request, which may belong to another group.
+  // Effect runs a resolver in the context of the first request of its batch, which may belong to another group.
   return Effect.map(Effect.exit(Effect.updateContext(read, () => context)), (exits) => {
     for (const [i, entry] of group.entries()) {
       entry.completeUnsafe((Exit.isSuccess(exits) ? (exits.value as ReadonlyArray<unknown>)[i] : exits) as never)

@@ -9,7 +9,7 @@ import { monotonicMillis } from "../internal/time/monotonic.ts"
 import type { StoreCall } from "./tapStore.ts"
 
 /**
- * The call counts of one store operation, and its times in milliseconds.
+ * The number of calls of one store operation, and their durations in milliseconds.
  * @category models
  * @since 0.1.0
  */
@@ -41,7 +41,7 @@ export interface StoreTimings {
  *
  * **When to use**
  *
- * Use for metrics, or to find out why a cache is slow. A recorder may watch several stores and counts their calls
+ * Use for metrics, or to find out why a cache is slow. A recorder may watch several stores, and then counts their calls
  * together. Each page of a `scan` is one call.
  *
  * **Example** (Timing a store)

@@ -37,7 +37,7 @@ import {
 import { checked, streamWithCaching } from "./withCaching.ts"
 
 /**
- * The summary of a successful stream, passed to functions among the options.
+ * The summary of a successful stream, which functions among the options receive.
  * @category models
  * @since 0.1.0
  */
@@ -63,16 +63,16 @@ export interface StreamOptions<in out E, in K>
    */
   readonly maxBytes?: SizeInput | undefined
   /**
-   * The longest that a run of the source may take for its elements to be stored: an hour or less. With `lease: true`,
-   * the run renews its lease for this time.
+   * The longest time that a run of the source may take if its elements are to be stored: at most an hour. With
+   * `lease: true`, the run renews its lease for this time.
    * @default 1 hour
    */
   readonly maxRun?: Ttl.Input | undefined
-  /** The maximum `ttl` that a function may return, needed as elements are stored before its call. @default 1 day */
+  /** The longest `ttl` that a function can set, because elements are stored before it is called. @default 1 day */
   readonly maxTtl?: Ttl.Input | undefined
   /**
-   * How to treat a consumer that is 16 pages behind, if the stream is not stored. `"fail"`: it gets `StreamLagged`
-   * after it has delayed the others for 5 seconds in total. `"wait"`: the run and all others wait for it.
+   * How to treat a consumer that is 16 pages behind if the stream is not stored. `"fail"`: it fails with `StreamLagged`
+   * after it has delayed other consumers for 5 seconds in total. `"wait"`: the run and all other consumers wait for it.
    * @default `"fail"`
    */
   readonly whenSlow?: "fail" | "wait" | undefined
@@ -105,14 +105,14 @@ type Errors = StreamLagged | StreamCut
  *
  * **Details**
  *
- * - One run of the source serves all concurrent consumers, each at its own pace: the fastest one drives the run. A late
- *   consumer starts with the first element.
- * - Only a complete stream is stored: a stream that fails, or that all consumers have left, is not. With `when` or
+ * - One run of the source serves all concurrent consumers, each at its own pace. The fastest consumer drives the run. A
+ *   late consumer starts with the first element.
+ * - Only a complete stream is stored, and not one that fails or that all consumers have left. With `when` or
  *   `storeFailures`, a failure is stored as the end of the stream.
  * - If the key is an instance of a key class, `success` of the class is the schema of one element.
  * - `strategy` is `Strategy.ttl`, `untilInvalidated` or `softTtl`. With `softTtl`, a consumer that has received nothing
  *   yet can fall back on the whole stale stream.
- * - Each process runs the source, and the first to finish stores the elements. With `lease: true`, only one runs it.
+ * - Each process runs the source, and the first to finish stores the elements. With `lease: true`, one process runs it.
  *
  * **Example** (Reading a stream twice)
  *
@@ -126,7 +126,7 @@ type Errors = StreamLagged | StreamCut
  * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => [1, 2, 3]
  * ```
  *
- * @see `Cached.fn` for results that are one value
+ * @see `Cached.fn` for results that are single values
  * @category combinators
  * @since 0.1.0
  */
@@ -135,7 +135,7 @@ export const stream: {
     options:
       & { readonly key: K & CacheKey<A, E, KR> }
       & StreamOptions<NoInfer<E> | Failures, NoInfer<K>>
-      // `any`, because a strategy is made before the failure type of the stream is known.
+      // `any`, because a strategy is created before the stream's failure type is known.
       & StreamLifetime<NoInfer<E> | Failures, NoInfer<K>, any>
   ): <A2 extends A, E2, R>(
     self: Stream.Stream<A2, E2, R> & Stream.Stream<unknown, Failures, unknown>
@@ -197,12 +197,12 @@ const oneOf = (option: string, given: unknown, values: ReadonlyArray<string>): v
   throw mistake(`${option} must be ${values.map((one) => `"${one}"`).join(" or ")}`)
 }
 
-/** The options of `Strategy.ttl` that a stream without a strategy takes directly. */
+/** The options of `Strategy.ttl` that `Cached.stream` takes directly if there is no `strategy`. */
 const ofTtl = ["ttl", "jitter", "when", "storeIf", "storeFailures"]
 
 const strategies: ReadonlySet<string> = new Set(["ttl", "softTtl", "untilInvalidated"])
 
-/** Throws unless the strategy is one of the built-in ones that handle stale streams as the engine expects. */
+/** Throws unless the strategy is one of the built-in strategies that the engine supports for streams. */
 const checkStrategy = (strategy: unknown): void => {
   const isOwn = (typeof strategy === "object" || typeof strategy === "function") && strategy !== null &&
     Object.hasOwn(strategy, fallsBack)

@@ -43,7 +43,7 @@ export interface StoreCall {
  */
 export interface TapStoreOptions<R> {
   /**
-   * Wraps every operation, to log, time, count, repeat or refuse it. Even a synchronous store is then called through
+   * Wraps every operation, to log, time, count, repeat or refuse it. If set, even a synchronous store is called through
    * effects. Each page of a `scan` is one call. Receiving other processes' changes is not a call.
    */
   readonly around?:
@@ -70,15 +70,15 @@ export interface TapStoreOptions<R> {
  *
  * - An id is written as the prefix, a slash and the id. `%` and `/` in the prefix are percent-encoded, so the prefixes
  *   `"a"` and `"a:v"` never collide.
- * - With a prefix, `clear` removes only what has the prefix, in one step for all processes. Entries are deleted for up
- *   to 100 ms; the rest expire unread. Loads that run in other processes continue, but their results are not stored.
- * - A payload that is too large or too small stays in memory, which is not a failure, even under `CachePolicy.strict`.
- *   `Cached.set` of such a value removes the stored entry; with a condition, it fails with reason `TooLarge`.
+ * - With a prefix, `clear` invalidates everything with the prefix, in one step for all processes. It then deletes
+ *   entries for up to 100 ms; the rest expire unread. Loads in other processes continue, but store no results.
+ * - A payload that is too large or too small is kept only in memory. Even under `CachePolicy.strict`, this is not a
+ *   failure. `Cached.set` of such a value removes the stored entry; with a condition, it fails with reason `TooLarge`.
  * - The services that `around` needs are captured when the layer is built. The caller's services take precedence.
  *
  * **Gotchas**
  *
- * With a prefix, each operation on entries also reads a tag of the prefix. For a write or a lease, that takes an extra
+ * With a prefix, each operation on entries also reads a tag of the prefix. For a write or a lease, this takes an extra
  * request. `size` reads all ids with the prefix.
  *
  * **Example** (Recording the calls of a store)

@@ -62,11 +62,11 @@ interface Stored {
   readonly ids: Array<string>
   readonly tags: Array<string>
   readonly globs: Array<Glob.Glob>
-  /** A string key that looks like a pattern, if there is one. A warning names it. */
+  /** A string key that looks like a pattern, if there is one. A warning names this key. */
   patternLike: string | undefined
 }
 
-/** A checked target. Its ids are made only when it is called, as a schema may refer to a class not yet defined. */
+/** A checked target. Its ids are made only when it is called: a schema may refer to a class that is not yet defined. */
 type Parsed = (stored: Stored) => void
 
 const parsers: { readonly [kind: string]: (given: never) => Parsed } = {
@@ -108,7 +108,7 @@ const parseOne = (target: unknown): Parsed => {
 
 /** Checks targets. Throws a `CacheConfigError` for the first invalid target. */
 export const parse = (targets: Iterable<unknown>): ReadonlyArray<Parsed> => {
-  // Rejects a string: it is iterable too, but each of its letters would become a key.
+  // Rejects a string, which is also iterable: each of its letters would become a key.
   if (typeof targets === "object" && targets !== null && Symbol.iterator in targets) {
     return Array.from(targets, parseOne)
   }
@@ -145,7 +145,7 @@ const warnOfPatternLike = (caching: Cache, key: string): void =>
       "invalidated. Pass { matching } for all keys that match (logged once)"
   )
 
-/** Invalidates all matches of a pattern. A failure is only logged, unless `strict`, as the write has succeeded. */
+/** Invalidates all matches of a pattern. Unless `strict`, only logs a failure: the caller's write has succeeded. */
 const invalidateMatching = (caching: Cache, { strict }: Policy, glob: Glob.Glob): Effect.Effect<void> =>
   Effect.catch(Stream.runDrain(caching.perform(Operations.invalidateMatching, glob)), (error) => {
     if (strict) return strictly(error)
@@ -164,7 +164,7 @@ export const infoOf = (what: string, keyClass: AnyClass | undefined): KeyInfo =>
   throw mistake(`${what} needs a key class: pass a class made with CacheKey.Class`)
 }
 
-/** Makes the tag that a class's keys with these field values share. Throws a `CacheConfigError` for invalid values. */
+/** Makes the tag that all keys with these field values share. Throws a `CacheConfigError` for invalid values. */
 export const indexTag = (what: string, keyClass: AnyClass | undefined, fields: object | undefined): () => string => {
   const info = infoOf(what, keyClass)
   if (typeof fields !== "object" || fields === null) {
@@ -176,7 +176,7 @@ export const indexTag = (what: string, keyClass: AnyClass | undefined, fields: o
     return () => tag
   } catch (thrown) {
     if (thrown instanceof CacheConfigError) throw thrown
-    // Makes the tag only when it is needed, because a schema of the class refers to a class that is not defined yet.
+    // Makes the tag only when it is needed, because a schema of the class refers to a class that is not yet defined.
     return make
   }
 }

@@ -1,5 +1,5 @@
 /**
- * Reads a stream of payloads through a cached function of many.
+ * Reads a stream of payloads through a function made by `Cached.many`.
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
@@ -18,23 +18,23 @@ export interface TransformOptions {
   readonly chunk?: number | undefined
   /** How many calls run at once. @default 4 */
   readonly concurrency?: number | undefined
-  /** Whether results come in the order of their payloads, or as soon as their call ends. @default `true` */
+  /** `true`: results come in the order of their payloads. `false`: each comes once its call ends. @default `true` */
   readonly ordered?: boolean | undefined
 }
 
 /**
- * Reads the payloads of a stream through a cached function of many, and streams each payload with its result. Memory is
- * bounded by `chunk` and `concurrency`, so the input may be larger than memory.
+ * Reads the payloads of a stream through a function made by `Cached.many`, and streams each payload with its result.
+ * Memory is bounded by `chunk` and `concurrency`, so the input may be larger than memory.
  *
  * **When to use**
  *
- * Use for the rows of a file or a table, where a list of all payloads or of all results would be too large.
+ * Use for the rows of a file or a table, if a list of all payloads or of all results would be too large.
  *
  * **Details**
  *
- * - If the payloads fail, or a call fails as a whole, the stream fails. Results stored by then stay cached, so a second
- *   run continues where the first one ended.
- * - A payload whose load failed is followed by a failed `Exit`, and the stream continues.
+ * - If the stream of payloads fails, or a call fails as a whole, the returned stream fails. Results that are already
+ *   stored stay cached, so a second run continues where the first one ended.
+ * - A payload whose load failed is paired with a failed `Exit`, and the stream continues.
  *
  * **Example** (Enriching a stream of rows)
  *
@@ -54,7 +54,7 @@ export interface TransformOptions {
  * ```
  *
  * @see `Cached.many` for the function
- * @see `Cached.warm` for filling a cache without the results
+ * @see `Cached.warm` for filling a cache without using the results
  * @category caching
  * @since 0.1.0
  */

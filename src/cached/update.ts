@@ -34,7 +34,7 @@ export interface UpdateOptions<out A = unknown> extends Pick<SetOptions<A>, "eta
    * @default the replaced value's remaining lifetime; for a new entry, the default of `Cached.set`
    */
   readonly ttl?: Ttl.Input | undefined
-  /** Whether an existing entry keeps its expiry and `ttl` applies only to a new one. @default `false` with a `ttl` */
+  /** Whether an existing entry keeps its expiry: `ttl` is then only for a new entry. @default `false` with a `ttl` */
   readonly keepTtl?: boolean | undefined
   /**
    * The entry's tags, in place of its previous tags and the `tags` of its key class.
@@ -59,16 +59,16 @@ type Change<A, B, E, R> = {
  * **Details**
  *
  * - The function gets the current value, or `Option.none()` if it has expired, is a cached failure or does not exist.
- *   It returns the new value as an `Option`, or an effect of one. `Option.none()` removes the entry, and returning the
- *   given option itself keeps the value.
+ *   It returns the new value as an `Option`, or an effect of such an option. `Option.none()` removes the entry, and
+ *   returning the given option itself keeps the value.
  * - Read and write are one atomic step across all processes that share the store: the write is a compare and set, like
  *   `Cached.set` with `ifUnchanged`. If the key is being loaded, the load's result is not stored.
- * - Updates of one key in one process run one at a time. If one takes more than a second, the next one may start.
- * - After 30 tries, with pauses of up to 250 ms between them, it fails with `UpdateConflict`. It fails with a
+ * - In one process, updates of a key run one at a time. If an update takes more than a second, the next may start.
+ * - After 30 tries, with pauses of up to 250 ms between them, the update fails with `UpdateConflict`. It fails with a
  *   `StoreError` if the store fails. If the function's effect fails or is interrupted, nothing changes.
  * - Inside `Transaction.run`, the update is part of the transaction, and the commit detects conflicts.
  * - Under a policy that does not write (`CachePolicy.readOnly`, `bypass`), the function is called and its result
- *   returned, but nothing is stored. The function gets the stored value under every policy.
+ *   is returned, but nothing is stored. The function gets the stored value under every policy.
  *
  * **Gotchas**
  *
@@ -147,7 +147,7 @@ interface Updating {
   readonly options: UpdateOptions
   readonly setting: Setting
   readonly writes: boolean
-  /** The enclosing update, if this update runs inside the function of another. */
+  /** The enclosing update, if this update runs inside the function of another update. */
   readonly around: Updating | undefined
   /** Whether the effect that `change` has returned is running. */
   isOpen: boolean
@@ -158,7 +158,7 @@ const Around = Context.Reference<Updating | undefined>("effect-cached/Cached/upd
   defaultValue: () => undefined
 })
 
-/** Serializes updates of one key in this process. Otherwise, each write would make all concurrent updates retry. */
+/** Serializes this process's updates of a key. Otherwise, each write would make all concurrent updates retry. */
 interface Turns {
   readonly semaphore: Semaphore.Semaphore
   users: number
@@ -188,7 +188,7 @@ const inTurn = (self: Updating): Effect.Effect<AnyOption, unknown, any> => {
   )
 }
 
-/** Runs the effect of `change`. A slow effect gives up its turn, as it may be waiting for another update of the key. */
+/** Runs the effect of `change`. A slow effect gives up its turn: it may be waiting for another update of the key. */
 const answerOf = (
   self: Updating,
   answer: Effect.Effect<unknown, unknown, any>,

@@ -44,7 +44,7 @@ export interface WarmProgress {
  * @since 0.1.0
  */
 export interface WarmOptions {
-  /** How many loads run at once; for a function made by `Cached.many`, how many calls. @default 16 */
+  /** How many reads run at once; for a function made by `Cached.many`, how many calls. @default 16 */
   readonly concurrency?: number | undefined
   /** How many payloads a function made by `Cached.many` gets in one call. @default 100 */
   readonly chunk?: number | undefined
@@ -59,8 +59,8 @@ export interface WarmOptions {
  *
  * **Details**
  *
- * - Emits one element after each read. For a function made by `Cached.many`, it emits one after each call.
- * - A failed load is counted and logged at debug level, and the next payloads are still read. An invalid option or a
+ * - Emits one element after each read or, for a function made by `Cached.many`, after each call.
+ * - A failed load is counted and logged at debug level, and the other payloads are still read. An invalid option or a
  *   closed cache ends the stream with a defect.
  *
  * **Example** (Loading results ahead of their readers)
@@ -160,7 +160,7 @@ const namesOf = (self: AnyCached, payloads: ReadonlyArray<unknown>): string => {
   return left > 0 ? `${names} and ${left} more` : names
 }
 
-/** Whether all later reads would fail as well, because the configuration is wrong or the cache is closed. */
+/** Whether all later reads would fail too, because the configuration is wrong or the cache is closed. */
 const isHopeless = (cause: Cause.Cause<unknown>): boolean =>
   cause.reasons.some((reason) =>
     Cause.isDieReason(reason) &&
@@ -170,7 +170,7 @@ const isHopeless = (cause: Cause.Cause<unknown>): boolean =>
 const nameOf = (self: AnyCached, [first]: ReadonlyArray<unknown>): string => idOf(self.key(first))
 
 /**
- * Keeps a result fresh while the scope is open: reads it at once, then reloads it on a schedule, even if it is unused.
+ * Keeps a result fresh while the scope is open: reads it at once, then reloads it on a schedule, whether used or not.
  *
  * **When to use**
  *
@@ -178,7 +178,7 @@ const nameOf = (self: AnyCached, [first]: ReadonlyArray<unknown>): string => idO
  *
  * **Details**
  *
- * - It runs in the background until the scope closes or the schedule ends, one load at a time. To wait for the first
+ * - It runs in the background, one load at a time, until the scope closes or the schedule ends. To wait for the first
  *   value, call the cached function.
  * - If a load fails, the old value stays and `loadFailures` of `Cached.stats` grows. The first failure is logged as a
  *   warning. Further failures are not logged until a load has succeeded.

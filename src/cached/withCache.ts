@@ -36,12 +36,12 @@ type Usable =
  *
  * **When to use**
  *
- * Use if a part of the program needs other limits or another store than the rest.
+ * Use if a part of the program needs different limits, or a different store, than the rest.
  *
  * **Details**
  *
  * - Inside an effect, it applies to everything that uses a cache: combinators, operations, invalidations, and reads
- *   in loads. An inner `withCache` takes precedence over an outer one.
+ *   inside loads. An inner `withCache` takes precedence over an outer one.
  * - The effects and streams that a function returns use the named cache wherever the function is called. So do
  *   `invalidate` and `refresh` of functions made by `Cached.fn`, `recursive` and `many`.
  *
@@ -105,7 +105,7 @@ interface Change {
 
 const changes = new WeakMap<Shape, Change>()
 
-/** Adds the cache to a context. Repeated calls return the same context, so the cache is not looked up in it again. */
+/** Adds a cache to a context. Repeated calls return the same context, which makes later lookups of the cache fast. */
 const provideCache = (from: Context.Context<never>, cache: Shape): Context.Context<never> => {
   const last = changes.get(cache)
   if (last?.from === from) return last.to

@@ -1,4 +1,4 @@
-/** Helpers of the public operations: get the cache from the context, and check keys and tags. */
+/** Helpers for the public operations, which get the cache from the context and check keys and tags. */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
@@ -30,9 +30,9 @@ const forget = (): void => {
 }
 
 /**
- * Gets the cache from a fiber's context, and throws if there is none. Keeps the cache for the next read, because many
- * reads have the same context and a lookup takes a tenth of a hit's time. Drops it in a microtask, so that an idle
- * program does not retain a context.
+ * Gets the cache from a fiber's context, and throws if there is none. Remembers the cache for the next read, because
+ * many reads have the same context, and a lookup takes a tenth of a hit's time. Forgets it in a microtask, so that an
+ * idle program does not retain a context.
  */
 export const cacheOfFiber = (fiber: Fiber.Fiber<any, any>): Cache =>
   fiber.context === lastContext ? lastCache! : look(fiber.context)
@@ -66,7 +66,7 @@ export const streamWithCaching = <A, E, R = never>(
 ): Stream.Stream<A, E, R | Caching> =>
   Stream.unwrap(withCaching((caching, policy) => Effect.succeed(f(caching, policy))))
 
-/** Returns a cached value for the caller of an operation that does not load: a copy, if the layer sets `copy`. */
+/** Returns a cached value, or a copy if the layer sets `copy`, for the caller of an operation that does not load. */
 export const valueFor = <K extends AnyKey>({ copy }: Cache, key: K, value: unknown): ValueOf<K> =>
   (copy === undefined ? value : copyOf<unknown>(copy, key)(value)) as ValueOf<K>
 

@@ -30,7 +30,7 @@ import type { Guardable } from "./guardable.ts"
 export interface BloomOptions {
   /** The name of the filter. Filters of the same name and size in one guard store are the same filter. */
   readonly key: string
-  /** The number of items to size the filter for. For more, it adds layers, each twice as large as the last one. */
+  /** The number of items to size the filter for. For more items, it adds layers, each twice as large as the last. */
   readonly capacity: number
   /** The share of absent items that may be reported as added, above 0 and below 1. @default 0.01 */
   readonly errorRate?: number | undefined
@@ -103,7 +103,7 @@ export interface Bloom {
   }
   /** Returns the size and the fill of the filter. Reads all bits of the filter to compute them. */
   readonly report: Effect.Effect<BloomReport, StoreError>
-  /** Removes all items. Other processes may still report some of them as added; if that matters, use a new key. */
+  /** Removes all items. Other processes may still report some items as added. If that matters, use a new key. */
   readonly clear: Effect.Effect<void, StoreError>
 }
 
@@ -144,12 +144,12 @@ const itemsOfStep = 10_000
  *
  * **When to use**
  *
- * Use it before lookups that mostly find nothing, such as a check whether a user name is taken.
+ * Use it before lookups that mostly find nothing, such as checks whether a user name is taken.
  *
  * **Details**
  *
- * - `add` completes when the bits are saved. From then on no process that shares the guard store reports the item as
- *   absent. Before a process answers "absent", it asks the guard store; "maybe" may come from its own memory.
+ * - `add` completes when the bits are saved. From then on, no process that shares the guard store reports the item as
+ *   absent. A process asks the guard store before it reports an absence, but not if its own bits already say "maybe".
  * - At an `errorRate` of 0.01, an item takes about 1.5 bytes (3 bytes after growth), both in this process and in the
  *   guard store. If more than `capacity` items are added, the filter grows, and its error rate stays below `errorRate`.
  * - Single items cannot be removed.
@@ -264,15 +264,15 @@ const reportOf = ({ layers }: Filter.Known): BloomReport => {
  */
 export interface DualBloomOptions extends BloomOptions {
   /**
-   * Whether an answer is remembered only if none of the item's bits are set yet. This gives fewer wrong answers, but
-   * also fewer remembered answers.
+   * Whether an answer is remembered only if none of the item's bits is set yet. This gives fewer wrong answers, but
+   * also remembers fewer answers.
    * @default `false`
    */
   readonly noCollisions?: boolean | undefined
 }
 
 /**
- * Remembered yes-or-no answers, kept in two Bloom filters: one for yes and one for no.
+ * Remembered yes-or-no answers, in two Bloom filters: one for yes and one for no.
  * @category models
  * @since 0.1.0
  */
@@ -299,8 +299,8 @@ export interface DualBloom {
  *
  * **Details**
  *
- * - If exactly one filter reports an item, its answer is returned. Otherwise the effect runs and its answer is kept.
- * - An item whose answer was never remembered gets a wrong answer with a probability of about `errorRate`.
+ * - If exactly one filter reports an item, that answer is returned. Otherwise the effect runs and its answer is kept.
+ * - For an item whose answer was never remembered, the probability of a wrong answer is about `errorRate`.
  * - While the guard store fails, the effect runs, and its answer is not remembered.
  *
  * **Example** (Asking once)

@@ -44,14 +44,14 @@ export interface CircuitBreakerOptions<in A = unknown, in E = unknown> extends K
   /** How long the circuit stays open before a call (the probe) may test the service. @default 30 seconds */
   readonly open?: Ttl.Input | undefined
   /**
-   * The longest time the circuit stays open. Each failed probe doubles the open time, up to this limit.
-   * @default the value of `open`, in which case the time does not grow
+   * The longest time that the circuit stays open. Each failed probe doubles the open time, up to this limit.
+   * @default the value of `open`: the open time does not grow
    */
   readonly maxOpen?: Ttl.Input | undefined
   /** How long a probe may run before it counts as failed. The call itself continues. @default 30 seconds */
   readonly probeTimeout?: Ttl.Input | undefined
   /**
-   * Decides from a call's exit whether it failed. Not used for interrupted calls. Streams succeed with `undefined`.
+   * Decides whether a call failed, given its exit. Not used for interrupted calls. Streams succeed with `undefined`.
    * @default every failure and defect
    */
   readonly isFailure?: ((exit: Exit.Exit<A, E>) => boolean) | undefined
@@ -184,7 +184,7 @@ const onStream = (self: AnyStream, breaker: Breaker): AnyStream =>
     )
   })
 
-/** Rules out an overload outside of a pipe. There, the guarded type is unknown, and the next overload applies. */
+/** Rules out an overload outside a pipe, where the guarded type is unknown and the next overload applies. */
 type OfPipe<Self> = [Self] extends [never] ? { readonly "what is guarded is not known": never } : {}
 
 /**
@@ -200,10 +200,10 @@ type OfPipe<Self> = [Self] extends [never] ? { readonly "what is guarded is not 
  *
  * - The circuit's state is kept where the cache keeps its entries: in memory, in the folder of `CacheLayer.disk`, or on
  *   the server of `CacheLayer.redis`. All processes that use the same folder or server share one circuit for a key.
- * - The circuit opens after `failures` consecutive failures or, if `rate` is set, when that share of the calls in
+ * - The circuit opens after `failures` consecutive failures or, if `rate` is set, once that share of the calls in
  *   `window` has failed. When the circuit closes, counting starts again from zero.
  * - An interrupted call does not count; after an interrupted probe, another call may probe. Calls that are running when
- *   the circuit opens or closes continue, but do not count. A stream is one call, and counts when it ends.
+ *   the circuit opens or closes continue, but do not count. A stream is one call, which counts when it ends.
  *
  * **Example** (Serving the last value while a service is down)
  *

@@ -20,13 +20,13 @@ export interface Filter {
   readonly size: Bits.Size
   readonly place: GuardStore
   layers: Array<KnownLayer>
-  /** The number of requests sent to the guard store. It shows which answers may be older than the known bits. */
+  /** The number of requests sent to the guard store, to find out which answers may be older than the known bits. */
   questions: number
   waiting: Batch | undefined
   isSaving: boolean
 }
 
-/** This process's copy of a layer. It has only bits saved in the guard store, so it never reports an unsaved item. */
+/** This process's copy of a layer. It contains only saved bits, so that it never reports an unsaved item. */
 interface KnownLayer extends Bits.Layer {
   readonly known: Map<number, Uint8Array>
   /** For each block, the value of `questions` when its bits were last received. */
@@ -76,7 +76,7 @@ const addLayer = (filter: Filter): KnownLayer => {
 
 const last = ({ layers }: Filter): KnownLayer => layers.at(-1)!
 
-/** The circumstances of an answer: the layers when its request was sent, and the number of the request. */
+/** The context of an answer: the layers at the time of its request, and the number of the request. */
 interface Answer {
   readonly layers: ReadonlyArray<KnownLayer>
   readonly askedAt: number
@@ -98,7 +98,7 @@ const learn = (filter: Filter, { askedAt, layers }: Answer, number: number, byte
   if (layer === undefined) return
   const before = layer.known.get(block)
   let now = bytes ?? new Uint8Array(Bits.bytesOf(layer, block))
-  // The answer may be older than the known bits, so bits learned in the meantime are kept.
+  // The answer may be older than the known bits, so bits that were learned in the meantime are kept.
   if (before !== undefined && askedAt <= layer.learnedAt.get(block)!) now = merge(before, now)
   layer.learnedAt.set(block, filter.questions)
   // A guard store in memory returns the same array until the bits change.
@@ -157,7 +157,7 @@ const layersOf = ({ layers }: Filter): Block => {
   return { number: Bits.layersBlock, bytes }
 }
 
-/** Finds the blocks in which a bit of an item is not known to be set. `touched`: whether any of its bits is set. */
+/** Finds the blocks with bits of an item that are not known to be set. `touched`: whether any of its bits is set. */
 const missingIn = (layer: KnownLayer, hash: Bits.Hash): { readonly blocks: Set<number>; readonly touched: boolean } => {
   const blocks = new Set<number>()
   let touched = false
@@ -172,7 +172,7 @@ const missingIn = (layer: KnownLayer, hash: Bits.Hash): { readonly blocks: Set<n
 const isKnown = ({ layers }: Filter, hash: Bits.Hash): boolean =>
   layers.some((layer) => missingIn(layer, hash).blocks.size === 0)
 
-/** Reads the blocks, in all existing layers, that may contain bits of an item that this process does not know. */
+/** Reads, from all existing layers, the blocks with bits of the item that are not known to be set. */
 const lookUp = (fiber: AnyFiber, filter: Filter, hash: Bits.Hash): Effect.Effect<void, StoreError> => {
   const from = (first: number): Effect.Effect<void, StoreError> => {
     const numbers = [Bits.layersBlock]
@@ -229,7 +229,7 @@ const setBits = (filter: Filter, { bits, dirty }: Addition, item: string): void 
   bits.set(layer, (bits.get(layer) ?? 0) + layer.unsavedBits - before)
 }
 
-/** Adds a layer if one more item would overfill the last layer, whose fill is estimated from its known blocks. */
+/** Adds a layer if one more item would overfill the last one, whose fill is estimated from its known blocks. */
 const makeRoom = (filter: Filter): void => {
   const { bits, fullAt, hashes, knownBits, setBits, unsavedBits } = last(filter)
   const share = (knownBits === 0 ? 0 : setBits / knownBits) + (unsavedBits + hashes) / bits
@@ -257,7 +257,7 @@ export const add = (fiber: AnyFiber, filter: Filter, item: string): Effect.Effec
     batch.items.push(item)
     if (!filter.isSaving) {
       filter.isSaving = true
-      // Not a child fiber: an interrupted caller must not prevent the items of other callers from being saved.
+      // Not a child fiber, because the items of other callers must be saved even if this caller is interrupted.
       Effect.runForkWith(fiber.context as Context.Context<never>)(saveWaiting(fiber, filter))
     }
     return Deferred.await(batch.saved)
@@ -314,7 +314,7 @@ export const clear = (fiber: AnyFiber, filter: Filter): Effect.Effect<void, Stor
       isAnswer: (answer): answer is void => answer === undefined
     }),
     () => {
-      // A new array, by which `learn` recognizes and ignores answers to earlier requests.
+      // A new array, so that `learn` recognizes answers to earlier requests, and ignores them.
       filter.layers = []
       addLayer(filter)
     }

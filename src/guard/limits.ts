@@ -42,7 +42,7 @@ export interface RateLimitOptions extends LimitOptions {
    */
   readonly algorithm?: "fixed-window" | "token-bucket" | undefined
   /**
-   * How long all calls are refused after a call that exceeds the limit of a fixed window.
+   * How long all calls are refused after a call has exceeded the limit of a fixed window.
    * @default none: calls are refused until the window ends
    */
   readonly ban?: Ttl.Input | undefined
@@ -83,7 +83,7 @@ const ofSlidingRateLimit: Checks<SlidingRateLimitOptions> = {
   algorithm: optional(checkOneOf("algorithm", "log", "counter"))
 }
 
-/** A limit with checked options: the request to the guard store, and the function that interprets the answer. */
+/** A limit with checked options: the request to the guard store, and the function that interprets its answer. */
 interface Limit<Input, Given> extends Asked<Input, Given> {
   readonly key: string
   readonly limit: number
@@ -153,7 +153,7 @@ const Current = Context.Reference<Option.Option<Admission>>("effect-cached/Guard
 
 /**
  * The state of the innermost rate limit around the current effect: the calls counted so far, and the calls left. `None`
- * outside a rate limit, and in a call that was admitted although the guard store failed (`onStoreError: "allow"`). Use
+ * outside a rate limit, and in a call that is admitted although the guard store fails (`onStoreError: "allow"`). Use
  * it for headers such as `RateLimit-Remaining`.
  *
  * **Example** (Reporting the calls that are left)
@@ -223,7 +223,7 @@ interface Limiting<Options extends PlaceOptions> {
  * **When to use**
  *
  * Use it around calls to a service that limits its callers, with `Cached.softTtl` or `Cached.failover` around the
- * guarded effect: they answer with the last value when a call is refused.
+ * guarded effect. These serve the last value if a call is refused.
  *
  * **Details**
  *
@@ -245,7 +245,7 @@ interface Limiting<Options extends PlaceOptions> {
  * await Effect.runPromise(Effect.all([quote, quote]).pipe(Effect.provide(CacheLayer.memory()))) // => [1, 1]
  * ```
  *
- * @see {@link slidingRateLimit} for a limit that holds wherever the window begins
+ * @see {@link slidingRateLimit} for a limit that holds in any window
  * @see `Guard.circuitBreaker` for a service that fails
  * @category combinators
  * @since 0.1.0

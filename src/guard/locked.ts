@@ -28,11 +28,11 @@ export interface LockedOptions {
   /** The name of the lock, or an instance of a key class. */
   readonly key: GuardKey
   /**
-   * How long the lock stays held after its holder was killed or stopped. A running holder renews its lease.
+   * How long the lock stays held after its holder was killed or suspended. A running holder renews its lease.
    * @default 5 seconds
    */
   readonly lease?: Ttl.Input | undefined
-  /** How long to wait while another caller holds the lock. With 0, it tries only once. @default no limit */
+  /** How long to wait while another caller holds the lock. 0 tries only once. @default no limit */
   readonly wait?: Ttl.Input | undefined
 }
 
@@ -89,7 +89,7 @@ export class Held extends Context.Service<Held, { readonly token: bigint }>()("e
  *
  * **When to use**
  *
- * Use if the protected resource can refuse a request whose token is smaller than the last one it accepted.
+ * Use if the protected resource can refuse a request with a smaller token than the last one that it accepted.
  *
  * **Example** (Passing the token to the resource)
  *
@@ -138,13 +138,13 @@ const onStream = (self: AnyStream, options: Checked): AnyStream =>
  *
  * **Details**
  *
- * - The lock comes from the `Lock` service. With `CacheLayer.memory` it excludes callers in this process, with
- *   `CacheLayer.disk` in all processes that use the folder, and with `CacheLayer.redis` in all that use the server. It
- *   also excludes `Lock.acquire` of the same name. It is not reentrant: locking the same key inside never succeeds.
+ * - The lock comes from the `Lock` service. With `CacheLayer.memory`, it excludes callers in this process; with `disk`,
+ *   callers in all processes that use the folder; with `redis`, callers in all processes that use the server. It also
+ *   excludes `Lock.acquire` of the same name. It is not reentrant: locking the same key again inside never succeeds.
  * - The lease is renewed while the effect runs. A holder that loses the lease is interrupted, and fails with a
  *   `LockError` of reason `Lost`.
- * - If the lock is not granted within `wait`, the guard fails with a `LockError` of reason `Timeout`; if the `Lock`
- *   fails, with one of reason `Unavailable`. The effect never runs without the lock.
+ * - If the lock is not granted within `wait`, the guard fails with a `LockError` of reason `Timeout`. If the `Lock`
+ *   itself fails, the reason is `Unavailable`. The effect never runs without the lock.
  *
  * **Example** (Writing one report at a time)
  *

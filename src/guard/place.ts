@@ -23,7 +23,7 @@ import type * as Port from "../ports/guardStore.ts"
 /**
  * The behavior of a rate limit or circuit breaker while the store that keeps its state fails.
  *
- * - `"local"`: continues with a separate state in this process
+ * - `"local"`: continues with a separate state in each process
  * - `"allow"`: admits every call
  * - `"fail"`: fails the call with the `StoreError`
  * @category options
@@ -38,7 +38,7 @@ export type OnStoreError = "local" | "allow" | "fail"
  */
 export interface PlaceOptions {
   /**
-   * The behavior while the guard's store fails: `"local"` (uses a state in this process), `"allow"` or `"fail"`.
+   * The behavior while the guard's store fails: `"local"` (keeps a state in this process), `"allow"` or `"fail"`.
    * @default `"local"`
    */
   readonly onStoreError?: OnStoreError | undefined
@@ -65,7 +65,7 @@ export type StoreErrorOf<Mode> = "fail" extends Mode ? StoreError : never
 /** @internal */
 export type AnyFiber = Fiber.Fiber<any, any>
 
-/** Guard states in memory, by owner: a cache, the clock if there is no cache, or a guard store that fails. */
+/** Guard states in memory, by owner: a cache, the clock if there is no cache, or a failing guard store. */
 const places = new WeakMap<object, memory.MemoryGuards>()
 
 const inMemory = (owner: object): memory.MemoryGuards => {
@@ -79,7 +79,7 @@ export const placeOf = (fiber: AnyFiber): Port.GuardStore => {
   const given = fiber.getRef(GuardStore)
   if (given !== undefined) return given
   const cache = Context.getOrUndefined(fiber.context as Context.Context<Caching>, Caching)
-  // All programs share the disabled cache, so their state is kept by clock: times of two clocks cannot be compared.
+  // All programs share the disabled cache, so each clock has its own state: times of two clocks cannot be compared.
   return inMemory(cache === undefined || cache === disabled ? fiber.getRef(Clock.Clock) : cache)
 }
 
@@ -93,7 +93,7 @@ export interface Asked<Input, Answer> {
   readonly onStoreError: OnStoreError
 }
 
-/** Runs a guard step: synchronously if its state is in memory, else as an effect. `undefined` admits. @internal */
+/** Runs a guard step, synchronously if its state is in memory. An answer of `undefined` admits the call. @internal */
 export const step = <Input, Answer>(
   fiber: AnyFiber,
   asked: Asked<Input, Answer>
@@ -104,7 +104,7 @@ export const step = <Input, Answer>(
     : { now: place.runUnsafe(asked.kind, asked.name, asked.input, memory.nowOf(fiber.getRef(Clock.Clock))) }
 }
 
-/** The failing guard stores, each with the monotonic time in milliseconds until which it is not asked again. */
+/** The failing guard stores, with the monotonic time in milliseconds from which each may be asked again. */
 const failing = new WeakMap<Port.GuardStore, number>()
 
 /** Whether a guard store failed so recently that it is not asked again yet. */
@@ -113,7 +113,7 @@ const isResting = (fiber: AnyFiber, place: Port.GuardStore): boolean => {
   return rests !== undefined && millisOf(fiber) < rests
 }
 
-/** Asks a guard store. After a failure, fails at once for a while, so that calls need not wait for it. @internal */
+/** Asks a guard store. For a while after a failure, fails at once, so that calls do not wait for it. @internal */
 export const askUnlessResting = <A>(
   fiber: AnyFiber,
   place: Port.GuardStore,
@@ -156,7 +156,7 @@ interface Question<A> {
   readonly isAnswer: (answer: unknown) => answer is A
 }
 
-/** Asks a guard store within the store timeout. Counts each failure, and logs the first of consecutive ones. */
+/** Asks a guard store within the store timeout. Counts each failure, and logs the first of several in a row. */
 const ask = <A>(
   fiber: AnyFiber,
   place: Port.GuardStore,

@@ -28,7 +28,7 @@ export interface DiskOptions extends LayerOptions {
    * @default 8 MiB, or a quarter of `maxSize`
    */
   readonly maxValue?: SizeInput | undefined
-  /** Accepts a folder that other users can write to, and trusts everything they write there. @default `false` */
+  /** Accepts a folder that other users can write to, and trusts everything that they write. @default `false` */
   readonly trustFolder?: boolean | undefined
 }
 

@@ -20,7 +20,7 @@ import { overStore } from "./overStore.ts"
  * @since 0.1.0
  */
 export interface FilesOptions extends LayerOptions {
-  /** The folder of the entries, created if it does not exist. The folder should hold nothing else. */
+  /** The folder of the entries, created if it does not exist. The folder should contain nothing else. */
   readonly directory: string
   /** Sets the format and the extension of the files. @default the program's `Serializer`, or else indented JSON */
   readonly serializer?: Serializer | undefined
@@ -31,14 +31,14 @@ export interface FilesOptions extends LayerOptions {
    * @default 8 MiB, or `maxSize`
    */
   readonly maxValue?: SizeInput | undefined
-  /** Accepts a folder that other users can write to, and trusts everything they write there. @default `false` */
+  /** Accepts a folder that other users can write to, and trusts everything that they write. @default `false` */
   readonly trustFolder?: boolean | undefined
 }
 
 /**
- * A cache in a folder, with one file for each entry and another for its metadata, and a memory tier in front. The
+ * A cache in a folder, with one file for each value and another for its metadata, and a memory tier in front. The
  * entries outlive the process. Only one process at a time should use the folder, because processes do not coordinate
- * their loads. A file is indented JSON (`effect-cached/serializers/IndentedJson`), unless the program provides a
+ * their loads. Values are indented JSON (`effect-cached/serializers/IndentedJson`), unless the program provides a
  * `Serializer` or sets `serializer`. Supported runtimes and failures are the same as for `CacheLayer.disk`.
  *
  * **When to use**

@@ -10,7 +10,7 @@ interface FolderOptions {
   readonly trustFolder?: boolean | undefined
 }
 
-/** Checks each folder option except the sizes, which `storeOptions` checks together. */
+/** Checks each folder option except the two sizes, which `storeOptions` checks together. */
 export const folderOptions: Checks<FolderOptions> = {
   directory: (directory, layer) => checkDirectory(layer, directory),
   maxSize: () => {},

@@ -10,11 +10,11 @@ import * as Caching from "../Caching.ts"
 
 const services = new WeakMap<Caching.Shape, Context.Key<any, Caching.Shape>>()
 
-/** For each build of layers, the cache services that it provides, by name. */
+/** For each build of layers, the cache services that the build provides, by name. */
 const built = new WeakMap<Layer.MemoMap, Map<string, Context.Key<any, Caching.Shape>>>()
 
 /**
- * Provides a cache as a service of your own, under that service's name, instead of as the default cache.
+ * Provides a cache as a service of your own, under that service's name, and not as the default cache.
  *
  * **When to use**
  *
@@ -28,7 +28,7 @@ const built = new WeakMap<Layer.MemoMap, Map<string, Context.Key<any, Caching.Sh
  * **Gotchas**
  *
  * Each name needs its own layer: call `CacheLayer.memory()` once for each name. Effect builds a layer only once, so one
- * layer under two names would be one cache: building it dies with a `CacheConfigError`. Effect treats two services with
+ * layer under two names would be one cache. Building it dies with a `CacheConfigError`. Effect treats two services with
  * the same name (the text in `Context.Service`) as one, so both get the cache that was provided last.
  *
  * **Example** (Caching pages apart from everything else)
@@ -102,7 +102,7 @@ const give = (service: Context.Key<any, Caching.Shape>, shape: Caching.Shape): E
       })
     )
   }
-  // All disabled caches are one object, which may have many names.
+  // All disabled caches are the same object, which may have many names.
   if (shape !== Caching.disabled) services.set(shape, service)
   return Effect.succeed(shape)
 }

@@ -1,6 +1,6 @@
 /**
- * The options of all cache layers, and how each of them configures a cache. `npm run docs` makes the documentation's
- * tables of options from these comments.
+ * The options of all cache layers, and how each option configures a cache. `npm run docs` generates tables in the
+ * documentation from the comments in this file.
  * @since 0.1.0
  */
 import * as Schedule from "effect/Schedule"
@@ -27,7 +27,7 @@ import type * as Ttl from "../Ttl.ts"
  * @since 0.1.0
  */
 export interface RefreshOptions {
-  /** How many refreshes run at once. Others wait in a bounded queue, and the newest one starts first. @default 16 */
+  /** How many refreshes run at once. Others wait in a bounded queue, from which the newest starts first. @default 16 */
   readonly concurrency?: number | undefined
   /** How long one refresh may take, including retries. @default 1 minute */
   readonly timeout?: Ttl.Input | undefined
@@ -60,13 +60,13 @@ export interface MemoryOptions {
   /**
    * How the cached values that a load reads limit its result. `"life"`: the result expires no later than any of the
    * values. `"changes"`: the result is also invalidated with any of them. `"age"`: the result's lifetime counts from
-   * the creation of the oldest value. `"refuse"`: the result is not stored. `false`: no limit. A read may override it.
+   * the creation of the oldest value. `"refuse"`: the result is not stored. `false`: no limit. A read can override it.
    * @default `"life"`
    */
   readonly inherit?: Inherit | undefined
   /**
-   * The strategy of `Cached.withStrategy` calls that pass none; cached functions always pass one. The strategy's `ttl`,
-   * if constant, is also the default `ttl` of `Cached.set` and `Cached.setMany`.
+   * The strategy of `Cached.withStrategy` calls that pass none. (Cached functions always have one.) The strategy's
+   * `ttl`, if constant, is also the default `ttl` of `Cached.set` and `Cached.setMany`.
    * @default none: every `Cached.withStrategy` must pass one
    */
   readonly strategy?: Strategy | undefined
@@ -80,8 +80,8 @@ export interface MemoryOptions {
   readonly shutdownTimeout?: Ttl.Input | undefined
   /**
    * `"private"`: each reader runs its own load, which neither joins nor delays another, and readers share only stored
-   * results. Refreshes are handed to `CachePolicy.WaitUntil`. Without that service, they do not run. For Cloudflare
-   * Workers, where one request must not wait for another.
+   * results. Refreshes are passed to `CachePolicy.WaitUntil`; without that service, they do not run. Use it in
+   * Cloudflare Workers, where one request must not wait for another.
    * @default `"shared"`
    */
   readonly flights?: "shared" | "private" | undefined
@@ -101,7 +101,7 @@ export interface LayerOptions extends MemoryOptions {
   readonly lease?: Ttl.Input | undefined
   /**
    * How long a load waits for a running load of the same id in another process. Each time this duration has passed, one
-   * of the waiting processes loads as well. If a loading process dies, another one takes over once the lease has ended.
+   * of the waiting processes also loads. If a loading process dies, another one takes over once the lease has ended.
    * @default none: as long as the other process renews its lease
    */
   readonly wait?: Ttl.Input | undefined
@@ -119,7 +119,7 @@ type Refresh = Caching.MakeOptions["refresh"]
 
 /**
  * For each option, a function that checks the option and returns the settings that follow from it. `name` is the
- * option's name in errors. A later function overrides the settings of an earlier one.
+ * option's name in errors. The settings of a later function override those of an earlier one.
  */
 type Parts<O, Made> = {
   readonly [Name in keyof O]-?: (given: NonNullable<O[Name]>, name: string, layer: string) => Partial<Made>

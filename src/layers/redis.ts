@@ -21,7 +21,7 @@ export interface RedisOptions extends LayerOptions, ServerOptions {}
  *
  * **When to use**
  *
- * Use if several machines need the same results: one machine loads an entry, and the others wait for the result.
+ * Use if several machines need the same results. One machine loads an entry, and the others wait for its result.
  *
  * **Details**
  *
@@ -29,8 +29,8 @@ export interface RedisOptions extends LayerOptions, ServerOptions {}
  * - While the server cannot be reached, the cache serves from memory, and loads missing entries. Permanent errors (a
  *   wrong password, a server that is too old) fail the layer with a `StoreError`. With `connect: "required"`, a server
  *   that cannot be reached also fails the layer.
- * - Redis reports changes by other processes at once (client-side caching). While the reports are interrupted, entries
- *   in memory are trusted for at most `maxStaleness` (10 seconds by default).
+ * - Redis reports changes by other processes at once (client-side caching). While these reports are interrupted,
+ *   entries in memory are trusted for at most `maxStaleness` (10 seconds by default).
  * - The layer also provides a `Lock` and a `GuardStore`, shared by all processes with the same server and prefix. A
  *   `Lock` or `GuardStore` that the program provides to the layer (`Layer.provide`), or around it, takes precedence.
  *

@@ -27,8 +27,8 @@ type CacheLayer = Layer.Layer<Caching.Caching, unknown, unknown>
 
 /**
  * Shrinks the memory tier of a cache while the process heap is almost full, so that a cache that is too large causes
- * misses instead of a crash. Only in Node: elsewhere the layer dies when it is built. A program still runs out of
- * memory if it fills the heap faster than garbage is collected, or with data outside the cache.
+ * misses instead of a crash. Works only in Node: elsewhere, the layer dies when it is built. A program still
+ * runs out of memory if it fills the heap faster than garbage is collected, or with data outside the cache.
  *
  * **When to use**
  *
@@ -37,8 +37,8 @@ type CacheLayer = Layer.Layer<Caching.Caching, unknown, unknown>
  * **Details**
  *
  * - The heap is checked after each full garbage collection, without a timer, so an idle cache does nothing.
- * - Above the limit, memory is bounded to half of its content, and the rest is evicted step by step. Below nine tenths
- *   of the limit, the bound doubles with each collection, up to its old value. The first shrinking is logged.
+ * - Above the limit, the memory tier is bounded to half of its content, and the rest is evicted in steps. Below 90 % of
+ *   the limit, the bound doubles with each collection, up to its old value. Only the first time is logged.
  * - If `Cached.resize` sets a bound in the meantime, that bound is kept.
  *
  * **Example** (Shrinking rather than failing)

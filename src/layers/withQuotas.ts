@@ -27,7 +27,7 @@ type CacheLayer = Layer.Layer<Caching.Caching, unknown, unknown>
 /**
  * Limits key classes to a quota of a cache's memory, so that one class cannot evict the entries of all others. The
  * quotas change the cache of the given layer. If that layer is also provided without quotas, and its cache is already
- * in use, the layer with quotas dies with a `CacheConfigError` when it is built.
+ * used, building the layer with quotas dies with a `CacheConfigError`.
  *
  * **When to use**
  *
@@ -35,11 +35,11 @@ type CacheLayer = Layer.Layer<Caching.Caching, unknown, unknown>
  *
  * **Details**
  *
- * - A class at its quota evicts its own entries, by the layer's eviction policy. Other classes, and string keys, share
- *   the rest of `capacity` or `maxWeight`.
- * - A quota is a limit and not a reservation: if memory as a whole is full, any entry may be evicted.
+ * - A class that has reached its quota evicts its own entries, by the layer's eviction policy. Other classes and string
+ *   keys share the rest of `capacity` or `maxWeight`.
+ * - A quota is a limit, not a reservation: if memory as a whole is full, any entry may be evicted.
  * - An entry that is heavier than the quota of its class is not kept in memory. Each entry of a class with a quota
- *   takes about 150 bytes more.
+ *   takes about 150 additional bytes.
  *
  * **Example** (Keeping searches from evicting users)
  *

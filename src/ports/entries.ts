@@ -5,7 +5,7 @@
 import type { Meta, Stored } from "../CacheEntry.ts"
 
 /**
- * The answer to `Store.get`: the entry, and the versions of the requested tags, in the order of the request.
+ * The result of `Store.get`: the entry, and the versions of the requested tags, in the order of the request.
  * @category models
  * @since 0.1.0
  */

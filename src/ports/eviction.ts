@@ -1,8 +1,8 @@
 /** The types of the port for eviction policies. The built-in policies are in `src/Eviction.ts`. */
 
 /**
- * An entry as an eviction policy sees it. The fields `previous`, `next` and `mark` are for the policy's own use, so the
- * policy needs no index.
+ * An entry as an eviction policy sees it. The fields `previous`, `next` and `mark` are for the policy's own use, so it
+ * needs no index.
  * @category models
  * @since 0.1.0
  */
@@ -31,7 +31,7 @@ export interface Policy {
   readonly removed: (node: Node) => void
   /** Called when all entries have been removed at once. If absent, `removed` is called for each entry. */
   readonly cleared?: (() => void) | undefined
-  /** Returns the entry to evict, which `removed` then receives. On `undefined`, the newest entry is evicted. */
+  /** Returns the entry to evict, which `removed` then receives. `undefined` evicts the newest entry. */
   readonly victim: () => Node | undefined
   /** Called when the capacity of the memory tier has changed. */
   readonly resized?: ((capacity: number) => void) | undefined

@@ -3,8 +3,8 @@ import type * as Effect from "effect/Effect"
 import type { StoreError } from "../CacheError.ts"
 
 /**
- * The result of one step of a guard: the answer to the caller, and the new state. From `expiresAt` on, measured by the
- * clock of `now` in `Kind.step`, the state counts as missing.
+ * The result of one step of a guard: the answer to the caller, and the new state. From `expiresAt` on, in the time of
+ * `now` of `Kind.step`, the state counts as missing.
  * @category models
  * @since 0.1.0
  */
@@ -17,7 +17,7 @@ export interface Step<out State, out Answer> {
 
 /**
  * A kind of guard state, such as a rate limit, with the pure function that advances it. `now` is in milliseconds (since
- * the epoch, if processes share the state). `step` never mutates the previous state. A state is a JSON value.
+ * the epoch, if processes share the state). `step` must not mutate the previous state. A state is a JSON value.
  * @category models
  * @since 0.1.0
  */
@@ -37,7 +37,7 @@ export interface Block {
 }
 
 /**
- * The storage in which guards keep their state. Each operation is one atomic step for all processes that share it.
+ * The storage in which guards keep their state. Each operation is one atomic step for all processes that use the store.
  * @category models
  * @since 0.1.0
  */
@@ -61,7 +61,7 @@ export interface GuardStore {
     filter: string,
     numbers: ReadonlyArray<number>
   ) => Effect.Effect<ReadonlyArray<Uint8Array | undefined>, StoreError>
-  /** Merges the bits of blocks into the stored blocks, and answers with the merged blocks, in the same order. */
+  /** Merges the bits of blocks into the stored blocks, and returns the merged blocks in the same order. */
   readonly mergeBits: (
     filter: string,
     blocks: ReadonlyArray<Block>

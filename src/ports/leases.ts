@@ -16,7 +16,7 @@ export interface Failures {
 }
 
 /**
- * The answer to `Store.acquire`.
+ * The result of `Store.acquire`.
  *
  * - `Hit`: the store has an entry other than the one that the reader rejected
  * - `Granted`: the caller may load, and `Store.commit` stores the result under this generation
@@ -45,17 +45,17 @@ export interface AcquireOptions {
   readonly owner: string
   /** How long the lease lasts without renewal, in milliseconds. */
   readonly leaseMillis: number
-  /** The `writeId` of the entry that the reader rejected, for which `acquire` does not answer `Hit`. */
+  /** The `writeId` of the entry that the reader rejected. `acquire` does not return `Hit` for this entry. */
   readonly rejectedWriteId: string | undefined
   readonly join: Join
 }
 
 /**
- * The choice of what `Store.acquire` answers while another owner holds the lease.
+ * The choice of what `Store.acquire` returns while another owner holds the lease.
  *
  * - `false`: `Wait`
  * - `true`: `Granted` with the holder's generation. The holder keeps the lease
- * - `{ afterMillis }`: like `true`, but only for one process every `afterMillis` milliseconds. The others get `Wait`
+ * - `{ afterMillis }`: like `true`, but only for one process every `afterMillis` milliseconds. All others get `Wait`
  *   with the time left. The store records the grant with the lease in the same atomic step, and clears the record when
  *   another owner takes over the lease
  * @category models

@@ -12,7 +12,7 @@ import type * as Ttl from "../Ttl.ts"
 export interface Lease {
   /** The fencing token: larger than the token of every earlier holder. */
   readonly token: bigint
-  /** Fails with reason `Lost` as soon as another caller may hold the lock. Until then, the effect does not complete. */
+  /** Fails with reason `Lost` as soon as another caller may hold the lock. Until then, it does not complete. */
   readonly lost: Effect.Effect<never, LockError>
 }
 
@@ -33,7 +33,7 @@ export interface AcquireOptions {
 
 /**
  * A service of named locks: mutual exclusion among all callers that share its backend. Callers in one process get the
- * lock in the order of their calls. Processes get it in any order. An interrupted waiter leaves nothing behind.
+ * lock in the order of their calls; processes get it in any order. An interrupted waiter leaves nothing behind.
  *
  * **When to use**
  *
@@ -67,14 +67,14 @@ export interface AcquireOptions {
  */
 export interface Lock {
   readonly name: string
-  /** Acquires a lock until the scope closes. Throws a `CacheConfigError` for a lease that is zero or infinite. */
+  /** Acquires a lock and holds it until the scope closes. Throws a `CacheConfigError` for a zero or infinite lease. */
   readonly acquire: (name: string, options: AcquireOptions) => Effect.Effect<Lease, LockError, Scope.Scope>
   /** Whether a lock is held. The answer may be outdated: to exclude other callers, acquire the lock with `wait: 0`. */
   readonly isLocked: (name: string) => Effect.Effect<boolean, LockError>
 }
 
 /**
- * The answer of `Backend.tryAcquire`: the new holder's token, or how long another holder may still keep the lock.
+ * The result of `Backend.tryAcquire`: the new holder's token, or how long another holder may still keep the lock.
  * @category models
  * @since 0.1.0
  */
@@ -92,13 +92,13 @@ export type Acquired =
 export interface Backend {
   readonly name: string
   /**
-   * How many milliseconds a waiting caller pauses between attempts. If absent, it tries again when the lease ends or
-   * the lock is released through the same `Lock`, which suffices if nothing else uses the backend.
+   * How many milliseconds a waiting caller pauses between attempts. If absent, the caller tries again when the lease
+   * ends or the lock is released through the same `Lock`, which suffices if nothing else uses the backend.
    */
   readonly pollMillis?: number | undefined
   /** Acquires the lock unless another holder's lease is still running. The token is larger than all earlier tokens. */
   readonly tryAcquire: (name: string, leaseMillis: number) => Effect.Effect<Acquired, LockError>
-  /** Restarts the lease with this length. Answers `false` if the lock was released, or another caller holds it. */
+  /** Restarts the lease with this length. Returns `false` if the lock was released, or another caller holds it. */
   readonly renew: (name: string, token: bigint, leaseMillis: number) => Effect.Effect<boolean, LockError>
   readonly release: (name: string, token: bigint) => Effect.Effect<void, LockError>
   /** Releases up to 256 locks in one step. If absent, each lock is released separately. */

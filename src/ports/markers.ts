@@ -8,7 +8,7 @@
  * position of the marker's last change in the store's order of invalidations.
  *
  * A version is 24 lower-case hexadecimal digits: a hard half of 12 and a soft half of 12. A hard invalidation changes
- * both halves, a soft one only the soft half. An entry keeps the versions that its tags had at the start of its load:
+ * both halves, and a soft one changes only the soft half. An entry keeps its tags' versions from the start of its load:
  *
  * - if all versions equal those of the markers, the entry is valid
  * - if only soft halves differ, the entry is stale
@@ -23,14 +23,14 @@ export interface Marker {
 
 /**
  * The effect of an invalidation on the entries of a tag: `hard` removes them, `soft` makes them stale.
- * @see {@link Marker} for how a store records it
+ * @see {@link Marker} for how a store records an invalidation
  * @category models
  * @since 0.1.0
  */
 export type InvalidationMode = "hard" | "soft"
 
 /**
- * The answer to `Store.markers`: one marker for each tag, created if missing.
+ * The result of `Store.markers`: one marker for each tag, created if missing.
  * @category models
  * @since 0.1.0
  */

@@ -24,7 +24,7 @@ import type { SerializerError } from "../CacheError.ts"
 export interface Codec<in out A, out R = never> {
   /** The serializer's number, 1 to 255, stored with the payload. A payload with another number is a miss. */
   readonly id: number
-  /** Encodes a value. `id` is the id of the entry, which a signature can cover. */
+  /** Encodes a value. `id` is the id of the entry, so that a signature can include it. */
   readonly encode: (value: A, id: string) => Effect.Effect<Uint8Array, SerializerError, R>
   /** Decodes the bytes stored under `id`. */
   readonly decode: (bytes: Uint8Array, id: string) => Effect.Effect<A, SerializerError, R>

@@ -1,5 +1,5 @@
 /**
- * The types of the storages from which `Store.make` and `Store.makeSync` create a store.
+ * The types of the storages from which `Store.make` and `Store.makeSync` create stores.
  * @since 0.1.0
  */
 import type * as Effect from "effect/Effect"
@@ -18,7 +18,7 @@ import type {
 } from "./store.ts"
 
 /**
- * The answer of `SyncStorage.get` for an entry that exists but cannot be read. The read is a miss, and the cache warns.
+ * The result of `SyncStorage.get` for an entry that exists but cannot be read. The read is a miss, and the cache warns.
  *
  * **Example** (Reporting a damaged file)
  *
@@ -48,7 +48,7 @@ export const Damaged: unique symbol = Symbol.for("effect-cached/Store/Damaged")
  *
  * In a storage that is `lasting` or `shared`, tag markers are entries too, with ids that begin with `~:t:` and without
  * a deadline: one entry for each tag, or two if the storage is shared. `scan`, `size` and patterns skip the markers.
- * `clear` removes them. A storage may evict a marker, and the entries of its tag then become misses.
+ * `clear` removes them. A storage may evict a marker. The entries with its tag then become misses.
  * @category models
  * @since 0.1.0
  */
@@ -64,7 +64,7 @@ export interface StorageCapabilities {
 
 /**
  * A storage for `Store.make`: three functions, and optional ones that replace derived operations. If a function fails
- * with a `StoreError`, the store's operation fails with it. A defect also counts as a failure of the store.
+ * with a `StoreError`, the store's operation fails with that error. A defect also counts as a failure of the store.
  * @see {@link SyncStorage} for a synchronous storage
  * @category models
  * @since 0.1.0
@@ -76,7 +76,7 @@ export interface Storage {
   readonly set: (id: string, entry: Stored) => Effect.Effect<void, StoreError>
   /** Writes an entry if the id has none, in one atomic step for all processes. Required if the storage is `shared`. */
   readonly setIfAbsent?: ((id: string, entry: Stored) => Effect.Effect<boolean, StoreError>) | undefined
-  /** Removes an entry, and answers whether there was one. */
+  /** Removes an entry, and returns whether there was one. */
   readonly remove: (id: string) => Effect.Effect<boolean, StoreError>
   /** Reads the entries of many ids (default: one `get` for each). */
   readonly getMany?: Store["getMany"] | undefined
@@ -86,14 +86,14 @@ export interface Storage {
   readonly size?: Store["size"] | undefined
   /** Removes all entries, and the counters that the storage keeps (default: removes the entries that `scan` finds). */
   readonly clear?: Store["clear"] | undefined
-  /** Counters that the storage keeps and that its `clear` removes (default: counters kept in this process). */
+  /** Counters that the storage keeps, and that its `clear` removes (default: counters kept in this process). */
   readonly counters?: StorageCounters | undefined
   /** The stream of changes by other processes, as described at `Store.changes` (default: no changes). */
   readonly changes?: Store["changes"] | undefined
 }
 
 /**
- * The counters of a `Storage`: the counter operations of `Store`, each one atomic step.
+ * The counters of a `Storage`: the counter operations of `Store`, each of which is one atomic step.
  * @category models
  * @since 0.1.0
  */
@@ -117,7 +117,7 @@ export interface SyncStorage {
   readonly set: (id: string, entry: Stored, now: number) => void
   /** Writes an entry if the id has none, atomically for all processes. A `shared` storage needs this or `tags`. */
   readonly setIfAbsent?: ((id: string, entry: Stored, now: number) => boolean) | undefined
-  /** Removes an entry, and answers whether there was one. */
+  /** Removes an entry, and returns whether there was one. */
   readonly remove: (id: string) => boolean
   /** The capacity of the storage in bytes (default: unknown). */
   readonly maxSize?: number | undefined
@@ -147,13 +147,13 @@ export interface SyncStorage {
    */
   readonly orAtomic?: (<A>(look: () => A | undefined, steps: (isSame: boolean) => A) => A) | undefined
   /**
-   * Runs `reads` on one snapshot, in which all writes of another process's `atomic` are visible, or none of them. The
-   * reads must not wait for a writer (default: runs `reads` without a snapshot).
+   * Runs `reads` on one snapshot, which shows either all writes of another process's `atomic` or none of them. Reads
+   * must not wait for a writer (default: runs `reads` without a snapshot).
    */
   readonly snapshot?: (<A>(reads: () => A) => A) | undefined
   /** Returns a text that changes with every write, removal and invalidation by any process. Called inside `atomic`. */
   readonly position?: (() => string) | undefined
-  /** How many milliseconds the storage has spent working so far; see `Store.workedMillis`. */
+  /** How many milliseconds the storage has spent working so far (see `Store.workedMillis`). */
   readonly workedMillis?: (() => number) | undefined
   /** Returns the `StoreError` reason for a thrown error (default: `Unavailable`). */
   readonly reasonOf?: ((thrown: unknown) => StoreErrorReason) | undefined
@@ -163,8 +163,8 @@ export interface SyncStorage {
 
 /**
  * The tag markers of a `SyncStorage` that keeps them apart from its entries, as plain functions. Each is one atomic
- * step by itself and runs outside `SyncStorage.atomic`. Two exceptions run inside it: `remove`, and `invalidate` as a
- * part of `Store.transact`.
+ * step by itself and runs outside `SyncStorage.atomic`. Two exceptions run inside `atomic`: `remove`, and `invalidate`
+ * as a part of `Store.transact`.
  * @category models
  * @since 0.1.0
  */
@@ -177,8 +177,8 @@ export interface SyncTags {
   readonly invalidate: (tags: ReadonlyArray<string>, newVersion: () => string, mode?: InvalidationMode) => void
   /**
    * Deletes the markers of tags that stand for ids, as the last step of a removal or an explicit write, inside
-   * `atomic`. Usually no such marker exists. Deleted markers are reported as `TagChanged`, and so is a marker that the
-   * storage evicts. If absent, the storage does not support `inherit: "changes"`.
+   * `atomic`. Usually no such marker exists. Markers that this deletes, or that the storage evicts, are reported as
+   * `TagChanged`. If this method is absent, the storage does not support `inherit: "changes"`.
    */
   readonly remove?: ((tags: ReadonlyArray<string>) => void) | undefined
 }
@@ -193,7 +193,7 @@ export interface SyncCounters {
   readonly get: (name: string) => Counter | undefined
   /** Writes a counter, and may remove counters that have expired at `now`. */
   readonly set: (name: string, counter: Counter, now: number) => void
-  /** Removes a counter, and answers whether there was one. */
+  /** Removes a counter, and returns whether there was one. */
   readonly remove: (name: string) => boolean
   readonly clear: () => void
   /** Lists counters whose names begin with `prefix`, even expired ones. Read in steps of 256 (default: unsupported). */
@@ -209,7 +209,7 @@ export interface SyncCounters {
 export interface SyncLeases {
   /** How many milliseconds `acquire` would have to wait, or 0 if it may succeed. The answer may be outdated. */
   readonly leftMillis: (id: string, options: AcquireOptions, now: number) => number
-  /** Grants the lease of an id, or answers how long to wait. `newGeneration` returns a name for a new generation. */
+  /** Grants the lease of an id, or returns how long to wait. `newGeneration` returns a name for a new generation. */
   readonly acquire: (
     id: string,
     options: AcquireOptions,

@@ -71,8 +71,8 @@ export interface Capabilities {
  *
  * **Details**
  *
- * - Every operation on one id is one atomic step. An operation on many ids is one atomic step for each id, not for all
- *   together.
+ * - Every operation on one id is one atomic step. An operation on many ids is one atomic step for each id, but not as a
+ *   whole.
  * - A store may return an expired entry, because the engine checks `expiresAt` itself. An unreadable entry is a miss.
  * - Operations fail only with a `StoreError`. The engine tolerates failures, missing answers and wrong answers.
  * - `storeLaws` of `effect-cached/testing` test an adapter; `sharedStoreLaws` test an adapter that processes share.
@@ -98,7 +98,7 @@ export interface Capabilities {
 export interface Store {
   readonly name: string
   readonly capabilities: Capabilities
-  /** Whether all servers of the store answer. If so, an outage is over. If absent, the first success ends an outage. */
+  /** Whether all servers of the store answer, which ends an outage. If absent, the first success ends an outage. */
   readonly isWhole?: (() => boolean) | undefined
   /**
    * How many milliseconds the store has spent working so far. Only for synchronous stores that queue operations. If
@@ -115,51 +115,51 @@ export interface Store {
   /** A synchronous `get`, which may throw a `StoreError`. Only for stores that answer without waiting. */
   readonly getUnsafe: ((id: string, tags: ReadonlyArray<string>) => Answer) | undefined
   /**
-   * A `get` that passes its answer to `done`, exactly once, perhaps before it returns. `done` never throws. Only for
-   * stores that wait for each answer. It saves a fiber and a timer for each read.
+   * A `get` that passes its answer to `done` exactly once, possibly before it returns. `done` never throws. Only for
+   * stores whose answers take time. It saves a fiber and a timer for each read.
    */
   readonly getCallback:
     | ((id: string, tags: ReadonlyArray<string>, done: (exit: Exit.Exit<Answer, StoreError>) => void) => void)
     | undefined
   /** Reads the entries of many ids, in the order of `ids`. */
   readonly getMany: (ids: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<Stored | undefined>, StoreError>
-  /** Writes an entry and ends the generation of its id. Answers `false` if the condition does not hold. */
+  /** Writes an entry and ends the generation of its id. Returns `false` if the condition does not hold. */
   readonly set: (id: string, entry: Stored, condition?: SetCondition) => Effect.Effect<boolean, StoreError>
   /** Writes entries like `set`, without a condition. If it fails, some entries may have been written. */
   readonly setMany: (requests: ReadonlyArray<SetRequest>) => Effect.Effect<void, StoreError>
   /**
-   * Removes an entry and ends the generation of its id. Answers whether the entry was live: neither expired nor removed
+   * Removes an entry and ends the generation of its id. Returns whether the entry was live: neither expired nor removed
    * by a hard invalidation of a tag. If several callers remove an entry at the same time, only one gets `true`.
    */
   readonly remove: (id: string) => Effect.Effect<boolean, StoreError>
-  /** Removes entries like `remove`, and answers in their order. If it fails, some entries may have been removed. */
+  /** Like `remove`, with results in the order of `ids`. If it fails, some entries may already have been removed. */
   readonly removeMany: (ids: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<boolean>, StoreError>
   /**
    * Changes only the deadlines of an entry. Its generation continues, and the change is reported to other processes.
-   * Answers `false` if the entry is missing, expired, removed by an invalidation of a tag, or has another `writeId`.
+   * Returns `false` if the entry is missing, expired, removed by an invalidation of a tag, or has another `writeId`.
    */
   readonly touch: (id: string, options: TouchOptions) => Effect.Effect<boolean, StoreError>
   /** Requests the lease of an id, and looks once more for a stored entry, in one atomic step. */
   readonly acquire: (id: string, options: AcquireOptions) => Effect.Effect<Acquired, StoreError>
-  /** Requests leases like `acquire`, and answers in their order. Each request is one atomic step by itself. */
+  /** Requests leases like `acquire`, and returns results in their order. Each request is one atomic step by itself. */
   readonly acquireMany: (
     requests: ReadonlyArray<AcquireRequest>
   ) => Effect.Effect<ReadonlyArray<Acquired>, StoreError>
   /** Stores a load's result and ends its generation. If the generation has already ended, only returns `false`. */
   readonly commit: (id: string, generation: string, entry: Stored) => Effect.Effect<boolean, StoreError>
-  /** Stores results like `commit`, and answers in the order of `requests`. */
+  /** Stores results like `commit`, and returns the outcomes in the order of `requests`. */
   readonly commitMany: (requests: ReadonlyArray<CommitRequest>) => Effect.Effect<ReadonlyArray<boolean>, StoreError>
-  /** Restarts the lease of `owner` with this length. Answers `false` if `owner` does not hold the lease. */
+  /** Restarts the lease of `owner` with this length. Returns `false` if `owner` does not hold the lease. */
   readonly renew: (id: string, owner: string, leaseMillis: number) => Effect.Effect<boolean, StoreError>
-  /** Renews leases of one owner like `renew`, and answers in the order of `ids`. */
+  /** Renews leases of one owner like `renew`, and returns the outcomes in the order of `ids`. */
   readonly renewMany: (
     ids: ReadonlyArray<string>,
     owner: string,
     leaseMillis: number
   ) => Effect.Effect<ReadonlyArray<boolean>, StoreError>
   /**
-   * Ends the lease of `owner` without a result. Answers `false` if `owner` does not hold it. A note records a failure,
-   * which `Granted` reports for one second. Without a note, clears the failures, as `commit`, `set` and `remove` do.
+   * Ends the lease of `owner` without a result. Returns `false` if `owner` does not hold it. A note records a failure,
+   * which `Granted` reports for one second. Without a note, it clears the failures, as `commit`, `set` and `remove` do.
    */
   readonly release: (id: string, owner: string, note?: Uint8Array) => Effect.Effect<boolean, StoreError>
   /** Reads the markers of tags, and creates missing ones. */
@@ -180,37 +180,37 @@ export interface Store {
     by: number,
     options?: { readonly expiresAt?: number | undefined }
   ) => Effect.Effect<number, StoreError>
-  /** Reads a counter. Answers `undefined` if it does not exist or has expired. */
+  /** Reads a counter. Returns `undefined` if it does not exist or has expired. */
   readonly counter: (name: string) => Effect.Effect<Counter | undefined, StoreError>
-  /** Changes the expiry of a counter, in epoch milliseconds. Answers `false` if the counter does not exist. */
+  /** Changes the expiry of a counter, in epoch milliseconds. Returns `false` if the counter does not exist. */
   readonly touchCounter: (name: string, expiresAt: number) => Effect.Effect<boolean, StoreError>
-  /** Removes a counter. Answers `false` if the counter did not exist. */
+  /** Removes a counter. Returns `false` if the counter did not exist. */
   readonly removeCounter: (name: string) => Effect.Effect<boolean, StoreError>
   /** Lists the counters, in any order, possibly with expired ones. */
   readonly scanCounters: (options?: ScanOptions) => Stream.Stream<NamedCounter, StoreError>
   /**
-   * Runs checks and steps on many ids, tags and counters as one atomic step, all or nothing. After a `StoreError` other
+   * Runs checks and steps on many ids, tags and counters as one atomic step: all or nothing. After a `StoreError` other
    * than `Timeout` or `Unavailable`, nothing has changed. If absent, the store supports no transactions.
    */
   readonly transact?: ((request: TransactRequest) => Effect.Effect<Transacted, StoreError>) | undefined
   /**
    * Streams the changes that other processes make from now on. The stream is empty without `capabilities.changes`.
    * Otherwise it begins with `Coherent` as soon as it listens, and fails or ends only if it can no longer listen. Until
-   * it runs again, changes are lost, and the process trusts memory for at most `maxStaleness`.
+   * it runs again, changes are lost, and the process trusts its memory for at most `maxStaleness`.
    */
   readonly changes: Stream.Stream<Change, StoreError>
   /**
-   * Returns the changes that other processes made since the previous call (first: since the store was created), in
-   * order, without changes by this store. Throws a `StoreError` if the store is temporarily unable to answer; a later
-   * call then returns the missed changes. Must be cheap if nothing has changed: the engine calls it instead of
-   * `changes`, every 50 ms while the cache is in use, and before it serves an entry from memory after a pause.
+   * Returns the changes that other processes made since the previous call (or since the store was created), in order.
+   * Excludes changes by this store. Throws a `StoreError` if the store cannot answer at the moment; a later call then
+   * returns the missed changes. Must be cheap if nothing has changed: instead of using `changes`, the engine calls it
+   * every 50 ms while the cache is in use, and, after a pause, before it serves an entry from memory.
    */
   readonly changesUnsafe: (() => ReadonlyArray<Change>) | undefined
 }
 
 /**
  * The operations that every store must implement. All other operations are optional.
- * @see {@link Store} for all operations; `Store.complete` derives the missing ones
+ * @see {@link Store} for all operations, of which `Store.complete` derives the missing ones
  * @category models
  * @since 0.1.0
  */
@@ -255,7 +255,7 @@ export type CoreOperation =
  * }).pipe(Effect.provide(cache))) // => 1
  * ```
  *
- * @see `Store.make` for creating one
+ * @see `Store.make` for creating a store
  * @category services
  * @since 0.1.0
  */

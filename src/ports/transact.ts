@@ -21,11 +21,11 @@ export type TransactCheck =
   | { readonly _tag: "Position"; readonly position: string }
 
 /**
- * A step of `Store.transact`. It does the same as the store operation of the same name, so it also ends generations,
- * and other processes receive its changes.
+ * A step of `Store.transact`. It does the same as the store operation of the same name. It therefore also ends
+ * generations, and other processes receive its changes.
  *
  * - `Commit` stores nothing if its generation has ended; the other steps still run
- * - `InvalidateTags` contains the new versions, so that entries in later steps can be stored with them. Mode `soft`
+ * - `InvalidateTags` contains the new versions, so that later steps can store entries with these versions. Mode `soft`
  *   changes only the soft half: if another invalidation has changed the hard half in the meantime, that half stays
  * @category models
  * @since 0.1.0
@@ -52,10 +52,10 @@ export interface TransactRequest {
 }
 
 /**
- * The answer to `Store.transact`.
+ * The result of `Store.transact`.
  *
  * - `Committed`: every check held, and every step ran. `refused` lists the ids of `Commit`s whose generation had ended.
- *   `position`, if the store has one, can be used in a later `Position` check
+ *   A later `Position` check can use `position`, if the store returns one
  * - `Conflict`: no step ran. `ids` and `names` list the failed checks; both are empty if only a `Position` failed
  * @category models
  * @since 0.1.0

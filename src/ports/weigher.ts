@@ -9,7 +9,7 @@ export interface Weighed {
   readonly id: string
   /** The name of the key class, or `undefined` for a string key. */
   readonly keyClass: string | undefined
-  /** The bytes of the entry besides its id and value: more with tags, with `jitter`, or with a store behind memory. */
+  /** The bytes of the entry besides its id and value. Tags, `jitter` and a store behind memory add to them. */
   readonly entryBytes?: number | undefined
 }
 

@@ -33,10 +33,10 @@ const text = 1
  * **Details**
  *
  * - Two kinds of values are written as JSON: values that contain strings with a lone surrogate or U+FFFD, and values of
- *   schemas that contain `Schema.Unknown`, `Any` or `ObjectKeyword`. The parts with these three schemas must be JSON.
+ *   schemas that contain `Schema.Unknown`, `Any` or `ObjectKeyword`. Parts with one of these schemas must be JSON.
  * - The format does not encrypt, so a schema with `Schema.Redacted` is refused with a `CacheConfigError`.
- * - Only the schema that wrote the bytes can read them. A key class ensures that the schema is the same, because
- *   another schema produces another id.
+ * - Bytes can be read only with the schema that they were written with. A key class ensures that, because a different
+ *   schema produces a different id.
  *
  * **Example** (Encoding a struct)
  *

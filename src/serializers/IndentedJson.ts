@@ -15,7 +15,7 @@ const indent = (bytes: Uint8Array): Uint8Array => {
   try {
     return encoder.encode(`${JSON.stringify(JSON.parse(decoder.decode(bytes)), undefined, 2)}\n`)
   } catch {
-    // Indentation can make the text of a deeply nested value too long for a string. Such a value is not indented.
+    // With indentation, the text of a deeply nested value may exceed the longest possible string: do not indent it.
     return bytes
   }
 }

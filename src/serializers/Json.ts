@@ -16,9 +16,9 @@ import type { Serializer } from "../Serializer.ts"
  * **Details**
  *
  * - For a key without a schema, the value must be JSON. Any other value fails with a `SerializerError`.
- * - Where the schema accepts anything (`Schema.Unknown`, `Any`, `ObjectKeyword`), the value must be JSON too.
+ * - Parts for which the schema accepts anything (`Schema.Unknown`, `Any`, `ObjectKeyword`) must also be JSON.
  * - The format does not encrypt, so a schema with `Schema.Redacted` is refused with a `CacheConfigError`.
- * - `JSON.stringify` writes -0 as 0, so with a schema, -0 is restored as 0.
+ * - With a schema, -0 is restored as 0, because `JSON.stringify` writes -0 as 0.
  *
  * **Example** (Encoding a plain value)
  *

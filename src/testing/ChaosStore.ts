@@ -26,7 +26,7 @@ import { dice } from "./SeededScheduler.ts"
 export interface Faults {
   /** The share of operations that fail with reason `Unavailable` without reaching the store. @default 0 */
   readonly failRate?: number | undefined
-  /** The share of writes that are lost: they never reach the store, but answer as if they had succeeded. @default 0 */
+  /** The share of writes that are lost: they never reach the store, but seem to have succeeded. @default 0 */
   readonly dropRate?: number | undefined
   /** The share of operations whose answer is delayed by `late`. @default 0 */
   readonly lateRate?: number | undefined
@@ -34,7 +34,7 @@ export interface Faults {
   readonly late?: Ttl.Input | undefined
   /** How long an operation takes to reach the store: a fixed time, or a random one between `least` and `most`. */
   readonly delay?: Ttl.Input | readonly [least: Ttl.Input, most: Ttl.Input] | undefined
-  /** Whether all operations get lost: they neither reach the store nor get an answer. @default `false` */
+  /** Whether all operations are lost: they neither reach the store nor get an answer. @default `false` */
   readonly silent?: boolean | undefined
 }
 
@@ -288,7 +288,7 @@ type Arguments<Part> = Part extends (...args: infer Args) => unknown ? Args : []
 
 type Success<Part> = Part extends (...args: any) => infer Asked ? Effect.Success<Asked> : Effect.Success<Part>
 
-/** How to treat a write: `lost` makes the answer for a lost write, and `turn` queues an explicit write. */
+/** How to treat a write: `lost` returns the answer for a lost write, and `turn` queues an explicit write. */
 interface Risk<Part> {
   readonly lost: (...args: Arguments<Part>) => Success<Part>
   readonly turn?: (order: Order, ...args: Arguments<Part>) => Turn

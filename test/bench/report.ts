@@ -443,7 +443,7 @@ const hitRatios = (values: ReadonlyArray<Values>): string => {
       ...policiesOfTraces.map((policy) => all.get(`share: ${policy}`)!.toFixed(2))
     ],
     [
-      "worst cell, points beside LRU",
+      "worst cell, percentage points compared with LRU",
       ...policiesOfTraces.map((policy) => (all.get(`worst: ${policy}`)! * 100).toFixed(2))
     ]
   ])
@@ -541,7 +541,7 @@ ${herd(results)}`),
       "Ten thousand records",
       whenMeasured(results.sizes, (values) =>
         `In bytes: the length of the files, and the file-system blocks that they occupy, without the 2 MiB that \`CacheLayer.disk\`
-reserves in its folder for the case that the disk is full.
+reserves in its folder in case the disk is full.
 
 ${bytes(values)}`),
       former

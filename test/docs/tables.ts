@@ -182,7 +182,7 @@ const kinds: { readonly [kind: string]: (members: ReadonlyArray<Member>) => stri
       ])
     ),
   // Only one of several conditions is given, so none of them is required.
-  conditions: (members) => table(["condition", "holds where"], members.map(({ name, text }) => [`\`${name}\``, text])),
+  conditions: (members) => table(["condition", "meaning"], members.map(({ name, text }) => [`\`${name}\``, text])),
   counters: (members) => table(["number", "counts"], members.map(({ name, text }) => [`\`${name}\``, text])),
   events: (members) =>
     table(

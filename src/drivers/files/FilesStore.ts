@@ -48,14 +48,14 @@ export interface Options {
    */
   readonly maxValue?: SizeInput | undefined
   /**
-   * Whether to accept a folder that other users can write to. The program then trusts all that they write there.
+   * Whether to accept a folder that other users can write to. The program then trusts everything they write there.
    * @default `false`
    */
   readonly trustFolder?: boolean | undefined
 }
 
 /**
- * Opens a store in a folder. The payload files have the extension of the `Serializer` in the context.
+ * Opens a store in a folder. The `Serializer` in the context determines the extension of the payload files.
  *
  * **When to use**
  *
@@ -69,7 +69,7 @@ export interface Options {
  * **Gotchas**
  *
  * Several processes may use one folder, and no process sees a partly written file. However, leases, conditional sets,
- * touches, soft invalidations and increments are atomic inside one process only. To share them, use `SqliteStore`.
+ * touches, soft invalidations and increments are atomic only within one process. To share them, use `SqliteStore`.
  *
  * **Example** (Opening a folder)
  *
@@ -101,7 +101,7 @@ export const make = (options: Options): Effect.Effect<SyncStore, StoreError> => 
       try: () => Folder.open({ directory, subfolders, owner, trustFolder }),
       catch: toError("open")
     })
-    // A store that is created outside of a scope is never closed.
+    // A store that is created outside a scope is never closed.
     const scope = yield* Effect.serviceOption(Scope.Scope)
     if (Option.isSome(scope)) yield* Scope.addFinalizer(scope.value, Effect.sync(() => Folder.close(folder)))
     yield* warnOfNetwork(directory, "while it stalls, the process is blocked")
@@ -120,7 +120,7 @@ export const make = (options: Options): Effect.Effect<SyncStore, StoreError> => 
  *
  * **When to use**
  *
- * Use to build a cache with custom options on readable files. `CacheLayer.files` is a ready-made cache.
+ * Use to build a cache with custom options over files that people can read. `CacheLayer.files` is a ready-made cache.
  *
  * **Example** (Caching in files)
  *

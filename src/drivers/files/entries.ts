@@ -20,11 +20,11 @@ export interface Entries {
 
 export const get = ({ folder }: Entries, id: string): Stored | typeof Damaged | undefined => {
   const stem = Name.stemOf(id)
-  // If another process replaces the entry between the reads of its two files, a second look finds the new entry.
+  // If another process replaces the entry between the reads of its two files, the second attempt finds the new entry.
   for (let look = 0, seen = ""; look < 2; look++) {
     const text = readText(folder, stem)
     const metadata = parse(stem, text)
-    // Metadata files are replaced atomically, so only another program can have made one unreadable.
+    // Metadata files are replaced atomically, so an unreadable one was written by another program or another release.
     if (text !== undefined && metadata === undefined) return Damaged
     if (metadata?.id !== id || metadata.meta.writeId === seen) return undefined
     const payload = Folder.read(folder, metadata.file)

@@ -15,7 +15,7 @@ interface Options {
 
 export interface Folder extends Options {
   drafts: number
-  /** The most recently recorded time of use, in milliseconds. Recorded times only have to be in the right order. */
+  /** The most recently recorded time of use, in milliseconds. Recorded times only need to be in the right order. */
   usedAt: number
   /** The open directories, which `close` closes. Node logs a warning if the garbage collector closes them instead. */
   readonly opened: Set<fs.Dir>
@@ -35,7 +35,7 @@ const tag = {
 `
 }
 
-/** The error codes that mean that a file does not exist. A link or a pipe in place of a file counts as missing. */
+/** The error codes for a missing file. A link or a pipe in place of a file counts as missing. */
 const missing = new Set<unknown>(["ENOENT", "ENOTDIR", "EISDIR", "ELOOP", "EAGAIN"])
 
 const isMissing = (thrown: unknown): boolean => missing.has(codeOf(thrown))
@@ -46,10 +46,10 @@ const readPlain = { flag: fs.constants.O_RDONLY | plainOnly }
 
 const appendPlain = fs.constants.O_WRONLY | fs.constants.O_CREAT | fs.constants.O_APPEND | plainOnly
 
-/** The minimum difference between two recorded times of use, in milliseconds. File systems can represent it. */
+/** The minimum difference between two recorded times of use, in milliseconds. File systems can store this step. */
 const step = 0.01
 
-/** Opens a folder, which must be writable. Like the other functions here, throws the file system's errors. */
+/** Opens a folder, which must be writable. Like the other functions here, it throws the file system's errors. */
 export const open = (options: Options): Folder => {
   const self: Folder = { ...options, drafts: 0, usedAt: 0, opened: new Set() }
   makeFolders(self)

@@ -1,4 +1,4 @@
-/** Defines the format of the metadata file next to each payload: JSON that people can read, too. */
+/** Defines the format of the metadata file beside each payload: JSON that people can also read. */
 import { hash } from "node:crypto"
 import { crc32 } from "node:zlib"
 import type { Meta, Stored } from "../../CacheEntry.ts"
@@ -11,7 +11,7 @@ export interface Metadata {
   readonly meta: Meta
 }
 
-/** The version of the folder's layout, increased whenever the layout changes. Entries of other versions are misses. */
+/** The version of the folder's layout, which increases with each change. Entries of other versions count as misses. */
 const format = 2
 
 const sha256 = (payload: Uint8Array): string => hash("sha256", payload, "hex")
@@ -49,7 +49,7 @@ export const make = (id: string, file: string, { meta, payload }: Stored): Metad
 export const fits = (metadata: Metadata, payload: Uint8Array): boolean =>
   payload.length === metadata.bytes && sha256(payload) === metadata.sha256
 
-/** The checksum of metadata. JSON writes `Infinity` as `null`, so the checksum is computed over `null`, too. */
+/** The checksum of metadata. JSON writes `Infinity` as `null`, so stored and parsed metadata have the same checksum. */
 const check = ({ bytes, file, id, meta, sha256 }: Metadata): string =>
   crc32(JSON.stringify([format, id, file, bytes, sha256, meta])).toString(16).padStart(8, "0")
 
@@ -79,7 +79,7 @@ export const render = (metadata: Metadata): string => {
 
 const orForever = (time: number | null): number => time ?? Infinity
 
-/** Parses metadata. Returns `undefined` for a text that is damaged, edited, foreign, or of another format version. */
+/** Parses metadata. Returns `undefined` if the text is damaged, edited, foreign, or of another format version. */
 export const parse = (text: string): Metadata | undefined => {
   try {
     const shown = JSON.parse(text) as Metadata & { readonly check: string }

@@ -1,18 +1,18 @@
 /**
- * Turns any text into a file name that is readable, valid on every file system, and different for different texts.
- * `user:1` becomes `user=1~…`, `~Weather@MCzotVDh:6:Berlin` becomes `Weather@MCzotVDh=6=Berlin~…`: letters, digits and
- * `- _ . ,` stay, `:` becomes `=`, a space `+`, and any other character `%` and its UTF-16 code. The last `~` is
- * followed by the beginning of the text's SHA-256. This hash distinguishes names that were cut, or that a file system
+ * Turns any text into a file name that is readable, valid on every file system and unique to the text. `user:1` becomes
+ * `user=1~…`, and `~Weather@MCzotVDh:6:Berlin` becomes `Weather@MCzotVDh=6=Berlin~…`. Letters, digits and `- _ . ,`
+ * stay, `:` becomes `=`, a space becomes `+`, and any other character becomes `%` and its UTF-16 code. The last `~` is
+ * followed by the beginning of the text's SHA-256. This hash distinguishes names that were cut or that a file system
  * treats as equal (`A` and `a`, two forms of `é`), and shows that the file belongs to this store.
  */
 import { hash } from "node:crypto"
 
 const unsafe = /[^A-Za-z0-9\-_.,\p{L}\p{N}]/u
 
-/** Names to avoid: device names of Windows (with any extension), hidden files, and names that look like options. */
+/** Names to avoid: Windows device names (with any extension), hidden files, and names that look like options. */
 const reserved = /^(?:[.-]|(?:con|prn|aux|nul|(?:com|lpt)[0-9¹²³])(?=\.))/i
 
-/** The maximum bytes in the readable part of a name. A whole name has at most 143, which all file systems accept. */
+/** The maximum size of a name's readable part in bytes. A whole name has at most 143, which all file systems accept. */
 const readableSize = 110
 
 const escapeUnit = (unit: number): string =>
@@ -51,7 +51,7 @@ const unescape = (text: string): string =>
 
 const digest = (text: string): string => hash("sha256", Buffer.from(text, "utf16le"), "hex").slice(0, 12)
 
-/** Matches ids of key classes. Their file names omit this `~` and keep this `@`. In all other texts, `@` is escaped. */
+/** Matches ids of key classes. Their file names omit this `~` and keep this `@`. Any other `@` is escaped. */
 const ofClass = /^~([^~@]+)@(.*)$/s
 
 const readable = (text: string): string => {
@@ -76,7 +76,7 @@ const ours = /^(.*~[0-9a-f]{12})(\.meta\.json|\.\w+)$/s
 
 export const metadataOf = (stem: string): string => stem + metadataExtension
 
-/** Parses a file name. Returns `undefined` for a file of another program. */
+/** Parses a file name. Returns `undefined` if the file belongs to another program. */
 export const parse = (name: string): { readonly stem: string; readonly isMetadata: boolean } | undefined => {
   const parts = ours.exec(name)
   return parts === null ? undefined : { stem: parts[1]!, isMetadata: parts[2] === metadataExtension }

@@ -7,7 +7,7 @@ import * as Name from "./name.ts"
 export interface Room {
   readonly folder: Folder.Folder
   readonly maxSize: number
-  /** The size of all payloads in bytes. Measured again from time to time, because other processes may write, too. */
+  /** The total size of all payloads in bytes. Measured again from time to time, because other processes also write. */
   total: number
   sinceMeasured: number
   /** The least recently used entries, as of the last measurement. */
@@ -30,7 +30,7 @@ interface Scan {
   grown: number
 }
 
-/** The share of `maxSize` that one eviction frees, so that a full folder is not measured at every write. */
+/** The share of `maxSize` that one eviction frees, so that a full folder is not measured on every write. */
 const slack = 1 / 16
 
 const byUse = (a: Measured, b: Measured): number => a.usedAt - b.usedAt
@@ -111,7 +111,7 @@ const endScan = (self: Room, { bytes, grown, oldest }: Scan): void => {
 /** The time of an entry's last use. A payload without metadata cannot be read, so it counts as never used. */
 const usedAtOf = ({ folder }: Room, stem: string): number => Folder.stat(folder, Name.metadataOf(stem))?.mtimeMs ?? 0
 
-/** Evicts the least recently used of the measured entries. Skips entries that were used since they were measured. */
+/** Evicts the least recently used of the measured entries. Skips entries that have been used since. */
 const shrink = (self: Room, target: number, except: string): void => {
   const { folder, oldest } = self
   const spared: Array<Measured> = []

@@ -9,7 +9,7 @@ import * as Room from "./room.ts"
 
 interface Tags {
   readonly folder: Folder.Folder
-  /** The last known invalidation count. Counting continues from it if the folder is removed, so no number repeats. */
+  /** The last known invalidation count. If the folder is removed, counting continues from it, so no number repeats. */
   counted: number
 }
 

@@ -1,5 +1,5 @@
 /**
- * A store in a browser's `IndexedDB`, shared by tabs and workers, and accessed through the library `idb`.
+ * A store in a browser's `IndexedDB`, which tabs and workers share. It uses the library `idb`.
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
@@ -27,10 +27,10 @@ import * as Tags from "./tags.ts"
  * @since 0.1.0
  */
 export interface Options {
-  /** The name of the database. Programs of one origin that use the same name share their entries. */
+  /** The name of the database. Programs on one origin share their entries if they use the same name. */
   readonly name: string
   /**
-   * The maximum size of all entries together. A full store evicts expired entries, then those written longest ago.
+   * The maximum total size of the entries. A full store evicts expired entries, then the entries written longest ago.
    * @default 100 MiB
    */
   readonly maxSize?: SizeInput | undefined
@@ -59,7 +59,7 @@ const validate = (options: Options): Config => {
 }
 
 /**
- * Opens a store in a browser, and closes the store with the scope.
+ * Opens a store in a browser until the scope closes.
  *
  * **When to use**
  *
@@ -67,8 +67,8 @@ const validate = (options: Options): Config => {
  *
  * **Details**
  *
- * - Needs the package `idb` and a platform with `IndexedDB`: pages and workers of a browser. Fails with a `StoreError`
- *   of reason `Unsupported` elsewhere, and of reason `Denied` if the browser refuses access. Throws a
+ * - Needs the package `idb` and a platform with `IndexedDB`: pages and workers of a browser. On other platforms, fails
+ *   with a `StoreError` (reason `Unsupported`). If the browser refuses access, the reason is `Denied`. Throws a
  *   `CacheConfigError` for invalid options.
  * - Each operation is one transaction, so no tab sees it half done. If a tab is closed during a load for which other
  *   tabs wait, one of them takes over: at once if the page has Web Locks, otherwise when the lease expires.
@@ -78,8 +78,8 @@ const validate = (options: Options): Config => {
  *
  * **Gotchas**
  *
- * Every script of the origin can read the entries, and so can all users of the machine. The browser may remove the
- * database at any time.
+ * Every script on the origin, and every user of the machine, can read the entries. The browser may remove the database
+ * at any time.
  *
  * **Example** (Falling back to memory if the browser does not store anything)
  *
@@ -123,8 +123,8 @@ export const make = (options: Options): Effect.Effect<Store.Store, StoreError, S
  *
  * **When to use**
  *
- * Use for results that outlive the page and are shared by the browser's tabs: one tab loads for all tabs, and all tabs
- * see an invalidation.
+ * Use for results that should outlive the page and that the browser's tabs share: one tab loads a result for all tabs,
+ * and an invalidation reaches all tabs.
  *
  * **Example** (Caching in the browser)
  *
@@ -140,7 +140,7 @@ export const make = (options: Options): Effect.Effect<Store.Store, StoreError, S
  * ```
  *
  * @see {@link make} for the guarantees of the store
- * @see `MemoryStore.layer` for entries of this page alone
+ * @see `MemoryStore.layer` for entries that belong to one page
  * @category layers
  * @since 0.1.0
  */

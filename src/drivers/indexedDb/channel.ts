@@ -14,11 +14,11 @@ import * as Waiting from "../shared/waitingChanges.ts"
 
 type Changes = ReadonlyArray<Change>
 
-/** `Before` lists the changes that a write may make, `After` those that it made. `write` is a token for the pair. */
+/** `Before` lists the changes that a write may make, `After` those that it has made. `write` is their common token. */
 type Message =
   | { readonly _tag: "Before"; readonly write: string; readonly changes: Changes }
   | { readonly _tag: "After"; readonly write: string; readonly changes: Changes }
-  /** Sent by a listener to itself. Its arrival shows that the channel is open. */
+  /** A message that a listener sends to itself. Its arrival shows that the channel is open. */
   | { readonly _tag: "Echo"; readonly token: string }
 
 export interface Channel {
@@ -58,7 +58,7 @@ const post = ({ broadcast }: Channel, message: Message): void => {
   }
 }
 
-/** Runs a write and reports it to the other tabs. `changed` derives the changes from the write's answer. */
+/** Runs a write and reports it to the other tabs. `changed` derives the changes from the write's result. */
 export const telling = <A, E>(
   self: Channel,
   changes: Changes,
@@ -110,7 +110,7 @@ interface Listener {
   readonly offer: Waiting.Offer
   readonly token: string
   readonly context: Context.Context<never>
-  /** Writes whose `After` message has not arrived, each with a function that stops waiting for the message. */
+  /** The writes whose `After` message has not arrived, each with a function that stops waiting for the message. */
   readonly unfinished: Map<string, () => void>
 }
 

@@ -1,4 +1,4 @@
-/** An IndexedDB database that is opened on first use, and again after the browser or another page has closed it. */
+/** An IndexedDB database. It is opened on first use, and reopened after the browser or another page has closed it. */
 import { type DBSchema, type IDBPDatabase, type IDBPTransaction, openDB } from "idb"
 import type { Meta } from "../../CacheEntry.ts"
 import type { StoreErrorReason } from "../../CacheError.ts"
@@ -9,7 +9,7 @@ export interface LeaseRecord extends Lease {
   isLocked?: boolean
 }
 
-/** An entry without its payload, which is in a table of its own so that listings and evictions need not read it. */
+/** An entry without its payload. Payloads have their own table, so that listings and evictions need not read them. */
 interface Row {
   readonly meta: Meta
   readonly size: number
@@ -24,7 +24,7 @@ export interface Schema extends DBSchema {
   leases: { key: string; value: LeaseRecord; indexes: { dies: number } }
   markers: { key: string; value: Marker; indexes: { seq: number } }
   counters: { key: string; value: Counter; indexes: { expiresAt: number } }
-  /** `seq` counts invalidations, `order` counts writes, `size` is the total size of all entries. */
+  /** `seq` counts invalidations, `order` counts writes, and `size` is the total size of all entries. */
   numbers: { key: "seq" | "order" | "size"; value: number }
 }
 
@@ -76,7 +76,7 @@ const openNow = (name: string, onClosed: () => void): Promise<IDBPDatabase<Schem
       database.createObjectStore("counters").createIndex("expiresAt", "expiresAt")
       database.createObjectStore("numbers")
     },
-    // Another page wants to delete the database. An open connection would block the deletion.
+    // Called when another page wants to delete the database, which an open connection would prevent.
     blocking(_current, _blocked, event) {
       const database = event.target as IDBDatabase
       database.close()
@@ -90,7 +90,7 @@ interface RunOptions {
   readonly signal?: AbortSignal
 }
 
-/** Runs steps as one transaction. They must await only its own requests: any other wait would end the transaction. */
+/** Runs steps as one transaction. They must await only requests of the transaction, because any other wait ends it. */
 export const run = async <A>(
   self: Database,
   tables: ReadonlyArray<Table>,

@@ -39,7 +39,7 @@ export const acquire = (self: IndexedDb): Store["acquire"] => (id, options) => {
   )
 }
 
-/** Requests a lease. If its holder's tab has been closed, takes the lease over with a second request. */
+/** Requests a lease. If the tab of the current holder has been closed, a second request takes the lease over. */
 const acquireFromClosed = (self: IndexedDb, locks: Locks.Locks, id: string, asked: Asked) =>
   Effect.flatMap(acquireNow(self, id, asked), ({ acquired, holder }) =>
     holder === undefined

@@ -1,4 +1,4 @@
-/** Holds a Web Lock for each lease. The browser releases the locks of a closed tab, so no tab waits for its leases. */
+/** Holds a Web Lock for each lease. The browser releases a closed tab's locks, so no other tab waits for its leases. */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 
@@ -9,7 +9,7 @@ export interface Locks {
   readonly held: Map<string, () => void>
 }
 
-/** Returns `undefined` if the platform has no Web Locks. The leases of a closed tab then end only by expiry. */
+/** Returns `undefined` if the platform has no Web Locks. A closed tab's leases then end only when they expire. */
 export const make = (name: string): Effect.Effect<Locks | undefined, never, Scope.Scope> =>
   Effect.suspend(() => {
     // A page in an insecure context has no Web Locks.
@@ -27,7 +27,7 @@ export const hold = (self: Locks, owner: string): Effect.Effect<boolean> =>
     const { held, manager } = self
     if (held.has(owner)) return resume(Effect.succeed(true))
     let isWanted = true
-    // The lock is always free, because no other tab uses this owner's name, so the request need not wait.
+    // No other tab uses this owner's name, so the lock is always free and the request need not wait.
     manager.request(lockOf(self, owner), { ifAvailable: true }, (lock) => {
       if (lock === null) return resume(Effect.succeed(false))
       if (!isWanted) return

@@ -63,7 +63,7 @@ export const writing = <A>(
     return Effect.catchIf(once, ({ reason }) => reason === "Full", () => Effect.andThen(halve, once))
   })
 
-/** Runs a write and reports it to the other tabs. By default, the answer `false` means that nothing was changed. */
+/** Runs a write and reports it to the other tabs. By default, the result `false` means that nothing was changed. */
 export const telling = <A>(
   { channel }: IndexedDb,
   changes: ReadonlyArray<Change>,
@@ -79,7 +79,7 @@ interface Listing<Table extends "entries" | "counters", A> {
   readonly toItem: (key: string, row: Database.Schema[Table]["value"]) => A
 }
 
-/** Lists a table page by page. Each page is a transaction of its own, so later pages may show newer writes. */
+/** Lists a table page by page. Each page is read in its own transaction, so later pages may show newer writes. */
 export const listing = <Table extends "entries" | "counters", A>(
   self: IndexedDb,
   { operation, table, toItem }: Listing<Table, A>

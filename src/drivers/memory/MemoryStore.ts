@@ -1,6 +1,6 @@
 /**
- * A store in the memory of this process: the reference for other stores, and their replacement in tests. It never
- * evicts entries; for a cache in memory alone, use `CacheLayer.memory`.
+ * A store in the memory of this process. It is the reference implementation for other stores, and replaces them in
+ * tests. It never evicts entries. For a cache without a store, use `CacheLayer.memory`.
  * @since 0.1.0
  */
 import * as Layer from "effect/Layer"
@@ -17,7 +17,7 @@ const copy = (entry: Stored): Stored => ({ meta: copyMeta(entry.meta), payload: 
  *
  * **When to use**
  *
- * Use for a store in a test, or as the reference for a custom one.
+ * Use for a store in a test, or as the reference implementation for a custom store.
  *
  * **Example** (Counting entries)
  *
@@ -38,7 +38,7 @@ export const make = () => {
   return Store.makeSync({
     name: "memory",
     capabilities: { lasting: false },
-    // Copies entries when they are stored and read, so that no caller can change the stored entry.
+    // Copies each entry when it is stored and when it is read, so that no caller can change the stored entry.
     get(id) {
       const entry = entries.get(id)
       return entry === undefined ? undefined : copy(entry)
@@ -68,7 +68,7 @@ export const make = () => {
  *
  * **When to use**
  *
- * Use in tests of code that needs a `Store`. For a cache in memory alone, use `CacheLayer.memory`.
+ * Use in tests of code that needs a `Store`. For a cache without a store, use `CacheLayer.memory`.
  *
  * **Example** (Caching over a store in memory)
  *

@@ -41,7 +41,7 @@ export const make = (): Lock.Lock => Lock.make(processLocks.make())
  *
  * **When to use**
  *
- * Use to separate the locks of a test or of a part of the program from all other locks.
+ * Use to keep the locks of a test, or of one part of the program, separate from all other locks.
  *
  * **Example** (Reading growing tokens)
  *
@@ -59,8 +59,8 @@ export const make = (): Lock.Lock => Lock.make(processLocks.make())
  * await Effect.runPromise(program.pipe(Effect.provide(ProcessLock.layer))) // => true
  * ```
  *
- * @see `SqliteLock.layer` for processes of one machine
- * @see `RedisLock.layer` for processes of several machines
+ * @see `SqliteLock.layer` for processes on one machine
+ * @see `RedisLock.layer` for processes on several machines
  * @category layers
  * @since 0.1.0
  */

@@ -3,7 +3,7 @@ import { constants, type PerformanceEntry, PerformanceObserver } from "node:perf
 import { getHeapStatistics } from "node:v8"
 import { resourceLimits } from "node:worker_threads"
 
-/** A garbage collection as a `PerformanceObserver` receives it. Node's own type lacks the kind of the collection. */
+/** An entry that a `PerformanceObserver` receives for a garbage collection. Node's own type lacks the `kind`. */
 interface Collection extends PerformanceEntry {
   readonly detail?: { readonly kind?: number }
 }

@@ -33,17 +33,17 @@ export interface ClusterOptions extends Omit<Config.ClusterOptions, "maxValue" |
  *
  * **When to use**
  *
- * Use to keep limits on a different server than `CacheLayer.redis` uses, or without a Redis cache.
+ * Use to keep limits on a server other than that of `CacheLayer.redis`, or without a Redis cache.
  *
  * **Details**
  *
  * - Except for filters, each step of a guard runs as one script and uses the server's clock.
- * - While the server is unreachable, guards follow their `onStoreError`. Permanent errors (a wrong password, a server
- *   that is too old) fail `make` with a `StoreError`. Invalid options throw a `CacheConfigError`.
+ * - While the server is unreachable, guards follow their `onStoreError`. After a permanent error (a wrong password, a
+ *   server that is too old), `make` fails with a `StoreError`. Invalid options throw a `CacheConfigError`.
  *
  * **Gotchas**
  *
- * After a failover, the promoted replica may lack the latest steps, and may then admit more calls than a limit allows.
+ * After a failover, the promoted replica may lack the latest steps, so guards may admit more calls than a limit allows.
  *
  * **Example** (One limit for all machines)
  *
@@ -58,7 +58,7 @@ export interface ClusterOptions extends Omit<Config.ClusterOptions, "maxValue" |
  * ```
  *
  * @see {@link makeCluster} for a cluster
- * @see {@link layer} for providing it
+ * @see {@link layer} for providing the guard store
  * @category constructors
  * @since 0.1.0
  */
@@ -72,7 +72,7 @@ export const make = (options: Options = {}): Effect.Effect<GuardStore.GuardStore
  *
  * **When to use**
  *
- * Use to keep limits on a different cluster than `CacheLayer.redisCluster` uses, or without a Redis cache.
+ * Use to keep limits on a cluster other than that of `CacheLayer.redisCluster`, or without a Redis cache.
  *
  * **Example** (One limit on a cluster)
  *
@@ -90,7 +90,7 @@ export const make = (options: Options = {}): Effect.Effect<GuardStore.GuardStore
  * ```
  *
  * @see {@link make} for the guarantees of the guard store
- * @see {@link layerCluster} for providing it
+ * @see {@link layerCluster} for providing the guard store
  * @category constructors
  * @since 0.1.0
  */

@@ -39,8 +39,8 @@ export interface ClusterOptions extends Omit<Config.ClusterOptions, "maxValue" |
  * - When a lock is released, a message wakes the waiting callers. They also try again every 250 ms.
  * - The server's clock measures leases. Fencing tokens grow even if the server loses its data, unless its clock is set
  *   back.
- * - While the server is unreachable, `acquire` fails with reason `Unavailable`. Permanent errors (a wrong password, a
- *   server that is too old) fail `make` with a `LockError`. Invalid options throw a `CacheConfigError`.
+ * - While the server is unreachable, `acquire` fails with reason `Unavailable`. After a permanent error (a wrong
+ *   password, a server that is too old), `make` fails with a `LockError`. Invalid options throw a `CacheConfigError`.
  *
  * **Gotchas**
  *
@@ -61,7 +61,7 @@ export interface ClusterOptions extends Omit<Config.ClusterOptions, "maxValue" |
  * await Effect.runPromise(Effect.scoped(program)) // => true
  * ```
  *
- * @see {@link layer} for providing it
+ * @see {@link layer} for providing the lock service
  * @category constructors
  * @since 0.1.0
  */
@@ -91,7 +91,7 @@ export const make = (options: Options = {}): Effect.Effect<Lock.Lock, LockError,
  * ```
  *
  * @see {@link make} for the guarantees of the lock
- * @see {@link layerCluster} for providing it
+ * @see {@link layerCluster} for providing the lock service
  * @category constructors
  * @since 0.1.0
  */

@@ -50,12 +50,12 @@ export interface ClusterOptions extends Config.ClusterOptions {
  *
  * **Details**
  *
- * - While the server is unreachable, the store reconnects with growing pauses, and every operation fails at once. With
- *   `connect: "required"`, opening the store fails with a `StoreError` instead.
- * - Permanent errors always fail `make` with a `StoreError`: a wrong password, a missing permission or mismatched TLS
- *   (reason `Denied`), a server that is too old, a replica, a node of a cluster, or a missing package `redis` (reason
- *   `Unsupported`). Invalid options throw a `CacheConfigError`.
- * - A write to one id is one script, which uses the server's clock. Reads in one event-loop turn share a command.
+ * - While the server is unreachable, the store tries to reconnect at growing intervals, and every operation fails at
+ *   once. With `connect: "required"`, opening the store fails with a `StoreError` if the server is unreachable.
+ * - `make` always fails with a `StoreError` after a permanent error: a wrong password, a missing permission or
+ *   mismatched TLS (reason `Denied`), a server that is too old, a replica, a node of a cluster, or a missing package
+ *   `redis` (reason `Unsupported`). Invalid options throw a `CacheConfigError`.
+ * - A write to one id runs as one script, which uses the server's clock. Reads in one event-loop turn share a command.
  * - Values larger than `maxValue` are refused (reason `TooLarge`).
  * - A value stored by another program, or by a newer release, counts as a miss and is not overwritten.
  *

@@ -18,7 +18,7 @@ export class Fault {
 /** A permanent fault: the server or an option of the program is unsuitable, so retrying does not help. */
 export const unfit = (message: string): Fault => new Fault("Unsupported", message, "UNFIT", true)
 
-/** Removes secrets from a text. A server's error quotes a command that the server does not know, even `AUTH`. */
+/** Removes secrets from a text. If a server does not know a command, even `AUTH`, its error quotes the command. */
 export type Scrub = (text: string) => string
 
 export const scrubbing = (secrets: ReadonlyArray<string>): Scrub => {

@@ -1,4 +1,4 @@
-/** Opens the connections to Redis on which the store, the locks and the guards run. */
+/** Opens the connections to Redis that the store, the locks and the guards use. */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { connect } from "./connection/router.ts"

@@ -51,7 +51,7 @@ interface CommonOptions {
 export interface ServerOptions extends CommonOptions {
   /**
    * The URL of the server: `redis://user:password@host:6379/0`, or `rediss:` for TLS.
-   * @default the server on this machine, at the default port of Redis
+   * @default the server on this machine, on the default port of Redis
    */
   readonly url?: string | Redacted.Redacted<string> | undefined
   /**
@@ -65,8 +65,8 @@ export interface ServerOptions extends CommonOptions {
    */
   readonly sentinel?: SentinelOptions | undefined
   /**
-   * Creates a client of the package `redis`, used instead of `url`. The store connects duplicates of the client, which
-   * have the same settings.
+   * A function that creates a client of the package `redis`, instead of `url`. The store does not connect this client,
+   * but duplicates of it with the same settings.
    * @default none
    */
   readonly client?: (() => Client) | undefined
@@ -95,7 +95,7 @@ interface SentinelOptions {
 }
 
 export interface ClusterOptions extends CommonOptions {
-  /** URLs of some of the nodes; the store discovers the others. User, password and TLS come from the first URL. */
+  /** URLs of some of the nodes; the store discovers the others. The first URL sets the user, the password and TLS. */
   readonly nodes: ReadonlyArray<string | Redacted.Redacted<string>>
 }
 

@@ -1,4 +1,4 @@
-/** Checks that only this user can write to a cache's folder, because its content becomes the results of effects. */
+/** Checks that no other user can write to the folder of a cache, because effects return the values stored there. */
 import * as fs from "node:fs"
 
 const refused = (message: string): Error => Object.assign(new Error(message), { code: "EACCES" })
@@ -13,7 +13,7 @@ const othersOf = ({ gid, mode }: fs.Stats): string | undefined => {
     : undefined
 }
 
-/** Creates a folder for this user alone. Refuses a folder that others can write to, unless `trustFolder` is set. */
+/** Creates a private folder. Refuses an existing folder that other users can write to, unless `trustFolder` is set. */
 export const makeFolder = (directory: string, trustFolder: boolean): void => {
   fs.mkdirSync(directory, { recursive: true, mode: 0o700 })
   requireOwn(directory, trustFolder)
@@ -27,7 +27,7 @@ const requireOwn = (path: string, trustFolder: boolean): void => {
   throw refused(`${path} is refused because ${others} can write to it: change that, or set trustFolder: true`)
 }
 
-/** Refuses anything but a plain file: a link may lead outside of the folder, and opening a pipe blocks the process. */
+/** Refuses anything but a plain file: a link may lead outside the folder, and opening a pipe blocks the process. */
 export const requirePlainFile = (file: string, trustFolder: boolean): void => {
   const stat = fs.lstatSync(file, { throwIfNoEntry: false })
   if (stat === undefined) return
@@ -35,5 +35,5 @@ export const requirePlainFile = (file: string, trustFolder: boolean): void => {
   requireOwn(file, trustFolder)
 }
 
-/** The flags to open a file without following a link or waiting for a pipe. Windows lacks these flags. */
+/** The flags for opening a file without following a link or waiting for a pipe. Windows lacks these flags. */
 export const plainOnly = (fs.constants.O_NOFOLLOW ?? 0) | (fs.constants.O_NONBLOCK ?? 0)

@@ -16,7 +16,7 @@ const networks = new Map([
 
 export const networkOf = (type: number): string | undefined => networks.get(type >>> 0)
 
-/** Logs a warning if a folder is on a network file system (only on Linux). The message ends with `consequence`. */
+/** On Linux, logs a warning if a folder is on a network file system. The message ends with `consequence`. */
 export const warnOfNetwork = (directory: string, consequence: string): Effect.Effect<void> =>
   Effect.suspend(() => {
     const network = networkOfFolder(directory)

@@ -1,6 +1,6 @@
 /**
- * Remembers this process's changes of the last few seconds. They are repeated if the database in use is replaced by one
- * that may be an older copy: a restored backup, a moved folder, or a server that lost its unsaved writes.
+ * Remembers the changes that this process made in the last few seconds. They are repeated if the database in use is
+ * replaced by one that may lack them: a restored backup, a moved folder, or a server that has lost unsaved writes.
  */
 import { recentInvalidations } from "../../internal/defaults/stores.ts"
 
@@ -9,18 +9,18 @@ export type Changed =
   | { readonly _tag: "Tag"; readonly tag: string }
   | { readonly _tag: "All" }
 
-/** A change to report to other processes. The end of a load (`Load`) is reported too, but need not be repeated. */
+/** A change to report to other processes. `Load` (a change by a load or a touch) never needs to be repeated. */
 export type Told = Changed | { readonly _tag: "Load"; readonly id: string }
 
 export interface Recent {
   readonly note: (changed: Changed) => void
-  /** Ends the current operation. Keeps its noted changes if `now` is given, which means that they were committed. */
+  /** Ends the current operation. If `now` is given, the operation was committed, and its noted changes are kept. */
   readonly ended: (now: number | undefined) => void
-  /** The ids and tags changed in the few seconds before `now`. If `all` is set, every other id and tag counts, too. */
+  /** The ids and tags changed in the few seconds before `now`. If `all` is set, all others changed as well. */
   readonly since: (now: number) => { readonly all: boolean; readonly ids: Array<string>; readonly tags: Array<string> }
 }
 
-/** Creates an empty record of recent changes. All times are milliseconds of a monotonic clock. */
+/** Creates an empty record of recent changes. All times are in milliseconds, on a monotonic clock. */
 export const make = (): Recent => {
   // The time at which each id or tag last changed, oldest first.
   const ids = new Map<string, number>()

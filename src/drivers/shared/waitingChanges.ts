@@ -30,7 +30,7 @@ interface Waiting {
   tags: Set<string>
   /** Changes that do not concern a single entry or tag. Only the last change of each kind is kept. */
   others: ReadonlyArray<Change>
-  /** A Bloom filter of the changed ids, used once there are too many to list. */
+  /** A Bloom filter of the changed ids, used once there are too many ids to list. */
   bits: Uint8Array | undefined
 }
 

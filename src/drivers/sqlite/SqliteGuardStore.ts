@@ -1,6 +1,6 @@
 /**
- * Keeps the state of guards in a directory on the local disk (with Node's SQLite), shared by all processes of one
- * machine. Must not be used on a network file system.
+ * Keeps the state of guards in a directory on the local disk, with Node's SQLite. All processes of one machine share
+ * this state. Must not be used on a network file system.
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
@@ -25,7 +25,7 @@ export interface Options {
   /** The directory. It is created if it does not exist, and may be the directory of a `SqliteStore`. */
   readonly directory: string
   /**
-   * Whether to accept a folder that other users can write to. The program then trusts all that they write there.
+   * Whether to accept a folder that other users can write to. The program then trusts everything they write there.
    * @default `false`
    */
   readonly trustFolder?: boolean | undefined
@@ -36,7 +36,7 @@ export interface Options {
  *
  * **When to use**
  *
- * Use to keep limits in a different folder than `CacheLayer.disk` uses, or without a disk cache.
+ * Use to keep limits in a folder other than that of `CacheLayer.disk`, or without a disk cache.
  *
  * **Details**
  *
@@ -61,7 +61,7 @@ export interface Options {
  * await Effect.runPromise(call.pipe(Effect.provide(SqliteGuardStore.layer({ directory })))) // => "called"
  * ```
  *
- * @see {@link layer} for providing it
+ * @see {@link layer} for providing the guard store
  * @category constructors
  * @since 0.1.0
  */

@@ -1,6 +1,6 @@
 /**
- * Locks for all processes of one machine, in a directory on its local disk (with Node's SQLite). Must not be used on a
- * network file system.
+ * Locks for all processes of one machine, kept in a directory on the local disk with Node's SQLite. Must not be used on
+ * a network file system.
  * @since 0.1.0
  */
 import type * as Clock from "effect/Clock"
@@ -27,7 +27,7 @@ export interface Options {
   /** The directory. It is created if it does not exist, and may be the directory of a `SqliteStore`. */
   readonly directory: string
   /**
-   * Whether to accept a folder that other users can write to. The program then trusts all that they write there.
+   * Whether to accept a folder that other users can write to. The program then trusts everything they write there.
    * @default `false`
    */
   readonly trustFolder?: boolean | undefined
@@ -42,7 +42,7 @@ export interface Options {
  *
  * **Details**
  *
- * - A waiting caller checks the lock every 50 ms, and when the holder's lease ends. Fencing tokens survive restarts.
+ * - A waiting caller checks the lock every 50 ms and when the holder's lease ends. Fencing tokens grow across restarts.
  * - If the directory cannot be used, `make` fails with a `LockError` (reason `Unavailable`) whose `name` is the
  *   directory and whose `cause` is the original error. Invalid options throw a `CacheConfigError`.
  *
@@ -70,7 +70,7 @@ export interface Options {
  * await Effect.runPromise(Effect.scoped(program)) // => true
  * ```
  *
- * @see {@link layer} for providing it
+ * @see {@link layer} for providing the lock service
  * @category constructors
  * @since 0.1.0
  */
@@ -170,7 +170,7 @@ interface Acquiring {
 
 const acquire = (tables: Tables, { clock, file, leaseMillis, name, pruning }: Acquiring): Lock.Acquired => {
   const now = clock.currentTimeMillisUnsafe()
-  // Looks without a write lock first, so that waiting callers do not keep other processes from writing.
+  // Reads the row without a write lock first, so that waiting callers do not keep other processes from writing.
   const seen = look(tables, name)
   if (seen !== undefined && isHeld(seen, now) && !isAhead(seen, now)) return waitOf(seen, now)
   return SideFile.write(file, () => {

@@ -1,6 +1,6 @@
 /**
- * A store in a directory on the local disk: an embedded database (with Node's SQLite) that all processes of one machine
- * may use. Entries, tag invalidations and counters survive a restart. Must not be used on a network file system.
+ * A store in a directory on the local disk: an embedded database (Node's SQLite) that all processes of one machine can
+ * share. Entries, tag invalidations and counters survive a restart. Must not be used on a network file system.
  * @since 0.1.0
  */
 import * as Clock from "effect/Clock"
@@ -36,16 +36,16 @@ import * as Backoff from "./transactions/backoff.ts"
 import * as Batch from "./transactions/batch.ts"
 
 /**
- * The directory, the maximum size of the database, and how long an operation may wait for another process.
+ * The directory, the size limits, and how long an operation may wait for another process.
  * @category options
  * @since 0.1.0
  */
 export interface Options {
-  /** The directory. It is created if it does not exist. Several processes of one machine may use it at once. */
+  /** The directory. It is created if it does not exist. Several processes of one machine may use it. */
   readonly directory: string
   /**
-   * The maximum size of the database, at least 1 MiB. A full store evicts expired entries first, then those written
-   * longest ago. An entry that this process has read gets a second chance (about 10,000 reads are remembered).
+   * The maximum size of the database, at least 1 MiB. A full store evicts expired entries, then the entries
+   * written longest ago. An entry that this process has read gets a second chance (about 10,000 reads are remembered).
    * @default 1 GiB
    */
   readonly maxSize?: SizeInput | undefined
@@ -55,12 +55,12 @@ export interface Options {
    */
   readonly maxValue?: SizeInput | undefined
   /**
-   * Whether to accept a folder that other users can write to. The program then trusts all that they write there.
+   * Whether to accept a folder that other users can write to. The program then trusts everything they write there.
    * @default `false`
    */
   readonly trustFolder?: boolean | undefined
   /**
-   * How long to retry an operation while another process writes. Opening the store is retried for 5 seconds or more.
+   * How long to retry an operation while another process writes. Opening the store is retried for at least 5 seconds.
    * @default 500 ms
    */
   readonly storeTimeout?: Ttl.Input | undefined
@@ -75,11 +75,11 @@ export interface Options {
  *
  * **Details**
  *
- * - Fails with a `StoreError` if the directory cannot be written (reason `Denied` or `Unavailable`). Throws a
+ * - Fails with a `StoreError` if the directory is not writable (reason `Denied` or `Unavailable`). Throws a
  *   `CacheConfigError` for invalid options.
- * - A damaged database, or one of another program, is left unchanged, and an empty database is created next to it. All
- *   running processes of the directory move to the new database. A deleted directory is created again. A release with
- *   another format uses files of its own.
+ * - If the database is damaged or belongs to another program, it is left unchanged, and an empty database is created
+ *   beside it. All running processes that use the directory move to the new database. A deleted directory is created
+ *   again. A release with another format uses its own files.
  * - A lease that is neither renewed nor released is removed after an hour, or ten times its length if that is longer.
  * - The last 10,000 changes are kept (fewer if `maxSize` is below 40 MB). A process that has missed more gets a `Gap`.
  *
@@ -171,7 +171,7 @@ type SyncStore = ReturnType<typeof Store.makeSync>
 interface Config extends FolderOptions {
   readonly maxSize: number
   readonly maxValue: number
-  /** How many milliseconds to retry an operation while another process writes. */
+  /** For how many milliseconds to retry an operation while another process writes. */
   readonly millis: number
 }
 

@@ -1,6 +1,6 @@
 /**
- * The connection to a database, which may be replaced while the program runs. If the file is damaged, the connection
- * creates the next database. If a newer database exists or files were removed, it moves to the database in use.
+ * The connection to a database. The database may be replaced while the program runs: if its file is damaged, the
+ * connection creates the next database. If a newer one exists or files were removed, it moves to the database in use.
  */
 import { tagsOfId } from "../../internal/store/markers/idTags.ts"
 import type { Change } from "../../ports/store.ts"
@@ -37,15 +37,15 @@ interface Config {
 export interface Backoffs {
   /** The backoff that applies while another process holds the write lock of SQLite. */
   readonly lock: Backoff.Backoff
-  /** The backoff that applies while the log is too large, so that no values may be stored. */
+  /** The backoff that applies while no values may be stored because the log is too large. */
   readonly values: Backoff.Backoff
 }
 
 /** Properties of an operation that decide when it may run and whether it is repeated. */
 export interface Kind {
-  /** Whether the operation's changes must not be lost, and are repeated if an older copy replaces the database. */
+  /** Whether the operation's changes are repeated if an older copy replaces the database, so that they are not lost. */
   readonly isKept: boolean
-  /** Whether the operation only removes or ends something. It is then allowed even while nothing may be stored. */
+  /** Whether the operation is allowed even while nothing may be stored: it only reads, removes, ends or renews. */
   readonly passes: boolean
   /** Whether the operation adds little to the log, and is followed by an operation that checks the log's size. */
   readonly isFollowed?: true
@@ -125,7 +125,7 @@ export const inPages = function*<A>(self: Connection, read: (tables: Tables) => 
   }
 }
 
-/** Runs an operation. Repeats it if the database is unusable, or if it wrote to a database that is no longer in use. */
+/** Runs an operation. Repeats it if the database is unusable, or if its writes went to a database no longer in use. */
 export const run = <A>(self: Connection, operation: () => A, kind = reading): A => {
   const wasRunning = self.isRunning
   self.isRunning = true
@@ -171,7 +171,7 @@ const endSnapshot = (self: Connection): void => {
   }
 }
 
-/** Runs steps that take the write lock. Throws if the operation may not write now, or another process has the lock. */
+/** Runs steps that take the write lock. Throws if the operation may not write now or another process has the lock. */
 const admitted = <A>(self: Connection, steps: () => A): A => {
   const { lock, values } = self.config.backoffs
   const { wal } = self
@@ -202,14 +202,14 @@ export const listen = (self: Connection): () => ReadonlyArray<Change> => {
       return run(self, read)
     } catch (thrown) {
       if (self.isClosed || known === self.left) throw thrown
-      // The connection has left its database. Even if it cannot open another yet, the caller must not trust memory.
+      // The connection has left its database. Even if it cannot open another one yet, the caller must not trust memory.
       known = self.left
       return gap
     }
   }
 }
 
-/** The maximum size of the database in bytes: `maxSize` without the reserve. */
+/** The maximum size of the database in bytes: `maxSize` minus the size of the reserve. */
 const sizeOf = ({ bound, config }: Connection): number => config.maxSize - bound
 
 const open = (self: Connection): Tables => {
@@ -269,11 +269,11 @@ const invalidateAgain = (self: Connection, { batch, counters, entries, leases, t
     })
   }
   if (names.length > 0) Tags.invalidate(tags, names, config.newVersion)
-  // The repeated changes are already recorded, with the time of the first execution.
+  // The repeated changes are already recorded, with the time at which they were first made.
   recent.ended(undefined)
 }
 
-/** Leaves the database if it is no longer in use or its log cannot be emptied. Returns whether it was left. */
+/** Leaves the database if it is no longer in use or its log cannot be emptied. Returns whether it did so. */
 const leaveFormer = (self: Connection, kind?: Kind): boolean => {
   endSnapshot(self)
   const { opened, wal } = self
@@ -292,7 +292,7 @@ const leaveFormer = (self: Connection, kind?: Kind): boolean => {
 /** Stops using the database file if an error shows that it is unusable. Returns whether to retry the operation. */
 const leaveUnusable = (self: Connection, thrown: unknown): boolean => {
   const { lock, values } = self.config.backoffs
-  // During a pause, a backoff throws an earlier error again, which says nothing about the database now.
+  // During a pause, a backoff throws an earlier error again, which says nothing about the database's current state.
   if (Backoff.isRepeated(lock, thrown) || Backoff.isRepeated(values, thrown)) return false
   if (leaveFormer(self)) return true
   if (!isDamage(thrown) && !isDetached(thrown)) return false
@@ -312,14 +312,14 @@ const forget = (self: Connection): void => {
   self.tables = undefined
 }
 
-/** Removes the database, although it is intact, and moves all processes to the next one. */
+/** Removes the database, although it is intact, and moves all processes to the next database. */
 const abandon = (self: Connection, opened: Databases.Opened): true => {
   Databases.abandon(opened)
   forget(self)
   return true
 }
 
-/** Creates the next database. Ignores a failure if the current file was replaced: this process cannot reopen it. */
+/** Creates the next database. Ignores a failure if the current file was replaced, because it is not reopened. */
 const startNext = (opened: Databases.Opened): void => {
   try {
     Databases.startNext(opened)
@@ -329,7 +329,7 @@ const startNext = (opened: Databases.Opened): void => {
   }
 }
 
-/** Restores the reserve. Does not try at every write, because other programs may keep the disk full. */
+/** Restores the reserve. Does not try on every write, because other programs may keep the disk full. */
 const regainReserve = (self: Connection): void => {
   const { room } = tables(self)
   const { bound, config: { directory, now }, opened, reserve } = self

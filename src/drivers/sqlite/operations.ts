@@ -1,4 +1,4 @@
-/** Runs the store's operations. Combines concurrent ones in a transaction, and retries while another process writes. */
+/** Runs the store's operations. Concurrent operations share a transaction. Retries while another process writes. */
 import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -83,7 +83,7 @@ export const run = <A>(self: Operations, name: string, steps: () => A): Effect.E
   return Effect.tap(retried, () => vacuum(self))
 }
 
-/** The total time in which the store was slow, including waits for other processes, in milliseconds. */
+/** The total time, in milliseconds, during which the store was slow, including waits for other processes. */
 export const workedMillis = ({ backoffs: { lock, values }, slowMillis }: Operations): number =>
   slowMillis + Backoff.allRefusedMillis(lock) + Backoff.allRefusedMillis(values)
 
@@ -117,7 +117,7 @@ const runAll = (
         : Exit.fail(toStoreError(operations[i]!.name, ended.failure))
     )
   } catch {
-    // The transaction was rolled back. Each operation runs alone, so that one failure does not affect the others.
+    // The transaction was rolled back. Each operation now runs alone, so that one failure does not affect the others.
     return alone()
   }
 }

@@ -88,7 +88,7 @@ const run = <Statements, A>(self: SideFile<Statements>, steps: (statements: Stat
   try {
     return steps(current(self).statements)
   } catch (thrown) {
-    // Closes the file, so that the next operation opens it again. It may have been repaired or restored by then.
+    // Closes the file. The next operation opens it again, in case it has been repaired or restored.
     if (isDamage(thrown) || isDetached(thrown)) leave(self)
     throw thrown
   } finally {

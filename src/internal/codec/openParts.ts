@@ -1,4 +1,4 @@
-/** Limits schema parts that accept any value to storable values. Effect's form of `Schema.Any` may not be JSON. */
+/** Restricts schema parts that accept any value to storable values. Effect's form of `Schema.Any` may not be JSON. */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as SchemaAST from "effect/SchemaAST"
@@ -42,7 +42,7 @@ const transformations = {
   anything: SchemaTransformation.passthrough<unknown>()
 }
 
-/** Makes encoding fail if a part that accepts any value holds one that the format cannot store. */
+/** Makes encoding fail if a part that accepts any value contains a value that the format cannot store. */
 export const closeParts = <A, R>(schema: Schema.Codec<A, any, R, R>, holds: Holds): Schema.Codec<A, any, R, R> => {
   if (!hasPart(schema.ast, isOpen)) return schema
   const closed = mapEnds(schema.ast, {

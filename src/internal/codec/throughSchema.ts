@@ -138,7 +138,7 @@ export const withoutSchema = <A>({ id, pack, unpack }: Format): Codec<A> => ({
   decode: unpack as (bytes: Uint8Array, id: string) => Exit.Exit<A, SerializerError>
 })
 
-/** Makes a check of values against a schema. The check returns the reason for a mismatch, or `undefined`. */
+/** Makes a function that checks values against a schema. It returns the reason for a mismatch, or `undefined`. */
 export const misfitBy = (schema: Schema.Constraint): (value: unknown) => string | undefined => {
   try {
     const check = guard(

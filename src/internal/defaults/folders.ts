@@ -9,7 +9,7 @@ export const wal = {
   copiedAt: 0.875,
   /** If the WAL cannot be emptied for longer than this, a long-running read is assumed to be the cause. */
   pinnedMillis: 1000,
-  /** If a long read keeps the WAL from being emptied, a new database is created at this many times its size limit. */
+  /** If a long read lets the WAL grow by this many times its bound, a new database is created. */
   hopelessAfter: 4
 }
 
@@ -34,7 +34,7 @@ export const snapshot = {
   /** The longest time between two reads that share a transaction. */
   betweenMillis: 0.05,
   longestMillis: 1,
-  /** If a turn lasts longer than this after a read, reads share no transaction: others wait only 5 ms for one. */
+  /** If a turn lasts longer than this after a read, no transactions are shared: other processes wait only 5 ms. */
   idleMillis: 4,
   /** Transactions are avoided for this many times the length of the turn, and then until a turn is short enough. */
   mistrust: 10

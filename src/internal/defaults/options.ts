@@ -77,7 +77,7 @@ export const maxSize = 1_073_741_824
 /** The default `maxValue` of `CacheLayer.disk` and `CacheLayer.files`, in bytes: 8 MiB. */
 export const maxValue = 8_388_608
 
-/** The smallest `maxSize`, and the largest fraction of it for one value. A database's log and reserve count too. */
+/** The smallest `maxSize`, and the largest fraction of it for one value. It includes a database's log and reserve. */
 export const folders = {
   disk: { leastMaxSize: 1_048_576, valueShare: 0.25 },
   files: { leastMaxSize: 1, valueShare: 1 }

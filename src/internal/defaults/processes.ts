@@ -19,7 +19,7 @@ export const polling = { pollMillis: 50, lateMillis: 100 }
  */
 export const leasePoll = { firstMillis: 50, longestMillis: 1000, afterEndMillis: 5, togetherMillis: 5 }
 
-/** A load waits for others at most this many times as long as a load may take. Then it no longer trusts the store. */
+/** How many loads of maximum length a load waits for. After that time, it no longer trusts the store. */
 export const believedLeaders = 10
 
 /** How many lease lengths a load may outlive its last caller before another load for the id begins. */
@@ -43,7 +43,7 @@ export const leaseLife = { times: 10, leastMillis: 3_600_000 }
 /** How long the row of a vanished lock holder is kept. A holder that was only suspended may still need it. */
 export const lockLifeMillis = 86_400_000
 
-/** A load that has rejected this many entries stored by other processes meanwhile no longer stores its own result. */
+/** If a load has rejected this many entries that other processes stored meanwhile, it does not store its own result. */
 export const leaseAttempts = 3
 
 /** Pauses before a process reads the stream of changes again after a failure. */

@@ -53,7 +53,7 @@ export const tracking = {
   ownWrites: 10_000,
   /** How many tags are remembered with their versions. */
   tagVersions: 100_000,
-  /** An invalidation message that is not recognized as an effect of an own write within this time counts as foreign. */
+  /** If an invalidation message cannot be matched to this process's writes within this time, it counts as foreign. */
   ownWriteMillis: 50,
   /** How many checks are made while `ownWriteMillis` passes. */
   ownWriteLooks: 2,

@@ -1,12 +1,12 @@
 /** How the engine handles a failing store, and how much stores keep. Times are in milliseconds. */
 
-/** How long after a broadcast write's first message its second message counts as missing. */
+/** If the second message of a broadcast write does not follow the first within this time, it counts as missing. */
 export const broadcasts = { unfinishedMillis: 1000 }
 
 /** How many changes may wait for a busy process. Above this, the process no longer knows which entries changed. */
 export const waitingChanges = 20_000
 
-/** After this many timeouts in a row, the store is skipped for `firstMillis`, twice as long after each failed probe. */
+/** After this many timeouts in a row, the store is skipped for `firstMillis`. Each failed probe doubles this time. */
 export const circuit = { timeouts: 3, firstMillis: 1000, longestMillis: 30_000 }
 
 /** Pauses before invalidations that did not reach the store are retried. */
@@ -36,7 +36,7 @@ export const pendingInvalidations = 10_000
 /** The number of markers that a store keeps. Removing one causes at most a load, never a stale read. */
 export const markersKept = 100_000
 
-/** The first entries read from a storage, up to this number, are checked for coming from an earlier process. */
+/** How many of the first entries read from a storage are checked, because they may be those of an earlier process. */
 export const firstEntries = 1000
 
 /** The number of changes that a shared store keeps. A process that is further behind gets a `Gap`. */

@@ -1,4 +1,4 @@
-/** A cache as combinators and operations use it: bound to an engine, or disabled and bound to none. */
+/** A cache as combinators and operations use it: either bound to an engine, or disabled and without an engine. */
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
@@ -10,30 +10,30 @@ import type { Request } from "./state.ts"
 
 export const TypeId = "~effect-cached/Caching"
 
-/** A cache as users see it: an opaque value, `Caching.Shape`. */
+/** A cache as users see it: an opaque value (`Caching.Shape`). */
 interface Opaque {
   readonly [TypeId]: typeof TypeId
 }
 
-/** An operation: its effect on an engine, and its answer without one. Programs bundle only the operations they use. */
+/** `over` runs the operation on an engine, `without` on a disabled cache. Programs bundle only what they use. */
 export interface Operation<Args extends ReadonlyArray<any>, A> {
   readonly over: (engine: Engine.Engine, ...args: Args) => A
   readonly without: (...args: Args) => A
 }
 
-/** The parts of a cache. A wrapper overrides some parts and passes on the others. */
+/** The parts of a cache. A wrapper replaces some parts and keeps the others. */
 export interface Cache extends Opaque {
-  /** The strategy of `Cached.withStrategy` calls that do not name one. */
+  /** The strategy that `Cached.withStrategy` uses if the call does not name a strategy. */
   readonly strategy: Strategy | undefined
   readonly copy: AnyReadOptions["copy"]
   /** Answers a read that is evaluated in the given fiber (see `evaluate` in `read/read.ts`). */
   readonly read: <A, E>(fiber: Fiber.Fiber<any, any>, request: Request<A, E>) => Effect.Effect<A, E>
   readonly perform: <Args extends ReadonlyArray<any>, A>(operation: Operation<Args, A>, ...args: Args) => A
-  /** Wraps another cache for `Cached.withCache`. Defined only inside a transaction, which refuses to change others. */
+  /** Wraps another cache for `Cached.withCache`. Only inside a transaction, which refuses changes to other caches. */
   readonly beside?: ((other: Opaque) => Opaque) | undefined
 }
 
-/** The only cast to a cache. It is safe, because only `make`, `disabled` and their wrappers create an `Opaque`. */
+/** The only cast to a cache. It is safe, because only `over`, `disabled` and their wrappers create an `Opaque`. */
 export const cacheOf = (shape: Opaque): Cache => shape as Cache
 
 export const start = (
@@ -61,7 +61,7 @@ export const over = (engine: Engine.Engine): Cache => ({
 export const makeInMemory = (options: Engine.EngineOptions): Effect.Effect<Cache, never, Scope.Scope> =>
   Effect.map(start(options), over)
 
-/** A disabled cache's strategy, which is never asked. One from the `Strategy` module would enlarge every bundle. */
+/** A disabled cache never calls its strategy. A strategy from the `Strategy` module would enlarge every bundle. */
 const nothing: Strategy = { name: "nothing", decide: () => Load, lifetime: () => "skip" }
 
 export const disabled: Cache = {

@@ -1,4 +1,4 @@
-/** The collections of an engine's state, as types. They are generic, so that they need not import the state. */
+/** The types of the collections in an engine's state. They are generic, so that this file need not import the state. */
 
 export interface CallersOf<C> extends Iterable<C> {
   readonly size: number

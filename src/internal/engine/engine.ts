@@ -31,7 +31,7 @@ import type { StoreTier, StoreTierLimits } from "./storeTier/storeTier.ts"
 import * as KeyClasses from "./telemetry/keyClasses.ts"
 import { noCounters } from "./telemetry/telemetry.ts"
 
-/** The whole state of one cache. Each module declares the part that it uses. All changes to it are synchronous. */
+/** The whole state of one cache. Each module declares the part that it uses. The state changes only synchronously. */
 export interface Engine extends Flights {
   readonly strategy: Strategy | undefined
 }
@@ -49,7 +49,7 @@ export interface EngineOptions extends StoreTierLimits {
   readonly strategy: Strategy | undefined
   /** With `"private"`, each reader runs its own load. */
   readonly flights: "shared" | "private"
-  /** How long closing the engine waits for loads that have callers. */
+  /** How long `close` waits for loads that still have callers, and for writes. */
   readonly shutdownMillis: number
   readonly refresh: {
     readonly concurrency: number
@@ -59,7 +59,7 @@ export interface EngineOptions extends StoreTierLimits {
   }
 }
 
-/** The parts of an engine that need a store. A cache without one does not bundle them. */
+/** The parts of an engine that need a store. A cache without a store does not bundle them. */
 export interface StoreParts {
   readonly makeTier: (engine: Engine, options: EngineOptions) => StoreTier
   readonly throughStore: NonNullable<Flights["throughStore"]>
@@ -80,7 +80,7 @@ export const make = (
       seed: tokens.word,
       makeCurve,
       onGone: (entry) => forgetRefresh(engine, entry),
-      // With private flights there is no sweeper, because the platform cancels timers when a request has finished.
+      // With private flights there is no sweeper, because the platform cancels timers when a request finishes.
       sweeper: options.flights === "private" || options.capacity === 0 ? undefined : makeSweeper(() => engine)
     }),
     tagEpochs: TagEpochs.make(),
@@ -127,17 +127,17 @@ export const make = (
 }
 
 /**
- * Closes the engine: starts no more flights and interrupts those without callers. Waits `shutdownMillis` at most for
- * other flights and writes, whose callers then die with `CacheClosed`. Sends pending invalidations once more.
+ * Closes the engine: starts no more flights, and interrupts flights without callers. Other flights and writes have
+ * `shutdownMillis` to end. Then remaining callers die with `CacheClosed`, and pending invalidations are sent once more.
  */
 export const close = Effect.fnUntraced(function*(self: Engine, shutdownMillis: number) {
   self.closed = true
   self.memory.sweeper?.stop()
   for (const { flights } of self.refreshing.queue) for (const flight of flights) detach(self, flight.id)
   for (const flight of self.running.all()) {
-    // Starts the flight queued behind this one, which the closed engine then refuses.
+    // The flight queued behind this one starts now, and is refused because the engine is closed.
     startNext(self, flight)
-    // A flight that is writing may continue, even if its callers did not wait for the write.
+    // A flight that is still writing may continue, even though its callers did not wait for the write.
     if (flight.callers.size === 0 && !flight.isBehind) end(self, flight)
   }
   if (self.running.size > 0 && shutdownMillis > 0) {

@@ -84,7 +84,7 @@ export const setMany: Operation<
   without: () => Effect.void
 }
 
-/** Reads the entry that an update will change, on the first try or a retry. `undefined` if the cache is disabled. */
+/** Reads the entry that an update will replace. `tries` counts earlier tries. `undefined` if the cache is disabled. */
 export const current: Operation<
   [key: Key, tries: number],
   Effect.Effect<CurrentOf.Current<LookedUp> | undefined, StoreError, any>

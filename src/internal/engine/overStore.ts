@@ -1,4 +1,4 @@
-/** Makes engines and caches over an optional store. Code that only stores need is imported only through this file. */
+/** Makes engines and caches, with or without a store. The code for stores is imported only through this file. */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { type Cache, over, start } from "./boundCache.ts"

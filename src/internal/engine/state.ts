@@ -1,4 +1,4 @@
-/** The types of an engine's state. There is no code here, so that all modules can share them without import cycles. */
+/** The types of an engine's state. This file has no code, so that all modules can import it without cycles. */
 import type * as Cause from "effect/Cause"
 import type * as Clock from "effect/Clock"
 import type * as Context from "effect/Context"
@@ -33,9 +33,9 @@ interface Pause {
 
 export interface Flights extends MemoryTier {
   readonly storeTier: StoreTier | undefined
-  /** Whether each reader runs its own load. Needed on platforms that cancel a request together with its loads. */
+  /** Whether each reader runs its own load. Needed on platforms that cancel all loads of a request when it ends. */
   readonly isPrivate: boolean
-  /** Runs a load with the store operations before and after it. A cache without a store does not bundle this. */
+  /** Runs a load with the store operations before and after it. Caches without a store do not bundle this function. */
   readonly throughStore:
     | ((
       self: Flights,
@@ -45,11 +45,11 @@ export interface Flights extends MemoryTier {
     | undefined
   readonly storeReads: StoreReads | undefined
   readonly flights: FlightsById
-  /** Flights that have a fiber, joinable or not. */
+  /** Flights that have started but not ended, whether or not they can be joined. */
   readonly running: Running
-  /** Flights by id that can no longer be joined but still load. Until they end, no other load for their id starts. */
+  /** By id, flights that still load but can no longer be joined. Until they end, no other load of their ids starts. */
   readonly ending: Map<string, Flight>
-  /** How many milliseconds an abandoned load may continue before another load for its id starts. */
+  /** How many milliseconds an abandoned load may continue before another load of its id starts. */
   readonly endingMillis: number
   readonly inherit: Inherit
   readonly readDefaults: ReadDefaults
@@ -57,7 +57,7 @@ export interface Flights extends MemoryTier {
   readonly refreshing: Refreshing
   readonly leaseWaits: LeaseWaits
   readonly questions: Questions
-  /** The number of flights that are writing a value which their callers have already received. */
+  /** The number of flights that are still writing a value that their callers have already received. */
   behind: number
   /** The pause before the next load, for each id whose last load failed. */
   readonly retryAt: Map<string, Pause>
@@ -66,7 +66,7 @@ export interface Flights extends MemoryTier {
   /** The counters of key classes whose loads currently fail while stale values are served. */
   readonly failing: Set<Counters>
   readonly watches: Watches
-  /** SQL transactions that bypass the cache. Each is added when this is logged, so that it is logged only once. */
+  /** The SQL transactions for which the bypass of the cache was logged. It is logged once per transaction. */
   readonly transactions: WeakSet<object>
   /** The context of the last read in this turn of the event loop. */
   lastReadContext: ReadContext | undefined
@@ -95,7 +95,7 @@ export interface Flight {
   /** The value of `watches.step` when the flight started. */
   readonly since: number
   readonly readsStore: boolean
-  /** The time budget for all store operations together. If `undefined`, that of the policy or the layer applies. */
+  /** The time budget for all store operations together. If `undefined`, the policy or the layer determines it. */
   readonly storeMillis: number | undefined
   readonly depth: number
   readonly callers: Callers
@@ -111,13 +111,13 @@ export interface Flight {
   /** Whether the flight was interrupted because it ran too long without callers. */
   ranTooLong: boolean
 
-  /** Whether the stored entry has changed since the store was last asked, so a pending answer may be outdated. */
+  /** Whether the stored entry has changed since the store was last asked, so that a pending answer may be outdated. */
   changedWhileAsked: boolean
   /** The `writeId` of an entry that a reader rejected. The store must not return that entry again. */
   rejectedWriteId: string | undefined
-  /** The `expiresAt` of the good value in the store that this load reloads. Until then, no failure may overwrite it. */
+  /** The `expiresAt` of a good stored value that this load replaces. Until then, no failure may overwrite the value. */
   protectedUntil: number
-  /** The entry served if the load fails. */
+  /** The entry to serve if the load fails. */
   stale: Entry | undefined
   fault: Fault | undefined
 
@@ -127,31 +127,31 @@ export interface Flight {
   /** The loaded value that is being written, for callers that do not wait for the write. */
   loaded: Exit.Exit<unknown, unknown> | undefined
   isBehind: boolean
-  /** When the flight ended or, while the result is being written, when its load ended, in epoch milliseconds. */
+  /** In epoch milliseconds: when the flight ended or, while the result is being written, when its load ended. */
   endedAt: number
 
-  /** The tier's `captures` when the store was asked, the load began or the result was stored, whichever came last. */
+  /** The tier's `captures` when the store was asked, the load began or the result was stored, whichever was last. */
   asOf: number
   versions: ReadonlyArray<TagVersion> | undefined
-  /** Tags of the ids on which the found entry depends. Changes to these ids are tracked until the flight has ended. */
+  /** Tags of the ids on which found entries depend. Changes to these ids are tracked until all callers are answered. */
   held: ReadonlyArray<string> | undefined
 
   olderRunning: Flight | undefined
   newerRunning: Flight | undefined
 
-  // The fields below are released when the flight ends.
+  // The fields below are cleared when the flight ends.
   starter: ReadContext
   /** The flight whose load started this one. `undefined` for a refresh, because no load waits for a refresh. */
   parent: Flight | undefined
-  /** The flight's fiber or, if a batch call runs the flight, an object by which it can be interrupted. */
+  /** The flight's fiber or, if a batch call runs the flight, an object that interrupts the flight. */
   fiber: Pick<Fiber.Fiber<unknown, unknown>, "interruptUnsafe"> | undefined
   lease: FlightLease | undefined
-  /** A refresh's slot or place in the queue. Other flights of the same batch may share it. */
+  /** The refresh slot of the flight, or its place in the queue. Other flights of the same batch may share it. */
   unit: Unit | undefined
   /** Queued flights for the same id. They start once this flight has ended or is no longer storable. */
   after: Array<Flight> | undefined
   limit: Fiber.Fiber<unknown> | undefined
-  /** Writes the load's outcome. `launch` calls this if the load interrupted itself (`renewed`). */
+  /** Writes the load's outcome. If the load has interrupted itself (`renewed`), a new fiber runs this. */
   conclude: ((exit: Exit.Exit<unknown, unknown>) => Effect.Effect<unknown, unknown, any>) | undefined
   trace: Trace | undefined
 }
@@ -162,14 +162,14 @@ export interface Caller {
   readonly policy: Policy
   /** If the caller runs inside a load, the attempt of that load. */
   readonly within: Attempt | undefined
-  /** The tag epoch when the caller joined. -1: the load sees every change that the caller knows of. */
+  /** The tag epoch when the caller joined, or -1 if the load surely sees every change that the caller knows of. */
   joinedAt: number
   /** When the caller joined, in epoch milliseconds. `undefined` for a caller without timeouts. */
   readonly since: number | undefined
   readonly stale: Entry | undefined
   /** Whether the flight was started by another caller or by a refresh. */
   readonly joined: boolean
-  /** Whether the load had not begun when the caller joined. `undefined` where results have no dependencies. */
+  /** Whether the caller joined before the load began. `undefined` on platforms where results have no dependencies. */
   isEarly?: boolean
   readonly resume: Resume
   timers: ReadonlyArray<Fiber.Fiber<unknown>>
@@ -178,14 +178,14 @@ export interface Caller {
 }
 
 export interface FlightLease {
-  /** Renews the lease. `undefined` until the lease is granted. */
+  /** Renews this lease alone. `undefined` before the grant, and in bulk calls, where one worker renews all leases. */
   readonly renewal: Worker | undefined
   readonly owner: string
   /** Asks the store to release the lease. If the load failed, the request includes a note of the failure. */
   readonly release: (flight: Flight, failure: Exit.Failure<unknown, unknown> | undefined) => void
   /** Until this time, in monotonic milliseconds, no other process can hold the lease. */
   heldUntil: number
-  /** Whether committing the result has ended the lease, so it need not be released. */
+  /** Whether committing the result has ended the lease, so that the lease need not be released. */
   isStored: boolean
 }
 
@@ -193,7 +193,7 @@ export interface FoundEntry {
   readonly entry: Entry
   /** Whether the entry is stale. If so, the result of an outer load that reads the entry is not stored. */
   readonly isStale: boolean
-  /** Whether the stale entry is served without a new load, because a load failed less than `retryAfter` ago. */
+  /** Whether the stale entry replaces a new load, because a load failed less than `retryAfter` ago. */
   readonly insteadOfLoad: boolean
   readonly refreshDue: boolean
 }
@@ -235,19 +235,19 @@ export interface Watches {
   step: number
   /** By id, the value of `step` at the last write, load or removal. */
   readonly changedAt: Map<string, number>
-  /** The value of `step` at which an id missing from `changedAt` counts as changed. */
+  /** An id that is missing from `changedAt` counts as changed at this value of `step`. */
   floor: number
 }
 
 export interface Watch {
   readonly bornAt: number
   readonly since: number
-  /** The store's markers from before a bulk call. Without them, the call's answers for extra keys stay in memory. */
+  /** The store's markers from before a bulk call. Without them, the call's answers for extra keys are not stored. */
   readonly evidence?: Evidence | undefined
 }
 
 export interface Work extends WorkActions {
-  /** Ended flights with waiting callers, callers to answer before a write ends, and abandoned flights to interrupt. */
+  /** Ended flights whose callers wait, callers to answer before a write ends, and abandoned flights to interrupt. */
   readonly ended: Fifo<Flight | Behind<Caller>>
   readonly starting: Fifo<Flight>
   readonly dispatcher: SchedulerDispatcher
@@ -255,7 +255,7 @@ export interface Work extends WorkActions {
   isScheduled: boolean
 }
 
-/** Steps that the work loop calls. Injected, because importing the code that ends flights would be circular. */
+/** Steps that the work loop calls. Injected, because importing the code that ends flights would cause a cycle. */
 export interface WorkActions {
   readonly respond: (self: Flights, caller: Caller) => void
   /** Whether a caller is answered before its flight has written the result. */
@@ -273,7 +273,7 @@ export interface LeaseWaits {
 export interface LeaseWait {
   readonly flight: Flight
   readonly owner: string
-  /** `since`: when the flight began to wait. `dueAt`: when to ask for the lease again. In monotonic milliseconds. */
+  /** In monotonic milliseconds: when the flight began to wait (`since`), and when to ask again (`dueAt`). */
   readonly since: number
   dueAt: number
   isGone: boolean
@@ -287,7 +287,7 @@ interface Refreshing {
   readonly timeoutMillis: number
   readonly retry: Schedule.Schedule<unknown, unknown> | undefined
   readonly running: Set<Unit>
-  /** Units waiting for a slot, the most recently requested one last. */
+  /** Units that wait for a slot. The most recently requested unit is the last. */
   readonly queue: Set<Unit>
 }
 
@@ -303,14 +303,14 @@ export interface Request<out A = unknown, out E = unknown> extends Effect.Effect
   readonly options: AnyReadOptions
   /** Copied from the options to make hits faster: V8 is slow to read properties of objects with many shapes. */
   readonly copy: AnyReadOptions["copy"]
-  /** Whether the strategy decides by deadlines only. If the entry has none, a hit needs no clock or random number. */
+  /** Whether the strategy decides by deadlines only. It needs no random number, and without deadlines no clock. */
   readonly deadlinesOnly: boolean
   readonly servesFresh: boolean
   /** Whether reads extend the deadline, because the strategy has a `touch`. */
   readonly slides: boolean
   /** Identifies the strategy's constant lifetime. `undefined` for lifetime functions and custom strategies. */
   readonly constant: unknown
-  /** Whether an entry's `constant` denotes the same lifetime. If so, a hit leaves the entry's deadlines unchanged. */
+  /** Whether an entry's `constant` denotes this request's lifetime. If so, a hit keeps the entry's deadlines. */
   readonly isConstant: (constant: unknown) => boolean
   readonly constantLifetime: () => Lifetime
   readonly refreshLoad: ((self: Flights, flight: Flight) => Effect.Effect<unknown, unknown, any>) | undefined
@@ -319,19 +319,19 @@ export interface Request<out A = unknown, out E = unknown> extends Effect.Effect
   readonly followed?: ((leader: Request) => void) | undefined
   /** Defined for streams. Called with a flight that this request started, once the flight has ended. */
   readonly settled?: ((flight: Flight) => void) | undefined
-  /** How long the load may renew its lease, if that differs from the layer's `maxLoad`. */
+  /** How long the load's lease may be renewed, if this differs from the layer's `maxLoad`. */
   readonly maxLoadMillis?: number | undefined
-  /** Before the first load, throws a `CacheConfigError` for an invalid option. Returns whether options were given. */
+  /** Throws a `CacheConfigError` for an invalid option, before the first load. Returns whether there are options. */
   readonly validate: () => boolean
-  /** Whether a caller reads again (`readAgain`). */
+  /** Whether this request repeats a read (`readAgain`). */
   readonly isAgain?: boolean
-  /** The validated options. Defined at the first miss, so that a hit does not pay for it. */
+  /** The validated options. Defined at the first miss, so that hits do not pay for the validation. */
   rules: Rules | undefined
 }
 
 /** The validated options of a request, completed by the layer's defaults. */
 export interface Rules {
-  /** The cache defaults contained in these rules. Kept for comparison, because several caches may use one request. */
+  /** The cache defaults that these rules contain. Kept for comparison, because several caches may use one request. */
   readonly defaults: ReadDefaults
   /** A timeout that is a function of the key stays `undefined` until `askTimeouts` evaluates the function. */
   readonly timeoutMillis: number | undefined
@@ -367,9 +367,9 @@ export interface Joining {
   readonly mutations: number
 }
 
-/** The steps of reads that need a store. A cache without one does not bundle them. */
+/** The steps of a read that need a store. A cache without a store does not bundle them. */
 export interface StoreReads {
-  /** Runs a strict read after sending the unsent invalidations that affect it. `undefined` if there are none. */
+  /** Sends the unsent invalidations that affect a strict read, then runs the read. `undefined` if there are none. */
   readonly afterUnsent: <A, E>(
     self: Flights,
     policy: Policy,
@@ -395,16 +395,16 @@ export interface StoreReads {
   ) => Effect.Effect<{ readonly policy: Policy; readonly shortened: (request: Request) => Request }> | undefined
   readonly absent: <A, E>(reader: Reader<A, E>, rejectedWriteId: string | undefined) => Effect.Effect<A, E>
   readonly askThenJoin: <A, E>(reader: Reader<A, E>, joining: Joining) => Effect.Effect<A, E>
-  /** Stores a bulk call's answers for keys it was not asked for, each as the entry of a flight that never starts. */
+  /** Stores a bulk call's answers for unrequested keys. Each answer is the entry of a flight that never starts. */
   readonly storeUnasked: (flights: ReadonlyArray<Flight>, watch: Watch, done: () => void) => void
   readonly makeSeats: (first: Flight, isOneWave: boolean) => Seats
 }
 
 /** The store operations of a bulk call's flights, in waves. The call runs them itself, without a fiber per flight. */
 export interface Seats {
-  /** Returns the flights that need fibers of their own: the store has an entry, or another process holds the lease. */
+  /** Returns flights that need their own fibers, because the store has an entry or another process holds the lease. */
   readonly acquire: (flights: ReadonlyArray<Flight>) => Effect.Effect<ReadonlySet<Flight>, never, any>
-  /** Stores the outcomes of loads that have ended. Returns what their callers get, in the same order. */
+  /** Stores the outcomes of loads that have ended. Returns the answers for their callers, in the same order. */
   readonly store: (
     flights: ReadonlyArray<Flight>,
     outcomes: BatchAnswers
@@ -424,16 +424,16 @@ export interface ReadContext {
 
 export interface SharedContext {
   readonly context: Context.Context<never>
-  /** Log annotations around the load, except those of an outer load. `undefined` if there are none. */
+  /** The starter's log annotations, without the key of an outer load. `undefined` if there are none. */
   readonly annotations: { readonly [name: string]: unknown } | undefined
 }
 
-/** How calls inside an effect use the cache. Values of this type are made by `CachePolicy`. */
+/** How calls inside an effect use the cache. `CachePolicy` makes values of this type. */
 export interface Policy {
   readonly readsMemory: boolean
   readonly readsStore: boolean
   readonly joins: "any" | "refresh" | "none"
-  /** Whether a load started under this policy can be joined, and whether its result can be stored. */
+  /** Whether loads under this policy can be joined, and whether their results can be stored. */
   readonly writes: boolean
   readonly bypass: boolean
   /** Whether the caller fails on a store fault, and ignores memory while other processes' changes are untracked. */
@@ -447,10 +447,10 @@ export interface Policy {
 
 export type Operation = "get" | "set" | "remove" | "invalidate" | "clear"
 
-/** One attempt at a load. A retry is a new attempt, and inherits nothing from the failed one. */
+/** One attempt at a load. A retry is a new attempt, which inherits nothing from the failed attempt. */
 export interface Attempt {
   readonly id: string
-  /** `undefined` once the attempt has ended. A fiber that outlives the attempt does not count as inside the load. */
+  /** `undefined` once the attempt has ended. A fiber that outlives the attempt no longer counts as inside the load. */
   flight: Flight | undefined
   /** When the load began, in epoch milliseconds. `undefined` before that. */
   startedAt: number | undefined
@@ -463,7 +463,7 @@ export interface Attempt {
   recorder: Recorder | undefined
   /** `undefined` until the load reads through a cache. */
   dependencies: Dependencies | undefined
-  /** Whether the load declared the previous value to be still valid. Doing so ends the attempt. */
+  /** Whether the load declared that the previous value is still valid. This declaration ends the attempt. */
   renewed: boolean
   previous: Entry | undefined
   annotations: Annotations | undefined
@@ -480,7 +480,7 @@ export interface Annotations {
 }
 
 export interface Recorder {
-  /** When the oldest value served was created, in epoch milliseconds. `Infinity` if none was served. */
+  /** When the oldest served value was created, in epoch milliseconds. `Infinity` if no value was served. */
   oldestAt: number
   oldestId: string
   endsAt: number
@@ -491,22 +491,22 @@ export interface Dependencies {
   readonly engine: Flights
   readonly flight: Flight
   readonly tags: Map<string, Dependency>
-  /** The number of ids in each group. `undefined` while there are too few ids for a group's limit to matter. */
+  /** The number of ids in each group. `undefined` while there are too few ids to exceed a group's limit. */
   groups: Map<string, number> | undefined
-  /** Whether a value read may be outdated. If so, neither the result nor anything derived from the result is stored. */
+  /** Whether the load may have read an outdated value. If so, its result and results derived from it are not stored. */
   isTainted: boolean
   own: ReadonlyArray<string> | undefined
   isRegistered: boolean
-  /** The last id noted. Cached, because an id is noted before the read and looked up again when the answer arrives. */
+  /** The last noted id. Cached, because each id is noted before its read and again when the answer arrives. */
   lastId: string | undefined
   last: Dependency | undefined
 }
 
 /** A tag that a load's result inherits. */
 export interface Dependency {
-  /** The tag epoch before the tagged value was read. A later invalidation of the tag ends the derived result. */
+  /** The tag epoch before the tagged value was read. A later invalidation of the tag invalidates the result. */
   epoch: number
-  /** The tag's version in the store before the read. `undefined` without a store, or if any read found no version. */
+  /** The tag's version in the store before the read. `undefined` without a store, or if a read found no version. */
   version: string | undefined
   /** For the tag of an id: the id's value counts as current only if it is read after the capture with this number. */
   readonly since: number
@@ -515,22 +515,22 @@ export interface Dependency {
 /**
  * One call that loads many keys. Each key has a flight with its own callers, lease and write. The call starts once
  * every flight has reached its load or dropped out. A flight drops out if the store has its entry or another process
- * holds its lease. Flights that rejoin together after waiting for a lease or an older flight share another call.
+ * holds its lease. Flights that wait for a lease or an older flight, and then rejoin together, share another call.
  */
 export interface Batch {
   readonly add: (flight: Flight) => void
-  /** Removes a flight from the call. Unless the flight rejoins, the call does not wait for it. */
+  /** Removes a flight from the call. The call does not wait for the flight unless it rejoins. */
   readonly dropOut: (flight: Flight) => void
-  /** Like `dropOut`, but starts the call only in a later turn, because an invalidation may call this method. */
+  /** Like `dropOut`, but never starts the call in the current turn, because an invalidation may call this method. */
   readonly drop: (flight: Flight, dispatcher: SchedulerDispatcher) => void
   /** Lets the call run the steps of a starting flight. Returns `false` if the flight needs a fiber of its own. */
   readonly seat: (flight: Flight) => boolean
   readonly rejoin: (flight: Flight) => void
-  /** The load of each flight in the batch: waits for the call, and takes the flight's answer from it. */
+  /** The load of each flight in the batch. It waits for the call, and returns the answer for the flight's key. */
   readonly load: Effect.Effect<unknown, unknown, any>
   /** The fiber of the call that currently runs the flight's load. */
   readonly fiberOf: (flight: Flight) => Fiber.Fiber<unknown, unknown> | undefined
-  /** Whether a call runs as part of the flight. Such a call may continue for other flights after this one has ended. */
+  /** Whether a call runs as part of the flight. The call may continue for other flights after this flight has ended. */
   readonly isLedBy: (flight: Flight) => boolean
   readonly inGroups: Groups["forEach"]
   readonly close: () => void
@@ -544,7 +544,7 @@ export interface Batch {
 
 export interface BatchOptions {
   readonly loadAll: LoadAll
-  /** Makes the request for a key. Without this function, answers for keys that were not asked for are dropped. */
+  /** Makes the request for a key. Without this function, answers for unrequested keys are dropped. */
   readonly requestOf?: ((key: Key, batch: Batch) => Request) | undefined
   /** The remaining store budget, if the read has already asked the store. */
   readonly leftMillis?: number | undefined
@@ -563,8 +563,8 @@ export interface Groups {
   /** Notes that the store has answered the flight, or that the flight waits for something else. */
   readonly left: (flight: Flight) => void
   /**
-   * Runs `step`, which may enter a flight, for each item, and then `end`. If a group is full, the next item waits until
-   * half of that group's flights have left. Groups grow while answers come quickly, not counting the store's latency.
+   * Runs `step` for each item, and then `end`. A step may enter a flight. If a group is full, the next item waits until
+   * half of its flights have left. Groups grow while the store answers quickly, not counting its latency.
    */
   readonly forEach: <A>(items: Iterable<A>, turning: Turning, step: (item: A) => void, end: () => void) => void
 }

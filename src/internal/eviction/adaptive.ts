@@ -12,12 +12,12 @@ import { makeSuccessor } from "./successor.ts"
 /** A memory with at most this many entries uses plain LRU, because a shadow would cost more than the entries. */
 const plain = 32
 
-/** With up to this many entries, the shadow follows all of them; with more, a share, but at least `smallestShadow`. */
+/** The shadow follows all entries if there are at most this many, otherwise a share, but at least `smallestShadow`. */
 const followedAsWhole = 128
 const smallestShadow = 64
 const shareOfShadow = 1 / 128
 
-/** Until memory is full, LIRS leads if at least this share of accesses hit an entry that had not been read lately. */
+/** Until memory is full, LIRS leads if at least this share of accesses hit an entry that had not been read recently. */
 const reuseForLirs = 0.05
 
 export const makeAdaptive = (options: PolicyOptions): Policy => {

@@ -1,6 +1,6 @@
 /**
  * The adaptive policy for browser bundles (`package.json` maps `#platform/*`). An almost empty memory needs no policy,
- * so it begins as LRU and loads the adaptive policy when half full, or after 1024 entries. If loading fails, the memory
+ * so it begins as LRU, and loads the adaptive policy when it is half full or has 1024 entries. If loading fails, memory
  * stays LRU and tries again after 1024 more entries.
  */
 import type { Policy, PolicyOptions } from "../../ports/eviction.ts"

@@ -32,5 +32,5 @@ export const makeLru = (): Policy => {
 /** First in, first out: neither reads nor new values reset an entry's age. */
 export const makeFifo = (): Policy => ({ ...byAge(Ring.makeHead()), replaced: Ring.replace })
 
-/** Least recently updated: new values reset an entry's age, reads do not. */
+/** Least recently updated: new values reset an entry's age, but reads do not. */
 export const makeLeastRecentlyUpdated = (): Policy => byAge(Ring.makeHead())

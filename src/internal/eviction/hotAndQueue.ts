@@ -1,7 +1,7 @@
 /**
  * Two lists of entries, `hot` and `queue`, and three rules that select the victim. The rule can change at any time
  * without moving an entry.
- * - LRU evicts the older one of the two tails.
+ * - LRU evicts the older of the two tails.
  * - LIRS (Jiang and Zhang, SIGMETRICS 2002): an entry becomes hot when the time between two of its reads is less than
  *   the age of the oldest hot entry. Marks record this, so no stack is needed. The tail of a short queue is evicted.
  * - S3 (after S3-FIFO: Yang, Zhang, Qiu, Yue and Rashmi, SOSP 2023): entries become hot when read twice in a FIFO
@@ -162,7 +162,7 @@ export class HotAndQueue<A extends Item> {
     if (isHot && this.full && this.rule === LIRS) this.fit()
   }
 
-  /** Advances time when an entry is added. Reads do not: as long as none is added, nothing is evicted. */
+  /** Advances time when an entry is added. Reads do not advance it, because they evict nothing. */
   private pass(weight: number): void {
     this.left -= weight
     if (this.left > 0) return

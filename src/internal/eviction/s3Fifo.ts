@@ -1,8 +1,8 @@
 /**
  * S3-FIFO as published (Yang, Zhang, Qiu, Yue and Rashmi: "FIFO queues are all you need for cache eviction", SOSP
- * 2023). Entries enter a small FIFO queue, a tenth of memory. Those read twice there move to the main queue, a FIFO in
- * which a read entry gets another round. The others are evicted and leave ghosts (as many as the main queue holds); a
- * returning entry with a ghost enters the main queue at once. A read only increments an entry's count, up to three.
+ * 2023). Entries enter a small FIFO queue, a tenth of memory. Two reads there move an entry to the main queue, where
+ * each read gives it another round. Other entries are evicted and leave ghosts (as many as the main queue holds). If an
+ * entry returns while it has a ghost, it enters the main queue at once. A read only increments a count, up to three.
  */
 import type { Node, Policy, PolicyOptions } from "../../ports/eviction.ts"
 import { makeHash, weightOf } from "./nodes.ts"

@@ -147,7 +147,7 @@ export class Shadow {
     this.queueShare = this.lirs.lists.queueTarget / entries
   }
 
-  /** Selects the rule with the best score, even if barely: changing the rule is free, and a margin would delay it. */
+  /** Selects the rule with the best score. Requires no margin, because changing the rule costs nothing. */
   private chooseLead(): void {
     const { scores } = this
     for (const rule of [LRU, LIRS, S3] as const) {

@@ -8,7 +8,7 @@
 
 const mostSamples = 4096
 
-/** An id keeps its place if at most this share of the followed ids was read since. This saves time. */
+/** To save time, an id keeps its place if at most this share of the followed ids was read since it took that place. */
 const shareOfNewest = 1 / 32
 
 /** The curve has 8 points per doubling of the distance. It is exact for distances up to 16, and within 9 % beyond. */
@@ -44,7 +44,7 @@ export class StackDistances<A extends Sample = Sample> {
   /** The number of reads of followed ids by distance, without first reads, which `unknown` counts. */
   private readonly distances = new Float64Array(buckets)
   private unknown = 0
-  /** The number of reads that moved no id, by the number of places taken since. `settle` adds them to `distances`. */
+  /** Counts reads that moved no id, by how many places follow that of the id. `settle` adds them to `distances`. */
   private readonly near = new Float64Array(mostSamples)
   private newest: number
   private readonly onDrop: (sample: A) => void
@@ -60,7 +60,7 @@ export class StackDistances<A extends Sample = Sample> {
     return this.threshold / 2 ** 32
   }
 
-  /** Whether the id with this hash is followed. Mixes the hash, because memory may sample by the unmixed one. */
+  /** Whether the id with this hash is followed. Mixes the hash, because memory may sample by the unmixed hash. */
   isFollowed(hash: number): boolean {
     return Math.imul(hash, 0xc2b2ae35) >>> 0 < this.threshold
   }

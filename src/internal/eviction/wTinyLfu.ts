@@ -1,8 +1,8 @@
 /**
  * W-TinyLFU as in Caffeine (Einziger, Friedman and Manes, ACM TOS 2017; the climber: Einziger, Eytan, Friedman and
  * Manes, Middleware 2018). Entries enter a window, an LRU list. An entry that leaves the window competes with the
- * oldest entry on probation, and the more frequent one stays. An entry read on probation becomes protected. Protected
- * entries fill up to four fifths of the main part. The window's size follows the hit ratio by hill climbing.
+ * oldest entry on probation, and the more frequent one stays. An entry that is read on probation becomes protected. Up
+ * to four fifths of the main part are for protected entries. The window's size follows the hit ratio by hill climbing.
  */
 import type { Node, Policy, PolicyOptions } from "../../ports/eviction.ts"
 import { FrequencySketch } from "./frequencySketch.ts"
@@ -41,7 +41,7 @@ interface WTinyLfu {
   readonly hashOf: (entry: Entry) => number
   readonly weighed: boolean
   capacity: number
-  /** The window's share of the capacity. `step` is a share of the capacity too. */
+  /** The window's share of the capacity. `step` is also a share of the capacity. */
   windowShare: number
   step: number
   count: number

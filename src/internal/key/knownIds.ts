@@ -1,7 +1,7 @@
 /**
- * Remembers the ids of a key class by its field values, if all fields are primitives, because finding a newly joined
- * string in a `Map`, which must hash it first, takes longer than the rest of a hit. The table has a fixed size. An id
- * is stored only if two consecutive keys of its slot have it, so keys that are read only once displace nothing.
+ * Remembers the ids of a key class by its field values, if all fields are primitives. To find a newly joined string, a
+ * `Map` must first hash it, which takes longer than the rest of a hit. The table has a fixed size. An id is stored only
+ * if two consecutive keys of its slot have it, so keys that are read only once displace nothing.
  */
 import { knownIds } from "../defaults/bounds.ts"
 import type { Fields, Property } from "./canonical.ts"
@@ -30,7 +30,7 @@ export const remembering = (
       hashes[place] = hash
       return ids[place] = id
     }
-    // Returns the earlier of two equal strings: it is the one in the cache, so a `Map` finds it without comparing text.
+    // Returns the earlier of two equal strings: the cache uses that string, so a `Map` finds it without comparing text.
     const first = ids[place]!
     known[place] = { hash, values: names.map((name) => own(fields[name])), id: first }
     return first

@@ -31,7 +31,7 @@ export const encoder = (name: string, properties: ReadonlyArray<Property>): (fie
   }
 }
 
-/** Finds the invalid field by encoding the fields one by one, because the encoder of all fields cannot name it. */
+/** Finds the invalid field by encoding the fields one by one, because the encoder for all fields cannot name it. */
 const locate = (name: string, properties: ReadonlyArray<Property>, fields: Fields, error: unknown): unknown => {
   for (const property of properties) {
     try {

@@ -71,7 +71,7 @@ export const lazily = (name: string, open: Effect.Effect<Lock, LockError>): Lock
   return lock
 }
 
-/** Holds a lock while `use` runs, with less overhead than a scope. Returns `undefined` for a lock of another module. */
+/** Holds a lock while `use` runs, with less overhead than a scope. Returns `undefined` for a lock made elsewhere. */
 export const during = <A, E, R>(
   lock: Lock,
   asked: Asked,

@@ -144,7 +144,7 @@ export const checkOptions = <O extends object>(of: string, options: O, checks: C
   checkAll(of, options, checks)
 }
 
-/** Returns the answer of a user's condition. Throws for a promise, which would be truthy whatever it resolves to. */
+/** Returns the result of a user's condition. Throws for a promise, which would be truthy whatever it resolves to. */
 export const answerOf = (name: string, answer: unknown): boolean => {
   if (typeof answer === "boolean") return answer
   throw mistake(

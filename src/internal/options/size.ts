@@ -13,7 +13,7 @@ type Symbol = `${"" | `${Letter<"k" | "m" | "g" | "t">}${"" | Letter<"i">}`}${Le
  */
 export type SizeInput = ByteSize.Input | `${number}${"" | " "}${Symbol}`
 
-// Matches `MB`, `MiB`, and Effect's words, like `megabytes` and `mebibytes`.
+// Matches `MB`, `MiB`, and Effect's names of units, like `megabytes` and `mebibytes`.
 const form = /^\s*([\d.]+) *((?:[kmgtpezyrq](?:i|[a-z]{2,5})?)?b)(?:ytes?)?\s*$/i
 
 /** Returns the number of bytes, or `undefined` if the value is not a size. */

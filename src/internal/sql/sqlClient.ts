@@ -7,7 +7,7 @@ import * as Statement from "effect/sql/Statement"
 
 type Service = Context.Service<SqlClient.TransactionConnection, SqlClient.TransactionConnection.Service>
 
-/** Makes a client only for `afterCommit`, because the program's own client is often not in the context. */
+/** Makes a client that serves only `afterCommit`, because the program's own client is often not in the context. */
 export const makeClient = (transactionService: Service): Effect.Effect<SqlClient.SqlClient> =>
   Effect.provide(
     SqlClient.make({

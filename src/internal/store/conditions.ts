@@ -25,7 +25,7 @@ export const holds = (
 
 /**
  * Returns the entry with new deadlines, or `undefined` if it is not present or `writeId` names another write. Only
- * reads give a `writeId`. They never shorten a lifetime, because other reads may rely on a longer one. Without a
+ * reads pass a `writeId`. They never shorten a lifetime, because other reads may rely on a longer one. Without a
  * `writeId`, a changed soft deadline was set by hand, so the lifetime is no longer a strategy's constant.
  */
 export const touched = (

@@ -44,7 +44,7 @@ export const lifeMillis = (leaseMillis: number) => Math.max(leaseLife.times * le
 export const leftOf = ({ leaseMillis, until }: Held, now: number): number =>
   Math.max(0, Math.min(until - now, leaseMillis))
 
-/** The remaining wait before a process may load, alone or beside the owner. A clock set back does not prolong it. */
+/** The remaining wait before a process may load, alone or beside the owner. It is limited if the clock was set back. */
 export const joinWaitOf = (lease: Held, join: Join, now: number): number => {
   const left = leftOf(lease, now)
   if (typeof join === "boolean") return join ? 0 : left

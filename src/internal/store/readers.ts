@@ -16,8 +16,8 @@ const nothing: ReadonlyArray<Change> = []
 const gap: ReadonlyArray<Change> = [{ _tag: "Gap" }]
 
 /**
- * Makes one of several readers over `changesUnsafe`, which supports only one. The reader throws a `StoreError` if the
- * store throws, or answers with anything but changes. A `Gap` follows unless the store itself threw a `StoreError`.
+ * Makes one of several readers over `changesUnsafe`, which supports only one. If the store throws or returns anything
+ * but changes, the reader throws a `StoreError`. Unless the store itself threw that error, all readers get a `Gap`.
  */
 export const reader = (store: string, read: Read): Read => {
   const queues = queuesOf.get(read) ?? new Set<WeakRef<Queue>>()
@@ -66,7 +66,7 @@ export const reader = (store: string, read: Read): Read => {
 
 const isChanges = (answer: ReadonlyArray<Change>): boolean => Array.isArray(answer) && answer.every(isChange)
 
-/** Checks a change at run time, because an adapter may not keep to its types. */
+/** Checks a change at run time, because an adapter may violate its types. */
 export const isChange = (change: Change | null | undefined): boolean => {
   switch (change?._tag) {
     case "Changed":

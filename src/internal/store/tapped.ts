@@ -11,7 +11,7 @@ export type Tap = <A>(
   effect: Effect.Effect<A, StoreError>
 ) => Effect.Effect<A, StoreError>
 
-/** The parts of a store that are not operations with one answer. */
+/** The parts of a store that are not operations with a single result. */
 const noOperations: ReadonlySet<string> = new Set<keyof Store>([
   "name",
   "capabilities",

@@ -20,7 +20,7 @@ export const tooLarge = ({ id, limit: [option, bytes], operation, size, store }:
 
 const byRule = new WeakSet<object>()
 
-/** Like `tooLarge`, for a value that a rule of the program keeps out of the store. */
+/** Like `tooLarge`, but for a value that a rule of the program keeps out of the store. */
 export const keptOut = (refused: Refused): StoreError => {
   const error = tooLarge(refused)
   byRule.add(error)

@@ -1,4 +1,4 @@
-/** Estimates the memory that a value takes by sampling its parts, for the 64-bit layout of V8 in Node.js. */
+/** Estimates the size of a value in memory by sampling its parts, for the 64-bit layout of V8 in Node.js. */
 import { lookedAtOfValue } from "../defaults/bounds.ts"
 
 const word = 8
@@ -26,7 +26,7 @@ const leastPlaces = 4
 const bytesOfMap = 9 * word
 const bytesOfPlace = { map: 3.5 * word, set: 2.5 * word }
 
-/** An object with more fields than this is a hash table too, and holds its own field names. */
+/** An object with more fields than this is also a hash table, which stores the names of its fields. */
 const mostFields = 128
 const bytesOfNamed = 11 * word
 

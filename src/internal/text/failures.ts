@@ -65,7 +65,7 @@ export const whyOf = (reason: keyof typeof reasons, cause: unknown): string => {
 
 export const withCause = (text: string, message: string | undefined): string => message ? `${text} (${message})` : text
 
-/** The message of an adapter's exception, without its other properties: drivers attach the command with the value. */
+/** The message of an adapter's exception. Omits other properties: drivers attach the command, which holds the value. */
 export const messageOf = (thrown: unknown): string | undefined => {
   try {
     if (!(thrown instanceof Error)) return undefined

@@ -76,7 +76,7 @@ const set = (pattern: string, content: ReadonlyArray<string>): Token => {
 const invalid = (pattern: string, problem: string): CacheConfigError =>
   new CacheConfigError({ message: `The pattern ${JSON.stringify(pattern)}: ${problem}` })
 
-/** Backtracks only to the last `*`, as a longer match for an earlier one cannot help: O(pattern × text length). */
+/** Backtracks to the last `*` only: a longer match for an earlier `*` cannot help. Takes O(pattern × text length). */
 const matchAll = (tokens: ReadonlyArray<Token>, text: string): boolean => {
   let next = 0
   let at = 0

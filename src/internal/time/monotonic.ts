@@ -1,4 +1,4 @@
-/** Monotonic time for measuring durations, because the wall clock may be set meanwhile. */
+/** Monotonic time for measuring durations, because the wall clock may be set in between. */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"

@@ -9,7 +9,7 @@ import * as Effect from "effect/Effect"
 import { busyProgramTimes, programTime as limits } from "../defaults/stores.ts"
 import { machineClock as realClock, monotonicMillis } from "./monotonic.ts"
 
-/** The current `setTimeout`, to be compared only: a different one means that a test fakes the timers. */
+/** The current `setTimeout`, only for comparison: if it has changed, a test fakes the timers. */
 const timers = (): unknown => (globalThis as { readonly [name: string]: unknown })["setTimeout"]
 const realTimers = timers()
 /** Whether program time is used. Effects with another clock, such as tests, use the time of that clock. */
@@ -50,7 +50,7 @@ export const afterProgramMillis = (clock: Clock.Clock, millis: number): Effect.E
     )
     : Effect.sleep(millis)
 
-/** Ends when `millis` have passed according to `timeNow`, at the latest after a multiple of `millis` on the clock. */
+/** Ends when `millis` have passed according to `timeNow`, or when a multiple of `millis` has passed on the clock. */
 export const untilPassed = (timeNow: () => number, millis: number): Effect.Effect<void> =>
   Effect.suspend(() => {
     const end = timeNow() + millis
@@ -80,7 +80,7 @@ const looking = Effect.whileLoop({
 })
 
 const counted = (tookMillis: number, rested: number): number => {
-  // Idle time is unknown, and late timers prove nothing: a hidden page's timers are late though it is not busy.
+  // Idle time is unknown, and late timers prove nothing: a hidden page's timers are late although it is not busy.
   if (Number.isNaN(rested)) return limits.unknownMillis
   const least = tookMillis / limits.busyTimes
   // The limit is needed after the process was stopped, because that time counts as idle.

@@ -25,7 +25,7 @@ export const forEachNow = <A>(items: ReadonlyArray<A>, step: (item: A) => void):
   return undefined
 }
 
-/** Like `Array.map`. The results of many items are made in turns. */
+/** Like `Array.map`, but computes the results of a long list over several turns. */
 export const map = <A, B>(items: ReadonlyArray<A>, f: (item: A) => B): Effect.Effect<Array<B>> =>
   Effect.suspend(() => {
     if (items.length <= chunk) return Effect.succeed(items.map((item) => f(item)))
@@ -88,7 +88,7 @@ export const forEachEffect: <A, E, R>(
   }
 })
 
-/** Asks for many items, in parts if they are too many for one turn. Returns the answers in the order of the items. */
+/** Requests many items, in parts if there are too many for one turn. Returns the answers in the order of the items. */
 export const inParts = <A, B, E, R>(
   items: ReadonlyArray<A>,
   ask: (part: ReadonlyArray<A>) => Effect.Effect<ReadonlyArray<B>, E, R>,

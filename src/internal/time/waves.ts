@@ -5,12 +5,12 @@ import { chunk, wavesAtOnce } from "../defaults/bounds.ts"
 import { startsOf } from "./chunks.ts"
 import { monotonicMillis } from "./monotonic.ts"
 
-/** How many times as long as one wave several waves may take if most of that time is spent on the way to the store. */
+/** The store counts as far away if several waves at once take at most this many times as long as one. */
 const tolerance = 1.5
 
 /**
- * Sends the chunks of a list one after the other, but more and more of them at once while that takes hardly longer than
- * sending one, because then the store is far away. A store that processes them one by one would exceed its time limit.
+ * Sends the chunks of a list one by one, because a store that gets many at once could exceed its time limit. While more
+ * chunks take hardly longer than one, the store is only far away, so the number sent at once is doubled each time.
  */
 export const forEachWave = <A, E, R>(
   items: ReadonlyArray<A>,

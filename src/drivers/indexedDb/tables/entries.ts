@@ -26,7 +26,7 @@ export const readable = async (transaction: Transaction, id: string): Promise<St
   return found === "damaged" ? undefined : found
 }
 
-/** Writes an entry, and evicts others if the total exceeds `maxSize`. */
+/** Writes an entry, and evicts other entries if the total size exceeds `maxSize`. */
 export const put = async (transaction: Transaction, id: string, entry: Stored, limits: {
   readonly maxSize: number
   readonly now: number
@@ -73,7 +73,7 @@ export const clear = async (transaction: Transaction): Promise<void> => {
   await transaction.objectStore("numbers").delete("size")
 }
 
-/** Evicts expired entries, then those written longest ago, until the total size is at most `to`. */
+/** Evicts expired entries, then the entries written longest ago, until the total size is at most `to`. */
 const makeRoom = async (transaction: Transaction, { but, now, to }: {
   readonly now: number
   readonly to: number
@@ -98,7 +98,7 @@ const makeRoom = async (transaction: Transaction, { but, now, to }: {
 export const halve = async (transaction: Transaction, now: number): Promise<void> =>
   await makeRoom(transaction, { now, to: await Numbers.get(transaction, "size") / 2 })
 
-/** The number of writes between two removals of expired records. Each removes at most 256 records of each kind. */
+/** The number of writes between two removals of expired records. Each removal deletes at most 256 of each kind. */
 const tidyEvery = 64
 const tidyAtMost = 256
 

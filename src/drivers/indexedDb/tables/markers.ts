@@ -16,7 +16,7 @@ export const versionsOf = async (
   return { version: (tag) => found.get(tag) }
 }
 
-/** Reads markers, and creates missing ones. `dropped` are the tags whose markers were dropped to make room. */
+/** Reads markers, and creates missing ones. `dropped` lists the tags whose markers were dropped to make room. */
 export const getOrMake = async (
   transaction: Transaction,
   tags: ReadonlyArray<string>,

@@ -1,4 +1,4 @@
-/** Creates Redis clients, either with the package `redis` or with a function that the program passes. */
+/** Creates Redis clients, either with the package `redis` or with a function of the program. */
 import * as Effect from "effect/Effect"
 import { CacheConfigError } from "../../../CacheError.ts"
 import { Fault, faultOf, type Scrub, unfit } from "../fault.ts"

@@ -1,7 +1,7 @@
 /**
  * Routes commands to the masters of a cluster. A command goes to the last known owner of its slot. If the slot has
- * moved, the answer names another node (`MOVED`, `ASK`), and the command is sent to that node. A lost connection or
- * `MOVED` makes the cluster look up the owners of all slots again.
+ * moved, the answer names another node (`MOVED`, `ASK`), and the command is sent to that node. After `MOVED` or a lost
+ * connection, the owners of all slots are looked up again.
  */
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -45,11 +45,11 @@ interface Cluster {
   readonly onMasters: Set<() => void>
   owners: ReadonlyArray<string | undefined>
   masters: string
-  /** The fault of commands for a slot whose master is unknown. */
+  /** The fault with which commands fail if the master of their slot is unknown. */
   down: Fault
 }
 
-/** Opens connections to all masters. If no node answers, returns the fault of the last node that was asked. */
+/** Opens connections to all masters. Returns a fault if no node knows all masters or a master cannot be used. */
 export const open = Effect.fnUntraced(function*(
   options: Options
 ): Effect.fn.Return<readonly [Wire, Fault | undefined], never, Scope.Scope> {
@@ -130,7 +130,7 @@ const keepLooking = (self: Cluster): Effect.Effect<never> =>
     if (fault !== undefined || !isWhole(self)) self.isOutdated.openUnsafe()
   }))
 
-/** Returns the connection to a node, or opens one. A new connection is returned after its first attempt to connect. */
+/** Returns a node. If it is not known yet, opens its connection and waits for the first attempt to connect. */
 const nodeAt = (self: Cluster, address: Address): Effect.Effect<Opened> => {
   const { context, nodes, opening } = self
   const at = nameOf(address)
@@ -163,7 +163,7 @@ const openNode = Effect.fnUntraced(function*(self: Cluster, address: Address): E
   return [node, fault]
 })
 
-/** Asks one node after another until one knows the owners of all slots. Returns a fault if a master cannot be used. */
+/** Asks one node after another for the owners of all slots. Returns a fault if none knows or a master is unusable. */
 const look = Effect.fnUntraced(function*(self: Cluster): Effect.fn.Return<Fault | undefined> {
   const up = Array.from(self.nodes.values()).filter(({ connection }) => Connection.isUp(connection))
   let fault: Fault | undefined

@@ -27,7 +27,7 @@ export interface Fresh {
 
 export interface ConnectionOptions {
   readonly name: string
-  /** Finds the server's address before each attempt to connect: `undefined` if the client has an address of its own. */
+  /** Finds the server's address before each attempt to connect. `undefined` if the client has its own address. */
   readonly locate: Effect.Effect<Address | undefined, Fault>
   readonly makeClient: MakeClient
   readonly settings: Settings
@@ -38,7 +38,7 @@ export interface ConnectionOptions {
   readonly commandMillis: number
   /** Runs before the first command to a server that may lack data of the previously connected server. */
   readonly recover: (fresh: Fresh) => Effect.Effect<void, Fault>
-  /** Whether `recover` runs even on the first server, because it may have replaced the server of another connection. */
+  /** Whether `recover` runs even on the first server, because that server may have replaced another master. */
   readonly mayLack?: boolean
   readonly onLost?: (() => void) | undefined
 }
@@ -68,7 +68,7 @@ export interface Connection {
   hasConnected: boolean
   /** The server's clock minus the local clock, in milliseconds. 0 if the clocks agree. */
   offset: number
-  /** How many milliseconds a test had moved the program's clock before the clocks were first compared. */
+  /** By how many milliseconds a test had moved the program's clock before the clocks were first compared. */
   movedBefore: number | undefined
   /** The `run_id` of the last server on which `recover` has succeeded or was not needed. */
   run: string | undefined

@@ -9,7 +9,7 @@ interface Greeting {
   /** The server's clock, in epoch milliseconds. */
   readonly time: number
   readonly tookMillis: number
-  /** The server's `run_id`, which changes whenever the server starts. Empty if the user may not ask for it. */
+  /** The server's `run_id`, which changes whenever the server starts. Empty if the user may not read it. */
   readonly run: string
 }
 
@@ -20,7 +20,7 @@ interface Wanted {
   readonly nowMillis: () => number
 }
 
-/** The oldest major version of Redis that supports the features of the scripts. */
+/** The oldest major version of Redis that supports all features that the scripts use. */
 const oldest = 7
 
 /** Asks a server for its time, version and role. Rejects with a `Fault` if the store cannot use the server. */

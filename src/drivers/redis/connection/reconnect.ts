@@ -62,7 +62,7 @@ const keepLooking = (self: Connection.Connection): Effect.Effect<never> =>
     )
   ))
 
-/** Sends `TIME` at intervals, to detect a dead idle connection and to compare the server's clock with the local one. */
+/** Sends `TIME` at intervals, to detect that an idle connection is dead and to compare the two clocks. */
 const keepBeating = (self: Connection.Connection): Effect.Effect<never> =>
   Effect.forever(Effect.andThen(
     Effect.sleep(Limits.connection.heartbeatMillis),
@@ -170,11 +170,11 @@ const explained = (
 const plain = "does not speak TLS: use redis://, without the option \"tls\""
 const secure = "speaks TLS: use rediss://, or the option \"tls\""
 
-/** How many milliseconds a test has moved the program's clock ahead of the machine's clock. */
+/** By how many milliseconds a test has moved the program's clock ahead of the machine's clock. */
 const movedMillis = (clock: Clock.Clock): number =>
   clock === machineClock ? 0 : monotonicMillis(clock) - monotonicMillis(machineClock)
 
-/** Records the offset between the server's clock and the local clock, if it exceeds the measurement error. */
+/** Records how far the server's clock is ahead of the local clock. Ignores differences below the measurement error. */
 const adjust = (self: Connection.Connection, time: number, tookMillis: number): void => {
   const { clock } = self
   // A test may move the program's clock to make entries expire. The offset must not include such a move.

@@ -10,7 +10,7 @@ export interface Wire {
   readonly send: (tag: string, args: Args, done: Done, late?: Done) => void
   readonly isWhole: () => boolean
   readonly masters: () => ReadonlyArray<Connection>
-  /** Creates a client for published messages. One server suffices, because each server delivers all messages. */
+  /** Creates a client for published messages. One client suffices, because each server delivers all messages. */
   readonly makeClient: (more?: ClientOptions) => Effect.Effect<Client, Fault>
   readonly makeClients: (more?: ClientOptions) => Effect.Effect<ReadonlyArray<Client>, Fault>
   /** Calls the listener when the masters change. Returns a function that unsubscribes the listener. */

@@ -35,7 +35,7 @@ const placeOf = (text: string): string => {
   return end > 1 ? text.slice(1, end) : text
 }
 
-/** Returns a hash tag of six characters. The text itself may be unusable: it may be empty, or contain a `}`. */
+/** Returns a hash tag of six characters. The text itself is not used, because it may be empty or contain a `}`. */
 export const hashOf = (text: string): string => {
   const sum = crc32(placeOf(text))
   return letters[sum & 63]! + letters[sum >>> 6 & 63]! + letters[sum >>> 12 & 63]! + letters[sum >>> 18 & 63]! +
@@ -65,7 +65,7 @@ export interface Keys {
   /** The key that holds the current era, which is part of most key names. `clear` starts a new era. */
   readonly era: string
   readonly sequence: string
-  /** The key under which processes regularly write the time during one run of the server. `run` is the `run_id`. */
+  /** The key under which processes regularly write the time. Each run of the server (`run_id`) has its own key. */
   readonly timeOf: (run: string) => string
   /** The hash tag of the keys that belong to the whole store, such as the era and the sequence of invalidations. */
   readonly controlTag: string
@@ -79,10 +79,10 @@ export interface Keys {
   readonly guard: (kind: string, name: string) => string
   /** The prefixes of the keys to track: entries, failure notes, markers, the era and `untracked`. */
   readonly tracked: ReadonlyArray<string>
-  /** A key that exists while the server denies tracking to a process. All other processes then publish changes. */
+  /** A key that exists while the server denies tracking to any process. All other processes then publish changes. */
   readonly untracked: string
   readonly changes: string
-  /** A pattern for all channels. An ACL allows a pattern subscription only if it contains the identical pattern. */
+  /** A pattern for all channels. An ACL must contain the identical pattern to allow the subscription. */
   readonly allChannels: string
   readonly allEras: string
 }

@@ -1,4 +1,4 @@
-/** Decodes the answers of servers. A malformed answer becomes `undefined` or a fault. No decoder throws. */
+/** Decodes answers from servers. A malformed answer becomes `undefined` or a fault. No decoder throws. */
 import { crc32 } from "node:zlib"
 import type { Stored } from "../../../CacheEntry.ts"
 import { toHex } from "../../../internal/codec/bytes.ts"
@@ -32,7 +32,7 @@ interface Decoded {
 
 const missing: Decoded = { entry: undefined, isDamaged: false }
 
-/** Decodes the stored value of an id. A value of another program or of a release with another format is a miss. */
+/** Decodes the stored value of an id. A value from another program, or in another format, counts as a miss. */
 export const toEntry = (id: string, answer: unknown, offset: number): Decoded => {
   if (!Buffer.isBuffer(answer) || !isOurs(answer)) return missing
   const entry = Frame.decode(id, answer, crc32)
@@ -41,8 +41,8 @@ export const toEntry = (id: string, answer: unknown, offset: number): Decoded =>
 }
 
 /**
- * Encodes a mark, which takes the place of a value that could not be stored. All processes read a mark as a miss. From
- * the mark's unique text, the process that wrote it recognizes whether another write has followed.
+ * Encodes a mark, which takes the place of a value that could not be stored. All processes read a mark as a miss. The
+ * mark's unique text shows the process that wrote the mark whether another write has followed.
  */
 export const toMark = (text: string): Buffer => Buffer.from(`${beginOfMark}${text}`, "latin1")
 
@@ -120,7 +120,7 @@ export const toInteger = (answer: unknown): number | undefined => {
     : undefined
 }
 
-/** `expires` is on the server's clock, in epoch milliseconds. -1: the counter never expires, -2: it does not exist. */
+/** `expires` is on the server's clock, in epoch milliseconds. -1 means never, -2 means that there is no counter. */
 export const toCounter = (value: unknown, expires: unknown, offset: number): Counter | undefined => {
   const number = toInteger(value)
   if (number === undefined || typeof expires !== "number" || expires === -2) return undefined
@@ -164,7 +164,7 @@ export const slots = (answer: unknown, host: string): ReadonlyArray<SlotRange> |
     const named = at === null || at === undefined ? "" : String(at)
     if (!isSlot(from) || !isSlot(to) || from > to || !isPort(port)) return undefined
     covered += to - from + 1
-    // A node that does not know its own host name is reachable under the host of this query.
+    // A node that does not know its own host name is reachable at the host to which this query was sent.
     ranges.push({ from, to, address: { host: named === "" || named === "?" ? host : named, port } })
   }
   return covered === slotCount ? ranges : undefined

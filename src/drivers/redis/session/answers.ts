@@ -6,7 +6,7 @@ import { chunksOf } from "../../../internal/time/chunks.ts"
 import type { Done } from "../connection/connection.ts"
 import { type Fault, isFault } from "../fault.ts"
 
-/** Asks for all items at once. `done` gets all answers in order, or the first fault. `decode` gets faults, too. */
+/** Asks for all items at once. `done` gets all answers in order, or the first fault. `decode` also gets faults. */
 export const all = <A>(
   items: ReadonlyArray<A>,
   ask: (item: A, done: Done) => void,

@@ -1,6 +1,6 @@
 /**
  * The state that the commands of a store share. Key names contain the current era. `clear` starts a new era, and keys
- * of former eras are never read again. A command that finds a new era is repeated in the new era. On a single server,
+ * of former eras are never read again. A command that finds a new era is repeated in that era. On a single server,
  * each command compares the era. On a cluster, the era is read while the commands run, once per turn of the event loop.
  */
 import type { Done } from "../connection/connection.ts"

@@ -1,4 +1,4 @@
-/** Conditional writes. Each reads, decides and writes, and starts again if another process has written meanwhile. */
+/** Conditional writes. Each one reads, decides and writes, and starts again if another process wrote in between. */
 import * as Effect from "effect/Effect"
 import type { Stored } from "../../../CacheEntry.ts"
 import type { StoreError } from "../../../CacheError.ts"

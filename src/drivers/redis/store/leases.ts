@@ -43,7 +43,7 @@ const attempt = (self: StoreState, acquiring: Acquiring): void => {
   if (attempts === 0) return done(contended)
   const { isCluster } = session.wire
   let told: Control | Fault | undefined
-  // The sequence is read in the same turn as the lease, so that both are read before the load starts.
+  // The sequence is read in the turn in which the lease is acquired, and therefore before the load starts.
   if (isCluster) control(session, (answer) => told = answer)
   run(session, "acquire", {
     keys: leaseKeys(id),

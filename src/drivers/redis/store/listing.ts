@@ -41,7 +41,7 @@ export const scanCounters = (self: StoreState, prefix: string): Stream.Stream<Na
       )
   })
 
-/** Counts entries. Reads the first bytes of each value, to exclude marks that stand for refused values. */
+/** Counts entries. Reads the first bytes of each value, to exclude marks that replace refused values. */
 export const size = (self: StoreState): Operation<number> =>
   Effect.suspend(() => {
     const { keys, wire } = self.session
@@ -112,7 +112,7 @@ const pageOf = <A>(
       era,
       masters: isEnd ? others : place.masters,
       cursor: found.cursor,
-      // An empty page suggests many unrelated keys, so the next page covers more keys.
+      // An empty page suggests that most keys are unrelated, so the next page covers more keys.
       count: found.keys.length === 0 ? Math.min(2 * count, Limits.keysSkipped) : Limits.keysPerCommand
     }
     return Effect.map(Turns.inParts(texts, (part) => read(part, era), Limits.keysPerCommand), (items): Page<A> => [

@@ -2,7 +2,7 @@
  * Repeats recent changes on a server that may lack them: a server restarted from an older snapshot, or a replica that
  * was promoted before it had received all writes. Each process first repeats its own changes of the last few seconds.
  * All processes also write the time every few seconds, under a key that contains the server's `run_id`. If that time is
- * too old, processes cannot repeat all lost changes, so the first one to notice clears the store and writes the time.
+ * too old, not all lost changes can be repeated. The first process to notice this clears the store and writes the time.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -50,7 +50,7 @@ export const make = (options: RecoveryOptions): Effect.Effect<Recovery> =>
     (clock) => ({ ...options, clock, recent: Recent.make(), inUse: undefined, written: undefined })
   )
 
-/** Records changes that the server has confirmed, except results of loads, which need not be repeated. */
+/** Records changes that the server has confirmed, except those of type `Load`, which need not be repeated. */
 export const note = ({ recent }: Recovery, changes: ReadonlyArray<Recent.Told>): void => {
   for (const change of changes) if (change._tag !== "Load") recent.note(change)
   recent.ended(monotonicMillis(machineClock))
@@ -75,7 +75,7 @@ export const recover = Effect.fnUntraced(function*(self: Recovery, fresh: Fresh)
   )
   const { all, ids, tags } = recent.since(fresh.lostAt)
   const { clear, invalidateTags, removeMany } = inUse.invalidatorOver(session)
-  // The server has an earlier era than this process, so it has lost a `clear`.
+  // The server has an earlier era than this process, so the server has lost a `clear`.
   const isBehind = Number(era) < Number(inUse.session.era ?? 0)
   const isCleared = all || isBehind || lacksMore(self, fresh, found)
   const changes = isCleared ? clear : Effect.andThen(removeMany(ids), invalidateTags(tags))
@@ -91,7 +91,7 @@ const asking = <A = unknown>(
   decode: (answer: unknown) => A = (answer) => answer as A
 ): Effect.Effect<A, Fault> => asEffect(ask, decode, (fault) => fault)
 
-/** A session with the new server only. Skips changes in slots of other servers, which have not lost any changes. */
+/** A session with only the new server. Skips changes in slots of other servers, which have not lost any changes. */
 const sessionWith = ({ keys, scripts, scrub }: Recovery, client: Client, wire: Wire): Session.Session =>
   Session.make({
     keys,
@@ -110,7 +110,7 @@ const sessionWith = ({ keys, scripts, scrub }: Recovery, client: Client, wire: W
     }
   })
 
-/** Whether the server has lost changes that are older than those that this process has recorded. */
+/** Whether the server also lacks changes that are older than those recorded by this process. */
 const lacksMore = ({ written }: Recovery, { formerRun, lostAt }: Fresh, found: unknown): boolean => {
   if (written === undefined || written.run !== formerRun) return false
   const time = Number(Buffer.isBuffer(found) ? found.toString() : NaN)

@@ -36,10 +36,10 @@ export interface StoreState extends StateOptions {
   readonly unstored: Map<string, number>
   /** The most recently read tags with their markers, reused because consecutive reads often have the same tags. */
   last: Tagged
-  /** The most recent answer for a marker. Decoded to `lastVersion` only once, because reads in one turn share it. */
+  /** The most recent answer for a marker. It is decoded to `lastVersion` once, because reads in one turn share it. */
   lastAnswer: unknown
   lastVersion: string | undefined
-  /** All keys of eras before this one are being removed. `undefined` if no removal is running. */
+  /** The keys of all eras before this one are being removed. `undefined` if no removal is running. */
   sweptBefore: number | undefined
 }
 
@@ -122,7 +122,7 @@ const notOurs = new Fault(
 export const refusalOf = (answer: unknown): Fault | undefined =>
   answer === outOfRangeStatus ? outOfRange : answer === foreign ? notOurs : undefined
 
-/** Decodes the answer of a script that returns 1 if it has changed data and 0 if not. */
+/** Decodes the answer of a script that returns 1 if it has changed data and 0 otherwise. */
 export const isDone = (answer: unknown): boolean | Fault => {
   if (answer === 1) return true
   if (answer === 0) return false

@@ -20,7 +20,7 @@ export const markers = (self: StoreState, tags: ReadonlyArray<string>): Operatio
       done(answer)
     }
     if (!session.wire.isCluster) {
-      // Each script returns the sequence, followed by markers. The first script's sequence is older than all markers.
+      // Each script returns the sequence, followed by markers. The first script reads the sequence before all markers.
       return runForTags(self, "markers", { tags, args: [] }, (answers) =>
         answered(
           isFault(answers) ? answers : [
@@ -76,7 +76,7 @@ interface ForTags {
   readonly isWrite?: boolean
 }
 
-/** Runs a script for many tags at once. On a cluster, where tags are in different slots, runs it for each tag. */
+/** Runs a script for many tags at once. On a cluster, where tags are in different slots, runs it once for each tag. */
 const runForTags = (
   { session, tokens }: StoreState,
   script: "markers" | "invalidate",

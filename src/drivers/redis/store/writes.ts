@@ -91,7 +91,7 @@ interface Tomb {
   readonly generation?: string
 }
 
-/** Writes a tombstone in place of a value that was not stored. Memory keeps the value while the tombstone exists. */
+/** Writes a mark in place of a value that was not stored. Memory keeps the value while the mark exists. */
 const entomb = (self: StoreState, { expiresAt, generation = "", id }: Tomb, done: Done): void => {
   const { ownWrites, session, tokens } = self
   const mark = Replies.toMark(tokens.next(16))
@@ -138,7 +138,7 @@ export const commit = (self: StoreState, request: CommitRequest): Operation<bool
     const error = refusal(self, "commit", request)
     return error === undefined
       ? asking("commit", (done) => commitOne(self, request, done), isDone)
-      // If the load's generation has also ended, the answer is `false` instead of the error about the size.
+      // If the load's generation has also ended, the result is `false` instead of the error about the size.
       : Effect.flatMap(
         asking("commit", (done) => entomb(self, tombOf(request), done), isDone),
         (isCurrent) => isCurrent ? Effect.fail(error) : Effect.succeed(false)
@@ -184,7 +184,7 @@ export const removeMany = (self: StoreState, ids: ReadonlyArray<string>): Operat
     (removed) => areLive(self, removed)
   )
 
-/** Whether an entry was removed. For a removed entry with tags: its tags, which show whether it was still valid. */
+/** Whether an entry was removed. If it had tags, the tags instead, which show whether the entry was still valid. */
 type Removed = boolean | ReadonlyArray<TagVersion>
 
 const removedOf = (answer: unknown): Removed | Fault =>
@@ -192,7 +192,7 @@ const removedOf = (answer: unknown): Removed | Fault =>
 
 const isFirst = ([first]: ReadonlyArray<boolean>): boolean => first === true
 
-/** Whether removed entries were valid. Versions are read only now, so an invalidation after the removal counts, too. */
+/** Whether removed entries were valid. Versions are read after the removal, so later invalidations also count. */
 const areLive = (self: StoreState, removed: ReadonlyArray<Removed>): Operation<ReadonlyArray<boolean>> =>
   Effect.map(
     versionsFor(self, "remove", removed.flatMap((one) => typeof one === "boolean" ? [] : one)),

@@ -1,7 +1,7 @@
 /**
  * Follows changes, expirations and evictions with Redis client-side tracking in broadcasting mode. Tracking uses one
  * dedicated connection per master. A client that reconnected silently would lose the tracking mode, so any fault closes
- * the connection and ends the stream of changes. Every half second, the server is asked whether it still tracks. The
+ * the connection and ends the stream of changes. Every half second, the server is asked whether it still tracks. Its
  * answer also proves that all earlier invalidations have arrived.
  */
 import * as Deferred from "effect/Deferred"

@@ -1,4 +1,4 @@
-/** The known versions of markers. An invalidated marker has changed only if its version differs from the known one. */
+/** The known versions of markers. If the server reports a marker that has the known version, nothing has changed. */
 import * as Limits from "../../../internal/defaults/redis.ts"
 import { isInherited, tagsOfId } from "../../../internal/store/markers/idTags.ts"
 import { remember } from "./remember.ts"
@@ -45,12 +45,12 @@ export const changed = (self: MarkerVersions, tag: string): void => {
   for (const listener of self.listeners) listener(tag)
 }
 
-/** Forgets the versions of an id's markers, when this process deletes the markers. */
+/** Forgets the versions of an id's markers. Called when this process deletes the markers. */
 export const forgetId = (self: MarkerVersions, id: string): void => {
   for (const tag of tagsOfId(id)) self.ofIds.delete(tag)
 }
 
-/** Forgets the version of a tag, when this process invalidates the tag. */
+/** Forgets the version of a tag. Called when this process invalidates the tag. */
 export const forgetTag = (self: MarkerVersions, tag: string): void => void self.ofTags.delete(tag)
 
 export const asking = (self: MarkerVersions, tags: ReadonlyArray<string>): void => {

@@ -24,7 +24,7 @@ export const make = (wire: Wire, pattern: string): Effect.Effect<Messages, never
     (context): Messages => ({ wire, pattern, context, listeners: new Map(), isStarted: false })
   )
 
-/** Calls the listener for each message, and after each (re)connection. Returns a function that unsubscribes it. */
+/** Calls the listener after each message and each (re)connection. Returns a function that unsubscribes the listener. */
 export const listen = (self: Messages, channel: string, listener: () => void): () => void => {
   start(self)
   const { listeners } = self

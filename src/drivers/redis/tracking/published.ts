@@ -1,10 +1,10 @@
 /**
  * Publishes changes for processes that cannot use client-side tracking, because an ACL or a proxy forbids it. Such a
- * process sets the key `untracked`, which all other processes track. They publish changes only while that key exists.
+ * process sets the key `untracked`. All other processes track this key, and publish changes only while it exists.
  *
  * A change is published after the server has answered the write, so a subscriber then reads the new value. However, a
  * message may be lost, and expirations, evictions and writes of other programs are not published. A process without
- * tracking therefore still trusts memory for `maxStaleness` only.
+ * tracking therefore still trusts memory for no longer than `maxStaleness`.
  */
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -27,14 +27,14 @@ export interface Published {
   /** Whether any other process is denied client-side tracking. `undefined` if unknown. */
   areOthersUntracked: boolean | undefined
   changes: Array<Told>
-  /** How many messages this process has published since it last received one of its own messages. */
+  /** How many times this process was due to announce itself since it last received one of its own messages. */
   unheard: number
   /** How many published messages the server has not confirmed yet. */
   unconfirmed: number
   onConfirmed: (() => void) | undefined
 }
 
-/** Changes of one sender: ids stored by loads, ids written or removed explicitly, tags, and whether all was cleared. */
+/** Changes by one sender: ids of type `Load`, ids written or removed explicitly, tags, and whether all was cleared. */
 type Message = readonly [
   sender: string,
   loads: ReadonlyArray<string>,
@@ -55,7 +55,7 @@ export const make = (session: Session, sender: string, scrub: Scrub): Published 
     unconfirmed: 0,
     onConfirmed: undefined
   }
-  // Asks at once, so that even a process that writes immediately and then ends publishes its changes.
+  // Asks at once, so that even a process that writes immediately and then exits publishes its changes.
   look(self)
   return self
 }

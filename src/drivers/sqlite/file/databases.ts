@@ -1,7 +1,7 @@
 /**
  * The database files of a directory, `cache.v<format>.<n>.db`. All processes use the file with the highest number. To
- * abandon a database, a process creates an empty file with the next number, which needs no disk space and cannot be
- * half written. The abandoned file is not renamed, emptied or reused while other processes may have it open.
+ * abandon a database, a process creates a file with the next number. This file is empty, so it needs no disk space and
+ * cannot be half written. The abandoned file is not renamed, emptied or reused while other processes may have it open.
  *
  * The pointer file `cache.v<format>.current` holds the highest number ever used, so that an old file stays unused even
  * if all newer files are removed. Without a pointer file, the highest number of the existing database files counts.
@@ -50,7 +50,7 @@ const pointed = (directory: string): number => {
 const newest = (directory: string): number =>
   Math.max(pointed(directory), ...fs.readdirSync(directory).map((name) => numberOf(name) ?? 1))
 
-/** Writes the pointer file in place. A number that was half written is too low, so higher file names override it. */
+/** Writes the pointer file in place. A half-written number is too low, so higher numbers in file names override it. */
 const point = (directory: string, number: number): void => {
   if (fs.existsSync(pointerOf(directory)) && pointed(directory) >= number) return
   try {
@@ -66,7 +66,7 @@ const point = (directory: string, number: number): void => {
   }
 }
 
-/** Removes old database files, but keeps the newest of these, which may help to find out what happened. */
+/** Removes old database files except the previous one, which may help to find out what went wrong. */
 const removeBefore = (directory: string, number: number): void => {
   for (const name of fs.readdirSync(directory)) {
     if ((numberOf(name) ?? number) < number - 1) fs.rmSync(path.join(directory, name), { force: true })
@@ -106,7 +106,7 @@ export const open = (directory: string, maxSize: number, trustFolder = false): O
 /** The path of the reserve file, which all databases of the directory share. */
 export const reserveOf = (directory: string): string => path.join(directory, `cache.v${File.format}.reserve`)
 
-/** Creates the next database, to which all processes move. Must run before the current one is closed. */
+/** Creates the next database, to which all processes move. Must run before the current database is closed. */
 export const startNext = ({ directory, number }: Opened): void => File.create(pathOf(directory, number + 1))
 
 /** Creates the next database, to which all processes move, and removes the current one to free its disk space. */
@@ -127,6 +127,6 @@ const emptyLog = (database: DatabaseSync): void => {
   try {
     Wal.empty(database)
   } catch {
-    // Either the file is damaged, or other processes use the log. Then the last one to close the database empties it.
+    // Either the file is damaged, or other processes use the log. The last of them to close the database empties it.
   }
 }

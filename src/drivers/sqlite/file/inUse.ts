@@ -1,6 +1,6 @@
 /**
  * Detects whether an open database is still the one that all processes use. SQLite does not notice when an open file is
- * removed or replaced: it continues in a file that other processes cannot find.
+ * removed or replaced: it continues to use a file that other processes cannot find.
  */
 import * as fs from "node:fs"
 

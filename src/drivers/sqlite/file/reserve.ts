@@ -1,4 +1,4 @@
-/** A file that reserves log space for removals on a full disk. Its bytes are random, so they cannot be compressed. */
+/** A file that reserves log space for removals on a full disk. Its bytes are random, so they do not compress. */
 import { randomBytes } from "node:crypto"
 import * as fs from "node:fs"
 import * as path from "node:path"
@@ -24,7 +24,7 @@ export const take = (self: Reserve): boolean => {
   }
 }
 
-/** Appends the missing bytes. Two processes at once make the file too large, but never too small. */
+/** Appends the missing bytes. Two concurrent processes may make the file too large, but never too small. */
 const extend = ({ bytes, file }: Reserve): void => {
   const handle = fs.openSync(file, fs.constants.O_WRONLY | fs.constants.O_CREAT | fs.constants.O_APPEND | plainOnly)
   try {

@@ -4,13 +4,13 @@ import { DatabaseSync } from "node:sqlite"
 import { fromUtf16, isWellFormed, toUtf16 } from "../../../internal/codec/bytes.ts"
 import { isDamage } from "../fault.ts"
 
-/** The version of the format. It grows with each change to the schema or to how processes find the file in use. */
+/** The version of the format. It increases with each change to the schema or to how processes find the file in use. */
 export const format = 2
 
 /** How long SQLite waits for a lock, in milliseconds. This wait blocks the process, so longer waits use a `Backoff`. */
 export const busyMillis = 5
 
-// `entry.seq` is the order of writes. `id`, `tag`, `name` and `subject` have no type, because `toColumn` returns text
+// `entry.seq` numbers the writes. `id`, `tag`, `name` and `subject` have no type, because `toColumn` returns text
 // or bytes. The newest row of `change` is never deleted, so that `change.seq` grows without gaps.
 const schema = `
   CREATE TABLE entry (seq INTEGER PRIMARY KEY, id NOT NULL UNIQUE, frame BLOB NOT NULL, expires_at REAL NOT NULL);
@@ -26,7 +26,7 @@ const schema = `
   PRAGMA user_version = ${format};
 `
 
-/** Encodes a text as bytes if it has lone surrogates (all equal in UTF-8) or U+0000 (where Deno ends a text). */
+/** Encodes a text as bytes if it has lone surrogates, which are all equal in UTF-8, or U+0000, where Deno cuts it. */
 export const toColumn = (text: string): string | Uint8Array =>
   isWellFormed(text) && !text.includes("\u0000") ? text : toUtf16(text)
 
@@ -36,7 +36,7 @@ export const fromColumn = (column: unknown): string =>
 export const pragma = (database: DatabaseSync, name: string): number =>
   Object.values(database.prepare(`PRAGMA ${name}`).get() ?? {})[0] as number
 
-/** Runs statements in one transaction. `IMMEDIATE` takes the write lock first, because SQLite may refuse it later. */
+/** Runs statements in one transaction. `IMMEDIATE` takes the write lock at once, because SQLite may refuse it later. */
 export const atomically = <A>(database: DatabaseSync, steps: () => A): A => {
   database.exec("BEGIN IMMEDIATE")
   try {
@@ -83,7 +83,7 @@ const isUntouched = (database: DatabaseSync): boolean =>
 
 const configure = (database: DatabaseSync, maxSize: number): void => {
   database.exec(`PRAGMA max_page_count = ${Math.max(1, Math.floor(maxSize / pragma(database, "page_size")))}`)
-  // Reads the pages that every operation needs, so that a file that lacks them cannot be opened.
+  // Reads the pages that every operation needs, so that opening a file without them fails.
   for (const table of ["entry", "change"]) database.prepare(`SELECT max(seq) FROM ${table}`).get()
 }
 
@@ -106,7 +106,7 @@ export const open = (file: string, maxSize: number): DatabaseSync | undefined =>
   }
 }
 
-/** Whether a file was truncated: it is empty but has a log. Checks the log first, because a new file has none yet. */
+/** Whether a file was truncated: it is empty but has a log. Checks the log first, in case the file is being created. */
 const wasCut = (file: string): boolean =>
   fs.existsSync(`${file}-wal`) && fs.statSync(file, { throwIfNoEntry: false })?.size === 0
 

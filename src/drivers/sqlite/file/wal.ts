@@ -1,6 +1,6 @@
 /**
- * Bounds the size of a database's write-ahead log (WAL). SQLite starts the log over only while no process writes, which
- * may never happen with several busy writers. So a process that finds the log too large empties it before writing.
+ * Bounds the size of a database's write-ahead log (WAL). SQLite restarts the log only while no process writes, and
+ * several busy writers may never pause together. So a process that finds the log too large empties it before writing.
  */
 import * as fs from "node:fs"
 import type { DatabaseSync } from "node:sqlite"
@@ -30,12 +30,12 @@ export const make = (options: Options) => {
     bytes: 0,
     /** When attempts to empty the log began to fail. `undefined` if the last attempt succeeded. */
     pinnedAt: undefined as number | undefined,
-    /** Set if the log could not be emptied for too long: its size then, and how many transactions have enlarged it. */
+    /** Set once the log could not be emptied for too long: its size then, and how many transactions enlarged it. */
     grown: undefined as { readonly from: number; transactions: number } | undefined
   }
 }
 
-/** Copies the log into the database and truncates it. Returns `false` if a read that has not ended prevents this. */
+/** Copies the log into the database and truncates it. Returns `false` if an unfinished read prevents this. */
 export const empty = (database: DatabaseSync): boolean =>
   database.prepare("PRAGMA wal_checkpoint(TRUNCATE)").get()?.["busy"] === 0
 

@@ -78,14 +78,14 @@ export const set = (self: Entries, id: string, entry: Stored, now: number): void
   }
 }
 
-/** Logs a removal even if no entry existed, because other processes may have a copy of an entry that was lost. */
+/** Records a removal even if no entry existed, because other processes may have a copy of an entry that was lost. */
 export const remove = (self: Entries, id: string): boolean => {
   const { changes } = self.delete.run(toColumn(id))
   noteChange(self, id)
   return Number(changes) > 0
 }
 
-/** Logs the change of an entry. Omits pages of a stream, because the change of the stream's manifest covers them. */
+/** Records a change to an entry. Omits pages of a stream, because the change to the stream's manifest covers them. */
 const noteChange = ({ changes, room }: Entries, id: string): void => {
   Room.noteWrite(room, id)
   if (!isPage(id)) Changes.changed(changes, id)

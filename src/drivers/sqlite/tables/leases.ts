@@ -1,4 +1,4 @@
-/** Stores leases in a table of the database, with the rules of `internal/store/leases.ts`. */
+/** Stores leases in a table of the database. The rules are those of `internal/store/leases.ts`. */
 import type { DatabaseSync } from "node:sqlite"
 import { leaseLife, sharedFailureMillis } from "../../../internal/defaults/processes.ts"
 import {
@@ -133,7 +133,7 @@ const grant = (
 const granted = ({ failed, generation }: Generation): Acquired & { readonly _tag: "Granted" } =>
   failed === undefined ? { _tag: "Granted", generation } : { _tag: "Granted", generation, failures: failed }
 
-/** Returns recent failures of loads. Ignores old ones, and ones dated far ahead, from before the clock was set back. */
+/** Returns recent failures of loads. Ignores old ones, and future ones recorded before the clock was set back. */
 const failedOf = ({ failed_at: at, failures, note }: Record<string, unknown>, now: number): Failures | undefined => {
   const count = Number(failures)
   if (count === 0 || Math.abs(now - Number(at)) >= sharedFailureMillis) return undefined

@@ -1,7 +1,7 @@
 /**
- * Evicts entries: first expired entries, then those written longest ago. An entry that was read gets a second chance
+ * Evicts expired entries, then the entries written longest ago. An entry that was read gets a second chance
  * (F. J. Corbató, "A Paging Experiment with the Multics System", 1968): it is moved to the end of the queue instead.
- * Each process remembers only its own reads, so that a read does not have to write.
+ * Each process remembers only its own reads, so that a read does not have to write to the database.
  */
 import type { DatabaseSync } from "node:sqlite"
 import { readsRemembered } from "../../../internal/defaults/folders.ts"
@@ -15,7 +15,7 @@ interface Row {
   readonly size: number
 }
 
-/** The maximum number of bytes of entries moved at once. Moving is limited, because it rewrites each entry. */
+/** The maximum total size of the entries moved at once, in bytes. It is limited, because moving rewrites each entry. */
 const mostMoved = 4 * 1024 * 1024
 
 /** Prepares the statements. `dropOthers` frees the given number of pages when no entries are left to evict. */
@@ -33,7 +33,7 @@ export const make = (database: DatabaseSync, maxSize: number, dropOthers: (pages
       "SELECT expires_at AS at FROM entry WHERE expires_at < 9e999 ORDER BY expires_at LIMIT 1"
     ),
     expired: database.prepare(
-      // SQLite searches by the first condition only. The second one selects the partial index, and must not be first.
+      // SQLite searches only by the first condition. The second one selects the partial index, and must not be first.
       `DELETE FROM entry WHERE seq IN (SELECT seq FROM entry WHERE expires_at <= ? AND expires_at < 9e999 LIMIT ?)
        RETURNING length(frame) AS size`
     ),
@@ -51,7 +51,7 @@ export const noteRead = ({ wasRead }: Room, id: string): void => {
 /** Forgets the reads of an entry that was written again. */
 export const noteWrite = ({ wasRead }: Room, id: string): void => void wasRead.delete(id)
 
-/** Removes expired entries, at most `most` of them. Returns their total size in bytes. */
+/** Removes at most `most` expired entries. Returns their total size in bytes. */
 export const dropExpired = ({ expired, nextEnd }: Room, now: number, most: number): number => {
   // Looking up the next expiry is much cheaper than a `DELETE` that removes nothing.
   const next = nextEnd.get()
@@ -70,7 +70,7 @@ export const free = (self: Room, size: number, now: number): void => {
     return spared
   })
   const moving = atMost(spared, mostMoved)
-  // An entry is spared once, whether it is moved or not, so that a frequently read entry does not stay forever.
+  // Forgets the reads even if the move fails, so that the entries are evicted next time unless they are read again.
   for (const { id } of moving) wasRead.delete(id)
   try {
     atomically(database, () => moving.forEach(({ seq }) => moveBehind.run(seq)))
@@ -79,7 +79,7 @@ export const free = (self: Room, size: number, now: number): void => {
   }
 }
 
-/** Evicts the oldest entries until enough bytes are free. Returns the entries that were spared because of a read. */
+/** Evicts the oldest entries until enough bytes are free. Returns the entries spared because they were read. */
 const dropUnread = (self: Room, wanted: number, now: number): ReadonlyArray<Row> => {
   const spared: Array<Row> = []
   let freed = dropExpired(self, now, 1024)

@@ -30,7 +30,7 @@ export const make = (database: DatabaseSync, options: Options) => ({
   forget: database.prepare(
     "DELETE FROM marker WHERE tag IN (SELECT tag FROM marker ORDER BY seq DESC LIMIT -1 OFFSET ?) RETURNING tag"
   ),
-  // Tags that stand for ids sort after nearly all others, so one lookup shows whether any entry depends on an id.
+  // Tags that stand for ids sort after nearly all other tags, so one lookup shows whether any entry depends on an id.
   someOfIds: database.prepare(`SELECT 1 FROM marker WHERE tag >= '${ofGroup}' LIMIT 1`),
   delete: database.prepare("DELETE FROM marker WHERE tag = ?"),
   written: 0
@@ -87,7 +87,7 @@ export const remove = (self: Tags, names: ReadonlyArray<string>): void => {
   if (deleted.length > 0) Changes.tagsChanged(self.changes, deleted)
 }
 
-/** Reads the counter of invalidations. Throws if it is missing: counted from 0, markers would seem older than loads. */
+/** Reads the counter of invalidations. Throws if it is missing, because a count from 0 would make markers seem old. */
 const count = (statement: StatementSync): number => {
   const value = statement.get()?.["value"]
   if (typeof value !== "number") throw damage("The counter of invalidations is missing")

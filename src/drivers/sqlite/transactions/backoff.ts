@@ -1,7 +1,7 @@
 /**
  * Backoff for a lock that another process holds. SQLite blocks the thread while it waits, so after a refusal this
- * process makes no further attempt until a pause, which doubles each time, has passed. Then one operation, the leader,
- * makes an attempt for all waiting operations. Thousands may wait, so only a limited number resumes in each turn.
+ * process makes no attempt during a pause. Each pause is twice as long as the last. After a pause, one operation, the
+ * leader, makes an attempt for all waiting operations. Thousands may wait, so only a limited number resumes per turn.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -31,7 +31,7 @@ export const make = (now: () => number, dispatcher: SchedulerDispatcher) => ({
   pauseMillis: 0,
   pauseEndsAt: -Infinity,
   refusedSince: undefined as number | undefined,
-  /** The total time in which attempts were refused before `refusedSince`, in milliseconds. */
+  /** The total time, in milliseconds, during which attempts were refused before `refusedSince`. */
   refusedMillisBefore: 0
 })
 
@@ -61,7 +61,7 @@ const refuse = (self: Backoff, thrown: unknown): void => {
   if (isRepeated(self, thrown)) return
   const now = self.now()
   self.refusal = thrown
-  // No attempt was made for a while, so the earlier series of refusals counts as ended with its last pause.
+  // No attempt was made for a while, so the earlier series of refusals ended with its last pause.
   if (now > self.pauseEndsAt + 2 * pauses.longestMillis) endRefusals(self, self.pauseEndsAt)
   if (self.refusedSince === undefined) self.pauseMillis = 0
   self.pauseMillis = self.pauseMillis === 0
@@ -112,7 +112,7 @@ const resumeSome = (self: Backoff): void => {
   }
 }
 
-/** The leader's pause, randomized so that processes do not retry in step. It ends by the next timeout at the latest. */
+/** The leader's pause, randomized so that processes do not retry in step. It ends no later than the next timeout. */
 const leaderPauseMillis = (self: Backoff, longestMillis: number, random: number): number => {
   const now = self.now()
   let endsAt = now + longestMillis
@@ -120,7 +120,7 @@ const leaderPauseMillis = (self: Backoff, longestMillis: number, random: number)
   return Math.max(1, Math.ceil(Math.min(leftMillis(self) * (1 + 0.4 * random), endsAt - now)))
 }
 
-/** Runs an attempt as the leader. Afterwards, even if interrupted, another operation may become the leader. */
+/** Runs an attempt as the leader. Afterwards, even after an interruption, another operation may become the leader. */
 const lead = <A>(self: Backoff, attempt: Effect.Effect<A>): Effect.Effect<A> =>
   Effect.acquireUseRelease(
     Effect.sync(() => self.leaders++),
@@ -139,11 +139,11 @@ export interface Refused {
 
 interface Retrying<E> {
   readonly millis: number
-  /** Returns the backoff that applies to an error. `undefined` if a retry does not help. */
+  /** Returns the backoff that applies to an error. `undefined` if a retry would not help. */
   readonly refusedBy: (error: E) => Refused | undefined
 }
 
-/** Retries a refused operation for at most `millis`. The time for which earlier attempts were refused counts, too. */
+/** Retries a refused operation for at most `millis`. The time since attempts were first refused also counts. */
 export const retrying = <A, E>(once: Effect.Effect<A, E>, options: Retrying<E>): Effect.Effect<A, E> =>
   Effect.catchIf(
     once,

@@ -29,8 +29,8 @@ export const atomic = <A>(self: Batch, steps: () => A): A => {
 }
 
 /**
- * Takes no write lock if `look` finds an answer. Otherwise runs `steps`, if possible in the transaction of `look`, to
- * save a second `BEGIN` and `COMMIT`. `isSame` is `true` in that transaction, where nothing has changed since `look`.
+ * Takes no write lock if `look` returns a result. Otherwise runs `steps`, if possible in the transaction of `look`, to
+ * save a second `BEGIN` and `COMMIT`. In that transaction, `isSame` is `true`: nothing has changed since `look`.
  */
 export const orAtomic = <A>(self: Batch, look: () => A | undefined, steps: (isSame: boolean) => A): A => {
   const afterwards = () => atomic(self, () => steps(false))
@@ -43,7 +43,7 @@ export const orAtomic = <A>(self: Batch, look: () => A | undefined, steps: (isSa
       return found ?? self.admitted(() => steps(true))
     })
   } catch (thrown) {
-    // Another process writes, or the log must be emptied. A transaction that has read cannot wait, so a new one begins.
+    // Another process writes, or the log must be emptied. After a read, a transaction cannot wait, so a new one begins.
     if (hasLooked && isBusy(thrown)) return afterwards()
     throw thrown
   }
@@ -53,7 +53,7 @@ export const orAtomic = <A>(self: Batch, look: () => A | undefined, steps: (isSa
 export const snapshot = <A>(self: Batch, reads: () => A): A =>
   self.database.isTransaction ? reads() : transaction(self, self.beginReading, reads)
 
-/** Returns the result or error of each operation. Throws if the database failed, after undoing all operations. */
+/** Returns the result or error of each operation. If the database fails, undoes all operations and throws. */
 export const together = (
   self: Batch,
   operations: ReadonlyArray<() => unknown>
@@ -73,7 +73,7 @@ export const together = (
   }
 }
 
-/** Begins the shared transaction at the first write, so that mere reads do not wait for another process's write. */
+/** Begins the shared transaction at the first write, so that reads alone do not wait for another process's write. */
 const beginTogether = (self: Batch): void => {
   self.begun ??= tried(() => self.admitted(() => self.database.exec("BEGIN IMMEDIATE")))
   Result.getOrThrowWith(self.begun, (thrown) => thrown)

@@ -1,6 +1,6 @@
 /**
  * Spreads writes over turns of the event loop. SQLite blocks the thread while it works, so hundreds of writes in one
- * turn would block it for too long. Writes that have waited run in one transaction, which takes less time.
+ * turn would block it for too long. Writes that have waited share one transaction, which takes less time.
  */
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
@@ -34,7 +34,7 @@ export const make = <Operation, A, E>(options: Options<Operation, A, E>): Queue<
   startedAt: undefined
 })
 
-/** Runs an operation in this turn, or in a later turn if others wait or the turn has taken too long. */
+/** Runs an operation in this turn, or in a later turn if others are waiting or the turn has taken too long. */
 export const run = <Operation, A, E>(self: Queue<Operation, A, E>, operation: Operation): Effect.Effect<A, E> =>
   Effect.suspend(() => {
     if (self.startedAt === undefined) begin(self)

@@ -1,8 +1,8 @@
 /**
  * Runs consecutive reads in one transaction (a snapshot), because `BEGIN` and `COMMIT` take longer than finding a small
- * entry. A snapshot lasts at most for the current step, which ends at the next microtask. The program sees no
- * difference: within a step it cannot learn of changes by other processes, and its own changes end the snapshot. As a
- * snapshot keeps other processes from emptying the log, a program whose steps run long after a read gets no snapshots.
+ * entry. A snapshot ends no later than the current step, which ends at the next microtask. The program sees no
+ * difference: within a step, it cannot learn of changes by other processes, and its own changes end the snapshot. A
+ * snapshot keeps other processes from emptying the log, so a program gets none if its steps continue long after a read.
  */
 import type { DatabaseSync, StatementSync } from "node:sqlite"
 import { snapshot as limits } from "../../../internal/defaults/folders.ts"
@@ -27,13 +27,13 @@ export interface Snapshot {
 
 /**
  * Counts the operations of all connections in this thread. Each operation makes older snapshots outdated. Operations of
- * locks and guards count too, because through them a program may learn of changes by other processes.
+ * locks and guards also count, because a program may learn of other processes' changes through them.
  */
 let operations = 0
 
 export const countOperation = (): void => void operations++
 
-/** A resolved promise to schedule microtasks. Test frameworks may replace `queueMicrotask`, but not promises. */
+/** A resolved promise for scheduling microtasks. Test frameworks may replace `queueMicrotask`, but not promises. */
 const now = Promise.resolve()
 
 export const make = (database: DatabaseSync, clock: () => number): Snapshot => {

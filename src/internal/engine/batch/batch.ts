@@ -29,7 +29,7 @@ import { keepUnasked, sortAnswers, type Sorted } from "./unasked.ts"
 
 export type { Batch, LoadAll } from "../state.ts"
 
-/** A flight in a call. Its fiber, if any, is resumed with the answer. Without one (a seat), it is run by the call. */
+/** A flight in a call. The answer resumes the flight's fiber. If the flight has no fiber (a seat), the call runs it. */
 class Item {
   readonly flight: Flight
   readonly key: Key
@@ -38,7 +38,7 @@ class Item {
   readonly resume: Resume | undefined
   call: Call | undefined
   state: "waiting" | "left" | "leaving"
-  /** Whether the call also performs this flight's steps at the store. */
+  /** Whether the call also performs this flight's store operations. */
   readonly usesStore: boolean
 
   constructor(flight: Flight, usesStore: boolean, context?: Context.Context<never>, resume?: Resume) {
@@ -64,7 +64,7 @@ interface Call {
   readonly items: ReadonlyArray<Item>
   waiting: number
   readonly turning: Turns.Turning
-  /** The context of the first flight's starter, kept here because a flight that leaves early clears its own. */
+  /** The context of the first flight's starter, kept here because a flight that leaves early clears its `starter`. */
   readonly starter: Flight["starter"]
   unasked: Sorted["unasked"]
   fiber: Fiber.Fiber<unknown, unknown> | undefined
@@ -77,7 +77,7 @@ interface State {
   readonly ready: Set<Item>
   readonly loading: Map<Flight, Item>
   readonly leading: Set<Flight>
-  /** Flights of the next wave that asks the store for leases. */
+  /** The flights that will ask the store for leases together in the next wave. */
   asking: Array<Item>
   seats: Seats | undefined
   isOpen: boolean
@@ -117,7 +117,7 @@ export const make = (options: BatchOptions): Batch => {
 }
 
 const add = (self: State, flight: Flight): void => {
-  // Once the batch is closed, the call waits for no further flight.
+  // Once the batch is closed, the call does not wait for further flights.
   if (!self.isOpen) return
   self.pending.add(flight)
   self.groups.entered(flight)
@@ -158,7 +158,7 @@ const arrived = (self: State, flight: Flight): void => {
   self.groups.left(flight)
 }
 
-/** Removes a flight. If no other one waits, the call is interrupted, and the flight waits for its finalizers. */
+/** Removes a flight. If no other flight waits, the call is interrupted, and the flight waits until the call ends. */
 const withdraw = (self: State, item: Item): Effect.Effect<unknown> => {
   const { call, flight } = item
   self.ready.delete(item)
@@ -175,18 +175,18 @@ const leaveCall = (call: Call, item: Item): boolean => {
     call.fiber?.interruptUnsafe()
     return true
   }
-  // The call continues for other flights. If it ignores interruptions, the id is held until the call has ended.
+  // The call continues for other flights. If it ignores interruptions, this flight keeps its id until the call ends.
   if (engine.ending.get(id) === item.flight) return true
   item.state = "left"
   return false
 }
 
-/** Runs a flight without a fiber. Returns `false` if it needs one: for a store read, a span or deep nesting. */
+/** Runs a flight without a fiber. Returns `false` if the flight needs one: for a store read, a span or deep nesting. */
 const seat = (self: State, flight: Flight): boolean => {
   const { depth, engine, policy, readsStore, trace } = flight
   if (!self.isOpen || engine.isPrivate || readsStore || trace !== undefined || depth % 32 === 0) return false
   const usesStore = engine.throughStore !== undefined && policy.writes
-  // In a transaction, a load takes the steps of `transaction/loads.ts`, which need a fiber.
+  // In a transaction, a load runs the steps in `transaction/loads.ts`, which need a fiber.
   if (usesStore && engine.storeTier === undefined) return false
   begin(flight)
   engine.running.add(flight)
@@ -200,7 +200,7 @@ const seat = (self: State, flight: Flight): boolean => {
   return true
 }
 
-/** Adds a flight to the next wave, which asks the store for leases at the latest at the end of this turn. */
+/** Adds a flight to the next wave. The wave asks the store for leases once it is full or the scheduler runs it. */
 const askLater = (self: State, item: Item): void => {
   const { asking } = self
   asking.push(item)
@@ -274,7 +274,7 @@ const fire = (self: State, items: ReadonlyArray<Item>): void => {
   self.leading.add(first)
   const now = clock.currentTimeMillisUnsafe()
   for (const item of items) item.call = call
-  // The call runs as part of the first flight. The others wait for that flight, so that the wait graph finds cycles.
+  // The call runs as part of the first flight. The others wait for the first one, so that the wait graph finds cycles.
   const edges = new Map([[first, 1]])
   const wait = ({ flight, resume, state }: Item): void => {
     if (resume === undefined) {
@@ -283,7 +283,7 @@ const fire = (self: State, items: ReadonlyArray<Item>): void => {
       if (flight !== first) flight.attempt.waitsOn = edges
       return beginLoading(flight, now)
     }
-    // The load begins only now: the time that was spent waiting for other flights does not count.
+    // The load begins now, because the time spent waiting for other flights does not count.
     flight.attempt.startedAt = now
     if (flight === first) return
     addEdge(flight.attempt, first)
@@ -344,7 +344,7 @@ const lookup = (self: State, call: Call): Effect.Effect<BatchAnswers, unknown, a
     }
   }
   const tries = retry === undefined ? callAll : retried(firstOf(call).flight, callAll, { schedule: retry, onRelease })
-  // The call does not begin if all flights have left by then.
+  // If all flights have left before the call begins, it does not begin.
   const calling = Effect.suspend(() => call.waiting === 0 ? Effect.interrupt : tries)
   return checked(keys, Effect.withFiber((fiber) => inScope(fiber, calling, (_, exit) => onRelease(exit), undefined)))
 }
@@ -406,13 +406,13 @@ const keepOthers = (
   } else Watches.end(flight.engine)
 }
 
-/** The log annotations of the first flight without its key, because the call is about all keys. */
+/** The log annotations of the first flight, without the key, because the call is about all keys. */
 const annotationsOfAll = (context: Context.Context<never>): { readonly [name: string]: unknown } => {
   const { "cache.key": _, ...others } = Context.get(context, CurrentLogAnnotations)
   return others
 }
 
-/** Runs `loadAll`, and puts its answers in the order of the keys. Passes a map's extra answers to `onUnasked`. */
+/** Runs `loadAll`, and puts its answers in the order of the keys. Passes a map's other answers to `onUnasked`. */
 export const inOrder = (
   keys: ReadonlyArray<Key>,
   loadAll: LoadAll,

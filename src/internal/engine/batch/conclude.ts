@@ -7,7 +7,7 @@ import { StrictFault } from "../storeTier/strict.ts"
 
 type Exits = ReadonlyArray<Exit.Exit<unknown, unknown>>
 
-/** The answer of the whole read. It fails if a key was refused, or if a call failed and the answers show it. */
+/** The result of the whole read. It fails if a key was refused, or if a failed call is visible in the answers. */
 export const conclude = (exits: Exits, batches: Iterable<Batch>): Exit.Exit<Exits, unknown> => {
   const refused = exits.find(isRefusal)
   if (refused !== undefined) return refused as Exit.Exit<never, unknown>
@@ -26,7 +26,7 @@ const isRefusal = (exit: Exit.Exit<unknown, unknown>): boolean =>
 
 const refusals = [CacheClosed, CacheConfigError, CacheCycle, StrictFault]
 
-/** Whether a failed call is visible in the answers. It is not if every key fell back on a stale value. */
+/** Whether a failed call is visible in the answers. It is invisible if every key fell back to a stale value. */
 const isShown = (failed: Cause.Cause<unknown>, exits: Exits): boolean =>
   exits.some((exit) => Exit.isFailure(exit) && (exit.cause === failed || sameReasons(exit.cause, failed)))
 

@@ -1,4 +1,4 @@
-/** Lets the flights of a call for many keys ask the store in groups, so that the last of thousands do not time out. */
+/** Lets a bulk call's flights ask the store in groups, so that the last of thousands of flights do not time out. */
 import type * as Clock from "effect/Clock"
 import { groups as limits } from "../../defaults/bounds.ts"
 import { monotonicMillis } from "../../time/monotonic.ts"
@@ -8,7 +8,7 @@ import type { Flight, Groups } from "../state.ts"
 interface Waiting {
   readonly at: number
   readonly clock: Clock.Clock
-  /** The number of flights of earlier groups that have not yet left their group. */
+  /** The number of flights of earlier groups that have not left yet. */
   older: number
   /** When the first flight of this group left, in monotonic milliseconds. */
   firstAt: number | undefined

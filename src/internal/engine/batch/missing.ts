@@ -1,4 +1,4 @@
-/** Handles a bulk read's keys that are not in memory: asks the store for all, and loads the rest in one call. */
+/** Handles the keys of a bulk read that are not in memory: asks the store for them, and loads the rest in one call. */
 import { derives } from "#platform/engine/derived/dependencies"
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -64,13 +64,13 @@ const askStore = (
     const take = (i: number): void => {
       const one = toAsk[i]!
       const answer = found[i]
-      // Even after a failure, the store is not asked again for each single key.
+      // Even if the store has failed, it is not asked again for each key.
       one.asked = true
       if (isFault(answer)) {
         if (policy.strict) refuse(reading, one, Exit.die(new StrictFault(answer)))
         return
       }
-      // The entry's dependencies were unknown until now, so any change may concern them, and the flight asks again.
+      // The entry's dependencies were unknown until now, so any change may concern them. The flight asks again.
       if (answer instanceof Entry && self.mutations !== mutations && derives(answer)) return void (one.asked = false)
       if (!(answer instanceof Entry) || answer.writeId === one.rejectedWriteId) {
         one.rejectedWriteId = answer?.writeId ?? one.rejectedWriteId
@@ -112,7 +112,7 @@ const joinAll = (
   Effect.callback<Exits, unknown>((resume) => {
     const { budget, exits, fiber, many, mutations, policy } = reading
     const batch = Batch.make({ ...loadOf(many), leftMillis: budget?.leftMillis })
-    // This read's own batch, and those of the flights that it joins. A failed call of any of them may fail the read.
+    // This read's own batch, and those of the flights that it joins. If a call of any batch fails, the read may fail.
     const batches = new Set([batch])
     const cleanups: Array<Effect.Effect<void>> = []
     let left = missing.length

@@ -1,4 +1,4 @@
-/** Reads many keys: cached ones are answered at once, and one call loads the rest. */
+/** Reads many keys. Cached keys are answered at once, and one call loads the rest. */
 import { isCompared } from "#platform/engine/derived/dependencies"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -64,7 +64,7 @@ export const readMany = (
     )
 }
 
-/** Runs a read inside a load after capturing markers, which counts towards the keys' timeouts. */
+/** Captures markers, and then runs a read inside a load. The capture counts towards the keys' timeouts. */
 const captureFirst = (
   self: Flights,
   reading: { readonly policy: Policy.Policy; readonly within: Attempt },

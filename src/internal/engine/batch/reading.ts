@@ -24,7 +24,7 @@ export interface ManyRequest {
   readonly template: Request
   readonly requestOf: (key: Key, batch: Batch.Batch) => Request
   readonly loadAll: Batch.LoadAll
-  /** Whether each key has its own reader (a resolver). A refusal or failed call then fails its key, not the read. */
+  /** Whether each key has its own reader (a resolver). If so, a refusal or a failed call never fails the whole read. */
   readonly isPerKey: boolean
 }
 
@@ -51,7 +51,7 @@ export interface Reading {
   readonly policy: Policy.Policy
   readonly mutations: number
   readonly budget: Budget | undefined
-  /** Whether a key was refused, or its strategy has failed. */
+  /** Whether a key was refused, or the strategy threw for a key. */
   isBroken: boolean
 }
 
@@ -73,7 +73,7 @@ export const readerOf = (engine: Flights, { fiber, many, policy }: Reading, key:
   request: many.requestOf(key, noBatch)
 })
 
-/** Serves an entry that is due for a refresh, or is stale and within `retryAfter`. Returns whether it did so. */
+/** Serves an entry that is due for a refresh, or is stale and within `retryAfter`. Returns whether it was served. */
 export const isServed = (
   self: Flights,
   reading: Reading,
@@ -94,7 +94,7 @@ export const afterwards = <A, E, R>(
   next: () => Effect.Effect<A, E, R>
 ): Effect.Effect<A, E, R> => first === undefined ? next() : Effect.andThen(first, Effect.suspend(next))
 
-/** Reports what was served, and requests the refreshes that are due. */
+/** Reports the served entries, requests the refreshes that are due, and continues with `next`. */
 export const afterServed = <A, E, R>(
   self: Flights,
   reading: Reading,
@@ -105,7 +105,7 @@ export const afterServed = <A, E, R>(
     return next()
   })
 
-/** Reports entries after all were served, so that a listener cannot change the answer of a repeated key. */
+/** Reports entries after all of them were served, so that a listener cannot change the answer for a repeated key. */
 const tellServed = (self: Flights, reading: Reading): Effect.Effect<void> | undefined => {
   const served = reading.served.splice(0)
   if (served.length === 0) return undefined
@@ -131,14 +131,14 @@ const refreshDue = (self: Flights, { due, fiber, many, mutations, policy }: Read
     if (refusal(self, request) !== undefined) return
     enqueue(self, { starter, request, id: entry.id, entry, mutations, now: nowOf(fiber) }, unit)
   }
-  // The read does not wait for these requests, and may end before the last of them.
+  // The read does not wait until all refreshes are requested.
   Turns.forEachUnsafe(entries, { clock: starter.clock, dispatcher: fiber.currentDispatcher }, request, () => {
     offer(self, unit, fiber.currentDispatcher)
     batch.close()
   })
 }
 
-/** The load of a batch. A resolver answers each request separately, and takes no answers for other keys. */
+/** The load of a batch. A resolver answers each request separately, so answers for other keys are dropped. */
 export const loadOf = ({ isPerKey, loadAll, requestOf }: ManyRequest) => ({
   loadAll,
   requestOf: isPerKey ? undefined : requestOf

@@ -1,6 +1,6 @@
 /**
- * Handles a call's answers for keys it was not asked for. They enter memory unless something newer may exist: an entry,
- * a running load of the key, or an invalidation since the call began. They enter the store if it rules these out.
+ * Handles a bulk call's answers for unrequested keys. An answer enters memory unless something newer may exist: an
+ * entry, a running load of the key, or a change since the call began. It is stored if the store can rule these out.
  */
 import { release } from "#platform/engine/derived/dependencies"
 import * as Effect from "effect/Effect"
@@ -27,7 +27,7 @@ export interface Sorted {
   readonly unasked: ReadonlyArray<Answer>
 }
 
-/** Sorts a map's answers by id, as its keys may be copies of the requested ones. A missing answer is a defect. */
+/** Finds each key's answer by id, because a map may contain copies of the keys. A missing answer is a defect. */
 export const sortAnswers = (
   keys: ReadonlyArray<Key>,
   answers: ReadonlyMap<Key, Exit.Exit<unknown, unknown>>,
@@ -39,7 +39,7 @@ export const sortAnswers = (
     const info = infoOf(keys[0]!)
     const sort = (answer: Answer): void => {
       const [key, exit] = answer
-      // Skips keys of another class, and keys that do not fit the type of their class and thus have no id.
+      // Skips keys of another class, and keys that have no id, because they do not fit the type of their class.
       const id = infoOfAny(key) === info ? idOrNone(key) : undefined
       if (id === undefined) return
       if (asked.has(id)) asked.set(id, exit)
@@ -70,7 +70,7 @@ const idOrNone = (key: Key): string | undefined => {
 
 interface Call {
   readonly flight: Flight
-  /** The starter's context, kept because the flight may have released it. */
+  /** The starter's context, kept here because the flight may have cleared its `starter`. */
   readonly starter: Flight["starter"]
   readonly watch: Watch
   readonly done: () => void
@@ -84,7 +84,7 @@ export const keepUnasked = (self: Flights, answers: ReadonlyArray<Answer>, call:
   else self.storeReads!.storeUnasked(kept, watch, done)
 }
 
-/** Keeps the answers in memory. Returns those that may enter the store, each as the flight of its entry. */
+/** Puts the answers in memory. Returns the answers that may enter the store, each as the entry of a flight. */
 const keepAll = (self: Flights, answers: ReadonlyArray<Answer>, call: Call): ReadonlyArray<Flight> => {
   const { flight, starter } = call
   const now = starter.clock.currentTimeMillisUnsafe()
@@ -99,7 +99,7 @@ const keepAll = (self: Flights, answers: ReadonlyArray<Answer>, call: Call): Rea
       const own = keep(self, answer, call, now)
       if (own === undefined) continue
       if (left-- > 0) putInMemory(self, own.request, own.entry!, now)
-      // Storing an entry that derives from others would need their markers from before the call.
+      // An entry that derives from other entries is not stored, because this needs their markers from before the call.
       if (own.attempt.dependencies === undefined) kept.push(own)
     } catch (thrown) {
       const [key] = answer
@@ -137,7 +137,7 @@ const hasEntry = (self: Flights, id: string, now: number): boolean => {
 
 const checks = new WeakMap<KeyInfo, (value: unknown) => boolean>()
 
-/** Whether a value fits the key's schema. Requested values are checked by their callers, but these have no callers. */
+/** Whether a value fits the key's schema. Callers check the values that they requested, but these have no callers. */
 const fits = (key: Key, value: unknown): boolean => {
   const info = infoOf(key)!
   const known = checks.get(info) ?? SchemaParser.is(info.success)
@@ -160,7 +160,7 @@ const flightOf = (self: Flights, { flight, requestOf, starter, watch }: Call, ke
     bornAt: watch.bornAt
   })
   beginLoading(own, attempt.startedAt ?? now)
-  // The entry's age counts from the end of the call, even if the entry is kept later.
+  // The entry's age counts from the end of the call, even if the entry enters memory later.
   own.attempt.endedAt = attempt.endedAt ?? now
   // Each result inherits everything that the call has read.
   recordShared(own.attempt, attempt)

@@ -20,7 +20,7 @@ export const loadWithoutCache = ({ keys, loadAll }: {
   }
   if (once.length === 0) return Exit.succeed([])
   return Effect.map(
-    // The call is excluded from the load of a surrounding cached effect.
+    // If a load makes this call, the call does not count as part of that load.
     checked(once, aside(Effect.scoped(inOrder(once, loadAll)))),
     (exits) => keys.map((key) => exits[places.get(idOf(key))!]!)
   )

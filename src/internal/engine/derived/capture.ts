@@ -1,4 +1,4 @@
-/** Asks for the markers of ids before a load with `inherit: "changes"` reads them, so as to notice later changes. */
+/** Asks for the markers of ids before a load with `inherit: "changes"` reads these ids, to notice later changes. */
 import { beginCapture, captured, endCapture } from "#platform/engine/derived/dependencies"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -35,7 +35,7 @@ export const captureFirst = (
   return Effect.ensuring(asked, Effect.sync(() => endCapture(capture)))
 }
 
-/** Captures markers before a read of many keys. Waits at most as long as the longest timeout of the keys' requests. */
+/** Captures markers before a read of many keys. Waits no longer than the longest timeout of the keys' requests. */
 export const captureMany: StoreReads["captureMany"] = (self, reading, requests, ids) => {
   if (requests === undefined) {
     const captured = captureFirst(self, reading, ids)
@@ -52,7 +52,7 @@ export const captureMany: StoreReads["captureMany"] = (self, reading, requests, 
           asked.set(idOf(given.key), request)
           return rulesOf(self, request).timeoutMillis ?? Infinity
         })
-        // If a timeout function throws, only its own key fails, in the read that follows.
+        // If a timeout function throws for a key, the read that follows fails for that key alone.
         if (!Exit.isExit(limit)) longest = Math.max(longest, limit)
       }
       return longest === Infinity

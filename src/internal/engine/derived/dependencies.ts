@@ -1,6 +1,6 @@
 /**
- * Records what a load with `inherit: "changes"` depends on: the tags of the entries it reads, and a tag for each id it
- * reads. The result's entry carries all these tags, so that invalidating any of them also invalidates the result.
+ * Records the dependencies of a load with `inherit: "changes"`: the tags of the entries that it reads, and a tag for
+ * each id that it reads. The result's entry carries all these tags, so invalidating any of them invalidates the entry.
  */
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
@@ -18,7 +18,7 @@ import { declaredTags, tagsOfResult } from "../request/requestTags.ts"
 import type { Attempt, Caller, Dependencies, Dependency, Flight, Flights, ReadContext, Request } from "../state.ts"
 import * as Log from "../telemetry/log.ts"
 
-/** Throws if the store keeps no markers for ids, because changes to ids that a load reads would go unnoticed. */
+/** Throws if the store keeps no markers for ids, because changes to the ids that a load reads would go unnoticed. */
 export const requireDependencies = ({ storeTier }: Flights): void => {
   if (storeTier === undefined || Boolean(storeTier.store.capabilities.dependencies)) return
   throw new CacheConfigError({
@@ -55,10 +55,10 @@ export const noteCaller = (self: Flights, caller: Caller): void => {
   capture(self, within, flight.id)
 }
 
-/** Repeats a read, but only once: every load that the new read can join began after the read that it repeats. */
+/** Makes a request that repeats a read, but only once: it can join only loads that began after the first read. */
 export const readAgain = (request: Request): Request => Object.create(request, { isAgain: { value: true } }) as Request
 
-/** Notes an id before a load reads it, without asking the store. A repeated read keeps the epoch of the first. */
+/** Notes an id before a load reads it, without asking the store. If the load reads it again, the first epoch stays. */
 export const capture = (self: Flights, within: Attempt | undefined, id: string): void => {
   const dependencies = within && dependenciesOf(within)
   if (dependencies !== undefined && isOfThisCache(self, dependencies, id)) noteId(dependencies, id)
@@ -95,7 +95,7 @@ const countId = (groups: Map<string, number>, tag: string): void => {
   groups.set(group, (groups.get(group) ?? 0) + 1)
 }
 
-/** The tag by which a load depends on an id: the id's own tag, or its group's tag if the group has too many ids. */
+/** The tag by which a load depends on an id: the id's tag, or its group's tag if the load reads too many such ids. */
 const tagFor = (
   { engine, tags }: Dependencies,
   groups: ReadonlyMap<string, number> | undefined,
@@ -117,11 +117,11 @@ const noteNewTag = (dependencies: Dependencies, tag: string, dependency: Depende
   addNew(dependencies, tag, dependency)
 }
 
-/** Notes that a dependency could not be verified. The result is invalidated as soon as the store is reachable again. */
+/** Notes that a dependency could not be verified. The result is invalidated as soon as the store answers again. */
 const noteUnverified = (dependencies: Dependencies): void =>
   add(dependencies, unverified, { epoch: dependencies.engine.tagEpochs.epoch, version: undefined, since: 0 })
 
-/** A pending request for markers. Until it is answered, a tag counts as changed if it was invalidated after `epoch`. */
+/** A pending request for markers. `epoch` is the tag epoch before the request, so that changes during it count. */
 interface Capture {
   readonly dependencies: Dependencies
   readonly tags: ReadonlyArray<string>
@@ -179,7 +179,7 @@ export const capturedFirst = <A, E, R>(
   })
 }
 
-/** Adds an entry served inside the load. `asOf` is the number of captures when the store was asked for the entry. */
+/** Adds an entry that was served inside the load. `asOf`: the number of captures when the store was asked for it. */
 export const addServed = (self: Flights, dependencies: Dependencies, entry: Entry, asOf: number): void => {
   const { checkedAt, id, tags } = entry
   if (!isOfThisCache(self, dependencies, id)) return
@@ -197,12 +197,12 @@ export const addLoaded = (dependencies: Dependencies, flight: Flight): void => {
   else addTags(dependencies, tags, bornAt, flight.versions)
 }
 
-/** Taints the result if a value was read before its id's marker was captured, as the value may have changed since. */
+/** Taints the result if a value is older than the captured marker of its id, because it may have changed in between. */
 const answered = (dependencies: Dependencies, id: string, asOf: number): void => {
   if (asOf < noteId(dependencies, id).since) taint(dependencies)
 }
 
-/** Marks a result as possibly older than a change. Callers that joined the load may know of it and must read again. */
+/** Marks a result as possibly outdated. Callers that joined during the load must read again; earlier ones need not. */
 const taint = (dependencies: Dependencies): void => {
   const { flight } = dependencies
   if (dependencies.isTainted) return
@@ -232,11 +232,11 @@ const add = (dependencies: Dependencies, tag: string, dependency: Dependency): v
   const known = dependencies.tags.get(tag)
   if (known !== undefined) {
     if (dependency.epoch < known.epoch) known.epoch = dependency.epoch
-    // Two versions of one tag mean that the load has read values from before and after a change.
+    // Two versions of one tag mean that the load has read one value from before a change and one from after it.
     const isOther = known.version !== undefined && dependency.version !== undefined &&
       known.version !== dependency.version
     if (isOther) taint(dependencies)
-    // A value without a tag version may be older or newer than the others, so no version can prove the result valid.
+    // A value without a tag version may be older or newer than other values, so no version can prove the result valid.
     if (dependency.version === undefined) known.version = undefined
     return
   }
@@ -247,7 +247,7 @@ const addNew = ({ engine, isRegistered, tags }: Dependencies, tag: string, depen
   tags.set(isRegistered && isInherited(tag) ? Dependents.add(engine.memory.dependents, tag) : tag, dependency)
 }
 
-/** Whether a value is from this cache. If not, taints the result, because changes in the other cache go unnoticed. */
+/** Whether a value is from the load's cache. If not, taints the result, as changes in another cache go unnoticed. */
 const isOfThisCache = (self: Flights, dependencies: Dependencies, id: string): boolean => {
   if (self === dependencies.engine) return true
   if (!dependencies.isTainted) {
@@ -279,7 +279,7 @@ const hasMoved = ({ engine: { tagEpochs }, tags }: Dependencies): boolean => {
   return false
 }
 
-/** Whether a dependency has changed, in which case no reader may join. If none has, marks all as unchanged so far. */
+/** Whether a dependency has changed. If so, no reader may join. If not, notes that none has changed until now. */
 export const hasMovedForJoining = (flight: Flight): boolean => {
   const { attempt: { dependencies }, request: { followed } } = flight
   if (dependencies !== undefined) {
@@ -289,7 +289,7 @@ export const hasMovedForJoining = (flight: Flight): boolean => {
       if (!TagEpochs.softenedSince(tagEpochs, [tag], dependency.epoch)) dependency.epoch = tagEpochs.epoch
     }
   }
-  // An effect's result is checked again at the end, but a stream's consumer will have received elements by then.
+  // An effect's result is checked again at the end, but a stream's consumer receives elements before the end.
   return followed !== undefined && inheritOf(flight) === "changes" && hasMovedInside(flight)
 }
 
@@ -331,8 +331,8 @@ interface Landing {
 }
 
 /**
- * Adds the dependencies' tags to a result's own. Returns `undefined` if a dependency has changed since it was read.
- * Changes before that do not count, because a tag invalidated often could otherwise keep results from being stored.
+ * Adds the dependencies' tags to the result's own tags. Returns `undefined` if a dependency has changed since it was
+ * read. Earlier changes do not count, because results with an often invalidated tag could otherwise never be stored.
  */
 export const land = (dependencies: Dependencies, flight: Flight, own: ReadonlyArray<string>): Landing | undefined => {
   const { isTainted, tags, engine: { tagEpochs } } = dependencies
@@ -345,7 +345,7 @@ export const land = (dependencies: Dependencies, flight: Flight, own: ReadonlyAr
   }
 }
 
-/** Whether the result may be stored: the versions of all its dependencies are known, and it has few enough tags. */
+/** Whether the result may be stored: it needs the versions of all its dependencies, and must not have too many tags. */
 export const fitsStore = (
   self: Flights,
   { id, request: { key } }: Flight,
@@ -365,7 +365,7 @@ export const fitsStore = (
   return false
 }
 
-/** Merges the versions of a result's own tags and its dependencies. Returns `undefined` if a tag has two versions. */
+/** Merges the versions of a result's own tags and its dependencies. Returns `undefined` if the two differ for a tag. */
 export const withDependencies = (
   { tags }: Dependencies,
   own: ReadonlyArray<TagVersion>
@@ -391,7 +391,7 @@ const leave = ({ memory: { dependents } }: Flights, tags: Iterable<string>): voi
 
 export const derives = ({ tags }: Pick<Entry, "tags">): boolean => tags.some(isInherited)
 
-/** Tracks changes to a found entry's dependencies during the flight. Memory does this only for the entries it holds. */
+/** Tracks changes to a found entry's dependencies during the flight. Memory tracks only those of its own entries. */
 export const hold = (flight: Flight, tags: ReadonlyArray<string>): void => {
   const more = tags.filter(isInherited)
   if (more.length === 0) return
@@ -401,7 +401,7 @@ export const hold = (flight: Flight, tags: ReadonlyArray<string>): void => {
 
 export const releaseAll = (flight: Flight): void => {
   const { attempt, engine, held, request: { batch } } = flight
-  // If this flight leads a batch call, the call may continue for other keys, and needs the dependencies until it ends.
+  // If this flight leads a batch call, the call may continue for other keys. It needs the dependencies until it ends.
   if (batch?.isLedBy(flight) !== true) release(attempt)
   if (held === undefined) return
   flight.held = undefined

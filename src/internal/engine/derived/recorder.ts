@@ -11,11 +11,11 @@ export const recordServed = (self: Flights, within: Attempt, entry: Entry, asOf 
   if (dependencies !== undefined) addServed(self, dependencies, entry, asOf)
 }
 
-/** Records an inner load's result, and also the values served inside that load unless the load has `inherit: false`. */
+/** Records an inner load's result and, unless that load has `inherit: false`, the values that were served inside it. */
 export const recordLoaded = (within: Attempt, flight: Flight): void => {
   const { attempt: { recorder }, entry } = flight
   if (recorder !== undefined && inheritOf(flight) !== false) record(within, recorder)
-  // A value loaded just now has no age, but its expiry may limit the outer result.
+  // A value that was just loaded has no age, but its expiry may limit the outer result.
   if (entry !== undefined && within.flight !== undefined && isLimitedByInner(within.flight)) {
     record(within, { oldestAt: Infinity, oldestId: flight.id, endsAt: entry.expiresAt, endsId: flight.id })
   }
@@ -23,7 +23,7 @@ export const recordLoaded = (within: Attempt, flight: Flight): void => {
   if (dependencies !== undefined) addLoaded(dependencies, flight)
 }
 
-/** Adds what a batch call has recorded to the attempt of one key, because a single load produced all of its results. */
+/** Adds the records of a batch call to the attempt of one key, because the call is the load of all its keys. */
 export const recordShared = (of: Attempt, { dependencies, recorder }: Attempt): void => {
   if (recorder !== undefined) record(of, recorder)
   const own = dependencies && dependenciesOf(of)

@@ -1,4 +1,4 @@
-/** The callers of a flight, in order of joining. A popular key has thousands, and a `Set` would cost too much. */
+/** The callers of a flight, in order of joining. A popular key has thousands, for which a `Set` would cost too much. */
 import type { Caller, Callers } from "../state.ts"
 
 const none: Array<Caller | undefined> = []
@@ -11,10 +11,10 @@ export class CallerList implements Callers {
   size = 0
 
   add(caller: Caller): void {
-    // Removed callers leave empty slots. These are removed from time to time, because many callers may come and go.
+    // Removed callers leave gaps. The gaps are closed from time to time, because many callers may come and go.
     if (this.list.length > 2 * this.size + 32) this.closeUp()
     caller.place = this.list.length
-    // Most flights have one caller. An array literal has room for one element, but a first `push` allocates for many.
+    // Most flights have one caller. A literal allocates space for one element, a first `push` allocates space for many.
     if (this.list.length === 0) this.list = [caller]
     else this.list.push(caller)
     this.size++
@@ -46,7 +46,7 @@ export class CallerList implements Callers {
     return undefined
   }
 
-  /** Skips callers removed during the iteration. Each step allocates, so use this only for a few callers. */
+  /** Skips callers that are removed during the iteration. Each step allocates, so use this for few callers only. */
   *[Symbol.iterator](): Generator<Caller> {
     for (const caller of this.list) {
       if (caller !== undefined && this.has(caller)) yield caller

@@ -24,7 +24,7 @@ import { keepAlive } from "./waitUntil.ts"
 interface Waiting {
   readonly flight: Flight
   readonly request: Request
-  /** Computed once per request, because option objects have many different shapes, which V8 reads slowly. */
+  /** Computed once per request, because V8 is slow to read option objects, which have many different shapes. */
   readonly hasTimeouts: boolean
   readonly stale: Entry | undefined
   readonly joined: boolean
@@ -33,7 +33,7 @@ interface Waiting {
 
 const noTimers: ReadonlyArray<Fiber.Fiber<unknown>> = []
 
-/** A caller, which is also the effect that runs if the caller is interrupted. This saves an object for each caller. */
+/** A caller, which is also the effect that runs if the caller is interrupted. This saves one object per caller. */
 class CallerEffect extends Effectable.Class<void> implements Caller {
   readonly engine: Flights
   readonly flight: Flight
@@ -50,7 +50,7 @@ class CallerEffect extends Effectable.Class<void> implements Caller {
   pastSoftTimeout: boolean
   place: number
 
-  /** Keeps one instance alive, because V8 discards a class's shape and optimized code with the last instance. */
+  /** Keeps one instance alive, because V8 discards a class's shape and optimized code with its last instance. */
   static readonly one = new CallerEffect({ tagEpochs: { epoch: 0 }, readDefaults: {} } as Flights, noContext, {
     flight: undefined as never,
     request: { options: {} } as Request,
@@ -127,7 +127,7 @@ const stopTimers = (caller: Caller): void => {
   caller.timers = noTimers
 }
 
-/** Removes an interrupted caller. The last one waits for the load's finalizers, as a parent waits for its child. */
+/** Removes an interrupted caller. The last caller waits for the load's finalizers, as a parent waits for its child. */
 const interrupted = (self: Flights, caller: Caller): Effect.Effect<void> => {
   const { flight } = caller
   removeCaller(caller)

@@ -27,12 +27,12 @@ export const complete = (self: Flights, flight: Flight, ended: Exit.Exit<unknown
   if (flight.isBehind) self.behind--
   if (self.storeTier === undefined) {
     flight.entry = toEntry(self, flight, exit, now)
-    // With `copy`, callers get the stored copy, because user code may change the loaded value before they take it.
+    // With `copy`, callers get the copy in the entry, because user code may change the loaded value before they get it.
     flight.exit = flight.entry?.exit ?? exit
   }
   const { mutations } = self
   flight.storable = isStorable(self, flight)
-  // No change may be applied between `unregister` and `publish`, as it would find neither the flight nor its entry.
+  // No change may be applied between `unregister` and `publish`: it would find neither the flight nor its entry.
   unregister(self, flight)
   publish(self, flight)
   flight.request.settled?.(flight)
@@ -61,14 +61,14 @@ const publish = (self: Flights, flight: Flight): void => {
   // The stored entry has changed since the store was asked, so this copy may be outdated.
   if (flight.changedWhileAsked) return
   if (!flight.storable || TagEpochs.changedSince(self.tagEpochs, entry.tags, entry.checkedAt)) {
-    // Only the first result of several concurrent private loads is stored. The others do not count as refused.
+    // Only the first result of several concurrent private loads is stored. The other results do not count as refused.
     if (self.isPrivate && Memory.peek(self.memory, self.tagEpochs, flight.id) !== undefined) return
     return refuse(self, flight, flight.storable && flight.attempt.dependencies !== undefined ? "dependency" : "changed")
   }
   // The load began before memory was last cleared, so its value may be older than `maxStaleness` allows.
   if (flight.found === undefined && isBeforeClear(self, flight)) return
   if (TagEpochs.softenedSince(self.tagEpochs, entry.tags, entry.checkedAt)) entry.softExpiresAt = -Infinity
-  // A stored failure is an answer of the origin, which works again. A store hit does not prove that.
+  // Even a cached failure is an answer of the origin, so the origin works again. A store hit does not prove this.
   if (flight.found === undefined) {
     self.retryAt.delete(flight.id)
     if (self.isPrivate) noteLoaded(self, flight)
@@ -76,7 +76,7 @@ const publish = (self: Flights, flight: Flight): void => {
   putInMemory(self, flight.request, entry, flight.endedAt)
 }
 
-/** Puts an entry in memory for `memoryTtl` at most, after which the store is asked again. */
+/** Puts an entry in memory for at most `memoryTtl`. After that time, the store is asked again. */
 export const putInMemory = (self: Flights, request: Request, entry: Entry, now: number): void => {
   const { memoryTtlMillis } = rulesOf(self, request)
   // Marks the entry of a stream, because a read of a plain value must not use it (see `isPastMemoryTtl`).
@@ -105,9 +105,9 @@ const tellLoad = (self: Flights, flight: Flight, exit: Exit.Exit<unknown, unknow
 }
 
 /**
- * Counts a failed load. If the origin works and has answered with this failure, the stale value is no longer served.
- * After any other failure with a stale value, the id's loads pause. One warning is logged, and then no other until a
- * load of the key class succeeds, because an origin that is down fails for all its keys.
+ * Counts a failed load. If the failure is an answer of a working origin, the stale value is no longer served. After any
+ * other failure, the loads of an id with a stale value pause. After the first warning, none is logged until a load of
+ * the key class succeeds, because an origin that is down fails for all its keys.
  */
 const reportFailure = (self: Flights, flight: Flight, exit: Exit.Exit<unknown, unknown>, now: number): void => {
   const { counters, id, request: { batch, key } } = flight

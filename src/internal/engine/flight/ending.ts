@@ -8,7 +8,7 @@ import { addEdge, removeEdge } from "./waitGraph.ts"
 import { noteChange } from "./watches.ts"
 import { abandon, startLater } from "./work.ts"
 
-/** Removes a flight from the index, and puts the next queued flight there. Returns whether the index had the flight. */
+/** Removes a flight from the index, and adds the next queued flight. Returns whether the flight was in the index. */
 export const unregister = (self: Flights, flight: Flight): boolean => {
   const wasJoinable = self.flights.get(flight.id) === flight
   if (wasJoinable) {
@@ -40,7 +40,7 @@ export const startAfter = (before: Flight, flight: Flight): void => {
 /** Keeps an id's flights from storing their results and from being joined. Current callers still get answers. */
 export const detach = (self: Flights, id: string): void => {
   noteChange(self, id)
-  // After a running flight is unregistered, the flight queued behind it takes its place and is detached too.
+  // After a running flight is unregistered, the flight queued behind it takes its place and is also detached.
   for (let flight = self.flights.get(id); flight !== undefined; flight = self.flights.get(id)) {
     flight.storable = false
     unregister(self, flight)
@@ -64,20 +64,20 @@ export const endIfUnneeded = (self: Flights, flight: Flight): void => {
   if (flight.pinned) return limitUnattended(self, flight)
   if (flight.phase === "Queued") return cancel(self, flight)
   flight.storable = false
-  // Unregister and interrupt in one step, so that no new reader joins a load that is ending.
+  // The flight is unregistered and interrupted in one step, so that no new reader joins a load that is ending.
   const isHeldUp = unregister(self, flight) || self.ending.get(flight.id) === flight
-  // Call `hold` before the interruption, because the interruption may end the flight synchronously.
+  // `hold` comes before the interruption, because the interruption may end the flight synchronously.
   if (isHeldUp && hasBegun(flight) && !isInterruptible(flight)) hold(self, flight)
   abandon(self, flight)
   if (self.ending.get(flight.id) === flight) return
-  // Release the lease before the flight ends, because the finalizers of its load may take a long time.
+  // The lease is released before the flight ends, because the finalizers of the load may take a long time.
   releaseLease(flight)
   startNext(self, flight)
 }
 
 const cancel = (self: Flights, flight: Flight): void => {
   unregister(self, flight)
-  // The flight that this one waits for may run for a long time, and would keep the cancelled flight in its list.
+  // The flight that this one waits for may run for a long time, and must not keep the cancelled flight in its list.
   for (const before of flight.attempt.waitsOn?.keys() ?? []) remove(before.after ?? [], flight)
   dropFlight(self, flight)
   startNext(self, flight)
@@ -95,7 +95,7 @@ const isInterruptible = (flight: Flight): boolean => {
   return (fiber as { readonly interruptible?: boolean } | undefined)?.interruptible === true
 }
 
-/** Keeps the id and lease of an abandoned load that ignores its interruption, but not forever, as the load may hang. */
+/** Holds the id and lease while an abandoned load ignores its interruption, but not forever: the load may hang. */
 const hold = (self: Flights, flight: Flight): void => {
   self.ending.set(flight.id, flight)
   flight.limit?.interruptUnsafe()
@@ -124,7 +124,7 @@ export const limitUnattended = (self: Flights, flight: Flight): void => {
 const after = (flight: Flight, millis: number, run: () => void) =>
   Effect.runForkWith(flight.starter.context)(Effect.andThen(Effect.sleep(millis), Effect.sync(run)))
 
-/** Stops renewing a flight's lease. Unless the commit has ended it, releases it, with a note of a given failure. */
+/** Stops renewing a flight's lease. Releases the lease, with a note of `failure`, unless the commit has ended it. */
 export const releaseLease = (flight: Flight, failure?: Exit.Failure<unknown, unknown>): void => {
   const { lease } = flight
   if (lease === undefined) return

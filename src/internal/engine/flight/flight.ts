@@ -94,7 +94,7 @@ export const isDerivedFromStale = ({ attempt, found }: Flight): boolean => found
 export const isBeforeClear = ({ storeTier }: Flights, { attempt }: Flight): boolean =>
   storeTier?.untracked === true && attempt.startedAt !== undefined && attempt.clears !== storeTier.clears
 
-/** Moves a flight from `Queued` to `AskingStore`, or to `AwaitingLease` if the store was asked before. */
+/** Moves a flight from `Queued` to `AskingStore`, or to `AwaitingLease` if the flight does not read the store. */
 export const begin = (flight: Flight): void => {
   flight.phase = flight.readsStore ? "AskingStore" : "AwaitingLease"
   const { engine, id, stale } = flight
@@ -104,7 +104,7 @@ export const begin = (flight: Flight): void => {
   else flight.stale = undefined
 }
 
-/** Notes that the store is being asked. If a change is reported from now on, the answer may be outdated. */
+/** Notes that the store is being asked. A change that is reported from now on may make the answer outdated. */
 export const beginAsking = (flight: Flight): void => {
   flight.changedWhileAsked = false
   flight.asOf = flight.engine.storeTier!.captures
@@ -142,7 +142,7 @@ export const endFlight = (flight: Flight, exit: Exit.Exit<unknown, unknown>, now
   flight.exit = exit
   flight.endedAt = now
   flight.limit?.interruptUnsafe()
-  // A batch call that this flight leads may continue for other keys, and the wait graph still needs the attempt.
+  // If this flight leads a batch call, the call may continue for other keys. The wait graph then needs the attempt.
   if (flight.request.batch?.isLedBy(flight) !== true) endAttempt(flight.attempt)
 }
 

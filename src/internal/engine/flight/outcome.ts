@@ -90,7 +90,7 @@ const wantsLoad = (self: Flights, caller: Caller, { found: { entry }, now }: Fou
 export const retryRead = ({ flight, request, since }: Caller, now: number): Request =>
   readAgain(since === undefined ? request : shortened(flight.engine, request, now - since))
 
-/** Whether a caller that joined late must read again, because a tag known only from the result may have changed. */
+/** Whether a caller that joined late must read again, because a tag that only the result has may have changed. */
 export const isOlder = (self: Flights, { flight, joinedAt }: Caller): boolean => {
   const { attempt: { dependencies } } = flight
   if (dependencies !== undefined && isOlderThanJoining(dependencies, flight, joinedAt)) return true
@@ -125,8 +125,8 @@ export const orStale = (
 }
 
 /**
- * Returns the stale value to which a caller may fall back (promise P6), unless it has expired or the origin has
- * answered since. The strategy must allow the fallback, unless a touch has made the value fresh again.
+ * Returns the stale value to which a caller may fall back (promise P6). The value must not have expired, and the origin
+ * must not have answered since. The strategy must allow the fallback, or a touch must have made the value fresh again.
  */
 const usableStale = (self: Flights, caller: Caller, now: number): Entry | undefined => {
   if (!caller.policy.readsMemory) return undefined
@@ -141,6 +141,6 @@ const usableStale = (self: Flights, caller: Caller, now: number): Entry | undefi
   return decision === LoadOrStale || (decision !== Load && now < stale.softExpiresAt) ? stale : undefined
 }
 
-/** Like `usableStale`, but an exception thrown by the caller's strategy becomes the answer to that caller. */
+/** Like `usableStale`, but an exception that the caller's strategy throws becomes the caller's answer. */
 export const staleOrDefect = (self: Flights, caller: Caller, now: number): Entry | Exit.Exit<never> | undefined =>
   answerOrDefect(() => usableStale(self, caller, now))

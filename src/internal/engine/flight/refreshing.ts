@@ -33,7 +33,7 @@ export const refresh = (self: Flights, options: RefreshOptions, fiber?: Fiber.Fi
   offer(self, unit, fiber?.currentDispatcher)
 }
 
-/** Adds a refresh to a unit, unless its id is loading, pauses after a failure, or may have changed meanwhile. */
+/** Adds a refresh to a unit, unless the id is loading, pauses after a failure, or may have changed meanwhile. */
 export const enqueue = (self: Flights, options: RefreshOptions, unit: Unit): void => {
   const { entry, id, mutations, now, request, starter } = options
   const running = self.flights.get(id)
@@ -62,7 +62,7 @@ const askedAgain = ({ refreshing: { queue } }: Flights, { unit }: Flight): void 
   if (unit !== undefined && queue.delete(unit)) queue.add(unit)
 }
 
-/** Queues a unit. If the queue is full, drops its oldest unit. Later reads can request those refreshes again. */
+/** Queues a unit. If the queue is full, drops its oldest unit. Later reads can request the dropped refreshes again. */
 export const offer = (self: Flights, unit: Unit, dispatcher?: SchedulerDispatcher): void => {
   if (unit.flights.size === 0) return
   if (self.isPrivate) return handOver(self, unit)

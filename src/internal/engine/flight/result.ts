@@ -18,7 +18,7 @@ import { lifetimeOf, notStored, optionOf, rulesOf } from "../request/rules.ts"
 import type { Flight, Flights } from "../state.ts"
 import { emitOf } from "../telemetry/events.ts"
 
-/** Whether the load declared the previous value still valid. Such a load interrupts itself. */
+/** Whether the load declared that the previous value is still valid. Such a load interrupts itself. */
 export const isRenewed = (flight: Flight): boolean => flight.attempt.renewed && !flight.abandoned
 
 export const exitOf = (flight: Flight, exit: Exit.Exit<unknown, unknown>): Exit.Exit<unknown, unknown> =>
@@ -96,13 +96,13 @@ const shareOf = (self: Flights, { request, starter }: Flight): number => {
 export const loadMillisOf = ({ attempt: { startedAt = Infinity } }: Flight, now: number): number =>
   Math.max(0, now - startedAt)
 
-/** The lifetime declared inside the load, or else the strategy's. `"skip"` if the strategy stores no such result. */
+/** The lifetime declared inside the load, or else the strategy's lifetime. `"skip"` if the result is not stored. */
 const annotated = ({ attempt: { annotations }, request }: Flight, lifetime: Lifetime | "skip"): Lifetime | "skip" => {
   if (lifetime === "skip" || annotations === undefined) return lifetime
   const ttl = annotations.ttl === undefined ? undefined : toMillis(annotations.ttl)
   // For a sliding entry, the soft deadline is the final expiry, which reads cannot extend.
   if (request.slides) return ttl === undefined ? lifetime : { softTtl: ttl, ttl: Math.min(lifetime.ttl, ttl) }
-  // If the strategy has no soft deadline, it adds none to the declared lifetime.
+  // A strategy without a soft deadline adds none to the declared lifetime.
   const soft = lifetime.softTtl < lifetime.ttl ? lifetime.softTtl : Infinity
   const softTtl = annotations.softTtl === undefined ? soft : Math.max(0, toMillis(annotations.softTtl, "softTtl"))
   return { softTtl: Math.min(softTtl, ttl ?? lifetime.ttl), ttl: ttl ?? lifetime.ttl }
@@ -113,7 +113,7 @@ const isTooQuick = (self: Flights, flight: Flight, now: number): boolean => {
   return minLoadMillis !== undefined && !flight.attempt.renewed && loadMillisOf(flight, now) <= minLoadMillis
 }
 
-/** The tags of a result. A value declared still valid keeps its previous tags, unless the load declares tags. */
+/** The tags of a result. A value that is declared still valid keeps its tags, unless the load declares others. */
 const tagsOf = (
   self: Flights,
   { attempt: { annotations, previous, renewed }, request }: Flight,

@@ -1,4 +1,4 @@
-/** The flights that have a fiber, whether or not they can be joined. */
+/** The flights that have started but not ended, whether or not they can be joined. */
 import type { Flight, Running } from "../state.ts"
 
 /** A linked list, because V8 keeps rebuilding a `Set` whose only element comes and goes. */

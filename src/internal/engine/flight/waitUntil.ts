@@ -18,7 +18,7 @@ export const WaitUntil: Context.Reference<KeepAlive | undefined> = Context.Refer
 export const isKeptAlive = (self: Flights, { context }: Flight["starter"]): boolean =>
   !self.isPrivate || Context.get(context, WaitUntil) !== undefined
 
-/** Asks the platform to wait for flights, which `begin` starts. Returns whether the platform accepted them. */
+/** Asks the platform to run `begin`, which may start the flights, and to wait for them. Returns whether it accepted. */
 export const keepAlive = (
   self: Flights,
   starter: Flight["starter"],
@@ -46,7 +46,7 @@ export const keepAlive = (
   }
 }
 
-/** Waits until a flight has ended. This may be after its first fiber, because a second one may write the result. */
+/** Waits until a flight has ended. Its first fiber may end earlier, because a second fiber may write the result. */
 const untilEnded = (flight: Flight): Effect.Effect<void> =>
   Effect.suspend(() => {
     const { exit, fiber } = flight

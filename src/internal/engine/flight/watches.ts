@@ -1,4 +1,4 @@
-/** Notes which ids change during bulk calls, because these may answer keys without a flight. All calls share a list. */
+/** Notes which ids change during bulk calls, because a call may answer keys without a flight. Calls share a list. */
 import { watchedIds } from "../../defaults/bounds.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
 import type { Flight, Flights, Watch, Watches } from "../state.ts"
@@ -24,7 +24,7 @@ export const noteChange = (self: Flights, id: string): void => {
   if (self.watches.count > 0) note(self, id, ++self.watches.step)
 }
 
-/** Notes the start of a private refresh. Loads of the id that are already running become outdated. */
+/** Notes the start of a private refresh. It counts as newer than loads of the id that are already running. */
 export const noteRefresh = (self: Flights, id: string): void => {
   if (self.storeTier === undefined) self.watches.step++
   else noteChange(self, id)
@@ -53,7 +53,7 @@ export const noteAll = ({ watches }: Flights): void => {
   watches.changedAt.clear()
 }
 
-/** Whether a flight's result may be stored. A private flight is not told of changes, so it checks the list. */
+/** Whether a flight's result may be stored. A private flight is not notified of changes, so it checks the list. */
 export const isStorable = (self: Flights, flight: Flight): boolean =>
   flight.storable && !(self.isPrivate && hasChanged(self, flight, flight.id))
 

@@ -21,7 +21,7 @@ export const makeWork = (actions: WorkActions, context: Context.Context<never>):
   isScheduled: false
 })
 
-/** Answers the callers of an ended flight, or queues the flight while the callers of another flight are answered. */
+/** Answers the callers of an ended flight. While another flight's callers are being answered, queues the flight. */
 export const answerAll = (self: Flights, flight: Flight): void => {
   self.work.ended.push(flight)
   workInline(self)
@@ -130,7 +130,7 @@ const respond = (self: Flights, caller: Caller): void => {
   try {
     self.work.respond(self, caller)
   } catch (defect) {
-    // A caller's strategy threw. The exception fails this caller only.
+    // The caller's strategy threw. The exception fails only this caller.
     caller.resume(Effect.die(defect))
   }
 }

@@ -1,4 +1,4 @@
-/** Sends invalidations to the store at once. Those that the store does not acknowledge are marked to be sent again. */
+/** Sends invalidations to the store at once. If the store does not acknowledge one, it is marked to be sent again. */
 import * as Effect from "effect/Effect"
 import type { Stored } from "../../../CacheEntry.ts"
 import type { StoreError } from "../../../CacheError.ts"
@@ -60,8 +60,8 @@ const removeFromStore = (
 }
 
 /**
- * Marks the items as unsent if the effect fails or is interrupted, because an item neither acknowledged nor unsent
- * would never be sent again. Add the items outside `restore`, so that no interruption comes between that and this call.
+ * Marks the items as unsent if the effect fails or is interrupted, because a pending item that is not marked would
+ * never be sent again. Add items outside `restore`, so that no interruption comes between adding them and this call.
  */
 const orUnsent = <A, R>(
   tier: StoreTier,
@@ -122,7 +122,7 @@ export const replaceAllInStore = <R>(
       })
       const removed = currentOf(tier, removals)
       const removing = removeFromStore(tier, removed.map(({ id }) => id), removed.map(({ item }) => item))
-      // Concurrent, because the caller waits for both within one time limit.
+      // The two run concurrently, because the caller waits for both within one time limit.
       return Effect.all([removing, setInStore(tier, writes)], { concurrency: "unbounded", discard: true })
     })
     return orUnsent(tier, items, restore(replacing))
@@ -140,7 +140,7 @@ const currentOf = ({ pending }: StoreTier, writes: ReadonlyArray<Write>): Readon
     return isCurrent
   })
 
-/** Sends all writes together. If the store refuses them, sends each alone, because one bad value may be the reason. */
+/** Sends all writes together. If the store refuses them, sends each alone, because one bad value may be the cause. */
 const setInStore = (tier: StoreTier, writes: ReadonlyArray<Write>): Effect.Effect<unknown> => {
   const current = currentOf(tier, writes)
   if (current.length === 0) return Effect.void
@@ -160,7 +160,7 @@ interface Sending<A> {
   readonly alone?: () => Effect.Effect<A | undefined>
 }
 
-/** Sends items. Those not acknowledged are marked as unsent, and a strict caller fails. Call this inside `orUnsent`. */
+/** Sends items. If they are not acknowledged, marks them as unsent and fails a strict caller. Call it in `orUnsent`. */
 const acknowledged = <A>(
   tier: StoreTier,
   items: ReadonlyArray<Pending.Item>,

@@ -38,7 +38,7 @@ export const invalidateIds = (self: Flights, ids: ReadonlyArray<string>): Effect
         return Effect.map(
           tier.steps.remove(tier, ids, items, restore),
           (removed) => {
-            // Repeated, because an entry that depends on the ids may have been read before the store answered.
+            // This is repeated, because an entry that depends on the ids may have been read before the store answered.
             self.mutations++
             for (const id of ids) Dependents.idChanged(self.memory.dependents, self.tagEpochs, id)
             return removed.filter((was, i) => was || present[i]).length
@@ -59,7 +59,7 @@ const forgetMany = (self: Flights, ids: ReadonlyArray<string>, now: number): Eff
   const { storeTier: tier } = self
   const step = (from: number): void => {
     const part = ids.length <= chunk ? ids : ids.slice(from, from + chunk)
-    // Ids become pending before memory changes. A removal listener may read, and must not get the old stored entry.
+    // Ids become pending before memory changes, because a removal listener may read and must not get old entries.
     if (tier !== undefined) {
       for (const id of part) {
         forgotten.items.push(Pending.add(tier.pending, { _tag: "Id", id }))
@@ -70,7 +70,7 @@ const forgetMany = (self: Flights, ids: ReadonlyArray<string>, now: number): Eff
         forgotten.present.push(now < (Memory.peek(self.memory, self.tagEpochs, id)?.expiresAt ?? -Infinity))
         forget(self, id)
       }
-      // The event is emitted in the same turn as the removal, because the event's listener may read the cache as well.
+      // The event is emitted in the same turn as the removal, because the event's listener may also read the cache.
       emitInvalidate(self, { ids: part })
     })
   }
@@ -101,7 +101,7 @@ export const invalidateTags = (
     if (tier === undefined) return Exit.succeed(begin())
     const item = Pending.add(tier.pending, Pending.tagsTarget(tier.pending, tags, mode))
     begin()
-    // Repeated, because an entry read from the store before the store answered may be older than the invalidation.
+    // This is repeated, because an entry that was read before the store answered may be older than the invalidation.
     return Effect.map(tier.steps.send(tier, item, restore), forgetTags)
   })
 
@@ -126,7 +126,7 @@ export const clear = (self: Flights): Effect.Effect<void> =>
     )
   })
 
-/** Removes everything from memory. The returned effect completes once all listeners were notified. */
+/** Removes everything from memory. The returned effect completes once all listeners have been notified. */
 export const forgetAll = (self: Flights): Effect.Effect<void> => {
   self.mutations++
   noteAll(self)
@@ -144,7 +144,7 @@ export const emptyMemory = (self: Flights, cause: RemovalCause): void => {
   tellAll(self, left, cause)
 }
 
-/** The flights that may retain an entry for long. Such an entry is removed alone, to unlink it from the others. */
+/** The flights that may keep an entry alive for long. Such entries are removed one by one, which cuts their links. */
 const holdersOf = (self: Flights): ReadonlyArray<Flight> => [...self.flights.all(), ...self.running.all()]
 
 type Left = ReadonlyMap<string, Entry | undefined>
@@ -154,7 +154,7 @@ const takeAll = ({ memory }: Flights, cause: RemovalCause, holders: ReadonlyArra
   return Memory.empty(memory, cause)
 }
 
-/** Notifies listeners in several turns, and completes after the last one. Does not wait in `Memory.together`. */
+/** Notifies listeners over several turns, and completes after the last turn. In `Memory.together`, it does not wait. */
 const tellAll = (self: Flights, left: Left, cause: RemovalCause): Effect.Effect<void> => {
   const { memory } = self
   if (memory.onRemoval === undefined) return Effect.void

@@ -47,13 +47,13 @@ const replayUntilDone = Effect.fnUntraced(function*(tier: StoreTier, firstMillis
   tier.replay = undefined
 })
 
-/** Sends items once, by default all unsent ones. `all` is a budget that they share. Returns whether all succeeded. */
+/** Sends `items`, or else all unsent items. They share the budget `all`, if given. Returns whether all were sent. */
 export const replay = Effect.fnUntraced(function*(tier: StoreTier, all?: Budget, items?: ReadonlyArray<Pending.Item>) {
   const { storeTimeoutMillis, pending, store } = tier
   for (const [i, item] of (items ?? Array.from(pending.unsent)).entries()) {
     // A synchronous store answers in the current turn, so a long replay yields from time to time.
     if (i > 0 && i % BoundsDefaults.many.steps === 0) yield* Effect.yieldNow
-    // The item was acknowledged, or replaced by a newer operation, which a late removal would undo.
+    // Skips an item that was acknowledged, or replaced by a newer operation, which a late removal would undo.
     if (item.places === 0) continue
     const budget: Budget = all ?? { leftMillis: storeTimeoutMillis }
     const { target } = item

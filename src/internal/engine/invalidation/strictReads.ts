@@ -1,4 +1,4 @@
-/** Makes a strict read first send its id's unacknowledged invalidations again, and fail if they stay unsent. */
+/** Makes a strict read first send the unacknowledged invalidations that affect it, and fail if they stay unsent. */
 import * as Effect from "effect/Effect"
 import { StoreError } from "../../../CacheError.ts"
 import type { Policy } from "../state.ts"
@@ -13,7 +13,7 @@ export interface Wanted {
   readonly tags: () => ReadonlyArray<string>
 }
 
-/** The unsent invalidations that a strict read must wait for. Invalidations already on their way do not count. */
+/** The unsent invalidations that a strict read must wait for. Invalidations that are being sent do not count. */
 export const inTheWay = (
   tier: StoreTier | undefined,
   policy: Policy,

@@ -31,9 +31,9 @@ import { replayNow } from "./replay.ts"
 
 /**
  * Keeps memory from serving entries that other processes have changed. A store with `changesUnsafe` is polled every
- * 50 ms. Otherwise its stream of changes is followed, or memory is cleared once per `maxStaleness` (untracked). After
- * an interval without reads, polling stops and the tag epoch is incremented. The next read then has to check its entry,
- * and polls before that. Hits in the current epoch cost nothing.
+ * 50 ms. For other stores, a stream of changes is followed, or memory is cleared once per `maxStaleness` (untracked).
+ * After an interval without reads, polling stops and the tag epoch is incremented. The next read then has to check its
+ * entry, and polls before it does so. Hits in the current epoch cost nothing.
  */
 export const track = (self: Flights): void => {
   const { storeTier: tier } = self
@@ -48,10 +48,10 @@ export const track = (self: Flights): void => {
   self.tagEpochs.ensureTracking = () => {
     if (tier.tracker === undefined && !self.closed) resume(self, tier, timer)
   }
-  // The first poll skips changes made before the start, because they do not concern this process.
+  // The first poll skips changes from before the start, because they do not concern this process.
   timer.look()
   if (!capabilities.changes || isAsked) return
-  // Kept across restarts of the worker, because after a restart, earlier changes may have been missed.
+  // Outlives restarts of the worker, because changes may have been missed before a restart.
   const state = { wasTracked: false }
   supervise(tier.background, {
     name: "follows the changes of the store",
@@ -69,13 +69,13 @@ const polled = (self: Flights, tier: StoreTier): Timer => {
   let lookedAt = -Infinity
   const state = { isPartial: false, isWarned: false }
   const look = () => {
-    // Set before the poll, because a listener that is notified of a change may read, and must not poll again.
+    // Set before the poll, because the poll may notify a listener that reads, and this read must not poll again.
     lookedAt = monotonicMillis(clock)
     safely(self, tier, () => poll(self, tier, state))
   }
   self.tagEpochs.look = look
   self.tagEpochs.lookIfLate = () => {
-    // Without a running tracker, the next read starts one, which polls at once.
+    // If no tracker runs, the next read starts one, which polls at once.
     if (tier.tracker === undefined || self.closed || monotonicMillis(clock) - lookedAt <= polling.pollMillis) return
     look()
   }
@@ -98,7 +98,7 @@ const follow = Effect.fnUntraced(function*(self: Flights, tier: StoreTier, state
       return
     }
     if (change?._tag !== "Coherent") return applyChange(self, tier, change)
-    // The stream reports coherence again although the store is already tracked.
+    // Nothing to do: the store is already tracked, and the stream only reports its coherence again.
     if (!tier.untracked) return
     partialAt = undefined
     coherentAt = monotonicMillis(clock)
@@ -131,7 +131,7 @@ const follow = Effect.fnUntraced(function*(self: Flights, tier: StoreTier, state
     const exit = yield* Effect.exit(applyAll)
     silence.interruptUnsafe()
     const followedMillis = tier.untracked ? 0 : monotonicMillis(clock) - coherentAt
-    // A stream that repeatedly ends soon after its start is one incident, which is logged once.
+    // If a stream repeatedly ends soon after its start, this is one incident, which is logged once.
     if (followedMillis > following.longestMillis) isLogged = false
     warn("cannot be followed", exit)
     if (!tier.untracked) markUntracked(self, tier)
@@ -191,7 +191,7 @@ interface Timer {
   readonly nextMillis: () => number
 }
 
-/** Stops the tracker and begins an epoch. The next read polls before it serves an entry, and starts a new tracker. */
+/** Stops the tracker and begins a new epoch. The next read starts a tracker, and polls before it serves an entry. */
 const rest = (self: Flights, tier: StoreTier): void => {
   tier.tracker?.interruptUnsafe()
   tier.tracker = undefined
@@ -216,7 +216,7 @@ const resume = (self: Flights, tier: StoreTier, { look, nextMillis }: Timer): vo
       step: () => {
         look()
         const reads = readsOf(self)
-        // Without reads the tracker stops, unless a load waits for a lease, because a change must wake such a load.
+        // Without reads, the tracker stops, unless a load waits for a lease: a change must wake this load.
         if (reads === readsBefore && self.leaseWaits.waiting.size === 0) {
           isAwake = false
           rest(self, tier)
@@ -237,11 +237,11 @@ const clockOf = ({ context }: Flights): Clock.Clock => Context.get(context, Cloc
 
 const nowOf = (self: Flights): number => clockOf(self).currentTimeMillisUnsafe()
 
-/** The milliseconds until memory must be cleared. Setting the clock back does not extend them. */
+/** The milliseconds until memory must be cleared. Setting the clock back does not extend this time. */
 const untilStale = (self: Flights, { maxStalenessMillis, polledAt }: StoreTier): number =>
   Math.max(1, Math.min(maxStalenessMillis, polledAt + maxStalenessMillis - nowOf(self)))
 
-/** Clears memory once per `maxStaleness` while untracked, so that every entry is read from the store again. */
+/** While changes are untracked, clears memory once per `maxStaleness`, so that the store is asked for entries again. */
 const clearWhenStale = (self: Flights, tier: StoreTier): void => {
   if (!tier.untracked) return
   const ageMillis = nowOf(self) - tier.polledAt
@@ -265,7 +265,7 @@ const safely = (self: Flights, tier: StoreTier, look: (self: Flights, tier: Stor
     try {
       forgetAll(self)
     } catch {
-      // An exception of user code changes nothing, because all entries are removed before any user code is called.
+      // An exception from user code does no harm, because all entries are removed before any user code is called.
     }
   }
 }

@@ -53,7 +53,7 @@ export const acquireLease = Effect.fnUntraced(function*(
   const { pending, leaseMillis, store } = tier
   const { id, request } = flight
   const failWith = (fault: Fault): undefined => void failStrict(self, flight, fault)
-  // The result may enter memory without the store being asked again, so changes by others must be tracked from here on.
+  // The result may enter memory without asking the store again, so changes by other processes must be tracked.
   self.tagEpochs.ensureTracking?.()
   if (Pending.isPending(pending, id)) return undefined
   const declared = declaredTags(self, request)
@@ -61,7 +61,7 @@ export const acquireLease = Effect.fnUntraced(function*(
   if (declared.length > 0 || typeof request.options.tags === "function") {
     const answer = yield* ask(tier, budget, "markers", store.markers(declared))
     if (!isFault(answer)) markers = answer
-    // For tags known only after the load, the `seq` returned by `acquire` is enough.
+    // For tags that are known only after the load, the `seq` that `acquire` returns is enough.
     else if (declared.length > 0) return failWith(answer)
   }
   askEvidence(self, tier, flight)
@@ -70,7 +70,7 @@ export const acquireLease = Effect.fnUntraced(function*(
   let rejected = 0
   let waited = false
   while (rejected < Defaults.leaseAttempts) {
-    // Set before the answer: a flight that is interrupted, or does not wait, may still have to release the lease.
+    // Set before the store answers: if the flight is interrupted or the request times out, the lease must be released.
     if (isExclusive || store.capabilities.shared) flight.lease = leaseOf(tier, owner)
     beginAsking(flight)
     const isSent = budget.leftMillis > 0
@@ -81,7 +81,7 @@ export const acquireLease = Effect.fnUntraced(function*(
       "acquire",
       store.acquire(id, { owner, leaseMillis, rejectedWriteId: flight.rejectedWriteId, join: !isExclusive })
     )
-    // The store may still carry out the timed-out `acquire`, so a release follows.
+    // The store may still carry out an `acquire` that timed out, so a release follows.
     if (isSent && isLate(tier, asked)) releaseLease(flight)
     if (isFault(asked) || asked._tag !== "Granted") flight.lease = undefined
     if (isFault(asked)) return failWith(asked)
@@ -108,19 +108,19 @@ export const acquireLease = Effect.fnUntraced(function*(
       }
       if (isExclusive) {
         flight.lease = renewing(tier, flight, owner)
-        // After a wait, the lease may be granted although another process still holds it. Only a renewal shows this.
+        // After a wait, the lease may be granted while another process still holds it, which only a renewal shows.
         if (!waited) flight.lease.heldUntil = askedAt + leaseMillis
       }
       lookBefore(self, flight)
       // If the result will not be stored, other processes need not wait for it.
       if (!flight.storable) releaseLease(flight)
-      // Without declared tags, `seq` shows whether a tag that is known only after the load was invalidated during it.
+      // If the load determines the tags, `seq` shows whether one of them was invalidated during the load.
       const { generation, seq } = acquired
       return { generation, markers: markers ?? (seq === undefined ? undefined : { seq, markers: [] }) }
     }
     rejected++
     if (!flight.policy.readsStore) {
-      // A read that does not read the store replaces the stored entry, whatever it is.
+      // If the policy does not read the store, the load replaces any stored entry.
       const { expiresAt, outcome, tags, writeId } = acquired.entry.meta
       flight.rejectedWriteId = writeId
       if (outcome === "success" && isGood(tags, declared, markers)) flight.protectedUntil = expiresAt
@@ -138,14 +138,14 @@ export const acquireLease = Effect.fnUntraced(function*(
   return undefined
 })
 
-/** Applies changes from before the lease, and sets the flight's start after them, as the load already sees them. */
+/** Applies changes from before the grant. The flight then counts as started after them, because its load sees them. */
 export const lookBefore = ({ tagEpochs }: Flights, flight: Flight): void => {
   const { epoch } = tagEpochs
   tagEpochs.look?.()
   if (flight.bornAt === epoch) flight.bornAt = tagEpochs.epoch
 }
 
-/** Whether the tags of the entry from `acquire` need no check: it has none, and no change was reported meanwhile. */
+/** Whether the entry that `acquire` returned needs no check: it has no tags, and no change was reported meanwhile. */
 const isWhole = ({ changedWhileAsked }: Flight, { meta }: Stored): boolean =>
   meta.tags.length === 0 && !changedWhileAsked
 
@@ -179,7 +179,7 @@ const isGood = (
     tags.filter(({ tag }) => declared.includes(tag))
   )
 
-/** Renews the lease every third of its length, up to `maxLoad`, as a hanging load must not block its id forever. */
+/** Renews the lease after every third of its length, up to `maxLoad`: a hanging load must not block its id forever. */
 const renewing = (tier: StoreTier, flight: Flight, owner: string): FlightLease => {
   const { leaseMillis, maxLoadMillis, store } = tier
   const pauseMillis = leaseMillis / 3

@@ -1,8 +1,8 @@
 /**
- * Finds cycles of waits between processes, of which no process sees the whole: each holds a lease for which a load of
- * the next one waits. A load that holds a lease and waits for another publishes its waits, and follows the published
- * waits of others back to itself. As a published wait may be over, it counts only if it was published at the previous
- * look and again since. All waits of a cycle then existed at the same time, so they never end.
+ * Finds cycles of waits between processes. No process sees a whole cycle: each holds a lease for which a load of the
+ * next process waits. A load that holds a lease and waits for another one publishes its waits, and checks whether the
+ * published waits of other loads lead back to it. A published wait may be over, so it counts only if it was published
+ * at the previous look and again since then. All waits of a cycle then existed at the same time, so they never end.
  */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
@@ -31,7 +31,7 @@ const none: Statements = new Map()
 
 const searches = new WeakMap<LeaseWaits, Search>()
 
-/** Looks for cycles from time to time, as long as a load that holds a lease waits for another one. */
+/** Looks for cycles from time to time, as long as a load that holds a lease waits for another lease. */
 export const look = (self: Flights, tier: StoreTier, now: number): void => {
   const { leaseWaits } = self
   const search = searches.get(leaseWaits) ?? { nextAt: now, statements: none }
@@ -68,7 +68,7 @@ const isAnyOlder = (waiting: ReadonlyMap<string, ReadonlySet<LeaseWait>>, before
   return false
 }
 
-/** The oldest loads that hold a lease and wait for another, up to a limit. Waits in a cycle outlive all others. */
+/** The oldest loads that hold a lease and wait for another one, up to a limit. Waits in a cycle outlive other waits. */
 const holdersOf = (
   { leaseWaits: { waiting }, running }: Flights,
   { before, now }: { readonly before: number; readonly now: number }
@@ -116,11 +116,11 @@ const sayAndFollow = Effect.fnUntraced(function*(
     for (const [id, one] of heard) statements.set(id, one)
     last = heard
   }
-  // A wait is published only after it has lasted this long, so waits read within this time all existed at once.
+  // A wait is published only once it has lasted `pauseMillis`, so waits read within that time existed at the same time.
   return monotonicMillis(clock) - askedAt < pauseMillis ? statements : none
 })
 
-/** For each id, the ids that its load already waited for at the previous look. */
+/** For each id, the ids that its load has waited for since before the previous look. */
 type Edges = ReadonlyMap<string, ReadonlyArray<string>>
 
 const edgesOf = (before: Statements, now: Statements): Edges => {
@@ -164,7 +164,7 @@ const endWait = (self: Flights, holder: Flight, awaited: Flight, path: ReadonlyA
     const callers = Array.from(end.callers).filter(({ within }) => within?.flight && inside.has(within.flight))
     for (const caller of callers) answerNow(caller, Effect.die(new CacheCycle({ path })))
     endIfUnneeded(self, end)
-    // If no caller inside waits for this flight, a flight queued behind it does, whose callers' waits end too.
+    // If no caller inside the load waits for this flight, flights queued behind it do. Their callers' waits then end.
     if (callers.length === 0) { for (const flight of inside) if (flight.attempt.waitsOn?.has(end)) ends.add(flight) }
   }
 }

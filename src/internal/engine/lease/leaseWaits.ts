@@ -1,4 +1,4 @@
-/** Loads that wait for leases of other processes. One request asks for all. A change to an entry wakes its loads. */
+/** Loads that wait for other processes' leases. One request asks for all leases. A change to an id wakes its loads. */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -73,7 +73,7 @@ export const wake = (self: Flights, tier: StoreTier, id?: string): void => {
   if (woken[0] !== undefined) setTimer(self, tier, -Infinity)
 }
 
-/** When to ask again: after a quarter of the time waited so far, at the latest when the lease or `wait` ends. */
+/** When to ask again: after a quarter of the time waited so far, but no later than the end of the lease or `wait`. */
 const nextOf = (
   { waitMillis = Infinity }: StoreTier,
   { since }: LeaseWait,
@@ -124,7 +124,7 @@ const askAll = (self: Flights, tier: StoreTier): Effect.Effect<void> =>
       for (const one of ofId) if (one.dueAt <= now + leasePoll.togetherMillis) due.push(one)
     }
     leaseWaits.isAsking = true
-    // `Infinity` means that an answer is awaited. A wake-up meanwhile sets another time, which the answer keeps.
+    // `Infinity` means that the store is being asked. A wake-up meanwhile sets another time, which `deliver` keeps.
     for (const waiting of due) {
       waiting.dueAt = Infinity
       beginAsking(waiting.flight)
@@ -163,8 +163,8 @@ const requestOf = (
 
 /**
  * Whether a load starts although another process holds the lease. After each `wait`, the store lets one waiting load do
- * so. A lease is renewed for at most `maxLoad`, but the next leader may take as long. Only after the time of several
- * leaders may every load start, so that the loads waiting for a hanging one do not all start at once.
+ * so. A lease is renewed for at most `maxLoad`, but the next leader may take as long. All waiting loads may start only
+ * after the time of several leaders, so that loads that wait for a hanging load do not all start at once.
  */
 const joinOf = ({ leaseMillis, maxLoadMillis, waitMillis }: StoreTier, waitedMillis: number): Join =>
   waitedMillis >= believedLeaders * (maxLoadMillis + leaseMillis + (waitMillis ?? 0))
@@ -190,7 +190,7 @@ const deliver = (self: Flights, tier: StoreTier, deliveries: ReadonlyArray<Deliv
     ready.push({ waiting, answer })
   }
   Circles.look(self, tier, now)
-  // All flights rejoin before the first one continues, so that keys of a batch granted together share one call.
+  // All flights rejoin before the first one continues, so that they share one call if they are of the same batch.
   for (const { waiting: { flight, isGone } } of ready) if (!isGone) flight.request.batch?.rejoin(flight)
   for (const { answer, waiting } of ready) {
     if (!waiting.isGone) waiting.resume(answer)

@@ -123,7 +123,7 @@ export const endLoad = (
   return answer
 }
 
-/** Serves the stale value for a moment. Then the other process has stored a new one, or this process tries again. */
+/** Serves the stale value for a moment. Then the other process has stored a new value, or this process tries again. */
 const leaveToOthers = (self: Flights, flight: Flight, now: number): Effect.Effect<unknown, unknown> => {
   const entry = flight.stale!
   flight.found = { entry, isStale: true, insteadOfLoad: false, refreshDue: false }
@@ -134,7 +134,7 @@ const leaveToOthers = (self: Flights, flight: Flight, now: number): Effect.Effec
 const missed = (self: Flights, flight: Flight): void => {
   if (flight.phase !== "AskingStore") return
   flight.phase = "AwaitingLease"
-  // The loop uses a copy of the callers, because a listener that hears of a miss may add one.
+  // The loop uses a copy of the callers, because a listener that is notified of a miss may add a caller.
   for (const { request } of Array.from(flight.callers)) noteMiss(self, request.key, flight.id)
 }
 
@@ -191,7 +191,7 @@ export interface Prepared extends CommitRequest {
   readonly captures: number
 }
 
-/** Makes the request that commits an entry. `undefined` if the entry may not enter the store. */
+/** Makes the request that commits an entry. Returns `undefined` if the entry must not enter the store. */
 export const prepare = Effect.fnUntraced(function*(
   self: Flights,
   flight: Flight,
@@ -204,14 +204,14 @@ export const prepare = Effect.fnUntraced(function*(
   if (!isStorable(self, flight)) return undefined
   if (Pending.isPending(pending, id) || Pending.areTagsPending(pending, entry.tags)) return undefined
   const { dependencies } = flight.attempt
-  // The entry may still enter memory, where its tags are checked by their epochs.
+  // The entry may still enter memory, which checks the tags by their epochs.
   if (dependencies !== undefined && !fitsStore(self, flight, dependencies, entry)) return undefined
   const own = yield* versionsOf(asking, dependencies?.own ?? entry.tags, declaredTags(self, request), markers)
   if (isFault(own)) return void failStrict(self, flight, own)
   if (own === undefined) return undefined
   const tags = dependencies === undefined ? own : withDependencies(dependencies, own)
   if (tags === undefined) {
-    // The load has read values from before a change and from after it.
+    // The load has read one value from before a change and one from after it.
     flight.storable = false
     return undefined
   }
@@ -229,7 +229,7 @@ export const committed = (flight: Flight, { captures, id, tags }: Prepared, acce
   if (isFault(accepted) && !isKeptOut(accepted)) return failStrict(engine, flight, accepted)
   engine.storeTier!.unanswered.delete(id)
   if (isFault(accepted)) return
-  // The generation has ended, so this result must not hide a newer one in memory either.
+  // The generation has ended, so there may be a newer result, which this one must not hide in memory.
   if (!accepted) {
     flight.storable = false
     return

@@ -1,4 +1,4 @@
-/** The steps of a bulk call's flights at the store, in waves. The time budget of the store applies to a whole wave. */
+/** The store operations of a bulk call's flights, in waves. The time budget of the store applies to a whole wave. */
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import type { StoreError } from "../../../CacheError.ts"
@@ -29,13 +29,13 @@ interface State {
   readonly engine: Flights
   readonly owner: string
   readonly budgetMillis: number
-  /** The grants of flights that have not ended. A flight whose result may not be stored has none. */
+  /** The grants of flights that have not ended. A flight whose result may not be stored has no grant. */
   readonly grants: Map<Flight, WriteGrant>
   readonly renewed: Set<Flight>
   renewal: Worker | undefined
   /** Whether the store has exceeded the budget of a wave. If so, it is not asked again. */
   isTooSlow: boolean
-  /** The budget of the read, if one wave has all its flights. Otherwise each step of a wave has its own. */
+  /** The budget of the read, if one wave contains all flights. Otherwise, each request of a wave has its own budget. */
   readonly whole: Budget | undefined
 }
 
@@ -89,7 +89,7 @@ const acquire = Effect.fnUntraced(function*(
 ): Effect.fn.Return<ReadonlySet<Flight>, never, any> {
   const { engine, tier } = self
   const { pending, store } = tier
-  // The results may enter memory without asking the store, so changes by others must be tracked from here on.
+  // The results may enter memory without asking the store again, so changes by other processes must be tracked.
   engine.tagEpochs.ensureTracking?.()
   askEvidence(engine, tier, wave[0]!)
   const asked = wave.filter(({ id }) => !Pending.isPending(pending, id))
@@ -105,7 +105,7 @@ const acquire = Effect.fnUntraced(function*(
   return yield* acquireLeases(self, withMarkers, ({ request }) => pick?.(declaredTags(engine, request)))
 })
 
-/** Returns the flights without declared tags. The others lack markers, so their results enter memory only. */
+/** Returns the flights without declared tags. The other flights lack markers, so their results are not stored. */
 const failTagged = (
   engine: Flights,
   flights: ReadonlyArray<Flight>,
@@ -151,7 +151,7 @@ const acquireLeases = Effect.fnUntraced(function*(
   }))
   const answers = yield* askWave(self, "acquire", requestAll(requests, store.acquireMany, acquireOne(store)))
   if (isFault(answers)) {
-    // The store may still carry out the timed-out request, so a release follows for each flight.
+    // The store may still carry out a request that timed out, so a release follows for each flight.
     const late = isSent && isLate(tier, answers)
     for (const flight of asked) {
       if (late) releaseLease(flight)
@@ -193,11 +193,11 @@ const grantOf = (
   markers: Markers | undefined
 ): WriteGrant => ({
   generation,
-  // Without declared tags, `seq` shows whether a tag that is known only after the load was invalidated during it.
+  // If the load determines the tags, `seq` shows whether one of them was invalidated during the load.
   markers: markers ?? (seq === undefined ? undefined : { seq, markers: [] })
 })
 
-/** One worker renews all leases, every third of their length, for at most `maxLoad`. */
+/** One worker renews all leases after every third of their length, for at most `maxLoad`. */
 const renewing = (self: State, { request: { maxLoadMillis }, starter }: Flight): Worker => {
   const { owner, renewed, tier } = self
   const { leaseMillis, store } = tier
@@ -290,7 +290,7 @@ const commitAll = Effect.fnUntraced(function*(
   const accepted = yield* askWave(self, "commit", requestAll(requests, store.commitMany, commitOne))
   if (!isFault(accepted)) return commits.forEach((commit, i) => committed(commit.flight, commit, accepted[i]!))
   if (!isRefusal("commit", accepted)) return commits.forEach((commit) => committed(commit.flight, commit, accepted))
-  // The store refuses one of the values, and may have taken some of the others.
+  // The store refuses one of the values, and may have stored some of the other values.
   const stored = yield* askWave(self, "getMany", store.getMany(requests.map(({ id }) => id)))
   const commitAlone = (commit: (typeof commits)[number], i: number): Effect.Effect<void> => {
     const { entry, flight, generation, id } = commit

@@ -1,7 +1,7 @@
 /**
- * Stores a bulk call's answers for keys it was not asked for. No generation is acquired for them before the call, so
- * other evidence must show that nothing newer is overwritten: for tags, the store's count of invalidations; for ids,
- * reported changes, or their group's marker, which any removal or `set` in the group deletes.
+ * Stores a bulk call's answers for unrequested keys. No generation is acquired for such a key before the call, so other
+ * evidence must show that nothing newer is overwritten: for tags, the store's count of invalidations; for ids, reported
+ * changes, or the marker of the id's group, which any removal or `set` in the group deletes.
  */
 import * as Effect from "effect/Effect"
 import type { TagVersion } from "../../../CacheEntry.ts"
@@ -23,7 +23,7 @@ import * as Pending from "../storeTier/pendingInvalidations.ts"
 import type { StoreTier } from "../storeTier/storeTier.ts"
 import { isLate } from "./leaseWaits.ts"
 
-/** The tag of an id's group. Empty if the store reports changes when polled, or `undefined` if there is no evidence. */
+/** The tag of an id's group. Empty if its marker is not needed as evidence, `undefined` if there can be no evidence. */
 const witnessOf = (
   { tagEpochs }: Flights,
   { store: { capabilities } }: StoreTier,
@@ -35,7 +35,7 @@ const witnessOf = (
     ? [groupTag(groupOf(id))]
     : undefined
 
-/** Asks for the evidence that unrequested answers need, once per batch. The call does not wait for it. */
+/** Asks for the evidence that unrequested answers need, once per batch. The call does not wait for the evidence. */
 export const askEvidence = (self: Flights, tier: StoreTier, { id, request: { batch } }: Flight): void => {
   if (batch?.options.requestOf === undefined || batch.asksEvidence || self.isPrivate) return
   const tags = witnessOf(self, tier, id)
@@ -62,7 +62,7 @@ export const storeUnasked: StoreReads["storeUnasked"] = (flights, watch, done) =
     (part) => {
       // A store that has timed out is not asked again for the remaining answers.
       if (budget.leftMillis > 0) budget.leftMillis = tier.storeTimeoutMillis
-      // The callers are answered before the answers for other keys are stored.
+      // Callers are answered before the answers for unrequested keys are stored.
       return Effect.andThen(Effect.yieldNow, storePart(first!.engine, { budget, tier }, part, watch))
     },
     { discard: true }
@@ -85,10 +85,10 @@ const storePart: (
   const asked = part.filter((flight) => isUnchanged(self, tier, watch, flight))
   if (asked.length === 0 || budget.leftMillis <= 0) return
   const owner = self.tokens.next(8)
-  // If another process holds an id's lease, the id's answer is not stored: no load is awaited or joined.
+  // If another process holds the lease of an id, the answer for the id is not stored: no load is awaited or joined.
   const requests = asked.map(({ id, rejectedWriteId }) => ({ id, owner, leaseMillis, rejectedWriteId, join: false }))
   const acquired = yield* ask(tier, budget, "acquire", store.acquireMany(requests))
-  // A timed-out request may still be carried out, so its leases are released.
+  // The store may still carry out a request that timed out, so its leases are released.
   const grants = new Map(isFault(acquired) && isLate(tier, acquired) ? asked.map((flight) => [flight, ""]) : [])
   const dead: Array<Flight> = []
   if (!isFault(acquired)) {
@@ -98,7 +98,7 @@ const storePart: (
     })
     const witness = witnessOf(self, tier, id)!
     const tags = [...witness, ...new Set(asked.flatMap(({ entry }) => entry!.tags))]
-    // Markers are read after the generations. They show earlier removals, and later removals end the generations.
+    // The markers are read after the grants: they show earlier removals, and later removals end the generations.
     const after = yield* ask(tier, budget, "markers", store.markers(tags))
     if (!isFault(after) && witness.every((_, i) => after.markers[i]!.version === before.markers[i]!.version)) {
       const markers = new Map(tags.map((tag, i) => [tag, after.markers[i]!]))
@@ -117,7 +117,7 @@ const isUnchanged = (self: Flights, { pending }: StoreTier, watch: Watch, { entr
   !Pending.isPending(pending, id) && !Pending.areTagsPending(pending, entry!.tags) &&
   groupOf(id) === groupOf(watch.evidence!.id)
 
-/** Whether an expired or invalidated entry is in the way. If so, a second request rejects that entry. */
+/** Whether the store answered with an expired or invalidated entry. If so, a second request rejects that entry. */
 const isDead = (flight: Flight, acquired: Acquired, markers: ReadonlyMap<string, Marker>): boolean => {
   if (acquired._tag !== "Hit" || flight.rejectedWriteId !== undefined) return false
   const { expiresAt, tags, writeId } = acquired.entry.meta
@@ -127,7 +127,7 @@ const isDead = (flight: Flight, acquired: Acquired, markers: ReadonlyMap<string,
 }
 
 interface Granted {
-  /** The generations by flight. One is removed once its result was committed or refused. */
+  /** The generation of each flight. It is removed once the flight's result was committed or refused. */
   readonly grants: Map<Flight, string>
   readonly markers: ReadonlyMap<string, Marker>
 }
@@ -148,7 +148,7 @@ const commitAll = Effect.fnUntraced(function*(
       if (entry !== undefined && !isFault(entry)) encoded.push({ id, generation, entry, flight })
     })
   })
-  // Changes from before the generations are applied now. An untracked store reports none, so nothing is committed then.
+  // Applies changes from before the grants. While changes are untracked, nothing is committed.
   self.tagEpochs.look?.()
   const isBlind = self.tagEpochs.look !== undefined && tier.untracked
   const commits = isBlind ? [] : encoded.filter(({ flight }) => isUnchanged(self, tier, watch, flight))

@@ -70,7 +70,7 @@ const Counted = withPrototype<new(flight: Flight, load: Effect.Effect<unknown, u
     label: "Load",
     evaluate(fiber): Effect.Effect<unknown, unknown, any> {
       const { flight, load } = this
-      // The flight is abandoned, but not yet interrupted. Its load must not begin, as it may ignore the interruption.
+      // The flight is abandoned, but not yet interrupted. Its load must not begin: it may ignore the interruption.
       if (flight.abandoned) return Effect.interrupt
       flight.counters.loads++
       // The load may interrupt itself (`renewed`) before `run` has assigned its fiber.

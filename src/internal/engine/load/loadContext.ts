@@ -11,9 +11,9 @@ import { annotationsOf } from "../telemetry/log.ts"
  * | reference | in a load |
  * |---|---|
  * | `Within` | this load |
- * | `CachePolicy` | the standard policy, because the result is for all callers, and the detector of the starter |
+ * | `CachePolicy` | the standard policy, because the result is for all callers, but with the starter's detector |
  * | `Effect.Transaction` | none: other callers wait for this load, and one caller's transaction may be rolled back |
- * | log annotations | those of the starter, and those of this key |
+ * | log annotations | the annotations of the starter, and those of this key |
  * | `Scope` | its own, closed when the load ends (`inScope`) |
  * | the parent span | a root span, linked to the callers' spans (`traced`) |
  */

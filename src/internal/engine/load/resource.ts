@@ -78,10 +78,10 @@ const containers: ReadonlySet<unknown> = new Set([
   null
 ])
 
-/** Methods that do not suggest a resource, because data classes (`Schema.Class`, `Data`) inherit them too. */
+/** Methods that do not suggest a resource, because data classes (`Schema.Class`, `Data`) also inherit them. */
 const ordinary: ReadonlySet<PropertyKey> = new Set(["constructor", "pipe", "toJSON", "toString", "valueOf"])
 
-/** Whether a class from which the object inherits defines a method. Does not call getters. */
+/** Whether the object inherits a method from a class. Does not call getters. */
 const hasMethod = (value: object): boolean => {
   for (
     let prototype: unknown = Object.getPrototypeOf(value);

@@ -1,9 +1,9 @@
-/** Measures the miss-ratio curve (`Cached.curve`) by wrapping the policy. Without a curve, memory pays nothing. */
+/** Measures the miss-ratio curve (`Cached.curve`) by wrapping the policy. A memory without a curve pays nothing. */
 import type { Node, Policy } from "../../../ports/eviction.ts"
 import { makeHash, weightOf } from "../../eviction/nodes.ts"
 import { type Sample, StackDistances } from "../../eviction/stackDistances.ts"
 
-/** The limits of the sample, in entries and as a share of all. Each read of a sampled entry costs a third more. */
+/** The limits of the sample, in entries and as a share of all entries. Reads of sampled entries cost a third more. */
 const followedOfCapacity = 256
 const largestShare = 1 / 8
 
@@ -26,7 +26,7 @@ interface Expiring extends Node {
 
 interface Followed extends Sample {
   node: Node | undefined
-  /** The deadline of an evicted entry, after which a larger memory would miss as well. `Infinity` while in memory. */
+  /** The deadline of an evicted entry, after which a larger memory would also miss. `Infinity` if still in memory. */
   expiresAt: number
 }
 
@@ -34,13 +34,13 @@ export type MakeCurve = (policy: Policy, following: Following) => MeasuredPolicy
 
 export const make: MakeCurve = (policy, { capacity, seed, weighed }) => {
   const hashOf = makeHash(seed)
-  /** The sampled entries in memory. Most entries are never added, which V8 notices quickly when it looks one up. */
+  /** The sampled entries in memory. Most entries are never added, and V8 quickly detects that they are missing. */
   const inMemory = new Map<Node, Followed>()
   let evicting: Node | undefined
   const share = weighed || capacity === Infinity ? largestShare : Math.min(largestShare, followedOfCapacity / capacity)
   const distances = new StackDistances<Followed>({
     share,
-    // With weights or without a limit, the number of entries that will fit in memory is unknown.
+    // With weights, or without a limit, the number of entries that will fit in memory is unknown.
     followed: weighed || capacity === Infinity ? 0 : capacity * share,
     onDrop: ({ node }) => {
       if (node !== undefined) inMemory.delete(node)
@@ -112,7 +112,7 @@ export const make: MakeCurve = (policy, { capacity, seed, weighed }) => {
         policy.removed(node)
       },
       cleared: policy.cleared && (() => {
-        // Only sampled entries, a small part of memory, have to be forgotten.
+        // Only the sampled entries, which are a small part of memory, have to be forgotten.
         for (const node of inMemory.keys()) leave(node)
         policy.cleared!()
       }),

@@ -1,6 +1,6 @@
 /**
- * Counts, for the tag of each id, the entries in memory and the running loads that depend on it, so that removing an id
- * without dependents costs nothing extra. Entries have their own counts, because emptying memory resets only these.
+ * Counts the entries in memory and the running loads that depend on each id, by the tag of the id. Removing an id
+ * without dependents then costs nothing extra. Loads have their own counts, because emptying memory keeps these.
  */
 import * as Effect from "effect/Effect"
 import { keptDependencies } from "../../defaults/bounds.ts"

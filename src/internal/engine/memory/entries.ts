@@ -1,8 +1,8 @@
 /**
  * The entries of memory by id, in a `Map` that is never copied in one long step. V8 copies a `Map` once three quarters
  * of its elements are deleted, so a large map keeps the ids of removed entries, without a value. When more than half of
- * the ids have no value, each operation moves a few entries to a new `Map`, as in Redis' incremental rehashing. A
- * lookup always reads a single `Map`.
+ * the ids have no value, each change moves a few entries to a new `Map`, as in Redis' incremental rehashing. A lookup
+ * always reads a single `Map`.
  */
 import type { Entry } from "./entry.ts"
 
@@ -37,7 +37,7 @@ class InSteps<A extends Named> implements Entries<A> {
   /** An upper bound for all sizes that `map` has had so far: `small`, doubled as often as needed. */
   private most: number
   private move: Move<A> | undefined
-  /** Whether ids were listed. If so, removed ids stay in `map`, because re-adding one would move it to the end. */
+  /** Whether ids were listed. If so, removed ids stay in `map`, because adding one again would move it to the end. */
   private isListed = false
   private readonly small: number
 
@@ -134,7 +134,7 @@ class InSteps<A extends Named> implements Entries<A> {
 /** A map of entries by id. As long as it has never exceeded `small` entries, it deletes ids immediately. */
 export const make = <A extends Named = Entry>(small = smallMap): Entries<A> => new InSteps<A>(small)
 
-/** Lists the ids in steps. Ids that stay are listed exactly once; ids added during the listing may be missing. */
+/** Lists the ids in steps. Ids that stay are listed exactly once. Ids that are added meanwhile may be missing. */
 export const ids = (self: Entries): Iterable<string> => (self as InSteps<Entry>).ids()
 
 /** Removes all entries and returns them. Ids without a value in the result belong to entries removed earlier. */

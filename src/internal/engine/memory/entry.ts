@@ -79,7 +79,7 @@ export class Entry implements Timing, Node, Due {
     return (this.outcome === "success" ? (fiber as Continuing).succeedWith?.(this.content) : undefined) ?? this.exit
   }
 
-  /** The result as an `Exit`. For a value, each access allocates one. */
+  /** The result as an `Exit`. For a value, each access allocates an `Exit`. */
   get exit(): Exit.Exit<unknown, unknown> {
     return this.terms.outcome === "success" ? Exit.succeed(this.content) : this.content as Exit.Exit<never>
   }
@@ -110,7 +110,7 @@ export class Entry implements Timing, Node, Due {
     return this.terms.checkedAt
   }
 
-  /** Sets the epoch in the terms. Entries with tags share no terms, and for the others the epoch does not matter. */
+  /** Sets the epoch in the terms. Entries with tags share no terms, and without tags the epoch does not matter. */
   set checkedAt(epoch: number) {
     this.terms.checkedAt = epoch
   }
@@ -132,12 +132,12 @@ export class Entry implements Timing, Node, Due {
     this.own().endsAfter = expiresAt - this.createdAt
   }
 
-  /** Identifies the constant lifetime behind the deadlines (see `Request`). Without one, readers keep the deadlines. */
+  /** Identifies the constant lifetime that set the deadlines (see `Request`). If absent, readers keep the deadlines. */
   get constant(): unknown {
     return this.terms.constant
   }
 
-  /** Whether the entry expires with the cached values it was made from, so that no reader may prolong it. */
+  /** Whether the entry expires with the cached values that its load has read, so that no reader may prolong it. */
   get endsWithParts(): boolean | undefined {
     return this.terms.endsWithParts
   }

@@ -1,4 +1,4 @@
-/** A stream's manifest, stored as the value of its entry: the run that wrote the pages, and how the run ended. */
+/** The manifest of a stream is the value of its entry. It tells which run wrote the pages, and how the run ended. */
 import * as Cause from "effect/Cause"
 import * as Exit from "effect/Exit"
 import type { Entry } from "./entry.ts"

@@ -43,7 +43,7 @@ interface Memory {
   /** The kind of eviction policy, from which quotas make further policies for single key classes. */
   readonly eviction: Eviction
   policy: Policy
-  /** Measures the policy for the miss-ratio curve, if the layer asks for one. */
+  /** Measures the policy for the miss-ratio curve, if the layer has the option `curve`. */
   readonly curve: MeasuredPolicy | undefined
   readonly deadlines: Deadlines.Deadlines
   /** Tags of the ids on which an entry in memory or a running load depends. */
@@ -55,7 +55,7 @@ interface Memory {
   weight: number
   /** Weighs a new entry. Memory does not keep an entry whose weight is `undefined` or exceeds the capacity. */
   weigh: ((entry: Entry) => number | undefined) | undefined
-  /** The number of removed entries by cause, and the total weight of the evicted ones. */
+  /** The number of removed entries by cause, and the total weight of the evicted entries. */
   readonly removals: Record<RemovalCause, number>
   evictedWeight: number
   /** Called before the removal listeners, for every entry that leaves memory. */
@@ -134,7 +134,7 @@ export const peek = (self: Memory, tags: TagEpochs.TagEpochs, id: string): Entry
 }
 
 const check = (self: Memory, tags: TagEpochs.TagEpochs, id: string): Entry | undefined => {
-  // `ensureTracking` may apply changes by other processes, which can remove the entry.
+  // `ensureTracking` may apply changes by other processes, and so remove the entry.
   tags.ensureTracking?.()
   const entry = self.entries.get(id)
   if (entry === undefined) return undefined
@@ -154,7 +154,7 @@ export const touch = (self: Memory, entry: Entry): void => {
 /** Adds an entry. If its weight is invalid or above the capacity, only removes the entry that it would replace. */
 export const put = (self: Memory, entry: Entry, now: number): void => {
   if (self.capacity === 0) return
-  // Weighing may evict for a quota. A removal listener may then invalidate the id, and must find the new entry.
+  // Weighing may evict entries for a quota. A removal listener may then invalidate the id, and must find the new entry.
   const stays = together(self, () => {
     if (self.weigh !== undefined) {
       const weight = self.weigh(entry)
@@ -170,7 +170,7 @@ export const put = (self: Memory, entry: Entry, now: number): void => {
   self.sweeper?.noteEntry()
 }
 
-/** The entry being added. If `stays` is set, it has replaced an older one, and is evicted only as the last entry. */
+/** The entry being added. If `stays` is set, it has replaced an older entry, and is evicted last. */
 interface Coming {
   readonly newest: Entry
   readonly stays: boolean
@@ -191,7 +191,7 @@ const makeRoom = (self: Memory, coming: Coming | undefined, now: number, most: n
   }
 }
 
-/** Lowers the capacity and evicts at most `most` entries. If too many stay, the capacity is their total weight. */
+/** Lowers the capacity and evicts at most `most` entries. If too many stay, the capacity becomes their total weight. */
 export const shrink = (self: Memory, capacity: number, now: number, most: number): void => {
   self.capacity = capacity
   makeRoom(self, undefined, now, most)
@@ -200,7 +200,7 @@ export const shrink = (self: Memory, capacity: number, now: number, most: number
 
 const isOver = (self: Memory): boolean => self.weight > self.capacity && self.entries.size > 0
 
-/** Sets both deadlines of an entry, which need not be in memory. They then follow from no constant lifetime. */
+/** Sets both deadlines of an entry, which need not be in memory. The entry then has no constant lifetime. */
 export const setDeadlines = (self: Memory, entry: Entry, expiresAt: number): void => {
   entry.live(undefined, entry.softExpiresAt === -Infinity ? -Infinity : expiresAt, expiresAt)
   reorder(self, entry)
@@ -217,7 +217,7 @@ const victimOf = ({ entries, policy }: Memory, coming: Coming | undefined): Entr
   if (victim === newest && coming?.stays) {
     policy.read(newest!)
     victim = policy.victim()
-    // A policy that ignores reads, such as FIFO, may name the newest entry again. Any other entry is then evicted.
+    // A policy that ignores reads, such as FIFO, may name the newest entry again. If so, any other entry is evicted.
     if (victim === newest) { for (victim of entries.values()) if (victim !== newest) break }
   }
   // Every node of a policy is an entry. A removal listener may have removed the newest entry.

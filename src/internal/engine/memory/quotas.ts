@@ -44,7 +44,7 @@ export const enforce = (self: Memory.MemoryTier, quotas: Quotas): void => {
   const isWeighed = Memory.isWeighed(memory)
   const mostOf = (name: string): number => boundOfMemory(`The quota of "${name}"`, quotas[name], isWeighed)
   const byName = new Map(Object.keys(quotas).map((name) => [name, makeQuota(self, mostOf(name))]))
-  // Each quota by the counters of its class. An entry has these counters, so a hit need not look up its class.
+  // The quotas by the counters of their classes. An entry has these counters, so a hit need not look up its class.
   const byCounters = new Map<Counters, Quota | undefined>()
   const quotaOf = ({ counters }: Entry): Quota | undefined => {
     const known = byCounters.get(counters)

@@ -34,7 +34,7 @@ export const make = (): TagEpochs => ({
   lookIfLate: undefined
 })
 
-/** The current epoch, after the pending changes by other processes were applied. */
+/** Applies the pending changes by other processes, and returns the current epoch. */
 export const epochNow = (self: TagEpochs): number => {
   self.ensureTracking?.()
   return self.epoch
@@ -47,7 +47,7 @@ export const invalidate = (self: TagEpochs, tags: ReadonlyArray<string>, mode: M
     table.invalidatedAt.delete(tag)
     table.invalidatedAt.set(tag, self.epoch)
   }
-  // The table is bounded: dropping a tag may cause extra misses, never a stale read.
+  // The table is bounded: dropping a tag may cause extra misses, but never a stale read.
   for (const [tag, at] of table.invalidatedAt) {
     if (table.invalidatedAt.size <= Defaults.tagEpochs) break
     table.invalidatedAt.delete(tag)

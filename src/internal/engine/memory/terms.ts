@@ -1,4 +1,4 @@
-/** The data that entries with the same lifetime share (`Terms`). Changing a single entry gives it terms of its own. */
+/** The data that entries with the same lifetime share (`Terms`). An entry that is changed gets terms of its own. */
 import type { Outcome } from "../../../CacheEntry.ts"
 import type { Counters } from "../telemetry/telemetry.ts"
 
@@ -26,7 +26,7 @@ const recent: Array<Array<Terms>> = []
 const groups = 256
 const mostOfGroup = 4
 
-/** Returns known terms equal to the given ones and usable for the creation time, or else the given terms. */
+/** Returns known terms that equal the given ones and can express the creation time, or else the given terms. */
 export const shared = (terms: Terms, createdAt: number): Terms => {
   const { endsAfter, etag, loadMillis, memoryExpiresAt, softAfter, tags } = terms
   // Terms with tags, an etag, a soft invalidation or a finite memory deadline are not shared.

@@ -10,7 +10,7 @@ import { noteAll } from "../flight/watches.ts"
 import { invalidateIds } from "../invalidation/invalidate.ts"
 import { idsHere, scan } from "./inspect.ts"
 
-/** Invalidates ids in memory before and after scanning the store. What another process stores meanwhile may remain. */
+/** Invalidates ids in memory before and after a scan of the store. What other processes store meanwhile may remain. */
 export const invalidateMatching = (self: Engine, glob: Glob): Stream.Stream<Progress, StoreError> =>
   Stream.suspend(() => {
     const progress = { scanned: 0, invalidated: 0 }

@@ -15,7 +15,7 @@ import { asked, askedPages } from "./inspect.ts"
 const nowThen = <A, E>(use: (now: number) => Effect.Effect<A, E>): Effect.Effect<A, E> =>
   Effect.clockWith((clock) => use(clock.currentTimeMillisUnsafe()))
 
-/** Sends an unacknowledged `clear` before an operation, because if it were sent later, it would undo the operation. */
+/** Sends an unacknowledged `clear` before an operation, because a later `clear` would undo the operation. */
 const afterClear = <A>(
   tier: StoreTier,
   operation: string,

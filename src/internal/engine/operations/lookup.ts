@@ -30,7 +30,7 @@ import { meet } from "../telemetry/keyClasses.ts"
 /** Handles a fault of a lookup. Without a handler, the lookup finds no entry. */
 type OnFault<E> = (fault: Fault) => Effect.Effect<never, E>
 
-/** The unexpired entries of keys. Lookups are not counted, because the hit ratio covers only reads that may load. */
+/** Finds unexpired entries. Lookups are not counted as reads: the hit ratio covers only reads that may load. */
 export const lookupMany = (
   self: Engine,
   keys: ReadonlyArray<Key>
@@ -61,7 +61,7 @@ const recordedMany = <E = never>(
     if (within === undefined) return storedMany(self, keys, onFault)
     const captured = capturedFirst(self, context, keys, () => recordedMany(self, keys, onFault))
     if (captured !== undefined) return captured
-    // An absent entry is a dependency as well.
+    // An absent entry is also a dependency.
     for (const key of keys) capture(self, within, idOf(key))
     const { mutations } = self
     return Effect.map(storedMany(self, keys, onFault), (entries) => {
@@ -75,7 +75,7 @@ const recordedMany = <E = never>(
     })
   })
 
-/** Like `lookupMany`, but does not record the reads. Asks the store in one request for everything not in memory. */
+/** Like `lookupMany`, but does not record the reads. One request asks the store for all keys that are not in memory. */
 export const storedMany = <E = never>(
   self: Engine,
   keys: ReadonlyArray<Key>,
@@ -204,7 +204,7 @@ export const unsentOf = (
 export const lookup = (self: Engine, key: Key): Effect.Effect<Entry | undefined, never, any> =>
   Effect.map(lookupMany(self, [key]), first)
 
-/** The entry that a write replaces. Not recorded as read, because its value is not served. */
+/** The entry that a write replaces. The lookup is not recorded, because the value is not served. */
 export const lookupUnrecorded = (self: Engine, key: Key): Effect.Effect<Entry | undefined, never, any> =>
   Effect.map(storedMany(self, [key]), first)
 
@@ -230,7 +230,7 @@ const inMemory = (
   if (entry === undefined || isOfStream(entry)) return undefined
   const now = nowOf(fiber)
   const { memoryExpiresAt = Infinity } = entry
-  // `-Infinity` means that a lookup put the entry in memory, and that no reader's `memoryTtl` limits it yet.
+  // `-Infinity` means that a lookup or a write put the entry in memory, and that no reader's `memoryTtl` limits it yet.
   if (now >= entry.expiresAt || (now >= memoryExpiresAt && memoryExpiresAt !== -Infinity)) return undefined
   self.memory.policy.read(entry)
   if (sameIds.exist) meet(self, key)

@@ -10,11 +10,11 @@ const relaxedAt = 0.9
 interface Lowered {
   readonly from: number
   readonly to: number
-  /** The value of `resizes` after this change. If `resizes` differs later, a resize by the user takes precedence. */
+  /** The value of `resizes` after this change. If `resizes` differs later, the user's resize takes precedence. */
   readonly change: number
 }
 
-/** Makes a function that is called with the heap's used share after each collection. Above `most`, it halves memory. */
+/** Returns a function that takes the used share of the heap after each collection. Above `most`, it halves memory. */
 export const pressureOn = (self: Engine, most: number): (share: number) => void => {
   const { memory } = self
   let lowered: Lowered | undefined

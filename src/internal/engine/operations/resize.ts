@@ -5,7 +5,7 @@ import { boundOfMemory, type SizeInput } from "../../options/size.ts"
 import type { Engine } from "../engine.ts"
 import * as Memory from "../memory/memory.ts"
 
-/** Lowers the capacity in steps while excess entries leave, so that a concurrent put evicts only what it needs. */
+/** Lowers the capacity in steps while excess entries leave, so that a concurrent put need not evict them all. */
 export const resize = (self: Engine, given: SizeInput): Effect.Effect<void> =>
   Effect.clockWith((clock) => {
     const { memory } = self

@@ -33,16 +33,16 @@ import { lookupUnrecorded } from "./lookup.ts"
 
 export interface SetOptions {
   readonly ttlMillis: number
-  /** Replaces the tags declared by the key class. */
+  /** Replaces the tags that the key class declares. */
   readonly tags: ReadonlyArray<string> | undefined
   readonly keepTtl: boolean
   readonly etag: string | undefined
   readonly condition: SetCondition | undefined
-  /** The budget that an earlier try with the condition has left. */
+  /** The budget that is left after an earlier try with the condition. */
   readonly budget?: Budget
 }
 
-/** Returns `false` if the condition does not hold. With a store, only it decides this, and a fault fails the caller. */
+/** Returns `false` if the condition does not hold. If there is a store, it alone decides, and a fault is a failure. */
 export const set = Effect.fnUntraced(function*(
   self: Engine,
   key: Key,
@@ -106,7 +106,7 @@ export const set = Effect.fnUntraced(function*(
   const asking = { tier, budget: budgetOf(tier, policy) }
   const replacing = replaceInStore(tier, id, setHere, toStored(asking, key, entry))
   const stored = yield* policy === given ? replacing : Effect.provideService(replacing, Policy.Current, policy)
-  // Repeated, because an entry derived from the id may have been read from the store before the store answered.
+  // This is repeated, because an entry that derives from the id may have been read before the store answered.
   self.mutations++
   Dependents.idChanged(self.memory.dependents, self.tagEpochs, id)
   if (!Pending.isPending(tier.pending, id)) dropOthers(self, entry)
@@ -117,7 +117,7 @@ export const set = Effect.fnUntraced(function*(
 
 /**
  * The unsent invalidations that would remove the value if they were sent after it: those of everything and of its tags.
- * An invalidation of its id is replaced by the value itself. A write with a condition sends all of them anyway.
+ * The write itself replaces an invalidation of its id. A write with a condition sends them in any case (`isReplayed`).
  */
 const unsentOf = (
   { storeTier: tier }: Engine,
@@ -128,7 +128,7 @@ const unsentOf = (
     ? []
     : Pending.unsentOf(tier.pending, "", tagsOfValue(key, tags))
 
-/** Sets values in waves. If a wave must first read entries or send invalidations, each value is set by itself. */
+/** Sets values in waves. If a wave must first read entries or send invalidations, its values are set separately. */
 export const setMany = (
   self: Engine,
   pairs: ReadonlyArray<readonly [key: Key, value: unknown]>,
@@ -225,7 +225,7 @@ export const holdsInMemory = (self: Engine, id: string, condition: SetCondition,
   }
 }
 
-/** Removes an entry from memory that would meet the condition, because the store says that the condition is not met. */
+/** Removes from memory an entry that meets the condition, because the store reports that the condition is not met. */
 const forgetWrongCopy = (self: Engine, id: string, condition: SetCondition): void => {
   const copy = self.memory.entries.get(id)
   if (copy === undefined || condition._tag === "IfAbsent") return
@@ -233,7 +233,7 @@ const forgetWrongCopy = (self: Engine, id: string, condition: SetCondition): voi
 }
 
 /**
- * Sets the value if its condition holds, atomically. Fails if the outcome is unknown. Returns `undefined` if a tag was
+ * Atomically sets the value if the condition holds. Fails if the outcome is unknown. Returns `undefined` if a tag was
  * invalidated before the store was asked. The value would be invalid from the start, so `set` tries again.
  */
 const setIf = Effect.fnUntraced(function*(
@@ -287,7 +287,7 @@ const toStored = Effect.fnUntraced(function*(
   return TagEpochs.changedSince(tier.front.tagEpochs, entry.tags, entry.checkedAt) ? undefined : stored
 })
 
-/** Like `toStored`, for many entries with one request for the markers of all tags. */
+/** Like `toStored`, but for many entries, with one request for the markers of all their tags. */
 const allToStored = Effect.fnUntraced(function*(
   { budget, tier }: Asking,
   keys: ReadonlyArray<Key>,
@@ -304,7 +304,7 @@ const allToStored = Effect.fnUntraced(function*(
     const tags = entry.tags.map((tag) => ({ tag, version: versions.get(tag)! }))
     encodings.push(encode(tier, keys[encodings.length]!, entry, tags))
   })
-  // Most codecs have answered synchronously, in which case nothing needs to run concurrently.
+  // If all codecs have answered synchronously, as most do, nothing needs to run concurrently.
   const stored = yield* Effect.all(encodings, { concurrency: encodings.every(Exit.isExit) ? 1 : "unbounded" })
   const { tagEpochs } = tier.front
   return stored.map((one, i) =>

@@ -17,7 +17,7 @@ import { unsentOf } from "./lookup.ts"
 export const touch = (self: Engine, key: Key, ttlMillis: number): Effect.Effect<boolean> =>
   ttlMillis > 0
     ? setLifetime(self, key, ttlMillis)
-    // Set first to learn whether the entry is live, because the removal alone would report an expired entry as present.
+    // First sets the deadline, to learn whether the entry is live: a removal reports even an expired entry as present.
     : Effect.tap(setLifetime(self, key, 0), () => invalidateIds(self, [idOf(key)]))
 
 const setLifetime = (self: Engine, key: Key, ttlMillis: number): Effect.Effect<boolean> =>
@@ -67,7 +67,7 @@ const moveDeadlines = (
       ask(tier, budget, "touch", tier.store.touch(id, { softExpiresAt: expiresAt, expiresAt })),
       (answer) => {
         markChanged(self, id)
-        // Memory now holds another entry, whose deadlines are the old ones, because only the stored entry was touched.
+        // If memory now has another entry, its deadlines are the old ones, because only the stored entry was touched.
         if (self.memory.entries.get(id) !== entry) Memory.remove(self.memory, id, "unverified")
         return isFault(answer)
           ? policy.strict ? strictly(answer) : Effect.succeed(wasThere)

@@ -65,7 +65,7 @@ const joinFlight = <A, E>(
 ): Effect.Effect<A, E> =>
   join(reader, { ...how, stale: undefined, rejectedWriteId, mutations: reader.engine.mutations })
 
-/** A waiting reader. It is also the effect that runs on its own interruption, which saves an object for each reader. */
+/** A waiting reader. It is also the effect that runs if the reader is interrupted, which saves an object. */
 class WaitingAsker extends Effectable.Class<void> implements Asker {
   readonly reader: Reader
   readonly rejectedWriteId: string | undefined
@@ -157,7 +157,7 @@ const failed = (self: Flights, fault: StoreError): StoreError => {
 
 const foundIn = (self: Flights, { askers, bornAt, id, tags }: Question, answer: Answer) => {
   const tier = self.storeTier!
-  // The clock must come from a reader that still waits, because one that has left has released its own.
+  // The clock must come from a reader that still waits: the fiber of a reader that has left has lost its context.
   const reader = askers.find(({ isGone }) => !isGone)?.reader
   if (reader === undefined) return undefined
   const { key } = reader.request
@@ -170,7 +170,7 @@ const conclude = (self: Flights, question: Question, found: Fetched | typeof Nee
   const { askers, id } = question
   const { questions } = self
   question.isAnswered = true
-  // Computed before readers resume and start flights, which count as changes. Any change may affect a derived entry.
+  // Computed before readers resume: the flights they start count as changes, and any change may affect a derived entry.
   const isUnknown = found === NeedsEffect || Watches.hasChanged(self, question, id) ||
     (question.mutations !== self.mutations && found instanceof Entry && derives(found))
   Watches.end(self)
@@ -192,7 +192,7 @@ const clockOf = ({ context }: Flights): Clock.Clock => Context.get(context, Cloc
 const leftMillis = (self: Flights, { askedAt, clock }: Question): number =>
   askedAt + self.storeTier!.storeTimeoutMillis - programMillis(clock)
 
-/** Starts one timer for all requests. All have the same timeout, so the oldest request always ends first. */
+/** Starts one timer for all requests. All have the same timeout, so the oldest request always times out first. */
 const startTimer = (self: Flights): void => {
   const { context, questions, storeTier: tier } = self
   questions.isTimed = true

@@ -64,7 +64,7 @@ export const evaluate = <A, E>(
   return served instanceof Entry ? served.answer(fiber) as Effect.Effect<A, E> : served
 }
 
-/** A fresh entry, or the effect that continues the read. A hit needs no fiber, closure or array, and often no clock. */
+/** Returns a fresh entry, or the rest of the read. A hit needs no fiber, closure or array, and often no clock. */
 const find = <A, E>(
   self: Flights,
   fiber: Fiber.Fiber<any, any>,
@@ -85,7 +85,7 @@ const find = <A, E>(
     }
   }
   const { key } = request
-  // Avoids calling `idOf`: the id of a string key that has an entry is the key itself, unless it begins with "~".
+  // Avoids calling `idOf` for string keys: if such a key has an entry and does not begin with "~", it is its own id.
   const entry = Memory.peek(
     self.memory,
     self.tagEpochs,
@@ -104,7 +104,7 @@ const find = <A, E>(
       const reader = readerOf(self, fiber, request, policy)
       return serveDue(reader, { entry, decision, source: "memory", mutations: self.mutations })
     }
-    // Set here as well as before a load, because a request with this strategy may not have loaded anything yet.
+    // A load sets this too, but a request with this strategy may not have loaded anything yet.
     if (request.slides) self.hitsHaveEffects = true
   }
   entry.counters.hits++
@@ -255,7 +255,7 @@ export const joinOrStart = (reader: Reader, joining: Joining, resume: Resume): E
   const asked = hasTimeouts ? askTimeouts(engine, request) : request
   if (asked !== request) return withTimeouts(reader, asked, joining, resume)
   const { protectedUntil, readsStore, rejectedWriteId, storeMillis } = joining
-  // A running private load is older than this read allows, so its result must not replace the result of this read.
+  // A private load that is already running is too old for this read, so its result must not replace this read's result.
   if (engine.isPrivate && policy.writes && !Policy.readsNormally(policy)) noteRefresh(engine, id)
   const flight = makeFlight(engine, {
     id,
@@ -305,9 +305,9 @@ const startNow = ({ engine, fiber, policy, request }: Reader, flight: Flight): v
   else if (flight.phase === "Queued" && !request.batch?.seat(flight)) launch(engine, flight, request.load)
 }
 
-/** The flight that must end before a new one for the id starts: a loading refresh, or an abandoned load. */
+/** The flight that must end before a new one for the id starts: a refresh that is loading, or an abandoned load. */
 const flightBefore = ({ engine, id, policy }: Reader): Flight | undefined => {
-  // A load that is not stored, or is private, neither waits for another load nor makes one wait.
+  // A private load, or a load whose result is not stored, neither waits for another load nor delays it.
   if (!policy.writes || engine.isPrivate) return undefined
   const running = engine.flights.get(id)
   return policy.joins === "refresh" && running !== undefined && isRefresh(running) && hasBegun(running)
@@ -336,7 +336,7 @@ const isKept = (reader: Reader, entry: Entry): boolean => {
     decideInMemory(fiber, request, entry, nowFor(request, entry, readContextOf(engine, fiber).clock)) === Serve
 }
 
-/** Ends a read that may not load: counts a miss and answers with a defect. */
+/** Refuses a read that may not load: counts a miss, and ends the read with a defect. */
 const refuse = ({ engine, id, request }: Reader, resume: Resume, defect: Exit.Exit<never>): void => {
   noteMiss(engine, request.key, id)
   resume(defect)
@@ -381,7 +381,7 @@ const joinable = (
 const isAwaitedBy = (flight: Flight, around: Flight | undefined): boolean =>
   around !== undefined && reaches(flight, around)
 
-/** Whether a stream's tags are known only at its end, when consumers have elements and can no longer start over. */
+/** Whether a stream's tags are known only at its end, when consumers have received elements and cannot start over. */
 const hasLateTags = ({ attempt, request: { followed, options } }: Flight): boolean =>
   followed !== undefined && (typeof options.tags === "function" || attempt.annotations?.tags !== undefined)
 

@@ -1,4 +1,4 @@
-/** Serves an entry: counts the answer, moves the deadline and emits the event. */
+/** Serves an entry: counts the read, moves the deadline of a sliding entry, and emits the event. */
 import type * as Exit from "effect/Exit"
 import { recordServed } from "../derived/recorder.ts"
 import type { Entry } from "../memory/entry.ts"
@@ -26,7 +26,7 @@ export const answerWith = <A, E>(
   source: Served
 ): Exit.Exit<A, E> => {
   entry.reads++
-  // An entry from the store has just entered memory, which already counts as a read for the eviction policy.
+  // An entry from the store has just entered memory, and the eviction policy already counts that as a read.
   if (!isFromStore(source)) Memory.touch(engine.memory, entry)
   if (source === "stale") entry.counters.stale++
   else if (isFromStore(source)) entry.counters.storeHits++
@@ -37,7 +37,7 @@ export const answerWith = <A, E>(
 
 const isFresh = (served: Served): boolean => served === "memory" || served === "store"
 
-/** Records an answer before listeners can change what was read. A stale answer marks the surrounding load as stale. */
+/** Records in the surrounding load which entry was served and whether it was stale, before listeners can change it. */
 export const recordAnswer = ({ engine, fiber }: Reader, entry: Entry, source: Served): void => {
   const { within } = readContextOf(engine, fiber)
   if (within === undefined) return

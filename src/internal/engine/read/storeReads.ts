@@ -69,7 +69,7 @@ const afterCapture: StoreReads["afterCapture"] = (self, policy, within, given) =
   const captured = captureFirst(self, { policy, within }, [idOf(given.key)], (question) =>
     Effect.suspend(() => {
       const asked = askTimeouts(self, given)
-      // If a timeout function has thrown, the read that follows calls it again and ends with its defect.
+      // If a timeout function has thrown, the read that follows calls the function again and ends with a defect.
       if (Exit.isExit(asked)) return question
       request = asked
       return limited(self, request, question)
@@ -100,7 +100,7 @@ const absent: StoreReads["absent"] = (reader, rejected) => {
   return useFound(reader, rejected, readNow(tier, request.key, id, nowOf(fiber)))
 }
 
-/** Repeats the read in a later turn of the event loop, because the turn has reached its limit of store reads. */
+/** Repeats the read in a later turn of the event loop, because this turn has reached its limit of store reads. */
 const inLaterTurn = <A, E>({ engine, fiber, request }: Reader<A, E>): Effect.Effect<A, E> => {
   const since = nowOf(fiber)
   return Effect.flatMap(
@@ -133,7 +133,7 @@ const askThenJoin = <A, E>(reader: Reader<A, E>, joining: Joining): Effect.Effec
     // The read's `timeout` includes the time for asking the store. If none of it is left, joining fails immediately.
     return Effect.flatMap(limited(engine, request, fetched as Effect.Effect<Fetched | Fault>), (found) => {
       if (isFault(found) && policy.strict) return strictly(found)
-      // An entry read before an invalidation is neither served nor used as a fallback.
+      // If anything has changed since the store was asked, the entry is neither served nor used as a fallback.
       const entry = found instanceof Entry && engine.mutations === mutations ? found : undefined
       const rest: Reader<A, E> = {
         ...reader,

@@ -23,7 +23,7 @@ export const useFound = <A, E>(
   if (found instanceof Entry) {
     const decision = found.writeId === rejected ? Load : decide(engine, fiber, request, found)
     if (decision !== Load) {
-      // Saved before the entry enters memory, which may evict other entries, whose removal listeners may invalidate it.
+      // Read before the entry enters memory: that may evict others, whose removal listeners may invalidate this entry.
       const { mutations } = engine
       if (policy.writes && question?.isInMemory !== true) {
         if (question !== undefined) question.isInMemory = true

@@ -1,6 +1,6 @@
 /**
  * Applies the constant lifetime of a reader's strategy to an entry stored under another constant, for example by an
- * older release: a shorter constant limits the entry, and a longer one prolongs it if it is read before it expires.
+ * older release. A shorter constant limits the entry. A longer one prolongs it if it is read before it expires.
  * Lifetimes from functions, `set`, `touch` and `annotate` are not constants and stay unchanged.
  */
 import type { Entry } from "../memory/entry.ts"
@@ -19,8 +19,8 @@ export const adopt = (self: Flights, { policy: { writes }, request }: Reading, e
   if (constant === undefined || entry.constant === undefined || request.isConstant(entry.constant)) return
   const { softTtl, ttl } = request.constantLifetime()
   const { createdAt, expiresAt, softExpiresAt } = entry
-  // These are not prolonged: softly invalidated entries, entries that expire with values they derive from, and streams,
-  // whose pages expire with the manifest. A read that does not write leaves prolonging to a later read.
+  // Softly invalidated entries, entries that expire with the values they derive from, and streams (whose pages expire
+  // with the manifest) are not prolonged. A read that must not write leaves the prolonging to a later read.
   const mayGrow = writes && now < expiresAt && softExpiresAt !== -Infinity && !entry.endsWithParts &&
     followed === undefined
   // A lifetime that jitter alone may have shortened is not prolonged.

@@ -1,7 +1,7 @@
 /**
  * Distinguishes failures that are answers of the origin, such as "the row is deleted", from outages. A stale value is
- * served instead of an outage, but not instead of an answer. Nor is it served instead of a later outage, until a load
- * has succeeded. Reads that serve stale values without waiting for a load may still serve it.
+ * served instead of an outage, but not instead of an answer. After an answer, it is not served instead of an outage
+ * either, until a load has succeeded. Reads that serve stale values without waiting for a load may still serve it.
  */
 import * as Cause from "effect/Cause"
 import type * as Exit from "effect/Exit"
@@ -53,7 +53,7 @@ export const endFallback = (self: Flights, flight: Flight, stale?: Entry): void 
   const writeId = nameOf(self, stale ?? flight.stale) ?? flight.rejectedWriteId ??
     nameOf(self, Memory.peek(self.memory, self.tagEpochs, id))
   if (writeId === undefined) return
-  // Keeps the last two write ids, because memory and the store may hold different values.
+  // Keeps the last two write ids, because memory and the store may have different values.
   const before = self.answered.get(id)?.[0]
   if (before !== writeId) self.answered.set(id, [writeId, before])
   for (const oldest of self.answered.keys()) {

@@ -25,7 +25,7 @@ export const endAttempt = (self: Attempt): void => {
 /** The attempt at a load in which the current fiber runs. Its `flight` is `undefined` once the attempt has ended. */
 export const Within = Context.Reference<Attempt | undefined>("effect-cached/Within", { defaultValue: () => undefined })
 
-/** Set for effects that run in a load but do not count as part of it, such as batch calls: the load's attempt. */
+/** The attempt around effects that run in a load but do not count as part of it, such as batch calls. */
 export const Aside = Context.Reference<Attempt | undefined>("effect-cached/Aside", { defaultValue: () => undefined })
 
 /** The attempt at a load that the current fiber counts as part of: like `Within`, but `undefined` inside `aside`. */

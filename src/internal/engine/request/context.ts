@@ -42,7 +42,7 @@ export const readContextOf = (self: Flights, fiber: Fiber.Fiber<any, any>): Read
 
 // A separate function, so that V8 inlines the few instructions of the fast path.
 const renew = (self: Flights, fiber: Fiber.Fiber<any, any>): ReadContext => {
-  // Applies other processes' changes first, because a removal listener may then read and so set `lastReadContext`.
+  // First applies other processes' changes: they may call a removal listener, whose reads set `lastReadContext`.
   if (self.lastReadContext === undefined) self.tagEpochs.lookIfLate?.()
   // Not cached for private readers: the platform may cancel the task that clears the context.
   if (self.isPrivate) return contextOf(self, fiber)

@@ -28,7 +28,7 @@ const structured = <A>(value: A, key: Key): A => {
   }
 }
 
-/** Objects that `freeze` has frozen together with everything they hold. `Object.isFrozen` ignores nested objects. */
+/** Objects that `freeze` has frozen, including their parts. `Object.isFrozen` would ignore nested objects. */
 const frozen = new WeakSet<object>()
 
 const isFrozen = (value: unknown): boolean => typeof value !== "object" || value === null || frozen.has(value)

@@ -22,7 +22,7 @@ export const decideAt = (request: Request, entry: Entry, now: number, random: ()
 const ask = ({ strategy }: Request, entry: Timing, now: number, random: () => number): Decision =>
   checkDecision(strategy, strategy.decide(entry, now, random))
 
-/** Decides on a softly invalidated entry: `Serve` becomes `Load`, as does a refresh due before the invalidation. */
+/** Decides on a softly invalidated entry. `Serve`, or a refresh that was due anyway, becomes `Load`. */
 const decideSoftened = (request: Request, entry: Entry, now: number, die: number): Decision => {
   const decision = ask(request, entry, now, () => die)
   if (decision === Serve) return Load
@@ -46,7 +46,7 @@ export const decide = (self: Flights, fiber: Fiber.Fiber<any, any>, request: Req
   return decideAt(request, entry, nowFor(request, entry, clock), randomFor(fiber, request))
 }
 
-/** The current time for a decision. 0, without reading the clock, if only deadlines matter and the entry has none. */
+/** The time for a decision: 0, without reading the clock, if only deadlines matter and the entry has none. */
 export const nowFor = (request: Request, entry: Entry, clock: Clock.Clock): number =>
   entry.softExpiresAt === Infinity && entry.expiresAt === Infinity && request.deadlinesOnly
     ? 0
@@ -68,7 +68,7 @@ export const randomOf = (fiber: Fiber.Fiber<any, any>): () => number => {
 export const decideInMemory = (fiber: Fiber.Fiber<any, any>, request: Request, entry: Entry, now: number): Decision =>
   decideAt(request, entry, now, randomFor(fiber, request))
 
-/** Like `isPastMemoryTtl`, at the reading fiber's time. Reads the clock only if the entry has a `memoryExpiresAt`. */
+/** Like `isPastMemoryTtl`, but reads the fiber's clock, and does so only if the entry has a `memoryExpiresAt`. */
 export const isDueAgain = (self: Flights, fiber: Fiber.Fiber<any, any>, request: Request, entry: Entry): boolean =>
   entry.memoryExpiresAt !== undefined && isPastMemoryTtl(self, request, entry, nowOf(fiber))
 
@@ -103,7 +103,7 @@ export const isFreshAt = (entry: Entry, now: number): boolean =>
 export const isBeforeDeadlines = (entry: Entry, now: number): boolean =>
   now < entry.softExpiresAt && now < entry.expiresAt
 
-/** The rejected entry's `writeId`. `undefined` past a deadline, which the store may have moved since. */
+/** The rejected entry's `writeId`. `undefined` if its deadline has passed, because the store may have a later one. */
 export const rejectedOf = (
   self: Flights,
   fiber: Fiber.Fiber<any, any>,

@@ -1,9 +1,9 @@
 /**
  * The boundary to users' functions and options. Options are validated and parsed once, before the first load. If a
- * function throws before a load, only the caller with that request ends with a defect. If a function throws about a
- * loaded value (`lifetime`, `ttl`, `softTtl`, `refreshAfter`, `when`, `storeIf`, `tags`, `copy`, `touch`), the result
+ * function throws before a load, only the caller with that request ends with a defect. If a function that gets a loaded
+ * value (`lifetime`, `ttl`, `softTtl`, `refreshAfter`, `when`, `storeIf`, `tags`, `copy`, `touch`) throws, the result
  * is not stored, or its deadline is not moved. This is counted, and logged once per key class or cause. Other files
- * guard eviction policies (`memory/evictionPolicy.ts`) and listeners (`telemetry/events.ts`).
+ * guard against exceptions of eviction policies (`memory/evictionPolicy.ts`) and listeners (`telemetry/events.ts`).
  */
 import * as Cause from "effect/Cause"
 import type * as Effect from "effect/Effect"
@@ -114,7 +114,7 @@ export const askTimeouts = <A, E>(self: Defaulting, request: Request<A, E>): Req
   )
 }
 
-/** Derives a request with other rules. It inherits from the given request, because a copy would lose its prototype. */
+/** Returns a request with other rules. It inherits from `request`, because a copy would lose the prototype. */
 export const withRules = <A, E>(request: Request<A, E>, rules: Rules): Request<A, E> =>
   Object.create(request, { rules: { value: rules } }) as Request<A, E>
 
@@ -150,7 +150,7 @@ export const checkDecision = (strategy: Strategy<never, never, never>, decision:
   })
 }
 
-/** A strategy's exception about a stored entry. Callers with that strategy end with a defect; others read again. */
+/** A strategy's exception about a stored entry. Callers with that strategy end with a defect. Others read again. */
 class StrategyThrew extends Error {
   readonly strategy: Strategy<never, never, never>
 
@@ -169,7 +169,7 @@ export const decisionOfFlight = ({ strategy }: Request, decide: () => Decision):
   }
 }
 
-/** A caller's answer to `StrategyThrew`: a defect if the caller has the same strategy, otherwise `again`. */
+/** A caller's outcome after `StrategyThrew`: a defect if the caller has the same strategy, otherwise `again`. */
 export const ownOrAgain = (
   { strategy }: Request,
   cause: Cause.Cause<unknown>,

@@ -3,13 +3,13 @@ import type { Entry } from "../memory/entry.ts"
 import type { Flights, Request } from "../state.ts"
 import { movedBy } from "./rules.ts"
 
-/** Moves the deadline, in the store at most ten times per lifetime. If the store fails, a later read tries again. */
+/** Moves the deadline. Tells the store at most ten times per lifetime; if that fails, a later read tries again. */
 export const slide = (self: Flights, request: Request, entry: Entry, now: number): void => {
   const { constant, createdAt, expiresAt, softExpiresAt, writeId } = entry
   // A softly invalidated entry is not prolonged.
   if (softExpiresAt === -Infinity) return
   const moved = movedBy(self, request, entry, now)
-  // An entry stored by another strategy may have a later deadline, which a read does not shorten.
+  // An entry stored by another strategy may have a later deadline, which then stays.
   if (moved === undefined || moved <= expiresAt) return
   entry.expiresAt = moved
   const { storeTier: tier } = self

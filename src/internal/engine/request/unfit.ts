@@ -1,4 +1,4 @@
-/** Warns about values that only a cache without a store accepts: violating the key's schema, or readable only once. */
+/** Warns about values that only a cache without a store accepts: they violate the schema, or can be read only once. */
 import * as Exit from "effect/Exit"
 import { misfitBy } from "../../codec/throughSchema.ts"
 import { whatIs } from "../../codec/whatIs.ts"
@@ -68,7 +68,7 @@ interface Checker {
 
 const checkers = new WeakMap<KeyInfo, Checker>()
 
-/** Checks a value against its schema. As this costs as much as encoding, a class's later results are checked rarely. */
+/** Checks a value against its schema. This costs as much as encoding, so a class's later results are checked rarely. */
 const misfitOf = (info: KeyInfo, value: unknown): string | undefined => {
   let checker = checkers.get(info)
   if (checker === undefined) {

@@ -1,4 +1,4 @@
-/** Runs operations of the store within a time budget. A fault is returned as an answer. */
+/** Runs operations of the store within a time budget. Returns faults as values. */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -49,7 +49,7 @@ export const ask = <A>(
     if (budget.leftMillis <= 0) return Effect.succeed(fail("Timeout"))
     let permit: Circuit.Permit | undefined
     const asked = Effect.suspend(() => {
-      // A lease is released even if the circuit is open: other processes wait for it, and no caller for the answer.
+      // A lease is released even if the circuit is open: other processes wait for the release, and no caller does.
       if (operation !== "release" && budget.isLast !== true) {
         permit = Circuit.admit(tier.circuit, clock.currentTimeMillisUnsafe())
         if (permit === undefined) return Effect.succeed(fail("Unavailable"))
@@ -119,7 +119,7 @@ export const exitBefore = <A, E>(
     })
   )
 
-/** Moves a stored entry's deadline in the background. A failure is not retried, as the next touch makes up for it. */
+/** Moves a stored entry's deadline in the background. A failure is not retried, because the next touch corrects it. */
 export const touch = (tier: StoreTier, id: string, touched: TouchOptions): void =>
   spawn(tier.background, tier.front.context, touchNow(tier, id, touched))
 

@@ -45,7 +45,7 @@ interface Revived {
   readonly softened: boolean
 }
 
-/** The `constant` of entries from the store. It equals no strategy's, so the first reader's constant replaces it. */
+/** The `constant` of entries from the store. No strategy has it, so the first reader's constant replaces it. */
 const fromStore = Symbol("fromStore")
 
 export const revive = (tier: StoreTier, { bornAt, exit, id, key, softened, stored: { meta } }: Revived): Entry => {
@@ -144,7 +144,7 @@ export const encodeForCaller = encodeNoting((tier, _, fault) => noteRefused(tier
 const valueOf = (exit: Exit.Exit<unknown, unknown>): unknown =>
   Exit.isSuccess(exit) ? exit.value : Cause.squash(exit.cause)
 
-/** Warns that a failure without an error schema is not stored, so that its key is loaded again after a restart. */
+/** Warns that a failure without an error schema is not stored, so its key is loaded again after a restart. */
 const warnOfFailure = (tier: StoreTier, key: Key, { exit, id }: Entry): void => {
   const name = infoOf(key)?.name
   if (name === undefined) return

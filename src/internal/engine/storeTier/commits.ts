@@ -1,6 +1,6 @@
 /**
  * Orders lookups and transactions' commits, because a lookup during a commit may find either the old or the new entry.
- * A lookup waits for an earlier commit that shares an id with it, and a commit waits for such earlier lookups.
+ * If a lookup and a commit have an id in common, the later of the two waits for the earlier.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -36,7 +36,7 @@ export const lookup = <A, E, R>(
     Effect.sync(() => {
       const self = begin(ids)
       commits.lookups.add(self)
-      // Read in the step that adds this lookup, so every commit either is found here or waits for this lookup.
+      // The commit is read in the step that adds this lookup: it is either found here or waits for this lookup.
       return { self, current: commits.current }
     }),
     ({ current, self }) =>
@@ -55,7 +55,7 @@ export const lookup = <A, E, R>(
   )
 }
 
-/** Runs a commit after earlier lookups of its ids. The wait is limited, as a lookup's codec may wait for the commit. */
+/** Runs a commit after earlier lookups of its ids. The wait is limited: a lookup's codec may wait for the commit. */
 export const commit = <A, E, R>(
   tier: StoreTier,
   ids: ReadonlySet<string> | undefined,
@@ -65,7 +65,7 @@ export const commit = <A, E, R>(
   return Effect.acquireUseRelease(
     Effect.sync(() => {
       const self = commits.current = begin(ids)
-      // Read in the step that sets this commit, so every lookup either is found here or waits for this commit.
+      // The lookups are read in the step that sets this commit: each is either found here or waits for this commit.
       return { self, before: Array.from(commits.lookups).filter((lookup) => meets(lookup, self)) }
     }),
     ({ before }) => {

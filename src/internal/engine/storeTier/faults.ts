@@ -53,7 +53,7 @@ export const noteFault = (tier: StoreTier, operation: string, fault: StoreError,
 const isOfCaller = (operation: string, { reason }: StoreError): boolean =>
   reason === "OutOfRange" || operation === "transact" && (reason === "TooLarge" || reason === "Unsupported")
 
-/** Whether an operation takes longer the more entries there are, so that its timeout says nothing about the store. */
+/** Whether an operation takes longer if there are more entries. Its timeout does not mean that the store is slow. */
 export const isListing = (operation: string): boolean => listings.has(operation)
 
 const listings = new Set(["size", "scan", "scanCounters"])
@@ -61,7 +61,7 @@ const listings = new Set(["size", "scan", "scanCounters"])
 export const isRefusal = (operation: string, fault: Fault): boolean =>
   fault instanceof StoreError && (fault.reason === "Full" || keptInMemory(operation, fault) !== undefined)
 
-/** Says for the log how a refused value is handled. `undefined` for faults that are not refusals. */
+/** Describes for the log how a refused value is handled. `undefined` for faults that are not refusals. */
 const keptInMemory = (operation: string, { reason }: StoreError): string | undefined => {
   if (reason === "TooLarge") return "Values of that size stay in memory: raise the limit, or store less"
   return reason === "Unsupported" && (operation === "commit" || operation === "set")
@@ -128,7 +128,7 @@ export const noteRefused = (tier: StoreTier, fault: SerializerError): Serializer
 /** Matches the parts that vary between messages with the same cause: ids, paths in values, counts. */
 const unlikeIn = /".*"|\[.*\]|\d+/g
 
-/** Counts a serializer fault, and logs the first per key class or cause. `failure`: its name, if the result is one. */
+/** Counts a serializer fault, and logs the first per key class or cause. `failure`: the name of a failed result. */
 export const noteMisfit = (
   tier: StoreTier,
   key: Key,

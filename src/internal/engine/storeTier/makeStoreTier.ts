@@ -42,7 +42,7 @@ export const makeStoreTier = (front: MemoryTier, options: StoreTierOptions, step
   }
 }
 
-/** Notes a commit before it is sent, so that the note survives an interruption. Above a limit, forgets the oldest. */
+/** Notes a commit before it is sent, so that the note survives an interruption. Drops the oldest note above a limit. */
 export const addUnanswered = ({ unanswered }: StoreTier, id: string): void => {
   unanswered.add(id)
   for (const oldest of unanswered) {

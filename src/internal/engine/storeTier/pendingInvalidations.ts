@@ -9,9 +9,9 @@ export interface PendingInvalidations {
   readonly tags: Map<string, Item>
   /** A pending `clear` of the store: the user's, or one that replaces too many unsent items. */
   all: Item | undefined
-  /** The number of `clear`s added so far. By it, a write detects that a `clear` was added while the write ran. */
+  /** The number of `clear`s added so far. With it, a write detects that a `clear` was added while the write ran. */
   clears: number
-  /** The items that the replay sends again, because sending them failed. An item replaced by a newer one is deleted. */
+  /** The items that the replay sends again, because sending them failed. Items replaced by newer ones are deleted. */
   readonly unsent: Set<Item>
 }
 
@@ -91,7 +91,7 @@ export const tagsTarget = (
   mode: pendingMode(self, tags) === "hard" ? "hard" : mode
 })
 
-/** The mode of the pending invalidations of these tags: hard if one of them is. `undefined` if none is pending. */
+/** The mode of the pending invalidations of these tags: hard if one of them is hard. `undefined` if none is pending. */
 export const pendingMode = (self: PendingInvalidations, tags: ReadonlyArray<string>): Mode | undefined => {
   if (!areTagsPending(self, tags)) return undefined
   if (areIdsPending(self, tags)) return "hard"

@@ -1,4 +1,4 @@
-/** Failure notes: after several loads in a row have failed, the waiting processes fail too instead of all loading. */
+/** Failure notes: after several failed loads in a row, waiting processes fail with the same failure and do not load. */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"

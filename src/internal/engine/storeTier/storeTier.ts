@@ -14,7 +14,7 @@ import type * as Pending from "./pendingInvalidations.ts"
 
 /**
  * Tag versions of key classes, read since the last poll for changes and the last invalidation by tag. If they equal the
- * versions stored with an entry, it is valid, and no versions need be read with it. If they differ, nothing is proven.
+ * versions stored with an entry, the entry is valid, and its tags need no further lookup. Otherwise nothing is proven.
  */
 export interface KnownTagVersions {
   /** Keyed by the array itself, which all keys of a class without indexes share. */
@@ -38,7 +38,7 @@ export interface Asked {
   readonly isGone?: typeof Pending.isPending
 }
 
-/** Says that a read cannot be synchronous: the store failed, its circuit is open, or the codec is asynchronous. */
+/** Means that a read cannot be synchronous: the store failed, its circuit is open, or the codec is asynchronous. */
 export const NeedsEffect = Symbol("Later")
 
 /** A stored entry that must not be used: expired, invalidated or undecodable. */
@@ -124,17 +124,17 @@ export interface StoreTier extends StoreTierOptions {
   /** Whether changes cannot be read, temporarily or permanently, so memory is used for at most `maxStaleness`. */
   untracked: boolean
   readonly knownTagVersions: KnownTagVersions
-  /** How often markers were captured. A value that was read before a capture may be older than the captured markers. */
+  /** The number of marker captures. A value that was read before a capture may be older than the captured markers. */
   captures: number
-  /** How often memory was cleared after `maxStaleness`. Loads compare counts, because their clocks may differ. */
+  /** How many times `maxStaleness` has cleared memory. Loads compare counts, because their clocks may differ. */
   clears: number
-  /** How many results wait to be stored that bulk calls have returned for keys that were not asked for. */
+  /** How many results that bulk calls have returned for unrequested keys are waiting to be stored. */
   unaskedWaiting: number
   /** Sends unsent items again. `undefined` while nothing is unsent. */
   replay: Background.Worker | undefined
 }
 
-/** A store's markers from before a bulk call. Its results for keys it was not asked for are checked against them. */
+/** A store's markers from before a bulk call, to check the call's results for unrequested keys. */
 export interface Evidence {
   /** The id of one of the call's flights. Only results for ids in the same group may be stored. */
   readonly id: string
@@ -148,7 +148,7 @@ export interface StoreTierLimits {
   /** The budget for all store steps of one read together. */
   readonly storeTimeoutMillis: number
   readonly leaseMillis: number
-  /** How long processes wait for a lease that is still renewed before one loads without it. `undefined`: none does. */
+  /** How long processes wait for a renewed lease before one of them loads without it. `undefined`: without limit. */
   readonly waitMillis: number | undefined
   readonly maxLoadMillis: number
   readonly maxStalenessMillis: number

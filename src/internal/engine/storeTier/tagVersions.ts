@@ -6,13 +6,13 @@ import type { Markers } from "../../../ports/store.ts"
 import { ask, type Asking } from "./ask.ts"
 import { placeOf } from "./fetch.ts"
 
-/** The current markers of late tags, if the store was asked for those of several entries at once. */
+/** Returns the current markers of late tags, if one request has fetched those of several entries. */
 export type LateMarkers = (tags: ReadonlyArray<string>) => Markers | StoreError
 
 /**
- * Returns the tag versions from before the load, or `undefined` if one is unknown or has changed. A late tag is not
- * among `declared`: its current version is used if its `seq` shows no invalidation since the load began. A late tag
- * that had no marker before the load passes only if no tag at all was invalidated since then.
+ * Returns the tag versions from before the load, or `undefined` if one is unknown or has changed. A tag that is not in
+ * `declared` is late: its current version is used if its `seq` shows no invalidation since the load began. A late tag
+ * that had no marker before the load passes only if no tag at all has been invalidated since then.
  */
 export const versionsOf = Effect.fnUntraced(function*(
   { budget, lateMarkers, tier }: Asking & { readonly lateMarkers?: LateMarkers | undefined },

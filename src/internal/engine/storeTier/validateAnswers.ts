@@ -123,7 +123,7 @@ export const validateAnswers = (store: Store): Store => {
   }
 }
 
-// The types guarantee everything that is checked below. The checks are for adapters that break the types.
+// The types guarantee everything that is checked below. The checks are for adapters that violate the types.
 
 const isAnything = (): boolean => true
 

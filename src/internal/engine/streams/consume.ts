@@ -1,6 +1,6 @@
 /**
- * A consumer of a cached stream: reads the log of a run, or the pages of a manifest. The manifest is read alongside
- * like any other value: this read joins the flight, keeps it running, and is answered when the flight ends.
+ * A consumer of a cached stream: reads the log of a run, or the pages of a manifest. At the same time it reads the
+ * manifest like any other value: this read joins the flight, keeps it running, and ends when the flight ends.
  */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -47,7 +47,7 @@ interface Consumer {
   cursor: RunLog.Cursor | undefined
   replay: Replay | undefined
   reading: Fiber.Fiber<unknown, unknown> | undefined
-  /** Whether the consumer finishes the log it has begun without its read, which would now join a new run. */
+  /** Whether the consumer finishes its log alone. Its read was interrupted, because it would now join a new run. */
   isAlone: boolean
   answer: Exit.Exit<unknown, unknown> | undefined
   wake: (() => void) | undefined
@@ -281,7 +281,7 @@ const nextOfLog = (self: Consumer, log: RunLog.RunLog, cursor: RunLog.Cursor): E
   return Exit.isFailure(end) ? Exit.failCause(ownCause(end.cause)) : Cause.done()
 }
 
-/** A failed read, which ends its consumer at once: a run that a closing layer interrupts early never ends its log. */
+/** The read's failure, which ends the consumer at once: if a closing layer interrupts a run, its log may never end. */
 const failureOf = (answer: Exit.Exit<unknown, unknown> | undefined) =>
   answer !== undefined && Exit.isFailure(answer) ? answer : undefined
 

@@ -146,7 +146,7 @@ interface AllReplaced {
 
 const replaced = new WeakMap<StoreTier, AllReplaced>()
 
-/** Removes a replaced run's pages, after a delay for its readers, or sooner if too many pages wait for removal. */
+/** Removes a replaced run's pages, after a delay so that readers can finish, or sooner if too many pages wait. */
 export const removeReplaced = (tier: StoreTier, { id, pages, run }: PagesOfRun): void => {
   const known = replaced.get(tier) ?? { runs: new Map<string, Replaced>(), pages: 0, worker: undefined }
   replaced.set(tier, known)
@@ -191,7 +191,7 @@ export const isNamed = (
         : answer.entry !== undefined && answer.entry.meta.expiresAt > nowOf(tier) && runOf(answer.entry) === run
   )
 
-/** Removes a run's pages, unless the store does not answer or still has the manifest, which others may prolong. */
+/** Removes a run's pages, unless the store does not answer, or still has the manifest: others may prolong it. */
 const removeUnlessNamed = (tier: StoreTier, of: PagesOfRun): Effect.Effect<void> =>
   Effect.flatMap(isNamed(tier, of), (isNamed) => isNamed === false ? remove(tier, of) : Effect.void)
 

@@ -164,7 +164,7 @@ const closePage = Effect.fnUntraced(function*(run: Run): Effect.fn.Return<void, 
   if (page === undefined || page.isClosed) return
   const now = clock.currentTimeMillisUnsafe()
   run.encoded = []
-  // Digests end before the first page that has an element which could not be encoded.
+  // Digests stop before the first page with an element that could not be encoded.
   const isComparable = encoded.length === page.elements.length && log.digests.length === log.count - 1
   if (writer !== undefined && isEncoded(log, writer) && isComparable) {
     const payload = Pages.join(encoded)

@@ -5,7 +5,7 @@ import type { Timing } from "../../../CacheEntry.ts"
 import type { Detected, DetectedValue, Source } from "../../../CacheEvent.ts"
 
 export interface Detector {
-  /** `undefined` once the detector's scope has ended, after which a fiber forked inside the scope may still read. */
+  /** `undefined` once the detector's scope has ended. A fiber forked inside the scope may still read after that. */
   found: Array<Detected> | undefined
   readonly values: boolean
   readonly outer: Detector | undefined

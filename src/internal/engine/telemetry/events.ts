@@ -61,7 +61,7 @@ export const emitHit = (self: Telemetry, key: Key, { exit, id }: Answer, source:
 }
 
 export const emit = (self: Telemetry, event: CacheEvent, exit?: Exit.Exit<unknown, unknown>): void => {
-  // Adding or removing a listener replaces the list, so the loop below iterates a fixed one.
+  // Adding or removing a listener replaces the list, so this list does not change during the loop.
   const listeners = self.listeners.events
   if (listeners === undefined) return
   for (let i = 0; i < listeners.length; i++) listeners[i]!(event, exit)

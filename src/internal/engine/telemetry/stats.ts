@@ -40,7 +40,7 @@ export const total = (self: Telemetry): Counters => {
   return sum
 }
 
-/** The name of a key class, found by its counters. Entries keep only the counters, as the name is rarely needed. */
+/** The name of a key class, found by its counters: entries keep only the counters, and the name is rarely needed. */
 export const classOf = (self: Telemetry, counters: Counters): string | undefined => {
   for (const [name, known] of self.classes) if (known === counters) return name
   return undefined

@@ -109,7 +109,7 @@ const itemsOf = (self: Overlay): ReadonlyArray<Item> => {
   for (const [id, readCheck] of self.readChecks) {
     const entry = loadedHere(self, id)
     if (entry === undefined || self.writes.has(id)) continue
-    // A load with a tag invalidated by this transaction is not stored: the new version would hide others' changes.
+    // A result with a tag that this transaction invalidates is not stored: the new version would hide others' changes.
     const isSwept = self.sweeps.some((sweep) =>
       sweep._tag === "Clear" || entry.tags.some((tag) => sweep.tags.includes(tag))
     )
@@ -259,7 +259,7 @@ const inStore = Effect.fnUntraced(function*(
   yield* Effect.uninterruptible(Commits.commit(tier, concernedBy(items), carriedOut))
 })
 
-/** The ids that a commit changes. If it invalidates tags or everything, they are unknown, and this is `undefined`. */
+/** The ids that a commit changes. `undefined` if it invalidates tags or everything: the ids are then unknown. */
 const concernedBy = (items: ReadonlyArray<Item>): ReadonlySet<string> | undefined =>
   items.some(({ _tag }) => _tag === "Sweep")
     ? undefined

@@ -1,4 +1,4 @@
-/** Counters inside a transaction: each has its value at the level below, changed by the operations at this level. */
+/** Counters inside a transaction: each level applies its operations to the counter's value at the level below. */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Stream from "effect/Stream"

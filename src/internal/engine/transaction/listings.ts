@@ -30,7 +30,7 @@ const below = ({ parent, root }: Overlay, prefix: string): Stream.Stream<Known, 
     ? Stream.unwrap(Effect.map(listing(root, prefix), () => inBase(root, prefix)))
     : entries(parent, prefix)
 
-/** Lists the base cache. A prefix is listed only once: a second list could show an entry that is gone by the commit. */
+/** Lists the base cache. A prefix is listed once: a second listing could show an entry that is gone at the commit. */
 const inBase = ({ base, checks }: Root, prefix: string): Stream.Stream<Known, StoreError> => {
   const listed = checks.listed.get(prefix)
   return listed === undefined

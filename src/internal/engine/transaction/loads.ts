@@ -95,7 +95,7 @@ const granted = Effect.fnUntraced(function*(
 
 export const isPublishable = (base: Engine, { bornAt, flight, former, isGranted, since }: ReadCheck): boolean => {
   if (!isGranted) return false
-  // A load outside has stored its result meanwhile, which may be newer. In a store, that has ended the generation.
+  // A load outside the transaction has since stored a result that may be newer. In a store, that ends the generation.
   const current = base.storeTier === undefined ? base.memory.entries.get(flight.id) : undefined
   if (current !== undefined && current !== former) return false
   const { entry, storable } = flight

@@ -43,7 +43,7 @@ export const lock = ({ root }: Overlay, names: ReadonlyArray<string>): Effect.Ef
     // Even an uncontended lock takes time, so many locks are acquired over several turns.
     return missing.length === 0 ? Effect.void : Turns.forEachEffect(missing, (name) => lockOne(root, name))
   })
-  // Sorting thousands of names takes long, so it begins in a new turn.
+  // Sorting thousands of names takes a while, so it begins in a new turn.
   return names.length <= chunk ? locked : Effect.andThen(Effect.yieldNow, locked)
 }
 

@@ -49,7 +49,7 @@ export interface Checks {
   readonly ids: Map<string, TransactCheck>
   /** The conditions of conditional sets, for isolation levels that do not check ids. */
   readonly conditions: Array<TransactCheck>
-  /** By id: the `writeId` of an entry found below that the transaction has invalidated through a tag or dependency. */
+  /** By id: the `writeId` of an entry of a lower level that a tag or dependency invalidated in this transaction. */
   readonly ended: Map<string, string>
   readonly names: Map<string, TransactCheck>
   /** The store's position at the transaction's first listing. */
@@ -204,7 +204,7 @@ export const copyOf = (entry: Entry, changes: Changes): Entry =>
 
 export const endOf = (life: Life, now: number): number => "until" in life ? life.until : now + life.ttlMillis
 
-/** The result of a load at this level, unless it was replaced since. */
+/** The result of a load at this level, unless it has been replaced. */
 export const loadedHere = (self: Overlay, id: string): Entry | undefined => {
   const loaded = self.readChecks.get(id)?.flight.entry
   return loaded !== undefined && Memory.peek(self.own.memory, self.own.tagEpochs, id) === loaded ? loaded : undefined
@@ -225,7 +225,7 @@ const hasWritten = ({ writes }: Overlay, tag: string): boolean => {
 
 export const touch = { _tag: "Touch" }
 
-/** Restarts the ttl of a written entry, which keeps its full ttl until the commit at every level that sees it. */
+/** Restarts the ttl of a written entry: until the commit, it keeps its full ttl at every level that sees it. */
 export const rebase = (self: Overlay, id: string, now: number): void => {
   const entry = self.own.memory.entries.get(id)
   const write = entry && writeSeen(self, id)
@@ -233,7 +233,7 @@ export const rebase = (self: Overlay, id: string, now: number): void => {
   Memory.setDeadlines(self.own.memory, entry!, write._tag === "Set" ? endOf(write.life, now) : now + write.ttlMillis)
 }
 
-/** The last write of an id at this or an outer level. `undefined` if none wrote it, or an inner level has loaded it. */
+/** The last write of an id at this or an outer level. `undefined` if there is none, or an inner level has loaded it. */
 const writeSeen = (self: Overlay, id: string): Write | undefined => {
   for (let level: Overlay | undefined = self; level !== undefined; level = level.parent) {
     const write = level.writes.get(id)

@@ -1,4 +1,4 @@
-/** Reads inside a transaction: its own writes first, then the level below, whose answers it remembers. */
+/** Reads inside a transaction: a level looks at its own writes, then at the level below, and remembers the result. */
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
@@ -24,7 +24,7 @@ import { remove } from "./removals.ts"
 /** The reason for a lookup, which decides whether the commit checks the answer. */
 type Purpose = "explicit" | "condition" | "cached"
 
-/** Whether this level can answer without the level below. A touch alone is not enough, as its entry may be gone. */
+/** Whether this level can answer without the level below. A touch alone is not enough: its entry may be gone. */
 const isKnown = (self: Overlay, id: string): boolean =>
   self.isCleared || (self.writes.get(id) ?? touch)._tag !== "Touch" || self.own.flights.has(id) ||
   Memory.peek(self.own.memory, self.own.tagEpochs, id) !== undefined
@@ -61,9 +61,9 @@ const below = (
     )
   }
   const { base } = root
-  // If the store cannot answer, the read fails, because "not found" could be wrong. Only a cached effect then loads.
+  // If the store cannot answer, the read fails, because "not found" could be wrong. A cached effect loads instead.
   const onFault = purpose === "cached" || root.bypasses ? undefined : (fault: Fault) => fail(root, fault)
-  // Reads memory and store of the base, whatever the policy, because loads in the transaction use the copy made here.
+  // Reads the base's memory and store under every policy, because loads in the transaction use the copy made here.
   const lookedUp = Effect.updateService(Lookup.storedMany(base, keys, onFault), Policy.Current, Policy.readingAll)
   return Effect.map(lookedUp, (found) => {
     for (const [i, entry] of found.entries()) {
@@ -76,7 +76,7 @@ const below = (
   })
 }
 
-/** Remembers the first answer for an id, which must still hold at the commit. */
+/** Remembers the first entry found for an id, or its absence. The commit checks that this is unchanged. */
 const remember = ({ root: { checks } }: Overlay, id: string, entry: Entry | undefined): void => {
   if (checks.ids.has(id)) return
   checks.ids.set(id, {
@@ -111,7 +111,7 @@ export const read = <A, E>(
   }) as Effect.Effect<A, E>
 }
 
-/** Detects a cycle through a load that is not stored, which starts without `loadsOf` and its check for cycles. */
+/** Detects a cycle through a load whose result is not stored: `loadsOf`, which checks for cycles, does not start it. */
 const circle = (
   self: Overlay,
   fiber: Fiber.Fiber<any, any>,

@@ -34,7 +34,7 @@ const isThere = (self: Overlay, id: string, now: number): boolean | undefined =>
   return self.root.base.storeTier === undefined ? false : undefined
 }
 
-/** The entry in memory, at this level or below. `null` if it was removed, `undefined` if memory does not know. */
+/** The entry in memory, at this level or below. `null` if it was removed, `undefined` if memory has no record of it. */
 const entryIn = (self: Overlay, id: string, now: number): Entry | null | undefined => {
   rebase(self, id, now)
   const own = Memory.peek(self.own.memory, self.own.tagEpochs, id)

@@ -107,7 +107,7 @@ const tryOnce = <A, E, R>(
       const overlay = Overlay.make(root, undefined)
       const ran = limited(body(cacheOver(overlay)), leftMillis, timeoutMillis)
       return restore(surfacing(root, ran)).pipe(
-        // The effect may have failed because others changed what it had read. If so, the conflict leads to a retry.
+        // The effect may have failed because others changed what it had read. That is a conflict, which is retried.
         Effect.catchCause((cause) =>
           isolation === "serializable" && !Cause.hasInterrupts(cause)
             ? Effect.andThen(validate(overlay), Effect.failCause(cause))
@@ -152,7 +152,7 @@ const ranks: { readonly [Name in Overlay.Isolation]: number } = { fast: 0, locke
 interface NestedOptions {
   readonly isolation: Overlay.Isolation | undefined
   readonly timeoutMillis: number
-  /** Runs the level in a database savepoint. If its rows are kept, so are this level's writes, even if interrupted. */
+  /** Runs the level in a database savepoint. If that is kept, so are the level's writes, even after an interruption. */
   readonly around?: <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E | SqlError, R>
 }
 

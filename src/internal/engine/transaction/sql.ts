@@ -1,4 +1,4 @@
-/** Transactions of the cache bound to a database transaction: invalidations follow the database's commit. */
+/** Binds a transaction of the cache to a database transaction: the invalidations follow the database's commit. */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -18,7 +18,7 @@ import * as Pending from "../storeTier/pendingInvalidations.ts"
 import * as Overlay from "./overlay.ts"
 import { enter, isOverlay, make as cacheOver } from "./transactionCache.ts"
 
-/** A transaction's invalidations. An id that it set is only invalidated: the value could overwrite a later one. */
+/** A transaction's invalidations. An id that it set is invalidated: storing its value could overwrite a later one. */
 interface Targets {
   readonly all: boolean
   readonly ids: ReadonlyArray<string>
@@ -33,7 +33,7 @@ const targetsOf = ({ sweeps, writes }: Overlay.Overlay): Targets => ({
 
 const isNothing = ({ all, ids, tags }: Targets): boolean => !all && ids.length === 0 && tags.length === 0
 
-/** Performs the invalidations. Never fails, even under a strict policy, because unacknowledged ones are sent again. */
+/** Performs the invalidations. Never fails, even under a strict policy: unacknowledged invalidations are sent again. */
 const invalidate = (cache: Cache, { all, ids, tags }: Targets): Effect.Effect<void> =>
   Effect.andThen(
     all ? cache.perform(Operations.clear) : Effect.void,
@@ -43,7 +43,7 @@ const invalidate = (cache: Cache, { all, ids, tags }: Targets): Effect.Effect<vo
     )
   ).pipe(Effect.updateService(Policy.Current, (policy) => ({ ...policy, strict: false })))
 
-/** Whether an invalidation is not yet acknowledged by the store. Until then, the row in the outbox stays. */
+/** Whether the store has not yet acknowledged an invalidation. Until it has, the row in the outbox stays. */
 const isUnsent = (entered: Engine.Engine | Overlay.Overlay | undefined, { all, ids, tags }: Targets): boolean => {
   if (entered === undefined || isOverlay(entered) || entered.storeTier === undefined) return false
   const { pending } = entered.storeTier

@@ -62,7 +62,7 @@ export const touch = (self: Lined, id: string, options: TouchOptions): Effect.Ef
         }))
   )
 
-/** Ends the generation now, to refuse a waiting `commit`, and again in its turn, for leases granted meanwhile. */
+/** Ends the generation now, to refuse a waiting `commit`, and again in its turn, for leases granted in the meantime. */
 export const remove = ({ leases, lines, storage }: Lined, id: string): Effect.Effect<boolean, StoreError> =>
   Effect.suspend(() => {
     leases.end(id)
@@ -95,7 +95,7 @@ export const commit = (
 ): Effect.Effect<boolean, StoreError> =>
   Effect.clockWith((clock) =>
     leases.isCurrent(id, generation, clock.currentTimeMillisUnsafe())
-      // The generation ends after the write: if the write fails, another load may still store its result under it.
+      // The generation ends after the write: if the write fails, another load may still use it to store its result.
       ? Effect.map(storage.set(id, entry), () => {
         leases.end(id)
         return true

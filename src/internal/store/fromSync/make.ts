@@ -110,7 +110,7 @@ const over = (self: Sync.Sync): Store & { readonly getUnsafe: NonNullable<Store[
       clear()
       counters.clear()
     }),
-    // Without `atomic`, other processes could see some of the transaction's entries before the others.
+    // Without `atomic`, other processes could see some of the transaction's entries before the rest.
     transact: Sync.isShared(self) && storage.atomic === undefined ?
       undefined :
       (request) => unlessTooLarge(name, request, () => atomically("transact", (now) => transact(self, request, now))),

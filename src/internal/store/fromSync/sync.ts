@@ -24,7 +24,7 @@ export interface Sync {
   readonly atomic: NonNullable<SyncStorage["atomic"]>
   readonly attempt: NonNullable<SyncStorage["attempt"]>
   readonly tokensOf: (fiber: Fiber.Fiber<any, any>) => Tokens.Tokens
-  /** The number of changes by this process. Serves as the position in the changes if the storage reports none. */
+  /** The number of changes by this process. Serves as the position in the changes if the storage reports no changes. */
   moves: number
   /** By operation. A group of writes is one transaction, so that small groups cost more. */
   readonly paces: Map<string, Pace>

@@ -1,7 +1,7 @@
 /** Lists the dependencies of a derived entry (`inherit: "changes"`), for inspection. */
 import { isInherited, ofGroup, ofId } from "./idTags.ts"
 
-/** Returns the ids that an entry depends on, and groups as `group:*`, or an empty object if there are none. */
+/** Returns the ids and groups (as `group:*`) that an entry depends on, or an empty object if there are none. */
 export const dependsOnOf = (tags: ReadonlyArray<string> = []): { readonly dependsOn?: ReadonlyArray<string> } => {
   if (!tags.some(isInherited)) return {}
   return {

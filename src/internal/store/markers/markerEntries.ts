@@ -1,4 +1,4 @@
-/** Stores markers as entries. No key's id begins with `~:`, because a string key with a leading `~` gets one more. */
+/** Stores markers as entries. No key's id begins with `~:`, because a string key with a leading `~` gets another. */
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { Stored } from "../../../CacheEntry.ts"

@@ -28,7 +28,7 @@ const softAt = 12
 
 const hardHalf = (version: string | undefined): string | undefined => version?.slice(0, softAt)
 
-/** Whether none of an entry's tags has been invalidated hard. If so, the entry is at worst stale. */
+/** Whether none of an entry's tags has been invalidated hard. If none has, the entry is at worst stale. */
 export const noneIsGone = (table: Pick<TagTable, "version">, tags: ReadonlyArray<TagVersion>): boolean =>
   tags.every(({ tag, version }) => hardHalf(table.version(tag)) === hardHalf(version))
 
@@ -41,7 +41,7 @@ export const hasUndone = (softened: string, hard: string | undefined): boolean =
 
 const noTags: ReadonlyArray<string> = []
 
-/** Reads the current `seq` by asking for no markers, which creates none. */
+/** Reads the current `seq` by asking for an empty list of markers, which creates no marker. */
 export const seqOf = (table: Pick<TagTable, "markers">): number => table.markers(noTags, () => "", 0).seq
 
 export const withSeq = <A extends Acquired>(seq: () => number, acquired: A): A =>

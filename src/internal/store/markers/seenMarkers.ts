@@ -1,8 +1,8 @@
 /**
  * Gives a `seq` to the markers of a shared storage, which does not count invalidations. The `seq` tells when this
  * process first saw the marker's version. A version never returns, so a marker that has the same version before and
- * after a load was not invalidated in between. A marker that was unknown before the load gets a `seq` later than the
- * load.
+ * after a load was not invalidated in between. A marker that was unknown before the load gets a larger `seq` than the
+ * load has.
  */
 import type { Marker } from "../../../ports/store.ts"
 import { markersKept } from "../../defaults/stores.ts"
@@ -21,7 +21,7 @@ export interface Seen {
 /** A version that no marker has. */
 const unknown = ""
 
-/** `isShared` means that other processes change markers too. If not, a marker the table lacks cannot have changed. */
+/** `isShared` means that other processes change markers too. If not, a marker that is not in the table is unchanged. */
 export const make = ({ isShared }: { readonly isShared: boolean }, capacity = markersKept): Seen => {
   const table = new Map<string, Marker>()
   let seq = 0

@@ -98,7 +98,7 @@ export const make = (store: Store, prefix: string): Store => {
     renew: (id, ...rest) => store.renew(add(id), ...rest),
     renewMany: (ids, ...rest) => store.renewMany(ids.map(add), ...rest),
     touch: (id, ...rest) => store.touch(add(id), ...rest),
-    // The id stays in `leased`, because `clear` must remove the failure note too.
+    // The id stays in `leased`, because `clear` must also remove the failure note.
     release: (id, ...rest) => store.release(add(id), ...rest),
     markers: (tags, ...rest) => store.markers(tags.map(add), ...rest),
     invalidateTags: (tags, ...rest) => store.invalidateTags(tags.map(add), ...rest),

@@ -26,7 +26,7 @@ ${requireWritable}${write}return 1
   },
   /**
    * Writes a mark (see `toMark`) in place of a value that could not be stored. Without a generation, acts like `set`.
-   * With a generation, acts like `commit`, but writes only if a value is stored. Also runs on a full server.
+   * With a generation, acts like `commit`, but only replaces a stored value. Also runs on a full server.
    */
   entomb: {
     keys: keysOfWrite(isCluster),
@@ -57,7 +57,7 @@ ${put}return 1
   },
   /**
    * Removes an entry. If none exists, writes and removes a value, so that the server sends an invalidation. Keeps
-   * another program's value. If the entry has tags, returns the bytes up to the last tag, to check its validity.
+   * another program's value. If the entry has tags, returns its bytes up to the last tag, for a validity check.
    */
   remove: {
     keys: keysOfWrite(isCluster),

@@ -3,7 +3,7 @@ import { indented, nowMicros, readSequence } from "./lua.ts"
 import type { Sources } from "./script.ts"
 
 export const era = {
-  /** Returns the era and the sequence of invalidations. Recreates each of the two if it is missing or damaged. */
+  /** Returns the era and the sequence of invalidations. Recreates either of them if it is missing or damaged. */
   control: {
     keys: ["e", "s"],
     args: [],

@@ -1,7 +1,7 @@
 /**
- * Lua scripts of guards. They do the same as `src/internal/guard/`, and a test compares both on random inputs. The
- * first argument is the current time in tests. Otherwise it is empty, and the script uses the server's clock and lets
- * the state expire. Scripts return numbers as text, to keep all digits.
+ * Lua scripts of guards. They do the same as `src/internal/guard/`, and a test compares both on random inputs.
+ * In tests, the first argument is the current time. Otherwise it is empty, and the script uses the server's clock and
+ * lets the state expire. Scripts return numbers as text, to keep all digits.
  */
 import { slotsOfWindow } from "../../../../internal/guard/circuit.ts"
 import type { Sources } from "./script.ts"

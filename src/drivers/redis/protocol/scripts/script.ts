@@ -8,7 +8,7 @@ import { createHash } from "node:crypto"
 export interface Script {
   readonly source: string
   readonly sha: string
-  /** Whether the first key is the era's key, and the first argument the expected era. */
+  /** Whether the first key is the era's key and the first argument is the expected era. */
   readonly checksEra: boolean
 }
 
@@ -25,7 +25,7 @@ export type Sources = Readonly<Record<string, Source>>
 
 export const otherEra = "ERA"
 
-/** The answer of a write that did not replace a value, because another program or a newer release had stored it. */
+/** The answer of a write that did not replace a value which another program or a newer release had stored. */
 export const foreign = "FOREIGN"
 
 /** Lua that reads a string. A value of another type counts as missing. Other errors, such as `NOPERM`, are raised. */

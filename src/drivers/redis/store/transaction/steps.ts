@@ -1,4 +1,4 @@
-/** Encodes a transaction for its script: checks as letter, key and value, steps as letter, key and three arguments. */
+/** Encodes a transaction for its script: a letter and a key, then one value for a check or three for a step. */
 import * as Effect from "effect/Effect"
 import * as Conditions from "../../../../internal/store/conditions.ts"
 import * as Turns from "../../../../internal/time/turns.ts"

@@ -22,7 +22,7 @@ export const transact = (self: StoreState, request: TransactRequest): Operation<
     const tooLarge = Transact.tooLarge(storeName, Transact.sizeOf(steps), Limits.transaction)
     if (tooLarge !== undefined) return Effect.fail(tooLarge)
     for (const step of steps) {
-      // The script has the key names of the current era only, but `Clear` would start a new era.
+      // The script knows only the key names of the current era, but `Clear` would start a new era.
       if (step._tag === "Clear") return Effect.fail(unsupported("a transaction on Redis cannot clear the store"))
       const refused = "entry" in step ? refusal(self, "set", step) : undefined
       if (refused !== undefined) return Effect.fail(refused)
