@@ -33,8 +33,11 @@ export const acquire = (self: IndexedDb): Store["acquire"] => (id, options) => {
     (isLocked) =>
       Effect.onExit(acquireFromClosed(self, locks, id, { ...options, isLocked }), (exit) =>
         Effect.sync(() => {
-          if (Exit.isSuccess(exit) && exit.value._tag === "Granted") owners.set(id, owner)
-          else Locks.letGo(locks, owner)
+          const isGranted = Exit.isSuccess(exit) && exit.value._tag === "Granted"
+          const ofId = owners.get(id) ?? new Set()
+          // An owner may be granted a lease that it already has.
+          if (!isGranted || ofId.has(owner)) return Locks.letGo(locks, owner)
+          owners.set(id, ofId.add(owner))
         }))
   )
 }
@@ -89,7 +92,8 @@ export const commit = (self: IndexedDb): Store["commit"] => (id, generation, ent
       })
     ),
     // After a refused commit, the owner keeps its Web Lock until it releases the lease.
-    (isCurrent) => isCurrent ? Effect.sync(() => letGo(self, id, self.owners.get(id))) : Effect.void
+    (isCurrent) =>
+      isCurrent ? Effect.sync(() => self.owners.get(id)?.forEach((owner) => letGo(self, id, owner))) : Effect.void
   )
 
 export const renew = (self: IndexedDb): Store["renew"] => (id, owner, leaseMillis) =>
@@ -111,8 +115,9 @@ export const release = (self: IndexedDb): Store["release"] => (id, owner, note) 
     Effect.sync(() => letGo(self, id, owner))
   )
 
-const letGo = ({ locks, owners }: IndexedDb, id: string, owner: string | undefined): void => {
-  if (owner === undefined) return
+const letGo = ({ locks, owners }: IndexedDb, id: string, owner: string): void => {
+  const ofId = owners.get(id)
+  if (ofId?.delete(owner) !== true) return
+  if (ofId.size === 0) owners.delete(id)
   if (locks !== undefined) Locks.letGo(locks, owner)
-  if (owners.get(id) === owner) owners.delete(id)
 }

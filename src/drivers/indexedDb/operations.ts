@@ -17,8 +17,8 @@ export interface IndexedDb {
   readonly channel: Channel.Channel | undefined
   readonly locks: Locks | undefined
   readonly tokens: Tokens
-  /** The owners of this tab's leases, by id. */
-  readonly owners: Map<string, string>
+  /** The owners of this tab's leases, by id. There are several if one loads beside another (`join`). */
+  readonly owners: Map<string, Set<string>>
 }
 
 export const storeName = "indexeddb"

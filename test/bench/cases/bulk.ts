@@ -167,7 +167,8 @@ const onDisk = (directory: string) =>
   Effect.gen(function*() {
     const { rows, watched } = makeTurns()
     const raw = openRaw(join(directory, "raw.db"))
-    const layer = (memory?: false) => CacheLayer.disk({ directory: join(directory, "cache"), ...memory === false && { memory } })
+    const layer = (memory?: false) =>
+      CacheLayer.disk({ directory: join(directory, "cache"), ...memory === false && { memory } })
     const inChunks = <A>(all: ReadonlyArray<A>, each: (some: ReadonlyArray<A>) => void) =>
       Effect.gen(function*() {
         for (const some of chunksOf(all)) {
@@ -217,17 +218,16 @@ const onRedis = (url: string) =>
     const client = createClient({ url })
     yield* Effect.promise(() => client.connect())
     const { rows, watched } = makeTurns()
-    const layer = (memory?: false) =>
-      CacheLayer.redis({ url, connect: "required", ...memory === false && { memory } })
+    const layer = (memory?: false) => CacheLayer.redis({ url, connect: "required", ...memory === false && { memory } })
     const encode = Schema.encodeUnknownSync(Product)
     const decode = Schema.decodeUnknownSync(Product)
     const measure = <E, R>(effect: Effect.Effect<unknown, E, R>) => perKey(effect, keys, processorNanos)
     const inChunks = <A>(all: ReadonlyArray<A>, each: (some: ReadonlyArray<A>) => Promise<unknown>) =>
       Effect.forEach(chunksOf(all), (some) => Effect.promise(() => each(some)), { concurrency: 8, discard: true })
     const store = (payloads: ReadonlyArray<{ readonly id: number }>) =>
-      Promise.all(payloads.map((payload) =>
-        client.set(idOf(payload), JSON.stringify(encode(product(payload.id))), { PX: hour })
-      ))
+      Promise.all(
+        payloads.map((payload) => client.set(idOf(payload), JSON.stringify(encode(product(payload.id))), { PX: hour }))
+      )
     const rawHits = fresh()
     yield* inChunks(rawHits, store)
     const ourHits = fresh()
@@ -242,9 +242,12 @@ const onRedis = (url: string) =>
       },
       "redis: Cached.many, cold": () => watched(measure(products(fresh()))),
       "redis: raw, hits": () =>
-        measure(inChunks(rawHits, async (some) =>
-          (await client.mGet(some.map(idOf))).map((json) => decode(JSON.parse(json!)))
-        )),
+        measure(
+          inChunks(
+            rawHits,
+            async (some) => (await client.mGet(some.map(idOf))).map((json) => decode(JSON.parse(json!)))
+          )
+        ),
       "redis: Cached.many, hits": () => Effect.provide(watched(measure(products(ourHits))), layer(false)),
       "redis: raw, set": () => measure(inChunks(fresh(), store)),
       "redis: Cached.setMany": () => {
@@ -269,7 +272,8 @@ const atOnce = (directory: string) =>
       turns.end()
       return longest * 1e6
     })
-    const loads = () => Effect.forEach(fresh(count), (payload) => one(payload), { concurrency: "unbounded", discard: true })
+    const loads = () =>
+      Effect.forEach(fresh(count), (payload) => one(payload), { concurrency: "unbounded", discard: true })
     const sleeps = Effect.forEach(fresh(count), () => Effect.sleep(1), { concurrency: "unbounded", discard: true })
     return yield* take({
       "50,000 fibers that sleep, longest turn": () => longestOf(sleeps),

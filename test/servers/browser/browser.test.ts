@@ -113,6 +113,12 @@ describe.skipIf(isMissing("chromium"))("in Chromium", { timeout: 60_000 }, () =>
       await two.close()
     })
 
+    it("wait for a bulk call although one of its keys is stored", async () => {
+      const { close, run } = await tab()
+      expect(await run("readTwo", `two ${names++}`)).toEqual({ asked: "Wait", later: "Granted", held: ["another tab"] })
+      await close()
+    })
+
     it("find what another has stored that is closed", async () => {
       const all = await tabs(2)
       const [one, two] = all as [typeof all[0], typeof all[0]]

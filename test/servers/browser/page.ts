@@ -97,6 +97,36 @@ const read = (key: string, value: string, delayMillis: number) =>
     }).pipe(Cached.ttl({ key, ttl: "1 hour", tags: ["tag"] }))
   )
 
+/** A bulk call has one owner for all its leases. One of them ends before the other. */
+const readTwo = (name: string) =>
+  Effect.runPromise(Effect.scoped(Effect.gen(function*() {
+    const store = yield* IndexedDbStore.make({ name })
+    const leases = { owner: "a bulk call", leaseMillis: 3_600_000, rejectedWriteId: undefined, join: false }
+    const granted = yield* store.acquireMany([{ id: "a", ...leases }, { id: "b", ...leases }])
+    const b = granted[1]
+    if (b?._tag !== "Granted") return granted.map(({ _tag }) => _tag)
+    yield* store.commit("b", b.generation, {
+      meta: {
+        createdAt: 0,
+        softExpiresAt: Infinity,
+        expiresAt: Infinity,
+        loadMillis: 0,
+        outcome: "success",
+        tags: [],
+        writeId: "0".repeat(32),
+        serializer: 1
+      },
+      payload: new Uint8Array(1)
+    })
+    const other = yield* IndexedDbStore.make({ name })
+    const another = { owner: "another tab", leaseMillis: 1000, rejectedWriteId: undefined, join: false }
+    const asked = yield* other.acquire("a", another)
+    yield* store.release("a", "a bulk call")
+    const later = yield* other.acquire("a", another)
+    const { held = [] } = yield* Effect.promise(() => navigator.locks.query())
+    return { asked: asked._tag, later: later._tag, held: held.map(({ name }) => name?.split("/").at(-1)) }
+  })))
+
 const fill = (count: number, bytes: number) =>
   runtime!.runPromise(Effect.gen(function*() {
     for (let i = 0; i < count; i++) {
@@ -148,6 +178,7 @@ const commands = {
   check,
   probe,
   strategies,
+  readTwo,
   openCache,
   read,
   fill,
