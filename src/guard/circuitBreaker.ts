@@ -51,7 +51,8 @@ export interface CircuitBreakerOptions<in A = unknown, in E = unknown> extends K
   /** How long a probe may run before it counts as failed. The call itself continues. @default 30 seconds */
   readonly probeTimeout?: Ttl.Input | undefined
   /**
-   * Decides whether a call failed, given its exit. Not used for interrupted calls. Streams succeed with `undefined`.
+   * Decides whether a call failed, given its exit. Not used for interrupted calls. The exit of a successful stream has
+   * the value `undefined`.
    * @default every failure and defect
    */
   readonly isFailure?: ((exit: Exit.Exit<A, E>) => boolean) | undefined

@@ -30,15 +30,15 @@ const tags = isFault(asked) || dependencies === undefined
   },
   {
     name: "a removal leaves the marker of the id",
-    in: "drop",
-    find: "const wasThere = self.storage.remove(id) endMarkers(self, id)",
-    replace: "const wasThere = self.storage.remove(id)"
+    in: "removeAll",
+    find: "endMarkers(self, ids)",
+    replace: ""
   },
   {
     name: "a write by hand leaves the marker of the id",
-    in: "set",
-    find: "write(self, id, entry, now) endMarkers(self, id)",
-    replace: "write(self, id, entry, now)"
+    in: "setAll",
+    find: "endMarkers(self, requests.map(({ id }) => id))",
+    replace: ""
   },
   {
     name: "only what was loaded itself is taken over",

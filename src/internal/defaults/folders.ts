@@ -51,8 +51,8 @@ export const writeQueue = {
   /** A turn starts no further group after this time. */
   turnMillis: 10,
   /**
-   * The time per operation that does not count towards `storeTimeout`: ten times what an operation usually takes.
-   * Otherwise, the last of many thousand operations would time out although the store is healthy.
+   * Only time beyond this allowance per operation counts towards `storeTimeout`. It is ten times what an operation
+   * usually takes. Without it, the last of many thousands of operations would time out although the store is healthy.
    */
   ordinaryMillis: 0.5
 }

@@ -1,4 +1,4 @@
-/** Monotonic time for measuring durations, because the wall clock may be set in between. */
+/** Monotonic time for measuring durations. The wall clock is unsuitable: it may be changed during a measurement. */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"

@@ -560,7 +560,7 @@ const attacks: ReadonlyArray<Attack> = [
     strike: calmly
   }),
   attack({
-    name: "16 processes, every second 1,000 of each ask for one key",
+    name: "every second, 1,000 callers in each of 16 processes ask for the same new key",
     arena: single(),
     processes: 16,
     work: { waiters: 1000, loadMillis: 200 },

@@ -67,9 +67,9 @@ export const faults: ReadonlyArray<UnitFault> = [
   },
   {
     name: "on disk a removal leaves what others have made of the entry",
-    in: "drop",
-    find: "const wasThere = self.storage.remove(id) endMarkers(self, id)",
-    replace: "const wasThere = self.storage.remove(id)",
+    in: "removeAll",
+    find: "endMarkers(self, ids)",
+    replace: "",
     by: "test/processes/page.test.ts"
   },
   {

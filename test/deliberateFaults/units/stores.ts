@@ -4,9 +4,9 @@ import type { UnitFault } from "../fault.ts"
 export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "a removal counts what had ended",
-    in: "remove",
-    find: "return drop(self, id) && was",
-    replace: "return drop(self, id)",
+    in: "removeAll",
+    find: "return dropEntry(self, id) && was",
+    replace: "return dropEntry(self, id)",
     by: "test/cached/removeEnded.test.ts"
   },
   {

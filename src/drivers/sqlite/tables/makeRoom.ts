@@ -27,8 +27,9 @@ export const make = (database: DatabaseSync, maxSize: number, dropOthers: (pages
     pageSize,
     // The additional bytes to free, so that not every write evicts: at least four pages, as small entries share pages.
     slack: Math.max(maxSize / 1024, 4 * pageSize),
-    /** Ids of entries that this process has read since they were written, ordered by their first read. */
-    wasRead: new Set<string>(),
+    /** Ids of entries that this process has read since they were written. In two sets, so that the older ones can go. */
+    recentlyRead: new Set<string>(),
+    readBefore: new Set<string>(),
     nextEnd: database.prepare(
       "SELECT expires_at AS at FROM entry WHERE expires_at < 9e999 ORDER BY expires_at LIMIT 1"
     ),
@@ -43,13 +44,23 @@ export const make = (database: DatabaseSync, maxSize: number, dropOthers: (pages
   }
 }
 
-export const noteRead = ({ wasRead }: Room, id: string): void => {
-  if (wasRead.size >= readsRemembered && !wasRead.has(id)) wasRead.delete(wasRead.keys().next().value!)
-  wasRead.add(id)
+/** Notes a read. Removing the oldest id from a full `Set` at each read would take longer than the read itself. */
+export const noteRead = (self: Room, id: string): void => {
+  if (self.recentlyRead.has(id)) return
+  if (self.recentlyRead.size >= readsRemembered / 2) {
+    self.readBefore = self.recentlyRead
+    self.recentlyRead = new Set()
+  }
+  self.recentlyRead.add(id)
 }
 
-/** Forgets the reads of an entry that was written again. */
-export const noteWrite = ({ wasRead }: Room, id: string): void => void wasRead.delete(id)
+const wasRead = ({ readBefore, recentlyRead }: Room, id: string): boolean => recentlyRead.has(id) || readBefore.has(id)
+
+/** Forgets the reads of an entry, for example because it was written again. */
+export const noteWrite = ({ readBefore, recentlyRead }: Room, id: string): void => {
+  recentlyRead.delete(id)
+  readBefore.delete(id)
+}
 
 /** Removes at most `most` expired entries. Returns their total size in bytes. */
 export const dropExpired = ({ expired, nextEnd }: Room, now: number, most: number): number => {
@@ -60,7 +71,7 @@ export const dropExpired = ({ expired, nextEnd }: Room, now: number, most: numbe
 }
 
 export const free = (self: Room, size: number, now: number): void => {
-  const { database, dropOthers, moveBehind, pageSize, slack, wasRead } = self
+  const { database, dropOthers, moveBehind, pageSize, slack } = self
   const spared = atomically(database, () => {
     const before = pragma(database, "freelist_count")
     const spared = dropUnread(self, size + slack, now)
@@ -71,7 +82,7 @@ export const free = (self: Room, size: number, now: number): void => {
   })
   const moving = atMost(spared, mostMoved)
   // Forgets the reads even if the move fails, so that the entries are evicted next time unless they are read again.
-  for (const { id } of moving) wasRead.delete(id)
+  for (const { id } of moving) noteWrite(self, id)
   try {
     atomically(database, () => moving.forEach(({ seq }) => moveBehind.run(seq)))
   } catch {
@@ -85,7 +96,7 @@ const dropUnread = (self: Room, wanted: number, now: number): ReadonlyArray<Row>
   let freed = dropExpired(self, now, 1024)
   for (const row of oldestFirst(self)) {
     if (freed >= wanted) return spared
-    if (self.wasRead.has(row.id)) spared.push(row)
+    if (wasRead(self, row.id)) spared.push(row)
     else freed += dropRow(self, row)
   }
   // All remaining entries were read, so the oldest of them are evicted.

@@ -412,7 +412,7 @@ const annotationsOfAll = (context: Context.Context<never>): { readonly [name: st
   return others
 }
 
-/** Runs `loadAll`, and puts its answers in the order of the keys. Passes a map's other answers to `onUnasked`. */
+/** Runs `loadAll`, and orders its answers by `keys`. If they are a `Map`, answers for other keys go to `onUnasked`. */
 export const inOrder = (
   keys: ReadonlyArray<Key>,
   loadAll: LoadAll,

@@ -23,7 +23,7 @@ export const recordLoaded = (within: Attempt, flight: Flight): void => {
   if (dependencies !== undefined) addLoaded(dependencies, flight)
 }
 
-/** Adds the records of a batch call to the attempt of one key, because the call is the load of all its keys. */
+/** Adds what a batch call has recorded to the attempt of one of its keys, because one call loads all the keys. */
 export const recordShared = (of: Attempt, { dependencies, recorder }: Attempt): void => {
   if (recorder !== undefined) record(of, recorder)
   const own = dependencies && dependenciesOf(of)

@@ -225,7 +225,7 @@ export const holdsInMemory = (self: Engine, id: string, condition: SetCondition,
   }
 }
 
-/** Removes from memory an entry that meets the condition, because the store reports that the condition is not met. */
+/** After the store has found a condition not met, removes the copy in memory if the copy meets it and so is wrong. */
 const forgetWrongCopy = (self: Engine, id: string, condition: SetCondition): void => {
   const copy = self.memory.entries.get(id)
   if (copy === undefined || condition._tag === "IfAbsent") return

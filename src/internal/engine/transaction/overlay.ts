@@ -233,7 +233,7 @@ export const rebase = (self: Overlay, id: string, now: number): void => {
   Memory.setDeadlines(self.own.memory, entry!, write._tag === "Set" ? endOf(write.life, now) : now + write.ttlMillis)
 }
 
-/** The last write of an id at this or an outer level. `undefined` if there is none, or an inner level has loaded it. */
+/** The write of an id that this level sees. `undefined` if there is none, or a nearer level has loaded the id or cleared. */
 const writeSeen = (self: Overlay, id: string): Write | undefined => {
   for (let level: Overlay | undefined = self; level !== undefined; level = level.parent) {
     const write = level.writes.get(id)
