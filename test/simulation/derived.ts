@@ -40,7 +40,7 @@ import * as Leases from "../../src/internal/store/leases.ts"
 import * as Markers from "../../src/internal/store/markers/markers.ts"
 import * as SeededScheduler from "../../src/testing/SeededScheduler.ts"
 import { type Dice, diceOf } from "./plan.ts"
-import { withShortTurns } from "./shortTurns.ts"
+import { withShortTurns, withTickets } from "./shortTurns.ts"
 import { answering } from "./stores.ts"
 
 /** The sources of a value, and when each of them ends. */
@@ -230,7 +230,10 @@ const dirty = 1_000_000
 
 /** Runs a program; answers what was wrong. */
 export const simulateDerived = (seed: number): ReadonlyArray<string> =>
-  withShortTurns(SeededScheduler.dice(seed + 0x510e_527f).nextDoubleUnsafe() < 0.25, () => run(seed))
+  withShortTurns(
+    SeededScheduler.dice(seed + 0x510e_527f).nextDoubleUnsafe() < 0.25,
+    () => withTickets(SeededScheduler.dice(seed + 0xa54f_f53a).nextDoubleUnsafe() < 0.5, () => run(seed))
+  )
 
 const run = (seed: number): ReadonlyArray<string> => {
   const dice = diceOf(SeededScheduler.dice(seed).nextDoubleUnsafe)

@@ -83,6 +83,8 @@ export const drawn = {
   streams: true,
   /** Long lists yield after each item, and groups of flights are of one. */
   turns: true,
+  /** Keys of a bulk call without a store have tickets in place of flights, as those of longer calls do. */
+  tickets: true,
   /** Several keys are looked up, set and removed in one call. */
   several: true,
   /** Readers of one load have each another policy, and a load wraps all that it reads in one. */
@@ -128,6 +130,7 @@ const later = {
   weights: 0x5be0_cd19,
   streams: 0x2c1b_3c6d,
   turns: 0x510e_527f,
+  tickets: 0xa54f_f53a,
   several: 0x1f83_d9ab,
   mixedPolicies: 0x428a_2f98,
   copies: 0x7137_4491,

@@ -1,8 +1,8 @@
 /** Long lists are in turns, which programs of a few ids never see: some schedules make each item a turn. */
-import { groups } from "../../src/internal/defaults/bounds.ts"
+import { groups, tickets } from "../../src/internal/defaults/bounds.ts"
 import { turns } from "../../src/internal/time/turns.ts"
 
-const usual = { groups: { ...groups }, turns: { ...turns } }
+const usual = { groups: { ...groups }, tickets: { ...tickets }, turns: { ...turns } }
 
 /** Runs something with turns of one item, and groups of one flight. */
 export const withShortTurns = <A>(are: boolean, run: () => A): A => {
@@ -14,5 +14,16 @@ export const withShortTurns = <A>(are: boolean, run: () => A): A => {
   } finally {
     Object.assign(turns, usual.turns)
     Object.assign(groups, usual.groups)
+  }
+}
+
+/** Runs something in which each bulk call without a store has tickets, not only a long one. */
+export const withTickets = <A>(are: boolean, run: () => A): A => {
+  if (!are) return run()
+  Object.assign(tickets, { least: 1 })
+  try {
+    return run()
+  } finally {
+    Object.assign(tickets, usual.tickets)
   }
 }

@@ -9,7 +9,7 @@ import type { Config } from "./model.ts"
 import { defaults, type Dice, diceOf, drawConfig, withExtras } from "./plan.ts"
 import * as Program from "./program.ts"
 import { several } from "./several.ts"
-import { withShortTurns } from "./shortTurns.ts"
+import { withShortTurns, withTickets } from "./shortTurns.ts"
 import * as State from "./state.ts"
 import * as Stores from "./stores.ts"
 import * as Time from "./timeRules.ts"
@@ -216,7 +216,10 @@ export const simulate = (options: Options): Result => {
       return { settled: false, exit: undefined, crash }
     }
   }
-  const { crash, exit, settled } = withShortTurns(extras.features.has("turns"), runToEnd)
+  const { crash, exit, settled } = withShortTurns(
+    extras.features.has("turns"),
+    () => withTickets(extras.features.has("tickets"), runToEnd)
+  )
   if (crash !== undefined) {
     State.violate(world, `crash: ${String(crash)}`)
   } else if (exit === undefined) {

@@ -108,6 +108,9 @@ export const chunk = 256
 /** Operations on many ids: synchronous steps in the first group and between two looks at the clock, bytes, concurrency. */
 export const many = { firstSteps: 8, steps: 64, bytes: 1_048_576, concurrency: 16 }
 
+/** A bulk call gives its keys tickets in place of flights from this number of keys, if so many calls at most have some. */
+export const tickets = { least: 32, calls: 8 }
+
 /** How many flights of a bulk call ask the store at once. The number grows while the store answers quickly. */
 export const groups = { first: 256, least: 64, most: 2048, quickMillis: 25 }
 

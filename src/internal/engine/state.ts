@@ -526,6 +526,13 @@ export interface Batch {
   /** Lets the call run the steps of a starting flight. Returns `false` if the flight needs a fiber of its own. */
   readonly seat: (flight: Flight) => boolean
   readonly rejoin: (flight: Flight) => void
+  /** Whether the call has a flight that can lead it. Only then may it have tickets. */
+  readonly hasSeat: () => boolean
+  readonly sell: (ticket: Ticket) => void
+  /** Runs the steps of a flight that was a ticket. */
+  readonly board: (ticket: Ticket) => void
+  /** The read of the tickets leaves the call. */
+  readonly leaveTickets: Effect.Effect<unknown>
   /** The load of each flight in the batch. It waits for the call, and returns the answer for the flight's key. */
   readonly load: Effect.Effect<unknown, unknown, any>
   /** The fiber of the call that currently runs the flight's load. */
@@ -571,6 +578,24 @@ export interface Groups {
 
 export type Callers = CallersOf<Caller>
 
-export type FlightsById = ById<Flight>
+export interface FlightsById extends ById<Flight> {
+  readonly tickets: Set<TicketsById>
+}
+
+export type TicketsById = ReadonlyMap<string, Ticket>
+
+/** A key of a bulk call that has no flight yet. Looking for its flight makes one (see `batch/tickets.ts`). */
+export interface Ticket {
+  readonly id: string
+  /** Whether the ticket is in use, and has neither ended nor become a flight. */
+  readonly isOpen: boolean
+  /** The flight that the ticket has become. */
+  readonly flight: Flight | undefined
+  readonly key: Key
+  readonly board: () => Flight
+  readonly drop: () => void
+  /** Ends the ticket with the result of its key. Returns `false` if that takes a flight. */
+  readonly end: (exit: Exit.Exit<unknown, unknown>, leader: Flight) => boolean
+}
 
 export type Running = Pick<FlightsById, "size" | "delete" | "all"> & { readonly add: (flight: Flight) => void }

@@ -22,7 +22,18 @@ import { loadContext } from "../load/loadContext.ts"
 import { inScope } from "../load/loadScope.ts"
 import { retried } from "../load/retried.ts"
 import { Aside, endAttempt, loadingOf } from "../request/attempt.ts"
-import type { Batch, BatchAnswers, BatchOptions, Flight, Groups, LoadAll, Resume, Seats, Watch } from "../state.ts"
+import type {
+  Batch,
+  BatchAnswers,
+  BatchOptions,
+  Flight,
+  Groups,
+  LoadAll,
+  Resume,
+  Seats,
+  Ticket,
+  Watch
+} from "../state.ts"
 import { linkTo } from "../telemetry/spans.ts"
 import { make as makeGroups } from "./groups.ts"
 import { keepUnasked, sortAnswers, type Sorted } from "./unasked.ts"
@@ -61,7 +72,8 @@ class Item {
 }
 
 interface Call {
-  readonly items: ReadonlyArray<Item>
+  readonly items: ReadonlyArray<Item | Ticket>
+  readonly edges: Map<Flight, number>
   waiting: number
   readonly turning: Turns.Turning
   /** The context of the first flight's starter, kept here because a flight that leaves early clears its `starter`. */
@@ -79,6 +91,12 @@ interface State {
   readonly leading: Set<Flight>
   /** The flights that will ask the store for leases together in the next wave. */
   asking: Array<Item>
+  /** Keys without flights. They belong to the first call, after its flights. */
+  tickets: Array<Ticket>
+  /** The call of the tickets, from its beginning until its end. */
+  call: Call | undefined
+  /** The items of tickets that have become flights. */
+  readonly boarded: Map<Ticket, Item>
   seats: Seats | undefined
   isOpen: boolean
 }
@@ -91,6 +109,10 @@ export const make = (options: BatchOptions): Batch => {
     dropOut: (flight) => dropOut(state, flight),
     drop: (flight, dispatcher) => drop(state, flight, dispatcher),
     seat: (flight) => seat(state, flight),
+    hasSeat: () => state.ready.size > 0,
+    sell: (ticket) => void state.tickets.push(ticket),
+    board: (ticket) => board(state, ticket),
+    leaveTickets: Effect.suspend(() => leaveTickets(state)),
     rejoin: (flight) => void state.pending.add(flight),
     fiberOf: (flight) => state.loading.get(flight)?.call?.fiber,
     isLedBy: (flight) => state.leading.has(flight),
@@ -110,6 +132,9 @@ export const make = (options: BatchOptions): Batch => {
     loading: new Map(),
     leading: new Set(),
     asking: [],
+    tickets: [],
+    call: undefined,
+    boarded: new Map(),
     seats: undefined,
     isOpen: true
   }
@@ -249,23 +274,70 @@ const leave = (item: Item): void => {
   complete(flight.engine, flight, Exit.interrupt())
 }
 
+/** Runs the steps of a flight that was a ticket, in its call if that has begun. */
+const board = (self: State, ticket: Ticket): void => {
+  const { call } = self
+  const flight = ticket.flight!
+  begin(flight)
+  flight.engine.running.add(flight)
+  const item = new Item(flight, false)
+  flight.fiber = item
+  self.boarded.set(ticket, item)
+  if (call === undefined) {
+    self.ready.add(item)
+    return arrived(self, flight)
+  }
+  item.call = call
+  const { attempt } = firstOf(call).flight
+  beginLoading(flight, attempt.startedAt!)
+  if (attempt.endedAt !== undefined) flight.attempt.endedAt = attempt.endedAt
+  flight.attempt.waitsOn = call.edges
+}
+
+/** The read of the tickets was interrupted. Waits for the finalizers of the call, if it is interrupted with the read. */
+const leaveTickets = (self: State): Effect.Effect<unknown> => {
+  const { call } = self
+  const open = (call?.items ?? self.tickets).filter((one): one is Ticket => !(one instanceof Item) && one.isOpen)
+  const { fiber } = call ?? {}
+  // A flight keeps its id until a call that cannot be interrupted has ended.
+  if (fiber !== undefined && !isInterruptible(fiber)) {
+    return Turns.forEach(open, (one) => void (one.isOpen && one.board()))
+  }
+  for (const one of open) one.drop()
+  if (call === undefined || open.length === 0 || (call.waiting -= open.length) > 0 || fiber === undefined) {
+    return Effect.void
+  }
+  fiber.interruptUnsafe()
+  return Fiber.await(fiber)
+}
+
+const isInterruptible = (fiber: {}): boolean => (fiber as { readonly interruptible?: boolean }).interruptible === true
+
+const itemOf = (self: State, one: Item | Ticket): Item | undefined => one instanceof Item ? one : self.boarded.get(one)
+
 const fireIfComplete = (self: State): void => {
   if (self.isOpen || self.pending.size > 0 || self.ready.size === 0) return
   const items = Array.from(self.ready).filter(({ state }) => state === "waiting")
   self.ready.clear()
-  if (items.length === 0) return
-  fire(self, items)
+  const tickets = self.tickets.filter(({ isOpen }) => isOpen)
+  self.tickets = []
+  if (items.length > 0) return fire(self, items, tickets)
+  // Without a flight that leads them, all tickets become flights.
+  for (const ticket of tickets) ticket.board()
+  if (self.ready.size > 0) fireIfComplete(self)
 }
 
-const firstOf = ({ items }: Call): Item => items[0]!
+const firstOf = ({ items }: Call): Item => items[0] as Item
 
-const fire = (self: State, items: ReadonlyArray<Item>): void => {
+const fire = (self: State, items: ReadonlyArray<Item>, tickets: ReadonlyArray<Ticket>): void => {
   const [{ context = loadContext(items[0]!.flight), flight: first }] = items as [Item, ...Array<Item>]
   const { engine, starter } = first
   const clock = Context.get(context, Clock.Clock)
   const call: Call = {
-    items,
-    waiting: items.length,
+    items: tickets.length === 0 ? items : [...items, ...tickets],
+    // The call runs as part of the first flight. The others wait for the first one, so that the wait graph finds cycles.
+    edges: new Map([[first, 1]]),
+    waiting: items.length + tickets.length,
     turning: { clock, dispatcher: engine.work.dispatcher },
     starter,
     unasked: [],
@@ -274,13 +346,14 @@ const fire = (self: State, items: ReadonlyArray<Item>): void => {
   self.leading.add(first)
   const now = clock.currentTimeMillisUnsafe()
   for (const item of items) item.call = call
-  // The call runs as part of the first flight. The others wait for the first one, so that the wait graph finds cycles.
-  const edges = new Map([[first, 1]])
-  const wait = ({ flight, resume, state }: Item): void => {
+  if (tickets.length > 0) self.call = call
+  const wait = (one: Item | Ticket): void => {
+    if (!(one instanceof Item)) return void first.counters.loads++
+    const { flight, resume, state } = one
     if (resume === undefined) {
       if (state !== "waiting") return
       flight.counters.loads++
-      if (flight !== first) flight.attempt.waitsOn = edges
+      if (flight !== first) flight.attempt.waitsOn = call.edges
       return beginLoading(flight, now)
     }
     // The load begins now, because the time spent waiting for other flights does not count.
@@ -289,14 +362,13 @@ const fire = (self: State, items: ReadonlyArray<Item>): void => {
     addEdge(flight.attempt, first)
     if (flight.trace?.span !== undefined) linkTo(first, flight.trace.span)
   }
-  Turns.forEachUnsafe(items, call.turning, wait, () => beginCall(self, call, context))
+  Turns.forEachUnsafe(call.items, call.turning, wait, () => beginCall(self, call, context))
 }
 
 const beginCall = (self: State, call: Call, context: Context.Context<never>): void => {
-  const { flight } = firstOf(call)
-  const { items } = call
-  const watch = self.batch.options.requestOf && Watches.begin(flight.engine, self.batch.evidence)
-  const within = Context.add(context, Aside, flight.attempt).pipe(
+  const { flight: first } = firstOf(call)
+  const watch = self.batch.options.requestOf && Watches.begin(first.engine, self.batch.evidence)
+  const within = Context.add(context, Aside, first.attempt).pipe(
     Context.add(CurrentLogAnnotations, annotationsOfAll(context))
   )
   const fiber = Effect.runForkWith(within as Context.Context<any>)(lookup(self, call))
@@ -304,11 +376,18 @@ const beginCall = (self: State, call: Call, context: Context.Context<never>): vo
   fiber.addObserver((exits) => {
     const stored: Array<Flight> = []
     const outcomes: Array<Exit.Exit<unknown, unknown>> = []
-    const resume = ([i, { flight, resume, state, usesStore }]: readonly [number, Item]): void => {
-      if (state === "left") return
+    const resume = ([i, one]: readonly [number, Item | Ticket]): void => {
       const exit = Exit.isFailure(exits) ? exits : exits.value[i]!
+      if (!(one instanceof Item) && one.isOpen) {
+        if (one.end(exit, first)) return void call.waiting--
+        one.board()
+      }
+      const item = itemOf(self, one)
+      if (item === undefined) return
+      const { flight, resume, state, usesStore } = item
+      if (state === "left") return
       if (state === "waiting") call.waiting--
-      items[i]!.state = "left"
+      item.state = "left"
       if (resume === undefined) {
         if (state !== "waiting") return complete(flight.engine, flight, Exit.interrupt())
         if (!usesStore) return complete(flight.engine, flight, exit)
@@ -321,10 +400,10 @@ const beginCall = (self: State, call: Call, context: Context.Context<never>): vo
       resume(exit)
     }
     settle(self, call, exits, (isLate) =>
-      self.groups.forEach(items.entries(), call.turning, resume, () => {
+      self.groups.forEach(call.items.entries(), call.turning, resume, () => {
         if (stored.length > 0) storeAll(self, stored, outcomes)
         if (watch !== undefined) keepOthers(self, call, exits, watch)
-        if (isLate) release(flight.attempt)
+        if (isLate) release(first.attempt)
       }))
   })
   if (call.waiting === 0) fiber.interruptUnsafe()
@@ -338,6 +417,7 @@ const lookup = (self: State, call: Call): Effect.Effect<BatchAnswers, unknown, a
   })
   const onRelease = (exits: Exit.Exit<BatchAnswers, unknown>): void => {
     for (const [i, { flight }] of call.items.entries()) {
+      if (flight === undefined) continue
       const exit = Exit.isSuccess(exits) ? exits.value?.[i] : undefined
       // A result that is not an `Exit` is refused after the call has ended.
       if (Exit.isExit(exit)) warnOfResource(flight, exit)
@@ -361,7 +441,11 @@ const settle = (
   const isLate = first.exit !== undefined
   if (isLate) endAttempt(first.attempt)
   const endedAt = call.turning.clock.currentTimeMillisUnsafe()
-  Turns.forEachUnsafe(call.items, call.turning, ({ flight }) => {
+  const { dependencies, fromStale, recorder } = first.attempt
+  const isShared = fromStale || recorder !== undefined || dependencies !== undefined
+  Turns.forEachUnsafe(call.items, call.turning, (one) => {
+    const flight = one.flight ?? (isShared && (one as Ticket).isOpen ? (one as Ticket).board() : undefined)
+    if (flight === undefined) return
     flight.attempt.endedAt = endedAt
     if (flight !== first) {
       removeEdge(flight.attempt, first)

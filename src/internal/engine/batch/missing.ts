@@ -5,6 +5,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { Load, Serve } from "../../../Strategy.ts"
 import * as Turns from "../../time/turns.ts"
+import { wait } from "../flight/callers.ts"
 import { putInMemory } from "../flight/complete.ts"
 import { Entry } from "../memory/entry.ts"
 import * as Memory from "../memory/memory.ts"
@@ -14,23 +15,15 @@ import * as Policy from "../request/callPolicy.ts"
 import { nowOf, readContextOf } from "../request/context.ts"
 import { decide } from "../request/decide.ts"
 import { defectOf } from "../request/rules.ts"
-import type { Flights, Joining, Resume } from "../state.ts"
+import type { Flights, Joining } from "../state.ts"
 import { isFault } from "../storeTier/faults.ts"
 import { fetchMany } from "../storeTier/fetchMany.ts"
 import type { StoreTier } from "../storeTier/storeTier.ts"
 import { StrictFault } from "../storeTier/strict.ts"
 import * as Batch from "./batch.ts"
-import {
-  afterServed,
-  concluded,
-  type Exits,
-  isServed,
-  loadOf,
-  type Missing,
-  readerOf,
-  type Reading,
-  refuse
-} from "./reading.ts"
+import { afterServed, concluded, type Exits, isServed, loadOf, readerOf, type Reading, refuse } from "./reading.ts"
+import * as Tickets from "./tickets.ts"
+import type { Missing } from "./tickets.ts"
 
 export const loadMissing = (
   self: Flights,
@@ -42,7 +35,7 @@ export const loadMissing = (
     askStore(self, self.storeTier, reading, missing),
     Effect.suspend(() =>
       afterServed(self, reading, () => {
-        const rest = missing.filter(({ places: [place] }) => reading.exits[place!] === undefined)
+        const rest = missing.filter(({ place }) => reading.exits[place] === undefined)
         return rest.length === 0 ? concluded(reading, []) : joinAll(self, reading, rest)
       })
     )
@@ -87,9 +80,9 @@ const askStore = (
       }
       if (decision === Serve) {
         const exit = serve(readerOf(self, reading, one.key), answer, "store")
-        for (const place of one.places) reading.exits[place] = exit
+        one.setIn(reading.exits, exit)
       } else if (decision !== Load) {
-        for (const place of one.places) {
+        for (const place of [one.place, ...one.others ?? []]) {
           if (isServed(self, reading, { place, key: one.key, entry: answer, decision, source: "store" })) continue
           one.stale = answer
           one.rejectedWriteId = answer.writeId
@@ -116,11 +109,30 @@ const joinAll = (
     const batches = new Set([batch])
     const cleanups: Array<Effect.Effect<void>> = []
     let left = missing.length
-    const answer = ({ places }: Missing, exit: Exit.Exit<unknown, unknown>): void => {
-      for (const place of places) exits[place] = exit
-      if (--left === 0) resume(concluded(reading, batches))
+    const answer = (one: Missing, exit: Exit.Exit<unknown, unknown>): void => {
+      one.setIn(exits, exit)
+      if (--left > 0) return
+      if (tickets !== undefined) Tickets.close(tickets)
+      resume(concluded(reading, batches))
+    }
+    const tickets = Tickets.make(self, reading, {
+      batch,
+      answer,
+      join: (one, request, flight) => {
+        const waiting = { flight, request, hasTimeouts: false, stale: undefined, joined: false }
+        const caller = wait(self, fiber, { ...waiting, resume: (effect) => resumeOne(one, effect) })
+        caller.joinedAt = flight.bornAt
+        cleanups.push(caller)
+      }
+    })
+    const resumeOne = (one: Missing, effect: Effect.Effect<unknown, unknown, any>): void => {
+      if (Exit.isExit(effect)) return answer(one, effect)
+      const asking = Effect.runForkWith(fiber.context as Context.Context<any>)(effect)
+      cleanups.push(Effect.sync(() => asking.interruptUnsafe()))
+      asking.addObserver((exit) => answer(one, exit))
     }
     const joinOne = (one: Missing): void => {
+      if (tickets !== undefined && Tickets.take(tickets, one)) return
       const { asked, id, key, rejectedWriteId, stale } = one
       const running = self.flights.get(id)?.request.batch
       if (running !== undefined) batches.add(running)
@@ -130,16 +142,10 @@ const joinAll = (
         rejectedWriteId: rejectedWriteId ?? stale?.writeId ?? toReplace(self, policy, id),
         mutations
       }
-      const resumeOne: Resume = (effect) => {
-        if (Exit.isExit(effect)) return answer(one, effect)
-        const asking = Effect.runForkWith(fiber.context as Context.Context<any>)(effect)
-        cleanups.push(Effect.sync(() => asking.interruptUnsafe()))
-        asking.addObserver((exit) => answer(one, exit))
-      }
       const cleanup = joinOrStart(
         { engine: self, fiber, policy, id, request: many.requestOf(key, batch) },
         joining,
-        resumeOne
+        (effect) => resumeOne(one, effect)
       )
       if (cleanup !== undefined) cleanups.push(cleanup)
     }
@@ -154,7 +160,13 @@ const joinAll = (
     batch.inGroups(missing, turning, join, batch.close)
     return Effect.suspend(() => {
       isLeft = true
-      return Effect.forEach(cleanups, (cleanup) => cleanup, { concurrency: "unbounded", discard: true })
+      return Effect.andThen(
+        batch.leaveTickets,
+        Effect.suspend(() => {
+          if (tickets !== undefined) Tickets.close(tickets)
+          return Effect.forEach(cleanups, (cleanup) => cleanup, { concurrency: "unbounded", discard: true })
+        })
+      )
     })
   })
 

@@ -35,6 +35,7 @@ import {
   noBatch,
   type Reading
 } from "./reading.ts"
+import { Missing } from "./tickets.ts"
 import { loadWithoutCache } from "./withoutCache.ts"
 
 export const readMany = (
@@ -192,15 +193,15 @@ const refusedStrictly = (self: Flights, { many, policy }: Reading, key: Key): Ex
 const miss = (self: Flights, reading: Reading, { decision, entry, key, place }: Decided): void => {
   const id = idOf(key)
   const known = reading.missing.get(id)
-  if (known !== undefined) return void known.places.push(place)
-  const isStale = decision === LoadOrStale
-  reading.missing.set(id, {
-    key,
-    id,
-    places: [place],
-    former: entry,
-    stale: isStale ? entry : undefined,
-    rejectedWriteId: rejectedOf(self, reading.fiber, reading.many.template, entry),
-    asked: isStale
-  })
+  if (known !== undefined) {
+    known.others = [...known.others ?? [], place]
+    return
+  }
+  const missing = new Missing(key, id, place, entry)
+  reading.missing.set(id, missing)
+  if (entry === undefined) return
+  missing.rejectedWriteId = rejectedOf(self, reading.fiber, reading.many.template, entry)
+  if (decision !== LoadOrStale) return
+  missing.stale = entry
+  missing.asked = true
 }

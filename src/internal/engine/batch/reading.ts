@@ -18,6 +18,7 @@ import type { Flights, Reader, Request } from "../state.ts"
 import type { Budget } from "../storeTier/storeTier.ts"
 import * as Batch from "./batch.ts"
 import { conclude } from "./conclude.ts"
+import type { Missing } from "./tickets.ts"
 
 export interface ManyRequest {
   readonly keys: ReadonlyArray<Key>
@@ -29,16 +30,6 @@ export interface ManyRequest {
 }
 
 export type Exits = ReadonlyArray<Exit.Exit<unknown, unknown>>
-
-export interface Missing {
-  readonly key: Key
-  readonly id: string
-  readonly places: Array<number>
-  readonly former: Entry | undefined
-  stale: Entry | undefined
-  rejectedWriteId: string | undefined
-  asked: boolean
-}
 
 export interface Reading {
   readonly exits: Array<Exit.Exit<unknown, unknown>>
@@ -144,9 +135,7 @@ export const loadOf = ({ isPerKey, loadAll, requestOf }: ManyRequest) => ({
   requestOf: isPerKey ? undefined : requestOf
 })
 
-export const refuse = ({ exits }: Reading, { places }: Missing, exit: Exit.Exit<never>): void => {
-  for (const place of places) exits[place] = exit
-}
+export const refuse = ({ exits }: Reading, missing: Missing, exit: Exit.Exit<never>): void => missing.setIn(exits, exit)
 
 export const concluded = ({ exits, many }: Reading, batches: Iterable<Batch.Batch>): Exit.Exit<Exits, unknown> =>
   many.isPerKey ? Exit.succeed(exits) : conclude(exits, batches)

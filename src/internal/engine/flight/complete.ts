@@ -55,7 +55,7 @@ const refreshIfDue = (self: Flights, flight: Flight, mutations: number): void =>
   refresh(self, { starter, request, id, entry: found.entry, mutations, now: endedAt })
 }
 
-const publish = (self: Flights, flight: Flight): void => {
+export const publish = (self: Flights, flight: Flight): void => {
   const { entry } = flight
   if (entry === undefined || !flight.policy.writes || self.closed) return
   // The stored entry has changed since the store was asked, so this copy may be outdated.

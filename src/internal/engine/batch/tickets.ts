@@ -1,0 +1,170 @@
+/**
+ * Keys of a bulk call without a store that only this call wants. A flight takes several hundred bytes and a
+ * microsecond, so such a key has a ticket: it becomes a flight as soon as anything else needs to find one for its id.
+ */
+import * as Exit from "effect/Exit"
+import { tickets as limits } from "../../defaults/bounds.ts"
+import type { Key } from "../../key/ofKey.ts"
+import { publish } from "../flight/complete.ts"
+import { makeFlight } from "../flight/flight.ts"
+import { toEntry } from "../flight/result.ts"
+import * as Watches from "../flight/watches.ts"
+import type { Entry } from "../memory/entry.ts"
+import * as Memory from "../memory/memory.ts"
+import { refusal } from "../read/validate.ts"
+import { allowFallback } from "../request/answers.ts"
+import * as Policy from "../request/callPolicy.ts"
+import { readContextOf } from "../request/context.ts"
+import { isLimited, optionOf } from "../request/rules.ts"
+import type { Batch, Flight, Flights, Request, Ticket } from "../state.ts"
+import { noteMiss } from "../telemetry/events.ts"
+import type { Reading } from "./reading.ts"
+
+/** A key that memory does not have, and its places in the call. */
+export class Missing implements Ticket {
+  readonly key: Key
+  readonly id: string
+  readonly place: number
+  /** The other places of a key that the call has several times. */
+  others: Array<number> | undefined
+  readonly former: Entry | undefined
+  stale: Entry | undefined
+  rejectedWriteId: string | undefined
+  asked: boolean
+  /** The tickets of the call, if the key has one. */
+  tickets: Tickets | undefined
+  /** The tag epoch when the key joined the call. */
+  bornAt: number
+  isOpen: boolean
+  flight: Flight | undefined
+
+  constructor(key: Key, id: string, place: number, former: Entry | undefined) {
+    this.key = key
+    this.id = id
+    this.place = place
+    this.others = undefined
+    this.former = former
+    this.stale = undefined
+    this.rejectedWriteId = undefined
+    this.asked = false
+    this.tickets = undefined
+    this.bornAt = 0
+    this.isOpen = false
+    this.flight = undefined
+  }
+
+  setIn(exits: Array<Exit.Exit<unknown, unknown>>, exit: Exit.Exit<unknown, unknown>): void {
+    exits[this.place] = exit
+    for (const place of this.others ?? []) exits[place] = exit
+  }
+
+  board(): Flight {
+    return board(this.tickets!, this)
+  }
+
+  drop(): void {
+    this.isOpen = false
+  }
+
+  end(exit: Exit.Exit<unknown, unknown>, leader: Flight): boolean {
+    return end(this.tickets!, this, exit, leader)
+  }
+}
+
+type Pilot = { -readonly [name in keyof Flight]: Flight[name] }
+
+export interface Tickets {
+  readonly engine: Flights
+  readonly reading: Reading
+  readonly batch: Batch
+  /** Adds the read as a caller of the flight that a ticket has become. */
+  readonly join: (ticket: Missing, request: Request, flight: Flight) => void
+  readonly answer: (ticket: Missing, exit: Exit.Exit<unknown, unknown>) => void
+  /** A flight that stands for one ticket after the other while their results are stored. */
+  pilot: Pilot | undefined
+}
+
+/** `undefined` if each key of the read needs a flight: for its store, its timeouts, its own copy, or listeners. */
+export const make = (
+  engine: Flights,
+  reading: Reading,
+  options: Pick<Tickets, "batch" | "join" | "answer">
+): Tickets | undefined => {
+  const { fiber, many: { isPerKey, template }, policy } = reading
+  const isPlain = policy === Policy.standard && !isPerKey && readContextOf(engine, fiber).within === undefined &&
+    engine.throughStore === undefined && !engine.isPrivate && engine.listeners.events === undefined &&
+    optionOf(engine, template, "copy") === undefined && !isLimited(engine, template)
+  const { missing } = reading
+  if (!isPlain || missing.size < limits.least || engine.flights.tickets.size >= limits.calls) return undefined
+  engine.flights.tickets.add(missing)
+  return { engine, reading, ...options, pilot: undefined }
+}
+
+export const close = ({ engine, reading }: Tickets): void => void engine.flights.tickets.delete(reading.missing)
+
+/** Gives a key a ticket. Returns `false` if it needs a flight. */
+export const take = (self: Tickets, ticket: Missing): boolean => {
+  const { batch, engine, reading: { many } } = self
+  const { id, key, stale } = ticket
+  if (
+    !batch.hasSeat() || stale !== undefined || engine.flights.has(id) || engine.ending.has(id) || engine.closed ||
+    Memory.peek(engine.memory, engine.tagEpochs, id) !== undefined ||
+    refusal(engine, many.requestOf(key, batch)) !== undefined
+  ) return false
+  Watches.noteChange(engine, id)
+  ticket.tickets = self
+  ticket.bornAt = engine.tagEpochs.epoch
+  ticket.isOpen = true
+  batch.sell(ticket)
+  noteMiss(engine, key, id)
+  return true
+}
+
+const board = (self: Tickets, ticket: Missing): Flight => {
+  const { batch, engine, reading: { many } } = self
+  const request = many.requestOf(ticket.key, batch)
+  const flight = flightOf(self, ticket, request)
+  ticket.flight = flight
+  ticket.isOpen = false
+  engine.flights.set(flight)
+  self.join(ticket, request, flight)
+  batch.board(ticket)
+  return flight
+}
+
+const flightOf = ({ engine, reading: { fiber, policy } }: Tickets, ticket: Missing, request: Request): Flight =>
+  makeFlight(engine, {
+    id: ticket.id,
+    request,
+    policy,
+    refresh: false,
+    rejectedWriteId: ticket.rejectedWriteId,
+    readsStore: false,
+    parent: undefined,
+    stale: undefined,
+    starter: readContextOf(engine, fiber),
+    bornAt: ticket.bornAt
+  })
+
+/** Ends a ticket with the result of its key. Returns `false` if that takes a flight. */
+const end = (self: Tickets, ticket: Missing, exit: Exit.Exit<unknown, unknown>, leader: Flight): boolean => {
+  const { batch, engine, reading: { many } } = self
+  if (Exit.isFailure(exit) || engine.listeners.events !== undefined) return false
+  const { endedAt = 0, startedAt = 0 } = leader.attempt
+  const request = many.requestOf(ticket.key, batch)
+  const pilot = self.pilot ??= flightOf(self, ticket, request) as Pilot
+  pilot.id = ticket.id
+  pilot.request = request
+  pilot.bornAt = ticket.bornAt
+  pilot.attempt.startedAt = startedAt
+  pilot.attempt.endedAt = endedAt
+  pilot.endedAt = endedAt
+  ticket.isOpen = false
+  pilot.entry = toEntry(engine, pilot, exit, endedAt)
+  publish(engine, pilot)
+  if (engine.failing.size > 0) engine.failing.delete(pilot.counters)
+  allowFallback(engine, pilot)
+  pilot.counters.loadMillis += Math.max(0, endedAt - startedAt)
+  self.answer(ticket, pilot.entry?.exit ?? exit)
+  return true
+}
