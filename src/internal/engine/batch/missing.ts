@@ -21,9 +21,9 @@ import { fetchMany } from "../storeTier/fetchMany.ts"
 import type { StoreTier } from "../storeTier/storeTier.ts"
 import { StrictFault } from "../storeTier/strict.ts"
 import * as Batch from "./batch.ts"
+import type { Missing } from "./missingKey.ts"
 import { afterServed, concluded, type Exits, isServed, loadOf, readerOf, type Reading, refuse } from "./reading.ts"
 import * as Tickets from "./tickets.ts"
-import type { Missing } from "./tickets.ts"
 
 export const loadMissing = (
   self: Flights,

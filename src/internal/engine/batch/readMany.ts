@@ -24,6 +24,7 @@ import type { Item } from "../storeTier/pendingInvalidations.ts"
 import { StrictFault } from "../storeTier/strict.ts"
 import { meet } from "../telemetry/keyClasses.ts"
 import { loadMissing } from "./missing.ts"
+import { Missing } from "./missingKey.ts"
 import {
   afterServed,
   afterwards,
@@ -35,7 +36,6 @@ import {
   noBatch,
   type Reading
 } from "./reading.ts"
-import { Missing } from "./tickets.ts"
 import { loadWithoutCache } from "./withoutCache.ts"
 
 export const readMany = (

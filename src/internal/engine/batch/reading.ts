@@ -18,7 +18,7 @@ import type { Flights, Reader, Request } from "../state.ts"
 import type { Budget } from "../storeTier/storeTier.ts"
 import * as Batch from "./batch.ts"
 import { conclude } from "./conclude.ts"
-import type { Missing } from "./tickets.ts"
+import type { Missing } from "./missingKey.ts"
 
 export interface ManyRequest {
   readonly keys: ReadonlyArray<Key>

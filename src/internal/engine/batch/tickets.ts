@@ -4,76 +4,24 @@
  */
 import * as Exit from "effect/Exit"
 import { tickets as limits } from "../../defaults/bounds.ts"
-import type { Key } from "../../key/ofKey.ts"
 import { publish } from "../flight/complete.ts"
 import { makeFlight } from "../flight/flight.ts"
 import { toEntry } from "../flight/result.ts"
 import * as Watches from "../flight/watches.ts"
-import type { Entry } from "../memory/entry.ts"
 import * as Memory from "../memory/memory.ts"
 import { refusal } from "../read/validate.ts"
 import { allowFallback } from "../request/answers.ts"
 import * as Policy from "../request/callPolicy.ts"
 import { readContextOf } from "../request/context.ts"
 import { isLimited, optionOf } from "../request/rules.ts"
-import type { Batch, Flight, Flights, Request, Ticket } from "../state.ts"
+import type { Batch, Flight, Flights, Request } from "../state.ts"
 import { noteMiss } from "../telemetry/events.ts"
+import type { Missing, Office } from "./missingKey.ts"
 import type { Reading } from "./reading.ts"
-
-/** A key that memory does not have, and its places in the call. */
-export class Missing implements Ticket {
-  readonly key: Key
-  readonly id: string
-  readonly place: number
-  /** The other places of a key that the call has several times. */
-  others: Array<number> | undefined
-  readonly former: Entry | undefined
-  stale: Entry | undefined
-  rejectedWriteId: string | undefined
-  asked: boolean
-  /** The tickets of the call, if the key has one. */
-  tickets: Tickets | undefined
-  /** The tag epoch when the key joined the call. */
-  bornAt: number
-  isOpen: boolean
-  flight: Flight | undefined
-
-  constructor(key: Key, id: string, place: number, former: Entry | undefined) {
-    this.key = key
-    this.id = id
-    this.place = place
-    this.others = undefined
-    this.former = former
-    this.stale = undefined
-    this.rejectedWriteId = undefined
-    this.asked = false
-    this.tickets = undefined
-    this.bornAt = 0
-    this.isOpen = false
-    this.flight = undefined
-  }
-
-  setIn(exits: Array<Exit.Exit<unknown, unknown>>, exit: Exit.Exit<unknown, unknown>): void {
-    exits[this.place] = exit
-    for (const place of this.others ?? []) exits[place] = exit
-  }
-
-  board(): Flight {
-    return board(this.tickets!, this)
-  }
-
-  drop(): void {
-    this.isOpen = false
-  }
-
-  end(exit: Exit.Exit<unknown, unknown>, leader: Flight): boolean {
-    return end(this.tickets!, this, exit, leader)
-  }
-}
 
 type Pilot = { -readonly [name in keyof Flight]: Flight[name] }
 
-export interface Tickets {
+interface Tickets extends Office {
   readonly engine: Flights
   readonly reading: Reading
   readonly batch: Batch
@@ -97,7 +45,15 @@ export const make = (
   const { missing } = reading
   if (!isPlain || missing.size < limits.least || engine.flights.tickets.size >= limits.calls) return undefined
   engine.flights.tickets.add(missing)
-  return { engine, reading, ...options, pilot: undefined }
+  const self: Tickets = {
+    engine,
+    reading,
+    ...options,
+    pilot: undefined,
+    board: (ticket) => board(self, ticket),
+    end: (ticket, exit, leader) => end(self, ticket, exit, leader)
+  }
+  return self
 }
 
 export const close = ({ engine, reading }: Tickets): void => void engine.flights.tickets.delete(reading.missing)
@@ -112,7 +68,7 @@ export const take = (self: Tickets, ticket: Missing): boolean => {
     refusal(engine, many.requestOf(key, batch)) !== undefined
   ) return false
   Watches.noteChange(engine, id)
-  ticket.tickets = self
+  ticket.office = self
   ticket.bornAt = engine.tagEpochs.epoch
   ticket.isOpen = true
   batch.sell(ticket)

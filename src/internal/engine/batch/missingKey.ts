@@ -1,0 +1,61 @@
+/** The keys of a read of many that memory does not have. */
+import type * as Exit from "effect/Exit"
+import type { Key } from "../../key/ofKey.ts"
+import type { Entry } from "../memory/entry.ts"
+import type { Flight, Ticket } from "../state.ts"
+
+export interface Office {
+  readonly board: (ticket: Missing) => Flight
+  readonly end: (ticket: Missing, exit: Exit.Exit<unknown, unknown>, leader: Flight) => boolean
+}
+
+/** A key that memory does not have, and its places in the call. */
+export class Missing implements Ticket {
+  readonly key: Key
+  readonly id: string
+  readonly place: number
+  /** The other places of a key that the call has several times. */
+  others: Array<number> | undefined
+  readonly former: Entry | undefined
+  stale: Entry | undefined
+  rejectedWriteId: string | undefined
+  asked: boolean
+  /** Turns the ticket into a flight, or ends it. `undefined` if the key has no ticket. */
+  office: Office | undefined
+  /** The tag epoch when the key joined the call. */
+  bornAt: number
+  isOpen: boolean
+  flight: Flight | undefined
+
+  constructor(key: Key, id: string, place: number, former: Entry | undefined) {
+    this.key = key
+    this.id = id
+    this.place = place
+    this.others = undefined
+    this.former = former
+    this.stale = undefined
+    this.rejectedWriteId = undefined
+    this.asked = false
+    this.office = undefined
+    this.bornAt = 0
+    this.isOpen = false
+    this.flight = undefined
+  }
+
+  setIn(exits: Array<Exit.Exit<unknown, unknown>>, exit: Exit.Exit<unknown, unknown>): void {
+    exits[this.place] = exit
+    for (const place of this.others ?? []) exits[place] = exit
+  }
+
+  board(): Flight {
+    return this.office!.board(this)
+  }
+
+  drop(): void {
+    this.isOpen = false
+  }
+
+  end(exit: Exit.Exit<unknown, unknown>, leader: Flight): boolean {
+    return this.office!.end(this, exit, leader)
+  }
+}
