@@ -55,9 +55,9 @@ export interface Meta extends Timing {
   readonly serializer: number
   /** The origin's identifier for this version of the value, such as an HTTP ETag. Any text is allowed. */
   readonly etag?: string | undefined
-  /** Whether the lifetime is a constant of the writer's strategy. A reader with a different constant uses its own. */
+  /** Whether the lifetime is a constant of the writer's strategy. A reader with another constant applies its own. */
   readonly isConstant?: true | undefined
-  /** Whether the entry expires with the cached values that its load read (`inherit`). Reads never prolong the entry. */
+  /** Whether the entry expires with the cached values that its load read (`inherit`). Reads then never prolong it. */
   readonly endsWithParts?: true | undefined
 }
 

@@ -372,8 +372,8 @@ export class StreamLagged extends Data.TaggedError("StreamLagged")<{
 }
 
 /**
- * The rest of a stored stream is lost, and a new run of the origin does not begin with the elements that the consumer
- * has already received. Consume the stream again, because its content has changed.
+ * The rest of a stored stream is lost, and a new run of the origin cannot replace it, because the run does not begin
+ * with the elements that the consumer has already received. To get the changed content, consume the stream again.
  *
  * **Example** (Describing the failure)
  *

@@ -23,7 +23,7 @@ import { mistake, refuseUnless } from "./internal/options/options.ts"
 /**
  * A key: the name of a cached result, which is a value of type `A` or a failure of type `E`. `R` is the type of the
  * services that the codecs for the value and the failure need. The names of a key's own members begin with `~`, so they
- * cannot collide with other fields of the payload. Read these members with {@link id} and {@link tags}.
+ * cannot collide with the fields of the payload. Read these members with {@link id} and {@link tags}.
  * @category models
  * @since 0.1.0
  */
@@ -204,8 +204,8 @@ export interface Options<
  * - Two classes with the same name, shape and version have the same ids, so they share their entries. The cache then
  *   logs a warning. If a hot reload defines a class again, the new class replaces the old one.
  * - The definition throws a `CacheConfigError` for an invalid name, an unknown option or field, or a field that cannot
- *   be in an id (`Schema.Unknown`, `Redacted`, …). Unless the class has a `version`, it also throws for a declared type
- *   without the annotation `representation`. Reading the id throws if a value does not fit its field.
+ *   be in an id (`Schema.Unknown`, `Redacted`, …). For a declared type without the annotation `representation`, it also
+ *   throws unless the class has a `version`. Reading the id throws if a value does not fit its field.
  *
  * **Example** (Defining a key class)
  *
@@ -300,7 +300,7 @@ export interface TemplateOptions<
    * @default `false`: the text ends with a digest of the information that formatters lose
    */
   readonly lossy?: boolean | undefined
-  /** Whether the tokens that `jwt` reads are verified. `lossy` requires this: tokens can be forged. @default `false` */
+  /** Whether the tokens that `jwt` reads are verified. Required with `lossy`: tokens can be forged. @default `false` */
   readonly verified?: boolean | undefined
   /** Functions that return a string, or `{ format, injective: true }` if different values give different strings. */
   readonly formatters?: FormattersOf<Formatters> | undefined

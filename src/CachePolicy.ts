@@ -46,8 +46,8 @@ const under = <A, E, R>(
  *
  * - The load begins in a later turn of the event loop, so it sees everything written before the call. All `refresh`
  *   calls made before the load begins share the load.
- * - If a refresh is already running, even in the background, the new load begins after it and serves all `refresh`
- *   calls made meanwhile. The callers of the older refresh get its result, which does not replace the newer one.
+ * - If a refresh is already running, even in the background, the new load begins when that refresh ends, and serves all
+ *   `refresh` calls made meanwhile. The callers of the older refresh get its result. The newer result then replaces it.
  * - The new load does not wait for a running ordinary load, whose result reaches its own callers but is not stored.
  *
  * **Example** (Loading again)
@@ -274,7 +274,7 @@ export const disable = (...names: ReadonlyArray<Operation>) => {
 /**
  * A function that keeps a request alive during background refreshes, and during loads that exceed a `softTimeout`. Only
  * layers with `flights: "private"`, as in Workers, use the function. They call it with an effect that never fails and
- * must be run. Without the function, nothing runs in the background, and the first read after the `ttl` has to load.
+ * must be run. Without the function, nothing runs in the background, so the first read after each `ttl` has to load.
  *
  * **Example** (Refreshing in a Worker, after the response)
  *

@@ -91,7 +91,7 @@ const listOf = (keys: Keys): ReadonlyArray<unknown> =>
 
 const tagsOf = (keys: Keys): ReadonlyArray<string> => listOf(keys).filter(isName).map((key) => escapeTag(String(key)))
 
-/** Returns the keys and their escaped tags, because the cache reports an invalidated tag in escaped form. */
+/** Returns the keys and their escaped tags, because the cache passes escaped tags to `Reactivity`. */
 const withTags = (keys: Keys): ReadonlyArray<unknown> => [...listOf(keys), ...tagsOf(keys)]
 
 /** The tags to invalidate again at the end of the current batch, grouped by kind of invalidation. */
@@ -126,7 +126,7 @@ const invalidateBoth = (
     ofQueries: reactivity.invalidate(tags)
   })
 
-/** Reruns the queries even if invalidating the cache fails, because the entries in memory are removed first. */
+/** Invalidates tags in the cache, then reruns the queries, even if the store fails: memory is invalidated first. */
 const both = (tags: ReadonlyArray<string>, { ofCache, ofQueries, way }: {
   readonly way: string
   readonly ofCache: Invalidate

@@ -87,7 +87,7 @@ export const s3Fifo: Eviction = new Own("s3Fifo", makeS3Fifo)
  *
  * **When to use**
  *
- * Use if the same ids stay popular for a long time. Each hit updates a sketch, so it costs more than in other policies.
+ * Use if the same ids stay popular for a long time. Hits cost more than in other policies: each updates a sketch.
  *
  * **Example** (Keeping frequently read entries)
  *

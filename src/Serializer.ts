@@ -142,7 +142,7 @@ const formatOf = ({ decode, encode, name }: Options): throughSchema.Format => ({
   name,
   id: idOf(name),
   holds: "json",
-  // The thrown error may contain the cached value, so the `SerializerError` does not include it.
+  // The thrown error may contain the cached value, so the `SerializerError` does not include that error.
   pack(value, id) {
     try {
       const bytes = encode(value, id)

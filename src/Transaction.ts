@@ -91,7 +91,7 @@ export type Failure<I extends Isolation> =
  *
  * **When to use**
  *
- * Use if several entries must change together. A change of one entry needs no transaction: use `Cached.update`.
+ * Use if several entries must change together. A change to one entry needs no transaction: use `Cached.update`.
  *
  * **Details**
  *

@@ -39,8 +39,8 @@ const bytesOfEntry = 200
 export const sizeOf = (value: unknown): number => estimate(value)
 
 /**
- * Weighs an entry by its bytes in memory: the `sizeOf` of its value and its id, plus an overhead of 200 bytes, which is
- * larger with tags or a store behind memory. The total weight is within 20 % of the heap that the entries take.
+ * Weighs an entry by its bytes in memory: the `sizeOf` of its value and its id, plus an overhead of 200 bytes, or more
+ * with tags or with a store behind memory. The total weight is within 20 % of the heap that the entries take.
  *
  * **When to use**
  *

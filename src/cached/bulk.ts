@@ -143,7 +143,7 @@ export const removeMany = (keys: Iterable<AnyKey>): Effect.Effect<number, never,
   )
 }
 
-/** Converts a copy of the list, such as keys to ids. Pauses while converting a long list, so that other fibers run. */
+/** Passes a converted copy of the list, such as the ids of keys, to `use`. Pauses in a long list for other fibers. */
 const inTurns = <A, B, C, E, R>(
   items: Iterable<A>,
   make: (item: A) => B,
@@ -193,8 +193,8 @@ interface ManyOptions<K, A, KE, E, E2, R, T> extends OptionsFor<K, A, KE, NoInfe
  *   key. A failing key does not fail the others.
  * - If the map also contains results for other keys, the successful ones are kept in memory, unless a newer value may
  *   exist. One call keeps at most 1,000 of them, and no more than a tenth of the memory tier's capacity.
- * - If `lookup` itself fails, the read fails too, unless every missing key has a stale value to fall back on.
- * - Loads are shared with single reads of the same key. If another process is loading a key, the read waits for it.
+ * - If `lookup` itself fails, the call fails too, unless every missing key has a stale value to fall back on.
+ * - Loads are shared with single reads of the same key. If another process is loading a key, the call waits for it.
  * - The scope of `lookup` closes when the call ends, before any caller gets a value, so it must not return resources.
  *
  * **Example** (Loading what is missing in one call)

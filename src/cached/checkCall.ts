@@ -112,7 +112,7 @@ export const checkLoad = ({ name }: Called, load: unknown, { key }: CombinatorOp
   throw mistake(`${withKey(name, key)} needs an effect, not ${insteadOfEffect(load)}`)
 }
 
-/** Throws if a combinator's key is invalid. Called if all other options are known to be valid. */
+/** Throws if a combinator's key is invalid. Sufficient if all other options are already known to be valid. */
 export const checkKey = ({ name }: Called, { key }: CombinatorOptions): void => {
   if (typeof key === "string") return
   within(name, () => refuseKey(key))

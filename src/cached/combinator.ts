@@ -23,8 +23,8 @@ import type {
 } from "./options.ts"
 
 /**
- * The options of each combinator, by name. Each type is an interface. For an intersection type, the compiler would
- * first report that the whole object does not fit, and only then which option is missing.
+ * The options of each combinator, by name. Each type is an interface, because for an intersection type, the compiler
+ * would first report that the whole object does not fit, and only then which option is missing.
  *
  * - `X`: the `CacheKey.Types` of an instance of a key class, `unknown` for a string key. `X` is inferred from the key,
  *   because a conditional type on `K` stays unresolved if `K` is a type parameter of the caller.
@@ -169,7 +169,7 @@ export type Fits<Self, X, E, Values, Failures, Causes, Tag extends string> = [If
 export interface Combinator<
   Name extends keyof OptionsBy<never, never, never, never, never, never, never, never, never>
 > {
-  // Only one overload for each number of arguments. Otherwise type errors begin with "No overload matches".
+  // Has only one overload for each number of arguments, so that type errors do not begin with "No overload matches".
   <
     K extends Any | string,
     X,

@@ -209,7 +209,7 @@ const dual = (called: Called, traitsIn: (options: AnyOptions) => Traits): never 
     const mistake = mistakeIn(called, options)
     const of = (load: unknown) => {
       const effect = new CachedEffect(traitsIn(options), load, options, options)
-      // If the check has found a mistake, loading this effect dies with it.
+      // If the check has found a mistake, a load of this effect dies with that mistake.
       return mistake === undefined ? effect : Object.defineProperty(effect, "validate", {
         value: () => {
           throw mistake
@@ -218,7 +218,7 @@ const dual = (called: Called, traitsIn: (options: AnyOptions) => Traits): never 
     }
     return second === undefined ? of : of(first)
   }
-  // Does not use `arguments`: if the inner function captured it, that would take longer than an entire hit.
+  // Does not use `arguments`: capturing it for the inner function would take longer than an entire hit.
   return ((first: AnyOptions, second?: AnyOptions): unknown => {
     if (unchecked > 0) return makeChecked(first, second)
     if (second !== undefined) {

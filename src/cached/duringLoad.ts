@@ -27,7 +27,7 @@ export interface Previous<A> {
   readonly value: A
   /** The origin's ETag for this version of the value, as `Cached.annotate` or `Cached.set` stored it. */
   readonly etag: string | undefined
-  /** The epoch milliseconds of the load or renewal or, with `inherit: "age"`, of the creation of the oldest input. */
+  /** When the value was loaded or renewed or, with `inherit: "age"`, when its oldest input was created (epoch ms). */
   readonly createdAt: number
 }
 
@@ -156,8 +156,8 @@ const nothingToRenew = (why: string): Effect.Effect<never> =>
   )
 
 /**
- * Ends the load by an interruption, which is the only way to skip every error handler. Interrupts the load's fiber and,
- * if they differ, the calling fiber. An uninterruptible region delays the interruption until the region ends.
+ * Ends the load by an interruption, which is the only way to skip every error handler. Interrupts the load's fiber, and
+ * also the calling fiber if it is another one. An uninterruptible region delays the interruption until the region ends.
  */
 const end = ({ flight }: Attempt): Effect.Effect<never> =>
   Effect.withFiber((fiber) => {
@@ -198,7 +198,7 @@ export interface Annotations {
  *
  * **Details**
  *
- * - If a load calls it several times, the last value of each option applies.
+ * - If a load calls `annotate` several times, the last value of each option applies.
  * - `ttl` replaces the strategy's `ttl`, whether shorter or longer. The strategy's `softTtl`, `refreshAfter` and `idle`
  *   still apply, up to the new expiry.
  * - A result that the strategy does not store is not stored with annotations either.

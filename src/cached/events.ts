@@ -152,7 +152,7 @@ export const onRemoval = <E, R>(
 ): Effect.Effect<void, never, R | Caching | Scope.Scope> =>
   handleAll<Removal, E, R>((caching, offer) => caching.perform(Operations.onRemoval, offer), f)
 
-/** Passes items that `subscribe` offers to `f`, one at a time. Closing the scope waits for the items in the queue. */
+/** Runs `f` for each item that `subscribe` offers, one at a time. Closing the scope waits for the queued items. */
 export const handleAll = <A, E, R>(
   subscribe: (caching: Cache, offer: (item: A) => void) => () => void,
   f: (item: A) => Effect.Effect<void, E, R>

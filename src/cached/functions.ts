@@ -212,7 +212,7 @@ export interface CachedStringFn<Args extends ReadonlyArray<unknown>, A, E, R> {
  * @since 0.1.0
  */
 export const fn: {
-  // This overload comes first, because the compiler may look only at the first before it has inferred the types.
+  // This overload is first, because before the types are inferred, the compiler may consider only the first overload.
   // `Beside` leaves one overload for each number of arguments: with more, type errors begin with "No overload matches".
   <C extends AnyClass, E, R, T extends Given<Instance<C>> = undefined, Text = unknown, Result = unknown>(
     keyClass: C & First<Text, Result>,
@@ -284,7 +284,7 @@ type First<Text, Result> = Seen<Text | Result, { readonly codePointAt: Text } | 
 
 type KindOf<Text, Result> = unknown extends Text ? unknown extends Result ? "class" : "function" : "name"
 
-/** Rules out an overload by requiring more arguments than any call has, unless the first argument is of its kind. */
+/** Unless the first argument is of this kind, rules out an overload by requiring more arguments than any call has. */
 type Beside<Kind, Text, Result> = KindOf<Text, Result> extends Kind ? [] : [never, never, never, never]
 
 type ToKey = (...args: ReadonlyArray<never>) => string

@@ -112,8 +112,8 @@ export interface FallbackOptions<E, Tag extends string = Strategy.TagOf<E>> {
 /** @internal */
 export interface Timeout<T, K> {
   /**
-   * How long the caller waits for a load, as a duration or a function of the key. After that it fails with
-   * `LoadTimeout`, or gets the stale value if its strategy falls back on one.
+   * How long the caller waits for a load, as a duration or a function of the key. After that, the caller
+   * fails with `LoadTimeout`, or gets the stale value if its strategy falls back on one.
    */
   readonly timeout?: T | OfKey<K>
 }

@@ -68,7 +68,7 @@ export interface StreamOptions<in out E, in K>
    * @default 1 hour
    */
   readonly maxRun?: Ttl.Input | undefined
-  /** The longest `ttl` that a function can set, because elements are stored before it is called. @default 1 day */
+  /** The longest `ttl` that a function can set: elements are stored before the function is called. @default 1 day */
   readonly maxTtl?: Ttl.Input | undefined
   /**
    * How to treat a consumer that is 16 pages behind if the stream is not stored. `"fail"`: it fails with `StreamLagged`

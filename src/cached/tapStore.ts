@@ -49,7 +49,7 @@ export interface TapStoreOptions<R> {
   readonly around?:
     | (<A>(call: StoreCall, effect: Effect.Effect<A, StoreError>) => Effect.Effect<A, StoreError, R>)
     | undefined
-  /** Limits the cache to names with this prefix: writes add it to ids, tags and counters, and reads remove it. */
+  /** Limits the cache to names with this prefix, which is added to ids, tags and counters and removed from answers. */
   readonly prefix?: string | undefined
   /** The largest payload that is written to the store. @default unlimited */
   readonly maxSize?: SizeInput | undefined

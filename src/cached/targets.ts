@@ -66,7 +66,7 @@ interface Stored {
   patternLike: string | undefined
 }
 
-/** A checked target. Its ids are made only when it is called: a schema may refer to a class that is not yet defined. */
+/** Adds a checked target, and only then makes its ids: earlier, a schema may refer to a class not yet defined. */
 type Parsed = (stored: Stored) => void
 
 const parsers: { readonly [kind: string]: (given: never) => Parsed } = {

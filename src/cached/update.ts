@@ -34,7 +34,7 @@ export interface UpdateOptions<out A = unknown> extends Pick<SetOptions<A>, "eta
    * @default the replaced value's remaining lifetime; for a new entry, the default of `Cached.set`
    */
   readonly ttl?: Ttl.Input | undefined
-  /** Whether an existing entry keeps its expiry: `ttl` is then only for a new entry. @default `false` with a `ttl` */
+  /** Whether an existing entry keeps its expiry: `ttl` is then only for a new entry. @default `true` without `ttl` */
   readonly keepTtl?: boolean | undefined
   /**
    * The entry's tags, in place of its previous tags and the `tags` of its key class.
@@ -158,7 +158,7 @@ const Around = Context.Reference<Updating | undefined>("effect-cached/Cached/upd
   defaultValue: () => undefined
 })
 
-/** Serializes this process's updates of a key. Otherwise, each write would make all concurrent updates retry. */
+/** Serializes this process's updates of a key. If they ran concurrently, each write would make all others retry. */
 interface Turns {
   readonly semaphore: Semaphore.Semaphore
   users: number

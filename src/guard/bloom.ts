@@ -234,7 +234,7 @@ export const bloom = (options: BloomOptions): Bloom => {
   }
 }
 
-/** Answers `true` ("maybe") while the guard store fails, unless the caller's policy is strict. */
+/** Answers `true` ("maybe") while the guard store fails. Under a strict policy, the call fails instead. */
 const orMaybe = (fiber: Fiber.Fiber<any, any>, answer: Effect.Effect<boolean, StoreError>): Effect.Effect<boolean> =>
   Effect.catch(answer, (error) => fiber.getRef(Policy.Current).strict ? strictly(error) : Effect.succeed(true))
 

@@ -115,7 +115,7 @@ const check = (options: CircuitBreakerOptions): Breaker => {
 const ask = (fiber: Fiber.Fiber<any, any>, { name, onStoreError }: Breaker, input: Circuit.Input) =>
   step(fiber, { kind: Circuit.circuit, name, input, isAnswer: Circuit.isAnswer, onStoreError })
 
-/** Returns the generation under which a call's outcome is recorded, or `undefined` if the outcome is not recorded. */
+/** Returns the generation for recording the call's outcome, or `undefined` for none. Fails if the call is refused. */
 const generationOf = (
   { name }: Breaker,
   answer: Circuit.Answer | undefined

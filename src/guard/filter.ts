@@ -20,7 +20,7 @@ export interface Filter {
   readonly size: Bits.Size
   readonly place: GuardStore
   layers: Array<KnownLayer>
-  /** The number of requests sent to the guard store, to find out which answers may be older than the known bits. */
+  /** How many requests were sent to the guard store. This shows which answers may be older than the known bits. */
   questions: number
   waiting: Batch | undefined
   isSaving: boolean
@@ -157,7 +157,7 @@ const layersOf = ({ layers }: Filter): Block => {
   return { number: Bits.layersBlock, bytes }
 }
 
-/** Finds the blocks with bits of an item that are not known to be set. `touched`: whether any of its bits is set. */
+/** Finds the blocks where bits of an item are not known to be set. `touched`: whether any bit is known to be set. */
 const missingIn = (layer: KnownLayer, hash: Bits.Hash): { readonly blocks: Set<number>; readonly touched: boolean } => {
   const blocks = new Set<number>()
   let touched = false
@@ -172,7 +172,7 @@ const missingIn = (layer: KnownLayer, hash: Bits.Hash): { readonly blocks: Set<n
 const isKnown = ({ layers }: Filter, hash: Bits.Hash): boolean =>
   layers.some((layer) => missingIn(layer, hash).blocks.size === 0)
 
-/** Reads, from all existing layers, the blocks with bits of the item that are not known to be set. */
+/** Reads, from all existing layers, the blocks where bits of the item are not known to be set. */
 const lookUp = (fiber: AnyFiber, filter: Filter, hash: Bits.Hash): Effect.Effect<void, StoreError> => {
   const from = (first: number): Effect.Effect<void, StoreError> => {
     const numbers = [Bits.layersBlock]

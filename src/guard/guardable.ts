@@ -55,7 +55,7 @@ export type AnyEffect = Effect.Effect<unknown, unknown, unknown>
 /** @internal */
 export type AnyStream = Stream.Stream<unknown, unknown, unknown>
 
-/** Creates a guard with data-first and data-last signatures. Its options are checked at once. @internal */
+/** Creates a guard with data-first and data-last signatures. Its options are checked immediately. @internal */
 export const guard = <Options, Checked>(
   check: (options: Options) => Checked,
   onEffect: (self: AnyEffect, options: Checked) => AnyEffect,

@@ -113,7 +113,7 @@ const isResting = (fiber: AnyFiber, place: Port.GuardStore): boolean => {
   return rests !== undefined && millisOf(fiber) < rests
 }
 
-/** Asks a guard store. For a while after a failure, fails at once, so that calls do not wait for it. @internal */
+/** Asks a guard store. For a while after a failure, fails without asking, so that calls need not wait. @internal */
 export const askUnlessResting = <A>(
   fiber: AnyFiber,
   place: Port.GuardStore,

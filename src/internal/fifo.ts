@@ -27,7 +27,7 @@ export class Fifo<A> {
     return item
   }
 
-  /** Starts again at index 0. Reuses the empty list if it is short, because the queue mostly holds a single element. */
+  /** Starts again at index 0. Keeps an emptied list if it is short, because a queue of one element empties often. */
   private restart(items: Array<A | undefined>): void {
     this.head = 0
     this.end = items.length

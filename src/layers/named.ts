@@ -28,8 +28,8 @@ const built = new WeakMap<Layer.MemoMap, Map<string, Context.Key<any, Caching.Sh
  * **Gotchas**
  *
  * Each name needs its own layer: call `CacheLayer.memory()` once for each name. Effect builds a layer only once, so one
- * layer under two names would be one cache. Building it dies with a `CacheConfigError`. Effect treats two services with
- * the same name (the text in `Context.Service`) as one, so both get the cache that was provided last.
+ * layer under two names would be one cache. Its use under the second name dies with a `CacheConfigError`. Effect treats
+ * two services with the same name (the text in `Context.Service`) as one, so both get the cache that was provided last.
  *
  * **Example** (Caching pages apart from everything else)
  *

@@ -38,8 +38,8 @@ type CacheLayer = Layer.Layer<Caching.Caching, unknown, unknown>
  *
  * - The heap is checked after each full garbage collection, without a timer, so an idle cache does nothing.
  * - Above the limit, the memory tier is bounded to half of its content, and the rest is evicted in steps. Below 90 % of
- *   the limit, the bound doubles with each collection, up to its old value. Only the first time is logged.
- * - If `Cached.resize` sets a bound in the meantime, that bound is kept.
+ *   the limit, the bound doubles with each collection, up to its old value. Only the first shrinking is logged.
+ * - If `Cached.resize` sets a bound while the memory tier is shrunk, that bound replaces the old value.
  *
  * **Example** (Shrinking rather than failing)
  *
@@ -57,7 +57,7 @@ type CacheLayer = Layer.Layer<Caching.Caching, unknown, unknown>
  * @since 0.1.0
  */
 export const withHeapLimit: {
-  // Only one signature for each number of arguments. Otherwise type errors begin with "No overload matches this call".
+  // Only one signature for each number of arguments: with two, type errors begin with "No overload matches this call".
   (options?: HeapLimitOptions): <Out, E, R>(cache: Layer.Layer<Out, E, R> & CacheLayer) => Layer.Layer<Out, E, R>
   <Out, E, R>(
     cache: Layer.Layer<Out, E, R> & CacheLayer,

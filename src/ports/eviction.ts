@@ -1,8 +1,8 @@
 /** The types of the port for eviction policies. The built-in policies are in `src/Eviction.ts`. */
 
 /**
- * An entry as an eviction policy sees it. The fields `previous`, `next` and `mark` are for the policy's own use, so it
- * needs no index.
+ * An entry as an eviction policy sees it. The fields `previous`, `next` and `mark` are for the policy's own use, so a
+ * policy needs no index.
  * @category models
  * @since 0.1.0
  */

@@ -3,8 +3,8 @@ import type * as Effect from "effect/Effect"
 import type { StoreError } from "../CacheError.ts"
 
 /**
- * The result of one step of a guard: the answer to the caller, and the new state. From `expiresAt` on, in the time of
- * `now` of `Kind.step`, the state counts as missing.
+ * The result of one step of a guard: the answer to the caller, and the new state. The state counts as missing from
+ * `expiresAt` on, a time on the same clock as `now` of `Kind.step`.
  * @category models
  * @since 0.1.0
  */

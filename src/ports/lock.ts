@@ -106,8 +106,8 @@ export interface Backend {
     | ((held: ReadonlyArray<{ readonly name: string; readonly token: bigint }>) => Effect.Effect<void, LockError>)
     | undefined
   /**
-   * Listens for releases until the returned function is called. Calls `wake`, which lets a waiting caller try again,
-   * once at the beginning and whenever the lock may be free. If absent, callers try again every `pollMillis`.
+   * Listens for releases until the returned function is called. Calls `wake` once at the beginning and whenever the
+   * lock may be free: a waiting caller then tries again. If absent, callers try again every `pollMillis`.
    */
   readonly watch?: ((name: string, wake: () => void) => () => void) | undefined
   /** Whether a holder's lease is running. If absent, `Lock.isLocked` fails with reason `Unsupported`. */

@@ -35,7 +35,7 @@ export type InvalidationMode = "hard" | "soft"
  * @since 0.1.0
  */
 export interface Markers {
-  /** The store's invalidation counter, read before any missing marker was created. */
+  /** The store's invalidation counter: a marker that is invalidated after this call gets a larger `seq`. */
   readonly seq: number
   readonly markers: ReadonlyArray<Marker>
 }

@@ -136,12 +136,12 @@ export interface Store {
   readonly removeMany: (ids: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<boolean>, StoreError>
   /**
    * Changes only the deadlines of an entry. Its generation continues, and the change is reported to other processes.
-   * Returns `false` if the entry is missing, expired, removed by an invalidation of a tag, or has another `writeId`.
+   * Returns `false` if the entry is missing, expired or removed by a hard invalidation, or does not match `options`.
    */
   readonly touch: (id: string, options: TouchOptions) => Effect.Effect<boolean, StoreError>
   /** Requests the lease of an id, and looks once more for a stored entry, in one atomic step. */
   readonly acquire: (id: string, options: AcquireOptions) => Effect.Effect<Acquired, StoreError>
-  /** Requests leases like `acquire`, and returns results in their order. Each request is one atomic step by itself. */
+  /** Requests leases like `acquire`, each in one atomic step. Returns the results in the order of `requests`. */
   readonly acquireMany: (
     requests: ReadonlyArray<AcquireRequest>
   ) => Effect.Effect<ReadonlyArray<Acquired>, StoreError>
@@ -194,9 +194,9 @@ export interface Store {
    */
   readonly transact?: ((request: TransactRequest) => Effect.Effect<Transacted, StoreError>) | undefined
   /**
-   * Streams the changes that other processes make from now on. The stream is empty without `capabilities.changes`.
-   * Otherwise it begins with `Coherent` as soon as it listens, and fails or ends only if it can no longer listen. Until
-   * it runs again, changes are lost, and the process trusts its memory for at most `maxStaleness`.
+   * Streams the changes that other processes make from now on. Without `capabilities.changes`, the stream is empty.
+   * With it, the stream begins with `Coherent` as soon as it listens. It fails or ends only if it can listen no longer.
+   * Until it runs again, changes are lost, and the process trusts its memory for at most `maxStaleness`.
    */
   readonly changes: Stream.Stream<Change, StoreError>
   /**

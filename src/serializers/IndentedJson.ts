@@ -15,7 +15,7 @@ const indent = (bytes: Uint8Array): Uint8Array => {
   try {
     return encoder.encode(`${JSON.stringify(JSON.parse(decoder.decode(bytes)), undefined, 2)}\n`)
   } catch {
-    // With indentation, the text of a deeply nested value may exceed the longest possible string: do not indent it.
+    // Does not indent a deeply nested value whose indented text would exceed the longest possible string.
     return bytes
   }
 }

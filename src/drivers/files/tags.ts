@@ -9,7 +9,7 @@ import * as Room from "./room.ts"
 
 interface Tags {
   readonly folder: Folder.Folder
-  /** The last known invalidation count. If the folder is removed, counting continues from it, so no number repeats. */
+  /** The last known invalidation count. If the folder is removed, counting continues from here, so no count repeats. */
   counted: number
 }
 
@@ -65,7 +65,7 @@ const invalidate = (
       Folder.write(folder, [render(tag, { version: nextVersion(before, mode, newVersion), seq })])
     }
   } catch (thrown) {
-    // Removes the markers instead, which needs no disk space. A tag whose marker is missing counts as invalidated.
+    // The disk may be full. Removing the markers needs no space, and a tag without a marker counts as invalidated.
     remove(self, tags)
     throw thrown
   }

@@ -35,7 +35,7 @@ export const acquire = (self: IndexedDb): Store["acquire"] => (id, options) => {
         Effect.sync(() => {
           const isGranted = Exit.isSuccess(exit) && exit.value._tag === "Granted"
           const ofId = owners.get(id) ?? new Set()
-          // An owner may be granted a lease that it already has.
+          // An owner may be granted a lease that it already has. `hold` has then counted the lease twice.
           if (!isGranted || ofId.has(owner)) return Locks.letGo(locks, owner)
           owners.set(id, ofId.add(owner))
         }))

@@ -15,14 +15,14 @@ import * as Open from "./open.ts"
 import * as Config from "./options.ts"
 
 /**
- * How to connect to the server: the options of `RedisStore.make`, except those about values and timeouts.
+ * How to connect to the server: the options of `RedisStore.make` without `maxValue`, `replicas` and `storeTimeout`.
  * @category options
  * @since 0.1.0
  */
 export interface Options extends Omit<Config.ServerOptions, "maxValue" | "replicas"> {}
 
 /**
- * How to connect to the cluster: the options of `RedisStore.makeCluster`, except those about values and timeouts.
+ * How to connect: the options of `RedisStore.makeCluster` without `maxValue`, `replicas` and `storeTimeout`.
  * @category options
  * @since 0.1.0
  */

@@ -16,7 +16,7 @@ export interface Opened {
   readonly recovery: Recovery.Recovery
 }
 
-/** Connects and checks the user's permissions. Retries an unreachable server, unless `connect` is `"required"`. */
+/** Connects and checks the user's permissions. Retries an unreachable server, or fails if `connect` is `"required"`. */
 export const open = Effect.fnUntraced(function*(config: Config): Effect.fn.Return<Opened, Fault, Scope.Scope> {
   const { commandMillis, isCluster, isRequired, prefix, replicas, scrub } = config
   const keys = Keys.make(prefix)

@@ -183,7 +183,7 @@ const functionsOfClient = ["connect", "destroy", "duplicate", "on", "pSubscribe"
 
 const checkedClient = (what: string, made: unknown): Client => {
   const isPromise = made instanceof Promise
-  // The promise is never awaited. Without this handler, its rejection would be reported as unhandled.
+  // A promise is refused and never awaited. Without this handler, its rejection would be reported as unhandled.
   if (isPromise) made.catch(() => {})
   const missing = functionsOfClient.find((name) =>
     typeof (made as Partial<Client> | null | undefined)?.[name] !== "function"

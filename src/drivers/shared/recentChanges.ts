@@ -1,5 +1,5 @@
 /**
- * Remembers the changes that this process made in the last few seconds. They are repeated if the database in use is
+ * Remembers this process's changes of the last few seconds. They are repeated (writes as removals) if the database is
  * replaced by one that may lack them: a restored backup, a moved folder, or a server that has lost unsaved writes.
  */
 import { recentInvalidations } from "../../internal/defaults/stores.ts"
@@ -16,7 +16,7 @@ export interface Recent {
   readonly note: (changed: Changed) => void
   /** Ends the current operation. If `now` is given, the operation was committed, and its noted changes are kept. */
   readonly ended: (now: number | undefined) => void
-  /** The ids and tags changed in the few seconds before `now`. If `all` is set, all others changed as well. */
+  /** The ids and tags changed in the few seconds before `now`. If `all` is set, all others may have changed too. */
   readonly since: (now: number) => { readonly all: boolean; readonly ids: Array<string>; readonly tags: Array<string> }
 }
 

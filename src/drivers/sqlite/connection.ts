@@ -1,6 +1,6 @@
 /**
- * The connection to a database. The database may be replaced while the program runs: if its file is damaged, the
- * connection creates the next database. If a newer one exists or files were removed, it moves to the database in use.
+ * The connection to a database, which may be replaced while the program runs. If its file is damaged, the connection
+ * creates the next database. If a newer database exists or files were removed, the connection moves to the one in use.
  */
 import { tagsOfId } from "../../internal/store/markers/idTags.ts"
 import type { Change } from "../../ports/store.ts"
@@ -250,7 +250,7 @@ const openFile = (self: Connection): Databases.Opened => {
   }
 }
 
-/** Repeats the changes that this process has made in the last few seconds. */
+/** Invalidates again the entries and tags that this process has changed in the last few seconds. */
 const invalidateAgain = (self: Connection, { batch, counters, entries, leases, tags }: Tables): void => {
   const { config, recent } = self
   self.kind = reading
@@ -269,7 +269,7 @@ const invalidateAgain = (self: Connection, { batch, counters, entries, leases, t
     })
   }
   if (names.length > 0) Tags.invalidate(tags, names, config.newVersion)
-  // The repeated changes are already recorded, with the time at which they were first made.
+  // The repeated changes are not recorded again. They keep the time at which they were first made.
   recent.ended(undefined)
 }
 
@@ -319,7 +319,7 @@ const abandon = (self: Connection, opened: Databases.Opened): true => {
   return true
 }
 
-/** Creates the next database. Ignores a failure if the current file was replaced, because it is not reopened. */
+/** Creates the next database. Ignores a failure if the current file was replaced: that file is not opened again. */
 const startNext = (opened: Databases.Opened): void => {
   try {
     Databases.startNext(opened)

@@ -1,4 +1,4 @@
-/** Restricts schema parts that accept any value to storable values. Effect's form of `Schema.Any` may not be JSON. */
+/** Restricts schema parts that accept any value to storable values. Effect may encode `Schema.Any` as non-JSON. */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as SchemaAST from "effect/SchemaAST"
@@ -56,11 +56,11 @@ export const closeParts = <A, R>(schema: Schema.Codec<A, any, R, R>, holds: Hold
   return Schema.make(closed)
 }
 
-/** Puts a check before a link from JSON to text (`Schema.fromJsonString`): the link alone would change other values. */
+/** Puts a check before a link to JSON text (`Schema.fromJsonString`), which alone would change non-JSON values. */
 const checkedLink = (link: SchemaAST.Link): ReadonlyArray<SchemaAST.Link> =>
   isJsonText(link) ? [new SchemaAST.Link(SchemaAST.any, onlyJson), link] : [link]
 
-/** The key of Effect's data on a JSON transformation. With a `replacer` or `reviver`, `preserveSchema` is false. */
+/** The key under which Effect describes a link to text. With a `replacer` or `reviver`, `preserveSchema` is false. */
 const contentOf = Symbol.for("~effect/Schema/content")
 
 const isJsonText = ({ transformation }: SchemaAST.Link): boolean => {

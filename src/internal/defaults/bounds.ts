@@ -20,7 +20,7 @@ export const knownIds = 1024
 /** The maximum number of ids that wait for `retryAfter` before they are loaded again. */
 export const throttledIds = 10_000
 
-/** The maximum number of ids that are remembered because a failure has ruled out falling back to their stale value. */
+/** The maximum number of remembered ids for which a failed load has ruled out falling back to the stale value. */
 export const answeredIds = 10_000
 
 /** How many results one bulk lookup keeps for unrequested keys. They take at most a tenth of memory. */
@@ -49,7 +49,7 @@ export const transaction = {
   retries: { times: 5, firstMillis: 10 }
 }
 
-/** `Cached.update`: attempts while others write the key, and how long a slow function delays other updates. */
+/** `Cached.update`: attempts and pauses while others write the key, and how long a slow update delays the next. */
 export const update = { tries: 30, firstMillis: 1, mostMillis: 250, turnMillis: 1000 }
 
 /** The outbox of SQL transactions: the age at which a row counts as abandoned, and the time between two checks. */
@@ -62,7 +62,7 @@ export const onceWarnings = 1000
 
 export const lookedAtOfValue = 1000
 
-/** Without a store: how many results of a key class are checked against its schema, and their maximum size in bytes. */
+/** Without a store: how many results of a key class are schema-checked (later ones rarely), and their largest size. */
 export const checkedResults = 100
 export const checkedBytes = 100_000
 
@@ -105,7 +105,7 @@ export const enteringDeadlines = 1024
 /** The maximum number of ids in one step of `entries`, or of an invalidation by pattern or of many ids. */
 export const chunk = 256
 
-/** Operations on many ids: synchronous steps in the first group and between two looks at the clock, bytes, concurrency. */
+/** Operations on many ids: items of the first group, steps per look at the clock, bytes of a group, concurrency. */
 export const many = { firstSteps: 8, steps: 64, bytes: 1_048_576, concurrency: 16 }
 
 /** A bulk call gives its keys tickets in place of flights from this number of keys, if so many calls at most have some. */
@@ -120,8 +120,8 @@ export const wavesAtOnce = 8
 /** How long synchronous steps may run before other fibers and timers get a turn. */
 export const turnMillis = 5
 
-/** The maximum number of invalidations of one fiber that are repeated when it ends (if no commit can be observed). */
+/** How many invalidations of a fiber are repeated when the fiber ends (if the commit cannot be observed). */
 export const repeatsOfFiber = 1000
 
-/** The number of calls to each combinator whose options are checked at once. Later calls are checked before a load. */
+/** The number of calls of each combinator that check their options immediately. Later calls check before a load. */
 export const checkedCalls = 1000

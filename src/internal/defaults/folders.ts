@@ -5,7 +5,7 @@ export const wal = {
   bytes: 2_097_152,
   /** The WAL's bound as a fraction of `maxSize`, if that is less than `bytes`. */
   shareOfMaxSize: 0.125,
-  /** At this fraction of the bound, SQLite copies the WAL by itself. With a single writer, that is enough. */
+  /** At this fraction of the bound, SQLite copies the WAL to the database. With a single writer, that is enough. */
   copiedAt: 0.875,
   /** If the WAL cannot be emptied for longer than this, a long-running read is assumed to be the cause. */
   pinnedMillis: 1000,
@@ -29,26 +29,26 @@ export const backoff = {
 /** At startup, a process waits at least this long while another one creates the database. Then the layer fails. */
 export const openingMillis = 5000
 
-/** Consecutive reads of a database within one turn of the event loop share a transaction. */
+/** Consecutive reads of a database share a transaction within a step, which ends at the next microtask. */
 export const snapshot = {
   /** The longest time between two reads that share a transaction. */
   betweenMillis: 0.05,
   longestMillis: 1,
-  /** If a turn lasts longer than this after a read, no transactions are shared: other processes wait only 5 ms. */
+  /** If a step lasts longer than this after a read, sharing stops: other processes wait for a transaction only 5 ms. */
   idleMillis: 4,
-  /** Transactions are avoided for this many times the length of the turn, and then until a turn is short enough. */
+  /** Sharing stops for this multiple of the step's time after the read, and then until a step is short enough. */
   mistrust: 10
 }
 
 /** Limits of the turns of the event loop in which concurrent writes to a database run. */
 export const writeQueue = {
-  /** Once a turn has lasted this long, further writes wait for a later turn. */
+  /** Until a turn has lasted this long, each write runs alone and at once. Further writes wait for a later turn. */
   aloneMillis: 2,
   /** The number of waiting writes that run as one group. Groups run one after the other. */
   together: 64,
-  /** The fraction of `storeTimeout` in which a load waits for its lease. The rest is for writing its result. */
+  /** The fraction of `storeTimeout` for which `acquire` is retried. The rest remains for writing the load's result. */
   acquireShare: 0.5,
-  /** A turn starts no further group after this time. */
+  /** Once a turn has lasted this long, it starts no further group of waiting writes. */
   turnMillis: 10,
   /**
    * Only time beyond this allowance per operation counts towards `storeTimeout`. It is ten times what an operation

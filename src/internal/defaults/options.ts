@@ -49,7 +49,7 @@ export const streams = {
   replacedPages: 500,
   /** How often the limits of replaced runs are checked. */
   replacedLookMillis: 1000,
-  /** How many replaced runs are remembered. The pages of forgotten runs remain until they expire. */
+  /** The maximum number of replaced runs to remember. The pages of any further runs remain until they expire. */
   replacedRuns: 1000
 }
 
@@ -77,7 +77,7 @@ export const maxSize = 1_073_741_824
 /** The default `maxValue` of `CacheLayer.disk` and `CacheLayer.files`, in bytes: 8 MiB. */
 export const maxValue = 8_388_608
 
-/** The smallest `maxSize`, and the largest fraction of it for one value. It includes a database's log and reserve. */
+/** The least `maxSize`, which includes a database's log and reserve, and the largest fraction of it for one value. */
 export const folders = {
   disk: { leastMaxSize: 1_048_576, valueShare: 0.25 },
   files: { leastMaxSize: 1, valueShare: 1 }

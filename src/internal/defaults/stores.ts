@@ -15,7 +15,7 @@ export const replay = { firstMillis: 1000, longestMillis: 30_000 }
 /** Recent invalidations and sets that are repeated if older data is restored. Above `count`, all data is cleared. */
 export const recentInvalidations = { millis: 10_000, count: 1000 }
 
-/** How long clearing a store part may delete entries. Those left over are invisible, and disappear when they expire. */
+/** How long clearing a store part may delete entries. Any that remain are invisible, and disappear when they expire. */
 export const sweepMillis = 100
 
 /**
@@ -36,7 +36,7 @@ export const pendingInvalidations = 10_000
 /** The number of markers that a store keeps. Removing one causes at most a load, never a stale read. */
 export const markersKept = 100_000
 
-/** How many of the first entries read from a storage are checked, because they may be those of an earlier process. */
+/** How many of the first entries read from a storage are checked: an earlier process may have stored them. */
 export const firstEntries = 1000
 
 /** The number of changes that a shared store keeps. A process that is further behind gets a `Gap`. */
@@ -48,5 +48,5 @@ export const leasesRemembered = 10_000
 /** The maximum number of ids with a commit that the store has not answered yet. */
 export const unansweredCommits = 10_000
 
-/** How many times a lookup asks the store again for entries whose tags were invalidated since it asked. */
+/** How many times a lookup asks the store again for entries that look invalid: they may only have been replaced. */
 export const lookupsAgain = 8

@@ -29,7 +29,7 @@ export interface Cache extends Opaque {
   /** Answers a read that is evaluated in the given fiber (see `evaluate` in `read/read.ts`). */
   readonly read: <A, E>(fiber: Fiber.Fiber<any, any>, request: Request<A, E>) => Effect.Effect<A, E>
   readonly perform: <Args extends ReadonlyArray<any>, A>(operation: Operation<Args, A>, ...args: Args) => A
-  /** Wraps another cache for `Cached.withCache`. Only inside a transaction, which refuses changes to other caches. */
+  /** Wraps another cache for `Cached.withCache`. Only transactions define it: they refuse changes to other caches. */
   readonly beside?: ((other: Opaque) => Opaque) | undefined
 }
 
@@ -61,7 +61,7 @@ export const over = (engine: Engine.Engine): Cache => ({
 export const makeInMemory = (options: Engine.EngineOptions): Effect.Effect<Cache, never, Scope.Scope> =>
   Effect.map(start(options), over)
 
-/** A disabled cache never calls its strategy. A strategy from the `Strategy` module would enlarge every bundle. */
+/** The strategy of a disabled cache is never called. One from the `Strategy` module would enlarge every bundle. */
 const nothing: Strategy = { name: "nothing", decide: () => Load, lifetime: () => "skip" }
 
 export const disabled: Cache = {

@@ -303,7 +303,7 @@ export interface Request<out A = unknown, out E = unknown> extends Effect.Effect
   readonly options: AnyReadOptions
   /** Copied from the options to make hits faster: V8 is slow to read properties of objects with many shapes. */
   readonly copy: AnyReadOptions["copy"]
-  /** Whether the strategy decides by deadlines only. It needs no random number, and without deadlines no clock. */
+  /** Whether the strategy needs only deadlines: no random number and, for an entry without deadlines, no clock. */
   readonly deadlinesOnly: boolean
   readonly servesFresh: boolean
   /** Whether reads extend the deadline, because the strategy has a `touch`. */
@@ -395,14 +395,14 @@ export interface StoreReads {
   ) => Effect.Effect<{ readonly policy: Policy; readonly shortened: (request: Request) => Request }> | undefined
   readonly absent: <A, E>(reader: Reader<A, E>, rejectedWriteId: string | undefined) => Effect.Effect<A, E>
   readonly askThenJoin: <A, E>(reader: Reader<A, E>, joining: Joining) => Effect.Effect<A, E>
-  /** Stores a bulk call's answers for unrequested keys. Each answer is the entry of a flight that never starts. */
+  /** Stores a bulk call's answers for unrequested keys. Each flight only carries one answer as its `entry`. */
   readonly storeUnasked: (flights: ReadonlyArray<Flight>, watch: Watch, done: () => void) => void
   readonly makeSeats: (first: Flight, isOneWave: boolean) => Seats
 }
 
 /** The store operations of a bulk call's flights, in waves. The call runs them itself, without a fiber per flight. */
 export interface Seats {
-  /** Returns flights that need their own fibers, because the store has an entry or another process holds the lease. */
+  /** Acquires leases. Returns the flights that need own fibers: those with a stored entry, or whose lease is taken. */
   readonly acquire: (flights: ReadonlyArray<Flight>) => Effect.Effect<ReadonlySet<Flight>, never, any>
   /** Stores the outcomes of loads that have ended. Returns the answers for their callers, in the same order. */
   readonly store: (
@@ -570,8 +570,8 @@ export interface Groups {
   /** Notes that the store has answered the flight, or that the flight waits for something else. */
   readonly left: (flight: Flight) => void
   /**
-   * Runs `step` for each item, and then `end`. A step may enter a flight. If a group is full, the next item waits until
-   * half of its flights have left. Groups grow while the store answers quickly, not counting its latency.
+   * Runs `step` for each item, and then `end`. A step may add a flight to the current group. If the group is full, the
+   * next item waits until half of its flights have left. Groups grow while the store answers quickly, latency aside.
    */
   readonly forEach: <A>(items: Iterable<A>, turning: Turning, step: (item: A) => void, end: () => void) => void
 }

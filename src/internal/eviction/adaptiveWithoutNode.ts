@@ -1,12 +1,12 @@
 /**
  * The adaptive policy for browser bundles (`package.json` maps `#platform/*`). An almost empty memory needs no policy,
- * so it begins as LRU, and loads the adaptive policy when it is half full or has 1024 entries. If loading fails, memory
- * stays LRU and tries again after 1024 more entries.
+ * so it begins as LRU. The adaptive policy is loaded once 1024 entries, or half of the capacity, have been added. If
+ * loading fails, memory stays LRU and tries again after 1024 more entries.
  */
 import type { Policy, PolicyOptions } from "../../ports/eviction.ts"
 import { makeSuccessor } from "./successor.ts"
 
-/** The number of entries after which the policy is loaded, or half of the capacity if that is less. */
+/** The number of added entries after which the policy is loaded, unless half of the capacity is less. */
 const mostBefore = 1024
 
 export const makeAdaptive = (options: PolicyOptions): Policy => {

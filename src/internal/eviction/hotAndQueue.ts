@@ -2,10 +2,10 @@
  * Two lists of entries, `hot` and `queue`, and three rules that select the victim. The rule can change at any time
  * without moving an entry.
  * - LRU evicts the older of the two tails.
- * - LIRS (Jiang and Zhang, SIGMETRICS 2002): an entry becomes hot when the time between two of its reads is less than
- *   the age of the oldest hot entry. Marks record this, so no stack is needed. The tail of a short queue is evicted.
+ * - LIRS (Jiang and Zhang, SIGMETRICS 2002): an entry becomes hot when the time between two of its reads is at most
+ *   the age of the oldest hot entry. Marks record this, so no stack is needed. The queue is short; its tail is evicted.
  * - S3 (after S3-FIFO: Yang, Zhang, Qiu, Yue and Rashmi, SOSP 2023): entries become hot when read twice in a FIFO
- *   queue, or when they return with a ghost. The tail of the hot list is evicted unless it has a second chance left.
+ *   queue, or on return with a ghost. If the queue is short, the last hot entry without a second chance is evicted.
  *
  * Time is counted in generations: 32 of them pass while as many entries arrive as memory holds. A mark has the
  * generation of the entry's last move, up to three second chances, and two flags. A frequently read entry moves only

@@ -44,7 +44,7 @@ export class StackDistances<A extends Sample = Sample> {
   /** The number of reads of followed ids by distance, without first reads, which `unknown` counts. */
   private readonly distances = new Float64Array(buckets)
   private unknown = 0
-  /** Counts reads that moved no id, by how many places follow that of the id. `settle` adds them to `distances`. */
+  /** Counts reads that left the id in its place, by the number of later places. `settle` adds them to `distances`. */
   private readonly near = new Float64Array(mostSamples)
   private newest: number
   private readonly onDrop: (sample: A) => void

@@ -18,7 +18,7 @@ const firstStep = 0.0625
 const restartAt = 0.05
 const decay = 0.98
 
-/** One in this many frequent candidates is always admitted. Otherwise, ids with equal hashes could keep others out. */
+/** Of frequent candidates that lose, one in this many is admitted, so ids with equal hashes cannot keep others out. */
 const luckOfOne = 128
 const askedOften = 5
 

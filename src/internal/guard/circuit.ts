@@ -1,20 +1,20 @@
 /**
  * A circuit breaker. While open, no call runs. While half open, one probe runs, whose outcome closes or opens the
- * circuit; a probe without an outcome in time has failed. Outcomes of calls of an earlier `generation` are ignored.
+ * circuit; no outcome in time counts as a failure. Outcomes of calls of an earlier `generation` are ignored.
  */
 import type { Kind } from "../../ports/guardStore.ts"
 
 /** The conditions that open a closed circuit. 0 disables a condition. */
 export interface Trip {
   readonly failures: number
-  /** The share of failures among a minimum number of calls, in a window of time or of calls. */
+  /** The share of failures in a window of time or of calls that has at least `minimumCalls`. */
   readonly rate: number
   readonly minimumCalls: number
   readonly windowMillis: number
   readonly windowCalls: number
 }
 
-/** How long a circuit stays open. Doubles with each opening, until the circuit has stayed closed for that long. */
+/** How long a circuit stays open. Doubles with each opening, but starts over after being closed for as long. */
 export interface OpenTime {
   readonly millis: number
   readonly longestMillis: number

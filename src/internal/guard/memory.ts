@@ -16,7 +16,7 @@ interface States {
   sweep: Iterator<[string, Kept]>
 }
 
-/** The time for states that no other process sees. It is monotonic, because the wall clock may be set. */
+/** The time for states that no other process sees. It is monotonic, because the wall clock may be changed. */
 export const nowOf = (clock: Clock.Clock): number => Math.floor(monotonicMillis(clock))
 
 export interface MemoryGuards extends GuardStore {

@@ -1,6 +1,6 @@
 /**
- * A limit on calls in a sliding window, from two counts: the calls of the current window, and those of the previous
- * one, weighted by the share still in range. Assumes evenly spread calls; at worst, twice the limit is admitted.
+ * A limit on calls in a sliding window, from the counts of two adjacent windows: the current one, and the previous
+ * one times the share that is still in range. Assumes evenly spread calls; at worst, twice the limit is admitted.
  */
 import type { Kind } from "../../ports/guardStore.ts"
 import { type Admission, admitted, rejected } from "./admission.ts"
@@ -40,7 +40,7 @@ export const slidingCounter: Kind<Counts, Input, Admission> = {
 const currentOf = (stored: Counts | undefined, now: number, windowMillis: number): Counts => {
   if (stored === undefined || now >= stored.startedAt + 2 * windowMillis) return { startedAt: now, before: 0, count: 0 }
   const { before, count, startedAt } = stored
-  // The clock was set back.
+  // If the clock was set back, the current window begins anew and keeps its counts.
   if (now < startedAt) return { startedAt: now, before, count }
   return now < startedAt + windowMillis ? stored : { startedAt: startedAt + windowMillis, before: count, count: 0 }
 }

@@ -203,7 +203,7 @@ const refuseOpaque = (
   }
 }
 
-/** Applies defaults, constructs class instances and normalizes fields. If `of` is given, handles only its fields. */
+/** Applies defaults, constructs class instances and normalizes fields: all, or only those that `of` has. */
 const assigner = (name: string, fields: Schema.Struct.Fields, relevant: Schema.Struct.Fields): Assign => {
   const names = Object.keys(fields)
   // Created lazily, because schemas behind `suspend` may not be defined yet.

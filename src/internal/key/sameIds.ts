@@ -1,4 +1,4 @@
-/** Whether two key classes of this program have the same ids. While none do, a hit need not look at the class. */
+/** Records whether two key classes of this program share ids. Until two do, a hit need not check a key's class. */
 import { keyClasses } from "../defaults/bounds.ts"
 import type { KeyInfo } from "./info.ts"
 

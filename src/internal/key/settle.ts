@@ -1,4 +1,4 @@
-/** Replaces the value of a key field by the result of encoding and decoding it, if the schema has a transformation. */
+/** Replaces the value of a key field with the result of encoding and decoding it, if its schema transforms values. */
 import type * as Schema from "effect/Schema"
 import * as SchemaParser from "effect/SchemaParser"
 import { makeCompile } from "./canonical.ts"
@@ -7,7 +7,7 @@ import type { Canonical } from "./text.ts"
 
 const unchecked = { disableChecks: true }
 
-/** Leaves values of other types unchanged, and all values of one-way, asynchronous or service-based schemas. */
+/** Does not change a value of a wrong type, nor any value if the schema is one-way, asynchronous or needs services. */
 export const settling = (name: string, field: string, schema: Schema.Constraint): (value: unknown) => unknown => {
   const codec = schema as Schema.Codec<unknown, unknown>
   const encode = SchemaParser.encodeUnknownSync(codec, unchecked)
@@ -15,7 +15,7 @@ export const settling = (name: string, field: string, schema: Schema.Constraint)
   let canonical: Canonical | undefined
   return (value) => {
     try {
-      // Throws if the field has no canonical text. A class with an id template does not need one.
+      // Throws, so that the value stays as it is, if the field has no canonical text (an id template needs none).
       const text = (canonical ??= makeCompile()(schema.ast)).encode
       const settled = decode(encode(value))
       if (text(settled) === text(value)) return value

@@ -52,7 +52,7 @@ export const walk = (
   }
 }
 
-/** Finds a declared type without a representation, whose changes the fingerprint would miss. Returns its name. */
+/** Returns the name of a declared type that has no representation: the fingerprint would miss changes to that type. */
 export const opaqueType = (
   ast: SchemaAST.AST,
   options: { readonly suspended: "follow" | "skip" }
@@ -138,7 +138,7 @@ const checkParts = (check: SchemaAST.Check<any>): Parts => {
 
 const compare = (a: string, b: string): number => a < b ? -1 : a > b ? 1 : 0
 
-/** JSON with sorted keys. A value that JSON does not support is written as its type and text. */
+/** Like JSON with sorted keys, but all except strings, arrays and plain objects are written as their type and text. */
 const stable = (value: unknown): string => {
   if (Array.isArray(value)) return `[${value.map(stable).join(",")}]`
   if (typeof value === "object" && value !== null && Object.getPrototypeOf(value) === Object.prototype) {

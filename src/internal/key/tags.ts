@@ -61,7 +61,7 @@ interface Index {
 const fieldsOf = (index: PropertyKey | ReadonlyArray<PropertyKey>): ReadonlyArray<string> =>
   (Array.isArray(index) ? index : [index]).map(String).sort()
 
-/** Encodes a list of field names. Each name is preceded by its length, because it may contain any character. */
+/** Encodes a list of field names. Each is preceded by its length, because a name may contain any character. */
 const setText = (fields: ReadonlyArray<string>): string => fields.map(string).join("")
 
 const makeIndex = (name: string, fields: ReadonlyArray<string>, properties: ReadonlyArray<Property>): Index => {

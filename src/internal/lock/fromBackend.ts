@@ -158,7 +158,7 @@ const eachOf = (
     (piece) => Effect.forEach(piece, run, { concurrency: "unbounded", discard: true })
   )
 
-/** Renews all locks every third of the lease. An unanswered renewal delays the next round by at most another third. */
+/** Renews all locks each time a third of the lease has passed. An unanswered renewal adds at most another third. */
 const renewing = ({ backend }: Self, all: Set<Held>, leaseMillis: number): Effect.Effect<never> => {
   const third = leaseMillis / 3
   const renew = (held: Held) =>
@@ -175,7 +175,7 @@ const renewing = ({ backend }: Self, all: Set<Held>, leaseMillis: number): Effec
 
 type Restore = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 
-/** Waits for the lock. Only its sleeps can be interrupted; otherwise, a lock could be granted and never released. */
+/** Waits for the lock. Interruptible only while asleep: an interrupted attempt could get the lock and keep it. */
 const whenHeld = <A, E, R>(
   self: Self,
   asked: Asked,
@@ -289,7 +289,7 @@ const release = (self: Self, { name, token }: Held): Effect.Effect<void> =>
 const failWhenLost = (self: Self, held: Held): Effect.Effect<never, LockError> =>
   Effect.flatMap(untilLost(self, held), () => Effect.fail(new LockError({ name: held.name, reason: "Lost" })))
 
-/** Renews the lock at every third of its lease, and returns once another holder may have it. */
+/** Renews the lock each time a third of its lease has passed. Returns once another holder may have the lock. */
 const untilLost = Effect.fnUntraced(function*({ backend }: Self, { leaseMillis, name, token, ...held }: Held) {
   const clock = yield* Clock.Clock
   let until = held.untilMillis

@@ -79,7 +79,7 @@ export const nearest = (given: string, names: ReadonlyArray<string>): string | u
   return best
 }
 
-/** Counts letters to add, remove, replace or exchange with the next one (optimal string alignment). */
+/** Counts letters to add, remove, replace or swap with the next, to turn `a` into `b` (optimal string alignment). */
 const distanceOf = (a: string, b: string): number => {
   const rows = [Array.from({ length: b.length + 1 }, (_, j) => j)]
   for (let i = 1; i <= a.length; i++) {

@@ -23,7 +23,7 @@ export const openTransaction = (context: Context.Context<never>): object | undef
 /**
  * Runs an effect after the open transaction has committed, or at once if no transaction is open. It does not run after
  * a rollback. If the client cannot report the commit, the effect (an invalidation) runs twice: at once, for values
- * cached earlier, and when the fiber ends, for values cached in between.
+ * cached earlier, and when the fiber ends, for values cached since then.
  */
 export const afterCommit = <R>(effect: Effect.Effect<void, never, R>): Effect.Effect<void, never, R> =>
   Effect.withFiber((fiber) => {

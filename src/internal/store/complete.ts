@@ -59,7 +59,7 @@ export const complete = (core: StoreCore): Store => {
   const { clear, increment, scan } = core
   const all = scan && Stream.suspend(() => scan())
   const counters = increment === undefined ? countersOf(core.name) : undefined
-  // Clears the counters first: if the wait for the store is interrupted, the store is still cleared.
+  // Clears the counters first: an interrupted wait for the store would skip them, although the store is still cleared.
   const emptyAll = (clear: Store["clear"]) =>
     Effect.suspend(() => {
       counters?.clear()

@@ -1,4 +1,4 @@
-/** Decides whether a storage keeps the markers of tags. Only a storage that outlives its process does. */
+/** Decides whether a storage keeps the markers of tags as entries. Only a storage that outlives its process does. */
 import type { Storage, StorageCapabilities, SyncStorage } from "../../ports/storage.ts"
 import { mistake } from "../options/options.ts"
 import * as Parts from "./parts.ts"

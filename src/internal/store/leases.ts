@@ -44,7 +44,7 @@ export const lifeMillis = (leaseMillis: number) => Math.max(leaseLife.times * le
 export const leftOf = ({ leaseMillis, until }: Held, now: number): number =>
   Math.max(0, Math.min(until - now, leaseMillis))
 
-/** The remaining wait before a process may load, alone or beside the owner. It is limited if the clock was set back. */
+/** The wait until a process may load, alone or beside the owner. It is bounded even if the clock was set back. */
 export const joinWaitOf = (lease: Held, join: Join, now: number): number => {
   const left = leftOf(lease, now)
   if (typeof join === "boolean") return join ? 0 : left
@@ -52,7 +52,7 @@ export const joinWaitOf = (lease: Held, join: Join, now: number): number => {
   return Math.min(left, Math.max(0, Math.min(lease.joinedAt + join.afterMillis - now, join.afterMillis)))
 }
 
-/** Whether the clock was set back since a process joined. If so, `joinedAt` is set to the current time. */
+/** Whether the clock was set back since a process joined. If so, the caller sets `joinedAt` to the current time. */
 export const isJoinedAhead = ({ joinedAt }: Held, now: number): boolean => joinedAt !== undefined && joinedAt > now
 
 export const waitOf = (lease: Held | undefined, { join, owner }: AcquireOptions, now: number): number =>
@@ -123,7 +123,7 @@ const release = (lease: Lease, now: number, note: Uint8Array | undefined): void 
 export const make = (leases = new Map<string, Lease>()): Leases => {
   let sweepAt = sweepFloor
 
-  // Removes leases whose load never ended. Runs when the table has doubled: amortized O(1) per `acquire`.
+  // Removes leases whose load never stored a result. Runs when the table has doubled: amortized O(1) per `acquire`.
   const sweep = (now: number) => {
     for (const [id, lease] of leases) if (lease.dies <= now) leases.delete(id)
     sweepAt = Math.max(sweepFloor, leases.size * 2)

@@ -9,7 +9,7 @@ import { chunk, many, turnMillis } from "../defaults/bounds.ts"
 import { monotonicMillis } from "../time/monotonic.ts"
 import { inParts } from "../time/turns.ts"
 
-/** How many items of a kind one step takes, as learned from the steps so far. */
+/** How many items one step takes, as learned from earlier steps of the same operation. */
 export interface Pace {
   steps: number
 }

@@ -41,7 +41,7 @@ export interface AnyOptions {
 const conditions: ReadonlyArray<keyof AnyOptions> = ["when", "storeIf", "storeFailures"]
 const common: ReadonlyArray<keyof AnyOptions> = ["ttl", "jitter", ...conditions]
 
-/** The options of each kind, by name, because importing the kinds would load even those that a program does not use. */
+/** The options of each kind. They are listed here, because importing the kinds would load even unused ones. */
 const own = {
   ttl: [],
   softTtl: ["softTtl"],

@@ -81,7 +81,7 @@ const within = (name: keyof AnyOptions, soft: unknown, options: AnyOptions, ttl:
   const millis = toMillis(soft as Ttl.Input, name)
   // The duration that a user's function returns may be negative, or longer than the ttl.
   if (typeof options[name] === "function") return Math.max(0, Math.min(millis, ttl))
-  // A soft deadline at or after a fixed ttl is a mistake (`idle` may equal the ttl). A computed ttl may be shorter.
+  // A soft deadline at or after a fixed ttl is a mistake (`idle` may equal the ttl). A computed ttl limits it instead.
   const isLate = name === "idle" ? millis > ttl : millis >= ttl
   if (isLate && typeof options.ttl !== "function" && ttl > 0) {
     const relation = millis > ttl ? "is longer than" : "is as long as"

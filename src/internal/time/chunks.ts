@@ -1,4 +1,4 @@
-/** Splits long lists into chunks, so that other fibers can run in between. */
+/** Splits long lists into chunks, so that other fibers can run between the chunks. */
 import { chunk } from "../defaults/bounds.ts"
 
 export const startsOf = (list: ReadonlyArray<unknown>, size = chunk): ReadonlyArray<number> =>

@@ -67,7 +67,7 @@ export const untilPassed = (timeNow: () => number, millis: number): Effect.Effec
   })
 
 const looking = Effect.whileLoop({
-  // Ends if timers are faked, because a sleep might then never end. After that, clock time counts.
+  // The loop also ends if timers are faked, because a sleep might then never end. From then on, clock time counts.
   while: () => isLooking = waiting > 0 && timers() === realTimers,
   body: () => Effect.sleep(limits.lookMillis),
   step: () => {
@@ -80,7 +80,7 @@ const looking = Effect.whileLoop({
 })
 
 const counted = (tookMillis: number, rested: number): number => {
-  // Idle time is unknown, and late timers prove nothing: a hidden page's timers are late although it is not busy.
+  // If idle time is unknown, late timers do not prove a busy program: in a hidden page, they are late without load.
   if (Number.isNaN(rested)) return limits.unknownMillis
   const least = tookMillis / limits.busyTimes
   // The limit is needed after the process was stopped, because that time counts as idle.

@@ -30,7 +30,7 @@ export const tryEnter = (self: TurnLimit): boolean => {
 /** Waits for a turn with a free place. The caller then takes the place with `tryEnter`, in the same step. */
 export const nextTurn = (self: TurnLimit): Effect.Effect<void> =>
   Effect.callback((resume) => {
-    // If the fiber has yielded since `tryEnter`, the turn may have begun already, and no other would resume the fiber.
+    // If the fiber has yielded since `tryEnter`, the next turn may have begun, and no later one would resume the fiber.
     if (self.left > 0 && self.waiting.size === 0) return resume(Effect.void)
     let isInterrupted = false
     self.waiting.push(() => {

@@ -71,7 +71,7 @@ const turnOf = <A>(
   }
 }
 
-/** Runs steps that each take some time. A step that completes synchronously returns `undefined`. */
+/** Like `forEach`, for steps that each take some time. A step returns an effect if it cannot end synchronously. */
 export const forEachEffect: <A, E, R>(
   items: Iterable<A>,
   step: (item: A) => Effect.Effect<unknown, E, R> | undefined

@@ -1,6 +1,6 @@
 /**
- * Routes commands to the masters of a cluster. A command goes to the last known owner of its slot. If the slot has
- * moved, the answer names another node (`MOVED`, `ASK`), and the command is sent to that node. After `MOVED` or a lost
+ * Routes commands to the masters of a cluster. A command is sent to the last known owner of its slot. If the slot
+ * has moved, the answer names another node (`MOVED`, `ASK`), and the command is sent there. After `MOVED` or a lost
  * connection, the owners of all slots are looked up again.
  */
 import type * as Context from "effect/Context"
@@ -163,7 +163,7 @@ const openNode = Effect.fnUntraced(function*(self: Cluster, address: Address): E
   return [node, fault]
 })
 
-/** Asks one node after another for the owners of all slots. Returns a fault if none knows or a master is unusable. */
+/** Asks nodes one by one for the owners of all slots. Returns a fault if none knows them or a master is unusable. */
 const look = Effect.fnUntraced(function*(self: Cluster): Effect.fn.Return<Fault | undefined> {
   const up = Array.from(self.nodes.values()).filter(({ connection }) => Connection.isUp(connection))
   let fault: Fault | undefined
@@ -230,7 +230,7 @@ const sendTo = (self: Cluster, connection: Connection.Connection | undefined, se
   }, sending.late)
 }
 
-/** Resends a command to the node that `MOVED` or `ASK` names. After a temporary fault, asks the slot's owner again. */
+/** Resends a command: to the node that `MOVED` or `ASK` names or, after a temporary fault, to the slot's owner. */
 const redirect = (self: Cluster, sending: Sending, fault: Fault): void => {
   const { context, nodes, options } = self
   const redirection = Replies.redirection(fault.message)

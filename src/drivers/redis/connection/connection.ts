@@ -38,7 +38,7 @@ export interface ConnectionOptions {
   readonly commandMillis: number
   /** Runs before the first command to a server that may lack data of the previously connected server. */
   readonly recover: (fresh: Fresh) => Effect.Effect<void, Fault>
-  /** Whether `recover` runs even on the first server, because that server may have replaced another master. */
+  /** Whether `recover` also runs on the first server, which may have replaced another master and lack its changes. */
   readonly mayLack?: boolean
   readonly onLost?: (() => void) | undefined
 }

@@ -43,7 +43,7 @@ export const greet = async (client: Client, wanted: Wanted): Promise<Greeting> =
     )
   }
   const mode = /^(?:redis|server)_mode:(\w+)/m.exec(text)?.[1]
-  // Checked before the faults, because a Sentinel answers `TIME` with an error.
+  // Checked before the answers are searched for faults, because a Sentinel answers `TIME` with an error.
   if (mode === "sentinel" || hasRole(role, "sentinel")) {
     throw unfit(
       isCluster
@@ -81,7 +81,7 @@ export const speaksTls = ({ host, port }: Address, timeout: number): Promise<boo
     const servername = net.isIP(host) === 0 ? { servername: host } : {}
     const socket = tls.connect({ host, port, timeout, rejectUnauthorized: false, ...servername })
     socket.once("secureConnect", () => end(true))
-    // A server that requires a client certificate rejects the handshake with a TLS alert.
+    // A TLS alert also proves TLS. For example, a server that requires a client certificate rejects the handshake.
     socket.once("error", (error: Error) => end(/alert/i.test(error.message)))
     return socket
   })

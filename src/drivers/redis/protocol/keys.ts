@@ -79,7 +79,7 @@ export interface Keys {
   readonly guard: (kind: string, name: string) => string
   /** The prefixes of the keys to track: entries, failure notes, markers, the era and `untracked`. */
   readonly tracked: ReadonlyArray<string>
-  /** A key that exists while the server denies tracking to any process. All other processes then publish changes. */
+  /** A key that exists while at least one process is denied tracking. All other processes then publish changes. */
   readonly untracked: string
   readonly changes: string
   /** A pattern for all channels. An ACL must contain the identical pattern to allow the subscription. */

@@ -42,7 +42,7 @@ export const toEntry = (id: string, answer: unknown, offset: number): Decoded =>
 
 /**
  * Encodes a mark, which takes the place of a value that could not be stored. All processes read a mark as a miss. The
- * mark's unique text shows the process that wrote the mark whether another write has followed.
+ * mark's text is unique, so the process that wrote the mark can find out whether another write has followed.
  */
 export const toMark = (text: string): Buffer => Buffer.from(`${beginOfMark}${text}`, "latin1")
 

@@ -61,7 +61,7 @@ export const cleared = new Fault("Unavailable", "the store is cleared again and 
 interface Task {
   readonly attempt: (era: string, done: Done) => void
   readonly done: Done
-  /** The answer if the era changes, for a task that makes no sense in a new era. Without it, the task starts again. */
+  /** The answer if the era changes, for a task that makes no sense in a new era. If unset, the task starts again. */
   readonly ended?: unknown
   attempts: number
 }

@@ -1,4 +1,4 @@
-/** Reads keys. All reads in a turn of the event loop share one `MGET`, whose first key is the era's key. */
+/** Reads keys. On a single server, all reads in a turn share one `MGET`, whose first key is the era's key. */
 import * as Limits from "../../../internal/defaults/redis.ts"
 import type { Done } from "../connection/connection.ts"
 import { isFault, noAnswer } from "../fault.ts"

@@ -1,4 +1,4 @@
-/** Conditional writes. Each one reads, decides and writes, and starts again if another process wrote in between. */
+/** Conditional writes: read, decide and write. They start again if another process has written since the read. */
 import * as Effect from "effect/Effect"
 import type { Stored } from "../../../CacheEntry.ts"
 import type { StoreError } from "../../../CacheError.ts"

@@ -192,7 +192,7 @@ const removedOf = (answer: unknown): Removed | Fault =>
 
 const isFirst = ([first]: ReadonlyArray<boolean>): boolean => first === true
 
-/** Whether removed entries were valid. Versions are read after the removal, so later invalidations also count. */
+/** Whether removed entries were valid. Tag versions are read only now, so invalidations since the removal count too. */
 const areLive = (self: StoreState, removed: ReadonlyArray<Removed>): Operation<ReadonlyArray<boolean>> =>
   Effect.map(
     versionsFor(self, "remove", removed.flatMap((one) => typeof one === "boolean" ? [] : one)),

@@ -55,7 +55,7 @@ export const make = (session: Session, sender: string, scrub: Scrub): Published 
     unconfirmed: 0,
     onConfirmed: undefined
   }
-  // Asks at once, so that even a process that writes immediately and then exits publishes its changes.
+  // Until the first look is answered, all changes are published, even if no other process needs them.
   look(self)
   return self
 }

@@ -26,7 +26,7 @@ const schema = `
   PRAGMA user_version = ${format};
 `
 
-/** Encodes a text as bytes if it has lone surrogates, which are all equal in UTF-8, or U+0000, where Deno cuts it. */
+/** Encodes a text as bytes if it has lone surrogates (which UTF-8 makes equal) or U+0000 (at which Deno truncates). */
 export const toColumn = (text: string): string | Uint8Array =>
   isWellFormed(text) && !text.includes("\u0000") ? text : toUtf16(text)
 
@@ -73,7 +73,7 @@ const adopt = (database: DatabaseSync): boolean => {
       if (isUntouched(database)) database.exec(schema)
     })
   }
-  // Another process may have created the schema between any two of these steps.
+  // Reads the format again, because another process may have created the schema between any two of these steps.
   return pragma(database, "user_version") === format
 }
 
@@ -106,7 +106,7 @@ export const open = (file: string, maxSize: number): DatabaseSync | undefined =>
   }
 }
 
-/** Whether a file was truncated: it is empty but has a log. Checks the log first, in case the file is being created. */
+/** Whether a file was truncated: it is empty but has a log. Checks the log first, as a new file gets its log last. */
 const wasCut = (file: string): boolean =>
   fs.existsSync(`${file}-wal`) && fs.statSync(file, { throwIfNoEntry: false })?.size === 0
 

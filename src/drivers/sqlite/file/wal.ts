@@ -30,7 +30,7 @@ export const make = (options: Options) => {
     bytes: 0,
     /** When attempts to empty the log began to fail. `undefined` if the last attempt succeeded. */
     pinnedAt: undefined as number | undefined,
-    /** Set once the log could not be emptied for too long: its size then, and how many transactions enlarged it. */
+    /** Set once the log was not emptied for too long: its size then, and how many transactions enlarged it since. */
     grown: undefined as { readonly from: number; transactions: number } | undefined
   }
 }

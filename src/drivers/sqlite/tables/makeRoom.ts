@@ -27,7 +27,7 @@ export const make = (database: DatabaseSync, maxSize: number, dropOthers: (pages
     pageSize,
     // The additional bytes to free, so that not every write evicts: at least four pages, as small entries share pages.
     slack: Math.max(maxSize / 1024, 4 * pageSize),
-    /** Ids of entries that this process has read since they were written. In two sets, so that the older ones can go. */
+    /** Ids of entries read by this process since they were written. The older of the two sets is dropped as a whole. */
     recentlyRead: new Set<string>(),
     readBefore: new Set<string>(),
     nextEnd: database.prepare(
@@ -44,7 +44,7 @@ export const make = (database: DatabaseSync, maxSize: number, dropOthers: (pages
   }
 }
 
-/** Notes a read. Removing the oldest id from a full `Set` at each read would take longer than the read itself. */
+/** Notes a read. Drops old ids many at a time: dropping the oldest one at each read would take longer than the read. */
 export const noteRead = (self: Room, id: string): void => {
   if (self.recentlyRead.has(id)) return
   if (self.recentlyRead.size >= readsRemembered / 2) {

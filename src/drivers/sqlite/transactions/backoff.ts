@@ -97,7 +97,7 @@ const resumeInNextTurn = (self: Backoff): void => {
   self.dispatcher.scheduleTask(() => resumeSome(self), 0)
 }
 
-/** Resumes some waiting operations. Without a leader, the first operation that is refused becomes the leader. */
+/** Resumes some waiting operations. If there is no leader, the first of them that is refused becomes the leader. */
 const resumeSome = (self: Backoff): void => {
   self.isResuming = false
   const isRefused = self.refusedSince !== undefined
@@ -143,7 +143,7 @@ interface Retrying<E> {
   readonly refusedBy: (error: E) => Refused | undefined
 }
 
-/** Retries a refused operation for at most `millis`. The time since attempts were first refused also counts. */
+/** Retries a refused operation until it has waited for `millis`, or attempts have been refused for that long. */
 export const retrying = <A, E>(once: Effect.Effect<A, E>, options: Retrying<E>): Effect.Effect<A, E> =>
   Effect.catchIf(
     once,

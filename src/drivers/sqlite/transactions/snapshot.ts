@@ -55,7 +55,7 @@ export const make = (database: DatabaseSync, clock: () => number): Snapshot => {
   return self
 }
 
-/** Must be called before each read. Begins a snapshot, or ends an outdated one. */
+/** Must be called before each read. Ends an outdated snapshot, and begins one if reads follow each other quickly. */
 export const reads = (self: Snapshot): void => {
   const at = self.clock()
   if (!self.hasRead) {

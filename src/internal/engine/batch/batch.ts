@@ -356,7 +356,7 @@ const fire = (self: State, items: ReadonlyArray<Item>, tickets: ReadonlyArray<Ti
       if (flight !== first) flight.attempt.waitsOn = call.edges
       return beginLoading(flight, now)
     }
-    // The load begins now, because the time spent waiting for other flights does not count.
+    // The load counts as started now: waiting for other flights to enter the call is not part of its duration.
     flight.attempt.startedAt = now
     if (flight === first) return
     addEdge(flight.attempt, first)
@@ -419,7 +419,7 @@ const lookup = (self: State, call: Call): Effect.Effect<BatchAnswers, unknown, a
     for (const [i, { flight }] of call.items.entries()) {
       if (flight === undefined) continue
       const exit = Exit.isSuccess(exits) ? exits.value?.[i] : undefined
-      // A result that is not an `Exit` is refused after the call has ended.
+      // Skips a result that is not an `Exit`. After the call has ended, `checked` refuses it.
       if (Exit.isExit(exit)) warnOfResource(flight, exit)
     }
   }

@@ -8,7 +8,7 @@ import type { Flight, Groups } from "../state.ts"
 interface Waiting {
   readonly at: number
   readonly clock: Clock.Clock
-  /** The number of flights of earlier groups that have not left yet. */
+  /** The number of flights of earlier groups that have not left yet, in the sense of `Groups.left`. */
   older: number
   /** When the first flight of this group left, in monotonic milliseconds. */
   firstAt: number | undefined

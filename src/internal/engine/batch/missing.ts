@@ -57,13 +57,13 @@ const askStore = (
     const take = (i: number): void => {
       const one = toAsk[i]!
       const answer = found[i]
-      // Even if the store has failed, it is not asked again for each key.
+      // A failed request counts too, so that the store is not asked again for each key.
       one.asked = true
       if (isFault(answer)) {
         if (policy.strict) refuse(reading, one, Exit.die(new StrictFault(answer)))
         return
       }
-      // The entry's dependencies were unknown until now, so any change may concern them. The flight asks again.
+      // The entry's dependencies were unknown until now, so a change meanwhile may concern them. The flight asks again.
       if (answer instanceof Entry && self.mutations !== mutations && derives(answer)) return void (one.asked = false)
       if (!(answer instanceof Entry) || answer.writeId === one.rejectedWriteId) {
         one.rejectedWriteId = answer?.writeId ?? one.rejectedWriteId

@@ -55,7 +55,7 @@ export const noteCaller = (self: Flights, caller: Caller): void => {
   capture(self, within, flight.id)
 }
 
-/** Makes a request that repeats a read, but only once: it can join only loads that began after the first read. */
+/** Makes a request that repeats a read. One repetition is enough: it can join only loads begun after the first. */
 export const readAgain = (request: Request): Request => Object.create(request, { isAgain: { value: true } }) as Request
 
 /** Notes an id before a load reads it, without asking the store. If the load reads it again, the first epoch stays. */
@@ -197,7 +197,7 @@ export const addLoaded = (dependencies: Dependencies, flight: Flight): void => {
   else addTags(dependencies, tags, bornAt, flight.versions)
 }
 
-/** Taints the result if a value is older than the captured marker of its id, because it may have changed in between. */
+/** Taints the result if a value was requested before its id's marker was captured: the id may have changed since. */
 const answered = (dependencies: Dependencies, id: string, asOf: number): void => {
   if (asOf < noteId(dependencies, id).since) taint(dependencies)
 }

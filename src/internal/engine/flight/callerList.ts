@@ -14,7 +14,7 @@ export class CallerList implements Callers {
     // Removed callers leave gaps. The gaps are closed from time to time, because many callers may come and go.
     if (this.list.length > 2 * this.size + 32) this.closeUp()
     caller.place = this.list.length
-    // Most flights have one caller. A literal allocates space for one element, a first `push` allocates space for many.
+    // Most flights have one caller. A literal allocates space for one element, but a first `push` does so for many.
     if (this.list.length === 0) this.list = [caller]
     else this.list.push(caller)
     this.size++

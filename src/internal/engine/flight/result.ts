@@ -69,8 +69,8 @@ const entryOf = (self: Flights, flight: Flight, exit: Exit.Exit<unknown, unknown
     bornAt: landing?.bornAt ?? flight.bornAt,
     writeId: self.storeTier === undefined ? undefined : self.tokens.next(16),
     etag: annotations?.etag ?? (renewed ? previous!.etag : undefined),
-    // A reader whose constant lifetime is shorter can shorten this entry's lifetime. An entry that has inherited an age
-    // has no constant, because its soft and hard deadlines count from different times.
+    // A reader with another constant lifetime can move this entry's deadlines (`adopt`). An entry that has inherited an
+    // age has no constant, because its soft and hard deadlines count from different times.
     constant: annotations?.ttl === undefined && annotations?.softTtl === undefined && (life?.createdAt ?? now) === now
       ? request.constant
       : undefined,

@@ -1,4 +1,4 @@
-/** Notes which ids change during bulk calls, because a call may answer keys without a flight. Calls share a list. */
+/** Notes which ids change during bulk calls, which may answer keys without a flight. All calls share one list. */
 import { watchedIds } from "../../defaults/bounds.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
 import type { Flight, Flights, Watch, Watches } from "../state.ts"
@@ -24,7 +24,7 @@ export const noteChange = (self: Flights, id: string): void => {
   if (self.watches.count > 0) note(self, id, ++self.watches.step)
 }
 
-/** Notes the start of a private refresh. It counts as newer than loads of the id that are already running. */
+/** Notes the start of a private refresh. Loads of the id that are already running then count as older. */
 export const noteRefresh = (self: Flights, id: string): void => {
   if (self.storeTier === undefined) self.watches.step++
   else noteChange(self, id)

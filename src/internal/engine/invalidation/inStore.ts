@@ -122,7 +122,7 @@ export const replaceAllInStore = <R>(
       })
       const removed = currentOf(tier, removals)
       const removing = removeFromStore(tier, removed.map(({ id }) => id), removed.map(({ item }) => item))
-      // The two run concurrently, because the caller waits for both within one time limit.
+      // Removals and writes run concurrently, because the caller waits for both within one time limit.
       return Effect.all([removing, setInStore(tier, writes)], { concurrency: "unbounded", discard: true })
     })
     return orUnsent(tier, items, restore(replacing))

@@ -53,7 +53,7 @@ interface Forgotten {
   readonly items: Array<Pending.Item>
 }
 
-/** Removes ids from memory and makes them pending, all before the store is asked, so that no id gets lost. */
+/** Removes all ids from memory and makes them pending before the store is asked about any, so that none gets lost. */
 const forgetMany = (self: Flights, ids: ReadonlyArray<string>, now: number): Effect.Effect<Forgotten> => {
   const forgotten: Forgotten = { present: [], items: [] }
   const { storeTier: tier } = self

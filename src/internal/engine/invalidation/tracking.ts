@@ -205,7 +205,7 @@ const resume = (self: Flights, tier: StoreTier, { look, nextMillis }: Timer): vo
   // The poll may notify a removal listener that reads the cache, and this read must not start a second tracker.
   tier.tracker = beginning
   look()
-  // A separate variable is needed, because the loop starts before `tier.tracker` is assigned.
+  // A separate variable is needed, because the loop starts before its worker is assigned to `tier.tracker`.
   let isAwake = true
   tier.tracker = supervise(tier.background, {
     name: "tracks the changes of the store",

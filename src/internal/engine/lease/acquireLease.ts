@@ -61,7 +61,7 @@ export const acquireLease = Effect.fnUntraced(function*(
   if (declared.length > 0 || typeof request.options.tags === "function") {
     const answer = yield* ask(tier, budget, "markers", store.markers(declared))
     if (!isFault(answer)) markers = answer
-    // For tags that are known only after the load, the `seq` that `acquire` returns is enough.
+    // Only declared tags need these markers. For tags known only after the load, the `seq` from `acquire` is enough.
     else if (declared.length > 0) return failWith(answer)
   }
   askEvidence(self, tier, flight)
@@ -100,7 +100,7 @@ export const acquireLease = Effect.fnUntraced(function*(
         const { note } = acquired.failures
         const failure = yield* decode(tier, request.key, note)
         if (failure !== undefined) {
-          // Releases the lease with the same note for the next waiting process.
+          // Releases the lease with the note of this failure, so that the next waiting process gets it too.
           yield* ask(tier, budget, "release", store.release(id, owner, note))
           flight.lease = undefined
           return failure
@@ -108,7 +108,7 @@ export const acquireLease = Effect.fnUntraced(function*(
       }
       if (isExclusive) {
         flight.lease = renewing(tier, flight, owner)
-        // After a wait, the lease may be granted while another process still holds it, which only a renewal shows.
+        // After a wait, a load may be granted although another process holds the lease. Only a renewal shows this.
         if (!waited) flight.lease.heldUntil = askedAt + leaseMillis
       }
       lookBefore(self, flight)
@@ -212,7 +212,7 @@ export const leaseOf = (tier: StoreTier, owner: string, renewal?: Worker): Fligh
       failure === undefined ? Effect.undefined : encode(tier, key, failure),
       (note) => ask(tier, { leftMillis: storeTimeoutMillis }, "release", store.release(id, owner, note))
     )
-    // The release runs in the context of the flight's starter, which has the services of the codec.
+    // The release runs in the context of the flight's starter, which has the services for encoding the failure.
     spawn(background, starter.context, release)
   },
   heldUntil: -Infinity,

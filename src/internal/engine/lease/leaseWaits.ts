@@ -73,7 +73,7 @@ export const wake = (self: Flights, tier: StoreTier, id?: string): void => {
   if (woken[0] !== undefined) setTimer(self, tier, -Infinity)
 }
 
-/** When to ask again: after a quarter of the time waited so far, but no later than the end of the lease or `wait`. */
+/** When to ask again: after a quarter of the time waited so far, but no later than when the lease or `wait` ends. */
 const nextOf = (
   { waitMillis = Infinity }: StoreTier,
   { since }: LeaseWait,
@@ -163,8 +163,8 @@ const requestOf = (
 
 /**
  * Whether a load starts although another process holds the lease. After each `wait`, the store lets one waiting load do
- * so. A lease is renewed for at most `maxLoad`, but the next leader may take as long. All waiting loads may start only
- * after the time of several leaders, so that loads that wait for a hanging load do not all start at once.
+ * so. A leader renews its lease for at most `maxLoad`, but each later leader may take as long again. Only after the
+ * time of several leaders may all waiting loads start, so that one hanging load does not start them all at once.
  */
 const joinOf = ({ leaseMillis, maxLoadMillis, waitMillis }: StoreTier, waitedMillis: number): Join =>
   waitedMillis >= believedLeaders * (maxLoadMillis + leaseMillis + (waitMillis ?? 0))

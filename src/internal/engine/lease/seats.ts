@@ -105,7 +105,7 @@ const acquire = Effect.fnUntraced(function*(
   return yield* acquireLeases(self, withMarkers, ({ request }) => pick?.(declaredTags(engine, request)))
 })
 
-/** Returns the flights without declared tags. The other flights lack markers, so their results are not stored. */
+/** Returns the flights without declared tags. The others lack markers: strict callers fail, and no result is stored. */
 const failTagged = (
   engine: Flights,
   flights: ReadonlyArray<Flight>,
@@ -290,7 +290,7 @@ const commitAll = Effect.fnUntraced(function*(
   const accepted = yield* askWave(self, "commit", requestAll(requests, store.commitMany, commitOne))
   if (!isFault(accepted)) return commits.forEach((commit, i) => committed(commit.flight, commit, accepted[i]!))
   if (!isRefusal("commit", accepted)) return commits.forEach((commit) => committed(commit.flight, commit, accepted))
-  // The store refuses one of the values, and may have stored some of the other values.
+  // The store has refused one of the values, but may have stored some of the others.
   const stored = yield* askWave(self, "getMany", store.getMany(requests.map(({ id }) => id)))
   const commitAlone = (commit: (typeof commits)[number], i: number): Effect.Effect<void> => {
     const { entry, flight, generation, id } = commit

@@ -21,7 +21,7 @@ export const previousOf = (attempt: Attempt): Effect.Effect<Entry | undefined, n
   if (hasNone || policy.disabled.has("get")) return Effect.undefined
   return Effect.flatMap(Clock.Clock, (clock) => {
     const usable = (entry: Entry | undefined): Entry | undefined =>
-      // If the flight is not storable, the id was invalidated or set after the load began, and has no value to replace.
+      // If the flight is not storable, the id was invalidated or set after the load began: the result replaces nothing.
       isStorable(engine, flight) && entry !== undefined && entry.outcome === "success" &&
         !isOfStream(entry) &&
         clock.currentTimeMillisUnsafe() < entry.expiresAt &&
@@ -29,7 +29,7 @@ export const previousOf = (attempt: Attempt): Effect.Effect<Entry | undefined, n
         ? entry
         : undefined
     const known = usable(flight.stale) ?? usable(Memory.peek(engine.memory, engine.tagEpochs, id))
-    // Unless `known` is the newest, the store is asked. It may have another entry, or a live entry that was rejected.
+    // Asks the store unless `known` is the newest: the store may have another entry, or a live one that was rejected.
     const isNewest = flight.rejectedWriteId === undefined
       ? policy.readsStore
       : known?.writeId === flight.rejectedWriteId

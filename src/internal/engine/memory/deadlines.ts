@@ -90,7 +90,7 @@ export const firstExpired = (self: Deadlines, now: number): Entry | undefined =>
   return undefined
 }
 
-/** Sets the wheel back after the clock was set back. Entries keep their buckets, which are still due in time. */
+/** Sets the wheel back after the clock was set back. Entries stay in their buckets, which still come due in time. */
 export const rewind = (self: Deadlines, now: number): void => {
   self.tick = Math.max(0, Math.floor(now))
 }

@@ -1,6 +1,6 @@
 /**
  * Counts the entries in memory and the running loads that depend on each id, by the tag of the id. Removing an id
- * without dependents then costs nothing extra. Loads have their own counts, because emptying memory keeps these.
+ * without dependents then costs nothing extra. Loads are counted separately: emptying memory keeps their counts.
  */
 import * as Effect from "effect/Effect"
 import { keptDependencies } from "../../defaults/bounds.ts"

@@ -154,7 +154,7 @@ export const touch = (self: Memory, entry: Entry): void => {
 /** Adds an entry. If its weight is invalid or above the capacity, only removes the entry that it would replace. */
 export const put = (self: Memory, entry: Entry, now: number): void => {
   if (self.capacity === 0) return
-  // Weighing may evict entries for a quota. A removal listener may then invalidate the id, and must find the new entry.
+  // Weighing may evict entries for a quota. Removal listeners run after `place`, because they may invalidate this id.
   const stays = together(self, () => {
     if (self.weigh !== undefined) {
       const weight = self.weigh(entry)
@@ -170,7 +170,7 @@ export const put = (self: Memory, entry: Entry, now: number): void => {
   self.sweeper?.noteEntry()
 }
 
-/** The entry being added. If `stays` is set, it has replaced an older entry, and is evicted last. */
+/** The entry being added. `stays` is set if this entry has replaced an older one. It is then evicted last. */
 interface Coming {
   readonly newest: Entry
   readonly stays: boolean
@@ -220,7 +220,7 @@ const victimOf = ({ entries, policy }: Memory, coming: Coming | undefined): Entr
     // A policy that ignores reads, such as FIFO, may name the newest entry again. If so, any other entry is evicted.
     if (victim === newest) { for (victim of entries.values()) if (victim !== newest) break }
   }
-  // Every node of a policy is an entry. A removal listener may have removed the newest entry.
+  // The cast is safe, because every node of this policy is an entry. A listener may have removed the newest entry.
   return victim as Entry | undefined ?? (newest && entries.get(newest.id)) ?? entries.values().next().value
 }
 

@@ -55,7 +55,7 @@ export const enforce = (self: Memory.MemoryTier, quotas: Quotas): void => {
   }
   const { policy, weigh } = memory
   const all = Array.from(byName.values())
-  // A user's policy may lack `cleared`.
+  // Memory is emptied in one step only if every policy has `cleared`, which a user's policy may lack.
   const isEmptiedAtOnce = [policy, ...all.map((quota) => quota.policy)].every(({ cleared }) => cleared !== undefined)
 
   memory.weigh = (entry) => {

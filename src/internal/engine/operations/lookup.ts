@@ -27,7 +27,7 @@ import { strictly } from "../storeTier/strict.ts"
 import { emitHit, emitOf } from "../telemetry/events.ts"
 import { meet } from "../telemetry/keyClasses.ts"
 
-/** Handles a fault of a lookup. Without a handler, the lookup finds no entry. */
+/** Handles a fault of the store in a lookup. Without a handler, such a lookup finds only entries in memory. */
 type OnFault<E> = (fault: Fault) => Effect.Effect<never, E>
 
 /** Finds unexpired entries. Lookups are not counted as reads: the hit ratio covers only reads that may load. */

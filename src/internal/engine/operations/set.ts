@@ -117,7 +117,7 @@ export const set = Effect.fnUntraced(function*(
 
 /**
  * The unsent invalidations that would remove the value if they were sent after it: those of everything and of its tags.
- * The write itself replaces an invalidation of its id. A write with a condition sends them in any case (`isReplayed`).
+ * The write itself replaces an invalidation of its id. A write with a condition has none: `isReplayed` sends them.
  */
 const unsentOf = (
   { storeTier: tier }: Engine,

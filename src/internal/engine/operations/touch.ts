@@ -67,7 +67,7 @@ const moveDeadlines = (
       ask(tier, budget, "touch", tier.store.touch(id, { softExpiresAt: expiresAt, expiresAt })),
       (answer) => {
         markChanged(self, id)
-        // If memory now has another entry, its deadlines are the old ones, because only the stored entry was touched.
+        // An entry that has entered memory meanwhile has the old deadlines: only the entry in the store was touched.
         if (self.memory.entries.get(id) !== entry) Memory.remove(self.memory, id, "unverified")
         return isFault(answer)
           ? policy.strict ? strictly(answer) : Effect.succeed(wasThere)

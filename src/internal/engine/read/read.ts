@@ -218,7 +218,7 @@ export const joinOrStart = (reader: Reader, joining: Joining, resume: Resume): E
     const hasTimeouts = isLimited(engine, request)
     const asked = hasTimeouts ? askTimeouts(engine, request) : request
     if (asked !== request) return withTimeouts(reader, asked, joining, resume)
-    // If the flight is a refresh, the store may by now have an entry that this read can use.
+    // A refresh, for example, does not read the store, which may by now have an entry that this read can use.
     if (joining.readsStore && !running.readsStore && engine.storeReads !== undefined) {
       return resume(engine.storeReads.askThenJoin(reader, joining))
     }
@@ -377,7 +377,7 @@ const joinable = (
   return policy.joins === "refresh" ? refreshToCome(flight) : flight
 }
 
-/** Whether a flight waits for the load around this read. If so, a new load for its id would wait in the same cycle. */
+/** Whether a flight waits for the load around this read. If so, a new flight would only repeat the cycle of waits. */
 const isAwaitedBy = (flight: Flight, around: Flight | undefined): boolean =>
   around !== undefined && reaches(flight, around)
 

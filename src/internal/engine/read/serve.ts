@@ -26,7 +26,7 @@ export const answerWith = <A, E>(
   source: Served
 ): Exit.Exit<A, E> => {
   entry.reads++
-  // An entry from the store has just entered memory, and the eviction policy already counts that as a read.
+  // An entry from the store is not in memory or has just entered it, which the eviction policy counts as a read.
   if (!isFromStore(source)) Memory.touch(engine.memory, entry)
   if (source === "stale") entry.counters.stale++
   else if (isFromStore(source)) entry.counters.storeHits++

@@ -130,7 +130,7 @@ const askThenJoin = <A, E>(reader: Reader<A, E>, joining: Joining): Effect.Effec
       tags: declaredTags(engine, request)
     })
     const since = nowOf(fiber)
-    // The read's `timeout` includes the time for asking the store. If none of it is left, joining fails immediately.
+    // The read's `timeout` includes the time for asking the store. If that takes all of it, joining fails at once.
     return Effect.flatMap(limited(engine, request, fetched as Effect.Effect<Fetched | Fault>), (found) => {
       if (isFault(found) && policy.strict) return strictly(found)
       // If anything has changed since the store was asked, the entry is neither served nor used as a fallback.

@@ -23,7 +23,7 @@ export const useFound = <A, E>(
   if (found instanceof Entry) {
     const decision = found.writeId === rejected ? Load : decide(engine, fiber, request, found)
     if (decision !== Load) {
-      // Read before the entry enters memory: that may evict others, whose removal listeners may invalidate this entry.
+      // Must precede `putInMemory`, which may evict other entries, whose removal listeners may invalidate this one.
       const { mutations } = engine
       if (policy.writes && question?.isInMemory !== true) {
         if (question !== undefined) question.isInMemory = true

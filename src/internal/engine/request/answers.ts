@@ -49,7 +49,7 @@ export const isAnswerOf = (self: Flights, flight: Flight, exit: Exit.Failure<unk
 export const endFallback = (self: Flights, flight: Flight, stale?: Entry): void => {
   if (!isNewest(flight)) return
   const { id } = flight
-  // `stale` comes first: the store may have a newer value by now, but callers would fall back to the stale one.
+  // `stale` has priority: by now the store may have a newer value, but callers would fall back to the stale one.
   const writeId = nameOf(self, stale ?? flight.stale) ?? flight.rejectedWriteId ??
     nameOf(self, Memory.peek(self.memory, self.tagEpochs, id))
   if (writeId === undefined) return
@@ -62,7 +62,7 @@ export const endFallback = (self: Flights, flight: Flight, stale?: Entry): void 
   }
 }
 
-/** Allows the fallback again, and ends a pause, after a successful load, even if its result is not stored. */
+/** After a successful load, allows the fallback again and ends the id's pause, even if the result is not stored. */
 export const allowFallback = (self: Flights, flight: Flight): void => {
   if (!isNewest(flight)) return
   self.answered.delete(flight.id)

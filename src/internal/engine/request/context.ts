@@ -44,7 +44,7 @@ export const readContextOf = (self: Flights, fiber: Fiber.Fiber<any, any>): Read
 const renew = (self: Flights, fiber: Fiber.Fiber<any, any>): ReadContext => {
   // First applies other processes' changes: they may call a removal listener, whose reads set `lastReadContext`.
   if (self.lastReadContext === undefined) self.tagEpochs.lookIfLate?.()
-  // Not cached for private readers: the platform may cancel the task that clears the context.
+  // The context is not cached for private readers: the platform may cancel the task that clears it.
   if (self.isPrivate) return contextOf(self, fiber)
   if (self.lastReadContext === undefined) fiber.currentDispatcher.scheduleTask(self.forgetReadContext, 0)
   return self.lastReadContext = contextOf(self, fiber)

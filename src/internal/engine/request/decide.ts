@@ -22,7 +22,7 @@ export const decideAt = (request: Request, entry: Entry, now: number, random: ()
 const ask = ({ strategy }: Request, entry: Timing, now: number, random: () => number): Decision =>
   checkDecision(strategy, strategy.decide(entry, now, random))
 
-/** Decides on a softly invalidated entry. `Serve`, or a refresh that was due anyway, becomes `Load`. */
+/** Decides on a softly invalidated entry. `Serve`, or a refresh due even without the invalidation, becomes `Load`. */
 const decideSoftened = (request: Request, entry: Entry, now: number, die: number): Decision => {
   const decision = ask(request, entry, now, () => die)
   if (decision === Serve) return Load
@@ -103,7 +103,7 @@ export const isFreshAt = (entry: Entry, now: number): boolean =>
 export const isBeforeDeadlines = (entry: Entry, now: number): boolean =>
   now < entry.softExpiresAt && now < entry.expiresAt
 
-/** The rejected entry's `writeId`. `undefined` if its deadline has passed, because the store may have a later one. */
+/** The rejected entry's `writeId`. `undefined` after its deadline or `memoryTtl`: the store's copy may be valid. */
 export const rejectedOf = (
   self: Flights,
   fiber: Fiber.Fiber<any, any>,
@@ -115,6 +115,6 @@ export const rejectedOf = (
   return now >= former.expiresAt || isPastMemoryTtl(self, request, former, now) ? undefined : former.writeId
 }
 
-/** Whether a read may use memory. A strict read may not while changes in the store cannot be tracked. */
+/** Whether a read may use memory. While changes in the store cannot be tracked, a strict read may not. */
 export const trustsMemory = (self: Flights, policy: Policy.Policy): boolean =>
   !policy.strict || self.storeTier === undefined || !self.storeTier.untracked

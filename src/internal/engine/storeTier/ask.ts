@@ -77,7 +77,7 @@ export const ask = <A>(
         }
       )
     })
-    // Covers all steps, because a probe that is interrupted at any point must not block the circuit.
+    // The handler covers all steps, because a probe that is interrupted at any point must not block the circuit.
     return Effect.onInterrupt(asked, () =>
       Effect.sync(() => {
         if (permit !== undefined) Circuit.gaveUp(tier.circuit, permit)

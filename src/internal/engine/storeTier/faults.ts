@@ -128,7 +128,7 @@ export const noteRefused = (tier: StoreTier, fault: SerializerError): Serializer
 /** Matches the parts that vary between messages with the same cause: ids, paths in values, counts. */
 const unlikeIn = /".*"|\[.*\]|\d+/g
 
-/** Counts a serializer fault, and logs the first per key class or cause. `failure`: the name of a failed result. */
+/** Counts a serializer fault, and logs the first per key class or cause. `failure`: the encoded failure's name. */
 export const noteMisfit = (
   tier: StoreTier,
   key: Key,

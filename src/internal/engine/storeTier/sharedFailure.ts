@@ -23,7 +23,7 @@ export const encode = (
       return note
     }
   )
-  // Covers all steps, so that the lease is released even if a user's codec returns an invalid payload.
+  // The handler covers all steps, so that the lease is released even if a user's codec returns an invalid payload.
   return Effect.catchCause(note, () => Effect.undefined)
 }
 

@@ -14,7 +14,7 @@ import type * as Pending from "./pendingInvalidations.ts"
 
 /**
  * Tag versions of key classes, read since the last poll for changes and the last invalidation by tag. If they equal the
- * versions stored with an entry, the entry is valid, and its tags need no further lookup. Otherwise nothing is proven.
+ * versions stored with an entry, the entry is valid, and its tags need no further lookup. A difference proves nothing.
  */
 export interface KnownTagVersions {
   /** Keyed by the array itself, which all keys of a class without indexes share. */
@@ -117,7 +117,7 @@ export interface StoreTier extends StoreTierOptions {
   /** Whether the current incident was logged, the time of the last log (monotonic milliseconds), and its reason. */
   readonly incident: { isLogged: boolean; loggedAt: number; reason: StoreErrorReason | undefined }
   readonly background: Background.Background
-  /** Polls for changes. While untracked, clears memory after `maxStaleness`. `undefined` while there are no reads. */
+  /** Polls for changes. If that fails, clears memory after `maxStaleness`. `undefined` while there are no reads. */
   tracker: Background.Worker | undefined
   /** When changes were last read or memory was last cleared, in epoch milliseconds. */
   polledAt: number
@@ -126,7 +126,7 @@ export interface StoreTier extends StoreTierOptions {
   readonly knownTagVersions: KnownTagVersions
   /** The number of marker captures. A value that was read before a capture may be older than the captured markers. */
   captures: number
-  /** How many times `maxStaleness` has cleared memory. Loads compare counts, because their clocks may differ. */
+  /** How many times `maxStaleness` has cleared memory. Loads compare this and not times: their clocks may differ. */
   clears: number
   /** How many results that bulk calls have returned for unrequested keys are waiting to be stored. */
   unaskedWaiting: number
@@ -141,7 +141,7 @@ export interface Evidence {
   readonly markers: Markers
 }
 
-/** A failure of the store or serializer. Only strict callers fail with it. */
+/** A failure of the store or serializer. A caller that can continue without the store fails with it only if strict. */
 export type Fault = StoreError | SerializerError
 
 export interface StoreTierLimits {

@@ -47,7 +47,7 @@ interface Consumer {
   cursor: RunLog.Cursor | undefined
   replay: Replay | undefined
   reading: Fiber.Fiber<unknown, unknown> | undefined
-  /** Whether the consumer finishes its log alone. Its read was interrupted, because it would now join a new run. */
+  /** Whether the consumer finishes its log alone: its read was interrupted, because the read would join a new run. */
   isAlone: boolean
   answer: Exit.Exit<unknown, unknown> | undefined
   wake: (() => void) | undefined
@@ -142,7 +142,7 @@ const follow = (self: Consumer, channel: Channel | undefined): void => {
   else channel.followers.add(self.attach ??= (log) => attach(self, log))
 }
 
-/** Continues without the read, which would join a new run, because a tag was invalidated after the consumer joined. */
+/** Continues without the read: a tag was invalidated after the consumer joined, so the read would join a new run. */
 const goOnAlone = (self: Consumer): void => {
   const { reading } = self
   self.isAlone = true

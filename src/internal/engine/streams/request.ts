@@ -109,7 +109,7 @@ const strategyOf = ({ key, maxTtlMillis, strategy }: Streaming, isKept: () => bo
     if (!isKept()) return "skip"
     const given = strategy.lifetime(endOf(exit), key)
     if (fixed || typeof given !== "object") return given
-    // The pages were written earlier, and with at most this lifetime.
+    // The manifest must not outlive its pages, which were written earlier and with at most this lifetime.
     return { softTtl: Math.min(given.softTtl, maxTtlMillis), ttl: Math.min(given.ttl, maxTtlMillis) }
   }
   const { decide, jitter, name, retryAfter } = strategy

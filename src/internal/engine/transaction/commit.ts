@@ -109,7 +109,7 @@ const itemsOf = (self: Overlay): ReadonlyArray<Item> => {
   for (const [id, readCheck] of self.readChecks) {
     const entry = loadedHere(self, id)
     if (entry === undefined || self.writes.has(id)) continue
-    // A result with a tag that this transaction invalidates is not stored: the new version would hide others' changes.
+    // A result is not stored if this transaction invalidates its tag: the tag's new version would hide others' changes.
     const isSwept = self.sweeps.some((sweep) =>
       sweep._tag === "Clear" || entry.tags.some((tag) => sweep.tags.includes(tag))
     )
@@ -243,7 +243,7 @@ const inStore = Effect.fnUntraced(function*(
           for (const id of answer.ids) Memory.remove(base.memory, id, "unverified")
           return Effect.fail(conflictOfTransaction(answer))
         }
-        // Applies other processes' changes first, because later they would not remove the entries put in memory here.
+        // First applies other processes' changes: applied later, they would spare the entries put in memory here.
         base.tagEpochs.ensureTracking?.()
         const isAlone = base.mutations === mutations
         for (const [item, sending] of sent) if (!sending.displaced) Pending.acknowledge(tier.pending, item)
@@ -335,13 +335,13 @@ const replayed = (
   )
 }
 
-/** A commit's items. `displaced`: another write was pending. The writes' order is unknown, so memory keeps neither. */
+/** A commit's items. `displaced`: another write was pending. It is unknown which is later, so memory keeps neither. */
 type Sent = ReadonlyMap<Pending.Item, { readonly displaced: boolean }>
 
 /** Makes the ids and tags pending: until the store has answered, no entries with them enter memory from the store. */
 const begin = ({ pending }: StoreTier, items: ReadonlyArray<Item>): Sent => {
   const sent = new Map<Pending.Item, { readonly displaced: boolean }>()
-  // An earlier item of the same transaction counts only if it has displaced another transaction's item.
+  // An earlier item of this transaction counts as others' only if it has itself displaced an item of others.
   const isOfOthers = (item: Pending.Item | undefined) => item !== undefined && (sent.get(item)?.displaced ?? true)
   for (const item of items) {
     if (item._tag === "Load") continue
@@ -360,7 +360,7 @@ const begin = ({ pending }: StoreTier, items: ReadonlyArray<Item>): Sent => {
   return sent
 }
 
-/** Undoes `begin` if the store has changed nothing. A displaced write may be lost as well, so its id is removed. */
+/** Undoes `begin` if the store has changed nothing. If a write was displaced, it may fail too: its id is removed. */
 const giveBack = (tier: StoreTier, sent: Sent): void => {
   for (const [item, { displaced }] of sent) {
     if (displaced) markUnsent(tier, item)

@@ -50,8 +50,8 @@ export const loadsOf =
   }
 
 /**
- * Finds a cycle through the load around the transaction. The wait graph lacks that load, so if a load inside the
- * transaction needed it, both would start each other for ever. `parent`: the load in which the transaction runs.
+ * Finds a cycle through the load around the transaction, which the wait graph lacks. If a load inside the transaction
+ * needed the outer load, each would start the other for ever. `parent`: the load in which the transaction runs.
  */
 export const cycleOf = (parent: Flight | undefined, { engine, id }: Pick<Flight, "engine" | "id">) => {
   for (let one = parent; one !== undefined; one = one.parent) {
@@ -95,13 +95,13 @@ const granted = Effect.fnUntraced(function*(
 
 export const isPublishable = (base: Engine, { bornAt, flight, former, isGranted, since }: ReadCheck): boolean => {
   if (!isGranted) return false
-  // A load outside the transaction has since stored a result that may be newer. In a store, that ends the generation.
+  // Without a store, a result stored since by a load outside may be newer. With a store, it ends the generation.
   const current = base.storeTier === undefined ? base.memory.entries.get(flight.id) : undefined
   if (current !== undefined && current !== former) return false
   const { entry, storable } = flight
   // A result with dependencies may derive from uncommitted values.
   if (flight.attempt.dependencies !== undefined) return false
   return entry !== undefined && storable && !TagEpochs.movedSince(base.tagEpochs, entry.tags, bornAt) &&
-    // In a store, changes also end the generation. Invalidations by pattern do not, because they find only stored ids.
+    // With a store, changes also end the generation, except invalidations by pattern, which find only stored ids.
     !Watches.hasChanged(base, { since }, flight.id)
 }

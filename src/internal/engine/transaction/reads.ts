@@ -24,7 +24,7 @@ import { remove } from "./removals.ts"
 /** The reason for a lookup, which decides whether the commit checks the answer. */
 type Purpose = "explicit" | "condition" | "cached"
 
-/** Whether this level can answer without the level below. A touch alone is not enough: its entry may be gone. */
+/** Whether this level can answer without the level below. A touch is not enough: the touched entry may be gone. */
 const isKnown = (self: Overlay, id: string): boolean =>
   self.isCleared || (self.writes.get(id) ?? touch)._tag !== "Touch" || self.own.flights.has(id) ||
   Memory.peek(self.own.memory, self.own.tagEpochs, id) !== undefined
@@ -111,7 +111,7 @@ export const read = <A, E>(
   }) as Effect.Effect<A, E>
 }
 
-/** Detects a cycle through a load whose result is not stored: `loadsOf`, which checks for cycles, does not start it. */
+/** Detects a cycle through a load whose result is not stored, because such a load bypasses the check in `loadsOf`. */
 const circle = (
   self: Overlay,
   fiber: Fiber.Fiber<any, any>,

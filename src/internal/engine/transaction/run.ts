@@ -152,7 +152,7 @@ const ranks: { readonly [Name in Overlay.Isolation]: number } = { fast: 0, locke
 interface NestedOptions {
   readonly isolation: Overlay.Isolation | undefined
   readonly timeoutMillis: number
-  /** Runs the level in a database savepoint. If that is kept, so are the level's writes, even after an interruption. */
+  /** Runs the level in a database savepoint. If the savepoint is kept, so are the writes, even after interruption. */
   readonly around?: <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, E | SqlError, R>
 }
 

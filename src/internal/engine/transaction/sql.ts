@@ -18,7 +18,7 @@ import * as Pending from "../storeTier/pendingInvalidations.ts"
 import * as Overlay from "./overlay.ts"
 import { enter, isOverlay, make as cacheOver } from "./transactionCache.ts"
 
-/** A transaction's invalidations. An id that it set is invalidated: storing its value could overwrite a later one. */
+/** A transaction's invalidations. They include the ids that were set: storing the values could overwrite later ones. */
 interface Targets {
   readonly all: boolean
   readonly ids: ReadonlyArray<string>
@@ -123,7 +123,7 @@ export const withSql = <A, E, R>(
         Effect.suspend(() => {
           overlay.isOpen = false
           Watches.end(base)
-          // The commit may have been sent, but its outcome is unknown.
+          // There are no commit hooks, or the commit may have been sent and its outcome is unknown.
           const isInDoubt = isEarly || !isTold && Exit.isFailure(exit)
           const untold = targets !== undefined && isInDoubt ? tell(targets) : Effect.void
           return Effect.andThen(untold, Effect.andThen(Engine.close(overlay.own, 0), Scope.close(scope, exit)))

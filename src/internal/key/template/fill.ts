@@ -13,7 +13,7 @@ export interface Given {
   readonly contextValue: (name: string) => unknown
 }
 
-/** Fills one placeholder. Only a placeholder that reads the result may yield several values, one text each, or none. */
+/** Fills one placeholder: with one text or, if it reads the result, with a text for each value found (or none). */
 export type Fill = (given: Given) => ReadonlyArray<Filled>
 
 /** The schema in which a placeholder's path begins, or `undefined` for a context value, whose schema is unknown. */

@@ -22,7 +22,7 @@ export interface Filled {
 
 export type Format = (value: unknown) => Filled
 
-/** The characters of a value that are not percent-encoded. Any character but these and `%` ends a value in a text. */
+/** The characters of a value that are not percent-encoded. In a text, any other character except `%` ends a value. */
 export const safe = "A-Za-z0-9._-"
 
 /** Percent-encodes all but `safe` characters. A lone surrogate has no UTF-8 form and becomes `%u` and its code unit. */

@@ -50,7 +50,7 @@ export const set = (
     ? write(self, id, entry)
     : Effect.flatMap(accepts(self, id, condition), (holds) => holds ? write(self, id, entry) : Exit.succeed(false))
 
-/** Changes deadlines. While a `clear` runs, the entry counts as removed. A later `clear` removes it after this step. */
+/** Changes deadlines. During a `clear`, the entry counts as removed. A later `clear` waits for this step. */
 export const touch = (self: Lined, id: string, options: TouchOptions): Effect.Effect<boolean, StoreError> =>
   Effect.suspend(() =>
     self.clearing.size > 0
@@ -62,7 +62,7 @@ export const touch = (self: Lined, id: string, options: TouchOptions): Effect.Ef
         }))
   )
 
-/** Ends the generation now, to refuse a waiting `commit`, and again in its turn, for leases granted in the meantime. */
+/** Ends the generation at once, to refuse a waiting `commit`, and again at the removal, for leases granted since. */
 export const remove = ({ leases, lines, storage }: Lined, id: string): Effect.Effect<boolean, StoreError> =>
   Effect.suspend(() => {
     leases.end(id)
@@ -95,7 +95,7 @@ export const commit = (
 ): Effect.Effect<boolean, StoreError> =>
   Effect.clockWith((clock) =>
     leases.isCurrent(id, generation, clock.currentTimeMillisUnsafe())
-      // The generation ends after the write: if the write fails, another load may still use it to store its result.
+      // The generation ends after the write: if the write fails, another load of this generation may store its result.
       ? Effect.map(storage.set(id, entry), () => {
         leases.end(id)
         return true

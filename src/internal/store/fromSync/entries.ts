@@ -31,7 +31,7 @@ export const write = (self: Sync, id: string, entry: Stored, now: number): void 
   self.storage.set(id, entry, now)
 }
 
-/** Removes the markers of ids, as the last step of a change: a process that recreates them sees the new entries. */
+/** Removes the markers of ids, the last step of a change: a process that creates one again sees the changed entry. */
 const endMarkers = ({ tags }: Sync, ids: ReadonlyArray<string>): void =>
   tags.remove?.(ids.length === 1 ? tagsOfId(ids[0]!) : Array.from(new Set(ids.flatMap(tagsOfId))))
 

@@ -49,7 +49,7 @@ export const acquire = (self: Sync, asked: Asked): Effect.Effect<Acquired, Store
   })
 }
 
-/** Acquires all leases in one transaction, in which the look of each id need not be repeated before its lease. */
+/** Acquires leases in groups, each in one transaction, which first looks at each id, as `acquireSame` requires. */
 export const acquireMany = (
   self: Sync,
   requests: ReadonlyArray<AcquireRequest>

@@ -24,9 +24,9 @@ export interface Sync {
   readonly atomic: NonNullable<SyncStorage["atomic"]>
   readonly attempt: NonNullable<SyncStorage["attempt"]>
   readonly tokensOf: (fiber: Fiber.Fiber<any, any>) => Tokens.Tokens
-  /** The number of changes by this process. Serves as the position in the changes if the storage reports no changes. */
+  /** Counts changes by this process. It is the position for checks if a storage has no `position` and is not shared. */
   moves: number
-  /** By operation. A group of writes is one transaction, so that small groups cost more. */
+  /** The learned group size of each operation. Kept between calls, because each group of writes is a transaction. */
   readonly paces: Map<string, Pace>
 }
 
@@ -88,7 +88,7 @@ export const withFiber = <A>(
 export const atomically = <A>(self: Sync, operation: string, step: (now: number) => A): Effect.Effect<A, StoreError> =>
   withFiber(self, operation, (fiber) => self.atomic(() => step(nowOf(fiber))))
 
-/** Runs groups atomically. If the storage is too full for a group, its items run alone, because each may still fit. */
+/** Runs each group atomically. If the storage is too full for a group, runs its items one by one: some may fit. */
 export const forMany = <A, B>(
   self: Sync,
   operation: string,

@@ -1,4 +1,4 @@
-/** Warns if a storage that is not `lasting` has entries of an earlier process. Without markers, they are misses. */
+/** Warns if a storage that is not `lasting` has entries of an earlier process, which are misses without markers. */
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import type { Stored } from "../../../CacheEntry.ts"

@@ -1,4 +1,4 @@
-/** Stores markers as entries. No key's id begins with `~:`, because a string key with a leading `~` gets another. */
+/** Stores markers as entries. No key's id begins with `~:`, because the leading `~` of a string key is doubled. */
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { Stored } from "../../../CacheEntry.ts"
@@ -11,8 +11,8 @@ export const idOf = (tag: string): string => prefix + tag
 
 /**
  * The id under which a shared storage keeps the version of a tag's last hard invalidation. A soft invalidation reads
- * the marker, writes it, and then reads this id. If another process has invalidated the tag hard in between, the soft
- * write has undone that invalidation: it has restored the previous hard half.
+ * the marker, writes it, and then reads this id. If another process invalidated the tag hard between the read and the
+ * write of the marker, the write has undone that invalidation: it has restored the previous hard half.
  */
 export const hardIdOf = (tag: string): string => hardPrefix + tag
 

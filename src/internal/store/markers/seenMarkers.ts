@@ -1,14 +1,14 @@
 /**
- * Gives a `seq` to the markers of a shared storage, which does not count invalidations. The `seq` tells when this
- * process first saw the marker's version. A version never returns, so a marker that has the same version before and
- * after a load was not invalidated in between. A marker that was unknown before the load gets a larger `seq` than the
- * load has.
+ * Gives a `seq` to markers that a storage keeps as entries, because such a storage does not count invalidations. The
+ * `seq` tells when this process first saw the marker's version. A version never returns, so a marker that has the same
+ * version before and after a load was not invalidated during the load. If other processes share the storage, a marker
+ * that was unknown before the load gets a larger `seq` than the load.
  */
 import type { Marker } from "../../../ports/store.ts"
 import { markersKept } from "../../defaults/stores.ts"
 
 export interface Seen {
-  /** Returns how many times a marker was seen for the first time, or changed. */
+  /** Returns a number that grows whenever a marker changes or is new to this process. */
   readonly seq: () => number
   readonly isKnown: (tag: string, version: string | undefined) => boolean
   readonly found: (tag: string, version: string) => Marker

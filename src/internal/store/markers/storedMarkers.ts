@@ -1,6 +1,6 @@
 /**
- * Tag markers that an asynchronous storage keeps among its entries. Changes to one tag run one after another, so that
- * within this process a soft invalidation never restores the part of a version that a hard one has changed.
+ * Tag markers that an asynchronous storage keeps among its entries. Changes to one tag run one after another, so that a
+ * soft invalidation never undoes a hard one by the same process, by writing back the previous hard half.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"

@@ -24,7 +24,7 @@ const scan = (self: Part.Part, options?: ScanOptions): Stream.Stream<Scanned, St
       )
     )))
 
-/** Clears the part, and deletes old entries as time allows. Removes leases, because their results are now refused. */
+/** Clears the part. Then removes, as time allows, old entries, old counters, and leases whose results are refused. */
 const clear = (self: Part.Part): Effect.Effect<void, StoreError> => {
   const { everything, leased, store } = self
   const releaseLeases = Effect.suspend(() => {

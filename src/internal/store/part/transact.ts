@@ -7,7 +7,7 @@ import { nameOf, stripName } from "./counters.ts"
 import { closeCommit, ended } from "./leases.ts"
 import { add, close, type Part, strip, withVersion } from "./part.ts"
 
-/** Converts steps to their stored form. A `Clear` gives the tag that all entries have in common a new version. */
+/** Converts steps to their stored form. A `Clear` becomes an invalidation of the tag of all entries in the part. */
 const closeSteps = (
   self: Part,
   steps: ReadonlyArray<TransactStep>,

@@ -33,7 +33,7 @@ export const otherSlot = (id: string, tag: string): StoreError =>
 export const reaches = (slot: number | undefined, tag: string): boolean =>
   slot === undefined || slotOfKey(markerOf(tag)) === slot
 
-/** Sets aside results of loads that belong to other slots. These may be stored after the transaction. */
+/** Requires one slot for all checks and steps. Results of loads in other slots are set aside and stored afterwards. */
 export const inOneSlot = ({ checks, steps }: TransactRequest): Operation<PlacedOnCluster> => {
   const places = new Map<number, string>()
   for (const one of [...checks, ...steps]) {

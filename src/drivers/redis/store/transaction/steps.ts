@@ -1,4 +1,4 @@
-/** Encodes a transaction for its script: a letter and a key, then one value for a check or three for a step. */
+/** Encodes a transaction for its script: a check as a letter, a key and a value, a step likewise with three values. */
 import * as Effect from "effect/Effect"
 import * as Conditions from "../../../../internal/store/conditions.ts"
 import * as Turns from "../../../../internal/time/turns.ts"

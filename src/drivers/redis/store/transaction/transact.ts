@@ -44,7 +44,7 @@ const onCluster = Effect.fnUntraced(function*(
     : answer
 })
 
-/** Stores results of loads in other slots, within a time limit. Returns the ids whose results were not stored. */
+/** Stores the results of loads that belong to other slots, within a time limit. Returns the ids of unconfirmed ones. */
 const commitElsewhere = (self: StoreState, steps: ReadonlyArray<Commit>): Effect.Effect<ReadonlyArray<string>> =>
   Effect.map(
     Effect.timeoutOption(
@@ -98,7 +98,7 @@ const attempt = Effect.fnUntraced(function*(
 
 interface Answered {
   readonly isCommitted: boolean
-  /** If the transaction was committed, the numbers of refused commits. Otherwise the numbers of failed checks. */
+  /** The positions of the refused commits if the transaction was committed, otherwise those of the failed checks. */
   readonly numbers: ReadonlyArray<number>
 }
 
