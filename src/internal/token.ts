@@ -18,7 +18,7 @@ type Draw = () => Uint32Array
 
 const drawOfPlatform: Draw = () => crypto.getRandomValues(new Uint32Array(4))
 
-/** The source of random bits: the platform, unless a seeded schedule must be repeatable. */
+/** The source of random bits: the platform. `SeededScheduler` replaces it, so that its runs can be repeated. */
 export const Seed: Context.Reference<Draw> = Context.Reference<Draw>("effect-cached/internal/token/Seed", {
   defaultValue: () => drawOfPlatform
 })

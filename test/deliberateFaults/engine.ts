@@ -29,34 +29,6 @@ export const faults: ReadonlyArray<Fault> = [
     replace: "questions.open.delete(question)"
   },
   {
-    name: "a ticket is not made a flight when another reader comes",
-    draws: ["tickets"],
-    in: "ticketOf",
-    find: "if (ticket?.isOpen === true) return ticket",
-    replace: ""
-  },
-  {
-    name: "an invalidation does not find a ticket's flight",
-    draws: ["tickets"],
-    in: "take",
-    find: "ticket.isOpen = true",
-    replace: "ticket.isOpen = id.length === 0"
-  },
-  {
-    name: "tickets of an interrupted read are loaded",
-    draws: ["tickets"],
-    in: "leaveTickets",
-    find: "for (const one of open) one.drop()",
-    replace: ""
-  },
-  {
-    name: "a ticket replaces an entry of another load",
-    draws: ["tickets"],
-    in: "take",
-    find: "engine.flights.has(id) ||",
-    replace: ""
-  },
-  {
     name: "a batch answers for the wrong key",
     sought: "always",
     in: "beginCall",

@@ -108,7 +108,7 @@ export const chunk = 256
 /** Operations on many ids: items of the first group, steps per look at the clock, bytes of a group, concurrency. */
 export const many = { firstSteps: 8, steps: 64, bytes: 1_048_576, concurrency: 16 }
 
-/** A bulk call gives its keys tickets in place of flights from this number of keys, if so many calls at most have some. */
+/** The least number of keys for which a bulk call has tickets in place of flights, and how many calls may have them. */
 export const tickets = { least: 32, calls: 8 }
 
 /** How many flights of a bulk call ask the store at once. The number grows while the store answers quickly. */

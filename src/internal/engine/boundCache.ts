@@ -61,7 +61,7 @@ export const over = (engine: Engine.Engine): Cache => ({
 export const makeInMemory = (options: Engine.EngineOptions): Effect.Effect<Cache, never, Scope.Scope> =>
   Effect.map(start(options), over)
 
-/** The strategy of a disabled cache is never called. One from the `Strategy` module would enlarge every bundle. */
+/** The strategy of a disabled cache. It is never called, and importing one of `Strategy` would enlarge every bundle. */
 const nothing: Strategy = { name: "nothing", decide: () => Load, lifetime: () => "skip" }
 
 export const disabled: Cache = {

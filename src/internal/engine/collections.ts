@@ -1,4 +1,6 @@
 /** The types of the collections in an engine's state. They are generic, so that this file need not import the state. */
+import type * as Exit from "effect/Exit"
+import type { Key } from "../key/ofKey.ts"
 
 export interface CallersOf<C> extends Iterable<C> {
   readonly size: number
@@ -17,4 +19,17 @@ export interface ById<F> {
   readonly delete: (flight: F) => void
   /** Returns a copy, because flights may end while the result is iterated. */
   readonly all: () => ReadonlyArray<F>
+}
+
+/** A key of a bulk call that has no flight yet. Looking for its flight makes one (see `batch/tickets.ts`). */
+export interface TicketOf<F> {
+  readonly id: string
+  readonly key: Key
+  /** Whether the ticket is in use, and has neither ended nor become a flight. */
+  readonly isOpen: boolean
+  readonly flight: F | undefined
+  readonly board: () => F
+  readonly drop: () => void
+  /** Ends the ticket with the result of its key. Returns `false` if that takes a flight. */
+  readonly end: (exit: Exit.Exit<unknown, unknown>, leader: F) => boolean
 }

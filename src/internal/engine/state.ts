@@ -17,7 +17,7 @@ import type * as Ttl from "../../Ttl.ts"
 import type { Behind, Fifo } from "../fifo.ts"
 import type { Key } from "../key/ofKey.ts"
 import type { Turning } from "../time/turns.ts"
-import type { ById, CallersOf } from "./collections.ts"
+import type { ById, CallersOf, TicketOf } from "./collections.ts"
 import type { Entry } from "./memory/entry.ts"
 import type { MemoryTier } from "./memory/memory.ts"
 import type { Worker } from "./storeTier/background.ts"
@@ -90,9 +90,7 @@ export interface Flight {
   readonly request: Request
   readonly policy: Policy
   readonly refresh: boolean
-  /** The tag epoch when the flight started. */
   bornAt: number
-  /** The value of `watches.step` when the flight started. */
   readonly since: number
   readonly readsStore: boolean
   /** The time budget for all store operations together. If `undefined`, the policy or the layer determines it. */
@@ -117,7 +115,6 @@ export interface Flight {
   rejectedWriteId: string | undefined
   /** The `expiresAt` of a good stored value that this load replaces. Until then, no failure may overwrite the value. */
   protectedUntil: number
-  /** The entry to serve if the load fails. */
   stale: Entry | undefined
   fault: Fault | undefined
 
@@ -160,7 +157,6 @@ export interface Caller {
   readonly flight: Flight
   readonly request: Request
   readonly policy: Policy
-  /** If the caller runs inside a load, the attempt of that load. */
   readonly within: Attempt | undefined
   /** The tag epoch when the caller joined, or -1 if the load surely sees every change that the caller knows of. */
   joinedAt: number
@@ -411,7 +407,6 @@ export interface Seats {
   ) => Effect.Effect<BatchAnswers, never, any>
 }
 
-/** The part of a reading fiber's context that the read needs. */
 export interface ReadContext {
   readonly context: Context.Context<never>
   readonly policy: Policy
@@ -455,7 +450,6 @@ export interface Attempt {
   /** When the load began, in epoch milliseconds. `undefined` before that. */
   startedAt: number | undefined
   endedAt?: number
-  /** The store tier's `clears` when the attempt began. */
   clears: number
   /** Whether the load has read a stale cached value. If so, its result is not stored. */
   fromStale: boolean
@@ -471,7 +465,6 @@ export interface Attempt {
   waitsOn: Map<Flight, number> | undefined
 }
 
-/** Declarations that a load makes about its own result. */
 export interface Annotations {
   readonly tags?: ReadonlyArray<string> | undefined
   readonly ttl?: Ttl.Input | undefined
@@ -502,7 +495,6 @@ export interface Dependencies {
   last: Dependency | undefined
 }
 
-/** A tag that a load's result inherits. */
 export interface Dependency {
   /** The tag epoch before the tagged value was read. A later invalidation of the tag invalidates the result. */
   epoch: number
@@ -531,7 +523,6 @@ export interface Batch {
   readonly sell: (ticket: Ticket) => void
   /** Runs the steps of a flight that was a ticket. */
   readonly board: (ticket: Ticket) => void
-  /** The read of the tickets leaves the call. */
   readonly leaveTickets: Effect.Effect<unknown>
   /** The load of each flight in the batch. It waits for the call, and returns the answer for the flight's key. */
   readonly load: Effect.Effect<unknown, unknown, any>
@@ -584,18 +575,6 @@ export interface FlightsById extends ById<Flight> {
 
 export type TicketsById = ReadonlyMap<string, Ticket>
 
-/** A key of a bulk call that has no flight yet. Looking for its flight makes one (see `batch/tickets.ts`). */
-export interface Ticket {
-  readonly id: string
-  /** Whether the ticket is in use, and has neither ended nor become a flight. */
-  readonly isOpen: boolean
-  /** The flight that the ticket has become. */
-  readonly flight: Flight | undefined
-  readonly key: Key
-  readonly board: () => Flight
-  readonly drop: () => void
-  /** Ends the ticket with the result of its key. Returns `false` if that takes a flight. */
-  readonly end: (exit: Exit.Exit<unknown, unknown>, leader: Flight) => boolean
-}
+export type Ticket = TicketOf<Flight>
 
 export type Running = Pick<FlightsById, "size" | "delete" | "all"> & { readonly add: (flight: Flight) => void }

@@ -18,7 +18,7 @@ const firstStep = 0.0625
 const restartAt = 0.05
 const decay = 0.98
 
-/** Of frequent candidates that lose, one in this many is admitted, so ids with equal hashes cannot keep others out. */
+/** One in this many frequent candidates that lose is admitted, so ids with equal hashes cannot keep others out. */
 const luckOfOne = 128
 const askedOften = 5
 

@@ -40,7 +40,7 @@ export const slidingCounter: Kind<Counts, Input, Admission> = {
 const currentOf = (stored: Counts | undefined, now: number, windowMillis: number): Counts => {
   if (stored === undefined || now >= stored.startedAt + 2 * windowMillis) return { startedAt: now, before: 0, count: 0 }
   const { before, count, startedAt } = stored
-  // If the clock was set back, the current window begins anew and keeps its counts.
+  // If the clock was set back, the current window begins again and keeps its counts.
   if (now < startedAt) return { startedAt: now, before, count }
   return now < startedAt + windowMillis ? stored : { startedAt: startedAt + windowMillis, before: count, count: 0 }
 }

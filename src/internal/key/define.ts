@@ -85,7 +85,6 @@ export const define = (name: string, options: Options): new(input: unknown) => K
   const idOf = template === undefined ? remembering(properties, makeId) : makeId
 
   class KeyClass {
-    /** The id, cached because one read uses it several times. */
     #id: string | undefined
     static readonly keyName = name
     static readonly payload = payload

@@ -14,7 +14,6 @@ export interface KeyInfo {
   readonly definedAt: Error
   /** The mark of the last cache that used the class; see telemetry/keyClasses.ts. */
   metBy: number
-  /** The struct of all fields, including ignored ones. */
   readonly payload: Schema.Constraint
   readonly success: AnyCodec
   readonly error: AnyCodec

@@ -138,7 +138,6 @@ const namesOf = (checks: object): ReadonlySet<string> => {
   return names
 }
 
-/** Like `checkAll`, and refuses all other options. */
 export const checkOptions = <O extends object>(of: string, options: O, checks: Checks<O>): void => {
   refuseUnknown(of, options, namesOf(checks))
   checkAll(of, options, checks)

@@ -17,7 +17,6 @@ const bytesOf = {
   date: 12 * word,
   view: 13 * word,
   buffer: 12 * word,
-  /** Includes the error's stack frames. */
   error: 32 * word
 }
 

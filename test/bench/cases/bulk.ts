@@ -1,6 +1,6 @@
 /**
- * Many keys at once, nanoseconds a key: through `Cached.many`, `setMany` and `removeMany`, beside the same rows raw, and
- * the longest turn of the event loop meanwhile. The argument names the storage.
+ * Many keys at once, nanoseconds a key: through `Cached.many`, `setMany` and `removeMany`, beside the same rows raw,
+ * and the longest turn of the event loop meanwhile. The argument names the storage.
  */
 import { Effect, Exit, Option, Schema } from "effect"
 import { Cached, CacheKey, CacheLayer, type Caching, Strategy } from "effect-cached"
@@ -18,7 +18,7 @@ import * as Redis from "../redis.ts"
 const [storage, times] = process.argv.slice(2)
 const keys = 100_000
 const rounds = { warmup: 1, rounds: Number(times ?? 3) }
-/** Of a transaction, and of a pipeline. */
+/** The rows of a transaction, and of a pipeline. */
 const chunk = 256
 const hour = 3_600_000
 

@@ -3,6 +3,48 @@ import type { UnitFault } from "../fault.ts"
 
 export const faults: ReadonlyArray<UnitFault> = [
   {
+    name: "a ticket is not made a flight when another reader comes",
+    in: "FlightIndex",
+    find: "if (ticket?.isOpen === true) return ticket",
+    replace: "",
+    by: "test/cached/tickets.test.ts"
+  },
+  {
+    name: "an invalidation does not find a ticket's flight",
+    in: "take",
+    find: "ticket.isOpen = true",
+    replace: "ticket.isOpen = id.length === 0",
+    by: "test/cached/tickets.test.ts"
+  },
+  {
+    name: "a ticket replaces an entry of another load",
+    in: "take",
+    find: "engine.flights.has(id) ||",
+    replace: "",
+    by: "test/cached/tickets.test.ts"
+  },
+  {
+    name: "a ticket's result is as young as its end",
+    in: "end",
+    find: "pilot.bornAt = ticket.bornAt",
+    replace: "pilot.bornAt = engine.tagEpochs.epoch",
+    by: "test/cached/tickets.test.ts"
+  },
+  {
+    name: "a ticket's flight forgets its call",
+    in: "board",
+    find: "item.call = call",
+    replace: "",
+    by: "test/cached/tickets.test.ts"
+  },
+  {
+    name: "a call that loads a circle through a ticket is not found",
+    in: "board",
+    find: "flight.attempt.waitsOn = call.edges",
+    replace: "",
+    by: "test/cached/tickets.test.ts"
+  },
+  {
     name: "a result of a bulk call is as old as the turn in which it is stored",
     in: "toEntry",
     find: "flight.attempt.endedAt ?? now",

@@ -9,7 +9,6 @@ import * as Fiber from "effect/Fiber"
 import { CurrentLogAnnotations } from "effect/References"
 import type { SchedulerDispatcher } from "effect/Scheduler"
 import { chunk } from "../../defaults/bounds.ts"
-import { infoOf, type Key } from "../../key/ofKey.ts"
 import * as Turns from "../../time/turns.ts"
 import { forEachWave } from "../../time/waves.ts"
 import { recordShared } from "../derived/recorder.ts"
@@ -22,84 +21,14 @@ import { loadContext } from "../load/loadContext.ts"
 import { inScope } from "../load/loadScope.ts"
 import { retried } from "../load/retried.ts"
 import { Aside, endAttempt, loadingOf } from "../request/attempt.ts"
-import type {
-  Batch,
-  BatchAnswers,
-  BatchOptions,
-  Flight,
-  Groups,
-  LoadAll,
-  Resume,
-  Seats,
-  Ticket,
-  Watch
-} from "../state.ts"
+import type { Batch, BatchAnswers, BatchOptions, Flight, Resume, Ticket, Watch } from "../state.ts"
 import { linkTo } from "../telemetry/spans.ts"
+import { arrived, board, type Call, firstOf, Item, itemOf, leaveCall, leaveTickets, type State } from "./call.ts"
 import { make as makeGroups } from "./groups.ts"
-import { keepUnasked, sortAnswers, type Sorted } from "./unasked.ts"
+import { checked, inOrder } from "./inOrder.ts"
+import { keepUnasked } from "./unasked.ts"
 
 export type { Batch, LoadAll } from "../state.ts"
-
-/** A flight in a call. The answer resumes the flight's fiber. If the flight has no fiber (a seat), the call runs it. */
-class Item {
-  readonly flight: Flight
-  readonly key: Key
-  /** The context of the flight's fiber. `undefined` for a seat. */
-  readonly context: Context.Context<never> | undefined
-  readonly resume: Resume | undefined
-  call: Call | undefined
-  state: "waiting" | "left" | "leaving"
-  /** Whether the call also performs this flight's store operations. */
-  readonly usesStore: boolean
-
-  constructor(flight: Flight, usesStore: boolean, context?: Context.Context<never>, resume?: Resume) {
-    this.usesStore = usesStore
-    this.flight = flight
-    this.key = flight.request.key
-    this.context = context
-    this.resume = resume
-    this.call = undefined
-    this.state = "waiting"
-  }
-
-  interruptUnsafe(): void {
-    leave(this)
-  }
-
-  get interruptible(): boolean | undefined {
-    return (this.call?.fiber as { readonly interruptible?: boolean } | undefined)?.interruptible
-  }
-}
-
-interface Call {
-  readonly items: ReadonlyArray<Item | Ticket>
-  readonly edges: Map<Flight, number>
-  waiting: number
-  readonly turning: Turns.Turning
-  /** The context of the first flight's starter, kept here because a flight that leaves early clears its `starter`. */
-  readonly starter: Flight["starter"]
-  unasked: Sorted["unasked"]
-  fiber: Fiber.Fiber<unknown, unknown> | undefined
-}
-
-interface State {
-  readonly batch: Batch
-  readonly groups: Groups
-  readonly pending: Set<Flight>
-  readonly ready: Set<Item>
-  readonly loading: Map<Flight, Item>
-  readonly leading: Set<Flight>
-  /** The flights that will ask the store for leases together in the next wave. */
-  asking: Array<Item>
-  /** Keys without flights. They belong to the first call, after its flights. */
-  tickets: Array<Ticket>
-  /** The call of the tickets, from its beginning until its end. */
-  call: Call | undefined
-  /** The items of tickets that have become flights. */
-  readonly boarded: Map<Ticket, Item>
-  seats: Seats | undefined
-  isOpen: boolean
-}
 
 export const make = (options: BatchOptions): Batch => {
   const groups = makeGroups()
@@ -178,32 +107,12 @@ const load = (self: State, fiber: Fiber.Fiber<any, any>): Effect.Effect<unknown,
     return Effect.suspend(() => withdraw(self, item))
   })
 
-const arrived = (self: State, flight: Flight): void => {
-  self.pending.delete(flight)
-  self.groups.left(flight)
-}
-
 /** Removes a flight. If no other flight waits, the call is interrupted, and the flight waits until the call ends. */
 const withdraw = (self: State, item: Item): Effect.Effect<unknown> => {
   const { call, flight } = item
   self.ready.delete(item)
   self.loading.delete(flight)
   return call !== undefined && leaveCall(call, item) && call.fiber !== undefined ? Fiber.await(call.fiber) : Effect.void
-}
-
-/** Removes a flight from a call. Returns whether the flight must not end before the call does. */
-const leaveCall = (call: Call, item: Item): boolean => {
-  if (item.state !== "waiting") return false
-  const { engine, id } = item.flight
-  item.state = "leaving"
-  if (--call.waiting === 0) {
-    call.fiber?.interruptUnsafe()
-    return true
-  }
-  // The call continues for other flights. If it ignores interruptions, this flight keeps its id until the call ends.
-  if (engine.ending.get(id) === item.flight) return true
-  item.state = "left"
-  return false
 }
 
 /** Runs a flight without a fiber. Returns `false` if the flight needs one: for a store read, a span or deep nesting. */
@@ -267,54 +176,6 @@ const runAlone = (flight: Flight): void => {
   launch(engine, flight, request.load)
 }
 
-const leave = (item: Item): void => {
-  const { call, flight } = item
-  if (call !== undefined && leaveCall(call, item)) return
-  item.state = "left"
-  complete(flight.engine, flight, Exit.interrupt())
-}
-
-/** Runs the steps of a flight that was a ticket, in its call if that has begun. */
-const board = (self: State, ticket: Ticket): void => {
-  const { call } = self
-  const flight = ticket.flight!
-  begin(flight)
-  flight.engine.running.add(flight)
-  const item = new Item(flight, false)
-  flight.fiber = item
-  self.boarded.set(ticket, item)
-  if (call === undefined) {
-    self.ready.add(item)
-    return arrived(self, flight)
-  }
-  item.call = call
-  const { attempt } = firstOf(call).flight
-  beginLoading(flight, attempt.startedAt!)
-  if (attempt.endedAt !== undefined) flight.attempt.endedAt = attempt.endedAt
-  flight.attempt.waitsOn = call.edges
-}
-
-/** The read of the tickets was interrupted. Waits for the finalizers of the call, if it is interrupted with the read. */
-const leaveTickets = (self: State): Effect.Effect<unknown> => {
-  const { call } = self
-  const open = (call?.items ?? self.tickets).filter((one): one is Ticket => !(one instanceof Item) && one.isOpen)
-  const { fiber } = call ?? {}
-  // A flight keeps its id until a call that cannot be interrupted has ended.
-  if (fiber !== undefined && !isInterruptible(fiber)) {
-    return Turns.forEach(open, (one) => void (one.isOpen && one.board()))
-  }
-  for (const one of open) one.drop()
-  if (call === undefined || open.length === 0 || (call.waiting -= open.length) > 0 || fiber === undefined) {
-    return Effect.void
-  }
-  fiber.interruptUnsafe()
-  return Fiber.await(fiber)
-}
-
-const isInterruptible = (fiber: {}): boolean => (fiber as { readonly interruptible?: boolean }).interruptible === true
-
-const itemOf = (self: State, one: Item | Ticket): Item | undefined => one instanceof Item ? one : self.boarded.get(one)
-
 const fireIfComplete = (self: State): void => {
   if (self.isOpen || self.pending.size > 0 || self.ready.size === 0) return
   const items = Array.from(self.ready).filter(({ state }) => state === "waiting")
@@ -327,15 +188,13 @@ const fireIfComplete = (self: State): void => {
   if (self.ready.size > 0) fireIfComplete(self)
 }
 
-const firstOf = ({ items }: Call): Item => items[0] as Item
-
 const fire = (self: State, items: ReadonlyArray<Item>, tickets: ReadonlyArray<Ticket>): void => {
   const [{ context = loadContext(items[0]!.flight), flight: first }] = items as [Item, ...Array<Item>]
   const { engine, starter } = first
   const clock = Context.get(context, Clock.Clock)
   const call: Call = {
     items: tickets.length === 0 ? items : [...items, ...tickets],
-    // The call runs as part of the first flight. The others wait for the first one, so that the wait graph finds cycles.
+    // The call runs as part of the first flight. The others wait for it, so that the wait graph finds cycles.
     edges: new Map([[first, 1]]),
     waiting: items.length + tickets.length,
     turning: { clock, dispatcher: engine.work.dispatcher },
@@ -496,20 +355,6 @@ const annotationsOfAll = (context: Context.Context<never>): { readonly [name: st
   return others
 }
 
-/** Runs `loadAll`, and orders its answers by `keys`. If they are a `Map`, answers for other keys go to `onUnasked`. */
-export const inOrder = (
-  keys: ReadonlyArray<Key>,
-  loadAll: LoadAll,
-  onUnasked: (answers: Sorted["unasked"]) => void = () => {}
-): Effect.Effect<BatchAnswers, unknown, any> =>
-  Effect.flatMap(Effect.suspend(() => loadAll(keys)), (answers) =>
-    answers instanceof Map
-      ? Effect.map(sortAnswers(keys, answers, nameOf(keys)), ({ exits, unasked }) => {
-        onUnasked(unasked)
-        return exits
-      })
-      : Effect.succeed(answers as BatchAnswers))
-
 const makeClosed = (): Batch => {
   const batch = make({ loadAll: () => Effect.succeed([]) })
   batch.close()
@@ -517,23 +362,3 @@ const makeClosed = (): Batch => {
 }
 
 const closed = makeClosed()
-
-/** Dies unless the lookup returns an array with one `Exit` per key. */
-export const checked = <E, R>(
-  keys: ReadonlyArray<Key>,
-  lookup: Effect.Effect<ReadonlyArray<Exit.Exit<unknown, unknown>>, E, R>
-): Effect.Effect<ReadonlyArray<Exit.Exit<unknown, unknown>>, E, R> =>
-  Effect.flatMap(lookup, (exits) => {
-    const problem = !Array.isArray(exits)
-      ? "must return a list or a Map: return one Exit for each key, in their order or by key"
-      : exits.length !== keys.length
-      ? `got ${keys.length} keys and returned ${exits.length} results: return one Exit for each key, in their order or by key`
-      : exits.every(Exit.isExit)
-      ? undefined
-      : "returned an element that is not an Exit: return one Exit for each key, in their order or by key"
-    return problem === undefined
-      ? Effect.succeed(exits)
-      : Effect.die(new Error(`The lookup of ${nameOf(keys)} ${problem}`))
-  })
-
-const nameOf = ([key]: ReadonlyArray<Key>): string => `many "${infoOf(key!)?.name ?? "strings"}"`

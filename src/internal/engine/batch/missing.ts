@@ -63,7 +63,7 @@ const askStore = (
         if (policy.strict) refuse(reading, one, Exit.die(new StrictFault(answer)))
         return
       }
-      // The entry's dependencies were unknown until now, so a change meanwhile may concern them. The flight asks again.
+      // The entry's dependencies were unknown until now, so a change since may concern them: the flight asks again.
       if (answer instanceof Entry && self.mutations !== mutations && derives(answer)) return void (one.asked = false)
       if (!(answer instanceof Entry) || answer.writeId === one.rejectedWriteId) {
         one.rejectedWriteId = answer?.writeId ?? one.rejectedWriteId

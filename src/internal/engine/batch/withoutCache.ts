@@ -4,7 +4,7 @@ import * as Exit from "effect/Exit"
 import { idOf, type Key } from "../../key/ofKey.ts"
 import { aside } from "../request/attempt.ts"
 import type { LoadAll } from "../state.ts"
-import { checked, inOrder } from "./batch.ts"
+import { checked, inOrder } from "./inOrder.ts"
 
 export const loadWithoutCache = ({ keys, loadAll }: {
   readonly keys: ReadonlyArray<Key>

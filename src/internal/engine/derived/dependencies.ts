@@ -47,7 +47,6 @@ export const dependenciesOf = (within: Attempt): Dependencies | undefined => {
   return inheritOf(flight) === "changes" ? within.dependencies = make(flight) : undefined
 }
 
-/** Notes a caller that has just joined a flight. */
 export const noteCaller = (self: Flights, caller: Caller): void => {
   const { flight, request, within } = caller
   caller.isEarly = flight.attempt.startedAt === undefined

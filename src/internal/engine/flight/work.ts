@@ -117,7 +117,6 @@ const answerNextOf = (self: Flights, { callers }: Behind<Caller>): boolean => {
   for (let step = callers.next(); step.done !== true; step = callers.next()) {
     const caller = step.value
     const { flight } = caller
-    // The caller may have left in the meantime.
     if (!flight.callers.has(caller) || !self.work.isBehind(self, caller)) continue
     flight.callers.delete(caller)
     respond(self, caller)

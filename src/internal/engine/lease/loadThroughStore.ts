@@ -223,7 +223,6 @@ export const prepare = Effect.fnUntraced(function*(
   return { id, generation, entry: stored, tags, captures: tier.captures }
 })
 
-/** Notes the store's answer to a commit. */
 export const committed = (flight: Flight, { captures, id, tags }: Prepared, accepted: boolean | StoreError): void => {
   const { engine } = flight
   if (isFault(accepted) && !isKeptOut(accepted)) return failStrict(engine, flight, accepted)

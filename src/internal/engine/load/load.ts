@@ -34,7 +34,6 @@ const run = (
   const child = Effect.runForkWith(context)(body)
   flight.fiber = child
   const exit = child.pollUnsafe()
-  // Many loads end synchronously, and need no observer.
   if (exit !== undefined) return end(self, flight, context, exit)
   child.addObserver((exit) => end(self, flight, context, exit))
   // The flight may have been abandoned while its load started.

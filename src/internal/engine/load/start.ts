@@ -18,7 +18,6 @@ export const start = (self: Flights, flight: Flight): void => {
   limitUnattended(self, flight)
 }
 
-/** Ends a flight that was still queued when the cache was closed. */
 const refuse = (self: Flights, flight: Flight): void => {
   dropFlight(self, flight)
   for (const caller of flight.callers) answerNow(caller, Effect.die(new CacheClosed({ key: flight.id })))

@@ -6,7 +6,6 @@ const most = 65_536
 export class IdSet {
   private readonly parts: Array<Set<string>> = []
 
-  /** Adds an id, which must not be in the set yet. */
   add(id: string): void {
     let last = this.parts.at(-1)
     if (last === undefined || last.size === most) this.parts.push(last = new Set())

@@ -38,7 +38,6 @@ export const ranked = (self: Engine, ranking: Ranking, count: number): Effect.Ef
       cut()
       const now = clock.currentTimeMillisUnsafe()
       return chosen.flatMap((entry) =>
-        // The entry may have left memory in the meantime.
         liveEntry(self, entry.id, now) === entry ? [{ ...knownOf(entry), weight: weightOf(entry) }] : []
       )
     })

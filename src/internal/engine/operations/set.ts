@@ -57,7 +57,6 @@ export const set = Effect.fnUntraced(function*(
     yield* invalidateIds(self, [id])
     return true
   }
-  // The lifetime begins at the call.
   const now = (yield* Clock.Clock).currentTimeMillisUnsafe()
   const unsent = unsentOf(self, key, options)
   const policy = unsent.length === 0 ? given : yield* sendAgain(tier!, given, unsent)

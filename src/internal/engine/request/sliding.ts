@@ -6,7 +6,6 @@ import { movedBy } from "./rules.ts"
 /** Moves the deadline. Tells the store at most ten times per lifetime; if that fails, a later read tries again. */
 export const slide = (self: Flights, request: Request, entry: Entry, now: number): void => {
   const { constant, createdAt, expiresAt, softExpiresAt, writeId } = entry
-  // A softly invalidated entry is not prolonged.
   if (softExpiresAt === -Infinity) return
   const moved = movedBy(self, request, entry, now)
   // An entry stored by another strategy may have a later deadline, which then stays.

@@ -129,7 +129,6 @@ const encodeNoting = (note: typeof noteMisfit): Encode => (tier, key, entry, tag
       ? { payload: exit.value, meta: metaOf(entry, codec.id, tags) }
       : note(tier, key, toFault(tier, exit.cause), outcome === "success" ? undefined : tagOf(value))
   const encoding = encodeNow(codec, value, id)
-  // Most codecs answer synchronously.
   return Exit.isExit(encoding)
     ? Exit.succeed(encoded(encoding as Exit.Exit<Uint8Array, unknown>))
     : Effect.map(Effect.exit(encoding), encoded)

@@ -133,7 +133,6 @@ export const acknowledge = (self: PendingInvalidations, item: Item): void => {
   self.unsent.delete(item)
 }
 
-/** Marks every item as unsent before the last replay at close. */
 export const markAllUnsent = (self: PendingInvalidations): void => {
   for (const item of pendingItems(self)) self.unsent.add(item)
 }
@@ -151,7 +150,6 @@ export const unsentOf = (self: PendingInvalidations, id: string, tags: ReadonlyA
 export const isUnsent = (self: PendingInvalidations, id: string, tags: ReadonlyArray<string>): boolean =>
   self.unsent.size > 0 && unsentOf(self, id, tags).length > 0
 
-/** Whether an invalidation of the id, or a `clear`, is pending. */
 export const isPending = (self: PendingInvalidations, id: string): boolean =>
   self.all !== undefined || (self.ids.size > 0 && self.ids.has(id))
 

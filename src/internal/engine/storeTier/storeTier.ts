@@ -84,7 +84,6 @@ export interface StoreSteps {
   readonly close: (tier: StoreTier) => Effect.Effect<void>
 }
 
-/** A lookup or a commit, with the ids that it concerns. */
 export interface Concern {
   readonly ended: Latch.Latch
   /** `undefined` if the commit invalidates tags or everything, because its ids are then unknown. */
@@ -100,7 +99,6 @@ interface Commits {
 export interface StoreTier extends StoreTierOptions {
   readonly steps: StoreSteps
   readonly front: MemoryTier
-  /** Keyed by the `KeyInfo` of a key class. */
   readonly codecs: WeakMap<object, Codecs>
   readonly plain: Codecs
   readonly pending: Pending.PendingInvalidations
@@ -110,7 +108,6 @@ export interface StoreTier extends StoreTierOptions {
   readonly circuit: Circuit.Circuit
   /** Limits reads of a synchronous store per turn, because each miss starts a load in the same step. */
   readonly reads: TurnLimit
-  /** Limits how many timed-out operations end in one turn. */
   readonly timeouts: TurnLimit
   /** Operations that have failed and not succeeded since. An incident lasts while there are any. */
   readonly failing: Set<string>

@@ -224,6 +224,5 @@ const sweep = ({ store }: StoreTier, now: number): Effect.Effect<void> =>
         if (orphans.length > 0) yield* store.removeMany(orphans)
       })
     ),
-    // After a failure, the next sweep tries again.
     Effect.ignore
   )

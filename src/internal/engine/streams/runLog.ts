@@ -44,7 +44,6 @@ export interface RunLog {
   end: Exit.Exit<unknown, unknown> | undefined
   readonly cursors: Set<Cursor>
   wakes: number
-  /** Resumes the run if it waits for its consumers. */
   resumeRun: (() => void) | undefined
   /** Called when the last consumer leaves, to remove pages that are not kept. `undefined` if the pages are kept. */
   dispose: (() => void) | undefined

@@ -35,7 +35,6 @@ const partsOf = (value: object, waiting: Array<unknown>): number => {
       waiting.push(Object.getOwnPropertyDescriptor(value, name)?.value)
     }
   } catch {
-    // A user's proxy may throw when it is inspected.
   }
   return 0
 }

@@ -21,10 +21,8 @@ export interface ReadCheck {
   /** `undefined` without a store: then the transaction's watch alone reports whether the id has changed. */
   readonly generation: string | undefined
   readonly markers: Markers | undefined
-  /** The tag epoch of the base cache before the load. */
   readonly bornAt: number
   readonly since: number
-  /** The entry in the memory of the base cache before the load. */
   readonly former: Entry | undefined
 }
 

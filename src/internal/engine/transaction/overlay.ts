@@ -52,7 +52,6 @@ export interface Checks {
   /** By id: the `writeId` of an entry of a lower level that a tag or dependency invalidated in this transaction. */
   readonly ended: Map<string, string>
   readonly names: Map<string, TransactCheck>
-  /** The store's position at the transaction's first listing. */
   position: string | undefined
   /** By prefix: the listed entries of a cache without a store. */
   readonly listed: Map<string, ReadonlyArray<Entry>>
@@ -67,7 +66,6 @@ export interface Root {
   readonly checks: Checks
   readonly acquire: Acquire
   readonly scope: Scope.Closeable
-  /** Names of locks that are held or being acquired. */
   readonly locked: Map<string, "held" | Latch.Latch>
   /** How long to wait for a lock: longer than the transaction may take. */
   readonly lockMillis: number

@@ -1,8 +1,8 @@
 /**
  * Gives a `seq` to markers that a storage keeps as entries, because such a storage does not count invalidations. The
- * `seq` tells when this process first saw the marker's version. A version never returns, so a marker that has the same
+ * `seq` tells when this process first saw the marker's version. No version is used twice, so a marker that has the same
  * version before and after a load was not invalidated during the load. If other processes share the storage, a marker
- * that was unknown before the load gets a larger `seq` than the load.
+ * first seen during the load gets a larger `seq` than the one that was read just before the load.
  */
 import type { Marker } from "../../../ports/store.ts"
 import { markersKept } from "../../defaults/stores.ts"

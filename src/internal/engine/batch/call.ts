@@ -1,0 +1,143 @@
+/** The flights and tickets of a call for many keys, and how they join and leave it. */
+import type * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import type { Key } from "../../key/ofKey.ts"
+import * as Turns from "../../time/turns.ts"
+import { complete } from "../flight/complete.ts"
+import { begin, beginLoading } from "../flight/flight.ts"
+import type { Batch, Flight, Groups, Resume, Seats, Ticket } from "../state.ts"
+import type { Sorted } from "./unasked.ts"
+
+/** A flight in a call. The answer resumes the flight's fiber. If the flight has no fiber (a seat), the call runs it. */
+export class Item {
+  readonly flight: Flight
+  readonly key: Key
+  /** The context of the flight's fiber. `undefined` for a seat. */
+  readonly context: Context.Context<never> | undefined
+  readonly resume: Resume | undefined
+  call: Call | undefined
+  state: "waiting" | "left" | "leaving"
+  /** Whether the call also performs this flight's store operations. */
+  readonly usesStore: boolean
+
+  constructor(flight: Flight, usesStore: boolean, context?: Context.Context<never>, resume?: Resume) {
+    this.usesStore = usesStore
+    this.flight = flight
+    this.key = flight.request.key
+    this.context = context
+    this.resume = resume
+    this.call = undefined
+    this.state = "waiting"
+  }
+
+  interruptUnsafe(): void {
+    leave(this)
+  }
+
+  get interruptible(): boolean | undefined {
+    return (this.call?.fiber as { readonly interruptible?: boolean } | undefined)?.interruptible
+  }
+}
+
+export interface Call {
+  readonly items: ReadonlyArray<Item | Ticket>
+  readonly edges: Map<Flight, number>
+  waiting: number
+  readonly turning: Turns.Turning
+  /** The context of the first flight's starter, kept here because a flight that leaves early clears its `starter`. */
+  readonly starter: Flight["starter"]
+  unasked: Sorted["unasked"]
+  fiber: Fiber.Fiber<unknown, unknown> | undefined
+}
+
+export interface State {
+  readonly batch: Batch
+  readonly groups: Groups
+  readonly pending: Set<Flight>
+  readonly ready: Set<Item>
+  readonly loading: Map<Flight, Item>
+  readonly leading: Set<Flight>
+  /** The flights that will ask the store for leases together in the next wave. */
+  asking: Array<Item>
+  /** Keys without flights. They belong to the first call, after its flights. */
+  tickets: Array<Ticket>
+  /** The call of the tickets, from its beginning until its end. */
+  call: Call | undefined
+  /** The items of tickets that have become flights. */
+  readonly boarded: Map<Ticket, Item>
+  seats: Seats | undefined
+  isOpen: boolean
+}
+
+/** Removes a flight from a call. Returns whether the flight must not end before the call does. */
+export const leaveCall = (call: Call, item: Item): boolean => {
+  if (item.state !== "waiting") return false
+  const { engine, id } = item.flight
+  item.state = "leaving"
+  if (--call.waiting === 0) {
+    call.fiber?.interruptUnsafe()
+    return true
+  }
+  // The call continues for other flights. If it ignores interruptions, this flight keeps its id until the call ends.
+  if (engine.ending.get(id) === item.flight) return true
+  item.state = "left"
+  return false
+}
+
+const leave = (item: Item): void => {
+  const { call, flight } = item
+  if (call !== undefined && leaveCall(call, item)) return
+  item.state = "left"
+  complete(flight.engine, flight, Exit.interrupt())
+}
+
+export const arrived = (self: State, flight: Flight): void => {
+  self.pending.delete(flight)
+  self.groups.left(flight)
+}
+
+export const firstOf = ({ items }: Call): Item => items[0] as Item
+
+/** Runs the steps of a flight that was a ticket, in its call if that has begun. */
+export const board = (self: State, ticket: Ticket): void => {
+  const { call } = self
+  const flight = ticket.flight!
+  begin(flight)
+  flight.engine.running.add(flight)
+  const item = new Item(flight, false)
+  flight.fiber = item
+  self.boarded.set(ticket, item)
+  if (call === undefined) {
+    self.ready.add(item)
+    return arrived(self, flight)
+  }
+  item.call = call
+  const { attempt } = firstOf(call).flight
+  beginLoading(flight, attempt.startedAt!)
+  if (attempt.endedAt !== undefined) flight.attempt.endedAt = attempt.endedAt
+  flight.attempt.waitsOn = call.edges
+}
+
+/** Interrupts the read of the tickets. If that interrupts the call, waits for the call's finalizers. */
+export const leaveTickets = (self: State): Effect.Effect<unknown> => {
+  const { call } = self
+  const open = (call?.items ?? self.tickets).filter((one): one is Ticket => !(one instanceof Item) && one.isOpen)
+  const { fiber } = call ?? {}
+  // A flight keeps its id until a call that cannot be interrupted has ended.
+  if (fiber !== undefined && !isInterruptible(fiber)) {
+    return Turns.forEach(open, (one) => void (one.isOpen && one.board()))
+  }
+  for (const one of open) one.drop()
+  if (call === undefined || open.length === 0 || (call.waiting -= open.length) > 0 || fiber === undefined) {
+    return Effect.void
+  }
+  fiber.interruptUnsafe()
+  return Fiber.await(fiber)
+}
+
+const isInterruptible = (fiber: {}): boolean => (fiber as { readonly interruptible?: boolean }).interruptible === true
+
+export const itemOf = (self: State, one: Item | Ticket): Item | undefined =>
+  one instanceof Item ? one : self.boarded.get(one)

@@ -1,0 +1,40 @@
+/** Runs the lookup of many keys, and checks its answers. */
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import { infoOf, type Key } from "../../key/ofKey.ts"
+import type { BatchAnswers, LoadAll } from "../state.ts"
+import { sortAnswers, type Sorted } from "./unasked.ts"
+
+/** Runs `loadAll`, and orders its answers by `keys`. If they are a `Map`, answers for other keys go to `onUnasked`. */
+export const inOrder = (
+  keys: ReadonlyArray<Key>,
+  loadAll: LoadAll,
+  onUnasked: (answers: Sorted["unasked"]) => void = () => {}
+): Effect.Effect<BatchAnswers, unknown, any> =>
+  Effect.flatMap(Effect.suspend(() => loadAll(keys)), (answers) =>
+    answers instanceof Map
+      ? Effect.map(sortAnswers(keys, answers, nameOf(keys)), ({ exits, unasked }) => {
+        onUnasked(unasked)
+        return exits
+      })
+      : Effect.succeed(answers as BatchAnswers))
+
+/** Dies unless the lookup returns an array with one `Exit` per key. */
+export const checked = <E, R>(
+  keys: ReadonlyArray<Key>,
+  lookup: Effect.Effect<ReadonlyArray<Exit.Exit<unknown, unknown>>, E, R>
+): Effect.Effect<ReadonlyArray<Exit.Exit<unknown, unknown>>, E, R> =>
+  Effect.flatMap(lookup, (exits) => {
+    const problem = !Array.isArray(exits)
+      ? "must return a list or a Map: return one Exit for each key, in their order or by key"
+      : exits.length !== keys.length
+      ? `got ${keys.length} keys and returned ${exits.length} results: return one Exit for each key, in their order or by key`
+      : exits.every(Exit.isExit)
+      ? undefined
+      : "returned an element that is not an Exit: return one Exit for each key, in their order or by key"
+    return problem === undefined
+      ? Effect.succeed(exits)
+      : Effect.die(new Error(`The lookup of ${nameOf(keys)} ${problem}`))
+  })
+
+const nameOf = ([key]: ReadonlyArray<Key>): string => `many "${infoOf(key!)?.name ?? "strings"}"`

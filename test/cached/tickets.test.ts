@@ -1,0 +1,173 @@
+/** Keys of a long list in memory have tickets in place of flights, until somebody else needs them. */
+import { expect, it } from "@effect/vitest"
+import { Cause, Effect, Exit, Fiber, Latch, Schema } from "effect"
+import { Cached, CacheKey, CacheLayer, Strategy } from "effect-cached"
+import { TestClock } from "effect/testing"
+import { start } from "../support/caches.ts"
+
+class User extends CacheKey.Class<User>()("User", { payload: { id: Schema.Int }, success: Schema.String }) {}
+
+const ids = Array.from({ length: 100 }, (_, id) => ({ id }))
+
+/** A function of many users whose call waits for a latch, and a function of one user. */
+const make = (options: { readonly tags?: ReadonlyArray<string>; readonly isHeld?: boolean } = {}) => {
+  const open = Latch.makeUnsafe()
+  const calls: Array<number> = []
+  const strategy = Strategy.ttl({ ttl: "1 hour" })
+  const users = Cached.many(User, {
+    lookup: (keys) =>
+      Effect.suspend(() => {
+        const call = calls.push(keys.length)
+        const load = Effect.map(open.await, () => keys.map(({ id }) => Exit.succeed(`many ${call} ${id}`)))
+        return options.isHeld === true ? Effect.uninterruptible(load) : load
+      }),
+    strategy,
+    ...options.tags === undefined ? {} : { tags: options.tags }
+  })
+  const user = Cached.fn(User, { lookup: ({ id }) => Effect.succeed(`one ${id}`), strategy })
+  return { open, calls, users, user }
+}
+
+const valuesOf = (exits: ReadonlyArray<Exit.Exit<string>>) =>
+  exits.map((exit) => Exit.isSuccess(exit) ? exit.value : Cause.pretty(exit.cause))
+
+const expected = ids.map(({ id }) => `many 1 ${id}`)
+
+it.effect("a single read, another list and a lookup wait for the call of a list, and all are stored", () => {
+  const { calls, open, user, users } = make()
+  return Effect.gen(function*() {
+    const reading = yield* start(users(ids))
+    const one = yield* start(user({ id: 50 }))
+    const others = yield* start(users([{ id: 100 }, ...ids.slice(50)]))
+    yield* open.open
+    expect(valuesOf(yield* Fiber.join(reading))).toEqual(expected)
+    expect(yield* Fiber.join(one)).toBe("many 1 50")
+    expect(valuesOf(yield* Fiber.join(others))).toEqual(["many 2 100", ...expected.slice(50)])
+    expect(valuesOf(yield* users(ids))).toEqual(expected)
+    expect(calls).toEqual([100, 1])
+    expect(yield* Cached.stats).toMatchObject({ loads: 101, misses: 152, hits: 100, size: 101 })
+  }).pipe(Effect.provide(CacheLayer.memory()))
+})
+
+it.effect("an invalidation, a set and a removal during the call win over its results", () => {
+  const { open, user, users } = make()
+  return Effect.gen(function*() {
+    const reading = yield* start(users(ids))
+    yield* Cached.invalidate(new User({ id: 7 }))
+    yield* Cached.set(new User({ id: 8 }), "set")
+    expect(yield* Cached.remove(new User({ id: 9 }))).toBe(false)
+    yield* open.open
+    expect(valuesOf(yield* Fiber.join(reading))).toEqual(expected)
+    expect(yield* user({ id: 6 })).toBe("many 1 6")
+    expect(yield* user({ id: 7 })).toBe("one 7")
+    expect(yield* user({ id: 8 })).toBe("set")
+    expect(yield* user({ id: 9 })).toBe("one 9")
+  }).pipe(Effect.provide(CacheLayer.memory()))
+})
+
+it.effect("the results of a call during which a tag was invalidated are not stored", () => {
+  const { open, user, users } = make({ tags: ["users"] })
+  return Effect.gen(function*() {
+    const reading = yield* start(users(ids))
+    yield* Cached.invalidateTag("users")
+    yield* open.open
+    expect(valuesOf(yield* Fiber.join(reading))).toEqual(expected)
+    expect(yield* user({ id: 50 })).toBe("one 50")
+    expect(yield* user({ id: 0 })).toBe("one 0")
+  }).pipe(Effect.provide(CacheLayer.memory()))
+})
+
+it.effect("nothing that a call has loaded before a clear is stored after it", () => {
+  const { open, user, users } = make()
+  return Effect.gen(function*() {
+    const reading = yield* start(users(ids))
+    yield* Cached.clear
+    yield* open.open
+    expect(valuesOf(yield* Fiber.join(reading))).toEqual(expected)
+    expect(yield* Cached.size).toBe(0)
+    expect(yield* user({ id: 50 })).toBe("one 50")
+  }).pipe(Effect.provide(CacheLayer.memory()))
+})
+
+it.effect("a call whose reader is interrupted continues for another reader of one of its keys, and stores that", () => {
+  const { calls, open, user, users } = make()
+  return Effect.gen(function*() {
+    const reading = yield* start(users(ids))
+    const one = yield* start(user({ id: 50 }))
+    yield* Fiber.interrupt(reading)
+    expect(yield* user({ id: 51 })).toBe("one 51")
+    yield* open.open
+    expect(yield* Fiber.join(one)).toBe("many 1 50")
+    expect(yield* user({ id: 50 })).toBe("many 1 50")
+    expect(yield* user({ id: 51 })).toBe("one 51")
+    expect(yield* user({ id: 52 })).toBe("one 52")
+    expect(calls).toEqual([100])
+  }).pipe(Effect.provide(CacheLayer.memory()))
+})
+
+it.effect("an interrupted reader without others interrupts its call, and waits for a call that holds out", () => {
+  const free = make()
+  const held = make({ isHeld: true })
+  return Effect.gen(function*() {
+    yield* Fiber.interrupt(yield* start(free.users(ids)))
+    expect(yield* free.user({ id: 50 })).toBe("one 50")
+    yield* Cached.clear
+    const reading = yield* start(held.users(ids))
+    const interrupting = yield* start(Fiber.interrupt(reading))
+    const one = yield* start(held.user({ id: 50 }))
+    expect(one.pollUnsafe()).toBeUndefined()
+    yield* held.open.open
+    yield* Fiber.join(interrupting)
+    yield* TestClock.adjust(1)
+    expect(yield* Fiber.join(one)).toBe("one 50")
+  }).pipe(Effect.provide(CacheLayer.memory()))
+})
+
+it.effect("a failure of one key is the exit of that key, and the others are stored", () => {
+  const users = Cached.many(User, {
+    lookup: (keys) => Effect.succeed(keys.map(({ id }) => id === 50 ? Exit.fail("none") : Exit.succeed(`user ${id}`))),
+    strategy: Strategy.ttl({ ttl: "1 hour" })
+  })
+  return Effect.gen(function*() {
+    const exits = yield* users(ids)
+    expect(exits[50]).toEqual(Exit.fail("none"))
+    expect(exits.filter(Exit.isSuccess)).toHaveLength(99)
+    expect(yield* Cached.stats).toMatchObject({ loads: 100, loadFailures: 1, size: 99 })
+  }).pipe(Effect.provide(CacheLayer.memory()))
+})
+
+it.effect("a load that reads another entry gives its life to all keys of its call", () => {
+  const users = Cached.many(User, {
+    lookup: (keys) =>
+      Effect.as(Cached.ttl(Effect.succeed(1), { key: "token", ttl: "1 minute" }), keys.map(() => Exit.succeed("user"))),
+    strategy: Strategy.ttl({ ttl: "1 hour" })
+  })
+  return Effect.gen(function*() {
+    yield* users(ids)
+    yield* TestClock.adjust("61 seconds")
+    expect(yield* Cached.has(new User({ id: 50 }))).toBe(false)
+  }).pipe(Effect.provide(CacheLayer.memory()))
+})
+
+it.effect("a key that the list has several times is loaded once, for all its places", () => {
+  const { open, users } = make()
+  return Effect.gen(function*() {
+    yield* open.open
+    const exits = yield* users([...ids, ...ids, { id: 50 }])
+    expect(valuesOf(exits)).toEqual([...expected, ...expected, "many 1 50"])
+    expect(yield* Cached.stats).toMatchObject({ loads: 100, size: 100 })
+  }).pipe(Effect.provide(CacheLayer.memory()))
+})
+
+it.effect("a lookup that reads one of its own keys dies in a circle", () => {
+  const users: (payloads: ReadonlyArray<{ readonly id: number }>) => Effect.Effect<unknown, unknown, never> = Cached
+    .many(User, {
+      lookup: (keys) => Effect.flatMap(user({ id: 50 }), (one) => Effect.succeed(keys.map(() => Exit.succeed(one)))),
+      strategy: Strategy.ttl({ ttl: "1 hour" })
+    }) as never
+  const user = Cached.fn(User, { lookup: () => Effect.succeed("one"), strategy: Strategy.ttl({ ttl: "1 hour" }) })
+  return Effect.gen(function*() {
+    const exit = yield* Effect.exit(users(ids))
+    expect(Exit.isFailure(exit) && Cause.pretty(exit.cause)).toContain("CacheCycle")
+  }).pipe(Effect.provide(CacheLayer.memory()))
+})
