@@ -16,6 +16,7 @@ const sections: Sections = {
   hit: () => ({ hit: Run.hit(runs) }),
   bytes: () => ({ bytes: Run.bytesOfHit() }),
   many: () => ({ many: Run.many(runs) }),
+  bulk: () => ({ bulk: Run.bulk(runs) }),
   stream: () => ({ stream: Run.stream(runs) }),
   strategies: () => ({ strategies: Run.strategies(runs) }),
   listeners: () => ({ listeners: Run.listeners(runs) }),

@@ -6,6 +6,7 @@ export type Case =
   | "hit"
   | "bytes"
   | "many"
+  | "bulk"
   | "stream"
   | "strategies"
   | "listeners"
@@ -52,6 +53,7 @@ const onRedis = { case: "redis", peer: "GET and JSON.parse" } as const
 const inTransaction = { case: "transact", peer: "node:sqlite, the same rows" } as const
 const records = { case: "sizes", peer: "raw JSON" } as const
 const overRedis = { subject: "CacheLayer.redis" } as const
+const bulk = { case: "bulk" } as const
 const alone = { subject: "CacheLayer.disk", peer: "no cache" } as const
 
 const checks: ReadonlyArray<Check & { readonly title: string }> = [
@@ -89,6 +91,78 @@ const checks: ReadonlyArray<Check & { readonly title: string }> = [
     peer: "Cached.fn, one by one",
     atMost: 0.6,
     goal: 0.5
+  },
+  {
+    ...bulk,
+    title: "`Cached.many`, 100,000 cold keys in memory",
+    subject: "memory: Cached.many, cold",
+    peer: "memory: Cached.fn one by one, cold",
+    atMost: 1.5,
+    goal: 0.7
+  },
+  {
+    ...bulk,
+    title: "The same, hits",
+    subject: "memory: Cached.many, hits",
+    peer: "memory: Cached.fn one by one, hits",
+    atMost: 1,
+    goal: 0.5
+  },
+  {
+    ...bulk,
+    title: "`Cached.many`, 100,000 cold keys on disk",
+    subject: "disk: Cached.many, cold",
+    peer: "disk: raw, cold",
+    atMost: 4,
+    goal: 2.5
+  },
+  {
+    ...bulk,
+    title: "The same, hits",
+    subject: "disk: Cached.many, hits",
+    peer: "disk: raw, hits",
+    atMost: 4,
+    goal: 2.5
+  },
+  {
+    ...bulk,
+    title: "`Cached.setMany` on disk",
+    subject: "disk: Cached.setMany",
+    peer: "disk: raw, set",
+    atMost: 3,
+    goal: 2
+  },
+  {
+    ...bulk,
+    title: "`Cached.removeMany` on disk",
+    subject: "disk: Cached.removeMany",
+    peer: "disk: raw, remove",
+    atMost: 6,
+    goal: 3
+  },
+  {
+    ...bulk,
+    title: "`Cached.many`, 100,000 cold keys on Redis",
+    subject: "redis: Cached.many, cold",
+    peer: "redis: raw, cold",
+    atMost: 5,
+    goal: 4
+  },
+  {
+    ...bulk,
+    title: "The same, hits",
+    subject: "redis: Cached.many, hits",
+    peer: "redis: raw, hits",
+    atMost: 3,
+    goal: 2.5
+  },
+  {
+    ...bulk,
+    title: "`Cached.setMany` on Redis",
+    subject: "redis: Cached.setMany",
+    peer: "redis: raw, set",
+    atMost: 4,
+    goal: 3
   },
   {
     case: "stream",

@@ -114,6 +114,13 @@ export const guards = ({ processes }: Runs): ReadonlyArray<Values> =>
 export const many = ({ processes }: Runs): ReadonlyArray<Values> =>
   times(processes, () => toValues(start("many.ts", [])))
 
+const storagesOfBulk = ["memory", "disk", "redis", "atOnce", "growth"]
+
+/** Each storage has rounds of its own: 100,000 keys take seconds. */
+export const bulk = ({ processes }: Runs): ReadonlyArray<Values> => [
+  toValues(storagesOfBulk.flatMap((storage) => start("bulk.ts", [storage, processes === 1 ? "1" : "5"])))
+]
+
 interface Herd {
   readonly loads: ReadonlyArray<Values>
   readonly served: ReadonlyArray<Values>

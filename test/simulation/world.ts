@@ -421,7 +421,7 @@ const checkKept = (self: World): void => {
   if (engine === undefined) return
   const { ending, flights, leaseWaits, refreshing, running, work } = engine
   const kept = {
-    "flights that can be joined": flights,
+    "flights that can be joined": new Set(flights.all()),
     "flights that run": running,
     "ids that abandoned loads keep": ending,
     "slots of refreshes": refreshing.running,

@@ -12,7 +12,6 @@ export interface CallersOf<C> extends Iterable<C> {
 }
 
 export interface ById<F> {
-  readonly size: number
   readonly get: (id: string) => F | undefined
   readonly has: (id: string) => boolean
   readonly set: (flight: F) => void

@@ -133,6 +133,8 @@ export const make = (
 export const close = Effect.fnUntraced(function*(self: Engine, shutdownMillis: number) {
   self.closed = true
   self.memory.sweeper?.stop()
+  // Keys of bulk calls become flights, which end like all others.
+  self.flights.all()
   for (const { flights } of self.refreshing.queue) for (const flight of flights) detach(self, flight.id)
   for (const flight of self.running.all()) {
     // The flight queued behind this one starts now, and is refused because the engine is closed.

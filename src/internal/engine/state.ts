@@ -570,11 +570,20 @@ export interface Groups {
 export type Callers = CallersOf<Caller>
 
 export interface FlightsById extends ById<Flight> {
-  readonly tickets: Set<TicketsById>
+  /** The keys of bulk calls that have no flights yet. `undefined` until a call has some. */
+  tickets: Tickets | undefined
 }
 
-export type TicketsById = ReadonlyMap<string, Ticket>
+export interface Tickets {
+  /** The tickets of each call, by id. */
+  readonly calls: Set<ReadonlyMap<string, Ticket>>
+  readonly board: (id: string) => Flight | undefined
+  readonly boardAll: () => void
+}
 
 export type Ticket = TicketOf<Flight>
 
-export type Running = Pick<FlightsById, "size" | "delete" | "all"> & { readonly add: (flight: Flight) => void }
+export interface Running extends Pick<FlightsById, "delete" | "all"> {
+  readonly size: number
+  readonly add: (flight: Flight) => void
+}

@@ -4,8 +4,8 @@ import type { UnitFault } from "../fault.ts"
 export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "a ticket is not made a flight when another reader comes",
-    in: "FlightIndex",
-    find: "if (ticket?.isOpen === true) return ticket",
+    in: "makeIndex",
+    find: "if (ticket?.isOpen === true) return ticket.board()",
     replace: "",
     by: "test/cached/tickets.test.ts"
   },

@@ -304,7 +304,7 @@ const checkEngine = ({ engine, wrong }: Running): void => {
   if (engine === undefined) return
   const { storeTier, flights, memory, refreshing, running } = engine
   const left = {
-    flights: flights.size,
+    flights: flights.all().length,
     running: running.size,
     refreshing: refreshing.running.size,
     queued: refreshing.queue.size,

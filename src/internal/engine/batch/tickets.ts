@@ -14,7 +14,7 @@ import { allowFallback } from "../request/answers.ts"
 import * as Policy from "../request/callPolicy.ts"
 import { readContextOf } from "../request/context.ts"
 import { isLimited, optionOf } from "../request/rules.ts"
-import type { Batch, Flight, Flights, Request } from "../state.ts"
+import type { Batch, Flight, Flights, Request, Tickets as Index } from "../state.ts"
 import { noteMiss } from "../telemetry/events.ts"
 import type { Missing, Office } from "./missingKey.ts"
 import type { Reading } from "./reading.ts"
@@ -43,8 +43,9 @@ export const make = (
     engine.throughStore === undefined && !engine.isPrivate && engine.listeners.events === undefined &&
     optionOf(engine, template, "copy") === undefined && !isLimited(engine, template)
   const { missing } = reading
-  if (!isPlain || missing.size < limits.least || engine.flights.tickets.size >= limits.calls) return undefined
-  engine.flights.tickets.add(missing)
+  const { calls } = engine.flights.tickets ??= makeIndex()
+  if (!isPlain || missing.size < limits.least || calls.size >= limits.calls) return undefined
+  calls.add(missing)
   const self: Tickets = {
     engine,
     reading,
@@ -56,7 +57,22 @@ export const make = (
   return self
 }
 
-export const close = ({ engine, reading }: Tickets): void => void engine.flights.tickets.delete(reading.missing)
+const makeIndex = (): Index => {
+  const calls: Index["calls"] = new Set()
+  return {
+    calls,
+    board: (id) => {
+      for (const tickets of calls) {
+        const ticket = tickets.get(id)
+        if (ticket?.isOpen === true) return ticket.board()
+      }
+      return undefined
+    },
+    boardAll: () => calls.forEach((tickets) => tickets.forEach((ticket) => ticket.isOpen && ticket.board()))
+  }
+}
+
+export const close = ({ engine, reading }: Tickets): void => void engine.flights.tickets!.calls.delete(reading.missing)
 
 /** Gives a key a ticket. Returns `false` if it needs a flight. */
 export const take = (self: Tickets, ticket: Missing): boolean => {

@@ -1,34 +1,20 @@
 /** The index of joinable flights by id. */
-import type { Flight, FlightsById, Ticket, TicketsById } from "../state.ts"
+import type { Flight, FlightsById, Tickets } from "../state.ts"
 
 /** Keeps the newest flight outside the map, because V8 keeps rebuilding a `Map` whose only element comes and goes. */
 export class FlightIndex implements FlightsById {
   private newest: Flight | undefined = undefined
   private readonly others = new Map<string, Flight>()
-  /** The keys of bulk calls that have no flights yet. */
-  readonly tickets = new Set<TicketsById>()
-
-  get size(): number {
-    return this.others.size + (this.newest === undefined ? 0 : 1)
-  }
+  declare tickets: Tickets | undefined
 
   get(id: string): Flight | undefined {
     const { newest } = this
     if (newest !== undefined && newest.id === id) return newest
-    const other = this.others.size === 0 ? undefined : this.others.get(id)
-    return other === undefined && this.tickets.size > 0 ? this.ticketOf(id)?.board() : other
+    return (this.others.size === 0 ? undefined : this.others.get(id)) ?? this.tickets?.board(id)
   }
 
   has(id: string): boolean {
-    return this.tickets.size > 0 && this.ticketOf(id) !== undefined || this.get(id) !== undefined
-  }
-
-  private ticketOf(id: string): Ticket | undefined {
-    for (const tickets of this.tickets) {
-      const ticket = tickets.get(id)
-      if (ticket?.isOpen === true) return ticket
-    }
-    return undefined
+    return this.get(id) !== undefined
   }
 
   set(flight: Flight): void {
@@ -44,7 +30,7 @@ export class FlightIndex implements FlightsById {
   }
 
   all(): ReadonlyArray<Flight> {
-    for (const tickets of this.tickets) tickets.forEach((ticket) => ticket.isOpen && ticket.board())
+    this.tickets?.boardAll()
     const others = Array.from(this.others.values())
     return this.newest === undefined ? others : [...others, this.newest]
   }

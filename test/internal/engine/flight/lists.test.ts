@@ -31,7 +31,7 @@ describe("FlightsById", () => {
         flights.delete(flight)
         if (model.get(flight.id) === flight) model.delete(flight.id)
       }
-      expect(flights.size).toBe(model.size)
+      expect(flights.all()).toHaveLength(model.size)
       for (const one of ids) {
         expect(flights.get(one)).toBe(model.get(one))
         expect(flights.has(one)).toBe(model.has(one))

@@ -50,7 +50,7 @@ it.effect("the queue is bounded: when it is full, what was asked for first is dr
     expect(refreshing.running.size).toBe(2)
     yield* settle
     expect(started).toEqual([0, 1])
-    expect((yield* engine).flights.size).toBeLessThanOrEqual(queuedRefreshes + 4)
+    expect((yield* engine).flights.all().length).toBeLessThanOrEqual(queuedRefreshes + 4)
     state.refresh = Effect.succeed(1)
     yield* TestClock.adjust("1 minute")
     expect(refreshing.queue.size).toBe(0)
