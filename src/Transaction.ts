@@ -284,8 +284,8 @@ export interface SqlOptions {
  * - A value set inside the transaction is not stored. Its key is invalidated after the commit, because two transactions
  *   on one row may reach cache and database in different orders. Counters change after the commit. Any store works.
  * - Returns once the invalidations are carried out. If the store does not answer in time, returns without a failure
- *   even under `CachePolicy.strict`, and sends the invalidations again later. The invalidations are also carried out if
- *   the commit fails, because it is then unknown whether the database has changed.
+ *   even under `CachePolicy.strict`, and sends the invalidations again later. If the commit fails, it may still have
+ *   changed the database: then the invalidations are carried out as well, but no counter changes.
  * - If the `outbox` table is missing, the transaction fails with an `SqlError` and is rolled back: provide the layer
  *   `Transaction.outbox`, which creates the table.
  *

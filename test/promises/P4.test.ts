@@ -428,6 +428,57 @@ describe("P4 · a store that is down, slow, full or lying never fails a program,
         )
       })
 
+      it.effect("a bulk read also sends an invalidation that stays unacknowledged while it sends another one", () => {
+        const fake = fakeStore()
+        return within(
+          over(fake, { memory }),
+          Effect.gen(function*() {
+            fake.behave = (operation) => operation === "remove" ? { before: Effect.fail(unavailable) } : {}
+            yield* Cached.invalidate(key)
+            fake.behave = (operation) => operation === "remove" ? { before: Effect.sleep(10) } : {}
+            const reading = yield* start(CachePolicy.strict(rows([{ id: 1 }, { id: 2 }])))
+            yield* settle
+            const invalidating = yield* start(Cached.invalidate(other))
+            yield* settle
+            yield* Fiber.interrupt(invalidating)
+            for (let i = 0; i < 3; i++) yield* Effect.andThen(TestClock.adjust(10), settle)
+            expect(yield* Fiber.join(reading)).toEqual([Exit.succeed(1), Exit.succeed(2)])
+            expect(fake.count("remove")).toBe(4)
+          })
+        )
+      })
+
+      it.effect("tags that throw at first hide no invalidation from a bulk read", () => {
+        const fake = fakeStore()
+        let throwsOnce = () => {}
+        class Tagged extends CacheKey.Class<Tagged>()("Tagged", {
+          payload: { id: Schema.Int },
+          success: Schema.Int,
+          tags: ({ id }) => {
+            if (id === 2) throwsOnce()
+            return [`of ${id}`]
+          }
+        }) {}
+        return within(
+          over(fake, { memory }),
+          Effect.gen(function*() {
+            const tagged = Cached.many(Tagged, {
+              lookup: (keys) => Effect.succeed(keys.map(({ id }) => Exit.succeed(id))),
+              strategy: Strategy.ttl({ ttl: "1 hour" })
+            })
+            fake.behave = (operation) => operation === "remove" ? { before: Effect.fail(unavailable) } : {}
+            yield* Cached.invalidateMany([new Tagged({ id: 1 }), new Tagged({ id: 2 })])
+            fake.behave = () => ({})
+            throwsOnce = () => {
+              throwsOnce = () => {}
+              throw new Error("no tags")
+            }
+            expect(yield* CachePolicy.strict(tagged([{ id: 1 }, { id: 2 }])))
+              .toEqual([Exit.succeed(1), Exit.succeed(2)])
+          })
+        )
+      })
+
       it.effect("while the store is still asked it fails no caller", () => {
         const fake = fakeStore()
         fake.behave = (operation) => operation === "remove" ? { before: Effect.sleep(100) } : {}

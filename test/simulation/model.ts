@@ -1,7 +1,7 @@
 /** The parts of a simulated program, and the records of its run. */
 import type { Exit } from "effect"
 import type { Cached } from "effect-cached"
-import type { Flight } from "../../src/internal/engine/state.ts"
+import type { Flight, Ticket } from "../../src/internal/engine/state.ts"
 import type { Feature } from "./features.ts"
 
 export const kinds = [
@@ -155,6 +155,8 @@ export interface Load {
   readonly begunAt: number
   /** `undefined` for a load under `bypass`. */
   readonly flight: Flight | undefined
+  /** In place of a flight, of a key in a bulk call. */
+  ticket: Ticket | undefined
   /** The first of its flight: a refresh may try again. */
   readonly first: boolean
   /** The ids of one call. */

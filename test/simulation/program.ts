@@ -541,7 +541,12 @@ const loadMany = (self: Simulation, spec: Spec, reads: ReadonlyMap<string, Read>
     const records = keys.map((key) => {
       const flight = flights.get(CacheKey.id(key))
       if (flight !== undefined) self.world.readers.set(flight.request, reads.get(key.id)!)
-      return World.beginLoad(self.world, { ...spec, id: key.id, annotates: undefined }, flight, together)
+      const record = World.beginLoad(self.world, { ...spec, id: key.id, annotates: undefined }, flight, together)
+      for (const tickets of within?.engine.flights.tickets ?? []) {
+        const ticket = tickets.get(CacheKey.id(key))
+        if (ticket?.isOpen === true) record.ticket = ticket
+      }
+      return record
     })
     const answersMore = self.extras.happens("unasked", 0.5)
     const dice = self.extras.diceOf("unasked")

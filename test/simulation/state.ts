@@ -163,8 +163,11 @@ export const softOf = (load: Load): number => {
   return soft < strategyTtlOf(load) ? Math.min(soft, ttlOf(load)) : ttlOf(load)
 }
 
-export const hasEnded = (load: Load): boolean =>
-  load.flight === undefined ? load.exit !== undefined : load.flight.exit !== undefined
+/** A key with a ticket can be joined until its call has answered it, which is later than the end of the load. */
+export const hasEnded = ({ exit, flight: own, ticket }: Load): boolean => {
+  const flight = own ?? ticket?.flight
+  return flight === undefined ? exit !== undefined && ticket?.isOpen !== true : flight.exit !== undefined
+}
 
 export const describe = (exit: Exit.Exit<unknown, unknown> | undefined): string => {
   if (exit === undefined) return "nothing"

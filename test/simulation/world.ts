@@ -35,6 +35,7 @@ export const beginLoad = (
     spec,
     begunAt: self.now(),
     flight,
+    ticket: undefined,
     first,
     together,
     tags: spec.tags,

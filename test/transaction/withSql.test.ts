@@ -30,6 +30,28 @@ const outside = Effect.map(
   (context) => <A, E>(self: Effect.Effect<A, E, Caching.Caching>) => Effect.provideContext(self, context)
 )
 
+/** A client whose transactions end in another way. */
+const ending = (
+  sql: SqlClient.SqlClient,
+  withTransaction: <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, any, R>
+) =>
+  Object.assign(
+    (...parts: ReadonlyArray<never>) => (sql as unknown as (...parts: ReadonlyArray<never>) => unknown)(...parts),
+    sql,
+    { withTransaction }
+  ) as unknown as SqlClient.SqlClient
+
+/** A client that takes its time to keep a savepoint. */
+const slowToKeep = (sql: SqlClient.SqlClient, kept: Deferred.Deferred<void>) =>
+  ending(
+    sql,
+    (self) =>
+      Effect.uninterruptibleMask((restore) =>
+        Effect.tap(sql.withTransaction(restore(self)), () =>
+          Effect.andThen(Deferred.succeed(kept, undefined), Effect.yieldNow))
+      )
+  )
+
 const test = <A, E>(name: string, self: Effect.Effect<A, E, Caching.Caching | SqlClient.SqlClient>) =>
   it.effect(name, () => Effect.provide(self, Layer.merge(database, CacheLayer.memory())))
 
@@ -140,18 +162,35 @@ describe("withSql", () => {
     Effect.gen(function*() {
       const { sql, user } = yield* setup
       yield* user
-      const failing = Object.assign(
-        (...parts: ReadonlyArray<never>) => (sql as unknown as (...parts: ReadonlyArray<never>) => unknown)(...parts),
-        sql,
-        {
-          withTransaction: (self: Effect.Effect<unknown>) =>
-            Effect.andThen(sql.withTransaction(Effect.andThen(self, Effect.fail("rolled back"))), Effect.void)
-        }
-      ) as unknown as SqlClient.SqlClient
+      const failing = ending(sql, (self) => sql.withTransaction(Effect.andThen(self, Effect.fail("rolled back"))))
       yield* Effect.exit(
         Effect.provideService(Transaction.withSql(Cached.invalidate("user:1")), SqlClient.SqlClient, failing)
       )
       expect(yield* Cached.has("user:1")).toBe(false)
+    })
+  )
+
+  test(
+    "a commit that fails changes no counter: a program that tries again counts once",
+    Effect.gen(function*() {
+      const { sql } = yield* setup
+      yield* sql`CREATE TABLE authors (id INTEGER PRIMARY KEY)`
+      // The commit checks the reference.
+      yield* sql`CREATE TABLE books (author INTEGER REFERENCES authors (id) DEFERRABLE INITIALLY DEFERRED)`
+      yield* Cached.set("books", [])
+      const books = Cached.counter("books")
+      const add = Transaction.withSql(
+        Effect.gen(function*() {
+          yield* sql`INSERT INTO books VALUES (1)`
+          yield* Cached.invalidate("books")
+          yield* books.increment()
+        })
+      )
+      expect(yield* Effect.flip(add)).toMatchObject({ _tag: "SqlError" })
+      expect([yield* Cached.has("books"), yield* books.get]).toEqual([false, 0])
+      yield* sql`INSERT INTO authors VALUES (1)`
+      yield* add
+      expect([yield* sql`SELECT * FROM books`, yield* books.get]).toEqual([[{ author: 1 }], 1])
     })
   )
 
@@ -184,20 +223,7 @@ describe("withSql", () => {
       const { sql } = yield* setup
       yield* Cached.setMany([["kept", 1], ["other", 1]])
       const kept = yield* Deferred.make<void>()
-      // A database that takes its time to keep a savepoint.
-      const slow = Object.assign(
-        (...parts: ReadonlyArray<never>) => (sql as unknown as (...parts: ReadonlyArray<never>) => unknown)(...parts),
-        sql,
-        {
-          withTransaction: <A, E, R>(self: Effect.Effect<A, E, R>) =>
-            Effect.uninterruptibleMask((restore) =>
-              Effect.andThen(
-                sql.withTransaction(restore(self)),
-                Effect.as(Effect.andThen(Deferred.succeed(kept, undefined), Effect.yieldNow), 1)
-              )
-            )
-        }
-      ) as unknown as SqlClient.SqlClient
+      const slow = slowToKeep(sql, kept)
       yield* Transaction.withSql(Effect.gen(function*() {
         const savepoint = Effect.provideService(Transaction.withSql(Cached.remove("kept")), SqlClient.SqlClient, slow)
         const fiber = yield* start(savepoint)
@@ -210,22 +236,59 @@ describe("withSql", () => {
   )
 
   test(
+    "a savepoint that is interrupted when its rows are kept counts with the commit around it, once",
+    Effect.gen(function*() {
+      const { sql } = yield* setup
+      const counted = (name: string, end: Effect.Effect<void, string>) =>
+        Effect.gen(function*() {
+          const kept = yield* Deferred.make<void>()
+          const savepoint = Transaction.withSql(Cached.increment(name))
+          yield* Effect.exit(sql.withTransaction(Effect.gen(function*() {
+            const fiber = yield* start(
+              Effect.provideService(savepoint, SqlClient.SqlClient, slowToKeep(sql, kept))
+            )
+            yield* Deferred.await(kept)
+            yield* Fiber.interrupt(fiber)
+            yield* end
+          })))
+          return yield* Cached.counter(name).get
+        })
+      expect([yield* counted("kept", Effect.void), yield* counted("undone", Effect.fail("rolled back"))]).toEqual([
+        1,
+        0
+      ])
+    })
+  )
+
+  test(
     "a database client that does not say when it commits is asked for nothing: it invalidates when it has returned",
     Effect.gen(function*() {
       const { rename, sql, user } = yield* setup
       const out = yield* outside
       yield* user
-      const silent = Object.assign(
-        (...parts: ReadonlyArray<never>) => (sql as unknown as (...parts: ReadonlyArray<never>) => unknown)(...parts),
-        sql,
-        {
-          withTransaction: <A, E, R>(self: Effect.Effect<A, E, R>) =>
-            // Others read before it is committed.
-            Effect.tap(self, () => Effect.andThen(out(user), rename("Grace")))
-        }
-      ) as unknown as SqlClient.SqlClient
+      // Others read before it is committed.
+      const silent = ending(sql, (self) => Effect.tap(self, () => Effect.andThen(out(user), rename("Grace"))))
       yield* Effect.provideService(Transaction.withSql(Cached.invalidate("user:1")), SqlClient.SqlClient, silent)
       expect(yield* user).toBe("Grace")
+    })
+  )
+
+  test(
+    "a database client that does not say when it commits changes counters only if it succeeds",
+    Effect.gen(function*() {
+      const { sql } = yield* setup
+      const silent = (end: Effect.Effect<void, string>) => ending(sql, (self) => Effect.tap(self, () => end))
+      const add = (end: Effect.Effect<void, string>) =>
+        Effect.exit(Effect.provideService(
+          Transaction.withSql(Effect.andThen(Cached.increment("books"), Cached.invalidate("books"))),
+          SqlClient.SqlClient,
+          silent(end)
+        ))
+      yield* Cached.set("books", [])
+      expect(Exit.isFailure(yield* add(Effect.fail("rolled back")))).toBe(true)
+      expect([yield* Cached.has("books"), yield* Cached.counter("books").get]).toEqual([false, 0])
+      yield* add(Effect.void)
+      expect(yield* Cached.counter("books").get).toBe(1)
     })
   )
 

@@ -143,6 +143,13 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/promises/P4.test.ts"
   },
   {
+    name: "a strict read of many fails because of what becomes unsent while it sends again",
+    in: "readStrictly",
+    find: "isStuck(sent, unsent)",
+    replace: "sent.length > 0",
+    by: "test/promises/P4.test.ts"
+  },
+  {
     name: "a try is inside its load for ever",
     in: "endAttempt",
     find: "self.flight = undefined",

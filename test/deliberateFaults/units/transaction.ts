@@ -266,6 +266,13 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/transaction/withSql.test.ts"
   },
   {
+    name: "an SQL transaction that was rolled back has counted",
+    in: "withSql",
+    find: ": Exit.isSuccess(exit)",
+    replace: ": Exit.isSuccess(exit) || Exit.isFailure(exit)",
+    by: "test/transaction/withSql.test.ts"
+  },
+  {
     name: "of a strict program the first invalidation that the store refuses is the last",
     in: "invalidate",
     find: "({ ...policy, strict: false })",

@@ -8,7 +8,7 @@ import { idOf, type Key } from "../../key/ofKey.ts"
 import { sameIds } from "../../key/sameIds.ts"
 import * as Turns from "../../time/turns.ts"
 import { invalidateIds } from "../invalidation/invalidate.ts"
-import { inTheWay, sendAgain, unacknowledged } from "../invalidation/strictReads.ts"
+import { inTheWay, isStuck, sendAgain, unacknowledged } from "../invalidation/strictReads.ts"
 import * as Memory from "../memory/memory.ts"
 import { adopt } from "../request/adopt.ts"
 import * as Policy from "../request/callPolicy.ts"
@@ -56,7 +56,9 @@ export const readMany = (
       () => Effect.provideService(rest, Policy.Current, { ...policy, invalidate: undefined })
     )
   }
-  const exits = policy.strict ? readStrictly(self, fiber, many, policy) : readTogether(self, fiber, many, policy)
+  const exits = policy.strict
+    ? readStrictly(self, fiber, many, { policy, sent: [] })
+    : readTogether(self, fiber, many, { policy, inTheWay: [] })
   return copy === undefined
     ? exits
     : Effect.map(
@@ -82,21 +84,21 @@ const captureFirst = (
   })
 }
 
+type InTheWay = ReadonlyArray<ReadonlyArray<Item> | Exit.Exit<never>>
+
 const readStrictly = (
   self: Flights,
   fiber: Fiber.Fiber<any, any>,
   many: ManyRequest,
-  policy: Policy.Policy
+  { policy, sent }: { readonly policy: Policy.Policy; readonly sent: ReadonlyArray<Item> }
 ): Effect.Effect<Exits, unknown, any> => {
-  const unsent = new Set(many.keys.flatMap((key) => {
-    const items = inTheWayOf(self, many, policy, key)
-    return Exit.isExit(items) ? [] : items
-  }))
-  return unsent.size === 0
-    ? readTogether(self, fiber, many, policy)
+  const inTheWay = many.keys.map((key) => inTheWayOf(self, many, policy, key))
+  const unsent = Array.from(new Set(inTheWay.flatMap((items) => Exit.isExit(items) ? [] : items)))
+  return unsent.length === 0 || isStuck(sent, unsent)
+    ? readTogether(self, fiber, many, { policy, inTheWay })
     : Effect.flatMap(
-      sendAgain(self.storeTier!, policy, Array.from(unsent)),
-      (left) => Effect.withFiber((fiber) => readTogether(self, fiber, many, left))
+      sendAgain(self.storeTier!, policy, unsent),
+      (policy) => Effect.withFiber((fiber) => readStrictly(self, fiber, many, { policy, sent: unsent }))
     )
 }
 
@@ -104,7 +106,7 @@ const readTogether = (
   self: Flights,
   fiber: Fiber.Fiber<any, any>,
   many: ManyRequest,
-  policy: Policy.Policy
+  { inTheWay, policy }: { readonly policy: Policy.Policy; readonly inTheWay: InTheWay }
 ): Effect.Effect<Exits, unknown, any> => {
   const { keys } = many
   const reading: Reading = {
@@ -119,7 +121,7 @@ const readTogether = (
     budget: self.storeTier && budgetOf(self.storeTier, policy),
     isBroken: false
   }
-  return afterwards(Turns.forEachNow(keys, lookerIn(self, reading)), () =>
+  return afterwards(Turns.forEachNow(keys, lookerIn(self, reading, inTheWay)), () =>
     afterServed(self, reading, () => {
       const { isBroken, missing } = reading
       if (missing.size === 0) return isBroken ? concluded(reading, []) : Exit.succeed(reading.exits)
@@ -128,7 +130,7 @@ const readTogether = (
 }
 
 /** Returns a function that looks keys up in memory, one per call. It reads the clock once per chunk of keys. */
-const lookerIn = (self: Flights, reading: Reading): (key: Key) => void => {
+const lookerIn = (self: Flights, reading: Reading, inTheWay: InTheWay): (key: Key) => void => {
   const { exits, fiber, many, policy } = reading
   const { within } = readContextOf(self, fiber)
   const usesMemory = Policy.readsNormally(policy) && trustsMemory(self, policy)
@@ -141,7 +143,7 @@ const lookerIn = (self: Flights, reading: Reading): (key: Key) => void => {
   return (key) => {
     if (++place % Turns.turns.steps === 0) now = nowOf(fiber)
     const id = idOf(key)
-    const refused = policy.strict ? refusedStrictly(self, reading, key) : undefined
+    const refused = policy.strict ? refusedStrictly(self, inTheWay[place]!) : undefined
     if (refused !== undefined) {
       exits[place] = refused
       reading.isBroken = true
@@ -179,13 +181,12 @@ const inTheWayOf = (
   many: ManyRequest,
   policy: Policy.Policy,
   key: Key
-): ReadonlyArray<Item> | Exit.Exit<never> =>
+): InTheWay[number] =>
   answerOrDefect(() =>
     inTheWay(self.storeTier, policy, { id: idOf(key), tags: () => declaredTags(self, many.requestOf(key, noBatch)) })
   )
 
-const refusedStrictly = (self: Flights, { many, policy }: Reading, key: Key): Exit.Exit<never> | undefined => {
-  const unsent = inTheWayOf(self, many, policy, key)
+const refusedStrictly = (self: Flights, unsent: InTheWay[number]): Exit.Exit<never> | undefined => {
   if (Exit.isExit(unsent)) return unsent
   return unsent.length === 0 ? undefined : Exit.die(new StrictFault(unacknowledged(self.storeTier!)))
 }

@@ -41,8 +41,10 @@ export const sendAgain = (
 }
 
 /** Whether an item that was sent again is still unsent. Newer unsent items are sent when the read continues. */
-export const isStuck = (sent: ReadonlyArray<Pending.Item>, inTheWay: ReadonlyArray<Pending.Item>): boolean =>
-  inTheWay.some((item) => sent.includes(item))
+export const isStuck = (sent: ReadonlyArray<Pending.Item>, inTheWay: ReadonlyArray<Pending.Item>): boolean => {
+  const all = new Set(sent)
+  return inTheWay.some((item) => all.has(item))
+}
 
 /** Makes the failure of a strict operation whose invalidation stays unsent. The failure names the operation. */
 export const unacknowledged = ({ store }: StoreTier, operation = "get"): StoreError =>

@@ -125,7 +125,11 @@ export const withSql = <A, E, R>(
           Watches.end(base)
           // There are no commit hooks, or the commit may have been sent and its outcome is unknown.
           const isInDoubt = isEarly || !isTold && Exit.isFailure(exit)
-          const untold = targets !== undefined && isInDoubt ? tell(targets) : Effect.void
+          const untold = targets === undefined || !isInDoubt
+            ? Effect.void
+            : Exit.isSuccess(exit)
+            ? tell(targets)
+            : invalidate(outer, targets)
           return Effect.andThen(untold, Effect.andThen(Engine.close(overlay.own, 0), Scope.close(scope, exit)))
         }))
     })
