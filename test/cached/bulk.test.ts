@@ -839,6 +839,33 @@ describe("CA-10 · Cached.many", () => {
       }).pipe(Effect.provide(CacheLayer.memory()))
   )
 
+  describe.each(caches.filter(({ memory }) => memory))("a key given twice, over $name", (cache) => {
+    const key = new User({ id: 1 })
+    const set = Cached.set(key, "set")
+    const invalidate = Cached.invalidate(key)
+    it.effect.each([
+      { name: "missed, and set and invalidated since", there: [2], changes: [set, invalidate] },
+      { name: "served, and invalidated since", there: [1, 2], changes: [invalidate] },
+      { name: "served, and set since", there: [1, 2], changes: [set] }
+    ])("has one answer, even where it was $name", ({ changes, there }) =>
+      Effect.gen(function*() {
+        const services = yield* Effect.context<Caching.Caching>()
+        const { lookup } = counting()
+        const left: Array<Effect.Effect<void, never, Caching.Caching>> = []
+        // The call asks this for each key that it serves, one after the other.
+        const decide: Strategy.Strategy["decide"] = (entry, now, random) => {
+          const change = left.shift()
+          if (change !== undefined) Effect.runForkWith(services)(change)
+          return hour.decide(entry, now, random)
+        }
+        const users = Cached.many(User, { lookup, strategy: { ...hour, decide } })
+        yield* users(ids(...there))
+        left.push(...changes)
+        const [first, , second] = yield* users(ids(1, 2, 1))
+        expect(second).toEqual(first)
+      }).pipe(Effect.provide(cache.layer())))
+  })
+
   it.effect("maxHits counts the reads of many", () =>
     Effect.gen(function*() {
       const { calls, lookup } = counting()
