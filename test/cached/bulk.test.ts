@@ -1,6 +1,6 @@
 /** Many keys in one call: one load for all that is missing, in the order of the keys. */
 import { describe, expect, it } from "@effect/vitest"
-import { Cause, type Context, Data, Effect, Exit, Fiber, Layer, Logger, Option, Schema, Scope } from "effect"
+import { Cause, Clock, type Context, Data, Effect, Exit, Fiber, Layer, Logger, Option, Schema, Scope } from "effect"
 import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, type Caching, Store, Strategy } from "effect-cached"
 import { TestClock } from "effect/testing"
 import { caches, ended, fakeStore, over, settle, start, within } from "../support/caches.ts"
@@ -865,6 +865,26 @@ describe("CA-10 · Cached.many", () => {
         expect(second).toEqual(first)
       }).pipe(Effect.provide(cache.layer())))
   })
+
+  it.effect("a key given twice has one answer where the pause after a failure ends between its places", () =>
+    Effect.gen(function*() {
+      const clock = yield* Clock.Clock
+      let now = 0
+      const ticking: Clock.Clock = Object.create(clock, { currentTimeMillisUnsafe: { value: () => now++ } })
+      const { behaviour, lookup } = counting()
+      for (let pause = 1; pause <= 30; pause++) {
+        const strategy = Strategy.softTtl({ ttl: "1 hour", softTtl: 0 })
+        const users = Cached.many(User, { lookup, strategy, retryAfter: pause })
+        const read = Effect.provideService(users(ids(pause, pause)), Clock.Clock, ticking)
+        behaviour.fails = false
+        yield* read
+        behaviour.fails = true
+        yield* read
+        behaviour.fails = false
+        const [first, second] = yield* read
+        expect(second).toEqual(first)
+      }
+    }).pipe(Effect.provide(over(fakeStore(), { memory: false }))))
 
   it.effect("maxHits counts the reads of many", () =>
     Effect.gen(function*() {
