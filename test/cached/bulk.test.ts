@@ -1,6 +1,6 @@
 /** Many keys in one call: one load for all that is missing, in the order of the keys. */
 import { describe, expect, it } from "@effect/vitest"
-import { Cause, type Context, Data, Effect, Exit, Fiber, Layer, Logger, Option, Schema, Scope } from "effect"
+import { Cause, Clock, type Context, Data, Effect, Exit, Fiber, Layer, Logger, Option, Schema, Scope } from "effect"
 import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, type Caching, Store, Strategy } from "effect-cached"
 import { TestClock } from "effect/testing"
 import { caches, ended, fakeStore, over, settle, start, within } from "../support/caches.ts"
@@ -838,6 +838,53 @@ describe("CA-10 · Cached.many", () => {
         }
       }).pipe(Effect.provide(CacheLayer.memory()))
   )
+
+  describe.each(caches.filter(({ memory }) => memory))("a key given twice, over $name", (cache) => {
+    const key = new User({ id: 1 })
+    const set = Cached.set(key, "set")
+    const invalidate = Cached.invalidate(key)
+    it.effect.each([
+      { name: "missed, and set and invalidated since", there: [2], changes: [set, invalidate] },
+      { name: "served, and invalidated since", there: [1, 2], changes: [invalidate] },
+      { name: "served, and set since", there: [1, 2], changes: [set] }
+    ])("has one answer, even where it was $name", ({ changes, there }) =>
+      Effect.gen(function*() {
+        const services = yield* Effect.context<Caching.Caching>()
+        const { lookup } = counting()
+        const left: Array<Effect.Effect<void, never, Caching.Caching>> = []
+        // The call asks this for each key that it serves, one after the other.
+        const decide: Strategy.Strategy["decide"] = (entry, now, random) => {
+          const change = left.shift()
+          if (change !== undefined) Effect.runForkWith(services)(change)
+          return hour.decide(entry, now, random)
+        }
+        const users = Cached.many(User, { lookup, strategy: { ...hour, decide } })
+        yield* users(ids(...there))
+        left.push(...changes)
+        const [first, , second] = yield* users(ids(1, 2, 1))
+        expect(second).toEqual(first)
+      }).pipe(Effect.provide(cache.layer())))
+  })
+
+  it.effect("a key given twice has one answer where the pause after a failure ends between its places", () =>
+    Effect.gen(function*() {
+      const clock = yield* Clock.Clock
+      let now = 0
+      const ticking: Clock.Clock = Object.create(clock, { currentTimeMillisUnsafe: { value: () => now++ } })
+      const { behaviour, lookup } = counting()
+      for (let pause = 1; pause <= 30; pause++) {
+        const strategy = Strategy.softTtl({ ttl: "1 hour", softTtl: 0 })
+        const users = Cached.many(User, { lookup, strategy, retryAfter: pause })
+        const read = Effect.provideService(users(ids(pause, pause)), Clock.Clock, ticking)
+        behaviour.fails = false
+        yield* read
+        behaviour.fails = true
+        yield* read
+        behaviour.fails = false
+        const [first, second] = yield* read
+        expect(second).toEqual(first)
+      }
+    }).pipe(Effect.provide(over(fakeStore(), { memory: false }))))
 
   it.effect("maxHits counts the reads of many", () =>
     Effect.gen(function*() {

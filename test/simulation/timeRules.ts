@@ -1,7 +1,8 @@
 /** Callers' limits, the store's budget, and timers that are left. */
+import { Cause, Exit } from "effect"
 import { mayHaveAnswered } from "./answerRules.ts"
 import { isHeld } from "./held.ts"
-import { type Read, streamId } from "./model.ts"
+import { type Load, type Read, streamId } from "./model.ts"
 import { hasConstant, readsNothing, violate, type World } from "./state.ts"
 
 /** Pauses with jitter are fractions of milliseconds, whose sums are rounded. */
@@ -43,15 +44,12 @@ const mayWaitForStore = (self: World, { spec }: Read): boolean =>
 
 /** How long flights it may have waited for were loading, the pauses between tries included. */
 const loadingTime = (self: World, read: Read): number => {
-  const now = self.now()
   const spans = new Map<unknown, [number, number]>()
   for (const load of self.loads) {
     if (load.id !== read.id) continue
     const key = load.flight ?? load
     const [from, to] = spans.get(key) ?? [Infinity, 0]
-    // A refresh that failed may be about to try again.
-    const end = load.flight?.refresh === true && load.flight.exit === undefined ? now : load.endedAt ?? now
-    spans.set(key, [Math.min(from, load.begunAt), Math.max(to, end)])
+    spans.set(key, [Math.min(from, load.begunAt), Math.max(to, loadingUntil(self, load))])
   }
   const sorted = [...spans.values()].sort((a, b) => a[0] - b[0])
   let total = 0
@@ -63,6 +61,24 @@ const loadingTime = (self: World, read: Read): number => {
   }
   return total
 }
+
+const loadingUntil = (self: World, load: Load): number => {
+  const { endedAt, flight } = load
+  // A refresh that failed may be about to try again.
+  if (endedAt === undefined || (flight?.refresh === true && flight.exit === undefined)) return self.now()
+  return endedInPause(self, load) ? flight!.endedAt : endedAt
+}
+
+/**
+ * The last try of a refresh failed, and another was to follow after a pause. In this pause the flight was interrupted,
+ * at its time limit or because the layer closed. Until then its callers waited for its load, not for the store.
+ */
+const endedInPause = (self: World, { exit, flight }: Load): boolean =>
+  flight?.refresh === true && isFailure(exit, false) && isFailure(flight.exit, true) &&
+  self.loads.filter((load) => load.flight === flight).length <= self.config.retries
+
+const isFailure = (exit: Load["exit"], isInterruption: boolean): boolean =>
+  exit !== undefined && Exit.isFailure(exit) && Cause.hasInterrupts(exit.cause) === isInterruption
 
 export const noteTimers = (self: World): void => {
   for (const { flight } of self.open) {

@@ -3,6 +3,27 @@ import type { UnitFault } from "../fault.ts"
 
 export const faults: ReadonlyArray<UnitFault> = [
   {
+    name: "a repeated key that a call misses at one place and serves at another has two answers",
+    in: "repeatAnswers",
+    find: "missing.size === keys.length ||",
+    replace: "missing.size > 0 ||",
+    by: "test/cached/bulk.test.ts"
+  },
+  {
+    name: "a repeated key that is replaced while a call looks for its keys has two answers",
+    in: "repeatAnswers",
+    find: "!isChanged",
+    replace: "true",
+    by: "test/cached/bulk.test.ts"
+  },
+  {
+    name: "a stale entry of the store answers only the first place of its key",
+    in: "askStore",
+    find: "one.setIn(reading.exits, reading.exits[one.place]!)",
+    replace: "",
+    by: "test/cached/bulk.test.ts"
+  },
+  {
     name: "a call for many keys begins for keys that no reader waits for",
     in: "fireIfComplete",
     find: `.filter(({ state }) => state === "waiting")`,

@@ -81,12 +81,13 @@ const askStore = (
       if (decision === Serve) {
         const exit = serve(readerOf(self, reading, one.key), answer, "store")
         one.setIn(reading.exits, exit)
+      } else if (
+        isServed(self, reading, { place: one.place, key: one.key, entry: answer, decision, source: "store" })
+      ) {
+        one.setIn(reading.exits, reading.exits[one.place]!)
       } else if (decision !== Load) {
-        for (const place of [one.place, ...one.others ?? []]) {
-          if (isServed(self, reading, { place, key: one.key, entry: answer, decision, source: "store" })) continue
-          one.stale = answer
-          one.rejectedWriteId = answer.writeId
-        }
+        one.stale = answer
+        one.rejectedWriteId = answer.writeId
       }
     }
     let at = 0

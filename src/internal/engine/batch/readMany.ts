@@ -121,12 +121,17 @@ const readTogether = (
     budget: self.storeTier && budgetOf(self.storeTier, policy),
     isBroken: false
   }
-  return afterwards(Turns.forEachNow(keys, lookerIn(self, reading, inTheWay)), () =>
-    afterServed(self, reading, () => {
-      const { isBroken, missing } = reading
-      if (missing.size === 0) return isBroken ? concluded(reading, []) : Exit.succeed(reading.exits)
-      return loadMissing(self, reading, Array.from(missing.values()))
-    }))
+  const removed = removedFrom(self)
+  return afterwards(
+    Turns.forEachNow(keys, lookerIn(self, reading, inTheWay)),
+    () =>
+      afterwards(repeatAnswers(reading, removed !== removedFrom(self)), () =>
+        afterServed(self, reading, () => {
+          const { isBroken, missing } = reading
+          if (missing.size === 0) return isBroken ? concluded(reading, []) : Exit.succeed(reading.exits)
+          return loadMissing(self, reading, Array.from(missing.values()))
+        }))
+  )
 }
 
 /** Returns a function that looks keys up in memory, one per call. It reads the clock once per chunk of keys. */
@@ -174,6 +179,30 @@ const lookerIn = (self: Flights, reading: Reading, inTheWay: InTheWay): (key: Ke
       if (!isServed(self, reading, decided)) miss(self, reading, decided)
     }
   }
+}
+
+const removedFrom = ({ memory: { removals } }: Flights): number =>
+  Object.values(removals).reduce((sum, count) => sum + count)
+
+/** Gives all places of a repeated key one answer, because it may have changed while the call looked for its keys. */
+const repeatAnswers = (
+  { exits, many: { keys }, missing }: Reading,
+  isChanged: boolean
+): Effect.Effect<void> | undefined => {
+  if (missing.size === keys.length || (missing.size === 0 && !isChanged)) return undefined
+  const answers = new Map<string, Exit.Exit<unknown, unknown>>()
+  let place = -1
+  return Turns.forEachNow(keys, (key) => {
+    const id = idOf(key)
+    const exit = exits[++place]
+    const answer = answers.get(id)
+    if (answer !== undefined) exits[place] = answer
+    else if (exit !== undefined) {
+      answers.set(id, exit)
+      missing.get(id)?.setIn(exits, exit)
+      missing.delete(id)
+    }
+  })
 }
 
 const inTheWayOf = (

@@ -19,7 +19,6 @@ export const serve = <A, E>(reader: Reader<A, E>, entry: Entry, source: Served):
   return exit
 }
 
-/** Like `serve`, without `recordAnswer` and `tellAnswer`. */
 export const answerWith = <A, E>(
   { engine, fiber, policy, request }: Reader<A, E>,
   entry: Entry,
