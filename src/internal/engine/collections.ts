@@ -32,3 +32,15 @@ export interface TicketOf<F> {
   /** Ends the ticket with the result of its key. Returns `false` if that takes a flight. */
   readonly end: (exit: Exit.Exit<unknown, unknown>, leader: F) => boolean
 }
+
+export interface TicketsOf<F> {
+  /** The tickets of each call, by id. */
+  readonly calls: Set<ReadonlyMap<string, TicketOf<F>>>
+  readonly board: (id: string) => F | undefined
+  readonly boardAll: () => void
+}
+
+export interface RunningOf<F> extends Pick<ById<F>, "delete" | "all"> {
+  readonly size: number
+  readonly add: (flight: F) => void
+}

@@ -17,7 +17,7 @@ import type * as Ttl from "../../Ttl.ts"
 import type { Behind, Fifo } from "../fifo.ts"
 import type { Key } from "../key/ofKey.ts"
 import type { Turning } from "../time/turns.ts"
-import type { ById, CallersOf, TicketOf } from "./collections.ts"
+import type { ById, CallersOf, RunningOf, TicketOf, TicketsOf } from "./collections.ts"
 import type { Entry } from "./memory/entry.ts"
 import type { MemoryTier } from "./memory/memory.ts"
 import type { Worker } from "./storeTier/background.ts"
@@ -574,16 +574,8 @@ export interface FlightsById extends ById<Flight> {
   tickets: Tickets | undefined
 }
 
-export interface Tickets {
-  /** The tickets of each call, by id. */
-  readonly calls: Set<ReadonlyMap<string, Ticket>>
-  readonly board: (id: string) => Flight | undefined
-  readonly boardAll: () => void
-}
+export type Tickets = TicketsOf<Flight>
 
 export type Ticket = TicketOf<Flight>
 
-export interface Running extends Pick<FlightsById, "delete" | "all"> {
-  readonly size: number
-  readonly add: (flight: Flight) => void
-}
+export type Running = RunningOf<Flight>
