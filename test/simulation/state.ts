@@ -77,7 +77,8 @@ export interface World {
   readonly overtaken: Map<string, number>
   /** Since when a reader may have refreshed an id in the background. */
   readonly refreshed: Map<string, number>
-  readonly lastRead: Map<string, number>
+  /** By call: when a reader left that may have waited for its loads. */
+  readonly lastWaited: Map<Load["together"], number>
   /** The names of the writes that the store has received. */
   readonly stored: Set<string>
   /** When another process removed something from the store, and the loads that ran then. */
@@ -119,7 +120,7 @@ export const makeWorld = (config: Config, now: () => number, log: Array<string> 
   replaced: new Map(),
   overtaken: new Map(),
   refreshed: new Map(),
-  lastRead: new Map(),
+  lastWaited: new Map(),
   stored: new Set(),
   foreign: new Map(),
   timers: new Map(),
@@ -196,6 +197,9 @@ export const tooFew = new Error("too few")
 export const interruptedItself = new WeakSet<Load>()
 
 export const uninterruptible = new WeakSet<Load>()
+
+/** Loads whose place another had taken before they began. */
+export const displaced = new WeakSet<Load>()
 
 /** The reader that started a flight; a request that was made again is another object over the one before. */
 export const readerOf = (self: World, { request }: Flight): Read | undefined => {
