@@ -1,6 +1,6 @@
 /** Operations that `Store.make` and `Store.makeSync` derive from the few that they are given. */
 import { describe, expect, it } from "@effect/vitest"
-import { Deferred, Effect, Exit, Fiber, type Layer, Stream } from "effect"
+import { Deferred, Effect, Exit, Fiber, type Layer, References, Stream } from "effect"
 import { type CacheEntry, CacheError, Store } from "effect-cached"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
@@ -175,6 +175,35 @@ describe("Store.make", () => {
       yield* Fiber.join(second)
       expect(log).toEqual(["remove", "set 1", "remove", "remove"])
       expect(entries.size).toBe(0)
+    }))
+
+  it.effect.each([
+    { name: "clear", run: ({ clear }: Store.Store) => clear },
+    {
+      name: "a transaction that clears",
+      run: ({ transact }: Store.Store) => transact!({ checks: [], steps: [{ _tag: "Clear" }] })
+    }
+  ])("a touch brings nothing back, whatever the step of $name at which it begins", ({ run }) =>
+    Effect.gen(function*() {
+      // A fiber yields after so many operations, so not each number of them lets a touch in everywhere.
+      for (const operations of [3, 4, 5, 6]) {
+        for (let steps = 0; steps < 30; steps++) {
+          const entries = new Map([["id", entry(1)]])
+          const store = Store.make({
+            name: "slow to touch",
+            get: (id) => Effect.suspend(() => Effect.delay(Effect.succeed(entries.get(id)), 1)),
+            set: (id, stored) => Effect.delay(Effect.sync(() => entries.set(id, stored)), 1),
+            remove: (id) => Effect.sync(() => entries.delete(id)),
+            clear: Effect.sync(() => entries.clear())
+          })
+          const clear = yield* begin(Effect.provideService(run(store), References.MaxOpsBeforeYield, operations))
+          for (let i = 0; i < steps; i++) yield* Effect.yieldNow
+          yield* begin(store.touch("id", { softExpiresAt: 1, expiresAt: 2 }))
+          yield* TestClock.adjust(5)
+          yield* Fiber.join(clear)
+          expect(entries.size, `a yield after ${operations} operations, and a touch after ${steps} yields`).toBe(0)
+        }
+      }
     }))
 
   it.effect("a read that never answers keeps no other behind it once its caller has gone (F6)", () =>

@@ -1,5 +1,6 @@
 /** Steps on entries and leases over an asynchronous storage. Steps on the same id run one after another. */
 import * as Clock from "effect/Clock"
+import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
@@ -111,22 +112,28 @@ const removeBusy = (self: Lined, held: ReadonlySet<string>): Effect.Effect<void,
 
 export const canClear = ({ storage: { clear, scan } }: Lined): boolean => (clear ?? scan) !== undefined
 
-/** Clears the storage and ends all generations. `undefined` if the storage cannot be cleared. */
-const clearStored = ({ clearing, leases, storage }: Lined): Store["clear"] | undefined => {
+/** Clears the storage and ends all generations. Before that, calls `removing`, when no further `touch` can begin. */
+const clearStored = (
+  { clearing, leases, storage }: Lined,
+  removing: () => Effect.Effect<unknown>
+): Store["clear"] | undefined => {
   const { scan } = storage
   const clear = storage.clear ??
     (scan && Stream.runForEach(Stream.suspend(() => scan()), ({ id }) => storage.remove(id)))
-  return clear && Lines.run(clearing, "", "write", Effect.ensuring(clear, Effect.sync(() => leases.endAll())))
+  const ending = clear && Effect.ensuring(clear, Effect.sync(() => leases.endAll()))
+  return ending && Lines.run(clearing, "", "write", Effect.andThen(Effect.suspend(removing), ending))
 }
 
 const none: ReadonlySet<string> = new Set()
 
 /** Clears everything. Ends all generations twice, like `remove`: now, and again when the storage is cleared. */
 export const clear = (self: Lined): Store["clear"] | undefined => {
-  const stored = clearStored(self)
-  return stored && Effect.suspend(() => {
+  if (!canClear(self)) return undefined
+  return Effect.suspend(() => {
     self.leases.endAll()
-    return Effect.asVoid(Effect.all([stored, removeBusy(self, none)], { concurrency: "unbounded" }))
+    const removing = Deferred.makeUnsafe<Effect.Effect<void, StoreError>>()
+    const stored = clearStored(self, () => Deferred.succeed(removing, removeBusy(self, none)))!
+    return Effect.asVoid(Effect.all([stored, Effect.flatten(Deferred.await(removing))], { concurrency: "unbounded" }))
   })
 }
 
@@ -134,5 +141,5 @@ export const clear = (self: Lined): Store["clear"] | undefined => {
 export const clearWhileHolding = (self: Lined, held: ReadonlySet<string>): Effect.Effect<unknown, StoreError> =>
   Effect.suspend(() => {
     self.leases.endAll()
-    return Effect.andThen(Effect.forkDetach(Effect.ignore(removeBusy(self, held))), clearStored(self)!)
+    return clearStored(self, () => Effect.forkDetach(Effect.ignore(removeBusy(self, held))))!
   })
