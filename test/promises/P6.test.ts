@@ -3,7 +3,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, Option, Schema } from "effect"
 import { Cached, CacheKey, CachePolicy, Strategy, Transaction } from "effect-cached"
 import { TestClock } from "effect/testing"
-import { caches, counting, ended, fakeStore, over, settle, start } from "../support/caches.ts"
+import { caches, counting, ended, fakeStore, over, settle, start, within } from "../support/caches.ts"
 
 class Described extends CacheKey.Class<Described>()("Described", { success: Schema.String, error: Schema.String }) {}
 
@@ -289,5 +289,62 @@ describe("P6 · a stale value is served only inside its ttl, by a strategy that 
         yield* TestClock.adjust("1 minute")
         expect([yield* failing, calls]).toEqual(["good", 2])
       }).pipe(Effect.provide(cache.layer())))
+
+    describe("a load that goes on in the background until its time is up causes a pause", () => {
+      const newest = { key: "k", ttl: "1 hour", softTimeout: "1 second", retryAfter: "10 seconds" } as const
+      /** The second load hangs, and takes its time to end. */
+      const hanging = (endingMillis: number) => {
+        const { counts, load } = counting()
+        const hung = Effect.onInterrupt(Effect.never, () => Effect.sleep(endingMillis))
+        const read = Effect.tap(load, (n) => n === 2 ? hung : Effect.void).pipe(Cached.failover(newest))
+        const begun = Effect.gen(function*() {
+          expect(yield* read).toBe(1)
+          const late = yield* start(read)
+          yield* TestClock.adjust("1 second")
+          expect(yield* Fiber.join(late)).toBe(1)
+        })
+        return { begun, counts, read }
+      }
+
+      it.effect("from then on, though it has not ended", () =>
+        within(
+          cache.layer(),
+          Effect.gen(function*() {
+            const { begun, counts, read } = hanging(20_000)
+            yield* begun
+            yield* TestClock.adjust("1 minute")
+            expect([yield* read, counts.started]).toEqual([1, 2])
+            yield* TestClock.adjust("10 seconds")
+            expect(yield* read).toBe(3)
+          })
+        ))
+
+      it.effect("unless its key was invalidated meanwhile", () =>
+        within(
+          cache.layer(),
+          Effect.gen(function*() {
+            const { begun, read } = hanging(0)
+            yield* begun
+            yield* Cached.invalidate("k")
+            expect(yield* read).toBe(3)
+            yield* TestClock.adjust("1 minute")
+            expect(yield* read).toBe(4)
+          })
+        ))
+
+      it.effect("until its key is set, though it ends after that", () =>
+        within(
+          cache.layer(),
+          Effect.gen(function*() {
+            const { begun, read } = hanging(5000)
+            yield* begun
+            yield* TestClock.adjust("1 minute")
+            expect(yield* read).toBe(1)
+            yield* Cached.set("k", 70, { ttl: "1 hour" })
+            yield* TestClock.adjust("5 seconds")
+            expect(yield* read).toBe(3)
+          })
+        ))
+    })
   })
 })

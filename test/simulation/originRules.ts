@@ -285,8 +285,24 @@ const checkStale = (self: World, read: Read, origin: Origin, what: string): void
     load.id === read.id && load.exit !== undefined && Exit.isFailure(load.exit) && load.flight !== undefined &&
     (load.ended > read.begun || read.live.includes(load) || read.begunAt < load.endedAt! + 5000)
   )
-  if (!excused) violate(self, `P6: ${what}, stale, though no load failed`)
+  if (!excused && !self.loads.some((load) => load.id === read.id && isGivenUp(self, read, load))) {
+    violate(self, `P6: ${what}, stale, though no load failed`)
+  }
 }
+
+/**
+ * A load that ran too long without callers counts as failed even before it ends, and even if only its write hung. Its
+ * pause ends with the next change of its id, and with the next load that succeeds.
+ */
+const isGivenUp = (self: World, read: Read, load: Load): boolean =>
+  load.flight?.ranTooLong === true &&
+  !self.writes.some((write) =>
+    write.kind !== "tag" && write.mode === "hard" && write.asked > load.n && write.done < read.begun &&
+    covers(write, load)
+  ) &&
+  !self.loads.some(({ ended, exit, id, n }) =>
+    id === load.id && n > load.n && ended < read.begun && exit !== undefined && Exit.isSuccess(exit)
+  )
 
 /** A load continues after a caller stopped waiting for it. */
 const checkGoesOn = (self: World, read: Read, origin: Origin, what: string): void => {

@@ -278,6 +278,20 @@ this.end++`,
     by: "test/internal/engine/flight/refreshQueue.test.ts"
   },
   {
+    name: "a load from before an invalidation causes a pause when its time is up",
+    in: "limitUnattended",
+    find: "isStorable(self, flight)",
+    replace: "flight.exit === undefined",
+    by: "test/promises/P6.test.ts"
+  },
+  {
+    name: "a load whose time is up causes a pause only when it has ended",
+    in: "reportFailure",
+    find: "if (flight.storable) holdOff",
+    replace: "holdOff",
+    by: "test/promises/P6.test.ts"
+  },
+  {
     name: "a flight keeps its parent",
     in: "letGo",
     find: "flight.parent = undefined",

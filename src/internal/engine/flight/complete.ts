@@ -123,12 +123,13 @@ const reportFailure = (self: Flights, flight: Flight, exit: Exit.Exit<unknown, u
     // The origin works, so loads do not pause. Only a refresh waits before its next attempt.
     if (!flight.refresh) return
   }
-  if ((!hasFallback(self, flight) && !flight.refresh) || !flight.storable && !flight.ranTooLong) return
+  if (!flight.refresh && (flight.stale === undefined || isAnswered(self, flight.stale))) return
+  if (!flight.storable && !flight.ranTooLong) return
   const pauseMillis = rulesOf(self, flight.request).retryAfterMillis
   const message = flight.refresh
     ? `The refresh of "${id}" ${flight.ranTooLong ? "took too long" : "failed"}: the stale value stays`
     : `The load of "${id}" failed: a stale value may be served`
-  if (pauseMillis > 0) holdOff(self, id, now, pauseMillis)
+  if (flight.storable) holdOff(self, id, now, pauseMillis)
   const isLogged = batch?.isLogged === true || self.failing.has(counters)
   if (batch !== undefined) batch.isLogged = true
   const details = { about: { id, key }, cause: exit.cause }
@@ -142,5 +143,3 @@ const reportFailure = (self: Flights, flight: Flight, exit: Exit.Exit<unknown, u
     details
   )
 }
-
-const hasFallback = (self: Flights, { stale }: Flight): boolean => stale !== undefined && !isAnswered(self, stale)

@@ -1,11 +1,13 @@
 /** Ends flights that have no callers left or exceed their time limit, and starts the next flight of the same id. */
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
+import { rulesOf } from "../request/rules.ts"
+import { holdOff } from "../request/throttle.ts"
 import type { Flight, Flights } from "../state.ts"
 import { hasBegun, isToCome } from "./flight.ts"
 import { dropFlight, leaveUnit } from "./refreshing.ts"
 import { addEdge, removeEdge } from "./waitGraph.ts"
-import { noteChange } from "./watches.ts"
+import { isStorable, noteChange } from "./watches.ts"
 import { abandon, startLater } from "./work.ts"
 
 /** Removes a flight from the index, and adds the next queued flight. Returns whether the flight was in the index. */
@@ -69,10 +71,8 @@ export const endIfUnneeded = (self: Flights, flight: Flight): void => {
   // `hold` comes before the interruption, because the interruption may end the flight synchronously.
   if (isHeldUp && hasBegun(flight) && !isInterruptible(flight)) hold(self, flight)
   abandon(self, flight)
-  if (self.ending.get(flight.id) === flight) return
   // The lease is released before the flight ends, because the finalizers of the load may take a long time.
-  releaseLease(flight)
-  startNext(self, flight)
+  if (self.ending.get(flight.id) !== flight) release(self, flight)
 }
 
 const cancel = (self: Flights, flight: Flight): void => {
@@ -109,14 +109,18 @@ const release = (self: Flights, flight: Flight): void => {
 }
 
 export const limitUnattended = (self: Flights, flight: Flight): void => {
-  if (flight.limit !== undefined || flight.exit !== undefined) return
-  flight.limit = after(flight, self.refreshing.timeoutMillis, () => {
+  if (flight.exit !== undefined) return
+  flight.limit ??= after(flight, self.refreshing.timeoutMillis, () => {
     flight.limit = undefined
     flight.pinned = false
     leaveUnit(self, flight)
-    // A flight that has callers again continues like any other flight.
     if (flight.callers.size > 0 || flight.exit !== undefined) return
     flight.ranTooLong = true
+    // The pause begins now and not when the flight has ended, so that later changes of the id end the pause.
+    if (isStorable(self, flight)) {
+      const now = flight.starter.clock.currentTimeMillisUnsafe()
+      holdOff(self, flight.id, now, rulesOf(self, flight.request).retryAfterMillis)
+    }
     endIfUnneeded(self, flight)
   })
 }

@@ -7,7 +7,7 @@ import { rulesOf } from "./rules.ts"
 
 /** Pauses the loads for an id. The table is bounded, because ids that are never read again stay in it. */
 export const holdOff = (self: Pick<Flights, "retryAt">, id: string, now: number, millis: number): void => {
-  self.retryAt.set(id, { until: now + millis, millis })
+  if (millis > 0) self.retryAt.set(id, { until: now + millis, millis })
   for (const oldest of self.retryAt.keys()) {
     if (self.retryAt.size <= throttledIds) break
     self.retryAt.delete(oldest)
