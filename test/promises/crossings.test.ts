@@ -1,6 +1,6 @@
 /** Changes between two steps of one program, or of two at once. */
 import { describe, expect, it } from "@effect/vitest"
-import { Clock, Context, Duration, Effect, Fiber, Layer, Option, References, Schema } from "effect"
+import { Clock, Context, Duration, Effect, Exit, Fiber, Layer, Option, References, Schema } from "effect"
 import { Cached, CacheKey, CacheLayer, CachePolicy, Caching, Store, Strategy } from "effect-cached"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
@@ -122,6 +122,32 @@ describe("P3 · a read that is interrupted", () => {
         yield* TestClock.adjust("60 millis")
         expect(ended(next)).toMatchObject({ value: 1 })
       }
+    }))
+})
+
+describe("P6 · a refresh that leaves the load to another program", () => {
+  it.effect("causes no pause if its key was set while the store answered", () =>
+    Effect.gen(function*() {
+      const { answering, program } = fleet()
+      const [here, there] = [yield* program, yield* program]
+      const { load } = counting()
+      const ahead = load.pipe(Cached.refreshAhead({ key: "k", ttl: "1 hour", refreshAfter: "1 minute" }))
+      expect(yield* here(ahead)).toBe(1)
+      yield* TestClock.adjust("1 minute")
+      const slow = Effect.delay(load, "1 minute").pipe(Cached.ttl({ key: "k", ttl: "1 hour" }), CachePolicy.refresh)
+      yield* start(there(slow))
+      yield* settle
+      answering.millis = (operation) => operation === "acquire" ? 100 : 0
+      expect(yield* here(ahead)).toBe(1)
+      yield* TestClock.adjust("50 millis")
+      yield* here(Cached.set("k", 70))
+      yield* TestClock.adjust("50 millis")
+      const newest = load.pipe(Cached.failover({ key: "k", ttl: "1 hour", retryAfter: "1 second" }))
+      const next = yield* start(here(newest))
+      yield* TestClock.adjust("100 millis")
+      const answer = ended(next)
+      yield* TestClock.adjust("1 minute")
+      expect(answer).toEqual(Exit.succeed(2))
     }))
 })
 

@@ -292,6 +292,13 @@ this.end++`,
     by: "test/promises/P6.test.ts"
   },
   {
+    name: "a refresh leaves a key that was set meanwhile to another process",
+    in: "leaveToOthers",
+    find: "if (flight.storable) holdOff",
+    replace: "holdOff",
+    by: "test/promises/crossings.test.ts"
+  },
+  {
     name: "a flight keeps its parent",
     in: "letGo",
     find: "flight.parent = undefined",

@@ -127,7 +127,7 @@ export const endLoad = (
 const leaveToOthers = (self: Flights, flight: Flight, now: number): Effect.Effect<unknown, unknown> => {
   const entry = flight.stale!
   flight.found = { entry, isStale: true, insteadOfLoad: false, refreshDue: false }
-  holdOff(self, flight.id, now, leftToOthersMillis)
+  if (flight.storable) holdOff(self, flight.id, now, leftToOthersMillis)
   return entry.exit
 }
 
