@@ -20,7 +20,7 @@ export const checkPinned = (self: World, load: Load, exit: Exit.Exit<unknown, un
   // One call for many runs as long as a caller waits for any of its keys.
   const ids = load.together
   if (uninterruptible.has(load) || [...self.reading].some((read) => ids.includes(read.id))) return
-  const unattended = self.now() - Math.max(load.begunAt, ...ids.map((id) => self.lastRead.get(id) ?? 0))
+  const unattended = self.now() - Math.max(load.begunAt, self.lastWaited.get(ids) ?? 0)
   // A load that it waits for may not be interruptible.
   const isHeldUp = self.loads.some((other) =>
     other !== load && uninterruptible.has(other) && (other.endedAt ?? Infinity) > self.now() - unattended

@@ -77,7 +77,8 @@ export interface World {
   readonly overtaken: Map<string, number>
   /** Since when a reader may have refreshed an id in the background. */
   readonly refreshed: Map<string, number>
-  readonly lastRead: Map<string, number>
+  /** By call: when a reader left that may have waited for its loads. */
+  readonly lastWaited: Map<Load["together"], number>
   /** The names of the writes that the store has received. */
   readonly stored: Set<string>
   /** When another process removed something from the store, and the loads that ran then. */
@@ -119,7 +120,7 @@ export const makeWorld = (config: Config, now: () => number, log: Array<string> 
   replaced: new Map(),
   overtaken: new Map(),
   refreshed: new Map(),
-  lastRead: new Map(),
+  lastWaited: new Map(),
   stored: new Set(),
   foreign: new Map(),
   timers: new Map(),

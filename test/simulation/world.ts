@@ -249,13 +249,32 @@ const specText = (spec: Spec): string =>
     spec.annotates === undefined ? "" : `annotates ${JSON.stringify(spec.annotates)}`
   ].filter((part) => part !== "").join(" ")
 
-const endReading = (self: World, read: Read): void => {
-  self.reading.delete(read)
-  self.lastRead.set(read.id, self.now())
+/** It may have waited for the loads of its id that run: the time without readers begins when it leaves. */
+const noteWaited = (self: World, read: Read): void => {
+  const { begunAt, id, spec } = read
+  // A look-up waits for no load, and a read past the cache for its own only. One that takes no time has left with those
+  // that waited before it, or has not waited.
+  if (spec === undefined || spec.policy === "bypass" || self.now() === begunAt) return
+  for (const load of self.open) {
+    // A key of a bulk call may have no flight yet. No caller waits for a result for which the call was not asked.
+    const runs = load.id === id && load.exit === undefined && load.together.includes(id)
+    if (runs && mayWaitFor(self, read, load)) self.lastWaited.set(load.together, self.now())
+  }
+}
+
+const mayWaitFor = (self: World, { begun, left, spec }: Read, load: Load): boolean => {
+  if (load.n > begun) return true
+  if ((load.flight !== undefined && left.has(load.flight)) || takesPlace(spec)) return false
+  // The load may get further tags, which no caller knows when it joins.
+  const declared = { ...load, tags: load.spec.late === "no" ? load.spec.tags : [] }
+  return !self.writes.some((write) =>
+    write.mode === "hard" && write.asked > load.n && write.done < begun && covers(write, declared)
+  )
 }
 
 export const endRead = (self: World, read: Read, exit: Exit.Exit<unknown, unknown>, interrupted: boolean): void => {
   self.reading.delete(read)
+  noteWaited(self, read)
   noteLeft(self, read, exit)
   self.say(() => `got  ${read.id} @${read.begun}: ${interrupted ? "interrupted" : describe(exit)}`)
   if (interrupted) {
@@ -378,7 +397,7 @@ export const endSetIf = (self: World, origin: SetOrigin, { condition, held, isDo
 /** The result of `getOption`. */
 export const endLookup = (self: World, read: Read, value: Value | undefined): void => {
   if (value !== undefined) return endRead(self, read, Exit.succeed(value), false)
-  endReading(self, read)
+  self.reading.delete(read)
   self.say(() => `got  ${read.id} @${read.begun}: none`)
   checkDelay(self, read)
   if (isHeld(self, read)) {
@@ -388,7 +407,7 @@ export const endLookup = (self: World, read: Read, value: Value | undefined): vo
 
 /** It was interrupted, or the tags of its key threw. */
 export const endUnanswered = (self: World, read: Read): void => {
-  endReading(self, read)
+  self.reading.delete(read)
   self.say(() => `got  ${read.id} @${read.begun}: no answer`)
 }
 
