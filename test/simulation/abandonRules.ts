@@ -3,7 +3,7 @@ import { Exit } from "effect"
 import type { Flight } from "../../src/internal/engine/state.ts"
 import { isKept } from "./features.ts"
 import type { Load, Write } from "./model.ts"
-import { covers, readerOf, uninterruptible, violate, type World } from "./state.ts"
+import { covers, displaced, readerOf, uninterruptible, violate, type World } from "./state.ts"
 
 /** A load begins while an abandoned load of the same id still runs. */
 export const checkAbandoned = (self: World, load: Load, flight: Flight): void => {
@@ -30,6 +30,9 @@ const runsOn = (load: Load): boolean => {
 
 /** It was detached while it had callers, or may have been: no further caller joins or awaits it. */
 const isReplaced = (self: World, load: Load): boolean => {
+  // An explicit refresh begins in a later turn. By then a read from before its own, which had to yield first, may have
+  // taken its place, and its load may have begun earlier.
+  if (displaced.has(load)) return true
   // Its flight may be older than its load.
   const born = self.born.get(load)!
   return (self.replaced.get(load.id) ?? 0) > born || isOvertaken(self, load) || isCommittedOver(self, load) ||

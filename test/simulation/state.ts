@@ -195,6 +195,9 @@ export const interruptedItself = new WeakSet<Load>()
 
 export const uninterruptible = new WeakSet<Load>()
 
+/** Loads whose place another had taken before they began. */
+export const displaced = new WeakSet<Load>()
+
 /** The reader that started a flight; a request that was made again is another object over the one before. */
 export const readerOf = (self: World, { request }: Flight): Read | undefined => {
   for (let asked: object | null = request; asked !== null; asked = Object.getPrototypeOf(asked) as object | null) {

@@ -18,7 +18,17 @@ import {
 } from "./model.ts"
 import { checkOrigins, noteUnanswered, until } from "./originRules.ts"
 export { checkTogether } from "./refreshRules.ts"
-import { covers, describe, hasConstant, hasEnded, readerOf, refreshes, violate, type World } from "./state.ts"
+import {
+  covers,
+  describe,
+  displaced,
+  hasConstant,
+  hasEnded,
+  readerOf,
+  refreshes,
+  violate,
+  type World
+} from "./state.ts"
 import { checkDelay, noteTimers } from "./timeRules.ts"
 
 export const beginLoad = (
@@ -56,6 +66,7 @@ export const beginLoad = (
     checkAbandoned(self, load, flight)
     if (first) checkThrottle(self, load, flight)
     checkClosed(self, load)
+    if (!flight.storable) displaced.add(load)
   }
   self.born.set(load, flight === undefined ? load.n : readerOf(self, flight)?.begun ?? 0)
   self.loads.push(load)
