@@ -2,7 +2,7 @@
 
 /** Limits of the dependencies of one derived entry (`inherit: "changes"`). */
 export const dependencies = {
-  /** Above this number of ids in a group (the text before the first `:`), a change to any id in the group counts. */
+  /** A load that reads more ids of a group (the text before the first `:`) than this depends on the whole group. */
   idsOfGroup: 64,
   /** The maximum number of tags of a stored entry. An entry with more tags stays in memory only. */
   tags: 256
@@ -99,7 +99,7 @@ export const timeoutsOfTurn = 64
 /** How often expired entries are removed from memory while the cache is used. */
 export const sweepEveryMillis = 1000
 
-/** The maximum number of entries that one call checks for expiry. A million at once would block the event loop. */
+/** How many entries one search for an expired entry checks. A million at once would block the event loop. */
 export const enteringDeadlines = 1024
 
 /** The maximum number of ids in one step of `entries`, or of an invalidation by pattern or of many ids. */
@@ -120,7 +120,7 @@ export const wavesAtOnce = 8
 /** How long synchronous steps may run before other fibers and timers get a turn. */
 export const turnMillis = 5
 
-/** How many invalidations of a fiber are repeated when the fiber ends (if the commit cannot be observed). */
+/** How many invalidations are repeated at the end of a fiber, if its SQL transaction's commit cannot be observed. */
 export const repeatsOfFiber = 1000
 
 /** The number of calls of each combinator that check their options immediately. Later calls check before a load. */
