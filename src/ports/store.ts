@@ -62,7 +62,7 @@ export interface Capabilities {
 }
 
 /**
- * A storage of encoded entries: the port between the cache and a database, a folder or a server, without any schemas.
+ * Stores encoded entries, and knows no schemas: the port between the cache and a database, a folder or a server.
  *
  * **When to use**
  *

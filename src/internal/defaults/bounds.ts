@@ -14,7 +14,7 @@ export const tagEpochs = 10_000
 /** The number of long keys whose hashes are remembered, and the total length of these keys in UTF-16 code units. */
 export const longTexts = { count: 16, units: 4_194_304 }
 
-/** The number of ids that each key class remembers by its field values (a power of two). */
+/** The number of ids that each key class remembers, to find them by the field values of a key (a power of two). */
 export const knownIds = 1024
 
 /** The maximum number of ids that wait for `retryAfter` before they are loaded again. */
@@ -29,7 +29,7 @@ export const unaskedAnswers = 1000
 /** How many results for unrequested keys may wait to be stored. Above this, new ones stay in memory only. */
 export const unaskedWaiting = 10_000
 
-/** How many changed ids are remembered during bulk calls. Above this, all ids count as changed up to that moment. */
+/** How many changed ids are remembered during bulk calls. A full list is cleared, and all ids count as changed then. */
 export const watchedIds = 20_000
 
 /** The maximum number of tags that are remembered after the loads that read them have ended. */

@@ -26,7 +26,7 @@ export const backoff = {
   sideFileMillis: 500
 }
 
-/** At startup, a process waits at least this long while another one creates the database. Then the layer fails. */
+/** The least time that a starting process waits for another one to create the database, before its layer fails. */
 export const openingMillis = 5000
 
 /** Consecutive reads of a database share a transaction within a step, which ends at the next microtask. */

@@ -108,7 +108,7 @@ export const testing = {
   lateMillis: 1000,
   yieldChance: 0.1,
   maxTasks: 1_000_000,
-  /** How far `withTimePassing` moves the clock in each step, and at most in total. */
+  /** How far `withTimePassing` moves the clock in each step, and the maximum for all steps together. */
   stepMillis: 50,
   atMostMillis: 24 * 60 * 60 * 1000
 }

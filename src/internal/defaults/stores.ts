@@ -1,4 +1,4 @@
-/** How the engine handles a failing store, and how much stores keep. Times are in milliseconds. */
+/** How the engine handles a failing store, and how many items a store keeps. Times are in milliseconds. */
 
 /** If the second message of a broadcast write does not follow the first within this time, it counts as missing. */
 export const broadcasts = { unfinishedMillis: 1000 }

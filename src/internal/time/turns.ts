@@ -38,7 +38,7 @@ export interface Turning {
   readonly dispatcher: SchedulerDispatcher
 }
 
-/** Loops without a fiber, then calls `end`. If a step returns `false`, pauses until the returned function is called. */
+/** Loops without a fiber, then calls `end`. Returns a function that resumes the loop after a step returned `false`. */
 export const forEachUnsafe = <A>(
   items: Iterable<A>,
   { clock, dispatcher }: Turning,
