@@ -14,9 +14,9 @@
 export interface Timing {
   /** The end of the load. With `inherit: "age"`, the creation time of the oldest cached value that the load read. */
   readonly createdAt: number
-  /** The entry is stale from this time on, and the strategy decides whether to serve it. */
+  /** From this time on, the entry is stale, and the strategy decides whether to serve it. */
   readonly softExpiresAt: number
-  /** The entry is never served from this time on. */
+  /** From this time on, the entry is never served. */
   readonly expiresAt: number
   readonly loadMillis: number
   readonly outcome: Outcome

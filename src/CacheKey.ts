@@ -177,7 +177,7 @@ export interface Options<
     | undefined
   /** The indexes: fields or combinations of fields. Keys with equal values in an index can be invalidated together. */
   readonly indexes?: I | undefined
-  /** A `CacheKey.template` for readable ids, with every field not in `ignore`. @default the payload's canonical text */
+  /** A `CacheKey.template` making readable ids of all fields not in `ignore`. @default the payload's canonical text */
   readonly id?: Template<Schema.Struct<NoInfer<Fields>>["Type"]> | undefined
 }
 
@@ -302,7 +302,7 @@ export interface TemplateOptions<
   readonly lossy?: boolean | undefined
   /** Whether the tokens that `jwt` reads are verified. Required with `lossy`: tokens can be forged. @default `false` */
   readonly verified?: boolean | undefined
-  /** Functions that return a string, or `{ format, injective: true }` if different values give different strings. */
+  /** Functions from a value to a string. `{ format, injective: true }`: different values give different strings. */
   readonly formatters?: FormattersOf<Formatters> | undefined
   /** The context references that placeholders like `{@tenant}` read. */
   readonly context?: Refs | undefined
@@ -420,7 +420,7 @@ export const isCacheKey = (u: unknown): u is Any => isKey(u)
 
 /**
  * Gets the id under which a key's result is stored. A string key is its own id, except that a leading `~` is doubled,
- * so that the id never equals that of a class's key. A string of over 200 bytes of UTF-8 is hashed.
+ * so that its id never equals the id of a class's key. A string of over 200 bytes of UTF-8 is hashed.
  *
  * **Example** (Reading ids)
  *

@@ -63,7 +63,7 @@ export interface SoftTtlOptions<in A, in out E, in K> extends Options<A, E, K> {
  */
 export interface RefreshAheadOptions<in A, in out E, in K> extends Options<A, E, K> {
   /**
-   * The age from which a read is served from the cache and also starts a refresh in the background: a duration below
+   * The age from which each read still gets the stored value but also starts a background refresh: a duration below
    * `ttl`, or a function of the outcome and the key. If it is zero or negative, every read starts a refresh.
    */
   readonly refreshAfter: Ttl.Input | Of<A, E, K, Ttl.Input>

@@ -336,7 +336,7 @@ export const withSql: {
             Sql.withSql({ outer, base: entered, lock, sql, outbox: options.outbox }, body))
         }
         if (entered.root.bypasses) {
-          // The outermost transaction invalidates for both transactions, so it adopts this `outbox` if it has none.
+          // The outermost transaction invalidates for both transactions, so it adopts this `outbox` if it has none yet.
           entered.root.outbox ??= options.outbox
           const inside = { isolation: undefined, timeoutMillis: Infinity, around: sql.withTransaction }
           return Run.nested(entered, inside, body) as Effect.Effect<A, E | SqlError, R>

@@ -117,7 +117,7 @@ const notADuration = (text: string): never => {
 
 // Parsed durations by their text. Parsing is slow (a regular expression), and a program uses few different texts.
 const parsed = new Map<string, number>()
-// The last converted text. If reads extend an entry, every hit converts a duration, which is usually the same one.
+// The last converted text. If reads extend an entry, every hit converts a duration, usually the same as the last hit.
 let lastText: string | undefined
 let lastMillis = 0
 

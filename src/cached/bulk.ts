@@ -94,7 +94,7 @@ export const setMany = <K extends AnyKey>(
     if (!policy.writes || policy.disabled.has("set")) return Effect.void
     const given = setOptions(options ?? {})
     if (given.condition !== undefined) throw mistake("Cached.setMany takes no condition: call Cached.set for each key")
-    // Keeps only the last value of each key. If several were written concurrently, any of them could remain.
+    // Keeps only the last value of each key. If all its values were written concurrently, any could remain.
     const pairs = new Map<string, readonly [key: K, value: unknown]>()
     const collected = Turns.forEach(Array.from(entries), (entry) => {
       const [key, value] = checkedPair(entry)
@@ -113,7 +113,7 @@ const checkedPair = <Pair extends ReadonlyArray<unknown>>(entry: Pair): Pair => 
 }
 
 /**
- * Removes the entries of several keys and returns how many keys had one.
+ * Removes the entries of several keys and returns how many of the keys had an entry.
  *
  * **When to use**
  *
@@ -143,13 +143,13 @@ export const removeMany = (keys: Iterable<AnyKey>): Effect.Effect<number, never,
   )
 }
 
-/** Passes a converted copy of the list, such as the ids of keys, to `use`. Pauses in a long list for other fibers. */
+/** Converts a copy of the list, such as keys to ids, and passes it to `use`. Pauses in a long list for other fibers. */
 const inTurns = <A, B, C, E, R>(
   items: Iterable<A>,
   make: (item: A) => B,
   use: (made: ReadonlyArray<B>) => Effect.Effect<C, E, R>
 ): Effect.Effect<C, E, R> => {
-  // `slice` copies an array several times faster than `Array.from`, which uses its iterator.
+  // `slice` copies an array several times faster than `Array.from`, which calls the array's iterator.
   const list = Array.isArray(items) ? items.slice() as ReadonlyArray<A> : Array.from(items)
   if (list.length <= chunk) return use(list.map((item) => make(item)))
   return Effect.flatMap(Turns.map(list, make), use)

@@ -89,7 +89,7 @@ export interface SetOptions<out A = unknown> {
    * modify the original. `"freeze"` makes no copy: it freezes plain objects and arrays in place.
    * @default the layer's `copy`, or no copy if the layer has none
    */
-  // A method's parameter is bivariant, so with a string key, a function may require a narrower type than `unknown`.
+  // `copy` is a method, whose parameter is bivariant: with a string key, it may take a narrower type than `unknown`.
   readonly copy?: "structured" | "freeze" | { copy(value: A): A }["copy"] | undefined
 }
 
@@ -151,7 +151,7 @@ type GivenCondition<C> = Seen<
  * @since 0.1.0
  */
 export const set: {
-  // The parameter `beside` rules out one overload, so that type errors do not begin with "No overload matches".
+  // `beside` rules out the overload that does not fit, so that type errors do not begin with "No overload matches".
   <K extends AnyKey, Condition = unknown>(
     key: K,
     value: ValueOf<K>,

@@ -112,7 +112,7 @@ export const checkLoad = ({ name }: Called, load: unknown, { key }: CombinatorOp
   throw mistake(`${withKey(name, key)} needs an effect, not ${insteadOfEffect(load)}`)
 }
 
-/** Throws if a combinator's key is invalid. Sufficient if all other options are already known to be valid. */
+/** Throws if a combinator's key is invalid. No other check is needed if all other options are known to be valid. */
 export const checkKey = ({ name }: Called, { key }: CombinatorOptions): void => {
   if (typeof key === "string") return
   within(name, () => refuseKey(key))
@@ -128,7 +128,7 @@ const withKey = (name: string, key: unknown): string => {
   try {
     if (typeof key === "string" || isKey(key)) return `${name} (key "${idOf(key as Key)}")`
   } catch {
-    // The key has no id, because one of its fields does not match its schema. The read reports that mistake.
+    // The key has no id, because one of its fields does not match its schema. A read of the key reports the mistake.
   }
   return name
 }
@@ -150,7 +150,7 @@ export const checkFn = (name: string, keyClass: CacheKey.AnyClass, options: FnOp
   checkLookup(call, options)
 }
 
-/** Throws if the arguments of `Cached.fn` with a name are invalid. The key's options are checked later, by `define`. */
+/** Like `checkFn`, if the first argument is a name. The options of the key class are checked later, by `define`. */
 export const checkNamedFn = (call: string, options: FnOptions): void => {
   checkShared(call, options, knownOfNamedFn, "payload: { id: Schema.Int }, success: Schema.String, lookup, ")
   checkLookup(call, options)
@@ -172,7 +172,7 @@ const checkLookup = (call: string, options: { readonly lookup?: unknown }): void
   throw mistake(`${call} needs a lookup, a function from a key to an effect`)
 }
 
-/** Checks the result of the user's key function. Throws if it is not a string. */
+/** Returns the result of the user's key function. Throws if the result is not a string. */
 export const stringKey = (key: string): string => {
   if (typeof key === "string") return key
   throw mistake(`The key of Cached.fn(() => key) cannot be ${kindOf(key)}: return a string, or pass a key class`)

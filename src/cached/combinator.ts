@@ -63,7 +63,7 @@ interface KeyForValue<A> {
   readonly "~effect-cached/CacheKey": { readonly _takes: (value: A) => void }
 }
 
-/** The failure tags that an option may name: those of the effect, or `Tag` if the effect is unknown. @internal */
+/** The failure tags that an option may name: those of effect and key, or `Tag` if the effect is unknown. @internal */
 export type TagBeside<Self, X, Tag extends string> = IfUnknown<Self, Tag, TagOf<Effect.Error<Self> | ErrorOf<X>>>
 
 /** The fallback options. `Causes` is the type of the effect's failures, which `fallbackWhen` receives. @internal */
@@ -147,8 +147,8 @@ export type CodecsOf<X> = X extends Types<any, any, infer R> ? R : never
 
 /**
  * The requirement on an effect that is passed after the options: functions among the options must accept its values
- * and failures, and its failures must have the tags that `fallbackOn` and `storeFailures` name. A pipe does not need
- * it: there the effect's type is already known, so the options are checked against that type.
+ * and failures, and its failures must have the tags that `fallbackOn` and `storeFailures` name. In a pipe, the
+ * effect's type is already known, so the options are checked against that type, and this requirement is not needed.
  * @internal
  */
 export type Fits<Self, X, E, Values, Failures, Causes, Tag extends string> = [IfUnknown<Self, Tag, never>] extends

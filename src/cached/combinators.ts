@@ -277,7 +277,7 @@ export const failover: Combinator<"failover"> = Combine.combinator(Kinds.failove
  */
 export const untilInvalidated: Combinator<"untilInvalidated"> = Combine.combinator(Kinds.untilInvalidated)
 
-/** In a pipe, the effect is known, and its types determine those of the strategy. Otherwise, the reverse applies. */
+/** If the effect is known first, as in a pipe, the strategy must fit it. If not, the effect must fit the strategy. */
 interface WithStrategyOptions<K, X, Self, A, E, Causes, T, Tag extends string, OfStrategy, FailuresOfStrategy>
   extends ReadOptionsFor<K, X, Self, A, E, T>, FallbackFor<Causes, T, TagBeside<NoInfer<Self>, X, Tag>>
 {

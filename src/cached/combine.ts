@@ -34,12 +34,12 @@ import { cacheOfFiber } from "./withCaching.ts"
  * in the same order, so that V8 finds the fields quickly.
  */
 interface Traits {
-  /** The kind of a built-in combinator, each of whose effects is also its own strategy. Otherwise `undefined`. */
+  /** The kind, for a built-in combinator, whose effects are also their own strategies. Otherwise `undefined`. */
   readonly kind: Kind | undefined
   /** The strategy, if there is no `kind`. */
   readonly strategy: Strategy<any, any, any> | undefined
   readonly constant: Lifetime | undefined
-  /** The name of the kind's duration option in addition to `ttl`, such as `softTtl`. */
+  /** The name of the duration option that the kind has besides `ttl`, such as `softTtl`. */
   readonly beside: Kind["beside"]
   readonly deadlinesOnly: boolean
   readonly servesFresh: boolean
@@ -198,8 +198,8 @@ class Times {
 let lastTimes: Times | undefined
 
 /**
- * Makes a combinator whose options are checked before a load. Its first calls check them at once, so that the stack of
- * an error shows the call. Later calls do not: with new options for each read, the check would slow down every hit.
+ * Makes a combinator. A load dies if its options are invalid. The first calls already check them, so that the stack of
+ * the error shows the call. Later calls leave the check to the load, because checks for every read would slow hits.
  */
 const dual = (called: Called, traitsIn: (options: AnyOptions) => Traits): never => {
   let unchecked = checkedCalls

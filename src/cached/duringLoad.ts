@@ -71,7 +71,7 @@ export const previous = <C extends AnyClass>(
     const attempt = loadingOf(fiber.context as Context.Context<never>)
     const flight = attempt?.flight
     if (flight === undefined || infoOf(flight.request.key)?.name !== keyClass.keyName) return Effect.succeedNone
-    // The load's context contains the services that the codecs need, because its flight was started with them.
+    // The codecs find their services in the load's context, because the flight of the load was started with them.
     return Effect.map(
       previousOf(attempt!) as Effect.Effect<Entry | undefined>,
       (entry) =>
@@ -157,7 +157,7 @@ const nothingToRenew = (why: string): Effect.Effect<never> =>
 
 /**
  * Ends the load by an interruption, which is the only way to skip every error handler. Interrupts the load's fiber, and
- * also the calling fiber if it is another one. An uninterruptible region delays the interruption until the region ends.
+ * also the calling fiber if the two differ. An uninterruptible region delays the interruption until the region ends.
  */
 const end = ({ flight }: Attempt): Effect.Effect<never> =>
   Effect.withFiber((fiber) => {

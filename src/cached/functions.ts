@@ -53,7 +53,7 @@ export interface OptionsFor<K, A, KE, E, T>
   readonly strategy: Strategy<A, KE, K>
 }
 
-/** The failure type `E` of a load is inferred from `lookup` alone. Functions among the other options receive it. */
+/** Only `lookup` determines the failure type `E` of a load. Functions among the other options receive such failures. */
 interface FnOptions<K, A, KE, E, R, T> extends OptionsFor<K, A, KE, NoInfer<E> | KE, T> {
   readonly lookup: (key: K) => Effect.Effect<NoInfer<A>, E, R>
 }
@@ -213,7 +213,7 @@ export interface CachedStringFn<Args extends ReadonlyArray<unknown>, A, E, R> {
  */
 export const fn: {
   // This overload is first, because before the types are inferred, the compiler may consider only the first overload.
-  // `Beside` leaves one overload for each number of arguments: with more, type errors begin with "No overload matches".
+  // `Beside` leaves one overload for each number of arguments. With two, errors would begin with "No overload matches".
   <C extends AnyClass, E, R, T extends Given<Instance<C>> = undefined, Text = unknown, Result = unknown>(
     keyClass: C & First<Text, Result>,
     options: FnOptions<Instance<C>, Success<Instance<C>>, KeyError<Instance<C>>, E, R, T>,

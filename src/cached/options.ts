@@ -39,7 +39,7 @@ export interface ReadOptions<in out A, in E, in K> {
    * @default the tags of the key class
    */
   readonly tags?: ReadonlyArray<string> | Strategy.Of<A, E, NoInfer<K>, ReadonlyArray<string>> | undefined
-  /** How long a stale value is served after a failed load until the next load. @default 5 seconds; 0 for `failover` */
+  /** How long after a failed load reads get the stale value without loading. @default 5 seconds; 0 for `failover` */
   readonly retryAfter?: Ttl.Input | undefined
   /**
    * Whether processes that share the store also share loads. `true`: only one of them loads a key at a time. `false`:
@@ -132,7 +132,7 @@ export type AnyReadOptions = ReadOptions<any, any, any> & FallbackOptions<any, s
 
 const duration = (name: string) => optional((given: Ttl.Input) => void toMillis(given, name))
 
-// Returns a constant duration. The result of a function is checked when the function is called.
+// Returns a constant in milliseconds. `undefined` for a function, whose result is checked when the function is called.
 const constantOf = (name: string, given: Ttl.Input | OfKey<any>): number | undefined =>
   typeof given === "function" ? undefined : toMillis(given, name)
 
@@ -163,7 +163,7 @@ export const readOptions: Checks<ReadOptions<any, any, any> & Timeout<Given<any>
   softTimeout: optional((softTimeout, _, beside) => {
     const { timeout = Infinity } = beside as Timeout<Ttl.Input | undefined, any>
     const [soft, hard] = [constantOf("softTimeout", softTimeout), constantOf("timeout", timeout)]
-    // An infinite `softTimeout` disables the layer's `softTimeout`, so it may exceed `timeout`.
+    // `Infinity` is allowed with any `timeout`, because it disables the layer's `softTimeout`.
     if (soft === undefined || hard === undefined || soft < hard || soft === Infinity) return
     throw mistake(`softTimeout (${soft} ms) must be shorter than timeout (${hard} ms)`)
   }),

@@ -142,7 +142,7 @@ const readGroup = <K extends Requested>(
 ): Effect.Effect<void, never, any> => {
   const context = Context.add(group[0]!.context as Context.Context<never>, Caching, caching)
   const read = Effect.suspend(() => readMany(group.map(({ request }) => checked(request))))
-  // Sets the group's context, because Effect uses that of the batch's first request, which may be in another group.
+  // Sets the group's context: Effect uses the context of the batch's first request, which may be in another group.
   return Effect.map(Effect.exit(Effect.updateContext(read, () => context)), (exits) => {
     for (const [i, entry] of group.entries()) {
       entry.completeUnsafe((Exit.isSuccess(exits) ? (exits.value as ReadonlyArray<unknown>)[i] : exits) as never)

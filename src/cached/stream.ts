@@ -58,7 +58,7 @@ export interface StreamOptions<in out E, in K>
   extends Pick<ReadOptions<StreamEnd, E, K>, typeof ofReads[number]>, FallbackOptions<E>
 {
   /**
-   * The maximum size of a stored stream. A larger one reaches its consumers too, but later consumers start another run.
+   * The maximum size of a stored stream. A larger stream reaches its consumers, but later consumers start another run.
    * @default 16 MiB; an eighth of `maxSize` if the store is a folder
    */
   readonly maxBytes?: SizeInput | undefined

@@ -66,7 +66,7 @@ interface Stored {
   patternLike: string | undefined
 }
 
-/** Adds a checked target, and only then makes its ids: earlier, a schema may refer to a class not yet defined. */
+/** Adds a checked target. The check does not make ids, because a schema may refer to a class that is defined later. */
 type Parsed = (stored: Stored) => void
 
 const parsers: { readonly [kind: string]: (given: never) => Parsed } = {
@@ -164,7 +164,7 @@ export const infoOf = (what: string, keyClass: AnyClass | undefined): KeyInfo =>
   throw mistake(`${what} needs a key class: pass a class made with CacheKey.Class`)
 }
 
-/** Makes the tag that all keys with these field values share. Throws a `CacheConfigError` for invalid values. */
+/** Returns a getter of the tag of all keys with these field values. Throws a `CacheConfigError` for invalid values. */
 export const indexTag = (what: string, keyClass: AnyClass | undefined, fields: object | undefined): () => string => {
   const info = infoOf(what, keyClass)
   if (typeof fields !== "object" || fields === null) {

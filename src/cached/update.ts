@@ -43,7 +43,7 @@ export interface UpdateOptions<out A = unknown> extends Pick<SetOptions<A>, "eta
   readonly tags?: ReadonlyArray<string> | undefined
 }
 
-/** A method's parameter is bivariant, so with a string key, a function may require a narrower type than `unknown`. */
+/** `change` is a method, whose parameter is bivariant: with a string key, its value may have a narrower type. */
 type Change<A, B, E, R> = {
   change(current: Option.Option<A>): Option.Option<B> | Effect.Effect<Option.Option<B>, E, R>
 }["change"]
@@ -158,7 +158,7 @@ const Around = Context.Reference<Updating | undefined>("effect-cached/Cached/upd
   defaultValue: () => undefined
 })
 
-/** Serializes this process's updates of a key. If they ran concurrently, each write would make all others retry. */
+/** Serializes this process's updates of a key. If they ran concurrently, each write would make the others retry. */
 interface Turns {
   readonly semaphore: Semaphore.Semaphore
   users: number
@@ -206,7 +206,7 @@ const answerOf = (
     }
   )
 
-/** Reads, changes and writes the entry. Starts again if the entry was written between the read and the write. */
+/** Reads, changes and writes the entry. Starts again if another writer has changed the entry since it was read. */
 const updated = Effect.fnUntraced(function*(
   self: Updating,
   leave: Effect.Effect<void>
@@ -243,7 +243,7 @@ const pause = (tries: number): Effect.Effect<void> =>
 
 type Current = NonNullable<Effect.Success<ReturnType<typeof Operations.current.over>>>
 
-/** Writes the new value unless the entry has changed since the read. Returns whether it wrote. */
+/** Writes the new value unless the entry has changed since `before` was read. Returns whether the value was written. */
 const write = (
   { caching, key, options, setting }: Updating,
   { condition, entry }: Current,

@@ -28,7 +28,7 @@ export type WithCache<T, Self> = T extends Effect.Effect<infer A, infer E, infer
 type Usable =
   | Effect.Effect<any, any, any>
   | Stream.Stream<any, any, any>
-  // `any`, because parameters are contravariant: with any other parameter type, some functions are rejected.
+  // `any`, because parameters are contravariant: with `unknown`, functions with narrower parameters are rejected.
   | ((...args: any) => unknown)
 
 /**

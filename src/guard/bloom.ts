@@ -30,7 +30,7 @@ import type { Guardable } from "./guardable.ts"
 export interface BloomOptions {
   /** The name of the filter. Filters of the same name and size in one guard store are the same filter. */
   readonly key: string
-  /** The number of items to size the filter for. For more items, it adds layers, each twice as large as the last. */
+  /** The number of items to size the filter for. For more, it adds layers, each twice the size of the previous one. */
   readonly capacity: number
   /** The share of absent items that may be reported as added, above 0 and below 1. @default 0.01 */
   readonly errorRate?: number | undefined
@@ -299,7 +299,7 @@ export interface DualBloom {
  *
  * **Details**
  *
- * - If exactly one filter reports an item, that answer is returned. Otherwise the effect runs and its answer is kept.
+ * - If only one filter reports an item, that filter answers. Otherwise, the effect runs, and its answer is kept.
  * - For an item whose answer was never remembered, the probability of a wrong answer is about `errorRate`.
  * - While the guard store fails, the effect runs, and its answer is not remembered.
  *

@@ -115,7 +115,7 @@ const check = (options: CircuitBreakerOptions): Breaker => {
 const ask = (fiber: Fiber.Fiber<any, any>, { name, onStoreError }: Breaker, input: Circuit.Input) =>
   step(fiber, { kind: Circuit.circuit, name, input, isAnswer: Circuit.isAnswer, onStoreError })
 
-/** Returns the generation for recording the call's outcome, or `undefined` for none. Fails if the call is refused. */
+/** Returns the generation to record the outcome in, or `undefined` if none is recorded. Fails a refused call. */
 const generationOf = (
   { name }: Breaker,
   answer: Circuit.Answer | undefined
@@ -185,7 +185,7 @@ const onStream = (self: AnyStream, breaker: Breaker): AnyStream =>
     )
   })
 
-/** Rules out an overload outside a pipe, where the guarded type is unknown and the next overload applies. */
+/** Outside a pipe, the guarded type is unknown. This type then rules out an overload, so that the next one applies. */
 type OfPipe<Self> = [Self] extends [never] ? { readonly "what is guarded is not known": never } : {}
 
 /**

@@ -98,7 +98,7 @@ const learn = (filter: Filter, { askedAt, layers }: Answer, number: number, byte
   if (layer === undefined) return
   const before = layer.known.get(block)
   let now = bytes ?? new Uint8Array(Bits.bytesOf(layer, block))
-  // The answer may be older than the known bits, so bits that were learned in the meantime are kept.
+  // The answer may be older than the known bits, so bits that were learned since its request are kept.
   if (before !== undefined && askedAt <= layer.learnedAt.get(block)!) now = merge(before, now)
   layer.learnedAt.set(block, filter.questions)
   // A guard store in memory returns the same array until the bits change.
@@ -182,14 +182,14 @@ const lookUp = (fiber: AnyFiber, filter: Filter, hash: Bits.Hash): Effect.Effect
     const count = filter.layers.length
     return Effect.flatMap(
       read(fiber, filter, numbers),
-      // Searches any layers that another process has added in the meantime.
+      // The answer may have revealed layers that another process has added. These are searched as well.
       () => filter.layers.length > count ? from(count) : Effect.void
     )
   }
   return Effect.suspend(() => from(0))
 }
 
-/** Whether an item may have been added. Asks the guard store if this process does not know the item. @internal */
+/** Whether an item may have been added. If this process does not know the item, asks the guard store. @internal */
 export const mayHave = (fiber: AnyFiber, filter: Filter, item: string): Effect.Effect<boolean, StoreError> =>
   Effect.suspend(() => {
     const hash = Bits.hashOf(item)
@@ -236,7 +236,7 @@ const makeRoom = (filter: Filter): void => {
   if (share > fullAt && filter.layers.length < filters.layers) addLayer(filter)
 }
 
-/** Finds out which layers exist and how full the last layer is, if this process does not know yet. */
+/** If this process does not know yet which layers exist and how full the last one is, asks the guard store. */
 const sample = (fiber: AnyFiber, filter: Filter): Effect.Effect<void, StoreError> =>
   Effect.suspend(() => {
     const layer = last(filter)

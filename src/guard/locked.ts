@@ -140,7 +140,7 @@ const onStream = (self: AnyStream, options: Checked): AnyStream =>
  *
  * - The lock comes from the `Lock` service. With `CacheLayer.memory`, it excludes callers in this process; with `disk`,
  *   callers in all processes that use the folder; with `redis`, callers in all processes that use the server. It also
- *   excludes `Lock.acquire` of the same name. It is not reentrant: locking the same key again inside never succeeds.
+ *   excludes `Lock.acquire` of the same name. It is not reentrant: the effect cannot lock its own key again.
  * - The lease is renewed while the effect runs. A holder that loses the lease is interrupted, and fails with a
  *   `LockError` of reason `Lost`.
  * - If the lock is not granted within `wait`, the guard fails with a `LockError` of reason `Timeout`. If the `Lock`

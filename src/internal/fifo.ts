@@ -35,7 +35,7 @@ export class Fifo<A> {
   }
 }
 
-/** The callers of a flight that do not wait for its write. They are answered while the value is still being written. */
+/** The callers of a flight that do not wait for its value to be written. They are answered during the write. */
 export class Behind<Caller> {
   readonly callers: Iterator<Caller>
 

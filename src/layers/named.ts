@@ -78,7 +78,7 @@ export const named = <Self, Out, E, R>(
   )
 }
 
-/** Logs a warning if another cache service with the same name is provided, in the same build or around it. */
+/** Warns if another cache service with the same name is provided, in the same build or by the surrounding layers. */
 const meet = (memoMap: Layer.MemoMap, name: Context.Key<any, Caching.Shape>): Effect.Effect<void> =>
   Effect.contextWith((context: Context.Context<never>) => {
     const around = Context.getOrUndefined(context as Context.Context<unknown>, name)

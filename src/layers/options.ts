@@ -250,7 +250,7 @@ export const checkLayer = <O extends LayerOptions>(
   return made<LayerOptions, Caching.MakeOptions>(options, layerParts, { defaults: Caching.defaults, layer, prefix: "" })
 }
 
-/** Hints in error messages about options that exist only in other cache libraries. */
+/** Hints in error messages about options that only other layers or other cache libraries have. */
 const homes = { max: `${bounds}.`, maxSize: `${bounds}.`, ttl: "strategy says how long entries live." }
 
 /** Checks that memory is bounded either by `capacity`, or by `maxWeight` with a `weigher`. */

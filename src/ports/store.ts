@@ -62,7 +62,7 @@ export interface Capabilities {
 }
 
 /**
- * A storage of encoded entries: the port between the cache and a database, a folder or a server, without any schemas.
+ * Stores encoded entries, and knows no schemas: the port between the cache and a database, a folder or a server.
  *
  * **When to use**
  *
@@ -98,7 +98,7 @@ export interface Capabilities {
 export interface Store {
   readonly name: string
   readonly capabilities: Capabilities
-  /** Whether all servers of the store answer, which ends an outage. If absent, the first success ends an outage. */
+  /** Whether all servers of the store answer. If so, an outage ends. If absent, the first success ends an outage. */
   readonly isWhole?: (() => boolean) | undefined
   /**
    * How many milliseconds the store has spent working so far. Only for synchronous stores that queue operations. If
@@ -159,7 +159,7 @@ export interface Store {
   ) => Effect.Effect<ReadonlyArray<boolean>, StoreError>
   /**
    * Ends the lease of `owner` without a result. Returns `false` if `owner` does not hold it. A note records a failure,
-   * which `Granted` reports for one second. Without a note, it clears the failures, as `commit`, `set` and `remove` do.
+   * which `Granted` reports for one second. Without a note, clears the failures, as `commit`, `set` and `remove` do.
    */
   readonly release: (id: string, owner: string, note?: Uint8Array) => Effect.Effect<boolean, StoreError>
   /** Reads the markers of tags, and creates missing ones. */
@@ -172,7 +172,7 @@ export interface Store {
   /** Removes all entries and all counters, and ends all generations. */
   readonly clear: Effect.Effect<void, StoreError>
   /**
-   * Adds to a counter, which starts at 0, and returns the sum. `expiresAt` applies only if the counter is created. A
+   * Adds to a counter, which starts at 0, and returns the sum. `expiresAt` applies only if this creates the counter. A
    * sum that is not a safe integer fails with reason `OutOfRange`. Adding 0 only reads the counter.
    */
   readonly increment: (
@@ -194,9 +194,9 @@ export interface Store {
    */
   readonly transact?: ((request: TransactRequest) => Effect.Effect<Transacted, StoreError>) | undefined
   /**
-   * Streams the changes that other processes make from now on. Without `capabilities.changes`, the stream is empty.
-   * With it, the stream begins with `Coherent` as soon as it listens. It fails or ends only if it can listen no longer.
-   * Until it runs again, changes are lost, and the process trusts its memory for at most `maxStaleness`.
+   * Streams the changes that other processes make from now on: none without `capabilities.changes`. A run of the
+   * stream emits `Coherent` as soon as it listens, and fails or ends only when it can listen no longer. Until the next
+   * run, changes are lost, and the process trusts its memory for at most `maxStaleness`.
    */
   readonly changes: Stream.Stream<Change, StoreError>
   /**

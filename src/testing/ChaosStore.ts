@@ -242,7 +242,7 @@ interface Order {
   readonly all: () => Turn
 }
 
-/** Orders explicit writes: each waits for the previous write of the same id, or for an earlier `clear`. */
+/** Orders explicit writes: each waits for the write of its id or the `clear` before it. A `clear` waits for all. */
 const makeOrder = (): Order => {
   const last = new Map<string, Latch.Latch>()
   let lastForAll: Latch.Latch | undefined
@@ -294,7 +294,7 @@ interface Risk<Part> {
   readonly turn?: (order: Order, ...args: Arguments<Part>) => Turn
 }
 
-/** The operations that may be lost or are queued. All others can only fail, be late, or stay unanswered. */
+/** The operations that can be lost or queued. All others can only fail, be late, or stay unanswered. */
 const risks: { readonly [Name in keyof Store]?: Risk<NonNullable<Store[Name]>> } = {
   set: { lost: () => true, turn: (order, id) => order.many([id]) },
   setMany: { lost: () => undefined, turn: (order, requests) => order.many(requests.map(({ id }) => id)) },

@@ -10,7 +10,7 @@ describe("npm run example", () => {
   it("lists the examples where none is named", { timeout }, async () => {
     const { code, stderr } = await runExample("run.ts")
     expect(code).toBe(1)
-    for (const name of ["emails", "fibonacci", "gateway", "stampede", "weather"]) {
+    for (const name of ["bulk", "emails", "fibonacci", "gateway", "stampede", "weather"]) {
       expect(stderr).toContain(`example ${name}\n`)
     }
   })
@@ -46,6 +46,16 @@ describe("npm run example", () => {
       expect(code).toBe(0)
     }
   )
+
+  it("bulk: loads each row once, and nothing at the second time", { timeout }, async () => {
+    const { code, stdout, stderr } = await runExample("run.ts", ["bulk", "5000"])
+    expect(stderr).toBe("")
+    expect(stdout.replaceAll(/[\d.]+ (s|MB)/g, "# $1")).toBe(
+      "first   5000 rows, 5000 loads, an area of 249750, # s, at most # MB of heap\n" +
+        "second  5000 rows, 0 loads, an area of 249750, # s, at most # MB of heap\n"
+    )
+    expect(code).toBe(0)
+  })
 
   it("stampede: prints its numbers", { timeout }, async () => {
     const { code, stdout, stderr } = await runExample("run.ts", ["stampede"])

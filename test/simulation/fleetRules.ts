@@ -165,7 +165,10 @@ export const checkExclusive = (self: Fleet, load: FleetOrigin, lease: boolean): 
 export const checkAbandoned = (self: Fleet, load: FleetOrigin): void => {
   const { config } = self
   if (!isKept("abandoned", config.features) || config.faults > 0 || config.evictions > 0 || config.beside) return
-  if (load.joined) return
+  const isBeside = Array.from(holdersOf(self, load.id).values()).some(({ joined, process, until }) =>
+    joined && process === load.process && until > self.now()
+  )
+  if (load.joined || isBeside) return
   for (const other of self.loading) {
     if (
       other.id !== load.id || other.owner === undefined || other.joined || !runsOn(other) ||

@@ -268,7 +268,7 @@ const noteWaited = (self: World, read: Read): void => {
   // that waited before it, or has not waited.
   if (spec === undefined || spec.policy === "bypass" || self.now() === begunAt) return
   for (const load of self.open) {
-    // A key of a bulk call may have no flight yet. A result that the call was not asked for is waited for by nobody.
+    // A key of a bulk call may have no flight yet. No caller waits for a result for which the call was not asked.
     const runs = load.id === id && load.exit === undefined && load.together.includes(id)
     if (runs && mayWaitFor(self, read, load)) self.lastWaited.set(load.together, self.now())
   }

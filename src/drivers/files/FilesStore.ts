@@ -69,7 +69,7 @@ export interface Options {
  * **Gotchas**
  *
  * Several processes may use one folder, and no process sees a partly written file. However, leases, conditional sets,
- * touches, soft invalidations and increments are atomic only within one process. To share them, use `SqliteStore`.
+ * touches, soft invalidations and increments are atomic only within one process; in `SqliteStore`, across processes.
  *
  * **Example** (Opening a folder)
  *

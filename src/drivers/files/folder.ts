@@ -15,7 +15,7 @@ interface Options {
 
 export interface Folder extends Options {
   drafts: number
-  /** The most recently recorded time of use, in milliseconds. Recorded times only need to be in the right order. */
+  /** The most recently recorded time of use, in milliseconds. Only the order of the recorded times matters. */
   usedAt: number
   /** The open directories, which `close` closes. Node logs a warning if the garbage collector closes them instead. */
   readonly opened: Set<fs.Dir>
@@ -46,7 +46,7 @@ const readPlain = { flag: fs.constants.O_RDONLY | plainOnly }
 
 const appendPlain = fs.constants.O_WRONLY | fs.constants.O_CREAT | fs.constants.O_APPEND | plainOnly
 
-/** The minimum difference between two recorded times of use, in milliseconds. File systems can store this step. */
+/** The minimum difference between two recorded times of use, in milliseconds. File systems preserve this difference. */
 const step = 0.01
 
 /** Opens a folder, which must be writable. Like the other functions here, it throws the file system's errors. */
@@ -161,7 +161,7 @@ export const touch = (self: Folder, name: string): void => {
   try {
     setUsed(self, pathOf(self, name), 0)
   } catch {
-    // The file was removed, or the folder is now read-only. The read itself has succeeded, so this failure is ignored.
+    // The file was removed, or the folder is now read-only. The read has succeeded, and only the time of use is lost.
   }
 }
 

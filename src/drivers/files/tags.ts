@@ -35,7 +35,7 @@ const read = ({ folder }: Tags, tag: string): Marker | undefined => {
     : undefined
 }
 
-/** Reads the invalidation count before the markers, so that a marker written in the meantime has a larger number. */
+/** Reads the invalidation count before the markers, so that markers of later invalidations have higher numbers. */
 const markers = (self: Tags, tags: ReadonlyArray<string>, newVersion: () => string): Markers => {
   const seq = Folder.stat(self.folder, counter)?.size ?? 0
   self.counted = Math.max(self.counted, seq)
@@ -46,7 +46,7 @@ const create = (self: Tags, tag: string, marker: Marker): Marker => {
   if (Folder.create(self.folder, render(tag, marker))) return marker
   const winner = read(self, tag)
   if (winner !== undefined) return winner
-  // The file of the marker exists but is unreadable, so it is replaced.
+  // The marker's file exists but holds no valid marker, so the file is replaced.
   Folder.write(self.folder, [render(tag, marker)])
   return marker
 }

@@ -46,7 +46,7 @@ export const make = (name: string): Database => ({ name, opened: undefined, isCl
 export const open = async (self: Database): Promise<IDBPDatabase<Schema>> => {
   if (self.isClosed) throw new Error("the store is closed")
   if (self.opened !== undefined) return await self.opened
-  // In some browsers, `indexedDB` is defined but has no value.
+  // In some browsers, the property `indexedDB` exists, but is `undefined` or `null`.
   if (globalThis.indexedDB === undefined || globalThis.indexedDB === null) {
     throw new ReferenceError("this platform has no IndexedDB, or denies it to this page")
   }

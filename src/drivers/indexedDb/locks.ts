@@ -1,4 +1,4 @@
-/** Holds a Web Lock for each lease. The browser releases a closed tab's locks, so no other tab waits for its leases. */
+/** Holds a Web Lock for each owner of leases. A closed tab loses its locks, so no tab waits for its leases. */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 

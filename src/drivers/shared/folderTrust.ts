@@ -1,4 +1,4 @@
-/** Checks that no other user can write to the folder of a cache, because effects return the values stored there. */
+/** Checks that no other user can write to a cache's folder, and so choose the values that cached effects return. */
 import * as fs from "node:fs"
 
 const refused = (message: string): Error => Object.assign(new Error(message), { code: "EACCES" })

@@ -45,7 +45,7 @@ export interface Backoffs {
 export interface Kind {
   /** Whether the operation's changes are repeated if an older copy replaces the database, so that they are not lost. */
   readonly isKept: boolean
-  /** Whether the operation is allowed even while nothing may be stored: it only reads, removes, ends or renews. */
+  /** Whether the operation is allowed even while nothing may be stored: it adds no value, counter or lease. */
   readonly passes: boolean
   /** Whether the operation adds little to the log, and is followed by an operation that checks the log's size. */
   readonly isFollowed?: true
@@ -227,7 +227,7 @@ const open = (self: Connection): Tables => {
       note: recent.note,
       admitted: (steps) => admitted(self, steps)
     })
-    // The database may be an older copy, even if its number is higher, because the whole folder may have been replaced.
+    // Even if its number is higher than before, the database may be an older copy: the folder may have been replaced.
     invalidateAgain(self, tables)
     Backoff.reset(backoffs.values)
     return self.tables = tables
@@ -273,7 +273,7 @@ const invalidateAgain = (self: Connection, { batch, counters, entries, leases, t
   recent.ended(undefined)
 }
 
-/** Leaves the database if it is no longer in use or its log cannot be emptied. Returns whether it did so. */
+/** Leaves the database if it is no longer in use or its log cannot be emptied. Returns whether it was left. */
 const leaveFormer = (self: Connection, kind?: Kind): boolean => {
   endSnapshot(self)
   const { opened, wal } = self
@@ -336,7 +336,7 @@ const regainReserve = (self: Connection): void => {
   if (self.hasReserve || opened!.database.isTransaction || now() < self.reserveTriedAt + reserveMillis) return
   self.reserveTriedAt = now()
   self.hasReserve = Reserve.take(reserve)
-  // This may be the only process that can free disk space, so it tries, unless the database is too small to help.
+  // Perhaps no other process can free disk space, so this one evicts entries, if the database is large enough.
   const bytes = room.pageSize * pragma(opened!.database, "page_count")
   if (!self.hasReserve && Reserve.freeBytes(directory) + bytes >= bound) succeeds(() => freeDisk(self, opened!))
 }

@@ -43,7 +43,7 @@ const textHead = 4
 const checksumSize = 4
 const utf16 = 0x8000_0000
 
-/** The crc32 of any bytes followed by their own crc32. With it, a frame is checked in one pass, without a copy. */
+/** The crc32 of any bytes with their own crc32 appended. It lets a frame be checked in one pass, without a copy. */
 const residue = 0x2144_df1c
 
 const encoder = new TextEncoder()
@@ -145,7 +145,7 @@ export const decode = (id: string, frame: Uint8Array, crc32: Checksum): Stored |
     : withEtag(meta, tagsEnd, frame.subarray(0, end), view)
 }
 
-/** Adds the etag. Returns `undefined` if its length exceeds the frame. */
+/** Returns a decoded entry with its etag, or `undefined` if the etag's length exceeds the frame. */
 const withEtag = (meta: Meta, lengthAt: number, frame: Uint8Array, view: DataView): Stored | undefined => {
   const etagAt = lengthAt + textHead
   if (etagAt > frame.length) return undefined

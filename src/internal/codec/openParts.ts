@@ -1,4 +1,4 @@
-/** Restricts schema parts that accept any value to storable values. Effect may encode `Schema.Any` as non-JSON. */
+/** Makes schema parts that accept any value refuse unstorable ones. Effect may encode `Schema.Any` as non-JSON. */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as SchemaAST from "effect/SchemaAST"
@@ -38,7 +38,7 @@ export type Holds = "json" | "anything"
 
 const transformations = {
   json: onlyJson,
-  // Without this link, an object would lose its prototype on the way to the format.
+  // Without this link, an object would lose its prototype before it reaches the format.
   anything: SchemaTransformation.passthrough<unknown>()
 }
 
@@ -56,11 +56,11 @@ export const closeParts = <A, R>(schema: Schema.Codec<A, any, R, R>, holds: Hold
   return Schema.make(closed)
 }
 
-/** Puts a check before a link to JSON text (`Schema.fromJsonString`), which alone would change non-JSON values. */
+/** Puts a check before a link to JSON text (`Schema.fromJsonString`), because the link changes non-JSON values. */
 const checkedLink = (link: SchemaAST.Link): ReadonlyArray<SchemaAST.Link> =>
   isJsonText(link) ? [new SchemaAST.Link(SchemaAST.any, onlyJson), link] : [link]
 
-/** The key under which Effect describes a link to text. With a `replacer` or `reviver`, `preserveSchema` is false. */
+/** The key of Effect's description of a link to text. With a `replacer` or `reviver`, its `preserveSchema` is false. */
 const contentOf = Symbol.for("~effect/Schema/content")
 
 const isJsonText = ({ transformation }: SchemaAST.Link): boolean => {

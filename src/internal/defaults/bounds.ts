@@ -2,7 +2,7 @@
 
 /** Limits of the dependencies of one derived entry (`inherit: "changes"`). */
 export const dependencies = {
-  /** Above this number of ids in a group (the text before the first `:`), a change to any id in the group counts. */
+  /** A load that reads more ids of a group (the text before the first `:`) than this depends on the whole group. */
   idsOfGroup: 64,
   /** The maximum number of tags of a stored entry. An entry with more tags stays in memory only. */
   tags: 256
@@ -14,7 +14,7 @@ export const tagEpochs = 10_000
 /** The number of long keys whose hashes are remembered, and the total length of these keys in UTF-16 code units. */
 export const longTexts = { count: 16, units: 4_194_304 }
 
-/** The number of ids that each key class remembers by its field values (a power of two). */
+/** The number of ids that each key class remembers, to find them by the field values of a key (a power of two). */
 export const knownIds = 1024
 
 /** The maximum number of ids that wait for `retryAfter` before they are loaded again. */
@@ -29,7 +29,7 @@ export const unaskedAnswers = 1000
 /** How many results for unrequested keys may wait to be stored. Above this, new ones stay in memory only. */
 export const unaskedWaiting = 10_000
 
-/** How many changed ids are remembered during bulk calls. Above this, all ids count as changed up to that moment. */
+/** How many changed ids are remembered during bulk calls. A full list is cleared, and all ids count as changed then. */
 export const watchedIds = 20_000
 
 /** The maximum number of tags that are remembered after the loads that read them have ended. */
@@ -99,7 +99,7 @@ export const timeoutsOfTurn = 64
 /** How often expired entries are removed from memory while the cache is used. */
 export const sweepEveryMillis = 1000
 
-/** The maximum number of entries that one call checks for expiry. A million at once would block the event loop. */
+/** How many entries one search for an expired entry checks. A million at once would block the event loop. */
 export const enteringDeadlines = 1024
 
 /** The maximum number of ids in one step of `entries`, or of an invalidation by pattern or of many ids. */
@@ -120,7 +120,7 @@ export const wavesAtOnce = 8
 /** How long synchronous steps may run before other fibers and timers get a turn. */
 export const turnMillis = 5
 
-/** How many invalidations of a fiber are repeated when the fiber ends (if the commit cannot be observed). */
+/** How many invalidations are repeated at the end of a fiber, if its SQL transaction's commit cannot be observed. */
 export const repeatsOfFiber = 1000
 
 /** The number of calls of each combinator that check their options immediately. Later calls check before a load. */

@@ -5,7 +5,7 @@ export const wal = {
   bytes: 2_097_152,
   /** The WAL's bound as a fraction of `maxSize`, if that is less than `bytes`. */
   shareOfMaxSize: 0.125,
-  /** At this fraction of the bound, SQLite copies the WAL to the database. With a single writer, that is enough. */
+  /** At this fraction of the bound, SQLite copies the WAL to the database. A single writer then stays within it. */
   copiedAt: 0.875,
   /** If the WAL cannot be emptied for longer than this, a long-running read is assumed to be the cause. */
   pinnedMillis: 1000,
@@ -26,7 +26,7 @@ export const backoff = {
   sideFileMillis: 500
 }
 
-/** At startup, a process waits at least this long while another one creates the database. Then the layer fails. */
+/** The least time that a starting process waits for another one to create the database, before its layer fails. */
 export const openingMillis = 5000
 
 /** Consecutive reads of a database share a transaction within a step, which ends at the next microtask. */
@@ -36,7 +36,7 @@ export const snapshot = {
   longestMillis: 1,
   /** If a step lasts longer than this after a read, sharing stops: other processes wait for a transaction only 5 ms. */
   idleMillis: 4,
-  /** Sharing stops for this multiple of the step's time after the read, and then until a step is short enough. */
+  /** Sharing stops for this many times as long as the step lasted after the read, and resumes after a short step. */
   mistrust: 10
 }
 

@@ -15,7 +15,7 @@ export const guard = {
 
 /**
  * Memory keeps up to `states` states per kind of guard. Each new state triggers `looksOfNew` checks for expired ones.
- * An unused circuit is forgotten after `idleMillis`, and failed storage is used again after `restMillis`.
+ * An unused circuit is forgotten after `idleMillis`, and a failed store is asked again after `restMillis`.
  */
 export const guards = {
   states: 100_000,

@@ -94,7 +94,7 @@ export const retryAfterOfFailoverMillis = 0
 /** The default `beta` of `probabilistic`, which the paper on XFetch shows to be optimal. */
 export const beta = 1
 
-/** The options that `Strategy.dynamic` stands for. */
+/** The options with which `Strategy.dynamic` uses `maxHits`. */
 export const dynamic = { hits: 3, refreshAfter: 1, ttl: "24 hours" } as const
 
 export const incrementBy = 1
@@ -108,7 +108,7 @@ export const testing = {
   lateMillis: 1000,
   yieldChance: 0.1,
   maxTasks: 1_000_000,
-  /** How far `withTimePassing` moves the clock in each step, and at most in total. */
+  /** How far `withTimePassing` moves the clock in each step, and the maximum for all steps together. */
   stepMillis: 50,
   atMostMillis: 24 * 60 * 60 * 1000
 }

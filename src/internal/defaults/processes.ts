@@ -9,13 +9,13 @@ export const maxLoadMillis = 600_000
 /**
  * How often a process polls for changes by others. An invalidation is seen within `lateMillis`, even by a process that
  * polls late because it was stopped or busy. `lateMillis` must exceed `pollMillis`: tag versions that were read since
- * the last poll are trusted until `lateMillis` after that poll, and should not expire before the next one.
+ * the last poll are trusted until `lateMillis` after that poll, and should not expire before the next poll.
  */
 export const polling = { pollMillis: 50, lateMillis: 100 }
 
 /**
- * A load that waits for a lease asks for it again after a quarter of the time waited so far (at least `firstMillis`, at
- * most `longestMillis`), or `afterEndMillis` after its end. Requests due within `togetherMillis` are sent as one.
+ * A load that waits for a lease asks again after a quarter of the time waited so far (at least `firstMillis`, at most
+ * `longestMillis`), or `afterEndMillis` after the lease ends. Requests due within `togetherMillis` are sent as one.
  */
 export const leasePoll = { firstMillis: 50, longestMillis: 1000, afterEndMillis: 5, togetherMillis: 5 }
 

@@ -75,7 +75,7 @@ export const keysPerCommand = 200
 /** How many keys are requested at once, in several commands. */
 export const keysAtOnce = 5000
 
-/** If a listing finds only keys of other programs, its steps grow up to this size. That takes the server about 1 ms. */
+/** If a listing finds only keys of other programs, its steps grow to this size (about 1 ms of the server's time). */
 export const keysSkipped = 5000
 
 /** The size of a transaction is limited because other commands wait while the server executes it. */

@@ -1,4 +1,4 @@
-/** How the engine handles a failing store, and how much stores keep. Times are in milliseconds. */
+/** How the engine handles a failing store, and how many items a store keeps. Times are in milliseconds. */
 
 /** If the second message of a broadcast write does not follow the first within this time, it counts as missing. */
 export const broadcasts = { unfinishedMillis: 1000 }
@@ -6,7 +6,7 @@ export const broadcasts = { unfinishedMillis: 1000 }
 /** How many changes may wait for a busy process. Above this, the process no longer knows which entries changed. */
 export const waitingChanges = 20_000
 
-/** After this many timeouts in a row, the store is skipped for `firstMillis`. Each failed probe doubles this time. */
+/** After `timeouts` timeouts in a row, the store is skipped for `firstMillis`. Each failed probe doubles this time. */
 export const circuit = { timeouts: 3, firstMillis: 1000, longestMillis: 30_000 }
 
 /** Pauses before invalidations that did not reach the store are retried. */
@@ -27,7 +27,7 @@ export const programTime = { lookMillis: 5, busyTimes: 10, lateMillis: 3, mostMi
 /** If the program is busy, a store that measures its own work may take this many times the time limit. */
 export const busyProgramTimes = 60
 
-/** Pauses before a background fiber of the cache that has died is started again. */
+/** Pauses before a dead background fiber of the cache is started again. */
 export const restart = { firstMillis: 100, longestMillis: 30_000 }
 
 /** Above this number of unsent invalidations, a single `clear` replaces all of them. */

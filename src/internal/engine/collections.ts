@@ -29,7 +29,7 @@ export interface TicketOf<F> {
   readonly flight: F | undefined
   readonly board: () => F
   readonly drop: () => void
-  /** Ends the ticket with the result of its key. Returns `false` if that takes a flight. */
+  /** Ends the ticket with the result of its key. Returns `false` if the ticket must become a flight first. */
   readonly end: (exit: Exit.Exit<unknown, unknown>, leader: F) => boolean
 }
 

@@ -139,7 +139,7 @@ export const close = Effect.fnUntraced(function*(self: Engine, shutdownMillis: n
   for (const flight of self.running.all()) {
     // The flight queued behind this one starts now, and is refused because the engine is closed.
     startNext(self, flight)
-    // A flight that is still writing may continue, even though its callers did not wait for the write.
+    // A flight whose callers did not wait for its write has no callers left, but may still complete the write.
     if (flight.callers.size === 0 && !flight.isBehind) end(self, flight)
   }
   if (self.running.size > 0 && shutdownMillis > 0) {

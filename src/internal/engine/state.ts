@@ -238,7 +238,7 @@ export interface Watches {
 export interface Watch {
   readonly bornAt: number
   readonly since: number
-  /** The store's markers from before a bulk call. Without them, the call's answers for extra keys are not stored. */
+  /** The store's markers from before a bulk call. Without them, answers for unrequested keys are not stored. */
   readonly evidence?: Evidence | undefined
 }
 
@@ -391,7 +391,7 @@ export interface StoreReads {
   ) => Effect.Effect<{ readonly policy: Policy; readonly shortened: (request: Request) => Request }> | undefined
   readonly absent: <A, E>(reader: Reader<A, E>, rejectedWriteId: string | undefined) => Effect.Effect<A, E>
   readonly askThenJoin: <A, E>(reader: Reader<A, E>, joining: Joining) => Effect.Effect<A, E>
-  /** Stores a bulk call's answers for unrequested keys. Each flight only carries one answer as its `entry`. */
+  /** Stores a bulk call's answers for unrequested keys. Here, a flight only carries an answer, as its `entry`. */
   readonly storeUnasked: (flights: ReadonlyArray<Flight>, watch: Watch, done: () => void) => void
   readonly makeSeats: (first: Flight, isOneWave: boolean) => Seats
 }
@@ -518,7 +518,7 @@ export interface Batch {
   /** Lets the call run the steps of a starting flight. Returns `false` if the flight needs a fiber of its own. */
   readonly seat: (flight: Flight) => boolean
   readonly rejoin: (flight: Flight) => void
-  /** Whether the call has a flight that can lead it. Only then may it have tickets. */
+  /** Whether the call has a flight that can lead it. Only then may the call have tickets. */
   readonly hasSeat: () => boolean
   readonly sell: (ticket: Ticket) => void
   /** Runs the steps of a flight that was a ticket. */
@@ -534,7 +534,7 @@ export interface Batch {
   readonly close: () => void
   readonly options: BatchOptions
   failed: Cause.Cause<unknown> | undefined
-  /** Whether `failed` was logged. It is logged once per call, not once per key. */
+  /** Whether a failed load of the batch was logged. Failures are logged once per call, not once per key. */
   isLogged: boolean
   asksEvidence: boolean
   evidence: Evidence | undefined
@@ -562,7 +562,7 @@ export interface Groups {
   readonly left: (flight: Flight) => void
   /**
    * Runs `step` for each item, and then `end`. A step may add a flight to the current group. If the group is full, the
-   * next item waits until half of its flights have left. Groups grow while the store answers quickly, latency aside.
+   * next item waits until half of the group has left. If they left in quick succession, the next group is larger.
    */
   readonly forEach: <A>(items: Iterable<A>, turning: Turning, step: (item: A) => void, end: () => void) => void
 }
@@ -570,7 +570,7 @@ export interface Groups {
 export type Callers = CallersOf<Caller>
 
 export interface FlightsById extends ById<Flight> {
-  /** The keys of bulk calls that have no flights yet. `undefined` until a call has some. */
+  /** Keys of bulk calls for which no flight exists yet. `undefined` until a bulk call first makes tickets. */
   tickets: Tickets | undefined
 }
 

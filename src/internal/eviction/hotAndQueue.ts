@@ -111,7 +111,7 @@ export class HotAndQueue<A extends Item> {
   /** A mask for marks. If a masked mark equals `isFresh`, the hot entry has already moved in this generation. */
   static readonly moved = moved
 
-  /** Records a read. Returns whether the entry is sampled. */
+  /** Records a read. Returns whether the entry is sampled, or `false` if it is hot and has moved in this generation. */
   read(item: A): boolean {
     const mark = item.mark!
     return (mark & moved) !== this.isFresh && this.move(item, mark)

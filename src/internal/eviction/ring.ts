@@ -31,7 +31,7 @@ export const unlink = (node: Linked): void => {
   node.next!.previous = node.previous
 }
 
-/** Like `unlink`, for a node that never returns. Also clears the node's links, so that it keeps no other node alive. */
+/** Like `unlink`, for a node that will not be inserted again. Clears its links, so that it keeps no node alive. */
 export const release = (node: Linked): void => {
   unlink(node)
   node.previous = undefined

@@ -14,7 +14,7 @@ export interface Trip {
   readonly windowCalls: number
 }
 
-/** How long a circuit stays open. Doubles with each opening, but starts over after being closed for as long. */
+/** How long a circuit stays open. Doubles at each opening, and starts over after a closed time of the same length. */
 export interface OpenTime {
   readonly millis: number
   readonly longestMillis: number

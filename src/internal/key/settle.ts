@@ -7,7 +7,7 @@ import type { Canonical } from "./text.ts"
 
 const unchecked = { disableChecks: true }
 
-/** Does not change a value of a wrong type, nor any value if the schema is one-way, asynchronous or needs services. */
+/** Keeps a value of a wrong type as it is, and every value if the schema is one-way, asynchronous or needs services. */
 export const settling = (name: string, field: string, schema: Schema.Constraint): (value: unknown) => unknown => {
   const codec = schema as Schema.Codec<unknown, unknown>
   const encode = SchemaParser.encodeUnknownSync(codec, unchecked)

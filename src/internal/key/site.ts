@@ -9,7 +9,7 @@ interface Site {
 /** The number of the library's own stack frames above the user's class definition. */
 const ownFrames = 2
 
-/** Returns `undefined` if there is no stack trace. Called only when two classes share ids, because parsing is slow. */
+/** Reads the site from an error's stack, if it has one. Slow, so called only when two classes share ids. */
 export const siteOf = ({ stack }: Error): Site | undefined => {
   const frame = stack?.split("\n").filter((line) => positioned.test(line))[ownFrames]
   const [, file, query = "", position] = frame === undefined ? [] : positioned.exec(frame) ?? []

@@ -158,7 +158,7 @@ const eachOf = (
     (piece) => Effect.forEach(piece, run, { concurrency: "unbounded", discard: true })
   )
 
-/** Renews all locks each time a third of the lease has passed. An unanswered renewal adds at most another third. */
+/** Renews all locks after each third of the lease. An unanswered renewal delays the next round by at most a third. */
 const renewing = ({ backend }: Self, all: Set<Held>, leaseMillis: number): Effect.Effect<never> => {
   const third = leaseMillis / 3
   const renew = (held: Held) =>

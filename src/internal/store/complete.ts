@@ -59,7 +59,7 @@ export const complete = (core: StoreCore): Store => {
   const { clear, increment, scan } = core
   const all = scan && Stream.suspend(() => scan())
   const counters = increment === undefined ? countersOf(core.name) : undefined
-  // Clears the counters first: an interrupted wait for the store would skip them, although the store is still cleared.
+  // Clears the counters first: if they came second, an interruption could skip them although the store is cleared.
   const emptyAll = (clear: Store["clear"]) =>
     Effect.suspend(() => {
       counters?.clear()

@@ -73,7 +73,7 @@ const inOrder = <A extends string | { readonly id: string }, B, E>(
   return Effect.forEach(items, operation, { concurrency: isRepeated ? 1 : concurrency })
 }
 
-/** Wraps each page of a listing in `around`, which gets `undefined` at the end of the listing instead of a failure. */
+/** Passes each page of a listing through `around`. At the end of the listing, `around` gets an `undefined` page. */
 export const pageByPage = <A>(
   pull: Pull.Pull<A, StoreError>,
   around: (page: Effect.Effect<A | undefined, StoreError>) => Effect.Effect<A | undefined, StoreError>

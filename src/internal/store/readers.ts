@@ -16,8 +16,8 @@ const nothing: ReadonlyArray<Change> = []
 const gap: ReadonlyArray<Change> = [{ _tag: "Gap" }]
 
 /**
- * Makes one of several readers over `changesUnsafe`, which supports only one. If the store throws or returns anything
- * but changes, the reader throws a `StoreError`. Unless the store itself threw that error, all readers get a `Gap`.
+ * Makes one of several readers over `changesUnsafe`, which supports only one. If the store throws, or if its answer is
+ * not a list of changes, the reader throws a `StoreError`. All readers get a `Gap`, unless the store threw that error.
  */
 export const reader = (store: string, read: Read): Read => {
   const queues = queuesOf.get(read) ?? new Set<WeakRef<Queue>>()

@@ -26,7 +26,7 @@ export const sized = (store: Store, minBytes: number, maxBytes: number): Store =
       const refused = refuse("set", { id, entry })
       return condition === undefined ? Effect.andThen(store.remove(id), refused) : refused
     },
-    // Sets the entries that fit, removes the others, and then fails.
+    // Sets the entries that fit, removes the old entries of the other ids, and then fails.
     setMany(requests) {
       const others = requests.filter(fitsNot)
       if (others.length === 0) return store.setMany(requests)

@@ -22,7 +22,7 @@ const noOperations: ReadonlySet<string> = new Set<keyof Store>([
   "changesUnsafe"
 ])
 
-/** Runs every operation through `run`. Because `run` takes time, synchronous answers and `workedMillis` are dropped. */
+/** Runs every operation through `run`. Drops synchronous answers and `workedMillis`, because `run` takes time. */
 export const mapOperations = (
   store: Store,
   run: (

@@ -3,15 +3,15 @@ import type { Timing } from "../../CacheEntry.ts"
 import type { Decision, Lifetime, Of } from "../../ports/strategy.ts"
 import type * as Ttl from "../../Ttl.ts"
 
-/** The functions take the options as an argument, so that a combinator needs no strategy object of its own. */
+/** The functions take the options as an argument, so that a combinator can call them without making a strategy. */
 export interface Kind {
   readonly name: Name
   readonly options: ReadonlySet<string>
   readonly retryAfter: Ttl.Input | undefined
   readonly decide: (options: AnyOptions, entry: Timing | undefined, now: number, random: () => number) => Decision
-  /** Whether `decide` uses only the entry's deadlines: no random numbers, and no clock if there is no deadline. */
+  /** Whether `decide` never uses `random` and, if the entry has no deadline, does not use `now` either. */
   readonly deadlinesOnly: boolean
-  /** Whether `decide` serves every entry before both deadlines, so that a hit need not call it. */
+  /** Whether `decide` always answers `Serve` before both deadlines, so that such a hit need not call `decide`. */
   readonly servesFresh: boolean
   /** `beside` is the value of the option named by the field `beside`, or that option's result if it is a function. */
   readonly lifetime: (options: AnyOptions, ttl: number, beside: unknown) => Lifetime

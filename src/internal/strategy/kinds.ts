@@ -33,7 +33,7 @@ export const probabilistic = kind("probabilistic", {
   servesFresh: false,
   decide: (options, entry, now, random) => {
     if (isGone(entry, now)) return Load
-    // XFetch: the logarithm of a random number is negative, so the costlier the load, the earlier the refresh.
+    // XFetch: the logarithm is negative, so this adds to `now`: the costlier the load, the earlier the refresh.
     const ahead = (entry as Timing).loadMillis * (options.beta ?? Defaults.beta)
     return ahead > 0 && now - ahead * Math.log(random()) >= (entry as Timing).expiresAt ? ServeAndRefresh : Serve
   }

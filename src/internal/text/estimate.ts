@@ -25,7 +25,7 @@ const leastPlaces = 4
 const bytesOfMap = 9 * word
 const bytesOfPlace = { map: 3.5 * word, set: 2.5 * word }
 
-/** An object with more fields than this is also a hash table, which stores the names of its fields. */
+/** An object with more fields than this is stored as a hash table, which includes the names of the fields. */
 const mostFields = 128
 const bytesOfNamed = 11 * word
 
@@ -62,7 +62,7 @@ const look = (state: Look, value: unknown): number => {
 }
 
 const lookInto = (state: Look, value: object): number => {
-  // The object was counted already. A reference to it is counted as a field.
+  // The object was already counted where it was first found. Here, only the reference counts, as a field.
   if (state.seen.has(value)) return 0
   if (state.left <= 0) return bytesOf.object
   state.seen.add(value)

@@ -27,7 +27,7 @@ const isSmall = (root: unknown): boolean => {
   }
 }
 
-/** One for the value itself, plus its elements or bytes. A string adds only a fraction of its length. */
+/** Counts 1 for the value itself, plus its elements or bytes. A string adds only a fraction of its length. */
 const sizeOf = (value: unknown): number => {
   if (typeof value === "string") return 1 + value.length / previewedParts
   if (typeof value !== "object" || value === null) return 1

@@ -26,7 +26,7 @@ let restedMillis = NaN
 export const programMillis = (clock: Clock.Clock): number =>
   isLooking && isReal(clock) ? passedMillis : monotonicMillis(clock)
 
-/** Marks that an operation waits for an answer, until `endWaiting`. Ignores other clocks, which may stand still. */
+/** Marks that an operation waits for an answer, until `endWaiting`. Ignores clocks of tests, which may stand still. */
 export const startWaiting = (clock: Clock.Clock): void => {
   if (clock !== realClock) return
   waiting++
@@ -50,7 +50,7 @@ export const afterProgramMillis = (clock: Clock.Clock, millis: number): Effect.E
     )
     : Effect.sleep(millis)
 
-/** Ends when `millis` have passed according to `timeNow`, or when a multiple of `millis` has passed on the clock. */
+/** Ends when `millis` have passed according to `timeNow`, or at the latest after sleeping for a multiple of it. */
 export const untilPassed = (timeNow: () => number, millis: number): Effect.Effect<void> =>
   Effect.suspend(() => {
     const end = timeNow() + millis
@@ -83,7 +83,7 @@ const counted = (tookMillis: number, rested: number): number => {
   // If idle time is unknown, late timers do not prove a busy program: in a hidden page, they are late without load.
   if (Number.isNaN(rested)) return limits.unknownMillis
   const least = tookMillis / limits.busyTimes
-  // The limit is needed after the process was stopped, because that time counts as idle.
+  // `mostMillis` is needed if the process was stopped, because the runtime counts the time of the stop as idle.
   return Math.min(limits.mostMillis, rested === 0 ? least : Math.max(least, limits.lateMillis + rested))
 }
 

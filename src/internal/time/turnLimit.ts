@@ -30,7 +30,7 @@ export const tryEnter = (self: TurnLimit): boolean => {
 /** Waits for a turn with a free place. The caller then takes the place with `tryEnter`, in the same step. */
 export const nextTurn = (self: TurnLimit): Effect.Effect<void> =>
   Effect.callback((resume) => {
-    // If the fiber has yielded since `tryEnter`, the next turn may have begun, and no later one would resume the fiber.
+    // The fiber may have yielded since `tryEnter`. If the next turn has begun, there may be no later one to resume it.
     if (self.left > 0 && self.waiting.size === 0) return resume(Effect.void)
     let isInterrupted = false
     self.waiting.push(() => {

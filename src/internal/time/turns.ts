@@ -6,7 +6,7 @@ import { chunk, many, turnMillis } from "../defaults/bounds.ts"
 import { chunksOf } from "./chunks.ts"
 import { monotonicMillis } from "./monotonic.ts"
 
-/** The time limit of a turn, checked after a number of steps. Seeded schedules shorten it. */
+/** The time limit of a turn, and the number of steps after which it is checked. Seeded schedules lower both. */
 export const turns = { steps: many.steps, millis: turnMillis }
 
 /** Like a `for` loop, but without blocking the event loop. */
@@ -38,7 +38,7 @@ export interface Turning {
   readonly dispatcher: SchedulerDispatcher
 }
 
-/** Loops outside of a fiber, then calls `end`. A step returns `false` to pause; the returned function resumes. */
+/** Loops without a fiber, then calls `end`. Returns a function that resumes the loop after a step returned `false`. */
 export const forEachUnsafe = <A>(
   items: Iterable<A>,
   { clock, dispatcher }: Turning,

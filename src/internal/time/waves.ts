@@ -9,8 +9,8 @@ import { monotonicMillis } from "./monotonic.ts"
 const tolerance = 1.5
 
 /**
- * Sends the chunks of a list one by one, because a store that gets many at once could exceed its time limit. While
- * several at once take hardly longer than one, the store is only far away, so their number is doubled each time.
+ * Sends the chunks of a list one by one at first, because a store that gets many at once could exceed its time limit.
+ * As long as several at once take hardly longer than one, the store is only far away, and their number is doubled.
  */
 export const forEachWave = <A, E, R>(
   items: ReadonlyArray<A>,

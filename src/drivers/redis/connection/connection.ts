@@ -44,7 +44,7 @@ export interface ConnectionOptions {
 }
 
 interface Command {
-  /** Cleared after the call. Otherwise the closure would stay reachable and move to the heap's old generation. */
+  /** Cleared once it has been called, because a closure that stays reachable moves to the heap's old generation. */
   done: Done | undefined
   /** Receives the server's answer if it arrives after `done` was called with a timeout. */
   readonly late: Done | undefined
@@ -68,7 +68,7 @@ export interface Connection {
   hasConnected: boolean
   /** The server's clock minus the local clock, in milliseconds. 0 if the clocks agree. */
   offset: number
-  /** By how many milliseconds a test had moved the program's clock before the clocks were first compared. */
+  /** By how many milliseconds a test had moved the program's clock before the first comparison with the server's. */
   movedBefore: number | undefined
   /** The `run_id` of the last server on which `recover` has succeeded or was not needed. */
   run: string | undefined

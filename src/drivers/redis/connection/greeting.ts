@@ -29,7 +29,7 @@ export const greet = async (client: Client, wanted: Wanted): Promise<Greeting> =
   const ask = (...args: Array<string>): Promise<unknown> =>
     client.sendCommand(args).catch((thrown: unknown) => {
       const fault = faultOf(thrown, scrub)
-      // These commands are optional. The store's first script checks whether the user has all required permissions.
+      // The user may lack permission for these commands. The store's first script checks the required permissions.
       return fault.code === "NOPERM" || fault.code === "NOSCRIPT" ? undefined : fault
     })
   const askedAt = nowMillis()

@@ -46,7 +46,7 @@ const keepConnected = Effect.fnUntraced(function*(self: Connection.Connection, f
       self.options.onLost?.()
     }
     const jitter = 0.5 + (yield* Random.next) / 2
-    // A replica may soon become a master, or the host name may soon point to another server, so the pause stays short.
+    // After `REPLICA`, pauses stay short: the replica may become a master, or its host name may get another address.
     const isRefused = why.isLasting && why.code !== "REPLICA"
     yield* Effect.sleep(isRefused ? refusedMillis : pause * jitter)
     pause = Math.min(longestPauseMillis, pause * 2)

@@ -14,7 +14,7 @@ export const markerOf = (tag: string): Named => {
 }
 
 export const keysOfWrite = (id: string, isCluster: boolean): ReadonlyArray<Named> =>
-  // On a cluster, the marker of the id's group would be in a different slot, so the write does not delete it.
+  // On a cluster, the marker of the id's group would be in a different slot, so a write to the id does not delete it.
   isCluster
     ? [["v", id], ["l", id], ["f", id], ["d", id]]
     : [["v", id], ["l", id], ["f", id], ["d", id], markerOf(groupTag(groupOf(id)))]

@@ -41,7 +41,7 @@ export const scanCounters = (self: StoreState, prefix: string): Stream.Stream<Na
       )
   })
 
-/** Counts entries. Reads the first bytes of each value, to exclude marks that replace refused values. */
+/** Counts entries, without pages of streams. Reads the first bytes of values, to exclude marks of refused values. */
 export const size = (self: StoreState): Operation<number> =>
   Effect.suspend(() => {
     const { keys, wire } = self.session

@@ -1,8 +1,8 @@
 /**
  * Repeats recent changes on a server that may lack them: a server restarted from an older snapshot, or a replica that
  * was promoted before it had received all writes. Each process first repeats its own changes of the last few seconds.
- * All processes also write the time every few seconds, under a key that contains the server's `run_id`. If that time is
- * too old, not all lost changes can be repeated. The first process to notice this clears the store and writes the time.
+ * All processes also write the time every few seconds, under a key with the server's `run_id`. If the new server has
+ * too old a time, not all changes can be repeated: the first process to notice clears the store and writes the time.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"

@@ -54,7 +54,7 @@ export const checked = <A>(
     return rest
   })
 
-/** The keys for a removal or an explicit `set`. Both delete the id's markers, so their versions are forgotten. */
+/** The keys for a removal or an explicit `set`. Both delete the id's markers, whose versions are forgotten here. */
 export const keysToWrite = ({ markerVersions, session }: StoreState, id: string): ReadonlyArray<Named> => {
   MarkerVersions.forgetId(markerVersions, id)
   return keysOfWrite(id, session.wire.isCluster)

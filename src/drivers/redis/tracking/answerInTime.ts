@@ -1,4 +1,4 @@
-/** Limits the wait for answers. Sleeps several times instead of once, so that a busy program can read answers. */
+/** Limits the wait for answers. Waits in several sleeps, between which a busy program can read answers. */
 import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
 import type * as Scope from "effect/Scope"

@@ -58,7 +58,7 @@ const onEntry = (self: Invalidations, id: string, era: string): void => {
   askWhetherOwn(session, [id, era, head], answer)
 }
 
-/** Asks whether the stored entry is this process's own write: the invalidation may also stand for a later write. */
+/** Asks whether the stored entry is still this process's own write: a later write may have caused the invalidation. */
 const askWhetherOwn = (
   { keys, wire }: Session,
   [id, era, head]: readonly [id: string, era: string, head: Uint8Array],

@@ -13,7 +13,7 @@ interface Options {
   readonly now: number
 }
 
-/** The share of the database that is freed in addition to the reserve, so that the disk does not fill up at once. */
+/** The share of the database that is freed in addition to the reserve, so that the disk is not full again at once. */
 const slack = 1 / 16
 
 /** The maximum number of steps. Each step frees a few hundred kilobytes. */
@@ -22,7 +22,7 @@ const mostSteps = 256
 /** Removes entries and shrinks the file. Returns whether the reserve is restored. Throws if even removals fail. */
 export const free = ({ bound, database, now, reserve, room }: Options): boolean => {
   const pages = () => pragma(database, "page_count")
-  // The log of each transaction must fit into the disk space that the reserve has occupied.
+  // The log of each transaction must fit into the disk space that the reserve occupied.
   const pagesOfStep = Math.max(4, Math.floor(bound / 4 / room.pageSize))
   Reserve.giveUp(reserve)
   // Empties the log before anything is written, to free the log's disk space.

@@ -30,12 +30,12 @@ export const make = (options: Options) => {
     bytes: 0,
     /** When attempts to empty the log began to fail. `undefined` if the last attempt succeeded. */
     pinnedAt: undefined as number | undefined,
-    /** Set once the log was not emptied for too long: its size then, and how many transactions enlarged it since. */
+    /** Set once emptying has failed for too long. `from` is the log's size at that time; `transactions` enlarged it since. */
     grown: undefined as { readonly from: number; transactions: number } | undefined
   }
 }
 
-/** Copies the log into the database and truncates it. Returns `false` if an unfinished read prevents this. */
+/** Copies the log into the database and truncates the log. Returns `false` if a running read or write prevents this. */
 export const empty = (database: DatabaseSync): boolean =>
   database.prepare("PRAGMA wal_checkpoint(TRUNCATE)").get()?.["busy"] === 0
 

@@ -25,7 +25,7 @@ const pruneEvery = 256
 /** Prepares the statements. `note` is called with each change that this process makes. */
 export const make = (database: DatabaseSync, maxPages: number, note: (changed: Changed) => void) => ({
   note,
-  // Marks this connection's own rows, which it skips when reading. Drawn by SQLite, as programs may share a seed.
+  // Marks this connection's own rows, to skip them in reads. SQLite draws it, as programs may seed `Random` alike.
   origin: Number(database.prepare("SELECT random() & 0x1fffffffffffff AS origin").get()?.["origin"]),
   kept: Math.min(changesKept, Math.max(64, maxPages)),
   insert: database.prepare("INSERT INTO change (origin, kind, subject) VALUES (?, ?, ?)"),
@@ -45,7 +45,7 @@ export const tagsChanged = (self: Changes, tags: ReadonlyArray<string>): void =>
   recordTags(self, tags)
 }
 
-/** Reports tags with removed markers as changed, even to this process, because later changes may go unreported. */
+/** Reports tags as changed, even to this process, after their markers were dropped: later changes may go unreported. */
 export const markersDropped = (self: Changes, tags: ReadonlyArray<string>): void => recordTags(self, tags, noOrigin)
 
 export const allChanged = (self: Changes): void => {

@@ -133,7 +133,7 @@ const grant = (
 const granted = ({ failed, generation }: Generation): Acquired & { readonly _tag: "Granted" } =>
   failed === undefined ? { _tag: "Granted", generation } : { _tag: "Granted", generation, failures: failed }
 
-/** Returns recent failures of loads. Ignores old ones, and future ones recorded before the clock was set back. */
+/** Returns recent failures of loads. Ignores old ones and, after the clock was set back, those far in the future. */
 const failedOf = ({ failed_at: at, failures, note }: Record<string, unknown>, now: number): Failures | undefined => {
   const count = Number(failures)
   if (count === 0 || Math.abs(now - Number(at)) >= sharedFailureMillis) return undefined

@@ -44,7 +44,7 @@ export const make = (database: DatabaseSync, maxSize: number, dropOthers: (pages
   }
 }
 
-/** Notes a read. Drops old ids many at a time: dropping the oldest one at each read would take longer than the read. */
+/** Notes a read. Drops many old ids at once, because dropping one id at each read would take longer than the read. */
 export const noteRead = (self: Room, id: string): void => {
   if (self.recentlyRead.has(id)) return
   if (self.recentlyRead.size >= readsRemembered / 2) {
@@ -90,7 +90,7 @@ export const free = (self: Room, size: number, now: number): void => {
   }
 }
 
-/** Evicts the oldest entries until enough bytes are free. Returns the entries spared because they were read. */
+/** Evicts the oldest unread entries, then the oldest others, until enough bytes are free. Returns the spared ones. */
 const dropUnread = (self: Room, wanted: number, now: number): ReadonlyArray<Row> => {
   const spared: Array<Row> = []
   let freed = dropExpired(self, now, 1024)

@@ -49,7 +49,7 @@ const read = ({ select }: Tags, tag: string): Marker | undefined => {
   return row === undefined ? undefined : { version: String(row["version"]), seq: Number(row["seq"]) }
 }
 
-/** Reads the counter of invalidations before the markers, so that any later invalidation has a larger number. */
+/** Reads the counter of invalidations before the markers, so that each later invalidation has a number above `seq`. */
 const markers = (self: Tags, names: ReadonlyArray<string>, newVersion: () => string): Markers => {
   const seq = count(self.readCount)
   const markers = names.map((tag) => read(self, tag))
@@ -87,7 +87,7 @@ export const remove = (self: Tags, names: ReadonlyArray<string>): void => {
   if (deleted.length > 0) Changes.tagsChanged(self.changes, deleted)
 }
 
-/** Reads the counter of invalidations. Throws if it is missing, because a count from 0 would make markers seem old. */
+/** Reads the counter of invalidations. Throws if it is missing: after a restart at 0, new markers would seem old. */
 const count = (statement: StatementSync): number => {
   const value = statement.get()?.["value"]
   if (typeof value !== "number") throw damage("The counter of invalidations is missing")

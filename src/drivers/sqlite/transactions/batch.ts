@@ -43,7 +43,7 @@ export const orAtomic = <A>(self: Batch, look: () => A | undefined, steps: (isSa
       return found ?? self.admitted(() => steps(true))
     })
   } catch (thrown) {
-    // Another process writes, or the log must be emptied. After a read, a transaction cannot wait, so a new one begins.
+    // Another process writes, or the log must be emptied. A transaction that has read cannot wait, so a new one begins.
     if (hasLooked && isBusy(thrown)) return afterwards()
     throw thrown
   }
@@ -92,7 +92,7 @@ const transaction = <A>({ commit, database }: Batch, begin: StatementSync, steps
   }
 }
 
-/** Returns an error as a failure of this operation alone, unless the error concerns the whole database. */
+/** Returns an error of this operation alone as a failure. Throws an error that concerns the whole database. */
 const tried = <A>(operation: () => A): Result.Result<A, unknown> => {
   try {
     return Result.succeed(operation())

@@ -9,7 +9,7 @@ import { writeQueue as limits } from "../../../internal/defaults/folders.ts"
 
 interface Options<Operation, A, E> {
   readonly now: () => number
-  /** Whether an operation overtakes other waiting operations, because it finishes work that has already begun. */
+  /** Whether an operation finishes work that has already begun, and so overtakes other waiting operations. */
   readonly goesFirst: (operation: Operation) => boolean
   readonly dispatcher: SchedulerDispatcher
   readonly run: (operations: ReadonlyArray<Operation>) => ReadonlyArray<Exit.Exit<A, E>>

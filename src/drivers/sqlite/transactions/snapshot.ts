@@ -107,7 +107,7 @@ const endStep = (self: Snapshot): void => {
   try {
     end(self)
   } catch {
-    // The database was closed in the meantime.
+    // The database was closed after the step's last read.
   }
   if (self.hasSeries) judge(self, self.clock(), "endOfStep")
   self.hasSeries = false

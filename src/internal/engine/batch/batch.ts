@@ -1,4 +1,4 @@
-/** One load for many keys, each of which has its own flight. */
+/** One load for many keys, each of which has its own flight or a ticket. */
 import { release } from "#platform/engine/derived/dependencies"
 import { warnOfResource } from "#platform/engine/load/resource"
 import * as Clock from "effect/Clock"
@@ -194,7 +194,7 @@ const fire = (self: State, items: ReadonlyArray<Item>, tickets: ReadonlyArray<Ti
   const clock = Context.get(context, Clock.Clock)
   const call: Call = {
     items: tickets.length === 0 ? items : [...items, ...tickets],
-    // The call runs as part of the first flight. The others wait for it, so that the wait graph finds cycles.
+    // The call runs as part of the first flight. The other flights wait for that one, so that the graph finds cycles.
     edges: new Map([[first, 1]]),
     waiting: items.length + tickets.length,
     turning: { clock, dispatcher: engine.work.dispatcher },

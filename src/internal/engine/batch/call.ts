@@ -10,7 +10,7 @@ import { begin, beginLoading } from "../flight/flight.ts"
 import type { Batch, Flight, Groups, Resume, Seats, Ticket } from "../state.ts"
 import type { Sorted } from "./unasked.ts"
 
-/** A flight in a call. The answer resumes the flight's fiber. If the flight has no fiber (a seat), the call runs it. */
+/** A flight in a call. The answer resumes the flight's fiber. A flight without a fiber (a seat) is run by the call. */
 export class Item {
   readonly flight: Flight
   readonly key: Key
@@ -61,9 +61,9 @@ export interface State {
   readonly leading: Set<Flight>
   /** The flights that will ask the store for leases together in the next wave. */
   asking: Array<Item>
-  /** Keys without flights. They belong to the first call, after its flights. */
+  /** Keys without flights. In the first call, they follow the flights. */
   tickets: Array<Ticket>
-  /** The call of the tickets, from its beginning until its end. */
+  /** The call that loads the tickets' keys, while it runs. */
   call: Call | undefined
   /** The items of tickets that have become flights. */
   readonly boarded: Map<Ticket, Item>
@@ -100,7 +100,7 @@ export const arrived = (self: State, flight: Flight): void => {
 
 export const firstOf = ({ items }: Call): Item => items[0] as Item
 
-/** Runs the steps of a flight that was a ticket, in its call if that has begun. */
+/** Begins a flight that was a ticket. If the call has begun, the flight joins it, and otherwise waits for it. */
 export const board = (self: State, ticket: Ticket): void => {
   const { call } = self
   const flight = ticket.flight!

@@ -57,7 +57,7 @@ const askStore = (
     const take = (i: number): void => {
       const one = toAsk[i]!
       const answer = found[i]
-      // A failed request counts too, so that the store is not asked again for each key.
+      // A key also counts as asked if the request failed, so that the store is not asked again for each key.
       one.asked = true
       if (isFault(answer)) {
         if (policy.strict) refuse(reading, one, Exit.die(new StrictFault(answer)))

@@ -1,4 +1,4 @@
-/** The keys of a read of many that memory does not have. */
+/** Those keys of a bulk read that memory does not have. */
 import type * as Exit from "effect/Exit"
 import type { Key } from "../../key/ofKey.ts"
 import type { Entry } from "../memory/entry.ts"

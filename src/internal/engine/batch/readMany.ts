@@ -184,7 +184,7 @@ const lookerIn = (self: Flights, reading: Reading, inTheWay: InTheWay): (key: Ke
 const removedFrom = ({ memory: { removals } }: Flights): number =>
   Object.values(removals).reduce((sum, count) => sum + count)
 
-/** Gives all places of a repeated key one answer, because it may have changed while the call looked for its keys. */
+/** Gives all places of a repeated key one answer, because the entry may have changed between their lookups. */
 const repeatAnswers = (
   { exits, many: { keys }, missing }: Reading,
   isChanged: boolean

@@ -25,7 +25,7 @@ export interface ManyRequest {
   readonly template: Request
   readonly requestOf: (key: Key, batch: Batch.Batch) => Request
   readonly loadAll: Batch.LoadAll
-  /** Whether each key has its own reader (a resolver). If so, a refusal or a failed call never fails the whole read. */
+  /** Whether each key has its own reader, as in a resolver. If so, a refusal or a failed call never fails the read. */
   readonly isPerKey: boolean
 }
 

@@ -1,6 +1,6 @@
 /**
- * Keys of a bulk call without a store that only this call wants. A flight takes several hundred bytes and a
- * microsecond, so such a key has a ticket: it becomes a flight as soon as anything else needs to find one for its id.
+ * Keys that only one bulk call wants, in a cache without a store. A flight takes several hundred bytes and a
+ * microsecond, so such a key has a ticket, which becomes a flight as soon as anything else looks for the id's flight.
  */
 import * as Exit from "effect/Exit"
 import { tickets as limits } from "../../defaults/bounds.ts"
@@ -28,11 +28,11 @@ interface Tickets extends Office {
   /** Adds the read as a caller of the flight that a ticket has become. */
   readonly join: (ticket: Missing, request: Request, flight: Flight) => void
   readonly answer: (ticket: Missing, exit: Exit.Exit<unknown, unknown>) => void
-  /** A flight that stands for one ticket after the other while their results are stored. */
+  /** A single flight object, reused for each ticket in turn to put the ticket's result in memory. */
   pilot: Pilot | undefined
 }
 
-/** `undefined` if each key of the read needs a flight: for its store, its timeouts, its own copy, or listeners. */
+/** Returns `undefined` if all keys need flights, for example because of a store, timeouts, `copy` or listeners. */
 export const make = (
   engine: Flights,
   reading: Reading,
@@ -118,7 +118,7 @@ const flightOf = ({ engine, reading: { fiber, policy } }: Tickets, ticket: Missi
     bornAt: ticket.bornAt
   })
 
-/** Ends a ticket with the result of its key. Returns `false` if that takes a flight. */
+/** Ends a ticket with the result of its key. Returns `false` if the ticket must become a flight first. */
 const end = (self: Tickets, ticket: Missing, exit: Exit.Exit<unknown, unknown>, leader: Flight): boolean => {
   const { batch, engine, reading: { many } } = self
   if (Exit.isFailure(exit) || engine.listeners.events !== undefined) return false

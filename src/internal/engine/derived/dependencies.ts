@@ -54,10 +54,10 @@ export const noteCaller = (self: Flights, caller: Caller): void => {
   capture(self, within, flight.id)
 }
 
-/** Makes a request that repeats a read. One repetition is enough: it can join only loads begun after the first. */
+/** Makes a request that repeats a read. One repetition suffices: it can join only loads begun after the first read. */
 export const readAgain = (request: Request): Request => Object.create(request, { isAgain: { value: true } }) as Request
 
-/** Notes an id before a load reads it, without asking the store. If the load reads it again, the first epoch stays. */
+/** Notes an id before a load reads it, without asking the store. A repeated read does not change the noted epoch. */
 export const capture = (self: Flights, within: Attempt | undefined, id: string): void => {
   const dependencies = within && dependenciesOf(within)
   if (dependencies !== undefined && isOfThisCache(self, dependencies, id)) noteId(dependencies, id)
@@ -94,7 +94,7 @@ const countId = (groups: Map<string, number>, tag: string): void => {
   groups.set(group, (groups.get(group) ?? 0) + 1)
 }
 
-/** The tag by which a load depends on an id: the id's tag, or its group's tag if the load reads too many such ids. */
+/** A load depends on an id by the id's tag or, if it reads too many ids of the group, by the group's tag. */
 const tagFor = (
   { engine, tags }: Dependencies,
   groups: ReadonlyMap<string, number> | undefined,

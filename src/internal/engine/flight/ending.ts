@@ -68,7 +68,7 @@ export const endIfUnneeded = (self: Flights, flight: Flight): void => {
   flight.storable = false
   // The flight is unregistered and interrupted in one step, so that no new reader joins a load that is ending.
   const isHeldUp = unregister(self, flight) || self.ending.get(flight.id) === flight
-  // `hold` comes before the interruption, because the interruption may end the flight synchronously.
+  // `hold` must run before the interruption, because the interruption may end the flight synchronously.
   if (isHeldUp && hasBegun(flight) && !isInterruptible(flight)) hold(self, flight)
   abandon(self, flight)
   // The lease is released before the flight ends, because the finalizers of the load may take a long time.

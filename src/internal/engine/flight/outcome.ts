@@ -86,7 +86,7 @@ const wantsLoad = (self: Flights, caller: Caller, { found: { entry }, now }: Fou
   return decision === Load || decision === LoadOrStale
 }
 
-/** Repeats the caller's read with the remaining time of its timeouts. */
+/** Makes the request that repeats a caller's read, with the remaining time of its timeouts. */
 export const retryRead = ({ flight, request, since }: Caller, now: number): Request =>
   readAgain(since === undefined ? request : shortened(flight.engine, request, now - since))
 

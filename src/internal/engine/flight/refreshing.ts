@@ -33,7 +33,7 @@ export const refresh = (self: Flights, options: RefreshOptions, fiber?: Fiber.Fi
   offer(self, unit, fiber?.currentDispatcher)
 }
 
-/** Adds a refresh to a unit, unless the id is loading, pauses after a failure, or may have changed meanwhile. */
+/** Adds a refresh to a unit, unless the id is loading, pauses after a failure, or may have changed since the read. */
 export const enqueue = (self: Flights, options: RefreshOptions, unit: Unit): void => {
   const { entry, id, mutations, now, request, starter } = options
   const running = self.flights.get(id)

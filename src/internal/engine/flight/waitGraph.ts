@@ -23,7 +23,7 @@ export const reaches = (from: Flight, to: Flight): boolean => {
   return false
 }
 
-/** Yields a flight and all flights that it waits for, directly or indirectly. A loop, because chains can be long. */
+/** Yields a flight and all flights that it waits for, directly or indirectly. Chains can be too long for recursion. */
 export function* reached(from: Flight): Generator<Flight> {
   const seen = new Set([from])
   // A loop over a set also visits the elements that are added during the loop.

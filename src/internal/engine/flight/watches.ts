@@ -24,13 +24,13 @@ export const noteChange = (self: Flights, id: string): void => {
   if (self.watches.count > 0) note(self, id, ++self.watches.step)
 }
 
-/** Notes the start of a private refresh. Loads of the id that are already running then count as older. */
+/** Notes the start of a private refresh, so that loads of the id that are already running count as older. */
 export const noteRefresh = (self: Flights, id: string): void => {
   if (self.storeTier === undefined) self.watches.step++
   else noteChange(self, id)
 }
 
-/** Notes that a private load was stored. Results of flights that began at the same time or earlier are not stored. */
+/** Notes that a private load was stored. Other flights of the id that began no later must not store their results. */
 export const noteLoaded = (self: Flights, { id, since }: Flight): void => {
   if (self.storeTier !== undefined) return noteChange(self, id)
   self.watches.step++

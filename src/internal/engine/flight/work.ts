@@ -57,7 +57,7 @@ export const startLater = (
 }
 
 const workInline = (self: Flights): void => {
-  // Earlier work that waits for the scheduler comes first.
+  // Earlier work that waits for the scheduler must be done first.
   if (self.work.isWorking || self.work.ended.size > 1) return
   work(self, endNext)
 }

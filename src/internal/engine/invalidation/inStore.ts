@@ -1,4 +1,4 @@
-/** Sends invalidations to the store at once. If the store does not acknowledge one, it is marked to be sent again. */
+/** Sends invalidations to the store immediately. Those that are not acknowledged are marked to be sent again. */
 import * as Effect from "effect/Effect"
 import type { Stored } from "../../../CacheEntry.ts"
 import type { StoreError } from "../../../CacheError.ts"
@@ -132,7 +132,7 @@ interface Write extends SetRequest {
   readonly item: Pending.Item
 }
 
-/** Returns the writes, except those that a later operation on the same id has replaced (see `replaceInStore`). */
+/** Returns the writes that no later operation on the id has replaced. Like `replaceInStore`, marks others as unsent. */
 const currentOf = ({ pending }: StoreTier, writes: ReadonlyArray<Write>): ReadonlyArray<Write> =>
   writes.filter(({ id, item }) => {
     const isCurrent = pending.ids.get(id) === item

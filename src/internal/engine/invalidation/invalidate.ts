@@ -38,7 +38,7 @@ export const invalidateIds = (self: Flights, ids: ReadonlyArray<string>): Effect
         return Effect.map(
           tier.steps.remove(tier, ids, items, restore),
           (removed) => {
-            // This is repeated, because an entry that depends on the ids may have been read before the store answered.
+            // Repeats steps of `forget`: an entry that depends on the ids may have been read before the store answered.
             self.mutations++
             for (const id of ids) Dependents.idChanged(self.memory.dependents, self.tagEpochs, id)
             return removed.filter((was, i) => was || present[i]).length
@@ -101,7 +101,7 @@ export const invalidateTags = (
     if (tier === undefined) return Exit.succeed(begin())
     const item = Pending.add(tier.pending, Pending.tagsTarget(tier.pending, tags, mode))
     begin()
-    // This is repeated, because an entry that was read before the store answered may be older than the invalidation.
+    // `forgetTags` runs again at the end: an entry read before the store answered may be older than the invalidation.
     return Effect.map(tier.steps.send(tier, item, restore), forgetTags)
   })
 
@@ -144,7 +144,7 @@ export const emptyMemory = (self: Flights, cause: RemovalCause): void => {
   tellAll(self, left, cause)
 }
 
-/** The flights that may keep an entry alive for long. Such entries are removed one by one, which cuts their links. */
+/** Flights, which may keep entries alive for long. These entries are removed singly, so they do not retain others. */
 const holdersOf = (self: Flights): ReadonlyArray<Flight> => [...self.flights.all(), ...self.running.all()]
 
 type Left = ReadonlyMap<string, Entry | undefined>
@@ -154,7 +154,7 @@ const takeAll = ({ memory }: Flights, cause: RemovalCause, holders: ReadonlyArra
   return Memory.empty(memory, cause)
 }
 
-/** Notifies listeners over several turns, and completes after the last turn. In `Memory.together`, it does not wait. */
+/** Notifies listeners over several turns, then completes. In `Memory.together`, completes before it notifies any. */
 const tellAll = (self: Flights, left: Left, cause: RemovalCause): Effect.Effect<void> => {
   const { memory } = self
   if (memory.onRemoval === undefined) return Effect.void

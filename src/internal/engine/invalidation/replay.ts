@@ -53,7 +53,7 @@ export const replay = Effect.fnUntraced(function*(tier: StoreTier, all?: Budget,
   for (const [i, item] of (items ?? Array.from(pending.unsent)).entries()) {
     // A synchronous store answers in the current turn, so a long replay yields from time to time.
     if (i > 0 && i % BoundsDefaults.many.steps === 0) yield* Effect.yieldNow
-    // Skips an item that was acknowledged, or replaced by a newer operation, which a late removal would undo.
+    // Skips an item that was acknowledged, or replaced by a newer operation, which sending the item would undo.
     if (item.places === 0) continue
     const budget: Budget = all ?? { leftMillis: storeTimeoutMillis }
     const { target } = item

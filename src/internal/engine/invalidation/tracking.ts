@@ -136,7 +136,7 @@ const follow = Effect.fnUntraced(function*(self: Flights, tier: StoreTier, state
     warn("cannot be followed", exit)
     if (!tier.untracked) markUntracked(self, tier)
     const heardMillis = partialAt === undefined ? followedMillis : monotonicMillis(clock) - partialAt
-    // A stream that ends immediately is restarted after ever longer pauses.
+    // If streams end early, the pause before a restart doubles each time. A stream that outlasts the pause resets it.
     if (heardMillis > pauseMillis) pauseMillis = following.firstMillis
     yield* Effect.sleep(pauseMillis * (0.8 + 0.4 * (yield* Random.next)))
     pauseMillis = Math.min(following.longestMillis, pauseMillis * 2)
@@ -245,7 +245,7 @@ const untilStale = (self: Flights, { maxStalenessMillis, polledAt }: StoreTier):
 const clearWhenStale = (self: Flights, tier: StoreTier): void => {
   if (!tier.untracked) return
   const ageMillis = nowOf(self) - tier.polledAt
-  // A negative age means that the clock was set back. The tolerance allows for timers that fire one millisecond early.
+  // Also clears memory if the clock was set back (a negative age). Timers may fire early, hence the tolerance of 1 ms.
   if (ageMillis >= 0 && ageMillis < tier.maxStalenessMillis - 1) return
   tier.polledAt = nowOf(self)
   self.mutations++

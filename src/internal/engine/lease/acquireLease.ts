@@ -53,7 +53,7 @@ export const acquireLease = Effect.fnUntraced(function*(
   const { pending, leaseMillis, store } = tier
   const { id, request } = flight
   const failWith = (fault: Fault): undefined => void failStrict(self, flight, fault)
-  // The result may enter memory without asking the store again, so changes by other processes must be tracked.
+  // Reads of the result in memory do not ask the store, so changes by other processes must be tracked.
   self.tagEpochs.ensureTracking?.()
   if (Pending.isPending(pending, id)) return undefined
   const declared = declaredTags(self, request)
@@ -61,7 +61,7 @@ export const acquireLease = Effect.fnUntraced(function*(
   if (declared.length > 0 || typeof request.options.tags === "function") {
     const answer = yield* ask(tier, budget, "markers", store.markers(declared))
     if (!isFault(answer)) markers = answer
-    // Only declared tags need these markers. For tags known only after the load, the `seq` from `acquire` is enough.
+    // This fault matters only to declared tags. For tags known only after the load, the `seq` from `acquire` is enough.
     else if (declared.length > 0) return failWith(answer)
   }
   askEvidence(self, tier, flight)
@@ -108,7 +108,7 @@ export const acquireLease = Effect.fnUntraced(function*(
       }
       if (isExclusive) {
         flight.lease = renewing(tier, flight, owner)
-        // After a wait, a load may be granted although another process holds the lease. Only a renewal shows this.
+        // After a wait, the load may be allowed although another process holds the lease. The first renewal finds out.
         if (!waited) flight.lease.heldUntil = askedAt + leaseMillis
       }
       lookBefore(self, flight)
@@ -145,7 +145,7 @@ export const lookBefore = ({ tagEpochs }: Flights, flight: Flight): void => {
   if (flight.bornAt === epoch) flight.bornAt = tagEpochs.epoch
 }
 
-/** Whether the entry that `acquire` returned needs no check: it has no tags, and no change was reported meanwhile. */
+/** Whether the entry that `acquire` returned needs no check: it has no tags, and no change was reported since. */
 const isWhole = ({ changedWhileAsked }: Flight, { meta }: Stored): boolean =>
   meta.tags.length === 0 && !changedWhileAsked
 

@@ -68,7 +68,7 @@ const isAnyOlder = (waiting: ReadonlyMap<string, ReadonlySet<LeaseWait>>, before
   return false
 }
 
-/** The oldest loads that hold a lease and wait for another one, up to a limit. Waits in a cycle outlive other waits. */
+/** The oldest loads that hold a lease and wait for another one, up to a limit: waits in a cycle outlive all others. */
 const holdersOf = (
   { leaseWaits: { waiting }, running }: Flights,
   { before, now }: { readonly before: number; readonly now: number }
@@ -164,7 +164,7 @@ const endWait = (self: Flights, holder: Flight, awaited: Flight, path: ReadonlyA
     const callers = Array.from(end.callers).filter(({ within }) => within?.flight && inside.has(within.flight))
     for (const caller of callers) answerNow(caller, Effect.die(new CacheCycle({ path })))
     endIfUnneeded(self, end)
-    // If no caller inside the load waits for this flight, flights queued behind it do. Their callers' waits then end.
+    // Without such callers, flights of the load are queued behind this flight. The waits of their callers end next.
     if (callers.length === 0) { for (const flight of inside) if (flight.attempt.waitsOn?.has(end)) ends.add(flight) }
   }
 }

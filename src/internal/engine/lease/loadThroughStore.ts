@@ -123,7 +123,7 @@ export const endLoad = (
   return answer
 }
 
-/** Serves the stale value for a moment. Then the other process has stored a new value, or this process tries again. */
+/** Serves the stale value and starts no load for a moment, so that the process with the lease can store a new one. */
 const leaveToOthers = (self: Flights, flight: Flight, now: number): Effect.Effect<unknown, unknown> => {
   const entry = flight.stale!
   flight.found = { entry, isStale: true, insteadOfLoad: false, refreshDue: false }

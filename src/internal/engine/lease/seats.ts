@@ -89,7 +89,7 @@ const acquire = Effect.fnUntraced(function*(
 ): Effect.fn.Return<ReadonlySet<Flight>, never, any> {
   const { engine, tier } = self
   const { pending, store } = tier
-  // The results may enter memory without asking the store again, so changes by other processes must be tracked.
+  // Reads of the results in memory do not ask the store, so changes by other processes must be tracked.
   engine.tagEpochs.ensureTracking?.()
   askEvidence(engine, tier, wave[0]!)
   const asked = wave.filter(({ id }) => !Pending.isPending(pending, id))
@@ -117,7 +117,7 @@ const failTagged = (
     return declared[i]!.length === 0
   })
 
-/** Returns a function that picks the markers of some tags. Most flights of a wave have the same tags. */
+/** Returns a function that picks the markers of some tags. For all tags, the usual case, it returns `all` itself. */
 const pickerOf = (all: Markers, names: ReadonlyArray<string>) => {
   const places = new Map(names.map((name, i) => [name, i]))
   return (tags: ReadonlyArray<string>): Markers =>

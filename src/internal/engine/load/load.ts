@@ -69,10 +69,10 @@ const Counted = withPrototype<new(flight: Flight, load: Effect.Effect<unknown, u
     label: "Load",
     evaluate(fiber): Effect.Effect<unknown, unknown, any> {
       const { flight, load } = this
-      // The flight is abandoned, but not yet interrupted. Its load must not begin: it may ignore the interruption.
+      // The flight is abandoned, but not yet interrupted. Its load, which may ignore interruptions, must not begin.
       if (flight.abandoned) return Effect.interrupt
       flight.counters.loads++
-      // The load may interrupt itself (`renewed`) before `run` has assigned its fiber.
+      // The load may interrupt itself (`renewed`) before `run` has assigned `flight.fiber`.
       flight.fiber ??= fiber
       beginLoading(flight, flight.starter.clock.currentTimeMillisUnsafe())
       return inScope(fiber, traced(flight, load, fiber), warnOfResource, flight)

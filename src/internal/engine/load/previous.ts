@@ -11,7 +11,7 @@ import type { Attempt } from "../state.ts"
 import { budgetOf } from "../storeTier/ask.ts"
 import { fetch } from "../storeTier/fetch.ts"
 
-/** The previous value. All calls in a load return the same value, because the load may ask the origin about it. */
+/** The previous value. Once found, it stays the same for the attempt, because the load may ask the origin about it. */
 export const previousOf = (attempt: Attempt): Effect.Effect<Entry | undefined, never, any> => {
   const { flight } = attempt
   if (attempt.previous !== undefined || flight === undefined) return Effect.succeed(attempt.previous)
@@ -29,7 +29,7 @@ export const previousOf = (attempt: Attempt): Effect.Effect<Entry | undefined, n
         ? entry
         : undefined
     const known = usable(flight.stale) ?? usable(Memory.peek(engine.memory, engine.tagEpochs, id))
-    // Asks the store unless `known` is the newest: the store may have another entry, or a live one that was rejected.
+    // Asks the store unless `known` is the newest: the store was perhaps not asked before, or its entry was rejected.
     const isNewest = flight.rejectedWriteId === undefined
       ? policy.readsStore
       : known?.writeId === flight.rejectedWriteId

@@ -28,7 +28,7 @@ export const warnOfResource = (
 /** The kind of a resource. A warning is logged once for each kind. */
 const nameOf = (value: unknown): string => Object.getPrototypeOf(value)?.constructor?.name ?? ""
 
-/** Whether nothing describes the value as data: the key is a string, or its schema accepts more than data. */
+/** Whether the value may be more than data: the key is a string, or the schema of its results accepts other values. */
 const isUndescribed = (key: Key): boolean => infoOf(key)?.isUndescribed() ?? true
 
 const holdsResource = (root: unknown): boolean => {

@@ -34,7 +34,7 @@ export type MakeCurve = (policy: Policy, following: Following) => MeasuredPolicy
 
 export const make: MakeCurve = (policy, { capacity, seed, weighed }) => {
   const hashOf = makeHash(seed)
-  /** The sampled entries in memory. V8 quickly detects that an entry was never added, as most never are. */
+  /** The sampled entries in memory. Most lookups cost little: V8 quickly detects that an entry was never added. */
   const inMemory = new Map<Node, Followed>()
   let evicting: Node | undefined
   const share = weighed || capacity === Infinity ? largestShare : Math.min(largestShare, followedOfCapacity / capacity)

@@ -170,7 +170,7 @@ export const put = (self: Memory, entry: Entry, now: number): void => {
   self.sweeper?.noteEntry()
 }
 
-/** The entry being added. `stays` is set if this entry has replaced an older one. It is then evicted last. */
+/** The entry being added. If it has replaced an older entry, `stays` is set, and the new entry is evicted last. */
 interface Coming {
   readonly newest: Entry
   readonly stays: boolean

@@ -164,7 +164,7 @@ const exchange = (quota: Quota, old: Entry, entry: Entry): void => {
   policy.replaced!(former, place)
 }
 
-/** Makes room for a new entry. Evaluates `needed` on each pass, because the entry that is replaced may be evicted. */
+/** Makes room for a new entry. Evaluates `needed` on each pass: its result changes if the old entry is evicted. */
 const makeRoom = (self: Memory.MemoryTier, quota: Quota, needed: () => number): void => {
   const { memory } = self
   const now = Context.get(self.context, Clock.Clock).currentTimeMillisUnsafe()

@@ -27,7 +27,7 @@ import { strictly } from "../storeTier/strict.ts"
 import { emitHit, emitOf } from "../telemetry/events.ts"
 import { meet } from "../telemetry/keyClasses.ts"
 
-/** Handles a fault of the store in a lookup. Without a handler, such a lookup finds only entries in memory. */
+/** Handles a fault of the store in a lookup. Without a handler, the lookup then finds only entries in memory. */
 type OnFault<E> = (fault: Fault) => Effect.Effect<never, E>
 
 /** Finds unexpired entries. Lookups are not counted as reads: the hit ratio covers only reads that may load. */
@@ -107,7 +107,7 @@ export const storedMany = <E = never>(
       const orFault = (fault: Fault): Effect.Effect<ReadonlyArray<Entry | undefined>, E> =>
         policy.strict ? strictly(fault) : onFault === undefined ? Effect.succeed(entries) : onFault(fault)
       return Commits.lookup(tier, budget, new Set(keys.map(idOf)), {
-        // The awaited commit may have put the entry in memory, or removed it.
+        // If a commit was awaited, it may have changed what memory holds, so memory is checked again.
         run: (hasWaited) =>
           Effect.flatMap(
             hasWaited ? look : Effect.succeed(entries),

@@ -105,7 +105,7 @@ export const set = Effect.fnUntraced(function*(
   const asking = { tier, budget: budgetOf(tier, policy) }
   const replacing = replaceInStore(tier, id, setHere, toStored(asking, key, entry))
   const stored = yield* policy === given ? replacing : Effect.provideService(replacing, Policy.Current, policy)
-  // This is repeated, because an entry that derives from the id may have been read before the store answered.
+  // Repeats steps of `put`: an entry that derives from the id may have been read before the store answered.
   self.mutations++
   Dependents.idChanged(self.memory.dependents, self.tagEpochs, id)
   if (!Pending.isPending(tier.pending, id)) dropOthers(self, entry)
@@ -116,7 +116,7 @@ export const set = Effect.fnUntraced(function*(
 
 /**
  * The unsent invalidations that would remove the value if they were sent after it: those of everything and of its tags.
- * The write itself replaces an invalidation of its id. A write with a condition has none: `isReplayed` sends them.
+ * The write itself replaces an invalidation of its id. Empty for a write with a condition, as `isReplayed` sends them.
  */
 const unsentOf = (
   { storeTier: tier }: Engine,

@@ -85,7 +85,7 @@ const find = <A, E>(
     }
   }
   const { key } = request
-  // Avoids calling `idOf` for string keys: if such a key has an entry and does not begin with "~", it is its own id.
+  // Most string keys need no call of `idOf`: a string that has an entry and does not begin with "~" is its own id.
   const entry = Memory.peek(
     self.memory,
     self.tagEpochs,
@@ -104,7 +104,7 @@ const find = <A, E>(
       const reader = readerOf(self, fiber, request, policy)
       return serveDue(reader, { entry, decision, source: "memory", mutations: self.mutations })
     }
-    // A load sets this too, but a request with this strategy may not have loaded anything yet.
+    // A load also sets `hitsHaveEffects`, but perhaps no request with this strategy has loaded anything yet.
     if (request.slides) self.hitsHaveEffects = true
   }
   entry.counters.hits++

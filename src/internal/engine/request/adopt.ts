@@ -29,7 +29,7 @@ export const adopt = (self: Flights, { policy: { writes }, request }: Reading, e
       mayGrow && from - createdAt < millis * (1 - (strategy.jitter ?? self.readDefaults.jitter ?? 0))
       ? createdAt + millis
       : from
-  // It is unknown when a sliding deadline was last moved, so the ttl counts from `now`. Only `slide` may extend it.
+  // Nothing shows when a sliding deadline last moved, so the ttl counts from `now`. Only `slide` extends the deadline.
   const end = slides ? Math.min(expiresAt, createdAt + softTtl, now + ttl) : moved(expiresAt, ttl)
   entry.live(writes ? constant : entry.constant, moved(softExpiresAt, softTtl), end)
   if (end === expiresAt) return

@@ -1,7 +1,7 @@
 /**
  * Distinguishes failures that are answers of the origin, such as "the row is deleted", from outages. A stale value is
- * served instead of an outage, but not instead of an answer. After an answer, it is not served instead of an outage
- * either, until a load has succeeded. Reads that serve stale values without waiting for a load may still serve it.
+ * served instead of an outage, but not instead of an answer. After an answer, outages are not hidden either, until
+ * a load has succeeded. Reads that serve stale values without waiting for a load may still serve the value.
  */
 import * as Cause from "effect/Cause"
 import type * as Exit from "effect/Exit"

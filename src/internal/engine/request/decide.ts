@@ -22,7 +22,7 @@ export const decideAt = (request: Request, entry: Entry, now: number, random: ()
 const ask = ({ strategy }: Request, entry: Timing, now: number, random: () => number): Decision =>
   checkDecision(strategy, strategy.decide(entry, now, random))
 
-/** Decides on a softly invalidated entry. `Serve`, or a refresh due even without the invalidation, becomes `Load`. */
+/** Decides on a softly invalidated entry. `Load` replaces `Serve`, and a refresh due even without the invalidation. */
 const decideSoftened = (request: Request, entry: Entry, now: number, die: number): Decision => {
   const decision = ask(request, entry, now, () => die)
   if (decision === Serve) return Load
@@ -103,7 +103,7 @@ export const isFreshAt = (entry: Entry, now: number): boolean =>
 export const isBeforeDeadlines = (entry: Entry, now: number): boolean =>
   now < entry.softExpiresAt && now < entry.expiresAt
 
-/** The rejected entry's `writeId`. `undefined` after its deadline or `memoryTtl`: the store's copy may be valid. */
+/** The `writeId` of a rejected entry, unless its deadline or `memoryTtl` has passed: the store's copy may be valid. */
 export const rejectedOf = (
   self: Flights,
   fiber: Fiber.Fiber<any, any>,

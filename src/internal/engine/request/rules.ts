@@ -150,7 +150,7 @@ export const checkDecision = (strategy: Strategy<never, never, never>, decision:
   })
 }
 
-/** A strategy's exception about a stored entry. Callers with this strategy end with a defect. The others read again. */
+/** An exception that a strategy has thrown for a stored entry. Callers with this strategy end with a defect. The others read again. */
 class StrategyThrew extends Error {
   readonly strategy: Strategy<never, never, never>
 

@@ -3,7 +3,7 @@ import type { Entry } from "../memory/entry.ts"
 import type { Flights, Request } from "../state.ts"
 import { movedBy } from "./rules.ts"
 
-/** Moves the deadline. Tells the store at most ten times per lifetime; if that fails, a later read tries again. */
+/** Moves the deadline, in the store at most ten times per lifetime. If the store fails, a later read tries again. */
 export const slide = (self: Flights, request: Request, entry: Entry, now: number): void => {
   const { constant, createdAt, expiresAt, softExpiresAt, writeId } = entry
   if (softExpiresAt === -Infinity) return

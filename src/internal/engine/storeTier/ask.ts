@@ -129,7 +129,7 @@ const touchNow = (tier: StoreTier, id: string, touched: TouchOptions): Effect.Ef
 /** The latest deadline sent to the store for an entry, so that readers with different lifetimes do not resend it. */
 const prolongedUntil = new WeakMap<Entry, number>()
 
-/** Prolongs a stored entry after one turn: the read may put it in memory by then, and a listener may move its end. */
+/** Prolongs a stored entry a turn later: first the read may put it in memory, and a listener may move its deadline. */
 export const prolong = (tier: StoreTier, entry: Entry): void => {
   const { expiresAt, id, softExpiresAt, writeId } = entry
   if (writeId === undefined || prolongedUntil.get(entry)! >= expiresAt) return

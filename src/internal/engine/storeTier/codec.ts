@@ -73,7 +73,7 @@ export const revive = (tier: StoreTier, { bornAt, exit, id, key, softened, store
 
 export const none: ReadonlyArray<string> = []
 
-/** The last tags and their names, cached because entries read in succession often share their tags. */
+/** The tags of the last entry and their names, cached because entries read in succession often share tags. */
 let named: { readonly tags: ReadonlyArray<TagVersion>; readonly names: ReadonlyArray<string> } = {
   tags: [],
   names: none
@@ -97,7 +97,7 @@ export const decodeNow = (
   }
 }
 
-/** Names a failure in a log without its content, which may be private. */
+/** Describes a failure in a log by its `_tag` or type only, because its content may be private. */
 const tagOf = (failure: unknown): string => {
   const tag = typeof failure === "object" && failure !== null && "_tag" in failure ? failure._tag : undefined
   return typeof tag === "string" ? `"${tag}"` : `a ${typeof failure}`
@@ -137,7 +137,7 @@ const encodeNoting = (note: typeof noteMisfit): Encode => (tier, key, entry, tag
 /** Encodes an entry for the store. Returns `undefined` for a failure without an error schema. */
 export const encode = encodeNoting(noteMisfit)
 
-/** Like `encode`, for a caller that receives the fault. Logs no warning that the value stays in memory. */
+/** Like `encode`, but logs no warning that the value stays in memory, because the caller receives the fault. */
 export const encodeForCaller = encodeNoting((tier, _, fault) => noteRefused(tier, fault))
 
 const valueOf = (exit: Exit.Exit<unknown, unknown>): unknown =>

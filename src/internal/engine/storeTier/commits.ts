@@ -36,7 +36,7 @@ export const lookup = <A, E, R>(
     Effect.sync(() => {
       const self = begin(ids)
       commits.lookups.add(self)
-      // The commit is read in the step that adds this lookup: it is either found here or waits for this lookup.
+      // The same step adds this lookup and reads the current commit, so a later commit waits for this lookup.
       return { self, current: commits.current }
     }),
     ({ current, self }) =>
@@ -55,7 +55,7 @@ export const lookup = <A, E, R>(
   )
 }
 
-/** Runs a commit after earlier lookups of its ids. The wait is limited: a lookup's codec may wait for the commit. */
+/** Runs a commit after earlier lookups of its ids. The wait is limited, as a lookup's codec may await the commit. */
 export const commit = <A, E, R>(
   tier: StoreTier,
   ids: ReadonlySet<string> | undefined,
@@ -65,7 +65,7 @@ export const commit = <A, E, R>(
   return Effect.acquireUseRelease(
     Effect.sync(() => {
       const self = commits.current = begin(ids)
-      // The lookups are read in the step that sets this commit: each is either found here or waits for this commit.
+      // The same step sets this commit and reads the lookups so far, so a later lookup waits for this commit.
       return { self, before: Array.from(commits.lookups).filter((lookup) => meets(lookup, self)) }
     }),
     ({ before }) => {

@@ -33,7 +33,7 @@ export const noteFault = (tier: StoreTier, operation: string, fault: StoreError,
   }
   failing.add(operation)
   const now = monotonicMillis(clock)
-  // Logged even during an outage: a store that comes back may deny access, which an operator must see.
+  // In a logged incident, the first `Denied` is news: a store that recovers may deny access. Operators must see it.
   const isNews = incident.isLogged
     ? fault.reason === "Denied" && incident.reason !== "Denied"
     : now - incident.loggedAt >= incidentMillis
@@ -53,7 +53,7 @@ export const noteFault = (tier: StoreTier, operation: string, fault: StoreError,
 const isOfCaller = (operation: string, { reason }: StoreError): boolean =>
   reason === "OutOfRange" || operation === "transact" && (reason === "TooLarge" || reason === "Unsupported")
 
-/** Whether an operation takes longer if there are more entries. Its timeout does not mean that the store is slow. */
+/** Whether an operation takes longer the more entries there are. Its timeout does not mean that the store is slow. */
 export const isListing = (operation: string): boolean => listings.has(operation)
 
 const listings = new Set(["size", "scan", "scanCounters"])

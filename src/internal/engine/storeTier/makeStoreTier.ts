@@ -42,7 +42,7 @@ export const makeStoreTier = (front: MemoryTier, options: StoreTierOptions, step
   }
 }
 
-/** Notes a commit before it is sent, so that the note survives an interruption. Drops the oldest note above a limit. */
+/** Notes the id of a commit before it is sent, in case of an interruption. Above a limit, drops the oldest id. */
 export const addUnanswered = ({ unanswered }: StoreTier, id: string): void => {
   unanswered.add(id)
   for (const oldest of unanswered) {

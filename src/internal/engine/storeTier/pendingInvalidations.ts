@@ -19,7 +19,7 @@ export interface Item {
   readonly target: Target
   /** The number of the item's ids or tags that no newer item has taken over. At 0, the store's answer has no effect. */
   places: number
-  /** Whether a write is in progress. The store has the previous entry or the new one; a lookup may return either. */
+  /** Whether the item is a write in progress. A lookup may then return the entry from before or after the write. */
   isWrite?: boolean
 }
 
@@ -153,7 +153,7 @@ export const isUnsent = (self: PendingInvalidations, id: string, tags: ReadonlyA
 export const isPending = (self: PendingInvalidations, id: string): boolean =>
   self.all !== undefined || (self.ids.size > 0 && self.ids.has(id))
 
-/** Like `isPending`, but for a lookup: a write in progress does not count, because either entry may be returned. */
+/** Like `isPending`, but a write in progress does not count: a lookup may return the entry from before or after it. */
 export const isGone = (self: PendingInvalidations, id: string): boolean =>
   isPending(self, id) && (self.all !== undefined || self.ids.get(id)!.isWrite !== true)
 

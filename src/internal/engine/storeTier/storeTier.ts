@@ -103,7 +103,7 @@ export interface StoreTier extends StoreTierOptions {
   readonly plain: Codecs
   readonly pending: Pending.PendingInvalidations
   readonly commits: Commits
-  /** Ids whose commit was sent but not answered. Patterns match these too, because the store may still commit them. */
+  /** Ids whose commit was sent but not answered. Patterns include these, because the store may still commit them. */
   readonly unanswered: Set<string>
   readonly circuit: Circuit.Circuit
   /** Limits reads of a synchronous store per turn, because each miss starts a load in the same step. */
@@ -125,7 +125,7 @@ export interface StoreTier extends StoreTierOptions {
   captures: number
   /** How many times `maxStaleness` has cleared memory. Loads compare this and not times: their clocks may differ. */
   clears: number
-  /** How many results that bulk calls have returned for unrequested keys are waiting to be stored. */
+  /** The number of results for unrequested keys, returned by bulk calls, that are waiting to be stored. */
   unaskedWaiting: number
   /** Sends unsent items again. `undefined` while nothing is unsent. */
   replay: Background.Worker | undefined
@@ -138,14 +138,14 @@ export interface Evidence {
   readonly markers: Markers
 }
 
-/** A failure of the store or serializer. A caller that can continue without the store fails with it only if strict. */
+/** A failure of the store or serializer. Only a strict policy reports it if the operation can do without the store. */
 export type Fault = StoreError | SerializerError
 
 export interface StoreTierLimits {
   /** The budget for all store steps of one read together. */
   readonly storeTimeoutMillis: number
   readonly leaseMillis: number
-  /** How long processes wait for a renewed lease before one of them loads without it. `undefined`: without limit. */
+  /** How long processes wait while a lease is renewed, before one of them loads without it. `undefined`: no limit. */
   readonly waitMillis: number | undefined
   readonly maxLoadMillis: number
   readonly maxStalenessMillis: number

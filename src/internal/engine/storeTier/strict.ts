@@ -3,7 +3,7 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import type { Fault } from "./storeTier.ts"
 
-/** Carries a fault as a defect: inner effects do not declare it as an error, and a user's handler could catch one. */
+/** Carries a fault as a defect: inner effects declare no such error, and a user's handler could catch an error. */
 export class StrictFault {
   readonly fault: Fault
   constructor(fault: Fault) {

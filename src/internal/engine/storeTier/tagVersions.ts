@@ -6,7 +6,7 @@ import type { Markers } from "../../../ports/store.ts"
 import { ask, type Asking } from "./ask.ts"
 import { placeOf } from "./fetch.ts"
 
-/** Returns the current markers of late tags. Given if one request has fetched the markers for several entries. */
+/** Returns the current markers of late tags. It is passed if one request has fetched them for several entries. */
 export type LateMarkers = (tags: ReadonlyArray<string>) => Markers | StoreError
 
 /**

@@ -70,7 +70,7 @@ export const validateAnswers = (store: Store): Store => {
         const now = store.workedMillis!()
         if (now > worked) worked = now
       } catch {
-        // An exception is a bug of the store. The previous answer is then returned again.
+        // An exception is a bug in the store. The highest time reported so far is returned instead.
       }
       return worked
     }),

@@ -47,7 +47,7 @@ interface Consumer {
   cursor: RunLog.Cursor | undefined
   replay: Replay | undefined
   reading: Fiber.Fiber<unknown, unknown> | undefined
-  /** Whether the consumer finishes its log alone: its read was interrupted, because the read would join a new run. */
+  /** Whether the consumer finishes its log without its read, which was interrupted before it could join a new run. */
   isAlone: boolean
   answer: Exit.Exit<unknown, unknown> | undefined
   wake: (() => void) | undefined
@@ -59,7 +59,7 @@ interface Consumer {
   digest: number
   elements: number
   lost: string | undefined
-  /** Whether a page was lost. If so, the consumer skips the elements of a new run that it has already delivered. */
+  /** Whether the consumer, after the loss of a page, follows a new run and skips the elements already delivered. */
   skips: boolean
   /** The position from which to continue after skipping. `undefined`: from the next page. */
   goesOnAt: { readonly page: number; readonly offset: number } | undefined
@@ -142,7 +142,7 @@ const follow = (self: Consumer, channel: Channel | undefined): void => {
   else channel.followers.add(self.attach ??= (log) => attach(self, log))
 }
 
-/** Continues without the read: a tag was invalidated after the consumer joined, so the read would join a new run. */
+/** Continues with only the log. A tag was invalidated after the consumer joined, so its read would join a new run. */
 const goOnAlone = (self: Consumer): void => {
   const { reading } = self
   self.isAlone = true
@@ -303,7 +303,7 @@ const nextOfStore = (self: Consumer, log: RunLog.RunLog, cursor: RunLog.Cursor):
     return elements.length === 0 ? next(self) : emit(self, elements)
   })
 
-/** Runs the origin again for one consumer, after the store has lost a page of a run that continues for others. */
+/** Runs the origin again for one consumer, after the store has lost a page. The run continues for others. */
 const runAside = (
   self: Consumer,
   log: RunLog.RunLog,

@@ -191,7 +191,7 @@ export const isNamed = (
         : answer.entry !== undefined && answer.entry.meta.expiresAt > nowOf(tier) && runOf(answer.entry) === run
   )
 
-/** Removes a run's pages, unless the store does not answer, or still has the manifest: others may prolong it. */
+/** Removes a run's pages only if the store answers that the manifest is gone: others may prolong a manifest. */
 const removeUnlessNamed = (tier: StoreTier, of: PagesOfRun): Effect.Effect<void> =>
   Effect.flatMap(isNamed(tier, of), (isNamed) => isNamed === false ? remove(tier, of) : Effect.void)
 

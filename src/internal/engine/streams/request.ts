@@ -32,7 +32,7 @@ export interface Streaming {
   readonly emit: "atOnce" | "whenComplete"
 }
 
-/** A summary of an ended stream, which the functions in the options receive as its value. */
+/** A summary of an ended stream. Functions in the options receive it in place of a value. */
 export interface Ended {
   readonly elements: number
   readonly bytes: number

@@ -1,7 +1,7 @@
 /**
  * The log of a run: elements in pages, for consumers that read at their own pace. While the log `isWhole`, every page
- * stays in the store or in memory until the run ends, and no consumer delays the run. Otherwise the log keeps a window
- * of pages, and the run waits a limited time for slow consumers.
+ * stays in the store or in memory until the run ends, and no consumer delays the run. A log that is not whole keeps a
+ * window of pages, and the run waits a limited time for slow consumers.
  */
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"

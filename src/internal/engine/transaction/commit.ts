@@ -243,7 +243,7 @@ const inStore = Effect.fnUntraced(function*(
           for (const id of answer.ids) Memory.remove(base.memory, id, "unverified")
           return Effect.fail(conflictOfTransaction(answer))
         }
-        // First applies other processes' changes: applied later, they would spare the entries put in memory here.
+        // First applies other processes' changes, so that the comparison of `mutations` below includes them.
         base.tagEpochs.ensureTracking?.()
         const isAlone = base.mutations === mutations
         for (const [item, sending] of sent) if (!sending.displaced) Pending.acknowledge(tier.pending, item)
@@ -335,13 +335,13 @@ const replayed = (
   )
 }
 
-/** A commit's items. `displaced`: another write was pending. It is unknown which is later, so memory keeps neither. */
+/** A commit's items. `displaced`: another write was pending. Either may reach the store last: memory keeps neither. */
 type Sent = ReadonlyMap<Pending.Item, { readonly displaced: boolean }>
 
 /** Makes the ids and tags pending: until the store has answered, no entries with them enter memory from the store. */
 const begin = ({ pending }: StoreTier, items: ReadonlyArray<Item>): Sent => {
   const sent = new Map<Pending.Item, { readonly displaced: boolean }>()
-  // An earlier item of this transaction counts as others' only if it has itself displaced an item of others.
+  // An item that replaces an earlier one of this transaction counts as `displaced` only if the earlier one does.
   const isOfOthers = (item: Pending.Item | undefined) => item !== undefined && (sent.get(item)?.displaced ?? true)
   for (const item of items) {
     if (item._tag === "Load") continue
@@ -360,7 +360,7 @@ const begin = ({ pending }: StoreTier, items: ReadonlyArray<Item>): Sent => {
   return sent
 }
 
-/** Undoes `begin` if the store has changed nothing. If a write was displaced, it may fail too: its id is removed. */
+/** Undoes `begin` if the store has changed nothing. A displaced write may have failed too, so its id is removed. */
 const giveBack = (tier: StoreTier, sent: Sent): void => {
   for (const [item, { displaced }] of sent) {
     if (displaced) markUnsent(tier, item)

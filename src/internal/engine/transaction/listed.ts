@@ -13,7 +13,7 @@ import { liveEntry } from "../operations/inspect.ts"
 
 type Listed = ReadonlyMap<string, ReadonlyArray<Entry>>
 
-/** The maximum number of scans over several turns. If memory changes during all of them, one scan runs in one step. */
+/** The maximum number of scans over several turns. If memory changes during each, a last scan runs in one step. */
 const looksInTurns = 3
 
 export const remember = (

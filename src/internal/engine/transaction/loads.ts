@@ -48,8 +48,8 @@ export const loadsOf =
   }
 
 /**
- * Finds a cycle through the load around the transaction, which the wait graph lacks. If a load inside the transaction
- * needed the outer load, each would start the other for ever. `parent`: the load in which the transaction runs.
+ * Finds a cycle through the load around the transaction, a load that the wait graph lacks. If a load inside needed the
+ * load around the transaction, each would start the other for ever. `parent`: the load in which the transaction runs.
  */
 export const cycleOf = (parent: Flight | undefined, { engine, id }: Pick<Flight, "engine" | "id">) => {
   for (let one = parent; one !== undefined; one = one.parent) {
@@ -93,13 +93,13 @@ const granted = Effect.fnUntraced(function*(
 
 export const isPublishable = (base: Engine, { bornAt, flight, former, isGranted, since }: ReadCheck): boolean => {
   if (!isGranted) return false
-  // Without a store, a result stored since by a load outside may be newer. With a store, it ends the generation.
+  // Without a store, an entry added during the load may be newer. With a store, it would end the generation.
   const current = base.storeTier === undefined ? base.memory.entries.get(flight.id) : undefined
   if (current !== undefined && current !== former) return false
   const { entry, storable } = flight
   // A result with dependencies may derive from uncommitted values.
   if (flight.attempt.dependencies !== undefined) return false
   return entry !== undefined && storable && !TagEpochs.movedSince(base.tagEpochs, entry.tags, bornAt) &&
-    // With a store, changes also end the generation, except invalidations by pattern, which find only stored ids.
+    // Needed even with a store: invalidations by pattern find only stored ids, and may not end the generation.
     !Watches.hasChanged(base, { since }, flight.id)
 }

@@ -49,7 +49,7 @@ export interface Checks {
   readonly ids: Map<string, TransactCheck>
   /** The conditions of conditional sets, for isolation levels that do not check ids. */
   readonly conditions: Array<TransactCheck>
-  /** By id: the `writeId` of an entry of a lower level that a tag or dependency invalidated in this transaction. */
+  /** By id: the `writeId` of a lower level's entry that this transaction invalidated through a tag or dependency. */
   readonly ended: Map<string, string>
   readonly names: Map<string, TransactCheck>
   position: string | undefined
@@ -69,7 +69,7 @@ export interface Root {
   readonly locked: Map<string, "held" | Latch.Latch>
   /** How long to wait for a lock: longer than the transaction may take. */
   readonly lockMillis: number
-  /** Notes changes to the base cache. Without a store, only this tells whether a loaded id has changed. */
+  /** Notes changes to the base cache. Without a store, nothing else reports that a loaded id has changed. */
   readonly watch: Watches.Watch
   /** The table to which an SQL transaction writes its invalidations. May also be set by a savepoint. */
   outbox: string | undefined
@@ -171,7 +171,7 @@ export const requireOpen = ({ isOpen, root }: Overlay): void => {
 
 export const nextOrder = (self: Overlay): number => ++self.order
 
-/** Copies an entry into this level's memory, with an epoch older than all invalidations at this level. */
+/** Copies an entry into this level's memory. With epoch 0, it counts as older than all invalidations at this level. */
 export const see = (self: Overlay, entry: Entry, now: number): void =>
   Memory.put(self.own.memory, copyOf(entry, { bornAt: 0 }), now)
 

@@ -18,7 +18,7 @@ import * as Pending from "../storeTier/pendingInvalidations.ts"
 import * as Overlay from "./overlay.ts"
 import { enter, isOverlay, make as cacheOver } from "./transactionCache.ts"
 
-/** A transaction's invalidations. They include the ids that were set: storing the values could overwrite later ones. */
+/** A transaction's invalidations. They include the ids that were set: storing a value could overwrite a later one. */
 interface Targets {
   readonly all: boolean
   readonly ids: ReadonlyArray<string>
@@ -123,7 +123,7 @@ export const withSql = <A, E, R>(
         Effect.suspend(() => {
           overlay.isOpen = false
           Watches.end(base)
-          // There are no commit hooks, or the commit may have been sent and its outcome is unknown.
+          // True without commit hooks, or if the commit may have been sent but its outcome is unknown.
           const isInDoubt = isEarly || !isTold && Exit.isFailure(exit)
           const untold = targets === undefined || !isInDoubt
             ? Effect.void
@@ -166,7 +166,7 @@ export const makeTable = (sql: SqlClient, table: string): Effect.Effect<void, Sq
   return Effect.asVoid(Effect.catch(look, () => made))
 }
 
-/** Performs the invalidations of crashed processes. `foreign` collects unreadable rows, which are left alone. */
+/** Performs the invalidations of crashed processes. `foreign` collects the ids of unreadable rows, which stay. */
 export const replay = Effect.fnUntraced(function*(
   cache: Cache,
   sql: SqlClient,

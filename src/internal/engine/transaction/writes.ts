@@ -128,7 +128,7 @@ export const touch = Effect.fnUntraced(function*(
   if (entry === undefined) return false
   const write = self.writes.get(id)
   if (write?._tag === "Set") self.writes.set(id, { ...write, life: { ttlMillis } })
-  // A value loaded in this transaction is not stored yet, and keeps its own lifetime.
+  // A value loaded in this transaction is not stored yet: it will be stored with the deadline that is set below.
   else if (loadedHere(self, id) !== entry) {
     self.writes.set(id, { _tag: "Touch", ttlMillis, order: nextOrder(self) })
   }

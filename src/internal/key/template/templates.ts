@@ -6,7 +6,7 @@ export interface Ids {
   readonly encode: (fields: Fields) => string
 }
 
-/** Throws a `CacheConfigError` if different keys would have the same id. */
+/** Makes the ids of a key class. Throws a `CacheConfigError` if different keys would have the same id. */
 type MakeIds = (name: string, fields: ReadonlyArray<string>) => Ids
 
 export const templates = new WeakMap<object, MakeIds>()

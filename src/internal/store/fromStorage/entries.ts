@@ -63,7 +63,7 @@ export const touch = (self: Lined, id: string, options: TouchOptions): Effect.Ef
         }))
   )
 
-/** Ends the generation at once, to refuse a waiting `commit`, and again at the removal, for leases granted since. */
+/** Ends the generation twice: at once, to refuse a waiting `commit`, and at the removal, for leases granted since. */
 export const remove = ({ leases, lines, storage }: Lined, id: string): Effect.Effect<boolean, StoreError> =>
   Effect.suspend(() => {
     leases.end(id)
@@ -112,7 +112,7 @@ const removeBusy = (self: Lined, held: ReadonlySet<string>): Effect.Effect<void,
 
 export const canClear = ({ storage: { clear, scan } }: Lined): boolean => (clear ?? scan) !== undefined
 
-/** Clears the storage and ends all generations. Before that, calls `removing`, when no further `touch` can begin. */
+/** Clears the storage and ends all generations. First calls `removing`, at a time when no more `touch` can begin. */
 const clearStored = (
   { clearing, leases, storage }: Lined,
   removing: () => Effect.Effect<unknown>
@@ -137,7 +137,7 @@ export const clear = (self: Lined): Store["clear"] | undefined => {
   })
 }
 
-/** Clears inside a transaction. Does not wait for other ids: their operations may wait for an id of the transaction. */
+/** Clears inside a transaction, but does not wait for operations on other ids: they may wait for the transaction. */
 export const clearWhileHolding = (self: Lined, held: ReadonlySet<string>): Effect.Effect<unknown, StoreError> =>
   Effect.suspend(() => {
     self.leases.endAll()

@@ -1,4 +1,4 @@
-/** Runs the effects on each id one after another, in the order of the calls, even if their callers are interrupted. */
+/** Runs the effects on each id one after another, in the order of the calls. Interruptions do not change the order. */
 import type * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -22,7 +22,7 @@ export type Lines = Map<string, Array<Task>>
 
 export const make = (): Lines => new Map()
 
-// A loop instead of recursion, because ten thousand effects that end synchronously would need as many stack frames.
+// A loop, because recursion would keep stack frames for each of perhaps ten thousand effects that end synchronously.
 const drain = (self: Lines, id: string, line: Array<Task>): void => {
   while (line.length > 0) {
     const task = line[0]!

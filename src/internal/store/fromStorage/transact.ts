@@ -10,10 +10,10 @@ import * as Entries from "./entries.ts"
 import * as Lines from "./lines.ts"
 
 /**
- * Makes `transact`. Other writes to a transaction's ids wait, but reads do not. If a step fails, the entries of all
- * steps are removed, so that no reader sees half of the transaction. If the process dies, the steps written so far
- * remain. Counters are read first and changed at the end: another increment in that time is not lost, but the check of
- * a counter may then be outdated.
+ * Makes `transact`. Other writes to a transaction's ids wait for its end, but reads do not. If a step fails, the
+ * entries of all steps are removed, so that the transaction is not left half done. If the process dies, the steps
+ * written so far remain. Counters are read first and changed at the end. If another caller increments a counter in the
+ * meantime, that increment is not lost, but a check of the counter may be outdated.
  */
 export const transacting = (self: Entries.Lined, store: Store): NonNullable<Store["transact"]> => (request) =>
   Transact.unlessTooLarge(store.name, request, () => {
@@ -111,7 +111,7 @@ const countIn = (store: Store, step: TransactStep): Effect.Effect<unknown, Store
   }
 }
 
-/** Runs an effect while holding the turns of all ids. No deadlock: a transaction requests all its turns in one step. */
+/** Runs an effect while holding the turns of all ids. Cannot deadlock, because all turns are requested in one step. */
 const holding = <A, E>(
   lines: Lines.Lines,
   ids: ReadonlyArray<string>,

@@ -10,7 +10,7 @@ import { orThrow, type Sync } from "./sync.ts"
 
 type Read = () => ReadonlyArray<Change>
 
-/** Returns a function that begins to listen, then returns a reader. `undefined` if the storage reports no changes. */
+/** Returns a function that begins to listen and returns a reader, or `undefined` if the storage reports no changes. */
 export const listeningTo = ({ keepsMarkers, storage }: Sync): (() => Read) | undefined => {
   const { changes } = storage
   return changes && (() => {

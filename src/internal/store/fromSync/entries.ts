@@ -31,7 +31,7 @@ export const write = (self: Sync, id: string, entry: Stored, now: number): void 
   self.storage.set(id, entry, now)
 }
 
-/** Removes the markers of ids, the last step of a change: a process that creates one again sees the changed entry. */
+/** Removes the markers of ids. Called last in a change: a process that recreates a marker then sees the new entry. */
 const endMarkers = ({ tags }: Sync, ids: ReadonlyArray<string>): void =>
   tags.remove?.(ids.length === 1 ? tagsOfId(ids[0]!) : Array.from(new Set(ids.flatMap(tagsOfId))))
 
@@ -71,7 +71,7 @@ export const removeAll = (self: Sync, ids: ReadonlyArray<string>, now: number): 
   return removed
 }
 
-/** Whether an entry was present. An unreadable entry counts as present, so that it is removed too. */
+/** Whether an entry is live. If the read throws, the entry counts as live, so that it can be removed nevertheless. */
 const wasLive = (self: Sync, id: string, now: number): boolean => {
   try {
     return isLive(stored(self, id), now, self.tags)

@@ -49,7 +49,7 @@ export const acquire = (self: Sync, asked: Asked): Effect.Effect<Acquired, Store
   })
 }
 
-/** Acquires leases in groups, each in one transaction, which first looks at each id, as `acquireSame` requires. */
+/** Acquires leases in groups. The transaction of a group looks at each id before leasing it: see `acquireSame`. */
 export const acquireMany = (
   self: Sync,
   requests: ReadonlyArray<AcquireRequest>

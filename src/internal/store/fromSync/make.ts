@@ -78,7 +78,7 @@ const over = (self: Sync.Sync): Store & { readonly getUnsafe: NonNullable<Store[
     workedMillis: storage.workedMillis,
     get: (id, names) => self.attempt("get", () => Entries.read(self, id, names)),
     getUnsafe: (id, names) => {
-      // Creates no closure, because this path serves hits of a store in this process.
+      // Creates no closure, because every hit in a store in memory takes this path.
       try {
         return Entries.read(self, id, names)
       } catch (cause) {

@@ -24,9 +24,9 @@ export interface Sync {
   readonly atomic: NonNullable<SyncStorage["atomic"]>
   readonly attempt: NonNullable<SyncStorage["attempt"]>
   readonly tokensOf: (fiber: Fiber.Fiber<any, any>) => Tokens.Tokens
-  /** Counts changes by this process. It is the position for checks if a storage has no `position` and is not shared. */
+  /** Counts this process's changes: the position of `transact` if an unshared storage has no `position` of its own. */
   moves: number
-  /** The learned group size of each operation. Kept between calls, because each group of writes is a transaction. */
+  /** The learned group size of each operation, kept so that the next call does not begin with small groups. */
   readonly paces: Map<string, Pace>
 }
 

@@ -71,7 +71,7 @@ const carryOut = (self: Sync, step: TransactStep, now: number): boolean => {
   return true
 }
 
-/** Removes the entries of all steps after one has failed without `atomic`, so that no reader sees half of the steps. */
+/** If a step fails without `atomic`, removes the entries of all steps, so that no reader sees half of the steps. */
 const undo = (self: Sync, steps: ReadonlyArray<TransactStep>): void => {
   for (const id of Transact.idsOf(steps)) {
     try {

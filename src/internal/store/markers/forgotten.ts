@@ -1,4 +1,4 @@
-/** Warns if a storage that is not `lasting` has entries of an earlier process, which are misses without markers. */
+/** Warns if a storage that is not `lasting` has entries of an earlier process: without markers, they are misses. */
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import type { Stored } from "../../../CacheEntry.ts"
@@ -10,7 +10,7 @@ import type { ProcessTags } from "./markers.ts"
 export type Look = (entry: Stored | undefined) => void
 
 export const lookFor = ({ capabilities, name }: Pick<Storage, "name" | "capabilities">, table: ProcessTags): Look => {
-  // If there are entries of an earlier process, the first reads find them. Later reads are not checked.
+  // Checks only the first entries that are read: entries of an earlier process, if any, are probably among them.
   let left = capabilities?.lasting === false ? 0 : firstEntries
   return (entry) => {
     if (left === 0 || entry === undefined) return

@@ -21,7 +21,7 @@ export interface Seen {
 /** A version that no marker has. */
 const unknown = ""
 
-/** `isShared` means that other processes change markers too. If not, a marker that is not in the table is unchanged. */
+/** `isShared`: other processes also change markers. If they do not, a marker missing from the table is unchanged. */
 export const make = ({ isShared }: { readonly isShared: boolean }, capacity = markersKept): Seen => {
   const table = new Map<string, Marker>()
   let seq = 0

@@ -1,6 +1,6 @@
 /**
- * Tag markers that an asynchronous storage keeps among its entries. Changes to one tag run one after another, so that a
- * soft invalidation never undoes a hard one by the same process, by writing back the previous hard half.
+ * Tag markers that an asynchronous storage keeps among its entries. Changes to one tag run one after another. Without
+ * this order, a soft invalidation could write back an old hard half, and so undo a hard one by the same process.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -117,7 +117,7 @@ export const make = (
             seen.isKnown(tag, versions[i])
               ? Exit.succeed(seen.found(tag, versions[i]!))
               : inLine(tag, present(self, tag, newVersion))),
-          // `seq` is read last, but before the load, so a marker first seen during the load has a larger `seq`.
+          // Reads `seq` after the markers and before the load: a marker first seen during the load gets a larger `seq`.
           (markers) => ({ seq: seen.seq(), markers })
         )),
     invalidate(tags, newVersion, mode) {

@@ -51,7 +51,7 @@ export const make = (
         // Reads missing markers again: another process may have just created one, or `tags` may name a tag twice.
         ? atomic(() => tags.map((tag, i) => known[i] ?? present(tag) ?? create(tag, newVersion(), now)))
         : known as ReadonlyArray<Marker>
-      // `seq` is read last, but before the load, so a marker first seen during the load has a larger `seq`.
+      // Reads `seq` after the markers and before the load: a marker first seen during the load gets a larger `seq`.
       return { seq: seen.seq(), markers }
     },
     invalidate(tags, newVersion, mode, now) {

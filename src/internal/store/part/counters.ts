@@ -19,7 +19,7 @@ export const scan = (self: Part, options?: ScanOptions): Stream.Stream<NamedCoun
     ))
   }))
 
-/** Removes the counters from before the last `clear`. Their names contain a version that is no longer used. */
+/** Removes counters created before the last `clear`. Their names contain a version that is no longer used. */
 export const removeOld = (self: Part): Effect.Effect<void, StoreError> =>
   withVersion(self, (version) => {
     const old = Array.from(self.counted).filter((counter) => !counter.startsWith(nameOf(self, version, "")))

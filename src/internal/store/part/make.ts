@@ -55,7 +55,7 @@ export const make = (store: Store, prefix: string): Store => {
   const named = <A>(name: string, use: (counter: string) => Effect.Effect<A, StoreError>) =>
     under((version) => use(Counters.nameOf(self, version, name)))
   const changesUnsafe = store.changesUnsafe && reader(store.name, store.changesUnsafe)
-  // Lists all operations of the port, so that a new one does not compile before it gets the prefix here.
+  // Lists every operation of the port by name, so that a new operation does not compile until it is prefixed here.
   const own: Store = {
     name: store.name,
     // A part does not support dependencies: a tag that stands for an id would not match the id with the prefix.

@@ -26,7 +26,7 @@ ${requireWritable}${write}return 1
   },
   /**
    * Writes a mark (see `toMark`) in place of a value that could not be stored. Without a generation, acts like `set`.
-   * With a generation, acts like `commit`, but only replaces a stored value. Also runs on a full server.
+   * With a generation, acts like `commit`, but does nothing if no value is stored. Also runs on a full server.
    */
   entomb: {
     keys: keysOfWrite(isCluster),

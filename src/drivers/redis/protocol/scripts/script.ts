@@ -17,7 +17,7 @@ export interface Source {
   readonly args: ReadonlyArray<string>
   readonly body: string
   readonly whenFull?: boolean
-  /** Omits the check of the era, because the key names do not contain the era or the script reads the era itself. */
+  /** Set if the era needs no check: the key names do not contain the era, or the script reads the era itself. */
   readonly withoutEra?: boolean
 }
 

@@ -3,7 +3,7 @@ import * as Limits from "../../../../internal/defaults/redis.ts"
 import { countInvalidation, readSequence } from "./lua.ts"
 import type { Source } from "./script.ts"
 
-/** A marker holds a 12-byte version and the sequence of invalidations when written. Other values are not markers. */
+/** A marker is a 12-byte version and the sequence of invalidations at its creation. Other values are not markers. */
 const isMarker = (found: string) => `type(${found}) == "string" and toCount(string.sub(${found}, 13))`
 
 const marker = `local function marker(t, version)

@@ -44,7 +44,7 @@ const onCluster = Effect.fnUntraced(function*(
     : answer
 })
 
-/** Stores the results of loads that belong to other slots, within a time limit. Returns the ids of unconfirmed ones. */
+/** Stores results of loads in other slots, within a time limit. Returns the ids whose results may be unstored. */
 const commitElsewhere = (self: StoreState, steps: ReadonlyArray<Commit>): Effect.Effect<ReadonlyArray<string>> =>
   Effect.map(
     Effect.timeoutOption(
