@@ -150,7 +150,7 @@ export const checkDecision = (strategy: Strategy<never, never, never>, decision:
   })
 }
 
-/** An exception that a strategy has thrown for a stored entry. Callers with this strategy end with a defect. The others read again. */
+/** A strategy threw for a stored entry. Callers with this strategy end with a defect, and the others read again. */
 class StrategyThrew extends Error {
   readonly strategy: Strategy<never, never, never>
 
