@@ -3,7 +3,7 @@
  * `npm run example bulk 50000`.
  *
  * Watch "loads" and the heap: the second run asks the slow service nothing, and both run in a heap of 256 MB, because
- * only a few thousand rows are in memory at any time. Stopped in the middle, a real job would continue where it was.
+ * only a few thousand rows are in memory at any time. If a real job is stopped, its next run continues from there.
  */
 import * as NodeServices from "@effect/platform-node/NodeServices"
 import { Clock, Console, Effect, Exit, Schema, Stream } from "effect"

@@ -507,6 +507,24 @@ describe("Store.makeSync", () => {
       expect(yield* Effect.flip(Stream.runDrain(store.changes))).toMatchObject({ reason: "Unavailable" })
     }))
 
+  it.effect("a value that a storage without transactions refuses does not spare the markers of those before it", () =>
+    Effect.gen(function*() {
+      const entries = new Map<string, CacheEntry.Stored>()
+      const store = Store.makeSync({
+        name: "map",
+        get: (id) => entries.get(id),
+        set: (id, entry) => {
+          if (id === "b") throw new Error("refused")
+          entries.set(id, entry)
+        },
+        remove: (id) => entries.delete(id)
+      })
+      const before = yield* store.markers(["~=a"])
+      yield* Effect.flip(store.setMany([{ id: "a", entry: entry(1) }, { id: "b", entry: entry(2) }]))
+      expect(entries.has("a")).toBe(true)
+      expect((yield* store.markers(["~=a"])).markers[0]!.version).not.toBe(before.markers[0]!.version)
+    }))
+
   it.effect("leases and transactions of the storage are used: a look before, and everything again inside", () =>
     Effect.gen(function*() {
       const asked: Array<string> = []

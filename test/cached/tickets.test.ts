@@ -1,9 +1,16 @@
 /** Keys of a long list in memory have tickets in place of flights, until somebody else needs them. */
 import { expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, Latch, Schema } from "effect"
-import { Cached, CacheKey, CacheLayer, Strategy } from "effect-cached"
+import { Cached, CacheKey, CacheLayer, type Caching, Strategy } from "effect-cached"
 import { TestClock } from "effect/testing"
+import { Within } from "../../src/internal/engine/request/attempt.ts"
+import type { Flights } from "../../src/internal/engine/state.ts"
 import { start } from "../support/caches.ts"
+
+/** The engine of the cache in use. */
+const engine: Effect.Effect<Flights, never, any> = Effect.map(Within, (within) => within!.flight!.engine).pipe(
+  Cached.ttl({ key: "the engine", ttl: 1 })
+)
 
 class User extends CacheKey.Class<User>()("User", { payload: { id: Schema.Int }, success: Schema.String }) {}
 
@@ -169,5 +176,46 @@ it.effect("a lookup that reads one of its own keys dies in a circle", () => {
   return Effect.gen(function*() {
     const exit = yield* Effect.exit(users(ids))
     expect(Exit.isFailure(exit) && Cause.pretty(exit.cause)).toContain("CacheCycle")
+  }).pipe(Effect.provide(CacheLayer.memory()))
+})
+
+it.effect("a value that the strategy's own function sets wins over the result that it was asked about", () =>
+  Effect.gen(function*() {
+    const context = yield* Effect.context<Caching.Caching>()
+    const users = Cached.many(User, {
+      lookup: (keys) => Effect.succeed(keys.map(({ id }) => Exit.succeed(`user ${id}`))),
+      strategy: Strategy.ttl({
+        ttl: (exit) => {
+          const isFifty = Exit.isSuccess(exit) && exit.value === "user 50"
+          if (isFifty) Effect.runSyncWith(context)(Cached.set(new User({ id: 50 }), "set", { ttl: "1 hour" }))
+          return "1 hour"
+        }
+      })
+    })
+    expect(valuesOf(yield* users(ids))[50]).toBe("user 50")
+    expect(valuesOf(yield* users(ids))[50]).toBe("set")
+    expect(yield* Cached.stats).toMatchObject({ loads: 100, size: 100 })
+  }).pipe(Effect.provide(CacheLayer.memory())))
+
+it.live("a key that a list has 300,000 times has an answer at each place", () => {
+  const { open, users } = make()
+  return Effect.gen(function*() {
+    yield* open.open
+    const exits = yield* users([...ids, ...Array.from({ length: 300_000 }, () => ({ id: 50 }))])
+    expect(exits.slice(100).every((exit) => Exit.isSuccess(exit) && exit.value === "many 1 50")).toBe(true)
+  }).pipe(Effect.provide(CacheLayer.memory()))
+}, 20_000)
+
+it.effect("the index of tickets goes with the last call that has some", () => {
+  const { open, users } = make()
+  return Effect.gen(function*() {
+    const { flights } = yield* engine
+    const first = yield* start(users(ids))
+    const second = yield* start(users(Array.from({ length: 50 }, (_, i) => ({ id: 200 + i }))))
+    expect(flights.tickets?.calls.size).toBe(2)
+    yield* Fiber.interrupt(second)
+    yield* open.open
+    yield* Fiber.join(first)
+    expect(flights.tickets).toBeUndefined()
   }).pipe(Effect.provide(CacheLayer.memory()))
 })

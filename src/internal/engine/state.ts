@@ -521,7 +521,6 @@ export interface Batch {
   /** Whether the call has a flight that can lead it. Only then may the call have tickets. */
   readonly hasSeat: () => boolean
   readonly sell: (ticket: Ticket) => void
-  /** Runs the steps of a flight that was a ticket. */
   readonly board: (ticket: Ticket) => void
   readonly leaveTickets: Effect.Effect<unknown>
   /** The load of each flight in the batch. It waits for the call, and returns the answer for the flight's key. */
@@ -570,7 +569,7 @@ export interface Groups {
 export type Callers = CallersOf<Caller>
 
 export interface FlightsById extends ById<Flight> {
-  /** Keys of bulk calls for which no flight exists yet. `undefined` until a bulk call first makes tickets. */
+  /** Keys of bulk calls for which no flight exists yet. `undefined` while there are none. */
   tickets: Tickets | undefined
 }
 

@@ -2,17 +2,15 @@
  * Many keys at once, nanoseconds a key: through `Cached.many`, `setMany` and `removeMany`, beside the same rows raw,
  * and the longest turn of the event loop meanwhile. The argument names the storage.
  */
-import { Effect, Exit, Option, Schema } from "effect"
+import { Effect, Exit, Schema } from "effect"
 import { Cached, CacheKey, CacheLayer, type Caching, Strategy } from "effect-cached"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { DatabaseSync, type SQLInputValue } from "node:sqlite"
-import { crc32 } from "node:zlib"
+import type { SQLInputValue } from "node:sqlite"
 import { createClient } from "redis"
-import * as Frame from "../../../src/internal/codec/frame.ts"
-import { structured } from "../../../src/internal/codec/structured.ts"
 import { inTurn, nanos, print, processorMillis, type Row, watchTurns } from "../measure.ts"
+import { hour, openRaw, writerOf } from "../rawTables.ts"
 import * as Redis from "../redis.ts"
 
 const [storage, times] = process.argv.slice(2)
@@ -20,7 +18,6 @@ const keys = 100_000
 const rounds = { warmup: 1, rounds: Number(times ?? 3) }
 /** The rows of a transaction, and of a pipeline. */
 const chunk = 256
-const hour = 3_600_000
 
 const Product = Schema.Struct({ name: Schema.String, price: Schema.Number, text: Schema.String })
 class ProductKey extends CacheKey.Class<ProductKey>()("Product", {
@@ -99,56 +96,25 @@ const inMemory = Effect.gen(function*() {
   return [...measured, ...rows("memory")]
 })
 
-/** The tables and pragmas of the store. */
-const openRaw = (file: string) => {
-  const database = new DatabaseSync(file)
-  database.exec("PRAGMA synchronous = NORMAL; PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL")
-  database.exec("PRAGMA journal_size_limit = 2097152; PRAGMA wal_autocheckpoint = 448")
-  database.exec(`
-    CREATE TABLE entry (seq INTEGER PRIMARY KEY, id NOT NULL UNIQUE, frame BLOB NOT NULL, expires_at REAL NOT NULL);
-    CREATE INDEX entry_expires_at ON entry (expires_at) WHERE expires_at < 9e999;
-    CREATE TABLE change (seq INTEGER PRIMARY KEY, origin INTEGER NOT NULL, kind INTEGER NOT NULL, subject)`)
+const makeRaw = (file: string) => {
+  const database = openRaw(file)
   const marks = Array.from({ length: chunk }, () => "?").join(",")
   const select = database.prepare(`SELECT id, frame FROM entry WHERE id IN (${marks})`)
-  const write = database.prepare("INSERT OR REPLACE INTO entry (id, frame, expires_at) VALUES (?, ?, ?)")
   const erase = database.prepare("DELETE FROM entry WHERE id = ?")
-  const change = database.prepare("INSERT INTO change (origin, kind, subject) VALUES (1, 0, ?)")
-  const prune = database.prepare("DELETE FROM change WHERE seq <= (SELECT max(seq) FROM change) - 10000")
-  const transaction = (body: () => void): void => {
-    database.exec("BEGIN IMMEDIATE")
-    body()
-    prune.run()
-    database.exec("COMMIT")
-  }
+  const { change, insert, transaction, write } = writerOf(database)
   const padded = (ids: ReadonlyArray<string>): Array<SQLInputValue> =>
     Array.from({ length: chunk }, (_, i) => ids[i] ?? null)
   return {
     close: () => database.close(),
     read: (ids: ReadonlyArray<string>) => select.all(...padded(ids)),
-    store: (payloads: ReadonlyArray<{ readonly id: number }>) =>
-      transaction(() => {
-        const now = Date.now()
-        for (const payload of payloads) {
-          const id = idOf(payload)
-          const meta = {
-            createdAt: now,
-            softExpiresAt: now + hour,
-            expiresAt: now + hour,
-            loadMillis: 0,
-            outcome: "success" as const,
-            tags: [],
-            writeId: "0".repeat(32),
-            serializer: 1
-          }
-          const packed = Exit.getSuccess(structured.pack(product(payload.id), id)).pipe(Option.getOrThrow)
-          write.run(id, Frame.encode(id, { meta, payload: packed }, crc32), now + hour)
-          change.run(id)
-        }
-      }),
+    store: (payloads: ReadonlyArray<{ readonly id: number }>) => {
+      const now = Date.now()
+      transaction(() => payloads.forEach((payload) => write(idOf(payload), product(payload.id), now)))
+    },
     storeJson: (payloads: ReadonlyArray<{ readonly id: number }>) =>
       transaction(() => {
         for (const payload of payloads) {
-          write.run(idOf(payload), Buffer.from(JSON.stringify(product(payload.id))), hour)
+          insert.run(idOf(payload), Buffer.from(JSON.stringify(product(payload.id))), hour)
         }
       }),
     remove: (ids: ReadonlyArray<string>) =>
@@ -166,7 +132,7 @@ const decoder = new TextDecoder()
 const onDisk = (directory: string) =>
   Effect.gen(function*() {
     const { rows, watched } = makeTurns()
-    const raw = openRaw(join(directory, "raw.db"))
+    const raw = makeRaw(join(directory, "raw.db"))
     const layer = (memory?: false) =>
       CacheLayer.disk({ directory: join(directory, "cache"), ...memory === false && { memory } })
     const inChunks = <A>(all: ReadonlyArray<A>, each: (some: ReadonlyArray<A>) => void) =>

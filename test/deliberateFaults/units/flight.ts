@@ -3,6 +3,20 @@ import type { UnitFault } from "../fault.ts"
 
 export const faults: ReadonlyArray<UnitFault> = [
   {
+    name: "a result replaces a value that its strategy's function has set",
+    in: "end",
+    find: "if (!ticket.isOpen) return false",
+    replace: "",
+    by: "test/cached/tickets.test.ts"
+  },
+  {
+    name: "a miss looks through the tickets of calls that have ended",
+    in: "close",
+    find: "if (flights.tickets?.calls.size === 0) flights.tickets = undefined",
+    replace: "",
+    by: "test/cached/tickets.test.ts"
+  },
+  {
     name: "a ticket is not made a flight when another reader comes",
     in: "makeIndex",
     find: "if (ticket?.isOpen === true) return ticket.board()",

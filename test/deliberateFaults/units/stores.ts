@@ -3,6 +3,13 @@ import type { UnitFault } from "../fault.ts"
 
 export const faults: ReadonlyArray<UnitFault> = [
   {
+    name: "a refused value spares the markers of those before it",
+    in: "forMany",
+    find: "items.flatMap((item) => steps(self, [item], now))",
+    replace: "steps(self, items, now)",
+    by: "test/Store.test.ts"
+  },
+  {
     name: "a removal counts what had ended",
     in: "removeAll",
     find: "return dropEntry(self, id) && was",

@@ -3,6 +3,7 @@ import { Cause, Effect, Exit, Fiber, Layer, ManagedRuntime, Scope } from "effect
 import { Cached, CacheLayer, type Caching, Strategy, type Ttl } from "effect-cached"
 import { IndexedDbStore } from "effect-cached/indexedDb"
 import { lastingStoreLaws, type Law, sharedStoreLaws, storeLaws } from "effect-cached/testing"
+import { entry } from "../../support/stored.ts"
 import { probe } from "../probe.ts"
 
 let databases = 0
@@ -105,19 +106,7 @@ const readTwo = (name: string) =>
     const granted = yield* store.acquireMany([{ id: "a", ...leases }, { id: "b", ...leases }])
     const b = granted[1]
     if (b?._tag !== "Granted") return granted.map(({ _tag }) => _tag)
-    yield* store.commit("b", b.generation, {
-      meta: {
-        createdAt: 0,
-        softExpiresAt: Infinity,
-        expiresAt: Infinity,
-        loadMillis: 0,
-        outcome: "success",
-        tags: [],
-        writeId: "0".repeat(32),
-        serializer: 1
-      },
-      payload: new Uint8Array(1)
-    })
+    yield* store.commit("b", b.generation, entry(1))
     const other = yield* IndexedDbStore.make({ name })
     const another = { owner: "another tab", leaseMillis: 1000, rejectedWriteId: undefined, join: false }
     const asked = yield* other.acquire("a", another)

@@ -239,7 +239,7 @@ const beginCall = (self: State, call: Call, context: Context.Context<never>): vo
       const exit = Exit.isFailure(exits) ? exits : exits.value[i]!
       if (!(one instanceof Item) && one.isOpen) {
         if (one.end(exit, first)) return void call.waiting--
-        one.board()
+        if (one.isOpen) one.board()
       }
       const item = itemOf(self, one)
       if (item === undefined) return

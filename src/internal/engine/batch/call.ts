@@ -36,8 +36,8 @@ export class Item {
     leave(this)
   }
 
-  get interruptible(): boolean | undefined {
-    return (this.call?.fiber as { readonly interruptible?: boolean } | undefined)?.interruptible
+  get interruptible(): boolean {
+    return isInterruptible(this.call?.fiber)
   }
 }
 
@@ -65,7 +65,6 @@ export interface State {
   tickets: Array<Ticket>
   /** The call that loads the tickets' keys, while it runs. */
   call: Call | undefined
-  /** The items of tickets that have become flights. */
   readonly boarded: Map<Ticket, Item>
   seats: Seats | undefined
   isOpen: boolean
@@ -137,7 +136,8 @@ export const leaveTickets = (self: State): Effect.Effect<unknown> => {
   return Fiber.await(fiber)
 }
 
-const isInterruptible = (fiber: {}): boolean => (fiber as { readonly interruptible?: boolean }).interruptible === true
+const isInterruptible = (fiber: {} | undefined): boolean =>
+  (fiber as { readonly interruptible?: boolean } | undefined)?.interruptible === true
 
 export const itemOf = (self: State, one: Item | Ticket): Item | undefined =>
   one instanceof Item ? one : self.boarded.get(one)

@@ -14,7 +14,6 @@ export class Missing implements Ticket {
   readonly key: Key
   readonly id: string
   readonly place: number
-  /** The other places of a key that the call has several times. */
   others: Array<number> | undefined
   readonly former: Entry | undefined
   stale: Entry | undefined

@@ -224,8 +224,8 @@ const miss = (self: Flights, reading: Reading, { decision, entry, key, place }: 
   const id = idOf(key)
   const known = reading.missing.get(id)
   if (known !== undefined) {
-    known.others = [...known.others ?? [], place]
-    return
+    known.others ??= []
+    return void known.others.push(place)
   }
   const missing = new Missing(key, id, place, entry)
   reading.missing.set(id, missing)

@@ -43,8 +43,9 @@ export const make = (
     engine.throughStore === undefined && !engine.isPrivate && engine.listeners.events === undefined &&
     optionOf(engine, template, "copy") === undefined && !isLimited(engine, template)
   const { missing } = reading
+  const { tickets } = engine.flights
+  if (!isPlain || missing.size < limits.least || (tickets?.calls.size ?? 0) >= limits.calls) return undefined
   const { calls } = engine.flights.tickets ??= makeIndex()
-  if (!isPlain || missing.size < limits.least || calls.size >= limits.calls) return undefined
   calls.add(missing)
   const self: Tickets = {
     engine,
@@ -72,7 +73,11 @@ const makeIndex = (): Index => {
   }
 }
 
-export const close = ({ engine, reading }: Tickets): void => void engine.flights.tickets!.calls.delete(reading.missing)
+/** Removes the tickets of a call. If none are left, misses need not look for any. */
+export const close = ({ engine: { flights }, reading }: Tickets): void => {
+  flights.tickets?.calls.delete(reading.missing)
+  if (flights.tickets?.calls.size === 0) flights.tickets = undefined
+}
 
 /** Gives a key a ticket. Returns `false` if it needs a flight. */
 export const take = (self: Tickets, ticket: Missing): boolean => {
@@ -131,8 +136,10 @@ const end = (self: Tickets, ticket: Missing, exit: Exit.Exit<unknown, unknown>, 
   pilot.attempt.startedAt = startedAt
   pilot.attempt.endedAt = endedAt
   pilot.endedAt = endedAt
-  ticket.isOpen = false
   pilot.entry = toEntry(engine, pilot, exit, endedAt)
+  // A function of the user has looked for the flight, which has therefore been made.
+  if (!ticket.isOpen) return false
+  ticket.isOpen = false
   publish(engine, pilot)
   if (engine.failing.size > 0) engine.failing.delete(pilot.counters)
   allowFallback(engine, pilot)

@@ -96,8 +96,12 @@ export const forMany = <A, B>(
   steps: (self: Sync, items: ReadonlyArray<A>, now: number) => ReadonlyArray<B>
 ): Effect.Effect<ReadonlyArray<B>, StoreError> =>
   inSteps(items, (items) => {
+    // Without `atomic`, what the items before a failed one have changed stays, so each item is a whole step.
+    if (self.storage.atomic === undefined) {
+      return atomically(self, operation, (now) => items.flatMap((item) => steps(self, [item], now)))
+    }
     const together = atomically(self, operation, (now) => steps(self, items, now))
-    if (self.storage.atomic === undefined || items.length === 1) return together
+    if (items.length === 1) return together
     const alone = Effect.forEach(items, (item) => atomically(self, operation, (now) => steps(self, [item], now)[0]!))
     return Effect.catchIf(together, ({ reason }) => reason === "Full", () => alone)
   }, paceOf(self, operation))
