@@ -37,7 +37,7 @@ const project = (name: string, groupOrder: number, test: TestProjectInlineConfig
 
 /** The longest first, as far as their names tell. */
 const long = [
-  ...["matrix", "deepRecursion", "oneEngine", "severalEngines", "tapStore", "chaos", "redis", "runtimes"],
+  ...["matrix", "deepRecursion", "oneEngine", "severalEngines", "tapStore", "redis", "runtimes"],
   ...["found", "leases", "pack", "emails", "largeStream", "clearedMemory", "heapLimit", "docs"]
 ]
 
