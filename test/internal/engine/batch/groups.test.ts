@@ -22,7 +22,7 @@ const groupsOf = (flights: number, answersAfter: (place: number) => number) =>
     }, () => {
       hasEnded = true
     })
-    for (let before = 0; inside.length > 0 || !hasEnded;) {
+    for (let before = 0; inside.length > 0;) {
       if (entered > before) sizes.push(entered - before)
       before = entered
       yield* TestClock.adjust(1)
@@ -32,6 +32,7 @@ const groupsOf = (flights: number, answersAfter: (place: number) => number) =>
       for (const { flight } of answered) groups.left(flight)
       turning.dispatcher.flush()
     }
+    expect(hasEnded).toBe(true)
     return sizes
   })
 
