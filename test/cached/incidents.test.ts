@@ -375,7 +375,9 @@ describe("an incident in which operations fail that are rarely asked", () => {
   const incidents = () => {
     const state = { lines: [] as Array<string>, failing: (_operation: string): Reason | undefined => undefined }
     const logger = Logger.make(({ message }) =>
-      void state.lines.push(/could not (.+): it|answers again.*/.exec(String(message))!.findLast((part) => part !== undefined)!)
+      void state.lines.push(
+        /could not (.+): it|answers again.*/.exec(String(message))!.findLast((part) => part !== undefined)!
+      )
     )
     const store = MemoryStore.layer.pipe(Cached.tapStore({
       around: ({ operation, store }, run) => {
