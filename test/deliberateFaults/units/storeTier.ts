@@ -204,9 +204,51 @@ export const faults: ReadonlyArray<UnitFault> = [
   },
   {
     name: "each incident of a store that fails now and then is logged",
-    in: "noteFault",
-    find: "now - incident.loggedAt >= incidentMillis",
+    in: "failed",
+    find: "now - self.loggedAt >= incidentMillis",
     replace: "true",
+    by: "test/cached/incidents.test.ts"
+  },
+  {
+    name: "over a store, a read that joins a load while the cache closes asks the store first",
+    in: "askThenJoin",
+    find: "if (engine.closed) return join(reader, { ...joining, readsStore: false })",
+    replace: "",
+    by: "test/cached/sharedQuestions.test.ts"
+  },
+  {
+    name: "a cache that closes refuses those who wait for an answer of the store",
+    in: "startOver",
+    find: "endQuestions(engine)",
+    replace: "Effect.void",
+    by: "test/cached/sharedQuestions.test.ts"
+  },
+  {
+    name: "an incident lasts until each operation that failed has succeeded",
+    in: "answered",
+    find: "lasts ||= one.isAlone",
+    replace: "lasts = true",
+    by: "test/cached/incidents.test.ts"
+  },
+  {
+    name: "an operation that fails while others are answered begins an incident each time",
+    in: "answered",
+    find: "one.isAlone = true",
+    replace: "",
+    by: "test/cached/incidents.test.ts"
+  },
+  {
+    name: "an operation that is refused is an incident until it succeeds",
+    in: "answered",
+    find: "if (now - one.at >= incidentMillis) failing.delete(name)\n    else if (one.at >= since)",
+    replace: "if (one.at >= since)",
+    by: "test/cached/incidents.test.ts"
+  },
+  {
+    name: "the outage of a store that has refused something is not logged",
+    in: "failed",
+    find: `kind !== "refused" && !logged.has(kind)`,
+    replace: `kind === "Denied" && !logged.has(kind)`,
     by: "test/cached/incidents.test.ts"
   },
   {

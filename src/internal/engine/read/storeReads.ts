@@ -122,6 +122,8 @@ const limited = <A>(self: Flights, request: Request, effect: Effect.Effect<A>): 
 const askThenJoin = <A, E>(reader: Reader<A, E>, joining: Joining): Effect.Effect<A, E> =>
   Effect.withFiber((fiber) => {
     const { engine, id, policy, request } = reader
+    // Once the cache is closed, no other load could follow one that ends while the store is asked.
+    if (engine.closed) return join(reader, { ...joining, readsStore: false })
     const tier = engine.storeTier!
     const { mutations } = engine
     const fetched = fetch(tier, budgetOf(tier, policy), {
