@@ -64,6 +64,20 @@ export const recorded = (store: Store.Store, { write }: Recorder): Store.Store =
         Effect.sync(() => write(what, { ...all, ...Exit.isSuccess(exit) ? of(exit.value) : { fault: true } })))
     })
   const answered = (answer: unknown) => ({ answer })
+  const recordMany = <A, E>(
+    what: string,
+    leaseMillis: number,
+    effect: Effect.Effect<A, E>,
+    held: (answers: A) => ReadonlyArray<string>
+  ): Effect.Effect<A, E> =>
+    Effect.suspend(() => {
+      const at = clock()
+      return Effect.onExit(effect, (exit) => {
+        const ids = Exit.isSuccess(exit) ? held(exit.value) : []
+        if (ids.length > 0 || Exit.isFailure(exit)) write(what, { at, leaseMillis, ids, ...Exit.isFailure(exit)? {fault:true, cause: String(exit.cause)}:{} })
+        return Effect.void
+      })
+    })
   return {
     ...store,
     acquire: (id, options) =>
@@ -76,6 +90,13 @@ export const recorded = (store: Store.Store, { write }: Recorder): Store.Store =
           ...acquired._tag === "Granted" ? { generation: acquired.generation } : {}
         })
       ),
+    // One line for all of a wave: those that were granted and renewed, and until when at least.
+    acquireMany: (requests) =>
+      recordMany("acquireMany", requests[0]?.leaseMillis ?? 0, store.acquireMany(requests), (answers) =>
+        requests.flatMap(({ id }, i) => answers[i]?._tag === "Granted" ? [id] : [])),
+    renewMany: (ids, owner, leaseMillis) =>
+      recordMany("renewMany", leaseMillis, store.renewMany(ids, owner, leaseMillis), (answers) =>
+        ids.filter((_, i) => answers[i])),
     commit: (id, generation, entry) =>
       record("commit", { id, generation }, store.commit(id, generation, entry), answered),
     renew: (id, owner, leaseMillis) =>
