@@ -59,7 +59,9 @@ const load = (
     return outcome === "failure" ? yield* Effect.fail("failed") : value
   })
 
-class Row extends CacheKey.Class<Row>()("Row", { payload: { n: Schema.Int }, success: Schema.String, tags: ["rows"] }) {}
+class Row
+  extends CacheKey.Class<Row>()("Row", { payload: { n: Schema.Int }, success: Schema.String, tags: ["rows"] })
+{}
 
 /** Loads rows in one call, and writes which ones. */
 const rowsOf = (sleepMillis: number) =>
