@@ -6,7 +6,7 @@ import { RedisStore } from "effect-cached/redis"
 import { SqliteStore } from "effect-cached/sqlite"
 import { join } from "node:path"
 import { reasonOf } from "../../src/drivers/sqlite/fault.ts"
-import { clock, recorded, recorder, tracked } from "../processes/recording.ts"
+import { clock, recorded, type Recorder, recorder, tracked } from "../processes/recording.ts"
 import { witness } from "../support/witness.ts"
 import { makeBanks } from "./bank.ts"
 import { makeGuards } from "./guards.ts"
@@ -15,7 +15,13 @@ import { dice } from "./random.ts"
 
 const plan = JSON.parse(process.argv[2]!) as Plan
 const { delays, directory, file, name, seed, url } = plan
-const recording = recorder(file, name)
+/** The id of a key class begins with the version of its schemas, which the check does not know. */
+const shortId = (id: unknown): unknown => typeof id === "string" ? id.replace(/^~bulk@.*(\w)\W*$/, "bulk:$1") : id
+
+const written = recorder(file, name)
+const writeAll: Recorder["writeAll"] = (what, all) =>
+  written.writeAll(what, all.map((fields) => "id" in fields ? { ...fields, id: shortId(fields["id"]) } : fields))
+const recording: Recorder = { write: (what, fields = {}) => writeAll(what, [fields]), writeAll }
 const { write } = recording
 const thrown = dice(seed)
 const { below, next, pick } = thrown

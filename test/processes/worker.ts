@@ -19,7 +19,7 @@ const open = async (
   const { storeTimeout } = options
   const timed = storeTimeout === undefined ? {} : { storeTimeout }
   const store = redis === undefined
-    ? SqliteStore.make({ directory, ...maxSize === undefined ? {} : { maxSize } })
+    ? SqliteStore.make({ directory, ...timed, ...maxSize === undefined ? {} : { maxSize } })
     : "url" in redis
     ? RedisStore.make({ ...redis, ...timed, prefix, connect: "required" })
     : RedisStore.makeCluster({ ...redis, ...timed, prefix, connect: "required" })
