@@ -140,6 +140,6 @@ export const faults: ReadonlyArray<UnitFault> = [
     in: "recover",
     find: "if (!isCleared || fresh.formerRun === undefined) return",
     replace: "if (isCleared || fresh.formerRun === undefined) return",
-    by: "test/servers/redisFailures.test.ts"
+    by: "test/servers/timed/redisFailures.test.ts"
   }
 ]
