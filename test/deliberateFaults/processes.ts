@@ -34,6 +34,12 @@ const overRedis = (fault: ProcessFault): ProcessFault => ({
 
 export const faults: ReadonlyArray<ProcessFault> = [
   {
+    name: "the results of a bulk call are guarded by one generation",
+    in: "commitAll",
+    find: "requests = commits.map(({ entry, generation, id }) => ({ id, generation, entry }))",
+    replace: "requests = commits.map(({ entry, id }) => ({ id, generation: commits[0]!.generation, entry }))"
+  },
+  {
     name: "a lease is not exclusive",
     sought: "by hand",
     in: "leftOf",

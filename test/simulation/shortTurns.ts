@@ -1,8 +1,8 @@
 /** Long lists are in turns, which programs of a few ids never see: some schedules make each item a turn. */
-import { groups, tickets } from "../../src/internal/defaults/bounds.ts"
+import { groups, tickets, waves } from "../../src/internal/defaults/bounds.ts"
 import { turns } from "../../src/internal/time/turns.ts"
 
-const usual = { groups: { ...groups }, tickets: { ...tickets }, turns: { ...turns } }
+const usual = { groups: { ...groups }, tickets: { ...tickets }, turns: { ...turns }, waves: { ...waves } }
 
 /** Runs something with turns of one item, and groups of one flight. */
 export const withShortTurns = <A>(are: boolean, run: () => A): A => {
@@ -25,5 +25,16 @@ export const withTickets = <A>(are: boolean, run: () => A): A => {
     return run()
   } finally {
     Object.assign(tickets, usual.tickets)
+  }
+}
+
+/** Runs something in which bulk calls go to the store in waves of so few keys. */
+export const withShortWaves = <A>(size: number | undefined, run: () => A): A => {
+  if (size === undefined) return run()
+  Object.assign(waves, { size })
+  try {
+    return run()
+  } finally {
+    Object.assign(waves, usual.waves)
   }
 }

@@ -1,7 +1,7 @@
 /** Requests for the chunks of a long list. */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import { chunk, wavesAtOnce } from "../defaults/bounds.ts"
+import { waves } from "../defaults/bounds.ts"
 import { startsOf } from "./chunks.ts"
 import { monotonicMillis } from "./monotonic.ts"
 
@@ -15,18 +15,18 @@ const tolerance = 1.5
 export const forEachWave = <A, E, R>(
   items: ReadonlyArray<A>,
   send: (wave: ReadonlyArray<A>, from: number) => Effect.Effect<unknown, E, R>
-): Effect.Effect<void, E, R> => items.length <= chunk ? Effect.asVoid(send(items, 0)) : sendAll(items, send)
+): Effect.Effect<void, E, R> => items.length <= waves.size ? Effect.asVoid(send(items, 0)) : sendAll(items, send)
 
 const sendAll: typeof forEachWave = Effect.fnUntraced(function*(items, send) {
   const clock = yield* Clock.Clock
-  const starts = startsOf(items)
+  const starts = startsOf(items, waves.size)
   let aloneMillis = 0
   let atOnce = 1
   let isFar = true
   for (let i = 0; i < starts.length;) {
     const beganAt = monotonicMillis(clock)
     const some = starts.slice(i, i + atOnce)
-    yield* Effect.forEach(some, (from) => send(items.slice(from, from + chunk), from), {
+    yield* Effect.forEach(some, (from) => send(items.slice(from, from + waves.size), from), {
       concurrency: "unbounded",
       discard: true
     })
@@ -34,7 +34,7 @@ const sendAll: typeof forEachWave = Effect.fnUntraced(function*(items, send) {
     if (i === 0) aloneMillis = tookMillis
     isFar &&= tookMillis > 0 && tookMillis <= tolerance * aloneMillis
     i += some.length
-    atOnce = isFar ? Math.min(wavesAtOnce, 2 * atOnce) : 1
+    atOnce = isFar ? Math.min(waves.atOnce, 2 * atOnce) : 1
     yield* Effect.yieldNow
   }
 })

@@ -5,7 +5,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import type { Stored, TagVersion } from "../../../CacheEntry.ts"
-import type { Markers } from "../../../ports/store.ts"
+import type { Acquired, Markers } from "../../../ports/store.ts"
 import * as Defaults from "../../defaults/processes.ts"
 import { noneIsGone } from "../../store/markers/markers.ts"
 import { monotonicMillis } from "../../time/monotonic.ts"
@@ -33,6 +33,13 @@ export interface WriteGrant {
   readonly markers: Markers | undefined
 }
 
+/** The answer to the wave of a bulk call that asked for a flight's lease, so that the flight need not ask again. */
+export const answeredInWave = new WeakMap<Flight, {
+  readonly owner: string
+  readonly answer: Acquired
+  readonly markers: Markers | undefined
+}>()
+
 /** Another process holds the lease. This flight is a refresh without callers, so it need not load. */
 export const LeasedElsewhere = Symbol("Elsewhere")
 
@@ -50,40 +57,31 @@ export const acquireLease = Effect.fnUntraced(function*(
   { budget, tier }: Asking,
   serves: (entry: Entry) => boolean
 ): Effect.fn.Return<Acquiring, never, any> {
-  const { pending, leaseMillis, store } = tier
+  const { leaseMillis, pending, store } = tier
   const { id, request } = flight
   const failWith = (fault: Fault): undefined => void failStrict(self, flight, fault)
+  let handedOver = answeredInWave.get(flight)
+  answeredInWave.delete(flight)
   // Reads of the result in memory do not ask the store, so changes by other processes must be tracked.
   self.tagEpochs.ensureTracking?.()
   if (Pending.isPending(pending, id)) return undefined
   const declared = declaredTags(self, request)
-  let markers: Markers | undefined
-  if (declared.length > 0 || typeof request.options.tags === "function") {
+  let markers = handedOver?.markers
+  if (handedOver === undefined && (declared.length > 0 || typeof request.options.tags === "function")) {
     const answer = yield* ask(tier, budget, "markers", store.markers(declared))
     if (!isFault(answer)) markers = answer
     // This fault matters only to declared tags. For tags known only after the load, the `seq` from `acquire` is enough.
     else if (declared.length > 0) return failWith(answer)
   }
   askEvidence(self, tier, flight)
-  const owner = self.tokens.next(8)
+  const owner = handedOver?.owner ?? self.tokens.next(8)
   const isExclusive = !self.isPrivate && (optionOf(self, request, "lease") ?? store.capabilities.shared)
   let rejected = 0
   let waited = false
   while (rejected < Defaults.leaseAttempts) {
-    // Set before the store answers: if the flight is interrupted or the request times out, the lease must be released.
-    if (isExclusive || store.capabilities.shared) flight.lease = leaseOf(tier, owner)
-    beginAsking(flight)
-    const isSent = budget.leftMillis > 0
     const askedAt = nowOf(tier)
-    const asked = yield* ask(
-      tier,
-      budget,
-      "acquire",
-      store.acquire(id, { owner, leaseMillis, rejectedWriteId: flight.rejectedWriteId, join: !isExclusive })
-    )
-    // The store may still carry out an `acquire` that timed out, so a release follows.
-    if (isSent && isLate(tier, asked)) releaseLease(flight)
-    if (isFault(asked) || asked._tag !== "Granted") flight.lease = undefined
+    const asked = handedOver?.answer ?? (yield* askForLease({ tier, budget }, flight, { owner, isExclusive }))
+    handedOver = undefined
     if (isFault(asked)) return failWith(asked)
     let acquired: LeaseAnswer
     if (asked._tag === "Wait") {
@@ -137,6 +135,27 @@ export const acquireLease = Effect.fnUntraced(function*(
   }
   return undefined
 })
+
+const askForLease = (
+  { budget, tier }: Asking,
+  flight: Flight,
+  { isExclusive, owner }: { readonly owner: string; readonly isExclusive: boolean }
+): Effect.Effect<Acquired | Fault> =>
+  Effect.suspend(() => {
+    const { leaseMillis, store } = tier
+    // Set before the store answers: if the flight is interrupted or the request times out, the lease must be released.
+    if (isExclusive || store.capabilities.shared) flight.lease = leaseOf(tier, owner)
+    beginAsking(flight)
+    const isSent = budget.leftMillis > 0
+    const { id, rejectedWriteId } = flight
+    const acquiring = store.acquire(id, { owner, leaseMillis, rejectedWriteId, join: !isExclusive })
+    return Effect.map(ask(tier, budget, "acquire", acquiring), (answer) => {
+      // The store may still carry out an `acquire` that timed out, so a release follows.
+      if (isSent && isLate(tier, answer)) releaseLease(flight)
+      if (isFault(answer) || answer._tag !== "Granted") flight.lease = undefined
+      return answer
+    })
+  })
 
 /** Applies changes from before the grant. The flight then counts as started after them, because its load sees them. */
 export const lookBefore = ({ tagEpochs }: Flights, flight: Flight): void => {

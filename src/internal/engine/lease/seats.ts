@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import type { StoreError } from "../../../CacheError.ts"
 import type { Acquired, AcquireRequest, CommitRequest, Markers, Store } from "../../../ports/store.ts"
-import { many } from "../../defaults/bounds.ts"
+import { many, waves } from "../../defaults/bounds.ts"
 import { chunksOf } from "../../time/chunks.ts"
 import * as Turns from "../../time/turns.ts"
 import { failStrict } from "../flight/callers.ts"
@@ -19,7 +19,7 @@ import { isFault, isRefusal } from "../storeTier/faults.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
 import type { Budget, Fault, StoreTier } from "../storeTier/storeTier.ts"
 import type { LateMarkers } from "../storeTier/tagVersions.ts"
-import { leaseOf, lookBefore, nowOf, type WriteGrant } from "./acquireLease.ts"
+import { answeredInWave, leaseOf, lookBefore, nowOf, type WriteGrant } from "./acquireLease.ts"
 import { isLate } from "./leaseWaits.ts"
 import { committed, endLoad, prepare, type Prepared } from "./loadThroughStore.ts"
 import { askEvidence } from "./unasked.ts"
@@ -167,7 +167,9 @@ const acquireLeases = Effect.fnUntraced(function*(
     const answer = answers[i]!
     if (answer._tag !== "Granted") {
       flight.lease = undefined
-      if (flight.exit === undefined) others.add(flight)
+      if (flight.exit !== undefined) return
+      answeredInWave.set(flight, { owner, answer, markers: markersOf(flight) })
+      others.add(flight)
       return
     }
     // The flight was abandoned or detached meanwhile, and its release may have reached the store before the grant.
@@ -225,7 +227,7 @@ const renewing = (self: State, { request: { maxLoadMillis }, starter }: Flight):
       self.renewal = undefined
       return Effect.void
     }
-    return Effect.andThen(Turns.forEachEffect(chunksOf(Array.from(renewed)), renew), again)
+    return Effect.andThen(Turns.forEachEffect(chunksOf(Array.from(renewed), waves.size), renew), again)
   })
   return supervise(tier.background, { name: "renews the leases of a bulk call", context: starter.context, run: again })
 }
