@@ -15,6 +15,9 @@ export class Fault {
   }
 }
 
+/** The answer to a command was lost with its connection. The server may have carried the command out. */
+export class Lost extends Fault {}
+
 /** A permanent fault: the server or an option of the program is unsuitable, so retrying does not help. */
 export const unfit = (message: string): Fault => new Fault("Unsupported", message, "UNFIT", true)
 
@@ -37,6 +40,7 @@ const reasons: Readonly<Record<string, StoreErrorReason>> = {
   NOAUTH: "Denied",
   NOPERM: "Denied",
   OOM: "Full",
+  WRONGTYPE: "Corrupt",
   MISCONF: "Full"
 }
 
@@ -63,25 +67,32 @@ const misfits: ReadonlyArray<readonly [RegExp, string]> = [
   ]
 ]
 
+/** The server's words about a counter that is none. */
+export const noInteger = "ERR value is not an integer or out of range"
+
 const wordOf = (message: string): string => /^[A-Z]{2,}\b/.exec(message)?.[0] ?? ""
 
 /** Converts an error to a fault. Keeps only the message, because the error also holds the command and its secrets. */
 export const faultOf = (thrown: unknown, scrub: Scrub): Fault => {
-  const { code, message, name } = (thrown ?? {}) as Partial<Record<"code" | "message" | "name", unknown>>
+  const { code, message } = (thrown ?? {}) as Partial<Record<"code" | "message", unknown>>
   const text = scrub(typeof message === "string" ? message : String(thrown)).slice(0, 300)
   if (typeof code === "string") {
     return ofTls.test(code)
       ? new Fault("Denied", `TLS: ${text || code}`, code, true)
       : new Fault("Unavailable", text || code, code)
   }
-  const isOfServer = /ErrorReply|SimpleError|BlobError/.test(`${String(name)} ${constructorOf(thrown)}`)
-  if (!isOfServer) return new Fault("Unavailable", text)
+  if (!isReply(thrown)) return new Fault("Unavailable", text)
   const misfit = misfits.find(([answer]) => answer.test(text))
   if (misfit !== undefined) return unfit(`${misfit[1]} (${text})`)
   const word = wordOf(text)
   const isDenied = denied.has(word) || /^ERR (AUTH|invalid password|Client sent AUTH)/i.test(text)
-  return new Fault(isDenied ? "Denied" : reasons[word] ?? "Unavailable", text, word, !passing.test(text))
+  const reason = isDenied ? "Denied" : text.startsWith(noInteger) ? "Corrupt" : reasons[word] ?? "Unavailable"
+  return new Fault(reason, text, word, !passing.test(text))
 }
+
+/** Whether an error is an answer of the server, and not a failure of the connection. */
+export const isReply = (thrown: unknown): boolean =>
+  /ErrorReply|SimpleError|BlobError/.test(`${String((thrown as Error | undefined)?.name)} ${constructorOf(thrown)}`)
 
 const constructorOf = (thrown: unknown): string =>
   typeof thrown === "object" && thrown !== null ? thrown.constructor?.name ?? "" : ""

@@ -9,7 +9,7 @@ import * as Latch from "effect/Latch"
 import * as Limits from "../../../internal/defaults/redis.ts"
 import { machineClock } from "../../../internal/time/monotonic.ts"
 import { endWaiting, programMillis, startWaiting } from "../../../internal/time/programTime.ts"
-import { Fault, faultOf, type Scrub } from "../fault.ts"
+import { Fault, faultOf, isReply, Lost, type Scrub } from "../fault.ts"
 import type { Address, Client, MakeClient, Settings } from "./client.ts"
 
 export type Args = ReadonlyArray<string | Uint8Array>
@@ -46,7 +46,7 @@ export interface ConnectionOptions {
 interface Command {
   /** Cleared once it has been called, because a closure that stays reachable moves to the heap's old generation. */
   done: Done | undefined
-  /** Receives the server's answer if it arrives after `done` was called with a timeout. */
+  /** Receives the server's answer, or its loss, if it comes after `done` was called with a timeout. */
   readonly late: Done | undefined
   /** When the command was sent, on a clock that counts only the time in which this program could read an answer. */
   readonly sentAt: number
@@ -110,7 +110,8 @@ export const send = (self: Connection, args: Args, done: Done, late?: Done): voi
   client.sendCommand(args).then(
     (answer) => settle(self, command, answer),
     (thrown: unknown) => {
-      const fault = faultOf(thrown, self.options.scrub)
+      const found = faultOf(thrown, self.options.scrub)
+      const fault = isReply(thrown) ? found : lost(found)
       // The server was a master when the connection began and is now a replica, so the connection is replaced.
       if (fault.code === "READONLY") self.lose?.(fault)
       settle(self, command, fault)
@@ -125,6 +126,8 @@ const keepTime = (self: Connection): void => {
   if (self.isWaiting) startWaiting(machineClock)
   else endWaiting(machineClock)
 }
+
+const lost = ({ code, isLasting, message, reason }: Fault): Fault => new Lost(reason, message, code, isLasting)
 
 const settle = (self: Connection, command: Command, answer: unknown): void => {
   command.isAnswered = true
@@ -150,7 +153,8 @@ export const failAll = (self: Connection, why: Fault): void => {
   self.commands = []
   self.answered = 0
   keepTime(self)
-  for (const command of commands) complete(command, why)
+  const fault = lost(why)
+  for (const command of commands) complete(command, fault)
 }
 
 /** Fails commands whose answer is late, and drops the connection if the server has stopped answering. */

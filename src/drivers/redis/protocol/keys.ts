@@ -67,6 +67,9 @@ export interface Keys {
   readonly sequence: string
   /** The key under which processes regularly write the time. Each run of the server (`run_id`) has its own key. */
   readonly timeOf: (run: string) => string
+  readonly allLocks: string
+  /** The key that exists while the locks need no sweep. */
+  readonly swept: string
   /** The hash tag of the keys that belong to the whole store, such as the era and the sequence of invalidations. */
   readonly controlTag: string
   readonly of: (kind: KeyKind, era: string, text: string) => string
@@ -104,6 +107,8 @@ export const make = (given: string): Keys => {
     era: `${prefix}:e:{${prefix}}`,
     sequence: `${prefix}:s:{${prefix}}`,
     timeOf: (run) => `${prefix}:r:{${prefix}}${run}`,
+    allLocks: `${prefix}:k:*`,
+    swept: `${prefix}:w:{${prefix}}`,
     controlTag: prefix,
     of: (kind, era, text) => `${headOf(kind, era)}${hashOf(text)}}${escape(text)}`,
     pattern: (kind, era, text) =>

@@ -63,8 +63,9 @@ export const make = (session: Session, sender: string, scrub: Scrub): Published 
 /** Checks whether the key `untracked` exists, which means that other processes need published changes. */
 export const look = (self: Published): void => {
   const { keys, wire } = self.session
-  wire.send(keys.controlTag, ["EXISTS", keys.untracked], (answer) => {
-    self.areOthersUntracked = isFault(answer) ? undefined : answer === 1
+  // A key without an expiry was not set by a process, and would never disappear.
+  wire.send(keys.controlTag, ["PTTL", keys.untracked], (answer) => {
+    self.areOthersUntracked = isFault(answer) ? undefined : Number(answer) > 0
   })
 }
 
