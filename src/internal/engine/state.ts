@@ -272,6 +272,9 @@ export interface LeaseWait {
   /** In monotonic milliseconds: when the flight began to wait (`since`), and when to ask again (`dueAt`). */
   readonly since: number
   dueAt: number
+  /** Since when, and until when, one process may have held the lease without a break. */
+  heldSince: number
+  heldUntil: number
   isGone: boolean
   readonly resume: (answer: LeaseAnswer) => void
 }
