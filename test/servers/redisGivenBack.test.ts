@@ -17,6 +17,8 @@ const timeout = 60_000
 const connect = "required"
 /** A machine under load answers late. */
 const storeTimeout = "5 seconds"
+const lockAt = (url: string, prefix: string) => Effect.retry(RedisLock.make({ url, prefix, connect }), { times: 5 })
+
 /** No test waits for the end of this lease. */
 const leaseMillis = 600_000
 
@@ -82,8 +84,8 @@ describe.skipIf(isMissing(program))("Redis", () => {
   const locksOf = Effect.gen(function*() {
     const proxy = yield* proxied
     const prefix = freshPrefix()
-    const far = yield* RedisLock.make({ url: proxy.url, prefix, connect })
-    const near = yield* RedisLock.make({ url: server.url, prefix, connect })
+    const far = yield* lockAt(proxy.url, prefix)
+    const near = yield* lockAt(server.url, prefix)
     const options = { lease: leaseMillis, wait: 0 }
     const isFree = Effect.map(Effect.exit(Effect.scoped(near.acquire("door", options))), Exit.isSuccess)
     return { acquire: far.acquire("door", options), isFree, proxy }
@@ -132,7 +134,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
           (own) => Effect.promise(() => own.end())
         )
         const prefix = freshPrefix()
-        const [one, other] = yield* Effect.forEach([1, 2], () => RedisLock.make({ url: own.url, prefix, connect }))
+        const [one, other] = yield* Effect.forEach([1, 2], () => lockAt(own.url, prefix))
         const names = Array.from({ length: 20 }, (_, i) => `door ${i}`)
         const options = { lease: leaseMillis, wait: 0 }
         yield* Effect.forEach(names, (name) => one!.acquire(name, options))
@@ -157,7 +159,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
       Effect.gen(function*() {
         const prefix = freshPrefix()
         const keys = Keys.make(prefix)
-        const lock = yield* RedisLock.make({ url: server.url, prefix, connect })
+        const lock = yield* lockAt(server.url, prefix)
         yield* lock.acquire("held", { lease: leaseMillis, wait: 0 })
         const died = Array.from({ length: 300 }, (_, i) => keys.lock(`died ${i}`))
         yield* ask("MSET", ...died.flatMap((key) => [key, "1 1000 1000 dead"]))

@@ -21,6 +21,13 @@ export class Lost extends Fault {}
 /** A permanent fault: the server or an option of the program is unsuitable, so retrying does not help. */
 export const unfit = (message: string): Fault => new Fault("Unsupported", message, "UNFIT", true)
 
+/** The fault of a server that was never reached. A layer under `connect: "eventually"` is built without it. */
+export const unreached = (fault: Fault): Fault => {
+  const { code, isLasting, message, reason } = fault
+  const hint = `${message}. It was never reached: with connect: "required", the layer fails then`
+  return isLasting ? fault : new Fault(reason, hint, code, isLasting)
+}
+
 /** Removes secrets from a text. If a server does not know a command, even `AUTH`, its error quotes the command. */
 export type Scrub = (text: string) => string
 
@@ -67,7 +74,6 @@ const misfits: ReadonlyArray<readonly [RegExp, string]> = [
   ]
 ]
 
-/** The server's words about a counter that is none. */
 export const noInteger = "ERR value is not an integer or out of range"
 
 const wordOf = (message: string): string => /^[A-Z]{2,}\b/.exec(message)?.[0] ?? ""
@@ -90,7 +96,6 @@ export const faultOf = (thrown: unknown, scrub: Scrub): Fault => {
   return new Fault(reason, text, word, !passing.test(text))
 }
 
-/** Whether an error is an answer of the server, and not a failure of the connection. */
 export const isReply = (thrown: unknown): boolean =>
   /ErrorReply|SimpleError|BlobError/.test(`${String((thrown as Error | undefined)?.name)} ${constructorOf(thrown)}`)
 

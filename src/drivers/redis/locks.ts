@@ -76,7 +76,6 @@ const tryAcquire = (self: Locks, name: string, leaseMillis: number) =>
 interface Releasing {
   readonly name: string
   readonly token?: bigint
-  /** Identifies the holder if its token is unknown. */
   readonly owner?: string
   /** Whether the last token is forgotten too, because nothing compares the tokens of this lock. */
   readonly forgets?: boolean
@@ -118,7 +117,6 @@ interface Step {
   readonly script: keyof typeof locks
   readonly name: string
   readonly args: ReadonlyArray<string>
-  /** Receives the server's answer, or its loss, if it comes after the step has failed with a timeout. */
   readonly late?: Done
 }
 

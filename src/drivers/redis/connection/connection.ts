@@ -19,9 +19,7 @@ export type Done = (answer: unknown) => void
 
 export interface Fresh {
   readonly client: Client
-  /** The `run_id` of the previously connected server, if known. It changes whenever a server starts. */
   readonly formerRun: string | undefined
-  /** When the previous connection was lost, on the monotonic clock. */
   readonly lostAt: number
 }
 
@@ -60,7 +58,6 @@ export interface Connection {
   readonly isBusy: Latch.Latch
   client: Client | undefined
   lose: ((why: Fault) => void) | undefined
-  /** The fault with which commands fail while the connection is down. */
   down: Fault
   commands: Array<Command>
   answered: number
@@ -72,7 +69,6 @@ export interface Connection {
   movedBefore: number | undefined
   /** The `run_id` of the last server on which `recover` has succeeded or was not needed. */
   run: string | undefined
-  /** When the last usable connection was lost, on the monotonic clock. */
   lostAt: number
 }
 

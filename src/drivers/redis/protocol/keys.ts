@@ -76,11 +76,9 @@ export interface Keys {
   /** A pattern for the keys of a kind and an era whose texts begin with `prefix`. It may match other keys too. */
   readonly pattern: (kind: KeyKind, era: string, prefix: string) => string
   readonly partsOf: (key: string) => KeyParts | undefined
-  /** The key of a lock. Keys of locks, fencing tokens and guards do not contain the era. */
   readonly lock: (name: string) => string
   readonly lockToken: (name: string) => string
   readonly guard: (kind: string, name: string) => string
-  /** The prefixes of the keys to track: entries, failure notes, markers, the era and `untracked`. */
   readonly tracked: ReadonlyArray<string>
   /** A key that exists while at least one process is denied tracking. All other processes then publish changes. */
   readonly untracked: string

@@ -98,7 +98,6 @@ export interface ScriptCall {
   readonly args?: Args | undefined
   readonly ended?: unknown
   readonly late?: Done | undefined
-  /** Whether the answer waits until enough replicas have acknowledged the write. */
   readonly isWrite?: boolean | undefined
 }
 

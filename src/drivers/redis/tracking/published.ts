@@ -29,7 +29,6 @@ export interface Published {
   changes: Array<Told>
   /** How many times this process was due to announce itself since it last received one of its own messages. */
   unheard: number
-  /** How many published messages the server has not confirmed yet. */
   unconfirmed: number
   onConfirmed: (() => void) | undefined
 }

@@ -201,7 +201,6 @@ if trips then opened(now) end
 return keep(false)
 `
 
-/** Merges blocks of bits into a filter, and returns the merged blocks. `a` and `b` are temporary keys. */
 const mergeBits = `local merged = {}
 for i = 1, #ARGV, 2 do
   redis.call("SET", a, ownOf("HGET", g, ARGV[i]) or "")
