@@ -24,8 +24,11 @@ const sweep = Effect.fnUntraced(function*({ keys, scripts }: Session, master: Co
     const args = ["SCAN", cursor, "MATCH", keys.allLocks, "COUNT", String(Limits.keysPerCommand)]
     const found = yield* scanKeys("sweep", master, args)
     cursor = found.cursor
-    yield* asking("sweep", (done) =>
-      all(found.keys, (key, done) => Connection.send(master, ["EVAL", source, "1", key], done), done), () => undefined)
+    yield* asking(
+      "sweep",
+      (done) => all(found.keys, (key, done) => Connection.send(master, ["EVAL", source, "1", key], done), done),
+      () => undefined
+    )
     yield* Effect.yieldNow
   } while (cursor !== "0")
 })

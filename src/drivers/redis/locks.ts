@@ -85,7 +85,10 @@ const release = (self: Locks, releasing: Releasing): Effect.Effect<void, LockErr
   asEffect((done) => unlock(self, releasing, done), () => undefined, (fault) => lockError(releasing.name, fault))
 
 /** Releases the locks of a transaction. Nothing sees their tokens, so no key of theirs remains. */
-const releaseMany = (self: Locks, held: ReadonlyArray<Required<Pick<Releasing, "name" | "token">>>): Effect.Effect<void, LockError> =>
+const releaseMany = (
+  self: Locks,
+  held: ReadonlyArray<Required<Pick<Releasing, "name" | "token">>>
+): Effect.Effect<void, LockError> =>
   asEffect(
     (done) => all(held, (one, done) => unlock(self, { ...one, forgets: true }, done), done),
     () => undefined,

@@ -182,7 +182,7 @@ const deliver = (self: Flights, tier: StoreTier, deliveries: ReadonlyArray<Deliv
   for (const { answer, askedAt, waiting } of deliveries) {
     if (!isFault(answer) && answer._tag === "Wait") {
       // The former lease has ended without a renewal, so another process holds this one.
-      if (askedAt > waiting.heldUntil) waiting.heldSince = askedAt
+      if (askedAt >= waiting.heldUntil) waiting.heldSince = askedAt
       waiting.heldUntil = askedAt + answer.leftMillis
       if (waiting.dueAt === Infinity) waiting.dueAt = nextOf(tier, waiting, { now, leftMillis: answer.leftMillis })
       continue
