@@ -1,4 +1,7 @@
-/** The tests as four projects, one after the other: under virtual time, in real time, in milliseconds, with servers. */
+/**
+ * The tests as five projects, one after the other: under virtual time, in real time, in milliseconds, with servers, and
+ * with servers in milliseconds.
+ */
 import { existsSync, statfsSync } from "node:fs"
 import { basename, join } from "node:path"
 import { defineConfig, type TestProjectInlineConfiguration } from "vitest/config"
@@ -12,6 +15,7 @@ const real = ["deliberateFaults", "docs", "drivers", "examples", "lint", "pack",
 
 /** One file at a time, so that what is measured in milliseconds holds. */
 const timed = ["consistency", "timed"]
+const timedServers = ["servers/timed"]
 const filesOf = (folders: ReadonlyArray<string>): Array<string> =>
   folders.map((folder) => `test/${folder}/**/*.test.ts`)
 
@@ -33,7 +37,7 @@ const project = (name: string, groupOrder: number, test: TestProjectInlineConfig
 
 /** The longest first, as far as their names tell. */
 const long = [
-  ...["matrix", "deepRecursion", "oneEngine", "severalEngines", "tapStore"],
+  ...["matrix", "deepRecursion", "oneEngine", "severalEngines", "tapStore", "redis", "runtimes"],
   ...["found", "leases", "pack", "emails", "largeStream", "clearedMemory", "heapLimit", "docs"]
 ]
 
@@ -70,7 +74,9 @@ export default defineConfig({
       }),
       project("real", 1, { include: filesOf(real), maxWorkers: 2, env }),
       project("timed", 2, { include: filesOf(timed), fileParallelism: false, env }),
-      project("servers", 3, { include: filesOf(["servers"]), fileParallelism: false })
+      // Most of them wait: for servers to start, for clocks and for processes.
+      project("servers", 3, { include: filesOf(["servers"]), exclude: filesOf(timedServers), maxWorkers: 2 }),
+      project("timedServers", 4, { include: filesOf(timedServers), fileParallelism: false })
     ]
   }
 })

@@ -12,7 +12,7 @@ import {
   Strategy
 } from "effect-cached"
 import { TestClock } from "effect/testing"
-import { caches, settle, start, within } from "../support/caches.ts"
+import { caches, fakeStore, over, settle, start, within } from "../support/caches.ts"
 import { listenersOf } from "../support/listeners.ts"
 
 class Page extends CacheKey.Class<Page>()("Page", { payload: { n: Schema.Int }, success: Schema.String }) {}
@@ -66,6 +66,25 @@ const strategies = [
   ["refreshAhead", Strategy.refreshAhead({ ttl: "10 minutes", refreshAfter: "1 minute" })],
   ["failover", Strategy.failover({ ttl: "10 minutes" })]
 ] as const
+
+it.effect("a load that was told that there is no previous value is told so again, whatever another process writes", () =>
+  Effect.gen(function*() {
+    const fake = fakeStore()
+    const there = yield* Layer.build(Layer.fresh(over(fake)))
+    const told: Array<Previous> = []
+    const page = Cached.fn(Page, {
+      lookup: () =>
+        Effect.gen(function*() {
+          told.push(yield* Cached.previous(Page))
+          yield* Effect.provide(Cached.set(key, "theirs"), there)
+          told.push(yield* Cached.previous(Page))
+          return "ours"
+        }),
+      strategy: Strategy.ttl({ ttl: "1 hour" })
+    })
+    expect(yield* Effect.provide(CachePolicy.refresh(page({ n: 1 })), over(fake))).toBe("ours")
+    expect(told).toEqual([Option.none(), Option.none()])
+  }).pipe(Effect.scoped))
 
 for (const cache of caches) {
   describe(`inside a load, over ${cache.name}`, () => {

@@ -1,6 +1,6 @@
 /** A lookup of many that answers with a map: more keys than were asked for, and none that is newer is replaced. */
 import { describe, expect, it } from "@effect/vitest"
-import { Cause, Deferred, Duration, Effect, Exit, Fiber, Layer, Option, Schema } from "effect"
+import { Cause, Clock, Deferred, Duration, Effect, Exit, Fiber, Layer, Option, Schema } from "effect"
 import { Cached, CacheKey, CacheLayer, CachePolicy, Store, Strategy } from "effect-cached"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
@@ -260,6 +260,20 @@ describe("an unrequested answer", () => {
 })
 
 describe("in turns", () => {
+  it.effect("is as old as the answers that were asked for, though they enter memory before it", () =>
+    Effect.gen(function*() {
+      const clock = yield* Clock.Clock
+      let now = 0
+      // Each look at this clock takes a millisecond.
+      const ticking: Clock.Clock = Object.assign(Object.create(clock), { currentTimeMillisUnsafe: () => ++now })
+      const { users } = answering([9])
+      yield* Effect.provideService(users(ids(1)), Clock.Clock, ticking)
+      const born = (id: number) => Effect.map(Cached.getEntry(key(id)), Option.map(({ createdAt }) => createdAt))
+      expect(now).toBeGreaterThan(2)
+      expect(yield* born(9)).toEqual(yield* born(1))
+      expect(Option.isSome(yield* born(9))).toBe(true)
+    }).pipe(Effect.provide(CacheLayer.memory())))
+
   it.effect("is as old as the call, whichever turn keeps it", () =>
     withShortGroups(Effect.gen(function*() {
       const fake = fakeStore()

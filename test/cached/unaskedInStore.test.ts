@@ -192,6 +192,22 @@ describe("a lease", () => {
       expect(yield* store.renew(idOf(2), "other", 1000)).toBe(true)
     }).pipe(Effect.scoped))
 
+  it.effect("that a store grants late, and after the answer was given up, keeps no other process waiting", () =>
+    Effect.gen(function*() {
+      const { layer, store } = sharedStore(({ acquireMany }) => ({
+        // The request cannot be taken back, and is carried out after three seconds.
+        acquireMany: (requests) =>
+          Effect.andThen(
+            Effect.forkDetach(Effect.delay(acquireMany(requests), "3 seconds"), { startImmediately: true }),
+            Effect.never
+          )
+      }))
+      const here = yield* process(over({ layer }))
+      yield* here(readOne([2]))
+      for (let i = 0; i < 31; i++) yield* Effect.andThen(TestClock.adjust("100 millis"), settle)
+      expect(yield* acquire(store, idOf(2), "other")).toMatchObject(fresh)
+    }).pipe(Effect.scoped))
+
   it.effect("is free again where nothing was stored", () =>
     Effect.gen(function*() {
       const { layer, store } = sharedStore()

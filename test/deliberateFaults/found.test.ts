@@ -10,6 +10,7 @@ import * as engine from "./engine.ts"
 import { soughtOf } from "./fault.ts"
 import { allTimeoutMillis, failedWithoutFault, findFault as findInTests } from "./findInTests.ts"
 import * as processes from "./processes.ts"
+import { endRunners } from "./runners.ts"
 import * as severalEngines from "./severalEngines.ts"
 import * as units from "./units/index.ts"
 
@@ -17,7 +18,10 @@ const timeout = 900_000
 
 // Each is a process that is busy all the time.
 vi.setConfig({ maxConcurrency: 2 })
-afterAll(removeCopies)
+afterAll(async () => {
+  await endRunners()
+  removeCopies()
+}, timeout)
 
 describe.concurrent("seeded schedules of one engine find that", () => {
   it.for([...soughtOf(engine.faults)])("$name", { timeout }, async (fault) => {

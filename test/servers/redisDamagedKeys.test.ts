@@ -208,8 +208,9 @@ if ARGV[1] == "1" then redis.call("PEXPIRE", KEYS[1], 3600000) end`
             }
             // The others can still be listed.
             yield* Cached.counter("n whole").increment()
-            const names = Array.from(yield* Stream.runCollect(Cached.counters("n *")), (one) => one.name)
-            expect([name, names.includes("n whole"), names.includes(`n ${name}`)]).toEqual([name, true, false])
+            const listed = yield* Stream.runCollect(Cached.counters("n *"))
+            const names = new Set(Array.from(listed, (one) => one.name))
+            expect([name, names.has("n whole"), names.has(`n ${name}`)]).toEqual([name, true, false])
           }
           yield* counter.remove
           expect([name, yield* counter.increment(), yield* counter.get]).toEqual([name, 1, 1])

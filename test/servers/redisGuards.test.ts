@@ -180,7 +180,7 @@ describe.skipIf(isMissing(program))("guards on Redis", () => {
     Effect.gen(function*() {
       const prefix = freshPrefix()
       const call = Effect.void.pipe(Guard.rateLimit({ key: "api", limit: 1, window: "1 minute" }))
-      const cache = () => CacheLayer.redis({ url, prefix, connect: "required" })
+      const cache = () => CacheLayer.redis({ url, prefix, connect: "required", storeTimeout: "10 seconds" })
       yield* call.pipe(Effect.provide(cache()))
       expect(yield* Effect.flip(call.pipe(Effect.provide(cache())))).toMatchObject({ _tag: "RateLimitExceeded" })
       yield* call.pipe(Effect.provide(cache()), Effect.provide(GuardStore.layerMemory))

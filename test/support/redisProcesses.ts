@@ -1,8 +1,9 @@
 /** Processes on one Redis server, each a cache of its own with memory. */
+import { expect } from "@effect/vitest"
 import { Effect, Layer, Logger } from "effect"
 import { Cached, CacheLayer } from "effect-cached"
 import type { Caching } from "effect-cached/Caching"
-import type { Server } from "./redis.ts"
+import { freshPrefix, type Server } from "./redis.ts"
 
 /** The warnings of an effect. */
 export const warned = <A, E, R>(effect: (warnings: ReadonlyArray<string>) => Effect.Effect<A, E, R>) => {
@@ -75,5 +76,16 @@ export const processesOn = (server: () => Server) => {
       () => server().url.replace("redis://", `redis://${user}:${user}@`)
     )
 
-  return { areInMemory, ask, process, until, urlOf }
+  /** Two that have the same value in memory. */
+  const two = Effect.gen(function*() {
+    const prefix = freshPrefix()
+    const [a, b] = [yield* process(prefix), yield* process(prefix)]
+    const value = yield* a.read()
+    expect(yield* b.read()).toBe(value)
+    // Both listen, and have received their own changes.
+    yield* until("both memories", areInMemory(a, b))
+    return { a, b, prefix, value }
+  })
+
+  return { areInMemory, ask, process, two, until, urlOf }
 }

@@ -352,6 +352,21 @@ for (const cache of caches) {
     )
 
     test(
+      "savepoints: a touch of what an outer level has loaded moves the end of what the commit stores",
+      Effect.gen(function*() {
+        let loads = 0
+        const load = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+        yield* Transaction.run(Effect.gen(function*() {
+          yield* load
+          expect(yield* Transaction.run(Transaction.run(Cached.touch("k", "3 hours")))).toBe(true)
+          expect(Option.map(yield* Cached.expiresIn("k"), Duration.toHours)).toEqual(Option.some(3))
+        }))
+        expect(Option.map(yield* Cached.expiresIn("k"), Duration.toHours)).toEqual(Option.some(3))
+        expect([yield* load, loads]).toEqual([1, 1])
+      })
+    )
+
+    test(
       "savepoints: the writes of a failed one vanish, those of the others are committed",
       Effect.gen(function*() {
         yield* Cached.set("a", 0)

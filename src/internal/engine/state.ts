@@ -457,7 +457,7 @@ export interface Attempt {
   dependencies: Dependencies | undefined
   /** Whether the load declared that the previous value is still valid. This declaration ends the attempt. */
   renewed: boolean
-  previous: Entry | undefined
+  previous: Entry | null | undefined
   annotations: Annotations | undefined
   /** The load's edges in the wait graph: the flights that it waits for, each with the number of waits. */
   waitsOn: Map<Flight, number> | undefined

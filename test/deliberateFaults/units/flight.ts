@@ -171,6 +171,13 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/promises/crossings.test.ts"
   },
   {
+    name: "a load that was told of no previous value asks the store again",
+    in: "remember",
+    find: "entry ?? null",
+    replace: "entry",
+    by: "test/cached/duringLoad.test.ts"
+  },
+  {
     name: "an answer that nobody asked for comes back after its key was invalidated",
     in: "detach",
     find: "noteChange(self, id)",
@@ -436,8 +443,6 @@ return tier.store.acquire(id, asking)
   },
   {
     name: "an answer that was not asked for is as young as the turn that keeps it",
-    // The waves of a bulk call hide it from its test.
-    sought: "by hand",
     in: "flightOf",
     find: "own.attempt.endedAt = attempt.endedAt ?? now",
     replace: "",

@@ -140,7 +140,7 @@ export const faults: ReadonlyArray<UnitFault> = [
     in: "recover",
     find: "if (!isCleared || fresh.formerRun === undefined) return",
     replace: "if (isCleared || fresh.formerRun === undefined) return",
-    by: "test/servers/redisFailures.test.ts"
+    by: "test/servers/timed/redisFailures.test.ts"
   },
   {
     name: "a key of ours that holds another kind of value stays as it is",

@@ -193,12 +193,10 @@ export const faults: ReadonlyArray<UnitFault> = [
   },
   {
     name: "a store that is far away is asked in small groups",
-    // The waves of a bulk call hide it from its test.
-    sought: "by hand",
     in: "make",
     find: "if (one.older-- <= 0) one.firstAt ??=",
     replace: "one.firstAt ??=",
-    by: "test/cached/bulkOfThousands.test.ts"
+    by: "test/internal/engine/batch/groups.test.ts"
   },
   {
     name: "all flights of a call for thousands ask the store at once",

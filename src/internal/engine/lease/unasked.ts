@@ -21,7 +21,6 @@ import { isFault } from "../storeTier/faults.ts"
 import { addUnanswered } from "../storeTier/makeStoreTier.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
 import type { StoreTier } from "../storeTier/storeTier.ts"
-import { isLate } from "./leaseWaits.ts"
 
 /** The tag of an id's group. Empty if its marker is not needed as evidence, `undefined` if there can be no evidence. */
 const witnessOf = (
@@ -80,16 +79,16 @@ const storePart: (
   part: ReadonlyArray<Flight>,
   watch: Watch
 ) => Effect.Effect<void, never, any> = Effect.fnUntraced(function*(self, { budget, tier }, part, watch) {
-  const { leaseMillis, store, storeTimeoutMillis } = tier
+  const { store, storeTimeoutMillis } = tier
   const { id, markers: before } = watch.evidence!
   const asked = part.filter((flight) => isUnchanged(self, tier, watch, flight))
   if (asked.length === 0 || budget.leftMillis <= 0) return
   const owner = self.tokens.next(8)
   // If another process holds the lease of an id, the answer for the id is not stored: no load is awaited or joined.
-  const requests = asked.map(({ id, rejectedWriteId }) => ({ id, owner, leaseMillis, rejectedWriteId, join: false }))
+  // The lease is the shortest: its generation outlives it, and a store that grants it late keeps no load waiting.
+  const requests = asked.map(({ id, rejectedWriteId }) => ({ id, owner, leaseMillis: 1, rejectedWriteId, join: false }))
   const acquired = yield* ask(tier, budget, "acquire", store.acquireMany(requests))
-  // The store may still carry out a request that timed out, so its leases are released.
-  const grants = new Map(isFault(acquired) && isLate(tier, acquired) ? asked.map((flight) => [flight, ""]) : [])
+  const grants = new Map<Flight, string>()
   const dead: Array<Flight> = []
   if (!isFault(acquired)) {
     asked.forEach((flight, i) => {

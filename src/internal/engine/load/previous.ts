@@ -11,10 +11,10 @@ import type { Attempt } from "../state.ts"
 import { budgetOf } from "../storeTier/ask.ts"
 import { fetch } from "../storeTier/fetch.ts"
 
-/** The previous value. Once found, it stays the same for the attempt, because the load may ask the origin about it. */
+/** The previous value, or none. It stays the same for the attempt, because the load may ask the origin about it. */
 export const previousOf = (attempt: Attempt): Effect.Effect<Entry | undefined, never, any> => {
   const { flight } = attempt
-  if (attempt.previous !== undefined || flight === undefined) return Effect.succeed(attempt.previous)
+  if (attempt.previous !== undefined || flight === undefined) return Effect.succeed(attempt.previous ?? undefined)
   const { engine, id, policy, request } = flight
   // A batch call loads many values, and a stream has elements. Neither has a single previous value.
   const hasNone = request.batch !== undefined || request.settled !== undefined
@@ -33,14 +33,17 @@ export const previousOf = (attempt: Attempt): Effect.Effect<Entry | undefined, n
     const isNewest = flight.rejectedWriteId === undefined
       ? policy.readsStore
       : known?.writeId === flight.rejectedWriteId
-    if (engine.storeTier === undefined || isNewest) return Effect.succeed(attempt.previous ??= known)
+    if (engine.storeTier === undefined || isNewest) return Effect.succeed(remember(attempt, known))
     return Effect.map(
       fetch(engine.storeTier, budgetOf(engine.storeTier, policy), {
         key: request.key,
         id,
         tags: declaredTags(engine, request)
       }),
-      (found) => attempt.previous ??= found instanceof Entry ? usable(found) : undefined
+      (found) => remember(attempt, found instanceof Entry ? usable(found) : undefined)
     )
   })
 }
+
+const remember = (attempt: Attempt, entry: Entry | undefined): Entry | undefined =>
+  (attempt.previous === undefined ? attempt.previous = entry ?? null : attempt.previous) ?? undefined

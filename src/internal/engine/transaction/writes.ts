@@ -183,7 +183,7 @@ export const merge = (from: Overlay, into: Overlay, now: number): Effect.Effect<
           into.writes.set(id, { _tag: "Remove", order: nextOrder(into) })
           break
         case "Touch":
-          touchMerged(into, id, write.ttlMillis)
+          touchMerged(into, id, { ttlMillis: write.ttlMillis, now })
           break
         case "Set": {
           yield* Invalidate.invalidateIds(into.own, [id])
@@ -202,9 +202,15 @@ export const merge = (from: Overlay, into: Overlay, now: number): Effect.Effect<
     for (const counts of from.counts.values()) for (const count of counts) addCount(into, count)
   })
 
-const touchMerged = (into: Overlay, id: string, ttlMillis: number): void => {
+const touchMerged = (
+  into: Overlay,
+  id: string,
+  { now, ttlMillis }: { readonly ttlMillis: number; readonly now: number }
+): void => {
   const write = into.writes.get(id)
+  const loaded = loadedHere(into, id)
   if (write?._tag === "Remove") return
   if (write?._tag === "Set") into.writes.set(id, { ...write, life: { ttlMillis } })
+  else if (loaded !== undefined) Memory.setDeadlines(into.own.memory, loaded, now + ttlMillis)
   else into.writes.set(id, { _tag: "Touch", ttlMillis, order: nextOrder(into) })
 }

@@ -3,11 +3,11 @@ import { describe, expect, it } from "@effect/vitest"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { check } from "../consistency/check.ts"
-import { run } from "../consistency/run.ts"
-import { linesOf } from "../processes/recording.ts"
-import { isMissing } from "../support/needs.ts"
-import { program } from "../support/redis.ts"
+import { check } from "../../consistency/check.ts"
+import { run } from "../../consistency/run.ts"
+import { linesOf } from "../../processes/recording.ts"
+import { isMissing } from "../../support/needs.ts"
+import { program } from "../../support/redis.ts"
 
 describe.skipIf(isMissing(program))("processes on one Redis server that are killed, stopped and robbed", () => {
   it("keep P1 and P2, store nothing of an ended generation, refuse nothing else, and pass no limit and no lock", {

@@ -6,9 +6,9 @@ import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
 import { Cause, Duration, Effect, Exit, Fiber, Layer, Logger, Scope } from "effect"
 import { Cached, CacheLayer, type Caching, Lock } from "effect-cached"
 import { RedisStore } from "effect-cached/redis"
-import { isMissing } from "../support/needs.ts"
-import { startProxy } from "../support/proxy.ts"
-import { freePorts, freshPrefix, program, type Server, startServer } from "../support/redis.ts"
+import { isMissing } from "../../support/needs.ts"
+import { startProxy } from "../../support/proxy.ts"
+import { freePorts, freshPrefix, program, type Server, startServer } from "../../support/redis.ts"
 
 const timeout = 180_000
 

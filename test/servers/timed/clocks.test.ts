@@ -3,10 +3,10 @@ import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { sleep, start, startThrough, until, type Worker } from "../processes/processes.ts"
-import { linesOf } from "../processes/recording.ts"
-import { anHourAhead } from "../support/anHourAhead.ts"
-import { isMissing } from "../support/needs.ts"
+import { sleep, start, startThrough, until, type Worker } from "../../processes/processes.ts"
+import { linesOf } from "../../processes/recording.ts"
+import { anHourAhead } from "../../support/anHourAhead.ts"
+import { isMissing } from "../../support/needs.ts"
 
 const timeout = 180_000
 

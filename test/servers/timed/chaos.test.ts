@@ -1,8 +1,8 @@
 /** The attacks of `npm run chaos`, some seconds each: nothing stale, no caller that fails, no file without a bound. */
 import { describe, expect, it } from "@effect/vitest"
-import { target as disk } from "../chaos/disk/target.ts"
-import { target as redis } from "../chaos/redis/target.ts"
-import { run } from "../chaos/run.ts"
+import { target as disk } from "../../chaos/disk/target.ts"
+import { target as redis } from "../../chaos/redis/target.ts"
+import { run } from "../../chaos/run.ts"
 
 const seconds = 2
 

@@ -1,0 +1,46 @@
+/** More changes of others than a process can read, which the server gives up if it falls behind for too long. */
+import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { Cached } from "effect-cached"
+import { createClient } from "redis"
+import { isMissing } from "../../support/needs.ts"
+import { program, type Server, startServer } from "../../support/redis.ts"
+import { processesOn } from "../../support/redisProcesses.ts"
+
+const timeout = 180_000
+
+describe.skipIf(isMissing(program))("Redis", () => {
+  let server: Server
+  beforeAll(async () => {
+    server = await startServer()
+  })
+  afterAll(() => server.end())
+
+  const { two, until } = processesOn(() => server)
+
+  it.live(
+    "more changes of other entries than can be kept apart leave memory as it is",
+    () =>
+      Effect.scoped(Effect.gen(function*() {
+        const { a, b, value } = yield* two
+        const client = yield* Effect.acquireRelease(
+          Effect.promise(() => createClient({ url: server.url }).connect()),
+          (client) => Effect.sync(() => client.destroy())
+        )
+        const others = Array.from({ length: 500 }, (_, i) => `other ${i}`)
+        yield* b.use(Effect.forEach(others, (id) => Cached.set(id, 1, { ttl: "1 hour" }), { concurrency: "unbounded" }))
+        const size = () => Effect.map(b.use(Cached.stats), ({ size }) => size)
+        const before = yield* size()
+        const keys = (yield* Effect.promise(() => client.keys("*:v:*other 499"))).map(String)
+        const script = "for i = 1, 60000 do redis.call('SET', KEYS[1] .. ' and ' .. i, 'x') end"
+        const flood = client.eval(script, { keys })
+        // The changes come while nothing here has a turn.
+        for (const end = performance.now() + 500; performance.now() < end;);
+        yield* Effect.promise(() => flood)
+        yield* a.use(Cached.invalidate("k"))
+        yield* until("the last change", Effect.map(b.read(), (now) => now !== value))
+        expect(yield* size()).toBeGreaterThan(0.9 * before)
+      })),
+    timeout
+  )
+})
