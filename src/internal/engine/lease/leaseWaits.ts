@@ -165,8 +165,9 @@ const requestOf = (tier: StoreTier, waiting: LeaseWait, now: number): AcquireReq
 const joinOf = (tier: StoreTier, { flight: { request }, heldSince, since }: LeaseWait, now: number): Join => {
   const { leaseMillis, waitMillis } = tier
   const longestMillis = (request.maxLoadMillis ?? tier.maxLoadMillis) + leaseMillis
-  if (now - since >= believedLeaders * (longestMillis + (waitMillis ?? 0))) return true
-  if (waitMillis !== undefined && now - since >= waitMillis) return { afterMillis: waitMillis }
+  const waitedMillis = now - since
+  if (waitedMillis >= believedLeaders * (longestMillis + (waitMillis ?? 0))) return true
+  if (waitMillis !== undefined && waitedMillis >= waitMillis) return { afterMillis: waitMillis }
   return now - heldSince >= longestMillis ? { afterMillis: longestMillis } : false
 }
 
