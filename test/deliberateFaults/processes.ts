@@ -137,7 +137,7 @@ export const faults: ReadonlyArray<ProcessFault> = [
   overRedis({
     name: "no generation guard",
     in: "entries",
-    find: `if redis.call("HGET", l, "g") ~= generation then return 0 end`,
+    find: `if ownOf("HGET", l, "g") ~= generation then return 0 end`,
     replace: ""
   }),
   {

@@ -1,7 +1,7 @@
 /** Promises of the store on Redis beyond the laws, on servers of the test's own. */
 import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, Layer, Logger, Redacted, Schedule, Schema, Scope, Stream } from "effect"
-import { Cached, type CacheEntry, CacheKey, CacheLayer, Lock, type Store, Strategy } from "effect-cached"
+import { Cached, type CacheEntry, CacheKey, CacheLayer, CachePolicy, Lock, type Store, Strategy } from "effect-cached"
 import { RedisLock, RedisStore } from "effect-cached/redis"
 import { readFileSync } from "node:fs"
 import { createClient } from "redis"
@@ -101,7 +101,8 @@ describe.skipIf(isMissing(program))("Redis", () => {
         [{ sentinel: { name: "main", nodes: ["a:1"] }, url: "redis://host" }, /leave "url" out/],
         [{ client: "redis" }, /client/],
         [{ client: () => createClient(), url: "redis://host" }, /"client" has its own "url"/],
-        [{ url: "redis://host", databas: 1 }, /did you mean "database"/]
+        [{ url: "redis://host", databas: 1 }, /did you mean "database"/],
+        [{ nodes: ["redis://host"] }, /CacheLayer\.redisCluster/]
       ]
       for (const [options, message] of wrong) {
         for (const make of [RedisStore.make, CacheLayer.redis] as ReadonlyArray<(options: object) => unknown>) {
@@ -366,6 +367,16 @@ describe.skipIf(isMissing(program))("Redis", () => {
         expect(failure).toMatchObject({ _tag: "StoreError", store: "redis", reason: "Unavailable" })
         expect(failure!.cause!.message).toContain("ECONNREFUSED")
         expect(JSON.stringify(failure) + failure!.cause!.message).not.toContain("secret")
+      }))
+
+    it.live("no server, where it is not required: its first failure names the option", () =>
+      Effect.gen(function*() {
+        const [port] = yield* Effect.promise(() => freePorts(1))
+        const cache = CacheLayer.redis({ url: `redis://127.0.0.1:${port}` })
+        const read = Effect.succeed(1).pipe(Cached.ttl({ key: "k", ttl: "1 hour" }), CachePolicy.strict)
+        const failure = yield* Effect.flip(Effect.provide(read, cache))
+        expect(failure.message).toContain(`ECONNREFUSED`)
+        expect(failure.message).toContain(`connect: "required"`)
       }))
 
     it.live("a wrong password, no password, and a user who may not do what is needed", () =>

@@ -44,8 +44,8 @@ export interface ClusterOptions extends Omit<Config.ClusterOptions, "maxValue" |
  *
  * **Gotchas**
  *
- * If a server fails before it has replicated a lock, the replica that takes over may grant the lock a second time. If a
- * second holder would do harm, make the protected resource reject the smaller token.
+ * A server that loses its data (`FLUSHALL`, a failover before the lock was replicated, an `allkeys-` eviction policy)
+ * may grant the lock a second time. If that would do harm, make the protected resource reject the smaller token.
  *
  * **Example** (Locking on a server)
  *

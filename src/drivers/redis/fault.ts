@@ -15,8 +15,18 @@ export class Fault {
   }
 }
 
+/** The answer to a command was lost with its connection. The server may have carried the command out. */
+export class Lost extends Fault {}
+
 /** A permanent fault: the server or an option of the program is unsuitable, so retrying does not help. */
 export const unfit = (message: string): Fault => new Fault("Unsupported", message, "UNFIT", true)
+
+/** The fault of a server that was never reached. A layer under `connect: "eventually"` is built without it. */
+export const unreached = (fault: Fault): Fault => {
+  const { code, isLasting, message, reason } = fault
+  const hint = `${message}. It was never reached: with connect: "required", the layer fails then`
+  return isLasting ? fault : new Fault(reason, hint, code, isLasting)
+}
 
 /** Removes secrets from a text. If a server does not know a command, even `AUTH`, its error quotes the command. */
 export type Scrub = (text: string) => string
@@ -37,6 +47,7 @@ const reasons: Readonly<Record<string, StoreErrorReason>> = {
   NOAUTH: "Denied",
   NOPERM: "Denied",
   OOM: "Full",
+  WRONGTYPE: "Corrupt",
   MISCONF: "Full"
 }
 
@@ -63,25 +74,30 @@ const misfits: ReadonlyArray<readonly [RegExp, string]> = [
   ]
 ]
 
+export const noInteger = "ERR value is not an integer or out of range"
+
 const wordOf = (message: string): string => /^[A-Z]{2,}\b/.exec(message)?.[0] ?? ""
 
 /** Converts an error to a fault. Keeps only the message, because the error also holds the command and its secrets. */
 export const faultOf = (thrown: unknown, scrub: Scrub): Fault => {
-  const { code, message, name } = (thrown ?? {}) as Partial<Record<"code" | "message" | "name", unknown>>
+  const { code, message } = (thrown ?? {}) as Partial<Record<"code" | "message", unknown>>
   const text = scrub(typeof message === "string" ? message : String(thrown)).slice(0, 300)
   if (typeof code === "string") {
     return ofTls.test(code)
       ? new Fault("Denied", `TLS: ${text || code}`, code, true)
       : new Fault("Unavailable", text || code, code)
   }
-  const isOfServer = /ErrorReply|SimpleError|BlobError/.test(`${String(name)} ${constructorOf(thrown)}`)
-  if (!isOfServer) return new Fault("Unavailable", text)
+  if (!isReply(thrown)) return new Fault("Unavailable", text)
   const misfit = misfits.find(([answer]) => answer.test(text))
   if (misfit !== undefined) return unfit(`${misfit[1]} (${text})`)
   const word = wordOf(text)
   const isDenied = denied.has(word) || /^ERR (AUTH|invalid password|Client sent AUTH)/i.test(text)
-  return new Fault(isDenied ? "Denied" : reasons[word] ?? "Unavailable", text, word, !passing.test(text))
+  const reason = isDenied ? "Denied" : text.startsWith(noInteger) ? "Corrupt" : reasons[word] ?? "Unavailable"
+  return new Fault(reason, text, word, !passing.test(text))
 }
+
+export const isReply = (thrown: unknown): boolean =>
+  /ErrorReply|SimpleError|BlobError/.test(`${String((thrown as Error | undefined)?.name)} ${constructorOf(thrown)}`)
 
 const constructorOf = (thrown: unknown): string =>
   typeof thrown === "object" && thrown !== null ? thrown.constructor?.name ?? "" : ""

@@ -6,6 +6,7 @@ import { type Fault, isFault } from "./fault.ts"
 import type { Config } from "./options.ts"
 import * as Keys from "./protocol/keys.ts"
 import * as Scripts from "./protocol/scripts/all.ts"
+import * as Debts from "./session/debts.ts"
 import { run } from "./session/era.ts"
 import * as Session from "./session/session.ts"
 import * as Recovery from "./store/recovery.ts"
@@ -14,6 +15,7 @@ export interface Opened {
   readonly session: Session.Session
   readonly config: Config
   readonly recovery: Recovery.Recovery
+  readonly debts: Debts.Debts
 }
 
 /** Connects and checks the user's permissions. Retries an unreachable server, or fails if `connect` is `"required"`. */
@@ -33,5 +35,5 @@ export const open = Effect.fnUntraced(function*(config: Config): Effect.fn.Retur
     run(session, "counter", { keys: [["n", ""]] }, (answer) => resume(Effect.succeed(answer)))
   })
   if (isFault(tried) && (isRequired || tried.reason === "Denied")) return yield* Effect.fail(tried)
-  return { session, config, recovery }
+  return { session, config, recovery, debts: yield* Debts.make }
 })

@@ -122,13 +122,13 @@ export const serverOptions: ReadonlyArray<string> = ["url", "database", "sentine
 
 const address = "url names the server, like redis://127.0.0.1:6379."
 
-/** Error hints for option names that other Redis clients use. */
 export const homes = {
   host: address,
   port: address,
   socket: address,
   db: "database is its number.",
-  keyPrefix: "use prefix."
+  keyPrefix: "use prefix.",
+  nodes: "a cluster has a layer of its own, CacheLayer.redisCluster, and a makeCluster of its own."
 }
 
 export const clusterOptions: ReadonlyArray<string> = ["nodes", ...common]
@@ -275,7 +275,6 @@ interface Parsed {
   readonly address: Address
   readonly username: string | undefined
   readonly password: string | undefined
-  /** The number of the database, from the URL's path. `undefined` if the URL has no path. */
   readonly database: number | undefined
   readonly isTls: boolean
 }

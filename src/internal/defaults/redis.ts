@@ -66,6 +66,12 @@ export const tracking = {
 /** How often a process tries again to acquire a lock, in addition to the attempts that messages trigger. */
 export const lockPollMillis = 250
 
+/** How often the processes that use locks remove the keys of locks whose holders have died. */
+export const lockSweepMillis = 3_600_000
+
+/** For how long, and how many, leases and locks are given back after the server could not be reached. */
+export const debts = { firstPauseMillis: 50, longestPauseMillis: 1000, millis: 600_000, most: 10_000 }
+
 /** How long an unused tag's marker is kept, unless twice the longest lifetime of the tag's entries is longer. */
 export const markerMillis = 30 * 24 * 3_600_000
 

@@ -26,11 +26,6 @@ import type { Detector } from "./telemetry/detect.ts"
 import type { Trace } from "./telemetry/spans.ts"
 import type { Counters } from "./telemetry/telemetry.ts"
 
-interface Pause {
-  readonly until: number
-  readonly millis: number
-}
-
 export interface Flights extends MemoryTier {
   readonly storeTier: StoreTier | undefined
   /** Whether each reader runs its own load. Needed on platforms that cancel all loads of a request when it ends. */
@@ -60,7 +55,7 @@ export interface Flights extends MemoryTier {
   /** The number of flights that are still writing a value that their callers have already received. */
   behind: number
   /** The pause before the next load, for each id whose last load failed. */
-  readonly retryAt: Map<string, Pause>
+  readonly retryAt: Map<string, { readonly until: number; readonly millis: number }>
   /** By id, the `writeId`s of stale values that must not be served instead of a failure (see `request/answers.ts`). */
   readonly answered: Map<string, ReadonlyArray<string | undefined>>
   /** The counters of key classes whose loads currently fail while stale values are served. */
@@ -272,6 +267,9 @@ export interface LeaseWait {
   /** In monotonic milliseconds: when the flight began to wait (`since`), and when to ask again (`dueAt`). */
   readonly since: number
   dueAt: number
+  /** Since when, and until when, one process may have held the lease without a break. */
+  heldSince: number
+  heldUntil: number
   isGone: boolean
   readonly resume: (answer: LeaseAnswer) => void
 }

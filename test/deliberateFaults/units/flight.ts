@@ -468,5 +468,19 @@ return tier.store.acquire(id, asking)
     find: "hasEnded || ",
     replace: "",
     by: "test/cached/events.test.ts"
+  },
+  {
+    name: "a lease that never ends is believed for as long as ten loads may take",
+    in: "joinOf",
+    find: "now - heldSince >= longestMillis",
+    replace: "now - heldSince >= 10 * longestMillis",
+    by: "test/internal/engine/lease/waiting.test.ts"
+  },
+  {
+    name: "a load does not wait for a second process as long as for the first",
+    in: "deliver",
+    find: "askedAt >= waiting.heldUntil",
+    replace: "askedAt >= Infinity",
+    by: "test/internal/engine/lease/waiting.test.ts"
   }
 ]

@@ -141,5 +141,103 @@ export const faults: ReadonlyArray<UnitFault> = [
     find: "if (!isCleared || fresh.formerRun === undefined) return",
     replace: "if (isCleared || fresh.formerRun === undefined) return",
     by: "test/servers/timed/redisFailures.test.ts"
+  },
+  {
+    name: "a key of ours that holds another kind of value stays as it is",
+    in: "ownOf",
+    find: `redis.call("UNLINK", k)`,
+    replace: "k = k",
+    by: "test/servers/redisDamagedKeys.test.ts"
+  },
+  {
+    name: "a failure note of another kind keeps a lease from being granted",
+    in: "granted",
+    find: "return { g, textOf(f) or false, seq }",
+    replace: `return { g, redis.call("GET", f), seq }`,
+    by: "test/servers/redisDamagedKeys.test.ts"
+  },
+  {
+    name: "a lease without an end keeps an id from being loaded",
+    in: "acquire",
+    find: "not (held[1] and ends and length)",
+    replace: "not held[1]",
+    by: "test/servers/redisDamagedKeys.test.ts"
+  },
+  {
+    name: "what is a number and no counter is counted on",
+    in: "counterOf",
+    find: `not string.find(value, "^-?%d+$")`,
+    replace: "not number",
+    by: "test/servers/redisDamagedKeys.test.ts"
+  },
+  {
+    name: "one damaged counter ends a listing of the others",
+    in: "withoutDamage",
+    find: `answer.reason === "Corrupt"`,
+    replace: "answer.reason === undefined",
+    by: "test/servers/redisDamagedKeys.test.ts"
+  },
+  {
+    name: "the state of a guard that is damaged stays",
+    in: "healing",
+    find: `redis.call("UNLINK", g)`,
+    replace: "g = g",
+    by: "test/servers/redisDamagedKeys.test.ts"
+  },
+  {
+    name: "the damaged time of a server keeps its successor from being used",
+    in: "recover",
+    find: `["MGET", keys.timeOf(fresh.formerRun ?? "")]`,
+    replace: `["GET", keys.timeOf(fresh.formerRun ?? "")]`,
+    by: "test/servers/redisDamagedKeys.test.ts"
+  },
+  {
+    name: "the last token of a lock that is none keeps the lock from everyone",
+    in: "locks",
+    find: `tonumber(toCount(textOf(i)) or "0")`,
+    replace: `tonumber(textOf(i) or "0")`,
+    by: "test/servers/redisDamagedKeys.test.ts"
+  },
+  {
+    name: "a server may evict a lock that is held",
+    in: "readLock",
+    find: "token, ends, length, owner))",
+    replace: `token, ends, length, owner), "PX", length)`,
+    by: "test/servers/redisGivenBack.test.ts"
+  },
+  {
+    name: "the locks of the dead stay for ever",
+    in: "sweepLocks",
+    find: "if (answer === null) return",
+    replace: "if (answer !== undefined) return",
+    by: "test/servers/redisGivenBack.test.ts"
+  },
+  {
+    name: "the names that a transaction has locked stay for a day",
+    in: "releaseMany",
+    find: "forgets: true",
+    replace: "forgets: false",
+    by: "test/servers/redisGivenBack.test.ts"
+  },
+  {
+    name: "what a server granted in an answer that was lost is kept until its end",
+    in: "lost",
+    find: "new Lost(",
+    replace: "new Fault(",
+    by: "test/servers/redisGivenBack.test.ts"
+  },
+  {
+    name: "what could not be released at once is kept until its end",
+    in: "pay",
+    find: "add(self, name, debt)",
+    replace: "all.delete(name)",
+    by: "test/servers/redisGivenBack.test.ts"
+  },
+  {
+    name: "who never reached a server does not learn that it can be required",
+    in: "unreached",
+    find: "return isLasting ?",
+    replace: "return hint ?",
+    by: "test/servers/redis.test.ts"
   }
 ]

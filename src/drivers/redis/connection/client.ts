@@ -22,7 +22,6 @@ export interface Settings {
   readonly username: string | undefined
   readonly password: string | undefined
   readonly database: number
-  /** Options of `node:tls`. `undefined` disables TLS. */
   readonly tls: Readonly<Record<string, unknown>> | undefined
 }
 

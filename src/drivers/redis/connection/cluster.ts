@@ -10,7 +10,7 @@ import * as Latch from "effect/Latch"
 import * as Scope from "effect/Scope"
 import * as Limits from "../../../internal/defaults/redis.ts"
 import { machineClock, monotonicMillis, onMachineClock } from "../../../internal/time/monotonic.ts"
-import { Fault, isFault } from "../fault.ts"
+import { Fault, isFault, unreached } from "../fault.ts"
 import { nameOf } from "../options.ts"
 import { slotCount, slotOf } from "../protocol/keys.ts"
 import * as Replies from "../protocol/replies.ts"
@@ -45,7 +45,6 @@ interface Cluster {
   readonly onMasters: Set<() => void>
   owners: ReadonlyArray<string | undefined>
   masters: string
-  /** The fault with which commands fail if the master of their slot is unknown. */
   down: Fault
 }
 
@@ -68,7 +67,7 @@ export const open = Effect.fnUntraced(function*(
   }
   const fault = yield* look(self)
   if (fault !== undefined) {
-    self.down = fault
+    self.down = unreached(fault)
     self.isOutdated.openUnsafe()
   }
   yield* Effect.forkScoped(keepLooking(self))

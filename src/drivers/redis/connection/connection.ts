@@ -9,7 +9,7 @@ import * as Latch from "effect/Latch"
 import * as Limits from "../../../internal/defaults/redis.ts"
 import { machineClock } from "../../../internal/time/monotonic.ts"
 import { endWaiting, programMillis, startWaiting } from "../../../internal/time/programTime.ts"
-import { Fault, faultOf, type Scrub } from "../fault.ts"
+import { Fault, faultOf, isReply, Lost, type Scrub } from "../fault.ts"
 import type { Address, Client, MakeClient, Settings } from "./client.ts"
 
 export type Args = ReadonlyArray<string | Uint8Array>
@@ -19,9 +19,7 @@ export type Done = (answer: unknown) => void
 
 export interface Fresh {
   readonly client: Client
-  /** The `run_id` of the previously connected server, if known. It changes whenever a server starts. */
   readonly formerRun: string | undefined
-  /** When the previous connection was lost, on the monotonic clock. */
   readonly lostAt: number
 }
 
@@ -46,7 +44,7 @@ export interface ConnectionOptions {
 interface Command {
   /** Cleared once it has been called, because a closure that stays reachable moves to the heap's old generation. */
   done: Done | undefined
-  /** Receives the server's answer if it arrives after `done` was called with a timeout. */
+  /** Receives the server's answer, or its loss, if it comes after `done` was called with a timeout. */
   readonly late: Done | undefined
   /** When the command was sent, on a clock that counts only the time in which this program could read an answer. */
   readonly sentAt: number
@@ -60,7 +58,6 @@ export interface Connection {
   readonly isBusy: Latch.Latch
   client: Client | undefined
   lose: ((why: Fault) => void) | undefined
-  /** The fault with which commands fail while the connection is down. */
   down: Fault
   commands: Array<Command>
   answered: number
@@ -72,7 +69,6 @@ export interface Connection {
   movedBefore: number | undefined
   /** The `run_id` of the last server on which `recover` has succeeded or was not needed. */
   run: string | undefined
-  /** When the last usable connection was lost, on the monotonic clock. */
   lostAt: number
 }
 
@@ -110,7 +106,8 @@ export const send = (self: Connection, args: Args, done: Done, late?: Done): voi
   client.sendCommand(args).then(
     (answer) => settle(self, command, answer),
     (thrown: unknown) => {
-      const fault = faultOf(thrown, self.options.scrub)
+      const found = faultOf(thrown, self.options.scrub)
+      const fault = isReply(thrown) ? found : lost(found)
       // The server was a master when the connection began and is now a replica, so the connection is replaced.
       if (fault.code === "READONLY") self.lose?.(fault)
       settle(self, command, fault)
@@ -125,6 +122,8 @@ const keepTime = (self: Connection): void => {
   if (self.isWaiting) startWaiting(machineClock)
   else endWaiting(machineClock)
 }
+
+const lost = ({ code, isLasting, message, reason }: Fault): Fault => new Lost(reason, message, code, isLasting)
 
 const settle = (self: Connection, command: Command, answer: unknown): void => {
   command.isAnswered = true
@@ -150,7 +149,8 @@ export const failAll = (self: Connection, why: Fault): void => {
   self.commands = []
   self.answered = 0
   keepTime(self)
-  for (const command of commands) complete(command, why)
+  const fault = lost(why)
+  for (const command of commands) complete(command, fault)
 }
 
 /** Fails commands whose answer is late, and drops the connection if the server has stopped answering. */

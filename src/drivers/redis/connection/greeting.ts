@@ -6,7 +6,6 @@ import { hasRole, toTime } from "../protocol/replies.ts"
 import type { Address, Client } from "./client.ts"
 
 interface Greeting {
-  /** The server's clock, in epoch milliseconds. */
   readonly time: number
   readonly tookMillis: number
   /** The server's `run_id`, which changes whenever the server starts. Empty if the user may not read it. */
@@ -66,7 +65,6 @@ export const greet = async (client: Client, wanted: Wanted): Promise<Greeting> =
   return { time: toTime(time), tookMillis, run: /^run_id:(\w+)/m.exec(text)?.[1] ?? "" }
 }
 
-/** Whether a server that did not answer a TLS handshake answers a plain-text `PING`. */
 export const speaksPlainly = ({ host, port }: Address, timeout: number): Promise<boolean> =>
   answered((end) => {
     const socket = net.connect({ host, port, timeout }, () => void socket.write("PING\r\n"))
@@ -75,7 +73,6 @@ export const speaksPlainly = ({ host, port }: Address, timeout: number): Promise
     return socket
   })
 
-/** Whether a server that closed a plain-text connection speaks TLS. */
 export const speaksTls = ({ host, port }: Address, timeout: number): Promise<boolean> =>
   answered((end) => {
     const servername = net.isIP(host) === 0 ? { servername: host } : {}
@@ -86,7 +83,6 @@ export const speaksTls = ({ host, port }: Address, timeout: number): Promise<boo
     return socket
   })
 
-/** Returns the first answer of a socket, or `false` if the socket fails, times out or closes without an answer. */
 const answered = (open: (end: (answer: boolean) => void) => net.Socket): Promise<boolean> =>
   new Promise((resolve) => {
     const end = (answer: boolean) => {

@@ -7,7 +7,7 @@ import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
 import * as Limits from "../../../internal/defaults/redis.ts"
 import { machineClock, monotonicMillis, onMachineClock } from "../../../internal/time/monotonic.ts"
-import { Fault, faultOf, isFault } from "../fault.ts"
+import { Fault, faultOf, isFault, unreached } from "../fault.ts"
 import { toTime } from "../protocol/replies.ts"
 import { type Address, type Client, destroy } from "./client.ts"
 import * as Connection from "./connection.ts"
@@ -38,9 +38,10 @@ const keepConnected = Effect.fnUntraced(function*(self: Connection.Connection, f
   let pause: number = firstPauseMillis
   for (;;) {
     const { wasReady, why } = yield* connect(self, first)
-    self.down = new Fault(why.reason === "Timeout" ? "Unavailable" : why.reason, why.message, why.code, why.isLasting)
+    const down = new Fault(why.reason === "Timeout" ? "Unavailable" : why.reason, why.message, why.code, why.isLasting)
+    self.down = self.hasConnected ? down : unreached(down)
     Connection.failAll(self, self.down)
-    Deferred.doneUnsafe(first, Exit.succeed(self.down))
+    Deferred.doneUnsafe(first, Exit.succeed(down))
     if (wasReady) {
       pause = firstPauseMillis
       self.options.onLost?.()

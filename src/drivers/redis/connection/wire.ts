@@ -13,9 +13,7 @@ export interface Wire {
   /** Creates a client for published messages. One client suffices, because each server delivers all messages. */
   readonly makeClient: (more?: ClientOptions) => Effect.Effect<Client, Fault>
   readonly makeClients: (more?: ClientOptions) => Effect.Effect<ReadonlyArray<Client>, Fault>
-  /** Calls the listener when the masters change. Returns a function that unsubscribes the listener. */
   readonly onMasters: (listener: () => void) => () => void
   readonly offset: () => number
-  /** The `run_id` of the server that holds the era key. */
   readonly run: () => string
 }

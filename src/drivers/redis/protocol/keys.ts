@@ -67,17 +67,18 @@ export interface Keys {
   readonly sequence: string
   /** The key under which processes regularly write the time. Each run of the server (`run_id`) has its own key. */
   readonly timeOf: (run: string) => string
+  readonly allLocks: string
+  /** The key that exists while the locks need no sweep. */
+  readonly swept: string
   /** The hash tag of the keys that belong to the whole store, such as the era and the sequence of invalidations. */
   readonly controlTag: string
   readonly of: (kind: KeyKind, era: string, text: string) => string
   /** A pattern for the keys of a kind and an era whose texts begin with `prefix`. It may match other keys too. */
   readonly pattern: (kind: KeyKind, era: string, prefix: string) => string
   readonly partsOf: (key: string) => KeyParts | undefined
-  /** The key of a lock. Keys of locks, fencing tokens and guards do not contain the era. */
   readonly lock: (name: string) => string
   readonly lockToken: (name: string) => string
   readonly guard: (kind: string, name: string) => string
-  /** The prefixes of the keys to track: entries, failure notes, markers, the era and `untracked`. */
   readonly tracked: ReadonlyArray<string>
   /** A key that exists while at least one process is denied tracking. All other processes then publish changes. */
   readonly untracked: string
@@ -104,6 +105,8 @@ export const make = (given: string): Keys => {
     era: `${prefix}:e:{${prefix}}`,
     sequence: `${prefix}:s:{${prefix}}`,
     timeOf: (run) => `${prefix}:r:{${prefix}}${run}`,
+    allLocks: `${prefix}:k:*`,
+    swept: `${prefix}:w:{${prefix}}`,
     controlTag: prefix,
     of: (kind, era, text) => `${headOf(kind, era)}${hashOf(text)}}${escape(text)}`,
     pattern: (kind, era, text) =>

@@ -7,7 +7,6 @@ import type { Counter, Failures, Marker } from "../../../ports/store.ts"
 import type { Address } from "../connection/client.ts"
 import { slotCount } from "./keys.ts"
 
-/** Converts the times of an entry to a clock that is `offset` milliseconds ahead. */
 const shifted = ({ meta, payload }: Stored, offset: number): Stored => ({
   meta: {
     ...meta,
@@ -26,7 +25,6 @@ export const toFrame = (id: string, entry: Stored, offset: number): Buffer => {
 
 interface Decoded {
   readonly entry: Stored | undefined
-  /** Whether the stored bytes have the format of this release but are corrupt. */
   readonly isDamaged: boolean
 }
 
@@ -138,7 +136,6 @@ export const toPage = (answer: unknown): KeyPage | undefined => {
   return /^\d+$/.test(cursor) ? { cursor, keys: (answer[1] as Array<unknown>).filter(Buffer.isBuffer) } : undefined
 }
 
-/** Converts the answer to `TIME` to epoch milliseconds. A malformed answer becomes `NaN`. */
 export const toTime = (answer: unknown): number => {
   const [seconds, micros] = Array.isArray(answer) ? answer.map(Number) : []
   return seconds === undefined || micros === undefined ? NaN : seconds * 1000 + micros / 1000
@@ -153,7 +150,6 @@ export interface SlotRange {
   readonly address: Address
 }
 
-/** Decodes the answer to `CLUSTER SLOTS`, if every slot has a master. `host` is the host of the queried node. */
 export const slots = (answer: unknown, host: string): ReadonlyArray<SlotRange> | undefined => {
   if (!Array.isArray(answer)) return undefined
   const ranges: Array<SlotRange> = []

@@ -97,7 +97,7 @@ export interface ScriptCall {
   readonly fixed?: ReadonlyArray<string> | undefined
   readonly args?: Args | undefined
   readonly ended?: unknown
-  /** Whether the answer waits until enough replicas have acknowledged the write. */
+  readonly late?: Done | undefined
   readonly isWrite?: boolean | undefined
 }
 
@@ -106,7 +106,7 @@ const none: ReadonlyArray<never> = []
 export const run = (
   session: Session,
   name: Name,
-  { args = none, ended, fixed = none, isWrite = false, keys: named = none }: ScriptCall,
+  { args = none, ended, fixed = none, isWrite = false, keys: named = none, late }: ScriptCall,
   done: Done
 ): void => {
   const { keys, scripts } = session
@@ -116,7 +116,7 @@ export const run = (
     const all = script.checksEra ? [keys.era, ...fixed] : [...fixed]
     for (const [kind, text] of named) all.push(keys.of(kind, era, text))
     const rest = script.checksEra ? [era, ...args] : args
-    evaluate(session, { script, tag, rest: [String(all.length), ...all, ...rest], isWrite }, answered)
+    evaluate(session, { script, tag, rest: [String(all.length), ...all, ...rest], isWrite, late }, answered)
   }
   inEra(session, { attempt, done, ended, attempts: Limits.clears })
 }

@@ -10,7 +10,6 @@ interface Evaluation {
   readonly script: Script
   readonly tag: string
   readonly rest: Args
-  /** Whether the answer waits until enough replicas have acknowledged the write. */
   readonly isWrite?: boolean
   readonly late?: Done | undefined
 }
@@ -47,7 +46,6 @@ interface OutsideEras {
   readonly tag: string
   readonly keys: ReadonlyArray<string>
   readonly args: Args
-  /** Receives the server's answer if it arrives after `done` was called with a timeout. */
   readonly late?: Done | undefined
 }
 

@@ -1,7 +1,7 @@
 /** Reads and changes the counters of a store on Redis. */
 import type { Counter } from "../../../ports/store.ts"
 import type { Done } from "../connection/connection.ts"
-import { noAnswer } from "../fault.ts"
+import { isFault, noAnswer } from "../fault.ts"
 import * as Replies from "../protocol/replies.ts"
 import { run } from "../session/era.ts"
 import { asking, askingAll, isDone, momentOf, type Operation, outOfRange, refusalOf, type StoreState } from "./state.ts"
@@ -34,9 +34,13 @@ export const counters = (
   askingAll(
     operation,
     names,
-    (name, done) => ask(self, name, done),
+    (name, done) => ask(self, name, operation === "scanCounters" ? withoutDamage(done) : done),
     (answers) => answers.map((answer) => counterOf(self, answer))
   )
+
+/** A listing leaves out a counter that is damaged, because the other counters can be read. */
+const withoutDamage = (done: Done): Done => (answer) =>
+  done(isFault(answer) && answer.reason === "Corrupt" ? undefined : answer)
 
 const ask = ({ session }: StoreState, name: string, done: Done): void =>
   run(session, "counter", { keys: [["n", name]] }, done)

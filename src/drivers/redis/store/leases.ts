@@ -3,9 +3,10 @@ import * as Limits from "../../../internal/defaults/redis.ts"
 import { lifeMillis } from "../../../internal/store/leases.ts"
 import type { Acquired, AcquireRequest, Join } from "../../../ports/store.ts"
 import type { Done } from "../connection/connection.ts"
-import { type Fault, isFault, noAnswer } from "../fault.ts"
+import { type Fault, isFault, Lost, noAnswer } from "../fault.ts"
 import { leaseKeys } from "../protocol/keys.ts"
 import * as Replies from "../protocol/replies.ts"
+import * as Debts from "../session/debts.ts"
 import { control, run } from "../session/era.ts"
 import type { Control } from "../session/session.ts"
 import { allDone, asking, askingAll, confirmed, contended, isDone, type Operation, type StoreState } from "./state.ts"
@@ -50,6 +51,8 @@ const attempt = (self: StoreState, acquiring: Acquiring): void => {
     fixed: isCluster ? [] : [session.keys.sequence],
     args: [owner, tokens.next(16), ...millisOf(leaseMillis), rejected, joinOf(join)]
   }, (answer) => {
+    // The server may have granted the lease, which this load does not use.
+    if (answer instanceof Lost) oweRelease(self, { id, owner })
     if (isFault(answer)) return done(answer)
     const lease = Replies.toLease(answer)
     if (lease === undefined) return done(noAnswer("acquire"))
@@ -92,8 +95,24 @@ const renewOne = ({ session }: StoreState, { id, owner }: Held, leaseMillis: num
   run(session, "renew", { keys: [["l", id]], args: [owner, ...millisOf(leaseMillis)], ended: 0 }, done)
 
 export const release = (self: StoreState, { id, owner }: Held, note: Uint8Array | undefined): Operation<boolean> =>
-  asking("release", (done) => {
-    const noteArgs = note === undefined ? ["0", ""] : ["1", Buffer.from(note)]
-    const released = confirmed(self, [{ _tag: "Load", id }], done)
-    run(self.session, "release", { keys: [["l", id], ["f", id]], args: [owner, ...noteArgs], ended: 0 }, released)
-  }, isDone)
+  asking("release", (done) =>
+    releaseOne(self, { id, owner, note }, (answer) => {
+      if (isFault(answer) && answer.reason === "Unavailable") oweRelease(self, { id, owner, note })
+      done(answer)
+    }), isDone)
+
+interface Releasing extends Held {
+  readonly note?: Uint8Array | undefined
+}
+
+const releaseOne = (self: StoreState, { id, note, owner }: Releasing, done: Done): void => {
+  const noteArgs = note === undefined ? ["0", ""] : ["1", Buffer.from(note)]
+  const released = confirmed(self, [{ _tag: "Load", id }], done)
+  const late = (answer: unknown): void => {
+    if (answer instanceof Lost) oweRelease(self, { id, owner, note })
+  }
+  run(self.session, "release", { keys: [["l", id], ["f", id]], args: [owner, ...noteArgs], ended: 0, late }, released)
+}
+
+const oweRelease = (self: StoreState, releasing: Releasing): void =>
+  Debts.owe(self.debts, `${releasing.owner} ${releasing.id}`, (done) => releaseOne(self, releasing, done))

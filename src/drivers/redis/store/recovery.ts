@@ -70,8 +70,11 @@ export const recover = Effect.fnUntraced(function*(self: Recovery, fresh: Fresh)
   const { wire } = inUse.session
   const session = sessionWith(self, fresh.client, wire)
   const { era } = yield* asking((done) => control(session, done), (answer) => answer as Session.Control)
-  const found = yield* asking((done) =>
-    session.wire.send(keys.controlTag, ["GET", keys.timeOf(fresh.formerRun ?? "")], done)
+  const found = yield* asking(
+    (done) => session.wire.send(keys.controlTag, ["MGET", keys.timeOf(fresh.formerRun ?? "")], done),
+    (found) =>
+      // Unlike \`GET\`, \`MGET\` answers for a value of another type as for a missing one.
+      Array.isArray(found) ? found[0] as unknown : undefined
   )
   const { all, ids, tags } = recent.since(fresh.lostAt)
   const { clear, invalidateTags, removeMany } = inUse.invalidatorOver(session)

@@ -12,6 +12,7 @@ import type { Name } from "../protocol/scripts/all.ts"
 import { outOfRange as outOfRangeStatus } from "../protocol/scripts/counters.ts"
 import { foreign } from "../protocol/scripts/script.ts"
 import { all, asEffect } from "../session/answers.ts"
+import type * as Debts from "../session/debts.ts"
 import { run, type ScriptCall } from "../session/era.ts"
 import type { Session } from "../session/session.ts"
 import * as MarkerVersions from "../tracking/markerVersions.ts"
@@ -25,6 +26,7 @@ export interface StateOptions {
   readonly scope: Scope.Scope
   readonly maxValue: number
   readonly published: Published.Published
+  readonly debts: Debts.Debts
   /** Called with changes that the server has confirmed, so that they can be repeated if the server loses them. */
   readonly changed: (changes: ReadonlyArray<Told>) => void
 }
@@ -56,6 +58,7 @@ export const make = (options: StateOptions): StoreState => ({
   scope: options.scope,
   maxValue: options.maxValue,
   published: options.published,
+  debts: options.debts,
   changed: options.changed,
   ownWrites: OwnWrites.make(),
   markerVersions: MarkerVersions.make(),

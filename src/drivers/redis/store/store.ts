@@ -22,7 +22,7 @@ import { transact } from "./transaction/transact.ts"
 import * as Writes from "./writes.ts"
 
 export const storeOver = Effect.fnUntraced(function*(
-  { config: { maxValue, scrub }, recovery, session }: Opened
+  { config: { maxValue, scrub }, debts, recovery, session }: Opened
 ): Effect.fn.Return<Store, never, Scope.Scope> {
   const tokens = Tokens.make(yield* Tokens.Seed)
   const published = Published.make(session, tokens.next(8), scrub)
@@ -35,6 +35,7 @@ export const storeOver = Effect.fnUntraced(function*(
     scope: yield* Effect.scope,
     maxValue,
     published,
+    debts,
     changed: (changes) => Recovery.note(recovery, changes)
   }
   yield* Recovery.start(recovery, {

@@ -85,7 +85,6 @@ const track = Effect.fnUntraced(function*(
   )
 })
 
-/** Waits until the connections for commands have reached every master. */
 const whole = (wire: Wire): Effect.Effect<void> =>
   Effect.suspend(() =>
     wire.isWhole() && wire.masters().length > 0

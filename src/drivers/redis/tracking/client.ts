@@ -16,7 +16,6 @@ interface Listener {
 
 type Ask = (...args: ReadonlyArray<string>) => Effect.Effect<unknown, Fault>
 
-/** Connects a client. The listener receives the client's invalidations until the scope closes. */
 export const listen = Effect.fnUntraced(function*(
   client: Client,
   { keys, onInvalidate, onLost, scrub }: Listener
@@ -61,7 +60,6 @@ const looks = [1, 2, 3, 4]
 /** Fails if the server is a replica. A master that has become a replica sends late or different invalidations. */
 const requireMaster = (ask: Ask): Effect.Effect<void, Fault> =>
   Effect.flatMap(
-    // The check is skipped if the user may not run `ROLE`.
     Effect.catch(ask("ROLE"), (fault) => fault.code === "NOPERM" ? Effect.succeed([]) : Effect.fail(fault)),
     (role) =>
       hasRole(role, "slave")

@@ -29,7 +29,6 @@ export interface Published {
   changes: Array<Told>
   /** How many times this process was due to announce itself since it last received one of its own messages. */
   unheard: number
-  /** How many published messages the server has not confirmed yet. */
   unconfirmed: number
   onConfirmed: (() => void) | undefined
 }
@@ -63,8 +62,9 @@ export const make = (session: Session, sender: string, scrub: Scrub): Published 
 /** Checks whether the key `untracked` exists, which means that other processes need published changes. */
 export const look = (self: Published): void => {
   const { keys, wire } = self.session
-  wire.send(keys.controlTag, ["EXISTS", keys.untracked], (answer) => {
-    self.areOthersUntracked = isFault(answer) ? undefined : answer === 1
+  // A key without an expiry was not set by a process, and would never disappear.
+  wire.send(keys.controlTag, ["PTTL", keys.untracked], (answer) => {
+    self.areOthersUntracked = isFault(answer) ? undefined : Number(answer) > 0
   })
 }
 

@@ -37,6 +37,8 @@ export const waitForLease = (
       owner,
       since: now,
       dueAt: 0,
+      heldSince: now,
+      heldUntil: now + leftMillis,
       isGone: false,
       resume: (answer) => resume(Effect.succeed(answer))
     }
@@ -138,7 +140,8 @@ const askAll = (self: Flights, tier: StoreTier): Effect.Effect<void> =>
     return Effect.map(asking, (answers) => {
       leaseWaits.isAsking = false
       leaseWaits.timer = undefined
-      deliver(self, tier, due.map((waiting, i) => ({ waiting, answer: isFault(answers) ? answers : answers[i]! })))
+      const answerOf = (i: number) => isFault(answers) ? answers : answers[i]!
+      deliver(self, tier, due.map((waiting, i) => ({ waiting, answer: answerOf(i), askedAt: now })))
       setTimer(self, tier, nextDue(leaseWaits))
     })
   })
@@ -149,40 +152,39 @@ const nextDue = ({ waiting }: LeaseWaits): number => {
   return next
 }
 
-const requestOf = (
-  tier: StoreTier,
-  { flight: { id, rejectedWriteId }, owner, since }: LeaseWait,
-  now: number
-): AcquireRequest => ({
-  id,
-  owner,
-  leaseMillis: tier.leaseMillis,
-  rejectedWriteId,
-  join: joinOf(tier, now - since)
-})
+const requestOf = (tier: StoreTier, waiting: LeaseWait, now: number): AcquireRequest => {
+  const { flight: { id, rejectedWriteId }, owner } = waiting
+  return { id, owner, leaseMillis: tier.leaseMillis, rejectedWriteId, join: joinOf(tier, waiting, now) }
+}
 
 /**
  * Whether a load starts although another process holds the lease. After each `wait`, the store lets one waiting load do
- * so. A leader renews its lease for at most `maxLoad`, but each later leader may take as long again. Only after the
- * time of several leaders may all waiting loads start, so that one hanging load does not start them all at once.
+ * so. It also does once a leader has held the lease for longer than it may renew it. Only after the time of several
+ * leaders may all waiting loads start, so that one hanging load does not start them all at once.
  */
-const joinOf = ({ leaseMillis, maxLoadMillis, waitMillis }: StoreTier, waitedMillis: number): Join =>
-  waitedMillis >= believedLeaders * (maxLoadMillis + leaseMillis + (waitMillis ?? 0))
-    ? true
-    : waitMillis !== undefined && waitedMillis >= waitMillis
-    ? { afterMillis: waitMillis }
-    : false
+const joinOf = (tier: StoreTier, { flight: { request }, heldSince, since }: LeaseWait, now: number): Join => {
+  const { leaseMillis, waitMillis } = tier
+  const longestMillis = (request.maxLoadMillis ?? tier.maxLoadMillis) + leaseMillis
+  const waitedMillis = now - since
+  if (waitedMillis >= believedLeaders * (longestMillis + (waitMillis ?? 0))) return true
+  if (waitMillis !== undefined && waitedMillis >= waitMillis) return { afterMillis: waitMillis }
+  return now - heldSince >= longestMillis ? { afterMillis: longestMillis } : false
+}
 
 interface Delivery {
   readonly waiting: LeaseWait
   readonly answer: Acquired | Fault
+  readonly askedAt: number
 }
 
 const deliver = (self: Flights, tier: StoreTier, deliveries: ReadonlyArray<Delivery>): void => {
   const now = nowOf(self)
   const ready: Array<{ readonly waiting: LeaseWait; readonly answer: LeaseAnswer }> = []
-  for (const { answer, waiting } of deliveries) {
+  for (const { answer, askedAt, waiting } of deliveries) {
     if (!isFault(answer) && answer._tag === "Wait") {
+      // The former lease has ended without a renewal, so another process holds this one.
+      if (askedAt >= waiting.heldUntil) waiting.heldSince = askedAt
+      waiting.heldUntil = askedAt + answer.leftMillis
       if (waiting.dueAt === Infinity) waiting.dueAt = nextOf(tier, waiting, { now, leftMillis: answer.leftMillis })
       continue
     }

@@ -23,8 +23,10 @@ export const noteFault = (tier: StoreTier, operation: string, fault: StoreError,
   if (isOfCaller(operation, fault) || isKeptOut(fault)) return fault
   tier.front.stats.storeFailures++
   emit(tier.front, { _tag: "StoreFailure", operation, reason: fault.reason })
-  // Not an incident: the caller receives the error, and a slow listing says nothing about other operations.
-  if (fault.reason === "Timeout" && isListing(operation)) return fault
+  // Not an incident: the caller receives the error. A slow listing or a damaged counter says nothing about the rest.
+  if (fault.reason === "Timeout" && isListing(operation) || fault.reason === "Corrupt" && ofCounter.has(operation)) {
+    return fault
+  }
   const kept = keptInMemory(operation, fault)
   if (kept !== undefined) {
     // Not an incident: the store works and only refuses this value.
@@ -46,6 +48,8 @@ const isOfCaller = (operation: string, { reason }: StoreError): boolean =>
 
 /** Whether an operation takes longer the more entries there are. Its timeout does not mean that the store is slow. */
 export const isListing = (operation: string): boolean => listings.has(operation)
+
+const ofCounter = new Set(["increment", "counter", "touchCounter"])
 
 const listings = new Set(["size", "scan", "scanCounters"])
 

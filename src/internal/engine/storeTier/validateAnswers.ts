@@ -159,7 +159,8 @@ const isAcquired = ({ join }: Pick<AcquireOptions, "join">) => (acquired: Acquir
       return isGranted(acquired)
     case "Wait":
       // A request with `join` must not be answered with `Wait`, because the engine would repeat the request for ever.
-      return join !== true && isNumber(acquired.leftMillis) && acquired.leftMillis >= 0
+      return join !== true && isNumber(acquired.leftMillis) && acquired.leftMillis >= 0 &&
+        (join === false || acquired.leftMillis <= Math.ceil(join.afterMillis))
     default:
       return false
   }

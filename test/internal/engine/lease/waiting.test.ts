@@ -146,9 +146,15 @@ describe("loads that wait for leases of another process", () => {
 })
 
 /** Processes on one store that read one key, the first a moment before the others. */
-const readByAll = <A>(count: number, load: Effect.Effect<A>, options?: CacheLayer.LayerOptions) =>
+const readByAll = <A>(
+  count: number,
+  load: Effect.Effect<A>,
+  options?: CacheLayer.LayerOptions,
+  before: (store: Store.Store) => Effect.Effect<unknown, CacheError.StoreError> = () => Effect.void
+) =>
   Effect.gen(function*() {
     const shared = { ...MemoryStore.make(), capabilities: { shared: true, changes: false } }
+    yield* before(shared)
     const layer = Layer.provide(CacheLayer.layerWith(options), Layer.succeed(Store.Store, shared))
     const began: Array<number> = []
     const get = Effect.flatMap(Clock.currentTimeMillis, (now) => {
@@ -211,6 +217,21 @@ describe("a load that takes longer than its lease", () => {
         yield* settle
         expect(began).toHaveLength(processes)
       }
+    }))
+
+  it.effect("is believed no longer than one load may take, if it says that it never ends: then one of all loads", () =>
+    Effect.gen(function*() {
+      const load = Effect.delay(Effect.succeed("loaded"), "1 second")
+      const options = { maxLoad: "1 minute", lease: "3 seconds" } as const
+      const endless = { owner: "dead", leaseMillis: 1e12, rejectedWriteId: undefined, join: false }
+      const { began, readers } = yield* readByAll(4, load, options, (store) => store.acquire("k", endless))
+      yield* TestClock.adjust("62 seconds")
+      yield* settle
+      expect(began).toEqual([])
+      yield* TestClock.adjust("5 seconds")
+      yield* settle
+      for (const reader of readers) expect(ended(reader)).toMatchObject({ value: "loaded" })
+      expect(began).toHaveLength(1)
     }))
 
   it.effect("where `wait` is set, they do not begin all at once, however long it hangs", () =>

@@ -1,5 +1,6 @@
 /** Lua scripts that read and change counters. */
-import { foreign, type Sources } from "./script.ts"
+import { noInteger } from "../../fault.ts"
+import type { Sources } from "./script.ts"
 
 export const outOfRange = "RANGE"
 
@@ -7,14 +8,24 @@ const most = Number.MAX_SAFE_INTEGER
 
 export const isOutOfRange = (sum: string): string => `${sum} > ${most} or ${sum} < -${most}`
 
-export const isNoCounter = `value and (type(value) ~= "string" or not tonumber(value))`
+/** Lua that reads a counter. If something else is stored, the second result is the error that the server would give. */
+export const counterOf = `local function counterOf(k)
+  local value = redis.pcall("GET", k)
+  if type(value) == "table" then return nil, value end
+  local number = tonumber(value or "0")
+  if value and (#value > 17 or not string.find(value, "^-?%d+$") or ${isOutOfRange("number")}) then
+    return nil, redis.error_reply("${noInteger}")
+  end
+  return value
+end
+`
 
 export const counters = {
   increment: {
     keys: ["n"],
     args: ["by", "expires"],
-    body: `local value = redis.pcall("GET", n)
-if ${isNoCounter} then return redis.status_reply("${foreign}") end
+    body: `${counterOf}local value, damage = counterOf(n)
+if damage then return damage end
 local sum = tonumber(value or "0") + tonumber(by)
 if ${isOutOfRange("sum")} then return redis.status_reply("${outOfRange}") end
 sum = string.format("%.0f", sum)
@@ -28,11 +39,20 @@ end
 return { sum }
 `
   },
-  counter: { keys: ["n"], args: [], body: `return { redis.call("GET", n), redis.call("PEXPIRETIME", n) }\n` },
+  counter: {
+    keys: ["n"],
+    args: [],
+    body: `${counterOf}local value, damage = counterOf(n)
+if damage then return damage end
+return { value, redis.call("PEXPIRETIME", n) }
+`
+  },
   touchCounter: {
     keys: ["n"],
     args: ["expires"],
-    body: `if redis.call("EXISTS", n) == 0 then return 0 end
+    body: `${counterOf}local value, damage = counterOf(n)
+if damage then return damage end
+if not value then return 0 end
 if expires == "" then redis.call("PERSIST", n) else redis.call("PEXPIREAT", n, expires) end
 return 1
 `

@@ -14,7 +14,7 @@ export const entries = (isCluster: boolean) => ({
   commit: {
     keys: ["v", "l", "f"],
     args: ["generation", "frame", "ttl"],
-    body: `if redis.call("HGET", l, "g") ~= generation then return 0 end
+    body: `if ownOf("HGET", l, "g") ~= generation then return 0 end
 ${requireWritable}${write}return 1
 `
   },
@@ -32,7 +32,7 @@ ${requireWritable}${write}return 1
     keys: keysOfWrite(isCluster),
     args: ["generation", "frame", "ttl"],
     whenFull: true,
-    body: `if generation ~= "" and redis.call("HGET", l, "g") ~= generation then return 0 end
+    body: `if generation ~= "" and ownOf("HGET", l, "g") ~= generation then return 0 end
 ${requireWritable}if generation ~= "" and not stored then return 1 end
 ${write}if generation == "" then ${endMarkers(isCluster).trimEnd()} end
 return 1

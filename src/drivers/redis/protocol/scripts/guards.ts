@@ -201,10 +201,9 @@ if trips then opened(now) end
 return keep(false)
 `
 
-/** Merges blocks of bits into a filter, and returns the merged blocks. `a` and `b` are temporary keys. */
 const mergeBits = `local merged = {}
 for i = 1, #ARGV, 2 do
-  redis.call("SET", a, redis.call("HGET", g, ARGV[i]) or "")
+  redis.call("SET", a, ownOf("HGET", g, ARGV[i]) or "")
   redis.call("SET", b, ARGV[i + 1])
   redis.call("BITOP", "OR", a, a, b)
   merged[#merged + 1] = redis.call("GET", a)
@@ -214,11 +213,22 @@ redis.call("UNLINK", a, b)
 return merged
 `
 
+/** Runs a script again without the guard's state, if the state is of another type or contains no numbers. */
+const healing = (body: string): string =>
+  `local function attempt()
+${body}end
+local isDone, answer = pcall(attempt)
+if isDone then return answer end
+if type(answer) == "table" and not string.find(answer.err, "WRONGTYPE") then error(answer) end
+redis.call("UNLINK", g)
+return attempt()
+`
+
 const ofKind = (args: ReadonlyArray<string>, body: string) => ({
   keys: ["g"],
   args: ["at", ...args],
   withoutEra: true,
-  body: prelude + body
+  body: prelude + healing(body)
 })
 
 export const guards = {
@@ -243,7 +253,7 @@ export const guards = {
     ],
     circuit
   ),
-  readBits: { keys: ["g"], args: [], withoutEra: true, body: `return redis.call("HMGET", g, unpack(ARGV))\n` },
+  readBits: { keys: ["g"], args: [], withoutEra: true, body: `return ownOf("HMGET", g, unpack(ARGV))\n` },
   mergeBits: { keys: ["g", "a", "b"], args: [], withoutEra: true, body: mergeBits },
   removeBits: { keys: ["g"], args: [], withoutEra: true, whenFull: true, body: `return redis.call("UNLINK", g)\n` }
 } satisfies Sources

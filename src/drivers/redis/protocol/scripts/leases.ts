@@ -6,10 +6,10 @@ import type { Sources } from "./script.ts"
 
 const granted = (isCluster: boolean) =>
   isCluster
-    ? `local function granted(g) return { g, redis.call("GET", f) } end\n`
+    ? `local function granted(g) return { g, textOf(f) or false } end\n`
     : `local function granted(g)
   ${indented(readSequence)}
-  return { g, redis.call("GET", f), seq }
+  return { g, textOf(f) or false, seq }
 end
 `
 
@@ -17,22 +17,24 @@ const acquire = (isCluster: boolean) =>
   `local stored = redis.pcall("GET", v)
 if type(stored) == "string" and string.sub(stored, 1, 2) == "ec" and string.byte(stored, 3) == ${Frame.format}
   and string.sub(stored, 5, 20) ~= rejected then return stored end
-${granted(isCluster)}${nowMillis}local held = redis.call("HMGET", l, "g", "o", "u", "m", "j")
+${granted(isCluster)}${nowMillis}local held = ownOf("HMGET", l, "g", "o", "u", "m", "j")
+local ends, length = toCount(held[3]), toCount(held[4])
 lease = tonumber(lease)
-if not held[1] then
+if not (held[1] and ends and length) then
+  redis.call("UNLINK", l)
   redis.call("HSET", l, "g", fresh, "o", owner, "u", now + lease, "m", lease)
   redis.call("PEXPIRE", l, life)
   return granted(fresh)
 end
-local left = math.max(0, math.min(tonumber(held[3]) - now, tonumber(held[4])))
+local left = math.max(0, math.min(ends - now, tonumber(length)))
 if left == 0 or held[2] == owner then
   if held[2] ~= owner then redis.call("HDEL", l, "j") end
   redis.call("HSET", l, "o", owner, "u", now + lease, "m", lease)
   redis.call("PEXPIRE", l, life)
   return granted(held[1])
 end
-if tonumber(held[3]) > now + left then redis.call("HSET", l, "u", now + left) end
-local joined = tonumber(held[5] or "")
+if tonumber(ends) > now + left then redis.call("HSET", l, "u", now + left) end
+local joined = tonumber(toCount(held[5]) or "")
 if joined and joined > now then
   joined = now
   redis.call("HSET", l, "j", now)
@@ -58,7 +60,7 @@ export const leases = (isCluster: boolean) => ({
   renew: {
     keys: ["l"],
     args: ["owner", "lease", "life"],
-    body: `if redis.call("HGET", l, "o") ~= owner then return 0 end
+    body: `if ownOf("HGET", l, "o") ~= owner then return 0 end
 ${nowMillis}redis.call("HSET", l, "u", now + tonumber(lease), "m", lease)
 redis.call("PEXPIRE", l, life)
 return 1
@@ -68,14 +70,14 @@ return 1
     keys: ["l", "f"],
     args: ["owner", "hasNote", "note"],
     whenFull: true,
-    body: `if redis.call("HGET", l, "o") ~= owner then return 0 end
-local lease = tonumber(redis.call("HGET", l, "m"))
+    body: `if ownOf("HGET", l, "o") ~= owner then return 0 end
+local lease = tonumber(toCount(redis.call("HGET", l, "m")) or "0")
 redis.call("HSET", l, "o", "", "u", 0)
 redis.call("PEXPIRE", l, math.max(${leaseLife.times} * lease, ${sharedFailureMillis}))
 if hasNote == "0" then
   redis.call("UNLINK", f)
 else
-  local before = tonumber(string.match(redis.call("GET", f) or "", "^(%d+) ") or "0")
+  local before = tonumber(string.match(textOf(f) or "", "^(%d+) ") or "0")
   redis.call("SET", f, (before + 1) .. " " .. note, "PX", ${sharedFailureMillis})
 end
 return 1

@@ -32,7 +32,6 @@ export const sendInvalidation = (v: string): string =>
   end
 `
 
-/** The keys for a removal or an explicit `set`. Both delete the id's markers, to invalidate derived entries. */
 export const keysOfWrite = (
   isCluster: boolean
 ): ReadonlyArray<string> => ["v", "l", "f", "d", ...isCluster ? [] : ["g"]]

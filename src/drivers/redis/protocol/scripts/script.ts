@@ -36,6 +36,15 @@ const textOf = `local function textOf(k)
 end
 `
 
+/** Lua that reads a key of ours with a command. A value of another type is removed first. Other errors are raised. */
+const ownOf = `local function ownOf(command, k, ...)
+  local found = redis.pcall(command, k, ...)
+  if type(found) ~= "table" or not found.err then return found end
+  if string.find(found.err, "WRONGTYPE") then redis.call("UNLINK", k) end
+  return redis.call(command, k, ...)
+end
+`
+
 /** Lua that returns a text if it is a non-negative safe integer, like `toCount` in `protocol/replies.ts`. */
 const toCount = `local function toCount(text)
   if type(text) == "string" and #text <= 16 and string.find(text, "^%d+$") and tonumber(text) <= ${Number.MAX_SAFE_INTEGER} then
@@ -53,7 +62,8 @@ export const compile = (
   const names = (from: string, all: ReadonlyArray<string>) =>
     all.length === 0 ? "" : `local ${all.join(", ")} = ${all.map((_, i) => `${from}[${first + i}]`).join(", ")}\n`
   const source = `#!lua${whenFull ? " flags=allow-oom" : ""}\n` +
-    (checksEra || body.includes("textOf(") ? textOf : "") + (body.includes("toCount(") ? toCount : "") +
+    (checksEra || body.includes("textOf(") ? textOf : "") + (body.includes("ownOf(") ? ownOf : "") +
+    (body.includes("toCount(") ? toCount : "") +
     (checksEra ? `if textOf(KEYS[1]) ~= ARGV[1] then return redis.status_reply("${otherEra}") end\n` : "") +
     names("KEYS", keys) + names("ARGV", args) + body
   return { source, sha: createHash("sha1").update(source).digest("hex"), checksEra }

@@ -3,7 +3,7 @@
  * steps (a letter, a key's position and three arguments). If the script refuses a transaction, it runs none of the
  * steps. On a cluster, the sequence of invalidations is in another slot, so a transaction cannot invalidate tags.
  */
-import { isNoCounter, isOutOfRange, outOfRange } from "./counters.ts"
+import { counterOf, isOutOfRange, outOfRange } from "./counters.ts"
 import { countInvalidation, indented, isForeign, keysOfWrite, sendInvalidation } from "./lua.ts"
 import { foreign, type Sources } from "./script.ts"
 import { invalidate } from "./tags.ts"
@@ -33,7 +33,7 @@ if #failed > 0 then return { 0, failed } end
 }
 
 const refusals = (isCluster: boolean) =>
-  `local sums = {}
+  `${counterOf}local sums = {}
 for s = at, #ARGV, 5 do
   local step, k = ARGV[s], KEYS[${before(isCluster)} + tonumber(ARGV[s + 1])]
   if step == "S" or step == "K" or step == "T" then
@@ -44,9 +44,9 @@ for s = at, #ARGV, 5 do
   elseif step == "N" then
     local value = sums[k]
     if not value then
-      value = redis.pcall("GET", k)
-      if ${isNoCounter} then return redis.status_reply("${foreign}") end
-      value = tonumber(value or "0")
+      local stored, damage = counterOf(k)
+      if damage then return damage end
+      value = tonumber(stored or "0")
     end
     sums[k] = value + tonumber(ARGV[s + 2])
     if ${isOutOfRange("sums[k]")} then return redis.status_reply("${outOfRange}") end
