@@ -16,6 +16,7 @@ import { nowOf, readContextOf } from "../request/context.ts"
 import { decide } from "../request/decide.ts"
 import { defectOf } from "../request/rules.ts"
 import type { Flights, Joining } from "../state.ts"
+import { type Asking, askInWaves } from "../storeTier/ask.ts"
 import { isFault } from "../storeTier/faults.ts"
 import { fetchMany } from "../storeTier/fetchMany.ts"
 import type { StoreTier } from "../storeTier/storeTier.ts"
@@ -48,10 +49,20 @@ const askStore = (
   reading: Reading,
   missing: ReadonlyArray<Missing>
 ): Effect.Effect<void, never, any> => {
-  const { budget, fiber, mutations, policy } = reading
   const toAsk = missing.filter(({ asked }) => !asked)
   if (toAsk.length === 0) return Effect.void
-  const asking = fetchMany(tier, budget!, { keys: toAsk.map(({ key }) => key), ids: toAsk.map(({ id }) => id) })
+  return askInWaves(toAsk, reading.budget!, (wave, budget) => takeWave(self, { tier, budget }, reading, wave))
+}
+
+const takeWave = (
+  self: Flights,
+  { budget, tier }: Asking,
+  reading: Reading,
+  toAsk: ReadonlyArray<Missing>
+): Effect.Effect<void, never, any> => {
+  const { fiber, policy } = reading
+  const { mutations } = self
+  const asking = fetchMany(tier, budget, { keys: toAsk.map(({ key }) => key), ids: toAsk.map(({ id }) => id) })
   return Effect.flatMap(asking, (found) => {
     const now = nowOf(fiber)
     const take = (i: number): void => {
