@@ -73,8 +73,13 @@ const passing = <A, E, R>(
 
 const found = (options: ReadonlyArray<Option.Option<string>>) => options.filter(Option.isSome).length
 
+const warnings = <A, E>(effect: Effect.Effect<A, E, Caching.Caching>, layer: Layer.Layer<Caching.Caching>) =>
+  Effect.map(warningsOf(Effect.provide(effect, layer)), (messages) =>
+    // The test's clock warns too, of a fiber that works for long.
+    messages.filter((message) => message.includes("The store")))
+
 const quietly = <A, E>({ layer }: ReturnType<typeof makeStore>, effect: Effect.Effect<A, E, Caching.Caching>) =>
-  Effect.map(warningsOf(Effect.provide(effect, layer)), (warnings) => expect(warnings).toEqual([]))
+  Effect.map(warnings(effect, layer), (messages) => expect(messages).toEqual([]))
 
 describe("P4 · a healthy store that needs longer than its time limit for the whole call", () => {
   it.effect("answers a lookup of all keys", () => {
@@ -108,7 +113,7 @@ describe("P4 · a store that hangs", () => {
   it.effect("is asked once by a lookup of many keys, which ends after one timeout", () => {
     const { asked, layer, state } = makeStore()
     return Effect.gen(function*() {
-      const warnings = yield* warningsOf(Effect.provide(
+      const messages = yield* warnings(
         Effect.gen(function*() {
           yield* passing(Cached.setMany(pairs, { ttl: "1 hour" }))
           state.hangs = true
@@ -119,15 +124,15 @@ describe("P4 · a store that hangs", () => {
           expect(found(yield* passing(Cached.getMany(keys)))).toBe(count)
         }),
         layer
-      ))
-      expect(warnings).toEqual([expect.stringContaining("could not read entries")])
+      )
+      expect(messages).toEqual([expect.stringContaining("could not read entries")])
     })
   })
 
   it.effect("keeps what it has answered before", () => {
     const { asked, layer, state } = makeStore()
     return Effect.gen(function*() {
-      const warnings = yield* warningsOf(Effect.provide(
+      const messages = yield* warnings(
         Effect.gen(function*() {
           yield* passing(Cached.setMany(pairs, { ttl: "1 hour" }))
           asked.length = 0
@@ -139,15 +144,15 @@ describe("P4 · a store that hangs", () => {
           expect(found(yield* fiber.pollUnsafe()!)).toBe(7 * 256)
         }),
         layer
-      ))
-      expect(warnings).toEqual([expect.stringContaining("could not read entries")])
+      )
+      expect(messages).toEqual([expect.stringContaining("could not read entries")])
     })
   })
 
   it.effect("is asked once by a read of many keys, which loads them after one timeout", () => {
     const { asked, layer, state } = makeStore()
     return Effect.gen(function*() {
-      const warnings = yield* warningsOf(Effect.provide(
+      const messages = yield* warnings(
         Effect.gen(function*() {
           state.hangs = true
           expect((yield* passing(users(keys), "1 second")).every(Exit.isSuccess)).toBe(true)
@@ -155,8 +160,8 @@ describe("P4 · a store that hangs", () => {
           expect(asked.filter((operation) => operation !== "markers")).toEqual(["getMany"])
         }),
         layer
-      ))
-      expect(warnings).toEqual([expect.stringContaining("could not read entries")])
+      )
+      expect(messages).toEqual([expect.stringContaining("could not read entries")])
     })
   })
 })

@@ -139,6 +139,7 @@ export const forgetAll = (self: Flights): Effect.Effect<void> => {
   noteAll(self)
   const left = Memory.together(self.memory, () => {
     const holders = holdersOf(self)
+    self.flights.tickets?.detachAll()
     for (const { id } of self.flights.all()) detach(self, id)
     self.retryAt.clear()
     return takeAll(self, "invalidated", holders)
