@@ -542,7 +542,7 @@ const loadMany = (self: Simulation, spec: Spec, reads: ReadonlyMap<string, Read>
       const flight = flights.get(CacheKey.id(key))
       if (flight !== undefined) self.world.readers.set(flight.request, reads.get(key.id)!)
       const record = World.beginLoad(self.world, { ...spec, id: key.id, annotates: undefined }, flight, together)
-      for (const tickets of within?.engine.flights.tickets?.calls ?? []) {
+      for (const { tickets } of within?.engine.flights.tickets?.calls ?? []) {
         const ticket = tickets.get(CacheKey.id(key))
         if (ticket?.isOpen === true) record.ticket = ticket
       }

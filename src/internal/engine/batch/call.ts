@@ -121,19 +121,22 @@ export const board = (self: State, ticket: Ticket): void => {
 
 /** Interrupts the read of the tickets. If that interrupts the call, waits for the call's finalizers. */
 export const leaveTickets = (self: State): Effect.Effect<unknown> => {
-  const { call } = self
-  const open = (call?.items ?? self.tickets).filter((one): one is Ticket => !(one instanceof Item) && one.isOpen)
-  const { fiber } = call ?? {}
-  // A flight keeps its id until a call that cannot be interrupted has ended.
-  if (fiber !== undefined && !isInterruptible(fiber)) {
-    return Turns.forEach(open, (one) => void (one.isOpen && one.board()))
-  }
-  for (const one of open) one.drop()
-  if (call === undefined || open.length === 0 || (call.waiting -= open.length) > 0 || fiber === undefined) {
-    return Effect.void
-  }
-  fiber.interruptUnsafe()
-  return Fiber.await(fiber)
+  let dropped = 0
+  const left = Turns.forEach(self.call?.items ?? self.tickets, (one) => {
+    if (one instanceof Item || !one.isOpen) return
+    const { call } = self
+    // A flight keeps its id until a call that cannot be interrupted has ended.
+    if (call?.fiber !== undefined && !isInterruptible(call.fiber)) return void one.board()
+    one.drop()
+    dropped++
+    if (call !== undefined) call.waiting--
+  })
+  return Effect.flatMap(left, () => {
+    const { fiber, waiting } = self.call ?? {}
+    if (dropped === 0 || fiber === undefined || waiting! > 0) return Effect.void
+    fiber.interruptUnsafe()
+    return Fiber.await(fiber)
+  })
 }
 
 const isInterruptible = (fiber: {} | undefined): boolean =>

@@ -5,8 +5,10 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { StoreError } from "../../../CacheError.ts"
 import type { TouchOptions } from "../../../ports/store.ts"
+import { chunk } from "../../defaults/bounds.ts"
 import { afterProgramMillis, programMillis, untilPassed } from "../../time/programTime.ts"
 import * as TurnLimit from "../../time/turnLimit.ts"
+import { forEachWave } from "../../time/waves.ts"
 import type { Entry } from "../memory/entry.ts"
 import { spawn } from "./background.ts"
 import * as Circuit from "./circuit.ts"
@@ -66,6 +68,7 @@ export const ask = <A>(
           const fault = exit === undefined
             ? fail("Timeout")
             : faultOf(exit.cause, (cause) => fail("Unavailable", cause))
+          if (fault.reason === "Timeout" && budget.call !== undefined) budget.call.leftMillis = 0
           if (permit === undefined) return noteFault(tier, operation, fault, clock)
           if (fault.reason === "Timeout" && isListing(operation)) Circuit.gaveUp(tier.circuit, permit)
           else if (fault.reason === "Timeout") {
@@ -83,6 +86,16 @@ export const ask = <A>(
         if (permit !== undefined) Circuit.gaveUp(tier.circuit, permit)
       }))
   })
+
+/** Sends a long list in waves, each of which has the whole budget. After a timeout, no further wave is sent. */
+export const askInWaves = <A, E, R>(
+  items: ReadonlyArray<A>,
+  budget: Budget,
+  send: (wave: ReadonlyArray<A>, budget: Budget, from: number) => Effect.Effect<unknown, E, R>
+): Effect.Effect<void, E, R> =>
+  items.length <= chunk
+    ? Effect.asVoid(send(items, budget, 0))
+    : forEachWave(items, (wave, from) => Effect.suspend(() => send(wave, { ...budget, call: budget }, from)))
 
 export const faultOf = (cause: Cause.Cause<unknown>, orElse: (defect: unknown) => StoreError): StoreError => {
   const error = Cause.squash(cause)

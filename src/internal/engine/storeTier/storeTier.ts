@@ -25,6 +25,8 @@ export interface KnownTagVersions {
 
 export interface Budget {
   leftMillis: number
+  /** The budget of the call to which the wave with this budget belongs. A timeout of the wave ends it too. */
+  readonly call?: Budget
   /** Sends the operation even if the circuit is open, because this is its last attempt. */
   readonly isLast?: true
 }
@@ -76,10 +78,10 @@ export interface StoreSteps {
     items: ReadonlyArray<Pending.Item>,
     restore: <A>(effect: Effect.Effect<A>) => Effect.Effect<A>
   ) => Effect.Effect<ReadonlyArray<boolean>>
-  /** Sends an invalidation that is already pending. `restore` marks the part that may be interrupted. */
+  /** Sends invalidations that are already pending. `restore` marks the part that may be interrupted. */
   readonly send: (
     tier: StoreTier,
-    item: Pending.Item,
+    items: ReadonlyArray<Pending.Item>,
     restore: <A>(effect: Effect.Effect<A>) => Effect.Effect<A>
   ) => Effect.Effect<unknown>
   readonly close: (tier: StoreTier) => Effect.Effect<void>
