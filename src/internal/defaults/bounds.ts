@@ -117,6 +117,9 @@ export const groups = { first: 256, least: 64, most: 2048, quickMillis: 25 }
 /** The maximum number of chunks of a long list that are sent to a store at once. */
 export const wavesAtOnce = 8
 
+/** How many loads of one turn ask the store for leases alone, at once. The others ask in waves, a turn later. */
+export const together = { alone: 8 }
+
 /** How long synchronous steps may run before other fibers and timers get a turn. */
 export const turnMillis = 5
 
