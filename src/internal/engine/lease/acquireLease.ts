@@ -3,7 +3,7 @@ import { hold } from "#platform/engine/derived/dependencies"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import type { Stored, TagVersion } from "../../../CacheEntry.ts"
-import type { Markers } from "../../../ports/store.ts"
+import type { AcquireOptions, Markers } from "../../../ports/store.ts"
 import * as Defaults from "../../defaults/processes.ts"
 import { noneIsGone } from "../../store/markers/markers.ts"
 import { failStrict } from "../flight/callers.ts"
@@ -21,9 +21,9 @@ import { fetch, reviveNow } from "../storeTier/fetch.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
 import { decode } from "../storeTier/sharedFailure.ts"
 import type { Budget, Fault, StoreTier } from "../storeTier/storeTier.ts"
-import { leaseOf, lookBefore, nowOf, type WriteGrant } from "./held.ts"
+import { Elsewhere, leaseOf, lookBefore, nowOf, type WriteGrant } from "./held.ts"
 import { isLate, waitForLease } from "./leaseWaits.ts"
-import { acquireTogether, AskAlone, isCrowded } from "./together.ts"
+import { acquireTogether, isCrowded } from "./together.ts"
 import { askEvidence } from "./unasked.ts"
 
 /** Another process holds the lease. This flight is a refresh without callers, so it need not load. */
@@ -49,37 +49,30 @@ export const acquireLease = Effect.fnUntraced(function*(
   // Reads of the result in memory do not ask the store, so changes by other processes must be tracked.
   self.tagEpochs.ensureTracking?.()
   if (Pending.isPending(pending, id)) return undefined
+  let elsewhere: Elsewhere | undefined
   if (isCrowded(self, tier, flight)) {
     const acquired = yield* acquireTogether(self, flight, { budget, tier })
-    if (acquired !== AskAlone) return acquired
+    if (!(acquired instanceof Elsewhere)) return acquired
+    elsewhere = acquired
   }
   const declared = declaredTags(self, request)
-  let markers: Markers | undefined
-  if (declared.length > 0 || typeof request.options.tags === "function") {
+  let markers = elsewhere?.markers
+  if (elsewhere === undefined && (declared.length > 0 || typeof request.options.tags === "function")) {
     const answer = yield* ask(tier, budget, "markers", store.markers(declared))
     if (!isFault(answer)) markers = answer
     // This fault matters only to declared tags. For tags known only after the load, the `seq` from `acquire` is enough.
     else if (declared.length > 0) return failWith(answer)
   }
   askEvidence(self, tier, flight)
-  const owner = self.tokens.next(8)
+  const owner = elsewhere?.owner ?? self.tokens.next(8)
   const isExclusive = !self.isPrivate && (optionOf(self, request, "lease") ?? store.capabilities.shared)
   let rejected = 0
   let waited = false
   while (rejected < Defaults.leaseAttempts) {
-    // Set before the store answers: if the flight is interrupted or the request times out, the lease must be released.
-    if (isExclusive || store.capabilities.shared) flight.lease = leaseOf(tier, owner)
-    beginAsking(flight)
-    const isSent = budget.leftMillis > 0
     const askedAt = nowOf(tier)
-    const asked = yield* ask(
-      tier,
-      budget,
-      "acquire",
-      store.acquire(id, { owner, leaseMillis, rejectedWriteId: flight.rejectedWriteId, join: !isExclusive })
-    )
-    // The store may still carry out an `acquire` that timed out, so a release follows.
-    if (isSent && isLate(tier, asked)) releaseLease(flight)
+    const options = { owner, leaseMillis, rejectedWriteId: flight.rejectedWriteId, join: !isExclusive }
+    const asked = elsewhere?.answer ?? (yield* askAlone(flight, { budget, tier }, options))
+    elsewhere = undefined
     if (isFault(asked) || asked._tag !== "Granted") flight.lease = undefined
     if (isFault(asked)) return failWith(asked)
     let acquired: LeaseAnswer
@@ -134,6 +127,20 @@ export const acquireLease = Effect.fnUntraced(function*(
   }
   return undefined
 })
+
+const askAlone = (flight: Flight, { budget, tier }: Asking, options: AcquireOptions) => {
+  const { store } = tier
+  const { join, owner } = options
+  // Set before the store answers: if the flight is interrupted or the request times out, the lease must be released.
+  if (join === false || store.capabilities.shared) flight.lease = leaseOf(tier, owner)
+  beginAsking(flight)
+  const isSent = budget.leftMillis > 0
+  return Effect.map(ask(tier, budget, "acquire", store.acquire(flight.id, options)), (asked) => {
+    // The store may still carry out an `acquire` that timed out, so a release follows.
+    if (isSent && isLate(tier, asked)) releaseLease(flight)
+    return asked
+  })
+}
 
 /** Whether the entry that `acquire` returned needs no check: it has no tags, and no change was reported since. */
 const isWhole = ({ changedWhileAsked }: Flight, { meta }: Stored): boolean =>

@@ -2,7 +2,7 @@
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import type { Markers } from "../../../ports/store.ts"
+import type { Acquired, Markers } from "../../../ports/store.ts"
 import { monotonicMillis } from "../../time/monotonic.ts"
 import type { Flight, FlightLease, Flights } from "../state.ts"
 import { ask } from "../storeTier/ask.ts"
@@ -16,6 +16,19 @@ export interface WriteGrant {
   readonly markers: Markers | undefined
   /** Whether a wave has acquired the lease. The result is then stored in a wave, too. */
   readonly isOfWave?: boolean
+}
+
+/** The answer of a wave for a flight without a grant: an entry is stored, or another process has the lease. */
+export class Elsewhere {
+  readonly answer: Exclude<Acquired, { readonly _tag: "Granted" }>
+  readonly owner: string
+  readonly markers: Markers | undefined
+
+  constructor(answer: Elsewhere["answer"], owner: string, markers: Markers | undefined) {
+    this.answer = answer
+    this.owner = owner
+    this.markers = markers
+  }
 }
 
 /** Applies changes from before the grant. The flight then counts as started after them, because its load sees them. */

@@ -19,7 +19,7 @@ import type { Flight, Flights } from "../state.ts"
 import { type Asking, timeOf } from "../storeTier/ask.ts"
 import { spawn } from "../storeTier/background.ts"
 import type { Budget, StoreTier } from "../storeTier/storeTier.ts"
-import type { WriteGrant } from "./held.ts"
+import type { Elsewhere, WriteGrant } from "./held.ts"
 import { acquire, commitAll, makeWave } from "./wave.ts"
 
 interface Waiting<Item, Answer> {
@@ -37,11 +37,8 @@ interface Line<Item, Answer> {
   isMoving: boolean
 }
 
-/** The flight asks alone, because the store has an entry for its id, or another process has the lease. */
-export const AskAlone = Symbol("AskAlone")
-
-/** The grant of a flight. `undefined` if it loads without a lease. */
-type Acquiring = WriteGrant | typeof AskAlone | undefined
+/** `undefined` means that the flight loads without a lease. */
+type Acquiring = WriteGrant | Elsewhere | undefined
 
 interface Commit extends CommitRequest {
   readonly flight: Flight
@@ -97,7 +94,7 @@ const acquireAll: Lines["acquires"]["send"] = (flights, budget) => {
   if (first === undefined) return Effect.succeed(flights.map(() => undefined))
   const wave = makeWave(first, budget)
   return Effect.map(acquire(wave, asked), (others) => {
-    const answers = flights.map((flight) => others.has(flight) ? AskAlone : wave.grants.get(flight))
+    const answers = flights.map((flight) => others.get(flight) ?? wave.grants.get(flight))
     wave.grants.clear()
     return answers
   })

@@ -16,7 +16,7 @@ import { supervise, type Worker } from "../storeTier/background.ts"
 import { isFault, isRefusal } from "../storeTier/faults.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
 import type { Budget, Fault, StoreTier } from "../storeTier/storeTier.ts"
-import { leaseOf, lookBefore, nowOf, type WriteGrant } from "./held.ts"
+import { Elsewhere, leaseOf, lookBefore, nowOf, type WriteGrant } from "./held.ts"
 import { isLate } from "./leaseWaits.ts"
 import { askEvidence } from "./unasked.ts"
 
@@ -71,12 +71,15 @@ const requestAll = <A, B>(
 ): Effect.Effect<ReadonlyArray<B>, StoreError> =>
   items.length === 1 ? Effect.map(one(items[0]!), (answer) => [answer]) : all(items)
 
-const none: ReadonlySet<Flight> = new Set()
+/** The flights without a grant that must go on by themselves. */
+type Others = ReadonlyMap<Flight, Elsewhere>
+
+const none: Others = new Map()
 
 export const acquire = Effect.fnUntraced(function*(
   self: Wave,
   wave: ReadonlyArray<Flight>
-): Effect.fn.Return<ReadonlySet<Flight>, never, any> {
+): Effect.fn.Return<Others, never, any> {
   const { engine, tier } = self
   const { pending, store } = tier
   // Reads of the results in memory do not ask the store, so changes by other processes must be tracked.
@@ -120,7 +123,7 @@ const acquireLeases = Effect.fnUntraced(function*(
   self: Wave,
   flights: ReadonlyArray<Flight>,
   markersOf: (flight: Flight) => Markers | undefined
-): Effect.fn.Return<ReadonlySet<Flight>, never, any> {
+): Effect.fn.Return<Others, never, any> {
   const { engine, owner, tier } = self
   const { leaseMillis, store } = tier
   const asked = flights.filter(({ exit }) => exit === undefined)
@@ -151,14 +154,14 @@ const acquireLeases = Effect.fnUntraced(function*(
     }
     return none
   }
-  const others = new Set<Flight>()
+  const others = new Map<Flight, Elsewhere>()
   const { epoch } = engine.tagEpochs
   lookBefore(engine, asked[0]!)
   asked.forEach((flight, i) => {
     const answer = answers[i]!
     if (answer._tag !== "Granted") {
       flight.lease = undefined
-      if (flight.exit === undefined) others.add(flight)
+      if (flight.exit === undefined) others.set(flight, new Elsewhere(answer, owner, markersOf(flight)))
       return
     }
     // The flight was abandoned or detached meanwhile, and its release may have reached the store before the grant.
