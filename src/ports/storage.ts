@@ -157,10 +157,7 @@ export interface SyncStorage {
   readonly workedMillis?: (() => number) | undefined
   /** Returns the `StoreError` reason for a thrown error (default: `Unavailable`). */
   readonly reasonOf?: ((thrown: unknown) => StoreErrorReason) | undefined
-  /**
-   * Runs an operation, and may repeat it, for instance while the storage is busy (default: runs it once). `items` is the
-   * number of ids that it is for.
-   */
+  /** Runs an operation on `items` ids, and may repeat it, for instance while the storage is busy (default: once). */
   readonly attempt?: (<A>(operation: string, run: () => A, items: number) => Effect.Effect<A, StoreError>) | undefined
 }
 

@@ -36,7 +36,6 @@ export interface Operations extends Options {
 interface Operation<out A = unknown> {
   readonly name: string
   readonly steps: () => A
-  /** The number of ids that the operation is for. */
   readonly items: number
 }
 

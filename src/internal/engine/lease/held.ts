@@ -1,4 +1,4 @@
-/** What all ways to acquire a lease share: the grant, and the lease that a flight holds. */
+/** Grants and leases as flights hold them, whether they were acquired alone or in a wave. */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"

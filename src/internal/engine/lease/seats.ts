@@ -68,4 +68,3 @@ const lateMarkersOf = Effect.fnUntraced(function*(
   const markers = yield* askWave(self, "markers", self.tier.store.markers(late))
   return isFault(markers) ? () => markers : pickerOf(markers, late)
 })
-

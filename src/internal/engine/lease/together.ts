@@ -1,7 +1,4 @@
-/**
- * The store steps of single flights that begin together. The first few in a turn of the event loop ask the store alone,
- * without a delay. The others wait for the end of the turn, and ask in waves.
- */
+/** Store steps of single flights that begin in one turn. The first few ask alone, without a delay, others in waves. */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -37,7 +34,6 @@ interface Line<Item, Answer> {
   isMoving: boolean
 }
 
-/** `undefined` means that the flight loads without a lease. */
 type Acquiring = WriteGrant | Elsewhere | undefined
 
 interface Commit extends CommitRequest {

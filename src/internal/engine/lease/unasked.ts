@@ -88,7 +88,6 @@ const storePart: (
   // If another process holds the lease of an id, the answer for the id is not stored: no load is awaited or joined.
   const requests = asked.map(({ id, rejectedWriteId }) => ({ id, owner, leaseMillis, rejectedWriteId, join: false }))
   const acquired = yield* ask(tier, budget, "acquire", store.acquireMany(requests))
-  // The store may still carry out a request that timed out, so its leases are released.
   const grants = new Map(isFault(acquired) && isLate(tier, acquired) ? asked.map((flight) => [flight, ""]) : [])
   const dead: Array<Flight> = []
   if (!isFault(acquired)) {

@@ -71,7 +71,6 @@ const requestAll = <A, B>(
 ): Effect.Effect<ReadonlyArray<B>, StoreError> =>
   items.length === 1 ? Effect.map(one(items[0]!), (answer) => [answer]) : all(items)
 
-/** The flights without a grant that must go on by themselves. */
 type Others = ReadonlyMap<Flight, Elsewhere>
 
 const none: Others = new Map()
@@ -82,7 +81,6 @@ export const acquire = Effect.fnUntraced(function*(
 ): Effect.fn.Return<Others, never, any> {
   const { engine, tier } = self
   const { pending, store } = tier
-  // Reads of the results in memory do not ask the store, so changes by other processes must be tracked.
   engine.tagEpochs.ensureTracking?.()
   askEvidence(engine, tier, wave[0]!)
   const asked = wave.filter(({ id }) => !Pending.isPending(pending, id))
@@ -145,7 +143,6 @@ const acquireLeases = Effect.fnUntraced(function*(
   }))
   const answers = yield* askWave(self, "acquire", requestAll(requests, store.acquireMany, acquireOne(store)))
   if (isFault(answers)) {
-    // The store may still carry out a request that timed out, so a release follows for each flight.
     const late = isSent && isLate(tier, answers)
     for (const flight of asked) {
       if (late) releaseLease(flight)
@@ -187,7 +184,6 @@ const grantOf = (
   markers: Markers | undefined
 ): WriteGrant => ({
   generation,
-  // If the load determines the tags, `seq` shows whether one of them was invalidated during the load.
   markers: markers ?? (seq === undefined ? undefined : { seq, markers: [] }),
   isOfWave: true
 })
@@ -244,7 +240,6 @@ const renewing = (self: Wave, { request: { maxLoadMillis }, starter }: Flight): 
   return supervise(tier.background, { name: "renews the leases of a wave", context: starter.context, run: again })
 }
 
-/** Returns the store's answer for each request, in their order. */
 export const commitAll = Effect.fnUntraced(function*(
   self: Wave,
   commits: ReadonlyArray<CommitRequest>

@@ -58,7 +58,6 @@ export const toStoreError = (storage: SyncStorage, operation: string, cause: unk
     ? cause
     : new StoreError({ store: storage.name, operation, reason: storage.reasonOf?.(cause) ?? "Unavailable", cause })
 
-/** Runs a step once, regardless of the storage's `attempt`. */
 export const once = <A>(storage: SyncStorage, operation: string, run: () => A): Effect.Effect<A, StoreError> =>
   Effect.suspend(() => {
     try {
@@ -85,14 +84,12 @@ export const withFiber = <A>(
   items = 1
 ): Effect.Effect<A, StoreError> => Effect.withFiber((fiber) => self.attempt(operation, () => run(fiber), items))
 
-/** Runs a step atomically, and passes it the time at which it begins. */
 export const atomically = <A>(
   self: Sync,
   operation: string,
   step: (now: number) => A,
   items = 1
-): Effect.Effect<A, StoreError> =>
-  withFiber(self, operation, (fiber) => self.atomic(() => step(nowOf(fiber))), items)
+): Effect.Effect<A, StoreError> => withFiber(self, operation, (fiber) => self.atomic(() => step(nowOf(fiber))), items)
 
 /** Runs each group atomically. If the storage is too full for a group, runs its items one by one: some may fit. */
 export const forMany = <A, B>(
