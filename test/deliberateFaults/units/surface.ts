@@ -164,7 +164,7 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "one refused result is committed again with those that the store has taken",
     in: "commitAll",
-    find: "stored[i]?.meta.writeId === entry.meta.writeId",
+    find: "stored[i]?.meta.writeId === request.entry.meta.writeId",
     replace: "false",
     by: "test/cached/bulkInStore.test.ts"
   },

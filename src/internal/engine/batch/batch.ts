@@ -152,7 +152,7 @@ const acquire = (self: State): void => {
   const fiber = Effect.runForkWith(starter.context as Context.Context<any>)(
     seats.acquire(items.map(({ flight }) => flight))
   )
-  const arrive = (exit: Exit.Exit<ReadonlySet<Flight>>): void => {
+  const arrive = (exit: Exit.Exit<Pick<ReadonlySet<Flight>, "has">>): void => {
     for (const item of items) {
       if (item.state !== "waiting") continue
       const { flight } = item

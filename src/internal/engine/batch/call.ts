@@ -19,7 +19,6 @@ export class Item {
   readonly resume: Resume | undefined
   call: Call | undefined
   state: "waiting" | "left" | "leaving"
-  /** Whether the call also performs this flight's store operations. */
   readonly usesStore: boolean
 
   constructor(flight: Flight, usesStore: boolean, context?: Context.Context<never>, resume?: Resume) {
@@ -59,11 +58,9 @@ export interface State {
   readonly ready: Set<Item>
   readonly loading: Map<Flight, Item>
   readonly leading: Set<Flight>
-  /** The flights that will ask the store for leases together in the next wave. */
   asking: Array<Item>
   /** Keys without flights. In the first call, they follow the flights. */
   tickets: Array<Ticket>
-  /** The call that loads the tickets' keys, while it runs. */
   call: Call | undefined
   readonly boarded: Map<Ticket, Item>
   seats: Seats | undefined

@@ -1,6 +1,7 @@
 /** Runs operations of the store within a time budget. Returns faults as values. */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { StoreError } from "../../../CacheError.ts"
@@ -26,6 +27,10 @@ export const budgetOf = (
 ): Budget => ({
   leftMillis: storeTimeoutMillis ?? tier.storeTimeoutMillis
 })
+
+/** The current time, in which the budgets of this store's operations are measured. */
+export const timeOf = ({ front, store }: StoreTier): number =>
+  store.workedMillis?.() ?? programMillis(Context.get(front.context, Clock.Clock))
 
 /** Runs one operation. Returns a fault instead of failing, and does not wait for an interrupted operation to end. */
 export const ask = <A>(
