@@ -194,8 +194,12 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "listeners are told of tags before they are pending",
     in: "invalidateTags",
-    find: "const item = Pending.add(tier.pending, Pending.tagsTarget(tier.pending, tags, mode))\n    begin()",
-    replace: "begin()\n    const item = Pending.add(tier.pending, Pending.tagsTarget(tier.pending, tags, mode))",
+    find: `if (tier !== undefined) items.push(Pending.add(tier.pending, Pending.tagsTarget(tier.pending, tags, mode)))
+      forgetTags(tags)
+      emitInvalidate(self, { tags, mode })`,
+    replace: `forgetTags(tags)
+      emitInvalidate(self, { tags, mode })
+      if (tier !== undefined) items.push(Pending.add(tier.pending, Pending.tagsTarget(tier.pending, tags, mode)))`,
     by: "test/internal/engine/withinOneStep.test.ts"
   },
   {

@@ -75,8 +75,8 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "what is named twice is removed twice",
     in: "removeMany",
-    find: "Array.from(new Set(ids))",
-    replace: "ids",
+    find: "Array.from(ids))",
+    replace: "Array.from(keys as Iterable<AnyKey>, idOf))",
     by: "test/cached/bulk.test.ts"
   },
   {
