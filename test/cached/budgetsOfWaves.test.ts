@@ -1,6 +1,6 @@
 /** A call for many keys asks the store in waves. Each wave has the store's whole time, until one has exceeded it. */
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Exit, Layer, Option, Schema } from "effect"
+import { Effect, Exit, Layer, Option, References, Schema } from "effect"
 import { Cached, CacheKey, CacheLayer, CachePolicy, type Caching, Store, Strategy } from "effect-cached"
 import type { StoreError } from "effect-cached/CacheError"
 import { MemoryStore } from "effect-cached/memory"
@@ -66,8 +66,11 @@ const passing = <A, E, R>(
 ) =>
   Effect.gen(function*() {
     const fiber = yield* start(effect)
-    yield* TestClock.adjust(duration)
-    for (let i = 0; i < 1000 && fiber.pollUnsafe() === undefined; i++) yield* Effect.yieldNow
+    for (let i = 0; i < 10 && fiber.pollUnsafe() === undefined; i++) {
+      yield* TestClock.adjust(duration)
+      for (let j = 0; j < 500 && fiber.pollUnsafe() === undefined; j++) yield* Effect.yieldNow
+    }
+    expect(ended(fiber)).not.toBe("still waiting")
     return yield* ended(fiber) as Exit.Exit<A, E>
   })
 
@@ -163,5 +166,63 @@ describe("P4 · a store that hangs", () => {
       )
       expect(messages).toEqual([expect.stringContaining("could not read entries")])
     })
+  })
+})
+
+describe("P4 · invalidations of many", () => {
+  const tags = Array.from({ length: count }, (_, i) => ({ tag: `tag ${i}` }))
+
+  it.effect("have time for each wave in a healthy store", () => {
+    const store = makeStore()
+    return quietly(
+      store,
+      Effect.gen(function*() {
+        yield* passing(Cached.setMany(pairs, { ttl: "1 hour" }))
+        expect(yield* passing(Cached.removeMany(keys))).toBe(count)
+        yield* passing(Cached.invalidateMany(tags))
+        expect(store.asked.filter((operation) => operation === "removeMany")).toHaveLength(24)
+        expect(store.asked.filter((operation) => operation === "invalidateTags")).toHaveLength(24)
+      })
+    )
+  })
+
+  it.effect("ask a store that hangs once, and take effect when it answers again", () => {
+    const { asked, inner, layer, state } = makeStore()
+    return Effect.gen(function*() {
+      const messages = yield* warnings(
+        Effect.gen(function*() {
+          yield* passing(Cached.setMany(pairs, { ttl: "1 hour" }))
+          state.hangs = true
+          asked.length = 0
+          yield* passing(Effect.all([Cached.invalidateMany(keys), Cached.invalidateMany(tags)]), "1 second")
+          expect(asked).toEqual(["removeMany", "invalidateTags"])
+          expect(yield* Cached.has(keys[count - 1]!)).toBe(false)
+          state.hangs = false
+          yield* TestClock.adjust("5 minutes")
+          expect(yield* inner.size).toBe(0)
+        }),
+        layer
+      )
+      expect(messages).toEqual([expect.stringContaining("could not")])
+    })
+  })
+
+  it.effect("are sent again in waves", () => {
+    const { asked, inner, layer, state } = makeStore()
+    return Effect.gen(function*() {
+      yield* Effect.provide(
+        Effect.gen(function*() {
+          yield* passing(Cached.setMany(pairs.slice(0, 640), { ttl: "1 hour" }))
+          state.hangs = true
+          yield* passing(Cached.invalidateMany(keys.slice(0, 640)), "1 second")
+          state.hangs = false
+          asked.length = 0
+          yield* TestClock.adjust("1 minute")
+          expect(asked.filter((operation) => operation === "removeMany")).toHaveLength(10)
+          expect(yield* inner.size).toBe(0)
+        }),
+        layer
+      )
+    }).pipe(Effect.provideService(References.MinimumLogLevel, "None"))
   })
 })

@@ -12,8 +12,8 @@ const noSecondDrop: ProcessFault = {
   name: "no second local drop",
   sought: "by hand",
   in: "invalidateTags",
-  find: "return Effect.map(tier.steps.send(tier, item, restore), forgetTags)",
-  replace: "return Effect.asVoid(tier.steps.send(tier, item, restore))"
+  find: "return Effect.flatMap(sent, () => forEachChunk(tags, forgetTags))",
+  replace: "return Effect.asVoid(sent)"
 }
 
 const versionsAfterLoad: ProcessFault = {

@@ -3,6 +3,41 @@ import type { UnitFault } from "../fault.ts"
 
 export const faults: ReadonlyArray<UnitFault> = [
   {
+    name: "a wave has only the budget that the wave before has left",
+    in: "askInWaves",
+    find: "{ ...budget, call: budget }",
+    replace: "budget",
+    by: "test/cached/budgetsOfWaves.test.ts"
+  },
+  {
+    name: "a store that hangs is asked for each wave of a lookup or removal",
+    in: "ask",
+    find: "budget.call.leftMillis = 0",
+    replace: "void budget.call",
+    by: "test/cached/budgetsOfWaves.test.ts"
+  },
+  {
+    name: "the answers to a wave of removals count for another wave",
+    in: "removeFromStore",
+    find: "removed[from + i] = was",
+    replace: "removed[i] = was",
+    by: "test/cached/invalidateMany.test.ts"
+  },
+  {
+    name: "invalidations are sent again one by one",
+    in: "wavesOf",
+    find: "chunksOf(ids, BoundsDefaults.many.steps)",
+    replace: "chunksOf(ids, 1)",
+    by: "test/cached/budgetsOfWaves.test.ts"
+  },
+  {
+    name: "all tags of an invalidation are one request",
+    in: "forEachChunk",
+    find: "list.length <= chunk",
+    replace: "list.length <= chunk * chunk",
+    by: "test/cached/invalidateMany.test.ts"
+  },
+  {
     name: "an open circuit keeps back what a closing layer sends",
     in: "closeStore",
     find: "isLast: true",
@@ -12,8 +47,8 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "an invalidation that something newer has replaced is sent again",
     in: "replay",
-    find: "if (item.places === 0) continue",
-    replace: "",
+    find: "places > 0",
+    replace: "places >= 0",
     by: "test/cached/sentAgain.test.ts"
   },
   {
@@ -166,8 +201,12 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "listeners are told of tags before they are pending",
     in: "invalidateTags",
-    find: "const item = Pending.add(tier.pending, Pending.tagsTarget(tier.pending, tags, mode))\n    begin()",
-    replace: "begin()\n    const item = Pending.add(tier.pending, Pending.tagsTarget(tier.pending, tags, mode))",
+    find: `if (tier !== undefined) items.push(Pending.add(tier.pending, Pending.tagsTarget(tier.pending, tags, mode)))
+      forgetTags(tags)
+      emitInvalidate(self, { tags, mode })`,
+    replace: `forgetTags(tags)
+      emitInvalidate(self, { tags, mode })
+      if (tier !== undefined) items.push(Pending.add(tier.pending, Pending.tagsTarget(tier.pending, tags, mode)))`,
     by: "test/internal/engine/withinOneStep.test.ts"
   },
   {

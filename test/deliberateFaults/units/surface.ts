@@ -75,8 +75,8 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "what is named twice is removed twice",
     in: "removeMany",
-    find: "Array.from(new Set(ids))",
-    replace: "ids",
+    find: "Array.from(ids))",
+    replace: "Array.from(keys as Iterable<AnyKey>, idOf))",
     by: "test/cached/bulk.test.ts"
   },
   {
@@ -85,6 +85,41 @@ export const faults: ReadonlyArray<UnitFault> = [
     find: "pairs.set(idOf(key), ",
     replace: "pairs.set(entry as never, ",
     by: "test/cached/bulk.test.ts"
+  },
+  {
+    name: "results of a call are stored after a clear",
+    in: "makeIndex",
+    find: "for (const call of calls) call.isDetached = true",
+    replace: "",
+    by: "test/cached/tickets.test.ts"
+  },
+  {
+    name: "a failure after a clear takes the place of a newer load",
+    in: "board",
+    find: "if (self.isDetached) flight.storable = false\n  else engine.flights.set(flight)",
+    replace: "engine.flights.set(flight)",
+    by: "test/cached/tickets.test.ts"
+  },
+  {
+    name: "a pattern does not find the keys of a call",
+    in: "ticketIds",
+    find: "if (isOpen) yield id",
+    replace: "if (!isOpen) yield id",
+    by: "test/cached/tickets.test.ts"
+  },
+  {
+    name: "a call goes on although its last reader has left",
+    in: "leaveTickets",
+    find: "if (call !== undefined) call.waiting--",
+    replace: "",
+    by: "test/cached/tickets.test.ts"
+  },
+  {
+    name: "loads of a warmed list that end at once have one turn",
+    in: "warm",
+    find: "Effect.andThen(TurnLimit.pass(limit), failuresOf(self, part))",
+    replace: "failuresOf(self, part)",
+    by: "test/cached/invalidateMany.test.ts"
   },
   {
     name: "one generation guards the results of a whole wave",

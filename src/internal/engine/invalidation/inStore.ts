@@ -51,7 +51,8 @@ const removeFromStore = (
 ): Effect.Effect<ReadonlyArray<boolean>> => {
   const { store } = tier
   const [first] = ids
-  if (first !== undefined && ids.length === 1) {
+  if (first === undefined) return Effect.succeed([])
+  if (ids.length === 1) {
     return Effect.map(
       acknowledged(tier, items, { operation: "remove", effect: store.remove(first) }),
       (was) => [was === true]

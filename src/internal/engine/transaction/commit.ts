@@ -125,23 +125,6 @@ const inMemory = (
 ): Effect.Effect<void, Failure> =>
   Effect.clockWith((clock): Effect.Effect<void, Failure> => {
     const now = clock.currentTimeMillisUnsafe()
-    // The copies are made over several turns. The rest is one step, so that no reader sees a part of the commit.
-    const copies = Turns.map(items, (item) => copyHere(base, item, now))
-    return Effect.flatMap(copies, (copies) => applyAll(base, { asked, counts, items }, { copies, hasMoved, now }))
-  })
-
-interface Applying {
-  readonly copies: ReadonlyArray<Entry | undefined>
-  readonly hasMoved: () => boolean
-  readonly now: number
-}
-
-const applyAll = (
-  base: Engine,
-  { asked, counts, items }: Omit<Committing, "checks">,
-  { copies, hasMoved, now }: Applying
-): Effect.Effect<void, Failure> =>
-  Effect.suspend((): Effect.Effect<void, Failure> => {
     const size = { steps: items.length + counts.length, bytes: 0 }
     const refusal = tooLarge("memory", size)
     if (refusal !== undefined) return Effect.fail(refusal)
@@ -155,10 +138,8 @@ const applyAll = (
     const isCleared = items.some((item) => item._tag === "Sweep" && item.sweep._tag === "Clear")
     const counted = counterChanges("memory", counts.map((count) => countStep(count, now)), isCleared ? none : live)
     if (counted instanceof StoreError) return Effect.fail(counted)
-    // Something may have changed since the commit began.
-    const isOpen = items.map((item) => item._tag !== "Load" || isPublishable(base, item.readCheck))
     Memory.together(base.memory, () => {
-      items.forEach((item, i) => isOpen[i] && applyHere(base, item, copies[i], now))
+      for (const item of items) applyHere(base, item, now)
       if (isCleared) base.counters.clear()
       for (const [name, counter] of counted.counters) {
         if (counter === undefined) base.counters.remove(name)
@@ -171,24 +152,17 @@ const applyAll = (
 
 const none = () => undefined
 
-/** The entry that an item puts in memory. */
-const copyHere = (base: Engine, item: Item, now: number): Entry | undefined => {
-  if (item._tag === "Load") return copyOf(item.entry, { bornAt: base.tagEpochs.epoch })
-  return item._tag === "Write" && item.write._tag === "Set" ? committed(base, item.write, now) : undefined
-}
-
-const applyHere = (base: Engine, item: Item, copy: Entry | undefined, now: number): void => {
-  if (copy !== undefined) copy.checkedAt = base.tagEpochs.epoch
+const applyHere = (base: Engine, item: Item, now: number): void => {
   switch (item._tag) {
     case "Sweep":
       return sweepHere(base, item.sweep)
     case "Load":
       base.retryAt.delete(item.id)
-      return Memory.put(base.memory, copy!, now)
+      return Memory.put(base.memory, copyOf(item.entry, { bornAt: base.tagEpochs.epoch }), now)
     case "Write": {
       const { id, write } = item
       if (write._tag === "Remove") return void forget(base, id)
-      if (write._tag === "Set") return put(base, copy!, now)
+      if (write._tag === "Set") return put(base, committed(base, write, now), now)
       base.mutations++
       const entry = Memory.peek(base.memory, base.tagEpochs, id)
       if (entry !== undefined && now < entry.expiresAt) Memory.setDeadlines(base.memory, entry, now + write.ttlMillis)
