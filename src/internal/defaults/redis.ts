@@ -72,6 +72,9 @@ export const markerMillis = 30 * 24 * 3_600_000
 /** The maximum number of keys in one command, and in one step of a listing. */
 export const keysPerCommand = 200
 
+/** The maximum number of ids that one script handles, and of the bytes of their values. */
+export const script = { ids: 64, bytes: maxValue }
+
 /** How many keys are requested at once, in several commands. */
 export const keysAtOnce = 5000
 

@@ -70,6 +70,13 @@ export interface Keys {
   /** The hash tag of the keys that belong to the whole store, such as the era and the sequence of invalidations. */
   readonly controlTag: string
   readonly of: (kind: KeyKind, era: string, text: string) => string
+  /** Adds the keys of several kinds of each text, in order. Computes the hash of a text once. */
+  readonly addAll: (
+    keys: Array<string>,
+    kinds: ReadonlyArray<KeyKind>,
+    era: string,
+    texts: ReadonlyArray<string>
+  ) => void
   /** A pattern for the keys of a kind and an era whose texts begin with `prefix`. It may match other keys too. */
   readonly pattern: (kind: KeyKind, era: string, prefix: string) => string
   readonly partsOf: (key: string) => KeyParts | undefined
@@ -106,6 +113,13 @@ export const make = (given: string): Keys => {
     timeOf: (run) => `${prefix}:r:{${prefix}}${run}`,
     controlTag: prefix,
     of: (kind, era, text) => `${headOf(kind, era)}${hashOf(text)}}${escape(text)}`,
+    addAll(keys, kinds, era, texts) {
+      const heads = kinds.map((kind) => headOf(kind, era))
+      for (const text of texts) {
+        const rest = `${hashOf(text)}}${escape(text)}`
+        for (const head of heads) keys.push(head + rest)
+      }
+    },
     pattern: (kind, era, text) =>
       // A lone surrogate at the end of `text` may be half of a character in an id, so the pattern omits such a `text`.
       `${headOf(kind, era)}??????}${unusual.test(text) ? "" : text.replace(glob, "\\$&")}*`,
