@@ -35,11 +35,12 @@ const placeOf = (text: string): string => {
   return end > 1 ? text.slice(1, end) : text
 }
 
+const pairs = Array.from({ length: 64 * 64 }, (_, i) => letters[i & 63]! + letters[i >>> 6]!)
+
 /** Returns a hash tag of six characters. The text itself is not used, because it may be empty or contain a `}`. */
 export const hashOf = (text: string): string => {
   const sum = crc32(placeOf(text))
-  return letters[sum & 63]! + letters[sum >>> 6 & 63]! + letters[sum >>> 12 & 63]! + letters[sum >>> 18 & 63]! +
-    letters[sum >>> 24 & 63]! + letters[sum >>> 30]!
+  return pairs[sum & 4095]! + pairs[sum >>> 12 & 4095]! + pairs[sum >>> 24]!
 }
 
 const hashSize = 6
@@ -104,7 +105,11 @@ const glob = /[*?[\]\\^-]/g
 
 export const make = (given: string): Keys => {
   const prefix = encodePrefix(given)
-  const headOf = (kind: KeyKind, era: string) => `${prefix}:${kind}:${era}:{`
+  let heads: { readonly era: string } & Partial<Record<KeyKind, string>> = { era: "" }
+  const headOf = (kind: KeyKind, era: string) => {
+    if (heads.era !== era) heads = { era }
+    return heads[kind] ??= `${prefix}:${kind}:${era}:{`
+  }
   const parts = new RegExp(`^${prefix.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")}:([vlfdtn]):(\\d+):\\{.{${hashSize}}\\}`)
   return {
     prefix,

@@ -54,6 +54,7 @@ const partsOf = <A>({ areAlike }: Many<A, unknown>, items: ReadonlyArray<A>): Re
 const askPart = <A>({ decoderOf, send, sendOne }: Many<A, unknown>, part: ReadonlyArray<A>, done: Done): void => {
   if (part.length === 1) return sendOne(part[0]!, (answer) => done(isFault(answer) ? answer : [answer]))
   const takeAll = (answers: ReadonlyArray<unknown>): void => {
+    if (!answers.includes(failed)) return done(answers.find(isFault) ?? answers)
     const take = (i: number, done: Done) => answers[i] === failed ? sendOne(part[i]!, done) : done(answers[i])
     all(Array.from(part.keys()), take, done)
   }

@@ -68,9 +68,10 @@ export const beginWrite = (
 
 /** Extends the time to live of an entry's markers, because a marker must outlive all entries with its tag. */
 const keepMarkers = (self: StoreState, { meta }: Stored): void => {
+  if (meta.tags.length === 0) return
   const { era, keys, wire } = self.session
   const ttl = meta.expiresAt - now(self)
-  if (meta.tags.length === 0 || ttl < Limits.markerMillis / 2 || era === undefined) return
+  if (ttl < Limits.markerMillis / 2 || era === undefined) return
   for (const { tag } of meta.tags) {
     const [kind, text] = markerOf(tag)
     const key = keys.of(kind, era, text)
