@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import { waves } from "../defaults/bounds.ts"
 import { startsOf } from "./chunks.ts"
 import { monotonicMillis } from "./monotonic.ts"
+import * as TurnLimit from "./turnLimit.ts"
 
 /** The store counts as far away if several waves at once take at most this many times as long as one. */
 const tolerance = 1.5
@@ -11,14 +12,18 @@ const tolerance = 1.5
 /**
  * Sends the chunks of a list one by one at first, because a store that gets many at once could exceed its time limit.
  * As long as several at once take hardly longer than one, the store is only far away, and their number is doubled.
+ * Each of several begins in a turn of its own. With `inTurn`, a wave waits for such a turn to handle its answer.
  */
 export const forEachWave = <A, E, R>(
   items: ReadonlyArray<A>,
-  send: (wave: ReadonlyArray<A>, from: number) => Effect.Effect<unknown, E, R>
-): Effect.Effect<void, E, R> => items.length <= waves.size ? Effect.asVoid(send(items, 0)) : sendAll(items, send)
+  send: (wave: ReadonlyArray<A>, from: number, inTurn: Effect.Effect<void>) => Effect.Effect<unknown, E, R>
+): Effect.Effect<void, E, R> =>
+  items.length <= waves.size ? Effect.asVoid(send(items, 0, Effect.void)) : sendAll(items, send)
 
 const sendAll: typeof forEachWave = Effect.fnUntraced(function*(items, send) {
   const clock = yield* Clock.Clock
+  const { currentDispatcher } = yield* Effect.fiber
+  const inTurn = TurnLimit.pass(TurnLimit.make(1, currentDispatcher))
   const starts = startsOf(items, waves.size)
   let aloneMillis = 0
   let atOnce = 1
@@ -26,7 +31,8 @@ const sendAll: typeof forEachWave = Effect.fnUntraced(function*(items, send) {
   for (let i = 0; i < starts.length;) {
     const beganAt = monotonicMillis(clock)
     const some = starts.slice(i, i + atOnce)
-    yield* Effect.forEach(some, (from) => send(items.slice(from, from + waves.size), from), {
+    const sendFrom = (from: number) => Effect.andThen(inTurn, send(items.slice(from, from + waves.size), from, inTurn))
+    yield* Effect.forEach(some, sendFrom, {
       concurrency: "unbounded",
       discard: true
     })

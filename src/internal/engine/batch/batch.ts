@@ -319,9 +319,9 @@ const settle = (
 /** Stores the results of flights without fibers, in waves, and answers their callers. */
 const storeAll = (self: State, flights: ReadonlyArray<Flight>, outcomes: BatchAnswers): void => {
   const [{ engine, starter }] = flights as [Flight]
-  const storing = forEachWave(flights, (wave, from) => {
+  const storing = forEachWave(flights, (wave, from, inTurn) => {
     const stored = self.seats!.store(wave, outcomes.slice(from, from + wave.length))
-    return Effect.map(Effect.exit(stored), (answers) =>
+    return Effect.map(Effect.tap(Effect.exit(stored), inTurn), (answers) =>
       wave.forEach((flight, i) => {
         if (flight.exit !== undefined) return
         complete(engine, flight, Exit.isSuccess(answers) ? answers.value[i]! : answers)
