@@ -449,13 +449,6 @@ return tier.store.acquire(id, asking)
     by: "test/cached/loadsAtOnce.test.ts"
   },
   {
-    name: "a reader that leaves the line is asked for nevertheless",
-    in: "sendWave",
-    find: "some.filter(({ isGone }) => !isGone)",
-    replace: "some",
-    by: "test/cached/loadsAtOnce.test.ts"
-  },
-  {
     name: "the last in line has its whole budget, however long it has waited",
     in: "sendWave",
     find: "budget.leftMillis - (sentAt - since)",
@@ -470,7 +463,7 @@ return tier.store.acquire(id, asking)
     by: "test/cached/loadsAtOnce.test.ts"
   },
   {
-    name: "a load that has to wait for another process asks once more after its wave",
+    name: "a wave's answer that another process loads is asked for once more",
     in: "acquireLease",
     find: "elsewhere?.answer ?? ",
     replace: "",

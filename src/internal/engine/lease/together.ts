@@ -24,7 +24,6 @@ interface Waiting<Item, Answer> {
   readonly budget: Budget
   readonly since: number
   readonly resume: (answer: Effect.Effect<Answer>) => void
-  isGone: boolean
 }
 
 interface Line<Item, Answer> {
@@ -84,7 +83,7 @@ export const commitTogether = (
 ): Effect.Effect<boolean | StoreError> => inWave(linesOf(self, tier).commits, commit, budget)
 
 const acquireAll: Lines["acquires"]["send"] = (flights, budget) => {
-  // An id has at most one storable flight. Two flights with one owner would share, and release, one lease.
+  // Flights that were abandoned or replaced are not storable. Two of one id would share, and release, one lease.
   const asked = flights.filter(({ storable }) => storable)
   const [first] = asked
   if (first === undefined) return Effect.succeed(flights.map(() => undefined))
@@ -100,9 +99,7 @@ const inWave = <Item, Answer>(line: Line<Item, Answer>, item: Item, budget: Budg
   Effect.callback((resume) => {
     if (line.tier.background.isClosed) return resume(Effect.interrupt)
     move(line)
-    const waiting = { item, budget, since: timeOf(line.tier), resume, isGone: false }
-    line.waiting.push(waiting)
-    return Effect.sync(() => void (waiting.isGone = true))
+    line.waiting.push({ item, budget, since: timeOf(line.tier), resume })
   })
 
 /** Starts to send waves, from the next turn on, until nothing waits. */
@@ -137,16 +134,14 @@ const sendWave = <Item, Answer>(
   some: ReadonlyArray<Waiting<Item, Answer>>
 ): Effect.Effect<void, never, any> =>
   Effect.suspend(() => {
-    const open = some.filter(({ isGone }) => !isGone)
-    if (open.length === 0) return Effect.void
     const sentAt = timeOf(tier)
     // The wave has as much time as the flight with the most left: time in the line counts.
-    const leftMillis = open.reduce((most, { budget, since }) => Math.max(most, budget.leftMillis - (sentAt - since)), 0)
-    const items = open.map(({ item }) => item)
+    const leftMillis = some.reduce((most, { budget, since }) => Math.max(most, budget.leftMillis - (sentAt - since)), 0)
+    const items = some.map(({ item }) => item)
     return Effect.flatMap(Effect.exit(send(items, { leftMillis })), (exit) => {
       const answeredAt = timeOf(tier)
       let i = 0
-      return Turns.forEach(open, ({ budget, resume, since }) => {
+      return Turns.forEach(some, ({ budget, resume, since }) => {
         budget.leftMillis -= answeredAt - since
         resume(Exit.map(exit, (answers) => answers[i++] as Answer))
       })
