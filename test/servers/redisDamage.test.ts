@@ -196,6 +196,38 @@ for (const kind of ["a server", "a cluster"] as const) {
       timeout
     )
 
+    it.live("damage of one of many ids concerns that id alone", () =>
+      Effect.scoped(Effect.gen(function*() {
+        const prefix = freshPrefix()
+        const store = yield* make(prefix)
+        const ids = ["a", "b", "c"]
+        const texts = Effect.map(store.getMany(ids), (found) => found.map(textOf))
+        const acquired = store.acquireMany(
+          ids.map((id) => ({ id, owner: "a", leaseMillis: 60_000, rejectedWriteId: undefined, join: false }))
+        )
+        const tagsOf = (answers: ReadonlyArray<Store.Acquired>) => answers.map(({ _tag }) => _tag)
+        const leases = yield* acquired
+        expect(tagsOf(leases)).toEqual(["Granted", "Granted", "Granted"])
+        yield* damage(yield* keyOf(`${prefix}:l:*}b`), list)
+        const results = ids.map((id, i) => {
+          const lease = leases[i]!
+          return { id, generation: lease._tag === "Granted" ? lease.generation : "", entry: entryOf("result") }
+        })
+        yield* Effect.exit(store.commitMany(results))
+        const [first, , last] = yield* texts
+        expect([first, last]).toEqual(["result", "result"])
+        yield* store.setMany(ids.map((id) => ({ id, entry: entryOf("set") })))
+        expect(yield* texts).toEqual(["set", "set", "set"])
+        const key = yield* keyOf(`${prefix}:v:*}b`)
+        yield* damage(key, text("ec\u0001\u0000"))
+        expect(tagsOf(yield* acquired)).toEqual(["Hit", "Granted", "Hit"])
+        yield* damage(key, list)
+        const setting = store.setMany(ids.map((id) => ({ id, entry: entryOf("again") })))
+        expect(yield* reasonOf(setting)).toBe("Unsupported")
+        expect(yield* texts).toEqual(["again", undefined, "again"])
+        expect(yield* store.removeMany(ids)).toEqual([true, false, true])
+      })), timeout)
+
     it.live(
       "a marker that is none counts as missing: a load gets a fresh one",
       () =>

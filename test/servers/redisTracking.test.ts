@@ -36,6 +36,34 @@ describe.skipIf(isMissing(program))("Redis · changes", () => {
     })), timeout)
 
   it.live(
+    "own writes of many keys stay in memory, and a write by another process among them is seen",
+    () =>
+      Effect.scoped(Effect.gen(function*() {
+        const { a, b } = yield* two
+        const keys = Array.from({ length: 150 }, (_, i) => `m${i}`)
+        const setAll = a.use(Cached.setMany(keys.map((key) => [key, -1] as const), { ttl: "1 hour" }))
+        const storeHits = Effect.map(a.use(Cached.stats), (stats) => stats.storeHits)
+        const readAll = Effect.forEach(keys, (key) => a.read(key), { discard: true })
+        const areKept = Effect.gen(function*() {
+          yield* setAll
+          yield* Effect.sleep("200 millis")
+          const before = yield* storeHits
+          yield* readAll
+          return (yield* storeHits) === before
+        })
+        yield* until("writes that stay", areKept)
+        for (let i = 0; i < 10; i++) {
+          const value = -100 - i
+          // Reported as one message, the write of the other must not pass for an own one.
+          yield* Effect.all([setAll, b.use(Cached.set("m70", value, { ttl: "1 hour" }))], { concurrency: "unbounded" })
+          yield* b.use(Cached.set("m70", value, { ttl: "1 hour" }))
+          yield* until("the write of the other", Effect.map(a.read("m70"), (now) => now === value))
+        }
+      })),
+    timeout
+  )
+
+  it.live(
     "an own write stays in the memory of its process, and others see it",
     () =>
       Effect.scoped(Effect.gen(function*() {

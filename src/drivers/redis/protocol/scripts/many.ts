@@ -16,7 +16,7 @@ interface Step {
 }
 
 /** The keys and arguments of the ids are the last ones. A step that fails leaves the steps of other ids unaffected. */
-const forEach = ({ args = [], body, keys, value }: Step): string => {
+const forEachId = ({ args = [], body, keys, value }: Step): string => {
   const given = (from: string, at: string, names: ReadonlyArray<string>) =>
     names.map((_, i) => `${from}[${at} + ${i + 1}]`)
   const all = [
@@ -57,7 +57,7 @@ end
 const withoutGroups = ["v", "l", "f", "d"]
 
 const of = (source: Source, step: Partial<Step> & Pick<Step, "keys">, rest: string): string =>
-  forEach({ body: source.body, ...step }) + rest
+  forEachId({ body: source.body, ...step }) + rest
 
 export const many = {
   acquireMany: {
