@@ -50,16 +50,16 @@ export const getMany = <K extends AnyKey>(
 ): Effect.Effect<ReadonlyArray<Option.Option<ValueOf<K>>>, never, CodecsOf<K> | Caching> => {
   requireList("Cached.getMany", keys, "key")
   return withCaching((caching) => {
-    const asked = Array.from(keys, checked)
-    return Effect.flatMap(caching.perform(Operations.lookupMany, asked), (found) => {
-      let place = 0
-      return Turns.map(found, (entry) => {
-        const key = asked[place++]!
-        return entry !== undefined && Exit.isSuccess(entry.exit)
-          ? Option.some(valueFor(caching, key, entry.exit.value))
-          : Option.none()
-      })
-    })
+    return inTurns(keys, checked, (asked) =>
+      Effect.flatMap(caching.perform(Operations.lookupMany, asked), (found) => {
+        let place = 0
+        return Turns.map(found, (entry) => {
+          const key = asked[place++]!
+          return entry !== undefined && Exit.isSuccess(entry.exit)
+            ? Option.some(valueFor(caching, key, entry.exit.value))
+            : Option.none()
+        })
+      }))
   })
 }
 
@@ -136,11 +136,12 @@ const checkedPair = <Pair extends ReadonlyArray<unknown>>(entry: Pair): Pair => 
  */
 export const removeMany = (keys: Iterable<AnyKey>): Effect.Effect<number, never, Caching> => {
   requireList("Cached.removeMany", keys, "key")
-  return withCaching((caching, policy) =>
-    policy.disabled.has("remove")
-      ? Effect.succeed(0)
-      : inTurns(keys, idOf, (ids) => caching.perform(Operations.invalidate, Array.from(new Set(ids))))
-  )
+  return withCaching((caching, policy) => {
+    if (policy.disabled.has("remove")) return Effect.succeed(0)
+    const ids = new Set<string>()
+    const add = (key: AnyKey) => void ids.add(idOf(key))
+    return inTurns(keys, add, () => caching.perform(Operations.invalidate, Array.from(ids)))
+  })
 }
 
 /** Converts a copy of the list, such as keys to ids, and passes it to `use`. Pauses in a long list for other fibers. */

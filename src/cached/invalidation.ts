@@ -16,13 +16,13 @@ import { requireEffect } from "../internal/options/given.ts"
 import { checkOptions, type Checks, mistake, optional } from "../internal/options/options.ts"
 import { afterCommit } from "../internal/sql/sqlTransaction.ts"
 import {
+  collect,
   globOf,
   indexTag,
   infoOf,
   invalidateTargets,
   type List,
   type OneOrMore,
-  parse,
   parseGiven,
   type Target,
   toStored,
@@ -90,7 +90,7 @@ export const invalidateMany = <Cs extends ReadonlyArray<unknown>>(
 
 // Suspended, so that the effect dies for an invalid target, as for an invalid field of a key. The call never throws.
 const invalidateGiven = (targets: Iterable<unknown>): Effect.Effect<void, never, Caching> =>
-  Effect.suspend(() => invalidateTargets(toStored(parse(targets))))
+  Effect.suspend(() => Effect.flatMapEager(collect(targets), invalidateTargets))
 
 /**
  * Options for `Cached.invalidateTag`, `invalidateAll` and `invalidateWhere`.

@@ -13,6 +13,7 @@ import { Within } from "../internal/engine/request/attempt.ts"
 import * as Policy from "../internal/engine/request/callPolicy.ts"
 import { mistake } from "../internal/options/options.ts"
 import { openTransaction } from "../internal/sql/sqlTransaction.ts"
+import * as Turns from "../internal/time/turns.ts"
 import type { Strategy } from "../Strategy.ts"
 import { checkResolver } from "./checkCall.ts"
 import * as Combine from "./combine.ts"
@@ -143,9 +144,11 @@ const readGroup = <K extends Requested>(
   const context = Context.add(group[0]!.context as Context.Context<never>, Caching, caching)
   const read = Effect.suspend(() => readMany(group.map(({ request }) => checked(request))))
   // Sets the group's context: Effect uses the context of the batch's first request, which may be in another group.
-  return Effect.map(Effect.exit(Effect.updateContext(read, () => context)), (exits) => {
-    for (const [i, entry] of group.entries()) {
+  return Effect.flatMap(Effect.exit(Effect.updateContext(read, () => context)), (exits) => {
+    let place = 0
+    return Turns.forEach(group, (entry) => {
+      const i = place++
       entry.completeUnsafe((Exit.isSuccess(exits) ? (exits.value as ReadonlyArray<unknown>)[i] : exits) as never)
-    }
+    })
   })
 }

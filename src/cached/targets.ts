@@ -13,6 +13,7 @@ import { isKey } from "../internal/key/isKey.ts"
 import { kindOf } from "../internal/options/given.ts"
 import { mistake } from "../internal/options/options.ts"
 import * as Glob from "../internal/text/glob.ts"
+import * as Turns from "../internal/time/turns.ts"
 import { type AnyKey, idOf, tagOf, withCaching } from "./withCaching.ts"
 
 /**
@@ -107,21 +108,31 @@ const parseOne = (target: unknown): Parsed => {
 }
 
 /** Checks targets. Throws a `CacheConfigError` for the first invalid target. */
-export const parse = (targets: Iterable<unknown>): ReadonlyArray<Parsed> => {
+const parse = (targets: Iterable<unknown>): ReadonlyArray<Parsed> => listOf(targets).map(parseOne)
+
+const listOf = (targets: Iterable<unknown>): ReadonlyArray<unknown> => {
   // Rejects a string, which is also iterable: each of its letters would become a key.
-  if (typeof targets === "object" && targets !== null && Symbol.iterator in targets) {
-    return Array.from(targets, parseOne)
-  }
+  if (typeof targets === "object" && targets !== null && Symbol.iterator in targets) return Array.from(targets)
   throw mistake("The targets of an invalidation are not a list: pass a list, or one target to Cached.invalidate")
 }
 
 export const parseGiven = (given: unknown): ReadonlyArray<Parsed> => parse(Array.isArray(given) ? given : [given])
 
+const nothing = (): Stored => ({ ids: [], tags: [], globs: [], patternLike: undefined })
+
 /** Collects the ids, tags and patterns of targets. Throws a `CacheConfigError` if a key does not match its schema. */
 export const toStored = (targets: ReadonlyArray<Parsed>): Stored => {
-  const stored: Stored = { ids: [], tags: [], globs: [], patternLike: undefined }
+  const stored = nothing()
   for (const add of targets) add(stored)
   return stored
+}
+
+/** Like `parse` and then `toStored`, but pauses in a long list for other fibers. */
+export const collect = (targets: Iterable<unknown>): Effect.Effect<Stored> => {
+  const list = listOf(targets)
+  const stored = nothing()
+  const adding = Effect.flatMap(Turns.map(list, parseOne), (parsed) => Turns.forEach(parsed, (add) => add(stored)))
+  return Effect.as(adding, stored)
 }
 
 export const invalidateTargets = (stored: Stored): Effect.Effect<void, never, Caching> =>

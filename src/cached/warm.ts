@@ -6,13 +6,17 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Schedule from "effect/Schedule"
+import * as Scheduler from "effect/Scheduler"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { CacheClosed, CacheConfigError } from "../CacheError.ts"
 import type { Any } from "../CacheKey.ts"
+import { jobsOfTurn } from "../internal/defaults/bounds.ts"
 import * as Defaults from "../internal/defaults/options.ts"
 import { idOf } from "../internal/key/ofKey.ts"
 import { checkOptions, type Checks, mistake, positiveCount, requireList } from "../internal/options/options.ts"
+import { lastingDispatcher } from "../internal/time/lastingDispatcher.ts"
+import * as TurnLimit from "../internal/time/turnLimit.ts"
 import { isMany } from "./combine.ts"
 
 /** A function made by `Cached.fn`, `Cached.recursive` or `Cached.many`. */
@@ -95,12 +99,14 @@ export const warm = <F extends AnyCached>(
   checkOptions("Cached.warm", options, warmOptions)
   const concurrency = options.concurrency ?? Defaults.warm.concurrency
   const chunk = isMany(self) ? options.chunk ?? Defaults.warm.chunk : 1
-  return Stream.suspend(() => {
+  return Stream.unwrap(Effect.map(Effect.service(Scheduler.Scheduler), (scheduler) => {
     const all = Array.from(payloads)
+    // Reads that end at once would otherwise all run in one turn.
+    const limit = TurnLimit.make(Math.max(1, Math.floor(jobsOfTurn / chunk)), lastingDispatcher(scheduler))
     let done = 0
     let failed = 0
     const read = (part: ReadonlyArray<PayloadOf<F>>) =>
-      Effect.map(failuresOf(self, part), (failures): WarmProgress => {
+      Effect.map(Effect.andThen(TurnLimit.pass(limit), failuresOf(self, part)), (failures): WarmProgress => {
         failed += failures
         done += part.length - failures
         return { done, failed, total: all.length }
@@ -109,7 +115,7 @@ export const warm = <F extends AnyCached>(
       Stream.grouped(chunk),
       Stream.mapEffect(read, { concurrency, unordered: true })
     )
-  })
+  }))
 }
 
 const checkCached = (name: string, self: unknown, others: string): void => {

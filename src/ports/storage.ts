@@ -157,8 +157,8 @@ export interface SyncStorage {
   readonly workedMillis?: (() => number) | undefined
   /** Returns the `StoreError` reason for a thrown error (default: `Unavailable`). */
   readonly reasonOf?: ((thrown: unknown) => StoreErrorReason) | undefined
-  /** Runs an operation, and may repeat it, for instance while the storage is busy (default: runs it once). */
-  readonly attempt?: (<A>(operation: string, run: () => A) => Effect.Effect<A, StoreError>) | undefined
+  /** Runs an operation on `items` ids, and may repeat it, for instance while the storage is busy (default: once). */
+  readonly attempt?: (<A>(operation: string, run: () => A, items: number) => Effect.Effect<A, StoreError>) | undefined
 }
 
 /**

@@ -6,6 +6,7 @@ import { StoreError } from "effect-cached/CacheError"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { settle, start } from "../support/caches.ts"
+import { warningsOf } from "../support/logged.ts"
 
 class User extends CacheKey.Class<User>()("User", {
   payload: { id: Schema.Int },
@@ -140,6 +141,68 @@ describe("PW-01 · the flights of a bulk call at the store", () => {
       expect((yield* Fiber.join(reading)).length).toBe(10)
       expect(calls).toEqual([9, 1])
     }).pipe(Effect.scoped))
+
+  it.effect("do not ask again for keys that other processes are loading, or have stored", () =>
+    Effect.gen(function*() {
+      let asked = 0
+      const { calls, layer, store } = sharedStore(({ acquire, markers }) => ({
+        acquire: (id, options) => (asked++, acquire(id, options)),
+        markers: (tags) => (asked++, markers(tags))
+      }))
+      const here = yield* process(over(layer))
+      const there = yield* process(Layer.provide(CacheLayer.layerWith({}), Layer.succeed(Store.Store, store)))
+      const gate = yield* Deferred.make<void>()
+      const first = yield* start(there(read(300, Deferred.await(gate), "their")))
+      yield* settle
+      const second = yield* start(here(read(300)))
+      yield* settle
+      // The markers of each wave, those of unasked answers, and no question of a single key.
+      expect(asked).toBeLessThanOrEqual(3)
+      expect(calls).toEqual(["acquire 256", "acquire 44"])
+      yield* Deferred.succeed(gate, undefined)
+      yield* Fiber.join(first)
+      yield* TestClock.adjust("1 second")
+      yield* settle
+      expect((yield* Fiber.join(second))[299]).toEqual(Exit.succeed("their 299"))
+      expect(asked).toBeLessThanOrEqual(3)
+    }).pipe(Effect.scoped))
+
+  describe.each(["acquireMany", "commitMany"] as const)("P4 · of a store whose second %s goes wrong", (operation) => {
+    const outcomes = {
+      fails: Effect.fail(new StoreError({ store: "s", operation, reason: "Unavailable" })),
+      hangs: Effect.never,
+      "dies of a bug": Effect.die(new Error("a bug"))
+    }
+    it.effect.each(Object.keys(outcomes) as Array<keyof typeof outcomes>)("which %s", (how) =>
+      Effect.gen(function*() {
+        let asked = 0
+        const { layer, store } = sharedStore((store) => ({
+          [operation]: (requests: never) => ++asked === 2 ? outcomes[how] : store[operation](requests)
+        }))
+        const warnings = yield* warningsOf(
+          Effect.gen(function*() {
+            const here = yield* process(over(layer, { storeTimeout: "1 second" }))
+            const reading = yield* start(here(read(1000)))
+            for (let i = 0; i < 4; i++) {
+              yield* settle
+              yield* TestClock.adjust("500 millis")
+            }
+            yield* settle
+            const exits = yield* Fiber.join(reading)
+            expect(exits).toEqual(payloads(1000).map(({ id }) => Exit.succeed(`old ${id}`)))
+            expect(yield* here(Effect.forEach([0, 300, 999], found))).toEqual(["old 0", "old 300", "old 999"])
+            const there = yield* process(over(layer))
+            // A store that was too slow before the load is not asked again after it.
+            const isAsked = how !== "hangs" || operation === "commitMany"
+            expect(yield* there(Effect.forEach([0, 300], found))).toEqual([isAsked ? "old 0" : undefined, undefined])
+            // No lease is left that keeps others from loading.
+            expect(yield* take(store, 300)).toMatchObject({ _tag: "Granted" })
+            expect(yield* take(store, 0)).toMatchObject({ _tag: isAsked ? "Hit" : "Granted" })
+          }).pipe(Effect.scoped)
+        )
+        expect(warnings.filter((text) => text.includes("Until it answers") || text.includes("slow"))).toHaveLength(1)
+      }))
+  })
 
   it.effect("P4 · are answered after one budget by a store that hangs, and give their leases back", () =>
     Effect.gen(function*() {
@@ -297,6 +360,23 @@ describe("PW-01 · the flights of a bulk call at the store", () => {
       const here = yield* process(over(layer))
       yield* Effect.exit(here(odd(payloads(10)) as Effect.Effect<unknown>))
       expect(yield* store.size).toBe(9)
+    }).pipe(Effect.scoped))
+
+  it.effect("P6 · set together live equally long, however long the waves before have taken", () =>
+    Effect.gen(function*() {
+      const { layer } = sharedStore(({ setMany }) => ({
+        setMany: (entries) => Effect.delay(setMany(entries), "400 millis")
+      }))
+      const here = yield* process(over(layer, { storeTimeout: "1 second" }))
+      const pairs = payloads(600).map(({ id }) => [key(id), `set ${id}`] as const)
+      const setting = yield* start(here(Cached.setMany(pairs, { ttl: "10 seconds" })))
+      for (let i = 0; i < 4; i++) {
+        yield* settle
+        yield* TestClock.adjust("400 millis")
+      }
+      yield* Fiber.join(setting)
+      const left = yield* here(Effect.forEach([0, 599], (id) => Cached.expiresIn(key(id))))
+      expect(left.map(Option.map(Duration.toMillis))).toEqual([Option.some(8400), Option.some(8400)])
     }).pipe(Effect.scoped))
 
   it.effect("P4 · share one budget of a slow store, if they are one wave", () =>

@@ -369,6 +369,106 @@ it.effect("a store that fails now and then is two lines in ten seconds, and what
   }).pipe(Effect.provide(over(fake, { memory: false })), Effect.provide(Logger.layer([logger])))
 })
 
+describe("an incident in which operations fail that are rarely asked", () => {
+  type Reason = CacheError.StoreErrorReason
+  /** What fails now, and the lines of the log so far: the beginning of each, and its length. */
+  const incidents = () => {
+    const state = { lines: [] as Array<string>, failing: (_operation: string): Reason | undefined => undefined }
+    const logger = Logger.make(({ message }) =>
+      void state.lines.push(
+        /could not (.+): it|answers again.*/.exec(String(message))!.findLast((part) => part !== undefined)!
+      )
+    )
+    const store = MemoryStore.layer.pipe(Cached.tapStore({
+      around: ({ operation, store }, run) => {
+        const reason = state.failing(operation)
+        return reason === undefined ? run : Effect.fail(new CacheError.StoreError({ store, operation, reason }))
+      }
+    }))
+    const layer = Layer.provide(CacheLayer.layerWith({ memory: false }), store)
+    const provide = <A, E, R>(self: Effect.Effect<A, E, R>) =>
+      self.pipe(Effect.provide(layer), Effect.provide(Logger.layer([logger])))
+    return { state, provide }
+  }
+  let reads = 0
+  const read = Effect.suspend(() => counting().load.pipe(Cached.ttl({ key: `k${reads++}`, ttl: "1 hour" })))
+  const increment = Effect.exit(Cached.increment("visits"))
+
+  it.effect("ends with the first answer, and the next incident has a first and a last line too", () => {
+    const { provide, state } = incidents()
+    return Effect.gen(function*() {
+      for (let outages = 0; outages < 2; outages++) {
+        state.failing = () => "Unavailable"
+        yield* increment
+        yield* Effect.exit(Cached.size)
+        yield* TestClock.adjust("3 seconds")
+        yield* increment
+        yield* read
+        state.failing = () => undefined
+        yield* read
+        yield* TestClock.adjust("9 seconds")
+      }
+      expect(state.lines).toEqual([
+        "increment a counter",
+        "answers again after 3s",
+        "increment a counter",
+        "answers again after 3s"
+      ])
+    }).pipe(provide)
+  })
+
+  it.effect("lasts while an operation fails although others are answered", () => {
+    const { provide, state } = incidents()
+    return Effect.gen(function*() {
+      state.failing = (operation) => operation === "increment" ? "Unavailable" : undefined
+      for (let i = 0; i < 100; i++) {
+        yield* increment
+        yield* read
+        yield* TestClock.adjust("1 second")
+      }
+      // The first answer seems to end it: that the operation fails alone shows only when it fails again.
+      expect(state.lines).toEqual(["increment a counter", "answers again after 0", "increment a counter"])
+      state.failing = () => undefined
+      yield* increment
+      expect(state.lines.slice(3)).toEqual(["answers again after 1m 39s"])
+    }).pipe(provide)
+  })
+
+  it.effect("lasts while an operation is refused, for ten seconds after it was last asked", () => {
+    const { provide, state } = incidents()
+    return Effect.gen(function*() {
+      state.failing = (operation) => operation === "increment" ? "Full" : undefined
+      yield* increment
+      yield* TestClock.adjust("9 seconds")
+      yield* increment
+      yield* TestClock.adjust("9 seconds")
+      yield* read
+      expect(state.lines).toEqual(["increment a counter"])
+      yield* TestClock.adjust("1 second")
+      yield* read
+      expect(state.lines.slice(1)).toEqual(["answers again after 19s"])
+    }).pipe(provide)
+  })
+
+  it.effect("has a second line when the store, which refused something, is away", () => {
+    const { provide, state } = incidents()
+    return Effect.gen(function*() {
+      state.failing = (operation) => operation === "increment" ? "Full" : undefined
+      yield* increment
+      yield* TestClock.adjust("2 seconds")
+      yield* read
+      expect(state.lines).toEqual(["increment a counter"])
+      state.failing = () => "Unavailable"
+      yield* read
+      yield* read
+      expect(state.lines.slice(1)).toEqual(["read an entry"])
+      state.failing = () => undefined
+      yield* read
+      expect(state.lines.slice(2)).toEqual(["answers again after 2s"])
+    }).pipe(provide)
+  })
+})
+
 it.effect("closing sends the store the lost invalidations within one store timeout, however many they are", () =>
   Effect.gen(function*() {
     const fake = fakeStore()

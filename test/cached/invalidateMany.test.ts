@@ -1,10 +1,12 @@
 /** Many ids are invalidated in few questions to the store, and none of them is forgotten when it does not answer. */
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Layer, References } from "effect"
-import { Cached, CacheLayer, CachePolicy, Store } from "effect-cached"
+import { Effect, Layer, References, Schema, Stream } from "effect"
+import { Cached, CacheKey, CacheLayer, CachePolicy, Store, Strategy } from "effect-cached"
 import { StoreError } from "effect-cached/CacheError"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
+
+class Num extends CacheKey.Class<Num>()("Num", { payload: { n: Schema.Int }, success: Schema.Int }) {}
 
 const ids = (count: number): ReadonlyArray<string> => Array.from({ length: count }, (_, i) => `id ${i}`)
 
@@ -87,6 +89,23 @@ describe("others get their turns", () => {
       // Twice for each 256 ids: where they are forgotten, and where the store is asked.
       expect(yield* turnsDuring(Cached.invalidateMany(ids(20_000)))).toBeGreaterThan(150)
     }).pipe(Effect.provide(layer), Effect.provideService(References.MinimumLogLevel, "None"))
+  })
+
+  it.effect("while 20,000 tags are invalidated", () =>
+    Effect.gen(function*() {
+      const tags = Array.from({ length: 20_000 }, (_, i) => ({ tag: `tag ${i}` }))
+      expect(yield* turnsDuring(Cached.invalidateMany(tags))).toBeGreaterThan(70)
+    }).pipe(Effect.provide(CacheLayer.memory())))
+
+  it.effect("while a list is warmed whose loads end at once", () => {
+    const loads = Cached.fn(Num, {
+      lookup: ({ n }) => Effect.succeed(n),
+      strategy: Strategy.ttl({ ttl: "1 hour" })
+    })
+    const payloads = Array.from({ length: 5120 }, (_, n) => ({ n }))
+    return Effect.gen(function*() {
+      expect(yield* turnsDuring(Stream.runDrain(Cached.warm(loads, payloads)))).toBeGreaterThan(19)
+    }).pipe(Effect.provide(CacheLayer.memory()))
   })
 
   it.effect("while 5,000 invalidations are sent again", () => {

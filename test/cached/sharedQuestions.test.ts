@@ -1,6 +1,6 @@
 /** Reads over an asynchronous store share one question, without a flight. */
 import { describe, expect, it } from "@effect/vitest"
-import { Cause, type Context, Effect, Exit, Fiber, Layer } from "effect"
+import { Cause, type Context, Effect, Exit, Fiber, Layer, Scope } from "effect"
 import { Cached, CacheLayer, Store, Strategy } from "effect-cached"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
@@ -147,4 +147,51 @@ describe("askStore", () => {
       expect(yield* Fiber.join(good)).toBe("stored")
     }).pipe(Effect.provide(layer))
   })
+})
+
+describe("a cache that closes", () => {
+  /** A cache over a store whose answers take 50 milliseconds, with one load that takes a second. */
+  const slowly = Effect.gen(function*() {
+    const context = yield* Effect.context<never>()
+    const inner = MemoryStore.make()
+    const get: Store.Store["get"] = (id, tags) => Effect.tap(inner.get(id, tags), () => Effect.sleep(50))
+    const store: Store.Store = {
+      ...inner,
+      get,
+      getUnsafe: undefined,
+      getCallback: (id, tags, done) => {
+        Effect.runForkWith(context)(get(id, tags)).addObserver(done)
+      }
+    }
+    const layer = CacheLayer.layerWith({ memory: false }).pipe(Layer.provide(Layer.succeed(Store.Store, store)))
+    const scope = yield* Scope.make()
+    const cache = yield* Layer.buildWithScope(layer, scope)
+    const slow = Cached.ttl(Effect.delay(Effect.succeed("loaded"), "1 second"), { key: "one", ttl: "1 hour" })
+    return {
+      read: Effect.forkChild(Effect.provide(slow, cache), { startImmediately: true }),
+      close: Effect.forkChild(Scope.close(scope, Exit.void), { startImmediately: true })
+    }
+  })
+
+  it.effect("gives the value of a running load to whoever still joins it, however late", () =>
+    Effect.gen(function*() {
+      const { close, read } = yield* slowly
+      const before = yield* read
+      yield* TestClock.adjust(500)
+      yield* close
+      yield* TestClock.adjust(549)
+      const late = yield* read
+      yield* TestClock.adjust("10 seconds")
+      expect(before.pollUnsafe()).toEqual(Exit.succeed("loaded"))
+      expect(late.pollUnsafe()).toEqual(Exit.succeed("loaded"))
+    }))
+
+  it.effect("loads for whoever waited for the store when it began to close", () =>
+    Effect.gen(function*() {
+      const { close, read } = yield* slowly
+      const waiting = yield* read
+      yield* close
+      yield* TestClock.adjust("10 seconds")
+      expect(waiting.pollUnsafe()).toEqual(Exit.succeed("loaded"))
+    }))
 })

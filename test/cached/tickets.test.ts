@@ -1,6 +1,6 @@
 /** Keys of a long list in memory have tickets in place of flights, until somebody else needs them. */
 import { expect, it } from "@effect/vitest"
-import { Cause, Effect, Exit, Fiber, Latch, Schema } from "effect"
+import { Cause, Effect, Exit, Fiber, Latch, Layer, Schema, Stream } from "effect"
 import { Cached, CacheKey, CacheLayer, type Caching, Strategy } from "effect-cached"
 import { TestClock } from "effect/testing"
 import { Within } from "../../src/internal/engine/request/attempt.ts"
@@ -95,6 +95,75 @@ it.effect("nothing that a call has loaded before a clear is stored after it", ()
     expect(yield* user({ id: 50 })).toBe("one 50")
   }).pipe(Effect.provide(CacheLayer.memory()))
 })
+
+it.effect("a clear and a pattern make no flights of the keys of a call, and win over its results", () => {
+  const { open, user, users } = make()
+  return Effect.gen(function*() {
+    const { flights, running } = yield* engine
+    const first = yield* start(users(ids.slice(0, 40)))
+    const second = yield* start(users(ids.slice(40)))
+    yield* Stream.runDrain(Cached.invalidateMatching("nothing*"))
+    yield* Stream.runDrain(Cached.invalidateMatching(`${CacheKey.id(new User({ id: 9 })).slice(0, -1)}?,`))
+    // The first key of each call, and those that the pattern matched.
+    expect(running.size).toBe(2 + 10)
+    yield* Cached.clear
+    expect(running.size).toBe(2 + 10)
+    expect(yield* user({ id: 7 })).toBe("one 7")
+    yield* open.open
+    expect(valuesOf(yield* Fiber.join(first))).toEqual(expected.slice(0, 40))
+    expect(valuesOf(yield* Fiber.join(second))).toEqual(expected.slice(40).map((text) => text.replace("1", "2")))
+    expect(yield* Cached.size).toBe(1)
+    expect(flights.tickets).toBe(undefined)
+  }).pipe(Effect.provide(CacheLayer.memory()))
+})
+
+it.effect("a pattern during the call wins over its results", () => {
+  const { open, user, users } = make()
+  return Effect.gen(function*() {
+    const reading = yield* start(users(ids))
+    yield* Stream.runDrain(Cached.invalidateMatching("*"))
+    yield* open.open
+    expect(valuesOf(yield* Fiber.join(reading))).toEqual(expected)
+    expect(yield* Cached.size).toBe(0)
+    expect(yield* user({ id: 50 })).toBe("one 50")
+  }).pipe(Effect.provide(CacheLayer.memory()))
+})
+
+it.effect("a failure after a clear is the exit of its key, and joins no newer load of it", () => {
+  const open = Latch.makeUnsafe()
+  const newer = Latch.makeUnsafe()
+  const strategy = Strategy.ttl({ ttl: "1 hour" })
+  const users = Cached.many(User, {
+    lookup: (keys) => Effect.as(open.await, keys.map(() => Exit.fail("down"))),
+    strategy
+  })
+  const user = Cached.fn(User, { lookup: ({ id }) => Effect.as(newer.await, `one ${id}`), strategy })
+  return Effect.gen(function*() {
+    const reading = yield* start(users(ids))
+    yield* Cached.clear
+    const one = yield* start(user({ id: 50 }))
+    yield* open.open
+    expect(yield* Fiber.join(reading)).toEqual(ids.map(() => Exit.fail("down")))
+    yield* newer.open
+    expect(yield* Fiber.join(one)).toBe("one 50")
+    expect(yield* user({ id: 50 })).toBe("one 50")
+    expect(yield* Cached.stats).toMatchObject({ loads: 101, loadFailures: 100, size: 1 })
+  }).pipe(Effect.provide(CacheLayer.memory()))
+})
+
+it.effect("a lookup that answers a list of another length fails the read, and stores nothing", () =>
+  Effect.forEach([99, 101, 0], (length) =>
+    Effect.gen(function*() {
+      const users = Cached.many(User, {
+        lookup: () => Effect.succeed(Array.from({ length }, (_, id) => Exit.succeed(`many ${id}`))),
+        strategy: Strategy.ttl({ ttl: "1 hour" })
+      })
+      const exit = yield* Effect.exit(users(ids))
+      expect(String(Exit.isFailure(exit) && Cause.squash(exit.cause))).toContain(
+        `got 100 keys and returned ${length} results`
+      )
+      expect(yield* Cached.size).toBe(0)
+    }).pipe(Effect.provide(Layer.fresh(CacheLayer.memory())))))
 
 it.effect("a call whose reader is interrupted continues for another reader of one of its keys, and stores that", () => {
   const { calls, open, user, users } = make()

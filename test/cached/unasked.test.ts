@@ -60,6 +60,15 @@ describe.each(caches)("over $name", (cache) => {
       expect(calls).toEqual([[1, 2, 3], [4]])
     }).pipe(provided))
 
+  it.effect("a map that has a key twice, as two instances, answers it with the last of them", () =>
+    Effect.gen(function*() {
+      const answers: Answers = new Map([[key(1), Exit.succeed("first")], [key(1), Exit.succeed("last")]])
+      const users = Cached.many(User, { lookup: () => Effect.succeed(answers), strategy: hour })
+      expect(values(yield* users(ids(1)))).toEqual(["last"])
+      expect(values(yield* users(ids(1, 1)))).toEqual(["last", "last"])
+      expect(yield* Cached.size).toBe(1)
+    }).pipe(provided))
+
   it.effect("a key that the map leaves out is a defect of that key alone", () =>
     Effect.gen(function*() {
       const users = Cached.many(User, {

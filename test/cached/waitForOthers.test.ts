@@ -132,15 +132,18 @@ describe("a load that waits for no other (`lease: false`) keeps no other waiting
 
 describe("a lease that the store grants after `storeTimeout` keeps no other waiting", () => {
   /** A slow process on a store whose steps on leases are carried out late, and a fast one. */
-  const twoProcesses = (lateStep: "acquire" | "acquireMany") =>
+  const twoProcesses = (...lateSteps: ReadonlyArray<"acquire" | "acquireMany">) =>
     Effect.gen(function*() {
       const store: Store.Store = { ...MemoryStore.make(), capabilities: { shared: true, changes: false } }
       const late = <A, E>(effect: Effect.Effect<A, E>) =>
         Effect.flatMap(Effect.forkDetach(Effect.delay(effect, "700 millis")), Fiber.join)
+      const steps = lateSteps.map((step) => [
+        step,
+        (...args: ReadonlyArray<never>) => late((store[step] as () => Effect.Effect<unknown>)(...args as []))
+      ])
       const slow: Store.Store = {
         ...store,
-        [lateStep]: (...args: ReadonlyArray<never>) =>
-          late((store[lateStep] as () => Effect.Effect<unknown>)(...args as [])),
+        ...Object.fromEntries(steps),
         release: (id, owner, note) => late(store.release(id, owner, note))
       }
       const of = (store: Store.Store) =>
@@ -156,7 +159,7 @@ describe("a lease that the store grants after `storeTimeout` keeps no other wait
 
   it.effect("where many were asked for, so that the store counts as down", () =>
     Effect.gen(function*() {
-      const { fast, slow } = yield* twoProcesses("acquire")
+      const { fast, slow } = yield* twoProcesses("acquire", "acquireMany")
       const late = yield* readers(slow, Effect.succeed("slow"))
       yield* TestClock.adjust("500 millis")
       expect(late.map(ended)).toEqual(keys.map(() => Exit.succeed("slow")))

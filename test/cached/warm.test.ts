@@ -159,7 +159,10 @@ describe("Cached.warm", () => {
 
   it("refuses options that mean nothing", () => {
     const { square } = squares()
-    expect(() => Cached.warm(square, [], { concurrency: 0 })).toThrow("concurrency")
+    for (const wrong of [0, -1, 1.5, NaN, "10" as never]) {
+      expect(() => Cached.warm(square, [], { concurrency: wrong })).toThrow("concurrency")
+      expect(() => Cached.warm(square, [], { chunk: wrong })).toThrow("chunk")
+    }
     expect(() => Cached.warm(square, [], { concurency: 1 } as never)).toThrow("concurency")
   })
 })

@@ -5,7 +5,9 @@
 import type { Line } from "../processes/recording.ts"
 import { checkBank } from "./checkBank.ts"
 import { checkGuards } from "./checkGuards.ts"
-import { ids, seenWithinMillis } from "./plan.ts"
+import { bulkIds, ids as ownIds, seenWithinMillis } from "./plan.ts"
+
+const ids = { ...ownIds, ...bulkIds }
 
 export interface Verdict {
   readonly violations: ReadonlyArray<string>

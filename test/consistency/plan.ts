@@ -12,6 +12,16 @@ export const ids: Readonly<Record<string, ReadonlyArray<string>>> = {
   ...Object.fromEntries(Array.from({ length: 12 }, (_, i) => [`n${i}`, i % 3 === 0 ? ["a"] : []]))
 }
 
+/** The ids of a key class, which are read and written in bulk calls, and their tags. */
+export const bulkIds: Readonly<Record<string, ReadonlyArray<string>>> = {
+  "bulk:u": [],
+  "bulk:v": ["a"],
+  "bulk:w": ["a", "b"],
+  "bulk:x": ["b"],
+  "bulk:y": [],
+  "bulk:z": []
+}
+
 export const tags: ReadonlyArray<string> = ["a", "b"]
 
 export const leaseMillis = 400

@@ -129,8 +129,8 @@ if (mode === "soft") return`
   {
     name: "acknowledged before the answer",
     in: "acknowledged",
-    find: "const budget = budgetOf(tier, policy)",
-    replace: `const budget = budgetOf(tier, policy)
+    find: "const budget = given ?? budgetOf(tier, policy)",
+    replace: `const budget = given ?? budgetOf(tier, policy)
 for (const item of items) Pending.acknowledge(pending, item)`
   },
   {
@@ -465,9 +465,9 @@ return Exit.die(defect)
   {
     name: "a look-up of many keys gives the value of another one",
     draws: ["several"],
-    in: "complete",
-    find: "const answer = found[place]",
-    replace: "const answer = found[found.length - 1 - place]"
+    in: "completeWave",
+    find: "const answer = found[i]",
+    replace: "const answer = found[found.length - 1 - i]"
   },
   {
     name: "what had ended counts as removed",

@@ -12,8 +12,8 @@ const noSecondDrop: ProcessFault = {
   name: "no second local drop",
   sought: "by hand",
   in: "invalidateTags",
-  find: "return Effect.map(tier.steps.send(tier, item, restore), forgetTags)",
-  replace: "return Effect.asVoid(tier.steps.send(tier, item, restore))"
+  find: "return Effect.flatMap(sent, () => forEachChunk(tags, forgetTags))",
+  replace: "return Effect.asVoid(sent)"
 }
 
 const versionsAfterLoad: ProcessFault = {
@@ -33,6 +33,12 @@ const overRedis = (fault: ProcessFault): ProcessFault => ({
 })
 
 export const faults: ReadonlyArray<ProcessFault> = [
+  {
+    name: "the results of a bulk call are guarded by one generation",
+    in: "commitAll",
+    find: "requests = commits.map(({ entry, generation, id }) => ({ id, generation, entry }))",
+    replace: "requests = commits.map(({ entry, id }) => ({ id, generation: commits[0]!.generation, entry }))"
+  },
   {
     name: "a lease is not exclusive",
     sought: "by hand",

@@ -125,8 +125,8 @@ export const faults: ReadonlyArray<Fault> = [
     sought: "by hand",
     draws: ["pushes"],
     in: "invalidateTags",
-    find: "return Effect.map(tier.steps.send(tier, item, restore), forgetTags)",
-    replace: "return Effect.asVoid(tier.steps.send(tier, item, restore))"
+    find: "return Effect.flatMap(sent, () => forEachChunk(tags, forgetTags))",
+    replace: "return Effect.asVoid(sent)"
   },
   {
     name: "tag versions are read after the load",
@@ -141,13 +141,13 @@ const own = yield* versionsOf(asking, dependencies?.own ?? entry.tags, declaredT
     name: "several ids are removed here, and not from the store",
     draws: ["byHand"],
     in: "removeFromStore",
-    find: "store.removeMany(part)",
-    replace: "Effect.succeed(part.map(() => true))"
+    find: "store.removeMany(wave)",
+    replace: "Effect.succeed(wave.map(() => true))"
   },
   {
     name: "what a look-up has found enters memory, however old it is",
     draws: ["byHand"],
-    in: "complete",
+    in: "completeWave",
     find: "const isNewest = self.mutations === mutations &&",
     replace: "const isNewest = self.mutations >= mutations || self.mutations === mutations &&"
   },

@@ -75,7 +75,7 @@ describe("docs/messages.md", () => {
   it("has errors, lines of the log and mistakes, with … for what varies", () => {
     const kinds = new Map(messages().map(({ kind, text }) => [text, kind]))
     expect(kinds.get(`The store "…" could not …: …`)).toBe("error")
-    expect(kinds.get(`The store "…" answers again`)).toBe("log")
+    expect(kinds.get(`The store "…" answers again after …`)).toBe("log")
     expect(kinds.get(`tags must be a list of strings, or a function that returns one`)).toBe("mistake")
     expect(kinds.get("it did not answer in time")).toBe("part")
     expect(kinds.size).toBeGreaterThan(300)

@@ -46,6 +46,8 @@ interface Read {
 export type Message =
   | { readonly do: "open"; readonly options: OpenOptions }
   | { readonly do: "read" } & Read
+  | { readonly do: "readMany"; readonly count: number; readonly sleepMillis?: number }
+  | { readonly do: "setMany"; readonly numbers: ReadonlyArray<number>; readonly value: string }
   | { readonly do: "watch"; readonly key: string; readonly millis: number; readonly everyMillis?: number }
   | { readonly do: "set"; readonly key: string; readonly value: string }
   | { readonly do: "invalidate"; readonly key: string }
@@ -57,6 +59,9 @@ export type Message =
 export interface Answers {
   readonly open: void
   readonly read: { readonly served: number; readonly values: ReadonlyArray<string>; readonly millis: number }
+  /** The value of each of the rows 0 to `count` - 1. */
+  readonly readMany: { readonly values: ReadonlyArray<string>; readonly millis: number }
+  readonly setMany: void
   /** The value of each read, and when the read began. */
   readonly watch: ReadonlyArray<readonly [at: number, value: string]>
   readonly set: void

@@ -22,17 +22,21 @@ export interface Line {
 
 export interface Recorder {
   /** Something that happened now, or began at `at` and ends now. */
-  readonly write: (what: string, fields?: Readonly<Record<string, unknown>>) => void
+  readonly write: (what: string, fields?: Fields) => void
+  /** Several of a kind, with one system call. */
+  readonly writeAll: (what: string, all: ReadonlyArray<Fields>) => void
 }
+
+type Fields = Readonly<Record<string, unknown>>
 
 export const recorder = (file: string, name: string): Recorder => {
   const descriptor = openSync(file, "a")
-  return {
-    write(what, fields) {
-      const until = clock()
-      writeSync(descriptor, `${JSON.stringify({ what, process: name, at: until, until, ...fields })}\n`)
-    }
+  const writeAll: Recorder["writeAll"] = (what, all) => {
+    const until = clock()
+    const lines = all.map((fields) => `${JSON.stringify({ what, process: name, at: until, until, ...fields })}\n`)
+    if (lines.length > 0) writeSync(descriptor, lines.join(""))
   }
+  return { write: (what, fields = {}) => writeAll(what, [fields]), writeAll }
 }
 
 /** All written lines, without the incomplete last line of a process that was killed while writing it. */
@@ -47,8 +51,13 @@ export const linesOf = (file: string): ReadonlyArray<Line> =>
 
 type Operation = "acquire" | "commit" | "renew" | "release" | "set" | "remove" | "clear"
 
+const acquiredAs = (acquired: Store.Acquired): Fields => ({
+  answer: acquired._tag,
+  ...acquired._tag === "Granted" ? { generation: acquired.generation } : {}
+})
+
 /** A store that records what concerns leases, and how it was answered. */
-export const recorded = (store: Store.Store, { write }: Recorder): Store.Store => {
+export const recorded = (store: Store.Store, { write, writeAll }: Recorder): Store.Store => {
   const record = <A, E>(
     what: Operation,
     fields: Readonly<Record<string, unknown>>,
@@ -64,18 +73,55 @@ export const recorded = (store: Store.Store, { write }: Recorder): Store.Store =
         Effect.sync(() => write(what, { ...all, ...Exit.isSuccess(exit) ? of(exit.value) : { fault: true } })))
     })
   const answered = (answer: unknown) => ({ answer })
+  /** One line for each of several, but for those without an answer. */
+  const recordAll = <A, E>(
+    what: Operation,
+    all: ReadonlyArray<Fields>,
+    effect: Effect.Effect<A, E>,
+    of: (answers: A, i: number) => Fields | undefined
+  ): Effect.Effect<A, E> =>
+    Effect.suspend(() => {
+      const at = clock()
+      const lines = all.map((fields) => ({ ...fields, at }))
+      if (what !== "renew" && what !== "acquire") writeAll(`${what} begins`, lines)
+      return Effect.onExit(effect, (exit) =>
+        Effect.sync(() =>
+          writeAll(
+            what,
+            lines.flatMap((line, i) => {
+              const more = Exit.isSuccess(exit) ? of(exit.value, i) : { fault: true }
+              return more === undefined ? [] : [{ ...line, ...more }]
+            })
+          )
+        ))
+    })
   return {
     ...store,
-    acquire: (id, options) =>
-      record(
+    acquire: (id, { rejectedWriteId, ...options }) =>
+      record("acquire", { id, ...options }, store.acquire(id, { ...options, rejectedWriteId }), acquiredAs),
+    // Those that wait for others ask again and again.
+    acquireMany: (requests) =>
+      recordAll(
         "acquire",
-        { id, owner: options.owner, leaseMillis: options.leaseMillis, join: options.join },
-        store.acquire(id, options),
-        (acquired) => ({
-          answer: acquired._tag,
-          ...acquired._tag === "Granted" ? { generation: acquired.generation } : {}
-        })
+        requests.map(({ rejectedWriteId: _, ...request }) => request),
+        store.acquireMany(requests),
+        (answers, i) => answers[i]!._tag === "Wait" ? undefined : acquiredAs(answers[i]!)
       ),
+    commitMany: (requests) =>
+      recordAll(
+        "commit",
+        requests.map(({ generation, id }) => ({ id, generation })),
+        store.commitMany(requests),
+        (answers, i) => answered(answers[i])
+      ),
+    renewMany: (ids, owner, leaseMillis) =>
+      recordAll(
+        "renew",
+        ids.map((id) => ({ id, owner, leaseMillis })),
+        store.renewMany(ids, owner, leaseMillis),
+        (answers, i) => answered(answers[i])
+      ),
+    setMany: (requests) => recordAll("set", requests.map(({ id }) => ({ id })), store.setMany(requests), () => ({})),
     commit: (id, generation, entry) =>
       record("commit", { id, generation }, store.commit(id, generation, entry), answered),
     renew: (id, owner, leaseMillis) =>
@@ -97,7 +143,7 @@ export const recorded = (store: Store.Store, { write }: Recorder): Store.Store =
  * A store that records the periods in which it could not report changes of others: then `maxStaleness` counts, not the
  * 100 ms.
  */
-export const tracked = (store: Store.Store, { write }: Recorder): Store.Store => {
+export const tracked = (store: Store.Store, { write }: Pick<Recorder, "write">): Store.Store => {
   const { changesUnsafe } = store
   let untrackedSince: number | undefined
   if (changesUnsafe === undefined) {

@@ -1,6 +1,6 @@
 /** A process that uses a cache as its parent requests: see `processes.ts`. */
-import { Cause, Effect, Layer, ManagedRuntime, Stream } from "effect"
-import { Cached, CacheLayer, type Caching, Store } from "effect-cached"
+import { Cause, Effect, Exit, Layer, ManagedRuntime, Schema, Stream } from "effect"
+import { Cached, CacheKey, CacheLayer, type Caching, Store, Strategy } from "effect-cached"
 import { RedisStore } from "effect-cached/redis"
 import { SqliteStore } from "effect-cached/sqlite"
 import type { Answers, Load, Message, OpenOptions } from "./processes.ts"
@@ -19,7 +19,7 @@ const open = async (
   const { storeTimeout } = options
   const timed = storeTimeout === undefined ? {} : { storeTimeout }
   const store = redis === undefined
-    ? SqliteStore.make({ directory, ...maxSize === undefined ? {} : { maxSize } })
+    ? SqliteStore.make({ directory, ...timed, ...maxSize === undefined ? {} : { maxSize } })
     : "url" in redis
     ? RedisStore.make({ ...redis, ...timed, prefix, connect: "required" })
     : RedisStore.makeCluster({ ...redis, ...timed, prefix, connect: "required" })
@@ -59,6 +59,22 @@ const load = (
     return outcome === "failure" ? yield* Effect.fail("failed") : value
   })
 
+class Row
+  extends CacheKey.Class<Row>()("Row", { payload: { n: Schema.Int }, success: Schema.String, tags: ["rows"] })
+{}
+
+/** Loads rows in one call, and writes which ones. */
+const rowsOf = (sleepMillis: number) =>
+  Cached.many(Row, {
+    strategy: Strategy.ttl({ ttl: "1 hour" }),
+    lookup: (rows) =>
+      Effect.gen(function*() {
+        log.write("load", { rows: rows.map(({ n }) => n) })
+        yield* Effect.sleep(sleepMillis)
+        return rows.map(({ n }) => Exit.succeed(`${name} ${n}`))
+      })
+  })
+
 const commands: { readonly [K in keyof Answers]: (message: Extract<Message, { do: K }>) => Promise<Answers[K]> } = {
   open,
   read: async ({ callers = 1, key, load: how = {}, options }) => {
@@ -72,6 +88,14 @@ const commands: { readonly [K in keyof Answers]: (message: Extract<Message, { do
     const values = await runtime!.runPromise(all).catch(() => ["no value: interrupted"])
     return { served: values.length, values: Array.from(new Set(values)), millis: clock() - at }
   },
+  readMany: async ({ count, sleepMillis = 0 }) => {
+    const at = clock()
+    const exits = await runtime!.runPromise(rowsOf(sleepMillis)(Array.from({ length: count }, (_, n) => ({ n }))))
+    const values = exits.map((exit) => Exit.isSuccess(exit) ? exit.value : "no value")
+    return { values, millis: clock() - at }
+  },
+  setMany: ({ numbers, value }) =>
+    runtime!.runPromise(Effect.asVoid(Cached.setMany(numbers.map((n) => [new Row({ n }), value] as const)))),
   watch: async ({ everyMillis = 5, key, millis }) => {
     const seen: Array<readonly [at: number, value: string]> = []
     const end = clock() + millis

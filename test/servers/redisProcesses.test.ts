@@ -1,8 +1,10 @@
 /** The promises, by real processes that share a Redis server, and a cluster. */
 import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
+import { bulkTests } from "../processes/bulkTests.ts"
 import { leaseTests } from "../processes/leaseTests.ts"
 import { type Open, type OpenOptions, pool, sleep, until, type Worker } from "../processes/processes.ts"
 import { clock } from "../processes/recording.ts"
+import { sized } from "../support/everything.ts"
 import { isMissing } from "../support/needs.ts"
 import { program, type RedisCluster, type Server, startCluster, startServer } from "../support/redis.ts"
 
@@ -151,6 +153,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
   describe("a server", () => {
     const onServer = on(() => ({ url: server.url }))
     leaseTests(onServer)
+    bulkTests(onServer, sized(20_000, 1000))
     promises(onServer)
 
     it("P4 · F23 · stopped: no read fails, the circuit opens after three timeouts and closes with a probe", {

@@ -85,6 +85,8 @@ export const drawn = {
   turns: true,
   /** Keys of a bulk call without a store have tickets in place of flights, as those of longer calls do. */
   tickets: true,
+  /** Waves of bulk calls are of one or two keys, and each of them may go wrong. Several processes: calls overlap. */
+  waves: true,
   /** Several keys are looked up, set and removed in one call. */
   several: true,
   /** Readers of one load have each another policy, and a load wraps all that it reads in one. */
@@ -131,6 +133,7 @@ const later = {
   streams: 0x2c1b_3c6d,
   turns: 0x510e_527f,
   tickets: 0xa54f_f53a,
+  waves: 0x72be_5d74,
   several: 0x1f83_d9ab,
   mixedPolicies: 0x428a_2f98,
   copies: 0x7137_4491,
@@ -171,6 +174,10 @@ export interface Extras {
   /** Whether it happens, this time. */
   readonly happens: (feature: Feature, share: number) => boolean
 }
+
+/** How many keys a wave of a bulk call has. `undefined`: as many as usual. */
+export const waveSizeOf = ({ diceOf, features }: Extras): number | undefined =>
+  features.has("waves") ? 1 + diceOf("waves").below(2) : undefined
 
 export const drawExtras = (seed: number, forced: ReadonlyArray<Feature> = []): Extras => {
   // Far from the dice of the program and of the schedule.

@@ -6,7 +6,7 @@ import { Within } from "../../src/internal/engine/request/attempt.ts"
 import type { Flight } from "../../src/internal/engine/state.ts"
 import * as ProcessLocks from "../../src/internal/lock/process.ts"
 import * as SeededScheduler from "../../src/testing/SeededScheduler.ts"
-import { drawExtras, type Extras, type Feature } from "./features.ts"
+import { drawExtras, type Extras, type Feature, waveSizeOf } from "./features.ts"
 import {
   drawFleet,
   drawLoadMillis,
@@ -25,7 +25,7 @@ import * as Rules from "./fleetRules.ts"
 import { makeStorage } from "./fleetStorage.ts"
 import { Down } from "./model.ts"
 import { type Dice, diceOf } from "./plan.ts"
-import { withShortTurns } from "./shortTurns.ts"
+import { withShortTurns, withShortWaves } from "./shortTurns.ts"
 
 export interface FleetOptions {
   readonly seed: number
@@ -188,10 +188,13 @@ const readAndLeave = (self: Worker, id: string): Effect.Effect<void, never, Cach
   })
 
 /** One call for several ids: a load of its own for each that is missing. */
-const readMany = (self: Worker): Effect.Effect<void, never, Caching> =>
+const readMany = (
+  self: Worker,
+  dice: Dice,
+  interruption?: { requested: boolean }
+): Effect.Effect<void, never, Caching> =>
   Effect.suspend(() => {
     const { world } = self
-    const dice = self.extras.diceOf("classes")
     const ids = world.config.ids.filter(() => dice.chance(0.8))
     const ttl = dice.pick([30, 200, 2000])
     const strategy = dice.pick<() => Strategy.Strategy>([
@@ -205,10 +208,40 @@ const readMany = (self: Worker): Effect.Effect<void, never, Caching> =>
     const many = Cached.many(Item, { strategy, lookup: (keys) => loadMany(self, keys) })
     return Effect.map(Effect.exit(many(ids.map((id) => ({ id })))), (exit) => {
       for (const [i, read] of reads.entries()) {
-        Rules.endRead(world, read, Exit.isSuccess(exit) ? exit.value[i]! : Exit.failCause(exit.cause), false)
+        Rules.endRead(
+          world,
+          read,
+          Exit.isSuccess(exit) ? exit.value[i]! : Exit.failCause(exit.cause),
+          interruption?.requested === true
+        )
       }
     })
   })
+
+const readManyAndLeave = (self: Worker, dice: Dice): Effect.Effect<void, never, Caching> =>
+  Effect.gen(function*() {
+    const interruption = { requested: false }
+    const fiber = yield* Effect.forkChild(readMany(self, dice, interruption))
+    yield* Effect.sleep(dice.below(40))
+    interruption.requested = true
+    yield* Fiber.interrupt(fiber)
+  })
+
+/** Bulk calls of one process, beside those of the others: reads, writes and removals of the same ids. */
+const overlap = (self: Worker): Effect.Effect<unknown, never, Caching> => {
+  const dice = self.extras.diceOf("waves")
+  const one = (): Effect.Effect<unknown, never, Caching> => {
+    const dart = dice.below(10)
+    if (dart < 5) return readMany(self, dice)
+    if (dart < 7) return readManyAndLeave(self, dice)
+    const ids = self.world.config.ids.filter(() => dice.chance(0.6))
+    if (dart < 8) return setMany(self, ids)
+    if (dart < 9) return lookUp(self, ids)
+    return writtenTogether(self, ids, () => Cached.removeMany(ids.map((id) => keyOf(self.world.config, id))))
+  }
+  const all = Array.from({ length: 1 + dice.below(3) }, () => Effect.delay(Effect.suspend(one), dice.below(30)))
+  return Effect.all(all, { concurrency: "unbounded", discard: true })
+}
 
 const loadMany = (self: Worker, keys: ReadonlyArray<Item>) =>
   Effect.withFiber<ReadonlyArray<Exit.Exit<string, Down>> | Map<Item, Exit.Exit<string, Down>>>((fiber) => {
@@ -429,9 +462,10 @@ const transaction = (self: Worker): Effect.Effect<void, never, Caching> =>
   })
 
 const step = (self: Worker): Effect.Effect<unknown, never, Caching> => {
+  if (self.extras.happens("waves", 0.4)) return overlap(self)
   if (self.extras.happens("transactions", 0.25)) return transaction(self)
   if (self.extras.happens("byHand", 0.3)) return byHand(self)
-  if (self.extras.happens("classes", 0.25)) return readMany(self)
+  if (self.extras.happens("classes", 0.25)) return readMany(self, self.extras.diceOf("classes"))
   const { dice, world } = self
   const id = dice.pick(world.config.ids)
   const tag = dice.pick(["T", "U"])
@@ -612,7 +646,10 @@ export const simulateFleet = ({ log, processes, seed, with: also }: FleetOptions
   }
   world.say(() => JSON.stringify(config))
   try {
-    withShortTurns(extras.features.has("turns"), () => run(world, { schedule, dice, extras, seed }))
+    withShortTurns(
+      extras.features.has("turns"),
+      () => withShortWaves(waveSizeOf(extras), () => run(world, { schedule, dice, extras, seed }))
+    )
   } catch (crash) {
     Rules.violate(world, `crash: ${crash instanceof Error ? crash.stack : String(crash)}`)
   }

@@ -41,7 +41,13 @@ export interface FleetConfig {
   readonly untracked: { readonly at: number; readonly millis: number; readonly process: number } | undefined
 }
 
-export const tagsOf: Readonly<Record<string, ReadonlyArray<string>>> = { a: ["T"], b: ["T", "U"], c: [] }
+export const tagsOf: Readonly<Record<string, ReadonlyArray<string>>> = {
+  a: ["T"],
+  b: ["T", "U"],
+  c: [],
+  d: ["U"],
+  e: ["T"]
+}
 
 /** The ids as a key class has them, where that is drawn. */
 export class Item extends CacheKey.Class<Item>()("Item", {
@@ -78,7 +84,9 @@ export const withExtras = (drawn: Drawn, { dice, features }: Extras): FleetConfi
   ...features.has("pushes") ? { asynchronous: true } : {},
   // A store that lies goes wrong, like one that fails.
   ...features.has("lies") ? { faults: Math.max(drawn.faults, 0.05) } : {},
-  features: [...features]
+  // Bulk calls are of keys, and are for more of them.
+  ...features.has("waves") ? { ids: ["a", "b", "c", "d", "e"] } : {},
+  features: features.has("waves") ? Array.from(new Set([...features, "classes" as const])) : [...features]
 })
 
 /** How many caches a process has. Caches that receive pushed changes would each lose their connection separately. */

@@ -63,6 +63,8 @@ export const withExtras = (drawn: Drawn, { dice, diceOf, features }: Extras): Co
     // A store that lies goes wrong, like one that fails.
     ...features.has("lies") && drawn.store !== "none" ? { faults: Math.max(drawn.faults, 0.1) } : {},
     features: [...features],
+    // Bulk calls are of keys.
+    classed: drawn.classed || features.has("waves"),
     copying: features.has("copies") ? diceOf("copies").pick(["all", "some"]) : undefined,
     // Strings have no class.
     quota: features.has("quotas") && drawn.classed ? 1 + diceOf("quotas").below(3) : undefined,

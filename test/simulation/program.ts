@@ -542,7 +542,7 @@ const loadMany = (self: Simulation, spec: Spec, reads: ReadonlyMap<string, Read>
       const flight = flights.get(CacheKey.id(key))
       if (flight !== undefined) self.world.readers.set(flight.request, reads.get(key.id)!)
       const record = World.beginLoad(self.world, { ...spec, id: key.id, annotates: undefined }, flight, together)
-      for (const tickets of within?.engine.flights.tickets?.calls ?? []) {
+      for (const { tickets } of within?.engine.flights.tickets?.calls ?? []) {
         const ticket = tickets.get(CacheKey.id(key))
         if (ticket?.isOpen === true) record.ticket = ticket
       }
@@ -938,6 +938,18 @@ const meet = (self: Simulation) =>
     })
   })
 
+/** Bulk calls that overlap with each other, and with writes. */
+const overlap = (self: Simulation) =>
+  Effect.suspend(() => {
+    const dice = self.extras.diceOf("waves")
+    const later = (effect: Effect.Effect<unknown, unknown, Caching>) =>
+      Effect.exit(Effect.andThen(Effect.sleep(dice.below(8)), effect))
+    const write = Effect.suspend(() => orLeave(self, Effect.exit(writeOnce(self))))
+    const beside = dice.pick<ReadonlyArray<AnyLoad>>([[], [write], [readOnce(self)], [write, readOnce(self)]])
+    const all: ReadonlyArray<AnyLoad> = [many(self), many(self), ...beside]
+    return Effect.all(all.map(later), { concurrency: "unbounded", discard: true })
+  })
+
 /** Activities of a stream, in addition to those of its tags. */
 const stream = (self: Simulation): Effect.Effect<unknown, unknown, Caching> => {
   const die = self.extras.diceOf("streams").below(10)
@@ -956,6 +968,7 @@ const extra = (self: Simulation): Effect.Effect<unknown, unknown, Caching> | und
   if (self.extras.happens("crowds", 0.2)) return crowd(self)
   if (self.extras.happens("streams", 0.4)) return stream(self)
   if (self.extras.happens("mixedPolicies", 0.3)) return meet(self)
+  if (self.extras.happens("waves", 0.3)) return overlap(self)
   for (const other of self.others) {
     const effect = other(self)
     if (effect !== undefined) return effect

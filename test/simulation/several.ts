@@ -2,6 +2,7 @@
 import { Cause, Effect, Exit, Option } from "effect"
 import { Cached } from "effect-cached"
 import type { Caching } from "effect-cached/Caching"
+import { waves } from "../../src/internal/defaults/bounds.ts"
 import { isHeld } from "./held.ts"
 import { type Origin, type Read, Thrown, type Value } from "./model.ts"
 import { checkOrigin } from "./originRules.ts"
@@ -64,6 +65,9 @@ const getMany = (self: Simulation, ids: ReadonlyArray<string>) =>
     })
   })
 
+/** Each wave has a budget of its own. */
+const wavesOf = (ids: ReadonlyArray<string>): number => Math.ceil(new Set(ids).size / waves.size)
+
 /** A key that is given twice has its last value. */
 const setMany = (self: Simulation, ids: ReadonlyArray<string>) =>
   Effect.suspend(() => {
@@ -78,9 +82,13 @@ const setMany = (self: Simulation, ids: ReadonlyArray<string>) =>
       world.writes.splice(world.writes.indexOf(origin.write), 1)
     }
     const entries = origins.map(({ id, n }) => [keyOf(self, id) as string, { id, n }] as const)
-    return Effect.tap(timed(self, `setting ${ids}`, 2, Cached.setMany(entries, { ttl, tags })), () =>
+    return Effect.tap(timed(self, `setting ${ids}`, 2 * wavesOf(ids), Cached.setMany(entries, { ttl, tags })), () =>
       Effect.sync(() => {
-        for (const { refused, write } of origins) if (!refused) endWrite(world, write)
+        for (const { refused, write } of origins) {
+          if (!refused) {
+            endWrite(world, write)
+          }
+        }
       }))
   })
 

@@ -2,14 +2,14 @@
 import { Context, Effect, Exit, Layer, type Logger, References, Schedule, Scope } from "effect"
 import { Cached, CacheLayer, Caching, Eviction, Serializer, Store, type Weigher } from "effect-cached"
 import * as SeededScheduler from "../../src/testing/SeededScheduler.ts"
-import { drawExtras, type Extras, type Feature } from "./features.ts"
+import { drawExtras, type Extras, type Feature, waveSizeOf } from "./features.ts"
 import { listen } from "./listeners.ts"
 import { wrongEviction } from "./misuse.ts"
 import type { Config } from "./model.ts"
 import { defaults, type Dice, diceOf, drawConfig, withExtras } from "./plan.ts"
 import * as Program from "./program.ts"
 import { several } from "./several.ts"
-import { withShortTurns, withTickets } from "./shortTurns.ts"
+import { withShortTurns, withShortWaves, withTickets } from "./shortTurns.ts"
 import * as State from "./state.ts"
 import * as Stores from "./stores.ts"
 import * as Time from "./timeRules.ts"
@@ -218,7 +218,7 @@ export const simulate = (options: Options): Result => {
   }
   const { crash, exit, settled } = withShortTurns(
     extras.features.has("turns"),
-    () => withTickets(extras.features.has("tickets"), runToEnd)
+    () => withTickets(extras.features.has("tickets"), () => withShortWaves(waveSizeOf(extras), runToEnd))
   )
   if (crash !== undefined) {
     State.violate(world, `crash: ${String(crash)}`)

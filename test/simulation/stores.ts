@@ -120,6 +120,7 @@ const over = (self: Environment, store: StoreShape, wrap: Wrap): StoreShape => {
     removeMany: (ids) => wrapped("remove", store.removeMany(ids), ids.join()),
     acquire: (id, options) => wrapped("acquire", store.acquire(id, options), id),
     commit: (id, generation, entry) => wrapped("commit", store.commit(id, generation, entry), id),
+    ...self.extras.features.has("waves") ? wavesOf(store, wrapped) : {},
     markers: (tags) => wrapped("markers", store.markers(tags), tags.join()),
     invalidateTags: (tags, mode) => wrapped("invalidateTags", store.invalidateTags(tags, mode), tags.join()),
     clear: wrap("clear", store.clear, ""),
@@ -128,6 +129,13 @@ const over = (self: Environment, store: StoreShape, wrap: Wrap): StoreShape => {
       : { transact: (request) => wrapped("transact", store.transact!(request), "") }
   }
 }
+
+const wavesOf = (store: StoreShape, wrapped: Wrap): Partial<StoreShape> => ({
+  acquireMany: (requests) => wrapped("acquire", store.acquireMany(requests), requests.map(({ id }) => id).join()),
+  commitMany: (requests) => wrapped("commit", store.commitMany(requests), requests.map(({ id }) => id).join()),
+  setMany: (entries) => wrapped("set", store.setMany(entries), entries.map(({ id }) => id).join()),
+  renewMany: (ids, owner, leaseMillis) => wrapped("renew", store.renewMany(ids, owner, leaseMillis), ids.join())
+})
 
 const delayOf = (self: Environment): number => {
   if (self.healthy) return 0

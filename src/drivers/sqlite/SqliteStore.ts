@@ -213,6 +213,6 @@ const storageOf = (operations: Operations.Operations): SyncStorage => {
     position: () => Changes.position(tables().changes),
     reasonOf,
     workedMillis: () => Operations.workedMillis(operations),
-    attempt: (name, steps) => Operations.run(operations, name, steps)
+    attempt: (name, steps, items) => Operations.run(operations, { name, steps, items })
   }
 }

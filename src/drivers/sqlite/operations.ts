@@ -33,9 +33,10 @@ export interface Operations extends Options {
   isVacuuming: boolean
 }
 
-interface Operation {
+interface Operation<out A = unknown> {
   readonly name: string
-  readonly steps: () => unknown
+  readonly steps: () => A
+  readonly items: number
 }
 
 /** The kinds of operations, by name. Any other operation has the kind `storing`. */
@@ -72,8 +73,8 @@ export const make = (options: Options): Operations => {
   return self
 }
 
-export const run = <A>(self: Operations, name: string, steps: () => A): Effect.Effect<A, StoreError> => {
-  const operation: Operation = { name, steps }
+export const run = <A>(self: Operations, operation: Operation<A>): Effect.Effect<A, StoreError> => {
+  const { name } = operation
   const once = kindOf(name).passes
     ? Effect.suspend(() => runTimed(self, [operation])[0]!)
     : Queue.run(self.queue, operation)
@@ -95,7 +96,8 @@ const runTimed = (
   const startedAt = monotonicMillis(clock)
   const exits = runAll(connection, operations)
   const tookMillis = monotonicMillis(clock) - startedAt
-  self.slowMillis += Math.max(0, tookMillis - operations.length * writeQueue.ordinaryMillis)
+  const items = operations.reduce((sum, { items }) => sum + items, 0)
+  self.slowMillis += Math.max(0, tookMillis - items * writeQueue.ordinaryMillis)
   return exits
 }
 

@@ -114,8 +114,11 @@ export const tickets = { least: 32, calls: 8 }
 /** How many flights of a bulk call ask the store at once. The number grows while the store answers quickly. */
 export const groups = { first: 256, least: 64, most: 2048, quickMillis: 25 }
 
-/** The maximum number of chunks of a long list that are sent to a store at once. */
-export const wavesAtOnce = 8
+/** How many items of a long list are sent to a store in one wave, and the maximum number of waves at once. */
+export const waves = { size: 256, atOnce: 8 }
+
+/** How many loads of one turn ask the store for leases alone, at once. The others ask in waves, a turn later. */
+export const together = { alone: 8 }
 
 /** How long synchronous steps may run before other fibers and timers get a turn. */
 export const turnMillis = 5

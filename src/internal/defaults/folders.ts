@@ -51,7 +51,7 @@ export const writeQueue = {
   /** Once a turn has lasted this long, it starts no further group of waiting writes. */
   turnMillis: 10,
   /**
-   * Only time beyond this allowance per operation counts towards `storeTimeout`. It is ten times what an operation
+   * Only time beyond this allowance per id counts towards `storeTimeout`. It is ten times what the operation for an id
    * usually takes. Without it, the last of many thousands of operations would time out although the store is healthy.
    */
   ordinaryMillis: 0.5

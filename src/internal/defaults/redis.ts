@@ -78,8 +78,11 @@ export const markerMillis = 30 * 24 * 3_600_000
 /** The maximum number of keys in one command, and in one step of a listing. */
 export const keysPerCommand = 200
 
-/** How many keys are requested at once, in several commands. */
-export const keysAtOnce = 5000
+/** The maximum number of ids that one script handles, and of the bytes of their values. */
+export const script = { ids: 64, bytes: maxValue }
+
+/** How many keys are requested at once, in several commands, which are made and answered in few milliseconds. */
+export const keysAtOnce = 1000
 
 /** If a listing finds only keys of other programs, its steps grow to this size (about 1 ms of the server's time). */
 export const keysSkipped = 5000

@@ -1,4 +1,5 @@
 /** The types of the collections in an engine's state. They are generic, so that this file need not import the state. */
+import type * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import type { Key } from "../key/ofKey.ts"
 
@@ -35,9 +36,11 @@ export interface TicketOf<F> {
 
 export interface TicketsOf<F> {
   /** The tickets of each call, by id. */
-  readonly calls: Set<ReadonlyMap<string, TicketOf<F>>>
+  readonly calls: Set<{ readonly tickets: ReadonlyMap<string, TicketOf<F>> }>
   readonly board: (id: string) => F | undefined
-  readonly boardAll: () => void
+  readonly boardAll: Effect.Effect<void>
+  /** Keeps the results of all tickets from being stored and joined, like `detach` for a flight. */
+  readonly detachAll: () => void
 }
 
 export interface RunningOf<F> extends Pick<ById<F>, "delete" | "all"> {

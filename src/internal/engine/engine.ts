@@ -11,6 +11,7 @@ import type { Weigher } from "../../ports/weigher.ts"
 import type { Strategy } from "../../Strategy.ts"
 import { endingLeases } from "../defaults/processes.ts"
 import * as Counters from "../store/counters.ts"
+import * as Turns from "../time/turns.ts"
 import * as Tokens from "../token.ts"
 import { answerNow, isBehind, respond } from "./flight/callers.ts"
 import { detach, releaseLease, startNext, unregister } from "./flight/ending.ts"
@@ -134,7 +135,7 @@ export const close = Effect.fnUntraced(function*(self: Engine, shutdownMillis: n
   self.closed = true
   self.memory.sweeper?.stop()
   // Keys of bulk calls become flights, which end like all others.
-  self.flights.all()
+  if (self.flights.tickets !== undefined) yield* self.flights.tickets.boardAll
   for (const { flights } of self.refreshing.queue) for (const flight of flights) detach(self, flight.id)
   for (const flight of self.running.all()) {
     // The flight queued behind this one starts now, and is refused because the engine is closed.
@@ -151,12 +152,12 @@ export const close = Effect.fnUntraced(function*(self: Engine, shutdownMillis: n
       shutdownMillis
     )
   }
-  for (const flight of self.running.all()) {
+  yield* Turns.forEach(self.running.all(), (flight) => {
     for (const caller of flight.callers) {
       answerNow(caller, Effect.die(new CacheClosed({ key: flight.id })))
     }
     end(self, flight)
-  }
+  })
   const { storeTier: tier } = self
   if (tier !== undefined) yield* tier.steps.close(tier)
 })

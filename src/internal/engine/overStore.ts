@@ -7,6 +7,7 @@ import { removeInStore, sendToStore } from "./invalidation/inStore.ts"
 import { closeStore } from "./invalidation/replay.ts"
 import { track } from "./invalidation/tracking.ts"
 import { throughStore } from "./lease/loadThroughStore.ts"
+import { endQuestions } from "./read/askStore.ts"
 import { storeReads } from "./read/storeReads.ts"
 import { prolong, touch } from "./storeTier/ask.ts"
 import { codecsOf } from "./storeTier/codec.ts"
@@ -29,9 +30,10 @@ const partsOf = (store: NonNullable<EngineOptions["store"]>): StoreParts => ({
 })
 
 export const startOver = (options: EngineOptions): Effect.Effect<Engine, never, Scope.Scope> =>
-  Effect.map(start(options, options.store && partsOf(options.store)), (engine) => {
+  Effect.tap(start(options, options.store && partsOf(options.store)), (engine) => {
     track(engine)
-    return engine
+    // The last finalizer is the first to run.
+    return Effect.addFinalizer(() => endQuestions(engine))
   })
 
 export const make = (options: EngineOptions): Effect.Effect<Cache, never, Scope.Scope> =>

@@ -397,7 +397,7 @@ export interface StoreReads {
 /** The store operations of a bulk call's flights, in waves. The call runs them itself, without a fiber per flight. */
 export interface Seats {
   /** Acquires leases. Returns the flights that need own fibers: those with a stored entry, or whose lease is taken. */
-  readonly acquire: (flights: ReadonlyArray<Flight>) => Effect.Effect<ReadonlySet<Flight>, never, any>
+  readonly acquire: (flights: ReadonlyArray<Flight>) => Effect.Effect<Pick<ReadonlySet<Flight>, "has">, never, any>
   /** Stores the outcomes of loads that have ended. Returns the answers for their callers, in the same order. */
   readonly store: (
     flights: ReadonlyArray<Flight>,

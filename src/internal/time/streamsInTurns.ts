@@ -21,7 +21,6 @@ const inTurns = <A, E, R>(self: Stream.Stream<A, E, R>): Stream.Stream<A, E, R> 
 export const each = <A>(items: Iterable<A>): Stream.Stream<A> =>
   inTurns(Stream.fromIterable(items, { chunkSize: chunk }))
 
-/** Groups the elements of a stream into chunks, for steps that each take some time. */
 export const inChunks = <A, E, R>(
   self: Stream.Stream<A, E, R>
 ): Stream.Stream<readonly [A, ...Array<A>], E, R> => inTurns(Stream.grouped(self, chunk))

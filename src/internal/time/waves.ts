@@ -1,9 +1,10 @@
 /** Requests for the chunks of a long list. */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import { chunk, wavesAtOnce } from "../defaults/bounds.ts"
+import { waves } from "../defaults/bounds.ts"
 import { startsOf } from "./chunks.ts"
 import { monotonicMillis } from "./monotonic.ts"
+import * as TurnLimit from "./turnLimit.ts"
 
 /** The store counts as far away if several waves at once take at most this many times as long as one. */
 const tolerance = 1.5
@@ -11,22 +12,27 @@ const tolerance = 1.5
 /**
  * Sends the chunks of a list one by one at first, because a store that gets many at once could exceed its time limit.
  * As long as several at once take hardly longer than one, the store is only far away, and their number is doubled.
+ * Each of several begins in a turn of its own. With `inTurn`, a wave waits for such a turn to handle its answer.
  */
 export const forEachWave = <A, E, R>(
   items: ReadonlyArray<A>,
-  send: (wave: ReadonlyArray<A>, from: number) => Effect.Effect<unknown, E, R>
-): Effect.Effect<void, E, R> => items.length <= chunk ? Effect.asVoid(send(items, 0)) : sendAll(items, send)
+  send: (wave: ReadonlyArray<A>, from: number, inTurn: Effect.Effect<void>) => Effect.Effect<unknown, E, R>
+): Effect.Effect<void, E, R> =>
+  items.length <= waves.size ? Effect.asVoid(send(items, 0, Effect.void)) : sendAll(items, send)
 
 const sendAll: typeof forEachWave = Effect.fnUntraced(function*(items, send) {
   const clock = yield* Clock.Clock
-  const starts = startsOf(items)
+  const { currentDispatcher } = yield* Effect.fiber
+  const inTurn = TurnLimit.pass(TurnLimit.make(1, currentDispatcher))
+  const starts = startsOf(items, waves.size)
   let aloneMillis = 0
   let atOnce = 1
   let isFar = true
   for (let i = 0; i < starts.length;) {
     const beganAt = monotonicMillis(clock)
     const some = starts.slice(i, i + atOnce)
-    yield* Effect.forEach(some, (from) => send(items.slice(from, from + chunk), from), {
+    const sendFrom = (from: number) => Effect.andThen(inTurn, send(items.slice(from, from + waves.size), from, inTurn))
+    yield* Effect.forEach(some, sendFrom, {
       concurrency: "unbounded",
       discard: true
     })
@@ -34,7 +40,7 @@ const sendAll: typeof forEachWave = Effect.fnUntraced(function*(items, send) {
     if (i === 0) aloneMillis = tookMillis
     isFar &&= tookMillis > 0 && tookMillis <= tolerance * aloneMillis
     i += some.length
-    atOnce = isFar ? Math.min(wavesAtOnce, 2 * atOnce) : 1
+    atOnce = isFar ? Math.min(waves.atOnce, 2 * atOnce) : 1
     yield* Effect.yieldNow
   }
 })

@@ -184,7 +184,9 @@ const onRedis = (url: string) =>
     const client = createClient({ url })
     yield* Effect.promise(() => client.connect())
     const { rows, watched } = makeTurns()
-    const layer = (memory?: false) => CacheLayer.redis({ url, connect: "required", ...memory === false && { memory } })
+    // On a busy machine the server may answer late, and a call that no longer asks it would look quick.
+    const options = { url, connect: "required", storeTimeout: "1 minute" } as const
+    const layer = (memory?: false) => CacheLayer.redis({ ...options, ...memory === false && { memory } })
     const encode = Schema.encodeUnknownSync(Product)
     const decode = Schema.decodeUnknownSync(Product)
     const measure = <E, R>(effect: Effect.Effect<unknown, E, R>) => perKey(effect, keys, processorNanos)
@@ -198,6 +200,15 @@ const onRedis = (url: string) =>
     yield* inChunks(rawHits, store)
     const ourHits = fresh()
     yield* Effect.provide(products(ourHits), layer())
+    type Around = <E, R>(effect: Effect.Effect<number, E, R>) => Effect.Effect<number, E, R>
+    const ours = (around: Around): Subjects => ({
+      "redis: Cached.many, cold": () => around(measure(products(fresh()))),
+      "redis: Cached.many, hits": () => Effect.provide(around(measure(products(ourHits))), layer(false)),
+      "redis: Cached.setMany": () => {
+        const entries = fresh().map(({ id }) => [products.key({ id }), product(id)] as const)
+        return around(measure(Cached.setMany(entries, { ttl: "1 hour" })))
+      }
+    })
     const measured = yield* take({
       "redis: raw, cold": () => {
         const payloads = fresh()
@@ -206,7 +217,6 @@ const onRedis = (url: string) =>
           await store(some)
         }))
       },
-      "redis: Cached.many, cold": () => watched(measure(products(fresh()))),
       "redis: raw, hits": () =>
         measure(
           inChunks(
@@ -214,13 +224,12 @@ const onRedis = (url: string) =>
             async (some) => (await client.mGet(some.map(idOf))).map((json) => decode(JSON.parse(json!)))
           )
         ),
-      "redis: Cached.many, hits": () => Effect.provide(watched(measure(products(ourHits))), layer(false)),
       "redis: raw, set": () => measure(inChunks(fresh(), store)),
-      "redis: Cached.setMany": () => {
-        const entries = fresh().map(({ id }) => [products.key({ id }), product(id)] as const)
-        return watched(measure(Cached.setMany(entries, { ttl: "1 hour" })))
-      }
+      ...ours((effect) => effect)
     }).pipe(Effect.provide(layer()))
+    // The turns are watched apart: watching takes processor time for as long as the server does not answer.
+    const watching = Effect.forEach(Object.values(ours(watched)), (run) => run(), { discard: true })
+    yield* Effect.provide(watching, layer())
     client.destroy()
     return [...measured, ...rows("redis")]
   })

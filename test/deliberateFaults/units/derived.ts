@@ -154,7 +154,7 @@ export const faults: ReadonlyArray<UnitFault> = [
     // That it counts while the store is asked (`Dependents.during`) hides this one: no schedule is known that needs
     // both.
     sought: "by hand",
-    in: "askStore",
+    in: "takeWave",
     find: "answer instanceof Entry && self.mutations !== mutations && derives(answer)",
     replace: "answer instanceof Entry && mutations < 0 && derives(answer)",
     by: "test/cached/derived.test.ts"

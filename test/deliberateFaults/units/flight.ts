@@ -415,10 +415,66 @@ return tier.store.acquire(id, asking)
   },
   {
     name: "a load that waits for no other keeps its lease when it has failed",
-    in: "acquireLease",
-    find: "if (isExclusive || store.capabilities.shared) flight.lease",
-    replace: "if (isExclusive) flight.lease",
+    in: "askAlone",
+    find: "if (join === false || store.capabilities.shared) flight.lease",
+    replace: "if (join === false) flight.lease",
     by: "test/cached/waitForOthers.test.ts"
+  },
+  {
+    name: "single loads of one turn each ask for their lease alone",
+    in: "isCrowded",
+    find: "!TurnLimit.tryEnter(linesOf(self, tier).alone)",
+    replace: "false",
+    by: "test/cached/loadsAtOnce.test.ts"
+  },
+  {
+    name: "a load alone waits for a wave",
+    in: "isCrowded",
+    find: "!TurnLimit.tryEnter(linesOf(self, tier).alone)",
+    replace: "true",
+    by: "test/cached/loadsAtOnce.test.ts"
+  },
+  {
+    name: "a load waits for a wave where the program cannot wait",
+    in: "isCrowded",
+    find: "executionMode === \"async\"",
+    replace: "executionMode !== undefined",
+    by: "test/cached/loadsAtOnce.test.ts"
+  },
+  {
+    name: "results of single loads whose leases came in a wave are stored one by one",
+    in: "write",
+    find: "asking.isOfWave === true",
+    replace: "false",
+    by: "test/cached/loadsAtOnce.test.ts"
+  },
+  {
+    name: "a reader that leaves the line is asked for nevertheless",
+    in: "sendWave",
+    find: "some.filter(({ isGone }) => !isGone)",
+    replace: "some",
+    by: "test/cached/loadsAtOnce.test.ts"
+  },
+  {
+    name: "the last in line has its whole budget, however long it has waited",
+    in: "sendWave",
+    find: "budget.leftMillis - (sentAt - since)",
+    replace: "budget.leftMillis",
+    by: "test/cached/loadsAtOnce.test.ts"
+  },
+  {
+    name: "a load that is replaced in its turn takes the lease of the one that replaces it with it",
+    in: "acquireAll",
+    find: "flights.filter(({ storable }) => storable)",
+    replace: "flights",
+    by: "test/cached/loadsAtOnce.test.ts"
+  },
+  {
+    name: "a load that has to wait for another process asks once more after its wave",
+    in: "acquireLease",
+    find: "elsewhere?.answer ?? ",
+    replace: "",
+    by: "test/cached/loadsAtOnce.test.ts"
   },
   {
     name: "a load of before changes were heard is waited for as long as it hangs",

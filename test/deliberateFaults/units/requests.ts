@@ -18,7 +18,7 @@ export const faults: ReadonlyArray<UnitFault> = [
   },
   {
     name: "a stale entry of the store answers only the first place of its key",
-    in: "askStore",
+    in: "takeWave",
     find: "one.setIn(reading.exits, reading.exits[one.place]!)",
     replace: "",
     by: "test/cached/bulk.test.ts"

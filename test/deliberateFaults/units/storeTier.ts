@@ -3,6 +3,41 @@ import type { UnitFault } from "../fault.ts"
 
 export const faults: ReadonlyArray<UnitFault> = [
   {
+    name: "a wave has only the budget that the wave before has left",
+    in: "askInWaves",
+    find: "{ ...budget, call: budget }",
+    replace: "budget",
+    by: "test/cached/budgetsOfWaves.test.ts"
+  },
+  {
+    name: "a store that hangs is asked for each wave of a lookup or removal",
+    in: "ask",
+    find: "budget.call.leftMillis = 0",
+    replace: "void budget.call",
+    by: "test/cached/budgetsOfWaves.test.ts"
+  },
+  {
+    name: "the answers to a wave of removals count for another wave",
+    in: "removeFromStore",
+    find: "removed[from + i] = was",
+    replace: "removed[i] = was",
+    by: "test/cached/invalidateMany.test.ts"
+  },
+  {
+    name: "invalidations are sent again one by one",
+    in: "wavesOf",
+    find: "chunksOf(ids, BoundsDefaults.many.steps)",
+    replace: "chunksOf(ids, 1)",
+    by: "test/cached/budgetsOfWaves.test.ts"
+  },
+  {
+    name: "all tags of an invalidation are one request",
+    in: "forEachChunk",
+    find: "list.length <= chunk",
+    replace: "list.length <= chunk * chunk",
+    by: "test/cached/invalidateMany.test.ts"
+  },
+  {
     name: "an open circuit keeps back what a closing layer sends",
     in: "closeStore",
     find: "isLast: true",
@@ -12,8 +47,8 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "an invalidation that something newer has replaced is sent again",
     in: "replay",
-    find: "if (item.places === 0) continue",
-    replace: "",
+    find: "places > 0",
+    replace: "places >= 0",
     by: "test/cached/sentAgain.test.ts"
   },
   {
@@ -166,8 +201,12 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "listeners are told of tags before they are pending",
     in: "invalidateTags",
-    find: "const item = Pending.add(tier.pending, Pending.tagsTarget(tier.pending, tags, mode))\n    begin()",
-    replace: "begin()\n    const item = Pending.add(tier.pending, Pending.tagsTarget(tier.pending, tags, mode))",
+    find: `if (tier !== undefined) items.push(Pending.add(tier.pending, Pending.tagsTarget(tier.pending, tags, mode)))
+      forgetTags(tags)
+      emitInvalidate(self, { tags, mode })`,
+    replace: `forgetTags(tags)
+      emitInvalidate(self, { tags, mode })
+      if (tier !== undefined) items.push(Pending.add(tier.pending, Pending.tagsTarget(tier.pending, tags, mode)))`,
     by: "test/internal/engine/withinOneStep.test.ts"
   },
   {
@@ -204,9 +243,51 @@ export const faults: ReadonlyArray<UnitFault> = [
   },
   {
     name: "each incident of a store that fails now and then is logged",
-    in: "noteFault",
-    find: "now - incident.loggedAt >= incidentMillis",
+    in: "failed",
+    find: "now - self.loggedAt >= incidentMillis",
     replace: "true",
+    by: "test/cached/incidents.test.ts"
+  },
+  {
+    name: "over a store, a read that joins a load while the cache closes asks the store first",
+    in: "askThenJoin",
+    find: "if (engine.closed) return join(reader, { ...joining, readsStore: false })",
+    replace: "",
+    by: "test/cached/sharedQuestions.test.ts"
+  },
+  {
+    name: "a cache that closes refuses those who wait for an answer of the store",
+    in: "startOver",
+    find: "endQuestions(engine)",
+    replace: "Effect.void",
+    by: "test/cached/sharedQuestions.test.ts"
+  },
+  {
+    name: "an incident lasts until each operation that failed has succeeded",
+    in: "answered",
+    find: "lasts ||= one.isAlone",
+    replace: "lasts = true",
+    by: "test/cached/incidents.test.ts"
+  },
+  {
+    name: "an operation that fails while others are answered begins an incident each time",
+    in: "answered",
+    find: "one.isAlone = true",
+    replace: "",
+    by: "test/cached/incidents.test.ts"
+  },
+  {
+    name: "an operation that is refused is an incident until it succeeds",
+    in: "answered",
+    find: "if (now - one.at >= incidentMillis) failing.delete(name)\n    else if (one.at >= since)",
+    replace: "if (one.at >= since)",
+    by: "test/cached/incidents.test.ts"
+  },
+  {
+    name: "the outage of a store that has refused something is not logged",
+    in: "failed",
+    find: `kind !== "refused" && !logged.has(kind)`,
+    replace: `kind === "Denied" && !logged.has(kind)`,
     by: "test/cached/incidents.test.ts"
   },
   {

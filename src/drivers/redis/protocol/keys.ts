@@ -35,11 +35,12 @@ const placeOf = (text: string): string => {
   return end > 1 ? text.slice(1, end) : text
 }
 
+const pairs = Array.from({ length: 64 * 64 }, (_, i) => letters[i & 63]! + letters[i >>> 6]!)
+
 /** Returns a hash tag of six characters. The text itself is not used, because it may be empty or contain a `}`. */
 export const hashOf = (text: string): string => {
   const sum = crc32(placeOf(text))
-  return letters[sum & 63]! + letters[sum >>> 6 & 63]! + letters[sum >>> 12 & 63]! + letters[sum >>> 18 & 63]! +
-    letters[sum >>> 24 & 63]! + letters[sum >>> 30]!
+  return pairs[sum & 4095]! + pairs[sum >>> 12 & 4095]! + pairs[sum >>> 24]!
 }
 
 const hashSize = 6
@@ -73,6 +74,13 @@ export interface Keys {
   /** The hash tag of the keys that belong to the whole store, such as the era and the sequence of invalidations. */
   readonly controlTag: string
   readonly of: (kind: KeyKind, era: string, text: string) => string
+  /** Adds the keys of several kinds of each text, in order. Computes the hash of a text once. */
+  readonly addAll: (
+    keys: Array<string>,
+    kinds: ReadonlyArray<KeyKind>,
+    era: string,
+    texts: ReadonlyArray<string>
+  ) => void
   /** A pattern for the keys of a kind and an era whose texts begin with `prefix`. It may match other keys too. */
   readonly pattern: (kind: KeyKind, era: string, prefix: string) => string
   readonly partsOf: (key: string) => KeyParts | undefined
@@ -98,7 +106,11 @@ const glob = /[*?[\]\\^-]/g
 
 export const make = (given: string): Keys => {
   const prefix = encodePrefix(given)
-  const headOf = (kind: KeyKind, era: string) => `${prefix}:${kind}:${era}:{`
+  let heads: { readonly era: string } & Partial<Record<KeyKind, string>> = { era: "" }
+  const headOf = (kind: KeyKind, era: string) => {
+    if (heads.era !== era) heads = { era }
+    return heads[kind] ??= `${prefix}:${kind}:${era}:{`
+  }
   const parts = new RegExp(`^${prefix.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")}:([vlfdtn]):(\\d+):\\{.{${hashSize}}\\}`)
   return {
     prefix,
@@ -109,6 +121,13 @@ export const make = (given: string): Keys => {
     swept: `${prefix}:w:{${prefix}}`,
     controlTag: prefix,
     of: (kind, era, text) => `${headOf(kind, era)}${hashOf(text)}}${escape(text)}`,
+    addAll(keys, kinds, era, texts) {
+      const heads = kinds.map((kind) => headOf(kind, era))
+      for (const text of texts) {
+        const rest = `${hashOf(text)}}${escape(text)}`
+        for (const head of heads) keys.push(head + rest)
+      }
+    },
     pattern: (kind, era, text) =>
       // A lone surrogate at the end of `text` may be half of a character in an id, so the pattern omits such a `text`.
       `${headOf(kind, era)}??????}${unusual.test(text) ? "" : text.replace(glob, "\\$&")}*`,

@@ -18,10 +18,10 @@ const shifted = ({ meta, payload }: Stored, offset: number): Stored => ({
 })
 
 /** Encodes an entry, and converts its times to the server's clock, which is `offset` milliseconds ahead. */
-export const toFrame = (id: string, entry: Stored, offset: number): Buffer => {
-  const frame = Frame.encode(id, offset === 0 ? entry : shifted(entry, offset), crc32)
-  return Buffer.from(frame.buffer, frame.byteOffset, frame.length)
-}
+export const toFrame = (id: string, entry: Stored, offset: number, roomFor = newRoom): Buffer =>
+  Frame.encode(id, offset === 0 ? entry : shifted(entry, offset), crc32, roomFor) as Buffer
+
+const newRoom = (size: number): Buffer => Buffer.alloc(size)
 
 interface Decoded {
   readonly entry: Stored | undefined

@@ -2,7 +2,7 @@
 import * as Limits from "../../../internal/defaults/redis.ts"
 import type { Args, Done } from "../connection/connection.ts"
 import { Fault, isFault, noAnswer } from "../fault.ts"
-import { hashOf, type Named } from "../protocol/keys.ts"
+import { hashOf, type KeyKind, type Named } from "../protocol/keys.ts"
 import * as Replies from "../protocol/replies.ts"
 import type { Name } from "../protocol/scripts/all.ts"
 import { otherEra } from "../protocol/scripts/script.ts"
@@ -95,6 +95,8 @@ export interface ScriptCall {
   readonly keys?: ReadonlyArray<Named> | undefined
   /** The keys whose names do not contain the era. They precede `keys`. */
   readonly fixed?: ReadonlyArray<string> | undefined
+  /** The last keys: for each of these ids, those of these kinds. */
+  readonly ofIds?: { readonly ids: ReadonlyArray<string>; readonly kinds: ReadonlyArray<KeyKind> } | undefined
   readonly args?: Args | undefined
   readonly ended?: unknown
   readonly late?: Done | undefined
@@ -106,7 +108,7 @@ const none: ReadonlyArray<never> = []
 export const run = (
   session: Session,
   name: Name,
-  { args = none, ended, fixed = none, isWrite = false, keys: named = none, late }: ScriptCall,
+  { args = none, ended, fixed = none, isWrite = false, keys: named = none, late, ofIds }: ScriptCall,
   done: Done
 ): void => {
   const { keys, scripts } = session
@@ -115,6 +117,7 @@ export const run = (
   const attempt = (era: string, answered: Done): void => {
     const all = script.checksEra ? [keys.era, ...fixed] : [...fixed]
     for (const [kind, text] of named) all.push(keys.of(kind, era, text))
+    if (ofIds !== undefined) keys.addAll(all, ofIds.kinds, era, ofIds.ids)
     const rest = script.checksEra ? [era, ...args] : args
     evaluate(session, { script, tag, rest: [String(all.length), ...all, ...rest], isWrite, late }, answered)
   }

@@ -5,11 +5,14 @@ import type { Acquired, AcquireRequest, Join } from "../../../ports/store.ts"
 import type { Done } from "../connection/connection.ts"
 import { type Fault, isFault, Lost, noAnswer } from "../fault.ts"
 import { leaseKeys } from "../protocol/keys.ts"
+import * as Packed from "../protocol/packed.ts"
 import * as Replies from "../protocol/replies.ts"
+import { failed } from "../protocol/scripts/many.ts"
 import * as Debts from "../session/debts.ts"
 import { control, run } from "../session/era.ts"
 import type { Control } from "../session/session.ts"
-import { allDone, asking, askingAll, confirmed, contended, isDone, type Operation, type StoreState } from "./state.ts"
+import { askingMany } from "./many.ts"
+import { allDone, asking, confirmed, contended, isDone, type Operation, type StoreState } from "./state.ts"
 
 export const acquire = (self: StoreState, request: AcquireRequest): Operation<Acquired> =>
   asking("acquire", (done) => acquireOne(self, request, done), (answer) => answer as Acquired)
@@ -17,13 +20,65 @@ export const acquire = (self: StoreState, request: AcquireRequest): Operation<Ac
 export const acquireMany = (
   self: StoreState,
   requests: ReadonlyArray<AcquireRequest>
-): Operation<ReadonlyArray<Acquired>> =>
-  askingAll(
-    "acquireMany",
-    requests,
-    (request, done) => acquireOne(self, request, done),
-    (answers) => answers as ReadonlyArray<Acquired>
-  )
+): Operation<ReadonlyArray<Acquired>> => {
+  // All leases of a wave may share a generation, because a generation is compared with that of its own id only.
+  const fresh = self.tokens.next(16)
+  return askingMany(self, {
+    operation: "acquireMany",
+    items: requests,
+    areAlike: ({ join, leaseMillis, owner }, other) =>
+      owner === other.owner && leaseMillis === other.leaseMillis && joinOf(join) === joinOf(other.join),
+    send: (part, done) => sendAcquires(self, part, fresh, done),
+    decoderOf: (answers) => {
+      const seq = Replies.toCount(answers[answers.length - 1])
+      return (answer, { id }) => acquiredOf(self, { answer, id, fresh, seq })
+    },
+    sendOne: (request, done) => acquireOne(self, request, done),
+    combine: (answers) => answers as ReadonlyArray<Acquired>
+  })
+}
+
+const sendAcquires = (
+  self: StoreState,
+  requests: ReadonlyArray<AcquireRequest>,
+  fresh: string,
+  done: Done
+): void => {
+  const { session } = self
+  const [{ join, leaseMillis, owner }] = requests as readonly [AcquireRequest]
+  const packed = Packed.make(requests.length * expectedRejected)
+  for (const { rejectedWriteId: rejected = "" } of requests) packed.roomFor(rejected.length / 2).write(rejected, "hex")
+  run(session, "acquireMany", {
+    ofIds: { ids: requests.map(({ id }) => id), kinds: ["v", "l", "f"] },
+    fixed: [session.keys.sequence],
+    args: [owner, fresh, ...millisOf(leaseMillis), joinOf(join), String(requests.length), packed.bytes()]
+  }, (answer) => {
+    // The server may have granted the leases, which these loads do not use.
+    if (answer instanceof Lost) { for (const { id } of requests) oweRelease(self, { id, owner }) }
+    done(answer)
+  })
+}
+
+/** The bytes of an id's rejected `writeId` with its length, for most ids have none. */
+const expectedRejected = 4
+
+interface Answered {
+  readonly answer: unknown
+  readonly id: string
+  readonly fresh: string
+  readonly seq: number | undefined
+}
+
+const acquiredOf = ({ session }: StoreState, { answer, fresh, id, seq }: Answered): unknown => {
+  if (answer === failed) return failed
+  if (answer === 0) return { _tag: "Granted", generation: fresh, failures: undefined, seq } satisfies Acquired
+  const lease = Replies.toLease(answer)
+  if (lease?._tag === "Granted") return { ...lease, seq } satisfies Acquired
+  if (lease?._tag !== "Stored") return lease ?? noAnswer("acquire")
+  const { entry } = Replies.toEntry(id, lease.frame, session.wire.offset())
+  // Alone, a request also rejects a damaged entry.
+  return entry === undefined ? failed : { _tag: "Hit", entry } satisfies Acquired
+}
 
 interface Acquiring {
   readonly request: AcquireRequest
@@ -89,7 +144,18 @@ export const renewMany = (
   owner: string,
   leaseMillis: number
 ): Operation<ReadonlyArray<boolean>> =>
-  askingAll("renewMany", ids, (id, done) => renewOne(self, { id, owner }, leaseMillis, done), allDone)
+  askingMany(self, {
+    operation: "renewMany",
+    items: ids,
+    send: (part, done) =>
+      run(self.session, "renewMany", {
+        ofIds: { ids: part, kinds: ["l"] },
+        args: [owner, ...millisOf(leaseMillis), String(part.length)],
+        ended: part.map(() => 0)
+      }, done),
+    sendOne: (id, done) => renewOne(self, { id, owner }, leaseMillis, done),
+    combine: allDone
+  })
 
 const renewOne = ({ session }: StoreState, { id, owner }: Held, leaseMillis: number, done: Done): void =>
   run(session, "renew", { keys: [["l", id]], args: [owner, ...millisOf(leaseMillis)], ended: 0 }, done)

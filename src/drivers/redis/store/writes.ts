@@ -4,30 +4,23 @@ import type { Stored, TagVersion } from "../../../CacheEntry.ts"
 import type { StoreError } from "../../../CacheError.ts"
 import * as Frame from "../../../internal/codec/frame.ts"
 import * as Limits from "../../../internal/defaults/redis.ts"
+import { groupOf, groupTag } from "../../../internal/store/markers/idTags.ts"
 import { noneIsGone } from "../../../internal/store/markers/markers.ts"
 import { tooLarge } from "../../../internal/store/tooLarge.ts"
 import type { CommitRequest, SetRequest } from "../../../ports/store.ts"
+import type { Told } from "../../shared/recentChanges.ts"
 import type { Done } from "../connection/connection.ts"
 import { type Fault, isFault, storeName } from "../fault.ts"
 import { hashOf, keysOfWrite, leaseKeys, markerOf, type Named } from "../protocol/keys.ts"
+import type * as Packed from "../protocol/packed.ts"
 import * as Replies from "../protocol/replies.ts"
 import { foreign } from "../protocol/scripts/script.ts"
 import * as MarkerVersions from "../tracking/markerVersions.ts"
 import * as OwnWrites from "../tracking/ownWrites.ts"
 import { remember } from "../tracking/remember.ts"
+import { askingMany, packedFor } from "./many.ts"
 import { headSize, versionsFor } from "./reads.ts"
-import {
-  allDone,
-  asking,
-  askingAll,
-  isDone,
-  longest,
-  now,
-  type Operation,
-  type StoreState,
-  ttlOf,
-  write
-} from "./state.ts"
+import { allDone, asking, isDone, longest, now, type Operation, type StoreState, ttlOf, write } from "./state.ts"
 
 export const refusal = (
   { maxValue }: StoreState,
@@ -61,19 +54,24 @@ export const keysToWrite = ({ markerVersions, session }: StoreState, id: string)
 }
 
 /** Records a write of this process, and returns the arguments of its script: the encoded entry and the time to live. */
-export const beginWrite = (self: StoreState, { entry, id }: SetRequest): readonly [Buffer, string] => {
+export const beginWrite = (
+  self: StoreState,
+  { entry, id }: SetRequest,
+  roomFor?: Packed.Packed["roomFor"]
+): readonly [Buffer, string] => {
   self.unstored.delete(id)
   keepMarkers(self, entry)
-  const frame = Replies.toFrame(id, entry, self.session.wire.offset())
-  OwnWrites.note(self.ownWrites, id, frame.subarray(0, headSize))
+  const frame = Replies.toFrame(id, entry, self.session.wire.offset(), roomFor)
+  OwnWrites.note(self.ownWrites, id, frame, headSize)
   return [frame, ttlOf(self, entry.meta.expiresAt)]
 }
 
 /** Extends the time to live of an entry's markers, because a marker must outlive all entries with its tag. */
 const keepMarkers = (self: StoreState, { meta }: Stored): void => {
+  if (meta.tags.length === 0) return
   const { era, keys, wire } = self.session
   const ttl = meta.expiresAt - now(self)
-  if (meta.tags.length === 0 || ttl < Limits.markerMillis / 2 || era === undefined) return
+  if (ttl < Limits.markerMillis / 2 || era === undefined) return
   for (const { tag } of meta.tags) {
     const [kind, text] = markerOf(tag)
     const key = keys.of(kind, era, text)
@@ -112,13 +110,35 @@ export const setMany = (self: StoreState, requests: ReadonlyArray<SetRequest>): 
     self,
     "set",
     requests,
-    askingAll(
-      "setMany",
-      requests,
-      (request, done) => setOne(self, request, done),
-      (answers) => answers.map(isDone).find(isFault)
-    )
+    Effect.asVoid(askingMany(self, {
+      operation: "setMany",
+      items: requests,
+      send: (part, done) => sendSets(self, part, done),
+      sendOne: (request, done) => setOne(self, request, done),
+      combine: allDone
+    }))
   )
+
+const idOf = ({ id }: SetRequest): string => id
+
+const sendSets = (self: StoreState, requests: ReadonlyArray<SetRequest>, done: Done): void => {
+  const packed = packedFor(requests)
+  const ttls = requests.map((request) => beginWrite(self, request, packed.roomFor)[1])
+  write(self, "setMany", {
+    ...keysToWriteAll(self, requests.map(idOf)),
+    args: [String(requests.length), packed.bytes(), ...ttls]
+  }, done)
+}
+
+/** Like `keysToWrite`, for many ids: the markers of their groups, and then the keys of each id. */
+const keysToWriteAll = ({ markerVersions }: StoreState, ids: ReadonlyArray<string>) => {
+  for (const id of ids) MarkerVersions.forgetId(markerVersions, id)
+  return {
+    keys: Array.from(new Set(ids.map(groupOf)), (group) => markerOf(groupTag(group))),
+    ofIds: { ids, kinds: ["v", "l", "f", "d"] },
+    changes: ids.map((id): Told => ({ _tag: "Entry", id }))
+  } as const
+}
 
 const setOne = (self: StoreState, request: SetRequest, done: Done): void => {
   const { id } = request
@@ -153,8 +173,25 @@ export const commitMany = (
     self,
     "commit",
     requests,
-    askingAll("commitMany", requests, (request, done) => commitOne(self, request, done), allDone)
+    askingMany(self, {
+      operation: "commitMany",
+      items: requests,
+      send: (part, done) => sendCommits(self, part, done),
+      sendOne: (request, done) => commitOne(self, request, done),
+      combine: allDone
+    })
   )
+
+const sendCommits = (self: StoreState, requests: ReadonlyArray<CommitRequest>, done: Done): void => {
+  const packed = packedFor(requests)
+  const rest = requests.flatMap((request) => [request.generation, beginWrite(self, request, packed.roomFor)[1]])
+  write(self, "commitMany", {
+    ofIds: { ids: requests.map(idOf), kinds: ["v", "l", "f"] },
+    args: [String(requests.length), packed.bytes(), ...rest],
+    ended: requests.map(() => 0),
+    changes: requests.map(({ id }) => ({ _tag: "Load", id }))
+  }, done)
+}
 
 export const commitOne = (self: StoreState, request: CommitRequest, done: Done): void => {
   const { generation, id } = request
@@ -175,14 +212,22 @@ export const remove = (self: StoreState, id: string): Operation<boolean> =>
 
 export const removeMany = (self: StoreState, ids: ReadonlyArray<string>): Operation<ReadonlyArray<boolean>> =>
   Effect.flatMap(
-    askingAll(
-      "removeMany",
-      ids,
-      (id, done) => removeOne(self, id, done),
-      (answers) => answers.map((one) => Buffer.isBuffer(one) ? removedOf(one) as Removed : one === 1)
-    ),
+    askingMany(self, {
+      operation: "removeMany",
+      items: ids,
+      // An id without a stored value is removed alone.
+      areAlike: (some, other) => !self.unstored.has(some) && !self.unstored.has(other),
+      send: (part, done) => sendRemovals(self, part, done),
+      sendOne: (id, done) => removeOne(self, id, done),
+      combine: (answers) => answers.map((one) => Buffer.isBuffer(one) ? removedOf(one) as Removed : one === 1)
+    }),
     (removed) => areLive(self, removed)
   )
+
+const sendRemovals = (self: StoreState, ids: ReadonlyArray<string>, done: Done): void => {
+  for (const id of ids) self.ownWrites.delete(id)
+  write(self, "removeMany", { ...keysToWriteAll(self, ids), args: [String(ids.length)] }, done)
+}
 
 /** Whether an entry was removed. If it had tags, the tags instead, which show whether the entry was still valid. */
 type Removed = boolean | ReadonlyArray<TagVersion>

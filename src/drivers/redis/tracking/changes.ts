@@ -73,7 +73,7 @@ const track = Effect.fnUntraced(function*(
   yield* whole(wire)
   const clients = yield* wire.makeClients({ RESP: 3, emitInvalidate: true })
   const questions = yield* Questions.make
-  const self: Invalidations = { markerVersions, ownWrites, published, session, offer, questions }
+  const self: Invalidations = { markerVersions, ownWrites, published, session, offer, questions, asked: [] }
   const listener = { onInvalidate: (key: unknown) => onInvalidate(self, key), onLost, keys, scrub: published.scrub }
   const asks = yield* Effect.forEach(clients, (client) => Client.listen(client, listener), { concurrency: "unbounded" })
   yield* began

@@ -1,10 +1,13 @@
 /** Converts the invalidation messages of a server to changes of ids and tags. */
+import * as Limits from "../../../internal/defaults/redis.ts"
 import { idTag, isInherited } from "../../../internal/store/markers/idTags.ts"
+import { chunksOf } from "../../../internal/time/chunks.ts"
 import type { Offer } from "../../shared/waitingChanges.ts"
-import { isFault } from "../fault.ts"
 import { hashOf, type Named } from "../protocol/keys.ts"
+import * as Packed from "../protocol/packed.ts"
 import { toVersion } from "../protocol/replies.ts"
 import { control } from "../session/era.ts"
+import { runOutsideEras } from "../session/evaluate.ts"
 import { read } from "../session/reads.ts"
 import type { Session } from "../session/session.ts"
 import { inTime, type Questions } from "./answerInTime.ts"
@@ -19,9 +22,19 @@ export interface Tracking {
   readonly markerVersions: MarkerVersions.MarkerVersions
 }
 
+interface Asked {
+  readonly key: string
+  readonly id: string
+  /** The first bytes of the entry that this process has written. */
+  readonly head: string
+  readonly answer: (is: boolean) => void
+}
+
 export interface Invalidations extends Tracking {
   readonly offer: Offer
   readonly questions: Questions
+  /** The entries of this turn, of which the server is asked together whether they are this process's own writes. */
+  readonly asked: Array<Asked>
 }
 
 export const onInvalidate = (self: Invalidations, invalidated: unknown): void => {
@@ -37,16 +50,16 @@ export const onInvalidate = (self: Invalidations, invalidated: unknown): void =>
   const parts = keys.partsOf(key)
   // Keys of a former era are never read again, so their invalidations are ignored.
   if (parts === undefined || Number(parts.era) < Number(session.era ?? 0)) return
-  const { era, kind, text } = parts
-  if (kind === "v" || kind === "f") return onEntry(self, text, era)
+  const { kind, text } = parts
+  if (kind === "v" || kind === "f") return onEntry(self, key, text)
   if (kind !== "d" && kind !== "t") return
   const tag = kind === "d" ? idTag(text) : text
   if (isInherited(tag) || MarkerVersions.isKnown(markerVersions, tag)) onMarker(self, [kind, text], tag)
   else offer({ _tag: "TagChanged", tag })
 }
 
-const onEntry = (self: Invalidations, id: string, era: string): void => {
-  const { offer, ownWrites, questions, session } = self
+const onEntry = (self: Invalidations, key: string, id: string): void => {
+  const { asked, offer, ownWrites, questions } = self
   const head = ownWrites.get(id)
   if (head === undefined) return offer({ _tag: "Changed", id })
   // Memory serves the entry until the answer arrives, so the wait for a slow server has a time limit.
@@ -55,20 +68,29 @@ const onEntry = (self: Invalidations, id: string, era: string): void => {
     ownWrites.delete(id)
     offer({ _tag: "Changed", id })
   })
-  askWhetherOwn(session, [id, era, head], answer)
+  if (self.session.wire.isCluster) return askWhetherOwn(self.session, [{ key, id, head, answer }])
+  if (asked.push({ key, id, head, answer }) === 1) queueMicrotask(() => flush(self))
+}
+
+const flush = ({ asked, session }: Invalidations): void => {
+  for (const some of chunksOf(asked.splice(0), Limits.script.ids)) askWhetherOwn(session, some)
 }
 
 /** Asks whether the stored entry is still this process's own write: a later write may have caused the invalidation. */
-const askWhetherOwn = (
-  { keys, wire }: Session,
-  [id, era, head]: readonly [id: string, era: string, head: Uint8Array],
-  answer: (is: boolean) => void
-): void =>
-  wire.send(
-    hashOf(id),
-    ["GETRANGE", keys.of("v", era, id), "0", String(head.length - 1)],
-    (found) => answer(!isFault(found) && Buffer.isBuffer(found) && found.equals(head))
-  )
+const askWhetherOwn = (session: Session, asked: ReadonlyArray<Asked>): void => {
+  const packed = Packed.make(asked.length * expectedHead)
+  for (const { head } of asked) packed.roomFor(head.length).write(head, "latin1")
+  runOutsideEras(session, "others", {
+    tag: hashOf(asked[0]!.id),
+    keys: asked.map(({ key }) => key),
+    args: [String(asked.length), packed.bytes()]
+  }, (others) => {
+    const places = Array.isArray(others) ? new Set<unknown>(others) : undefined
+    asked.forEach(({ answer }, i) => answer(places?.has(i + 1) === false))
+  })
+}
+
+const expectedHead = 64
 
 /** Reports a tag as changed, unless its marker still has the version that this process last read or created. */
 const onMarker = ({ markerVersions, questions, session }: Invalidations, marker: Named, tag: string): void => {

@@ -47,7 +47,7 @@ export const changed = (self: MarkerVersions, tag: string): void => {
 
 /** Forgets the versions of an id's markers. Called when this process deletes the markers. */
 export const forgetId = (self: MarkerVersions, id: string): void => {
-  for (const tag of tagsOfId(id)) self.ofIds.delete(tag)
+  if (self.ofIds.size > 0) { for (const tag of tagsOfId(id)) self.ofIds.delete(tag) }
 }
 
 /** Forgets the version of a tag. Called when this process invalidates the tag. */

@@ -2,11 +2,10 @@
 import * as Limits from "../../../internal/defaults/redis.ts"
 import { remember } from "./remember.ts"
 
-export type OwnWrites = Map<string, Uint8Array>
+/** The bytes as characters: unlike a view, such a text does not keep the rest of the encoded entry in memory. */
+export type OwnWrites = Map<string, string>
 
 export const make = (): OwnWrites => new Map()
 
-export const note = (self: OwnWrites, id: string, head: Uint8Array): void => {
-  // Copies the bytes, so that the garbage collector can free the rest of the encoded entry.
-  remember(self, id, Uint8Array.from(head), Limits.tracking.ownWrites)
-}
+export const note = (self: OwnWrites, id: string, frame: Buffer, size = frame.length): void =>
+  void remember(self, id, frame.toString("latin1", 0, size), Limits.tracking.ownWrites)

@@ -79,7 +79,6 @@ const beginTogether = (self: Batch): void => {
   Result.getOrThrowWith(self.begun, (thrown) => thrown)
 }
 
-/** Runs steps in a transaction, like `atomically`, but with prepared statements. */
 const transaction = <A>({ commit, database }: Batch, begin: StatementSync, steps: () => A): A => {
   begin.run()
   try {

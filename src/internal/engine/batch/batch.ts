@@ -8,7 +8,7 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import { CurrentLogAnnotations } from "effect/References"
 import type { SchedulerDispatcher } from "effect/Scheduler"
-import { chunk } from "../../defaults/bounds.ts"
+import { waves } from "../../defaults/bounds.ts"
 import * as Turns from "../../time/turns.ts"
 import { forEachWave } from "../../time/waves.ts"
 import { recordShared } from "../derived/recorder.ts"
@@ -138,7 +138,7 @@ const seat = (self: State, flight: Flight): boolean => {
 const askLater = (self: State, item: Item): void => {
   const { asking } = self
   asking.push(item)
-  if (asking.length === chunk) acquire(self)
+  if (asking.length >= waves.size) acquire(self)
   else if (asking.length === 1) item.flight.engine.work.dispatcher.scheduleTask(() => acquire(self), 0)
 }
 
@@ -152,7 +152,7 @@ const acquire = (self: State): void => {
   const fiber = Effect.runForkWith(starter.context as Context.Context<any>)(
     seats.acquire(items.map(({ flight }) => flight))
   )
-  const arrive = (exit: Exit.Exit<ReadonlySet<Flight>>): void => {
+  const arrive = (exit: Exit.Exit<Pick<ReadonlySet<Flight>, "has">>): void => {
     for (const item of items) {
       if (item.state !== "waiting") continue
       const { flight } = item
@@ -319,15 +319,15 @@ const settle = (
 /** Stores the results of flights without fibers, in waves, and answers their callers. */
 const storeAll = (self: State, flights: ReadonlyArray<Flight>, outcomes: BatchAnswers): void => {
   const [{ engine, starter }] = flights as [Flight]
-  const waves = forEachWave(flights, (wave, from) => {
-    const storing = self.seats!.store(wave, outcomes.slice(from, from + wave.length))
-    return Effect.map(Effect.exit(storing), (answers) =>
+  const storing = forEachWave(flights, (wave, from, inTurn) => {
+    const stored = self.seats!.store(wave, outcomes.slice(from, from + wave.length))
+    return Effect.map(Effect.tap(Effect.exit(stored), inTurn), (answers) =>
       wave.forEach((flight, i) => {
         if (flight.exit !== undefined) return
         complete(engine, flight, Exit.isSuccess(answers) ? answers.value[i]! : answers)
       }))
   })
-  Effect.runForkWith(starter.context as Context.Context<any>)(waves)
+  Effect.runForkWith(starter.context as Context.Context<any>)(storing)
 }
 
 const keepOthers = (

@@ -19,7 +19,6 @@ export class Item {
   readonly resume: Resume | undefined
   call: Call | undefined
   state: "waiting" | "left" | "leaving"
-  /** Whether the call also performs this flight's store operations. */
   readonly usesStore: boolean
 
   constructor(flight: Flight, usesStore: boolean, context?: Context.Context<never>, resume?: Resume) {
@@ -59,11 +58,9 @@ export interface State {
   readonly ready: Set<Item>
   readonly loading: Map<Flight, Item>
   readonly leading: Set<Flight>
-  /** The flights that will ask the store for leases together in the next wave. */
   asking: Array<Item>
   /** Keys without flights. In the first call, they follow the flights. */
   tickets: Array<Ticket>
-  /** The call that loads the tickets' keys, while it runs. */
   call: Call | undefined
   readonly boarded: Map<Ticket, Item>
   seats: Seats | undefined
@@ -121,19 +118,22 @@ export const board = (self: State, ticket: Ticket): void => {
 
 /** Interrupts the read of the tickets. If that interrupts the call, waits for the call's finalizers. */
 export const leaveTickets = (self: State): Effect.Effect<unknown> => {
-  const { call } = self
-  const open = (call?.items ?? self.tickets).filter((one): one is Ticket => !(one instanceof Item) && one.isOpen)
-  const { fiber } = call ?? {}
-  // A flight keeps its id until a call that cannot be interrupted has ended.
-  if (fiber !== undefined && !isInterruptible(fiber)) {
-    return Turns.forEach(open, (one) => void (one.isOpen && one.board()))
-  }
-  for (const one of open) one.drop()
-  if (call === undefined || open.length === 0 || (call.waiting -= open.length) > 0 || fiber === undefined) {
-    return Effect.void
-  }
-  fiber.interruptUnsafe()
-  return Fiber.await(fiber)
+  let dropped = 0
+  const left = Turns.forEach(self.call?.items ?? self.tickets, (one) => {
+    if (one instanceof Item || !one.isOpen) return
+    const { call } = self
+    // A flight keeps its id until a call that cannot be interrupted has ended.
+    if (call?.fiber !== undefined && !isInterruptible(call.fiber)) return void one.board()
+    one.drop()
+    dropped++
+    if (call !== undefined) call.waiting--
+  })
+  return Effect.flatMap(left, () => {
+    const { fiber, waiting } = self.call ?? {}
+    if (dropped === 0 || fiber === undefined || waiting! > 0) return Effect.void
+    fiber.interruptUnsafe()
+    return Fiber.await(fiber)
+  })
 }
 
 const isInterruptible = (fiber: {} | undefined): boolean =>

@@ -3,6 +3,7 @@ import { derives } from "#platform/engine/derived/dependencies"
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import { Load, Serve } from "../../../Strategy.ts"
 import * as Turns from "../../time/turns.ts"
 import { wait } from "../flight/callers.ts"
@@ -16,6 +17,7 @@ import { nowOf, readContextOf } from "../request/context.ts"
 import { decide } from "../request/decide.ts"
 import { defectOf } from "../request/rules.ts"
 import type { Flights, Joining } from "../state.ts"
+import { type Asking, askInWaves } from "../storeTier/ask.ts"
 import { isFault } from "../storeTier/faults.ts"
 import { fetchMany } from "../storeTier/fetchMany.ts"
 import type { StoreTier } from "../storeTier/storeTier.ts"
@@ -48,10 +50,20 @@ const askStore = (
   reading: Reading,
   missing: ReadonlyArray<Missing>
 ): Effect.Effect<void, never, any> => {
-  const { budget, fiber, mutations, policy } = reading
   const toAsk = missing.filter(({ asked }) => !asked)
   if (toAsk.length === 0) return Effect.void
-  const asking = fetchMany(tier, budget!, { keys: toAsk.map(({ key }) => key), ids: toAsk.map(({ id }) => id) })
+  return askInWaves(toAsk, reading.budget!, (wave, budget) => takeWave(self, { tier, budget }, reading, wave))
+}
+
+const takeWave = (
+  self: Flights,
+  { budget, tier }: Asking,
+  reading: Reading,
+  toAsk: ReadonlyArray<Missing>
+): Effect.Effect<void, never, any> => {
+  const { fiber, policy } = reading
+  const { mutations } = self
+  const asking = fetchMany(tier, budget, { keys: toAsk.map(({ key }) => key), ids: toAsk.map(({ id }) => id) })
   return Effect.flatMap(asking, (found) => {
     const now = nowOf(fiber)
     const take = (i: number): void => {
@@ -165,11 +177,24 @@ const joinAll = (
         batch.leaveTickets,
         Effect.suspend(() => {
           if (tickets !== undefined) Tickets.close(tickets)
-          return Effect.forEach(cleanups, (cleanup) => cleanup, { concurrency: "unbounded", discard: true })
+          return leaveAll(cleanups, Effect.runForkWith(fiber.context as Context.Context<any>))
         })
       )
     })
   })
+
+/** Removes all callers over several turns. Then waits for those that wait for a load's finalizers. */
+const leaveAll = (
+  cleanups: ReadonlyArray<Effect.Effect<void>>,
+  run: (cleanup: Effect.Effect<void>) => Fiber.Fiber<void>
+): Effect.Effect<unknown> => {
+  const waiting: Array<Fiber.Fiber<void>> = []
+  const left = Turns.forEach(cleanups, (cleanup) => {
+    const leaving = run(cleanup)
+    if (leaving.pollUnsafe() === undefined) waiting.push(leaving)
+  })
+  return Effect.andThen(left, Effect.suspend(() => Fiber.awaitAll(waiting)))
+}
 
 /** The `writeId` of the entry in memory that the load replaces. `undefined` if the policy reads normally. */
 const toReplace = (self: Flights, policy: Policy.Policy, id: string): string | undefined =>

@@ -15,7 +15,7 @@ export class Missing implements Ticket {
   readonly id: string
   readonly place: number
   others: Array<number> | undefined
-  readonly former: Entry | undefined
+  former: Entry | undefined
   stale: Entry | undefined
   rejectedWriteId: string | undefined
   asked: boolean

@@ -2,8 +2,10 @@
  * Keys that only one bulk call wants, in a cache without a store. A flight takes several hundred bytes and a
  * microsecond, so such a key has a ticket, which becomes a flight as soon as anything else looks for the id's flight.
  */
+import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { tickets as limits } from "../../defaults/bounds.ts"
+import * as Turns from "../../time/turns.ts"
 import { publish } from "../flight/complete.ts"
 import { makeFlight } from "../flight/flight.ts"
 import { toEntry } from "../flight/result.ts"
@@ -22,6 +24,9 @@ import type { Reading } from "./reading.ts"
 type Pilot = { -readonly [name in keyof Flight]: Flight[name] }
 
 interface Tickets extends Office {
+  readonly tickets: ReadonlyMap<string, Missing>
+  /** Whether the results may neither be stored nor joined, because everything was invalidated. */
+  isDetached: boolean
   readonly engine: Flights
   readonly reading: Reading
   readonly batch: Batch
@@ -46,36 +51,46 @@ export const make = (
   const { tickets } = engine.flights
   if (!isPlain || missing.size < limits.least || (tickets?.calls.size ?? 0) >= limits.calls) return undefined
   const { calls } = engine.flights.tickets ??= makeIndex()
-  calls.add(missing)
   const self: Tickets = {
     engine,
     reading,
     ...options,
+    tickets: missing,
+    isDetached: false,
     pilot: undefined,
     board: (ticket) => board(self, ticket),
     end: (ticket, exit, leader) => end(self, ticket, exit, leader)
   }
+  calls.add(self)
   return self
 }
 
 const makeIndex = (): Index => {
-  const calls: Index["calls"] = new Set()
+  const calls = new Set<Tickets>()
   return {
     calls,
     board: (id) => {
-      for (const tickets of calls) {
+      for (const { tickets } of calls) {
         const ticket = tickets.get(id)
         if (ticket?.isOpen === true) return ticket.board()
       }
       return undefined
     },
-    boardAll: () => calls.forEach((tickets) => tickets.forEach((ticket) => ticket.isOpen && ticket.board()))
+    boardAll: Effect.suspend(() => {
+      const all = Array.from(calls, ({ tickets }) => tickets.values())
+      return Effect.forEach(all, (tickets) => Turns.forEach(tickets, (one) => void (one.isOpen && one.board())))
+    }),
+    detachAll: () => {
+      for (const call of calls) call.isDetached = true
+      calls.clear()
+    }
   }
 }
 
 /** Removes the tickets of a call. If none are left, misses need not look for any. */
-export const close = ({ engine: { flights }, reading }: Tickets): void => {
-  flights.tickets?.calls.delete(reading.missing)
+export const close = (self: Tickets): void => {
+  const { flights } = self.engine
+  flights.tickets?.calls.delete(self)
   if (flights.tickets?.calls.size === 0) flights.tickets = undefined
 }
 
@@ -84,12 +99,15 @@ export const take = (self: Tickets, ticket: Missing): boolean => {
   const { batch, engine, reading: { many } } = self
   const { id, key, stale } = ticket
   if (
-    !batch.hasSeat() || stale !== undefined || engine.flights.has(id) || engine.ending.has(id) || engine.closed ||
+    self.isDetached || !batch.hasSeat() || stale !== undefined || engine.flights.has(id) || engine.ending.has(id) ||
+    engine.closed ||
     Memory.peek(engine.memory, engine.tagEpochs, id) !== undefined ||
     refusal(engine, many.requestOf(key, batch)) !== undefined
   ) return false
   Watches.noteChange(engine, id)
   ticket.office = self
+  // A ticket must not keep an entry alive that memory has removed.
+  ticket.former = undefined
   ticket.bornAt = engine.tagEpochs.epoch
   ticket.isOpen = true
   batch.sell(ticket)
@@ -103,7 +121,8 @@ const board = (self: Tickets, ticket: Missing): Flight => {
   const flight = flightOf(self, ticket, request)
   ticket.flight = flight
   ticket.isOpen = false
-  engine.flights.set(flight)
+  if (self.isDetached) flight.storable = false
+  else engine.flights.set(flight)
   self.join(ticket, request, flight)
   batch.board(ticket)
   return flight
@@ -133,6 +152,7 @@ const end = (self: Tickets, ticket: Missing, exit: Exit.Exit<unknown, unknown>, 
   pilot.id = ticket.id
   pilot.request = request
   pilot.bornAt = ticket.bornAt
+  pilot.storable = !self.isDetached
   pilot.attempt.startedAt = startedAt
   pilot.attempt.endedAt = endedAt
   pilot.endedAt = endedAt

@@ -30,7 +30,6 @@ export class FlightIndex implements FlightsById {
   }
 
   all(): ReadonlyArray<Flight> {
-    this.tickets?.boardAll()
     const others = Array.from(this.others.values())
     return this.newest === undefined ? others : [...others, this.newest]
   }

@@ -3,14 +3,13 @@ import * as Effect from "effect/Effect"
 import type { Stored } from "../../../CacheEntry.ts"
 import type { StoreError } from "../../../CacheError.ts"
 import type { SetRequest } from "../../../ports/store.ts"
-import { chunk, many } from "../../defaults/bounds.ts"
+import { many } from "../../defaults/bounds.ts"
 import { isKeptOut } from "../../store/tooLarge.ts"
-import { startsOf } from "../../time/chunks.ts"
 import * as Policy from "../request/callPolicy.ts"
-import { ask, budgetOf } from "../storeTier/ask.ts"
+import { ask, askInWaves, budgetOf } from "../storeTier/ask.ts"
 import { isFault, isRefusal } from "../storeTier/faults.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
-import type { Fault, StoreTier } from "../storeTier/storeTier.ts"
+import type { Budget, Fault, StoreTier } from "../storeTier/storeTier.ts"
 import { strictly } from "../storeTier/strict.ts"
 import { markUnsent, sendingOf } from "./replay.ts"
 
@@ -24,14 +23,26 @@ export const removeInStore = (
 
 export const sendToStore = (
   tier: StoreTier,
-  item: Pending.Item,
+  items: ReadonlyArray<Pending.Item>,
   restore: <A>(effect: Effect.Effect<A>) => Effect.Effect<A>
-): Effect.Effect<unknown> => orUnsent(tier, [item], restore(removal(tier, item)))
+): Effect.Effect<unknown> =>
+  orUnsent(
+    tier,
+    items,
+    restore(withBudget(tier, (budget) =>
+      Effect.forEach(items, (item, i) => {
+        const sent = removal(tier, item, { ...budget, call: budget })
+        return i === 0 ? sent : Effect.andThen(Effect.yieldNow, sent)
+      }, { discard: true })))
+  )
 
-const removal = (tier: StoreTier, item: Pending.Item): Effect.Effect<unknown> => {
+const removal = (tier: StoreTier, item: Pending.Item, budget?: Budget): Effect.Effect<unknown> => {
   const { effect, operation } = sendingOf(tier.store, item.target)
-  return acknowledged<unknown>(tier, [item], { operation, effect })
+  return acknowledged<unknown>(tier, [item], { operation, effect, budget })
 }
+
+const withBudget = <A>(tier: StoreTier, use: (budget: Budget) => Effect.Effect<A>): Effect.Effect<A> =>
+  Effect.withFiber((fiber) => use(budgetOf(tier, fiber.getRef(Policy.Current))))
 
 const removeFromStore = (
   tier: StoreTier,
@@ -40,23 +51,23 @@ const removeFromStore = (
 ): Effect.Effect<ReadonlyArray<boolean>> => {
   const { store } = tier
   const [first] = ids
-  if (first !== undefined && ids.length === 1) {
+  if (first === undefined) return Effect.succeed([])
+  if (ids.length === 1) {
     return Effect.map(
       acknowledged(tier, items, { operation: "remove", effect: store.remove(first) }),
       (was) => [was === true]
     )
   }
-  const parts = Effect.forEach(startsOf(ids), (from) => {
-    const part = ids.slice(from, from + chunk)
-    const sending = { operation: "remove", effect: store.removeMany(part) }
-    const answered = acknowledged(tier, items.slice(from, from + chunk), sending)
-    // A store may fail synchronously, so each later part begins in its own turn, and other fibers run in between.
-    return Effect.map(
-      from === 0 ? answered : Effect.andThen(Effect.yieldNow, answered),
-      (removed) => removed ?? part.map(() => false)
-    )
-  })
-  return Effect.map(parts, (removed) => removed.flat())
+  const removed = new Array<boolean>(ids.length).fill(false)
+  const removing = withBudget(tier, (budget) =>
+    askInWaves(ids, budget, (wave, budget, from) => {
+      const sending = { operation: "remove", effect: store.removeMany(wave), budget }
+      return Effect.map(acknowledged(tier, items.slice(from, from + wave.length), sending), (answers) =>
+        answers?.forEach((was, i) => {
+          removed[from + i] = was
+        }))
+    }))
+  return Effect.as(removing, removed)
 }
 
 /**
@@ -158,18 +169,19 @@ interface Sending<A> {
   readonly operation: string
   readonly effect: Effect.Effect<A, StoreError>
   readonly alone?: () => Effect.Effect<A | undefined>
+  readonly budget?: Budget | undefined
 }
 
 /** Sends items. If they are not acknowledged, marks them as unsent and fails a strict caller. Call it in `orUnsent`. */
 const acknowledged = <A>(
   tier: StoreTier,
   items: ReadonlyArray<Pending.Item>,
-  { alone, effect, operation }: Sending<A>
+  { alone, budget: given, effect, operation }: Sending<A>
 ): Effect.Effect<A | undefined> =>
   Effect.withFiber((fiber) => {
     const { pending } = tier
     const policy = fiber.getRef(Policy.Current)
-    const budget = budgetOf(tier, policy)
+    const budget = given ?? budgetOf(tier, policy)
     return Effect.flatMap(
       ask(tier, budget, operation, effect),
       (answer): Effect.Effect<A | undefined> => {

@@ -5,7 +5,7 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import type { CacheEvent, RemovalCause } from "../../../CacheEvent.ts"
 import { chunk } from "../../defaults/bounds.ts"
-import { startsOf } from "../../time/chunks.ts"
+import { chunksOf } from "../../time/chunks.ts"
 import { forEach } from "../../time/turns.ts"
 import { detach } from "../flight/ending.ts"
 import { noteAll } from "../flight/watches.ts"
@@ -57,8 +57,7 @@ interface Forgotten {
 const forgetMany = (self: Flights, ids: ReadonlyArray<string>, now: number): Effect.Effect<Forgotten> => {
   const forgotten: Forgotten = { present: [], items: [] }
   const { storeTier: tier } = self
-  const step = (from: number): void => {
-    const part = ids.length <= chunk ? ids : ids.slice(from, from + chunk)
+  const step = (part: ReadonlyArray<string>): void => {
     // Ids become pending before memory changes, because a removal listener may read and must not get old entries.
     if (tier !== undefined) {
       for (const id of part) {
@@ -74,11 +73,18 @@ const forgetMany = (self: Flights, ids: ReadonlyArray<string>, now: number): Eff
       emitInvalidate(self, { ids: part })
     })
   }
-  step(0)
-  if (ids.length <= chunk) return Effect.succeed(forgotten)
-  const [, ...others] = startsOf(ids)
-  const rest = Effect.forEach(others, (from) => Effect.map(Effect.yieldNow, () => step(from)), { discard: true })
-  return Effect.as(rest, forgotten)
+  return Effect.as(forEachChunk(ids, step), forgotten)
+}
+
+/** Runs a step for each chunk of a list: for the first at once, and for each of the others in a turn of its own. */
+const forEachChunk = (
+  list: ReadonlyArray<string>,
+  step: (part: ReadonlyArray<string>) => void
+): Effect.Effect<void> => {
+  if (list.length <= chunk) return Exit.succeed(step(list))
+  const [first, ...others] = chunksOf(list)
+  step(first!)
+  return Effect.forEach(others, (part) => Effect.map(Effect.yieldNow, () => step(part)), { discard: true })
 }
 
 export const invalidateTags = (
@@ -89,20 +95,21 @@ export const invalidateTags = (
   Effect.uninterruptibleMask((restore) => {
     if (tags.length === 0) return Effect.void
     self.stats.invalidations += tags.length
-    const forgetTags = (): void => {
+    const forgetTags = (tags: ReadonlyArray<string>): void => {
       self.mutations++
       TagEpochs.invalidate(self.tagEpochs, tags, mode)
     }
-    const begin = (): void => {
-      forgetTags()
-      emitInvalidate(self, { tags, mode })
-    }
     const { storeTier: tier } = self
-    if (tier === undefined) return Exit.succeed(begin())
-    const item = Pending.add(tier.pending, Pending.tagsTarget(tier.pending, tags, mode))
-    begin()
+    const items: Array<Pending.Item> = []
+    const begun = forEachChunk(tags, (tags) => {
+      if (tier !== undefined) items.push(Pending.add(tier.pending, Pending.tagsTarget(tier.pending, tags, mode)))
+      forgetTags(tags)
+      emitInvalidate(self, { tags, mode })
+    })
+    if (tier === undefined) return begun
+    const sent = Effect.flatMapEager(begun, () => tier.steps.send(tier, items, restore))
     // `forgetTags` runs again at the end: an entry read before the store answered may be older than the invalidation.
-    return Effect.map(tier.steps.send(tier, item, restore), forgetTags)
+    return Effect.flatMap(sent, () => forEachChunk(tags, forgetTags))
   })
 
 const emitInvalidate = (self: Flights, what: Partial<Extract<CacheEvent, { readonly _tag: "Invalidate" }>>): void =>
@@ -120,7 +127,7 @@ export const clear = (self: Flights): Effect.Effect<void> =>
     if (tier === undefined) return begin()
     const item = Pending.add(tier.pending, { _tag: "All" })
     const told = begin()
-    return tier.steps.send(tier, item, restore).pipe(
+    return tier.steps.send(tier, [item], restore).pipe(
       Effect.flatMap(() => forgetAll(self)),
       Effect.andThen(told)
     )
@@ -132,6 +139,7 @@ export const forgetAll = (self: Flights): Effect.Effect<void> => {
   noteAll(self)
   const left = Memory.together(self.memory, () => {
     const holders = holdersOf(self)
+    self.flights.tickets?.detachAll()
     for (const { id } of self.flights.all()) detach(self, id)
     self.retryAt.clear()
     return takeAll(self, "invalidated", holders)

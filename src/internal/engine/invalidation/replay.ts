@@ -5,6 +5,7 @@ import type { StoreError } from "../../../CacheError.ts"
 import type { Store } from "../../../ports/store.ts"
 import * as BoundsDefaults from "../../defaults/bounds.ts"
 import * as StoresDefaults from "../../defaults/stores.ts"
+import { chunksOf } from "../../time/chunks.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
 import { ask, exitBefore } from "../storeTier/ask.ts"
 import * as Background from "../storeTier/background.ts"
@@ -50,21 +51,36 @@ const replayUntilDone = Effect.fnUntraced(function*(tier: StoreTier, firstMillis
 /** Sends `items`, or else all unsent items. They share the budget `all`, if given. Returns whether all were sent. */
 export const replay = Effect.fnUntraced(function*(tier: StoreTier, all?: Budget, items?: ReadonlyArray<Pending.Item>) {
   const { storeTimeoutMillis, pending, store } = tier
-  for (const [i, item] of (items ?? Array.from(pending.unsent)).entries()) {
+  for (const [i, wave] of wavesOf(items ?? Array.from(pending.unsent)).entries()) {
     // A synchronous store answers in the current turn, so a long replay yields from time to time.
-    if (i > 0 && i % BoundsDefaults.many.steps === 0) yield* Effect.yieldNow
+    if (i > 0) yield* Effect.yieldNow
     // Skips an item that was acknowledged, or replaced by a newer operation, which sending the item would undo.
-    if (item.places === 0) continue
+    const current = wave.filter(({ places }) => places > 0)
+    const [first] = current
+    if (first === undefined) continue
     const budget: Budget = all ?? { leftMillis: storeTimeoutMillis }
-    const { target } = item
-    const { effect, operation } = sendingOf(store, target)
+    const { effect, operation } = current.length === 1
+      ? sendingOf(store, first.target)
+      : { operation: "remove", effect: store.removeMany(current.map(({ target }) => (target as OfId).id)) }
     const answer = yield* ask<unknown>(tier, budget, operation, effect)
     if (isFault(answer)) return false
-    Pending.acknowledge(pending, item)
-    if (target._tag === "Tags") TagEpochs.invalidate(tier.front.tagEpochs, target.tags, target.mode)
+    for (const item of current) {
+      const { target } = item
+      Pending.acknowledge(pending, item)
+      if (target._tag === "Tags") TagEpochs.invalidate(tier.front.tagEpochs, target.tags, target.mode)
+    }
   }
   return true
 })
+
+type OfId = Extract<Pending.Item["target"], { readonly _tag: "Id" }>
+
+/** Ids in waves, and each other item alone. A wave is short, because a write may come while it is on its way. */
+const wavesOf = (items: ReadonlyArray<Pending.Item>): ReadonlyArray<ReadonlyArray<Pending.Item>> => {
+  const ids = items.filter(({ target }) => target._tag === "Id")
+  const others = items.filter(({ target }) => target._tag !== "Id")
+  return [...others.map((item) => [item]), ...chunksOf(ids, BoundsDefaults.many.steps)]
+}
 
 export const sendingOf = (
   store: Store,

@@ -22,6 +22,7 @@ import type { Flights } from "../state.ts"
 
 import { supervise, type Worker } from "../storeTier/background.ts"
 import { noteFault, recovered } from "../storeTier/faults.ts"
+import * as Incident from "../storeTier/incident.ts"
 import * as KnownTagVersions from "../storeTier/knownTagVersions.ts"
 import type { StoreTier } from "../storeTier/storeTier.ts"
 import * as Log from "../telemetry/log.ts"
@@ -283,12 +284,14 @@ const poll = (self: Flights, tier: StoreTier, state: Polling): void => {
     changes = tier.store.changesUnsafe!()
   } catch (thrown) {
     // Reported only once per outage, even though the store is polled every 50 ms.
-    if (!tier.failing.has("listen")) noteFault(tier, "listen", thrown as StoreError, clockOf(self))
+    const reported = tier.incident.failing.get(Incident.changes)
+    if (reported !== undefined) reported.at = monotonicMillis(clockOf(self))
+    else noteFault(tier, Incident.changes, thrown as StoreError, clockOf(self))
     tier.untracked = true
     // Memory stays in use for `maxStaleness` and is not cleared at once, so that a failing store causes no stampede.
     return clearWhenStale(self, tier)
   }
-  recovered(tier, "listen")
+  recovered(tier, Incident.changes)
   if (!state.isPartial) {
     tier.untracked = false
     tier.polledAt = nowOf(self)

@@ -1,14 +1,11 @@
 /** The lease of a flight: acquired before the load, awaited while another process holds it, renewed while loading. */
 import { hold } from "#platform/engine/derived/dependencies"
-import * as Clock from "effect/Clock"
-import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import type { Stored, TagVersion } from "../../../CacheEntry.ts"
-import type { Markers } from "../../../ports/store.ts"
+import type { AcquireOptions, Markers } from "../../../ports/store.ts"
 import * as Defaults from "../../defaults/processes.ts"
 import { noneIsGone } from "../../store/markers/markers.ts"
-import { monotonicMillis } from "../../time/monotonic.ts"
 import { failStrict } from "../flight/callers.ts"
 import { releaseLease } from "../flight/ending.ts"
 import { beginAsking } from "../flight/flight.ts"
@@ -18,20 +15,16 @@ import { declaredTags } from "../request/requestTags.ts"
 import { optionOf } from "../request/rules.ts"
 import type { Flight, FlightLease, Flights, LeaseAnswer } from "../state.ts"
 import { ask, type Asking } from "../storeTier/ask.ts"
-import { spawn, supervise, type Worker } from "../storeTier/background.ts"
+import { supervise } from "../storeTier/background.ts"
 import { isFault } from "../storeTier/faults.ts"
 import { fetch, reviveNow } from "../storeTier/fetch.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
-import { decode, encode } from "../storeTier/sharedFailure.ts"
+import { decode } from "../storeTier/sharedFailure.ts"
 import type { Budget, Fault, StoreTier } from "../storeTier/storeTier.ts"
+import { answeredInWave, Elsewhere, leaseOf, lookBefore, nowOf, type WriteGrant } from "./held.ts"
 import { isLate, waitForLease } from "./leaseWaits.ts"
+import { acquireTogether, isCrowded } from "./together.ts"
 import { askEvidence } from "./unasked.ts"
-
-export interface WriteGrant {
-  readonly generation: string
-  /** `undefined` if no tag was declared before the load and the store returned neither markers nor its `seq`. */
-  readonly markers: Markers | undefined
-}
 
 /** Another process holds the lease. This flight is a refresh without callers, so it need not load. */
 export const LeasedElsewhere = Symbol("Elsewhere")
@@ -56,33 +49,31 @@ export const acquireLease = Effect.fnUntraced(function*(
   // Reads of the result in memory do not ask the store, so changes by other processes must be tracked.
   self.tagEpochs.ensureTracking?.()
   if (Pending.isPending(pending, id)) return undefined
+  let elsewhere = answeredInWave.get(flight)
+  answeredInWave.delete(flight)
+  if (elsewhere === undefined && isCrowded(self, tier, flight)) {
+    const acquired = yield* acquireTogether(self, flight, { budget, tier })
+    if (!(acquired instanceof Elsewhere)) return acquired
+    elsewhere = acquired
+  }
   const declared = declaredTags(self, request)
-  let markers: Markers | undefined
-  if (declared.length > 0 || typeof request.options.tags === "function") {
+  let markers = elsewhere?.markers
+  if (elsewhere === undefined && (declared.length > 0 || typeof request.options.tags === "function")) {
     const answer = yield* ask(tier, budget, "markers", store.markers(declared))
     if (!isFault(answer)) markers = answer
     // This fault matters only to declared tags. For tags known only after the load, the `seq` from `acquire` is enough.
     else if (declared.length > 0) return failWith(answer)
   }
   askEvidence(self, tier, flight)
-  const owner = self.tokens.next(8)
+  const owner = elsewhere?.owner ?? self.tokens.next(8)
   const isExclusive = !self.isPrivate && (optionOf(self, request, "lease") ?? store.capabilities.shared)
   let rejected = 0
   let waited = false
   while (rejected < Defaults.leaseAttempts) {
-    // Set before the store answers: if the flight is interrupted or the request times out, the lease must be released.
-    if (isExclusive || store.capabilities.shared) flight.lease = leaseOf(tier, owner)
-    beginAsking(flight)
-    const isSent = budget.leftMillis > 0
     const askedAt = nowOf(tier)
-    const asked = yield* ask(
-      tier,
-      budget,
-      "acquire",
-      store.acquire(id, { owner, leaseMillis, rejectedWriteId: flight.rejectedWriteId, join: !isExclusive })
-    )
-    // The store may still carry out an `acquire` that timed out, so a release follows.
-    if (isSent && isLate(tier, asked)) releaseLease(flight)
+    const options = { owner, leaseMillis, rejectedWriteId: flight.rejectedWriteId, join: !isExclusive }
+    const asked = elsewhere?.answer ?? (yield* askAlone(flight, { budget, tier }, options))
+    elsewhere = undefined
     if (isFault(asked) || asked._tag !== "Granted") flight.lease = undefined
     if (isFault(asked)) return failWith(asked)
     let acquired: LeaseAnswer
@@ -138,11 +129,18 @@ export const acquireLease = Effect.fnUntraced(function*(
   return undefined
 })
 
-/** Applies changes from before the grant. The flight then counts as started after them, because its load sees them. */
-export const lookBefore = ({ tagEpochs }: Flights, flight: Flight): void => {
-  const { epoch } = tagEpochs
-  tagEpochs.look?.()
-  if (flight.bornAt === epoch) flight.bornAt = tagEpochs.epoch
+const askAlone = (flight: Flight, { budget, tier }: Asking, options: AcquireOptions) => {
+  const { store } = tier
+  const { join, owner } = options
+  // Set before the store answers: if the flight is interrupted or the request times out, the lease must be released.
+  if (join === false || store.capabilities.shared) flight.lease = leaseOf(tier, owner)
+  beginAsking(flight)
+  const isSent = budget.leftMillis > 0
+  return Effect.map(ask(tier, budget, "acquire", store.acquire(flight.id, options)), (asked) => {
+    // The store may still carry out an `acquire` that timed out, so a release follows.
+    if (isSent && isLate(tier, asked)) releaseLease(flight)
+    return asked
+  })
 }
 
 /** Whether the entry that `acquire` returned needs no check: it has no tags, and no change was reported since. */
@@ -200,21 +198,3 @@ const renewing = (tier: StoreTier, flight: Flight, owner: string): FlightLease =
   const lease = leaseOf(tier, owner, supervise(tier.background, work))
   return lease
 }
-
-export const nowOf = ({ front }: StoreTier): number => monotonicMillis(Context.get(front.context, Clock.Clock))
-
-export const leaseOf = (tier: StoreTier, owner: string, renewal?: Worker): FlightLease => ({
-  owner,
-  renewal,
-  release: ({ id, request: { key }, starter }, failure) => {
-    const { background, store, storeTimeoutMillis } = tier
-    const release = Effect.flatMap(
-      failure === undefined ? Effect.undefined : encode(tier, key, failure),
-      (note) => ask(tier, { leftMillis: storeTimeoutMillis }, "release", store.release(id, owner, note))
-    )
-    // The release runs in the context of the flight's starter, which has the services for encoding the failure.
-    spawn(background, starter.context, release)
-  },
-  heldUntil: -Infinity,
-  isStored: false
-})

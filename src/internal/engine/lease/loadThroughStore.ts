@@ -32,7 +32,9 @@ import * as Pending from "../storeTier/pendingInvalidations.ts"
 import { type Budget, Rejected } from "../storeTier/storeTier.ts"
 import { type LateMarkers, versionsOf } from "../storeTier/tagVersions.ts"
 import { noteMiss } from "../telemetry/events.ts"
-import { acquireLease, LeasedElsewhere, type WriteGrant } from "./acquireLease.ts"
+import { acquireLease, LeasedElsewhere } from "./acquireLease.ts"
+import type { WriteGrant } from "./held.ts"
+import { commitTogether } from "./together.ts"
 
 export const throughStore = Effect.fnUntraced(function*(
   self: Flights,
@@ -183,7 +185,10 @@ const write = Effect.fnUntraced(function*(
   if (prepared === undefined) return
   const { budget, tier } = asking
   const { entry: stored, generation, id } = prepared
-  committed(flight, prepared, yield* ask(tier, budget, "commit", tier.store.commit(id, generation, stored)))
+  const accepted = yield* asking.isOfWave === true
+    ? commitTogether(self, { id, generation, entry: stored, flight }, asking)
+    : ask(tier, budget, "commit", tier.store.commit(id, generation, stored))
+  committed(flight, prepared, accepted)
 })
 
 export interface Prepared extends CommitRequest {

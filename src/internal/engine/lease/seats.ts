@@ -1,237 +1,33 @@
 /** The store operations of a bulk call's flights, in waves. The time budget of the store applies to a whole wave. */
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
-import type { StoreError } from "../../../CacheError.ts"
-import type { Acquired, AcquireRequest, CommitRequest, Markers, Store } from "../../../ports/store.ts"
-import { many } from "../../defaults/bounds.ts"
-import { chunksOf } from "../../time/chunks.ts"
 import * as Turns from "../../time/turns.ts"
-import { failStrict } from "../flight/callers.ts"
-import { releaseLease } from "../flight/ending.ts"
-import { beginAsking } from "../flight/flight.ts"
 import type { Entry } from "../memory/entry.ts"
 import { declaredTags } from "../request/requestTags.ts"
-import { optionOf } from "../request/rules.ts"
-import type { BatchAnswers, Flight, FlightLease, Flights, Seats } from "../state.ts"
-import { ask } from "../storeTier/ask.ts"
-import { supervise, type Worker } from "../storeTier/background.ts"
-import { isFault, isRefusal } from "../storeTier/faults.ts"
-import * as Pending from "../storeTier/pendingInvalidations.ts"
-import type { Budget, Fault, StoreTier } from "../storeTier/storeTier.ts"
+import type { BatchAnswers, Flight, Seats } from "../state.ts"
+import { isFault } from "../storeTier/faults.ts"
 import type { LateMarkers } from "../storeTier/tagVersions.ts"
-import { leaseOf, lookBefore, nowOf, type WriteGrant } from "./acquireLease.ts"
-import { isLate } from "./leaseWaits.ts"
+import { answeredInWave, type WriteGrant } from "./held.ts"
 import { committed, endLoad, prepare, type Prepared } from "./loadThroughStore.ts"
-import { askEvidence } from "./unasked.ts"
-
-interface State {
-  readonly tier: StoreTier
-  readonly engine: Flights
-  readonly owner: string
-  readonly budgetMillis: number
-  /** The grants of flights that have not ended. A flight whose result may not be stored has no grant. */
-  readonly grants: Map<Flight, WriteGrant>
-  readonly renewed: Set<Flight>
-  renewal: Worker | undefined
-  /** Whether the store has exceeded the budget of a wave. If so, it is not asked again. */
-  isTooSlow: boolean
-  /** The budget of the read, if one wave contains all flights. Otherwise, each request of a wave has its own budget. */
-  readonly whole: Budget | undefined
-}
+import { acquire, askWave, budgetOf, commitAll, makeWave, pickerOf, type Wave } from "./wave.ts"
 
 export const makeSeats = (first: Flight, isOneWave: boolean): Seats => {
-  const { engine, policy, request } = first
-  const tier = engine.storeTier!
-  const budgetMillis = policy.storeTimeoutMillis ?? tier.storeTimeoutMillis
-  const { leftMillis = budgetMillis } = request.batch?.options ?? {}
-  const self: State = {
-    tier,
-    engine,
-    owner: engine.tokens.next(8),
-    budgetMillis,
-    grants: new Map(),
-    renewed: new Set(),
-    renewal: undefined,
-    isTooSlow: leftMillis <= 0,
-    whole: isOneWave ? { leftMillis } : undefined
-  }
+  const { request } = first
+  const wave = makeWave(first, undefined)
+  const { leftMillis = wave.budgetMillis } = request.batch?.options ?? {}
+  const self: Wave = { ...wave, isTooSlow: leftMillis <= 0, whole: isOneWave ? { leftMillis } : undefined }
   return {
-    acquire: (flights) => acquire(self, flights),
+    acquire: (flights) =>
+      Effect.map(acquire(self, flights), (others) => {
+        for (const [flight, elsewhere] of others) answeredInWave.set(flight, elsewhere)
+        return others
+      }),
     store: (flights, outcomes) => store(self, flights, outcomes)
   }
 }
 
-const askWave = <A>(
-  self: State,
-  operation: string,
-  request: Effect.Effect<A, StoreError>
-): Effect.Effect<A | StoreError> =>
-  Effect.map(ask(self.tier, budgetOf(self), operation, request), (answer) => {
-    if (isFault(answer) && answer.reason === "Timeout") self.isTooSlow = true
-    return answer
-  })
-
-const budgetOf = ({ budgetMillis, isTooSlow, whole }: State): Budget =>
-  whole ?? { leftMillis: isTooSlow ? 0 : budgetMillis }
-
-const requestAll = <A, B>(
-  items: ReadonlyArray<A>,
-  all: (items: ReadonlyArray<A>) => Effect.Effect<ReadonlyArray<B>, StoreError>,
-  one: (item: A) => Effect.Effect<B, StoreError>
-): Effect.Effect<ReadonlyArray<B>, StoreError> =>
-  items.length === 1 ? Effect.map(one(items[0]!), (answer) => [answer]) : all(items)
-
-const none: ReadonlySet<Flight> = new Set()
-
-const acquire = Effect.fnUntraced(function*(
-  self: State,
-  wave: ReadonlyArray<Flight>
-): Effect.fn.Return<ReadonlySet<Flight>, never, any> {
-  const { engine, tier } = self
-  const { pending, store } = tier
-  // Reads of the results in memory do not ask the store, so changes by other processes must be tracked.
-  engine.tagEpochs.ensureTracking?.()
-  askEvidence(engine, tier, wave[0]!)
-  const asked = wave.filter(({ id }) => !Pending.isPending(pending, id))
-  if (asked.length === 0) return none
-  const declared = asked.map(({ request }) => declaredTags(engine, request))
-  const names = Array.from(new Set(declared.flat()))
-  const hasLate = asked.some(({ request }) => typeof request.options.tags === "function")
-  const markers = names.length === 0 && !hasLate
-    ? undefined
-    : yield* askWave(self, "markers", store.markers(names))
-  const withMarkers = isFault(markers) ? failTagged(engine, asked, declared, markers) : asked
-  const pick = markers === undefined || isFault(markers) ? undefined : pickerOf(markers, names)
-  return yield* acquireLeases(self, withMarkers, ({ request }) => pick?.(declaredTags(engine, request)))
-})
-
-/** Returns the flights without declared tags. The others lack markers: strict callers fail, and no result is stored. */
-const failTagged = (
-  engine: Flights,
-  flights: ReadonlyArray<Flight>,
-  declared: ReadonlyArray<ReadonlyArray<string>>,
-  fault: Fault
-): ReadonlyArray<Flight> =>
-  flights.filter((flight, i) => {
-    if (declared[i]!.length > 0) failStrict(engine, flight, fault)
-    return declared[i]!.length === 0
-  })
-
-/** Returns a function that picks the markers of some tags. For all tags, the usual case, it returns `all` itself. */
-const pickerOf = (all: Markers, names: ReadonlyArray<string>) => {
-  const places = new Map(names.map((name, i) => [name, i]))
-  return (tags: ReadonlyArray<string>): Markers =>
-    tags.length === names.length && tags.every((tag, i) => tag === names[i])
-      ? all
-      : { seq: all.seq, markers: tags.map((tag) => all.markers[places.get(tag)!]!) }
-}
-
-const acquireLeases = Effect.fnUntraced(function*(
-  self: State,
-  flights: ReadonlyArray<Flight>,
-  markersOf: (flight: Flight) => Markers | undefined
-): Effect.fn.Return<ReadonlySet<Flight>, never, any> {
-  const { engine, owner, tier } = self
-  const { leaseMillis, store } = tier
-  const asked = flights.filter(({ exit }) => exit === undefined)
-  if (asked.length === 0) return none
-  const isExclusive = optionOf(engine, asked[0]!.request, "lease") ?? store.capabilities.shared
-  const leases = asked.map((flight): FlightLease | undefined => {
-    beginAsking(flight)
-    return flight.lease = isExclusive || store.capabilities.shared ? leaseOf(tier, owner) : undefined
-  })
-  const isSent = !self.isTooSlow
-  const askedAt = nowOf(tier)
-  const requests = asked.map(({ id, rejectedWriteId }) => ({
-    id,
-    owner,
-    leaseMillis,
-    rejectedWriteId,
-    join: !isExclusive
-  }))
-  const answers = yield* askWave(self, "acquire", requestAll(requests, store.acquireMany, acquireOne(store)))
-  if (isFault(answers)) {
-    // The store may still carry out a request that timed out, so a release follows for each flight.
-    const late = isSent && isLate(tier, answers)
-    for (const flight of asked) {
-      if (late) releaseLease(flight)
-      flight.lease = undefined
-      failStrict(engine, flight, answers)
-    }
-    return none
-  }
-  const others = new Set<Flight>()
-  const { epoch } = engine.tagEpochs
-  lookBefore(engine, asked[0]!)
-  asked.forEach((flight, i) => {
-    const answer = answers[i]!
-    if (answer._tag !== "Granted") {
-      flight.lease = undefined
-      if (flight.exit === undefined) others.add(flight)
-      return
-    }
-    // The flight was abandoned or detached meanwhile, and its release may have reached the store before the grant.
-    if (flight.exit !== undefined || !flight.storable || flight.lease !== leases[i]) {
-      flight.lease = undefined
-      return leases[i]?.release(flight, undefined)
-    }
-    if (flight.bornAt === epoch) flight.bornAt = engine.tagEpochs.epoch
-    if (isExclusive) {
-      flight.lease!.heldUntil = askedAt + leaseMillis
-      self.renewed.add(flight)
-    }
-    self.grants.set(flight, grantOf(answer, markersOf(flight)))
-  })
-  if (self.renewed.size > 0) self.renewal ??= renewing(self, asked[0]!)
-  return others
-})
-
-const acquireOne = ({ acquire }: Store) => ({ id, ...options }: AcquireRequest) => acquire(id, options)
-
-const grantOf = (
-  { generation, seq }: Extract<Acquired, { readonly _tag: "Granted" }>,
-  markers: Markers | undefined
-): WriteGrant => ({
-  generation,
-  // If the load determines the tags, `seq` shows whether one of them was invalidated during the load.
-  markers: markers ?? (seq === undefined ? undefined : { seq, markers: [] })
-})
-
-/** One worker renews all leases after every third of their length, for at most `maxLoad`. */
-const renewing = (self: State, { request: { maxLoadMillis }, starter }: Flight): Worker => {
-  const { owner, renewed, tier } = self
-  const { leaseMillis, store } = tier
-  let leftMillis = maxLoadMillis ?? tier.maxLoadMillis
-  const renew = (wave: ReadonlyArray<Flight>): Effect.Effect<void> => {
-    const held = wave.filter((flight) => {
-      const isHeld = flight.lease !== undefined && !flight.lease.isStored && flight.exit === undefined
-      if (!isHeld) renewed.delete(flight)
-      return isHeld
-    })
-    if (held.length === 0) return Effect.void
-    const until = nowOf(tier) + leaseMillis
-    const renewing = store.renewMany(held.map(({ id }) => id), owner, leaseMillis)
-    return Effect.map(ask(tier, { leftMillis: leaseMillis }, "renew", renewing), (answers) => {
-      if (isFault(answers)) return
-      held.forEach((flight, i) => {
-        if (flight.lease !== undefined) flight.lease.heldUntil = answers[i]! ? until : -Infinity
-        if (!answers[i]!) renewed.delete(flight)
-      })
-    })
-  }
-  const again: Effect.Effect<void> = Effect.flatMap(Effect.sleep(leaseMillis / 3), () => {
-    leftMillis -= leaseMillis / 3
-    if (leftMillis <= 0 || renewed.size === 0) {
-      self.renewal = undefined
-      return Effect.void
-    }
-    return Effect.andThen(Turns.forEachEffect(chunksOf(Array.from(renewed)), renew), again)
-  })
-  return supervise(tier.background, { name: "renews the leases of a bulk call", context: starter.context, run: again })
-}
-
 const store = Effect.fnUntraced(function*(
-  self: State,
+  self: Wave,
   flights: ReadonlyArray<Flight>,
   outcomes: BatchAnswers
 ): Effect.fn.Return<BatchAnswers, never, any> {
@@ -256,17 +52,14 @@ const store = Effect.fnUntraced(function*(
       })
   )
   const open = commits.filter(({ flight }) => flight.exit === undefined)
-  if (open.length > 0) yield* commitAll(self, open)
-  for (const flight of flights) self.renewed.delete(flight)
-  if (self.renewed.size === 0) {
-    self.renewal?.interruptUnsafe()
-    self.renewal = undefined
-  }
+  if (open.length === 0) return answers
+  const accepted = yield* commitAll(self, open)
+  open.forEach((commit, i) => committed(commit.flight, commit, accepted[i]!))
   return answers
 })
 
 const lateMarkersOf = Effect.fnUntraced(function*(
-  self: State,
+  self: Wave,
   written: ReadonlyArray<{ readonly flight: Flight; readonly entry: Entry }>
 ): Effect.fn.Return<LateMarkers | undefined> {
   const names = new Set<string>()
@@ -278,25 +71,4 @@ const lateMarkersOf = Effect.fnUntraced(function*(
   const late = Array.from(names)
   const markers = yield* askWave(self, "markers", self.tier.store.markers(late))
   return isFault(markers) ? () => markers : pickerOf(markers, late)
-})
-
-const commitAll = Effect.fnUntraced(function*(
-  self: State,
-  commits: ReadonlyArray<Prepared & { readonly flight: Flight }>
-) {
-  const { store } = self.tier
-  const requests = commits.map(({ entry, generation, id }) => ({ id, generation, entry }))
-  const commitOne = ({ entry, generation, id }: CommitRequest) => store.commit(id, generation, entry)
-  const accepted = yield* askWave(self, "commit", requestAll(requests, store.commitMany, commitOne))
-  if (!isFault(accepted)) return commits.forEach((commit, i) => committed(commit.flight, commit, accepted[i]!))
-  if (!isRefusal("commit", accepted)) return commits.forEach((commit) => committed(commit.flight, commit, accepted))
-  // The store has refused one of the values, but may have stored some of the others.
-  const stored = yield* askWave(self, "getMany", store.getMany(requests.map(({ id }) => id)))
-  const commitAlone = (commit: (typeof commits)[number], i: number): Effect.Effect<void> => {
-    const { entry, flight, generation, id } = commit
-    const isStored = !isFault(stored) && stored[i]?.meta.writeId === entry.meta.writeId
-    const alone = isStored ? Effect.succeed(true) : askWave(self, "commit", store.commit(id, generation, entry))
-    return Effect.map(alone, (answer) => committed(flight, commit, answer))
-  }
-  yield* Effect.forEach(commits, commitAlone, { concurrency: many.concurrency, discard: true })
 })

@@ -44,5 +44,12 @@ const allHere = (self: Engine): Stream.Stream<string> =>
       others.delete(id)
       return id
     })
-    return Stream.concat(inMemory, Stream.suspend(() => InTurns.each(others)))
+    const ofCalls = Stream.suspend(() => InTurns.each(ticketIds(self)))
+    return inMemory.pipe(Stream.concat(ofCalls), Stream.concat(Stream.suspend(() => InTurns.each(others))))
   })
+
+const ticketIds = function*({ flights }: Engine): Generator<string> {
+  for (const { tickets } of flights.tickets?.calls ?? []) {
+    for (const { id, isOpen } of tickets.values()) if (isOpen) yield id
+  }
+}

@@ -16,7 +16,7 @@ import * as Memory from "../memory/memory.ts"
 import * as Policy from "../request/callPolicy.ts"
 import { nowOf, readContextOf } from "../request/context.ts"
 import { trustsMemory } from "../request/decide.ts"
-import { budgetOf } from "../storeTier/ask.ts"
+import { askInWaves, budgetOf } from "../storeTier/ask.ts"
 import * as Commits from "../storeTier/commits.ts"
 import { isFault } from "../storeTier/faults.ts"
 import { fetch } from "../storeTier/fetch.ts"
@@ -132,36 +132,46 @@ interface Completing<E> {
 const complete = <E>(
   self: Engine,
   { budget, entries, keys, orFault, tier }: Completing<E>
-): Effect.Effect<ReadonlyArray<Entry | undefined>, E, any> =>
-  Effect.withFiber((fiber) => {
-    const policy = fiber.getRef(Policy.Current)
-    const missing = keys.filter((_, i) => entries[i] === undefined)
-    const { mutations } = self
-    const former = missing.map((key) => self.memory.entries.get(idOf(key)))
-    return Effect.flatMap(foundIn(tier, budget, missing), (found) => {
-      const fault = found.find(isFault)
-      if (fault !== undefined) return orFault(fault)
-      const now = nowOf(fiber)
-      let i = -1
-      let next = 0
-      const take = (key: Key): void => {
-        if (entries[++i] !== undefined) return
-        const place = next++
-        const answer = found[place]
-        if (!(answer instanceof Entry)) return
-        entries[i] = answer
-        const id = idOf(key)
-        // A write, an invalidation or a load that happened meanwhile is newer than this answer.
-        const isNewest = self.mutations === mutations && !self.flights.has(id) &&
-          !Pending.isPending(tier.pending, id) && self.memory.entries.get(id) === former[place]
-        if (policy.writes && isNewest) {
-          answer.memoryExpiresAt = -Infinity
-          Memory.put(self.memory, answer, now)
-        }
-      }
-      return Effect.as(Turns.forEachNow(keys, take) ?? Effect.void, entries)
-    })
+): Effect.Effect<ReadonlyArray<Entry | undefined>, E, any> => {
+  const places: Array<number> = []
+  const completed = Effect.suspend(() =>
+    askInWaves(places, budget, (wave, budget) => completeWave(self, { tier, budget, keys, entries, orFault }, wave))
+  )
+  let place = 0
+  const missing = Turns.forEachNow(entries, (entry) => {
+    if (entry === undefined) places.push(place)
+    place++
   })
+  return Effect.as(missing === undefined ? completed : Effect.andThen(missing, completed), entries)
+}
+
+const completeWave = Effect.fnUntraced(function*<E>(
+  self: Engine,
+  { budget, entries, keys, orFault, tier }: Completing<E>,
+  places: ReadonlyArray<number>
+): Effect.fn.Return<void, E, any> {
+  const { writes } = yield* Policy.Current
+  const missing = places.map((place) => keys[place]!)
+  const { mutations } = self
+  const former = missing.map((key) => self.memory.entries.get(idOf(key)))
+  const found = yield* foundIn(tier, budget, missing)
+  const fault = found.find(isFault)
+  if (fault !== undefined) return void (yield* orFault(fault))
+  const now = yield* Effect.clockWith((clock) => Effect.succeed(clock.currentTimeMillisUnsafe()))
+  for (const [i, place] of places.entries()) {
+    const answer = found[i]
+    if (!(answer instanceof Entry)) continue
+    entries[place] = answer
+    const { id } = answer
+    // A write, an invalidation or a load that happened meanwhile is newer than this answer.
+    const isNewest = self.mutations === mutations && !self.flights.has(id) &&
+      !Pending.isPending(tier.pending, id) && self.memory.entries.get(id) === former[i]
+    if (writes && isNewest) {
+      answer.memoryExpiresAt = -Infinity
+      Memory.put(self.memory, answer, now)
+    }
+  }
+})
 
 type Found = ReadonlyArray<Fetched | Fault>
 

@@ -134,12 +134,18 @@ export const setMany = (
   options: SetOptions
 ): Effect.Effect<void, StoreError, any> => {
   if (options.ttlMillis <= 0) return Effect.asVoid(invalidateIds(self, pairs.map(([key]) => idOf(key))))
-  return forEachWave(pairs, (wave) => {
-    const isPlain = !options.keepTtl && wave.every(([key]) => unsentOf(self, key, options).length === 0)
-    if (isPlain) return setWave(self, wave, options)
-    return Effect.forEach(wave, ([key, value]) => set(self, key, value, options), {
-      concurrency: "unbounded",
-      discard: true
+  return Effect.clockWith((clock) => {
+    const endsAt = clock.currentTimeMillisUnsafe() + options.ttlMillis
+    return forEachWave(pairs, (wave) => {
+      // The lifetime of all values begins with the call, however long the earlier waves have taken.
+      const left = { ...options, ttlMillis: endsAt - clock.currentTimeMillisUnsafe() }
+      if (left.ttlMillis <= 0) return invalidateIds(self, wave.map(([key]) => idOf(key)))
+      const isPlain = !options.keepTtl && wave.every(([key]) => unsentOf(self, key, options).length === 0)
+      if (isPlain) return setWave(self, wave, left)
+      return Effect.forEach(wave, ([key, value]) => set(self, key, value, left), {
+        concurrency: "unbounded",
+        discard: true
+      })
     })
   })
 }

@@ -9,6 +9,7 @@ import { StoreError } from "../../../CacheError.ts"
 import type { Answer } from "../../../ports/store.ts"
 import { jobsOfTurn } from "../../defaults/bounds.ts"
 import { endWaiting, programMillis, startWaiting } from "../../time/programTime.ts"
+import { forEach } from "../../time/turns.ts"
 import * as Watches from "../flight/watches.ts"
 import { Entry } from "../memory/entry.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
@@ -186,6 +187,12 @@ const conclude = (self: Flights, question: Question, found: Fetched | typeof Nee
     else resume(answerOrDefect(() => useFound(reader, rejectedWriteId, found, question)))
   }
 }
+
+/** Makes flights of all readers that wait for an answer, because a cache that closes ends flights, but no questions. */
+export const endQuestions = (self: Flights): Effect.Effect<void> =>
+  forEach(Array.from(self.questions.open), (question) => {
+    if (!question.isAnswered) conclude(self, question, NeedsEffect)
+  })
 
 const clockOf = ({ context }: Flights): Clock.Clock => Context.get(context, Clock.Clock)
 

@@ -46,7 +46,6 @@ const readAfter = <A, E>(
     if (Exit.isExit(request)) return request
     const tier = self.storeTier!
     const since = nowOf(fiber)
-    // The read's `timeout` includes the time for sending the invalidations again.
     return Effect.flatMap(limited(self, request, sendAgain(tier, policy, unsent)), (left = policy) => {
       if (!isStuck(unsent, inTheWay(tier, policy, wantedBy(self, request)))) {
         const rest = Effect.withFiber<A, E>((fiber) =>
@@ -76,7 +75,6 @@ const afterCapture: StoreReads["afterCapture"] = (self, policy, within, given) =
     }))
   return captured && Effect.withFiber((fiber) => {
     const since = nowOf(fiber)
-    // The read's `timeout` includes the time for capturing the markers.
     return Effect.flatMap(captured, (left) =>
       Effect.provideService(
         Effect.withFiber((fiber) => read(self, fiber, shortened(self, request, nowOf(fiber) - since) as typeof given)),
@@ -122,6 +120,8 @@ const limited = <A>(self: Flights, request: Request, effect: Effect.Effect<A>): 
 const askThenJoin = <A, E>(reader: Reader<A, E>, joining: Joining): Effect.Effect<A, E> =>
   Effect.withFiber((fiber) => {
     const { engine, id, policy, request } = reader
+    // Once the cache is closed, no other load could follow one that ends while the store is asked.
+    if (engine.closed) return join(reader, { ...joining, readsStore: false })
     const tier = engine.storeTier!
     const { mutations } = engine
     const fetched = fetch(tier, budgetOf(tier, policy), {

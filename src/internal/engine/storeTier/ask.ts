@@ -1,12 +1,15 @@
 /** Runs operations of the store within a time budget. Returns faults as values. */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { StoreError } from "../../../CacheError.ts"
 import type { TouchOptions } from "../../../ports/store.ts"
+import { chunk } from "../../defaults/bounds.ts"
 import { afterProgramMillis, programMillis, untilPassed } from "../../time/programTime.ts"
 import * as TurnLimit from "../../time/turnLimit.ts"
+import { forEachWave } from "../../time/waves.ts"
 import type { Entry } from "../memory/entry.ts"
 import { spawn } from "./background.ts"
 import * as Circuit from "./circuit.ts"
@@ -24,6 +27,10 @@ export const budgetOf = (
 ): Budget => ({
   leftMillis: storeTimeoutMillis ?? tier.storeTimeoutMillis
 })
+
+/** The current time, in which the budgets of this store's operations are measured. */
+export const timeOf = ({ front, store }: StoreTier): number =>
+  store.workedMillis?.() ?? programMillis(Context.get(front.context, Clock.Clock))
 
 /** Runs one operation. Returns a fault instead of failing, and does not wait for an interrupted operation to end. */
 export const ask = <A>(
@@ -66,6 +73,7 @@ export const ask = <A>(
           const fault = exit === undefined
             ? fail("Timeout")
             : faultOf(exit.cause, (cause) => fail("Unavailable", cause))
+          if (fault.reason === "Timeout" && budget.call !== undefined) budget.call.leftMillis = 0
           if (permit === undefined) return noteFault(tier, operation, fault, clock)
           if (fault.reason === "Timeout" && isListing(operation)) Circuit.gaveUp(tier.circuit, permit)
           else if (fault.reason === "Timeout") {
@@ -83,6 +91,16 @@ export const ask = <A>(
         if (permit !== undefined) Circuit.gaveUp(tier.circuit, permit)
       }))
   })
+
+/** Sends a long list in waves, each of which has the whole budget. After a timeout, no further wave is sent. */
+export const askInWaves = <A, E, R>(
+  items: ReadonlyArray<A>,
+  budget: Budget,
+  send: (wave: ReadonlyArray<A>, budget: Budget, from: number) => Effect.Effect<unknown, E, R>
+): Effect.Effect<void, E, R> =>
+  items.length <= chunk
+    ? Effect.asVoid(send(items, budget, 0))
+    : forEachWave(items, (wave, from) => Effect.suspend(() => send(wave, { ...budget, call: budget }, from)))
 
 export const faultOf = (cause: Cause.Cause<unknown>, orElse: (defect: unknown) => StoreError): StoreError => {
   const error = Cause.squash(cause)

@@ -1,10 +1,10 @@
 /** Faults of the store and the serializer: counted, emitted as events, and logged once per incident. */
 import * as Dependents from "#platform/engine/memory/dependents"
 import * as Cause from "effect/Cause"
-import type * as Clock from "effect/Clock"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
 import type { Stored } from "../../../CacheEntry.ts"
 import { SerializerError, StoreError } from "../../../CacheError.ts"
-import { incidentMillis } from "../../defaults/bounds.ts"
 import { idOf, type Key } from "../../key/ofKey.ts"
 import { unverified } from "../../store/markers/idTags.ts"
 import { isKeptOut } from "../../store/tooLarge.ts"
@@ -12,6 +12,7 @@ import { monotonicMillis } from "../../time/monotonic.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
 import { emit } from "../telemetry/events.ts"
 import * as Log from "../telemetry/log.ts"
+import * as Incident from "./incident.ts"
 import { type Fault, Rejected, type StoreTier } from "./storeTier.ts"
 
 export const isFault = (answer: unknown): answer is Fault =>
@@ -19,7 +20,6 @@ export const isFault = (answer: unknown): answer is Fault =>
 
 /** Counts a fault, and logs the first fault of an incident unless an earlier incident was logged recently. */
 export const noteFault = (tier: StoreTier, operation: string, fault: StoreError, clock: Clock.Clock): StoreError => {
-  const { failing, incident } = tier
   if (isOfCaller(operation, fault) || isKeptOut(fault)) return fault
   tier.front.stats.storeFailures++
   emit(tier.front, { _tag: "StoreFailure", operation, reason: fault.reason })
@@ -33,16 +33,7 @@ export const noteFault = (tier: StoreTier, operation: string, fault: StoreError,
     Log.warnOnce(tier.front, fault.reason, `${fault.message}. ${kept} (logged once)`)
     return fault
   }
-  failing.add(operation)
-  const now = monotonicMillis(clock)
-  // In a logged incident, the first `Denied` is news: a store that recovers may deny access. Operators must see it.
-  const isNews = incident.isLogged
-    ? fault.reason === "Denied" && incident.reason !== "Denied"
-    : now - incident.loggedAt >= incidentMillis
-  if (isNews) {
-    incident.isLogged = true
-    incident.loggedAt = now
-    incident.reason = fault.reason
+  if (Incident.failed(tier.incident, operation, fault.reason, monotonicMillis(clock))) {
     Log.warning(
       tier.front,
       `${fault.message}. Until it answers, the cache works without it${fault.reason === "Timeout" ? advice : ""}`
@@ -76,16 +67,15 @@ const keptInMemory = (operation: string, { reason }: StoreError): string | undef
 const advice = ": if it is only slow, raise `storeTimeout`, which all its steps in one read share"
 
 export const recovered = (tier: StoreTier, operation: string): void => {
-  const { failing, incident, store } = tier
-  if (failing.size === 0) return
+  const { front, incident, store } = tier
+  if (incident.failing.size === 0) return
   // Results derived from memory during the failure may lack a change that the store could not report.
-  const { memory: { dependents }, tagEpochs } = tier.front
+  const { memory: { dependents }, tagEpochs } = front
   if (Dependents.has(dependents, unverified)) TagEpochs.invalidate(tagEpochs, [unverified])
   // Although one server of the store has answered, another may still be down.
   if (store.isWhole?.() === false) return
-  if (!failing.delete(operation) || failing.size > 0 || !incident.isLogged) return
-  incident.isLogged = false
-  Log.info(tier.front, `The store "${store.name}" answers again`)
+  const length = Incident.answered(incident, operation, monotonicMillis(Context.get(front.context, Clock.Clock)))
+  if (length !== undefined) Log.info(front, `The store "${store.name}" answers again after ${length}`)
 }
 
 /** Reports a damaged stored entry as a miss. Logged once, because damage is rarely limited to one entry. */

@@ -55,7 +55,7 @@ export const readNow = (tier: StoreTier, key: Key, id: string, now: number): Fet
     // `fetch` asks again, and handles the fault.
     return NeedsEffect
   }
-  if (tier.failing.size > 0) recovered(tier, "get")
+  if (tier.incident.failing.size > 0) recovered(tier, "get")
   const codec = codecFor(codecsOf(tier, key), stored)
   if (codec === undefined) return new Rejected(stored.meta.writeId)
   const exit = decodeNow(codec, stored.payload, id)

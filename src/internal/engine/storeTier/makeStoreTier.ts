@@ -8,6 +8,7 @@ import * as TurnLimit from "../../time/turnLimit.ts"
 import type { MemoryTier } from "../memory/memory.ts"
 import * as Background from "./background.ts"
 import * as Circuit from "./circuit.ts"
+import * as Incident from "./incident.ts"
 import * as KnownTagVersions from "./knownTagVersions.ts"
 import * as Pending from "./pendingInvalidations.ts"
 import type { StoreSteps, StoreTier, StoreTierOptions } from "./storeTier.ts"
@@ -28,8 +29,7 @@ export const makeStoreTier = (front: MemoryTier, options: StoreTierOptions, step
     circuit: Circuit.make(),
     reads: TurnLimit.make(storeReadsOfTurn, dispatcher),
     timeouts: TurnLimit.make(timeoutsOfTurn, dispatcher),
-    failing: new Set(),
-    incident: { isLogged: false, loggedAt: -Infinity, reason: undefined },
+    incident: Incident.make(),
     background: Background.make(front),
     tracker: undefined,
     polledAt: -Infinity,

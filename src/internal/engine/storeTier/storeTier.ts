@@ -1,7 +1,7 @@
 /** The store tier: a store, what the engine knows about it, and the operations on it. */
 import type * as Effect from "effect/Effect"
 import type * as Latch from "effect/Latch"
-import type { SerializerError, StoreError, StoreErrorReason } from "../../../CacheError.ts"
+import type { SerializerError, StoreError } from "../../../CacheError.ts"
 import type { Codec, Serializer } from "../../../ports/serializer.ts"
 import type { Markers, Store, TouchOptions } from "../../../ports/store.ts"
 import type { Key } from "../../key/ofKey.ts"
@@ -10,6 +10,7 @@ import type { Entry } from "../memory/entry.ts"
 import type { MemoryTier } from "../memory/memory.ts"
 import type * as Background from "./background.ts"
 import type * as Circuit from "./circuit.ts"
+import type * as Incident from "./incident.ts"
 import type * as Pending from "./pendingInvalidations.ts"
 
 /**
@@ -24,6 +25,8 @@ export interface KnownTagVersions {
 
 export interface Budget {
   leftMillis: number
+  /** The budget of the call to which the wave with this budget belongs. A timeout of the wave ends it too. */
+  readonly call?: Budget
   /** Sends the operation even if the circuit is open, because this is its last attempt. */
   readonly isLast?: true
 }
@@ -75,10 +78,10 @@ export interface StoreSteps {
     items: ReadonlyArray<Pending.Item>,
     restore: <A>(effect: Effect.Effect<A>) => Effect.Effect<A>
   ) => Effect.Effect<ReadonlyArray<boolean>>
-  /** Sends an invalidation that is already pending. `restore` marks the part that may be interrupted. */
+  /** Sends invalidations that are already pending. `restore` marks the part that may be interrupted. */
   readonly send: (
     tier: StoreTier,
-    item: Pending.Item,
+    items: ReadonlyArray<Pending.Item>,
     restore: <A>(effect: Effect.Effect<A>) => Effect.Effect<A>
   ) => Effect.Effect<unknown>
   readonly close: (tier: StoreTier) => Effect.Effect<void>
@@ -109,10 +112,7 @@ export interface StoreTier extends StoreTierOptions {
   /** Limits reads of a synchronous store per turn, because each miss starts a load in the same step. */
   readonly reads: TurnLimit
   readonly timeouts: TurnLimit
-  /** Operations that have failed and not succeeded since. An incident lasts while there are any. */
-  readonly failing: Set<string>
-  /** Whether the current incident was logged, the time of the last log (monotonic milliseconds), and its reason. */
-  readonly incident: { isLogged: boolean; loggedAt: number; reason: StoreErrorReason | undefined }
+  readonly incident: Incident.Incident
   readonly background: Background.Background
   /** Polls for changes. If that fails, clears memory after `maxStaleness`. `undefined` while there are no reads. */
   tracker: Background.Worker | undefined

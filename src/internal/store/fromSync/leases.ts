@@ -70,7 +70,7 @@ export const acquireMany = (
       const steps = () =>
         all.map((asked) => withoutWriting(self, asked, nowOf(fiber)) ?? lease(self, asked, fiber, true))
       return orAtomic === undefined ? look() ?? self.atomic(steps) : orAtomic<ReadonlyArray<Acquired>>(look, steps)
-    }), paceOf(self, "acquire"))
+    }, requests.length), paceOf(self, "acquire"))
 }
 
 export const commit = (self: Sync, { entry, generation, id }: CommitRequest, now: number): boolean => {

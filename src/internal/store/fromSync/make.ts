@@ -76,7 +76,7 @@ const over = (self: Sync.Sync): Store & { readonly getUnsafe: NonNullable<Store[
     },
     maxSize: storage.maxSize,
     workedMillis: storage.workedMillis,
-    get: (id, names) => self.attempt("get", () => Entries.read(self, id, names)),
+    get: (id, names) => self.attempt("get", () => Entries.read(self, id, names), 1),
     getUnsafe: (id, names) => {
       // Creates no closure, because every hit in a store in memory takes this path.
       try {
@@ -85,7 +85,7 @@ const over = (self: Sync.Sync): Store & { readonly getUnsafe: NonNullable<Store[
         throw Sync.toStoreError(storage, "get", cause)
       }
     },
-    getMany: (ids) => inSteps(ids, (ids) => self.attempt("getMany", () => Entries.storedMany(self, ids))),
+    getMany: (ids) => inSteps(ids, (ids) => self.attempt("getMany", () => Entries.storedMany(self, ids), ids.length)),
     set: (id, entry, condition) => atomically("set", (now) => Entries.setIf(self, { id, entry, condition }, now)),
     setMany: (requests) => Effect.asVoid(Sync.forMany(self, "set", requests, Entries.setAll)),
     remove: (id) => atomically("remove", (now) => Entries.removeAll(self, [id], now)[0]!),
@@ -105,7 +105,7 @@ const over = (self: Sync.Sync): Store & { readonly getUnsafe: NonNullable<Store[
     invalidateTags: (names, mode) =>
       Sync.withFiber(self, "invalidateTags", (fiber) => Tags.invalidate(self, names, mode, fiber)),
     scan: scan && ((options) => Stream.filter(scan(options), (entry) => !Sync.isMarker(self, entry))),
-    size: count && self.attempt("size", count),
+    size: count && self.attempt("size", count, 1),
     clear: clear && atomically("clear", () => {
       clear()
       counters.clear()

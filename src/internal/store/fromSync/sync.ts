@@ -58,7 +58,6 @@ export const toStoreError = (storage: SyncStorage, operation: string, cause: unk
     ? cause
     : new StoreError({ store: storage.name, operation, reason: storage.reasonOf?.(cause) ?? "Unavailable", cause })
 
-/** Runs a step once, regardless of the storage's `attempt`. */
 export const once = <A>(storage: SyncStorage, operation: string, run: () => A): Effect.Effect<A, StoreError> =>
   Effect.suspend(() => {
     try {
@@ -81,12 +80,16 @@ export const nowOf = (fiber: Fiber.Fiber<any, any>): number => fiber.getRef(Cloc
 export const withFiber = <A>(
   self: Sync,
   operation: string,
-  run: (fiber: Fiber.Fiber<any, any>) => A
-): Effect.Effect<A, StoreError> => Effect.withFiber((fiber) => self.attempt(operation, () => run(fiber)))
+  run: (fiber: Fiber.Fiber<any, any>) => A,
+  items = 1
+): Effect.Effect<A, StoreError> => Effect.withFiber((fiber) => self.attempt(operation, () => run(fiber), items))
 
-/** Runs a step atomically, and passes it the time at which it begins. */
-export const atomically = <A>(self: Sync, operation: string, step: (now: number) => A): Effect.Effect<A, StoreError> =>
-  withFiber(self, operation, (fiber) => self.atomic(() => step(nowOf(fiber))))
+export const atomically = <A>(
+  self: Sync,
+  operation: string,
+  step: (now: number) => A,
+  items = 1
+): Effect.Effect<A, StoreError> => withFiber(self, operation, (fiber) => self.atomic(() => step(nowOf(fiber))), items)
 
 /** Runs each group atomically. If the storage is too full for a group, runs its items one by one: some may fit. */
 export const forMany = <A, B>(
@@ -98,9 +101,9 @@ export const forMany = <A, B>(
   inSteps(items, (items) => {
     // Without `atomic`, what the items before a failed one have changed stays, so each item is a whole step.
     if (self.storage.atomic === undefined) {
-      return atomically(self, operation, (now) => items.flatMap((item) => steps(self, [item], now)))
+      return atomically(self, operation, (now) => items.flatMap((item) => steps(self, [item], now)), items.length)
     }
-    const together = atomically(self, operation, (now) => steps(self, items, now))
+    const together = atomically(self, operation, (now) => steps(self, items, now), items.length)
     if (items.length === 1) return together
     const alone = Effect.forEach(items, (item) => atomically(self, operation, (now) => steps(self, [item], now)[0]!))
     return Effect.catchIf(together, ({ reason }) => reason === "Full", () => alone)

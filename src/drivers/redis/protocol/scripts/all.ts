@@ -5,6 +5,7 @@ import { era } from "./era.ts"
 import { guards } from "./guards.ts"
 import { leases } from "./leases.ts"
 import { locks } from "./locks.ts"
+import { many } from "./many.ts"
 import { compile, type Script, type Source } from "./script.ts"
 import { tags } from "./tags.ts"
 import { transact } from "./transact.ts"
@@ -13,6 +14,7 @@ const sources = (isCluster: boolean) => ({
   ...era,
   ...entries(isCluster),
   ...leases(isCluster),
+  ...isCluster ? {} as typeof many : many,
   ...tags(isCluster),
   ...counters,
   ...transact(isCluster),

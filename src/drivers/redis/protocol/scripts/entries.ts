@@ -1,5 +1,5 @@
 /** Lua scripts that write, touch and remove entries. */
-import { keysOfWrite, requireWritable, sendInvalidation } from "./lua.ts"
+import { indented, keysOfWrite, requireWritable, sendInvalidation, takeValue } from "./lua.ts"
 import type { Sources } from "./script.ts"
 
 const put = `if ttl == "" then redis.call("SET", v, frame) else redis.call("SET", v, frame, "PX", ttl) end
@@ -83,6 +83,19 @@ end
 redis.call("SET", v, "")
 redis.call("UNLINK", v)
 return 0
+`
+  },
+  /** Returns the places of the keys whose values do not begin with the packed texts. */
+  others: {
+    keys: [],
+    args: ["count", "packed"],
+    withoutEra: true,
+    whenFull: true,
+    body: `local others, at = {}, 1
+for i = 1, tonumber(count) do
+  ${indented(takeValue)}if redis.pcall("GETRANGE", KEYS[i], 0, size - 1) ~= value then others[#others + 1] = i end
+end
+return others
 `
   }
 } satisfies Sources)

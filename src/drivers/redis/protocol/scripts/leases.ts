@@ -13,11 +13,11 @@ const granted = (isCluster: boolean) =>
 end
 `
 
-const acquire = (isCluster: boolean) =>
+export const acquire = (granted: string) =>
   `local stored = redis.pcall("GET", v)
 if type(stored) == "string" and string.sub(stored, 1, 2) == "ec" and string.byte(stored, 3) == ${Frame.format}
   and string.sub(stored, 5, 20) ~= rejected then return stored end
-${granted(isCluster)}${nowMillis}local held = ownOf("HMGET", l, "g", "o", "u", "m", "j")
+${granted}${nowMillis}local held = ownOf("HMGET", l, "g", "o", "u", "m", "j")
 local ends, length = toCount(held[3]), toCount(held[4])
 lease = tonumber(lease)
 if not (held[1] and ends and length) then
@@ -55,7 +55,7 @@ export const leases = (isCluster: boolean) => ({
   acquire: {
     keys: isCluster ? ["v", "l", "f"] : ["s", "v", "l", "f"],
     args: ["owner", "fresh", "lease", "life", "rejected", "join"],
-    body: acquire(isCluster)
+    body: acquire(granted(isCluster))
   },
   renew: {
     keys: ["l"],

@@ -48,3 +48,10 @@ export const countInvalidation =
   `${nowMicros}local seq = string.format("%.0f", math.max(micros, tonumber(toCount(textOf(s)) or "0") + 1))
 redis.call("SET", s, seq)
 `
+
+/** Takes the next of the values that `protocol/packed.ts` has packed into one argument. */
+export const takeValue = `local a, b, c, d = string.byte(packed, at, at + 3)
+local size = a * 16777216 + b * 65536 + c * 256 + d
+local value = string.sub(packed, at + 4, at + 3 + size)
+at = at + 4 + size
+`

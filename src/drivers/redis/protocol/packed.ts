@@ -1,0 +1,29 @@
+/** Packs many values into one argument, because the client sends each argument of bytes with a write of its own. */
+
+export interface Packed {
+  /** Returns zeroed bytes for the next value, which is written into them before the next call. */
+  readonly roomFor: (size: number) => Buffer
+  readonly bytes: () => Buffer
+}
+
+/** The bytes before each value: its length, big-endian. */
+const headSize = 4
+
+export const make = (expectedSize: number): Packed => {
+  let bytes = Buffer.alloc(expectedSize)
+  let end = 0
+  return {
+    roomFor(size) {
+      const from = end + headSize
+      if (from + size > bytes.length) {
+        const larger = Buffer.alloc(2 * (from + size))
+        bytes.copy(larger, 0, 0, end)
+        bytes = larger
+      }
+      bytes.writeUInt32BE(size, end)
+      end = from + size
+      return bytes.subarray(from, end)
+    },
+    bytes: () => bytes.subarray(0, end)
+  }
+}

@@ -1,0 +1,95 @@
+/** Lua scripts that do for many ids what other scripts do for one. Only a single server has all keys of many ids. */
+import { entries } from "./entries.ts"
+import { acquire, leases } from "./leases.ts"
+import { indented, readSequence, takeValue } from "./lua.ts"
+import type { Source, Sources } from "./script.ts"
+
+/** The answer for an id whose step failed. The step is then repeated alone, which reports the failure. */
+export const failed = "FAILED"
+
+interface Step {
+  readonly keys: ReadonlyArray<string>
+  /** The arguments of each id: its value, if the values are packed, and further ones. */
+  readonly value?: string
+  readonly args?: ReadonlyArray<string>
+  readonly body: string
+}
+
+/** The keys and arguments of the ids are the last ones. A step that fails leaves the steps of other ids unaffected. */
+const forEach = ({ args = [], body, keys, value }: Step): string => {
+  const given = (from: string, at: string, names: ReadonlyArray<string>) =>
+    names.map((_, i) => `${from}[${at} + ${i + 1}]`)
+  const all = [
+    ...given("KEYS", "keyAt", keys),
+    ...value === undefined ? [] : ["value"],
+    ...given("ARGV", "argAt", args)
+  ]
+  return `local function one(${[...keys, ...value === undefined ? [] : [value], ...args].join(", ")})
+  ${indented(body).trimEnd()}
+end
+local ids = tonumber(count)
+local answers, at, keyAt, argAt = {}, 1, #KEYS - ids * ${keys.length}, #ARGV - ids * ${args.length}
+local firstKeyAt = keyAt
+for i = 1, ids do
+  ${value === undefined ? "" : indented(takeValue)}local isDone, answer = pcall(one, ${all.join(", ")})
+  answers[i] = isDone and answer or redis.status_reply("${failed}")
+  keyAt, argAt = keyAt + ${keys.length}, argAt + ${args.length}
+end
+`
+}
+
+const answer = "return answers\n"
+
+/** Deletes the markers of groups, whose keys precede those of the ids, once all entries are written. */
+const endGroups = `if firstKeyAt > 1 then redis.call("UNLINK", unpack(KEYS, 2, firstKeyAt)) end
+`
+
+const one = { ...entries(true), ...leases(false) }
+
+/** A lease under the generation `fresh` without a failure note is answered with 0, because most are like that. */
+const granted = `local function granted(g)
+  local note = textOf(f)
+  if g == fresh and not note then return 0 end
+  return { g, note or false }
+end
+`
+
+const withoutGroups = ["v", "l", "f", "d"]
+
+const of = (source: Source, step: Partial<Step> & Pick<Step, "keys">, rest: string): string =>
+  forEach({ body: source.body, ...step }) + rest
+
+export const many = {
+  acquireMany: {
+    keys: ["s"],
+    args: ["owner", "fresh", "lease", "life", "join", "count", "packed"],
+    body: readSequence +
+      of(
+        one.acquire,
+        { keys: ["v", "l", "f"], value: "rejected", body: acquire(granted) },
+        "answers[ids + 1] = seq\n"
+      ) +
+      answer
+  },
+  renewMany: {
+    keys: [],
+    args: ["owner", "lease", "life", "count"],
+    body: of(one.renew, { keys: ["l"] }, answer)
+  },
+  commitMany: {
+    keys: [],
+    args: ["count", "packed"],
+    body: of(one.commit, { keys: ["v", "l", "f"], value: "frame", args: ["generation", "ttl"] }, answer)
+  },
+  setMany: {
+    keys: [],
+    args: ["count", "packed"],
+    body: of(one.set, { keys: withoutGroups, value: "frame", args: ["ttl"] }, endGroups + answer)
+  },
+  removeMany: {
+    keys: [],
+    args: ["count"],
+    whenFull: true,
+    body: of(one.remove, { keys: withoutGroups }, endGroups + answer)
+  }
+} satisfies Sources

@@ -1,0 +1,74 @@
+/** Requests for many ids: a script for many at once, or on a cluster, whose ids are in several slots, one for each. */
+import * as Limits from "../../../internal/defaults/redis.ts"
+import * as Turns from "../../../internal/time/turns.ts"
+import type { SetRequest } from "../../../ports/store.ts"
+import type { Done } from "../connection/connection.ts"
+import { type Fault, isFault, noAnswer } from "../fault.ts"
+import * as Packed from "../protocol/packed.ts"
+import { failed } from "../protocol/scripts/many.ts"
+import { all } from "../session/answers.ts"
+import { asking, askingAll, list, type Operation, type StoreState } from "./state.ts"
+
+interface Many<A, B> {
+  readonly operation: string
+  readonly items: ReadonlyArray<A>
+  /** Whether two items fit into the same script. */
+  readonly areAlike?: (some: A, other: A) => boolean
+  /** Sends a part of the items with one script, which answers with a list that begins with their answers. */
+  readonly send: (part: ReadonlyArray<A>, done: Done) => void
+  /** Decodes an answer of that script. Returns `failed` for an item that has to be sent alone. */
+  readonly decoderOf?: (answers: ReadonlyArray<unknown>) => (answer: unknown, item: A) => unknown
+  /** Sends an item alone: on a cluster, or if the script has failed for it. */
+  readonly sendOne: (item: A, done: Done) => void
+  readonly combine: (answers: ReadonlyArray<unknown>) => ReadonlyArray<B> | Fault
+}
+
+export const askingMany = <A, B>(self: StoreState, many: Many<A, B>): Operation<ReadonlyArray<B>> => {
+  const { combine, items, operation, sendOne } = many
+  if (self.session.wire.isCluster) return askingAll(operation, items, sendOne, combine)
+  const ask = (part: ReadonlyArray<A>, done: Done): void => askPart(many, part, done)
+  return Turns.inParts(
+    items,
+    (some) =>
+      asking(operation, (done) => all(partsOf(many, some), ask, done), (answers) => combine(list(answers).flat()))
+  )
+}
+
+/** Splits items into parts that are alike, small enough for one script, and not too large together. */
+const partsOf = <A>({ areAlike }: Many<A, unknown>, items: ReadonlyArray<A>): ReadonlyArray<ReadonlyArray<A>> => {
+  const { bytes, ids } = Limits.script
+  const parts: Array<Array<A>> = []
+  let last: Array<A> = []
+  let size = 0
+  for (const item of items) {
+    size += (item as Partial<SetRequest>).entry?.payload.length ?? 0
+    if (last.length === 0 || last.length === ids || size > bytes || areAlike?.(last[0]!, item) === false) {
+      parts.push(last = [])
+      size = 0
+    }
+    last.push(item)
+  }
+  return parts
+}
+
+const askPart = <A>({ decoderOf, send, sendOne }: Many<A, unknown>, part: ReadonlyArray<A>, done: Done): void => {
+  if (part.length === 1) return sendOne(part[0]!, (answer) => done(isFault(answer) ? answer : [answer]))
+  const takeAll = (answers: ReadonlyArray<unknown>): void => {
+    if (!answers.includes(failed)) return done(answers.find(isFault) ?? answers)
+    const take = (i: number, done: Done) => answers[i] === failed ? sendOne(part[i]!, done) : done(answers[i])
+    all(Array.from(part.keys()), take, done)
+  }
+  send(part, (given: unknown) => {
+    // A full server refuses the whole script, but may accept some of the items, or marks in their place.
+    if (isFault(given)) return given.reason === "Full" ? takeAll(part.map(() => failed)) : done(given)
+    if (!Array.isArray(given) || given.length < part.length) return done(noAnswer("a script"))
+    const decode = decoderOf?.(given)
+    takeAll(decode === undefined ? given : part.map((item, i) => decode(given[i], item)))
+  })
+}
+
+/** How many bytes an entry has beside its payload, if its tags are short. */
+const expectedHead = 100
+
+export const packedFor = (requests: ReadonlyArray<SetRequest>): Packed.Packed =>
+  Packed.make(requests.reduce((size, { entry }) => size + expectedHead + entry.payload.length, 0))

@@ -1,0 +1,154 @@
+/** Store steps of single flights that begin in one turn. The first few ask alone, without a delay, others in waves. */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Scheduler from "effect/Scheduler"
+import type { StoreError } from "../../../CacheError.ts"
+import type { CommitRequest } from "../../../ports/store.ts"
+import { together } from "../../defaults/bounds.ts"
+import { endWaiting, startWaiting } from "../../time/programTime.ts"
+import * as TurnLimit from "../../time/turnLimit.ts"
+import * as Turns from "../../time/turns.ts"
+import { forEachWave } from "../../time/waves.ts"
+import { optionOf } from "../request/rules.ts"
+import type { Flight, Flights } from "../state.ts"
+import { type Asking, timeOf } from "../storeTier/ask.ts"
+import { spawn } from "../storeTier/background.ts"
+import type { Budget, StoreTier } from "../storeTier/storeTier.ts"
+import type { Elsewhere, WriteGrant } from "./held.ts"
+import { acquire, commitAll, makeWave } from "./wave.ts"
+
+interface Waiting<Item, Answer> {
+  readonly item: Item
+  readonly budget: Budget
+  readonly since: number
+  readonly resume: (answer: Effect.Effect<Answer>) => void
+  isGone: boolean
+}
+
+interface Line<Item, Answer> {
+  readonly tier: StoreTier
+  readonly send: (items: ReadonlyArray<Item>, budget: Budget) => Effect.Effect<ReadonlyArray<Answer>, never, any>
+  waiting: Array<Waiting<Item, Answer>>
+  isMoving: boolean
+}
+
+type Acquiring = WriteGrant | Elsewhere | undefined
+
+interface Commit extends CommitRequest {
+  readonly flight: Flight
+}
+
+interface Lines {
+  readonly alone: TurnLimit.TurnLimit
+  readonly acquires: Line<Flight, Acquiring>
+  readonly commits: Line<Commit, boolean | StoreError>
+}
+
+const linesOf = (self: Flights, tier: StoreTier): Lines => {
+  const known = lines.get(tier)
+  if (known !== undefined) return known
+  const made: Lines = {
+    alone: TurnLimit.make(together.alone, self.work.dispatcher),
+    acquires: { tier, send: acquireAll, waiting: [], isMoving: false },
+    commits: {
+      tier,
+      send: (commits, budget) => commitAll(makeWave(commits[0]!.flight, budget), commits),
+      waiting: [],
+      isMoving: false
+    }
+  }
+  lines.set(tier, made)
+  return made
+}
+
+const lines = new WeakMap<StoreTier, Lines>()
+
+/** Whether several other flights have asked for leases in this turn, so that this one waits for a wave. */
+export const isCrowded = (self: Flights, tier: StoreTier, { policy, request, starter }: Flight): boolean =>
+  // Calls for many keys have waves of their own, and a stream's lease may be renewed for longer than others.
+  request.batch === undefined && request.maxLoadMillis === undefined && policy.storeTimeoutMillis === undefined &&
+  optionOf(self, request, "lease") === undefined && !self.isPrivate && !tier.background.isClosed &&
+  // `Effect.runSync` cannot wait for a later turn.
+  Context.get(starter.context, Scheduler.Scheduler).executionMode === "async" &&
+  !TurnLimit.tryEnter(linesOf(self, tier).alone)
+
+export const acquireTogether = (self: Flights, flight: Flight, { budget, tier }: Asking): Effect.Effect<Acquiring> =>
+  inWave(linesOf(self, tier).acquires, flight, budget)
+
+export const commitTogether = (
+  self: Flights,
+  commit: Commit,
+  { budget, tier }: Asking
+): Effect.Effect<boolean | StoreError> => inWave(linesOf(self, tier).commits, commit, budget)
+
+const acquireAll: Lines["acquires"]["send"] = (flights, budget) => {
+  // An id has at most one storable flight. Two flights with one owner would share, and release, one lease.
+  const asked = flights.filter(({ storable }) => storable)
+  const [first] = asked
+  if (first === undefined) return Effect.succeed(flights.map(() => undefined))
+  const wave = makeWave(first, budget)
+  return Effect.map(acquire(wave, asked), (others) => {
+    const answers = flights.map((flight) => others.get(flight) ?? wave.grants.get(flight))
+    wave.grants.clear()
+    return answers
+  })
+}
+
+const inWave = <Item, Answer>(line: Line<Item, Answer>, item: Item, budget: Budget): Effect.Effect<Answer> =>
+  Effect.callback((resume) => {
+    if (line.tier.background.isClosed) return resume(Effect.interrupt)
+    move(line)
+    const waiting = { item, budget, since: timeOf(line.tier), resume, isGone: false }
+    line.waiting.push(waiting)
+    return Effect.sync(() => void (waiting.isGone = true))
+  })
+
+/** Starts to send waves, from the next turn on, until nothing waits. */
+const move = <Item, Answer>(line: Line<Item, Answer>): void => {
+  if (line.isMoving) return
+  line.isMoving = true
+  const { background, front: { context } } = line.tier
+  const clock = Context.get(context, Clock.Clock)
+  // Program time counts from here, so that the time in the line is measured like the time of the request.
+  startWaiting(clock)
+  const end = Effect.sync(() => {
+    line.isMoving = false
+    endWaiting(clock)
+    if (line.waiting.length > 0) move(line)
+  })
+  spawn(background, context, Effect.ensuring(Effect.andThen(Effect.yieldNow, sendAll(line)), end))
+}
+
+const sendAll = <Item, Answer>(line: Line<Item, Answer>): Effect.Effect<void, never, any> =>
+  Effect.whileLoop({
+    while: () => line.waiting.length > 0,
+    body: () => {
+      const all = line.waiting
+      line.waiting = []
+      return forEachWave(all, (some) => sendWave(line, some))
+    },
+    step: () => {}
+  })
+
+const sendWave = <Item, Answer>(
+  { send, tier }: Line<Item, Answer>,
+  some: ReadonlyArray<Waiting<Item, Answer>>
+): Effect.Effect<void, never, any> =>
+  Effect.suspend(() => {
+    const open = some.filter(({ isGone }) => !isGone)
+    if (open.length === 0) return Effect.void
+    const sentAt = timeOf(tier)
+    // The wave has as much time as the flight with the most left: time in the line counts.
+    const leftMillis = open.reduce((most, { budget, since }) => Math.max(most, budget.leftMillis - (sentAt - since)), 0)
+    const items = open.map(({ item }) => item)
+    return Effect.flatMap(Effect.exit(send(items, { leftMillis })), (exit) => {
+      const answeredAt = timeOf(tier)
+      let i = 0
+      return Turns.forEach(open, ({ budget, resume, since }) => {
+        budget.leftMillis -= answeredAt - since
+        resume(Exit.map(exit, (answers) => answers[i++] as Answer))
+      })
+    })
+  })

@@ -1,0 +1,260 @@
+/** The store operations of many flights at once. Flights of bulk calls and single flights share them. */
+import * as Effect from "effect/Effect"
+import type { StoreError } from "../../../CacheError.ts"
+import type { Acquired, AcquireRequest, CommitRequest, Markers, Store } from "../../../ports/store.ts"
+import { many, waves } from "../../defaults/bounds.ts"
+import { chunksOf } from "../../time/chunks.ts"
+import * as Turns from "../../time/turns.ts"
+import { failStrict } from "../flight/callers.ts"
+import { releaseLease } from "../flight/ending.ts"
+import { beginAsking } from "../flight/flight.ts"
+import { declaredTags } from "../request/requestTags.ts"
+import { optionOf } from "../request/rules.ts"
+import type { Flight, FlightLease, Flights } from "../state.ts"
+import { ask } from "../storeTier/ask.ts"
+import { supervise, type Worker } from "../storeTier/background.ts"
+import { isFault, isRefusal } from "../storeTier/faults.ts"
+import * as Pending from "../storeTier/pendingInvalidations.ts"
+import type { Budget, Fault, StoreTier } from "../storeTier/storeTier.ts"
+import { Elsewhere, leaseOf, lookBefore, nowOf, type WriteGrant } from "./held.ts"
+import { isLate } from "./leaseWaits.ts"
+import { askEvidence } from "./unasked.ts"
+
+export interface Wave {
+  readonly tier: StoreTier
+  readonly engine: Flights
+  readonly owner: string
+  readonly budgetMillis: number
+  /** The grants of flights that have not ended. A flight whose result may not be stored has no grant. */
+  readonly grants: Map<Flight, WriteGrant>
+  readonly renewed: Set<Flight>
+  renewal: Worker | undefined
+  /** Whether the store has exceeded the budget of a request. If so, it is not asked again. */
+  isTooSlow: boolean
+  /** The budget of the read, if one wave contains all flights. Otherwise, each request of a wave has its own budget. */
+  readonly whole: Budget | undefined
+}
+
+export const makeWave = (first: Flight, whole: Budget | undefined): Wave => {
+  const { engine, policy } = first
+  const tier = engine.storeTier!
+  return {
+    tier,
+    engine,
+    owner: engine.tokens.next(8),
+    budgetMillis: policy.storeTimeoutMillis ?? tier.storeTimeoutMillis,
+    grants: new Map(),
+    renewed: new Set(),
+    renewal: undefined,
+    isTooSlow: false,
+    whole
+  }
+}
+
+export const askWave = <A>(
+  self: Wave,
+  operation: string,
+  request: Effect.Effect<A, StoreError>
+): Effect.Effect<A | StoreError> =>
+  Effect.map(ask(self.tier, budgetOf(self), operation, request), (answer) => {
+    if (isFault(answer) && answer.reason === "Timeout") self.isTooSlow = true
+    return answer
+  })
+
+export const budgetOf = ({ budgetMillis, isTooSlow, whole }: Wave): Budget =>
+  whole ?? { leftMillis: isTooSlow ? 0 : budgetMillis }
+
+const requestAll = <A, B>(
+  items: ReadonlyArray<A>,
+  all: (items: ReadonlyArray<A>) => Effect.Effect<ReadonlyArray<B>, StoreError>,
+  one: (item: A) => Effect.Effect<B, StoreError>
+): Effect.Effect<ReadonlyArray<B>, StoreError> =>
+  items.length === 1 ? Effect.map(one(items[0]!), (answer) => [answer]) : all(items)
+
+type Others = ReadonlyMap<Flight, Elsewhere>
+
+const none: Others = new Map()
+
+export const acquire = Effect.fnUntraced(function*(
+  self: Wave,
+  wave: ReadonlyArray<Flight>
+): Effect.fn.Return<Others, never, any> {
+  const { engine, tier } = self
+  const { pending, store } = tier
+  engine.tagEpochs.ensureTracking?.()
+  askEvidence(engine, tier, wave[0]!)
+  const asked = wave.filter(({ id }) => !Pending.isPending(pending, id))
+  if (asked.length === 0) return none
+  const declared = asked.map(({ request }) => declaredTags(engine, request))
+  const names = Array.from(new Set(declared.flat()))
+  const hasLate = asked.some(({ request }) => typeof request.options.tags === "function")
+  const markers = names.length === 0 && !hasLate
+    ? undefined
+    : yield* askWave(self, "markers", store.markers(names))
+  const withMarkers = isFault(markers) ? failTagged(engine, asked, declared, markers) : asked
+  const pick = markers === undefined || isFault(markers) ? undefined : pickerOf(markers, names)
+  return yield* acquireLeases(self, withMarkers, ({ request }) => pick?.(declaredTags(engine, request)))
+})
+
+/** Returns the flights without declared tags. The others lack markers: strict callers fail, and no result is stored. */
+const failTagged = (
+  engine: Flights,
+  flights: ReadonlyArray<Flight>,
+  declared: ReadonlyArray<ReadonlyArray<string>>,
+  fault: Fault
+): ReadonlyArray<Flight> =>
+  flights.filter((flight, i) => {
+    if (declared[i]!.length > 0) failStrict(engine, flight, fault)
+    return declared[i]!.length === 0
+  })
+
+/** Returns a function that picks the markers of some tags. For all tags, the usual case, it returns `all` itself. */
+export const pickerOf = (all: Markers, names: ReadonlyArray<string>) => {
+  const places = new Map(names.map((name, i) => [name, i]))
+  return (tags: ReadonlyArray<string>): Markers =>
+    tags.length === names.length && tags.every((tag, i) => tag === names[i])
+      ? all
+      : { seq: all.seq, markers: tags.map((tag) => all.markers[places.get(tag)!]!) }
+}
+
+const acquireLeases = Effect.fnUntraced(function*(
+  self: Wave,
+  flights: ReadonlyArray<Flight>,
+  markersOf: (flight: Flight) => Markers | undefined
+): Effect.fn.Return<Others, never, any> {
+  const { engine, owner, tier } = self
+  const { leaseMillis, store } = tier
+  const asked = flights.filter(({ exit }) => exit === undefined)
+  if (asked.length === 0) return none
+  const isExclusive = optionOf(engine, asked[0]!.request, "lease") ?? store.capabilities.shared
+  const leases = asked.map((flight): FlightLease | undefined => {
+    beginAsking(flight)
+    const renewal = isExclusive ? new Renewed(self, flight) : undefined
+    return flight.lease = isExclusive || store.capabilities.shared ? leaseOf(tier, owner, renewal) : undefined
+  })
+  const isSent = !self.isTooSlow
+  const askedAt = nowOf(tier)
+  const requests = asked.map(({ id, rejectedWriteId }) => ({
+    id,
+    owner,
+    leaseMillis,
+    rejectedWriteId,
+    join: !isExclusive
+  }))
+  const answers = yield* askWave(self, "acquire", requestAll(requests, store.acquireMany, acquireOne(store)))
+  if (isFault(answers)) {
+    const late = isSent && isLate(tier, answers)
+    for (const flight of asked) {
+      if (late) releaseLease(flight)
+      flight.lease = undefined
+      failStrict(engine, flight, answers)
+    }
+    return none
+  }
+  const others = new Map<Flight, Elsewhere>()
+  const { epoch } = engine.tagEpochs
+  lookBefore(engine, asked[0]!)
+  asked.forEach((flight, i) => {
+    const answer = answers[i]!
+    if (answer._tag !== "Granted") {
+      flight.lease = undefined
+      if (flight.exit === undefined) others.set(flight, new Elsewhere(answer, owner, markersOf(flight)))
+      return
+    }
+    // The flight was abandoned or detached meanwhile, and its release may have reached the store before the grant.
+    if (flight.exit !== undefined || !flight.storable || flight.lease !== leases[i]) {
+      flight.lease = undefined
+      return leases[i]?.release(flight, undefined)
+    }
+    if (flight.bornAt === epoch) flight.bornAt = engine.tagEpochs.epoch
+    if (isExclusive) {
+      flight.lease!.heldUntil = askedAt + leaseMillis
+      self.renewed.add(flight)
+    }
+    self.grants.set(flight, grantOf(answer, markersOf(flight)))
+  })
+  if (self.renewed.size > 0) self.renewal ??= renewing(self, asked[0]!)
+  return others
+})
+
+const acquireOne = ({ acquire }: Store) => ({ id, ...options }: AcquireRequest) => acquire(id, options)
+
+const grantOf = (
+  { generation, seq }: Extract<Acquired, { readonly _tag: "Granted" }>,
+  markers: Markers | undefined
+): WriteGrant => ({
+  generation,
+  markers: markers ?? (seq === undefined ? undefined : { seq, markers: [] }),
+  isOfWave: true
+})
+
+/** The renewal of one flight's lease. Once the last lease of a wave is no longer renewed, the wave's worker stops. */
+class Renewed implements Worker {
+  readonly wave: Wave
+  readonly flight: Flight
+
+  constructor(wave: Wave, flight: Flight) {
+    this.wave = wave
+    this.flight = flight
+  }
+
+  interruptUnsafe(): void {
+    const { flight, wave } = this
+    wave.renewed.delete(flight)
+    if (wave.renewed.size > 0) return
+    wave.renewal?.interruptUnsafe()
+    wave.renewal = undefined
+  }
+}
+
+/** One worker renews all leases after every third of their length, for at most `maxLoad`. */
+const renewing = (self: Wave, { request: { maxLoadMillis }, starter }: Flight): Worker => {
+  const { owner, renewed, tier } = self
+  const { leaseMillis, store } = tier
+  let leftMillis = maxLoadMillis ?? tier.maxLoadMillis
+  const renew = (wave: ReadonlyArray<Flight>): Effect.Effect<void> => {
+    const held = wave.filter((flight) => {
+      const isHeld = flight.lease !== undefined && !flight.lease.isStored && flight.exit === undefined
+      if (!isHeld) renewed.delete(flight)
+      return isHeld
+    })
+    if (held.length === 0) return Effect.void
+    const until = nowOf(tier) + leaseMillis
+    const renewing = store.renewMany(held.map(({ id }) => id), owner, leaseMillis)
+    return Effect.map(ask(tier, { leftMillis: leaseMillis }, "renew", renewing), (answers) => {
+      if (isFault(answers)) return
+      held.forEach((flight, i) => {
+        if (flight.lease !== undefined) flight.lease.heldUntil = answers[i]! ? until : -Infinity
+        if (!answers[i]!) renewed.delete(flight)
+      })
+    })
+  }
+  const again: Effect.Effect<void> = Effect.flatMap(Effect.sleep(leaseMillis / 3), () => {
+    leftMillis -= leaseMillis / 3
+    if (leftMillis <= 0 || renewed.size === 0) {
+      self.renewal = undefined
+      return Effect.void
+    }
+    return Effect.andThen(Turns.forEachEffect(chunksOf(Array.from(renewed), waves.size), renew), again)
+  })
+  return supervise(tier.background, { name: "renews the leases of a wave", context: starter.context, run: again })
+}
+
+export const commitAll = Effect.fnUntraced(function*(
+  self: Wave,
+  commits: ReadonlyArray<CommitRequest>
+): Effect.fn.Return<ReadonlyArray<boolean | StoreError>> {
+  const { store } = self.tier
+  const requests = commits.map(({ entry, generation, id }) => ({ id, generation, entry }))
+  const commitOne = ({ entry, generation, id }: CommitRequest) => store.commit(id, generation, entry)
+  const accepted = yield* askWave(self, "commit", requestAll(requests, store.commitMany, commitOne))
+  if (!isFault(accepted)) return accepted
+  if (!isRefusal("commit", accepted)) return requests.map(() => accepted)
+  // The store has refused one of the values, but may have stored some of the others.
+  const stored = yield* askWave(self, "getMany", store.getMany(requests.map(({ id }) => id)))
+  const commitAlone = (request: CommitRequest, i: number): Effect.Effect<boolean | StoreError> =>
+    !isFault(stored) && stored[i]?.meta.writeId === request.entry.meta.writeId
+      ? Effect.succeed(true)
+      : askWave(self, "commit", commitOne(request))
+  return yield* Effect.forEach(requests, commitAlone, { concurrency: many.concurrency })
+})

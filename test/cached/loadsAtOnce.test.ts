@@ -1,0 +1,257 @@
+/** Single loads that begin in one turn: their leases and results go to the store in waves. */
+import { describe, expect, it } from "@effect/vitest"
+import { Cause, Deferred, Effect, Exit, Fiber, Layer, Logger, Option, Schema, Stream } from "effect"
+import { Cached, CacheKey, CacheLayer, type Caching, Store, Strategy } from "effect-cached"
+import { StoreError } from "effect-cached/CacheError"
+import { MemoryStore } from "effect-cached/memory"
+import { TestClock } from "effect/testing"
+import { settle, start } from "../support/caches.ts"
+
+class User extends CacheKey.Class<User>()("User", {
+  payload: { id: Schema.Int },
+  success: Schema.String,
+  tags: ({ id }) => ["users", `user:${id}`]
+}) {}
+
+const key = (id: number) => new User({ id })
+const idOf = (id: number) => CacheKey.id(key(id))
+const ids = (count: number) => Array.from({ length: count }, (_, id) => id)
+
+/** A store in memory that several processes share. `calls` has the requests for leases and results, and their sizes. */
+const sharedStore = (parts: (store: Store.Store) => Partial<Store.Store> = () => ({})) => {
+  const calls: Array<string> = []
+  const store: Store.Store = {
+    ...MemoryStore.make(),
+    capabilities: { shared: true, changes: true },
+    changes: Stream.concat(Stream.make({ _tag: "Coherent" }), Stream.never),
+    changesUnsafe: undefined,
+    getUnsafe: undefined
+  }
+  const noted = <A>(call: string, effect: Effect.Effect<A, StoreError>) =>
+    Effect.suspend(() => {
+      calls.push(call)
+      return effect
+    })
+  const changed: Store.Store = { ...store, ...parts(store) }
+  const counted: Store.Store = {
+    ...changed,
+    markers: (tags) => noted(`markers ${tags.length}`, changed.markers(tags)),
+    acquire: (id, options) => noted("acquire", changed.acquire(id, options)),
+    acquireMany: (requests) => noted(`acquire ${requests.length}`, changed.acquireMany(requests)),
+    renew: (...asked) => noted("renew", changed.renew(...asked)),
+    renewMany: (some, ...asked) => noted(`renew ${some.length}`, changed.renewMany(some, ...asked)),
+    commit: (...asked) => noted("commit", changed.commit(...asked)),
+    commitMany: (requests) => noted(`commit ${requests.length}`, changed.commitMany(requests))
+  }
+  return { layer: Layer.succeed(Store.Store, counted), store, calls }
+}
+
+const over = (layer: Layer.Layer<Store.Store>, options: CacheLayer.LayerOptions = {}) =>
+  Layer.provide(CacheLayer.layerWith(options), layer)
+
+const process = (layer: Layer.Layer<Caching.Caching, unknown>) =>
+  Effect.map(
+    Effect.orDie(Layer.build(Layer.fresh(layer))),
+    (context) => <A, E>(effect: Effect.Effect<A, E, Caching.Caching>) => Effect.provideContext(effect, context)
+  )
+
+/** A function of one user, whose loads wait for the gate. */
+const userOf = (gate: Effect.Effect<unknown> = Effect.void) =>
+  Cached.fn(User, { lookup: ({ id }) => Effect.as(gate, `old ${id}`), strategy: Strategy.ttl({ ttl: "1 hour" }) })
+
+const readAll = (count: number, gate?: Effect.Effect<unknown>) => {
+  const user = userOf(gate)
+  return Effect.forEach(ids(count), (id) => user({ id }), { concurrency: "unbounded" })
+}
+
+const take = (store: Store.Store, id: number) =>
+  store.acquire(idOf(id), { owner: "other", leaseMillis: 1000, rejectedWriteId: undefined, join: false })
+
+const found = (id: number) => Effect.map(Cached.getOption(key(id)), Option.getOrUndefined)
+
+/** The loads of one turn that ask for their leases alone. */
+const alone = 8
+
+/** Sorts calls into those for one load, of which only the number matters, and those for many. */
+const manyOf = (calls: ReadonlyArray<string>, operation: string) =>
+  calls.filter((call) => call.startsWith(`${operation} `))
+
+const oneOf = (calls: ReadonlyArray<string>, operation: string) => calls.filter((call) => call === operation).length
+
+describe("PW-04 · single loads that begin in one turn", () => {
+  it.effect("ask the store in waves, and hold each lease until its result is stored", () =>
+    Effect.gen(function*() {
+      const { calls, layer, store } = sharedStore()
+      const here = yield* process(over(layer, { lease: "3 seconds" }))
+      const gate = yield* Deferred.make<void>()
+      const reading = yield* start(here(readAll(600, Deferred.await(gate))))
+      yield* settle
+      expect(manyOf(calls, "acquire")).toEqual(["acquire 256", "acquire 256", "acquire 80"])
+      expect(oneOf(calls, "acquire")).toBe(alone)
+      // One for each load that asks alone, and one for each wave.
+      expect(manyOf(calls, "markers").length).toBe(alone + 3)
+      calls.length = 0
+      for (let seconds = 0; seconds < 6; seconds++) {
+        yield* TestClock.adjust("1 second")
+        yield* settle
+        for (const id of [0, 7, 8, 300, 599]) expect(yield* take(store, id)).toMatchObject({ _tag: "Wait" })
+      }
+      expect(manyOf(calls, "renew").slice(0, 3)).toEqual(["renew 256", "renew 256", "renew 80"])
+      calls.length = 0
+      yield* Deferred.succeed(gate, undefined)
+      expect(yield* Fiber.join(reading)).toEqual(ids(600).map((id) => `old ${id}`))
+      expect(manyOf(calls, "commit")).toEqual(["commit 256", "commit 256", "commit 80"])
+      expect(oneOf(calls, "commit")).toBe(alone)
+      expect(yield* store.size).toBe(600)
+      calls.length = 0
+      yield* TestClock.adjust("10 seconds")
+      expect(calls.filter((call) => call.startsWith("renew"))).toEqual([])
+    }).pipe(Effect.scoped))
+
+  it.effect("a few at once ask alone, without a delay", () =>
+    Effect.gen(function*() {
+      const { calls, layer } = sharedStore()
+      const here = yield* process(over(layer))
+      // `Effect.runSync` fails if a load waits for a later turn.
+      const context = yield* Effect.context<never>()
+      expect(Effect.runSyncWith(context)(here(readAll(alone)))).toEqual(ids(alone).map((id) => `old ${id}`))
+      expect([oneOf(calls, "acquire"), oneOf(calls, "commit")]).toEqual([alone, alone])
+      // However many load one after another: a program that cannot wait has no waves.
+      expect(Effect.runSyncWith(context)(here(readAll(40))).length).toBe(40)
+      expect([manyOf(calls, "acquire"), manyOf(calls, "commit")]).toEqual([[], []])
+    }).pipe(Effect.scoped))
+
+  it.effect("P2 · store nothing of a key that another process has changed during the load, and all others", () =>
+    Effect.gen(function*() {
+      const { layer, store } = sharedStore()
+      const here = yield* process(over(layer))
+      const there = yield* process(over(layer))
+      const gate = yield* Deferred.make<void>()
+      const reading = yield* start(here(readAll(50, Deferred.await(gate))))
+      yield* settle
+      yield* there(Cached.invalidate(key(30)))
+      yield* there(Cached.invalidateTag("user:49"))
+      yield* there(Cached.set(key(35), "new"))
+      yield* Deferred.succeed(gate, undefined)
+      expect((yield* Fiber.join(reading)).length).toBe(50)
+      // The changes of this store are not reported, so that memory learns of none but a refused commit.
+      const some = [30, 35, 0, 48]
+      expect(yield* here(Effect.forEach(some, found))).toEqual([undefined, "new", "old 0", "old 48"])
+      expect(yield* there(Effect.forEach(some, found))).toEqual([undefined, "new", "old 0", "old 48"])
+      expect(yield* there(found(49))).toBe(undefined)
+      expect(yield* store.size).toBe(48 + 1)
+    }).pipe(Effect.scoped))
+
+  it.effect("P1 · wait for a key that another process is loading, and ask for it once", () =>
+    Effect.gen(function*() {
+      const { calls, layer, store } = sharedStore()
+      const here = yield* process(over(layer))
+      expect(yield* take(store, 30)).toMatchObject({ _tag: "Granted" })
+      const reading = yield* start(here(readAll(50)))
+      yield* settle
+      expect([manyOf(calls, "acquire"), oneOf(calls, "acquire")]).toEqual([["acquire 42"], alone])
+      expect(yield* store.size).toBe(49)
+      expect(reading.pollUnsafe()).toBe(undefined)
+      yield* store.release(idOf(30), "other")
+      yield* TestClock.adjust("1 second")
+      expect((yield* Fiber.join(reading)).length).toBe(50)
+    }).pipe(Effect.scoped))
+
+  it.effect("P1 · hold the lease of a load that replaces another one of the same turn", () =>
+    Effect.gen(function*() {
+      const { layer, store } = sharedStore()
+      const here = yield* process(over(layer))
+      const gate = yield* Deferred.make<void>()
+      const user = userOf(Deferred.await(gate))
+      const busy = yield* start(here(readAll(20, Deferred.await(gate))))
+      const before = yield* start(here(user({ id: 30 })))
+      yield* here(Cached.invalidate(key(30)))
+      const after = yield* start(here(user({ id: 30 })))
+      yield* settle
+      expect(yield* take(store, 30)).toMatchObject({ _tag: "Wait" })
+      yield* Deferred.succeed(gate, undefined)
+      for (const fiber of [busy, before, after]) yield* Fiber.join(fiber as Fiber.Fiber<unknown>)
+      expect(yield* store.size).toBe(21)
+    }).pipe(Effect.scoped))
+
+  it.effect("P3 · the others go on if readers leave, in line or while the store answers", () =>
+    Effect.gen(function*() {
+      const gate = yield* Deferred.make<void>()
+      const asked: Array<string> = []
+      const { layer, store } = sharedStore(({ acquireMany }) => ({
+        acquireMany: (requests) => {
+          asked.push(...requests.map(({ id }) => id))
+          return Effect.andThen(Deferred.await(gate), acquireMany(requests))
+        }
+      }))
+      const here = yield* process(over(layer))
+      const user = userOf()
+      const readers = yield* Effect.forEach(ids(30), (id) => start(here(user({ id }))))
+      // Leaves before the wave is sent.
+      yield* Fiber.interrupt(readers[20]!)
+      yield* settle
+      expect([asked.length, asked.includes(idOf(20))]).toEqual([30 - alone - 1, false])
+      const leaving = yield* start(Fiber.interrupt(readers[21]!))
+      yield* settle
+      yield* Deferred.succeed(gate, undefined)
+      yield* Fiber.join(leaving)
+      yield* settle
+      const ended = readers.map((reader) => reader.pollUnsafe())
+      expect(ended.filter((exit) => exit !== undefined && Exit.isSuccess(exit)).length).toBe(28)
+      expect(yield* store.size).toBe(28)
+      for (const id of [20, 21]) expect(yield* take(store, id)).toMatchObject({ _tag: "Granted" })
+    }).pipe(Effect.scoped))
+
+  it.effect("P4 · are answered after one budget by a store that hangs, however many they are, with one warning", () => {
+    const warnings: Array<unknown> = []
+    const logger = Logger.make(({ logLevel, message }) => void (logLevel === "Warn" && warnings.push(message)))
+    return Effect.gen(function*() {
+      const { layer } = sharedStore(() => ({ acquire: () => Effect.never, acquireMany: () => Effect.never }))
+      const here = yield* process(over(layer, { storeTimeout: "1 second" }))
+      const reading = yield* start(here(readAll(1000)))
+      yield* settle
+      yield* TestClock.adjust("1 second")
+      for (let turns = 0; turns < 20; turns++) yield* settle
+      expect(reading.pollUnsafe()).toMatchObject({ _tag: "Success" })
+      expect(warnings.length).toBe(1)
+    }).pipe(Effect.scoped, Effect.provide(Logger.layer([logger])))
+  })
+
+  it.effect("keep what a store has taken before it refused one of them", () =>
+    Effect.gen(function*() {
+      const { layer, store } = sharedStore(({ commit }) => {
+        const refused = () => Effect.fail(new StoreError({ store: "s", operation: "commit", reason: "TooLarge" }))
+        return {
+          commit: (id, generation, entry) => id === idOf(20) ? refused() : commit(id, generation, entry),
+          commitMany: (requests) =>
+            Effect.andThen(
+              Effect.forEach(requests.slice(0, 5), ({ entry, generation, id }) => commit(id, generation, entry)),
+              refused()
+            )
+        }
+      })
+      const here = yield* process(over(layer))
+      expect((yield* here(readAll(30))).length).toBe(30)
+      expect(yield* store.size).toBe(29)
+      expect(yield* here(found(20))).toBe("old 20")
+    }).pipe(Effect.scoped))
+
+  it.effect("P5 · one that fails or dies concerns its own reader", () =>
+    Effect.gen(function*() {
+      const { layer, store } = sharedStore()
+      const here = yield* process(over(layer))
+      const user = Cached.fn(User, {
+        lookup: ({ id }) => id === 20 ? Effect.die("broken") : Effect.succeed(`old ${id}`),
+        strategy: Strategy.ttl({ ttl: "1 hour" })
+      })
+      const exits = yield* here(
+        Effect.forEach(ids(30), (id) => Effect.exit(user({ id })), { concurrency: "unbounded" })
+      )
+      expect(exits.filter(Exit.isSuccess).length).toBe(29)
+      const failed = exits[20]!
+      expect(Exit.isFailure(failed) && Cause.squash(failed.cause)).toBe("broken")
+      yield* settle
+      expect(yield* store.size).toBe(29)
+      expect(yield* take(store, 20)).toMatchObject({ _tag: "Granted" })
+    }).pipe(Effect.scoped))
+})

@@ -1,0 +1,10 @@
+/** Bulk calls, by real processes on one folder. */
+import { afterAll } from "@effect/vitest"
+import { sized } from "../support/everything.ts"
+import { bulkTests } from "./bulkTests.ts"
+import { pool } from "./processes.ts"
+
+const { end, open } = pool()
+afterAll(end)
+
+bulkTests(open, sized(20_000, 1000))
