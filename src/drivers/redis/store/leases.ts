@@ -53,7 +53,6 @@ const sendAcquires = (
   }, done)
 }
 
-/** The bytes of an id's rejected `writeId` with its length, for most ids have none. */
 const expectedRejected = 4
 
 interface Answered {
@@ -70,7 +69,6 @@ const acquiredOf = ({ session }: StoreState, { answer, fresh, id, seq }: Answere
   if (lease?._tag === "Granted") return { ...lease, seq } satisfies Acquired
   if (lease?._tag !== "Stored") return lease ?? noAnswer("acquire")
   const { entry } = Replies.toEntry(id, lease.frame, session.wire.offset())
-  // Alone, a request also rejects a damaged entry.
   return entry === undefined ? failed : { _tag: "Hit", entry } satisfies Acquired
 }
 

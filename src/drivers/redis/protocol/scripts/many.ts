@@ -9,7 +9,6 @@ export const failed = "FAILED"
 
 interface Step {
   readonly keys: ReadonlyArray<string>
-  /** The arguments of each id: its value, if the values are packed, and further ones. */
   readonly value?: string
   readonly args?: ReadonlyArray<string>
   readonly body: string
