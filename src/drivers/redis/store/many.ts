@@ -14,7 +14,6 @@ interface Many<A, B> {
   readonly items: ReadonlyArray<A>
   readonly areAlike?: (some: A, other: A) => boolean
   readonly send: (part: ReadonlyArray<A>, done: Done) => void
-  /** Decodes an answer of that script. Returns `failed` for an item that has to be sent alone. */
   readonly decoderOf?: (answers: ReadonlyArray<unknown>) => (answer: unknown, item: A) => unknown
   readonly sendOne: (item: A, done: Done) => void
   readonly combine: (answers: ReadonlyArray<unknown>) => ReadonlyArray<B> | Fault

@@ -66,7 +66,6 @@ export const beginWrite = (
   return [frame, ttlOf(self, entry.meta.expiresAt)]
 }
 
-/** Extends the time to live of an entry's markers, because a marker must outlive all entries with its tag. */
 const keepMarkers = (self: StoreState, { meta }: Stored): void => {
   if (meta.tags.length === 0) return
   const { era, keys, wire } = self.session

@@ -60,7 +60,6 @@ export const make = (session: Session, sender: string, scrub: Scrub): Published 
   return self
 }
 
-/** Checks whether the key `untracked` exists, which means that other processes need published changes. */
 export const look = (self: Published): void => {
   const { keys, wire } = self.session
   wire.send(keys.controlTag, ["EXISTS", keys.untracked], (answer) => {

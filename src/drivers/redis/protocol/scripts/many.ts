@@ -39,7 +39,6 @@ end
 
 const answer = "return answers\n"
 
-/** Deletes the markers of groups, whose keys precede those of the ids, once all entries are written. */
 const endGroups = `if firstKeyAt > 1 then redis.call("UNLINK", unpack(KEYS, 2, firstKeyAt)) end
 `
 
