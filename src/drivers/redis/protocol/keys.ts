@@ -74,7 +74,6 @@ export interface Keys {
   /** The hash tag of the keys that belong to the whole store, such as the era and the sequence of invalidations. */
   readonly controlTag: string
   readonly of: (kind: KeyKind, era: string, text: string) => string
-  /** Adds the keys of several kinds of each text, in order. Computes the hash of a text once. */
   readonly addAll: (
     keys: Array<string>,
     kinds: ReadonlyArray<KeyKind>,

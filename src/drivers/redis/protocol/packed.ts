@@ -1,12 +1,10 @@
 /** Packs many values into one argument, because the client sends each argument of bytes with a write of its own. */
 
 export interface Packed {
-  /** Returns zeroed bytes for the next value, which is written into them before the next call. */
   readonly roomFor: (size: number) => Buffer
   readonly bytes: () => Buffer
 }
 
-/** The bytes before each value: its length, big-endian. */
 const headSize = 4
 
 export const make = (expectedSize: number): Packed => {

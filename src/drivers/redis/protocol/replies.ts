@@ -17,7 +17,6 @@ const shifted = ({ meta, payload }: Stored, offset: number): Stored => ({
   payload
 })
 
-/** Encodes an entry, and converts its times to the server's clock, which is `offset` milliseconds ahead. */
 export const toFrame = (id: string, entry: Stored, offset: number, roomFor = newRoom): Buffer =>
   Frame.encode(id, offset === 0 ? entry : shifted(entry, offset), crc32, roomFor) as Buffer
 
@@ -30,7 +29,6 @@ interface Decoded {
 
 const missing: Decoded = { entry: undefined, isDamaged: false }
 
-/** Decodes the stored value of an id. A value from another program, or in another format, counts as a miss. */
 export const toEntry = (id: string, answer: unknown, offset: number): Decoded => {
   if (!Buffer.isBuffer(answer) || !isOurs(answer)) return missing
   const entry = Frame.decode(id, answer, crc32)
@@ -82,7 +80,6 @@ export const toLease = (answer: unknown): LeaseAnswer | undefined => {
 
 const space = 32
 
-/** Decodes a failure note: the number of failures, a space, and the note itself. */
 const toFailures = (bytes: Buffer): Failures | undefined => {
   const end = bytes.indexOf(space)
   const count = end <= 0 ? NaN : Number(bytes.toString("latin1", 0, end))
@@ -176,7 +173,6 @@ interface Redirection extends Address {
   readonly kind: "MOVED" | "ASK"
 }
 
-/** Parses an error that names another node, such as `MOVED 3999 127.0.0.1:6381`. */
 export const redirection = (message: string): Redirection | undefined => {
   const match = /^(MOVED|ASK) \d+ (\S*):(\d{1,5})$/.exec(message)
   return match === null || !isPort(Number(match[3]))

@@ -55,6 +55,5 @@ export const asEffect = <A, E>(
     })
   })
 
-/** Splits items into groups that fit into one command. An empty list becomes one empty group. */
 export const perCommand = <A>(items: ReadonlyArray<A>): ReadonlyArray<ReadonlyArray<A>> =>
   items.length === 0 ? [items] : chunksOf(items, Limits.keysPerCommand)

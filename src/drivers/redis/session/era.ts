@@ -95,7 +95,6 @@ export interface ScriptCall {
   readonly keys?: ReadonlyArray<Named> | undefined
   /** The keys whose names do not contain the era. They precede `keys`. */
   readonly fixed?: ReadonlyArray<string> | undefined
-  /** The last keys: for each of these ids, those of these kinds. */
   readonly ofIds?: { readonly ids: ReadonlyArray<string>; readonly kinds: ReadonlyArray<KeyKind> } | undefined
   readonly args?: Args | undefined
   readonly ended?: unknown

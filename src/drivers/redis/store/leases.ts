@@ -59,7 +59,6 @@ const sendAcquires = (
   })
 }
 
-/** The bytes of an id's rejected `writeId` with its length, for most ids have none. */
 const expectedRejected = 4
 
 interface Answered {
@@ -76,7 +75,6 @@ const acquiredOf = ({ session }: StoreState, { answer, fresh, id, seq }: Answere
   if (lease?._tag === "Granted") return { ...lease, seq } satisfies Acquired
   if (lease?._tag !== "Stored") return lease ?? noAnswer("acquire")
   const { entry } = Replies.toEntry(id, lease.frame, session.wire.offset())
-  // Alone, a request also rejects a damaged entry.
   return entry === undefined ? failed : { _tag: "Hit", entry } satisfies Acquired
 }
 

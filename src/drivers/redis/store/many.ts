@@ -12,13 +12,9 @@ import { asking, askingAll, list, type Operation, type StoreState } from "./stat
 interface Many<A, B> {
   readonly operation: string
   readonly items: ReadonlyArray<A>
-  /** Whether two items fit into the same script. */
   readonly areAlike?: (some: A, other: A) => boolean
-  /** Sends a part of the items with one script, which answers with a list that begins with their answers. */
   readonly send: (part: ReadonlyArray<A>, done: Done) => void
-  /** Decodes an answer of that script. Returns `failed` for an item that has to be sent alone. */
   readonly decoderOf?: (answers: ReadonlyArray<unknown>) => (answer: unknown, item: A) => unknown
-  /** Sends an item alone: on a cluster, or if the script has failed for it. */
   readonly sendOne: (item: A, done: Done) => void
   readonly combine: (answers: ReadonlyArray<unknown>) => ReadonlyArray<B> | Fault
 }
@@ -34,7 +30,6 @@ export const askingMany = <A, B>(self: StoreState, many: Many<A, B>): Operation<
   )
 }
 
-/** Splits items into parts that are alike, small enough for one script, and not too large together. */
 const partsOf = <A>({ areAlike }: Many<A, unknown>, items: ReadonlyArray<A>): ReadonlyArray<ReadonlyArray<A>> => {
   const { bytes, ids } = Limits.script
   const parts: Array<Array<A>> = []
@@ -67,7 +62,6 @@ const askPart = <A>({ decoderOf, send, sendOne }: Many<A, unknown>, part: Readon
   })
 }
 
-/** How many bytes an entry has beside its payload, if its tags are short. */
 const expectedHead = 100
 
 export const packedFor = (requests: ReadonlyArray<SetRequest>): Packed.Packed =>

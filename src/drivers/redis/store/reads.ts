@@ -94,13 +94,10 @@ export const getMany = (self: StoreState, ids: ReadonlyArray<string>): Operation
     (frame, id) => Replies.toEntry(id, frame, self.session.wire.offset()).entry
   )
 
-/** How many leading bytes of an encoded entry identify its write and its deadlines. */
 export const headSize = 51
 
-/** The state of an id on the server, for the evaluation of a condition. */
 export interface Present {
   readonly entry: Stored | undefined
-  /** The first bytes of the stored value. Empty if no value is stored. */
   readonly head: Buffer
   readonly versions: ReadonlyMap<string, string | undefined>
 }

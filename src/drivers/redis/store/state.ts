@@ -125,7 +125,6 @@ const notOurs = new Fault(
 export const refusalOf = (answer: unknown): Fault | undefined =>
   answer === outOfRangeStatus ? outOfRange : answer === foreign ? notOurs : undefined
 
-/** Decodes the answer of a script that returns 1 if it has changed data and 0 otherwise. */
 export const isDone = (answer: unknown): boolean | Fault => {
   if (answer === 1) return true
   if (answer === 0) return false

@@ -66,7 +66,6 @@ export const beginWrite = (
   return [frame, ttlOf(self, entry.meta.expiresAt)]
 }
 
-/** Extends the time to live of an entry's markers, because a marker must outlive all entries with its tag. */
 const keepMarkers = (self: StoreState, { meta }: Stored): void => {
   if (meta.tags.length === 0) return
   const { era, keys, wire } = self.session
@@ -130,7 +129,6 @@ const sendSets = (self: StoreState, requests: ReadonlyArray<SetRequest>, done: D
   }, done)
 }
 
-/** Like `keysToWrite`, for many ids: the markers of their groups, and then the keys of each id. */
 const keysToWriteAll = ({ markerVersions }: StoreState, ids: ReadonlyArray<string>) => {
   for (const id of ids) MarkerVersions.forgetId(markerVersions, id)
   return {
@@ -215,7 +213,6 @@ export const removeMany = (self: StoreState, ids: ReadonlyArray<string>): Operat
     askingMany(self, {
       operation: "removeMany",
       items: ids,
-      // An id without a stored value is removed alone.
       areAlike: (some, other) => !self.unstored.has(some) && !self.unstored.has(other),
       send: (part, done) => sendRemovals(self, part, done),
       sendOne: (id, done) => removeOne(self, id, done),

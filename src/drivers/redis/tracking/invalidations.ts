@@ -25,7 +25,6 @@ export interface Tracking {
 interface Asked {
   readonly key: string
   readonly id: string
-  /** The first bytes of the entry that this process has written. */
   readonly head: string
   readonly answer: (is: boolean) => void
 }
@@ -33,7 +32,6 @@ interface Asked {
 export interface Invalidations extends Tracking {
   readonly offer: Offer
   readonly questions: Questions
-  /** The entries of this turn, of which the server is asked together whether they are this process's own writes. */
   readonly asked: Array<Asked>
 }
 

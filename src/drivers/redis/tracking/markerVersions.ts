@@ -50,7 +50,6 @@ export const forgetId = (self: MarkerVersions, id: string): void => {
   if (self.ofIds.size > 0) { for (const tag of tagsOfId(id)) self.ofIds.delete(tag) }
 }
 
-/** Forgets the version of a tag. Called when this process invalidates the tag. */
 export const forgetTag = (self: MarkerVersions, tag: string): void => void self.ofTags.delete(tag)
 
 export const asking = (self: MarkerVersions, tags: ReadonlyArray<string>): void => {
@@ -67,7 +66,6 @@ export const answered = (self: MarkerVersions, tags: ReadonlyArray<string>): voi
 
 export const isKnown = (self: MarkerVersions, tag: string): boolean => self.ofTags.has(tag) || self.asked.has(tag)
 
-/** Calls the listener with each changed tag. Returns a function that unsubscribes the listener. */
 export const subscribe = (self: MarkerVersions, listener: (tag: string) => void): () => void => {
   self.listeners.add(listener)
   return () => void self.listeners.delete(listener)

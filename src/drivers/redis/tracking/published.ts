@@ -59,7 +59,6 @@ export const make = (session: Session, sender: string, scrub: Scrub): Published 
   return self
 }
 
-/** Checks whether the key `untracked` exists, which means that other processes need published changes. */
 export const look = (self: Published): void => {
   const { keys, wire } = self.session
   // A key without an expiry was not set by a process, and would never disappear.

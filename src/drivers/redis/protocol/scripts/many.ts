@@ -9,7 +9,6 @@ export const failed = "FAILED"
 
 interface Step {
   readonly keys: ReadonlyArray<string>
-  /** The arguments of each id: its value, if the values are packed, and further ones. */
   readonly value?: string
   readonly args?: ReadonlyArray<string>
   readonly body: string
@@ -40,7 +39,6 @@ end
 
 const answer = "return answers\n"
 
-/** Deletes the markers of groups, whose keys precede those of the ids, once all entries are written. */
 const endGroups = `if firstKeyAt > 1 then redis.call("UNLINK", unpack(KEYS, 2, firstKeyAt)) end
 `
 
