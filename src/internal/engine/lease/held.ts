@@ -31,7 +31,7 @@ export class Elsewhere {
   }
 }
 
-/** The answers of waves for flights of bulk calls, which go on in fibers and need not ask again. */
+/** The answers of waves for flights of bulk calls, which continue in fibers and need not ask again. */
 export const answeredInWave = new WeakMap<Flight, Elsewhere>()
 
 /** Applies changes from before the grant. The flight then counts as started after them, because its load sees them. */
