@@ -3,7 +3,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { type Open, sleep, type Worker } from "./processes.ts"
 import type { Line } from "./recording.ts"
 
-const timeout = 120_000
+const timeout = 170_000
 const processes = 8
 const lease = 5000
 

@@ -244,8 +244,23 @@ const overlap = (self: Worker): Effect.Effect<unknown, never, Caching> => {
 }
 
 const loadMany = (self: Worker, keys: ReadonlyArray<Item>) =>
+  Effect.suspend(() => {
+    const { world } = self
+    const begun: Array<FleetOrigin> = []
+    // An interruption may come before the first step.
+    return Effect.onExit(answersOf(self, keys, begun), () =>
+      Effect.sync(() => {
+        for (const origin of begun) {
+          world.loading.delete(origin)
+          origin.endedAt = world.now()
+          world.say(() => `[${self.process.index}] end  ${origin.id} #${origin.n}`)
+        }
+      }))
+  })
+
+const answersOf = (self: Worker, keys: ReadonlyArray<Item>, begun: Array<FleetOrigin>) =>
   Effect.withFiber<ReadonlyArray<Exit.Exit<string, Down>> | Map<Item, Exit.Exit<string, Down>>>((fiber) => {
-    const { process, world } = self
+    const { world } = self
     const dice = self.extras.diceOf("classes")
     const { batch } = fiber.getRef(Within)!.flight!.request
     const flights = new Map(
@@ -270,14 +285,8 @@ const loadMany = (self: Worker, keys: ReadonlyArray<Item>) =>
         ...unasked.map(({ id, n }) => [new Item({ id }), Exit.succeed(`${id}#${n}#`)] as const)
       ])
       : exits
-    return Effect.onExit(Effect.as(pause, answers), () =>
-      Effect.sync(() => {
-        for (const origin of [...origins, ...unasked]) {
-          world.loading.delete(origin)
-          origin.endedAt = world.now()
-          world.say(() => `[${process.index}] end  ${origin.id} #${origin.n}`)
-        }
-      }))
+    begun.push(...origins, ...unasked)
+    return Effect.as(pause, answers)
   })
 
 const written = <E, R>(

@@ -7,6 +7,7 @@ import * as Markers from "../../src/internal/store/markers/markers.ts"
 import type { Extras } from "./features.ts"
 import { joinsAfter, longestWait, nameOf } from "./fleetModel.ts"
 import {
+  covers,
   type Fleet,
   type Holder,
   holdersOf,
@@ -77,7 +78,11 @@ export const makeStorage = (self: Fleet, dice: Dice, extras: Extras): ViewOf => 
     const origin = self.origins.get(originOf(Buffer.from(entry.payload).toString("latin1")) ?? -1)
     if (origin === undefined) return violate(self, `P2: what is stored under ${id} is nobody's`)
     if (origin._tag === "Set") apply(from, "id", id)
-    else if ((self.endedAt.get(id) ?? 0) > origin.latest) {
+    // No generation guards a value of an unasked answer: it is old only if a write was asked for after its load.
+    else if (
+      (self.endedAt.get(id) ?? 0) > origin.latest &&
+      (origin.flight !== undefined || self.writes.some((write) => covers(write, id) && write.asked > origin.n))
+    ) {
       violate(self, `P2: #${origin.n} of ${id} is stored, though its generation has ended`)
     }
     self.say(() => `[${from}] storage takes ${id} #${origin.n}`)
