@@ -18,6 +18,7 @@ import { defectOf } from "../request/rules.ts"
 import type { Flights, Joining } from "../state.ts"
 import { isFault } from "../storeTier/faults.ts"
 import { fetchMany } from "../storeTier/fetchMany.ts"
+import * as Pending from "../storeTier/pendingInvalidations.ts"
 import type { StoreTier } from "../storeTier/storeTier.ts"
 import { StrictFault } from "../storeTier/strict.ts"
 import * as Batch from "./batch.ts"
@@ -74,7 +75,7 @@ const askStore = (
       // Memory gets the answer only if nothing has changed since the store was asked. The reader gets it in any case.
       else if (
         self.mutations === mutations && policy.writes && !self.flights.has(one.id) &&
-        self.memory.entries.get(one.id) === one.former
+        self.memory.entries.get(one.id) === one.former && !Pending.isPending(tier.pending, one.id)
       ) {
         putInMemory(self, reading.many.template, answer, now)
       }

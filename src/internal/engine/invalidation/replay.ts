@@ -9,12 +9,14 @@ import * as TagEpochs from "../memory/tagEpochs.ts"
 import { ask, exitBefore } from "../storeTier/ask.ts"
 import * as Background from "../storeTier/background.ts"
 import { isFault } from "../storeTier/faults.ts"
+import * as OwnWrites from "../storeTier/ownWrites.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
 import type { Budget, StoreTier } from "../storeTier/storeTier.ts"
 import * as Log from "../telemetry/log.ts"
 
 export const markUnsent = (tier: StoreTier, item: Pending.Item): void => {
-  Pending.markUnsent(tier.pending, item)
+  OwnWrites.keep(item)
+  for (const { write } of Pending.markUnsent(tier.pending, item)) if (write !== undefined) OwnWrites.lost(tier, write)
   if (tier.replay !== undefined || tier.front.closed) return
   tier.replay = Background.supervise(tier.background, {
     name: "sends invalidations again",
@@ -57,9 +59,21 @@ export const replay = Effect.fnUntraced(function*(tier: StoreTier, all?: Budget,
     if (item.places === 0) continue
     const budget: Budget = all ?? { leftMillis: storeTimeoutMillis }
     const { target } = item
+    const { write } = item
+    if (write !== undefined) {
+      const found = yield* ask(tier, budget, "get", store.get(write.entry.id, []))
+      if (isFault(found)) return false
+      // The store has carried out the write, and no process has changed the id since.
+      if (found.entry?.meta.writeId === write.entry.writeId) {
+        Pending.acknowledge(pending, item)
+        continue
+      }
+      if (item.places === 0) continue
+    }
     const { effect, operation } = sendingOf(store, target)
     const answer = yield* ask<unknown>(tier, budget, operation, effect)
     if (isFault(answer)) return false
+    if (item.write !== undefined && item.places > 0) OwnWrites.lost(tier, item.write)
     Pending.acknowledge(pending, item)
     if (target._tag === "Tags") TagEpochs.invalidate(tier.front.tagEpochs, target.tags, target.mode)
   }

@@ -60,6 +60,7 @@ const moveDeadlines = (
       if (copy !== undefined && now < copy.expiresAt) Memory.setDeadlines(self.memory, copy, expiresAt)
     }
     markChanged(self, id)
+    if (asking !== undefined) Pending.giveUp(asking.tier.pending, id)
     // While an invalidation is pending, the store may still have the invalidated entry, which must not be touched.
     if (asking === undefined || Pending.isGone(asking.tier.pending, id)) return Effect.succeed(wasThere)
     const { budget, tier } = asking
