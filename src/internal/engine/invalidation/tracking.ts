@@ -360,7 +360,7 @@ const applyChange = (self: Flights, tier: StoreTier, change: Change | undefined)
       break
     case "AllChanged":
     case "Gap":
-      if (change._tag === "AllChanged") Pending.giveUpAll(tier.pending)
+      Pending.giveUpAll(tier.pending)
       forgetAll(self)
       wake(self, tier)
   }

@@ -21,8 +21,10 @@ const monotonicNow = ({ front }: StoreTier): number => monotonicMillis(Context.g
 /** The value that this process has written, while the store has not acknowledged it. */
 export const ownWrite = (tier: StoreTier, id: string, now: number): Entry | undefined => {
   const { front: { tagEpochs }, maxStalenessMillis, pending, store } = tier
-  const write = pending.ids.get(id)?.write
-  if (write === undefined || pending.all !== undefined) return undefined
+  const item = pending.ids.get(id)
+  const write = item?.write
+  // While a write is being sent, a look-up may find the entry from before it.
+  if (write === undefined || pending.all !== undefined || !pending.unsent.has(item!)) return undefined
   const { checkedAt, expiresAt, tags } = write.entry
   // Other processes may have changed the id since, and this process may not get to know it (promise P2).
   if (store.capabilities.shared && monotonicNow(tier) - write.at >= maxStalenessMillis) return undefined
