@@ -1,4 +1,4 @@
-/** A value that is set while the store fails: its process reads it, and if the store never gets it, that is told. */
+/** A value that is set while the store fails: its process reads it, and reports it if the store never gets it. */
 import { describe, expect, it } from "@effect/vitest"
 import { Context, Effect, Layer, Option, Queue, Stream } from "effect"
 import { Cached, CacheLayer, CachePolicy, Caching, Store } from "effect-cached"
@@ -145,10 +145,11 @@ describe.each([true, false])("a value that is set while the store is away, with 
     ["a removal", Cached.remove("k"), undefined],
     ["an invalidation of its tag", Cached.invalidateTag("t"), undefined],
     ["clear", Cached.clear, undefined],
+    ["an invalidation by pattern", Effect.exit(Stream.runDrain(Cached.invalidateMatching("*"))), undefined],
     ["a later set", set("later"), "later"],
     ["a refresh", CachePolicy.refresh(Cached.ttl(Effect.succeed("loaded"), { key: "k", ttl: "1 hour" })), undefined],
     ["touch", Cached.touch("k", 0), undefined]
-  ])("hides no later %s of this process", ([, run, expected]) =>
+  ])("%s of this process is not hidden", ([, run, expected]) =>
     Effect.gen(function*() {
       const { cut, within } = yield* server({ memory })
       yield* cut("request")
@@ -160,7 +161,7 @@ describe.each([true, false])("a value that is set while the store is away, with 
       expect(yield* within(get)).toBe(expected)
     }))
 
-  it.effect("is set by many too, and each that is lost is told", () =>
+  it.effect("is set by many too, and each that is lost is an event", () =>
     Effect.gen(function*() {
       const { back, cut, lost, within } = yield* server({ memory })
       yield* cut("request")

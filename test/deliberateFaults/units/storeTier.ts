@@ -217,6 +217,55 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/cached/sharedQuestions.test.ts"
   },
   {
+    name: "a value whose acknowledgement was lost is removed, though the store has it",
+    in: "replay",
+    find: "found.entry?.meta.writeId === write.entry.writeId",
+    replace: `found.entry?.meta.writeId === ""`,
+    by: "test/cached/lostWrites.test.ts"
+  },
+  {
+    name: "a value that the store never got is lost without an event",
+    in: "replay",
+    find: "if (item.write !== undefined && item.places > 0) OwnWrites.lost(tier, item.write)",
+    replace: "",
+    by: "test/cached/lostWrites.test.ts"
+  },
+  {
+    name: "a value that the store has not acknowledged is read for ever",
+    in: "ownWrite",
+    find: "store.capabilities.shared &&",
+    replace: "store === undefined &&",
+    by: "test/cached/lostWrites.test.ts"
+  },
+  {
+    name: "a value that the store has not acknowledged hides a change by another process",
+    in: "applyChange",
+    find: "Pending.giveUp(tier.pending, change.id)",
+    replace: "",
+    by: "test/cached/lostWrites.test.ts"
+  },
+  {
+    name: "a value that the store has not acknowledged survives clear",
+    in: "add",
+    find: "giveUpAll(self)",
+    replace: "",
+    by: "test/cached/lostWrites.test.ts"
+  },
+  {
+    name: "a value that the store has not acknowledged hides what was loaded later",
+    in: "endLoad",
+    find: "if (flight.entry !== undefined && flight.storable) Pending.giveUp(self.storeTier!.pending, flight.id)",
+    replace: "",
+    by: "test/cached/lostWrites.test.ts"
+  },
+  {
+    name: "an invalidation by pattern overlooks values that the store has not acknowledged",
+    in: "allHere",
+    find: "if (write !== undefined) others.add(write.entry.id)",
+    replace: "",
+    by: "test/cached/lostWrites.test.ts"
+  },
+  {
     name: "an incident lasts until each operation that failed has succeeded",
     in: "answered",
     find: "lasts ||= one.isAlone",
