@@ -12,8 +12,8 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "an invalidation that something newer has replaced is sent again",
     in: "replay",
-    find: "if (item.places === 0) continue",
-    replace: "",
+    find: "if (item.places === 0) continue\n    const budget",
+    replace: "const budget",
     by: "test/cached/sentAgain.test.ts"
   },
   {
@@ -166,11 +166,11 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "a value that is set enters memory before it is pending",
     in: "replaceInStore",
-    find: `const item = Pending.addWrite(pending, id)
+    find: `const item = Pending.addWrite(pending, id, write)
     const { clears } = pending
     replaceHere()`,
     replace: `replaceHere()
-    const item = Pending.addWrite(pending, id)
+    const item = Pending.addWrite(pending, id, write)
     const { clears } = pending`,
     by: "test/internal/engine/withinOneStep.test.ts"
   },
@@ -262,7 +262,7 @@ export const faults: ReadonlyArray<UnitFault> = [
     name: "an invalidation by pattern overlooks values that the store has not acknowledged",
     in: "allHere",
     find: "if (write !== undefined) others.add(write.entry.id)",
-    replace: "",
+    replace: "void write",
     by: "test/cached/lostWrites.test.ts"
   },
   {

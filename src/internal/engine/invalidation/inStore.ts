@@ -7,11 +7,11 @@ import { chunk, many } from "../../defaults/bounds.ts"
 import { isKeptOut } from "../../store/tooLarge.ts"
 import { startsOf } from "../../time/chunks.ts"
 import * as Policy from "../request/callPolicy.ts"
+import { strictly } from "../request/strict.ts"
 import { ask, budgetOf } from "../storeTier/ask.ts"
 import { isFault, isRefusal } from "../storeTier/faults.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
 import type { Fault, StoreTier } from "../storeTier/storeTier.ts"
-import { strictly } from "../storeTier/strict.ts"
 import { markUnsent, sendingOf } from "./replay.ts"
 
 /** Removes ids from the store. Returns for each id whether the store reports that it existed. */

@@ -7,11 +7,11 @@ import { isStuck, sendAgain, unacknowledged } from "../invalidation/strictReads.
 import * as Memory from "../memory/memory.ts"
 import * as Policy from "../request/callPolicy.ts"
 import { nowOf } from "../request/context.ts"
+import { strictly } from "../request/strict.ts"
 import { ask, type Asking, budgetOf } from "../storeTier/ask.ts"
 import * as Commits from "../storeTier/commits.ts"
 import { isFault } from "../storeTier/faults.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
-import { strictly } from "../storeTier/strict.ts"
 import { unsentOf } from "./lookup.ts"
 
 export const touch = (self: Engine, key: Key, ttlMillis: number): Effect.Effect<boolean> =>
