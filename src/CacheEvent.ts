@@ -110,6 +110,8 @@ export interface Events {
    * `inherit` rejects. `dependency`: a value that the load had read has changed since then.
    */
   readonly Refused: OfId & { readonly because: "changed" | "stale" | "inherit" | "dependency" }
+  /** The store does not have a value that the program had set while it failed. Reads find the value no longer. */
+  readonly Lost: OfId
   /** An entry was evicted from the memory tier to make room. */
   readonly Evict: OfId
   /** This process invalidated ids or tags, or cleared the cache (`all`). Long lists of ids span several events. */

@@ -8,7 +8,7 @@ import * as Stream from "effect/Stream"
 import type { StoreError } from "../CacheError.ts"
 import * as Defaults from "../internal/defaults/guards.ts"
 import * as Policy from "../internal/engine/request/callPolicy.ts"
-import { strictly } from "../internal/engine/storeTier/strict.ts"
+import { strictly } from "../internal/engine/request/strict.ts"
 import * as Bits from "../internal/guard/bits.ts"
 import {
   checkOptions,

@@ -371,7 +371,7 @@ it.effect("a store that fails now and then is two lines in ten seconds, and what
 
 describe("an incident in which operations fail that are rarely asked", () => {
   type Reason = CacheError.StoreErrorReason
-  /** The operations that fail now, and the lines of the log so far: the beginning of each, and its length. */
+  /** A cache whose store fails as `failing` says, with the beginnings and ends of incidents in its log. */
   const incidents = () => {
     const state = { lines: [] as Array<string>, failing: (_operation: string): Reason | undefined => undefined }
     const logger = Logger.make(({ message }) =>

@@ -11,7 +11,6 @@ import type { Weigher } from "../../ports/weigher.ts"
 import type { Strategy } from "../../Strategy.ts"
 import { endingLeases } from "../defaults/processes.ts"
 import * as Counters from "../store/counters.ts"
-import * as Turns from "../time/turns.ts"
 import * as Tokens from "../token.ts"
 import { answerNow, isBehind, respond } from "./flight/callers.ts"
 import { detach, releaseLease, startNext, unregister } from "./flight/ending.ts"
@@ -152,12 +151,12 @@ export const close = Effect.fnUntraced(function*(self: Engine, shutdownMillis: n
       shutdownMillis
     )
   }
-  yield* Turns.forEach(self.running.all(), (flight) => {
+  for (const flight of self.running.all()) {
     for (const caller of flight.callers) {
       answerNow(caller, Effect.die(new CacheClosed({ key: flight.id })))
     }
     end(self, flight)
-  })
+  }
   const { storeTier: tier } = self
   if (tier !== undefined) yield* tier.steps.close(tier)
 })

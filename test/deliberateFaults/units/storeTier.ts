@@ -47,8 +47,8 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "an invalidation that something newer has replaced is sent again",
     in: "replay",
-    find: "places > 0",
-    replace: "places >= 0",
+    find: "wave.filter(isOpen)",
+    replace: "wave",
     by: "test/cached/sentAgain.test.ts"
   },
   {
@@ -212,11 +212,11 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "a value that is set enters memory before it is pending",
     in: "replaceInStore",
-    find: `const item = Pending.addWrite(pending, id)
+    find: `const item = Pending.addWrite(pending, id, write)
     const { clears } = pending
     replaceHere()`,
     replace: `replaceHere()
-    const item = Pending.addWrite(pending, id)
+    const item = Pending.addWrite(pending, id, write)
     const { clears } = pending`,
     by: "test/internal/engine/withinOneStep.test.ts"
   },
@@ -261,6 +261,55 @@ export const faults: ReadonlyArray<UnitFault> = [
     find: "endQuestions(engine)",
     replace: "Effect.void",
     by: "test/cached/sharedQuestions.test.ts"
+  },
+  {
+    name: "a value whose acknowledgement was lost is removed, though the store has it",
+    in: "acknowledgeWritten",
+    find: "found[i]?.meta.writeId === entry.writeId",
+    replace: `found[i]?.meta.writeId === ""`,
+    by: "test/cached/lostWrites.test.ts"
+  },
+  {
+    name: "a value that the store never got is lost without an event",
+    in: "replay",
+    find: "if (write !== undefined && isOpen(item)) OwnWrites.lost(tier, write)",
+    replace: "",
+    by: "test/cached/lostWrites.test.ts"
+  },
+  {
+    name: "a value that the store has not acknowledged is read for ever",
+    in: "ownWrite",
+    find: "store.capabilities.shared &&",
+    replace: "store === undefined &&",
+    by: "test/cached/lostWrites.test.ts"
+  },
+  {
+    name: "a value that the store has not acknowledged hides a change by another process",
+    in: "applyChange",
+    find: "Pending.giveUp(tier.pending, change.id)",
+    replace: "",
+    by: "test/cached/lostWrites.test.ts"
+  },
+  {
+    name: "a value that the store has not acknowledged survives clear",
+    in: "add",
+    find: "giveUpAll(self)",
+    replace: "",
+    by: "test/cached/lostWrites.test.ts"
+  },
+  {
+    name: "a value that the store has not acknowledged hides what was loaded later",
+    in: "endLoad",
+    find: "if (flight.entry !== undefined && flight.storable) Pending.giveUp(self.storeTier!.pending, flight.id)",
+    replace: "",
+    by: "test/cached/lostWrites.test.ts"
+  },
+  {
+    name: "an invalidation by pattern overlooks values that the store has not acknowledged",
+    in: "allHere",
+    find: "if (write !== undefined) others.add(write.entry.id)",
+    replace: "void write",
+    by: "test/cached/lostWrites.test.ts"
   },
   {
     name: "an incident lasts until each operation that failed has succeeded",

@@ -2,8 +2,8 @@
 import * as Cause from "effect/Cause"
 import * as Exit from "effect/Exit"
 import { CacheClosed, CacheConfigError, CacheCycle } from "../../../CacheError.ts"
+import { StrictFault } from "../request/strict.ts"
 import type { Batch } from "../state.ts"
-import { StrictFault } from "../storeTier/strict.ts"
 
 type Exits = ReadonlyArray<Exit.Exit<unknown, unknown>>
 

@@ -16,12 +16,13 @@ import * as Policy from "../request/callPolicy.ts"
 import { nowOf, readContextOf } from "../request/context.ts"
 import { decide } from "../request/decide.ts"
 import { defectOf } from "../request/rules.ts"
+import { StrictFault } from "../request/strict.ts"
 import type { Flights, Joining } from "../state.ts"
 import { type Asking, askInWaves } from "../storeTier/ask.ts"
 import { isFault } from "../storeTier/faults.ts"
 import { fetchMany } from "../storeTier/fetchMany.ts"
+import * as Pending from "../storeTier/pendingInvalidations.ts"
 import type { StoreTier } from "../storeTier/storeTier.ts"
-import { StrictFault } from "../storeTier/strict.ts"
 import * as Batch from "./batch.ts"
 import type { Missing } from "./missingKey.ts"
 import { afterServed, concluded, type Exits, isServed, loadOf, readerOf, type Reading, refuse } from "./reading.ts"
@@ -86,7 +87,7 @@ const takeWave = (
       // Memory gets the answer only if nothing has changed since the store was asked. The reader gets it in any case.
       else if (
         self.mutations === mutations && policy.writes && !self.flights.has(one.id) &&
-        self.memory.entries.get(one.id) === one.former
+        self.memory.entries.get(one.id) === one.former && !Pending.isPending(tier.pending, one.id)
       ) {
         putInMemory(self, reading.many.template, answer, now)
       }

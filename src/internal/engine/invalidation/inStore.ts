@@ -6,11 +6,11 @@ import type { SetRequest } from "../../../ports/store.ts"
 import { many } from "../../defaults/bounds.ts"
 import { isKeptOut } from "../../store/tooLarge.ts"
 import * as Policy from "../request/callPolicy.ts"
+import { strictly } from "../request/strict.ts"
 import { ask, askInWaves, budgetOf } from "../storeTier/ask.ts"
 import { isFault, isRefusal } from "../storeTier/faults.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
 import type { Budget, Fault, StoreTier } from "../storeTier/storeTier.ts"
-import { strictly } from "../storeTier/strict.ts"
 import { markUnsent, sendingOf } from "./replay.ts"
 
 /** Removes ids from the store. Returns for each id whether the store reports that it existed. */
@@ -87,13 +87,14 @@ const orUnsent = <A, R>(
  */
 export const replaceInStore = <R>(
   tier: StoreTier,
-  id: string,
+  write: Pending.OwnWrite,
   replaceHere: () => void,
   value: Effect.Effect<Stored | undefined | Fault, never, R>
 ): Effect.Effect<Stored | undefined | Fault, never, R> =>
   Effect.uninterruptibleMask((restore) => {
     const { pending, store } = tier
-    const item = Pending.addWrite(pending, id)
+    const { id } = write.entry
+    const item = Pending.addWrite(pending, id, write)
     const { clears } = pending
     replaceHere()
     const replacing = Effect.tap(value, (stored) => {
@@ -111,23 +112,23 @@ export const replaceInStore = <R>(
     return orUnsent(tier, [item], restore(replacing))
   })
 
-/** Like `replaceInStore`, for many values in one request. The results of `values` are in the order of the ids. */
+/** Like `replaceInStore`, for many values in one request. The results of `values` are in the order of the writes. */
 export const replaceAllInStore = <R>(
   tier: StoreTier,
-  ids: ReadonlyArray<string>,
+  own: ReadonlyArray<Pending.OwnWrite>,
   replaceHere: () => void,
   values: Effect.Effect<ReadonlyArray<Stored | undefined | Fault>, never, R>
 ): Effect.Effect<ReadonlyArray<Stored | undefined | Fault>, never, R> =>
   Effect.uninterruptibleMask((restore) => {
     const { pending } = tier
-    const items = ids.map((id) => Pending.addWrite(pending, id))
+    const items = own.map((write) => Pending.addWrite(pending, write.entry.id, write))
     const { clears } = pending
     replaceHere()
     const replacing = Effect.tap(values, (stored) => {
       const writes: Array<Write> = []
       const removals: Array<Write> = []
       stored.forEach((entry, i) => {
-        const write = { id: ids[i]!, item: items[i]!, entry: entry as Stored }
+        const write = { id: own[i]!.entry.id, item: items[i]!, entry: entry as Stored }
         if (entry === undefined || isFault(entry) || pending.clears !== clears) removals.push(write)
         else writes.push(write)
       })

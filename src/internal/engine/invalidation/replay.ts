@@ -10,12 +10,14 @@ import * as TagEpochs from "../memory/tagEpochs.ts"
 import { ask, exitBefore } from "../storeTier/ask.ts"
 import * as Background from "../storeTier/background.ts"
 import { isFault } from "../storeTier/faults.ts"
+import * as OwnWrites from "../storeTier/ownWrites.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
 import type { Budget, StoreTier } from "../storeTier/storeTier.ts"
 import * as Log from "../telemetry/log.ts"
 
 export const markUnsent = (tier: StoreTier, item: Pending.Item): void => {
-  Pending.markUnsent(tier.pending, item)
+  OwnWrites.keep(item)
+  for (const { write } of Pending.markUnsent(tier.pending, item)) if (write !== undefined) OwnWrites.lost(tier, write)
   if (tier.replay !== undefined || tier.front.closed) return
   tier.replay = Background.supervise(tier.background, {
     name: "sends invalidations again",
@@ -55,17 +57,22 @@ export const replay = Effect.fnUntraced(function*(tier: StoreTier, all?: Budget,
     // A synchronous store answers in the current turn, so a long replay yields from time to time.
     if (i > 0) yield* Effect.yieldNow
     // Skips an item that was acknowledged, or replaced by a newer operation, which sending the item would undo.
-    const current = wave.filter(({ places }) => places > 0)
+    const open = wave.filter(isOpen)
+    if (open.length === 0) continue
+    const budget: Budget = all ?? { leftMillis: storeTimeoutMillis }
+    const isAnswered = yield* acknowledgeWritten(tier, budget, open)
+    if (!isAnswered) return false
+    const current = open.filter(isOpen)
     const [first] = current
     if (first === undefined) continue
-    const budget: Budget = all ?? { leftMillis: storeTimeoutMillis }
     const { effect, operation } = current.length === 1
       ? sendingOf(store, first.target)
       : { operation: "remove", effect: store.removeMany(current.map(({ target }) => (target as OfId).id)) }
     const answer = yield* ask<unknown>(tier, budget, operation, effect)
     if (isFault(answer)) return false
     for (const item of current) {
-      const { target } = item
+      const { target, write } = item
+      if (write !== undefined && isOpen(item)) OwnWrites.lost(tier, write)
       Pending.acknowledge(pending, item)
       if (target._tag === "Tags") TagEpochs.invalidate(tier.front.tagEpochs, target.tags, target.mode)
     }
@@ -74,6 +81,25 @@ export const replay = Effect.fnUntraced(function*(tier: StoreTier, all?: Budget,
 })
 
 type OfId = Extract<Pending.Item["target"], { readonly _tag: "Id" }>
+
+const isOpen = ({ places }: Pending.Item): boolean => places > 0
+
+/** Acknowledges the writes that the store has carried out after all. Returns whether the store has answered. */
+const acknowledgeWritten = Effect.fnUntraced(function*(
+  tier: StoreTier,
+  budget: Budget,
+  items: ReadonlyArray<Pending.Item>
+) {
+  const writes = items.flatMap((item) => item.write === undefined ? [] : [{ item, entry: item.write.entry }])
+  if (writes.length === 0) return true
+  const found = yield* ask(tier, budget, "getMany", tier.store.getMany(writes.map(({ entry: { id } }) => id)))
+  if (isFault(found)) return false
+  writes.forEach(({ entry, item }, i) => {
+    // No process has changed the id since.
+    if (found[i]?.meta.writeId === entry.writeId) Pending.acknowledge(tier.pending, item)
+  })
+  return true
+})
 
 /** Ids in waves, and each other item alone. A wave is short, because a write may come while it is on its way. */
 const wavesOf = (items: ReadonlyArray<Pending.Item>): ReadonlyArray<ReadonlyArray<Pending.Item>> => {

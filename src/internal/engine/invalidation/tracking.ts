@@ -22,9 +22,10 @@ import type { Flights } from "../state.ts"
 
 import { supervise, type Worker } from "../storeTier/background.ts"
 import { noteFault, recovered } from "../storeTier/faults.ts"
-import * as Incident from "../storeTier/incident.ts"
 import * as KnownTagVersions from "../storeTier/knownTagVersions.ts"
+import * as Pending from "../storeTier/pendingInvalidations.ts"
 import type { StoreTier } from "../storeTier/storeTier.ts"
+import * as Incident from "../telemetry/incident.ts"
 import * as Log from "../telemetry/log.ts"
 import { total } from "../telemetry/stats.ts"
 import { emptyMemory, forgetAll } from "./invalidate.ts"
@@ -326,6 +327,7 @@ function* apart(self: Flights, tier: StoreTier, changes: ReadonlyArray<Change>):
     const { mayBe } = change
     for (const { id } of self.flights.all()) yield mayBe(id) ? { _tag: "Changed", id } : undefined
     for (const { id } of self.memory.entries.values()) yield mayBe(id) ? { _tag: "Changed", id } : undefined
+    for (const id of tier.pending.ids.keys()) yield mayBe(id) ? { _tag: "Changed", id } : undefined
   }
 }
 
@@ -336,6 +338,7 @@ const applyChange = (self: Flights, tier: StoreTier, change: Change | undefined)
   switch (change._tag) {
     case "Changed": {
       noteChange(self, change.id)
+      Pending.giveUp(tier.pending, change.id)
       Memory.remove(self.memory, change.id, "invalidated")
       const flight = self.flights.get(change.id)
       // A flight that waits for a lease is not detached, because it waits for exactly this change.
@@ -357,6 +360,7 @@ const applyChange = (self: Flights, tier: StoreTier, change: Change | undefined)
       break
     case "AllChanged":
     case "Gap":
+      Pending.giveUpAll(tier.pending)
       forgetAll(self)
       wake(self, tier)
   }

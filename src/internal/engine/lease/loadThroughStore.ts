@@ -66,6 +66,8 @@ export const throughStore = Effect.fnUntraced(function*(
       found !== undefined && found.writeId !== rejected &&
       serves(self, flight, found, { clock, random })
     ) {
+      // A value that the store has not acknowledged does not enter memory again, where it could stay too long.
+      if (Pending.isPending(tier.pending, flight.id)) flight.changedWhileAsked = true
       return yield* found.exit
     }
     missed(self, flight)
@@ -115,6 +117,7 @@ export const endLoad = (
   const outcome = exitOf(flight, exit)
   const now = clock.currentTimeMillisUnsafe()
   flight.entry = toEntry(self, flight, outcome, now)
+  if (flight.entry !== undefined && flight.storable) Pending.giveUp(self.storeTier!.pending, flight.id)
   // With `copy`, callers receive the entry's own copy, because the user's code may change the value during the write.
   const answer = flight.entry?.exit ?? outcome
   if (flight.entry !== undefined && isWritten && Exit.isSuccess(answer)) {

@@ -33,13 +33,14 @@ export const invalidateMatching = (self: Engine, glob: Glob): Stream.Stream<Prog
     return here.pipe(Stream.concat(there), Stream.concat(here), Stream.concat(Stream.sync(() => ({ ...progress }))))
   })
 
-/** The ids in memory and in flights, and the ids of results that the store may not have committed yet. */
+/** The ids in memory and in flights, and those of results and written values that the store may not have. */
 const allHere = (self: Engine): Stream.Stream<string> =>
   Stream.suspend(() => {
     // Marks all ids as changed, even those not listed here, because a running call for many keys may answer them.
     noteAll(self)
     const others = new Set(self.flights.all().map(({ id }) => id))
     for (const id of self.storeTier?.unanswered ?? []) others.add(id)
+    for (const { write } of self.storeTier?.pending.unsent ?? []) if (write !== undefined) others.add(write.entry.id)
     const inMemory = Stream.map(idsHere(self, ""), (id) => {
       others.delete(id)
       return id

@@ -20,12 +20,13 @@ import { Entry } from "../memory/entry.ts"
 import * as Memory from "../memory/memory.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
 import * as Policy from "../request/callPolicy.ts"
+import { strictly } from "../request/strict.ts"
 import { ask, type Asking, budgetOf } from "../storeTier/ask.ts"
 import { encode, encodeForCaller } from "../storeTier/codec.ts"
 import { isFault } from "../storeTier/faults.ts"
+import * as OwnWrites from "../storeTier/ownWrites.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
 import type { Budget, Fault } from "../storeTier/storeTier.ts"
-import { strictly } from "../storeTier/strict.ts"
 import { versionsOf } from "../storeTier/tagVersions.ts"
 import { emitValue } from "../telemetry/events.ts"
 import { countersOf } from "../telemetry/stats.ts"
@@ -103,7 +104,7 @@ export const set = Effect.fnUntraced(function*(
     return true
   }
   const asking = { tier, budget: budgetOf(tier, policy) }
-  const replacing = replaceInStore(tier, id, setHere, toStored(asking, key, entry))
+  const replacing = replaceInStore(tier, OwnWrites.make(tier, key, entry), setHere, toStored(asking, key, entry))
   const stored = yield* policy === given ? replacing : Effect.provideService(replacing, Policy.Current, policy)
   // Repeats steps of `put`: an entry that derives from the id may have been read before the store answered.
   self.mutations++
@@ -170,8 +171,9 @@ const setWave = Effect.fnUntraced(function*(
     })
   if (tier === undefined) return setHere()
   const keys = wave.map(([key]) => key)
+  const writes = entries.map((entry, i) => OwnWrites.make(tier, keys[i]!, entry))
   const encoded = allToStored({ tier, budget: budgetOf(tier, policy) }, keys, entries)
-  const stored = yield* replaceAllInStore(tier, entries.map(({ id }) => id), setHere, encoded)
+  const stored = yield* replaceAllInStore(tier, writes, setHere, encoded)
   self.mutations++
   for (const entry of entries) {
     Dependents.idChanged(self.memory.dependents, self.tagEpochs, entry.id)

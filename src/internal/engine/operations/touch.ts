@@ -7,11 +7,11 @@ import { isStuck, sendAgain, unacknowledged } from "../invalidation/strictReads.
 import * as Memory from "../memory/memory.ts"
 import * as Policy from "../request/callPolicy.ts"
 import { nowOf } from "../request/context.ts"
+import { strictly } from "../request/strict.ts"
 import { ask, type Asking, budgetOf } from "../storeTier/ask.ts"
 import * as Commits from "../storeTier/commits.ts"
 import { isFault } from "../storeTier/faults.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
-import { strictly } from "../storeTier/strict.ts"
 import { unsentOf } from "./lookup.ts"
 
 export const touch = (self: Engine, key: Key, ttlMillis: number): Effect.Effect<boolean> =>
@@ -60,6 +60,7 @@ const moveDeadlines = (
       if (copy !== undefined && now < copy.expiresAt) Memory.setDeadlines(self.memory, copy, expiresAt)
     }
     markChanged(self, id)
+    if (asking !== undefined) Pending.giveUp(asking.tier.pending, id)
     // While an invalidation is pending, the store may still have the invalidated entry, which must not be touched.
     if (asking === undefined || Pending.isGone(asking.tier.pending, id)) return Effect.succeed(wasThere)
     const { budget, tier } = asking

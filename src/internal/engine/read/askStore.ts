@@ -44,11 +44,11 @@ export const askStore = <A, E>(
     const { engine, id, request } = reader
     const { circuit, pending } = engine.storeTier!
     const bornAt = TagEpochs.epochNow(engine.tagEpochs)
-    const isPending = Pending.isPending(pending, id)
     if (
-      isPending || engine.closed || engine.flights.has(id) || engine.ending.has(id) || Circuit.isOpen(circuit) ||
+      Pending.isPending(pending, id) || engine.closed || engine.flights.has(id) || engine.ending.has(id) ||
+      Circuit.isOpen(circuit) ||
       refusal(engine, request) !== undefined
-    ) return resume(joinFlight(reader, rejectedWriteId, { readsStore: !isPending }))
+    ) return resume(joinFlight(reader, rejectedWriteId, { readsStore: true }))
     const known = engine.questions.byId.get(id)
     const question = known !== undefined && isCurrent(reader, known) ? known : makeQuestion(reader, bornAt)
     // The answer resumes all waiting readers in one step, so their number is limited.

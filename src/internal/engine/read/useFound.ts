@@ -6,6 +6,7 @@ import { Entry, protectedUntilOf } from "../memory/entry.ts"
 import { nowOf } from "../request/context.ts"
 import { decide } from "../request/decide.ts"
 import type { Question, Reader } from "../state.ts"
+import * as Pending from "../storeTier/pendingInvalidations.ts"
 import { type Fetched, NeedsEffect } from "../storeTier/storeTier.ts"
 import { join, serveDue } from "./read.ts"
 import { serve } from "./serve.ts"
@@ -25,7 +26,9 @@ export const useFound = <A, E>(
     if (decision !== Load) {
       // Must precede `putInMemory`, which may evict other entries, whose removal listeners may invalidate this one.
       const { mutations } = engine
-      if (policy.writes && question?.isInMemory !== true) {
+      // A value that the store has not acknowledged is read from there for a limited time only.
+      const isUnsure = Pending.isPending(engine.storeTier!.pending, reader.id)
+      if (policy.writes && question?.isInMemory !== true && !isUnsure) {
         if (question !== undefined) question.isInMemory = true
         putInMemory(engine, request, found, nowOf(fiber))
       }

@@ -11,8 +11,8 @@ import { isKeptOut } from "../../store/tooLarge.ts"
 import { monotonicMillis } from "../../time/monotonic.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
 import { emit } from "../telemetry/events.ts"
+import * as Incident from "../telemetry/incident.ts"
 import * as Log from "../telemetry/log.ts"
-import * as Incident from "./incident.ts"
 import { type Fault, Rejected, type StoreTier } from "./storeTier.ts"
 
 export const isFault = (answer: unknown): answer is Fault =>

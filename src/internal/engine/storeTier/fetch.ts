@@ -14,6 +14,7 @@ import * as Circuit from "./circuit.ts"
 import { codecFor, codecsOf, decodeNow, none, revive, tagNames } from "./codec.ts"
 import { damaged, recovered, undecodable } from "./faults.ts"
 import * as KnownTagVersions from "./knownTagVersions.ts"
+import { ownWrite } from "./ownWrites.ts"
 import * as Pending from "./pendingInvalidations.ts"
 import {
   type Asked,
@@ -28,7 +29,7 @@ import {
 export const readNow = (tier: StoreTier, key: Key, id: string, now: number): Fetched | typeof NeedsEffect => {
   const get = tier.store.getUnsafe!
   tier.front.tagEpochs.ensureTracking?.()
-  if (Pending.isPending(tier.pending, id)) return undefined
+  if (Pending.isPending(tier.pending, id)) return ownWrite(tier, id, now)
   // While the circuit is open, `fetch` decides whether this read may probe the store.
   if (Circuit.isOpen(tier.circuit)) return NeedsEffect
   let stored: Stored | undefined
@@ -106,7 +107,7 @@ export const fetch = Effect.fnUntraced(function*(
   asked: Asked
 ): Effect.fn.Return<Fetched | Fault, never, any> {
   const { hold, id, isGone = Pending.isPending, tags } = asked
-  if (isGone(tier.pending, id)) return undefined
+  if (isGone(tier.pending, id)) return ownWrite(tier, id, (yield* Clock.Clock).currentTimeMillisUnsafe())
   const found = yield* fetchWith(tier, budget, asked, tags)
   if (!(found instanceof OtherTags)) return found
   // From here on, changes to the entry's dependencies are noticed.

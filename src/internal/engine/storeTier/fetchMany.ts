@@ -9,6 +9,7 @@ import * as TagEpochs from "../memory/tagEpochs.ts"
 import { ask } from "./ask.ts"
 import { isFault } from "./faults.ts"
 import { reviveNow, reviveUnsafe } from "./fetch.ts"
+import { ownWrite } from "./ownWrites.ts"
 import * as Pending from "./pendingInvalidations.ts"
 import { type Asked, type Budget, type Fault, type Fetched, NeedsEffect, type StoreTier } from "./storeTier.ts"
 
@@ -47,7 +48,7 @@ export const fetchMany = Effect.fnUntraced(function*(
   return yield* Dependents.during(
     tier.front.memory.dependents,
     tags,
-    reviveAll(tier, budget, { keys, ids, asked, answer, tags, bornAt })
+    reviveAll(tier, budget, { keys, ids, asked, answer, tags, bornAt, isGone })
   )
 })
 
@@ -58,12 +59,13 @@ interface Answered {
   readonly answer: ReadonlyArray<Stored | undefined>
   readonly tags: ReadonlyArray<string>
   readonly bornAt: number
+  readonly isGone: typeof Pending.isPending
 }
 
 const reviveAll = Effect.fnUntraced(function*(
   tier: StoreTier,
   budget: Budget,
-  { answer, asked, bornAt, ids, keys, tags }: Answered
+  { answer, asked, bornAt, ids, isGone, keys, tags }: Answered
 ): Effect.fn.Return<ReadonlyArray<Fetched | Fault>, never, any> {
   const versions = tags.length === 0 ? undefined : yield* ask(tier, budget, "get", tier.store.get(noEntryId, tags))
   if (isFault(versions)) return ids.map(() => versions)
@@ -76,7 +78,7 @@ const reviveAll = Effect.fnUntraced(function*(
   yield* Turns.forEachEffect(ids, (id) => {
     const key = keys[at++]!
     const stored = id === asked[next] ? answer[next++] : undefined
-    if (stored === undefined) return add(undefined)
+    if (stored === undefined) return add(isGone(tier.pending, id) ? ownWrite(tier, id, now) : undefined)
     const reviving = { key, id, stored, bornAt, now, tags, versions: versions?.versions ?? [] }
     const revived = reviveUnsafe(tier, reviving)
     return revived === NeedsEffect ? Effect.map(reviveNow(tier, reviving), add) : add(revived)

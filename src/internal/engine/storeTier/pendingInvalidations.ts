@@ -1,6 +1,8 @@
 /** Pending invalidations: those that the store has not acknowledged. */
 import { pendingInvalidations } from "../../defaults/stores.ts"
+import type { Key } from "../../key/ofKey.ts"
 import { groupOf, groupTag, idOfTag, isInherited } from "../../store/markers/idTags.ts"
+import type { Entry } from "../memory/entry.ts"
 import type { Mode } from "../memory/tagEpochs.ts"
 
 /** An item is added before it is sent and removed once acknowledged. Until then, reads of its ids skip the store. */
@@ -21,6 +23,16 @@ export interface Item {
   places: number
   /** Whether the item is a write in progress. A lookup may then return the entry from before or after the write. */
   isWrite?: boolean
+  /** The written value. `undefined` for removals, and once there may be a newer value. */
+  write?: OwnWrite | undefined
+}
+
+/** A write by hand, which the process that made it can read until the store has acknowledged it. */
+export interface OwnWrite {
+  readonly key: Key
+  readonly entry: Entry
+  /** When it was made (monotonic milliseconds). */
+  readonly at: number
 }
 
 type Target =
@@ -53,6 +65,7 @@ export const add = (self: PendingInvalidations, target: Target): Item => {
       break
     case "All":
       if (self.all !== undefined) displace(self, self.all)
+      giveUpAll(self)
       self.all = item
       item.places = 1
       self.clears++
@@ -61,9 +74,19 @@ export const add = (self: PendingInvalidations, target: Target): Item => {
 }
 
 /** Adds a write. It counts as a removal if a removal or an unsent write of the id is pending. */
-export const addWrite = (self: PendingInvalidations, id: string): Item => {
+export const addWrite = (self: PendingInvalidations, id: string, write?: OwnWrite): Item => {
   const isWrite = self.ids.get(id)?.isWrite ?? !self.ids.has(id)
-  return Object.assign(add(self, { _tag: "Id", id }), { isWrite })
+  return Object.assign(add(self, { _tag: "Id", id }), { isWrite, write })
+}
+
+/** Gives up a written value, because there may be a newer one. */
+export const giveUp = ({ ids }: PendingInvalidations, id: string): void => {
+  const item = ids.get(id)
+  if (item !== undefined) item.write = undefined
+}
+
+export const giveUpAll = ({ ids }: PendingInvalidations): void => {
+  for (const item of ids.values()) item.write = undefined
 }
 
 const put = (self: PendingInvalidations, items: Map<string, Item>, name: string, item: Item): void => {
@@ -102,20 +125,23 @@ export const pendingMode = (self: PendingInvalidations, tags: ReadonlyArray<stri
   return isHard ? "hard" : "soft"
 }
 
-export const markUnsent = (self: PendingInvalidations, item: Item): void => {
+/** Marks an item to be sent again. Returns the items that a single `clear` replaces, because there are too many. */
+export const markUnsent = (self: PendingInvalidations, item: Item): ReadonlyArray<Item> => {
   if (item.places > 0) self.unsent.add(item)
   if (item.target._tag === "Id") {
     // A newer write of the same id may be missing from the store as well, so from now on both count as removals.
     for (const one of [item, self.ids.get(item.target.id)]) if (one !== undefined) one.isWrite = false
   }
-  // Above the limit, one `clear` replaces all items. Items that are still being sent do not count towards the limit.
-  if (self.unsent.size <= pendingInvalidations) return
-  for (const one of pendingItems(self)) one.places = 0
+  // Items that are still being sent do not count towards the limit.
+  if (self.unsent.size <= pendingInvalidations) return []
+  const replaced = pendingItems(self)
+  for (const one of replaced) one.places = 0
   self.ids.clear()
   self.tags.clear()
   self.unsent.clear()
   self.all = { target: { _tag: "All" }, places: 1 }
   self.unsent.add(self.all)
+  return replaced
 }
 
 export const acknowledge = (self: PendingInvalidations, item: Item): void => {

@@ -8,9 +8,9 @@ import type { Key } from "../../key/ofKey.ts"
 import type { TurnLimit } from "../../time/turnLimit.ts"
 import type { Entry } from "../memory/entry.ts"
 import type { MemoryTier } from "../memory/memory.ts"
+import type * as Incident from "../telemetry/incident.ts"
 import type * as Background from "./background.ts"
 import type * as Circuit from "./circuit.ts"
-import type * as Incident from "./incident.ts"
 import type * as Pending from "./pendingInvalidations.ts"
 
 /**

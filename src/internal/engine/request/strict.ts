@@ -1,7 +1,7 @@
 /** Carries faults to the boundary of `CachePolicy.strict`. */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
-import type { Fault } from "./storeTier.ts"
+import type { Fault } from "../storeTier/storeTier.ts"
 
 /** Carries a fault as a defect: inner effects declare no such error, and a user's handler could catch an error. */
 export class StrictFault {

@@ -1,0 +1,70 @@
+/**
+ * Writes by hand that the store has not acknowledged. It may have carried them out, or may never do so. Until that is
+ * known, the process that wrote reads its own value, though memory may have been cleared meanwhile.
+ */
+import * as Dependents from "#platform/engine/memory/dependents"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import type { Key } from "../../key/ofKey.ts"
+import { monotonicMillis } from "../../time/monotonic.ts"
+import { Entry } from "../memory/entry.ts"
+import * as Memory from "../memory/memory.ts"
+import * as TagEpochs from "../memory/tagEpochs.ts"
+import { emitOf } from "../telemetry/events.ts"
+import type { Item, OwnWrite } from "./pendingInvalidations.ts"
+import type { StoreTier } from "./storeTier.ts"
+
+export const make = (tier: StoreTier, key: Key, entry: Entry): OwnWrite => ({ key, entry, at: monotonicNow(tier) })
+
+const monotonicNow = ({ front }: StoreTier): number => monotonicMillis(Context.get(front.context, Clock.Clock))
+
+/** The value that this process has written, while the store has not acknowledged it. */
+export const ownWrite = (tier: StoreTier, id: string, now: number): Entry | undefined => {
+  const { front: { tagEpochs }, maxStalenessMillis, pending, store } = tier
+  const item = pending.ids.get(id)
+  const write = item?.write
+  // While a write is being sent, a look-up may find the entry from before it.
+  if (write === undefined || pending.all !== undefined || !pending.unsent.has(item!)) return undefined
+  const { checkedAt, expiresAt, tags } = write.entry
+  // Other processes may have changed the id since, and this process may not get to know it (promise P2).
+  if (store.capabilities.shared && monotonicNow(tier) - write.at >= maxStalenessMillis) return undefined
+  if (now >= expiresAt || TagEpochs.changedSince(tagEpochs, tags, checkedAt)) return undefined
+  const copy = copyOf(write.entry)
+  if (TagEpochs.softenedSince(tagEpochs, tags, checkedAt)) copy.softExpiresAt = -Infinity
+  return copy
+}
+
+/** A copy for each reader: entries that were in memory are linked to others, which they would keep alive. */
+const copyOf = (entry: Entry): Entry => {
+  const { checkedAt: bornAt, counters, createdAt, etag, exit, expiresAt, id, softExpiresAt, tags, writeId } = entry
+  return new Entry({
+    id,
+    exit,
+    createdAt,
+    softExpiresAt,
+    expiresAt,
+    loadMillis: 0,
+    tags,
+    bornAt,
+    writeId,
+    etag,
+    counters,
+    constant: undefined
+  })
+}
+
+/** From now on memory does not hold the entry for the write. */
+export const keep = (item: Item): void => {
+  if (item.write !== undefined) item.write = { ...item.write, entry: copyOf(item.write.entry) }
+}
+
+/** Reports a written value that the store does not have. If it is shared, memory must not keep the value either. */
+export const lost = ({ front, store }: StoreTier, { entry: { id, writeId }, key }: OwnWrite): void => {
+  const { memory, tagEpochs } = front
+  if (store.capabilities.shared) {
+    front.mutations++
+    Dependents.idChanged(memory.dependents, tagEpochs, id)
+    if (memory.entries.get(id)?.writeId === writeId) Memory.remove(memory, id, "unverified")
+  }
+  emitOf(front, key, id, { _tag: "Lost" })
+}

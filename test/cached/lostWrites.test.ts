@@ -1,0 +1,187 @@
+/** A value that is set while the store fails: its process reads it, and reports it if the store never gets it. */
+import { describe, expect, it } from "@effect/vitest"
+import { Context, Effect, Layer, Option, Queue, Stream } from "effect"
+import { Cached, CacheLayer, CachePolicy, Caching, Store } from "effect-cached"
+import { StoreError } from "effect-cached/CacheError"
+import { MemoryStore } from "effect-cached/memory"
+import { TestClock } from "effect/testing"
+import { settle, start } from "../support/caches.ts"
+
+/**
+ * A server of several processes, which pushes changes as Redis does. While it is `away`, each operation fails at once;
+ * a write is lost on its way to the server (`request`), or is carried out, and its answer is lost (`answer`).
+ */
+const server = (options?: CacheLayer.LayerOptions) =>
+  Effect.gen(function*() {
+    const inner = MemoryStore.make()
+    const changes = yield* Queue.unbounded<Store.Change>()
+    const state = { away: undefined as undefined | "request" | "answer" }
+    const down = Effect.fail(new StoreError({ store: "server", operation: "set", reason: "Unavailable" }))
+    const failing = <A>(operation: string, run: Effect.Effect<A, StoreError>): Effect.Effect<A, StoreError> =>
+      Effect.suspend(() => {
+        if (state.away === undefined) return run
+        return state.away === "answer" && operation.startsWith("set") ? Effect.andThen(run, down) : down
+      })
+    const store: Store.Store = {
+      ...inner,
+      name: "server",
+      capabilities: { ...inner.capabilities, shared: true, changes: true },
+      getUnsafe: undefined,
+      get: (...asked) => failing("get", inner.get(...asked)),
+      getMany: (...asked) => failing("getMany", inner.getMany(...asked)),
+      set: (...asked) => failing("set", inner.set(...asked)),
+      setMany: (...asked) => failing("setMany", inner.setMany(...asked)),
+      remove: (...asked) => failing("remove", inner.remove(...asked)),
+      acquire: (...asked) => failing("acquire", inner.acquire(...asked)),
+      commit: (...asked) => failing("commit", inner.commit(...asked)),
+      touch: (...asked) => failing("touch", inner.touch(...asked)),
+      markers: (...asked) => failing("markers", inner.markers(...asked)),
+      invalidateTags: (...asked) => failing("invalidateTags", inner.invalidateTags(...asked)),
+      changes: Stream.unwrap(Effect.suspend(() => {
+        if (state.away !== undefined) return down
+        Queue.offerUnsafe(changes, { _tag: "Coherent" })
+        return Effect.succeed(Stream.mapEffect(
+          Stream.fromQueue(changes),
+          (change) => change._tag === "Gap" ? down : Effect.succeed(change)
+        ))
+      }))
+    }
+    const layer = Layer.provide(CacheLayer.layerWith(options), Layer.succeed(Store.Store, store))
+    const build = Effect.map(Layer.build(Layer.fresh(layer)), (context) =>
+      Effect.provideService(Caching.Caching, Context.get(context, Caching.Caching)))
+    const within = yield* build
+    const lost: Array<string> = []
+    yield* within(start(Stream.runForEach(Cached.events, (event) =>
+      Effect.sync(() => {
+        if (event._tag === "Lost") {
+          lost.push(event.id)
+        }
+      }))))
+    const push = (change: Store.Change) =>
+      Effect.andThen(Effect.sync(() => Queue.offerUnsafe(changes, change)), settle)
+    yield* settle
+    return {
+      inner,
+      lost,
+      push,
+      state,
+      within,
+      /** The connection is cut: what is asked from now on fails. */
+      cut: (away: "request" | "answer") => Effect.andThen(Effect.sync(() => state.away = away), push({ _tag: "Gap" })),
+      back: Effect.sync(() => state.away = undefined),
+      value: Effect.map(inner.get("k", []), ({ entry }) => entry !== undefined)
+    }
+  })
+
+const get = Effect.map(Cached.getOption("k"), Option.getOrUndefined)
+const set = (value: string) => Cached.set("k", value, { ttl: "1 hour" })
+
+describe.each([true, false])("a value that is set while the store is away, with memory: %s", (memory) => {
+  it.effect("stays if only the answer was lost", () =>
+    Effect.gen(function*() {
+      const { back, cut, lost, value, within } = yield* server({ memory })
+      yield* within(set("old"))
+      yield* cut("answer")
+      expect(yield* within(set("new"))).toBe(true)
+      expect(yield* within(get)).toBe("new")
+      yield* back
+      // Until it is known what the store has, and from then on.
+      for (let i = 0; i < 40; i++) {
+        expect(yield* within(get)).toBe("new")
+        yield* TestClock.adjust(100)
+      }
+      expect(yield* value).toBe(true)
+      expect(yield* within(Cached.ttl(Effect.succeed("loaded"), { key: "k", ttl: "1 hour" }))).toBe("new")
+      expect(lost).toEqual([])
+    }))
+
+  it.effect("is lost with an event if the store never got it", () =>
+    Effect.gen(function*() {
+      const { back, cut, lost, value, within } = yield* server({ memory })
+      yield* cut("request")
+      expect(yield* within(set("new"))).toBe(true)
+      yield* back
+      yield* settle
+      expect(yield* within(get)).toBe("new")
+      expect(lost).toEqual([])
+      yield* TestClock.adjust("5 seconds")
+      expect(lost).toEqual(["k"])
+      expect(yield* within(get)).toBe(undefined)
+      expect(yield* value).toBe(false)
+    }))
+
+  it.effect("is read for maxStaleness, however soon memory is cleared, and no longer", () =>
+    Effect.gen(function*() {
+      const { cut, within } = yield* server({ memory })
+      yield* cut("request")
+      yield* TestClock.adjust("9900 millis")
+      yield* within(set("new"))
+      const read = Cached.ttl(Effect.fail("loaded"), { key: "k", ttl: "1 hour" })
+      for (let i = 0; i < 99; i++) {
+        expect(yield* within(get)).toBe("new")
+        expect(yield* within(Cached.getMany(["k"]))).toEqual([Option.some("new")])
+        yield* TestClock.adjust(100)
+      }
+      expect(yield* within(read)).toBe("new")
+      yield* TestClock.adjust(100)
+      expect(yield* within(get)).toBe(undefined)
+      expect(yield* within(Effect.flip(read))).toBe("loaded")
+    }))
+
+  it.effect.each<Store.Change>([{ _tag: "Changed", id: "k" }, { _tag: "AllChanged" }, {
+    _tag: "ManyChanged",
+    mayBe: () => true
+  }])("hides no change by another process: $_tag", (change) =>
+    Effect.gen(function*() {
+      const { inner, push, state, within } = yield* server({ memory })
+      state.away = "request"
+      yield* within(set("new"))
+      yield* inner.remove("k")
+      yield* push(change)
+      expect(yield* within(get)).toBe(undefined)
+    }))
+
+  it.effect.each([
+    ["a removal", Cached.remove("k"), undefined],
+    ["an invalidation of its tag", Cached.invalidateTag("t"), undefined],
+    ["clear", Cached.clear, undefined],
+    ["an invalidation by pattern", Effect.exit(Stream.runDrain(Cached.invalidateMatching("*"))), undefined],
+    ["a later set", set("later"), "later"],
+    ["a refresh", CachePolicy.refresh(Cached.ttl(Effect.succeed("loaded"), { key: "k", ttl: "1 hour" })), undefined],
+    ["touch", Cached.touch("k", 0), undefined]
+  ])("%s of this process is not hidden", ([, run, expected]) =>
+    Effect.gen(function*() {
+      const { cut, within } = yield* server({ memory })
+      yield* cut("request")
+      yield* TestClock.adjust("9900 millis")
+      yield* within(Cached.set("k", "new", { ttl: "1 hour", tags: ["t"] }))
+      yield* within(run as Effect.Effect<unknown, unknown, Caching.Caching>)
+      // Memory has been cleared by then.
+      yield* TestClock.adjust(200)
+      expect(yield* within(get)).toBe(expected)
+    }))
+
+  it.effect("is set by many too, and each that is lost is an event", () =>
+    Effect.gen(function*() {
+      const { back, cut, lost, within } = yield* server({ memory })
+      yield* cut("request")
+      yield* within(Cached.setMany([["k", 1], ["other", 2]]))
+      yield* within(Cached.set("mine", 3))
+      yield* back
+      yield* within(Cached.invalidate("mine"))
+      expect(yield* within(Cached.getMany(["k", "other", "mine"]))).toEqual([
+        Option.some(1),
+        Option.some(2),
+        Option.none()
+      ])
+      yield* TestClock.adjust("5 seconds")
+      expect(lost).toEqual(["k", "other"])
+    }))
+
+  it.effect("fails under strict", () =>
+    Effect.gen(function*() {
+      const { cut, within } = yield* server({ memory })
+      yield* cut("answer")
+      expect(yield* within(Effect.flip(CachePolicy.strict(set("new"))))).toMatchObject({ reason: "Unavailable" })
+    }))
+})
