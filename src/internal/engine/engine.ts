@@ -1,4 +1,3 @@
-/** Makes and closes the engine of one cache. */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Schedule from "effect/Schedule"

@@ -1,4 +1,3 @@
-/** Reads entries and the versions of their tags. */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { Stored, TagVersion } from "../../../CacheEntry.ts"

@@ -1,4 +1,3 @@
-/** Sends unsent invalidations to the store again, with backoff. */
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
 import type { StoreError } from "../../../CacheError.ts"

@@ -1,4 +1,3 @@
-/** Retries the load of a refresh. */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"

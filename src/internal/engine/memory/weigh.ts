@@ -1,4 +1,3 @@
-/** Weighs entries with the user's weigher. */
 import * as Cause from "effect/Cause"
 import * as Exit from "effect/Exit"
 import { CacheConfigError } from "../../../CacheError.ts"

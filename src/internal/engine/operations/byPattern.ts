@@ -1,4 +1,3 @@
-/** Invalidates ids by a pattern. */
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { StoreError } from "../../../CacheError.ts"

@@ -1,4 +1,3 @@
-/** Reports the hit ratio at other capacities: `Cached.curve`. */
 import * as Effect from "effect/Effect"
 import { CacheConfigError } from "../../../CacheError.ts"
 import type { Point } from "../../eviction/stackDistances.ts"

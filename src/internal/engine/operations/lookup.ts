@@ -1,4 +1,3 @@
-/** Lookups: reads without a load. */
 import { capture, capturedFirst, derives, isCompared } from "#platform/engine/derived/dependencies"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"

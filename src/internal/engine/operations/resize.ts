@@ -1,4 +1,3 @@
-/** Changes the capacity of memory: `Cached.resize`. */
 import * as Effect from "effect/Effect"
 import { chunk } from "../../defaults/bounds.ts"
 import { boundOfMemory, type SizeInput } from "../../options/size.ts"

@@ -1,4 +1,3 @@
-/** The steps by which a read asks the store. */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"

@@ -1,4 +1,3 @@
-/** Checks a request before its load starts. */
 import { requireDependencies } from "#platform/engine/derived/dependencies"
 import { CacheConfigError } from "../../../CacheError.ts"
 import { idOf } from "../../key/ofKey.ts"

@@ -1,4 +1,3 @@
-/** Makes a store tier. */
 import * as Context from "effect/Context"
 import * as Scheduler from "effect/Scheduler"
 import { storeReadsOfTurn, timeoutsOfTurn } from "../../defaults/bounds.ts"

@@ -1,4 +1,3 @@
-/** Estimates the size in memory of a value that has no codec. */
 import { previewedParts } from "../../defaults/bounds.ts"
 
 const ofObject = 32

@@ -1,4 +1,3 @@
-/** Emits events to all listeners. */
 import * as Cause from "effect/Cause"
 import * as Exit from "effect/Exit"
 import type { CacheEvent, Valued } from "../../../CacheEvent.ts"

@@ -1,4 +1,3 @@
-/** Lua scripts that read and change counters. */
 import { foreign, type Sources } from "./script.ts"
 
 export const outOfRange = "RANGE"

@@ -1,4 +1,3 @@
-/** Lua scripts that write, touch and remove entries. */
 import { keysOfWrite, requireWritable, sendInvalidation } from "./lua.ts"
 import type { Sources } from "./script.ts"
 
