@@ -1,3 +1,4 @@
+/** Makes and closes the engine of one cache. */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Schedule from "effect/Schedule"

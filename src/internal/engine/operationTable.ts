@@ -1,3 +1,4 @@
+/** All operations of a cache, as values for `perform`. */
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"

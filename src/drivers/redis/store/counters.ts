@@ -1,3 +1,4 @@
+/** Reads and changes the counters of a store on Redis. */
 import type { Counter } from "../../../ports/store.ts"
 import type { Done } from "../connection/connection.ts"
 import { noAnswer } from "../fault.ts"

@@ -1,3 +1,4 @@
+/** Reads entries and the versions of their tags. */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { Stored, TagVersion } from "../../../CacheEntry.ts"

@@ -1,3 +1,4 @@
+/** Writes and removes entries. */
 import * as Effect from "effect/Effect"
 import type { Stored, TagVersion } from "../../../CacheEntry.ts"
 import type { StoreError } from "../../../CacheError.ts"

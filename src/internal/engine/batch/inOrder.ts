@@ -1,3 +1,4 @@
+/** Runs the lookup of many keys, and checks its answers. */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { infoOf, type Key } from "../../key/ofKey.ts"

@@ -1,3 +1,4 @@
+/** A call for many keys that bypasses the cache. */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { idOf, type Key } from "../../key/ofKey.ts"

@@ -1,3 +1,4 @@
+/** The index of joinable flights by id. */
 import type { Flight, FlightsById, Tickets } from "../state.ts"
 
 /** Keeps the newest flight outside the map, because V8 keeps rebuilding a `Map` whose only element comes and goes. */

@@ -1,3 +1,4 @@
+/** Sends unsent invalidations to the store again, with backoff. */
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
 import type { StoreError } from "../../../CacheError.ts"

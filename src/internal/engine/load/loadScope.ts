@@ -1,3 +1,4 @@
+/** The scope of a load, which closes when the load ends. */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"

@@ -1,3 +1,4 @@
+/** Retries the load of a refresh. */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"

@@ -1,3 +1,4 @@
+/** Starts a queued flight: a refresh, or a flight that waited for the scheduler or for another flight of its id. */
 import * as Effect from "effect/Effect"
 import { CacheClosed } from "../../../CacheError.ts"
 import { answerNow } from "../flight/callers.ts"

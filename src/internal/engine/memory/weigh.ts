@@ -1,3 +1,4 @@
+/** Weighs entries with the user's weigher. */
 import * as Cause from "effect/Cause"
 import * as Exit from "effect/Exit"
 import { CacheConfigError } from "../../../CacheError.ts"

@@ -1,3 +1,4 @@
+/** Invalidates ids by a pattern. */
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { StoreError } from "../../../CacheError.ts"

@@ -1,3 +1,4 @@
+/** Reports the hit ratio at other capacities: `Cached.curve`. */
 import * as Effect from "effect/Effect"
 import { CacheConfigError } from "../../../CacheError.ts"
 import type { Point } from "../../eviction/stackDistances.ts"

@@ -1,3 +1,4 @@
+/** Changes the capacity of memory: `Cached.resize`. */
 import * as Effect from "effect/Effect"
 import { chunk } from "../../defaults/bounds.ts"
 import { boundOfMemory, type SizeInput } from "../../options/size.ts"

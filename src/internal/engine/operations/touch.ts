@@ -1,3 +1,4 @@
+/** Restarts the lifetime of an entry: `touch`. */
 import * as Effect from "effect/Effect"
 import { idOf, type Key } from "../../key/ofKey.ts"
 import type { Engine } from "../engine.ts"

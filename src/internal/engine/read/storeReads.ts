@@ -1,3 +1,4 @@
+/** The steps by which a read asks the store. */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"

@@ -1,3 +1,4 @@
+/** Completes a read with the store's answer. */
 import type * as Effect from "effect/Effect"
 import { Load, Serve } from "../../../Strategy.ts"
 import { putInMemory } from "../flight/complete.ts"

@@ -1,3 +1,4 @@
+/** Checks a request before its load starts. */
 import { requireDependencies } from "#platform/engine/derived/dependencies"
 import { CacheConfigError } from "../../../CacheError.ts"
 import { idOf } from "../../key/ofKey.ts"

@@ -1,3 +1,4 @@
+/** Sliding expiration: a read moves the entry's deadline. */
 import type { Entry } from "../memory/entry.ts"
 import type { Flights, Request } from "../state.ts"
 import { movedBy } from "./rules.ts"

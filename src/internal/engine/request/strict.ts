@@ -1,3 +1,4 @@
+/** Carries faults to the boundary of `CachePolicy.strict`. */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import type { Fault } from "../storeTier/storeTier.ts"

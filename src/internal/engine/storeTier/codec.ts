@@ -1,3 +1,4 @@
+/** Encodes entries for the store, and decodes stored entries. */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"

@@ -1,3 +1,4 @@
+/** Reads many entries from the store at once. */
 import * as Dependents from "#platform/engine/memory/dependents"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"

@@ -1,3 +1,4 @@
+/** Makes a store tier. */
 import * as Context from "effect/Context"
 import * as Scheduler from "effect/Scheduler"
 import { storeReadsOfTurn, timeoutsOfTurn } from "../../defaults/bounds.ts"

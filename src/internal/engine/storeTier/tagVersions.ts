@@ -1,3 +1,4 @@
+/** The tag versions of an entry that is written to the store. */
 import * as Effect from "effect/Effect"
 import type { TagVersion } from "../../../CacheEntry.ts"
 import { StoreError } from "../../../CacheError.ts"

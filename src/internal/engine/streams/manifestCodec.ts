@@ -1,3 +1,4 @@
+/** Encodes a stream's manifest as bytes. */
 import * as Effect from "effect/Effect"
 import type { Stored } from "../../../CacheEntry.ts"
 import { SerializerError } from "../../../CacheError.ts"

@@ -1,3 +1,4 @@
+/** Estimates the size in memory of a value that has no codec. */
 import { previewedParts } from "../../defaults/bounds.ts"
 
 const ofObject = 32

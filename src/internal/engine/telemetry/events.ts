@@ -1,3 +1,4 @@
+/** Emits events to all listeners. */
 import * as Cause from "effect/Cause"
 import * as Exit from "effect/Exit"
 import type { CacheEvent, Valued } from "../../../CacheEvent.ts"

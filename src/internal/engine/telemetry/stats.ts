@@ -1,3 +1,4 @@
+/** The counters of a cache, by key class. */
 import { infoOf, type Key } from "../../key/ofKey.ts"
 import { meetClass } from "./keyClasses.ts"
 import { type Counters, noCounters, type Telemetry } from "./telemetry.ts"

@@ -1,3 +1,4 @@
+/** Lua scripts that read and change counters. */
 import { foreign, type Sources } from "./script.ts"
 
 export const outOfRange = "RANGE"

@@ -1,3 +1,4 @@
+/** Lua scripts that write, touch and remove entries. */
 import { keysOfWrite, requireWritable, sendInvalidation } from "./lua.ts"
 import type { Sources } from "./script.ts"
 

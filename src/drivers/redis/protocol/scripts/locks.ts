@@ -1,3 +1,4 @@
+/** Lua scripts that acquire, renew, release and check locks. */
 import { lockLifeMillis } from "../../../../internal/defaults/processes.ts"
 import { nowMicros } from "./lua.ts"
 import type { Sources } from "./script.ts"
