@@ -34,7 +34,6 @@ export interface TicketOf<F> {
 }
 
 export interface TicketsOf<F> {
-  /** The tickets of each call, by id. */
   readonly calls: Set<ReadonlyMap<string, TicketOf<F>>>
   readonly board: (id: string) => F | undefined
   readonly boardAll: () => void

@@ -21,7 +21,6 @@ export interface Fresh {
   readonly client: Client
   /** The `run_id` of the previously connected server, if known. It changes whenever a server starts. */
   readonly formerRun: string | undefined
-  /** When the previous connection was lost, on the monotonic clock. */
   readonly lostAt: number
 }
 

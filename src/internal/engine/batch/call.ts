@@ -14,7 +14,6 @@ import type { Sorted } from "./unasked.ts"
 export class Item {
   readonly flight: Flight
   readonly key: Key
-  /** The context of the flight's fiber. `undefined` for a seat. */
   readonly context: Context.Context<never> | undefined
   readonly resume: Resume | undefined
   call: Call | undefined
@@ -63,7 +62,6 @@ export interface State {
   asking: Array<Item>
   /** Keys without flights. In the first call, they follow the flights. */
   tickets: Array<Ticket>
-  /** The call that loads the tickets' keys, while it runs. */
   call: Call | undefined
   readonly boarded: Map<Ticket, Item>
   seats: Seats | undefined

@@ -42,7 +42,6 @@ export const waitForLease = (
     }
     waiting.dueAt = nextOf(tier, waiting, { now, leftMillis })
     add(self.leaseWaits, waiting)
-    // The batch call of the flight does not wait for the lease.
     flight.request.batch?.dropOut(flight)
     setTimer(self, tier, waiting.dueAt)
     return Effect.sync(() => {

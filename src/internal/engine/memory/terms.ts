@@ -16,7 +16,6 @@ export interface Terms {
   memoryExpiresAt: number | undefined
   readonly etag: string | undefined
   readonly counters: Counters
-  /** The number of entries that have received these terms. */
   entries: number
   isShared: boolean
 }

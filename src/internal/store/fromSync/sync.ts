@@ -58,7 +58,6 @@ export const toStoreError = (storage: SyncStorage, operation: string, cause: unk
     ? cause
     : new StoreError({ store: storage.name, operation, reason: storage.reasonOf?.(cause) ?? "Unavailable", cause })
 
-/** Runs a step once, regardless of the storage's `attempt`. */
 export const once = <A>(storage: SyncStorage, operation: string, run: () => A): Effect.Effect<A, StoreError> =>
   Effect.suspend(() => {
     try {
