@@ -45,7 +45,6 @@ export const make = (id: string, file: string, { meta, payload }: Stored): Metad
   }
 }
 
-/** Whether a payload has the size and the hash that the metadata records. */
 export const fits = (metadata: Metadata, payload: Uint8Array): boolean =>
   payload.length === metadata.bytes && sha256(payload) === metadata.sha256
 

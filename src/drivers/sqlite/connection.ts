@@ -346,7 +346,6 @@ const freeDisk = (self: Connection, { database }: Databases.Opened): void => {
   self.hasReserve = FreeDisk.free({ database, reserve, room: tables(self).room, bound, now: config.wallNow() })
 }
 
-/** Runs an operation. If the database is full, makes room and repeats the operation, until no tries are left. */
 const withRoom = <A>(self: Connection, operation: () => A, triesLeft = 3): A => {
   try {
     if (!self.kind.passes) regainReserve(self)

@@ -145,7 +145,6 @@ export const decode = (id: string, frame: Uint8Array, crc32: Checksum): Stored |
     : withEtag(meta, tagsEnd, frame.subarray(0, end), view)
 }
 
-/** Returns a decoded entry with its etag, or `undefined` if the etag's length exceeds the frame. */
 const withEtag = (meta: Meta, lengthAt: number, frame: Uint8Array, view: DataView): Stored | undefined => {
   const etagAt = lengthAt + textHead
   if (etagAt > frame.length) return undefined

@@ -201,7 +201,6 @@ export interface Questions {
 export interface Question extends Watch {
   readonly id: string
   readonly askers: Array<Asker>
-  /** The engine's `mutations` when the store was asked. */
   readonly mutations: number
   readonly clock: Clock.Clock
   readonly askedAt: number
@@ -317,7 +316,6 @@ export interface Request<out A = unknown, out E = unknown> extends Effect.Effect
   readonly maxLoadMillis?: number | undefined
   /** Throws a `CacheConfigError` for an invalid option, before the first load. Returns whether there are options. */
   readonly validate: () => boolean
-  /** Whether this request repeats a read (`readAgain`). */
   readonly isAgain?: boolean
   /** The validated options. Defined at the first miss, so that hits do not pay for the validation. */
   rules: Rules | undefined
@@ -451,9 +449,7 @@ export interface Attempt {
   clears: number
   /** Whether the load has read a stale cached value. If so, its result is not stored. */
   fromStale: boolean
-  /** `undefined` until a cache serves a value inside the load. */
   recorder: Recorder | undefined
-  /** `undefined` until the load reads through a cache. */
   dependencies: Dependencies | undefined
   /** Whether the load declared that the previous value is still valid. This declaration ends the attempt. */
   renewed: boolean
@@ -523,7 +519,6 @@ export interface Batch {
   readonly leaveTickets: Effect.Effect<unknown>
   /** The load of each flight in the batch. It waits for the call, and returns the answer for the flight's key. */
   readonly load: Effect.Effect<unknown, unknown, any>
-  /** The fiber of the call that currently runs the flight's load. */
   readonly fiberOf: (flight: Flight) => Fiber.Fiber<unknown, unknown> | undefined
   /** Whether a call runs as part of the flight. The call may continue for other flights after this flight has ended. */
   readonly isLedBy: (flight: Flight) => boolean

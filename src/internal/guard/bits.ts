@@ -90,6 +90,5 @@ export const countBits = (bytes: Uint8Array): number => {
 
 const countsOfBytes = Uint8Array.from({ length: 256 }, (_, byte) => byte.toString(2).replaceAll("0", "").length)
 
-/** The approximate number of items in a layer, estimated from its set bits. */
 export const itemsOf = ({ bits, hashes }: Layer, set: number): number =>
   set >= bits ? Infinity : -bits / hashes * Math.log1p(-set / bits)

@@ -11,7 +11,6 @@ import type { Tokens } from "../token.ts"
 export interface Held {
   readonly owner: string
   readonly leaseMillis: number
-  /** The time until which the lease is exclusive. */
   readonly until: number
   readonly joinedAt: number | undefined
 }
@@ -22,7 +21,6 @@ export interface Lease extends Held {
   leaseMillis: number
   until: number
   joinedAt: number | undefined
-  /** The time after which the record may be removed. */
   dies: number
   failed: Failed | undefined
 }

@@ -55,7 +55,6 @@ const textsOf = (ids: unknown): ReadonlyArray<string> => {
   return ids.map((one: string | { readonly id: string }) => typeof one === "string" ? one : one.id)
 }
 
-/** Passes each page of a scan to `watch` as one operation. */
 const paged = <A>(operation: string, scan: Stream.Stream<A, StoreError>, watch: Tap): Stream.Stream<A, StoreError> =>
   Stream.transformPull(
     scan,

@@ -130,7 +130,7 @@ export const faults: ReadonlyArray<UnitFault> = [
   },
   {
     name: "a wave puts a refused result into memory",
-    in: "commitAll",
+    in: "store",
     find: "committed(commit.flight, commit, accepted[i]!)",
     replace: "committed(commit.flight, commit, true)",
     by: "test/cached/bulkInStore.test.ts"

@@ -109,6 +109,5 @@ export const destroy = (client: Client): void => {
   try {
     client.destroy()
   } catch {
-    // The client was never open, or is already closed.
   }
 }

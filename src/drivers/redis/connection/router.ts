@@ -18,7 +18,6 @@ export const connect = Effect.fnUntraced(function*(
   { controlTag, ...more }: Pick<Connection.ConnectionOptions, "recover" | "scripts"> & { readonly controlTag: string }
 ): Effect.fn.Return<Wire, Fault, Scope.Scope> {
   const { addresses, client, commandMillis, isCluster, isRequired, name, scrub, sentinel, settings } = config
-  // The time limit for connecting is never shorter than the limit for a command.
   const connectMillis = Math.max(Limits.connection.connectMillis, commandMillis)
   const makeClient = client === undefined ? fromLibrary(yield* load, connectMillis) : fromClient(client, scrub)
   const options = { ...more, makeClient, settings, scrub, commandMillis, connectMillis, isCluster }

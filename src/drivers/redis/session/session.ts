@@ -16,7 +16,6 @@ export interface Control {
 
 export interface Read {
   readonly keys: ReadonlyArray<Named>
-  /** The markers to read. Several reads may share one list. */
   readonly markers: ReadonlyArray<Named>
   readonly done: Done
   attempts: number

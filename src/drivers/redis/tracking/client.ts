@@ -24,7 +24,6 @@ export const listen = Effect.fnUntraced(function*(
   yield* Effect.addFinalizer(() =>
     Effect.sync(() => {
       destroy(client)
-      // A client that is still connecting has to be destroyed again once it is connected.
       void connecting.then(() => destroy(client), () => {})
     })
   )

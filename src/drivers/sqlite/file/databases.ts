@@ -103,7 +103,6 @@ export const open = (directory: string, maxSize: number, trustFolder = false): O
   throw damage(`there is no usable database in ${directory}`)
 }
 
-/** The path of the reserve file, which all databases of the directory share. */
 export const reserveOf = (directory: string): string => path.join(directory, `cache.v${File.format}.reserve`)
 
 /** Creates the next database, to which all processes move. Must run before the current database is closed. */

@@ -119,7 +119,6 @@ const dropRow = ({ drop }: Room, { seq, size }: Row): number => {
   return size
 }
 
-/** Returns the first rows whose total size is at most `bytes`, but at least one row. */
 const atMost = (rows: ReadonlyArray<Row>, bytes: number): ReadonlyArray<Row> => {
   let total = 0
   return rows.filter(({ size }, i) => (total += size) <= bytes || i === 0)

@@ -308,7 +308,6 @@ const settle = (
     flight.attempt.endedAt = endedAt
     if (flight !== first) {
       removeEdge(flight.attempt, first)
-      // Each result inherits everything that the call has read.
       recordShared(flight.attempt, first.attempt)
       if (first.attempt.fromStale) flight.attempt.fromStale = true
     }

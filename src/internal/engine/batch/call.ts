@@ -14,7 +14,6 @@ import type { Sorted } from "./unasked.ts"
 export class Item {
   readonly flight: Flight
   readonly key: Key
-  /** The context of the flight's fiber. `undefined` for a seat. */
   readonly context: Context.Context<never> | undefined
   readonly resume: Resume | undefined
   call: Call | undefined

@@ -9,7 +9,6 @@ export interface Office {
   readonly end: (ticket: Missing, exit: Exit.Exit<unknown, unknown>, leader: Flight) => boolean
 }
 
-/** A key that memory does not have, and its places in the call. */
 export class Missing implements Ticket {
   readonly key: Key
   readonly id: string
@@ -21,7 +20,6 @@ export class Missing implements Ticket {
   asked: boolean
   /** Turns the ticket into a flight, or ends it. `undefined` if the key has no ticket. */
   office: Office | undefined
-  /** The tag epoch when the key joined the call. */
   bornAt: number
   isOpen: boolean
   flight: Flight | undefined

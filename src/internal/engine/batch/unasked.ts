@@ -162,7 +162,6 @@ const flightOf = (self: Flights, { flight, requestOf, starter, watch }: Call, ke
   beginLoading(own, attempt.startedAt ?? now)
   // The entry's age counts from the end of the call, even if the entry enters memory later.
   own.attempt.endedAt = attempt.endedAt ?? now
-  // Each result inherits everything that the call has read.
   recordShared(own.attempt, attempt)
   own.attempt.fromStale = attempt.fromStale
   return own

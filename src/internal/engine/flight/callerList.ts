@@ -6,7 +6,6 @@ const none: Array<Caller | undefined> = []
 export class CallerList implements Callers {
   static readonly one = new CallerList()
   private list: Array<Caller | undefined> = none
-  /** The index in the list at which `next` continues. */
   private answered = 0
   size = 0
 

@@ -13,7 +13,6 @@ import * as Pending from "../storeTier/pendingInvalidations.ts"
 import type { Budget, Fault, StoreTier } from "../storeTier/storeTier.ts"
 import { markUnsent, sendingOf } from "./replay.ts"
 
-/** Removes ids from the store. Returns for each id whether the store reports that it existed. */
 export const removeInStore = (
   tier: StoreTier,
   ids: ReadonlyArray<string>,

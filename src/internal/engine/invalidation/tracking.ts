@@ -355,7 +355,6 @@ const applyChange = (self: Flights, tier: StoreTier, change: Change | undefined)
       TagEpochs.invalidate(self.tagEpochs, [change.tag])
       break
     case "ManyChanged":
-      // A `Changed` for each affected id follows (see `apart`).
       noteAll(self)
       break
     case "AllChanged":

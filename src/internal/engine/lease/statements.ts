@@ -10,7 +10,6 @@ import { isFault } from "../storeTier/faults.ts"
 import type { Fault, StoreTier } from "../storeTier/storeTier.ts"
 
 export interface Statement {
-  /** A random text that differs for each publication. */
   readonly nonce: string
   /** The ids that the load waits for, by the unique name of each wait. */
   readonly waits: ReadonlyMap<string, string>

@@ -36,7 +36,6 @@ const run = (
   const exit = child.pollUnsafe()
   if (exit !== undefined) return end(self, flight, context, exit)
   child.addObserver((exit) => end(self, flight, context, exit))
-  // The flight may have been abandoned while its load started.
   if (flight.abandoned) child.interruptUnsafe()
 }
 

@@ -47,7 +47,6 @@ export class Entry implements Timing, Node, Due {
   private terms: Terms
   /** The creation time as an offset from the terms' `beganAt`, because V8 stores a small integer without allocating. */
   private since: number
-  /** The number of reads that this process has served from the entry. */
   reads: number
   /** Links in the ring of a bucket (`deadlines.ts`). `undefined` if the entry never expires or is not in memory. */
   previousDue: Due | undefined

@@ -16,7 +16,6 @@ export interface Terms {
   memoryExpiresAt: number | undefined
   readonly etag: string | undefined
   readonly counters: Counters
-  /** The number of entries that have received these terms. */
   entries: number
   isShared: boolean
 }
@@ -29,7 +28,6 @@ const mostOfGroup = 4
 /** Returns known terms that equal the given ones and can express the creation time, or else the given terms. */
 export const shared = (terms: Terms, createdAt: number): Terms => {
   const { endsAfter, etag, loadMillis, memoryExpiresAt, softAfter, tags } = terms
-  // Terms with tags, an etag, a soft invalidation or a finite memory deadline are not shared.
   terms.isShared &&= tags.length === 0 && etag === undefined && softAfter !== -Infinity &&
     !Number.isFinite(memoryExpiresAt)
   if (!terms.isShared) return terms

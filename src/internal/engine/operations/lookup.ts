@@ -236,7 +236,6 @@ const inMemory = (
   if (!policy.readsMemory || !trustsMemory(self, policy)) return undefined
   if (isCompared(self, readContextOf(self, fiber).within, idOf(key))) return undefined
   const entry = Memory.peek(self.memory, self.tagEpochs, idOf(key))
-  // A stream's entry holds no value.
   if (entry === undefined || isOfStream(entry)) return undefined
   const now = nowOf(fiber)
   const { memoryExpiresAt = Infinity } = entry

@@ -47,7 +47,6 @@ export const supervise = (self: Background, { context, name, onDeath, run }: Wor
     const startedAt = monotonicMillis(clock)
     const started = forkIn(self.workers, context, effect)
     fiber = started
-    // The worker has stopped itself in its first step.
     if (isStopped) return started.interruptUnsafe()
     // Observes the fiber, because its own handlers do not run if it ends by evaluating a value that is not an effect.
     started.addObserver((exit) => {

@@ -113,7 +113,6 @@ export const undecodable = (
   return new Rejected(stored.meta.writeId)
 }
 
-/** Counts a value that the serializer refused. The caller receives the fault. */
 export const noteRefused = (tier: StoreTier, fault: SerializerError): SerializerError => {
   noteCorrupt(tier, fault.operation)
   return fault

@@ -13,7 +13,6 @@ import { ownWrite } from "./ownWrites.ts"
 import * as Pending from "./pendingInvalidations.ts"
 import { type Asked, type Budget, type Fault, type Fetched, NeedsEffect, type StoreTier } from "./storeTier.ts"
 
-/** An id that no entry has: a `get` with this id returns only the versions of tags. */
 export const noEntryId = "~"
 
 export const allTags = (entries: ReadonlyArray<Stored | undefined>): ReadonlyArray<string> => {

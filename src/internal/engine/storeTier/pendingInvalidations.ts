@@ -31,7 +31,6 @@ export interface Item {
 export interface OwnWrite {
   readonly key: Key
   readonly entry: Entry
-  /** When it was made (monotonic milliseconds). */
   readonly at: number
 }
 

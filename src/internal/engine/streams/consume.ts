@@ -53,7 +53,6 @@ interface Consumer {
   wake: (() => void) | undefined
   wakes: number
   hasBegun: boolean
-  /** Pages that are being read ahead from a store, by page number. */
   readonly ahead: Map<number, Fiber.Fiber<Pages.ReadPage | undefined>>
   pages: number
   digest: number
@@ -132,7 +131,6 @@ const start = (self: Consumer, answer: Effect.Effect<unknown, unknown, any>): Ef
 
 /** Waits for a flight, and attaches to the flight's log once there is one. */
 const follow = (self: Consumer, channel: Channel | undefined): void => {
-  // A consumer that has begun to read a log finishes that log.
   if (self.log !== undefined && self.hasBegun && !self.skips) return goOnAlone(self)
   leave(self)
   // Without a channel, the flight belongs to an effect with the same key, which has no log.
@@ -201,7 +199,6 @@ const waiting = (self: Consumer): Effect.Effect<Chunk, unknown, any> => {
   const seen = happened(self)
   return Effect.flatMap(
     Effect.callback<void>((resume) => {
-      // Other fibers may have run since the decision to wait.
       if (happened(self) !== seen) return resume(Effect.void)
       const { cursor, log } = self
       self.wake = () => {
@@ -292,7 +289,6 @@ const emit = (self: Consumer, chunk: Chunk): Effect.Effect<Chunk> => {
 
 const nextOfStore = (self: Consumer, log: RunLog.RunLog, cursor: RunLog.Cursor): Effect.Effect<Chunk, unknown, any> =>
   Effect.flatMap(readPage(self, { run: log.run, page: cursor.page, end: RunLog.firstInMemory(log) }), (page) => {
-    // The consumer's read has started over in the meantime.
     if (self.log !== log) return next(self)
     const before = log.digests[cursor.page - 1] ?? 0
     if (page === undefined || Pages.digest(before, page.payload) !== log.digests[cursor.page]) {
@@ -411,7 +407,6 @@ const readAgain = (
   Effect.suspend(() => {
     self.replay = undefined
     self.answer = undefined
-    // Pages that were read ahead belong to the lost run.
     self.ahead.clear()
     self.skips = self.pages > 0
     const anew = Effect.updateService(requestOf(self), Policy.Current, change)

@@ -39,7 +39,6 @@ export interface RunLog {
   /** For each encoded page, a digest of all pages up to that one. */
   readonly digests: Array<number>
   comparing: number
-  /** Whether the run's result can still be stored and joined. */
   isWhole: boolean
   end: Exit.Exit<unknown, unknown> | undefined
   readonly cursors: Set<Cursor>

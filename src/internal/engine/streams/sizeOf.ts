@@ -9,7 +9,6 @@ export const sizeOf = (root: unknown): number => {
   let size = 0
   const seen = new Set<object>()
   const waiting: Array<unknown> = [root]
-  // Only the first parts of a large value are visited.
   for (let parts = 0; waiting.length > 0 && parts < previewedParts; parts++) {
     const value = waiting.pop()
     if (typeof value === "string") size += 16 + 2 * value.length

@@ -54,7 +54,6 @@ export const run = <A, E, R>(
   Effect.suspend((): Effect.Effect<A, E | Failure, R> => {
     const { base } = begun
     const { store } = base.storeTier ?? {}
-    // If the store has no transactions, fail before the effect runs.
     if (store !== undefined && store.transact === undefined) return Effect.fail(unsupported(store.name))
     return Effect.flatMap(Effect.andThen(inLaterTurn(base), Clock.Clock), (clock) => {
       const endsAt = monotonicMillis(clock) + options.timeoutMillis

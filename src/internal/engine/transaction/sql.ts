@@ -181,7 +181,6 @@ export const replay = Effect.fnUntraced(function*(
   for (const { id } of rows) {
     if (foreign.has(id)) continue
     const [row] = yield* sql<{ readonly targets: string }>`SELECT targets FROM ${sql(table)} WHERE id = ${id}`
-    // Another process has already handled the row.
     if (row === undefined) continue
     const targets = parse(row.targets)
     if (targets === undefined) foreign.add(id)

@@ -77,7 +77,6 @@ const undo = (self: Sync, steps: ReadonlyArray<TransactStep>): void => {
     try {
       Entries.drop(self, id)
     } catch {
-      // The removal failed too. The caller gets the first error.
     }
   }
 }

@@ -45,7 +45,6 @@ const create = Effect.fnUntraced(function*(
   if (!(yield* writeIfAbsent(self, id, version))) {
     const winner = yield* read(self, id)
     if (winner !== undefined) return self.seen.found(tag, winner)
-    // The stored marker is unreadable, so it is replaced.
     yield* write(self, id, version)
   }
   return self.seen.made(tag, version)

@@ -32,7 +32,6 @@ export const make = (
     if (!setIfAbsent(id, entry, now)) {
       const winner = version(tag)
       if (winner !== undefined) return seen.found(tag, winner)
-      // The stored marker is unreadable, so it is replaced.
       storage.set(id, entry, now)
     }
     return seen.made(tag, fresh)
