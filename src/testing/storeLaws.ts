@@ -149,29 +149,6 @@ const entryLaws: Record<string, Check> = {
     yield* stores(store, "id", undefined, "removed")
   }),
 
-  "remove answers false for an entry that has expired or whose tag was invalidated": Effect.fnUntraced(
-    function*(store) {
-      const { markers } = yield* store.markers(["hard", "soft"])
-      const tagged = (i: number) =>
-        entry(i, { tags: [{ tag: i === 0 ? "hard" : "soft", version: markers[i]!.version }] })
-      const expiresAt = (yield* Clock.currentTimeMillis) + 10
-      for (const more of ["", " of many"]) {
-        yield* store.set(`expired${more}`, entry(2, { expiresAt }))
-        yield* store.set(`ended${more}`, tagged(0))
-        yield* store.set(`stale${more}`, tagged(1))
-      }
-      yield* store.invalidateTags(["hard"])
-      yield* store.invalidateTags(["soft"], "soft")
-      yield* Effect.sleep("2 seconds")
-      yield* same(yield* store.remove("expired"), false, "it has expired")
-      yield* same(yield* store.remove("ended"), false, "its tag was invalidated")
-      yield* same(yield* store.remove("stale"), true, "it is stale, and can still be served")
-      const many = yield* store.removeMany(["stale of many", "expired of many", "ended of many"])
-      yield* same(many, [true, false, false], "many at once")
-      for (const id of ["expired", "ended", "stale"]) yield* stores(store, id, undefined, "removed")
-    }
-  ),
-
   "changing bytes after a write or a read does not change the stored entry": Effect.fnUntraced(function*(store) {
     const given = entry(1)
     yield* store.set("id", given)

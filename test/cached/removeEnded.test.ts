@@ -12,15 +12,6 @@ import { tempDirectory } from "../support/tempDirectory.ts"
 const stores: Record<string, Layer.Layer<Store.Store, unknown>> = {
   "a store in memory": MemoryStore.layer,
   "files": Layer.unwrap(Effect.map(tempDirectory, (directory) => FilesStore.layer({ directory }))),
-  "an asynchronous storage": Layer.sync(Store.Store, () => {
-    const entries = new Map<string, CacheEntry.Stored>()
-    return Store.make({
-      name: "map",
-      get: (id) => Effect.sync(() => entries.get(id)),
-      set: (id, entry) => Effect.sync(() => void entries.set(id, entry)),
-      remove: (id) => Effect.sync(() => entries.delete(id))
-    })
-  }),
   "a database": Layer.unwrap(Effect.map(tempDirectory, (directory) => SqliteStore.layer({ directory })))
 }
 

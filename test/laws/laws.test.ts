@@ -174,13 +174,6 @@ const brokenStores: ReadonlyArray<readonly [fault: string, law: string, breaking
     touchCounter: (name, expiresAt) =>
       Effect.as(Effect.andThen(removeCounter(name), increment(name, 1, { expiresAt })), true)
   })],
-  [
-    "counts what has ended as removed",
-    "remove answers false for an entry that has expired or whose tag was invalidated",
-    ({ get, remove }) => ({
-      remove: (id) => Effect.flatMap(get(id, []), ({ entry }) => Effect.as(remove(id), entry !== undefined))
-    })
-  ],
   ["always removes a counter", "removeCounter answers whether there was a counter", ({ removeCounter }) => ({
     removeCounter: (name) => Effect.as(removeCounter(name), true)
   })],

@@ -48,5 +48,6 @@ export const touched = (
   return { meta: { ...entry.meta, ...later }, payload: entry.payload }
 }
 
+/** Whether there is an entry other than the one that the reader rejected. */
 export const isOtherWrite = (entry: Stored | undefined, rejectedWriteId: string | undefined): entry is Stored =>
   entry !== undefined && entry.meta.writeId !== rejectedWriteId

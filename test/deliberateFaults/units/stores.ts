@@ -17,20 +17,6 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/cached/removeEnded.test.ts"
   },
   {
-    name: "a removal from an asynchronous storage counts what had ended",
-    in: "remove",
-    find: "(removed) => removed && was",
-    replace: "(removed) => removed",
-    by: "test/cached/removeEnded.test.ts"
-  },
-  {
-    name: "a removal waits for a read that hangs although its caller has gone",
-    in: "remove",
-    find: "() => Deferred.succeed(wasLive, true)",
-    replace: "() => Effect.void",
-    by: "test/Store.test.ts"
-  },
-  {
     name: "a touch that begins between the request for a clear and its start undoes the clear",
     in: "clear",
     find: "Effect.flatten(Deferred.await(removing))",

@@ -30,7 +30,7 @@ const withTags = ({ storage, tags }: Lined, id: string) =>
 
 export const accepts = (self: Lined, id: string, condition: SetCondition): Effect.Effect<boolean, StoreError> =>
   Effect.flatMap(
-    Effect.suspend(() => withTags(self, id)),
+    withTags(self, id),
     ([stored, table]) =>
       Effect.clockWith((clock) => Exit.succeed(holds(condition, stored, clock.currentTimeMillisUnsafe(), table)))
   )
@@ -64,30 +64,14 @@ export const touch = (self: Lined, id: string, options: TouchOptions): Effect.Ef
   )
 
 /** Ends the generation twice: at once, to refuse a waiting `commit`, and at the removal, for leases granted since. */
-const inTurn = <A>({ leases, lines }: Lined, id: string, removal: Effect.Effect<A, StoreError>) =>
+export const remove = ({ leases, lines, storage }: Lined, id: string): Effect.Effect<boolean, StoreError> =>
   Effect.suspend(() => {
     leases.end(id)
-    const ending = Effect.suspend(() => {
+    const inTurn = Effect.suspend(() => {
       leases.end(id)
-      return removal
+      return storage.remove(id)
     })
-    return Lines.run(lines, id, "removal", ending)
-  })
-
-/** Once the caller has gone, a removal no longer waits for its read, which may never answer. */
-export const remove = (self: Lined, id: string): Effect.Effect<boolean, StoreError> =>
-  Effect.suspend(() => {
-    const wasLive = Deferred.makeUnsafe<boolean>()
-    const look = Effect.catchCause(accepts(self, id, { _tag: "IfPresent" }), () => Exit.succeed(true))
-    const looking = Effect.flatMap(look, (live) => Deferred.succeed(wasLive, live))
-    const removal = Effect.flatMap(Effect.forkDetach(looking, { startImmediately: true }), (reader) =>
-      Effect.flatMap(Deferred.await(wasLive), (was) => {
-        reader.interruptUnsafe()
-        return Effect.map(self.storage.remove(id), (removed) =>
-          removed && was)
-      }))
-    return Effect.onInterrupt(inTurn(self, id, removal), () =>
-      Deferred.succeed(wasLive, true))
+    return Lines.run(lines, id, "removal", inTurn)
   })
 
 export const acquire = (
@@ -121,14 +105,10 @@ export const commit = (
   )
 
 const removeBusy = (self: Lined, held: ReadonlySet<string>): Effect.Effect<void, StoreError> =>
-  Effect.forEach(
-    Array.from(self.lines.keys()).filter((id) => !held.has(id)),
-    (id) => inTurn(self, id, self.storage.remove(id)),
-    {
-      concurrency: "unbounded",
-      discard: true
-    }
-  )
+  Effect.forEach(Array.from(self.lines.keys()).filter((id) => !held.has(id)), (id) => remove(self, id), {
+    concurrency: "unbounded",
+    discard: true
+  })
 
 export const canClear = ({ storage: { clear, scan } }: Lined): boolean => (clear ?? scan) !== undefined
 
