@@ -15,7 +15,7 @@ const server = (options?: CacheLayer.LayerOptions) =>
   Effect.gen(function*() {
     const inner = MemoryStore.make()
     const changes = yield* Queue.unbounded<Store.Change>()
-    const state = { away: undefined as undefined | "request" | "answer" }
+    const state = { away: undefined as undefined | "request" | "answer", lookMillis: 0, looks: 0 }
     const down = Effect.fail(new StoreError({ store: "server", operation: "set", reason: "Unavailable" }))
     const failing = <A>(operation: string, run: Effect.Effect<A, StoreError>): Effect.Effect<A, StoreError> =>
       Effect.suspend(() => {
@@ -28,7 +28,11 @@ const server = (options?: CacheLayer.LayerOptions) =>
       capabilities: { ...inner.capabilities, shared: true, changes: true },
       getUnsafe: undefined,
       get: (...asked) => failing("get", inner.get(...asked)),
-      getMany: (...asked) => failing("getMany", inner.getMany(...asked)),
+      getMany: (...asked) => {
+        state.looks++
+        const looking = failing("getMany", inner.getMany(...asked))
+        return state.lookMillis === 0 ? looking : Effect.delay(looking, state.lookMillis)
+      },
       set: (...asked) => failing("set", inner.set(...asked)),
       setMany: (...asked) => failing("setMany", inner.setMany(...asked)),
       remove: (...asked) => failing("remove", inner.remove(...asked)),
@@ -167,6 +171,7 @@ describe.each([true, false])("a value that is set while the store is away, with 
       yield* cut("request")
       yield* within(Cached.setMany([["k", 1], ["other", 2]]))
       yield* within(Cached.set("mine", 3))
+      expect(yield* within(Cached.getMany(["k", "unknown"]))).toEqual([Option.some(1), Option.none()])
       yield* back
       yield* within(Cached.invalidate("mine"))
       expect(yield* within(Cached.getMany(["k", "other", "mine"]))).toEqual([
@@ -176,6 +181,20 @@ describe.each([true, false])("a value that is set while the store is away, with 
       ])
       yield* TestClock.adjust("5 seconds")
       expect(lost).toEqual(["k", "other"])
+    }))
+
+  it.effect("is removed if it is touched while the store is asked for it", () =>
+    Effect.gen(function*() {
+      const { back, cut, state, value, within } = yield* server({ memory })
+      yield* cut("answer")
+      yield* within(set("new"))
+      yield* back
+      Object.assign(state, { lookMillis: 100, looks: 0 })
+      for (let i = 0; i < 400 && state.looks === 0; i++) yield* TestClock.adjust(10)
+      expect(state.looks).toBe(1)
+      yield* within(Cached.touch("k", "1 minute"))
+      yield* TestClock.adjust(200)
+      expect(yield* value).toBe(false)
     }))
 
   it.effect("fails under strict", () =>

@@ -1,6 +1,6 @@
 /** Keys of a long list in memory have tickets in place of flights, until somebody else needs them. */
 import { expect, it } from "@effect/vitest"
-import { Cause, Effect, Exit, Fiber, Latch, Layer, Schema, Stream } from "effect"
+import { Cause, Effect, Exit, Fiber, Latch, Layer, Schema, Scope, Stream } from "effect"
 import { Cached, CacheKey, CacheLayer, type Caching, Strategy } from "effect-cached"
 import { TestClock } from "effect/testing"
 import { Within } from "../../src/internal/engine/request/attempt.ts"
@@ -115,6 +115,20 @@ it.effect("a clear and a pattern make no flights of the keys of a call, and win 
     expect(yield* Cached.size).toBe(1)
     expect(flights.tickets).toBe(undefined)
   }).pipe(Effect.provide(CacheLayer.memory()))
+})
+
+it.effect("the reader of a call that a clear has detached ends with the cache", () => {
+  const { users } = make()
+  return Effect.gen(function*() {
+    const scope = yield* Scope.make()
+    const cache = yield* Layer.buildWithScope(CacheLayer.memory(), scope)
+    const reading = yield* start(Effect.provideContext(Effect.exit(users(ids)), cache))
+    yield* Effect.provideContext(Cached.clear, cache)
+    const closing = yield* start(Scope.close(scope, Exit.void))
+    yield* TestClock.adjust("1 minute")
+    yield* Fiber.join(closing)
+    expect(Exit.isFailure(yield* Fiber.join(reading))).toBe(true)
+  })
 })
 
 it.effect("a pattern during the call wins over its results", () => {

@@ -13,7 +13,7 @@ export const sweepLocks = (session: Session): Effect.Effect<void> => {
   return Effect.ignore(Effect.gen(function*() {
     const answer = yield* asking("sweep", (done) => wire.send(controlTag, claim, done), (answer) => answer)
     if (answer === null) return
-    for (const master of wire.masters()) yield* sweep(session, master)
+    for (const master of wire.masters()) yield* Effect.ignore(sweep(session, master))
   }))
 }
 
@@ -26,7 +26,9 @@ const sweep = Effect.fnUntraced(function*({ keys, scripts }: Session, master: Co
     cursor = found.cursor
     yield* asking(
       "sweep",
-      (done) => all(found.keys, (key, done) => Connection.send(master, ["EVAL", source, "1", key], done), done),
+      // A key whose slot has just moved stays until the next time.
+      (done) =>
+        all(found.keys, (key, done) => Connection.send(master, ["EVAL", source, "1", key], () => done(1)), done),
       () => undefined
     )
     yield* Effect.yieldNow

@@ -10,6 +10,13 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/cached/tickets.test.ts"
   },
   {
+    name: "a closed cache forgets the tickets that a clear has detached",
+    in: "makeIndex",
+    find: "for (const call of calls) call.isDetached = true",
+    replace: "for (const call of calls) call.isDetached = true\n      calls.clear()",
+    by: "test/cached/tickets.test.ts"
+  },
+  {
     name: "a miss looks through the tickets of calls that have ended",
     in: "close",
     find: "if (flights.tickets?.calls.size === 0) flights.tickets = undefined",

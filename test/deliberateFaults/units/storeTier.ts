@@ -270,6 +270,20 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/cached/lostWrites.test.ts"
   },
   {
+    name: "a value that was given up stays if the store has it",
+    in: "acknowledgeWritten",
+    find: "item.write !== undefined &&",
+    replace: "",
+    by: "test/cached/lostWrites.test.ts"
+  },
+  {
+    name: "a store that fails hides a written value from reads of many",
+    in: "orOwn",
+    find: "ownWrite(tier, id, now)",
+    replace: "undefined",
+    by: "test/cached/lostWrites.test.ts"
+  },
+  {
     name: "a value that the store never got is lost without an event",
     in: "replay",
     find: "if (write !== undefined && isOpen(item)) OwnWrites.lost(tier, write)",

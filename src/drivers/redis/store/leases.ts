@@ -1,4 +1,5 @@
 /** Acquires, renews and releases leases. A lease is the right of one process to load an id. */
+import * as Effect from "effect/Effect"
 import * as Limits from "../../../internal/defaults/redis.ts"
 import { lifeMillis } from "../../../internal/store/leases.ts"
 import type { Acquired, AcquireRequest, Join } from "../../../ports/store.ts"
@@ -20,10 +21,24 @@ export const acquire = (self: StoreState, request: AcquireRequest): Operation<Ac
 export const acquireMany = (
   self: StoreState,
   requests: ReadonlyArray<AcquireRequest>
-): Operation<ReadonlyArray<Acquired>> => {
+): Operation<ReadonlyArray<Acquired>> =>
+  Effect.suspend(() => {
+    const granted: Array<Held> = []
+    // Loads use none of the leases if the answer for one of the ids is a fault.
+    return Effect.tapError(askForAll(self, requests, granted), () =>
+      Effect.sync(() => {
+        for (const held of granted) oweRelease(self, held)
+      }))
+  })
+
+const askForAll = (self: StoreState, requests: ReadonlyArray<AcquireRequest>, granted: Array<Held>) => {
   // All leases of a wave may share a generation, because a generation is compared with that of its own id only.
   const fresh = self.tokens.next(16)
-  return askingMany(self, {
+  const note = ({ id, owner }: AcquireRequest, answer: unknown): unknown => {
+    if ((answer as Acquired | undefined)?._tag === "Granted") granted.push({ id, owner })
+    return answer
+  }
+  return askingMany<AcquireRequest, Acquired>(self, {
     operation: "acquireMany",
     items: requests,
     areAlike: ({ join, leaseMillis, owner }, other) =>
@@ -31,9 +46,9 @@ export const acquireMany = (
     send: (part, done) => sendAcquires(self, part, fresh, done),
     decoderOf: (answers) => {
       const seq = Replies.toCount(answers[answers.length - 1])
-      return (answer, { id }) => acquiredOf(self, { answer, id, fresh, seq })
+      return (answer, request) => note(request, acquiredOf(self, { answer, id: request.id, fresh, seq }))
     },
-    sendOne: (request, done) => acquireOne(self, request, done),
+    sendOne: (request, done) => acquireOne(self, request, (answer) => done(note(request, answer))),
     combine: (answers) => answers as ReadonlyArray<Acquired>
   })
 }

@@ -36,12 +36,13 @@ const partsOf = <A>({ areAlike }: Many<A, unknown>, items: ReadonlyArray<A>): Re
   let last: Array<A> = []
   let size = 0
   for (const item of items) {
-    size += (item as Partial<SetRequest>).entry?.payload.length ?? 0
-    if (last.length === 0 || last.length === ids || size > bytes || areAlike?.(last[0]!, item) === false) {
+    const added = (item as Partial<SetRequest>).entry?.payload.length ?? 0
+    if (last.length === 0 || last.length === ids || size + added > bytes || areAlike?.(last[0]!, item) === false) {
       parts.push(last = [])
       size = 0
     }
     last.push(item)
+    size += added
   }
   return parts
 }

@@ -48,8 +48,8 @@ export const onInvalidate = (self: Invalidations, invalidated: unknown): void =>
   const parts = keys.partsOf(key)
   // Keys of a former era are never read again, so their invalidations are ignored.
   if (parts === undefined || Number(parts.era) < Number(session.era ?? 0)) return
-  const { kind, text } = parts
-  if (kind === "v" || kind === "f") return onEntry(self, key, text)
+  const { era, kind, text } = parts
+  if (kind === "v" || kind === "f") return onEntry(self, keys.of("v", era, text), text)
   if (kind !== "d" && kind !== "t") return
   const tag = kind === "d" ? idTag(text) : text
   if (isInherited(tag) || MarkerVersions.isKnown(markerVersions, tag)) onMarker(self, [kind, text], tag)

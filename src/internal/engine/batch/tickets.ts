@@ -70,8 +70,8 @@ const makeIndex = (): Index => {
   return {
     calls,
     board: (id) => {
-      for (const { tickets } of calls) {
-        const ticket = tickets.get(id)
+      for (const { isDetached, tickets } of calls) {
+        const ticket = isDetached ? undefined : tickets.get(id)
         if (ticket?.isOpen === true) return ticket.board()
       }
       return undefined
@@ -82,7 +82,6 @@ const makeIndex = (): Index => {
     }),
     detachAll: () => {
       for (const call of calls) call.isDetached = true
-      calls.clear()
     }
   }
 }

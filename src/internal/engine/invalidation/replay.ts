@@ -95,8 +95,8 @@ const acknowledgeWritten = Effect.fnUntraced(function*(
   const found = yield* ask(tier, budget, "getMany", tier.store.getMany(writes.map(({ entry: { id } }) => id)))
   if (isFault(found)) return false
   writes.forEach(({ entry, item }, i) => {
-    // No process has changed the id since.
-    if (found[i]?.meta.writeId === entry.writeId) Pending.acknowledge(tier.pending, item)
+    // No process has changed the id since, and this one has not given the value up.
+    if (item.write !== undefined && found[i]?.meta.writeId === entry.writeId) Pending.acknowledge(tier.pending, item)
   })
   return true
 })

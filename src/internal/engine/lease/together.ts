@@ -7,9 +7,9 @@ import * as Scheduler from "effect/Scheduler"
 import type { StoreError } from "../../../CacheError.ts"
 import type { CommitRequest } from "../../../ports/store.ts"
 import { together } from "../../defaults/bounds.ts"
+import { startsOf } from "../../time/chunks.ts"
 import { endWaiting, startWaiting } from "../../time/programTime.ts"
 import * as TurnLimit from "../../time/turnLimit.ts"
-import * as Turns from "../../time/turns.ts"
 import { forEachWave } from "../../time/waves.ts"
 import { optionOf } from "../request/rules.ts"
 import type { Flight, Flights } from "../state.ts"
@@ -113,7 +113,7 @@ const move = <Item, Answer>(line: Line<Item, Answer>): void => {
   const end = Effect.sync(() => {
     line.isMoving = false
     endWaiting(clock)
-    if (line.waiting.length > 0) move(line)
+    if (line.waiting.length > 0 && !line.tier.background.isClosed) move(line)
   })
   spawn(background, context, Effect.ensuring(Effect.andThen(Effect.yieldNow, sendAll(line)), end))
 }
@@ -140,10 +140,13 @@ const sendWave = <Item, Answer>(
     const items = some.map(({ item }) => item)
     return Effect.flatMap(Effect.exit(send(items, { leftMillis })), (exit) => {
       const answeredAt = timeOf(tier)
-      let i = 0
-      return Turns.forEach(some, ({ budget, resume, since }) => {
-        budget.leftMillis -= answeredAt - since
-        resume(Exit.map(exit, (answers) => answers[i++] as Answer))
-      })
+      const answerFrom = (from: number) => {
+        for (const [i, { budget, resume, since }] of some.slice(from, from + together.ofTurn).entries()) {
+          budget.leftMillis -= answeredAt - since
+          resume(Exit.map(exit, (answers) => answers[from + i] as Answer))
+        }
+        return Effect.yieldNow
+      }
+      return Effect.forEach(startsOf(some, together.ofTurn), answerFrom, { discard: true })
     })
   })

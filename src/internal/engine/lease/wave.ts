@@ -132,7 +132,7 @@ const acquireLeases = Effect.fnUntraced(function*(
     const renewal = isExclusive ? new Renewed(self, flight) : undefined
     return flight.lease = isExclusive || store.capabilities.shared ? leaseOf(tier, owner, renewal) : undefined
   })
-  const isSent = !self.isTooSlow
+  const isSent = budgetOf(self).leftMillis > 0
   const askedAt = nowOf(tier)
   const requests = asked.map(({ id, rejectedWriteId }) => ({
     id,

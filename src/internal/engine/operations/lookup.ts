@@ -155,8 +155,6 @@ const completeWave = Effect.fnUntraced(function*<E>(
   const { mutations } = self
   const former = missing.map((key) => self.memory.entries.get(idOf(key)))
   const found = yield* foundIn(tier, budget, missing)
-  const fault = found.find(isFault)
-  if (fault !== undefined) return void (yield* orFault(fault))
   const now = yield* Effect.clockWith((clock) => Effect.succeed(clock.currentTimeMillisUnsafe()))
   for (const [i, place] of places.entries()) {
     const answer = found[i]
@@ -171,6 +169,8 @@ const completeWave = Effect.fnUntraced(function*<E>(
       Memory.put(self.memory, answer, now)
     }
   }
+  const fault = found.find(isFault)
+  if (fault !== undefined) yield* orFault(fault)
 })
 
 type Found = ReadonlyArray<Fetched | Fault>

@@ -42,7 +42,7 @@ export const fetchMany = Effect.fnUntraced(function*(
   const bornAt = TagEpochs.epochNow(tier.front.tagEpochs)
   const asked = ids.filter((id) => !isGone(tier.pending, id))
   const answer = asked.length === 0 ? [] : yield* ask(tier, budget, "getMany", tier.store.getMany(asked))
-  if (isFault(answer)) return ids.map(() => answer)
+  if (isFault(answer)) return yield* orOwn(tier, ids, isGone, answer)
   const tags = allTags(answer)
   return yield* Dependents.during(
     tier.front.memory.dependents,
@@ -50,6 +50,17 @@ export const fetchMany = Effect.fnUntraced(function*(
     reviveAll(tier, budget, { keys, ids, asked, answer, tags, bornAt, isGone })
   )
 })
+
+const orOwn = (
+  tier: StoreTier,
+  ids: ReadonlyArray<string>,
+  isGone: typeof Pending.isPending,
+  fault: Fault
+): Effect.Effect<ReadonlyArray<Fetched | Fault>> =>
+  Effect.clockWith((clock) => {
+    const now = clock.currentTimeMillisUnsafe()
+    return Effect.succeed(ids.map((id) => (isGone(tier.pending, id) ? ownWrite(tier, id, now) : undefined) ?? fault))
+  })
 
 interface Answered {
   readonly keys: ReadonlyArray<Key>
@@ -67,7 +78,7 @@ const reviveAll = Effect.fnUntraced(function*(
   { answer, asked, bornAt, ids, isGone, keys, tags }: Answered
 ): Effect.fn.Return<ReadonlyArray<Fetched | Fault>, never, any> {
   const versions = tags.length === 0 ? undefined : yield* ask(tier, budget, "get", tier.store.get(noEntryId, tags))
-  if (isFault(versions)) return ids.map(() => versions)
+  if (isFault(versions)) return yield* orOwn(tier, ids, isGone, versions)
   const clock = yield* Clock.Clock
   const now = clock.currentTimeMillisUnsafe()
   const found: Array<Fetched | Fault> = []

@@ -20,7 +20,7 @@ if type(stored) == "string" and string.sub(stored, 1, 2) == "ec" and string.byte
 ${granted}${nowMillis}local held = ownOf("HMGET", l, "g", "o", "u", "m", "j")
 local ends, length = toCount(held[3]), toCount(held[4])
 lease = tonumber(lease)
-if not (held[1] and ends and length) then
+if not (held[1] and held[1] ~= "" and ends and length) then
   redis.call("UNLINK", l)
   redis.call("HSET", l, "g", fresh, "o", owner, "u", now + lease, "m", lease)
   redis.call("PEXPIRE", l, life)
