@@ -7,7 +7,7 @@ export const faults: ReadonlyArray<UnitFault> = [
     in: "place",
     find: "read.markers !== session.lastMarkers",
     replace: "session.lastMarkers === undefined",
-    by: "test/servers/redisLaws.test.ts"
+    by: "test/servers/timed/redisLaws.test.ts"
   },
   {
     name: "a server that is slow to say whose a write was keeps what others have changed in memory",

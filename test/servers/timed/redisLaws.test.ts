@@ -4,8 +4,8 @@ import { Effect } from "effect"
 import type { Store } from "effect-cached"
 import { RedisLock, RedisStore } from "effect-cached/redis"
 import { lockLaws, sharedStoreLaws, storeLaws } from "effect-cached/testing"
-import { endedRemovals } from "../support/endedRemovals.ts"
-import { isMissing } from "../support/needs.ts"
+import { endedRemovals } from "../../support/endedRemovals.ts"
+import { isMissing } from "../../support/needs.ts"
 import {
   freshPrefix,
   program,
@@ -14,7 +14,7 @@ import {
   startCluster,
   startServer,
   urlOfDocumented
-} from "../support/redis.ts"
+} from "../../support/redis.ts"
 
 /** As another store whose ids and counters are all in one slot: there a cluster has whole transactions. */
 const inOneSlot = (store: Store.Store): Store.Store => {
