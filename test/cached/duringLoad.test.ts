@@ -67,7 +67,7 @@ const strategies = [
   ["failover", Strategy.failover({ ttl: "10 minutes" })]
 ] as const
 
-it.effect("a load that was told that there is no previous value is told so again, whatever another process writes", () =>
+it.effect("a load that finds no previous value finds none again, whatever another process writes", () =>
   Effect.gen(function*() {
     const fake = fakeStore()
     const there = yield* Layer.build(Layer.fresh(over(fake)))

@@ -178,7 +178,7 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/promises/crossings.test.ts"
   },
   {
-    name: "a load that was told of no previous value asks the store again",
+    name: "a load that has found no previous value asks the store again",
     in: "remember",
     find: "entry ?? null",
     replace: "entry",

@@ -6,6 +6,7 @@ import * as Fiber from "effect/Fiber"
 import type { Key } from "../../key/ofKey.ts"
 import * as Turns from "../../time/turns.ts"
 import { complete } from "../flight/complete.ts"
+import { isInterruptible } from "../flight/ending.ts"
 import { begin, beginLoading } from "../flight/flight.ts"
 import type { Batch, Flight, Groups, Resume, Seats, Ticket } from "../state.ts"
 import type { Sorted } from "./unasked.ts"
@@ -134,9 +135,6 @@ export const leaveTickets = (self: State): Effect.Effect<unknown> => {
     return Fiber.await(fiber)
   })
 }
-
-const isInterruptible = (fiber: {} | undefined): boolean =>
-  (fiber as { readonly interruptible?: boolean } | undefined)?.interruptible === true
 
 export const itemOf = (self: State, one: Item | Ticket): Item | undefined =>
   one instanceof Item ? one : self.boarded.get(one)

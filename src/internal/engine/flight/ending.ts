@@ -69,7 +69,7 @@ export const endIfUnneeded = (self: Flights, flight: Flight): void => {
   // The flight is unregistered and interrupted in one step, so that no new reader joins a load that is ending.
   const isHeldUp = unregister(self, flight) || self.ending.get(flight.id) === flight
   // `hold` must run before the interruption, because the interruption may end the flight synchronously.
-  if (isHeldUp && hasBegun(flight) && !isInterruptible(flight)) hold(self, flight)
+  if (isHeldUp && hasBegun(flight) && !isInterruptible(fiberOf(flight))) hold(self, flight)
   abandon(self, flight)
   // The lease is released before the flight ends, because the finalizers of the load may take a long time.
   if (self.ending.get(flight.id) !== flight) release(self, flight)
@@ -88,12 +88,12 @@ const remove = (list: Array<Flight>, flight: Flight): void => {
   if (place >= 0) list.splice(place, 1)
 }
 
+const fiberOf = (flight: Flight): {} | undefined => flight.request.batch?.fiberOf(flight) ?? flight.fiber
+
 /** Whether an interruption stops the load at once. Finalizers may still take time, but they load nothing. */
-const isInterruptible = (flight: Flight): boolean => {
-  const fiber = flight.request.batch?.fiberOf(flight) ?? flight.fiber
+export const isInterruptible = (fiber: {} | undefined): boolean =>
   // `interruptible` is an internal field of a fiber. If the field is missing, the load counts as uninterruptible.
-  return (fiber as { readonly interruptible?: boolean } | undefined)?.interruptible === true
-}
+  (fiber as { readonly interruptible?: boolean } | undefined)?.interruptible === true
 
 /** Holds the id and lease while an abandoned load ignores its interruption, but not forever: the load may hang. */
 const hold = (self: Flights, flight: Flight): void => {

@@ -21,7 +21,7 @@ ${granted}${nowMillis}local held = ownOf("HMGET", l, "g", "o", "u", "m", "j")
 local ends, length = toCount(held[3]), toCount(held[4])
 lease = tonumber(lease)
 if not (held[1] and held[1] ~= "" and ends and length) then
-  redis.call("UNLINK", l)
+  if held[5] then redis.call("HDEL", l, "j") end
   redis.call("HSET", l, "g", fresh, "o", owner, "u", now + lease, "m", lease)
   redis.call("PEXPIRE", l, life)
   return granted(fresh)
