@@ -1,7 +1,7 @@
 /** Invalidations that the store has not acknowledged are sent again, and only while nothing newer replaces them. */
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Fiber, Latch, Layer, Option, Stream } from "effect"
-import { Cached, CacheError, CachePolicy, type Caching, Store, Transaction } from "effect-cached"
+import { Effect, Fiber, Latch, Layer, Option, Schema, Stream } from "effect"
+import { Cached, CacheError, CacheKey, CachePolicy, type Caching, Store, Transaction } from "effect-cached"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { fakeStore, over, settle, start } from "../support/caches.ts"
@@ -10,21 +10,21 @@ const unavailable = new CacheError.StoreError({ store: "fake", operation: "any",
 
 it.effect("an invalidation that is sent again skips what was set meanwhile", () => {
   const fake = fakeStore()
+  // More than one request removes.
+  const ids = Array.from({ length: 300 }, (_, i) => `id:${i}`)
   return Effect.gen(function*() {
-    yield* Cached.setMany([["a", 1], ["b", 1]])
+    yield* Cached.setMany(ids.map((id) => [id, 1]))
     fake.behave = () => ({ before: Effect.fail(unavailable) })
-    yield* Cached.invalidate("a")
-    yield* Cached.invalidate("b")
+    yield* Cached.invalidateMany(ids)
     const answers = yield* Latch.make()
-    fake.behave = (operation, id) => operation === "remove" && id === "a" ? { before: answers.await } : {}
-    // The replay waits for the removal of "a".
+    fake.behave = (operation, id) => operation === "remove" && id === "id:0" ? { before: answers.await } : {}
+    // The replay waits for the removal of the first.
     yield* TestClock.adjust("3 seconds")
-    yield* Cached.set("b", 2)
-    expect(fake.entries.has("b")).toBe(true)
+    yield* Cached.set("id:299", 2)
+    expect(fake.entries.has("id:299")).toBe(true)
     yield* answers.open
     yield* settle
-    expect(fake.entries.has("a")).toBe(false)
-    expect(fake.entries.has("b")).toBe(true)
+    expect(Array.from(fake.entries.keys())).toEqual(["id:299"])
   }).pipe(Effect.provide(over(fake, { storeTimeout: "1 minute" })))
 })
 
@@ -73,6 +73,24 @@ describe.each([
       expect(yield* Effect.provide(Cached.getOption("a"), Layer.fresh(store.layer))).toEqual(Option.some(2))
     }).pipe(Effect.provide(store.layer))
   })
+})
+
+it.effect("P2 · a strict Cached.setMany that fails for one key leaves no older value of another", () => {
+  class Row extends CacheKey.Class<Row>()("row", {
+    payload: { name: Schema.String },
+    success: Schema.Finite,
+    tags: ({ name }) => [name]
+  }) {}
+  const keys = ["a", "b", "c"].map((name) => new Row({ name }))
+  const set = (value: number) => Cached.setMany(keys.map((key) => [key, value] as const))
+  const store = fallible()
+  return Effect.gen(function*() {
+    yield* set(1)
+    store.isDown = true
+    yield* Cached.invalidateTag("a")
+    expect(yield* Effect.exit(CachePolicy.strict(set(2)))).toMatchObject({ _tag: "Failure" })
+    expect((yield* Cached.getMany(keys.slice(1))).map(Option.getOrUndefined)).toEqual([2, 2])
+  }).pipe(Effect.provide(store.layer))
 })
 
 describe("while the store refuses a clear", () => {

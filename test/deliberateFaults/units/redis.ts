@@ -24,13 +24,6 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/servers/redisTracking.test.ts"
   },
   {
-    name: "a script for many ids ends at the first that is damaged",
-    in: "forEachId",
-    find: "local isDone, answer = pcall(one, ",
-    replace: "local isDone, answer = true, one(",
-    by: "test/servers/redisDamage.test.ts"
-  },
-  {
     // F25
     name: "a server is told only once to tell of changes, and not asked whether it does",
     in: "listen",

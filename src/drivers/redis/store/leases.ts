@@ -8,11 +8,10 @@ import { type Fault, isFault, Lost, noAnswer } from "../fault.ts"
 import { leaseKeys } from "../protocol/keys.ts"
 import * as Packed from "../protocol/packed.ts"
 import * as Replies from "../protocol/replies.ts"
-import { failed } from "../protocol/scripts/many.ts"
 import * as Debts from "../session/debts.ts"
 import { control, run } from "../session/era.ts"
 import type { Control } from "../session/session.ts"
-import { askingMany } from "./many.ts"
+import { askingMany, failed } from "./many.ts"
 import { allDone, asking, confirmed, contended, isDone, type Operation, type StoreState } from "./state.ts"
 
 export const acquire = (self: StoreState, request: AcquireRequest): Operation<Acquired> =>
@@ -84,7 +83,6 @@ interface Answered {
 }
 
 const acquiredOf = ({ session }: StoreState, { answer, fresh, id, seq }: Answered): unknown => {
-  if (answer === failed) return failed
   if (answer === 0) return { _tag: "Granted", generation: fresh, failures: undefined, seq } satisfies Acquired
   const lease = Replies.toLease(answer)
   if (lease?._tag === "Granted") return { ...lease, seq } satisfies Acquired

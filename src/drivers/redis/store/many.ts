@@ -5,9 +5,11 @@ import type { SetRequest } from "../../../ports/store.ts"
 import type { Done } from "../connection/connection.ts"
 import { type Fault, isFault, noAnswer } from "../fault.ts"
 import * as Packed from "../protocol/packed.ts"
-import { failed } from "../protocol/scripts/many.ts"
 import { all } from "../session/answers.ts"
 import { asking, askingAll, list, type Operation, type StoreState } from "./state.ts"
+
+/** The answer for an item that is sent again alone. */
+export const failed = Symbol()
 
 interface Many<A, B> {
   readonly operation: string

@@ -56,13 +56,11 @@ export const replay = Effect.fnUntraced(function*(tier: StoreTier, all?: Budget,
   for (const [i, wave] of wavesOf(items ?? Array.from(pending.unsent)).entries()) {
     // A synchronous store answers in the current turn, so a long replay yields from time to time.
     if (i > 0) yield* Effect.yieldNow
-    // Skips an item that was acknowledged, or replaced by a newer operation, which sending the item would undo.
-    const open = wave.filter(isOpen)
-    if (open.length === 0) continue
     const budget: Budget = all ?? { leftMillis: storeTimeoutMillis }
-    const isAnswered = yield* acknowledgeWritten(tier, budget, open)
+    const isAnswered = yield* acknowledgeWritten(tier, budget, wave)
     if (!isAnswered) return false
-    const current = open.filter(isOpen)
+    // Skips an item that was acknowledged, or replaced by a newer operation, which sending the item would undo.
+    const current = wave.filter(isOpen)
     const [first] = current
     if (first === undefined) continue
     const { effect, operation } = current.length === 1
@@ -90,7 +88,9 @@ const acknowledgeWritten = Effect.fnUntraced(function*(
   budget: Budget,
   items: ReadonlyArray<Pending.Item>
 ) {
-  const writes = items.flatMap((item) => item.write === undefined ? [] : [{ item, entry: item.write.entry }])
+  const writes = items.flatMap((item) =>
+    item.write === undefined || !isOpen(item) ? [] : [{ item, entry: item.write.entry }]
+  )
   if (writes.length === 0) return true
   const found = yield* ask(tier, budget, "getMany", tier.store.getMany(writes.map(({ entry: { id } }) => id)))
   if (isFault(found)) return false

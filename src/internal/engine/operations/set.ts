@@ -143,10 +143,9 @@ export const setMany = (
       if (left.ttlMillis <= 0) return invalidateIds(self, wave.map(([key]) => idOf(key)))
       const isPlain = !options.keepTtl && wave.every(([key]) => unsentOf(self, key, options).length === 0)
       if (isPlain) return setWave(self, wave, left)
-      return Effect.forEach(wave, ([key, value]) => set(self, key, value, left), {
-        concurrency: "unbounded",
-        discard: true
-      })
+      // If one value fails, the others must not keep an older value, so they are set before the call fails.
+      const setting = wave.map(([key, value]) => Effect.exit(set(self, key, value, left)))
+      return Effect.flatMap(Effect.all(setting, { concurrency: "unbounded" }), Exit.asVoidAll)
     })
   })
 }

@@ -4,9 +4,6 @@ import { acquire, leases } from "./leases.ts"
 import { indented, readSequence, takeValue } from "./lua.ts"
 import type { Source, Sources } from "./script.ts"
 
-/** The answer for an id whose step failed. The step is then repeated alone, which reports the failure. */
-export const failed = "FAILED"
-
 interface Step {
   readonly keys: ReadonlyArray<string>
   readonly value?: string
@@ -14,7 +11,7 @@ interface Step {
   readonly body: string
 }
 
-/** The keys and arguments of the ids are the last ones. A step that fails leaves the steps of other ids unaffected. */
+/** The keys and arguments of the ids are the last ones. Damaged data makes no step fail, so all of them are done. */
 const forEachId = ({ args = [], body, keys, value }: Step): string => {
   const given = (from: string, at: string, names: ReadonlyArray<string>) =>
     names.map((_, i) => `${from}[${at} + ${i + 1}]`)
@@ -30,8 +27,7 @@ local ids = tonumber(count)
 local answers, at, keyAt, argAt = {}, 1, #KEYS - ids * ${keys.length}, #ARGV - ids * ${args.length}
 local firstKeyAt = keyAt
 for i = 1, ids do
-  ${value === undefined ? "" : indented(takeValue)}local isDone, answer = pcall(one, ${all.join(", ")})
-  answers[i] = isDone and answer or redis.status_reply("${failed}")
+  ${value === undefined ? "" : indented(takeValue)}answers[i] = one(${all.join(", ")})
   keyAt, argAt = keyAt + ${keys.length}, argAt + ${args.length}
 end
 `
