@@ -59,6 +59,8 @@ export interface Capabilities {
    * only the markers of ids, because it cannot delete those of groups in the same step.
    */
   readonly dependencies?: boolean | "ids" | undefined
+  /** Whether several servers hold the ids, as in a cluster, so that an operation may fail for some of them only. */
+  readonly sharded?: boolean | undefined
 }
 
 /**

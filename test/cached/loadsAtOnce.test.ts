@@ -262,3 +262,49 @@ describe("PW-04 · single loads that begin in one turn", () => {
       expect(yield* take(store, 20)).toMatchObject({ _tag: "Granted" })
     }).pipe(Effect.scoped))
 })
+
+describe("a store whose ids are on several servers, one of which is down", () => {
+  const down = new StoreError({ store: "memory", operation: "", reason: "Unavailable" })
+  const isDown = (id: string) => Number(/\d+(?=\D*$)/.exec(id)![0]) % 3 === 0
+  const unlessDown = <A>(ids: ReadonlyArray<string>, effect: Effect.Effect<A, StoreError>) =>
+    ids.some(isDown) ? Effect.fail(down) : effect
+  const idsOf = (items: ReadonlyArray<{ readonly id: string }>) => items.map(({ id }) => id)
+  const sharded = () =>
+    sharedStore((store) => ({
+      capabilities: { ...store.capabilities, sharded: true },
+      acquire: (id, options) => unlessDown([id], store.acquire(id, options)),
+      acquireMany: (requests) => unlessDown(idsOf(requests), store.acquireMany(requests)),
+      renew: (id, ...options) => unlessDown([id], store.renew(id, ...options)),
+      renewMany: (ids, ...options) => unlessDown(ids, store.renewMany(ids, ...options)),
+      commit: (id, ...options) => unlessDown([id], store.commit(id, ...options)),
+      commitMany: (requests) => unlessDown(idsOf(requests), store.commitMany(requests))
+    }))
+  const expected = ids(60)
+  type Read = (gate: Effect.Effect<unknown>) => Effect.Effect<unknown, never, Caching.Caching>
+  const many: Read = (gate) =>
+    Cached.many(User, {
+      lookup: (users) => Effect.as(gate, users.map(({ id }) => Exit.succeed(`old ${id}`))),
+      strategy: Strategy.ttl({ ttl: "1 hour" })
+    })(expected.map((id) => ({ id })))
+
+  it.effect.each<[string, Read]>([
+    ["single loads that begin in one turn", (gate) => readAll(60, gate)],
+    ["a bulk call", many]
+  ])("stores the results of the others: %s", ([, read]) =>
+    Effect.gen(function*() {
+      const { layer, store } = sharded()
+      const here = yield* process(over(layer, { lease: "3 seconds" }))
+      const gate = yield* Deferred.make<void>()
+      const reading = yield* start(here(read(Deferred.await(gate))))
+      yield* settle
+      for (let seconds = 0; seconds < 6; seconds++) {
+        yield* TestClock.adjust("1 second")
+        yield* settle
+        for (const id of [1, 10, 59]) expect(yield* take(store, id)).toMatchObject({ _tag: "Wait" })
+      }
+      yield* Deferred.succeed(gate, undefined)
+      yield* Fiber.join(reading)
+      const stored = yield* store.getMany(expected.map(idOf))
+      expect(expected.filter((i) => stored[i] !== undefined)).toEqual(expected.filter((id) => id % 3 > 0))
+    }).pipe(Effect.scoped))
+})

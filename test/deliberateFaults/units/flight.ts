@@ -442,6 +442,13 @@ return tier.store.acquire(id, asking)
     by: "test/cached/loadsAtOnce.test.ts"
   },
   {
+    name: "on a cluster a wave fails as a whole if one server is down",
+    in: "requestAll",
+    find: "tier.store.capabilities.sharded !== true",
+    replace: "tier.store.capabilities.shared === true",
+    by: "test/cached/loadsAtOnce.test.ts"
+  },
+  {
     name: "a load waits for a wave where the program cannot wait",
     in: "isCrowded",
     find: "executionMode === \"async\"",

@@ -184,7 +184,7 @@ export const faults: ReadonlyArray<UnitFault> = [
   },
   {
     name: "a store that is too slow for one wave is asked for each of the others",
-    in: "askWave",
+    in: "noteTimeout",
     find: "self.isTooSlow = true",
     replace: "void answer.reason",
     by: "test/cached/bulkInStore.test.ts"

@@ -55,7 +55,12 @@ const storeOf = (self: State.StoreState): Store => {
   const { wire } = self.session
   return complete({
     name: storeName,
-    capabilities: { shared: true, changes: true, dependencies: wire.isCluster ? "ids" : true },
+    capabilities: {
+      shared: true,
+      changes: true,
+      dependencies: wire.isCluster ? "ids" : true,
+      sharded: wire.isCluster
+    },
     changes: changesOf(self),
     isWhole: wire.isWhole,
     get: (id, tags) => Reads.get(self, id, tags),

@@ -51,7 +51,7 @@ export const acquireLease = Effect.fnUntraced(function*(
   if (Pending.isPending(pending, id)) return undefined
   let elsewhere = answeredInWave.get(flight)
   answeredInWave.delete(flight)
-  if (elsewhere === undefined && isCrowded(self, tier, flight)) {
+  if (elsewhere === undefined && isCrowded(self, { budget, tier }, flight)) {
     const acquired = yield* acquireTogether(self, flight, { budget, tier })
     if (!(acquired instanceof Elsewhere)) return acquired
     elsewhere = acquired

@@ -13,7 +13,7 @@ import * as TurnLimit from "../../time/turnLimit.ts"
 import { forEachWave } from "../../time/waves.ts"
 import { optionOf } from "../request/rules.ts"
 import type { Flight, Flights } from "../state.ts"
-import { type Asking, timeOf } from "../storeTier/ask.ts"
+import { ask, type Asking, timeOf } from "../storeTier/ask.ts"
 import { spawn } from "../storeTier/background.ts"
 import type { Budget, StoreTier } from "../storeTier/storeTier.ts"
 import type { Elsewhere, WriteGrant } from "./held.ts"
@@ -65,13 +65,21 @@ const linesOf = (self: Flights, tier: StoreTier): Lines => {
 const lines = new WeakMap<StoreTier, Lines>()
 
 /** Whether several other flights have asked for leases in this turn, so that this one waits for a wave. */
-export const isCrowded = (self: Flights, tier: StoreTier, { policy, request, starter }: Flight): boolean =>
+export const isCrowded = (self: Flights, { budget, tier }: Asking, { policy, request, starter }: Flight): boolean =>
+  fitsWave(budget, tier) &&
   // Calls for many keys have waves of their own, and a stream's lease may be renewed for longer than others.
   request.batch === undefined && request.maxLoadMillis === undefined && policy.storeTimeoutMillis === undefined &&
   optionOf(self, request, "lease") === undefined && !self.isPrivate && !tier.background.isClosed &&
   // `Effect.runSync` cannot wait for a later turn.
   Context.get(starter.context, Scheduler.Scheduler).executionMode === "async" &&
   !TurnLimit.tryEnter(linesOf(self, tier).alone)
+
+/**
+ * On a cluster, a wave would fail or wait for all flights if one server is down. A flight that has spent much of its
+ * budget asks alone, because a wave takes as much time as the flight with the largest budget may.
+ */
+const fitsWave = ({ leftMillis }: Budget, { store: { capabilities }, storeTimeoutMillis }: StoreTier): boolean =>
+  capabilities.sharded !== true && leftMillis >= storeTimeoutMillis / 2
 
 export const acquireTogether = (self: Flights, flight: Flight, { budget, tier }: Asking): Effect.Effect<Acquiring> =>
   inWave(linesOf(self, tier).acquires, flight, budget)
@@ -80,7 +88,12 @@ export const commitTogether = (
   self: Flights,
   commit: Commit,
   { budget, tier }: Asking
-): Effect.Effect<boolean | StoreError> => inWave(linesOf(self, tier).commits, commit, budget)
+): Effect.Effect<boolean | StoreError> => {
+  const { entry, generation, id } = commit
+  return fitsWave(budget, tier)
+    ? inWave(linesOf(self, tier).commits, commit, budget)
+    : ask(tier, budget, "commit", tier.store.commit(id, generation, entry))
+}
 
 const acquireAll: Lines["acquires"]["send"] = (flights, budget) => {
   // Flights that were abandoned or replaced are not storable. Two of one id would share, and release, one lease.

@@ -1,7 +1,7 @@
 /** The store operations of many flights at once. Flights of bulk calls and single flights share them. */
 import * as Effect from "effect/Effect"
 import type { StoreError } from "../../../CacheError.ts"
-import type { Acquired, AcquireRequest, CommitRequest, Markers, Store } from "../../../ports/store.ts"
+import type { Acquired, CommitRequest, Markers } from "../../../ports/store.ts"
 import { many, waves } from "../../defaults/bounds.ts"
 import { chunksOf } from "../../time/chunks.ts"
 import * as Turns from "../../time/turns.ts"
@@ -11,7 +11,7 @@ import { beginAsking } from "../flight/flight.ts"
 import { declaredTags } from "../request/requestTags.ts"
 import { optionOf } from "../request/rules.ts"
 import type { Flight, FlightLease, Flights } from "../state.ts"
-import { ask } from "../storeTier/ask.ts"
+import { ask, timeOf } from "../storeTier/ask.ts"
 import { supervise, type Worker } from "../storeTier/background.ts"
 import { isFault, isRefusal } from "../storeTier/faults.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
@@ -57,19 +57,51 @@ export const askWave = <A>(
   request: Effect.Effect<A, StoreError>
 ): Effect.Effect<A | StoreError> =>
   Effect.map(ask(self.tier, budgetOf(self), operation, request), (answer) => {
-    if (isFault(answer) && answer.reason === "Timeout") self.isTooSlow = true
+    noteTimeout(self, answer)
     return answer
   })
+
+const noteTimeout = (self: Wave, answer: unknown): void => {
+  if (isFault(answer) && answer.reason === "Timeout") self.isTooSlow = true
+}
 
 export const budgetOf = ({ budgetMillis, isTooSlow, whole }: Wave): Budget =>
   whole ?? { leftMillis: isTooSlow ? 0 : budgetMillis }
 
+interface Requesting<A, B> {
+  readonly operation: string
+  readonly all: (items: ReadonlyArray<A>) => Effect.Effect<ReadonlyArray<B>, StoreError>
+  readonly one: (item: A) => Effect.Effect<B, StoreError>
+  /** By default the wave's, which counts timeouts. */
+  readonly budget?: Budget
+}
+
+/** Sends one request for all items, or one for each if several servers hold the ids, because one may be down. */
 const requestAll = <A, B>(
+  self: Wave,
   items: ReadonlyArray<A>,
-  all: (items: ReadonlyArray<A>) => Effect.Effect<ReadonlyArray<B>, StoreError>,
-  one: (item: A) => Effect.Effect<B, StoreError>
-): Effect.Effect<ReadonlyArray<B>, StoreError> =>
-  items.length === 1 ? Effect.map(one(items[0]!), (answer) => [answer]) : all(items)
+  { all, budget: given, one, operation }: Requesting<A, B>
+): Effect.Effect<ReadonlyArray<B | StoreError>> => {
+  const { tier } = self
+  const budget = given ?? budgetOf(self)
+  const note = (answer: unknown): void => {
+    if (given === undefined) noteTimeout(self, answer)
+  }
+  if (tier.store.capabilities.sharded !== true) {
+    const request = items.length === 1 ? Effect.map(one(items[0]!), (answer) => [answer]) : all(items)
+    return Effect.map(ask(tier, budget, operation, request), (answers) => {
+      note(answers)
+      return isFault(answers) ? items.map(() => answers) : answers
+    })
+  }
+  const beganAt = timeOf(tier)
+  const askOne = (item: A) => ask(tier, { ...budget }, operation, one(item))
+  return Effect.map(Effect.forEach(items, askOne, { concurrency: "unbounded" }), (answers) => {
+    answers.forEach(note)
+    budget.leftMillis -= timeOf(tier) - beganAt
+    return answers
+  })
+}
 
 type Others = ReadonlyMap<Flight, Elsewhere>
 
@@ -141,21 +173,21 @@ const acquireLeases = Effect.fnUntraced(function*(
     rejectedWriteId,
     join: !isExclusive
   }))
-  const answers = yield* askWave(self, "acquire", requestAll(requests, store.acquireMany, acquireOne(store)))
-  if (isFault(answers)) {
-    const late = isSent && isLate(tier, answers)
-    for (const flight of asked) {
-      if (late) releaseLease(flight)
-      flight.lease = undefined
-      failStrict(engine, flight, answers)
-    }
-    return none
-  }
+  const answers = yield* requestAll(self, requests, {
+    operation: "acquire",
+    all: store.acquireMany,
+    one: ({ id, ...options }) => store.acquire(id, options)
+  })
   const others = new Map<Flight, Elsewhere>()
   const { epoch } = engine.tagEpochs
   lookBefore(engine, asked[0]!)
   asked.forEach((flight, i) => {
     const answer = answers[i]!
+    if (isFault(answer)) {
+      if (isSent && isLate(tier, answer)) releaseLease(flight)
+      flight.lease = undefined
+      return failStrict(engine, flight, answer)
+    }
     if (answer._tag !== "Granted") {
       flight.lease = undefined
       if (flight.exit === undefined) others.set(flight, new Elsewhere(answer, owner, markersOf(flight)))
@@ -176,8 +208,6 @@ const acquireLeases = Effect.fnUntraced(function*(
   if (self.renewed.size > 0) self.renewal ??= renewing(self, asked[0]!)
   return others
 })
-
-const acquireOne = ({ acquire }: Store) => ({ id, ...options }: AcquireRequest) => acquire(id, options)
 
 const grantOf = (
   { generation, seq }: Extract<Acquired, { readonly _tag: "Granted" }>,
@@ -220,14 +250,19 @@ const renewing = (self: Wave, { request: { maxLoadMillis }, starter }: Flight): 
     })
     if (held.length === 0) return Effect.void
     const until = nowOf(tier) + leaseMillis
-    const renewing = store.renewMany(held.map(({ id }) => id), owner, leaseMillis)
-    return Effect.map(ask(tier, { leftMillis: leaseMillis }, "renew", renewing), (answers) => {
-      if (isFault(answers)) return
-      held.forEach((flight, i) => {
-        if (flight.lease !== undefined) flight.lease.heldUntil = answers[i]! ? until : -Infinity
-        if (!answers[i]!) renewed.delete(flight)
-      })
+    const renewing = requestAll(self, held, {
+      operation: "renew",
+      all: (held) => store.renewMany(held.map(({ id }) => id), owner, leaseMillis),
+      one: ({ id }) => store.renew(id, owner, leaseMillis),
+      budget: { leftMillis: leaseMillis }
     })
+    return Effect.map(renewing, (answers) =>
+      held.forEach((flight, i) => {
+        const answer = answers[i]!
+        if (isFault(answer)) return
+        if (flight.lease !== undefined) flight.lease.heldUntil = answer ? until : -Infinity
+        if (!answer) renewed.delete(flight)
+      }))
   }
   const again: Effect.Effect<void> = Effect.flatMap(Effect.sleep(leaseMillis / 3), () => {
     leftMillis -= leaseMillis / 3
@@ -247,9 +282,9 @@ export const commitAll = Effect.fnUntraced(function*(
   const { store } = self.tier
   const requests = commits.map(({ entry, generation, id }) => ({ id, generation, entry }))
   const commitOne = ({ entry, generation, id }: CommitRequest) => store.commit(id, generation, entry)
-  const accepted = yield* askWave(self, "commit", requestAll(requests, store.commitMany, commitOne))
-  if (!isFault(accepted)) return accepted
-  if (!isRefusal("commit", accepted)) return requests.map(() => accepted)
+  const accepted = yield* requestAll(self, requests, { operation: "commit", all: store.commitMany, one: commitOne })
+  const [first] = accepted
+  if (store.capabilities.sharded === true || !isFault(first) || !isRefusal("commit", first)) return accepted
   // The store has refused one of the values, but may have stored some of the others.
   const stored = yield* askWave(self, "getMany", store.getMany(requests.map(({ id }) => id)))
   const commitAlone = (request: CommitRequest, i: number): Effect.Effect<boolean | StoreError> =>
