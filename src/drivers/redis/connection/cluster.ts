@@ -100,7 +100,10 @@ const wireOf = (self: Cluster): Wire => ({
     self.onMasters.add(listener)
     return () => self.onMasters.delete(listener)
   },
-  offset: () => connectionOf(self, self.controlSlot)?.offset ?? 0,
+  offset: () => {
+    const connection = connectionOf(self, self.controlSlot)
+    return connection === undefined ? 0 : Connection.offsetOf(connection)
+  },
   run: () => connectionOf(self, self.controlSlot)?.run ?? ""
 })
 

@@ -7,7 +7,7 @@ import type * as Clock from "effect/Clock"
 import type * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
 import * as Limits from "../../../internal/defaults/redis.ts"
-import { machineClock } from "../../../internal/time/monotonic.ts"
+import { machineClock, monotonicMillis } from "../../../internal/time/monotonic.ts"
 import { endWaiting, programMillis, startWaiting } from "../../../internal/time/programTime.ts"
 import { Fault, faultOf, isReply, Lost, type Scrub } from "../fault.ts"
 import type { Address, Client, MakeClient, Settings } from "./client.ts"
@@ -63,8 +63,10 @@ export interface Connection {
   answered: number
   isWaiting: boolean
   hasConnected: boolean
-  /** The server's clock minus the local clock, in milliseconds. 0 if the clocks agree. */
+  /** The server's clock minus the local clock, in milliseconds. 0 if the clocks agreed when they were compared. */
   offset: number
+  /** What `aheadOf` was when the clocks were compared. */
+  aheadMillis: number
   /** By how many milliseconds a test had moved the program's clock before the first comparison with the server's. */
   movedBefore: number | undefined
   /** The `run_id` of the last server on which `recover` has succeeded or was not needed. */
@@ -84,10 +86,20 @@ export const make = (options: ConnectionOptions, clock: Clock.Clock): Connection
   isWaiting: false,
   hasConnected: false,
   offset: 0,
+  aheadMillis: NaN,
   movedBefore: undefined,
   run: undefined,
   lostAt: 0
 })
+
+/** How far the wall clock is ahead of the monotonic clock, which changes only if the wall clock is set. */
+export const aheadOf = (clock: Clock.Clock): number => clock.currentTimeMillisUnsafe() - monotonicMillis(clock)
+
+/** The server's clock minus the local clock, which may have been set since the two were compared. */
+export const offsetOf = ({ aheadMillis, clock, offset }: Connection): number => {
+  const setBy = aheadOf(clock) - aheadMillis
+  return Math.abs(setBy) > Limits.connection.clockMillis ? offset - Math.round(setBy) : offset
+}
 
 export const isUp = ({ client }: Connection): boolean => client !== undefined
 

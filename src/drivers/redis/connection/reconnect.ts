@@ -183,6 +183,7 @@ const adjust = (self: Connection.Connection, time: number, tookMillis: number): 
   const measured = time - clock.currentTimeMillisUnsafe() + tookMillis / 2 + movedMillis(clock) - self.movedBefore
   const slack = Limits.connection.clockMillis + tookMillis / 2
   if (!Number.isFinite(measured)) return
+  self.aheadMillis = Connection.aheadOf(clock)
   if (Math.abs(measured) <= slack) self.offset = 0
   else if (Math.abs(measured - self.offset) > slack) self.offset = Math.round(measured)
 }
