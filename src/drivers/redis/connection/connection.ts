@@ -65,7 +65,7 @@ export interface Connection {
   hasConnected: boolean
   /** The server's clock minus the local clock, in milliseconds. 0 if the clocks agreed when they were compared. */
   offset: number
-  /** What `aheadOf` was when the clocks were compared. */
+  /** The result of `aheadOf` when the clocks were compared. */
   aheadMillis: number
   /** By how many milliseconds a test had moved the program's clock before the first comparison with the server's. */
   movedBefore: number | undefined
