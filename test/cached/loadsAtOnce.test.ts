@@ -1,6 +1,6 @@
 /** Single loads that begin in one turn: their leases and results go to the store in waves. */
 import { describe, expect, it } from "@effect/vitest"
-import { Cause, Deferred, Effect, Exit, Fiber, Layer, Logger, Option, Schema, Stream } from "effect"
+import { Cause, Deferred, Effect, Exit, Fiber, Layer, Logger, Option, Schema, Semaphore, Stream } from "effect"
 import { Cached, CacheKey, CacheLayer, type Caching, Store, Strategy } from "effect-cached"
 import { StoreError } from "effect-cached/CacheError"
 import { MemoryStore } from "effect-cached/memory"
@@ -200,6 +200,26 @@ describe("PW-04 · single loads that begin in one turn", () => {
       expect(ended.filter((exit) => exit !== undefined && Exit.isSuccess(exit)).length).toBe(28)
       expect(yield* store.size).toBe(28)
       for (const id of [20, 21]) expect(yield* take(store, id)).toMatchObject({ _tag: "Granted" })
+    }).pipe(Effect.scoped))
+
+  it.effect("P4 · have a budget that begins when their wave is sent, so that a healthy store takes all results", () =>
+    Effect.gen(function*() {
+      // One wave after the other: the last ones wait in the line for longer than their budget.
+      const one = Semaphore.makeUnsafe(1)
+      const slowly = <A>(effect: Effect.Effect<A, StoreError>) => one.withPermit(Effect.delay(effect, "100 millis"))
+      const { layer, store } = sharedStore(({ acquireMany, commitMany }) => ({
+        acquireMany: (requests) => slowly(acquireMany(requests)),
+        commitMany: (requests) => slowly(commitMany(requests))
+      }))
+      const here = yield* process(over(layer, { storeTimeout: "500 millis", lease: "1 minute" }))
+      const reading = yield* start(here(readAll(3000)))
+      for (let i = 0; i < 50; i++) {
+        yield* settle
+        yield* TestClock.adjust("100 millis")
+      }
+      yield* Fiber.join(reading)
+      expect(yield* store.size).toBe(3000)
+      expect((yield* here(Cached.stats)).storeFailures).toBe(0)
     }).pipe(Effect.scoped))
 
   it.effect.each([

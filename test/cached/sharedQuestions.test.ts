@@ -50,6 +50,24 @@ describe("askStore", () => {
     }).pipe(Effect.provide(layer))
   })
 
+  it.effect("thousands of reads at once ask in turns, and the budget of each begins with its question", () => {
+    const { counts, layer } = asked()
+    return Effect.gen(function*() {
+      const reads = Array.from(
+        { length: 1000 },
+        (_, i) => Cached.ttl(Effect.succeed(i), { key: `read:${i}`, ttl: "1 hour" })
+      )
+      const reading = yield* Effect.forkChild(Effect.all(reads, { concurrency: "unbounded" }), {
+        startImmediately: true
+      })
+      expect(counts.reads).toBe(128)
+      for (let i = 0; i < 20; i++) yield* TestClock.adjust(100)
+      expect((yield* Fiber.join(reading)).length).toBe(1000)
+      expect(counts.reads).toBe(1000)
+      expect((yield* Cached.stats).storeFailures).toBe(0)
+    }).pipe(Effect.provide(layer))
+  })
+
   it.effect("a caller that leaves interrupts no other", () => {
     const { counts, layer } = asked()
     return Effect.gen(function*() {

@@ -442,6 +442,27 @@ return tier.store.acquire(id, asking)
     by: "test/cached/loadsAtOnce.test.ts"
   },
   {
+    name: "time in the line counts for single loads",
+    in: "sendWave",
+    find: "Math.max(most, budget.leftMillis)",
+    replace: "Math.max(most, budget.leftMillis - (sentAt - since))",
+    by: "test/cached/loadsAtOnce.test.ts"
+  },
+  {
+    name: "after a wave that was too slow, all others in the line are sent",
+    in: "sendWave",
+    find: "since > lateAt",
+    replace: "since !== lateAt",
+    by: "test/cached/loadsAtOnce.test.ts"
+  },
+  {
+    name: "thousands of reads at once ask an asynchronous store in one turn",
+    in: "absent",
+    find: "if (!TurnLimit.tryEnter(tier.reads) && canWait)",
+    replace: "if (!isAsked && !TurnLimit.tryEnter(tier.reads) && canWait)",
+    by: "test/cached/sharedQuestions.test.ts"
+  },
+  {
     name: "on a cluster a wave fails as a whole if one server is down",
     in: "requestAll",
     find: "tier.store.capabilities.sharded !== true",
@@ -460,13 +481,6 @@ return tier.store.acquire(id, asking)
     in: "write",
     find: "asking.isOfWave === true",
     replace: "false",
-    by: "test/cached/loadsAtOnce.test.ts"
-  },
-  {
-    name: "the last in line has its whole budget, however long it has waited",
-    in: "sendWave",
-    find: "budget.leftMillis - (sentAt - since)",
-    replace: "budget.leftMillis",
     by: "test/cached/loadsAtOnce.test.ts"
   },
   {

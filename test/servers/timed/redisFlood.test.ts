@@ -1,11 +1,11 @@
 /** More changes of others than a process can read, which the server gives up if it falls behind for too long. */
 import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { Cached } from "effect-cached"
+import { Cached, CacheLayer } from "effect-cached"
 import { createClient } from "redis"
 import { isMissing } from "../../support/needs.ts"
-import { program, type Server, startServer } from "../../support/redis.ts"
-import { processesOn } from "../../support/redisProcesses.ts"
+import { freshPrefix, program, type Server, startServer } from "../../support/redis.ts"
+import { processesOn, warned } from "../../support/redisProcesses.ts"
 
 const timeout = 180_000
 
@@ -17,6 +17,27 @@ describe.skipIf(isMissing(program))("Redis", () => {
   afterAll(() => server.end())
 
   const { two, until } = processesOn(() => server)
+
+  it.live("20,000 loads at once are all stored, without a warning", () =>
+    warned((warnings) =>
+      Effect.gen(function*() {
+        const ids = Array.from({ length: 20_000 }, (_, i) => `${i}`)
+        const load = (key: string) => Cached.ttl(Effect.succeed(key), { key, ttl: "1 hour" })
+        yield* Effect.forEach(ids, load, { concurrency: "unbounded", discard: true })
+        const { loads, notStored, storeFailures } = yield* Cached.stats
+        expect({ loads, notStored, storeFailures, warnings }).toEqual({
+          loads: ids.length,
+          notStored: 0,
+          storeFailures: 0,
+          warnings: []
+        })
+        yield* Effect.repeat(Effect.delay(Cached.size, "50 millis"), {
+          until: (size) => size === ids.length,
+          times: 200
+        })
+        expect(yield* Cached.size).toBe(ids.length)
+      }).pipe(Effect.provide(CacheLayer.redis({ url: server.url, prefix: freshPrefix(), capacity: 10 })))
+    ), timeout)
 
   it.live(
     "more changes of other entries than can be kept apart leave memory as it is",

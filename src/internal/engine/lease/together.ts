@@ -31,6 +31,8 @@ interface Line<Item, Answer> {
   readonly send: (items: ReadonlyArray<Item>, budget: Budget) => Effect.Effect<ReadonlyArray<Answer>, never, any>
   waiting: Array<Waiting<Item, Answer>>
   isMoving: boolean
+  /** When a wave exceeded its budget. Flights that were in the line at that time are not sent. */
+  lateAt: number
 }
 
 type Acquiring = WriteGrant | Elsewhere | undefined
@@ -50,12 +52,13 @@ const linesOf = (self: Flights, tier: StoreTier): Lines => {
   if (known !== undefined) return known
   const made: Lines = {
     alone: TurnLimit.make(together.alone, self.work.dispatcher),
-    acquires: { tier, send: acquireAll, waiting: [], isMoving: false },
+    acquires: { tier, send: acquireAll, waiting: [], isMoving: false, lateAt: -Infinity },
     commits: {
       tier,
       send: (commits, budget) => commitAll(makeWave(commits[0]!.flight, budget), commits),
       waiting: [],
-      isMoving: false
+      isMoving: false,
+      lateAt: -Infinity
     }
   }
   lines.set(tier, made)
@@ -143,19 +146,24 @@ const sendAll = <Item, Answer>(line: Line<Item, Answer>): Effect.Effect<void, ne
   })
 
 const sendWave = <Item, Answer>(
-  { send, tier }: Line<Item, Answer>,
+  line: Line<Item, Answer>,
   some: ReadonlyArray<Waiting<Item, Answer>>
 ): Effect.Effect<void, never, any> =>
   Effect.suspend(() => {
+    const { lateAt, send, tier } = line
     const sentAt = timeOf(tier)
-    // The wave has as much time as the flight with the most left: time in the line counts.
-    const leftMillis = some.reduce((most, { budget, since }) => Math.max(most, budget.leftMillis - (sentAt - since)), 0)
+    // Time in the line does not count, because even a fast store is asked late for the last of thousands of flights.
+    const leftMillis = some.reduce(
+      (most, { budget, since }) => since > lateAt ? Math.max(most, budget.leftMillis) : most,
+      0
+    )
     const items = some.map(({ item }) => item)
     return Effect.flatMap(Effect.exit(send(items, { leftMillis })), (exit) => {
       const answeredAt = timeOf(tier)
+      if (leftMillis > 0 && answeredAt - sentAt >= leftMillis) line.lateAt = answeredAt
       const answerFrom = (from: number) => {
-        for (const [i, { budget, resume, since }] of some.slice(from, from + together.ofTurn).entries()) {
-          budget.leftMillis -= answeredAt - since
+        for (const [i, { budget, resume }] of some.slice(from, from + together.ofTurn).entries()) {
+          budget.leftMillis -= answeredAt - sentAt
           resume(Exit.map(exit, (answers) => answers[from + i] as Answer))
         }
         return Effect.yieldNow

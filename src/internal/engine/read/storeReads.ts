@@ -87,14 +87,14 @@ const afterCapture: StoreReads["afterCapture"] = (self, policy, within, given) =
 const absent: StoreReads["absent"] = (reader, rejected) => {
   const { engine, fiber, id, request } = reader
   const tier = engine.storeTier!
-  if (tier.store.getUnsafe === undefined || engine.closed) {
-    return mayAsk(reader) ? askStore(reader, rejected) : useFound(reader, rejected, NeedsEffect)
-  }
-  const invalid = invalidity(engine, request)
+  const isAsked = tier.store.getUnsafe === undefined || engine.closed
+  if (isAsked && !mayAsk(reader)) return useFound(reader, rejected, NeedsEffect)
+  const invalid = isAsked ? undefined : invalidity(engine, request)
   if (invalid !== undefined) return Effect.die(invalid)
   // `Effect.runSync` cannot wait for a later turn, and a private reader must not wait for readers in other requests.
   const canWait = !engine.isPrivate && fiber.getRef(Scheduler.Scheduler).executionMode === "async"
   if (!TurnLimit.tryEnter(tier.reads) && canWait) return inLaterTurn(reader)
+  if (isAsked) return askStore(reader, rejected)
   return useFound(reader, rejected, readNow(tier, request.key, id, nowOf(fiber)))
 }
 
