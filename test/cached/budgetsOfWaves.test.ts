@@ -1,6 +1,6 @@
 /** A call for many keys asks the store in waves. Each wave has the store's whole time, until one has exceeded it. */
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Exit, Layer, Option, References, Schema } from "effect"
+import { Effect, Exit, Fiber, Layer, Option, References, Schema } from "effect"
 import { Cached, CacheKey, CacheLayer, CachePolicy, type Caching, Store, Strategy } from "effect-cached"
 import type { StoreError } from "effect-cached/CacheError"
 import { MemoryStore } from "effect-cached/memory"
@@ -205,6 +205,27 @@ describe("P4 · invalidations of many", () => {
       )
       expect(messages).toEqual([expect.stringContaining("could not")])
     })
+  })
+
+  it.effect("are sent again where the store answered only the first wave", () => {
+    const { asked, inner, layer, state } = makeStore()
+    return Effect.gen(function*() {
+      yield* Effect.provide(
+        Effect.gen(function*() {
+          yield* passing(Cached.setMany(pairs.slice(0, 512), { ttl: "1 hour" }))
+          asked.length = 0
+          const removing = yield* start(Cached.removeMany(keys.slice(0, 512)))
+          for (let i = 0; i < 500 && asked.length === 0; i++) yield* Effect.yieldNow
+          state.hangs = true
+          expect(yield* passing(Fiber.join(removing), "1 second")).toBe(256)
+          expect(asked).toEqual(["removeMany", "removeMany"])
+          state.hangs = false
+          yield* TestClock.adjust("1 minute")
+          expect(yield* inner.size).toBe(0)
+        }),
+        layer
+      )
+    }).pipe(Effect.provideService(References.MinimumLogLevel, "None"))
   })
 
   it.effect("are sent again in waves", () => {

@@ -79,7 +79,7 @@ interface Loading {
   readonly uninterruptible: boolean
 }
 
-const beginLoad = ({ process, world }: Worker, id: string, loading: Loading): FleetOrigin => {
+const beginLoad = ({ layer, process, world }: Worker, id: string, loading: Loading): FleetOrigin => {
   const { flight, lease, uninterruptible } = loading
   const n = ++world.seq
   const owner = flight?.lease?.owner
@@ -88,6 +88,7 @@ const beginLoad = ({ process, world }: Worker, id: string, loading: Loading): Fl
     n,
     id,
     process: process.index,
+    layer,
     latest: n,
     endedAt: Infinity,
     owner,
@@ -336,12 +337,14 @@ const set = (self: Worker, id: string) =>
     })
   })
 
-const originOfSet = ({ process, world }: Worker, id: string, n: number): FleetOrigin => {
+const originOfSet = ({ layer, process, world }: Worker, id: string, n: number, isLost = false): FleetOrigin => {
   const origin: FleetOrigin = {
     _tag: "Set",
+    isLost,
     n,
     id,
     process: process.index,
+    layer,
     latest: Infinity,
     endedAt: Infinity,
     ...notLoaded
@@ -423,10 +426,7 @@ const transaction = (self: Worker): Effect.Effect<void, never, Caching> =>
       for (const id of ids) {
         if (dice.chance(0.5)) yield* Cached.getOption(keyOf(world.config, id))
         const n = ++world.seq
-        const made = { n, id, process: process.index, latest: Infinity, endedAt: Infinity, isLost: fails, ...notLoaded }
-        const origin: FleetOrigin = { _tag: "Set", ...made }
-        origins.push(origin)
-        world.origins.set(n, origin)
+        origins.push(originOfSet(self, id, n, fails))
         const value = `${id}#${n}#`
         yield* Cached.set(keyOf(world.config, id), value, { ttl: 2000, tags: tagsOf[id]! })
         if (dice.chance(0.5)) yield* Effect.sleep(dice.below(30))

@@ -149,6 +149,8 @@ export interface FleetOrigin {
   readonly n: number
   readonly id: string
   readonly process: number
+  /** Which of the caches of its process has loaded or set it. */
+  readonly layer: number
   /** Invalidations after this do not affect it: `Infinity` until a `set` has ended. */
   latest: number
   /** On the common clock. */

@@ -233,6 +233,14 @@ const toldBy = ({ config, deaf, processes }: Fleet, { doneAt }: FleetWrite, proc
     doneAt
   )
 
+/**
+ * A store does not report what another cache of the same process has removed. So an unasked answer, which no generation
+ * guards, may be stored after that.
+ */
+export const isUnknown = ({ kind, layer, process }: FleetWrite, origin: FleetOrigin): boolean =>
+  kind === "id" && origin._tag === "Load" && origin.flight === undefined && process === origin.process &&
+  layer !== origin.layer
+
 /** How often a process asks what others did. */
 const pollMillis = 50
 
@@ -255,7 +263,7 @@ const checkFresh = (self: Fleet, read: FleetRead, origin: FleetOrigin): void => 
     const wokenAt = self.processes[read.process]!.wokenAt()
     if (!isOwn && wokenAt >= 0 && read.begunAt - wokenAt <= pollMillis) continue
     if (!isOwn) self.counts.afterOthers++
-    if (origin.latest >= write.asked) continue
+    if (origin.latest >= write.asked || isUnknown(write, origin)) continue
     violate(
       self,
       `P2: read @${read.begun} of ${read.id} in ${read.process} got #${origin.n} of ${origin.process}, invalidated by ` +

@@ -11,6 +11,7 @@ import {
   type Fleet,
   type Holder,
   holdersOf,
+  isUnknown,
   latestNoticeMillis,
   latestPushMillis,
   originOf,
@@ -81,7 +82,8 @@ export const makeStorage = (self: Fleet, dice: Dice, extras: Extras): ViewOf => 
     // No generation guards a value of an unasked answer: it is old only if a write was asked for after its load.
     else if (
       (self.endedAt.get(id) ?? 0) > origin.latest &&
-      (origin.flight !== undefined || self.writes.some((write) => covers(write, id) && write.asked > origin.n))
+      (origin.flight !== undefined ||
+        self.writes.some((write) => covers(write, id) && write.asked > origin.n && !isUnknown(write, origin)))
     ) {
       violate(self, `P2: #${origin.n} of ${id} is stored, though its generation has ended`)
     }

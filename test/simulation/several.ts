@@ -49,12 +49,14 @@ const looking = <A, E, R>(
 const getMany = (self: Simulation, ids: ReadonlyArray<string>) =>
   looking(self, ids, (looks) => {
     const { config, world } = self
-    const found = timed(self, `looking up ${ids}`, 1, Cached.getMany(ids.map((id) => keyOf(self, id))))
+    const keys = ids.map((id) => keyOf(self, id))
+    const found = timed(self, `looking up ${ids}`, wavesOf(ids), Cached.getMany(keys))
     return Effect.map(found, (found) => {
       const values = found.map((one) => Option.getOrUndefined(one) as Value | undefined)
       if (values.length !== ids.length) violate(world, `getMany: ${values.length} answers for ${ids.length} keys`)
-      // A store that answers late is asked about each place.
-      const isOneStep = config.store === "none" || (config.store === "sync" && config.faults === 0)
+      // A store that answers late, or in waves, is asked about each place.
+      const isOneStep = config.store === "none" ||
+        (config.store === "sync" && config.faults === 0 && wavesOf(ids) === 1)
       for (const [i, look] of looks.entries()) {
         endLookup(world, look, values[i])
         if (isOneStep && values[ids.indexOf(look.id)]?.n !== values[i]?.n) {
@@ -65,8 +67,8 @@ const getMany = (self: Simulation, ids: ReadonlyArray<string>) =>
     })
   })
 
-/** Each wave has a budget of its own. */
-const wavesOf = (ids: ReadonlyArray<string>): number => Math.ceil(new Set(ids).size / waves.size)
+/** Each wave has a budget of its own, and a timeout ends the call, so a call takes as many budgets as waves at most. */
+const wavesOf = (ids: ReadonlyArray<string>): number => Math.max(1, Math.ceil(ids.length / waves.size))
 
 /** A key that is given twice has its last value. */
 const setMany = (self: Simulation, ids: ReadonlyArray<string>) =>
@@ -82,7 +84,8 @@ const setMany = (self: Simulation, ids: ReadonlyArray<string>) =>
       world.writes.splice(world.writes.indexOf(origin.write), 1)
     }
     const entries = origins.map(({ id, n }) => [keyOf(self, id) as string, { id, n }] as const)
-    return Effect.tap(timed(self, `setting ${ids}`, 2 * wavesOf(ids), Cached.setMany(entries, { ttl, tags })), () =>
+    const setting = Cached.setMany(entries, { ttl, tags })
+    return Effect.tap(timed(self, `setting ${ids}`, 2 * wavesOf(Array.from(new Set(ids))), setting), () =>
       Effect.sync(() => {
         for (const { refused, write } of origins) {
           if (!refused) {
@@ -98,7 +101,8 @@ const removeMany = (self: Simulation, ids: ReadonlyArray<string>) => {
   return looking(self, different, (looks) => {
     const writes = different.map((id) => beginWrite(world, "id", id))
     const asked = world.seq
-    const removed = timed(self, `removing ${ids}`, 1, Cached.removeMany(ids.map((id) => keyOf(self, id))))
+    const keys = ids.map((id) => keyOf(self, id))
+    const removed = timed(self, `removing ${ids}`, wavesOf(different), Cached.removeMany(keys))
     return Effect.map(removed, (count) => {
       const held = looks.filter((look) => wasHeld(self, look, asked)).length
       const most = isKnown(self) ? looks.filter((look) => mayBeThere(world, look)).length : different.length

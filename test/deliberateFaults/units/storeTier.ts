@@ -24,6 +24,13 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/cached/invalidateMany.test.ts"
   },
   {
+    name: "the first wave of removals is acknowledged for all",
+    in: "removeFromStore",
+    find: "items.slice(from, from + wave.length)",
+    replace: "items",
+    by: "test/cached/budgetsOfWaves.test.ts"
+  },
+  {
     name: "invalidations are sent again one by one",
     in: "wavesOf",
     find: "chunksOf(ids, BoundsDefaults.many.steps)",

@@ -6,7 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { StoreError } from "../../../CacheError.ts"
 import type { TouchOptions } from "../../../ports/store.ts"
-import { chunk } from "../../defaults/bounds.ts"
+import { waves } from "../../defaults/bounds.ts"
 import { afterProgramMillis, programMillis, untilPassed } from "../../time/programTime.ts"
 import * as TurnLimit from "../../time/turnLimit.ts"
 import { forEachWave } from "../../time/waves.ts"
@@ -98,7 +98,7 @@ export const askInWaves = <A, E, R>(
   budget: Budget,
   send: (wave: ReadonlyArray<A>, budget: Budget, from: number) => Effect.Effect<unknown, E, R>
 ): Effect.Effect<void, E, R> =>
-  items.length <= chunk
+  items.length <= waves.size
     ? Effect.asVoid(send(items, budget, 0))
     : forEachWave(items, (wave, from) => Effect.suspend(() => send(wave, { ...budget, call: budget }, from)))
 
