@@ -15,8 +15,8 @@ export const polling = { pollMillis: 50, lateMillis: 100 }
 
 /**
  * A load that waits for a lease asks again after a quarter of the time waited so far (at least `firstMillis`, at most
- * `longestMillis`), or `afterEndMillis` after the lease ends. Requests due within `togetherMillis` are sent as one, at
- * `most` so many. A process asks for at most `ofMilli` leases in a millisecond, but for those that may have ended.
+ * `longestMillis`), or `afterEndMillis` after the lease ends. One question is about up to `most` loads that are due
+ * within `togetherMillis`. Before the leases end, at most `ofMilli` loads ask in a millisecond.
  */
 export const leasePoll = {
   firstMillis: 50,

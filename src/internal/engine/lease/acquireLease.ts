@@ -29,7 +29,6 @@ import { askEvidence } from "./unasked.ts"
 /** Another process holds the lease. This flight is a refresh without callers, so it need not load. */
 export const LeasedElsewhere = Symbol("Elsewhere")
 
-/** The result of acquiring a lease. If `undefined`, the load runs without a lease, and its result is not stored. */
 type Acquiring = WriteGrant | Entry | Exit.Failure<unknown, unknown> | typeof LeasedElsewhere | undefined
 
 /**

@@ -79,10 +79,7 @@ export const wake = (self: Flights, tier: StoreTier, id?: string): void => {
   if (woken[0] !== undefined) setTimer(self, tier, -Infinity)
 }
 
-/**
- * When to ask again: after a quarter of the time waited so far, but no later than when the lease or `wait` ends. Many
- * waits ask more rarely, so that the questions do not take all of the process's time.
- */
+/** When to ask again: after a quarter of the time waited, later if many wait, but when the lease or `wait` ends. */
 const nextOf = (
   { leaseWaits }: Flights,
   { waitMillis = Infinity }: StoreTier,
@@ -147,7 +144,6 @@ const askAll = (self: Flights, tier: StoreTier): Effect.Effect<void> =>
     )
   })
 
-/** The waits whose time has come, up to a limit. Those that were woken come first: most of them end now. */
 const dueOf = ({ waiting }: LeaseWaits, now: number): ReadonlyArray<LeaseWait> => {
   const woken: Array<LeaseWait> = []
   const due: Array<LeaseWait> = []
@@ -160,7 +156,6 @@ const dueOf = ({ waiting }: LeaseWaits, now: number): ReadonlyArray<LeaseWait> =
   return [...woken, ...due].slice(0, leasePoll.most)
 }
 
-/** Asks for some leases, and for the versions of the tags of the entries that are found in place of leases. */
 const askWave = Effect.fnUntraced(function*(
   self: Flights,
   tier: StoreTier,
@@ -248,7 +243,6 @@ const deliver = (
     const holds = new Map<string, LeaseGrant["hold"]>()
     for (const one of granted) {
       const { answer, waiting: { flight, owner } } = one
-      // A stream's lease may be renewed for longer than others, and a policy may limit the time for an answer.
       const isOfItsOwn = flight.request.maxLoadMillis !== undefined || flight.policy.storeTimeoutMillis !== undefined
       if (!isGranted(answer) || isOfItsOwn) continue
       const hold = holds.get(owner) ?? renewTogether(flight, owner)
@@ -259,11 +253,12 @@ const deliver = (
   Circles.look(self, tier, now)
   // All flights rejoin before the first one continues, so that they share one call if they are of the same batch.
   for (const { waiting: { flight, isGone } } of ready) if (!isGone) flight.request.batch?.rejoin(flight)
-  return Turns.forEach(ready, ({ answer, waiting }) => {
+  const resumed = Turns.forEachNow(ready, ({ answer, waiting }) => {
     if (!waiting.isGone) waiting.resume(answer)
     // The lease was granted, or may still be granted, to a flight that no longer uses it.
     if (isLate(tier, answer) || waiting.isGone && isGranted(answer)) giveBack(tier, waiting)
   })
+  return resumed ?? Effect.void
 }
 
 const isGranted = (answer: LeaseAnswer): answer is LeaseGrant => !isFault(answer) && answer._tag === "Granted"

@@ -206,7 +206,6 @@ class Renewed implements Worker {
   }
 }
 
-/** Makes the leases that an owner was granted after waits, which one worker renews. */
 export const renewTogether = (first: Flight, owner: string) => {
   const wave: Wave = { ...makeWave(first, undefined), owner }
   return (flight: Flight): FlightLease => {
