@@ -7,4 +7,4 @@ import { pool } from "./processes.ts"
 const { end, open } = pool()
 afterAll(end)
 
-bulkTests(open, sized(2000, 1000))
+bulkTests(open, sized(5000, 1000))

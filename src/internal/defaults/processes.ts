@@ -15,9 +15,17 @@ export const polling = { pollMillis: 50, lateMillis: 100 }
 
 /**
  * A load that waits for a lease asks again after a quarter of the time waited so far (at least `firstMillis`, at most
- * `longestMillis`), or `afterEndMillis` after the lease ends. Requests due within `togetherMillis` are sent as one.
+ * `longestMillis`), or `afterEndMillis` after the lease ends. One question is about up to `most` loads that are due
+ * within `togetherMillis`. Before the leases end, at most `ofMilli` loads ask in a millisecond.
  */
-export const leasePoll = { firstMillis: 50, longestMillis: 1000, afterEndMillis: 5, togetherMillis: 5 }
+export const leasePoll = {
+  firstMillis: 50,
+  longestMillis: 1000,
+  afterEndMillis: 5,
+  togetherMillis: 5,
+  most: 2048,
+  ofMilli: 2
+}
 
 /** How many loads of maximum length in other processes a load waits for. After that, it no longer trusts the store. */
 export const believedLeaders = 10

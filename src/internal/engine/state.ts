@@ -21,7 +21,7 @@ import type { ById, CallersOf, RunningOf, TicketOf, TicketsOf } from "./collecti
 import type { Entry } from "./memory/entry.ts"
 import type { MemoryTier } from "./memory/memory.ts"
 import type { Worker } from "./storeTier/background.ts"
-import type { Evidence, Fault, StoreTier } from "./storeTier/storeTier.ts"
+import type { Evidence, Fault, StoreTier, TagsRead } from "./storeTier/storeTier.ts"
 import type { Detector } from "./telemetry/detect.ts"
 import type { Trace } from "./telemetry/spans.ts"
 import type { Counters } from "./telemetry/telemetry.ts"
@@ -273,7 +273,12 @@ export interface LeaseWait {
   readonly resume: (answer: LeaseAnswer) => void
 }
 
-export type LeaseAnswer = Exclude<Acquired, { readonly _tag: "Wait" }> | Fault
+export type LeaseAnswer = LeaseGrant | LeaseHit | Fault
+
+/** If many leases were granted at once, `hold` makes one that is renewed together with the others. */
+export type LeaseGrant = Extract<Acquired, { _tag: "Granted" }> & { hold?: (flight: Flight) => FlightLease }
+
+export type LeaseHit = Extract<Acquired, { _tag: "Hit" }> & { readonly tagsRead?: TagsRead | undefined }
 
 interface Refreshing {
   readonly concurrency: number

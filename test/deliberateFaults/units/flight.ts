@@ -349,33 +349,66 @@ this.end++`,
   },
   {
     name: "who waits for a lease asks alone",
-    in: "askAll",
-    find: "tier.store.acquireMany(due.map((waiting) => requestOf(tier, waiting, now)))",
-    replace: `Effect.forEach(due, (waiting) => {
-const { id, ...asking } = requestOf(tier, waiting, now)
-return tier.store.acquire(id, asking)
-})`,
+    in: "askWave",
+    find: "store.acquireMany(requests)",
+    replace: "Effect.forEach(requests, ({ id, ...asking }) => store.acquire(id, asking))",
     by: "test/internal/engine/lease/waiting.test.ts"
   },
   {
     name: "an entry that came with the lease is believed whatever was told meanwhile",
     in: "isWhole",
-    find: " && !changedWhileAsked",
+    find: "!changedWhileAsked && ",
     replace: "",
     by: "test/internal/engine/lease/waiting.test.ts"
   },
   {
     name: "an entry that came with the lease is read once more",
     in: "acquireLease",
-    find: "declared.length === 0 && isWhole(flight, acquired.entry)",
+    find: "isWhole(flight, acquired, declared)",
     replace: "false",
     by: "test/internal/engine/lease/waiting.test.ts"
   },
   {
     name: "who waits for a lease asks as often as at first",
     in: "nextOf",
-    find: "Math.max(leasePoll.firstMillis, waited / 4)",
-    replace: "leasePoll.firstMillis",
+    find: "Math.min(waited / 4, leasePoll.longestMillis)",
+    replace: "0",
+    by: "test/internal/engine/lease/waiting.test.ts"
+  },
+  {
+    name: "thousands that wait for leases ask as often as one",
+    in: "nextOf",
+    find: "leaseWaits.waiting.size / leasePoll.ofMilli",
+    replace: "0",
+    by: "test/internal/engine/lease/waiting.test.ts"
+  },
+  {
+    name: "thousands that wait for leases ask in one request",
+    in: "askAll",
+    find: "forEachWave(dueOf(leaseWaits, nowOf(self)), (wave) =>",
+    replace: "Effect.forEach([dueOf(leaseWaits, nowOf(self))], (wave) =>",
+    by: "test/internal/engine/lease/waiting.test.ts"
+  },
+  {
+    name: "an entry that came with the lease is believed whatever the versions of its tags",
+    in: "askWave",
+    find: "versions: asked.versions",
+    replace:
+      "versions: answers.flatMap((one) => one._tag === \"Hit\" ? one.entry.meta.tags.map(({ version }) => version) : [])",
+    by: "test/internal/engine/lease/waiting.test.ts"
+  },
+  {
+    name: "leases that were granted at once after a wait are renewed one by one",
+    in: "deliver",
+    find: "granted.length > together.alone",
+    replace: "granted.length < 0",
+    by: "test/internal/engine/lease/waiting.test.ts"
+  },
+  {
+    name: "a lease that was granted after a wait is not renewed by its wave",
+    in: "renewTogether",
+    find: "wave.renewed.add(flight)",
+    replace: "",
     by: "test/internal/engine/lease/waiting.test.ts"
   },
   {

@@ -2,7 +2,7 @@
 import { hold } from "#platform/engine/derived/dependencies"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
-import type { Stored, TagVersion } from "../../../CacheEntry.ts"
+import type { TagVersion } from "../../../CacheEntry.ts"
 import type { AcquireOptions, Markers } from "../../../ports/store.ts"
 import * as Defaults from "../../defaults/processes.ts"
 import { noneIsGone } from "../../store/markers/markers.ts"
@@ -13,7 +13,7 @@ import { Entry } from "../memory/entry.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
 import { declaredTags } from "../request/requestTags.ts"
 import { optionOf } from "../request/rules.ts"
-import type { Flight, FlightLease, Flights, LeaseAnswer } from "../state.ts"
+import type { Flight, FlightLease, Flights, LeaseAnswer, LeaseHit } from "../state.ts"
 import { ask, type Asking } from "../storeTier/ask.ts"
 import { supervise } from "../storeTier/background.ts"
 import { isFault } from "../storeTier/faults.ts"
@@ -21,15 +21,14 @@ import { fetch, reviveNow } from "../storeTier/fetch.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
 import { decode } from "../storeTier/sharedFailure.ts"
 import type { Budget, Fault, StoreTier } from "../storeTier/storeTier.ts"
-import { answeredInWave, Elsewhere, leaseOf, lookBefore, nowOf, type WriteGrant } from "./held.ts"
-import { isLate, waitForLease } from "./leaseWaits.ts"
+import { answeredInWave, Elsewhere, isLate, leaseOf, lookBefore, nowOf, type WriteGrant } from "./held.ts"
+import { waitForLease } from "./leaseWaits.ts"
 import { acquireTogether, isCrowded } from "./together.ts"
 import { askEvidence } from "./unasked.ts"
 
 /** Another process holds the lease. This flight is a refresh without callers, so it need not load. */
 export const LeasedElsewhere = Symbol("Elsewhere")
 
-/** The result of acquiring a lease. If `undefined`, the load runs without a lease, and its result is not stored. */
 type Acquiring = WriteGrant | Entry | Exit.Failure<unknown, unknown> | typeof LeasedElsewhere | undefined
 
 /**
@@ -98,7 +97,7 @@ export const acquireLease = Effect.fnUntraced(function*(
         }
       }
       if (isExclusive) {
-        flight.lease = renewing(tier, flight, owner)
+        flight.lease = acquired.hold?.(flight) ?? renewing(tier, flight, owner)
         // After a wait, the load may be allowed although another process holds the lease. The first renewal finds out.
         if (!waited) flight.lease.heldUntil = askedAt + leaseMillis
       }
@@ -106,8 +105,9 @@ export const acquireLease = Effect.fnUntraced(function*(
       // If the result will not be stored, other processes need not wait for it.
       if (!flight.storable) releaseLease(flight)
       // If the load determines the tags, `seq` shows whether one of them was invalidated during the load.
-      const { generation, seq } = acquired
-      return { generation, markers: markers ?? (seq === undefined ? undefined : { seq, markers: [] }) }
+      const { generation, hold, seq } = acquired
+      const isOfWave = hold !== undefined
+      return { generation, isOfWave, markers: markers ?? (seq === undefined ? undefined : { seq, markers: [] }) }
     }
     rejected++
     if (!flight.policy.readsStore) {
@@ -118,8 +118,8 @@ export const acquireLease = Effect.fnUntraced(function*(
       continue
     }
     // The stored entry is not the one that was rejected, so this flight may be able to use it.
-    const found = yield* declared.length === 0 && isWhole(flight, acquired.entry)
-      ? reviveAcquired(tier, flight, acquired.entry)
+    const found = yield* isWhole(flight, acquired, declared)
+      ? reviveAcquired(tier, flight, acquired)
       : fetchAcquired(tier, budget, flight, declared)
     if (isFault(found)) return failWith(found)
     if (flight.changedWhileAsked) continue
@@ -143,20 +143,21 @@ const askAlone = (flight: Flight, { budget, tier }: Asking, options: AcquireOpti
   })
 }
 
-/** Whether the entry that `acquire` returned needs no check: it has no tags, and no change was reported since. */
-const isWhole = ({ changedWhileAsked }: Flight, { meta }: Stored): boolean =>
-  meta.tags.length === 0 && !changedWhileAsked
+/** Whether an entry needs no further request: no change was reported since, and the versions of its tags are known. */
+const isWhole = (
+  { changedWhileAsked }: Flight,
+  { entry: { meta }, tagsRead }: LeaseHit,
+  declared: ReadonlyArray<string>
+): boolean => !changedWhileAsked && (tagsRead !== undefined || (meta.tags.length === 0 && declared.length === 0))
 
-const reviveAcquired = (tier: StoreTier, { id, request: { key } }: Flight, stored: Stored) =>
+const reviveAcquired = (tier: StoreTier, { id, request: { key } }: Flight, { entry: stored, tagsRead }: LeaseHit) =>
   Effect.clockWith((clock) =>
     reviveNow(tier, {
       key,
       id,
       stored,
-      bornAt: TagEpochs.epochNow(tier.front.tagEpochs),
       now: clock.currentTimeMillisUnsafe(),
-      tags: [],
-      versions: []
+      ...tagsRead ?? { bornAt: TagEpochs.epochNow(tier.front.tagEpochs), tags: [], versions: [] }
     })
   )
 

@@ -7,8 +7,9 @@ import { monotonicMillis } from "../../time/monotonic.ts"
 import type { Flight, FlightLease, Flights } from "../state.ts"
 import { ask } from "../storeTier/ask.ts"
 import { spawn, type Worker } from "../storeTier/background.ts"
+import { isFault } from "../storeTier/faults.ts"
 import { encode } from "../storeTier/sharedFailure.ts"
-import type { StoreTier } from "../storeTier/storeTier.ts"
+import type { Fault, StoreTier } from "../storeTier/storeTier.ts"
 
 export interface WriteGrant {
   readonly generation: string
@@ -58,3 +59,7 @@ export const leaseOf = (tier: StoreTier, owner: string, renewal?: Worker): Fligh
   heldUntil: -Infinity,
   isStored: false
 })
+
+/** Whether the store may still grant an `acquire` that timed out. A synchronous store drops such a request. */
+export const isLate = ({ store }: StoreTier, answer: Acquired | Fault): boolean =>
+  isFault(answer) && answer.reason === "Timeout" && store.workedMillis === undefined

@@ -3,19 +3,24 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type { Acquired, AcquireRequest, Join } from "../../../ports/store.ts"
+import { together } from "../../defaults/bounds.ts"
 import { believedLeaders, leasePoll } from "../../defaults/processes.ts"
 import { monotonicMillis } from "../../time/monotonic.ts"
+import * as Turns from "../../time/turns.ts"
+import { forEachWave } from "../../time/waves.ts"
 import { beginAsking } from "../flight/flight.ts"
-import type { Flight, Flights, LeaseAnswer, LeaseWait, LeaseWaits } from "../state.ts"
+import * as TagEpochs from "../memory/tagEpochs.ts"
+import { declaredTags } from "../request/requestTags.ts"
+import type { Flight, Flights, LeaseAnswer, LeaseGrant, LeaseWait, LeaseWaits } from "../state.ts"
 import { ask } from "../storeTier/ask.ts"
 import { spawn, supervise } from "../storeTier/background.ts"
 import { isFault } from "../storeTier/faults.ts"
-import type { Fault, StoreTier } from "../storeTier/storeTier.ts"
+import { areAmong } from "../storeTier/fetch.ts"
+import { allTags, noEntryId } from "../storeTier/fetchMany.ts"
+import type { StoreTier } from "../storeTier/storeTier.ts"
 import * as Circles from "./circles.ts"
-
-/** Whether the store may still grant an `acquire` that timed out. A synchronous store drops such a request. */
-export const isLate = ({ store }: StoreTier, answer: Acquired | Fault): boolean =>
-  isFault(answer) && answer.reason === "Timeout" && store.workedMillis === undefined
+import { isLate } from "./held.ts"
+import { renewTogether } from "./wave.ts"
 
 export const make = (): LeaseWaits => ({ waiting: new Map(), timer: undefined, isAsking: false })
 
@@ -42,8 +47,8 @@ export const waitForLease = (
       isGone: false,
       resume: (answer) => resume(Effect.succeed(answer))
     }
-    waiting.dueAt = nextOf(tier, waiting, { now, leftMillis })
     add(self.leaseWaits, waiting)
+    waiting.dueAt = nextOf(self, tier, waiting, { now, leftMillis })
     flight.request.batch?.dropOut(flight)
     setTimer(self, tier, waiting.dueAt)
     return Effect.sync(() => {
@@ -74,16 +79,20 @@ export const wake = (self: Flights, tier: StoreTier, id?: string): void => {
   if (woken[0] !== undefined) setTimer(self, tier, -Infinity)
 }
 
-/** When to ask again: after a quarter of the time waited so far, but no later than when the lease or `wait` ends. */
+/** When to ask again: after a quarter of the time waited, later if many wait, but when the lease or `wait` ends. */
 const nextOf = (
+  { leaseWaits }: Flights,
   { waitMillis = Infinity }: StoreTier,
   { since }: LeaseWait,
   { leftMillis, now }: { readonly leftMillis: number; readonly now: number }
 ): number => {
   const waited = now - since
   const pauseMillis = Math.min(
-    Math.max(leasePoll.firstMillis, waited / 4),
-    leasePoll.longestMillis,
+    Math.max(
+      leasePoll.firstMillis,
+      Math.min(waited / 4, leasePoll.longestMillis),
+      leaseWaits.waiting.size / leasePoll.ofMilli
+    ),
     leftMillis + leasePoll.afterEndMillis,
     waited < waitMillis ? waitMillis - waited : Infinity
   )
@@ -119,31 +128,64 @@ const stopTimer = ({ leaseWaits }: Flights): void => {
 const askAll = (self: Flights, tier: StoreTier): Effect.Effect<void> =>
   Effect.suspend(() => {
     const { leaseWaits } = self
-    const now = nowOf(self)
-    const due: Array<LeaseWait> = []
-    for (const ofId of leaseWaits.waiting.values()) {
-      for (const one of ofId) if (one.dueAt <= now + leasePoll.togetherMillis) due.push(one)
-    }
+    const deliveries: Array<Delivery> = []
     leaseWaits.isAsking = true
-    // `Infinity` means that the store is being asked. A wake-up meanwhile sets another time, which `deliver` keeps.
-    for (const waiting of due) {
-      waiting.dueAt = Infinity
-      beginAsking(waiting.flight)
-    }
-    const asking = ask(
-      tier,
-      { leftMillis: tier.storeTimeoutMillis },
-      "acquire",
-      tier.store.acquireMany(due.map((waiting) => requestOf(tier, waiting, now)))
+    const asking = forEachWave(dueOf(leaseWaits, nowOf(self)), (wave) =>
+      Effect.map(askWave(self, tier, wave), (some) => void deliveries.push(...some)))
+    return Effect.andThen(
+      asking,
+      Effect.suspend(() => {
+        leaseWaits.isAsking = false
+        leaseWaits.timer = undefined
+        const ready = deliver(self, tier, deliveries)
+        setTimer(self, tier, nextDue(leaseWaits))
+        return ready
+      })
     )
-    return Effect.map(asking, (answers) => {
-      leaseWaits.isAsking = false
-      leaseWaits.timer = undefined
-      const answerOf = (i: number) => isFault(answers) ? answers : answers[i]!
-      deliver(self, tier, due.map((waiting, i) => ({ waiting, answer: answerOf(i), askedAt: now })))
-      setTimer(self, tier, nextDue(leaseWaits))
-    })
   })
+
+const dueOf = ({ waiting }: LeaseWaits, now: number): ReadonlyArray<LeaseWait> => {
+  const woken: Array<LeaseWait> = []
+  const due: Array<LeaseWait> = []
+  for (const ofId of waiting.values()) {
+    for (const one of ofId) {
+      if (one.dueAt === -Infinity) woken.push(one)
+      else if (one.dueAt <= now + leasePoll.togetherMillis) due.push(one)
+    }
+  }
+  return [...woken, ...due].slice(0, leasePoll.most)
+}
+
+const askWave = Effect.fnUntraced(function*(
+  self: Flights,
+  tier: StoreTier,
+  wave: ReadonlyArray<LeaseWait>
+): Effect.fn.Return<ReadonlyArray<Delivery>> {
+  const { store, storeTimeoutMillis } = tier
+  const askedAt = nowOf(self)
+  // `Infinity` means that the store is being asked. A wake-up meanwhile sets another time, which `deliver` keeps.
+  for (const waiting of wave) {
+    waiting.dueAt = Infinity
+    beginAsking(waiting.flight)
+  }
+  const bornAt = TagEpochs.epochNow(tier.front.tagEpochs)
+  const requests = wave.map((waiting) => requestOf(tier, waiting, askedAt))
+  const answers = yield* ask(tier, { leftMillis: storeTimeoutMillis }, "acquire", store.acquireMany(requests))
+  if (isFault(answers)) return wave.map((waiting) => ({ waiting, answer: answers, askedAt }))
+  const areDeclared = wave.map(({ flight: { request } }, i) => {
+    const answer = answers[i]!
+    return answer._tag === "Hit" && areAmong(answer.entry.meta.tags, declaredTags(self, request))
+  })
+  const tags = allTags(answers.map((answer, i) => areDeclared[i]! && answer._tag === "Hit" ? answer.entry : undefined))
+  const asked = tags.length === 0
+    ? undefined
+    : yield* ask(tier, { leftMillis: storeTimeoutMillis }, "get", store.get(noEntryId, tags))
+  const tagsRead = asked === undefined || isFault(asked) ? undefined : { tags, versions: asked.versions, bornAt }
+  return wave.map((waiting, i) => {
+    const answer = answers[i]!
+    return { waiting, answer: answer._tag === "Hit" && areDeclared[i]! ? { ...answer, tagsRead } : answer, askedAt }
+  })
+})
 
 const nextDue = ({ waiting }: LeaseWaits): number => {
   let next = Infinity
@@ -172,33 +214,54 @@ const joinOf = (tier: StoreTier, { flight: { request }, heldSince, since }: Leas
 
 interface Delivery {
   readonly waiting: LeaseWait
-  readonly answer: Acquired | Fault
+  readonly answer: Acquired | LeaseAnswer
   readonly askedAt: number
 }
 
-const deliver = (self: Flights, tier: StoreTier, deliveries: ReadonlyArray<Delivery>): void => {
+const deliver = (
+  self: Flights,
+  tier: StoreTier,
+  deliveries: ReadonlyArray<Delivery>
+): Effect.Effect<void> => {
   const now = nowOf(self)
-  const ready: Array<{ readonly waiting: LeaseWait; readonly answer: LeaseAnswer }> = []
+  const ready: Array<{ readonly waiting: LeaseWait; answer: LeaseAnswer }> = []
   for (const { answer, askedAt, waiting } of deliveries) {
     if (!isFault(answer) && answer._tag === "Wait") {
       // The former lease has ended without a renewal, so another process holds this one.
       if (askedAt >= waiting.heldUntil) waiting.heldSince = askedAt
       waiting.heldUntil = askedAt + answer.leftMillis
-      if (waiting.dueAt === Infinity) waiting.dueAt = nextOf(tier, waiting, { now, leftMillis: answer.leftMillis })
+      if (waiting.dueAt === Infinity) {
+        waiting.dueAt = nextOf(self, tier, waiting, { now, leftMillis: answer.leftMillis })
+      }
       continue
     }
     remove(self.leaseWaits, waiting)
     ready.push({ waiting, answer })
   }
+  const granted = ready.filter(({ answer }) => isGranted(answer))
+  if (granted.length > together.alone) {
+    const holds = new Map<string, LeaseGrant["hold"]>()
+    for (const one of granted) {
+      const { answer, waiting: { flight, owner } } = one
+      const isOfItsOwn = flight.request.maxLoadMillis !== undefined || flight.policy.storeTimeoutMillis !== undefined
+      if (!isGranted(answer) || isOfItsOwn) continue
+      const hold = holds.get(owner) ?? renewTogether(flight, owner)
+      holds.set(owner, hold)
+      one.answer = { ...answer, hold }
+    }
+  }
   Circles.look(self, tier, now)
   // All flights rejoin before the first one continues, so that they share one call if they are of the same batch.
   for (const { waiting: { flight, isGone } } of ready) if (!isGone) flight.request.batch?.rejoin(flight)
-  for (const { answer, waiting } of ready) {
+  const resumed = Turns.forEachNow(ready, ({ answer, waiting }) => {
     if (!waiting.isGone) waiting.resume(answer)
     // The lease was granted, or may still be granted, to a flight that no longer uses it.
-    if (isLate(tier, answer) || waiting.isGone && !isFault(answer) && answer._tag === "Granted") giveBack(tier, waiting)
-  }
+    if (isLate(tier, answer) || waiting.isGone && isGranted(answer)) giveBack(tier, waiting)
+  })
+  return resumed ?? Effect.void
 }
+
+const isGranted = (answer: LeaseAnswer): answer is LeaseGrant => !isFault(answer) && answer._tag === "Granted"
 
 const giveBack = (tier: StoreTier, { flight: { id }, owner }: LeaseWait): void =>
   spawn(

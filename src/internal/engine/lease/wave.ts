@@ -16,8 +16,7 @@ import { supervise, type Worker } from "../storeTier/background.ts"
 import { isFault, isRefusal } from "../storeTier/faults.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
 import type { Budget, Fault, StoreTier } from "../storeTier/storeTier.ts"
-import { Elsewhere, leaseOf, lookBefore, nowOf, type WriteGrant } from "./held.ts"
-import { isLate } from "./leaseWaits.ts"
+import { Elsewhere, isLate, leaseOf, lookBefore, nowOf, type WriteGrant } from "./held.ts"
 import { askEvidence } from "./unasked.ts"
 
 export interface Wave {
@@ -234,6 +233,15 @@ class Renewed implements Worker {
     if (wave.renewed.size > 0) return
     wave.renewal?.interruptUnsafe()
     wave.renewal = undefined
+  }
+}
+
+export const renewTogether = (first: Flight, owner: string) => {
+  const wave: Wave = { ...makeWave(first, undefined), owner }
+  return (flight: Flight): FlightLease => {
+    wave.renewed.add(flight)
+    wave.renewal ??= renewing(wave, flight)
+    return leaseOf(wave.tier, owner, new Renewed(wave, flight))
   }
 }
 

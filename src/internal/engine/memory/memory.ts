@@ -19,7 +19,6 @@ import { weighWith } from "./weigh.ts"
 
 export interface Sweeper {
   readonly noteEntry: () => void
-  /** Called before an operation if `rests` is set. */
   readonly wake: () => void
   readonly stop: () => void
   readonly isStopped: () => boolean
@@ -37,7 +36,6 @@ export interface MemoryTier extends Telemetry {
   closed: boolean
 }
 
-/** The memory tier: decoded entries by id, bounded by count or by weight. */
 interface Memory {
   readonly entries: EntriesById
   /** The kind of eviction policy, from which quotas make further policies for single key classes. */

@@ -23,7 +23,8 @@ import {
   type Fetched,
   NeedsEffect,
   Rejected,
-  type StoreTier
+  type StoreTier,
+  type TagsRead
 } from "./storeTier.ts"
 
 export const readNow = (tier: StoreTier, key: Key, id: string, now: number): Fetched | typeof NeedsEffect => {
@@ -142,14 +143,11 @@ const fetchWith = Effect.fnUntraced(function*(
   return yield* reviveNow(tier, { key, id, stored, bornAt, now, tags, versions: answer.versions })
 })
 
-interface Reviving {
+interface Reviving extends TagsRead {
   readonly key: Key
   readonly id: string
   readonly stored: Stored
-  readonly bornAt: number
   readonly now: number
-  readonly tags: ReadonlyArray<string>
-  readonly versions: ReadonlyArray<string | undefined>
 }
 
 export const reviveNow = (tier: StoreTier, reviving: Reviving): Effect.Effect<Fetched, never, any> => {

@@ -41,6 +41,13 @@ export interface Asked {
   readonly isGone?: typeof Pending.isPending
 }
 
+/** The versions of some tags, and the epoch before they were read. */
+export interface TagsRead {
+  readonly tags: ReadonlyArray<string>
+  readonly versions: ReadonlyArray<string | undefined>
+  readonly bornAt: number
+}
+
 /** Means that a read cannot be synchronous: the store failed, its circuit is open, or the codec is asynchronous. */
 export const NeedsEffect = Symbol("Later")
 

@@ -1,17 +1,18 @@
 /** Loads that wait for leases of another process ask together, then more rarely, and at once when there is news. */
 import { describe, expect, it } from "@effect/vitest"
-import { Clock, Effect, Fiber, Layer, Queue, Stream } from "effect"
-import { Cached, type CacheError, CacheLayer, Store } from "effect-cached"
+import { Clock, Effect, Exit, Fiber, Layer, Queue, Schema, Stream } from "effect"
+import { Cached, type CacheError, CacheKey, CacheLayer, Store, Strategy } from "effect-cached"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { leasePoll } from "../../../../src/internal/defaults/processes.ts"
 import { Within } from "../../../../src/internal/engine/request/attempt.ts"
 import { ended, settle, start } from "../../../support/caches.ts"
 
-const keys = Array.from({ length: 20 }, (_, i) => `k${i}`)
+const keysOf = (count: number) => Array.from({ length: count }, (_, i) => `k${i}`)
+const keys = keysOf(20)
 
 /** Two processes on one store: the first loads all keys for ten seconds, the second waits for each. */
-const twoProcesses = Effect.gen(function*() {
+const twoProcessesFor = Effect.fnUntraced(function*(keys: ReadonlyArray<string>) {
   const store = MemoryStore.make()
   const news = yield* Queue.unbounded<Store.Change>()
   Queue.offerUnsafe(news, { _tag: "Coherent" })
@@ -51,6 +52,8 @@ const twoProcesses = Effect.gen(function*() {
   yield* settle
   return { asked, cached, first: asked.splice(0), hooks, leader, loads: () => loads, news, other, read, readers, store }
 })
+
+const twoProcesses = twoProcessesFor(keys)
 
 describe("loads that wait for leases of another process", () => {
   it.effect("ask for all of them in one question", () =>
@@ -126,6 +129,23 @@ describe("loads that wait for leases of another process", () => {
       expect(read.entries).toBe(before)
     }))
 
+  it.effect("ask in waves, and more rarely if they are many", () =>
+    Effect.gen(function*() {
+      const count = 1000
+      const { asked, loads, readers } = yield* twoProcessesFor(keysOf(count))
+      yield* TestClock.adjust("2 seconds")
+      const sizes = asked.map(({ ids }) => ids.length)
+      expect(Math.max(...sizes)).toBeLessThanOrEqual(256)
+      // Each load asks after half a second at the earliest, not 14 times as a single one does.
+      expect(sizes.reduce((a, b) => a + b, 0)).toBeLessThanOrEqual(4 * count)
+      yield* TestClock.adjust("8 seconds")
+      yield* settle
+      yield* TestClock.adjust("5 seconds")
+      yield* settle
+      for (const reader of readers) expect(reader.pollUnsafe()).toMatchObject({ _tag: "Success" })
+      expect(loads()).toBe(count)
+    }))
+
   it.effect("ask once more where a change arrived before that answer", () =>
     Effect.gen(function*() {
       const { hooks, news, read, readers, store } = yield* twoProcesses
@@ -142,6 +162,85 @@ describe("loads that wait for leases of another process", () => {
       yield* TestClock.adjust("11 seconds")
       yield* settle
       expect(ended(readers[3]!)).toMatchObject({ value: keys.length + 1 })
+    }))
+})
+
+class Row extends CacheKey.Class<Row>()("Row", { payload: { n: Schema.Int }, success: Schema.Number, tags: ["t"] }) {}
+
+const rows = Array.from({ length: 20 }, (_, n) => ({ n }))
+
+/** Two processes that read all rows with one call each. The first has all leases. */
+const twoCalls = Effect.fnUntraced(function*(millis: readonly [first: number, second: number]) {
+  const store = { ...MemoryStore.make(), capabilities: { shared: true, changes: false } }
+  const counts = { commit: 0, commitMany: 0, get: 0, renew: 0, renewMany: 0 }
+  const counted = <A, E>(what: keyof typeof counts, effect: Effect.Effect<A, E>) =>
+    Effect.andThen(Effect.sync(() => counts[what]++), effect)
+  const of = (process: Partial<Store.Store>) =>
+    Layer.build(Layer.fresh(Layer.provide(CacheLayer.layer, Layer.succeed(Store.Store, { ...store, ...process }))))
+  const hooks = { answered: Effect.void as Effect.Effect<unknown, CacheError.StoreError> }
+  const first = yield* of({ renewMany: () => Effect.never })
+  const second = yield* of({
+    acquireMany: (asked) =>
+      Effect.tap(store.acquireMany(asked), ([one]) => one!._tag === "Hit" ? hooks.answered : Effect.void),
+    commit: (...asked) => counted("commit", store.commit(...asked)),
+    commitMany: (...asked) => counted("commitMany", store.commitMany(...asked)),
+    get: (...asked) => counted("get", store.get(...asked)),
+    getUnsafe: undefined,
+    renew: (...asked) => counted("renew", store.renew(...asked)),
+    renewMany: (...asked) => counted("renewMany", store.renewMany(...asked))
+  })
+  let calls = 0
+  const reading = Cached.many(Row, {
+    strategy: Strategy.ttl({ ttl: "1 hour" }),
+    lookup: (asked) =>
+      Effect.suspend(() => {
+        const call = calls++
+        return Effect.delay(Effect.succeed(asked.map(({ n }) => Exit.succeed(100 * call + n))), millis[call]!)
+      })
+  })(rows)
+  // Runs before the layers close, which wait for what is loaded.
+  yield* Effect.addFinalizer(() => TestClock.adjust("2 hours"))
+  yield* start(Effect.provide(reading, first))
+  yield* settle
+  const reader = yield* start(Effect.provide(reading, second))
+  yield* settle
+  return { calls: () => calls, counts, hooks, reader, store }
+})
+
+const valuesOf = (call: number) => ({ value: rows.map(({ n }) => ({ value: 100 * call + n })) })
+
+describe("calls for many keys that wait for leases of another process", () => {
+  it.effect("take the entries that the answer about the leases has, and read the versions of their tags once", () =>
+    Effect.gen(function*() {
+      const { calls, counts, reader } = yield* twoCalls([2000, 0])
+      yield* TestClock.adjust("4 seconds")
+      yield* settle
+      expect(ended(reader)).toMatchObject(valuesOf(0))
+      expect(calls()).toBe(1)
+      expect(counts).toMatchObject({ get: 1 })
+    }))
+
+  it.effect("do not take entries whose tag was invalidated before its version was read", () =>
+    Effect.gen(function*() {
+      const { calls, hooks, reader, store } = yield* twoCalls([2000, 0])
+      hooks.answered = store.invalidateTags(["t"])
+      yield* TestClock.adjust("10 seconds")
+      yield* settle
+      expect(ended(reader)).toMatchObject(valuesOf(1))
+      expect(calls()).toBe(2)
+    }))
+
+  it.effect("renew and commit together what they are granted at once, because the other process has ended", () =>
+    Effect.gen(function*() {
+      const { calls, counts, reader } = yield* twoCalls([3_600_000, 10_000])
+      yield* TestClock.adjust("16 seconds")
+      yield* settle
+      expect(ended(reader)).toMatchObject(valuesOf(1))
+      expect(calls()).toBe(2)
+      expect(counts).toMatchObject({ commit: 0, commitMany: 1, renew: 0 })
+      // After each third of a lease, for as long as the call takes.
+      expect(counts.renewMany).toBeGreaterThanOrEqual(5)
+      expect(counts.renewMany).toBeLessThanOrEqual(6)
     }))
 })
 
