@@ -111,7 +111,9 @@ const checkStats = (world: State.World) =>
     // A reader that met a result it must not see asks again, and counts again. A key of many whose `decide` throws is
     // not counted, and is not seen where the read fails as a whole.
     const mayHide = config.features.includes("decide")
-    const again = world.asksTwice || world.writes.some((write) => write.kind === "tag")
+    const again = world.asksTwice || world.writes.some((write) => write.kind === "tag") ||
+      // A result that its own load has given a short life may have ended when the load does.
+      world.loads.some(({ spec }) => spec.annotates?.ttl !== undefined)
     if (
       config.store === "none" && config.deep === 0 && !config.features.includes("transacts") &&
       ((!again && answered > reads) ||

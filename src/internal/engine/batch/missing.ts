@@ -87,7 +87,8 @@ const takeWave = (
       // Memory gets the answer only if nothing has changed since the store was asked. The reader gets it in any case.
       else if (
         self.mutations === mutations && policy.writes && !self.flights.has(one.id) &&
-        self.memory.entries.get(one.id) === one.former && !Pending.isPending(tier.pending, one.id)
+        self.memory.entries.get(one.id) === one.former && !Pending.isPending(tier.pending, one.id) &&
+        !Memory.hasNewer(self.memory, self.tagEpochs, answer, now)
       ) {
         putInMemory(self, reading.many.template, answer, now)
       }

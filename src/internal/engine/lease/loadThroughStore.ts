@@ -17,6 +17,7 @@ import { isStorable } from "../flight/watches.ts"
 import { answerBehind } from "../flight/work.ts"
 import { counted } from "../load/load.ts"
 import { Entry, protectedUntilOf } from "../memory/entry.ts"
+import * as Memory from "../memory/memory.ts"
 import { adopt } from "../request/adopt.ts"
 import { decideAt, servedAs } from "../request/decide.ts"
 import { declaredTags } from "../request/requestTags.ts"
@@ -167,6 +168,7 @@ const serves = (
     serveStaleToLate(self, flight, now)
     return false
   }
+  if (Memory.hasNewer(self.memory, self.tagEpochs, found, now)) flight.changedWhileAsked = true
   flight.entry = found
   flight.found = {
     entry: found,

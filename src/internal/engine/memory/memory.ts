@@ -131,6 +131,17 @@ export const peek = (self: Memory, tags: TagEpochs.TagEpochs, id: string): Entry
   return entry === undefined || entry.checkedAt === tags.epoch ? entry : check(self, tags, id)
 }
 
+/** Whether memory has a newer entry than one from the store, which has failed to take the newer one. */
+export const hasNewer = (
+  self: Memory,
+  tags: TagEpochs.TagEpochs,
+  { createdAt, id, writeId }: Entry,
+  now: number
+): boolean => {
+  const entry = peek(self, tags, id)
+  return entry !== undefined && entry.writeId !== writeId && now < entry.expiresAt && entry.createdAt >= createdAt
+}
+
 const check = (self: Memory, tags: TagEpochs.TagEpochs, id: string): Entry | undefined => {
   // `ensureTracking` may apply changes by other processes, and so remove the entry.
   tags.ensureTracking?.()

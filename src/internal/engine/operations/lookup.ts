@@ -163,7 +163,8 @@ const completeWave = Effect.fnUntraced(function*<E>(
     const { id } = answer
     // A write, an invalidation or a load that happened meanwhile is newer than this answer.
     const isNewest = self.mutations === mutations && !self.flights.has(id) &&
-      !Pending.isPending(tier.pending, id) && self.memory.entries.get(id) === former[i]
+      !Pending.isPending(tier.pending, id) && self.memory.entries.get(id) === former[i] &&
+      !Memory.hasNewer(self.memory, self.tagEpochs, answer, now)
     if (writes && isNewest) {
       answer.memoryExpiresAt = -Infinity
       Memory.put(self.memory, answer, now)

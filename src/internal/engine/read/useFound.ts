@@ -3,6 +3,7 @@ import type * as Effect from "effect/Effect"
 import { Load, Serve } from "../../../Strategy.ts"
 import { putInMemory } from "../flight/complete.ts"
 import { Entry, protectedUntilOf } from "../memory/entry.ts"
+import * as Memory from "../memory/memory.ts"
 import { nowOf } from "../request/context.ts"
 import { decide } from "../request/decide.ts"
 import type { Question, Reader } from "../state.ts"
@@ -28,9 +29,13 @@ export const useFound = <A, E>(
       const { mutations } = engine
       // A value that the store has not acknowledged is read from there for a limited time only.
       const isUnsure = Pending.isPending(engine.storeTier!.pending, reader.id)
-      if (policy.writes && question?.isInMemory !== true && !isUnsure) {
+      const now = nowOf(fiber)
+      if (
+        policy.writes && question?.isInMemory !== true && !isUnsure &&
+        !Memory.hasNewer(engine.memory, engine.tagEpochs, found, now)
+      ) {
         if (question !== undefined) question.isInMemory = true
-        putInMemory(engine, request, found, nowOf(fiber))
+        putInMemory(engine, request, found, now)
       }
       return decision === Serve
         ? serve(reader, found, "store")
