@@ -128,20 +128,14 @@ const stopTimer = ({ leaseWaits }: Flights): void => {
 const askAll = (self: Flights, tier: StoreTier): Effect.Effect<void> =>
   Effect.suspend(() => {
     const { leaseWaits } = self
-    const deliveries: Array<Delivery> = []
     leaseWaits.isAsking = true
     const asking = forEachWave(dueOf(leaseWaits, nowOf(self)), (wave) =>
-      Effect.map(askWave(self, tier, wave), (some) => void deliveries.push(...some)))
-    return Effect.andThen(
-      asking,
-      Effect.suspend(() => {
-        leaseWaits.isAsking = false
-        leaseWaits.timer = undefined
-        const ready = deliver(self, tier, deliveries)
-        setTimer(self, tier, nextDue(leaseWaits))
-        return ready
-      })
-    )
+      Effect.flatMap(askWave(self, tier, wave), (some) => deliver(self, tier, some)))
+    return Effect.map(asking, () => {
+      leaseWaits.isAsking = false
+      leaseWaits.timer = undefined
+      setTimer(self, tier, nextDue(leaseWaits))
+    })
   })
 
 const dueOf = ({ waiting }: LeaseWaits, now: number): ReadonlyArray<LeaseWait> => {
