@@ -153,7 +153,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
   describe("a server", () => {
     const onServer = on(() => ({ url: server.url }))
     leaseTests(onServer)
-    bulkTests(onServer, sized(5000, 1000))
+    bulkTests(onServer, sized(2000, 1000))
     promises(onServer)
 
     it("P4 · F23 · stopped: no read fails, the circuit opens after three timeouts and closes with a probe", {

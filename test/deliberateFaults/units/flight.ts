@@ -497,7 +497,7 @@ this.end++`,
   },
   {
     name: "on a cluster a wave fails as a whole if one server is down",
-    in: "requestAll",
+    in: "askForAll",
     find: "tier.store.capabilities.sharded !== true",
     replace: "tier.store.capabilities.shared === true",
     by: "test/cached/loadsAtOnce.test.ts"

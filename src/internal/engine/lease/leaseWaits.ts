@@ -12,7 +12,7 @@ import { beginAsking } from "../flight/flight.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
 import { declaredTags } from "../request/requestTags.ts"
 import type { Flight, Flights, LeaseAnswer, LeaseGrant, LeaseWait, LeaseWaits } from "../state.ts"
-import { ask } from "../storeTier/ask.ts"
+import { ask, askForAll } from "../storeTier/ask.ts"
 import { spawn, supervise } from "../storeTier/background.ts"
 import { isFault } from "../storeTier/faults.ts"
 import { areAmong } from "../storeTier/fetch.ts"
@@ -128,20 +128,14 @@ const stopTimer = ({ leaseWaits }: Flights): void => {
 const askAll = (self: Flights, tier: StoreTier): Effect.Effect<void> =>
   Effect.suspend(() => {
     const { leaseWaits } = self
-    const deliveries: Array<Delivery> = []
     leaseWaits.isAsking = true
     const asking = forEachWave(dueOf(leaseWaits, nowOf(self)), (wave) =>
-      Effect.map(askWave(self, tier, wave), (some) => void deliveries.push(...some)))
-    return Effect.andThen(
-      asking,
-      Effect.suspend(() => {
-        leaseWaits.isAsking = false
-        leaseWaits.timer = undefined
-        const ready = deliver(self, tier, deliveries)
-        setTimer(self, tier, nextDue(leaseWaits))
-        return ready
-      })
-    )
+      Effect.flatMap(askWave(self, tier, wave), (some) => deliver(self, tier, some)))
+    return Effect.map(asking, () => {
+      leaseWaits.isAsking = false
+      leaseWaits.timer = undefined
+      setTimer(self, tier, nextDue(leaseWaits))
+    })
   })
 
 const dueOf = ({ waiting }: LeaseWaits, now: number): ReadonlyArray<LeaseWait> => {
@@ -170,20 +164,24 @@ const askWave = Effect.fnUntraced(function*(
   }
   const bornAt = TagEpochs.epochNow(tier.front.tagEpochs)
   const requests = wave.map((waiting) => requestOf(tier, waiting, askedAt))
-  const answers = yield* ask(tier, { leftMillis: storeTimeoutMillis }, "acquire", store.acquireMany(requests))
-  if (isFault(answers)) return wave.map((waiting) => ({ waiting, answer: answers, askedAt }))
-  const areDeclared = wave.map(({ flight: { request } }, i) => {
-    const answer = answers[i]!
-    return answer._tag === "Hit" && areAmong(answer.entry.meta.tags, declaredTags(self, request))
+  const answers = yield* askForAll(tier, { leftMillis: storeTimeoutMillis }, requests, {
+    operation: "acquire",
+    all: store.acquireMany,
+    one: ({ id, ...options }) => store.acquire(id, options)
   })
-  const tags = allTags(answers.map((answer, i) => areDeclared[i]! && answer._tag === "Hit" ? answer.entry : undefined))
+  const hits = wave.map(({ flight: { request } }, i) => {
+    const answer = answers[i]!
+    if (isFault(answer) || answer._tag !== "Hit") return undefined
+    return areAmong(answer.entry.meta.tags, declaredTags(self, request)) ? answer : undefined
+  })
+  const tags = allTags(hits.map((hit) => hit?.entry))
   const asked = tags.length === 0
     ? undefined
     : yield* ask(tier, { leftMillis: storeTimeoutMillis }, "get", store.get(noEntryId, tags))
   const tagsRead = asked === undefined || isFault(asked) ? undefined : { tags, versions: asked.versions, bornAt }
   return wave.map((waiting, i) => {
-    const answer = answers[i]!
-    return { waiting, answer: answer._tag === "Hit" && areDeclared[i]! ? { ...answer, tagsRead } : answer, askedAt }
+    const hit = hits[i]
+    return { waiting, answer: hit === undefined ? answers[i]! : { ...hit, tagsRead }, askedAt }
   })
 })
 

@@ -11,7 +11,7 @@ import { beginAsking } from "../flight/flight.ts"
 import { declaredTags } from "../request/requestTags.ts"
 import { optionOf } from "../request/rules.ts"
 import type { Flight, FlightLease, Flights } from "../state.ts"
-import { ask, timeOf } from "../storeTier/ask.ts"
+import { ask, askForAll, type Many } from "../storeTier/ask.ts"
 import { supervise, type Worker } from "../storeTier/background.ts"
 import { isFault, isRefusal } from "../storeTier/faults.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
@@ -67,40 +67,15 @@ const noteTimeout = (self: Wave, answer: unknown): void => {
 export const budgetOf = ({ budgetMillis, isTooSlow, whole }: Wave): Budget =>
   whole ?? { leftMillis: isTooSlow ? 0 : budgetMillis }
 
-interface Requesting<A, B> {
-  readonly operation: string
-  readonly all: (items: ReadonlyArray<A>) => Effect.Effect<ReadonlyArray<B>, StoreError>
-  readonly one: (item: A) => Effect.Effect<B, StoreError>
-  /** By default the wave's, which counts timeouts. */
-  readonly budget?: Budget
-}
-
-/** Sends one request for all items, or one for each if several servers hold the ids, because one may be down. */
 const requestAll = <A, B>(
   self: Wave,
   items: ReadonlyArray<A>,
-  { all, budget: given, one, operation }: Requesting<A, B>
-): Effect.Effect<ReadonlyArray<B | StoreError>> => {
-  const { tier } = self
-  const budget = given ?? budgetOf(self)
-  const note = (answer: unknown): void => {
-    if (given === undefined) noteTimeout(self, answer)
-  }
-  if (tier.store.capabilities.sharded !== true) {
-    const request = items.length === 1 ? Effect.map(one(items[0]!), (answer) => [answer]) : all(items)
-    return Effect.map(ask(tier, budget, operation, request), (answers) => {
-      note(answers)
-      return isFault(answers) ? items.map(() => answers) : answers
-    })
-  }
-  const beganAt = timeOf(tier)
-  const askOne = (item: A) => ask(tier, { ...budget }, operation, one(item))
-  return Effect.map(Effect.forEach(items, askOne, { concurrency: "unbounded" }), (answers) => {
-    answers.forEach(note)
-    budget.leftMillis -= timeOf(tier) - beganAt
+  many: Many<A, B>
+): Effect.Effect<ReadonlyArray<B | StoreError>> =>
+  Effect.map(askForAll(self.tier, budgetOf(self), items, many), (answers) => {
+    for (const answer of answers) noteTimeout(self, answer)
     return answers
   })
-}
 
 type Others = ReadonlyMap<Flight, Elsewhere>
 
@@ -258,11 +233,10 @@ const renewing = (self: Wave, { request: { maxLoadMillis }, starter }: Flight): 
     })
     if (held.length === 0) return Effect.void
     const until = nowOf(tier) + leaseMillis
-    const renewing = requestAll(self, held, {
+    const renewing = askForAll(tier, { leftMillis: leaseMillis }, held, {
       operation: "renew",
       all: (held) => store.renewMany(held.map(({ id }) => id), owner, leaseMillis),
-      one: ({ id }) => store.renew(id, owner, leaseMillis),
-      budget: { leftMillis: leaseMillis }
+      one: ({ id }) => store.renew(id, owner, leaseMillis)
     })
     return Effect.map(renewing, (answers) =>
       held.forEach((flight, i) => {

@@ -13,7 +13,7 @@ import { forEachWave } from "../../time/waves.ts"
 import type { Entry } from "../memory/entry.ts"
 import { spawn } from "./background.ts"
 import * as Circuit from "./circuit.ts"
-import { isListing, noteFault, recovered } from "./faults.ts"
+import { isFault, isListing, noteFault, recovered } from "./faults.ts"
 import type { Budget, StoreTier } from "./storeTier.ts"
 
 export interface Asking {
@@ -91,6 +91,35 @@ export const ask = <A>(
         if (permit !== undefined) Circuit.gaveUp(tier.circuit, permit)
       }))
   })
+
+/** The requests for many ids, as one and one by one. */
+export interface Many<A, B> {
+  readonly operation: string
+  readonly all: (items: ReadonlyArray<A>) => Effect.Effect<ReadonlyArray<B>, StoreError>
+  readonly one: (item: A) => Effect.Effect<B, StoreError>
+}
+
+/** Sends one request for all items, or one for each if several servers hold the ids, because one may be down. */
+export const askForAll = <A, B>(
+  tier: StoreTier,
+  budget: Budget,
+  items: ReadonlyArray<A>,
+  { all, one, operation }: Many<A, B>
+): Effect.Effect<ReadonlyArray<B | StoreError>> => {
+  if (tier.store.capabilities.sharded !== true) {
+    const request = items.length === 1 ? Effect.map(one(items[0]!), (answer) => [answer]) : all(items)
+    return Effect.map(
+      ask(tier, budget, operation, request),
+      (answers) => isFault(answers) ? items.map(() => answers) : answers
+    )
+  }
+  const beganAt = timeOf(tier)
+  const askOne = (item: A) => ask(tier, { ...budget }, operation, one(item))
+  return Effect.map(Effect.forEach(items, askOne, { concurrency: "unbounded" }), (answers) => {
+    budget.leftMillis -= timeOf(tier) - beganAt
+    return answers
+  })
+}
 
 /** Sends a long list in waves, each of which has the whole budget. After a timeout, no further wave is sent. */
 export const askInWaves = <A, E, R>(
