@@ -350,8 +350,8 @@ this.end++`,
   {
     name: "who waits for a lease asks alone",
     in: "askWave",
-    find: "store.acquireMany(requests)",
-    replace: "Effect.forEach(requests, ({ id, ...asking }) => store.acquire(id, asking))",
+    find: "all: store.acquireMany",
+    replace: "all: (requests) => Effect.forEach(requests, ({ id, ...asking }) => store.acquire(id, asking))",
     by: "test/internal/engine/lease/waiting.test.ts"
   },
   {

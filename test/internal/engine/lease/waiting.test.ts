@@ -29,14 +29,15 @@ const twoProcessesFor = Effect.fnUntraced(function*(keys: ReadonlyArray<string>)
   const read = { entries: 0 }
   const hooks = { answered: Effect.void as Effect.Effect<void, CacheError.StoreError> }
   const note = (ids: ReadonlyArray<string>) => Effect.map(Clock.currentTimeMillis, (at) => void asked.push({ at, ids }))
+  const hit = (answers: ReadonlyArray<Store.Acquired>, ids: ReadonlyArray<string>) =>
+    answers.some(({ _tag }, i) => _tag === "Hit" && ids[i] === "k3") ? hooks.answered : Effect.void
   const other = yield* of({
-    acquire: (id, options) => Effect.andThen(note([id]), store.acquire(id, options)),
-    acquireMany: (requests) =>
-      Effect.andThen(note(requests.map(({ id }) => id)), store.acquireMany(requests)).pipe(
-        Effect.tap((answers) =>
-          answers.some(({ _tag }, i) => _tag === "Hit" && requests[i]!.id === "k3") ? hooks.answered : Effect.void
-        )
-      ),
+    acquire: (id, options) =>
+      Effect.andThen(note([id]), Effect.tap(store.acquire(id, options), (answer) => hit([answer], [id]))),
+    acquireMany: (requests) => {
+      const ids = requests.map(({ id }) => id)
+      return Effect.andThen(note(ids), Effect.tap(store.acquireMany(requests), (answers) => hit(answers, ids)))
+    },
     get: (id, tags) => Effect.andThen(Effect.sync(() => read.entries++), store.get(id, tags)),
     getUnsafe: undefined,
     changes: Stream.fromQueue(news)
