@@ -90,7 +90,7 @@ export const writesBehind = 1000
 /** The number of answers, interruptions and refresh starts after which other fibers and timers get a turn. */
 export const jobsOfTurn = 256
 
-/** The number of reads of a synchronous store, each of which may start a load, after which other fibers get a turn. */
+/** The number of reads of a store, each of which may start a load, after which other fibers get a turn. */
 export const storeReadsOfTurn = 128
 
 /** The number of timed-out store operations after which other fibers and timers get a turn. */
