@@ -222,6 +222,44 @@ describe("PW-04 · single loads that begin in one turn", () => {
       expect((yield* here(Cached.stats)).storeFailures).toBe(0)
     }).pipe(Effect.scoped))
 
+  it.effect("P4 · are sent to a store that has been late once and whose time stands still while it is healthy", () =>
+    Effect.gen(function*() {
+      let workedMillis = 0
+      let isSlow = true
+      const { layer, store } = sharedStore(({ acquireMany }) => ({
+        workedMillis: () => workedMillis,
+        acquireMany: (requests) =>
+          Effect.suspend(() => {
+            if (isSlow) workedMillis += 1000
+            isSlow = false
+            return acquireMany(requests)
+          })
+      }))
+      const here = yield* process(over(layer, { storeTimeout: "500 millis" }))
+      yield* here(readAll(30))
+      yield* here(Cached.clear)
+      expect(isSlow).toBe(false)
+      yield* here(readAll(30))
+      expect(yield* store.size).toBe(30)
+    }).pipe(Effect.scoped))
+
+  it.effect("P4 · wait in the line for ten budgets at most", () =>
+    Effect.gen(function*() {
+      const one = Semaphore.makeUnsafe(1)
+      const { layer } = sharedStore(({ acquireMany }) => ({
+        acquireMany: (requests) => one.withPermit(Effect.delay(acquireMany(requests), "400 millis"))
+      }))
+      const here = yield* process(over(layer, { storeTimeout: "500 millis", lease: "1 minute" }))
+      // Sixteen waves, one after the other, would take more than six seconds.
+      const reading = yield* start(here(readAll(4000)))
+      for (let i = 0; i < 60; i++) {
+        yield* settle
+        yield* TestClock.adjust("100 millis")
+      }
+      yield* settle
+      expect(reading.pollUnsafe()).toMatchObject({ _tag: "Success" })
+    }).pipe(Effect.scoped))
+
   it.effect.each([
     { name: "a store that hangs", hangs: ["acquire", "acquireMany"] },
     // So few timeouts do not open the circuit.

@@ -81,7 +81,8 @@ it.effect("P2 · a strict Cached.setMany that fails for one key leaves no older 
     success: Schema.Finite,
     tags: ({ name }) => [name]
   }) {}
-  const keys = ["a", "b", "c"].map((name) => new Row({ name }))
+  // More than one wave.
+  const keys = Array.from({ length: 300 }, (_, i) => new Row({ name: i === 0 ? "a" : `${i}` }))
   const set = (value: number) => Cached.setMany(keys.map((key) => [key, value] as const))
   const store = fallible()
   return Effect.gen(function*() {
@@ -89,7 +90,7 @@ it.effect("P2 · a strict Cached.setMany that fails for one key leaves no older 
     store.isDown = true
     yield* Cached.invalidateTag("a")
     expect(yield* Effect.exit(CachePolicy.strict(set(2)))).toMatchObject({ _tag: "Failure" })
-    expect((yield* Cached.getMany(keys.slice(1))).map(Option.getOrUndefined)).toEqual([2, 2])
+    expect(new Set((yield* Cached.getMany(keys.slice(1))).map(Option.getOrUndefined))).toEqual(new Set([2]))
   }).pipe(Effect.provide(store.layer))
 })
 

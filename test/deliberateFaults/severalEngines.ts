@@ -148,8 +148,8 @@ const own = yield* versionsOf(asking, dependencies?.own ?? entry.tags, declaredT
     name: "what a look-up has found enters memory, however old it is",
     draws: ["byHand"],
     in: "completeWave",
-    find: "const isNewest = self.mutations === mutations &&",
-    replace: "const isNewest = self.mutations >= mutations || self.mutations === mutations &&"
+    find: "const isNewest = !Memory.hasNewer",
+    replace: "const isNewest = self.mutations >= mutations || !Memory.hasNewer"
   },
   {
     name: "a cache without memory has one",

@@ -547,3 +547,50 @@ describe("P4 · a store that is down, slow, full or lying never fails a program,
     })
   })
 })
+
+it.effect("a read that asks the store while a refresh runs, and then loads, has one budget", () => {
+  const inMemory = MemoryStore.make()
+  let hangs = false
+  const unlessHanging = <A>(effect: Effect.Effect<A, CacheError.StoreError>) =>
+    Effect.suspend(() => hangs ? Effect.never : effect)
+  const layer = Layer.succeed(Store.Store, {
+    ...inMemory,
+    capabilities: { shared: true, changes: false },
+    getUnsafe: undefined,
+    get: (id, tags) => unlessHanging(inMemory.get(id, tags)),
+    acquire: (id, options) => unlessHanging(inMemory.acquire(id, options))
+  })
+  return Effect.gen(function*() {
+    const read = Cached.ttl(Effect.delay(Effect.succeed(1), 100), { key: "k", ttl: "1 hour" })
+    const refreshing = yield* start(CachePolicy.refresh(read))
+    yield* settle
+    hangs = true
+    const { millis } = yield* timed(read)
+    expect(millis).toBe(500 + 100)
+    yield* Fiber.join(refreshing)
+  }).pipe(Effect.provide(over({ layer }, { memory: false, storeTimeout: 500 })))
+})
+
+it.effect("an older entry of the store does not replace a newer one that it has failed to take", () => {
+  const inMemory = MemoryStore.make()
+  let isDown = false
+  const unlessDown = <A>(effect: Effect.Effect<A, CacheError.StoreError>) =>
+    Effect.suspend(() => isDown ? Effect.fail(unavailable) : effect)
+  const layer = Layer.succeed(Store.Store, {
+    ...inMemory,
+    capabilities: { shared: true, changes: false },
+    acquire: (id, options) => unlessDown(inMemory.acquire(id, options))
+  })
+  let value = 0
+  const load = Effect.sync(() => ++value)
+  const read = Cached.ttl(load, { key: "k", ttl: "1 hour" })
+  return Effect.gen(function*() {
+    expect(yield* read).toBe(1)
+    yield* TestClock.adjust("1 second")
+    isDown = true
+    expect(yield* CachePolicy.refresh(read)).toBe(2)
+    yield* TestClock.adjust("1 second")
+    yield* Cached.ttl(load, { key: "k", ttl: "1 hour", memoryTtl: "1 millis" })
+    expect(yield* read).toBe(2)
+  }).pipe(Effect.provide(over({ layer })))
+})

@@ -8,6 +8,7 @@ import { isMissing } from "../support/needs.ts"
 import { freshPrefix, program, type Server, startServer } from "../support/redis.ts"
 
 const hour = 3_600_000
+const minute = 60_000
 
 describe.skipIf(isMissing(program))("Redis · a clock that is set between two heartbeats", () => {
   let server: Server
@@ -27,24 +28,34 @@ describe.skipIf(isMissing(program))("Redis · a clock that is set between two he
   }
 
   it.live.each<[string, number]>([["forward", hour], ["back", -hour]])(
-    "deadlines are right in the server's time: set %s",
+    "no deadline is too late, and all are right once the server has answered: set %s",
     ([, by]) =>
       Effect.gen(function*() {
         const setBy = { millis: 0 }
-        const clock = clockSetBy(setBy)
         const prefix = freshPrefix()
         const other = yield* RedisStore.make({ url: server.url, prefix, connect: "required" })
-        yield* Effect.gen(function*() {
+        /** How much later than a minute from now an entry ends that is set now, according to another process. */
+        const lateness = Effect.gen(function*() {
           yield* Cached.set("a", 1, { ttl: "1 minute" })
-          setBy.millis = by
-          yield* Cached.set("b", 2, { ttl: "1 minute" })
-          expect(yield* Cached.getOption("b")).toEqual(Option.some(2))
-          const found = yield* other.getMany(["a", "b"])
+          const [entry] = yield* other.getMany(["a"])
           const now = machineClock.currentTimeMillisUnsafe()
-          for (const entry of found) expect(Math.abs(entry!.meta.expiresAt - now - 60_000)).toBeLessThan(10_000)
+          return entry === undefined ? -Infinity : entry.meta.expiresAt - now - minute
+        })
+        yield* Effect.gen(function*() {
+          expect(Math.abs(yield* lateness)).toBeLessThan(10_000)
+          setBy.millis = by
+          let late = yield* lateness
+          // The first write notices that the clock was set.
+          for (let i = 0; i < 100 && Math.abs(late) > 10_000; i++) {
+            expect(late).toBeLessThan(1000)
+            yield* Effect.sleep("20 millis")
+            late = yield* lateness
+          }
+          expect(Math.abs(late)).toBeLessThan(10_000)
+          expect(yield* Cached.getOption("a")).toEqual(Option.some(1))
         }).pipe(
           Effect.provide(CacheLayer.redis({ url: server.url, prefix, memory: false, connect: "required" })),
-          Effect.provideService(Clock.Clock, clock)
+          Effect.provideService(Clock.Clock, clockSetBy(setBy))
         )
       }).pipe(Effect.scoped)
   )

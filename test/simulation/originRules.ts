@@ -108,7 +108,9 @@ const checkTouched = (self: World, read: Read, origin: Origin, what: string): vo
   if (isShared(read, origin) || faults > 0 || (store !== "none" && store !== "sync")) return
   const touches = self.touches.filter(({ done, id }) => id === origin.id && done > origin.n)
   const last = touches.at(-1)
-  if (last === undefined || last.done >= read.begun || touches.some(({ done }) => done > last.done)) return
+  // Touches at once may be carried out in either order.
+  if (last === undefined || last.done >= read.begun) return
+  if (touches.some((touch) => touch !== last && touch.done > last.asked)) return
   // A value that was loaded and not yet stored was not there for the touch.
   if (!last.isThere) return
   // The two at once may be in either order; the value of a load is there when its flight has ended.

@@ -28,7 +28,9 @@ export const checkDelay = (self: World, read: Read): void => {
   // A caller that joins a load that has not asked the store asks the store first.
   const reruns = 1 + invalidated + (spec?.kind === "softTtl" || spec?.kind === "failover" ? 2 : 0) +
     // The value that the flight has found in the store may be too old for a shorter constant.
-    (spec !== undefined && hasConstant(spec) ? 1 : 0)
+    (spec !== undefined && hasConstant(spec) ? 1 : 0) +
+    // Loads that begin at once wait in a line, where their budget does not count.
+    (self.config.features.includes("turns") ? 1 : 0)
   const { storeTimeout, store } = self.config
   // Each page that is written or read has a budget of its own.
   const steps = (1 + reruns) * (read.id === streamId ? 3 : 1)

@@ -15,7 +15,7 @@ export const polling = { pollMillis: 50, lateMillis: 100 }
 
 /**
  * A load that waits for a lease asks again after a quarter of the time waited so far (at least `firstMillis`, at most
- * `longestMillis`), or `afterEndMillis` after the lease ends. One question is about up to `most` loads that are due
+ * `longestMillis`), or `afterEndMillis` after the lease ends. One round asks for up to `most` loads that are due
  * within `togetherMillis`. Before the leases end, at most `ofMilli` loads ask in a millisecond.
  */
 export const leasePoll = {

@@ -385,8 +385,8 @@ this.end++`,
   {
     name: "thousands that wait for leases ask in one request",
     in: "askAll",
-    find: "forEachWave(dueOf(leaseWaits, nowOf(self)), (wave) =>",
-    replace: "Effect.forEach([dueOf(leaseWaits, nowOf(self))], (wave) =>",
+    find: "askInWaves(",
+    replace: "((all: any, budget: any, send: any) => send(all, budget, 0, Effect.void))(",
     by: "test/internal/engine/lease/waiting.test.ts"
   },
   {
@@ -475,17 +475,38 @@ this.end++`,
     by: "test/cached/loadsAtOnce.test.ts"
   },
   {
+    name: "single loads wait in the line for as long as it takes",
+    in: "sendWave",
+    find: "sentAt - one.since < longestMillis",
+    replace: "longestMillis > 0",
+    by: "test/cached/loadsAtOnce.test.ts"
+  },
+  {
+    name: "a read that asks the store while a refresh runs, and then loads, has two budgets",
+    in: "askThenJoin",
+    find: "storeMillis: Math.max(0, budget.leftMillis)",
+    replace: "storeMillis: undefined",
+    by: "test/promises/P4.test.ts"
+  },
+  {
+    name: "an older entry of the store replaces a newer one in memory",
+    in: "hasNewer",
+    find: "entry.createdAt >= createdAt",
+    replace: "entry.createdAt === Infinity",
+    by: "test/promises/P4.test.ts"
+  },
+  {
     name: "time in the line counts for single loads",
     in: "sendWave",
-    find: "Math.max(most, budget.leftMillis)",
-    replace: "Math.max(most, budget.leftMillis - (sentAt - since))",
+    find: "Math.max(most, one.budget.leftMillis)",
+    replace: "Math.max(most, one.budget.leftMillis - (sentAt - one.since))",
     by: "test/cached/loadsAtOnce.test.ts"
   },
   {
     name: "after a wave that was too slow, all others in the line are sent",
     in: "sendWave",
-    find: "since > lateAt",
-    replace: "since !== lateAt",
+    find: "one.lates === lates",
+    replace: "one.lates <= lates",
     by: "test/cached/loadsAtOnce.test.ts"
   },
   {

@@ -100,9 +100,9 @@ const wireOf = (self: Cluster): Wire => ({
     self.onMasters.add(listener)
     return () => self.onMasters.delete(listener)
   },
-  offset: () => {
+  offset: (isWrite = false) => {
     const connection = connectionOf(self, self.controlSlot)
-    return connection === undefined ? 0 : Connection.offsetOf(connection)
+    return connection === undefined ? 0 : Connection.offsetOf(connection, isWrite)
   },
   run: () => connectionOf(self, self.controlSlot)?.run ?? ""
 })

@@ -67,6 +67,7 @@ export interface Connection {
   offset: number
   /** The result of `aheadOf` when the clocks were compared. */
   aheadMillis: number
+  compareClocks: (() => void) | undefined
   /** By how many milliseconds a test had moved the program's clock before the first comparison with the server's. */
   movedBefore: number | undefined
   /** The `run_id` of the last server on which `recover` has succeeded or was not needed. */
@@ -87,18 +88,26 @@ export const make = (options: ConnectionOptions, clock: Clock.Clock): Connection
   hasConnected: false,
   offset: 0,
   aheadMillis: NaN,
+  compareClocks: undefined,
   movedBefore: undefined,
   run: undefined,
   lostAt: 0
 })
 
-/** How far the wall clock is ahead of the monotonic clock, which changes only if the wall clock is set. */
+/** How far the wall clock is ahead of the monotonic clock. Changes if the clock is set, or the machine is suspended. */
 export const aheadOf = (clock: Clock.Clock): number => clock.currentTimeMillisUnsafe() - monotonicMillis(clock)
 
-/** The server's clock minus the local clock, which may have been set since the two were compared. */
-export const offsetOf = ({ aheadMillis, clock, offset }: Connection): number => {
-  const setBy = aheadOf(clock) - aheadMillis
-  return Math.abs(setBy) > Limits.connection.clockMillis ? offset - Math.round(setBy) : offset
+/**
+ * The server's clock minus the local clock. If the local clock has jumped, the two are compared again. Until the server
+ * has answered, entries end too early rather than too late.
+ */
+export const offsetOf = (self: Connection, isWrite: boolean): number => {
+  const { aheadMillis, clock, offset } = self
+  const jump = aheadOf(clock) - aheadMillis
+  if (Number.isNaN(jump) || Math.abs(jump) <= Limits.connection.clockMillis) return offset
+  self.compareClocks?.()
+  const moved = offset - Math.round(jump)
+  return isWrite ? Math.min(offset, moved) : Math.max(offset, moved)
 }
 
 export const isUp = ({ client }: Connection): boolean => client !== undefined

@@ -67,12 +67,15 @@ const keepLooking = (self: Connection.Connection): Effect.Effect<never> =>
 const keepBeating = (self: Connection.Connection): Effect.Effect<never> =>
   Effect.forever(Effect.andThen(
     Effect.sleep(Limits.connection.heartbeatMillis),
-    Effect.sync(() => {
-      if (!Connection.isUp(self)) return
-      const askedAt = monotonicMillis(machineClock)
-      Connection.send(self, ["TIME"], (answer) => adjust(self, toTime(answer), monotonicMillis(machineClock) - askedAt))
-    })
+    Effect.sync(() => compareClocks(self))
   ))
+
+const compareClocks = (self: Connection.Connection): void => {
+  if (!Connection.isUp(self)) return
+  const askedAt = monotonicMillis(machineClock)
+  self.compareClocks = undefined
+  Connection.send(self, ["TIME"], (answer) => adjust(self, toTime(answer), monotonicMillis(machineClock) - askedAt))
+}
 
 interface Ended {
   readonly why: Fault
@@ -182,6 +185,7 @@ const adjust = (self: Connection.Connection, time: number, tookMillis: number): 
   self.movedBefore ??= movedMillis(clock)
   const measured = time - clock.currentTimeMillisUnsafe() + tookMillis / 2 + movedMillis(clock) - self.movedBefore
   const slack = Limits.connection.clockMillis + tookMillis / 2
+  self.compareClocks = () => compareClocks(self)
   if (!Number.isFinite(measured)) return
   self.aheadMillis = Connection.aheadOf(clock)
   if (Math.abs(measured) <= slack) self.offset = 0

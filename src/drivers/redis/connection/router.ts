@@ -54,7 +54,7 @@ const single = (
     makeClients: (more) => Effect.map(makeClient(more), (client) => [client]),
     // If another server becomes the master, the connection to the former master fails, so no listener is needed.
     onMasters: () => () => {},
-    offset: () => Connection.offsetOf(connection),
+    offset: (isWrite = false) => Connection.offsetOf(connection, isWrite),
     run: () => connection.run ?? ""
   }, fault])
 }

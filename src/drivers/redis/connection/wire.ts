@@ -14,6 +14,6 @@ export interface Wire {
   readonly makeClient: (more?: ClientOptions) => Effect.Effect<Client, Fault>
   readonly makeClients: (more?: ClientOptions) => Effect.Effect<ReadonlyArray<Client>, Fault>
   readonly onMasters: (listener: () => void) => () => void
-  readonly offset: () => number
+  readonly offset: (isWrite?: boolean) => number
   readonly run: () => string
 }

@@ -118,12 +118,14 @@ const attempt = (self: StoreState, acquiring: Acquiring): void => {
     args: [owner, tokens.next(16), ...millisOf(leaseMillis), rejected, joinOf(join)]
   }, (answer) => {
     // The server may have granted the lease, which this load does not use.
-    if (answer instanceof Lost) oweRelease(self, { id, owner })
+    // On a cluster, the fault may be that of the server with the era.
+    if (answer instanceof Lost || (isCluster && isFault(answer))) oweRelease(self, { id, owner })
     if (isFault(answer)) return done(answer)
     const lease = Replies.toLease(answer)
     if (lease === undefined) return done(noAnswer("acquire"))
     if (lease._tag === "Wait") return done(lease)
     if (lease._tag === "Granted") {
+      if (isFault(told)) oweRelease(self, { id, owner })
       return done(isFault(told) ? told : { ...lease, seq: lease.seq ?? told?.seq } satisfies Acquired)
     }
     const { entry } = Replies.toEntry(id, lease.frame, session.wire.offset())

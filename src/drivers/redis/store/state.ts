@@ -82,7 +82,7 @@ export const ttlOf = (self: StoreState, expiresAt: number): string => {
 
 /** Converts a time to the server's clock, for a script. Returns the empty string if the time is infinite. */
 export const momentOf = ({ session }: StoreState, millis: number): string =>
-  millis < longest ? String(Math.max(1, Math.ceil(millis + session.wire.offset()))) : ""
+  millis < longest ? String(Math.max(1, Math.ceil(millis + session.wire.offset(true)))) : ""
 
 export type Operation<A> = Effect.Effect<A, StoreError>
 

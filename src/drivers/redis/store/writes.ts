@@ -61,7 +61,7 @@ export const beginWrite = (
 ): readonly [Buffer, string] => {
   self.unstored.delete(id)
   keepMarkers(self, entry)
-  const frame = Replies.toFrame(id, entry, self.session.wire.offset(), roomFor)
+  const frame = Replies.toFrame(id, entry, self.session.wire.offset(true), roomFor)
   OwnWrites.note(self.ownWrites, id, frame, headSize)
   return [frame, ttlOf(self, entry.meta.expiresAt)]
 }

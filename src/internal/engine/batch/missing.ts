@@ -86,9 +86,9 @@ const takeWave = (
       if (decision === Load) one.rejectedWriteId = answer.writeId
       // Memory gets the answer only if nothing has changed since the store was asked. The reader gets it in any case.
       else if (
+        !Memory.hasNewer(self.memory, self.tagEpochs, answer, now) &&
         self.mutations === mutations && policy.writes && !self.flights.has(one.id) &&
-        self.memory.entries.get(one.id) === one.former && !Pending.isPending(tier.pending, one.id) &&
-        !Memory.hasNewer(self.memory, self.tagEpochs, answer, now)
+        self.memory.entries.get(one.id) === one.former && !Pending.isPending(tier.pending, one.id)
       ) {
         putInMemory(self, reading.many.template, answer, now)
       }

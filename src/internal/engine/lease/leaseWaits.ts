@@ -1,4 +1,4 @@
-/** Loads that wait for other processes' leases. One request asks for all leases. A change to an id wakes its loads. */
+/** Loads that wait for other processes' leases, and ask for them in waves. A change to an id wakes its loads. */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -7,12 +7,11 @@ import { together } from "../../defaults/bounds.ts"
 import { believedLeaders, leasePoll } from "../../defaults/processes.ts"
 import { monotonicMillis } from "../../time/monotonic.ts"
 import * as Turns from "../../time/turns.ts"
-import { forEachWave } from "../../time/waves.ts"
 import { beginAsking } from "../flight/flight.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
 import { declaredTags } from "../request/requestTags.ts"
 import type { Flight, Flights, LeaseAnswer, LeaseGrant, LeaseWait, LeaseWaits } from "../state.ts"
-import { ask, askForAll } from "../storeTier/ask.ts"
+import { ask, askForAll, type Asking, askInWaves } from "../storeTier/ask.ts"
 import { spawn, supervise } from "../storeTier/background.ts"
 import { isFault } from "../storeTier/faults.ts"
 import { areAmong } from "../storeTier/fetch.ts"
@@ -91,7 +90,7 @@ const nextOf = (
     Math.max(
       leasePoll.firstMillis,
       Math.min(waited / 4, leasePoll.longestMillis),
-      leaseWaits.waiting.size / leasePoll.ofMilli
+      Math.min(leaseWaits.waiting.size / leasePoll.ofMilli, leftMillis - leasePoll.afterEndMillis)
     ),
     leftMillis + leasePoll.afterEndMillis,
     waited < waitMillis ? waitMillis - waited : Infinity
@@ -129,8 +128,16 @@ const askAll = (self: Flights, tier: StoreTier): Effect.Effect<void> =>
   Effect.suspend(() => {
     const { leaseWaits } = self
     leaseWaits.isAsking = true
-    const asking = forEachWave(dueOf(leaseWaits, nowOf(self)), (wave) =>
-      Effect.flatMap(askWave(self, tier, wave), (some) => deliver(self, tier, some)))
+    const { storeTimeoutMillis: leftMillis } = tier
+    const asking = askInWaves(
+      dueOf(leaseWaits, nowOf(self)),
+      { leftMillis },
+      (wave, budget, _, inTurn) =>
+        Effect.flatMap(
+          Effect.tap(askWave(self, { tier, budget }, wave), inTurn),
+          (some) => deliver(self, tier, some)
+        )
+    )
     return Effect.map(asking, () => {
       leaseWaits.isAsking = false
       leaseWaits.timer = undefined
@@ -139,23 +146,24 @@ const askAll = (self: Flights, tier: StoreTier): Effect.Effect<void> =>
   })
 
 const dueOf = ({ waiting }: LeaseWaits, now: number): ReadonlyArray<LeaseWait> => {
-  const woken: Array<LeaseWait> = []
   const due: Array<LeaseWait> = []
   for (const ofId of waiting.values()) {
-    for (const one of ofId) {
-      if (one.dueAt === -Infinity) woken.push(one)
-      else if (one.dueAt <= now + leasePoll.togetherMillis) due.push(one)
-    }
+    for (const one of ofId) if (one.dueAt <= now + leasePoll.togetherMillis) due.push(one)
   }
-  return [...woken, ...due].slice(0, leasePoll.most)
+  if (due.length <= leasePoll.most) return due
+  // Those that have waited longest for their turn come first, so that none is left out again and again.
+  const byTime = (one: LeaseWait, other: LeaseWait) => one.dueAt === other.dueAt ? 0 : one.dueAt < other.dueAt ? -1 : 1
+  return due.toSorted(byTime).slice(0, leasePoll.most)
 }
 
 const askWave = Effect.fnUntraced(function*(
   self: Flights,
-  tier: StoreTier,
-  wave: ReadonlyArray<LeaseWait>
+  { budget, tier }: Asking,
+  all: ReadonlyArray<LeaseWait>
 ): Effect.fn.Return<ReadonlyArray<Delivery>> {
-  const { store, storeTimeoutMillis } = tier
+  const { store } = tier
+  const wave = all.filter(({ isGone }) => !isGone)
+  if (wave.length === 0) return []
   const askedAt = nowOf(self)
   // `Infinity` means that the store is being asked. A wake-up meanwhile sets another time, which `deliver` keeps.
   for (const waiting of wave) {
@@ -164,7 +172,7 @@ const askWave = Effect.fnUntraced(function*(
   }
   const bornAt = TagEpochs.epochNow(tier.front.tagEpochs)
   const requests = wave.map((waiting) => requestOf(tier, waiting, askedAt))
-  const answers = yield* askForAll(tier, { leftMillis: storeTimeoutMillis }, requests, {
+  const answers = yield* askForAll(tier, budget, requests, {
     operation: "acquire",
     all: store.acquireMany,
     one: ({ id, ...options }) => store.acquire(id, options)
@@ -177,7 +185,7 @@ const askWave = Effect.fnUntraced(function*(
   const tags = allTags(hits.map((hit) => hit?.entry))
   const asked = tags.length === 0
     ? undefined
-    : yield* ask(tier, { leftMillis: storeTimeoutMillis }, "get", store.get(noEntryId, tags))
+    : yield* ask(tier, budget, "get", store.get(noEntryId, tags))
   const tagsRead = asked === undefined || isFault(asked) ? undefined : { tags, versions: asked.versions, bornAt }
   return wave.map((waiting, i) => {
     const hit = hits[i]
@@ -251,12 +259,12 @@ const deliver = (
   Circles.look(self, tier, now)
   // All flights rejoin before the first one continues, so that they share one call if they are of the same batch.
   for (const { waiting: { flight, isGone } } of ready) if (!isGone) flight.request.batch?.rejoin(flight)
-  const resumed = Turns.forEachNow(ready, ({ answer, waiting }) => {
+  return Turns.forEachEffect(ready, ({ answer, waiting }) => {
     if (!waiting.isGone) waiting.resume(answer)
     // The lease was granted, or may still be granted, to a flight that no longer uses it.
     if (isLate(tier, answer) || waiting.isGone && isGranted(answer)) giveBack(tier, waiting)
+    return undefined
   })
-  return resumed ?? Effect.void
 }
 
 const isGranted = (answer: LeaseAnswer): answer is LeaseGrant => !isFault(answer) && answer._tag === "Granted"

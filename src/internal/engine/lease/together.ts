@@ -23,6 +23,8 @@ interface Waiting<Item, Answer> {
   readonly item: Item
   readonly budget: Budget
   readonly since: number
+  /** The number of late waves when it entered the line. */
+  readonly lates: number
   readonly resume: (answer: Effect.Effect<Answer>) => void
 }
 
@@ -31,8 +33,8 @@ interface Line<Item, Answer> {
   readonly send: (items: ReadonlyArray<Item>, budget: Budget) => Effect.Effect<ReadonlyArray<Answer>, never, any>
   waiting: Array<Waiting<Item, Answer>>
   isMoving: boolean
-  /** When a wave exceeded its budget. Flights that were in the line at that time are not sent. */
-  lateAt: number
+  /** The number of waves that exceeded their budgets. After each of them, flights that are in the line are not sent. */
+  lates: number
 }
 
 type Acquiring = WriteGrant | Elsewhere | undefined
@@ -52,13 +54,13 @@ const linesOf = (self: Flights, tier: StoreTier): Lines => {
   if (known !== undefined) return known
   const made: Lines = {
     alone: TurnLimit.make(together.alone, self.work.dispatcher),
-    acquires: { tier, send: acquireAll, waiting: [], isMoving: false, lateAt: -Infinity },
+    acquires: { tier, send: acquireAll, waiting: [], isMoving: false, lates: 0 },
     commits: {
       tier,
       send: (commits, budget) => commitAll(makeWave(commits[0]!.flight, budget), commits),
       waiting: [],
       isMoving: false,
-      lateAt: -Infinity
+      lates: 0
     }
   }
   lines.set(tier, made)
@@ -115,7 +117,7 @@ const inWave = <Item, Answer>(line: Line<Item, Answer>, item: Item, budget: Budg
   Effect.callback((resume) => {
     if (line.tier.background.isClosed) return resume(Effect.interrupt)
     move(line)
-    line.waiting.push({ item, budget, since: timeOf(line.tier), resume })
+    line.waiting.push({ item, budget, since: timeOf(line.tier), lates: line.lates, resume })
   })
 
 /** Starts to send waves, from the next turn on, until nothing waits. */
@@ -150,17 +152,18 @@ const sendWave = <Item, Answer>(
   some: ReadonlyArray<Waiting<Item, Answer>>
 ): Effect.Effect<void, never, any> =>
   Effect.suspend(() => {
-    const { lateAt, send, tier } = line
+    const { lates, send, tier } = line
     const sentAt = timeOf(tier)
     // Time in the line does not count, because even a fast store is asked late for the last of thousands of flights.
-    const leftMillis = some.reduce(
-      (most, { budget, since }) => since > lateAt ? Math.max(most, budget.leftMillis) : most,
-      0
-    )
+    const longestMillis = together.budgets * tier.storeTimeoutMillis
+    const leftMillis = some.reduce((most, one) => {
+      const isSent = one.lates === lates && sentAt - one.since < longestMillis
+      return isSent ? Math.max(most, one.budget.leftMillis) : most
+    }, 0)
     const items = some.map(({ item }) => item)
     return Effect.flatMap(Effect.exit(send(items, { leftMillis })), (exit) => {
       const answeredAt = timeOf(tier)
-      if (leftMillis > 0 && answeredAt - sentAt >= leftMillis) line.lateAt = answeredAt
+      if (leftMillis > 0 && answeredAt - sentAt >= leftMillis) line.lates++
       const answerFrom = (from: number) => {
         for (const [i, { budget, resume }] of some.slice(from, from + together.ofTurn).entries()) {
           budget.leftMillis -= answeredAt - sentAt

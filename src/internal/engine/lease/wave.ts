@@ -73,7 +73,7 @@ const requestAll = <A, B>(
   many: Many<A, B>
 ): Effect.Effect<ReadonlyArray<B | StoreError>> =>
   Effect.map(askForAll(self.tier, budgetOf(self), items, many), (answers) => {
-    for (const answer of answers) noteTimeout(self, answer)
+    if (answers.every(isFault)) answers.forEach((answer) => noteTimeout(self, answer))
     return answers
   })
 

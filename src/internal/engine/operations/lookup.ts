@@ -162,9 +162,9 @@ const completeWave = Effect.fnUntraced(function*<E>(
     entries[place] = answer
     const { id } = answer
     // A write, an invalidation or a load that happened meanwhile is newer than this answer.
-    const isNewest = self.mutations === mutations && !self.flights.has(id) &&
-      !Pending.isPending(tier.pending, id) && self.memory.entries.get(id) === former[i] &&
-      !Memory.hasNewer(self.memory, self.tagEpochs, answer, now)
+    const isNewest = !Memory.hasNewer(self.memory, self.tagEpochs, answer, now) && self.mutations === mutations &&
+      !self.flights.has(id) &&
+      !Pending.isPending(tier.pending, id) && self.memory.entries.get(id) === former[i]
     if (writes && isNewest) {
       answer.memoryExpiresAt = -Infinity
       Memory.put(self.memory, answer, now)

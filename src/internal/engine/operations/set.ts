@@ -137,16 +137,19 @@ export const setMany = (
   if (options.ttlMillis <= 0) return Effect.asVoid(invalidateIds(self, pairs.map(([key]) => idOf(key))))
   return Effect.clockWith((clock) => {
     const endsAt = clock.currentTimeMillisUnsafe() + options.ttlMillis
-    return forEachWave(pairs, (wave) => {
+    const setSome = (wave: typeof pairs): Effect.Effect<unknown, StoreError, any> => {
       // The lifetime of all values begins with the call, however long the earlier waves have taken.
       const left = { ...options, ttlMillis: endsAt - clock.currentTimeMillisUnsafe() }
       if (left.ttlMillis <= 0) return invalidateIds(self, wave.map(([key]) => idOf(key)))
       const isPlain = !options.keepTtl && wave.every(([key]) => unsentOf(self, key, options).length === 0)
       if (isPlain) return setWave(self, wave, left)
-      // If one value fails, the others must not keep an older value, so they are set before the call fails.
       const setting = wave.map(([key, value]) => Effect.exit(set(self, key, value, left)))
       return Effect.flatMap(Effect.all(setting, { concurrency: "unbounded" }), Exit.asVoidAll)
-    })
+    }
+    // If some values fail, the others must not keep an older value, so they are set before the call fails.
+    const exits: Array<Exit.Exit<unknown, StoreError>> = []
+    const all = forEachWave(pairs, (wave) => Effect.map(Effect.exit(setSome(wave)), (exit) => void exits.push(exit)))
+    return Effect.andThen(all, Effect.suspend(() => Exit.asVoidAll(exits)))
   })
 }
 

@@ -124,7 +124,8 @@ const askThenJoin = <A, E>(reader: Reader<A, E>, joining: Joining): Effect.Effec
     if (engine.closed) return join(reader, { ...joining, readsStore: false })
     const tier = engine.storeTier!
     const { mutations } = engine
-    const fetched = fetch(tier, budgetOf(tier, policy), {
+    const budget = joining.storeMillis === undefined ? budgetOf(tier, policy) : { leftMillis: joining.storeMillis }
+    const fetched = fetch(tier, budget, {
       key: request.key,
       id,
       tags: declaredTags(engine, request)
@@ -143,7 +144,12 @@ const askThenJoin = <A, E>(reader: Reader<A, E>, joining: Joining): Effect.Effec
       const decision = entry === undefined ? Load : decide(engine, fiber, request, entry)
       if (decision === Load) {
         const rejectedWriteId = found instanceof Rejected ? found.writeId : entry?.writeId
-        return join(rest, { ...joining, readsStore: false, rejectedWriteId })
+        return join(rest, {
+          ...joining,
+          readsStore: false,
+          rejectedWriteId,
+          storeMillis: Math.max(0, budget.leftMillis)
+        })
       }
       // The entry is not put in memory, because the running load will put its own result there.
       return decision === Serve

@@ -116,7 +116,8 @@ export const askForAll = <A, B>(
   const beganAt = timeOf(tier)
   const askOne = (item: A) => ask(tier, { ...budget }, operation, one(item))
   return Effect.map(Effect.forEach(items, askOne, { concurrency: "unbounded" }), (answers) => {
-    budget.leftMillis -= timeOf(tier) - beganAt
+    // A server that hangs must not keep the others from being asked for the next step.
+    if (answers.every(isFault)) budget.leftMillis -= timeOf(tier) - beganAt
     return answers
   })
 }
@@ -125,11 +126,16 @@ export const askForAll = <A, B>(
 export const askInWaves = <A, E, R>(
   items: ReadonlyArray<A>,
   budget: Budget,
-  send: (wave: ReadonlyArray<A>, budget: Budget, from: number) => Effect.Effect<unknown, E, R>
+  send: (wave: ReadonlyArray<A>, budget: Budget, from: number, inTurn: Effect.Effect<void>) => Effect.Effect<
+    unknown,
+    E,
+    R
+  >
 ): Effect.Effect<void, E, R> =>
   items.length <= waves.size
-    ? Effect.asVoid(send(items, budget, 0))
-    : forEachWave(items, (wave, from) => Effect.suspend(() => send(wave, { ...budget, call: budget }, from)))
+    ? Effect.asVoid(send(items, budget, 0, Effect.void))
+    : forEachWave(items, (wave, from, inTurn) =>
+      Effect.suspend(() => send(wave, { ...budget, call: budget }, from, inTurn)))
 
 export const faultOf = (cause: Cause.Cause<unknown>, orElse: (defect: unknown) => StoreError): StoreError => {
   const error = Cause.squash(cause)

@@ -27,7 +27,7 @@ const twoProcessesFor = Effect.fnUntraced(function*(keys: ReadonlyArray<string>)
   }, false)
   const asked: Array<{ readonly at: number; readonly ids: ReadonlyArray<string> }> = []
   const read = { entries: 0 }
-  const hooks = { answered: Effect.void as Effect.Effect<void, CacheError.StoreError> }
+  const hooks = { answered: Effect.void as Effect.Effect<void, CacheError.StoreError>, asked: Effect.void }
   const note = (ids: ReadonlyArray<string>) => Effect.map(Clock.currentTimeMillis, (at) => void asked.push({ at, ids }))
   const hit = (answers: ReadonlyArray<Store.Acquired>, ids: ReadonlyArray<string>) =>
     answers.some(({ _tag }, i) => _tag === "Hit" && ids[i] === "k3") ? hooks.answered : Effect.void
@@ -36,7 +36,10 @@ const twoProcessesFor = Effect.fnUntraced(function*(keys: ReadonlyArray<string>)
       Effect.andThen(note([id]), Effect.tap(store.acquire(id, options), (answer) => hit([answer], [id]))),
     acquireMany: (requests) => {
       const ids = requests.map(({ id }) => id)
-      return Effect.andThen(note(ids), Effect.tap(store.acquireMany(requests), (answers) => hit(answers, ids)))
+      return note(ids).pipe(
+        Effect.andThen(Effect.suspend(() => hooks.asked)),
+        Effect.andThen(Effect.tap(store.acquireMany(requests), (answers) => hit(answers, ids)))
+      )
     },
     get: (id, tags) => Effect.andThen(Effect.sync(() => read.entries++), store.get(id, tags)),
     getUnsafe: undefined,
@@ -144,6 +147,21 @@ describe("loads that wait for leases of another process", () => {
       yield* settle
       for (const reader of readers) expect(reader.pollUnsafe()).toMatchObject({ _tag: "Success" })
       expect(loads()).toBe(count)
+    }))
+
+  it.effect("P4 · a store that hangs is asked for one wave, and delays all others by one budget", () =>
+    Effect.gen(function*() {
+      const { asked, hooks, loads, news } = yield* twoProcessesFor(keysOf(600))
+      const before = loads()
+      hooks.asked = Effect.never
+      yield* Queue.offer(news, { _tag: "Gap" })
+      yield* settle
+      yield* TestClock.adjust("501 millis")
+      yield* settle
+      yield* TestClock.adjust("10 seconds")
+      yield* settle
+      expect(asked.map(({ ids }) => ids.length)).toEqual([256])
+      expect(loads() - before).toBeGreaterThanOrEqual(600)
     }))
 
   it.effect("ask in waves if all are woken at once", () =>
