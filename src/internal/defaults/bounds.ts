@@ -117,10 +117,7 @@ export const groups = { first: 256, least: 64, most: 2048, quickMillis: 25 }
 /** How many items of a long list are sent to a store in one wave, and the maximum number of waves at once. */
 export const waves = { size: 256, atOnce: 8 }
 
-/**
- * How many loads of one turn ask the store for leases alone, how many that asked in a wave proceed in one turn, and for
- * how many times `storeTimeout` a load waits in the line for its wave.
- */
+/** Loads of one turn that ask for leases alone, loads of a wave that proceed in one turn, and budgets in the line. */
 export const together = { alone: 8, ofTurn: 64, budgets: 10 }
 
 /** How long synchronous steps may run before other fibers and timers get a turn. */

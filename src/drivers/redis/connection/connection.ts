@@ -65,7 +65,6 @@ export interface Connection {
   hasConnected: boolean
   /** The server's clock minus the local clock, in milliseconds. 0 if the clocks agreed when they were compared. */
   offset: number
-  /** The result of `aheadOf` when the clocks were compared. */
   aheadMillis: number
   compareClocks: (() => void) | undefined
   /** By how many milliseconds a test had moved the program's clock before the first comparison with the server's. */
@@ -97,10 +96,7 @@ export const make = (options: ConnectionOptions, clock: Clock.Clock): Connection
 /** How far the wall clock is ahead of the monotonic clock. Changes if the clock is set, or the machine is suspended. */
 export const aheadOf = (clock: Clock.Clock): number => clock.currentTimeMillisUnsafe() - monotonicMillis(clock)
 
-/**
- * The server's clock minus the local clock. If the local clock has jumped, the two are compared again. Until the server
- * has answered, entries end too early rather than too late.
- */
+/** The server's clock minus the local clock. If that has jumped, entries end too early rather than too late. */
 export const offsetOf = (self: Connection, isWrite: boolean): number => {
   const { aheadMillis, clock, offset } = self
   const jump = aheadOf(clock) - aheadMillis

@@ -19,7 +19,6 @@ interface Wanted {
   readonly nowMillis: () => number
 }
 
-/** The oldest major version of Redis that supports all features that the scripts use. */
 const oldest = 7
 
 /** Asks a server for its time, version and role. Rejects with a `Fault` if the store cannot use the server. */

@@ -71,7 +71,6 @@ export const make = (options: BatchOptions): Batch => {
 }
 
 const add = (self: State, flight: Flight): void => {
-  // Once the batch is closed, the call does not wait for further flights.
   if (!self.isOpen) return
   self.pending.add(flight)
   self.groups.entered(flight)

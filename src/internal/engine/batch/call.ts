@@ -59,7 +59,6 @@ export interface State {
   readonly loading: Map<Flight, Item>
   readonly leading: Set<Flight>
   asking: Array<Item>
-  /** Keys without flights. In the first call, they follow the flights. */
   tickets: Array<Ticket>
   call: Call | undefined
   readonly boarded: Map<Ticket, Item>

@@ -46,7 +46,6 @@ export const isStuck = (sent: ReadonlyArray<Pending.Item>, inTheWay: ReadonlyArr
   return inTheWay.some((item) => all.has(item))
 }
 
-/** Makes the failure of a strict operation whose invalidation stays unsent. The failure names the operation. */
 export const unacknowledged = ({ store }: StoreTier, operation = "get"): StoreError =>
   new StoreError({
     store: store.name,

@@ -100,7 +100,6 @@ const follow = Effect.fnUntraced(function*(self: Flights, tier: StoreTier, state
       return
     }
     if (change?._tag !== "Coherent") return applyChange(self, tier, change)
-    // Nothing to do: the store is already tracked, and the stream only reports its coherence again.
     if (!tier.untracked) return
     partialAt = undefined
     coherentAt = monotonicMillis(clock)

@@ -111,13 +111,11 @@ export const acquireLease = Effect.fnUntraced(function*(
     }
     rejected++
     if (!flight.policy.readsStore) {
-      // If the policy does not read the store, the load replaces any stored entry.
       const { expiresAt, outcome, tags, writeId } = acquired.entry.meta
       flight.rejectedWriteId = writeId
       if (outcome === "success" && isGood(tags, declared, markers)) flight.protectedUntil = expiresAt
       continue
     }
-    // The stored entry is not the one that was rejected, so this flight may be able to use it.
     const found = yield* isWhole(flight, acquired, declared)
       ? reviveAcquired(tier, flight, acquired)
       : fetchAcquired(tier, budget, flight, declared)

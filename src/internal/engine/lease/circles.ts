@@ -24,7 +24,6 @@ interface Search {
   statements: Statements
 }
 
-/** Loads of this process that hold a lease, with their waits for leases of other processes. */
 type Holders = ReadonlyMap<Flight, ReadonlyArray<LeaseWait>>
 
 const none: Statements = new Map()
@@ -120,7 +119,6 @@ const sayAndFollow = Effect.fnUntraced(function*(
   return monotonicMillis(clock) - askedAt < pauseMillis ? statements : none
 })
 
-/** For each id, the ids that its load has waited for since before the previous look. */
 type Edges = ReadonlyMap<string, ReadonlyArray<string>>
 
 const edgesOf = (before: Statements, now: Statements): Edges => {

@@ -179,7 +179,6 @@ const serves = (
   return true
 }
 
-/** Commits an entry to the store if its tags are still valid there and its generation has not ended. */
 const write = Effect.fnUntraced(function*(
   self: Flights,
   flight: Flight,

@@ -11,7 +11,6 @@ import type { Fault, StoreTier } from "../storeTier/storeTier.ts"
 
 export interface Statement {
   readonly nonce: string
-  /** The ids that the load waits for, by the unique name of each wait. */
   readonly waits: ReadonlyMap<string, string>
 }
 

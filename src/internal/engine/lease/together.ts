@@ -23,7 +23,6 @@ interface Waiting<Item, Answer> {
   readonly item: Item
   readonly budget: Budget
   readonly since: number
-  /** The number of late waves when it entered the line. */
   readonly lates: number
   readonly resume: (answer: Effect.Effect<Answer>) => void
 }
@@ -79,10 +78,7 @@ export const isCrowded = (self: Flights, { budget, tier }: Asking, { policy, req
   Context.get(starter.context, Scheduler.Scheduler).executionMode === "async" &&
   !TurnLimit.tryEnter(linesOf(self, tier).alone)
 
-/**
- * On a cluster, a wave would fail or wait for all flights if one server is down. A flight that has spent much of its
- * budget asks alone, because a wave takes as much time as the flight with the largest budget may.
- */
+/** A wave takes as long as the flight with the largest budget may, and on a cluster as long as the slowest server. */
 const fitsWave = ({ leftMillis }: Budget, { store: { capabilities }, storeTimeoutMillis }: StoreTier): boolean =>
   capabilities.sharded !== true && leftMillis >= storeTimeoutMillis / 2
 

@@ -158,7 +158,6 @@ const commitAll = Effect.fnUntraced(function*(
   for (const [i, { flight, id }] of commits.entries()) {
     tier.unanswered.delete(id)
     grants.delete(flight)
-    // The generation has ended, because another process has a newer value.
     if (!accepted[i] && self.memory.entries.get(id) === flight.entry) Memory.remove(self.memory, id, "unverified")
   }
 })
