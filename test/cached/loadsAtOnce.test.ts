@@ -247,12 +247,12 @@ describe("PW-04 · single loads that begin in one turn", () => {
     Effect.gen(function*() {
       const one = Semaphore.makeUnsafe(1)
       const { layer } = sharedStore(({ acquireMany }) => ({
-        acquireMany: (requests) => one.withPermit(Effect.delay(acquireMany(requests), "400 millis"))
+        acquireMany: (requests) => one.withPermit(Effect.delay(acquireMany(requests), "240 millis"))
       }))
       const here = yield* process(over(layer, { storeTimeout: "500 millis", lease: "1 minute" }))
-      // Sixteen waves, one after the other, would take more than six seconds.
-      const reading = yield* start(here(readAll(4000)))
-      for (let i = 0; i < 60; i++) {
+      // So many waves, one after the other, would take almost seven seconds.
+      const reading = yield* start(here(readAll(7000)))
+      for (let i = 0; i < 57; i++) {
         yield* settle
         yield* TestClock.adjust("100 millis")
       }

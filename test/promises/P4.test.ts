@@ -584,13 +584,18 @@ it.effect("an older entry of the store does not replace a newer one that it has 
   let value = 0
   const load = Effect.sync(() => ++value)
   const read = Cached.ttl(load, { key: "k", ttl: "1 hour" })
+  // The strategy of another reader, which does not accept what is younger than a second.
+  const old: Strategy.Strategy = {
+    name: "old",
+    decide: (entry, now) => entry !== undefined && now - entry.createdAt > 1000 ? Strategy.Serve : Strategy.Load,
+    lifetime: () => ({ softTtl: Infinity, ttl: Infinity })
+  }
   return Effect.gen(function*() {
     expect(yield* read).toBe(1)
-    yield* TestClock.adjust("1 second")
+    yield* TestClock.adjust("2 seconds")
     isDown = true
     expect(yield* CachePolicy.refresh(read)).toBe(2)
-    yield* TestClock.adjust("1 second")
-    yield* Cached.ttl(load, { key: "k", ttl: "1 hour", memoryTtl: "1 millis" })
+    expect(yield* Cached.withStrategy(load, { key: "k", strategy: old })).toBe(1)
     expect(yield* read).toBe(2)
   }).pipe(Effect.provide(over({ layer })))
 })
