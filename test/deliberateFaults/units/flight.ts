@@ -491,8 +491,8 @@ this.end++`,
   {
     name: "an older entry of the store replaces a newer one in memory",
     in: "hasNewer",
-    find: "entry.createdAt >= createdAt",
-    replace: "entry.createdAt === Infinity",
+    find: "entry.createdAt < createdAt",
+    replace: "true",
     by: "test/promises/P4.test.ts"
   },
   {

@@ -139,7 +139,9 @@ export const hasNewer = (
   now: number
 ): boolean => {
   const entry = peek(self, tags, id)
-  return entry !== undefined && entry.writeId !== writeId && now < entry.expiresAt && entry.createdAt >= createdAt
+  if (entry === undefined || entry.writeId === writeId || entry.createdAt < createdAt) return false
+  const { expiresAt, memoryExpiresAt = Infinity } = entry
+  return now < expiresAt && (now < memoryExpiresAt || memoryExpiresAt === -Infinity)
 }
 
 const check = (self: Memory, tags: TagEpochs.TagEpochs, id: string): Entry | undefined => {
