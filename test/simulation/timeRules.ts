@@ -29,8 +29,8 @@ export const checkDelay = (self: World, read: Read): void => {
   const reruns = 1 + invalidated + (spec?.kind === "softTtl" || spec?.kind === "failover" ? 2 : 0) +
     // The value that the flight has found in the store may be too old for a shorter constant.
     (spec !== undefined && hasConstant(spec) ? 1 : 0) +
-    // Loads that begin at once wait in a line, where their budget does not count.
-    (self.config.features.includes("turns") ? 1 : 0)
+    // Loads that begin at once wait in a line, and those of a bulk call for their wave, where no budget counts.
+    (["turns", "waves"].some((feature) => self.config.features.includes(feature as "turns")) ? 1 : 0)
   const { storeTimeout, store } = self.config
   // Each page that is written or read has a budget of its own.
   const steps = (1 + reruns) * (read.id === streamId ? 3 : 1)
