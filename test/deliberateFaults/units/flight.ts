@@ -285,6 +285,13 @@ this.end++`,
     by: "test/internal/engine/flight/refreshQueue.test.ts"
   },
   {
+    name: "a refresh that a reader has started is dropped with its entry",
+    in: "forgetRefresh",
+    find: "flight.phase !== \"Queued\"",
+    replace: "!self.refreshing.queue.has(flight.unit)",
+    by: "test/internal/engine/flight/refreshQueue.test.ts"
+  },
+  {
     name: "what is queued outlives its entry",
     in: "forgetRefresh",
     find: "dropFlight(self, flight)",

@@ -1,12 +1,13 @@
 /** Refreshes in the background: a bounded queue, slots that come back, and what is read last first. */
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Fiber, Schedule } from "effect"
-import { Cached, CacheLayer } from "effect-cached"
+import { Deferred, Effect, Fiber, Schedule } from "effect"
+import { Cached, CacheLayer, CachePolicy, Caching } from "effect-cached"
 import { TestClock } from "effect/testing"
 import { queuedRefreshes } from "../../../../src/internal/defaults/bounds.ts"
 import { Within } from "../../../../src/internal/engine/request/attempt.ts"
 import type { Flights } from "../../../../src/internal/engine/state.ts"
 import { settle, start } from "../../../support/caches.ts"
+import { listenersOf } from "../../../support/listeners.ts"
 
 /** The engine of the cache in use. */
 const engine: Effect.Effect<Flights, never, any> = Effect.map(Within, (within) => within!.flight!.engine).pipe(
@@ -91,6 +92,29 @@ it.effect("a refresh whose entry is evicted, replaced or removed is forgotten", 
     state.refresh = Effect.succeed(1)
     yield* TestClock.adjust("2 minutes")
     expect(started).toEqual([0, 1])
+  }).pipe(Effect.provide(memory({ capacity: 20 }))))
+
+it.effect("P1 · a refresh that a listener's reader has started stays joinable when its entry is evicted", () =>
+  Effect.gen(function*() {
+    const { fill, read, started, state } = dueReads()
+    const gate = yield* Deferred.make<number>()
+    state.refresh = Deferred.await(gate)
+    yield* fill(4)
+    yield* Effect.forEach([0, 1], read)
+    yield* settle
+    const run = Effect.runForkWith(yield* Effect.context<Caching.Caching>())
+    listenersOf(yield* Caching.Caching).listen((event) => {
+      if (event._tag === "Refresh" && event.id === "k2") run(CachePolicy.refresh(read(2)))
+    })
+    yield* read(2)
+    yield* settle
+    expect(started).toEqual([0, 1, 2])
+    yield* Effect.forEach(numbers(40), (n) => Effect.succeed(n).pipe(Cached.ttl({ key: `other${n}`, ttl: "1 hour" })))
+    const reading = yield* start(read(2))
+    yield* settle
+    expect(started).toEqual([0, 1, 2])
+    yield* Deferred.succeed(gate, 1)
+    expect(yield* Fiber.join(reading)).toBe(1)
   }).pipe(Effect.provide(memory({ capacity: 20 }))))
 
 describe("a slot", () => {
