@@ -20,19 +20,22 @@ const ids = Array.from({ length: 100 }, (_, id) => ({ id }))
 const make = (options: { readonly tags?: ReadonlyArray<string>; readonly isHeld?: boolean } = {}) => {
   const open = Latch.makeUnsafe()
   const calls: Array<number> = []
+  const interrupted: Array<number> = []
   const strategy = Strategy.ttl({ ttl: "1 hour" })
   const users = Cached.many(User, {
     lookup: (keys) =>
       Effect.suspend(() => {
         const call = calls.push(keys.length)
         const load = Effect.map(open.await, () => keys.map(({ id }) => Exit.succeed(`many ${call} ${id}`)))
-        return options.isHeld === true ? Effect.uninterruptible(load) : load
+        return options.isHeld === true
+          ? Effect.uninterruptible(load)
+          : Effect.onInterrupt(load, () => Effect.sync(() => interrupted.push(call)))
       }),
     strategy,
     ...options.tags === undefined ? {} : { tags: options.tags }
   })
   const user = Cached.fn(User, { lookup: ({ id }) => Effect.succeed(`one ${id}`), strategy })
-  return { open, calls, users, user }
+  return { open, calls, interrupted, users, user }
 }
 
 const valuesOf = (exits: ReadonlyArray<Exit.Exit<string>>) =>
@@ -200,6 +203,7 @@ it.effect("an interrupted reader without others interrupts its call, and waits f
   const held = make({ isHeld: true })
   return Effect.gen(function*() {
     yield* Fiber.interrupt(yield* start(free.users(ids)))
+    expect(free.interrupted).toEqual([1])
     expect(yield* free.user({ id: 50 })).toBe("one 50")
     yield* Cached.clear
     const reading = yield* start(held.users(ids))

@@ -122,6 +122,8 @@ describe.skipIf(isMissing(program))("over a cluster", () => {
     Effect.gen(function*() {
       const layer = CacheLayer.redisCluster({ nodes: cluster.nodes, prefix: freshPrefix(), connect: "required" })
       const here = yield* process(layer)
+      // Until its changes are followed, anything may have changed during a call.
+      yield* Effect.sleep("1 second")
       yield* here(readOne([2]))
       expect(yield* here(found(2))).toBe("old 2")
       expect(yield* foundLater(layer, 2, undefined)).toBe(undefined)

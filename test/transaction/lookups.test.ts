@@ -212,8 +212,8 @@ describe("a commit under way", () => {
   })
 
   it("and a look-up that comes in the same moment do not wait for each other, wherever either yields", () => {
-    for (let seed = 0; seed < 60; seed++) {
-      const yieldChance = seed < 30 ? 0.1 : 0.3
+    for (let seed = 0; seed < 90; seed++) {
+      const yieldChance = seed < 40 ? 0.05 : seed < 70 ? 0.1 : 0.3
       const schedule = SeededScheduler.make({ seed, yieldChance, maxTasks: 10_000_000 })
       const found: Array<unknown> = []
       const lookups = Effect.repeat(Effect.map(both, (values) => void found.push(values)), { times: 59 })
