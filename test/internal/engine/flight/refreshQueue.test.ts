@@ -1,7 +1,7 @@
 /** Refreshes in the background: a bounded queue, slots that come back, and what is read last first. */
 import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Schedule } from "effect"
-import { Cached, CacheLayer, CachePolicy, Caching } from "effect-cached"
+import { Cached, CacheLayer, Caching, Eviction, Strategy } from "effect-cached"
 import { TestClock } from "effect/testing"
 import { queuedRefreshes } from "../../../../src/internal/defaults/bounds.ts"
 import { Within } from "../../../../src/internal/engine/request/attempt.ts"
@@ -102,20 +102,28 @@ it.effect("P1 · a refresh that a listener's reader has started stays joinable w
     yield* fill(4)
     yield* Effect.forEach([0, 1], read)
     yield* settle
+    // A reader that does not accept the entry joins the refresh, which then starts.
+    const strategy: Strategy.Strategy = {
+      name: "always",
+      decide: () => Strategy.Load,
+      lifetime: () => ({ softTtl: Infinity, ttl: Infinity })
+    }
+    const always = { key: "k2", strategy }
     const run = Effect.runForkWith(yield* Effect.context<Caching.Caching>())
     listenersOf(yield* Caching.Caching).listen((event) => {
-      if (event._tag === "Refresh" && event.id === "k2") run(CachePolicy.refresh(read(2)))
+      if (event._tag === "Refresh" && event.id === "k2") run(Cached.withStrategy(Effect.succeed(2), always))
     })
     yield* read(2)
     yield* settle
     expect(started).toEqual([0, 1, 2])
     yield* Effect.forEach(numbers(40), (n) => Effect.succeed(n).pipe(Cached.ttl({ key: `other${n}`, ttl: "1 hour" })))
+    expect(yield* Cached.has("k2")).toBe(false)
     const reading = yield* start(read(2))
     yield* settle
     expect(started).toEqual([0, 1, 2])
     yield* Deferred.succeed(gate, 1)
     expect(yield* Fiber.join(reading)).toBe(1)
-  }).pipe(Effect.provide(memory({ capacity: 20 }))))
+  }).pipe(Effect.provide(memory({ capacity: 20, eviction: Eviction.lru }))))
 
 describe("a slot", () => {
   it.effect("comes back when the time of its refresh is over, though a caller waits for it", () =>
