@@ -228,11 +228,13 @@ describe("a Wait for a caller that does not wait", () => {
     }
     return Effect.gen(function*() {
       const reader = yield* start(counting().load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" })))
+      // Two that wait are asked for in one request.
+      const other = yield* start(counting().load.pipe(Cached.ttl({ key: "l", ttl: "1 hour" })))
       // As long as another process may renew its lease, and once more asked.
       yield* TestClock.adjust("11 seconds")
       const before = asked
       yield* TestClock.adjust("1 second")
-      expect(ended(reader)).toEqual(Exit.succeed(1))
+      expect([ended(reader), ended(other)]).toEqual([Exit.succeed(1), Exit.succeed(1)])
       expect(asked - before).toBeLessThanOrEqual(1)
       expect(yield* ending(counting().load.pipe(Cached.ttl({ key: "beside", ttl: "1 hour", lease: false }))))
         .toEqual(Exit.succeed(1))
