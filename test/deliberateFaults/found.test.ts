@@ -51,7 +51,7 @@ describe.concurrent("the tests of a unit", () => {
   })
 
   it.for([...faults])("find that $name", { timeout }, async (fault) => {
-    expect(await findInTests(fault)).toBeDefined()
+    expect(await findInTests(fault), `${fault.by} passes with this fault`).toBeDefined()
   })
 })
 

@@ -33,13 +33,15 @@ export const make = (): Groups => {
     },
     forEach: (items, turning, step, end) => {
       let size = limits.first
-      let older = 0
+      let older: number | undefined
       const goOn = (millis: number): void => {
         size = millis < limits.quickMillis ? Math.min(limits.most, size * 2) : Math.max(limits.least, size / 2)
-        older = inside.size
+        older = undefined
         more()
       }
       const more = Turns.forEachUnsafe(items, turning, (item) => {
+        // Not counted in `goOn`: more flights leave before this turn begins.
+        older ??= inside.size
         step(item)
         if (inside.size < size) return true
         waiting.add({ at: size / 2, clock: turning.clock, older, firstAt: undefined, goOn })

@@ -43,6 +43,13 @@ it.effect("grow for a store that is far away, and answers all of a group at once
     expect(Math.max(...sizes)).toBeGreaterThan(limits.first)
   }))
 
+it.effect("grow although the second half of a group is answered when the next group has asked", () =>
+  Effect.gen(function*() {
+    const half = limits.first / 2
+    const sizes = yield* groupsOf(8 * limits.first, (place) => place % limits.first < half ? 100 : 150)
+    expect(Math.min(...sizes)).toBe(limits.first)
+  }))
+
 it.effect("shrink for a store that answers one after the other", () =>
   Effect.gen(function*() {
     const sizes = yield* groupsOf(6 * limits.first, (place) => place + 1)
