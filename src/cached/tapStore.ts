@@ -24,6 +24,7 @@ export interface StoreCall {
     | "name"
     | "capabilities"
     | "isWhole"
+    | "distanceMillis"
     | "workedMillis"
     | "maxSize"
     | "getUnsafe"

@@ -103,6 +103,11 @@ export interface Store {
   /** Whether all servers of the store answer. If so, an outage ends. If absent, the first success ends an outage. */
   readonly isWhole?: (() => boolean) | undefined
   /**
+   * How many milliseconds the storage takes to answer at least. Only for storages behind a network. If it takes long, a
+   * load asks for its entry and its lease with one `acquire`, without a `get` before it.
+   */
+  readonly distanceMillis?: (() => number) | undefined
+  /**
    * How many milliseconds the store has spent working so far. Only for synchronous stores that queue operations. If
    * present, `storeTimeout` limits this time instead of elapsed time, so that waits for a busy event loop do not count
    * (within limits). If absent, `storeTimeout` limits elapsed time, except while the event loop was blocked. An

@@ -73,6 +73,8 @@ export const drawn = {
   unasked: true,
   /** The store answers reads with a callback: readers wait for it without a flight. */
   callbacks: true,
+  /** The store is far away at times, so that loads ask for their entries and leases with one question. */
+  far: true,
   /** A load is inside a guard that lets it run. */
   guards: true,
   /** Memory has another eviction policy than `lru`. */
@@ -127,6 +129,7 @@ const later = {
   writingListener: 0x3c6e_f35f,
   unasked: 0x1656_67b1,
   callbacks: 0x7f4a_7c15,
+  far: 0x3ad8_025f,
   guards: 0x94d0_49bb,
   policies: 0x2545_9f4d,
   weights: 0x5be0_cd19,
@@ -178,6 +181,10 @@ export interface Extras {
 /** How many keys a wave of a bulk call has. `undefined`: as many as usual. */
 export const waveSizeOf = ({ diceOf, features }: Extras): number | undefined =>
   features.has("waves") ? 1 + diceOf("waves").below(2) : undefined
+
+/** How long the store takes to answer, as it says itself. */
+export const distanceOf = ({ diceOf, features }: Extras): { readonly distanceMillis?: () => number } =>
+  features.has("far") ? { distanceMillis: () => diceOf("far").chance(0.7) ? 10 : 0 } : {}
 
 export const drawExtras = (seed: number, forced: ReadonlyArray<Feature> = []): Extras => {
   // Far from the dice of the program and of the schedule.

@@ -169,6 +169,8 @@ export const checkAbandoned = (self: Fleet, load: FleetOrigin): void => {
     joined && process === load.process && until > self.now()
   )
   if (load.joined || isBeside) return
+  // Answers beside pushes may come so late that a load has no lease.
+  if (load.owner === undefined && config.features.includes("pushes")) return
   for (const other of self.loading) {
     if (
       other.id !== load.id || other.owner === undefined || other.joined || !runsOn(other) ||

@@ -4,7 +4,7 @@ import { type CacheEntry, CacheError, Store } from "effect-cached"
 import { leaseLife, sharedFailureMillis } from "../../src/internal/defaults/processes.ts"
 import * as Leases from "../../src/internal/store/leases.ts"
 import * as Markers from "../../src/internal/store/markers/markers.ts"
-import type { Extras } from "./features.ts"
+import { distanceOf, type Extras } from "./features.ts"
 import { joinsAfter, longestWait, nameOf } from "./fleetModel.ts"
 import {
   covers,
@@ -375,6 +375,7 @@ export const makeStorage = (self: Fleet, dice: Dice, extras: Extras): ViewOf => 
         acquireMany,
         capabilities: store.capabilities,
         getUnsafe: undefined,
+        ...distanceOf(extras),
         ...isPushing ? { changesUnsafe: undefined, changes: follow(process) } : {}
       })
       if (!extras.features.has("callbacks")) return truth

@@ -5,7 +5,7 @@ import { type Context, Effect, Exit } from "effect"
 import { type CacheEntry, CacheError, type Serializer, Store } from "effect-cached"
 import * as Markers from "../../src/internal/store/markers/markers.ts"
 import type { SeededScheduler } from "../../src/testing/SeededScheduler.ts"
-import type { Extras } from "./features.ts"
+import { distanceOf, type Extras } from "./features.ts"
 import { orLie, orThrow } from "./lies.ts"
 import type { Config } from "./model.ts"
 import type { Dice } from "./plan.ts"
@@ -192,7 +192,7 @@ export const asynchronous = (self: Environment): Simulated => {
   const callbacks = self.extras.features.has("callbacks")
     ? { getCallback: answering(simulated, { context: schedule.context, timeoutMillis: 2 * self.config.storeTimeout }) }
     : {}
-  return { store: { ...simulated, ...callbacks }, drop: dropIn(self, store) }
+  return { store: { ...simulated, ...callbacks, ...distanceOf(self.extras) }, drop: dropIn(self, store) }
 }
 
 interface Answering {

@@ -6,6 +6,8 @@ export interface Proxy {
   readonly url: string
   /** How many connections it has now. */
   readonly connections: () => number
+  /** How many answers, or pipelines of answers, have been waited for, by clients that have not sent a text. */
+  readonly roundTrips: (butOf: string) => number
   /** Cuts every connection after so many more bytes of an answer. */
   readonly cutAfter: (bytes: number) => void
   /** Answers arrive so much later. */
@@ -29,6 +31,8 @@ export const startProxy = (to: number): Promise<Proxy> =>
     const pairs = new Set<readonly [Socket, Socket]>()
     /** The first bytes of each client. */
     const begun = new Map<Socket, string>()
+    const asking = new Set<Socket>()
+    const roundTrips = new Map<Socket, number>()
     let goal = to
     let left = Infinity
     let late = 0
@@ -48,6 +52,8 @@ export const startProxy = (to: number): Promise<Proxy> =>
       const end = () => {
         pairs.delete(pair)
         begun.delete(client)
+        roundTrips.delete(client)
+        asking.delete(client)
         client.destroy()
         server.destroy()
       }
@@ -60,6 +66,7 @@ export const startProxy = (to: number): Promise<Proxy> =>
       client.on("data", (bytes) => {
         if (isSwallowed()) return
         server.write(bytes)
+        asking.add(client)
         const before = begun.get(client) ?? ""
         if (before.length < 4096) begun.set(client, before + bytes.toString("latin1"))
       })
@@ -71,8 +78,14 @@ export const startProxy = (to: number): Promise<Proxy> =>
           return
         }
         left -= bytes.length
-        if (late === 0) client.write(bytes)
-        else setTimeout(() => client.writable && client.write(bytes), late)
+        const forward = () => {
+          if (!client.writable) return
+          // The answers to questions that were sent together are one round trip.
+          if (asking.delete(client)) roundTrips.set(client, (roundTrips.get(client) ?? 0) + 1)
+          client.write(bytes)
+        }
+        if (late === 0) forward()
+        else setTimeout(forward, late)
       })
     })
     listener.listen(0, "127.0.0.1", () => {
@@ -81,6 +94,10 @@ export const startProxy = (to: number): Promise<Proxy> =>
         port,
         url: `redis://127.0.0.1:${port}`,
         connections: () => pairs.size,
+        roundTrips: (butOf) =>
+          Array.from(roundTrips)
+            .filter(([client]) => begun.get(client)?.includes(butOf) !== true)
+            .reduce((sum, [, count]) => sum + count, 0),
         cutAfter: (bytes) => left = bytes,
         delay: (millis) => late = millis,
         swallow: (everything, butOf) => {

@@ -12,7 +12,7 @@ import type { Strategy } from "../../Strategy.ts"
 import { endingLeases } from "../defaults/processes.ts"
 import * as Counters from "../store/counters.ts"
 import * as Tokens from "../token.ts"
-import { answerNow, isBehind, respond } from "./flight/callers.ts"
+import { answerNow, respond } from "./flight/callers.ts"
 import { detach, releaseLease, startNext, unregister } from "./flight/ending.ts"
 import { FlightIndex } from "./flight/flightsById.ts"
 import * as Questions from "./flight/questions.ts"
@@ -89,7 +89,7 @@ export const make = (
     running: new RunningList(),
     ending: new Map(),
     endingMillis: options.waitMillis ?? endingLeases * options.leaseMillis,
-    work: makeWork({ respond, isBehind, start }, context),
+    work: makeWork({ respond, start }, context),
     inherit: options.inherit,
     readDefaults: options.readDefaults,
     strategy: options.strategy,

@@ -248,8 +248,6 @@ export interface Work extends WorkActions {
 /** Steps that the work loop calls. Injected, because importing the code that ends flights would cause a cycle. */
 export interface WorkActions {
   readonly respond: (self: Flights, caller: Caller) => void
-  /** Whether a caller is answered before its flight has written the result. */
-  readonly isBehind: (self: Flights, caller: Caller) => boolean
   readonly start: (self: Flights, flight: Flight) => void
 }
 
@@ -395,6 +393,8 @@ export interface StoreReads {
   /** Stores a bulk call's answers for unrequested keys. Here, a flight only carries an answer, as its `entry`. */
   readonly storeUnasked: (flights: ReadonlyArray<Flight>, watch: Watch, done: () => void) => void
   readonly makeSeats: (first: Flight, isOneWave: boolean) => Seats
+  /** Whether a caller is answered before its flight has written the result. */
+  readonly isBehind: (self: Flights, caller: Caller) => boolean
 }
 
 /** The store operations of a bulk call's flights, in waves. The call runs them itself, without a fiber per flight. */

@@ -29,6 +29,7 @@ const partsOfCore: Parts.Parts<Pick<Store, CoreOperation>> = {
 const parts: Parts.Parts<StoreCore> = {
   ...partsOfCore,
   isWhole: "a function",
+  distanceMillis: "a function",
   workedMillis: "a function",
   maxSize: "a number",
   getUnsafe: "a function",

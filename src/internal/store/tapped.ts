@@ -16,6 +16,7 @@ const noOperations: ReadonlySet<string> = new Set<keyof Store>([
   "name",
   "capabilities",
   "isWhole",
+  "distanceMillis",
   "scan",
   "scanCounters",
   "changes",

@@ -104,6 +104,10 @@ const wireOf = (self: Cluster): Wire => ({
     const connection = connectionOf(self, self.controlSlot)
     return connection === undefined ? 0 : Connection.offsetOf(connection, isWrite)
   },
+  distanceMillis: () => {
+    const connection = connectionOf(self, self.controlSlot)
+    return connection === undefined ? 0 : Connection.distanceOf(connection)
+  },
   run: () => connectionOf(self, self.controlSlot)?.run ?? ""
 })
 

@@ -70,11 +70,17 @@ const keepBeating = (self: Connection.Connection): Effect.Effect<never> =>
     Effect.sync(() => compareClocks(self))
   ))
 
-const compareClocks = (self: Connection.Connection): void => {
+const compareClocks = (self: Connection.Connection, times = 1): void => {
   if (!Connection.isUp(self)) return
   const askedAt = monotonicMillis(machineClock)
   self.compareClocks = undefined
-  Connection.send(self, ["TIME"], (answer) => adjust(self, toTime(answer), monotonicMillis(machineClock) - askedAt))
+  Connection.send(self, ["TIME"], (answer) => {
+    const tookMillis = monotonicMillis(machineClock) - askedAt
+    adjust(self, toTime(answer), tookMillis)
+    if (isFault(answer)) return
+    self.distanceMillis = Math.min(tookMillis, 2 * self.distanceMillis)
+    if (times > 1) compareClocks(self, times - 1)
+  })
 }
 
 interface Ended {
@@ -115,10 +121,13 @@ const use = (
   return Effect.gen(function*() {
     const greeting = yield* ready(self, client, address)
     adjust(self, greeting.time, greeting.tookMillis)
+    self.distanceMillis = Infinity
     self.run = greeting.run
     self.client = client
     self.lose = end
     wasReady = self.hasConnected = true
+    // Several answers, because the event loop of a program that starts is busy, so that one may be read late.
+    compareClocks(self, 3)
     Deferred.doneUnsafe(first, Exit.succeed(undefined))
     return yield* Deferred.await(ended)
   }).pipe(

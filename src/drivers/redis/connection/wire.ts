@@ -1,5 +1,6 @@
 /** The interface through which commands reach a single server or the masters of a cluster. */
 import type * as Effect from "effect/Effect"
+import * as Limits from "../../../internal/defaults/redis.ts"
 import type { Fault } from "../fault.ts"
 import type { Client, ClientOptions } from "./client.ts"
 import type { Args, Connection, Done } from "./connection.ts"
@@ -15,5 +16,10 @@ export interface Wire {
   readonly makeClients: (more?: ClientOptions) => Effect.Effect<ReadonlyArray<Client>, Fault>
   readonly onMasters: (listener: () => void) => () => void
   readonly offset: (isWrite?: boolean) => number
+  readonly distanceMillis: () => number
   readonly run: () => string
 }
+
+/** How long the server may take to answer on another connection. */
+export const answerMillis = ({ distanceMillis }: Wire): number =>
+  Math.max(Limits.tracking.answerMillis, 3 * distanceMillis())

@@ -63,6 +63,7 @@ const storeOf = (self: State.StoreState): Store => {
     },
     changes: changesOf(self),
     isWhole: wire.isWhole,
+    distanceMillis: wire.distanceMillis,
     get: (id, tags) => Reads.get(self, id, tags),
     getCallback: (id, tags, done) => Reads.getCallback(self, id, tags, done),
     getMany: (ids) => Reads.getMany(self, ids),

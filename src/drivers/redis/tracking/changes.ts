@@ -14,7 +14,7 @@ import * as Limits from "../../../internal/defaults/redis.ts"
 import { onMachineClock } from "../../../internal/time/monotonic.ts"
 import type { Change } from "../../../ports/store.ts"
 import * as Waiting from "../../shared/waitingChanges.ts"
-import type { Wire } from "../connection/wire.ts"
+import { answerMillis, type Wire } from "../connection/wire.ts"
 import { Fault, storeError } from "../fault.ts"
 import * as Questions from "./answerInTime.ts"
 import * as Client from "./client.ts"
@@ -74,7 +74,13 @@ const track = Effect.fnUntraced(function*(
   const clients = yield* wire.makeClients({ RESP: 3, emitInvalidate: true })
   const questions = yield* Questions.make
   const self: Invalidations = { markerVersions, ownWrites, published, session, offer, questions, asked: [] }
-  const listener = { onInvalidate: (key: unknown) => onInvalidate(self, key), onLost, keys, scrub: published.scrub }
+  const listener = {
+    onInvalidate: (key: unknown) => onInvalidate(self, key),
+    onLost,
+    answerMillis: () => answerMillis(wire),
+    keys,
+    scrub: published.scrub
+  }
   const asks = yield* Effect.forEach(clients, (client) => Client.listen(client, listener), { concurrency: "unbounded" })
   yield* began
   Published.look(published)

@@ -10,6 +10,7 @@ import { hasRole } from "../protocol/replies.ts"
 interface Listener {
   readonly onInvalidate: (key: unknown) => void
   readonly onLost: (why: Fault) => void
+  readonly answerMillis: () => number
   readonly keys: Keys
   readonly scrub: Scrub
 }
@@ -18,7 +19,7 @@ type Ask = (...args: ReadonlyArray<string>) => Effect.Effect<unknown, Fault>
 
 export const listen = Effect.fnUntraced(function*(
   client: Client,
-  { keys, onInvalidate, onLost, scrub }: Listener
+  { answerMillis, keys, onInvalidate, onLost, scrub }: Listener
 ): Effect.fn.Return<Ask, Fault, Scope.Scope> {
   let connecting: Promise<unknown> = Promise.resolve()
   yield* Effect.addFinalizer(() =>
@@ -31,9 +32,13 @@ export const listen = Effect.fnUntraced(function*(
   client.on("end", () => onLost(new Fault("Unavailable", "the server closed the connection")))
   client.on("invalidate", onInvalidate)
   const ask: Ask = (...args) =>
-    withTimeout(Effect.tryPromise({ try: () => client.sendCommand(args), catch: (thrown) => faultOf(thrown, scrub) }))
+    withTimeout(
+      Effect.tryPromise({ try: () => client.sendCommand(args), catch: (thrown) => faultOf(thrown, scrub) }),
+      answerMillis()
+    )
   yield* withTimeout(
-    Effect.tryPromise({ try: () => connecting = client.connect(), catch: (thrown) => faultOf(thrown, scrub) })
+    Effect.tryPromise({ try: () => connecting = client.connect(), catch: (thrown) => faultOf(thrown, scrub) }),
+    answerMillis()
   )
   yield* requireMaster(ask)
   // With `emitInvalidate`, the client enables tracking in the default mode. Broadcasting mode has to replace it.
@@ -45,11 +50,11 @@ export const listen = Effect.fnUntraced(function*(
 })
 
 /** Sleeps several times instead of once, so that a busy program can read the answer between two sleeps. */
-const withTimeout = <A>(effect: Effect.Effect<A, Fault>): Effect.Effect<A, Fault> =>
+const withTimeout = <A>(effect: Effect.Effect<A, Fault>, millis: number): Effect.Effect<A, Fault> =>
   Effect.raceFirst(
     effect,
     Effect.andThen(
-      Effect.forEach(looks, () => Effect.sleep(Limits.tracking.answerMillis / looks.length), { discard: true }),
+      Effect.forEach(looks, () => Effect.sleep(millis / looks.length), { discard: true }),
       Effect.fail(new Fault("Timeout", "the server does not answer on the connection that tracks changes"))
     )
   )

@@ -13,7 +13,7 @@ import { noContext, nowOf, readContextOf } from "../request/context.ts"
 import { optionOf, rulesOf } from "../request/rules.ts"
 import { strictly } from "../request/strict.ts"
 import type { Attempt, Caller, Flight, Flights, ReadContext, Request, Resume } from "../state.ts"
-import type { Fault } from "../storeTier/storeTier.ts"
+import { type Fault, isFar } from "../storeTier/storeTier.ts"
 import { noteMiss } from "../telemetry/events.ts"
 import { endIfUnneeded } from "./ending.ts"
 import { isAskingStore, isDerivedFromStale } from "./flight.ts"
@@ -29,6 +29,14 @@ interface Waiting {
   readonly stale: Entry | undefined
   readonly joined: boolean
   readonly resume: Resume
+}
+
+/** Moves a flight from `AskingStore` to `AwaitingLease`: the store has no entry that the flight can use. */
+export const missed = (self: Flights, flight: Flight): void => {
+  if (flight.phase !== "AskingStore") return
+  flight.phase = "AwaitingLease"
+  // The loop uses a copy of the callers, because a listener that is notified of a miss may add a caller.
+  for (const { request } of Array.from(flight.callers)) noteMiss(self, request.key, flight.id)
 }
 
 const noTimers: ReadonlyArray<Fiber.Fiber<unknown>> = []
@@ -206,7 +214,7 @@ export const isBehind = (self: Flights, caller: Caller): boolean => {
   const { flight, policy, request } = caller
   // A private flight's callers wait, because the platform could cancel the write once their request has finished.
   return flight.loaded !== undefined && !policy.strict && !self.isPrivate &&
-    optionOf(self, request, "waitForWrite") === false &&
+    !(optionOf(self, request, "waitForWrite") ?? !isFar(self.storeTier!)) &&
     (flight.isBehind || self.behind < writesBehind) && !mustReadAgain(self, caller)
 }
 

@@ -35,7 +35,7 @@ export const answerBehind = (self: Flights, flight: Flight): void => {
 }
 
 export const answerIfBehind = (self: Flights, caller: Caller): void => {
-  if (!self.work.isBehind(self, caller)) return
+  if (!self.storeReads!.isBehind(self, caller)) return
   self.work.ended.push(new Behind([caller]))
   workInline(self)
 }
@@ -117,7 +117,7 @@ const answerNextOf = (self: Flights, { callers }: Behind<Caller>): boolean => {
   for (let step = callers.next(); step.done !== true; step = callers.next()) {
     const caller = step.value
     const { flight } = caller
-    if (!flight.callers.has(caller) || !self.work.isBehind(self, caller)) continue
+    if (!flight.callers.has(caller) || !self.storeReads!.isBehind(self, caller)) continue
     flight.callers.delete(caller)
     respond(self, caller)
     return true

@@ -2,25 +2,28 @@
 import { hold } from "#platform/engine/derived/dependencies"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
 import type { TagVersion } from "../../../CacheEntry.ts"
-import type { AcquireOptions, Markers } from "../../../ports/store.ts"
+import type { StoreError } from "../../../CacheError.ts"
+import type { Acquired, Markers } from "../../../ports/store.ts"
 import * as Defaults from "../../defaults/processes.ts"
 import { noneIsGone } from "../../store/markers/markers.ts"
-import { failStrict } from "../flight/callers.ts"
+import { failStrict, missed } from "../flight/callers.ts"
 import { releaseLease } from "../flight/ending.ts"
-import { beginAsking } from "../flight/flight.ts"
+import { beginAsking, isAskingStore } from "../flight/flight.ts"
 import { Entry } from "../memory/entry.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
 import { declaredTags } from "../request/requestTags.ts"
 import { optionOf } from "../request/rules.ts"
-import type { Flight, FlightLease, Flights, LeaseAnswer, LeaseHit } from "../state.ts"
+import type { Flight, FlightLease, Flights, LeaseAnswer, LeaseGrant, LeaseHit } from "../state.ts"
 import { ask, type Asking } from "../storeTier/ask.ts"
 import { supervise } from "../storeTier/background.ts"
+import { tagNames } from "../storeTier/codec.ts"
 import { isFault } from "../storeTier/faults.ts"
-import { fetch, reviveNow } from "../storeTier/fetch.ts"
+import { areAmong, fetch, reviveNow } from "../storeTier/fetch.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
 import { decode } from "../storeTier/sharedFailure.ts"
-import type { Budget, Fault, StoreTier } from "../storeTier/storeTier.ts"
+import type { Fault, StoreTier } from "../storeTier/storeTier.ts"
 import { answeredInWave, Elsewhere, isLate, leaseOf, lookBefore, nowOf, type WriteGrant } from "./held.ts"
 import { waitForLease } from "./leaseWaits.ts"
 import { acquireTogether, isCrowded } from "./together.ts"
@@ -32,7 +35,7 @@ export const LeasedElsewhere = Symbol("Elsewhere")
 type Acquiring = WriteGrant | Entry | Exit.Failure<unknown, unknown> | typeof LeasedElsewhere | undefined
 
 /**
- * Acquires the lease, and checks the stored entry again in the same step. Waits while another process renews the lease.
+ * Acquires the lease, and checks the stored entry in the same step. Waits while another process renews the lease.
  * Returns a grant to store the result, an entry that `serves` accepts, the last failure of several leaders in a row,
  * `LeasedElsewhere`, or `undefined` if the load may start but its result cannot be stored.
  */
@@ -57,7 +60,10 @@ export const acquireLease = Effect.fnUntraced(function*(
   }
   const declared = declaredTags(self, request)
   let markers = elsewhere?.markers
-  if (elsewhere === undefined && (declared.length > 0 || typeof request.options.tags === "function")) {
+  const needsMarkers = elsewhere === undefined && (declared.length > 0 || typeof request.options.tags === "function")
+  // Over a network, the markers are read at the same time as the lease is acquired.
+  const isTogether = needsMarkers && store.distanceMillis !== undefined
+  if (needsMarkers && !isTogether) {
     const answer = yield* ask(tier, budget, "markers", store.markers(declared))
     if (!isFault(answer)) markers = answer
     // This fault matters only to declared tags. For tags known only after the load, the `seq` from `acquire` is enough.
@@ -70,13 +76,23 @@ export const acquireLease = Effect.fnUntraced(function*(
   let waited = false
   while (rejected < Defaults.leaseAttempts) {
     const askedAt = nowOf(tier)
+    const bornAt = TagEpochs.epochNow(tier.front.tagEpochs)
+    const isFirst = isAskingStore(flight)
     const options = { owner, leaseMillis, rejectedWriteId: flight.rejectedWriteId, join: !isExclusive }
-    const asked = elsewhere?.answer ?? (yield* askAlone(flight, { budget, tier }, options))
+    const acquire = store.acquire(id, options)
+    const readsMarkers = isTogether && markers === undefined
+    const question = readsMarkers
+      ? withMarkers(acquire, store.markers(declared), (read) => {
+        markers = read
+      })
+      : acquire
+    const asked = elsewhere?.answer ?? (yield* askAlone(flight, { budget, tier }, { owner, isExclusive, question }))
     elsewhere = undefined
     if (isFault(asked) || asked._tag !== "Granted") flight.lease = undefined
     if (isFault(asked)) return failWith(asked)
     let acquired: LeaseAnswer
     if (asked._tag === "Wait") {
+      missed(self, flight)
       if (flight.refresh && flight.callers.size === 0 && flight.stale !== undefined) return LeasedElsewhere
       waited = true
       acquired = yield* waitForLease(self, tier, { flight, owner, leftMillis: asked.leftMillis })
@@ -86,16 +102,16 @@ export const acquireLease = Effect.fnUntraced(function*(
       if (acquired._tag === "Granted") flight.lease = leaseOf(tier, owner)
     } else acquired = asked
     if (acquired._tag === "Granted") {
-      if (waited && acquired.failures !== undefined && acquired.failures.count >= Defaults.sharedFailures) {
-        const { note } = acquired.failures
-        const failure = yield* decode(tier, request.key, note)
-        if (failure !== undefined) {
-          // Releases the lease with the note of this failure, so that the next waiting process gets it too.
-          yield* ask(tier, budget, "release", store.release(id, owner, note))
-          flight.lease = undefined
-          return failure
+      if (isTogether && markers === undefined && declared.length > 0) {
+        const answer = yield* ask(tier, budget, "markers", store.markers(declared))
+        if (isFault(answer)) {
+          releaseLease(flight)
+          return failWith(answer)
         }
+        markers = answer
       }
+      const failure = waited ? yield* failureOf(flight, { budget, tier }, acquired, owner) : undefined
+      if (failure !== undefined) return failure
       if (isExclusive) {
         flight.lease = acquired.hold?.(flight) ?? renewing(tier, flight, owner)
         // After a wait, the load may be allowed although another process holds the lease. The first renewal finds out.
@@ -109,37 +125,81 @@ export const acquireLease = Effect.fnUntraced(function*(
       const isOfWave = hold !== undefined
       return { generation, isOfWave, markers: markers ?? (seq === undefined ? undefined : { seq, markers: [] }) }
     }
-    rejected++
+    if (!isFirst) rejected++
     if (!flight.policy.readsStore) {
       const { expiresAt, outcome, tags, writeId } = acquired.entry.meta
       flight.rejectedWriteId = writeId
       if (outcome === "success" && isGood(tags, declared, markers)) flight.protectedUntil = expiresAt
       continue
     }
-    const found = yield* isWhole(flight, acquired, declared)
-      ? reviveAcquired(tier, flight, acquired)
-      : fetchAcquired(tier, budget, flight, declared)
+    const hit = readsMarkers ? withTags(acquired, { tags: declared, bornAt }, markers) : acquired
+    const found = yield* isWhole(flight, hit, declared)
+      ? reviveAcquired(tier, flight, hit)
+      : fetchAcquired(flight, { tier, budget }, acquired, declared)
     if (isFault(found)) return failWith(found)
+    if (!flight.changedWhileAsked && found instanceof Entry && serves(found)) return found
+    missed(self, flight)
     if (flight.changedWhileAsked) continue
-    if (found instanceof Entry && serves(found)) return found
     flight.rejectedWriteId = found?.writeId ?? acquired.entry.meta.writeId
   }
   return undefined
 })
 
-const askAlone = (flight: Flight, { budget, tier }: Asking, options: AcquireOptions) => {
+/** Asks both questions at once. If only the markers cannot be read, the lease is acquired without them. */
+const withMarkers = (
+  acquire: Effect.Effect<Acquired, StoreError>,
+  markers: Effect.Effect<Markers, StoreError>,
+  note: (read: Markers | undefined) => void
+): Effect.Effect<Acquired, StoreError> =>
+  Effect.map(Effect.all([acquire, Effect.option(markers)], { concurrency: 2 }), ([acquired, read]) => {
+    note(Option.getOrUndefined(read))
+    return acquired
+  })
+
+/** The failure of several leaders in a row, which a load that has waited gets, too. */
+const failureOf = Effect.fnUntraced(function*(
+  flight: Flight,
+  { budget, tier }: Asking,
+  { failures }: LeaseGrant,
+  owner: string
+): Effect.fn.Return<Exit.Failure<unknown, unknown> | undefined, never, any> {
+  if (failures === undefined || failures.count < Defaults.sharedFailures) return undefined
+  const failure = yield* decode(tier, flight.request.key, failures.note)
+  if (failure === undefined) return undefined
+  // Releases the lease with the note of this failure, so that the next waiting process gets it too.
+  yield* ask(tier, budget, "release", tier.store.release(flight.id, owner, failures.note))
+  flight.lease = undefined
+  return failure
+})
+
+interface Question {
+  readonly owner: string
+  readonly isExclusive: boolean
+  readonly question: Effect.Effect<Acquired, StoreError>
+}
+
+const askAlone = (flight: Flight, { budget, tier }: Asking, { isExclusive, owner, question }: Question) => {
   const { store } = tier
-  const { join, owner } = options
   // Set before the store answers: if the flight is interrupted or the request times out, the lease must be released.
-  if (join === false || store.capabilities.shared) flight.lease = leaseOf(tier, owner)
+  if (isExclusive || store.capabilities.shared) flight.lease = leaseOf(tier, owner)
   beginAsking(flight)
   const isSent = budget.leftMillis > 0
-  return Effect.map(ask(tier, budget, "acquire", store.acquire(flight.id, options)), (asked) => {
+  return Effect.map(ask(tier, budget, "acquire", question), (asked) => {
     // The store may still carry out an `acquire` that timed out, so a release follows.
     if (isSent && isLate(tier, asked)) releaseLease(flight)
     return asked
   })
 }
+
+/** An entry with the versions of its tags, if they were read by the question that returned it. */
+const withTags = (
+  hit: LeaseHit,
+  read: { readonly tags: ReadonlyArray<string>; readonly bornAt: number },
+  markers: Markers | undefined
+): LeaseHit =>
+  markers !== undefined && areAmong(hit.entry.meta.tags, read.tags)
+    ? { ...hit, tagsRead: { ...read, versions: markers.markers.map(({ version }) => version) } }
+    : hit
 
 /** Whether an entry needs no further request: no change was reported since, and the versions of its tags are known. */
 const isWhole = (
@@ -159,9 +219,17 @@ const reviveAcquired = (tier: StoreTier, { id, request: { key } }: Flight, { ent
     })
   )
 
-const fetchAcquired = (tier: StoreTier, budget: Budget, flight: Flight, tags: ReadonlyArray<string>) => {
+const fetchAcquired = (
+  flight: Flight,
+  { budget, tier }: Asking,
+  { entry: { meta } }: LeaseHit,
+  declared: ReadonlyArray<string>
+) => {
   beginAsking(flight)
   const { id, request: { key } } = flight
+  // The entry's own tags are known, so that one question suffices. Their changes are noticed from here on.
+  const tags = areAmong(meta.tags, declared) ? declared : tagNames(meta.tags)
+  if (tags !== declared) hold(flight, tags)
   return fetch(tier, budget, { key, id, tags, hold: (tags) => hold(flight, tags) })
 }
 

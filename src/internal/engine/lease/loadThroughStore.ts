@@ -10,7 +10,7 @@ import type { CommitRequest } from "../../../ports/store.ts"
 import { Load, LoadOrStale, Serve, ServeAndRefresh } from "../../../Strategy.ts"
 import { leftToOthersMillis } from "../../defaults/processes.ts"
 import { isKeptOut } from "../../store/tooLarge.ts"
-import { failStrict, serveStaleToLate } from "../flight/callers.ts"
+import { failStrict, missed, serveStaleToLate } from "../flight/callers.ts"
 import { beginAsking, loadEnded } from "../flight/flight.ts"
 import { exitOf, toEntry } from "../flight/result.ts"
 import { isStorable } from "../flight/watches.ts"
@@ -30,9 +30,8 @@ import { isFault } from "../storeTier/faults.ts"
 import { fetch } from "../storeTier/fetch.ts"
 import { addUnanswered } from "../storeTier/makeStoreTier.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
-import { type Budget, Rejected } from "../storeTier/storeTier.ts"
+import { type Budget, isFar, Rejected } from "../storeTier/storeTier.ts"
 import { type LateMarkers, versionsOf } from "../storeTier/tagVersions.ts"
-import { noteMiss } from "../telemetry/events.ts"
 import { acquireLease, LeasedElsewhere } from "./acquireLease.ts"
 import type { WriteGrant } from "./held.ts"
 import { commitTogether } from "./together.ts"
@@ -49,7 +48,10 @@ export const throughStore = Effect.fnUntraced(function*(
     leftMillis: flight.storeMillis ?? flight.request.batch?.options.leftMillis ?? flight.policy.storeTimeoutMillis ??
       tier.storeTimeoutMillis
   }
-  if (flight.readsStore) {
+  // If questions take long, `acquireLease` asks for the entry, too. Bulk calls have asked before.
+  const isOneQuestion = isFar(tier) && flight.policy.writes && flight.request.batch === undefined &&
+    !Pending.isPending(tier.pending, flight.id)
+  if (flight.readsStore && !isOneQuestion) {
     const rejected = flight.rejectedWriteId
     beginAsking(flight)
     const found = yield* fetch(tier, budget, {
@@ -80,7 +82,12 @@ export const throughStore = Effect.fnUntraced(function*(
     { tier, budget },
     (found) => serves(self, flight, found, { clock, random })
   )
-  if (grant instanceof Entry) return yield* grant.exit
+  if (grant instanceof Entry) {
+    // As above: the store has not acknowledged the value.
+    if (Pending.isPending(tier.pending, flight.id)) flight.changedWhileAsked = true
+    return yield* grant.exit
+  }
+  missed(self, flight)
   if (Exit.isExit(grant)) return yield* grant
   if (grant === LeasedElsewhere) return yield* leaveToOthers(self, flight, clock.currentTimeMillisUnsafe())
   flight.conclude = (exit) => conclude(self, flight, grant && { ...grant, tier, budget }, exit)
@@ -135,13 +142,6 @@ const leaveToOthers = (self: Flights, flight: Flight, now: number): Effect.Effec
   flight.found = { entry, isStale: true, insteadOfLoad: false, refreshDue: false }
   if (flight.storable) holdOff(self, flight.id, now, leftToOthersMillis)
   return entry.exit
-}
-
-const missed = (self: Flights, flight: Flight): void => {
-  if (flight.phase !== "AskingStore") return
-  flight.phase = "AwaitingLease"
-  // The loop uses a copy of the callers, because a listener that is notified of a miss may add a caller.
-  for (const { request } of Array.from(flight.callers)) noteMiss(self, request.key, flight.id)
 }
 
 const serves = (

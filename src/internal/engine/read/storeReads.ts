@@ -7,6 +7,7 @@ import { Load, Serve } from "../../../Strategy.ts"
 import { idOf } from "../../key/ofKey.ts"
 import * as TurnLimit from "../../time/turnLimit.ts"
 import { captureFirst, captureMany } from "../derived/capture.ts"
+import { isBehind } from "../flight/callers.ts"
 import { inTheWay, isStuck, sendAgain, unacknowledged, type Wanted } from "../invalidation/strictReads.ts"
 import { makeSeats } from "../lease/seats.ts"
 import { storeUnasked } from "../lease/unasked.ts"
@@ -22,7 +23,7 @@ import { budgetOf } from "../storeTier/ask.ts"
 import { isFault } from "../storeTier/faults.ts"
 import { fetch, readNow } from "../storeTier/fetch.ts"
 import type { Item } from "../storeTier/pendingInvalidations.ts"
-import { type Fault, type Fetched, NeedsEffect, Rejected } from "../storeTier/storeTier.ts"
+import { type Fault, type Fetched, isFar, NeedsEffect, Rejected } from "../storeTier/storeTier.ts"
 import { noteMiss } from "../telemetry/events.ts"
 import { askStore, mayAsk } from "./askStore.ts"
 import { join, read, serveDue } from "./read.ts"
@@ -85,10 +86,10 @@ const afterCapture: StoreReads["afterCapture"] = (self, policy, within, given) =
 }
 
 const absent: StoreReads["absent"] = (reader, rejected) => {
-  const { engine, fiber, id, request } = reader
+  const { engine, fiber, id, policy, request } = reader
   const tier = engine.storeTier!
   const isAsked = tier.store.getUnsafe === undefined || engine.closed
-  if (isAsked && !mayAsk(reader)) return useFound(reader, rejected, NeedsEffect)
+  if (isAsked && (isFar(tier) && policy.writes || !mayAsk(reader))) return useFound(reader, rejected, NeedsEffect)
   const invalid = isAsked ? undefined : invalidity(engine, request)
   if (invalid !== undefined) return Effect.die(invalid)
   // `Effect.runSync` cannot wait for a later turn, and a private reader must not wait for readers in other requests.
@@ -166,5 +167,6 @@ export const storeReads: StoreReads = {
   captureFirst,
   captureMany,
   storeUnasked,
-  makeSeats
+  makeSeats,
+  isBehind
 }

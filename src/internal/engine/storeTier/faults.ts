@@ -13,7 +13,7 @@ import * as TagEpochs from "../memory/tagEpochs.ts"
 import { emit } from "../telemetry/events.ts"
 import * as Incident from "../telemetry/incident.ts"
 import * as Log from "../telemetry/log.ts"
-import { type Fault, Rejected, type StoreTier } from "./storeTier.ts"
+import { distanceOf, type Fault, Rejected, type StoreTier } from "./storeTier.ts"
 
 export const isFault = (answer: unknown): answer is Fault =>
   answer instanceof StoreError || answer instanceof SerializerError
@@ -36,7 +36,7 @@ export const noteFault = (tier: StoreTier, operation: string, fault: StoreError,
   if (Incident.failed(tier.incident, operation, fault.reason, monotonicMillis(clock))) {
     Log.warning(
       tier.front,
-      `${fault.message}. Until it answers, the cache works without it${fault.reason === "Timeout" ? advice : ""}`
+      `${fault.message}. Until it answers, the cache works without it${fault.reason === "Timeout" ? advice(tier) : ""}`
     )
   }
   return fault
@@ -64,7 +64,16 @@ const keptInMemory = (operation: string, { reason }: StoreError): string | undef
     : undefined
 }
 
-const advice = ": if it is only slow, raise `storeTimeout`, which all its steps in one read share"
+const advice = (tier: StoreTier): string => {
+  const distance = distanceOf(tier)
+  const shortest = Math.ceil(questions * distance / 100) * 100
+  return questions * distance > tier.storeTimeoutMillis
+    ? `: it takes ${Math.round(distance)} ms to answer, so set \`storeTimeout\` to ${shortest} ms or more`
+    : ": if it is only slow, raise `storeTimeout`, which all its steps in one read share"
+}
+
+/** A load with tags that become known after it asks three times. Another question leaves time for the server's work. */
+const questions = 4
 
 export const recovered = (tier: StoreTier, operation: string): void => {
   const { front, incident, store } = tier

@@ -4,6 +4,7 @@ import type * as Latch from "effect/Latch"
 import type { SerializerError, StoreError } from "../../../CacheError.ts"
 import type { Codec, Serializer } from "../../../ports/serializer.ts"
 import type { Markers, Store, TouchOptions } from "../../../ports/store.ts"
+import { farMillis } from "../../defaults/bounds.ts"
 import type { Key } from "../../key/ofKey.ts"
 import type { TurnLimit } from "../../time/turnLimit.ts"
 import type { Entry } from "../memory/entry.ts"
@@ -93,6 +94,11 @@ export interface StoreSteps {
   ) => Effect.Effect<unknown>
   readonly close: (tier: StoreTier) => Effect.Effect<void>
 }
+
+/** Whether a question takes so long that a load asks for its entry and its lease at once. */
+export const isFar = (tier: StoreTier): boolean => distanceOf(tier) >= farMillis
+
+export const distanceOf = ({ store }: StoreTier): number => store.distanceMillis?.() ?? 0
 
 export interface Concern {
   readonly ended: Latch.Latch

@@ -20,6 +20,15 @@ import type {
 } from "../../../ports/store.ts"
 import { isChange, reader } from "../../store/readers.ts"
 
+/** Calls a function that should not throw. An exception is a bug in the store. */
+const orElse = <A>(call: () => A, other: A): A => {
+  try {
+    return call()
+  } catch {
+    return other
+  }
+}
+
 export const validateAnswers = (store: Store): Store => {
   const corrupt = (operation: string) => new StoreError({ store: store.name, operation, reason: "Corrupt" })
 
@@ -58,22 +67,10 @@ export const validateAnswers = (store: Store): Store => {
     name: store.name,
     capabilities: store.capabilities,
     get: (id, tags) => ask("get", () => store.get(id, tags), (answer) => isAnswer(answer, tags.length)),
-    isWhole: store.isWhole && (() => {
-      try {
-        return store.isWhole!() !== false
-      } catch {
-        return true
-      }
-    }),
-    workedMillis: store.workedMillis && (() => {
-      try {
-        const now = store.workedMillis!()
-        if (now > worked) worked = now
-      } catch {
-        // An exception is a bug in the store. The highest time reported so far is returned instead.
-      }
-      return worked
-    }),
+    isWhole: store.isWhole && (() => orElse(() => store.isWhole!() !== false, true)),
+    distanceMillis: store.distanceMillis && (() => orElse(store.distanceMillis!, 0)),
+    // Instead of an earlier time, the highest time reported so far is returned.
+    workedMillis: store.workedMillis && (() => worked = Math.max(worked, orElse(() => store.workedMillis!(), worked))),
     getUnsafe: store.getUnsafe && ((id, tags) => {
       const answer = store.getUnsafe!(id, tags)
       if (isAnswer(answer, tags.length)) return answer

@@ -63,6 +63,7 @@ export const make = (store: Store, prefix: string): Store => {
     get: (id, tags, ...rest) =>
       Effect.map(store.get(add(id), Part.asked(self, tags), ...rest), (answer) => Part.answered(self, answer)),
     isWhole: store.isWhole,
+    distanceMillis: store.distanceMillis,
     workedMillis: store.workedMillis,
     getUnsafe: getUnsafe &&
       ((id, tags, ...rest) => Part.answered(self, getUnsafe(add(id), Part.asked(self, tags), ...rest))),
