@@ -33,6 +33,8 @@ export type Acquired =
     readonly failures?: Failures | undefined
     /** The store's invalidation counter (`Markers.seq`), for tags that become known only during the load. */
     readonly seq?: number | undefined
+    /** Whether the store has an entry that is damaged. */
+    readonly isDamaged?: boolean | undefined
   }
   | { readonly _tag: "Wait"; readonly leftMillis: number }
 

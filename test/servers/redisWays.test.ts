@@ -34,7 +34,7 @@ type Run = Effect.Effect<unknown, unknown, any>
 
 interface Operation {
   readonly run: Run
-  /** What runs before it, in this process or in another one. */
+  /** Run before it, in this process and in another one. */
   readonly here?: Run
   readonly there?: Run
 }

@@ -371,7 +371,7 @@ this.end++`,
   {
     name: "an entry that came with the lease is read once more",
     in: "acquireLease",
-    find: "isWhole(flight, acquired, declared)",
+    find: "isWhole(flight, hit, declared)",
     replace: "false",
     by: "test/internal/engine/lease/waiting.test.ts"
   },
@@ -620,5 +620,54 @@ this.end++`,
     find: "askedAt >= waiting.heldUntil",
     replace: "askedAt >= Infinity",
     by: "test/internal/engine/lease/waiting.test.ts"
+  },
+  {
+    name: "a far store is asked for the entry first",
+    in: "throughStore",
+    find: "if (flight.readsStore && !isOneQuestion) {",
+    replace: "if (flight.readsStore) {",
+    by: "test/cached/farStore.test.ts"
+  },
+  {
+    name: "loads of one turn over a far store have no waves",
+    in: "throughStore",
+    find: " && !isCrowded(self, reading, flight)",
+    replace: "",
+    by: "test/cached/farStore.test.ts"
+  },
+  {
+    name: "a full store that is far serves no entries",
+    in: "acquireLease",
+    find: "(isFirst ? yield* lookUp : undefined) ?? failWith(asked)",
+    replace: "failWith(asked)",
+    by: "test/cached/farStore.test.ts"
+  },
+  {
+    name: "versions from before a wait judge an entry after it",
+    in: "acquireLease",
+    find: "readsMarkers && !waited",
+    replace: "readsMarkers",
+    by: "test/cached/farStore.test.ts"
+  },
+  {
+    name: "a derived entry over a far store is made before its inputs are written",
+    in: "waitsByDefault",
+    find: " || within?.dependencies !== undefined",
+    replace: "",
+    by: "test/cached/farStore.test.ts"
+  },
+  {
+    name: "callers wait for the write of a far store",
+    in: "waitsByDefault",
+    find: "!isFar(storeTier!)",
+    replace: "storeTier !== undefined",
+    by: "test/cached/farStore.test.ts"
+  },
+  {
+    name: "a lease without the markers of its tags is kept",
+    in: "acquireLease",
+    find: "          releaseLease(flight)\n          return failWith(answer)",
+    replace: "          return failWith(answer)",
+    by: "test/cached/farStore.test.ts"
   }
 ]

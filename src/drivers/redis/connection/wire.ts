@@ -20,6 +20,9 @@ export interface Wire {
   readonly run: () => string
 }
 
-/** How long the server may take to answer on another connection. */
-export const answerMillis = ({ distanceMillis }: Wire): number =>
-  Math.max(Limits.tracking.answerMillis, 3 * distanceMillis())
+/** The questions of a connection that begins: of TCP, TLS and Redis. */
+export const toConnect = 3
+
+/** How long the server may take to answer so many questions in a row on another connection. */
+export const answerMillis = ({ distanceMillis }: Wire, questions: number): number =>
+  Math.max(Limits.tracking.answerMillis, 3 * questions * distanceMillis())

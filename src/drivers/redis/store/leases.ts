@@ -96,6 +96,7 @@ interface Acquiring {
   readonly done: Done
   readonly attempts: number
   readonly rejected: Buffer
+  readonly isDamaged?: true
 }
 
 const acquireOne = (self: StoreState, request: AcquireRequest, done: Done): void => {
@@ -106,7 +107,7 @@ const acquireOne = (self: StoreState, request: AcquireRequest, done: Done): void
 
 const attempt = (self: StoreState, acquiring: Acquiring): void => {
   const { session, tokens } = self
-  const { attempts, done, rejected, request: { id, join, leaseMillis, owner } } = acquiring
+  const { attempts, done, isDamaged, rejected, request: { id, join, leaseMillis, owner } } = acquiring
   if (attempts === 0) return done(contended)
   const { isCluster } = session.wire
   let told: Control | Fault | undefined
@@ -126,12 +127,17 @@ const attempt = (self: StoreState, acquiring: Acquiring): void => {
     if (lease._tag === "Wait") return done(lease)
     if (lease._tag === "Granted") {
       if (isFault(told)) oweRelease(self, { id, owner })
-      return done(isFault(told) ? told : { ...lease, seq: lease.seq ?? told?.seq } satisfies Acquired)
+      return done(isFault(told) ? told : { ...lease, seq: lease.seq ?? told?.seq, isDamaged } satisfies Acquired)
     }
     const { entry } = Replies.toEntry(id, lease.frame, session.wire.offset())
     if (entry !== undefined) return done({ _tag: "Hit", entry } satisfies Acquired)
     // The entry is damaged, so the caller could not use it. Asks again, and rejects this entry on the caller's behalf.
-    attempt(self, { ...acquiring, rejected: Replies.rawWriteId(lease.frame), attempts: attempts - 1 })
+    attempt(self, {
+      ...acquiring,
+      rejected: Replies.rawWriteId(lease.frame),
+      attempts: attempts - 1,
+      isDamaged: true
+    })
   })
 }
 

@@ -77,7 +77,7 @@ const track = Effect.fnUntraced(function*(
   const listener = {
     onInvalidate: (key: unknown) => onInvalidate(self, key),
     onLost,
-    answerMillis: () => answerMillis(wire),
+    answerMillis: (questions: number) => answerMillis(wire, questions),
     keys,
     scrub: published.scrub
   }

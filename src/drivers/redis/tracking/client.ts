@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as Limits from "../../../internal/defaults/redis.ts"
 import { type Client, destroy } from "../connection/client.ts"
+import { toConnect } from "../connection/wire.ts"
 import { Fault, faultOf, type Scrub } from "../fault.ts"
 import type { Keys } from "../protocol/keys.ts"
 import { hasRole } from "../protocol/replies.ts"
@@ -10,7 +11,7 @@ import { hasRole } from "../protocol/replies.ts"
 interface Listener {
   readonly onInvalidate: (key: unknown) => void
   readonly onLost: (why: Fault) => void
-  readonly answerMillis: () => number
+  readonly answerMillis: (questions: number) => number
   readonly keys: Keys
   readonly scrub: Scrub
 }
@@ -34,11 +35,11 @@ export const listen = Effect.fnUntraced(function*(
   const ask: Ask = (...args) =>
     withTimeout(
       Effect.tryPromise({ try: () => client.sendCommand(args), catch: (thrown) => faultOf(thrown, scrub) }),
-      answerMillis()
+      answerMillis(1)
     )
   yield* withTimeout(
     Effect.tryPromise({ try: () => connecting = client.connect(), catch: (thrown) => faultOf(thrown, scrub) }),
-    answerMillis()
+    answerMillis(toConnect)
   )
   yield* requireMaster(ask)
   // With `emitInvalidate`, the client enables tracking in the default mode. Broadcasting mode has to replace it.

@@ -14,7 +14,7 @@ import { tagsOfId } from "../../../internal/store/markers/idTags.ts"
 import type { Change } from "../../../ports/store.ts"
 import type { Told } from "../../shared/recentChanges.ts"
 import { destroy } from "../connection/client.ts"
-import { answerMillis } from "../connection/wire.ts"
+import { answerMillis, toConnect } from "../connection/wire.ts"
 import { Fault, faultOf, isFault, type Scrub } from "../fault.ts"
 import { control } from "../session/era.ts"
 import type { Session } from "../session/session.ts"
@@ -88,7 +88,7 @@ export const settle = (self: Published): Effect.Effect<void> =>
       self.onConfirmed = () => resume(Effect.void)
       if (self.unconfirmed === 0) self.onConfirmed()
     }),
-    answerMillis(self.session.wire)
+    answerMillis(self.session.wire, 1)
   ))
 
 const flush = (self: Published): void => {
@@ -128,7 +128,7 @@ export const subscribe = Effect.fnUntraced(function*(
     catch: (thrown) => faultOf(thrown, scrub)
   })
   yield* Effect.timeoutOrElse(subscribed, {
-    duration: answerMillis(wire),
+    duration: answerMillis(wire, toConnect + 1),
     orElse: () =>
       Effect.fail(new Fault("Timeout", "the server does not answer on the connection that subscribes to messages"))
   })

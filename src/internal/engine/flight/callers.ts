@@ -214,9 +214,13 @@ export const isBehind = (self: Flights, caller: Caller): boolean => {
   const { flight, policy, request } = caller
   // A private flight's callers wait, because the platform could cancel the write once their request has finished.
   return flight.loaded !== undefined && !policy.strict && !self.isPrivate &&
-    !(optionOf(self, request, "waitForWrite") ?? !isFar(self.storeTier!)) &&
+    !(optionOf(self, request, "waitForWrite") ?? waitsByDefault(self, caller)) &&
     (flight.isBehind || self.behind < writesBehind) && !mustReadAgain(self, caller)
 }
+
+/** The versions of what a derived entry is made from are known after the write only. A stream is written in pages. */
+const waitsByDefault = ({ storeTier }: Flights, { request, within }: Caller): boolean =>
+  !isFar(storeTier!) || within?.dependencies !== undefined || request.maxLoadMillis !== undefined
 
 /** Whether a caller must read again, because it joined after an invalidation that the loaded value may predate. */
 const mustReadAgain = (self: Flights, caller: Caller): boolean =>

@@ -1,8 +1,7 @@
 /** The lease of a flight: acquired before the load, awaited while another process holds it, renewed while loading. */
 import { hold } from "#platform/engine/derived/dependencies"
 import * as Effect from "effect/Effect"
-import type * as Exit from "effect/Exit"
-import * as Option from "effect/Option"
+import * as Exit from "effect/Exit"
 import type { TagVersion } from "../../../CacheEntry.ts"
 import type { StoreError } from "../../../CacheError.ts"
 import type { Acquired, Markers } from "../../../ports/store.ts"
@@ -19,7 +18,7 @@ import type { Flight, FlightLease, Flights, LeaseAnswer, LeaseGrant, LeaseHit } 
 import { ask, type Asking } from "../storeTier/ask.ts"
 import { supervise } from "../storeTier/background.ts"
 import { tagNames } from "../storeTier/codec.ts"
-import { isFault } from "../storeTier/faults.ts"
+import { damaged, isFault } from "../storeTier/faults.ts"
 import { areAmong, fetch, reviveNow } from "../storeTier/fetch.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
 import { decode } from "../storeTier/sharedFailure.ts"
@@ -34,6 +33,13 @@ export const LeasedElsewhere = Symbol("Elsewhere")
 
 type Acquiring = WriteGrant | Entry | Exit.Failure<unknown, unknown> | typeof LeasedElsewhere | undefined
 
+interface Using {
+  /** Whether the flight's callers can be served with the entry. */
+  readonly serves: (entry: Entry) => boolean
+  /** Asks for the entry alone, and returns it if it serves. */
+  readonly lookUp: Effect.Effect<Entry | undefined, never, any>
+}
+
 /**
  * Acquires the lease, and checks the stored entry in the same step. Waits while another process renews the lease.
  * Returns a grant to store the result, an entry that `serves` accepts, the last failure of several leaders in a row,
@@ -43,7 +49,7 @@ export const acquireLease = Effect.fnUntraced(function*(
   self: Flights,
   flight: Flight,
   { budget, tier }: Asking,
-  serves: (entry: Entry) => boolean
+  { lookUp, serves }: Using
 ): Effect.fn.Return<Acquiring, never, any> {
   const { pending, leaseMillis, store } = tier
   const { id, request } = flight
@@ -53,7 +59,7 @@ export const acquireLease = Effect.fnUntraced(function*(
   if (Pending.isPending(pending, id)) return undefined
   let elsewhere = answeredInWave.get(flight)
   answeredInWave.delete(flight)
-  if (elsewhere === undefined && isCrowded(self, { budget, tier }, flight)) {
+  if (elsewhere === undefined && !isAskingStore(flight) && isCrowded(self, { budget, tier }, flight)) {
     const acquired = yield* acquireTogether(self, flight, { budget, tier })
     if (!(acquired instanceof Elsewhere)) return acquired
     elsewhere = acquired
@@ -61,13 +67,12 @@ export const acquireLease = Effect.fnUntraced(function*(
   const declared = declaredTags(self, request)
   let markers = elsewhere?.markers
   const needsMarkers = elsewhere === undefined && (declared.length > 0 || typeof request.options.tags === "function")
-  // Over a network, the markers are read at the same time as the lease is acquired.
+  // Over a network, the markers are read at the same time as the lease is acquired, which returns a `seq` by itself.
   const isTogether = needsMarkers && store.distanceMillis !== undefined
   if (needsMarkers && !isTogether) {
-    const answer = yield* ask(tier, budget, "markers", store.markers(declared))
-    if (!isFault(answer)) markers = answer
-    // This fault matters only to declared tags. For tags known only after the load, the `seq` from `acquire` is enough.
-    else if (declared.length > 0) return failWith(answer)
+    const answer = yield* readMarkers({ tier, budget }, declared)
+    if (isFault(answer)) return failWith(answer)
+    markers = answer
   }
   askEvidence(self, tier, flight)
   const owner = elsewhere?.owner ?? self.tokens.next(8)
@@ -80,7 +85,7 @@ export const acquireLease = Effect.fnUntraced(function*(
     const isFirst = isAskingStore(flight)
     const options = { owner, leaseMillis, rejectedWriteId: flight.rejectedWriteId, join: !isExclusive }
     const acquire = store.acquire(id, options)
-    const readsMarkers = isTogether && markers === undefined
+    const readsMarkers = isTogether && declared.length > 0 && markers === undefined
     const question = readsMarkers
       ? withMarkers(acquire, store.markers(declared), (read) => {
         markers = read
@@ -89,7 +94,8 @@ export const acquireLease = Effect.fnUntraced(function*(
     const asked = elsewhere?.answer ?? (yield* askAlone(flight, { budget, tier }, { owner, isExclusive, question }))
     elsewhere = undefined
     if (isFault(asked) || asked._tag !== "Granted") flight.lease = undefined
-    if (isFault(asked)) return failWith(asked)
+    // A server that refuses all writes, because it is full, still answers reads.
+    if (isFault(asked)) return (isFirst ? yield* lookUp : undefined) ?? failWith(asked)
     let acquired: LeaseAnswer
     if (asked._tag === "Wait") {
       missed(self, flight)
@@ -102,14 +108,15 @@ export const acquireLease = Effect.fnUntraced(function*(
       if (acquired._tag === "Granted") flight.lease = leaseOf(tier, owner)
     } else acquired = asked
     if (acquired._tag === "Granted") {
-      if (isTogether && markers === undefined && declared.length > 0) {
-        const answer = yield* ask(tier, budget, "markers", store.markers(declared))
+      if (isTogether && markers === undefined && (declared.length > 0 || acquired.seq === undefined)) {
+        const answer = yield* readMarkers({ tier, budget }, declared)
         if (isFault(answer)) {
           releaseLease(flight)
           return failWith(answer)
         }
         markers = answer
       }
+      if (isFirst && acquired.isDamaged === true) damaged(tier, request.key, id)
       const failure = waited ? yield* failureOf(flight, { budget, tier }, acquired, owner) : undefined
       if (failure !== undefined) return failure
       if (isExclusive) {
@@ -122,8 +129,8 @@ export const acquireLease = Effect.fnUntraced(function*(
       if (!flight.storable) releaseLease(flight)
       // If the load determines the tags, `seq` shows whether one of them was invalidated during the load.
       const { generation, hold, seq } = acquired
-      const isOfWave = hold !== undefined
-      return { generation, isOfWave, markers: markers ?? (seq === undefined ? undefined : { seq, markers: [] }) }
+      if (seq !== undefined) markers ??= { seq, markers: [] }
+      return { generation, isOfWave: hold !== undefined, markers }
     }
     if (!isFirst) rejected++
     if (!flight.policy.readsStore) {
@@ -132,7 +139,7 @@ export const acquireLease = Effect.fnUntraced(function*(
       if (outcome === "success" && isGood(tags, declared, markers)) flight.protectedUntil = expiresAt
       continue
     }
-    const hit = readsMarkers ? withTags(acquired, { tags: declared, bornAt }, markers) : acquired
+    const hit = readsMarkers && !waited ? withTags(acquired, { tags: declared, bornAt }, markers) : acquired
     const found = yield* isWhole(flight, hit, declared)
       ? reviveAcquired(tier, flight, hit)
       : fetchAcquired(flight, { tier, budget }, acquired, declared)
@@ -145,14 +152,21 @@ export const acquireLease = Effect.fnUntraced(function*(
   return undefined
 })
 
+/** A fault matters only to declared tags. For tags known only after the load, the `seq` from `acquire` is enough. */
+const readMarkers = ({ budget, tier }: Asking, declared: ReadonlyArray<string>) =>
+  Effect.map(
+    ask(tier, budget, "markers", tier.store.markers(declared)),
+    (answer) => isFault(answer) && declared.length === 0 ? undefined : answer
+  )
+
 /** Asks both questions at once. If only the markers cannot be read, the lease is acquired without them. */
 const withMarkers = (
   acquire: Effect.Effect<Acquired, StoreError>,
   markers: Effect.Effect<Markers, StoreError>,
   note: (read: Markers | undefined) => void
 ): Effect.Effect<Acquired, StoreError> =>
-  Effect.map(Effect.all([acquire, Effect.option(markers)], { concurrency: 2 }), ([acquired, read]) => {
-    note(Option.getOrUndefined(read))
+  Effect.map(Effect.all([acquire, Effect.exit(markers)], { concurrency: 2 }), ([acquired, read]) => {
+    note(Exit.isSuccess(read) ? read.value : undefined)
     return acquired
   })
 

@@ -34,7 +34,7 @@ import { type Budget, isFar, Rejected } from "../storeTier/storeTier.ts"
 import { type LateMarkers, versionsOf } from "../storeTier/tagVersions.ts"
 import { acquireLease, LeasedElsewhere } from "./acquireLease.ts"
 import type { WriteGrant } from "./held.ts"
-import { commitTogether } from "./together.ts"
+import { commitTogether, isCrowded } from "./together.ts"
 
 export const throughStore = Effect.fnUntraced(function*(
   self: Flights,
@@ -48,50 +48,59 @@ export const throughStore = Effect.fnUntraced(function*(
     leftMillis: flight.storeMillis ?? flight.request.batch?.options.leftMillis ?? flight.policy.storeTimeoutMillis ??
       tier.storeTimeoutMillis
   }
-  // If questions take long, `acquireLease` asks for the entry, too. Bulk calls have asked before.
+  const reading: Reading = { tier, budget, clock, random }
+  // If questions take long, `acquireLease` asks for the entry, too. Many flights have waves for their leases instead.
   const isOneQuestion = isFar(tier) && flight.policy.writes && flight.request.batch === undefined &&
-    !Pending.isPending(tier.pending, flight.id)
+    !Pending.isPending(tier.pending, flight.id) && !isCrowded(self, reading, flight)
   if (flight.readsStore && !isOneQuestion) {
-    const rejected = flight.rejectedWriteId
-    beginAsking(flight)
-    const found = yield* fetch(tier, budget, {
-      key: flight.request.key,
-      id: flight.id,
-      tags: declaredTags(self, flight.request),
-      hold: (tags) => hold(flight, tags)
-    })
-    if (isFault(found)) {
-      missed(self, flight)
-      failStrict(self, flight, found)
-    } else if (flight.changedWhileAsked) flight.rejectedWriteId = undefined
-    else if (found instanceof Rejected) flight.rejectedWriteId = found.writeId
-    else if (
-      found !== undefined && found.writeId !== rejected &&
-      serves(self, flight, found, { clock, random })
-    ) {
-      // A value that the store has not acknowledged does not enter memory again, where it could stay too long.
-      if (Pending.isPending(tier.pending, flight.id)) flight.changedWhileAsked = true
-      return yield* found.exit
-    }
-    missed(self, flight)
+    const found = yield* lookUp(self, flight, reading)
+    if (found !== undefined) return yield* found.exit
   }
   if (!flight.policy.writes) return yield* counted(flight, load)
-  const grant = yield* acquireLease(
-    self,
-    flight,
-    { tier, budget },
-    (found) => serves(self, flight, found, { clock, random })
-  )
-  if (grant instanceof Entry) {
-    // As above: the store has not acknowledged the value.
-    if (Pending.isPending(tier.pending, flight.id)) flight.changedWhileAsked = true
-    return yield* grant.exit
-  }
+  const grant = yield* acquireLease(self, flight, reading, {
+    serves: (found) => serves(self, flight, found, reading),
+    lookUp: lookUp(self, flight, reading)
+  })
+  if (grant instanceof Entry) return yield* grant.exit
   missed(self, flight)
   if (Exit.isExit(grant)) return yield* grant
   if (grant === LeasedElsewhere) return yield* leaveToOthers(self, flight, clock.currentTimeMillisUnsafe())
   flight.conclude = (exit) => conclude(self, flight, grant && { ...grant, tier, budget }, exit)
   return yield* Effect.flatMap(Effect.exit(counted(flight, load)), flight.conclude)
+})
+
+interface Reading extends Asking {
+  readonly clock: Clock.Clock
+  readonly random: Random.Random
+}
+
+/** Asks the store for the entry alone. Returns it if the flight's callers can be served with it. */
+const lookUp = Effect.fnUntraced(function*(
+  self: Flights,
+  flight: Flight,
+  reading: Reading
+): Effect.fn.Return<Entry | undefined, never, any> {
+  const { budget, tier } = reading
+  const rejected = flight.rejectedWriteId
+  beginAsking(flight)
+  const found = yield* fetch(tier, budget, {
+    key: flight.request.key,
+    id: flight.id,
+    tags: declaredTags(self, flight.request),
+    hold: (tags) => hold(flight, tags)
+  })
+  if (isFault(found)) {
+    missed(self, flight)
+    failStrict(self, flight, found)
+  } else if (flight.changedWhileAsked) flight.rejectedWriteId = undefined
+  else if (found instanceof Rejected) flight.rejectedWriteId = found.writeId
+  else if (found !== undefined && found.writeId !== rejected && serves(self, flight, found, reading)) {
+    // A value that the store has not acknowledged does not enter memory again, where it could stay too long.
+    if (Pending.isPending(tier.pending, flight.id)) flight.changedWhileAsked = true
+    return found
+  }
+  missed(self, flight)
+  return undefined
 })
 
 interface Writing extends WriteGrant, Asking {
@@ -148,7 +157,7 @@ const serves = (
   self: Flights,
   flight: Flight,
   found: Entry,
-  { clock, random }: { readonly clock: Clock.Clock; readonly random: Random.Random }
+  { clock, random }: Reading
 ): boolean => {
   const { request } = flight
   const now = clock.currentTimeMillisUnsafe()

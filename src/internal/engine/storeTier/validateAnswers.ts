@@ -68,7 +68,7 @@ export const validateAnswers = (store: Store): Store => {
     capabilities: store.capabilities,
     get: (id, tags) => ask("get", () => store.get(id, tags), (answer) => isAnswer(answer, tags.length)),
     isWhole: store.isWhole && (() => orElse(() => store.isWhole!() !== false, true)),
-    distanceMillis: store.distanceMillis && (() => orElse(store.distanceMillis!, 0)),
+    distanceMillis: store.distanceMillis && (() => orElse(() => store.distanceMillis!(), 0)),
     // Instead of an earlier time, the highest time reported so far is returned.
     workedMillis: store.workedMillis && (() => worked = Math.max(worked, orElse(() => store.workedMillis!(), worked))),
     getUnsafe: store.getUnsafe && ((id, tags) => {

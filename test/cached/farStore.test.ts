@@ -1,0 +1,193 @@
+/** A store that is far away: a miss is one question for entry, tags and lease, and callers do not wait for the write. */
+import { expect, it } from "@effect/vitest"
+import { Effect, Fiber, Layer } from "effect"
+import { Cached, CacheError, CacheLayer, CachePolicy, Store, type Ttl } from "effect-cached"
+import { MemoryStore } from "effect-cached/memory"
+import { TestClock } from "effect/testing"
+import { warningsOf } from "../support/logged.ts"
+
+type Fails = (operation: string) => boolean
+
+/** A shared storage whose answers take 50 ms, as it says itself, with the operations that were asked for. */
+const far = (
+  { fails = () => false, storeTimeout = "500 millis" }: { readonly fails?: Fails; readonly storeTimeout?: Ttl.Input } =
+    {}
+) => {
+  const asked: Array<string> = []
+  const base = MemoryStore.make()
+  const around = <A>(operation: string, effect: Effect.Effect<A, CacheError.StoreError>) =>
+    Effect.suspend(() => {
+      asked.push(operation)
+      const refused = new CacheError.StoreError({ store: "far", operation, reason: "Full" })
+      return Effect.delay(fails(operation) ? Effect.fail(refused) : effect, "50 millis")
+    })
+  const store: Store.Store = {
+    ...base,
+    name: "far",
+    capabilities: { ...base.capabilities, shared: true },
+    getUnsafe: undefined,
+    getCallback: undefined,
+    distanceMillis: () => 50,
+    get: (id, tags) => around("get", base.get(id, tags)),
+    acquire: (id, options) => around("acquire", base.acquire(id, options)),
+    acquireMany: (requests) => around("acquireMany", base.acquireMany(requests)),
+    markers: (tags) => around("markers", base.markers(tags)),
+    commit: (id, generation, entry) => around("commit", base.commit(id, generation, entry)),
+    commitMany: (requests) => around("commitMany", base.commitMany(requests)),
+    release: (id, owner, note) => around("release", base.release(id, owner, note))
+  }
+  const cache = Layer.fresh(CacheLayer.layerWith({ storeTimeout })).pipe(
+    Layer.provide(Layer.succeed(Store.Store, store))
+  )
+  return { asked, base, cache }
+}
+
+const load = Effect.succeed("loaded")
+const ttl = "1 hour"
+
+/** A layer that closes waits for writes. */
+const settled = TestClock.adjust("1 seconds")
+
+/** What an effect answers once so many milliseconds have passed. */
+const after = <A, E, R>(millis: number, effect: Effect.Effect<A, E, R>) =>
+  Effect.gen(function*() {
+    const fiber = yield* Effect.forkChild(effect)
+    yield* TestClock.adjust(millis)
+    return fiber.pollUnsafe()?._tag === "Success" ? yield* Fiber.join(fiber) : "waits"
+  })
+
+it.effect("a miss asks for entry and lease at once, and its caller does not wait for the write", () => {
+  const { asked, cache } = far()
+  return Effect.gen(function*() {
+    expect(yield* after(50, load.pipe(Cached.ttl({ key: "a", ttl })))).toBe("loaded")
+    expect(asked).toEqual(["acquire", "commit"])
+    yield* TestClock.adjust(50)
+    expect((yield* Cached.stats).misses).toBe(1)
+  }).pipe(Effect.provide(cache))
+})
+
+it.effect("the markers of tags are read at the same time", () => {
+  const { asked, cache } = far()
+  return Effect.gen(function*() {
+    expect(yield* after(50, load.pipe(Cached.ttl({ key: "a", ttl, tags: ["tag"] })))).toBe("loaded")
+    expect(asked).toEqual(["acquire", "markers", "commit"])
+    yield* settled
+  }).pipe(Effect.provide(cache))
+})
+
+it.effect("a hit asks once, also with tags, and counts as a hit", () => {
+  const { asked, cache } = far()
+  const read = load.pipe(Cached.ttl({ key: "a", ttl, tags: ["tag"] }))
+  return Effect.gen(function*() {
+    yield* after(1000, Effect.provide(read, cache))
+    asked.length = 0
+    const program = Effect.gen(function*() {
+      expect(yield* after(50, read)).toBe("loaded")
+      expect(yield* Cached.stats).toMatchObject({ storeHits: 1, misses: 0, loads: 0 })
+      expect(yield* after(0, read)).toBe("loaded")
+    })
+    yield* Effect.provide(program, cache)
+    expect(asked).toEqual(["acquire", "markers"])
+  })
+})
+
+it.effect("a hit with tags that its read does not declare asks twice", () => {
+  const { asked, cache } = far()
+  const read = load.pipe(Cached.ttl({ key: "a", ttl, tags: () => ["tag"] }))
+  return Effect.gen(function*() {
+    yield* after(1000, Effect.provide(read, cache))
+    asked.length = 0
+    expect(yield* after(1000, Effect.provide(read, cache))).toBe("loaded")
+    expect(asked).toEqual(["acquire", "get"])
+  })
+})
+
+it.effect("an entry whose tag was invalidated is not served", () => {
+  const { base, cache } = far()
+  let loads = 0
+  const read = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: "a", ttl, tags: ["tag"] }))
+  return Effect.gen(function*() {
+    yield* after(1000, Effect.provide(read, cache))
+    yield* base.invalidateTags(["tag"])
+    expect(yield* after(1000, Effect.provide(read, cache))).toBe(2)
+  })
+})
+
+it.effect("with `waitForWrite`, under `strict`, and inside a load of a derived entry, callers wait for the write", () => {
+  const { cache } = far()
+  const inner = load.pipe(Cached.ttl({ key: "inner", ttl }))
+  return Effect.gen(function*() {
+    expect(yield* after(50, load.pipe(Cached.ttl({ key: "a", ttl, waitForWrite: true })))).toBe("waits")
+    expect(yield* after(50, load.pipe(Cached.ttl({ key: "b", ttl }), CachePolicy.strict))).toBe("waits")
+    // The outer load asks for 50 ms, the inner one for 50 and 50.
+    const outer = inner.pipe(Cached.ttl({ key: "outer", ttl, inherit: "changes" }))
+    expect(yield* after(120, outer)).toBe("waits")
+    yield* settled
+  }).pipe(Effect.provide(cache))
+})
+
+it.effect("a derived entry is stored", () => {
+  const { base, cache } = far()
+  const outer = load.pipe(Cached.ttl({ key: "inner", ttl }), Cached.ttl({ key: "outer", ttl, inherit: "changes" }))
+  return Effect.gen(function*() {
+    yield* after(500, Effect.provide(outer, cache))
+    expect((yield* base.get("outer", [])).entry).toBeDefined()
+  })
+})
+
+it.effect("a store that refuses leases, because it is full, still serves its entries", () => {
+  let isFull = false
+  const { cache } = far({ fails: (operation) => isFull && operation !== "get" })
+  const read = load.pipe(Cached.ttl({ key: "a", ttl }))
+  return Effect.gen(function*() {
+    yield* after(1000, Effect.provide(read, cache))
+    isFull = true
+    const again = Effect.succeed("loaded again").pipe(Cached.ttl({ key: "a", ttl }))
+    expect(yield* after(1000, Effect.provide(again, cache))).toBe("loaded")
+  })
+})
+
+it.effect("if the markers cannot be read, the lease is released, and the value is not stored", () => {
+  const { asked, cache } = far({ fails: (operation) => operation === "markers" })
+  return Effect.gen(function*() {
+    expect(yield* after(100, load.pipe(Cached.ttl({ key: "a", ttl, tags: ["tag"] })))).toBe("loaded")
+    yield* settled
+    expect(asked).toEqual(["acquire", "markers", "markers", "release"])
+  }).pipe(Effect.provide(cache))
+})
+
+it.effect("an entry that another process stores meanwhile is judged by the versions after the wait", () => {
+  const { base, cache } = far()
+  let loads = 0
+  const read = (millis: number) =>
+    Effect.delay(Effect.sync(() => ++loads), millis).pipe(Cached.ttl({ key: "a", ttl, tags: ["tag"] }))
+  return Effect.gen(function*() {
+    yield* Effect.forkChild(Effect.provide(read(300), cache))
+    yield* TestClock.adjust(60)
+    const waiting = yield* Effect.forkChild(Effect.provide(read(1), cache))
+    yield* TestClock.adjust(100)
+    // The first load has not seen the change.
+    yield* base.invalidateTags(["tag"])
+    yield* TestClock.adjust(2000)
+    expect(yield* Fiber.join(waiting)).toBe(2)
+  })
+})
+
+it.effect("the first reads of a turn ask for entry and lease at once, the others for the entry first", () => {
+  const { asked, cache } = far()
+  const reads = Array.from({ length: 20 }, (_, i) => load.pipe(Cached.ttl({ key: `${i}`, ttl })))
+  return Effect.gen(function*() {
+    yield* after(1, Effect.all(reads, { concurrency: "unbounded" }))
+    expect(asked).toEqual([...Array.from({ length: 8 }, () => "acquire"), ...Array.from({ length: 12 }, () => "get")])
+    yield* settled
+  }).pipe(Effect.provide(cache))
+})
+
+it.effect("a warning names the `storeTimeout` that the distance needs", () => {
+  const { cache } = far({ storeTimeout: "120 millis" })
+  return Effect.gen(function*() {
+    const read = load.pipe(Cached.ttl({ key: "a", ttl, tags: () => ["tag"], waitForWrite: true }))
+    const warnings = yield* warningsOf(after(1000, Effect.provide(read, cache)))
+    expect(warnings.join()).toContain("it takes 50 ms to answer, so set `storeTimeout` to 200 ms or more")
+  })
+})
