@@ -45,6 +45,14 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/cached/constants.test.ts"
   },
   {
+    name: "a touch that ends where the soft deadline was leaves the lifetime a constant",
+    in: "touched",
+    find: "{ meta: { ...meta, softExpiresAt, expiresAt }, payload",
+    replace:
+      "{ meta: { ...softExpiresAt === meta.softExpiresAt ? entry.meta : meta, softExpiresAt, expiresAt }, payload",
+    by: "test/cached/constants.test.ts"
+  },
+  {
     name: "a read makes the end in the store earlier",
     in: "touched",
     find: "Math.max(expiresAt, meta.expiresAt)",
