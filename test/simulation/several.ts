@@ -57,7 +57,7 @@ const getMany = (self: Simulation, ids: ReadonlyArray<string>) =>
       if (values.length !== ids.length) violate(world, `getMany: ${values.length} answers for ${ids.length} keys`)
       // A store that answers late, or in waves, is asked about each place.
       const isOneStep = config.store === "none" ||
-        (config.store === "sync" && config.faults === 0 && wavesOf(ids) === 1 && !mayBeWritten(world, begun))
+        (config.store === "sync" && config.faults === 0 && wavesOf(ids) === 1 && !mayBeSet(world, begun))
       for (const [i, look] of looks.entries()) {
         endLookup(world, look, values[i])
         if (isOneStep && values[ids.indexOf(look.id)]?.n !== values[i]?.n) {
@@ -70,10 +70,10 @@ const getMany = (self: Simulation, ids: ReadonlyArray<string>) =>
 
 /**
  * The answer of a synchronous store is read entry by entry, and each may take a turn (`turns`, or a decoder that takes
- * one). A write beside the call may come between two places of a key: only one of them has the unacknowledged value.
+ * one). If a value is set beside the call, only one of two places of its key may see it while it is unacknowledged.
  */
-const mayBeWritten = ({ committed, writes }: World, begun: number): boolean =>
-  [...writes, ...committed].some(({ done }) => done > begun)
+const mayBeSet = ({ committed, writes }: World, begun: number): boolean =>
+  [...writes.filter(({ set }) => set !== undefined), ...committed].some(({ done }) => done > begun)
 
 /** Each wave has a budget of its own, and a timeout ends the call, so a call takes as many budgets as waves at most. */
 const wavesOf = (ids: ReadonlyArray<string>): number => Math.max(1, Math.ceil(ids.length / waves.size))

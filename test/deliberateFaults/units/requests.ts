@@ -45,6 +45,13 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/cached/constants.test.ts"
   },
   {
+    name: "a look-up of several keys answers one of them as before an invalidation, and one as after it",
+    in: "foundIn",
+    find: "writeIdOf(found[i]))) break",
+    replace: "writeIdOf(found[i]))) return before",
+    by: "test/cached/invalidation.test.ts"
+  },
+  {
     name: "a touch that ends where the soft deadline was leaves the lifetime a constant",
     in: "touched",
     find: "{ meta: { ...meta, softExpiresAt, expiresAt }, payload",
