@@ -40,8 +40,8 @@ export type SetCondition =
 
 /**
  * The new deadlines of an entry for `Store.touch`, in epoch milliseconds. Without a `writeId`, they replace the old
- * deadlines, and a changed soft deadline clears `isConstant`. With a `writeId`, which only a read passes, each deadline
- * becomes the later of the old and the new one.
+ * deadlines and clear `isConstant`. With a `writeId`, which only a read passes, each deadline becomes the later of the
+ * old and the new one.
  * @category models
  * @since 0.1.0
  */

@@ -155,6 +155,19 @@ describe.each(stores)("a new release with a shorter constant, over $name", ({ ma
       })
   )
 
+  it.effect("a touch that ends where the soft deadline was is a lifetime by hand as well", () =>
+    Effect.gen(function*() {
+      const { after, before } = yield* releases(make())
+      const { load } = counting()
+      yield* before(load.pipe(Cached.softTtl({ key: "k", ttl: "1 hour", softTtl: "10 minutes" })))
+      yield* TestClock.adjust("5 minutes")
+      yield* before(Cached.touch("k", "5 minutes"))
+      const longer = after(load.pipe(Cached.ttl({ key: "k", ttl: "2 hours" })))
+      expect(yield* longer).toBe(1)
+      yield* TestClock.adjust("5 minutes")
+      expect(yield* longer).toBe(2)
+    }))
+
   it.effect("sliding: the reads of a release with a shorter ttl leave it a constant for the next", () =>
     Effect.gen(function*() {
       const layer = Layer.succeed(Store.Store, make())

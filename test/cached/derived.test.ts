@@ -608,6 +608,26 @@ describe("a store that does not answer about markers", () => {
       expect(yield* Fiber.join(reading)).toEqual(["LoadTimeout", "LoadTimeout", 30])
     }))
 
+  it.effect("does not hold up a read inside a load that an option or a timeout function ends", () =>
+    Effect.gen(function*() {
+      const store: Store.Store = { ...MemoryStore.make(), markers: () => Effect.never }
+      const wrong = "soon" as never
+      const options = [{ timeout: 10, retryAfter: wrong }, { timeout: () => 10, retryAfter: wrong }, {
+        timeout: () => wrong
+      }]
+      const page = Effect.forEach(options, (given) =>
+        Effect.gen(function*() {
+          const at = yield* Clock.currentTimeMillis
+          const exit = yield* Effect.exit(Effect.succeed(1).pipe(Cached.ttl({ key: "source", ttl: "1 day", ...given })))
+          const error = Exit.isFailure(exit) ? Cause.squash(exit.cause) : undefined
+          return [error instanceof CacheError.CacheConfigError, (yield* Clock.currentTimeMillis) - at]
+        })).pipe(Cached.ttl({ key: "page", ...changes }))
+      const cache = Layer.provide(CacheLayer.layerWith({ storeTimeout: "1 second" }), Layer.succeed(Store.Store, store))
+      const reading = yield* start(Effect.provide(page, cache))
+      yield* TestClock.adjust("1 minute")
+      expect(yield* Fiber.join(reading)).toEqual([[true, 0], [true, 0], [true, 0]])
+    }))
+
   it.effect("holds up a read of many inside a load no longer than the timeout of each key", () =>
     Effect.gen(function*() {
       const store: Store.Store = { ...MemoryStore.make(), markers: () => Effect.never }

@@ -1,7 +1,8 @@
 /** Invalidation by id, tag, class and pattern, here and in other processes. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Deferred, Effect, Exit, Fiber, Layer, Option, Schema, Stream } from "effect"
-import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Store, Strategy } from "effect-cached"
+import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Serializer, Store, Strategy } from "effect-cached"
+import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { caches, counting, fakeStore, over, settle, start } from "../support/caches.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
@@ -518,4 +519,29 @@ describe("across engines on one folder", () => {
       expect(yield* Cached.has(berlin).pipe(Effect.provide(one))).toBe(false)
       expect(yield* Cached.has(berlin).pipe(Effect.provide(other))).toBe(false)
     }))
+})
+
+it.effect("a look-up of several keys whose decoding takes long is of one moment", () => {
+  const serializer = Layer.succeed(Serializer.Serializer, {
+    name: "slow",
+    contentType: "text/plain",
+    extension: ".txt",
+    make: () => ({
+      id: 200,
+      encode: (value) => Effect.succeed(new TextEncoder().encode(JSON.stringify(value))),
+      decode: (bytes) =>
+        Effect.delay(Effect.sync(() => JSON.parse(new TextDecoder().decode(bytes)) as never), "1 second")
+    })
+  })
+  const cache = CacheLayer.layerWith({ memory: false }).pipe(
+    Layer.provide([Layer.succeed(Store.Store, MemoryStore.make()), serializer])
+  )
+  return Effect.gen(function*() {
+    yield* Cached.setMany([["a", 1], ["b", 2]], { ttl: "1 hour", tags: ["t"] })
+    const looking = yield* start(Cached.getMany(["a", "b", "a"]))
+    yield* TestClock.adjust("500 millis")
+    yield* Cached.invalidateTag("t")
+    yield* TestClock.adjust("1 minute")
+    expect(yield* Fiber.join(looking)).toEqual([Option.none(), Option.none(), Option.none()])
+  }).pipe(Effect.provide(cache))
 })

@@ -43,7 +43,7 @@ export interface World {
   /** By origin: the reads it was served to, by when they ended. */
   readonly servedTo: Map<number, Array<number>>
   /** By id: the reads with a constant, which may have shortened the life of what was there. */
-  readonly constants: Map<string, Array<Pick<Read, "begun" | "spec">>>
+  readonly constants: Map<string, Array<Read>>
   /** Ids that were read by a reader whose constant has no end. */
   readonly endless: Set<string>
   /** Values that loads have found to be still right, and those loads. */

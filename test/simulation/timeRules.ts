@@ -28,7 +28,7 @@ export const checkDelay = (self: World, read: Read): void => {
   // A caller that joins a load that has not asked the store asks the store first.
   const reruns = 1 + invalidated + (spec?.kind === "softTtl" || spec?.kind === "failover" ? 2 : 0) +
     // The value that the flight has found in the store may be too old for a shorter constant.
-    (spec !== undefined && hasConstant(spec) ? 1 : 0) +
+    (spec !== undefined && (hasConstant(spec) || mayBeCutShort(self, read)) ? 1 : 0) +
     // Loads that begin at once wait in a line, and those of a bulk call for their wave, where no budget counts.
     (["turns", "waves"].some((feature) => self.config.features.includes(feature as "turns")) ? 1 : 0)
   const { storeTimeout, store } = self.config
@@ -39,6 +39,14 @@ export const checkDelay = (self: World, read: Read): void => {
     violate(self, `P4: ${what}, ${loading} of them loading, with a budget of ${budget}`)
   }
 }
+
+/**
+ * The value that a flight has found in the store never ends for this read, but may have ended for all callers of the
+ * flight by the shorter constant of one of them. Such a caller has begun since, or still waits.
+ */
+const mayBeCutShort = (self: World, { begun, id, spec }: Read): boolean =>
+  spec?.kind === "untilInvalidated" &&
+  (self.constants.get(id) ?? []).some((other) => other.begun > begun || self.reading.has(other))
 
 /** A strict read takes nothing from memory before the store has acknowledged what it has missed: P4 limits that. */
 const mayWaitForStore = (self: World, { spec }: Read): boolean =>

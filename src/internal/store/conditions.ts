@@ -26,7 +26,7 @@ export const holds = (
 /**
  * Returns the entry with new deadlines, or `undefined` if it is absent, is not the write `writeId`, or is not constant
  * as required. Only reads pass a `writeId`. They never shorten a lifetime, because other reads may rely on a longer
- * one. Without a `writeId`, a new soft deadline was set by hand, so the lifetime is no longer a strategy's constant.
+ * one. Without a `writeId`, the deadlines are set by hand, so the lifetime is no longer a strategy's constant.
  */
 export const touched = (
   entry: Stored | undefined,
@@ -36,10 +36,7 @@ export const touched = (
 ): Stored | undefined => {
   if (!isLive(entry, now, tags)) return undefined
   const { isConstant, ...meta } = entry.meta
-  if (writeId === undefined) {
-    const isStill = isConstant === true && softExpiresAt === meta.softExpiresAt
-    return { meta: { ...meta, softExpiresAt, expiresAt, ...isStill ? { isConstant } : {} }, payload: entry.payload }
-  }
+  if (writeId === undefined) return { meta: { ...meta, softExpiresAt, expiresAt }, payload: entry.payload }
   if (meta.writeId !== writeId || needsConstant === true && isConstant !== true) return undefined
   const later = {
     softExpiresAt: Math.max(softExpiresAt, meta.softExpiresAt),

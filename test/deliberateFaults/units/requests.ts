@@ -45,6 +45,21 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/cached/constants.test.ts"
   },
   {
+    name: "a look-up of several keys answers one of them as before an invalidation, and one as after it",
+    in: "foundIn",
+    find: "writeIdOf(found[i]))) break",
+    replace: "writeIdOf(found[i]))) return before",
+    by: "test/cached/invalidation.test.ts"
+  },
+  {
+    name: "a touch that ends where the soft deadline was leaves the lifetime a constant",
+    in: "touched",
+    find: "{ meta: { ...meta, softExpiresAt, expiresAt }, payload",
+    replace:
+      "{ meta: { ...softExpiresAt === meta.softExpiresAt ? entry.meta : meta, softExpiresAt, expiresAt }, payload",
+    by: "test/cached/constants.test.ts"
+  },
+  {
     name: "a read makes the end in the store earlier",
     in: "touched",
     find: "Math.max(expiresAt, meta.expiresAt)",

@@ -189,7 +189,7 @@ const foundIn = Effect.fnUntraced(function*(
   for (let i = 0; i < lookupsAgain && found.some((one) => one instanceof Rejected && one.isInvalid); i++) {
     const before = found
     found = yield* askedFor(tier, budget, keys)
-    if (before.every((one, i) => writeIdOf(one) === writeIdOf(found[i]))) return before
+    if (before.every((one, i) => writeIdOf(one) === writeIdOf(found[i]))) break
   }
   return found
 })

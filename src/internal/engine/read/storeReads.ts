@@ -69,8 +69,8 @@ const afterCapture: StoreReads["afterCapture"] = (self, policy, within, given) =
   const captured = captureFirst(self, { policy, within }, [idOf(given.key)], (question) =>
     Effect.suspend(() => {
       const asked = askTimeouts(self, given)
-      // If a timeout function has thrown, the read that follows calls the function again and ends with a defect.
-      if (Exit.isExit(asked)) return question
+      // An invalid option or a timeout function that throws ends the read, which therefore need not wait for the store.
+      if (Exit.isExit(asked)) return asked
       request = asked
       return limited(self, request, question)
     }))
