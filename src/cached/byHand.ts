@@ -231,7 +231,6 @@ export const setOne = (
 ): ReturnType<typeof Operations.set.over> =>
   caching.perform(Operations.set, checked(key), copiedFor(caching, key, value, copy), { ...options, ttlMillis })
 
-/** Sets several values, which the caller has already copied. */
 export const setAll = (
   caching: Cache,
   pairs: ReadonlyArray<readonly [key: AnyKey, value: unknown]>,

@@ -44,7 +44,6 @@ export interface StringFnOptions extends AnyReadOptions {
 /** Describes a combinator for its argument checks and error messages. */
 export interface Called {
   readonly name: string
-  /** Example options, shown in error messages. */
   readonly example: string
   readonly known: ReadonlySet<string>
   readonly homeOf: HomeOf

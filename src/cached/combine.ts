@@ -275,7 +275,6 @@ const hasTimesAlone = (options: CombinatorOptions, beside: string | undefined): 
   return true
 }
 
-/** How to load and validate an effect that has no `kind`. */
 type Ways = Pick<Traits, "load" | "validate"> & Partial<Pick<Traits, "ofLayer">>
 
 const traitsOf = (strategy: AnyStrategy | undefined, { load, ofLayer, validate }: Ways): Traits => ({

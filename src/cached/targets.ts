@@ -192,7 +192,6 @@ export const indexTag = (what: string, keyClass: AnyClass | undefined, fields: o
   }
 }
 
-/** Compiles a pattern. Throws if the pattern is empty or not a string. */
 export const globOf = (what: string, pattern: string): Glob.Glob => {
   if (typeof pattern === "string" && pattern !== "") return Glob.make(pattern)
   throw mistake(`${what} needs a pattern like "user:*"`)

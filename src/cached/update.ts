@@ -153,7 +153,6 @@ interface Updating {
   isOpen: boolean
 }
 
-/** The innermost update whose function the fiber is running. */
 const Around = Context.Reference<Updating | undefined>("effect-cached/Cached/update", {
   defaultValue: () => undefined
 })

@@ -159,7 +159,6 @@ const failedOf = <A>(part: ReadonlyArray<A>, exit: Exit.Exit<unknown, unknown>):
     ? part
     : part.filter((_, i) => Exit.isFailure((exit.value as ReadonlyArray<Exit.Exit<unknown, unknown>>)[i]!))
 
-/** Lists the ids of the first payloads, for a log line. */
 const namesOf = (self: AnyCached, payloads: ReadonlyArray<unknown>): string => {
   const names = payloads.slice(0, Defaults.warm.named).map((payload) => `"${nameOf(self, [payload])}"`).join(", ")
   const left = payloads.length - Defaults.warm.named

@@ -24,7 +24,6 @@ export type WithCache<T, Self> = T extends Effect.Effect<infer A, infer E, infer
     ? ((...args: Args) => WithCache<Out, Self>) & { readonly [Name in keyof T]: WithCache<T[Name], Self> }
   : T
 
-/** The values that {@link withCache} accepts. */
 type Usable =
   | Effect.Effect<any, any, any>
   | Stream.Stream<any, any, any>

@@ -77,7 +77,6 @@ export const checked = <K extends AnyKey>(key: K): K => {
 
 export const idOf = (key: AnyKey): string => idOfKey(checked(key))
 
-/** Checks a tag and escapes it for storage. */
 export const tagOf = (tag: string): string => {
   if (typeof tag === "string") return escapeTag(tag)
   throw mistake(
@@ -86,7 +85,6 @@ export const tagOf = (tag: string): string => {
   )
 }
 
-/** Checks tags and escapes them for storage. */
 export const tagsOf = (tags: ReadonlyArray<string>): ReadonlyArray<string> => {
   if (Array.isArray(tags)) return tags.map(tagOf)
   throw mistake("tags must be a list of strings")

@@ -41,7 +41,6 @@ interface Batch {
   readonly saved: Deferred.Deferred<void, StoreError>
 }
 
-// The filters of each guard store, by id.
 const filtersOf = new WeakMap<GuardStore, Map<string, Filter>>()
 
 /** @internal */

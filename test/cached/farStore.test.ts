@@ -1,4 +1,4 @@
-/** A store that is far away: a miss is one question for entry, tags and lease, and callers do not wait for the write. */
+/** A far store: a miss is one question for entry, tags and lease, and callers do not wait for the write. */
 import { expect, it } from "@effect/vitest"
 import { Effect, Fiber, Layer } from "effect"
 import { Cached, CacheError, CacheLayer, CachePolicy, Store, type Ttl } from "effect-cached"
@@ -48,7 +48,7 @@ const ttl = "1 hour"
 /** A layer that closes waits for writes. */
 const settled = TestClock.adjust("1 seconds")
 
-/** What an effect answers once so many milliseconds have passed. */
+/** The answer of an effect after so many milliseconds. */
 const after = <A, E, R>(millis: number, effect: Effect.Effect<A, E, R>) =>
   Effect.gen(function*() {
     const fiber = yield* Effect.forkChild(effect)

@@ -140,6 +140,7 @@ const expected: { readonly [option: string]: ReadonlyArray<number> } = {
   "DiskOptions.maxValue": [OptionsDefaults.maxValue],
   "FilesOptions.maxSize": [OptionsDefaults.maxSize],
   "FilesOptions.maxValue": [OptionsDefaults.maxValue],
+  "ReadOptions.waitForWrite": [BoundsDefaults.farMillis],
   "ReadOptions.retryAfter": [OptionsDefaults.retryAfterMillis, OptionsDefaults.retryAfterOfFailoverMillis],
   "Options.jitter": [0],
   "ProbabilisticOptions.beta": [OptionsDefaults.beta],

@@ -5,7 +5,6 @@ import type * as Scope from "effect/Scope"
 export interface Locks {
   readonly name: string
   readonly manager: LockManager
-  /** The owners whose locks this tab holds or requests. */
   readonly held: Map<string, Held>
 }
 

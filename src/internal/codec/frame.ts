@@ -35,7 +35,6 @@ const flags = failure | constant | tagged | bounded
 
 const at = { flags: 3, writeId: 4, serializer: 20, createdAt: 21, softExpiresAt: 29, expiresAt: 37, loadMillis: 45 }
 const tagCountAt = 49
-/** The largest number of tags that the two-byte field can hold. */
 export const maxTags = 0xffff
 const headSize = 51
 const tagHead = 16

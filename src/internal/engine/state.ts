@@ -158,7 +158,6 @@ export interface Caller {
   /** When the caller joined, in epoch milliseconds. `undefined` for a caller without timeouts. */
   readonly since: number | undefined
   readonly stale: Entry | undefined
-  /** Whether the flight was started by another caller or by a refresh. */
   readonly joined: boolean
   /** Whether the caller joined before the load began. `undefined` on platforms where results have no dependencies. */
   isEarly?: boolean

@@ -15,7 +15,6 @@ export const insteadOfEffect = (given: unknown): string => {
   return `${kindOf(given)}: pass an effect, like Effect.succeed(…)`
 }
 
-/** Names the kind of a value, never its content. */
 export const kindOf = (given: unknown): string => {
   if (given === undefined || given === null) return String(given)
   const name = (given as { readonly keyName?: unknown }).keyName

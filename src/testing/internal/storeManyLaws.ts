@@ -9,7 +9,6 @@ const request = (id: string, owner: string, more?: Partial<AcquireRequest>): Acq
   id
 })
 
-/** More ids than any adapter handles in one step. */
 const many = Array.from({ length: 300 }, (_, i) => `id ${i}`)
 
 export const manyLaws: Record<string, Check> = {

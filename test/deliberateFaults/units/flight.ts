@@ -463,8 +463,8 @@ this.end++`,
   {
     name: "a load that waits for no other keeps its lease when it has failed",
     in: "askAlone",
-    find: "if (join === false || store.capabilities.shared) flight.lease",
-    replace: "if (join === false) flight.lease",
+    find: "if (isExclusive || store.capabilities.shared) flight.lease",
+    replace: "if (isExclusive) flight.lease",
     by: "test/cached/waitForOthers.test.ts"
   },
   {

@@ -34,7 +34,6 @@ const extend = ({ bytes, file }: Reserve): void => {
   }
 }
 
-/** Removes the reserve. Returns whether it existed. */
 export const giveUp = ({ file }: Reserve): boolean => {
   const was = fs.existsSync(file)
   fs.rmSync(file, { force: true })

@@ -19,7 +19,6 @@ export const inOrder = (
       })
       : Effect.succeed(answers as BatchAnswers))
 
-/** Dies unless the lookup returns an array with one `Exit` per key. */
 export const checked = <E, R>(
   keys: ReadonlyArray<Key>,
   lookup: Effect.Effect<ReadonlyArray<Exit.Exit<unknown, unknown>>, E, R>

@@ -93,7 +93,6 @@ export const close = (self: Tickets): void => {
   if (flights.tickets?.calls.size === 0) flights.tickets = undefined
 }
 
-/** Gives a key a ticket. Returns `false` if it needs a flight. */
 export const take = (self: Tickets, ticket: Missing): boolean => {
   const { batch, engine, reading: { many } } = self
   const { id, key, stale } = ticket

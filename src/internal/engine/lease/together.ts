@@ -116,7 +116,6 @@ const inWave = <Item, Answer>(line: Line<Item, Answer>, item: Item, budget: Budg
     line.waiting.push({ item, budget, since: timeOf(line.tier), lates: line.lates, resume })
   })
 
-/** Starts to send waves, from the next turn on, until nothing waits. */
 const move = <Item, Answer>(line: Line<Item, Answer>): void => {
   if (line.isMoving) return
   line.isMoving = true

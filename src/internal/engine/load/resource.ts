@@ -25,7 +25,6 @@ export const warnOfResource = (
   )
 }
 
-/** The kind of a resource. A warning is logged once for each kind. */
 const nameOf = (value: unknown): string => Object.getPrototypeOf(value)?.constructor?.name ?? ""
 
 /** Whether the value may be more than data: the key is a string, or the schema of its results accepts other values. */

@@ -32,7 +32,6 @@ interface Move<A> {
 class InSteps<A extends Named> implements Entries<A> {
   /** Entries by id. An id whose value is `undefined` belongs to a removed entry. */
   private map = new Map<string, A | undefined>()
-  /** The number of ids in `map` without a value. */
   private left = 0
   /** An upper bound for all sizes that `map` has had so far: `small`, doubled as often as needed. */
   private most: number

@@ -86,7 +86,6 @@ interface MemoryOptions {
 interface Around {
   /** A function, because the engine is still being built when its memory is made. */
   readonly telemetry: () => Telemetry
-  /** Returns 32 random bits from the cache's own generator. */
   readonly seed: () => number
   readonly onGone: (entry: Entry) => void
   readonly sweeper: Sweeper | undefined

@@ -42,7 +42,6 @@ export interface Asked {
   readonly isGone?: typeof Pending.isPending
 }
 
-/** The versions of some tags, and the epoch before they were read. */
 export interface TagsRead {
   readonly tags: ReadonlyArray<string>
   readonly versions: ReadonlyArray<string | undefined>

@@ -26,7 +26,6 @@ type Kind = "away" | "Denied" | "refused"
 
 export const make = (): Incident => ({ since: undefined, logged: new Set(), loggedAt: -Infinity, failing: new Map() })
 
-/** Notes a fault. Returns whether it is news for the log. */
 export const failed = (self: Incident, operation: string, reason: StoreErrorReason, now: number): boolean => {
   const { failing, logged } = self
   const kind = kindOf(reason)

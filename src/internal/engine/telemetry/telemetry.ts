@@ -67,7 +67,6 @@ export interface Telemetry {
   readonly classes: Map<string, Counters>
   readonly keyClasses: KeyClasses
   readonly listeners: Listeners
-  /** The topics of warnings logged so far. */
   readonly warned: Set<string>
   /** Whether a hit must emit an event or move a deadline: `false` until a listener or a strategy's `touch` exists. */
   hitsHaveEffects: boolean

@@ -202,7 +202,6 @@ export const copyOf = (entry: Entry, changes: Changes): Entry =>
 
 export const endOf = (life: Life, now: number): number => "until" in life ? life.until : now + life.ttlMillis
 
-/** The result of a load at this level, unless it has been replaced. */
 export const loadedHere = (self: Overlay, id: string): Entry | undefined => {
   const loaded = self.readChecks.get(id)?.flight.entry
   return loaded !== undefined && Memory.peek(self.own.memory, self.own.tagEpochs, id) === loaded ? loaded : undefined

@@ -135,7 +135,6 @@ export const withSql = <A, E, R>(
     })
   )
 
-/** Writes a row to the outbox. Returns the effect that deletes it. */
 const writeRow = (
   sql: SqlClient,
   table: string,

@@ -18,7 +18,6 @@ export interface Seen {
   readonly changed: (versions: Iterable<readonly [tag: string, version: string]>) => void
 }
 
-/** A version that no marker has. */
 const unknown = ""
 
 /** `isShared`: other processes also change markers. If they do not, a marker missing from the table is unchanged. */
