@@ -123,6 +123,44 @@ const restartLaws: Record<string, Check> = {
     )
   }),
 
+  "a removal survives a restart": Effect.fnUntraced(function*(storage) {
+    yield* inProcess(
+      storage,
+      Effect.fnUntraced(function*(store) {
+        yield* store.set("id", entry(1))
+        yield* store.set("another", entry(2))
+        yield* store.remove("id")
+      })
+    )
+    yield* inProcess(
+      storage,
+      Effect.fnUntraced(function*(store) {
+        yield* same((yield* store.get("id", [])).entry, undefined, "the removed entry")
+        yield* stores(store, "another", entry(2), "another entry")
+      })
+    )
+  }),
+
+  "after `clear` and a restart, only later entries are there": Effect.fnUntraced(function*(storage) {
+    const cleared = yield* inProcess(
+      storage,
+      Effect.fnUntraced(function*(store) {
+        yield* store.set("id", entry(1))
+        const cleared = yield* excused(Effect.as(store.clear, true))
+        yield* store.set("later", entry(2))
+        return cleared
+      })
+    )
+    if (cleared === undefined) return
+    yield* inProcess(
+      storage,
+      Effect.fnUntraced(function*(store) {
+        yield* same((yield* store.get("id", [])).entry, undefined, "the entry from before")
+        yield* stores(store, "later", entry(2), "the entry from after")
+      })
+    )
+  }),
+
   "an invalidation by the next process reaches entries of the one before": Effect.fnUntraced(function*(storage) {
     yield* inProcess(storage, (store) => storeTagged(store, "id", "tag"))
     yield* inProcess(

@@ -1,6 +1,7 @@
 /** The laws of storages that outlive their process hold for maps, files and databases. */
-import { describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { describe, expect, it } from "@effect/vitest"
+import { Effect, Exit } from "effect"
+import { type CacheEntry, Store } from "effect-cached"
 import { FilesStore } from "effect-cached/files"
 import { SqliteStore } from "effect-cached/sqlite"
 import { lastingStoreLaws, sharedStoreLaws, storeLaws, withTimePassing } from "effect-cached/testing"
@@ -29,6 +30,43 @@ for (const [name, make] of Object.entries(storages)) {
     }
   })
 }
+
+/** A map whose removals end with the process. */
+const forgetful = Effect.sync(() => {
+  const entries = new Map<string, CacheEntry.Stored>()
+  const open = Effect.sync(() => {
+    const removed = new Set<string>()
+    return Store.makeSync({
+      name: "forgetful",
+      capabilities: { lasting: true },
+      get: (id) => removed.has(id) ? undefined : entries.get(id),
+      set: (id, entry) => {
+        removed.delete(id)
+        entries.set(id, entry)
+      },
+      remove: (id) => {
+        removed.add(id)
+        return entries.has(id)
+      },
+      scan: (prefix) =>
+        Array.from(entries, ([id, { meta }]) => ({ id, meta })).filter(({ id }) =>
+          id.startsWith(prefix) && !removed.has(id)
+        )
+    })
+  })
+  return { open }
+})
+
+it.effect("a storage that forgets removals breaks the laws about them, and no others", () =>
+  Effect.gen(function*() {
+    const laws = lastingStoreLaws<never, unknown>(forgetful)
+    const exits = yield* Effect.forEach(laws, ({ run }) => Effect.exit(withTimePassing(run)))
+    const broken = laws.filter((_, i) => Exit.isFailure(exits[i]!)).map(({ name }) => name)
+    expect(broken).toEqual([
+      "a removal survives a restart",
+      "after `clear` and a restart, only later entries are there"
+    ])
+  }))
 
 // Leases, generations and what is atomic belong to the process of such a store: tags and entries do not.
 const isOfTags = /^a set, a remove and an invalidation|^a marker that both|^soft and hard|^a concurrent soft/
