@@ -119,9 +119,9 @@ it.effect("with `waitForWrite`, under `strict`, and inside a load of a derived e
   return Effect.gen(function*() {
     expect(yield* after(50, load.pipe(Cached.ttl({ key: "a", ttl, waitForWrite: true })))).toBe("waits")
     expect(yield* after(50, load.pipe(Cached.ttl({ key: "b", ttl }), CachePolicy.strict))).toBe("waits")
-    // The outer load asks for 50 ms, the inner one for 50 and 50.
+    // The outer load asks for its lease; the inner one for the marker of its id, for its lease, and to commit.
     const outer = inner.pipe(Cached.ttl({ key: "outer", ttl, inherit: "changes" }))
-    expect(yield* after(120, outer)).toBe("waits")
+    expect(yield* after(170, outer)).toBe("waits")
     yield* settled
   }).pipe(Effect.provide(cache))
 })
@@ -150,9 +150,11 @@ it.effect("a store that refuses leases, because it is full, still serves its ent
 it.effect("if the markers cannot be read, the lease is released, and the value is not stored", () => {
   const { asked, cache } = far({ fails: (operation) => operation === "markers" })
   return Effect.gen(function*() {
-    expect(yield* after(100, load.pipe(Cached.ttl({ key: "a", ttl, tags: ["tag"] })))).toBe("loaded")
-    yield* settled
+    const slow = Effect.delay(load, "1 second")
+    expect(yield* after(200, slow.pipe(Cached.ttl({ key: "a", ttl, tags: ["tag"] })))).toBe("waits")
     expect(asked).toEqual(["acquire", "markers", "markers", "release"])
+    yield* settled
+    expect(yield* Cached.has("a")).toBe(true)
   }).pipe(Effect.provide(cache))
 })
 
