@@ -326,6 +326,8 @@ const checkGoesOn = (self: World, read: Read, origin: Origin, what: string): voi
   const [flight] = flights
   // With several flights it is unknown which one this read waited for. One that does not write is not shared.
   if (flights.size !== 1 || flight === undefined || !flight.policy.writes || read.left.has(flight)) return
+  // One of several reads at once may have been answered before the flight began, and then waited for the others.
+  if (read.many && !read.live.some((load) => load.flight === flight)) return
   for (const load of self.loads) {
     if (load.flight !== flight || load.exit === undefined || Exit.isSuccess(load.exit) || load.endedAt !== self.now()) {
       continue

@@ -357,5 +357,12 @@ export const faults: ReadonlyArray<UnitFault> = [
     replace: "undefined",
     by: "test/transaction/transaction.test.ts",
     sought: "by hand"
+  },
+  {
+    name: "a load of a transaction replaces a value that was set beside its commit",
+    in: "inMemory",
+    find: "items.filter((item) => item._tag !== \"Load\" || isPublishable(base, item.readCheck))",
+    replace: "items",
+    by: "test/transaction/loadsBesideSets.test.ts"
   }
 ]

@@ -135,11 +135,13 @@ const inMemory = (
       position: () => undefined
     })
     if (conflict !== undefined || hasMoved()) return Effect.fail(conflictOfTransaction(conflict))
+    // Asked again, because other fibers may have run since the items were collected.
+    const applied = items.filter((item) => item._tag !== "Load" || isPublishable(base, item.readCheck))
     const isCleared = items.some((item) => item._tag === "Sweep" && item.sweep._tag === "Clear")
     const counted = counterChanges("memory", counts.map((count) => countStep(count, now)), isCleared ? none : live)
     if (counted instanceof StoreError) return Effect.fail(counted)
     Memory.together(base.memory, () => {
-      for (const item of items) applyHere(base, item, now)
+      for (const item of applied) applyHere(base, item, now)
       if (isCleared) base.counters.clear()
       for (const [name, counter] of counted.counters) {
         if (counter === undefined) base.counters.remove(name)
