@@ -203,8 +203,8 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "half a commit: the last write is left out",
     in: "inMemory",
-    find: "for (const item of items) applyHere",
-    replace: "for (const item of items.slice(0, Math.max(1, items.length - 1))) applyHere",
+    find: "for (const item of applied) applyHere",
+    replace: "for (const item of applied.slice(0, Math.max(1, applied.length - 1))) applyHere",
     by: "test/transaction/bank.test.ts"
   },
   {
