@@ -74,6 +74,8 @@ it.effect.each<readonly [string, () => number]>([
   const { failures, over, read } = make(workedMillis)
   return over(Effect.gen(function*() {
     const reading = yield* start(read)
+    yield* TestClock.adjust("499 millis")
+    expect(reading.pollUnsafe()).toBeUndefined()
     yield* TestClock.adjust("1 minute")
     expect(yield* Fiber.join(reading)).toBe(1)
     expect(yield* failures).toBe(1)

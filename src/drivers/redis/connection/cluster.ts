@@ -104,10 +104,7 @@ const wireOf = (self: Cluster): Wire => ({
     const connection = connectionOf(self, self.controlSlot)
     return connection === undefined ? 0 : Connection.offsetOf(connection, isWrite)
   },
-  distanceMillis: () => {
-    const connection = connectionOf(self, self.controlSlot)
-    return connection === undefined ? 0 : Connection.distanceOf(connection)
-  },
+  distanceMillis: () => connectionOf(self, self.controlSlot)?.distanceMillis ?? 0,
   run: () => connectionOf(self, self.controlSlot)?.run ?? ""
 })
 

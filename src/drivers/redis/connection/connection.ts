@@ -66,7 +66,7 @@ export interface Connection {
   /** The server's clock minus the local clock, in milliseconds. 0 if the clocks agreed when they were compared. */
   offset: number
   aheadMillis: number
-  /** How long the server takes to answer at least. Slower answers raise it slowly. `Infinity` until measured. */
+  /** How long the server takes to answer at least. Slower answers raise it slowly. */
   distanceMillis: number
   compareClocks: (() => void) | undefined
   /** By how many milliseconds a test had moved the program's clock before the first comparison with the server's. */
@@ -89,7 +89,7 @@ export const make = (options: ConnectionOptions, clock: Clock.Clock): Connection
   hasConnected: false,
   offset: 0,
   aheadMillis: NaN,
-  distanceMillis: Infinity,
+  distanceMillis: 0,
   compareClocks: undefined,
   movedBefore: undefined,
   run: undefined,
@@ -108,9 +108,6 @@ export const offsetOf = (self: Connection, isWrite: boolean): number => {
   const moved = offset - Math.round(jump)
   return isWrite ? Math.min(offset, moved) : Math.max(offset, moved)
 }
-
-export const distanceOf = ({ distanceMillis }: Connection): number =>
-  Number.isFinite(distanceMillis) ? distanceMillis : 0
 
 export const isUp = ({ client }: Connection): boolean => client !== undefined
 

@@ -121,7 +121,7 @@ const use = (
   return Effect.gen(function*() {
     const greeting = yield* ready(self, client, address)
     adjust(self, greeting.time, greeting.tookMillis)
-    self.distanceMillis = Infinity
+    self.distanceMillis = greeting.tookMillis
     self.run = greeting.run
     self.client = client
     self.lose = end

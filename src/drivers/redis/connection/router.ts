@@ -55,7 +55,7 @@ const single = (
     // If another server becomes the master, the connection to the former master fails, so no listener is needed.
     onMasters: () => () => {},
     offset: (isWrite = false) => Connection.offsetOf(connection, isWrite),
-    distanceMillis: () => Connection.distanceOf(connection),
+    distanceMillis: () => connection.distanceMillis,
     run: () => connection.run ?? ""
   }, fault])
 }

@@ -108,6 +108,8 @@ export const acquireLease = Effect.fnUntraced(function*(
       if (acquired._tag === "Granted") flight.lease = leaseOf(tier, owner)
     } else acquired = asked
     if (acquired._tag === "Granted") {
+      // Set again, because the flight may have been detached, and its release may have reached the store before.
+      if (isExclusive) flight.lease ??= leaseOf(tier, owner)
       if (isTogether && markers === undefined && (declared.length > 0 || acquired.seq === undefined)) {
         const answer = yield* readMarkers({ tier, budget }, declared)
         if (isFault(answer)) {

@@ -50,7 +50,8 @@ export const throughStore = Effect.fnUntraced(function*(
   }
   const reading: Reading = { tier, budget, clock, random }
   // If questions take long, `acquireLease` asks for the entry, too. Many flights have waves for their leases instead.
-  const isOneQuestion = isFar(tier) && flight.policy.writes && flight.request.batch === undefined &&
+  const isOneQuestion = flight.readsStore && isFar(tier) && flight.policy.writes &&
+    flight.request.batch === undefined &&
     !Pending.isPending(tier.pending, flight.id) && !isCrowded(self, reading, flight)
   if (flight.readsStore && !isOneQuestion) {
     const found = yield* lookUp(self, flight, reading)

@@ -89,12 +89,14 @@ const absent: StoreReads["absent"] = (reader, rejected) => {
   const { engine, fiber, id, policy, request } = reader
   const tier = engine.storeTier!
   const isAsked = tier.store.getUnsafe === undefined || engine.closed
-  if (isAsked && (isFar(tier) && policy.writes || !mayAsk(reader))) return useFound(reader, rejected, NeedsEffect)
+  const isFlight = isAsked && isFar(tier) && policy.writes && !engine.closed
+  if (isAsked && !isFlight && !mayAsk(reader)) return useFound(reader, rejected, NeedsEffect)
   const invalid = isAsked ? undefined : invalidity(engine, request)
   if (invalid !== undefined) return Effect.die(invalid)
   // `Effect.runSync` cannot wait for a later turn, and a private reader must not wait for readers in other requests.
   const canWait = !engine.isPrivate && fiber.getRef(Scheduler.Scheduler).executionMode === "async"
   if (!TurnLimit.tryEnter(tier.reads) && canWait) return inLaterTurn(reader)
+  if (isFlight) return useFound(reader, rejected, NeedsEffect)
   if (isAsked) return askStore(reader, rejected)
   return useFound(reader, rejected, readNow(tier, request.key, id, nowOf(fiber)))
 }

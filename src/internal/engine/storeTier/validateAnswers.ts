@@ -69,8 +69,12 @@ export const validateAnswers = (store: Store): Store => {
     get: (id, tags) => ask("get", () => store.get(id, tags), (answer) => isAnswer(answer, tags.length)),
     isWhole: store.isWhole && (() => orElse(() => store.isWhole!() !== false, true)),
     distanceMillis: store.distanceMillis && (() => orElse(() => store.distanceMillis!(), 0)),
-    // Instead of an earlier time, the highest time reported so far is returned.
-    workedMillis: store.workedMillis && (() => worked = Math.max(worked, orElse(() => store.workedMillis!(), worked))),
+    // Instead of an earlier time, or no number, the highest time reported so far is returned.
+    workedMillis: store.workedMillis && (() => {
+      const now = orElse(() => store.workedMillis!(), worked)
+      if (now > worked) worked = now
+      return worked
+    }),
     getUnsafe: store.getUnsafe && ((id, tags) => {
       const answer = store.getUnsafe!(id, tags)
       if (isAnswer(answer, tags.length)) return answer
