@@ -193,3 +193,18 @@ it.effect("a warning names the `storeTimeout` that the distance needs", () => {
     expect(warnings.join()).toContain("it takes 50 ms to answer, so set `storeTimeout` to 200 ms or more")
   })
 })
+
+it.effect("thousands of reads at once begin in turns, and are all stored", () => {
+  const { asked, base, cache } = far()
+  const reads = Array.from({ length: 1000 }, (_, i) => load.pipe(Cached.ttl({ key: `${i}`, ttl })))
+  return Effect.gen(function*() {
+    const reading = yield* Effect.forkChild(Effect.all(reads, { concurrency: "unbounded" }), {
+      startImmediately: true
+    })
+    expect(asked.length).toBe(128)
+    for (let i = 0; i < 50; i++) yield* TestClock.adjust(100)
+    expect((yield* Fiber.join(reading)).length).toBe(1000)
+    expect(yield* base.size).toBe(1000)
+    expect((yield* Cached.stats).storeFailures).toBe(0)
+  }).pipe(Effect.provide(cache))
+})

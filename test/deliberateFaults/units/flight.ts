@@ -669,5 +669,12 @@ this.end++`,
     find: "          releaseLease(flight)\n          return failWith(answer)",
     replace: "          return failWith(answer)",
     by: "test/cached/farStore.test.ts"
+  },
+  {
+    name: "thousands of reads at once ask a far store in one turn",
+    in: "absent",
+    find: "if (!TurnLimit.tryEnter(tier.reads) && canWait)",
+    replace: "if (!isFlight && !TurnLimit.tryEnter(tier.reads) && canWait)",
+    by: "test/cached/farStore.test.ts"
   }
 ]
