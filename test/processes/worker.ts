@@ -32,7 +32,9 @@ const open = async (
       return { ...store, changesUnsafe: store.changesUnsafe && (() => []), changes: nothing }
     })
   )
-  runtime = ManagedRuntime.make(Layer.provide(CacheLayer.layerWith(options), stores))
+  runtime = ManagedRuntime.make(
+    Layer.provide(CacheLayer.layerWith({ defaults: { waitForWrite: true }, ...options }), stores)
+  )
   await runtime.context()
 }
 

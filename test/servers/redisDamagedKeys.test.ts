@@ -94,6 +94,8 @@ if ARGV[1] == "1" then redis.call("PEXPIRE", KEYS[1], 3600000) end`
       }
     }).pipe(
       Effect.provide(CacheLayer.redis({
+        // On a machine under load, a server may count as far.
+        defaults: { waitForWrite: true },
         url: server.url,
         prefix,
         connect: "required",

@@ -12,6 +12,9 @@ class User extends CacheKey.Class<User>()("User", {
   tags: ["users"]
 }) {}
 
+/** On a machine under load, a server may count as far. */
+const defaults = { waitForWrite: true }
+
 const timeout = 120_000
 const key = (id: number) => new User({ id })
 
@@ -64,7 +67,7 @@ describe.skipIf(isMissing(program))("over a server", () => {
     server = await startServer()
   })
   afterAll(() => server.end())
-  const layerOf = () => CacheLayer.redis({ url: server.url, prefix: freshPrefix(), connect: "required" })
+  const layerOf = () => CacheLayer.redis({ url: server.url, prefix: freshPrefix(), connect: "required", defaults })
 
   it.live("AI-18 · another process finds them, with their tags", () =>
     Effect.gen(function*() {
@@ -120,7 +123,12 @@ describe.skipIf(isMissing(program))("over a cluster", () => {
 
   it.live("they stay in memory: no marker of a group ends with a removal", () =>
     Effect.gen(function*() {
-      const layer = CacheLayer.redisCluster({ nodes: cluster.nodes, prefix: freshPrefix(), connect: "required" })
+      const layer = CacheLayer.redisCluster({
+        nodes: cluster.nodes,
+        prefix: freshPrefix(),
+        connect: "required",
+        defaults
+      })
       const here = yield* process(layer)
       // Until its changes are followed, anything may have changed during a call.
       yield* Effect.sleep("1 second")

@@ -26,6 +26,8 @@ export const processesOn = (server: () => Server) => {
         return ++loaded
       })
       const layer = CacheLayer.redis({
+        // On a machine under load, a server may count as far.
+        defaults: { waitForWrite: true },
         url: server().url,
         prefix,
         maxStaleness: "1 hour",

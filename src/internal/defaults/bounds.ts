@@ -121,7 +121,7 @@ export const waves = { size: 256, atOnce: 8 }
 export const together = { alone: 8, ofTurn: 64, budgets: 10 }
 
 /** How long a store takes to answer at least, if loads ask for their entries and leases with one question. */
-export const farMillis = 4
+export const farMillis = 8
 
 /** How long synchronous steps may run before other fibers and timers get a turn. */
 export const turnMillis = 5

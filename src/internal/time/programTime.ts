@@ -88,7 +88,7 @@ const counted = (tookMillis: number, rested: number): number => {
 }
 
 /** The total time for which the event loop was idle. `NaN` if the runtime does not report it, or has just started. */
-const loopRestedMillis = (): number => {
+export const loopRestedMillis = (): number => {
   const { performance } = globalThis as { performance?: { eventLoopUtilization?: () => Utilization | undefined } }
   const used = performance?.eventLoopUtilization?.()
   return used !== undefined && used.active > 0 ? used.idle : NaN

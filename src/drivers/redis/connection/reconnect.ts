@@ -7,6 +7,7 @@ import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
 import * as Limits from "../../../internal/defaults/redis.ts"
 import { machineClock, monotonicMillis, onMachineClock } from "../../../internal/time/monotonic.ts"
+import { loopRestedMillis } from "../../../internal/time/programTime.ts"
 import { Fault, faultOf, isFault, unreached } from "../fault.ts"
 import { toTime } from "../protocol/replies.ts"
 import { type Address, type Client, destroy } from "./client.ts"
@@ -74,13 +75,23 @@ const compareClocks = (self: Connection.Connection, times = 1): void => {
   if (!Connection.isUp(self)) return
   const askedAt = monotonicMillis(machineClock)
   self.compareClocks = undefined
+  const rested = loopRestedMillis()
   Connection.send(self, ["TIME"], (answer) => {
     const tookMillis = monotonicMillis(machineClock) - askedAt
     adjust(self, toTime(answer), tookMillis)
     if (isFault(answer)) return
-    self.distanceMillis = Math.min(tookMillis, 2 * self.distanceMillis)
+    const { distanceMillis } = self
+    if (wasFree(rested, tookMillis)) {
+      self.distanceMillis = distanceMillis === 0 ? tookMillis : Math.min(tookMillis, 2 * distanceMillis)
+    }
     if (times > 1) compareClocks(self, times - 1)
   })
+}
+
+/** Whether the event loop was free to read an answer. Otherwise the answer says nothing about the server's distance. */
+const wasFree = (restedBefore: number, tookMillis: number): boolean => {
+  const rested = loopRestedMillis() - restedBefore
+  return Number.isNaN(rested) || rested >= tookMillis / 2
 }
 
 interface Ended {
@@ -121,12 +132,13 @@ const use = (
   return Effect.gen(function*() {
     const greeting = yield* ready(self, client, address)
     adjust(self, greeting.time, greeting.tookMillis)
-    self.distanceMillis = greeting.tookMillis
+    self.distanceMillis = 0
+    if (greeting.wasFree) self.distanceMillis = greeting.tookMillis
     self.run = greeting.run
     self.client = client
     self.lose = end
     wasReady = self.hasConnected = true
-    // Several answers, because the event loop of a program that starts is busy, so that one may be read late.
+    // Several answers, because a program that starts is busy.
     compareClocks(self, 3)
     Deferred.doneUnsafe(first, Exit.succeed(undefined))
     return yield* Deferred.await(ended)
@@ -146,7 +158,9 @@ const ready = (self: Connection.Connection, client: Client, address: Address | u
   return Effect.tryPromise({
     try: async () => {
       await client.connect()
-      return await greet(client, { ...options, nowMillis: () => monotonicMillis(machineClock) })
+      const rested = loopRestedMillis()
+      const greeting = await greet(client, { ...options, nowMillis: () => monotonicMillis(machineClock) })
+      return { ...greeting, wasFree: wasFree(rested, greeting.tookMillis) }
     },
     catch: (thrown) => isFault(thrown) ? thrown : faultOf(thrown, options.scrub)
   }).pipe(
