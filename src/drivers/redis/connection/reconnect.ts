@@ -138,7 +138,6 @@ const use = (
     self.client = client
     self.lose = end
     wasReady = self.hasConnected = true
-    // Several answers, because a program that starts is busy.
     compareClocks(self, 3)
     Deferred.doneUnsafe(first, Exit.succeed(undefined))
     return yield* Deferred.await(ended)
