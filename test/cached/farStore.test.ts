@@ -6,13 +6,15 @@ import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { warningsOf } from "../support/logged.ts"
 
-type Fails = (operation: string) => boolean
+interface Options {
+  readonly fails?: (operation: string) => boolean
+  /** Whether it says of each entry that it is damaged. */
+  readonly isDamaged?: boolean
+  readonly storeTimeout?: Ttl.Input
+}
 
 /** A shared storage whose answers take 50 ms, as it says itself, with the operations that were asked for. */
-const far = (
-  { fails = () => false, storeTimeout = "500 millis" }: { readonly fails?: Fails; readonly storeTimeout?: Ttl.Input } =
-    {}
-) => {
+const far = ({ fails = () => false, isDamaged = false, storeTimeout = "500 millis" }: Options = {}) => {
   const asked: Array<string> = []
   const base = MemoryStore.make()
   const around = <A>(operation: string, effect: Effect.Effect<A, CacheError.StoreError>) =>
@@ -29,7 +31,11 @@ const far = (
     getCallback: undefined,
     distanceMillis: () => 50,
     get: (id, tags) => around("get", base.get(id, tags)),
-    acquire: (id, options) => around("acquire", base.acquire(id, options)),
+    acquire: (id, options) =>
+      around(
+        "acquire",
+        Effect.map(base.acquire(id, options), (answer) => answer._tag === "Granted" ? { ...answer, isDamaged } : answer)
+      ),
     acquireMany: (requests) => around("acquireMany", base.acquireMany(requests)),
     markers: (tags) => around("markers", base.markers(tags)),
     commit: (id, generation, entry) => around("commit", base.commit(id, generation, entry)),
@@ -191,6 +197,34 @@ it.effect("a warning names the `storeTimeout` that the distance needs", () => {
     const read = load.pipe(Cached.ttl({ key: "a", ttl, tags: () => ["tag"], waitForWrite: true }))
     const warnings = yield* warningsOf(after(1000, Effect.provide(read, cache)))
     expect(warnings.join()).toContain("it takes 50 ms to answer, so set `storeTimeout` to 200 ms or more")
+  })
+})
+
+it.effect("a lease that is granted after its release is released once more", () => {
+  const { asked, cache } = far({ fails: (operation) => operation === "markers" })
+  const read = load.pipe(Cached.ttl({ key: "a", ttl, tags: ["tag"] }))
+  return Effect.gen(function*() {
+    const reading = yield* Effect.forkChild(read, { startImmediately: true })
+    yield* TestClock.adjust(25)
+    // Detaches the flight, and releases a lease that it does not have yet.
+    yield* Effect.forkChild(Cached.invalidate("a"), { startImmediately: true })
+    yield* TestClock.adjust(50)
+    // The lease is granted, and the markers are asked for again.
+    expect(asked.filter((operation) => operation !== "remove")).toEqual(["acquire", "markers", "release", "markers"])
+    yield* Fiber.interrupt(reading)
+    expect(asked.at(-1)).toBe("release")
+    yield* settled
+  }).pipe(Effect.provide(cache))
+})
+
+it.effect("a damaged entry is counted", () => {
+  const { cache } = far({ isDamaged: true })
+  return Effect.gen(function*() {
+    const program = Effect.andThen(load.pipe(Cached.ttl({ key: "a", ttl })), Cached.stats)
+    const warnings = yield* warningsOf(Effect.gen(function*() {
+      expect(yield* after(1000, Effect.provide(program, cache))).toMatchObject({ loads: 1, storeFailures: 1 })
+    }))
+    expect(warnings).toEqual([expect.stringContaining("is damaged")])
   })
 })
 

@@ -1,10 +1,11 @@
 /** Invalidation by id, tag, class and pattern, here and in other processes. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Deferred, Effect, Exit, Fiber, Layer, Option, Schema, Stream } from "effect"
-import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Serializer, Store, Strategy } from "effect-cached"
+import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Store, Strategy } from "effect-cached"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { caches, counting, fakeStore, over, settle, start } from "../support/caches.ts"
+import { ownSerializer, parsed } from "../support/ownSerializer.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
 
 class Forecast extends CacheKey.Class<Forecast>()("Forecast", {
@@ -522,17 +523,7 @@ describe("across engines on one folder", () => {
 })
 
 it.effect("a look-up of several keys whose decoding takes long is of one moment", () => {
-  const serializer = Layer.succeed(Serializer.Serializer, {
-    name: "slow",
-    contentType: "text/plain",
-    extension: ".txt",
-    make: () => ({
-      id: 200,
-      encode: (value) => Effect.succeed(new TextEncoder().encode(JSON.stringify(value))),
-      decode: (bytes) =>
-        Effect.delay(Effect.sync(() => JSON.parse(new TextDecoder().decode(bytes)) as never), "1 second")
-    })
-  })
+  const serializer = ownSerializer({ decode: (bytes) => Effect.delay(Effect.sync(() => parsed(bytes)), "1 second") })
   const cache = CacheLayer.layerWith({ memory: false }).pipe(
     Layer.provide([Layer.succeed(Store.Store, MemoryStore.make()), serializer])
   )

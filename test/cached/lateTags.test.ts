@@ -1,20 +1,11 @@
 /** Tags that are known only after the load. */
 import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Duration, Effect, Exit, Fiber, Layer, Option, Schema, type Scope } from "effect"
-import {
-  Cached,
-  CacheError,
-  CacheKey,
-  CacheLayer,
-  CachePolicy,
-  type Caching,
-  Serializer,
-  Store,
-  Strategy
-} from "effect-cached"
+import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, type Caching, Store, Strategy } from "effect-cached"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { caches, fakeStore, over, settle, start, within } from "../support/caches.ts"
+import { ownSerializer, parsed } from "../support/ownSerializer.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
 
 class Page extends CacheKey.Class<Page>()("Page", { payload: { n: Schema.Int }, success: Schema.String }) {}
@@ -358,16 +349,7 @@ describe("tags known after the load, and a store that cannot answer markers", ()
 it.effect("P2 · who joins while the store's entry is decoded, after an invalidation of its late tag, does not get it", () =>
   Effect.gen(function*() {
     const gate = yield* Deferred.make<void>()
-    const serializer = Layer.succeed(Serializer.Serializer, {
-      name: "slow",
-      contentType: "text/plain",
-      extension: ".txt",
-      make: () => ({
-        id: 200,
-        encode: (value) => Effect.succeed(new TextEncoder().encode(JSON.stringify(value))),
-        decode: (bytes) => Effect.as(Deferred.await(gate), JSON.parse(new TextDecoder().decode(bytes)) as never)
-      })
-    })
+    const serializer = ownSerializer({ decode: (bytes) => Effect.as(Deferred.await(gate), parsed(bytes)) })
     const page = Cached.ttl(saying({ tags: ["late"] }).load, { key: "page", ttl: "1 hour" })
     const program = Effect.gen(function*() {
       yield* page

@@ -8,6 +8,7 @@ import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { counting, fakeStore, over, settle, start, within } from "../support/caches.ts"
+import { ownSerializer } from "../support/ownSerializer.ts"
 
 class Report extends CacheKey.Class<Report>()("Report", {
   payload: { n: Schema.Number },
@@ -36,26 +37,13 @@ const failing: ReadonlyArray<readonly [string, () => Effect.Effect<never, CacheE
 ]
 
 describe.each(stores)("a serializer of your own over an $kind store", ({ make }) => {
-  const serializer = (codec: Partial<Serializer.Codec<unknown>>) =>
-    Layer.succeed(Serializer.Serializer, {
-      name: "own",
-      contentType: "text/plain",
-      extension: ".txt",
-      make: () => ({
-        id: 200,
-        encode: (value) => Effect.succeed(new TextEncoder().encode(JSON.stringify(value))),
-        decode: (bytes) => Effect.succeed(JSON.parse(new TextDecoder().decode(bytes)) as never),
-        ...codec as object
-      })
-    })
-
   it.effect.each(failing)("F20 · whose decode %s: a miss", ([, decode]) => {
     const layer = over({ layer: Layer.succeed(Store.Store, make()) }, { memory: false })
     return Effect.gen(function*() {
       const { load } = counting()
       expect([yield* get(load), yield* get(load)]).toEqual([1, 2])
       expect(yield* Cached.getOption("k")).toEqual(Option.none())
-    }).pipe(Effect.provide(layer.pipe(Layer.provide(serializer({ decode })))))
+    }).pipe(Effect.provide(layer.pipe(Layer.provide(ownSerializer({ decode })))))
   })
 
   it.effect.each(failing)("F8 · whose encode %s: the value, not stored", ([, encode]) => {
@@ -65,7 +53,7 @@ describe.each(stores)("a serializer of your own over an $kind store", ({ make })
       expect([yield* get(load), yield* get(load)]).toEqual([1, 2])
       yield* Cached.set("k", 1)
       expect(yield* Cached.getOption("k")).toEqual(Option.none())
-    }).pipe(Effect.provide(layer.pipe(Layer.provide(serializer({ encode })))))
+    }).pipe(Effect.provide(layer.pipe(Layer.provide(ownSerializer({ encode })))))
   })
 })
 

@@ -45,7 +45,7 @@ const operations: Record<string, (i: number) => Operation> = {
   "a read of an entry on the server": (i) => ({ there: read(`b ${i}`), run: read(`b ${i}`) }),
   "the same, with `tags`": (i) => ({ there: tagged(`c ${i}`), run: tagged(`c ${i}`) }),
   "a read that loads": (i) => ({ run: read(`d ${i}`) }),
-  "the same, with `tags`, which loads": (i) => ({ run: tagged(`e ${i}`) }),
+  "a read that loads, with `tags`": (i) => ({ run: tagged(`e ${i}`) }),
   "a read that loads, with `waitForWrite: false`": (i) => ({
     run: load.pipe(Cached.ttl({ key: `f ${i}`, ttl, waitForWrite: false }))
   }),
@@ -60,7 +60,7 @@ const operations: Record<string, (i: number) => Operation> = {
   "`remove`, `invalidate`": (i) => ({ run: Cached.remove(`k ${i}`) }),
   "`invalidateTag`": () => ({ run: Cached.invalidateTag("tag") }),
   "`increment`": () => ({ run: Cached.increment("visits") }),
-  "to acquire a free lock, and to release it": (i) => ({
+  "acquiring and releasing a free lock": (i) => ({
     run: Effect.scoped(Effect.flatMap(Lock.Lock, (lock) => lock.acquire(`l ${i}`, { lease: "10 seconds", wait: 0 })))
   }),
   "a transaction with a look-up and a `set`": (i) => ({
@@ -97,7 +97,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
 
   const settle = () => new Promise((resolve) => setTimeout(resolve, 5 * delayMillis))
 
-  /** Counts each operation several times, and takes the smallest count, because heartbeats are counted too. */
+  /** The median of three counts, because the process sometimes asks something else meanwhile. */
   const counted = async (distanceMillis: number): Promise<ReadonlyArray<number>> => {
     const prefix = freshPrefix()
     const runtime = open(prefix, distanceMillis)
@@ -113,9 +113,8 @@ describe.skipIf(isMissing(program))("Redis", () => {
       return proxy.roundTrips("TRACKING") - until
     }
     for (const make of Object.values(operations)) {
-      let least = Infinity
-      for (let i = 0; i < 4; i++) least = Math.min(least, await countOf(make(i)))
-      counts.push(least)
+      const three = [await countOf(make(1)), await countOf(make(2)), await countOf(make(3))]
+      counts.push(three.toSorted((a, b) => a - b)[1]!)
     }
     await runtime.dispose()
     await other.dispose()

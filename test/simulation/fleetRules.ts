@@ -169,7 +169,7 @@ export const checkAbandoned = (self: Fleet, load: FleetOrigin): void => {
     joined && process === load.process && until > self.now()
   )
   if (load.joined || isBeside) return
-  // Answers beside pushes may come so late that a load has no lease.
+  // With pushes, an answer may come after the budget, and the load then has no lease.
   if (load.owner === undefined && config.features.includes("pushes")) return
   for (const other of self.loading) {
     if (

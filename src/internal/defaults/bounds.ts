@@ -120,7 +120,7 @@ export const waves = { size: 256, atOnce: 8 }
 /** Loads of one turn that ask for leases alone, loads of a wave that proceed in one turn, and budgets in the line. */
 export const together = { alone: 8, ofTurn: 64, budgets: 10 }
 
-/** How long a store takes to answer at least, if loads ask for their entries and leases with one question. */
+/** From this distance of the store on, a load asks for its entry and its lease with one question. */
 export const farMillis = 8
 
 /** How long synchronous steps may run before other fibers and timers get a turn. */

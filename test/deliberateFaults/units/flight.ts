@@ -676,5 +676,19 @@ this.end++`,
     find: "if (!TurnLimit.tryEnter(tier.reads) && canWait)",
     replace: "if (!isFlight && !TurnLimit.tryEnter(tier.reads) && canWait)",
     by: "test/cached/farStore.test.ts"
+  },
+  {
+    name: "a lease that is granted after its release is left behind",
+    in: "acquireLease",
+    find: "if (isExclusive) flight.lease ??= leaseOf(tier, owner)\n",
+    replace: "\n",
+    by: "test/cached/farStore.test.ts"
+  },
+  {
+    name: "a damaged entry that came with the lease is not counted",
+    in: "acquireLease",
+    find: "isFirst && acquired.isDamaged === true",
+    replace: "false as boolean",
+    by: "test/cached/farStore.test.ts"
   }
 ]

@@ -253,5 +253,19 @@ export const faults: ReadonlyArray<UnitFault> = [
     find: "return isLasting ?",
     replace: "return hint ?",
     by: "test/servers/redis.test.ts"
+  },
+  {
+    name: "changes of a server that is far away are never followed",
+    in: "answerMillis",
+    find: "Math.max(Limits.tracking.answerMillis, 3 * questions * distanceMillis())",
+    replace: "Limits.tracking.answerMillis + 0 * questions * distanceMillis()",
+    by: "test/servers/redisDistance.test.ts"
+  },
+  {
+    name: "the distance of a server is not measured",
+    in: "wasFree",
+    find: "Number.isNaN(rested) || rested >= tookMillis / 2",
+    replace: "Number.isNaN(rested + tookMillis)",
+    by: "test/servers/redisDistance.test.ts"
   }
 ]

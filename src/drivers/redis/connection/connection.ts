@@ -66,7 +66,7 @@ export interface Connection {
   /** The server's clock minus the local clock, in milliseconds. 0 if the clocks agreed when they were compared. */
   offset: number
   aheadMillis: number
-  /** How long the server takes to answer at least. Slower answers raise it slowly. */
+  /** How long the server takes to answer at least. Slower answers raise it slowly. 0 until measured. */
   distanceMillis: number
   compareClocks: (() => void) | undefined
   /** By how many milliseconds a test had moved the program's clock before the first comparison with the server's. */

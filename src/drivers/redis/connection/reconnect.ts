@@ -132,8 +132,7 @@ const use = (
   return Effect.gen(function*() {
     const greeting = yield* ready(self, client, address)
     adjust(self, greeting.time, greeting.tookMillis)
-    self.distanceMillis = 0
-    if (greeting.wasFree) self.distanceMillis = greeting.tookMillis
+    self.distanceMillis = greeting.wasFree ? greeting.tookMillis : 0
     self.run = greeting.run
     self.client = client
     self.lose = end

@@ -218,7 +218,7 @@ export const isBehind = (self: Flights, caller: Caller): boolean => {
     (flight.isBehind || self.behind < writesBehind) && !mustReadAgain(self, caller)
 }
 
-/** The versions of what a derived entry is made from are known after the write only. A stream is written in pages. */
+/** A derived entry needs the versions of its inputs, which are known only after their writes. Streams write pages. */
 const waitsByDefault = ({ storeTier }: Flights, { request, within }: Caller): boolean =>
   !isFar(storeTier!) || within?.dependencies !== undefined || request.maxLoadMillis !== undefined
 
