@@ -17,7 +17,7 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/internal/time/turns.test.ts"
   },
   {
-    name: "many keys are looked up in one step",
+    name: "many items are requested in one part",
     in: "inParts",
     find: "items.length <= size",
     replace: "true",

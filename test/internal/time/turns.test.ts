@@ -2,7 +2,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Schema, Stream } from "effect"
 import { Cached, CacheKey, CacheLayer, type Caching, Strategy, Transaction } from "effect-cached"
-import { many } from "../../../src/internal/defaults/bounds.ts"
+import { chunk, many } from "../../../src/internal/defaults/bounds.ts"
 import * as InTurns from "../../../src/internal/time/streamsInTurns.ts"
 import * as Turns from "../../../src/internal/time/turns.ts"
 import { caches } from "../../support/caches.ts"
@@ -141,4 +141,16 @@ it.effect("quick work stays in one turn", () =>
     const doubled = yield* Effect.all([Turns.inParts([1, 2, 3], double), Turns.inParts([1, 2, 3], double, 2)])
     expect([seen, streamed]).toEqual([[1, 2, 3], [[1, 2, 3]]])
     expect(doubled).toEqual([[2, 4, 6], [2, 4, 6]])
+  }))
+
+it.effect("many items are requested in parts, and their answers keep the order of the items", () =>
+  Effect.gen(function*() {
+    const items = Array.from({ length: 600 }, (_, i) => i)
+    const sizes: Array<number> = []
+    const answers = yield* Turns.inParts(items, (part) => {
+      sizes.push(part.length)
+      return Effect.succeed(part.map((n) => 2 * n))
+    })
+    expect(sizes).toEqual([chunk, chunk, 600 - 2 * chunk])
+    expect(answers).toEqual(items.map((n) => 2 * n))
   }))
