@@ -18,7 +18,7 @@ export interface TransformOptions {
   readonly chunk?: number | undefined
   /** How many calls run at once. @default 4 */
   readonly concurrency?: number | undefined
-  /** `true`: emits results in the order of their payloads. `false`: emits each once its call ends. @default `true` */
+  /** `true`: emits results in the order of their payloads. `false`: emits each when its call ends. @default `true` */
   readonly ordered?: boolean | undefined
 }
 

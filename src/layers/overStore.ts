@@ -11,8 +11,8 @@ import { Serializer } from "../Serializer.ts"
 import { checkLayer, type LayerOptions } from "./options.ts"
 
 /**
- * A cache over any `Store`, with a memory tier in front and the given options. Values are encoded by the `Serializer`
- * that the program provides, or else by the default serializer.
+ * A cache over any `Store` with the given options, by default with a memory tier in front. Values are encoded by the
+ * `Serializer` that the program provides, or else by the default serializer.
  *
  * **When to use**
  *

@@ -58,7 +58,7 @@ export interface Counts {
   readonly failed: number
   readonly dropped: number
   readonly late: number
-  /** The number of operations that got no answer. */
+  /** The number of operations that got no answer, because the store was `silent`. */
   readonly unanswered: number
 }
 
@@ -242,7 +242,7 @@ interface Order {
   readonly all: () => Turn
 }
 
-/** Orders explicit writes: each waits for the write of its id or the `clear` before it. A `clear` waits for all. */
+/** Orders explicit writes: each waits for the last one of its id, or else the last `clear`. A `clear` waits for all. */
 const makeOrder = (): Order => {
   const last = new Map<string, Latch.Latch>()
   let lastForAll: Latch.Latch | undefined

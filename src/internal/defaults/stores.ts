@@ -15,7 +15,7 @@ export const replay = { firstMillis: 1000, longestMillis: 30_000 }
 /** Recent invalidations and sets that are repeated if older data is restored. Above `count`, all data is cleared. */
 export const recentInvalidations = { millis: 10_000, count: 1000 }
 
-/** How long clearing a store part may delete entries. Any that remain are invisible, and disappear when they expire. */
+/** How long `clear` of a store part keeps deleting entries. The rest are invisible, and disappear when they expire. */
 export const sweepMillis = 100
 
 /**

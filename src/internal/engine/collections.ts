@@ -35,7 +35,6 @@ export interface TicketOf<F> {
 }
 
 export interface TicketsOf<F> {
-  /** The tickets of each call, by id. */
   readonly calls: Set<{ readonly tickets: ReadonlyMap<string, TicketOf<F>> }>
   readonly board: (id: string) => F | undefined
   readonly boardAll: Effect.Effect<void>

@@ -39,7 +39,6 @@ export interface Engine extends Flights {
 export interface EngineOptions extends StoreTierLimits {
   /** The maximum number or total weight of entries in memory. With 0, there is no memory tier. */
   readonly capacity: number
-  /** If `undefined`, each entry weighs 1. */
   readonly weigher: Weigher | undefined
   readonly eviction: Eviction
   readonly curve: boolean

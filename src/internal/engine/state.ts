@@ -21,7 +21,7 @@ import type { ById, CallersOf, RunningOf, TicketOf, TicketsOf } from "./collecti
 import type { Entry } from "./memory/entry.ts"
 import type { MemoryTier } from "./memory/memory.ts"
 import type { Worker } from "./storeTier/background.ts"
-import type { Evidence, Fault, StoreTier, TagsRead } from "./storeTier/storeTier.ts"
+import type { Elsewhere, Evidence, Fault, StoreTier, TagsRead, WriteGrant } from "./storeTier/storeTier.ts"
 import type { Detector } from "./telemetry/detect.ts"
 import type { Trace } from "./telemetry/spans.ts"
 import type { Counters } from "./telemetry/telemetry.ts"
@@ -138,6 +138,7 @@ export interface Flight {
   /** The flight's fiber or, if a batch call runs the flight, an object that interrupts the flight. */
   fiber: Pick<Fiber.Fiber<unknown, unknown>, "interruptUnsafe"> | undefined
   lease: FlightLease | undefined
+  waveAnswer: WriteGrant | Elsewhere | undefined
   /** The refresh slot of the flight, or its place in the queue. Other flights of the same batch may share it. */
   unit: Unit | undefined
   /** Queued flights for the same id. They start once this flight has ended or is no longer storable. */
@@ -398,13 +399,10 @@ export interface StoreReads {
 
 /** The store operations of a bulk call's flights, in waves. The call runs them itself, without a fiber per flight. */
 export interface Seats {
-  /** Acquires leases. Returns the flights that need own fibers: those with a stored entry, or whose lease is taken. */
-  readonly acquire: (flights: ReadonlyArray<Flight>) => Effect.Effect<Pick<ReadonlySet<Flight>, "has">, never, any>
+  /** Acquires leases. A flight with the answer `Elsewhere` needs its own fiber: to read an entry, or to wait. */
+  readonly acquire: (flights: ReadonlyArray<Flight>) => Effect.Effect<void, never, any>
   /** Stores the outcomes of loads that have ended. Returns the answers for their callers, in the same order. */
-  readonly store: (
-    flights: ReadonlyArray<Flight>,
-    outcomes: BatchAnswers
-  ) => Effect.Effect<BatchAnswers, never, any>
+  readonly store: (flights: ReadonlyArray<Flight>, outcomes: BatchAnswers) => Effect.Effect<BatchAnswers, never, any>
 }
 
 export interface ReadContext {

@@ -42,6 +42,9 @@ const fresh = (count = keys): ReadonlyArray<{ readonly id: number }> => {
 
 const idOf = ({ id }: { readonly id: number }): string => `Product@01234567:${id}`
 
+/** The results of the last raw reads, kept like those of `Cached.many`: keeping them is most of the work. */
+let kept: Array<unknown> = []
+
 /** Nanoseconds a key, in time or in processor time. */
 const perKey = Effect.fnUntraced(function*<E, R>(effect: Effect.Effect<unknown, E, R>, count = keys, now = nanos) {
   const start = now()
@@ -63,6 +66,7 @@ const makeTurns = () => {
     yield* Effect.sleep(1)
     turns.longest()
     const answer = yield* effect
+    yield* Effect.sleep(1)
     longest = Math.max(longest, turns.longest())
     turns.end()
     return answer
@@ -159,10 +163,14 @@ const onDisk = (directory: string) =>
         }))
       },
       "disk: Cached.many, cold": () => watched(perKey(products(fresh()))),
-      "disk: raw, hits": () =>
-        perKey(inChunks(rawHits, (some) => {
-          for (const { frame } of raw.read(some.map(idOf))) JSON.parse(decoder.decode(frame as Uint8Array))
-        })),
+      "disk: raw, hits": () => {
+        kept = []
+        return perKey(inChunks(rawHits, (some) => {
+          for (const { frame } of raw.read(some.map(idOf))) {
+            kept.push(Exit.succeed(JSON.parse(decoder.decode(frame as Uint8Array))))
+          }
+        }))
+      },
       "disk: Cached.many, hits": () => watched(perKey(Effect.provide(products(ourHits), layer(false)))),
       "disk: raw, set": () => perKey(inChunks(storedRaw = fresh(), raw.store)),
       "disk: Cached.setMany": () => {
@@ -217,13 +225,12 @@ const onRedis = (url: string) =>
           await store(some)
         }))
       },
-      "redis: raw, hits": () =>
-        measure(
-          inChunks(
-            rawHits,
-            async (some) => (await client.mGet(some.map(idOf))).map((json) => decode(JSON.parse(json!)))
-          )
-        ),
+      "redis: raw, hits": () => {
+        kept = []
+        return measure(inChunks(rawHits, async (some) => {
+          for (const json of await client.mGet(some.map(idOf))) kept.push(Exit.succeed(decode(JSON.parse(json!))))
+        }))
+      },
       "redis: raw, set": () => measure(inChunks(fresh(), store)),
       ...ours((effect) => effect)
     }).pipe(Effect.provide(layer()))
@@ -243,6 +250,8 @@ const atOnce = (directory: string) =>
       yield* Effect.sleep(1)
       turns.longest()
       yield* effect
+      // The turn in which the effect ends counts, too.
+      yield* Effect.sleep(1)
       const longest = turns.longest()
       turns.end()
       return longest * 1e6

@@ -414,7 +414,7 @@ this.end++`,
   {
     name: "a lease that was granted after a wait is not renewed by its wave",
     in: "renewTogether",
-    find: "wave.renewed.add(flight)",
+    find: "renew(wave, renewed)",
     replace: "",
     by: "test/internal/engine/lease/waiting.test.ts"
   },

@@ -138,7 +138,7 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "a flight asks again for the lease for which its wave has asked",
     in: "acquireLease",
-    find: "answeredInWave.get(flight)",
+    find: "takeAnswer(flight)",
     replace: "undefined",
     by: "test/cached/bulkInStore.test.ts"
   },
@@ -178,8 +178,8 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "a renewal forgets the last wave",
     in: "renewing",
-    find: "chunksOf(Array.from(renewed), waves.size)",
-    replace: "chunksOf(Array.from(renewed), waves.size).slice(0, -1)",
+    find: "chunksOf(renewed, waves.size)",
+    replace: "chunksOf(renewed, waves.size).slice(0, -1)",
     by: "test/cached/bulkInStore.test.ts"
   },
   {

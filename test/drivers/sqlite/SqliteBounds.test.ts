@@ -4,6 +4,7 @@ import { Effect, Fiber, Stream } from "effect"
 import { SqliteStore } from "effect-cached/sqlite"
 import { TestClock } from "effect/testing"
 import * as fs from "node:fs"
+import { DatabaseSync } from "node:sqlite"
 import { changesOf, connection, entry, fileOf, read } from "../../support/sqlite.ts"
 import { tempDirectory } from "../../support/tempDirectory.ts"
 
@@ -91,6 +92,23 @@ describe("markers, leases and counters", () => {
       yield* store.set("id", entry(1, 50_000))
       expect(read(store, "id")).toBeDefined()
     }), 30_000)
+
+  it.effect("outdated leases are removed bit by bit, also behind thousands that are held", () =>
+    Effect.gen(function*() {
+      const directory = yield* tempDirectory
+      const store = yield* SqliteStore.make({ directory })
+      const acquire = (name: string, count: number, leaseMillis: number) =>
+        store.acquireMany(range(count).map((i) => ({ ...asking, id: `${name} ${i}`, leaseMillis })))
+      yield* acquire("held", 6000, 86_400_000)
+      yield* acquire("outdated", 3000, 1000)
+      yield* TestClock.adjust("2 hours")
+      yield* acquire("new", 5000, 1000)
+      const database = new DatabaseSync(fileOf(directory), { readOnly: true })
+      const rows = database.prepare("SELECT id FROM lease").all().map(({ id }) => String(id).split(" ")[0])
+      database.close()
+      expect(rows.filter((name) => name === "outdated")).toHaveLength(0)
+      expect(rows.filter((name) => name !== "outdated")).toHaveLength(11_000)
+    }))
 
   it.effect("leases and counters give way too", () =>
     Effect.gen(function*() {

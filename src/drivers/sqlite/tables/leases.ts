@@ -1,5 +1,5 @@
 /** Stores leases in a table of the database. The rules are those of `internal/store/leases.ts`. */
-import type { DatabaseSync } from "node:sqlite"
+import type { DatabaseSync, SQLOutputValue } from "node:sqlite"
 import { leaseLife, sharedFailureMillis } from "../../../internal/defaults/processes.ts"
 import {
   type Held,
@@ -24,8 +24,11 @@ interface Generation {
 
 interface Lease extends Held, Generation {}
 
-/** The number of granted leases between two removals of outdated rows. */
-const pruneEvery = 1024
+/** After so many granted leases, some rows are searched for outdated ones: few, as a call may hold a million leases. */
+const prune = { every: 1024, rows: 4096 }
+
+/** Sorts before every id. */
+const first = -Infinity
 
 export const make = (database: DatabaseSync) => {
   // Returns rows as arrays, because creating an object takes longer than finding the row.
@@ -52,7 +55,10 @@ export const make = (database: DatabaseSync) => {
       WHERE id = ?1 AND owner = ?2`),
     delete: database.prepare("DELETE FROM lease WHERE id = ?"),
     deleteAll: database.prepare("DELETE FROM lease"),
-    prune: database.prepare("DELETE FROM lease WHERE dies <= ?"),
+    rowAfter: database.prepare("SELECT id FROM lease WHERE id >= ? ORDER BY id LIMIT 1 OFFSET ?"),
+    prune: database.prepare("DELETE FROM lease WHERE id >= ? AND id < ? AND dies <= ?"),
+    pruneRest: database.prepare("DELETE FROM lease WHERE id >= ? AND dies <= ?"),
+    prunedUntil: first as SQLOutputValue,
     grants: 0,
     looked: undefined as Lease | undefined
   }
@@ -125,9 +131,17 @@ const grant = (
   of: Generation,
   ...[id, { leaseMillis, owner }, now]: Parameters<SyncLeases["acquire"]>
 ) => {
-  if (++self.grants % pruneEvery === 0) self.prune.run(now)
+  if (++self.grants % prune.every === 0) pruneSome(self, now)
   self.occupy.run(toColumn(id), of.generation, owner, leaseMillis, now + leaseMillis, now + lifeMillis(leaseMillis))
   return granted(of)
+}
+
+const pruneSome = (self: Leases, now: number): void => {
+  const from = self.prunedUntil
+  const until = self.rowAfter.get(from, prune.rows)?.["id"]
+  if (until === undefined) self.pruneRest.run(from, now)
+  else self.prune.run(from, until, now)
+  self.prunedUntil = until ?? first
 }
 
 const granted = ({ failed, generation }: Generation): Acquired & { readonly _tag: "Granted" } =>

@@ -22,6 +22,7 @@ import { inScope } from "../load/loadScope.ts"
 import { retried } from "../load/retried.ts"
 import { Aside, endAttempt, loadingOf } from "../request/attempt.ts"
 import type { Batch, BatchAnswers, BatchOptions, Flight, Resume, Ticket, Watch } from "../state.ts"
+import { Elsewhere } from "../storeTier/storeTier.ts"
 import { linkTo } from "../telemetry/spans.ts"
 import { arrived, board, type Call, firstOf, Item, itemOf, leaveCall, leaveTickets, type State } from "./call.ts"
 import { make as makeGroups } from "./groups.ts"
@@ -38,7 +39,7 @@ export const make = (options: BatchOptions): Batch => {
     dropOut: (flight) => dropOut(state, flight),
     drop: (flight, dispatcher) => drop(state, flight, dispatcher),
     seat: (flight) => seat(state, flight),
-    hasSeat: () => state.ready.size > 0,
+    hasSeat: () => state.ready.length > 0,
     sell: (ticket) => void state.tickets.push(ticket),
     board: (ticket) => board(state, ticket),
     leaveTickets: Effect.suspend(() => leaveTickets(state)),
@@ -57,7 +58,7 @@ export const make = (options: BatchOptions): Batch => {
     batch,
     groups,
     pending: new Set(),
-    ready: new Set(),
+    ready: [],
     loading: new Map(),
     leading: new Set(),
     asking: [],
@@ -99,7 +100,7 @@ const load = (self: State, fiber: Fiber.Fiber<any, any>): Effect.Effect<unknown,
     const context = fiber.context as Context.Context<never>
     const flight = loadingOf(context)!.flight!
     const item = new Item(flight, false, context, resume as Resume)
-    self.ready.add(item)
+    self.ready.push(item)
     self.loading.set(flight, item)
     arrived(self, flight)
     fireIfComplete(self)
@@ -109,7 +110,7 @@ const load = (self: State, fiber: Fiber.Fiber<any, any>): Effect.Effect<unknown,
 /** Removes a flight. If no other flight waits, the call is interrupted, and the flight waits until the call ends. */
 const withdraw = (self: State, item: Item): Effect.Effect<unknown> => {
   const { call, flight } = item
-  self.ready.delete(item)
+  if (call === undefined) item.state = "left"
   self.loading.delete(flight)
   return call !== undefined && leaveCall(call, item) && call.fiber !== undefined ? Fiber.await(call.fiber) : Effect.void
 }
@@ -127,7 +128,7 @@ const seat = (self: State, flight: Flight): boolean => {
   flight.fiber = item
   if (usesStore) askLater(self, item)
   else {
-    self.ready.add(item)
+    self.ready.push(item)
     arrived(self, flight)
   }
   return true
@@ -151,14 +152,14 @@ const acquire = (self: State): void => {
   const fiber = Effect.runForkWith(starter.context as Context.Context<any>)(
     seats.acquire(items.map(({ flight }) => flight))
   )
-  const arrive = (exit: Exit.Exit<Pick<ReadonlySet<Flight>, "has">>): void => {
+  const arrive = (exit: Exit.Exit<void>): void => {
     for (const item of items) {
       if (item.state !== "waiting") continue
       const { flight } = item
       if (Exit.isFailure(exit)) complete(engine, flight, exit)
-      else if (exit.value.has(flight)) runAlone(flight)
+      else if (flight.waveAnswer instanceof Elsewhere) runAlone(flight)
       else {
-        self.ready.add(item)
+        self.ready.push(item)
         arrived(self, flight)
       }
     }
@@ -176,15 +177,15 @@ const runAlone = (flight: Flight): void => {
 }
 
 const fireIfComplete = (self: State): void => {
-  if (self.isOpen || self.pending.size > 0 || self.ready.size === 0) return
-  const items = Array.from(self.ready).filter(({ state }) => state === "waiting")
-  self.ready.clear()
+  if (self.isOpen || self.pending.size > 0 || self.ready.length === 0) return
+  const items = self.ready.filter(({ state }) => state === "waiting")
+  self.ready = []
   const tickets = self.tickets.filter(({ isOpen }) => isOpen)
   self.tickets = []
   if (items.length > 0) return fire(self, items, tickets)
   // Without a flight that leads them, all tickets become flights.
   for (const ticket of tickets) ticket.board()
-  if (self.ready.size > 0) fireIfComplete(self)
+  if (self.ready.length > 0) fireIfComplete(self)
 }
 
 const fire = (self: State, items: ReadonlyArray<Item>, tickets: ReadonlyArray<Ticket>): void => {

@@ -55,7 +55,7 @@ export interface State {
   readonly batch: Batch
   readonly groups: Groups
   readonly pending: Set<Flight>
-  readonly ready: Set<Item>
+  ready: Array<Item>
   readonly loading: Map<Flight, Item>
   readonly leading: Set<Flight>
   asking: Array<Item>
@@ -105,7 +105,7 @@ export const board = (self: State, ticket: Ticket): void => {
   flight.fiber = item
   self.boarded.set(ticket, item)
   if (call === undefined) {
-    self.ready.add(item)
+    self.ready.push(item)
     return arrived(self, flight)
   }
   item.call = call

@@ -5,7 +5,7 @@ import { infoOf, type Key } from "../../key/ofKey.ts"
 import type { BatchAnswers, LoadAll } from "../state.ts"
 import { sortAnswers, type Sorted } from "./unasked.ts"
 
-/** Runs `loadAll`, and orders its answers by `keys`. If they are a `Map`, answers for other keys go to `onUnasked`. */
+/** Runs `loadAll`. Orders a `Map` of answers by `keys`, and passes answers for other keys to `onUnasked`. */
 export const inOrder = (
   keys: ReadonlyArray<Key>,
   loadAll: LoadAll,

@@ -66,6 +66,7 @@ export const makeFlight = (self: Flights, options: FlightOptions): Flight => {
     parent,
     fiber: undefined,
     lease: undefined,
+    waveAnswer: undefined,
     unit: undefined,
     after: undefined,
     limit: undefined,

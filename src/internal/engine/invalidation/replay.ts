@@ -59,7 +59,7 @@ export const replay = Effect.fnUntraced(function*(tier: StoreTier, all?: Budget,
     const budget: Budget = all ?? { leftMillis: storeTimeoutMillis }
     const isAnswered = yield* acknowledgeWritten(tier, budget, wave)
     if (!isAnswered) return false
-    // Skips an item that was acknowledged, or replaced by a newer operation, which sending the item would undo.
+    // Skips items that were acknowledged, or replaced by a newer operation that sending the item again would undo.
     const current = wave.filter(isOpen)
     const [first] = current
     if (first === undefined) continue

@@ -22,8 +22,8 @@ import { damaged, isFault } from "../storeTier/faults.ts"
 import { areAmong, fetch, reviveNow } from "../storeTier/fetch.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
 import { decode } from "../storeTier/sharedFailure.ts"
-import type { Fault, StoreTier } from "../storeTier/storeTier.ts"
-import { answeredInWave, Elsewhere, isLate, leaseOf, lookBefore, nowOf, type WriteGrant } from "./held.ts"
+import { Elsewhere, type Fault, type StoreTier, type WriteGrant } from "../storeTier/storeTier.ts"
+import { isLate, leaseOf, lookBefore, nowOf, takeAnswer } from "./held.ts"
 import { waitForLease } from "./leaseWaits.ts"
 import { acquireTogether, isCrowded } from "./together.ts"
 import { askEvidence } from "./unasked.ts"
@@ -57,8 +57,8 @@ export const acquireLease = Effect.fnUntraced(function*(
   // Reads of the result in memory do not ask the store, so changes by other processes must be tracked.
   self.tagEpochs.ensureTracking?.()
   if (Pending.isPending(pending, id)) return undefined
-  let elsewhere = answeredInWave.get(flight)
-  answeredInWave.delete(flight)
+  const answered = takeAnswer(flight)
+  let elsewhere = answered instanceof Elsewhere ? answered : undefined
   if (elsewhere === undefined && !isAskingStore(flight) && isCrowded(self, { budget, tier }, flight)) {
     const acquired = yield* acquireTogether(self, flight, { budget, tier })
     if (!(acquired instanceof Elsewhere)) return acquired

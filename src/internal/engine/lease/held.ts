@@ -2,40 +2,23 @@
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import type { Acquired, Markers } from "../../../ports/store.ts"
+import type { Acquired } from "../../../ports/store.ts"
 import { monotonicMillis } from "../../time/monotonic.ts"
 import type { Flight, FlightLease, Flights } from "../state.ts"
 import { ask } from "../storeTier/ask.ts"
 import { spawn, type Worker } from "../storeTier/background.ts"
 import { isFault } from "../storeTier/faults.ts"
 import { encode } from "../storeTier/sharedFailure.ts"
-import type { Fault, StoreTier } from "../storeTier/storeTier.ts"
+import type { Elsewhere, Fault, StoreTier, WriteGrant } from "../storeTier/storeTier.ts"
 
-export interface WriteGrant {
-  readonly generation: string
-  /** `undefined` if no tag was declared before the load and the store returned neither markers nor its `seq`. */
-  readonly markers: Markers | undefined
-  /** Whether a wave has acquired the lease. The result is then stored in a wave, too. */
-  readonly isOfWave?: boolean
+/** Returns the answer of a flight's wave once: afterwards, a new attempt asks the store itself. */
+export const takeAnswer = (flight: Flight): WriteGrant | Elsewhere | undefined => {
+  const { waveAnswer } = flight
+  flight.waveAnswer = undefined
+  return waveAnswer
 }
 
-/** The answer of a wave for a flight without a grant: an entry is stored, or another process has the lease. */
-export class Elsewhere {
-  readonly answer: Exclude<Acquired, { readonly _tag: "Granted" }>
-  readonly owner: string
-  readonly markers: Markers | undefined
-
-  constructor(answer: Elsewhere["answer"], owner: string, markers: Markers | undefined) {
-    this.answer = answer
-    this.owner = owner
-    this.markers = markers
-  }
-}
-
-/** The answers of waves for flights of bulk calls, which continue in fibers and need not ask again. */
-export const answeredInWave = new WeakMap<Flight, Elsewhere>()
-
-/** Applies changes from before the grant. The flight then counts as started after them, because its load sees them. */
+/** Applies changes from before the grant. A flight of the epoch before counts as started after them: it sees them. */
 export const lookBefore = ({ tagEpochs }: Flights, flight: Flight): void => {
   const { epoch } = tagEpochs
   tagEpochs.look?.()

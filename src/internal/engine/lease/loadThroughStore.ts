@@ -30,10 +30,9 @@ import { isFault } from "../storeTier/faults.ts"
 import { fetch } from "../storeTier/fetch.ts"
 import { addUnanswered } from "../storeTier/makeStoreTier.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
-import { type Budget, isFar, Rejected } from "../storeTier/storeTier.ts"
+import { type Budget, isFar, Rejected, type WriteGrant } from "../storeTier/storeTier.ts"
 import { type LateMarkers, versionsOf } from "../storeTier/tagVersions.ts"
 import { acquireLease, LeasedElsewhere } from "./acquireLease.ts"
-import type { WriteGrant } from "./held.ts"
 import { commitTogether, isCrowded } from "./together.ts"
 
 export const throughStore = Effect.fnUntraced(function*(

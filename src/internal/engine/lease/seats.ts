@@ -6,8 +6,9 @@ import type { Entry } from "../memory/entry.ts"
 import { declaredTags } from "../request/requestTags.ts"
 import type { BatchAnswers, Flight, Seats } from "../state.ts"
 import { isFault } from "../storeTier/faults.ts"
+import type { WriteGrant } from "../storeTier/storeTier.ts"
 import type { LateMarkers } from "../storeTier/tagVersions.ts"
-import { answeredInWave, type WriteGrant } from "./held.ts"
+import { takeAnswer } from "./held.ts"
 import { committed, endLoad, prepare, type Prepared } from "./loadThroughStore.ts"
 import { acquire, askWave, budgetOf, commitAll, makeWave, pickerOf, type Wave } from "./wave.ts"
 
@@ -17,11 +18,7 @@ export const makeSeats = (first: Flight, isOneWave: boolean): Seats => {
   const { leftMillis = wave.budgetMillis } = request.batch?.options ?? {}
   const self: Wave = { ...wave, isTooSlow: leftMillis <= 0, whole: isOneWave ? { leftMillis } : undefined }
   return {
-    acquire: (flights) =>
-      Effect.map(acquire(self, flights), (others) => {
-        for (const [flight, elsewhere] of others) answeredInWave.set(flight, elsewhere)
-        return others
-      }),
+    acquire: (flights) => Effect.asVoid(acquire(self, flights)),
     store: (flights, outcomes) => store(self, flights, outcomes)
   }
 }
@@ -31,12 +28,11 @@ const store = Effect.fnUntraced(function*(
   flights: ReadonlyArray<Flight>,
   outcomes: BatchAnswers
 ): Effect.fn.Return<BatchAnswers, never, any> {
-  const { engine, grants, tier } = self
+  const { engine, tier } = self
   const answers: Array<Exit.Exit<unknown, unknown>> = []
   const written: Array<{ readonly flight: Flight; readonly entry: Entry; readonly grant: WriteGrant }> = []
   yield* Turns.forEach(flights, (flight) => {
-    const grant = grants.get(flight)
-    grants.delete(flight)
+    const grant = takeAnswer(flight) as WriteGrant | undefined
     const exit = outcomes[answers.length]!
     if (flight.exit !== undefined) return void answers.push(exit)
     answers.push(endLoad(engine, flight, { exit, isWritten: grant !== undefined, clock: flight.starter.clock }))

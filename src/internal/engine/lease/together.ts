@@ -15,8 +15,8 @@ import { optionOf } from "../request/rules.ts"
 import type { Flight, Flights } from "../state.ts"
 import { ask, type Asking, timeOf } from "../storeTier/ask.ts"
 import { spawn } from "../storeTier/background.ts"
-import type { Budget, StoreTier } from "../storeTier/storeTier.ts"
-import type { Elsewhere, WriteGrant } from "./held.ts"
+import type { Budget, Elsewhere, StoreTier, WriteGrant } from "../storeTier/storeTier.ts"
+import { takeAnswer } from "./held.ts"
 import { acquire, commitAll, makeWave } from "./wave.ts"
 
 interface Waiting<Item, Answer> {
@@ -102,11 +102,7 @@ const acquireAll: Lines["acquires"]["send"] = (flights, budget) => {
   const [first] = asked
   if (first === undefined) return Effect.succeed(flights.map(() => undefined))
   const wave = makeWave(first, budget)
-  return Effect.map(acquire(wave, asked), (others) => {
-    const answers = flights.map((flight) => others.get(flight) ?? wave.grants.get(flight))
-    wave.grants.clear()
-    return answers
-  })
+  return Effect.map(acquire(wave, asked), () => flights.map((flight) => takeAnswer(flight)))
 }
 
 const inWave = <Item, Answer>(line: Line<Item, Answer>, item: Item, budget: Budget): Effect.Effect<Answer> =>

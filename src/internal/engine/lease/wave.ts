@@ -15,8 +15,8 @@ import { ask, askForAll, type Many } from "../storeTier/ask.ts"
 import { supervise, type Worker } from "../storeTier/background.ts"
 import { isFault, isRefusal } from "../storeTier/faults.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
-import type { Budget, Fault, StoreTier } from "../storeTier/storeTier.ts"
-import { Elsewhere, isLate, leaseOf, lookBefore, nowOf, type WriteGrant } from "./held.ts"
+import { type Budget, Elsewhere, type Fault, type StoreTier, type WriteGrant } from "../storeTier/storeTier.ts"
+import { isLate, leaseOf, lookBefore, nowOf } from "./held.ts"
 import { askEvidence } from "./unasked.ts"
 
 export interface Wave {
@@ -24,9 +24,9 @@ export interface Wave {
   readonly engine: Flights
   readonly owner: string
   readonly budgetMillis: number
-  /** The grants of flights that have not ended. A flight whose result may not be stored has no grant. */
-  readonly grants: Map<Flight, WriteGrant>
-  readonly renewed: Set<Flight>
+  /** Arrays, because a `Set` of a million flights holds the event loop whenever it grows. */
+  renewed: Array<Renewed>
+  renewedLeft: number
   renewal: Worker | undefined
   /** Whether the store has exceeded the budget of a request. If so, it is not asked again. */
   isTooSlow: boolean
@@ -42,8 +42,8 @@ export const makeWave = (first: Flight, whole: Budget | undefined): Wave => {
     engine,
     owner: engine.tokens.next(8),
     budgetMillis: policy.storeTimeoutMillis ?? tier.storeTimeoutMillis,
-    grants: new Map(),
-    renewed: new Set(),
+    renewed: [],
+    renewedLeft: 0,
     renewal: undefined,
     isTooSlow: false,
     whole
@@ -77,20 +77,17 @@ const requestAll = <A, B>(
     return answers
   })
 
-type Others = ReadonlyMap<Flight, Elsewhere>
-
-const none: Others = new Map()
-
+/** Acquires leases, and notes the `waveAnswer` of each flight that the store has answered. */
 export const acquire = Effect.fnUntraced(function*(
   self: Wave,
   wave: ReadonlyArray<Flight>
-): Effect.fn.Return<Others, never, any> {
+): Effect.fn.Return<void, never, any> {
   const { engine, tier } = self
   const { pending, store } = tier
   engine.tagEpochs.ensureTracking?.()
   askEvidence(engine, tier, wave[0]!)
   const asked = wave.filter(({ id }) => !Pending.isPending(pending, id))
-  if (asked.length === 0) return none
+  if (asked.length === 0) return
   const declared = asked.map(({ request }) => declaredTags(engine, request))
   const names = Array.from(new Set(declared.flat()))
   const hasLate = asked.some(({ request }) => typeof request.options.tags === "function")
@@ -127,11 +124,11 @@ const acquireLeases = Effect.fnUntraced(function*(
   self: Wave,
   flights: ReadonlyArray<Flight>,
   markersOf: (flight: Flight) => Markers | undefined
-): Effect.fn.Return<Others, never, any> {
+): Effect.fn.Return<void, never, any> {
   const { engine, owner, tier } = self
   const { leaseMillis, store } = tier
   const asked = flights.filter(({ exit }) => exit === undefined)
-  if (asked.length === 0) return none
+  if (asked.length === 0) return
   const isExclusive = optionOf(engine, asked[0]!.request, "lease") ?? store.capabilities.shared
   const leases = asked.map((flight): FlightLease | undefined => {
     beginAsking(flight)
@@ -152,7 +149,6 @@ const acquireLeases = Effect.fnUntraced(function*(
     all: store.acquireMany,
     one: ({ id, ...options }) => store.acquire(id, options)
   })
-  const others = new Map<Flight, Elsewhere>()
   const { epoch } = engine.tagEpochs
   lookBefore(engine, asked[0]!)
   asked.forEach((flight, i) => {
@@ -164,7 +160,7 @@ const acquireLeases = Effect.fnUntraced(function*(
     }
     if (answer._tag !== "Granted") {
       flight.lease = undefined
-      if (flight.exit === undefined) others.set(flight, new Elsewhere(answer, owner, markersOf(flight)))
+      if (flight.exit === undefined) flight.waveAnswer = new Elsewhere(answer, owner, markersOf(flight))
       return
     }
     // The flight was abandoned or detached meanwhile, and its release may have reached the store before the grant.
@@ -175,12 +171,10 @@ const acquireLeases = Effect.fnUntraced(function*(
     if (flight.bornAt === epoch) flight.bornAt = engine.tagEpochs.epoch
     if (isExclusive) {
       flight.lease!.heldUntil = askedAt + leaseMillis
-      self.renewed.add(flight)
+      renew(self, flight.lease!.renewal as Renewed)
     }
-    self.grants.set(flight, grantOf(answer, markersOf(flight)))
+    flight.waveAnswer = grantOf(answer, markersOf(flight))
   })
-  if (self.renewed.size > 0) self.renewal ??= renewing(self, asked[0]!)
-  return others
 })
 
 const grantOf = (
@@ -196,16 +190,23 @@ const grantOf = (
 class Renewed implements Worker {
   readonly wave: Wave
   readonly flight: Flight
+  isOpen = false
 
   constructor(wave: Wave, flight: Flight) {
     this.wave = wave
     this.flight = flight
   }
 
+  end(): void {
+    if (this.isOpen) this.wave.renewedLeft--
+    this.isOpen = false
+  }
+
   interruptUnsafe(): void {
-    const { flight, wave } = this
-    wave.renewed.delete(flight)
-    if (wave.renewed.size > 0) return
+    const { wave } = this
+    this.end()
+    if (wave.renewedLeft > 0) return
+    wave.renewed = []
     wave.renewal?.interruptUnsafe()
     wave.renewal = undefined
   }
@@ -214,45 +215,55 @@ class Renewed implements Worker {
 export const renewTogether = (first: Flight, owner: string) => {
   const wave: Wave = { ...makeWave(first, undefined), owner }
   return (flight: Flight): FlightLease => {
-    wave.renewed.add(flight)
-    wave.renewal ??= renewing(wave, flight)
-    return leaseOf(wave.tier, owner, new Renewed(wave, flight))
+    const renewed = new Renewed(wave, flight)
+    renew(wave, renewed)
+    return leaseOf(wave.tier, owner, renewed)
   }
+}
+
+const renew = (wave: Wave, one: Renewed): void => {
+  one.isOpen = true
+  wave.renewed.push(one)
+  wave.renewedLeft++
+  wave.renewal ??= renewing(wave, one.flight)
 }
 
 /** One worker renews all leases after every third of their length, for at most `maxLoad`. */
 const renewing = (self: Wave, { request: { maxLoadMillis }, starter }: Flight): Worker => {
-  const { owner, renewed, tier } = self
+  const { owner, tier } = self
   const { leaseMillis, store } = tier
   let leftMillis = maxLoadMillis ?? tier.maxLoadMillis
-  const renew = (wave: ReadonlyArray<Flight>): Effect.Effect<void> => {
-    const held = wave.filter((flight) => {
-      const isHeld = flight.lease !== undefined && !flight.lease.isStored && flight.exit === undefined
-      if (!isHeld) renewed.delete(flight)
+  const renewAll = (wave: ReadonlyArray<Renewed>): Effect.Effect<void> => {
+    const held = wave.filter((one) => {
+      const { exit, lease } = one.flight
+      const isHeld = lease !== undefined && !lease.isStored && exit === undefined
+      if (!isHeld) one.end()
       return isHeld
     })
     if (held.length === 0) return Effect.void
     const until = nowOf(tier) + leaseMillis
     const renewing = askForAll(tier, { leftMillis: leaseMillis }, held, {
       operation: "renew",
-      all: (held) => store.renewMany(held.map(({ id }) => id), owner, leaseMillis),
-      one: ({ id }) => store.renew(id, owner, leaseMillis)
+      all: (held) => store.renewMany(held.map(({ flight }) => flight.id), owner, leaseMillis),
+      one: ({ flight }) => store.renew(flight.id, owner, leaseMillis)
     })
     return Effect.map(renewing, (answers) =>
-      held.forEach((flight, i) => {
+      held.forEach((one, i) => {
         const answer = answers[i]!
+        const { lease } = one.flight
         if (isFault(answer)) return
-        if (flight.lease !== undefined) flight.lease.heldUntil = answer ? until : -Infinity
-        if (!answer) renewed.delete(flight)
+        if (lease !== undefined) lease.heldUntil = answer ? until : -Infinity
+        if (!answer) one.end()
       }))
   }
   const again: Effect.Effect<void> = Effect.flatMap(Effect.sleep(leaseMillis / 3), () => {
     leftMillis -= leaseMillis / 3
-    if (leftMillis <= 0 || renewed.size === 0) {
+    if (leftMillis <= 0 || self.renewedLeft === 0) {
       self.renewal = undefined
       return Effect.void
     }
-    return Effect.andThen(Turns.forEachEffect(chunksOf(Array.from(renewed), waves.size), renew), again)
+    const renewed = self.renewed = self.renewed.filter(({ isOpen }) => isOpen)
+    return Effect.andThen(Turns.forEachEffect(chunksOf(renewed, waves.size), renewAll), again)
   })
   return supervise(tier.background, { name: "renews the leases of a wave", context: starter.context, run: again })
 }

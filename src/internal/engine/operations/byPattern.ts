@@ -36,7 +36,7 @@ export const invalidateMatching = (self: Engine, glob: Glob): Stream.Stream<Prog
 /** The ids in memory and in flights, and those of results and written values that the store may not have. */
 const allHere = (self: Engine): Stream.Stream<string> =>
   Stream.suspend(() => {
-    // Marks all ids as changed, even those not listed here, because a running call for many keys may answer them.
+    // Marks all ids as changed, even those not listed here, because a running call for many keys may load them.
     noteAll(self)
     const others = new Set(self.flights.all().map(({ id }) => id))
     for (const id of self.storeTier?.unanswered ?? []) others.add(id)

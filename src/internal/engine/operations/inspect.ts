@@ -1,4 +1,4 @@
-/** Inspects the cache: its size, its entries, and whether its store answers. A fault of the store fails the caller. */
+/** Inspects the cache: its size, its entries, and whether its store answers. If the store fails, so does the call. */
 import * as Entries from "#platform/engine/memory/entries"
 import { dependsOnOf } from "#platform/store/markers/dependsOn"
 import * as Effect from "effect/Effect"

@@ -3,7 +3,7 @@ import type * as Effect from "effect/Effect"
 import type * as Latch from "effect/Latch"
 import type { SerializerError, StoreError } from "../../../CacheError.ts"
 import type { Codec, Serializer } from "../../../ports/serializer.ts"
-import type { Markers, Store, TouchOptions } from "../../../ports/store.ts"
+import type { Acquired, Markers, Store, TouchOptions } from "../../../ports/store.ts"
 import { farMillis } from "../../defaults/bounds.ts"
 import type { Key } from "../../key/ofKey.ts"
 import type { TurnLimit } from "../../time/turnLimit.ts"
@@ -94,7 +94,7 @@ export interface StoreSteps {
   readonly close: (tier: StoreTier) => Effect.Effect<void>
 }
 
-/** Whether a question takes so long that a load asks for its entry and its lease at once. */
+/** Whether the store answers so slowly that a load requests its entry and its lease together. */
 export const isFar = (tier: StoreTier): boolean => distanceOf(tier) >= farMillis
 
 export const distanceOf = ({ store }: StoreTier): number => store.distanceMillis?.() ?? 0
@@ -152,6 +152,27 @@ export interface Evidence {
 
 /** A failure of the store or serializer. Only a strict policy reports it if the operation can do without the store. */
 export type Fault = StoreError | SerializerError
+
+export interface WriteGrant {
+  readonly generation: string
+  /** `undefined` if no tag was declared before the load and the store returned neither markers nor its `seq`. */
+  readonly markers: Markers | undefined
+  /** Whether a wave has acquired the lease. The result is then stored in a wave, too. */
+  readonly isOfWave?: boolean
+}
+
+/** The answer of a wave for a flight without a grant: an entry is stored, or another process has the lease. */
+export class Elsewhere {
+  readonly answer: Exclude<Acquired, { readonly _tag: "Granted" }>
+  readonly owner: string
+  readonly markers: Markers | undefined
+
+  constructor(answer: Elsewhere["answer"], owner: string, markers: Markers | undefined) {
+    this.answer = answer
+    this.owner = owner
+    this.markers = markers
+  }
+}
 
 export interface StoreTierLimits {
   /** The budget for all store steps of one read together. */

@@ -1,6 +1,6 @@
 /**
  * A store part: a view of a store in which ids, tags and counters have a prefix. Every entry has one more tag, with the
- * version of the part: `clear` invalidates this tag in one step, and so refuses the results of loads in all processes.
+ * version of the part: `clear` invalidates this tag in one step, and so voids the loads under way in all processes.
  */
 import * as Effect from "effect/Effect"
 import type { Meta, Stored, TagVersion } from "../../../CacheEntry.ts"
