@@ -155,7 +155,6 @@ export const run: {
     const { isolation, retry, timeoutMillis } = parse(given)
     return withCaching((outer): Effect.Effect<A, E | Run.Failure, R | Caching> => {
       const entered = outer.perform(enter)
-      // A disabled cache has nothing to commit.
       if (entered === undefined) return self
       const body = (cache: Cache) => Effect.provideService(self, Caching, cache)
       if (isOverlay(entered)) {

@@ -84,6 +84,9 @@ export const script = { ids: 64, bytes: maxValue }
 /** How many keys are requested at once, in several commands, which are made and answered in few milliseconds. */
 export const keysAtOnce = 1000
 
+/** How many bytes of values are requested at once, and the size of a value until some have been read. */
+export const valuesAtOnce = { bytes: 4_194_304, first: 131_072 }
+
 /** If a listing finds only keys of other programs, its steps grow to this size (about 1 ms of the server's time). */
 export const keysSkipped = 5000
 

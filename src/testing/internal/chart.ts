@@ -28,7 +28,6 @@ const style = [
 ].join("")
 
 const escaped = (text: string): string =>
-  // Removes characters that XML does not allow.
   text.replaceAll(/[^\t\n\r\u{20}-\u{d7ff}\u{e000}-\u{fffd}\u{10000}-\u{10ffff}]/gu, "")
     .replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll("\"", "&quot;")
 

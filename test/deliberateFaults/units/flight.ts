@@ -370,7 +370,7 @@ this.end++`,
   },
   {
     name: "an entry that came with the lease is read once more",
-    in: "acquireLease",
+    in: "useHit",
     find: "isWhole(flight, hit, declared)",
     replace: "false",
     by: "test/internal/engine/lease/waiting.test.ts"

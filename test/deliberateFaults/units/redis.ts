@@ -3,6 +3,20 @@ import type { UnitFault } from "../fault.ts"
 
 export const faults: ReadonlyArray<UnitFault> = [
   {
+    name: "a connection that was lost to large values says nothing about the next ones",
+    in: "readEntries",
+    find: "4 * bytes / part.length",
+    replace: "0",
+    by: "test/servers/redisLargeValues.test.ts"
+  },
+  {
+    name: "large values are read as many at once as small ones",
+    in: "readEntries",
+    find: "Math.max(1, Math.floor(bytes / self.valueBytes))",
+    replace: "Limits.keysAtOnce",
+    by: "test/servers/redisLargeValues.test.ts"
+  },
+  {
     name: "reads that are sent together all have the markers of the first",
     in: "place",
     find: "read.markers !== session.lastMarkers",

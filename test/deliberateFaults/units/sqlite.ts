@@ -330,7 +330,7 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "outdated leases are searched for only at the beginning of their table",
     in: "pruneSome",
-    find: "self.prunedUntil = until ?? first",
+    find: "self.prunedUntil = until ?? beforeAllIds",
     replace: "",
     by: "test/drivers/sqlite/SqliteBounds.test.ts"
   },

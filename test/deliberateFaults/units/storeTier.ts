@@ -3,6 +3,20 @@ import type { UnitFault } from "../fault.ts"
 
 export const faults: ReadonlyArray<UnitFault> = [
   {
+    name: "an entry that may be newer than a reported invalidation is replaced by a load",
+    in: "rejectedBy",
+    find: "mayBeValid(found) ? undefined : found?.writeId",
+    replace: "found?.writeId",
+    by: "test/cached/reportedLate.test.ts"
+  },
+  {
+    name: "a load that finds an entry instead of its lease replaces it, although it may be valid",
+    in: "useHit",
+    find: "mayBeValid(found)",
+    replace: "false",
+    by: "test/cached/reportedLate.test.ts"
+  },
+  {
     name: "a wave has only the budget that the wave before has left",
     in: "askInWaves",
     find: "{ ...budget, call: budget }",

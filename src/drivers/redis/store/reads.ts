@@ -60,39 +60,58 @@ const versionOf = (self: StoreState, answer: unknown): string | undefined => {
 
 const noMarkers: ReadonlyArray<Named> = []
 
+type Decode<A> = (answer: unknown, text: string) => A
+
 /** Reads many keys. Decodes each answer on arrival, while the following answers are still on their way. */
 const readMany = <A>(
   { session }: StoreState,
   operation: string,
   named: ReadonlyArray<Named>,
-  decode: (answer: unknown, text: string) => A
+  decode: Decode<A>
 ): Operation<ReadonlyArray<A>> => {
   const readSome = (some: ReadonlyArray<Named>, done: Done): void =>
     read(session, some, noMarkers, (answer) => {
       if (isFault(answer)) return done(answer)
       done(list(answer).map((one, i) => decode(one, some[i]![1])))
     })
-  return Turns.inParts(
-    named,
-    (part) =>
-      asking(
-        operation,
-        (done) => all(perCommand(part), readSome, done),
-        (answers) => (answers as ReadonlyArray<ReadonlyArray<A>>).flat() as ReadonlyArray<A>
-      ),
-    Limits.keysAtOnce
+  return asking(
+    operation,
+    (done) => all(perCommand(named), readSome, done),
+    (answers) => (answers as ReadonlyArray<ReadonlyArray<A>>).flat() as ReadonlyArray<A>
   )
 }
 
-const entryOf = (id: string): Named => ["v", id]
+/** Reads few large entries at once: other commands wait for their bytes, and a server may limit its output buffer. */
+const readEntries = Effect.fnUntraced(function*<A>(
+  self: StoreState,
+  operation: string,
+  ids: ReadonlyArray<string>,
+  decode: Decode<A>
+): Effect.fn.Return<ReadonlyArray<A>, StoreError> {
+  const entries: Array<A> = []
+  while (entries.length < ids.length) {
+    const { bytes } = Limits.valuesAtOnce
+    const count = Math.min(Limits.keysAtOnce, Math.max(1, Math.floor(bytes / self.valueBytes)))
+    const part = ids.slice(entries.length, entries.length + count)
+    let size = 0
+    const measured: Decode<A> = (frame, id) => {
+      if (Buffer.isBuffer(frame)) size += frame.length
+      return decode(frame, id)
+    }
+    const reading = readMany(self, operation, part.map((id): Named => ["v", id]), measured)
+    entries.push(
+      ...yield* Effect.tapError(reading, ({ reason }) => {
+        if (reason === "Unavailable") self.valueBytes = Math.max(self.valueBytes, 4 * bytes / part.length)
+        return Effect.void
+      })
+    )
+    self.valueBytes = size / part.length
+  }
+  return entries
+})
 
 export const getMany = (self: StoreState, ids: ReadonlyArray<string>): Operation<ReadonlyArray<Stored | undefined>> =>
-  readMany(
-    self,
-    "getMany",
-    ids.map(entryOf),
-    (frame, id) => Replies.toEntry(id, frame, self.session.wire.offset()).entry
-  )
+  readEntries(self, "getMany", ids, (frame, id) => Replies.toEntry(id, frame, self.session.wire.offset()).entry)
 
 export const headSize = 51
 
@@ -110,7 +129,11 @@ export const versionsFor = Effect.fnUntraced(function*(
   const tags = Array.from(new Set(tagged.map(({ tag }) => tag)))
   const answers = tags.length === 0
     ? []
-    : yield* readMany(self, operation, tags.map(markerOf), Replies.toVersion)
+    : (yield* Turns.inParts(
+      tags.map(markerOf),
+      (part) => readMany(self, operation, part, Replies.toVersion),
+      Limits.keysAtOnce
+    ))
   return new Map(tags.map((tag, i) => [tag, answers[i]]))
 })
 
@@ -119,7 +142,7 @@ export const present = Effect.fnUntraced(function*(
   operation: string,
   ids: ReadonlyArray<string>
 ): Effect.fn.Return<ReadonlyArray<Present>, StoreError> {
-  const found = yield* readMany(self, operation, ids.map(entryOf), (frame, id) => ({
+  const found = yield* readEntries(self, operation, ids, (frame, id) => ({
     entry: Replies.toEntry(id, frame, self.session.wire.offset()).entry,
     head: Buffer.isBuffer(frame) ? frame.subarray(0, headSize) : Buffer.alloc(0)
   }))

@@ -3,6 +3,7 @@ import type * as Clock from "effect/Clock"
 import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { StoreError } from "../../../CacheError.ts"
+import * as Limits from "../../../internal/defaults/redis.ts"
 import type * as Tokens from "../../../internal/token.ts"
 import type { Told } from "../../shared/recentChanges.ts"
 import type { Done } from "../connection/connection.ts"
@@ -41,6 +42,8 @@ export interface StoreState extends StateOptions {
   /** The most recent answer for a marker. It is decoded to `lastVersion` once, because reads in one turn share it. */
   lastAnswer: unknown
   lastVersion: string | undefined
+  /** The mean size of the values that were read last, a guess at the next ones. */
+  valueBytes: number
   /** The keys of all eras before this one are being removed. `undefined` if no removal is running. */
   sweptBefore: number | undefined
 }
@@ -66,6 +69,7 @@ export const make = (options: StateOptions): StoreState => ({
   last: { tags: [], markers: [] },
   lastAnswer: undefined,
   lastVersion: undefined,
+  valueBytes: Limits.valuesAtOnce.first,
   sweptBefore: undefined
 })
 

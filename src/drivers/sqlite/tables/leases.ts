@@ -27,8 +27,7 @@ interface Lease extends Held, Generation {}
 /** After so many granted leases, some rows are searched for outdated ones: few, as a call may hold a million leases. */
 const prune = { every: 1024, rows: 4096 }
 
-/** Sorts before every id. */
-const first = -Infinity
+const beforeAllIds = -Infinity
 
 export const make = (database: DatabaseSync) => {
   // Returns rows as arrays, because creating an object takes longer than finding the row.
@@ -58,7 +57,7 @@ export const make = (database: DatabaseSync) => {
     rowAfter: database.prepare("SELECT id FROM lease WHERE id >= ? ORDER BY id LIMIT 1 OFFSET ?"),
     prune: database.prepare("DELETE FROM lease WHERE id >= ? AND id < ? AND dies <= ?"),
     pruneRest: database.prepare("DELETE FROM lease WHERE id >= ? AND dies <= ?"),
-    prunedUntil: first as SQLOutputValue,
+    prunedUntil: beforeAllIds as SQLOutputValue,
     grants: 0,
     looked: undefined as Lease | undefined
   }
@@ -141,7 +140,7 @@ const pruneSome = (self: Leases, now: number): void => {
   const until = self.rowAfter.get(from, prune.rows)?.["id"]
   if (until === undefined) self.pruneRest.run(from, now)
   else self.prune.run(from, until, now)
-  self.prunedUntil = until ?? first
+  self.prunedUntil = until ?? beforeAllIds
 }
 
 const granted = ({ failed, generation }: Generation): Acquired & { readonly _tag: "Granted" } =>

@@ -22,7 +22,7 @@ import { type Asking, askInWaves } from "../storeTier/ask.ts"
 import { isFault } from "../storeTier/faults.ts"
 import { fetchMany } from "../storeTier/fetchMany.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
-import type { StoreTier } from "../storeTier/storeTier.ts"
+import { rejectedBy, type StoreTier } from "../storeTier/storeTier.ts"
 import * as Batch from "./batch.ts"
 import type { Missing } from "./missingKey.ts"
 import { afterServed, concluded, type Exits, isServed, loadOf, readerOf, type Reading, refuse } from "./reading.ts"
@@ -79,7 +79,7 @@ const takeWave = (
       // The entry's dependencies were unknown until now, so a change since may concern them: the flight asks again.
       if (answer instanceof Entry && self.mutations !== mutations && derives(answer)) return void (one.asked = false)
       if (!(answer instanceof Entry) || answer.writeId === one.rejectedWriteId) {
-        one.rejectedWriteId = answer?.writeId ?? one.rejectedWriteId
+        one.rejectedWriteId = rejectedBy(answer) ?? one.rejectedWriteId
         return
       }
       const decision = decide(self, fiber, reading.many.template, answer)

@@ -22,7 +22,14 @@ import { damaged, isFault } from "../storeTier/faults.ts"
 import { areAmong, fetch, reviveNow } from "../storeTier/fetch.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
 import { decode } from "../storeTier/sharedFailure.ts"
-import { Elsewhere, type Fault, type StoreTier, type WriteGrant } from "../storeTier/storeTier.ts"
+import {
+  Elsewhere,
+  type Fault,
+  type Fetched,
+  mayBeValid,
+  type StoreTier,
+  type WriteGrant
+} from "../storeTier/storeTier.ts"
 import { isLate, leaseOf, lookBefore, nowOf, takeAnswer } from "./held.ts"
 import { waitForLease } from "./leaseWaits.ts"
 import { acquireTogether, isCrowded } from "./together.ts"
@@ -142,9 +149,7 @@ export const acquireLease = Effect.fnUntraced(function*(
       continue
     }
     const hit = readsMarkers && !waited ? withTags(acquired, { tags: declared, bornAt }, markers) : acquired
-    const found = yield* isWhole(flight, hit, declared)
-      ? reviveAcquired(tier, flight, hit)
-      : fetchAcquired(flight, { tier, budget }, acquired, declared)
+    const found = yield* useHit(flight, { tier, budget }, hit, declared)
     if (isFault(found)) return failWith(found)
     if (!flight.changedWhileAsked && found instanceof Entry && serves(found)) return found
     missed(self, flight)
@@ -216,6 +221,22 @@ const withTags = (
   markers !== undefined && areAmong(hit.entry.meta.tags, read.tags)
     ? { ...hit, tagsRead: { ...read, versions: markers.markers.map(({ version }) => version) } }
     : hit
+
+/** Asks for the entry itself if its tags may have changed, and again while an invalidation is reported meanwhile. */
+const useHit = Effect.fnUntraced(function*(
+  flight: Flight,
+  asking: Asking,
+  hit: LeaseHit,
+  declared: ReadonlyArray<string>
+): Effect.fn.Return<Fetched | Fault, never, any> {
+  let found: Fetched | Fault = isWhole(flight, hit, declared)
+    ? yield* reviveAcquired(asking.tier, flight, hit)
+    : yield* fetchAcquired(flight, asking, hit, declared)
+  for (let i = 0; i < Defaults.leaseAttempts && mayBeValid(found) && !flight.changedWhileAsked; i++) {
+    found = yield* fetchAcquired(flight, asking, hit, declared)
+  }
+  return found
+})
 
 /** Whether an entry needs no further request: no change was reported since, and the versions of its tags are known. */
 const isWhole = (

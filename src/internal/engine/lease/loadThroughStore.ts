@@ -30,7 +30,7 @@ import { isFault } from "../storeTier/faults.ts"
 import { fetch } from "../storeTier/fetch.ts"
 import { addUnanswered } from "../storeTier/makeStoreTier.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
-import { type Budget, isFar, Rejected, type WriteGrant } from "../storeTier/storeTier.ts"
+import { type Budget, isFar, Rejected, rejectedBy, type WriteGrant } from "../storeTier/storeTier.ts"
 import { type LateMarkers, versionsOf } from "../storeTier/tagVersions.ts"
 import { acquireLease, LeasedElsewhere } from "./acquireLease.ts"
 import { commitTogether, isCrowded } from "./together.ts"
@@ -93,7 +93,7 @@ const lookUp = Effect.fnUntraced(function*(
     missed(self, flight)
     failStrict(self, flight, found)
   } else if (flight.changedWhileAsked) flight.rejectedWriteId = undefined
-  else if (found instanceof Rejected) flight.rejectedWriteId = found.writeId
+  else if (found instanceof Rejected) flight.rejectedWriteId = rejectedBy(found)
   else if (found !== undefined && found.writeId !== rejected && serves(self, flight, found, reading)) {
     // A value that the store has not acknowledged does not enter memory again, where it could stay too long.
     if (Pending.isPending(tier.pending, flight.id)) flight.changedWhileAsked = true

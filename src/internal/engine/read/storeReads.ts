@@ -23,7 +23,7 @@ import { budgetOf } from "../storeTier/ask.ts"
 import { isFault } from "../storeTier/faults.ts"
 import { fetch, readNow } from "../storeTier/fetch.ts"
 import type { Item } from "../storeTier/pendingInvalidations.ts"
-import { type Fault, type Fetched, isFar, NeedsEffect, Rejected } from "../storeTier/storeTier.ts"
+import { type Fault, type Fetched, isFar, NeedsEffect, Rejected, rejectedBy } from "../storeTier/storeTier.ts"
 import { noteMiss } from "../telemetry/events.ts"
 import { askStore, mayAsk } from "./askStore.ts"
 import { join, read, serveDue } from "./read.ts"
@@ -146,7 +146,7 @@ const askThenJoin = <A, E>(reader: Reader<A, E>, joining: Joining): Effect.Effec
       }
       const decision = entry === undefined ? Load : decide(engine, fiber, request, entry)
       if (decision === Load) {
-        const rejectedWriteId = found instanceof Rejected ? found.writeId : entry?.writeId
+        const rejectedWriteId = found instanceof Rejected ? rejectedBy(found) : entry?.writeId
         return join(rest, {
           ...joining,
           readsStore: false,

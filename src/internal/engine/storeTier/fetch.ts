@@ -177,10 +177,9 @@ const check = (tier: StoreTier, { bornAt, key, now, stored, tags, versions }: Re
   if (stored.meta.expiresAt <= now) return new Rejected(writeId)
   const names = tagNames(stored.meta.tags)
   const validity = validityOf(tier, stored.meta, tags, versions)
+  if (validity === "gone") return new Rejected(writeId, true)
   // An invalidation acknowledged since the store was asked is no longer pending, but has advanced its tags' epochs.
-  if (validity === "gone" || TagEpochs.changedSince(tier.front.tagEpochs, names, bornAt)) {
-    return new Rejected(writeId, true)
-  }
+  if (TagEpochs.changedSince(tier.front.tagEpochs, names, bornAt)) return new Rejected(writeId, "perhaps")
   const softened = validity === "soft" || TagEpochs.softenedSince(tier.front.tagEpochs, names, bornAt)
   const codec = codecFor(codecsOf(tier, key), stored)
   return codec === undefined ? new Rejected(writeId) : { codec, softened }

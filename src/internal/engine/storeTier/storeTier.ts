@@ -55,15 +55,20 @@ export const NeedsEffect = Symbol("Later")
 export class Rejected {
   readonly _tag = "Rejected"
   readonly writeId: string
-  /** Whether an invalidated tag ended the entry. A newer entry may have been stored since. */
-  readonly isInvalid: boolean
-  constructor(writeId: string, isInvalid = false) {
+  /** Whether a tag was invalidated. `"perhaps"`: while the store was asked, so that this may be a newer entry. */
+  readonly isInvalid: boolean | "perhaps"
+  constructor(writeId: string, isInvalid: Rejected["isInvalid"] = false) {
     this.writeId = writeId
     this.isInvalid = isInvalid
   }
 }
 
 export type Fetched = Entry | Rejected | undefined
+
+export const mayBeValid = (found: Fetched | Fault): boolean =>
+  found instanceof Rejected && found.isInvalid === "perhaps"
+
+export const rejectedBy = (found: Fetched): string | undefined => mayBeValid(found) ? undefined : found?.writeId
 
 export interface Codecs {
   readonly success: Codec<unknown, any>

@@ -61,7 +61,6 @@ export const answered = (self: Incident, operation: string, now: number): string
     if (now - one.at >= incidentMillis) failing.delete(name)
     else if (one.at >= since) {
       lasts ||= one.isAlone
-      // If it fails soon again, it fails alone.
       one.isAlone = true
     }
   }

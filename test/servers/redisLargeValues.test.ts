@@ -1,0 +1,53 @@
+/** Many large values at once, on a server that limits its output. */
+import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
+import { Effect, Option } from "effect"
+import { Cached, CacheLayer } from "effect-cached"
+import { isMissing } from "../support/needs.ts"
+import { freshPrefix, program, type Server, startServer } from "../support/redis.ts"
+
+const timeout = 60_000
+const large = Array.from({ length: 200 }, (_, i) => `large ${i}`)
+const small = Array.from({ length: 200 }, (_, i) => `small ${i}`)
+const count = (ids: ReadonlyArray<string>) =>
+  Effect.map(Cached.getMany(ids), (found) => found.filter(Option.isSome).length)
+
+describe.skipIf(isMissing(program))("Redis · values of half a megabyte, where the server may buffer 32 MiB", () => {
+  let server: Server
+  const prefix = freshPrefix()
+  const layer = () =>
+    CacheLayer.redis({ url: server.url, prefix, connect: "required", storeTimeout: "30 seconds", memory: false })
+
+  beforeAll(async () => {
+    server = await startServer({ args: ["--client-output-buffer-limit", "normal 32mb 0 0"] })
+    const value = "x".repeat(524_288)
+    const fill = Effect.gen(function*() {
+      for (const id of large) yield* Cached.set(id, value)
+      for (const id of small) yield* Cached.set(id, id)
+    })
+    await Effect.runPromise(Effect.provide(fill, layer()))
+  }, timeout)
+  afterAll(() => server?.end())
+
+  it.live("are all read, when nothing is known of their sizes", () =>
+    Effect.gen(function*() {
+      expect(yield* count(large)).toBe(large.length)
+    }).pipe(Effect.provide(layer())), timeout)
+
+  it.live(
+    "are read in smaller parts once they have cost a connection, because those before were small",
+    () =>
+      Effect.gen(function*() {
+        expect(yield* count(small)).toBe(small.length)
+        expect(yield* count(small)).toBe(small.length)
+        let reads = 0
+        while (reads < 10 && (yield* count(large)) < large.length) {
+          reads++
+          yield* Effect.sleep(500)
+        }
+        expect(reads).toBeGreaterThan(0)
+        expect(reads).toBeLessThan(10)
+        expect(yield* count(large)).toBe(large.length)
+      }).pipe(Effect.provide(layer())),
+    timeout
+  )
+})
