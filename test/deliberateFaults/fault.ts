@@ -24,7 +24,7 @@ export interface Fault extends Edit {
   readonly draws?: ReadonlyArray<string>
   /**
    * When it is looked for: `"always"` by `npm test` (one of each kind, found within a few seeds), `"by hand"` only by
-   * `npm run consistency -- --faults` (it may take minutes), else by `.ci/run`, a third of them a run, and with
+   * `npm run consistency -- --faults` (it may take minutes), else by `.ci/run`, a sixth of them a run, and with
    * `ALL_FAULTS=1`.
    */
   readonly sought?: "always" | "by hand"
@@ -36,13 +36,13 @@ export interface UnitFault extends Fault {
 }
 
 /** Those that `.ci/run` has chosen by its commit. */
-const third = process.env["FAULTS_THIRD"]
+const sixth = process.env["FAULTS_SIXTH"]
 
 /** The faults that this run of the tests looks for. */
 export const soughtOf = <A extends Fault>(faults: ReadonlyArray<A>): ReadonlyArray<A> =>
   faults.filter(({ sought }, i) => {
     if (process.env["ALL_FAULTS"] === "1") return sought !== "by hand"
-    return sought === "always" || (sought === undefined && third !== undefined && i % 3 === Number(third))
+    return sought === "always" || (sought === undefined && sixth !== undefined && i % 6 === Number(sixth))
   })
 
 interface Place {
