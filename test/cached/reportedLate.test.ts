@@ -30,66 +30,67 @@ const reads: ReadonlyArray<readonly [string, Reading]> = [
   ]
 ]
 
+/** Two processes on one store. `hold` lets the next answer wait; `release` first reports an invalidation. */
+const processes = Effect.gen(function*() {
+  const inMemory = MemoryStore.make()
+  const changes = yield* Queue.unbounded<Store.Change>()
+  const gate = yield* Deferred.make<void>()
+  let isHeld = false
+  let afterNext: Effect.Effect<unknown> = Effect.void
+  const answered = <A, E>(effect: Effect.Effect<A, E>) =>
+    Effect.suspend(() => {
+      const then = isHeld ? Deferred.await(gate) : afterNext
+      isHeld = false
+      afterNext = Effect.void
+      return Effect.tap(effect, () => then)
+    })
+  const store: Store.Store = {
+    ...inMemory,
+    capabilities: { shared: true, changes: true },
+    changes: Stream.concat(Stream.make({ _tag: "Coherent" as const }), Stream.fromQueue(changes)),
+    changesUnsafe: undefined,
+    getUnsafe: undefined,
+    getCallback: undefined,
+    get: (id, tags) => answered(inMemory.get(id, tags)),
+    getMany: (ids) => answered(inMemory.getMany(ids))
+  }
+  const over = (store: Store.Store) =>
+    Layer.build(Layer.fresh(Layer.provide(CacheLayer.layerWith({}), Layer.succeed(Store.Store, store))))
+  const here = yield* over(store)
+  const another = yield* over({ ...inMemory, getUnsafe: undefined, changes: Stream.never, changesUnsafe: undefined })
+  const set = Effect.andThen(Cached.invalidateTag("users"), Cached.set(key, "set", { ttl: "1 hour" }))
+  return {
+    here: <A, E>(effect: Effect.Effect<A, E, Caching.Caching>) => Effect.provideContext(effect, here),
+    setByAnother: Effect.orDie(Effect.provideContext(set, another)),
+    hold: Effect.sync(() => {
+      isHeld = true
+    }),
+    afterNextAnswer: (effect: Effect.Effect<unknown>) => {
+      afterNext = effect
+    },
+    release: Effect.gen(function*() {
+      yield* settle
+      yield* Queue.offer(changes, { _tag: "TagChanged", tag: "users" })
+      yield* settle
+      yield* Deferred.succeed(gate, undefined)
+    })
+  }
+})
+
 describe.each(reads)("%s", (_, reading) => {
   it.effect.each([
     ["an entry that was stored after an invalidation of its tag", false],
     ["the same where the entry is found instead of a lease", true]
   ])("serves %s, and loads nothing", ([, isLater]) =>
     Effect.gen(function*() {
-      const inMemory = MemoryStore.make()
-      const changes = yield* Queue.unbounded<Store.Change>()
-      const gate = yield* Deferred.make<void>()
-      // The next one waits after it was answered.
-      let isHeld = false
-      const held = <A, E>(effect: Effect.Effect<A, E>) =>
-        Effect.suspend(() => {
-          if (!isHeld) return effect
-          isHeld = false
-          return Effect.tap(effect, () => Deferred.await(gate))
-        })
-      let afterFirst: Effect.Effect<unknown> = Effect.void
-      const first = <A, E>(effect: Effect.Effect<A, E>) =>
-        Effect.suspend(() => {
-          const then = afterFirst
-          afterFirst = Effect.void
-          return Effect.tap(held(effect), () => then)
-        })
-      const store: Store.Store = {
-        ...inMemory,
-        capabilities: { shared: true, changes: true },
-        changes: Stream.concat(Stream.make({ _tag: "Coherent" as const }), Stream.fromQueue(changes)),
-        changesUnsafe: undefined,
-        getUnsafe: undefined,
-        getCallback: undefined,
-        get: (id, tags) => first(inMemory.get(id, tags)),
-        getMany: (ids) => first(inMemory.getMany(ids))
-      }
-      const over = (store: Store.Store) =>
-        Layer.build(Layer.fresh(Layer.provide(CacheLayer.layerWith({}), Layer.succeed(Store.Store, store))))
-      const here = yield* over(store)
+      const { afterNextAnswer, here, hold, release, setByAnother } = yield* processes
       let loads = 0
-      const load = Effect.sync(() => `loaded ${++loads}`)
-      const another = yield* over({
-        ...inMemory,
-        getUnsafe: undefined,
-        changes: Stream.never,
-        changesUnsafe: undefined
-      })
-      const setting = Effect.andThen(Cached.invalidateTag("users"), Cached.set(key, "set", { ttl: "1 hour" })).pipe(
-        Effect.provideContext(another),
-        Effect.andThen(Effect.sync(() => {
-          isHeld = true
-        })),
-        Effect.orDie
-      )
-      if (isLater) afterFirst = setting
+      const setting = Effect.andThen(setByAnother, hold)
+      if (isLater) afterNextAnswer(setting)
       else yield* setting
       yield* settle
-      const reader = yield* start(Effect.provideContext(reading(load), here))
-      yield* settle
-      yield* Queue.offer(changes, { _tag: "TagChanged", tag: "users" })
-      yield* settle
-      yield* Deferred.succeed(gate, undefined)
+      const reader = yield* start(here(reading(Effect.sync(() => `loaded ${++loads}`))))
+      yield* release
       expect(yield* Fiber.join(reader)).toBe("set")
       expect(loads).toBe(0)
     }).pipe(Effect.scoped, Effect.orDie))

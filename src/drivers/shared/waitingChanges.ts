@@ -17,7 +17,6 @@ export const stream = <E, R>(
     const waiting: Waiting = { ids: new Set(), tags: new Set(), others: [], bits: undefined }
     const signals = Stream.callback<void, E, R>((queue) =>
       listen((change) => {
-        // One signal announces all waiting changes.
         if (isEmpty(waiting)) Queue.offerUnsafe(queue, undefined)
         keep(waiting, change)
       })

@@ -259,13 +259,14 @@ const atOnce = (directory: string) =>
     const loads = () =>
       Effect.forEach(fresh(count), (payload) => one(payload), { concurrency: "unbounded", discard: true })
     const sleeps = Effect.forEach(fresh(count), () => Effect.sleep(1), { concurrency: "unbounded", discard: true })
-    return yield* take({
+    const measured = yield* take({
       "50,000 fibers that sleep, longest turn": () => longestOf(sleeps),
       "50,000 loads at once in memory, longest turn": () =>
         Effect.provide(longestOf(loads()), CacheLayer.memory({ capacity: 2 * count })),
       "50,000 loads at once on disk, longest turn": () =>
         Effect.provide(longestOf(loads()), CacheLayer.disk({ directory }))
     })
+    return [...measured, { name: "20 ms", value: 20e6 }]
   })
 
 const growth = (directory: string) =>

@@ -1,10 +1,10 @@
 /**
- * Reads from Redis, without a memory tier: processor time of the client a read, fifty at a time, and of ten thousand at
- * once; beside the plain client with `JSON.parse`, and `Persistence` of Effect.
+ * Reads from Redis, without a memory tier: processor time of the client a read, fifty at a time, beside the plain
+ * client with `JSON.parse` and `Persistence` of Effect.
  */
 import * as NodeRedis from "@effect/platform-node/NodeRedis"
 import { Effect, Exit, Layer, Schema } from "effect"
-import { Cached, CacheKey, CacheLayer, Strategy } from "effect-cached"
+import { Cached, CacheKey, CacheLayer } from "effect-cached"
 import { Persistence } from "effect/persistence"
 import { createClient } from "redis"
 import { inTurn, print } from "../measure.ts"
@@ -19,7 +19,6 @@ class UserKey extends CacheKey.Class<UserKey>()("User", { payload: { id: Schema.
 const concurrency = 50
 const times = { warmup: 20, rounds: 20 }
 const reads = 2000
-const chunk = 200
 
 const isSlow = (name: string) => name.startsWith("Effect")
 
@@ -42,9 +41,6 @@ if (server === undefined) {
   for (const id of ids) await client.set(id, JSON.stringify(user(id)))
 
   const load: Effect.Effect<typeof User.Type> = Effect.die("it is stored")
-  const strategy = Strategy.ttl({ ttl: "1 hour" })
-  const users = Cached.many(UserKey, { lookup: () => Effect.die("they are stored"), strategy })
-  const userKeys = ids.map((id) => new UserKey({ id }))
 
   const program = Effect.gen(function*() {
     const persistence = yield* (yield* Persistence.Persistence).make({ storeId: "users" })
@@ -60,30 +56,17 @@ if (server === undefined) {
         Cached.ttl(load, { key: new UserKey({ id }), ttl: "1 hour" }) as never,
       "Effect Persistence": (id) => persistence.get(new UserKey({ id }))
     }
-    const pipelined = Effect.promise(async () => {
-      const chunks = []
-      for (let from = 0; from < keys; from += chunk) chunks.push(client.mGet(ids.slice(from, from + chunk)))
-      return (await Promise.all(chunks)).flat().map((text) => JSON.parse(text!))
-    })
-    const many: { readonly [name: string]: Effect.Effect<unknown, unknown, never> } = {
-      "MGET and JSON.parse": pipelined,
-      "Cached.many": users(userKeys) as never
-    }
     const context = yield* Effect.context<never>()
     const rows = yield* inTurn({ subjects: Object.keys(one), ...times }, (name) => {
       const count = isSlow(name) ? reads / 4 : reads
       const all = Effect.forEach(ids.slice(0, count), one[name]!, { concurrency, discard: true })
       return Effect.map(processor(Effect.provide(all, context)), (micros) => micros * 1000 / count)
     })
-    const bulk = yield* inTurn(
-      { subjects: Object.keys(many), ...times },
-      (name) => Effect.map(processor(Effect.provide(many[name]!, context)), (micros) => micros * 1000 / keys)
-    )
     const stats = yield* Cached.stats
-    if (stats.storeHits < (times.warmup + times.rounds) * (2 * reads + keys)) {
+    if (stats.storeHits < (times.warmup + times.rounds) * 2 * reads) {
       throw new Error(`only ${stats.storeHits} hits`)
     }
-    return [...rows, ...bulk]
+    return rows
   })
 
   const persistence = Persistence.layerRedis.pipe(Layer.provide(NodeRedis.layer({ url })))

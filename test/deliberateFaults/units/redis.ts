@@ -12,7 +12,7 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "large values are read as many at once as small ones",
     in: "readEntries",
-    find: "Math.max(1, Math.floor(bytes / self.valueBytes))",
+    find: "Math.max(many.firstSteps, Math.floor(bytes / self.valueBytes))",
     replace: "Limits.keysAtOnce",
     by: "test/servers/redisLargeValues.test.ts"
   },

@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { Stored, TagVersion } from "../../../CacheEntry.ts"
 import type { StoreError } from "../../../CacheError.ts"
+import { many } from "../../../internal/defaults/bounds.ts"
 import * as Limits from "../../../internal/defaults/redis.ts"
 import * as Turns from "../../../internal/time/turns.ts"
 import type { Answer } from "../../../ports/store.ts"
@@ -91,11 +92,12 @@ const readEntries = Effect.fnUntraced(function*<A>(
   const entries: Array<A> = []
   while (entries.length < ids.length) {
     const { bytes } = Limits.valuesAtOnce
-    const count = Math.min(Limits.keysAtOnce, Math.max(1, Math.floor(bytes / self.valueBytes)))
+    const count = Math.min(Limits.keysAtOnce, Math.max(many.firstSteps, Math.floor(bytes / self.valueBytes)))
     const part = ids.slice(entries.length, entries.length + count)
     let size = 0
     const measured: Decode<A> = (frame, id) => {
-      if (Buffer.isBuffer(frame)) size += frame.length
+      // An answer that comes after its request has timed out counts, too.
+      if (Buffer.isBuffer(frame)) self.valueBytes = Math.max(self.valueBytes, (size += frame.length) / part.length)
       return decode(frame, id)
     }
     const reading = readMany(self, operation, part.map((id): Named => ["v", id]), measured)
@@ -105,7 +107,7 @@ const readEntries = Effect.fnUntraced(function*<A>(
         return Effect.void
       })
     )
-    self.valueBytes = size / part.length
+    if (ids.length > many.firstSteps) self.valueBytes = Math.max(size / part.length, self.valueBytes / 4)
   }
   return entries
 })

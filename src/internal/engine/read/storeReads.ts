@@ -146,7 +146,9 @@ const askThenJoin = <A, E>(reader: Reader<A, E>, joining: Joining): Effect.Effec
       }
       const decision = entry === undefined ? Load : decide(engine, fiber, request, entry)
       if (decision === Load) {
-        const rejectedWriteId = found instanceof Rejected ? rejectedBy(found) : entry?.writeId
+        const rejectedWriteId = found instanceof Rejected
+          ? rejectedBy(found) ?? joining.rejectedWriteId
+          : entry?.writeId
         return join(rest, {
           ...joining,
           readsStore: false,

@@ -8,7 +8,7 @@ import { nowOf } from "../request/context.ts"
 import { decide } from "../request/decide.ts"
 import type { Question, Reader } from "../state.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
-import { type Fetched, NeedsEffect, rejectedBy } from "../storeTier/storeTier.ts"
+import { type Fetched, mayBeValid, NeedsEffect } from "../storeTier/storeTier.ts"
 import { join, serveDue } from "./read.ts"
 import { serve } from "./serve.ts"
 
@@ -43,7 +43,7 @@ export const useFound = <A, E>(
     }
     rejectedWriteId = found.writeId
     protectedUntil = protectedUntilOf(found)
-  } else if (found !== NeedsEffect) rejectedWriteId = rejectedBy(found)
+  } else if (found !== NeedsEffect) rejectedWriteId = mayBeValid(found) ? rejected : found?.writeId
   return join(reader, {
     readsStore: found === NeedsEffect,
     stale: undefined,
