@@ -268,7 +268,7 @@ describe("refresh options", () => {
       expect(yield* Effect.succeed("better").pipe(ahead("k"))).toBe("better")
     }).pipe(Effect.provide(CacheLayer.memory({ refresh: { timeout: "10 seconds" } }))))
 
-  it.effect("a reader who joins a queued refresh does not wait for room", () =>
+  it.effect("a reader that joins a queued refresh does not wait for room", () =>
     Effect.gen(function*() {
       const { load } = counting(1000)
       const stale = (key: string) => load.pipe(ahead(key))

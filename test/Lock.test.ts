@@ -79,7 +79,7 @@ describe("tokens", () => {
     }))
 })
 
-describe("those who wait", () => {
+describe("waiting callers", () => {
   it.effect("are served in the order they came, and none overtakes", () =>
     Effect.gen(function*() {
       const lock = ProcessLock.make()

@@ -156,7 +156,7 @@ describe.each(caches)("over $name", (cache) => {
   describe("context", () => {
     class Tenant extends Context.Service<Tenant, { readonly name: string }>()("Tenant") {}
 
-    it.effect("a load runs with its starter's, also for those who join it", () =>
+    it.effect("a load runs with its starter's, also for callers that join it", () =>
       Effect.gen(function*() {
         const load = Effect.delay(Effect.map(Tenant, (tenant) => tenant.name), 1000)
         const get = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
@@ -241,7 +241,7 @@ it.effect("a bad option of a joining caller affects only that caller", () =>
   }).pipe(Effect.provide(CacheLayer.memory())))
 
 it.effect.each(["when the load fails", "when its timeout has passed"])(
-  "a strategy that throws %s is its caller's defect, and nobody hangs",
+  "a strategy that throws %s is its caller's defect, and no caller hangs",
   (when) =>
     Effect.gen(function*() {
       const broken: Strategy.Strategy = {

@@ -118,7 +118,7 @@ describe("a store that pushes changes is followed", () => {
       expect(warnings.filter((warning) => warning.includes("too busy to follow"))).toHaveLength(1)
     }))
 
-  it.effect("a load that may be one of many that changed is not shared by those who come later", () =>
+  it.effect("a load that may be one of many that changed is not shared by later readers", () =>
     Effect.gen(function*() {
       const storage = pushing()
       const within = yield* storage.build()

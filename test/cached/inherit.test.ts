@@ -176,7 +176,7 @@ describe.each(caches)("inherit, over $name", (cache) => {
         expect(yield* left(key)).toBe(50)
       }).pipe(withAge))
 
-    it.effect("it is the age of the entry, for those who look", () =>
+    it.effect("a look-up sees the age of the entry", () =>
       Effect.gen(function*() {
         yield* inner("inner")
         yield* minutes(30)

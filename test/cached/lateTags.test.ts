@@ -346,7 +346,7 @@ describe("tags known after the load, and a store that cannot answer markers", ()
   })
 })
 
-it.effect("P2 · who joins while the store's entry is decoded, after an invalidation of its late tag, does not get it", () =>
+it.effect("P2 · a reader that joins while the entry is decoded, after an invalidation of its late tag, does not get it", () =>
   Effect.gen(function*() {
     const gate = yield* Deferred.make<void>()
     const serializer = ownSerializer({ decode: (bytes) => Effect.as(Deferred.await(gate), parsed(bytes)) })

@@ -174,7 +174,7 @@ describe("PW-04 · single loads that begin in one turn", () => {
       expect(yield* store.size).toBe(21)
     }).pipe(Effect.scoped))
 
-  it.effect("P3 · the others go on if readers leave, in line or while the store answers", () =>
+  it.effect("P3 · the others continue if readers leave, in line or while the store answers", () =>
     Effect.gen(function*() {
       const gate = yield* Deferred.make<void>()
       const asked: Array<string> = []

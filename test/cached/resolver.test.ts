@@ -204,7 +204,7 @@ describe("Cached.resolver", () => {
       expect(batches.flat().sort()).toEqual([1, 1, 2])
     }).pipe(Effect.provide(CacheLayer.memory())))
 
-  it.effect("under CachePolicy.strict only those fail whom the store has failed", () => {
+  it.effect("under CachePolicy.strict only the requests fail for which the store has failed", () => {
     const fake = fakeStore()
     const fault = new CacheError.StoreError({ store: "fake", operation: "get", reason: "Unavailable" })
     return Effect.gen(function*() {

@@ -199,7 +199,7 @@ describe.each(exact)("sliding, over $name", (cache) => {
       expect(yield* left).toEqual(Option.some(idle / 2))
     }).pipe(provided))
 
-  it.effect("a soft invalidation ends it for those who read, and no read prolongs it", () =>
+  it.effect("a soft invalidation ends it for all readers, and no read prolongs it", () =>
     Effect.gen(function*() {
       const { load } = counting()
       const get = load.pipe(Cached.sliding({ key: "k", idle, tags: ["t"] }))

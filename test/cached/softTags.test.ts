@@ -93,7 +93,7 @@ describe.each(caches)("soft tags over $name", (cache) => {
     }).pipe(provided))
 
   it.effect.each(cache.memory ? strict : strict.filter(([name]) => !name.startsWith("maxHits")))(
-    "%s loads anew, and a load that fails is the caller's",
+    "%s loads again, and a load that fails fails its caller",
     ([, strategy]) =>
       Effect.gen(function*() {
         const get = <E>(load: Effect.Effect<number, E>) =>
@@ -169,7 +169,7 @@ describe.each(caches)("soft tags over $name", (cache) => {
       expect([yield* get("a"), yield* get("b")]).toEqual([2, 1])
     }).pipe(provided))
 
-  it.effect("a load that runs meanwhile: those who wait get it, and it is stale from its birth", () =>
+  it.effect("a load that runs meanwhile: waiting callers get its result, which is stale from its birth", () =>
     Effect.gen(function*() {
       const { load } = counting(1000)
       const before = yield* start(softTtl(load))

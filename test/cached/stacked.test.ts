@@ -110,7 +110,7 @@ describe.each(caches)("stacked, over $name", (cache) => {
         expect(yield* Cached.has("outer")).toBe(false)
       }).pipe(provided))
 
-    it.effect("CA-40 · over two levels, and for those who join them", () =>
+    it.effect("CA-40 · over two levels, and for callers that join them", () =>
       Effect.gen(function*() {
         const { effect, prepared } = stale()
         yield* prepared

@@ -152,7 +152,7 @@ describe("the parts of a store are disjoint (CA-21)", () => {
 })
 
 describe("clear empties one part alone", () => {
-  it.effect("and gives back the leases of those who may lead beside others, too", () =>
+  it.effect("and gives back the leases of callers that may lead beside others, too", () =>
     Effect.gen(function*() {
       const store = part(MemoryStore.make(), "a")
       const asking = { leaseMillis: 5000, rejectedWriteId: undefined }

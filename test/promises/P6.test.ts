@@ -290,7 +290,7 @@ describe("P6 · a stale value is served only inside its ttl, by a strategy that 
         expect([yield* failing, calls]).toEqual(["good", 2])
       }).pipe(Effect.provide(cache.layer())))
 
-    describe("a load that goes on in the background until its time is up causes a pause", () => {
+    describe("a load that continues in the background until its time is up causes a pause", () => {
       const newest = { key: "k", ttl: "1 hour", softTimeout: "1 second", retryAfter: "10 seconds" } as const
       /** The second load hangs, and takes its time to end. */
       const hanging = (endingMillis: number) => {

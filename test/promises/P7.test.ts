@@ -158,7 +158,7 @@ describe("P7 · memory, fibers, timers and waiters are bounded", () => {
         expect(counts).toEqual({ started: 1, ended: 0, interrupted: 1 })
       }))
 
-    it.effect("leaves no timer of those who waited", () =>
+    it.effect("leaves no timer of callers that waited", () =>
       Effect.gen(function*() {
         const cache = yield* open(CacheLayer.memory({ shutdownTimeout: "2 seconds" }))
         const options = { key: "k", ttl: "1 hour", softTimeout: "30 seconds", timeout: "1 minute" } as const

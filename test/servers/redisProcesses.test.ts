@@ -80,7 +80,7 @@ const promises = (open: Open) => {
 
   describe("P5 · a load that fails", () => {
     it.each(["failure", "defect"] as const)(
-      "with a %s is stored for nobody, and leaves the lease to the next at once",
+      "with a %s is not stored, and leaves the lease to the next at once",
       {
         timeout
       },

@@ -11,7 +11,7 @@ const make = (count: number) => {
 }
 
 describe("Callers", () => {
-  it("keeps the order in which they came, without those who left", () => {
+  it("keeps the order of arrival, without callers that left", () => {
     const { all, callers } = make(5)
     callers.delete(all[1]!)
     callers.delete(all[1]!)
