@@ -161,7 +161,7 @@ const checks: ReadonlyArray<Check & { readonly title: string }> = [
     title: "`Cached.setMany` on Redis",
     subject: "redis: Cached.setMany",
     peer: "redis: raw, set",
-    atMost: 5,
+    atMost: 6,
     goal: 3
   },
   {
@@ -193,7 +193,7 @@ const checks: ReadonlyArray<Check & { readonly title: string }> = [
     title: "The same on disk",
     subject: "disk: a key of 1000000",
     peer: "disk: a key of 10000",
-    atMost: 4,
+    atMost: 2,
     goal: 1.5
   },
   ...["memory", "disk", "redis"].map((storage) => ({
@@ -202,7 +202,7 @@ const checks: ReadonlyArray<Check & { readonly title: string }> = [
     subject: `${storage}, longest turn`,
     peer: "20 ms",
     // Garbage is collected in it, and the map of flights grows.
-    atMost: 8,
+    atMost: storage === "redis" ? 20 : 8,
     goal: 1
   })),
   {
