@@ -145,7 +145,7 @@ const checks: ReadonlyArray<Check & { readonly title: string }> = [
     title: "`Cached.many`, 100,000 cold keys on Redis",
     subject: "redis: Cached.many, cold",
     peer: "redis: raw, cold",
-    atMost: 8,
+    atMost: 5,
     goal: 4
   },
   {
@@ -153,7 +153,7 @@ const checks: ReadonlyArray<Check & { readonly title: string }> = [
     title: "The same, hits",
     subject: "redis: Cached.many, hits",
     peer: "redis: raw, hits",
-    atMost: 5,
+    atMost: 3,
     goal: 2.5
   },
   {
@@ -161,7 +161,7 @@ const checks: ReadonlyArray<Check & { readonly title: string }> = [
     title: "`Cached.setMany` on Redis",
     subject: "redis: Cached.setMany",
     peer: "redis: raw, set",
-    atMost: 6,
+    atMost: 4,
     goal: 3
   },
   {
@@ -169,41 +169,40 @@ const checks: ReadonlyArray<Check & { readonly title: string }> = [
     title: "50,000 loads at once in memory: longest turn",
     subject: "50,000 loads at once in memory, longest turn",
     peer: "50,000 fibers that sleep, longest turn",
-    atMost: 4,
-    goal: 2
+    atMost: 2,
+    goal: 1.3
   },
   {
     ...bulk,
     title: "The same on disk",
     subject: "50,000 loads at once on disk, longest turn",
     peer: "50,000 fibers that sleep, longest turn",
-    atMost: 3,
-    goal: 2
+    atMost: 2,
+    goal: 1.3
   },
   {
     ...bulk,
     title: "`Cached.many` of a million keys in memory, a key",
     subject: "memory: a key of 1000000",
     peer: "memory: a key of 10000",
-    atMost: 2,
-    goal: 1.5
+    atMost: 1.5,
+    goal: 1.2
   },
   {
     ...bulk,
     title: "The same on disk",
     subject: "disk: a key of 1000000",
     peer: "disk: a key of 10000",
-    atMost: 2,
-    goal: 1.5
+    atMost: 1.5,
+    goal: 1.2
   },
   ...["memory", "disk", "redis"].map((storage) => ({
     ...bulk,
     title: `A bulk call of 100,000 keys, ${storage}: longest turn`,
     subject: `${storage}, longest turn`,
     peer: "20 ms",
-    // Garbage is collected in it, and the map of flights grows.
-    atMost: storage === "redis" ? 20 : 8,
-    goal: 1
+    atMost: 1,
+    goal: 0.5
   })),
   {
     case: "stream",

@@ -11,14 +11,13 @@ import { inTurn, print } from "../measure.ts"
 import { User, user } from "../record.ts"
 import * as Redis from "../redis.ts"
 
-const keys = 10_000
-const ids = Array.from({ length: keys }, (_, i) => `user:${i}`)
+const reads = 2000
+const ids = Array.from({ length: reads }, (_, i) => `user:${i}`)
 
 class UserKey extends CacheKey.Class<UserKey>()("User", { payload: { id: Schema.String }, success: User }) {}
 
 const concurrency = 50
 const times = { warmup: 20, rounds: 20 }
-const reads = 2000
 
 const isSlow = (name: string) => name.startsWith("Effect")
 
@@ -48,7 +47,7 @@ if (server === undefined) {
       yield* Cached.ttl(Effect.succeed(user(id)), { key: id, ttl: "1 hour" })
       yield* Cached.ttl(Effect.succeed(user(id)), { key: new UserKey({ id }), ttl: "1 hour" })
     }
-    for (const id of ids.slice(0, reads)) yield* persistence.set(new UserKey({ id }), Exit.succeed(user(id)))
+    for (const id of ids) yield* persistence.set(new UserKey({ id }), Exit.succeed(user(id)))
     const one: { readonly [name: string]: (id: string) => Effect.Effect<unknown, unknown, never> } = {
       "GET and JSON.parse": (id) => Effect.promise(async () => JSON.parse((await client.get(id))!)),
       "string key (JSON)": (id) => Cached.ttl(load, { key: id, ttl: "1 hour" }) as never,

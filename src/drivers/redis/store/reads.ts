@@ -82,7 +82,7 @@ const readMany = <A>(
   )
 }
 
-/** Reads few large entries at once: other commands wait for their bytes, and a server may limit its output buffer. */
+/** Requests only a few large entries at once: other commands wait for them, and a server may limit its output. */
 const readEntries = Effect.fnUntraced(function*<A>(
   self: StoreState,
   operation: string,
@@ -103,7 +103,9 @@ const readEntries = Effect.fnUntraced(function*<A>(
     const reading = readMany(self, operation, part.map((id): Named => ["v", id]), measured)
     entries.push(
       ...yield* Effect.tapError(reading, ({ reason }) => {
-        if (reason === "Unavailable") self.valueBytes = Math.max(self.valueBytes, 4 * bytes / part.length)
+        if (reason === "Unavailable" && part.length > many.firstSteps) {
+          self.valueBytes = Math.max(self.valueBytes, 4 * bytes / part.length)
+        }
         return Effect.void
       })
     )

@@ -222,7 +222,7 @@ const withTags = (
     ? { ...hit, tagsRead: { ...read, versions: markers.markers.map(({ version }) => version) } }
     : hit
 
-/** Asks for the entry itself if its tags may have changed, and again while an invalidation is reported meanwhile. */
+/** Uses the entry of a hit. Asks for it again if its tags may have changed, at most a few times. */
 const useHit = Effect.fnUntraced(function*(
   flight: Flight,
   asking: Asking,

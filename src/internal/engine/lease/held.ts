@@ -18,7 +18,7 @@ export const takeAnswer = (flight: Flight): WriteGrant | Elsewhere | undefined =
   return waveAnswer
 }
 
-/** Applies changes from before the grant. A flight of the epoch before counts as started after them: it sees them. */
+/** Applies changes from before the grant. A flight of the former epoch then counts as started after them. */
 export const lookBefore = ({ tagEpochs }: Flights, flight: Flight): void => {
   const { epoch } = tagEpochs
   tagEpochs.look?.()

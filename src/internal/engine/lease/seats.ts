@@ -18,7 +18,7 @@ export const makeSeats = (first: Flight, isOneWave: boolean): Seats => {
   const { leftMillis = wave.budgetMillis } = request.batch?.options ?? {}
   const self: Wave = { ...wave, isTooSlow: leftMillis <= 0, whole: isOneWave ? { leftMillis } : undefined }
   return {
-    acquire: (flights) => Effect.asVoid(acquire(self, flights)),
+    acquire: (flights) => acquire(self, flights),
     store: (flights, outcomes) => store(self, flights, outcomes)
   }
 }

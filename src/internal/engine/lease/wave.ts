@@ -24,7 +24,7 @@ export interface Wave {
   readonly engine: Flights
   readonly owner: string
   readonly budgetMillis: number
-  /** Arrays, because a `Set` of a million flights holds the event loop whenever it grows. */
+  /** An array, because a `Set` of a million flights holds the event loop whenever it grows. */
   renewed: Array<Renewed>
   renewedLeft: number
   renewal: Worker | undefined
