@@ -1,9 +1,11 @@
-/** Many large values at once, on a server that limits its output. */
-import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
+/** Large values on a server that limits its output: many at once, and one that is larger than the limit. */
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "@effect/vitest"
 import { Effect, Option } from "effect"
 import { Cached, CacheLayer } from "effect-cached"
+import { warningsOf } from "../support/logged.ts"
 import { isMissing } from "../support/needs.ts"
-import { freshPrefix, program, type Server, startServer } from "../support/redis.ts"
+import { startProxy } from "../support/proxy.ts"
+import { freshPrefix, program, type Server, startServer, urlOfDocumented } from "../support/redis.ts"
 
 const timeout = 60_000
 const large = Array.from({ length: 200 }, (_, i) => `large ${i}`)
@@ -52,4 +54,145 @@ describe.skipIf(isMissing(program))("Redis · values of half a megabyte, where t
       }).pipe(Effect.provide(layer())),
     timeout
   )
+})
+
+describe.skipIf(isMissing(program))("Redis · one value, larger than the server may buffer for a connection", () => {
+  const limit = 262_144
+  const value = "x".repeat(2 * limit)
+  let server: Server
+  let prefix: string
+  const limitTo = (bytes: number) =>
+    Effect.promise(() => server.ask("CONFIG", "SET", "client-output-buffer-limit", `normal ${bytes} 0 0`))
+  const connections = Effect.promise(async () =>
+    Number(/total_connections_received:(\d+)/.exec(String(await server.ask("INFO", "stats")))![1])
+  )
+  const layer = (url = server.url) => CacheLayer.redis({ url, prefix, connect: "required", memory: false })
+  const ids = small.slice(0, 20)
+  const load = Effect.succeed(value).pipe(Cached.ttl({ key: "big", ttl: "1 hour" }))
+
+  const proxied = Effect.acquireRelease(
+    Effect.promise(() => startProxy(server.port)),
+    ({ end }) => Effect.promise(end)
+  )
+
+  /** Stores values while the server has no limit, and then limits it. */
+  const filled = Effect.gen(function*() {
+    yield* limitTo(0)
+    yield* Effect.provide(Cached.setMany([["big", value], ...ids.map((id) => [id, id] as const)]), layer())
+    yield* limitTo(limit)
+  })
+
+  const connected = Effect.repeat(Effect.delay(count(ids.slice(0, 1)), 20), { until: (found) => found === 1 })
+
+  /** Reads many times, each time with a connection. Returns how many connections were lost, too. */
+  const often = <A, E, R>(read: Effect.Effect<A, E, R>) =>
+    Effect.gen(function*() {
+      yield* count(ids)
+      const before = yield* connections
+      const rounds = yield* Effect.forEach(Array.from({ length: 8 }), () => Effect.tap(read, connected))
+      // The administrator's question takes a connection, too.
+      return { rounds, lost: (yield* connections) - before - 1 }
+    })
+
+  beforeAll(async () => {
+    server = await startServer()
+  }, timeout)
+  beforeEach(() => {
+    prefix = freshPrefix()
+  })
+  afterAll(() => server?.end())
+
+  it.live(
+    "costs a connection once: it is loaded, small values are found, and one warning names the limit",
+    () =>
+      Effect.gen(function*() {
+        yield* filled
+        const both = Effect.all([load, count(ids)], { concurrency: "unbounded" })
+        const reading = Effect.gen(function*() {
+          const { lost, rounds } = yield* often(both)
+          expect(lost).toBe(1)
+          for (const [read] of rounds) expect(read).toBe(value)
+          for (const [, found] of rounds.slice(1)) expect(found).toBe(ids.length)
+        })
+        const warnings = yield* warningsOf(Effect.provide(reading, layer()))
+        expect(warnings.filter((line) => line.includes("client-output-buffer-limit"))).toHaveLength(1)
+      }),
+    timeout
+  )
+
+  it.live(
+    "is missing from a look-up of many, which finds the others and loses one connection",
+    () =>
+      Effect.gen(function*() {
+        yield* filled
+        const reading = Effect.map(often(count(["big", ...ids])), ({ lost, rounds }) => {
+          expect(lost).toBe(1)
+          expect(rounds.slice(1)).toEqual(rounds.slice(1).map(() => ids.length))
+        })
+        const warnings = yield* warningsOf(Effect.provide(reading, layer()))
+        expect(warnings.filter((line) => line.includes("client-output-buffer-limit"))).toHaveLength(1)
+      }),
+    timeout
+  )
+
+  it.live(
+    "costs a connection once if loads ask for their lease first, because the server is far away",
+    () =>
+      Effect.gen(function*() {
+        yield* filled
+        const proxy = yield* proxied
+        proxy.delay(20)
+        const both = Effect.all([load, count(ids)], { concurrency: "unbounded" })
+        const { lost, rounds } = yield* Effect.provide(often(both), layer(proxy.url))
+        expect(lost).toBe(1)
+        for (const [read] of rounds) expect(read).toBe(value)
+      }),
+    timeout
+  )
+
+  it.live("costs three connections a minute if the user may not read the limit", () =>
+    Effect.gen(function*() {
+      yield* filled
+      const url = yield* Effect.promise(() => urlOfDocumented(server))
+      const both = Effect.all([load, count(ids)], { concurrency: "unbounded" })
+      const reading = Effect.map(often(both), ({ lost, rounds }) => {
+        expect(lost).toBe(3)
+        for (const [read] of rounds) expect(read).toBe(value)
+      })
+      const warnings = yield* warningsOf(Effect.provide(reading, layer(url)))
+      expect(warnings.filter((line) => line.includes("client-output-buffer-limit"))).toHaveLength(1)
+    }), timeout)
+
+  it.live("is not stored again, until the limit is raised", () =>
+    Effect.gen(function*() {
+      yield* filled
+      yield* Effect.gen(function*() {
+        yield* often(count(["big"]))
+        yield* Cached.set("another", value)
+        expect(yield* count(["another"])).toBe(0)
+        yield* limitTo(4 * limit)
+        yield* Cached.set("another", value)
+        yield* Cached.set("another", value)
+        expect(yield* count(["another"])).toBe(1)
+      }).pipe(Effect.provide(layer()))
+    }), timeout)
+
+  it.live("is told from a value whose connections something else cuts", () =>
+    Effect.gen(function*() {
+      yield* filled
+      const proxy = yield* proxied
+      const documented = yield* Effect.promise(() => urlOfDocumented({ ...server, url: proxy.url }))
+      // Without the right to read the limit, the third loss in a row condemns a value.
+      for (const [url, cuts] of [[proxy.url, 5], [documented, 2]] as const) {
+        yield* Effect.gen(function*() {
+          yield* Cached.set("innocent", value.slice(0, limit / 2))
+          for (let i = 0; i < cuts; i++) {
+            proxy.cutAfter(limit / 4)
+            expect(yield* count(["innocent"])).toBe(0)
+            yield* connected
+          }
+          expect(yield* count(["innocent"])).toBe(1)
+        }).pipe(Effect.provide(layer(url)))
+      }
+    }), timeout)
 })

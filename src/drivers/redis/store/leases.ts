@@ -13,6 +13,7 @@ import { control, run } from "../session/era.ts"
 import type { Control } from "../session/session.ts"
 import { askingMany, failed } from "./many.ts"
 import { allDone, asking, confirmed, contended, isDone, type Operation, type StoreState } from "./state.ts"
+import * as Unreadable from "./unreadable.ts"
 
 export const acquire = (self: StoreState, request: AcquireRequest): Operation<Acquired> =>
   asking("acquire", (done) => acquireOne(self, request, done), (answer) => answer as Acquired)
@@ -21,14 +22,20 @@ export const acquireMany = (
   self: StoreState,
   requests: ReadonlyArray<AcquireRequest>
 ): Operation<ReadonlyArray<Acquired>> =>
-  Effect.suspend(() => {
+  Effect.flatMap(Unreadable.finding(self, requests.map(idOf)), (found) => {
     const granted: Array<Held> = []
+    const asked = requests.map((request) => {
+      const tooLarge = found.get(request.id)
+      return tooLarge === undefined ? request : { ...request, rejectedWriteId: Unreadable.writeIdOf(tooLarge) }
+    })
     // Loads use none of the leases if the answer for one of the ids is a fault.
-    return Effect.tapError(askForAll(self, requests, granted), () =>
+    return Effect.tapError(askForAll(self, asked, granted), () =>
       Effect.sync(() => {
         for (const held of granted) oweRelease(self, held)
       }))
   })
+
+const idOf = ({ id }: AcquireRequest): string => id
 
 const askForAll = (self: StoreState, requests: ReadonlyArray<AcquireRequest>, granted: Array<Held>) => {
   // All leases of a wave may share a generation, because a generation is compared with that of its own id only.
@@ -68,7 +75,10 @@ const sendAcquires = (
     args: [owner, fresh, ...millisOf(leaseMillis), joinOf(join), String(requests.length), packed.bytes()]
   }, (answer) => {
     // The server may have granted the leases, which these loads do not use.
-    if (answer instanceof Lost) { for (const { id } of requests) oweRelease(self, { id, owner }) }
+    if (answer instanceof Lost) {
+      Unreadable.note(self, requests.map(({ id }) => ["v", id]), answer)
+      for (const { id } of requests) oweRelease(self, { id, owner })
+    }
     done(answer)
   })
 }
@@ -100,9 +110,13 @@ interface Acquiring {
 }
 
 const acquireOne = (self: StoreState, request: AcquireRequest, done: Done): void => {
-  const { rejectedWriteId } = request
-  const rejected = rejectedWriteId === undefined ? Buffer.alloc(0) : Replies.toRaw(rejectedWriteId)
-  attempt(self, { request, done, rejected, attempts: Limits.conflicts })
+  const { id, rejectedWriteId = "" } = request
+  Unreadable.find(self, [id], (found) => {
+    // The server would answer with the entry, which it cannot send.
+    const tooLarge = found.get(id)
+    const rejected = Replies.toRaw(tooLarge === undefined ? rejectedWriteId : Unreadable.writeIdOf(tooLarge))
+    attempt(self, { request, done, rejected, attempts: Limits.conflicts })
+  })
 }
 
 const attempt = (self: StoreState, acquiring: Acquiring): void => {
@@ -120,6 +134,7 @@ const attempt = (self: StoreState, acquiring: Acquiring): void => {
   }, (answer) => {
     // The server may have granted the lease, which this load does not use.
     // On a cluster, the fault may be that of the server with the era.
+    if (answer instanceof Lost) Unreadable.note(self, [["v", id]], answer)
     if (answer instanceof Lost || (isCluster && isFault(answer))) oweRelease(self, { id, owner })
     if (isFault(answer)) return done(answer)
     const lease = Replies.toLease(answer)

@@ -15,6 +15,7 @@ import { all, perCommand } from "../session/answers.ts"
 import { read } from "../session/reads.ts"
 import * as MarkerVersions from "../tracking/markerVersions.ts"
 import { asking, list, type Operation, type StoreState, type Tagged } from "./state.ts"
+import * as Unreadable from "./unreadable.ts"
 
 export const getCallback = (
   self: StoreState,
@@ -22,8 +23,24 @@ export const getCallback = (
   given: ReadonlyArray<string>,
   done: (exit: Exit.Exit<Answer, StoreError>) => void
 ): void => {
-  const { markers, tags } = tagged(self, given)
-  read(self.session, [["v", id]], markers, (answer) => {
+  const asked = tagged(self, given)
+  if (!self.unreadable.suspects.has(id)) return getTagged(self, id, asked, done)
+  Unreadable.find(self, [id], (found) => {
+    const tooLarge = found.get(id)
+    if (tooLarge === undefined) getTagged(self, id, asked, done)
+    else done(Exit.fail(Unreadable.errorOf(self, "get", tooLarge)))
+  })
+}
+
+const getTagged = (
+  self: StoreState,
+  id: string,
+  { markers, tags }: Tagged,
+  done: (exit: Exit.Exit<Answer, StoreError>) => void
+): void => {
+  const named: ReadonlyArray<Named> = [["v", id]]
+  read(self.session, named, markers, (answer) => {
+    Unreadable.note(self, named, answer)
     if (isFault(answer)) return done(Exit.fail(storeError("get", answer)))
     const answers = list(answer)
     const { entry, isDamaged } = Replies.toEntry(id, answers[0], self.session.wire.offset())
@@ -65,13 +82,14 @@ type Decode<A> = (answer: unknown, text: string) => A
 
 /** Reads many keys. Decodes each answer on arrival, while the following answers are still on their way. */
 const readMany = <A>(
-  { session }: StoreState,
+  self: StoreState,
   operation: string,
   named: ReadonlyArray<Named>,
   decode: Decode<A>
 ): Operation<ReadonlyArray<A>> => {
   const readSome = (some: ReadonlyArray<Named>, done: Done): void =>
-    read(session, some, noMarkers, (answer) => {
+    read(self.session, some, noMarkers, (answer) => {
+      Unreadable.note(self, some, answer)
       if (isFault(answer)) return done(answer)
       done(list(answer).map((one, i) => decode(one, some[i]![1])))
     })
@@ -82,8 +100,24 @@ const readMany = <A>(
   )
 }
 
+/** Reads entries. For an entry that the server cannot send, `decode` gets its first bytes. */
+const readEntries = <A>(
+  self: StoreState,
+  operation: string,
+  ids: ReadonlyArray<string>,
+  decode: Decode<A>
+): Operation<ReadonlyArray<A>> =>
+  Effect.flatMap(Unreadable.finding(self, ids), (found) => {
+    if (found.size === 0) return readInParts(self, operation, ids, decode)
+    const others = readInParts(self, operation, ids.filter((id) => !found.has(id)), decode)
+    return Effect.map(others, (entries) => {
+      let at = 0
+      return ids.map((id) => found.has(id) ? decode(found.get(id)!.head, id) : entries[at++]!)
+    })
+  })
+
 /** Requests only a few large entries at once: other commands wait for them, and a server may limit its output. */
-const readEntries = Effect.fnUntraced(function*<A>(
+const readInParts = Effect.fnUntraced(function*<A>(
   self: StoreState,
   operation: string,
   ids: ReadonlyArray<string>,

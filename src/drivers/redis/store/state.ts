@@ -19,6 +19,7 @@ import type { Session } from "../session/session.ts"
 import * as MarkerVersions from "../tracking/markerVersions.ts"
 import * as OwnWrites from "../tracking/ownWrites.ts"
 import * as Published from "../tracking/published.ts"
+import * as Unreadable from "./unreadable.ts"
 
 export interface StateOptions {
   readonly session: Session
@@ -37,6 +38,7 @@ export interface StoreState extends StateOptions {
   readonly markerVersions: MarkerVersions.MarkerVersions
   /** Ids whose value `set` could not store, with the expiry of the value. The removal of such an id writes a mark. */
   readonly unstored: Map<string, number>
+  readonly unreadable: Unreadable.Unreadable
   /** The most recently read tags with their markers, reused because consecutive reads often have the same tags. */
   last: Tagged
   /** The most recent answer for a marker. It is decoded to `lastVersion` once, because reads in one turn share it. */
@@ -66,6 +68,7 @@ export const make = (options: StateOptions): StoreState => ({
   ownWrites: OwnWrites.make(),
   markerVersions: MarkerVersions.make(),
   unstored: new Map(),
+  unreadable: Unreadable.make(),
   last: { tags: [], markers: [] },
   lastAnswer: undefined,
   lastVersion: undefined,

@@ -21,15 +21,21 @@ import { remember } from "../tracking/remember.ts"
 import { askingMany, packedFor } from "./many.ts"
 import { headSize, versionsFor } from "./reads.ts"
 import { allDone, asking, isDone, longest, now, type Operation, type StoreState, ttlOf, write } from "./state.ts"
+import * as Unreadable from "./unreadable.ts"
 
 export const refusal = (
-  { maxValue }: StoreState,
+  self: StoreState,
   operation: "set" | "commit",
-  { entry: { payload }, id }: SetRequest
-): StoreError | undefined =>
-  payload.length <= maxValue
-    ? undefined
-    : tooLarge({ store: storeName, operation, id, size: payload.length, limit: ["maxValue", maxValue] })
+  { entry: { payload: { length: size } }, id }: SetRequest
+): StoreError | undefined => {
+  const { maxValue, unreadable } = self
+  const isSendable = Unreadable.isSendable(self, size)
+  if (size <= maxValue && isSendable) return undefined
+  // The operator may have raised the limit.
+  if (!isSendable) Unreadable.askLimit(self, id, () => {})
+  const limit = size > maxValue ? ["maxValue", maxValue] as const : [Unreadable.option, unreadable.limit] as const
+  return tooLarge({ store: storeName, operation, id, size, limit })
+}
 
 export const checked = <A>(
   self: StoreState,

@@ -85,6 +85,15 @@ redis.call("UNLINK", v)
 return 0
 `
   },
+  /** Returns the size of a value, and its first bytes. */
+  measure: {
+    keys: ["v"],
+    args: [],
+    whenFull: true,
+    body: `local stored = textOf(v) or ""
+return { #stored, string.sub(stored, 1, 51) }
+`
+  },
   /** Returns the places of the keys whose values do not begin with the packed texts. */
   others: {
     keys: [],
