@@ -438,7 +438,7 @@ export const checks: ReadonlyArray<Check> = [
   {
     case: "changes",
     title: "Seven processes waiting for a load are served",
-    subject: "seven who wait for a load",
+    subject: "seven waiting processes",
     peer: "5 ms",
     atMost: 1
   },

@@ -138,7 +138,7 @@ describe("links lead somewhere", () => {
 describe("the pages for users", () => {
   const pages = globSync("docs/**/*.md", { cwd: root, exclude: ["docs/maintaining/**"] }).toSorted()
 
-  it("are all found by a reader who begins with README.md", () => {
+  it("are all found by a reader that begins with README.md", () => {
     const found = new Set(["README.md"])
     // Pages added during the iteration are visited too.
     for (const page of found) {
