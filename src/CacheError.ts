@@ -127,11 +127,12 @@ export class LockError extends Data.TaggedError("LockError")<{
         return `${lock} was not acquired: another holder kept it for all of \`wait\`. Try again${when}`
       }
       case "Lost":
-        return `${lock} was lost: its lease ended before it was renewed, and another holder may have it now`
+        return `${lock} was lost: its lease ended before it was renewed, and another holder may have it now. ` +
+          "Use a longer `lease` if the process is often blocked or suspended"
       case "Unavailable":
-        return withCause(`${lock} is not held: its backend is unavailable`, messageOf(this.cause))
+        return `${lock} is not held: ${withCause("its backend is unavailable", messageOf(this.cause))}. Try again later`
       case "Unsupported":
-        return `${lock} has no known state: its backend has no isHeld`
+        return `${lock} has no known state: its backend has no \`isHeld\`. Add it to the backend`
     }
   }
   get retryAfter(): Duration.Duration {

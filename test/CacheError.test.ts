@@ -63,15 +63,20 @@ describe("a LockError says what became of the lock, and why", () => {
       `The lock "door" was not acquired: another holder kept it for all of \`wait\`. Try again after 1200 ms`
     )
     expect(lockError({ reason: "Lost" })).toBe(
-      `The lock "door" was lost: its lease ended before it was renewed, and another holder may have it now`
+      `The lock "door" was lost: its lease ended before it was renewed, and another holder may have it now. ` +
+        "Use a longer `lease` if the process is often blocked or suspended"
     )
-    expect(lockError({ reason: "Unsupported" })).toBe(`The lock "door" has no known state: its backend has no isHeld`)
+    expect(lockError({ reason: "Unsupported" })).toBe(
+      `The lock "door" has no known state: its backend has no \`isHeld\`. Add it to the backend`
+    )
   })
 
   it("its cause", () => {
-    expect(lockError({ reason: "Unavailable" })).toBe(`The lock "door" is not held: its backend is unavailable`)
+    expect(lockError({ reason: "Unavailable" })).toBe(
+      `The lock "door" is not held: its backend is unavailable. Try again later`
+    )
     expect(lockError({ reason: "Unavailable", cause: new Error("disk I/O error") })).toBe(
-      `The lock "door" is not held: its backend is unavailable (disk I/O error)`
+      `The lock "door" is not held: its backend is unavailable (disk I/O error). Try again later`
     )
   })
 })

@@ -51,7 +51,7 @@ const ask = (city: string) =>
       Effect.succeed({
         value: "–",
         text: "nothing is known",
-        from: ["nobody: there is no answer", "gone"] as const,
+        from: ["nothing: there is no answer", "gone"] as const,
         age: 0
       })
     )

@@ -108,7 +108,7 @@ print(
   }. A load takes ${loadTime}, a lease ${lease}.`
 )
 
-await scene("1. All ask for what nobody has.", async () => {
+await scene("1. All ask for what no process has.", async () => {
   put("apples", "1 €")
   sendAll({ subject: "apples" })
   await until(allHave("1 €"))
@@ -143,7 +143,7 @@ if (server !== undefined) {
     await until(allHave("3 €"))
   })
 } else {
-  await scene("3. All ask for something else, and who loads it is killed.", async () => {
+  await scene("3. All ask for something else, and the process that loads it is killed.", async () => {
     put("pears", "3 €")
     sendAll({ subject: "pears" })
     await until(() => members.some(({ state }) => state._tag === "Loads"))

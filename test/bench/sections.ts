@@ -2,13 +2,13 @@
  * Sections are measured one after the other: each is reported as it ends, and one that fails keeps no other from its
  * turn.
  */
-import type * as Report from "./report.ts"
+import type { Results } from "./checks.ts"
 
-export type Sections = { readonly [name: string]: () => Report.Results }
+export type Sections = { readonly [name: string]: () => Results }
 
 interface Listening {
   /** Called after each section, with its measurements and all measurements so far. */
-  readonly ended: (results: Report.Results, all: Report.Results) => void
+  readonly ended: (results: Results, all: Results) => void
   readonly failed: (name: string, error: unknown) => void
 }
 
@@ -17,10 +17,10 @@ export const measureAll = (
   sections: Sections,
   names: ReadonlyArray<string>,
   { ended, failed }: Listening
-): Report.Results => {
-  const all: { -readonly [name in keyof Report.Results]: Report.Results[name] } = {}
+): Results => {
+  const all: { -readonly [name in keyof Results]: Results[name] } = {}
   for (const name of names) {
-    let results: Report.Results
+    let results: Results
     try {
       results = sections[name]!()
     } catch (error) {

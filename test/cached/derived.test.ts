@@ -449,7 +449,7 @@ describe.each(caches.filter(({ keeps, name }) => keeps && !name.includes("small"
       ["has a tag of its own", { tags: ["src"] }]
     ] as const
   )(
-    "P8 · who comes after a change joins no stream whose origin waits for a load that %s",
+    "P8 · a consumer that comes after a change joins no stream whose origin waits for a load that %s",
     ([, inner]) =>
       Effect.gen(function*() {
         const gate = yield* Deferred.make<void>()

@@ -137,7 +137,7 @@ for (const cache of caches) {
           decide: (_, now) => now === 5000 ? Strategy.Load : Strategy.Serve
         }]
       ] as ReadonlyArray<[string, Strategy.Strategy]>)(
-        "previous is what a strategy does not serve any more, though it is within its ttl: %s",
+        "previous is a value that a strategy no longer serves, though it is within its ttl: %s",
         ([, strategy]) =>
           inCache(Effect.gen(function*() {
             const source = origin()

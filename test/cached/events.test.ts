@@ -213,7 +213,7 @@ it.effect("an id with the name of its class, and never a value", () =>
   Effect.gen(function*() {
     const told = yield* watch
     const id = CacheKey.id(berlin)
-    const secret = "of nobody's business"
+    const secret = "of a private kind"
     for (const key of [berlin, "k"]) {
       const read = <A, E>(load: Effect.Effect<A, E>) => Cached.softTtl(load, { ...soft, key: key as string })
       yield* read(Effect.succeed({ secret }))

@@ -91,7 +91,7 @@ describe.each(caches)("private flights over $name", ({ layer }) => {
     ["invalidated by pattern", Stream.runDrain(Cached.invalidateMatching("k*"))],
     ["cleared", Cached.clear],
     ["set", Cached.set("k", "set", { ttl: "1 hour" })],
-    ["loaded anew", CachePolicy.refresh(Cached.ttl(Effect.succeed("anew"), ttl))]
+    ["loaded again", CachePolicy.refresh(Cached.ttl(Effect.succeed("again"), ttl))]
   ]
   it.effect.each(changes)("a value that is %s while it loads is not stored", ([, change]) =>
     Effect.gen(function*() {

@@ -72,7 +72,7 @@ describe.each(caches)("over $name", (cache) => {
     const broken: Strategy.Strategy = { ...hour, decide: throwing }
 
     it.effect.each(["first", "last"])(
-      "that throws, of the one who comes %s, is its own defect",
+      "that throws, of the caller that comes %s, is its own defect",
       (place) =>
         Effect.gen(function*() {
           yield* Cached.set("k", "stored")

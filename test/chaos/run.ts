@@ -243,7 +243,7 @@ const judge = (lines: ReadonlyArray<Line>, attack: Attack): Omit<Outcome, "attac
     faults: [
       ...violations,
       ...failed.slice(0, 3).map((line) => `${line.process} ${line.id}: ${String(line["cause"])}`),
-      ...isShared || attack.isShared !== true ? [] : ["nobody was given what another process loaded"]
+      ...isShared || attack.isShared !== true ? [] : ["no process received what another process loaded"]
     ]
   }
 }

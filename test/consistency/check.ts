@@ -244,7 +244,7 @@ const checkReads = (of: Of, withinMillis: number) => {
     for (const read of reads) {
       const born = bornAt.get(nameOf(read))
       if (born === undefined) {
-        violations.push(`a value that nobody made: ${show(read)}`)
+        violations.push(`a value that no process made:  ${show(read)}`)
         continue
       }
       const mine = own.get(read.process)

@@ -78,7 +78,7 @@ describe("the checker", () => {
 
   const cases: ReadonlyArray<readonly [name: string, violation: RegExp | undefined, lines: ReadonlyArray<Line>]> = [
     ["a hit", undefined, [value(1), read(5)]],
-    ["a value nobody made", /nobody made/, [read(5)]],
+    ["a value no process made", /no process made/, [read(5)]],
     ["an own read after an own invalidation", /in one process/, [value(1), changed(2, 3), read(4)]],
     ["an own read during an own invalidation", undefined, [value(1), changed(2, 9), read(4)]],
     ["a value loaded during the invalidation", undefined, [changed(2, 9), value(3), read(10)]],
@@ -90,13 +90,13 @@ describe("the checker", () => {
       line("lag", 10, 60),
       read(140)
     ]],
-    ["another's read too late, by one that ended before it heard again", undefined, [
+    ["another's read too late, by one that ended before it was connected again", undefined, [
       value(1),
       line("untracked", 1.5, 1.5),
       changed(2, 3, { process: "p2" }),
       read(500)
     ]],
-    ["another's read too late, by one that has heard again since", /of another process/, [
+    ["another's read too late, by one that has been connected again since", /of another process/, [
       value(1),
       line("untracked", 1.5, 1.5),
       changed(2, 3, { process: "p2" }),
@@ -144,14 +144,14 @@ describe("the checker", () => {
       line("replaced", 10, 200),
       read(300)
     ]],
-    ["an older copy, where nobody is left who knows of the invalidation", undefined, [
+    ["an older copy, where no process is left that knows of the invalidation", undefined, [
       value(1),
       changed(20, 21, { process: "p2" }),
       line("killed", 100, 100, { process: "p2" }),
       line("replaced", 10, 200),
       read(500)
     ]],
-    ["an older copy, read by the one who has invalidated", /in one process/, [
+    ["an older copy, read by the process that has invalidated", /in one process/, [
       value(1),
       changed(20, 21),
       line("replaced", 10, 200),
@@ -178,7 +178,7 @@ describe("the checker", () => {
       { ...granted(1, { owner: "b" }), until: 60 },
       granted(50)
     ]],
-    ["two granted, who was killed may have removed it", undefined, [
+    ["two granted, the killed process may have removed it", undefined, [
       granted(1),
       line("remove begins", 50, 50),
       granted(100, { owner: "b" })

@@ -106,7 +106,7 @@ const tags = isFault(asked) || dependencies === undefined
     replace: ""
   },
   {
-    name: "an answer to all who ask is believed after a change here",
+    name: "an answer to all callers is believed after a change here",
     in: "conclude",
     find: "question.mutations !== self.mutations && found",
     replace: "question.mutations < 0 && found"

@@ -164,7 +164,7 @@ for (const item of items) Pending.acknowledge(pending, item)`
     replace: ""
   },
   {
-    name: "closing waits for nobody",
+    name: "closing waits for no fiber",
     in: "close",
     find: "if (flight.callers.size === 0 && !flight.isBehind) end(self, flight)",
     replace: "end(self, flight)"

@@ -97,7 +97,7 @@ export const faults: ReadonlyArray<ProcessFault> = [
   noSecondDrop,
   versionsAfterLoad,
   {
-    name: "what a server tells of is ignored",
+    name: "reports of a server are ignored",
     store: "redis",
     in: "onInvalidate",
     find: `if (kind === "v" || kind === "f") return onEntry`,
@@ -106,14 +106,14 @@ export const faults: ReadonlyArray<ProcessFault> = [
   overRedis(noSecondDrop),
   overRedis(versionsAfterLoad),
   overRedis({
-    name: "what was asked before a change was told of enters memory",
+    name: "an answer asked for before a change was reported enters memory",
     in: "applyChange",
     find: "flight.changedWhileAsked = true",
     replace: "flight.changedWhileAsked = false",
     also: [{ in: "applyChange", find: "noteChange(self, change.id)", replace: "" }]
   }),
   overRedis({
-    name: "memory keeps what may have changed while nobody told of it",
+    name: "memory keeps what may have changed without a report",
     in: "markTracked",
     find: "if (wasTracked) return void forgetAll(self)",
     replace: "if (wasTracked) return"

@@ -91,21 +91,21 @@ export const faults: ReadonlyArray<Fault> = [
     replace: ""
   },
   {
-    name: "what the store tells of by itself is not applied",
+    name: "changes that the store reports by itself are not applied",
     draws: ["pushes"],
     in: "follow",
     find: "if (change?._tag !== \"Coherent\") return applyChange(self, tier, change)",
     replace: "if (change?._tag !== \"Coherent\") return"
   },
   {
-    name: "memory keeps what may have changed while nobody told of it",
+    name: "memory keeps what may have changed without a report",
     draws: ["pushes"],
     in: "markTracked",
     find: "if (wasTracked) return void forgetAll(self)",
     replace: "if (wasTracked) return"
   },
   {
-    name: "what was asked before a change was told of enters memory",
+    name: "an answer asked for before a change was reported enters memory",
     draws: ["pushes"],
     in: "applyChange",
     find: "flight.changedWhileAsked = true",

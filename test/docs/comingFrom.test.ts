@@ -403,6 +403,10 @@ describe("pages about other caches deny nothing that exists", () => {
       CacheLayer.redis,
       /no Redis|Redis (is|comes) (not|later)|between machines there is nothing|: one machine/i
     ],
+    "CacheLayer.redisCluster": [
+      CacheLayer.redisCluster,
+      /no (backplane|client-side caching|cluster)|backplane (is|comes) (not|later)/i
+    ],
     "Weigher.bytes": [Weigher.bytes, /no (weights|sizes)\b|pluses:[^.]*\b(weights|sizes)\b/i],
     "Eviction.wTinyLfu": [Eviction.wTinyLfu, /no (TinyLFU|W-TinyLFU)|pluses:[^.]*TinyLFU/i],
     "Transaction.run": [Transaction.run, /no transactions/i],

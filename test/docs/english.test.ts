@@ -10,16 +10,25 @@ const pages = globSync(["*.md", "docs/**/*.md", "test/**/*.md", "examples/**/*.m
   exclude: ["**/node_modules/**", "test/.docs/**"]
 })
 
-/** Paragraphs, rows and items, with the line of each. */
-const paragraphsOf = (page: string): ReadonlyArray<readonly [line: number, text: string]> => {
-  const text = readFileSync(join(root, page), "utf8")
-    .replace(/^```[\s\S]*?^```/gm, (code) => code.replace(/[^\n]/g, ""))
-  return text.split("\n").map((line, index) => [index + 1, line] as const)
+/** Lines of text and of code blocks: the latter without the code around their comments and strings. */
+const linesOf = (page: string): ReadonlyArray<readonly [line: number, text: string]> => {
+  let isCode = false
+  return readFileSync(join(root, page), "utf8").split("\n").flatMap((line, index) => {
+    const isFence = line.startsWith("```")
+    if (isFence) isCode = !isCode
+    if (isFence) return []
+    return (isCode ? textsOfCode(line) : [line]).map((text) => [index + 1, text] as const)
+  })
 }
+
+const textsOfCode = (line: string): ReadonlyArray<string> => [
+  ...Array.from(line.matchAll(/"([^"]*)"/g), ([, text]) => text!),
+  ...Array.from(line.matchAll(/\/\/ (?!=>)(.*)/g), ([, text]) => text!)
+]
 
 describe("English", () => {
   it.each(pages)("%s", (page) => {
-    const complaints = paragraphsOf(page).flatMap(([line, text]) =>
+    const complaints = linesOf(page).flatMap(([line, text]) =>
       complaintsOf(text, { isComment: false }).map((complaint) => `${page}:${line}: ${complaint}`)
     )
     expect(complaints.join("\n")).toBe("")

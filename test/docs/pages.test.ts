@@ -136,15 +136,44 @@ describe("links lead somewhere", () => {
 })
 
 describe("the pages for users", () => {
+  it("README.md is at most 9 kB", () => {
+    expect(Buffer.byteLength(read("README.md"))).toBeLessThanOrEqual(9 * 1024)
+  })
+
   const pages = globSync("docs/**/*.md", { cwd: root, exclude: ["docs/maintaining/**"] }).toSorted()
 
-  it("are all found by a reader who begins with README.md", () => {
+  it("are all found by a reader that begins with README.md", () => {
     const found = new Set(["README.md"])
     // Pages added during the iteration are visited too.
     for (const page of found) {
       for (const { target } of linksOf(page)) if (pages.includes(target)) found.add(target)
     }
     expect(pages.filter((page) => !found.has(page))).toEqual([])
+  })
+
+  it.each(pages)("%s begins with what it is for", (page) => {
+    expect(read(page).split("\n").slice(0, 3)).toEqual([
+      expect.stringMatching(/^# /),
+      "",
+      expect.stringMatching(/^[\w`]/)
+    ])
+  })
+
+  /** Pages that list: they have nothing to run. */
+  const lists = [
+    "docs/README.md",
+    "docs/benchmarks/bulk.md",
+    "docs/benchmarks/hit-ratios.md",
+    "docs/coming-from.md",
+    "docs/compare.md",
+    "docs/messages.md",
+    "docs/recipes.md",
+    "docs/troubleshooting.md",
+    "docs/troubleshooting/compiler.md"
+  ]
+
+  it.each(pages.filter((page) => !lists.includes(page)))("%s begins with an example", (page) => {
+    expect(read(page).slice(0, 3000)).toContain("\n```")
   })
 
   it.each(pages)("%s can be read in five minutes", (page) => {

@@ -35,7 +35,7 @@ const brokenStores: ReadonlyArray<readonly [fault: string, law: string, breaking
     acquire: (id, options) => acquire(id, { ...options, join: true })
   })],
   [
-    "forgets who waits for how long",
+    "forgets how long each caller waits",
     "acquire by another owner answers Wait, with no more than the lease",
     ({ acquire }) => ({
       acquire: (id, options) =>
@@ -145,7 +145,7 @@ const brokenStores: ReadonlyArray<readonly [fault: string, law: string, breaking
     })
   ],
   [
-    "counts what it was told",
+    "counts what it received",
     "concurrent increments are all counted",
     () => ({ increment: (_, by) => Effect.succeed(by) })
   ],
@@ -168,7 +168,7 @@ const brokenStores: ReadonlyArray<readonly [fault: string, law: string, breaking
   ["makes counters that never end", "counter answers the value and the expiry", ({ increment }) => ({
     increment: (name, by) => increment(name, by)
   })],
-  ["touches a counter by making it anew", "touchCounter changes only the expiry", (
+  ["touches a counter by creating it again", "touchCounter changes only the expiry", (
     { increment, removeCounter }
   ) => ({
     touchCounter: (name, expiresAt) =>

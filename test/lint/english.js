@@ -72,9 +72,21 @@ const textsOf = (comments) => {
 
 const isDirective = (text) => /^\s*(?:@|oxlint|eslint|dprint|#|-{3,}|=)/.test(text)
 
-/** Comments are sentences in plain English, within 120 columns. */
+/** Messages, log lines and names of tests are texts of several words. Code in a string has brackets or line breaks. */
+const isText = (text) => typeof text === "string" && /[a-z] [a-z]/i.test(text) && !/[{}\n;]|=>/.test(text)
+
+/** Comments are sentences in plain English, within 120 columns; texts in strings are plain English too. */
 export const englishRule = {
   create: (context) => ({
+    Literal: (node) => {
+      if (!isText(node.value)) return
+      for (const message of complaintsOf(node.value, { isComment: false })) context.report({ node, message })
+    },
+    TemplateElement: (node) => {
+      const text = node.value.cooked
+      if (!isText(text)) return
+      for (const message of complaintsOf(text, { isComment: false })) context.report({ node, message })
+    },
     Program: () => {
       const { sourceCode } = context
       const { lines } = sourceCode

@@ -174,6 +174,7 @@ const cases: ReadonlyArray<Case> = [
   { file: "src/Cached.ts", code: "export const log = () => console.log(1)\n", rule: "eslint(no-console)" },
   { file: "examples/hello.ts", code: "console.log(1)\n" },
   // English, one of each kind
+  /* oxlint-disable effect-cached/english */
   ...[
     "What is damaged is replaced.",
     "Who waits shares the load.",
@@ -197,6 +198,10 @@ const cases: ReadonlyArray<Case> = [
     { file: "src/Ttl.ts", code: `/** ${comment} */\nexport const one = 1\n`, rule: "effect-cached(english)" },
     { file: "test/ttl.test.ts", code: `// ${comment}\nexport const one = 1\n`, rule: "effect-cached(english)" }
   ]),
+  { file: "src/Ttl.ts", code: "export const one = \"The load goes on\"\n", rule: "effect-cached(english)" },
+  { file: "test/ttl.test.ts", code: "export const one = `nobody waits for ${1}`\n", rule: "effect-cached(english)" },
+  /* oxlint-enable effect-cached/english */
+  { file: "src/Ttl.ts", code: "export const one = \"nobody\"\n" },
   { file: "src/Ttl.ts", code: "/** Where to look: what `nobody` means to people who read. */\nexport const one = 1\n" },
   { file: "src/Ttl.ts", code: "export const one = 1 // a rest of its line\n" },
   // Examples import as users do.

@@ -38,7 +38,7 @@ describe("the outbox", () => {
         }).pipe(Cached.ttl({ key: "user", ttl: "1 day" }))
         const inProgram = <A, E, R>(self: Effect.Effect<A, E, R>) =>
           self.pipe(Effect.provideContext(cache), Effect.provideContext(sql)) as Effect.Effect<A, E>
-        yield* inProgram(Effect.flatMap(SqlClient.SqlClient, (sql) => sql`INSERT INTO users VALUES ('nobody')`))
+        yield* inProgram(Effect.flatMap(SqlClient.SqlClient, (sql) => sql`INSERT INTO users VALUES ('an intruder')`))
         yield* inProgram(Effect.scoped(Layer.build(Transaction.outbox({ table: "cache_outbox" }))))
         for (let kill = 1; kill <= kills; kill++) {
           const before = yield* inProgram(user)

@@ -131,7 +131,7 @@ describe("P6 · a stale value is served only inside its ttl, by a strategy that 
         expect(ended(reader)).toEqual(Exit.fail("down"))
       }).pipe(Effect.provide(cache.layer())))
 
-    it.effect("ttl, and a reader who joins with it, gets the failure and no stale value", () =>
+    it.effect("ttl, and a reader that joins with it, gets the failure and no stale value", () =>
       Effect.gen(function*() {
         yield* Effect.succeed("good").pipe(Cached.softTtl({ ...soft, softTtl: 0 }))
         const load = Effect.delay(bad, "1 second")

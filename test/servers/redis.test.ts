@@ -418,7 +418,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
           // It is woken by a message, for which it listens.
           const listeners = Effect.promise(() => server.ask("PUBSUB", "NUMPAT"))
           for (let i = 0; (yield* listeners) !== 1; i++) {
-            if (i === 500) throw new Error("nobody listens")
+            if (i === 500) throw new Error("not ready")
             yield* Effect.sleep("10 millis")
           }
           yield* Scope.close(held, Exit.void)

@@ -18,7 +18,7 @@ describe.skipIf(isMissing(program))("Redis · published changes", () => {
   const { areInMemory, ask, process, until, urlOf } = processesOn(() => server)
 
   it.live.each(["-client|tracking", "-client|trackinginfo"])(
-    "P2 · where the server tells a user of no changes (%s), those are heard that others publish",
+    "P2 · where the server reports no changes to a user (%s), those that others publish arrive",
     (right) =>
       warned((warnings) =>
         Effect.scoped(Effect.gen(function*() {
@@ -84,7 +84,7 @@ describe.skipIf(isMissing(program))("Redis · published changes", () => {
     timeout
   )
 
-  it.live.each([["who tracks", []], ["who is deaf", ["-client|tracking"]]] as const)(
+  it.live.each([["that tracks", []], ["that is deaf", ["-client|tracking"]]] as const)(
     "P2 · what %s changes as soon as it has started, and last before it ends, is published",
     ([name, rights]) =>
       Effect.scoped(Effect.gen(function*() {

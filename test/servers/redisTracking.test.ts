@@ -229,7 +229,7 @@ describe.skipIf(isMissing(program))("Redis · changes", () => {
         yield* Effect.sleep("400 millis")
         yield* late.use(Cached.set("late", large("second"), { ttl: "1 hour" }))
         yield* a.use(Cached.invalidate("late"))
-        yield* until("nobody has it", Effect.map(late.use(Cached.has("late")), (has) => !has))
+        yield* until("no process has it", Effect.map(late.use(Cached.has("late")), (has) => !has))
       })),
     timeout
   )

@@ -15,7 +15,7 @@ export const checkAbandoned = (self: World, load: Load, flight: Flight): void =>
     if (overtakes(self, load, other)) continue
     // Its last caller has left no earlier than it began.
     if (self.now() < other.begunAt + self.config.endingMillis) {
-      violate(self, `P1: load #${load.n} of ${load.id} while #${other.n}, which nobody waits for, runs on`)
+      violate(self, `P1: load #${load.n} of ${load.id} while #${other.n}, which no caller waits for, runs on`)
     }
     checkFreed(self, load, other)
   }

@@ -335,7 +335,7 @@ const run = (seed: number): ReadonlyArray<string> => {
       for (const [of, version] of Object.entries(made.of)) {
         if (version < (required[of] ?? 0)) {
           wrong.push(
-            `seed ${seed}: engine ${n} read ${name} of ${of} ${version}, after ${of} ${required[of]} was heard`
+            `seed ${seed}: engine ${n} read ${name} of ${of} ${version}, after ${of} ${required[of]} was received`
           )
         }
         if (version > (truth[of] ?? 0)) {

@@ -30,7 +30,7 @@ export const checkFailure = (self: World, read: Read, cause: Cause.Cause<unknown
     if (tag === "CacheCycle" && self.config.cyclic && read.interruption?.requested === true) return
     return violate(self, `P5: ${what}, which no load has died of`)
   }
-  if (Cause.isInterruptReason(reason)) return violate(self, `P3: ${what}, but nobody interrupted it`)
+  if (Cause.isInterruptReason(reason)) return violate(self, `P3: ${what}, but no caller interrupted it`)
   const { error } = reason
   const tag = tagOf(error)
   if (tag === "LoadTimeout") {

@@ -527,7 +527,7 @@ const stopLater = ({ config, processes, say }: Rules.Fleet, schedule: SeededSche
     say(() => `[${stop.process}] is stopped`)
     processes[stop.process]!.stop()
     schedule.after(stop.millis, () => {
-      say(() => `[${stop.process}] goes on`)
+      say(() => `[${stop.process}] continues`)
       processes[stop.process]!.goOn()
     })
   })

@@ -182,7 +182,7 @@ export const checkAbandoned = (self: Fleet, load: FleetOrigin): void => {
     violate(
       self,
       `P1: load #${load.n} of ${load.id} in ${load.process} while #${other.n} in ${other.process} runs on, ` +
-        "which nobody waits for"
+        "which no caller waits for"
     )
   }
 }

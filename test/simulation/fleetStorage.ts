@@ -72,12 +72,12 @@ export const makeStorage = (self: Fleet, dice: Dice, extras: Extras): ViewOf => 
     const id = nameOf(fullId)
     if (entries.get(id)?.meta.writeId === entry.meta.writeId) {
       self.counts.touched++
-      self.say(() => `[${from}] storage is told that ${id} lives until ${entry.meta.expiresAt}`)
+      self.say(() => `[${from}] storage receives that ${id} lives until ${entry.meta.expiresAt}`)
       entries.set(id, entry)
       return tell(from, { _tag: "Changed", id: fullId })
     }
     const origin = self.origins.get(originOf(Buffer.from(entry.payload).toString("latin1")) ?? -1)
-    if (origin === undefined) return violate(self, `P2: what is stored under ${id} is nobody's`)
+    if (origin === undefined) return violate(self, `P2: no process made what is stored under ${id}`)
     if (origin._tag === "Set") apply(from, "id", id)
     // No generation guards a value of an unasked answer: it is old only if a write was asked for after its load.
     else if (
@@ -118,7 +118,7 @@ export const makeStorage = (self: Fleet, dice: Dice, extras: Extras): ViewOf => 
     if (left > longestWait(config) + slack && self.processes[process]!.stoppedMillis() === 0) {
       violate(self, `P4: ${process} waits for ${id} longer than it should`)
     }
-    if (exclusive(id, owner) === undefined) violate(self, `P1: ${process} waits for ${id}, which nobody loads`)
+    if (exclusive(id, owner) === undefined) violate(self, `P1: ${process} waits for ${id}, which no process loads`)
   }
   const granted = (process: number, id: string, { join, leaseMillis, owner }: Store.AcquireOptions) => {
     const holders = holdersOf(self, id)
@@ -178,7 +178,7 @@ export const makeStorage = (self: Fleet, dice: Dice, extras: Extras): ViewOf => 
       // Or loads that outlast their leases would refuse each other forever.
       const isRemembered = self.now() < (forgottenAt.get(id) ?? Infinity)
       if (!isCurrent && isRemembered && generations.get(id)?.has(generation) === true) {
-        violate(self, `P1: a result of ${id} is refused, though nobody has ended its generation`)
+        violate(self, `P1: a result of ${id} is refused, though its generation has not ended`)
       }
       return isCurrent
     },
@@ -227,7 +227,7 @@ export const makeStorage = (self: Fleet, dice: Dice, extras: Extras): ViewOf => 
       const lie = lieOfChanges({ extras, healthy: self.healthy })
       if (lie !== undefined) {
         self.liedAt[process] = self.now()
-        self.say(() => `[${process}] is told what are no changes`)
+        self.say(() => `[${process}] receives what are no changes`)
         return lie.told
       }
       const news = log.slice(at).filter(({ from }) => from !== process)
@@ -272,7 +272,7 @@ export const makeStorage = (self: Fleet, dice: Dice, extras: Extras): ViewOf => 
             const callOff = self.after(thrown.pick([0, 1, thrown.below(10), thrown.below(latestPushMillis)]), () => {
               onTheWay.delete(callOff)
               self.counts.pushes++
-              self.say(() => `[${process}] is told of ${change._tag === "Changed" ? change.id : change.tag}`)
+              self.say(() => `[${process}] receives ${change._tag === "Changed" ? change.id : change.tag}`)
               Queue.offerUnsafe(queue, change)
             })
             onTheWay.add(callOff)

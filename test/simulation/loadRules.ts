@@ -15,7 +15,7 @@ export const checkPinned = (self: World, load: Load, exit: Exit.Exit<unknown, un
   const endsItself = interruptedItself.has(load) || flight.attempt.renewed
   const interrupted = Exit.isFailure(exit) && Cause.hasInterrupts(exit.cause) && !endsItself
   if (interrupted && flight.pinned && !flight.ranTooLong) {
-    violate(self, `P3: ${what} was interrupted, though nobody had to wait for it`)
+    violate(self, `P3: ${what} was interrupted, though no caller had to wait for it`)
   }
   // One call for many runs as long as a caller waits for any of its keys.
   const ids = load.together
@@ -27,7 +27,7 @@ export const checkPinned = (self: World, load: Load, exit: Exit.Exit<unknown, un
   )
   // A finalizer takes its time.
   if (!isHeldUp && unattended > self.config.refreshTimeout + 100) {
-    violate(self, `P7: ${what} ran for ${unattended} ms with nobody waiting`)
+    violate(self, `P7: ${what} ran for ${unattended} ms with no caller waiting`)
   }
 }
 
@@ -39,7 +39,7 @@ export const checkPrevious = (
   load: Load,
   { n, askedAt }: { readonly n: number; readonly askedAt: number }
 ): void => {
-  const what = `the load #${load.n} of ${load.id} was told of #${n}`
+  const what = `the load #${load.n} of ${load.id} has read #${n}`
   const previous = self.origins.get(n)
   if (previous === undefined || previous.id !== load.id) return violate(self, `previous: ${what}, which is not its own`)
   const candidates = [previous, ...self.renewals.get(n) ?? []]

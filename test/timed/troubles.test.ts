@@ -124,7 +124,7 @@ describe("P4 · a folder that fails", () => {
 })
 
 describe("P5 · a load that fails", () => {
-  it.each(["failure", "defect"] as const)("with a %s is stored for nobody, and leaves the lease to the next at once", {
+  it.each(["failure", "defect"] as const)("with a %s is not stored, and leaves the lease to the next at once", {
     timeout
   }, async (outcome) => {
     const { loads, workers } = await open(2, { lease: 20_000, wait: 30_000 })

@@ -66,7 +66,7 @@ export const failureLaws: Record<string, Check> = {
     yield* acquireLease(store, "id", asking("c", { join: true }))
     yield* same(yield* store.release("id", "c", note(1)), false, "joining holds nothing")
     yield* same(yield* store.release("id", "a"), true, "the holder does")
-    yield* same(yield* store.release("id", "a", note(1)), false, "and holds nothing any more")
+    yield* same(yield* store.release("id", "a", note(1)), false, "and holds nothing afterwards")
     yield* answers(store, undefined, "no failures")
   }),
 

@@ -160,7 +160,7 @@ const program = Effect.gen(function*() {
   const longest = yield* drained
   return [
     { name: "an invalidation", value: soon },
-    { name: "seven who wait for a load", value: waited },
+    { name: "seven waiting processes", value: waited },
     { name: "5 ms", value: 5e6 },
     ...rows,
     { name: "100,000 removals, the longest turn", value: longest },

@@ -38,7 +38,7 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/cached/derived.test.ts"
   },
   {
-    name: "who joined is answered by a load that nobody can tell the age of",
+    name: "a caller that joined is answered by a load of unknown age",
     in: "taint",
     find: "flight.bornAt = -1",
     replace: "",
@@ -115,28 +115,28 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/cached/derived.test.ts"
   },
   {
-    name: "who joined a tainted load is answered by it",
+    name: "a caller that joined a tainted load is answered by it",
     in: "isOlderThanJoining",
     find: "isTainted || TagEpochs",
     replace: "TagEpochs",
     by: "test/cached/derived.test.ts"
   },
   {
-    name: "who read again after a tainted load reads again after each",
+    name: "a caller that read again after a tainted load reads again after each",
     in: "noteCaller",
     find: "if (request.isAgain === true) caller.joinedAt = -1",
     replace: "",
     by: "test/cached/derived.test.ts"
   },
   {
-    name: "who joined before a tainted load began reads again",
+    name: "a caller that joined before a tainted load began reads again",
     in: "taint",
     find: "if (caller.isEarly === true)",
     replace: "if (!caller.joined)",
     by: "test/cached/derived.test.ts"
   },
   {
-    name: "who joined a tainted load that ran counts as early",
+    name: "a caller that joined a running tainted load counts as early",
     in: "noteCaller",
     find: "flight.attempt.startedAt === undefined",
     replace: "true",
@@ -219,7 +219,7 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/cached/derived.test.ts"
   },
   {
-    name: "who joins before a change reads again after it",
+    name: "a caller that joins before a change reads again after it",
     in: "isOlderThanJoining",
     find: "epoch < joinedAt && ",
     replace: "",

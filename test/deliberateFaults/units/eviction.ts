@@ -66,7 +66,7 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/internal/eviction/stackDistances.test.ts"
   },
   {
-    name: "a sample drops ids and tells nobody",
+    name: "a sample drops ids without a report",
     in: "StackDistances",
     find: "this.onDrop(sample)",
     replace: "void sample",

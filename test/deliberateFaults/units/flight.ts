@@ -101,14 +101,14 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/internal/engine/lease/needEachOther.test.ts"
   },
   {
-    name: "all who wait for a load die of the circle that it is in",
+    name: "all callers that wait for a load die of the circle that it is in",
     in: "endWait",
     find: "within?.flight && inside.has(within.flight)",
     replace: "within === undefined || within.flight",
     by: "test/internal/engine/lease/needEachOther.test.ts"
   },
   {
-    name: "loads that nobody joins any more are in no circle",
+    name: "loads that can no longer be joined are in no circle",
     in: "holdersOf",
     find: "of running.all()",
     replace: "of running.all().filter((one) => one.engine.flights.get(one.id) === one)",
@@ -129,7 +129,7 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/cached/stats.test.ts"
   },
   {
-    name: "a load is told of a stream as of a value",
+    name: "a stream is reported to a load as a value",
     in: "previousOf",
     find: "|| request.settled !== undefined",
     replace: "",
@@ -185,7 +185,7 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/cached/duringLoad.test.ts"
   },
   {
-    name: "an answer that nobody asked for comes back after its key was invalidated",
+    name: "an answer that no caller waits for comes back after its key was invalidated",
     in: "detach",
     find: "noteChange(self, id)",
     replace: "",
@@ -355,14 +355,14 @@ this.end++`,
     by: "test/internal/engine/request/attempt.test.ts"
   },
   {
-    name: "who waits for a lease asks alone",
+    name: "each load that waits for a lease asks alone",
     in: "askWave",
     find: "all: store.acquireMany",
     replace: "all: (requests) => Effect.forEach(requests, ({ id, ...asking }) => store.acquire(id, asking))",
     by: "test/internal/engine/lease/waiting.test.ts"
   },
   {
-    name: "an entry that came with the lease is believed whatever was told meanwhile",
+    name: "an entry that came with the lease is believed whatever was reported meanwhile",
     in: "isWhole",
     find: "!changedWhileAsked && ",
     replace: "",
@@ -376,7 +376,7 @@ this.end++`,
     by: "test/internal/engine/lease/waiting.test.ts"
   },
   {
-    name: "who waits for a lease asks as often as at first",
+    name: "a load that waits for a lease asks as often as at first",
     in: "nextOf",
     find: "Math.min(waited / 4, leasePoll.longestMillis)",
     replace: "0",
@@ -426,7 +426,7 @@ this.end++`,
     by: "test/cached/untracked.test.ts"
   },
   {
-    name: "a refresh that somebody joins stays in the queue while listeners are told",
+    name: "a refresh that somebody joins stays in the queue while listeners are called",
     in: "promote",
     find: "self.refreshing.queue.delete(unit)\n  return Array.from(unit.flights)",
     replace: "return unit.flights",
@@ -447,7 +447,7 @@ this.end++`,
     by: "test/internal/token.test.ts"
   },
   {
-    name: "any number of writes goes on behind their callers",
+    name: "any number of writes continues behind their callers",
     in: "isBehind",
     find: "(flight.isBehind || self.behind < writesBehind)",
     replace: "true",
@@ -559,7 +559,7 @@ this.end++`,
     by: "test/cached/loadsAtOnce.test.ts"
   },
   {
-    name: "a load of before changes were heard is waited for as long as it hangs",
+    name: "a load that began before changes were received is waited for as long as it hangs",
     in: "endIfUnneeded",
     find: " || self.ending.get(flight.id) === flight",
     replace: "",

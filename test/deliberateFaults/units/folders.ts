@@ -24,7 +24,7 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/drivers/sharedFolders.test.ts"
   },
   {
-    name: "new folders are for everybody who may read",
+    name: "new folders can be read by all users",
     in: "makeFolder",
     find: "mode: 0o700",
     replace: "mode: 0o755",

@@ -124,7 +124,7 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/guard/failures.test.ts"
   },
   {
-    name: "under strict a guard goes on without its place",
+    name: "under strict a guard continues without its place",
     in: "through",
     find: "if (strict) return strictly(error)",
     replace: "",
@@ -168,21 +168,21 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/guard/bloom.test.ts"
   },
   {
-    name: "who adds alone saves for nobody else",
+    name: "a lone addition saves for no other process",
     in: "saveWaiting",
     find: "Effect.andThen(saveWaiting(fiber, filter))",
     replace: "Effect.asVoid",
     by: "test/guard/bloom.test.ts"
   },
   {
-    name: "who has lost a lock of another kind goes on",
+    name: "the loss of a lock of another kind stops nothing",
     in: "onEffect",
     find: "Effect.raceFirst(holding(token), lost)",
     replace: "lost === undefined ? self : holding(token)",
     by: "test/guard/locked.test.ts"
   },
   {
-    name: "a stream that has lost its lock goes on",
+    name: "a stream that has lost its lock continues",
     in: "onStream",
     find: "Stream.interruptWhen(Stream.provideService(self, Held, { token }), lost)",
     replace: "lost === undefined ? self : Stream.provideService(self, Held, { token })",

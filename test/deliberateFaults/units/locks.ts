@@ -45,7 +45,7 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/transaction/locks.test.ts"
   },
   {
-    name: "who has lost its lock goes on",
+    name: "work continues without its lock",
     in: "during",
     find: "Effect.raceFirst(use(held.token), failWhenLost(self, held))",
     replace: "use(held.token)",

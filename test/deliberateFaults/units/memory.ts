@@ -3,7 +3,7 @@ import type { UnitFault } from "../fault.ts"
 
 export const faults: ReadonlyArray<UnitFault> = [
   {
-    name: "what has expired is told by the time of the layer, though its readers have another one",
+    name: "expiry follows the clock of the layer, though its readers have another one",
     in: "makeSweeper",
     find: "followed = reader",
     replace: "followed = clock",
@@ -17,7 +17,7 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/layers/withQuotas.test.ts"
   },
   {
-    name: "a policy is told of its new bound with each part that leaves",
+    name: "a policy receives its new bound with each part that leaves",
     in: "shrink",
     find: "makeRoom(self, undefined, now, most)",
     replace: "self.policy.resized?.(capacity); makeRoom(self, undefined, now, most)",
@@ -143,7 +143,7 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/internal/engine/memory/deadlines.test.ts"
   },
   {
-    name: "listeners are told in the midst of a list of changes",
+    name: "listeners are called in the midst of a list of changes",
     in: "together",
     find: "if (self.untold !== undefined) return steps()",
     replace: "if (self.capacity !== undefined) return steps()",
@@ -262,7 +262,7 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/cached/expiry.test.ts"
   },
   {
-    name: "the wheel goes on from a later time than that to which the clock was set back",
+    name: "the wheel continues from a later time than that to which the clock was set back",
     in: "rewind",
     find: "Math.floor(now)",
     replace: "Math.floor(now) + 60_000",

@@ -46,7 +46,7 @@ export const faults: ReadonlyArray<UnitFault> = [
   },
   {
     // F25
-    name: "a server is told only once to tell of changes, and not asked whether it does",
+    name: "a server is asked only once to report changes, and not asked whether it does",
     in: "listen",
     find: `yield* ask("CLIENT", "TRACKING", "ON", "BCAST", ...keys.tracked.flatMap((prefix) => ["PREFIX", prefix]))`,
     replace: `const told: Set<Keys> = (globalThis as any).told ??= new Set()
@@ -58,7 +58,7 @@ export const faults: ReadonlyArray<UnitFault> = [
   },
   {
     // F26
-    name: "a server tells nobody of the removal of what it does not have",
+    name: "a server does not report the removal of what it does not have",
     in: "entries",
     find: `redis.call("SET", v, "") redis.call("UNLINK", v) return 0`,
     replace: "return 0",
@@ -72,14 +72,14 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/servers/redisTracking.test.ts"
   },
   {
-    name: "who may track does not tell those who may not",
+    name: "a process that may track does not notify those that may not",
     in: "publish",
     find: "if (!self.isUntracked && self.areOthersUntracked === false) return",
     replace: "if (!self.isUntracked) return",
     by: "test/servers/redisPublished.test.ts"
   },
   {
-    name: "every process publishes what it changes, though nobody listens",
+    name: "every process publishes what it changes, though no process listens",
     in: "publish",
     find: "if (!self.isUntracked && self.areOthersUntracked === false) return",
     replace: "",
@@ -93,14 +93,14 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/servers/redisPublished.test.ts"
   },
   {
-    name: "who hears that an entry was set does not end what derives from it",
+    name: "a process notified of a set does not end what derives from it",
     in: "onMessage",
     find: `for (const tag of tagsOfId(id)) offer({ _tag: "TagChanged", tag })`,
     replace: "",
     by: "test/servers/redisPublished.test.ts"
   },
   {
-    name: "who was refused once never tries to track again",
+    name: "a process that was refused once never tries to track again",
     in: "follow",
     find: "Effect.sleep(Limits.tracking.refusedMillis)",
     replace: "Effect.never",
@@ -114,14 +114,14 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/servers/redis.test.ts"
   },
   {
-    name: "a server tells nobody of the removal of what another program has put there",
+    name: "a server does not report the removal of what another program has put there",
     in: "entries",
     find: `\${sendInvalidation("v")}`,
     replace: "",
     by: "test/servers/redisTracking.test.ts"
   },
   {
-    name: "a server tells nobody that a transaction removes what another program has put there",
+    name: "a server does not report that a transaction removes what another program has put there",
     in: "steps",
     find: `\${sendInvalidation("k")}`,
     replace: "",
@@ -262,7 +262,7 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/servers/redisGivenBack.test.ts"
   },
   {
-    name: "who never reached a server does not learn that it can be required",
+    name: "a program that never reached a server does not learn that it can be required",
     in: "unreached",
     find: "return isLasting ?",
     replace: "return hint ?",

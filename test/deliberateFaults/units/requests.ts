@@ -95,7 +95,7 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/layers/withHeapLimit.test.ts"
   },
   {
-    name: "the coldest entries are told although they may not be served",
+    name: "the coldest entries are listed although they may not be served",
     in: "ranked",
     find: "liveEntry(self, entry.id, now) === entry",
     replace: "entry",
@@ -221,7 +221,7 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/cached/bulkOfThousands.test.ts"
   },
   {
-    name: "a call for thousands is joined for a reader who has left",
+    name: "a call for thousands is joined for a reader that has left",
     in: "joinAll",
     find: "if (isLeft) return",
     replace: "",
@@ -249,7 +249,7 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/cached/defaults.test.ts"
   },
   {
-    name: "who asks while a value is written waits for that",
+    name: "a read waits for a value that is being written",
     in: "joinOrStart",
     find: "if (running.loaded !== undefined) answerIfBehind(engine, caller)",
     replace: "",

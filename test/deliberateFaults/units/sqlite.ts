@@ -61,7 +61,7 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: byForeignLock
   },
   {
-    name: "who begins to follow a damaged database fails",
+    name: "a process that begins to follow a damaged database fails",
     in: "listen",
     find: "let listening = run(self, () => start(tables(self)))",
     replace: "let listening = start(tables(self))",
@@ -82,7 +82,7 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/cached/sqlTransaction.test.ts"
   },
   {
-    name: "only the client of the context tells of its commit",
+    name: "only the client of the context reports its commit",
     in: "clientOf",
     find: "Effect.succeed(client) : makeClient(service)",
     replace: `Effect.succeed(client) : Effect.die("no client")`,
@@ -103,7 +103,7 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/drivers/sqlite/SqliteReplaced.test.ts"
   },
   {
-    name: "who cannot start the next database comes back to the former one",
+    name: "a process that cannot start the next database returns to the former one",
     in: "startNext",
     find: `if (InUse.stateOf(opened.inUse) !== "replaced") throw thrown`,
     replace: "",
@@ -117,7 +117,7 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/drivers/sqlite/SqliteDamage.test.ts"
   },
   {
-    name: "a lease that nobody has looked for counts as free",
+    name: "a lease that was not looked up counts as free",
     in: "storage",
     find: "lead(self, find(self, id, asked[1]), id, ...asked)",
     replace: "lead(self, self.looked, id, ...asked)",
@@ -145,7 +145,7 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/drivers/sqlite/transactions/queue.test.ts"
   },
   {
-    name: "reads of one step go on in a snapshot that is long over",
+    name: "reads of one step continue in a snapshot that is long over",
     in: "reads",
     find: "if (at - self.beganAt < limits.longestMillis && self.bornIn === operations) return",
     replace: "if (self.bornIn === operations) return",
@@ -159,21 +159,21 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/drivers/sqlite/transactions/readsOfOneStep.test.ts"
   },
   {
-    name: "programs that go on for long after their reads have snapshots, too",
+    name: "programs that continue for long after their reads have snapshots, too",
     in: "reads",
     find: "if (!self.isTrusted) return",
     replace: "",
     by: "test/drivers/sqlite/transactions/readsOfOneStep.test.ts"
   },
   {
-    name: "what reads in pages goes on in a snapshot",
+    name: "reads in pages continue in a snapshot",
     in: "inPages",
     find: "    endSnapshot(self)\n    const next",
     replace: "    const next",
     by: "test/drivers/sqlite/transactions/readsOfOneStep.test.ts"
   },
   {
-    name: "a snapshot goes on under a lock that was just taken over",
+    name: "a snapshot continues under a lock that was just taken over",
     in: "run",
     find: " finally {\n    countOperation()\n  }",
     replace: "",
@@ -201,7 +201,7 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/drivers/sqlite/file/inUse.test.ts"
   },
   {
-    name: "a folder that has just changed is believed to change no more",
+    name: "a folder that has just changed is believed to stay unchanged",
     in: "learn",
     find: "Math.max(folder.mtimeMs, folder.ctimeMs) + sameMillis",
     replace: "Math.max(folder.mtimeMs, folder.ctimeMs)",
@@ -215,7 +215,7 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/drivers/sqlite/file/inUse.test.ts"
   },
   {
-    name: "who has looked waits like one who was refused, because another has stored since",
+    name: "a process that has looked waits like a refused one, because another has stored since",
     in: "orAtomic",
     find: "if (hasLooked && isBusy(thrown)) return afterwards()",
     replace: "",
@@ -243,7 +243,7 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/drivers/sqlite/SqliteReplaced.test.ts"
   },
   {
-    name: "all who wait for the lock ask for it",
+    name: "all processes that wait for the lock ask for it",
     in: "attempt",
     find: "if (leftMillis(self) > 0) throw self.refusal",
     replace: "",
@@ -257,7 +257,7 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/processes/fullDisk.test.ts"
   },
   {
-    name: "all who write at once write in one turn",
+    name: "all writes at once happen in one turn",
     in: "run",
     find:
       "return hasWaiting(self) || hasTaken(self, limits.aloneMillis) ? later(self, operation) : self.run([operation])[0]!",
@@ -265,7 +265,7 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/drivers/sqlite/transactions/queue.test.ts"
   },
   {
-    name: "groups of writes go on however long their turn has taken",
+    name: "groups of writes continue however long their turn has taken",
     in: "endTurn",
     find: "while (hasWaiting(self) && !hasTaken(self, limits.turnMillis))",
     replace: "while (hasWaiting(self))",
@@ -279,7 +279,7 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/drivers/sqlite/transactions/operationsAtOnce.test.ts"
   },
   {
-    name: "who only reads waits for a writer, because others write in the same turn",
+    name: "a mere reader waits for a writer, because others write in the same turn",
     in: "together",
     find: "self.begun = undefined",
     replace: "self.begun = undefined\n  beginTogether(self)",
@@ -321,7 +321,7 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/processes/fullDisk.test.ts"
   },
   {
-    name: "who reads for ever keeps the log growing",
+    name: "an endless reader keeps the log growing",
     in: "leaveFormer",
     find: "return Wal.isHopeless(wal) && abandon(self, opened)",
     replace: "return false",
@@ -342,7 +342,7 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/drivers/sqlite/SqliteBounds.test.ts"
   },
   {
-    name: "nobody is told of a marker that has given way",
+    name: "no process is notified of an evicted marker",
     in: "dropSome",
     find: `if (table === "marker") Changes.markersDropped(changes, dropped.map(({ name }) => fromColumn(name)))`,
     replace: "",

@@ -199,7 +199,7 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/cached/timeoutsInTurns.test.ts"
   },
   {
-    name: "of more changes than are told apart those of loads are not applied",
+    name: "changes of loads are not applied if there are too many to tell apart",
     in: "apart",
     find: `for (const { id } of self.flights.all()) yield mayBe(id) ? { _tag: "Changed", id } : undefined`,
     replace: "",
@@ -220,14 +220,14 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/cached/clear.test.ts"
   },
   {
-    name: "an answer that nobody asked for comes back after a clear",
+    name: "an answer that no caller waits for comes back after a clear",
     in: "forgetAll",
     find: "noteAll(self)",
     replace: "",
     by: "test/cached/unasked.test.ts"
   },
   {
-    name: "listeners are told of tags before they are pending",
+    name: "listeners receive tags before they are pending",
     in: "invalidateTags",
     find: `if (tier !== undefined) items.push(Pending.add(tier.pending, Pending.tagsTarget(tier.pending, tags, mode)))
       forgetTags(tags)
@@ -383,7 +383,7 @@ export const faults: ReadonlyArray<UnitFault> = [
   },
   {
     // One schedule of 18,000 finds it.
-    name: "loads are joined that began before anything was told",
+    name: "loads are joined that began before any change was received",
     in: "markTracked",
     find: "if (hasBegun(flight)) unshare(self, flight)",
     replace: "",
@@ -397,7 +397,7 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/cached/busyProgram.test.ts"
   },
   {
-    name: "who was stopped serves what was invalidated meanwhile",
+    name: "a process that was stopped serves what was invalidated meanwhile",
     in: "polled",
     find: "monotonicMillis(clock) - lookedAt <= polling.pollMillis",
     replace: "true",
@@ -412,7 +412,7 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/servers/redisTracking.test.ts"
   },
   {
-    name: "loads of before changes were heard are not stored",
+    name: "loads that began before changes were received are not stored",
     in: "markTracked",
     find: "if (hasBegun(flight)) unshare(self, flight)",
     replace: "if (hasBegun(flight)) detach(self, flight.id)",

@@ -94,28 +94,28 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/cached/stream.test.ts"
   },
   {
-    name: "who holds a run up has another 5 seconds with each page",
+    name: "a consumer that holds a run up has another 5 seconds with each page",
     in: "hasRoom",
     find: "cursor.heldUpMillis += heldUpMillis",
     replace: "cursor.heldUpMillis = heldUpMillis",
     by: "test/cached/stream.test.ts"
   },
   {
-    name: "who consumes a stream alone is too slow",
+    name: "a lone consumer of a stream is too slow",
     in: "laggards",
     find: " && isWanted(self, behind)",
     replace: "",
     by: "test/cached/stream.test.ts"
   },
   {
-    name: "who has caught up is still behind",
+    name: "a consumer that has caught up is still behind",
     in: "ask",
     find: "cursor.heldUpMillis = 0",
     replace: "",
     by: "test/cached/stream.test.ts"
   },
   {
-    name: "a stream that was cut is cut for all who come",
+    name: "a stream that was cut is cut for all later consumers",
     in: "cut",
     find: "isNamed === true",
     replace: "isNamed === undefined",
@@ -129,7 +129,7 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/cached/stream.test.ts"
   },
   {
-    name: "who is behind a run is not compared with what it has got",
+    name: "a consumer behind a run is not compared with what it has got",
     in: "runAside",
     find: "self.skips = self.pages > 0",
     replace: "self.skips = false",
@@ -143,7 +143,7 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/cached/stream.test.ts"
   },
   {
-    name: "who has lost a page waits for another one who has",
+    name: "a consumer that has lost a page waits for another one that has",
     in: "again",
     find: "readAgain(self, loading)",
     replace: "readAgain(self, (policy) => Policy.refreshing(loading(policy)))",
@@ -185,7 +185,7 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/cached/stream.test.ts"
   },
   {
-    name: "who is not waited for is cut off beside one who is",
+    name: "a consumer that is not waited for is cut off beside one that is",
     in: "laggards",
     find: `behind.every(({ whenSlow }) => whenSlow === "fail") && `,
     replace: "",

@@ -108,7 +108,7 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/cached/tickets.test.ts"
   },
   {
-    name: "a call goes on although its last reader has left",
+    name: "a call continues although its last reader has left",
     in: "leaveTickets",
     find: "if (call !== undefined) call.waiting--",
     replace: "",
@@ -348,7 +348,7 @@ try {
     by: "test/cached/sqlTransaction.test.ts"
   },
   {
-    name: "closing does not wait for a write whose caller has gone on",
+    name: "closing does not wait for a write whose caller has continued",
     in: "close",
     find: "flight.callers.size === 0 && !flight.isBehind",
     replace: "flight.callers.size === 0",

@@ -59,7 +59,7 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/cached/timeoutsOfStores.test.ts"
   },
   {
-    name: "once timers were faked, time does not go on any more",
+    name: "once timers were faked, time stands still",
     in: "looking",
     find: "&& timers() === realTimers",
     replace: "",

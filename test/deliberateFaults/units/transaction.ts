@@ -166,7 +166,7 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/transaction/transaction.test.ts"
   },
   {
-    name: "a condition that was told is not checked",
+    name: "a condition that is known is not checked",
     in: "rememberCondition",
     find: `checks.conditions.push({ _tag: "Entry", id, condition: told })`,
     replace: "void told",

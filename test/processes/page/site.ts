@@ -51,7 +51,7 @@ export const pagesOf = (renames: Renames) => {
     const ways = [
       Cached.invalidate(`user:${id}`),
       Cached.invalidateTag(`team ${id % 2}`),
-      Effect.asVoid(Cached.removeMany([`user:${id}`, "page of nobody"])),
+      Effect.asVoid(Cached.removeMany([`user:${id}`, "page of no user"])),
       Effect.orDie(Transaction.run(Cached.invalidate(`user:${id}`), { isolation: "fast" }))
     ]
     return Effect.andThen(

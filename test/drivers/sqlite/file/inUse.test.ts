@@ -109,7 +109,7 @@ const changes: ReadonlyArray<readonly [name: string, state: InUse.State, change:
     remove("1-shm")
     setTime()
   }],
-  ["a file of nobody comes", "current", () => fs.writeFileSync(pathOf("other"), "")]
+  ["another file appears", "current", () => fs.writeFileSync(pathOf("other"), "")]
 ]
 
 describe("a folder that has changed", () => {

@@ -1,0 +1,461 @@
+/** The comparisons of the benchmarks, with their limits. */
+import { fastestPeer, type Values } from "./run.ts"
+
+export type Case =
+  | "hit"
+  | "bytes"
+  | "many"
+  | "bulk"
+  | "stream"
+  | "strategies"
+  | "listeners"
+  | "guards"
+  | "miss"
+  | "cold"
+  | "traces"
+  | "policies"
+  | "full"
+  | "expiry"
+  | "coherence"
+  | "disk"
+  | "redis"
+  | "write"
+  | "transact"
+  | "derived"
+  | "markers"
+  | "turns"
+  | "lock"
+  | "start"
+  | "sizes"
+  | "loads"
+  | "served"
+  | "callers"
+  | "changes"
+  | "memory"
+  | "imports"
+
+/** The measurements; a run of some cases has only theirs. */
+export type Results = { readonly [name in Case]?: ReadonlyArray<Values> }
+
+/** The time of a subject beside its peer's, and the limit of their ratio. */
+export interface Check {
+  readonly title: string
+  readonly case: Case
+  readonly subject: string
+  readonly peer: string
+  readonly atMost: number
+  readonly goal?: number
+}
+
+const strings = { case: "hit", peer: "Effect Cache.get, string", atMost: 0.85, goal: 0.7 } as const
+const objects = { case: "hit", peer: "Effect Cache.get, fresh object", atMost: 0.12, goal: 0.08 } as const
+const onDisk = { case: "disk", peer: "node:sqlite and JSON.parse", atMost: 2 } as const
+const onRedis = { case: "redis", peer: "GET and JSON.parse" } as const
+const inTransaction = { case: "transact", peer: "node:sqlite, the same rows" } as const
+const records = { case: "sizes", peer: "raw JSON" } as const
+const overRedis = { subject: "CacheLayer.redis" } as const
+const bulk = { case: "bulk" } as const
+const alone = { subject: "CacheLayer.disk", peer: "no cache" } as const
+
+export const checks: ReadonlyArray<Check> = [
+  {
+    case: "hit",
+    title: "Hit in memory, string key, against the floor",
+    subject: "Cached.ttl(effect, …), string",
+    peer: "the floor, string",
+    atMost: 1.2,
+    goal: 1.1
+  },
+  {
+    case: "hit",
+    title: "The same with a fresh key of one field",
+    subject: "Cached.ttl(effect, …), fresh key of one field",
+    peer: "the floor, template literal",
+    atMost: 2
+  },
+  { ...strings, title: "Hit in memory, string key", subject: "Cached.softTtl(effect, …), string" },
+  { ...strings, title: "The same in a pipe", subject: "effect.pipe(Cached.softTtl(…)), string" },
+  { ...objects, title: "Hit in memory, fresh key of three fields", subject: "Cached.softTtl(effect, …), fresh object" },
+  { ...objects, title: "The same in a pipe", subject: "effect.pipe(Cached.softTtl(…)), fresh object" },
+  { ...objects, title: "The same through `Cached.fn`", subject: "Cached.fn, fresh object" },
+  {
+    case: "many",
+    title: "Hit of `Cached.many`, 1,000 keys at once",
+    subject: "Cached.many, keys",
+    peer: "Cached.fn, key by key",
+    atMost: 0.3
+  },
+  {
+    case: "many",
+    title: "The same from payloads, with a new key for each",
+    subject: "Cached.many",
+    peer: "Cached.fn, one by one",
+    atMost: 0.6,
+    goal: 0.5
+  },
+  {
+    ...bulk,
+    title: "`Cached.many`, 100,000 cold keys in memory",
+    subject: "memory: Cached.many, cold",
+    peer: "memory: Cached.fn one by one, cold",
+    atMost: 0.7,
+    goal: 0.4
+  },
+  {
+    ...bulk,
+    title: "The same, hits",
+    subject: "memory: Cached.many, hits",
+    peer: "memory: Cached.fn one by one, hits",
+    atMost: 0.5,
+    goal: 0.3
+  },
+  {
+    ...bulk,
+    title: "`Cached.many`, 100,000 cold keys on disk",
+    subject: "disk: Cached.many, cold",
+    peer: "disk: raw, cold",
+    atMost: 4,
+    goal: 2.5
+  },
+  {
+    ...bulk,
+    title: "The same, hits",
+    subject: "disk: Cached.many, hits",
+    peer: "disk: raw, hits",
+    atMost: 2.5,
+    goal: 1.8
+  },
+  {
+    ...bulk,
+    title: "`Cached.setMany` on disk",
+    subject: "disk: Cached.setMany",
+    peer: "disk: raw, set",
+    atMost: 3,
+    goal: 2
+  },
+  {
+    ...bulk,
+    title: "`Cached.removeMany` on disk",
+    subject: "disk: Cached.removeMany",
+    peer: "disk: raw, remove",
+    atMost: 3,
+    goal: 2
+  },
+  {
+    ...bulk,
+    title: "`Cached.many`, 100,000 cold keys on Redis",
+    subject: "redis: Cached.many, cold",
+    peer: "redis: raw, cold",
+    atMost: 4,
+    goal: 2.5
+  },
+  {
+    ...bulk,
+    title: "The same, hits",
+    subject: "redis: Cached.many, hits",
+    peer: "redis: raw, hits",
+    atMost: 2.5,
+    goal: 1.8
+  },
+  {
+    ...bulk,
+    title: "`Cached.setMany` on Redis",
+    subject: "redis: Cached.setMany",
+    peer: "redis: raw, set",
+    atMost: 3,
+    goal: 2
+  },
+  {
+    ...bulk,
+    title: "50,000 loads at once in memory: longest turn",
+    subject: "50,000 loads at once in memory, longest turn",
+    peer: "50,000 fibers that sleep, longest turn",
+    atMost: 2,
+    goal: 1.3
+  },
+  {
+    ...bulk,
+    title: "The same on disk",
+    subject: "50,000 loads at once on disk, longest turn",
+    peer: "50,000 fibers that sleep, longest turn",
+    atMost: 2,
+    goal: 1.3
+  },
+  {
+    ...bulk,
+    title: "`Cached.many` of a million keys in memory, a key",
+    subject: "memory: a key of 1000000",
+    peer: "memory: a key of 10000",
+    atMost: 1.5,
+    goal: 1.2
+  },
+  {
+    ...bulk,
+    title: "The same on disk",
+    subject: "disk: a key of 1000000",
+    peer: "disk: a key of 10000",
+    atMost: 1.5,
+    goal: 1.2
+  },
+  ...["memory", "disk", "redis"].map((storage) => ({
+    ...bulk,
+    title: `A bulk call of 100,000 keys, ${storage}: longest turn`,
+    subject: `${storage}, longest turn`,
+    peer: "20 ms",
+    atMost: 1,
+    goal: 0.5
+  })),
+  {
+    case: "stream",
+    title: "A stored stream of 10,000 elements",
+    subject: "Cached.stream",
+    peer: "Stream.fromIterable",
+    atMost: 1.5
+  },
+  {
+    case: "traces",
+    title: "Recorded accesses: distance left from LRU to the optimum",
+    subject: "left: Eviction.adaptive",
+    peer: "left: Eviction.lru",
+    atMost: 0.46,
+    goal: 0.42
+  },
+  {
+    case: "policies",
+    title: "Hit in a full memory, `Eviction.adaptive`",
+    subject: "Eviction.adaptive",
+    peer: "Eviction.lru",
+    atMost: 1.05
+  },
+  {
+    case: "policies",
+    title: "The same with `curve: true`",
+    subject: "with a curve",
+    peer: "Eviction.adaptive",
+    atMost: 1.05
+  },
+  {
+    case: "expiry",
+    title: "A million entries expire in one second: longest turn",
+    subject: "while they leave",
+    peer: "20 ms",
+    atMost: 1
+  },
+  { case: "strategies", title: "Hit of `Cached.sliding`", subject: "Cached.sliding", peer: "Cached.ttl", atMost: 1.2 },
+  { case: "strategies", title: "Hit of `Cached.maxHits`", subject: "Cached.maxHits", peer: "Cached.ttl", atMost: 1.2 },
+  {
+    case: "listeners",
+    title: "Hit in memory, with a listener",
+    subject: "a listener",
+    peer: "no listener",
+    atMost: 1.15
+  },
+  {
+    case: "listeners",
+    title: "The same with `Cached.events`",
+    subject: "Cached.events",
+    peer: "no listener",
+    atMost: 1.25,
+    goal: 1.15
+  },
+  {
+    case: "guards",
+    title: "`Guard.rateLimit`, a call that passes",
+    subject: "Guard.rateLimit",
+    peer: "RateLimiter, fixed window",
+    atMost: 1.2
+  },
+  {
+    case: "guards",
+    title: "The same with a token bucket",
+    subject: "Guard.rateLimit, token bucket",
+    peer: "RateLimiter, token bucket",
+    atMost: 1.2
+  },
+  {
+    case: "guards",
+    title: "`Guard.slidingRateLimit` with counters",
+    subject: "Guard.slidingRateLimit, counter",
+    peer: "RateLimiter, fixed window",
+    atMost: 1.2
+  },
+  {
+    case: "guards",
+    title: "The same with a log",
+    subject: "Guard.slidingRateLimit",
+    peer: "RateLimiter, fixed window",
+    atMost: 2
+  },
+  {
+    case: "guards",
+    title: "`Guard.circuitBreaker`, closed",
+    subject: "Guard.circuitBreaker",
+    peer: "CircuitBreaker",
+    atMost: 1.2
+  },
+  { case: "guards", title: "`Guard.locked`, free", subject: "Guard.locked", peer: "Lock.acquire", atMost: 1.2 },
+  {
+    case: "miss",
+    title: "Miss, load and eviction, string key",
+    subject: "Cached.ttl, adaptive",
+    peer: "Effect Cache.get, beside adaptive",
+    atMost: 1
+  },
+  {
+    case: "miss",
+    title: "The same with `Eviction.lru`",
+    subject: "Cached.ttl, lru",
+    peer: "Effect Cache.get, beside lru",
+    atMost: 0.9
+  },
+  { case: "cold", title: "10,000 callers, one load", subject: "Cached.ttl", peer: "Effect Cache.get", atMost: 1 },
+  {
+    case: "coherence",
+    title: "Hit in memory, in front of a shared folder",
+    subject: "CacheLayer.disk",
+    peer: "CacheLayer.memory",
+    atMost: 1.1
+  },
+  {
+    ...overRedis,
+    case: "coherence",
+    title: "The same in front of a Redis server",
+    peer: "CacheLayer.memory",
+    atMost: 1.05
+  },
+  { ...onDisk, title: "Hit on disk, string key", subject: "string key (JSON)", atMost: 1.4, goal: 1.2 },
+  {
+    ...onDisk,
+    title: "Hit on disk, key class",
+    subject: "key class (JSON, checked by its schema)",
+    atMost: 1.6,
+    goal: 1.4
+  },
+  { ...onRedis, title: "Hit on Redis, string key", subject: "string key (JSON)", atMost: 1.5, goal: 1.3 },
+  {
+    ...onRedis,
+    title: "Hit on Redis, key class",
+    subject: "key class (JSON, checked by its schema)",
+    atMost: 2,
+    goal: 1.5
+  },
+  {
+    ...onRedis,
+    title: "The same beside `Persistence`",
+    subject: "key class (JSON, checked by its schema)",
+    peer: "Effect Persistence",
+    atMost: 0.15,
+    goal: 0.1
+  },
+  {
+    case: "write",
+    title: "Write on disk: `acquire` and `commit`",
+    subject: "acquire and commit",
+    peer: "node:sqlite, INSERT OR REPLACE",
+    atMost: 2.8
+  },
+  { ...inTransaction, title: "The commit of 100 sets on disk", subject: "fast, its commit", atMost: 2 },
+  {
+    ...inTransaction,
+    title: "The whole transaction with its 100 calls of `Cached.set`",
+    subject: "fast",
+    atMost: 2
+  },
+  { ...inTransaction, title: "The same under locks, the default", subject: "locked", atMost: 9 },
+  {
+    case: "derived",
+    title: "A load that reads 10 cached values, `inherit: \"changes\"`",
+    subject: "inherit: \"changes\"",
+    peer: "without inherit",
+    atMost: 1.5
+  },
+  {
+    case: "markers",
+    title: "A write by hand on disk, without derived entries",
+    subject: "Cached.set",
+    peer: "markers left alone",
+    atMost: 1.03
+  },
+  {
+    case: "turns",
+    title: "Eight writers at full speed: longest turn",
+    subject: "SqliteStore, longest",
+    peer: "node:sqlite, longest",
+    atMost: 3,
+    goal: 1.5
+  },
+  {
+    case: "turns",
+    title: "The same: 99 of 100 turns",
+    subject: "SqliteStore, p99",
+    peer: "node:sqlite, p99",
+    atMost: 3,
+    goal: 1.5
+  },
+  {
+    case: "lock",
+    title: "2,000 misses while another process holds the lock: longest turn",
+    subject: "CacheLayer.disk, longest turn",
+    peer: "20 ms",
+    // A collection of garbage falls into it.
+    atMost: 1.5,
+    goal: 1
+  },
+  {
+    case: "lock",
+    title: "The same: until all are answered",
+    subject: "CacheLayer.disk, all answered",
+    peer: "500 ms",
+    atMost: 1
+  },
+  { case: "start", title: "Opening a million entries", subject: "SqliteStore.make", peer: "50 ms", atMost: 1 },
+  { ...records, title: "Size on disk", subject: "CacheLayer.disk", atMost: 2 },
+  { ...records, title: "Size in files", subject: "CacheLayer.files", atMost: 4 },
+  { ...alone, case: "loads", title: "Eight processes, one cold key: loads", atMost: 0.125 },
+  { ...alone, case: "served", title: "Eight processes, one cold key: time", atMost: 1.5 },
+  {
+    ...overRedis,
+    case: "loads",
+    title: "Eight processes on Redis, one cold key: loads",
+    peer: "no cache",
+    atMost: 0.125
+  },
+  { ...overRedis, case: "served", title: "The same: time", peer: "bentocache", atMost: 2.5, goal: 1.3 },
+  {
+    ...overRedis,
+    case: "callers",
+    title: "Eight processes on Redis, 500 callers in each: time",
+    peer: fastestPeer,
+    atMost: 1.3
+  },
+  {
+    case: "changes",
+    title: "An invalidation on Redis reaches another process",
+    subject: "an invalidation",
+    peer: "5 ms",
+    atMost: 1
+  },
+  {
+    case: "changes",
+    title: "Seven processes waiting for a load are served",
+    subject: "seven waiting processes",
+    peer: "5 ms",
+    atMost: 1
+  },
+  {
+    case: "changes",
+    title: "A load while others invalidate 1,000 tags a second",
+    subject: "1,000 invalidated tags a second",
+    peer: "quiet",
+    atMost: 1.3
+  },
+  {
+    case: "changes",
+    title: "100,000 removals by others arrive: longest turn",
+    subject: "100,000 removals, the longest turn",
+    peer: "20 ms",
+    atMost: 1
+  },
+  { case: "memory", title: "Bytes per entry", subject: "effect-cached", peer: "Effect Cache", atMost: 0.49, goal: 0.4 },
+  { case: "imports", title: "Importing the root", subject: "effect-cached", peer: "its effect modules", atMost: 1.3 }
+]
