@@ -177,7 +177,7 @@ describe.skipIf(isMissing(program))("Redis · one value, larger than the server 
       }).pipe(Effect.provide(layer()))
     }), timeout)
 
-  it.live("is told from a value whose connections something else cuts", () =>
+  it.live("is distinguished from a value whose connections something else cuts", () =>
     Effect.gen(function*() {
       yield* filled
       const proxy = yield* proxied

@@ -87,10 +87,7 @@ export const keysAtOnce = 1000
 /** How many bytes of values are requested at once, and the size of a value until some have been read. */
 export const valuesAtOnce = { bytes: 4_194_304, first: 131_072 }
 
-/**
- * When a value counts as too large for the server to send: it and the `overhead` exceed the limit or, if that is not
- * known, the value has at least `least` bytes and has cost so many connections, for so many `millis`.
- */
+/** If no limit is known, a value that has cost so many connections (`losses`) is too large for so many `millis`. */
 export const unreadable = { overhead: 1024, least: 65_536, losses: 3, millis: 60_000, suspects: 10_000 }
 
 /** If a listing finds only keys of other programs, its steps grow to this size (about 1 ms of the server's time). */

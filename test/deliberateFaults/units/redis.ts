@@ -3,15 +3,36 @@ import type { UnitFault } from "../fault.ts"
 
 export const faults: ReadonlyArray<UnitFault> = [
   {
+    name: "a value that the server cannot send costs a connection at each read",
+    in: "judge",
+    find: "isSendable(self, size)",
+    replace: "size > 0",
+    by: "test/servers/redisLargeValues.test.ts"
+  },
+  {
+    name: "a value counts as too large because something else has cut its connection",
+    in: "judge",
+    find: "isSendable(self, size)",
+    replace: "size < 0",
+    by: "test/servers/redisLargeValues.test.ts"
+  },
+  {
+    name: "a load asks for the lease of a value that the server cannot send, and is sent the value",
+    in: "acquireOne",
+    find: "tooLarge === undefined ? rejectedWriteId",
+    replace: "tooLarge !== null ? rejectedWriteId",
+    by: "test/servers/redisLargeValues.test.ts"
+  },
+  {
     name: "a connection that was lost to large values says nothing about the next ones",
-    in: "readEntries",
+    in: "readInParts",
     find: "4 * bytes / part.length",
     replace: "0",
     by: "test/servers/redisLargeValues.test.ts"
   },
   {
     name: "large values are read as many at once as small ones",
-    in: "readEntries",
+    in: "readInParts",
     find: "Math.max(many.firstSteps, Math.floor(bytes / self.valueBytes))",
     replace: "Limits.keysAtOnce",
     by: "test/servers/redisLargeValues.test.ts"

@@ -69,7 +69,6 @@ export interface Keys {
   /** The key under which processes regularly write the time. Each run of the server (`run_id`) has its own key. */
   readonly timeOf: (run: string) => string
   readonly allLocks: string
-  /** The key that exists while the locks need no sweep. */
   readonly swept: string
   /** The hash tag of the keys that belong to the whole store, such as the era and the sequence of invalidations. */
   readonly controlTag: string

@@ -98,5 +98,4 @@ const readEach = (session: Session, named: ReadonlyArray<Named>, done: Done): vo
   inEra(session, { attempt, done, attempts: Limits.clears })
 }
 
-/** Treats a key that holds a value of another type (such as a list) as missing. */
 const withoutOtherKinds = (answer: unknown): unknown => isFault(answer) && answer.code === "WRONGTYPE" ? null : answer

@@ -13,7 +13,6 @@ import { beginWrite, checked, keysToWrite } from "./writes.ts"
 interface ConditionalWrite {
   readonly id: string
   readonly script: "setIf" | "touch"
-  /** Returns the entry to write. `undefined` if the condition does not hold. */
   readonly decide: (present: Present) => Stored | undefined
 }
 

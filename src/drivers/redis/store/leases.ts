@@ -11,9 +11,9 @@ import * as Replies from "../protocol/replies.ts"
 import * as Debts from "../session/debts.ts"
 import { control, run } from "../session/era.ts"
 import type { Control } from "../session/session.ts"
+import * as Unreadable from "../session/unreadable.ts"
 import { askingMany, failed } from "./many.ts"
 import { allDone, asking, confirmed, contended, isDone, type Operation, type StoreState } from "./state.ts"
-import * as Unreadable from "./unreadable.ts"
 
 export const acquire = (self: StoreState, request: AcquireRequest): Operation<Acquired> =>
   asking("acquire", (done) => acquireOne(self, request, done), (answer) => answer as Acquired)
@@ -22,7 +22,7 @@ export const acquireMany = (
   self: StoreState,
   requests: ReadonlyArray<AcquireRequest>
 ): Operation<ReadonlyArray<Acquired>> =>
-  Effect.flatMap(Unreadable.finding(self, requests.map(idOf)), (found) => {
+  Effect.flatMap(Unreadable.finding(self.unreadable, requests.map(idOf)), (found) => {
     const granted: Array<Held> = []
     const asked = requests.map((request) => {
       const tooLarge = found.get(request.id)
@@ -74,9 +74,8 @@ const sendAcquires = (
     fixed: [session.keys.sequence],
     args: [owner, fresh, ...millisOf(leaseMillis), joinOf(join), String(requests.length), packed.bytes()]
   }, (answer) => {
-    // The server may have granted the leases, which these loads do not use.
     if (answer instanceof Lost) {
-      Unreadable.note(self, requests.map(({ id }) => ["v", id]), answer)
+      Unreadable.note(self.unreadable, requests.map(({ id }) => ["v", id]), answer)
       for (const { id } of requests) oweRelease(self, { id, owner })
     }
     done(answer)
@@ -111,7 +110,7 @@ interface Acquiring {
 
 const acquireOne = (self: StoreState, request: AcquireRequest, done: Done): void => {
   const { id, rejectedWriteId = "" } = request
-  Unreadable.find(self, [id], (found) => {
+  Unreadable.find(self.unreadable, [id], (found) => {
     // The server would answer with the entry, which it cannot send.
     const tooLarge = found.get(id)
     const rejected = Replies.toRaw(tooLarge === undefined ? rejectedWriteId : Unreadable.writeIdOf(tooLarge))
@@ -132,9 +131,8 @@ const attempt = (self: StoreState, acquiring: Acquiring): void => {
     fixed: isCluster ? [] : [session.keys.sequence],
     args: [owner, tokens.next(16), ...millisOf(leaseMillis), rejected, joinOf(join)]
   }, (answer) => {
-    // The server may have granted the lease, which this load does not use.
-    // On a cluster, the fault may be that of the server with the era.
-    if (answer instanceof Lost) Unreadable.note(self, [["v", id]], answer)
+    // The server may have granted the lease, which this load does not use. On a cluster, the era may be what failed.
+    if (answer instanceof Lost) Unreadable.note(self.unreadable, [["v", id]], answer)
     if (answer instanceof Lost || (isCluster && isFault(answer))) oweRelease(self, { id, owner })
     if (isFault(answer)) return done(answer)
     const lease = Replies.toLease(answer)

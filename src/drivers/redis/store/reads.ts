@@ -13,9 +13,9 @@ import { markerOf, type Named } from "../protocol/keys.ts"
 import * as Replies from "../protocol/replies.ts"
 import { all, perCommand } from "../session/answers.ts"
 import { read } from "../session/reads.ts"
+import * as Unreadable from "../session/unreadable.ts"
 import * as MarkerVersions from "../tracking/markerVersions.ts"
 import { asking, list, type Operation, type StoreState, type Tagged } from "./state.ts"
-import * as Unreadable from "./unreadable.ts"
 
 export const getCallback = (
   self: StoreState,
@@ -25,10 +25,10 @@ export const getCallback = (
 ): void => {
   const asked = tagged(self, given)
   if (!self.unreadable.suspects.has(id)) return getTagged(self, id, asked, done)
-  Unreadable.find(self, [id], (found) => {
+  Unreadable.find(self.unreadable, [id], (found) => {
     const tooLarge = found.get(id)
     if (tooLarge === undefined) getTagged(self, id, asked, done)
-    else done(Exit.fail(Unreadable.errorOf(self, "get", tooLarge)))
+    else done(Exit.fail(Unreadable.errorOf(self.unreadable, "get", tooLarge)))
   })
 }
 
@@ -40,7 +40,7 @@ const getTagged = (
 ): void => {
   const named: ReadonlyArray<Named> = [["v", id]]
   read(self.session, named, markers, (answer) => {
-    Unreadable.note(self, named, answer)
+    Unreadable.note(self.unreadable, named, answer)
     if (isFault(answer)) return done(Exit.fail(storeError("get", answer)))
     const answers = list(answer)
     const { entry, isDamaged } = Replies.toEntry(id, answers[0], self.session.wire.offset())
@@ -89,7 +89,7 @@ const readMany = <A>(
 ): Operation<ReadonlyArray<A>> => {
   const readSome = (some: ReadonlyArray<Named>, done: Done): void =>
     read(self.session, some, noMarkers, (answer) => {
-      Unreadable.note(self, some, answer)
+      Unreadable.note(self.unreadable, some, answer)
       if (isFault(answer)) return done(answer)
       done(list(answer).map((one, i) => decode(one, some[i]![1])))
     })
@@ -107,7 +107,7 @@ const readEntries = <A>(
   ids: ReadonlyArray<string>,
   decode: Decode<A>
 ): Operation<ReadonlyArray<A>> =>
-  Effect.flatMap(Unreadable.finding(self, ids), (found) => {
+  Effect.flatMap(Unreadable.finding(self.unreadable, ids), (found) => {
     if (found.size === 0) return readInParts(self, operation, ids, decode)
     const others = readInParts(self, operation, ids.filter((id) => !found.has(id)), decode)
     return Effect.map(others, (entries) => {

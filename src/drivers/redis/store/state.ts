@@ -16,10 +16,10 @@ import { all, asEffect } from "../session/answers.ts"
 import type * as Debts from "../session/debts.ts"
 import { run, type ScriptCall } from "../session/era.ts"
 import type { Session } from "../session/session.ts"
+import * as Unreadable from "../session/unreadable.ts"
 import * as MarkerVersions from "../tracking/markerVersions.ts"
 import * as OwnWrites from "../tracking/ownWrites.ts"
 import * as Published from "../tracking/published.ts"
-import * as Unreadable from "./unreadable.ts"
 
 export interface StateOptions {
   readonly session: Session
@@ -68,7 +68,7 @@ export const make = (options: StateOptions): StoreState => ({
   ownWrites: OwnWrites.make(),
   markerVersions: MarkerVersions.make(),
   unstored: new Map(),
-  unreadable: Unreadable.make(),
+  unreadable: Unreadable.make(options.session),
   last: { tags: [], markers: [] },
   lastAnswer: undefined,
   lastVersion: undefined,

@@ -15,13 +15,13 @@ import { hashOf, keysOfWrite, leaseKeys, markerOf, type Named } from "../protoco
 import type * as Packed from "../protocol/packed.ts"
 import * as Replies from "../protocol/replies.ts"
 import { foreign } from "../protocol/scripts/script.ts"
+import * as Unreadable from "../session/unreadable.ts"
 import * as MarkerVersions from "../tracking/markerVersions.ts"
 import * as OwnWrites from "../tracking/ownWrites.ts"
 import { remember } from "../tracking/remember.ts"
 import { askingMany, packedFor } from "./many.ts"
 import { headSize, versionsFor } from "./reads.ts"
 import { allDone, asking, isDone, longest, now, type Operation, type StoreState, ttlOf, write } from "./state.ts"
-import * as Unreadable from "./unreadable.ts"
 
 export const refusal = (
   self: StoreState,
@@ -29,10 +29,10 @@ export const refusal = (
   { entry: { payload: { length: size } }, id }: SetRequest
 ): StoreError | undefined => {
   const { maxValue, unreadable } = self
-  const isSendable = Unreadable.isSendable(self, size)
+  const isSendable = Unreadable.isSendable(unreadable, size)
   if (size <= maxValue && isSendable) return undefined
   // The operator may have raised the limit.
-  if (!isSendable) Unreadable.askLimit(self, id, () => {})
+  if (!isSendable) Unreadable.askLimit(unreadable, id, () => {})
   const limit = size > maxValue ? ["maxValue", maxValue] as const : [Unreadable.option, unreadable.limit] as const
   return tooLarge({ store: storeName, operation, id, size, limit })
 }

@@ -72,7 +72,6 @@ const requireMaster = (ask: Ask): Effect.Effect<void, Fault> =>
         : Effect.void
   )
 
-/** Asks repeatedly whether the server still tracks the connection. Fails when the server no longer does. */
 export const watch = Effect.fnUntraced(function*(ask: Ask): Effect.fn.Return<never, Fault> {
   for (let beat = 1;; beat++) {
     yield* Effect.sleep(Limits.tracking.heartbeatMillis)

@@ -45,7 +45,6 @@ export const changed = (self: MarkerVersions, tag: string): void => {
   for (const listener of self.listeners) listener(tag)
 }
 
-/** Forgets the versions of an id's markers. Called when this process deletes the markers. */
 export const forgetId = (self: MarkerVersions, id: string): void => {
   if (self.ofIds.size > 0) { for (const tag of tagsOfId(id)) self.ofIds.delete(tag) }
 }

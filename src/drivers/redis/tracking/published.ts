@@ -23,7 +23,6 @@ export interface Published {
   readonly session: Session
   readonly sender: string
   readonly scrub: Scrub
-  /** Whether this process is denied client-side tracking. */
   isUntracked: boolean
   /** Whether any other process is denied client-side tracking. `undefined` if unknown. */
   areOthersUntracked: boolean | undefined

@@ -59,7 +59,6 @@ export const size = (self: Engine): Effect.Effect<number, StoreError> =>
 export const scan = (tier: StoreTier, prefix: string): Stream.Stream<Scanned, StoreError> =>
   askedPages(tier, "scan", Stream.filter(tier.store.scan({ prefix }), ({ id }) => !isPage(id)))
 
-/** Reads a stream of the store page by page, with a budget for each page. */
 export const askedPages = <A>(
   tier: StoreTier,
   operation: string,
@@ -84,7 +83,6 @@ export const entries = (self: Engine, prefix: string): Stream.Stream<Known, Stor
       }),
       Stream.flatMap(Stream.fromIterable)
     )
-    // Also lists entries in memory that the store has refused or lost.
     const lost = Stream.suspend(() => remembered(self, InTurns.each(unseen)))
     const noted = Stream.runForEachArray(here, (ids) => Effect.sync(() => ids.forEach((id) => unseen.add(id))))
     return Stream.unwrap(Effect.as(noted, Stream.concat(stored, lost)))

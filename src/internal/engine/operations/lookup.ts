@@ -161,7 +161,6 @@ const completeWave = Effect.fnUntraced(function*<E>(
     if (!(answer instanceof Entry)) continue
     entries[place] = answer
     const { id } = answer
-    // A write, an invalidation or a load that happened meanwhile is newer than this answer.
     const isNewest = !Memory.hasNewer(self.memory, self.tagEpochs, answer, now) && self.mutations === mutations &&
       !self.flights.has(id) &&
       !Pending.isPending(tier.pending, id) && self.memory.entries.get(id) === former[i]

@@ -34,7 +34,6 @@ import { lookupUnrecorded } from "./lookup.ts"
 
 export interface SetOptions {
   readonly ttlMillis: number
-  /** Replaces the tags that the key class declares. */
   readonly tags: ReadonlyArray<string> | undefined
   readonly keepTtl: boolean
   readonly etag: string | undefined

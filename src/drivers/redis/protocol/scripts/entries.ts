@@ -85,7 +85,6 @@ redis.call("UNLINK", v)
 return 0
 `
   },
-  /** Returns the size of a value, and its first bytes. */
   measure: {
     keys: ["v"],
     args: [],

@@ -42,7 +42,6 @@ export const programOf = Effect.fnUntraced(function*(
   return program
 })
 
-/** Adds keys to the program, and returns the position of the first added key. */
 const add = ({ keys }: Program, ...named: ReadonlyArray<Named>): string =>
   String(keys.push(...named) - named.length + 1)
 

@@ -1,7 +1,7 @@
 /**
- * Finds values that the server cannot send, because they exceed its output limit for a connection: each read of such a
- * value would cost the connection of all reads. If a read was lost with its connection, its ids are measured before
- * they are read again. Other reasons for the loss, such as a proxy, thus condemn no value that the server can send.
+ * Finds values that the server cannot send, because they exceed its output limit: each read of one would cost the
+ * connection of all reads. An id whose read was lost with its connection is measured before it is read again, so that
+ * values whose connections something else has cut, such as a proxy, stay readable.
  */
 import * as Effect from "effect/Effect"
 import { StoreError } from "../../../CacheError.ts"
@@ -11,36 +11,39 @@ import { machineClock, monotonicMillis } from "../../../internal/time/monotonic.
 import { isFault, Lost, storeName } from "../fault.ts"
 import { hashOf, type Named } from "../protocol/keys.ts"
 import * as Replies from "../protocol/replies.ts"
-import { all, both } from "../session/answers.ts"
-import { run } from "../session/era.ts"
 import { remember } from "../tracking/remember.ts"
-import type { StoreState } from "./state.ts"
+import { all, both } from "./answers.ts"
+import { run } from "./era.ts"
+import type { Session } from "./session.ts"
 
 interface Suspect {
-  /** How many reads in a row were lost with their connection. */
   readonly losses: number
   readonly size: number
-  /** Until when the value counts as too large, if only its losses say so. */
+  /** Until when the value is too large because of its losses alone. Then one more loss is enough. */
   readonly untilMillis: number
 }
 
 export interface Unreadable {
+  readonly session: Session
   readonly suspects: Map<string, Suspect>
-  /** The server's output limit for a connection. Asked for when a connection was lost. */
   limit: number
   isLogged: boolean
 }
 
-export const make = (): Unreadable => ({ suspects: new Map(), limit: Infinity, isLogged: false })
+export const make = (session: Session): Unreadable => ({
+  session,
+  suspects: new Map(),
+  limit: Infinity,
+  isLogged: false
+})
 
-/** The first bytes of a value that the server cannot send, and the reason. */
-export interface TooLarge {
+interface TooLarge {
   readonly head: Buffer
   readonly cause: Error
 }
 
 /** Notes the ids of reads that were lost with their connection, and forgets those whose values have arrived. */
-export const note = ({ unreadable: { suspects } }: StoreState, named: ReadonlyArray<Named>, answer: unknown): void => {
+export const note = ({ suspects }: Unreadable, named: ReadonlyArray<Named>, answer: unknown): void => {
   if (answer instanceof Lost ? answer.reason !== "Unavailable" : isFault(answer) || suspects.size === 0) return
   for (const [kind, id] of named) {
     if (kind !== "v") continue
@@ -56,18 +59,18 @@ type Found = ReadonlyMap<string, TooLarge>
 
 const none: Found = new Map()
 
-/** Measures the suspects among some ids. Finds those whose values the server cannot send. */
-export const find = (self: StoreState, ids: ReadonlyArray<string>, done: (found: Found) => void): void => {
-  const { session, unreadable: { suspects } } = self
+/** Measures the suspects among some ids, and finds those whose values the server cannot send. */
+export const find = (self: Unreadable, ids: ReadonlyArray<string>, done: (found: Found) => void): void => {
+  const { session, suspects } = self
   const asked = suspects.size === 0 ? [] : ids.filter((id) => suspects.has(id))
   if (asked.length === 0) return done(none)
   const [onLimit, onMeasured] = both((limit, answers) => {
     const found = new Map<string, TooLarge>()
-    const guiltyFrom = limit === undefined ? largestLost(suspects) : Infinity
+    const guiltyFrom = limit === undefined ? largestLost(suspects) : undefined
     asked.forEach((id, i) => {
       const [size, head] = (answers as ReadonlyArray<unknown>)[i] as [size: unknown, head: unknown]
       if (typeof size !== "number" || !Buffer.isBuffer(head)) return
-      const cause = judge(self, { id, size, isKnown: limit !== undefined, guiltyFrom })
+      const cause = judge(self, id, size, guiltyFrom)
       if (cause !== undefined) found.set(id, { head, cause })
     })
     done(found)
@@ -75,15 +78,14 @@ export const find = (self: StoreState, ids: ReadonlyArray<string>, done: (found:
   askLimit(self, asked[0]!, onLimit)
   const measure = (id: string, answered: (answer: unknown) => void) =>
     run(session, "measure", { keys: [["v", id]] }, answered)
-  // The read that follows meets the same fault, and reports it.
   all(asked, measure, onMeasured, (answer) => Array.isArray(answer) ? answer : [])
 }
 
 /** Like `find`. Logs once what it finds, because the answer to a bulk read holds no reason why an entry is missing. */
-export const finding = (self: StoreState, ids: ReadonlyArray<string>): Effect.Effect<Found> =>
+export const finding = (self: Unreadable, ids: ReadonlyArray<string>): Effect.Effect<Found> =>
   Effect.tap(Effect.callback<Found>((resume) => find(self, ids, (found) => resume(Effect.succeed(found)))), (found) => {
     const [first] = found.values()
-    if (first === undefined || self.unreadable.isLogged) return Effect.void
+    if (first === undefined || self.isLogged) return Effect.void
     return Effect.logWarning(`${errorOf(self, "getMany", first).message} (logged once)`)
   })
 
@@ -91,45 +93,29 @@ const setting = "client-output-buffer-limit"
 
 export const option = `the server's ${setting}`
 
-/** Asks for the server's output limit. Answers with `undefined` if the user may not read it. */
-export const askLimit = (
-  { session: { wire }, unreadable }: StoreState,
-  id: string,
-  done: (limit: number | undefined) => void
-): void =>
-  wire.send(hashOf(id), ["CONFIG", "GET", setting], (answer) => {
+export const askLimit = (self: Unreadable, id: string, done: (limit: number | undefined) => void): void =>
+  self.session.wire.send(hashOf(id), ["CONFIG", "GET", setting], (answer) => {
     const [, bytes] = /\bnormal (\d+)/.exec(Array.isArray(answer) ? String(answer[1]) : "") ?? []
     const limit = bytes === undefined ? undefined : Number(bytes) || Infinity
-    unreadable.limit = limit ?? Infinity
+    self.limit = limit ?? Infinity
     done(limit)
   })
 
-/** Whether the server can send a value: its size and some bytes more are within the output limit. */
-export const isSendable = ({ unreadable: { limit } }: StoreState, size: number): boolean =>
-  size + Limits.unreadable.overhead <= limit
+export const isSendable = ({ limit }: Unreadable, size: number): boolean => size + Limits.unreadable.overhead <= limit
 
-interface Measured {
-  readonly id: string
-  readonly size: number
-  readonly isKnown: boolean
-  /** The size from which a value is too large if its losses say so. */
-  readonly guiltyFrom: number
-}
-
-/** Decides by the size or, if the limit is not known, by the losses. Returns why the value is too large. */
-const judge = (self: StoreState, { guiltyFrom, id, isKnown, size }: Measured): Error | undefined => {
-  const { suspects } = self.unreadable
+/** Decides by the limit or, if it is not known, by the losses of sizes from `guiltyFrom` on. Returns the reason. */
+const judge = (self: Unreadable, id: string, size: number, guiltyFrom: number | undefined): Error | undefined => {
+  const { suspects } = self
   const what = `the value of "${id.slice(0, 200)}" has ${size} bytes, and`
-  if (isKnown) {
+  if (guiltyFrom === undefined) {
     if (isSendable(self, size)) return void suspects.delete(id)
-    return new Error(`${what} ${option} is ${self.unreadable.limit}`)
+    return new Error(`${what} ${option} is ${self.limit}`)
   }
-  const { losses = 0, untilMillis = 0 } = suspects.get(id) ?? {}
+  const { losses = 0, size: former = 0, untilMillis = 0 } = suspects.get(id) ?? {}
   const now = monotonicMillis(machineClock)
   const most = Limits.unreadable.losses
-  if (untilMillis <= now) {
-    if (losses < most || size < guiltyFrom) return void suspects.set(id, { losses, size, untilMillis })
-    // When the time is over, one more loss is enough.
+  if (untilMillis <= now || size < former) {
+    if (losses < most || size < guiltyFrom) return void suspects.set(id, { losses, size, untilMillis: 0 })
     suspects.set(id, { losses: most - 1, size, untilMillis: now + Limits.unreadable.millis })
   }
   return new Error(`${what} ${most} reads of it in a row lost their connection, perhaps because of ${option}`)
@@ -144,8 +130,8 @@ const largestLost = (suspects: Unreadable["suspects"]): number => {
   return largest
 }
 
-export const errorOf = ({ unreadable }: StoreState, operation: string, { cause }: TooLarge): StoreError => {
-  unreadable.isLogged = true
+export const errorOf = (self: Unreadable, operation: string, { cause }: TooLarge): StoreError => {
+  self.isLogged = true
   return new StoreError({ store: storeName, operation, reason: "TooLarge", cause })
 }
 
