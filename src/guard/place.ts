@@ -17,6 +17,7 @@ import { noteGuardFault } from "../internal/engine/operationTable.ts"
 import * as Policy from "../internal/engine/request/callPolicy.ts"
 import { strictly } from "../internal/engine/request/strict.ts"
 import * as memory from "../internal/guard/memory.ts"
+import { lengthOf } from "../internal/text/failures.ts"
 import { monotonicMillis } from "../internal/time/monotonic.ts"
 import type * as Port from "../ports/guardStore.ts"
 
@@ -104,13 +105,18 @@ export const step = <Input, Answer>(
     : { now: place.runUnsafe(asked.kind, asked.name, asked.input, memory.nowOf(fiber.getRef(Clock.Clock))) }
 }
 
-/** The failing guard stores, with the monotonic time in milliseconds from which each may be asked again. */
-const failing = new WeakMap<Port.GuardStore, number>()
+/** Monotonic times in milliseconds: when a guard store first failed, and from when on it may be asked again. */
+interface Outage {
+  readonly since: number
+  readonly restsUntil: number
+}
+
+const failing = new WeakMap<Port.GuardStore, Outage>()
 
 /** Whether a guard store failed so recently that it is not asked again yet. */
 const isResting = (fiber: AnyFiber, place: Port.GuardStore): boolean => {
-  const rests = failing.get(place)
-  return rests !== undefined && millisOf(fiber) < rests
+  const outage = failing.get(place)
+  return outage !== undefined && millisOf(fiber) < outage.restsUntil
 }
 
 /** Asks a guard store. For a while after a failure, fails without asking, so that calls need not wait. @internal */
@@ -174,7 +180,7 @@ const ask = <A>(
   return Effect.matchCauseEffect(within, {
     onSuccess: (answer) => {
       if (!isAnswer(answer)) return failed(fiber, place, because("Corrupt"))
-      if (failing.delete(place)) log(fiber, Effect.logInfo(`The store "${place.name}" of guards answers again`))
+      recovered(fiber, place)
       return Effect.succeed(answer)
     },
     onFailure: (cause) => {
@@ -188,9 +194,20 @@ const ask = <A>(
 const failed = (fiber: AnyFiber, place: Port.GuardStore, error: StoreError): Effect.Effect<never, StoreError> => {
   const cache = Context.getOrUndefined(fiber.context as Context.Context<Caching>, Caching)
   if (cache !== undefined) cacheOf(cache).perform(noteGuardFault, error.operation, error.reason)
-  if (!failing.has(place)) log(fiber, Effect.logWarning(`${error.message}. Guards work without it (see onStoreError)`))
-  failing.set(place, millisOf(fiber) + GuardsDefaults.guards.restMillis)
+  const now = millisOf(fiber)
+  const restsUntil = now + GuardsDefaults.guards.restMillis
+  const outage = failing.get(place)
+  if (outage === undefined) log(fiber, Effect.logWarning(`${error.message}. Guards work without it (see onStoreError)`))
+  failing.set(place, { since: outage?.since ?? now, restsUntil })
   return Effect.fail(error)
+}
+
+const recovered = (fiber: AnyFiber, place: Port.GuardStore): void => {
+  const outage = failing.get(place)
+  if (outage === undefined) return
+  failing.delete(place)
+  const length = lengthOf(millisOf(fiber) - outage.since)
+  log(fiber, Effect.logInfo(`The store "${place.name}" of guards answers again after ${length}`))
 }
 
 // Logs in a separate fiber, so that a logger that throws does not fail the guarded call.

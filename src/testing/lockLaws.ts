@@ -16,7 +16,7 @@ import { type Law, same } from "./law.ts"
 
 /**
  * The laws of a lock. `make` opens two fresh `Lock` services on one backend, as two processes would; for a lock inside
- * one process it returns the same service twice. Each law runs `make` once. Laws sleep for some seconds on Effect's
+ * one process it returns the same service twice. Each law runs `make` once. Laws sleep for a few seconds on Effect's
  * `Clock`, and expect the lock to answer within one second.
  *
  * **When to use**

@@ -21,7 +21,7 @@ import { type Law, same } from "./law.ts"
 
 /**
  * The laws of a store whose `capabilities.shared` is true, in addition to `storeLaws`. `make` opens two stores on one
- * fresh storage, as two processes would. Each law runs `make` once, and may sleep for some seconds on Effect's `Clock`.
+ * fresh storage, as two processes would. Each law runs `make` once, and may sleep for seconds on Effect's `Clock`.
  * If `capabilities.changes` is true, each store has to report the other store's changes within one second.
  *
  * **When to use**

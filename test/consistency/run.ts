@@ -221,7 +221,9 @@ export const run = async (
   let lookAt = performance.now() + 2000
   const under: Array<Promise<void>> = []
   let [replacing, filling, deafening] = [Promise.resolve(), Promise.resolve(), Promise.resolve()]
-  while (performance.now() < end) {
+  // On a busy machine, the first removal may take longer.
+  const isOver = () => performance.now() > end && (!removes || removed > 0 || performance.now() > end + 20_000)
+  while (!isOver()) {
     await sleep(50 + below(300))
     if (performance.now() > lookAt) {
       if (isEnough(file)) break

@@ -147,7 +147,7 @@ export const messagesPage = (): string => {
     "## Log lines",
     table(["level", "message"], rows("log", (level) => level)),
     "## Mistakes",
-    "A `CacheConfigError`, thrown by the call, or the defect of the effect. The name of the call stands before most of them.",
+    "A `CacheConfigError`, thrown by the call, or the defect of the effect. Most messages begin with the name of the call.",
     table(["source", "message"], byFile("mistake")),
     "## Parts",
     "Reasons, causes and endings of the messages above.",

@@ -45,9 +45,9 @@ export const tracking = {
   lookMillis: 50,
   /** How often a process asks the server whether it still tracks changes for a connection. */
   heartbeatMillis: 500,
-  /** How long the server may take to answer a heartbeat. */
+  /** The shortest time limit for an answer on the tracking connection, such as to a heartbeat. Grows with distance. */
   answerMillis: 500,
-  /** Once per this many heartbeats, the server is also asked whether it is a master. */
+  /** The number of heartbeats after which the server is asked again whether it is a master. */
   beatsPerRole: 10,
   /** How many of its own writes a process remembers, with the first bytes of their entries. */
   ownWrites: 10_000,
@@ -81,7 +81,7 @@ export const keysPerCommand = 200
 /** The maximum number of ids that one script handles, and of the bytes of their values. */
 export const script = { ids: 64, bytes: maxValue }
 
-/** How many keys are requested at once, in several commands, which are made and answered in few milliseconds. */
+/** The maximum number of keys requested at once, in several commands that together take a few milliseconds. */
 export const keysAtOnce = 1000
 
 /** How many bytes of values are requested at once, and the size of a value until some have been read. */

@@ -9,7 +9,7 @@ import { makeHash, weightOf } from "./nodes.ts"
 import { Shadow } from "./shadow.ts"
 import { makeSuccessor } from "./successor.ts"
 
-/** A memory with at most this many entries uses plain LRU, because a shadow would cost more than the entries. */
+/** A memory whose capacity is at most this many entries uses plain LRU: a shadow would cost more than the entries. */
 const plain = 32
 
 /** The shadow follows all entries if there are at most this many, otherwise a share, but at least `smallestShadow`. */

@@ -230,7 +230,7 @@ interface Place {
   readonly latch: Latch.Latch
   readonly line: Line
   readonly sleep: (millis: number) => Effect.Effect<unknown>
-  /** Stops watching the lock in the backend. `undefined` if the backend cannot watch. */
+  /** Stops watching the lock in the backend. `undefined` if it is not watched yet, or cannot be watched. */
   unwatch: (() => void) | undefined
 }
 

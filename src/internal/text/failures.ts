@@ -1,4 +1,5 @@
 /** Describes failures in words: the operation, the reason, and the message of the cause. */
+import * as Duration from "effect/Duration"
 
 const operations: Readonly<Record<string, string>> = {
   open: "be opened",
@@ -61,6 +62,11 @@ export const whyOf = (reason: keyof typeof reasons, cause: unknown): string => {
   const message = messageOf(cause)
   if (message && explained.has(reason)) return message
   return withCause(reasons[reason], message)
+}
+
+export const lengthOf = (millis: number): string => {
+  const unit = millis < 1000 ? 1 : 1000
+  return Duration.format(Duration.millis(Math.round(millis / unit) * unit))
 }
 
 export const withCause = (text: string, message: string | undefined): string => message ? `${text} (${message})` : text

@@ -124,7 +124,7 @@ const lacksMore = ({ written }: Recovery, { formerRun, lostAt }: Fresh, found: u
 const timeKeptMillis = 7 * 24 * 3_600_000
 
 const timeIn = ({ clock, keys }: Recovery, run: string, wire: Wire) => {
-  const time = clock.currentTimeMillisUnsafe() + wire.offset()
+  const time = clock.currentTimeMillisUnsafe() + wire.offset(true)
   return { time, args: ["SET", keys.timeOf(run), String(time), "PX", String(timeKeptMillis)] }
 }
 

@@ -111,7 +111,7 @@ export const beginAsking = (flight: Flight): void => {
   flight.asOf = flight.engine.storeTier!.captures
 }
 
-/** Moves a flight to `Loading`. Changes from before this moment do not make the result outdated. */
+/** Moves a flight to `Loading`. Changes made before this moment do not make the result outdated. */
 export const beginLoading = (flight: Flight, now: number): void => {
   flight.phase = "Loading"
   flight.changedWhileAsked = false

@@ -90,7 +90,7 @@ const wantsLoad = (self: Flights, caller: Caller, { found: { entry }, now }: Fou
 export const retryRead = ({ flight, request, since }: Caller, now: number): Request =>
   readAgain(since === undefined ? request : shortened(flight.engine, request, now - since))
 
-/** Whether a caller that joined late must read again: a dependency or a tag known only at the end may have changed. */
+/** Whether a late joiner must read again: a dependency, or a tag known only after the load, may have changed. */
 export const isOlder = (self: Flights, { flight, joinedAt }: Caller): boolean => {
   const { attempt: { dependencies } } = flight
   if (dependencies !== undefined && isOlderThanJoining(dependencies, flight, joinedAt)) return true

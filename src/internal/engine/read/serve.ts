@@ -36,7 +36,7 @@ export const answerWith = <A, E>(
 
 const isFresh = (served: Served): boolean => served === "memory" || served === "store"
 
-/** Records in the surrounding load which entry was served and whether it was stale, before listeners can change it. */
+/** Records for the surrounding load which entry was served, and whether it was stale, before listeners change that. */
 export const recordAnswer = ({ engine, fiber }: Reader, entry: Entry, source: Served): void => {
   const { within } = readContextOf(engine, fiber)
   if (within === undefined) return

@@ -5,7 +5,7 @@ import { escapeTag, tagsOf, tagsWith } from "../../key/ofKey.ts"
 import type { Flights, Request } from "../state.ts"
 import { rulesOf } from "./rules.ts"
 
-/** The tags known before the load. Computed before a flight starts, so that an exception ends only this caller. */
+/** The tags known before the load. Computed before a flight starts, so that an exception fails only this caller. */
 export const declaredTags = (self: Flights, request: Request): ReadonlyArray<string> => {
   const rules = rulesOf(self, request)
   return rules.tags ??= knownTags(request)

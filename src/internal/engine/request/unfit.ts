@@ -14,7 +14,7 @@ export const warnOfValue = (
   { followed, key }: Pick<Request, "key" | "followed">,
   exit: Exit.Exit<unknown, unknown>
 ): void => {
-  // With a store, encoding reports such values. Streams store a manifest instead of a value.
+  // With a store, encoding reports values that do not fit. Streams store a manifest instead of a value.
   if (self.storeTier !== undefined || followed !== undefined || Exit.isFailure(exit)) return
   const { value } = exit
   const info = infoOf(key)

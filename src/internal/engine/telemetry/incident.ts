@@ -2,9 +2,9 @@
  * One incident of a store: from the first fault until the store answers. It has a first line in the log and a last one.
  * An answer to any operation ends it, except while an operation fails although the store answers others.
  */
-import * as Duration from "effect/Duration"
 import type { StoreErrorReason } from "../../../CacheError.ts"
 import { incidentMillis } from "../../defaults/bounds.ts"
+import { lengthOf } from "../../text/failures.ts"
 
 export interface Incident {
   /** The time of the first fault (monotonic milliseconds, like all times here). `undefined`: there is no incident. */
@@ -68,7 +68,5 @@ export const answered = (self: Incident, operation: string, now: number): string
   self.since = undefined
   if (logged.size === 0) return undefined
   logged.clear()
-  const millis = now - since
-  const unit = millis < 1000 ? 1 : 1000
-  return Duration.format(Duration.millis(Math.round(millis / unit) * unit))
+  return lengthOf(now - since)
 }
