@@ -1,7 +1,7 @@
 /** Large values on a server that limits its output: many at once, and one that is larger than the limit. */
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "@effect/vitest"
-import { Effect, Option } from "effect"
-import { Cached, CacheLayer } from "effect-cached"
+import { Effect, Exit, Option, Schema } from "effect"
+import { Cached, CacheKey, CacheLayer, Strategy } from "effect-cached"
 import { warningsOf } from "../support/logged.ts"
 import { isMissing } from "../support/needs.ts"
 import { startProxy } from "../support/proxy.ts"
@@ -55,6 +55,11 @@ describe.skipIf(isMissing(program))("Redis · values of half a megabyte, where t
     timeout
   )
 })
+
+class Page extends CacheKey.Class<Page>()("Page", {
+  payload: { number: Schema.Number },
+  success: Schema.String
+}) {}
 
 describe.skipIf(isMissing(program))("Redis · one value, larger than the server may buffer for a connection", () => {
   const limit = 262_144
@@ -134,6 +139,22 @@ describe.skipIf(isMissing(program))("Redis · one value, larger than the server 
       }),
     timeout
   )
+
+  it.live("costs a connection once in a bulk load, and with it all values of that size", () =>
+    Effect.gen(function*() {
+      const pages = Cached.many(Page, {
+        lookup: (keys) => Effect.succeed(keys.map(() => Exit.succeed(value))),
+        strategy: Strategy.ttl({ ttl: "1 hour" })
+      })
+      const load = pages([1, 2, 3].map((number) => ({ number })))
+      yield* filled
+      yield* limitTo(0)
+      yield* Effect.provide(load, layer())
+      yield* limitTo(limit)
+      const { lost, rounds } = yield* Effect.provide(often(load), layer())
+      expect(lost).toBe(1)
+      for (const exits of rounds) expect(exits.filter(Exit.isSuccess)).toHaveLength(3)
+    }), timeout)
 
   it.live(
     "costs a connection once if loads ask for their lease first, because the server is far away",

@@ -106,10 +106,10 @@ export const isSendable = ({ limit }: Unreadable, size: number): boolean => size
 /** Decides by the limit or, if it is not known, by the losses of sizes from `guiltyFrom` on. Returns the reason. */
 const judge = (self: Unreadable, id: string, size: number, guiltyFrom: number | undefined): Error | undefined => {
   const { suspects } = self
-  const what = `the value of "${id.slice(0, 200)}" has ${size} bytes, and`
+  const name = id.slice(0, 200)
   if (guiltyFrom === undefined) {
     if (isSendable(self, size)) return void suspects.delete(id)
-    return new Error(`${what} ${option} is ${self.limit}`)
+    return new Error(`the value of "${name}" has ${size} bytes, and ${option} is ${self.limit}`)
   }
   const { losses = 0, size: former = 0, untilMillis = 0 } = suspects.get(id) ?? {}
   const now = monotonicMillis(machineClock)
@@ -118,7 +118,9 @@ const judge = (self: Unreadable, id: string, size: number, guiltyFrom: number | 
     if (losses < most || size < guiltyFrom) return void suspects.set(id, { losses, size, untilMillis: 0 })
     suspects.set(id, { losses: most - 1, size, untilMillis: now + Limits.unreadable.millis })
   }
-  return new Error(`${what} ${most} reads of it in a row lost their connection, perhaps because of ${option}`)
+  return new Error(
+    `the value of "${name}" has ${size} bytes, and ${most} reads of it in a row lost their connection, perhaps because of ${option}`
+  )
 }
 
 /** The size of the only guilty one among values that are read at the same time and lost together: the largest. */
