@@ -1,4 +1,4 @@
-/** A store that goes wrong in a later wave of a bulk call: the call goes on, warns once, and waits for one budget. */
+/** A store that goes wrong in a later wave of a bulk call: the call continues, warns once, and waits for one budget. */
 import { describe, expect, it } from "@effect/vitest"
 import { Clock, Deferred, Effect, Exit, Fiber, Option } from "effect"
 import { Cached, CachePolicy } from "effect-cached"
@@ -21,7 +21,7 @@ const outcomes: Readonly<Record<string, (operation: Asked) => Effect.Effect<neve
   lies: () => Effect.succeed(["of another kind"] as never)
 }
 
-/** Two processes over one store, which goes wrong for the first when one of its operations is asked for the n-th time. */
+/** Two processes over one store, which goes wrong for the first one when an operation is asked for the n-th time. */
 const twoProcesses = Effect.fnUntraced(function*(operation: Asked, how: string, nth = 2) {
   const state = { asked: 0, isWrong: false }
   const { layer, store } = sharedStore((store) => ({
@@ -74,7 +74,7 @@ describe.each(Object.keys(outcomes))("P4 · a store that %s in the second wave",
             // A store that hangs is not asked again. Another finds the entries when it is asked for their leases.
             expect(texts(exits)).toEqual(all.map(({ id }) => hangs && id >= wave ? `new ${id}` : `old ${id}`))
             expect(millis).toBe(hangs ? budgetMillis : 0)
-            // The results that could not be stored are in memory, and nobody is kept from loading.
+            // The results that could not be stored are in memory, and no lease is left.
             expect(yield* here(found(999))).toBe(hangs ? "new 999" : "old 999")
             expect(yield* there(found(999))).toBe("old 999")
             for (const id of [0, 300, 999]) expect(yield* take(store, id)).toMatchObject({ _tag: "Hit" })
