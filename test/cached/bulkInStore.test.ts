@@ -1,77 +1,12 @@
 /** The flights of a bulk call at the store: leases, renewals and results go in waves. */
 import { describe, expect, it } from "@effect/vitest"
-import { Cause, Deferred, Duration, Effect, Exit, Fiber, Layer, Option, Schema, Stream } from "effect"
-import { Cached, CacheKey, CacheLayer, type Caching, Store, Strategy } from "effect-cached"
+import { Cause, Deferred, Duration, Effect, Exit, Fiber, Layer, Option, Schema } from "effect"
+import { Cached, CacheKey, CacheLayer, Store } from "effect-cached"
 import { StoreError } from "effect-cached/CacheError"
-import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
+import { found, hour, idOf, key, over, payloads, process, read, sharedStore, take, User } from "../support/bulkCalls.ts"
 import { settle, start } from "../support/caches.ts"
 import { warningsOf } from "../support/logged.ts"
-
-class User extends CacheKey.Class<User>()("User", {
-  payload: { id: Schema.Int },
-  success: Schema.String,
-  error: Schema.String,
-  tags: ({ id }) => ["users", `user:${id}`]
-}) {}
-
-const hour = Strategy.ttl({ ttl: "1 hour" })
-const key = (id: number) => new User({ id })
-const idOf = (id: number) => CacheKey.id(key(id))
-const payloads = (count: number) => Array.from({ length: count }, (_, id) => ({ id }))
-
-/** A store in memory that several processes share. */
-const sharedStore = (parts: (store: Store.Store) => Partial<Store.Store> = () => ({})) => {
-  const calls: Array<string> = []
-  const inMemory = MemoryStore.make()
-  const store: Store.Store = {
-    ...inMemory,
-    capabilities: { shared: true, changes: true },
-    changes: Stream.concat(Stream.make({ _tag: "Coherent" }), Stream.never),
-    changesUnsafe: undefined,
-    getUnsafe: undefined
-  }
-  const counted: Store.Store = {
-    ...store,
-    acquireMany: (requests) => {
-      calls.push(`acquire ${requests.length}`)
-      return store.acquireMany(requests)
-    },
-    renewMany: (ids, ...rest) => {
-      calls.push(`renew ${ids.length}`)
-      return store.renewMany(ids, ...rest)
-    },
-    commitMany: (requests) => {
-      calls.push(`commit ${requests.length}`)
-      return store.commitMany(requests)
-    }
-  }
-  return { layer: Layer.succeed(Store.Store, { ...counted, ...parts(counted) }), store, calls }
-}
-
-const over = (layer: Layer.Layer<Store.Store>, options: CacheLayer.LayerOptions = {}) =>
-  Layer.provide(CacheLayer.layerWith(options), layer)
-
-const process = (layer: Layer.Layer<Caching.Caching, unknown>) =>
-  Effect.map(
-    Effect.orDie(Layer.build(Layer.fresh(layer))),
-    (context) => <A, E>(effect: Effect.Effect<A, E, Caching.Caching>) => Effect.provideContext(effect, context)
-  )
-
-/** Reads users 0 to count - 1, with a lookup that waits for the gate. */
-const read = (count: number, gate: Effect.Effect<unknown> = Effect.void, text = "old") =>
-  Effect.suspend(() => {
-    const users = Cached.many(User, {
-      lookup: (keys) => Effect.as(gate, keys.map(({ id }) => Exit.succeed(`${text} ${id}`))),
-      strategy: hour
-    })
-    return users(payloads(count))
-  })
-
-const take = (store: Store.Store, id: number) =>
-  store.acquire(idOf(id), { owner: "other", leaseMillis: 1000, rejectedWriteId: undefined, join: false })
-
-const found = (id: number) => Effect.map(Cached.getOption(key(id)), Option.getOrUndefined)
 
 describe("PW-01 · the flights of a bulk call at the store", () => {
   it.effect("ask in waves, and hold each lease until its result is stored", () =>

@@ -58,7 +58,12 @@ export const check = (said: ReadonlyArray<Line>, removes = false, withinMillis =
       ? []
       : Object.keys(ids).flatMap((
         id
-      ) => [...checkLeads(id, lines), ...checkPuts(id, lines), ...checkRefusals(id, lines)])
+      ) => [
+        ...checkLeads(id, lines),
+        ...checkPuts(id, lines),
+        ...checkRefusals(id, lines),
+        ...checkRemovals(id, lines)
+      ])
   ]
   const puts = of("commit").map((line) => line["answer"])
   return {
@@ -385,5 +390,23 @@ const checkRefusals = (id: string, lines: ReadonlyArray<Line>): ReadonlyArray<st
     return ends.some((end) => end.until > givenAt && end.at < put.until)
       ? []
       : [`refused, and nothing has ended its generation: ${show(put)}, given at ${givenAt.toFixed(1)}`]
+  })
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// an entry is removed once: of several removals only one is told that it was there
+// ---------------------------------------------------------------------------------------------------------------------
+
+const checkRemovals = (id: string, lines: ReadonlyArray<Line>): ReadonlyArray<string> => {
+  const writes = settled(endings(id, lines))
+    .filter((end) => end.what === "set" || (end.what === "commit" && end["answer"] !== false))
+    .map(carriedOut)
+  const removals = lines.filter((line) => line.what === "remove" && line.id === id && line["answer"] === true)
+    .toSorted((a, b) => a.until - b.until)
+  return removals.flatMap((second, i) => {
+    const first = removals[i - 1]
+    return first === undefined || writes.some((write) => write.until > first.at && write.at < second.until)
+      ? []
+      : [`an entry is removed twice: ${show(first)}, ${show(second)}`]
   })
 }

@@ -278,6 +278,25 @@ describe("the checker", () => {
       granted(3),
       commit(10, { answer: false })
     ]],
+    ["two removals of one entry", /removed twice/, [
+      line("set", 1, 2),
+      line("remove", 3, 9, { answer: true }),
+      line("remove", 4, 8, { answer: true })
+    ]],
+    ["two removals, and a write in between", undefined, [
+      line("remove", 3, 4, { answer: true }),
+      line("set", 5, 6),
+      line("remove", 7, 8, { answer: true })
+    ]],
+    ["two removals, and a process in between that was killed while it wrote", undefined, [
+      line("remove", 3, 4, { answer: true }),
+      line("set begins", 5, 5),
+      line("remove", 7, 8, { answer: true })
+    ]],
+    ["two removals, one of which found nothing", undefined, [
+      line("remove", 3, 4, { answer: true }),
+      line("remove", 7, 8, { answer: false })
+    ]],
     ["a second commit that was refused", undefined, [granted(1), commit(10), commit(20, { answer: false })]]
   ]
 

@@ -53,6 +53,7 @@ const delayed = (store: Store.Store): Store.Store => ({
   set: (...asked) => late(store.set(...asked)),
   setMany: (...asked) => late(store.setMany(...asked)),
   remove: (...asked) => late(Effect.delay(store.remove(...asked), below(20))),
+  removeMany: (...asked) => late(Effect.delay(store.removeMany(...asked), below(20))),
   acquire: (...asked) => late(store.acquire(...asked)),
   acquireMany: (...asked) => late(store.acquireMany(...asked)),
   commit: (...asked) => late(store.commit(...asked)),
@@ -177,28 +178,45 @@ const bulk = Cached.many(Bulk, {
   lookup: (keys) => Effect.all(keys.map((key) => Effect.exit(load(CacheKey.id(key)))), { concurrency: "unbounded" })
 })
 
-/** Reads several keys at once, in one of two ways, or changes them. */
+type Found = ReadonlyArray<string | undefined>
+
+/** Reads several keys at once, in one of two ways. */
+const readAll = (keys: ReadonlyArray<Bulk>) =>
+  Effect.suspend(() => {
+    const at = clock()
+    const note = (values: Found) => {
+      for (const [i, value] of values.entries()) {
+        if (value !== undefined) write("read", { id: CacheKey.id(keys[i]!), value, at })
+      }
+    }
+    return next() < 0.75
+      ? Effect.match(bulk(keys), {
+        onSuccess: (exits) => note(exits.map((exit) => Exit.isSuccess(exit) ? exit.value : undefined)),
+        onFailure: () => {}
+      })
+      : Effect.map(Cached.getMany(keys), (found) => note(found.map(Option.getOrUndefined)))
+  })
+
+/** Reads several keys at once, or changes them. */
 const bulkStep = Effect.suspend((): Effect.Effect<void, never, Caching.Caching> => {
   const keys = Object.keys(bulkIds).filter(() => next() < 0.6).map((id) => new Bulk({ name: id.slice(-1) }))
-  const all = keys.map(CacheKey.id)
-  const at = clock()
-  const note = (values: ReadonlyArray<string | undefined>) => {
-    for (const [i, value] of values.entries()) if (value !== undefined) write("read", { id: all[i], value, at })
-  }
+  const all = keys.map((key) => ({ id: CacheKey.id(key) }))
   const roll = next()
-  if (roll < 0.7) {
-    return Effect.match(bulk(keys), {
-      onSuccess: (exits) => note(exits.map((exit) => Exit.isSuccess(exit) ? exit.value : undefined)),
-      onFailure: () => {}
-    })
+  if (roll < 0.9) return readAll(keys)
+  const beside = Array.from({ length: 2 }, () => Effect.delay(readAll(keys), below(20)))
+  const besieged = (change: Effect.Effect<void, never, Caching.Caching>) =>
+    Effect.asVoid(Effect.all([change, ...beside], { concurrency: "unbounded" }))
+  if (roll < 0.92) return besieged(changeAll(all, Cached.invalidateMany(keys)))
+  if (roll < 0.95) return besieged(changeAll(all, Cached.removeMany(keys)))
+  if (roll < 0.96) {
+    const tag = pick(tags)
+    return besieged(changeAll([...all, { tag }], Cached.invalidateMany([...keys, { tag }])))
   }
-  if (roll < 0.9) return Effect.map(Cached.getMany(keys), (found) => note(found.map(Option.getOrUndefined)))
-  if (roll < 0.95) return changeAll(all.map((id) => ({ id })), Cached.invalidateMany(keys))
-  const values = all.map(newValue)
-  return changeAll(
-    all.map((id, i) => ({ id, value: values[i]! })),
+  const values = all.map(({ id }) => newValue(id))
+  return besieged(changeAll(
+    all.map((one, i) => ({ ...one, value: values[i]! })),
     Cached.setMany(keys.map((key, i) => [key, values[i]!] as const), { ttl: "1 hour" })
-  )
+  ))
 })
 
 /** One call that changes several keys: if it fails, it is unknown which of them the store has. */

@@ -40,6 +40,12 @@ export const faults: ReadonlyArray<ProcessFault> = [
     replace: "requests = commits.map(({ entry, id }) => ({ id, generation: commits[0]!.generation, entry }))"
   },
   {
+    name: "keys that are removed together stay in the store",
+    in: "removeAll",
+    find: "return dropEntry(self, id) && was",
+    replace: "return was"
+  },
+  {
     name: "a lease is not exclusive",
     sought: "by hand",
     in: "leftOf",

@@ -98,14 +98,14 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "a place that has failed is asked by every call",
     in: "isResting",
-    find: "millisOf(fiber) < rests",
+    find: "millisOf(fiber) < outage.restsUntil",
     replace: "millisOf(fiber) < 0",
     by: "test/guard/failures.test.ts"
   },
   {
     name: "each failure of a place is a warning",
     in: "failed",
-    find: "if (!failing.has(place)) log(",
+    find: "if (outage === undefined) log(",
     replace: "log(",
     by: "test/guard/failures.test.ts"
   },

@@ -183,6 +183,48 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/cached/bulkInStore.test.ts"
   },
   {
+    name: "a renewal that hangs lasts until the leases of other waves have ended",
+    in: "renewing",
+    find: "Math.max(third, budgetMillis)",
+    replace: "leaseMillis",
+    by: "test/cached/laterWaves.test.ts"
+  },
+  {
+    name: "the pause after a renewal that hung is as long as others",
+    in: "renewing",
+    find: "Math.max(third / 2, third - tookMillis)",
+    replace: "third",
+    by: "test/cached/laterWaves.test.ts"
+  },
+  {
+    name: "leases whose renewal has failed once are not renewed again",
+    in: "renewing",
+    find: "if (isFault(answer)) return",
+    replace: "if (isFault(answer)) return one.end()",
+    by: "test/cached/laterWaves.test.ts"
+  },
+  {
+    name: "entries of a bulk call whose tags could not be read count as invalidated",
+    in: "reviveAll",
+    find: "if (isFault(versions)) return yield* orOwn(tier, ids, isGone, versions)",
+    replace: "",
+    by: "test/cached/laterWaves.test.ts"
+  },
+  {
+    name: "a strict look-up of many keys does not fail for a later wave",
+    in: "completeWave",
+    find: "if (fault !== undefined) yield* orFault(fault)",
+    replace: "if (fault !== undefined && places[0] === 0) yield* orFault(fault)",
+    by: "test/cached/laterWaves.test.ts"
+  },
+  {
+    name: "a wave whose markers could not be read keeps the others from being stored",
+    in: "askWave",
+    find: "noteTimeout(self, answer)",
+    replace: "if (isFault(answer)) self.isTooSlow = true",
+    by: "test/cached/laterWaves.test.ts"
+  },
+  {
     name: "a store that is too slow for one wave is asked for each of the others",
     in: "noteTimeout",
     find: "self.isTooSlow = true",

@@ -230,8 +230,9 @@ const renew = (wave: Wave, one: Renewed): void => {
 
 /** One worker renews all leases after every third of their length, for at most `maxLoad`. */
 const renewing = (self: Wave, { request: { maxLoadMillis }, starter }: Flight): Worker => {
-  const { owner, tier } = self
+  const { budgetMillis, owner, tier } = self
   const { leaseMillis, store } = tier
+  const third = leaseMillis / 3
   let leftMillis = maxLoadMillis ?? tier.maxLoadMillis
   const renewAll = (wave: ReadonlyArray<Renewed>): Effect.Effect<void> => {
     const held = wave.filter((one) => {
@@ -242,7 +243,7 @@ const renewing = (self: Wave, { request: { maxLoadMillis }, starter }: Flight): 
     })
     if (held.length === 0) return Effect.void
     const until = nowOf(tier) + leaseMillis
-    const renewing = askForAll(tier, { leftMillis: leaseMillis }, held, {
+    const renewing = askForAll(tier, { leftMillis: Math.max(third, budgetMillis) }, held, {
       operation: "renew",
       all: (held) => store.renewMany(held.map(({ flight }) => flight.id), owner, leaseMillis),
       one: ({ flight }) => store.renew(flight.id, owner, leaseMillis)
@@ -256,16 +257,23 @@ const renewing = (self: Wave, { request: { maxLoadMillis }, starter }: Flight): 
         if (!answer) one.end()
       }))
   }
-  const again: Effect.Effect<void> = Effect.flatMap(Effect.sleep(leaseMillis / 3), () => {
-    leftMillis -= leaseMillis / 3
-    if (leftMillis <= 0 || self.renewedLeft === 0) {
-      self.renewal = undefined
-      return Effect.void
-    }
-    const renewed = self.renewed = self.renewed.filter(({ isOpen }) => isOpen)
-    return Effect.andThen(Turns.forEachEffect(chunksOf(renewed, waves.size), renewAll), again)
-  })
-  return supervise(tier.background, { name: "renews the leases of a wave", context: starter.context, run: again })
+  const after = (tookMillis: number): Effect.Effect<void> => {
+    const pauseMillis = Math.max(third / 2, third - tookMillis)
+    return Effect.flatMap(Effect.sleep(pauseMillis), () => {
+      leftMillis -= tookMillis + pauseMillis
+      if (leftMillis <= 0 || self.renewedLeft === 0) {
+        self.renewal = undefined
+        return Effect.void
+      }
+      const renewed = self.renewed = self.renewed.filter(({ isOpen }) => isOpen)
+      const beganAt = nowOf(tier)
+      return Effect.flatMap(
+        Turns.forEachEffect(chunksOf(renewed, waves.size), renewAll),
+        () => after(nowOf(tier) - beganAt)
+      )
+    })
+  }
+  return supervise(tier.background, { name: "renews the leases of a wave", context: starter.context, run: after(0) })
 }
 
 export const commitAll = Effect.fnUntraced(function*(

@@ -1,0 +1,69 @@
+/** Bulk calls over a store that several processes share, and that counts its waves. */
+import { Effect, Exit, Layer, Option, Schema, Stream } from "effect"
+import { Cached, CacheKey, CacheLayer, type Caching, Store, Strategy } from "effect-cached"
+import { MemoryStore } from "effect-cached/memory"
+
+export class User extends CacheKey.Class<User>()("User", {
+  payload: { id: Schema.Int },
+  success: Schema.String,
+  error: Schema.String,
+  tags: ({ id }) => ["users", `user:${id}`]
+}) {}
+
+export const hour = Strategy.ttl({ ttl: "1 hour" })
+export const key = (id: number) => new User({ id })
+export const idOf = (id: number) => CacheKey.id(key(id))
+export const payloads = (count: number) => Array.from({ length: count }, (_, id) => ({ id }))
+
+/** A store in memory that several processes share. */
+export const sharedStore = (parts: (store: Store.Store) => Partial<Store.Store> = () => ({})) => {
+  const calls: Array<string> = []
+  const inMemory = MemoryStore.make()
+  const store: Store.Store = {
+    ...inMemory,
+    capabilities: { shared: true, changes: true },
+    changes: Stream.concat(Stream.make({ _tag: "Coherent" }), Stream.never),
+    changesUnsafe: undefined,
+    getUnsafe: undefined
+  }
+  const counted: Store.Store = {
+    ...store,
+    acquireMany: (requests) => {
+      calls.push(`acquire ${requests.length}`)
+      return store.acquireMany(requests)
+    },
+    renewMany: (ids, ...rest) => {
+      calls.push(`renew ${ids.length}`)
+      return store.renewMany(ids, ...rest)
+    },
+    commitMany: (requests) => {
+      calls.push(`commit ${requests.length}`)
+      return store.commitMany(requests)
+    }
+  }
+  return { layer: Layer.succeed(Store.Store, { ...counted, ...parts(counted) }), store, calls }
+}
+
+export const over = (layer: Layer.Layer<Store.Store>, options: CacheLayer.LayerOptions = {}) =>
+  Layer.provide(CacheLayer.layerWith(options), layer)
+
+export const process = (layer: Layer.Layer<Caching.Caching, unknown>) =>
+  Effect.map(
+    Effect.orDie(Layer.build(Layer.fresh(layer))),
+    (context) => <A, E>(effect: Effect.Effect<A, E, Caching.Caching>) => Effect.provideContext(effect, context)
+  )
+
+/** Reads users 0 to count - 1, with a lookup that waits for the gate. */
+export const read = (count: number, gate: Effect.Effect<unknown> = Effect.void, text = "old") =>
+  Effect.suspend(() => {
+    const users = Cached.many(User, {
+      lookup: (keys) => Effect.as(gate, keys.map(({ id }) => Exit.succeed(`${text} ${id}`))),
+      strategy: hour
+    })
+    return users(payloads(count))
+  })
+
+export const take = (store: Store.Store, id: number) =>
+  store.acquire(idOf(id), { owner: "other", leaseMillis: 1000, rejectedWriteId: undefined, join: false })
+
+export const found = (id: number) => Effect.map(Cached.getOption(key(id)), Option.getOrUndefined)
