@@ -1,6 +1,6 @@
 /** Changes that are reported while the store is read: the entry that answers may be newer than they are. */
 import { describe, expect, it } from "@effect/vitest"
-import { Deferred, Effect, Fiber, Layer, Queue, Schema, Stream } from "effect"
+import { Deferred, Effect, Fiber, Layer, Option, Queue, Schema, Stream } from "effect"
 import { Cached, CacheKey, CacheLayer, type Caching, Store, Strategy } from "effect-cached"
 import { MemoryStore } from "effect-cached/memory"
 import { settle, start } from "../support/caches.ts"
@@ -37,9 +37,14 @@ const processes = Effect.gen(function*() {
   const gate = yield* Deferred.make<void>()
   let isHeld = false
   let afterNext: Effect.Effect<unknown> = Effect.void
+  let reports = 0
+  const report = Effect.suspend(() => {
+    reports--
+    return Effect.andThen(Queue.offer(changes, { _tag: "TagChanged", tag: "users" }), settle)
+  })
   const answered = <A, E>(effect: Effect.Effect<A, E>) =>
     Effect.suspend(() => {
-      const then = isHeld ? Deferred.await(gate) : afterNext
+      const then = isHeld ? Deferred.await(gate) : reports > 0 ? report : afterNext
       isHeld = false
       afterNext = Effect.void
       return Effect.tap(effect, () => then)
@@ -68,6 +73,10 @@ const processes = Effect.gen(function*() {
     afterNextAnswer: (effect: Effect.Effect<unknown>) => {
       afterNext = effect
     },
+    /** Each of the next answers meets a report of an older invalidation. */
+    reportToNext: (answers: number) => {
+      reports = answers
+    },
     release: Effect.gen(function*() {
       yield* settle
       yield* Queue.offer(changes, { _tag: "TagChanged", tag: "users" })
@@ -94,4 +103,24 @@ describe.each(reads)("%s", (_, reading) => {
       expect(yield* Fiber.join(reader)).toBe("set")
       expect(loads).toBe(0)
     }).pipe(Effect.scoped, Effect.orDie))
+})
+
+const lookUps: ReadonlyArray<readonly [string, Effect.Effect<unknown, never, Caching.Caching>, unknown]> = [
+  ["getOption", Cached.getOption(key), Option.some("set")],
+  ["has", Cached.has(key), true],
+  ["getMany", Cached.getMany([key, new User({ id: 2 })]), [Option.some("set"), Option.none()]]
+]
+
+describe.each(lookUps)("%s", (_, lookUp, expected) => {
+  it.effect.each([1, 2, 4, 6])(
+    "finds a valid entry, though %i of the answers meet an older invalidation",
+    (answers) =>
+      Effect.gen(function*() {
+        const { here, reportToNext, setByAnother } = yield* processes
+        yield* setByAnother
+        yield* settle
+        reportToNext(answers)
+        expect(yield* here(lookUp)).toEqual(expected)
+      }).pipe(Effect.scoped, Effect.orDie)
+  )
 })

@@ -3,21 +3,31 @@ import { assert, describe, it } from "@effect/vitest"
 import { sized } from "../support/everything.ts"
 import { areDrawn, firstOfToday, replays } from "./daySeeds.ts"
 import { simulate } from "./simulate.ts"
-import { type Failure, sweep } from "./sweep.ts"
+import { type Failure, type Range, sweep } from "./sweep.ts"
 
 /** Blocks, so that the test runner hears of us in between. */
-const sweepAll = async (first: number, seeds: number): Promise<ReadonlyArray<string>> => {
+const sweepAll = async (
+  first: number,
+  seeds: number,
+  range: Pick<Range, "store" | "with"> = {},
+  more = ""
+): Promise<ReadonlyArray<string>> => {
   const failures: Array<Failure> = []
   for (let from = first; from < first + seeds; from += 100) {
-    failures.push(...sweep({ from, to: from + 100 }).failures)
+    failures.push(...sweep({ from, to: Math.min(from + 100, first + seeds), ...range }).failures)
     await new Promise((resume) => setImmediate(resume))
   }
-  return replays(failures)
+  return replays(failures, more)
 }
 
 describe("seeded schedules", () => {
   it("keep P1 to P7 over every kind of store", async () => {
     assert.deepStrictEqual(await sweepAll(1, sized(2000, 1000)), [])
+  }, 600_000)
+
+  it("keep P1 to P7 over a store that goes wrong in the waves of bulk calls", async () => {
+    const range = { store: "async", with: ["waves"] } as const
+    assert.deepStrictEqual(await sweepAll(1, sized(500, 100), range, " --store async --with waves"), [])
   }, 600_000)
 
   if (areDrawn) {

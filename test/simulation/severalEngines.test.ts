@@ -36,6 +36,11 @@ describe("several processes on one store, under seeded schedules", () => {
     600_000
   )
 
+  it("do so where bulk calls overlap, and the store goes wrong in their waves", async () => {
+    const { failures } = await sweepAll(1, sized(200, 30), ["waves"])
+    assert.deepStrictEqual(replays(failures, " --fleet --with waves"), [])
+  }, 600_000)
+
   if (areDrawn) {
     it("do so with the seeds of the day", async () => {
       const { failures } = await sweepAll(firstOfToday, 500)

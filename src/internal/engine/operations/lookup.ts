@@ -23,7 +23,7 @@ import { isFault } from "../storeTier/faults.ts"
 import { fetch } from "../storeTier/fetch.ts"
 import { fetchMany } from "../storeTier/fetchMany.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
-import { type Budget, type Fault, type Fetched, Rejected, type StoreTier } from "../storeTier/storeTier.ts"
+import { type Budget, type Fault, type Fetched, mayBeValid, Rejected, type StoreTier } from "../storeTier/storeTier.ts"
 import { emitHit, emitOf } from "../telemetry/events.ts"
 import { meet } from "../telemetry/keyClasses.ts"
 
@@ -176,8 +176,8 @@ const completeWave = Effect.fnUntraced(function*<E>(
 type Found = ReadonlyArray<Fetched | Fault>
 
 /**
- * Reads the stored entries of keys as of one moment. An entry may be replaced before the versions of its tags are read,
- * and then looks invalid. All keys are then read again, a few times, until none looks invalid or two answers agree.
+ * Reads the stored entries of keys as of one moment. An entry looks invalid if it was replaced before the versions of
+ * its tags were read, or if an older invalidation is reported late. All keys are then read again, a few times.
  */
 const foundIn = Effect.fnUntraced(function*(
   tier: StoreTier,
@@ -188,7 +188,8 @@ const foundIn = Effect.fnUntraced(function*(
   for (let i = 0; i < lookupsAgain && found.some((one) => one instanceof Rejected && one.isInvalid); i++) {
     const before = found
     found = yield* askedFor(tier, budget, keys)
-    if (before.every((one, i) => writeIdOf(one) === writeIdOf(found[i]))) break
+    const agree = before.every((one, i) => writeIdOf(one) === writeIdOf(found[i]))
+    if (agree && !found.some(mayBeValid)) break
   }
   return found
 })
