@@ -1,6 +1,6 @@
 /** A process that reads, writes and invalidates at random until it receives the signal to end, or is killed. */
-import { Cause, Effect, Exit, Layer, Option, Schedule, Schema } from "effect"
-import { Cached, CacheKey, CacheLayer, CachePolicy, type Caching, Store, Strategy } from "effect-cached"
+import { Cause, Effect, Layer, Schedule } from "effect"
+import { Cached, CacheLayer, CachePolicy, type Caching, Store } from "effect-cached"
 import { LockError, StoreError } from "effect-cached/CacheError"
 import { RedisStore } from "effect-cached/redis"
 import { SqliteStore } from "effect-cached/sqlite"
@@ -9,8 +9,9 @@ import { reasonOf } from "../../src/drivers/sqlite/fault.ts"
 import { clock, recorded, type Recorder, recorder, tracked } from "../processes/recording.ts"
 import { witness } from "../support/witness.ts"
 import { makeBanks } from "./bank.ts"
+import { makeBulk } from "./bulk.ts"
 import { makeGuards } from "./guards.ts"
-import { bankPrefix, bankTimeout, bulkIds, ids, leaseMillis, type Plan, prefix, tags } from "./plan.ts"
+import { bankPrefix, bankTimeout, ids, leaseMillis, type Plan, prefix, tags } from "./plan.ts"
 import { dice } from "./random.ts"
 
 const plan = JSON.parse(process.argv[2]!) as Plan
@@ -165,56 +166,7 @@ const besieged = <A, R>(change: Effect.Effect<A, never, R>, concerned: ReadonlyA
     { concurrency: "unbounded" }
   ))
 
-class Bulk extends CacheKey.Class<Bulk>()("bulk", {
-  payload: { name: Schema.String },
-  success: Schema.String,
-  error: Schema.String,
-  tags: ({ name }: { readonly name: string }) => bulkIds[`bulk:${name}`]!
-}) {}
-
-const bulk = Cached.many(Bulk, {
-  strategy: Strategy.ttl({ ttl: "1 hour" }),
-  lookup: (keys) => Effect.all(keys.map((key) => Effect.exit(load(CacheKey.id(key)))), { concurrency: "unbounded" })
-})
-
-/** Reads several keys at once, in one of two ways, or changes them. */
-const bulkStep = Effect.suspend((): Effect.Effect<void, never, Caching.Caching> => {
-  const keys = Object.keys(bulkIds).filter(() => next() < 0.6).map((id) => new Bulk({ name: id.slice(-1) }))
-  const all = keys.map(CacheKey.id)
-  const at = clock()
-  const note = (values: ReadonlyArray<string | undefined>) => {
-    for (const [i, value] of values.entries()) if (value !== undefined) write("read", { id: all[i], value, at })
-  }
-  const roll = next()
-  if (roll < 0.7) {
-    return Effect.match(bulk(keys), {
-      onSuccess: (exits) => note(exits.map((exit) => Exit.isSuccess(exit) ? exit.value : undefined)),
-      onFailure: () => {}
-    })
-  }
-  if (roll < 0.9) return Effect.map(Cached.getMany(keys), (found) => note(found.map(Option.getOrUndefined)))
-  if (roll < 0.95) return changeAll(all.map((id) => ({ id })), Cached.invalidateMany(keys))
-  const values = all.map(newValue)
-  return changeAll(
-    all.map((id, i) => ({ id, value: values[i]! })),
-    Cached.setMany(keys.map((key, i) => [key, values[i]!] as const), { ttl: "1 hour" })
-  )
-})
-
-/** One call that changes several keys: if it fails, it is unknown which of them the store has. */
-const changeAll = (
-  all: ReadonlyArray<Readonly<Record<string, unknown>>>,
-  effect: Effect.Effect<unknown, never, Caching.Caching>
-) =>
-  Effect.suspend(() => {
-    const at = clock()
-    const noted = (what: string, more: object) => recording.writeAll(what, all.map((one) => ({ ...one, at, ...more })))
-    noted("changed begins", {})
-    return Effect.match(CachePolicy.strict(effect), {
-      onSuccess: () => noted("changed", { reached: true }),
-      onFailure: () => noted("changed", { reached: false })
-    })
-  })
+const bulkStep = makeBulk({ dice: thrown, load, newValue, recorder: recording })
 
 const step = Effect.suspend((): Effect.Effect<void, never, Caching.Caching> => {
   if (next() < 0.15) return bulkStep

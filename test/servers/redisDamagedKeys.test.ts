@@ -10,35 +10,12 @@ import * as Keys from "../../src/drivers/redis/protocol/keys.ts"
 import { isMissing } from "../support/needs.ts"
 import { startProxy } from "../support/proxy.ts"
 import { freshPrefix, program, type Server, startServer } from "../support/redis.ts"
+import { type Damage, damages, damaging } from "../support/redisDamages.ts"
 
 const timeout = 60_000
 /** Longer than the machine takes, and much shorter than a lease. */
 const soon = 10_000
 const lease = "30 seconds"
-
-const put = (...command: ReadonlyArray<string>) => (key: string) => [command[0]!, key, ...command.slice(1)]
-
-const damages = {
-  "an empty text": put("SET", ""),
-  "a text": put("SET", "oops"),
-  "a note of many failures": put("SET", "99 oops"),
-  "a number of another range": put("SET", "9007199254740991"),
-  "a list": put("RPUSH", "oops"),
-  "a set": put("SADD", "oops"),
-  "a hash": put("HSET", "oops", "oops"),
-  "a hash with our fields": put(
-    "HSET",
-    ...["g", "o", "u", "m", "j", "c", "b", "t", "n", "p", "x"].flatMap((field) => [field, "oops"])
-  ),
-  "a hash of endless numbers": put(
-    "HSET",
-    ...["g", "o", "u", "m", "j"].flatMap((field) => [field, "inf"])
-  ),
-  "a sorted set": put("ZADD", "1", "oops"),
-  "a stream": put("XADD", "*", "oops", "oops")
-}
-
-type Damage = keyof typeof damages
 
 class Failing extends CacheKey.Class<Failing>()("Failing", {
   payload: { name: Schema.String },
@@ -61,16 +38,7 @@ describe.skipIf(isMissing(program))("Redis · each kind of key, damaged by each 
   const ask = (...args: ReadonlyArray<string>) => Effect.promise(() => administrator.sendCommand([...args]))
   const keysOf = (pattern: string) => Effect.map(ask("KEYS", pattern), (keys) => keys as ReadonlyArray<string>)
 
-  /** Replaces a key, in one step, with or without an end. */
-  const damage = (key: string, by: Damage, ends: boolean) =>
-    ask(
-      ...[
-        "EVAL",
-        `redis.call("UNLINK", KEYS[1]) redis.call(unpack(ARGV, 2))
-if ARGV[1] == "1" then redis.call("PEXPIRE", KEYS[1], 3600000) end`
-      ],
-      ...["1", key, ends ? "1" : "0", ...damages[by](key)]
-    )
+  const damage = (key: string, by: Damage, ends: boolean) => ask(...damaging(key, by, ends ? 3_600_000 : 0))
 
   /** Does something under each damage, in a cache without memory, and in time. */
   const each = <E>(
