@@ -54,7 +54,7 @@ const arena = async (): Promise<Everything | undefined> => {
 const wide = "6mb"
 /** Hardly more than the server needs for itself. */
 const narrow = "2mb"
-const settable = [1, 2]
+const settable = [1, 2, 3]
 /** They reach the server through the proxy. */
 const isFar = (place: number) => place >= 2
 
@@ -69,8 +69,9 @@ const lasts = ({ lasting }: Everything, step: Promise<unknown>): void => {
   lasting.add(ended)
 }
 
+/** Without those of misses, which are not read again. */
 const keysOf = async (server: Server, kind: string): Promise<ReadonlyArray<string>> =>
-  ((await server.ask("KEYS", `*:${kind}:*`)) as ReadonlyArray<unknown>).map(String)
+  ((await server.ask("KEYS", `*:${kind}:*`)) as ReadonlyArray<string>).filter((key) => !key.includes("}bulk "))
 
 /** Entries keep the bytes by which they are known as ours. */
 const damageEntry: Step = async ({ server }, { dice: { below, pick } }) => {
@@ -92,8 +93,11 @@ const damageKey: Step = async ({ server }, crowd) => {
   // Such a token is a token.
   if (keys.length === 0 || kind === "i" && by.startsWith("a number")) return
   const at = clock()
-  if (kind === "l") struck(crowd, "a lease", maxLoadMillis + leaseMillis + askedAgainMillis)
-  await server.ask(...damaging(pick(keys), by, below(2) * 3000))
+  const key = pick(keys)
+  struck(crowd, `${key}, ${by}`, 0)
+  await server.ask(...damaging(key, by, below(2) * 3000))
+  // The next read finds the damage: it needs a lease.
+  if (kind === "l" || kind === "f") await server.ask("UNLINK", key.replace(`:${kind}:`, ":v:"))
   if (kind === "k") note("robbed", { at })
 }
 
