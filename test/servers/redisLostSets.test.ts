@@ -42,7 +42,6 @@ describe.skipIf(isMissing(program))("Redis · a set that is lost on its way", ()
       const lost: Array<string> = []
       yield* far(Stream.runForEach(Cached.events, (event) =>
         Effect.sync(() => {
-          if (process.env["LOOK"]) console.log(performance.now().toFixed(0), JSON.stringify(event).slice(0, 150))
           if (event._tag === "Lost") lost.push(event.id)
         }))).pipe(Effect.forkScoped)
       const until = (what: string, is: Effect.Effect<boolean, unknown>) =>
@@ -106,16 +105,7 @@ describe.skipIf(isMissing(program))("Redis · a set that is lost on its way", ()
         expect(yield* near(get)).toBe("old")
         expect(lost).toEqual([])
         yield* back
-        yield* until("the event", Effect.sync(() => lost.length > 0)).pipe(Effect.tapDefect(() =>
-          Effect.gen(function*() {
-            console.log(
-              performance.now().toFixed(0),
-              JSON.stringify(yield* far(Cached.stats)),
-              yield* far(get),
-              yield* near(get)
-            )
-          })
-        ))
+        yield* until("the event", Effect.sync(() => lost.length > 0))
         expect(lost).toEqual(["k"])
         expect(yield* far(get)).toBe(undefined)
         // The older value has been replaced.
