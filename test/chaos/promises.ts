@@ -2,9 +2,6 @@
 import type { Line } from "../processes/recording.ts"
 import { briefMillis } from "./plan.ts"
 
-/** How long the process of a line could not run meanwhile. */
-type Lagged = (line: Line) => number
-
 const show = ({ at, id, process, what }: Line): string => `${process} ${what} ${id ?? ""} at ${at.toFixed(0)}`
 
 /**
@@ -45,13 +42,18 @@ const inexactMillis = 500
 /** Entries that were served after their lifetime, which begins when their load has ended. */
 export const servedTooLong = (
   of: (what: string) => ReadonlyArray<Line>,
-  lagged: Lagged
+  lags: ReadonlyArray<Line>
 ): ReadonlyArray<string> => {
   const loaded = new Map(of("loaded").map((line) => [line["value"], line]))
   return of("brief").flatMap((line) => {
     const load = loaded.get(line["value"])!
     const late = line.at - load.until - briefMillis
-    if (late <= inexactMillis || late - lagged({ ...load, until: line.at }) <= inexactMillis) return []
+    if (late <= inexactMillis) return []
+    // A process that cannot run when its load has ended takes the time later.
+    const begunLate = lags
+      .filter(({ at, process, until }) => process === load.process && at < load.until + 50 && until > load.until)
+      .reduce((latest, { until }) => Math.max(latest, until - load.until), 0)
+    if (late - begunLate <= inexactMillis) return []
     return [`${show(line)} = ${String(line["value"])} served ${late.toFixed(0)} ms after its end`]
   })
 }

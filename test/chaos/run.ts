@@ -265,7 +265,7 @@ const judge = (lines: ReadonlyArray<Line>, attack: Attack): Omit<Outcome, "attac
       ...violations,
       ...checkLocked(of),
       ...checkWhole(of),
-      ...servedTooLong(of, lagged),
+      ...servedTooLong(of, lags),
       ...attack.longestMillis === undefined
         ? []
         : waitedTooLong(answered, of("struck"), lagsOf(of), attack.longestMillis),

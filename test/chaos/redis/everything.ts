@@ -90,8 +90,8 @@ const damageKey: Step = async ({ server }, crowd) => {
   const kind = pick(kinds)
   const keys = await keysOf(server, kind)
   const by = pick(Object.keys(damages) as ReadonlyArray<Damage>)
-  // Such a token is a token.
-  if (keys.length === 0 || kind === "i" && by.startsWith("a number")) return
+  // Such a token is a token, and such a marker a marker.
+  if (keys.length === 0 || "it".includes(kind) && by.startsWith("a number")) return
   const at = clock()
   const key = pick(keys)
   struck(crowd, `${key}, ${by}`, 0)
