@@ -25,7 +25,7 @@ export interface Work {
   readonly loadMillis: number
   /** Some loads do nothing else for so long, and let nothing else run. */
   readonly blockMillis: number
-  /** Bulk calls, transactions, locks and entries that live for `briefMillis`, beside the readers. */
+  /** Bulk calls, transactions, locks and entries that are loaded again after `briefMillis`, beside the readers. */
   readonly isMixed: boolean
   /** Options of the layer, in milliseconds; its own defaults where there is none. */
   readonly leaseMillis?: number
@@ -43,7 +43,7 @@ export const calmWork: Work = {
   isMixed: false
 }
 
-/** The lifetime of the entries `brief`, which no deadline may exceed however clocks are set. */
+/** The `softTtl` of the entries `brief`. Their soft deadlines are never later, however clocks are set. */
 export const briefMillis = 2000
 
 /** A turn of the event loop that is longer than this is recorded, in milliseconds. */
