@@ -15,8 +15,14 @@ const server = (options?: CacheLayer.LayerOptions) =>
   Effect.gen(function*() {
     const inner = MemoryStore.make()
     const changes = yield* Queue.unbounded<Store.Change>()
-    const state = { away: undefined as undefined | "request" | "answer", lookMillis: 0, looks: 0 }
+    const state = { away: undefined as undefined | "request" | "answer", lookMillis: 0, looks: 0, reports: false }
     const down = Effect.fail(new StoreError({ store: "server", operation: "set", reason: "Unavailable" }))
+    /** The change is known before its answer: they arrive by two connections. */
+    const reported = (id: string) =>
+      Effect.when(
+        Effect.andThen(Effect.sync(() => Queue.offerUnsafe(changes, { _tag: "Changed", id })), Effect.sleep(10)),
+        Effect.sync(() => state.reports)
+      )
     const failing = <A>(operation: string, run: Effect.Effect<A, StoreError>): Effect.Effect<A, StoreError> =>
       Effect.suspend(() => {
         if (state.away === undefined) return run
@@ -35,7 +41,7 @@ const server = (options?: CacheLayer.LayerOptions) =>
       },
       set: (...asked) => failing("set", inner.set(...asked)),
       setMany: (...asked) => failing("setMany", inner.setMany(...asked)),
-      remove: (...asked) => failing("remove", inner.remove(...asked)),
+      remove: (...asked) => failing("remove", Effect.tap(inner.remove(...asked), () => reported(...asked))),
       acquire: (...asked) => failing("acquire", inner.acquire(...asked)),
       commit: (...asked) => failing("commit", inner.commit(...asked)),
       touch: (...asked) => failing("touch", inner.touch(...asked)),
@@ -112,6 +118,17 @@ describe.each([true, false])("a value that is set while the store is away, with 
       expect(lost).toEqual(["k"])
       expect(yield* within(get)).toBe(undefined)
       expect(yield* value).toBe(false)
+    }))
+
+  it.effect("is lost with an event if the store reports its removal before it answers", () =>
+    Effect.gen(function*() {
+      const { back, cut, lost, state, within } = yield* server({ memory })
+      yield* cut("request")
+      yield* within(set("new"))
+      Object.assign(state, { reports: true })
+      yield* back
+      yield* TestClock.adjust("5 seconds")
+      expect(lost).toEqual(["k"])
     }))
 
   it.effect("is read for maxStaleness, however soon memory is cleared, and no longer", () =>

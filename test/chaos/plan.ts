@@ -25,12 +25,26 @@ export interface Work {
   readonly loadMillis: number
   /** Some loads do nothing else for so long, and let nothing else run. */
   readonly blockMillis: number
+  /** Bulk calls, transactions, locks and entries that are loaded again after `briefMillis`, beside the readers. */
+  readonly isMixed: boolean
   /** Options of the layer, in milliseconds; its own defaults where there is none. */
   readonly leaseMillis?: number
+  readonly maxLoadMillis?: number
   readonly storeTimeoutMillis?: number
 }
 
-export const calmWork: Work = { writers: 0, valueBytes: 20_000, herd: 0, waiters: 0, loadMillis: 20, blockMillis: 0 }
+export const calmWork: Work = {
+  writers: 0,
+  valueBytes: 20_000,
+  herd: 0,
+  waiters: 0,
+  loadMillis: 20,
+  blockMillis: 0,
+  isMixed: false
+}
+
+/** The `softTtl` of the entries `brief`. Their soft deadlines are never later, however clocks are set. */
+export const briefMillis = 2000
 
 /** A turn of the event loop that is longer than this is recorded, in milliseconds. */
 export const longTurnMillis = 8

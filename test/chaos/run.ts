@@ -4,10 +4,13 @@ import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
-import { check, concerns } from "../consistency/check.ts"
+import { check, concerns, groupBy } from "../consistency/check.ts"
+import { checkWhole } from "../consistency/checkBank.ts"
+import { checkLocked } from "../consistency/checkGuards.ts"
 import { dice } from "../consistency/random.ts"
 import { clock, type Line, linesOf, recorder } from "../processes/recording.ts"
 import { calmWork, type Plan } from "./plan.ts"
+import { servedTooLong, waitedTooLong } from "./promises.ts"
 import { type Arena, type Attack, type Crowd, sleep, type Target } from "./target.ts"
 
 /** The observations of all processes that used the store. */
@@ -57,7 +60,13 @@ export const run = async ({ attack, seconds, seed, target }: Run): Promise<Outco
   const { write: note } = recorder(file, "chaos")
   const crowd = makeCrowd({ arena, attack, file, note, seed, target })
   let bytes = 0
-  const look = setInterval(() => bytes = Math.max(bytes, arena.bytes()), 20)
+  let lookedAt = clock()
+  const look = setInterval(() => {
+    bytes = Math.max(bytes, arena.bytes())
+    // Proxies are in this process.
+    if (clock() - lookedAt > 40) note("lag", { at: lookedAt })
+    lookedAt = clock()
+  }, 20)
   try {
     await crowd.start()
     const end = performance.now() + seconds * 1000
@@ -65,8 +74,18 @@ export const run = async ({ attack, seconds, seed, target }: Run): Promise<Outco
     await attack.relent?.(arena)
     const late = await crowd.end()
     clearInterval(look)
+    const left = await attack.leaves?.(arena) ?? []
     const works = await target.works(arena.where)
     const judged = judge(linesOf(file), attack)
+    if (process.env["LOOK"]) {
+      const c: any = {}
+      for (const l of linesOf(file)) {
+        const k = l.what + (l["by"] && l.what === "struck" ? " " + String(l["by"]) : "")
+        c[k] = (c[k] ?? 0) + 1
+      }
+      console.log(JSON.stringify(c))
+      ;(await import("node:fs")).copyFileSync(file, process.env["LOOK"]!)
+    }
     return {
       attack: attack.name,
       ...judged,
@@ -74,6 +93,7 @@ export const run = async ({ attack, seconds, seed, target }: Run): Promise<Outco
       faults: [
         ...judged.faults,
         ...late.map((name) => `${name} has not ended`),
+        ...left.map((one) => `left behind: ${one}`),
         ...works ? [] : ["what is stored afterwards is not shared"],
         ...bytes > (attack.mostBytes ?? Infinity) ? [`${bytes} bytes, at most ${attack.mostBytes}`] : []
       ]
@@ -117,7 +137,7 @@ const makeCrowd = ({ arena, attack, file, note, seed, target }: Parts) => {
         isWitnessed: attack.unheardMillis === undefined,
         work: { ...calmWork, ...work }
       }
-      const [execPath, ...args] = [...through?.(place) ?? [], process.execPath]
+      const [execPath, ...args] = [...through?.(place, arena) ?? [], process.execPath]
       const child = fork(program, [JSON.stringify(plan)], {
         execPath: execPath!,
         execArgv: [...args, "--conditions=effect-cached-source", "--no-warnings"],
@@ -212,14 +232,15 @@ const judge = (lines: ReadonlyArray<Line>, attack: Attack): Omit<Outcome, "attac
     !stops.some((stop) => stop.process === turn.process && stop.at < turn.until && stop.until > turn.at)
   )
   const failed = of("failed")
-  const lags = [...of("lag"), ...stops]
+  // A process that does not follow changes runs.
+  const lags = [...of("lag").filter((lag) => lag["untracked"] !== true), ...stops]
   const lagged = ({ at, process, until }: Line) =>
     lags.reduce(
       (sum, lag) =>
         lag.process === process ? sum + Math.max(0, Math.min(until, lag.until) - Math.max(at, lag.at)) : sum,
       0
     )
-  const answered = [...of("read"), ...of("miss"), ...of("herd"), ...failed]
+  const answered = [...of("read"), ...of("miss"), ...of("herd"), ...of("brief"), ...failed]
   const isShared = of("read").some((read) => !String(read["value"]).startsWith(`${read.process} `))
   const most = (numbers: ReadonlyArray<number>) => numbers.reduce((most, number) => Math.max(most, number), 0)
   return {
@@ -242,11 +263,24 @@ const judge = (lines: ReadonlyArray<Line>, attack: Attack): Omit<Outcome, "attac
     refused: of("changed").filter((line) => line["reached"] === false).length,
     faults: [
       ...violations,
+      ...checkLocked(of),
+      ...checkWhole(of),
+      ...servedTooLong(of, lags),
+      ...attack.longestMillis === undefined
+        ? []
+        : waitedTooLong(answered, of("struck"), lagsOf(of), attack.longestMillis),
       ...failed.slice(0, 3).map((line) => `${line.process} ${line.id}: ${String(line["cause"])}`),
       ...isShared || attack.isShared !== true ? [] : ["no process received what another process loaded"]
     ]
   }
 }
+
+/** The lateness of the machine, for any process that runs. */
+const lagsOf = (of: (what: string) => ReadonlyArray<Line>): ReadonlyArray<Line> =>
+  of("lag").filter((lag) =>
+    lag["untracked"] !== true &&
+    !of("stopped").some((stop) => stop.process === lag.process && stop.at < lag.until && stop.until > lag.at)
+  )
 
 /** Those of a process that was killed have no end, and count as none to wait for. */
 const doubled = (lines: ReadonlyArray<Line>): number => {
@@ -256,9 +290,10 @@ const doubled = (lines: ReadonlyArray<Line>): number => {
   const changes = lines.filter(({ what }) => what === "changed" || what === "changed begins")
   const isChanged = (id: string, from: number, to: number) =>
     changes.some((change) => concerns(change, id) && change.at < to && change.until > from)
+  const byId = groupBy(loads, ({ id }) => id!)
   return loads.filter((load) =>
-    loads.some((other) =>
-      other.id === load.id && other.at < load.at && endedAt.get(nameOf(other))! > load.at &&
+    byId.get(load.id!)!.some((other) =>
+      other.at < load.at && endedAt.get(nameOf(other))! > load.at &&
       !isChanged(load.id!, other.at - changedMillis, load.at)
     )
   ).length

@@ -37,7 +37,7 @@ export interface Attack<A extends Arena = Arena> {
   readonly processes?: number
   readonly work?: Partial<Work>
   /** How the process at a place is started, where that is part of the attack: a program with its arguments. */
-  readonly through?: (place: number) => ReadonlyArray<string> | undefined
+  readonly through?: (place: number, arena: A) => ReadonlyArray<string> | undefined
   /** The most bytes that may be stored; `undefined` where the attack itself adds bytes. */
   readonly mostBytes?: number
   /**
@@ -45,12 +45,21 @@ export interface Attack<A extends Arena = Arena> {
    * changes by others arrive within the time of P2, plus the lateness of the machine itself.
    */
   readonly unheardMillis?: number
+  /**
+   * How long a caller may wait, in milliseconds in which its process could run. Notes `struck` say when it may wait for
+   * `costMillis` longer.
+   */
+  readonly longestMillis?: number
+  /** How many seconds of it the tests run, if two are too few. */
+  readonly testSeconds?: number
   /** Some must have been given what others loaded. */
   readonly isShared?: boolean
   /** Happens again and again until the time is over. It pauses by itself. */
   readonly strike: (arena: A, crowd: Crowd) => Promise<void>
   /** Ends what is left of it: from here on all must be as ever. */
   readonly relent?: (arena: A) => unknown
+  /** Lists the remains of the processes, once all have ended. */
+  readonly leaves?: (arena: A) => Promise<ReadonlyArray<string>>
 }
 
 export interface Target {

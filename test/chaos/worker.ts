@@ -2,22 +2,27 @@
  * A process that reads, writes and invalidates at random until it receives the signal to end, or is killed. Its loads
  * never fail, so every read must give a value.
  */
-import { Cause, Deferred, Effect, Exit, Layer } from "effect"
+import { Cause, Deferred, Effect, Exit, Layer, type Scope } from "effect"
 import { Cached, CacheLayer, CachePolicy, type Caching, Store } from "effect-cached"
+import { makeBulk } from "../consistency/bulk.ts"
 import { ids, tags } from "../consistency/plan.ts"
 import { dice } from "../consistency/random.ts"
 import { clock, type Recorder, recorder, tracked } from "../processes/recording.ts"
-import { longTurnMillis, type Plan } from "./plan.ts"
+import { briefMillis, longTurnMillis, type Plan } from "./plan.ts"
+import type { Parts } from "./redis/store.ts"
 
 const { file, isWitnessed, name, seed, store: module, where, work } = JSON.parse(process.argv[2]!) as Plan
 const recording = recorder(file, name)
 const { write } = recording
-const { below, next, pick } = dice(seed)
+const thrown = dice(seed)
+const { below, next, pick } = thrown
 
 const state = { isEnding: false }
 let made = 0
 
-const { storeOf, watchLateness } = await import(new URL(module, import.meta.url).href) as {
+const { besides, storeOf, watchLateness } = await import(new URL(module, import.meta.url).href) as {
+  /** The steps of mixed work beside reads, one of each kind. Present if the store has locks and transactions. */
+  readonly besides?: (parts: Parts) => Effect.Effect<ReadonlyArray<Effect.Effect<unknown>>, never, Scope.Scope>
   readonly storeOf: (where: unknown) => Effect.Effect<Store.Store, never, never>
   /** Present if the store involves more than this process. */
   readonly watchLateness?: (where: unknown, name: string, recorder: Recorder) => void
@@ -25,6 +30,7 @@ const { storeOf, watchLateness } = await import(new URL(module, import.meta.url)
 
 const layer = Layer.provide(
   CacheLayer.layerWith({
+    ...work.maxLoadMillis === undefined ? {} : { maxLoad: work.maxLoadMillis },
     ...work.leaseMillis === undefined ? {} : { lease: work.leaseMillis },
     ...work.storeTimeoutMillis === undefined ? {} : { storeTimeout: work.storeTimeoutMillis }
   }),
@@ -39,8 +45,7 @@ const block = (millis: number): void => {
 /** Its value shows when it began. */
 const load = (id: string) =>
   Effect.gen(function*() {
-    const value = `${name} ${++made}`
-    write("value", { id, value })
+    const value = newValue(id)
     if (work.blockMillis > 0 && next() < 0.2) block(work.blockMillis)
     else yield* Effect.sleep(below(work.loadMillis))
     write("loaded", { id, value })
@@ -68,10 +73,15 @@ const change = (fields: Readonly<Record<string, unknown>>, effect: Effect.Effect
     })
   })
 
+const newValue = (id: string): string => {
+  const value = `${name} ${++made}`
+  write("value", { id, value })
+  return value
+}
+
 const set = (id: string) =>
   Effect.suspend(() => {
-    const value = `${name} ${++made}`
-    write("value", { id, value })
+    const value = newValue(id)
     return change({ id, value }, Cached.set(id, value, { ttl: "1 hour", tags: ids[id]! }))
   })
 
@@ -137,6 +147,28 @@ const crowds = Effect.gen(function*() {
   }
 })
 
+/** Reads an entry whose load always succeeds: it must not be served after its soft deadline. */
+const readBrief = Effect.suspend(() => {
+  const [at, id] = [clock(), `brief ${below(3)}`]
+  return Effect.matchCause(Cached.softTtl(load(id), { key: id, ttl: "1 hour", softTtl: briefMillis }), {
+    onSuccess: (value) => write("brief", { id, value, at }),
+    onFailure: (cause) => write("failed", { id, at, cause: Cause.pretty(cause) })
+  })
+})
+
+const mixed = Effect.gen(function*() {
+  if (!work.isMixed) return
+  const others = yield* besides!({ where, name, dice: thrown, recorder: recording })
+  const bulk = makeBulk({ dice: thrown, load, newValue, recorder: recording })
+  const again = (one: Effect.Effect<unknown, never, Caching.Caching>) =>
+    Effect.whileLoop({
+      while: () => !state.isEnding,
+      body: () => Effect.andThen(one, Effect.sleep(2 + below(16))),
+      step: () => {}
+    })
+  yield* Effect.all([bulk, readBrief, ...others].map(again), { concurrency: "unbounded" })
+})
+
 /** How long the process could do nothing else, and how much of that it worked itself. */
 const watchTurns = (): NodeJS.Timeout => {
   let last = clock()
@@ -168,12 +200,15 @@ await Effect.runPromise(
     process.send!("ready")
     // A process that receives the signal to close is interrupted in the middle of its work.
     yield* Effect.raceFirst(
-      Effect.all([...many(8, reader), ...many(work.writers, writer), herds, crowds], { concurrency: "unbounded" }),
+      Effect.all([...many(8, reader), ...many(work.writers, writer), herds, crowds, mixed], {
+        concurrency: "unbounded"
+      }),
       Deferred.await(closing)
     )
     clearInterval(turns)
     write("stats", { ...yield* Cached.stats })
   }).pipe(
+    Effect.scoped,
     Effect.tapCause((cause) => Effect.sync(() => write("died", { cause: Cause.pretty(cause) }))),
     Effect.provide(layer)
   )

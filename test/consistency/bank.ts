@@ -21,11 +21,13 @@ interface Bank {
   readonly isWhole: boolean
 }
 
+type Own = Pick<Plan, "hasMemory" | "name">
+
 /**
  * Memory may keep an account from before a commit of another process, until that is reported. So a process with memory
  * has a bank of its own, too.
  */
-const banksOf = ({ hasMemory, name }: Plan): ReadonlyArray<Bank> => {
+const banksOf = ({ hasMemory, name }: Own): ReadonlyArray<Bank> => {
   const shared = { name: "shared", accounts: accountsOf("shared"), isWhole: !hasMemory }
   return hasMemory ? [shared, { name, accounts: accountsOf(name), isWhole: true }] : [shared]
 }
@@ -53,7 +55,7 @@ const patient = { isolation: "serializable", retry: Schedule.upTo(Schedule.space
 const ttl = "1 hour"
 
 export const makeBanks = Effect.fnUntraced(function*(
-  plan: Plan,
+  plan: Own,
   recorder: Recorder,
   { below, next, pick }: Dice,
   store: Store.Store

@@ -98,7 +98,10 @@ const unsaidLags = (lines: ReadonlyArray<Line>): ReadonlyArray<Line> => {
   })
 }
 
-const groupBy = (lines: ReadonlyArray<Line>, by: (line: Line) => string): ReadonlyMap<string, ReadonlyArray<Line>> => {
+export const groupBy = (
+  lines: ReadonlyArray<Line>,
+  by: (line: Line) => string
+): ReadonlyMap<string, ReadonlyArray<Line>> => {
   const groups = new Map<string, Array<Line>>()
   for (const line of lines) {
     const group = groups.get(by(line))

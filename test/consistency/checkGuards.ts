@@ -38,7 +38,8 @@ const checkLimits = (of: Of): ReadonlyArray<string> =>
     return []
   })
 
-const checkLocked = (of: Of): ReadonlyArray<string> => {
+/** A lock that was `robbed`, because its data was damaged, may have two holders until the first of them knows. */
+export const checkLocked = (of: Of): ReadonlyArray<string> => {
   const left = new Map(of("left").map((line) => [line["token"], line.at]))
   const killed = new Map(of("killed").map((line) => [line.process, line.at]))
   // In the order of their tokens: a process that is stopped before it can begin may begin after the next one.
@@ -53,13 +54,14 @@ const checkLocked = (of: Of): ReadonlyArray<string> => {
     const ofHolder = (line: Line) => line.process === holder.process && line.at < until && line.until > from
     const lost = of("lag").filter(ofHolder).reduce((sum, { at, until }) => sum + until - at, 0)
     const isStopped = of("stopped").some(ofHolder)
+    const isRobbed = of("robbed").some((line) => line.at < next.at && leftAt - line.until < leaseMillis + lost)
     // A process that could not run has left that much later.
     const late = of("lag").reduce(
       (sum, { at, process, until }) =>
         process === holder.process ? sum + Math.max(0, Math.min(until, leftAt) - Math.max(at, next.at)) : sum,
       0
     )
-    return isStopped || lost > leaseMillis / 3 || leftAt - next.at <= late + tolerance
+    return isStopped || isRobbed || lost > leaseMillis / 3 || leftAt - next.at <= late + tolerance
       ? []
       : [
         `two at once behind a locked door: ${next.process} entered at ${

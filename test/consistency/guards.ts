@@ -26,7 +26,7 @@ const guardOf = (limit: Limit) => {
   }
 }
 
-type Places = Pick<Plan, "directory" | "url">
+export type Places = Pick<Plan, "directory" | "url">
 
 const guardStoreOf = ({ directory, url }: Places) =>
   url === undefined ? SqliteGuardStore.make({ directory }) : RedisGuardStore.make({ url, prefix })

@@ -1,6 +1,6 @@
 /** A process that reads, writes and invalidates at random until it receives the signal to end, or is killed. */
-import { Cause, Effect, Exit, Layer, Option, Schedule, Schema } from "effect"
-import { Cached, CacheKey, CacheLayer, CachePolicy, type Caching, Store, Strategy } from "effect-cached"
+import { Cause, Effect, Layer, Schedule } from "effect"
+import { Cached, CacheLayer, CachePolicy, type Caching, Store } from "effect-cached"
 import { LockError, StoreError } from "effect-cached/CacheError"
 import { RedisStore } from "effect-cached/redis"
 import { SqliteStore } from "effect-cached/sqlite"
@@ -9,8 +9,9 @@ import { reasonOf } from "../../src/drivers/sqlite/fault.ts"
 import { clock, recorded, type Recorder, recorder, tracked } from "../processes/recording.ts"
 import { witness } from "../support/witness.ts"
 import { makeBanks } from "./bank.ts"
+import { makeBulk } from "./bulk.ts"
 import { makeGuards } from "./guards.ts"
-import { bankPrefix, bankTimeout, bulkIds, ids, leaseMillis, type Plan, prefix, tags } from "./plan.ts"
+import { bankPrefix, bankTimeout, ids, leaseMillis, type Plan, prefix, tags } from "./plan.ts"
 import { dice } from "./random.ts"
 
 const plan = JSON.parse(process.argv[2]!) as Plan
@@ -166,73 +167,7 @@ const besieged = <A, R>(change: Effect.Effect<A, never, R>, concerned: ReadonlyA
     { concurrency: "unbounded" }
   ))
 
-class Bulk extends CacheKey.Class<Bulk>()("bulk", {
-  payload: { name: Schema.String },
-  success: Schema.String,
-  error: Schema.String,
-  tags: ({ name }: { readonly name: string }) => bulkIds[`bulk:${name}`]!
-}) {}
-
-const bulk = Cached.many(Bulk, {
-  strategy: Strategy.ttl({ ttl: "1 hour" }),
-  lookup: (keys) => Effect.all(keys.map((key) => Effect.exit(load(CacheKey.id(key)))), { concurrency: "unbounded" })
-})
-
-type Found = ReadonlyArray<string | undefined>
-
-/** Reads several keys at once, in one of two ways. */
-const readAll = (keys: ReadonlyArray<Bulk>) =>
-  Effect.suspend(() => {
-    const at = clock()
-    const note = (values: Found) => {
-      for (const [i, value] of values.entries()) {
-        if (value !== undefined) write("read", { id: CacheKey.id(keys[i]!), value, at })
-      }
-    }
-    return next() < 0.75
-      ? Effect.match(bulk(keys), {
-        onSuccess: (exits) => note(exits.map((exit) => Exit.isSuccess(exit) ? exit.value : undefined)),
-        onFailure: () => {}
-      })
-      : Effect.map(Cached.getMany(keys), (found) => note(found.map(Option.getOrUndefined)))
-  })
-
-/** Reads several keys at once, or changes them. */
-const bulkStep = Effect.suspend((): Effect.Effect<void, never, Caching.Caching> => {
-  const keys = Object.keys(bulkIds).filter(() => next() < 0.6).map((id) => new Bulk({ name: id.slice(-1) }))
-  const all = keys.map((key) => ({ id: CacheKey.id(key) }))
-  const roll = next()
-  if (roll < 0.9) return readAll(keys)
-  const beside = Array.from({ length: 2 }, () => Effect.delay(readAll(keys), below(20)))
-  const besieged = (change: Effect.Effect<void, never, Caching.Caching>) =>
-    Effect.asVoid(Effect.all([change, ...beside], { concurrency: "unbounded" }))
-  if (roll < 0.92) return besieged(changeAll(all, Cached.invalidateMany(keys)))
-  if (roll < 0.95) return besieged(changeAll(all, Cached.removeMany(keys)))
-  if (roll < 0.96) {
-    const tag = pick(tags)
-    return besieged(changeAll([...all, { tag }], Cached.invalidateMany([...keys, { tag }])))
-  }
-  const values = all.map(({ id }) => newValue(id))
-  return besieged(changeAll(
-    all.map((one, i) => ({ ...one, value: values[i]! })),
-    Cached.setMany(keys.map((key, i) => [key, values[i]!] as const), { ttl: "1 hour" })
-  ))
-})
-
-/** One call that changes several keys: if it fails, it is unknown which of them the store has. */
-const changeAll = (
-  all: ReadonlyArray<Readonly<Record<string, unknown>>>,
-  effect: Effect.Effect<unknown, never, Caching.Caching>
-) =>
-  Effect.suspend(() => {
-    const at = clock()
-    const noted = (what: string, more: object) => recording.writeAll(what, all.map((one) => ({ ...one, at, ...more })))
-    noted("changed begins", {})
-    return Effect.match(CachePolicy.strict(effect), {
-      onSuccess: () => noted("changed", { reached: true }),
-      onFailure: () => noted("changed", { reached: false })
-    })
-  })
+const bulkStep = makeBulk({ dice: thrown, load, newValue, recorder: recording })
 
 const step = Effect.suspend((): Effect.Effect<void, never, Caching.Caching> => {
   if (next() < 0.15) return bulkStep

@@ -9,36 +9,13 @@ import { createClient } from "redis"
 import * as Keys from "../../src/drivers/redis/protocol/keys.ts"
 import { isMissing } from "../support/needs.ts"
 import { startProxy } from "../support/proxy.ts"
-import { freshPrefix, program, type Server, startServer } from "../support/redis.ts"
+import { freshPrefix, program, type Server, startCluster, startServer } from "../support/redis.ts"
+import { type Damage, damages, damaging } from "../support/redisDamages.ts"
 
 const timeout = 60_000
 /** Longer than the machine takes, and much shorter than a lease. */
 const soon = 10_000
 const lease = "30 seconds"
-
-const put = (...command: ReadonlyArray<string>) => (key: string) => [command[0]!, key, ...command.slice(1)]
-
-const damages = {
-  "an empty text": put("SET", ""),
-  "a text": put("SET", "oops"),
-  "a note of many failures": put("SET", "99 oops"),
-  "a number of another range": put("SET", "9007199254740991"),
-  "a list": put("RPUSH", "oops"),
-  "a set": put("SADD", "oops"),
-  "a hash": put("HSET", "oops", "oops"),
-  "a hash with our fields": put(
-    "HSET",
-    ...["g", "o", "u", "m", "j", "c", "b", "t", "n", "p", "x"].flatMap((field) => [field, "oops"])
-  ),
-  "a hash of endless numbers": put(
-    "HSET",
-    ...["g", "o", "u", "m", "j"].flatMap((field) => [field, "inf"])
-  ),
-  "a sorted set": put("ZADD", "1", "oops"),
-  "a stream": put("XADD", "*", "oops", "oops")
-}
-
-type Damage = keyof typeof damages
 
 class Failing extends CacheKey.Class<Failing>()("Failing", {
   payload: { name: Schema.String },
@@ -46,31 +23,51 @@ class Failing extends CacheKey.Class<Failing>()("Failing", {
   error: Schema.String
 }) {}
 
-describe.skipIf(isMissing(program))("Redis · each kind of key, damaged by each kind of value", () => {
-  let server: Server
-  let administrator: { sendCommand(args: Array<string>): Promise<unknown>; destroy(): void }
+describe.skipIf(isMissing(program)).each(["server", "cluster"] as const)("Redis · keys of a %s, damaged", (kind) => {
+  let servers: ReadonlyArray<Server>
+  let end: () => Promise<unknown>
+  let administrators: ReadonlyArray<{ sendCommand(args: Array<string>): Promise<unknown>; destroy(): void }>
   beforeAll(async () => {
-    server = await startServer()
-    administrator = await createClient({ url: server.url }).connect()
-  })
+    if (kind === "server") {
+      const server = await startServer()
+      servers = [server]
+      end = server.end
+    } else {
+      const cluster = await startCluster()
+      servers = cluster.servers.slice(0, 3)
+      end = cluster.end
+    }
+    administrators = await Promise.all(servers.map(({ url }) => createClient({ url }).connect()))
+  }, 240_000)
   afterAll(() => {
-    administrator.destroy()
-    return server.end()
+    for (const administrator of administrators) administrator.destroy()
+    return end()
   })
 
-  const ask = (...args: ReadonlyArray<string>) => Effect.promise(() => administrator.sendCommand([...args]))
-  const keysOf = (pattern: string) => Effect.map(ask("KEYS", pattern), (keys) => keys as ReadonlyArray<string>)
-
-  /** Replaces a key, in one step, with or without an end. */
-  const damage = (key: string, by: Damage, ends: boolean) =>
-    ask(
-      ...[
-        "EVAL",
-        `redis.call("UNLINK", KEYS[1]) redis.call(unpack(ARGV, 2))
-if ARGV[1] == "1" then redis.call("PEXPIRE", KEYS[1], 3600000) end`
-      ],
-      ...["1", key, ends ? "1" : "0", ...damages[by](key)]
+  /** Asks the master that has the key. */
+  const ask = (...args: ReadonlyArray<string>) =>
+    Effect.promise(async () => {
+      for (const administrator of administrators) {
+        try {
+          return await administrator.sendCommand([...args])
+        } catch (error) {
+          if (!String(error).includes("MOVED")) throw error
+        }
+      }
+      throw new Error("no master has the key")
+    })
+  const keysOf = (pattern: string) =>
+    Effect.map(
+      Effect.promise(() => Promise.all(administrators.map((one) => one.sendCommand(["KEYS", pattern])))),
+      (found) => found.flat() as ReadonlyArray<string>
     )
+
+  const layer = (options: CacheLayer.LayerOptions & { readonly prefix: string; readonly connect: "required" }) =>
+    kind === "server"
+      ? CacheLayer.redis({ ...options, url: servers[0]!.url })
+      : CacheLayer.redisCluster({ ...options, nodes: servers.map(({ url }) => url) })
+
+  const damage = (key: string, by: Damage, ends: boolean) => ask(...damaging(key, by, ends ? 3_600_000 : 0))
 
   /** Does something under each damage, in a cache without memory, and in time. */
   const each = <E>(
@@ -93,10 +90,9 @@ if ARGV[1] == "1" then redis.call("PEXPIRE", KEYS[1], 3600000) end`
         }
       }
     }).pipe(
-      Effect.provide(CacheLayer.redis({
+      Effect.provide(layer({
         // On a machine under load, a server may count as far.
         defaults: { waitForWrite: true },
-        url: server.url,
         prefix,
         connect: "required",
         memory: false,

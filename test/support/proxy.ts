@@ -10,8 +10,10 @@ export interface Proxy {
   readonly roundTrips: (butOf: string) => number
   /** Cuts every connection after so many more bytes of an answer. */
   readonly cutAfter: (bytes: number) => void
-  /** Answers arrive so much later. */
+  /** Answers arrive so much later, in their order. */
   readonly delay: (millis: number) => void
+  /** Questions arrive, and their answers are swallowed. No connection is closed. */
+  readonly mute: (answers: boolean) => void
   /**
    * `true`: everything is swallowed, and no connection is closed; but for clients that have sent a text, if one is
    * given.
@@ -38,6 +40,7 @@ export const startProxy = (to: number): Promise<Proxy> =>
     let goal = to
     let left = Infinity
     let late = 0
+    let mutes = false
     let swallows = false
     let spared: string | undefined
     const cut = () => {
@@ -59,6 +62,13 @@ export const startProxy = (to: number): Promise<Proxy> =>
         client.destroy()
         server.destroy()
       }
+      const waiting: Array<{ readonly at: number; readonly forward: () => void }> = []
+      /** Those that are due, in their order, whatever the delay of each was. */
+      const forwardDue = () => {
+        while (waiting[0] !== undefined && waiting[0].at <= performance.now()) waiting.shift()!.forward()
+        if (waiting[0] !== undefined) setTimeout(forwardDue, Math.max(1, waiting[0].at - performance.now()))
+      }
+      let isCut = false
       const isSwallowed = () => swallows && (spared === undefined || begun.get(client)?.includes(spared) !== true)
       for (const socket of pair) {
         socket.setNoDelay(true)
@@ -73,21 +83,19 @@ export const startProxy = (to: number): Promise<Proxy> =>
         if (before.length < 4096) begun.set(client, before + bytes.toString("latin1"))
       })
       server.on("data", (bytes) => {
-        if (isSwallowed()) return
-        if (bytes.length > left) {
-          client.write(bytes.subarray(0, left), () => client.resetAndDestroy())
-          left = Infinity
-          return
-        }
-        left -= bytes.length
+        if (isSwallowed() || mutes || isCut) return
+        isCut = bytes.length > left
+        const [part, isLast] = [isCut ? bytes.subarray(0, left) : bytes, isCut]
+        left = isCut ? Infinity : left - bytes.length
         const forward = () => {
           if (!client.writable) return
           // The answers to questions that were sent together are one round trip.
           if (asking.delete(client)) roundTrips.set(client, (roundTrips.get(client) ?? 0) + 1)
-          client.write(bytes)
+          client.write(part, () => isLast && client.resetAndDestroy())
         }
-        if (late === 0) forward()
-        else setTimeout(forward, late)
+        if (late === 0 && waiting.length === 0) return forward()
+        waiting.push({ at: performance.now() + late, forward })
+        if (waiting.length === 1) setTimeout(forwardDue, late)
       })
     })
     listener.listen(0, "127.0.0.1", () => {
@@ -102,6 +110,7 @@ export const startProxy = (to: number): Promise<Proxy> =>
             .reduce((sum, [, count]) => sum + count, 0),
         cutAfter: (bytes) => left = bytes,
         delay: (millis) => late = millis,
+        mute: (answers) => mutes = answers,
         swallow: (everything, butOf) => {
           swallows = everything
           spared = butOf

@@ -19,39 +19,13 @@ import {
   startServer
 } from "../../support/redis.ts"
 import { type Arena, type Attack, attack, type Crowd, sleep, type Target } from "../target.ts"
+import { attempt, damage, keysOf, prefix, proxied, type Single, single, unheardMillis } from "./arena.ts"
+import { everything } from "./everything.ts"
 import type { Where } from "./store.ts"
-
-const prefix = "chaos"
 
 // ---------------------------------------------------------------------------------------------------------------------
 // where it happens
 // ---------------------------------------------------------------------------------------------------------------------
-
-/** A server, and a proxy before it through which the processes may have to go. */
-interface Single extends Arena {
-  readonly server: Server
-  readonly proxy: Proxy
-}
-
-const single =
-  (more: object = {}, { args = [], isProxied = false }: { args?: ReadonlyArray<string>; isProxied?: boolean } = {}) =>
-  async (): Promise<Single | undefined> => {
-    if (isMissing(program)) return undefined
-    const server = await startServer({ args })
-    const proxy = await startProxy(server.port)
-    return {
-      server,
-      proxy,
-      where: { url: isProxied ? proxy.url : server.url, witness: server.url, prefix, ...more },
-      bytes: () => 0,
-      end: async () => {
-        await proxy.end()
-        await server.end()
-      }
-    }
-  }
-
-const proxied = (more: object = {}) => single(more, { isProxied: true })
 
 interface Clustered extends Arena {
   readonly cluster: RedisCluster
@@ -121,9 +95,6 @@ const absent = async (): Promise<Arena & { server?: Server; readonly port: numbe
 // what happens
 // ---------------------------------------------------------------------------------------------------------------------
 
-/** Between two of its steps the server may be gone. */
-const attempt = (step: Promise<unknown>): Promise<unknown> => step.catch(() => undefined)
-
 /** How long a server that has taken the place of another may lack what was changed before: until all are connected. */
 const noticedMillis = 4000
 
@@ -164,25 +135,11 @@ const promote: Attack<Pair>["strike"] = async (pair, { dice, note }) => {
   await sleep(500)
 }
 
-const keysOf = async (server: Server, pattern: string): Promise<ReadonlyArray<string>> =>
-  ((await server.ask("KEYS", `${prefix}:${pattern}`)) as ReadonlyArray<unknown>).map(String)
-
 const evicted = ["t:*", "l:*", "v:*", "f:*", "s:*", "e:*", "t:*}a", "v:*}plain"]
 
 const evict = async (server: Server, { pick }: Dice): Promise<void> => {
   const keys = await keysOf(server, pick(evicted))
   if (keys.length > 0) await server.ask("UNLINK", ...keys)
-}
-
-/** Overwrites a part of an entry with bytes that belong to no format. */
-const damage = async (server: Server, { below, pick }: Dice): Promise<void> => {
-  const keys = await keysOf(server, "v:*")
-  if (keys.length === 0) return
-  const key = pick(keys)
-  const size = Number(await server.ask("STRLEN", key))
-  if (size === 0) return
-  const letters = Array.from({ length: 1 + below(8) }, () => String.fromCharCode(33 + below(90))).join("")
-  await server.ask("SETRANGE", key, String(below(size)), letters)
 }
 
 /** The third byte of an entry is the number of its format. */
@@ -326,9 +283,6 @@ const repeatedly =
     await sleep(pause + crowd.dice.below(pause))
     await attempt(step(arena, crowd))
   }
-
-/** A connection that receives nothing any longer is noticed within this time, on a busy machine too. */
-const unheardMillis = 2000
 
 const attacks: ReadonlyArray<Attack> = [
   attack({ name: "nothing", arena: single(), isShared: true, strike: calmly }),
@@ -584,7 +538,8 @@ const attacks: ReadonlyArray<Attack> = [
     strike: calmly
   }),
   attack({ name: "a cluster, its slots moved", arena: clustered(), isShared: true, strike: migrate() }),
-  attack({ name: "a cluster, one of its masters lost", arena: clustered(1000), unheardMillis, strike: loseMaster })
+  attack({ name: "a cluster, one of its masters lost", arena: clustered(1000), unheardMillis, strike: loseMaster }),
+  everything
 ]
 
 const open = (where: object): Effect.Effect<Store.Store, unknown, Scope.Scope> => {

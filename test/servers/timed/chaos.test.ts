@@ -12,7 +12,7 @@ describe.each([disk, redis])("attacks on $name", (target) => {
     // Half a minute, on a machine that has nothing else to do.
     { timeout: 400_000 },
     async (_, attack) => {
-      const outcome = await run({ target, attack, seconds, seed: 1 })
+      const outcome = await run({ target, attack, seconds: attack.testSeconds ?? seconds, seed: 1 })
       expect(outcome, "this machine does not let it happen").toBeDefined()
       expect(outcome!.faults).toEqual([])
       expect(outcome!.reads).toBeGreaterThan(0)

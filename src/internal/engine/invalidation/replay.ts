@@ -59,8 +59,9 @@ export const replay = Effect.fnUntraced(function*(tier: StoreTier, all?: Budget,
     const budget: Budget = all ?? { leftMillis: storeTimeoutMillis }
     const isAnswered = yield* acknowledgeWritten(tier, budget, wave)
     if (!isAnswered) return false
-    // Skips items that were acknowledged, or replaced by a newer operation that sending the item again would undo.
+    // Skips items that newer operations have replaced. The store may report a removal before it acknowledges it.
     const current = wave.filter(isOpen)
+    const writes = current.map(({ write }) => write)
     const [first] = current
     if (first === undefined) continue
     const { effect, operation } = current.length === 1
@@ -68,8 +69,9 @@ export const replay = Effect.fnUntraced(function*(tier: StoreTier, all?: Budget,
       : { operation: "remove", effect: store.removeMany(current.map(({ target }) => (target as OfId).id)) }
     const answer = yield* ask<unknown>(tier, budget, operation, effect)
     if (isFault(answer)) return false
-    for (const item of current) {
-      const { target, write } = item
+    for (const [at, item] of current.entries()) {
+      const { target } = item
+      const write = writes[at]
       if (write !== undefined && isOpen(item)) OwnWrites.lost(tier, write)
       Pending.acknowledge(pending, item)
       if (target._tag === "Tags") TagEpochs.invalidate(tier.front.tagEpochs, target.tags, target.mode)

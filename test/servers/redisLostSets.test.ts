@@ -1,0 +1,128 @@
+/**
+ * A value that is set while its request or its answer is lost on the way to a real server: its process reads the value
+ * as long as the server is away. Then the value stays, or its loss is an event.
+ */
+import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
+import { Effect, Fiber, Layer, Option, Stream } from "effect"
+import { Cached, CacheLayer, CachePolicy } from "effect-cached"
+import type { Caching } from "effect-cached/Caching"
+import { isMissing } from "../support/needs.ts"
+import { startProxy } from "../support/proxy.ts"
+import { freePorts, freshPrefix, program, type Server, startServer } from "../support/redis.ts"
+
+const timeout = 60_000
+
+const get = Effect.map(Cached.getOption("k"), Option.getOrUndefined)
+const set = (value: string) => Cached.set("k", value, { ttl: "1 hour" })
+
+describe.skipIf(isMissing(program))("Redis · a set that is lost on its way", () => {
+  let server: Server
+  beforeAll(async () => {
+    server = await startServer()
+  })
+  afterAll(() => server.end())
+
+  /** A process behind a proxy, and another one beside it, which keeps nothing in memory. */
+  const both = (memory: boolean) =>
+    Effect.gen(function*() {
+      const proxy = yield* Effect.acquireRelease(
+        Effect.promise(() => startProxy(server.port)),
+        (proxy) => Effect.promise(() => proxy.end())
+      )
+      const options = { prefix: freshPrefix(), connect: "required", storeTimeout: "5 seconds" } as const
+      const build = (more: CacheLayer.RedisOptions) =>
+        Effect.map(
+          Layer.build(Layer.fresh(CacheLayer.redis({ ...options, maxStaleness: "1 hour", ...more }))),
+          (context) => <A, E>(effect: Effect.Effect<A, E, Caching>) => Effect.provideContext(effect, context)
+        )
+      const [far, near] = [
+        yield* build({ url: proxy.url, memory }),
+        yield* build({ url: server.url, memory: false })
+      ]
+      const lost: Array<string> = []
+      yield* far(Stream.runForEach(Cached.events, (event) =>
+        Effect.sync(() => {
+          if (event._tag === "Lost") lost.push(event.id)
+        }))).pipe(Effect.forkScoped)
+      const until = (what: string, is: Effect.Effect<boolean, unknown>) =>
+        Effect.gen(function*() {
+          for (let i = 0; i < 500; i++) {
+            if (yield* is) return
+            yield* Effect.sleep("20 millis")
+          }
+          throw new Error(`${what} did not come`)
+        })
+      const [closed] = yield* Effect.promise(() => freePorts(1))
+      /** Sets a value whose request or answer is lost with the connection. The server is away from then on. */
+      const loses = <A, E>(what: "request" | "answer", setting: Effect.Effect<A, E, Caching>) =>
+        Effect.gen(function*() {
+          expect(yield* far(set("old"))).toBe(true)
+          if (what === "request") proxy.swallow(true)
+          else proxy.mute(true)
+          const fiber = yield* Effect.forkChild(far(setting))
+          if (what === "request") yield* Effect.sleep("200 millis")
+          else yield* until("the value", Effect.map(near(get), (value) => value === "new"))
+          proxy.redirect(closed!)
+          proxy.swallow(false)
+          proxy.mute(false)
+          return yield* Fiber.join(fiber)
+        })
+      const readsNew = Effect.map(far(get), (value) => expect(value).toBe("new"))
+      /** Returns when the process uses the server again. */
+      const back = Effect.gen(function*() {
+        yield* near(Cached.set("back", true))
+        proxy.redirect(server.port)
+        yield* until("the connection", far(Cached.has("back")))
+      })
+      return { back, far, loses, lost, near, readsNew, until }
+    })
+
+  /** The process reads its own value, at once and for a while. */
+  const readsFor = (millis: number, reads: Effect.Effect<unknown, unknown>) =>
+    Effect.repeat(Effect.delay(reads, "10 millis"), { times: millis / 10 })
+
+  it.live.each([true, false])("stays if the answer is lost, with memory: %s", (memory) =>
+    Effect.gen(function*() {
+      const { back, loses, lost, near, readsNew } = yield* both(memory)
+      expect(yield* loses("answer", set("new"))).toBe(true)
+      yield* readsNew
+      yield* readsFor(500, readsNew)
+      yield* back
+      // Until the process has asked for the value, and from then on.
+      yield* readsFor(1500, readsNew)
+      expect(yield* near(get)).toBe("new")
+      expect(lost).toEqual([])
+    }).pipe(Effect.scoped), timeout)
+
+  it.live.each([true, false])(
+    "is lost with an event if the request is lost, with memory: %s",
+    (memory) =>
+      Effect.gen(function*() {
+        const { back, far, loses, lost, near, readsNew, until } = yield* both(memory)
+        expect(yield* loses("request", set("new"))).toBe(true)
+        yield* readsNew
+        yield* readsFor(500, readsNew)
+        expect(yield* near(get)).toBe("old")
+        expect(lost).toEqual([])
+        yield* back
+        yield* until("the event", Effect.sync(() => lost.length > 0))
+        expect(lost).toEqual(["k"])
+        expect(yield* far(get)).toBe(undefined)
+        // The older value has been replaced.
+        yield* until("the removal", Effect.map(near(get), (value) => value === undefined))
+      }).pipe(Effect.scoped),
+    timeout
+  )
+
+  it.live.each(["request", "answer"] as const)(
+    "fails under strict if its %s is lost",
+    (what) =>
+      Effect.gen(function*() {
+        const { loses, readsNew } = yield* both(true)
+        const error = yield* loses(what, Effect.flip(CachePolicy.strict(set("new"))))
+        expect(error).toMatchObject({ _tag: "StoreError", reason: "Unavailable" })
+        yield* readsNew
+      }).pipe(Effect.scoped),
+    timeout
+  )
+})
