@@ -1,6 +1,6 @@
 /**
- * Reads a stream of payloads through a cache in the folder `directory`, and counts the results; `transformed.ts gathered`
- * keeps all results of the same function without a cache. Its starter limits its heap.
+ * Reads a stream of payloads through a cache in the folder `directory`, and counts the results. `transformed.ts
+ * gathered` keeps all results of the same function, without a cache. Its starter limits its heap.
  */
 import { Effect, Exit, Schema, Stream } from "effect"
 import { Cached, CacheKey, CacheLayer, Strategy } from "effect-cached"
