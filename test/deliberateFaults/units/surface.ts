@@ -274,6 +274,13 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/cached/setMany.test.ts"
   },
   {
+    name: "a stream of payloads is read in one call",
+    in: "transform",
+    find: "Stream.grouped(payloads, chunk)",
+    replace: "Stream.grouped(payloads, 1_000_000_000)",
+    by: "test/processes/transformed.test.ts"
+  },
+  {
     name: "a simulation tells policies of no hit",
     in: "run",
     find: "return state.read(known)",

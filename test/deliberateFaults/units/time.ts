@@ -3,6 +3,20 @@ import type { UnitFault } from "../fault.ts"
 
 export const faults: ReadonlyArray<UnitFault> = [
   {
+    name: "the hits of a bulk call take one turn",
+    in: "readTogether",
+    find: "Turns.forEachNow(keys, lookerIn(self, reading, inTheWay))",
+    replace: "void keys.forEach(lookerIn(self, reading, inTheWay))",
+    by: "test/internal/time/turns.test.ts"
+  },
+  {
+    name: "a look-up of many keys in memory takes one turn",
+    in: "storedMany",
+    find: "Turns.map(keys, (key) => inMemory(self, fiber, policy, key))",
+    replace: "Effect.sync(() => keys.map((key) => inMemory(self, fiber, policy, key)))",
+    by: "test/internal/time/turns.test.ts"
+  },
+  {
     name: "a long list holds the event loop",
     in: "inTurns",
     find: "monotonicMillis(clock) - beganAt < turnMillis",

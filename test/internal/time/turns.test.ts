@@ -26,17 +26,25 @@ const turnsOf = Effect.fnUntraced(function*<A, E, R>(effect: Effect.Effect<A, E,
 describe.each(caches)("over $name", (cache) => {
   const filled = Effect.suspend(() => Cached.setMany(pairs))
   const pairs = Array.from({ length: size }, (_, i) => [`k:${i}`, i] as const)
-  const operations: ReadonlyArray<readonly [string, Effect.Effect<unknown, unknown, Caching.Caching>]> = [
-    ["setMany", Cached.setMany(pairs)],
-    ["removeMatching", Cached.removeMatching("k:*")],
-    ["invalidate by pattern", Cached.invalidate({ matching: "k:*" })],
-    ["getMatching", Stream.runDrain(Cached.getMatching("k:*"))],
-    ["entries", Stream.runDrain(Cached.entries("k:*"))]
-  ]
-  it.effect.each(operations)("%s", ([, operation]) =>
+  const keys = pairs.map(([key]) => key)
+  /** The turns of one pass over all keys. */
+  const pass = size / many.steps - 1
+  const operations: ReadonlyArray<readonly [string, Effect.Effect<unknown, unknown, Caching.Caching>, least: number]> =
+    [
+      ["setMany", Cached.setMany(pairs), pass],
+      // When the keys are made, when they are looked for, and when the answers are made.
+      ["getMany", Cached.getMany(keys), 3 * pass],
+      ["removeMany", Cached.removeMany(keys), pass],
+      ["invalidateMany", Cached.invalidateMany(keys), 2 * pass],
+      ["removeMatching", Cached.removeMatching("k:*"), chunks - 1],
+      ["invalidate by pattern", Cached.invalidate({ matching: "k:*" }), chunks - 1],
+      ["getMatching", Stream.runDrain(Cached.getMatching("k:*")), chunks - 1],
+      ["entries", Stream.runDrain(Cached.entries("k:*")), chunks - 1]
+    ]
+  it.effect.each(operations)("%s", ([, operation, least]) =>
     Effect.gen(function*() {
       yield* filled
-      expect(yield* turnsOf(operation)).toBeGreaterThanOrEqual(chunks - 1)
+      expect(yield* turnsOf(operation)).toBeGreaterThanOrEqual(least)
     }).pipe(Effect.provide(cache.layer({ capacity: size }))))
 })
 
@@ -96,6 +104,15 @@ describe.each(caches)("Cached.many over $name", (cache) => {
         expect(exits).toEqual(payloads.map(({ id }) => Exit.succeed(id))))
       // When they join, when they begin to wait for one call, and when it has answered.
       expect(yield* turnsOf(read)).toBeGreaterThanOrEqual(3 * (size / many.steps - 1))
+      expect(calls).toEqual([size])
+    }).pipe(Effect.provide(cache.layer({ capacity: size }))))
+
+  it.effect("hits", () =>
+    Effect.gen(function*() {
+      const { calls, users } = make()
+      yield* users(payloads)
+      // When their keys are made, and when they are looked for.
+      expect(yield* turnsOf(users(payloads))).toBeGreaterThanOrEqual(2 * (size / many.steps - 1))
       expect(calls).toEqual([size])
     }).pipe(Effect.provide(cache.layer({ capacity: size }))))
 
