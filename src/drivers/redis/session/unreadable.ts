@@ -1,7 +1,6 @@
 /**
- * Finds values that the server cannot send, because they exceed its output limit: each read of one would cost the
- * connection of all reads. An id whose read was lost with its connection is measured before it is read again, so that
- * values whose connections something else has cut, such as a proxy, stay readable.
+ * Finds values above the server's output limit for a connection: each read of one would cost the connection of all reads.
+ * An id whose read was lost with its connection is measured first, because something else may have cut the connection.
  */
 import * as Effect from "effect/Effect"
 import { StoreError } from "../../../CacheError.ts"
