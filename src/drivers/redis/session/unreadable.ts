@@ -1,5 +1,5 @@
 /**
- * Finds values above the server's output limit for a connection: each read of one would cost the connection of all reads.
+ * Finds values above the server's output limit: each read of one would cost the connection of all reads.
  * An id whose read was lost with its connection is measured first, because something else may have cut the connection.
  */
 import * as Effect from "effect/Effect"
