@@ -18,16 +18,16 @@ export const faults: ReadonlyArray<UnitFault> = [
   },
   {
     name: "a load asks for the lease of a value that the server cannot send, and is sent the value",
-    in: "acquireOne",
-    find: "tooLarge === undefined ? rejectedWriteId",
-    replace: "tooLarge !== null ? rejectedWriteId",
+    in: "withRejected",
+    find: "tooLarge === undefined ? request",
+    replace: "tooLarge !== null ? request",
     by: "test/servers/redisLargeValues.test.ts"
   },
   {
-    name: "a bulk load asks for the leases of values that the server cannot send, and is sent the values",
-    in: "acquireMany",
-    find: "tooLarge === undefined ? request",
-    replace: "tooLarge !== null ? request",
+    name: "loads that ask for their lease first never say why a value costs connections",
+    in: "finding",
+    find: `operation === "acquire" && self.limit < Infinity`,
+    replace: `operation === "acquire"`,
     by: "test/servers/redisLargeValues.test.ts"
   },
   {

@@ -1,7 +1,6 @@
 /**
- * Finds values that the server cannot send, because they exceed its output limit: each read of one would cost the
- * connection of all reads. An id whose read was lost with its connection is measured before it is read again, so that
- * values whose connections something else has cut, such as a proxy, stay readable.
+ * Finds values above the server's output limit: each read of one would cost the connection of all reads.
+ * An id whose read was lost with its connection is measured first, because something else may have cut the connection.
  */
 import * as Effect from "effect/Effect"
 import { StoreError } from "../../../CacheError.ts"
@@ -81,12 +80,22 @@ export const find = (self: Unreadable, ids: ReadonlyArray<string>, done: (found:
   all(asked, measure, onMeasured, (answer) => Array.isArray(answer) ? answer : [])
 }
 
-/** Like `find`. Logs once what it finds, because the answer to a bulk read holds no reason why an entry is missing. */
-export const finding = (self: Unreadable, ids: ReadonlyArray<string>): Effect.Effect<Found> =>
-  Effect.tap(Effect.callback<Found>((resume) => find(self, ids, (found) => resume(Effect.succeed(found)))), (found) => {
-    const [first] = found.values()
-    if (first === undefined || self.isLogged) return Effect.void
-    return Effect.logWarning(`${errorOf(self, "getMany", first).message} (logged once)`)
+/** Like `find`. Logs once what no failure says: the answer to a bulk read or a lease holds no reason. */
+export const finding = (
+  self: Unreadable,
+  operation: "getMany" | "acquire",
+  ids: ReadonlyArray<string>
+): Effect.Effect<Found> =>
+  Effect.suspend(() => {
+    if (self.suspects.size === 0) return Effect.succeed(none)
+    const found = Effect.callback<Found>((resume) => find(self, ids, (found) => resume(Effect.succeed(found))))
+    return Effect.tap(found, (found) => {
+      const [first] = found.values()
+      // If the limit is known, the result of the load is refused, which is logged.
+      const isSaid = self.isLogged || operation === "acquire" && self.limit < Infinity
+      if (first === undefined || isSaid) return Effect.void
+      return Effect.logWarning(`${errorOf(self, operation, first).message} (logged once)`)
+    })
   })
 
 const setting = "client-output-buffer-limit"

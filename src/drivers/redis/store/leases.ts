@@ -16,18 +16,17 @@ import { askingMany, failed } from "./many.ts"
 import { allDone, asking, confirmed, contended, isDone, type Operation, type StoreState } from "./state.ts"
 
 export const acquire = (self: StoreState, request: AcquireRequest): Operation<Acquired> =>
-  asking("acquire", (done) => acquireOne(self, request, done), (answer) => answer as Acquired)
+  Effect.flatMap(
+    withRejected(self, [request]),
+    ([asked]) => asking("acquire", (done) => acquireOne(self, asked!, done), (answer) => answer as Acquired)
+  )
 
 export const acquireMany = (
   self: StoreState,
   requests: ReadonlyArray<AcquireRequest>
 ): Operation<ReadonlyArray<Acquired>> =>
-  Effect.flatMap(Unreadable.finding(self.unreadable, requests.map(idOf)), (found) => {
+  Effect.flatMap(withRejected(self, requests), (asked) => {
     const granted: Array<Held> = []
-    const asked = requests.map((request) => {
-      const tooLarge = found.get(request.id)
-      return tooLarge === undefined ? request : { ...request, rejectedWriteId: Unreadable.writeIdOf(tooLarge) }
-    })
     // Loads use none of the leases if the answer for one of the ids is a fault.
     return Effect.tapError(askForAll(self, asked, granted), () =>
       Effect.sync(() => {
@@ -35,7 +34,19 @@ export const acquireMany = (
       }))
   })
 
-const idOf = ({ id }: AcquireRequest): string => id
+/** Rejects entries that the server cannot send, because it would answer with them. */
+const withRejected = (
+  { unreadable }: StoreState,
+  requests: ReadonlyArray<AcquireRequest>
+): Effect.Effect<ReadonlyArray<AcquireRequest>> =>
+  Effect.map(
+    Unreadable.finding(unreadable, "acquire", requests.map(({ id }) => id)),
+    (found) =>
+      found.size === 0 ? requests : requests.map((request) => {
+        const tooLarge = found.get(request.id)
+        return tooLarge === undefined ? request : { ...request, rejectedWriteId: Unreadable.writeIdOf(tooLarge) }
+      })
+  )
 
 const askForAll = (self: StoreState, requests: ReadonlyArray<AcquireRequest>, granted: Array<Held>) => {
   // All leases of a wave may share a generation, because a generation is compared with that of its own id only.
@@ -109,13 +120,8 @@ interface Acquiring {
 }
 
 const acquireOne = (self: StoreState, request: AcquireRequest, done: Done): void => {
-  const { id, rejectedWriteId = "" } = request
-  Unreadable.find(self.unreadable, [id], (found) => {
-    // The server would answer with the entry, which it cannot send.
-    const tooLarge = found.get(id)
-    const rejected = Replies.toRaw(tooLarge === undefined ? rejectedWriteId : Unreadable.writeIdOf(tooLarge))
-    attempt(self, { request, done, rejected, attempts: Limits.conflicts })
-  })
+  const { rejectedWriteId = "" } = request
+  attempt(self, { request, done, rejected: Replies.toRaw(rejectedWriteId), attempts: Limits.conflicts })
 }
 
 const attempt = (self: StoreState, acquiring: Acquiring): void => {

@@ -107,7 +107,7 @@ const readEntries = <A>(
   ids: ReadonlyArray<string>,
   decode: Decode<A>
 ): Operation<ReadonlyArray<A>> =>
-  Effect.flatMap(Unreadable.finding(self.unreadable, ids), (found) => {
+  Effect.flatMap(Unreadable.finding(self.unreadable, "getMany", ids), (found) => {
     if (found.size === 0) return readInParts(self, operation, ids, decode)
     const others = readInParts(self, operation, ids.filter((id) => !found.has(id)), decode)
     return Effect.map(others, (entries) => {
