@@ -107,6 +107,9 @@ const evict = async ({ server }: Everything, { dice }: Crowd): Promise<void> => 
   await server.ask("CONFIG", "SET", "maxmemory", wide)
 }
 
+const setSomeClock: Step = ({ clocks }, { dice: { pick } }) =>
+  setClock(join(clocks, String(pick(settable))), pick([0, 20, 3600, 7200, -3600]))
+
 const steps: ReadonlyArray<Step> = [
   damageEntry,
   damageKey,
@@ -118,7 +121,8 @@ const steps: ReadonlyArray<Step> = [
   },
   ({ proxy }, { dice: { below } }) => proxy.delay(below(4) === 0 ? 0 : 5 + below(116)),
   (arena, crowd) => lasts(arena, evict(arena, crowd)),
-  ({ clocks }, { dice: { pick } }) => setClock(join(clocks, String(pick(settable))), pick([3600, -3600, 20, -20, 0])),
+  setSomeClock,
+  setSomeClock,
   (arena, crowd) => {
     const millis = 50 + crowd.dice.below(1500)
     struck(crowd, "a stop", Math.min(millis, leaseMillis) + askedAgainMillis, millis)
