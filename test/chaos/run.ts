@@ -77,15 +77,6 @@ export const run = async ({ attack, seconds, seed, target }: Run): Promise<Outco
     const left = await attack.leaves?.(arena) ?? []
     const works = await target.works(arena.where)
     const judged = judge(linesOf(file), attack)
-    if (process.env["LOOK"]) {
-      const c: any = {}
-      for (const l of linesOf(file)) {
-        const k = l.what + (l["by"] && l.what === "struck" ? " " + String(l["by"]) : "")
-        c[k] = (c[k] ?? 0) + 1
-      }
-      console.log(JSON.stringify(c))
-      ;(await import("node:fs")).copyFileSync(file, process.env["LOOK"]!)
-    }
     return {
       attack: attack.name,
       ...judged,

@@ -2,7 +2,7 @@
  * Everything together, drawn at random: cut answers, distance, damaged keys of each kind, eviction, jumps of clocks,
  * and processes that are killed or stopped, while processes read, set, lock, run transactions and call in bulk.
  */
-import { mkdtempSync, rmSync } from "node:fs"
+import { mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { clock } from "../../processes/recording.ts"
@@ -107,6 +107,12 @@ const evict = async ({ server }: Everything, { dice }: Crowd): Promise<void> => 
   await server.ask("CONFIG", "SET", "maxmemory", wide)
 }
 
+/** Forward: memory counts by the clock of its process, so a clock that is set back prolongs what memory holds. */
+const setSomeClock: Step = ({ clocks }, { dice: { pick } }) => {
+  const file = join(clocks, String(pick(settable)))
+  setClock(file, Number(readFileSync(file, "utf8")) + pick([20, 3600]))
+}
+
 const steps: ReadonlyArray<Step> = [
   damageEntry,
   damageKey,
@@ -118,7 +124,8 @@ const steps: ReadonlyArray<Step> = [
   },
   ({ proxy }, { dice: { below } }) => proxy.delay(below(4) === 0 ? 0 : 5 + below(116)),
   (arena, crowd) => lasts(arena, evict(arena, crowd)),
-  ({ clocks }, { dice: { pick } }) => setClock(join(clocks, String(pick(settable))), pick([3600, -3600, 20, -20, 0])),
+  setSomeClock,
+  setSomeClock,
   (arena, crowd) => {
     const millis = 50 + crowd.dice.below(1500)
     struck(crowd, "a stop", Math.min(millis, leaseMillis) + askedAgainMillis, millis)
