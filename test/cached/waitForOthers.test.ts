@@ -7,10 +7,15 @@ import { TestClock } from "effect/testing"
 import { ended, settle, start } from "../support/caches.ts"
 
 /** Several processes on one store, and when each load of them began. */
-const fleet = (count: number, options: CacheLayer.LayerOptions, load: (nth: number) => Effect.Effect<string>) =>
+const fleet = (
+  count: number,
+  options: CacheLayer.LayerOptions,
+  load: (nth: number) => Effect.Effect<string>,
+  parts: (store: Store.Store) => Partial<Store.Store> = () => ({})
+) =>
   Effect.gen(function*() {
     const store = MemoryStore.make()
-    const shared: Store.Store = { ...store, capabilities: { shared: true, changes: false } }
+    const shared: Store.Store = { ...store, ...parts(store), capabilities: { shared: true, changes: false } }
     const layer = Layer.provide(CacheLayer.layerWith(options), Layer.succeed(Store.Store, shared))
     const processes = yield* Effect.forEach(Array(count).fill(0), () => Layer.build(Layer.fresh(layer)))
     // Runs before the layers close, which wait for what is loaded.
@@ -42,6 +47,23 @@ describe("without wait", () => {
       expect(readers.map(ended)).toEqual(Array(4).fill("still waiting"))
       yield* wait(3)
       expect(readers.map(ended)).toEqual(Array(4).fill(Exit.succeed("#1")))
+      expect(began).toEqual([0])
+    }).pipe(Effect.scoped))
+
+  it.effect("and although a renewal of its lease hangs", () =>
+    Effect.gen(function*() {
+      let renewals = 0
+      const { began, readers, wait } = yield* fleet(
+        2,
+        { lease: "2.4 seconds", storeTimeout: "1 second" },
+        (n) => after(12, `#${n}`),
+        (store) => ({
+          renew: (...args) => Effect.suspend(() => ++renewals % 3 === 1 ? Effect.never : store.renew(...args))
+        })
+      )
+      yield* wait(15)
+      expect(renewals).toBeGreaterThan(6)
+      expect(readers.map(ended)).toEqual(Array(2).fill(Exit.succeed("#1")))
       expect(began).toEqual([0])
     }).pipe(Effect.scoped))
 

@@ -1,7 +1,6 @@
 /**
  * The adaptive policy: LRU, LIRS and S3 compete, because no rule is always the best. All rules work on the same two
- * lists (`hotAndQueue.ts`), so changing the leading rule moves no entry. A shadow (`shadow.ts`) selects the leading
- * rule.
+ * lists (`hotAndQueue.ts`), so changing the leading rule moves no entry. A shadow (`shadow.ts`) selects the rule.
  */
 import type { Node, Policy, PolicyOptions } from "../../ports/eviction.ts"
 import { HotAndQueue, LIRS, LRU, type Rule } from "./hotAndQueue.ts"

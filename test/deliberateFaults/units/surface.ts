@@ -184,17 +184,24 @@ export const faults: ReadonlyArray<UnitFault> = [
   },
   {
     name: "a renewal that hangs lasts until the leases of other waves have ended",
-    in: "renewing",
-    find: "Math.max(third, budgetMillis)",
-    replace: "leaseMillis",
+    in: "renewalMillis",
+    find: "Math.min(leaseMillis, Math.max(leaseMillis / 3, budgetMillis))",
+    replace: "budgetMillis === 0 ? 0 : leaseMillis",
     by: "test/cached/laterWaves.test.ts"
   },
   {
     name: "the pause after a renewal that hung is as long as others",
-    in: "renewing",
-    find: "Math.max(third / 2, third - tookMillis)",
-    replace: "third",
+    in: "renewalPauseMillis",
+    find: "Math.max(leaseMillis / 6, leaseMillis / 3 - tookMillis)",
+    replace: "tookMillis < 0 ? 0 : leaseMillis / 3",
     by: "test/cached/laterWaves.test.ts"
+  },
+  {
+    name: "a lease of one load ends with a renewal that hangs",
+    in: "renewing",
+    find: "{ leftMillis: renewalMillis(leaseMillis, storeTimeoutMillis) }",
+    replace: "{ leftMillis: leaseMillis }",
+    by: "test/cached/waitForOthers.test.ts"
   },
   {
     name: "leases whose renewal has failed once are not renewed again",

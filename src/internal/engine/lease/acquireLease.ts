@@ -30,7 +30,7 @@ import {
   type StoreTier,
   type WriteGrant
 } from "../storeTier/storeTier.ts"
-import { isLate, leaseOf, lookBefore, nowOf, takeAnswer } from "./held.ts"
+import { isLate, leaseOf, lookBefore, nowOf, renewalMillis, renewalPauseMillis, takeAnswer } from "./held.ts"
 import { waitForLease } from "./leaseWaits.ts"
 import { acquireTogether, isCrowded } from "./together.ts"
 import { askEvidence } from "./unasked.ts"
@@ -283,22 +283,24 @@ const isGood = (
 
 /** Renews the lease after every third of its length, up to `maxLoad`: a hanging load must not block its id forever. */
 const renewing = (tier: StoreTier, flight: Flight, owner: string): FlightLease => {
-  const { leaseMillis, maxLoadMillis, store } = tier
-  const pauseMillis = leaseMillis / 3
+  const { leaseMillis, maxLoadMillis, store, storeTimeoutMillis } = tier
   let leftMillis = flight.request.maxLoadMillis ?? maxLoadMillis
   const renew: Effect.Effect<void> = Effect.suspend(() => {
-    const until = nowOf(tier) + leaseMillis
-    const asked = ask(tier, { leftMillis: leaseMillis }, "renew", store.renew(flight.id, owner, leaseMillis))
-    return Effect.flatMap(asked, (renewed) => {
-      if (!isFault(renewed)) lease.heldUntil = renewed ? until : -Infinity
-      return renewed === false ? Effect.void : later
+    const askedAt = nowOf(tier)
+    const budget = { leftMillis: renewalMillis(leaseMillis, storeTimeoutMillis) }
+    return Effect.flatMap(ask(tier, budget, "renew", store.renew(flight.id, owner, leaseMillis)), (renewed) => {
+      if (!isFault(renewed)) lease.heldUntil = renewed ? askedAt + leaseMillis : -Infinity
+      return renewed === false ? Effect.void : later(nowOf(tier) - askedAt)
     })
   })
-  const later: Effect.Effect<void> = Effect.flatMap(Effect.sleep(pauseMillis), () => {
-    leftMillis -= pauseMillis
-    return leftMillis > 0 ? renew : Effect.void
-  })
-  const work = { name: `renews the lease of "${flight.id}"`, context: flight.starter.context, run: later }
+  const later = (tookMillis: number): Effect.Effect<void> => {
+    const pauseMillis = renewalPauseMillis(leaseMillis, tookMillis)
+    return Effect.flatMap(Effect.sleep(pauseMillis), () => {
+      leftMillis -= tookMillis + pauseMillis
+      return leftMillis > 0 ? renew : Effect.void
+    })
+  }
+  const work = { name: `renews the lease of "${flight.id}"`, context: flight.starter.context, run: later(0) }
   const lease = leaseOf(tier, owner, supervise(tier.background, work))
   return lease
 }

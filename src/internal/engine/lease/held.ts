@@ -27,6 +27,13 @@ export const lookBefore = ({ tagEpochs }: Flights, flight: Flight): void => {
 
 export const nowOf = ({ front }: StoreTier): number => monotonicMillis(Context.get(front.context, Clock.Clock))
 
+/** The time limit of a renewal: after one that hangs, there is time for another before the lease ends. */
+export const renewalMillis = (leaseMillis: number, budgetMillis: number): number =>
+  Math.min(leaseMillis, Math.max(leaseMillis / 3, budgetMillis))
+
+export const renewalPauseMillis = (leaseMillis: number, tookMillis: number): number =>
+  Math.max(leaseMillis / 6, leaseMillis / 3 - tookMillis)
+
 export const leaseOf = (tier: StoreTier, owner: string, renewal?: Worker): FlightLease => ({
   owner,
   renewal,

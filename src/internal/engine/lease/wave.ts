@@ -16,7 +16,7 @@ import { supervise, type Worker } from "../storeTier/background.ts"
 import { isFault, isRefusal } from "../storeTier/faults.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
 import { type Budget, Elsewhere, type Fault, type StoreTier, type WriteGrant } from "../storeTier/storeTier.ts"
-import { isLate, leaseOf, lookBefore, nowOf } from "./held.ts"
+import { isLate, leaseOf, lookBefore, nowOf, renewalMillis, renewalPauseMillis } from "./held.ts"
 import { askEvidence } from "./unasked.ts"
 
 export interface Wave {
@@ -232,7 +232,6 @@ const renew = (wave: Wave, one: Renewed): void => {
 const renewing = (self: Wave, { request: { maxLoadMillis }, starter }: Flight): Worker => {
   const { budgetMillis, owner, tier } = self
   const { leaseMillis, store } = tier
-  const third = leaseMillis / 3
   let leftMillis = maxLoadMillis ?? tier.maxLoadMillis
   const renewAll = (wave: ReadonlyArray<Renewed>): Effect.Effect<void> => {
     const held = wave.filter((one) => {
@@ -243,7 +242,7 @@ const renewing = (self: Wave, { request: { maxLoadMillis }, starter }: Flight): 
     })
     if (held.length === 0) return Effect.void
     const until = nowOf(tier) + leaseMillis
-    const renewing = askForAll(tier, { leftMillis: Math.max(third, budgetMillis) }, held, {
+    const renewing = askForAll(tier, { leftMillis: renewalMillis(leaseMillis, budgetMillis) }, held, {
       operation: "renew",
       all: (held) => store.renewMany(held.map(({ flight }) => flight.id), owner, leaseMillis),
       one: ({ flight }) => store.renew(flight.id, owner, leaseMillis)
@@ -258,7 +257,7 @@ const renewing = (self: Wave, { request: { maxLoadMillis }, starter }: Flight): 
       }))
   }
   const after = (tookMillis: number): Effect.Effect<void> => {
-    const pauseMillis = Math.max(third / 2, third - tookMillis)
+    const pauseMillis = renewalPauseMillis(leaseMillis, tookMillis)
     return Effect.flatMap(Effect.sleep(pauseMillis), () => {
       leftMillis -= tookMillis + pauseMillis
       if (leftMillis <= 0 || self.renewedLeft === 0) {
