@@ -59,7 +59,7 @@ export interface StreamOptions<in out E, in K>
 {
   /**
    * The maximum size of a stored stream. A larger stream reaches its consumers, but later consumers start another run.
-   * @default 16 MiB; an eighth of `maxSize` if the store is a folder
+   * @default 16 MiB; an eighth of `maxSize` if the store has one
    */
   readonly maxBytes?: SizeInput | undefined
   /**

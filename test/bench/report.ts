@@ -185,7 +185,7 @@ ${fullCaches(values)}`),
     section(
       "Eight processes, one cold key",
       whenMeasured(results.loads, () =>
-        `\`CacheLayer.disk\` shares a folder. The others, and \`CacheLayer.redis\`, share a Redis server on the same machine. Each
+        `\`CacheLayer.disk\` uses one folder. The others, and \`CacheLayer.redis\`, share a Redis server on the same machine. Each
 cache has a memory tier of its own, except async-cache-dedupe.
 ${leftOut(results)}
 ${herd(results)}`),
