@@ -206,6 +206,48 @@ describe.skipIf(isMissing(program))("Redis · one value, larger than the server 
       }).pipe(Effect.provide(layer()))
     }), timeout)
 
+  it.live("is not replaced by a conditional set, which must not take it for missing", () =>
+    Effect.gen(function*() {
+      yield* filled
+      yield* Effect.gen(function*() {
+        yield* often(count(["big"]))
+        yield* Effect.exit(Cached.set("big", "new", { ifAbsent: true }))
+      }).pipe(Effect.provide(layer()))
+      yield* limitTo(0)
+      expect(yield* Effect.provide(Cached.getOption("big"), layer())).toEqual(Option.some(value))
+    }), timeout)
+
+  it.live(
+    "also if it is just below the limit, because the server counts what it allocates",
+    () =>
+      Effect.gen(function*() {
+        yield* filled
+        yield* limitTo(0)
+        yield* Effect.provide(Cached.set("big", value.slice(0, limit - 10_000)), layer())
+        yield* limitTo(limit)
+        const { lost } = yield* Effect.provide(often(count(["big", ...ids])), layer())
+        expect(lost).toBe(1)
+      }),
+    timeout
+  )
+
+  it.live("is not suspected again for reads that were lost together", () =>
+    Effect.gen(function*() {
+      // Three values at once are below this limit.
+      yield* limitTo(8 * limit)
+      const proxy = yield* proxied
+      const url = yield* Effect.promise(() => urlOfDocumented({ ...server, url: proxy.url }))
+      yield* Effect.gen(function*() {
+        yield* Cached.set("innocent", value)
+        yield* Cached.set(ids[0]!, "small")
+        proxy.cutAfter(limit / 4)
+        const read = Cached.getOption("innocent")
+        yield* Effect.all([read, read, read], { concurrency: "unbounded" })
+        yield* connected
+        expect(yield* count(["innocent"])).toBe(1)
+      }).pipe(Effect.provide(layer(url)))
+    }), timeout)
+
   it.live("is distinguished from a value whose connections something else cuts", () =>
     Effect.gen(function*() {
       yield* filled

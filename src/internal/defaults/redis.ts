@@ -88,7 +88,7 @@ export const keysAtOnce = 1000
 export const valuesAtOnce = { bytes: 4_194_304, first: 131_072 }
 
 /** If no limit is known, a value that has cost so many connections (`losses`) is too large for so many `millis`. */
-export const unreadable = { overhead: 1024, least: 65_536, losses: 3, millis: 60_000, suspects: 10_000 }
+export const unreadable = { overhead: 1024, least: 65_536, losses: 3, millis: 60_000, suspects: 1000 }
 
 /** If a listing finds only keys of other programs, its steps grow to this size (about 1 ms of the server's time). */
 export const keysSkipped = 5000

@@ -20,7 +20,11 @@ interface Suspect {
   readonly size: number
   /** Until when the value is too large because of its losses alone. Then one more loss is enough. */
   readonly untilMillis: number
+  /** Whether its size was asked since the last loss. Reads that were lost together count as one loss. */
+  readonly isMeasured: boolean
 }
+
+const unsuspected: Suspect = { losses: 0, size: 0, untilMillis: 0, isMeasured: true }
 
 export interface Unreadable {
   readonly session: Session
@@ -48,8 +52,10 @@ export const note = ({ suspects }: Unreadable, named: ReadonlyArray<Named>, answ
     if (kind !== "v") continue
     if (!isFault(answer)) suspects.delete(id)
     else {
-      const { losses, size, untilMillis } = suspects.get(id) ?? { losses: 0, size: 0, untilMillis: 0 }
-      remember(suspects, id, { losses: losses + 1, size, untilMillis }, Limits.unreadable.suspects)
+      const former = suspects.get(id) ?? unsuspected
+      if (!former.isMeasured) continue
+      const suspect = { ...former, losses: former.losses + 1, isMeasured: false }
+      remember(suspects, id, suspect, Limits.unreadable.suspects)
     }
   }
 }
@@ -80,22 +86,26 @@ export const find = (self: Unreadable, ids: ReadonlyArray<string>, done: (found:
   all(asked, measure, onMeasured, (answer) => Array.isArray(answer) ? answer : [])
 }
 
-/** Like `find`. Logs once what no failure says: the answer to a bulk read or a lease holds no reason. */
-export const finding = (
+export const finding = (self: Unreadable, ids: ReadonlyArray<string>): Effect.Effect<Found> =>
+  Effect.suspend(() =>
+    self.suspects.size === 0
+      ? Effect.succeed(none)
+      : Effect.callback((resume) => find(self, ids, (found) => resume(Effect.succeed(found))))
+  )
+
+/** Logs once what no failure says: the answer to a bulk read or a lease holds no reason. */
+export const findingLogged = (
   self: Unreadable,
   operation: "getMany" | "acquire",
   ids: ReadonlyArray<string>
 ): Effect.Effect<Found> =>
-  Effect.suspend(() => {
-    if (self.suspects.size === 0) return Effect.succeed(none)
-    const found = Effect.callback<Found>((resume) => find(self, ids, (found) => resume(Effect.succeed(found))))
-    return Effect.tap(found, (found) => {
-      const [first] = found.values()
-      // If the limit is known, the result of the load is refused, which is logged.
-      const isSaid = self.isLogged || operation === "acquire" && self.limit < Infinity
-      if (first === undefined || isSaid) return Effect.void
-      return Effect.logWarning(`${errorOf(self, operation, first).message} (logged once)`)
-    })
+  Effect.tap(finding(self, ids), (found) => {
+    const [first] = found.values()
+    // If the limit is known, the result of the load is refused, which is logged.
+    const isSaid = self.isLogged || operation === "acquire" && self.limit < Infinity
+    if (first === undefined || isSaid) return Effect.void
+    // A logger that throws does not fail the read.
+    return Effect.exit(Effect.logWarning(`${errorOf(self, operation, first).message} (logged once)`))
   })
 
 const setting = "client-output-buffer-limit"
@@ -110,7 +120,9 @@ export const askLimit = (self: Unreadable, id: string, done: (limit: number | un
     done(limit)
   })
 
-export const isSendable = ({ limit }: Unreadable, size: number): boolean => size + Limits.unreadable.overhead <= limit
+/** The server counts what it allocates for an answer, which is up to a quarter more than the answer. */
+export const isSendable = ({ limit }: Unreadable, size: number): boolean =>
+  1.25 * size + Limits.unreadable.overhead <= limit
 
 /** Decides by the limit or, if it is not known, by the losses of sizes from `guiltyFrom` on. Returns the reason. */
 const judge = (self: Unreadable, id: string, size: number, guiltyFrom: number | undefined): Error | undefined => {
@@ -120,16 +132,29 @@ const judge = (self: Unreadable, id: string, size: number, guiltyFrom: number | 
     if (isSendable(self, size)) return void suspects.delete(id)
     return new Error(`the value of "${name}" has ${size} bytes, and ${option} is ${self.limit}`)
   }
-  const { losses = 0, size: former = 0, untilMillis = 0 } = suspects.get(id) ?? {}
+  const suspect = suspects.get(id)
+  // Another read has got the value meanwhile.
+  if (suspect === undefined) return undefined
+  const { losses, size: former, untilMillis } = suspect
   const now = monotonicMillis(machineClock)
   const most = Limits.unreadable.losses
   if (untilMillis <= now || size < former) {
-    if (losses < most || size < guiltyFrom) return void suspects.set(id, { losses, size, untilMillis: 0 })
-    suspects.set(id, { losses: most - 1, size, untilMillis: now + Limits.unreadable.millis })
+    if (losses < most || size < guiltyFrom) {
+      return void suspects.set(id, { losses, size, untilMillis: 0, isMeasured: true })
+    }
+    acquitOthers(suspects, now)
+    suspects.set(id, { losses: most - 1, size, untilMillis: now + Limits.unreadable.millis, isMeasured: true })
   }
   return new Error(
     `the value of "${name}" has ${size} bytes, and ${most} reads of it in a row lost their connection, perhaps because of ${option}`
   )
+}
+
+/** Forgets the losses of other values, which this one explains. */
+const acquitOthers = (suspects: Unreadable["suspects"], now: number): void => {
+  for (const [id, suspect] of suspects) {
+    if (suspect.untilMillis <= now) suspects.set(id, { ...suspect, losses: 0 })
+  }
 }
 
 /** The size of the only guilty one among values that are read at the same time and lost together: the largest. */

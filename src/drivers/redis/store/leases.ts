@@ -40,7 +40,7 @@ const withRejected = (
   requests: ReadonlyArray<AcquireRequest>
 ): Effect.Effect<ReadonlyArray<AcquireRequest>> =>
   Effect.map(
-    Unreadable.finding(unreadable, "acquire", requests.map(({ id }) => id)),
+    Unreadable.findingLogged(unreadable, "acquire", requests.map(({ id }) => id)),
     (found) =>
       found.size === 0 ? requests : requests.map((request) => {
         const tooLarge = found.get(request.id)
@@ -85,10 +85,12 @@ const sendAcquires = (
     fixed: [session.keys.sequence],
     args: [owner, fresh, ...millisOf(leaseMillis), joinOf(join), String(requests.length), packed.bytes()]
   }, (answer) => {
-    if (answer instanceof Lost) {
-      Unreadable.note(self.unreadable, requests.map(({ id }) => ["v", id]), answer)
-      for (const { id } of requests) oweRelease(self, { id, owner })
+    const isLost = answer instanceof Lost
+    if (isLost || self.unreadable.suspects.size > 0) {
+      const asked = requests.filter(({ rejectedWriteId }) => isLost || rejectedWriteId === undefined)
+      Unreadable.note(self.unreadable, asked.map(({ id }) => ["v", id]), answer)
     }
+    if (isLost) { for (const { id } of requests) oweRelease(self, { id, owner }) }
     done(answer)
   })
 }
@@ -138,7 +140,7 @@ const attempt = (self: StoreState, acquiring: Acquiring): void => {
     args: [owner, tokens.next(16), ...millisOf(leaseMillis), rejected, joinOf(join)]
   }, (answer) => {
     // The server may have granted the lease, which this load does not use. On a cluster, the era may be what failed.
-    if (answer instanceof Lost) Unreadable.note(self.unreadable, [["v", id]], answer)
+    if (answer instanceof Lost || rejected.length === 0) Unreadable.note(self.unreadable, [["v", id]], answer)
     if (answer instanceof Lost || (isCluster && isFault(answer))) oweRelease(self, { id, owner })
     if (isFault(answer)) return done(answer)
     const lease = Replies.toLease(answer)

@@ -107,7 +107,7 @@ const readEntries = <A>(
   ids: ReadonlyArray<string>,
   decode: Decode<A>
 ): Operation<ReadonlyArray<A>> =>
-  Effect.flatMap(Unreadable.finding(self.unreadable, "getMany", ids), (found) => {
+  Effect.flatMap(Unreadable.findingLogged(self.unreadable, "getMany", ids), (found) => {
     if (found.size === 0) return readInParts(self, operation, ids, decode)
     const others = readInParts(self, operation, ids.filter((id) => !found.has(id)), decode)
     return Effect.map(others, (entries) => {
@@ -180,7 +180,10 @@ export const present = Effect.fnUntraced(function*(
   operation: string,
   ids: ReadonlyArray<string>
 ): Effect.fn.Return<ReadonlyArray<Present>, StoreError> {
-  const found = yield* readEntries(self, operation, ids, (frame, id) => ({
+  // A condition on a value that cannot be read must not hold as if there were none.
+  const [tooLarge] = (yield* Unreadable.finding(self.unreadable, ids)).values()
+  if (tooLarge !== undefined) return yield* Unreadable.errorOf(self.unreadable, operation, tooLarge)
+  const found = yield* readInParts(self, operation, ids, (frame, id) => ({
     entry: Replies.toEntry(id, frame, self.session.wire.offset()).entry,
     head: Buffer.isBuffer(frame) ? frame.subarray(0, headSize) : Buffer.alloc(0)
   }))

@@ -124,8 +124,10 @@ const lacksMore = ({ written }: Recovery, { formerRun, lostAt }: Fresh, found: u
 const timeKeptMillis = 7 * 24 * 3_600_000
 
 const timeIn = ({ clock, keys }: Recovery, run: string, wire: Wire) => {
-  const time = clock.currentTimeMillisUnsafe() + wire.offset(true)
-  return { time, args: ["SET", keys.timeOf(run), String(time), "PX", String(timeKeptMillis)] }
+  const now = clock.currentTimeMillisUnsafe()
+  // After a clock has jumped, the written time is rather too early than too late, and the expected one the reverse.
+  const args = ["SET", keys.timeOf(run), String(now + wire.offset(true)), "PX", String(timeKeptMillis)]
+  return { time: now + wire.offset(), args }
 }
 
 const writeTime = (self: Recovery, wire: Wire): void => {

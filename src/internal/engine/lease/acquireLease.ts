@@ -283,7 +283,8 @@ const isGood = (
 
 /** Renews the lease after every third of its length, up to `maxLoad`: a hanging load must not block its id forever. */
 const renewing = (tier: StoreTier, flight: Flight, owner: string): FlightLease => {
-  const { leaseMillis, maxLoadMillis, store, storeTimeoutMillis } = tier
+  const { leaseMillis, maxLoadMillis, store } = tier
+  const storeTimeoutMillis = flight.policy.storeTimeoutMillis ?? tier.storeTimeoutMillis
   let leftMillis = flight.request.maxLoadMillis ?? maxLoadMillis
   const renew: Effect.Effect<void> = Effect.suspend(() => {
     const askedAt = nowOf(tier)
