@@ -1,6 +1,6 @@
 /**
- * Finds values above the server's output limit: each read of one would cost the connection of all reads.
- * An id whose read was lost with its connection is measured first, because something else may have cut the connection.
+ * Finds values above the server's output limit: on a read of one, the server closes the connection that all reads use.
+ * If a read is lost with its connection, the value is measured before the next read: the loss may have another cause.
  */
 import * as Effect from "effect/Effect"
 import { StoreError } from "../../../CacheError.ts"
@@ -18,7 +18,7 @@ import type { Session } from "./session.ts"
 interface Suspect {
   readonly losses: number
   readonly size: number
-  /** Until when the value is too large because of its losses alone. Then one more loss is enough. */
+  /** Until this time, the value counts as too large because of its losses. Afterwards, one more loss suffices. */
   readonly untilMillis: number
 }
 
@@ -80,7 +80,7 @@ export const find = (self: Unreadable, ids: ReadonlyArray<string>, done: (found:
   all(asked, measure, onMeasured, (answer) => Array.isArray(answer) ? answer : [])
 }
 
-/** Like `find`. Logs once what no failure says: the answer to a bulk read or a lease holds no reason. */
+/** Like `find`. Logs the reason once, because the answer to a bulk read or a lease request cannot contain it. */
 export const finding = (
   self: Unreadable,
   operation: "getMany" | "acquire",
@@ -112,7 +112,7 @@ export const askLimit = (self: Unreadable, id: string, done: (limit: number | un
 
 export const isSendable = ({ limit }: Unreadable, size: number): boolean => size + Limits.unreadable.overhead <= limit
 
-/** Decides by the limit or, if it is not known, by the losses of sizes from `guiltyFrom` on. Returns the reason. */
+/** Decides by the limit or, if that is unknown, by the losses and the minimum size `guiltyFrom`. Returns the reason. */
 const judge = (self: Unreadable, id: string, size: number, guiltyFrom: number | undefined): Error | undefined => {
   const { suspects } = self
   const name = id.slice(0, 200)
@@ -132,7 +132,7 @@ const judge = (self: Unreadable, id: string, size: number, guiltyFrom: number | 
   )
 }
 
-/** The size of the only guilty one among values that are read at the same time and lost together: the largest. */
+/** The size of the largest value with enough losses: of values that are read and lost together, only it is guilty. */
 const largestLost = (suspects: Unreadable["suspects"]): number => {
   let { least: largest } = Limits.unreadable
   for (const { losses, size } of suspects.values()) {
