@@ -55,7 +55,7 @@ export interface Meta extends Timing {
   readonly serializer: number
   /** The origin's identifier for this version of the value, such as an HTTP ETag. Any text is allowed. */
   readonly etag?: string | undefined
-  /** Whether the lifetime is a constant of the writer's strategy. A reader with another constant applies its own. */
+  /** Whether the writer's strategy set the lifetime as a constant. A reader with another constant applies its own. */
   readonly isConstant?: true | undefined
   /** Whether the entry expires with the cached values that its load read (`inherit`). Reads then never prolong it. */
   readonly endsWithParts?: true | undefined

@@ -373,8 +373,8 @@ export class StreamLagged extends Data.TaggedError("StreamLagged")<{
 }
 
 /**
- * The rest of a stored stream is lost, and a new run of the origin cannot replace it, because the run does not begin
- * with the elements that the consumer has already received. To get the changed content, consume the stream again.
+ * The remaining elements of a stored stream are lost, and a new run of the origin cannot replace them, because it does
+ * not begin with the elements that the consumer has already received. To get the new content, consume the stream again.
  *
  * **Example** (Describing the failure)
  *

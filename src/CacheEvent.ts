@@ -12,7 +12,7 @@ import type { StoreErrorReason } from "./CacheError.ts"
  * - `memory`: a fresh entry in memory
  * - `store`: a fresh entry in the store
  * - `load`: a load that this read started
- * - `joined`: a load that another read had started
+ * - `joined`: a load that another read or a refresh had started
  * - `stale`: an entry past its soft ttl, served during a refresh or shortly after a failed load
  * - `fallback`: a cached value, served because the load of this read failed or took too long
  * @category models
@@ -110,7 +110,7 @@ export interface Events {
    * `inherit` rejects. `dependency`: a value that the load had read has changed since then.
    */
   readonly Refused: OfId & { readonly because: "changed" | "stale" | "inherit" | "dependency" }
-  /** The store does not have a value that the program had set while it failed. Reads find the value no longer. */
+  /** A value that the program had set while the store failed is not in the store. Reads no longer find the value. */
   readonly Lost: OfId
   /** An entry was evicted from the memory tier to make room. */
   readonly Evict: OfId

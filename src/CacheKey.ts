@@ -177,7 +177,7 @@ export interface Options<
     | undefined
   /** The indexes: fields or combinations of fields. Keys with equal values in an index can be invalidated together. */
   readonly indexes?: I | undefined
-  /** A `CacheKey.template` making readable ids of all fields not in `ignore`. @default the payload's canonical text */
+  /** A `CacheKey.template` for readable ids from all fields not in `ignore`. @default the payload's canonical text */
   readonly id?: Template<Schema.Struct<NoInfer<Fields>>["Type"]> | undefined
 }
 
@@ -302,7 +302,7 @@ export interface TemplateOptions<
   readonly lossy?: boolean | undefined
   /** Whether the tokens that `jwt` reads are verified. Required with `lossy`: tokens can be forged. @default `false` */
   readonly verified?: boolean | undefined
-  /** Functions from a value to a string. `{ format, injective: true }`: different values give different strings. */
+  /** Functions from values to strings. `{ format, injective: true }` declares that no two values give the same text. */
   readonly formatters?: FormattersOf<Formatters> | undefined
   /** The context references that placeholders like `{@tenant}` read. */
   readonly context?: Refs | undefined

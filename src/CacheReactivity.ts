@@ -126,7 +126,7 @@ const invalidateBoth = (
     ofQueries: reactivity.invalidate(tags)
   })
 
-/** Invalidates tags in the cache, then reruns the queries: even if the store fails, memory has dropped the entries. */
+/** Invalidates tags in the cache, then reruns the queries, even if the store fails: memory has dropped the entries. */
 const both = (tags: ReadonlyArray<string>, { ofCache, ofQueries, way }: {
   readonly way: string
   readonly ofCache: Invalidate

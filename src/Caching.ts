@@ -29,7 +29,7 @@ export interface Stats extends Readonly<Counters>, Ratios {
   readonly evictedWeight: number
   /** The number of entries that left the memory tier, for each cause that `Cached.onRemoval` reports. */
   readonly removals: { readonly [cause in RemovalCause]: number }
-  /** The number of unexpired entries in memory. Those with an invalidated tag count until read, listed or removed. */
+  /** The number of unexpired entries in memory. Entries of an invalidated tag count until read, listed or removed. */
   readonly size: number
   /** The total weight of the entries in the memory tier. Without a `weigher` each entry weighs 1. */
   readonly weight: number

@@ -14,7 +14,7 @@ import type * as Port from "./ports/serializer.ts"
 export type { Codec } from "./ports/serializer.ts"
 
 /**
- * A format for stored values. It compiles a `Codec` for a schema. Without a schema, the codec takes structured values.
+ * A format for stored values. It compiles a `Codec` for a schema or, without one, for all values that it can represent.
  * @category models
  * @since 0.1.0
  */

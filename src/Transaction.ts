@@ -101,7 +101,7 @@ export type Failure<I extends Isolation> =
  *   its own load. The commit stores that result, unless its key was invalidated in the meantime.
  * - A nested transaction is a savepoint: if it fails, only its own writes are discarded, and the outer one continues.
  * - After a conflict the effect runs again from its beginning, so its side effects must be repeatable.
- * - More than 20,000 writes, or values of more than 32 MiB, fail the transaction with a `StoreError` (`TooLarge`).
+ * - More than 20,000 writes, or more than 32 MiB of values, fail the transaction with a `StoreError` (`TooLarge`).
  * - The store must be able to write several entries in one step: memory, `CacheLayer.disk`, a Redis server, or a custom
  *   storage that no other process uses. Any other store fails the transaction with a `StoreError` (`Unsupported`). In a
  *   Redis cluster, all keys must be in one slot. Otherwise the transaction fails at the commit, and writes nothing.

@@ -115,9 +115,9 @@ const notADuration = (text: string): never => {
   })
 }
 
-// Parsed durations by their text. Parsing is slow (a regular expression), and a program uses few different texts.
+// Parsed durations, by their text, because parsing is slow (a regular expression) and a program uses few texts.
 const parsed = new Map<string, number>()
-// The last converted text. If reads extend an entry, every hit converts a duration, usually the same as the last hit.
+// The text that was converted last. If reads extend entries, each hit converts a duration, usually the same one again.
 let lastText: string | undefined
 let lastMillis = 0
 

@@ -144,7 +144,7 @@ export const removeMany = (keys: Iterable<AnyKey>): Effect.Effect<number, never,
   })
 }
 
-/** Converts a copy of the list, such as keys to ids, and passes it to `use`. Pauses in a long list for other fibers. */
+/** Converts each item of a copy of the list, such as a key to its id, for `use`. A long list yields to other fibers. */
 const inTurns = <A, B, C, E, R>(
   items: Iterable<A>,
   make: (item: A) => B,

@@ -100,7 +100,7 @@ export interface SetOptions<out A = unknown> {
  */
 export type SetCondition =
   | {
-    /** Stores the value only if the key has no entry, apart from an expired or invalidated one. */
+    /** Stores the value only if the key has no entry. An expired or invalidated entry does not count. */
     readonly ifAbsent: true
   }
   | {
@@ -195,7 +195,7 @@ const optionsOfSet = {
 
 /** The parsed options of `Cached.set`: the options that the engine takes, and how to copy the value. */
 export interface Setting extends Omit<EngineOptions, "ttlMillis"> {
-  /** If `undefined`, the constant `ttl` of the layer's strategy is used. */
+  /** If `undefined`, the constant `ttl` of the layer's strategy applies, or `Infinity` if there is none. */
   readonly ttlMillis: number | undefined
   readonly copy: AnyReadOptions["copy"]
 }

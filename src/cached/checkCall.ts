@@ -149,7 +149,7 @@ export const checkFn = (name: string, keyClass: CacheKey.AnyClass, options: FnOp
   checkLookup(call, options)
 }
 
-/** Like `checkFn`, if the first argument is a name. The options of the key class are checked later, by `define`. */
+/** Like `checkFn`, for calls with a name as first argument. `define` checks the options of the key class later. */
 export const checkNamedFn = (call: string, options: FnOptions): void => {
   checkShared(call, options, knownOfNamedFn, "payload: { id: Schema.Int }, success: Schema.String, lookup, ")
   checkLookup(call, options)

@@ -139,7 +139,7 @@ export type KeyFor<K, X> = unknown extends X ? string : K
 /** The failures that the key class declares. @internal */
 export type ErrorOf<X> = X extends Types<any, infer E, any> ? E : never
 
-/** The values that an effect with this key may have. @internal */
+/** The values that an effect cached under this key may return. @internal */
 export type ValueOf<X> = X extends Types<infer A, any, any> ? A : unknown
 
 /** The services that the key's codecs need. @internal */
@@ -161,8 +161,8 @@ export type Fits<Self, X, E, Values, Failures, Causes, Tag extends string> = [If
   : { readonly "fallbackOn or storeFailures names no failure of this effect": Exclude<Tag, TagOf<E | ErrorOf<X>>> }
 
 /**
- * A combinator, data-first and data-last. `Name` is its strategy. If the key is an instance of a key class, the
- * effect's value must have the type that the class declares, but the effect may fail with undeclared errors.
+ * A combinator, callable data-first or data-last, for the strategy `Name`. If the key is an instance of a key class,
+ * the effect's value must have the type that the class declares, but the effect may fail with undeclared errors.
  * @category models
  * @since 0.1.0
  */

@@ -34,7 +34,7 @@ import { cacheOfFiber } from "./withCaching.ts"
  * in the same order, so that V8 finds the fields quickly.
  */
 interface Traits {
-  /** The kind, for a built-in combinator, whose effects are also their own strategies. Otherwise `undefined`. */
+  /** The kind of a built-in combinator, whose effects are also their own strategies. Otherwise `undefined`. */
   readonly kind: Kind | undefined
   /** The strategy, if there is no `kind`. */
   readonly strategy: Strategy<any, any, any> | undefined
@@ -61,13 +61,13 @@ interface Given {
 /** A cached effect, its strategy and its request in one object, to save allocations. Only a miss parses the options. */
 class CachedEffect {
   declare readonly traits: Traits
-  /** The source of the load: an effect, or the arguments of a cached function. */
+  /** The effect to load, or the arguments of a cached function with string keys. Otherwise `undefined`. */
   declare readonly source: unknown
   declare readonly options: AnyOptions
   declare readonly key: CacheKey.Any | string
   declare readonly copy: AnyOptions["copy"]
   declare readonly ttl: unknown
-  /** Set by `Cached.many` only, so that programs without `Cached.many` do not bundle the code of batches. */
+  /** Set by `Cached.many` and `Cached.resolver` only, so that other programs do not bundle the code of batches. */
   declare batch?: Batch
   declare rules: Request["rules"]
 
@@ -309,7 +309,7 @@ interface OfLayer extends CachedEffect {
 const ofLayer = ({ strategy }: Cache, self: OfLayer): CachedEffect => {
   const { key, last, options, source } = self
   if (strategy === undefined) {
-    // First reports a misplaced option of a strategy, because that mistake explains why the strategy is missing.
+    // Reports a misplaced strategy option first, because that mistake explains why there is no strategy.
     checkOptions(calledWithStrategy, options)
     throw noStrategy(options)
   }

@@ -152,7 +152,7 @@ export const onRemoval = <E, R>(
 ): Effect.Effect<void, never, R | Caching | Scope.Scope> =>
   handleAll<Removal, E, R>((caching, offer) => caching.perform(Operations.onRemoval, offer), f)
 
-/** Runs `f` for each queued item, one by one. A full queue drops its oldest. Closing the scope waits for the rest. */
+/** Runs `f` for queued items, one by one. A full queue drops its oldest item. Closing the scope awaits the others. */
 export const handleAll = <A, E, R>(
   subscribe: (caching: Cache, offer: (item: A) => void) => () => void,
   f: (item: A) => Effect.Effect<void, E, R>

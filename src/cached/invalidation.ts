@@ -88,7 +88,7 @@ export const invalidateMany = <Cs extends ReadonlyArray<unknown>>(
   targets: Iterable<AnyKey> | List<Cs>
 ): Effect.Effect<void, never, Caching> => invalidateGiven(targets as Iterable<unknown>)
 
-// Suspended, so that the effect dies for an invalid target, as for an invalid field of a key. The call never throws.
+// Suspended, so that an invalid target makes the effect die, as an invalid field of a key does. The call never throws.
 const invalidateGiven = (targets: Iterable<unknown>): Effect.Effect<void, never, Caching> =>
   Effect.suspend(() => Effect.flatMapEager(collect(targets), invalidateTargets))
 

@@ -39,7 +39,7 @@ export interface ReadOptions<in out A, in E, in K> {
    * @default the tags of the key class
    */
   readonly tags?: ReadonlyArray<string> | Strategy.Of<A, E, NoInfer<K>, ReadonlyArray<string>> | undefined
-  /** How long after a failed load reads get the stale value without loading. @default 5 seconds; 0 for `failover` */
+  /** How long reads get the stale value without loading after a failed load. @default 5 seconds; 0 for `failover` */
   readonly retryAfter?: Ttl.Input | undefined
   /**
    * Whether processes that share the store also share loads. `true`: only one of them loads a key at a time. `false`:
@@ -132,7 +132,7 @@ export type AnyReadOptions = ReadOptions<any, any, any> & FallbackOptions<any, s
 
 const duration = (name: string) => optional((given: Ttl.Input) => void toMillis(given, name))
 
-// Returns a constant in milliseconds. `undefined` for a function, whose result is checked when the function is called.
+// Returns a constant in milliseconds, or `undefined` for a function, whose result is checked when it is called.
 const constantOf = (name: string, given: Ttl.Input | OfKey<any>): number | undefined =>
   typeof given === "function" ? undefined : toMillis(given, name)
 

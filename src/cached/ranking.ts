@@ -18,7 +18,7 @@ const ranked = (name: "hottest" | "coldest", count: number): Effect.Effect<Reado
 }
 
 /**
- * Gets the metadata of the most read entries in memory, most reads first. Of entries that tie, the youngest is first.
+ * Gets the metadata of the most read entries in memory, most reads first. If entries tie, the youngest is first.
  *
  * **When to use**
  *
@@ -52,7 +52,7 @@ export const hottest = (
 ): Effect.Effect<ReadonlyArray<InMemory>, never, Caching> => ranked("hottest", count)
 
 /**
- * Gets the metadata of the least read entries in memory, fewest reads first. Of entries that tie, the oldest is first.
+ * Gets the metadata of the least read entries in memory, fewest reads first. If entries tie, the oldest is first.
  *
  * **When to use**
  *

@@ -68,11 +68,11 @@ export interface StreamOptions<in out E, in K>
    * @default 1 hour
    */
   readonly maxRun?: Ttl.Input | undefined
-  /** The longest `ttl` that a function can set: elements are stored before the function is called. @default 1 day */
+  /** The longest lifetime that a `ttl` function can set: elements are stored before it is called. @default 1 day */
   readonly maxTtl?: Ttl.Input | undefined
   /**
-   * How to treat a consumer that is 16 pages behind if the stream is not stored. `"fail"`: it fails with `StreamLagged`
-   * after it has delayed other consumers for 5 seconds in total. `"wait"`: the run and all other consumers wait for it.
+   * How to treat a consumer that is 16 pages (of 64 KiB) behind the run if the stream is not stored. `"fail"`: it fails
+   * with `StreamLagged` after delaying others for 5 seconds in total. `"wait"`: the run and all others wait for it.
    * @default `"fail"`
    */
   readonly whenSlow?: "fail" | "wait" | undefined

@@ -32,7 +32,7 @@ export interface StoreCall {
     | "changes"
     | "changesUnsafe"
   >
-  /** The ids, tags or counter name of the call, without the prefix. Empty for `scan`, `size` and `clear`. */
+  /** Ids, tags or a counter name, without the prefix. Empty for `scan`, `scanCounters`, `size`, `clear`, `transact`. */
   readonly ids: ReadonlyArray<string>
   readonly store: string
 }
@@ -72,15 +72,15 @@ export interface TapStoreOptions<R> {
  * - An id is written as the prefix, a slash and the id. `%` and `/` in the prefix are percent-encoded, so the prefixes
  *   `"a"` and `"a:v"` never collide.
  * - With a prefix, `clear` invalidates everything with the prefix, in one step for all processes. It then deletes
- *   entries for up to 100 ms; the rest expire unread. Loads in other processes continue, but store no results.
+ *   entries for up to 100 ms; the others expire unread. Loads in other processes continue, but store no results.
  * - A payload that is too large or too small is kept only in memory. Even under `CachePolicy.strict`, this is not a
  *   failure. `Cached.set` of such a value removes the stored entry; with a condition, it fails with reason `TooLarge`.
  * - The services that `around` needs are captured when the layer is built. The caller's services take precedence.
  *
  * **Gotchas**
  *
- * With a prefix, each operation on entries also reads a tag of the prefix. For a write or a lease, this takes an extra
- * request. `size` reads all ids with the prefix.
+ * With a prefix, each operation on entries also reads the tag that stands for the prefix. For a write or a lease, this
+ * takes an extra request. `size` reads all ids with the prefix.
  *
  * **Example** (Recording the calls of a store)
  *

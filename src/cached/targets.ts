@@ -127,7 +127,7 @@ export const toStored = (targets: ReadonlyArray<Parsed>): Stored => {
   return stored
 }
 
-/** Like `parse` and then `toStored`, but pauses in a long list for other fibers. */
+/** Like `parse` and then `toStored`, but yields to other fibers in a long list. */
 export const collect = (targets: Iterable<unknown>): Effect.Effect<Stored> => {
   const list = listOf(targets)
   const stored = nothing()
@@ -156,7 +156,7 @@ const warnOfPatternLike = (caching: Cache, key: string): void =>
       "invalidated. Pass { matching } for all keys that match (logged once)"
   )
 
-/** Invalidates all matches of a pattern. Unless `strict`, only logs a failure: the caller's write has succeeded. */
+/** Invalidates all matches of a pattern. Unless `strict`, only logs a failure, because the write has succeeded. */
 const invalidateMatching = (caching: Cache, { strict }: Policy, glob: Glob.Glob): Effect.Effect<void> =>
   Effect.catch(Stream.runDrain(caching.perform(Operations.invalidateMatching, glob)), (error) => {
     if (strict) return strictly(error)
@@ -175,7 +175,7 @@ export const infoOf = (what: string, keyClass: AnyClass | undefined): KeyInfo =>
   throw mistake(`${what} needs a key class: pass a class made with CacheKey.Class`)
 }
 
-/** Returns a getter of the tag of all keys with these field values. Throws a `CacheConfigError` for invalid values. */
+/** Returns a getter for the tag that keys with these values share. Throws a `CacheConfigError` for invalid values. */
 export const indexTag = (what: string, keyClass: AnyClass | undefined, fields: object | undefined): () => string => {
   const info = infoOf(what, keyClass)
   if (typeof fields !== "object" || fields === null) {

@@ -34,7 +34,7 @@ export interface UpdateOptions<out A = unknown> extends Pick<SetOptions<A>, "eta
    * @default the replaced value's remaining lifetime; for a new entry, the default of `Cached.set`
    */
   readonly ttl?: Ttl.Input | undefined
-  /** Whether an existing entry keeps its expiry: `ttl` is then only for a new entry. @default `true` without `ttl` */
+  /** Whether an existing entry keeps its expiry: `ttl` then applies only to a new one. @default `true` without `ttl` */
   readonly keepTtl?: boolean | undefined
   /**
    * The entry's tags, in place of its previous tags and the `tags` of its key class.
@@ -59,7 +59,7 @@ type Change<A, B, E, R> = {
  * **Details**
  *
  * - The function gets the current value, or `Option.none()` if it has expired, is a cached failure or does not exist.
- *   It returns the new value as an `Option`, or an effect of such an option. `Option.none()` removes the entry, and
+ *   It returns the new value as an `Option`, or an effect that returns one. `Option.none()` removes the entry, and
  *   returning the given option itself keeps the value.
  * - Read and write are one atomic step across all processes that share the store: the write is a compare and set, like
  *   `Cached.set` with `ifUnchanged`. If the key is being loaded, the load's result is not stored.
@@ -187,7 +187,7 @@ const inTurn = (self: Updating): Effect.Effect<AnyOption, unknown, any> => {
   )
 }
 
-/** Runs the effect of `change`. A slow effect gives up its turn: it may be waiting for another update of the key. */
+/** Runs the effect of `change`. A slow effect gives up its turn, because it may wait for another update of the key. */
 const answerOf = (
   self: Updating,
   answer: Effect.Effect<unknown, unknown, any>,

@@ -101,7 +101,7 @@ export const warm = <F extends AnyCached>(
   const chunk = isMany(self) ? options.chunk ?? Defaults.warm.chunk : 1
   return Stream.unwrap(Effect.map(Effect.service(Scheduler.Scheduler), (scheduler) => {
     const all = Array.from(payloads)
-    // Reads that end at once would otherwise all run in one turn.
+    // Without this limit, reads that end at once would all run in one turn of the event loop.
     const limit = TurnLimit.make(Math.max(1, Math.floor(jobsOfTurn / chunk)), lastingDispatcher(scheduler))
     let done = 0
     let failed = 0
@@ -175,7 +175,7 @@ const isHopeless = (cause: Cause.Cause<unknown>): boolean =>
 const nameOf = (self: AnyCached, [first]: ReadonlyArray<unknown>): string => idOf(self.key(first))
 
 /**
- * Keeps a result fresh while the scope is open: reads it at once, then reloads it on a schedule, whether used or not.
+ * Keeps a result fresh while the scope is open: reads it at once, then reloads it on a schedule, even if it is unused.
  *
  * **When to use**
  *
@@ -183,7 +183,7 @@ const nameOf = (self: AnyCached, [first]: ReadonlyArray<unknown>): string => idO
  *
  * **Details**
  *
- * - It runs in the background, one load at a time, until the scope closes or the schedule ends. To wait for the first
+ * - The loads run in the background, one at a time, until the scope closes or the schedule ends. To wait for the first
  *   value, call the cached function.
  * - If a load fails, the old value stays and `loadFailures` of `Cached.stats` grows. The first failure is logged as a
  *   warning. Further failures are not logged until a load has succeeded.

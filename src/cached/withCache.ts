@@ -39,8 +39,8 @@ type Usable =
  *
  * **Details**
  *
- * - Inside an effect, it applies to everything that uses a cache: combinators, operations, invalidations, and reads
- *   inside loads. An inner `withCache` takes precedence over an outer one.
+ * - Inside an effect, everything that needs a cache uses the named one: combinators, operations, invalidations, and
+ *   reads inside loads. An inner `withCache` takes precedence over an outer one.
  * - The effects and streams that a function returns use the named cache wherever the function is called. So do
  *   `invalidate` and `refresh` of functions made by `Cached.fn`, `recursive` and `many`.
  *

@@ -1,4 +1,4 @@
-/** Helpers for the public operations, which get the cache from the context and check keys and tags. */
+/** Helpers for the public operations: they get the cache from the context, and check keys and tags. */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
@@ -20,7 +20,7 @@ export type ValueOf<K> = K extends string ? unknown : Success<K>
 
 export type CodecsOf<K> = K extends string ? never : Services<K>
 
-/** The context of the most recent read, and its cache. */
+/** The context in which a cache was last looked up, and that cache. */
 let lastContext: Context.Context<never> | undefined
 let lastCache: Cache | undefined
 

@@ -30,7 +30,7 @@ import type { Guardable } from "./guardable.ts"
 export interface BloomOptions {
   /** The name of the filter. Filters of the same name and size in one guard store are the same filter. */
   readonly key: string
-  /** The number of items to size the filter for. For more, it adds layers, each twice the size of the previous one. */
+  /** The number of items to size the filter for. For more, the filter adds layers, each twice as large as the last. */
   readonly capacity: number
   /** The share of absent items that may be reported as added, above 0 and below 1. @default 0.01 */
   readonly errorRate?: number | undefined

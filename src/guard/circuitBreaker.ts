@@ -115,7 +115,7 @@ const check = (options: CircuitBreakerOptions): Breaker => {
 const ask = (fiber: Fiber.Fiber<any, any>, { name, onStoreError }: Breaker, input: Circuit.Input) =>
   step(fiber, { kind: Circuit.circuit, name, input, isAnswer: Circuit.isAnswer, onStoreError })
 
-/** Returns the generation to record the outcome in, or `undefined` if none is recorded. Fails a refused call. */
+/** Returns the generation for the call's outcome, or `undefined` to record no outcome. Fails if the call is refused. */
 const generationOf = (
   { name }: Breaker,
   answer: Circuit.Answer | undefined
@@ -185,7 +185,7 @@ const onStream = (self: AnyStream, breaker: Breaker): AnyStream =>
     )
   })
 
-/** Outside a pipe, the guarded type is unknown. This type then rules out an overload, so that the next one applies. */
+/** Rules out an overload if the guarded type is unknown, as it is outside a pipe, so that the next overload applies. */
 type OfPipe<Self> = [Self] extends [never] ? { readonly "what is guarded is not known": never } : {}
 
 /**

@@ -20,7 +20,7 @@ export interface Filter {
   readonly size: Bits.Size
   readonly place: GuardStore
   layers: Array<KnownLayer>
-  /** How many requests were sent to the guard store. This shows which answers may be older than the known bits. */
+  /** The number of requests to the guard store so far. It shows which answers may be older than the known bits. */
   questions: number
   waiting: Batch | undefined
   isSaving: boolean
@@ -228,7 +228,7 @@ const setBits = (filter: Filter, { bits, dirty }: Addition, item: string): void 
   bits.set(layer, (bits.get(layer) ?? 0) + layer.unsavedBits - before)
 }
 
-/** Adds a layer if one more item would overfill the last one, whose fill is estimated from its known blocks. */
+/** Adds a layer if one more item would overfill the last layer, whose fill is estimated from its known blocks. */
 const makeRoom = (filter: Filter): void => {
   const { bits, fullAt, hashes, knownBits, setBits, unsavedBits } = last(filter)
   const share = (knownBits === 0 ? 0 : setBits / knownBits) + (unsavedBits + hashes) / bits

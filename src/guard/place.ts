@@ -105,7 +105,7 @@ export const step = <Input, Answer>(
     : { now: place.runUnsafe(asked.kind, asked.name, asked.input, memory.nowOf(fiber.getRef(Clock.Clock))) }
 }
 
-/** Monotonic times in milliseconds: when a guard store first failed, and from when on it may be asked again. */
+/** Monotonic times in milliseconds: when a guard store first failed, and when it may be asked again. */
 interface Outage {
   readonly since: number
   readonly restsUntil: number
@@ -119,7 +119,7 @@ const isResting = (fiber: AnyFiber, place: Port.GuardStore): boolean => {
   return outage !== undefined && millisOf(fiber) < outage.restsUntil
 }
 
-/** Asks a guard store. For a while after a failure, fails without asking, so that calls need not wait. @internal */
+/** Asks a guard store. Unless `strict`, fails at once for a while after a failure, so that no call waits. @internal */
 export const askUnlessResting = <A>(
   fiber: AnyFiber,
   place: Port.GuardStore,

@@ -24,7 +24,7 @@ export interface FilesOptions extends LayerOptions {
   readonly directory: string
   /** Sets the format and the extension of the files. @default the program's `Serializer`, or else indented JSON */
   readonly serializer?: Serializer | undefined
-  /** The maximum size of all payloads together, not counting some 600 bytes of metadata per entry. @default 1 GiB */
+  /** The maximum size of all payloads together, not counting about 600 bytes of metadata per entry. @default 1 GiB */
   readonly maxSize?: SizeInput | undefined
   /**
    * The maximum size of a stored value, at most `maxSize`. It is limited because a write blocks the process.

@@ -22,7 +22,7 @@ const options = ({ directory, trustFolder }: Folder) => ({
   ...trustFolder === undefined ? {} : { trustFolder }
 })
 
-/** Imports a module while the layer is built, so that `make` resolves a relative path then, as the cache does. */
+/** Imports a module while the layer is built, so that `make` resolves a relative path at that time, like the cache. */
 const load = <Module>(module: () => Promise<Module>): Effect.Effect<Module, StoreError> =>
   Effect.tryPromise({
     try: module,

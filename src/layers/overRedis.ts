@@ -1,4 +1,4 @@
-/** Makes the layer of a cache, a lock and a guard store over one Redis connection. Building it imports the client. */
+/** Makes a layer with a cache, a lock and a guard store over one Redis connection. Building it imports the client. */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"

@@ -5,15 +5,15 @@
 import type { StoreError } from "../CacheError.ts"
 
 /**
- * A change that another process made to a store, or a signal that tells whether all such changes are reported.
+ * A change that another process made to a store, or a signal about whether all such changes are reported.
  *
  * - `Changed`: the entry of an id was written, touched or removed, or the removal of a missing entry was requested
- * - `ManyChanged`: more entries changed than can be listed. `mayBe` tells whether an id may be among them
+ * - `ManyChanged`: more entries changed than can be listed. `mayBe` checks whether an id may be among them
  * - `TagChanged`: a tag was invalidated, hard or soft
  * - `AllChanged`: the store was cleared
  * - `Gap`: some changes were lost, so every entry in memory has to be read again
  * - `Coherent`: from this item on, no change is missed. The `changes` stream emits it first, as soon as it listens
- * - `Partial`: until the next `Coherent`, some changes may be missed, for the reason `why`. All others are reported
+ * - `Partial`: until the next `Coherent`, some changes may be missed, for the reason `why`, but all others are reported
  * @category models
  * @since 0.1.0
  */

@@ -3,8 +3,8 @@ import type * as Effect from "effect/Effect"
 import type { StoreError } from "../CacheError.ts"
 
 /**
- * The result of one step of a guard: the answer to the caller, and the new state. Once `now` of `Kind.step` reaches
- * `expiresAt`, which is a time on the same clock, the state counts as missing.
+ * The result of one step of a guard: the answer to the caller, and the new state. The state counts as missing once the
+ * `now` of a later `Kind.step` reaches `expiresAt`.
  * @category models
  * @since 0.1.0
  */

@@ -31,7 +31,7 @@ export interface Codec<in out A, out R = never> {
 }
 
 /**
- * A format for stored values. It compiles a `Codec` for a schema. Without a schema, the codec takes structured values.
+ * A format for stored values. It compiles a `Codec` for a schema or, without one, for all values that it can represent.
  * @category models
  * @since 0.1.0
  */

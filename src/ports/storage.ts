@@ -177,8 +177,8 @@ export interface SyncTags {
   readonly invalidate: (tags: ReadonlyArray<string>, newVersion: () => string, mode?: InvalidationMode) => void
   /**
    * Deletes the markers of tags that stand for ids, as the last step of a removal or an explicit write, inside
-   * `atomic`. Usually no such marker exists. Markers that this deletes, or that the storage evicts, are reported as
-   * `TagChanged`. If this method is absent, the storage does not support `inherit: "changes"`.
+   * `atomic`. Usually no such marker exists. Markers that this method deletes, or that the storage evicts, are reported
+   * as `TagChanged`. If this method is absent, the storage does not support `inherit: "changes"`.
    */
   readonly remove?: ((tags: ReadonlyArray<string>) => void) | undefined
 }

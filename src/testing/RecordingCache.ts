@@ -24,7 +24,7 @@ import type { Glob } from "../internal/text/glob.ts"
  *
  * - `hit`: answered with the stored value, from memory or the store
  * - `load`: answered by a load that the read started
- * - `joined`: answered by a load that another read had started
+ * - `joined`: answered by a load that another read or a refresh had started
  * - `stale`: answered with the stored value, because the load failed or took too long
  * - `miss`: found no entry, in a request that does not load (`Cached.getOption`, `getMany`, `has`, `expiresIn`, …)
  * @category models
@@ -221,7 +221,7 @@ const looked = (key: CacheKey.Any | string, entry: unknown): Recorded => ({
   outcome: entry === undefined ? "miss" : "hit"
 })
 
-/** The operations to record. Operations on the whole cache are not recorded, except `clear`. */
+/** The operations to record. All others are not recorded, such as listings, streams and reads of counters. */
 const recorders = new Map<Operation<any, any>, Recorder>([
   [
     Operations.readMany,

@@ -42,8 +42,8 @@ const checks: Checks<Options> = {
 }
 
 /**
- * A schedule. Of the ready tasks with the most urgent priority, a random one runs next. When no task is ready, the
- * virtual clock jumps to the next timer, and all timers due at that time become ready.
+ * A schedule. The next task is a random one of the ready tasks with the most urgent priority. When no task is ready,
+ * the virtual clock jumps to the next timer, and all timers due at that time become ready.
  * @category models
  * @since 0.1.0
  */
@@ -54,7 +54,7 @@ export interface SeededScheduler {
   readonly now: () => number
   readonly fibers: () => number
   readonly timers: () => number
-  /** Runs a callback after some virtual milliseconds, outside of any fiber. Returns a function that cancels it. */
+  /** Runs a callback after `millis` virtual milliseconds, outside any fiber. Returns a function that cancels it. */
   readonly after: (millis: number, run: () => void) => () => void
   /** Runs until no task and no timer is left. Returns `false` if `maxTasks` tasks were not enough. */
   readonly settle: () => boolean

@@ -165,7 +165,7 @@ const oddValues = (): ReadonlyArray<Named> => [
   ["a redacted value", { password: Redacted.make("secret") }]
 ]
 
-/** Values that the JSON form of a schema may alter: -0 becomes 0, and an object without a prototype gets one. */
+/** The names of values that a schema's JSON form may alter: -0 becomes 0, an object without a prototype gets one. */
 const changesForm: ReadonlySet<string> = new Set([
   "minus zero",
   "a list that looks like a mark",

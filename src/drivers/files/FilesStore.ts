@@ -188,7 +188,7 @@ const over = (entries: Entries.Entries): SyncStore => {
     counters: Counters.storage(room),
     reasonOf
   })
-  // First removes entries in small steps. Then `store.clear` removes entries that were added meanwhile, and all leases.
+  // Removes entries in small steps. Then `store.clear` removes entries added meanwhile, and all leases and counters.
   return { ...store, clear: Effect.andThen(clearInTurns(room), store.clear) }
 }
 

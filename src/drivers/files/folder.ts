@@ -35,7 +35,7 @@ const tag = {
 `
 }
 
-/** The error codes for a missing file. A link or a pipe in place of a file counts as missing. */
+/** The error codes for a missing file. A link, a pipe or a directory in place of a file counts as missing. */
 const missing = new Set<unknown>(["ENOENT", "ENOTDIR", "EISDIR", "ELOOP", "EAGAIN"])
 
 const isMissing = (thrown: unknown): boolean => missing.has(codeOf(thrown))
@@ -49,7 +49,7 @@ const appendPlain = fs.constants.O_WRONLY | fs.constants.O_CREAT | fs.constants.
 /** The minimum difference between two recorded times of use, in milliseconds. File systems preserve this difference. */
 const step = 0.01
 
-/** Opens a folder, which must be writable. Like the other functions here, it throws the file system's errors. */
+/** Opens a writable folder and removes abandoned drafts. Like most functions here, throws the file system's errors. */
 export const open = (options: Options): Folder => {
   const self: Folder = { ...options, drafts: 0, usedAt: 0, opened: new Set() }
   makeFolders(self)

@@ -51,7 +51,7 @@ const unescape = (text: string): string =>
 
 const digest = (text: string): string => hash("sha256", Buffer.from(text, "utf16le"), "hex").slice(0, 12)
 
-/** Matches ids of key classes. Their file names omit the first `~` and keep this `@`. Any other `@` is escaped. */
+/** Matches ids of key classes. Their file names omit the first `~` and keep the first `@`. Other `@`s are escaped. */
 const ofClass = /^~([^~@]+)@(.*)$/s
 
 const readable = (text: string): string => {

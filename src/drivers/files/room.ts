@@ -1,4 +1,4 @@
-/** Evicts the least recently used entries of a full folder. Each write measures only some files of a large folder. */
+/** Evicts the least recently used entries of a full folder. Each write measures only a part of a large folder. */
 import { filesMeasured } from "../../internal/defaults/folders.ts"
 import { reasonOf } from "../shared/fileErrors.ts"
 import * as Folder from "./folder.ts"

@@ -9,7 +9,7 @@ import * as Room from "./room.ts"
 
 interface Tags {
   readonly folder: Folder.Folder
-  /** The last known invalidation count. If the folder is removed, counting continues from here, so no count repeats. */
+  /** The last known invalidation count. If the folder is removed, counting continues from it, so no count repeats. */
   counted: number
 }
 

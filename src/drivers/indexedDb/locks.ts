@@ -1,4 +1,4 @@
-/** Holds a Web Lock for each owner of leases. A closed tab loses its locks, so no tab waits for its leases. */
+/** Holds a Web Lock for each lease owner. A closed tab loses its locks, so other tabs need not wait for its leases. */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 
@@ -8,7 +8,7 @@ export interface Locks {
   readonly held: Map<string, Held>
 }
 
-/** The lock of an owner. A bulk call has one owner for all its leases, so the lock is held until the last has ended. */
+/** An owner's lock. A bulk call has one owner for all its leases, so the lock is held until the last lease ends. */
 interface Held {
   leases: number
   end: (() => void) | undefined

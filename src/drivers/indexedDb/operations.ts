@@ -17,7 +17,7 @@ export interface IndexedDb {
   readonly channel: Channel.Channel | undefined
   readonly locks: Locks | undefined
   readonly tokens: Tokens
-  /** The owners of this tab's leases, by id. An id has several owners if one loads beside another (`join`). */
+  /** The owners of this tab's leases, by id. An id has several owners while loads run side by side (`join`). */
   readonly owners: Map<string, Set<string>>
 }
 

@@ -21,7 +21,7 @@ export class Lost extends Fault {}
 /** A permanent fault: the server or an option of the program is unsuitable, so retrying does not help. */
 export const unfit = (message: string): Fault => new Fault("Unsupported", message, "UNFIT", true)
 
-/** The fault of a server that was never reached. A layer under `connect: "eventually"` is built without it. */
+/** Adds to a temporary fault that the server was never reached, because `"eventually"` hides this at startup. */
 export const unreached = (fault: Fault): Fault => {
   const { code, isLasting, message, reason } = fault
   const hint = `${message}. It was never reached: with connect: "required", the layer fails then`

@@ -1,4 +1,4 @@
-/** Removes the keys of locks whose holders have died. One process of all that use the prefix does it, once an hour. */
+/** Removes the keys of locks whose holders have died, unless another process has done so in the last half hour. */
 import * as Effect from "effect/Effect"
 import * as Limits from "../../internal/defaults/redis.ts"
 import * as Connection from "./connection/connection.ts"
@@ -26,7 +26,7 @@ const sweep = Effect.fnUntraced(function*({ keys, scripts }: Session, master: Co
     cursor = found.cursor
     yield* asking(
       "sweep",
-      // A key whose slot has just moved stays until the next time.
+      // A key whose slot has just moved stays until the next sweep.
       (done) =>
         all(found.keys, (key, done) => Connection.send(master, ["EVAL", source, "1", key], () => done(1)), done),
       () => undefined

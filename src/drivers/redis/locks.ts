@@ -51,7 +51,7 @@ const tryAcquire = (self: Locks, name: string, leaseMillis: number) =>
   Effect.suspend(() => {
     self.isUsed = true
     const owner = self.tokens.next(8)
-    // The server may have granted the lock, but its token is unknown.
+    // If the answer is lost, the lock may be held under an unknown token, so it is released by its `owner` instead.
     const lost = (answer: unknown): void => {
       if (answer instanceof Lost) oweRelease(self, { name, owner })
     }
@@ -84,7 +84,7 @@ interface Releasing {
 const release = (self: Locks, releasing: Releasing): Effect.Effect<void, LockError> =>
   asEffect((done) => unlock(self, releasing, done), () => undefined, (fault) => lockError(releasing.name, fault))
 
-/** Releases the locks of a transaction. Nothing sees their tokens, so no key of theirs remains. */
+/** Releases the locks of a transaction. Programs never see their tokens, so the keys of the tokens are removed too. */
 const releaseMany = (
   self: Locks,
   held: ReadonlyArray<Required<Pick<Releasing, "name" | "token">>>

@@ -1,4 +1,4 @@
-/** Checks that no other user can write to a cache's folder, and so choose the values that cached effects return. */
+/** Refuses folders and files that other users can write to: they could choose the values that cached effects return. */
 import * as fs from "node:fs"
 
 const refused = (message: string): Error => Object.assign(new Error(message), { code: "EACCES" })

@@ -1,6 +1,6 @@
 /**
  * The connection to a database, which may be replaced while the program runs. If its file is damaged, the connection
- * creates the next database. If a newer database exists or files were removed, the connection moves to the one in use.
+ * creates the next database. If a newer database exists or files were removed, it moves to the database in use.
  */
 import { tagsOfId } from "../../internal/store/markers/idTags.ts"
 import type { Change } from "../../ports/store.ts"
@@ -336,7 +336,7 @@ const regainReserve = (self: Connection): void => {
   if (self.hasReserve || opened!.database.isTransaction || now() < self.reserveTriedAt + reserveMillis) return
   self.reserveTriedAt = now()
   self.hasReserve = Reserve.take(reserve)
-  // Perhaps no other process can free disk space, so this one evicts entries, if the database is large enough.
+  // Evicts entries if that can free enough for the reserve, because no other process may be able to free disk space.
   const bytes = room.pageSize * pragma(opened!.database, "page_count")
   if (!self.hasReserve && Reserve.freeBytes(directory) + bytes >= bound) succeeds(() => freeDisk(self, opened!))
 }

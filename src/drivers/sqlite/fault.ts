@@ -22,7 +22,7 @@ const shortRead = 10 | 2 << 8
 /** The code `SQLITE_READONLY_DBMOVED`: the file was moved or removed after it was opened. */
 const moved = 8 | 4 << 8
 
-/** Lack of space for the log's index means `Full` only on opening: later, the failed write may be in the log. */
+/** Lack of space for the log's index is `Full` only on opening: later, the failed write may already be in the log. */
 export const reasonOf = (thrown: unknown, operation?: string): StoreErrorReason => {
   if (operation === "open" && code(thrown) === noRoomForIndex) return "Full"
   return reasons.get(primaryCode(thrown)) ?? FileErrors.reasonOf(thrown)

@@ -62,7 +62,7 @@ export const make = (options: Options): Operations => {
     ...options,
     queue: Queue.make({
       now: () => monotonicMillis(clock),
-      // Results of finished loads are stored first. Callers that still wait for a lease have done no work yet.
+      // Results of finished loads are stored first, because callers that wait for a lease have not done any work yet.
       goesFirst: ({ name }) => name === "commit",
       dispatcher,
       run: (operations) => runTimed(self, operations)

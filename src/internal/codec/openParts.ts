@@ -1,4 +1,4 @@
-/** Makes schema parts that accept any value refuse unstorable ones. Effect may encode `Schema.Any` as non-JSON. */
+/** Makes schema parts that accept any value refuse unstorable values: Effect may encode `Schema.Any` as non-JSON. */
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import * as SchemaAST from "effect/SchemaAST"

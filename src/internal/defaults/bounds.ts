@@ -2,13 +2,13 @@
 
 /** Limits of the dependencies of one derived entry (`inherit: "changes"`). */
 export const dependencies = {
-  /** A load that reads more ids of a group (the text before the first `:`) than this depends on the whole group. */
+  /** If a load reads more ids of a group (the text before the first `:`) than this, it depends on the whole group. */
   idsOfGroup: 64,
   /** The maximum number of tags of a stored entry. An entry with more tags stays in memory only. */
   tags: 256
 }
 
-/** The number of tags whose last hard invalidation is remembered (likewise for soft ones). Forgetting causes misses. */
+/** How many tags are remembered with their last hard (or soft) invalidation. Forgetting one only causes misses. */
 export const tagEpochs = 10_000
 
 /** The number of long keys whose hashes are remembered, and the total length of these keys in UTF-16 code units. */
@@ -108,19 +108,19 @@ export const chunk = 256
 /** Operations on many ids: items of the first group, steps per look at the clock, bytes of a group, concurrency. */
 export const many = { firstSteps: 8, steps: 64, bytes: 1_048_576, concurrency: 16 }
 
-/** The least number of keys for which a bulk call has tickets in place of flights, and how many calls may have them. */
+/** A bulk call with at least `least` missing keys has tickets instead of flights. At most `calls` calls have them. */
 export const tickets = { least: 32, calls: 8 }
 
-/** How many flights of a bulk call ask the store at once. The number grows while the store answers quickly. */
+/** How many flights of a bulk call ask the store at once. Quick answers double the number, slow answers halve it. */
 export const groups = { first: 256, least: 64, most: 2048, quickMillis: 25 }
 
 /** How many items of a long list are sent to a store in one wave, and the maximum number of waves at once. */
 export const waves = { size: 256, atOnce: 8 }
 
-/** Loads of one turn that ask for leases alone, loads of a wave that proceed in one turn, and budgets in the line. */
+/** Loads per turn that ask for leases alone or are resumed by a wave; the longest wait for a wave, in store budgets. */
 export const together = { alone: 8, ofTurn: 64, budgets: 10 }
 
-/** From this distance of the store on, a load asks for its entry and its lease with one question. */
+/** If the store takes at least this long to answer, a load requests its entry and its lease together. */
 export const farMillis = 8
 
 /** How long synchronous steps may run before other fibers and timers get a turn. */

@@ -5,7 +5,7 @@ export const wal = {
   bytes: 2_097_152,
   /** The WAL's bound as a fraction of `maxSize`, if that is less than `bytes`. */
   shareOfMaxSize: 0.125,
-  /** At this fraction of the bound, SQLite copies the WAL to the database. A single writer then stays within it. */
+  /** At this fraction of the bound, SQLite copies the WAL to the database, so that one writer never exceeds it. */
   copiedAt: 0.875,
   /** If the WAL cannot be emptied for longer than this, a long-running read is assumed to be the cause. */
   pinnedMillis: 1000,

@@ -1,7 +1,6 @@
 /** Defaults of guards, and limits of their state. Times are in milliseconds. */
 
 export const guard = {
-  /** By default, `locked` waits without a limit. */
   waitMillis: Infinity,
   /** The number of consecutive failures that open a `circuitBreaker` for which no condition is given. */
   failures: 5,
@@ -9,7 +8,6 @@ export const guard = {
   windowMillis: 60_000,
   openMillis: 30_000,
   probeMillis: 30_000,
-  /** The false-positive rate of `bloom`. */
   errorRate: 0.01
 }
 

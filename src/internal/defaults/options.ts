@@ -1,14 +1,12 @@
 /** Defaults and limits of options, which `docs/options/` documents. Times are in milliseconds. */
 import { leaseMillis, maxLoadMillis } from "./processes.ts"
 
-/** The read options of a layer that specifies none. */
 export const noReadDefaults = {}
 
 export const layer = {
   capacity: 10_000,
   /** By default, memory does not estimate the hit ratios of other capacities. */
   curve: false,
-  /** Without a weigher, each entry counts as one. */
   weigher: undefined,
   /** The store budget: the time that all store steps of one read may take together. */
   storeTimeoutMillis: 500,
@@ -21,7 +19,6 @@ export const layer = {
   /** By default, an entry inherits the lifetimes of the cached values that its load read. */
   inherit: "life" as const,
   shutdownMillis: 5000,
-  /** By default, all callers of an id share one load. */
   flights: "shared" as const
 }
 

@@ -27,10 +27,10 @@ export const leasePoll = {
   ofMilli: 2
 }
 
-/** How many loads of maximum length in other processes a load waits for. After that, it no longer trusts the store. */
+/** How long a load waits for other processes, in loads of maximum length. After that, it no longer trusts the store. */
 export const believedLeaders = 10
 
-/** How many lease lengths a load may outlive its last caller before another load for the id begins. */
+/** How long a load that ignores its interruption blocks the next one for its id, in lease lengths (without `wait`). */
 export const endingLeases = 2
 
 /** How often a process tries again to acquire a lock that another process holds. */

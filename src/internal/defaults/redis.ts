@@ -9,7 +9,7 @@ export const maxValue = 1_048_576
 /** How many replicas must acknowledge a write before it counts as done. */
 export const replicas = 0
 
-/** By default, a layer starts without an unreachable server, and uses it once it becomes reachable. */
+/** By default, a layer starts even if the server is unreachable, and uses the server once it is reachable. */
 export const connect = "eventually" as const
 
 export const connection = {
@@ -25,14 +25,13 @@ export const connection = {
   looks: 4,
   /** A connection is dropped if its oldest command is unanswered after this many times the time limit. */
   overdue: 2,
-  /** How often an idle connection asks for the server's time. */
+  /** How often a connection asks for the server's time, even while it is idle. */
   heartbeatMillis: 5000,
   /** The clocks of client and server count as different if they differ by more than this plus the response time. */
   clockMillis: 50
 }
 
 export const cluster = {
-  /** How many redirections one command follows. */
   redirections: 64,
   /** The pause before a command is sent again to a node that temporarily refused it. */
   againMillis: 20,
@@ -53,7 +52,7 @@ export const tracking = {
   ownWrites: 10_000,
   /** How many tags are remembered with their versions. */
   tagVersions: 100_000,
-  /** If an invalidation message cannot be matched to this process's writes within this time, it counts as foreign. */
+  /** If an invalidation is not matched to this process's writes within this time, it counts as another process's. */
   ownWriteMillis: 50,
   /** How many checks are made while `ownWriteMillis` passes. */
   ownWriteLooks: 2,
@@ -69,7 +68,7 @@ export const lockPollMillis = 250
 /** How often the processes that use locks remove the keys of locks whose holders have died. */
 export const lockSweepMillis = 3_600_000
 
-/** For how long, and how many, leases and locks are given back after the server could not be reached. */
+/** Retries of releases that did not reach the server: pauses, how long each is retried, and the maximum number. */
 export const debts = { firstPauseMillis: 50, longestPauseMillis: 1000, millis: 600_000, most: 10_000 }
 
 /** How long an unused tag's marker is kept, unless twice the longest lifetime of the tag's entries is longer. */
@@ -84,10 +83,10 @@ export const script = { ids: 64, bytes: maxValue }
 /** The maximum number of keys requested at once, in several commands that together take a few milliseconds. */
 export const keysAtOnce = 1000
 
-/** How many bytes of values are requested at once, and the size of a value until some have been read. */
+/** How many bytes of values are requested at once, and the assumed size of a value until values have been read. */
 export const valuesAtOnce = { bytes: 4_194_304, first: 131_072 }
 
-/** If no limit is known, a value that has cost so many connections (`losses`) is too large for so many `millis`. */
+/** Without a known limit, a value whose reads lost `losses` connections counts as too large for `millis`. */
 export const unreadable = { overhead: 1024, least: 65_536, losses: 3, millis: 60_000, suspects: 1000 }
 
 /** If a listing finds only keys of other programs, its steps grow to this size (about 1 ms of the server's time). */

@@ -1,6 +1,6 @@
 /** How the engine handles a failing store, and how many items a store keeps. Times are in milliseconds. */
 
-/** If the second message of a broadcast write does not follow the first within this time, it counts as missing. */
+/** If the second message of a broadcast write is missing for this long, the changes in the first count as made. */
 export const broadcasts = { unfinishedMillis: 1000 }
 
 /** How many changes may wait for a busy process. Above this, the process no longer knows which entries changed. */
@@ -24,7 +24,7 @@ export const sweepMillis = 100
  */
 export const programTime = { lookMillis: 5, busyTimes: 10, lateMillis: 3, mostMillis: 50, unknownMillis: 200 }
 
-/** If the program is busy, a store that measures its own work may take this many times the time limit. */
+/** However little time counts (`programTime`, `workedMillis`), an operation waits for at most this many time limits. */
 export const busyProgramTimes = 60
 
 /** Pauses before a dead background fiber of the cache is started again. */
@@ -48,5 +48,5 @@ export const leasesRemembered = 10_000
 /** The maximum number of ids with a commit that the store has not answered yet. */
 export const unansweredCommits = 10_000
 
-/** How many times a lookup asks the store again for entries that look invalid: they may only have been replaced. */
+/** How many times a lookup reads entries again that look invalid: they may have been replaced during the lookup. */
 export const lookupsAgain = 8

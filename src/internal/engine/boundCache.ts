@@ -15,7 +15,7 @@ interface Opaque {
   readonly [TypeId]: typeof TypeId
 }
 
-/** `over` runs the operation on an engine, `without` on a disabled cache. Programs bundle only what they use. */
+/** `over` runs on an engine, `without` on a disabled cache. Programs bundle only the operations that they use. */
 export interface Operation<Args extends ReadonlyArray<any>, A> {
   readonly over: (engine: Engine.Engine, ...args: Args) => A
   readonly without: (...args: Args) => A
@@ -61,7 +61,7 @@ export const over = (engine: Engine.Engine): Cache => ({
 export const makeInMemory = (options: Engine.EngineOptions): Effect.Effect<Cache, never, Scope.Scope> =>
   Effect.map(start(options), over)
 
-/** The strategy of a disabled cache. It is never called, and importing one of `Strategy` would enlarge every bundle. */
+/** The strategy of a disabled cache. It is never called. Importing a real strategy would enlarge every bundle. */
 const nothing: Strategy = { name: "nothing", decide: () => Load, lifetime: () => "skip" }
 
 export const disabled: Cache = {

@@ -21,7 +21,7 @@ export interface ById<F> {
   readonly all: () => ReadonlyArray<F>
 }
 
-/** A key of a bulk call that has no flight yet. Looking for its flight makes one (see `batch/tickets.ts`). */
+/** A key of a bulk call that has no flight yet. Looking up the id's flight makes one (see `batch/tickets.ts`). */
 export interface TicketOf<F> {
   readonly id: string
   readonly key: Key
@@ -38,7 +38,7 @@ export interface TicketsOf<F> {
   readonly calls: Set<{ readonly tickets: ReadonlyMap<string, TicketOf<F>> }>
   readonly board: (id: string) => F | undefined
   readonly boardAll: Effect.Effect<void>
-  /** Keeps the results of all tickets from being stored and joined, like `detach` for a flight. */
+  /** Keeps all tickets from storing their results and from being joined, like `detach` for a flight. */
   readonly detachAll: () => void
 }
 

@@ -132,11 +132,11 @@ export const make = (
 export const close = Effect.fnUntraced(function*(self: Engine, shutdownMillis: number) {
   self.closed = true
   self.memory.sweeper?.stop()
-  // Keys of bulk calls become flights, which end like all others.
+  // Tickets of bulk calls become flights, so that they end like all other flights.
   if (self.flights.tickets !== undefined) yield* self.flights.tickets.boardAll
   for (const { flights } of self.refreshing.queue) for (const flight of flights) detach(self, flight.id)
   for (const flight of self.running.all()) {
-    // The flight queued behind this one starts now, and is refused because the engine is closed.
+    // Starts the flights queued behind this one. `start` refuses them, because the engine is closed.
     startNext(self, flight)
     // A flight whose callers did not wait for its write has no callers left, but may still complete the write.
     if (flight.callers.size === 0 && !flight.isBehind) end(self, flight)

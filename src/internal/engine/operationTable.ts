@@ -1,4 +1,4 @@
-/** All operations of a cache, as values for `perform`. */
+/** All operations of a cache. Each is a separate value for `perform`, so that programs bundle only what they use. */
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"

@@ -32,7 +32,7 @@ const partsOf = (store: NonNullable<EngineOptions["store"]>): StoreParts => ({
 export const startOver = (options: EngineOptions): Effect.Effect<Engine, never, Scope.Scope> =>
   Effect.tap(start(options, options.store && partsOf(options.store)), (engine) => {
     track(engine)
-    // The last finalizer is the first to run.
+    // Runs before the engine closes, because the finalizer that is added last runs first.
     return Effect.addFinalizer(() => endQuestions(engine))
   })
 

@@ -28,7 +28,7 @@ import type { Counters } from "./telemetry/telemetry.ts"
 
 export interface Flights extends MemoryTier {
   readonly storeTier: StoreTier | undefined
-  /** Whether each reader runs its own load. Needed on platforms that cancel all loads of a request when it ends. */
+  /** Whether each reader runs its own load. Needed on platforms where the end of a request cancels its loads. */
   readonly isPrivate: boolean
   /** Runs a load with the store operations before and after it. Caches without a store do not bundle this function. */
   readonly throughStore:
@@ -42,7 +42,7 @@ export interface Flights extends MemoryTier {
   readonly flights: FlightsById
   /** Flights that have started but not ended, whether or not they can be joined. */
   readonly running: Running
-  /** By id, flights that still load but can no longer be joined. Until they end, no other load of their ids starts. */
+  /** By id, flights that still load but are not joinable. While one is listed, no storable load of its id starts. */
   readonly ending: Map<string, Flight>
   /** How many milliseconds an abandoned load may continue before another load of its id starts. */
   readonly endingMillis: number
@@ -54,7 +54,7 @@ export interface Flights extends MemoryTier {
   readonly questions: Questions
   /** The number of flights that are still writing a value that their callers have already received. */
   behind: number
-  /** The pause before the next load, for each id whose last load failed. */
+  /** By id, a pause before the next load: after a failed load, or during a refresh in another process or request. */
   readonly retryAt: Map<string, { readonly until: number; readonly millis: number }>
   /** By id, the `writeId`s of stale values that must not be served instead of a failure (see `request/answers.ts`). */
   readonly answered: Map<string, ReadonlyArray<string | undefined>>
@@ -88,7 +88,7 @@ export interface Flight {
   bornAt: number
   readonly since: number
   readonly readsStore: boolean
-  /** The time budget for all store operations together. If `undefined`, the policy or the layer determines it. */
+  /** The time budget for all store operations together. If `undefined`, the batch, policy or layer determines it. */
   readonly storeMillis: number | undefined
   readonly depth: number
   readonly callers: Callers
@@ -96,7 +96,7 @@ export interface Flight {
 
   phase: Phase
   attempt: Attempt
-  /** Whether the result may enter memory and the store. `false` after an invalidation or `set` of the id. */
+  /** Whether the result may enter memory and the store. `false`, for example, after an invalidation of the id. */
   storable: boolean
   /** Whether the flight continues without callers: as a refresh, after a soft timeout, or while writing its result. */
   pinned: boolean
@@ -133,7 +133,7 @@ export interface Flight {
 
   // The fields below are cleared when the flight ends.
   starter: ReadContext
-  /** The flight whose load started this one. `undefined` for a refresh, because no load waits for a refresh. */
+  /** The flight whose load started this one. `undefined` outside loads, and for a refresh that no load waits for. */
   parent: Flight | undefined
   /** The flight's fiber or, if a batch call runs the flight, an object that interrupts the flight. */
   fiber: Pick<Fiber.Fiber<unknown, unknown>, "interruptUnsafe"> | undefined
@@ -141,10 +141,10 @@ export interface Flight {
   waveAnswer: WriteGrant | Elsewhere | undefined
   /** The refresh slot of the flight, or its place in the queue. Other flights of the same batch may share it. */
   unit: Unit | undefined
-  /** Queued flights for the same id. They start once this flight has ended or is no longer storable. */
+  /** Queued flights for the same id. They start once this flight has ended or no longer blocks the id. */
   after: Array<Flight> | undefined
   limit: Fiber.Fiber<unknown> | undefined
-  /** Writes the load's outcome. If the load has interrupted itself (`renewed`), a new fiber runs this. */
+  /** Writes the load's outcome. If the load has interrupted itself (`renewed`), a new fiber runs this function. */
   conclude: ((exit: Exit.Exit<unknown, unknown>) => Effect.Effect<unknown, unknown, any>) | undefined
   trace: Trace | undefined
 }
@@ -154,7 +154,7 @@ export interface Caller {
   readonly request: Request
   readonly policy: Policy
   readonly within: Attempt | undefined
-  /** The tag epoch when the caller joined, or -1 if the load surely sees every change that the caller knows of. */
+  /** The tag epoch when the caller joined, or -1 if the load certainly sees every change that the caller knows of. */
   joinedAt: number
   /** When the caller joined, in epoch milliseconds. `undefined` for a caller without timeouts. */
   readonly since: number | undefined
@@ -169,7 +169,7 @@ export interface Caller {
 }
 
 export interface FlightLease {
-  /** Renews this lease alone. `undefined` before the grant, and in bulk calls, where one worker renews all leases. */
+  /** Renews the lease until interrupted. One worker renews all leases of a wave. `undefined` if nothing renews it. */
   readonly renewal: Worker | undefined
   readonly owner: string
   /** Asks the store to release the lease. If the load failed, the request includes a note of the failure. */
@@ -232,7 +232,7 @@ export interface Watches {
 export interface Watch {
   readonly bornAt: number
   readonly since: number
-  /** The store's markers from before a bulk call. Without them, answers for unrequested keys are not stored. */
+  /** The store's markers as they were before a bulk call. Without them, answers for unrequested keys are not stored. */
   readonly evidence?: Evidence | undefined
 }
 
@@ -245,7 +245,7 @@ export interface Work extends WorkActions {
   isScheduled: boolean
 }
 
-/** Steps that the work loop calls. Injected, because importing the code that ends flights would cause a cycle. */
+/** Steps that the work loop calls. Injected, because importing their modules would cause a cycle. */
 export interface WorkActions {
   readonly respond: (self: Flights, caller: Caller) => void
   readonly start: (self: Flights, flight: Flight) => void
@@ -264,7 +264,7 @@ export interface LeaseWait {
   /** In monotonic milliseconds: when the flight began to wait (`since`), and when to ask again (`dueAt`). */
   readonly since: number
   dueAt: number
-  /** Since when, and until when, one process may have held the lease without a break. */
+  /** The period in which one process may have held the lease without a break. */
   heldSince: number
   heldUntil: number
   isGone: boolean
@@ -273,7 +273,7 @@ export interface LeaseWait {
 
 export type LeaseAnswer = LeaseGrant | LeaseHit | Fault
 
-/** If many leases were granted at once, `hold` makes one that is renewed together with the others. */
+/** If many leases were granted at once, `hold` makes the flight's lease, which is renewed together with the others. */
 export type LeaseGrant = Extract<Acquired, { _tag: "Granted" }> & { hold?: (flight: Flight) => FlightLease }
 
 export type LeaseHit = Extract<Acquired, { _tag: "Hit" }> & { readonly tagsRead?: TagsRead | undefined }
@@ -501,9 +501,9 @@ export interface Dependency {
 }
 
 /**
- * One call that loads many keys. Each key has a flight with its own callers, lease and write. The call starts once
- * every flight has reached its load or dropped out. A flight drops out if the store has its entry or another process
- * holds its lease. Flights that wait for a lease or an older flight, and then rejoin together, share another call.
+ * One call that loads many keys. Each key has a ticket, or a flight with its own callers, lease and write. The call
+ * starts once every flight has reached its load or dropped out. A flight drops out if the store has its entry, or while
+ * it waits for another process's lease or for an older flight. Flights that rejoin together share another call.
  */
 export interface Batch {
   readonly add: (flight: Flight) => void
@@ -556,7 +556,7 @@ export interface Groups {
   readonly left: (flight: Flight) => void
   /**
    * Runs `step` for each item, and then `end`. A step may add a flight to the current group. If the group is full, the
-   * next item waits until half of the group has left. If they left in quick succession, the next group is larger.
+   * next item waits until half of the group has left. If they left quickly, the next group is larger, else smaller.
    */
   readonly forEach: <A>(items: Iterable<A>, turning: Turning, step: (item: A) => void, end: () => void) => void
 }

@@ -39,7 +39,7 @@ const moved = ~(sampled | chances)
 /** The number of generations that pass while the number of added entries reaches the capacity. */
 const generationsOfCapacity = 32
 
-/** A read within this many generations of the last one is a hit under every rule, so it favors none. */
+/** A read within this many generations of the last one is a hit under every rule, so it does not favor any rule. */
 const aWhile = 2
 
 /** LIRS: the initial share of entries in the queue. */

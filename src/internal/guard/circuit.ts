@@ -1,6 +1,6 @@
 /**
- * A circuit breaker. While open, no call runs. While half open, one probe runs, whose outcome closes or opens the
- * circuit; no outcome in time counts as a failure. Outcomes of calls of an earlier `generation` are ignored.
+ * A circuit breaker. While it is open, no call runs. While it is half open, one probe runs, and its outcome closes or
+ * opens the circuit; a probe without an outcome in time has failed. Outcomes of an earlier `generation` are ignored.
  */
 import type { Kind } from "../../ports/guardStore.ts"
 
@@ -14,7 +14,7 @@ export interface Trip {
   readonly windowCalls: number
 }
 
-/** How long a circuit stays open. Doubles at each opening, and starts over after a closed time of the same length. */
+/** How long a circuit stays open. Doubles at each opening, and starts over after it was closed for as long as open. */
 export interface OpenTime {
   readonly millis: number
   readonly longestMillis: number

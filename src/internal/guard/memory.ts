@@ -12,7 +12,7 @@ interface Kept {
 
 interface States {
   readonly byName: Map<string, Kept>
-  /** Iterates over all states again and again, a few steps with each new state. */
+  /** Iterates over all states again and again. Each new state advances it by a few states, to remove expired ones. */
   sweep: Iterator<[string, Kept]>
 }
 
@@ -66,7 +66,7 @@ export const make = (capacity: number = guards.states): MemoryGuards => {
 
 const statesOf = (byName: Map<string, Kept>): States => ({ byName, sweep: byName.entries() })
 
-/** Removes some expired states. Each new state triggers enough checks to keep the number of expired states small. */
+/** Removes a few expired states. Each new state triggers enough checks to keep the number of expired states small. */
 const makeRoom = (states: States, now: number, capacity: number): void => {
   const { byName } = states
   for (let looked = 0; looked < guards.looksOfNew && byName.size > 0; looked++) {

@@ -1,6 +1,6 @@
 /**
- * A limit on calls in a sliding window, from the counts of two adjacent windows: the current one, and the previous
- * one times the share that is still in range. Assumes evenly spread calls; at worst, twice the limit is admitted.
+ * A limit on calls in a sliding window, estimated from two adjacent windows: the current count, plus the previous one
+ * times the share of its window still in range. Assumes evenly spread calls; at worst, twice the limit is admitted.
  */
 import type { Kind } from "../../ports/guardStore.ts"
 import { type Admission, admitted, rejected } from "./admission.ts"

@@ -18,7 +18,7 @@ export const siteOf = ({ stack }: Error): Site | undefined => {
 
 const positioned = /([^\s(@]*?)(\?[^:]*)?:(\d+:\d+)\)?$/
 
-/** Whether two sites may be one definition that ran twice: in a function, or after a hot reload, which may move it. */
+/** Whether two sites may be one definition that ran twice: in a function, or (perhaps moved) after a hot reload. */
 export const mayBeOne = (one: Site | undefined, other: Site | undefined): boolean =>
   one === undefined || other === undefined ||
   one.file === other.file && (one.position === other.position || one.query !== other.query)

@@ -52,7 +52,7 @@ const clientOf = (context: Context.Context<any>): Effect.Effect<SqlClient> => {
 const makeClient = (service: Service): Effect.Effect<SqlClient> =>
   Effect.flatMap(Effect.promise(() => import("#node/internal/sql/sqlClient")), ({ makeClient }) => makeClient(service))
 
-/** The number of effects to repeat when each fiber ends. It is limited, because a fiber may never end. */
+/** For each fiber, the number of effects that run again when it ends. Limited, because a fiber may never end. */
 const repeats = new WeakMap<Fiber.Fiber<any, any>, number>()
 
 const repeatAtEnd = (fiber: Fiber.Fiber<any, any>, effect: Effect.Effect<void, never, any>): void => {

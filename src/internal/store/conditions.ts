@@ -24,9 +24,9 @@ export const holds = (
 }
 
 /**
- * Returns the entry with new deadlines, or `undefined` if it is absent, is not the write `writeId`, or is not constant
- * as required. Only reads pass a `writeId`. They never shorten a lifetime, because other reads may rely on a longer
- * one. Without a `writeId`, the deadlines are set by hand, so the lifetime is no longer a strategy's constant.
+ * Returns the entry with new deadlines, or `undefined` if it is absent, is not the write `writeId`, or lacks a constant
+ * lifetime that is required. Only reads pass a `writeId`. They never shorten a lifetime, because other reads may rely
+ * on a longer one. Without a `writeId`, deadlines are set by hand, so the lifetime is no longer a strategy's constant.
  */
 export const touched = (
   entry: Stored | undefined,

@@ -17,7 +17,7 @@ const gap: ReadonlyArray<Change> = [{ _tag: "Gap" }]
 
 /**
  * Makes one of several readers over `changesUnsafe`, which supports only one. If the store throws, or if its answer is
- * not a list of changes, the reader throws a `StoreError`. All readers get a `Gap`, unless the store threw that error.
+ * not a list of changes, the reader throws a `StoreError`. Unless the store threw it, all readers also get a `Gap`.
  */
 export const reader = (store: string, read: Read): Read => {
   const queues = queuesOf.get(read) ?? new Set<WeakRef<Queue>>()

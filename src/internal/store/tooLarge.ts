@@ -27,5 +27,5 @@ export const keptOut = (refused: Refused): StoreError => {
   return error
 }
 
-/** Whether an error only means that a rule of the program keeps a value out of the store, which is not a failure. */
+/** Whether an error only means that a rule of the program keeps a value out of the store. That is not a failure. */
 export const isKeptOut = (error: StoreError | SerializerError): boolean => byRule.has(error)

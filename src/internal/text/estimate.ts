@@ -20,7 +20,7 @@ const bytesOf = {
   error: 32 * word
 }
 
-/** The minimum number of places in a hash table (a power of two). Each takes 3.5 words in a `Map`, 2.5 in a `Set`. */
+/** The least number of slots in a hash table (a power of two). Each takes 3.5 words in a `Map`, and 2.5 in a `Set`. */
 const leastPlaces = 4
 const bytesOfMap = 9 * word
 const bytesOfPlace = { map: 3.5 * word, set: 2.5 * word }

@@ -50,7 +50,7 @@ export const afterProgramMillis = (clock: Clock.Clock, millis: number): Effect.E
     )
     : Effect.sleep(millis)
 
-/** Ends when `millis` have passed according to `timeNow`, or at the latest after sleeping for a multiple of it. */
+/** Ends when `millis` have passed according to `timeNow`, or at the latest after a sleep of several times `millis`. */
 export const untilPassed = (timeNow: () => number, millis: number): Effect.Effect<void> =>
   Effect.suspend(() => {
     const end = timeNow() + millis

@@ -20,14 +20,14 @@ export const make = (perTurn: number, dispatcher: SchedulerDispatcher): TurnLimi
   isResuming: false
 })
 
-/** Takes a place in this turn. Returns `false` if there is none, in which case the caller waits with `nextTurn`. */
+/** Counts an operation in this turn. Returns `false` if the limit is reached: then the caller waits with `nextTurn`. */
 export const tryEnter = (self: TurnLimit): boolean => {
   if (self.left === 0 || (self.waiting.size > 0 && !self.isResuming)) return false
   if (--self.left === 0) self.dispatcher.scheduleTask(() => beginTurn(self), 0)
   return true
 }
 
-/** Waits for a turn with a free place. The caller then takes the place with `tryEnter`, in the same step. */
+/** Waits for a turn that has not reached its limit. The caller then calls `tryEnter` in the same step. */
 export const nextTurn = (self: TurnLimit): Effect.Effect<void> =>
   Effect.callback((resume) => {
     // The fiber may have yielded since `tryEnter`. If the next turn has begun, there may be no later one to resume it.

@@ -1,4 +1,4 @@
-/** Requests for the chunks of a long list. */
+/** Sends requests for a long list, one for each chunk of the list. */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import { waves } from "../defaults/bounds.ts"
@@ -12,7 +12,7 @@ const tolerance = 1.5
 /**
  * Sends the chunks of a list one by one at first, because a store that gets many at once could exceed its time limit.
  * As long as several at once take hardly longer than one, the store is only far away, and their number is doubled.
- * Each of several begins in a turn of its own. With `inTurn`, a wave waits for such a turn to handle its answer.
+ * Each chunk begins in its own turn of the event loop. With `inTurn`, a wave waits for a turn to handle its answer.
  */
 export const forEachWave = <A, E, R>(
   items: ReadonlyArray<A>,

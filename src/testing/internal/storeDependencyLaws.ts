@@ -10,7 +10,7 @@ const tags = ["~=a:1", "~*a", "~=a:2"]
 
 const versionsOf = (store: Store) => Effect.map(store.get("none", tags), ({ versions }) => versions)
 
-/** Checks which of three markers remain after a step: that of an id, of its group, and of another id in the group. */
+/** Checks which markers remain after a step: those of an id, of its group, and of another id in the group. */
 const leaves = (step: (store: Store) => Effect.Effect<unknown, unknown>, left: ReadonlyArray<boolean>): Check =>
   law(Effect.fnUntraced(function*(store) {
     const before = (yield* store.markers(tags)).markers.map(({ version }) => version)

@@ -53,7 +53,7 @@ export const acquireLease = (store: Store, id: string, options: AcquireOptions) 
       ? Effect.succeed(acquired.generation)
       : Effect.as(same(acquired._tag, "Granted", `${options.owner} may load`), ""))
 
-/** The failures that a granted lease reports: their number, and the bytes of the last failure note. */
+/** The failures that a granted lease reports: their number, and the last note's bytes. Else, the answer's `_tag`. */
 export const failuresOf = (acquired: Acquired): unknown =>
   acquired._tag === "Granted"
     ? acquired.failures && [acquired.failures.count, Array.from(acquired.failures.note)]

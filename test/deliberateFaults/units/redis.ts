@@ -25,7 +25,7 @@ export const faults: ReadonlyArray<UnitFault> = [
   },
   {
     name: "loads that ask for their lease first never say why a value costs connections",
-    in: "finding",
+    in: "findingLogged",
     find: `operation === "acquire" && self.limit < Infinity`,
     replace: `operation === "acquire"`,
     by: "test/servers/redisLargeValues.test.ts"

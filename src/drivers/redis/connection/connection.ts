@@ -44,7 +44,7 @@ export interface ConnectionOptions {
 interface Command {
   /** Cleared once it has been called, because a closure that stays reachable moves to the heap's old generation. */
   done: Done | undefined
-  /** Receives the server's answer, or its loss, if it comes after `done` was called with a timeout. */
+  /** Receives the server's answer or a `Lost` fault, if it arrives after `done` was called with another fault. */
   readonly late: Done | undefined
   /** When the command was sent, on a clock that counts only the time in which this program could read an answer. */
   readonly sentAt: number
@@ -66,7 +66,7 @@ export interface Connection {
   /** The server's clock minus the local clock, in milliseconds. 0 if the clocks agreed when they were compared. */
   offset: number
   aheadMillis: number
-  /** How long the server takes to answer at least. Slower answers raise it slowly. 0 until measured. */
+  /** The shortest response time measured lately, in milliseconds. A slower answer at most doubles it. 0 if unknown. */
   distanceMillis: number
   compareClocks: (() => void) | undefined
   /** By how many milliseconds a test had moved the program's clock before the first comparison with the server's. */
@@ -99,7 +99,7 @@ export const make = (options: ConnectionOptions, clock: Clock.Clock): Connection
 /** How far the wall clock is ahead of the monotonic clock. Changes if the clock is set, or the machine is suspended. */
 export const aheadOf = (clock: Clock.Clock): number => clock.currentTimeMillisUnsafe() - monotonicMillis(clock)
 
-/** The server's clock minus the local clock. If that has jumped, entries end too early rather than too late. */
+/** The server's clock minus the local clock. If the local clock jumps, entries may expire too early, never late. */
 export const offsetOf = (self: Connection, isWrite: boolean): number => {
   const { aheadMillis, clock, offset } = self
   const jump = aheadOf(clock) - aheadMillis

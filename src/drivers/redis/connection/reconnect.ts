@@ -88,7 +88,7 @@ const compareClocks = (self: Connection.Connection, times = 1): void => {
   })
 }
 
-/** Whether the event loop was free to read an answer. Otherwise the answer says nothing about the server's distance. */
+/** Whether the event loop was free to read an answer. If not, the response time does not show the server's distance. */
 const wasFree = (restedBefore: number, tookMillis: number): boolean => {
   const rested = loopRestedMillis() - restedBefore
   return Number.isNaN(rested) || rested >= tookMillis / 2

@@ -20,9 +20,9 @@ export interface Wire {
   readonly run: () => string
 }
 
-/** The questions of a connection that begins: of TCP, TLS and Redis. */
+/** The round trips that opening a connection takes: one each for TCP, TLS and Redis. */
 export const toConnect = 3
 
-/** How long the server may take to answer so many questions in a row on another connection. */
+/** The time limit for consecutive round trips: three times their measured duration, but not below a minimum. */
 export const answerMillis = ({ distanceMillis }: Wire, questions: number): number =>
   Math.max(Limits.tracking.answerMillis, 3 * questions * distanceMillis())

@@ -1,4 +1,4 @@
-/** Packs many values into one argument, because the client sends each argument of bytes with a write of its own. */
+/** Packs many values into one argument, because the client writes each binary argument to the socket separately. */
 
 export interface Packed {
   readonly roomFor: (size: number) => Buffer

@@ -28,7 +28,7 @@ export const make: Effect.Effect<Debts, never, Scope.Scope> = Effect.gen(functio
   return self
 })
 
-/** Releases later, and again until the server has answered. The release names its owner: later holders lose nothing. */
+/** Releases later, and retries until the server answers. `release` names the owner, so later holders lose nothing. */
 export const owe = (self: Debts, name: string, release: Debt["release"]): void =>
   add(self, name, { release, untilMillis: monotonicMillis(machineClock) + Limits.debts.millis })
 

@@ -10,7 +10,7 @@ import { both } from "./answers.ts"
 import { evaluate } from "./evaluate.ts"
 import type { Control, Session } from "./session.ts"
 
-/** Reads the era and the sequence of invalidations. Calls made before its microtask runs share one command. */
+/** Reads the era and the sequence of invalidations. Calls before the next microtask share one command. */
 export const control = (session: Session, done: (answer: Control | Fault) => void): void => {
   if (session.controls !== undefined) return void session.controls.push(done)
   session.controls = [done]

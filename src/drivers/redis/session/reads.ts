@@ -10,7 +10,7 @@ import type { Read, Session } from "./session.ts"
 
 const nowhere: ReadonlyArray<number> = []
 
-/** Reads `keys` and `markers`, and passes their values to `done` in that order. Several reads may share markers. */
+/** Reads `keys` and `markers`, and passes their values to `done` in that order. Shared markers are read only once. */
 export const read = (
   session: Session,
   keys: ReadonlyArray<Named>,

@@ -1,6 +1,6 @@
 /**
- * Finds values above the server's output limit: each read of one would cost the connection of all reads.
- * An id whose read was lost with its connection is measured first, because something else may have cut the connection.
+ * Finds values above the server's output limit: on a read of one, the server closes the connection that all reads use.
+ * If a read is lost with its connection, the value is measured before the next read: the loss may have another cause.
  */
 import * as Effect from "effect/Effect"
 import { StoreError } from "../../../CacheError.ts"
@@ -18,7 +18,7 @@ import type { Session } from "./session.ts"
 interface Suspect {
   readonly losses: number
   readonly size: number
-  /** Until when the value is too large because of its losses alone. Then one more loss is enough. */
+  /** Until this time, the value counts as too large because of its losses. Afterwards, one more loss suffices. */
   readonly untilMillis: number
   /** Whether its size was asked since the last loss. Reads that were lost together count as one loss. */
   readonly isMeasured: boolean
@@ -93,7 +93,7 @@ export const finding = (self: Unreadable, ids: ReadonlyArray<string>): Effect.Ef
       : Effect.callback((resume) => find(self, ids, (found) => resume(Effect.succeed(found))))
   )
 
-/** Logs once what no failure says: the answer to a bulk read or a lease holds no reason. */
+/** Logs the reason once, because the answer to a bulk read or a lease request cannot contain it. */
 export const findingLogged = (
   self: Unreadable,
   operation: "getMany" | "acquire",
@@ -124,7 +124,7 @@ export const askLimit = (self: Unreadable, id: string, done: (limit: number | un
 export const isSendable = ({ limit }: Unreadable, size: number): boolean =>
   1.25 * size + Limits.unreadable.overhead <= limit
 
-/** Decides by the limit or, if it is not known, by the losses of sizes from `guiltyFrom` on. Returns the reason. */
+/** Decides by the limit or, if that is unknown, by the losses and the minimum size `guiltyFrom`. Returns the reason. */
 const judge = (self: Unreadable, id: string, size: number, guiltyFrom: number | undefined): Error | undefined => {
   const { suspects } = self
   const name = id.slice(0, 200)
@@ -150,14 +150,13 @@ const judge = (self: Unreadable, id: string, size: number, guiltyFrom: number | 
   )
 }
 
-/** Forgets the losses of other values, which this one explains. */
 const acquitOthers = (suspects: Unreadable["suspects"], now: number): void => {
   for (const [id, suspect] of suspects) {
     if (suspect.untilMillis <= now) suspects.set(id, { ...suspect, losses: 0 })
   }
 }
 
-/** The size of the only guilty one among values that are read at the same time and lost together: the largest. */
+/** The size of the largest value with enough losses: of values that are read and lost together, only it is guilty. */
 const largestLost = (suspects: Unreadable["suspects"]): number => {
   let { least: largest } = Limits.unreadable
   for (const { losses, size } of suspects.values()) {

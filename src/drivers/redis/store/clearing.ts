@@ -13,7 +13,7 @@ export const clear = (self: StoreState): Operation<void> =>
     (era) => startSweeping(self, era)
   )
 
-/** Removes keys of former eras until the scope closes. The rest expires, or the next `clear` removes it. */
+/** Removes keys of former eras until the scope closes. Remaining keys expire, or the next `clear` removes them. */
 const startSweeping = (self: StoreState, before: number): Effect.Effect<void> =>
   Effect.suspend(() => {
     const isRunning = self.sweptBefore !== undefined

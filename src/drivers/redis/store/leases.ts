@@ -27,14 +27,14 @@ export const acquireMany = (
 ): Operation<ReadonlyArray<Acquired>> =>
   Effect.flatMap(withRejected(self, requests), (asked) => {
     const granted: Array<Held> = []
-    // Loads use none of the leases if the answer for one of the ids is a fault.
+    // If the answer for one id is a fault, the loads use none of the leases, so all of them are released.
     return Effect.tapError(askForAll(self, asked, granted), () =>
       Effect.sync(() => {
         for (const held of granted) oweRelease(self, held)
       }))
   })
 
-/** Rejects entries that the server cannot send, because it would answer with them. */
+/** Marks entries that the server cannot send as rejected, so that the server does not answer with them. */
 const withRejected = (
   { unreadable }: StoreState,
   requests: ReadonlyArray<AcquireRequest>
@@ -139,7 +139,7 @@ const attempt = (self: StoreState, acquiring: Acquiring): void => {
     fixed: isCluster ? [] : [session.keys.sequence],
     args: [owner, tokens.next(16), ...millisOf(leaseMillis), rejected, joinOf(join)]
   }, (answer) => {
-    // The server may have granted the lease, which this load does not use. On a cluster, the era may be what failed.
+    // This load fails, but the server may have granted the lease: on a cluster, perhaps only the era's read failed.
     if (answer instanceof Lost || rejected.length === 0) Unreadable.note(self.unreadable, [["v", id]], answer)
     if (answer instanceof Lost || (isCluster && isFault(answer))) oweRelease(self, { id, owner })
     if (isFault(answer)) return done(answer)

@@ -1,4 +1,4 @@
-/** Requests for many ids: a script for many at once, or on a cluster, whose ids are in several slots, one for each. */
+/** Runs requests for many ids. A script handles many ids, except on a cluster, where the ids are in several slots. */
 import * as Limits from "../../../internal/defaults/redis.ts"
 import * as Turns from "../../../internal/time/turns.ts"
 import type { SetRequest } from "../../../ports/store.ts"
@@ -8,7 +8,7 @@ import * as Packed from "../protocol/packed.ts"
 import { all } from "../session/answers.ts"
 import { asking, askingAll, list, type Operation, type StoreState } from "./state.ts"
 
-/** The answer for an item that is sent again alone. */
+/** Replaces the answer for an item that must be sent again, alone. */
 export const failed = Symbol()
 
 interface Many<A, B> {

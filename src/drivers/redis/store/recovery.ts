@@ -1,8 +1,8 @@
 /**
  * Repeats recent changes on a server that may lack them: a server restarted from an older snapshot, or a replica that
  * was promoted before it had received all writes. Each process first repeats its own changes of the last few seconds.
- * All processes also write the time every few seconds, under a key with the server's `run_id`. If the new server has
- * too old a time, not all changes can be repeated: the first process to notice clears the store and writes the time.
+ * All processes also write the time every few seconds, under a key with the server's `run_id`. If the new server's
+ * time is too old, not all changes can be repeated: the first process to notice clears the store and writes the time.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -73,7 +73,7 @@ export const recover = Effect.fnUntraced(function*(self: Recovery, fresh: Fresh)
   const found = yield* asking(
     (done) => session.wire.send(keys.controlTag, ["MGET", keys.timeOf(fresh.formerRun ?? "")], done),
     (found) =>
-      // Unlike \`GET\`, \`MGET\` answers for a value of another type as for a missing one.
+      // Unlike `GET`, `MGET` treats a value of another type as missing.
       Array.isArray(found) ? found[0] as unknown : undefined
   )
   const { all, ids, tags } = recent.since(fresh.lostAt)

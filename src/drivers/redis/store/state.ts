@@ -44,7 +44,7 @@ export interface StoreState extends StateOptions {
   /** The most recent answer for a marker. It is decoded to `lastVersion` once, because reads in one turn share it. */
   lastAnswer: unknown
   lastVersion: string | undefined
-  /** The mean size of the values that were read last, a guess at the next ones. */
+  /** The expected mean size of the next values, estimated from the values that were read last. */
   valueBytes: number
   /** The keys of all eras before this one are being removed. `undefined` if no removal is running. */
   sweptBefore: number | undefined

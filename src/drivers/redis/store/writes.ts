@@ -31,7 +31,7 @@ export const refusal = (
   const { maxValue, unreadable } = self
   const isSendable = Unreadable.isSendable(unreadable, size)
   if (size <= maxValue && isSendable) return undefined
-  // The operator may have raised the limit.
+  // Reads the limit again, because the operator may have raised it.
   if (!isSendable) Unreadable.askLimit(unreadable, id, () => {})
   const limit = size > maxValue ? ["maxValue", maxValue] as const : [Unreadable.option, unreadable.limit] as const
   return tooLarge({ store: storeName, operation, id, size, limit })
@@ -232,7 +232,7 @@ const sendRemovals = (self: StoreState, ids: ReadonlyArray<string>, done: Done):
   write(self, "removeMany", { ...keysToWriteAll(self, ids), args: [String(ids.length)] }, done)
 }
 
-/** Whether an entry was removed. If it had tags, the tags instead, which show whether the entry was still valid. */
+/** Whether an entry was removed or, if it had tags, these tags, which show whether the entry was still valid. */
 type Removed = boolean | ReadonlyArray<TagVersion>
 
 const removedOf = (answer: unknown): Removed | Fault =>

@@ -2,7 +2,7 @@
 import * as Limits from "../../../internal/defaults/redis.ts"
 import { remember } from "./remember.ts"
 
-/** The bytes as characters: unlike a view, such a text does not keep the rest of the encoded entry in memory. */
+/** The bytes are kept as text, because a view would keep the whole encoded entry in memory. */
 export type OwnWrites = Map<string, string>
 
 export const make = (): OwnWrites => new Map()

@@ -54,7 +54,7 @@ export const make = (session: Session, sender: string, scrub: Scrub): Published 
     unconfirmed: 0,
     onConfirmed: undefined
   }
-  // Until the first look is answered, all changes are published, even if no other process needs them.
+  // Until the key `untracked` has been read, all changes are published, even if no other process needs them.
   look(self)
   return self
 }

@@ -1,4 +1,4 @@
-/** A file that reserves log space for removals on a full disk. Its bytes are random, so they do not compress. */
+/** A file that reserves log space for removals on a full disk. Its random bytes cannot be compressed. */
 import { randomBytes } from "node:crypto"
 import * as fs from "node:fs"
 import * as path from "node:path"

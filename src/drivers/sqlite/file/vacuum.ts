@@ -24,7 +24,7 @@ export const check = (self: Vacuum): void => {
   self.isDue ||= isFree(self, 1 / 2) || pagesAbove(self) > 0
 }
 
-/** Frees some pages. Returns whether more pages remain to be freed. `now` is in epoch milliseconds. */
+/** Frees a few hundred pages. Returns whether more must be freed. `now` is in epoch milliseconds. */
 export const step = (self: Vacuum, now: number): boolean => {
   const { database, room } = self
   const wanted = Math.min(pagesOfStep, pagesAbove(self))

@@ -30,7 +30,7 @@ export const make = (options: Options) => {
     bytes: 0,
     /** When attempts to empty the log began to fail. `undefined` if the last attempt succeeded. */
     pinnedAt: undefined as number | undefined,
-    /** Set once emptying has failed for too long: the size of the log then, and the transactions that enlarged it. */
+    /** Set once emptying has failed for too long: the log's size then, and how many transactions enlarged it since. */
     grown: undefined as { readonly from: number; transactions: number } | undefined
   }
 }

@@ -25,7 +25,7 @@ const pruneEvery = 256
 /** Prepares the statements. `note` is called with each change that this process makes. */
 export const make = (database: DatabaseSync, maxPages: number, note: (changed: Changed) => void) => ({
   note,
-  // Marks this connection's own rows, so reads skip them. SQLite draws it: programs may use the same seed of `Random`.
+  // Marks this connection's own rows, which reads skip. SQLite draws it, because programs may share a `Random` seed.
   origin: Number(database.prepare("SELECT random() & 0x1fffffffffffff AS origin").get()?.["origin"]),
   kept: Math.min(changesKept, Math.max(64, maxPages)),
   insert: database.prepare("INSERT INTO change (origin, kind, subject) VALUES (?, ?, ?)"),

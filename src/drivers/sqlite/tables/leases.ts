@@ -24,7 +24,7 @@ interface Generation {
 
 interface Lease extends Held, Generation {}
 
-/** After `every` grants, only so many rows are checked for outdated leases, because a call may hold a million. */
+/** After `every` grants, only `rows` rows are searched for outdated leases, because a bulk call may hold a million. */
 const prune = { every: 1024, rows: 4096 }
 
 const beforeAllIds = -Infinity

@@ -87,7 +87,7 @@ export const remove = (self: Tags, names: ReadonlyArray<string>): void => {
   if (deleted.length > 0) Changes.tagsChanged(self.changes, deleted)
 }
 
-/** Reads the counter of invalidations. Throws if it is missing: after a restart at 0, new markers would seem old. */
+/** Reads the counter of invalidations. Throws if it is missing: if it restarted at 0, new markers would seem old. */
 const count = (statement: StatementSync): number => {
   const value = statement.get()?.["value"]
   if (typeof value !== "number") throw damage("The counter of invalidations is missing")

@@ -74,7 +74,7 @@ const refuse = (self: Backoff, thrown: unknown): void => {
 export const isRepeated = ({ refusal }: Backoff, thrown: unknown): boolean =>
   refusal !== undefined && thrown === refusal
 
-/** The rest of the pause in milliseconds. This function is called often, so it reads the clock only after a refusal. */
+/** The remaining pause in milliseconds. This function is called often, so it reads the clock only after a refusal. */
 const leftMillis = (self: Backoff): number =>
   self.pauseEndsAt === -Infinity ? 0 : Math.max(0, self.pauseEndsAt - self.now())
 
@@ -97,7 +97,7 @@ const resumeInNextTurn = (self: Backoff): void => {
   self.dispatcher.scheduleTask(() => resumeSome(self), 0)
 }
 
-/** Resumes some waiting operations. If there is no leader, the first of them that is refused becomes the leader. */
+/** Resumes a few waiting operations. If there is no leader, the first of them that is refused becomes the leader. */
 const resumeSome = (self: Backoff): void => {
   self.isResuming = false
   const isRefused = self.refusedSince !== undefined

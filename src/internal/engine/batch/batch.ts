@@ -107,7 +107,7 @@ const load = (self: State, fiber: Fiber.Fiber<any, any>): Effect.Effect<unknown,
     return Effect.suspend(() => withdraw(self, item))
   })
 
-/** Removes a flight. If no other flight waits, the call is interrupted, and the flight waits until the call ends. */
+/** Removes a flight. Interrupts the call if no other flight waits. Awaits the call if the flight must not end first. */
 const withdraw = (self: State, item: Item): Effect.Effect<unknown> => {
   const { call, flight } = item
   if (call === undefined) item.state = "left"
@@ -115,7 +115,7 @@ const withdraw = (self: State, item: Item): Effect.Effect<unknown> => {
   return call !== undefined && leaveCall(call, item) && call.fiber !== undefined ? Fiber.await(call.fiber) : Effect.void
 }
 
-/** Runs a flight without a fiber. Returns `false` if the flight needs one: for a store read, a span or deep nesting. */
+/** Runs a flight without a fiber. Returns `false` if the flight needs one (store reads, spans, deep nesting). */
 const seat = (self: State, flight: Flight): boolean => {
   const { depth, engine, policy, readsStore, trace } = flight
   if (!self.isOpen || engine.isPrivate || readsStore || trace !== undefined || depth % 32 === 0) return false
@@ -183,7 +183,7 @@ const fireIfComplete = (self: State): void => {
   const tickets = self.tickets.filter(({ isOpen }) => isOpen)
   self.tickets = []
   if (items.length > 0) return fire(self, items, tickets)
-  // Without a flight that leads them, all tickets become flights.
+  // No flight is left that could lead the tickets, so all of them become flights.
   for (const ticket of tickets) ticket.board()
   if (self.ready.length > 0) fireIfComplete(self)
 }
@@ -194,7 +194,7 @@ const fire = (self: State, items: ReadonlyArray<Item>, tickets: ReadonlyArray<Ti
   const clock = Context.get(context, Clock.Clock)
   const call: Call = {
     items: tickets.length === 0 ? items : [...items, ...tickets],
-    // The call runs as part of the first flight. The other flights wait for that one, so that the graph finds cycles.
+    // The call runs as part of the first flight. The others wait for that flight, so that the wait graph finds cycles.
     edges: new Map([[first, 1]]),
     waiting: items.length + tickets.length,
     turning: { clock, dispatcher: engine.work.dispatcher },
@@ -283,7 +283,7 @@ const lookup = (self: State, call: Call): Effect.Effect<BatchAnswers, unknown, a
     }
   }
   const tries = retry === undefined ? callAll : retried(firstOf(call).flight, callAll, { schedule: retry, onRelease })
-  // If all flights have left before the call begins, it does not begin.
+  // If all flights have left before the call begins, the user's lookup does not run.
   const calling = Effect.suspend(() => call.waiting === 0 ? Effect.interrupt : tries)
   return checked(keys, Effect.withFiber((fiber) => inScope(fiber, calling, (_, exit) => onRelease(exit), undefined)))
 }

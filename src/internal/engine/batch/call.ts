@@ -11,7 +11,7 @@ import { begin, beginLoading } from "../flight/flight.ts"
 import type { Batch, Flight, Groups, Resume, Seats, Ticket } from "../state.ts"
 import type { Sorted } from "./unasked.ts"
 
-/** A flight in a call. The answer resumes the flight's fiber. A flight without a fiber (a seat) is run by the call. */
+/** A flight in a call. The answer resumes the flight's fiber. If there is none (a seat), the call runs the flight. */
 export class Item {
   readonly flight: Flight
   readonly key: Key
@@ -115,13 +115,13 @@ export const board = (self: State, ticket: Ticket): void => {
   flight.attempt.waitsOn = call.edges
 }
 
-/** Interrupts the read of the tickets. If that interrupts the call, waits for the call's finalizers. */
+/** Drops the tickets of an interrupted read. If that interrupts the call, waits for the call's finalizers. */
 export const leaveTickets = (self: State): Effect.Effect<unknown> => {
   let dropped = 0
   const left = Turns.forEach(self.call?.items ?? self.tickets, (one) => {
     if (one instanceof Item || !one.isOpen) return
     const { call } = self
-    // A flight keeps its id until a call that cannot be interrupted has ended.
+    // If the call cannot be interrupted, a flight must keep the id until the call has ended.
     if (call?.fiber !== undefined && !isInterruptible(call.fiber)) return void one.board()
     one.drop()
     dropped++

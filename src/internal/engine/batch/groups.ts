@@ -8,7 +8,7 @@ import type { Flight, Groups } from "../state.ts"
 interface Waiting {
   readonly at: number
   readonly clock: Clock.Clock
-  /** The number of flights of earlier groups that have not left yet, in the sense of `Groups.left`. */
+  /** The number of flights of earlier groups for which `left` has not been called yet. */
   older: number
   /** When the first flight of this group left, in monotonic milliseconds. */
   firstAt: number | undefined
@@ -40,7 +40,7 @@ export const make = (): Groups => {
         more()
       }
       const more = Turns.forEachUnsafe(items, turning, (item) => {
-        // Not counted in `goOn`: more flights leave before this turn begins.
+        // Counted here and not in `goOn`, because more flights leave between `goOn` and this turn.
         older ??= inside.size
         step(item)
         if (inside.size < size) return true

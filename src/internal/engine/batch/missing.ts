@@ -76,7 +76,7 @@ const takeWave = (
         if (policy.strict) refuse(reading, one, Exit.die(new StrictFault(answer)))
         return
       }
-      // The entry's dependencies were unknown until now, so a change since may concern them: the flight asks again.
+      // The entry's dependencies were unknown at first, so a change since may concern them. The flight asks again.
       if (answer instanceof Entry && self.mutations !== mutations && derives(answer)) return void (one.asked = false)
       if (!(answer instanceof Entry) || answer.writeId === one.rejectedWriteId) {
         one.rejectedWriteId = rejectedBy(answer) ?? one.rejectedWriteId
@@ -171,7 +171,7 @@ const joinAll = (
       const defect = defectOf(joinOne, one)
       if (defect !== undefined) answer(one, defect)
     }
-    // The batch is closed even if a key throws or no caller is left, because other reads may wait for it.
+    // The batch is closed even if a step throws or no caller is left, because other reads may wait for its call.
     batch.inGroups(missing, turning, join, batch.close)
     return Effect.suspend(() => {
       isLeft = true
@@ -185,7 +185,7 @@ const joinAll = (
     })
   })
 
-/** Removes all callers over several turns. Then waits for those that wait for a load's finalizers. */
+/** Removes all callers over several turns. Then awaits the callers that still wait for the finalizers of a load. */
 const leaveAll = (
   cleanups: ReadonlyArray<Effect.Effect<void>>,
   run: (cleanup: Effect.Effect<void>) => Fiber.Fiber<void>

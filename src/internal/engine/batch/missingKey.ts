@@ -1,4 +1,4 @@
-/** Those keys of a bulk read that memory does not have. */
+/** The keys of a bulk read that were not served from memory. */
 import type * as Exit from "effect/Exit"
 import type { Key } from "../../key/ofKey.ts"
 import type { Entry } from "../memory/entry.ts"

@@ -67,7 +67,7 @@ export const readMany = (
     )
 }
 
-/** Captures markers, and then runs a read inside a load. The capture counts towards the keys' timeouts. */
+/** Captures the markers that a read in a load needs, then runs the read. The capture counts towards the timeouts. */
 const captureFirst = (
   self: Flights,
   reading: { readonly policy: Policy.Policy; readonly within: Attempt },
@@ -184,7 +184,7 @@ const lookerIn = (self: Flights, reading: Reading, inTheWay: InTheWay): (key: Ke
 const removedFrom = ({ memory: { removals } }: Flights): number =>
   Object.values(removals).reduce((sum, count) => sum + count)
 
-/** Gives all places of a repeated key one answer, because the entry may have changed between their lookups. */
+/** Gives a repeated key the same answer at all positions, because its entry may have changed between the lookups. */
 const repeatAnswers = (
   { exits, many: { keys }, missing }: Reading,
   isChanged: boolean

@@ -64,7 +64,7 @@ export const readerOf = (engine: Flights, { fiber, many, policy }: Reading, key:
   request: many.requestOf(key, noBatch)
 })
 
-/** Serves an entry that is due for a refresh, or is stale and within `retryAfter`. Returns whether it was served. */
+/** Serves an entry that is due for a refresh, or stale while loads of its id pause. Returns whether it was served. */
 export const isServed = (
   self: Flights,
   reading: Reading,

@@ -1,6 +1,6 @@
 /**
- * Keys that only one bulk call wants, in a cache without a store. A flight takes several hundred bytes and a
- * microsecond, so such a key has a ticket, which becomes a flight as soon as anything else looks for the id's flight.
+ * Tickets for keys that only one bulk call wants, in a cache without a store. A flight takes several hundred bytes and
+ * a microsecond, so such a key has a ticket, which becomes a flight as soon as anything else looks up the id's flight.
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -25,7 +25,7 @@ type Pilot = { -readonly [name in keyof Flight]: Flight[name] }
 
 interface Tickets extends Office {
   readonly tickets: ReadonlyMap<string, Missing>
-  /** Whether the results may neither be stored nor joined, because everything was invalidated. */
+  /** Whether no result may be stored and no ticket joined, because everything was invalidated. */
   isDetached: boolean
   readonly engine: Flights
   readonly reading: Reading
@@ -86,7 +86,7 @@ const makeIndex = (): Index => {
   }
 }
 
-/** Removes the tickets of a call. If none are left, misses need not look for any. */
+/** Removes the tickets of a call. If no call has tickets, removes the index too: misses then need not look for any. */
 export const close = (self: Tickets): void => {
   const { flights } = self.engine
   flights.tickets?.calls.delete(self)
@@ -155,7 +155,7 @@ const end = (self: Tickets, ticket: Missing, exit: Exit.Exit<unknown, unknown>, 
   pilot.attempt.endedAt = endedAt
   pilot.endedAt = endedAt
   pilot.entry = toEntry(engine, pilot, exit, endedAt)
-  // A function of the user has looked for the flight, which has therefore been made.
+  // A function of the user, called by `toEntry`, has looked up the id's flight, so the ticket has become a flight.
   if (!ticket.isOpen) return false
   ticket.isOpen = false
   publish(engine, pilot)

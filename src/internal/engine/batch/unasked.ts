@@ -39,7 +39,7 @@ export const sortAnswers = (
     const info = infoOf(keys[0]!)
     const sort = (answer: Answer): void => {
       const [key, exit] = answer
-      // Skips keys of another class, and keys whose fields do not fit the class, so that they have no id.
+      // Skips keys of another class, and keys that have no id because their fields do not fit the class.
       const id = infoOfAny(key) === info ? idOrNone(key) : undefined
       if (id === undefined) return
       if (asked.has(id)) asked.set(id, exit)
@@ -99,7 +99,7 @@ const keepAll = (self: Flights, answers: ReadonlyArray<Answer>, call: Call): Rea
       const own = keep(self, answer, call, now)
       if (own === undefined) continue
       if (left-- > 0) putInMemory(self, own.request, own.entry!, now)
-      // An entry that derives from other entries is not stored: that would need their markers from before the call.
+      // An entry that derives from other entries is not stored: their markers would have been needed before the call.
       if (own.attempt.dependencies === undefined) kept.push(own)
     } catch (thrown) {
       const [key] = answer

@@ -94,7 +94,7 @@ const countId = (groups: Map<string, number>, tag: string): void => {
   groups.set(group, (groups.get(group) ?? 0) + 1)
 }
 
-/** A load depends on an id by the id's tag or, if it reads too many ids of the group, by the group's tag. */
+/** The tag by which a load depends on an id: the id's or, if the load reads too many ids of a group, the group's. */
 const tagFor = (
   { engine, tags }: Dependencies,
   groups: ReadonlyMap<string, number> | undefined,
@@ -231,7 +231,7 @@ const add = (dependencies: Dependencies, tag: string, dependency: Dependency): v
   const known = dependencies.tags.get(tag)
   if (known !== undefined) {
     if (dependency.epoch < known.epoch) known.epoch = dependency.epoch
-    // Two versions of one tag mean that the load has read one value from before a change and one from after it.
+    // Two versions of one tag mean that one value that the load has read is older than a change, and another is newer.
     const isOther = known.version !== undefined && dependency.version !== undefined &&
       known.version !== dependency.version
     if (isOther) taint(dependencies)

@@ -45,7 +45,7 @@ export class CallerList implements Callers {
     return undefined
   }
 
-  /** Skips callers that are removed during the iteration. Each step allocates, so use this for few callers only. */
+  /** Skips callers that are removed during the iteration. Each step allocates, so iterate over a few callers only. */
   *[Symbol.iterator](): Generator<Caller> {
     for (const caller of this.list) {
       if (caller !== undefined && this.has(caller)) yield caller

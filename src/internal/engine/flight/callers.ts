@@ -218,7 +218,7 @@ export const isBehind = (self: Flights, caller: Caller): boolean => {
     (flight.isBehind || self.behind < writesBehind) && !mustReadAgain(self, caller)
 }
 
-/** A derived entry needs the versions of its inputs, which are known only after their writes. Streams write pages. */
+/** Callers wait for near stores, for a stream's pages, and for a version that a derived entry needs from the write. */
 const waitsByDefault = ({ storeTier }: Flights, { request, within }: Caller): boolean =>
   !isFar(storeTier!) || within?.dependencies !== undefined || request.maxLoadMillis !== undefined
 

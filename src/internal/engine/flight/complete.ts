@@ -104,9 +104,9 @@ const tellLoad = (self: Flights, flight: Flight, exit: Exit.Exit<unknown, unknow
 }
 
 /**
- * Counts a failed load. If the failure is an answer of a working origin, the stale value is no longer served. After any
- * other failure, the loads of an id with a stale value pause. Only one warning is logged until a load of the key class
- * succeeds, because an origin that is down fails for all its keys.
+ * Counts a failed load. If the failure is an answer of a working origin, the stale value is no longer a fallback. After
+ * any other failure, the loads of an id with a stale value pause. Only one warning is logged until a load of the key
+ * class succeeds, because an origin that is down fails for all its keys.
  */
 const reportFailure = (self: Flights, flight: Flight, exit: Exit.Exit<unknown, unknown>, now: number): void => {
   const { counters, id, request: { batch, key } } = flight

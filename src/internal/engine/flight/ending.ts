@@ -46,7 +46,7 @@ export const detach = (self: Flights, id: string): void => {
   for (let flight = self.flights.get(id); flight !== undefined; flight = self.flights.get(id)) {
     flight.storable = false
     unregister(self, flight)
-    // New readers in any process need not wait for a result that will not be stored.
+    // The lease is released, because no process need wait for a result that will not be stored.
     releaseLease(flight)
     // A queued refresh without callers is dropped, because its entry was invalidated.
     if (flight.phase === "Queued" && flight.callers.size === 0) dropFlight(self, flight)

@@ -25,8 +25,8 @@ export const exitOf = (flight: Flight, exit: Exit.Exit<unknown, unknown>): Exit.
   isRenewed(flight) ? flight.attempt.previous!.exit : exit
 
 /**
- * Makes the entry to store. Returns `undefined` if the strategy skips the outcome, if the outcome is a defect or an
- * interruption, if it is a failure that must not replace a good value, or if a user's function throws.
+ * Makes the entry to store. Returns `undefined` for a defect, an interruption, a failure that must not replace a good
+ * value, an outcome that the strategy, `minLoad` or `inherit` refuses, a stale input or a user's function that throws.
  */
 export const toEntry = (
   self: Flights,

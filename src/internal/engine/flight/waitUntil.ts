@@ -18,7 +18,7 @@ export const WaitUntil: Context.Reference<KeepAlive | undefined> = Context.Refer
 export const isKeptAlive = (self: Flights, { context }: Flight["starter"]): boolean =>
   !self.isPrivate || Context.get(context, WaitUntil) !== undefined
 
-/** Asks the platform to run `begin`, which may start the flights, and to await them. Returns `false` if this failed. */
+/** Asks the platform to run `begin`, which may start the flights, and to await them. Returns `false` if it cannot. */
 export const keepAlive = (
   self: Flights,
   starter: Flight["starter"],

@@ -1,4 +1,4 @@
-/** Notes which ids change during bulk calls, which may answer keys without a flight. All calls share one list. */
+/** Notes which ids change during bulk calls and store requests that answer keys without a flight, in a shared list. */
 import { watchedIds } from "../../defaults/bounds.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
 import type { Flight, Flights, Watch, Watches } from "../state.ts"

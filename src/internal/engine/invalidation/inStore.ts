@@ -1,4 +1,4 @@
-/** Sends invalidations to the store immediately. Those that are not acknowledged are marked to be sent again. */
+/** Sends invalidations and writes to the store immediately. Those not acknowledged are marked for `replay.ts`. */
 import * as Effect from "effect/Effect"
 import type { Stored } from "../../../CacheEntry.ts"
 import type { StoreError } from "../../../CacheError.ts"

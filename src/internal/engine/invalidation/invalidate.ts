@@ -152,7 +152,7 @@ export const emptyMemory = (self: Flights, cause: RemovalCause): void => {
   tellAll(self, left, cause)
 }
 
-/** Flights, which may keep entries alive for long. These entries are removed singly, so they do not retain others. */
+/** Flights that may hold entries for long. Their entries are removed one by one, so that they do not retain others. */
 const holdersOf = (self: Flights): ReadonlyArray<Flight> => [...self.flights.all(), ...self.running.all()]
 
 type Left = ReadonlyMap<string, Entry | undefined>

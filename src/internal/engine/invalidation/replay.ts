@@ -59,7 +59,7 @@ export const replay = Effect.fnUntraced(function*(tier: StoreTier, all?: Budget,
     const budget: Budget = all ?? { leftMillis: storeTimeoutMillis }
     const isAnswered = yield* acknowledgeWritten(tier, budget, wave)
     if (!isAnswered) return false
-    // Skips items that newer operations have replaced. The store may report a removal before it acknowledges it.
+    // Skips replaced items. Reads `write` now: the store may report a removal, which clears `write`, before it answers.
     const current = wave.filter(isOpen)
     const writes = current.map(({ write }) => write)
     const [first] = current
@@ -97,13 +97,13 @@ const acknowledgeWritten = Effect.fnUntraced(function*(
   const found = yield* ask(tier, budget, "getMany", tier.store.getMany(writes.map(({ entry: { id } }) => id)))
   if (isFault(found)) return false
   writes.forEach(({ entry, item }, i) => {
-    // No process has changed the id since, and this one has not given the value up.
+    // The store has the written value, and this process knows of no newer one.
     if (item.write !== undefined && found[i]?.meta.writeId === entry.writeId) Pending.acknowledge(tier.pending, item)
   })
   return true
 })
 
-/** Ids in waves, and each other item alone. A wave is short, because a write may come while it is on its way. */
+/** Ids form waves, and other items are sent alone. A wave is short, because a newer write may begin during the wave. */
 const wavesOf = (items: ReadonlyArray<Pending.Item>): ReadonlyArray<ReadonlyArray<Pending.Item>> => {
   const ids = items.filter(({ target }) => target._tag === "Id")
   const others = items.filter(({ target }) => target._tag !== "Id")

@@ -50,10 +50,10 @@ export const track = (self: Flights): void => {
   self.tagEpochs.ensureTracking = () => {
     if (tier.tracker === undefined && !self.closed) resume(self, tier, timer)
   }
-  // The first poll skips changes from before the start, because they do not concern this process.
+  // The first poll skips the changes made before the start, because they do not concern this process.
   timer.look()
   if (!capabilities.changes || isAsked) return
-  // Outlives restarts of the worker, because changes may have been missed before a restart.
+  // This state outlives restarts of the worker, because changes may have been missed before a restart.
   const state = { wasTracked: false }
   supervise(tier.background, {
     name: "follows the changes of the store",
@@ -89,7 +89,7 @@ const follow = Effect.fnUntraced(function*(self: Flights, tier: StoreTier, state
   let isLogged = false
   let isEndLogged = false
   let coherentAt = 0
-  /** The start of the period in which only some changes are received. */
+  /** The start of the current period in which the store may miss changes (`Partial`). */
   let partialAt: number | undefined
   const clock = yield* Clock.Clock
   const apply = (change: Change | undefined): void => {
@@ -312,7 +312,7 @@ const poll = (self: Flights, tier: StoreTier, state: Polling): void => {
   if (state.isPartial) clearWhenStale(self, tier)
 }
 
-/** Yields changes one by one. After `ManyChanged`, also yields a change for each affected id in this process. */
+/** Yields changes one by one. After `ManyChanged`, also yields a change for each known id that may have changed. */
 function* apart(self: Flights, tier: StoreTier, changes: ReadonlyArray<Change>): Iterable<Change | undefined> {
   for (const change of changes) {
     yield change

@@ -1,4 +1,4 @@
-/** The lease of a flight: acquired before the load, awaited while another process holds it, renewed while loading. */
+/** Acquires a flight's lease before the load, waits while another process holds it, and renews it during the load. */
 import { hold } from "#platform/engine/derived/dependencies"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -43,7 +43,7 @@ type Acquiring = WriteGrant | Entry | Exit.Failure<unknown, unknown> | typeof Le
 interface Using {
   /** Whether the flight's callers can be served with the entry. */
   readonly serves: (entry: Entry) => boolean
-  /** Asks for the entry alone, and returns it if it serves. */
+  /** Asks the store for the entry without the lease. Returns the entry if it can be served. */
   readonly lookUp: Effect.Effect<Entry | undefined, never, any>
 }
 
@@ -74,7 +74,7 @@ export const acquireLease = Effect.fnUntraced(function*(
   const declared = declaredTags(self, request)
   let markers = elsewhere?.markers
   const needsMarkers = elsewhere === undefined && (declared.length > 0 || typeof request.options.tags === "function")
-  // Over a network, the markers are read at the same time as the lease is acquired, which returns a `seq` by itself.
+  // Over a network, markers of declared tags are read during `acquire`. For other tags, the grant's `seq` is enough.
   const isTogether = needsMarkers && store.distanceMillis !== undefined
   if (needsMarkers && !isTogether) {
     const answer = yield* readMarkers({ tier, budget }, declared)
@@ -101,7 +101,7 @@ export const acquireLease = Effect.fnUntraced(function*(
     const asked = elsewhere?.answer ?? (yield* askAlone(flight, { budget, tier }, { owner, isExclusive, question }))
     elsewhere = undefined
     if (isFault(asked) || asked._tag !== "Granted") flight.lease = undefined
-    // A server that refuses all writes, because it is full, still answers reads.
+    // A full server refuses all writes, such as `acquire`, but still answers reads.
     if (isFault(asked)) return (isFirst ? yield* lookUp : undefined) ?? failWith(asked)
     let acquired: LeaseAnswer
     if (asked._tag === "Wait") {
@@ -115,7 +115,7 @@ export const acquireLease = Effect.fnUntraced(function*(
       if (acquired._tag === "Granted") flight.lease = leaseOf(tier, owner)
     } else acquired = asked
     if (acquired._tag === "Granted") {
-      // Set again, because the flight may have been detached, and its release may have reached the store before.
+      // Set again if the flight was detached, because its release may have reached the store before the grant.
       if (isExclusive) flight.lease ??= leaseOf(tier, owner)
       if (isTogether && markers === undefined && (declared.length > 0 || acquired.seq === undefined)) {
         const answer = yield* readMarkers({ tier, budget }, declared)
@@ -130,7 +130,7 @@ export const acquireLease = Effect.fnUntraced(function*(
       if (failure !== undefined) return failure
       if (isExclusive) {
         flight.lease = acquired.hold?.(flight) ?? renewing(tier, flight, owner)
-        // After a wait, the load may be allowed although another process holds the lease. The first renewal finds out.
+        // After a wait, the load may start although another process holds the lease. The first renewal shows this.
         if (!waited) flight.lease.heldUntil = askedAt + leaseMillis
       }
       lookBefore(self, flight)
@@ -166,7 +166,7 @@ const readMarkers = ({ budget, tier }: Asking, declared: ReadonlyArray<string>) 
     (answer) => isFault(answer) && declared.length === 0 ? undefined : answer
   )
 
-/** Asks both questions at once. If only the markers cannot be read, the lease is acquired without them. */
+/** Sends both requests at once. If only the markers cannot be read, the lease is acquired without them. */
 const withMarkers = (
   acquire: Effect.Effect<Acquired, StoreError>,
   markers: Effect.Effect<Markers, StoreError>,
@@ -177,7 +177,7 @@ const withMarkers = (
     return acquired
   })
 
-/** The failure of several leaders in a row, which a load that has waited gets, too. */
+/** The last failure, if several leaders in a row have failed. A load that has waited fails with it, too. */
 const failureOf = Effect.fnUntraced(function*(
   flight: Flight,
   { budget, tier }: Asking,
@@ -187,7 +187,7 @@ const failureOf = Effect.fnUntraced(function*(
   if (failures === undefined || failures.count < Defaults.sharedFailures) return undefined
   const failure = yield* decode(tier, flight.request.key, failures.note)
   if (failure === undefined) return undefined
-  // Releases the lease with the note of this failure, so that the next waiting process gets it too.
+  // Releases the lease with the note of this failure, so that the next waiting process also fails with it.
   yield* ask(tier, budget, "release", tier.store.release(flight.id, owner, failures.note))
   flight.lease = undefined
   return failure
@@ -212,7 +212,7 @@ const askAlone = (flight: Flight, { budget, tier }: Asking, { isExclusive, owner
   })
 }
 
-/** An entry with the versions of its tags, if they were read by the question that returned it. */
+/** Adds the versions of the entry's tags to a hit, if they were read together with the entry. */
 const withTags = (
   hit: LeaseHit,
   read: { readonly tags: ReadonlyArray<string>; readonly bornAt: number },
@@ -222,7 +222,7 @@ const withTags = (
     ? { ...hit, tagsRead: { ...read, versions: markers.markers.map(({ version }) => version) } }
     : hit
 
-/** Uses the entry of a hit. Asks for it again if its tags may have changed, at most a few times. */
+/** Decodes the entry of a hit. Asks for the entry again, at most a few times, if its tags may have changed. */
 const useHit = Effect.fnUntraced(function*(
   flight: Flight,
   asking: Asking,
@@ -238,7 +238,7 @@ const useHit = Effect.fnUntraced(function*(
   return found
 })
 
-/** Whether an entry needs no further request: no change was reported since, and the versions of its tags are known. */
+/** Whether a hit needs no further request: no change was reported meanwhile, and the entry's tag versions are known. */
 const isWhole = (
   { changedWhileAsked }: Flight,
   { entry: { meta }, tagsRead }: LeaseHit,
@@ -264,7 +264,7 @@ const fetchAcquired = (
 ) => {
   beginAsking(flight)
   const { id, request: { key } } = flight
-  // The entry's own tags are known, so that one question suffices. Their changes are noticed from here on.
+  // The entry's own tags are known, so one request suffices. From here on, changes of these tags are noticed.
   const tags = areAmong(meta.tags, declared) ? declared : tagNames(meta.tags)
   if (tags !== declared) hold(flight, tags)
   return fetch(tier, budget, { key, id, tags, hold: (tags) => hold(flight, tags) })
@@ -281,7 +281,7 @@ const isGood = (
     tags.filter(({ tag }) => declared.includes(tag))
   )
 
-/** Renews the lease after every third of its length, up to `maxLoad`: a hanging load must not block its id forever. */
+/** Renews the lease every third of its length, for at most `maxLoad`: a hanging load must not block its id forever. */
 const renewing = (tier: StoreTier, flight: Flight, owner: string): FlightLease => {
   const { leaseMillis, maxLoadMillis, store } = tier
   const storeTimeoutMillis = flight.policy.storeTimeoutMillis ?? tier.storeTimeoutMillis

@@ -11,14 +11,14 @@ import { isFault } from "../storeTier/faults.ts"
 import { encode } from "../storeTier/sharedFailure.ts"
 import type { Elsewhere, Fault, StoreTier, WriteGrant } from "../storeTier/storeTier.ts"
 
-/** Returns the answer of a flight's wave once: afterwards, a new attempt asks the store itself. */
+/** Returns the wave's answer for a flight, but only once, so that a new attempt asks the store itself. */
 export const takeAnswer = (flight: Flight): WriteGrant | Elsewhere | undefined => {
   const { waveAnswer } = flight
   flight.waveAnswer = undefined
   return waveAnswer
 }
 
-/** Applies changes from before the grant. A flight of the former epoch then counts as started after them. */
+/** Applies changes made before the grant. A flight that began just before these changes counts as begun after them. */
 export const lookBefore = ({ tagEpochs }: Flights, flight: Flight): void => {
   const { epoch } = tagEpochs
   tagEpochs.look?.()
@@ -27,7 +27,7 @@ export const lookBefore = ({ tagEpochs }: Flights, flight: Flight): void => {
 
 export const nowOf = ({ front }: StoreTier): number => monotonicMillis(Context.get(front.context, Clock.Clock))
 
-/** The time limit of a renewal: after one that hangs, there is time for another before the lease ends. */
+/** The time limit of a renewal. If one hangs, there is time for another in the lease, unless the budget is long. */
 export const renewalMillis = (leaseMillis: number, budgetMillis: number): number =>
   Math.min(leaseMillis, Math.max(leaseMillis / 3, budgetMillis))
 

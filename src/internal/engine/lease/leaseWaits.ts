@@ -1,4 +1,4 @@
-/** Loads that wait for other processes' leases, and ask for them in waves. A change to an id wakes its loads. */
+/** Makes loads wait for other processes' leases. They ask again in waves, and immediately after their id changes. */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -78,7 +78,7 @@ export const wake = (self: Flights, tier: StoreTier, id?: string): void => {
   if (woken[0] !== undefined) setTimer(self, tier, -Infinity)
 }
 
-/** When to ask again: after a quarter of the time waited, later if many wait, but when the lease or `wait` ends. */
+/** When to ask again: after a quarter of the time waited (later if many wait), earlier if the lease or `wait` ends. */
 const nextOf = (
   { leaseWaits }: Flights,
   { waitMillis = Infinity }: StoreTier,
@@ -105,7 +105,7 @@ const setTimer = (self: Flights, tier: StoreTier, at: number): void => {
   stopTimer(self)
   const sleep = Effect.suspend(() => {
     const millis = at - nowOf(self)
-    // A clock may end an empty sleep synchronously, before the timer is assigned.
+    // A clock may end a sleep of 0 ms synchronously, before the timer is assigned.
     return millis > 0 ? Effect.sleep(millis) : Effect.yieldNow
   })
   const worker = supervise(tier.background, {
@@ -151,7 +151,7 @@ const dueOf = ({ waiting }: LeaseWaits, now: number): ReadonlyArray<LeaseWait> =
     for (const one of ofId) if (one.dueAt <= now + leasePoll.togetherMillis) due.push(one)
   }
   if (due.length <= leasePoll.most) return due
-  // Those that have waited longest for their turn come first, so that none is left out again and again.
+  // The waits that have been due for longest come first, so that none is left out again and again.
   const byTime = (one: LeaseWait, other: LeaseWait) => one.dueAt === other.dueAt ? 0 : one.dueAt < other.dueAt ? -1 : 1
   return due.toSorted(byTime).slice(0, leasePoll.most)
 }
@@ -205,9 +205,9 @@ const requestOf = (tier: StoreTier, waiting: LeaseWait, now: number): AcquireReq
 }
 
 /**
- * Whether a load starts although another process holds the lease. After each `wait`, the store lets one waiting load do
- * so. It also does once a leader has held the lease for longer than it may renew it. Only after the time of several
- * leaders may all waiting loads start, so that one hanging load does not start them all at once.
+ * Whether a load starts although another process holds the lease. The store lets one waiting load start after each
+ * `wait`, and once a leader has held the lease for longer than it may renew it. All waiting loads start only after the
+ * longest time that several leaders in a row may take, so that one hanging load does not start them all at once.
  */
 const joinOf = (tier: StoreTier, { flight: { request }, heldSince, since }: LeaseWait, now: number): Join => {
   const { leaseMillis, waitMillis } = tier

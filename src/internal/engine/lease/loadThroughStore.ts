@@ -48,7 +48,7 @@ export const throughStore = Effect.fnUntraced(function*(
       tier.storeTimeoutMillis
   }
   const reading: Reading = { tier, budget, clock, random }
-  // If questions take long, `acquireLease` asks for the entry, too. Many flights have waves for their leases instead.
+  // If the store is far, `acquireLease` also asks for the entry. Many flights ask for their leases in waves instead.
   const isOneQuestion = flight.readsStore && isFar(tier) && flight.policy.writes &&
     flight.request.batch === undefined &&
     !Pending.isPending(tier.pending, flight.id) && !isCrowded(self, reading, flight)
@@ -74,7 +74,7 @@ interface Reading extends Asking {
   readonly random: Random.Random
 }
 
-/** Asks the store for the entry alone. Returns it if the flight's callers can be served with it. */
+/** Asks the store for the entry without the lease. Returns the entry if the flight's callers can be served with it. */
 const lookUp = Effect.fnUntraced(function*(
   self: Flights,
   flight: Flight,
@@ -229,7 +229,7 @@ export const prepare = Effect.fnUntraced(function*(
   if (own === undefined) return undefined
   const tags = dependencies === undefined ? own : withDependencies(dependencies, own)
   if (tags === undefined) {
-    // The load has read one value from before a change and one from after it.
+    // One value that the load has read is older than a change, and another value is newer.
     flight.storable = false
     return undefined
   }

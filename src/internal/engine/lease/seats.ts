@@ -1,4 +1,4 @@
-/** The store operations of a bulk call's flights, in waves. The time budget of the store applies to a whole wave. */
+/** Runs the store operations of a bulk call's flights in waves. A store budget limits a wave, not a single flight. */
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import * as Turns from "../../time/turns.ts"

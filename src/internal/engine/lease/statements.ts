@@ -1,4 +1,4 @@
-/** Statements about loads that hold a lease and wait for another: internal entries that are published repeatedly. */
+/** Publishes which loads hold a lease and wait for another one, in internal entries (statements), and reads these. */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"

@@ -1,4 +1,4 @@
-/** Store steps of single flights that begin in one turn. The first few ask alone, without a delay, others in waves. */
+/** Store steps of single flights. In a turn, the first few flights ask alone, without a delay, the others in waves. */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -32,7 +32,7 @@ interface Line<Item, Answer> {
   readonly send: (items: ReadonlyArray<Item>, budget: Budget) => Effect.Effect<ReadonlyArray<Answer>, never, any>
   waiting: Array<Waiting<Item, Answer>>
   isMoving: boolean
-  /** The number of waves that exceeded their budgets. After each of them, flights that are in the line are not sent. */
+  /** The number of waves that exceeded their budgets. Flights in the line when such a wave ends lose their budgets. */
   lates: number
 }
 
@@ -78,7 +78,7 @@ export const isCrowded = (self: Flights, { budget, tier }: Asking, { policy, req
   Context.get(starter.context, Scheduler.Scheduler).executionMode === "async" &&
   !TurnLimit.tryEnter(linesOf(self, tier).alone)
 
-/** A wave takes as long as the flight with the largest budget may, and on a cluster as long as the slowest server. */
+/** Whether a wave suits a flight: it may take as long as its largest budget or, on a cluster, as the slowest server. */
 const fitsWave = ({ leftMillis }: Budget, { store: { capabilities }, storeTimeoutMillis }: StoreTier): boolean =>
   capabilities.sharded !== true && leftMillis >= storeTimeoutMillis / 2
 
@@ -97,7 +97,7 @@ export const commitTogether = (
 }
 
 const acquireAll: Lines["acquires"]["send"] = (flights, budget) => {
-  // Flights that were abandoned or replaced are not storable. Two of one id would share, and release, one lease.
+  // Skips abandoned and replaced flights (not storable): two flights of one id would share, and release, one lease.
   const asked = flights.filter(({ storable }) => storable)
   const [first] = asked
   if (first === undefined) return Effect.succeed(flights.map(() => undefined))
@@ -145,7 +145,7 @@ const sendWave = <Item, Answer>(
   Effect.suspend(() => {
     const { lates, send, tier } = line
     const sentAt = timeOf(tier)
-    // Time in the line does not count, because even a fast store is asked late for the last of thousands of flights.
+    // Time in the line counts only if extreme: even a fast store is asked late for the last of thousands of flights.
     const longestMillis = together.budgets * tier.storeTimeoutMillis
     const leftMillis = some.reduce((most, one) => {
       const isSent = one.lates === lates && sentAt - one.since < longestMillis

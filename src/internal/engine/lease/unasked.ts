@@ -85,7 +85,7 @@ const storePart: (
   if (asked.length === 0 || budget.leftMillis <= 0) return
   const owner = self.tokens.next(8)
   // If another process holds the lease of an id, the answer for the id is not stored: no load is awaited or joined.
-  // The lease is the shortest: its generation outlives it, and a store that grants it late keeps no load waiting.
+  // The lease is as short as possible: the generation outlives it, and a lease that is granted late delays no load.
   const requests = asked.map(({ id, rejectedWriteId }) => ({ id, owner, leaseMillis: 1, rejectedWriteId, join: false }))
   const acquired = yield* ask(tier, budget, "acquire", store.acquireMany(requests))
   const grants = new Map<Flight, string>()
@@ -147,7 +147,7 @@ const commitAll = Effect.fnUntraced(function*(
       if (entry !== undefined && !isFault(entry)) encoded.push({ id, generation, entry, flight })
     })
   })
-  // Applies changes from before the grants. While changes are untracked, nothing is committed.
+  // Applies the changes made before the grants. While changes are untracked, nothing is committed.
   self.tagEpochs.look?.()
   const isBlind = self.tagEpochs.look !== undefined && tier.untracked
   const commits = isBlind ? [] : encoded.filter(({ flight }) => isUnchanged(self, tier, watch, flight))

@@ -1,4 +1,4 @@
-/** The store operations of many flights at once. Flights of bulk calls and single flights share them. */
+/** Runs store operations for many flights at once, both for the flights of bulk calls and for single flights. */
 import * as Effect from "effect/Effect"
 import type { StoreError } from "../../../CacheError.ts"
 import type { Acquired, CommitRequest, Markers } from "../../../ports/store.ts"
@@ -24,7 +24,7 @@ export interface Wave {
   readonly engine: Flights
   readonly owner: string
   readonly budgetMillis: number
-  /** An array, because a `Set` of a million flights holds the event loop whenever it grows. */
+  /** An array, because a `Set` of a million flights blocks the event loop whenever it grows. */
   renewed: Array<Renewed>
   renewedLeft: number
   renewal: Worker | undefined

@@ -35,7 +35,7 @@ const shared = ({ context }: ReadContext): SharedContext => {
   }
 }
 
-// A refresh runs under the standard policy, but the context in which it was started may have another policy.
+// Every load runs under the standard policy, but the context in which it was started may have another policy.
 const withStandardPolicy = (context: Context.Context<never>): Context.Context<never> => {
   const policy = Context.get(context, Policy.Current)
   if (policy === Policy.standard) return context

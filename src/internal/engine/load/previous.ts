@@ -11,7 +11,7 @@ import type { Attempt } from "../state.ts"
 import { budgetOf } from "../storeTier/ask.ts"
 import { fetch } from "../storeTier/fetch.ts"
 
-/** The previous value, or none. It stays the same for the attempt, because the load may ask the origin about it. */
+/** The previous value, if any. It stays the same in an attempt: the load may ask the origin if it is still valid. */
 export const previousOf = (attempt: Attempt): Effect.Effect<Entry | undefined, never, any> => {
   const { flight } = attempt
   if (attempt.previous !== undefined || flight === undefined) return Effect.succeed(attempt.previous ?? undefined)

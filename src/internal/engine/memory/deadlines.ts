@@ -79,7 +79,7 @@ export const changed = (self: Deadlines, entry: Entry): void => {
   add(self, entry)
 }
 
-/** Returns an expired entry, if there is one. Checks at most `enteringDeadlines` entries per call. */
+/** Returns an expired entry, if one is among the first `enteringDeadlines` entries whose buckets are due. */
 export const firstExpired = (self: Deadlines, now: number): Entry | undefined => {
   for (let left = enteringDeadlines; left > 0; left--) {
     const entry = nextDue(self, now)

@@ -9,7 +9,7 @@ import type { Entry } from "./entry.ts"
 import * as TagEpochs from "./tagEpochs.ts"
 
 export interface Dependents {
-  /** Tags on which running loads depend. Some counts are 0, because `remove` keeps recent tags. */
+  /** Tags on which running loads depend. Some counts are 0, because `remove` keeps a limited number of tags. */
   readonly loads: Counts
   ofLoads: number
   entries: Counts
@@ -48,7 +48,7 @@ const count = (counts: Counts, tag: string): void => {
   else known.count++
 }
 
-/** Removes a load from a tag's count. Some tags stay with count 0, because the next load usually reads the same ids. */
+/** Removes a load from a tag's count. Keeps a limited number of tags at 0: the next load usually reads the same ids. */
 export const remove = (self: Dependents, tag: string): void => {
   const { loads } = self
   const known = loads.get(tag)!

@@ -109,7 +109,7 @@ export class Entry implements Timing, Node, Due {
     return this.terms.checkedAt
   }
 
-  /** Sets the epoch in the terms. Entries with tags share no terms, and without tags the epoch does not matter. */
+  /** Sets the epoch even in shared terms: entries with tags share none, and without tags the epoch does not matter. */
   set checkedAt(epoch: number) {
     this.terms.checkedAt = epoch
   }

@@ -70,7 +70,7 @@ const guarded = (given: Policy, name: string, { entries, telemetry }: Guarded): 
       }
       return answer
     } catch (defect) {
-      // If LRU finds no victim, the policy that it replaced may have damaged the nodes' links, so LRU is rebuilt.
+      // If even LRU fails in `victim`, the policy before it may have damaged the nodes' links, so LRU is rebuilt.
       if (policy === given || method === "victim") giveUp(method, defect)
       return undefined
     }

@@ -1,4 +1,4 @@
-/** The manifest of a stream is the value of its entry. It tells which run wrote the pages, and how the run ended. */
+/** A stream's entry holds a manifest, which identifies the run that wrote the pages, and the error of a failed run. */
 import * as Cause from "effect/Cause"
 import * as Exit from "effect/Exit"
 import type { Entry } from "./entry.ts"

@@ -31,7 +31,7 @@ export interface MemoryTier extends Telemetry {
   readonly counters: Counters
   /** Generates write ids and lease owners, and seeds random generators. */
   readonly tokens: Tokens
-  /** Incremented by every write and invalidation. A store answer from before such a change must not enter memory. */
+  /** Incremented by every write and invalidation. The answer to an earlier store request must not enter memory. */
   mutations: number
   closed: boolean
 }
@@ -130,7 +130,7 @@ export const peek = (self: Memory, tags: TagEpochs.TagEpochs, id: string): Entry
   return entry === undefined || entry.checkedAt === tags.epoch ? entry : check(self, tags, id)
 }
 
-/** Whether memory has a newer entry than one from the store, which has failed to take the newer one. */
+/** Whether memory has an entry newer than the given one, because the store has failed to accept the newer entry. */
 export const hasNewer = (
   self: Memory,
   tags: TagEpochs.TagEpochs,

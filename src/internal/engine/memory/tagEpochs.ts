@@ -2,7 +2,7 @@
 import * as Defaults from "../../defaults/bounds.ts"
 
 export interface TagEpochs {
-  /** Incremented by every invalidation of tags. An entry checked in the current epoch needs no further check. */
+  /** Incremented by tag invalidations and when tracking stops. An entry checked in the current epoch needs no check. */
   epoch: number
   /** Hard invalidations, after which an entry with the tag is gone. */
   readonly hard: Table

@@ -10,7 +10,7 @@ import { noteAll } from "../flight/watches.ts"
 import { invalidateIds } from "../invalidation/invalidate.ts"
 import { idsHere, scan } from "./inspect.ts"
 
-/** Invalidates ids in memory before and after a scan of the store. What other processes store meanwhile may remain. */
+/** Invalidates ids in memory, then in the store, then again in memory. Other processes may store more meanwhile. */
 export const invalidateMatching = (self: Engine, glob: Glob): Stream.Stream<Progress, StoreError> =>
   Stream.suspend(() => {
     const progress = { scanned: 0, invalidated: 0 }
@@ -33,7 +33,7 @@ export const invalidateMatching = (self: Engine, glob: Glob): Stream.Stream<Prog
     return here.pipe(Stream.concat(there), Stream.concat(here), Stream.concat(Stream.sync(() => ({ ...progress }))))
   })
 
-/** The ids in memory and in flights, and those of results and written values that the store may not have. */
+/** The ids in memory, in running loads, and of results and written values that the store has not acknowledged. */
 const allHere = (self: Engine): Stream.Stream<string> =>
   Stream.suspend(() => {
     // Marks all ids as changed, even those not listed here, because a running call for many keys may load them.

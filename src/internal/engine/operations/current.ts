@@ -25,7 +25,7 @@ export const currentOf = <E extends Entry>(entry: E | undefined): Current<E> => 
   condition: entry === undefined ? ifAbsent : { _tag: "IfUnchanged", writeId: entry.writeId! }
 })
 
-/** Reads under any policy. Only the first try uses memory: if memory is outdated, the store refuses the write. */
+/** Reads even if the policy forbids it. Only the first try uses memory: if outdated, the store refuses the write. */
 export const current = (self: Engine, key: Key, tries: number): Effect.Effect<Current<Entry>, StoreError, any> => {
   const { storeTier: tier } = self
   const found = tier === undefined || tries === 0
@@ -35,7 +35,7 @@ export const current = (self: Engine, key: Key, tries: number): Effect.Effect<Cu
     })
     : Effect.map(inStore(self, tier, key), (found) => {
       if (found instanceof Entry) return currentOf(found)
-      // A rejected entry has expired (absent to the store) or is undecodable (present). Tries assume each in turn.
+      // To the store, a rejected entry is absent if it has expired, and present if it is undecodable. Tries alternate.
       return found instanceof Rejected && !found.isInvalid && tries % 2 === 1
         ? { entry: undefined, condition: { _tag: "IfUnchanged", writeId: found.writeId } } as const
         : currentOf(undefined)

@@ -1,4 +1,4 @@
-/** A set of up to a million ids. It consists of smaller sets, because V8 copies a growing `Set` in one step. */
+/** A set of up to a million ids. It consists of small sets, because V8 copies a growing `Set` in one blocking step. */
 
 /** The size of the largest `Set` that V8 copies within a few milliseconds. */
 const most = 65_536

@@ -61,7 +61,7 @@ const recordedMany = <E = never>(
     if (within === undefined) return storedMany(self, keys, onFault)
     const captured = capturedFirst(self, context, keys, () => recordedMany(self, keys, onFault))
     if (captured !== undefined) return captured
-    // An absent entry is also a dependency.
+    // Absent entries are dependencies as well, because the load's result depends on their absence.
     for (const key of keys) capture(self, within, idOf(key))
     const { mutations } = self
     return Effect.map(storedMany(self, keys, onFault), (entries) => {
@@ -75,7 +75,7 @@ const recordedMany = <E = never>(
     })
   })
 
-/** Like `lookupMany`, but does not record the reads. One request asks the store for all keys that are not in memory. */
+/** Like `lookupMany`, but does not record the reads. Asks the store, in waves, for all keys that are not in memory. */
 export const storedMany = <E = never>(
   self: Engine,
   keys: ReadonlyArray<Key>,
@@ -176,8 +176,8 @@ const completeWave = Effect.fnUntraced(function*<E>(
 type Found = ReadonlyArray<Fetched | Fault>
 
 /**
- * Reads the stored entries of keys as of one moment. An entry looks invalid if it was replaced before the versions of
- * its tags were read, or if an older invalidation is reported late. All keys are then read again, a few times.
+ * Reads the stored entries of keys at one moment. If an entry is replaced before the versions of its tags are read, or
+ * if an older invalidation is reported late, it looks invalid. All keys are then read again, at most a few times.
  */
 const foundIn = Effect.fnUntraced(function*(
   tier: StoreTier,

@@ -14,7 +14,7 @@ interface Lowered {
   readonly change: number
 }
 
-/** Returns a function that takes the used share of the heap after each collection. Above `most`, it halves memory. */
+/** Returns a function for the used share of the heap after each garbage collection. Above `most`, it halves memory. */
 export const pressureOn = (self: Engine, most: number): (share: number) => void => {
   const { memory } = self
   let lowered: Lowered | undefined

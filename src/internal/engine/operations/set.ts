@@ -42,7 +42,7 @@ export interface SetOptions {
   readonly budget?: Budget
 }
 
-/** Returns `false` if the condition does not hold. If there is a store, it alone decides, and a fault is a failure. */
+/** Returns `false` if the condition does not hold. If there is a store, it alone decides; its faults are failures. */
 export const set = Effect.fnUntraced(function*(
   self: Engine,
   key: Key,
@@ -105,7 +105,7 @@ export const set = Effect.fnUntraced(function*(
   const asking = { tier, budget: budgetOf(tier, policy) }
   const replacing = replaceInStore(tier, OwnWrites.make(tier, key, entry), setHere, toStored(asking, key, entry))
   const stored = yield* policy === given ? replacing : Effect.provideService(replacing, Policy.Current, policy)
-  // Repeats steps of `put`: an entry that derives from the id may have been read before the store answered.
+  // Repeats steps of `put`, because an entry derived from the old value may have been read before the store answered.
   self.mutations++
   Dependents.idChanged(self.memory.dependents, self.tagEpochs, id)
   if (!Pending.isPending(tier.pending, id)) dropOthers(self, entry)
@@ -115,8 +115,8 @@ export const set = Effect.fnUntraced(function*(
 })
 
 /**
- * The unsent invalidations that would remove the value if they were sent after it: those of everything and of its tags.
- * The write itself replaces an invalidation of its id. Empty for a write with a condition, as `isReplayed` sends them.
+ * The unsent invalidations that would remove the value if sent after it: a `clear`, and those of the value's tags. The
+ * write itself replaces an invalidation of its id. Empty for a conditional write, because `isReplayed` sends them.
  */
 const unsentOf = (
   { storeTier: tier }: Engine,
@@ -145,7 +145,7 @@ export const setMany = (
       const setting = wave.map(([key, value]) => Effect.exit(set(self, key, value, left)))
       return Effect.flatMap(Effect.all(setting, { concurrency: "unbounded" }), Exit.asVoidAll)
     }
-    // If some values fail, the others must not keep an older value, so they are set before the call fails.
+    // If a wave fails, the other ids must not keep older values, so all waves are set before the call fails.
     const exits: Array<Exit.Exit<unknown, StoreError>> = []
     const all = forEachWave(pairs, (wave) => Effect.map(Effect.exit(setSome(wave)), (exit) => void exits.push(exit)))
     return Effect.andThen(all, Effect.suspend(() => Exit.asVoidAll(exits)))
@@ -233,7 +233,7 @@ export const holdsInMemory = (self: Engine, id: string, condition: SetCondition,
   }
 }
 
-/** After the store has found a condition not met, removes the copy in memory if the copy meets it and so is wrong. */
+/** Removes the copy in memory if the condition holds for it: the store, which knows better, has refused the write. */
 const forgetWrongCopy = (self: Engine, id: string, condition: SetCondition): void => {
   const copy = self.memory.entries.get(id)
   if (copy === undefined || condition._tag === "IfAbsent") return

@@ -55,7 +55,7 @@ const moveDeadlines = (
     const expiresAt = now + ttlMillis
     const entry = Memory.peek(self.memory, self.tagEpochs, id)
     const wasThere = entry !== undefined && now < entry.expiresAt
-    // If memory has lost the entry, a running load may still hold a copy of it as its fallback.
+    // Even if the entry has left memory, a running load may still hold a copy of it as its fallback.
     for (const copy of [entry, self.flights.get(id)?.stale]) {
       if (copy !== undefined && now < copy.expiresAt) Memory.setDeadlines(self.memory, copy, expiresAt)
     }
@@ -77,7 +77,7 @@ const moveDeadlines = (
     )
   })
 
-/** Keeps store answers and results that are still being written from entering memory with the old deadlines. */
+/** Prevents store answers, and results that are still being written, from entering memory with the old deadlines. */
 const markChanged = (self: Engine, id: string): void => {
   self.mutations++
   const flight = self.flights.get(id)

@@ -66,7 +66,7 @@ const joinFlight = <A, E>(
 ): Effect.Effect<A, E> =>
   join(reader, { ...how, stale: undefined, rejectedWriteId, mutations: reader.engine.mutations })
 
-/** A waiting reader. It is also the effect that runs if the reader is interrupted, which saves an object. */
+/** A waiting reader. To save an object, it is also the effect that runs if the reader is interrupted. */
 class WaitingAsker extends Effectable.Class<void> implements Asker {
   readonly reader: Reader
   readonly rejectedWriteId: string | undefined
@@ -188,7 +188,7 @@ const conclude = (self: Flights, question: Question, found: Fetched | typeof Nee
   }
 }
 
-/** Makes flights of all readers that wait for an answer, because a cache that closes ends flights, but no questions. */
+/** Turns all readers that still wait for the store into flights, because a cache that closes ends only flights. */
 export const endQuestions = (self: Flights): Effect.Effect<void> =>
   forEach(Array.from(self.questions.open), (question) => {
     if (!question.isAnswered) conclude(self, question, NeedsEffect)

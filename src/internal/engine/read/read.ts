@@ -64,7 +64,7 @@ export const evaluate = <A, E>(
   return served instanceof Entry ? served.answer(fiber) as Effect.Effect<A, E> : served
 }
 
-/** Returns a fresh entry, or the rest of the read. A hit needs no fiber, closure or array, and often no clock. */
+/** Returns a hit, or an effect that completes the read. A hit needs no fiber, closure or array, and often no clock. */
 const find = <A, E>(
   self: Flights,
   fiber: Fiber.Fiber<any, any>,
@@ -218,7 +218,7 @@ export const joinOrStart = (reader: Reader, joining: Joining, resume: Resume): E
     const hasTimeouts = isLimited(engine, request)
     const asked = hasTimeouts ? askTimeouts(engine, request) : request
     if (asked !== request) return withTimeouts(reader, asked, joining, resume)
-    // A refresh, for example, does not read the store, which may by now have an entry that this read can use.
+    // The running flight, such as a refresh, does not read the store, which may have an entry that this read can use.
     if (joining.readsStore && !running.readsStore && engine.storeReads !== undefined) {
       return resume(engine.storeReads.askThenJoin(reader, joining))
     }
@@ -347,7 +347,7 @@ const joinable = (
   around: Flight | undefined
 ): Flight | undefined => {
   if (policy.joins === "none" || !self.flights.has(id)) return undefined
-  // Called before the flight is looked up, because it may apply another process's change, which detaches the flight.
+  // Must precede the lookup of the flight, because it may apply another process's change, and so detach the flight.
   self.tagEpochs.ensureTracking?.()
   const flight = self.flights.get(id)
   if (flight === undefined) return undefined

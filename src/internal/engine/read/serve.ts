@@ -25,7 +25,7 @@ export const answerWith = <A, E>(
   source: Served
 ): Exit.Exit<A, E> => {
   entry.reads++
-  // An entry from the store is not in memory or has just entered it, which the eviction policy counts as a read.
+  // An entry from the store is not in memory, or has just entered it, and entering counts as a read for the policy.
   if (!isFromStore(source)) Memory.touch(engine.memory, entry)
   if (source === "stale") entry.counters.stale++
   else if (isFromStore(source)) entry.counters.storeHits++
@@ -36,7 +36,7 @@ export const answerWith = <A, E>(
 
 const isFresh = (served: Served): boolean => served === "memory" || served === "store"
 
-/** Records for the surrounding load which entry was served, and whether it was stale, before listeners change that. */
+/** Records which entry the surrounding load was served, and whether it was stale. Must run before the listeners. */
 export const recordAnswer = ({ engine, fiber }: Reader, entry: Entry, source: Served): void => {
   const { within } = readContextOf(engine, fiber)
   if (within === undefined) return

@@ -123,7 +123,7 @@ const limited = <A>(self: Flights, request: Request, effect: Effect.Effect<A>): 
 const askThenJoin = <A, E>(reader: Reader<A, E>, joining: Joining): Effect.Effect<A, E> =>
   Effect.withFiber((fiber) => {
     const { engine, id, policy, request } = reader
-    // Once the cache is closed, no other load could follow one that ends while the store is asked.
+    // Once the cache is closed, no load can start. The running load must be joined now, because it could end meanwhile.
     if (engine.closed) return join(reader, { ...joining, readsStore: false })
     const tier = engine.storeTier!
     const { mutations } = engine

@@ -25,9 +25,9 @@ export const useFound = <A, E>(
   if (found instanceof Entry) {
     const decision = found.writeId === rejected ? Load : decide(engine, fiber, request, found)
     if (decision !== Load) {
-      // Must precede `putInMemory`, which may evict other entries, whose removal listeners may invalidate this one.
+      // Read before `putInMemory`, because that may evict entries, and their removal listeners may invalidate this one.
       const { mutations } = engine
-      // A value that the store has not acknowledged is read from there for a limited time only.
+      // A value that the store has not acknowledged may be served for a limited time only, so it does not enter memory.
       const isUnsure = Pending.isPending(engine.storeTier!.pending, reader.id)
       const now = nowOf(fiber)
       if (

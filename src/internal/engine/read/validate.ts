@@ -10,7 +10,7 @@ import * as Log from "../telemetry/log.ts"
 
 export const invalidity = (self: Flights, request: Request): {} | undefined => thrownBy(check, self, request)
 
-/** Like `invalidity`, but for a read that starts a load, which also needs valid tags. */
+/** Like `invalidity`, but for a read that starts a load, because a load also needs valid tags. */
 export const refusal = (self: Flights, request: Request): {} | undefined => thrownBy(checkForLoad, self, request)
 
 const checkForLoad = (self: Flights, request: Request): void => {

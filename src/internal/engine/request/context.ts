@@ -42,7 +42,7 @@ export const readContextOf = (self: Flights, fiber: Fiber.Fiber<any, any>): Read
 
 // A separate function, so that V8 inlines the few instructions of the fast path.
 const renew = (self: Flights, fiber: Fiber.Fiber<any, any>): ReadContext => {
-  // First applies other processes' changes: this may notify a removal listener, whose reads set `lastReadContext`.
+  // Applies other processes' changes first, because that may call removal listeners, which may set `lastReadContext`.
   if (self.lastReadContext === undefined) self.tagEpochs.lookIfLate?.()
   // The context is not cached for private readers: the platform may cancel the task that clears it.
   if (self.isPrivate) return contextOf(self, fiber)

@@ -22,7 +22,7 @@ export const decideAt = (request: Request, entry: Entry, now: number, random: ()
 const ask = ({ strategy }: Request, entry: Timing, now: number, random: () => number): Decision =>
   checkDecision(strategy, strategy.decide(entry, now, random))
 
-/** Decides on a softly invalidated entry. `Load` replaces `Serve`, and a refresh due even without the invalidation. */
+/** Decides about a softly invalidated entry: loads instead of serving it, or of a refresh that was due anyway. */
 const decideSoftened = (request: Request, entry: Entry, now: number, die: number): Decision => {
   const decision = ask(request, entry, now, () => die)
   if (decision === Serve) return Load
@@ -72,7 +72,7 @@ export const decideInMemory = (fiber: Fiber.Fiber<any, any>, request: Request, e
 export const isDueAgain = (self: Flights, fiber: Fiber.Fiber<any, any>, request: Request, entry: Entry): boolean =>
   entry.memoryExpiresAt !== undefined && isPastMemoryTtl(self, request, entry, nowOf(fiber))
 
-/** Whether to ask the store again: `memoryTtl` has passed, or exactly one of entry and read belongs to a stream. */
+/** Whether to ask the store again: `memoryTtl` has passed, or only the entry or only the read belongs to a stream. */
 export const isPastMemoryTtl = (self: Flights, request: Request, entry: Entry, now: number): boolean => {
   if (entry.memoryExpiresAt === undefined) return false
   if (isOfStream(entry) !== (request.followed !== undefined)) return true
@@ -82,7 +82,7 @@ export const isPastMemoryTtl = (self: Flights, request: Request, entry: Entry, n
   return false
 }
 
-/** How an entry is served. `memoryDue`, `storeDue`: after its soft deadline, without waiting for a load. */
+/** How an entry is served. `memoryDue` and `storeDue`: after its soft deadline, but without waiting for a load. */
 export type Served = "memory" | "store" | "memoryDue" | "storeDue" | "stale"
 
 export const servedAs = (
@@ -103,7 +103,7 @@ export const isFreshAt = (entry: Entry, now: number): boolean =>
 export const isBeforeDeadlines = (entry: Entry, now: number): boolean =>
   now < entry.softExpiresAt && now < entry.expiresAt
 
-/** The `writeId` of a rejected entry, unless its deadline or `memoryTtl` has passed: the store's copy may be valid. */
+/** The `writeId` of a rejected entry. `undefined` after its deadline or `memoryTtl`: the store may have a valid one. */
 export const rejectedOf = (
   self: Flights,
   fiber: Fiber.Fiber<any, any>,

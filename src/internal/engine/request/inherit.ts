@@ -42,7 +42,7 @@ const endingWith = (
   { createdAt, expiresAt, softExpiresAt }: Life
 ): Life | "skip" | undefined => {
   if (endsAt === Infinity) return undefined
-  // If the inner value has the same ttl, it expires slightly before this result, which is not worth logging.
+  // If the inner value has the same ttl, it expires slightly before this result. That is not worth logging.
   if (expiresAt - endsAt > createdAt - startedAt!) {
     Log.debug(engine, `"${id}" ends with "${endsId}", which its load has read`, { about: { id, key } })
   }

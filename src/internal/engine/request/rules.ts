@@ -2,8 +2,8 @@
  * The boundary to users' functions and options. Options are validated and parsed once, before the first load. If a
  * function throws before a load, only the caller with that request ends with a defect. If a function that gets a loaded
  * value (`lifetime`, `ttl`, `softTtl`, `refreshAfter`, `when`, `storeIf`, `tags`, `copy`, `touch`) throws, the result
- * is not stored, or its deadline is not moved. This is counted, and logged once per key class or cause. Other files
- * guard against exceptions of eviction policies (`memory/evictionPolicy.ts`) and listeners (`telemetry/events.ts`).
+ * is not stored, or its deadline is not moved. The exception is counted, and logged once per key class or cause. Other
+ * files handle exceptions of eviction policies (`memory/evictionPolicy.ts`) and of listeners (`telemetry/events.ts`).
  */
 import * as Cause from "effect/Cause"
 import type * as Effect from "effect/Effect"
@@ -129,7 +129,7 @@ export const answerOrDefect = <A>(answer: () => A): A | Exit.Exit<never> => {
   }
 }
 
-/** Runs a step for one of many keys. Returns an exception as that key's answer, or `undefined` if there is none. */
+/** Runs a step for one of many keys. If it throws, returns the exception as that key's answer. */
 export const defectOf = <A>(step: (of: A) => void, of: A): Exit.Exit<never> | undefined => {
   try {
     step(of)

@@ -28,7 +28,7 @@ export const budgetOf = (
   leftMillis: storeTimeoutMillis ?? tier.storeTimeoutMillis
 })
 
-/** The current time, in which the budgets of this store's operations are measured. */
+/** The current time on the clock that measures the budgets of this store's operations. */
 export const timeOf = ({ front, store }: StoreTier): number =>
   store.workedMillis?.() ?? programMillis(Context.get(front.context, Clock.Clock))
 
@@ -92,14 +92,14 @@ export const ask = <A>(
       }))
   })
 
-/** The requests for many ids, as one and one by one. */
+/** An operation on many items: `all` makes one request for all of them, and `one` makes a request for one item. */
 export interface Many<A, B> {
   readonly operation: string
   readonly all: (items: ReadonlyArray<A>) => Effect.Effect<ReadonlyArray<B>, StoreError>
   readonly one: (item: A) => Effect.Effect<B, StoreError>
 }
 
-/** Sends one request for all items, or one for each if several servers hold the ids, because one may be down. */
+/** Sends one request for all items, or one for each item if several servers hold the ids: one server may be down. */
 export const askForAll = <A, B>(
   tier: StoreTier,
   budget: Budget,
@@ -116,7 +116,7 @@ export const askForAll = <A, B>(
   const beganAt = timeOf(tier)
   const askOne = (item: A) => ask(tier, { ...budget }, operation, one(item))
   return Effect.map(Effect.forEach(items, askOne, { concurrency: "unbounded" }), (answers) => {
-    // A server that hangs must not keep the others from being asked for the next step.
+    // If one server hangs, the others must still be asked in the next step, so time counts only if all have failed.
     if (answers.every(isFault)) budget.leftMillis -= timeOf(tier) - beganAt
     return answers
   })
@@ -182,14 +182,14 @@ const touchNow = (tier: StoreTier, id: string, touched: TouchOptions): Effect.Ef
 /** The latest deadline sent to the store for an entry, so that readers with different lifetimes do not resend it. */
 const prolongedUntil = new WeakMap<Entry, number>()
 
-/** Prolongs a stored entry a turn later: first the read may put it in memory, and a listener may move its deadline. */
+/** Prolongs a stored entry a turn later, because the read may first put it in memory, and a listener may touch it. */
 export const prolong = (tier: StoreTier, entry: Entry): void => {
   const { expiresAt, id, softExpiresAt, writeId } = entry
   if (writeId === undefined || prolongedUntil.get(entry)! >= expiresAt) return
   const { background, front } = tier
   const { mutations } = front
   const later = Effect.flatMap(Effect.yieldNow, () => {
-    // `Cached.touch`, a soft invalidation or a reader with a shorter constant may have moved the deadline since.
+    // `Cached.touch`, a soft invalidation or a reader with a shorter lifetime may have moved the deadline since.
     const isSame = front.memory.entries.get(id) === entry
       ? entry.softExpiresAt === softExpiresAt && entry.expiresAt >= expiresAt
       : front.mutations === mutations

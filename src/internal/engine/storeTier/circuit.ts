@@ -1,6 +1,6 @@
 /**
  * The circuit breaker of a store. Three timeouts in a row open it for one second, and each probe that times out doubles
- * this time. When the time has passed, one operation at a time may probe the store.
+ * this time, up to 30 seconds. When the time has passed, one operation at a time may probe the store.
  */
 import { circuit } from "../../defaults/stores.ts"
 
@@ -44,7 +44,7 @@ export const timedOut = (self: Circuit, permit: Permit, now: number): void => {
   if (isOpen(self)) self.openUntil = now + self.pauseMillis
 }
 
-/** Returns the permit of an interrupted operation. A probe then has no result, and the next operation may probe. */
+/** Returns a permit without a result, such as that of an interrupted operation. After a probe, another may begin. */
 export const gaveUp = (self: Circuit, permit: Permit): void => {
   if (permit === "probe") self.probing = false
 }

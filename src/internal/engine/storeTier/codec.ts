@@ -45,7 +45,7 @@ interface Revived {
   readonly softened: boolean
 }
 
-/** The `constant` of entries from the store. No strategy has it, so the first reader's constant replaces it. */
+/** Stands for the constant lifetime of a stored entry. No strategy has it, so that of the first reader replaces it. */
 const fromStore = Symbol("fromStore")
 
 export const revive = (tier: StoreTier, { bornAt, exit, id, key, softened, stored: { meta } }: Revived): Entry => {

@@ -55,7 +55,7 @@ export const lookup = <A, E, R>(
   )
 }
 
-/** Runs a commit after earlier lookups of its ids. The wait is limited, as a lookup's codec may await the commit. */
+/** Runs a commit after earlier lookups of its ids. The wait is limited: a lookup's codec may await the commit. */
 export const commit = <A, E, R>(
   tier: StoreTier,
   ids: ReadonlySet<string> | undefined,

@@ -23,7 +23,7 @@ export const noteFault = (tier: StoreTier, operation: string, fault: StoreError,
   if (isOfCaller(operation, fault) || isKeptOut(fault)) return fault
   tier.front.stats.storeFailures++
   emit(tier.front, { _tag: "StoreFailure", operation, reason: fault.reason })
-  // Not an incident: the caller receives the error. A slow listing or a damaged counter says nothing about the rest.
+  // Not an incident: the caller gets the error, and a slow listing or damaged counter says nothing about the store.
   if (fault.reason === "Timeout" && isListing(operation) || fault.reason === "Corrupt" && ofCounter.has(operation)) {
     return fault
   }
@@ -72,7 +72,7 @@ const advice = (tier: StoreTier): string => {
     : ": if it is only slow, raise `storeTimeout`, which all its steps in one read share"
 }
 
-/** A load with tags that become known after it asks three times. Another question leaves time for the server's work. */
+/** The round trips to allow for: three by a load whose tags become known after it, and one for the server's work. */
 const questions = 4
 
 export const recovered = (tier: StoreTier, operation: string): void => {
@@ -101,7 +101,7 @@ const noteCorrupt = (tier: StoreTier, operation: string): void => {
   emit(tier.front, { _tag: "StoreFailure", operation, reason: "Corrupt" })
 }
 
-/** Reports a stored entry that its codec cannot decode, which counts as a miss. */
+/** Reports a stored entry that its codec cannot decode. The entry counts as a miss. */
 export const undecodable = (
   tier: StoreTier,
   key: Key,

@@ -42,7 +42,7 @@ export const makeStoreTier = (front: MemoryTier, options: StoreTierOptions, step
   }
 }
 
-/** Notes the id of a commit before it is sent, in case of an interruption. Above a limit, drops the oldest id. */
+/** Notes an id before its commit is sent, in case the commit is interrupted. Above a limit, drops the oldest id. */
 export const addUnanswered = ({ unanswered }: StoreTier, id: string): void => {
   unanswered.add(id)
   for (const oldest of unanswered) {

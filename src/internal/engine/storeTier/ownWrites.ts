@@ -1,6 +1,6 @@
 /**
- * Writes by hand that the store has not acknowledged. It may have carried them out, or may never do so. Until that is
- * known, the process that wrote reads its own value, though memory may have been cleared meanwhile.
+ * Writes by hand that the store has not acknowledged: it may have carried them out, or may never do so. Until that is
+ * known, the process that wrote reads its own value, even if memory has been cleared meanwhile.
  */
 import * as Dependents from "#platform/engine/memory/dependents"
 import * as Clock from "effect/Clock"
@@ -23,10 +23,10 @@ export const ownWrite = (tier: StoreTier, id: string, now: number): Entry | unde
   const { front: { tagEpochs }, maxStalenessMillis, pending, store } = tier
   const item = pending.ids.get(id)
   const write = item?.write
-  // While a write is being sent, a look-up may find the entry from before it.
+  // While a write is being sent, a lookup may still find the entry that the write replaces.
   if (write === undefined || pending.all !== undefined || !pending.unsent.has(item!)) return undefined
   const { checkedAt, expiresAt, tags } = write.entry
-  // Other processes may have changed the id since, and this process may not get to know it (promise P2).
+  // Other processes may have changed the id since, and this process may not learn of the change (promise P2).
   if (store.capabilities.shared && monotonicNow(tier) - write.at >= maxStalenessMillis) return undefined
   if (now >= expiresAt || TagEpochs.changedSince(tagEpochs, tags, checkedAt)) return undefined
   const copy = copyOf(write.entry)
@@ -34,7 +34,7 @@ export const ownWrite = (tier: StoreTier, id: string, now: number): Entry | unde
   return copy
 }
 
-/** A copy for each reader: entries that were in memory are linked to others, which they would keep alive. */
+/** Makes a copy for each reader. An entry that was in memory is linked to others, and would keep them alive. */
 const copyOf = (entry: Entry): Entry => {
   const { checkedAt: bornAt, counters, createdAt, etag, exit, expiresAt, id, softExpiresAt, tags, writeId } = entry
   return new Entry({
@@ -53,12 +53,12 @@ const copyOf = (entry: Entry): Entry => {
   })
 }
 
-/** From now on memory does not hold the entry for the write. */
+/** Replaces the written entry by a copy: the original may leave memory, and would keep entries linked to it alive. */
 export const keep = (item: Item): void => {
   if (item.write !== undefined) item.write = { ...item.write, entry: copyOf(item.write.entry) }
 }
 
-/** Reports a written value that the store does not have. If it is shared, memory must not keep the value either. */
+/** Reports a written value that the store does not have. If the store is shared, memory must not keep it either. */
 export const lost = ({ front, store }: StoreTier, { entry: { id, writeId }, key }: OwnWrite): void => {
   const { memory, tagEpochs } = front
   if (store.capabilities.shared) {

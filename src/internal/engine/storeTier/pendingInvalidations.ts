@@ -21,7 +21,7 @@ export interface Item {
   readonly target: Target
   /** The number of the item's ids or tags that no newer item has taken over. At 0, the store's answer has no effect. */
   places: number
-  /** Whether the item is a write in progress. A lookup may then return the entry from before or after the write. */
+  /** Whether the item is a write in progress. Meanwhile, a lookup may return either the old or the new entry. */
   isWrite?: boolean
   /** The written value. `undefined` for removals, and once there may be a newer value. */
   write?: OwnWrite | undefined
@@ -72,7 +72,7 @@ export const add = (self: PendingInvalidations, target: Target): Item => {
   return item
 }
 
-/** Adds a write. It counts as a removal if a removal or an unsent write of the id is pending. */
+/** Adds a write. If a removal or an unsent write of the id is already pending, the new write counts as a removal. */
 export const addWrite = (self: PendingInvalidations, id: string, write?: OwnWrite): Item => {
   const isWrite = self.ids.get(id)?.isWrite ?? !self.ids.has(id)
   return Object.assign(add(self, { _tag: "Id", id }), { isWrite, write })
@@ -124,7 +124,7 @@ export const pendingMode = (self: PendingInvalidations, tags: ReadonlyArray<stri
   return isHard ? "hard" : "soft"
 }
 
-/** Marks an item to be sent again. Returns the items that a single `clear` replaces, because there are too many. */
+/** Marks an item to be sent again. If too many are unsent, one `clear` replaces all items, which are then returned. */
 export const markUnsent = (self: PendingInvalidations, item: Item): ReadonlyArray<Item> => {
   if (item.places > 0) self.unsent.add(item)
   if (item.target._tag === "Id") {
@@ -178,7 +178,7 @@ export const isUnsent = (self: PendingInvalidations, id: string, tags: ReadonlyA
 export const isPending = (self: PendingInvalidations, id: string): boolean =>
   self.all !== undefined || (self.ids.size > 0 && self.ids.has(id))
 
-/** Like `isPending`, but a write in progress does not count: a lookup may return the entry from before or after it. */
+/** Like `isPending`, but a write in progress does not count: a lookup may return either the old or the new entry. */
 export const isGone = (self: PendingInvalidations, id: string): boolean =>
   isPending(self, id) && (self.all !== undefined || self.ids.get(id)!.isWrite !== true)
 

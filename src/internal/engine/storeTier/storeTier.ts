@@ -26,7 +26,7 @@ export interface KnownTagVersions {
 
 export interface Budget {
   leftMillis: number
-  /** The budget of the call to which the wave with this budget belongs. A timeout of the wave ends it too. */
+  /** If this is the budget of a wave: the budget of the whole call, which a timeout of the wave uses up. */
   readonly call?: Budget
   /** Sends the operation even if the circuit is open, because this is its last attempt. */
   readonly isLast?: true
@@ -36,7 +36,7 @@ export interface Asked {
   readonly key: Key
   readonly id: string
   readonly tags: ReadonlyArray<string>
-  /** Called with the entry's own tags before the entry is fetched again, so that invalidations of them are noticed. */
+  /** Called with the entry's own tags before the entry is fetched again, so that invalidations of these are noticed. */
   readonly hold?: ((tags: ReadonlyArray<string>) => void) | undefined
   /** Whether to skip the store. Default: whether an invalidation of the id is pending. */
   readonly isGone?: typeof Pending.isPending
@@ -55,7 +55,7 @@ export const NeedsEffect = Symbol("Later")
 export class Rejected {
   readonly _tag = "Rejected"
   readonly writeId: string
-  /** Whether a tag was invalidated. `"perhaps"`: while the store was asked, so that this may be a newer entry. */
+  /** Whether a tag was invalidated. `"perhaps"`: one was while the store was asked, so the entry may be a newer one. */
   readonly isInvalid: boolean | "perhaps"
   constructor(writeId: string, isInvalid: Rejected["isInvalid"] = false) {
     this.writeId = writeId
@@ -133,12 +133,12 @@ export interface StoreTier extends StoreTierOptions {
   readonly background: Background.Background
   /** Polls for changes. If that fails, clears memory after `maxStaleness`. `undefined` while there are no reads. */
   tracker: Background.Worker | undefined
-  /** When changes were last read or memory was last cleared, in epoch milliseconds. */
+  /** The time at which changes were last read or memory was last cleared, in milliseconds since 1970. */
   polledAt: number
   /** Whether changes cannot be read, temporarily or permanently, so memory is used for at most `maxStaleness`. */
   untracked: boolean
   readonly knownTagVersions: KnownTagVersions
-  /** The number of marker captures. A value that was read before a capture may be older than the captured markers. */
+  /** How often loads have captured markers of ids. A value read before a capture may be older than those markers. */
   captures: number
   /** How many times `maxStaleness` has cleared memory. Loads compare this and not times: their clocks may differ. */
   clears: number
@@ -148,7 +148,7 @@ export interface StoreTier extends StoreTierOptions {
   replay: Background.Worker | undefined
 }
 
-/** A store's markers from before a bulk call, to check the call's results for unrequested keys. */
+/** A store's markers as they were before a bulk call, to check the call's results for unrequested keys. */
 export interface Evidence {
   /** The id of one of the call's flights. Only results for ids in the same group may be stored. */
   readonly id: string

@@ -10,7 +10,7 @@ import { placeOf } from "./fetch.ts"
 export type LateMarkers = (tags: ReadonlyArray<string>) => Markers | StoreError
 
 /**
- * Returns the tag versions from before the load, or `undefined` if one is unknown or has changed. A tag that is not in
+ * Returns the versions of tags before the load, or `undefined` if one is unknown or has changed. A tag that is not in
  * `declared` is late: its current version is used if its `seq` shows no invalidation since the load began. A late tag
  * that had no marker before the load passes only if no tag at all has been invalidated since then.
  */

@@ -20,7 +20,7 @@ import type {
 } from "../../../ports/store.ts"
 import { isChange, reader } from "../../store/readers.ts"
 
-/** Calls a function that should not throw. An exception is a bug in the store. */
+/** Calls a function of the store that should not throw. If it has a bug and throws, returns `other`. */
 const orElse = <A>(call: () => A, other: A): A => {
   try {
     return call()
@@ -69,7 +69,7 @@ export const validateAnswers = (store: Store): Store => {
     get: (id, tags) => ask("get", () => store.get(id, tags), (answer) => isAnswer(answer, tags.length)),
     isWhole: store.isWhole && (() => orElse(() => store.isWhole!() !== false, true)),
     distanceMillis: store.distanceMillis && (() => orElse(() => store.distanceMillis!(), 0)),
-    // Instead of an earlier time, or no number, the highest time reported so far is returned.
+    // If the store reports an earlier time, or no number, returns the highest time reported so far.
     workedMillis: store.workedMillis && (() => {
       const now = orElse(() => store.workedMillis!(), worked)
       if (now > worked) worked = now

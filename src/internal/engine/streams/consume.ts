@@ -239,7 +239,7 @@ const nextOfAnswer = (self: Consumer, answer: Exit.Exit<unknown, unknown>): Effe
   return again(self)
 }
 
-/** Fails a consumer that lost a page, and invalidates the stream, so that the next consumer starts a new run. */
+/** Fails a consumer that lacks a lost page, and invalidates the stream, so that the next consumer starts a new run. */
 const cut = (self: Consumer, run = self.lost): Effect.Effect<never, StreamCut> => {
   const { engine, id } = self
   const { storeTier: tier } = engine
@@ -330,7 +330,7 @@ interface Asked {
   readonly end: number
 }
 
-/** Reads a page. The next pages are read while the consumer processes it, so it does not wait for each round trip. */
+/** Reads a page, and begins to read the next ones, so that the consumer need not wait for a round trip at each page. */
 const readPage = (self: Consumer, { end, page, run }: Asked): Effect.Effect<Pages.ReadPage | undefined, never, any> => {
   const { ahead, engine: { storeTier: tier }, id, scope, streaming: { key } } = self
   if (tier === undefined) return Effect.undefined
@@ -369,7 +369,7 @@ const nextOfReplay = (self: Consumer, replay: Replay): Effect.Effect<Chunk, unkn
   const { manifest, failed } = replay
   const page = self.pages
   if (page >= manifest.pages) {
-    // The store has returned pages other than those that were written.
+    // The number of elements shows that the store has returned pages other than those that were written.
     if (replay.decoded === undefined && self.elements !== manifest.elements) return cut(self, manifest.run)
     if (replay.collected?.length === manifest.pages) manifest.decoded ??= replay.collected
     return failed === undefined ? Cause.done() : Exit.fail(failed.error)
@@ -384,7 +384,7 @@ const nextOfReplay = (self: Consumer, replay: Replay): Effect.Effect<Chunk, unkn
       self.lost = manifest.run
       const { engine: { storeTier: tier }, id } = self
       if (failed === undefined || page > 0 || tier === undefined) return again(self)
-      // If the store lacks this run, another process has passed on only the run's failure, which is then the answer.
+      // If the store does not have this run, another process has shared only its failure, which is then the answer.
       return Effect.flatMap(
         Pages.isNamed(tier, { id, run: manifest.run }),
         (isNamed) => isNamed === true ? again(self) : Exit.fail(failed.error)

@@ -59,7 +59,7 @@ export const keep = (engine: Engine, { id, pages, run }: RunLog, entry: Entry): 
   if (manifestIn(entry)?.decoded !== undefined) return
   const { memory } = engine
   for (const [number, { elements }] of pages) {
-    // The manifest was evicted, perhaps to make room for the previous page.
+    // Stops if the manifest has left memory, perhaps to make room for the previous page.
     if (memory.entries.get(id) !== entry) return
     const page = pageId(run, number, id)
     Memory.put(memory, pageEntry(page, elements, entry), entry.createdAt)
@@ -84,7 +84,7 @@ const pageEntry = (id: string, elements: Chunk, { checkedAt, counters, createdAt
     counters
   })
 
-/** All pages of a stream. They are read in one step, so none is evicted while the others are read. */
+/** All pages of a stream, or `undefined` if one is missing. Read in one step, so that none is evicted meanwhile. */
 export const read = (engine: Engine, id: string, { pages, run }: Manifest): ReadonlyArray<Chunk> | undefined => {
   const found: Array<Chunk> = []
   for (let page = 0; page < pages; page++) {

@@ -49,7 +49,7 @@ const runs = new WeakMap<RunLog.RunLog, Run>()
 export const load = (request: StreamRequest): Effect.Effect<unknown, unknown, any> =>
   Effect.withFiber((fiber) => run(request, fiber.getRef(Within)?.flight))
 
-/** A run for a single consumer, which is neither joined nor stored. */
+/** A run for a single consumer. Other consumers do not join it, and it is not stored. */
 export const loadAside = (request: StreamRequest): Effect.Effect<unknown, unknown, any> =>
   aside(Effect.scoped(Effect.provideService(run(request, undefined), Policy.Current, Policy.standard)))
 
@@ -83,7 +83,7 @@ const run = (request: StreamRequest, flight: Flight | undefined): Effect.Effect<
 
 const pulling = Effect.fnUntraced(function*(run: Run): Effect.fn.Return<Manifest, unknown, any> {
   const { log, request: { streaming } } = run
-  // Waits for the first demand, because the consumer may leave before it asks for anything.
+  // Opens the origin only on the first demand, because the consumer may leave before it asks for anything.
   yield* RunLog.demanded(log)
   const pull = yield* Stream.toPull(streaming.origin)
   while (true) {

@@ -97,7 +97,7 @@ export const finish = (self: RunLog, end: Exit.Exit<unknown, unknown>): void => 
   wakeAll(self)
 }
 
-/** Drops pages from memory that are in the store or that all consumers have read, except for the last few pages. */
+/** Drops old pages from memory: those in the store and, unless the log is whole, those that all consumers have read. */
 export const trim = (self: RunLog): void => {
   const needed = neededFrom(self)
   for (const [number, page] of self.pages) {

@@ -1,6 +1,6 @@
 /**
- * One incident of a store: from the first fault until the store answers. It has a first line in the log and a last one.
- * An answer to any operation ends it, except while an operation fails although the store answers others.
+ * One incident of a store: from the first fault until the store answers. The log reports its beginning and its end. An
+ * answer to any operation ends it, unless another operation has kept failing while the store answered.
  */
 import type { StoreErrorReason } from "../../../CacheError.ts"
 import { incidentMillis } from "../../defaults/bounds.ts"
@@ -9,16 +9,16 @@ import { lengthOf } from "../../text/failures.ts"
 export interface Incident {
   /** The time of the first fault (monotonic milliseconds, like all times here). `undefined`: there is no incident. */
   since: number | undefined
-  /** The kinds of faults that were logged since then. Empty if an earlier incident was logged too recently. */
+  /** The kinds of faults logged in this incident. Empty if an earlier incident was logged too recently. */
   readonly logged: Set<Kind>
   loggedAt: number
-  /** The last faults of the operations that have not succeeded since. */
+  /** By operation: its last fault, unless the operation has succeeded since. */
   readonly failing: Map<string, Failing>
 }
 
 interface Failing {
   at: number
-  /** Whether the store answers other operations meanwhile. */
+  /** Whether the store answers other operations although this one fails. */
   isAlone: boolean
 }
 
@@ -30,7 +30,7 @@ export const failed = (self: Incident, operation: string, reason: StoreErrorReas
   const { failing, logged } = self
   const kind = kindOf(reason)
   const former = failing.get(operation)
-  // A refusal is an answer, and the engine itself soon asks for changes again.
+  // A refusal shows that the store answers. Reading changes is soon repeated, so only its own success ends its fault.
   const isAlone = kind !== "away" || operation === changes ||
     (former?.isAlone === true && now - former.at < incidentMillis)
   // Now that the store is away, its next answer ends the whole incident.
@@ -52,7 +52,7 @@ export const changes = "listen"
 const kindOf = (reason: StoreErrorReason): Kind =>
   reason === "Unavailable" || reason === "Timeout" ? "away" : reason === "Denied" ? reason : "refused"
 
-/** Notes an answer while `failing` is not empty. Returns the length of the logged incident that it ends. */
+/** Notes an answer. Call only while `failing` is not empty. If a logged incident ends, returns its length as text. */
 export const answered = (self: Incident, operation: string, now: number): string | undefined => {
   const { failing, logged, since = Infinity } = self
   failing.delete(operation)

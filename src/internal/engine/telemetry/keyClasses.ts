@@ -1,7 +1,7 @@
 /**
- * Warns about two key classes with the same ids in one cache, which would share entries by mistake. A hot reload also
- * makes a second class, but then the old one is never used again. Two classes that may come from one definition are
- * therefore reported only if the older one is used again.
+ * Warns about two key classes with the same ids in one cache, because they would share entries by mistake. A hot reload
+ * also makes a second class, but then the old one is never used again. Two classes that may come from one definition
+ * are therefore reported only if the older one is used again.
  */
 import { mayBeOne, siteOf, textOf } from "#platform/key/site"
 import { keyClasses } from "../../defaults/bounds.ts"
@@ -28,7 +28,7 @@ export const meetClass = (self: Telemetry, met: KeyInfo): void => {
   met.metBy = mark
   const info = met.of ?? met
   info.metBy = mark
-  // The class of streams under string keys has no name.
+  // Streams cached by string keys share one class, which has no name and so cannot clash with another class.
   if (info.name === undefined) return
   const prefix = info.prefix()
   const known = byPrefix.get(prefix)

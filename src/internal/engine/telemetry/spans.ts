@@ -31,8 +31,8 @@ export const linkTo = (flight: Traced, span: Tracer.AnySpan): void => {
 
 /**
  * Runs a load in a root span linked to its callers' spans, because the load may outlive the span that started it. The
- * span begins with the load, and is sampled if the span of a caller that joined before then is. Without a tracer there
- * is no span: Effect's native tracer exports nothing and would add a kilobyte to every bundle.
+ * span begins with the load, and is sampled if one of the spans linked by then is sampled. Without a tracer there is no
+ * span: Effect's native tracer exports nothing and would add a kilobyte to every bundle.
  */
 export const traced = (
   { id, refresh, trace }: Traced,

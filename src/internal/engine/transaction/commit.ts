@@ -109,7 +109,7 @@ const itemsOf = (self: Overlay): ReadonlyArray<Item> => {
   for (const [id, readCheck] of self.readChecks) {
     const entry = loadedHere(self, id)
     if (entry === undefined || self.writes.has(id)) continue
-    // A result is not stored if this transaction invalidates its tag: the tag's new version would hide others' changes.
+    // A result is not stored if this transaction invalidates its tag, whose new version would hide changes by others.
     const isSwept = self.sweeps.some((sweep) =>
       sweep._tag === "Clear" || entry.tags.some((tag) => sweep.tags.includes(tag))
     )
@@ -135,7 +135,7 @@ const inMemory = (
       position: () => undefined
     })
     if (conflict !== undefined || hasMoved()) return Effect.fail(conflictOfTransaction(conflict))
-    // Asked again, because other fibers may have run since the items were collected.
+    // Checked again, because other fibers may have run since the items were collected.
     const applied = items.filter((item) => item._tag !== "Load" || isPublishable(base, item.readCheck))
     const isCleared = items.some((item) => item._tag === "Sweep" && item.sweep._tag === "Clear")
     const counted = counterChanges("memory", counts.map((count) => countStep(count, now)), isCleared ? none : live)
@@ -245,7 +245,7 @@ const inStore = Effect.fnUntraced(function*(
           for (const id of answer.ids) Memory.remove(base.memory, id, "unverified")
           return Effect.fail(conflictOfTransaction(answer))
         }
-        // First applies other processes' changes, so that the comparison of `mutations` below includes them.
+        // Applies other processes' changes first, so that the comparison of `mutations` below includes them.
         base.tagEpochs.ensureTracking?.()
         const isAlone = base.mutations === mutations
         for (const [item, sending] of sent) if (!sending.displaced) Pending.acknowledge(tier.pending, item)
@@ -267,7 +267,7 @@ const concernedBy = (items: ReadonlyArray<Item>): ReadonlySet<string> | undefine
     ? undefined
     : new Set(items.flatMap((item) => item._tag === "Write" ? item.id : []))
 
-/** The tag versions of the entries at the commit: the store's, advanced by the transaction's own invalidations. */
+/** Reads the versions of tags that the commit needs. `sweepStep` advances those that the transaction invalidates. */
 const versionsOf = Effect.fnUntraced(function*(
   tier: StoreTier,
   items: ReadonlyArray<Item>,
@@ -296,7 +296,7 @@ const sweepStep = ({ tokens }: Engine, sweep: Sweep, versions: Map<string, strin
   return { _tag: "InvalidateTags", tags, mode }
 }
 
-/** Stores the result of a load, unless one of its tags was unknown before the load, or encoding fails. */
+/** Makes the step that stores a load's result: none if a tag was unknown before the load, or if encoding fails. */
 const loadStep = Effect.fnUntraced(function*(
   tier: StoreTier,
   { entry, readCheck, id }: Extract<Item, { readonly _tag: "Load" }>
@@ -337,7 +337,7 @@ const replayed = (
   )
 }
 
-/** A commit's items. `displaced`: another write was pending. Either may reach the store last: memory keeps neither. */
+/** A commit's items. `displaced`: another write was pending. Memory keeps neither: either may reach the store last. */
 type Sent = ReadonlyMap<Pending.Item, { readonly displaced: boolean }>
 
 /** Makes the ids and tags pending: until the store has answered, no entries with them enter memory from the store. */

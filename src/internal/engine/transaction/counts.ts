@@ -12,7 +12,7 @@ import { type Count, countStep, type Overlay } from "./overlay.ts"
 /** The name of a counter's lock. The prefix distinguishes it from the lock of an id with the same text. */
 const lockName = (name: string): string => `counter:${name}`
 
-/** Adds a change. Consecutive increments are merged unless they add up to 0, which would not create the counter. */
+/** Adds a change. Merges consecutive increments, unless their sum is 0: adding 0 would not create the counter. */
 export const addCount = (self: Overlay, count: Count): void => {
   const { name } = count
   const counts = self.counts.get(name) ?? []

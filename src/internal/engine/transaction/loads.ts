@@ -48,8 +48,8 @@ export const loadsOf =
   }
 
 /**
- * Finds a cycle through the load around the transaction, a load that the wait graph lacks. If a load inside needed the
- * load around the transaction, each would start the other for ever. `parent`: the load in which the transaction runs.
+ * Finds a cycle through `parent`, the load in which the transaction runs, because the wait graph does not contain that
+ * load. If a load inside the transaction needed it, each would start the other for ever.
  */
 export const cycleOf = (parent: Flight | undefined, { engine, id }: Pick<Flight, "engine" | "id">) => {
   for (let one = parent; one !== undefined; one = one.parent) {

@@ -21,7 +21,7 @@ import { fail, lock } from "./locks.ts"
 import { guarded, isEnded, type Overlay, rebase, see, touch } from "./overlay.ts"
 import { remove } from "./removals.ts"
 
-/** The reason for a lookup, which decides whether the commit checks the answer. */
+/** The reason for a lookup. It decides whether the commit checks the answer. */
 type Purpose = "explicit" | "condition" | "cached"
 
 /** Whether this level can answer without the level below. A touch is not enough: the touched entry may be gone. */
@@ -76,7 +76,7 @@ const below = (
   })
 }
 
-/** Remembers the first entry found for an id, or its absence. The commit checks that this is unchanged. */
+/** Remembers the first entry found for an id, or that there was none. The commit checks that this still holds. */
 const remember = ({ root: { checks } }: Overlay, id: string, entry: Entry | undefined): void => {
   if (checks.ids.has(id)) return
   checks.ids.set(id, {

@@ -177,7 +177,7 @@ export const nested = <A, E, R>(
         Effect.tap(() =>
           Effect.clockWith((clock) => {
             overlay.isOpen = false
-            // If the outer level has ended, the savepoint's writes have no target.
+            // Throws if the outer level has ended, because the savepoint's writes can then not be merged.
             Overlay.requireOpen(parent)
             return merge(overlay, parent, clock.currentTimeMillisUnsafe())
           })

@@ -18,7 +18,7 @@ import * as Pending from "../storeTier/pendingInvalidations.ts"
 import * as Overlay from "./overlay.ts"
 import { enter, isOverlay, make as cacheOver } from "./transactionCache.ts"
 
-/** A transaction's invalidations. They include the ids that were set: storing a value could overwrite a later one. */
+/** A transaction's invalidations. They include ids that were set, because storing values could overwrite later ones. */
 interface Targets {
   readonly all: boolean
   readonly ids: ReadonlyArray<string>
@@ -152,7 +152,7 @@ const writeRow = (
 
 const removeRow = (sql: SqlClient, table: string, id: string) => sql`DELETE FROM ${sql(table)} WHERE id = ${id}`
 
-/** Creates the outbox table if it is missing. Without the right to create tables, the table must exist. */
+/** Creates the outbox table if it is missing. If the database user may not create tables, the table must exist. */
 export const makeTable = (sql: SqlClient, table: string): Effect.Effect<void, SqlError> => {
   const look = sql`SELECT id, created, targets FROM ${sql(table)} WHERE id = ''`
   // In MySQL, a TEXT column holds only 64 KiB.
@@ -165,7 +165,7 @@ export const makeTable = (sql: SqlClient, table: string): Effect.Effect<void, Sq
   return Effect.asVoid(Effect.catch(look, () => made))
 }
 
-/** Performs the invalidations of crashed processes. `foreign` collects the ids of unreadable rows, which stay. */
+/** Performs invalidations left by crashed processes. `foreign` collects the ids of unreadable rows, which stay. */
 export const replay = Effect.fnUntraced(function*(
   cache: Cache,
   sql: SqlClient,

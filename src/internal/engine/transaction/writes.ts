@@ -1,4 +1,4 @@
-/** Writes inside a transaction, which are invisible outside until the commit. */
+/** Writes inside a transaction. They are invisible outside until the commit. */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { StoreError } from "../../../CacheError.ts"

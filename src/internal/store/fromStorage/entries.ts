@@ -112,7 +112,7 @@ const removeBusy = (self: Lined, held: ReadonlySet<string>): Effect.Effect<void,
 
 export const canClear = ({ storage: { clear, scan } }: Lined): boolean => (clear ?? scan) !== undefined
 
-/** Clears the storage and ends all generations. First calls `removing`, at a time when no more `touch` can begin. */
+/** Clears the storage and ends all generations. Before that, but once no `touch` can begin, calls `removing`. */
 const clearStored = (
   { clearing, leases, storage }: Lined,
   removing: () => Effect.Effect<unknown>

@@ -10,7 +10,7 @@ import * as Markers from "../markers/markers.ts"
 import { stored, write } from "./entries.ts"
 import { nowOf, paceOf, type Sync, withFiber } from "./sync.ts"
 
-/** An id and the options of `acquire`, which stay in their own object so that nothing is copied. */
+/** An id and the options of `acquire`. The options stay in an object of their own, so that nothing is copied. */
 interface Asked {
   readonly id: string
   readonly options: AcquireOptions

@@ -24,7 +24,7 @@ export interface Sync {
   readonly atomic: NonNullable<SyncStorage["atomic"]>
   readonly attempt: NonNullable<SyncStorage["attempt"]>
   readonly tokensOf: (fiber: Fiber.Fiber<any, any>) => Tokens.Tokens
-  /** Counts this process's changes: the position of `transact` if an unshared storage has no `position` of its own. */
+  /** Counts this process's changes: `transact` uses it as the position if an unshared storage has no `position`. */
   moves: number
   /** The learned group size of each operation, kept so that the next call does not begin with small groups. */
   readonly paces: Map<string, Pace>
@@ -99,7 +99,7 @@ export const forMany = <A, B>(
   steps: (self: Sync, items: ReadonlyArray<A>, now: number) => ReadonlyArray<B>
 ): Effect.Effect<ReadonlyArray<B>, StoreError> =>
   inSteps(items, (items) => {
-    // Without `atomic`, what the items before a failed one have changed stays, so each item is a whole step.
+    // Without `atomic`, a failure does not undo the changes of earlier items, so the items are processed one by one.
     if (self.storage.atomic === undefined) {
       return atomically(self, operation, (now) => items.flatMap((item) => steps(self, [item], now)), items.length)
     }

@@ -1,6 +1,6 @@
 /**
  * Tag markers that an asynchronous storage keeps among its entries. Changes to one tag run one after another. Without
- * this order, a soft invalidation could write back an old hard half, and so undo a hard one by the same process.
+ * this order, a soft invalidation could write back an old hard half, and so undo a hard invalidation by this process.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"

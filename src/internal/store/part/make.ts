@@ -11,7 +11,7 @@ import * as Leases from "./leases.ts"
 import * as Part from "./part.ts"
 import { transacting } from "./transact.ts"
 
-/** Lists the part's entries in the store, including those from before the last `clear`. */
+/** Lists the part's entries in the store, including those written before the last `clear`. */
 const listed = (self: Part.Part, options?: ScanOptions): Stream.Stream<Scanned, StoreError> =>
   self.store.scan({ ...options, prefix: Part.add(self, options?.prefix ?? "") })
 

@@ -63,7 +63,7 @@ export const openMeta = (self: Part, meta: Meta): Meta => ({
 export const isCurrent = ({ everything }: Part, { tags }: Meta, version: string | undefined): boolean =>
   tags[0]?.tag === everything && tags[0].version === version
 
-/** Restores the original form of a stored entry. Returns `undefined` for an entry from before the last `clear`. */
+/** Restores the original form of a stored entry. Returns `undefined` if it was written before the last `clear`. */
 export const open = (self: Part, stored: Stored | undefined, version: string | undefined): Stored | undefined =>
   stored !== undefined && isCurrent(self, stored.meta, version)
     ? { meta: openMeta(self, stored.meta), payload: stored.payload }

@@ -8,7 +8,7 @@ const most = Number.MAX_SAFE_INTEGER
 
 export const isOutOfRange = (sum: string): string => `${sum} > ${most} or ${sum} < -${most}`
 
-/** Lua that reads a counter. If something else is stored, the second result is the error that the server would give. */
+/** Lua that reads a counter. If another kind of value is stored, the second result is the error that `INCR` returns. */
 export const counterOf = `local function counterOf(k)
   local value = redis.pcall("GET", k)
   if type(value) == "table" then return nil, value end

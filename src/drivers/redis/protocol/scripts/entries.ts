@@ -93,7 +93,7 @@ return 0
 return { #stored, string.sub(stored, 1, 51) }
 `
   },
-  /** Returns the places of the keys whose values do not begin with the packed texts. */
+  /** Returns the numbers of the keys whose values do not begin with the text that was packed for the key. */
   others: {
     keys: [],
     args: ["count", "packed"],

@@ -213,7 +213,7 @@ redis.call("UNLINK", a, b)
 return merged
 `
 
-/** Runs a script again without the guard's state, if the state is of another type or contains no numbers. */
+/** If a script fails because the guard's state has a wrong type or malformed numbers, retries it without the state. */
 const healing = (body: string): string =>
   `local function attempt()
 ${body}end

@@ -6,7 +6,7 @@ import { lockLifeMillis } from "../../../../internal/defaults/processes.ts"
 import { nowMicros } from "./lua.ts"
 import type { Sources } from "./script.ts"
 
-/** Reads the lock. A value of another form counts as missing. No more is left of a lease than its length. */
+/** Reads the lock. A value of another form counts as missing. If the clock was set back, `left` is at most `length`. */
 const readLock = `${nowMicros}local now = math.floor(micros / 1000)
 local token, ends, length, owner = string.match(textOf(k) or "", "^(%d+) (%d+) (%d+) (%w+)$")
 local left = 0

@@ -11,7 +11,7 @@ interface Step {
   readonly body: string
 }
 
-/** The keys and arguments of the ids are the last ones. Damaged data makes no step fail, so all of them are done. */
+/** Runs a step for each id, whose keys and arguments come last. Damaged data fails no step, so every step is run. */
 const forEachId = ({ args = [], body, keys, value }: Step): string => {
   const given = (from: string, at: string, names: ReadonlyArray<string>) =>
     names.map((_, i) => `${from}[${at} + ${i + 1}]`)
@@ -40,7 +40,7 @@ const endGroups = `if firstKeyAt > 1 then redis.call("UNLINK", unpack(KEYS, 2, f
 
 const one = { ...entries(true), ...leases(false) }
 
-/** A lease under the generation `fresh` without a failure note is answered with 0, because most are like that. */
+/** Answers 0 in the most frequent case, to save bytes: a lease under the generation `fresh`, without failure note. */
 const granted = `local function granted(g)
   local note = textOf(f)
   if g == fresh and not note then return 0 end

@@ -36,7 +36,7 @@ const textOf = `local function textOf(k)
 end
 `
 
-/** Lua that reads a key of ours with a command. A value of another type is removed first. Other errors are raised. */
+/** Lua that runs a read command on an own key. A value of another type is removed first. Other errors are raised. */
 const ownOf = `local function ownOf(command, k, ...)
   local found = redis.pcall(command, k, ...)
   if type(found) ~= "table" or not found.err then return found end

@@ -1,4 +1,4 @@
-/** Encodes a transaction for its script: a check is a letter, a key and one value, a step has three values instead. */
+/** Encodes a transaction for its script. A check has a letter, a key and a value; a step has three values instead. */
 import * as Effect from "effect/Effect"
 import * as Conditions from "../../../../internal/store/conditions.ts"
 import * as Turns from "../../../../internal/time/turns.ts"
