@@ -1,5 +1,6 @@
 /** Parses the targets of invalidations: keys, tags, key classes, index values and patterns. */
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Stream from "effect/Stream"
 import { CacheConfigError } from "../CacheError.ts"
 import type { AnyClass } from "../CacheKey.ts"
@@ -143,9 +144,9 @@ export const invalidateTargets = (stored: Stored): Effect.Effect<void, never, Ca
     const parts: Array<Effect.Effect<unknown>> = globs.map((glob) => invalidateMatching(caching, policy, glob))
     if (ids.length > 0) parts.push(caching.perform(Operations.invalidate, ids))
     if (tags.length > 0) parts.push(caching.perform(Operations.invalidateTags, tags))
-    return parts.length === 1
-      ? Effect.asVoid(parts[0]!)
-      : Effect.all(parts, { concurrency: "unbounded", discard: true })
+    if (parts.length === 1) return Effect.asVoid(parts[0]!)
+    // Under `strict`, a part that fails must not interrupt the others: the targets of all parts leave memory.
+    return Effect.flatMap(Effect.forEach(parts, Effect.exit, { concurrency: "unbounded" }), Exit.asVoidAll)
   })
 
 const warnOfPatternLike = (caching: Cache, key: string): void =>

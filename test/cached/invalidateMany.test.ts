@@ -67,6 +67,41 @@ describe("invalidating many", () => {
   })
 })
 
+describe("P2 · under strict, of ids and tags and patterns", () => {
+  it.effect("all leave memory, although the store fails for some of them at once", () => {
+    const store = MemoryStore.make()
+    const down = Effect.fail(new StoreError({ store: "s", operation: "remove", reason: "Unavailable" }))
+    const failing: Store.Store = {
+      ...store,
+      capabilities: { shared: true, changes: true },
+      changes: Stream.concat(Stream.make({ _tag: "Coherent" }), Stream.never),
+      changesUnsafe: undefined,
+      getUnsafe: undefined,
+      remove: () => down,
+      removeMany: () => down
+    }
+    let loads = 0
+    const read = (key: string) =>
+      Effect.sync(() => `${key} ${++loads}`).pipe(
+        Cached.ttl({ key, ttl: "1 hour", tags: key === "tagged" ? ["t"] : [] })
+      )
+    return Effect.gen(function*() {
+      for (const key of ["a", "tagged", "matching"]) yield* read(key)
+      const targets = ["a", { tag: "t" }, { matching: "match*" }] as const
+      const error = yield* Effect.flip(CachePolicy.strict(Cached.invalidateMany(targets)))
+      expect(error).toMatchObject({ _tag: "StoreError" })
+      expect([yield* read("a"), yield* read("tagged"), yield* read("matching")]).toEqual([
+        "a 4",
+        "tagged 5",
+        "matching 6"
+      ])
+    }).pipe(
+      Effect.provide(Layer.provide(CacheLayer.layerWith({}), Layer.succeed(Store.Store, failing))),
+      Effect.provideService(References.MinimumLogLevel, "None")
+    )
+  })
+})
+
 describe("others get their turns", () => {
   /** How often another fiber runs while this one does. */
   const turnsDuring = <A, E, R>(effect: Effect.Effect<A, E, R>) =>

@@ -176,6 +176,13 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/cached/bulkInStore.test.ts"
   },
   {
+    name: "a target that fails under strict interrupts the invalidation of the others",
+    in: "invalidateTargets",
+    find: "Effect.flatMap(Effect.forEach(parts, Effect.exit, { concurrency: \"unbounded\" }), Exit.asVoidAll)",
+    replace: "Effect.all(parts, { concurrency: \"unbounded\", discard: true })",
+    by: "test/cached/invalidateMany.test.ts"
+  },
+  {
     name: "a renewal forgets the last wave",
     in: "renewing",
     find: "chunksOf(renewed, waves.size)",
