@@ -5,7 +5,6 @@ export const noReadDefaults = {}
 
 export const layer = {
   capacity: 10_000,
-  /** By default, memory does not estimate the hit ratios of other capacities. */
   curve: false,
   weigher: undefined,
   /** The store budget: the time that all store steps of one read may take together. */
