@@ -406,9 +406,12 @@ const checkRemovals = (id: string, lines: ReadonlyArray<Line>): ReadonlyArray<st
     .map(carriedOut)
   const removals = lines.filter((line) => line.what === "remove" && line.id === id && line["answer"] === true)
     .toSorted((a, b) => a.until - b.until)
+  const isWrittenBetween = (first: Line, second: Line): boolean =>
+    writes.some((write) => write.until > first.at && write.at < second.until)
   return removals.flatMap((second, i) => {
     const first = removals[i - 1]
-    return first === undefined || writes.some((write) => write.until > first.at && write.at < second.until)
+    // The one that was answered last may have been carried out first.
+    return first === undefined || isWrittenBetween(first, second) || isWrittenBetween(second, first)
       ? []
       : [`an entry is removed twice: ${show(first)}, ${show(second)}`]
   })

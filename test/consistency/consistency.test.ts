@@ -278,6 +278,12 @@ describe("the checker", () => {
       granted(3),
       commit(10, { answer: false })
     ]],
+    ["two removals, of which the first was answered last, and a set in between", undefined, [
+      line("set", 1, 2),
+      line("remove", 3, 20, { answer: true }),
+      line("set", 5, 6),
+      line("remove", 7, 8, { answer: true })
+    ]],
     ["two removals of one entry", /removed twice/, [
       line("set", 1, 2),
       line("remove", 3, 9, { answer: true }),
