@@ -998,7 +998,7 @@ export const program = (self: Simulation) =>
       yield* Fiber.await(fiber)
     }
     yield* Effect.sleep(0)
-    Time.checkTimers(self.world)
+    yield* Time.checkTimers(self.world)
     yield* self.heal
     // Unattended loads end, and the store receives the changes that it has missed.
     yield* Effect.sleep(300_000)

@@ -161,7 +161,7 @@ const scenario = (world: State.World, { dice, extras, schedule }: Playing) =>
       Time.noteTimers(world)
       yield* Scope.close(scope, Exit.void)
       yield* Effect.sleep(0)
-      Time.checkTimers(world)
+      yield* Time.checkTimers(world)
       const closedAt = schedule.now()
       world.closedAt = closedAt
       world.say(() => "closed")
