@@ -397,7 +397,7 @@ const checkRefusals = (id: string, lines: ReadonlyArray<Line>): ReadonlyArray<st
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
-// an entry is removed once: of several removals only one is told that it was there
+// an entry is removed once: of several removals, only one finds it
 // ---------------------------------------------------------------------------------------------------------------------
 
 const checkRemovals = (id: string, lines: ReadonlyArray<Line>): ReadonlyArray<string> => {

@@ -1,21 +1,10 @@
 /** A process whose memory would not fit into its heap: it ends well where memory shrinks. */
 import { expect, it } from "@effect/vitest"
-import { spawnSync } from "node:child_process"
 import { join } from "node:path"
+import { runWithHeap } from "../support/limitedHeap.ts"
 
 const run = (...args: ReadonlyArray<string>) =>
-  spawnSync(
-    process.execPath,
-    [
-      "--conditions=effect-cached-source",
-      "--expose-gc",
-      "--max-old-space-size=100",
-      "--no-warnings",
-      join(import.meta.dirname, "heapLimit.ts"),
-      ...args
-    ],
-    { encoding: "utf8", timeout: 240_000, env: { ...process.env, NODE_OPTIONS: "" } }
-  )
+  runWithHeap(["--expose-gc", "--max-old-space-size=100"], join(import.meta.dirname, "heapLimit.ts"), ...args)
 
 it("without a heap limit it dies", () => {
   const { status, stderr } = run()

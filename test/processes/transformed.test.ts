@@ -1,22 +1,15 @@
 /** `Cached.transform` in a process whose heap has no room for all payloads and results. */
 import { expect, it } from "@effect/vitest"
-import { spawnSync } from "node:child_process"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { runWithHeap } from "../support/limitedHeap.ts"
 
 const run = (...args: ReadonlyArray<string>) =>
-  spawnSync(
-    process.execPath,
-    [
-      "--conditions=effect-cached-source",
-      "--max-old-space-size=64",
-      "--max-semi-space-size=4",
-      "--no-warnings",
-      join(import.meta.dirname, "transformed.ts"),
-      ...args
-    ],
-    { encoding: "utf8", timeout: 240_000, env: { ...process.env, NODE_OPTIONS: "" } }
+  runWithHeap(
+    ["--max-old-space-size=64", "--max-semi-space-size=4"],
+    join(import.meta.dirname, "transformed.ts"),
+    ...args
   )
 
 it("a process that keeps all results dies", () => {

@@ -1,7 +1,7 @@
 /** `Weigher.bytes` agrees with the heap: a process whose heap is not much larger than `maxWeight` lives. */
 import { describe, expect, it } from "@effect/vitest"
-import { spawnSync } from "node:child_process"
 import { join } from "node:path"
+import { runWithHeap } from "../support/limitedHeap.ts"
 
 interface Measured {
   readonly lines: ReadonlyArray<{ readonly kind: string; readonly evictions: number; readonly heapOfWeight: number }>
@@ -9,19 +9,12 @@ interface Measured {
 }
 
 const run = (heap: number, megabytes: number, kinds: string, way: string): Measured => {
-  const { status, stderr, stdout } = spawnSync(
-    process.execPath,
-    [
-      "--conditions=effect-cached-source",
-      "--expose-gc",
-      `--max-old-space-size=${heap}`,
-      "--no-warnings",
-      join(import.meta.dirname, "weighedMemory.ts"),
-      `${megabytes}`,
-      kinds,
-      way
-    ],
-    { encoding: "utf8", timeout: 240_000, env: { ...process.env, NODE_OPTIONS: "" } }
+  const { status, stderr, stdout } = runWithHeap(
+    ["--expose-gc", `--max-old-space-size=${heap}`],
+    join(import.meta.dirname, "weighedMemory.ts"),
+    `${megabytes}`,
+    kinds,
+    way
   )
   expect(stderr).toBe("")
   expect(status).toBe(0)

@@ -8,8 +8,9 @@ import { RedisStore } from "effect-cached/redis"
 import * as Keys from "../../src/drivers/redis/protocol/keys.ts"
 import { maxTags } from "../../src/internal/codec/frame.ts"
 import { isMissing } from "../support/needs.ts"
-import { freshPrefix, program, type Server, startCluster, startServer } from "../support/redis.ts"
+import { freshPrefix, program, type Server, startEither, startServer } from "../support/redis.ts"
 import { processesOn, warned } from "../support/redisProcesses.ts"
+import { until } from "../support/until.ts"
 
 const timeout = 120_000
 const connect = "required"
@@ -61,30 +62,22 @@ const noEras: ReadonlyArray<readonly [string, Damage]> = [
   ["a list", list]
 ]
 
-for (const kind of ["a server", "a cluster"] as const) {
-  describe.skipIf(isMissing(program))(`Redis · damage on ${kind}`, () => {
+for (const kind of ["server", "cluster"] as const) {
+  describe.skipIf(isMissing(program))(`Redis · damage on a ${kind}`, () => {
     let servers: ReadonlyArray<Server>
     let end: () => Promise<unknown>
     beforeAll(async () => {
-      if (kind === "a server") {
-        const server = await startServer()
-        servers = [server]
-        end = server.end
-      } else {
-        const cluster = await startCluster()
-        servers = cluster.servers.slice(0, 3)
-        end = cluster.end
-      }
+      ;({ end, servers } = await startEither(kind))
     }, 240_000)
     afterAll(() => end())
 
     const make = (prefix: string) =>
-      kind === "a server"
+      kind === "server"
         ? RedisStore.make({ url: servers[0]!.url, prefix, connect, storeTimeout })
         : RedisStore.makeCluster({ nodes: servers.map(({ url }) => url), prefix, connect, storeTimeout })
 
     const layerOf = (prefix: string) =>
-      kind === "a server"
+      kind === "server"
         ? CacheLayer.redis({ url: servers[0]!.url, prefix, connect, storeTimeout, memory: false })
         : CacheLayer.redisCluster({
           nodes: servers.map(({ url }) => url),
@@ -186,7 +179,7 @@ for (const kind of ["a server", "a cluster"] as const) {
           for (const theirs of [text("e"), text("ex"), text("ec\u0002"), list]) {
             for (const [name, write] of writes(store)) {
               // The result of a load is stored beside a transaction there, which does not fail with it.
-              if (kind === "a cluster" && name === "transact with a load") continue
+              if (kind === "cluster" && name === "transact with a load") continue
               yield* damage(key, theirs)
               expect([name, yield* reasonOf(write)]).toEqual([name, "Unsupported"])
               expect(yield* ask("EXISTS", key)).toBe(1)
@@ -394,7 +387,7 @@ describe.skipIf(isMissing(program))("Redis · damage, and memory elsewhere", () 
   })
   afterAll(() => server.end())
 
-  const { areInMemory, ask, process, until, urlOf } = processesOn(() => server)
+  const { areInMemory, ask, process, urlOf } = processesOn(() => server)
 
   it.live(
     "a client that may not read takes nothing for damage: markers, era and count stay",

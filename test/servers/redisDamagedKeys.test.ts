@@ -9,7 +9,7 @@ import { createClient } from "redis"
 import * as Keys from "../../src/drivers/redis/protocol/keys.ts"
 import { isMissing } from "../support/needs.ts"
 import { startProxy } from "../support/proxy.ts"
-import { freshPrefix, program, type Server, startCluster, startServer } from "../support/redis.ts"
+import { freshPrefix, program, type Server, startEither, startServer } from "../support/redis.ts"
 import { type Damage, damages, damaging } from "../support/redisDamages.ts"
 
 const timeout = 60_000
@@ -28,15 +28,7 @@ describe.skipIf(isMissing(program)).each(["server", "cluster"] as const)("Redis 
   let end: () => Promise<unknown>
   let administrators: ReadonlyArray<{ sendCommand(args: Array<string>): Promise<unknown>; destroy(): void }>
   beforeAll(async () => {
-    if (kind === "server") {
-      const server = await startServer()
-      servers = [server]
-      end = server.end
-    } else {
-      const cluster = await startCluster()
-      servers = cluster.servers.slice(0, 3)
-      end = cluster.end
-    }
+    ;({ end, servers } = await startEither(kind))
     administrators = await Promise.all(servers.map(({ url }) => createClient({ url }).connect()))
   }, 240_000)
   afterAll(() => {

@@ -12,6 +12,7 @@ import { lockSweepMillis } from "../../src/internal/defaults/redis.ts"
 import { isMissing } from "../support/needs.ts"
 import { startProxy } from "../support/proxy.ts"
 import { freePorts, freshPrefix, program, type Server, startServer } from "../support/redis.ts"
+import { until } from "../support/until.ts"
 
 const timeout = 60_000
 const connect = "required"
@@ -35,15 +36,6 @@ describe.skipIf(isMissing(program))("Redis", () => {
     Effect.promise(() => startProxy(server.port)),
     (proxy) => Effect.promise(() => proxy.end())
   )
-
-  const until = (what: string, is: Effect.Effect<boolean, unknown>) =>
-    Effect.gen(function*() {
-      for (let i = 0; i < 200; i++) {
-        if (yield* is) return
-        yield* Effect.sleep("50 millis")
-      }
-      throw new Error(`${what} did not come`)
-    })
 
   const acquiring = { leaseMillis, rejectedWriteId: undefined, join: false } as const
 

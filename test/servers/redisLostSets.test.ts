@@ -9,6 +9,7 @@ import type { Caching } from "effect-cached/Caching"
 import { isMissing } from "../support/needs.ts"
 import { startProxy } from "../support/proxy.ts"
 import { freePorts, freshPrefix, program, type Server, startServer } from "../support/redis.ts"
+import { until } from "../support/until.ts"
 
 const timeout = 60_000
 
@@ -44,14 +45,6 @@ describe.skipIf(isMissing(program))("Redis · a set that is lost on its way", ()
         Effect.sync(() => {
           if (event._tag === "Lost") lost.push(event.id)
         }))).pipe(Effect.forkScoped)
-      const until = (what: string, is: Effect.Effect<boolean, unknown>) =>
-        Effect.gen(function*() {
-          for (let i = 0; i < 500; i++) {
-            if (yield* is) return
-            yield* Effect.sleep("20 millis")
-          }
-          throw new Error(`${what} did not come`)
-        })
       const [closed] = yield* Effect.promise(() => freePorts(1))
       /** Sets a value whose request or answer is lost with the connection. The server is away from then on. */
       const loses = <A, E>(what: "request" | "answer", setting: Effect.Effect<A, E, Caching>) =>

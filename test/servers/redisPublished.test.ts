@@ -5,6 +5,7 @@ import { Cached, CachePolicy, Transaction } from "effect-cached"
 import { isMissing } from "../support/needs.ts"
 import { freshPrefix, program, type Server, startServer } from "../support/redis.ts"
 import { processesOn, warned } from "../support/redisProcesses.ts"
+import { until } from "../support/until.ts"
 
 const timeout = 180_000
 
@@ -15,7 +16,7 @@ describe.skipIf(isMissing(program))("Redis · published changes", () => {
   })
   afterAll(() => server.end())
 
-  const { areInMemory, ask, process, until, urlOf } = processesOn(() => server)
+  const { areInMemory, ask, process, urlOf } = processesOn(() => server)
 
   it.live.each(["-client|tracking", "-client|trackinginfo"])(
     "P2 · where the server reports no changes to a user (%s), those that others publish arrive",

@@ -8,6 +8,7 @@ import { isMissing } from "../support/needs.ts"
 import { startProxy } from "../support/proxy.ts"
 import { freshPrefix, program, type RedisCluster, type Server, startCluster, startServer } from "../support/redis.ts"
 import { processesOn, warned } from "../support/redisProcesses.ts"
+import { until } from "../support/until.ts"
 
 const timeout = 180_000
 
@@ -18,7 +19,7 @@ describe.skipIf(isMissing(program))("Redis · changes", () => {
   })
   afterAll(() => server.end())
 
-  const { areInMemory, ask, process, two, until, urlOf } = processesOn(() => server)
+  const { areInMemory, ask, process, two, urlOf } = processesOn(() => server)
 
   it.live.each(
     [
@@ -417,22 +418,12 @@ describe.skipIf(isMissing(program))("Redis · changes of a cluster", () => {
           yield* all
           return (yield* Cached.stats).storeHits === before
         })
-        const until = (what: string, is: Effect.Effect<boolean, never, Caching>) =>
-          Effect.gen(function*() {
-            for (let i = 0; i < 1000; i++) {
-              if (yield* is) return
-              yield* Effect.sleep("20 millis")
-            }
-            throw new Error(`${what} did not come`)
-          }).pipe(Effect.provideContext(b))
         const areHeard = Effect.gen(function*() {
-          yield* until("its memory", isInMemory)
+          yield* Effect.provideContext(until("its memory", isInMemory), b)
           const before = yield* Effect.provideContext(all, b)
           yield* Effect.provideContext(Cached.invalidateMany(keys), a)
-          yield* until(
-            "all changes",
-            Effect.map(all, (values) => values.every((value, i) => value !== before[i]))
-          )
+          const areChanged = Effect.map(all, (values) => values.every((value, i) => value !== before[i]))
+          yield* Effect.provideContext(until("all changes", areChanged), b)
         })
         const askAll = (...args: ReadonlyArray<string>) =>
           Effect.promise(() => Promise.all(cluster.servers.slice(1).map((server) => server.ask(...args))))

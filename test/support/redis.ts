@@ -182,6 +182,18 @@ export const startCluster = async (options: ServerOptions = {}): Promise<RedisCl
   }
 }
 
+/** A server, or the masters of a cluster. */
+export const startEither = async (
+  kind: "server" | "cluster"
+): Promise<{ readonly servers: ReadonlyArray<Server>; readonly end: () => Promise<unknown> }> => {
+  if (kind === "cluster") {
+    const { end, servers } = await startCluster()
+    return { servers: servers.slice(0, 3), end }
+  }
+  const server = await startServer()
+  return { servers: [server], end: server.end }
+}
+
 /** Moves a slot with its keys, as `redis-cli --cluster reshard` does. All masters are notified. */
 export const moveSlot = async (
   slot: number,

@@ -4,6 +4,7 @@ import { Effect, Layer, Logger } from "effect"
 import { Cached, CacheLayer } from "effect-cached"
 import type { Caching } from "effect-cached/Caching"
 import { freshPrefix, type Server } from "./redis.ts"
+import { until } from "./until.ts"
 
 /** The warnings of an effect. */
 export const warned = <A, E, R>(effect: (warnings: ReadonlyArray<string>) => Effect.Effect<A, E, R>) => {
@@ -53,15 +54,6 @@ export const processesOn = (server: () => Server) => {
       return { derived, isInMemory, of, read, use }
     })
 
-  const until = (what: string, is: Effect.Effect<boolean>) =>
-    Effect.gen(function*() {
-      for (let i = 0; i < 1000; i++) {
-        if (yield* is) return
-        yield* Effect.sleep("10 millis")
-      }
-      throw new Error(`${what} did not come`)
-    })
-
   /** After a while: a server that names the writer of a change late costs a look at the store. */
   const areInMemory = (...processes: ReadonlyArray<{ readonly isInMemory: Effect.Effect<boolean> }>) =>
     Effect.map(
@@ -89,5 +81,5 @@ export const processesOn = (server: () => Server) => {
     return { a, b, prefix, value }
   })
 
-  return { areInMemory, ask, process, two, until, urlOf }
+  return { areInMemory, ask, process, two, urlOf }
 }

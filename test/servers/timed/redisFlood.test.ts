@@ -6,6 +6,7 @@ import { createClient } from "redis"
 import { isMissing } from "../../support/needs.ts"
 import { freshPrefix, program, type Server, startServer } from "../../support/redis.ts"
 import { processesOn, warned } from "../../support/redisProcesses.ts"
+import { until } from "../../support/until.ts"
 
 const timeout = 180_000
 
@@ -16,7 +17,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
   })
   afterAll(() => server.end())
 
-  const { two, until } = processesOn(() => server)
+  const { two } = processesOn(() => server)
 
   it.live("20,000 loads at once are all stored, without a warning", () =>
     warned((warnings) =>

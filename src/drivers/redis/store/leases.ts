@@ -16,8 +16,9 @@ import { askingMany, failed } from "./many.ts"
 import { allDone, asking, confirmed, contended, isDone, type Operation, type StoreState } from "./state.ts"
 
 export const acquire = (self: StoreState, request: AcquireRequest): Operation<Acquired> =>
-  Effect.flatMap(
-    withRejected(self, [request]),
+  withRejected(
+    self,
+    [request],
     ([asked]) => asking("acquire", (done) => acquireOne(self, asked!, done), (answer) => answer as Acquired)
   )
 
@@ -25,7 +26,7 @@ export const acquireMany = (
   self: StoreState,
   requests: ReadonlyArray<AcquireRequest>
 ): Operation<ReadonlyArray<Acquired>> =>
-  Effect.flatMap(withRejected(self, requests), (asked) => {
+  withRejected(self, requests, (asked) => {
     const granted: Array<Held> = []
     // If the answer for one id is a fault, the loads use none of the leases, so all of them are released.
     return Effect.tapError(askForAll(self, asked, granted), () =>
@@ -35,18 +36,20 @@ export const acquireMany = (
   })
 
 /** Marks entries that the server cannot send as rejected, so that the server does not answer with them. */
-const withRejected = (
+const withRejected = <A>(
   { unreadable }: StoreState,
-  requests: ReadonlyArray<AcquireRequest>
-): Effect.Effect<ReadonlyArray<AcquireRequest>> =>
-  Effect.map(
-    Unreadable.findingLogged(unreadable, "acquire", requests.map(({ id }) => id)),
-    (found) =>
-      found.size === 0 ? requests : requests.map((request) => {
+  requests: ReadonlyArray<AcquireRequest>,
+  ask: (requests: ReadonlyArray<AcquireRequest>) => Operation<A>
+): Operation<A> =>
+  Effect.suspend(() => {
+    if (unreadable.suspects.size === 0) return ask(requests)
+    const finding = Unreadable.findingLogged(unreadable, "acquire", requests.map(({ id }) => id))
+    return Effect.flatMap(finding, (found) =>
+      ask(requests.map((request) => {
         const tooLarge = found.get(request.id)
         return tooLarge === undefined ? request : { ...request, rejectedWriteId: Unreadable.writeIdOf(tooLarge) }
-      })
-  )
+      })))
+  })
 
 const askForAll = (self: StoreState, requests: ReadonlyArray<AcquireRequest>, granted: Array<Held>) => {
   // All leases of a wave may share a generation, because a generation is compared with that of its own id only.
@@ -140,7 +143,8 @@ const attempt = (self: StoreState, acquiring: Acquiring): void => {
     args: [owner, tokens.next(16), ...millisOf(leaseMillis), rejected, joinOf(join)]
   }, (answer) => {
     // This load fails, but the server may have granted the lease: on a cluster, perhaps only the era's read failed.
-    if (answer instanceof Lost || rejected.length === 0) Unreadable.note(self.unreadable, [["v", id]], answer)
+    const mayArrive = rejected.length === 0 && self.unreadable.suspects.size > 0
+    if (answer instanceof Lost || mayArrive) Unreadable.note(self.unreadable, [["v", id]], answer)
     if (answer instanceof Lost || (isCluster && isFault(answer))) oweRelease(self, { id, owner })
     if (isFault(answer)) return done(answer)
     const lease = Replies.toLease(answer)

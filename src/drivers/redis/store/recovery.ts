@@ -125,7 +125,7 @@ const timeKeptMillis = 7 * 24 * 3_600_000
 
 const timeIn = ({ clock, keys }: Recovery, run: string, wire: Wire) => {
   const now = clock.currentTimeMillisUnsafe()
-  // After a clock has jumped, the written time is rather too early than too late, and the expected one the reverse.
+  // After the local clock has jumped, the written time may be too early, and the expected time too late.
   const args = ["SET", keys.timeOf(run), String(now + wire.offset(true)), "PX", String(timeKeptMillis)]
   return { time: now + wire.offset(), args }
 }
