@@ -110,7 +110,7 @@ export interface Events {
    * `inherit` rejects. `dependency`: a value that the load had read has changed since then.
    */
   readonly Refused: OfId & { readonly because: "changed" | "stale" | "inherit" | "dependency" }
-  /** A value that the program had set while the store failed is not in the store. Reads no longer find the value. */
+  /** A value that the program set while the store was failing is not in the store. Reads no longer find the value. */
   readonly Lost: OfId
   /** An entry was evicted from the memory tier to make room. */
   readonly Evict: OfId
@@ -163,6 +163,6 @@ export type ValueEvent = {
 export interface Progress {
   /** The number of ids checked so far. */
   readonly scanned: number
-  /** The number of ids whose entries were invalidated so far. */
+  /** The number of ids whose entries have been invalidated so far. */
   readonly invalidated: number
 }

@@ -244,7 +244,7 @@ export const Class = <Self = never>(...none: []) => {
 }
 
 /**
- * A key template, which formats a payload as a string key, a tag, or an id of a class.
+ * A key template, which formats a payload as a string key, a tag, or the id of a class instance.
  * @category models
  * @since 0.1.0
  */

@@ -26,7 +26,7 @@ import * as Combine from "./combine.ts"
 import type { Given, TagOf, TimeoutError } from "./options.ts"
 
 /**
- * Caches an effect: serves its value for the duration `ttl`, then loads again.
+ * Caches an effect: serves its value for `ttl`, then loads again.
  *
  * **When to use**
  *
@@ -97,7 +97,7 @@ export const ttl: Combinator<"ttl"> = Combine.combinator(Kinds.ttl)
 export const softTtl: Combinator<"softTtl"> = Combine.combinator(Kinds.softTtl)
 
 /**
- * Caches an effect: serves its value for the duration `ttl`, and refreshes it in the background after `refreshAfter`.
+ * Caches an effect: serves its value for `ttl`, and refreshes it in the background after `refreshAfter`.
  * If a refresh fails, the stored value stays.
  *
  * **When to use**
@@ -128,7 +128,7 @@ export const softTtl: Combinator<"softTtl"> = Combine.combinator(Kinds.softTtl)
 export const refreshAhead: Combinator<"refreshAhead"> = Combine.combinator(Kinds.refreshAhead, refreshLoad)
 
 /**
- * Caches an effect: serves its value for the duration `ttl`, and refreshes it in the background at random. The closer
+ * Caches an effect: serves its value for `ttl`, and refreshes it in the background at random. The closer
  * the expiry and the slower the loads, the more likely each read is to start a refresh.
  *
  * **When to use**

@@ -50,7 +50,7 @@ export interface ReadOptions<in out A, in E, in K> {
   /**
    * Whether the caller waits until the store has acknowledged the write of the loaded value. If `false`, the write
    * continues in the background. Under `CachePolicy.strict`, the caller always waits.
-   * @default `true`; `false` over a store that reports that it takes 8 ms or longer to answer, as Redis does
+   * @default `true`; `false` over a store that reports an answer time of 8 ms or longer, such as a distant Redis server
    */
   readonly waitForWrite?: boolean | undefined
   /**

@@ -23,8 +23,8 @@ export interface Lease {
  */
 export interface AcquireOptions {
   /**
-   * How long the lock is held without renewal. A running holder renews the lock every third of this time, so `lease`
-   * does not limit the work, only how long other callers wait for a holder that was killed or suspended.
+   * How long the lock is held without renewal. A running holder renews the lock after each third of this time, so
+   * `lease` does not limit the work, only how long other callers wait for a holder that was killed or suspended.
    */
   readonly lease: Ttl.Input
   /** How long to wait for the current holder before failing with reason `Timeout`. 0 tries once. */

@@ -103,8 +103,8 @@ export interface Store {
   /** Whether all servers of the store answer. If so, an outage ends. If absent, the first success ends an outage. */
   readonly isWhole?: (() => boolean) | undefined
   /**
-   * The shortest time that the storage takes to answer, in milliseconds. Only for storages behind a network. From 8 ms
-   * on, a load asks for its entry and its lease with one `acquire`, and its callers do not wait for `commit`.
+   * The shortest time that the storage takes to answer, in milliseconds, for storages that are reached over a network.
+   * From 8 ms on, a load asks for its entry and its lease with one `acquire`, and its callers do not wait for `commit`.
    */
   readonly distanceMillis?: (() => number) | undefined
   /**

@@ -236,8 +236,8 @@ const bulk = (results: Results, former: string): string =>
 
 This page compares bulk calls of 100,000 keys with the plain storage, as \`npm run bench -- bulk\` measured them.
 
-Values have 300 bytes. The plain side (\`raw\`) reads the ids, encodes and writes the same rows in transactions or pipelines
-of 256, and keeps the results of hits. [What bulk work costs](../bulk/costs.md) has times and memory.
+Each value has 300 bytes. The plain side (\`raw\`) reads the ids, encodes and writes the same rows in transactions or pipelines
+of 256, and keeps the results of hits. [What bulk work costs](../bulk/costs.md) lists times and memory use.
 
 ${allRatios(results, former, checks.filter((check) => check.case === "bulk"))}`
   ])

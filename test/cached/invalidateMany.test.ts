@@ -86,15 +86,20 @@ describe("P2 · under strict, of ids and tags and patterns", () => {
         Cached.ttl({ key, ttl: "1 hour", tags: key === "tagged" ? ["t"] : [] })
       )
     return Effect.gen(function*() {
-      for (const key of ["a", "tagged", "matching"]) yield* read(key)
+      const many = ids(600)
+      for (const key of ["a", "tagged", "matching", ...many]) yield* read(key)
       const targets = ["a", { tag: "t" }, { matching: "match*" }] as const
       const error = yield* Effect.flip(CachePolicy.strict(Cached.invalidateMany(targets)))
       expect(error).toMatchObject({ _tag: "StoreError" })
       expect([yield* read("a"), yield* read("tagged"), yield* read("matching")]).toEqual([
-        "a 4",
-        "tagged 5",
-        "matching 6"
+        "a 604",
+        "tagged 605",
+        "matching 606"
       ])
+      const ofMany = yield* Effect.flip(CachePolicy.strict(Cached.invalidate({ matching: "id *" })))
+      expect(ofMany).toMatchObject({ _tag: "StoreError" })
+      yield* Effect.forEach(many, read)
+      expect(loads).toBe(1206)
     }).pipe(
       Effect.provide(Layer.provide(CacheLayer.layerWith({}), Layer.succeed(Store.Store, failing))),
       Effect.provideService(References.MinimumLogLevel, "None")

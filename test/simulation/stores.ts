@@ -116,6 +116,8 @@ const over = (self: Environment, store: StoreShape, wrap: Wrap): StoreShape => {
     getMany: (ids) => wrapped("get", store.getMany(ids), ids.join()),
     touch: (id, options) => wrapped("touch", store.touch(id, options), id),
     set: (id, entry, condition) => wrapped("set", store.set(id, entry, condition), id),
+    // Waits in line as well: otherwise, a `setMany` would overtake an earlier `set` that is late.
+    setMany: (entries) => wrapped("set", store.setMany(entries), entries.map(({ id }) => id).join()),
     remove: (id) => wrapped("remove", store.remove(id), id),
     removeMany: (ids) => wrapped("remove", store.removeMany(ids), ids.join()),
     acquire: (id, options) => wrapped("acquire", store.acquire(id, options), id),
@@ -133,7 +135,6 @@ const over = (self: Environment, store: StoreShape, wrap: Wrap): StoreShape => {
 const wavesOf = (store: StoreShape, wrapped: Wrap): Partial<StoreShape> => ({
   acquireMany: (requests) => wrapped("acquire", store.acquireMany(requests), requests.map(({ id }) => id).join()),
   commitMany: (requests) => wrapped("commit", store.commitMany(requests), requests.map(({ id }) => id).join()),
-  setMany: (entries) => wrapped("set", store.setMany(entries), entries.map(({ id }) => id).join()),
   renewMany: (ids, owner, leaseMillis) => wrapped("renew", store.renewMany(ids, owner, leaseMillis), ids.join())
 })
 

@@ -151,7 +151,7 @@ const troubles: ReadonlyArray<readonly [what: string, begin: Begin]> = [
     return () => void (trouble.hangs = false)
   }],
   ["the disk is full", failing("Full", true)],
-  ["the folder can only be read", failing("Denied", true)],
+  ["the folder is read-only", failing("Denied", true)],
   ["another program locks the database", ({ directory }) => {
     const database = new DatabaseSync(fileOf(directory))
     database.exec("BEGIN IMMEDIATE")

@@ -48,7 +48,7 @@ export const make = (id: string, file: string, { meta, payload }: Stored): Metad
 export const fits = (metadata: Metadata, payload: Uint8Array): boolean =>
   payload.length === metadata.bytes && sha256(payload) === metadata.sha256
 
-/** The checksum of metadata. JSON writes `Infinity` as `null`, so stored and parsed metadata have the same checksum. */
+/** The checksum of metadata. It survives a round trip through JSON, although JSON writes `Infinity` as `null`. */
 const check = ({ bytes, file, id, meta, sha256 }: Metadata): string =>
   crc32(JSON.stringify([format, id, file, bytes, sha256, meta])).toString(16).padStart(8, "0")
 

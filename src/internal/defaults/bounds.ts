@@ -129,5 +129,5 @@ export const turnMillis = 5
 /** How many invalidations are repeated at the end of a fiber, if its SQL transaction's commit cannot be observed. */
 export const repeatsOfFiber = 1000
 
-/** The number of calls of each combinator that check their options immediately. Later calls check before a load. */
+/** How many calls of each combinator check their options immediately. In later calls, the load checks them. */
 export const checkedCalls = 1000

@@ -1,4 +1,4 @@
-/** A limit on the calls in every window of a given length. It keeps the times of all admitted calls. */
+/** A limit on the calls in every window of a given length. Keeps the time of each admitted call in the window. */
 import type { Kind } from "../../ports/guardStore.ts"
 import { type Admission, admitted, rejected } from "./admission.ts"
 

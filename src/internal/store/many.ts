@@ -38,7 +38,7 @@ export const inSteps = Effect.fnUntraced(function*<A, B, E>(
   return answers
 })
 
-/** The end of a group: after a number of items, or once the total size of their values is large. */
+/** The end of a group: after `steps` items, or earlier once the total size of their values is large. */
 const endOf = (items: ReadonlyArray<unknown>, from: number, steps: number): number => {
   const most = Math.min(items.length, from + steps)
   let to = from

@@ -31,7 +31,7 @@ export interface AnyOptions {
   readonly storeFailures?: ReadonlyArray<string> | undefined
   readonly jitter?: number | undefined
   readonly softTtl?: Ttl.Input | Of<any, any, any, Ttl.Input> | undefined
-  /** A time or, for `maxHits`, a number of reads. */
+  /** A duration or, for `maxHits`, a number of reads. */
   readonly refreshAfter?: Ttl.Input | Of<any, any, any, Ttl.Input> | undefined
   readonly beta?: number | undefined
   readonly idle?: Ttl.Input | undefined

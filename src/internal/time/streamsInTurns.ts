@@ -4,7 +4,7 @@ import * as Stream from "effect/Stream"
 import { chunk, turnMillis } from "../defaults/bounds.ts"
 import { monotonicMillis } from "./monotonic.ts"
 
-/** Limits the time of a slice. Effect limits only the number of a fiber's steps, and each step may take a long time. */
+/** Limits the duration of a slice. Effect limits only a fiber's number of steps, and each step may take a long time. */
 const inTurns = <A, E, R>(self: Stream.Stream<A, E, R>): Stream.Stream<A, E, R> =>
   Stream.transformPull(self, (pull) =>
     Effect.clockWith((clock) => {

@@ -443,7 +443,7 @@ describe("a write that fails or ends at any step", () => {
   }
 })
 
-describe("a folder that can only be read", () => {
+describe("a folder that is read-only", () => {
   for (const code of ["EROFS", "EACCES", "EPERM"]) {
     it.effect(`answers, and refuses writes as Denied (${code})`, () =>
       Effect.gen(function*() {

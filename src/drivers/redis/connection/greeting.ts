@@ -67,7 +67,7 @@ export const greet = async (client: Client, wanted: Wanted): Promise<Greeting> =
 export const speaksPlainly = ({ host, port }: Address, timeout: number): Promise<boolean> =>
   answered((end) => {
     const socket = net.connect({ host, port, timeout }, () => void socket.write("PING\r\n"))
-    // An error (`-`), for example about a missing password, proves plain text just as a simple string (`+`) does.
+    // An error (`-`), for example about a missing password, proves that the server speaks plain text, as `+` does.
     socket.once("data", (bytes: Uint8Array) => end(bytes[0] === 0x2b || bytes[0] === 0x2d))
     return socket
   })

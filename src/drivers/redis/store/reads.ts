@@ -180,7 +180,7 @@ export const present = Effect.fnUntraced(function*(
   operation: string,
   ids: ReadonlyArray<string>
 ): Effect.fn.Return<ReadonlyArray<Present>, StoreError> {
-  // A condition on a value that cannot be read must not hold as if there were none.
+  // A value that cannot be read still exists, so no condition may be evaluated as if the id had no value.
   const [tooLarge] = (yield* Unreadable.finding(self.unreadable, ids)).values()
   if (tooLarge !== undefined) return yield* Unreadable.errorOf(self.unreadable, operation, tooLarge)
   const found = yield* readInParts(self, operation, ids, (frame, id) => ({

@@ -20,7 +20,7 @@ export const markers = (self: StoreState, tags: ReadonlyArray<string>): Operatio
       done(answer)
     }
     if (!session.wire.isCluster) {
-      // Each script returns the sequence, followed by markers. The first script reads the sequence before all markers.
+      // Each run returns the sequence, then markers. The first run reads the sequence before it reads any marker.
       return runForTags(self, "markers", { tags, args: [] }, (answers) =>
         answered(
           isFault(answers) ? answers : [

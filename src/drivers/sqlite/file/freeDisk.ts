@@ -13,7 +13,7 @@ interface Options {
   readonly now: number
 }
 
-/** The share of the database that is freed in addition to the reserve, so that the disk is not full again at once. */
+/** The share of the database that is freed in addition to the reserve, so that the disk is not soon full again. */
 const slack = 1 / 16
 
 /** The maximum number of steps. Each step frees a few hundred kilobytes. */

@@ -1,4 +1,4 @@
-/** Lets a bulk call's flights ask the store in groups, so that the last of thousands of flights do not time out. */
+/** Lets the flights of a bulk call ask the store in groups, so that the last of thousands do not time out. */
 import type * as Clock from "effect/Clock"
 import { groups as limits } from "../../defaults/bounds.ts"
 import { monotonicMillis } from "../../time/monotonic.ts"

@@ -1,4 +1,4 @@
-/** Requests to a store with `getCallback`. All readers of an id share a request, and need no flight, fiber or timer. */
+/** Requests to a store that has `getCallback`. Readers of an id can share one, without a flight or fiber each. */
 import type { Questions } from "../state.ts"
 
 export const make = (): Questions => ({ byId: new Map(), open: new Set(), isTimed: false })

@@ -217,7 +217,7 @@ const resume = (self: Flights, tier: StoreTier, { look, nextMillis }: Timer): vo
       step: () => {
         look()
         const reads = readsOf(self)
-        // Without reads, the tracker stops, unless a load waits for a lease: a change must wake this load.
+        // Without reads, the tracker stops, unless a load is waiting for a lease: a change must wake that load.
         if (reads === readsBefore && self.leaseWaits.waiting.size === 0) {
           isAwake = false
           rest(self, tier)

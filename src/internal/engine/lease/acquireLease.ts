@@ -281,7 +281,7 @@ const isGood = (
     tags.filter(({ tag }) => declared.includes(tag))
   )
 
-/** Renews the lease every third of its length, for at most `maxLoad`: a hanging load must not block its id forever. */
+/** Renews the lease after each third of its length, for up to `maxLoad`: a hung load must not block its id forever. */
 const renewing = (tier: StoreTier, flight: Flight, owner: string): FlightLease => {
   const { leaseMillis, maxLoadMillis, store } = tier
   const storeTimeoutMillis = flight.policy.storeTimeoutMillis ?? tier.storeTimeoutMillis

@@ -145,7 +145,7 @@ const sendWave = <Item, Answer>(
   Effect.suspend(() => {
     const { lates, send, tier } = line
     const sentAt = timeOf(tier)
-    // Time in the line counts only if extreme: even a fast store is asked late for the last of thousands of flights.
+    // Waiting in `line` is ignored unless extreme: with thousands of flights, the last are sent late to any store.
     const longestMillis = together.budgets * tier.storeTimeoutMillis
     const leftMillis = some.reduce((most, one) => {
       const isSent = one.lates === lates && sentAt - one.since < longestMillis

@@ -1,5 +1,6 @@
 /** Invalidates ids by a pattern. */
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Stream from "effect/Stream"
 import type { StoreError } from "../../../CacheError.ts"
 import type { Progress } from "../../../CacheEvent.ts"
@@ -25,7 +26,18 @@ export const invalidateMatching = (self: Engine, glob: Glob): Stream.Stream<Prog
       })
     const each = (ids: Stream.Stream<string, StoreError>) => ids.pipe(InTurns.inChunks, Stream.mapEffect(batch))
     if (glob.isLiteral) return each(Stream.succeed(glob.prefix))
-    const here = each(Stream.filter(allHere(self), glob.matches))
+    // Under `strict`, a batch that the store refuses must not keep the later batches in memory.
+    let failed: Exit.Exit<Progress> = Exit.succeed(progress)
+    const orLater = (ids: ReadonlyArray<string>) =>
+      Effect.map(Effect.exit(batch(ids)), (exit) => {
+        if (Exit.isFailure(exit)) failed = exit
+        return { ...progress }
+      })
+    const here = Stream.filter(allHere(self), glob.matches).pipe(
+      InTurns.inChunks,
+      Stream.mapEffect(orLater),
+      Stream.concat(Stream.fromEffectDrain(Effect.suspend(() => failed)))
+    )
     const there = self.storeTier === undefined
       ? Stream.empty
       : each(Stream.map(scan(self.storeTier, glob.prefix), ({ id }) => id))

@@ -97,7 +97,7 @@ export const storedMany = <E = never>(
         (left) =>
           isStuck(unsent, unsentOf(tier, left, keys))
             ? strictly(unacknowledged(tier!))
-            : Effect.provideService(recordedMany(self, keys, onFault), Policy.Current, left)
+            : Effect.provideService(storedMany(self, keys, onFault), Policy.Current, left)
       )
     }
     const look = Turns.map(keys, (key) => inMemory(self, fiber, policy, key))

@@ -34,7 +34,7 @@ export const ownWrite = (tier: StoreTier, id: string, now: number): Entry | unde
   return copy
 }
 
-/** Makes a copy for each reader. An entry that was in memory is linked to others, and would keep them alive. */
+/** Copies an entry without its links. An entry that was in memory is linked to others, and would keep them alive. */
 const copyOf = (entry: Entry): Entry => {
   const { checkedAt: bornAt, counters, createdAt, etag, exit, expiresAt, id, softExpiresAt, tags, writeId } = entry
   return new Entry({

@@ -131,7 +131,6 @@ export const markUnsent = (self: PendingInvalidations, item: Item): ReadonlyArra
     // A newer write of the same id may be missing from the store as well, so from now on both count as removals.
     for (const one of [item, self.ids.get(item.target.id)]) if (one !== undefined) one.isWrite = false
   }
-  // Items that are still being sent do not count towards the limit.
   if (self.unsent.size <= pendingInvalidations) return []
   const replaced = pendingItems(self)
   for (const one of replaced) one.places = 0

@@ -1,6 +1,6 @@
 /**
- * Validates the answers of a store, so that a faulty adapter causes no defects. An exception, or a result that is not
- * an effect or stream, becomes a fault; an answer of the wrong type becomes a `StoreError` with reason `Corrupt`.
+ * Validates the answers of a store, so that a faulty adapter causes no defects. A result of the wrong type, including
+ * one that is not an effect or stream, becomes a `StoreError` with reason `Corrupt`. `ask` handles exceptions.
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"

@@ -1,7 +1,7 @@
 /**
- * Makes key templates: texts with placeholders, in which different values give different texts. Values are
- * percent-encoded except for the characters in `safe`. The text after a placeholder begins with a character that no
- * value contains, so each value ends there. If a formatter loses information, a digest of the original values is added.
+ * Makes key templates: strings with placeholders for values. Unless a template is `lossy`, different values produce
+ * different strings. Values are percent-encoded except for the characters in `safe`. The text after a placeholder
+ * begins with a character that no value contains. If a formatter loses information, a digest of the values is added.
  */
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"

@@ -11,7 +11,7 @@ interface Step {
   readonly body: string
 }
 
-/** Runs a step for each id, whose keys and arguments come last. Damaged data fails no step, so every step is run. */
+/** Lua that runs a step per id, whose keys and arguments end `KEYS` and `ARGV`. Damaged data makes no step fail. */
 const forEachId = ({ args = [], body, keys, value }: Step): string => {
   const given = (from: string, at: string, names: ReadonlyArray<string>) =>
     names.map((_, i) => `${from}[${at} + ${i + 1}]`)
