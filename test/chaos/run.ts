@@ -267,11 +267,13 @@ const judge = (lines: ReadonlyArray<Line>, attack: Attack): Omit<Outcome, "attac
 }
 
 /** The lateness of the machine, for any process that runs. */
-const lagsOf = (of: (what: string) => ReadonlyArray<Line>): ReadonlyArray<Line> =>
-  of("lag").filter((lag) =>
+const lagsOf = (of: (what: string) => ReadonlyArray<Line>): ReadonlyArray<Line> => {
+  const stops = of("stopped")
+  return of("lag").filter((lag) =>
     lag["untracked"] !== true &&
-    !of("stopped").some((stop) => stop.process === lag.process && stop.at < lag.until && stop.until > lag.at)
+    !stops.some((stop) => stop.process === lag.process && stop.at < lag.until && stop.until > lag.at)
   )
+}
 
 /** Those of a process that was killed have no end, and count as none to wait for. */
 const doubled = (lines: ReadonlyArray<Line>): number => {
