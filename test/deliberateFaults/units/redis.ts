@@ -327,7 +327,6 @@ export const faults: ReadonlyArray<UnitFault> = [
   },
   {
     name: "a short answer counts only while the program is free",
-    file: "src/drivers/redis/connection/reconnect.ts",
     in: "compareClocks",
     find: "tookMillis < distanceMillis",
     replace: "false",
