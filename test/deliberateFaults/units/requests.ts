@@ -31,6 +31,13 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/cached/bulkOfThousands.test.ts"
   },
   {
+    name: "a refresh of many keys goes by the clock of a fiber that has ended",
+    in: "refreshDue",
+    find: "starter.clock.currentTimeMillisUnsafe()",
+    replace: "nowOf(fiber)",
+    by: "test/cached/bulkOfThousands.test.ts"
+  },
+  {
     name: "a call for many keys begins while its readers are leaving",
     in: "fireIfComplete",
     find: "self.isPaused || ",
