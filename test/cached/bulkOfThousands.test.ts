@@ -133,14 +133,16 @@ it.effect("refreshes that are requested after their reader has left go by the cl
     strategy: Strategy.refreshAhead({ ttl: "1 hour", refreshAfter: "1 minute" })
   })
   const payloads = Array.from({ length: 10 }, (_, id) => ({ id }))
+  // In a fiber of its own, which ends with the read.
+  const read = Effect.flatMap(start(users(payloads)), Fiber.join)
   const usual = { ...turns }
   return Effect.gen(function*() {
-    yield* users(payloads)
+    yield* read
     yield* TestClock.adjust("2 minutes")
-    yield* users(payloads)
+    yield* read
     yield* settle
     yield* TestClock.adjust("1 second")
-    yield* users(payloads)
+    yield* read
     yield* settle
     expect(calls).toEqual([10, 10])
   }).pipe(
