@@ -113,14 +113,14 @@ export class SerializerError extends Data.TaggedError("SerializerError")<{
  * @since 0.1.0
  */
 export class LockError extends Data.TaggedError("LockError")<{
-  readonly name: string
+  readonly lock: string
   readonly reason: "Timeout" | "Lost" | "Unavailable" | "Unsupported"
   readonly cause?: unknown
   /** If `reason` is `Timeout`: how long the holder's lease still lasts, unless the holder renews or releases it. */
   readonly retryAfterMillis?: number
 }> {
   override get message(): string {
-    const lock = `The lock "${this.name}"`
+    const lock = `The lock "${this.lock}"`
     switch (this.reason) {
       case "Timeout": {
         const when = this.retryAfterMillis === undefined ? "" : ` after ${Math.ceil(this.retryAfterMillis)} ms`

@@ -116,8 +116,8 @@ export const SerializerError = schemaOf(CacheError.SerializerError, {
  * import { Schema } from "effect"
  * import * as CacheErrorSchema from "effect-cached/CacheErrorSchema"
  *
- * const json = { _tag: "LockError", name: "report", reason: "Timeout" }
- * Schema.decodeUnknownSync(CacheErrorSchema.LockError)(json).name // => "report"
+ * const json = { _tag: "LockError", lock: "report", reason: "Timeout" }
+ * Schema.decodeUnknownSync(CacheErrorSchema.LockError)(json).lock // => "report"
  * ```
  *
  * @see {@link StoreError} for an example that also encodes
@@ -126,7 +126,7 @@ export const SerializerError = schemaOf(CacheError.SerializerError, {
  */
 export const LockError = schemaOf(CacheError.LockError, {
   _tag: Schema.tag("LockError"),
-  name: Schema.String,
+  lock: Schema.String,
   reason: Schema.Literals(["Timeout", "Lost", "Unavailable", "Unsupported"]),
   cause,
   retryAfterMillis: Schema.optionalKey(Schema.Number)

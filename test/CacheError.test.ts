@@ -55,8 +55,8 @@ describe("a StoreError says what the store could not do, and why", () => {
 })
 
 describe("a LockError says what became of the lock, and why", () => {
-  const lockError = (error: Omit<ConstructorParameters<typeof CacheError.LockError>[0], "name">) =>
-    new CacheError.LockError({ name: "door", ...error }).message
+  const lockError = (error: Omit<ConstructorParameters<typeof CacheError.LockError>[0], "lock">) =>
+    new CacheError.LockError({ lock: "door", ...error }).message
 
   it("each reason", () => {
     expect(lockError({ reason: "Timeout", retryAfterMillis: 1200 })).toBe(

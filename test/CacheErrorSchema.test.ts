@@ -9,7 +9,7 @@ const errors = {
   SerializerError: new CacheError.SerializerError({ serializer: "json", operation: "decode", reason: "no JSON" }),
   StreamLagged: new CacheError.StreamLagged({ key: "k" }),
   StreamCut: new CacheError.StreamCut({ key: "k" }),
-  LockError: new CacheError.LockError({ name: "door", reason: "Timeout", retryAfterMillis: 1200 }),
+  LockError: new CacheError.LockError({ lock: "door", reason: "Timeout", retryAfterMillis: 1200 }),
   RateLimitExceeded: new CacheError.RateLimitExceeded({ key: "api", limit: 10, retryAfterMillis: 1200 }),
   CircuitOpen: new CacheError.CircuitOpen({ key: "api", state: "HalfOpen", retryAfterMillis: 1200 }),
   LoadTimeout: new CacheError.LoadTimeout({ key: "k", timeoutMillis: 10 }),

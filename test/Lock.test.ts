@@ -45,7 +45,7 @@ describe("the default", () => {
       yield* lock.acquire("default", options)
       const again = yield* Lock.Lock
       const error = yield* Effect.flip(again.acquire("default", { ...options, wait: 0 }))
-      expect(error).toEqual(new CacheError.LockError({ name: "default", reason: "Timeout", retryAfterMillis: 3000 }))
+      expect(error).toEqual(new CacheError.LockError({ lock: "default", reason: "Timeout", retryAfterMillis: 3000 }))
     }))
 
   it.effect("is not what a layer provides", () =>
@@ -158,7 +158,7 @@ describe("waiting callers", () => {
 })
 
 describe("a place where locks are kept that fails", () => {
-  const unavailable = Effect.fail(new CacheError.LockError({ name: "name", reason: "Unavailable" }))
+  const unavailable = Effect.fail(new CacheError.LockError({ lock: "name", reason: "Unavailable" }))
   const backend = (more: Partial<Lock.Backend>): Lock.Backend => ({
     name: "failing",
     tryAcquire: () => Effect.succeed({ _tag: "Held", token: 1n }),

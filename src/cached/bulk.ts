@@ -92,7 +92,7 @@ export const setMany = <K extends AnyKey>(
   requireList("Cached.setMany", entries, "[key, value]")
   return withCaching((caching, policy) => {
     if (!policy.writes || policy.disabled.has("set")) return Effect.void
-    const given = setOptions(options ?? {})
+    const given = setOptions(options ?? {}, "Cached.setMany")
     if (given.condition !== undefined) throw mistake("Cached.setMany takes no condition: call Cached.set for each key")
     // Keeps only the last value of each key. If all its values were written concurrently, any could remain.
     const pairs = new Map<string, readonly [key: K, value: unknown]>()

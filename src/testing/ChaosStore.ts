@@ -32,7 +32,7 @@ export interface Faults {
   readonly lateRate?: number | undefined
   /** The delay of late answers. It should be longer than the cache waits (`storeTimeout`). @default 1 second */
   readonly late?: Ttl.Input | undefined
-  /** How long an operation takes to reach the store: a fixed time, or a random one between `least` and `most`. */
+  /** How long an operation takes to reach the store: a fixed time, or a random one between two, like `[1, 30]`. */
   readonly delay?: Ttl.Input | readonly [least: Ttl.Input, most: Ttl.Input] | undefined
   /** Whether all operations are lost: they neither reach the store nor get an answer. @default `false` */
   readonly silent?: boolean | undefined

@@ -683,6 +683,11 @@ describe("an operation names itself", () => {
       `ttl of Cached.set is not a duration: "soon". ${advice}`
     ],
     [
+      "setMany with a ttl that is none",
+      () => Cached.setMany([["a", 1]], any({ ttl: "soon" })),
+      `ttl of Cached.setMany is not a duration: "soon". ${advice}`
+    ],
+    [
       "set with a copy that is none",
       () => Cached.set("a", 1, any({ copy: "deep" })),
       `Cached.set: copy must be "structured", "freeze" or a function that copies a value`

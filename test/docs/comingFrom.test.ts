@@ -164,7 +164,7 @@ describe("cashews", () => {
 
   it.effect("CA-18 · where the place of the locks is down the body does not run", () =>
     Effect.gen(function*() {
-      const down = (name: string) => Effect.fail(new CacheError.LockError({ name, reason: "Unavailable" }))
+      const down = (name: string) => Effect.fail(new CacheError.LockError({ lock: name, reason: "Unavailable" }))
       const lock = Lock.make({ name: "down", tryAcquire: down, renew: down, release: down })
       let ran = false
       const body = Effect.sync(() => {

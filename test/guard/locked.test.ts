@@ -112,7 +112,7 @@ describe("Guard.locked", () => {
 /** A lock whose answers can be set: of `Lock.make`, or one that has nothing but what a `Lock` must have. */
 const place = (isOwn: boolean) => {
   const self = { renews: true, fails: false, released: 0 }
-  const unavailable = new CacheError.LockError({ name: "door", reason: "Unavailable" })
+  const unavailable = new CacheError.LockError({ lock: "door", reason: "Unavailable" })
   const lock = Lock.make({
     name: "told",
     tryAcquire: () =>

@@ -301,7 +301,7 @@ describe("locks", () => {
     Effect.gen(function*() {
       const lock: Lock.Lock = {
         name: "broken",
-        acquire: (name) => Effect.fail(new CacheError.LockError({ name, reason: "Unavailable" })),
+        acquire: (name) => Effect.fail(new CacheError.LockError({ lock: name, reason: "Unavailable" })),
         isLocked: () => Effect.succeed(false)
       }
       const error = yield* Effect.flip(
@@ -309,7 +309,7 @@ describe("locks", () => {
           Effect.provideService(Lock.Lock, lock)
         )
       )
-      expect(error).toMatchObject({ _tag: "LockError", name: "tx:a" })
+      expect(error).toMatchObject({ _tag: "LockError", lock: "tx:a" })
       expect(yield* Cached.size).toBe(0)
     }).pipe(Effect.provide(CacheLayer.memory())))
 

@@ -191,7 +191,7 @@ same<typeof handled, Effect.Effect<number>>(true)
 export const errors: ReadonlyArray<Error> = [
   new CacheError.StoreError({ store: "x", operation: "get", reason: "Full", cause: "x" }),
   new CacheError.SerializerError({ serializer: "x", operation: "encode", reason: "x" }),
-  new CacheError.LockError({ name: "x", reason: "Lost" }),
+  new CacheError.LockError({ lock: "x", reason: "Lost" }),
   new CacheError.LoadTimeout({ key: "k", timeoutMillis: 1 }),
   new CacheError.CacheCycle({ path: ["k"] }),
   new CacheError.CacheClosed({ key: "k" }),

@@ -19,7 +19,7 @@ import type { Session } from "./session/session.ts"
 import * as Messages from "./tracking/messages.ts"
 
 export const lockError = (name: string, { message }: Fault): LockError =>
-  new LockError({ name, reason: "Unavailable", cause: new Error(message) })
+  new LockError({ lock: name, reason: "Unavailable", cause: new Error(message) })
 
 interface Locks extends Pick<Opened, "debts" | "session"> {
   readonly tokens: Tokens.Tokens

@@ -78,7 +78,7 @@ export const make = (options: Options): Effect.Effect<Lock.Lock, LockError, Scop
   const what = "SqliteLock.make"
   refuseUnknown(what, options, ["directory", "trustFolder"])
   const folder = folderOf(what, options)
-  const toError = (name: string, cause: unknown) => new LockError({ name, reason: "Unavailable", cause })
+  const toError = (name: string, cause: unknown) => new LockError({ lock: name, reason: "Unavailable", cause })
   const opened = SideFile.make(folder.directory, { ...folder, name: "locks", format: 1, schema, prepare, toError })
   return Effect.map(opened, (file) => Lock.make(backendOf(file)))
 }

@@ -53,7 +53,7 @@ export const make = (backend: Backend): Lock => {
     },
     isLocked: (name) => {
       requireName("Lock.isLocked", name)
-      return backend.isHeld?.(name) ?? Effect.fail(new LockError({ name, reason: "Unsupported" }))
+      return backend.isHeld?.(name) ?? Effect.fail(new LockError({ lock: name, reason: "Unsupported" }))
     }
   }
   made.set(lock, Exit.succeed(self))
@@ -186,7 +186,7 @@ const whenHeld = <A, E, R>(
       waiting(self, asked, restore),
       (held): Effect.Effect<A, E | LockError, R> =>
         typeof held === "number"
-          ? Effect.fail(new LockError({ name: asked.name, reason: "Timeout", retryAfterMillis: held }))
+          ? Effect.fail(new LockError({ lock: asked.name, reason: "Timeout", retryAfterMillis: held }))
           : use(held, restore)
     )
   )
@@ -287,7 +287,7 @@ const release = (self: Self, { name, token }: Held): Effect.Effect<void> =>
   Effect.andThen(Effect.exit(self.backend.release(name, token)), Effect.sync(() => wakeFirst(self, name)))
 
 const failWhenLost = (self: Self, held: Held): Effect.Effect<never, LockError> =>
-  Effect.flatMap(untilLost(self, held), () => Effect.fail(new LockError({ name: held.name, reason: "Lost" })))
+  Effect.flatMap(untilLost(self, held), () => Effect.fail(new LockError({ lock: held.name, reason: "Lost" })))
 
 /** Renews the lock each time a third of its lease has passed. Returns once another holder may have the lock. */
 const untilLost = Effect.fnUntraced(function*({ backend }: Self, { leaseMillis, name, token, ...held }: Held) {

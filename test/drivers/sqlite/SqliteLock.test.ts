@@ -44,7 +44,7 @@ describe("a directory", () => {
       const file = join(yield* tempDirectory, "file")
       fs.writeFileSync(file, "")
       const error = yield* Effect.flip(SqliteLock.make({ directory: join(file, "below") }))
-      expect(error).toMatchObject({ _tag: "LockError", reason: "Unavailable", name: join(file, "below") })
+      expect(error).toMatchObject({ _tag: "LockError", reason: "Unavailable", lock: join(file, "below") })
       expect(error.cause).toMatchObject({ code: "ENOTDIR" })
     }))
 })
