@@ -31,6 +31,16 @@ export interface Codec<in out A, out R = never> {
 }
 
 /**
+ * The use of a codec: for the values of a key class, or for its failures.
+ * @category models
+ * @since 0.1.0
+ */
+export interface Use {
+  readonly keyClass: string
+  readonly outcome: "success" | "failure"
+}
+
+/**
  * A format for stored values. It compiles a `Codec` for a schema or, without one, for all values that it can represent.
  * @category models
  * @since 0.1.0
@@ -40,6 +50,9 @@ export interface Serializer {
   readonly contentType: string
   /** The extension of files, with its dot, for a store that keeps each value in its own file. */
   readonly extension: string
-  /** Compiles a codec. Throws a `CacheConfigError` for a schema that the format does not support. */
-  readonly make: <A, R>(schema: Schema.Codec<A, any, R, R> | undefined) => Codec<A, R>
+  /**
+   * Compiles a codec. Throws a `CacheConfigError` for a schema that the format does not support. A cache also says
+   * which key class uses the codec; without a schema, there is none.
+   */
+  readonly make: <A, R>(schema: Schema.Codec<A, any, R, R> | undefined, use?: Use) => Codec<A, R>
 }
