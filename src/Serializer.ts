@@ -137,11 +137,8 @@ export const make = (options: Options): Port.Serializer => {
 }
 
 /**
- * Creates a serializer that chooses another one by the name of the key class, and `default` for the other keys.
- *
- * **Details**
- *
- * In a folder (`CacheLayer.files`), all files have the extension of `default`.
+ * Creates a serializer that chooses another one by the name of the key class, and `default` for the other keys. In a
+ * folder (`CacheLayer.files`), all files have the extension of `default`.
  *
  * **Example** (Choosing a format for one key class)
  *
@@ -149,9 +146,7 @@ export const make = (options: Options): Port.Serializer => {
  * import { Serializer } from "effect-cached"
  * import { Json } from "effect-cached/serializers/Json"
  * import { Text } from "effect-cached/serializers/Text"
- *
- * const serializer = Serializer.byClass({ default: Json, Page: Text })
- * serializer.extension // => ".json"
+ * Serializer.byClass({ default: Json, Page: Text }).extension // => ".json"
  * ```
  *
  * @category constructors

@@ -50,9 +50,6 @@ export interface Serializer {
   readonly contentType: string
   /** The extension of files, with its dot, for a store that keeps each value in its own file. */
   readonly extension: string
-  /**
-   * Compiles a codec. Throws a `CacheConfigError` for a schema that the format does not support. A cache also says
-   * which key class uses the codec; without a schema, there is none.
-   */
+  /** Compiles a codec. Throws a `CacheConfigError` for a schema that the format does not support. */
   readonly make: <A, R>(schema: Schema.Codec<A, any, R, R> | undefined, use?: Use) => Codec<A, R>
 }

@@ -52,7 +52,6 @@ const fromSchema = <A, R>(schema: Schema.Codec<A, any, R, R>): Codec<A, R> => {
  * ```ts
  * import { Effect, Schema } from "effect"
  * import { Bytes } from "effect-cached/serializers/Bytes"
- *
  * Effect.runSync(Bytes.make(Schema.Uint8Array).encode(Uint8Array.of(1, 2), "image")) // => Uint8Array.of(1, 2)
  * ```
  *

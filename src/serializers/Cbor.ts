@@ -67,10 +67,11 @@ const tags: Readonly<Record<number, Tagged>> = {
   }
 }
 
+const decoding = { allowIndefinite: false, rejectDuplicateMapKeys: true, tags }
+
 const formatOf = (library: Library): throughSchema.Format => {
   // Without a sorter, the fields keep their order.
   const encoding = { mapSorter: undefined, typeEncoders: typesOf(library) }
-  const decoding = { allowIndefinite: false, rejectDuplicateMapKeys: true, tags }
   return {
     name,
     id: 7,
@@ -95,21 +96,15 @@ const formatOf = (library: Library): throughSchema.Format => {
 const format = library && formatOf(library)
 
 /**
- * The CBOR serializer.
- *
- * **Details**
- *
- * - With a schema, values are converted to the schema's JSON form.
- * - Without a schema, plain objects and arrays, `undefined`, all numbers, `bigint`, `Date`, `Map`, `Set` and
- *   `Uint8Array` are restored exactly. Any other value fails with a `SerializerError`.
- * - If the package `cborg` is not installed, `make` throws a `CacheConfigError`.
+ * The CBOR serializer. With a schema, values are converted to the schema's JSON form. Without one, plain objects and
+ * arrays, `undefined`, all numbers, `bigint`, `Date`, `Map`, `Set` and `Uint8Array` are restored exactly, and any other
+ * value fails with a `SerializerError`.
  *
  * **Example** (Encoding a map)
  *
  * ```ts
  * import { Effect } from "effect"
  * import { Cbor } from "effect-cached/serializers/Cbor"
- *
  * const codec = Cbor.make<unknown, never>(undefined)
  * const bytes = Effect.runSync(codec.encode(new Map([[1, new Date(0)]]), "epoch"))
  * Effect.runSync(codec.decode(bytes, "epoch")) // => new Map([[1, new Date(0)]])

@@ -70,7 +70,6 @@ export interface CsvOptions {
  * ```ts
  * import { Effect, Schema } from "effect"
  * import * as Csv from "effect-cached/serializers/Csv"
- *
  * const codec = Csv.make({ safeForSpreadsheets: true }).make(Schema.Array(Schema.Struct({ note: Schema.String })))
  * const bytes = Effect.runSync(codec.encode([{ note: "=1+1" }], "notes"))
  * new TextDecoder().decode(bytes) // => "note\r\n'=1+1\r\n"
@@ -98,20 +97,14 @@ export const make = (options: CsvOptions): Serializer => {
 }
 
 /**
- * The CSV serializer, for schemas that are arrays of structs. It refuses other schemas with a `CacheConfigError`.
- *
- * **Details**
- *
- * - The first row contains the names of the fields. A struct in a struct has columns like `place.city`.
- * - An empty cell is a missing field if the field is optional, otherwise `null` if it may be null, otherwise empty
- *   text. Text that would be read as another value is written as in JSON, with quotes; such a `null` is written `null`.
+ * The CSV serializer, for schemas that are arrays of structs. It refuses other schemas with a `CacheConfigError`. An
+ * empty cell is a missing field if the field is optional, otherwise `null` if it may be null, otherwise empty text.
  *
  * **Example** (Encoding a table)
  *
  * ```ts
  * import { Effect, Schema } from "effect"
  * import { Csv } from "effect-cached/serializers/Csv"
- *
  * const codec = Csv.make(Schema.Array(Schema.Struct({ city: Schema.String, celsius: Schema.NullOr(Schema.Number) })))
  * const bytes = Effect.runSync(codec.encode([{ city: "Berlin", celsius: 21 }, { city: "", celsius: null }], "weather"))
  * new TextDecoder().decode(bytes) // => "city,celsius\r\nBerlin,21\r\n,\r\n"

@@ -45,7 +45,6 @@ const isRecord = (ast: SchemaAST.AST | undefined): boolean =>
  * ```ts
  * import { Effect, Schema } from "effect"
  * import { Ndjson } from "effect-cached/serializers/Ndjson"
- *
  * const codec = Ndjson.make(Schema.Array(Schema.Struct({ n: Schema.Int })))
  * const bytes = Effect.runSync(codec.encode([{ n: 1 }, { n: 2 }], "numbers"))
  * new TextDecoder().decode(bytes) // => '{"n":1}\n{"n":2}\n'

@@ -41,19 +41,14 @@ const isText = (schema: Parameters<typeof jsonFormOf>[0]): boolean => {
 }
 
 /**
- * The serializer of strings, such as pages and templates. It refuses other values and strings with a lone surrogate.
- *
- * **Details**
- *
- * With a schema, the value is its JSON form, which must be a string (`Schema.String`, `Schema.Date`). A schema with
- * another form is refused with a `CacheConfigError`.
+ * The serializer of strings, such as pages and templates. It refuses other values and strings with a lone surrogate,
+ * and a schema whose JSON form is no string with a `CacheConfigError`.
  *
  * **Example** (Encoding a page)
  *
  * ```ts
  * import { Effect, Schema } from "effect"
  * import { Text } from "effect-cached/serializers/Text"
- *
  * const bytes = Effect.runSync(Text.make(Schema.String).encode("<p>Hello</p>", "page"))
  * new TextDecoder().decode(bytes) // => "<p>Hello</p>"
  * ```

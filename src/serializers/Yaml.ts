@@ -18,7 +18,7 @@ const name = "yaml"
 const encoder = new TextEncoder()
 const decoder = new TextDecoder("utf-8", { fatal: true })
 
-/** A document cannot choose another schema than `core`, whose tags are those of JSON, or merge keys (`<<`). */
+/** A document can choose neither another schema than `core`, whose tags are those of JSON, nor merge keys (`<<`). */
 const options = {
   schema: "core",
   merge: false,
@@ -68,21 +68,14 @@ const formatOf = ({ Document, parseDocument, visit }: Library): throughSchema.Fo
 const format = library && formatOf(library)
 
 /**
- * The YAML serializer.
- *
- * **Details**
- *
- * - With a schema, values are converted to the schema's JSON form. Without one, only JSON values and the numbers that
- *   JSON lacks (`NaN`, `Infinity`, `-0`) are stored; any other value fails with a `SerializerError`.
- * - Documents are read with the schema `core`: no tags of their own, no merge keys, few aliases.
- * - If the package `yaml` is not installed, `make` throws a `CacheConfigError`.
+ * The YAML serializer. With a schema, values are converted to the schema's JSON form. Without one, only JSON values and
+ * the numbers that JSON lacks (`NaN`, `Infinity`, `-0`) are stored; any other value fails with a `SerializerError`.
  *
  * **Example** (Encoding a struct)
  *
  * ```ts
  * import { Effect, Schema } from "effect"
  * import { Yaml } from "effect-cached/serializers/Yaml"
- *
  * const codec = Yaml.make(Schema.Struct({ city: Schema.String, zip: Schema.String }))
  * const bytes = Effect.runSync(codec.encode({ city: "Berlin", zip: "10115" }, "report"))
  * new TextDecoder().decode(bytes) // => 'city: Berlin\nzip: "10115"\n'

@@ -326,6 +326,8 @@ describe("Cbor", () => {
     for (const value of [/a/, Float64Array.of(1), new Error("x"), Object.create(null), [() => 1], circle]) {
       expect(roundTrip(plainOf(Cbor), value)).toBe(refused)
     }
+    // As seconds, this date would come back a millisecond later.
+    expect(roundTrip(plainOf(Cbor), new Date(4402267224613314))).toBe(refused)
     const error = Effect.runSync(Effect.flip(plainOf(Cbor).encode({ list: [{ run: () => "secret" }] }, "id")))
     expect(error.message).toContain("the value at [list][0][run] is a function")
   })
