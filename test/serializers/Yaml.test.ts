@@ -230,7 +230,10 @@ describe("Yaml", () => {
     ]
     for (const text of bad) {
       const { heapUsed } = process.memoryUsage()
-      expect(String(decoded(Yaml, utf8(text))), text.slice(0, 40)).toContain("SerializerError")
+      const exit = decoded(Yaml, utf8(text))
+      // A value of so many aliases cannot be shown.
+      expect(exit._tag, text.slice(0, 40)).toBe("Failure")
+      expect(String(exit)).toContain("SerializerError")
       expect(process.memoryUsage().heapUsed - heapUsed).toBeLessThan(200e6)
     }
   })
