@@ -152,7 +152,12 @@ const inTurns = <A, B, C, E, R>(
 ): Effect.Effect<C, E, R> => {
   // `slice` copies an array several times faster than `Array.from`, which calls the array's iterator.
   const list = Array.isArray(items) ? items.slice() as ReadonlyArray<A> : Array.from(items)
-  if (list.length <= chunk) return use(list.map((item) => make(item)))
+  if (list.length <= chunk) {
+    const made: Array<B> = []
+    // Unlike `map`, the loop does not skip the holes of a sparse array, so they are refused like `undefined`.
+    for (const item of list) made.push(make(item))
+    return use(made)
+  }
   return Effect.flatMap(Turns.map(list, make), use)
 }
 

@@ -108,7 +108,6 @@ const parseOne = (target: unknown): Parsed => {
   )
 }
 
-/** Checks targets. Throws a `CacheConfigError` for the first invalid target. */
 const parse = (targets: Iterable<unknown>): ReadonlyArray<Parsed> => listOf(targets).map(parseOne)
 
 const listOf = (targets: Iterable<unknown>): ReadonlyArray<unknown> => {

@@ -6,6 +6,8 @@ import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import * as Stream from "effect/Stream"
 import * as Defaults from "../internal/defaults/options.ts"
+import { problemOf } from "../internal/options/exits.ts"
+import { insteadOfEffect } from "../internal/options/given.ts"
 import { checkOptions, type Checks, mistake, optional, positiveCount } from "../internal/options/options.ts"
 
 /**
@@ -72,21 +74,25 @@ export const transform = <In, A, E, E2, R, E3, R2>(
   checkOptions("Cached.transform", options, transformOptions)
   const { chunk = Defaults.transform.chunk, concurrency = Defaults.transform.concurrency, ordered = true } = options
   const read = (part: ReadonlyArray<In>) =>
-    Effect.flatMap(
-      Effect.suspend(() => self(part)),
-      (exits) =>
-        exits.length === part.length
-          ? Effect.succeed(part.map((payload, i) => [payload, exits[i]!] as const))
-          : Effect.die(mistake(
-            `The function of Cached.transform got ${part.length} payloads and returned ` +
-              `${exits.length} results: return one Exit for each payload, in their order`
-          ))
+    Effect.map(
+      Effect.suspend(() => {
+        const exits = self(part)
+        if (Effect.isEffect(exits)) return exits
+        throw mistake(`The function of Cached.transform must return an effect, not ${insteadOfEffect(exits)}`)
+      }),
+      (exits) => {
+        const problem = problemOf(exits, part.length, results)
+        if (problem !== undefined) throw mistake(`The function of Cached.transform ${problem}`)
+        return part.map((payload, i) => [payload, exits[i]!] as const)
+      }
     )
   return Stream.grouped(payloads, chunk).pipe(
     Stream.mapEffect(read, { concurrency, unordered: !ordered }),
     Stream.flattenIterable
   )
 }
+
+const results = { item: "payload", list: "a list", advice: "return one Exit for each payload, in their order" }
 
 const transformOptions: Checks<TransformOptions> = {
   chunk: positiveCount("chunk"),

@@ -313,6 +313,15 @@ describe("CA-10 · Cached.many", () => {
             `The lookup of many "User" returned an element that is not an Exit: return one Exit for each key, in their order or by key`
           )
         )
+        const sparse = new Array<Exit.Exit<string>>(3)
+        sparse[0] = sparse[2] = Exit.succeed("a")
+        for (const lookup of [() => Effect.succeed(sparse), () => Effect.as(Effect.yieldNow, sparse)]) {
+          expect(yield* dies(lookup)).toEqual(
+            new Error(
+              `The lookup of many "User" returned an element that is not an Exit: return one Exit for each key, in their order or by key`
+            )
+          )
+        }
         expect(yield* Cached.has(new User({ id: 1 }))).toBe(false)
       }).pipe(Effect.provide(layer)))
 

@@ -200,6 +200,26 @@ describe("PW-01 · the flights of a bulk call at the store", () => {
       expect(yield* take(store, 3)).toMatchObject({ _tag: "Granted" })
     }).pipe(Effect.scoped))
 
+  it.live("call no lookup for a reader that leaves while they ask, whichever wave is answered meanwhile", () =>
+    Effect.gen(function*() {
+      const turn = Effect.promise(() => new Promise<void>((resolve) => setImmediate(resolve)))
+      const { calls, layer } = sharedStore(({ acquireMany }) => ({
+        acquireMany: (requests) => Effect.andThen(turn, acquireMany(requests))
+      }))
+      const here = yield* process(over(layer))
+      let lookups = 0
+      for (const waves of [1, 5, 20]) {
+        calls.length = 0
+        const reading = yield* start(here(read(8000, Effect.sync(() => void lookups++))))
+        const asked = () => calls.filter((call) => call.startsWith("acquire")).length
+        while (asked() < waves) yield* turn
+        yield* Fiber.interrupt(reading)
+        yield* Effect.forEach(Array.from({ length: 50 }), () => turn)
+      }
+      expect(lookups).toBe(0)
+      expect((yield* here(read(8000))).every(Exit.isSuccess)).toBe(true)
+    }).pipe(Effect.scoped))
+
   it.effect("store all results of a call that has ended, though their reader leaves in between", () =>
     Effect.gen(function*() {
       const gate = yield* Deferred.make<void>()

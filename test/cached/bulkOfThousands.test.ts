@@ -2,9 +2,10 @@
  * A read of thousands of keys asks the store in groups: each of them is answered within the time that the store has.
  */
 import { expect, it } from "@effect/vitest"
-import { Duration, Effect, Exit, Fiber, Latch, Layer, Schema, Semaphore } from "effect"
+import { Duration, Effect, Exit, Fiber, Latch, Layer, References, Schema, Semaphore } from "effect"
 import { Cached, CacheKey, CacheLayer, Store, Strategy } from "effect-cached"
 import { TestClock } from "effect/testing"
+import { turns } from "../../src/internal/time/turns.ts"
 import { type FakeStore, fakeStore, over, settle, start } from "../support/caches.ts"
 
 class User extends CacheKey.Class<User>()("User", {
@@ -118,4 +119,41 @@ it.effect("a key that no reader waits for has no failure, while its call continu
     expect(yield* Fiber.join(second)).toEqual([Exit.fail("late")])
     expect(yield* Cached.stats).toMatchObject({ loads: 2, loadFailures: 1 })
   }).pipe(Effect.provide(CacheLayer.memory()))
+})
+
+it.effect("refreshes that are requested after their reader has left go by the clock of the program", () => {
+  const calls: Array<number> = []
+  const users = Cached.many(User, {
+    lookup: (keys) =>
+      Effect.sync(() => {
+        calls.push(keys.length)
+        return keys.map(({ id }) => calls.length === 1 ? Exit.succeed(id) : Exit.fail("late"))
+      }),
+    retryAfter: "10 minutes",
+    strategy: Strategy.refreshAhead({ ttl: "1 hour", refreshAfter: "1 minute" })
+  })
+  const payloads = Array.from({ length: 10 }, (_, id) => ({ id }))
+  // In a fiber of its own, which ends with the read.
+  const read = Effect.flatMap(start(users(payloads)), Fiber.join)
+  const usual = { ...turns }
+  return Effect.gen(function*() {
+    yield* read
+    yield* TestClock.adjust("2 minutes")
+    yield* read
+    yield* settle
+    yield* TestClock.adjust("1 second")
+    yield* read
+    yield* settle
+    expect(calls).toEqual([10, 10])
+  }).pipe(
+    Effect.provide(CacheLayer.memory()),
+    Effect.provideService(References.MinimumLogLevel, "None"),
+    // The reader has its answer in the first turn, in which only the first refresh is requested.
+    (test) =>
+      Effect.acquireUseRelease(
+        Effect.sync(() => Object.assign(turns, { steps: 1, millis: 0 })),
+        () => test,
+        () => Effect.sync(() => Object.assign(turns, usual))
+      )
+  )
 })

@@ -86,3 +86,20 @@ it("wrong arguments are refused at the call", () => {
   )
   expect(() => any(Stream.empty, users, { size: 1 })).toThrow(`"size"`)
 })
+
+it.effect("a function that does not return one Exit for each payload is a mistake", () =>
+  Effect.gen(function*() {
+    const mistakeOf = (self: (part: ReadonlyArray<number>) => unknown) =>
+      Effect.map(
+        Effect.exit(Stream.runDrain(Cached.transform(Stream.make(1, 2), self as never)) as Effect.Effect<void>),
+        (exit) => Exit.isFailure(exit) && String(Cause.squash(exit.cause))
+      )
+    const one = Exit.succeed(1)
+    expect(yield* mistakeOf(() => Effect.succeed([one]))).toContain("got 2 payloads and returned 1 results")
+    expect(yield* mistakeOf(() => Effect.succeed([one, 2]))).toContain("returned an element that is not an Exit")
+    const sparse = new Array<typeof one>(2)
+    sparse[0] = one
+    expect(yield* mistakeOf(() => Effect.succeed(sparse))).toContain("returned an element that is not an Exit")
+    expect(yield* mistakeOf(() => Effect.succeed(undefined))).toContain("must return a list: return one Exit")
+    expect(yield* mistakeOf(async () => [])).toContain("must return an effect, not a Promise")
+  }))

@@ -12,7 +12,7 @@ const noSecondDrop: ProcessFault = {
   name: "no second local drop",
   sought: "by hand",
   in: "invalidateTags",
-  find: "return Effect.flatMap(sent, () => forEachChunk(tags, forgetTags))",
+  find: "return Effect.ensuring(sent, Effect.suspend(() => forEachChunk(tags, forgetTags)))",
   replace: "return Effect.asVoid(sent)"
 }
 

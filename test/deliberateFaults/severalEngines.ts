@@ -125,7 +125,7 @@ export const faults: ReadonlyArray<Fault> = [
     sought: "by hand",
     draws: ["pushes"],
     in: "invalidateTags",
-    find: "return Effect.flatMap(sent, () => forEachChunk(tags, forgetTags))",
+    find: "return Effect.ensuring(sent, Effect.suspend(() => forEachChunk(tags, forgetTags)))",
     replace: "return Effect.asVoid(sent)"
   },
   {

@@ -519,6 +519,7 @@ export interface Batch {
   readonly sell: (ticket: Ticket) => void
   readonly board: (ticket: Ticket) => void
   readonly leaveTickets: Effect.Effect<unknown>
+  readonly whileLeaving: <A>(leaving: Effect.Effect<A>) => Effect.Effect<A>
   /** The load of each flight in the batch. It waits for the call, and returns the answer for the flight's key. */
   readonly load: Effect.Effect<unknown, unknown, any>
   readonly fiberOf: (flight: Flight) => Fiber.Fiber<unknown, unknown> | undefined

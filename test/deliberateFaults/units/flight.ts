@@ -595,8 +595,8 @@ this.end++`,
   },
   {
     name: "memory keeps what was loaded while a value was set",
-    in: "set",
-    find: "if (!Pending.isPending(tier.pending, id)) dropOthers(self, entry)",
+    in: "afterWrite",
+    find: "if (!Pending.isPending(self.storeTier!.pending, entry.id)) dropOthers(self, entry)",
     replace: "",
     by: "test/cached/operations.test.ts"
   },

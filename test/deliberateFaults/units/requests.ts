@@ -31,6 +31,27 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/cached/bulkOfThousands.test.ts"
   },
   {
+    name: "a refresh of many keys goes by the clock of a fiber that has ended",
+    in: "refreshDue",
+    find: "starter.clock.currentTimeMillisUnsafe()",
+    replace: "nowOf(fiber)",
+    by: "test/cached/bulkOfThousands.test.ts"
+  },
+  {
+    name: "a call for many keys begins while its readers are leaving",
+    in: "fireIfComplete",
+    find: "self.isPaused || ",
+    replace: "",
+    by: "test/cached/bulkInStore.test.ts"
+  },
+  {
+    name: "the results of a lookup may have holes",
+    in: "problemOf",
+    find: "exits.findIndex((exit) => !Exit.isExit(exit)) < 0",
+    replace: "exits.every(Exit.isExit)",
+    by: "test/cached/transform.test.ts"
+  },
+  {
     name: "an abandoned key of a call that continues has the result of the call",
     in: "beginCall",
     find: `if (state !== "waiting") return complete(flight.engine, flight, Exit.interrupt())`,

@@ -54,9 +54,66 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "invalidations are sent again one by one",
     in: "wavesOf",
-    find: "chunksOf(ids, BoundsDefaults.many.steps)",
-    replace: "chunksOf(ids, 1)",
+    find: "ofIds.length < BoundsDefaults.many.steps",
+    replace: "ofIds.length < 1",
     by: "test/cached/budgetsOfWaves.test.ts"
+  },
+  {
+    name: "what the store always refuses is sent again before all else",
+    in: "sendLast",
+    find: "if (unsent.delete(item)) unsent.add(item)",
+    replace: "void item",
+    by: "test/cached/answeredInPart.test.ts"
+  },
+  {
+    name: "a derived entry that is read while its source is sent again stays",
+    in: "acknowledge",
+    find: `front.mutations++
+    Dependents.idChanged(front.memory.dependents, front.tagEpochs, target.id)`,
+    replace: "",
+    by: "test/cached/answeredInPart.test.ts"
+  },
+  {
+    name: "an invalidation of tags that fails in a later part keeps what was read meanwhile",
+    in: "invalidateTags",
+    find: "Effect.ensuring(sent,",
+    replace: "Effect.andThen(sent,",
+    by: "test/cached/answeredInPart.test.ts"
+  },
+  {
+    name: "an invalidation of ids that fails in a later part keeps what was derived meanwhile",
+    in: "invalidateIds",
+    find: "Effect.ensuring(tier.steps.remove(tier, ids, items, restore), again)",
+    replace: "Effect.tap(tier.steps.remove(tier, ids, items, restore), again)",
+    by: "test/cached/answeredInPart.test.ts"
+  },
+  {
+    name: "a strict write of many that fails for one value interrupts the others",
+    in: "allOf",
+    find: "Effect.forEach(effects, Effect.exit, { concurrency })",
+    replace: "Effect.forEach(effects, (effect) => Effect.map(effect, Exit.succeed), { concurrency })",
+    by: "test/cached/answeredInPart.test.ts"
+  },
+  {
+    name: "a strict write that the store refuses keeps what was derived meanwhile",
+    in: "set",
+    find: "Effect.ensuring(replacing, afterWrite(self, [entry]))",
+    replace: "Effect.tap(replacing, afterWrite(self, [entry]))",
+    by: "test/cached/answeredInPart.test.ts"
+  },
+  {
+    name: "a strict write of many that the store refuses keeps what was derived meanwhile",
+    in: "setWave",
+    find: "Effect.ensuring(",
+    replace: "Effect.tap(",
+    by: "test/cached/answeredInPart.test.ts"
+  },
+  {
+    name: "a strict touch that removes an entry leaves it where the store fails",
+    in: "touch",
+    find: "Effect.exit(setLifetime(self, key, 0))",
+    replace: "Effect.map(setLifetime(self, key, 0), Effect.succeed)",
+    by: "test/cached/answeredInPart.test.ts"
   },
   {
     name: "all tags of an invalidation are one request",

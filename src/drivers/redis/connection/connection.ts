@@ -66,7 +66,7 @@ export interface Connection {
   /** The server's clock minus the local clock, in milliseconds. 0 if the clocks agreed when they were compared. */
   offset: number
   aheadMillis: number
-  /** The last measured response time, in milliseconds, capped at twice the previous value. 0 if unknown. */
+  /** The last measured response time, in milliseconds. It at most doubles with each measurement. 0 if unknown. */
   distanceMillis: number
   compareClocks: (() => void) | undefined
   /** By how many milliseconds a test had moved the program's clock before the first comparison with the server's. */

@@ -81,7 +81,9 @@ const compareClocks = (self: Connection.Connection, times = 1): void => {
     adjust(self, toTime(answer), tookMillis)
     if (isFault(answer)) return
     const { distanceMillis } = self
-    if (wasFree(rested, tookMillis)) {
+    // A busy event loop can make a response time look longer, never shorter.
+    if (tookMillis < distanceMillis) self.distanceMillis = tookMillis
+    else if (wasFree(rested, tookMillis)) {
       self.distanceMillis = distanceMillis === 0 ? tookMillis : Math.min(tookMillis, 2 * distanceMillis)
     }
     if (times > 1) compareClocks(self, times - 1)

@@ -43,6 +43,7 @@ export const make = (options: BatchOptions): Batch => {
     sell: (ticket) => void state.tickets.push(ticket),
     board: (ticket) => board(state, ticket),
     leaveTickets: Effect.suspend(() => leaveTickets(state)),
+    whileLeaving: (leaving) => whileLeaving(state, leaving),
     rejoin: (flight) => void state.pending.add(flight),
     fiberOf: (flight) => state.loading.get(flight)?.call?.fiber,
     isLedBy: (flight) => state.leading.has(flight),
@@ -66,7 +67,8 @@ export const make = (options: BatchOptions): Batch => {
     call: undefined,
     boarded: new Map(),
     seats: undefined,
-    isOpen: true
+    isOpen: true,
+    isPaused: false
   }
   return batch
 }
@@ -94,6 +96,18 @@ const close = (self: State): void => {
   acquire(self)
   fireIfComplete(self)
 }
+
+/** Runs an effect in which callers leave over several turns. Meanwhile no call begins, because it may not be needed. */
+const whileLeaving = <A>(self: State, leaving: Effect.Effect<A>): Effect.Effect<A> =>
+  Effect.suspend(() => {
+    self.isPaused = true
+    const resume = Effect.sync(() => {
+      self.isPaused = false
+      acquire(self)
+      fireIfComplete(self)
+    })
+    return Effect.ensuring(leaving, resume)
+  })
 
 const load = (self: State, fiber: Fiber.Fiber<any, any>): Effect.Effect<unknown, unknown, any> =>
   Effect.callback((resume) => {
@@ -143,6 +157,7 @@ const askLater = (self: State, item: Item): void => {
 }
 
 const acquire = (self: State): void => {
+  if (self.isPaused) return
   const items = self.asking.filter(({ state }) => state === "waiting")
   self.asking = []
   const [first] = items
@@ -177,7 +192,7 @@ const runAlone = (flight: Flight): void => {
 }
 
 const fireIfComplete = (self: State): void => {
-  if (self.isOpen || self.pending.size > 0 || self.ready.length === 0) return
+  if (self.isOpen || self.isPaused || self.pending.size > 0 || self.ready.length === 0) return
   const items = self.ready.filter(({ state }) => state === "waiting")
   self.ready = []
   const tickets = self.tickets.filter(({ isOpen }) => isOpen)

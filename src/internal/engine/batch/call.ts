@@ -64,6 +64,7 @@ export interface State {
   readonly boarded: Map<Ticket, Item>
   seats: Seats | undefined
   isOpen: boolean
+  isPaused: boolean
 }
 
 /** Removes a flight from a call. Returns whether the flight must not end before the call does. */

@@ -1,7 +1,8 @@
 /** Runs the lookup of many keys, and checks its answers. */
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
+import type * as Exit from "effect/Exit"
 import { infoOf, type Key } from "../../key/ofKey.ts"
+import { problemOf } from "../../options/exits.ts"
 import type { BatchAnswers, LoadAll } from "../state.ts"
 import { sortAnswers, type Sorted } from "./unasked.ts"
 
@@ -19,18 +20,18 @@ export const inOrder = (
       })
       : Effect.succeed(answers as BatchAnswers))
 
+const results = {
+  item: "key",
+  list: "a list or a Map",
+  advice: "return one Exit for each key, in their order or by key"
+}
+
 export const checked = <E, R>(
   keys: ReadonlyArray<Key>,
   lookup: Effect.Effect<ReadonlyArray<Exit.Exit<unknown, unknown>>, E, R>
 ): Effect.Effect<ReadonlyArray<Exit.Exit<unknown, unknown>>, E, R> =>
   Effect.flatMap(lookup, (exits) => {
-    const problem = !Array.isArray(exits)
-      ? "must return a list or a Map: return one Exit for each key, in their order or by key"
-      : exits.length !== keys.length
-      ? `got ${keys.length} keys and returned ${exits.length} results: return one Exit for each key, in their order or by key`
-      : exits.every(Exit.isExit)
-      ? undefined
-      : "returned an element that is not an Exit: return one Exit for each key, in their order or by key"
+    const problem = problemOf(exits, keys.length, results)
     return problem === undefined
       ? Effect.succeed(exits)
       : Effect.die(new Error(`The lookup of ${nameOf(keys)} ${problem}`))

@@ -175,28 +175,28 @@ const joinAll = (
     batch.inGroups(missing, turning, join, batch.close)
     return Effect.suspend(() => {
       isLeft = true
-      return Effect.andThen(
+      const waiting: Array<Fiber.Fiber<void>> = []
+      const leaving = Effect.andThen(
         batch.leaveTickets,
         Effect.suspend(() => {
           if (tickets !== undefined) Tickets.close(tickets)
-          return leaveAll(cleanups, Effect.runForkWith(fiber.context as Context.Context<any>))
+          return leaveAll(cleanups, Effect.runForkWith(fiber.context as Context.Context<any>), waiting)
         })
       )
+      return Effect.andThen(batch.whileLeaving(leaving), Effect.suspend(() => Fiber.awaitAll(waiting)))
     })
   })
 
-/** Removes all callers over several turns. Then awaits the callers that still wait for the finalizers of a load. */
+/** Removes all callers over several turns. Collects those that then still wait for the finalizers of a load. */
 const leaveAll = (
   cleanups: ReadonlyArray<Effect.Effect<void>>,
-  run: (cleanup: Effect.Effect<void>) => Fiber.Fiber<void>
-): Effect.Effect<unknown> => {
-  const waiting: Array<Fiber.Fiber<void>> = []
-  const left = Turns.forEach(cleanups, (cleanup) => {
+  run: (cleanup: Effect.Effect<void>) => Fiber.Fiber<void>,
+  waiting: Array<Fiber.Fiber<void>>
+): Effect.Effect<void> =>
+  Turns.forEach(cleanups, (cleanup) => {
     const leaving = run(cleanup)
     if (leaving.pollUnsafe() === undefined) waiting.push(leaving)
   })
-  return Effect.andThen(left, Effect.suspend(() => Fiber.awaitAll(waiting)))
-}
 
 /** The `writeId` of the entry in memory that the load replaces. `undefined` if the policy reads normally. */
 const toReplace = (self: Flights, policy: Policy.Policy, id: string): string | undefined =>

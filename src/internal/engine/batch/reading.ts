@@ -120,7 +120,9 @@ const refreshDue = (self: Flights, { due, fiber, many, mutations, policy }: Read
   const request = ({ entry, key }: (typeof entries)[number]): void => {
     const request = many.requestOf(key, batch)
     if (refusal(self, request) !== undefined) return
-    enqueue(self, { starter, request, id: entry.id, entry, mutations, now: nowOf(fiber) }, unit)
+    // Asks the starter's clock: the reader's fiber may have ended, and with it its context.
+    const now = starter.clock.currentTimeMillisUnsafe()
+    enqueue(self, { starter, request, id: entry.id, entry, mutations, now }, unit)
   }
   // The read does not wait until all refreshes are requested.
   Turns.forEachUnsafe(entries, { clock: starter.clock, dispatcher: fiber.currentDispatcher }, request, () => {

@@ -1,5 +1,6 @@
 /** Sends invalidations and writes to the store immediately. Those not acknowledged are marked for `replay.ts`. */
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import type { Stored } from "../../../CacheEntry.ts"
 import type { StoreError } from "../../../CacheError.ts"
 import type { SetRequest } from "../../../ports/store.ts"
@@ -134,10 +135,20 @@ export const replaceAllInStore = <R>(
       const removed = currentOf(tier, removals)
       const removing = removeFromStore(tier, removed.map(({ id }) => id), removed.map(({ item }) => item))
       // Removals and writes run concurrently, because the caller waits for both within one time limit.
-      return Effect.all([removing, setInStore(tier, writes)], { concurrency: "unbounded", discard: true })
+      return allOf([removing, setInStore(tier, writes)], "unbounded")
     })
     return orUnsent(tier, items, restore(replacing))
   })
+
+/** Runs all effects to their ends. Under `strict`, one that fails must not interrupt the others. */
+const allOf = (
+  effects: ReadonlyArray<Effect.Effect<unknown>>,
+  concurrency: number | "unbounded"
+): Effect.Effect<undefined> =>
+  Effect.flatMap(
+    Effect.forEach(effects, Effect.exit, { concurrency }),
+    (exits) => Exit.map(Exit.asVoidAll(exits), () => undefined)
+  )
 
 interface Write extends SetRequest {
   readonly item: Pending.Item
@@ -157,8 +168,7 @@ const setInStore = (tier: StoreTier, writes: ReadonlyArray<Write>): Effect.Effec
   if (current.length === 0) return Effect.void
   const { store } = tier
   const [{ entry, id }] = current as [Write]
-  const alone = () =>
-    Effect.forEach(current, (write) => setInStore(tier, [write]), { concurrency: many.concurrency, discard: true })
+  const alone = () => allOf(current.map((write) => setInStore(tier, [write])), many.concurrency)
   const effect: Effect.Effect<unknown, StoreError> = current.length === 1
     ? store.set(id, entry)
     : store.setMany(current.map(({ entry, id }) => ({ id, entry })))

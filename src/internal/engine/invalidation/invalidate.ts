@@ -35,14 +35,14 @@ export const invalidateIds = (self: Flights, ids: ReadonlyArray<string>): Effect
       return Effect.flatMapEager(forgetMany(self, ids, now), ({ items, present }) => {
         const { storeTier: tier } = self
         if (tier === undefined) return Effect.succeed(present.filter((was) => was).length)
+        // Repeats steps of `forget`: an entry that depends on the ids may have been read before the store answered.
+        const again = Effect.sync(() => {
+          self.mutations++
+          for (const id of ids) Dependents.idChanged(self.memory.dependents, self.tagEpochs, id)
+        })
         return Effect.map(
-          tier.steps.remove(tier, ids, items, restore),
-          (removed) => {
-            // Repeats steps of `forget`: an entry that depends on the ids may have been read before the store answered.
-            self.mutations++
-            for (const id of ids) Dependents.idChanged(self.memory.dependents, self.tagEpochs, id)
-            return removed.filter((was, i) => was || present[i]).length
-          }
+          Effect.ensuring(tier.steps.remove(tier, ids, items, restore), again),
+          (removed) => removed.filter((was, i) => was || present[i]).length
         )
       })
     })
@@ -109,7 +109,7 @@ export const invalidateTags = (
     if (tier === undefined) return begun
     const sent = Effect.flatMapEager(begun, () => tier.steps.send(tier, items, restore))
     // `forgetTags` runs again at the end: an entry read before the store answered may be older than the invalidation.
-    return Effect.flatMap(sent, () => forEachChunk(tags, forgetTags))
+    return Effect.ensuring(sent, Effect.suspend(() => forEachChunk(tags, forgetTags)))
   })
 
 const emitInvalidate = (self: Flights, what: Partial<Extract<CacheEvent, { readonly _tag: "Invalidate" }>>): void =>

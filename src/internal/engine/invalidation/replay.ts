@@ -1,11 +1,11 @@
 /** Sends unsent invalidations to the store again, with backoff. */
+import * as Dependents from "#platform/engine/memory/dependents"
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
 import type { StoreError } from "../../../CacheError.ts"
 import type { Store } from "../../../ports/store.ts"
 import * as BoundsDefaults from "../../defaults/bounds.ts"
 import * as StoresDefaults from "../../defaults/stores.ts"
-import { chunksOf } from "../../time/chunks.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
 import { ask, exitBefore } from "../storeTier/ask.ts"
 import * as Background from "../storeTier/background.ts"
@@ -58,7 +58,7 @@ export const replay = Effect.fnUntraced(function*(tier: StoreTier, all?: Budget,
     if (i > 0) yield* Effect.yieldNow
     const budget: Budget = all ?? { leftMillis: storeTimeoutMillis }
     const isAnswered = yield* acknowledgeWritten(tier, budget, wave)
-    if (!isAnswered) return false
+    if (!isAnswered) return sendLast(pending, wave)
     // Skips replaced items. Reads `write` now: the store may report a removal, which clears `write`, before it answers.
     const current = wave.filter(isOpen)
     const writes = current.map(({ write }) => write)
@@ -68,17 +68,33 @@ export const replay = Effect.fnUntraced(function*(tier: StoreTier, all?: Budget,
       ? sendingOf(store, first.target)
       : { operation: "remove", effect: store.removeMany(current.map(({ target }) => (target as OfId).id)) }
     const answer = yield* ask<unknown>(tier, budget, operation, effect)
-    if (isFault(answer)) return false
+    if (isFault(answer)) return sendLast(pending, wave)
     for (const [at, item] of current.entries()) {
       const { target } = item
       const write = writes[at]
       if (write !== undefined && isOpen(item)) OwnWrites.lost(tier, write)
-      Pending.acknowledge(pending, item)
+      acknowledge(tier, item)
       if (target._tag === "Tags") TagEpochs.invalidate(tier.front.tagEpochs, target.tags, target.mode)
     }
   }
   return true
 })
+
+/** Moves unsent items to the end: others, which the store may accept, are sent first next time. */
+const sendLast = ({ unsent }: Pending.PendingInvalidations, items: ReadonlyArray<Pending.Item>): false => {
+  for (const item of items) if (unsent.delete(item)) unsent.add(item)
+  return false
+}
+
+/** Acknowledges an item. An entry that depends on its id may have been read from the store before the answer. */
+const acknowledge = ({ front, pending }: StoreTier, item: Pending.Item): void => {
+  const { target } = item
+  if (target._tag === "Id" && isOpen(item)) {
+    front.mutations++
+    Dependents.idChanged(front.memory.dependents, front.tagEpochs, target.id)
+  }
+  Pending.acknowledge(pending, item)
+}
 
 type OfId = Extract<Pending.Item["target"], { readonly _tag: "Id" }>
 
@@ -98,16 +114,22 @@ const acknowledgeWritten = Effect.fnUntraced(function*(
   if (isFault(found)) return false
   writes.forEach(({ entry, item }, i) => {
     // The store has the written value, and this process knows of no newer one.
-    if (item.write !== undefined && found[i]?.meta.writeId === entry.writeId) Pending.acknowledge(tier.pending, item)
+    if (item.write !== undefined && found[i]?.meta.writeId === entry.writeId) acknowledge(tier, item)
   })
   return true
 })
 
 /** Ids form waves, and other items are sent alone. A wave is short, because a newer write may begin during the wave. */
 const wavesOf = (items: ReadonlyArray<Pending.Item>): ReadonlyArray<ReadonlyArray<Pending.Item>> => {
-  const ids = items.filter(({ target }) => target._tag === "Id")
-  const others = items.filter(({ target }) => target._tag !== "Id")
-  return [...others.map((item) => [item]), ...chunksOf(ids, BoundsDefaults.many.steps)]
+  const waves: Array<Array<Pending.Item>> = []
+  let ofIds: Array<Pending.Item> | undefined
+  for (const item of items) {
+    if (item.target._tag === "All") waves.unshift([item])
+    else if (item.target._tag === "Tags") waves.push([item])
+    else if (ofIds !== undefined && ofIds.length < BoundsDefaults.many.steps) ofIds.push(item)
+    else waves.push(ofIds = [item])
+  }
+  return waves
 }
 
 export const sendingOf = (

@@ -104,11 +104,8 @@ export const set = Effect.fnUntraced(function*(
   }
   const asking = { tier, budget: budgetOf(tier, policy) }
   const replacing = replaceInStore(tier, OwnWrites.make(tier, key, entry), setHere, toStored(asking, key, entry))
-  const stored = yield* policy === given ? replacing : Effect.provideService(replacing, Policy.Current, policy)
-  // Repeats steps of `put`, because an entry derived from the old value may have been read before the store answered.
-  self.mutations++
-  Dependents.idChanged(self.memory.dependents, self.tagEpochs, id)
-  if (!Pending.isPending(tier.pending, id)) dropOthers(self, entry)
+  const replaced = Effect.ensuring(replacing, afterWrite(self, [entry]))
+  const stored = yield* policy === given ? replaced : Effect.provideService(replaced, Policy.Current, policy)
   if (isFault(stored) && policy.strict) yield* strictly(stored)
   if (isUndone && policy.strict) yield* strictly(unacknowledged(tier, "set"))
   return true
@@ -174,15 +171,23 @@ const setWave = Effect.fnUntraced(function*(
   const keys = wave.map(([key]) => key)
   const writes = entries.map((entry, i) => OwnWrites.make(tier, keys[i]!, entry))
   const encoded = allToStored({ tier, budget: budgetOf(tier, policy) }, keys, entries)
-  const stored = yield* replaceAllInStore(tier, writes, setHere, encoded)
-  self.mutations++
-  for (const entry of entries) {
-    Dependents.idChanged(self.memory.dependents, self.tagEpochs, entry.id)
-    if (!Pending.isPending(tier.pending, entry.id)) dropOthers(self, entry)
-  }
+  const stored = yield* Effect.ensuring(
+    replaceAllInStore(tier, writes, setHere, encoded),
+    afterWrite(self, entries)
+  )
   const fault = policy.strict ? stored.find(isFault) : undefined
   if (fault !== undefined) yield* strictly(fault)
 })
+
+/** Repeats steps of `put`: an entry derived from an old value may have been read before the store answered. */
+const afterWrite = (self: Engine, entries: ReadonlyArray<Entry>): Effect.Effect<void> =>
+  Effect.sync(() => {
+    self.mutations++
+    for (const entry of entries) {
+      Dependents.idChanged(self.memory.dependents, self.tagEpochs, entry.id)
+      if (!Pending.isPending(self.storeTier!.pending, entry.id)) dropOthers(self, entry)
+    }
+  })
 
 /** Removes the result of a refresh that began during the write, because the store refuses that result. */
 const dropOthers = (self: Engine, { id, writeId }: Entry): void => {
@@ -278,7 +283,6 @@ const isReplayed = ({ budget, tier }: Asking, { id, tags }: Entry): Effect.Effec
   return isUnsent() ? Effect.map(replay(tier, budget), () => !isUnsent()) : Effect.succeed(true)
 }
 
-/** Encodes the entry for the store. Returns `undefined` or a fault if the entry cannot be stored. */
 const toStored = Effect.fnUntraced(function*(
   asking: Asking,
   key: Key,
@@ -295,7 +299,6 @@ const toStored = Effect.fnUntraced(function*(
   return TagEpochs.changedSince(tier.front.tagEpochs, entry.tags, entry.checkedAt) ? undefined : stored
 })
 
-/** Like `toStored`, but for many entries, with one request for the markers of all their tags. */
 const allToStored = Effect.fnUntraced(function*(
   { budget, tier }: Asking,
   keys: ReadonlyArray<Key>,

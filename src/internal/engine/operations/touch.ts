@@ -18,7 +18,10 @@ export const touch = (self: Engine, key: Key, ttlMillis: number): Effect.Effect<
   ttlMillis > 0
     ? setLifetime(self, key, ttlMillis)
     // First sets the deadline, to learn whether the entry is live: a removal reports even an expired entry as present.
-    : Effect.tap(setLifetime(self, key, 0), () => invalidateIds(self, [idOf(key)]))
+    : Effect.flatMap(
+      Effect.exit(setLifetime(self, key, 0)),
+      (exit) => Effect.andThen(invalidateIds(self, [idOf(key)]), exit)
+    )
 
 const setLifetime = (self: Engine, key: Key, ttlMillis: number): Effect.Effect<boolean> =>
   Effect.withFiber((fiber) => {

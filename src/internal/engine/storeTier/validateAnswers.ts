@@ -141,7 +141,8 @@ const isVersion = (version: string | undefined): boolean => version === undefine
 const isEntry = (entry: Stored | undefined): boolean => entry === undefined || isStored(entry)
 
 const isListOf = <A>(length: number, isItem: (item: A, i: number) => boolean) => (answer: ReadonlyArray<A>): boolean =>
-  Array.isArray(answer) && answer.length === length && answer.every((item, i) => isItem(item, i))
+  // `every` would skip the holes of a sparse array.
+  Array.isArray(answer) && answer.length === length && answer.findIndex((item, i) => !isItem(item, i)) < 0
 
 const isSize = (size: number): boolean => Number.isSafeInteger(size) && size >= 0
 
@@ -185,10 +186,10 @@ const isTexts = (texts: ReadonlyArray<string>): boolean =>
   Array.isArray(texts) && texts.every((text) => typeof text === "string")
 
 const isMarkers = (markers: Effect.Success<ReturnType<Store["markers"]>>, tags: number): boolean =>
-  isObject(markers) && isNumber(markers.seq) && Array.isArray(markers.markers) && markers.markers.length === tags &&
-  markers.markers.every((marker: Marker) =>
-    isObject(marker) && typeof marker.version === "string" && isNumber(marker.seq)
-  )
+  isObject(markers) && isNumber(markers.seq) && isListOf(tags, isMarker)(markers.markers)
+
+const isMarker = (marker: Marker): boolean =>
+  isObject(marker) && typeof marker.version === "string" && isNumber(marker.seq)
 
 const isStored = (entry: Stored): boolean =>
   isObject(entry) && isMeta(entry.meta) && entry.payload instanceof Uint8Array
