@@ -8,10 +8,10 @@ import { CacheConfigError } from "./CacheError.ts"
 import { json } from "./internal/codec/json.ts"
 import { structured } from "./internal/codec/structured.ts"
 import * as throughSchema from "./internal/codec/throughSchema.ts"
-import { refuseUnknown, requireType } from "./internal/options/options.ts"
+import { refuseUnknown, requireObject, requireType } from "./internal/options/options.ts"
 import type * as Port from "./ports/serializer.ts"
 
-export type { Codec } from "./ports/serializer.ts"
+export type { Codec, Use } from "./ports/serializer.ts"
 
 /**
  * A format for stored values. It compiles a `Codec` for a schema or, without one, for all values that it can represent.
@@ -134,6 +134,37 @@ export const make = (options: Options): Port.Serializer => {
     extension,
     make: (schema) => schema === undefined ? throughSchema.withoutSchema(format) : throughSchema.make(format, schema)
   }
+}
+
+/**
+ * Creates a serializer that chooses another one by the name of the key class, and `default` for the other keys. In a
+ * folder (`CacheLayer.files`), all files have the extension of `default`.
+ *
+ * **Example** (Choosing a format for one key class)
+ *
+ * ```ts
+ * import { Serializer } from "effect-cached"
+ * import { Json } from "effect-cached/serializers/Json"
+ * import { Text } from "effect-cached/serializers/Text"
+ * Serializer.byClass({ default: Json, Page: Text }).extension // => ".json"
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const byClass = (
+  serializers: { readonly default: Port.Serializer; readonly [keyClass: string]: Port.Serializer }
+): Port.Serializer => {
+  const what = "Serializer.byClass"
+  requireObject(what, serializers, "{ default: Json, Weather: Csv }")
+  for (const name of new Set(["default", ...Object.keys(serializers)])) {
+    if (typeof serializers[name]?.make !== "function") {
+      throw new CacheConfigError({ message: `${what} needs a serializer for ${JSON.stringify(name)}, such as Json` })
+    }
+  }
+  const other = serializers.default
+  const forClass = new Map(Object.entries(serializers))
+  return { ...other, make: (schema, use) => (forClass.get(use?.keyClass ?? "default") ?? other).make(schema, use) }
 }
 
 const encoder = new TextEncoder()

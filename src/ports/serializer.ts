@@ -31,6 +31,16 @@ export interface Codec<in out A, out R = never> {
 }
 
 /**
+ * The use of a codec: for the values of a key class, or for its failures.
+ * @category models
+ * @since 0.1.0
+ */
+export interface Use {
+  readonly keyClass: string
+  readonly outcome: "success" | "failure"
+}
+
+/**
  * A format for stored values. It compiles a `Codec` for a schema or, without one, for all values that it can represent.
  * @category models
  * @since 0.1.0
@@ -41,5 +51,5 @@ export interface Serializer {
   /** The extension of files, with its dot, for a store that keeps each value in its own file. */
   readonly extension: string
   /** Compiles a codec. Throws a `CacheConfigError` for a schema that the format does not support. */
-  readonly make: <A, R>(schema: Schema.Codec<A, any, R, R> | undefined) => Codec<A, R>
+  readonly make: <A, R>(schema: Schema.Codec<A, any, R, R> | undefined, use?: Use) => Codec<A, R>
 }

@@ -7,13 +7,27 @@ import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
-import type { SerializerError } from "../CacheError.ts"
+import { CacheConfigError, type SerializerError } from "../CacheError.ts"
 import type { Codec, Serializer } from "../Serializer.ts"
 import { isSame, type Law, LawBroken, same } from "./law.ts"
 
 /**
+ * A serializer that holds only some schemas, like those of text or of arrays of records: samples of what it holds.
+ * @category testing
+ * @since 0.1.0
+ */
+export interface NarrowSerializer<A = any, B = any> {
+  /** A schema that the serializer supports, and a value of it. */
+  readonly schema: Schema.Codec<A, any>
+  readonly value: A
+  /** Another such schema, and a value of it whose bytes `schema` must refuse. */
+  readonly other: { readonly schema: Schema.Codec<B, any>; readonly value: B }
+}
+
+/**
  * The laws of a serializer, tried with many difficult values and, without a schema, with the given `values`. The
- * serializer has to restore each value exactly, or refuse it with a `SerializerError`.
+ * serializer has to restore each value exactly, or refuse it with a `SerializerError`. A serializer that holds only
+ * some schemas says which with `narrow`, and has to refuse every other schema with a `CacheConfigError`.
  *
  * **When to use**
  *
@@ -34,28 +48,67 @@ import { isSame, type Law, LawBroken, same } from "./law.ts"
  * @category testing
  * @since 0.1.0
  */
-export const serializerLaws = (serializer: Serializer, values: ReadonlyArray<unknown> = []): ReadonlyArray<Law> => [
-  { name: "it has a name, a content type and an extension", run: named(serializer) },
-  ...schemas.map(({ name, run }) => ({ name: `with a schema: ${name} comes back`, run: run(serializer) })),
-  ...plainValues.map(([name, value]) => ({
-    name: `without a schema: ${name} comes back`,
-    run: comesBack(serializer.make<unknown, never>(undefined), value)
-  })),
-  ...[...oddValues(), ...values.map((value, i): Named => [`given value ${i}`, value])].map(([name, value]) => ({
-    name: `without a schema: ${name} comes back as it was or is refused`,
-    run: backOrRefused(serializer.make<unknown, never>(undefined), value)
-  })),
-  ...oddValues().filter(([name]) => !changesForm.has(name)).map(([name, value]) => ({
-    name: `with a schema that accepts anything: ${name} comes back as it was or is refused`,
-    run: backOrRefused(serializer.make<unknown, never>(Schema.Any), value)
-  })),
-  { name: "a value that does not fit the schema is refused", run: refusesMisfits(serializer) },
-  { name: "bytes that do not fit the schema are refused", run: refusesOthers(serializer) },
-  { name: "damaged bytes are a SerializerError, never a defect", run: survivesDamage(serializer) },
-  { name: "encoded bytes do not change later", run: bytesAreKept(serializer) },
-  { name: "a secret is never written in the clear nor shown in an error", run: keepsSecrets(serializer) },
-  { name: "a view into a larger buffer is decoded", run: decodesViews(serializer) }
-]
+export const serializerLaws = (
+  serializer: Serializer,
+  values: ReadonlyArray<unknown> = [],
+  narrow?: NarrowSerializer
+): ReadonlyArray<Law> => {
+  const subject: Subject = { serializer, narrow, sample: narrow ?? { schema: Sample, value: sample, other } }
+  const back = narrow === undefined ? comesBack : backOrRefused
+  const orNot = narrow === undefined ? "" : " or is refused"
+  return [
+    { name: "it has a name, a content type and an extension", run: named(subject) },
+    ...schemas.map(({ name, run }) => ({ name: `with a schema: ${name} comes back${orNot}`, run: run(subject) })),
+    ...plainValues.map(([name, value]) => ({
+      name: `without a schema: ${name} comes back${orNot}`,
+      run: withCodec(subject, undefined, (codec) => back(codec, value))
+    })),
+    ...[...oddValues(), ...values.map((value, i): Named => [`given value ${i}`, value])].map(([name, value]) => ({
+      name: `without a schema: ${name} comes back as it was or is refused`,
+      run: withCodec(subject, undefined, (codec) => backOrRefused(codec, value))
+    })),
+    ...oddValues().filter(([name]) => !changesForm.has(name)).map(([name, value]) => ({
+      name: `with a schema that accepts anything: ${name} comes back as it was or is refused`,
+      run: withCodec(subject, Schema.Any, (codec) => backOrRefused(codec, value))
+    })),
+    { name: "a value that does not fit the schema is refused", run: refusesMisfits(subject) },
+    { name: "bytes that do not fit the schema are refused", run: refusesOthers(subject) },
+    { name: "damaged bytes are a SerializerError, never a defect", run: survivesDamage(subject) },
+    { name: "encoded bytes do not change later", run: bytesAreKept(subject) },
+    { name: "a secret is never written in the clear nor shown in an error", run: keepsSecrets(subject) },
+    { name: "a view into a larger buffer is decoded", run: decodesViews(subject) }
+  ]
+}
+
+interface Subject {
+  readonly serializer: Serializer
+  readonly narrow: NarrowSerializer | undefined
+  readonly sample: NarrowSerializer
+}
+
+/** Runs a law with the codec of a schema. A narrow serializer may refuse the schema with a `CacheConfigError`. */
+const withCodec = <A>(
+  { narrow, serializer }: Subject,
+  schema: Schema.Codec<A, any> | undefined,
+  law: (codec: Codec<A>) => Effect.Effect<unknown, unknown>
+): Law["run"] =>
+  Effect.suspend(() => {
+    if (narrow === undefined) return law(serializer.make<A, never>(schema))
+    return Effect.matchEffect(Effect.try({ try: () => serializer.make<A, never>(schema), catch: (error) => error }), {
+      onSuccess: law,
+      onFailure: (error) => same(error instanceof CacheConfigError, true, "a CacheConfigError")
+    })
+  }) as Law["run"]
+
+/** The codecs that hold the sample: that of its schema and, unless it is refused there, the one without a schema. */
+const codecsOf = ({ narrow, sample, serializer }: Subject) =>
+  Effect.gen(function*() {
+    const codecs: Array<Codec<any>> = [serializer.make(sample.schema)]
+    const plain = serializer.make<any, never>(undefined)
+    const holds = narrow === undefined || Exit.isSuccess(yield* Effect.exit(plain.encode(sample.value, "id")))
+    if (holds) codecs.push(plain)
+    return codecs
+  })
 
 type Named = readonly [name: string, value: unknown]
 
@@ -73,7 +126,12 @@ const Tree = Schema.Struct({
 
 const schemaLaw = <A>(name: string, schema: Schema.Codec<A, any>, value: A) => ({
   name,
-  run: (serializer: Serializer) => Effect.suspend(() => comesBack(serializer.make(schema), value))
+  run: (subject: Subject) =>
+    withCodec(
+      subject,
+      schema,
+      (codec) => subject.narrow === undefined ? comesBack(codec, value) : backOrRefused(codec, value)
+    )
 })
 
 const schemas = [
@@ -172,12 +230,12 @@ const changesForm: ReadonlySet<string> = new Set([
   "a record without a prototype"
 ])
 
-const named = (serializer: Serializer) =>
+const named = ({ narrow, serializer }: Subject) =>
   Effect.gen(function*() {
     yield* same(serializer.name.length > 0, true, "a name")
     yield* same(/^[\w.+-]+\/[\w.+-]+/.test(serializer.contentType), true, "a content type")
     yield* same(/^\.\w+$/.test(serializer.extension), true, "an extension with its dot")
-    for (const schema of [undefined, Schema.String]) {
+    for (const schema of [undefined, narrow?.schema ?? Schema.String]) {
       const { id } = serializer.make<any, never>(schema)
       yield* same(Number.isInteger(id) && id >= 1 && id <= 255, true, "an id of 1 to 255")
     }
@@ -192,7 +250,7 @@ const comesBack = <A>(codec: Codec<A>, value: A) =>
     yield* same(again, value, "what went in, whatever becomes of the bytes")
   })
 
-const backOrRefused = (codec: Codec<unknown>, value: unknown) =>
+const backOrRefused = <A>(codec: Codec<A>, value: A) =>
   Effect.flatMap(Effect.exit(codec.encode(value, "id")), (exit) =>
     Exit.isSuccess(exit)
       ? Effect.flatMap(codec.decode(exit.value, "id"), (back) => same(back, value, "what went in"))
@@ -206,23 +264,26 @@ const isRefusal = (exit: Exit.Exit<unknown, unknown>, operation: SerializerError
 
 const Sample = Schema.Struct({ text: Schema.String, count: Schema.Number })
 const sample = { text: "a text", count: 42 }
+const other = { schema: Schema.Struct({ other: Schema.String }), value: { other: "a text" } }
 
-const refusesMisfits = (serializer: Serializer) =>
-  Effect.flatMap(
-    Effect.exit(serializer.make(Sample).encode({ text: "a text", count: "42" } as never, "id")),
-    (exit) => isRefusal(exit, "encode")
-  )
-
-const refusesOthers = (serializer: Serializer) =>
+const refusesMisfits = ({ narrow, sample, serializer }: Subject) =>
   Effect.gen(function*() {
-    const bytes = yield* serializer.make(Schema.Struct({ other: Schema.String })).encode({ other: "a text" }, "id")
-    yield* isRefusal(yield* Effect.exit(serializer.make(Sample).decode(bytes, "id")), "decode")
+    const misfits = narrow === undefined ? [{ text: "a text", count: "42" }, Symbol("misfit")] : [Symbol("misfit"), {}]
+    for (const misfit of misfits) {
+      yield* isRefusal(yield* Effect.exit(serializer.make(sample.schema).encode(misfit, "id")), "encode")
+    }
   })
 
-const survivesDamage = (serializer: Serializer) =>
+const refusesOthers = ({ sample, serializer }: Subject) =>
   Effect.gen(function*() {
-    for (const codec of [serializer.make(Sample), serializer.make<unknown, never>(undefined)]) {
-      const bytes = yield* codec.encode(sample, "id")
+    const bytes = yield* serializer.make(sample.other.schema).encode(sample.other.value, "id")
+    yield* isRefusal(yield* Effect.exit(serializer.make(sample.schema).decode(bytes, "id")), "decode")
+  })
+
+const survivesDamage = (subject: Subject) =>
+  Effect.gen(function*() {
+    for (const codec of yield* codecsOf(subject)) {
+      const bytes = yield* codec.encode(subject.sample.value, "id")
       for (const damaged of damages(bytes)) {
         const exit = yield* Effect.exit(codec.decode(damaged, "id"))
         if (Exit.isFailure(exit)) yield* isRefusal(exit, "decode")
@@ -239,29 +300,33 @@ const damages = function*(bytes: Uint8Array): Generator<Uint8Array> {
   }
 }
 
-const bytesAreKept = (serializer: Serializer) =>
+const bytesAreKept = (subject: Subject) =>
   Effect.gen(function*() {
-    for (const codec of [serializer.make(Sample), serializer.make<unknown, never>(undefined)]) {
-      const bytes = yield* codec.encode(sample, "id")
-      for (let count = 0; count < 1000; count++) yield* codec.encode({ ...sample, count }, "id")
-      yield* same(yield* codec.decode(bytes, "id"), sample, "the first value")
+    const { value } = subject.sample
+    for (const codec of yield* codecsOf(subject)) {
+      const bytes = yield* codec.encode(value, "id")
+      const next = (count: number): unknown => subject.narrow === undefined ? { ...sample, count } : value
+      for (let count = 0; count < 1000; count++) yield* codec.encode(next(count), "id")
+      yield* same(yield* codec.decode(bytes, "id"), value, "the first value")
     }
   })
 
-const decodesViews = (serializer: Serializer) =>
+const decodesViews = (subject: Subject) =>
   Effect.gen(function*() {
-    for (const codec of [serializer.make(Sample), serializer.make<unknown, never>(undefined)]) {
-      const bytes = yield* codec.encode(sample, "id")
+    const { value } = subject.sample
+    for (const codec of yield* codecsOf(subject)) {
+      const bytes = yield* codec.encode(value, "id")
       const large = new Uint8Array(bytes.length + 9).fill(0xc1)
       large.set(bytes, 5)
-      yield* same(yield* codec.decode(large.subarray(5, 5 + bytes.length), "id"), sample, "the value")
+      yield* same(yield* codec.decode(large.subarray(5, 5 + bytes.length), "id"), value, "the value")
     }
   })
 
 const secret = "correct horse battery staple"
 
-const keepsSecrets = (serializer: Serializer) =>
+const keepsSecrets = (subject: Subject) =>
   Effect.gen(function*() {
+    const { serializer } = subject
     const redacted = Redacted.make(secret)
     yield* hides(serializer, undefined, redacted)
     yield* hides(serializer, undefined, { a: [new Map([["b", redacted]])] })
@@ -270,10 +335,14 @@ const keepsSecrets = (serializer: Serializer) =>
     yield* hides(serializer, Schema.Unknown, { a: redacted })
     // The serializer cannot know that these plain texts are secrets, but its errors must never show any value.
     yield* hidesInError(serializer.make<any, never>(undefined).encode({ text: secret, bad: () => secret }, "id"))
-    yield* hidesInError(serializer.make<any, never>(Schema.Number).encode(secret, "id"))
-    yield* hidesInError(
-      serializer.make<any, never>(Schema.Number).decode(new TextEncoder().encode(`"${secret}"`), "id")
-    )
+    const schemas = subject.narrow === undefined ? [Schema.Number] : [Schema.Number, subject.narrow.other.schema]
+    for (const schema of schemas) {
+      yield* withCodec<any>(subject, schema, (codec) =>
+        Effect.gen(function*() {
+          for (const value of [secret, { text: secret }]) yield* hidesInError(codec.encode(value, "id"))
+          yield* hidesInError(codec.decode(new TextEncoder().encode(`"${secret}"`), "id"))
+        }))
+    }
   })
 
 const hides = (serializer: Serializer, schema: Schema.Codec<any> | undefined, value: unknown) =>

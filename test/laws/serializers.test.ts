@@ -1,17 +1,49 @@
 /** The laws of serializers hold for those of this package. */
 import { describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Schema } from "effect"
 import { Serializer } from "effect-cached"
+import { Bytes } from "effect-cached/serializers/Bytes"
+import { Cbor } from "effect-cached/serializers/Cbor"
+import { Csv } from "effect-cached/serializers/Csv"
 import { Json } from "effect-cached/serializers/Json"
+import { Ndjson } from "effect-cached/serializers/Ndjson"
 import { Structured } from "effect-cached/serializers/Structured"
-import { serializerLaws } from "effect-cached/testing"
+import { Text } from "effect-cached/serializers/Text"
+import { Yaml } from "effect-cached/serializers/Yaml"
+import { type NarrowSerializer, serializerLaws } from "effect-cached/testing"
 
 const standard = Effect.runSync(Effect.gen(function*() {
   return yield* Serializer.Serializer
 }))
 
-for (const serializer of [standard, Json, Structured]) {
+for (const serializer of [standard, Json, Structured, Yaml, Cbor]) {
   describe(`the laws of serializers hold for ${serializer.name}`, () => {
     for (const law of serializerLaws(serializer)) it.effect(law.name, () => law.run)
+  })
+}
+
+const narrow = (serializer: Serializer.Serializer, holds: NarrowSerializer) =>
+  describe(`the laws of serializers hold for ${serializer.name}`, () => {
+    for (const law of serializerLaws(serializer, [], holds)) it.effect(law.name, () => law.run)
+  })
+
+narrow(Text, {
+  schema: Schema.String.check(Schema.isMaxLength(20)),
+  value: "a text: é\u{1f600}\r\n",
+  other: { schema: Schema.String, value: "a text of more than 20 characters" }
+})
+
+narrow(Bytes, {
+  schema: Schema.Uint8Array.check(Schema.makeFilter((bytes) => bytes.length < 5)),
+  value: Uint8Array.of(0, 1, 255),
+  other: { schema: Schema.Uint8Array, value: new Uint8Array(20) }
+})
+
+for (const serializer of [Csv, Ndjson]) {
+  const Row = Schema.Struct({ text: Schema.String, count: Schema.Number })
+  narrow(serializer, {
+    schema: Schema.Array(Row),
+    value: [{ text: "a text", count: 42 }],
+    other: { schema: Schema.Array(Schema.Struct({ other: Schema.String })), value: [{ other: "a text" }] }
   })
 }

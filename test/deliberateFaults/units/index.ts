@@ -8,6 +8,7 @@ import * as encoding from "./encoding.ts"
 import * as eviction from "./eviction.ts"
 import * as flight from "./flight.ts"
 import * as folders from "./folders.ts"
+import * as formats from "./formats.ts"
 import * as guards from "./guards.ts"
 import * as locks from "./locks.ts"
 import * as memory from "./memory.ts"
@@ -27,6 +28,7 @@ export const faults: ReadonlyArray<UnitFault> = [
   ...eviction.faults,
   ...flight.faults,
   ...folders.faults,
+  ...formats.faults,
   ...guards.faults,
   ...locks.faults,
   ...memory.faults,

@@ -5,7 +5,7 @@ import * as Exit from "effect/Exit"
 import type * as Schema from "effect/Schema"
 import type { Meta, Stored, TagVersion } from "../../../CacheEntry.ts"
 import { SerializerError } from "../../../CacheError.ts"
-import type { Codec } from "../../../ports/serializer.ts"
+import type { Codec, Use } from "../../../ports/serializer.ts"
 import { maxTags } from "../../codec/frame.ts"
 import { infoOf, type Key } from "../../key/ofKey.ts"
 import { Entry, keepVersions } from "../memory/entry.ts"
@@ -22,9 +22,11 @@ export const codecsOf = (tier: StoreTier, key: Key): Codecs => {
   if (info === undefined) return tier.plain
   const known = tier.codecs.get(info)
   if (known !== undefined) return known
+  const make = (schema: unknown, outcome: Use["outcome"]) =>
+    tier.serializer.make(schema as AnyCodec, { keyClass: info.name, outcome }) as Codec<unknown, any>
   const codecs: Codecs = {
-    success: tier.serializer.make(info.success as AnyCodec) as Codec<unknown, any>,
-    failure: info.hasError ? tier.serializer.make(info.error as AnyCodec) as Codec<unknown, any> : undefined
+    success: make(info.success, "success"),
+    failure: info.hasError ? make(info.error, "failure") : undefined
   }
   tier.codecs.set(info, codecs)
   return codecs

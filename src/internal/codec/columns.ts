@@ -1,0 +1,142 @@
+/** Turns arrays of records into rows of text cells and back, by the JSON form of the records' schema. */
+import type * as SchemaAST from "effect/SchemaAST"
+import { isWellFormed } from "./bytes.ts"
+import { elementOf, holdsLeaf, leafKinds, resolved, unfit } from "./narrow.ts"
+
+type AST = SchemaAST.AST
+type Row = ReadonlyArray<string>
+type Fields = Record<string, unknown>
+
+/** A field of the records. A field of a struct in a struct has a column of its own, named like `place.city`. */
+export interface Column {
+  readonly name: string
+  readonly path: ReadonlyArray<string>
+  readonly ast: AST
+  readonly optional: boolean
+}
+
+/** Throws a `CacheConfigError` unless the schema is that of an array of structs whose fields fit into cells. */
+export const columnsOf = (serializer: string, schema: Parameters<typeof elementOf>[0]): ReadonlyArray<Column> => {
+  const refuse = (needs: string): never => {
+    throw unfit(serializer, needs)
+  }
+  const columns: Array<Column> = []
+  const around = new Set<AST>()
+  const add = (struct: AST | undefined, path: ReadonlyArray<string>): void => {
+    if (struct?._tag !== "Objects" || struct.indexSignatures.length > 0 || around.has(struct)) {
+      return refuse("holds only schemas of arrays of structs")
+    }
+    around.add(struct)
+    for (const { name, type } of struct.propertySignatures) {
+      const below = [...path, String(name)]
+      const ast = resolved(type)
+      const optional = type.context?.isOptional === true
+      if (ast._tag === "Objects" && !optional) add(ast, below)
+      else if (leafKinds(ast) === undefined) {
+        refuse(
+          `has no cell for the field ${below.join(".")}: it may be a list, a record or a struct that can be absent`
+        )
+      } else columns.push({ name: below.join("."), path: below, ast, optional })
+    }
+    around.delete(struct)
+  }
+  add(elementOf(schema), [])
+  const names = new Set(columns.map(({ name }) => name))
+  if (names.size !== columns.length || columns.length === 0) {
+    refuse("needs structs whose fields have names of their own")
+  }
+  if (!columns.every(({ name }) => isWellFormed(name))) refuse("needs names of fields that UTF-8 can hold")
+  return columns
+}
+
+/** A mark before text that a spreadsheet would take for a formula. Text that looks like marked text gets one more. */
+const formula = /^'*[=+\-@\t\r]/
+const marked = /^'+[=+\-@\t\r]/
+
+const mark = (text: string, safe: boolean): string => (safe ? formula : marked).test(text) ? `'${text}` : text
+const unmark = (text: string): string => marked.test(text) ? text.slice(1) : text
+
+const number = /^-?\d+(\.\d+)?([eE][+-]?\d+)?$/
+
+/** The meanings that a cell can have, the likeliest first. The first one that the column holds is the right one. */
+const meaningsOf = (text: string): ReadonlyArray<unknown> => {
+  if (text === "") return [undefined, null, ""]
+  if (text.startsWith("\"")) return [JSON.parse(text)]
+  if (text === "null") return [null, text]
+  if (text === "true" || text === "false") return [text === "true", text]
+  return number.test(text) ? [Number(text), text] : [text]
+}
+
+const holds = ({ ast, optional }: Column, value: unknown): boolean =>
+  value === undefined ? optional : holdsLeaf(ast, value)
+
+class Misfit extends Error {}
+
+const readCell = (column: Column, cell: string): unknown => {
+  const meanings = meaningsOf(unmark(cell))
+  const at = meanings.findIndex((value) => holds(column, value))
+  if (at < 0) throw new Misfit(`a cell of the column "${column.name}" does not fit the schema`)
+  return meanings[at]
+}
+
+const means = (column: Column, text: string, value: unknown): boolean => {
+  const first = meaningsOf(text).find((meaning) => holds(column, meaning))
+  return Object.is(first, value) && (value !== undefined || column.optional)
+}
+
+const plainText = (value: unknown): string => Object.is(value, -0) ? "-0" : String(value ?? "")
+
+const writeCell = (column: Column, value: unknown, safe: boolean): string => {
+  const plain = plainText(value)
+  if (typeof value === "string") {
+    // Text that would be read as another value, or that UTF-8 cannot hold, is written like text in JSON.
+    const isPlain = isWellFormed(value) && !plain.startsWith("\"") && means(column, plain, value)
+    return mark(isPlain ? plain : JSON.stringify(value), safe)
+  }
+  if (means(column, plain, value)) return plain
+  if (value === null && means(column, "null", value)) return "null"
+  throw new Misfit(`a value of the column "${column.name}" has no text`)
+}
+
+const at = (record: unknown, path: ReadonlyArray<string>): unknown =>
+  path.reduce((part, step) => Object.hasOwn(part as Fields, step) ? (part as Fields)[step] : undefined, record)
+
+export const toRows = (columns: ReadonlyArray<Column>, records: ReadonlyArray<unknown>, safe: boolean): Array<Row> => [
+  columns.map(({ name }) => mark(name, safe)),
+  ...records.map((record) => columns.map((column) => writeCell(column, at(record, column.path), safe)))
+]
+
+/** Defines the property instead of assigning it, because assigning `__proto__` would change the prototype. */
+const put = (target: Fields, name: string, value: unknown): void => {
+  if (name === "__proto__") {
+    Object.defineProperty(target, name, { value, enumerable: true, writable: true, configurable: true })
+  } else target[name] = value
+}
+
+const putAt = (record: Fields, path: ReadonlyArray<string>, value: unknown): void => {
+  let target = record
+  for (const step of path.slice(0, -1)) {
+    if (!Object.hasOwn(target, step)) put(target, step, {})
+    target = target[step] as Fields
+  }
+  if (value !== undefined) put(target, path[path.length - 1]!, value)
+}
+
+export const fromRows = (
+  columns: ReadonlyArray<Column>,
+  [header = [], ...rows]: ReadonlyArray<Row>
+): Array<unknown> => {
+  const names = header.map(unmark)
+  const order = names.map((name) => columns.find((column) => column.name === name))
+  if (names.length !== columns.length || new Set(order).size !== columns.length || order.includes(undefined)) {
+    throw new Misfit("the columns are not those of the schema")
+  }
+  return rows.map((row) => {
+    if (row.length !== names.length) throw new Misfit("a row has more or fewer cells than there are columns")
+    const record: Fields = {}
+    row.forEach((cell, i) => putAt(record, order[i]!.path, readCell(order[i]!, cell)))
+    return record
+  })
+}
+
+export const reasonOf = (error: unknown): string | undefined => error instanceof Misfit ? error.message : undefined

@@ -1,0 +1,116 @@
+/**
+ * Comma-separated values for arrays of records: a table that spreadsheets and databases read.
+ * @since 0.1.0
+ */
+import * as EffectCsv from "effect/encoding/Csv"
+import * as Exit from "effect/Exit"
+import type * as Schema from "effect/Schema"
+import type { SerializerError } from "../CacheError.ts"
+import { type Column, columnsOf, fromRows, reasonOf, toRows } from "../internal/codec/columns.ts"
+import { narrow, refusing } from "../internal/codec/narrow.ts"
+import { collect } from "../internal/codec/textChannel.ts"
+import * as throughSchema from "../internal/codec/throughSchema.ts"
+import { refuseUnknown, refuseUnless } from "../internal/options/options.ts"
+import type { Codec, Serializer } from "../Serializer.ts"
+
+const name = "csv"
+const id = 8
+
+const encoder = new TextEncoder()
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
+
+const attempt = <A>(operation: "encode" | "decode", other: string, run: () => A): Exit.Exit<A, SerializerError> => {
+  try {
+    return Exit.succeed(run())
+  } catch (error) {
+    return Exit.fail(throughSchema.fault(name, operation, reasonOf(error) ?? other))
+  }
+}
+
+const required = <A>(value: A | undefined): A => {
+  if (value === undefined) throw new Error("no CSV")
+  return value
+}
+
+const formatOf = (columns: ReadonlyArray<Column>, safe: boolean): throughSchema.Format => ({
+  name,
+  id,
+  holds: "json",
+  pack: (records) =>
+    attempt("encode", "the value has no CSV form", () => {
+      const rows = toRows(columns, records as ReadonlyArray<unknown>, safe)
+      return encoder.encode(required(collect(rows, EffectCsv.encodeString())).join(""))
+    }),
+  unpack: (bytes) =>
+    attempt("decode", "these bytes are not CSV", () => {
+      const text = decoder.decode(bytes)
+      const rows = collect([text], EffectCsv.decodeString({ maxRecordSize: Infinity, ignoreEmptyLines: true }))
+      return fromRows(columns, required(rows))
+    })
+})
+
+/**
+ * The options of `make`.
+ * @category options
+ * @since 0.1.0
+ */
+export interface CsvOptions {
+  /**
+   * Puts `'` before text that begins with `=`, `+`, `-`, `@`, a tab or a carriage return, so that a spreadsheet does
+   * not run it as a formula. Reading removes the mark. @default `false`
+   */
+  readonly safeForSpreadsheets?: boolean | undefined
+}
+
+/**
+ * Creates a CSV serializer with options.
+ *
+ * **Example** (Writing a cell that a spreadsheet does not run)
+ *
+ * ```ts
+ * import { Effect, Schema } from "effect"
+ * import * as Csv from "effect-cached/serializers/Csv"
+ * const codec = Csv.make({ safeForSpreadsheets: true }).make(Schema.Array(Schema.Struct({ note: Schema.String })))
+ * const bytes = Effect.runSync(codec.encode([{ note: "=1+1" }], "notes"))
+ * new TextDecoder().decode(bytes) // => "note\r\n'=1+1\r\n"
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (options: CsvOptions): Serializer => {
+  const what = "Csv.make"
+  refuseUnknown(what, options, ["safeForSpreadsheets"])
+  const { safeForSpreadsheets = false } = options
+  refuseUnless(typeof safeForSpreadsheets === "boolean", `${what}: safeForSpreadsheets must be true or false`)
+  return {
+    name,
+    contentType: "text/csv",
+    extension: ".csv",
+    make: narrow({
+      name,
+      plain: refusing(name, id, "a value without a schema has no columns: use a key class"),
+      fromSchema: <A, R>(schema: Schema.Codec<A, any, R, R>): Codec<A, R> =>
+        throughSchema.make(formatOf(columnsOf(name, schema), safeForSpreadsheets), schema)
+    })
+  }
+}
+
+/**
+ * The CSV serializer, for schemas that are arrays of structs. It refuses other schemas with a `CacheConfigError`. An
+ * empty cell is a missing field if the field is optional, otherwise `null` if it may be null, otherwise empty text.
+ *
+ * **Example** (Encoding a table)
+ *
+ * ```ts
+ * import { Effect, Schema } from "effect"
+ * import { Csv } from "effect-cached/serializers/Csv"
+ * const codec = Csv.make(Schema.Array(Schema.Struct({ city: Schema.String, celsius: Schema.NullOr(Schema.Number) })))
+ * const bytes = Effect.runSync(codec.encode([{ city: "Berlin", celsius: 21 }, { city: "", celsius: null }], "weather"))
+ * new TextDecoder().decode(bytes) // => "city,celsius\r\nBerlin,21\r\n,\r\n"
+ * ```
+ *
+ * @category serializers
+ * @since 0.1.0
+ */
+export const Csv: Serializer = make({})

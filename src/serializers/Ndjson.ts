@@ -1,0 +1,68 @@
+/**
+ * Newline-delimited JSON for arrays of records: one line for each record, which line tools and databases read.
+ * @since 0.1.0
+ */
+import * as EffectNdjson from "effect/encoding/Ndjson"
+import * as Exit from "effect/Exit"
+import type * as SchemaAST from "effect/SchemaAST"
+import { elementOf, narrow, refusing, resolved, unfit } from "../internal/codec/narrow.ts"
+import { collect } from "../internal/codec/textChannel.ts"
+import * as throughSchema from "../internal/codec/throughSchema.ts"
+import type { Serializer } from "../Serializer.ts"
+
+const name = "ndjson"
+const id = 9
+
+const encoder = new TextEncoder()
+
+const format: throughSchema.Format = {
+  name,
+  id,
+  holds: "json",
+  pack(records) {
+    const lines = collect(records as ReadonlyArray<unknown>, EffectNdjson.encodeString())
+    return lines === undefined
+      ? Exit.fail(throughSchema.fault(name, "encode", "the value has no JSON form"))
+      : Exit.succeed(encoder.encode(lines.join("")))
+  },
+  unpack(bytes) {
+    const records = collect([bytes], EffectNdjson.decode())
+    return records === undefined
+      ? Exit.fail(throughSchema.fault(name, "decode", "these bytes are not lines of JSON"))
+      : Exit.succeed(records)
+  }
+}
+
+const isRecord = (ast: SchemaAST.AST | undefined): boolean =>
+  ast?._tag === "Objects" || (ast?._tag === "Union" && ast.types.every((type) => isRecord(resolved(type))))
+
+/**
+ * The serializer of newline-delimited JSON, for schemas that are arrays of structs or records. It refuses other schemas
+ * with a `CacheConfigError`.
+ *
+ * **Example** (Encoding records)
+ *
+ * ```ts
+ * import { Effect, Schema } from "effect"
+ * import { Ndjson } from "effect-cached/serializers/Ndjson"
+ * const codec = Ndjson.make(Schema.Array(Schema.Struct({ n: Schema.Int })))
+ * const bytes = Effect.runSync(codec.encode([{ n: 1 }, { n: 2 }], "numbers"))
+ * new TextDecoder().decode(bytes) // => '{"n":1}\n{"n":2}\n'
+ * ```
+ *
+ * @category serializers
+ * @since 0.1.0
+ */
+export const Ndjson: Serializer = {
+  name,
+  contentType: "application/x-ndjson",
+  extension: ".ndjson",
+  make: narrow({
+    name,
+    plain: refusing(name, id, "a value without a schema may be no array of records: use a key class"),
+    fromSchema(schema) {
+      if (!isRecord(elementOf(schema))) throw unfit(name, "holds only schemas of arrays of structs")
+      return throughSchema.make(format, schema)
+    }
+  })
+}

@@ -1,0 +1,97 @@
+/**
+ * YAML for people to read and edit. It needs the package `yaml`.
+ * @since 0.1.0
+ */
+import * as Exit from "effect/Exit"
+import type * as YamlLibrary from "yaml"
+import { exactly, installed } from "../internal/codec/exactly.ts"
+import * as throughSchema from "../internal/codec/throughSchema.ts"
+import type { Serializer } from "../Serializer.ts"
+
+type Library = typeof YamlLibrary
+
+// The rejection handler directly after `import()` tells bundlers that the package is optional.
+const library = await import("yaml").then((loaded): Library | undefined => loaded, () => undefined)
+
+const name = "yaml"
+
+const encoder = new TextEncoder()
+const decoder = new TextDecoder("utf-8", { fatal: true })
+
+/** A document can choose neither another schema than `core`, whose tags are those of JSON, nor merge keys (`<<`). */
+const options = {
+  schema: "core",
+  merge: false,
+  resolveKnownTags: false,
+  uniqueKeys: false,
+  prettyErrors: false,
+  logLevel: "error"
+} as const
+
+/** The most nodes that the aliases of a document may stand for. This serializer writes none. */
+const maxAliasCount = 100
+
+/** Text of other characters is quoted, because YAML or UTF-8 would change it. */
+const plainText = /^[\x20-\x7e\xa0-\u1fff\u2030-\ud7ff\ue000-\ufefe\uff00-\ufffc\n]*$/
+
+// The library loses the space before the first of several lines.
+const isPlain = (text: string): boolean => plainText.test(text) && !(text.includes("\n") && /^\s/.test(text))
+
+const formatOf = ({ Document, parseDocument, visit }: Library): throughSchema.Format => ({
+  name,
+  id: 6,
+  holds: "json",
+  pack(value) {
+    try {
+      const document = new Document(value, { ...options, aliasDuplicateObjects: false })
+      visit(document, {
+        Scalar(_, node) {
+          if (typeof node.value === "string" && !isPlain(node.value)) node.type = "QUOTE_DOUBLE"
+        }
+      })
+      return Exit.succeed(encoder.encode(document.toString({ lineWidth: 0 })))
+    } catch {
+      return Exit.fail(throughSchema.fault(name, "encode", "the value has no YAML form, or is nested too deeply"))
+    }
+  },
+  unpack(bytes) {
+    try {
+      const document = parseDocument(decoder.decode(bytes), options)
+      if (document.errors.length + document.warnings.length === 0) return Exit.succeed(document.toJS({ maxAliasCount }))
+    } catch {
+      // The bytes are not UTF-8, or a value is nested too deeply.
+    }
+    return Exit.fail(throughSchema.fault(name, "decode", "these bytes are not YAML of JSON values"))
+  }
+})
+
+const format = library && formatOf(library)
+
+/**
+ * The YAML serializer. With a schema, values are converted to the schema's JSON form. Without one, only JSON values and
+ * the numbers that JSON lacks (`NaN`, `Infinity`, `-0`) are stored; any other value fails with a `SerializerError`.
+ *
+ * **Example** (Encoding a struct)
+ *
+ * ```ts
+ * import { Effect, Schema } from "effect"
+ * import { Yaml } from "effect-cached/serializers/Yaml"
+ * const codec = Yaml.make(Schema.Struct({ city: Schema.String, zip: Schema.String }))
+ * const bytes = Effect.runSync(codec.encode({ city: "Berlin", zip: "10115" }, "report"))
+ * new TextDecoder().decode(bytes) // => 'city: Berlin\nzip: "10115"\n'
+ * ```
+ *
+ * @category serializers
+ * @since 0.1.0
+ */
+export const Yaml: Serializer = {
+  name,
+  contentType: "application/yaml",
+  extension: ".yaml",
+  make(schema) {
+    const yaml = installed(format, name, "yaml")
+    if (schema !== undefined) return throughSchema.make(yaml, schema)
+    const rule = { number: () => true, prototype: (prototype: unknown) => prototype === Object.prototype }
+    return throughSchema.withoutSchema(exactly(yaml, rule))
+  }
+}
