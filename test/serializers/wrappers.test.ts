@@ -208,7 +208,7 @@ describe("Compressed", () => {
     Effect.gen(function*() {
       const bomb = gzipSync(new Uint8Array(300_000_000))
       const codec = codecOf(Compressed.make(Json, { maxSize: "1 MB" }))
-      for (const size of [0, 1, 1000, 1_000_000, 300_000_000, 2 ** 32 - 1]) {
+      for (const size of [1_000_000, 0, 1, 1000, 300_000_000, 2 ** 32 - 1]) {
         const before = process.memoryUsage().rss
         expect(yield* answerOf(codec, Buffer.concat([bomb, tail(size, 1)]))).toBe(undefined)
         expect(process.memoryUsage().rss - before).toBeLessThan(100_000_000)
