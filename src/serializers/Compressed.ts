@@ -85,7 +85,7 @@ const largest = 2 ** 32 - 1
  * bytes.length < 100 // => true
  * ```
  *
- * @see `effect-cached/serializers/Encrypted` for values that must not be readable
+ * @see `Encrypted.make` for values that must not be readable
  * @category constructors
  * @since 0.1.0
  */

@@ -3,47 +3,25 @@
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
+import { concat } from "../internal/codec/bytes.ts"
 import * as Ciphers from "../internal/codec/ciphers.ts"
 import * as Envelope from "../internal/codec/envelope.ts"
-import { exactBytes, type KeyRing, keyRing, type Keys as SecretKeys } from "../internal/codec/keys.ts"
+import { exactBytes, type KeyRing, keyRing, type Protection } from "../internal/codec/keys.ts"
 import { numbers, readerIn, requireInner, wrap } from "../internal/codec/wrapper.ts"
 import { mistake, refuseUnknown } from "../internal/options/options.ts"
 import type { Codec, Serializer } from "../Serializer.ts"
-
-/**
- * Secret keys by their ids: 32 bytes each, or their base64, base64url or hexadecimal form. The id of a key is stored
- * with each value.
- * @category models
- * @since 0.1.0
- */
-export type Keys = SecretKeys
 
 /**
  * The options of `Encrypted.make`.
  * @category options
  * @since 0.1.0
  */
-export interface Options {
-  /** The secrets by their ids: 32 bytes each, or their base64 or hexadecimal form. All of them decrypt. */
-  readonly keys: Keys
-  /** The id of the key that encrypts. */
-  readonly current: string
+export interface Options extends Protection {
   /**
    * The cipher for new values; both are read. `"AES-256-GCM"` is fast, and a key may encrypt 2³² values.
    * `"XChaCha20-Poly1305"` has no such limit, but is slower. @default `"AES-256-GCM"`
    */
   readonly algorithm?: "AES-256-GCM" | "XChaCha20-Poly1305" | undefined
-  /**
-   * Whether entries of the inner serializer that are not encrypted are read too, with one warning. Set it while a
-   * program migrates to encryption: until then, any program that can write to the store can plant such entries.
-   * @default `false`
-   */
-  readonly acceptPlain?: boolean | undefined
-  /**
-   * Whether a stored entry may get a longer lifetime than it was written with, as reads of `sliding` and `Cached.touch`
-   * give it. The deadlines are then not authenticated. @default `false`
-   */
-  readonly prolongable?: boolean | undefined
 }
 
 const what = "Encrypted.make"
@@ -78,7 +56,7 @@ const what = "Encrypted.make"
  * Effect.runSync(codec.decode(bytes, "note")) // => "a private text"
  * ```
  *
- * @see `effect-cached/serializers/Signed` for values that may be readable
+ * @see `Signed.make` for values that may be readable
  * @category constructors
  * @since 0.1.0
  */
@@ -124,7 +102,6 @@ const codecOver = <A, R>(
   name: string,
   { accepted, form, isProlonged, ring }: Settings
 ): Codec<A, R> => {
-  const { reasons, refusal } = Envelope
   return {
     id: numbers.encrypted,
     encode: (value, id, meta) =>
@@ -132,30 +109,35 @@ const codecOver = <A, R>(
         const { ciphers, keyId } = ring.current
         const head = Envelope.headOf(form, inner.id, keyId, meta)
         const nonce = Ciphers.newNonce(Ciphers.algorithms[form]!.nonceSize)
-        const associated = Envelope.concat(head, Envelope.contextOf(id, meta))
+        const associated = concat([head, Envelope.contextOf(id, meta)])
         return Effect.mapEager(
           ciphers[form]!.encrypt({ nonce, associated, bytes }),
-          (sealed) => Envelope.concat(head, nonce, sealed)
+          (sealed) => concat([head, nonce, sealed])
         )
       }),
     decode(bytes, id, meta) {
       const head = Envelope.readHead(bytes)
       const algorithm = head && Ciphers.algorithms[head.form]
-      if (head === undefined || algorithm === undefined) return refusal(name, reasons.foreign)
+      if (head === undefined || algorithm === undefined) return Envelope.refusal(name, Envelope.reasons.foreign)
       const key = ring.keyOf(head.keyId)
-      if (key === undefined) return refusal(name, reasons.unknownKey)
+      if (key === undefined) return Envelope.refusal(name, Envelope.reasons.unknownKey)
       const sealedAt = head.bytes.length + algorithm.nonceSize
-      if (bytes.length < sealedAt + Ciphers.tagSize) return refusal(name, reasons.forged)
+      if (bytes.length < sealedAt + Ciphers.tagSize) return Envelope.refusal(name, Envelope.reasons.forged)
       const opening = key.ciphers[head.form]!.decrypt({
         nonce: bytes.subarray(head.bytes.length, sealedAt),
-        associated: Envelope.concat(head.bytes, Envelope.contextOf(id, meta)),
+        associated: concat([head.bytes, Envelope.contextOf(id, meta)]),
         bytes: bytes.subarray(sealedAt)
       })
-      return Effect.flatMapEager(Effect.catchEager(opening, () => refusal(name, reasons.forged)), (opened) => {
-        if (isProlonged(head, meta)) return refusal(name, reasons.prolonged)
-        const reader = readerIn(inner, head.number)
-        return reader === undefined ? refusal(name, reasons.foreign) : reader.decode(opened, id, meta)
-      })
+      return Effect.flatMapEager(
+        Effect.catchEager(opening, () => Envelope.refusal(name, Envelope.reasons.forged)),
+        (opened) => {
+          if (isProlonged(head, meta)) return Envelope.refusal(name, Envelope.reasons.prolonged)
+          const reader = readerIn(inner, head.number)
+          return reader === undefined
+            ? Envelope.refusal(name, Envelope.reasons.foreign)
+            : reader.decode(opened, id, meta)
+        }
+      )
     },
     reads: (serializer) => accepted(readerIn(inner, serializer), name)
   }

@@ -4,41 +4,20 @@
  */
 import { timingSafeEqual } from "effect/crypto/Mac"
 import * as Effect from "effect/Effect"
+import { concat } from "../internal/codec/bytes.ts"
 import * as Envelope from "../internal/codec/envelope.ts"
 import * as Hmac from "../internal/codec/hmac.ts"
-import { anyBytes, type KeyRing, keyRing, type Keys as SecretKeys } from "../internal/codec/keys.ts"
+import { anyBytes, type KeyRing, keyRing, type Protection } from "../internal/codec/keys.ts"
 import { numbers, readerIn, requireInner, wrap } from "../internal/codec/wrapper.ts"
 import { refuseUnknown } from "../internal/options/options.ts"
 import type { Codec, Serializer } from "../Serializer.ts"
-
-/**
- * Secret keys by their ids, at least 32 bytes of any text or bytes each. The id of a key is stored with each value.
- * @category models
- * @since 0.1.0
- */
-export type Keys = SecretKeys
 
 /**
  * The options of `Signed.make`.
  * @category options
  * @since 0.1.0
  */
-export interface Options {
-  /** The secrets of at least 32 bytes by their ids. A value that was signed with any of them is read. */
-  readonly keys: Keys
-  /** The id of the key that signs. */
-  readonly current: string
-  /**
-   * Whether unsigned entries of the inner serializer are read too, with one warning. Set it while a program migrates
-   * to signatures: until then, any program that can write to the store can plant such entries. @default `false`
-   */
-  readonly acceptPlain?: boolean | undefined
-  /**
-   * Whether a stored entry may get a longer lifetime than it was signed with, as reads of `sliding` and `Cached.touch`
-   * give it. The deadlines are then not signed. @default `false`
-   */
-  readonly prolongable?: boolean | undefined
-}
+export type Options = Protection
 
 const what = "Signed.make"
 
@@ -73,7 +52,7 @@ const form = 1
  * Effect.runSync(Effect.flip(codec.decode(bytes, "role:eve")))._tag // => "SerializerError"
  * ```
  *
- * @see `effect-cached/serializers/Encrypted` for values that must not be readable
+ * @see `Encrypted.make` for values that must not be readable
  * @category constructors
  * @since 0.1.0
  */
@@ -104,7 +83,6 @@ interface Settings extends Envelope.Rules {
 }
 
 const codecOver = <A, R>(inner: Codec<A, R>, name: string, { accepted, isProlonged, ring }: Settings): Codec<A, R> => {
-  const { reasons, refusal } = Envelope
   return {
     id: numbers.signed,
     encode: (value, id, meta) =>
@@ -113,25 +91,25 @@ const codecOver = <A, R>(inner: Codec<A, R>, name: string, { accepted, isProlong
         const head = Envelope.headOf(form, inner.id, keyId, meta)
         return Effect.mapEager(
           Hmac.sign(begin, head, Envelope.contextOf(id, meta), body),
-          (signature) => Envelope.concat(head, signature, body)
+          (signature) => concat([head, signature, body])
         )
       }),
     decode(bytes, id, meta) {
       const head = Envelope.readHead(bytes)
-      if (head?.form !== form) return refusal(name, reasons.foreign)
+      if (head?.form !== form) return Envelope.refusal(name, Envelope.reasons.foreign)
       const key = ring.keyOf(head.keyId)
-      if (key === undefined) return refusal(name, reasons.unknownKey)
+      if (key === undefined) return Envelope.refusal(name, Envelope.reasons.unknownKey)
       const bodyAt = head.bytes.length + Hmac.size
       const body = bytes.subarray(bodyAt)
       return Effect.flatMapEager(
         Hmac.sign(key.begin, head.bytes, Envelope.contextOf(id, meta), body),
         (signature) => {
           if (!timingSafeEqual(signature, bytes.subarray(head.bytes.length, bodyAt))) {
-            return refusal(name, reasons.forged)
+            return Envelope.refusal(name, Envelope.reasons.forged)
           }
-          if (isProlonged(head, meta)) return refusal(name, reasons.prolonged)
+          if (isProlonged(head, meta)) return Envelope.refusal(name, Envelope.reasons.prolonged)
           const reader = readerIn(inner, head.number)
-          return reader === undefined ? refusal(name, reasons.foreign) : reader.decode(body, id, meta)
+          return reader === undefined ? Envelope.refusal(name, Envelope.reasons.foreign) : reader.decode(body, id, meta)
         }
       )
     },

@@ -21,12 +21,13 @@ export const wrappers: { readonly [name: string]: (inner: Serializer.Serializer)
   xchacha: (inner) => Encrypted.make(inner, { ...keys, algorithm: "XChaCha20-Poly1305" })
 }
 
-const orders = ["zstd", "signed", "aes"].flatMap((first) => [
+const three = ["zstd", "signed", "aes"]
+
+const orders = three.flatMap((first) => [
   [first],
-  ...["zstd", "signed", "aes"].filter((second) => second !== first).flatMap((second) => [
-    [first, second],
-    [first, second, ...["zstd", "signed", "aes"].filter((third) => third !== first && third !== second)]
-  ])
+  ...three.flatMap((second) =>
+    first === second ? [] : [[first, second], [first, second, three.find((name) => name !== first && name !== second)!]]
+  )
 ])
 
 /** Wraps a serializer, from the innermost to the outermost wrapper. */

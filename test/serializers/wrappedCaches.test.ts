@@ -1,4 +1,4 @@
-/** Caches whose serializer compresses, signs or encrypts: migrations, keys that change, and entries that were planted. */
+/** Caches whose serializer compresses, signs or encrypts: migrations, keys that change, planted entries. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Layer, Logger, Redacted, References, Stream } from "effect"
 import { Cached, CacheLayer, type Caching, Serializer, Store } from "effect-cached"
@@ -77,7 +77,7 @@ describe("a store that was written with another setting", () => {
       expect((yield* withSerializer(store, before)(loading(read))).loads).toBe(1)
       const { loads, warnings } = yield* withSerializer(store, after)(loading(read))
       expect(loads).toBe(isRead ? 0 : 1)
-      // What was written meanwhile is read, by a process with the same setting.
+      // The entry that was written meanwhile is read by a process with the same setting.
       expect((yield* withSerializer(store, after)(loading(read))).loads).toBe(0)
       if (after.name.includes("signed") && isRead) {
         expect(warnings).toEqual([expect.stringContaining("is not protected, because `acceptPlain` is set")])
@@ -158,7 +158,7 @@ describe("an entry that another program changed", () => {
             Effect.tap(page(count, "a"), (value) => Effect.sync(() => expect(value).toBe(text)))
           expect((yield* run(loading((count) => Effect.andThen(read(count), read(count))))).loads).toBe(1)
         }
-        // An older entry of the same id cannot be told from the current one.
+        // An older entry of the same id looks like the current one.
         yield* store.set("a", a)
         expect((yield* run(loading((count) => page(count, "a")))).loads).toBe(0)
       })

@@ -1,7 +1,7 @@
 /** Serializers around serializers: what is read, what is refused, and the bytes that they write. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Redacted, Schema } from "effect"
-import { type CacheEntry, Serializer } from "effect-cached"
+import type { CacheEntry, Serializer } from "effect-cached"
 import * as Compressed from "effect-cached/serializers/Compressed"
 import * as Encrypted from "effect-cached/serializers/Encrypted"
 import { Json } from "effect-cached/serializers/Json"
@@ -139,27 +139,23 @@ describe("wrapped serializers", () => {
         [["zstd"], "KLUv/WB6BIUAAEgiZ29sZGVuICIBAG7pL1wAAAV6AwE="],
         [
           ["signed"],
-          "AQEBYUCPQAAAAAAAQJ9AAAAAAABAp3AAAAAAADzXIia8/SAfIerSrZLdkDEqTvYTD4biN4CCEL90zfJyImdvbGRlbi" +
-          "Bnb2xkZW4gIg=="
+          "AQEBYUCPQAAAAAAAQJ9AAAAAAABAp3AAAAAAADzXIia8/SAfIerSrZLdkDEqTvYTD4biN4CCEL90zfJyImdvbGRlbiBnb2xkZW4gIg=="
         ],
         [
           ["aes"],
-          "AQEBYUCPQAAAAAAAQJ9AAAAAAABAp3AAAAAAAHubXM1tbhEV0Dg8QcG8sz2RXy25wZYGcj1BxDIkOdpye20Wq/5a/k" + "0MHDgH"
+          "AQEBYUCPQAAAAAAAQJ9AAAAAAABAp3AAAAAAAHubXM1tbhEV0Dg8QcG8sz2RXy25wZYGcj1BxDIkOdpye20Wq/5a/k0MHDgH"
         ],
         [
           ["xchacha"],
-          "AgEBYUCPQAAAAAAAQJ9AAAAAAABAp3AAAAAAANR2aqTrkz/BFr0Ne1Ht1rGN6X1aHXCPKB4tQNidx9SgSfjQZTcsXo" +
-          "SCIJAP59let/97MJEEmToD"
+          "AgEBYUCPQAAAAAAAQJ9AAAAAAABAp3AAAAAAANR2aqTrkz/BFr0Ne1Ht1rGN6X1aHXCPKB4tQNidx9SgSfjQZTcsXoSCIJAP59let/97MJEEmToD"
         ],
         [
           ["zstd", "aes"],
-          "AUABYUCPQAAAAAAAQJ9AAAAAAABAp3AAAAAAADGK9/XzafoSUa2em/wKCGqXyDV6GwhagmmT2kUx7MPnt7+Va6f/rT" +
-          "p8a8g9Hqa5I/ecGiQilmzbZHhoaQ=="
+          "AUABYUCPQAAAAAAAQJ9AAAAAAABAp3AAAAAAADGK9/XzafoSUa2em/wKCGqXyDV6GwhagmmT2kUx7MPnt7+Va6f/rTp8a8g9Hqa5I/ecGiQilmzbZHhoaQ=="
         ],
         [
           ["zstd", "aes", "signed"],
-          "AUIBYUCPQAAAAAAAQJ9AAAAAAABAp3AAAAAAAGhuj+WZgOKyNrCQVc0JQrCzT2YoKX5BjgYyIF4mOAsNAUABYUCPQA" +
-          "AAAAAAQJ9AAAAAAABAp3AAAAAAADFYrDs0cREEPCMhKGggCxYDLRT+6Fa8EtyoQ/FEWh7eu6cwAzq8pVGEj61MzHqn" +
+          "AUIBYUCPQAAAAAAAQJ9AAAAAAABAp3AAAAAAAGhuj+WZgOKyNrCQVc0JQrCzT2YoKX5BjgYyIF4mOAsNAUABYUCPQAAAAAAAQJ9AAAAAAABAp3AAAAAAADFYrDs0cREEPCMhKGggCxYDLRT+6Fa8EtyoQ/FEWh7eu6cwAzq8pVGEj61MzHqn" +
           "VbjxkSzo7MHsv9/z9A=="
         ]
       ]

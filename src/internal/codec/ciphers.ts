@@ -10,7 +10,7 @@ import { inPieces } from "./pieces.ts"
 import { builtin, type Crypto } from "./platform.ts"
 
 /** The bytes did not come from this key, this nonce and these associated data. No cipher says more. */
-export class Refused {
+class Refused {
   readonly _tag = "Refused"
 }
 
@@ -26,7 +26,7 @@ interface Sealed {
   readonly bytes: Uint8Array
 }
 
-export interface Algorithm {
+interface Algorithm {
   readonly nonceSize: number
   readonly cipherOf: (key: Uint8Array) => Cipher
 }
@@ -72,7 +72,7 @@ const byNode = (crypto: Crypto, key: Uint8Array): Cipher => {
 type Bytes = Uint8Array<ArrayBuffer>
 
 /** Web Crypto, where there is no Node.js. It is asynchronous. */
-export const byWeb = (key: Uint8Array): Cipher => {
+const byWeb = (key: Uint8Array): Cipher => {
   let imported: Promise<CryptoKey> | undefined
   const run = async (method: "encrypt" | "decrypt", { associated, bytes, nonce }: Sealed) => {
     imported ??= crypto.subtle.importKey("raw", key as Bytes, "AES-GCM", false, ["encrypt", "decrypt"])

@@ -2,6 +2,7 @@
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { mistake } from "../options/options.ts"
+import { concat } from "./bytes.ts"
 import { builtin, type Zipper, type Zlib, type ZlibOptions } from "./platform.ts"
 
 export type Algorithm = "gzip" | "brotli" | "zstd"
@@ -14,7 +15,7 @@ export interface Compression {
 }
 
 /** Bytes that an algorithm did not accept, or that decompress to another size. */
-export class Unfit {
+class Unfit {
   readonly _tag = "Unfit"
 }
 
@@ -91,13 +92,7 @@ const through = async (
     }
     chunks.push(read.value)
   }
-  const result = new Uint8Array(size)
-  let at = 0
-  for (const chunk of chunks) {
-    result.set(chunk, at)
-    at += chunk.length
-  }
-  return result
+  return concat(chunks)
 }
 
 const byStreams: Compression = {

@@ -13,9 +13,10 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { Meta } from "../../CacheEntry.ts"
 import type { Codec } from "../../ports/serializer.ts"
+import type { Protection } from "./keys.ts"
 import { fault } from "./throughSchema.ts"
 
-export interface Head {
+interface Head {
   readonly form: number
   readonly number: number
   readonly keyId: Uint8Array
@@ -91,29 +92,13 @@ export const reasons = {
   prolonged: "its lifetime was extended after it was written, which `prolongable` permits"
 }
 
-/** Joins parts of a payload. */
-export const concat = (...parts: ReadonlyArray<Uint8Array>): Uint8Array => {
-  const joined = new Uint8Array(parts.reduce((size, { length }) => size + length, 0))
-  let at = 0
-  for (const part of parts) {
-    joined.set(part, at)
-    at += part.length
-  }
-  return joined
-}
-
-interface RuleOptions {
-  readonly acceptPlain?: boolean | undefined
-  readonly prolongable?: boolean | undefined
-}
-
 export interface Rules {
   readonly isProlonged: (head: Head, meta: Meta | undefined) => boolean
   /** Returns the codec for bytes that were written without this wrapper, if they are accepted. */
   readonly accepted: <A, R>(plain: Codec<A, R> | undefined, name: string) => Codec<A, R> | undefined
 }
 
-export const rulesOf = ({ acceptPlain, prolongable }: RuleOptions): Rules => ({
+export const rulesOf = ({ acceptPlain, prolongable }: Protection): Rules => ({
   isProlonged: prolongable === true ? () => false : isProlonged,
   accepted: acceptPlain === true ? accepting() : () => undefined
 })

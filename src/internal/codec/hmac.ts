@@ -5,6 +5,7 @@
 import { hmac } from "@noble/hashes/hmac.js"
 import { sha256 } from "@noble/hashes/sha2.js"
 import * as Effect from "effect/Effect"
+import { concat } from "./bytes.ts"
 import { inPieces } from "./pieces.ts"
 import { builtin } from "./platform.ts"
 
@@ -16,7 +17,7 @@ interface Hash {
 /** Begins to sign with one key. */
 export type Begin = () => Hash
 
-export const byNoble = (key: Uint8Array): Begin => () => hmac.create(sha256, key)
+const byNoble = (key: Uint8Array): Begin => () => hmac.create(sha256, key)
 
 /** Makes the signing function of a key. */
 export const beginWith = (key: Uint8Array): Begin => {
@@ -40,6 +41,6 @@ export const sign = (
   const hash = begin()
   const length = new Uint8Array(4)
   new DataView(length.buffer).setUint32(0, context.length)
-  for (const part of [domain, head, length, context]) hash.update(part)
+  hash.update(concat([domain, head, length, context]))
   return Effect.mapEager(inPieces(body, (piece) => hash.update(piece)), () => hash.digest())
 }

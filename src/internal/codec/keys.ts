@@ -2,18 +2,22 @@
 import * as Redacted from "effect/Redacted"
 import { mistake, requireObject } from "../options/options.ts"
 
-/**
- * Secret keys by their ids. The id of a key is stored with each value and is no secret.
- * @category models
- * @since 0.1.0
- */
-export interface Keys {
-  readonly [keyId: string]: Redacted.Redacted<string> | Redacted.Redacted<Uint8Array>
-}
-
-interface Given {
-  readonly keys: Keys
+/** The options of serializers that sign or encrypt. */
+export interface Protection {
+  /** The secrets by their ids: at least 32 bytes to sign, exactly 32 to encrypt. All of them read. */
+  readonly keys: { readonly [keyId: string]: Redacted.Redacted<string> | Redacted.Redacted<Uint8Array> }
+  /** The id of the key that writes. It is stored with each value. */
   readonly current: string
+  /**
+   * Whether entries that the inner serializer wrote without this wrapper are read too, with one warning. Set it while
+   * a program migrates: any program that can write to the store can plant such entries. @default `false`
+   */
+  readonly acceptPlain?: boolean | undefined
+  /**
+   * Whether a stored entry may get a longer lifetime than it was written with, as reads of `sliding` and `Cached.touch`
+   * give it. The deadlines are then not protected. @default `false`
+   */
+  readonly prolongable?: boolean | undefined
 }
 
 export interface KeyRing<Key> {
@@ -29,7 +33,7 @@ const textOf = (bytes: Uint8Array): string => String.fromCharCode(...bytes)
 /** Makes a key from each secret. `make` returns `undefined` for a secret that is not as `fits` describes. */
 export const keyRing = <Key>(
   what: string,
-  { current, keys }: Given,
+  { current, keys }: Protection,
   fits: string,
   make: (secret: string | Uint8Array, keyId: Uint8Array) => Key | undefined
 ): KeyRing<Key> => {
@@ -52,7 +56,7 @@ export const keyRing = <Key>(
   return { current: ring.get(textOf(encoder.encode(current)))!, keyOf: (keyId) => ring.get(textOf(keyId)) }
 }
 
-const secretIn = (what: string, keys: Keys, id: string): string | Uint8Array => {
+const secretIn = (what: string, keys: Protection["keys"], id: string): string | Uint8Array => {
   const secret = keys[id]
   if (!Redacted.isRedacted(secret)) {
     throw mistake(`the secret of the key "${id}" of ${what} must be Redacted: pass Redacted.make(secret)`)

@@ -6,7 +6,7 @@ import { mistake } from "../options/options.ts"
 /** The numbers of the wrappers' codecs. Formats have smaller numbers, and formats of users have numbers from 128 on. */
 export const numbers = { compressed: 64, signed: 65, encrypted: 66 }
 
-export type Kind = keyof typeof numbers
+type Kind = keyof typeof numbers
 
 interface Wrapping {
   readonly kind: Kind
