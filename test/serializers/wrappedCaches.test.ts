@@ -1,12 +1,13 @@
 /** Caches whose serializer compresses, signs or encrypts: migrations, keys that change, planted entries. */
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Layer, Logger, Redacted, References, Stream } from "effect"
+import { Effect, Layer, Logger, Option, Redacted, References, Stream } from "effect"
 import { Cached, CacheLayer, type Caching, Serializer, Store } from "effect-cached"
 import { MemoryStore } from "effect-cached/memory"
 import * as Compressed from "effect-cached/serializers/Compressed"
 import * as Encrypted from "effect-cached/serializers/Encrypted"
 import { Json } from "effect-cached/serializers/Json"
 import * as Signed from "effect-cached/serializers/Signed"
+import { Structured } from "effect-cached/serializers/Structured"
 import { TestClock } from "effect/testing"
 import { readdirSync } from "node:fs"
 import { tempDirectory } from "../support/tempDirectory.ts"
@@ -206,7 +207,27 @@ describe("a lifetime that is extended", () => {
   )
 })
 
-describe("files", () => {
+describe("stores on disk", () => {
+  const layers = { disk: CacheLayer.disk, files: CacheLayer.files }
+  it.live.each(["disk", "files"] as const)("%s keep all that is signed", (name) =>
+    Effect.gen(function*() {
+      const directory = yield* tempDirectory
+      const run = <A, E>(program: Effect.Effect<A, E, Caching.Caching>) =>
+        Effect.provide(
+          program,
+          layers[name]({ directory, memory: false }).pipe(
+            Layer.provide(Layer.succeed(Serializer.Serializer, wrapIn(Structured, ["zstd", "aes", "signed"])))
+          )
+        )
+      const options = { ttl: "1 hour", tags: ["a", "\ud800", "é"], etag: "W/\"1\"" } as const
+      yield* run(Cached.set("key", text, options))
+      yield* run(Cached.set("forever", text, { ttl: "Infinity" }))
+      expect(yield* run(Effect.all([Cached.getOption("key"), Cached.getOption("forever")]))).toEqual([
+        Option.some(text),
+        Option.some(text)
+      ])
+    }))
+
   it.live("compression is switched on and off, and the files have the extensions of their contents", () =>
     Effect.gen(function*() {
       const directory = yield* tempDirectory

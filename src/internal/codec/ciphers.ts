@@ -71,7 +71,6 @@ const byNode = (crypto: Crypto, key: Uint8Array): Cipher => {
 
 type Bytes = Uint8Array<ArrayBuffer>
 
-/** Web Crypto, where there is no Node.js. It is asynchronous. */
 const byWeb = (key: Uint8Array): Cipher => {
   let imported: Promise<CryptoKey> | undefined
   const run = async (method: "encrypt" | "decrypt", { associated, bytes, nonce }: Sealed) => {

@@ -111,7 +111,6 @@ const byStreams: Compression = {
     )
 }
 
-/** The algorithms of this platform. */
 export const compressions: Partial<Record<Algorithm, Compression>> = (() => {
   const zlib = builtin("node:zlib")
   if (zlib !== undefined) return compressionsOf(zlib)

@@ -21,7 +21,6 @@ interface Head {
   readonly number: number
   readonly keyId: Uint8Array
   readonly times: readonly [createdAt: number, softExpiresAt: number, expiresAt: number]
-  /** The bytes of the head itself. */
   readonly bytes: Uint8Array
 }
 

@@ -14,12 +14,10 @@ interface Hash {
   readonly digest: () => Uint8Array
 }
 
-/** Begins to sign with one key. */
 export type Begin = () => Hash
 
 const byNoble = (key: Uint8Array): Begin => () => hmac.create(sha256, key)
 
-/** Makes the signing function of a key. */
 export const beginWith = (key: Uint8Array): Begin => {
   const crypto = builtin("node:crypto")
   if (crypto === undefined) return byNoble(key)

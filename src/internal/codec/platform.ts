@@ -1,7 +1,6 @@
 /**
- * Modules of Node.js that serializers use where they exist: on Node.js, Bun and Deno. They are not imported, because a
- * bundle for browsers cannot contain them, and a dynamic import would make `encode` and `decode` asynchronous. The
- * types are the parts that are used.
+ * Modules of Node.js, Bun and Deno. They are not imported, because a bundle for browsers cannot contain them, and a
+ * dynamic import would make `encode` and `decode` asynchronous.
  */
 interface Hash {
   readonly update: (bytes: Uint8Array) => unknown
@@ -39,7 +38,6 @@ export interface ZlibOptions {
 type Now = (bytes: Uint8Array, options: ZlibOptions) => Uint8Array
 type Later = (bytes: Uint8Array, options: ZlibOptions, done: (error: Error | null, bytes: Uint8Array) => void) => void
 
-/** A function of `node:zlib` in its two forms: at once, or on another thread. */
 export interface Zipper {
   readonly now: Now
   readonly later: Later
@@ -70,6 +68,5 @@ interface Process {
   readonly getBuiltinModule?: (<Name extends keyof Builtins>(name: Name) => Builtins[Name] | undefined) | undefined
 }
 
-/** Returns a module of Node.js, or `undefined` on platforms without it. */
 export const builtin = <Name extends keyof Builtins>(name: Name): Builtins[Name] | undefined =>
   (globalThis as unknown as { readonly process?: Process }).process?.getBuiltinModule?.(name)

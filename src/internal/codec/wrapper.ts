@@ -10,7 +10,6 @@ type Kind = keyof typeof numbers
 
 interface Wrapping {
   readonly kind: Kind
-  /** The name that is appended to the name of the inner serializer. */
   readonly suffix: string
   readonly extension: string
   readonly contentType: string
@@ -32,7 +31,6 @@ export const requireInner = (what: string, inner: Serializer, kind: Kind): void 
   }
 }
 
-/** Makes the serializer whose codecs are those of `inner`, changed by `over`. */
 export const wrap = (
   inner: Serializer,
   { contentType, extension, kind, suffix }: Wrapping,
