@@ -1,6 +1,6 @@
 /**
- * A list of a hundred records, written and read through JSON with a wrapper, beside JSON and the function of Node.js that
- * the wrapper calls.
+ * A list of a hundred records, written and read through JSON with a wrapper, beside JSON and the function of Node.js
+ * that the wrapper calls.
  */
 import { Effect, Redacted } from "effect"
 import type { CacheEntry, Serializer } from "effect-cached"
