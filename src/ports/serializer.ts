@@ -1,6 +1,7 @@
 /** The types of the port for converting values to bytes and back. Its constructors are in `Serializer`. */
 import type * as Effect from "effect/Effect"
 import type * as Schema from "effect/Schema"
+import type { Meta } from "../CacheEntry.ts"
 import type { SerializerError } from "../CacheError.ts"
 
 /**
@@ -24,10 +25,15 @@ import type { SerializerError } from "../CacheError.ts"
 export interface Codec<in out A, out R = never> {
   /** The serializer's number, 1 to 255, stored with the payload. A payload with another number is a miss. */
   readonly id: number
-  /** Encodes a value. `id` is the id of the entry, so that a signature can include it. */
-  readonly encode: (value: A, id: string) => Effect.Effect<Uint8Array, SerializerError, R>
-  /** Decodes the bytes stored under `id`. */
-  readonly decode: (bytes: Uint8Array, id: string) => Effect.Effect<A, SerializerError, R>
+  /**
+   * Encodes a value. A signature can include `id` and `meta`, the id and the metadata of the entry. The elements of
+   * streams have no metadata.
+   */
+  readonly encode: (value: A, id: string, meta?: Meta) => Effect.Effect<Uint8Array, SerializerError, R>
+  /** Decodes the bytes stored under `id`. A store may have moved the times in `meta` since `encode`. */
+  readonly decode: (bytes: Uint8Array, id: string, meta?: Meta) => Effect.Effect<A, SerializerError, R>
+  /** Returns the codec for payloads with another number, if this serializer can read them too. */
+  readonly reads?: ((serializer: number) => Codec<A, R> | undefined) | undefined
 }
 
 /**

@@ -18,7 +18,7 @@ const refuse = (operation: "encode" | "decode", reason: string) =>
 
 const format: throughSchema.Format = {
   name,
-  id: 4,
+  id: 11,
   holds: "json",
   pack(value) {
     if (typeof value !== "string") return refuse("encode", "the value is not a string")

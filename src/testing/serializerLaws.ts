@@ -234,7 +234,7 @@ const named = ({ narrow, serializer }: Subject) =>
   Effect.gen(function*() {
     yield* same(serializer.name.length > 0, true, "a name")
     yield* same(/^[\w.+-]+\/[\w.+-]+/.test(serializer.contentType), true, "a content type")
-    yield* same(/^\.\w+$/.test(serializer.extension), true, "an extension with its dot")
+    yield* same(/^(?:\.\w+)+$/.test(serializer.extension), true, "an extension with its dot")
     for (const schema of [undefined, narrow?.schema ?? Schema.String]) {
       const { id } = serializer.make<any, never>(schema)
       yield* same(Number.isInteger(id) && id >= 1 && id <= 255, true, "an id of 1 to 255")

@@ -27,6 +27,7 @@ export type Case =
   | "lock"
   | "start"
   | "sizes"
+  | "wrappers"
   | "loads"
   | "served"
   | "callers"
@@ -52,6 +53,7 @@ const objects = { case: "hit", peer: "Effect Cache.get, fresh object", atMost: 0
 const onDisk = { case: "disk", peer: "node:sqlite and JSON.parse", atMost: 2 } as const
 const onRedis = { case: "redis", peer: "GET and JSON.parse" } as const
 const inTransaction = { case: "transact", peer: "node:sqlite, the same rows" } as const
+const wrapped = { case: "wrappers", atMost: 1.3 } as const
 const records = { case: "sizes", peer: "raw JSON" } as const
 const overRedis = { subject: "CacheLayer.redis" } as const
 const bulk = { case: "bulk" } as const
@@ -409,6 +411,10 @@ export const checks: ReadonlyArray<Check> = [
     atMost: 1
   },
   { case: "start", title: "Opening a million entries", subject: "SqliteStore.make", peer: "50 ms", atMost: 1 },
+  { ...wrapped, title: "Compression by gzip", subject: "Compressed, gzip", peer: "JSON and gzip" },
+  { ...wrapped, title: "Compression by zstd", subject: "Compressed, zstd", peer: "JSON and zstd" },
+  { ...wrapped, title: "Signatures", subject: "Signed", peer: "JSON and HMAC" },
+  { ...wrapped, title: "Encryption", subject: "Encrypted", peer: "JSON and AES-256-GCM" },
   { ...records, title: "Size on disk", subject: "CacheLayer.disk", atMost: 2 },
   { ...records, title: "Size in files", subject: "CacheLayer.files", atMost: 4 },
   { ...alone, case: "loads", title: "Eight processes, one cold key: loads", atMost: 0.125 },

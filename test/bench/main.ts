@@ -38,6 +38,7 @@ const sections: Sections = {
   lock: () => ({ lock: Run.lock(runs) }),
   start: () => ({ start: Run.millionEntries() }),
   sizes: () => ({ sizes: Run.sizes() }),
+  wrappers: () => ({ wrappers: Run.wrappers(runs) }),
   herd: () => Run.herd(runs),
   callers: () => ({ callers: Run.callers(runs) }),
   changes: () => ({ changes: Run.changes(runs) }),

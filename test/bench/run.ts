@@ -149,6 +149,9 @@ export const callers = ({ processes }: Runs): ReadonlyArray<Values> =>
 export const changes = ({ processes }: Runs): ReadonlyArray<Values> =>
   times(Math.min(3, processes), () => toValues(start("changes.ts", [])))
 
+export const wrappers = ({ processes }: Runs): ReadonlyArray<Values> =>
+  times(processes, () => toValues(start("wrappers.ts", [])))
+
 export const sizes = (): ReadonlyArray<Values> => [toValues(start("sizes.ts", []))]
 
 /** Bytes do not depend on what else the machine does: one run is enough. */

@@ -1,7 +1,8 @@
 /** The laws of serializers hold for those of this package. */
-import { describe, it } from "@effect/vitest"
+import { describe, expect, it } from "@effect/vitest"
 import { Effect, Schema } from "effect"
 import { Serializer } from "effect-cached"
+import { Binary } from "effect-cached/serializers/Binary"
 import { Bytes } from "effect-cached/serializers/Bytes"
 import { Cbor } from "effect-cached/serializers/Cbor"
 import { Csv } from "effect-cached/serializers/Csv"
@@ -11,12 +12,19 @@ import { Structured } from "effect-cached/serializers/Structured"
 import { Text } from "effect-cached/serializers/Text"
 import { Yaml } from "effect-cached/serializers/Yaml"
 import { type NarrowSerializer, serializerLaws } from "effect-cached/testing"
+import { nestings, wrapIn } from "../serializers/support.ts"
 
 const standard = Effect.runSync(Effect.gen(function*() {
   return yield* Serializer.Serializer
 }))
 
-for (const serializer of [standard, Json, Structured, Yaml, Cbor]) {
+// Other orders are in the property test of the wrappers.
+const wrapped = [
+  ...nestings.filter(({ length }) => length !== 2).map((names) => wrapIn(Structured, names)),
+  ...["zstd", "signed", "aes"].map((name) => wrapIn(Json, [name]))
+]
+
+for (const serializer of [standard, Json, Structured, Yaml, Cbor, ...wrapped]) {
   describe(`the laws of serializers hold for ${serializer.name}`, () => {
     for (const law of serializerLaws(serializer)) it.effect(law.name, () => law.run)
   })
@@ -47,3 +55,10 @@ for (const serializer of [Csv, Ndjson]) {
     other: { schema: Schema.Array(Schema.Struct({ other: Schema.String })), value: [{ other: "a text" }] }
   })
 }
+
+it("each serializer has a number of its own, and none that of the manifests of streams", () => {
+  const manifests = 4
+  const others = [Structured, Text, Bytes, Yaml, Cbor, Csv, Ndjson].map(({ make }) => make(undefined).id)
+  const numbers = [manifests, Json.make(Schema.String).id, Binary.make(Schema.String).id, ...others]
+  expect(new Set(numbers).size).toBe(numbers.length)
+})

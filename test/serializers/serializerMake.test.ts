@@ -1,6 +1,6 @@
 /** A serializer of one's own is given the id with the value. */
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Layer, References, Schema } from "effect"
+import { Effect, Layer, References, Schema, Stream } from "effect"
 import { Cached, type CacheEntry, CacheKey, CacheLayer, Serializer, Store, Strategy } from "effect-cached"
 import { MemoryStore } from "effect-cached/memory"
 import { createHmac } from "node:crypto"
@@ -64,4 +64,24 @@ describe("a signature can cover the id", () => {
       })
       yield* Effect.provide(program, layer)
     }).pipe(Effect.provideService(References.MinimumLogLevel, "None")))
+
+  it.effect("the elements of a stream get the same id when they are read", () =>
+    Effect.gen(function*() {
+      let runs = 0
+      const origin = Stream.suspend(() => {
+        runs++
+        return Stream.make(1, 2, 3)
+      })
+      const numbers = Cached.stream(origin, { key: "numbers", ttl: "1 hour" })
+      const layer = CacheLayer.layerWith({ memory: false }).pipe(
+        Layer.provide(MemoryStore.layer),
+        Layer.provide(Layer.succeed(Serializer.Serializer, Signed))
+      )
+      const program = Effect.gen(function*() {
+        expect(yield* Stream.runCollect(numbers)).toEqual([1, 2, 3])
+        expect(yield* Stream.runCollect(numbers)).toEqual([1, 2, 3])
+      })
+      yield* Effect.provide(program, layer)
+      expect(runs).toBe(1)
+    }))
 })

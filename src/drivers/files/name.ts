@@ -72,7 +72,7 @@ export const textOf = (stem: string): string | undefined => {
 }
 
 const metadataExtension = ".meta.json"
-const ours = /^(.*~[0-9a-f]{12})(\.meta\.json|\.\w+)$/s
+const ours = /^(.*~[0-9a-f]{12})(\.meta\.json|(?:\.\w+)+)$/s
 
 export const metadataOf = (stem: string): string => stem + metadataExtension
 
@@ -83,4 +83,4 @@ export const parse = (name: string): { readonly stem: string; readonly isMetadat
 }
 
 export const isPayloadOf = (stem: string, file: string): boolean =>
-  file.startsWith(stem) && /^\.\w+$/.test(file.slice(stem.length))
+  file.startsWith(stem) && /^(?:\.\w+)+$/.test(file.slice(stem.length))

@@ -21,6 +21,7 @@ import * as streams from "./streams.ts"
 import * as surface from "./surface.ts"
 import * as time from "./time.ts"
 import * as transaction from "./transaction.ts"
+import * as wrappers from "./wrappers.ts"
 
 export const faults: ReadonlyArray<UnitFault> = [
   ...derived.faults,
@@ -40,5 +41,6 @@ export const faults: ReadonlyArray<UnitFault> = [
   ...streams.faults,
   ...surface.faults,
   ...time.faults,
-  ...transaction.faults
+  ...transaction.faults,
+  ...wrappers.faults
 ]

@@ -35,7 +35,8 @@ export const codecsOf = (tier: StoreTier, key: Key): Codecs => {
 /** The codec for a stored entry. `undefined` if another serializer wrote the entry. */
 export const codecFor = (codecs: Codecs, stored: Stored): Codec<unknown, any> | undefined => {
   const codec = stored.meta.outcome === "success" ? codecs.success : codecs.failure
-  return codec?.id === stored.meta.serializer ? codec : undefined
+  const { serializer } = stored.meta
+  return codec?.id === serializer ? codec : codec?.reads?.(serializer)
 }
 
 interface Revived {
@@ -90,10 +91,11 @@ export const tagNames = (tags: ReadonlyArray<TagVersion>): ReadonlyArray<string>
 export const decodeNow = (
   codec: Codec<unknown, any>,
   payload: Uint8Array,
-  id: string
+  id: string,
+  meta?: Meta
 ): Effect.Effect<unknown, unknown, any> => {
   try {
-    return codec.decode(payload, id)
+    return codec.decode(payload, id, meta)
   } catch (defect) {
     return Exit.die(defect)
   }
@@ -126,11 +128,12 @@ const encodeNoting = (note: typeof noteMisfit): Encode => (tier, key, entry, tag
     return Effect.succeed(note(tier, key, fault))
   }
   const value = valueOf(exit)
+  const meta = metaOf(entry, codec.id, tags)
   const encoded = (exit: Exit.Exit<Uint8Array, unknown>): Stored | Fault =>
     Exit.isSuccess(exit)
-      ? { payload: exit.value, meta: metaOf(entry, codec.id, tags) }
+      ? { payload: exit.value, meta }
       : note(tier, key, toFault(tier, exit.cause), outcome === "success" ? undefined : tagOf(value))
-  const encoding = encodeNow(codec, value, id)
+  const encoding = encodeNow(codec, value, id, meta)
   return Exit.isExit(encoding)
     ? Exit.succeed(encoded(encoding as Exit.Exit<Uint8Array, unknown>))
     : Effect.map(Effect.exit(encoding), encoded)
@@ -162,10 +165,11 @@ const warnOfFailure = (tier: StoreTier, key: Key, { exit, id }: Entry): void => 
 const encodeNow = (
   codec: Codec<unknown, any>,
   value: unknown,
-  id: string
+  id: string,
+  meta: Meta
 ): Effect.Effect<Uint8Array, unknown, any> => {
   try {
-    return codec.encode(value, id)
+    return codec.encode(value, id, meta)
   } catch (defect) {
     return Exit.die(defect)
   }

@@ -109,14 +109,16 @@ export const undecodable = (
   cause: Cause.Cause<unknown>
 ): Rejected => {
   const id = idOf(key)
+  const error = Cause.squash(cause)
+  const why = error instanceof SerializerError ? ` (${error.reason})` : ""
   noteMisfit(
     tier,
     key,
     new SerializerError({
       serializer: tier.serializer.name,
       operation: "decode",
-      reason: `the stored entry "${id}" counts as a miss, and the next load replaces it`,
-      cause: Cause.squash(cause)
+      reason: `the stored entry "${id}" counts as a miss, and the next load replaces it${why}`,
+      cause: error
     })
   )
   return new Rejected(stored.meta.writeId)

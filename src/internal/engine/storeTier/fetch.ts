@@ -60,7 +60,7 @@ export const readNow = (tier: StoreTier, key: Key, id: string, now: number): Fet
   if (tier.incident.failing.size > 0) recovered(tier, "get")
   const codec = codecFor(codecsOf(tier, key), stored)
   if (codec === undefined) return new Rejected(stored.meta.writeId)
-  const exit = decodeNow(codec, stored.payload, id)
+  const exit = decodeNow(codec, stored.payload, id, stored.meta)
   if (!Exit.isExit(exit)) return NeedsEffect
   return Exit.isSuccess(exit)
     ? revive(tier, {
@@ -155,7 +155,7 @@ export const reviveNow = (tier: StoreTier, reviving: Reviving): Effect.Effect<Fe
   if (checked instanceof Rejected) return Effect.succeed(checked)
   const { id, stored } = reviving
   return Effect.map(
-    Effect.exit(Effect.suspend(() => checked.codec.decode(stored.payload, id))),
+    Effect.exit(Effect.suspend(() => checked.codec.decode(stored.payload, id, stored.meta))),
     (exit) => revived(tier, reviving, checked, exit)
   )
 }
@@ -163,7 +163,8 @@ export const reviveNow = (tier: StoreTier, reviving: Reviving): Effect.Effect<Fe
 export const reviveUnsafe = (tier: StoreTier, reviving: Reviving): Fetched | typeof NeedsEffect => {
   const checked = check(tier, reviving)
   if (checked instanceof Rejected) return checked
-  const exit = decodeNow(checked.codec, reviving.stored.payload, reviving.id)
+  const { id, stored } = reviving
+  const exit = decodeNow(checked.codec, stored.payload, id, stored.meta)
   return Exit.isExit(exit) ? revived(tier, reviving, checked, exit) : NeedsEffect
 }
 

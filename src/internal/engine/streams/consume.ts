@@ -334,7 +334,7 @@ interface Asked {
 const readPage = (self: Consumer, { end, page, run }: Asked): Effect.Effect<Pages.ReadPage | undefined, never, any> => {
   const { ahead, engine: { storeTier: tier }, id, scope, streaming: { key } } = self
   if (tier === undefined) return Effect.undefined
-  const read = (page: number) => Pages.read(tier, codecsOf(tier, key).success, pageId(run, page, id))
+  const read = (page: number) => Pages.read(tier, codecsOf(tier, key), pageId(run, page, id), id)
   // Reading ahead gains nothing with a synchronous store.
   if (tier.store.getUnsafe !== undefined) return read(page)
   const last = Math.min(end - 1, page + streams.pagesAhead)

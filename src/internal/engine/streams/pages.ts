@@ -5,16 +5,15 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Stream from "effect/Stream"
 import type { Stored } from "../../../CacheEntry.ts"
-import type { Codec } from "../../../ports/serializer.ts"
 import { chunk, turnMillis } from "../../defaults/bounds.ts"
 import { streams } from "../../defaults/options.ts"
 import { pageId, pagePrefix, partsOfPage } from "../../store/pageIds.ts"
 import { monotonicMillis } from "../../time/monotonic.ts"
 import { ask } from "../storeTier/ask.ts"
 import { spawn, supervise, type Worker } from "../storeTier/background.ts"
-import { decodeNow } from "../storeTier/codec.ts"
+import { codecFor, decodeNow } from "../storeTier/codec.ts"
 import { isFault } from "../storeTier/faults.ts"
-import type { StoreTier } from "../storeTier/storeTier.ts"
+import type { Codecs, StoreTier } from "../storeTier/storeTier.ts"
 import { runOf } from "./manifestCodec.ts"
 
 const lengthBytes = 4
@@ -83,13 +82,17 @@ export interface ReadPage {
   readonly payload: Uint8Array
 }
 
+/** Reads a page. `id` is that of the stream: elements are encoded under it, before they belong to a page. */
 export const read = Effect.fnUntraced(function*(
   tier: StoreTier,
-  codec: Codec<unknown, any>,
+  codecs: Codecs,
+  page: string,
   id: string
 ): Effect.fn.Return<ReadPage | undefined, never, any> {
-  const answer = yield* asked(tier, "get", tier.store.get(id, []))
-  if (isFault(answer) || answer.entry === undefined || answer.entry.meta.serializer !== codec.id) return undefined
+  const answer = yield* asked(tier, "get", tier.store.get(page, []))
+  if (isFault(answer) || answer.entry === undefined) return undefined
+  const codec = codecFor(codecs, answer.entry)
+  if (codec === undefined) return undefined
   const { payload } = answer.entry
   const clock = yield* Clock.Clock
   const view = new DataView(payload.buffer, payload.byteOffset, payload.byteLength)

@@ -1,0 +1,52 @@
+/** Serializers that wrap another serializer: names, order, and the codecs that read a payload. */
+import type { Codec, Serializer } from "../../ports/serializer.ts"
+import { kindOf } from "../options/given.ts"
+import { mistake } from "../options/options.ts"
+
+/** The numbers of the wrappers' codecs. Formats have smaller numbers, and formats of users have numbers from 128 on. */
+export const numbers = { compressed: 64, signed: 65, encrypted: 66 }
+
+type Kind = keyof typeof numbers
+
+interface Wrapping {
+  readonly kind: Kind
+  readonly suffix: string
+  readonly extension: string
+  readonly contentType: string
+}
+
+const kinds = new WeakMap<Serializer, ReadonlyArray<Kind>>()
+
+const kindsOf = (serializer: Serializer): ReadonlyArray<Kind> => kinds.get(serializer) ?? []
+
+/** Throws if `inner` is not a serializer, or already contains a wrapper of this kind. */
+export const requireInner = (what: string, inner: Serializer, kind: Kind): void => {
+  const { extension, make, name } = Object(inner) as Partial<Serializer>
+  if (typeof make !== "function" || typeof name !== "string" || typeof extension !== "string") {
+    const given = typeof inner === "string" ? `the text "${inner}"` : kindOf(inner)
+    throw mistake(`${what} needs a serializer, like Json of effect-cached/serializers/Json, not ${given}`)
+  }
+  if (kindsOf(inner).includes(kind)) {
+    throw mistake(`${what} got the serializer "${name}", which is already ${kind}: wrap it once`)
+  }
+}
+
+export const wrap = (
+  inner: Serializer,
+  { contentType, extension, kind, suffix }: Wrapping,
+  over: <A, R>(codec: Codec<A, R>, name: string) => Codec<A, R>
+): Serializer => {
+  const name = `${inner.name}+${suffix}`
+  const serializer: Serializer = {
+    name,
+    contentType,
+    extension: inner.extension + extension,
+    make: (schema, use) => over(inner.make(schema, use), name)
+  }
+  kinds.set(serializer, [...kindsOf(inner), kind])
+  return serializer
+}
+
+/** The codec that reads payloads with this number: `codec` itself, or one of those that it can read too. */
+export const readerIn = <A, R>(codec: Codec<A, R>, serializer: number): Codec<A, R> | undefined =>
+  codec.id === serializer ? codec : codec.reads?.(serializer)

@@ -1,0 +1,82 @@
+/**
+ * A list of a hundred records, written and read through JSON with a wrapper, beside JSON and the function of Node.js
+ * that the wrapper calls.
+ */
+import { Effect, Redacted } from "effect"
+import type { CacheEntry, Serializer } from "effect-cached"
+import * as Compressed from "effect-cached/serializers/Compressed"
+import * as Encrypted from "effect-cached/serializers/Encrypted"
+import { Json } from "effect-cached/serializers/Json"
+import * as Signed from "effect-cached/serializers/Signed"
+import { createCipheriv, createDecipheriv, createHmac, createSecretKey, randomBytes } from "node:crypto"
+import { gunzipSync, gzipSync, zstdCompressSync, zstdDecompressSync } from "node:zlib"
+import { inTurn, nanos, print } from "../measure.ts"
+import { user } from "../record.ts"
+
+const value = Array.from({ length: 100 }, (_, i) => user(`user:${i}`))
+
+const secret = randomBytes(32)
+const key = createSecretKey(secret)
+const keys = { keys: { a: Redacted.make(Uint8Array.from(secret)) }, current: "a" }
+
+const json = Json.make<unknown, never>(undefined)
+const encoded = (): Uint8Array => Effect.runSync(json.encode(value, "id"))
+const decoded = (bytes: Uint8Array): unknown => Effect.runSync(json.decode(bytes, "id"))
+
+const sign = (bytes: Uint8Array) => createHmac("sha256", key).update(bytes).digest()
+
+const encrypt = () => {
+  const nonce = randomBytes(12)
+  const cipher = createCipheriv("aes-256-gcm", key, nonce)
+  const bytes = Buffer.concat([cipher.update(encoded()), cipher.final()])
+  return { nonce, bytes, tag: cipher.getAuthTag() }
+}
+
+const decrypt = ({ bytes, nonce, tag }: ReturnType<typeof encrypt>) => {
+  const decipher = createDecipheriv("aes-256-gcm", key, nonce, { authTagLength: 16 }).setAuthTag(tag)
+  return decoded(Buffer.concat([decipher.update(bytes), decipher.final()]))
+}
+
+const meta: CacheEntry.Meta = {
+  createdAt: 0,
+  softExpiresAt: Infinity,
+  expiresAt: Infinity,
+  loadMillis: 1,
+  outcome: "success",
+  tags: [],
+  writeId: "0".repeat(32),
+  serializer: 1
+}
+
+const wrapped = (serializer: Serializer.Serializer) => {
+  const codec = serializer.make<unknown, never>(undefined)
+  return () => Effect.runSync(codec.decode(Effect.runSync(codec.encode(value, "id", meta)), "id", meta))
+}
+
+const subjects: { readonly [name: string]: () => unknown } = {
+  "JSON and gzip": () => decoded(gunzipSync(gzipSync(encoded()))),
+  "Compressed, gzip": wrapped(Compressed.make(Json, { algorithm: "gzip" })),
+  "JSON and zstd": () => decoded(zstdDecompressSync(zstdCompressSync(encoded()))),
+  "Compressed, zstd": wrapped(Compressed.make(Json, { algorithm: "zstd" })),
+  "JSON and HMAC": () => {
+    const bytes = encoded()
+    return [sign(bytes), sign(bytes), decoded(bytes)]
+  },
+  "Signed": wrapped(Signed.make(Json, keys)),
+  "JSON and AES-256-GCM": () => decrypt(encrypt()),
+  "Encrypted": wrapped(Encrypted.make(Json, keys))
+}
+
+const calls = 50
+
+print(
+  await Effect.runPromise(inTurn(
+    { subjects: Object.keys(subjects), warmup: 10, rounds: 40 },
+    (name) =>
+      Effect.sync(() => {
+        const start = nanos()
+        for (let i = 0; i < calls; i++) subjects[name]!()
+        return (nanos() - start) / calls
+      })
+  ))
+)

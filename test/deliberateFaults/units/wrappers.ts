@@ -1,0 +1,64 @@
+/** Deliberate faults of serializers that compress, sign or encrypt. */
+import type { UnitFault } from "../fault.ts"
+
+const wrappers = "test/serializers/wrappers.test.ts"
+const caches = "test/serializers/wrappedCaches.test.ts"
+
+export const faults: ReadonlyArray<UnitFault> = [
+  {
+    name: "a signature covers no id",
+    in: "contextOf",
+    find: "id, meta.outcome",
+    replace: "meta.outcome",
+    by: wrappers
+  },
+  {
+    name: "a signed entry may get a longer life",
+    in: "isProlonged",
+    find: "meta !== undefined",
+    replace: "false",
+    by: wrappers
+  },
+  {
+    name: "a signer accepts plain bytes",
+    in: "rulesOf",
+    find: "acceptPlain === true ? accepting() : () => undefined",
+    replace: "accepting()",
+    by: caches
+  },
+  {
+    name: "a nonce is used twice",
+    in: "newNonce",
+    find: "crypto.getRandomValues(new Uint8Array(size))",
+    replace: "new Uint8Array(size)",
+    by: wrappers
+  },
+  {
+    name: "the size is looked at after decompressing",
+    in: "byZlib",
+    find: "maxOutputLength: Math.max(1, size),",
+    replace: "",
+    by: wrappers
+  },
+  {
+    name: "a message shows a secret",
+    in: "secretIn",
+    find: "must be Redacted: pass",
+    replace: "must be Redacted, not ${secret}: pass",
+    by: wrappers
+  },
+  {
+    name: "what was written before compression is a miss",
+    in: "readerIn",
+    find: "codec.reads?.(serializer)",
+    replace: "undefined",
+    by: caches
+  },
+  {
+    name: "the elements of a stream are decoded under the id of their page",
+    in: "readPage",
+    find: "pageId(run, page, id), id)",
+    replace: "pageId(run, page, id), pageId(run, page, id))",
+    by: "test/serializers/serializerMake.test.ts"
+  }
+]

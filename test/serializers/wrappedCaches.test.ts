@@ -1,0 +1,254 @@
+/** Caches whose serializer compresses, signs or encrypts: migrations, keys that change, planted entries. */
+import { describe, expect, it } from "@effect/vitest"
+import { Effect, Layer, Logger, Option, Redacted, References, Stream } from "effect"
+import { Cached, CacheLayer, type Caching, Serializer, Store } from "effect-cached"
+import { MemoryStore } from "effect-cached/memory"
+import * as Compressed from "effect-cached/serializers/Compressed"
+import * as Encrypted from "effect-cached/serializers/Encrypted"
+import { Json } from "effect-cached/serializers/Json"
+import * as Signed from "effect-cached/serializers/Signed"
+import { Structured } from "effect-cached/serializers/Structured"
+import { TestClock } from "effect/testing"
+import { readdirSync } from "node:fs"
+import { tempDirectory } from "../support/tempDirectory.ts"
+import { keys, secretBytes, secretText, wrapIn } from "./support.ts"
+
+const text = "a text that is long enough to be compressed ".repeat(40)
+
+const lines: Array<string> = []
+
+/** The warnings and errors that a program logs. */
+const logging = Logger.layer([Logger.make(({ logLevel, message }) => {
+  if (logLevel === "Warn" || logLevel === "Error") lines.push(String(message))
+})])
+
+interface Loaded {
+  readonly loads: number
+  readonly warnings: ReadonlyArray<string>
+}
+
+/** Runs a program over the store with a serializer, as one of many processes. */
+const withSerializer = (store: ReturnType<typeof MemoryStore.make>, serializer: Serializer.Serializer) => {
+  const layer = CacheLayer.layerWith({ memory: false }).pipe(
+    Layer.provide(Layer.succeed(Store.Store, store)),
+    Layer.provide(Layer.succeed(Serializer.Serializer, serializer)),
+    Layer.provideMerge(logging)
+  )
+  return <A, E>(program: Effect.Effect<A, E, Caching.Caching>) => Effect.provide(program, layer)
+}
+
+const loading = (read: (count: () => void) => Effect.Effect<unknown, unknown, Caching.Caching>) =>
+  Effect.gen(function*() {
+    let loads = 0
+    lines.length = 0
+    yield* read(() => loads++)
+    expect(lines.length).toBe(new Set(lines).size)
+    return { loads, warnings: Array.from(lines) } satisfies Loaded
+  })
+
+const page = (count: () => void, key = "page") =>
+  Effect.sync(() => (count(), text)).pipe(Cached.ttl({ key, ttl: "1 hour" }))
+
+const signed = (more: Partial<Signed.Options> = {}) => Signed.make(Json, { ...keys, ...more })
+
+describe("a store that was written with another setting", () => {
+  const compressed = Compressed.make(Json)
+  const steps: ReadonlyArray<readonly [string, Serializer.Serializer, Serializer.Serializer, boolean]> = [
+    ["compression is switched on", Json, compressed, true],
+    ["compression is switched off", compressed, Json, false],
+    ["the algorithm changes", wrapIn(Json, ["gzip"]), wrapIn(Json, ["brotli"]), true],
+    ["compression is added inside encryption", wrapIn(Json, ["aes"]), wrapIn(Json, ["zstd", "aes"]), true],
+    ["compression is removed inside encryption", wrapIn(Json, ["zstd", "aes"]), wrapIn(Json, ["aes"]), false],
+    ["signatures are switched on", Json, signed(), false],
+    ["signatures are switched on with acceptPlain", Json, signed({ acceptPlain: true }), true],
+    ["signatures are switched off", signed(), Json, false],
+    ["signatures are added around compression", compressed, Signed.make(compressed, keys), false],
+    [
+      "compression and signatures with acceptPlain",
+      Json,
+      Signed.make(compressed, { ...keys, acceptPlain: true }),
+      true
+    ],
+    ["the cipher changes", wrapIn(Json, ["aes"]), wrapIn(Json, ["xchacha"]), true]
+  ]
+  it.effect.each(steps)("%s", ([, before, after, isRead]) =>
+    Effect.gen(function*() {
+      const store = MemoryStore.make()
+      const read = (count: () => void) => Effect.andThen(page(count), page(count))
+      expect((yield* withSerializer(store, before)(loading(read))).loads).toBe(1)
+      const { loads, warnings } = yield* withSerializer(store, after)(loading(read))
+      expect(loads).toBe(isRead ? 0 : 1)
+      // The entry that was written meanwhile is read by a process with the same setting.
+      expect((yield* withSerializer(store, after)(loading(read))).loads).toBe(0)
+      if (after.name.includes("signed") && isRead) {
+        expect(warnings).toEqual([expect.stringContaining("is not protected, because `acceptPlain` is set")])
+      }
+    }))
+
+  it.effect("a stream that was written before compression was switched on is read", () =>
+    Effect.gen(function*() {
+      const store = MemoryStore.make()
+      const read = (count: () => void) =>
+        Stream.runCollect(
+          Stream.suspend(() => (count(), Stream.make(text, text))).pipe(Cached.stream({ key: "rows", ttl: "1 hour" }))
+        ).pipe(Effect.tap((rows) => Effect.sync(() => expect(rows).toEqual([text, text]))))
+      expect((yield* withSerializer(store, Json)(loading(read))).loads).toBe(1)
+      expect((yield* withSerializer(store, compressed)(loading(read))).loads).toBe(0)
+      for (const name of ["signed", "aes"]) {
+        const wrapped = wrapIn(Json, [name])
+        yield* withSerializer(store, wrapped)(loading(read))
+        expect((yield* withSerializer(store, wrapped)(loading(read))).loads).toBe(0)
+      }
+    }))
+})
+
+describe("keys", () => {
+  const [old, young] = [Redacted.make(secretBytes(3)), Redacted.make(secretBytes(4))]
+  it.effect.each([Signed.make, Encrypted.make])(
+    "rotate without a miss, and one that is gone is one warning",
+    (make) =>
+      Effect.gen(function*() {
+        const store = MemoryStore.make()
+        const steps = [
+          make(Json, { keys: { old }, current: "old" }),
+          make(Json, { keys: { old, young }, current: "old" }),
+          make(Json, { keys: { old, young }, current: "young" }),
+          make(Json, { keys: { young }, current: "young" })
+        ]
+        const loads: Array<number> = []
+        for (const [i, step] of steps.entries()) {
+          // Each step writes a page of its own. The last one reads what was written under the new key.
+          const read = (count: () => void) =>
+            Effect.forEach(
+              i === 3 ? ["page 2"] : ["page 0", "page 1", "page 2"].slice(0, i + 1),
+              (key) => page(count, key)
+            )
+          loads.push((yield* withSerializer(store, step)(loading(read))).loads)
+        }
+        expect(loads).toEqual([1, 1, 1, 0])
+        const both = (count: () => void) => Effect.andThen(page(count, "page 0"), page(count, "page 1"))
+        const { loads: again, warnings } = yield* withSerializer(store, steps[3]!)(loading(both))
+        expect(again).toBe(2)
+        expect(warnings).toEqual([expect.stringContaining("its key is not among the keys of this serializer")])
+        expect(warnings.join()).not.toContain(secretText)
+      })
+  )
+})
+
+describe("an entry that another program changed", () => {
+  it.effect.each(["signed", "aes"])(
+    "%s: it is loaded again, with one warning, and replaced",
+    (name) =>
+      Effect.gen(function*() {
+        const store = MemoryStore.make()
+        const run = withSerializer(store, wrapIn(Json, [name]))
+        const stored = (id: string) => store.getUnsafe(id, []).entry!
+        yield* run(loading((count) => Effect.andThen(page(count, "a"), page(count, "b"))))
+        const [a, b] = [stored("a"), stored("b")]
+        const plain = { meta: { ...a.meta, serializer: 1 }, payload: new TextEncoder().encode(`"planted"`) }
+        const planted = [
+          { meta: a.meta, payload: b.payload },
+          b,
+          plain,
+          { meta: { ...a.meta, expiresAt: Infinity, softExpiresAt: Infinity }, payload: a.payload },
+          { meta: { ...a.meta, tags: [{ tag: "t", version: "0".repeat(24) }] }, payload: a.payload }
+        ]
+        for (const entry of planted) {
+          yield* store.set("a", entry)
+          const read = (count: () => void) =>
+            Effect.tap(page(count, "a"), (value) => Effect.sync(() => expect(value).toBe(text)))
+          expect((yield* run(loading((count) => Effect.andThen(read(count), read(count))))).loads).toBe(1)
+        }
+        // An older entry of the same id looks like the current one.
+        yield* store.set("a", a)
+        expect((yield* run(loading((count) => page(count, "a")))).loads).toBe(0)
+      })
+  )
+
+  it.effect("no secret is in a warning, an event or a dump of the cache", () =>
+    Effect.gen(function*() {
+      const store = MemoryStore.make()
+      const secret = Redacted.make(secretText)
+      const serializer = Signed.make(Json, { keys: { a: secret }, current: "a" })
+      const shown: Array<unknown> = []
+      const program = Effect.gen(function*() {
+        yield* page(() => undefined)
+        const { meta, payload } = store.getUnsafe("page", []).entry!
+        yield* store.set("page", { meta, payload: payload.map((byte, i) => i === 80 ? byte ^ 1 : byte) })
+        yield* page(() => undefined)
+        shown.push(yield* Cached.stats, serializer, serializer.make(undefined))
+      })
+      yield* withSerializer(store, serializer)(loading(() => program))
+      expect(lines.length).toBe(1)
+      expect(lines.join() + JSON.stringify(shown) + String(shown)).not.toContain(secretText)
+    }))
+})
+
+describe("a lifetime that is extended", () => {
+  const sliding = (count: () => void) =>
+    Effect.sync(() => (count(), text)).pipe(Cached.sliding({ key: "slides", idle: "1 hour" }))
+
+  it.effect.each([[undefined, 2], [true, 1]] as const)(
+    "with prolongable: %s it takes %s loads",
+    ([prolongable, loads]) =>
+      Effect.gen(function*() {
+        const store = MemoryStore.make()
+        const run = withSerializer(store, signed({ prolongable }))
+        const seen = yield* run(loading((count) =>
+          Effect.gen(function*() {
+            for (let i = 0; i < 3; i++) {
+              yield* sliding(count)
+              yield* TestClock.adjust("40 minutes")
+            }
+          })
+        ))
+        expect(seen.loads).toBe(loads)
+      })
+  )
+})
+
+describe("stores on disk", () => {
+  const layers = { disk: CacheLayer.disk, files: CacheLayer.files }
+  it.live.each(["disk", "files"] as const)("%s keep all that is signed", (name) =>
+    Effect.gen(function*() {
+      const directory = yield* tempDirectory
+      const run = <A, E>(program: Effect.Effect<A, E, Caching.Caching>) =>
+        Effect.provide(
+          program,
+          layers[name]({ directory, memory: false }).pipe(
+            Layer.provide(Layer.succeed(Serializer.Serializer, wrapIn(Structured, ["zstd", "aes", "signed"])))
+          )
+        )
+      const options = { ttl: "1 hour", tags: ["a", "\ud800", "é"], etag: "W/\"1\"" } as const
+      yield* run(Cached.set("key", text, options))
+      yield* run(Cached.set("forever", text, { ttl: "Infinity" }))
+      expect(yield* run(Effect.all([Cached.getOption("key"), Cached.getOption("forever")]))).toEqual([
+        Option.some(text),
+        Option.some(text)
+      ])
+    }))
+
+  it.live("compression is switched on and off, and the files have the extensions of their contents", () =>
+    Effect.gen(function*() {
+      const directory = yield* tempDirectory
+      const run = (serializer: Serializer.Serializer) =>
+        loading((count) => page(count)).pipe(
+          Effect.provide(CacheLayer.files({ directory, serializer, memory: false })),
+          Effect.provide(logging)
+        )
+      const gzip = Compressed.make(Json, { algorithm: "gzip" })
+      expect((yield* run(Json)).loads).toBe(1)
+      expect((yield* run(gzip)).loads).toBe(0)
+      expect((yield* run(Compressed.make(Json, { algorithm: "gzip" }))).loads).toBe(0)
+      yield* Effect.provide(Cached.invalidate("page"), CacheLayer.files({ directory, serializer: gzip, memory: false }))
+      expect((yield* run(gzip)).loads).toBe(1)
+      expect((yield* run(gzip)).loads).toBe(0)
+      expect(readdirSync(directory, { recursive: true }).map(String).some((file) => file.endsWith(".json.gz"))).toBe(
+        true
+      )
+      expect((yield* run(Json)).loads).toBe(1)
+      const encrypted = Encrypted.make(gzip, keys)
+      expect((yield* run(encrypted)).loads).toBe(1)
+      expect((yield* run(encrypted)).loads).toBe(0)
+    }).pipe(Effect.scoped, Effect.provideService(References.MinimumLogLevel, "Warn")))
+})

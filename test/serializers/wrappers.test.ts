@@ -1,0 +1,364 @@
+/** Serializers around serializers: what is read, what is refused, and the bytes that they write. */
+import { describe, expect, it } from "@effect/vitest"
+import { Effect, Exit, Redacted, Schema } from "effect"
+import type { CacheEntry, Serializer } from "effect-cached"
+import * as Compressed from "effect-cached/serializers/Compressed"
+import * as Encrypted from "effect-cached/serializers/Encrypted"
+import { Json } from "effect-cached/serializers/Json"
+import * as Signed from "effect-cached/serializers/Signed"
+import { Structured } from "effect-cached/serializers/Structured"
+import { gzipSync } from "node:zlib"
+import { randomOf } from "../support/random.ts"
+import { keys, nestings, secretBytes, secretText, wrapIn } from "./support.ts"
+
+const codecOf = (serializer: Serializer.Serializer) => serializer.make<unknown, never>(undefined)
+
+const meta = (serializer: number, more: Partial<CacheEntry.Meta> = {}): CacheEntry.Meta => ({
+  createdAt: 1000,
+  softExpiresAt: 2000,
+  expiresAt: 3000,
+  loadMillis: 5,
+  outcome: "success",
+  tags: [{ tag: "t", version: "0".repeat(24) }],
+  writeId: "0".repeat(32),
+  serializer,
+  ...more
+})
+
+const value = {
+  text: "a text that repeats, a text that repeats, a text that repeats",
+  list: [1, null, "é\ud83d\ude00"]
+}
+
+/** Whole numbers below a bound that look random, the same in each run. */
+const dice = (seed: number) => {
+  const random = randomOf(seed)
+  return (below: number): number => Math.floor(random() * below)
+}
+
+const odd = ["", "a", "\ud800", "é\u{1f600}", "__proto__", "\u0000", "x".repeat(3000)]
+
+const jsonOf = (next: (below: number) => number, depth = 0): unknown => {
+  switch (next(depth > 3 ? 5 : 7)) {
+    case 0:
+      return null
+    case 1:
+      return next(2) === 0
+    case 2:
+      return next(1000) / 8
+    case 3:
+      return -next(2 ** 31) * 1e6
+    case 4:
+      return odd[next(odd.length)]
+    case 5:
+      return Array.from({ length: next(5) }, () => jsonOf(next, depth + 1))
+    default:
+      return Object.fromEntries(Array.from({ length: next(5) }, (_, i) => [`${i}é`, jsonOf(next, depth + 1)]))
+  }
+}
+
+/** The answer of a decoder to any bytes: the value, or a `SerializerError`, never a defect. */
+const answerOf = Effect.fnUntraced(function*(codec: Serializer.Codec<unknown>, bytes: Uint8Array, id = "id") {
+  const exit = yield* Effect.exit(Effect.suspend(() => codec.decode(bytes, id)))
+  if (Exit.isSuccess(exit)) return { value: exit.value }
+  const error = yield* Effect.flip(exit)
+  expect(error).toMatchObject({ _tag: "SerializerError", operation: "decode" })
+  return undefined
+})
+
+describe("wrapped serializers", () => {
+  it.effect.each(nestings.map((names) => ({ names })))(
+    "every value of JSON comes back through %j",
+    ({ names }) =>
+      Effect.gen(function*() {
+        const codec = codecOf(wrapIn(Structured, names))
+        const next = dice(1)
+        for (const value of Array.from({ length: 60 }, () => jsonOf(next))) {
+          const bytes = yield* codec.encode(value, "id", meta(codec.id))
+          expect(yield* codec.decode(bytes, "id", meta(codec.id))).toEqual(value)
+        }
+      })
+  )
+
+  it.effect("what one setting writes is read by every other as the value, or refused", () =>
+    Effect.gen(function*() {
+      const all = [Json, Structured, ...nestings.flatMap((names) => [wrapIn(Json, names), wrapIn(Structured, names)])]
+      for (const writer of all.map(codecOf)) {
+        const bytes = yield* writer.encode(value, "id", meta(writer.id))
+        for (const reading of all.map(codecOf)) {
+          const reader = reading.id === writer.id ? reading : reading.reads?.(writer.id)
+          if (reader === undefined) continue
+          const exit = yield* Effect.exit(reader.decode(bytes, "id", meta(writer.id)))
+          if (Exit.isSuccess(exit)) expect(exit.value).toEqual(value)
+          else expect(yield* Effect.flip(exit)).toMatchObject({ _tag: "SerializerError" })
+        }
+      }
+    }))
+
+  it.effect("no decoder throws or hangs for bytes that are random, cut or changed", () =>
+    Effect.gen(function*() {
+      for (const names of nestings) {
+        const codec = codecOf(wrapIn(Structured, names))
+        const bytes = yield* codec.encode(value, "id")
+        const authenticated = names.at(-1) !== "zstd" && names.at(-1) !== "gzip" && names.at(-1) !== "brotli"
+        const next = dice(2)
+        const damages: ReadonlyArray<() => Uint8Array> = [
+          () => Uint8Array.from({ length: next(200) }, () => next(256)),
+          () => bytes.slice(0, next(bytes.length)),
+          () => bytes.map((byte, i, { length }) => i === next(length) ? byte ^ 255 : byte),
+          () => {
+            const copy = bytes.slice()
+            copy[next(copy.length)]! ^= 1 + next(255)
+            return copy
+          }
+        ]
+        const damaged = Array.from({ length: 200 }, (_, i) => damages[i % damages.length]!())
+        for (const one of damaged.filter((one) => Buffer.compare(one, bytes) !== 0)) {
+          const answer = yield* answerOf(codec, one)
+          if (authenticated) expect(answer).toBe(undefined)
+        }
+      }
+    }))
+
+  it("names, extensions and content types follow the wrappers", () => {
+    const shown = ({ contentType, extension, name }: Serializer.Serializer) => [name, extension, contentType]
+    expect(shown(wrapIn(Json, ["gzip"]))).toEqual(["json+gzip", ".json.gz", "application/gzip"])
+    expect(shown(wrapIn(Json, ["zstd", "aes"]))).toEqual([
+      "json+zstd+encrypted",
+      ".json.zst.enc",
+      "application/octet-stream"
+    ])
+    expect(shown(wrapIn(Json, ["signed"])).slice(0, 2)).toEqual(["json+signed", ".json.signed"])
+  })
+
+  it.effect("golden bytes: later releases read them", () =>
+    Effect.gen(function*() {
+      const golden: ReadonlyArray<readonly [ReadonlyArray<string>, string]> = [
+        [["gzip"], "H4sIAAAAAAAAA1NKz89JSc1TGKVGqVFqlBql6EQpAQBZ/1ssegUAAAAABXoBAQ=="],
+        [["brotli"], "G3kFAKRBRMrclCKeVbLxdKUGAQAABXoCAQ=="],
+        [["zstd"], "KLUv/WB6BIUAAEgiZ29sZGVuICIBAG7pL1wAAAV6AwE="],
+        [
+          ["signed"],
+          "AQEBYUCPQAAAAAAAQJ9AAAAAAABAp3AAAAAAADzXIia8/SAfIerSrZLdkDEqTvYTD4biN4CCEL90zfJyImdvbGRlbiBnb2xkZW4gIg=="
+        ],
+        [
+          ["aes"],
+          "AQEBYUCPQAAAAAAAQJ9AAAAAAABAp3AAAAAAAHubXM1tbhEV0Dg8QcG8sz2RXy25wZYGcj1BxDIkOdpye20Wq/5a/k0MHDgH"
+        ],
+        [
+          ["xchacha"],
+          "AgEBYUCPQAAAAAAAQJ9AAAAAAABAp3AAAAAAANR2aqTrkz/BFr0Ne1Ht1rGN6X1aHXCPKB4tQNidx9SgSfjQZTcsXoSCIJAP59let/97MJEEmToD"
+        ],
+        [
+          ["zstd", "aes"],
+          "AUABYUCPQAAAAAAAQJ9AAAAAAABAp3AAAAAAADGK9/XzafoSUa2em/wKCGqXyDV6GwhagmmT2kUx7MPnt7+Va6f/rTp8a8g9Hqa5I/ecGiQilmzbZHhoaQ=="
+        ],
+        [
+          ["zstd", "aes", "signed"],
+          "AUIBYUCPQAAAAAAAQJ9AAAAAAABAp3AAAAAAAGhuj+WZgOKyNrCQVc0JQrCzT2YoKX5BjgYyIF4mOAsNAUABYUCPQAAAAAAAQJ9AAAAAAABAp3AAAAAAADFYrDs0cREEPCMhKGggCxYDLRT+6Fa8EtyoQ/FEWh7eu6cwAzq8pVGEj61MzHqn" +
+          "VbjxkSzo7MHsv9/z9A=="
+        ]
+      ]
+      for (const [names, base64] of golden) {
+        const codec = codecOf(wrapIn(Json, names))
+        const bytes = Uint8Array.from(atob(base64), (byte) => byte.charCodeAt(0))
+        expect(yield* codec.decode(bytes, "id", meta(codec.id))).toMatch(/^(golden ){2,}$/)
+      }
+    }))
+})
+
+describe("Compressed", () => {
+  it.effect("small values are stored as they are, and large ones are compressed on another thread", () =>
+    Effect.gen(function*() {
+      const codec = codecOf(Compressed.make(Json))
+      expect((yield* codec.encode("short", "id")).length).toBe(7 + 6)
+      expect(Exit.isExit(codec.encode("x".repeat(50_000), "id"))).toBe(true)
+      const large = "a large text ".repeat(20_000)
+      expect(Exit.isExit(codec.encode(large, "id"))).toBe(false)
+      const bytes = yield* codec.encode(large, "id")
+      expect(bytes.length).toBeLessThan(1000)
+      expect(Exit.isExit(codec.decode(bytes, "id"))).toBe(false)
+      expect(yield* codec.decode(bytes, "id")).toBe(large)
+    }))
+
+  it.effect("bytes that do not get smaller are stored as they are", () =>
+    Effect.gen(function*() {
+      const random = crypto.getRandomValues(new Uint8Array(5000))
+      const inner = codecOf(Structured)
+      const plain = yield* inner.encode(random, "id")
+      const codec = codecOf(Compressed.make(Structured))
+      const bytes = yield* codec.encode(random, "id")
+      expect(bytes.length).toBe(plain.length + 6)
+      expect(yield* codec.decode(bytes, "id")).toEqual(random)
+    }))
+
+  const tail = (size: number, form: number) => {
+    const bytes = new Uint8Array(6)
+    new DataView(bytes.buffer).setUint32(0, size)
+    bytes[4] = form
+    bytes[5] = 1
+    return bytes
+  }
+
+  it.effect("a bomb is refused, whatever size it claims, and takes no memory", () =>
+    Effect.gen(function*() {
+      const bomb = gzipSync(new Uint8Array(300_000_000))
+      const codec = codecOf(Compressed.make(Json, { maxSize: "1 MB" }))
+      for (const size of [1_000_000, 0, 1, 1000, 300_000_000, 2 ** 32 - 1]) {
+        const before = process.memoryUsage().rss
+        expect(yield* answerOf(codec, Buffer.concat([bomb, tail(size, 1)]))).toBe(undefined)
+        expect(process.memoryUsage().rss - before).toBeLessThan(100_000_000)
+      }
+    }))
+
+  it.effect("a value above maxSize is not written", () =>
+    Effect.gen(function*() {
+      const codec = codecOf(Compressed.make(Json, { maxSize: "1 kB" }))
+      const error = yield* Effect.flip(codec.encode("x".repeat(2000), "id"))
+      expect(error.message).toBe(
+        `The serializer "json+zstd" could not encode a value: the value is larger than 1000 bytes (maxSize)`
+      )
+    }))
+})
+
+describe.each(["signed", "aes", "xchacha"])("authentication by %s", (name) => {
+  const codec = codecOf(wrapIn(Json, [name]))
+  const written = Effect.suspend(() => codec.encode("admin", "role:ada", meta(codec.id)))
+
+  it.effect("a bit flipped anywhere is noticed", () =>
+    Effect.gen(function*() {
+      const bytes = yield* written
+      for (let bit = 0; bit < bytes.length * 8; bit++) {
+        const flipped = bytes.slice()
+        flipped[bit >> 3]! ^= 1 << (bit & 7)
+        expect(Exit.isFailure(yield* Effect.exit(codec.decode(flipped, "role:ada", meta(codec.id))))).toBe(true)
+      }
+    }))
+
+  it.effect("so is another id, tag, tag version, outcome, write, ETag, and a longer life", () =>
+    Effect.gen(function*() {
+      const bytes = yield* written
+      expect(yield* codec.decode(bytes, "role:ada", meta(codec.id))).toBe("admin")
+      expect(Exit.isFailure(yield* Effect.exit(codec.decode(bytes, "role:eve", meta(codec.id))))).toBe(true)
+      expect(Exit.isFailure(yield* Effect.exit(codec.decode(bytes, "role:ada")))).toBe(true)
+      const others: ReadonlyArray<Partial<CacheEntry.Meta>> = [
+        { tags: [] },
+        { tags: [{ tag: "u", version: "0".repeat(24) }] },
+        { tags: [{ tag: "t", version: "1".repeat(24) }] },
+        { outcome: "failure" },
+        { writeId: "1".repeat(32) },
+        { etag: "1" },
+        { endsWithParts: true },
+        { createdAt: 1000 + 61_000 },
+        { softExpiresAt: 2000 + 61_000 },
+        { expiresAt: 3000 + 61_000 },
+        { expiresAt: Infinity },
+        { expiresAt: NaN }
+      ]
+      for (const other of others) {
+        const exit = yield* Effect.exit(codec.decode(bytes, "role:ada", meta(codec.id, other)))
+        expect([other, exit._tag]).toEqual([other, "Failure"])
+      }
+    }))
+
+  it.effect("an earlier end, and clocks that differ by less than a minute, are not", () =>
+    Effect.gen(function*() {
+      const bytes = yield* written
+      for (const other of [{ expiresAt: 10 }, { createdAt: 31_000, softExpiresAt: 32_000, expiresAt: 33_000 }]) {
+        expect(yield* codec.decode(bytes, "role:ada", meta(codec.id, other))).toBe("admin")
+      }
+    }))
+
+  it.effect("an old payload of the same write is read again: the page says so", () =>
+    Effect.gen(function*() {
+      const old = yield* written
+      yield* written
+      expect(yield* codec.decode(old, "role:ada", meta(codec.id))).toBe("admin")
+    }))
+
+  it.effect("what was written with keys that are gone, or with other secrets, is refused without the secret", () =>
+    Effect.gen(function*() {
+      const bytes = yield* written
+      const make = name === "signed" ? Signed.make : Encrypted.make
+      const others = [
+        { keys: { b: Redacted.make(secretBytes(1)) }, current: "b" },
+        { keys: { a: Redacted.make(secretBytes(9)) }, current: "a" }
+      ]
+      for (const options of others) {
+        const error = yield* Effect.flip(codecOf(make(Json, options)).decode(bytes, "role:ada", meta(codec.id)))
+        expect(error.reason).toMatch(/^(its key is not among|these bytes, their id)/)
+        expect(JSON.stringify(error) + error.stack).not.toContain("admin")
+      }
+    }))
+
+  it.effect("a value of several megabytes is processed in pieces, and comes back", () =>
+    Effect.gen(function*() {
+      const large = "large".repeat(600_000)
+      const bytes = yield* codec.encode(large, "id")
+      expect(yield* codec.decode(bytes, "id")).toBe(large)
+    }))
+})
+
+it.effect("no two values are encrypted with one nonce", () =>
+  Effect.gen(function*() {
+    for (const [name, size] of [["aes", 12], ["xchacha", 24]] as const) {
+      const codec = codecOf(wrapIn(Json, [name]))
+      const nonces = new Set<string>()
+      for (let i = 0; i < 500; i++) {
+        const bytes = yield* codec.encode("the same", "id")
+        nonces.add(bytes.slice(28, 28 + size).join(" "))
+      }
+      expect(nonces.size).toBe(500)
+    }
+  }))
+
+it("wrong settings are refused with the right ones, and never show a secret", () => {
+  const refusals: ReadonlyArray<readonly [() => unknown, string]> = [
+    [() => Compressed.make("json" as never), "Compressed.make needs a serializer, like Json of"],
+    [() => Compressed.make(Json.make(undefined) as never), "Compressed.make needs a serializer"],
+    [() => Compressed.make(Compressed.make(Json)), "which is already compressed: wrap it once"],
+    [() => Signed.make(Compressed.make(Signed.make(Json, keys)), keys), "which is already signed"],
+    [
+      () => Compressed.make(Json, { algorithm: "lz4" as never }),
+      "knows the algorithms \"gzip\", \"brotli\" and \"zstd\""
+    ],
+    [() => Compressed.make(Json, { level: 9 } as never), "no option \"level\""],
+    [() => Compressed.make(Json, { threshold: "many" as never }), "\"threshold\" must be a size above zero"],
+    [() => Compressed.make(Json, { maxSize: "5 GiB" }), "less than 4 GiB"],
+    [() => Signed.make(Json, undefined as never), "Signed.make needs options"],
+    [() => Signed.make(Json, { keys: {}, current: "a" }), "needs at least one key"],
+    [() => Signed.make(Json, { keys: keys.keys, current: "c" }), "one of its keys: \"a\", \"b\""],
+    [() => Signed.make(Json, { ...keys, current: "toString" }), "one of its keys: \"a\", \"b\""],
+    [() => Signed.make(Json, { keys: { a: secretText as never }, current: "a" }), "must be Redacted"],
+    [() => Signed.make(Json, { keys: { a: Redacted.make("short") }, current: "a" }), "at least 32 bytes long"],
+    [() => Signed.make(Json, { keys: { a: Redacted.make(1) as never }, current: "a" }), "must be text or bytes"],
+    [() => Signed.make(Json, { keys: { "": Redacted.make(secretText) }, current: "" }), "must have 1 to 255 bytes"],
+    [() => Encrypted.make(Json, { keys: { a: Redacted.make(secretText) }, current: "a" }), "it must be 32 bytes, or"],
+    [() => Encrypted.make(Json, { keys: { a: Redacted.make(new Uint8Array(16)) }, current: "a" }), "32 bytes"],
+    [() => Encrypted.make(Json, { ...keys, algorithm: "DES" as never }), "knows the algorithms \"AES-256-GCM\" and"],
+    [() => Encrypted.make(Json, keys).make(Schema.Redacted(Schema.String)), "does not encrypt and refuses"]
+  ]
+  for (const [make, message] of refusals) {
+    try {
+      make()
+      expect(message).toBe("refused")
+    } catch (error) {
+      expect(error).toMatchObject({ _tag: "CacheConfigError" })
+      expect(String(error)).toContain(message)
+      expect(String(error) + JSON.stringify(error)).not.toContain(secretText)
+    }
+  }
+})
+
+it.effect("a key of 32 bytes may be given as base64, base64url or hexadecimal text", () =>
+  Effect.gen(function*() {
+    const bytes = Uint8Array.from({ length: 32 }, (_, i) => 255 - i)
+    const codecFor = (secret: string | Uint8Array) =>
+      codecOf(Encrypted.make(Json, { keys: { a: Redacted.make(secret) as Redacted.Redacted<string> }, current: "a" }))
+    const written = yield* codecFor(bytes).encode("a text", "id")
+    const base64 = Buffer.from(bytes).toString("base64")
+    const base64Url = Buffer.from(bytes).toString("base64url")
+    for (const text of [base64, `${base64}\n`, base64Url, Buffer.from(bytes).toString("hex")]) {
+      expect(yield* codecFor(text).decode(written, "id")).toBe("a text")
+    }
+  }))
