@@ -77,6 +77,53 @@ describe("AI-03 · Cached.setMany over a store", () => {
     }).pipe(Effect.provide(layer))
   })
 
+  it.effect.each<[string, (i: number) => unknown]>([
+    ["the store refuses", (i) => i],
+    ["cannot be encoded", (i) => i === 3 ? () => {} : i]
+  ])("under strict, a value that %s keeps no other from the store", ([, value]) => {
+    const fake = fakeStore()
+    const refused = new StoreError({ store: "fake", operation: "set", reason: "TooLarge" })
+    const slowly = <A>(run: Effect.Effect<A, StoreError>) => Effect.delay(run, 10)
+    const store: Store.Store = {
+      ...fake.store,
+      set: (id, ...rest) => id === "row:3" ? Effect.fail(refused) : slowly(fake.store.set(id, ...rest)),
+      setMany: (requests) =>
+        requests.some(({ id }) => id === "row:3") ? Effect.fail(refused) : slowly(fake.store.setMany(requests)),
+      // As for a value that cannot be encoded, but the removal fails too.
+      remove: () => Effect.fail(new StoreError({ store: "fake", operation: "remove", reason: "Unavailable" }))
+    }
+    const layer = over({ layer: Layer.succeed(Store.Store, store) }, { memory: false })
+    return Effect.gen(function*() {
+      // More than the store is asked for at once.
+      const { ids, set } = rows(40)
+      const setting = yield* start(Effect.exit(CachePolicy.strict(set(value))))
+      yield* TestClock.adjust(100)
+      expect(yield* Fiber.join(setting)).toMatchObject({ _tag: "Failure" })
+      expect(Array.from(fake.entries.keys()).toSorted()).toEqual(ids.filter((id) => id !== "row:3").toSorted())
+    }).pipe(Effect.provide(layer))
+  })
+
+  it.effect("under strict, a wave of removals that fails keeps no other from the store", () => {
+    const fake = fakeStore()
+    const asked: Array<number> = []
+    const store: Store.Store = {
+      ...fake.store,
+      removeMany: (ids) => {
+        asked.push(ids.length)
+        return ids.includes("row:3")
+          ? Effect.fail(new StoreError({ store: "fake", operation: "remove", reason: "Unavailable" }))
+          : fake.store.removeMany(ids)
+      }
+    }
+    return Effect.gen(function*() {
+      const { ids, set } = rows(600)
+      yield* set()
+      expect(yield* Effect.exit(CachePolicy.strict(Cached.removeMany(ids)))).toMatchObject({ _tag: "Failure" })
+      expect(asked).toEqual([256, 256, 88])
+      expect(fake.entries.size).toBe(256)
+    }).pipe(Effect.provide(over({ layer: Layer.succeed(Store.Store, store) }, { memory: false })))
+  })
+
   it.effect("a key that is invalidated while the wave waits stays invalidated", () => {
     const { fake, gate, layer } = watched()
     return Effect.gen(function*() {

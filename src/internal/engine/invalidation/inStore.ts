@@ -1,5 +1,6 @@
 /** Sends invalidations and writes to the store immediately. Those not acknowledged are marked for `replay.ts`. */
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import type { Stored } from "../../../CacheEntry.ts"
 import type { StoreError } from "../../../CacheError.ts"
 import type { SetRequest } from "../../../ports/store.ts"
@@ -29,11 +30,15 @@ export const sendToStore = (
     tier,
     items,
     restore(withBudget(tier, (budget) =>
-      Effect.forEach(items, (item, i) => {
+      runAll(items.map((item, i) => {
         const sent = removal(tier, item, { ...budget, call: budget })
         return i === 0 ? sent : Effect.andThen(Effect.yieldNow, sent)
-      }, { discard: true })))
+      }), 1)))
   )
+
+/** Runs all parts, then raises their failures: under `strict`, a part that fails must not keep others from the store. */
+const runAll = (parts: ReadonlyArray<Effect.Effect<unknown>>, concurrency: number | "unbounded"): Effect.Effect<void> =>
+  Effect.flatMap(Effect.forEach(parts, Effect.exit, { concurrency }), Exit.asVoidAll)
 
 const removal = (tier: StoreTier, item: Pending.Item, budget?: Budget): Effect.Effect<unknown> => {
   const { effect, operation } = sendingOf(tier.store, item.target)
@@ -58,15 +63,16 @@ const removeFromStore = (
     )
   }
   const removed = new Array<boolean>(ids.length).fill(false)
+  const exits: Array<Exit.Exit<unknown>> = []
   const removing = withBudget(tier, (budget) =>
     askInWaves(ids, budget, (wave, budget, from) => {
       const sending = { operation: "remove", effect: store.removeMany(wave), budget }
-      return Effect.map(acknowledged(tier, items.slice(from, from + wave.length), sending), (answers) =>
-        answers?.forEach((was, i) => {
-          removed[from + i] = was
-        }))
+      return Effect.map(Effect.exit(acknowledged(tier, items.slice(from, from + wave.length), sending)), (exit) => {
+        exits.push(exit)
+        if (Exit.isSuccess(exit)) exit.value?.forEach((was, i) => void (removed[from + i] = was))
+      })
     }))
-  return Effect.as(removing, removed)
+  return Effect.as(Effect.flatMap(removing, () => Exit.asVoidAll(exits)), removed)
 }
 
 /**
@@ -134,7 +140,7 @@ export const replaceAllInStore = <R>(
       const removed = currentOf(tier, removals)
       const removing = removeFromStore(tier, removed.map(({ id }) => id), removed.map(({ item }) => item))
       // Removals and writes run concurrently, because the caller waits for both within one time limit.
-      return Effect.all([removing, setInStore(tier, writes)], { concurrency: "unbounded", discard: true })
+      return runAll([removing, setInStore(tier, writes)], "unbounded")
     })
     return orUnsent(tier, items, restore(replacing))
   })
@@ -157,8 +163,7 @@ const setInStore = (tier: StoreTier, writes: ReadonlyArray<Write>): Effect.Effec
   if (current.length === 0) return Effect.void
   const { store } = tier
   const [{ entry, id }] = current as [Write]
-  const alone = () =>
-    Effect.forEach(current, (write) => setInStore(tier, [write]), { concurrency: many.concurrency, discard: true })
+  const alone = () => runAll(current.map((write) => setInStore(tier, [write])), many.concurrency)
   const effect: Effect.Effect<unknown, StoreError> = current.length === 1
     ? store.set(id, entry)
     : store.setMany(current.map(({ entry, id }) => ({ id, entry })))
