@@ -87,6 +87,27 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/cached/setMany.test.ts"
   },
   {
+    name: "a store does not learn that memory keeps a value that it cannot take",
+    in: "keptOf",
+    find: "{ keptUntil: expiresAt }",
+    replace: "undefined",
+    by: "test/cached/setMany.test.ts"
+  },
+  {
+    name: "a change older than a set removes its value from memory",
+    in: "isUnasked",
+    find: "item.isAsked !== true",
+    replace: "item.isAsked === undefined && false",
+    by: "test/cached/lostWrites.test.ts"
+  },
+  {
+    name: "a value that stays in memory is reported as lost",
+    in: "lost",
+    find: "else if (isHere) return",
+    replace: "",
+    by: "test/cached/lostWrites.test.ts"
+  },
+  {
     name: "an invalidation that something newer has replaced is sent again",
     in: "replay",
     find: "const current = wave.filter(isOpen)",

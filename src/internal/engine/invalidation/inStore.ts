@@ -2,8 +2,8 @@
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { Stored } from "../../../CacheEntry.ts"
-import type { StoreError } from "../../../CacheError.ts"
-import type { SetRequest } from "../../../ports/store.ts"
+import { SerializerError, type StoreError } from "../../../CacheError.ts"
+import type { RemoveOptions, SetRequest } from "../../../ports/store.ts"
 import { many } from "../../defaults/bounds.ts"
 import { isKeptOut } from "../../store/tooLarge.ts"
 import * as Policy from "../request/callPolicy.ts"
@@ -30,19 +30,29 @@ export const sendToStore = (
     tier,
     items,
     restore(withBudget(tier, (budget) =>
-      runAll(items.map((item, i) => {
-        const sent = removal(tier, item, { ...budget, call: budget })
-        return i === 0 ? sent : Effect.andThen(Effect.yieldNow, sent)
-      }), 1)))
+      runAll(
+        items.map((item, i) => {
+          const sent = removal(tier, item, { ...budget, call: budget })
+          return i === 0 ? sent : Effect.andThen(Effect.yieldNow, sent)
+        }),
+        1
+      )))
   )
 
-/** Runs all parts, then raises their failures: under `strict`, a part that fails must not keep others from the store. */
+/** Runs all parts, then raises their failures, so that under `strict` one part keeps no others from the store. */
 const runAll = (parts: ReadonlyArray<Effect.Effect<unknown>>, concurrency: number | "unbounded"): Effect.Effect<void> =>
   Effect.flatMap(Effect.forEach(parts, Effect.exit, { concurrency }), Exit.asVoidAll)
 
 const removal = (tier: StoreTier, item: Pending.Item, budget?: Budget): Effect.Effect<unknown> => {
-  const { effect, operation } = sendingOf(tier.store, item.target)
+  const { effect, operation } = sendingOf(tier.store, item.target, keptOf(tier, item))
   return acknowledged<unknown>(tier, [item], { operation, effect, budget })
+}
+
+/** Whether memory keeps a written value that the store cannot take, and until when. */
+const keptOf = ({ front: { memory } }: StoreTier, { write }: Pending.Item): RemoveOptions | undefined => {
+  if (write === undefined) return undefined
+  const { expiresAt, id, writeId } = write.entry
+  return memory.entries.get(id)?.writeId === writeId ? { keptUntil: expiresAt } : undefined
 }
 
 const withBudget = <A>(tier: StoreTier, use: (budget: Budget) => Effect.Effect<A>): Effect.Effect<A> =>
@@ -132,15 +142,19 @@ export const replaceAllInStore = <R>(
     const replacing = Effect.tap(values, (stored) => {
       const writes: Array<Write> = []
       const removals: Array<Write> = []
+      const unfit: Array<Write> = []
       stored.forEach((entry, i) => {
         const write = { id: own[i]!.entry.id, item: items[i]!, entry: entry as Stored }
-        if (entry === undefined || isFault(entry) || pending.clears !== clears) removals.push(write)
+        if (pending.clears === clears && entry instanceof SerializerError) unfit.push(write)
+        else if (entry === undefined || isFault(entry) || pending.clears !== clears) removals.push(write)
         else writes.push(write)
       })
+      // Removed alone, because only then does the store learn that memory keeps a newer value.
+      const removingUnfit = currentOf(tier, unfit).map(({ item }) => removal(tier, item))
       const removed = currentOf(tier, removals)
       const removing = removeFromStore(tier, removed.map(({ id }) => id), removed.map(({ item }) => item))
       // Removals and writes run concurrently, because the caller waits for both within one time limit.
-      return runAll([removing, setInStore(tier, writes)], "unbounded")
+      return runAll([removing, setInStore(tier, writes), runAll(removingUnfit, many.concurrency)], "unbounded")
     })
     return orUnsent(tier, items, restore(replacing))
   })
@@ -187,6 +201,7 @@ const acknowledged = <A>(
     const { pending } = tier
     const policy = fiber.getRef(Policy.Current)
     const budget = given ?? budgetOf(tier, policy)
+    for (const item of items) item.isAsked = true
     return Effect.flatMap(
       ask(tier, budget, operation, effect),
       (answer): Effect.Effect<A | undefined> => {
