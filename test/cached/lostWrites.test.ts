@@ -139,6 +139,29 @@ it.effect("a value that only this process can have read stays in memory, and is 
   }).pipe(Effect.provide(CacheLayer.layer.pipe(Layer.provide(Layer.succeed(Store.Store, store)))))
 })
 
+it.effect("a value set behind an unsent invalidation of its tag is set again if that is acknowledged meanwhile", () => {
+  const inner = MemoryStore.make()
+  const state = { away: true, markersMillis: 0 }
+  const down = Effect.fail(new StoreError({ store: "own", operation: "invalidateTags", reason: "Unavailable" }))
+  const store: Store.Store = {
+    ...inner,
+    getUnsafe: undefined,
+    invalidateTags: (...asked) => Effect.suspend(() => state.away ? down : inner.invalidateTags(...asked)),
+    markers: (...asked) => Effect.delay(inner.markers(...asked), state.markersMillis)
+  }
+  const layer = CacheLayer.layerWith({ storeTimeout: "10 seconds" })
+  return Effect.gen(function*() {
+    yield* Cached.invalidateTag("t")
+    state.markersMillis = 3000
+    const setting = yield* start(Cached.set("k", 1, { ttl: "1 hour", tags: ["t"] }))
+    yield* settle
+    state.away = false
+    yield* TestClock.adjust("10 seconds")
+    yield* Fiber.join(setting)
+    expect(yield* Cached.getOption("k")).toEqual(Option.some(1))
+  }).pipe(Effect.provide(layer.pipe(Layer.provide(Layer.succeed(Store.Store, store)))))
+})
+
 const get = Effect.map(Cached.getOption("k"), Option.getOrUndefined)
 const set = (value: string) => Cached.set("k", value, { ttl: "1 hour" })
 
