@@ -110,7 +110,7 @@ export interface Events {
    * `inherit` rejects. `dependency`: a value that the load had read has changed since then.
    */
   readonly Refused: OfId & { readonly because: "changed" | "stale" | "inherit" | "dependency" }
-  /** A value that the program set while the store was failing is not in the store. Reads no longer find the value. */
+  /** A value that the program set while the store was failing is neither in the store nor in memory. */
   readonly Lost: OfId
   /** An entry was evicted from the memory tier to make room. */
   readonly Evict: OfId

@@ -9,7 +9,7 @@ import type * as Stream from "effect/Stream"
 import type { Stored } from "../CacheEntry.ts"
 import type { StoreError } from "../CacheError.ts"
 import type { Change } from "./changes.ts"
-import type { Answer, Scanned, ScanOptions, SetCondition, SetRequest, TouchOptions } from "./entries.ts"
+import type { Answer, RemoveOptions, Scanned, ScanOptions, SetCondition, SetRequest, TouchOptions } from "./entries.ts"
 import type { Acquired, AcquireOptions, AcquireRequest, CommitRequest } from "./leases.ts"
 import type { InvalidationMode, Markers } from "./markers.ts"
 import type { Transacted, TransactRequest } from "./transact.ts"
@@ -138,7 +138,7 @@ export interface Store {
    * Removes an entry and ends the generation of its id. Returns whether the entry was live: neither expired nor removed
    * by a hard invalidation of a tag. If several callers remove an entry at the same time, only one gets `true`.
    */
-  readonly remove: (id: string) => Effect.Effect<boolean, StoreError>
+  readonly remove: (id: string, options?: RemoveOptions) => Effect.Effect<boolean, StoreError>
   /** Like `remove`, with results in the order of `ids`. If it fails, some entries may already have been removed. */
   readonly removeMany: (ids: ReadonlyArray<string>) => Effect.Effect<ReadonlyArray<boolean>, StoreError>
   /**

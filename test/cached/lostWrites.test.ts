@@ -1,6 +1,6 @@
 /** A value that is set while the store fails: its process reads it, and reports it if the store never gets it. */
 import { describe, expect, it } from "@effect/vitest"
-import { Context, Effect, Layer, Option, Queue, Stream } from "effect"
+import { Context, Effect, Fiber, Layer, Option, Queue, Stream } from "effect"
 import { Cached, CacheLayer, CachePolicy, Caching, Store } from "effect-cached"
 import { StoreError } from "effect-cached/CacheError"
 import { MemoryStore } from "effect-cached/memory"
@@ -15,7 +15,13 @@ const server = (options?: CacheLayer.LayerOptions) =>
   Effect.gen(function*() {
     const inner = MemoryStore.make()
     const changes = yield* Queue.unbounded<Store.Change>()
-    const state = { away: undefined as undefined | "request" | "answer", lookMillis: 0, looks: 0, reports: false }
+    const state = {
+      away: undefined as undefined | "request" | "answer",
+      lookMillis: 0,
+      looks: 0,
+      markersMillis: 0,
+      reports: false
+    }
     const down = Effect.fail(new StoreError({ store: "server", operation: "set", reason: "Unavailable" }))
     /** The change is known before its answer: they arrive by two connections. */
     const reported = (id: string) =>
@@ -41,11 +47,11 @@ const server = (options?: CacheLayer.LayerOptions) =>
       },
       set: (...asked) => failing("set", inner.set(...asked)),
       setMany: (...asked) => failing("setMany", inner.setMany(...asked)),
-      remove: (...asked) => failing("remove", Effect.tap(inner.remove(...asked), () => reported(...asked))),
+      remove: (...asked) => failing("remove", Effect.tap(inner.remove(...asked), () => reported(asked[0]))),
       acquire: (...asked) => failing("acquire", inner.acquire(...asked)),
       commit: (...asked) => failing("commit", inner.commit(...asked)),
       touch: (...asked) => failing("touch", inner.touch(...asked)),
-      markers: (...asked) => failing("markers", inner.markers(...asked)),
+      markers: (...asked) => Effect.delay(failing("markers", inner.markers(...asked)), state.markersMillis),
       invalidateTags: (...asked) => failing("invalidateTags", inner.invalidateTags(...asked)),
       changes: Stream.unwrap(Effect.suspend(() => {
         if (state.away !== undefined) return down
@@ -82,6 +88,79 @@ const server = (options?: CacheLayer.LayerOptions) =>
       value: Effect.map(inner.get("k", []), ({ entry }) => entry !== undefined)
     }
   })
+
+it.effect("P2 · an older change that is reported before the store is asked to take a value does not remove the value", () =>
+  Effect.gen(function*() {
+    const { inner, push, state, within } = yield* server()
+    const read = Effect.map(within(Cached.getOption("k")), Option.getOrUndefined)
+    for (const value of ["new", () => {}]) {
+      state.markersMillis = 100
+      const setting = yield* start(within(Cached.set("k", value, { ttl: "1 hour", tags: ["t"] })))
+      yield* settle
+      yield* push({ _tag: "Changed", id: "k" })
+      expect(yield* read).toBe(value)
+      yield* TestClock.adjust(100)
+      yield* Fiber.join(setting)
+      // Not from the store.
+      yield* inner.remove("k")
+      expect(yield* read).toBe(value)
+      yield* push({ _tag: "Changed", id: "k" })
+      expect(yield* read).toBe(undefined)
+    }
+  }))
+
+it.effect("a value that only this process can have read stays in memory, and is not reported as lost", () => {
+  const inner = MemoryStore.make()
+  const state = { away: true }
+  const failing = <A>(run: Effect.Effect<A, StoreError>): Effect.Effect<A, StoreError> =>
+    Effect.suspend(() =>
+      state.away ? Effect.fail(new StoreError({ store: "own", operation: "set", reason: "Unavailable" })) : run
+    )
+  const store: Store.Store = {
+    ...inner,
+    getUnsafe: undefined,
+    set: (...asked) => failing(inner.set(...asked)),
+    setMany: (...asked) => failing(inner.setMany(...asked)),
+    remove: (...asked) => failing(inner.remove(...asked)),
+    removeMany: (...asked) => failing(inner.removeMany(...asked))
+  }
+  return Effect.gen(function*() {
+    const lost: Array<string> = []
+    yield* start(Stream.runForEach(Cached.events, (event) =>
+      Effect.sync(() => {
+        if (event._tag === "Lost") lost.push(event.id)
+      })))
+    yield* Cached.setMany([["k", 1], ["other", 2]])
+    state.away = false
+    yield* TestClock.adjust("5 seconds")
+    expect(yield* inner.getMany(["k", "other"])).toEqual([undefined, undefined])
+    expect(yield* Cached.getMany(["k", "other"])).toEqual([Option.some(1), Option.some(2)])
+    expect(lost).toEqual([])
+  }).pipe(Effect.provide(CacheLayer.layer.pipe(Layer.provide(Layer.succeed(Store.Store, store)))))
+})
+
+it.effect("a value set behind an unsent invalidation of its tag is set again if that is acknowledged meanwhile", () => {
+  const inner = MemoryStore.make()
+  const state = { away: true, markersMillis: 0 }
+  const down = Effect.fail(new StoreError({ store: "own", operation: "invalidateTags", reason: "Unavailable" }))
+  const store: Store.Store = {
+    ...inner,
+    getUnsafe: undefined,
+    invalidateTags: (...asked) => Effect.suspend(() => state.away ? down : inner.invalidateTags(...asked)),
+    markers: (...asked) => Effect.delay(inner.markers(...asked), state.markersMillis)
+  }
+  const layer = CacheLayer.layerWith({ storeTimeout: "10 seconds" })
+  return Effect.gen(function*() {
+    yield* Cached.invalidateTag("t")
+    state.markersMillis = 3000
+    const setting = yield* start(Cached.set("k", 1, { ttl: "1 hour", tags: ["t"] }))
+    yield* settle
+    state.away = false
+    yield* TestClock.adjust("10 seconds")
+    yield* Fiber.join(setting)
+    expect(yield* Cached.getOption("k")).toEqual(Option.some(1))
+  }).pipe(Effect.provide(layer.pipe(Layer.provide(Layer.succeed(Store.Store, store)))))
+})
 
 const get = Effect.map(Cached.getOption("k"), Option.getOrUndefined)
 const set = (value: string) => Cached.set("k", value, { ttl: "1 hour" })

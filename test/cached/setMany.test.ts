@@ -1,7 +1,7 @@
 /** `Cached.setMany` over a store: waves, values that the store refuses, and other operations on the same keys. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber, Latch, Layer, Option } from "effect"
-import { Cached, CachePolicy, Store } from "effect-cached"
+import { Cached, CachePolicy, type Caching, Store } from "effect-cached"
 import { StoreError } from "effect-cached/CacheError"
 import { TestClock } from "effect/testing"
 import { fakeStore, over, settle, start } from "../support/caches.ts"
@@ -75,6 +75,94 @@ describe("AI-03 · Cached.setMany over a store", () => {
       yield* set((i) => i === 3 ? () => {} : i)
       expect(Array.from(fake.entries.keys()).toSorted()).toEqual(ids.filter((id) => id !== "row:3"))
     }).pipe(Effect.provide(layer))
+  })
+
+  it.effect.each<[string, (i: number) => unknown]>([
+    ["the store refuses", (i) => i],
+    ["cannot be encoded", (i) => i === 3 ? () => {} : i]
+  ])("under strict, a value that %s keeps no other from the store", ([, value]) => {
+    const fake = fakeStore()
+    const refused = new StoreError({ store: "fake", operation: "set", reason: "TooLarge" })
+    const slowly = <A>(run: Effect.Effect<A, StoreError>) => Effect.delay(run, 10)
+    const store: Store.Store = {
+      ...fake.store,
+      set: (id, ...rest) => id === "row:3" ? Effect.fail(refused) : slowly(fake.store.set(id, ...rest)),
+      setMany: (requests) =>
+        requests.some(({ id }) => id === "row:3") ? Effect.fail(refused) : slowly(fake.store.setMany(requests)),
+      // As for a value that cannot be encoded, but the removal fails too.
+      remove: () => Effect.fail(new StoreError({ store: "fake", operation: "remove", reason: "Unavailable" }))
+    }
+    const layer = over({ layer: Layer.succeed(Store.Store, store) }, { memory: false })
+    return Effect.gen(function*() {
+      // More than the store is asked for at once.
+      const { ids, set } = rows(40)
+      const setting = yield* start(Effect.exit(CachePolicy.strict(set(value))))
+      yield* TestClock.adjust(100)
+      expect(yield* Fiber.join(setting)).toMatchObject({ _tag: "Failure" })
+      expect(Array.from(fake.entries.keys()).toSorted()).toEqual(ids.filter((id) => id !== "row:3").toSorted())
+    }).pipe(Effect.provide(layer))
+  })
+
+  it.effect.each<[string, (value: unknown) => Effect.Effect<unknown, never, Caching.Caching>]>([
+    ["Cached.set", (value: unknown) => Cached.set("row:0", value, { ttl: "1 hour" })],
+    ["Cached.setMany", (value: unknown) => Cached.setMany([["row:0", value], ["row:1", 1]], { ttl: "1 hour" })]
+  ])("%s tells the store until when memory keeps a value that it cannot take", ([, set]) => {
+    const fake = fakeStore()
+    const asked: Array<Store.RemoveOptions | undefined> = []
+    const refuses = { TooLarge: false }
+    const store: Store.Store = {
+      ...fake.store,
+      set: (...given) =>
+        refuses.TooLarge && given[0] === "row:0"
+          ? Effect.fail(new StoreError({ store: "fake", operation: "set", reason: "TooLarge" }))
+          : fake.store.set(...given),
+      setMany: (requests) =>
+        refuses.TooLarge
+          ? Effect.fail(new StoreError({ store: "fake", operation: "set", reason: "TooLarge" }))
+          : fake.store.setMany(requests),
+      remove: (id, options) => {
+        asked.push(options)
+        return fake.store.remove(id)
+      }
+    }
+    const setBoth = Effect.gen(function*() {
+      yield* set(() => {})
+      refuses.TooLarge = true
+      yield* set(1)
+      refuses.TooLarge = false
+      yield* set(1)
+      yield* Cached.remove("row:0")
+    })
+    const tests = (memory: boolean) =>
+      Effect.provide(setBoth, over({ layer: Layer.succeed(Store.Store, store) }, { memory }))
+    return Effect.gen(function*() {
+      yield* tests(true)
+      expect(asked).toEqual([{ keptUntil: 3_600_000 }, { keptUntil: 3_600_000 }, undefined])
+      asked.length = 0
+      yield* tests(false)
+      expect(asked).toEqual([undefined, undefined, undefined])
+    })
+  })
+
+  it.effect("under strict, a wave of removals that fails keeps no other from the store", () => {
+    const fake = fakeStore()
+    const asked: Array<number> = []
+    const store: Store.Store = {
+      ...fake.store,
+      removeMany: (ids) => {
+        asked.push(ids.length)
+        return ids.includes("row:3")
+          ? Effect.fail(new StoreError({ store: "fake", operation: "remove", reason: "Unavailable" }))
+          : fake.store.removeMany(ids)
+      }
+    }
+    return Effect.gen(function*() {
+      const { ids, set } = rows(600)
+      yield* set()
+      expect(yield* Effect.exit(CachePolicy.strict(Cached.removeMany(ids)))).toMatchObject({ _tag: "Failure" })
+      expect(asked).toEqual([256, 256, 88])
+      expect(fake.entries.size).toBe(256)
+    }).pipe(Effect.provide(over({ layer: Layer.succeed(Store.Store, store) }, { memory: false })))
   })
 
   it.effect("a key that is invalidated while the wave waits stays invalidated", () => {

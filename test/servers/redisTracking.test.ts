@@ -208,6 +208,45 @@ describe.skipIf(isMissing(program))("Redis · changes", () => {
   )
 
   it.live(
+    "a value that the server does not take stays in memory right after a removal or a clear by its process",
+    () =>
+      Effect.scoped(Effect.gen(function*() {
+        const prefix = freshPrefix()
+        const [a, b] = [yield* process(prefix, { maxValue: 1000 }), yield* process(prefix)]
+        yield* a.read()
+        yield* b.read()
+        yield* until("both memories", areInMemory(a, b))
+        const unfit: ReadonlyArray<unknown> = ["x".repeat(2000), () => {}]
+        const befores: ReadonlyArray<Effect.Effect<unknown, never, Caching>> = [
+          Effect.void,
+          Cached.set("k", 1, { ttl: "1 hour" }),
+          Cached.remove("k"),
+          Cached.clear
+        ]
+        for (const value of unfit) {
+          for (const tags of [[], ["t"]]) {
+            for (const before of befores) {
+              for (const entries of [[["k", value]], [["k", value], ["other", 1]]] as const) {
+                yield* a.use(Effect.andThen(before, Cached.setMany(entries, { ttl: "1 hour", tags })))
+                yield* Effect.sleep("100 millis")
+                expect(yield* a.use(Cached.getOption("k"))).toEqual(Option.some(value))
+                expect(yield* b.use(Cached.has("k"))).toBe(false)
+              }
+            }
+          }
+          for (
+            const change of [Cached.remove("k"), Cached.clear] as ReadonlyArray<Effect.Effect<unknown, never, Caching>>
+          ) {
+            yield* a.use(Effect.andThen(Cached.clear, Cached.set("k", value, { ttl: "1 hour" })))
+            yield* b.use(change)
+            yield* until("it has gone", Effect.map(a.use(Cached.has("k")), (has) => !has))
+          }
+        }
+      })),
+    timeout
+  )
+
+  it.live(
     "of values that the server does not take the last one counts: of two at once, and before any change arrives",
     () =>
       Effect.scoped(Effect.gen(function*() {

@@ -319,6 +319,27 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/servers/redis.test.ts"
   },
   {
+    name: "a clear by the process itself removes what it has set since",
+    in: "onEra",
+    find: "session.ownEra === undefined",
+    replace: "true",
+    by: "test/servers/redisTracking.test.ts"
+  },
+  {
+    name: "a change that waits removes what its process has written since",
+    in: "asksAgain",
+    find: "!self.ownWrites.has(change.id)",
+    replace: "self.ownWrites !== undefined",
+    by: "test/servers/redisTracking.test.ts"
+  },
+  {
+    name: "after a clear, tags count as changed by others",
+    in: "clear",
+    find: "MarkerVersions.forgetAll(self.markerVersions)",
+    replace: "",
+    by: "test/servers/redisTracking.test.ts"
+  },
+  {
     name: "changes of a server that is far away are never followed",
     in: "answerMillis",
     find: "Math.max(Limits.tracking.answerMillis, 3 * questions * distanceMillis())",

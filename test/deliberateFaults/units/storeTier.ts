@@ -137,6 +137,41 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/cached/sentAgain.test.ts"
   },
   {
+    name: "under strict, one value that the store refuses keeps others from the store",
+    in: "runAll",
+    find: "Effect.exit,",
+    replace: "Effect.map((part) => Exit.succeed(part)),",
+    by: "test/cached/setMany.test.ts"
+  },
+  {
+    name: "a store does not learn that memory keeps a value that it cannot take",
+    in: "keptOf",
+    find: "{ keptUntil: expiresAt }",
+    replace: "undefined",
+    by: "test/cached/setMany.test.ts"
+  },
+  {
+    name: "a change older than a set removes its value from memory",
+    in: "isUnasked",
+    find: "item.isAsked !== true",
+    replace: "item.isAsked === undefined && false",
+    by: "test/cached/lostWrites.test.ts"
+  },
+  {
+    name: "what a late invalidation of its tag removes is not set again",
+    in: "set",
+    find: "unsent.length > 0 || options.isAgain === true",
+    replace: "options.isAgain === true",
+    by: "test/cached/lostWrites.test.ts"
+  },
+  {
+    name: "a value that stays in memory is reported as lost",
+    in: "lost",
+    find: "else if (isHere) return",
+    replace: "",
+    by: "test/cached/lostWrites.test.ts"
+  },
+  {
     name: "an invalidation that something newer has replaced is sent again",
     in: "replay",
     find: "const current = wave.filter(isOpen)",

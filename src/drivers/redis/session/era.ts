@@ -47,11 +47,12 @@ const toControl = (answer: unknown): Control | Fault | undefined => {
 
 export const begin = (session: Session, done: Done): void => {
   const { keys: { controlTag, era }, scripts } = session
+  session.ownEra = ""
   evaluate(session, { script: scripts.clear, tag: controlTag, rest: ["1", era], isWrite: true }, (answer) => {
     if (isFault(answer)) return done(answer)
     const fresh = Replies.toText(Array.isArray(answer) ? answer[0] : undefined)
     if (fresh === undefined) return done(noAnswer("clear"))
-    session.era = fresh
+    session.era = session.ownEra = fresh
     done(fresh)
   })
 }

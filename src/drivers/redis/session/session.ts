@@ -33,6 +33,8 @@ interface SessionOptions {
 
 export interface Session extends SessionOptions {
   era: string | undefined
+  /** The era that the last `clear` of this process began. Empty while the server has not answered. */
+  ownEra: string | undefined
   /** The callbacks that wait for the era in the current turn of the event loop. */
   controls: Array<(answer: Control | Fault) => void> | undefined
   reads: Array<Read>
@@ -53,6 +55,7 @@ export const make = ({ keys, replicas, scripts, waitMillis, wire }: SessionOptio
   replicas,
   waitMillis,
   era: undefined,
+  ownEra: undefined,
   controls: undefined,
   reads: [],
   flush: undefined,

@@ -36,8 +36,6 @@ export interface StateOptions {
 export interface StoreState extends StateOptions {
   readonly ownWrites: OwnWrites.OwnWrites
   readonly markerVersions: MarkerVersions.MarkerVersions
-  /** Ids whose value `set` could not store, with the expiry of the value. The removal of such an id writes a mark. */
-  readonly unstored: Map<string, number>
   readonly unreadable: Unreadable.Unreadable
   /** The most recently read tags with their markers, reused because consecutive reads often have the same tags. */
   last: Tagged
@@ -67,7 +65,6 @@ export const make = (options: StateOptions): StoreState => ({
   changed: options.changed,
   ownWrites: OwnWrites.make(),
   markerVersions: MarkerVersions.make(),
-  unstored: new Map(),
   unreadable: Unreadable.make(options.session),
   last: { tags: [], markers: [] },
   lastAnswer: undefined,

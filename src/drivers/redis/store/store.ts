@@ -70,7 +70,7 @@ const storeOf = (self: State.StoreState): Store => {
     set: (id, entry, condition) =>
       condition === undefined ? Writes.set(self, { id, entry }) : Conditions.setIf(self, { id, entry }, condition),
     setMany: (requests) => Writes.setMany(self, requests),
-    remove: (id) => Writes.remove(self, id),
+    remove: (id, options) => Writes.remove(self, id, options),
     removeMany: (ids) => Writes.removeMany(self, ids),
     touch: (id, options) => Conditions.touch(self, id, options),
     acquire: (id, options) => Leases.acquire(self, { id, ...options }),

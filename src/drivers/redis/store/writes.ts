@@ -7,7 +7,7 @@ import * as Limits from "../../../internal/defaults/redis.ts"
 import { groupOf, groupTag } from "../../../internal/store/markers/idTags.ts"
 import { noneIsGone } from "../../../internal/store/markers/markers.ts"
 import { tooLarge } from "../../../internal/store/tooLarge.ts"
-import type { CommitRequest, SetRequest } from "../../../ports/store.ts"
+import type { CommitRequest, RemoveOptions, SetRequest } from "../../../ports/store.ts"
 import type { Told } from "../../shared/recentChanges.ts"
 import type { Done } from "../connection/connection.ts"
 import { type Fault, isFault, storeName } from "../fault.ts"
@@ -18,7 +18,6 @@ import { foreign } from "../protocol/scripts/script.ts"
 import * as Unreadable from "../session/unreadable.ts"
 import * as MarkerVersions from "../tracking/markerVersions.ts"
 import * as OwnWrites from "../tracking/ownWrites.ts"
-import { remember } from "../tracking/remember.ts"
 import { askingMany, packedFor } from "./many.ts"
 import { headSize, versionsFor } from "./reads.ts"
 import { allDone, asking, isDone, longest, now, type Operation, type StoreState, ttlOf, write } from "./state.ts"
@@ -46,9 +45,7 @@ export const checked = <A>(
   Effect.suspend(() => {
     for (const request of requests) {
       const error = refusal(self, operation, request)
-      if (error === undefined) continue
-      if (operation === "set") noteUnstored(self, request)
-      return Effect.fail(error)
+      if (error !== undefined) return Effect.fail(error)
     }
     return rest
   })
@@ -65,7 +62,6 @@ export const beginWrite = (
   { entry, id }: SetRequest,
   roomFor?: Packed.Packed["roomFor"]
 ): readonly [Buffer, string] => {
-  self.unstored.delete(id)
   keepMarkers(self, entry)
   const frame = Replies.toFrame(id, entry, self.session.wire.offset(true), roomFor)
   OwnWrites.note(self.ownWrites, id, frame, headSize)
@@ -84,9 +80,6 @@ const keepMarkers = (self: StoreState, { meta }: Stored): void => {
     wire.send(hashOf(text), args, () => {})
   }
 }
-
-const noteUnstored = ({ unstored }: StoreState, { entry, id }: SetRequest): void =>
-  void remember(unstored, id, entry.meta.expiresAt, Limits.tracking.ownWrites)
 
 interface Tomb {
   readonly id: string
@@ -151,10 +144,7 @@ const setOne = (self: StoreState, request: SetRequest, done: Done): void => {
     args: beginWrite(self, request),
     changes: [{ _tag: "Entry", id }]
   } as const
-  write(self, "set", call, (answer) => {
-    if (isFault(answer) && answer.reason === "Full") noteUnstored(self, request)
-    done(answer)
-  })
+  write(self, "set", call, done)
 }
 
 export const commit = (self: StoreState, request: CommitRequest): Operation<boolean> =>
@@ -208,9 +198,9 @@ export const commitOne = (self: StoreState, request: CommitRequest, done: Done):
 
 const tombOf = ({ entry: { meta }, ...rest }: CommitRequest): Tomb => ({ ...rest, expiresAt: meta.expiresAt })
 
-export const remove = (self: StoreState, id: string): Operation<boolean> =>
+export const remove = (self: StoreState, id: string, options?: RemoveOptions): Operation<boolean> =>
   Effect.flatMap(
-    asking("remove", (done) => removeOne(self, id, done), removedOf),
+    asking("remove", (done) => removeOne(self, { id, ...options }, done), removedOf),
     (removed) => typeof removed === "boolean" ? Effect.succeed(removed) : Effect.map(areLive(self, [removed]), isFirst)
   )
 
@@ -219,9 +209,8 @@ export const removeMany = (self: StoreState, ids: ReadonlyArray<string>): Operat
     askingMany(self, {
       operation: "removeMany",
       items: ids,
-      areAlike: (some, other) => !self.unstored.has(some) && !self.unstored.has(other),
       send: (part, done) => sendRemovals(self, part, done),
-      sendOne: (id, done) => removeOne(self, id, done),
+      sendOne: (id, done) => removeStored(self, id, done),
       combine: (answers) => answers.map((one) => Buffer.isBuffer(one) ? removedOf(one) as Removed : one === 1)
     }),
     (removed) => areLive(self, removed)
@@ -250,11 +239,12 @@ const areLive = (self: StoreState, removed: ReadonlyArray<Removed>): Operation<R
     }
   )
 
-const removeOne = (self: StoreState, id: string, done: Done): void => {
-  const expiresAt = self.unstored.get(id)
+const removeOne = (
+  self: StoreState,
+  { id, keptUntil: expiresAt }: RemoveOptions & { readonly id: string },
+  done: Done
+): void => {
   if (expiresAt === undefined) return removeStored(self, id, done)
-  // Only the first removal writes a mark, because another process may change the id before a second removal.
-  self.unstored.delete(id)
   MarkerVersions.forgetId(self.markerVersions, id)
   entomb(self, { id, expiresAt }, (answer) => {
     if (answer === foreign) removeStored(self, id, done)

@@ -8,7 +8,7 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
-import type * as Stream from "effect/Stream"
+import * as Stream from "effect/Stream"
 import type { StoreError } from "../../../CacheError.ts"
 import * as Limits from "../../../internal/defaults/redis.ts"
 import { onMachineClock } from "../../../internal/time/monotonic.ts"
@@ -18,18 +18,34 @@ import { answerMillis, type Wire } from "../connection/wire.ts"
 import { Fault, storeError } from "../fault.ts"
 import * as Questions from "./answerInTime.ts"
 import * as Client from "./client.ts"
-import { type Invalidations, onInvalidate, type Tracking } from "./invalidations.ts"
+import { asksAgain, type Invalidations, onInvalidate, type Tracking } from "./invalidations.ts"
 import * as MarkerVersions from "./markerVersions.ts"
 import * as Published from "./published.ts"
 
 /** A stream of changes. If a connection is lost or the masters change, it fails, because it may have missed changes. */
 export const changesOf = (tracking: Tracking): Stream.Stream<Change, StoreError> =>
-  Waiting.stream((offer) =>
-    Effect.mapError(onMachineClock(follow(tracking, offer)), (fault) => storeError("listen", fault))
-  )
+  Stream.suspend(() => {
+    const current: Current = { invalidations: undefined }
+    const changes = Waiting.stream((offer) =>
+      Effect.mapError(onMachineClock(follow(tracking, offer, current)), (fault) => storeError("listen", fault))
+    )
+    return Stream.filter(
+      changes,
+      (change) => current.invalidations === undefined || !asksAgain(current.invalidations, change)
+    )
+  })
+
+interface Current {
+  /** `undefined` while the server does not track. */
+  invalidations: Invalidations | undefined
+}
 
 /** Tracks changes. If a server refuses tracking, subscribes to published changes, and retries tracking at intervals. */
-const follow = Effect.fnUntraced(function*(tracking: Tracking, offer: Waiting.Offer): Effect.fn.Return<never, Fault> {
+const follow = Effect.fnUntraced(function*(
+  tracking: Tracking,
+  offer: Waiting.Offer,
+  current: Current
+): Effect.fn.Return<never, Fault> {
   const subscription = yield* Scope.make()
   const unsubscribe = Scope.close(subscription, Exit.void)
   let subscribed: Effect.Effect<never, Fault> | undefined
@@ -38,7 +54,7 @@ const follow = Effect.fnUntraced(function*(tracking: Tracking, offer: Waiting.Of
   return yield* Effect.ensuring(
     Effect.gen(function*() {
       for (;;) {
-        const refused = yield* Effect.scoped(track(tracking, offer, began)).pipe(
+        const refused = yield* Effect.scoped(track(tracking, offer, { began, current })).pipe(
           // Once tracking has worked, any fault ends the stream at once, so that the cache stops trusting its memory.
           Effect.catch((fault) => fault.isLasting && !wasTracked ? Effect.succeed(fault) : Effect.fail(fault))
         )
@@ -59,7 +75,7 @@ const follow = Effect.fnUntraced(function*(tracking: Tracking, offer: Waiting.Of
 const track = Effect.fnUntraced(function*(
   { markerVersions, ownWrites, published, session }: Tracking,
   offer: Waiting.Offer,
-  began: Effect.Effect<void>
+  { began, current }: { readonly began: Effect.Effect<void>; readonly current: Current }
 ): Effect.fn.Return<never, Fault, Scope.Scope> {
   const { keys, wire } = session
   const lost = Deferred.makeUnsafe<never, Fault>()
@@ -67,13 +83,15 @@ const track = Effect.fnUntraced(function*(
   const unsubscribe = [
     wire.onMasters(() => onLost(new Fault("Unavailable", "the cluster has other masters"))),
     MarkerVersions.subscribe(markerVersions, (tag) => offer({ _tag: "TagChanged", tag })),
-    () => Published.forget(published)
+    () => Published.forget(published),
+    () => void (current.invalidations = undefined)
   ]
   yield* Effect.addFinalizer(() => Effect.sync(() => unsubscribe.forEach((end) => end())))
   yield* whole(wire)
   const clients = yield* wire.makeClients({ RESP: 3, emitInvalidate: true })
   const questions = yield* Questions.make
   const self: Invalidations = { markerVersions, ownWrites, published, session, offer, questions, asked: [] }
+  current.invalidations = self
   const listener = {
     onInvalidate: (key: unknown) => onInvalidate(self, key),
     onLost,

@@ -2,7 +2,9 @@
 import * as Limits from "../../../internal/defaults/redis.ts"
 import { idTag, isInherited } from "../../../internal/store/markers/idTags.ts"
 import { chunksOf } from "../../../internal/time/chunks.ts"
+import type { Change } from "../../../ports/store.ts"
 import type { Offer } from "../../shared/waitingChanges.ts"
+import { isFault } from "../fault.ts"
 import { hashOf, type Named } from "../protocol/keys.ts"
 import * as Packed from "../protocol/packed.ts"
 import { toVersion } from "../protocol/replies.ts"
@@ -41,10 +43,7 @@ export const onInvalidate = (self: Invalidations, invalidated: unknown): void =>
   if (invalidated === null) return offer({ _tag: "AllChanged" })
   const key = String(invalidated)
   if (key === keys.untracked) return Published.look(published)
-  if (key === keys.era) {
-    control(session, () => {})
-    return offer({ _tag: "AllChanged" })
-  }
+  if (key === keys.era) return onEra(self)
   const parts = keys.partsOf(key)
   // Keys of a former era are never read again, so their invalidations are ignored.
   if (parts === undefined || Number(parts.era) < Number(session.era ?? 0)) return
@@ -56,6 +55,23 @@ export const onInvalidate = (self: Invalidations, invalidated: unknown): void =>
   else offer({ _tag: "TagChanged", tag })
 }
 
+/** Reports a `clear`, unless it was this process's own, after which it may have set values that were not stored. */
+const onEra = ({ offer, questions, session }: Invalidations): void => {
+  const answer = session.ownEra === undefined ? undefined : inTime(questions, (is) => {
+    if (!is) offer({ _tag: "AllChanged" })
+  })
+  control(session, (told) => answer?.(!isFault(told) && told.era === session.ownEra))
+  if (answer === undefined) offer({ _tag: "AllChanged" })
+}
+
+/** Asks again for a change of an id that this process has written since the change arrived. Returns whether it asks. */
+export const asksAgain = (self: Invalidations, change: Change): boolean => {
+  const { keys, era } = self.session
+  if (change._tag !== "Changed" || era === undefined || !self.ownWrites.has(change.id)) return false
+  onEntry(self, keys.of("v", era, change.id), change.id)
+  return true
+}
+
 const onEntry = (self: Invalidations, key: string, id: string): void => {
   const { asked, offer, ownWrites, questions } = self
   const head = ownWrites.get(id)
@@ -63,6 +79,8 @@ const onEntry = (self: Invalidations, key: string, id: string): void => {
   // Memory serves the entry until the answer arrives, so the wait for a slow server has a time limit.
   const answer = inTime(questions, (is) => {
     if (is) return
+    // This process has written the id again meanwhile, so the answer says nothing about the present value.
+    if (ownWrites.has(id) && ownWrites.get(id) !== head) return onEntry(self, key, id)
     ownWrites.delete(id)
     offer({ _tag: "Changed", id })
   })

@@ -49,6 +49,12 @@ export const forgetId = (self: MarkerVersions, id: string): void => {
   if (self.ofIds.size > 0) { for (const tag of tagsOfId(id)) self.ofIds.delete(tag) }
 }
 
+export const forgetAll = (self: MarkerVersions): void => {
+  self.ofIds.clear()
+  self.ofTags.clear()
+  self.isFull = false
+}
+
 export const forgetTag = (self: MarkerVersions, tag: string): void => void self.ofTags.delete(tag)
 
 export const asking = (self: MarkerVersions, tags: ReadonlyArray<string>): void => {

@@ -2,8 +2,8 @@
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { Stored } from "../../../CacheEntry.ts"
-import type { StoreError } from "../../../CacheError.ts"
-import type { SetRequest } from "../../../ports/store.ts"
+import { SerializerError, type StoreError } from "../../../CacheError.ts"
+import type { RemoveOptions, SetRequest } from "../../../ports/store.ts"
 import { many } from "../../defaults/bounds.ts"
 import { isKeptOut } from "../../store/tooLarge.ts"
 import * as Policy from "../request/callPolicy.ts"
@@ -30,15 +30,29 @@ export const sendToStore = (
     tier,
     items,
     restore(withBudget(tier, (budget) =>
-      Effect.forEach(items, (item, i) => {
-        const sent = removal(tier, item, { ...budget, call: budget })
-        return i === 0 ? sent : Effect.andThen(Effect.yieldNow, sent)
-      }, { discard: true })))
+      runAll(
+        items.map((item, i) => {
+          const sent = removal(tier, item, { ...budget, call: budget })
+          return i === 0 ? sent : Effect.andThen(Effect.yieldNow, sent)
+        }),
+        1
+      )))
   )
 
+/** Runs all parts, then raises their failures, so that under `strict` one part keeps no others from the store. */
+const runAll = (parts: ReadonlyArray<Effect.Effect<unknown>>, concurrency: number | "unbounded"): Effect.Effect<void> =>
+  Effect.flatMap(Effect.forEach(parts, Effect.exit, { concurrency }), Exit.asVoidAll)
+
 const removal = (tier: StoreTier, item: Pending.Item, budget?: Budget): Effect.Effect<unknown> => {
-  const { effect, operation } = sendingOf(tier.store, item.target)
+  const { effect, operation } = sendingOf(tier.store, item.target, keptOf(tier, item))
   return acknowledged<unknown>(tier, [item], { operation, effect, budget })
+}
+
+/** Whether memory keeps a written value that the store cannot take, and until when. */
+const keptOf = ({ front: { memory } }: StoreTier, { write }: Pending.Item): RemoveOptions | undefined => {
+  if (write === undefined) return undefined
+  const { expiresAt, id, writeId } = write.entry
+  return memory.entries.get(id)?.writeId === writeId ? { keptUntil: expiresAt } : undefined
 }
 
 const withBudget = <A>(tier: StoreTier, use: (budget: Budget) => Effect.Effect<A>): Effect.Effect<A> =>
@@ -59,15 +73,16 @@ const removeFromStore = (
     )
   }
   const removed = new Array<boolean>(ids.length).fill(false)
+  const exits: Array<Exit.Exit<unknown>> = []
   const removing = withBudget(tier, (budget) =>
     askInWaves(ids, budget, (wave, budget, from) => {
       const sending = { operation: "remove", effect: store.removeMany(wave), budget }
-      return Effect.map(acknowledged(tier, items.slice(from, from + wave.length), sending), (answers) =>
-        answers?.forEach((was, i) => {
-          removed[from + i] = was
-        }))
+      return Effect.map(Effect.exit(acknowledged(tier, items.slice(from, from + wave.length), sending)), (exit) => {
+        exits.push(exit)
+        if (Exit.isSuccess(exit)) exit.value?.forEach((was, i) => void (removed[from + i] = was))
+      })
     }))
-  return Effect.as(removing, removed)
+  return Effect.as(Effect.flatMap(removing, () => Exit.asVoidAll(exits)), removed)
 }
 
 /**
@@ -127,28 +142,22 @@ export const replaceAllInStore = <R>(
     const replacing = Effect.tap(values, (stored) => {
       const writes: Array<Write> = []
       const removals: Array<Write> = []
+      const unfit: Array<Write> = []
       stored.forEach((entry, i) => {
         const write = { id: own[i]!.entry.id, item: items[i]!, entry: entry as Stored }
-        if (entry === undefined || isFault(entry) || pending.clears !== clears) removals.push(write)
+        if (pending.clears === clears && entry instanceof SerializerError) unfit.push(write)
+        else if (entry === undefined || isFault(entry) || pending.clears !== clears) removals.push(write)
         else writes.push(write)
       })
+      // Removed alone, because only then does the store learn that memory keeps a newer value.
+      const removingUnfit = currentOf(tier, unfit).map(({ item }) => removal(tier, item))
       const removed = currentOf(tier, removals)
       const removing = removeFromStore(tier, removed.map(({ id }) => id), removed.map(({ item }) => item))
       // Removals and writes run concurrently, because the caller waits for both within one time limit.
-      return allOf([removing, setInStore(tier, writes)], "unbounded")
+      return runAll([removing, setInStore(tier, writes), runAll(removingUnfit, many.concurrency)], "unbounded")
     })
     return orUnsent(tier, items, restore(replacing))
   })
-
-/** Runs all effects to their ends. Under `strict`, one that fails must not interrupt the others. */
-const allOf = (
-  effects: ReadonlyArray<Effect.Effect<unknown>>,
-  concurrency: number | "unbounded"
-): Effect.Effect<undefined> =>
-  Effect.flatMap(
-    Effect.forEach(effects, Effect.exit, { concurrency }),
-    (exits) => Exit.map(Exit.asVoidAll(exits), () => undefined)
-  )
 
 interface Write extends SetRequest {
   readonly item: Pending.Item
@@ -168,7 +177,7 @@ const setInStore = (tier: StoreTier, writes: ReadonlyArray<Write>): Effect.Effec
   if (current.length === 0) return Effect.void
   const { store } = tier
   const [{ entry, id }] = current as [Write]
-  const alone = () => allOf(current.map((write) => setInStore(tier, [write])), many.concurrency)
+  const alone = () => runAll(current.map((write) => setInStore(tier, [write])), many.concurrency)
   const effect: Effect.Effect<unknown, StoreError> = current.length === 1
     ? store.set(id, entry)
     : store.setMany(current.map(({ entry, id }) => ({ id, entry })))
@@ -192,6 +201,7 @@ const acknowledged = <A>(
     const { pending } = tier
     const policy = fiber.getRef(Policy.Current)
     const budget = given ?? budgetOf(tier, policy)
+    for (const item of items) item.isAsked = true
     return Effect.flatMap(
       ask(tier, budget, operation, effect),
       (answer): Effect.Effect<A | undefined> => {

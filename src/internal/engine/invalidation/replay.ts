@@ -3,7 +3,7 @@ import * as Dependents from "#platform/engine/memory/dependents"
 import * as Effect from "effect/Effect"
 import * as Random from "effect/Random"
 import type { StoreError } from "../../../CacheError.ts"
-import type { Store } from "../../../ports/store.ts"
+import type { RemoveOptions, Store } from "../../../ports/store.ts"
 import * as BoundsDefaults from "../../defaults/bounds.ts"
 import * as StoresDefaults from "../../defaults/stores.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
@@ -134,11 +134,12 @@ const wavesOf = (items: ReadonlyArray<Pending.Item>): ReadonlyArray<ReadonlyArra
 
 export const sendingOf = (
   store: Store,
-  target: Pending.Item["target"]
+  target: Pending.Item["target"],
+  options?: RemoveOptions
 ): { readonly operation: string; readonly effect: Effect.Effect<unknown, StoreError> } => {
   switch (target._tag) {
     case "Id":
-      return { operation: "remove", effect: store.remove(target.id) }
+      return { operation: "remove", effect: store.remove(target.id, options) }
     case "Tags":
       return { operation: "invalidateTags", effect: store.invalidateTags(target.tags, target.mode) }
     case "All":

@@ -337,8 +337,10 @@ const applyChange = (self: Flights, tier: StoreTier, change: Change | undefined)
   switch (change._tag) {
     case "Changed": {
       noteChange(self, change.id)
-      Pending.giveUp(tier.pending, change.id)
-      Memory.remove(self.memory, change.id, "invalidated")
+      if (!Pending.isUnasked(tier.pending, change.id)) {
+        Pending.giveUp(tier.pending, change.id)
+        Memory.remove(self.memory, change.id, "invalidated")
+      }
       const flight = self.flights.get(change.id)
       // A flight that waits for a lease is not detached, because it waits for exactly this change.
       if (flight !== undefined && hasBegun(flight)) detach(self, change.id)

@@ -58,13 +58,14 @@ export const keep = (item: Item): void => {
   if (item.write !== undefined) item.write = { ...item.write, entry: copyOf(item.write.entry) }
 }
 
-/** Reports a written value that the store does not have. If the store is shared, memory must not keep it either. */
+/** Reports a written value that the store does not have, unless memory keeps it, as it may over an unshared store. */
 export const lost = ({ front, store }: StoreTier, { entry: { id, writeId }, key }: OwnWrite): void => {
   const { memory, tagEpochs } = front
+  const isHere = Memory.peek(memory, tagEpochs, id)?.writeId === writeId
   if (store.capabilities.shared) {
     front.mutations++
     Dependents.idChanged(memory.dependents, tagEpochs, id)
     if (memory.entries.get(id)?.writeId === writeId) Memory.remove(memory, id, "unverified")
-  }
+  } else if (isHere) return
   emitOf(front, key, id, { _tag: "Lost" })
 }

@@ -23,6 +23,8 @@ export interface Item {
   places: number
   /** Whether the item is a write in progress. Meanwhile, a lookup may return either the old or the new entry. */
   isWrite?: boolean
+  /** Whether the store has been asked. Until then, a change that it reports is older than a written value. */
+  isAsked?: boolean
   /** The written value. `undefined` for removals, and once there may be a newer value. */
   write?: OwnWrite | undefined
 }
@@ -76,6 +78,12 @@ export const add = (self: PendingInvalidations, target: Target): Item => {
 export const addWrite = (self: PendingInvalidations, id: string, write?: OwnWrite): Item => {
   const isWrite = self.ids.get(id)?.isWrite ?? !self.ids.has(id)
   return Object.assign(add(self, { _tag: "Id", id }), { isWrite, write })
+}
+
+/** Whether a value is written that the store has not been asked to take yet. */
+export const isUnasked = ({ ids }: PendingInvalidations, id: string): boolean => {
+  const item = ids.get(id)
+  return item?.write !== undefined && item.isAsked !== true
 }
 
 /** Gives up a written value, because there may be a newer one. */
