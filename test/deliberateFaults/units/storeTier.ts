@@ -88,13 +88,6 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/cached/answeredInPart.test.ts"
   },
   {
-    name: "a strict write of many that fails for one value interrupts the others",
-    in: "allOf",
-    find: "Effect.forEach(effects, Effect.exit, { concurrency })",
-    replace: "Effect.forEach(effects, (effect) => Effect.map(effect, Exit.succeed), { concurrency })",
-    by: "test/cached/answeredInPart.test.ts"
-  },
-  {
     name: "a strict write that the store refuses keeps what was derived meanwhile",
     in: "set",
     find: "Effect.ensuring(replacing, afterWrite(self, [entry]))",
