@@ -32,7 +32,8 @@ export const sendToStore = (
     restore(withBudget(tier, (budget) =>
       runAll(
         items.map((item, i) => {
-          const sent = removal(tier, item, { ...budget, call: budget })
+          // Suspended, because the budget that is left is copied.
+          const sent = Effect.suspend(() => removal(tier, item, { ...budget, call: budget }))
           return i === 0 ? sent : Effect.andThen(Effect.yieldNow, sent)
         }),
         1
