@@ -5,8 +5,8 @@ import type { Meta } from "../CacheEntry.ts"
 import type { SerializerError } from "../CacheError.ts"
 
 /**
- * A serializer compiled for one schema. `encode` and `decode` are synchronous and return an `Exit`, unless a
- * transformation in the schema is asynchronous.
+ * A serializer compiled for one schema. `encode` and `decode` should return an `Exit`, so that a hit takes no turn of
+ * the event loop, unless a transformation in the schema is asynchronous or a value is large.
  *
  * **Example** (Encoding a value for an id)
  *

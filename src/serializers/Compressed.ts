@@ -12,8 +12,9 @@ import {
   compressions,
   fastest
 } from "../internal/codec/compression.ts"
+import { readerIn } from "../internal/codec/readerIn.ts"
 import { fault } from "../internal/codec/throughSchema.ts"
-import { numbers, readerIn, requireInner, wrap } from "../internal/codec/wrapper.ts"
+import { numbers, requireInner, wrap } from "../internal/codec/wrapper.ts"
 import { mistake, refuseUnknown } from "../internal/options/options.ts"
 import { sizeAboveZero, type SizeInput } from "../internal/options/size.ts"
 import type { Codec, Serializer } from "../Serializer.ts"

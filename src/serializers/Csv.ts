@@ -56,8 +56,8 @@ const formatOf = (columns: ReadonlyArray<Column>, safe: boolean): throughSchema.
  */
 export interface CsvOptions {
   /**
-   * Puts `'` before text that begins with `=`, `+`, `-`, `@`, a tab or a carriage return, so that a spreadsheet does
-   * not run it as a formula. Reading removes the mark. @default `false`
+   * Puts `'` before text that begins with `=`, `+`, `-`, `@` (also full-width), a tab or a line end, so that a
+   * spreadsheet that splits at commas does not run it as a formula. Reading removes the mark. @default `false`
    */
   readonly safeForSpreadsheets?: boolean | undefined
 }

@@ -7,7 +7,8 @@ import { concat } from "../internal/codec/bytes.ts"
 import * as Ciphers from "../internal/codec/ciphers.ts"
 import * as Envelope from "../internal/codec/envelope.ts"
 import { exactBytes, type KeyRing, keyRing, type Protection } from "../internal/codec/keys.ts"
-import { numbers, readerIn, requireInner, wrap } from "../internal/codec/wrapper.ts"
+import { readerIn } from "../internal/codec/readerIn.ts"
+import { numbers, requireInner, wrap } from "../internal/codec/wrapper.ts"
 import { mistake, refuseUnknown } from "../internal/options/options.ts"
 import type { Codec, Serializer } from "../Serializer.ts"
 
@@ -123,11 +124,17 @@ const codecOver = <A, R>(
       if (key === undefined) return Envelope.refusal(name, Envelope.reasons.unknownKey)
       const sealedAt = head.bytes.length + algorithm.nonceSize
       if (bytes.length < sealedAt + Ciphers.tagSize) return Envelope.refusal(name, Envelope.reasons.forged)
-      const opening = key.ciphers[head.form]!.decrypt({
-        nonce: bytes.subarray(head.bytes.length, sealedAt),
-        associated: concat([head.bytes, Envelope.contextOf(id, meta)]),
-        bytes: bytes.subarray(sealedAt)
-      })
+      const open = (context: Uint8Array) =>
+        key.ciphers[head.form]!.decrypt({
+          nonce: bytes.subarray(head.bytes.length, sealedAt),
+          associated: concat([head.bytes, context]),
+          bytes: bytes.subarray(sealedAt)
+        })
+      const opening = Effect.catchEager(
+        open(Envelope.contextOf(id, meta)),
+        (refused) =>
+          Envelope.mayHaveBeenConstant(meta) ? open(Envelope.contextOf(id, meta, true)) : Effect.fail(refused)
+      )
       return Effect.flatMapEager(
         Effect.catchEager(opening, () => Envelope.refusal(name, Envelope.reasons.forged)),
         (opened) => {

@@ -4,11 +4,13 @@
  */
 import { timingSafeEqual } from "effect/crypto/Mac"
 import * as Effect from "effect/Effect"
+import type { SerializerError } from "../CacheError.ts"
 import { concat } from "../internal/codec/bytes.ts"
 import * as Envelope from "../internal/codec/envelope.ts"
 import * as Hmac from "../internal/codec/hmac.ts"
 import { anyBytes, type KeyRing, keyRing, type Protection } from "../internal/codec/keys.ts"
-import { numbers, readerIn, requireInner, wrap } from "../internal/codec/wrapper.ts"
+import { readerIn } from "../internal/codec/readerIn.ts"
+import { numbers, requireInner, wrap } from "../internal/codec/wrapper.ts"
 import { refuseUnknown } from "../internal/options/options.ts"
 import type { Codec, Serializer } from "../Serializer.ts"
 
@@ -101,17 +103,19 @@ const codecOver = <A, R>(inner: Codec<A, R>, name: string, { accepted, isProlong
       if (key === undefined) return Envelope.refusal(name, Envelope.reasons.unknownKey)
       const bodyAt = head.bytes.length + Hmac.size
       const body = bytes.subarray(bodyAt)
-      return Effect.flatMapEager(
-        Hmac.sign(key.begin, head.bytes, Envelope.contextOf(id, meta), body),
-        (signature) => {
+      const verified = (context: Uint8Array): Effect.Effect<A, SerializerError, R> =>
+        Effect.flatMapEager(Hmac.sign(key.begin, head.bytes, context, body), (signature) => {
           if (!timingSafeEqual(signature, bytes.subarray(head.bytes.length, bodyAt))) {
-            return Envelope.refusal(name, Envelope.reasons.forged)
+            const constant = Envelope.contextOf(id, meta, true)
+            return Envelope.mayHaveBeenConstant(meta) && context.length !== constant.length
+              ? verified(constant)
+              : Envelope.refusal(name, Envelope.reasons.forged)
           }
           if (isProlonged(head, meta)) return Envelope.refusal(name, Envelope.reasons.prolonged)
           const reader = readerIn(inner, head.number)
           return reader === undefined ? Envelope.refusal(name, Envelope.reasons.foreign) : reader.decode(body, id, meta)
-        }
-      )
+        })
+      return verified(Envelope.contextOf(id, meta))
     },
     reads: (serializer) => accepted(readerIn(inner, serializer), name)
   }

@@ -9,9 +9,10 @@ import * as throughSchema from "../internal/codec/throughSchema.ts"
 import type { Serializer } from "../Serializer.ts"
 
 type Library = typeof YamlLibrary
+type Parsed = ReturnType<Library["parseDocument"]>
 
 // The rejection handler directly after `import()` tells bundlers that the package is optional.
-const library = await import("yaml").then((loaded): Library | undefined => loaded, () => undefined)
+const loaded = await import("yaml").then((library): Library | undefined => library, () => undefined)
 
 const name = "yaml"
 
@@ -28,36 +29,50 @@ const options = {
   logLevel: "error"
 } as const
 
-/** The most nodes that the aliases of a document may stand for. This serializer writes none. */
-const maxAliasCount = 100
-
 /** Text of other characters is quoted, because YAML or UTF-8 would change it. */
 const plainText = /^[\x20-\x7e\xa0-\u1fff\u2030-\ud7ff\ue000-\ufefe\uff00-\ufffc\n]*$/
 
 // The library loses the space before the first of several lines.
 const isPlain = (text: string): boolean => plainText.test(text) && !(text.includes("\n") && /^\s/.test(text))
 
-const formatOf = ({ Document, parseDocument, visit }: Library): throughSchema.Format => ({
+/** Whether a document has no anchors, aliases or collections as keys, which can cost far more than their size. */
+const isTree = ({ isCollection, visit }: Library, document: Parsed): boolean => {
+  let isOne = true
+  const refuse = () => {
+    isOne = false
+    return visit.BREAK
+  }
+  visit(document, {
+    Alias: refuse,
+    Pair: (_, { key }) => isCollection(key) ? refuse() : undefined,
+    Node: (_, node) => "anchor" in node && node.anchor !== undefined ? refuse() : undefined
+  })
+  return isOne
+}
+
+const formatOf = (library: Library): throughSchema.Format => ({
   name,
   id: 6,
   holds: "json",
   pack(value) {
     try {
-      const document = new Document(value, { ...options, aliasDuplicateObjects: false })
-      visit(document, {
+      const document = new library.Document(value, { ...options, aliasDuplicateObjects: false })
+      library.visit(document, {
         Scalar(_, node) {
           if (typeof node.value === "string" && !isPlain(node.value)) node.type = "QUOTE_DOUBLE"
         }
       })
-      return Exit.succeed(encoder.encode(document.toString({ lineWidth: 0 })))
+      return Exit.succeed(encoder.encode(document.toString({ lineWidth: 0, doubleQuotedAsJSON: true })))
     } catch {
       return Exit.fail(throughSchema.fault(name, "encode", "the value has no YAML form, or is nested too deeply"))
     }
   },
   unpack(bytes) {
     try {
-      const document = parseDocument(decoder.decode(bytes), options)
-      if (document.errors.length + document.warnings.length === 0) return Exit.succeed(document.toJS({ maxAliasCount }))
+      const document = library.parseDocument(decoder.decode(bytes), options)
+      if (document.errors.length + document.warnings.length === 0 && isTree(library, document)) {
+        return Exit.succeed(document.toJS())
+      }
     } catch {
       // The bytes are not UTF-8, or a value is nested too deeply.
     }
@@ -65,7 +80,7 @@ const formatOf = ({ Document, parseDocument, visit }: Library): throughSchema.Fo
   }
 })
 
-const format = library && formatOf(library)
+const format = loaded && formatOf(loaded)
 
 /**
  * The YAML serializer. With a schema, values are converted to the schema's JSON form. Without one, only JSON values and

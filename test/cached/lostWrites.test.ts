@@ -109,6 +109,17 @@ it.effect("P2 · an older change that is reported before the store is asked to t
     }
   }))
 
+it.effect("P2 · a change removes a value whose write was interrupted before the store was asked", () =>
+  Effect.gen(function*() {
+    const { push, state, within } = yield* server()
+    state.markersMillis = 100
+    const setting = yield* start(within(Cached.set("k", "new", { ttl: "1 hour", tags: ["t"] })))
+    yield* settle
+    yield* Fiber.interrupt(setting)
+    yield* push({ _tag: "Changed", id: "k" })
+    expect(yield* Effect.map(within(Cached.getOption("k")), Option.getOrUndefined)).toBe(undefined)
+  }))
+
 it.effect("a value that only this process can have read stays in memory, and is not reported as lost", () => {
   const inner = MemoryStore.make()
   const state = { away: true }
@@ -139,7 +150,7 @@ it.effect("a value that only this process can have read stays in memory, and is 
   }).pipe(Effect.provide(CacheLayer.layer.pipe(Layer.provide(Layer.succeed(Store.Store, store)))))
 })
 
-it.effect("a value set behind an unsent invalidation of its tag is set again if that is acknowledged meanwhile", () => {
+it.effect("a value set behind an unsent invalidation of its tag is lost with an event if that is acknowledged meanwhile", () => {
   const inner = MemoryStore.make()
   const state = { away: true, markersMillis: 0 }
   const down = Effect.fail(new StoreError({ store: "own", operation: "invalidateTags", reason: "Unavailable" }))
@@ -151,6 +162,11 @@ it.effect("a value set behind an unsent invalidation of its tag is set again if 
   }
   const layer = CacheLayer.layerWith({ storeTimeout: "10 seconds" })
   return Effect.gen(function*() {
+    const lost: Array<string> = []
+    yield* start(Stream.runForEach(Cached.events, (event) =>
+      Effect.sync(() => {
+        if (event._tag === "Lost") lost.push(event.id)
+      })))
     yield* Cached.invalidateTag("t")
     state.markersMillis = 3000
     const setting = yield* start(Cached.set("k", 1, { ttl: "1 hour", tags: ["t"] }))
@@ -158,7 +174,8 @@ it.effect("a value set behind an unsent invalidation of its tag is set again if 
     state.away = false
     yield* TestClock.adjust("10 seconds")
     yield* Fiber.join(setting)
-    expect(yield* Cached.getOption("k")).toEqual(Option.some(1))
+    expect(yield* Cached.getOption("k")).toEqual(Option.none())
+    expect(lost).toEqual(["k"])
   }).pipe(Effect.provide(layer.pipe(Layer.provide(Layer.succeed(Store.Store, store)))))
 })
 

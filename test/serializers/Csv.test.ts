@@ -196,6 +196,7 @@ describe("Csv", () => {
       Schema.Record(Schema.String, Schema.String),
       Schema.Struct({ place: City, "place.city": Schema.String }),
       Schema.Struct({}),
+      Schema.Struct({ a: Schema.String, empty: Schema.Struct({}) }),
       Schema.Struct({ "\ud800": Schema.String }),
       Tree
     ]

@@ -120,6 +120,19 @@ describe("wrapped serializers", () => {
       }
     }))
 
+  it.effect("an entry that is made constant is refused, and one that is constant no more is read", () =>
+    Effect.gen(function*() {
+      for (const names of nestings.filter((names) => names.includes("signed") || names.includes("aes"))) {
+        const codec = codecOf(wrapIn(Structured, names))
+        const [plain, constant] = [meta(codec.id), meta(codec.id, { isConstant: true })]
+        const written = yield* codec.encode(value, "id", plain)
+        expect(yield* codec.decode(written, "id", plain)).toEqual(value)
+        expect(Exit.isFailure(yield* Effect.exit(codec.decode(written, "id", constant)))).toBe(true)
+        const writtenConstant = yield* codec.encode(value, "id", constant)
+        for (const one of [plain, constant]) expect(yield* codec.decode(writtenConstant, "id", one)).toEqual(value)
+      }
+    }))
+
   it("names, extensions and content types follow the wrappers", () => {
     const shown = ({ contentType, extension, name }: Serializer.Serializer) => [name, extension, contentType]
     expect(shown(wrapIn(Json, ["gzip"]))).toEqual(["json+gzip", ".json.gz", "application/gzip"])

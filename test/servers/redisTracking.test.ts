@@ -85,6 +85,30 @@ describe.skipIf(isMissing(program))("Redis · changes", () => {
   )
 
   it.live(
+    "P2 · a touch of what another process sets at the same time leaves no older value in memory",
+    () =>
+      Effect.scoped(Effect.gen(function*() {
+        const { a, b } = yield* two
+        const keys = Array.from({ length: 200 }, (_, i) => `touched ${i}`)
+        for (let value = 1; value <= 5; value++) {
+          yield* a.use(Cached.setMany(keys.map((key) => [key, -value] as const), { ttl: "1 hour" }))
+          const at = (key: string) =>
+            Effect.all([
+              b.use(Cached.set(key, value, { ttl: "1 hour" })),
+              a.use(Cached.touch(key, "2 hours"))
+            ], { concurrency: "unbounded" })
+          yield* Effect.forEach(keys, at, { concurrency: "unbounded" })
+          const areNew = Effect.map(
+            Effect.forEach(keys, (key) => a.use(Cached.getOption(key))),
+            (all) => all.every((found) => Option.getOrUndefined(found) === value)
+          )
+          yield* until("the values of the other", areNew)
+        }
+      })),
+    timeout
+  )
+
+  it.live(
     "P2 · a change by another arrives where the server is slow to say whose the last write was",
     () =>
       Effect.scoped(Effect.gen(function*() {

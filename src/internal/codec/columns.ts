@@ -26,6 +26,7 @@ export const columnsOf = (serializer: string, schema: Parameters<typeof elementO
     if (struct?._tag !== "Objects" || struct.indexSignatures.length > 0 || around.has(struct)) {
       return refuse("holds only schemas of arrays of structs")
     }
+    if (struct.propertySignatures.length === 0) refuse("needs structs that have fields")
     around.add(struct)
     for (const { name, type } of struct.propertySignatures) {
       const below = [...path, String(name)]
@@ -50,8 +51,8 @@ export const columnsOf = (serializer: string, schema: Parameters<typeof elementO
 }
 
 /** A mark before text that a spreadsheet would take for a formula. Text that looks like marked text gets one more. */
-const formula = /^'*[=+\-@\t\r]/
-const marked = /^'+[=+\-@\t\r]/
+const formula = /^'*[=+\-@\t\r\n＝＋－＠]/
+const marked = /^'+[=+\-@\t\r\n＝＋－＠]/
 
 const mark = (text: string, safe: boolean): string => (safe ? formula : marked).test(text) ? `'${text}` : text
 const unmark = (text: string): string => marked.test(text) ? text.slice(1) : text

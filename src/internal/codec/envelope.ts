@@ -60,7 +60,7 @@ const encoder = new TextEncoder()
  * The id and the metadata that stores keep unchanged, which are authenticated. The times are compared instead
  * (`isProlonged`), because a shared store may shift them by the differences between clocks.
  */
-export const contextOf = (id: string, meta: Meta | undefined): Uint8Array =>
+export const contextOf = (id: string, meta: Meta | undefined, isConstant = isConstantIn(meta)): Uint8Array =>
   encoder.encode(JSON.stringify(
     meta === undefined
       ? [id]
@@ -70,9 +70,15 @@ export const contextOf = (id: string, meta: Meta | undefined): Uint8Array =>
         meta.writeId,
         meta.tags.map(({ tag, version }) => [tag, version]),
         meta.etag ?? null,
-        meta.endsWithParts === true
+        meta.endsWithParts === true,
+        ...isConstant ? ["constant"] : []
       ]
   ))
+
+const isConstantIn = (meta: Meta | undefined): boolean => meta?.isConstant === true
+
+/** Whether a constant lifetime may have been given up since the value was written, as `Cached.touch` does. */
+export const mayHaveBeenConstant = (meta: Meta | undefined): boolean => meta !== undefined && !isConstantIn(meta)
 
 /** The clocks of processes that share a store may differ by this much. */
 const skewMillis = 60_000

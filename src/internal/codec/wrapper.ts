@@ -23,7 +23,8 @@ const kindsOf = (serializer: Serializer): ReadonlyArray<Kind> => kinds.get(seria
 export const requireInner = (what: string, inner: Serializer, kind: Kind): void => {
   const { extension, make, name } = Object(inner) as Partial<Serializer>
   if (typeof make !== "function" || typeof name !== "string" || typeof extension !== "string") {
-    const given = typeof inner === "string" ? `the text "${inner}"` : kindOf(inner)
+    // Does not quote a text, which may be a secret that stands at the wrong place.
+    const given = typeof inner === "string" ? "a text" : kindOf(inner)
     throw mistake(`${what} needs a serializer, like Json of effect-cached/serializers/Json, not ${given}`)
   }
   if (kindsOf(inner).includes(kind)) {
@@ -46,7 +47,3 @@ export const wrap = (
   kinds.set(serializer, [...kindsOf(inner), kind])
   return serializer
 }
-
-/** The codec that reads payloads with this number: `codec` itself, or one of those that it can read too. */
-export const readerIn = <A, R>(codec: Codec<A, R>, serializer: number): Codec<A, R> | undefined =>
-  codec.id === serializer ? codec : codec.reads?.(serializer)

@@ -3,7 +3,6 @@ import * as Effect from "effect/Effect"
 import type { Stored } from "../../CacheEntry.ts"
 import type { SetRequest, Store } from "../../ports/store.ts"
 import type { TransactStep } from "../../ports/transact.ts"
-import { many } from "../defaults/bounds.ts"
 import { keptOut } from "./tooLarge.ts"
 
 export const sized = (store: Store, minBytes: number, maxBytes: number): Store => {
@@ -33,7 +32,7 @@ export const sized = (store: Store, minBytes: number, maxBytes: number): Store =
       const others = requests.filter(fitsNot)
       if (others.length === 0) return store.setMany(requests)
       return store.setMany(requests.filter(fits)).pipe(
-        Effect.andThen(Effect.forEach(others, remove, { concurrency: many.concurrency, discard: true })),
+        Effect.andThen(Effect.forEach(others, remove, { concurrency: "unbounded", discard: true })),
         Effect.andThen(refuse("set", others[0]!))
       )
     },

@@ -146,19 +146,23 @@ export const replaceAllInStore = <R>(
       const unfit: Array<Write> = []
       stored.forEach((entry, i) => {
         const write = { id: own[i]!.entry.id, item: items[i]!, entry: entry as Stored }
-        if (pending.clears === clears && entry instanceof SerializerError) unfit.push(write)
+        if (pending.clears === clears && isUnfit(entry)) unfit.push(write)
         else if (entry === undefined || isFault(entry) || pending.clears !== clears) removals.push(write)
         else writes.push(write)
       })
       // Removed alone, because only then does the store learn that memory keeps a newer value.
-      const removingUnfit = currentOf(tier, unfit).map(({ item }) => removal(tier, item))
+      const removingUnfit = currentOf(tier, unfit).map(({ item }) => Effect.suspend(() => removal(tier, item)))
       const removed = currentOf(tier, removals)
       const removing = removeFromStore(tier, removed.map(({ id }) => id), removed.map(({ item }) => item))
       // Removals and writes run concurrently, because the caller waits for both within one time limit.
-      return runAll([removing, setInStore(tier, writes), runAll(removingUnfit, many.concurrency)], "unbounded")
+      return runAll([removing, setInStore(tier, writes), runAll(removingUnfit, "unbounded")], "unbounded")
     })
     return orUnsent(tier, items, restore(replacing))
   })
+
+/** Whether the store cannot take a value, but may answer other requests. */
+const isUnfit = (entry: Stored | undefined | Fault): boolean =>
+  entry instanceof SerializerError || (isFault(entry) && entry.reason === "Full")
 
 interface Write extends SetRequest {
   readonly item: Pending.Item

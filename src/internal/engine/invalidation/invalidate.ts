@@ -128,7 +128,7 @@ export const clear = (self: Flights): Effect.Effect<void> =>
     const item = Pending.add(tier.pending, { _tag: "All" })
     const told = begin()
     return tier.steps.send(tier, [item], restore).pipe(
-      Effect.flatMap(() => forgetAll(self)),
+      Effect.ensuring(Effect.suspend(() => forgetAll(self))),
       Effect.andThen(told)
     )
   })

@@ -40,8 +40,6 @@ export interface SetOptions {
   readonly condition: SetCondition | undefined
   /** The budget that is left after an earlier try with the condition. */
   readonly budget?: Budget
-  /** Whether this is the second try. */
-  readonly isAgain?: boolean
 }
 
 /** Returns `false` if the condition does not hold. If there is a store, it alone decides; its faults are failures. */
@@ -109,11 +107,8 @@ export const set = Effect.fnUntraced(function*(
   const replacing = replaceInStore(tier, write, setHere, toStored(asking, key, entry))
   const replaced = Effect.ensuring(replacing, afterWrite(self, [entry]))
   const stored = yield* policy === given ? replaced : Effect.provideService(replaced, Policy.Current, policy)
-  if (stored === undefined && (unsent.length > 0 || options.isAgain === true)) {
-    // An earlier invalidation of a tag has been acknowledged only now, which has removed the new value.
-    if (options.isAgain !== true) return yield* set(self, key, value, { ...options, isAgain: true })
-    OwnWrites.lost(tier, write)
-  }
+  // An earlier invalidation of a tag may have been acknowledged only now, which has removed the new value.
+  if (stored === undefined && unsent.length > 0) OwnWrites.lost(tier, write)
   if (isFault(stored) && policy.strict) yield* strictly(stored)
   if (isUndone && policy.strict) yield* strictly(unacknowledged(tier, "set"))
   return true

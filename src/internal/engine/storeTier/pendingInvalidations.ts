@@ -80,10 +80,10 @@ export const addWrite = (self: PendingInvalidations, id: string, write?: OwnWrit
   return Object.assign(add(self, { _tag: "Id", id }), { isWrite, write })
 }
 
-/** Whether a value is written that the store has not been asked to take yet. */
-export const isUnasked = ({ ids }: PendingInvalidations, id: string): boolean => {
+/** Whether a value is being written that the store has not been asked to take yet. */
+export const isUnasked = ({ ids, unsent }: PendingInvalidations, id: string): boolean => {
   const item = ids.get(id)
-  return item?.write !== undefined && item.isAsked !== true
+  return item?.write !== undefined && item.isAsked !== true && !unsent.has(item)
 }
 
 /** Gives up a written value, because there may be a newer one. */

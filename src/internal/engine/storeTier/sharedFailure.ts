@@ -6,6 +6,9 @@ import { idOf, type Key } from "../../key/ofKey.ts"
 import { codecsOf } from "./codec.ts"
 import type { StoreTier } from "./storeTier.ts"
 
+/** The id under which a note is encoded. A signature that includes it is not that of an entry or an element. */
+const ofNote = (key: Key): string => `${idOf(key)}\u0000note`
+
 /** Encodes a failure. Returns `undefined` if it cannot be encoded; other processes then load for themselves. */
 export const encode = (
   tier: StoreTier,
@@ -15,7 +18,7 @@ export const encode = (
   const codec = codecsOf(tier, key).failure
   if (codec === undefined || cause.reasons.length !== 1 || !Cause.hasFails(cause)) return Effect.undefined
   const note = Effect.map(
-    Effect.suspend(() => codec.encode(Cause.squash(cause), idOf(key))),
+    Effect.suspend(() => codec.encode(Cause.squash(cause), ofNote(key))),
     (payload) => {
       const note = new Uint8Array(payload.length + 1)
       note[0] = codec.id
@@ -34,7 +37,7 @@ export const decode = (
 ): Effect.Effect<Exit.Failure<unknown, unknown> | undefined, never, any> => {
   const codec = codecsOf(tier, key).failure
   if (codec === undefined || codec.id !== note[0]) return Effect.undefined
-  return Effect.matchCause(Effect.suspend(() => codec.decode(note.subarray(1), idOf(key))), {
+  return Effect.matchCause(Effect.suspend(() => codec.decode(note.subarray(1), ofNote(key))), {
     onFailure: () => undefined,
     onSuccess: (error) => Exit.fail(error) as Exit.Failure<unknown, unknown>
   })

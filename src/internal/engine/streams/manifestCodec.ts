@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import type { Stored } from "../../../CacheEntry.ts"
 import { SerializerError } from "../../../CacheError.ts"
 import type { Codec } from "../../../ports/serializer.ts"
+import { readerIn } from "../../codec/readerIn.ts"
 import { FailedStream, Manifest } from "../memory/manifest.ts"
 import type { Codecs } from "../storeTier/storeTier.ts"
 
@@ -39,17 +40,24 @@ const decoding = <A>(id: string, decode: () => A): Effect.Effect<A, SerializerEr
 
 const headBytes = 4
 
-/** Encodes the failure of a stream, together with the manifest of the elements before the failure. */
+/** The id under which a stream's failure is encoded. A signature that includes it is not that of an element. */
+const ofFailure = (id: string): string => `${id}\u0000failure`
+
+/**
+ * Encodes the failure of a stream, together with the manifest of the elements before the failure. The number of the
+ * failure's serializer follows the manifest.
+ */
 const failureCodec = (failure: Codec<unknown, any>): Codec<unknown, any> => ({
   id: number,
   encode: (failed, id) => {
     const { error, manifest } = failed as FailedStream
-    return Effect.map(failure.encode(error, id), (encoded) => {
+    return Effect.map(failure.encode(error, ofFailure(id)), (encoded) => {
       const head = write(manifest)
-      const bytes = new Uint8Array(headBytes + head.length + encoded.length)
+      const bytes = new Uint8Array(headBytes + head.length + 1 + encoded.length)
       new DataView(bytes.buffer).setUint32(0, head.length)
       bytes.set(head, headBytes)
-      bytes.set(encoded, headBytes + head.length)
+      bytes[headBytes + head.length] = failure.id
+      bytes.set(encoded, headBytes + head.length + 1)
       return bytes
     })
   },
@@ -57,10 +65,22 @@ const failureCodec = (failure: Codec<unknown, any>): Codec<unknown, any> => ({
     Effect.flatMap(
       decoding(id, () => headOf(bytes)),
       (end) =>
-        Effect.flatMap(decoding(id, () => read(bytes.subarray(headBytes, end))), (manifest) =>
-          Effect.map(failure.decode(bytes.subarray(end), id), (error) => new FailedStream(manifest, error)))
+        Effect.flatMap(
+          decoding(id, () => [read(bytes.subarray(headBytes, end)), readerOf(failure, bytes[end])] as const),
+          ([manifest, reader]) =>
+            Effect.map(
+              reader.decode(bytes.subarray(end + 1), ofFailure(id)),
+              (error) => new FailedStream(manifest, error)
+            )
+        )
     )
 })
+
+const readerOf = (failure: Codec<unknown, any>, number: number | undefined): Codec<unknown, any> => {
+  const reader = number === undefined ? undefined : readerIn(failure, number)
+  if (reader === undefined) throw new Error("another serializer has written the failure")
+  return reader
+}
 
 /** The run named by a stored manifest. `undefined` if the entry does not belong to a stream. */
 export const runOf = ({ meta, payload }: Stored): string | undefined => {

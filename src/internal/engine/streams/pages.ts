@@ -5,13 +5,14 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Stream from "effect/Stream"
 import type { Stored } from "../../../CacheEntry.ts"
+import { readerIn } from "../../codec/readerIn.ts"
 import { chunk, turnMillis } from "../../defaults/bounds.ts"
 import { streams } from "../../defaults/options.ts"
 import { pageId, pagePrefix, partsOfPage } from "../../store/pageIds.ts"
 import { monotonicMillis } from "../../time/monotonic.ts"
 import { ask } from "../storeTier/ask.ts"
 import { spawn, supervise, type Worker } from "../storeTier/background.ts"
-import { codecFor, decodeNow } from "../storeTier/codec.ts"
+import { decodeNow } from "../storeTier/codec.ts"
 import { isFault } from "../storeTier/faults.ts"
 import type { Codecs, StoreTier } from "../storeTier/storeTier.ts"
 import { runOf } from "./manifestCodec.ts"
@@ -91,7 +92,7 @@ export const read = Effect.fnUntraced(function*(
 ): Effect.fn.Return<ReadPage | undefined, never, any> {
   const answer = yield* asked(tier, "get", tier.store.get(page, []))
   if (isFault(answer) || answer.entry === undefined) return undefined
-  const codec = codecFor(codecs, answer.entry)
+  const codec = readerIn(codecs.success, answer.entry.meta.serializer)
   if (codec === undefined) return undefined
   const { payload } = answer.entry
   const clock = yield* Clock.Clock
