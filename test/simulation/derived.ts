@@ -382,16 +382,13 @@ const run = (seed: number): ReadonlyArray<string> => {
     const names = ["a", "b", "item:1"].filter(() => moreDice.chance(0.6))
     const ending = moreDice.pick(["well", "well", "well", "fails", "is interrupted"] as const)
     const isolation = moreDice.pick(["fast", "locked", "serializable"] as const)
-    const value = (name: string, now: number): Made => ({
-      of: { [name]: ending === "well" ? truth[name]! : dirty },
-      ends: [now + 4000]
-    })
+    // The lifetime counts from the commit, so the end is not known yet.
+    const value = (name: string): Made => ({ of: { [name]: ending === "well" ? truth[name]! : dirty }, ends: [] })
     const write = (name: string) =>
       Effect.gen(function*() {
         if (moreDice.chance(0.3)) return yield* Cached.remove(name)
         if (name === "b" && moreDice.chance(0.3)) return yield* Cached.invalidateTag("T")
-        const now = yield* Effect.clockWith((clock) => clock.currentTimeMillis)
-        const made = value(name, now)
+        const made = value(name)
         yield* Cached.set(name, made, { ttl: 4000, ...name === "b" ? { tags: ["T"] } : {} })
         if (name !== "a") return
         // A local write is visible here, also through entries derived from it.
