@@ -35,7 +35,7 @@ const plainText = /^[\x20-\x7e\xa0-\u1fff\u2030-\ud7ff\ue000-\ufefe\uff00-\ufffc
 // The library loses the space before the first of several lines.
 const isPlain = (text: string): boolean => plainText.test(text) && !(text.includes("\n") && /^\s/.test(text))
 
-/** Whether a document has no anchors, aliases or collections as keys, which can cost far more than their size. */
+/** Whether a document has no anchors, hence no aliases, and no collections as keys: they can be costly to read. */
 const isTree = ({ isCollection, visit }: Library, document: Parsed): boolean => {
   let isOne = true
   const refuse = () => {
@@ -43,7 +43,6 @@ const isTree = ({ isCollection, visit }: Library, document: Parsed): boolean => 
     return visit.BREAK
   }
   visit(document, {
-    Alias: refuse,
     Pair: (_, { key }) => isCollection(key) ? refuse() : undefined,
     Node: (_, node) => "anchor" in node && node.anchor !== undefined ? refuse() : undefined
   })
