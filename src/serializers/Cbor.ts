@@ -4,7 +4,6 @@
  */
 import type * as CborLibrary from "cborg"
 import type * as Tags from "cborg/taglib"
-import * as Exit from "effect/Exit"
 import { isWellFormed, toHex } from "../internal/codec/bytes.ts"
 import { installed } from "../internal/codec/exactly.ts"
 import { plainDataOnly } from "../internal/codec/plainData.ts"
@@ -76,20 +75,20 @@ const formatOf = (library: Library): throughSchema.Format => {
     name,
     id: 7,
     holds: "json",
-    pack(value) {
-      try {
-        return Exit.succeed(new Uint8Array(library.encode(value, encoding as never)))
-      } catch {
-        return Exit.fail(throughSchema.fault(name, "encode", "the value has no CBOR form, or is nested too deeply"))
-      }
-    },
-    unpack(bytes) {
-      try {
-        return Exit.succeed(library.decode(bytes, decoding as never))
-      } catch {
-        return Exit.fail(throughSchema.fault(name, "decode", "these bytes are not CBOR that this serializer writes"))
-      }
-    }
+    pack: (value) =>
+      throughSchema.attempt(
+        name,
+        "encode",
+        () => new Uint8Array(library.encode(value, encoding as never)),
+        () => "the value has no CBOR form, or is nested too deeply"
+      ),
+    unpack: (bytes) =>
+      throughSchema.attempt(
+        name,
+        "decode",
+        () => library.decode(bytes, decoding as never) as unknown,
+        () => "these bytes are not CBOR that this serializer writes"
+      )
   }
 }
 

@@ -3,9 +3,7 @@
  * @since 0.1.0
  */
 import * as EffectCsv from "effect/encoding/Csv"
-import * as Exit from "effect/Exit"
 import type * as Schema from "effect/Schema"
-import type { SerializerError } from "../CacheError.ts"
 import { type Column, columnsOf, fromRows, reasonOf, toRows } from "../internal/codec/columns.ts"
 import { narrow, refusing } from "../internal/codec/narrow.ts"
 import { collect } from "../internal/codec/textChannel.ts"
@@ -19,14 +17,6 @@ const id = 8
 const encoder = new TextEncoder()
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
 
-const attempt = <A>(operation: "encode" | "decode", other: string, run: () => A): Exit.Exit<A, SerializerError> => {
-  try {
-    return Exit.succeed(run())
-  } catch (error) {
-    return Exit.fail(throughSchema.fault(name, operation, reasonOf(error) ?? other))
-  }
-}
-
 const required = <A>(value: A | undefined): A => {
   if (value === undefined) throw new Error("no CSV")
   return value
@@ -37,16 +27,16 @@ const formatOf = (columns: ReadonlyArray<Column>, safe: boolean): throughSchema.
   id,
   holds: "json",
   pack: (records) =>
-    attempt("encode", "the value has no CSV form", () => {
+    throughSchema.attempt(name, "encode", () => {
       const rows = toRows(columns, records as ReadonlyArray<unknown>, safe)
       return encoder.encode(required(collect(rows, EffectCsv.encodeString())).join(""))
-    }),
+    }, (thrown) => reasonOf(thrown) ?? "the value has no CSV form"),
   unpack: (bytes) =>
-    attempt("decode", "these bytes are not CSV", () => {
+    throughSchema.attempt(name, "decode", () => {
       const text = decoder.decode(bytes)
       const rows = collect([text], EffectCsv.decodeString({ maxRecordSize: Infinity, ignoreEmptyLines: true }))
       return fromRows(columns, required(rows))
-    })
+    }, (thrown) => reasonOf(thrown) ?? "these bytes are not CSV")
 })
 
 /**

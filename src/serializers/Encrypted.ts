@@ -124,26 +124,14 @@ const codecOver = <A, R>(
       if (key === undefined) return Envelope.refusal(name, Envelope.reasons.unknownKey)
       const sealedAt = head.bytes.length + algorithm.nonceSize
       if (bytes.length < sealedAt + Ciphers.tagSize) return Envelope.refusal(name, Envelope.reasons.forged)
-      const open = (context: Uint8Array) =>
-        key.ciphers[head.form]!.decrypt({
-          nonce: bytes.subarray(head.bytes.length, sealedAt),
-          associated: concat([head.bytes, context]),
-          bytes: bytes.subarray(sealedAt)
-        })
-      const opening = Effect.catchEager(
-        open(Envelope.contextOf(id, meta)),
-        (refused) =>
-          Envelope.mayHaveBeenConstant(meta) ? open(Envelope.contextOf(id, meta, true)) : Effect.fail(refused)
-      )
-      return Effect.flatMapEager(
-        Effect.catchEager(opening, () => Envelope.refusal(name, Envelope.reasons.forged)),
-        (opened) => {
-          if (isProlonged(head, meta)) return Envelope.refusal(name, Envelope.reasons.prolonged)
-          const reader = readerIn(inner, head.number)
-          return reader === undefined
-            ? Envelope.refusal(name, Envelope.reasons.foreign)
-            : reader.decode(opened, id, meta)
-        }
+      return Envelope.opened(
+        { inner, name, head, id, meta, isProlonged },
+        (context) =>
+          key.ciphers[head.form]!.decrypt({
+            nonce: bytes.subarray(head.bytes.length, sealedAt),
+            associated: concat([head.bytes, context]),
+            bytes: bytes.subarray(sealedAt)
+          })
       )
     },
     reads: (serializer) => accepted(readerIn(inner, serializer), name)

@@ -4,7 +4,7 @@
  */
 import { timingSafeEqual } from "effect/crypto/Mac"
 import * as Effect from "effect/Effect"
-import type { SerializerError } from "../CacheError.ts"
+import * as Exit from "effect/Exit"
 import { concat } from "../internal/codec/bytes.ts"
 import * as Envelope from "../internal/codec/envelope.ts"
 import * as Hmac from "../internal/codec/hmac.ts"
@@ -84,6 +84,8 @@ interface Settings extends Envelope.Rules {
   readonly ring: KeyRing<Key>
 }
 
+const mismatch = Exit.fail("mismatch")
+
 const codecOver = <A, R>(inner: Codec<A, R>, name: string, { accepted, isProlonged, ring }: Settings): Codec<A, R> => {
   return {
     id: numbers.signed,
@@ -103,19 +105,15 @@ const codecOver = <A, R>(inner: Codec<A, R>, name: string, { accepted, isProlong
       if (key === undefined) return Envelope.refusal(name, Envelope.reasons.unknownKey)
       const bodyAt = head.bytes.length + Hmac.size
       const body = bytes.subarray(bodyAt)
-      const verified = (context: Uint8Array): Effect.Effect<A, SerializerError, R> =>
-        Effect.flatMapEager(Hmac.sign(key.begin, head.bytes, context, body), (signature) => {
-          if (!timingSafeEqual(signature, bytes.subarray(head.bytes.length, bodyAt))) {
-            const constant = Envelope.contextOf(id, meta, true)
-            return Envelope.mayHaveBeenConstant(meta) && context.length !== constant.length
-              ? verified(constant)
-              : Envelope.refusal(name, Envelope.reasons.forged)
-          }
-          if (isProlonged(head, meta)) return Envelope.refusal(name, Envelope.reasons.prolonged)
-          const reader = readerIn(inner, head.number)
-          return reader === undefined ? Envelope.refusal(name, Envelope.reasons.foreign) : reader.decode(body, id, meta)
-        })
-      return verified(Envelope.contextOf(id, meta))
+      const signature = bytes.subarray(head.bytes.length, bodyAt)
+      return Envelope.opened(
+        { inner, name, head, id, meta, isProlonged },
+        (context) =>
+          Effect.flatMapEager(
+            Hmac.sign(key.begin, head.bytes, context, body),
+            (expected) => timingSafeEqual(expected, signature) ? Exit.succeed(body) : mismatch
+          )
+      )
     },
     reads: (serializer) => accepted(readerIn(inner, serializer), name)
   }

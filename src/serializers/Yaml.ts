@@ -2,7 +2,6 @@
  * YAML for people to read and edit. It needs the package `yaml`.
  * @since 0.1.0
  */
-import * as Exit from "effect/Exit"
 import type * as YamlLibrary from "yaml"
 import { exactly, installed } from "../internal/codec/exactly.ts"
 import * as throughSchema from "../internal/codec/throughSchema.ts"
@@ -53,30 +52,24 @@ const formatOf = (library: Library): throughSchema.Format => ({
   name,
   id: 6,
   holds: "json",
-  pack(value) {
-    try {
+  pack: (value) =>
+    throughSchema.attempt(name, "encode", () => {
       const document = new library.Document(value, { ...options, aliasDuplicateObjects: false })
       library.visit(document, {
         Scalar(_, node) {
           if (typeof node.value === "string" && !isPlain(node.value)) node.type = "QUOTE_DOUBLE"
         }
       })
-      return Exit.succeed(encoder.encode(document.toString({ lineWidth: 0, doubleQuotedAsJSON: true })))
-    } catch {
-      return Exit.fail(throughSchema.fault(name, "encode", "the value has no YAML form, or is nested too deeply"))
-    }
-  },
-  unpack(bytes) {
-    try {
+      return encoder.encode(document.toString({ lineWidth: 0, doubleQuotedAsJSON: true }))
+    }, () => "the value has no YAML form, or is nested too deeply"),
+  unpack: (bytes) =>
+    throughSchema.attempt(name, "decode", () => {
       const document = library.parseDocument(decoder.decode(bytes), options)
-      if (document.errors.length + document.warnings.length === 0 && isTree(library, document)) {
-        return Exit.succeed(document.toJS())
+      if (document.errors.length + document.warnings.length > 0 || !isTree(library, document)) {
+        throw new Error("other YAML")
       }
-    } catch {
-      // The bytes are not UTF-8, or a value is nested too deeply.
-    }
-    return Exit.fail(throughSchema.fault(name, "decode", "these bytes are not YAML of JSON values"))
-  }
+      return document.toJS() as unknown
+    }, () => "these bytes are not YAML of JSON values")
 })
 
 const format = loaded && formatOf(loaded)

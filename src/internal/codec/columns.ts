@@ -43,9 +43,7 @@ export const columnsOf = (serializer: string, schema: Parameters<typeof elementO
   }
   add(elementOf(schema), [])
   const names = new Set(columns.map(({ name }) => name))
-  if (names.size !== columns.length || columns.length === 0) {
-    refuse("needs structs whose fields have names of their own")
-  }
+  if (names.size !== columns.length) refuse("needs structs whose fields have names of their own")
   if (!columns.every(({ name }) => isWellFormed(name))) refuse("needs names of fields that UTF-8 can hold")
   return columns
 }

@@ -12,8 +12,10 @@
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { Meta } from "../../CacheEntry.ts"
+import type { SerializerError } from "../../CacheError.ts"
 import type { Codec } from "../../ports/serializer.ts"
 import type { Protection } from "./keys.ts"
+import { readerIn } from "./readerIn.ts"
 import { fault } from "./throughSchema.ts"
 
 interface Head {
@@ -60,7 +62,7 @@ const encoder = new TextEncoder()
  * The id and the metadata that stores keep unchanged, which are authenticated. The times are compared instead
  * (`isProlonged`), because a shared store may shift them by the differences between clocks.
  */
-export const contextOf = (id: string, meta: Meta | undefined, isConstant = isConstantIn(meta)): Uint8Array =>
+export const contextOf = (id: string, meta: Meta | undefined, isConstant = meta?.isConstant === true): Uint8Array =>
   encoder.encode(JSON.stringify(
     meta === undefined
       ? [id]
@@ -74,11 +76,6 @@ export const contextOf = (id: string, meta: Meta | undefined, isConstant = isCon
         ...isConstant ? ["constant"] : []
       ]
   ))
-
-const isConstantIn = (meta: Meta | undefined): boolean => meta?.isConstant === true
-
-/** Whether a constant lifetime may have been given up since the value was written, as `Cached.touch` does. */
-export const mayHaveBeenConstant = (meta: Meta | undefined): boolean => meta !== undefined && !isConstantIn(meta)
 
 /** The clocks of processes that share a store may differ by this much. */
 const skewMillis = 60_000
@@ -95,6 +92,33 @@ export const reasons = {
   unknownKey: "its key is not among the keys of this serializer",
   forged: "these bytes, their id, tags or other metadata are not those that were written",
   prolonged: "its lifetime was extended after it was written, which `prolongable` permits"
+}
+
+interface Opening<A, R> {
+  readonly inner: Codec<A, R>
+  readonly name: string
+  readonly head: Head
+  readonly id: string
+  readonly meta: Meta | undefined
+  readonly isProlonged: Rules["isProlonged"]
+}
+
+/** Decodes what `open` returns for the context of a payload. `open` fails if the payload has another context. */
+export const opened = <A, R>(
+  { head, id, inner, isProlonged, meta, name }: Opening<A, R>,
+  open: (context: Uint8Array) => Effect.Effect<Uint8Array, unknown>
+): Effect.Effect<A, SerializerError, R> => {
+  // An entry that was written with a constant lifetime may have lost it since, as `Cached.touch` does.
+  const mayHaveLost = meta !== undefined && meta.isConstant !== true
+  const opening = Effect.catchEager(
+    open(contextOf(id, meta)),
+    (error) => mayHaveLost ? open(contextOf(id, meta, true)) : Exit.fail(error)
+  )
+  return Effect.flatMapEager(Effect.catchEager(opening, () => refusal(name, reasons.forged)), (body) => {
+    if (isProlonged(head, meta)) return refusal(name, reasons.prolonged)
+    const reader = readerIn(inner, head.number)
+    return reader === undefined ? refusal(name, reasons.foreign) : reader.decode(body, id, meta)
+  })
 }
 
 export interface Rules {

@@ -26,6 +26,20 @@ type Operation = "encode" | "decode"
 export const fault = (serializer: string, operation: Operation, reason: string) =>
   new SerializerError({ serializer, operation, reason })
 
+/** Runs a step of a format. An exception becomes a `SerializerError` that does not quote it. */
+export const attempt = <A>(
+  serializer: string,
+  operation: Operation,
+  run: () => A,
+  reasonOf: (thrown: unknown) => string
+): Exit.Exit<A, SerializerError> => {
+  try {
+    return Exit.succeed(run())
+  } catch (thrown) {
+    return Exit.fail(fault(serializer, operation, reasonOf(thrown)))
+  }
+}
+
 /** Describes the position and kind of the mismatch, never the value itself, which may be private. */
 const describe = (issue: SchemaIssue.Issue, path: ReadonlyArray<PropertyKey> = []): string => {
   switch (issue._tag) {

@@ -3,13 +3,14 @@
  * that the wrapper calls.
  */
 import { Effect, Redacted } from "effect"
-import type { CacheEntry, Serializer } from "effect-cached"
+import type { Serializer } from "effect-cached"
 import * as Compressed from "effect-cached/serializers/Compressed"
 import * as Encrypted from "effect-cached/serializers/Encrypted"
 import { Json } from "effect-cached/serializers/Json"
 import * as Signed from "effect-cached/serializers/Signed"
 import { createCipheriv, createDecipheriv, createHmac, createSecretKey, randomBytes } from "node:crypto"
 import { gunzipSync, gzipSync, zstdCompressSync, zstdDecompressSync } from "node:zlib"
+import { entry } from "../../support/stored.ts"
 import { inTurn, nanos, print } from "../measure.ts"
 import { user } from "../record.ts"
 
@@ -37,16 +38,7 @@ const decrypt = ({ bytes, nonce, tag }: ReturnType<typeof encrypt>) => {
   return decoded(Buffer.concat([decipher.update(bytes), decipher.final()]))
 }
 
-const meta: CacheEntry.Meta = {
-  createdAt: 0,
-  softExpiresAt: Infinity,
-  expiresAt: Infinity,
-  loadMillis: 1,
-  outcome: "success",
-  tags: [],
-  writeId: "0".repeat(32),
-  serializer: 1
-}
+const { meta } = entry(0)
 
 const wrapped = (serializer: Serializer.Serializer) => {
   const codec = serializer.make<unknown, never>(undefined)

@@ -167,7 +167,7 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "a value that stays in memory is reported as lost",
     in: "lost",
-    find: "else if (isHere) return",
+    find: "else if (Memory.peek(memory, tagEpochs, id)?.writeId === writeId) return",
     replace: "",
     by: "test/cached/lostWrites.test.ts"
   },

@@ -13,6 +13,13 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: wrappers
   },
   {
+    name: "a signature does not cover that a lifetime is constant",
+    in: "contextOf",
+    find: `...isConstant ? ["constant"] : []`,
+    replace: "",
+    by: wrappers
+  },
+  {
     name: "a signed entry may get a longer life",
     in: "isProlonged",
     find: "meta !== undefined",

@@ -61,11 +61,10 @@ export const keep = (item: Item): void => {
 /** Reports a written value that the store does not have, unless memory keeps it, as it may over an unshared store. */
 export const lost = ({ front, store }: StoreTier, { entry: { id, writeId }, key }: OwnWrite): void => {
   const { memory, tagEpochs } = front
-  const isHere = Memory.peek(memory, tagEpochs, id)?.writeId === writeId
   if (store.capabilities.shared) {
     front.mutations++
     Dependents.idChanged(memory.dependents, tagEpochs, id)
     if (memory.entries.get(id)?.writeId === writeId) Memory.remove(memory, id, "unverified")
-  } else if (isHere) return
+  } else if (Memory.peek(memory, tagEpochs, id)?.writeId === writeId) return
   emitOf(front, key, id, { _tag: "Lost" })
 }
