@@ -18,7 +18,12 @@ const load = Effect.acquireRelease(
       Signed: await import("effect-cached/serializers/Signed")
     }
   }),
-  ({ getBuiltinModule }) => Effect.sync(() => Object.assign(process, { getBuiltinModule }))
+  ({ getBuiltinModule }) =>
+    Effect.sync(() => {
+      Object.assign(process, { getBuiltinModule })
+      // Other files share the modules of this worker.
+      vi.resetModules()
+    })
 )
 
 const text = "a text that is long enough to be compressed ".repeat(100)
