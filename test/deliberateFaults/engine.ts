@@ -347,8 +347,8 @@ unregister(self, flight)`
     name: "throttle is ignored",
     sought: "always",
     in: "isThrottled",
-    find: "if (retryAt === undefined) return false",
-    replace: `if (retryAt !== undefined || id !== "") return false`
+    find: "if (pause === undefined) return false",
+    replace: `if (pause !== undefined || id !== "") return false`
   },
   {
     name: "an answer ends no fallback",

@@ -131,6 +131,26 @@ describe("P6 · a stale value is served only inside its ttl, by a strategy that 
         expect(ended(reader)).toEqual(Exit.fail("down"))
       }).pipe(Effect.provide(cache.layer())))
 
+    it.effect("a load that fails later, with a smaller retryAfter, does not end the pause of another", () =>
+      Effect.gen(function*() {
+        yield* good.pipe(Cached.softTtl({ ...soft, softTtl: 0 }))
+        const slow = Effect.delay(bad, "2 seconds").pipe(
+          Cached.softTtl({ ...soft, softTtl: 0, retryAfter: "1 second" })
+        )
+        const later = yield* start(CachePolicy.readOnly(slow))
+        yield* settle
+        const { counts, load } = counting(0)
+        const get = Effect.flatMap(load, () => bad).pipe(
+          Cached.softTtl({ ...soft, softTtl: 0, retryAfter: "1 minute" })
+        )
+        expect(yield* get).toBe("good")
+        yield* TestClock.adjust("2 seconds")
+        expect(ended(later)).toEqual(Exit.succeed("good"))
+        yield* TestClock.adjust("2 seconds")
+        expect(yield* get).toBe("good")
+        expect(counts.started).toBe(1)
+      }).pipe(Effect.provide(cache.layer())))
+
     it.effect("ttl, and a reader that joins with it, gets the failure and no stale value", () =>
       Effect.gen(function*() {
         yield* Effect.succeed("good").pipe(Cached.softTtl({ ...soft, softTtl: 0 }))

@@ -5,14 +5,21 @@ import type { Flights, Request } from "../state.ts"
 import { isAnswered } from "./answers.ts"
 import { rulesOf } from "./rules.ts"
 
-/** Pauses the loads for an id. The table is bounded, because ids that are never read again stay in it. */
+/**
+ * Pauses the loads for an id. A shorter pause does not end a longer one: an overlapping load may fail later, with a
+ * smaller `retryAfter`. The table is bounded, because ids that are never read again stay in it.
+ */
 export const holdOff = (self: Pick<Flights, "retryAt">, id: string, now: number, millis: number): void => {
-  if (millis > 0) self.retryAt.set(id, { until: now + millis, millis })
+  if (millis > leftOf(self.retryAt.get(id), now)) self.retryAt.set(id, { until: now + millis, millis })
   for (const oldest of self.retryAt.keys()) {
     if (self.retryAt.size <= throttledIds) break
     self.retryAt.delete(oldest)
   }
 }
+
+/** The milliseconds that are left of a pause. If more than the whole pause is left, the clock was set back. */
+const leftOf = (pause: { readonly until: number; readonly millis: number } | undefined, now: number): number =>
+  pause === undefined || pause.until <= now || pause.until - now > pause.millis ? 0 : pause.until - now
 
 export const isThrottled = (
   self: Pick<Flights, "retryAt" | "readDefaults">,
@@ -20,11 +27,9 @@ export const isThrottled = (
   id: string,
   now: number
 ): boolean => {
-  const retryAt = self.retryAt.get(id)
-  if (retryAt === undefined) return false
-  const leftMillis = retryAt.until - now
-  // If more than the whole pause is left, the clock was set back.
-  if (leftMillis <= 0 || leftMillis > retryAt.millis) {
+  const pause = self.retryAt.get(id)
+  if (pause === undefined) return false
+  if (leftOf(pause, now) === 0) {
     self.retryAt.delete(id)
     return false
   }
