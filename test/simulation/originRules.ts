@@ -5,6 +5,7 @@ import { keepsOut } from "./misuse.ts"
 import { hasRoom, type Load, type Origin, type Read, type Spec, streamId, type Touch, type Write } from "./model.ts"
 import { checkNewest, mayShare } from "./refreshRules.ts"
 import {
+  beside,
   covers,
   hasConstant,
   idleOf,
@@ -247,6 +248,8 @@ const checkForeign = (self: World, origin: Load, what: string): void => {
   if (isLate && self.config.features.includes("markersAmongEntries")) return
   // Without an error schema a failure stays in memory.
   if (origin.exit === undefined || Exit.isFailure(origin.exit)) return
+  // A commit that has displaced another change is answered, and still pending: it is sent again.
+  if (beside.has(origin)) return
   // A load beside an unanswered write does not go through the store.
   const born = self.born.get(origin)!
   if (self.writes.some((write) => write.done > born && write.asked < origin.ended)) return

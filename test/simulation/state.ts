@@ -201,6 +201,9 @@ export const uninterruptible = new WeakSet<Load>()
 /** Loads whose place another had taken before they began. */
 export const displaced = new WeakSet<Load>()
 
+/** Loads that began while a change of their id was pending: they do not go through the store. */
+export const beside = new WeakSet<Load>()
+
 /** The reader that started a flight; a request that was made again is another object over the one before. */
 export const readerOf = (self: World, { request }: Flight): Read | undefined => {
   for (let asked: object | null = request; asked !== null; asked = Object.getPrototypeOf(asked) as object | null) {

@@ -1,6 +1,7 @@
 /** Notes what happens in a run, and has it checked against the promises P1 to P7. */
 import { Cause, Exit } from "effect"
 import type { Flight } from "../../src/internal/engine/state.ts"
+import * as Pending from "../../src/internal/engine/storeTier/pendingInvalidations.ts"
 import { checkAbandoned } from "./abandonRules.ts"
 import { checkFailure } from "./failureRules.ts"
 import { heldOf, isHeld } from "./held.ts"
@@ -19,6 +20,7 @@ import {
 import { checkOrigins, noteUnanswered, until } from "./originRules.ts"
 export { checkTogether } from "./refreshRules.ts"
 import {
+  beside,
   covers,
   describe,
   displaced,
@@ -68,6 +70,8 @@ export const beginLoad = (
     if (first) checkThrottle(self, load, flight)
     checkClosed(self, load)
     if (!flight.storable) displaced.add(load)
+    const pending = flight.engine.storeTier?.pending
+    if (pending !== undefined && Pending.isPending(pending, load.id)) beside.add(load)
   }
   self.born.set(load, flight === undefined ? load.n : readerOf(self, flight)?.begun ?? 0)
   self.loads.push(load)
