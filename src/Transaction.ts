@@ -9,7 +9,6 @@ import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
 import type { SqlClient } from "effect/sql/SqlClient"
 import type { SqlError } from "effect/sql/SqlError"
-import { underPolicyOf } from "./cached/underPolicy.ts"
 import { withCaching } from "./cached/withCaching.ts"
 import {
   CacheConfigError,
@@ -157,7 +156,7 @@ export const run: {
     return withCaching((outer): Effect.Effect<A, E | Run.Failure, R | Caching> => {
       const entered = outer.perform(enter)
       if (entered === undefined) return self
-      const body = (cache: Cache) => Effect.provideService(self, Caching, underPolicyOf(outer, cache))
+      const body = (cache: Cache) => Effect.provideService(self, Caching, outer.inside?.(cache) ?? cache)
       if (isOverlay(entered)) {
         if (!entered.root.bypasses) {
           return Run.nested(entered, { isolation, timeoutMillis: timeoutMillis ?? Infinity }, body)
@@ -330,7 +329,7 @@ export const withSql: {
       withCaching((outer) => {
         const entered = outer.perform(enter)
         if (entered === undefined) return sql.withTransaction(self)
-        const body = (cache: Cache) => Effect.provideService(self, Caching, underPolicyOf(outer, cache))
+        const body = (cache: Cache) => Effect.provideService(self, Caching, outer.inside?.(cache) ?? cache)
         if (!isOverlay(entered)) {
           return Effect.flatMap(Lock, (lock) =>
             Sql.withSql({ outer, base: entered, lock, sql, outbox: options.outbox }, body))

@@ -9,15 +9,21 @@ import { Current, type Policy } from "../internal/engine/request/callPolicy.ts"
 type Change = (policy: Policy) => Policy
 
 export const underPolicy = (inner: Cache, change: Change): Cache => {
-  const add = (context: Context.Context<never>) => Context.add(context, Current, change(Context.get(context, Current)))
+  // Most calls have the context of the call before.
+  let last: { readonly from: Context.Context<never>; readonly to: Context.Context<never> } | undefined
+  const add = (from: Context.Context<never>): Context.Context<never> => {
+    if (last?.from !== from) last = { from, to: Context.add(from, Current, change(Context.get(from, Current))) }
+    return last.to
+  }
   const wrap = <A, E>(self: Effect.Effect<A, E>): Effect.Effect<A, E> => Effect.updateContext(self, add)
-  const { beside, policy } = inner
+  const { beside, inside, policy } = inner
   const cache: Cache = {
     ...inner,
     beside: beside === undefined ? undefined : (other) => {
       const used = beside(other)
       return used === inner ? cache : used
     },
+    inside: (transaction) => underPolicy(inside === undefined ? transaction : inside(transaction), change),
     policy: policy === undefined ? change : (current) => change(policy(current)),
     read: (_, request) => wrap(Effect.withFiber((fiber) => inner.read(fiber, request))),
     perform: (operation, ...args) => {
@@ -34,7 +40,3 @@ export const underPolicy = (inner: Cache, change: Change): Cache => {
   }
   return cache
 }
-
-/** The cache of a transaction, under the policy of the cache over which it runs. */
-export const underPolicyOf = ({ policy }: Cache, cache: Cache): Cache =>
-  policy === undefined ? cache : underPolicy(cache, policy)

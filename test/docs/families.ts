@@ -45,6 +45,7 @@ export const families: ReadonlyArray<ReadonlyArray<string>> = [
     "CachePolicy.bypass"
   ],
   ["CacheLayer.named", "Cached.withCache"],
+  of("CacheLayer", "routed", "named"),
   ["Caching.make", "CacheLayer.memory", "CacheLayer.disk"],
   ["Caching.disabled", "CacheLayer.disabled", "CacheLayer.memory"],
   of("CachePolicy", "refresh", "readOnly", "writeOnly", "bypass", "disable"),

@@ -31,6 +31,8 @@ export interface Cache extends Opaque {
   readonly perform: <Args extends ReadonlyArray<any>, A>(operation: Operation<Args, A>, ...args: Args) => A
   /** Wraps another cache for `Cached.withCache`. Only transactions define it: they refuse changes to other caches. */
   readonly beside?: ((other: Opaque) => Opaque) | undefined
+  /** Adapts the cache of a transaction over this cache. Only caches that wrap others define it. */
+  readonly inside?: ((transaction: Cache) => Cache) | undefined
   /** Changes the policy of every call. Only caches with disabled operations define it. */
   readonly policy?: ((policy: Policy) => Policy) | undefined
 }

@@ -1,4 +1,4 @@
-/** Deliberate faults of caches that URLs and variables choose, and of caches with disabled operations. */
+/** Deliberate faults of caches that URLs and variables choose, of routes, and of caches with disabled operations. */
 import type { UnitFault } from "../fault.ts"
 
 export const faults: ReadonlyArray<UnitFault> = [
@@ -46,9 +46,44 @@ export const faults: ReadonlyArray<UnitFault> = [
   },
   {
     name: "a transaction has the operations that its cache has not",
-    in: "underPolicyOf",
-    find: "policy === undefined ? cache",
-    replace: "policy !== null ? cache",
+    in: "underPolicy",
+    find: "underPolicy(inside === undefined ? transaction : inside(transaction), change)",
+    replace: "transaction",
     by: "test/layers/withDisabled.test.ts"
+  },
+  {
+    name: "results of many are in the order of their caches",
+    in: "manyOf",
+    find: "results[place] = all[i]![at]!",
+    replace: "results.push(all[i]![at]!)",
+    by: "test/layers/routed.test.ts"
+  },
+  {
+    name: "a shorter prefix wins",
+    in: "routed",
+    find: "b.length - a.length",
+    replace: "a.length - b.length",
+    by: "test/layers/routed.test.ts"
+  },
+  {
+    name: "a key whose id is a hash is invalidated in the default cache only",
+    in: "routeOfId",
+    find: "name === undefined ? undefined",
+    replace: "name === undefined ? 0",
+    by: "test/layers/routed.test.ts"
+  },
+  {
+    name: "a tag of one route only is invalidated",
+    in: "onAll",
+    find: "everywhere(caches,",
+    replace: "everywhere(caches.slice(0, 1),",
+    by: "test/layers/routed.test.ts"
+  },
+  {
+    name: "a transaction over two routes is half of one",
+    in: "make",
+    find: "transaction.beside?.(other) ?? other",
+    replace: "other",
+    by: "test/layers/routed.test.ts"
   }
 ]
