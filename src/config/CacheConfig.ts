@@ -17,17 +17,26 @@ import { type Beside, open } from "./open.ts"
 import { isOff, isOn, type Reading, variableOf } from "./readings.ts"
 import { schemes } from "./schemes.ts"
 
+/** @internal */
+export interface Schemes {
+  readonly [scheme: string]: (url: string) => AnyCache
+}
+
+type AnyCache = Layer.Layer<Caching.Caching, any, any>
+
+type Given<S extends Schemes> = ReturnType<S[keyof S]>
+
 /**
  * The options of `fromUrl`.
  * @category options
  * @since 0.1.0
  */
-export interface UrlOptions<E = never, R = never> {
+export interface UrlOptions<S extends Schemes = {}> {
   /**
    * Schemes of your own: for each, a function that gets the URL and returns a layer.
    * @default none
    */
-  readonly schemes?: { readonly [scheme: string]: (url: string) => Layer.Layer<Caching.Caching, E, R> } | undefined
+  readonly schemes?: S | undefined
   /**
    * Options that the program sets, such as a `strategy`. The same options in the URL or in variables override them.
    * @default each has its own
@@ -40,9 +49,9 @@ export interface UrlOptions<E = never, R = never> {
  * @category options
  * @since 0.1.0
  */
-export interface ConfigOptions<E = never, R = never> extends UrlOptions<E, R> {
+export interface ConfigOptions<S extends Schemes = {}, D extends string | AnyCache = string> extends UrlOptions<S> {
   /** The cache that is used if the variable with the URL is not set: a layer, or a URL. */
-  readonly default: string | Layer.Layer<Caching.Caching, E, R>
+  readonly default: D
 }
 
 /**
@@ -77,10 +86,10 @@ export interface ConfigOptions<E = never, R = never> extends UrlOptions<E, R> {
  * @category layers
  * @since 0.1.0
  */
-export const fromUrl = <E = never, R = never>(
+export const fromUrl = <S extends Schemes = {}>(
   url: string | Redacted.Redacted<string>,
-  options: UrlOptions<E, R> = {}
-): Layer.Layer<Caching.Caching, CacheConfigError | StoreError | E, R> => {
+  options: UrlOptions<S> = {}
+): Layer.Layer<Caching.Caching, CacheConfigError | StoreError | Layer.Error<Given<S>>, Layer.Services<Given<S>>> => {
   const what = "CacheConfig.fromUrl"
   const isRedacted = Redacted.isRedacted(url)
   const text = isRedacted ? Redacted.value(url) : url
@@ -91,7 +100,7 @@ export const fromUrl = <E = never, R = never>(
   )
 }
 
-const besideOf = <E, R>(what: string, { options = {}, schemes: own = {} }: UrlOptions<E, R>) => {
+const besideOf = (what: string, { options = {}, schemes: own = {} }: UrlOptions<Schemes>) => {
   requireObject(`options of ${what}`, options)
   requireObject(`schemes of ${what}`, own, "{ my: (url) => layer }")
   for (const [scheme, make] of Object.entries(own)) {
@@ -151,10 +160,14 @@ const known: ReadonlyMap<string, Reading> = new Map(
  * @category layers
  * @since 0.1.0
  */
-export const layer = <E = never, R = never>(
+export const layer = <D extends string | AnyCache, S extends Schemes = {}>(
   name: string,
-  options: ConfigOptions<E, R>
-): Layer.Layer<Caching.Caching, CacheConfigError | Config.ConfigError | StoreError | E, R> => {
+  options: ConfigOptions<S, D>
+): Layer.Layer<
+  Caching.Caching,
+  CacheConfigError | Config.ConfigError | StoreError | Layer.Error<Given<S> | Exclude<D, string>>,
+  Layer.Services<Given<S> | Exclude<D, string>>
+> => {
   const what = "CacheConfig.layer"
   if (typeof name !== "string" || !/^[A-Za-z]\w*$/.test(name) || name.endsWith("_")) {
     throw mistake(`${what} needs the beginning of its variables first, like "CACHE" for CACHE_URL`)
@@ -180,7 +193,7 @@ export const layer = <E = never, R = never>(
     const cache = yield* chosen(url, all, usual)
     if (operations.length === 0) return cache
     const { withDisabled } = yield* Effect.promise(() => import("../CacheLayer.ts"))
-    return withDisabled<Caching.Caching, StoreError | E, R>(cache, operations)
+    return withDisabled<Caching.Caching, any, any>(cache, operations)
   }))
 }
 
@@ -197,11 +210,11 @@ const operationsIn = Effect.fnUntraced(function*(variable: string, text: string)
   return yield* Effect.fail(mistake(`${variable} must be true, false, or some of ${operationNames.join(", ")}`))
 })
 
-const chosen = Effect.fnUntraced(function*<E, R>(
+const chosen = Effect.fnUntraced(function*(
   url: Redacted.Redacted<string> | undefined,
-  beside: Beside<E, R> & { readonly name: string },
-  usual: ConfigOptions<E, R>["default"]
-): Effect.fn.Return<Layer.Layer<Caching.Caching, StoreError | E, R>, CacheConfigError> {
+  beside: Beside & { readonly name: string },
+  usual: string | AnyCache
+): Effect.fn.Return<AnyCache, CacheConfigError> {
   const { name, variables } = beside
   if (url !== undefined) return yield* open(Redacted.value(url), beside)
   yield* Effect.logInfo(

@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Redacted from "effect/Redacted"
-import { CacheConfigError, type StoreError } from "../CacheError.ts"
+import { CacheConfigError } from "../CacheError.ts"
 import type * as CacheLayer from "../CacheLayer.ts"
 import type * as Caching from "../Caching.ts"
 import { mistake, nearest, noOption } from "../internal/options/options.ts"
@@ -13,11 +13,14 @@ import { type Scheme, schemes } from "./schemes.ts"
 import { accountIn, parse, schemeOf, shown } from "./url.ts"
 
 /** Makes the layer for a URL with a scheme of the program's own. */
-type Open<E, R> = (url: string) => Layer.Layer<Caching.Caching, E, R>
+type Open = (url: string) => AnyCache
+
+// The public functions have the types of errors and services.
+type AnyCache = Layer.Layer<Caching.Caching, any, any>
 
 /** The settings besides the URL. */
-export interface Beside<E, R> {
-  readonly own: { readonly [scheme: string]: Open<E, R> }
+export interface Beside {
+  readonly own: { readonly [scheme: string]: Open }
   readonly options: CacheLayer.MemoryOptions
   /** The texts of the variables, by the options to which they belong, and the name before them, like `CACHE`. */
   readonly variables: ReadonlyMap<string, string | Redacted.Redacted<string>>
@@ -26,10 +29,10 @@ export interface Beside<E, R> {
   readonly isRedacted: boolean
 }
 
-export const open = Effect.fnUntraced(function*<E, R>(
+export const open = Effect.fnUntraced(function*(
   text: string,
-  beside: Beside<E, R>
-): Effect.fn.Return<Layer.Layer<Caching.Caching, StoreError | E, R>, CacheConfigError> {
+  beside: Beside
+): Effect.fn.Return<AnyCache, CacheConfigError> {
   const scheme = yield* attempt(() => schemeOf(text).toLowerCase())
   if (Object.hasOwn(beside.own, scheme)) {
     yield* ignored(beside, Array.from(beside.variables.keys()), scheme)
@@ -74,7 +77,7 @@ const knownScheme = (text: string, scheme: string, own: ReadonlyArray<string>): 
 const valuesOf = (
   texts: ReadonlyMap<string, string>,
   { options }: Scheme,
-  { name, variables }: Beside<any, any>
+  { name, variables }: Beside
 ): ReadonlyMap<string, unknown> => {
   const values = new Map<string, unknown>()
   for (const [option, text] of texts) {
@@ -131,7 +134,7 @@ const merged = (program: CacheLayer.MemoryOptions, outside: Record<string, any>)
 }
 
 /** Says which variables have no effect. Otherwise an operator would believe that they have one. */
-const ignored = ({ name }: Beside<any, any>, options: ReadonlyArray<string>, scheme: string): Effect.Effect<void> =>
+const ignored = ({ name }: Beside, options: ReadonlyArray<string>, scheme: string): Effect.Effect<void> =>
   options.length === 0 ? Effect.void : Effect.logWarning(
     `A cache with a URL of the scheme "${scheme}" ignores ${
       options.map((option) => `${name}_${variableOf(option)}`).join(", ")

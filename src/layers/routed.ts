@@ -12,19 +12,21 @@ import { cacheOf } from "../internal/engine/boundCache.ts"
 import { checkOptions, mistake, refuseUnless, requireList } from "../internal/options/options.ts"
 import { make, type Table } from "./routedCache.ts"
 
+type AnyCache = Layer.Layer<Caching.Caching, any, any>
+
 /**
  * The options of `routed`.
  * @category options
  * @since 0.1.0
  */
-export interface RoutedOptions<E = never, R = never> {
+export interface RoutedOptions<D extends AnyCache = AnyCache, C extends AnyCache = AnyCache> {
   /** The cache of all keys without a route. */
-  readonly default: Layer.Layer<Caching.Caching, E, R>
+  readonly default: D
   /**
    * Pairs of a route and its cache. A route is a key class, or a prefix of string keys, like `"user:"`. If several
    * prefixes match, the longest one counts.
    */
-  readonly routes: ReadonlyArray<readonly [route: AnyClass | string, cache: Layer.Layer<Caching.Caching, E, R>]>
+  readonly routes: ReadonlyArray<readonly [route: AnyClass | string, cache: C]>
 }
 
 /**
@@ -74,16 +76,16 @@ export interface RoutedOptions<E = never, R = never> {
  * @category layers
  * @since 0.1.0
  */
-export const routed = <E = never, R = never>(
-  options: RoutedOptions<E, R>
-): Layer.Layer<Caching.Caching, E, R> => {
+export const routed = <D extends AnyCache, const C extends AnyCache = never>(
+  options: RoutedOptions<D, C>
+): Layer.Layer<Caching.Caching, Layer.Error<D | C>, Layer.Services<D | C>> => {
   const what = "CacheLayer.routed"
-  checkOptions<RoutedOptions<E, R>>(what, options, {
+  checkOptions<RoutedOptions>(what, options, {
     default: (given) => requireCache("default", given),
     routes: (given) => requireList(`routes of ${what}`, given, "pair of a route and its cache")
   })
   const routes = Array.from(options.routes)
-  const layers = [options.default, ...routes.map(([, cache]) => cache)]
+  const layers: ReadonlyArray<AnyCache> = [options.default, ...routes.map(([, cache]) => cache)]
   const classes = new Map<string, number>()
   const prefixes = new Map<string, number>()
   for (const [i, [route, cache]] of routes.entries()) {

@@ -1,7 +1,7 @@
 /** Caches that URLs and variables choose: what is read, what is refused, what is said, and what no message shows. */
 import { describe, expect, it } from "@effect/vitest"
-import { ConfigProvider, Effect, Exit, Layer, Logger, Redacted, Schema } from "effect"
-import { Cached, CacheError, CacheKey, CacheLayer, type Caching, Strategy } from "effect-cached"
+import { ConfigProvider, Duration, Effect, Exit, Layer, Logger, Redacted, Schema } from "effect"
+import { Cached, CacheError, CacheKey, CacheLayer, type Caching, Eviction, Strategy } from "effect-cached"
 import { CacheConfig } from "effect-cached/config"
 import * as fs from "node:fs"
 import { join } from "node:path"
@@ -292,6 +292,40 @@ describe("every option of every scheme", () => {
       }
     }))
 
+  it("has the value that the program would pass", () => {
+    const read = new Map(rows.map(({ option, reading }) => [option, reading.read]))
+    const cases: ReadonlyArray<readonly [option: string, text: string, value: unknown]> = [
+      ["capacity", "10000", 10_000],
+      ["capacity", "1e4", undefined],
+      ["capacity", "-1", undefined],
+      ["maxWeight", "100MB", 100_000_000],
+      ["maxWeight", "100 MiB", 100 * 2 ** 20],
+      ["maxWeight", "0", undefined],
+      ["maxSize", "1048576", 2 ** 20],
+      ["maxSize", "large", undefined],
+      ["eviction", "lru", Eviction.lru],
+      ["eviction", "toString", undefined],
+      ["curve", "1", true],
+      ["curve", "FALSE", false],
+      ["curve", "", undefined],
+      ["inherit", "changes", "changes"],
+      ["inherit", "false", false],
+      ["lease", "90", Duration.seconds(90)],
+      ["lease", "1m30s", Duration.seconds(90)],
+      ["lease", "90 seconds", Duration.seconds(90)],
+      ["lease", "", undefined],
+      ["defaults.jitter", "0.1", 0.1],
+      ["defaults.jitter", "1.5", undefined],
+      ["defaults.fallbackOn", "A, B", ["A", "B"]],
+      ["defaults.copy", "freeze", "freeze"],
+      ["replicas", "0", 0],
+      ["database", "1.5", undefined],
+      ["prefix", "shop", "shop"]
+    ]
+    for (const [option, text, value] of cases) expect(read.get(option)!(text), `${option}=${text}`).toEqual(value)
+    expect(Redacted.value(read.get("password")!("a b") as Redacted.Redacted)).toBe("a b")
+  })
+
   it("becomes the option of the layer that has its name", () => {
     expect(nested(new Map<string, unknown>([["capacity", 5], ["refresh.timeout", 1], ["refresh.concurrency", 2]])))
       .toEqual({ capacity: 5, refresh: { timeout: 1, concurrency: 2 } })
@@ -301,8 +335,12 @@ describe("every option of every scheme", () => {
   })
 })
 
+interface Schemes {
+  readonly [scheme: string]: () => Layer.Layer<Caching.Caching>
+}
+
 describe("layer", () => {
-  const memory = (options?: Partial<CacheConfig.ConfigOptions>) =>
+  const memory = (options?: Partial<CacheConfig.ConfigOptions<Schemes, string | Layer.Layer<Caching.Caching>>>) =>
     CacheConfig.layer("CACHE", { default: "memory:", ...options })
 
   const sizeAfter = Effect.gen(function*() {
