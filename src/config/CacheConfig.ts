@@ -233,15 +233,18 @@ const chosen = Effect.fnUntraced(function*(
 })
 
 /** Reads a variable. One that is empty or blank counts as none. */
-const variable = <A extends string | Redacted.Redacted<string>>(
+const variable = <A extends string | Redacted.Redacted>(
   config: (name: string) => Config.Config<A>,
   name: string,
   end: string
 ): Config.Config<A | undefined> =>
   Config.option(Config.nested(config(end), name)).pipe(Config.map((given) => {
     const text = Option.getOrUndefined(given)
-    const plain = Redacted.isRedacted(text) ? Redacted.value(text) : text
-    return plain === undefined || (plain as string).trim() === "" ? undefined : text
+    if (text === undefined) return undefined
+    const plain = (Redacted.isRedacted(text) ? Redacted.value(text) : text) as string
+    if (plain.trim() === "") return undefined
+    // The white space of a secret may belong to it.
+    return Redacted.isRedacted(text) ? text : plain.trim() as A
   }))
 
 const read = Effect.fnUntraced(function*(name: string) {

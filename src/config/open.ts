@@ -5,7 +5,7 @@ import type * as Redacted from "effect/Redacted"
 import { CacheConfigError } from "../CacheError.ts"
 import type * as CacheLayer from "../CacheLayer.ts"
 import type * as Caching from "../Caching.ts"
-import { mistake, nearest, noOption } from "../internal/options/options.ts"
+import { mistake, nearest, noOption, refuseUnless } from "../internal/options/options.ts"
 import * as Weigher from "../Weigher.ts"
 import { formatted } from "./formats.ts"
 import { type Format, nested, type Reading, variableOf } from "./readings.ts"
@@ -30,13 +30,20 @@ export interface Beside {
 }
 
 export const open = Effect.fnUntraced(function*(
-  text: string,
+  given: string,
   beside: Beside
 ): Effect.fn.Return<AnyCache, CacheConfigError> {
+  // A file often ends with a new line.
+  const text = given.trim()
   const scheme = yield* attempt(() => schemeOf(text).toLowerCase())
   if (Object.hasOwn(beside.own, scheme)) {
     yield* ignored(beside, Array.from(beside.variables.keys()), scheme)
-    return yield* attempt(() => beside.own[scheme]!(text))
+    return yield* attempt(() => {
+      const layer = beside.own[scheme]!(text)
+      const isCache: boolean = Layer.isLayer(layer)
+      refuseUnless(isCache, `The scheme "${scheme}" must return a layer, like CacheLayer.memory()`)
+      return layer
+    })
   }
   const { known, unused, url, values } = yield* attempt(() => {
     const known = knownScheme(text, scheme, Object.keys(beside.own))

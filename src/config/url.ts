@@ -32,8 +32,8 @@ export const parse = (text: string): CacheUrl => {
 }
 
 export const schemeOf = (text: string): string => {
-  const scheme = /^\s*([a-z][a-z0-9+.-]*):/i.exec(text)?.[1]
-  if (scheme !== undefined && text.startsWith(scheme)) {
+  const scheme = /^([a-z][a-z0-9+.-]*):/i.exec(text)?.[1]
+  if (scheme !== undefined) {
     refuseUnless(scheme.length > 1, `${what} begins with one letter and a colon. For a folder, write disk:C:\\cache`)
     return scheme
   }

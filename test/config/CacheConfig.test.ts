@@ -103,6 +103,9 @@ describe("fromUrl", () => {
       }
       expect(yield* Effect.provide(answer, CacheConfig.fromUrl("mine://place?x=1", { schemes: { mine } }))).toBe(42)
       expect(seen).toEqual(["mine://place?x=1"])
+      const nothing = { mine: () => undefined as never }
+      expect(yield* refusal(CacheConfig.fromUrl("mine:", { schemes: nothing })))
+        .toBe("The scheme \"mine\" must return a layer, like CacheLayer.memory()")
       expect(yield* refusal(CacheConfig.fromUrl("mime://place", { schemes: { mine } }))).toContain(
         "did you mean \"mine\""
       )
@@ -357,6 +360,7 @@ describe("layer", () => {
       // The default is a URL too, so it has the same variables.
       expect(yield* sizeWith({ CACHE_CAPACITY: "7" })).toBe(7)
       expect(yield* sizeWith({ CACHE_CAPACITY: " ", CACHE_URL: "memory:?capacity=5" })).toBe(5)
+      expect(yield* sizeWith({ CACHE_CAPACITY: "6\n", CACHE_URL: " memory:\n" })).toBe(6)
     }))
 
   it.effect("reads other sources than the environment", () =>
