@@ -15,7 +15,12 @@ const imported = globSync("src/**/*.ts").flatMap((file) =>
 
 const entries = [
   ...new Set([
-    ...globSync(["src/*.ts", "src/serializers/*.ts", "src/drivers/*/{index,[A-Z]*}.ts", "src/testing/index.ts"]),
+    ...globSync([
+      "src/*.ts",
+      "src/serializers/*.ts",
+      "src/drivers/*/{index,[A-Z]*}.ts",
+      "src/{config,testing}/index.ts"
+    ]),
     ...imported,
     "src/internal/noNode.ts",
     // a part that only what is loaded later has

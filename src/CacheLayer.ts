@@ -13,5 +13,7 @@ export type { LayerOptions, MemoryOptions, RefreshOptions } from "./layers/optio
 export { layer, layerWith } from "./layers/overStore.ts"
 export { redis, type RedisOptions } from "./layers/redis.ts"
 export { redisCluster, type RedisClusterOptions } from "./layers/redisCluster.ts"
+export { routed, type RoutedOptions } from "./layers/routed.ts"
+export { withDisabled } from "./layers/withDisabled.ts"
 export { type HeapLimitOptions, withHeapLimit } from "./layers/withHeapLimit.ts"
 export { type Quotas, withQuotas } from "./layers/withQuotas.ts"

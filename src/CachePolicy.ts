@@ -24,7 +24,7 @@ import * as KeepAlive from "./internal/engine/flight/waitUntil.ts"
 import * as Policy from "./internal/engine/request/callPolicy.ts"
 import { surfacing } from "./internal/engine/request/strict.ts"
 import { requireEffect } from "./internal/options/given.ts"
-import { mistake, positiveMillis } from "./internal/options/options.ts"
+import { positiveMillis } from "./internal/options/options.ts"
 import type * as Ttl from "./Ttl.ts"
 
 const under = <A, E, R>(
@@ -227,8 +227,6 @@ export const storeTimeout = (timeout: Ttl.Input): <A, E, R>(self: Effect.Effect<
  */
 export type Operation = Policy.Operation
 
-const operations: ReadonlySet<string> = new Set<Operation>(["get", "set", "remove", "invalidate", "clear"])
-
 /**
  * Disables single operations: `get` (reads), `set` (writes, including `Cached.touch`), `remove`, `invalidate` (by key,
  * tag, class, index and pattern) and `clear`. All other operations continue to work.
@@ -255,20 +253,8 @@ const operations: ReadonlySet<string> = new Set<Operation>(["get", "set", "remov
  * @since 0.1.0
  */
 export const disable = (...names: ReadonlyArray<Operation>) => {
-  const unknown = names.find((name) => !operations.has(name))
-  if (unknown !== undefined) {
-    throw mistake(`CachePolicy.disable has no operation "${unknown}": use one of ${Array.from(operations).join(", ")}`)
-  }
-  const get = names.includes("get")
-  const set = names.includes("set")
-  return <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-    under(self, (policy) => ({
-      ...policy,
-      ...get ? { readsMemory: false, readsStore: false, joins: "none" } : {},
-      ...set ? { writes: false } : {},
-      ...names.includes("invalidate") ? { invalidate: undefined } : {},
-      disabled: new Set([...policy.disabled, ...names])
-    }))
+  const change = Policy.disabling("CachePolicy.disable", names)
+  return <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> => under(self, change)
 }
 
 /**

@@ -144,9 +144,11 @@ const both = (tags: ReadonlyArray<string>, { ofCache, ofQueries, way }: {
 
 const reactivityOf = ({ caching, fork, reactivity }: Bridge): Reactivity.Reactivity => {
   const ofCache = (tags: ReadonlyArray<string>): Effect.Effect<void> =>
-    Effect.withFiber((fiber) =>
-      fiber.getRef(Policy.Current).disabled.has("invalidate") ? Effect.void : caching.perform(invalidateTags, tags)
-    )
+    Effect.withFiber((fiber) => {
+      const { policy = (current) => current } = caching
+      const { disabled } = policy(fiber.getRef(Policy.Current))
+      return disabled.has("invalidate") ? Effect.void : caching.perform(invalidateTags, tags)
+    })
 
   const invalidate = (keys: Keys): Effect.Effect<void> =>
     Effect.suspend(() => {

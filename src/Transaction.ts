@@ -156,7 +156,7 @@ export const run: {
     return withCaching((outer): Effect.Effect<A, E | Run.Failure, R | Caching> => {
       const entered = outer.perform(enter)
       if (entered === undefined) return self
-      const body = (cache: Cache) => Effect.provideService(self, Caching, cache)
+      const body = (cache: Cache) => Effect.provideService(self, Caching, outer.inside?.(cache) ?? cache)
       if (isOverlay(entered)) {
         if (!entered.root.bypasses) {
           return Run.nested(entered, { isolation, timeoutMillis: timeoutMillis ?? Infinity }, body)
@@ -329,7 +329,7 @@ export const withSql: {
       withCaching((outer) => {
         const entered = outer.perform(enter)
         if (entered === undefined) return sql.withTransaction(self)
-        const body = (cache: Cache) => Effect.provideService(self, Caching, cache)
+        const body = (cache: Cache) => Effect.provideService(self, Caching, outer.inside?.(cache) ?? cache)
         if (!isOverlay(entered)) {
           return Effect.flatMap(Lock, (lock) =>
             Sql.withSql({ outer, base: entered, lock, sql, outbox: options.outbox }, body))

@@ -59,7 +59,11 @@ const cacheIn = (context: Context.Context<never>): Cache => {
 export const withCaching = <A, E = never, R = never>(
   f: (caching: Cache, policy: Policy.Policy) => Effect.Effect<A, E, R>
 ): Effect.Effect<A, E, R | Caching> =>
-  Effect.withFiber<A, E, R | Caching>((fiber) => f(cacheOfFiber(fiber), fiber.getRef(Current)))
+  Effect.withFiber<A, E, R | Caching>((fiber) => {
+    const cache = cacheOfFiber(fiber)
+    const policy = fiber.getRef(Current)
+    return f(cache, cache.policy === undefined ? policy : cache.policy(policy))
+  })
 
 export const streamWithCaching = <A, E, R = never>(
   f: (caching: Cache, policy: Policy.Policy) => Stream.Stream<A, E, R>

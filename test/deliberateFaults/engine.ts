@@ -495,7 +495,7 @@ return Exit.die(defect)
   {
     name: "what reads nothing joins what loads",
     draws: ["mixedPolicies"],
-    in: "disable",
+    in: "disabling",
     find: `readsStore: false, joins: "none"`,
     replace: "readsStore: false"
   },

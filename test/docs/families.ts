@@ -45,9 +45,12 @@ export const families: ReadonlyArray<ReadonlyArray<string>> = [
     "CachePolicy.bypass"
   ],
   ["CacheLayer.named", "Cached.withCache"],
+  of("CacheLayer", "routed", "named"),
   ["Caching.make", "CacheLayer.memory", "CacheLayer.disk"],
   ["Caching.disabled", "CacheLayer.disabled", "CacheLayer.memory"],
   of("CachePolicy", "refresh", "readOnly", "writeOnly", "bypass", "disable"),
+  ["CacheLayer.withDisabled", "CacheLayer.disabled", "CachePolicy.disable"],
+  of("CacheConfig", "fromUrl", "layer"),
   of("CachePolicy", "strict", "storeTimeout"),
   of("Eviction", "adaptive", "s3Fifo", "wTinyLfu", "lru", "fifo", "leastRecentlyUpdated"),
   of("Weigher", "sizeOf", "bytes", "byClass", "atMost"),

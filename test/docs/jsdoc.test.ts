@@ -25,7 +25,7 @@ const modules: ReadonlyArray<readonly [string, ReadonlyArray<Documented>]> = Arr
 describe("every public export says what it is", () => {
   it.each(modules)("%s", (_, all) => expect(all.flatMap(complaints)).toEqual([]))
 
-  it.each(globSync(["src/*.ts", "src/{serializers,testing}/*.ts", "src/drivers/*/[A-Z]*.ts"], { cwd: root }))(
+  it.each(globSync(["src/*.ts", "src/{serializers,testing}/*.ts", "src/{config,drivers/*}/[A-Z]*.ts"], { cwd: root }))(
     "%s begins with what it is",
     (file) => {
       const text = readFileSync(join(root, file), "utf8")

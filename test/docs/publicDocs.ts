@@ -42,7 +42,12 @@ const exportsOf = (file: string): ReadonlyArray<Documented> => {
   return [...declarationsOf(text), ...others.flat()].filter(({ doc }) => !doc.includes("@internal"))
 }
 
-const entryPoints = globSync(["src/*.ts", "src/serializers/*.ts", "src/testing/index.ts", "src/drivers/*/index.ts"], {
+const entryPoints = globSync([
+  "src/*.ts",
+  "src/serializers/*.ts",
+  "src/{config,testing}/index.ts",
+  "src/drivers/*/index.ts"
+], {
   cwd: root
 })
 

@@ -16,7 +16,7 @@ const read = (file: string): string => readFileSync(join(root, file), "utf8")
 
 // Most tables are in docs/options.md; those of guards, memory, tests and updates stand on the pages of their subjects.
 const lists = pages
-  .filter((page) => /^docs\/(options|guards|memory|testing|update)(\/|\.md$)/.test(page))
+  .filter((page) => /^docs\/(options|configuration|guards|memory|testing|update)(\/|\.md$)/.test(page))
   .flatMap((page) => listsOf(read(page)))
 
 describe("the tables of the documentation", () => {
@@ -25,7 +25,7 @@ describe("the tables of the documentation", () => {
   })
 
   it("every list of options has a table on some page", () => {
-    const declared = globSync(["src/*.ts", "src/{cached,guard,layers,testing}/*.ts"], { cwd: root }).flatMap(
+    const declared = globSync(["src/*.ts", "src/{cached,config,guard,layers,testing}/*.ts"], { cwd: root }).flatMap(
       optionListsOf
     )
     const told = new Set(lists.map((list) => list.join(" ")))

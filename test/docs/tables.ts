@@ -7,12 +7,15 @@
  *     <!-- end -->
  *
  * It may name several, one after the other, and single members: `src/Strategy.ts Options.ttl`. Each row is made from
- * the comment of one member. `npm run docs` fills all tables; `tables.test.ts` says when one is not what its list
+ * the comment of one member. A table of `variables` has a row for each option that a URL or a variable can set.
+ * `npm run docs` fills all tables; `tables.test.ts` says when one is not what its list
  * gives. It writes `llms.txt` and `docs/messages.md` too.
  */
 import { globSync, readFileSync, writeFileSync } from "node:fs"
 import { dirname, join, resolve } from "node:path"
 import { parseSync } from "rolldown/utils"
+import { type Reading, variableOf } from "../../src/config/readings.ts"
+import { schemes } from "../../src/config/schemes.ts"
 import { messagesPage } from "./messages.ts"
 
 const root = resolve(import.meta.dirname, "../..")
@@ -198,9 +201,36 @@ const region = /^<!-- (\w+) (src\/.+) -->\n[^]*?^<!-- end -->$/gm
 const split = (lists: string): ReadonlyArray<readonly [file: string, name: string]> =>
   lists.split(", ").map((list) => list.split(" ") as [string, string])
 
+/** The options that a URL or a variable can set: how each is written, and in which caches it has an effect. */
+const variablesTable = (): string => {
+  const rows = new Map<string, { readonly reading: Reading; readonly caches: Set<string> }>()
+  for (const [scheme, { options }] of Object.entries(schemes)) {
+    for (const [option, reading] of options) {
+      if (reading === "code") continue
+      const row = rows.get(option) ?? { reading, caches: new Set() }
+      rows.set(option, row)
+      row.caches.add(scheme.replace("rediss", "redis"))
+    }
+  }
+  const cachesOf = (caches: string): string =>
+    caches === "memory, disk, files, redis, redis+cluster, redis+sentinel"
+      ? "all"
+      : caches.replace("redis, redis+cluster, redis+sentinel", "redis…")
+  return table(
+    ["option", "end of the variable", "value", "for"],
+    Array.from(rows, ([option, { caches, reading: { example, form, isSecret } }]) => [
+      `\`${option}\``,
+      `\`${variableOf(option)}\``,
+      isSecret ? "a secret, never in the URL" : form.includes("`") ? form : `${form}, like \`${example}\``,
+      cachesOf([...caches].join(", "))
+    ])
+  )
+}
+
 /** A page with all its tables as the lists give them. */
 export const fill = (page: string): string =>
   page.replaceAll(region, (_, kind: string, lists: string) => {
+    if (kind === "variables") return `<!-- ${kind} ${lists} -->\n\n${variablesTable()}\n\n<!-- end -->`
     const tableOf = kinds[kind]
     if (tableOf === undefined) throw new Error(`There is no kind of table "${kind}": ${Object.keys(kinds).join(", ")}`)
     return `<!-- ${kind} ${lists} -->\n\n${
@@ -210,7 +240,7 @@ export const fill = (page: string): string =>
 
 /** The lists that a page has tables of. */
 export const listsOf = (page: string): ReadonlyArray<readonly [file: string, name: string]> =>
-  Array.from(page.matchAll(region)).flatMap(([, , lists]) => split(lists!))
+  Array.from(page.matchAll(region)).flatMap(([, kind, lists]) => kind === "variables" ? [] : split(lists!))
 
 export const pages = globSync("docs/**/*.md", { cwd: root }).toSorted()
 

@@ -10,7 +10,7 @@ describe("npm run example", () => {
   it("lists the examples where none is named", { timeout }, async () => {
     const { code, stderr } = await runExample("run.ts")
     expect(code).toBe(1)
-    for (const name of ["bulk", "emails", "fibonacci", "gateway", "stampede", "weather"]) {
+    for (const name of ["bulk", "configured", "emails", "fibonacci", "gateway", "stampede", "weather"]) {
       expect(stderr).toContain(`example ${name}\n`)
     }
   })
@@ -53,6 +53,20 @@ describe("npm run example", () => {
     expect(stdout.replaceAll(/[\d.]+ (s|MB)/g, "# $1")).toBe(
       "first   5000 rows, 5000 loads, an area of 249750, # s, at most # MB of heap\n" +
         "second  5000 rows, 0 loads, an area of 249750, # s, at most # MB of heap\n"
+    )
+    expect(code).toBe(0)
+  })
+
+  it("configured: shows what one program does under five URLs", { timeout }, async () => {
+    const { code, stdout, stderr } = await runExample("run.ts", ["configured"])
+    expect(stderr).toBe("")
+    expect(stdout).toBe(
+      "CACHE_URL=disabled:                          6 loads, after a restart 6\n" +
+        "CACHE_URL=memory:                            3 loads, after a restart 3\n" +
+        "CACHE_URL=memory:?capacity=2                 6 loads, after a restart 6\n" +
+        "CACHE_URL=disk:./cache/disk                  3 loads, after a restart 0\n" +
+        "CACHE_URL=files:./cache/files?format=yaml    3 loads, after a restart 0\n" +
+        "files: 3 for people to read, like weather=Berlin~….yaml\n"
     )
     expect(code).toBe(0)
   })

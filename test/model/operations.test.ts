@@ -2,6 +2,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Clock, Duration, Effect, Exit, Layer, Option, Schema, Stream } from "effect"
 import { Cached, CacheLayer, Strategy } from "effect-cached"
+import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { caches } from "../support/caches.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
@@ -175,6 +176,24 @@ describe.each(caches)("over $name", (cache) => {
     "operations in any order do what the model says",
     [Operations],
     ([operations]) => run(operations).pipe(Effect.provide(cache.layer())),
+    { timeout: 300_000, arbitrary: { runs: 300 } }
+  )
+})
+
+const routed = [
+  ["memory alone", () => CacheLayer.routed({ default: CacheLayer.memory(), routes: [["b", CacheLayer.memory()]] })],
+  ["three caches, one over a store", () =>
+    CacheLayer.routed({
+      default: CacheLayer.memory(),
+      routes: [["a", CacheLayer.layerWith().pipe(Layer.provide(MemoryStore.layer))], ["b", CacheLayer.memory()]]
+    })]
+] as const
+
+describe.each(routed.map(([name, layer]) => ({ name, layer })))("over routes: $name", ({ layer }) => {
+  it.effect.prop(
+    "operations in any order do what the model says",
+    [Operations],
+    ([operations]) => run(operations).pipe(Effect.provide(layer())),
     { timeout: 300_000, arbitrary: { runs: 300 } }
   )
 })

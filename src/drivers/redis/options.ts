@@ -242,7 +242,11 @@ const shared = (what: string, options: CommonOptions & Timed, all: ReadonlyArray
 
 const longestMillis = 2 ** 30
 
-const secretsOf = (password: string): ReadonlyArray<string> => [password, encodeURIComponent(password)]
+// Half of a surrogate pair cannot be encoded.
+const secretsOf = (password: string): ReadonlyArray<string> => [
+  password,
+  encodeURIComponent(password.replaceAll(/\p{Surrogate}/gu, "\ufffd"))
+]
 
 const longestPrefix = 200
 

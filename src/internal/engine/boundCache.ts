@@ -6,7 +6,7 @@ import type { AnyReadOptions } from "../../cached/options.ts"
 import { Load, type Strategy } from "../../Strategy.ts"
 import * as Engine from "./engine.ts"
 import * as Read from "./read/read.ts"
-import type { Request } from "./state.ts"
+import type { Policy, Request } from "./state.ts"
 
 export const TypeId = "~effect-cached/Caching"
 
@@ -31,6 +31,10 @@ export interface Cache extends Opaque {
   readonly perform: <Args extends ReadonlyArray<any>, A>(operation: Operation<Args, A>, ...args: Args) => A
   /** Wraps another cache for `Cached.withCache`. Only transactions define it: they refuse changes to other caches. */
   readonly beside?: ((other: Opaque) => Opaque) | undefined
+  /** Adapts the cache of a transaction over this cache. Only caches that wrap others define it. */
+  readonly inside?: ((transaction: Cache) => Cache) | undefined
+  /** Changes the policy of every call. Only caches with disabled operations define it. */
+  readonly policy?: ((policy: Policy) => Policy) | undefined
 }
 
 /** The only cast to a cache. It is safe, because only `over`, `disabled` and their wrappers create an `Opaque`. */

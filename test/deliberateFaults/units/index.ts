@@ -3,6 +3,7 @@
  * no bound and no question that is asked too often. A file a room of `src`.
  */
 import type { UnitFault } from "../fault.ts"
+import * as configuration from "./configuration.ts"
 import * as derived from "./derived.ts"
 import * as encoding from "./encoding.ts"
 import * as eviction from "./eviction.ts"
@@ -24,6 +25,7 @@ import * as transaction from "./transaction.ts"
 import * as wrappers from "./wrappers.ts"
 
 export const faults: ReadonlyArray<UnitFault> = [
+  ...configuration.faults,
   ...derived.faults,
   ...encoding.faults,
   ...eviction.faults,

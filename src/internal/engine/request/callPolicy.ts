@@ -1,5 +1,6 @@
 /** Policies: how the calls inside an effect use the cache. */
 import * as Context from "effect/Context"
+import { mistake } from "../../options/options.ts"
 import type { Operation, Policy } from "../state.ts"
 
 export type { Operation, Policy } from "../state.ts"
@@ -42,3 +43,23 @@ export const readingAll = (self: Policy): Policy =>
 
 export const readsNormally = (self: Policy): boolean =>
   self.readsMemory && self.readsStore && self.joins === "any" && !self.bypass && self.invalidate === undefined
+
+const operations: ReadonlySet<string> = new Set<Operation>(["get", "set", "remove", "invalidate", "clear"])
+
+/** Disables operations. `what` names the called function in the error for an unknown one. */
+export const disabling = (what: string, names: ReadonlyArray<Operation>): (policy: Policy) => Policy => {
+  const unknown = names.find((name) => !operations.has(name))
+  if (unknown !== undefined) {
+    throw mistake(`${what} has no operation "${unknown}": use one of ${Array.from(operations).join(", ")}`)
+  }
+  const get = names.includes("get")
+  const set = names.includes("set")
+  const invalidate = names.includes("invalidate")
+  return (policy) => ({
+    ...policy,
+    ...get ? { readsMemory: false, readsStore: false, joins: "none" } : {},
+    ...set ? { writes: false } : {},
+    ...invalidate ? { invalidate: undefined } : {},
+    disabled: new Set([...policy.disabled, ...names])
+  })
+}

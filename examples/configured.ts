@@ -1,0 +1,51 @@
+/**
+ * One program under five URLs, as an operator would set them: `npm run example configured`.
+ *
+ * Watch "loads": each line runs the program twice, like two processes, and each run reads three cities two times. What
+ * is kept over the restart, and what is kept at all, is said by the URL alone.
+ */
+import { ConfigProvider, Console, Effect, References } from "effect"
+import { Cached } from "effect-cached"
+import { CacheConfig } from "effect-cached/config"
+import { mkdtempSync, readdirSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+
+let loads = 0
+
+const weather = (city: string) =>
+  Effect.sync(() => {
+    loads++
+    return { city, celsius: city.length + 15 }
+  }).pipe(Cached.ttl({ key: `weather:${city}`, ttl: "10 minutes" }))
+
+const cities = ["Berlin", "Oslo", "Lima"]
+
+/** The program. It knows the names of its variables, but not which cache it has. */
+const program = Effect.forEach([...cities, ...cities], weather, { discard: true }).pipe(
+  Effect.provide(CacheConfig.layer("CACHE", { default: "memory:" }))
+)
+
+const folder = mkdtempSync(join(tmpdir(), "configured-"))
+const urls = ["disabled:", "memory:", "memory:?capacity=2", `disk:${folder}/disk`, `files:${folder}/files?format=yaml`]
+
+const run = Effect.fn(function*(url: string) {
+  const counts: Array<number> = []
+  for (let i = 0; i < 2; i++) {
+    loads = 0
+    yield* Effect.provide(program, ConfigProvider.layer(ConfigProvider.fromEnv({ env: { CACHE_URL: url } })))
+    counts.push(loads)
+  }
+  yield* Console.log(
+    `CACHE_URL=${url.replace(folder, "./cache").padEnd(34)} ${counts[0]} loads, after a restart ${counts[1]}`
+  )
+})
+
+const main = Effect.gen(function*() {
+  for (const url of urls) yield* run(url)
+  const files = readdirSync(join(folder, "files")).filter((name) => name.endsWith(".yaml"))
+  yield* Console.log(`files: ${files.length} for people to read, like ${files.toSorted()[0]!.replace(/~\w+/, "~…")}`)
+})
+
+await Effect.runPromise(Effect.provideService(main, References.MinimumLogLevel, "Warn"))
+rmSync(folder, { recursive: true })

@@ -1,0 +1,310 @@
+/** A cache that passes each call on to one of several caches, by the key, or to all of them. */
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import * as Stream from "effect/Stream"
+import type { InMemory } from "../CacheEntry.ts"
+import { type Cache, cacheOf, type Operation, TypeId } from "../internal/engine/boundCache.ts"
+import * as Operations from "../internal/engine/operationTable.ts"
+import { withRatios } from "../internal/engine/telemetry/stats.ts"
+import { type Counters, noCounters } from "../internal/engine/telemetry/telemetry.ts"
+import { stringOfId } from "../internal/key/id.ts"
+import { infoOf, type Key } from "../internal/key/ofKey.ts"
+import { mistake } from "../internal/options/options.ts"
+import * as Turns from "../internal/time/turns.ts"
+
+/** The number of a cache for each key class, by name, and for prefixes of string keys, the longest first. */
+export interface Table {
+  readonly classes: ReadonlyMap<string, number>
+  readonly prefixes: ReadonlyArray<readonly [prefix: string, route: number]>
+}
+
+/** Different caches. The first one is for keys without a route, and for calls without a key that need one cache. */
+type Caches = readonly [Cache, ...Array<Cache>]
+
+interface Self {
+  readonly caches: Caches
+  readonly table: Table
+}
+
+export const make = (caches: Caches, table: Table): Cache => {
+  const self: Self = { caches, table }
+  const [usual] = caches
+  const { beside } = usual
+  const cache: Cache = {
+    [TypeId]: TypeId,
+    strategy: usual.strategy,
+    copy: usual.copy,
+    read: (fiber, request) => cacheFor(self, request.key).read(fiber, request),
+    perform: (operation, ...args) => {
+      const routed = operations.get(operation)
+      return routed === undefined ? usual.perform(operation, ...args) : routed(self, ...args) as never
+    },
+    beside: beside === undefined ? undefined : (other) => {
+      const used = beside(other)
+      return used === usual ? cache : used
+    },
+    // A transaction changes the first cache. It refuses to change the others, but reads them.
+    inside: (transaction) => {
+      const [, ...others] = caches
+      return make([transaction, ...others.map((other) => cacheOf(transaction.beside?.(other) ?? other))], table)
+    }
+  }
+  return cache
+}
+
+const cacheFor = (self: Self, key: Key): Cache => self.caches[routeOf(self.table, key)]!
+
+const routeOf = ({ classes, prefixes }: Table, key: Key): number => {
+  if (typeof key !== "string") return classes.get(infoOf(key)?.name as string) ?? 0
+  for (const [prefix, route] of prefixes) if (key.startsWith(prefix)) return route
+  return 0
+}
+
+/** The route of an id, or `undefined` if the id of a long string is a hash, so that its key is unknown. */
+const routeOfId = (table: Table, id: string): number | undefined => {
+  const key = stringOfId(id)
+  if (key !== undefined) return routeOf(table, key)
+  const name = /^~([^#:@][^@]*)@/.exec(id)?.[1]
+  return name === undefined ? undefined : table.classes.get(name) ?? 0
+}
+
+type Routed = (self: Self, ...args: ReadonlyArray<any>) => unknown
+
+type Args<O> = O extends Operation<infer A, any> ? A : never
+type Result<O> = O extends Operation<any, infer A> ? A : never
+
+const on = <O extends Operation<any, any>>(
+  operation: O,
+  routed: (self: Self, ...args: Args<O>) => Result<O>
+): readonly [Operation<any, any>, Routed] => [operation, routed as Routed]
+
+const ofKey = (operation: Operation<[key: Key, ...rest: ReadonlyArray<any>], any>) =>
+  on(operation, (self, key, ...rest) => cacheFor(self, key).perform(operation, key, ...rest))
+
+/** For counters, whose names are routed like string keys. */
+const ofName = (operation: Operation<[name: string, ...rest: ReadonlyArray<any>], any>) =>
+  on(operation, (self, name, ...rest) => cacheFor(self, name).perform(operation, name, ...rest))
+
+/** Runs an effect on every cache, even if it fails on one of them, and then fails with the first failure. */
+const everywhere = <A, E, R>(
+  caches: ReadonlyArray<Cache>,
+  run: (cache: Cache, i: number) => Effect.Effect<A, E, R>
+): Effect.Effect<ReadonlyArray<A>, E, R> =>
+  Effect.flatMap(
+    Effect.forEach(caches, (cache, i) => Effect.exit(run(cache, i)), { concurrency: "unbounded" }),
+    (exits): Effect.Effect<ReadonlyArray<A>, E> => Exit.asVoidAll(exits).pipe(Exit.map(() => valuesOf(exits)))
+  )
+
+const valuesOf = <A, E>(exits: ReadonlyArray<Exit.Exit<A, E>>): ReadonlyArray<A> =>
+  exits.flatMap((exit) => Exit.isSuccess(exit) ? [exit.value] : [])
+
+const onAll = <A extends ReadonlyArray<unknown>>(operation: Operation<A, Effect.Effect<void, any>>) =>
+  on<Operation<any, any>>(
+    operation,
+    ({ caches }, ...args) =>
+      Effect.asVoid(everywhere(caches, (cache) => cache.perform(operation, ...args as unknown as A)))
+  )
+
+const streamed = <A extends ReadonlyArray<unknown>>(operation: Operation<A, Stream.Stream<any, any>>) =>
+  on<Operation<any, any>>(
+    operation,
+    ({ caches }, ...args) =>
+      Stream.flatMap(Stream.fromIterable(caches), (cache) => cache.perform(operation, ...args as unknown as A))
+  )
+
+/** Registers a listener with every cache. */
+const listening = <A extends ReadonlyArray<unknown>>(operation: Operation<A, () => void>) =>
+  on<Operation<any, any>>(operation, ({ caches }, ...args) => {
+    const ends = caches.map((cache) => cache.perform(operation, ...args as unknown as A))
+    return () => ends.forEach((end) => end())
+  })
+
+const refused = (operation: Operation<any, any>, name: string) =>
+  on(
+    operation,
+    () =>
+      Effect.die(
+        mistake(`${name} is of one memory, and a routed cache has several: use it with each cache (withCache)`)
+      )
+  )
+
+interface Group<A> {
+  readonly cache: Cache
+  readonly items: Array<A>
+  readonly places: Array<number>
+}
+
+/** The items of a bulk call by their caches, with their places in the call. */
+const grouped = <A>(
+  self: Self,
+  items: ReadonlyArray<A>,
+  keyOf: (item: A) => Key
+): Effect.Effect<ReadonlyArray<Group<A>>> => {
+  const groups: Array<Group<A> | undefined> = self.caches.map(() => undefined)
+  let place = 0
+  const add = (item: A) => {
+    const route = routeOf(self.table, keyOf(item))
+    const group = groups[route] ??= { cache: self.caches[route]!, items: [], places: [] }
+    group.items.push(item)
+    group.places.push(place++)
+  }
+  return Effect.map(Turns.forEach(items, add), () => groups.filter((group) => group !== undefined))
+}
+
+/** Runs a bulk call on the cache of each item, and puts the results in the order of the items. */
+const manyOf = <A, B, E, R>(
+  groups: ReadonlyArray<Group<A>>,
+  run: (group: Group<A>) => Effect.Effect<ReadonlyArray<B>, E, R>
+): Effect.Effect<ReadonlyArray<B>, E, R> => {
+  if (groups.length === 1) return run(groups[0]!)
+  const results: Array<B> = []
+  return Effect.flatMap(
+    everywhere(groups.map(({ cache }) => cache), (_, i) => run(groups[i]!)),
+    (all) => {
+      const inOrder = groups.map(({ places }, i) =>
+        Turns.forEach(places.entries(), ([at, place]) => void (results[place] = all[i]![at]!))
+      )
+      return Effect.as(Effect.all(inOrder), results)
+    }
+  )
+}
+
+const self = (key: Key): Key => key
+
+const operations = new Map<Operation<any, any>, Routed>([
+  ofKey(Operations.lookup),
+  ofKey(Operations.find),
+  ofKey(Operations.set),
+  ofKey(Operations.current),
+  ofKey(Operations.touch),
+  ofName(Operations.increment),
+  ofName(Operations.counter),
+  ofName(Operations.touchCounter),
+  ofName(Operations.removeCounter),
+  on(
+    Operations.readMany,
+    (routes, _, many) =>
+      Effect.flatMap(
+        grouped(routes, many.keys, self),
+        (groups) =>
+          manyOf(groups, ({ cache, items }) =>
+            Effect.withFiber((fiber: Fiber.Fiber<any, any>) =>
+              cache.perform(Operations.readMany, fiber, { ...many, keys: items })
+            ))
+      )
+  ),
+  on(
+    Operations.lookupMany,
+    (routes, keys) =>
+      Effect.flatMap(
+        grouped(routes, keys, self),
+        (groups) => manyOf(groups, ({ cache, items }) => cache.perform(Operations.lookupMany, items))
+      )
+  ),
+  on(
+    Operations.setMany,
+    (routes, pairs, options) =>
+      Effect.flatMap(grouped(routes, pairs, ([key]) => key), (groups) =>
+        Effect.asVoid(everywhere(
+          groups.map(({ cache }) => cache),
+          (cache, i) => cache.perform(Operations.setMany, groups[i]!.items, options)
+        )))
+  ),
+  on(Operations.stream, (routes, streaming) => cacheFor(routes, streaming.key).perform(Operations.stream, streaming)),
+  on(Operations.invalidate, ({ caches, table }, ids) => {
+    const groups: ReadonlyArray<Array<string>> = caches.map(() => [])
+    return Effect.flatMap(
+      Turns.forEach(ids, (id) => {
+        const route = routeOfId(table, id)
+        if (route !== undefined) groups[route]!.push(id)
+        else for (const group of groups) group.push(id)
+      }),
+      () => {
+        const affected = caches.flatMap((cache, i) => groups[i]!.length === 0 ? [] : [[cache, groups[i]!] as const])
+        return Effect.map(
+          everywhere(
+            affected.map(([cache]) => cache),
+            (cache, i) => cache.perform(Operations.invalidate, affected[i]![1])
+          ),
+          sum
+        )
+      }
+    )
+  }),
+  onAll(Operations.invalidateTags),
+  onAll(Operations.clear),
+  onAll(Operations.ping),
+  on(Operations.size, ({ caches }) => Effect.map(everywhere(caches, (cache) => cache.perform(Operations.size)), sum)),
+  streamed(Operations.entries),
+  streamed(Operations.counters),
+  on(Operations.invalidateMatching, ({ caches }, glob) =>
+    // Each cache counts from 0, and the totals of a stream of progress only grow.
+    Stream.suspend(() => {
+      const totals = caches.map(() => ({ scanned: 0, invalidated: 0 }))
+      return Stream.flatMap(Stream.fromIterable(caches.entries()), ([i, cache]) =>
+        Stream.map(cache.perform(Operations.invalidateMatching, glob), (progress) => {
+          totals[i] = progress
+          return {
+            scanned: sum(totals.map(({ scanned }) =>
+              scanned
+            )),
+            invalidated: sum(totals.map(({ invalidated }) => invalidated))
+          }
+        }))
+    })),
+  on(Operations.ranked, ({ caches }, ranking, count) =>
+    Effect.map(
+      everywhere(caches, (cache) => cache.perform(Operations.ranked, ranking, count)),
+      (all) => all.flat().toSorted(ranking === "coldest" ? coldestFirst : (a, b) => coldestFirst(b, a)).slice(0, count)
+    )),
+  on(
+    Operations.stats,
+    ({ caches }) =>
+      Effect.map(everywhere(caches, (cache) => cache.perform(Operations.stats)), (all) => all.reduce(added))
+  ),
+  refused(Operations.resize, "Cached.resize"),
+  refused(Operations.curve, "Cached.curve"),
+  on(Operations.enforceQuotas, ({ caches }, quotas) => {
+    for (const cache of caches) cache.perform(Operations.enforceQuotas, quotas)
+  }),
+  on(Operations.pressureOn, ({ caches }, most) => {
+    const shares = caches.map((cache) => cache.perform(Operations.pressureOn, most))
+    return (share) => shares.forEach((relieve) => relieve(share))
+  }),
+  listening(Operations.listen),
+  listening(Operations.onRemoval)
+])
+
+const sum = (numbers: ReadonlyArray<number>): number => numbers.reduce((a, b) => a + b, 0)
+
+const coldestFirst = (a: InMemory, b: InMemory): number => a.reads - b.reads || a.createdAt - b.createdAt
+
+type Stats = Effect.Success<Result<typeof Operations.stats>>
+
+const countersOf = (a: Counters, b: Counters): Counters => {
+  const counters = { ...noCounters }
+  for (const name of Object.keys(counters) as Array<keyof Counters>) counters[name] = a[name] + b[name]
+  return counters
+}
+
+const added = (a: Stats, b: Stats): Stats => {
+  const names = new Set([...Object.keys(a.classes), ...Object.keys(b.classes)])
+  const causes = Object.keys(a.removals) as Array<keyof Stats["removals"]>
+  return {
+    ...withRatios(countersOf(a, b)),
+    evictions: a.evictions + b.evictions,
+    evictedWeight: a.evictedWeight + b.evictedWeight,
+    size: a.size + b.size,
+    weight: a.weight + b.weight,
+    removals: Object.fromEntries(
+      causes.map((cause) => [cause, a.removals[cause] + b.removals[cause]])
+    ) as unknown as Stats["removals"],
+    classes: Object.fromEntries(
+      Array.from(names, (name) => [
+        name,
+        withRatios(countersOf(a.classes[name] ?? noCounters, b.classes[name] ?? noCounters))
+      ])
+    )
+  }
+}

@@ -1,0 +1,89 @@
+/** Deliberate faults of caches that URLs and variables choose, of routes, and of caches with disabled operations. */
+import type { UnitFault } from "../fault.ts"
+
+export const faults: ReadonlyArray<UnitFault> = [
+  {
+    name: "what follows an @ in a password is read as options",
+    in: "parse",
+    find: `!path.includes("@") && !query.includes("@")`,
+    replace: "true",
+    by: "test/config/CacheConfig.test.ts"
+  },
+  {
+    name: "a password in a URL is not reported",
+    in: "open",
+    find: `accountIn(url.authority).password !== ""`,
+    replace: `accountIn(url.authority).password === ""`,
+    by: "test/config/CacheConfig.test.ts"
+  },
+  {
+    name: "an option in the URL overrides its variable",
+    in: "valuesOf",
+    find: `reading === undefined || reading === "code"`,
+    replace: `reading === undefined || reading === "code" || values.has(option)`,
+    by: "test/config/CacheConfig.test.ts"
+  },
+  {
+    name: "a blank variable counts as one that is set",
+    in: "variable",
+    find: `.trim() === ""`,
+    replace: `.trim() === "none"`,
+    by: "test/config/CacheConfig.test.ts"
+  },
+  {
+    name: "an operation that is disabled for the whole program works by hand",
+    in: "withCaching",
+    find: "cache.policy === undefined ? policy",
+    replace: "cache.policy !== null ? policy",
+    by: "test/layers/withDisabled.test.ts"
+  },
+  {
+    name: "a read of many has the policy of its fiber, not that of its cache",
+    in: "underPolicy",
+    find: "Fiber.isFiber(first)",
+    replace: "Fiber.isFiber(cache)",
+    by: "test/layers/withDisabled.test.ts"
+  },
+  {
+    name: "a transaction has the operations that its cache has not",
+    in: "underPolicy",
+    find: "underPolicy(inside === undefined ? transaction : inside(transaction), change)",
+    replace: "transaction",
+    by: "test/layers/withDisabled.test.ts"
+  },
+  {
+    name: "results of many are in the order of their caches",
+    in: "manyOf",
+    find: "results[place] = all[i]![at]!",
+    replace: "results.push(all[i]![at]!)",
+    by: "test/layers/routed.test.ts"
+  },
+  {
+    name: "a shorter prefix wins",
+    in: "routed",
+    find: "b.length - a.length",
+    replace: "a.length - b.length",
+    by: "test/layers/routed.test.ts"
+  },
+  {
+    name: "a key whose id is a hash is invalidated in the default cache only",
+    in: "routeOfId",
+    find: "name === undefined ? undefined",
+    replace: "name === undefined ? 0",
+    by: "test/layers/routed.test.ts"
+  },
+  {
+    name: "a tag of one route only is invalidated",
+    in: "onAll",
+    find: "everywhere(caches,",
+    replace: "everywhere(caches.slice(0, 1),",
+    by: "test/layers/routed.test.ts"
+  },
+  {
+    name: "a transaction over two routes is half of one",
+    in: "make",
+    find: "transaction.beside?.(other) ?? other",
+    replace: "other",
+    by: "test/layers/routed.test.ts"
+  }
+]

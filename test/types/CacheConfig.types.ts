@@ -1,0 +1,46 @@
+/** Types that the compiler must infer from configured and routed caches; checked by `tsc`, not run. */
+import { type Config, Context, Effect, Layer, Schema } from "effect"
+import { type CacheError, CacheKey, CacheLayer, type Caching } from "effect-cached"
+import { CacheConfig } from "effect-cached/config"
+
+type Same<X, Y> = (<T>() => T extends X ? 1 : 2) extends (<T>() => T extends Y ? 1 : 2) ? true : false
+const same = <X, Y>(_: Same<X, Y>) => {}
+
+type Cache = Caching.Caching
+class Down extends Schema.TaggedError<Down>()("Down", {}) {}
+class Off extends Schema.TaggedError<Off>()("Off", {}) {}
+class Client extends Context.Service<Client, { readonly url: string }>()("Client") {}
+class Server extends Context.Service<Server, { readonly url: string }>()("Server") {}
+class Weather extends CacheKey.Class<Weather>()("Weather", { payload: {}, success: Schema.Number }) {}
+declare const needy: Layer.Layer<Cache, Down, Client>
+declare const other: Layer.Layer<Cache, Off, Server>
+
+type Failure = CacheError.CacheConfigError | CacheError.StoreError
+
+const fromUrl = CacheConfig.fromUrl("memory:")
+same<typeof fromUrl, Layer.Layer<Cache, Failure>>(true)
+
+const own = CacheConfig.fromUrl("mine:", { schemes: { mine: () => needy, yours: () => other } })
+same<typeof own, Layer.Layer<Cache, Failure | Down | Off, Client | Server>>(true)
+
+const byVariables = CacheConfig.layer("CACHE", { default: "memory:" })
+same<typeof byVariables, Layer.Layer<Cache, Failure | Config.ConfigError>>(true)
+
+const byDefault = CacheConfig.layer("CACHE", { default: needy, schemes: { yours: () => other } })
+same<typeof byDefault, Layer.Layer<Cache, Failure | Config.ConfigError | Down | Off, Client | Server>>(true)
+
+const routed = CacheLayer.routed({ default: needy, routes: [[Weather, other], ["user:", CacheLayer.memory()]] })
+same<typeof routed, Layer.Layer<Cache, Down | Off, Client | Server>>(true)
+
+const disabled = needy.pipe(CacheLayer.withDisabled(["get"]))
+same<typeof disabled, Layer.Layer<Cache, Down, Client>>(true)
+const dataFirst = CacheLayer.withDisabled(Layer.merge(needy, Layer.succeed(Server, { url: "" })), ["get"])
+same<typeof dataFirst, Layer.Layer<Cache | Server, Down, Client>>(true)
+
+// @ts-expect-error There is no such operation.
+CacheLayer.withDisabled(needy, ["gett"])
+// @ts-expect-error The default is required.
+CacheConfig.layer("CACHE", {})
+// @ts-expect-error A route is a key class or a prefix.
+CacheLayer.routed({ default: needy, routes: [[42, needy]] })
+export const program = Effect.void
