@@ -1,5 +1,6 @@
 /** The meter of one cache: counts what the cache does not count itself, and has a series for each count. */
 import type { Metered } from "../internal/engine/operations/metering.ts"
+import { outcomeOf } from "../internal/engine/telemetry/events.ts"
 import type { Counters, Meter } from "../internal/engine/telemetry/telemetry.ts"
 import { buckets, type Definition, ofCache, ofClass, ofStore } from "./list.ts"
 import type { Cell, Histogram, Series } from "./series.ts"
@@ -86,12 +87,14 @@ export const make = (series: Series, maxClasses: number) => {
   }
   const meter: Meter = {
     met: (name, counters) => void add(self, name, counters),
-    served(counters, source, counted) {
+    served(counters, source, served) {
       count(counters, ofClass.reads, { source })
-      if (counted !== undefined) self.byCounters.get(counters)!.stale[counted]++
+      if (served === "memoryDue") self.byCounters.get(counters)!.stale.hits++
+      else if (served === "storeDue") self.byCounters.get(counters)!.stale.storeHits++
     },
-    loaded(counters, outcome, isRefresh, millis) {
-      count(counters, ofClass.loads, { origin: isRefresh ? "refresh" : "read", outcome })
+    loaded({ abandoned, attempt, counters, ranTooLong, refresh }, exit, millis) {
+      const outcome = ranTooLong ? "timeout" : attempt.renewed && !abandoned ? "notModified" : outcomeOf(exit)
+      count(counters, ofClass.loads, { origin: refresh ? "refresh" : "read", outcome })
       self.byCounters.get(counters)!.loadSeconds.add(millis)
     },
     keptOut: (counters, because) => count(counters, ofClass.notStored, { because }),

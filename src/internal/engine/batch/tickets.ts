@@ -163,7 +163,7 @@ const end = (self: Tickets, ticket: Missing, exit: Exit.Exit<unknown, unknown>, 
   allowFallback(engine, pilot)
   const millis = Math.max(0, endedAt - startedAt)
   pilot.counters.loadMillis += millis
-  engine.meter?.loaded(pilot.counters, "success", false, millis)
+  engine.meter?.loaded(pilot, exit, millis)
   engine.meter?.served(pilot.counters, "load")
   self.answer(ticket, pilot.entry?.exit ?? exit)
   return true

@@ -12,7 +12,6 @@ import { holdOff } from "../request/throttle.ts"
 import type { Flight, Flights, Request } from "../state.ts"
 import { emitValue, outcomeOf as wordOf } from "../telemetry/events.ts"
 import * as Log from "../telemetry/log.ts"
-import type { LoadOutcome } from "../telemetry/telemetry.ts"
 import { releaseLease, startNext, unregister } from "./ending.ts"
 import { endFlight, hasBegun, isBeforeClear, letGo } from "./flight.ts"
 import { leaveUnit, refresh } from "./refreshing.ts"
@@ -91,14 +90,11 @@ export const putInMemory = (self: Flights, request: Request, entry: Entry, now: 
   Memory.put(self.memory, entry, now)
 }
 
-const loadOutcomeOf = (flight: Flight, exit: Exit.Exit<unknown, unknown>): LoadOutcome =>
-  flight.ranTooLong ? "timeout" : isRenewed(flight) ? "notModified" : wordOf(exit)
-
 const tellLoad = (self: Flights, flight: Flight, exit: Exit.Exit<unknown, unknown>, now: number): void => {
   // The duration of the load, without the write to the store.
   const millis = flight.entry?.loadMillis ?? loadMillisOf(flight, now)
   flight.counters.loadMillis += millis
-  self.meter?.loaded(flight.counters, loadOutcomeOf(flight, exit), flight.refresh, millis)
+  self.meter?.loaded(flight, exit, millis)
   if (self.listeners.events === undefined) return
   emitValue(self, flight.request.key, flight, {
     _tag: "Load",

@@ -29,7 +29,7 @@ const noteFound = (
   entry.reads++
   if (insteadOfLoad) entry.counters.stale++
   else entry.counters.storeHits++
-  if (isStale) self.meter?.served(entry.counters, "stale", insteadOfLoad ? undefined : "storeHits")
+  if (isStale) self.meter?.served(entry.counters, "stale", insteadOfLoad ? "stale" : "storeDue")
   if (request.slides && policy.writes) slide(self, request, entry, now)
   // The read is recorded before listeners are notified, because a listener may change the entry.
   if (within !== undefined) {

@@ -12,9 +12,6 @@ import { emitHit, emitValue } from "../telemetry/events.ts"
 
 const isFromStore = (served: Served): boolean => served === "store" || served === "storeDue"
 
-/** The counter of hits that also counts a stale answer. */
-const countedAs = { memoryDue: "hits", storeDue: "storeHits", stale: undefined } as const
-
 export const serve = <A, E>(reader: Reader<A, E>, entry: Entry, source: Served): Exit.Exit<A, E> => {
   const exit = answerWith(reader, entry, source)
   recordAnswer(reader, entry, source)
@@ -33,7 +30,7 @@ export const answerWith = <A, E>(
   if (source === "stale") entry.counters.stale++
   else if (isFromStore(source)) entry.counters.storeHits++
   else entry.counters.hits++
-  if (!isFresh(source)) engine.meter?.served(entry.counters, "stale", countedAs[source as keyof typeof countedAs])
+  if (!isFresh(source)) engine.meter?.served(entry.counters, "stale", source)
   if (request.slides && policy.writes) slide(engine, request, entry, nowOf(fiber))
   return entry.exit as Exit.Exit<A, E>
 }

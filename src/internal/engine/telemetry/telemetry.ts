@@ -49,19 +49,21 @@ export type Counters = typeof noCounters
 export interface Meter {
   /** A key class is used for the first time. */
   readonly met: (name: string, counters: Counters) => void
-  /** A read was answered, but not with a fresh entry. `counted`: the counter that counts this read as a hit. */
-  readonly served: (
-    counters: Counters,
-    source: Exclude<Source, "memory" | "store">,
-    counted?: "hits" | "storeHits"
-  ) => void
-  readonly loaded: (counters: Counters, outcome: LoadOutcome, isRefresh: boolean, millis: number) => void
+  /** A read was answered, but not with a fresh entry. With `memoryDue` and `storeDue`, it also counts as a hit. */
+  readonly served: (counters: Counters, source: Exclude<Source, "memory" | "store">, served?: string) => void
+  readonly loaded: (load: EndedLoad, exit: Exit.Exit<unknown, unknown>, millis: number) => void
   readonly keptOut: (counters: Counters, because: Events["Refused"]["because"] | "invalid") => void
   readonly invalidated: (kind: "key" | "tag" | "all", mode: "hard" | "soft", count: number) => void
   readonly asked: (operation: string, result: "success" | StoreErrorReason, millis: number) => void
 }
 
-export type LoadOutcome = Events["Load"]["outcome"] | "timeout"
+export interface EndedLoad {
+  readonly counters: Counters
+  readonly refresh: boolean
+  readonly abandoned: boolean
+  readonly ranTooLong: boolean
+  readonly attempt: { readonly renewed: boolean }
+}
 
 export interface KeyClasses {
   /** A number that identifies this cache. Each key class notes the number of the cache that last used it. */
