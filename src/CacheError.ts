@@ -421,8 +421,8 @@ export class CacheCycle extends Data.TaggedError("CacheCycle")<{
   readonly path: ReadonlyArray<string>
 }> {
   override get message(): string {
-    return `Loads wait for each other in a circle: ${this.path.join(" -> ")}. Break it. A fiber that a load forks ` +
-      "counts as part of it: if the load does not wait for it, fork it outside the load"
+    return `Loads wait for each other in a circle: ${this.path.join(" -> ")}. Break it, or fork outside the ` +
+      "loads what they do not wait for"
   }
 }
 

@@ -917,6 +917,6 @@ it.effect("CacheCycle says what counts as a part of a load", () =>
     const error = defectOf(yield* Effect.exit(self))
     expect(error).toBeInstanceOf(CacheError.CacheCycle)
     expect((error as Error).message).toMatch(
-      /^Loads wait .*: self -> self\. Break .* A fiber that a load forks counts/
+      /^Loads wait .*: self -> self\. Break .* or fork outside the loads/
     )
   }).pipe(Effect.provide(CacheLayer.memory())))

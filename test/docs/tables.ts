@@ -1,5 +1,6 @@
 /**
- * The tables of the documentation that say what a list of the sources says: options, counters, events, policies.
+ * The tables of the documentation that say what a list of the sources says: options, counters, events, policies,
+ * metrics.
  *
  * A table stands between two comments in a page, and the first of them names the list:
  *
@@ -16,6 +17,7 @@ import { dirname, join, resolve } from "node:path"
 import { parseSync } from "rolldown/utils"
 import { type Reading, variableOf } from "../../src/config/readings.ts"
 import { schemes } from "../../src/config/schemes.ts"
+import { type Definition, ofCache, ofClass, ofStore } from "../../src/metrics/list.ts"
 import { messagesPage } from "./messages.ts"
 
 const root = resolve(import.meta.dirname, "../..")
@@ -196,6 +198,19 @@ const kinds: { readonly [kind: string]: (members: ReadonlyArray<Member>) => stri
     table(["`CachePolicy`", "what it does"], members.map(({ name, text }) => [`\`${name}\``, text]))
 }
 
+const metricLists: { readonly [list: string]: { readonly [name: string]: Definition } } = { ofCache, ofClass, ofStore }
+
+/** The metrics of one list, which has its texts as values because exporters show them. */
+const metricsOf = (list: string): string =>
+  table(
+    ["metric", "labels", "meaning"],
+    Object.values(metricLists[list]!).map(({ help, labels, name }) => [
+      `\`${name}\``,
+      labels.map((label) => `\`${label}\``).join(", "),
+      help
+    ])
+  )
+
 const region = /^<!-- (\w+) (src\/.+) -->\n[^]*?^<!-- end -->$/gm
 
 const split = (lists: string): ReadonlyArray<readonly [file: string, name: string]> =>
@@ -231,6 +246,7 @@ const variablesTable = (): string => {
 export const fill = (page: string): string =>
   page.replaceAll(region, (_, kind: string, lists: string) => {
     if (kind === "variables") return `<!-- ${kind} ${lists} -->\n\n${variablesTable()}\n\n<!-- end -->`
+    if (kind === "metrics") return `<!-- metrics ${lists} -->\n\n${metricsOf(split(lists)[0]![1])}\n\n<!-- end -->`
     const tableOf = kinds[kind]
     if (tableOf === undefined) throw new Error(`There is no kind of table "${kind}": ${Object.keys(kinds).join(", ")}`)
     return `<!-- ${kind} ${lists} -->\n\n${
@@ -238,9 +254,11 @@ export const fill = (page: string): string =>
     }\n\n<!-- end -->`
   })
 
-/** The lists that a page has tables of. */
+/** The lists whose comments make tables of a page. */
 export const listsOf = (page: string): ReadonlyArray<readonly [file: string, name: string]> =>
-  Array.from(page.matchAll(region)).flatMap(([, kind, lists]) => kind === "variables" ? [] : split(lists!))
+  Array.from(page.matchAll(region)).flatMap(([, kind, lists]) =>
+    kind === "variables" || kind === "metrics" ? [] : split(lists!)
+  )
 
 export const pages = globSync("docs/**/*.md", { cwd: root }).toSorted()
 

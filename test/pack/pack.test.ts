@@ -73,7 +73,11 @@ beforeAll(() => {
 }, 300_000)
 
 /** Modules that `exports` does not give to users: internal ones, and the parts of `effect-cached/testing`. */
-const hidden = ["**/internal/**/*.ts", "{cached,drivers,guard,layers,ports}/**/*.ts", "{config,testing}/!(index).ts"]
+const hidden = [
+  "**/internal/**/*.ts",
+  "{cached,drivers,guard,layers,metrics,ports}/**/*.ts",
+  "{config,testing}/!(index).ts"
+]
 
 const specifiers = [
   ...globSync("**/*.ts", { cwd: join(root, "src"), exclude: hidden }).map((file) => file.slice(0, -3)),

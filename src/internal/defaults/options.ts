@@ -108,3 +108,6 @@ export const testing = {
   stepMillis: 50,
   atMostMillis: 24 * 60 * 60 * 1000
 }
+
+/** The defaults of `CacheMetrics.layer`. */
+export const metrics = { name: "default", maxClasses: 100 }

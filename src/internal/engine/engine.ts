@@ -108,6 +108,7 @@ export const make = (
     classes: new Map(),
     keyClasses: KeyClasses.make(),
     listeners: { events: undefined },
+    meter: undefined,
     warned: new Set(),
     hitsHaveEffects: false,
     counters: Counters.make(),

@@ -26,6 +26,7 @@ import * as Curve from "./operations/curve.ts"
 import { guardFault } from "./operations/guardFault.ts"
 import * as Inspect from "./operations/inspect.ts"
 import * as Lookup from "./operations/lookup.ts"
+import * as Metering from "./operations/metering.ts"
 import * as Pressure from "./operations/pressure.ts"
 import * as Ranking from "./operations/ranking.ts"
 import * as Removals from "./operations/removals.ts"
@@ -36,7 +37,7 @@ import { consume } from "./streams/consume.ts"
 import type { Streaming } from "./streams/request.ts"
 import * as Log from "./telemetry/log.ts"
 import { total, withRatios } from "./telemetry/stats.ts"
-import { type EventListener, noCounters } from "./telemetry/telemetry.ts"
+import { type EventListener, type Meter, noCounters } from "./telemetry/telemetry.ts"
 
 interface LookedUp extends Known {
   readonly exit: Exit.Exit<unknown, unknown>
@@ -213,6 +214,12 @@ export const stats: Operation<[], Effect.Effect<ReturnType<typeof counted>>> = {
       weight: 0,
       classes: {}
     }))
+}
+
+/** Attaches a meter. `undefined` if there is no cache. */
+export const meter: Operation<[meter: Meter], Metering.Metered | undefined> = {
+  over: Metering.attach,
+  without: () => undefined
 }
 
 export const warnOnce: Operation<[topic: string, message: string], void> = {

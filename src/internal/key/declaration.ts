@@ -35,8 +35,7 @@ export const representation = (ast: SchemaAST.Declaration): SchemaRepresentation
 export const isClass = (ast: SchemaAST.Declaration): boolean => typeof ast.annotations?.["~constructor"] === "function"
 
 const refused: Record<string, string> = {
-  "effect/schema/Redacted":
-    "a secret must not be part of an id: list the field in `ignore`, or use a public name of it",
+  "effect/schema/Redacted": "a secret must not be part of an id: list the field in `ignore`",
   "effect/schema/File": "the content of a file cannot be read synchronously",
   "effect/schema/FormData": "the content of form data cannot be read synchronously",
   "effect/schema/Error": "an error has no canonical form"

@@ -197,7 +197,7 @@ const refuseOpaque = (
     throw configError(
       name,
       `"${part}" contains "${type}", a declared type without \`representation\`, so a change of it would not change ` +
-        "the ids: annotate it with one, or give the class a `version` and raise it with every change"
+        "the ids: annotate it with one, or raise the `version` of the class with every change"
     )
   }
 }

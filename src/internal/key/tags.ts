@@ -99,7 +99,7 @@ const tagOfWhere = (name: string, indexes: ReadonlyArray<Index>, assign: Assign)
     throw configError(
       name,
       `there is no index over exactly ${listed(fields)}; it declares ${declared || "none"}: ` +
-        `add ${JSON.stringify(fields)} to its \`indexes\`, or use one that it has`
+        `add ${JSON.stringify(fields)} to its \`indexes\``
     )
   }
 }

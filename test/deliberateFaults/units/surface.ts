@@ -465,5 +465,40 @@ try {
     find: "isNew ? undefined : ownTags(key, entry!.tags)",
     replace: "undefined",
     by: "test/cached/update.test.ts"
+  },
+  {
+    name: "metrics count a stale answer as a fresh hit, too",
+    in: "answerWith",
+    find: "if (!isFresh(source)) engine.meter?.served",
+    replace: "if (source === \"stale\") engine.meter?.served",
+    by: "test/CacheMetrics.test.ts"
+  },
+  {
+    name: "metrics count a fallback as the answer of a load",
+    in: "respond",
+    find: "if (outcome === exit) noteLoaded",
+    replace: "noteLoaded",
+    by: "test/CacheMetrics.test.ts"
+  },
+  {
+    name: "metrics have no load of a ticket",
+    in: "end",
+    find: "engine.meter?.loaded(pilot, exit, millis)",
+    replace: "",
+    by: "test/CacheMetrics.test.ts"
+  },
+  {
+    name: "every key class has series of its own",
+    in: "add",
+    find: "byLabel.has(name) || byLabel.size <= maxClasses",
+    replace: "byLabel.size >= 0",
+    by: "test/CacheMetrics.test.ts"
+  },
+  {
+    name: "series stay when their layer is gone",
+    in: "measure",
+    find: "series.remove()",
+    replace: "",
+    by: "test/CacheMetrics.test.ts"
   }
 ]

@@ -161,7 +161,10 @@ const end = (self: Tickets, ticket: Missing, exit: Exit.Exit<unknown, unknown>, 
   publish(engine, pilot)
   if (engine.failing.size > 0) engine.failing.delete(pilot.counters)
   allowFallback(engine, pilot)
-  pilot.counters.loadMillis += Math.max(0, endedAt - startedAt)
+  const millis = Math.max(0, endedAt - startedAt)
+  pilot.counters.loadMillis += millis
+  engine.meter?.loaded(pilot, exit, millis)
+  engine.meter?.served(pilot.counters, "load")
   self.answer(ticket, pilot.entry?.exit ?? exit)
   return true
 }

@@ -243,6 +243,6 @@ export const respond = (self: Flights, caller: Caller): void => {
     if (isDerivedFromStale(flight)) caller.within.fromStale = true
   }
   const outcome = orStale(self, caller, exit, now)
-  if (outcome === exit && caller.policy.detector !== undefined) noteLoaded(caller, exit, now)
+  if (outcome === exit) noteLoaded(caller, exit, now)
   caller.resume(outcome)
 }

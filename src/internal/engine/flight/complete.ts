@@ -94,6 +94,7 @@ const tellLoad = (self: Flights, flight: Flight, exit: Exit.Exit<unknown, unknow
   // The duration of the load, without the write to the store.
   const millis = flight.entry?.loadMillis ?? loadMillisOf(flight, now)
   flight.counters.loadMillis += millis
+  self.meter?.loaded(flight, exit, millis)
   if (self.listeners.events === undefined) return
   emitValue(self, flight.request.key, flight, {
     _tag: "Load",

@@ -29,6 +29,7 @@ const noteFound = (
   entry.reads++
   if (insteadOfLoad) entry.counters.stale++
   else entry.counters.storeHits++
+  if (isStale) self.meter?.served(entry.counters, "stale", insteadOfLoad ? "stale" : "storeDue")
   if (request.slides && policy.writes) slide(self, request, entry, now)
   // The read is recorded before listeners are notified, because a listener may change the entry.
   if (within !== undefined) {
@@ -49,8 +50,11 @@ export const noteLoaded = (
   now: number
 ): void => {
   if (Exit.hasInterrupts(exit)) return
+  const source = joined ? "joined" : "load"
+  flight.engine.meter?.served(flight.counters, source)
+  if (policy.detector === undefined) return
   const entry = flight.storable && flight.policy.writes ? flight.entry : undefined
-  detect(policy.detector, flight.id, request.strategy.name, { source: joined ? "joined" : "load", entry, exit, now })
+  detect(policy.detector, flight.id, request.strategy.name, { source, entry, exit, now })
 }
 
 export const noteFallback = (
@@ -59,6 +63,7 @@ export const noteFallback = (
   { now, stale }: { readonly now: number; readonly stale: Entry }
 ): void => {
   stale.counters.stale++
+  self.meter?.served(stale.counters, "fallback")
   stale.reads++
   if (within !== undefined) {
     recordServed(self, within, stale)

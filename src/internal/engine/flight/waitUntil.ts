@@ -40,7 +40,7 @@ export const keepAlive = (
     warnOnce(
       self,
       "waitUntil",
-      `CachePolicy.WaitUntil threw, so nothing is refreshed in the background (${String(thrown)})`
+      `CachePolicy.WaitUntil threw: nothing is refreshed in the background (${String(thrown)})`
     )
     return false
   }

@@ -15,6 +15,7 @@ import * as TagEpochs from "../memory/tagEpochs.ts"
 import type { Flight, Flights } from "../state.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
 import { emit } from "../telemetry/events.ts"
+import { countInvalidated } from "../telemetry/stats.ts"
 
 /** Invalidates an id in this process. Returns whether memory had an entry. */
 export const forget = (self: Flights, id: string): boolean => {
@@ -30,7 +31,7 @@ export const invalidateIds = (self: Flights, ids: ReadonlyArray<string>): Effect
   Effect.uninterruptibleMask((restore) =>
     Effect.clockWith((clock) => {
       if (ids.length === 0) return Effect.succeed(0)
-      self.stats.invalidations += ids.length
+      countInvalidated(self, "key", ids.length)
       const now = clock.currentTimeMillisUnsafe()
       return Effect.flatMapEager(forgetMany(self, ids, now), ({ items, present }) => {
         const { storeTier: tier } = self
@@ -94,7 +95,7 @@ export const invalidateTags = (
 ): Effect.Effect<void> =>
   Effect.uninterruptibleMask((restore) => {
     if (tags.length === 0) return Effect.void
-    self.stats.invalidations += tags.length
+    countInvalidated(self, "tag", tags.length, mode)
     const forgetTags = (tags: ReadonlyArray<string>): void => {
       self.mutations++
       TagEpochs.invalidate(self.tagEpochs, tags, mode)
@@ -120,6 +121,7 @@ export const clear = (self: Flights): Effect.Effect<void> =>
     const begin = (): Effect.Effect<void> => {
       const told = forgetAll(self)
       self.counters.clear()
+      self.meter?.invalidated("all", "hard", 1)
       emitInvalidate(self, { all: true })
       return told
     }

@@ -133,7 +133,7 @@ const received = (self: Flights, question: Question, exit: Exit.Exit<Answer, Sto
   const tier = self.storeTier!
   if (Exit.isFailure(exit)) {
     const fault = faultOf(exit.cause, (cause) => faultWith(tier, "Unavailable", cause))
-    return conclude(self, question, failed(self, fault))
+    return conclude(self, question, failed(self, question, fault))
   }
   const { entry } = exit.value
   if (entry !== undefined && !question.isAgain && !areAmong(entry.meta.tags, question.tags)) {
@@ -141,6 +141,7 @@ const received = (self: Flights, question: Question, exit: Exit.Exit<Answer, Sto
     question.tags = tagNames(entry.meta.tags)
     return send(self, question)
   }
+  self.meter?.asked("get", "success", tookMillis(question))
   Circuit.answered(tier.circuit)
   recovered(tier, "get")
   conclude(self, question, foundIn(self, question, exit.value))
@@ -149,8 +150,11 @@ const received = (self: Flights, question: Question, exit: Exit.Exit<Answer, Sto
 const faultWith = ({ store }: StoreTier, reason: "Timeout" | "Unavailable", cause?: unknown): StoreError =>
   new StoreError({ store: store.name, operation: "get", reason, ...cause === undefined ? {} : { cause } })
 
-const failed = (self: Flights, fault: StoreError): StoreError => {
+const tookMillis = ({ askedAt, clock }: Question): number => programMillis(clock) - askedAt
+
+const failed = (self: Flights, question: Question, fault: StoreError): StoreError => {
   const tier = self.storeTier!
+  self.meter?.asked("get", fault.reason, tookMillis(question))
   if (fault.reason === "Timeout") Circuit.timedOut(tier.circuit, "normal", clockOf(self).currentTimeMillisUnsafe())
   else Circuit.answered(tier.circuit)
   return noteFault(tier, "get", fault, clockOf(self))
@@ -212,7 +216,7 @@ const startTimer = (self: Flights): void => {
     step: () => {
       for (const question of questions.open) {
         if (leftMillis(self, question) > 0) break
-        conclude(self, question, failed(self, faultWith(tier!, "Timeout")))
+        conclude(self, question, failed(self, question, faultWith(tier!, "Timeout")))
       }
     }
   })

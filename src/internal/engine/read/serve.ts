@@ -30,6 +30,7 @@ export const answerWith = <A, E>(
   if (source === "stale") entry.counters.stale++
   else if (isFromStore(source)) entry.counters.storeHits++
   else entry.counters.hits++
+  if (!isFresh(source)) engine.meter?.served(entry.counters, "stale", source)
   if (request.slides && policy.writes) slide(engine, request, entry, nowOf(fiber))
   return entry.exit as Exit.Exit<A, E>
 }

@@ -186,6 +186,7 @@ interface Result extends Log.About {
 
 export const notStored = (self: Telemetry, result: Result, thrown: unknown): undefined => {
   result.counters.notStored++
+  self.meter?.keptOut(result.counters, "invalid")
   const { id, key } = result
   Log.warnOnce(
     self,

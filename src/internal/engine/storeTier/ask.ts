@@ -64,8 +64,11 @@ export const ask = <A>(
       return Effect.map(
         exitBefore(effect, late(budget.leftMillis)),
         (exit): A | StoreError => {
-          budget.leftMillis -= timeNow() - startedAt
+          const millis = timeNow() - startedAt
+          budget.leftMillis -= millis
+          const { meter } = tier.front
           if (exit !== undefined && Exit.isSuccess(exit)) {
+            meter?.asked(operation, "success", millis)
             if (permit !== undefined) Circuit.answered(tier.circuit)
             recovered(tier, operation)
             return exit.value
@@ -73,6 +76,7 @@ export const ask = <A>(
           const fault = exit === undefined
             ? fail("Timeout")
             : faultOf(exit.cause, (cause) => fail("Unavailable", cause))
+          meter?.asked(operation, fault.reason, millis)
           if (fault.reason === "Timeout" && budget.call !== undefined) budget.call.leftMillis = 0
           if (permit === undefined) return noteFault(tier, operation, fault, clock)
           if (fault.reason === "Timeout" && isListing(operation)) Circuit.gaveUp(tier.circuit, permit)

@@ -9,7 +9,7 @@ import type { Codec } from "../../../ports/serializer.ts"
 import { type Key, tagsOf } from "../../key/ofKey.ts"
 import { isSoftened } from "../../store/markers/markers.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
-import { ask } from "./ask.ts"
+import { ask, timeOf } from "./ask.ts"
 import * as Circuit from "./circuit.ts"
 import { codecFor, codecsOf, decodeNow, none, revive, tagNames } from "./codec.ts"
 import { damaged, recovered, undecodable } from "./faults.ts"
@@ -33,12 +33,15 @@ export const readNow = (tier: StoreTier, key: Key, id: string, now: number): Fet
   if (Pending.isPending(tier.pending, id)) return ownWrite(tier, id, now)
   // While the circuit is open, `fetch` decides whether this read may probe the store.
   if (Circuit.isOpen(tier.circuit)) return NeedsEffect
+  const { meter } = tier.front
+  const startedAt = meter === undefined ? 0 : timeOf(tier)
   let stored: Stored | undefined
   let validity: Validity = "valid"
   try {
     let tags = tagsOf(key)
     const knownVersions = KnownTagVersions.versionsOf(tier, tags, now)
     let answer = get(id, knownVersions === undefined ? tags : none)
+    meter?.asked("get", "success", timeOf(tier) - startedAt)
     stored = answer.entry
     if (stored === undefined) return answer.isDamaged === true ? damaged(tier, key, id) : undefined
     if (stored.meta.expiresAt <= now) return new Rejected(stored.meta.writeId)

@@ -41,8 +41,8 @@ export const meetClass = (self: Telemetry, met: KeyInfo): void => {
       Log.warnOnce(
         self,
         `classes ${prefix}`,
-        `Two key classes "${info.name}" have the same ids, so each reads what the other has stored: give one of ` +
-          `them another name or version. They are defined at ${textOf(siteBefore)} and ${textOf(site)} (logged once)`
+        `Two key classes "${info.name}" have the same ids, so they share entries: rename one, or change its ` +
+          `version. They are defined at ${textOf(siteBefore)} and ${textOf(site)} (logged once)`
       )
     }
     former.add(before)

@@ -12,7 +12,18 @@ export const countersOf = (self: Telemetry, key: Key): Counters => {
   if (known !== undefined) return known
   const counters = { ...noCounters }
   self.classes.set(info.name, counters)
+  self.meter?.met(info.name, counters)
   return counters
+}
+
+export const countInvalidated = (
+  { meter, stats }: Telemetry,
+  kind: "key" | "tag",
+  count: number,
+  mode: "hard" | "soft" = "hard"
+): void => {
+  stats.invalidations += count
+  meter?.invalidated(kind, mode, count)
 }
 
 export interface Ratios {

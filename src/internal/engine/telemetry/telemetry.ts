@@ -1,7 +1,8 @@
 /** The part of the engine that counts, emits events and logs. Every other part extends this one. */
 import type * as Context from "effect/Context"
 import type * as Exit from "effect/Exit"
-import type { CacheEvent } from "../../../CacheEvent.ts"
+import type { StoreErrorReason } from "../../../CacheError.ts"
+import type { CacheEvent, Events, Source } from "../../../CacheEvent.ts"
 import type { KeyInfo } from "../../key/info.ts"
 
 /** The initial counters. Removals are counted elsewhere. `npm run docs` copies these comments to the documentation. */
@@ -41,6 +42,29 @@ export const noCounters = {
 /** Plain numbers, counted since the layer was built. */
 export type Counters = typeof noCounters
 
+/**
+ * Receives the counts that metrics have and `Cached.stats` does not. It is not called for fresh hits, because exporters
+ * read their counters. The `counters` identify the key class. The functions must not throw.
+ */
+export interface Meter {
+  /** A key class is used for the first time. */
+  readonly met: (name: string, counters: Counters) => void
+  /** A read was answered, but not with a fresh entry. With `memoryDue` and `storeDue`, it also counts as a hit. */
+  readonly served: (counters: Counters, source: Exclude<Source, "memory" | "store">, served?: string) => void
+  readonly loaded: (load: EndedLoad, exit: Exit.Exit<unknown, unknown>, millis: number) => void
+  readonly keptOut: (counters: Counters, because: Events["Refused"]["because"] | "invalid") => void
+  readonly invalidated: (kind: "key" | "tag" | "all", mode: "hard" | "soft", count: number) => void
+  readonly asked: (operation: string, result: "success" | StoreErrorReason, millis: number) => void
+}
+
+export interface EndedLoad {
+  readonly counters: Counters
+  readonly refresh: boolean
+  readonly abandoned: boolean
+  readonly ranTooLong: boolean
+  readonly attempt: { readonly renewed: boolean }
+}
+
 export interface KeyClasses {
   /** A number that identifies this cache. Each key class notes the number of the cache that last used it. */
   readonly mark: number
@@ -67,6 +91,7 @@ export interface Telemetry {
   readonly classes: Map<string, Counters>
   readonly keyClasses: KeyClasses
   readonly listeners: Listeners
+  meter: Meter | undefined
   readonly warned: Set<string>
   /** Whether a hit must emit an event or move a deadline: `false` until a listener or a strategy's `touch` exists. */
   hitsHaveEffects: boolean

@@ -26,6 +26,7 @@ import { addUnanswered } from "../storeTier/makeStoreTier.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
 import type { Budget, StoreTier } from "../storeTier/storeTier.ts"
 import { emit, emitValue } from "../telemetry/events.ts"
+import { countInvalidated } from "../telemetry/stats.ts"
 import { whileSame } from "./listed.ts"
 import { isPublishable, type ReadCheck } from "./loads.ts"
 import { type Checks, copyOf, countStep, endOf, loadedHere, type Overlay, type Sweep, type Write } from "./overlay.ts"
@@ -409,13 +410,15 @@ const tell = (base: Engine, items: ReadonlyArray<Item>): void => {
     if (item._tag === "Sweep") {
       const { sweep } = item
       const what = sweep._tag === "Clear" ? { all: true } : { tags: sweep.tags, mode: sweep.mode }
-      if (sweep._tag === "Tags") base.stats.invalidations += sweep.tags.length
+      if (sweep._tag === "Tags") countInvalidated(base, "tag", sweep.tags.length, sweep.mode)
+      else base.meter?.invalidated("all", "hard", 1)
       emit(base, { _tag: "Invalidate", ids: [], tags: [], mode: "hard", all: false, ...what })
     } else if (item._tag === "Write" && item.write._tag === "Remove") ids.push(item.id)
     else if (item._tag === "Write" && item.write._tag === "Set") {
       emitValue(base, item.write.key, item.write.entry, { _tag: "Set" })
     }
   }
-  base.stats.invalidations += ids.length
-  if (ids.length > 0) emit(base, { _tag: "Invalidate", ids, tags: [], mode: "hard", all: false })
+  if (ids.length === 0) return
+  countInvalidated(base, "key", ids.length)
+  emit(base, { _tag: "Invalidate", ids, tags: [], mode: "hard", all: false })
 }

@@ -144,6 +144,7 @@ const insideOf = (root: Root): Pick<Overlay, "own" | "inside" | "readChecks"> =>
     classes: base.classes,
     keyClasses: base.keyClasses,
     warned: base.warned,
+    meter: base.meter,
     tokens: base.tokens,
     transactions: base.transactions,
     hitsHaveEffects: true,

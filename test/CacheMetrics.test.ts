@@ -1,0 +1,310 @@
+/** Metrics: what is counted, which series there are, and when they leave. */
+import { describe, expect, it } from "@effect/vitest"
+import { Context, Effect, Exit, Fiber, Layer, Logger, Metric, Schema } from "effect"
+import { Cached, CacheKey, CacheLayer, CachePolicy, type Caching, Strategy, Transaction } from "effect-cached"
+import * as CacheMetrics from "effect-cached/CacheMetrics"
+import { PrometheusMetrics } from "effect/observability"
+import { TestClock } from "effect/testing"
+import { caches, counting, fakeStore, over, settle, start, within } from "./support/caches.ts"
+
+class User extends CacheKey.Class<User>()("User", {
+  payload: { id: Schema.String },
+  success: Schema.Number,
+  error: Schema.String
+}) {}
+
+/** The values of a metric in a registry, by the labels that are not `cache` or `unit`. */
+const valuesOf = (registry: Metric.MetricRegistry, name: string): { readonly [labels: string]: number } => {
+  const context = Context.make(Metric.MetricRegistry, registry)
+  const all = Metric.snapshotUnsafe(context).filter(({ id }) => id === `effect_cached_${name}`)
+  return Object.fromEntries(all.map(({ attributes, state }) => {
+    const { cache: _, unit: __, ...labels } = attributes ?? {}
+    const { count, value } = state as { readonly count?: number; readonly value?: number }
+    return [Object.values(labels).join(" "), count ?? value!]
+  }))
+}
+
+const nonzero = (values: { readonly [labels: string]: number }) =>
+  Object.fromEntries(Object.entries(values).filter(([, value]) => value !== 0))
+
+const withRegistry = <A, E>(
+  use: (registry: Metric.MetricRegistry, layer: typeof CacheMetrics.layer) => Effect.Effect<A, E>
+): Effect.Effect<A, E> =>
+  Effect.suspend(() => {
+    const registry: Metric.MetricRegistry = new Map()
+    const layer = ((cache, options) =>
+      Layer.provide(
+        CacheMetrics.layer(cache, options),
+        Layer.succeed(Metric.MetricRegistry, registry)
+      )) as typeof CacheMetrics.layer
+    return use(registry, layer)
+  })
+
+describe("reads are counted once, as Cached.detect reports them", () => {
+  const step = Schema.Literals([
+    ...["ttl", "softTtl", "ahead", "failover", "readOnly", "refresh", "many", "bulk", "transaction"] as const,
+    ...["later", "much later", "fail", "work", "invalidate", "soft", "forget"] as const
+  ])
+  const steps = Schema.Array(Schema.Struct({ what: step, key: Schema.Literals(["a", "b"]), text: Schema.Boolean }))
+    .check(Schema.isMinLength(10), Schema.isMaxLength(40))
+
+  describe.each(caches)("over $name", (cache) => {
+    it.effect.prop("reads of all kinds", [steps], ([steps]) =>
+      withRegistry((registry, layer) => {
+        const seen: Record<string, number> = {}
+        let fails = false
+        const load = Effect.suspend(() => fails ? Effect.fail("down") : Effect.succeed(1))
+        const options = { ttl: "1 minute", tags: ["t"], retryAfter: "2 seconds" } as const
+        const read = (id: User | string, what: string): Effect.Effect<number, string, Caching.Caching> => {
+          const key = id as string
+          switch (what) {
+            case "softTtl":
+              return load.pipe(Cached.softTtl({ ...options, key, softTtl: "5 seconds" }))
+            case "ahead":
+              return load.pipe(Cached.refreshAhead({ ...options, key, refreshAfter: "5 seconds" }))
+            case "failover":
+              return load.pipe(Cached.failover({ ...options, key }))
+            case "readOnly":
+              return CachePolicy.readOnly(load.pipe(Cached.ttl({ ...options, key })))
+            case "refresh":
+              return CachePolicy.refresh(load.pipe(Cached.ttl({ ...options, key })))
+            default:
+              return load.pipe(Cached.ttl({ ...options, key }))
+          }
+        }
+        const bulk = Cached.many(User, {
+          lookup: (keys) => Effect.forEach(keys, () => Effect.exit(load)),
+          strategy: Strategy.softTtl({ ttl: "1 minute", softTtl: "5 seconds" }),
+          tags: ["t"]
+        })
+        const run = Effect.gen(function*() {
+          for (const { key: id, text, what } of steps) {
+            const key = text ? id : new User({ id })
+            if (what === "later") yield* TestClock.adjust("3 seconds")
+            else if (what === "much later") yield* TestClock.adjust("50 seconds")
+            else if (what === "fail" || what === "work") fails = what === "fail"
+            else if (what === "invalidate") yield* Cached.invalidate(key)
+            else if (what === "soft") yield* Cached.invalidateTag("t", { mode: "soft" })
+            else if (what === "forget") yield* Cached.remove(key)
+            else {
+              const once = what === "transaction"
+                ? Transaction.run(Effect.exit(read(key, "ttl")))
+                : what === "many"
+                ? Effect.all([read("a", "ttl"), read("b", "softTtl"), read("a", "ttl")].map(Effect.exit), {
+                  concurrency: "unbounded"
+                })
+                : what === "bulk"
+                ? Effect.exit(bulk([{ id: "a" }, { id: "b" }, { id: "c" }]))
+                : Effect.exit(read(key, what))
+              const reading = yield* start(Cached.detect(once as Effect.Effect<unknown, never, Caching.Caching>))
+              yield* settle
+              // It may wait for a refresh that pauses between its tries.
+              if (reading.pollUnsafe() === undefined) yield* TestClock.adjust("1 minute")
+              const [, detected] = yield* Fiber.join(reading)
+              for (const { source } of detected) seen[source] = (seen[source] ?? 0) + 1
+            }
+          }
+          // Refreshes and their retries end.
+          yield* TestClock.adjust("10 minutes")
+          const counted: Record<string, number> = {}
+          for (const [labels, count] of Object.entries(nonzero(valuesOf(registry, "reads_total")))) {
+            const source = labels.split(" ").at(-1)!
+            counted[source] = (counted[source] ?? 0) + count
+          }
+          expect(counted).toEqual(seen)
+          const { loads } = yield* Cached.stats
+          const ended = Object.values(valuesOf(registry, "loads_total")).reduce((sum, count) => sum + count, 0)
+          expect(ended).toBe(loads)
+          expect(valuesOf(registry, "flights")[""]).toBe(0)
+        })
+        return within(layer(cache.layer()), run)
+      }), { arbitrary: { runs: 60 } })
+  })
+})
+
+it.effect("long bulk calls are counted, too", () =>
+  withRegistry((registry, layer) =>
+    Effect.gen(function*() {
+      const users = Cached.many(User, {
+        lookup: (keys) => Effect.succeed(keys.map(() => Exit.succeed(1))),
+        strategy: Strategy.ttl({ ttl: "1 hour" })
+      })
+      const all = Array.from({ length: 1000 }, (_, i) => ({ id: String(i) }))
+      yield* users(all)
+      yield* users(all)
+      expect(nonzero(valuesOf(registry, "reads_total"))).toEqual({ "User load": 1000, "User memory": 1000 })
+      expect(nonzero(valuesOf(registry, "loads_total"))).toEqual({ "User read success": 1000 })
+    }).pipe(Effect.provide(layer(CacheLayer.memory())))
+  ))
+
+describe("the series", () => {
+  const text = PrometheusMetrics.format()
+
+  it.effect("of a layer that is gone are gone", () =>
+    withRegistry((registry, layer) =>
+      Effect.gen(function*() {
+        const one = Cached.ttl(Effect.succeed(1), { key: "one", ttl: "1 hour" })
+        const size = yield* Effect.provide(Effect.map(one, () => registry.size), layer(CacheLayer.memory()))
+        expect(size).toBeGreaterThan(10)
+        expect(registry.size).toBe(0)
+      })
+    ))
+
+  it.effect("have labels for cache and class, and never a key, a tag or a value", () =>
+    withRegistry((registry, layer) =>
+      Effect.gen(function*() {
+        const user = Cached.fn(User, {
+          lookup: ({ id }) => Effect.succeed(id.length),
+          tags: ["secret tag"],
+          strategy: Strategy.ttl({ ttl: "1 hour" })
+        })
+        yield* user({ id: "secret key" })
+        yield* user({ id: "secret key" })
+        yield* Cached.set("another secret", "secret value")
+        yield* Cached.invalidateTag("secret tag")
+        yield* Cached.invalidate("another secret")
+        const lines = yield* Effect.provideService(text, Metric.MetricRegistry, registry)
+        expect(lines).not.toContain("secret")
+        expect(lines).toContain(`effect_cached_reads_total{cache="shop",class="User",source="memory"} 1`)
+        expect(lines).toContain(`effect_cached_reads_total{cache="shop",class="User",source="load"} 1`)
+        expect(lines).toContain(
+          `effect_cached_loads_total{cache="shop",class="User",origin="read",outcome="success"} 1`
+        )
+        expect(lines).toContain(`effect_cached_load_seconds_count{cache="shop",class="User"} 1`)
+        expect(lines).toContain(`effect_cached_invalidations_total{cache="shop",kind="tag",mode="hard"} 1`)
+        expect(lines).toContain(`effect_cached_removals_total{cache="shop",cause="invalidated"} 1`)
+        // An entry whose tag was invalidated is in memory until it is read.
+        expect(lines).toContain(`effect_cached_entries{cache="shop"} 1`)
+      }).pipe(Effect.provide(layer(CacheLayer.memory(), { name: "shop" })))
+    ))
+
+  it.effect("of more classes than maxClasses are shared", () =>
+    withRegistry((registry, layer) =>
+      Effect.gen(function*() {
+        for (let i = 0; i < 300; i++) {
+          class Key extends CacheKey.Class<Key>()(`Class${i}`, { payload: { id: Schema.Int }, success: Schema.Int }) {}
+          for (let id = 0; id < 3; id++) yield* Cached.ttl(Effect.succeed(id), { key: new Key({ id }), ttl: "1 hour" })
+        }
+        const reads = nonzero(valuesOf(registry, "reads_total"))
+        expect(Object.keys(reads)).toHaveLength(11)
+        expect(reads["Class3 load"]).toBe(3)
+        expect(reads["other load"]).toBe(870)
+      }).pipe(Effect.provide(layer(CacheLayer.memory(), { maxClasses: 10 })))
+    ))
+
+  it.effect("of a cache with an odd name have it escaped", () =>
+    withRegistry((registry, layer) =>
+      Effect.gen(function*() {
+        yield* Cached.ttl(Effect.succeed(1), { key: "one", ttl: "1 hour" })
+        const lines = yield* Effect.provideService(text, Metric.MetricRegistry, registry)
+        expect(lines).toContain(`cache="with \\"quotes\\",\\na line and a \\\\"`)
+        for (const line of lines.trim().split("\n")) {
+          expect(line).toMatch(/^(# (HELP|TYPE) .*|\w+\{(\w+="([^"\\]|\\.)*",?)*\} \S+)$/)
+        }
+      }).pipe(Effect.provide(layer(CacheLayer.memory(), { name: `with "quotes",\na line and a \\` })))
+    ))
+
+  it.effect("of two caches of one name differ in a label, and one warning names them", () =>
+    withRegistry((registry, layer) =>
+      Effect.gen(function*() {
+        const logged: Array<unknown> = []
+        const logger = Logger.layer([Logger.make(({ message }) => void logged.push(String(message)))])
+        const make = Layer.build(Layer.fresh(layer(CacheLayer.memory(), { name: "twin" }))).pipe(Effect.provide(logger))
+        const [first, second] = [yield* make, yield* make]
+        const read = Cached.ttl(Effect.succeed(1), { key: "one", ttl: "1 hour" })
+        yield* Effect.provide(read, first)
+        yield* Effect.provide(Effect.andThen(read, read), second)
+        expect(nonzero(valuesOf(registry, "reads_total"))).toEqual({ " load": 1, "2  load": 1, "2  memory": 1 })
+        expect(logged).toEqual([expect.stringContaining(`instance="2"`)])
+      }).pipe(Effect.scoped)
+    ))
+
+  it.effect("of loads tell what they ended with", () =>
+    withRegistry((registry, layer) =>
+      Effect.gen(function*() {
+        const options = { key: "k", ttl: "1 hour", softTtl: "1 second", retryAfter: 0 } as const
+        const { load } = counting(250)
+        const slow = yield* start(Cached.ttl(load, { key: "slow", ttl: "1 hour" }))
+        yield* settle
+        expect(valuesOf(registry, "flights")).toEqual({ "": 1 })
+        expect(valuesOf(registry, "waiters")).toEqual({ "": 1 })
+        yield* TestClock.adjust(250)
+        expect(Exit.isSuccess(yield* Effect.exit(Effect.andThen(settle, slow.pollUnsafe()!)))).toBe(true)
+        yield* Cached.softTtl(Effect.succeed(1), options)
+        yield* TestClock.adjust("2 seconds")
+        yield* Cached.softTtl(Effect.fail("down"), options)
+        const refused = yield* start(Cached.ttl(load, { key: "refused", ttl: "1 hour" }))
+        yield* settle
+        yield* Cached.invalidate("refused")
+        yield* TestClock.adjust(250)
+        expect(refused.pollUnsafe()).toBeDefined()
+        expect(nonzero(valuesOf(registry, "loads_total"))).toEqual({ " read success": 3, " read failure": 1 })
+        expect(nonzero(valuesOf(registry, "load_failures_total"))).toEqual({ "": 1 })
+        expect(nonzero(valuesOf(registry, "not_stored_total"))).toEqual({ " changed": 1 })
+        expect(nonzero(valuesOf(registry, "reads_total"))).toEqual({ " load": 3, " fallback": 1 })
+        const context = Context.make(Metric.MetricRegistry, registry)
+        const histogram = Metric.snapshotUnsafe(context).find(({ id }) => id === "effect_cached_load_seconds")!
+        const { buckets, count, sum } = histogram.state as Metric.HistogramState
+        expect({ count, sum }).toEqual({ count: 4, sum: 0.5 })
+        expect(buckets.filter(([boundary]) => boundary === 0.1 || boundary === 0.25)).toEqual([[0.1, 2], [0.25, 4]])
+      }).pipe(Effect.provide(layer(CacheLayer.memory())))
+    ))
+
+  it.effect("of a store tell its operations, its faults and its state", () =>
+    withRegistry((registry, layer) => {
+      const fake = fakeStore()
+      let isDown = false
+      fake.behave = () => isDown ? { before: Effect.never } : {}
+      return within(
+        layer(over(fake, { storeTimeout: "1 second" })),
+        Effect.gen(function*() {
+          const read = (key: string) => Cached.ttl(Effect.succeed(1), { key, ttl: "1 hour" })
+          yield* read("a")
+          const operations = valuesOf(registry, "store_operations_total")
+          expect(operations).toMatchObject({ "get success": 1, "commit success": 1 })
+          expect(valuesOf(registry, "store_seconds")).toMatchObject({ get: 1, commit: 1 })
+          isDown = true
+          for (const key of ["b", "c", "d"]) {
+            const fiber = yield* start(read(key))
+            yield* TestClock.adjust("10 seconds")
+            expect(fiber.pollUnsafe()).toEqual(Exit.succeed(1))
+          }
+          expect(valuesOf(registry, "circuit_open")).toEqual({ "": 1 })
+          const fiber = yield* start(Cached.invalidate("a"))
+          yield* TestClock.adjust("10 seconds")
+          expect(fiber.pollUnsafe()).toBeDefined()
+          expect(valuesOf(registry, "pending_invalidations")).toEqual({ "": 1 })
+          expect(valuesOf(registry, "store_operations_total")["get Timeout"]).toBeGreaterThan(0)
+          isDown = false
+        })
+      )
+    }))
+})
+
+it("mistakes are refused where they are made", () => {
+  const layer = CacheLayer.memory()
+  expect(() => CacheMetrics.layer(layer, { name: "" })).toThrow("name of CacheMetrics.layer must be")
+  expect(() => CacheMetrics.layer(layer, { maxClasses: 0 })).toThrow("maxClasses of CacheMetrics.layer must be")
+  expect(() => CacheMetrics.layer(layer, { buckets: [1] } as never)).toThrow(`no option "buckets"`)
+})
+
+it.effect("metrics around metrics are refused, and a disabled cache has none", () =>
+  withRegistry((registry, layer) =>
+    Effect.gen(function*() {
+      const twice = yield* Effect.exit(Effect.scoped(Layer.build(layer(layer(CacheLayer.memory())))))
+      expect(String(twice)).toContain("has metrics already")
+      yield* Effect.provide(
+        Effect.sync(() => expect(registry.size).toBe(0)),
+        layer(CacheLayer.disabled)
+      )
+    })
+  ))
+
+it.effect("services beside the cache, and named caches, stay", () =>
+  withRegistry((registry, layer) => {
+    class Pages extends Context.Service<Pages, Caching.Shape>()("test/Pages") {}
+    return Effect.gen(function*() {
+      yield* Cached.ttl(Effect.succeed(1), { key: "one", ttl: "1 hour" }).pipe(Cached.withCache(Pages))
+      expect(valuesOf(registry, "entries")).toEqual({ "": 1 })
+    }).pipe(Effect.provide(CacheLayer.named(Pages, layer(CacheLayer.memory(), { name: "pages" }))))
+  }))
