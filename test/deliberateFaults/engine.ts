@@ -25,7 +25,7 @@ export const faults: ReadonlyArray<Fault> = [
     name: "a question that is not answered is waited for",
     draws: ["callbacks"],
     in: "startTimer",
-    find: "conclude(self, question, failed(self, faultWith(tier!, \"Timeout\")))",
+    find: "conclude(self, question, failed(self, question, faultWith(tier!, \"Timeout\")))",
     replace: "questions.open.delete(question)"
   },
   {
@@ -340,7 +340,7 @@ unregister(self, flight)`
     name: "the store budget is per step",
     sought: "always",
     in: "ask",
-    find: "budget.leftMillis -= timeNow() - startedAt",
+    find: "budget.leftMillis -= millis",
     replace: ""
   },
   {

@@ -57,7 +57,7 @@ export interface Meter {
   readonly asked: (operation: string, result: "success" | StoreErrorReason, millis: number) => void
 }
 
-export interface EndedLoad {
+interface EndedLoad {
   readonly counters: Counters
   readonly refresh: boolean
   readonly abandoned: boolean
