@@ -5,6 +5,7 @@ import { Cached, CachePolicy, type Caching, Store } from "effect-cached"
 import { StoreError } from "effect-cached/CacheError"
 import { TestClock } from "effect/testing"
 import { fakeStore, over, settle, start } from "../support/caches.ts"
+import { warningsOf } from "../support/logged.ts"
 
 const rows = (count: number, tags: ReadonlyArray<string> = []) => ({
   ids: Array.from({ length: count }, (_, i) => `row:${i}`),
@@ -199,4 +200,56 @@ describe("AI-03 · Cached.setMany over a store", () => {
       expect((yield* Cached.getMany(ids.slice(0, 2))).map(Option.getOrUndefined)).toEqual([1, 2])
     }).pipe(Effect.provide(layer))
   })
+})
+
+describe("over a full store, Cached.setMany ends like a Cached.set for each key", () => {
+  const count = 300
+  const ids = Array.from({ length: count }, (_, i) => `row:${i}`)
+
+  /** The end of both: values here and in the store, how often values were removed from it, and the warnings. */
+  const endOf = Effect.fnUntraced(function*(fails: string, all: boolean) {
+    const { store: inner } = fakeStore()
+    const state = { isFull: false }
+    const removals = { kept: 0, plain: 0 }
+    const full = (operation: string, is: boolean) =>
+      state.isFull && is ? Effect.fail(new StoreError({ store: "fake", operation, reason: "Full" })) : undefined
+    const isRefused = (id: string) => fails === "all values" || (fails === "some values" && id.endsWith("3"))
+    const noted = (kind: keyof typeof removals, count: number) => Effect.sync(() => void (removals[kind] += count))
+    const store: Store.Store = {
+      ...inner,
+      set: (id, ...rest) => full("set", isRefused(id)) ?? inner.set(id, ...rest),
+      setMany: (requests) => full("set", requests.some(({ id }) => isRefused(id))) ?? inner.setMany(requests),
+      markers: (tags) => full("markers", fails === "tags") ?? inner.markers(tags),
+      remove: (id, options) =>
+        Effect.andThen(noted(options === undefined ? "plain" : "kept", 1), inner.remove(id, options)),
+      removeMany: (some) => Effect.andThen(noted("plain", some.length), inner.removeMany(some))
+    }
+    const layer = Layer.succeed(Store.Store, store)
+    const pairs = (value: number) => ids.map((id) => [id, value] as const)
+    const options = { tags: ["t"] }
+    const use = Effect.gen(function*() {
+      yield* Cached.setMany(pairs(1), options)
+      state.isFull = true
+      yield* all
+        ? Cached.setMany(pairs(2), options)
+        : Effect.forEach(ids, (id) => Cached.set(id, 2, options), { discard: true })
+      const there = yield* Effect.provide(Cached.getMany(ids), Layer.fresh(over({ layer }, { memory: false })))
+      return [yield* Cached.getMany(ids), there].map((values) => values.map(Option.getOrUndefined))
+    })
+    let values: ReadonlyArray<unknown> = []
+    const warnings = yield* warningsOf(
+      Effect.map(Effect.provide(use, over({ layer })), (found) => {
+        values = found
+      })
+    )
+    return { values, removals, warnings }
+  })
+
+  it.effect.each(["all values", "some values", "tags"])("that refuses %s", (fails) =>
+    Effect.gen(function*() {
+      const one = yield* endOf(fails, false)
+      expect(one.removals.kept).toBeGreaterThan(0)
+      expect(one.warnings).toHaveLength(1)
+      expect(yield* endOf(fails, true)).toEqual(one)
+    }))
 })

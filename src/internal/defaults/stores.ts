@@ -9,8 +9,11 @@ export const waitingChanges = 20_000
 /** After `timeouts` timeouts in a row, the store is skipped for `firstMillis`. Each failed probe doubles this time. */
 export const circuit = { timeouts: 3, firstMillis: 1000, longestMillis: 30_000 }
 
-/** Pauses before invalidations that did not reach the store are retried. */
-export const replay = { firstMillis: 1000, longestMillis: 30_000 }
+/**
+ * Pauses before invalidations that did not reach the store are retried. A pass ends after `failures` failed requests in
+ * a row. An invalidation that the store refuses again and again is left out of at most `skips` passes.
+ */
+export const replay = { firstMillis: 1000, longestMillis: 30_000, failures: 16, skips: 30 }
 
 /** Recent invalidations and sets that are repeated if older data is restored. Above `count`, all data is cleared. */
 export const recentInvalidations = { millis: 10_000, count: 1000 }

@@ -54,23 +54,99 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "invalidations are sent again one by one",
     in: "wavesOf",
-    find: "ofIds.length < BoundsDefaults.many.steps",
-    replace: "ofIds.length < 1",
+    find: "ofIds.at(-1)!.length < many.steps",
+    replace: "ofIds.at(-1)!.length < 1",
     by: "test/cached/budgetsOfWaves.test.ts"
   },
   {
-    name: "what the store always refuses is sent again before all else",
-    in: "sendLast",
-    find: "if (unsent.delete(item)) unsent.add(item)",
-    replace: "void item",
-    by: "test/cached/answeredInPart.test.ts"
+    name: "a strict invalidation by pattern that fails keeps later matches in memory",
+    in: "invalidateMatching",
+    find: "Stream.mapEffect(orLater),",
+    replace: "Stream.mapEffect(batch),",
+    by: "test/cached/invalidateMany.test.ts"
+  },
+  {
+    name: "a full store does not learn that memory keeps the values of Cached.setMany",
+    in: "isUnfit",
+    find: `entry.reason === "Full"`,
+    replace: `entry.reason === "OutOfRange"`,
+    by: "test/cached/setMany.test.ts"
+  },
+  {
+    name: "an invalidation that hangs holds up its wave for ever",
+    in: "wavesOf",
+    find: "item.refusals !== undefined",
+    replace: "item.refusals === -1",
+    by: "test/cached/refusedInvalidations.test.ts"
+  },
+  {
+    name: "an invalidation that the store refuses holds up its wave",
+    in: "failed",
+    find: "return areAlone || isLate",
+    replace: "return areAlone || !isLate || isLate",
+    by: "test/cached/refusedInvalidations.test.ts"
+  },
+  {
+    name: "an invalidation that the store refuses ends the pass",
+    in: "failed",
+    find: "pass.failures >= limits.failures",
+    replace: "pass.failures >= 1",
+    by: "test/cached/refusedInvalidations.test.ts"
+  },
+  {
+    name: "an invalidation that the store refuses is sent again every second",
+    in: "sendLater",
+    find: "item.refusals === 1 ? 0 :",
+    replace: "item.refusals > 0 ? 0 :",
+    by: "test/cached/refusedInvalidations.test.ts"
+  },
+  {
+    name: "a store that is down is asked for each of thousands of invalidations",
+    in: "failed",
+    find: "pass.failures >= limits.failures",
+    replace: "pass.failures >= 1e9",
+    by: "test/cached/refusedInvalidations.test.ts"
+  },
+  {
+    name: "a written value is acknowledged before an older clear that is sent again",
+    in: "isSent",
+    find: "all === undefined &&",
+    replace: "pass === undefined &&",
+    by: "test/cached/refusedInvalidations.test.ts"
+  },
+  {
+    name: "an invalidation that hangs holds up the others when the cache closes",
+    in: "replay",
+    find: "all?.isLast === true ? many.concurrency : 1",
+    replace: "1",
+    by: "test/cached/refusedInvalidations.test.ts"
+  },
+  {
+    name: "a clear that is sent again leaves in memory what others have changed",
+    in: "acknowledge",
+    find: "onCleared?.()",
+    replace: "void onCleared",
+    by: "test/cached/refusedInvalidations.test.ts"
+  },
+  {
+    name: "each of many writes sends an unsent invalidation of their tag",
+    in: "sendTogether",
+    find: "unsent.has(item) && item.sending === undefined",
+    replace: "unsent.has(item)",
+    by: "test/cached/refusedInvalidations.test.ts"
+  },
+  {
+    name: "a write that is interrupted while it sends an invalidation takes it along",
+    in: "sendTogether",
+    find: "!sendings.get(item)!.isAnswered",
+    replace: "sendings.get(item) === undefined",
+    by: "test/cached/refusedInvalidations.test.ts"
   },
   {
     name: "a derived entry that is read while its source is sent again stays",
     in: "acknowledge",
-    find: `front.mutations++
-    Dependents.idChanged(front.memory.dependents, front.tagEpochs, target.id)`,
-    replace: "",
+    find: "Dependents.idChanged(front.memory.dependents, front.tagEpochs, target.id)",
+    replace: "void target",
     by: "test/cached/answeredInPart.test.ts"
   },
   {
@@ -173,8 +249,8 @@ export const faults: ReadonlyArray<UnitFault> = [
   },
   {
     name: "an invalidation that something newer has replaced is sent again",
-    in: "replay",
-    find: "const current = wave.filter(isOpen)",
+    in: "sendWave",
+    find: "const current = wave.filter((part) => isSent(pass, part))",
     replace: "const current = wave",
     by: "test/cached/sentAgain.test.ts"
   },
@@ -399,7 +475,7 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "a value that was given up stays if the store has it",
     in: "acknowledgeWritten",
-    find: "item.write !== undefined &&",
+    find: "part.item.write !== undefined &&",
     replace: "",
     by: "test/cached/lostWrites.test.ts"
   },
@@ -412,16 +488,16 @@ export const faults: ReadonlyArray<UnitFault> = [
   },
   {
     name: "a value that the store never got is lost without an event",
-    in: "replay",
-    find: "if (write !== undefined && isOpen(item)) OwnWrites.lost(tier, write)",
+    in: "sendWave",
+    find: "if (write !== undefined && isOpen(pending, part)) OwnWrites.lost(tier, write)",
     replace: "",
     by: "test/cached/lostWrites.test.ts"
   },
   {
     name: "a value is lost without an event if the store reports its removal before it answers",
-    in: "replay",
-    find: "const write = writes[at]",
-    replace: "const { write } = item",
+    in: "sendWave",
+    find: "const write = writes[i]",
+    replace: "const { write } = part.item",
     by: "test/cached/lostWrites.test.ts"
   },
   {
@@ -497,7 +573,7 @@ export const faults: ReadonlyArray<UnitFault> = [
   },
   {
     name: "what waits for a busy program times out, although its store does nothing",
-    in: "ask",
+    in: "lateBy",
     find: "workedMillis === undefined ? afterProgramMillis(clock, millis) : untilPassed(workedMillis, millis)",
     replace: "Effect.sleep(millis)",
     by: "test/cached/busyProgram.test.ts"

@@ -5,7 +5,7 @@ import type { Policy } from "../state.ts"
 import { budgetOf } from "../storeTier/ask.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
 import type { StoreTier } from "../storeTier/storeTier.ts"
-import { replay } from "./replay.ts"
+import { sendTogether } from "./together.ts"
 
 /** The id and tags of a read. The tags are a function, which is called only if an invalidation is unsent. */
 export interface Wanted {
@@ -35,7 +35,7 @@ export const sendAgain = (
 ): Effect.Effect<Policy> => {
   const budget = budgetOf(tier, policy)
   return Effect.map(
-    replay(tier, budget, items),
+    sendTogether(tier, budget, items),
     () => ({ ...policy, storeTimeoutMillis: budget.leftMillis })
   )
 }

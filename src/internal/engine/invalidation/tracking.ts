@@ -42,6 +42,8 @@ export const track = (self: Flights): void => {
   if (tier === undefined) return
   const { capabilities, changesUnsafe } = tier.store
   if (!capabilities.shared && !capabilities.changes) return
+  // A change that another process made before the `clear` may be reported after it, and is then ignored.
+  tier.onCleared = () => void forgetAll(self)
   const isAsked = changesUnsafe !== undefined
   tier.untracked = !isAsked
   const timer: Timer = isAsked

@@ -14,8 +14,8 @@ import type { Engine } from "../engine.ts"
 import { detach } from "../flight/ending.ts"
 import { replaceAllInStore, replaceInStore } from "../invalidation/inStore.ts"
 import { forget, invalidateIds } from "../invalidation/invalidate.ts"
-import { replay } from "../invalidation/replay.ts"
 import { isStuck, sendAgain, unacknowledged } from "../invalidation/strictReads.ts"
+import { sendTogether } from "../invalidation/together.ts"
 import { Entry } from "../memory/entry.ts"
 import * as Memory from "../memory/memory.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
@@ -282,8 +282,8 @@ const setIf = Effect.fnUntraced(function*(
 
 /** Sends unsent invalidations of the entry before the store checks the condition. Returns whether that succeeded. */
 const isReplayed = ({ budget, tier }: Asking, { id, tags }: Entry): Effect.Effect<boolean> => {
-  const isUnsent = () => Pending.isUnsent(tier.pending, id, tags)
-  return isUnsent() ? Effect.map(replay(tier, budget), () => !isUnsent()) : Effect.succeed(true)
+  const unsentOf = () => Pending.unsentOf(tier.pending, id, tags)
+  return Effect.map(sendTogether(tier, budget, unsentOf()), () => unsentOf().length === 0)
 }
 
 const toStored = Effect.fnUntraced(function*(

@@ -32,6 +32,14 @@ export const budgetOf = (
 export const timeOf = ({ front, store }: StoreTier): number =>
   store.workedMillis?.() ?? programMillis(Context.get(front.context, Clock.Clock))
 
+/** Waits until that much of a budget has passed. */
+export const lateBy = (
+  { store: { workedMillis } }: StoreTier,
+  clock: Clock.Clock,
+  millis: number
+): Effect.Effect<void> =>
+  workedMillis === undefined ? afterProgramMillis(clock, millis) : untilPassed(workedMillis, millis)
+
 /** Runs one operation. Returns a fault instead of failing, and does not wait for an interrupted operation to end. */
 export const ask = <A>(
   tier: StoreTier,
@@ -48,11 +56,8 @@ export const ask = <A>(
     const fail = (reason: StoreError["reason"], cause?: unknown) =>
       new StoreError({ store: tier.store.name, operation, reason, ...(cause === undefined ? {} : { cause }) })
     const late = (millis: number) =>
-      Effect.andThen(
-        workedMillis === undefined ? afterProgramMillis(clock, millis) : untilPassed(workedMillis, millis),
-        // Thousands of operations that began together time out together, so their ends are spread over several turns.
-        TurnLimit.pass(tier.timeouts)
-      )
+      // Thousands of operations that began together time out together, so their ends are spread over several turns.
+      Effect.andThen(lateBy(tier, clock, millis), TurnLimit.pass(tier.timeouts))
     if (budget.leftMillis <= 0) return Effect.succeed(fail("Timeout"))
     let permit: Circuit.Permit | undefined
     const asked = Effect.suspend(() => {

@@ -38,7 +38,8 @@ export const makeStoreTier = (front: MemoryTier, options: StoreTierOptions, step
     clears: 0,
     knownTagVersions: KnownTagVersions.make(),
     unaskedWaiting: 0,
-    replay: undefined
+    replay: undefined,
+    onCleared: undefined
   }
 }
 

@@ -1,4 +1,5 @@
 /** Pending invalidations: those that the store has not acknowledged. */
+import type * as Latch from "effect/Latch"
 import { pendingInvalidations } from "../../defaults/stores.ts"
 import type { Key } from "../../key/ofKey.ts"
 import { groupOf, groupTag, idOfTag, isInherited } from "../../store/markers/idTags.ts"
@@ -27,6 +28,18 @@ export interface Item {
   isAsked?: boolean
   /** The written value. `undefined` for removals, and once there may be a newer value. */
   write?: OwnWrite | undefined
+  /** How often the replay has found that the store refuses the item. `undefined` if never. */
+  refusals?: number
+  /** How many of the next passes of the replay leave the item out. */
+  skips?: number
+  /** Set while a caller sends the item. Other callers wait for it. */
+  sending?: Sending | undefined
+}
+
+export interface Sending {
+  readonly ended: Latch.Latch
+  /** Whether the store has answered within the time of the caller that sent. If not, another caller tries again. */
+  isAnswered: boolean
 }
 
 /** A write by hand, which the process that made it can read until the store has acknowledged it. */
@@ -165,6 +178,13 @@ export const acknowledge = (self: PendingInvalidations, item: Item): void => {
   self.unsent.delete(item)
 }
 
+/** Acknowledges one tag of an item. */
+export const acknowledgeTag = (self: PendingInvalidations, item: Item, tag: string): void => {
+  if (self.tags.get(tag) !== item) return
+  self.tags.delete(tag)
+  displace(self, item)
+}
+
 export const markAllUnsent = (self: PendingInvalidations): void => {
   for (const item of pendingItems(self)) self.unsent.add(item)
 }
@@ -176,11 +196,13 @@ const pendingItems = (self: PendingInvalidations): ReadonlyArray<Item> => [
 ]
 
 export const unsentOf = (self: PendingInvalidations, id: string, tags: ReadonlyArray<string>): ReadonlyArray<Item> =>
-  [self.all, self.ids.get(id), ...tags.map((tag) => self.tags.get(tag))]
+  self.unsent.size === 0 ? none : [self.all, self.ids.get(id), ...tags.map((tag) => self.tags.get(tag))]
     .filter((item) => item !== undefined && self.unsent.has(item)) as ReadonlyArray<Item>
 
+const none: ReadonlyArray<Item> = []
+
 export const isUnsent = (self: PendingInvalidations, id: string, tags: ReadonlyArray<string>): boolean =>
-  self.unsent.size > 0 && unsentOf(self, id, tags).length > 0
+  unsentOf(self, id, tags).length > 0
 
 export const isPending = (self: PendingInvalidations, id: string): boolean =>
   self.all !== undefined || (self.ids.size > 0 && self.ids.has(id))

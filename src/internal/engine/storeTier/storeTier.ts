@@ -146,6 +146,8 @@ export interface StoreTier extends StoreTierOptions {
   unaskedWaiting: number
   /** Sends unsent items again. `undefined` while nothing is unsent. */
   replay: Background.Worker | undefined
+  /** Called when the store has carried out a `clear` that was sent again, if other processes may change the store. */
+  onCleared: (() => void) | undefined
 }
 
 /** A store's markers as they were before a bulk call, to check the call's results for unrequested keys. */

@@ -12,7 +12,8 @@ import { conflictOf, counterChanges, sizeOf, tooLarge } from "../../store/transa
 import * as Turns from "../../time/turns.ts"
 import type { Engine } from "../engine.ts"
 import { forget, forgetAll } from "../invalidation/invalidate.ts"
-import { markUnsent, replay } from "../invalidation/replay.ts"
+import { markUnsent } from "../invalidation/replay.ts"
+import { sendTogether } from "../invalidation/together.ts"
 import type { Entry } from "../memory/entry.ts"
 import * as Memory from "../memory/memory.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
@@ -317,25 +318,26 @@ const replayed = (
   { counts, items }: Pick<Committing, "counts" | "items">,
   budget: Budget
 ): Effect.Effect<void, StoreError> => {
-  const isUnsent = () =>
-    counts.length > 0 && Pending.isUnsent(tier.pending, "", []) ||
-    items.some((item) =>
-      item._tag === "Sweep"
-        ? Pending.isUnsent(tier.pending, "", item.sweep._tag === "Tags" ? item.sweep.tags : [])
-        : Pending.isUnsent(
-          tier.pending,
-          item.id,
-          item._tag === "Load" ? item.entry.tags : item.write._tag === "Set" ? item.write.entry.tags : []
-        )
-    )
-  return Effect.suspend(() =>
-    isUnsent()
-      ? Effect.flatMap(replay(tier, budget), () =>
-        isUnsent()
-          ? Effect.fail(new StoreError({ store: tier.store.name, operation: "transact", reason: "Unavailable" }))
-          : Effect.void)
-      : Effect.void
-  )
+  const { pending } = tier
+  const unsentOf = (): ReadonlyArray<Pending.Item> => {
+    if (pending.unsent.size === 0) return []
+    const all = counts.length > 0 ? Pending.unsentOf(pending, "", []) : []
+    return Array.from(new Set(items.flatMap((item) => unsentOfItem(pending, item)).concat(all)))
+  }
+  return Effect.suspend(() => {
+    const unsent = unsentOf()
+    if (unsent.length === 0) return Effect.void
+    return Effect.flatMap(sendTogether(tier, budget, unsent), () =>
+      unsentOf().length > 0
+        ? Effect.fail(new StoreError({ store: tier.store.name, operation: "transact", reason: "Unavailable" }))
+        : Effect.void)
+  })
+}
+
+const unsentOfItem = (pending: Pending.PendingInvalidations, item: Item): ReadonlyArray<Pending.Item> => {
+  if (item._tag === "Sweep") return Pending.unsentOf(pending, "", item.sweep._tag === "Tags" ? item.sweep.tags : [])
+  if (item._tag === "Load") return Pending.unsentOf(pending, item.id, item.entry.tags)
+  return Pending.unsentOf(pending, item.id, item.write._tag === "Set" ? item.write.entry.tags : [])
 }
 
 /** A commit's items. `displaced`: another write was pending. Memory keeps neither: either may reach the store last. */
