@@ -5,7 +5,7 @@ import { elementOf, holdsLeaf, leafKinds, resolved, unfit } from "./narrow.ts"
 
 type AST = SchemaAST.AST
 type Row = ReadonlyArray<string>
-type Fields = Record<string, unknown>
+export type Fields = Record<string, unknown>
 
 /** A field of the records. A field of a struct in a struct has a column of its own, named like `place.city`. */
 export interface Column {
@@ -15,13 +15,19 @@ export interface Column {
   readonly optional: boolean
 }
 
-/** Throws a `CacheConfigError` unless the schema is that of an array of structs whose fields fit into cells. */
-export const columnsOf = (serializer: string, schema: Parameters<typeof elementOf>[0]): ReadonlyArray<Column> => {
+/** Throws a `CacheConfigError` unless the schema is that of an array of structs whose fields fit into `cells`. */
+export const columnsOf = (
+  serializer: string,
+  schema: Parameters<typeof elementOf>[0],
+  cells: "leaves" | "anything" = "leaves"
+): ReadonlyArray<Column> => {
   const refuse = (needs: string): never => {
     throw unfit(serializer, needs)
   }
   const columns: Array<Column> = []
   const around = new Set<AST>()
+  const isFlat = (struct: SchemaAST.Objects): boolean =>
+    struct.indexSignatures.length === 0 && struct.propertySignatures.length > 0 && !around.has(struct)
   const add = (struct: AST | undefined, path: ReadonlyArray<string>): void => {
     if (struct?._tag !== "Objects" || struct.indexSignatures.length > 0 || around.has(struct)) {
       return refuse("holds only schemas of arrays of structs")
@@ -32,8 +38,9 @@ export const columnsOf = (serializer: string, schema: Parameters<typeof elementO
       const below = [...path, String(name)]
       const ast = resolved(type)
       const optional = type.context?.isOptional === true
-      if (ast._tag === "Objects" && !optional) add(ast, below)
-      else if (leafKinds(ast) === undefined) {
+      const isStruct = ast._tag === "Objects" && !optional
+      if (isStruct && (cells === "leaves" || isFlat(ast))) add(ast, below)
+      else if (cells === "leaves" && leafKinds(ast) === undefined) {
         refuse(
           `has no cell for the field ${below.join(".")}: it may be a list, a record or a struct that can be absent`
         )
@@ -69,7 +76,7 @@ const meaningsOf = (text: string): ReadonlyArray<unknown> => {
 const holds = ({ ast, optional }: Column, value: unknown): boolean =>
   value === undefined ? optional : holdsLeaf(ast, value)
 
-class Misfit extends Error {}
+export class Misfit extends Error {}
 
 const readCell = (column: Column, cell: string): unknown => {
   const meanings = meaningsOf(unmark(cell))
@@ -97,7 +104,7 @@ const writeCell = (column: Column, value: unknown, safe: boolean): string => {
   throw new Misfit(`a value of the column "${column.name}" has no text`)
 }
 
-const at = (record: unknown, path: ReadonlyArray<string>): unknown =>
+export const at = (record: unknown, path: ReadonlyArray<string>): unknown =>
   path.reduce((part, step) => Object.hasOwn(part as Fields, step) ? (part as Fields)[step] : undefined, record)
 
 export const toRows = (columns: ReadonlyArray<Column>, records: ReadonlyArray<unknown>, safe: boolean): Array<Row> => [
@@ -112,7 +119,7 @@ const put = (target: Fields, name: string, value: unknown): void => {
   } else target[name] = value
 }
 
-const putAt = (record: Fields, path: ReadonlyArray<string>, value: unknown): void => {
+export const putAt = (record: Fields, path: ReadonlyArray<string>, value: unknown): void => {
   let target = record
   for (const step of path.slice(0, -1)) {
     if (!Object.hasOwn(target, step)) put(target, step, {})

@@ -1,4 +1,4 @@
-/** Deliberate faults of the formats: YAML, CBOR, CSV, text and bytes. */
+/** Deliberate faults of the formats: YAML, CBOR, CSV, Parquet, text and bytes. */
 import type { UnitFault } from "../fault.ts"
 
 export const faults: ReadonlyArray<UnitFault> = [
@@ -43,6 +43,34 @@ export const faults: ReadonlyArray<UnitFault> = [
     find: `[undefined, null, ""]`,
     replace: `["", null, undefined]`,
     by: "test/serializers/Csv.test.ts"
+  },
+  {
+    name: "a Parquet file may claim more cells than the limit",
+    in: "layoutOf",
+    find: "total + rows * chunks.length * cellSize + chunks",
+    replace: "total + chunks",
+    by: "test/serializers/Parquet.test.ts"
+  },
+  {
+    name: "a page of Parquet decompresses to more than its column claims",
+    in: "readChunk",
+    find: "|| size > left",
+    replace: "",
+    by: "test/serializers/Parquet.test.ts"
+  },
+  {
+    name: "a missing cell of Parquet is null",
+    in: "columnOf",
+    find: "absent: optional ? undefined : null",
+    replace: "absent: null",
+    by: "test/serializers/Parquet.test.ts"
+  },
+  {
+    name: "a bigint of more than 64 bits is cut off",
+    in: "kinds",
+    find: "number === BigInt.asIntN(64, number) ? number",
+    replace: "true ? BigInt.asIntN(64, number)",
+    by: "test/serializers/Parquet.test.ts"
   },
   {
     name: "bytes are stored without a copy",
