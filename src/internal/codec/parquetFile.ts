@@ -19,7 +19,7 @@ const snappy = 1
 const plain = 0
 const dataPageV2 = 3
 
-export type Uncompress = (compressed: Uint8Array, output: Uint8Array) => void
+type Uncompress = (compressed: Uint8Array, output: Uint8Array) => void
 
 /** The memory that a cell takes besides its bytes. */
 const cellSize = 16

@@ -73,6 +73,34 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/serializers/Parquet.test.ts"
   },
   {
+    name: "the format that a key class names escapes the wrappers of the cache",
+    in: "compile",
+    find: "use?.serializer === undefined || around.has(serializer)",
+    replace: "use?.serializer === undefined",
+    by: "test/serializers/keyClasses.test.ts"
+  },
+  {
+    name: "a choice by key class hides the wrappers in it",
+    in: "byClass",
+    find: "Object.values(serializers).flatMap(kindsOf)",
+    replace: "[]",
+    by: "test/serializers/keyClasses.test.ts"
+  },
+  {
+    name: "a file whose format changes leaves its former payload",
+    in: "set",
+    find: "if (other !== undefined) Folder.remove(folder, other)",
+    replace: "",
+    by: "test/serializers/keyClasses.test.ts"
+  },
+  {
+    name: "a strict read loads what no secret fits",
+    in: "strictFault",
+    find: "found instanceof Rejected ? found.fault : undefined",
+    replace: "undefined",
+    by: "test/serializers/wrappedCaches.test.ts"
+  },
+  {
     name: "bytes are stored without a copy",
     in: "fromSchema",
     find: "(bytes) => new Uint8Array(bytes))",
