@@ -2,11 +2,8 @@
  * Newline-delimited JSON for arrays of records: one line for each record, which line tools and databases read.
  * @since 0.1.0
  */
-import * as EffectNdjson from "effect/encoding/Ndjson"
-import * as Exit from "effect/Exit"
 import type * as SchemaAST from "effect/SchemaAST"
 import { elementOf, narrow, refusing, resolved, unfit } from "../internal/codec/narrow.ts"
-import { collect } from "../internal/codec/textChannel.ts"
 import * as throughSchema from "../internal/codec/throughSchema.ts"
 import type { Serializer } from "../Serializer.ts"
 
@@ -20,13 +17,13 @@ const format: throughSchema.Format = {
   name,
   id,
   holds: "json",
-  pack(records) {
-    const lines = collect(records as ReadonlyArray<unknown>, EffectNdjson.encodeString())
-    return lines === undefined
-      ? Exit.fail(throughSchema.fault(name, "encode", "the value has no JSON form"))
-      : Exit.succeed(encoder.encode(lines.join("")))
-  },
-  // The decoder of Effect takes several times as long, because it expects the lines in any pieces.
+  // The channels of Effect take several times as long, because they expect the lines in any pieces.
+  pack: (records) =>
+    throughSchema.attempt(name, "encode", () => {
+      let text = ""
+      for (const record of records as ReadonlyArray<unknown>) text += `${JSON.stringify(record)}\n`
+      return encoder.encode(text)
+    }, () => "the value has no JSON form"),
   unpack: (bytes) =>
     throughSchema.attempt(name, "decode", () => {
       const lines = decoder.decode(bytes).split("\n")

@@ -66,7 +66,7 @@ const alone = { subject: "CacheLayer.disk", peer: "no cache" } as const
 const format = (subject: string, peer: string, atMost: number): ReadonlyArray<Check> =>
   ["encode", "decode"].map((step) => ({
     case: "formats",
-    title: `\`${subject.replace(",", "\`,")}${subject.includes(",") ? "" : "\`"}: ${step}`,
+    title: `${subject.replace(/^\w+/, (name) => ["", name, ""].join("`"))}: ${step}`,
     subject: `${subject}, ${step}`,
     peer: `${peer}, ${step}`,
     atMost

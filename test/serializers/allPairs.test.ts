@@ -1,4 +1,4 @@
-/** What one setting writes is read under every other as the right value, or it is a miss. */
+/** An entry that one setting writes is read under every other as the right value, or it is a miss. */
 import { expect, it } from "@effect/vitest"
 import { Effect, Exit, Schema } from "effect"
 import { type CacheEntry, Serializer } from "effect-cached"
@@ -71,7 +71,8 @@ it.effect("formats and wrappers, with a schema", () =>
         const exit = yield* Effect.exit(reader.decode(bytes, "id", meta))
         if (Exit.isSuccess(exit)) expect(isSame(exit.value, rows), `${writer.name}, read by ${name}`).toBe(true)
         else expect(yield* Effect.flip(exit)).toMatchObject({ _tag: "SerializerError" })
-        Exit.isSuccess(exit) ? read++ : missed++
+        if (Exit.isSuccess(exit)) read++
+        else missed++
       }
     }
     expect([read > 500, missed > 5000]).toEqual([true, true])

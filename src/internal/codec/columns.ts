@@ -13,6 +13,8 @@ export interface Column {
   readonly path: ReadonlyArray<string>
   readonly ast: AST
   readonly optional: boolean
+  /** Whether each cell is text, so that it can have no other meaning. */
+  readonly isText: boolean
 }
 
 /** Throws a `CacheConfigError` unless the schema is that of an array of structs whose fields fit into `cells`. */
@@ -44,7 +46,9 @@ export const columnsOf = (
         refuse(
           `has no cell for the field ${below.join(".")}: it may be a list, a record or a struct that can be absent`
         )
-      } else columns.push({ name: below.join("."), path: below, ast, optional })
+      } else {
+        columns.push({ name: below.join("."), path: below, ast, optional, isText: !optional && isOnlyText(ast) })
+      }
     }
     around.delete(struct)
   }
@@ -53,6 +57,11 @@ export const columnsOf = (
   if (names.size !== columns.length) refuse("needs structs whose fields have names of their own")
   if (!columns.every(({ name }) => isWellFormed(name))) refuse("needs names of fields that UTF-8 can hold")
   return columns
+}
+
+const isOnlyText = (ast: AST): boolean => {
+  const kinds = leafKinds(ast)
+  return kinds?.size === 1 && kinds.has("string")
 }
 
 /** A mark before text that a spreadsheet would take for a formula. Text that looks like marked text gets one more. */
@@ -79,7 +88,9 @@ const holds = ({ ast, optional }: Column, value: unknown): boolean =>
 export class Misfit extends Error {}
 
 const readCell = (column: Column, cell: string): unknown => {
-  const meanings = meaningsOf(unmark(cell))
+  const text = unmark(cell)
+  if (column.isText && !text.startsWith("\"")) return text
+  const meanings = meaningsOf(text)
   const at = meanings.findIndex((value) => holds(column, value))
   if (at < 0) throw new Misfit(`a cell of the column "${column.name}" does not fit the schema`)
   return meanings[at]
@@ -96,7 +107,7 @@ const writeCell = (column: Column, value: unknown, safe: boolean): string => {
   const plain = plainText(value)
   if (typeof value === "string") {
     // Text that would be read as another value, or that UTF-8 cannot hold, is written like text in JSON.
-    const isPlain = isWellFormed(value) && !plain.startsWith("\"") && means(column, plain, value)
+    const isPlain = isWellFormed(value) && !plain.startsWith("\"") && (column.isText || means(column, plain, value))
     return mark(isPlain ? plain : JSON.stringify(value), safe)
   }
   if (means(column, plain, value)) return plain
