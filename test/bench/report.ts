@@ -254,8 +254,12 @@ const formats = (results: Results, former: string): string =>
   joined([
     `# Formats beside their libraries
 
-This page compares the serializers with the libraries that they use, as \`npm run bench -- formats\` measured them. The
-[wrappers](../benchmarks.md) are compared with the functions of Node.js.
+This page compares the serializers with the libraries that they use. [Wrappers](../benchmarks.md) are compared with the
+functions of Node.js.
+
+\`\`\`sh
+npm run bench -- formats   # measures them again
+\`\`\`
 
 A thousand records of six short fields are written and read. Where a serializer has a schema, so has its library: the
 values are converted by the schema's JSON codec, and checked.
