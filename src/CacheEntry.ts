@@ -69,6 +69,8 @@ export interface Meta extends Timing {
 export interface Stored {
   readonly meta: Meta
   readonly payload: Uint8Array
+  /** The extension of a file with this payload, if it is not that of the cache's serializer. Only `set` may have it. */
+  readonly extension?: string | undefined
 }
 
 /**

@@ -19,6 +19,7 @@ import { isKey } from "./internal/key/isKey.ts"
 import type { Checked, FormattersOf, Holes, References } from "./internal/key/template/holes.ts"
 import { make as makeTemplate } from "./internal/key/template/make.ts"
 import { mistake, refuseUnless } from "./internal/options/options.ts"
+import type { Serializer } from "./ports/serializer.ts"
 
 /**
  * A key: the name of a cached result, which is a value of type `A` or a failure of type `E`. `R` is the type of the
@@ -179,6 +180,11 @@ export interface Options<
   readonly indexes?: I | undefined
   /** A `CacheKey.template` for readable ids from all fields not in `ignore`. @default the payload's canonical text */
   readonly id?: Template<Schema.Struct<NoInfer<Fields>>["Type"]> | undefined
+  /**
+   * The format of stored results. The wrappers of the cache's serializer, such as `Encrypted`, stay around it.
+   * @default the cache's serializer
+   */
+  readonly serializer?: Serializer | undefined
 }
 
 /**

@@ -5,6 +5,7 @@
 import * as Context from "effect/Context"
 import * as Exit from "effect/Exit"
 import { CacheConfigError } from "./CacheError.ts"
+import { compile, compileOwn, containing, kindsOf } from "./internal/codec/compile.ts"
 import { json } from "./internal/codec/json.ts"
 import { structured } from "./internal/codec/structured.ts"
 import * as throughSchema from "./internal/codec/throughSchema.ts"
@@ -138,7 +139,8 @@ export const make = (options: Options): Port.Serializer => {
 
 /**
  * Creates a serializer that chooses another one by the name of the key class, and `default` for the other keys. In a
- * folder (`CacheLayer.files`), all files have the extension of `default`.
+ * folder (`CacheLayer.files`), each file has the extension of the serializer that wrote it. A key class may also name
+ * its serializer itself (see `CacheKey.Options`); the one that is chosen here takes precedence.
  *
  * **Example** (Choosing a format for one key class)
  *
@@ -162,9 +164,16 @@ export const byClass = (
       throw new CacheConfigError({ message: `${what} needs a serializer for ${JSON.stringify(name)}, such as Json` })
     }
   }
-  const other = serializers.default
-  const forClass = new Map(Object.entries(serializers))
-  return { ...other, make: (schema, use) => (forClass.get(use?.keyClass ?? "default") ?? other).make(schema, use) }
+  const { default: other, ...others } = serializers
+  const forClass = new Map(Object.entries(others))
+  const chosen: Port.Serializer = {
+    ...other,
+    make(schema, use) {
+      const named = use && forClass.get(use.keyClass)
+      return named === undefined ? compile(other, schema, use) : compileOwn(named, schema, use!)
+    }
+  }
+  return containing(chosen, Object.values(serializers).flatMap(kindsOf))
 }
 
 const encoder = new TextEncoder()

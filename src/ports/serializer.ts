@@ -32,6 +32,8 @@ export interface Codec<in out A, out R = never> {
   readonly encode: (value: A, id: string, meta?: Meta) => Effect.Effect<Uint8Array, SerializerError, R>
   /** Decodes the bytes stored under `id`. A store may have moved the times in `meta` since `encode`. */
   readonly decode: (bytes: Uint8Array, id: string, meta?: Meta) => Effect.Effect<A, SerializerError, R>
+  /** The extension of files with these payloads, if it is not that of the serializer. */
+  readonly extension?: string | undefined
   /** Returns the codec for payloads with another number, if this serializer can read them too. */
   readonly reads?: ((serializer: number) => Codec<A, R> | undefined) | undefined
 }
@@ -44,6 +46,8 @@ export interface Codec<in out A, out R = never> {
 export interface Use {
   readonly keyClass: string
   readonly outcome: "success" | "failure"
+  /** The serializer that the key class names, which takes the place of the cache's format. */
+  readonly serializer?: Serializer | undefined
 }
 
 /**

@@ -28,6 +28,9 @@ export type Case =
   | "start"
   | "sizes"
   | "wrappers"
+  | "formats"
+  | "formatBytes"
+  | "formatTurns"
   | "loads"
   | "served"
   | "callers"
@@ -58,6 +61,16 @@ const records = { case: "sizes", peer: "raw JSON" } as const
 const overRedis = { subject: "CacheLayer.redis" } as const
 const bulk = { case: "bulk" } as const
 const alone = { subject: "CacheLayer.disk", peer: "no cache" } as const
+
+/** Encoding and decoding in a format, beside its library. */
+const format = (subject: string, peer: string, atMost: number): ReadonlyArray<Check> =>
+  ["encode", "decode"].map((step) => ({
+    case: "formats",
+    title: `${subject.replace(/^\w+/, (name) => ["", name, ""].join("`"))}: ${step}`,
+    subject: `${subject}, ${step}`,
+    peer: `${peer}, ${step}`,
+    atMost
+  }))
 
 export const checks: ReadonlyArray<Check> = [
   {
@@ -415,6 +428,14 @@ export const checks: ReadonlyArray<Check> = [
   { ...wrapped, title: "Compression by zstd", subject: "Compressed, zstd", peer: "JSON and zstd" },
   { ...wrapped, title: "Signatures", subject: "Signed", peer: "JSON and HMAC" },
   { ...wrapped, title: "Encryption", subject: "Encrypted", peer: "JSON and AES-256-GCM" },
+  ...format("Json", "JSON and the schema", 1.3),
+  ...format("Structured, no schema", "MessagePack", 1.3),
+  ...format("Cbor, no schema", "cborg", 1.3),
+  ...format("Cbor", "cborg and the schema", 1.3),
+  ...format("Yaml", "yaml and the schema", 1.5),
+  ...format("Csv", "Effect's CSV and the schema", 1.5),
+  ...format("Ndjson", "lines of JSON and the schema", 1.3),
+  ...format("Parquet", "hyparquet and the schema", 1.5),
   { ...records, title: "Size on disk", subject: "CacheLayer.disk", atMost: 2 },
   { ...records, title: "Size in files", subject: "CacheLayer.files", atMost: 4 },
   { ...alone, case: "loads", title: "Eight processes, one cold key: loads", atMost: 0.125 },

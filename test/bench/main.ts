@@ -39,6 +39,11 @@ const sections: Sections = {
   start: () => ({ start: Run.millionEntries() }),
   sizes: () => ({ sizes: Run.sizes() }),
   wrappers: () => ({ wrappers: Run.wrappers(runs) }),
+  formats: () => ({
+    formats: Run.formats(runs),
+    formatBytes: Run.formatBytes(),
+    formatTurns: Run.formatTurns()
+  }),
   herd: () => Run.herd(runs),
   callers: () => ({ callers: Run.callers(runs) }),
   changes: () => ({ changes: Run.changes(runs) }),

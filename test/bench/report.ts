@@ -134,7 +134,8 @@ const shares = (values: ReadonlyArray<Values>): string =>
 const units: { readonly [name in Case]?: string } = {
   bytes: "bytes per hit",
   memory: "bytes per entry",
-  sizes: "bytes of ten thousand records"
+  sizes: "bytes of ten thousand records",
+  formatBytes: "bytes of a thousand records"
 }
 
 /** All measurements. Nanoseconds say something on one machine only: they are printed and not written down. */
@@ -169,10 +170,11 @@ npm run bench -- --quick   # measures less, and writes nothing
 \`\`\`
 
 Smaller ratios are better. The command fails if a ratio exceeds its limit. A goal is what we want to reach.
-[Method](benchmarks/method.md) explains each row, [hit ratios](benchmarks/hit-ratios.md) compares eviction policies, and
-[bulk calls](benchmarks/bulk.md) compares calls of 100,000 keys with their storage.
+[Method](benchmarks/method.md) explains each row, [hit ratios](benchmarks/hit-ratios.md) compares eviction policies,
+[bulk calls](benchmarks/bulk.md) compares calls of 100,000 keys with their storage, and
+[formats](benchmarks/formats.md) compares serializers with their libraries.
 
-${allRatios(results, former, checks.filter((check) => check.case !== "bulk"))}`,
+${allRatios(results, former, checks.filter((check) => check.case !== "bulk" && check.case !== "formats"))}`,
     section(
       "Reads of a full cache",
       whenMeasured(results.full, (values) =>
@@ -242,9 +244,48 @@ of 256, and keeps the results of hits. [What bulk work costs](../bulk/costs.md) 
 ${allRatios(results, former, checks.filter((check) => check.case === "bulk"))}`
   ])
 
+const milliseconds = (values: ReadonlyArray<Values>): string =>
+  table([
+    ["while a value of 10 MB is encoded and decoded", "longest turn, ms"],
+    ...subjects(values).filter(([name]) => name !== "20 ms").map(([name, value]) => [name, (value / 1e6).toFixed(0)])
+  ])
+
+const formats = (results: Results, former: string): string =>
+  joined([
+    `# Formats beside their libraries
+
+This page compares the serializers with the libraries that they use. [Wrappers](../benchmarks.md) are compared with the
+functions of Node.js.
+
+\`\`\`sh
+npm run bench -- formats   # measures them again
+\`\`\`
+
+A thousand records of six short fields are written and read. Where a serializer has a schema, so has its library: the
+values are converted by the schema's JSON codec, and checked.
+
+${allRatios(results, former, checks.filter((check) => check.case === "formats"))}`,
+    section(
+      "Size",
+      whenMeasured(results.formatBytes, (values) => `In bytes, a thousand records.\n\n${bytes(values)}`),
+      former
+    ),
+    section(
+      "Values of 10 MB",
+      whenMeasured(results.formatTurns, (values) =>
+        `A format encodes and decodes a value in one turn, which holds the event loop: split such a value into several entries, or
+a [stream](../streams.md). Wrappers work in pieces or on another thread, except for XChaCha20-Poly1305; their rows are without the
+time of the format. Their turns include a copy of 10 MB, and collections of garbage.
+
+${milliseconds(values)}`),
+      former
+    )
+  ])
+
 /** The pages by their files in \`docs/\`: what was measured now, and of the rest what the former page says. */
 export const pages: { readonly [file: string]: (results: Results, former: string) => string } = {
   "benchmarks.md": summary,
   "benchmarks/bulk.md": bulk,
+  "benchmarks/formats.md": formats,
   "benchmarks/hit-ratios.md": policies
 }

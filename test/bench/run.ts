@@ -152,6 +152,13 @@ export const changes = ({ processes }: Runs): ReadonlyArray<Values> =>
 export const wrappers = ({ processes }: Runs): ReadonlyArray<Values> =>
   times(processes, () => toValues(start("wrappers.ts", [])))
 
+export const formats = ({ processes }: Runs): ReadonlyArray<Values> =>
+  times(Math.min(3, processes), () => toValues(start("formats.ts", [])))
+
+export const formatBytes = (): ReadonlyArray<Values> => [toValues(start("formats.ts", ["--bytes"]))]
+
+export const formatTurns = (): ReadonlyArray<Values> => [toValues(start("formats.ts", ["--turns"]))]
+
 export const sizes = (): ReadonlyArray<Values> => [toValues(start("sizes.ts", []))]
 
 /** Bytes do not depend on what else the machine does: one run is enough. */

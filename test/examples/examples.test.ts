@@ -10,7 +10,7 @@ describe("npm run example", () => {
   it("lists the examples where none is named", { timeout }, async () => {
     const { code, stderr } = await runExample("run.ts")
     expect(code).toBe(1)
-    for (const name of ["bulk", "configured", "emails", "fibonacci", "gateway", "stampede", "weather"]) {
+    for (const name of ["bulk", "configured", "emails", "fibonacci", "formats", "gateway", "stampede", "weather"]) {
       expect(stderr).toContain(`example ${name}\n`)
     }
   })
@@ -57,17 +57,20 @@ describe("npm run example", () => {
     expect(code).toBe(0)
   })
 
-  it("configured: shows what one program does under five URLs", { timeout }, async () => {
-    const { code, stdout, stderr } = await runExample("run.ts", ["configured"])
+  it("formats: writes one dataset in four formats, reads each file, and shows them", { timeout }, async () => {
+    const { code, stdout, stderr } = await runExample("run.ts", ["formats"])
     expect(stderr).toBe("")
-    expect(stdout).toBe(
-      "CACHE_URL=disabled:                          6 loads, after a restart 6\n" +
-        "CACHE_URL=memory:                            3 loads, after a restart 3\n" +
-        "CACHE_URL=memory:?capacity=2                 6 loads, after a restart 6\n" +
-        "CACHE_URL=disk:./cache/disk                  3 loads, after a restart 0\n" +
-        "CACHE_URL=files:./cache/files?format=yaml    3 loads, after a restart 0\n" +
-        "files: 3 for people to read, like weather=Berlin~….yaml\n"
-    )
+    expect([...stdout.matchAll(/(\.[a-z.]+): \d+ bytes, (.*)$/gm)].map(([, ...found]) => found.join(" "))).toEqual([
+      ".csv 3 rows, 1 load",
+      ".yaml 3 rows, 1 load",
+      ".parquet 3 rows, 1 load",
+      ".json.zst.enc 3 rows, 1 load"
+    ])
+    expect(stdout).toContain("    São Paulo,27,2026-01-01T12:00:00.000Z,\"rain, then sun\"\n")
+    expect(stdout).toContain("    - city: Berlin\n      celsius: -1.5\n")
+    // "PAR1", and the form, the inner number and the key id of an encrypted payload
+    expect(stdout).toContain("    50 41 52 31 ")
+    expect(stdout).toContain("    01 40 03 6d 61 79 ")
     expect(code).toBe(0)
   })
 

@@ -8,6 +8,7 @@ import { Cbor } from "effect-cached/serializers/Cbor"
 import { Csv } from "effect-cached/serializers/Csv"
 import { Json } from "effect-cached/serializers/Json"
 import { Ndjson } from "effect-cached/serializers/Ndjson"
+import { Parquet } from "effect-cached/serializers/Parquet"
 import { Structured } from "effect-cached/serializers/Structured"
 import { Text } from "effect-cached/serializers/Text"
 import { Yaml } from "effect-cached/serializers/Yaml"
@@ -47,7 +48,7 @@ narrow(Bytes, {
   other: { schema: Schema.Uint8Array, value: new Uint8Array(20) }
 })
 
-for (const serializer of [Csv, Ndjson]) {
+for (const serializer of [Csv, Ndjson, Parquet]) {
   const Row = Schema.Struct({ text: Schema.String, count: Schema.Number })
   narrow(serializer, {
     schema: Schema.Array(Row),
@@ -58,7 +59,7 @@ for (const serializer of [Csv, Ndjson]) {
 
 it("each serializer has a number of its own, and none that of the manifests of streams", () => {
   const manifests = 4
-  const others = [Structured, Text, Bytes, Yaml, Cbor, Csv, Ndjson].map(({ make }) => make(undefined).id)
+  const others = [Structured, Text, Bytes, Yaml, Cbor, Csv, Ndjson, Parquet].map(({ make }) => make(undefined).id)
   const numbers = [manifests, Json.make(Schema.String).id, Binary.make(Schema.String).id, ...others]
   expect(new Set(numbers).size).toBe(numbers.length)
 })

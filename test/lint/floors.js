@@ -21,7 +21,7 @@ const floors = [
   {
     name: "2 (adapters)",
     files: /^(drivers\/\w+|serializers)\//,
-    packages: [...vocabulary, node, /^(cborg|cborg\/taglib|idb|redis|yaml)$/],
+    packages: [...vocabulary, node, /^(cborg|cborg\/taglib|hyparquet|hyparquet-writer|idb|redis|yaml)$/],
     // A driver is one folder: it imports itself and `drivers/shared`, never another one.
     shared: (from, to) =>
       to.startsWith("drivers/shared/") || (/^drivers\/\w+\//.exec(from)?.[0] ?? "") === /^drivers\/\w+\//.exec(to)?.[0]

@@ -1,7 +1,7 @@
 /** Caches whose serializer compresses, signs or encrypts: migrations, keys that change, planted entries. */
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Layer, Logger, Option, Redacted, References, Stream } from "effect"
-import { Cached, CacheLayer, type Caching, Serializer, Store } from "effect-cached"
+import { Effect, Exit, Layer, Logger, Option, Redacted, References, Schema, Stream } from "effect"
+import { Cached, CacheKey, CacheLayer, CachePolicy, type Caching, Serializer, Store, Strategy } from "effect-cached"
 import { MemoryStore } from "effect-cached/memory"
 import * as Compressed from "effect-cached/serializers/Compressed"
 import * as Encrypted from "effect-cached/serializers/Encrypted"
@@ -133,6 +133,97 @@ describe("keys", () => {
         expect(warnings.join()).not.toContain(secretText)
       })
   )
+})
+
+describe("CachePolicy.strict", () => {
+  const [old, young, wrong] = [3, 4, 5].map((n) => Redacted.make(secretBytes(n))) as [any, any, any]
+  const makers = { Signed: Signed.make, Encrypted: Encrypted.make }
+  const secrets = [["is wrong", { keys: { old: wrong }, current: "old" }], [
+    "is gone",
+    { keys: { young }, current: "young" }
+  ]] as const
+  const cases = (["Signed", "Encrypted"] as const).flatMap((wrapper) =>
+    (["synchronous", "asynchronous", "far"] as const).flatMap((kind) =>
+      secrets.map(([name, keys]) => ({ wrapper, kind, name, keys }))
+    )
+  )
+
+  it.effect.each(cases)(
+    "$wrapper: a secret that $name fails a strict read of a store that is $kind, once for others",
+    ({
+      keys,
+      kind,
+      wrapper
+    }) =>
+      Effect.gen(function*() {
+        const memory = MemoryStore.make()
+        const asynchronous = Store.make({
+          name: "asynchronous",
+          get: (id) => Effect.andThen(Effect.yieldNow, Effect.sync(() => memory.getUnsafe(id, []).entry)),
+          set: (id, entry) => memory.set(id, entry),
+          remove: (id) => memory.remove(id)
+        })
+        const store = kind === "synchronous"
+          ? memory
+          : kind === "far"
+          ? { ...asynchronous, distanceMillis: () => 50 }
+          : asynchronous
+        const make = makers[wrapper]
+        const run = (options: Signed.Options) => {
+          const layer = CacheLayer.layerWith({ memory: false }).pipe(
+            Layer.provide(Layer.succeed(Store.Store, store)),
+            Layer.provide(Layer.succeed(Serializer.Serializer, make(Compressed.make(Json), options))),
+            Layer.provideMerge(logging)
+          )
+          return <A, E>(program: Effect.Effect<A, E, Caching.Caching>) => Effect.provide(program, layer)
+        }
+        class Page extends CacheKey.Class<Page>()("Page", { payload: { n: Schema.Int }, success: Schema.String }) {}
+        const pages = ["a", "b", "c"]
+        yield* run({ keys: { old }, current: "old" })(
+          loading((count) => Effect.forEach(pages, (key) => page(count, key)))
+        )
+
+        const many = (count: () => void) =>
+          Cached.many(Page, {
+            lookup: (keys) => Effect.sync(() => keys.map(() => (count(), Exit.succeed(text)))),
+            strategy: Strategy.ttl({ ttl: "1 hour" })
+          })
+        yield* run({ keys: { old }, current: "old" })(loading((count) => many(count)([{ n: 1 }, { n: 2 }])))
+        const strictly = yield* run(keys)(loading((count) =>
+          Effect.gen(function*() {
+            for (
+              const read of [page(count, "a"), Cached.getOption("b"), Cached.getMany(["c"]), many(count)([{ n: 1 }])]
+            ) {
+              const error = yield* Effect.flip(
+                CachePolicy.strict(read as Effect.Effect<unknown, never, Caching.Caching>)
+              )
+              expect(error).toMatchObject({ _tag: "SerializerError", operation: "decode" })
+              expect(String(error)).toContain("is refused")
+            }
+          })
+        ))
+        expect(strictly.loads).toBe(0)
+
+        const read = (count: () => void) => Effect.forEach(pages, (key) => page(count, key))
+        const loosely = yield* run(keys)(loading((count) => Effect.andThen(read(count), read(count))))
+        expect(loosely.loads).toBe(pages.length)
+        expect(loosely.warnings).toHaveLength(1)
+        // The replacements are read strictly, too.
+        expect((yield* run(keys)(loading((count) => CachePolicy.strict(read(count))))).loads).toBe(0)
+      })
+  )
+
+  it.effect("plain entries, damaged ones of other formats, and prolonged ones are a miss", () =>
+    Effect.gen(function*() {
+      const store = MemoryStore.make()
+      yield* withSerializer(store, Json)(page(() => undefined))
+      const plain = yield* withSerializer(store, signed())(loading((count) => CachePolicy.strict(page(count))))
+      expect(plain.loads).toBe(1)
+      yield* withSerializer(store, Json)(page(() => undefined, "b"))
+      yield* store.set("b", { ...store.getUnsafe("b", []).entry!, payload: Uint8Array.of(123) })
+      const damaged = yield* withSerializer(store, Json)(loading((count) => CachePolicy.strict(page(count, "b"))))
+      expect(damaged.loads).toBe(1)
+    }))
 })
 
 describe("an entry that another program changed", () => {

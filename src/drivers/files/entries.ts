@@ -43,10 +43,15 @@ export const set = (self: Entries, id: string, entry: Stored, now: number): void
   const size = entry.payload.length
   if (size > maxValue) throw tooLarge({ store: "files", operation: "set", id, size, limit: ["maxValue", maxValue] })
   const stem = Name.stemOf(id)
-  const file = stem + extension
-  Room.reserve(room, stem, size - (Folder.stat(folder, file)?.size ?? 0))
+  const file = stem + (entry.extension ?? extension)
+  const replaced = Folder.stat(folder, file)
+  // A payload that another serializer wrote may have another extension.
+  const other = replaced === undefined ? readMetadata(folder, stem)?.file : undefined
+  const before = other === undefined ? replaced : Folder.stat(folder, other)
+  Room.reserve(room, stem, size - (before?.size ?? 0))
   const metadata = { name: Name.metadataOf(stem), content: Metadata.render(Metadata.make(id, file, entry)) }
   Room.withRoom(room, size, () => Folder.write(folder, [metadata, { name: file, content: entry.payload }]))
+  if (other !== undefined) Folder.remove(folder, other)
   Tidying.noteWrite(self.tidying, now)
 }
 

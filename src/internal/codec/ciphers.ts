@@ -40,29 +40,37 @@ const gcm = "aes-256-gcm"
 const byNode = (crypto: Crypto, key: Uint8Array): Cipher => {
   const secret = crypto.createSecretKey(key)
   return {
-    encrypt({ associated, bytes, nonce }) {
-      const cipher = crypto.createCipheriv(gcm, secret, nonce)
-      cipher.setAAD(associated)
-      const sealed = new Uint8Array(bytes.length + tagSize)
-      return Effect.mapEager(inPieces(bytes, (piece, at) => sealed.set(cipher.update(piece), at)), () => {
-        cipher.final()
-        sealed.set(cipher.getAuthTag(), bytes.length)
-        return sealed
-      })
-    },
+    encrypt: ({ associated, bytes, nonce }) =>
+      inPieces(bytes, () => {
+        const cipher = crypto.createCipheriv(gcm, secret, nonce)
+        cipher.setAAD(associated)
+        const sealed = new Uint8Array(bytes.length + tagSize)
+        return {
+          use: (piece, at) => sealed.set(cipher.update(piece), at),
+          end() {
+            cipher.final()
+            sealed.set(cipher.getAuthTag(), bytes.length)
+            return Exit.succeed(sealed)
+          }
+        }
+      }),
     decrypt({ associated, bytes, nonce }) {
       const size = bytes.length - tagSize
-      const decipher = crypto.createDecipheriv(gcm, secret, nonce, { authTagLength: tagSize })
-      decipher.setAAD(associated)
-      decipher.setAuthTag(bytes.subarray(size))
-      const opened = new Uint8Array(size)
-      const decrypting = inPieces(bytes.subarray(0, size), (piece, at) => opened.set(decipher.update(piece), at))
-      return Effect.flatMapEager(decrypting, () => {
-        try {
-          decipher.final()
-          return Exit.succeed(opened)
-        } catch {
-          return refused
+      return inPieces(bytes.subarray(0, size), () => {
+        const decipher = crypto.createDecipheriv(gcm, secret, nonce, { authTagLength: tagSize })
+        decipher.setAAD(associated)
+        decipher.setAuthTag(bytes.subarray(size))
+        const opened = new Uint8Array(size)
+        return {
+          use: (piece, at) => opened.set(decipher.update(piece), at),
+          end() {
+            try {
+              decipher.final()
+              return Exit.succeed(opened)
+            } catch {
+              return refused
+            }
+          }
         }
       })
     }

@@ -5,7 +5,7 @@ import { elementOf, holdsLeaf, leafKinds, resolved, unfit } from "./narrow.ts"
 
 type AST = SchemaAST.AST
 type Row = ReadonlyArray<string>
-type Fields = Record<string, unknown>
+export type Fields = Record<string, unknown>
 
 /** A field of the records. A field of a struct in a struct has a column of its own, named like `place.city`. */
 export interface Column {
@@ -13,15 +13,23 @@ export interface Column {
   readonly path: ReadonlyArray<string>
   readonly ast: AST
   readonly optional: boolean
+  /** Whether each cell is text, so that it can have no other meaning. */
+  readonly isText: boolean
 }
 
-/** Throws a `CacheConfigError` unless the schema is that of an array of structs whose fields fit into cells. */
-export const columnsOf = (serializer: string, schema: Parameters<typeof elementOf>[0]): ReadonlyArray<Column> => {
+/** Throws a `CacheConfigError` unless the schema is that of an array of structs whose fields fit into `cells`. */
+export const columnsOf = (
+  serializer: string,
+  schema: Parameters<typeof elementOf>[0],
+  cells: "leaves" | "anything" = "leaves"
+): ReadonlyArray<Column> => {
   const refuse = (needs: string): never => {
     throw unfit(serializer, needs)
   }
   const columns: Array<Column> = []
   const around = new Set<AST>()
+  const isFlat = (struct: SchemaAST.Objects): boolean =>
+    struct.indexSignatures.length === 0 && struct.propertySignatures.length > 0 && !around.has(struct)
   const add = (struct: AST | undefined, path: ReadonlyArray<string>): void => {
     if (struct?._tag !== "Objects" || struct.indexSignatures.length > 0 || around.has(struct)) {
       return refuse("holds only schemas of arrays of structs")
@@ -32,12 +40,15 @@ export const columnsOf = (serializer: string, schema: Parameters<typeof elementO
       const below = [...path, String(name)]
       const ast = resolved(type)
       const optional = type.context?.isOptional === true
-      if (ast._tag === "Objects" && !optional) add(ast, below)
-      else if (leafKinds(ast) === undefined) {
+      const isStruct = ast._tag === "Objects" && !optional
+      if (isStruct && (cells === "leaves" || isFlat(ast))) add(ast, below)
+      else if (cells === "leaves" && leafKinds(ast) === undefined) {
         refuse(
           `has no cell for the field ${below.join(".")}: it may be a list, a record or a struct that can be absent`
         )
-      } else columns.push({ name: below.join("."), path: below, ast, optional })
+      } else {
+        columns.push({ name: below.join("."), path: below, ast, optional, isText: !optional && isOnlyText(ast) })
+      }
     }
     around.delete(struct)
   }
@@ -46,6 +57,11 @@ export const columnsOf = (serializer: string, schema: Parameters<typeof elementO
   if (names.size !== columns.length) refuse("needs structs whose fields have names of their own")
   if (!columns.every(({ name }) => isWellFormed(name))) refuse("needs names of fields that UTF-8 can hold")
   return columns
+}
+
+const isOnlyText = (ast: AST): boolean => {
+  const kinds = leafKinds(ast)
+  return kinds?.size === 1 && kinds.has("string")
 }
 
 /** A mark before text that a spreadsheet would take for a formula. Text that looks like marked text gets one more. */
@@ -69,10 +85,12 @@ const meaningsOf = (text: string): ReadonlyArray<unknown> => {
 const holds = ({ ast, optional }: Column, value: unknown): boolean =>
   value === undefined ? optional : holdsLeaf(ast, value)
 
-class Misfit extends Error {}
+export class Misfit extends Error {}
 
 const readCell = (column: Column, cell: string): unknown => {
-  const meanings = meaningsOf(unmark(cell))
+  const text = unmark(cell)
+  if (column.isText && !text.startsWith("\"")) return text
+  const meanings = meaningsOf(text)
   const at = meanings.findIndex((value) => holds(column, value))
   if (at < 0) throw new Misfit(`a cell of the column "${column.name}" does not fit the schema`)
   return meanings[at]
@@ -89,7 +107,7 @@ const writeCell = (column: Column, value: unknown, safe: boolean): string => {
   const plain = plainText(value)
   if (typeof value === "string") {
     // Text that would be read as another value, or that UTF-8 cannot hold, is written like text in JSON.
-    const isPlain = isWellFormed(value) && !plain.startsWith("\"") && means(column, plain, value)
+    const isPlain = isWellFormed(value) && !plain.startsWith("\"") && (column.isText || means(column, plain, value))
     return mark(isPlain ? plain : JSON.stringify(value), safe)
   }
   if (means(column, plain, value)) return plain
@@ -97,7 +115,7 @@ const writeCell = (column: Column, value: unknown, safe: boolean): string => {
   throw new Misfit(`a value of the column "${column.name}" has no text`)
 }
 
-const at = (record: unknown, path: ReadonlyArray<string>): unknown =>
+export const at = (record: unknown, path: ReadonlyArray<string>): unknown =>
   path.reduce((part, step) => Object.hasOwn(part as Fields, step) ? (part as Fields)[step] : undefined, record)
 
 export const toRows = (columns: ReadonlyArray<Column>, records: ReadonlyArray<unknown>, safe: boolean): Array<Row> => [
@@ -112,7 +130,7 @@ const put = (target: Fields, name: string, value: unknown): void => {
   } else target[name] = value
 }
 
-const putAt = (record: Fields, path: ReadonlyArray<string>, value: unknown): void => {
+export const putAt = (record: Fields, path: ReadonlyArray<string>, value: unknown): void => {
   let target = record
   for (const step of path.slice(0, -1)) {
     if (!Object.hasOwn(target, step)) put(target, step, {})

@@ -14,6 +14,7 @@ import * as Exit from "effect/Exit"
 import type { Meta } from "../../CacheEntry.ts"
 import type { SerializerError } from "../../CacheError.ts"
 import type { Codec } from "../../ports/serializer.ts"
+import { distrusted } from "./distrusted.ts"
 import type { Protection } from "./keys.ts"
 import { readerIn } from "./readerIn.ts"
 import { fault } from "./throughSchema.ts"
@@ -85,7 +86,10 @@ const isProlonged = ({ times }: Head, meta: Meta | undefined): boolean =>
   meta !== undefined && timesOf(meta).some((time, i) => !(time <= times[i]! + skewMillis))
 
 /** The reasons for a miss. They name nothing that was in the payload except the id of a key. */
-export const refusal = (name: string, reason: string) => Exit.fail(fault(name, "decode", reason))
+export const refusal = (name: string, reason: string) => {
+  const error = fault(name, "decode", reason)
+  return Exit.fail(reason === reasons.unknownKey || reason === reasons.forged ? distrusted(error) : error)
+}
 
 export const reasons = {
   foreign: "these bytes were written by another serializer",

@@ -4,7 +4,8 @@
  */
 import { hmac } from "@noble/hashes/hmac.js"
 import { sha256 } from "@noble/hashes/sha2.js"
-import * as Effect from "effect/Effect"
+import type * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import { concat } from "./bytes.ts"
 import { inPieces } from "./pieces.ts"
 import { builtin } from "./platform.ts"
@@ -36,9 +37,12 @@ export const sign = (
   context: Uint8Array,
   body: Uint8Array
 ): Effect.Effect<Uint8Array> => {
-  const hash = begin()
   const length = new Uint8Array(4)
   new DataView(length.buffer).setUint32(0, context.length)
-  hash.update(concat([domain, head, length, context]))
-  return Effect.mapEager(inPieces(body, (piece) => hash.update(piece)), () => hash.digest())
+  const start = concat([domain, head, length, context])
+  return inPieces(body, () => {
+    const hash = begin()
+    hash.update(start)
+    return { use: (piece) => hash.update(piece), end: () => Exit.succeed(hash.digest()) }
+  })
 }

@@ -21,7 +21,9 @@ export const narrow = ({ fromSchema, name, plain }: Narrow): Serializer["make"] 
   if (schema === undefined) return throughSchema.withoutSchema(plain)
   refuseRedacted(schema.ast, name)
   // The failures of a key class seldom have the form of its values, and JSON holds them all.
-  return use?.outcome === "failure" ? throughSchema.make(json, schema) : fromSchema(schema)
+  return use?.outcome === "failure"
+    ? { ...throughSchema.make(json, schema), extension: ".json" }
+    : fromSchema(schema)
 }
 
 export const unfit = (name: string, needs: string) =>

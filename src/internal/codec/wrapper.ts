@@ -2,6 +2,7 @@
 import type { Codec, Serializer } from "../../ports/serializer.ts"
 import { kindOf } from "../options/given.ts"
 import { mistake } from "../options/options.ts"
+import { compile, containing, kindsOf } from "./compile.ts"
 
 /** The numbers of the wrappers' codecs. Formats have smaller numbers, and formats of users have numbers from 128 on. */
 export const numbers = { compressed: 64, signed: 65, encrypted: 66 }
@@ -14,10 +15,6 @@ interface Wrapping {
   readonly extension: string
   readonly contentType: string
 }
-
-const kinds = new WeakMap<Serializer, ReadonlyArray<Kind>>()
-
-const kindsOf = (serializer: Serializer): ReadonlyArray<Kind> => kinds.get(serializer) ?? []
 
 /** Throws if `inner` is not a serializer, or already contains a wrapper of this kind. */
 export const requireInner = (what: string, inner: Serializer, kind: Kind): void => {
@@ -42,8 +39,20 @@ export const wrap = (
     name,
     contentType,
     extension: inner.extension + extension,
-    make: (schema, use) => over(inner.make(schema, use), name)
+    make(schema, use) {
+      const own = use?.serializer
+      if (own !== undefined && kindsOf(own).includes(kind)) {
+        throw mistake(
+          `The key class "${
+            use!.keyClass
+          }" names the serializer "${own.name}", which is already ${kind}, as is that of ` +
+            `the cache: name it without that wrapper`
+        )
+      }
+      const codec = compile(inner, schema, use)
+      const wrapped = over(codec, name)
+      return codec.extension === undefined ? wrapped : { ...wrapped, extension: codec.extension + extension }
+    }
   }
-  kinds.set(serializer, [...kindsOf(inner), kind])
-  return serializer
+  return containing(serializer, [...kindsOf(inner), kind])
 }

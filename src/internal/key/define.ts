@@ -9,6 +9,7 @@ import * as Schema from "effect/Schema"
 import * as SchemaAST from "effect/SchemaAST"
 import * as SchemaIssue from "effect/SchemaIssue"
 import * as SchemaParser from "effect/SchemaParser"
+import type { Serializer } from "../../ports/serializer.ts"
 import { hasPart, isOpen } from "../codec/schemaParts.ts"
 import { mistake, noOption, requireObject, unknownOf } from "../options/options.ts"
 import { type Fields, has } from "./canonical.ts"
@@ -33,6 +34,7 @@ interface Options extends TagOptions {
   readonly ignore?: ReadonlyArray<PropertyKey> | undefined
   readonly version?: string | undefined
   readonly id?: unknown
+  readonly serializer?: Serializer | undefined
 }
 
 interface Key {
@@ -74,6 +76,7 @@ export const define = (name: string, options: Options): new(input: unknown) => K
     metBy: 0,
     payload,
     ...codecs,
+    serializer: options.serializer,
     isUndescribed: () =>
       isUndescribed ??= hasPart(success.ast, isOpen) || opaqueType(success.ast, follow) !== undefined,
     hasError: options.error !== undefined,
@@ -174,6 +177,9 @@ const checkOptions = (name: string, options: Options): void => {
   for (const field of Reflect.ownKeys(fields)) checkField(name, field, fields[field])
   if (!Schema.isSchema(options.success)) throw configError(name, "`success` is not a schema")
   if (options.error !== undefined && !Schema.isSchema(options.error)) throw configError(name, "`error` is not a schema")
+  if (options.serializer !== undefined && !options.serializer?.make) {
+    throw configError(name, "`serializer` is not a serializer")
+  }
   const stranger = options.ignore?.find((field) => !Object.hasOwn(fields, field))
   if (stranger !== undefined) throw configError(name, `\`ignore\` names "${String(stranger)}", which is not a field`)
   checkTags(name, options, fields)

@@ -1,5 +1,6 @@
 /** The run-time description of a key class. */
 import type * as Schema from "effect/Schema"
+import type { Serializer } from "../../ports/serializer.ts"
 
 export { idOfString } from "./id.ts"
 
@@ -17,6 +18,7 @@ export interface KeyInfo {
   readonly payload: Schema.Constraint
   readonly success: AnyCodec
   readonly error: AnyCodec
+  readonly serializer: Serializer | undefined
   readonly isUndescribed: () => boolean
   /** Whether the class declares an error schema. Without one, a failure stays in memory. */
   readonly hasError: boolean
@@ -30,7 +32,17 @@ export interface KeyInfo {
   readonly indexTagOf: (where: { readonly [field: string]: unknown }) => string
 }
 
-export const optionsOfClass = ["payload", "success", "error", "ignore", "indexes", "version", "tags", "id"]
+export const optionsOfClass = [
+  "payload",
+  "success",
+  "error",
+  "ignore",
+  "indexes",
+  "version",
+  "tags",
+  "id",
+  "serializer"
+]
 
 /** A codec for any type. Its encoded side is `any`, because only the serializer uses that side. */
 export type AnyCodec = Schema.Codec<unknown, any, unknown, unknown>

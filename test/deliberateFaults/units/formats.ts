@@ -1,4 +1,4 @@
-/** Deliberate faults of the formats: YAML, CBOR, CSV, text and bytes. */
+/** Deliberate faults of the formats: YAML, CBOR, CSV, Parquet, text and bytes. */
 import type { UnitFault } from "../fault.ts"
 
 export const faults: ReadonlyArray<UnitFault> = [
@@ -43,6 +43,62 @@ export const faults: ReadonlyArray<UnitFault> = [
     find: `[undefined, null, ""]`,
     replace: `["", null, undefined]`,
     by: "test/serializers/Csv.test.ts"
+  },
+  {
+    name: "a Parquet file may claim more cells than the limit",
+    in: "layoutOf",
+    find: "total + rows * chunks.length * cellSize + chunks",
+    replace: "total + chunks",
+    by: "test/serializers/Parquet.test.ts"
+  },
+  {
+    name: "a page of Parquet decompresses to more than its column claims",
+    in: "readChunk",
+    find: "|| size > left",
+    replace: "",
+    by: "test/serializers/Parquet.test.ts"
+  },
+  {
+    name: "a missing cell of Parquet is null",
+    in: "columnOf",
+    find: "absent: optional ? undefined : null",
+    replace: "absent: null",
+    by: "test/serializers/Parquet.test.ts"
+  },
+  {
+    name: "a bigint of more than 64 bits is cut off",
+    in: "kinds",
+    find: "number === BigInt.asIntN(64, number) ? number",
+    replace: "true ? BigInt.asIntN(64, number)",
+    by: "test/serializers/Parquet.test.ts"
+  },
+  {
+    name: "the format that a key class names escapes the wrappers of the cache",
+    in: "compile",
+    find: "use?.serializer === undefined || around.has(serializer)",
+    replace: "use?.serializer === undefined",
+    by: "test/serializers/keyClasses.test.ts"
+  },
+  {
+    name: "a choice by key class hides the wrappers in it",
+    in: "byClass",
+    find: "Object.values(serializers).flatMap(kindsOf)",
+    replace: "[]",
+    by: "test/serializers/keyClasses.test.ts"
+  },
+  {
+    name: "a file whose format changes leaves its former payload",
+    in: "set",
+    find: "if (other !== undefined) Folder.remove(folder, other)",
+    replace: "",
+    by: "test/serializers/keyClasses.test.ts"
+  },
+  {
+    name: "a strict read loads what no secret fits",
+    in: "strictFault",
+    find: "found instanceof Rejected ? found.fault : undefined",
+    replace: "undefined",
+    by: "test/serializers/wrappedCaches.test.ts"
   },
   {
     name: "bytes are stored without a copy",

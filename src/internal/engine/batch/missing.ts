@@ -19,7 +19,7 @@ import { defectOf } from "../request/rules.ts"
 import { StrictFault } from "../request/strict.ts"
 import type { Flights, Joining } from "../state.ts"
 import { type Asking, askInWaves } from "../storeTier/ask.ts"
-import { isFault } from "../storeTier/faults.ts"
+import { isFault, strictFault } from "../storeTier/faults.ts"
 import { fetchMany } from "../storeTier/fetchMany.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
 import { rejectedBy, type StoreTier } from "../storeTier/storeTier.ts"
@@ -72,10 +72,9 @@ const takeWave = (
       const answer = found[i]
       // A key also counts as asked if the request failed, so that the store is not asked again for each key.
       one.asked = true
-      if (isFault(answer)) {
-        if (policy.strict) refuse(reading, one, Exit.die(new StrictFault(answer)))
-        return
-      }
+      const fault = strictFault(answer)
+      if (fault !== undefined && policy.strict) return refuse(reading, one, Exit.die(new StrictFault(fault)))
+      if (isFault(answer)) return
       // The entry's dependencies were unknown at first, so a change since may concern them. The flight asks again.
       if (answer instanceof Entry && self.mutations !== mutations && derives(answer)) return void (one.asked = false)
       if (!(answer instanceof Entry) || answer.writeId === one.rejectedWriteId) {

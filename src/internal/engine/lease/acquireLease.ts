@@ -18,7 +18,7 @@ import type { Flight, FlightLease, Flights, LeaseAnswer, LeaseGrant, LeaseHit } 
 import { ask, type Asking } from "../storeTier/ask.ts"
 import { supervise } from "../storeTier/background.ts"
 import { tagNames } from "../storeTier/codec.ts"
-import { damaged, isFault } from "../storeTier/faults.ts"
+import { damaged, isFault, strictFault } from "../storeTier/faults.ts"
 import { areAmong, fetch, reviveNow } from "../storeTier/fetch.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
 import { decode } from "../storeTier/sharedFailure.ts"
@@ -154,6 +154,8 @@ export const acquireLease = Effect.fnUntraced(function*(
     if (!flight.changedWhileAsked && found instanceof Entry && serves(found)) return found
     missed(self, flight)
     if (flight.changedWhileAsked) continue
+    const refused = strictFault(found)
+    if (refused !== undefined) failWith(refused)
     flight.rejectedWriteId = found?.writeId ?? acquired.entry.meta.writeId
   }
   return undefined

@@ -93,8 +93,10 @@ const lookUp = Effect.fnUntraced(function*(
     missed(self, flight)
     failStrict(self, flight, found)
   } else if (flight.changedWhileAsked) flight.rejectedWriteId = undefined
-  else if (found instanceof Rejected) flight.rejectedWriteId = rejectedBy(found) ?? rejected
-  else if (found !== undefined && found.writeId !== rejected && serves(self, flight, found, reading)) {
+  else if (found instanceof Rejected) {
+    if (found.fault !== undefined) failStrict(self, flight, found.fault)
+    flight.rejectedWriteId = rejectedBy(found) ?? rejected
+  } else if (found !== undefined && found.writeId !== rejected && serves(self, flight, found, reading)) {
     // A value that the store has not acknowledged does not enter memory again, where it could stay too long.
     if (Pending.isPending(tier.pending, flight.id)) flight.changedWhileAsked = true
     return found

@@ -19,7 +19,7 @@ import { trustsMemory } from "../request/decide.ts"
 import { strictly } from "../request/strict.ts"
 import { askInWaves, budgetOf } from "../storeTier/ask.ts"
 import * as Commits from "../storeTier/commits.ts"
-import { isFault } from "../storeTier/faults.ts"
+import { isFault, strictFault } from "../storeTier/faults.ts"
 import { fetch } from "../storeTier/fetch.ts"
 import { fetchMany } from "../storeTier/fetchMany.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
@@ -150,7 +150,7 @@ const completeWave = Effect.fnUntraced(function*<E>(
   { budget, entries, keys, orFault, tier }: Completing<E>,
   places: ReadonlyArray<number>
 ): Effect.fn.Return<void, E, any> {
-  const { writes } = yield* Policy.Current
+  const { strict, writes } = yield* Policy.Current
   const missing = places.map((place) => keys[place]!)
   const { mutations } = self
   const former = missing.map((key) => self.memory.entries.get(idOf(key)))
@@ -169,7 +169,7 @@ const completeWave = Effect.fnUntraced(function*<E>(
       Memory.put(self.memory, answer, now)
     }
   }
-  const fault = found.find(isFault)
+  const fault = found.find(isFault) ?? (strict ? found.map(strictFault).find(isFault) : undefined)
   if (fault !== undefined) yield* orFault(fault)
 })
 

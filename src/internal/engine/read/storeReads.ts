@@ -20,7 +20,7 @@ import { askTimeouts, rulesOf, shortened } from "../request/rules.ts"
 import { strictly } from "../request/strict.ts"
 import type { Flights, Joining, Reader, Request, StoreReads } from "../state.ts"
 import { budgetOf } from "../storeTier/ask.ts"
-import { isFault } from "../storeTier/faults.ts"
+import { strictFault } from "../storeTier/faults.ts"
 import { fetch, readNow } from "../storeTier/fetch.ts"
 import type { Item } from "../storeTier/pendingInvalidations.ts"
 import { type Fault, type Fetched, isFar, NeedsEffect, Rejected, rejectedBy } from "../storeTier/storeTier.ts"
@@ -98,7 +98,9 @@ const absent: StoreReads["absent"] = (reader, rejected) => {
   if (!TurnLimit.tryEnter(tier.reads) && canWait) return inLaterTurn(reader)
   if (isFlight) return useFound(reader, rejected, NeedsEffect)
   if (isAsked) return askStore(reader, rejected)
-  return useFound(reader, rejected, readNow(tier, request.key, id, nowOf(fiber)))
+  const found = readNow(tier, request.key, id, nowOf(fiber))
+  const fault = policy.strict && found !== NeedsEffect ? strictFault(found) : undefined
+  return fault === undefined ? useFound(reader, rejected, found) : strictly(fault)
 }
 
 /** Repeats the read in a later turn of the event loop, because this turn has reached its limit of store reads. */
@@ -136,7 +138,8 @@ const askThenJoin = <A, E>(reader: Reader<A, E>, joining: Joining): Effect.Effec
     const since = nowOf(fiber)
     // The read's `timeout` includes the time for asking the store. If that takes all of it, joining fails at once.
     return Effect.flatMap(limited(engine, request, fetched as Effect.Effect<Fetched | Fault>), (found) => {
-      if (isFault(found) && policy.strict) return strictly(found)
+      const fault = policy.strict ? strictFault(found) : undefined
+      if (fault !== undefined) return strictly(fault)
       // If anything has changed since the store was asked, the entry is neither served nor used as a fallback.
       const entry = found instanceof Entry && engine.mutations === mutations ? found : undefined
       const rest: Reader<A, E> = {

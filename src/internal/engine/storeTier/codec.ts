@@ -6,6 +6,7 @@ import type * as Schema from "effect/Schema"
 import type { Meta, Stored, TagVersion } from "../../../CacheEntry.ts"
 import { SerializerError } from "../../../CacheError.ts"
 import type { Codec, Use } from "../../../ports/serializer.ts"
+import { compile } from "../../codec/compile.ts"
 import { maxTags } from "../../codec/frame.ts"
 import { infoOf, type Key } from "../../key/ofKey.ts"
 import { Entry, keepVersions } from "../memory/entry.ts"
@@ -23,7 +24,7 @@ export const codecsOf = (tier: StoreTier, key: Key): Codecs => {
   const known = tier.codecs.get(info)
   if (known !== undefined) return known
   const make = (schema: unknown, outcome: Use["outcome"]) =>
-    tier.serializer.make(schema as AnyCodec, { keyClass: info.name, outcome }) as Codec<unknown, any>
+    compile(tier.serializer, schema as AnyCodec, { keyClass: info.name, outcome, serializer: info.serializer })
   const codecs: Codecs = {
     success: make(info.success, "success"),
     failure: info.hasError ? make(info.error, "failure") : undefined
@@ -131,7 +132,7 @@ const encodeNoting = (note: typeof noteMisfit): Encode => (tier, key, entry, tag
   const meta = metaOf(entry, codec.id, tags)
   const encoded = (exit: Exit.Exit<Uint8Array, unknown>): Stored | Fault =>
     Exit.isSuccess(exit)
-      ? { payload: exit.value, meta }
+      ? { payload: exit.value, meta, ...codec.extension === undefined ? {} : { extension: codec.extension } }
       : note(tier, key, toFault(tier, exit.cause), outcome === "success" ? undefined : tagOf(value))
   const encoding = encodeNow(codec, value, id, meta)
   return Exit.isExit(encoding)

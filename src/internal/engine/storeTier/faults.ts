@@ -5,6 +5,7 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import type { Stored } from "../../../CacheEntry.ts"
 import { SerializerError, StoreError } from "../../../CacheError.ts"
+import { isDistrusted } from "../../codec/distrusted.ts"
 import { idOf, type Key } from "../../key/ofKey.ts"
 import { unverified } from "../../store/markers/idTags.ts"
 import { isKeptOut } from "../../store/tooLarge.ts"
@@ -13,10 +14,14 @@ import * as TagEpochs from "../memory/tagEpochs.ts"
 import { emit } from "../telemetry/events.ts"
 import * as Incident from "../telemetry/incident.ts"
 import * as Log from "../telemetry/log.ts"
-import { distanceOf, type Fault, Rejected, type StoreTier } from "./storeTier.ts"
+import { distanceOf, type Fault, type Fetched, Rejected, type StoreTier } from "./storeTier.ts"
 
 export const isFault = (answer: unknown): answer is Fault =>
   answer instanceof StoreError || answer instanceof SerializerError
+
+/** The fault for which a strict read fails. */
+export const strictFault = (found: Fetched | Fault): Fault | undefined =>
+  isFault(found) ? found : found instanceof Rejected ? found.fault : undefined
 
 /** Counts a fault, and logs the first fault of an incident unless an earlier incident was logged recently. */
 export const noteFault = (tier: StoreTier, operation: string, fault: StoreError, clock: Clock.Clock): StoreError => {
@@ -110,6 +115,7 @@ export const undecodable = (
 ): Rejected => {
   const id = idOf(key)
   const error = Cause.squash(cause)
+  const { writeId } = stored.meta
   const why = error instanceof SerializerError ? ` (${error.reason})` : ""
   noteMisfit(
     tier,
@@ -121,7 +127,10 @@ export const undecodable = (
       cause: error
     })
   )
-  return new Rejected(stored.meta.writeId)
+  if (!(error instanceof SerializerError && isDistrusted(error))) return new Rejected(writeId)
+  const { operation, serializer } = error
+  const reason = `the stored entry "${id}" is refused${why}`
+  return new Rejected(writeId, false, new SerializerError({ serializer, operation, reason }))
 }
 
 export const noteRefused = (tier: StoreTier, fault: SerializerError): SerializerError => {

@@ -57,9 +57,12 @@ export class Rejected {
   readonly writeId: string
   /** Whether a tag was invalidated. `"perhaps"`: one was while the store was asked, so the entry may be a newer one. */
   readonly isInvalid: boolean | "perhaps"
-  constructor(writeId: string, isInvalid: Rejected["isInvalid"] = false) {
+  /** Why a strict read fails instead of loading: no secret of this process fits the entry. */
+  readonly fault: SerializerError | undefined
+  constructor(writeId: string, isInvalid: Rejected["isInvalid"] = false, fault?: SerializerError) {
     this.writeId = writeId
     this.isInvalid = isInvalid
+    this.fault = fault
   }
 }
 

@@ -1,0 +1,278 @@
+/**
+ * Parquet for arrays of records: a compressed table with typed columns, which databases and data frames read. It needs
+ * the packages `hyparquet` and `hyparquet-writer`.
+ * @since 0.1.0
+ */
+import type * as Schema from "effect/Schema"
+import * as SchemaAST from "effect/SchemaAST"
+import type * as Reader from "hyparquet"
+import type * as Writer from "hyparquet-writer"
+import { isWellFormed } from "../internal/codec/bytes.ts"
+import * as Columns from "../internal/codec/columns.ts"
+import { installed } from "../internal/codec/exactly.ts"
+import { leafKinds, narrow, refusing, resolved } from "../internal/codec/narrow.ts"
+import * as File from "../internal/codec/parquetFile.ts"
+import * as throughSchema from "../internal/codec/throughSchema.ts"
+import { refuseUnknown } from "../internal/options/options.ts"
+import { sizeAboveZero, type SizeInput } from "../internal/options/size.ts"
+import type { Codec, Serializer } from "../Serializer.ts"
+
+type Library = Pick<typeof Reader, "snappyUncompress"> & Pick<typeof Writer, "parquetWriteBuffer">
+
+// The rejection handler directly after `import()` tells bundlers that the package is optional.
+const library = await Promise.all([import("hyparquet"), import("hyparquet-writer")])
+  .then(([{ snappyUncompress }, { parquetWriteBuffer }]): Library | undefined => ({
+    snappyUncompress,
+    parquetWriteBuffer
+  }), () => undefined)
+
+const name = "parquet"
+const id = 10
+
+/** How the JSON form of a field is written, and back. */
+interface Kind extends Pick<File.Physical, "type" | "converted"> {
+  readonly write: (value: any) => unknown
+  readonly read: (cell: any) => unknown
+}
+
+const misfit = (reason: string): never => {
+  throw new Columns.Misfit(reason)
+}
+
+const same = <A>(value: A): A => value
+
+const text: Kind = {
+  type: "BYTE_ARRAY",
+  converted: "UTF8",
+  write: (value: string) =>
+    isWellFormed(value) ? value : misfit("a text has a lone surrogate, which UTF-8 cannot hold"),
+  read: same
+}
+
+const kinds = {
+  text,
+  json: { ...text, write: JSON.stringify, read: (cell: string) => JSON.parse(cell) as unknown },
+  boolean: { type: "BOOLEAN", converted: undefined, write: same, read: same },
+  // The JSON form of a number that JSON lacks is its name.
+  number: {
+    type: "DOUBLE",
+    converted: undefined,
+    write: Number,
+    read: (cell: number) => Number.isFinite(cell) ? cell : String(cell)
+  },
+  bigint: {
+    type: "INT64",
+    converted: undefined,
+    write(value: string) {
+      const number = BigInt(value)
+      return number === BigInt.asIntN(64, number) ? number : misfit("a bigint needs more than 64 bits")
+    },
+    read: String
+  },
+  date: {
+    type: "INT64",
+    converted: "TIMESTAMP_MILLIS",
+    write(value: string) {
+      const date = new Date(value)
+      return date.toISOString() === value ? date : misfit("a date has no ISO 8601 form")
+    },
+    read: (cell: bigint) => new Date(Number(cell)).toISOString()
+  }
+} satisfies Record<string, Kind>
+
+const dates: ReadonlySet<unknown> = new Set(["effect/schema/Date", "effect/schema/DateTimeUtc"])
+
+/** The kind of a field whose schema has a type of its own in Parquet, but is text in JSON. */
+const typedKind = (ast: SchemaAST.AST | undefined): Kind | undefined => {
+  switch (ast?._tag) {
+    case "Suspend":
+      return typedKind(resolved(ast))
+    case "Union": {
+      const types = ast.types.filter(({ _tag }) => _tag !== "Null" && _tag !== "Undefined")
+      return types.length === 1 ? typedKind(types[0]) : undefined
+    }
+    case "BigInt":
+      return kinds.bigint
+    case "Declaration": {
+      const { id } = (ast.annotations?.["representation"] ?? {}) as { readonly id?: unknown }
+      return dates.has(id) ? kinds.date : undefined
+    }
+    default:
+      return undefined
+  }
+}
+
+/** The field of a schema before its conversion to JSON, if it has the same structure. */
+const partAt = (ast: SchemaAST.AST | undefined, path: ReadonlyArray<string>): SchemaAST.AST | undefined => {
+  const struct = ast && resolved(ast)
+  const [step, ...rest] = path
+  if (step === undefined) return struct
+  if (struct?._tag !== "Objects") return undefined
+  return partAt(struct.propertySignatures.find(({ name }) => name === step)?.type, rest)
+}
+
+interface Column extends File.Physical, Kind {
+  readonly path: ReadonlyArray<string>
+  /** The meaning of a cell without a value: a missing field, or one that is null. */
+  readonly absent: null | undefined
+}
+
+const columnOf = ({ ast, name, optional, path }: Columns.Column, typed: SchemaAST.AST | undefined): Column => {
+  const found = leafKinds(ast) ?? new Set()
+  const nullable = found.has("null")
+  const others = [...found].filter((kind) => kind !== "null").sort().join()
+  const kind = optional && nullable
+    ? kinds.json
+    : (others === "string" ? typedKind(partAt(typed, path)) : undefined) ?? kindOf(ast, others)
+  return {
+    ...kind,
+    name,
+    path,
+    optional: optional || (nullable && kind !== kinds.json),
+    absent: optional ? undefined : null
+  }
+}
+
+const kindOf = (ast: SchemaAST.AST, kindsOfLeaf: string): Kind => {
+  if (kindsOfLeaf === "string") return kinds.text
+  if (kindsOfLeaf === "boolean") return kinds.boolean
+  return kindsOfLeaf === "number" || (kindsOfLeaf === "number,string" && onlyNamesOfNumbers(ast))
+    ? kinds.number
+    : kinds.json
+}
+
+const namesOfNumbers: ReadonlySet<unknown> = new Set(["NaN", "Infinity", "-Infinity"])
+
+const onlyNamesOfNumbers = (ast: SchemaAST.AST): boolean => {
+  const part = resolved(ast)
+  if (part._tag === "Union") return part.types.every(onlyNamesOfNumbers)
+  return part._tag === "Literal" && typeof part.literal === "string"
+    ? namesOfNumbers.has(part.literal)
+    : leafKinds(part)?.has("string") === false
+}
+
+const elementOf = (column: Column) => ({
+  name: column.name,
+  type: column.type,
+  repetition_type: column.optional ? "OPTIONAL" as const : "REQUIRED" as const,
+  ...column.converted && { converted_type: column.converted }
+})
+
+const cellsOf = (column: Column, records: ReadonlyArray<unknown>): Array<unknown> =>
+  records.map((record) => {
+    const value = Columns.at(record, column.path)
+    return value === undefined || (value === null && column.optional && column.absent === null)
+      ? null
+      : column.write(value)
+  })
+
+const formatOf = (library: Library, columns: ReadonlyArray<Column>, maxSize: number): throughSchema.Format => {
+  const schema = [{ name: "root", num_children: columns.length }, ...columns.map(elementOf)]
+  const reasonOf = (thrown: unknown, otherwise: string): string => {
+    if (thrown instanceof File.TooLarge) return `the table is larger than ${maxSize} bytes (maxSize)`
+    if (thrown instanceof File.OtherColumns) return "the columns are not those of the schema"
+    return Columns.reasonOf(thrown) ?? otherwise
+  }
+  return {
+    name,
+    id,
+    holds: "json",
+    pack: (records) =>
+      throughSchema.attempt(name, "encode", () => {
+        const columnData = columns.map((column) => ({
+          name: column.name,
+          data: cellsOf(column, records as ReadonlyArray<unknown>),
+          encoding: "PLAIN" as const,
+          offsetIndex: false
+        }))
+        const settings = { schema, columnData, statistics: false, createdBy: "effect-cached" }
+        const bytes = new Uint8Array(library.parquetWriteBuffer(settings))
+        File.layoutOf(bytes, columns, maxSize)
+        return bytes
+      }, (thrown) => reasonOf(thrown, "the value has no Parquet form")),
+    unpack: (bytes) =>
+      throughSchema.attempt(name, "decode", () => {
+        const layout = File.layoutOf(bytes, columns, maxSize)
+        return layout.groups.flatMap(({ chunks, rows }) => {
+          const records: Array<Columns.Fields> = []
+          chunks.forEach((chunk, i) => {
+            const column = layout.columns[i] as Column
+            const cells = File.readChunk(bytes, column, { rows, chunk, uncompress: library.snappyUncompress })
+            cells.forEach((cell, row) =>
+              Columns.putAt(records[row] ??= {}, column.path, cell === null ? column.absent : column.read(cell))
+            )
+          })
+          return records
+        })
+      }, (thrown) => reasonOf(thrown, "these bytes are not Parquet that this serializer writes"))
+  }
+}
+
+/**
+ * The options of `make`.
+ * @category options
+ * @since 0.1.0
+ */
+export interface ParquetOptions {
+  /**
+   * The largest table: its bytes before compression, and 16 for each cell. A larger one is not stored, and bytes that
+   * would decompress to more are a miss. @default `"64 MB"`
+   */
+  readonly maxSize?: SizeInput | undefined
+}
+
+/**
+ * Creates a Parquet serializer with options.
+ *
+ * **Example** (A limit for large tables)
+ *
+ * ```ts
+ * import * as Parquet from "effect-cached/serializers/Parquet"
+ * Parquet.make({ maxSize: "500 MB" }).extension // => ".parquet"
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (options: ParquetOptions): Serializer => {
+  refuseUnknown("Parquet.make", options, ["maxSize"])
+  const maxSize = options.maxSize === undefined ? 64_000_000 : sizeAboveZero("maxSize", options.maxSize)
+  const table = narrow({
+    name,
+    plain: refusing(name, id, "a value without a schema has no columns: use a key class"),
+    fromSchema<A, R>(schema: Schema.Codec<A, any, R, R>): Codec<A, R> {
+      const ast = SchemaAST.toEncoded(schema.ast)
+      const typed = ast._tag === "Arrays" ? ast.rest[0] : undefined
+      const columns = Columns.columnsOf(name, schema, "anything").map((column) => columnOf(column, typed))
+      return throughSchema.make(formatOf(library!, columns, maxSize), schema)
+    }
+  })
+  return {
+    name,
+    contentType: "application/vnd.apache.parquet",
+    extension: ".parquet",
+    make(schema, use) {
+      installed(library, name, "hyparquet hyparquet-writer")
+      return table(schema, use)
+    }
+  }
+}
+
+/**
+ * The Parquet serializer, for schemas that are arrays of structs. It refuses other schemas with a `CacheConfigError`.
+ * The schema gives each column its type; lists, records and unions become text with JSON.
+ *
+ * **Example** (Encoding a table)
+ *
+ * ```ts
+ * import { Effect, Schema } from "effect"
+ * import { Parquet } from "effect-cached/serializers/Parquet"
+ * const codec = Parquet.make(Schema.Array(Schema.Struct({ city: Schema.String, at: Schema.Date })))
+ * const bytes = Effect.runSync(codec.encode([{ city: "Berlin", at: new Date(0) }], "weather"))
+ * Effect.runSync(codec.decode(bytes, "weather")) // => [{ city: "Berlin", at: new Date(0) }]
+ * ```
+ *
+ * @category serializers
+ * @since 0.1.0
+ */
+export const Parquet: Serializer = make({})

@@ -1,0 +1,213 @@
+/**
+ * A thousand records, written and read in each format, beside the library of the format. Where the format has a schema,
+ * so has the library: its values are converted by the schema's JSON codec, and checked. `--bytes` gives the sizes, and
+ * `--turns` the time for which a value of 10 MB holds the event loop.
+ */
+import { decode as decodeMsgpack, encode as encodeMsgpack } from "@msgpack/msgpack"
+import * as cborg from "cborg"
+import { Effect, Redacted, Schema, Stream } from "effect"
+import type { Serializer } from "effect-cached"
+import { Binary } from "effect-cached/serializers/Binary"
+import { Cbor } from "effect-cached/serializers/Cbor"
+import * as Compressed from "effect-cached/serializers/Compressed"
+import { Csv } from "effect-cached/serializers/Csv"
+import * as Encrypted from "effect-cached/serializers/Encrypted"
+import { Json } from "effect-cached/serializers/Json"
+import { Ndjson } from "effect-cached/serializers/Ndjson"
+import * as parquet from "effect-cached/serializers/Parquet"
+import * as Signed from "effect-cached/serializers/Signed"
+import { Structured } from "effect-cached/serializers/Structured"
+import { Yaml } from "effect-cached/serializers/Yaml"
+import * as EffectCsv from "effect/encoding/Csv"
+import { parquetReadObjects } from "hyparquet"
+import { parquetWriteBuffer } from "hyparquet-writer"
+import * as yaml from "yaml"
+import { inTurn, median, nanos, print } from "../measure.ts"
+
+const Rows = Schema.Array(Schema.Struct({
+  id: Schema.String,
+  name: Schema.String,
+  email: Schema.String,
+  age: Schema.Finite,
+  active: Schema.Boolean,
+  about: Schema.String
+}))
+type Rows = typeof Rows.Type
+
+const rowsOf = (count: number): Rows =>
+  Array.from({ length: count }, (_, i) => ({
+    id: `user:${i}`,
+    name: "Ada Lovelace",
+    email: `user${i}@example.com`,
+    age: 20 + i % 60,
+    active: i % 3 === 0,
+    about: `about user ${i} `.repeat(8)
+  }))
+
+const rows = rowsOf(1000)
+const json = Schema.toCodecJson(Rows)
+const toJson = Schema.encodeUnknownSync(json) as (rows: Rows) => ReadonlyArray<Record<string, unknown>>
+const fromJson = Schema.decodeUnknownSync(json)
+
+const encoder = new TextEncoder()
+const decoder = new TextDecoder()
+const names = Object.keys(rows[0]!)
+
+interface Subject {
+  readonly encode: () => unknown
+  /** The library's decoder may be asynchronous. */
+  readonly decode: (bytes: never) => unknown
+}
+
+const through = (channel: unknown, input: ReadonlyArray<unknown>) =>
+  Effect.runSync(
+    Stream.fromArray(input).pipe(
+      Stream.pipeThroughChannel(channel as never),
+      Stream.runCollect
+    ) as unknown as Effect.Effect<
+      ReadonlyArray<never>
+    >
+  )
+
+const library: { readonly [name: string]: Subject } = {
+  "JSON and the schema": {
+    encode: () => encoder.encode(JSON.stringify(toJson(rows))),
+    decode: (bytes) => fromJson(JSON.parse(decoder.decode(bytes)))
+  },
+  "MessagePack": { encode: () => encodeMsgpack(rows), decode: (bytes) => decodeMsgpack(bytes) },
+  "cborg": { encode: () => cborg.encode(rows), decode: (bytes) => cborg.decode(bytes) },
+  "cborg and the schema": {
+    encode: () => cborg.encode(toJson(rows)),
+    decode: (bytes) => fromJson(cborg.decode(bytes))
+  },
+  "yaml and the schema": {
+    encode: () => encoder.encode(yaml.stringify(toJson(rows), { aliasDuplicateObjects: false, lineWidth: 0 })),
+    decode: (bytes) => fromJson(yaml.parse(decoder.decode(bytes)))
+  },
+  "Effect's CSV and the schema": {
+    encode: () =>
+      encoder.encode(
+        through(EffectCsv.encodeString(), [names, ...toJson(rows).map((row) => names.map((name) => String(row[name])))])
+          .join("")
+      ),
+    decode(bytes) {
+      const [, ...read] = through(EffectCsv.decodeString({ maxRecordSize: Infinity }), [decoder.decode(bytes)])
+      return fromJson((read as ReadonlyArray<ReadonlyArray<string>>).map(([id, name, email, age, active, about]) => ({
+        id,
+        name,
+        email,
+        age: Number(age),
+        active: active === "true",
+        about
+      })))
+    }
+  },
+  "lines of JSON and the schema": {
+    encode: () => encoder.encode(toJson(rows).map((row) => `${JSON.stringify(row)}\n`).join("")),
+    decode: (bytes) =>
+      fromJson(decoder.decode(bytes).split("\n").filter((line) => line !== "").map((line) => JSON.parse(line)))
+  },
+  "hyparquet and the schema": {
+    encode() {
+      const records = toJson(rows)
+      return parquetWriteBuffer({ columnData: names.map((name) => ({ name, data: records.map((row) => row[name]) })) })
+    },
+    decode: async (file) => fromJson(await parquetReadObjects({ file: file as ArrayBuffer }))
+  }
+}
+
+const codecOf = (serializer: Serializer.Serializer, isPlain = false) => {
+  const codec = serializer.make(isPlain ? undefined : Rows as never) as Serializer.Codec<Rows>
+  return {
+    encode: () => Effect.runSync(codec.encode(rows, "id")),
+    decode: (bytes: never) => Effect.runSync(codec.decode(bytes, "id"))
+  }
+}
+
+const ours: { readonly [name: string]: Subject } = {
+  "Json": codecOf(Json),
+  "Structured, no schema": codecOf(Structured, true),
+  "Binary": codecOf(Binary),
+  "Cbor, no schema": codecOf(Cbor, true),
+  "Cbor": codecOf(Cbor),
+  "Yaml": codecOf(Yaml),
+  "Csv": codecOf(Csv),
+  "Ndjson": codecOf(Ndjson),
+  "Parquet": codecOf(parquet.Parquet)
+}
+
+const subjects = { ...library, ...ours }
+
+const encoded = new Map(Object.entries(subjects).map(([name, { encode }]) => [name, encode() as Uint8Array]))
+
+const large = rowsOf(40_000)
+const keys = { keys: { a: Redacted.make(new Uint8Array(32)) }, current: "a" }
+
+/** The longest turn of the event loop while a value of 10 MB is encoded and decoded, in nanoseconds. */
+const longestTurn = async (serializer: Serializer.Serializer): Promise<number> => {
+  const codec = serializer.make(Rows as never) as Serializer.Codec<Rows>
+  const bytes = await Effect.runPromise(codec.encode(large, "id"))
+  const once = async (): Promise<number> => {
+    let [longest, last, isOn] = [0, nanos(), true]
+    const tick = () => {
+      const now = nanos()
+      longest = Math.max(longest, now - last)
+      last = now
+      if (isOn) setImmediate(tick)
+    }
+    setImmediate(tick)
+    await new Promise((resolve) => setImmediate(resolve))
+    await Effect.runPromise(Effect.andThen(codec.encode(large, "id"), codec.decode(bytes, "id")))
+    isOn = false
+    await new Promise((resolve) => setImmediate(() => setImmediate(resolve)))
+    return longest
+  }
+  const turns = []
+  for (let i = 0; i < 3; i++) turns.push(await once())
+  return median(turns)
+}
+
+/** Bytes that need no time of their own, so that only the wrapper holds the event loop. */
+const still: Serializer.Serializer = {
+  ...Json,
+  make: () => {
+    const bytes = encoder.encode(JSON.stringify(large))
+    return { id: 200, encode: () => Effect.succeed(bytes), decode: () => Effect.succeed(large as never) }
+  }
+}
+
+if (process.argv.includes("--turns")) {
+  const formats = { Json, Binary, Cbor, Yaml, Csv, Ndjson, Parquet: parquet.make({ maxSize: "500 MB" }) }
+  const wrappers = {
+    "Compressed, gzip": Compressed.make(still, { algorithm: "gzip" }),
+    "Compressed, zstd": Compressed.make(still, { algorithm: "zstd" }),
+    "Signed": Signed.make(still, keys),
+    "Encrypted, AES-256-GCM": Encrypted.make(still, keys),
+    "Encrypted, XChaCha20-Poly1305": Encrypted.make(still, { ...keys, algorithm: "XChaCha20-Poly1305" })
+  }
+  const rows = []
+  for (const [name, serializer] of Object.entries({ ...formats, ...wrappers })) {
+    rows.push({ name, value: await longestTurn(serializer) })
+  }
+  print([...rows, { name: "20 ms", value: 20e6 }])
+} else if (process.argv.includes("--bytes")) {
+  print(Array.from(encoded, ([name, { byteLength }]) => ({ name, value: byteLength })))
+} else {
+  const steps: { readonly [name: string]: () => unknown } = Object.fromEntries(
+    Object.entries(subjects).flatMap(([name, { decode, encode }]) => [
+      [`${name}, encode`, encode],
+      [`${name}, decode`, () => decode(encoded.get(name) as never)]
+    ])
+  )
+  print(
+    await Effect.runPromise(inTurn(
+      { subjects: Object.keys(steps), warmup: 6, rounds: 24 },
+      (name) =>
+        Effect.promise(async () => {
+          const start = nanos()
+          await steps[name]!()
+          return nanos() - start
+        })
+    ))
+  )
+}
