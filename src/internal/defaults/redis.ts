@@ -12,6 +12,9 @@ export const replicas = 0
 /** By default, a layer starts even if the server is unreachable, and uses the server once it is reachable. */
 export const connect = "eventually" as const
 
+/** By default, the server reports every change to every process with a memory tier. */
+export const coherence = "broadcast" as const
+
 export const connection = {
   connectMillis: 1000,
   /** The pause before the first attempt to reconnect. Each later pause is twice as long. */

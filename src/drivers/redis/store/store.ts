@@ -22,7 +22,7 @@ import { transact } from "./transaction/transact.ts"
 import * as Writes from "./writes.ts"
 
 export const storeOver = Effect.fnUntraced(function*(
-  { config: { maxValue, scrub }, debts, recovery, session }: Opened
+  { config: { coherence, maxValue, scrub }, debts, recovery, session }: Opened
 ): Effect.fn.Return<Store, never, Scope.Scope> {
   const tokens = Tokens.make(yield* Tokens.Seed)
   const published = Published.make(session, tokens.next(8), scrub)
@@ -35,6 +35,7 @@ export const storeOver = Effect.fnUntraced(function*(
     scope: yield* Effect.scope,
     maxValue,
     published,
+    coherence,
     debts,
     changed: (changes) => Recovery.note(recovery, changes)
   }
@@ -57,7 +58,7 @@ const storeOf = (self: State.StoreState): Store => {
     name: storeName,
     capabilities: {
       shared: true,
-      changes: true,
+      changes: self.coherence === "keys" ? "reads" : true,
       dependencies: wire.isCluster ? "ids" : true,
       sharded: wire.isCluster
     },

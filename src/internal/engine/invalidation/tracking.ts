@@ -330,12 +330,17 @@ function* apart(self: Flights, tier: StoreTier, changes: ReadonlyArray<Change>):
   }
 }
 
+const isHeld = (self: Flights, { pending }: StoreTier, id: string): boolean =>
+  self.memory.entries.has(id) || self.flights.has(id) || pending.ids.has(id)
+
 /** Applies a change by another process. A load of the id becomes unjoinable, but its callers still get its result. */
 const applyChange = (self: Flights, tier: StoreTier, change: Change | undefined): void => {
   if (change === undefined) return
   self.mutations++
   switch (change._tag) {
     case "Changed": {
+      self.stats.told++
+      if (!isHeld(self, tier, change.id)) self.stats.toldInVain++
       noteChange(self, change.id)
       if (!Pending.isUnasked(tier.pending, change.id)) {
         Pending.giveUp(tier.pending, change.id)
@@ -353,6 +358,7 @@ const applyChange = (self: Flights, tier: StoreTier, change: Change | undefined)
       break
     }
     case "TagChanged":
+      self.stats.told++
       TagEpochs.invalidate(self.tagEpochs, [change.tag])
       break
     case "ManyChanged":

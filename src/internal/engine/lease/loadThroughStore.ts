@@ -30,7 +30,7 @@ import { isFault } from "../storeTier/faults.ts"
 import { fetch } from "../storeTier/fetch.ts"
 import { addUnanswered } from "../storeTier/makeStoreTier.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
-import { type Budget, isFar, Rejected, rejectedBy, type WriteGrant } from "../storeTier/storeTier.ts"
+import { type Budget, isFar, Rejected, rejectedBy, type StoreTier, type WriteGrant } from "../storeTier/storeTier.ts"
 import { type LateMarkers, versionsOf } from "../storeTier/tagVersions.ts"
 import { acquireLease, LeasedElsewhere } from "./acquireLease.ts"
 import { commitTogether, isCrowded } from "./together.ts"
@@ -68,6 +68,11 @@ export const throughStore = Effect.fnUntraced(function*(
   flight.conclude = (exit) => conclude(self, flight, grant && { ...grant, tier, budget }, exit)
   return yield* Effect.flatMap(Effect.exit(counted(flight, load)), flight.conclude)
 })
+
+/** Limits how long memory keeps a value that was loaded without the store, if only changes of reads are reported. */
+const believeShortly = ({ maxStalenessMillis, store }: StoreTier, entry: Entry, now: number): void => {
+  if (store.capabilities.changes === "reads") entry.memoryExpiresAt = now + maxStalenessMillis
+}
 
 interface Reading extends Asking {
   readonly clock: Clock.Clock
@@ -135,6 +140,7 @@ export const endLoad = (
   const now = clock.currentTimeMillisUnsafe()
   flight.entry = toEntry(self, flight, outcome, now)
   if (flight.entry !== undefined && flight.storable) Pending.giveUp(self.storeTier!.pending, flight.id)
+  if (flight.entry !== undefined && !isWritten) believeShortly(self.storeTier!, flight.entry, now)
   // With `copy`, callers receive the entry's own copy, because the user's code may change the value during the write.
   const answer = flight.entry?.exit ?? outcome
   if (flight.entry !== undefined && isWritten && Exit.isSuccess(answer)) {
@@ -220,10 +226,14 @@ export const prepare = Effect.fnUntraced(function*(
   const { pending } = tier
   const { id, request } = flight
   if (!isStorable(self, flight)) return undefined
-  if (Pending.isPending(pending, id) || Pending.areTagsPending(pending, entry.tags)) return undefined
+  if (Pending.isPending(pending, id) || Pending.areTagsPending(pending, entry.tags)) {
+    return void believeShortly(tier, entry, flight.endedAt)
+  }
   const { dependencies } = flight.attempt
   // The entry may still enter memory, which checks the tags by their epochs.
-  if (dependencies !== undefined && !fitsStore(self, flight, dependencies, entry)) return undefined
+  if (dependencies !== undefined && !fitsStore(self, flight, dependencies, entry)) {
+    return void believeShortly(tier, entry, flight.endedAt)
+  }
   const own = yield* versionsOf(asking, dependencies?.own ?? entry.tags, declaredTags(self, request), markers)
   if (isFault(own)) return void failStrict(self, flight, own)
   if (own === undefined) return undefined

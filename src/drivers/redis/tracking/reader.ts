@@ -1,0 +1,102 @@
+/**
+ * Tracking by key: the server remembers what the connections for data have read, and sends its invalidations to the
+ * connection that listens (`REDIRECT`). It forgets a key with its invalidation, and everything with the connection. A
+ * lost connection for data, or a late answer on it, therefore ends the stream of changes, like a lost listener.
+ */
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Scope from "effect/Scope"
+import * as Limits from "../../../internal/defaults/redis.ts"
+import * as Connection from "../connection/connection.ts"
+import { answerMillis } from "../connection/wire.ts"
+import { Fault } from "../fault.ts"
+import { asEffect } from "../session/answers.ts"
+import type { Session } from "../session/session.ts"
+import { type Ask, switchedOff, textOf } from "./client.ts"
+
+interface Reader {
+  readonly connection: Connection.Connection
+  /** The id that the server has given to the connection that listens. */
+  readonly listener: string
+}
+
+interface Reading {
+  readonly session: Session
+  /** The connections that listen, one per master, in the order of the masters. */
+  readonly asks: ReadonlyArray<Ask>
+  readonly onLost: (why: Fault) => void
+  /** The names of the probes that have not been reported yet. */
+  readonly probes: Map<string, () => void>
+  readonly sender: string
+}
+
+/** Makes the server report changes of all that is read from now on, until the scope closes. Returns the heartbeat. */
+export const read = Effect.fnUntraced(function*(
+  self: Reading
+): Effect.fn.Return<Effect.Effect<never, Fault>, Fault, Scope.Scope> {
+  const { asks, onLost, session: { wire } } = self
+  const connections = wire.masters()
+  if (connections.length !== asks.length) return yield* Effect.fail(otherMasters)
+  const end = wire.onSlots(() => onLost(otherMasters))
+  yield* Effect.addFinalizer(() => Effect.sync(end))
+  const readers = yield* Effect.forEach(asks, (ask, i) => begin(self, ask, connections[i]!), {
+    concurrency: "unbounded"
+  })
+  if (!wire.isCluster) yield* prove(self, readers[0]!)
+  return Effect.forever(Effect.andThen(
+    Effect.sleep(Limits.tracking.heartbeatMillis),
+    Effect.andThen(
+      Effect.forEach(readers, look, { concurrency: "unbounded", discard: true }),
+      Effect.sync(wire.lookAgain)
+    )
+  ))
+})
+
+const otherMasters = new Fault("Unavailable", "the cluster has other masters, or its slots have moved")
+
+const begin = Effect.fnUntraced(function*(
+  { onLost }: Reading,
+  ask: Ask,
+  connection: Connection.Connection
+): Effect.fn.Return<Reader, Fault, Scope.Scope> {
+  const listener = String(yield* ask("CLIENT", "ID"))
+  connection.onDown.add(onLost)
+  yield* Effect.addFinalizer(() =>
+    Effect.sync(() => {
+      connection.onDown.delete(onLost)
+      // Locks and guards continue to use the connection, and what they read need not be reported.
+      Connection.send(connection, ["CLIENT", "TRACKING", "OFF"], () => {})
+    })
+  )
+  yield* command(connection, "CLIENT", "TRACKING", "ON", "REDIRECT", listener)
+  return { connection, listener }
+})
+
+const command = (connection: Connection.Connection, ...args: ReadonlyArray<string>): Effect.Effect<unknown, Fault> =>
+  asEffect((done) => Connection.send(connection, args, done), (answer) => answer, (fault) => fault)
+
+/**
+ * Reads and writes a key, and waits for the report. Ids of connections are small numbers that are unique on one server
+ * only, so behind a proxy, Sentinels or a host name, the id may be that of a connection of another program.
+ */
+const prove = Effect.fnUntraced(function*(
+  { probes, sender, session: { keys, wire } }: Reading,
+  { connection, listener }: Reader
+): Effect.fn.Return<void, Fault> {
+  const probe = keys.probe(`${sender}${listener}`)
+  const told = Deferred.makeUnsafe<void>()
+  probes.set(probe, () => void Deferred.doneUnsafe(told, Exit.void))
+  yield* command(connection, "PTTL", probe)
+  yield* command(connection, "SET", probe, "", "PX", "1000")
+  yield* Effect.timeoutOrElse(Deferred.await(told), {
+    duration: answerMillis(wire, 1),
+    orElse: () => Effect.fail(new Fault("Unavailable", "changes do not reach the connection that listens"))
+  }).pipe(Effect.ensuring(Effect.sync(() => probes.delete(probe))))
+})
+
+const look = Effect.fnUntraced(function*({ connection, listener }: Reader): Effect.fn.Return<void, Fault> {
+  const info = textOf(yield* command(connection, "CLIENT", "TRACKINGINFO"))
+  const isOn = info.includes(`"redirect",${listener},`) && info.includes(`"on"`) && !info.includes("broken_redirect")
+  if (!isOn) return yield* Effect.fail(switchedOff)
+})

@@ -1,0 +1,131 @@
+/** Tracking by key: a process receives the changes of all keys that it has read, and of no others. */
+import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { Cached, CacheLayer } from "effect-cached"
+import { createClient } from "redis"
+import { isMissing } from "../support/needs.ts"
+import { startProxy } from "../support/proxy.ts"
+import { freshPrefix, program, type Server, startServer } from "../support/redis.ts"
+import { processesOn, warned } from "../support/redisProcesses.ts"
+import { until } from "../support/until.ts"
+
+const timeout = 180_000
+
+describe.skipIf(isMissing(program))("Redis · tracking by key", () => {
+  let server: Server
+  beforeAll(async () => {
+    server = await startServer()
+  })
+  afterAll(() => server.end())
+
+  const { areInMemory, ask, process, two, urlOf } = processesOn(() => server, { coherence: "keys" })
+
+  const clients = Effect.map(ask("CLIENT", "LIST", "TYPE", "normal"), (list) => String(list).trim().split("\n"))
+
+  /** The ids of the connections for data, or of those that listen. */
+  const idsOf = (flag: "t" | "B") =>
+    Effect.map(
+      clients,
+      (lines) =>
+        lines.filter((line) =>
+          flag === "B" ? / flags=\S*B/.test(line) : / flags=\S*t/.test(line) && !/ flags=\S*B/.test(line)
+        ).map((line) => /^id=(\d+)/.exec(line)![1]!)
+    )
+
+  it.live(
+    "a process receives the changes of only those keys that it has read",
+    () =>
+      Effect.scoped(Effect.gen(function*() {
+        const { a, b, prefix } = yield* two
+        const c = yield* process(prefix, { coherence: "broadcast" })
+        yield* c.read()
+        yield* until("its memory", c.isInMemory)
+        const told = Effect.map(
+          Effect.all([b.use(Cached.stats), c.use(Cached.stats)]),
+          (all) => all.map((stats) => stats.told)
+        )
+        expect((yield* b.use(Cached.stats)).coherence).toBe("keys")
+        yield* until("its reports", Effect.map(c.use(Cached.stats), ({ coherence }) => coherence === "broadcast"))
+        const [beforeB, beforeC] = yield* told
+        const others = Array.from({ length: 200 }, (_, i) => `other ${i}`)
+        yield* a.use(Cached.setMany(others.map((key) => [key, 1] as const), { ttl: "1 hour" }))
+        yield* until("all changes", Effect.map(told, ([, now]) => now! - beforeC! >= 200))
+        const { toldInVain } = yield* c.use(Cached.stats)
+        expect(toldInVain).toBeGreaterThanOrEqual(200)
+        expect((yield* told)[0]! - beforeB!).toBe(0)
+        yield* a.use(Cached.set("k", -1, { ttl: "1 hour" }))
+        yield* until("what b holds", Effect.map(b.read(), (now) => now === -1))
+        expect((yield* told)[0]! - beforeB!).toBeLessThanOrEqual(2)
+      })),
+    timeout
+  )
+
+  it.live.each([["the connection for data", "t"], ["the connection that listens", "B"]] as const)(
+    "F22 · what was changed while %s was lost leaves memory",
+    ([, flag]) =>
+      Effect.scoped(Effect.gen(function*() {
+        const { b, prefix } = yield* two
+        const keys = (yield* ask("KEYS", `${prefix}:v:*`)) as ReadonlyArray<string>
+        const ids = yield* idsOf(flag)
+        expect(ids.length).toBeGreaterThanOrEqual(2)
+        // In one step, before any of them can connect again.
+        yield* Effect.promise(async () => {
+          const client = await createClient({ url: server.url }).connect()
+          const kills = ids.map((id) => client.sendCommand(["CLIENT", "KILL", "ID", id]))
+          await Promise.all([...kills, client.sendCommand(["UNLINK", ...keys.map(String)])])
+          client.destroy()
+        })
+        yield* until("another load", Effect.map(b.read(), () => b.of.loads > 0))
+        yield* until("reports again", Effect.map(b.use(Cached.stats), ({ coherence }) => coherence === "keys"))
+      })),
+    timeout
+  )
+
+  it.live.each([["on the connection for data", "REDIRECT"], ["on the connection that listens", "BCAST"]] as const)(
+    "F22 · tracking that was switched off unheard %s is noticed within a second",
+    ([, clients]) =>
+      Effect.scoped(Effect.gen(function*() {
+        const prefix = freshPrefix()
+        const proxy = yield* Effect.acquireRelease(
+          Effect.promise(() => startProxy(server.port)),
+          ({ end }) => Effect.promise(end)
+        )
+        const [a, b] = [yield* process(prefix), yield* process(prefix, { url: proxy.url })]
+        const value = yield* a.read()
+        yield* until("b's memory", Effect.andThen(b.read(), areInMemory(b)))
+        proxy.inject("CLIENT REPLY SKIP\r\nCLIENT TRACKING OFF\r\n", clients)
+        yield* a.use(Cached.set("k", -1, { ttl: "1 hour" }))
+        const isSeen = Effect.map(b.read(), (now) => now !== value)
+        yield* Effect.timeout(until("the change", isSeen), "3 seconds")
+      })),
+    timeout
+  )
+
+  it.live(
+    "P2 · where the server does not say which connection is which, changes are published, and that is warned of once",
+    () =>
+      warned((warnings) =>
+        Effect.scoped(Effect.gen(function*() {
+          const url = yield* urlOf("nameless", "-client|id")
+          const prefix = freshPrefix()
+          const [a, b] = [yield* process(prefix), yield* process(prefix, { url })]
+          yield* until("the warning", Effect.sync(() => warnings.some((one) => one.includes("cannot all be followed"))))
+          expect((yield* b.use(Cached.stats)).coherence).toBe("none")
+          yield* a.read()
+          for (let i = 1; i <= 3; i++) {
+            yield* until("b's memory", Effect.andThen(b.read(), b.isInMemory))
+            yield* a.use(Cached.set("k", -i, { ttl: "1 hour" }))
+            yield* until("the change", Effect.map(b.read(), (now) => now === -i))
+          }
+          expect(warnings.filter((one) => one.includes("cannot all be followed"))).toHaveLength(1)
+        }))
+      ),
+    timeout
+  )
+
+  it("an unknown kind of coherence is refused", () => {
+    expect(() => CacheLayer.redis({ coherence: "key" as never })).toThrow(
+      `CacheLayer.redis: "coherence" must be "broadcast" or "keys"`
+    )
+  })
+})
