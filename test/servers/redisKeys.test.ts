@@ -1,11 +1,20 @@
 /** Tracking by key: a process receives the changes of all keys that it has read, and of no others. */
 import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Layer } from "effect"
 import { Cached, CacheLayer } from "effect-cached"
 import { createClient } from "redis"
+import { hashOf, slotOf } from "../../src/drivers/redis/protocol/keys.ts"
 import { isMissing } from "../support/needs.ts"
 import { startProxy } from "../support/proxy.ts"
-import { freshPrefix, program, type Server, startServer } from "../support/redis.ts"
+import {
+  freshPrefix,
+  moveSlot,
+  program,
+  type RedisCluster,
+  type Server,
+  startCluster,
+  startServer
+} from "../support/redis.ts"
 import { processesOn, warned } from "../support/redisProcesses.ts"
 import { until } from "../support/until.ts"
 
@@ -81,7 +90,7 @@ describe.skipIf(isMissing(program))("Redis · tracking by key", () => {
     timeout
   )
 
-  it.live.each([["on the connection for data", "REDIRECT"], ["on the connection that listens", "BCAST"]] as const)(
+  it.live.each([["on the connection for data", "SCRIPT"], ["on the connection that listens", "BCAST"]] as const)(
     "F22 · tracking that was switched off unheard %s is noticed within a second",
     ([, clients]) =>
       Effect.scoped(Effect.gen(function*() {
@@ -128,4 +137,42 @@ describe.skipIf(isMissing(program))("Redis · tracking by key", () => {
       `CacheLayer.redis: "coherence" must be "broadcast" or "keys"`
     )
   })
+})
+
+describe.skipIf(isMissing(program))("Redis · tracking by key on a cluster", () => {
+  let cluster: RedisCluster
+  beforeAll(async () => {
+    cluster = await startCluster()
+  }, timeout)
+  afterAll(() => cluster.end())
+
+  it.live(
+    "P2 · a value that only memory has leaves it when it is invalidated behind a slot that has moved",
+    () =>
+      Effect.gen(function*() {
+        const [first, second] = cluster.servers as [Server, Server]
+        const options = {
+          nodes: cluster.nodes,
+          prefix: freshPrefix(),
+          maxStaleness: "1 hour",
+          coherence: "keys",
+          maxValue: 100
+        } as const
+        const [a, b] = [
+          yield* Layer.build(CacheLayer.redisCluster(options)),
+          yield* Layer.build(CacheLayer.redisCluster(options))
+        ]
+        const id = Array.from({ length: 100_000 }, (_, i) => `id ${i}`).find((id) => slotOf(hashOf(id)) < 5000)!
+        let loads = 0
+        const load = Effect.sync(() => `${++loads}${"x".repeat(1000)}`)
+        const read = Effect.provideContext(Cached.ttl(load, { key: id, ttl: "1 hour" }), b)
+        const isInMemory = Effect.map(Effect.all([read, Effect.delay(read, "200 millis")]), ([one, two]) => one === two)
+        yield* until("its memory", isInMemory)
+        yield* Effect.promise(() => moveSlot(slotOf(hashOf(id)), first, second, cluster.servers.slice(0, 3)))
+        const before = loads
+        yield* Effect.provideContext(Cached.invalidate(id), a)
+        yield* Effect.timeout(until("another load", Effect.map(read, () => loads > before)), "5 seconds")
+      }).pipe(Effect.scoped),
+    timeout
+  )
 })

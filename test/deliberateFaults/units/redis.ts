@@ -3,10 +3,19 @@ import type { UnitFault } from "../fault.ts"
 
 export const faults: ReadonlyArray<UnitFault> = [
   {
+    name: "a slot that has moved goes unnoticed, with the keys that were read in it",
+    in: "adopt",
+    find: "if (haveMoved)",
+    replace: "if (haveMoved && owners.length === 0)",
+    by: "test/servers/redisKeys.test.ts"
+  },
+  {
     name: "a lost connection for reads goes unnoticed",
     in: "use",
     find: "Connection.isDown(self, why)",
     replace: "",
+    // The next heartbeat would notice it, too.
+    also: [{ in: "look", find: "if (!isOn)", replace: "if (isOn === undefined)" }],
     by: "test/servers/redisKeys.test.ts"
   },
   {
