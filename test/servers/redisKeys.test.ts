@@ -134,7 +134,7 @@ describe.skipIf(isMissing(program))("Redis · tracking by key", () => {
 
   it("an unknown kind of coherence is refused", () => {
     expect(() => CacheLayer.redis({ coherence: "key" as never })).toThrow(
-      `CacheLayer.redis: "coherence" must be "broadcast" or "keys"`
+      `CacheLayer.redis: "coherence" must be "broadcast", "keys", "messages" or "none"`
     )
   })
 })

@@ -48,13 +48,14 @@ interface CommonOptions {
   readonly replicas?: number | undefined
   /**
    * How memory learns of changes by other processes. `"broadcast"`: the server reports every change to every process.
-   * `"keys"`: the server remembers what each process has read, and reports changes of only that.
+   * `"keys"`: the server remembers what each process has read, and reports changes of only that. `"messages"`:
+   * processes notify each other. `"none"`: not at all. With the last two, memory is trusted for `maxStaleness`.
    * @default `"broadcast"`
    */
   readonly coherence?: Coherence | undefined
 }
 
-export type Coherence = "broadcast" | "keys"
+export type Coherence = "broadcast" | "keys" | "messages" | "none"
 
 export interface ServerOptions extends CommonOptions {
   /**
@@ -236,8 +237,8 @@ const shared = (what: string, options: CommonOptions & Timed, all: ReadonlyArray
   if (replicas !== undefined && (!Number.isInteger(replicas) || replicas < 0)) {
     refuse(what, "\"replicas\" must be a whole number from 0")
   }
-  if (coherence !== undefined && !coherences.includes(coherence)) {
-    refuse(what, `"coherence" must be ${coherences.map((one) => `"${one}"`).join(" or ")}`)
+  if (coherence !== undefined && !coherences.has(coherence)) {
+    refuse(what, "\"coherence\" must be \"broadcast\", \"keys\", \"messages\" or \"none\"")
   }
   return {
     prefix: prefixOf(what, prefix),
@@ -253,7 +254,7 @@ const shared = (what: string, options: CommonOptions & Timed, all: ReadonlyArray
   }
 }
 
-const coherences: ReadonlyArray<Coherence> = ["broadcast", "keys"]
+const coherences: ReadonlySet<Coherence> = new Set(["broadcast", "keys", "messages", "none"] as const)
 
 const longestMillis = 2 ** 30
 

@@ -27,8 +27,10 @@ import * as Reader from "./reader.ts"
 export const changesOf = (tracking: Tracking): Stream.Stream<Change, StoreError> =>
   Stream.suspend(() => {
     const current: Current = { invalidations: undefined }
+    const following = (offer: Waiting.Offer) =>
+      tracking.coherence === "messages" ? hear(tracking, offer) : follow(tracking, offer, current)
     const changes = Waiting.stream((offer) =>
-      Effect.mapError(onMachineClock(follow(tracking, offer, current)), (fault) => storeError("listen", fault))
+      Effect.mapError(onMachineClock(following(offer)), (fault) => storeError("listen", fault))
     )
     return Stream.filter(
       changes,
@@ -40,6 +42,13 @@ interface Current {
   /** `undefined` while the server does not track. */
   invalidations: Invalidations | undefined
 }
+
+/** Follows published changes only, because the program has chosen that. */
+const hear = ({ published }: Tracking, offer: Waiting.Offer): Effect.Effect<never, Fault> =>
+  Effect.scoped(Effect.flatMap(Published.subscribe(published, offer), (subscribed) => {
+    offer({ _tag: "Partial" })
+    return subscribed
+  }))
 
 /** Tracks changes. If a server refuses tracking, subscribes to published changes, and retries tracking at intervals. */
 const follow = Effect.fnUntraced(function*(

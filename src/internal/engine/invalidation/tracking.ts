@@ -94,7 +94,7 @@ const follow = Effect.fnUntraced(function*(self: Flights, tier: StoreTier, state
   const clock = yield* Clock.Clock
   const apply = (change: Change | undefined): void => {
     if (change?._tag === "Partial") {
-      warn("cannot all be followed", Exit.fail(change.why))
+      if (change.why !== undefined) warn("cannot all be followed", Exit.fail(change.why))
       partialAt ??= monotonicMillis(clock)
       if (!tier.untracked) markUntracked(self, tier)
       return
@@ -122,7 +122,7 @@ const follow = Effect.fnUntraced(function*(self: Flights, tier: StoreTier, state
   }
   const warnWhereSilent = Effect.delay(
     Effect.sync(() => {
-      if (tier.untracked) warn("do not arrive", Exit.void)
+      if (tier.untracked && partialAt === undefined) warn("do not arrive", Exit.void)
     }),
     following.longestMillis
   )
@@ -300,8 +300,10 @@ const poll = (self: Flights, tier: StoreTier, state: Polling): void => {
     for (const change of changes) {
       if (change._tag === "Partial") {
         state.isPartial = true
-        if (!state.isWarned) warnUntracked(self, tier, "cannot all be followed", Exit.fail(change.why))
-        state.isWarned = true
+        if (!state.isWarned && change.why !== undefined) {
+          state.isWarned = true
+          warnUntracked(self, tier, "cannot all be followed", Exit.fail(change.why))
+        }
       } else if (change._tag === "Coherent" && state.isPartial) {
         state.isPartial = state.isWarned = false
         forgetAll(self)
