@@ -132,6 +132,37 @@ describe.skipIf(isMissing(program))("Redis · tracking by key", () => {
     timeout
   )
 
+  it.live(
+    "P2 · a server that forgets keys that were read reports these, and a full table is warned of once",
+    () =>
+      warned((warnings) =>
+        Effect.scoped(Effect.gen(function*() {
+          const prefix = freshPrefix()
+          const a = yield* process(prefix)
+          const keys = Array.from({ length: 300 }, (_, i) => `t${i}`)
+          yield* ask("CONFIG", "SET", "tracking-table-max-keys", "50")
+          yield* Effect.addFinalizer(() => ask("CONFIG", "SET", "tracking-table-max-keys", "1000000"))
+          yield* Effect.forEach(keys, (key) => a.read(key), { concurrency: "unbounded" })
+          const b = yield* process(prefix)
+          const fullOnes = () => warnings.filter((one) => one.includes("tracking-table-max-keys"))
+          const readAll = Effect.forEach(keys, (key) => b.read(key), { concurrency: "unbounded" })
+          const told = Effect.map(b.use(Cached.stats), ({ told }) => told > 200)
+          yield* until("reports", Effect.andThen(readAll, told))
+          yield* a.use(Cached.setMany(keys.map((key) => [key, -1] as const), { ttl: "1 hour" }))
+          const areNew = Effect.map(
+            Effect.forEach(keys, (key) => b.read(key), { concurrency: "unbounded" }),
+            (all) => all.every((one) => one === -1)
+          )
+          yield* until("all new values", areNew)
+          const c = yield* process(prefix)
+          yield* until("the warning", Effect.andThen(c.read(), Effect.sync(() => fullOnes().length > 0)))
+          // Each of the three processes may warn.
+          expect(fullOnes().length).toBeLessThanOrEqual(3)
+        }))
+      ),
+    timeout
+  )
+
   it("an unknown kind of coherence is refused", () => {
     expect(() => CacheLayer.redis({ coherence: "key" as never })).toThrow(
       `CacheLayer.redis: "coherence" must be "broadcast", "keys", "messages" or "none"`

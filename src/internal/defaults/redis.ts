@@ -51,6 +51,8 @@ export const tracking = {
   answerMillis: 500,
   /** The number of heartbeats after which the server is asked again whether it is a master. */
   beatsPerRole: 10,
+  /** The number of heartbeats after which a process checks whether the server's table of read keys is full. */
+  beatsPerTable: 60,
   /** How many of its own writes a process remembers, with the first bytes of their entries. */
   ownWrites: 10_000,
   /** How many tags are remembered with their versions. */

@@ -44,14 +44,43 @@ export const read = Effect.fnUntraced(function*(
     concurrency: "unbounded"
   })
   if (!wire.isCluster) yield* prove(self, readers[0]!)
-  return Effect.forever(Effect.andThen(
-    Effect.sleep(Limits.tracking.heartbeatMillis),
-    Effect.andThen(
-      Effect.forEach(readers, look, { concurrency: "unbounded", discard: true }),
-      Effect.sync(wire.lookAgain)
-    )
+  return beat(self, readers)
+})
+
+const beat = Effect.fnUntraced(function*(
+  { session }: Reading,
+  readers: ReadonlyArray<Reader>
+): Effect.fn.Return<never, Fault> {
+  for (let beats = 0;; beats++) {
+    if (beats % Limits.tracking.beatsPerTable === 0) yield* Effect.forEach(readers, (one) => watchTable(session, one))
+    yield* Effect.sleep(Limits.tracking.heartbeatMillis)
+    yield* Effect.forEach(readers, look, { concurrency: "unbounded", discard: true })
+    session.wire.lookAgain()
+  }
+})
+
+const warned = new WeakSet<Session>()
+
+/** Warns once if the server's table of the keys that processes have read is full, if the user may read its limit. */
+const watchTable = Effect.fnUntraced(function*(session: Session, { connection }: Reader): Effect.fn.Return<void> {
+  if (warned.has(session)) return
+  const asked = Effect.all([
+    command(connection, "CONFIG", "GET", setting),
+    command(connection, "INFO", "stats")
+  ], { concurrency: 2 })
+  const [limits, info] = yield* Effect.catch(asked, () => Effect.succeed([undefined, ""]))
+  const limit = Array.isArray(limits) ? Number(limits[1]) : 0
+  const [, keys] = /^tracking_total_keys:(\d+)/m.exec(String(info)) ?? []
+  if (!(limit > 0 && Number(keys) >= limit)) return
+  warned.add(session)
+  // A logger that throws does not end the stream of changes.
+  yield* Effect.exit(Effect.logWarning(
+    `The server remembers at most ${limit} keys that processes have read. It forgets some keys, which processes then ` +
+      `read again: raise its ${setting}, or use coherence: "broadcast" (logged once)`
   ))
 })
+
+const setting = "tracking-table-max-keys"
 
 const otherMasters = new Fault("Unavailable", "the cluster has other masters, or its slots have moved")
 
