@@ -1,7 +1,8 @@
 /** Tracking by key: a process receives the changes of all keys that it has read, and of no others. */
 import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
-import { Cached, CacheLayer } from "effect-cached"
+import { Cached, CacheLayer, Store } from "effect-cached"
+import { RedisStore } from "effect-cached/redis"
 import { createClient } from "redis"
 import { hashOf, slotOf } from "../../src/drivers/redis/protocol/keys.ts"
 import { isMissing } from "../support/needs.ts"
@@ -127,6 +128,37 @@ describe.skipIf(isMissing(program))("Redis · tracking by key", () => {
             yield* until("the change", Effect.map(b.read(), (now) => now === -i))
           }
           expect(warnings.filter((one) => one.includes("cannot all be followed"))).toHaveLength(1)
+        }))
+      ),
+    timeout
+  )
+
+  it.live(
+    "P2 · two caches over one store both receive changes, and neither takes them from the other",
+    () =>
+      warned((warnings) =>
+        Effect.scoped(Effect.gen(function*() {
+          const prefix = freshPrefix()
+          const a = yield* process(prefix)
+          const store = yield* RedisStore.make({ url: server.url, prefix, coherence: "keys" })
+          const caches = yield* Effect.all([1, 2].map(() =>
+            Layer.build(Layer.fresh(Layer.provide(
+              CacheLayer.layerWith({ maxStaleness: "1 hour" }),
+              Layer.succeed(Store.Store, store)
+            )))
+          ))
+          const read = Cached.ttl(Effect.succeed(1), { key: "k", ttl: "1 hour" })
+          const stats = Effect.forEach(caches, (cache) => Effect.provideContext(Cached.stats, cache))
+          const areCoherent = Effect.map(stats, (all) => all.every(({ coherence }) => coherence === "keys"))
+          yield* until("both to listen", areCoherent)
+          yield* Effect.sleep("2 seconds")
+          for (let i = 1; i <= 3; i++) {
+            yield* a.use(Cached.set("k", i, { ttl: "1 hour" }))
+            for (const cache of caches) {
+              yield* until("the change", Effect.map(Effect.provideContext(read, cache), (value) => value === i))
+            }
+          }
+          expect(warnings).toEqual([])
         }))
       ),
     timeout

@@ -103,15 +103,16 @@ const track = Effect.fnUntraced(function*(
   const questions = yield* Questions.make
   const self: Invalidations = { ...tracking, offer, questions, asked: [], probes: new Map() }
   current.invalidations = self
+  const isByKey = coherence === "keys" && (yield* Reader.claim(session))
   const listener = {
     onInvalidate: (key: unknown) => onInvalidate(self, key),
     onLost,
     answerMillis: (questions: number) => answerMillis(wire, questions),
-    prefixes: coherence === "keys" ? keys.trackedControl : keys.tracked,
+    prefixes: isByKey ? keys.trackedControl : keys.tracked,
     scrub: published.scrub
   }
   const asks = yield* Effect.forEach(clients, (client) => Client.listen(client, listener), { concurrency: "unbounded" })
-  const beat = coherence === "keys"
+  const beat = isByKey
     ? yield* Reader.read({ session, asks, onLost, probes: self.probes, sender: published.sender })
     : Effect.never
   yield* began

@@ -31,6 +31,19 @@ interface Reading {
   readonly sender: string
 }
 
+const readers = new WeakSet<Session>()
+
+/**
+ * Claims the connections for data until the scope closes. Returns `false` if another stream of changes has claimed
+ * them, which happens if several caches share a store: a connection sends its reports to one listener only.
+ */
+export const claim = (session: Session): Effect.Effect<boolean, never, Scope.Scope> =>
+  Effect.suspend(() => {
+    if (readers.has(session)) return Effect.succeed(false)
+    readers.add(session)
+    return Effect.as(Effect.addFinalizer(() => Effect.sync(() => readers.delete(session))), true)
+  })
+
 /** Makes the server report changes of all that is read from now on, until the scope closes. Returns the heartbeat. */
 export const read = Effect.fnUntraced(function*(
   self: Reading
