@@ -191,15 +191,6 @@ export const curve: Operation<[], ReturnType<typeof Curve.curve>> = {
   without: () => Effect.succeed({ capacity: 0, reads: 0, share: 0, points: [] })
 }
 
-/** How memory learns of changes by other processes: of all, of what this process has read, or not (reliably). */
-type Coherence = "broadcast" | "keys" | "none"
-
-const coherenceOf = ({ storeTier }: Engine): Coherence => {
-  if (storeTier === undefined || storeTier.untracked) return "none"
-  const { changes } = storeTier.store.capabilities
-  return changes === "reads" ? "keys" : changes ? "broadcast" : "none"
-}
-
 const counted = (engine: Engine) => ({
   ...withRatios(total(engine)),
   evictions: engine.memory.removals.evicted,
@@ -207,7 +198,7 @@ const counted = (engine: Engine) => ({
   removals: { ...engine.memory.removals },
   size: engine.memory.entries.size,
   weight: engine.memory.weight,
-  coherence: coherenceOf(engine),
+  coherence: engine.storeTier?.steps.coherence(engine.storeTier) ?? "none" as const,
   classes: Object.fromEntries(Array.from(engine.classes, ([name, counters]) => [name, withRatios(counters)]))
 })
 
@@ -221,7 +212,7 @@ export const stats: Operation<[], Effect.Effect<ReturnType<typeof counted>>> = {
       removals: { ...noRemovals },
       size: 0,
       weight: 0,
-      coherence: "none",
+      coherence: "none" as const,
       classes: {}
     }))
 }

@@ -86,8 +86,7 @@ export const putInMemory = (self: Flights, request: Request, entry: Entry, now: 
   }
   if (memoryTtlMillis === undefined || self.storeTier === undefined) return Memory.put(self.memory, entry, now)
   if (memoryTtlMillis <= 0) return void Memory.remove(self.memory, entry.id, "replaced")
-  const { memoryExpiresAt: believedUntil = Infinity } = entry
-  entry.memoryExpiresAt = Math.min(now + memoryTtlMillis, believedUntil > 0 ? believedUntil : Infinity)
+  entry.memoryExpiresAt = Math.min(now + memoryTtlMillis, entry.memoryExpiresAt ?? Infinity)
   Memory.put(self.memory, entry, now)
 }
 

@@ -24,7 +24,7 @@ import { supervise, type Worker } from "../storeTier/background.ts"
 import { noteFault, recovered } from "../storeTier/faults.ts"
 import * as KnownTagVersions from "../storeTier/knownTagVersions.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
-import type { StoreTier } from "../storeTier/storeTier.ts"
+import type { StoreSteps, StoreTier } from "../storeTier/storeTier.ts"
 import * as Incident from "../telemetry/incident.ts"
 import * as Log from "../telemetry/log.ts"
 import { total } from "../telemetry/stats.ts"
@@ -331,6 +331,9 @@ function* apart(self: Flights, tier: StoreTier, changes: ReadonlyArray<Change>):
     for (const id of tier.pending.ids.keys()) yield mayBe(id) ? { _tag: "Changed", id } : undefined
   }
 }
+
+export const coherence: StoreSteps["coherence"] = ({ store: { capabilities: { changes } }, untracked }) =>
+  untracked || changes === false ? "none" : changes === "reads" ? "keys" : "broadcast"
 
 const isHeld = (self: Flights, { pending }: StoreTier, id: string): boolean =>
   self.memory.entries.has(id) || self.flights.has(id) || pending.ids.has(id)
