@@ -47,6 +47,20 @@ describe("a store that reports changes of reads only", () => {
       )
   )
 
+  it.effect("P2 · the result of a load during an invalidation of its id does not stay in memory", () =>
+    Effect.gen(function*() {
+      let loads = 0
+      const read = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+      yield* TestClock.adjust("1 second")
+      expect(yield* read).toBe(1)
+      const invalidating = yield* Effect.forkChild(Cached.invalidate("k"), { startImmediately: true })
+      yield* TestClock.adjust("10 millis")
+      expect(yield* read).toBe(2)
+      yield* TestClock.adjust("1 second")
+      expect(invalidating.pollUnsafe()).toBeDefined()
+      expect((yield* Cached.stats).size).toBe(0)
+    }).pipe(Effect.provide(over((store) => ({ remove: (id) => Effect.delay(store.remove(id), "100 millis") })))))
+
   it.effect("P2 · an answer for a key that was not asked for is found in the store, and not in memory", () =>
     Effect.gen(function*() {
       const lookup = (keys: ReadonlyArray<User>) =>

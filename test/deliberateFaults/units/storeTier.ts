@@ -3,10 +3,17 @@ import type { UnitFault } from "../fault.ts"
 
 export const faults: ReadonlyArray<UnitFault> = [
   {
+    name: "a value that was loaded while its invalidation was pending is kept, where no change reaches it",
+    in: "believeShortly",
+    find: "flight.changedWhileAsked = true",
+    replace: "flight.changedWhileAsked = false",
+    by: "test/cached/toldOfReads.test.ts"
+  },
+  {
     name: "a value that was loaded without the store is believed as if its changes were reported",
     in: "believeShortly",
-    find: `store.capabilities.changes === "reads"`,
-    replace: "maxStalenessMillis < 0",
+    find: `store.capabilities.changes !== "reads"`,
+    replace: "maxStalenessMillis > 0",
     by: "test/cached/toldOfReads.test.ts"
   },
   {
