@@ -444,7 +444,7 @@ export class CacheClosed extends Data.TaggedError("CacheClosed")<{
   readonly key: string
 }> {
   override get message(): string {
-    return `The cache is closed and does not load "${this.key}": keep its layer open as long as the program that uses it`
+    return `The cache is closed and does not load "${this.key}": keep its layer open while it is used`
   }
 }
 

@@ -14,7 +14,8 @@ const modules: { readonly [Name in typeof formats[number]]: () => Promise<Serial
   text: async () => (await import("../serializers/Text.ts")).Text,
   bytes: async () => (await import("../serializers/Bytes.ts")).Bytes,
   csv: async () => (await import("../serializers/Csv.ts")).Csv,
-  ndjson: async () => (await import("../serializers/Ndjson.ts")).Ndjson
+  ndjson: async () => (await import("../serializers/Ndjson.ts")).Ndjson,
+  parquet: async () => (await import("../serializers/Parquet.ts")).Parquet
 }
 
 /** The serializer of a layer, if one is named. Throws a `CacheConfigError` if it needs a package that is missing. */

@@ -145,7 +145,8 @@ export const formats = [
   "text",
   "bytes",
   "csv",
-  "ndjson"
+  "ndjson",
+  "parquet"
 ] as const
 
 const format: Readings<Format> = { format: names(...formats), compress: names("gzip", "brotli", "zstd") }
@@ -170,7 +171,8 @@ const redisCommon: Readings<Omit<CacheLayer.RedisClusterOptions, "nodes"> & Form
   tls: flag,
   connect: names("eventually", "required"),
   maxValue: size("1MiB"),
-  replicas: whole
+  replicas: whole,
+  coherence: names("broadcast", "keys", "messages", "none")
 }
 
 // The servers are the hosts of the URL, and the scheme says whether they are Sentinels.

@@ -13,7 +13,8 @@ import type { StoreError } from "../CacheError.ts"
  * - `AllChanged`: the store was cleared
  * - `Gap`: some changes were lost, so every entry in memory has to be read again
  * - `Coherent`: from this item on, no change is missed. The `changes` stream emits it first, as soon as it listens
- * - `Partial`: until the next `Coherent`, some changes may be missed, for the reason `why`, but all others are reported
+ * - `Partial`: until the next `Coherent`, some changes may be missed, but all others are reported. `why` is the reason,
+ *   which is logged; it is absent if the program has chosen that
  * @category models
  * @since 0.1.0
  */
@@ -24,4 +25,4 @@ export type Change =
   | { readonly _tag: "AllChanged" }
   | { readonly _tag: "Gap" }
   | { readonly _tag: "Coherent" }
-  | { readonly _tag: "Partial"; readonly why: StoreError }
+  | { readonly _tag: "Partial"; readonly why?: StoreError | undefined }

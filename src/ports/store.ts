@@ -49,8 +49,11 @@ export interface NamedCounter extends Counter {
 export interface Capabilities {
   /** Whether other processes may use the same storage. If so, a load first acquires the lease of its id. */
   readonly shared: boolean
-  /** Whether `Store.changes` reports the changes by other processes. */
-  readonly changes: boolean
+  /**
+   * Whether `Store.changes` reports the changes by other processes. `"reads"`: only of ids and tags that this process
+   * has asked the store for. Values that are loaded without the store stay in memory for at most `maxStaleness`.
+   */
+  readonly changes: boolean | "reads"
   /**
    * Whether the store can keep entries that depend on other entries (`inherit: "changes"`). If so, `remove`, `set`,
    * `transact` and their bulk forms also delete the markers of the id (tag `~=` plus the id) and of its group (tag `~*`

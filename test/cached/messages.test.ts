@@ -392,7 +392,7 @@ describe("a strategy", () => {
 
   const noFallback = (id: string) =>
     `The softTimeout of "${id}" does nothing: the strategy "ttl" never falls back on a stale value. Use softTtl or ` +
-    "failover, or timeout to fail instead (logged once a key class or cause)"
+    "failover, or timeout (logged once a key class or cause)"
 
   it.effect("that never falls back, with a softTimeout: a warning, once", () =>
     Effect.gen(function*() {

@@ -98,6 +98,8 @@ describe.each(caches)("stats over $name", (cache) => {
         notStored: 0,
         callbackFailures: 0,
         lostInvalidations: 0,
+        told: 0,
+        toldInVain: 0,
         hitRatio: 3 / 9,
         meanLoadMillis: 20
       })

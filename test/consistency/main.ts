@@ -6,6 +6,7 @@
  *     npm run consistency -- --minutes 10        longer
  *     npm run consistency -- --seed 7            other dice
  *     npm run consistency -- --store redis       on a Redis server of its own, in place of a folder
+ *     npm run consistency -- --store redis --coherence keys   one kind of reports, in place of both mixed
  *     npm run consistency -- --removes           files are removed and replaced, the disk is full: only P2 is judged
  *     npm run consistency -- --faults            every deliberate fault of processes must be found
  *     npm run consistency -- --faults --only x   this one
@@ -28,6 +29,7 @@ const { values: args } = parseArgs({
     processes: { type: "string", default: "4" },
     stop: { type: "boolean", default: false },
     store: { type: "string", default: "disk" },
+    coherence: { type: "string", default: "mixed" },
     removes: { type: "boolean", default: false },
     keep: { type: "boolean", default: false },
     faults: { type: "boolean", default: false },
@@ -50,6 +52,7 @@ const round = async (seed: number, seconds: number) => {
       seconds,
       processes: Number(args.processes),
       store: args.store === "redis" ? "redis" : "disk",
+      coherence: args.coherence as "broadcast" | "keys" | "mixed",
       removes: args.removes,
       folder,
       isEnough

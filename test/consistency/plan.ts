@@ -52,6 +52,7 @@ export interface Plan {
   readonly directory: string
   /** The URL of a Redis server that is shared in place of the folder. */
   readonly url: string | undefined
+  readonly coherence: "broadcast" | "keys"
   readonly file: string
   readonly seed: number
   /** The store answers late: otherwise it answers at once. */

@@ -19,6 +19,8 @@ export interface RunOptions {
   readonly processes: number
   /** The place that the processes share: a folder, or a Redis server. */
   readonly store?: "disk" | "redis" | undefined
+  /** How memory learns of changes on a Redis server. `"mixed"`: some processes in one way, and some in the other. */
+  readonly coherence?: Plan["coherence"] | "mixed" | undefined
   /** A folder of its own, for the cache and the log. */
   readonly folder: string
   /**
@@ -73,19 +75,28 @@ const rob = (directory: string, { pick }: Dice): number => {
 }
 
 /** The same of a Redis server, which also loses its scripts and its connections. */
-const theftsOfRedis: ReadonlyArray<(server: Server) => Promise<unknown>> = [
+const theftsOfRedis: ReadonlyArray<(server: Server, thrown: Dice) => Promise<unknown>> = [
   (server) => unlink(server, `${prefix}:t:*`),
   (server) => unlink(server, `${prefix}:v:*`),
   (server) => unlink(server, `${prefix}:v:*}plain`),
   (server) => server.ask("SCRIPT", "FLUSH"),
-  (server) => hangUp(server)
+  (server) => hangUp(server),
+  (server, thrown) => hangUpOne(server, thrown),
+  // A server with a small table of the keys that were read reports the keys that it forgets.
+  (server, { below }) => server.ask("CONFIG", "SET", "tracking-table-max-keys", String(below(2) === 0 ? 5 : 1_000_000))
 ]
+
+const hangUpOne = async (server: Server, { pick }: Dice): Promise<void> => {
+  const clients = String(await server.ask("CLIENT", "LIST", "TYPE", "normal")).split("\n")
+  const one = pick(clients.filter((line) => !line.includes("cmd=client|list")))
+  await server.ask("CLIENT", "KILL", "ID", /^id=(\d+)/.exec(one)?.[1] ?? "0")
+}
 
 const hangUp = (server: Server) => server.ask("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
 
-const robServer = (server: Server, { pick }: Dice): Promise<number> =>
+const robServer = (server: Server, thrown: Dice): Promise<number> =>
   // Another theft may have cut the connection of this one.
-  pick(theftsOfRedis)(server).then(() => 1, () => 0)
+  thrown.pick(theftsOfRedis)(server, thrown).then(() => 1, () => 0)
 
 const unlink = async (server: Server, pattern: string): Promise<void> => {
   const keys = await server.ask("KEYS", pattern) as ReadonlyArray<unknown>
@@ -155,7 +166,8 @@ const fill = async (root: string, { below }: Dice): Promise<number> => {
 const diskMegabytes = 16
 
 export const run = async (
-  { folder, isEnough = () => false, processes, removes = false, seconds, seed, store = "disk" }: RunOptions
+  { coherence = "mixed", folder, isEnough = () => false, processes, removes = false, seconds, seed, store = "disk" }:
+    RunOptions
 ): Promise<Ran> => {
   const program = await programOf(module)
   const thrown = dice(seed)
@@ -179,6 +191,8 @@ export const run = async (
         name: `p${++started}`,
         directory,
         url: server?.url,
+        // Each kind is used with and without delays.
+        coherence: coherence === "mixed" ? place % 3 === 0 ? "broadcast" : "keys" : coherence,
         file,
         seed: seed * 1000 + started,
         delays: place % 2 === 1,

@@ -15,7 +15,7 @@ import { bankPrefix, bankTimeout, ids, leaseMillis, type Plan, prefix, tags } fr
 import { dice } from "./random.ts"
 
 const plan = JSON.parse(process.argv[2]!) as Plan
-const { delays, directory, file, name, seed, url } = plan
+const { coherence, delays, directory, file, name, seed, url } = plan
 /** The id of a key class begins with the version of its schemas, which the check does not know. */
 const shortId = (id: unknown): unknown => typeof id === "string" ? id.replace(/^~bulk@.*(\w)\W*$/, "bulk:$1") : id
 
@@ -74,7 +74,7 @@ const delayed = (store: Store.Store): Store.Store => ({
 
 const shared = url === undefined
   ? SqliteStore.make({ directory, maxSize: "4 MiB" })
-  : RedisStore.make({ url, prefix })
+  : RedisStore.make({ url, prefix, coherence })
 
 const store = Effect.map(shared, (store) => {
   const told = tracked(recorded(store, recording), recording)
@@ -84,7 +84,7 @@ const store = Effect.map(shared, (store) => {
 const bankStore = Effect.map(
   url === undefined
     ? SqliteStore.make({ directory: join(directory, "bank"), maxSize: "4 MiB", storeTimeout: bankTimeout })
-    : RedisStore.make({ url, prefix: bankPrefix }),
+    : RedisStore.make({ url, prefix: bankPrefix, coherence }),
   (store) => delays ? delayed(store) : store
 )
 

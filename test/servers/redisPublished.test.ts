@@ -18,6 +18,37 @@ describe.skipIf(isMissing(program))("Redis · published changes", () => {
 
   const { areInMemory, ask, process, urlOf } = processesOn(() => server)
 
+  it.live.each([["messages", "1 hour"], ["none", "1 second"]] as const)(
+    "P2 · coherence %s is chosen without a warning: a change arrives by itself, or after maxStaleness",
+    ([coherence, maxStaleness]) =>
+      warned((warnings) =>
+        Effect.scoped(Effect.gen(function*() {
+          const prefix = freshPrefix()
+          const [a, b, c] = [
+            yield* process(prefix),
+            yield* process(prefix, { coherence: "keys" }),
+            yield* process(prefix, { coherence, maxStaleness })
+          ]
+          const listeners = Effect.map(
+            ask("PUBSUB", "NUMSUB", `${prefix}:m`),
+            (told) => (told as Array<unknown>)[1] === (coherence === "messages" ? 1 : 0)
+          )
+          yield* until("the listener", listeners)
+          yield* a.read()
+          for (const [i, one] of [a, b, c].entries()) {
+            yield* until("c's memory", Effect.andThen(c.read(), c.isInMemory))
+            yield* one.use(Cached.set("k", -i - 1, { ttl: "1 hour" }))
+            for (const other of [a, b, c]) {
+              yield* until("the change", Effect.map(other.read(), (value) => value === -i - 1))
+            }
+          }
+          expect((yield* c.use(Cached.stats)).coherence).toBe("none")
+          expect(warnings).toEqual([])
+        }))
+      ),
+    timeout
+  )
+
   it.live.each(["-client|tracking", "-client|trackinginfo"])(
     "P2 · where the server reports no changes to a user (%s), those that others publish arrive",
     (right) =>

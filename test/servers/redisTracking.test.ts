@@ -12,14 +12,16 @@ import { until } from "../support/until.ts"
 
 const timeout = 180_000
 
-describe.skipIf(isMissing(program))("Redis · changes", () => {
+const kinds = (process.env["KIND"]?.split(",") ?? ["broadcast", "keys"]) as ReadonlyArray<"broadcast" | "keys">
+
+describe.skipIf(isMissing(program)).each(kinds)("Redis · changes · %s", (coherence) => {
   let server: Server
   beforeAll(async () => {
     server = await startServer()
   })
   afterAll(() => server.end())
 
-  const { areInMemory, ask, process, two, urlOf } = processesOn(() => server)
+  const { areInMemory, ask, process, two, urlOf } = processesOn(() => server, { coherence })
 
   it.live.each(
     [
@@ -453,7 +455,7 @@ describe.skipIf(isMissing(program))("Redis · changes", () => {
     })), timeout)
 })
 
-describe.skipIf(isMissing(program))("Redis · changes of a cluster", () => {
+describe.skipIf(isMissing(program)).each(kinds)("Redis · changes of a cluster · %s", (coherence) => {
   let cluster: RedisCluster
   beforeAll(async () => {
     cluster = await startCluster({ nodeTimeout: 1000 })
@@ -465,7 +467,13 @@ describe.skipIf(isMissing(program))("Redis · changes of a cluster", () => {
     () =>
       Effect.scoped(Effect.gen(function*() {
         const prefix = freshPrefix()
-        const options = { nodes: cluster.nodes, prefix, maxStaleness: "1 hour", storeTimeout: "5 seconds" } as const
+        const options = {
+          nodes: cluster.nodes,
+          prefix,
+          maxStaleness: "1 hour",
+          storeTimeout: "5 seconds",
+          coherence
+        } as const
         const [a, b] = [
           yield* Layer.build(CacheLayer.redisCluster(options)),
           yield* Layer.build(CacheLayer.redisCluster(options))

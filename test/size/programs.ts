@@ -65,7 +65,7 @@ class Greeting extends CacheKey.Class<Greeting>()("Greeting", { payload: { id: S
   const greet = greeter.greet(person.name)`,
       "greeting"
     ),
-    limit: 40
+    limit: 40.3
   },
   {
     what: "`Guard.rateLimit`, without a cache",

@@ -15,7 +15,7 @@ export const warned = <A, E, R>(effect: (warnings: ReadonlyArray<string>) => Eff
   return effect(warnings).pipe(Effect.provide(Logger.layer([logger])))
 }
 
-export const processesOn = (server: () => Server) => {
+export const processesOn = (server: () => Server, shared: Partial<CacheLayer.RedisOptions> = {}) => {
   let loaded = 0
 
   /** A process: a cache with memory that trusts its copies for an hour, unless a change arrives. */
@@ -33,6 +33,7 @@ export const processesOn = (server: () => Server) => {
         prefix,
         maxStaleness: "1 hour",
         storeTimeout: "5 seconds",
+        ...shared,
         ...options
       })
       const context = yield* Layer.build(layer)

@@ -14,18 +14,18 @@ import * as Open from "./open.ts"
 import * as Config from "./options.ts"
 
 /**
- * How to connect to the server: the options of `RedisStore.make` without `maxValue`, `replicas` and `storeTimeout`.
+ * How to connect to the server: the options of `RedisStore.make`, without those about stored values.
  * @category options
  * @since 0.1.0
  */
-export interface Options extends Omit<Config.ServerOptions, "maxValue" | "replicas"> {}
+export interface Options extends Omit<Config.ServerOptions, "maxValue" | "replicas" | "coherence"> {}
 
 /**
- * How to connect: the options of `RedisStore.makeCluster` without `maxValue`, `replicas` and `storeTimeout`.
+ * How to connect: the options of `RedisStore.makeCluster`, without those about stored values.
  * @category options
  * @since 0.1.0
  */
-export interface ClusterOptions extends Omit<Config.ClusterOptions, "maxValue" | "replicas"> {}
+export interface ClusterOptions extends Omit<Config.ClusterOptions, "maxValue" | "replicas" | "coherence"> {}
 
 /**
  * Opens a lock service on a Redis server until the scope closes. Processes with the same server and prefix share locks.

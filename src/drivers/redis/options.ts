@@ -46,7 +46,16 @@ interface CommonOptions {
    * @default 0
    */
   readonly replicas?: number | undefined
+  /**
+   * How memory learns of changes by other processes. `"broadcast"`: the server reports every change to every process.
+   * `"keys"`: the server remembers what each process has read, and reports changes of only that. `"messages"`:
+   * processes notify each other. `"none"`: not at all. With the last two, memory is trusted for `maxStaleness`.
+   * @default `"broadcast"`
+   */
+  readonly coherence?: Coherence | undefined
 }
+
+export type Coherence = "broadcast" | "keys" | "messages" | "none"
 
 export interface ServerOptions extends CommonOptions {
   /**
@@ -113,10 +122,11 @@ export interface Config {
   readonly maxValue: number
   readonly replicas: number
   readonly commandMillis: number
+  readonly coherence: Coherence
   readonly scrub: Scrub
 }
 
-const common = ["prefix", "username", "password", "tls", "connect", "maxValue", "replicas"] as const
+const common = ["prefix", "username", "password", "tls", "connect", "maxValue", "replicas", "coherence"] as const
 
 export const serverOptions: ReadonlyArray<string> = ["url", "database", "sentinel", "client", ...common]
 
@@ -220,18 +230,22 @@ export const clusterConfigOf = (what: string, options: ClusterOptions & Timed): 
 }
 
 const shared = (what: string, options: CommonOptions & Timed, all: ReadonlyArray<Settings | undefined>) => {
-  const { connect, prefix, replicas } = options
+  const { coherence, connect, prefix, replicas } = options
   if (connect !== undefined && connect !== "required" && connect !== "eventually") {
     refuse(what, "\"connect\" must be \"required\" or \"eventually\"")
   }
   if (replicas !== undefined && (!Number.isInteger(replicas) || replicas < 0)) {
     refuse(what, "\"replicas\" must be a whole number from 0")
   }
+  if (coherence !== undefined && !coherences.has(coherence)) {
+    refuse(what, "\"coherence\" must be \"broadcast\", \"keys\", \"messages\" or \"none\"")
+  }
   return {
     prefix: prefixOf(what, prefix),
     isRequired: (connect ?? Limits.connect) === "required",
     maxValue: bytesOf(what, options.maxValue),
     replicas: replicas ?? Limits.replicas,
+    coherence: coherence ?? Limits.coherence,
     commandMillis: Math.min(
       longestMillis,
       positiveMillis(`storeTimeout of ${what}`, options.storeTimeout ?? OptionsDefaults.layer.storeTimeoutMillis)
@@ -239,6 +253,8 @@ const shared = (what: string, options: CommonOptions & Timed, all: ReadonlyArray
     scrub: scrubbing(all.flatMap((settings) => settings?.password === undefined ? [] : secretsOf(settings.password)))
   }
 }
+
+const coherences: ReadonlySet<Coherence> = new Set(["broadcast", "keys", "messages", "none"] as const)
 
 const longestMillis = 2 ** 30
 
@@ -384,4 +400,5 @@ const refuse: (what: string, message: string) => never = (what, message) => {
 }
 
 /** Whether an option concerns the connection. Locks and guards do not accept the options about stored values. */
-export const isOfConnection = (option: string): boolean => option !== "maxValue" && option !== "replicas"
+export const isOfConnection = (option: string): boolean =>
+  option !== "maxValue" && option !== "replicas" && option !== "coherence"

@@ -12,6 +12,9 @@ export const replicas = 0
 /** By default, a layer starts even if the server is unreachable, and uses the server once it is reachable. */
 export const connect = "eventually" as const
 
+/** By default, the server reports every change to every process with a memory tier. */
+export const coherence = "broadcast" as const
+
 export const connection = {
   connectMillis: 1000,
   /** The pause before the first attempt to reconnect. Each later pause is twice as long. */
@@ -48,6 +51,8 @@ export const tracking = {
   answerMillis: 500,
   /** The number of heartbeats after which the server is asked again whether it is a master. */
   beatsPerRole: 10,
+  /** The number of heartbeats after which a process checks whether the server's table of read keys is full. */
+  beatsPerTable: 60,
   /** How many of its own writes a process remembers, with the first bytes of their entries. */
   ownWrites: 10_000,
   /** How many tags are remembered with their versions. */

@@ -199,6 +199,7 @@ const counted = (engine: Engine) => ({
   removals: { ...engine.memory.removals },
   size: engine.memory.entries.size,
   weight: engine.memory.weight,
+  coherence: engine.storeTier?.steps.coherence(engine.storeTier) ?? "none" as const,
   classes: Object.fromEntries(Array.from(engine.classes, ([name, counters]) => [name, withRatios(counters)]))
 })
 
@@ -212,6 +213,7 @@ export const stats: Operation<[], Effect.Effect<ReturnType<typeof counted>>> = {
       removals: { ...noRemovals },
       size: 0,
       weight: 0,
+      coherence: "none" as const,
       classes: {}
     }))
 }

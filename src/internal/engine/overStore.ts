@@ -5,7 +5,7 @@ import { type Cache, over, start } from "./boundCache.ts"
 import type { Engine, EngineOptions, StoreParts } from "./engine.ts"
 import { removeInStore, sendToStore } from "./invalidation/inStore.ts"
 import { closeStore } from "./invalidation/replay.ts"
-import { track } from "./invalidation/tracking.ts"
+import { coherence, track } from "./invalidation/tracking.ts"
 import { throughStore } from "./lease/loadThroughStore.ts"
 import { endQuestions } from "./read/askStore.ts"
 import { storeReads } from "./read/storeReads.ts"
@@ -20,6 +20,7 @@ const steps: StoreSteps = {
   prolong,
   remove: removeInStore,
   send: sendToStore,
+  coherence,
   close: closeStore
 }
 

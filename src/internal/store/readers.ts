@@ -80,7 +80,7 @@ export const isChange = (change: Change | null | undefined): boolean => {
     case "Coherent":
       return true
     case "Partial":
-      return change.why instanceof StoreError
+      return change.why === undefined || change.why instanceof StoreError
     default:
       return false
   }

@@ -3,6 +3,57 @@ import type { UnitFault } from "../fault.ts"
 
 export const faults: ReadonlyArray<UnitFault> = [
   {
+    name: "a slot that has moved goes unnoticed, with the keys that were read in it",
+    in: "adopt",
+    find: "if (haveMoved)",
+    replace: "if (haveMoved && owners.length === 0)",
+    by: "test/servers/redisKeys.test.ts"
+  },
+  {
+    name: "two caches over one store take the reports of what they have read from each other",
+    in: "claim",
+    find: "readers.has(session)",
+    replace: "readers.has({} as never)",
+    by: "test/servers/redisKeys.test.ts"
+  },
+  {
+    name: "a lost connection for reads goes unnoticed",
+    in: "use",
+    find: "Connection.isDown(self, why)",
+    replace: "",
+    // The next heartbeat would notice it, too.
+    also: [{ in: "look", find: "if (!isOn)", replace: "if (isOn === undefined)" }],
+    by: "test/servers/redisKeys.test.ts"
+  },
+  {
+    name: "a redirect that has died goes unnoticed",
+    in: "look",
+    find: "if (!isOn)",
+    replace: "if (isOn === undefined)",
+    by: "test/servers/redisKeys.test.ts"
+  },
+  {
+    name: "a process receives the changes of keys that it has not read",
+    in: "track",
+    find: "isByKey ? keys.trackedControl : keys.tracked",
+    replace: "keys.tracked",
+    by: "test/servers/redisKeys.test.ts"
+  },
+  {
+    name: "markers and entries of one master only are remembered",
+    in: "read",
+    find: "Effect.forEach(asks, (ask, i)",
+    replace: "Effect.forEach(asks.slice(0, 1), (ask, i)",
+    by: "test/servers/redisTracking.test.ts"
+  },
+  {
+    name: "an own write is not read again after its report",
+    in: "onEntry",
+    find: "if (self.session.wire.isCluster) return askWhetherOwn(self.session, [{ key, id, head, answer }])",
+    replace: "if (answer !== undefined) return answer(true)",
+    by: "test/servers/redisTracking.test.ts"
+  },
+  {
     name: "a value that the server cannot send costs a connection at each read",
     in: "judge",
     find: "isSendable(self, size)",
@@ -98,11 +149,11 @@ export const faults: ReadonlyArray<UnitFault> = [
     // F25
     name: "a server is asked only once to report changes, and not asked whether it does",
     in: "listen",
-    find: `yield* ask("CLIENT", "TRACKING", "ON", "BCAST", ...keys.tracked.flatMap((prefix) => ["PREFIX", prefix]))`,
-    replace: `const told: Set<Keys> = (globalThis as any).told ??= new Set()
-  if (told.has(keys)) return ask
-  told.add(keys)
-  yield* ask("CLIENT", "TRACKING", "ON", "BCAST", ...keys.tracked.flatMap((prefix) => ["PREFIX", prefix]))`,
+    find: `yield* ask("CLIENT", "TRACKING", "ON", "BCAST", ...prefixes.flatMap((prefix) => ["PREFIX", prefix]))`,
+    replace: `const told: Set<unknown> = (globalThis as any).told ??= new Set()
+  if (told.has(prefixes)) return ask
+  told.add(prefixes)
+  yield* ask("CLIENT", "TRACKING", "ON", "BCAST", ...prefixes.flatMap((prefix) => ["PREFIX", prefix]))`,
     also: [{ in: "watch", find: `.includes("bcast")`, replace: `.includes("flags")` }],
     by: "test/servers/redisTracking.test.ts"
   },

@@ -3,6 +3,27 @@ import type { UnitFault } from "../fault.ts"
 
 export const faults: ReadonlyArray<UnitFault> = [
   {
+    name: "a value that was loaded while its invalidation was pending is kept, where no change reaches it",
+    in: "believeShortly",
+    find: "flight.changedWhileAsked = true",
+    replace: "flight.changedWhileAsked = false",
+    by: "test/cached/toldOfReads.test.ts"
+  },
+  {
+    name: "a value that was loaded without the store is believed as if its changes were reported",
+    in: "believeShortly",
+    find: `store.capabilities.changes !== "reads"`,
+    replace: "maxStalenessMillis > 0",
+    by: "test/cached/toldOfReads.test.ts"
+  },
+  {
+    name: "an answer for a key that the store was not asked for enters memory, where no change reaches it",
+    in: "keepAll",
+    find: "if (!isBlind && left-- > 0)",
+    replace: "if (isBlind !== undefined && left-- > 0)",
+    by: "test/cached/toldOfReads.test.ts"
+  },
+  {
     name: "an entry that may be newer than a reported invalidation is replaced by a load",
     in: "rejectedBy",
     find: "mayBeValid(found) ? undefined : found?.writeId",

@@ -43,6 +43,7 @@ interface Cluster {
   /** Open while the owners of the slots must be looked up again. */
   readonly isOutdated: Latch.Latch
   readonly onMasters: Set<() => void>
+  readonly onSlots: Set<() => void>
   owners: ReadonlyArray<string | undefined>
   masters: string
   down: Fault
@@ -61,6 +62,7 @@ export const open = Effect.fnUntraced(function*(
     opening: new Map(),
     isOutdated: Latch.makeUnsafe(),
     onMasters: new Set(),
+    onSlots: new Set(),
     owners: [],
     masters: "",
     down: new Fault("Unavailable", `${options.name} is not connected`)
@@ -100,6 +102,11 @@ const wireOf = (self: Cluster): Wire => ({
     self.onMasters.add(listener)
     return () => self.onMasters.delete(listener)
   },
+  onSlots: (listener) => {
+    self.onSlots.add(listener)
+    return () => self.onSlots.delete(listener)
+  },
+  lookAgain: () => void self.isOutdated.openUnsafe(),
   offset: (isWrite = false) => {
     const connection = connectionOf(self, self.controlSlot)
     return connection === undefined ? 0 : Connection.offsetOf(connection, isWrite)
@@ -198,7 +205,9 @@ const adopt = Effect.fnUntraced(function*(
   })
   const owners = new Array<string | undefined>(slotCount)
   for (const { address, from, to } of ranges) owners.fill(nameOf(address), from, to + 1)
+  const haveMoved = owners.some((owner, slot) => owner !== self.owners[slot])
   self.owners = owners
+  if (haveMoved) { for (const listener of self.onSlots) listener() }
   const masters = Array.from(byName.keys()).toSorted().join()
   if (self.masters !== masters) {
     self.masters = masters

@@ -15,6 +15,10 @@ export interface Wire {
   readonly makeClient: (more?: ClientOptions) => Effect.Effect<Client, Fault>
   readonly makeClients: (more?: ClientOptions) => Effect.Effect<ReadonlyArray<Client>, Fault>
   readonly onMasters: (listener: () => void) => () => void
+  /** Calls the listener when any slot has moved to another master. */
+  readonly onSlots: (listener: () => void) => () => void
+  /** Looks up again, soon, which master owns each slot. */
+  readonly lookAgain: () => void
   readonly offset: (isWrite?: boolean) => number
   readonly distanceMillis: () => number
   readonly run: () => string

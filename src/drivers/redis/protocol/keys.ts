@@ -85,7 +85,12 @@ export interface Keys {
   readonly lock: (name: string) => string
   readonly lockToken: (name: string) => string
   readonly guard: (kind: string, name: string) => string
+  /** The prefixes of the keys whose changes concern memory. */
   readonly tracked: ReadonlyArray<string>
+  /** The prefixes of the keys that concern the whole store: `era` and `untracked`. */
+  readonly trackedControl: ReadonlyArray<string>
+  /** A key that a process reads and writes, to find out whether the server reports changes of keys that it has read. */
+  readonly probe: (name: string) => string
   /** A key that exists while at least one process is denied tracking. All other processes then publish changes. */
   readonly untracked: string
   readonly changes: string
@@ -139,6 +144,8 @@ export const make = (given: string): Keys => {
     lockToken: (name) => `${prefix}:i:{${hashOf(name)}}${escape(name)}`,
     guard: (kind, name) => `${prefix}:g:${kind}:{${hashOf(name)}}${escape(name)}`,
     tracked: ["v", "f", "d", "t", "e", "m"].map((kind) => `${prefix}:${kind}:`),
+    trackedControl: ["e", "m"].map((kind) => `${prefix}:${kind}:`),
+    probe: (name) => `${prefix}:p:{${prefix}}${name}`,
     untracked: `${prefix}:m:{${prefix}}`,
     changes: `${prefix}:m`,
     allChannels: `${prefix}:*`,

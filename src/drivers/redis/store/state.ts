@@ -8,6 +8,7 @@ import type * as Tokens from "../../../internal/token.ts"
 import type { Told } from "../../shared/recentChanges.ts"
 import type { Done } from "../connection/connection.ts"
 import { Fault, isFault, noAnswer, storeError } from "../fault.ts"
+import type { Coherence } from "../options.ts"
 import type { Named } from "../protocol/keys.ts"
 import type { Name } from "../protocol/scripts/all.ts"
 import { outOfRange as outOfRangeStatus } from "../protocol/scripts/counters.ts"
@@ -28,6 +29,7 @@ export interface StateOptions {
   readonly scope: Scope.Scope
   readonly maxValue: number
   readonly published: Published.Published
+  readonly coherence: Coherence
   readonly debts: Debts.Debts
   /** Called with changes that the server has confirmed, so that they can be repeated if the server loses them. */
   readonly changed: (changes: ReadonlyArray<Told>) => void
@@ -61,6 +63,7 @@ export const make = (options: StateOptions): StoreState => ({
   scope: options.scope,
   maxValue: options.maxValue,
   published: options.published,
+  coherence: options.coherence,
   debts: options.debts,
   changed: options.changed,
   ownWrites: OwnWrites.make(),

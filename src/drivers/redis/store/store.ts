@@ -22,10 +22,11 @@ import { transact } from "./transaction/transact.ts"
 import * as Writes from "./writes.ts"
 
 export const storeOver = Effect.fnUntraced(function*(
-  { config: { maxValue, scrub }, debts, recovery, session }: Opened
+  { config: { coherence, maxValue, scrub }, debts, recovery, session }: Opened
 ): Effect.fn.Return<Store, never, Scope.Scope> {
   const tokens = Tokens.make(yield* Tokens.Seed)
-  const published = Published.make(session, tokens.next(8), scrub)
+  const isTracking = coherence === "broadcast" || coherence === "keys"
+  const published = Published.make(session, { sender: tokens.next(8), scrub, isTracking })
   // This finalizer runs before the connection closes, so the last messages can still be sent.
   yield* Effect.addFinalizer(() => Published.settle(published))
   const options: State.StateOptions = {
@@ -35,6 +36,7 @@ export const storeOver = Effect.fnUntraced(function*(
     scope: yield* Effect.scope,
     maxValue,
     published,
+    coherence,
     debts,
     changed: (changes) => Recovery.note(recovery, changes)
   }
@@ -57,11 +59,11 @@ const storeOf = (self: State.StoreState): Store => {
     name: storeName,
     capabilities: {
       shared: true,
-      changes: true,
+      changes: self.coherence === "keys" ? "reads" : self.coherence !== "none",
       dependencies: wire.isCluster ? "ids" : true,
       sharded: wire.isCluster
     },
-    changes: changesOf(self),
+    changes: self.coherence === "none" ? undefined : changesOf(self),
     isWhole: wire.isWhole,
     distanceMillis: wire.distanceMillis,
     get: (id, tags) => Reads.get(self, id, tags),

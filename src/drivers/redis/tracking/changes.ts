@@ -1,8 +1,8 @@
 /**
- * Follows changes, expirations and evictions with Redis client-side tracking in broadcasting mode. Tracking uses one
- * dedicated connection per master. A client that reconnected silently would lose the tracking mode, so any fault closes
- * the connection and ends the stream of changes. Every half second, the server is asked whether it still tracks. Its
- * answer also proves that all earlier invalidations have arrived.
+ * Follows changes, expirations and evictions with Redis client-side tracking, in broadcasting mode or by key. It uses
+ * one dedicated connection per master. A client that reconnected silently would lose the tracking mode, so any fault
+ * closes the connection and ends the stream of changes. Every half second, the server is asked whether it still tracks.
+ * Its answer also proves that all earlier invalidations have arrived.
  */
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
@@ -21,13 +21,16 @@ import * as Client from "./client.ts"
 import { asksAgain, type Invalidations, onInvalidate, type Tracking } from "./invalidations.ts"
 import * as MarkerVersions from "./markerVersions.ts"
 import * as Published from "./published.ts"
+import * as Reader from "./reader.ts"
 
 /** A stream of changes. If a connection is lost or the masters change, it fails, because it may have missed changes. */
 export const changesOf = (tracking: Tracking): Stream.Stream<Change, StoreError> =>
   Stream.suspend(() => {
     const current: Current = { invalidations: undefined }
+    const following = (offer: Waiting.Offer) =>
+      tracking.coherence === "messages" ? hear(tracking, offer) : follow(tracking, offer, current)
     const changes = Waiting.stream((offer) =>
-      Effect.mapError(onMachineClock(follow(tracking, offer, current)), (fault) => storeError("listen", fault))
+      Effect.mapError(onMachineClock(following(offer)), (fault) => storeError("listen", fault))
     )
     return Stream.filter(
       changes,
@@ -39,6 +42,13 @@ interface Current {
   /** `undefined` while the server does not track. */
   invalidations: Invalidations | undefined
 }
+
+/** Follows published changes only, because the program has chosen that. */
+const hear = ({ published }: Tracking, offer: Waiting.Offer): Effect.Effect<never, Fault> =>
+  Effect.scoped(Effect.flatMap(Published.subscribe(published, offer), (subscribed) => {
+    offer({ _tag: "Partial" })
+    return subscribed
+  }))
 
 /** Tracks changes. If a server refuses tracking, subscribes to published changes, and retries tracking at intervals. */
 const follow = Effect.fnUntraced(function*(
@@ -73,10 +83,11 @@ const follow = Effect.fnUntraced(function*(
 })
 
 const track = Effect.fnUntraced(function*(
-  { markerVersions, ownWrites, published, session }: Tracking,
+  tracking: Tracking,
   offer: Waiting.Offer,
   { began, current }: { readonly began: Effect.Effect<void>; readonly current: Current }
 ): Effect.fn.Return<never, Fault, Scope.Scope> {
+  const { coherence, markerVersions, published, session } = tracking
   const { keys, wire } = session
   const lost = Deferred.makeUnsafe<never, Fault>()
   const onLost = (why: Fault) => void Deferred.doneUnsafe(lost, Exit.fail(why))
@@ -90,23 +101,28 @@ const track = Effect.fnUntraced(function*(
   yield* whole(wire)
   const clients = yield* wire.makeClients({ RESP: 3, emitInvalidate: true })
   const questions = yield* Questions.make
-  const self: Invalidations = { markerVersions, ownWrites, published, session, offer, questions, asked: [] }
+  const self: Invalidations = { ...tracking, offer, questions, asked: [], probes: new Map() }
   current.invalidations = self
+  const isByKey = coherence === "keys" && (yield* Reader.claim(session))
   const listener = {
     onInvalidate: (key: unknown) => onInvalidate(self, key),
     onLost,
     answerMillis: (questions: number) => answerMillis(wire, questions),
-    keys,
+    prefixes: isByKey ? keys.trackedControl : keys.tracked,
     scrub: published.scrub
   }
   const asks = yield* Effect.forEach(clients, (client) => Client.listen(client, listener), { concurrency: "unbounded" })
+  const beat = isByKey
+    ? yield* Reader.read({ session, asks, onLost, probes: self.probes, sender: published.sender })
+    : Effect.never
   yield* began
   Published.look(published)
   offer({ _tag: "Coherent" })
-  return yield* Effect.raceFirst(
+  return yield* Effect.raceAllFirst([
     Effect.andThen(Effect.all(asks.map(Client.watch), { concurrency: "unbounded" }), Effect.never),
+    beat,
     Deferred.await(lost)
-  )
+  ])
 })
 
 const whole = (wire: Wire): Effect.Effect<void> =>

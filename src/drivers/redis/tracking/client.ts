@@ -5,22 +5,22 @@ import * as Limits from "../../../internal/defaults/redis.ts"
 import { type Client, destroy } from "../connection/client.ts"
 import { toConnect } from "../connection/wire.ts"
 import { Fault, faultOf, type Scrub } from "../fault.ts"
-import type { Keys } from "../protocol/keys.ts"
 import { hasRole } from "../protocol/replies.ts"
 
 interface Listener {
   readonly onInvalidate: (key: unknown) => void
   readonly onLost: (why: Fault) => void
   readonly answerMillis: (questions: number) => number
-  readonly keys: Keys
+  /** The beginnings of the keys whose changes are reported, whoever has read them. */
+  readonly prefixes: ReadonlyArray<string>
   readonly scrub: Scrub
 }
 
-type Ask = (...args: ReadonlyArray<string>) => Effect.Effect<unknown, Fault>
+export type Ask = (...args: ReadonlyArray<string>) => Effect.Effect<unknown, Fault>
 
 export const listen = Effect.fnUntraced(function*(
   client: Client,
-  { answerMillis, keys, onInvalidate, onLost, scrub }: Listener
+  { answerMillis, onInvalidate, onLost, prefixes, scrub }: Listener
 ): Effect.fn.Return<Ask, Fault, Scope.Scope> {
   let connecting: Promise<unknown> = Promise.resolve()
   yield* Effect.addFinalizer(() =>
@@ -44,7 +44,7 @@ export const listen = Effect.fnUntraced(function*(
   yield* requireMaster(ask)
   // With `emitInvalidate`, the client enables tracking in the default mode. Broadcasting mode has to replace it.
   yield* ask("CLIENT", "TRACKING", "OFF")
-  yield* ask("CLIENT", "TRACKING", "ON", "BCAST", ...keys.tracked.flatMap((prefix) => ["PREFIX", prefix]))
+  yield* ask("CLIENT", "TRACKING", "ON", "BCAST", ...prefixes.flatMap((prefix) => ["PREFIX", prefix]))
   // Fails at once if the user may not run the command that later proves that the server still tracks.
   yield* ask("CLIENT", "TRACKINGINFO")
   return ask
@@ -77,12 +77,14 @@ export const watch = Effect.fnUntraced(function*(ask: Ask): Effect.fn.Return<nev
     yield* Effect.sleep(Limits.tracking.heartbeatMillis)
     // The answer proves that all earlier invalidations have arrived, unless tracking was switched off.
     const info = yield* ask("CLIENT", "TRACKINGINFO")
-    if (!JSON.stringify(info, asText).includes("bcast")) {
-      return yield* Effect.fail(new Fault("Unavailable", "tracking of changes was switched off on the server"))
-    }
+    if (!textOf(info).includes("bcast")) return yield* Effect.fail(switchedOff)
     if (beat % Limits.tracking.beatsPerRole === 0) yield* requireMaster(ask)
   }
 })
+
+export const switchedOff = new Fault("Unavailable", "tracking of changes was switched off on the server")
+
+export const textOf = (info: unknown): string => JSON.stringify(info, asText)
 
 const asText = (_: string, value: unknown): unknown => {
   if (value instanceof Map) return [...value]

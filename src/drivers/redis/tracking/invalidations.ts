@@ -5,6 +5,7 @@ import { chunksOf } from "../../../internal/time/chunks.ts"
 import type { Change } from "../../../ports/store.ts"
 import type { Offer } from "../../shared/waitingChanges.ts"
 import { isFault } from "../fault.ts"
+import type { Coherence } from "../options.ts"
 import { hashOf, type Named } from "../protocol/keys.ts"
 import * as Packed from "../protocol/packed.ts"
 import { toVersion } from "../protocol/replies.ts"
@@ -22,6 +23,7 @@ export interface Tracking {
   readonly published: Published.Published
   readonly ownWrites: OwnWrites
   readonly markerVersions: MarkerVersions.MarkerVersions
+  readonly coherence: Coherence
 }
 
 interface Asked {
@@ -35,6 +37,8 @@ export interface Invalidations extends Tracking {
   readonly offer: Offer
   readonly questions: Questions
   readonly asked: Array<Asked>
+  /** Callbacks for keys whose invalidation proves that the server reports changes. */
+  readonly probes: Map<string, () => void>
 }
 
 export const onInvalidate = (self: Invalidations, invalidated: unknown): void => {
@@ -44,6 +48,7 @@ export const onInvalidate = (self: Invalidations, invalidated: unknown): void =>
   const key = String(invalidated)
   if (key === keys.untracked) return Published.look(published)
   if (key === keys.era) return onEra(self)
+  if (self.probes.size > 0) self.probes.get(key)?.()
   const parts = keys.partsOf(key)
   // Keys of a former era are never read again, so their invalidations are ignored.
   if (parts === undefined || Number(parts.era) < Number(session.era ?? 0)) return

@@ -33,6 +33,12 @@ export interface Published {
   onConfirmed: (() => void) | undefined
 }
 
+interface PublishedOptions {
+  readonly sender: string
+  readonly scrub: Scrub
+  readonly isTracking: boolean
+}
+
 /** Changes by one sender: ids of type `Load`, ids written or removed explicitly, tags, and whether all was cleared. */
 type Message = readonly [
   sender: string,
@@ -42,7 +48,7 @@ type Message = readonly [
   all: boolean
 ]
 
-export const make = (session: Session, sender: string, scrub: Scrub): Published => {
+export const make = (session: Session, { isTracking, scrub, sender }: PublishedOptions): Published => {
   const self: Published = {
     session,
     sender,
@@ -54,8 +60,9 @@ export const make = (session: Session, sender: string, scrub: Scrub): Published 
     unconfirmed: 0,
     onConfirmed: undefined
   }
-  // Until the key `untracked` has been read, all changes are published, even if no other process needs them.
-  look(self)
+  // Until the key `untracked` has been read, all changes are published, even if no other process needs them. A process
+  // without tracking never learns that the key was set.
+  if (isTracking) look(self)
   return self
 }
 

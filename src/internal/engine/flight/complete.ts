@@ -81,12 +81,12 @@ export const putInMemory = (self: Flights, request: Request, entry: Entry, now: 
   const { memoryTtlMillis } = rulesOf(self, request)
   // Marks the entry of a stream, because a read of a plain value must not use it (see `isPastMemoryTtl`).
   if (request.followed !== undefined) {
-    entry.memoryExpiresAt = Infinity
+    entry.memoryExpiresAt ??= Infinity
     markOfStream(entry)
   }
   if (memoryTtlMillis === undefined || self.storeTier === undefined) return Memory.put(self.memory, entry, now)
   if (memoryTtlMillis <= 0) return void Memory.remove(self.memory, entry.id, "replaced")
-  entry.memoryExpiresAt = now + memoryTtlMillis
+  entry.memoryExpiresAt = Math.min(now + memoryTtlMillis, entry.memoryExpiresAt ?? Infinity)
   Memory.put(self.memory, entry, now)
 }
 

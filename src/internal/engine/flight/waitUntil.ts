@@ -40,7 +40,7 @@ export const keepAlive = (
     warnOnce(
       self,
       "waitUntil",
-      `CachePolicy.WaitUntil threw: nothing is refreshed in the background (${String(thrown)})`
+      `CachePolicy.WaitUntil threw: nothing refreshes in the background (${String(thrown)})`
     )
     return false
   }

@@ -24,7 +24,7 @@ import { supervise, type Worker } from "../storeTier/background.ts"
 import { noteFault, recovered } from "../storeTier/faults.ts"
 import * as KnownTagVersions from "../storeTier/knownTagVersions.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
-import type { StoreTier } from "../storeTier/storeTier.ts"
+import type { StoreSteps, StoreTier } from "../storeTier/storeTier.ts"
 import * as Incident from "../telemetry/incident.ts"
 import * as Log from "../telemetry/log.ts"
 import { total } from "../telemetry/stats.ts"
@@ -96,7 +96,7 @@ const follow = Effect.fnUntraced(function*(self: Flights, tier: StoreTier, state
   const clock = yield* Clock.Clock
   const apply = (change: Change | undefined): void => {
     if (change?._tag === "Partial") {
-      warn("cannot all be followed", Exit.fail(change.why))
+      if (change.why !== undefined) warn("cannot all be followed", Exit.fail(change.why))
       partialAt ??= monotonicMillis(clock)
       if (!tier.untracked) markUntracked(self, tier)
       return
@@ -124,7 +124,7 @@ const follow = Effect.fnUntraced(function*(self: Flights, tier: StoreTier, state
   }
   const warnWhereSilent = Effect.delay(
     Effect.sync(() => {
-      if (tier.untracked) warn("do not arrive", Exit.void)
+      if (tier.untracked && partialAt === undefined) warn("do not arrive", Exit.void)
     }),
     following.longestMillis
   )
@@ -302,8 +302,10 @@ const poll = (self: Flights, tier: StoreTier, state: Polling): void => {
     for (const change of changes) {
       if (change._tag === "Partial") {
         state.isPartial = true
-        if (!state.isWarned) warnUntracked(self, tier, "cannot all be followed", Exit.fail(change.why))
-        state.isWarned = true
+        if (!state.isWarned && change.why !== undefined) {
+          state.isWarned = true
+          warnUntracked(self, tier, "cannot all be followed", Exit.fail(change.why))
+        }
       } else if (change._tag === "Coherent" && state.isPartial) {
         state.isPartial = state.isWarned = false
         forgetAll(self)
@@ -332,12 +334,20 @@ function* apart(self: Flights, tier: StoreTier, changes: ReadonlyArray<Change>):
   }
 }
 
+export const coherence: StoreSteps["coherence"] = ({ store: { capabilities: { changes } }, untracked }) =>
+  untracked || changes === false ? "none" : changes === "reads" ? "keys" : "broadcast"
+
+const isHeld = (self: Flights, { pending }: StoreTier, id: string): boolean =>
+  self.memory.entries.has(id) || self.flights.has(id) || pending.ids.has(id)
+
 /** Applies a change by another process. A load of the id becomes unjoinable, but its callers still get its result. */
 const applyChange = (self: Flights, tier: StoreTier, change: Change | undefined): void => {
   if (change === undefined) return
   self.mutations++
   switch (change._tag) {
     case "Changed": {
+      self.stats.told++
+      if (!isHeld(self, tier, change.id)) self.stats.toldInVain++
       noteChange(self, change.id)
       if (!Pending.isUnasked(tier.pending, change.id)) {
         Pending.giveUp(tier.pending, change.id)
@@ -355,6 +365,7 @@ const applyChange = (self: Flights, tier: StoreTier, change: Change | undefined)
       break
     }
     case "TagChanged":
+      self.stats.told++
       TagEpochs.invalidate(self.tagEpochs, [change.tag])
       break
     case "ManyChanged":

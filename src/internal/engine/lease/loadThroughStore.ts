@@ -30,7 +30,7 @@ import { isFault } from "../storeTier/faults.ts"
 import { fetch } from "../storeTier/fetch.ts"
 import { addUnanswered } from "../storeTier/makeStoreTier.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
-import { type Budget, isFar, Rejected, rejectedBy, type WriteGrant } from "../storeTier/storeTier.ts"
+import { type Budget, isFar, Rejected, rejectedBy, type StoreTier, type WriteGrant } from "../storeTier/storeTier.ts"
 import { type LateMarkers, versionsOf } from "../storeTier/tagVersions.ts"
 import { acquireLease, LeasedElsewhere } from "./acquireLease.ts"
 import { commitTogether, isCrowded } from "./together.ts"
@@ -68,6 +68,16 @@ export const throughStore = Effect.fnUntraced(function*(
   flight.conclude = (exit) => conclude(self, flight, grant && { ...grant, tier, budget }, exit)
   return yield* Effect.flatMap(Effect.exit(counted(flight, load)), flight.conclude)
 })
+
+/**
+ * Limits how long memory keeps a value that was loaded without the store, if only changes of reads are reported. If the
+ * store is in order, and was not asked because of a pending invalidation, memory does not keep the value at all.
+ */
+const believeShortly = ({ incident, maxStalenessMillis, store, untracked }: StoreTier, flight: Flight, now: number) => {
+  if (store.capabilities.changes !== "reads") return
+  flight.entry!.memoryExpiresAt = now + maxStalenessMillis
+  if (!untracked && incident.failing.size === 0) flight.changedWhileAsked = true
+}
 
 interface Reading extends Asking {
   readonly clock: Clock.Clock
@@ -137,6 +147,7 @@ export const endLoad = (
   const now = clock.currentTimeMillisUnsafe()
   flight.entry = toEntry(self, flight, outcome, now)
   if (flight.entry !== undefined && flight.storable) Pending.giveUp(self.storeTier!.pending, flight.id)
+  if (flight.entry !== undefined && !isWritten) believeShortly(self.storeTier!, flight, now)
   // With `copy`, callers receive the entry's own copy, because the user's code may change the value during the write.
   const answer = flight.entry?.exit ?? outcome
   if (flight.entry !== undefined && isWritten && Exit.isSuccess(answer)) {
@@ -222,10 +233,14 @@ export const prepare = Effect.fnUntraced(function*(
   const { pending } = tier
   const { id, request } = flight
   if (!isStorable(self, flight)) return undefined
-  if (Pending.isPending(pending, id) || Pending.areTagsPending(pending, entry.tags)) return undefined
+  if (Pending.isPending(pending, id) || Pending.areTagsPending(pending, entry.tags)) {
+    return void believeShortly(tier, flight, flight.endedAt)
+  }
   const { dependencies } = flight.attempt
   // The entry may still enter memory, which checks the tags by their epochs.
-  if (dependencies !== undefined && !fitsStore(self, flight, dependencies, entry)) return undefined
+  if (dependencies !== undefined && !fitsStore(self, flight, dependencies, entry)) {
+    return void believeShortly(tier, flight, flight.endedAt)
+  }
   const own = yield* versionsOf(asking, dependencies?.own ?? entry.tags, declaredTags(self, request), markers)
   if (isFault(own)) return void failStrict(self, flight, own)
   if (own === undefined) return undefined

@@ -30,7 +30,7 @@ const witnessOf = (
 ): ReadonlyArray<string> | undefined =>
   !capabilities.shared || tagEpochs.look !== undefined
     ? []
-    : capabilities.changes && capabilities.dependencies === true
+    : capabilities.changes !== false && capabilities.dependencies === true
     ? [groupTag(groupOf(id))]
     : undefined
 

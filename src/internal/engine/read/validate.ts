@@ -35,7 +35,7 @@ const warnOfSoftTimeout = (self: Flights, { key, strategy }: Request): void => {
     self,
     `softTimeout ${Log.topicOf(about, strategy.name)}`,
     `The softTimeout of "${about.id}" does nothing: the strategy "${strategy.name}" never falls back on a stale value. ` +
-      "Use softTtl or failover, or timeout to fail instead (logged once a key class or cause)",
+      "Use softTtl or failover, or timeout (logged once a key class or cause)",
     { about }
   )
 }
@@ -47,7 +47,7 @@ const checkCounting = (self: Flights, request: Request): void => {
   throw new CacheConfigError({
     message: `The strategy "${request.strategy.name}" counts the reads of memory, and ` +
       (isNeverKept
-        ? "memoryTtl keeps its entries out of memory: give a memoryTtl above 0, or none"
+        ? "memoryTtl keeps its entries out of memory: give one above 0"
         : "this cache has no memory tier: build its layer with one")
   })
 }

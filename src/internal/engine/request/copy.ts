@@ -21,9 +21,8 @@ const structured = <A>(value: A, key: Key): A => {
   } catch {
     // The cause is omitted, because its message may quote the value.
     throw new CacheConfigError({
-      message:
-        `copy: "structured" cannot copy the value of "${idOf(key)}": it is not plain data (it holds a function, ` +
-        "for example). Give a function that copies it"
+      message: `copy: "structured" cannot copy the value of "${idOf(key)}": it is not plain data. ` +
+        "Give a function that copies it"
     })
   }
 }

@@ -99,6 +99,8 @@ export interface StoreSteps {
     items: ReadonlyArray<Pending.Item>,
     restore: <A>(effect: Effect.Effect<A>) => Effect.Effect<A>
   ) => Effect.Effect<unknown>
+  /** How memory learns of changes by other processes: of all, of what this process has read, or not (reliably). */
+  readonly coherence: (tier: StoreTier) => "broadcast" | "keys" | "none"
   readonly close: (tier: StoreTier) => Effect.Effect<void>
 }
 

@@ -36,7 +36,11 @@ export const noCounters = {
   /** Calls of `touch`, an eviction policy or a listener that threw or returned an invalid value. Reads do not fail. */
   callbackFailures: 0,
   /** Invalidations that the store had not acknowledged when the layer was closed. */
-  lostInvalidations: 0
+  lostInvalidations: 0,
+  /** Changes of ids and tags by other processes that the store has reported. */
+  told: 0,
+  /** The changes in `told` of ids that were neither in memory nor being loaded. */
+  toldInVain: 0
 }
 
 /** Plain numbers, counted since the layer was built. */

@@ -46,7 +46,10 @@ elseif join ~= "no" then
   local after = tonumber(join)
   wait = joined and math.min(left, math.max(0, math.min(joined + after - now, after))) or 0
 end
-if wait > 0 then return math.ceil(wait) end
+if wait > 0 then
+  textOf(f)
+  return math.ceil(wait)
+end
 if join ~= "yes" then redis.call("HSET", l, "j", now) end
 return granted(held[1])
 `
