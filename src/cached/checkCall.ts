@@ -159,7 +159,7 @@ export const checkStringFn = (lookup: unknown, options: Omit<StringFnOptions, "l
   const call = "Cached.fn(() => key)"
   if (typeof lookup !== "function") {
     throw mistake(
-      `${call} needs a lookup: pass a function to an effect as its second argument, and ` +
+      `${call} needs a lookup: pass a function from the same arguments to an effect as its second argument, and ` +
         "the options as its third"
     )
   }

@@ -164,7 +164,7 @@ const checkOptions = (name: string, options: Options): void => {
   const unknown = unknownOf(options, optionsOfClass)
   if (unknown !== undefined) throw configError(name, `there is ${noOption(unknown, optionsOfClass)}`)
   if (Schema.isSchema(options.payload)) {
-    throw configError(name, "`payload` takes fields, not a schema (a struct has `.fields`)")
+    throw configError(name, "`payload` takes the fields of a struct, not a schema (a struct has them as `.fields`)")
   }
   const fields = options.payload ?? {}
   if (typeof fields !== "object") {
