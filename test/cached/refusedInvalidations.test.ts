@@ -1,6 +1,6 @@
 /** Invalidations that the store refuses again and again: they keep no other from the store, and their order holds. */
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, Layer, Option, Scope, Stream } from "effect"
+import { Effect, Exit, Fiber, Layer, Option, Scheduler, Scope, Stream } from "effect"
 import { Cached, type CacheLayer, CachePolicy, type Caching, Store } from "effect-cached"
 import { StoreError } from "effect-cached/CacheError"
 import { MemoryStore } from "effect-cached/memory"
@@ -283,6 +283,27 @@ describe("many writes behind one unacknowledged invalidation of their tag", () =
         expect(sentOf(self.asked)).toBe(2)
       })
     ))
+
+  it.effect("P3 · wait for no sender that was interrupted at any of its steps", () => {
+    const { layer, state } = refusing({ memory: false, storeTimeout: "10 seconds" })
+    return within(
+      layer,
+      Effect.gen(function*() {
+        for (let steps = 0; steps < 300; steps++) {
+          const tired = Effect.provideService(set("first"), Scheduler.MaxOpsBeforeYield, 2 + steps % 4)
+          state.refuses = isDown
+          yield* Cached.invalidateTag("t")
+          const first = yield* start(tired)
+          for (let i = 0; i < steps / 4; i++) yield* Effect.yieldNow
+          yield* Fiber.interrupt(first)
+          state.refuses = () => false
+          const second = yield* start(set("second"))
+          yield* settle
+          expect(second.pollUnsafe()).toEqual(Exit.succeed(true))
+        }
+      })
+    )
+  })
 
   it.effect("P3 · send it once more if the one that sends has less time", () =>
     behind((self) =>

@@ -33,20 +33,22 @@ export const sendTogether = (
   })
 
 const send = (tier: StoreTier, budget: Budget, items: ReadonlyArray<Pending.Item>): Effect.Effect<void> =>
-  Effect.suspend(() => {
-    const sending: Pending.Sending = { ended: Latch.makeUnsafe(false), isAnswered: false }
-    for (const item of items) item.sending = sending
-    const sent = Effect.map(replay(tier, budget, items), () => {
-      sending.isAnswered = budget.leftMillis > 0
-    })
-    return Effect.ensuring(
-      sent,
+  Effect.acquireUseRelease(
+    Effect.sync(() => {
+      const sending: Pending.Sending = { ended: Latch.makeUnsafe(false), isAnswered: false }
+      for (const item of items) item.sending = sending
+      return sending
+    }),
+    (sending) =>
+      Effect.map(replay(tier, budget, items), () => {
+        sending.isAnswered = budget.leftMillis > 0
+      }),
+    (sending) =>
       Effect.sync(() => {
         for (const item of items) item.sending = undefined
         sending.ended.openUnsafe()
       })
-    )
-  })
+  )
 
 const waitFor = (tier: StoreTier, budget: Budget, ended: Latch.Latch): Effect.Effect<void> =>
   Effect.clockWith((clock) => {
