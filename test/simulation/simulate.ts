@@ -112,8 +112,9 @@ const checkStats = (world: State.World) =>
     // not counted, and is not seen where the read fails as a whole.
     const mayHide = config.features.includes("decide")
     const again = world.asksTwice || world.writes.some((write) => write.kind === "tag") ||
-      // A result that its own load has given a short life may have ended when the load does.
-      world.loads.some(({ spec }) => spec.annotates?.ttl !== undefined)
+      // A result that its own load has given a short life may have ended when the load does, and one that derives from
+      // others may be older than a reader that has joined.
+      world.loads.some(({ spec }) => spec.annotates?.ttl !== undefined || spec.inherit === "changes")
     if (
       config.store === "none" && config.deep === 0 && !config.features.includes("transacts") &&
       ((!again && answered > reads) ||
