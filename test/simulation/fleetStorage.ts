@@ -341,11 +341,12 @@ export const makeStorage = (self: Fleet, dice: Dice, extras: Extras): ViewOf => 
       ...extras.features.has("transactions") ? { atomic: <A>(steps: () => A) => steps() } : {},
       attempt
     })
-    // An owner that was answered with three entries it cannot use loads without a lease.
+    // An owner that was answered with three entries of an id that it cannot use loads without a lease.
     const note = ({ id, owner }: { readonly id: string; readonly owner: string }, acquired: Store.Acquired): void => {
       if (acquired._tag !== "Hit") return
-      const times = (hits.get(owner) ?? 0) + 1
-      hits.set(owner, times)
+      const asked = `${owner} ${id}`
+      const times = (hits.get(asked) ?? 0) + 1
+      hits.set(asked, times)
       self.say(() => `[${process}] is shown ${id} for the ${times}. time`)
       if (times === 3) self.givenUp.add(`${process} ${nameOf(id)}`)
     }
