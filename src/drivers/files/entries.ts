@@ -45,8 +45,10 @@ export const set = (self: Entries, id: string, entry: Stored, now: number): void
   const stem = Name.stemOf(id)
   const file = stem + (entry.extension ?? extension)
   const replaced = Folder.stat(folder, file)
-  // A payload that another serializer wrote may have another extension.
-  const other = replaced === undefined ? readMetadata(folder, stem)?.file : undefined
+  // A payload that another serializer wrote may have another extension. If a person has removed the payload, its
+  // metadata still names it.
+  const named = replaced === undefined ? readMetadata(folder, stem)?.file : undefined
+  const other = named === file ? undefined : named
   const before = other === undefined ? replaced : Folder.stat(folder, other)
   Room.reserve(room, stem, size - (before?.size ?? 0))
   const metadata = { name: Name.metadataOf(stem), content: Metadata.render(Metadata.make(id, file, entry)) }
