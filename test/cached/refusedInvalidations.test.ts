@@ -346,3 +346,20 @@ it.effect("P2 · a clear that is sent again empties memory, because changes of o
     expect(yield* value).toBe(2)
   }).pipe(Effect.provide(layer))
 })
+
+it.effect("P2 · a value that the store has not acknowledged is gone when another process has changed its key since", () => {
+  const { layer, state } = refusing({ memory: false }, { changes: true })
+  return within(
+    layer,
+    Effect.gen(function*() {
+      const get = Cached.ttl(Effect.succeed("loaded"), { key: "k", ttl: "1 hour" })
+      state.refuses = (operation) => operation === "set" || operation === "remove"
+      yield* Cached.set("k", "written", { ttl: "1 hour" })
+      expect(yield* get).toBe("written")
+      // Without reads, the cache stops asking for changes.
+      yield* TestClock.adjust("20 minutes")
+      state.changes.push({ _tag: "Changed", id: "k" })
+      expect(yield* get).toBe("loaded")
+    })
+  )
+})

@@ -627,5 +627,12 @@ export const faults: ReadonlyArray<UnitFault> = [
     find: "if (!tier.untracked) markUntracked(self, tier) return",
     replace: "return",
     by: "test/cached/followedStore.test.ts"
+  },
+  {
+    name: "a value that is not acknowledged is read without asking for changes",
+    in: "fetch",
+    find: "tier.front.tagEpochs.ensureTracking?.()",
+    replace: "",
+    by: "test/cached/refusedInvalidations.test.ts"
   }
 ]
