@@ -6,6 +6,7 @@ import { SerializerError, type StoreError } from "../../../CacheError.ts"
 import type { RemoveOptions, SetRequest } from "../../../ports/store.ts"
 import { many } from "../../defaults/bounds.ts"
 import { isKeptOut } from "../../store/tooLarge.ts"
+import * as TagEpochs from "../memory/tagEpochs.ts"
 import * as Policy from "../request/callPolicy.ts"
 import { strictly } from "../request/strict.ts"
 import { ask, askInWaves, budgetOf } from "../storeTier/ask.ts"
@@ -203,7 +204,7 @@ const acknowledged = <A>(
   { alone, budget: given, effect, operation }: Sending<A>
 ): Effect.Effect<A | undefined> =>
   Effect.withFiber((fiber) => {
-    const { pending } = tier
+    const { front: { tagEpochs }, pending } = tier
     const policy = fiber.getRef(Policy.Current)
     const budget = given ?? budgetOf(tier, policy)
     for (const item of items) item.isAsked = true
@@ -211,7 +212,11 @@ const acknowledged = <A>(
       ask(tier, budget, operation, effect),
       (answer): Effect.Effect<A | undefined> => {
         if (!isFault(answer) || isKeptOut(answer)) {
-          for (const item of items) Pending.acknowledge(pending, item)
+          for (const item of items) {
+            // In the same step, because an entry that was read before may be older than the invalidation.
+            if (item.target._tag === "Tags") TagEpochs.invalidate(tagEpochs, item.target.tags, item.target.mode)
+            Pending.acknowledge(pending, item)
+          }
           return Effect.succeed(isFault(answer) ? undefined : answer)
         }
         const told = policy.strict ? strictly(answer) : Effect.undefined
