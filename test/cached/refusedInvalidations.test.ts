@@ -363,3 +363,62 @@ it.effect("P2 · a value that the store has not acknowledged is gone when anothe
     })
   )
 })
+
+it.effect("P2 · a written value behind an invalidation that the store refuses does not leave an older one there", () => {
+  const { layer, other, state } = refusing()
+  return Effect.gen(function*() {
+    yield* Cached.set("k", 1, { ttl: "1 day" })
+    state.refuses = () => true
+    yield* Cached.invalidateTag("bad")
+    yield* Cached.set("k", 2, { tags: ["bad"], ttl: "1 day" })
+    state.refuses = isBad
+    yield* TestClock.adjust("1 hour")
+    expect(yield* other(read("k"))).toEqual(Option.none())
+  }).pipe(Effect.provide(layer))
+})
+
+it.effect("P2 · a clear that the store carries out late empties memory, although a newer clear was acknowledged", () => {
+  const { layer, state } = refusing({ storeTimeout: "5 seconds" }, { shared: true, changes: true })
+  let version = 1
+  const value = Effect.sync(() => version).pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+  return Effect.gen(function*() {
+    state.refuses = (operation) => operation !== "set"
+    yield* Cached.clear
+    state.refuses = () => false
+    let clears = 0
+    state.before = (operation) => operation === "clear" && clears++ === 0 ? Effect.sleep("3 seconds") : Effect.void
+    yield* TestClock.adjust("1500 millis")
+    yield* Cached.set("x", 1)
+    expect(clears).toBe(2)
+    expect(yield* value).toBe(1)
+    // Another process invalidates the key, and the late clear removes the report of that.
+    version = 2
+    yield* TestClock.adjust("4 seconds")
+    yield* settle
+    expect(yield* value).toBe(2)
+  }).pipe(Effect.provide(layer))
+})
+
+it.effect("a strict read acknowledges no written value before an older clear, so that its loss is reported", () => {
+  const { fault, layer, other, state } = refusing({ memory: false })
+  const lost: Array<string> = []
+  return Effect.gen(function*() {
+    yield* start(Stream.runForEach(Cached.events, (event) =>
+      Effect.sync(() => {
+        if (event._tag === "Lost") lost.push(event.id)
+      })))
+    yield* settle
+    state.refuses = (operation) => operation !== "set"
+    yield* Cached.clear
+    state.answer = Effect.fail(fault)
+    yield* Cached.set("k", 1)
+    state.answer = Effect.void
+    state.refuses = isBad
+    expect(Exit.isFailure(yield* Effect.exit(CachePolicy.strict(read("k"))))).toBe(true)
+    state.refuses = () => false
+    yield* TestClock.adjust("1 minute")
+    yield* settle
+    expect(yield* other(read("k"))).toEqual(Option.none())
+    expect(lost).toEqual(["k"])
+  }).pipe(Effect.provide(layer))
+})

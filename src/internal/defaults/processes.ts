@@ -3,9 +3,6 @@
 /** The length of a lease, which a running load renews. If its process dies, another takes over when the lease ends. */
 export const leaseMillis = 5000
 
-/** If a round of renewals of a bulk call takes longer than a sixth of `leaseMillis`, leases last this many rounds. */
-export const roundsOfLease = 6
-
 /** How long a load renews its lease. After that, another process may load, even if the first load still hangs. */
 export const maxLoadMillis = 600_000
 

@@ -130,9 +130,9 @@ export const faults: ReadonlyArray<UnitFault> = [
   },
   {
     name: "a written value is acknowledged before an older clear that is sent again",
-    in: "isSent",
-    find: "all === undefined &&",
-    replace: "pass === undefined &&",
+    in: "acknowledgeWritten",
+    find: "if (isBehind(pass, write)) behind.add(part)",
+    replace: "if (pass === undefined) behind.add(part)",
     by: "test/cached/refusedInvalidations.test.ts"
   },
   {
@@ -166,7 +166,7 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "a derived entry that is read while its source is sent again stays",
     in: "acknowledge",
-    find: "Dependents.idChanged(front.memory.dependents, front.tagEpochs, target.id)",
+    find: "Dependents.idChanged(front.memory.dependents, front.tagEpochs, (target as OfId).id)",
     replace: "void target",
     by: "test/cached/answeredInPart.test.ts"
   },
@@ -271,8 +271,8 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "an invalidation that something newer has replaced is sent again",
     in: "sendWave",
-    find: "const current = wave.filter((part) => isSent(pass, part))",
-    replace: "const current = wave",
+    find: "wave.filter((part) => isOpen(pending, part) && !written.has(part))",
+    replace: "wave.filter((part) => !written.has(part))",
     by: "test/cached/sentAgain.test.ts"
   },
   {
@@ -489,14 +489,14 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "a value whose acknowledgement was lost is removed, though the store has it",
     in: "acknowledgeWritten",
-    find: "found[i]?.meta.writeId === entry.writeId",
-    replace: `found[i]?.meta.writeId === ""`,
+    find: "found[i]?.meta.writeId !== write.entry.writeId",
+    replace: `found[i]?.meta.writeId !== ""`,
     by: "test/cached/lostWrites.test.ts"
   },
   {
     name: "a value that was given up stays if the store has it",
     in: "acknowledgeWritten",
-    find: "part.item.write !== undefined &&",
+    find: "part.item.write === undefined ||",
     replace: "",
     by: "test/cached/lostWrites.test.ts"
   },

@@ -183,27 +183,6 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/cached/invalidateMany.test.ts"
   },
   {
-    name: "the leases of a huge bulk call are shorter than a round of renewals",
-    in: "lengthNow",
-    find: "roundsOfLease * renewalMillis",
-    replace: "0 * renewalMillis",
-    by: "test/cached/renewals.test.ts"
-  },
-  {
-    name: "leases granted before a long round end in the pause after it",
-    in: "renewing",
-    find: "renewalPauseMillis(self.shortestMillis, tookMillis)",
-    replace: "renewalPauseMillis(lengthNow(self), tookMillis)",
-    by: "test/cached/renewals.test.ts"
-  },
-  {
-    name: "a renewal that hangs makes all leases of its call last for minutes",
-    in: "renewing",
-    find: "if (!hasFailed)",
-    replace: "",
-    by: "test/cached/renewals.test.ts"
-  },
-  {
     name: "the leases of a bulk call over a distant store are renewed one wave after the other",
     in: "renewing",
     find: "forEachWave(renewed, renewAll)",
@@ -242,8 +221,8 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "leases whose renewal has failed once are not renewed again",
     in: "renewing",
-    find: "hasFailed = true",
-    replace: "one.end()",
+    find: "if (isFault(answer)) return",
+    replace: "if (isFault(answer)) return one.end()",
     by: "test/cached/laterWaves.test.ts"
   },
   {

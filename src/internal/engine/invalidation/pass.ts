@@ -103,10 +103,10 @@ const sendWave: (pass: Pass, wave: Wave) => Effect.Effect<void> = Effect.fnUntra
   const { pending, store, storeTimeoutMillis } = tier
   const budget: Budget = all === undefined ? { leftMillis: storeTimeoutMillis } : all.isLast === true ? { ...all } : all
   if (pass.isOver || budget.leftMillis <= 0) return
-  const unknown = yield* acknowledgeWritten(pass, budget, wave)
-  if (unknown !== undefined) return yield* failed(pass, wave, unknown, wave.length === 1)
+  const written = yield* acknowledgeWritten(pass, budget, wave)
+  if (isFault(written)) return yield* failed(pass, wave, written, wave.length === 1)
   // Skips replaced items. Reads `write` now: the store may report a removal, which clears `write`, before it answers.
-  const current = wave.filter((part) => isSent(pass, part))
+  const current = wave.filter((part) => isOpen(pending, part) && !written.has(part))
   if (current.length === 0) return
   const writes = current.map(({ item }) => item.write)
   const answers = yield* askForAll<Part, unknown>(tier, budget, current, sendingOf(store, current[0]!.item.target))
@@ -154,15 +154,9 @@ const failed = (pass: Pass, parts: Wave, { reason }: Fault, areAlone: boolean): 
     : Effect.forEach(parts, (part) => Effect.andThen(Effect.yieldNow, sendWave(pass, [part])), { discard: true })
 }
 
-/**
- * Whether no newer item has replaced the part. In the background, a written value also waits for older invalidations of
- * it that are unsent, because these would later remove the value from the store.
- */
-const isSent = ({ all, tier: { pending } }: Pass, part: Part): boolean => {
-  const { write } = part.item
-  const isBehind = all === undefined && write !== undefined && Pending.isUnsent(pending, "", write.entry.tags)
-  return !isBehind && isOpen(pending, part)
-}
+/** Whether an older invalidation of a written value is unsent, which would later remove the value from the store. */
+const isBehind = ({ all, tier: { pending } }: Pass, write: Pending.OwnWrite): boolean =>
+  all?.isLast !== true && Pending.isUnsent(pending, "", write.entry.tags)
 
 /** An entry that depends on an invalidated id may have been read from the store before the answer. */
 const acknowledge = ({ front, onCleared, pending }: StoreTier, parts: Wave): void => {
@@ -175,36 +169,41 @@ const acknowledge = ({ front, onCleared, pending }: StoreTier, parts: Wave): voi
       Pending.acknowledgeTag(pending, item, tag)
       continue
     }
-    if (isOpen(pending, part)) {
-      front.mutations++
-      if (target._tag === "Id") Dependents.idChanged(front.memory.dependents, front.tagEpochs, target.id)
-      else onCleared?.()
-    }
+    if (target._tag === "All" || isOpen(pending, part)) front.mutations++
+    // A newer clear may have been acknowledged meanwhile, and this one ends the reports of earlier changes again.
+    if (target._tag === "All") onCleared?.()
+    else if (isOpen(pending, part)) Dependents.idChanged(front.memory.dependents, front.tagEpochs, (target as OfId).id)
     Pending.acknowledge(pending, item)
   }
   const target = parts[0]?.item.target
   if (target?._tag === "Tags") TagEpochs.invalidate(front.tagEpochs, tags, target.mode)
 }
 
-/** Acknowledges the writes that the store has carried out after all. Returns a fault if the store has not answered. */
+/**
+ * Acknowledges the writes that the store has carried out after all. Returns those that it has carried out and that an
+ * unsent invalidation precedes: they stay unsent. Returns a fault if the store has not answered.
+ */
 const acknowledgeWritten = Effect.fnUntraced(function*(
   pass: Pass,
   budget: Budget,
   wave: Wave
-) {
+): Effect.fn.Return<ReadonlySet<Part> | Fault> {
   const { tier } = pass
+  const behind = new Set<Part>()
   const writes = wave.flatMap((part) => {
     const { write } = part.item
-    return write !== undefined && isSent(pass, part) ? [{ part, entry: write.entry }] : []
+    return write !== undefined && isOpen(tier.pending, part) ? [{ part, write }] : []
   })
-  if (writes.length === 0) return undefined
-  const found = yield* ask(tier, budget, "getMany", tier.store.getMany(writes.map(({ entry: { id } }) => id)))
+  if (writes.length === 0) return behind
+  const found = yield* ask(tier, budget, "getMany", tier.store.getMany(writes.map(({ write: { entry } }) => entry.id)))
   if (isFault(found)) return found
-  writes.forEach(({ entry, part }, i) => {
+  writes.forEach(({ part, write }, i) => {
     // The store has the written value, and this process knows of no newer one.
-    if (part.item.write !== undefined && found[i]?.meta.writeId === entry.writeId) acknowledge(tier, [part])
+    if (part.item.write === undefined || found[i]?.meta.writeId !== write.entry.writeId) return
+    if (isBehind(pass, write)) behind.add(part)
+    else acknowledge(tier, [part])
   })
-  return undefined
+  return behind
 })
 
 const sendingOf = (store: Store, target: Pending.Item["target"]): Many<Part, unknown> => {

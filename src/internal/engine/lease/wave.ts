@@ -2,8 +2,7 @@
 import * as Effect from "effect/Effect"
 import type { StoreError } from "../../../CacheError.ts"
 import type { Acquired, CommitRequest, Markers } from "../../../ports/store.ts"
-import { many, waves } from "../../defaults/bounds.ts"
-import { roundsOfLease } from "../../defaults/processes.ts"
+import { many } from "../../defaults/bounds.ts"
 import { forEachWave } from "../../time/waves.ts"
 import { failStrict } from "../flight/callers.ts"
 import { releaseLease } from "../flight/ending.ts"
@@ -28,10 +27,6 @@ export interface Wave {
   renewed: Array<Renewed>
   renewedLeft: number
   renewal: Worker | undefined
-  /** The time that the last round of renewals took for each request. */
-  renewalMillis: number
-  /** The length of the shortest lease granted since the last round began. */
-  shortestMillis: number
   /** Whether the store has exceeded the budget of a request. If so, it is not asked again. */
   isTooSlow: boolean
   /** The budget of the read, if one wave contains all flights. Otherwise, each request of a wave has its own budget. */
@@ -49,8 +44,6 @@ export const makeWave = (first: Flight, whole: Budget | undefined): Wave => {
     renewed: [],
     renewedLeft: 0,
     renewal: undefined,
-    renewalMillis: 0,
-    shortestMillis: tier.leaseMillis,
     isTooSlow: false,
     whole
   }
@@ -132,10 +125,9 @@ const acquireLeases = Effect.fnUntraced(function*(
   markersOf: (flight: Flight) => Markers | undefined
 ): Effect.fn.Return<void, never, any> {
   const { engine, owner, tier } = self
-  const { store } = tier
+  const { leaseMillis, store } = tier
   const asked = flights.filter(({ exit }) => exit === undefined)
   if (asked.length === 0) return
-  const leaseMillis = lengthOfNext(self)
   const isExclusive = optionOf(engine, asked[0]!.request, "lease") ?? store.capabilities.shared
   const leases = asked.map((flight): FlightLease | undefined => {
     beginAsking(flight)
@@ -235,25 +227,11 @@ const renew = (wave: Wave, one: Renewed): void => {
   wave.renewal ??= renewing(wave, one.flight)
 }
 
-/**
- * The length of a lease that is granted now. A round that renews hundreds of thousands may take longer than the usual
- * length, and a lease must outlast a round, the pause after it, and the next round, which may take longer.
- */
-const lengthNow = ({ renewalMillis, renewedLeft, tier: { leaseMillis, maxLoadMillis } }: Wave): number =>
-  Math.max(leaseMillis, Math.min(maxLoadMillis, roundsOfLease * renewalMillis * Math.ceil(renewedLeft / waves.size)))
-
-const lengthOfNext = (self: Wave): number => {
-  const length = lengthNow(self)
-  self.shortestMillis = Math.min(self.shortestMillis, length)
-  return length
-}
-
 /** One worker renews all leases after every third of their length, for at most `maxLoad`. */
 const renewing = (self: Wave, { request: { maxLoadMillis }, starter }: Flight): Worker => {
   const { budgetMillis, owner, tier } = self
-  const { store } = tier
+  const { leaseMillis, store } = tier
   let leftMillis = maxLoadMillis ?? tier.maxLoadMillis
-  let hasFailed = false
   const renewAll = (wave: ReadonlyArray<Renewed>): Effect.Effect<void> => {
     const held = wave.filter((one) => {
       const { exit, lease } = one.flight
@@ -262,7 +240,6 @@ const renewing = (self: Wave, { request: { maxLoadMillis }, starter }: Flight): 
       return isHeld
     })
     if (held.length === 0) return Effect.void
-    const leaseMillis = lengthOfNext(self)
     const until = nowOf(tier) + leaseMillis
     const renewing = askForAll(tier, { leftMillis: renewalMillis(leaseMillis, budgetMillis) }, held, {
       operation: "renew",
@@ -273,16 +250,13 @@ const renewing = (self: Wave, { request: { maxLoadMillis }, starter }: Flight): 
       held.forEach((one, i) => {
         const answer = answers[i]!
         const { lease } = one.flight
-        if (isFault(answer)) {
-          hasFailed = true
-          return
-        }
+        if (isFault(answer)) return
         if (lease !== undefined) lease.heldUntil = answer ? until : -Infinity
         if (!answer) one.end()
       }))
   }
   const after = (tookMillis: number): Effect.Effect<void> => {
-    const pauseMillis = renewalPauseMillis(self.shortestMillis, tookMillis)
+    const pauseMillis = renewalPauseMillis(leaseMillis, tookMillis)
     return Effect.flatMap(Effect.sleep(pauseMillis), () => {
       leftMillis -= tookMillis + pauseMillis
       if (leftMillis <= 0 || self.renewedLeft === 0) {
@@ -291,14 +265,7 @@ const renewing = (self: Wave, { request: { maxLoadMillis }, starter }: Flight): 
       }
       const renewed = self.renewed = self.renewed.filter(({ isOpen }) => isOpen)
       const beganAt = nowOf(tier)
-      self.shortestMillis = lengthNow(self)
-      hasFailed = false
-      return Effect.flatMap(forEachWave(renewed, renewAll), () => {
-        const tookMillis = nowOf(tier) - beganAt
-        // A single request takes as long however many leases are added, and one that failed may have waited.
-        if (!hasFailed) self.renewalMillis = renewed.length <= waves.size ? 0 : tookMillis * waves.size / renewed.length
-        return after(tookMillis)
-      })
+      return Effect.flatMap(forEachWave(renewed, renewAll), () => after(nowOf(tier) - beganAt))
     })
   }
   return supervise(tier.background, { name: "renews the leases of a wave", context: starter.context, run: after(0) })
