@@ -1,6 +1,7 @@
 /** Sends unsent invalidations for several callers at once: callers that need the same one wait for one request. */
 import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
+import * as TurnLimit from "../../time/turnLimit.ts"
 import { exitBefore, lateBy, timeOf } from "../storeTier/ask.ts"
 import type * as Pending from "../storeTier/pendingInvalidations.ts"
 import type { Budget, StoreTier } from "../storeTier/storeTier.ts"
@@ -54,7 +55,9 @@ const waitFor = (tier: StoreTier, budget: Budget, ended: Latch.Latch): Effect.Ef
   Effect.clockWith((clock) => {
     if (budget.leftMillis <= 0) return Effect.void
     const beganAt = timeOf(tier)
-    return Effect.map(exitBefore(ended.await, lateBy(tier, clock, budget.leftMillis)), () => {
+    // Thousands of callers may wait for one request, and continue in several turns.
+    return Effect.flatMap(exitBefore(ended.await, lateBy(tier, clock, budget.leftMillis)), () => {
       budget.leftMillis -= timeOf(tier) - beganAt
+      return TurnLimit.pass(tier.timeouts)
     })
   })
