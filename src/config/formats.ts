@@ -26,7 +26,7 @@ export const formatted = async (
   if (compress === undefined && format === undefined) return undefined
   const named = format === undefined ? undefined : await modules[format as keyof typeof modules]()
   // Makes a codec only to find out whether a package is missing.
-  if (format === "yaml" || format === "cbor") named!.make(undefined)
+  if (format === "yaml" || format === "cbor" || format === "parquet") named!.make(undefined)
   if (compress === undefined) return Layer.succeed(Serializer.Serializer, named!)
   const { make } = await import("../serializers/Compressed.ts")
   const usual = isForPeople ? await modules.indentedJson() : undefined

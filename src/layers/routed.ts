@@ -47,7 +47,9 @@ export interface RoutedOptions<D extends AnyCache = AnyCache, C extends AnyCache
  * - Counters are routed by their names, like string keys. Guards and locks are those of `default`.
  * - A transaction changes only the cache of `default`. It dies with a `CacheConfigError` when it changes an entry of
  *   another route, or a tag, because it could not undo that. It reads entries of other routes as they are.
- * - `Cached.resize` and `Cached.curve` die with a `CacheConfigError`.
+ * - `Cached.resize` and `Cached.curve` die with a `CacheConfigError`. So does a layer that has `CacheMetrics.layer`
+ *   around this one, or `withDisabled` inside it: measure each cache, and disable operations for all.
+ * - The options `strategy` and `copy` are those of `default`, for all routes.
  *
  * **Example** (Keeping weather reports apart)
  *
@@ -104,13 +106,18 @@ export const routed = <D extends AnyCache, const C extends AnyCache = never>(
         const given = built.map((context) => Context.get(context, Caching.Caching))
         // Routes with the same layer share its cache, which must be asked and counted once.
         const shapes = Array.from(new Set(given))
+        const caches = shapes.map(cacheOf)
+        refuseUnless(
+          caches.every(({ policy }) => policy === undefined),
+          `${what} cannot disable operations for single routes: put CacheLayer.withDisabled around it, not inside it`
+        )
         const of = (route: number): number => shapes.indexOf(given[route]!)
         const table: Table = {
           classes: new Map(Array.from(classes, ([name, route]) => [name, of(route)])),
           prefixes: Array.from(prefixes, ([prefix, route]) => [prefix, of(route)] as const)
             .toSorted(([a], [b]) => b.length - a.length)
         }
-        const [usual, ...others] = shapes.map(cacheOf)
+        const [usual, ...others] = caches
         return Context.add(built[0]!, Caching.Caching, make([usual!, ...others], table))
       }
     )

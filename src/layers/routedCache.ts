@@ -265,6 +265,11 @@ const operations = new Map<Operation<any, any>, Routed>([
   ),
   refused(Operations.resize, "Cached.resize"),
   refused(Operations.curve, "Cached.curve"),
+  on(Operations.meter, () => {
+    throw mistake(
+      "CacheMetrics.layer measures one cache, and a routed cache has several: wrap each of them, under a name of its own"
+    )
+  }),
   on(Operations.enforceQuotas, ({ caches }, quotas) => {
     for (const cache of caches) cache.perform(Operations.enforceQuotas, quotas)
   }),

@@ -2,6 +2,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Context, Effect, Exit, Fiber, Layer, Option, Schema, Stream } from "effect"
 import { Cached, CacheError, CacheKey, CacheLayer, type Caching, Store, Strategy, Transaction } from "effect-cached"
+import * as CacheMetrics from "effect-cached/CacheMetrics"
 import { MemoryStore } from "effect-cached/memory"
 import { settle } from "../support/caches.ts"
 import { randomOf } from "../support/random.ts"
@@ -145,6 +146,28 @@ describe("routed", () => {
       }
     }).pipe(Effect.provide(layer))
   })
+
+  it.effect("refuses layers that would disable or measure only a part of it", () =>
+    Effect.gen(function*() {
+      const build = (layer: Layer.Layer<Caching.Caching>) => Effect.exit(Effect.scoped(Layer.build(layer)))
+      const memory = CacheLayer.memory()
+      const silent = CacheLayer.memory().pipe(CacheLayer.withDisabled(["set"]))
+      for (const [usual, other] of [[memory, silent], [silent, memory]] as const) {
+        const exit = yield* build(CacheLayer.routed({ default: usual, routes: [["text:", other]] }))
+        expect(diesWith(exit)).toContain("put CacheLayer.withDisabled around it")
+      }
+      const routed = CacheLayer.routed({
+        default: CacheMetrics.layer(memory, { name: "usual" }),
+        routes: [["text:", CacheMetrics.layer(CacheLayer.memory(), { name: "texts" })]]
+      })
+      expect(diesWith(yield* build(CacheMetrics.layer(routed)))).toContain("wrap each of them")
+      const sizes = yield* Effect.gen(function*() {
+        yield* Cached.set("text:a", 1, { ttl })
+        yield* Cached.set("a", 1, { ttl })
+        return yield* Cached.size
+      }).pipe(Effect.provide(CacheLayer.withDisabled(routed, ["set"])))
+      expect(sizes).toBe(0)
+    }))
 
   it.effect("limits a result by what its load reads in another route", () => {
     const { layer } = setUp()

@@ -109,7 +109,7 @@ const sendWave: (pass: Pass, wave: Wave) => Effect.Effect<void> = Effect.fnUntra
   const current = wave.filter((part) => isOpen(pending, part) && !written.has(part))
   if (current.length === 0) return
   const writes = current.map(({ item }) => item.write)
-  const answers = yield* askForAll<Part, unknown>(tier, budget, current, sendingOf(store, current[0]!.item.target))
+  const answers = yield* askForAll<Part, unknown>(tier, budget, current, manyOf(store, current[0]!.item.target))
   const carriedOut: Array<Part> = []
   const refused: Array<Part> = []
   let fault: Fault | undefined
@@ -206,7 +206,7 @@ const acknowledgeWritten = Effect.fnUntraced(function*(
   return behind
 })
 
-const sendingOf = (store: Store, target: Pending.Item["target"]): Many<Part, unknown> => {
+const manyOf = (store: Store, target: Pending.Item["target"]): Many<Part, unknown> => {
   switch (target._tag) {
     case "Id":
       return {

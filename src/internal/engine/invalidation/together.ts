@@ -46,7 +46,7 @@ const send = (tier: StoreTier, budget: Budget, items: ReadonlyArray<Pending.Item
       }),
     (sending) =>
       Effect.sync(() => {
-        for (const item of items) item.sending = undefined
+        for (const item of items) if (item.sending === sending) item.sending = undefined
         sending.ended.openUnsafe()
       })
   )

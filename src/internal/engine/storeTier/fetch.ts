@@ -111,9 +111,11 @@ export const fetch = Effect.fnUntraced(function*(
   asked: Asked
 ): Effect.fn.Return<Fetched | Fault, never, any> {
   const { hold, id, isGone = Pending.isPending, tags } = asked
-  // Another process may have changed the id since this process wrote it, and the store is not asked for the entry.
-  tier.front.tagEpochs.ensureTracking?.()
-  if (isGone(tier.pending, id)) return ownWrite(tier, id, (yield* Clock.Clock).currentTimeMillisUnsafe())
+  if (isGone(tier.pending, id)) {
+    // Another process may have changed the id since this process wrote it, and the store is not asked for the entry.
+    tier.front.tagEpochs.ensureTracking?.()
+    return ownWrite(tier, id, (yield* Clock.Clock).currentTimeMillisUnsafe())
+  }
   const found = yield* fetchWith(tier, budget, asked, tags)
   if (!(found instanceof OtherTags)) return found
   // From here on, changes to the entry's dependencies are noticed.
