@@ -42,7 +42,10 @@ const vitest = await createVitest({
       ran.push({
         file: relative(copy, module.moduleId),
         tests: tests.length,
-        failed: tests.flatMap((test) => test.result().state === "failed" ? test.fullName : []),
+        failed: tests.flatMap((test) => {
+          const { errors, state } = test.result()
+          return state === "failed" ? `${test.fullName}: ${errors.map(({ message }) => message).join()}` : []
+        }),
         message: module.errors().map(({ message }) => message).join()
       })
     }

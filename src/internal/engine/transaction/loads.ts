@@ -26,6 +26,8 @@ export interface ReadCheck {
   readonly former: Entry | undefined
 }
 
+type Grant = Pick<ReadCheck, "isGranted" | "generation" | "markers">
+
 export type ReadChecks = Map<string, ReadCheck>
 
 /** Runs the loads inside a transaction. Such a load neither waits for other processes nor makes them wait. */
@@ -35,16 +37,18 @@ export const loadsOf =
     if (refusal !== undefined) return Effect.die(refusal)
     if (!flight.policy.writes) return counted(flight, load)
     const former = base.memory.entries.get(flight.id)
-    const began = { flight, bornAt: base.tagEpochs.epoch, since: base.watches.step, former }
-    const { storeTier: tier } = base
-    if (tier === undefined) {
-      readChecks.set(flight.id, { ...began, isGranted: true, generation: undefined, markers: undefined })
+    const asked = { flight, bornAt: base.tagEpochs.epoch, former }
+    const begin = (grant: Grant) => {
+      // The load begins only now. Earlier changes do not concern it; the start of tracking counts as a change of all.
+      readChecks.set(flight.id, { ...asked, since: base.watches.step, ...grant })
       return counted(flight, load)
     }
-    return Effect.flatMap(granted(base, { tier, budget: budgetOf(tier, flight.policy) }, flight), (granted) => {
-      readChecks.set(flight.id, { ...began, ...granted ?? refused })
-      return counted(flight, load)
-    })
+    const { storeTier: tier } = base
+    if (tier === undefined) return begin({ isGranted: true, generation: undefined, markers: undefined })
+    return Effect.flatMap(
+      granted(base, { tier, budget: budgetOf(tier, flight.policy) }, flight),
+      (grant) => begin(grant ?? refused)
+    )
   }
 
 /**
@@ -59,14 +63,14 @@ export const cycleOf = (parent: Flight | undefined, { engine, id }: Pick<Flight,
   return undefined
 }
 
-const refused = { isGranted: false, generation: undefined, markers: undefined }
+const refused: Grant = { isGranted: false, generation: undefined, markers: undefined }
 
 /** Acquires a generation before a load. `undefined` if the result must not be stored. */
 const granted = Effect.fnUntraced(function*(
   base: Engine,
   { budget, tier }: Asking,
   flight: Flight
-): Effect.fn.Return<Pick<ReadCheck, "isGranted" | "generation" | "markers"> | undefined> {
+): Effect.fn.Return<Grant | undefined> {
   const { id, request } = flight
   const { store } = tier
   if (Pending.isPending(tier.pending, id)) return undefined
