@@ -4,6 +4,7 @@ import { Cause, type Context, Effect, Exit, Fiber, Layer, Scope } from "effect"
 import { Cached, CacheLayer, Store, Strategy } from "effect-cached"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
+import { counting, ended, fakeStore, over, settle, start, within } from "../support/caches.ts"
 
 type Callback = NonNullable<Store.Store["getCallback"]>
 
@@ -212,4 +213,27 @@ describe("a cache that closes", () => {
       yield* TestClock.adjust("10 seconds")
       expect(waiting.pollUnsafe()).toEqual(Exit.succeed("loaded"))
     }))
+})
+
+it.effect("a caller that cannot use what its flight has found loads without asking for it again", () => {
+  const fake = fakeStore()
+  return within(
+    over(fake, { memory: false }),
+    Effect.gen(function*() {
+      const { load } = counting()
+      // The timeout makes a flight of it, which the other reader joins.
+      const patient = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour", timeout: "1 minute" }))
+      const fresh = load.pipe(Cached.ttl({ key: "k", ttl: "20 millis", timeout: "1 minute" }))
+      yield* patient
+      yield* TestClock.adjust(50)
+      const asked = fake.count("get")
+      fake.behave = (operation) => operation === "get" ? { before: Effect.sleep(10) } : {}
+      const readers = yield* Effect.forEach([patient, fresh], start)
+      yield* settle
+      for (let i = 0; i < 9; i++) yield* Effect.andThen(TestClock.adjust(10), settle)
+      expect(readers.map(ended)).toEqual([Exit.succeed(1), Exit.succeed(2)])
+      // The second belongs to the lease of the load.
+      expect(fake.count("get") - asked).toBe(2)
+    })
+  )
 })

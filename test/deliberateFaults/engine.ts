@@ -403,8 +403,8 @@ unregister(self, flight)`
   {
     name: "what the store has is served to any strategy",
     in: "foundOrRetry",
-    find: "if (caller.request !== flight.request && wantsLoad(self, caller, at)) return retryRead(caller, at.now)",
-    replace: "if (caller.request === undefined && wantsLoad(self, caller, at)) return retryRead(caller, at.now)"
+    find: "if (caller.request !== flight.request && wantsLoad(self, caller, at)) {",
+    replace: "if (caller.request === undefined && wantsLoad(self, caller, at)) {"
   },
   {
     name: "a refresh joins an older one",

@@ -647,6 +647,7 @@ export const simulateFleet = ({ log, processes, seed, with: also }: FleetOptions
     deaf: config.clocks.map(() => [{ from: 0, until: Infinity }]),
     changes: [],
     replaced: new Map(),
+    besideAt: new Map(),
     displaced: new Map(),
     faults: config.clocks.map(() => 0),
     counts: Rules.noCounts(),

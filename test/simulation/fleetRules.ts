@@ -67,6 +67,8 @@ export interface Fleet {
   >
   /** By process and id: the last explicit refresh, which may have replaced a running load. */
   readonly replaced: Map<string, number>
+  /** By process and id: when it was last granted a lease beside a holder, for which it has waited. */
+  readonly besideAt: Map<string, number>
   /**
    * By process and id: the end of the last transaction that wrote the id beside another write of its process. Their
    * order in the store is unknown, so the id is removed once more, by the replay.
@@ -168,7 +170,10 @@ export const checkAbandoned = (self: Fleet, load: FleetOrigin): void => {
   const isBeside = Array.from(holdersOf(self, load.id).values()).some(({ joined, process, until }) =>
     joined && process === load.process && until > self.now()
   )
-  if (load.joined || isBeside) return
+  // A load that no caller can join any longer has returned its lease at once.
+  const wasBeside = (self.besideAt.get(`${load.process} ${load.id}`) ?? -Infinity) >= self.now() - config.storeTimeout
+  // An answer that the lookup gave without being asked is no load.
+  if (load.joined || isBeside || wasBeside || load.flight === undefined) return
   // With pushes, an answer may come after the budget, and the load then has no lease.
   if (load.owner === undefined && config.features.includes("pushes")) return
   for (const other of self.loading) {

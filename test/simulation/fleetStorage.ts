@@ -126,6 +126,7 @@ export const makeStorage = (self: Fleet, dice: Dice, extras: Extras): ViewOf => 
     if (other !== undefined && !join) violate(self, `P1: ${process} leads ${id} beside ${other.process}`)
     if (other !== undefined) {
       self.counts.joins++
+      self.besideAt.set(`${process} ${id}`, self.now())
       const since = asked.get(owner)
       // A lie may have made it wait.
       const isKnown = !config.beside && !config.features.includes("lies")

@@ -389,6 +389,8 @@ export interface StoreReads {
     ids: ReadonlyArray<string>
   ) => Effect.Effect<{ readonly policy: Policy; readonly shortened: (request: Request) => Request }> | undefined
   readonly absent: <A, E>(reader: Reader<A, E>, rejectedWriteId: string | undefined) => Effect.Effect<A, E>
+  /** Loads for a caller that cannot use the entry that its flight has just found, without another store request. */
+  readonly loadInstead: (caller: Caller, request: Request, found: Entry) => Effect.Effect<unknown, unknown>
   readonly askThenJoin: <A, E>(reader: Reader<A, E>, joining: Joining) => Effect.Effect<A, E>
   /** Stores a bulk call's answers for unrequested keys. Here, a flight only carries an answer, as its `entry`. */
   readonly storeUnasked: (flights: ReadonlyArray<Flight>, watch: Watch, done: () => void) => void

@@ -3,6 +3,13 @@ import type { UnitFault } from "../fault.ts"
 
 export const faults: ReadonlyArray<UnitFault> = [
   {
+    name: "a caller that cannot use what its flight has found asks the store for it again",
+    in: "foundOrRetry",
+    find: "return isKnown ? self.storeReads!.loadInstead(caller, request, entry) : request",
+    replace: "return isKnown && entry.id === \"\" ? self.storeReads!.loadInstead(caller, request, entry) : request",
+    by: "test/cached/sharedQuestions.test.ts"
+  },
+  {
     name: "a result replaces a value that its strategy's function has set",
     in: "end",
     find: "if (!ticket.isOpen) return false",

@@ -79,7 +79,12 @@ export const noteFallback = (
 export const foundOrRetry = (self: Flights, caller: Caller, at: FoundAt): Effect.Effect<unknown, unknown, any> =>
   answerOrDefect(() => {
     const { flight } = caller
-    if (caller.request !== flight.request && wantsLoad(self, caller, at)) return retryRead(caller, at.now)
+    if (caller.request !== flight.request && wantsLoad(self, caller, at)) {
+      const request = retryRead(caller, at.now)
+      const { entry, insteadOfLoad } = at.found
+      const isKnown = caller.policy.readsStore && !caller.policy.strict && !insteadOfLoad
+      return isKnown ? self.storeReads!.loadInstead(caller, request, entry) : request
+    }
     noteFound(self, caller, at)
     return flight.exit!
   })

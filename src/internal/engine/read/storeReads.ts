@@ -166,10 +166,14 @@ const askThenJoin = <A, E>(reader: Reader<A, E>, joining: Joining): Effect.Effec
     })
   })
 
+const loadInstead: StoreReads["loadInstead"] = ({ flight: { engine, id }, policy }, request, found) =>
+  Effect.withFiber((fiber) => useFound({ engine, fiber, id, policy, request }, found.writeId, found))
+
 export const storeReads: StoreReads = {
   afterUnsent,
   afterCapture,
   absent,
+  loadInstead,
   askThenJoin,
   captureFirst,
   captureMany,
