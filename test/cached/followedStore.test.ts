@@ -1,7 +1,7 @@
 /** A store that pushes what others do: it is followed, and what cannot be followed is not trusted for long. */
 import { describe, expect, it } from "@effect/vitest"
 import { Context, Effect, Fiber, Layer, Logger, Queue, References, Stream } from "effect"
-import { Cached, type CacheEntry, CacheLayer, CachePolicy, Caching, Store } from "effect-cached"
+import { Cached, type CacheEntry, CacheLayer, CachePolicy, Caching, Store, Transaction } from "effect-cached"
 import { StoreError } from "effect-cached/CacheError"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
@@ -13,14 +13,17 @@ const pushing = () => {
   const entries = new Map<string, CacheEntry.Stored>()
   const queues: Array<Queue.Queue<Pushed>> = []
   const down = new StoreError({ store: "pushing", operation: "changes", reason: "Unavailable" })
-  const counts = { gets: 0, listened: 0 }
+  const counts = { gets: 0, listened: 0, before: Effect.void }
   const store = Store.make({
     name: "pushing",
     get: (id) =>
-      Effect.sync(() => {
-        counts.gets++
-        return entries.get(id)
-      }),
+      Effect.andThen(
+        Effect.suspend(() => counts.before),
+        Effect.sync(() => {
+          counts.gets++
+          return entries.get(id)
+        })
+      ),
     set: (id, entry) => Effect.sync(() => void entries.set(id, entry)),
     remove: (id) => Effect.sync(() => entries.delete(id)),
     clear: Effect.sync(() => entries.clear()),
@@ -466,3 +469,17 @@ it.effect("resources opened by listening are closed before the layer is", () =>
     yield* TestClock.adjust("100 millis")
     expect(yield* Fiber.join(closing)).toBe(true)
   }))
+
+it.effect("a result that is loaded in a transaction is stored if tracking has started before its load", () =>
+  Effect.gen(function*() {
+    const storage = pushing()
+    const cache = yield* storage.build()
+    storage.counts.before = Effect.sleep(10)
+    const loading = yield* Effect.forkChild(cache(Transaction.run(counting().read)))
+    yield* storage.push()
+    // The load has asked for its lease, and waits for the answer.
+    yield* storage.push(coherent)
+    yield* TestClock.adjust(100)
+    expect(yield* Fiber.join(loading)).toBe(1)
+    expect(Array.from(storage.entries.keys())).toEqual(["k"])
+  }).pipe(Effect.scoped))
