@@ -66,6 +66,8 @@ export const bulkTests = (open: Open, count: number): void => {
       )
       expect(twice).toEqual([])
 
+      // A process may serve what another has changed until it has polled, every 50 ms.
+      await sleep(200)
       const final = await Promise.all(survivors.map((worker) => worker.ask({ do: "readMany", count })))
       for (const { values } of final) {
         for (let row = 0; row < count; row++) {
