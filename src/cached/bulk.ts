@@ -13,7 +13,7 @@ import { chunk } from "../internal/defaults/bounds.ts"
 import * as Operations from "../internal/engine/operationTable.ts"
 import { mistake, requireList } from "../internal/options/options.ts"
 import * as Turns from "../internal/time/turns.ts"
-import { copiedFor, setAll, type SetOptions, setOptions } from "./byHand.ts"
+import { copiedFor, setAll, type SetOptions, setOptions, ttlOf } from "./byHand.ts"
 import { checkFn } from "./checkCall.ts"
 import * as Combine from "./combine.ts"
 import type { OptionsFor } from "./functions.ts"
@@ -95,15 +95,23 @@ export const setMany = <K extends AnyKey>(
     const given = setOptions(options ?? {}, "Cached.setMany")
     if (given.condition !== undefined) throw mistake("Cached.setMany takes no condition: call Cached.set for each key")
     // Keeps only the last value of each key. If all its values were written concurrently, any could remain.
-    const pairs = new Map<string, readonly [key: K, value: unknown]>()
+    const byTtl = new Map<number, Map<string, readonly [key: K, value: unknown]>>()
     const collected = Turns.forEach(Array.from(entries), (entry) => {
       const [key, value] = checkedPair(entry)
+      const ttlMillis = given.ttlMillis ?? ttlOf(caching, key)
+      let pairs = byTtl.get(ttlMillis)
+      if (pairs === undefined) byTtl.set(ttlMillis, pairs = new Map())
       pairs.set(idOf(key), [key, copiedFor(caching, key, value, given.copy)])
     })
-    return Effect.andThen(
-      collected,
-      Effect.suspend(() => setAll(caching, Array.from(pairs.values()), given) as Effect.Effect<void>)
+    const set = Effect.suspend(() =>
+      // All are set, even if some fail.
+      Effect.forEach(
+        byTtl,
+        ([ttlMillis, pairs]) => Effect.exit(setAll(caching, Array.from(pairs.values()), given, ttlMillis)),
+        { concurrency: "unbounded" }
+      )
     )
+    return Effect.andThen(collected, Effect.flatMap(set, Exit.asVoidAll)) as Effect.Effect<void>
   })
 }
 

@@ -8,7 +8,7 @@ import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import type { StoreError } from "../CacheError.ts"
 import type { Caching, Known } from "../Caching.ts"
-import type { Cache } from "../internal/engine/boundCache.ts"
+import { type Cache, cacheOfKey } from "../internal/engine/boundCache.ts"
 import { knownOf } from "../internal/engine/operations/inspect.ts"
 import * as Operations from "../internal/engine/operationTable.ts"
 import { copyOf } from "../internal/engine/request/copy.ts"
@@ -227,17 +227,22 @@ export const copiedFor = (caching: Cache, key: AnyKey, value: unknown, copy: Set
 export const setOne = (
   caching: Cache,
   [key, value]: readonly [key: AnyKey, value: unknown],
-  { copy, ttlMillis = ttlOf(caching), ...options }: Setting
+  { copy, ttlMillis = ttlOf(caching, key), ...options }: Setting
 ): ReturnType<typeof Operations.set.over> =>
   caching.perform(Operations.set, checked(key), copiedFor(caching, key, value, copy), { ...options, ttlMillis })
 
 export const setAll = (
   caching: Cache,
   pairs: ReadonlyArray<readonly [key: AnyKey, value: unknown]>,
-  { copy: _, ttlMillis = ttlOf(caching), ...options }: Setting
+  { copy: _, ...options }: Setting,
+  ttlMillis: number
 ): ReturnType<typeof Operations.setMany.over> => caching.perform(Operations.setMany, pairs, { ...options, ttlMillis })
 
-const ttlOf = ({ strategy }: Cache): number => (strategy && constantOfStrategy(strategy))?.ttl ?? Infinity
+/** The lifetime of the layer's strategy, for values that are set without one. */
+export const ttlOf = (caching: Cache, key: AnyKey): number => {
+  const { strategy } = cacheOfKey(caching, key)
+  return (strategy && constantOfStrategy(strategy))?.ttl ?? Infinity
+}
 
 const conditionOf = (options: Partial<Conditions>): StoreCondition | undefined => {
   const { ifAbsent = false, ifPresent = false, ifUnchanged } = options

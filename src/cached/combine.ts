@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Effectable from "effect/Effectable"
 import type * as CacheKey from "../CacheKey.ts"
 import { checkedCalls } from "../internal/defaults/bounds.ts"
-import type { Cache } from "../internal/engine/boundCache.ts"
+import { type Cache, cacheOfKey } from "../internal/engine/boundCache.ts"
 import { refreshLoad } from "../internal/engine/load/refreshLoad.ts"
 import * as Operations from "../internal/engine/operationTable.ts"
 import * as Policy from "../internal/engine/request/callPolicy.ts"
@@ -306,8 +306,9 @@ interface OfLayer extends CachedEffect {
   last?: CachedEffect
 }
 
-const ofLayer = ({ strategy }: Cache, self: OfLayer): CachedEffect => {
+const ofLayer = (cache: Cache, self: OfLayer): CachedEffect => {
   const { key, last, options, source } = self
+  const { strategy } = cacheOfKey(cache, key)
   if (strategy === undefined) {
     // Reports a misplaced strategy option first, because that mistake explains why there is no strategy.
     checkOptions(calledWithStrategy, options)

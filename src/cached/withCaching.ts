@@ -5,7 +5,7 @@ import type * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
 import type { Any, Services, Success } from "../CacheKey.ts"
 import { Caching } from "../Caching.ts"
-import { type Cache, cacheOf } from "../internal/engine/boundCache.ts"
+import { type Cache, cacheOf, cacheOfKey } from "../internal/engine/boundCache.ts"
 import type * as Policy from "../internal/engine/request/callPolicy.ts"
 import { Current } from "../internal/engine/request/callPolicy.ts"
 import { copyOf } from "../internal/engine/request/copy.ts"
@@ -71,8 +71,10 @@ export const streamWithCaching = <A, E, R = never>(
   Stream.unwrap(withCaching((caching, policy) => Effect.succeed(f(caching, policy))))
 
 /** Returns a cached value, or a copy if the layer sets `copy`, for the caller of an operation that does not load. */
-export const valueFor = <K extends AnyKey>({ copy }: Cache, key: K, value: unknown): ValueOf<K> =>
-  (copy === undefined ? value : copyOf<unknown>(copy, key)(value)) as ValueOf<K>
+export const valueFor = <K extends AnyKey>(cache: Cache, key: K, value: unknown): ValueOf<K> => {
+  const { copy } = cacheOfKey(cache, key)
+  return (copy === undefined ? value : copyOf<unknown>(copy, key)(value)) as ValueOf<K>
+}
 
 export const checked = <K extends AnyKey>(key: K): K => {
   if (typeof key === "string" || isKey(key)) return key

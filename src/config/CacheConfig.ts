@@ -36,7 +36,7 @@ export interface UrlOptions<S extends Schemes = {}> {
    * Schemes of your own: for each, a function that gets the URL and returns a layer.
    * @default none
    */
-  readonly schemes?: S | undefined
+  readonly schemes?: { readonly [Name in keyof S]: S[Name] & Schemes[string] } | undefined
   /**
    * Options that the program sets, such as a `strategy`. The same options in the URL or in variables override them.
    * @default each has its own

@@ -4,7 +4,7 @@ import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
 import type { InMemory } from "../CacheEntry.ts"
-import { type Cache, cacheOf, type Operation, TypeId } from "../internal/engine/boundCache.ts"
+import { type Cache, cacheOf, cacheOfKey, type Operation, TypeId } from "../internal/engine/boundCache.ts"
 import * as Operations from "../internal/engine/operationTable.ts"
 import { withRatios } from "../internal/engine/telemetry/stats.ts"
 import { type Counters, noCounters } from "../internal/engine/telemetry/telemetry.ts"
@@ -35,6 +35,7 @@ export const make = (caches: Caches, table: Table): Cache => {
     [TypeId]: TypeId,
     strategy: usual.strategy,
     copy: usual.copy,
+    of: (key) => cacheOfKey(cacheFor(self, key), key),
     read: (fiber, request) => cacheFor(self, request.key).read(fiber, request),
     perform: (operation, ...args) => {
       const routed = operations.get(operation)

@@ -1,6 +1,6 @@
 /** `CacheLayer.routed`: one cache made of several. The model of test/model/operations.test.ts runs over it too. */
 import { describe, expect, it } from "@effect/vitest"
-import { Cause, Context, Effect, Exit, Fiber, Layer, Option, Schema, Stream } from "effect"
+import { Cause, Context, Duration, Effect, Exit, Fiber, Layer, Option, Schema, Stream } from "effect"
 import { Cached, CacheError, CacheKey, CacheLayer, type Caching, Store, Strategy, Transaction } from "effect-cached"
 import * as CacheMetrics from "effect-cached/CacheMetrics"
 import { MemoryStore } from "effect-cached/memory"
@@ -41,6 +41,36 @@ const diesWith = (exit: Exit.Exit<unknown, unknown>): string => {
 }
 
 describe("routed", () => {
+  it.effect("a route has a strategy and a copy of its own, for calls that name none", () => {
+    const layer = CacheLayer.routed({
+      default: CacheLayer.memory({ strategy: Strategy.ttl({ ttl: "1 hour" }) }),
+      routes: [
+        [User, CacheLayer.memory({ strategy: Strategy.ttl({ ttl: "2 hours" }) })],
+        ["text:", CacheLayer.memory({ defaults: { copy: "structured" } })]
+      ]
+    })
+    return Effect.gen(function*() {
+      const lifeOf = (key: string | User) =>
+        Effect.map(Cached.expiresIn(key as string), Option.map((left) => Math.round(Duration.toHours(left))))
+      const [user, other] = [new User({ id: 1 }), new User({ id: 2 })]
+      yield* Effect.succeed(1).pipe(Cached.withStrategy({ key: user }))
+      yield* Effect.succeed(1).pipe(Cached.withStrategy({ key: "a" }))
+      expect([yield* lifeOf(user), yield* lifeOf("a")]).toEqual([Option.some(2), Option.some(1)])
+      // A route whose layer has no strategy has none of another route.
+      expect(diesWith(yield* Effect.exit(Effect.succeed(1).pipe(Cached.withStrategy({ key: "text:a" })))))
+        .toContain("strategy")
+      yield* Cached.set(user, 2)
+      yield* Cached.setMany<string | User>([[other, 2], ["a", 2], ["text:b", 2]])
+      expect([yield* lifeOf(user), yield* lifeOf(other), yield* lifeOf("a"), yield* lifeOf("text:b")])
+        .toEqual([Option.some(2), Option.some(2), Option.some(1), Option.some(Infinity)])
+      const [list, text] = [[1], [1]]
+      yield* Cached.setMany([["list", list], ["text:list", text]])
+      list.push(2)
+      text.push(2)
+      expect(yield* Cached.getMany(["list", "text:list"])).toEqual([Option.some([1, 2]), Option.some([1])])
+    }).pipe(Effect.provide(layer))
+  })
+
   it.effect("keeps each entry in the cache of its class, or of the longest prefix of its key", () => {
     const { layer, sizes } = setUp()
     return Effect.gen(function*() {

@@ -20,7 +20,10 @@ type Failure = CacheError.CacheConfigError | CacheError.StoreError
 const fromUrl = CacheConfig.fromUrl("memory:")
 same<typeof fromUrl, Layer.Layer<Cache, Failure>>(true)
 
-const own = CacheConfig.fromUrl("mine:", { schemes: { mine: () => needy, yours: () => other } })
+// The parameter of a scheme is a string without being annotated.
+const own = CacheConfig.fromUrl("mine:", {
+  schemes: { mine: () => needy, yours: (url) => ((_: string) => other)(url) }
+})
 same<typeof own, Layer.Layer<Cache, Failure | Down | Off, Client | Server>>(true)
 
 const byVariables = CacheConfig.layer("CACHE", { default: "memory:" })

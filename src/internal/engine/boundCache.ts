@@ -4,6 +4,7 @@ import type * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
 import type { AnyReadOptions } from "../../cached/options.ts"
 import { Load, type Strategy } from "../../Strategy.ts"
+import type { Key } from "../key/ofKey.ts"
 import * as Engine from "./engine.ts"
 import * as Read from "./read/read.ts"
 import type { Policy, Request } from "./state.ts"
@@ -26,6 +27,8 @@ export interface Cache extends Opaque {
   /** The strategy that `Cached.withStrategy` uses if the call does not name a strategy. */
   readonly strategy: Strategy | undefined
   readonly copy: AnyReadOptions["copy"]
+  /** The cache of a key, whose `strategy` and `copy` count. Only caches that consist of several define it. */
+  readonly of?: ((key: Key) => Cache) | undefined
   /** Answers a read that is evaluated in the given fiber (see `evaluate` in `read/read.ts`). */
   readonly read: <A, E>(fiber: Fiber.Fiber<any, any>, request: Request<A, E>) => Effect.Effect<A, E>
   readonly perform: <Args extends ReadonlyArray<any>, A>(operation: Operation<Args, A>, ...args: Args) => A
@@ -39,6 +42,8 @@ export interface Cache extends Opaque {
 
 /** The only cast to a cache. It is safe, because only `over`, `disabled` and their wrappers create an `Opaque`. */
 export const cacheOf = (shape: Opaque): Cache => shape as Cache
+
+export const cacheOfKey = (cache: Cache, key: Key): Cache => cache.of === undefined ? cache : cache.of(key)
 
 export const start = (
   options: Engine.EngineOptions,
