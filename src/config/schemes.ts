@@ -29,7 +29,9 @@ const layers = () => import("../CacheLayer.ts")
 
 const redis = scheme("redis://user@host:6379/0", Readings.redisOptions, async (url, options) => {
   const { redis } = await layers()
-  return redis({ ...options, url: Redacted.make(`${url.scheme}://${authorityOf(url)}${url.path}`) })
+  // A variable overrides the URL.
+  const path = options["database"] === undefined ? url.path : ""
+  return redis({ ...options, url: Redacted.make(`${url.scheme}://${authorityOf(url)}${path}`) })
 })
 
 const cluster = scheme("redis+cluster://host1:6379,host2:6379", Readings.clusterOptions, async (url, options) => {

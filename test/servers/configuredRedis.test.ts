@@ -34,6 +34,7 @@ describe.skipIf(isMissing(program))("a URL of Redis", () => {
         expect(yield* from(2, `redis://:${encodeURIComponent(password)}@${host}/1`)).toBe(1)
         expect(yield* from(3, `redis://${host}?database=1`, secret)).toBe(1)
         expect(yield* from(4, `redis://${host}/2`, secret)).toBe(4)
+        expect(yield* from(9, `redis://${host}/2`, { ...secret, CACHE_DATABASE: "1" })).toBe(1)
         expect(yield* from(5, `redis://${host}/1?prefix=${encodeURIComponent(freshPrefix())}`, secret)).toBe(5)
         const error = yield* Effect.flip(from(6, `redis://:wrong@${host}`))
         expect(error._tag).toBe("StoreError")
