@@ -48,11 +48,14 @@ const manifestOf = (name: string): Manifest => ({
   ...JSON.parse(readFileSync(join(folderOf(name), "package.json"), "utf8"))
 })
 
+/** Packages whose instances users pass to stores. The package itself does not depend on them. */
+const ofUsers = ["keyv", "unstorage"]
+
 /** The declared dependencies of the package, linked from this repository instead of downloaded again. */
 const linkDependencies = (): ReadonlyArray<string> => {
   const manifest = manifestOf("effect-cached")
   const declared = Object.keys({ ...manifest.dependencies, ...manifest.peerDependencies })
-  for (const name of declared) {
+  for (const name of [...declared, ...ofUsers]) {
     const link = join(project, "node_modules", name)
     mkdirSync(dirname(link), { recursive: true })
     symlinkSync(join(root, "node_modules", name), link, "junction")

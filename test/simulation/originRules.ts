@@ -248,6 +248,8 @@ const checkForeign = (self: World, origin: Load, what: string): void => {
   if (isLate && self.config.features.includes("markersAmongEntries")) return
   // Without an error schema a failure stays in memory.
   if (origin.exit === undefined || Exit.isFailure(origin.exit)) return
+  // Memory alone keeps a derived entry whose dependencies the store does not know.
+  if (origin.flight?.attempt.dependencies !== undefined && origin.flight.versions === undefined) return
   // A commit that has displaced another change is answered, and still pending: it is sent again.
   if (beside.has(origin)) return
   // A load beside an unanswered write does not go through the store.

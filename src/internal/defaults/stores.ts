@@ -53,3 +53,6 @@ export const unansweredCommits = 10_000
 
 /** How many times a lookup reads entries again that look invalid: they may have been replaced during the lookup. */
 export const lookupsAgain = 8
+
+/** Storages that the user brings: the longest key, concurrent reads of a listing, the longest life (of Memcached). */
+export const byteStorages = { keyLength: 180, concurrency: 16, longestMillis: 2_592_000_000 }

@@ -1,0 +1,178 @@
+/** The laws of stores hold over what Keyv, unstorage and the `KeyValueStore` of Effect reach. */
+import { describe, expect, it } from "@effect/vitest"
+import { Effect, Layer, Stream } from "effect"
+import { Cached, CacheError, CacheLayer, Store } from "effect-cached"
+import { KeyvStore } from "effect-cached/keyv"
+import { PersistenceStore } from "effect-cached/persistence"
+import { lastingStoreLaws, storeLaws, withTimePassing } from "effect-cached/testing"
+import { UnstorageStore } from "effect-cached/unstorage"
+import { KeyValueStore } from "effect/persistence"
+import { Keyv } from "keyv"
+import { createStorage } from "unstorage"
+
+const keyValueStore = (layer: Layer.Layer<KeyValueStore.KeyValueStore>) =>
+  Effect.map(Layer.build(layer), (context) => ({
+    open: Effect.provide(Effect.map(KeyValueStore.KeyValueStore, (one) => PersistenceStore.make(one)), context)
+  }))
+
+const storages = {
+  "a map by Keyv": Effect.sync(() => {
+    const store = new Map()
+    return { open: Effect.sync(() => KeyvStore.make(new Keyv({ store, throwOnErrors: true }))) }
+  }),
+  "memory by unstorage": Effect.sync(() => {
+    const storage = createStorage()
+    return { open: Effect.sync(() => UnstorageStore.make(storage)) }
+  }),
+  "memory by Effect": keyValueStore(KeyValueStore.layerMemory)
+}
+
+for (const [name, make] of Object.entries(storages)) {
+  describe(`the laws of stores hold for ${name}`, () => {
+    for (const law of storeLaws<unknown>(Effect.flatMap(make, ({ open }) => open))) {
+      it.effect(law.name, () => withTimePassing(law.run))
+    }
+    for (const law of lastingStoreLaws<never, unknown>(make)) it.effect(law.name, () => withTimePassing(law.run))
+  })
+}
+
+const over = (store: Store.Store) => CacheLayer.layer.pipe(Layer.provide(Layer.succeed(Store.Store, store)))
+
+const refused = (run: () => unknown): string => {
+  try {
+    run()
+  } catch (error) {
+    expect(error).toBeInstanceOf(CacheError.CacheConfigError)
+    return (error as Error).message
+  }
+  return "nothing"
+}
+
+describe("KeyvStore", () => {
+  it("refuses an instance that hides errors, and what is no instance", () => {
+    expect(refused(() => KeyvStore.make(new Keyv()))).toContain("throwOnErrors: true")
+    expect(refused(() => KeyvStore.make(undefined as never))).toContain("new Keyv(")
+    expect(refused(() => KeyvStore.make({} as never))).toContain("new Keyv(")
+  })
+
+  it.effect("reports what the adapter does: errors, refusals, and that it cannot list", () =>
+    Effect.gen(function*() {
+      const down = new Error("down")
+      const isDown = { value: false }
+      const map = new Map<string, unknown>()
+      const fail = () => {
+        if (isDown.value) throw down
+      }
+      const adapter = {
+        opts: {},
+        get: async (key: string) => (fail(), map.get(key)),
+        set: async (key: string, value: unknown) => (fail(), map.set(key, value), !key.includes("refused")),
+        delete: async (key: string) => (fail(), map.delete(key)),
+        clear: async () => (fail(), map.clear()),
+        on: () => adapter
+      }
+      const keyv = new Keyv({ store: adapter as never, throwOnErrors: true })
+      keyv.on("error", () => {})
+      const store = KeyvStore.make(keyv)
+      const entry = { meta, payload: new Uint8Array([1]) }
+      yield* store.set("a", entry)
+      expect((yield* Effect.flip(store.set("refused", entry))).reason).toBe("Unavailable")
+      expect((yield* Effect.flip(Stream.runCount(store.scan()))).reason).toBe("Unsupported")
+      isDown.value = true
+      for (const step of [store.get("a", []), store.remove("a"), store.set("a", entry), store.clear]) {
+        expect(yield* Effect.flip(step as Effect.Effect<unknown, CacheError.StoreError>)).toMatchObject({
+          reason: "Unavailable",
+          cause: down
+        })
+      }
+      isDown.value = false
+      expect((yield* store.get("a", [])).entry).toEqual(entry)
+      yield* store.clear
+      expect((yield* store.get("a", [])).entry).toBe(undefined)
+    }))
+
+  it.effect("passes the time to live on, and none for what has no end", () =>
+    Effect.gen(function*() {
+      const ttls: Array<number | undefined> = []
+      const keyv = new Keyv({ throwOnErrors: true })
+      const { set } = keyv
+      keyv.set = (key: string, value: any, ttl?: number) => {
+        if (!key.startsWith("~")) ttls.push(ttl)
+        return set.call(keyv, key, value, ttl)
+      }
+      yield* Effect.provide(
+        Effect.andThen(Cached.set("a", 1, { ttl: "1 minute" }), Cached.set("b", 1)),
+        over(KeyvStore.make(keyv))
+      )
+      expect(ttls).toEqual([60_000, 0])
+    }))
+})
+
+const meta = {
+  createdAt: 0,
+  softExpiresAt: 1e12,
+  expiresAt: 1e12,
+  loadMillis: 1,
+  outcome: "success",
+  tags: [],
+  writeId: "00".repeat(16),
+  serializer: 1
+} as const
+
+describe("UnstorageStore and PersistenceStore", () => {
+  it("refuse what is no instance, and what is no first part of keys", () => {
+    const storage = { ...createStorage(), getUint8Array: () => {}, set: () => {} }
+    expect(refused(() => UnstorageStore.make(undefined as never))).toContain("createStorage(")
+    expect(refused(() => UnstorageStore.make(storage, { prefix: "x" } as never))).toContain("\"prefix\"")
+    for (const base of ["", ":", "a:", "a/b", 5]) {
+      expect(refused(() => UnstorageStore.make(storage, { base: base as string }))).toContain("base of")
+    }
+    expect(refused(() => PersistenceStore.make({} as never))).toContain("KeyValueStore")
+    expect(refused(() => PersistenceStore.make(storage as never, { prefix: "" }))).toContain("prefix of")
+  })
+
+  it.effect("clear and list what is below their first part alone", () =>
+    Effect.gen(function*() {
+      const storage = createStorage()
+      yield* Effect.promise(() => storage.setItem("mine", "mine"))
+      const [one, other] = [UnstorageStore.make(storage), UnstorageStore.make(storage, { base: "other" })]
+      const entry = { meta, payload: new Uint8Array([1]) }
+      yield* one.set("a", entry)
+      yield* other.set("b", entry)
+      expect(Array.from(yield* Stream.runCollect(one.scan()), ({ id }) => id)).toEqual(["a"])
+      yield* one.clear
+      expect([yield* one.size, yield* other.size]).toEqual([0, 1])
+      expect(yield* Effect.promise(() => storage.getItem("mine"))).toBe("mine")
+    }))
+
+  it.effect("miss what is damaged, of another id, or not theirs", () =>
+    Effect.gen(function*() {
+      const storage = createStorage()
+      const store = UnstorageStore.make(storage)
+      yield* store.set("a", { meta, payload: new Uint8Array([1, 2, 3]) })
+      const [key] = yield* Effect.promise(() => storage.getKeys())
+      const bytes: Uint8Array = yield* Effect.promise(() => storage.getItemRaw(key!))
+      const found = (value: unknown, id = "a") =>
+        Effect.andThen(
+          Effect.promise(() => storage.setItemRaw(`${key!.slice(0, -1)}${id}`, value)),
+          Effect.map(
+            Effect.all([store.get(id, []), Stream.runCount(store.scan())]),
+            ([{ entry }, count]) => [entry !== undefined, count]
+          )
+        )
+      expect(yield* found(bytes)).toEqual([true, 1])
+      for (let i = 0; i < bytes.length; i++) {
+        const flipped = bytes.slice()
+        flipped[i]! ^= 1
+        const [isFound] = yield* found(flipped)
+        // The JSON of the id serves listings only.
+        expect(isFound, `${i}`).toBe(i >= 4 && i < 7)
+        expect(yield* found(bytes.slice(0, i))).toEqual([false, 0])
+      }
+      for (const value of ["text", new Uint8Array(0), new Uint8Array(3), new Uint8Array([255, 255, 255, 255]), null]) {
+        expect((yield* found(value))[0]).toBe(false)
+      }
+      yield* found(bytes)
+      expect(yield* found(bytes, "b")).toEqual([false, 1])
+    }))
+})
