@@ -2,10 +2,12 @@
  * A process that checks the laws of what it names, and prints a line for each: `laws.ts sqlite files …`. It runs under
  * any runtime, without a test framework.
  */
-import { Cause, Effect, Exit, type Scope } from "effect"
+import { Cause, Context, Effect, Exit, Layer, type Scope } from "effect"
 import type { Store } from "effect-cached"
 import { FilesStore } from "effect-cached/files"
+import { KeyvStore } from "effect-cached/keyv"
 import { MemoryStore, ProcessLock } from "effect-cached/memory"
+import { PersistenceStore } from "effect-cached/persistence"
 import { SqliteLock, SqliteStore } from "effect-cached/sqlite"
 import {
   lastingStoreLaws,
@@ -15,7 +17,11 @@ import {
   storeLaws,
   withTimePassing
 } from "effect-cached/testing"
+import { UnstorageStore } from "effect-cached/unstorage"
+import { KeyValueStore } from "effect/persistence"
 import { TestClock } from "effect/testing"
+import { Keyv } from "keyv"
+import { createStorage } from "unstorage"
 import { endedRemovals } from "../support/endedRemovals.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
 
@@ -45,6 +51,13 @@ export const subjects: { readonly [name: string]: () => ReadonlyArray<Law> } = {
   "sqlite, opened again": () => lastingStoreLaws<unknown, unknown>(reopened(sqlite)),
   files: () => of<unknown>(inDirectory(files)),
   "files, opened again": () => lastingStoreLaws<unknown, unknown>(reopened(files)),
+  keyv: () => storeLaws(Effect.sync(() => KeyvStore.make(new Keyv({ throwOnErrors: true })))),
+  unstorage: () => storeLaws(Effect.sync(() => UnstorageStore.make(createStorage()))),
+  "a KeyValueStore": () =>
+    storeLaws(
+      Effect.map(Layer.build(KeyValueStore.layerMemory), (context) =>
+        PersistenceStore.make(Context.get(context, KeyValueStore.KeyValueStore)))
+    ),
   "the lock of a process": () =>
     lockLaws(Effect.sync(() => {
       const lock = ProcessLock.make()
