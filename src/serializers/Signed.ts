@@ -37,7 +37,7 @@ const form = 1
  * - The signature covers the id, the value, the tags, the times, the ETag and the kind of result. A value that was
  *   changed, copied to another id or given a longer life is a miss.
  * - An older entry of the same id that is put back is read until it expires.
- * - Elements of a stream are signed one by one with the id of the stream, so their order is not covered.
+ * - Of a stream, each page and the list of the pages are signed, so that elements keep their order and none is missing.
  * - The values remain readable. `Encrypted` authenticates the same parts and hides the value.
  *
  * **Example** (Signing JSON)

@@ -9,6 +9,7 @@ import * as Encrypted from "effect-cached/serializers/Encrypted"
 import { Json } from "effect-cached/serializers/Json"
 import { Parquet } from "effect-cached/serializers/Parquet"
 import * as Signed from "effect-cached/serializers/Signed"
+import { streamsOver } from "../serializers/streamsOver.ts"
 import { keys, nestings, secretBytes, wrapIn } from "../serializers/support.ts"
 import { warningsOf } from "../support/logged.ts"
 import { isMissing } from "../support/needs.ts"
@@ -99,6 +100,9 @@ describe.skipIf(isMissing(program))("Redis", () => {
       }).pipe(Effect.scoped),
     timeout
   )
+
+  describe("streams", () =>
+    streamsOver(Effect.suspend(() => RedisStore.make({ url: server.url, prefix: freshPrefix() }))))
 
   it.live("keys rotate while processes with the old and the new ones share the server", () =>
     Effect.gen(function*() {

@@ -3,6 +3,7 @@ import type { Codec, Serializer } from "../../ports/serializer.ts"
 import { kindOf } from "../options/given.ts"
 import { mistake } from "../options/options.ts"
 import { compile, containing, kindsOf } from "./compile.ts"
+import { wrapped } from "./layers.ts"
 
 /** The numbers of the wrappers' codecs. Formats have smaller numbers, and formats of users have numbers from 128 on. */
 export const numbers = { compressed: 64, signed: 65, encrypted: 66 }
@@ -50,8 +51,8 @@ export const wrap = (
         )
       }
       const codec = compile(inner, schema, use)
-      const wrapped = over(codec, name)
-      return codec.extension === undefined ? wrapped : { ...wrapped, extension: codec.extension + extension }
+      const whole = wrapped(codec, (inside) => over(inside, name))
+      return codec.extension === undefined ? whole : { ...whole, extension: codec.extension + extension }
     }
   }
   return containing(serializer, [...kindsOf(inner), kind])

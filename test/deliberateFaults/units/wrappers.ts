@@ -63,9 +63,9 @@ export const faults: ReadonlyArray<UnitFault> = [
   },
   {
     name: "the elements of a stream are decoded under the id of their page",
-    in: "readPage",
-    find: "pageId(run, page, id), id)",
-    replace: "pageId(run, page, id), pageId(run, page, id))",
+    in: "read",
+    find: "payload.subarray(begin, end), id)",
+    replace: "payload.subarray(begin, end), page)",
     by: "test/serializers/serializerMake.test.ts"
   }
 ]

@@ -19,7 +19,8 @@ import { read } from "../read/read.ts"
 import { Aside, Within } from "../request/attempt.ts"
 import * as Policy from "../request/callPolicy.ts"
 import { readContextOf } from "../request/context.ts"
-import { codecsOf } from "../storeTier/codec.ts"
+import { strictly } from "../request/strict.ts"
+import { Rejected } from "../storeTier/storeTier.ts"
 import * as MemoryPages from "./memoryPages.ts"
 import * as Pages from "./pages.ts"
 import { type Channel, make as makeRequest, ownCause, type Streaming, type StreamRequest } from "./request.ts"
@@ -53,7 +54,7 @@ interface Consumer {
   wake: (() => void) | undefined
   wakes: number
   hasBegun: boolean
-  readonly ahead: Map<number, Fiber.Fiber<Pages.ReadPage | undefined>>
+  readonly ahead: Map<number, Fiber.Fiber<Pages.ReadPage | Rejected | undefined>>
   pages: number
   digest: number
   elements: number
@@ -334,9 +335,9 @@ interface Asked {
 const readPage = (self: Consumer, { end, page, run }: Asked): Effect.Effect<Pages.ReadPage | undefined, never, any> => {
   const { ahead, engine: { storeTier: tier }, id, scope, streaming: { key } } = self
   if (tier === undefined) return Effect.undefined
-  const read = (page: number) => Pages.read(tier, codecsOf(tier, key), pageId(run, page, id), id)
+  const read = (page: number) => Pages.read(tier, key, pageId(run, page, id))
   // Reading ahead gains nothing with a synchronous store.
-  if (tier.store.getUnsafe !== undefined) return read(page)
+  if (tier.store.getUnsafe !== undefined) return unlessRejected(read(page))
   const last = Math.min(end - 1, page + streams.pagesAhead)
   const begin = (next: number): Effect.Effect<void, never, any> =>
     next > last ? Effect.void : Effect.flatMap(
@@ -349,9 +350,19 @@ const readPage = (self: Consumer, { end, page, run }: Asked): Effect.Effect<Page
   return Effect.flatMap(begin(page), () => {
     const reading = ahead.get(page)
     ahead.delete(page)
-    return reading === undefined ? read(page) : Fiber.join(reading)
+    return unlessRejected(reading === undefined ? read(page) : Fiber.join(reading))
   })
 }
+
+/** A page that cannot be decoded is lost. A strict consumer fails if no secret of this process fits the page. */
+const unlessRejected = (
+  read: Effect.Effect<Pages.ReadPage | Rejected | undefined, never, any>
+): Effect.Effect<Pages.ReadPage | undefined, never, any> =>
+  Effect.flatMap(read, (page) =>
+    !(page instanceof Rejected) ? Effect.succeed(page) : Effect.flatMap(
+      Policy.Current,
+      ({ strict }) => strict && page.fault !== undefined ? strictly(page.fault) : Effect.undefined
+    ))
 
 const replay = (
   self: Consumer,

@@ -1,20 +1,26 @@
-/** The pages of streams in the store: encoded elements, each preceded by its length. */
+/**
+ * The pages of streams in the store: elements that the format has encoded, each preceded by its length, inside the
+ * wrappers of the serializer.
+ */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Stream from "effect/Stream"
-import type { Stored } from "../../../CacheEntry.ts"
+import type { Meta } from "../../../CacheEntry.ts"
+import type { Codec } from "../../../ports/serializer.ts"
+import { around, formatOf } from "../../codec/layers.ts"
 import { readerIn } from "../../codec/readerIn.ts"
 import { chunk, turnMillis } from "../../defaults/bounds.ts"
 import { streams } from "../../defaults/options.ts"
+import { idOf, type Key } from "../../key/ofKey.ts"
 import { pageId, pagePrefix, partsOfPage } from "../../store/pageIds.ts"
 import { monotonicMillis } from "../../time/monotonic.ts"
 import { ask } from "../storeTier/ask.ts"
 import { spawn, supervise, type Worker } from "../storeTier/background.ts"
-import { decodeNow } from "../storeTier/codec.ts"
-import { isFault } from "../storeTier/faults.ts"
-import type { Codecs, StoreTier } from "../storeTier/storeTier.ts"
+import { codecsOf, decodeNow } from "../storeTier/codec.ts"
+import { damaged, isFault, undecodable } from "../storeTier/faults.ts"
+import type { Rejected, StoreTier } from "../storeTier/storeTier.ts"
 import { runOf } from "./manifestCodec.ts"
 
 const lengthBytes = 4
@@ -50,51 +56,75 @@ export const digest = (before: number, payload: Uint8Array): number => {
 const asked = <A>(tier: StoreTier, operation: string, effect: Parameters<typeof ask<A>>[3]) =>
   ask(tier, { leftMillis: tier.storeTimeoutMillis }, operation, effect)
 
+interface Content {
+  /** The format of the elements. */
+  readonly codec: Codec<unknown, any>
+  readonly payload: Uint8Array
+}
+
+const plain = (codec: Codec<unknown, any>): Codec<Content> => ({
+  id: codec.id,
+  encode: ({ payload }) => Exit.succeed(payload),
+  decode: (payload) => Exit.succeed({ codec, payload }),
+  reads(serializer) {
+    const reader = codec.reads?.(serializer)
+    return reader && plain(reader)
+  }
+})
+
+const codecOf = (elements: Codec<unknown, any>): Codec<Content> => around(elements, plain(formatOf(elements)))
+
 interface Written {
   readonly id: string
+  readonly codec: Codec<unknown, any>
   readonly payload: Uint8Array
-  readonly serializer: number
   readonly now: number
   readonly expiresAt: number
 }
 
-export const write = (
+export const write = Effect.fnUntraced(function*(
   tier: StoreTier,
-  { expiresAt, id, now, payload, serializer }: Written
-): Effect.Effect<boolean> => {
-  const stored: Stored = {
-    payload,
-    meta: {
-      createdAt: now,
-      softExpiresAt: expiresAt,
-      expiresAt,
-      loadMillis: 0,
-      outcome: "success",
-      tags: [],
-      writeId: tier.front.tokens.next(16),
-      serializer
-    }
+  { codec, expiresAt, id, now, payload }: Written
+): Effect.fn.Return<boolean> {
+  const pages = codecOf(codec)
+  const meta: Meta = {
+    createdAt: now,
+    softExpiresAt: expiresAt,
+    expiresAt,
+    loadMillis: 0,
+    outcome: "success",
+    tags: [],
+    writeId: tier.front.tokens.next(16),
+    serializer: pages.id
   }
-  return Effect.map(asked(tier, "set", tier.store.set(id, stored)), (set) => set === true)
-}
+  const encoded = yield* Effect.exit(Effect.suspend(() => pages.encode({ codec, payload }, id, meta)))
+  if (Exit.isFailure(encoded)) return false
+  return (yield* asked(tier, "set", tier.store.set(id, { payload: encoded.value, meta }))) === true
+})
 
 export interface ReadPage {
   readonly elements: ReadonlyArray<unknown>
+  /** The encoded elements, without the wrappers of the serializer. */
   readonly payload: Uint8Array
 }
 
-/** Reads a page. `id` is that of the stream: elements are encoded under it, before they belong to a page. */
+/** Reads a page. Its elements were encoded under the id of their stream, before they belonged to a page. */
 export const read = Effect.fnUntraced(function*(
   tier: StoreTier,
-  codecs: Codecs,
-  page: string,
-  id: string
-): Effect.fn.Return<ReadPage | undefined, never, any> {
+  key: Key,
+  page: string
+): Effect.fn.Return<ReadPage | Rejected | undefined, never, any> {
+  const id = idOf(key)
   const answer = yield* asked(tier, "get", tier.store.get(page, []))
-  if (isFault(answer) || answer.entry === undefined) return undefined
-  const codec = readerIn(codecs.success, answer.entry.meta.serializer)
-  if (codec === undefined) return undefined
-  const { payload } = answer.entry
+  if (isFault(answer)) return undefined
+  const { entry } = answer
+  if (entry === undefined) return answer.isDamaged === true ? damaged(tier, key, id) : undefined
+  const pages = readerIn(codecOf(codecsOf(tier, key).success), entry.meta.serializer)
+  if (pages === undefined) return undefined
+  const opening = decodeNow(pages as Codec<any>, entry.payload, page, entry.meta)
+  const opened = (Exit.isExit(opening) ? opening : yield* Effect.exit(opening)) as Exit.Exit<Content, unknown>
+  if (Exit.isFailure(opened)) return undecodable(tier, key, entry, opened.cause)
+  const { codec, payload } = opened.value
   const clock = yield* Clock.Clock
   const view = new DataView(payload.buffer, payload.byteOffset, payload.byteLength)
   const elements: Array<unknown> = []
@@ -102,10 +132,10 @@ export const read = Effect.fnUntraced(function*(
   for (let at = 0; at < payload.length;) {
     const begin = at + lengthBytes
     const end = begin > payload.length ? Infinity : begin + view.getUint32(at)
-    if (end > payload.length) return undefined
+    if (end > payload.length) return damaged(tier, key, id)
     const decoding = decodeNow(codec, payload.subarray(begin, end), id)
     const decoded = Exit.isExit(decoding) ? decoding : yield* Effect.exit(decoding)
-    if (Exit.isFailure(decoded)) return undefined
+    if (Exit.isFailure(decoded)) return undecodable(tier, key, entry, decoded.cause)
     elements.push(decoded.value)
     at = end
     if (elements.length % 64 === 0 && monotonicMillis(clock) - turnBegan >= turnMillis) {
@@ -114,7 +144,7 @@ export const read = Effect.fnUntraced(function*(
     }
   }
   // A page is never written without elements, so an empty one is damaged.
-  return elements.length === 0 ? undefined : { elements, payload }
+  return elements.length === 0 ? damaged(tier, key, id) : { elements, payload }
 })
 
 /** Removes the first `pages` pages of a run, in slices. Later pages expire or are swept. */

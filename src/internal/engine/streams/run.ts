@@ -6,6 +6,7 @@ import * as Exit from "effect/Exit"
 import * as Pull from "effect/Pull"
 import * as Stream from "effect/Stream"
 import type { Codec } from "../../../ports/serializer.ts"
+import { formatOf } from "../../codec/layers.ts"
 import { turnMillis } from "../../defaults/bounds.ts"
 import { streams } from "../../defaults/options.ts"
 import { idOf } from "../../key/ofKey.ts"
@@ -146,7 +147,7 @@ const encode = (
   element: unknown
 ): Effect.Effect<Uint8Array | undefined, never, any> => {
   const { log } = run
-  const encoding = Effect.suspend(() => codec.encode(element, log.id))
+  const encoding = Effect.suspend(() => formatOf(codec).encode(element, log.id))
   return Effect.map(Effect.exit(encoding), (exit) => {
     if (Exit.isSuccess(exit)) return exit.value
     breakUp(run)
@@ -172,8 +173,8 @@ const closePage = Effect.fnUntraced(function*(run: Run): Effect.fn.Return<void, 
     if (log.isWhole && writer.writes) {
       page.isWritten = yield* Pages.write(writer.tier, {
         id: pageId(log.run, log.count - 1, log.id),
+        codec: writer.codec,
         payload,
-        serializer: writer.codec.id,
         now,
         expiresAt: now + longestTtl(streaming) + streaming.maxRunMillis
       })
