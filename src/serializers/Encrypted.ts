@@ -111,10 +111,7 @@ const codecOver = <A, R>(
         const head = Envelope.headOf(form, inner.id, keyId, meta)
         const nonce = Ciphers.newNonce(Ciphers.algorithms[form]!.nonceSize)
         const associated = concat([head, Envelope.contextOf(id, meta)])
-        return Effect.mapEager(
-          ciphers[form]!.encrypt({ nonce, associated, bytes }),
-          (sealed) => concat([head, nonce, sealed])
-        )
+        return ciphers[form]!.encrypt({ nonce, associated, bytes }, concat([head, nonce]))
       }),
     decode(bytes, id, meta) {
       const head = Envelope.readHead(bytes)

@@ -274,8 +274,8 @@ ${allRatios(results, former, checks.filter((check) => check.case === "formats"))
       "Values of 10 MB",
       whenMeasured(results.formatTurns, (values) =>
         `A format encodes and decodes a value in one turn, which holds the event loop: split such a value into several entries, or
-a [stream](../streams.md). Wrappers work in pieces or on another thread, except for XChaCha20-Poly1305; their rows are without the
-time of the format. Their turns include a copy of 10 MB, and collections of garbage.
+a [stream](../streams.md). Wrappers work in pieces or on another thread; their rows are without the time of the format. Turns
+are measured by the processor time of the program's thread, which includes its collections of garbage.
 
 ${milliseconds(values)}`),
       former

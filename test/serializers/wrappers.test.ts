@@ -1,6 +1,6 @@
 /** Serializers around serializers: what is read, what is refused, and the bytes that they write. */
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Exit, Redacted, Schema } from "effect"
+import { Effect, Exit, Fiber, Redacted, Schema } from "effect"
 import type { CacheEntry, Serializer } from "effect-cached"
 import * as Compressed from "effect-cached/serializers/Compressed"
 import * as Encrypted from "effect-cached/serializers/Encrypted"
@@ -313,6 +313,13 @@ describe.each(["signed", "aes", "xchacha"])("authentication by %s", (name) => {
       expect(yield* encoding).toEqual(bytes)
       const decoding = codec.decode(bytes, "id")
       for (let i = 0; i < 2; i++) expect(yield* decoding).toBe(large)
+      for (const step of [encoding, decoding]) {
+        let turns = 0
+        const counting = yield* Effect.forkChild(Effect.forever(Effect.sync(() => turns++)))
+        yield* step
+        yield* Fiber.interrupt(counting)
+        expect(turns).toBeGreaterThan(3)
+      }
     }))
 })
 

@@ -20,13 +20,15 @@ export const inPieces = <A, E>(bytes: Uint8Array, make: () => Consumer<A, E>): E
     use(bytes, 0)
     return end()
   }
-  return Effect.suspend(() => {
+  // The first turn allocates room for the result, and the last one leaves time for what its caller does with it.
+  return Effect.flatMap(Effect.yieldNow, () => {
     const { end, use } = make()
-    const from = (at: number): Effect.Effect<A, E> => {
-      use(bytes.subarray(at, at + pieceSize), at)
-      const next = at + pieceSize
-      return next >= bytes.length ? end() : Effect.flatMap(Effect.yieldNow, () => from(next))
-    }
+    const from = (at: number): Effect.Effect<A, E> =>
+      Effect.flatMap(Effect.yieldNow, () => {
+        if (at >= bytes.length) return end()
+        use(bytes.subarray(at, at + pieceSize), at)
+        return from(at + pieceSize)
+      })
     return from(0)
   })
 }

@@ -13,14 +13,18 @@ interface Cipher {
   readonly final: () => unknown
 }
 
-type Secret = { readonly type: "secret" }
+export type Secret = { readonly type: "secret" }
 
 export interface Crypto {
   readonly createSecretKey: (key: Uint8Array) => Secret
   readonly createHmac: (algorithm: string, key: Secret) => Hash
-  readonly createCipheriv: (algorithm: string, key: Secret, nonce: Uint8Array) => Cipher & {
-    readonly getAuthTag: () => Uint8Array
-  }
+  readonly getCiphers: () => ReadonlyArray<string>
+  readonly createCipheriv: (
+    algorithm: string,
+    key: Secret,
+    nonce: Uint8Array,
+    options?: { readonly authTagLength: number }
+  ) => Cipher & { readonly getAuthTag: () => Uint8Array }
   readonly createDecipheriv: (
     algorithm: string,
     key: Secret,

@@ -67,5 +67,12 @@ export const faults: ReadonlyArray<UnitFault> = [
     find: "payload.subarray(begin, end), id)",
     replace: "payload.subarray(begin, end), page)",
     by: "test/serializers/serializerMake.test.ts"
+  },
+  {
+    name: "a large value is encrypted in one turn",
+    in: "inPieces",
+    find: "bytes.length <= pieceSize",
+    replace: "bytes.length >= 0",
+    by: wrappers
   }
 ]
