@@ -4,9 +4,9 @@
  */
 import type * as CborLibrary from "cborg"
 import type * as Tags from "cborg/taglib"
-import { isWellFormed, toHex } from "../internal/codec/bytes.ts"
+import { toHex } from "../internal/codec/bytes.ts"
 import { installed } from "../internal/codec/exactly.ts"
-import { plainDataOnly } from "../internal/codec/plainData.ts"
+import { isOrdinaryText, plainDataOnly } from "../internal/codec/plainData.ts"
 import * as throughSchema from "../internal/codec/throughSchema.ts"
 import type { Serializer } from "../Serializer.ts"
 
@@ -41,7 +41,7 @@ const typesOf = ({ mapEncoder, setEncoder, Token, Type }: Library) => ({
   // Integers have no -0.
   number: (value: number) => Object.is(value, -0) ? new Token(Type.float, value) : null,
   string: (value: string) =>
-    isWellFormed(value) && !value.startsWith("\ufeff")
+    isOrdinaryText(value)
       ? null
       : [new Token(Type.tag, tag.json), new Token(Type.bytes, encoder.encode(JSON.stringify(value)))],
   bigint: (value: bigint) => [
@@ -68,20 +68,23 @@ const tags: Readonly<Record<number, Tagged>> = {
 
 const decoding = { allowIndefinite: false, rejectDuplicateMapKeys: true, tags }
 
-const formatOf = (library: Library): throughSchema.Format => {
+const formatOf = (library: Library): throughSchema.Format & { readonly packOrdinary: throughSchema.Format["pack"] } => {
   // Without a sorter, the fields keep their order.
-  const encoding = { mapSorter: undefined, typeEncoders: typesOf(library) }
+  const ordinary = { mapSorter: undefined }
+  const any = { ...ordinary, typeEncoders: typesOf(library) }
+  const packBy = (options: object) => (value: unknown) =>
+    throughSchema.attempt(
+      name,
+      "encode",
+      () => new Uint8Array(library.encode(value, options)),
+      () => "the value has no CBOR form, or is nested too deeply"
+    )
   return {
     name,
     id: 7,
     holds: "json",
-    pack: (value) =>
-      throughSchema.attempt(
-        name,
-        "encode",
-        () => new Uint8Array(library.encode(value, encoding as never)),
-        () => "the value has no CBOR form, or is nested too deeply"
-      ),
+    pack: packBy(any),
+    packOrdinary: packBy(ordinary),
     unpack: (bytes) =>
       throughSchema.attempt(
         name,
@@ -119,7 +122,7 @@ export const Cbor: Serializer = {
   make(schema) {
     const cbor = installed(format, name, "cborg")
     return schema === undefined
-      ? throughSchema.withoutSchema(plainDataOnly(cbor))
+      ? throughSchema.withoutSchema(plainDataOnly(cbor, cbor.packOrdinary))
       : throughSchema.make(cbor, schema)
   }
 }

@@ -1,6 +1,7 @@
 /** Finds a part of a value that a binary format would change. */
 import * as Exit from "effect/Exit"
 import { describe } from "../key/text.ts"
+import { isWellFormed } from "./bytes.ts"
 import { placeOf } from "./place.ts"
 import { fault, type Format } from "./throughSchema.ts"
 import { circular, pathToCircle, sentence, whatIs } from "./whatIs.ts"
@@ -15,10 +16,40 @@ class Refused {
   }
 }
 
-const check = (value: unknown, path: Path): void => {
+interface Walk {
+  readonly path: Path
+  /** Whether there are only arrays, records, and primitives that any encoder writes as they are. */
+  isOrdinary: boolean
+}
+
+/** Whether UTF-8 holds a text, and readers do not take its beginning for a byte order mark. */
+export const isOrdinaryText = (text: string): boolean => isWellFormed(text) && text.charCodeAt(0) !== 0xfeff
+
+const isOrdinary = (value: unknown): boolean => {
+  switch (typeof value) {
+    case "string":
+      return isOrdinaryText(value)
+    case "number":
+      return value !== 0 || !Object.is(value, -0)
+    case "boolean":
+    case "undefined":
+      return true
+    default:
+      return value === null
+  }
+}
+
+const check = (value: unknown, walk: Walk): void => {
   if (typeof value === "function" || typeof value === "symbol") throw new Refused(value)
-  if (typeof value !== "object" || value === null) return
-  switch (Object.getPrototypeOf(value)) {
+  if (typeof value !== "object" || value === null) {
+    walk.isOrdinary &&= isOrdinary(value)
+    return
+  }
+  const prototype: unknown = Object.getPrototypeOf(value)
+  if (prototype === Object.prototype) return checkRecord(value as Record<string, unknown>, walk)
+  if (prototype === Array.prototype) return checkArray(value as ReadonlyArray<unknown>, walk)
+  walk.isOrdinary = false
+  switch (prototype) {
     case Uint8Array.prototype:
       return
     case Date.prototype:
@@ -26,33 +57,38 @@ const check = (value: unknown, path: Path): void => {
     case Map.prototype:
       checkKeys(value, 0)
       for (const [key, item] of value as Map<unknown, unknown>) {
-        checkPart(key, path, "{}")
-        checkPart(item, path, "{}")
+        checkPart(key, walk, "{}")
+        checkPart(item, walk, "{}")
       }
       return
     case Set.prototype:
       checkKeys(value, 0)
-      for (const item of value as Set<unknown>) checkPart(item, path, "{}")
+      for (const item of value as Set<unknown>) checkPart(item, walk, "{}")
       return
-    case Array.prototype: {
-      const list = value as ReadonlyArray<unknown>
-      checkKeys(list, list.length + 1)
-      return list.forEach((item, i) => checkPart(item, path, i))
-    }
-    case Object.prototype: {
-      const entries = Object.entries(value)
-      checkKeys(value, entries.length)
-      return entries.forEach(([key, item]) => checkPart(item, path, key))
-    }
     default:
       throw new Refused(value)
   }
 }
 
-const checkPart = (value: unknown, path: Path, step: PropertyKey): void => {
-  path.push(step)
-  check(value, path)
-  path.pop()
+const checkRecord = (record: Record<string, unknown>, walk: Walk): void => {
+  const names = Object.keys(record)
+  checkKeys(record, names.length)
+  for (const name of names) {
+    if (!isOrdinaryText(name)) walk.isOrdinary = false
+    const item = record[name]
+    if (!isOrdinary(item)) checkPart(item, walk, name)
+  }
+}
+
+const checkArray = (list: ReadonlyArray<unknown>, walk: Walk): void => {
+  checkKeys(list, list.length + 1)
+  for (let i = 0; i < list.length; i++) if (!isOrdinary(list[i])) checkPart(list[i], walk, i)
+}
+
+const checkPart = (value: unknown, walk: Walk, step: PropertyKey): void => {
+  walk.path.push(step)
+  check(value, walk)
+  walk.path.pop()
 }
 
 /** Refuses holes, and properties beside the content, which would be lost. */
@@ -78,15 +114,16 @@ const reasonOf = (value: unknown, path: Path, error: unknown): string => {
     : `the value${placeOf(circle)} is ${sentence(circular)}`
 }
 
-export const plainDataOnly = (format: Format): Format => ({
+/** A format that refuses what it would change. `packOrdinary` is faster, for values without special parts. */
+export const plainDataOnly = (format: Format, packOrdinary = format.pack): Format => ({
   ...format,
   pack(value, id) {
-    const path: Path = []
+    const walk: Walk = { path: [], isOrdinary: true }
     try {
-      check(value, path)
+      check(value, walk)
     } catch (error) {
-      return Exit.fail(fault(format.name, "encode", reasonOf(value, path, error)))
+      return Exit.fail(fault(format.name, "encode", reasonOf(value, walk.path, error)))
     }
-    return format.pack(value, id)
+    return walk.isOrdinary ? packOrdinary(value, id) : format.pack(value, id)
   }
 })

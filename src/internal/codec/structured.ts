@@ -108,6 +108,20 @@ const flatten = (value: unknown, walk: Walk): unknown => {
   }
 }
 
+/** Whether a primitive is JSON and has the same form in MessagePack, so that its place needs no walk. */
+const isSameInAll = (value: unknown): boolean => {
+  switch (typeof value) {
+    case "string":
+      return isWellFormed(value)
+    case "number":
+      return Number.isFinite(value) && (value !== 0 || !Object.is(value, -0))
+    case "boolean":
+      return true
+    default:
+      return value === null
+  }
+}
+
 const flattenPart = (value: unknown, walk: Walk, step: string): unknown => {
   const watched = walk.path.push(step) > watchedDepth && typeof value === "object" && value !== null
   if (watched) {
@@ -184,8 +198,10 @@ const flattenArray = (value: Flat, walk: Walk): Flat => {
   if (Reflect.ownKeys(value).length !== value.length + 1) refuse("an array with holes or properties")
   let copy: Array<unknown> | undefined
   for (let i = 0; i < value.length; i++) {
-    const flat = flattenPart(value[i], walk, "[]")
-    if (Object.is(flat, value[i])) continue
+    const item = value[i]
+    if (isSameInAll(item)) continue
+    const flat = flattenPart(item, walk, "[]")
+    if (Object.is(flat, item)) continue
     copy ??= value.slice()
     copy[i] = flat
   }
@@ -201,6 +217,7 @@ const flattenRecord = (value: Fields, walk: Walk): unknown => {
   let copy: Fields | undefined
   for (const key of keys) {
     const item = value[key]
+    if (isSameInAll(item)) continue
     const flat = flattenPart(item, walk, key)
     if (Object.is(flat, item)) continue
     copy ??= { ...value }
