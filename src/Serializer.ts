@@ -7,6 +7,7 @@ import * as Exit from "effect/Exit"
 import { CacheConfigError } from "./CacheError.ts"
 import { compile, compileOwn, containing, kindsOf } from "./internal/codec/compile.ts"
 import { json } from "./internal/codec/json.ts"
+import { requireSerializer } from "./internal/codec/requireSerializer.ts"
 import { structured } from "./internal/codec/structured.ts"
 import * as throughSchema from "./internal/codec/throughSchema.ts"
 import { refuseUnknown, requireObject, requireType } from "./internal/options/options.ts"
@@ -160,9 +161,7 @@ export const byClass = (
   const what = "Serializer.byClass"
   requireObject(what, serializers, "{ default: Json, Weather: Csv }")
   for (const name of new Set(["default", ...Object.keys(serializers)])) {
-    if (typeof serializers[name]?.make !== "function") {
-      throw new CacheConfigError({ message: `${what} needs a serializer for ${JSON.stringify(name)}, such as Json` })
-    }
+    requireSerializer(`${JSON.stringify(name)} of ${what}`, serializers[name])
   }
   const { default: other, ...others } = serializers
   const forClass = new Map(Object.entries(others))

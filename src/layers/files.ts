@@ -4,8 +4,9 @@
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { CacheConfigError, StoreError } from "../CacheError.ts"
+import { StoreError } from "../CacheError.ts"
 import type * as Caching from "../Caching.ts"
+import { requireSerializer } from "../internal/codec/requireSerializer.ts"
 import { folders } from "../internal/defaults/options.ts"
 import { optional } from "../internal/options/options.ts"
 import type { SizeInput } from "../internal/options/size.ts"
@@ -66,10 +67,7 @@ export interface FilesOptions extends LayerOptions {
 export const files = (options: FilesOptions): Layer.Layer<Caching.Caching, StoreError> => {
   const cache = overStore(checkLayer("CacheLayer.files", options, {
     ...folderOptions,
-    serializer: optional((given, layer) => {
-      if (typeof given.make === "function") return
-      throw new CacheConfigError({ message: `serializer of ${layer} must be a Serializer` })
-    })
+    serializer: optional((given, layer) => requireSerializer(layer, given))
   }))
   const { serializer } = options
   const given = storeOptions("CacheLayer.files", options, folders.files)

@@ -1,9 +1,9 @@
 /** Serializers that wrap another serializer: names, order, and the codecs that read a payload. */
 import type { Codec, Serializer } from "../../ports/serializer.ts"
-import { kindOf } from "../options/given.ts"
 import { mistake } from "../options/options.ts"
 import { compile, containing, kindsOf } from "./compile.ts"
 import { wrapped } from "./layers.ts"
+import { requireSerializer } from "./requireSerializer.ts"
 
 /** The numbers of the wrappers' codecs. Formats have smaller numbers, and formats of users have numbers from 128 on. */
 export const numbers = { compressed: 64, signed: 65, encrypted: 66 }
@@ -19,14 +19,9 @@ interface Wrapping {
 
 /** Throws if `inner` is not a serializer, or already contains a wrapper of this kind. */
 export const requireInner = (what: string, inner: Serializer, kind: Kind): void => {
-  const { extension, make, name } = Object(inner) as Partial<Serializer>
-  if (typeof make !== "function" || typeof name !== "string" || typeof extension !== "string") {
-    // Does not quote a text, which may be a secret that stands at the wrong place.
-    const given = typeof inner === "string" ? "a text" : kindOf(inner)
-    throw mistake(`${what} needs a serializer, like Json of effect-cached/serializers/Json, not ${given}`)
-  }
+  requireSerializer(what, inner)
   if (kindsOf(inner).includes(kind)) {
-    throw mistake(`${what} got the serializer "${name}", which is already ${kind}: wrap it once`)
+    throw mistake(`${what} got the serializer "${inner.name}", which is already ${kind}: wrap it once`)
   }
 }
 

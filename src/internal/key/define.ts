@@ -10,6 +10,7 @@ import * as SchemaAST from "effect/SchemaAST"
 import * as SchemaIssue from "effect/SchemaIssue"
 import * as SchemaParser from "effect/SchemaParser"
 import type { Serializer } from "../../ports/serializer.ts"
+import { isSerializer } from "../codec/isSerializer.ts"
 import { hasPart, isOpen } from "../codec/schemaParts.ts"
 import { mistake, noOption, requireObject, unknownOf } from "../options/options.ts"
 import { type Fields, has } from "./canonical.ts"
@@ -177,8 +178,8 @@ const checkOptions = (name: string, options: Options): void => {
   for (const field of Reflect.ownKeys(fields)) checkField(name, field, fields[field])
   if (!Schema.isSchema(options.success)) throw configError(name, "`success` is not a schema")
   if (options.error !== undefined && !Schema.isSchema(options.error)) throw configError(name, "`error` is not a schema")
-  if (options.serializer !== undefined && !options.serializer?.make) {
-    throw configError(name, "`serializer` is not a serializer")
+  if (options.serializer !== undefined && !isSerializer(options.serializer)) {
+    throw configError(name, "`serializer` is not a serializer: pass one, like Csv of effect-cached/serializers/Csv")
   }
   const stranger = options.ignore?.find((field) => !Object.hasOwn(fields, field))
   if (stranger !== undefined) throw configError(name, `\`ignore\` names "${String(stranger)}", which is not a field`)

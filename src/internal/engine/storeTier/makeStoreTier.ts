@@ -1,6 +1,7 @@
 /** Makes a store tier. */
 import * as Context from "effect/Context"
 import * as Scheduler from "effect/Scheduler"
+import { requireSerializer } from "../../codec/requireSerializer.ts"
 import { storeReadsOfTurn, timeoutsOfTurn } from "../../defaults/bounds.ts"
 import { unansweredCommits } from "../../defaults/stores.ts"
 import { lastingDispatcher } from "../../time/lastingDispatcher.ts"
@@ -15,6 +16,7 @@ import type { StoreSteps, StoreTier, StoreTierOptions } from "./storeTier.ts"
 import { validateAnswers } from "./validateAnswers.ts"
 
 export const makeStoreTier = (front: MemoryTier, options: StoreTierOptions, steps: StoreSteps): StoreTier => {
+  requireSerializer("The cache", options.serializer)
   const dispatcher = lastingDispatcher(Context.get(front.context, Scheduler.Scheduler))
   return {
     ...options,
