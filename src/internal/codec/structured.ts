@@ -8,6 +8,7 @@ import * as Exit from "effect/Exit"
 import * as Redacted from "effect/Redacted"
 import type { SerializerError } from "../../CacheError.ts"
 import { fromUtf16, isWellFormed, toUtf16 } from "./bytes.ts"
+import { isWhole } from "./messagePackHeads.ts"
 import { fault as faultOf, type Format } from "./throughSchema.ts"
 import { circular, pathToCircle, sentence, whatIs } from "./whatIs.ts"
 
@@ -329,15 +330,18 @@ const pack = (value: unknown): Exit.Exit<Uint8Array, SerializerError> => {
   }
 }
 
+const foreign = fault("decode", "these bytes are not what this serializer writes")
+
 const unpack = (bytes: Uint8Array): Exit.Exit<unknown, SerializerError> => {
   try {
     const version = bytes[0]
     if (version === json) return Exit.succeed(JSON.parse(fromText.decode(bytes.subarray(1))))
     if (version !== plain && version !== marked) return fault("decode", "these bytes are of another version")
+    if (!isWhole(bytes, 1)) return foreign
     const flat = decoder.decode(bytes.subarray(1))
     return Exit.succeed(version === marked || mayHoldBytes(bytes) ? restore(flat) : flat)
   } catch {
-    return fault("decode", "these bytes are not what this serializer writes")
+    return foreign
   }
 }
 
