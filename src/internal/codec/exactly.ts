@@ -24,5 +24,10 @@ export const exactly = (format: Format, rule: Rule): Format => ({
 /** Throws a `CacheConfigError` if an optional package is missing. */
 export const installed = <A>(library: A | undefined, serializer: string, name: string): A => {
   if (library !== undefined) return library
-  throw mistake(`The serializer "${serializer}" needs the package "${name}": npm install ${name}`)
+  const packages = name.split(" ").map((one) => `"${one}"`)
+  throw mistake(
+    `The serializer "${serializer}" needs the package${packages.length > 1 ? "s" : ""} ${
+      packages.join(" and ")
+    }: npm install ${name}`
+  )
 }
