@@ -4,11 +4,13 @@ import { Effect, Layer, References, Stream } from "effect"
 import { Cached, CacheLayer, Serializer, Store } from "effect-cached"
 import { FilesStore } from "effect-cached/files"
 import { MemoryStore } from "effect-cached/memory"
+import * as Compressed from "effect-cached/serializers/Compressed"
 import * as Encrypted from "effect-cached/serializers/Encrypted"
 import { Json } from "effect-cached/serializers/Json"
 import * as Signed from "effect-cached/serializers/Signed"
 import { Structured } from "effect-cached/serializers/Structured"
 import { SqliteStore } from "effect-cached/sqlite"
+import { warningsOf } from "../support/logged.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
 import { streamsOver } from "./streamsOver.ts"
 import { keys, wrapIn } from "./support.ts"
@@ -62,3 +64,25 @@ it.effect("a stream that one setting writes is read by every other as it was, or
     }
     expect([read > 40, missed > 250]).toEqual([true, true])
   }).pipe(Effect.provideService(References.MinimumLogLevel, "Error")))
+
+it.effect("a stream with an element or a page that cannot be encoded is not stored, with one warning", () =>
+  Effect.gen(function*() {
+    const large = Stream.make("a", "x".repeat(2000), "b")
+    const odd = Stream.make(1, () => 2, () => 3)
+    for (const elements of [large, odd] as ReadonlyArray<Stream.Stream<unknown>>) {
+      let runs = 0
+      const store = MemoryStore.make()
+      const rows = Stream.suspend(() => (runs++, elements)).pipe(Cached.stream({ key: "rows", ttl: "1 hour" }))
+      const twice = Effect.andThen(Stream.runDrain(rows), Stream.runDrain(rows))
+      const warnings = yield* warningsOf(Effect.provide(
+        twice,
+        CacheLayer.layerWith({ memory: false }).pipe(
+          Layer.provide(Layer.succeed(Store.Store, store)),
+          Layer.provide(Layer.succeed(Serializer.Serializer, Compressed.make(Json, { maxSize: "1 kB" })))
+        )
+      ))
+      expect(warnings).toEqual([expect.stringMatching(/^The stream "rows" is not stored\. The serializer "json/)])
+      expect(warnings.join()).toMatch(/larger than 1000 bytes|which is not JSON|is a function/)
+      expect([runs, yield* store.size]).toEqual([2, 0])
+    }
+  }))

@@ -138,6 +138,17 @@ export const noteRefused = (tier: StoreTier, fault: SerializerError): Serializer
   return fault
 }
 
+/** Warns that a stream is not stored, because an element or a page of it cannot be encoded. */
+export const noteUnstored = (tier: StoreTier, key: Key, cause: Cause.Cause<unknown>): void => {
+  noteCorrupt(tier, "encode")
+  const about: Log.About = { id: idOf(key), key }
+  const error = Cause.squash(cause)
+  const why = error instanceof SerializerError ? error.message : `The serializer "${tier.serializer.name}" failed`
+  const topic = `stream ${Log.topicOf(about, why.replace(unlikeIn, ""))}`
+  const message = `The stream "${about.id}" is not stored. ${why} (logged once a key class or cause)`
+  Log.warnOnce(tier.front, topic, message, { about })
+}
+
 /** Matches the parts that vary between messages with the same cause: ids, paths in values, counts. */
 const unlikeIn = /".*"|\[.*\]|\d+/g
 

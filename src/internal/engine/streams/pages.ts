@@ -19,7 +19,7 @@ import { monotonicMillis } from "../../time/monotonic.ts"
 import { ask } from "../storeTier/ask.ts"
 import { spawn, supervise, type Worker } from "../storeTier/background.ts"
 import { codecsOf, decodeNow } from "../storeTier/codec.ts"
-import { damaged, isFault, undecodable } from "../storeTier/faults.ts"
+import { damaged, isFault, noteUnstored, undecodable } from "../storeTier/faults.ts"
 import type { Rejected, StoreTier } from "../storeTier/storeTier.ts"
 import { runOf } from "./manifestCodec.ts"
 
@@ -75,6 +75,8 @@ const plain = (codec: Codec<unknown, any>): Codec<Content> => ({
 const codecOf = (elements: Codec<unknown, any>): Codec<Content> => around(elements, plain(formatOf(elements)))
 
 interface Written {
+  /** The key of the stream. */
+  readonly key: Key
   readonly id: string
   readonly codec: Codec<unknown, any>
   readonly payload: Uint8Array
@@ -84,7 +86,7 @@ interface Written {
 
 export const write = Effect.fnUntraced(function*(
   tier: StoreTier,
-  { codec, expiresAt, id, now, payload }: Written
+  { codec, expiresAt, id, key, now, payload }: Written
 ): Effect.fn.Return<boolean> {
   const pages = codecOf(codec)
   const meta: Meta = {
@@ -98,7 +100,10 @@ export const write = Effect.fnUntraced(function*(
     serializer: pages.id
   }
   const encoded = yield* Effect.exit(Effect.suspend(() => pages.encode({ codec, payload }, id, meta)))
-  if (Exit.isFailure(encoded)) return false
+  if (Exit.isFailure(encoded)) {
+    noteUnstored(tier, key, encoded.cause)
+    return false
+  }
   return (yield* asked(tier, "set", tier.store.set(id, { payload: encoded.value, meta }))) === true
 })
 

@@ -19,6 +19,7 @@ import { aside, Within } from "../request/attempt.ts"
 import * as Policy from "../request/callPolicy.ts"
 import type { Flight } from "../state.ts"
 import { codecsOf } from "../storeTier/codec.ts"
+import { noteUnstored } from "../storeTier/faults.ts"
 import type { StoreTier } from "../storeTier/storeTier.ts"
 import * as MemoryPages from "./memoryPages.ts"
 import * as Pages from "./pages.ts"
@@ -150,6 +151,8 @@ const encode = (
   const encoding = Effect.suspend(() => formatOf(codec).encode(element, log.id))
   return Effect.map(Effect.exit(encoding), (exit) => {
     if (Exit.isSuccess(exit)) return exit.value
+    const { request: { streaming: { key } }, writer } = run
+    if (log.isWhole && writer?.writes === true) noteUnstored(writer.tier, key, exit.cause)
     breakUp(run)
     return undefined
   })
@@ -173,6 +176,7 @@ const closePage = Effect.fnUntraced(function*(run: Run): Effect.fn.Return<void, 
     if (log.isWhole && writer.writes) {
       page.isWritten = yield* Pages.write(writer.tier, {
         id: pageId(log.run, log.count - 1, log.id),
+        key: streaming.key,
         codec: writer.codec,
         payload,
         now,
