@@ -172,7 +172,7 @@ const redisCommon: Readings<Omit<CacheLayer.RedisClusterOptions, "nodes"> & Form
   connect: names("eventually", "required"),
   maxValue: size("1MiB"),
   replicas: whole,
-  coherence: names("broadcast", "keys", "messages", "none")
+  coherence: names("auto", "broadcast", "keys", "messages", "none")
 }
 
 // The servers are the hosts of the URL, and the scheme says whether they are Sentinels.

@@ -15,6 +15,8 @@ import type { StoreError } from "../CacheError.ts"
  * - `Coherent`: from this item on, no change is missed. The `changes` stream emits it first, as soon as it listens
  * - `Partial`: until the next `Coherent`, some changes may be missed, but all others are reported. `why` is the reason,
  *   which is logged; it is absent if the program has chosen that
+ * - `Reports`: from this item on, the store reports changes of `all` ids and tags, or only of those that this process
+ *   has asked for (`reads`). While it does `both`, it learns from `answer` what the process has asked for before
  * @category models
  * @since 0.1.0
  */
@@ -26,3 +28,20 @@ export type Change =
   | { readonly _tag: "Gap" }
   | { readonly _tag: "Coherent" }
   | { readonly _tag: "Partial"; readonly why?: StoreError | undefined }
+  | {
+    readonly _tag: "Reports"
+    readonly of: "all" | "both" | "reads"
+    readonly answer?: ((held: Held) => void) | undefined
+  }
+
+/**
+ * The entries that a process holds in memory. The store may use it as long as the process follows the changes.
+ * @category models
+ * @since 0.1.0
+ */
+export interface Held {
+  /** Whether changes of an id concern the process: the id is in memory, or is being loaded or invalidated. */
+  readonly has: (id: string) => boolean
+  /** Lists the entries in memory. Entries that enter memory meanwhile may be missing. */
+  readonly entries: () => Iterable<{ readonly id: string; readonly tags: ReadonlyArray<string> }>
+}

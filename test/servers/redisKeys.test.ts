@@ -197,7 +197,7 @@ describe.skipIf(isMissing(program))("Redis · tracking by key", () => {
 
   it("an unknown kind of coherence is refused", () => {
     expect(() => CacheLayer.redis({ coherence: "key" as never })).toThrow(
-      `CacheLayer.redis: "coherence" must be "broadcast", "keys", "messages" or "none"`
+      `CacheLayer.redis: "coherence" must be "auto", "broadcast", "keys", "messages" or "none"`
     )
   })
 })

@@ -52,7 +52,7 @@ export const processesOn = (server: () => Server, shared: Partial<CacheLayer.Red
         yield* read()
         return (yield* storeHits) === before
       })
-      return { derived, isInMemory, of, read, use }
+      return { derived, isInMemory, load, of, read, use }
     })
 
   /** After a while: a server that names the writer of a change late costs a look at the store. */

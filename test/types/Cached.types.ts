@@ -704,7 +704,7 @@ const telling = Cached.onRemoval(({ cause, exit }) => {
 })
 same<typeof telling, Effect.Effect<void, never, Client | Cache | Scope.Scope>>(true)
 Cached.events.pipe(Stream.map((event) => {
-  if (event._tag === "Invalidate" || event._tag === "StoreFailure") return
+  if (!("keyClass" in event)) return
   same<typeof event.keyClass, string | undefined>(true)
   // @ts-expect-error no event has a value
   return event.value

@@ -48,14 +48,15 @@ interface CommonOptions {
   readonly replicas?: number | undefined
   /**
    * How memory learns of changes by other processes. `"broadcast"`: the server reports every change to every process.
-   * `"keys"`: the server remembers what each process has read, and reports changes of only that. `"messages"`:
-   * processes notify each other. `"none"`: not at all. With the last two, memory is trusted for `maxStaleness`.
+   * `"keys"`: the server remembers what each process has read, and reports changes of only that. `"auto"`: whichever
+   * of the two suits this process. `"messages"`: processes notify each other. `"none"`: not at all. With the last two,
+   * memory is trusted for `maxStaleness`.
    * @default `"broadcast"`
    */
   readonly coherence?: Coherence | undefined
 }
 
-export type Coherence = "broadcast" | "keys" | "messages" | "none"
+export type Coherence = "auto" | "broadcast" | "keys" | "messages" | "none"
 
 export interface ServerOptions extends CommonOptions {
   /**
@@ -238,7 +239,7 @@ const shared = (what: string, options: CommonOptions & Timed, all: ReadonlyArray
     refuse(what, "\"replicas\" must be a whole number from 0")
   }
   if (coherence !== undefined && !coherences.has(coherence)) {
-    refuse(what, "\"coherence\" must be \"broadcast\", \"keys\", \"messages\" or \"none\"")
+    refuse(what, "\"coherence\" must be \"auto\", \"broadcast\", \"keys\", \"messages\" or \"none\"")
   }
   return {
     prefix: prefixOf(what, prefix),
@@ -254,7 +255,7 @@ const shared = (what: string, options: CommonOptions & Timed, all: ReadonlyArray
   }
 }
 
-const coherences: ReadonlySet<Coherence> = new Set(["broadcast", "keys", "messages", "none"] as const)
+const coherences: ReadonlySet<Coherence> = new Set(["auto", "broadcast", "keys", "messages", "none"] as const)
 
 const longestMillis = 2 ** 30
 

@@ -67,6 +67,22 @@ export const tracking = {
   refusedMillis: 30_000
 }
 
+/** When a process with `coherence: "auto"` changes to the other kind of reports. */
+export const choice = {
+  lookMillis: 1000,
+  /** For how long the reports are counted before they decide, and the time between two changes. */
+  countMillis: 60_000,
+  restMillis: 600_000,
+  /** The process asks for reports by key below the first share of changes that concern it, for all above the second. */
+  below: 0.2,
+  above: 0.8,
+  /** How many changes must have been counted: of all, or of the entries whose changes are counted under "keys". */
+  least: 100,
+  /** Under "keys", the changes of one in 64 ** 2 entries are counted. */
+  sampleSize: 2,
+  leastSampled: 20
+}
+
 /** How often a process tries again to acquire a lock, in addition to the attempts that messages trigger. */
 export const lockPollMillis = 250
 

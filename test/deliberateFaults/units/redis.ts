@@ -3,6 +3,27 @@ import type { UnitFault } from "../fault.ts"
 
 export const faults: ReadonlyArray<UnitFault> = [
   {
+    name: "the kind of reports changes with a gap: the server never learns what memory holds",
+    in: "toKeys",
+    find: "yield* Reader.register(session, held)",
+    replace: "void held",
+    by: "test/servers/redisAuto.test.ts"
+  },
+  {
+    name: "when the kind of reports changes, the markers of tags in memory are not tracked",
+    in: "register",
+    find: "named.push(markerOf(tag))",
+    replace: "void markerOf(tag)",
+    by: "test/servers/redisAuto.test.ts"
+  },
+  {
+    name: "a value that was under way while the kind of reports changed stays in memory",
+    in: "noteReports",
+    find: "flight.changedWhileAsked = true",
+    replace: "void flight",
+    by: "test/servers/redisAuto.test.ts"
+  },
+  {
     name: "a slot that has moved goes unnoticed, with the keys that were read in it",
     in: "adopt",
     find: "if (haveMoved)",
@@ -34,7 +55,7 @@ export const faults: ReadonlyArray<UnitFault> = [
   },
   {
     name: "a process receives the changes of keys that it has not read",
-    in: "track",
+    in: "listen",
     find: "isByKey ? keys.trackedControl : keys.tracked",
     replace: "keys.tracked",
     by: "test/servers/redisKeys.test.ts"

@@ -12,7 +12,7 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "a value that was loaded without the store is believed as if its changes were reported",
     in: "believeShortly",
-    find: `store.capabilities.changes !== "reads"`,
+    find: `reports === "all"`,
     replace: "maxStalenessMillis > 0",
     by: "test/cached/toldOfReads.test.ts"
   },

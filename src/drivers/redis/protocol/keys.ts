@@ -89,6 +89,8 @@ export interface Keys {
   readonly tracked: ReadonlyArray<string>
   /** The prefixes of the keys that concern the whole store: `era` and `untracked`. */
   readonly trackedControl: ReadonlyArray<string>
+  /** The prefix of one in 64 ** `size` entries, which `name` chooses. */
+  readonly sample: (era: string, name: string, size: number) => string
   /** A key that a process reads and writes, to find out whether the server reports changes of keys that it has read. */
   readonly probe: (name: string) => string
   /** A key that exists while at least one process is denied tracking. All other processes then publish changes. */
@@ -145,6 +147,7 @@ export const make = (given: string): Keys => {
     guard: (kind, name) => `${prefix}:g:${kind}:{${hashOf(name)}}${escape(name)}`,
     tracked: ["v", "f", "d", "t", "e", "m"].map((kind) => `${prefix}:${kind}:`),
     trackedControl: ["e", "m"].map((kind) => `${prefix}:${kind}:`),
+    sample: (era, name, size) => headOf("v", era) + hashOf(name).slice(0, size),
     probe: (name) => `${prefix}:p:{${prefix}}${name}`,
     untracked: `${prefix}:m:{${prefix}}`,
     changes: `${prefix}:m`,

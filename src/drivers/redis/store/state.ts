@@ -18,6 +18,7 @@ import type * as Debts from "../session/debts.ts"
 import { run, type ScriptCall } from "../session/era.ts"
 import type { Session } from "../session/session.ts"
 import * as Unreadable from "../session/unreadable.ts"
+import * as Choice from "../tracking/choice.ts"
 import * as MarkerVersions from "../tracking/markerVersions.ts"
 import * as OwnWrites from "../tracking/ownWrites.ts"
 import * as Published from "../tracking/published.ts"
@@ -39,6 +40,7 @@ export interface StoreState extends StateOptions {
   readonly ownWrites: OwnWrites.OwnWrites
   readonly markerVersions: MarkerVersions.MarkerVersions
   readonly unreadable: Unreadable.Unreadable
+  readonly choice: Choice.Choice
   /** The most recently read tags with their markers, reused because consecutive reads often have the same tags. */
   last: Tagged
   /** The most recent answer for a marker. It is decoded to `lastVersion` once, because reads in one turn share it. */
@@ -69,6 +71,7 @@ export const make = (options: StateOptions): StoreState => ({
   ownWrites: OwnWrites.make(),
   markerVersions: MarkerVersions.make(),
   unreadable: Unreadable.make(options.session),
+  choice: Choice.make(options.coherence, options.published.sender),
   last: { tags: [], markers: [] },
   lastAnswer: undefined,
   lastVersion: undefined,

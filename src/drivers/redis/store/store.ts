@@ -25,7 +25,7 @@ export const storeOver = Effect.fnUntraced(function*(
   { config: { coherence, maxValue, scrub }, debts, recovery, session }: Opened
 ): Effect.fn.Return<Store, never, Scope.Scope> {
   const tokens = Tokens.make(yield* Tokens.Seed)
-  const isTracking = coherence === "broadcast" || coherence === "keys"
+  const isTracking = coherence !== "messages" && coherence !== "none"
   const published = Published.make(session, { sender: tokens.next(8), scrub, isTracking })
   // This finalizer runs before the connection closes, so the last messages can still be sent.
   yield* Effect.addFinalizer(() => Published.settle(published))

@@ -14,6 +14,7 @@ import { runOutsideEras } from "../session/evaluate.ts"
 import { read } from "../session/reads.ts"
 import type { Session } from "../session/session.ts"
 import { inTime, type Questions } from "./answerInTime.ts"
+import * as Choice from "./choice.ts"
 import * as MarkerVersions from "./markerVersions.ts"
 import type { OwnWrites } from "./ownWrites.ts"
 import * as Published from "./published.ts"
@@ -24,6 +25,7 @@ export interface Tracking {
   readonly ownWrites: OwnWrites
   readonly markerVersions: MarkerVersions.MarkerVersions
   readonly coherence: Coherence
+  readonly choice: Choice.Choice
 }
 
 interface Asked {
@@ -53,6 +55,7 @@ export const onInvalidate = (self: Invalidations, invalidated: unknown): void =>
   // Keys of a former era are never read again, so their invalidations are ignored.
   if (parts === undefined || Number(parts.era) < Number(session.era ?? 0)) return
   const { era, kind, text } = parts
+  if (kind === "v" && !self.ownWrites.has(text)) Choice.count(self.choice, key, text)
   if (kind === "v" || kind === "f") return onEntry(self, keys.of("v", era, text), text)
   if (kind !== "d" && kind !== "t") return
   const tag = kind === "d" ? idTag(text) : text

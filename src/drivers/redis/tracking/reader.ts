@@ -8,11 +8,16 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Scope from "effect/Scope"
 import * as Limits from "../../../internal/defaults/redis.ts"
+import { chunksOf } from "../../../internal/time/chunks.ts"
+import type { Held } from "../../../ports/store.ts"
 import * as Connection from "../connection/connection.ts"
+import type { Done } from "../connection/connection.ts"
 import { answerMillis } from "../connection/wire.ts"
 import { Fault } from "../fault.ts"
-import { asEffect } from "../session/answers.ts"
-import type { Session } from "../session/session.ts"
+import { hashOf, markerOf, type Named } from "../protocol/keys.ts"
+import { all, asEffect } from "../session/answers.ts"
+import { control } from "../session/era.ts"
+import type { Control, Session } from "../session/session.ts"
 import { type Ask, switchedOff, textOf } from "./client.ts"
 
 interface Reader {
@@ -142,3 +147,26 @@ const look = Effect.fnUntraced(function*({ connection, listener }: Reader): Effe
   const isOn = info.includes(`"redirect",${listener},`) && info.includes(`"on"`) && !info.includes("broken_redirect")
   if (!isOn) return yield* Effect.fail(switchedOff)
 })
+
+/** Reads what a process holds, so that the server remembers it: entries, and the markers of their tags. */
+export const register = Effect.fnUntraced(function*(session: Session, held: Held): Effect.fn.Return<void, Fault> {
+  const { era } = yield* asEffect((done) => control(session, done), (answer) => answer as Control, (fault) => fault)
+  const tags = new Set<string>()
+  let named: Array<Named> = []
+  for (const entry of held.entries()) {
+    named.push(["v", entry.id])
+    for (const tag of entry.tags) if (tags.size < tags.add(tag).size) named.push(markerOf(tag))
+    if (named.length < Limits.keysAtOnce) continue
+    yield* readAll(session, era, named)
+    named = []
+  }
+  yield* readAll(session, era, named)
+})
+
+const readAll = ({ keys, wire }: Session, era: string, named: ReadonlyArray<Named>): Effect.Effect<unknown, Fault> => {
+  const keyOf = ([kind, text]: Named) => keys.of(kind, era, text)
+  const parts = wire.isCluster ? named.map((one) => [one]) : chunksOf(named, Limits.keysPerCommand)
+  const ask = (part: ReadonlyArray<Named>, done: Done) =>
+    wire.send(wire.isCluster ? hashOf(part[0]![1]) : keys.controlTag, ["EXISTS", ...part.map(keyOf)], done)
+  return asEffect((done) => all(parts, ask, done), (answer) => answer, (fault) => fault)
+}

@@ -92,7 +92,7 @@ const keepAll = (self: Flights, answers: ReadonlyArray<Answer>, call: Call): Rea
   self.tagEpochs.ensureTracking?.()
   // At most a tenth of memory's capacity is used for these answers. Their total number is limited by `unaskedAnswers`.
   let left = Math.ceil(self.memory.capacity / 10)
-  const isBlind = self.storeTier?.store.capabilities.changes === "reads"
+  const isBlind = self.storeTier !== undefined && self.storeTier.reports !== "all"
   const kept: Array<Flight> = []
   for (const answer of answers) {
     if (left <= 0 && call.watch.evidence === undefined || self.closed) break

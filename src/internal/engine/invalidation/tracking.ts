@@ -16,6 +16,7 @@ import { detach, unshare } from "../flight/ending.ts"
 import { hasBegun } from "../flight/flight.ts"
 import { noteAll, noteChange } from "../flight/watches.ts"
 import { wake } from "../lease/leaseWaits.ts"
+import { ids } from "../memory/entries.ts"
 import * as Memory from "../memory/memory.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
 import type { Flights } from "../state.ts"
@@ -25,6 +26,7 @@ import { noteFault, recovered } from "../storeTier/faults.ts"
 import * as KnownTagVersions from "../storeTier/knownTagVersions.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
 import type { StoreSteps, StoreTier } from "../storeTier/storeTier.ts"
+import { emit } from "../telemetry/events.ts"
 import * as Incident from "../telemetry/incident.ts"
 import * as Log from "../telemetry/log.ts"
 import { total } from "../telemetry/stats.ts"
@@ -334,11 +336,35 @@ function* apart(self: Flights, tier: StoreTier, changes: ReadonlyArray<Change>):
   }
 }
 
-export const coherence: StoreSteps["coherence"] = ({ store: { capabilities: { changes } }, untracked }) =>
-  untracked || changes === false ? "none" : changes === "reads" ? "keys" : "broadcast"
+export const coherence: StoreSteps["coherence"] = ({ reports, store: { capabilities: { changes } }, untracked }) =>
+  untracked || changes === false ? "none" : reports === "reads" ? "keys" : "broadcast"
 
 const isHeld = (self: Flights, { pending }: StoreTier, id: string): boolean =>
   self.memory.entries.has(id) || self.flights.has(id) || pending.ids.has(id)
+
+/** Notes which changes the store reports from now on, and tells the store what this process holds in memory. */
+const noteReports = (self: Flights, tier: StoreTier, { answer, of }: Extract<Change, { _tag: "Reports" }>): void => {
+  const before = tier.reports
+  tier.reports = of
+  if (of === "both") {
+    // Values that are still on their way may have been read before the store remembers it, so they do not enter memory.
+    noteAll(self)
+    for (const flight of self.flights.all()) flight.changedWhileAsked = true
+  } else if (of === "reads" ? before === "both" : before === "reads") {
+    const what = of === "reads" ? "changes of what this process has read" : "all changes"
+    Log.info(self, `The store "${tier.store.name}" now reports ${what}`)
+    emit(self, { _tag: "Reports", of })
+  }
+  answer?.({
+    has: (id) => isHeld(self, tier, id),
+    *entries() {
+      for (const id of ids(self.memory.entries)) {
+        const entry = self.memory.entries.get(id)
+        if (entry !== undefined) yield entry
+      }
+    }
+  })
+}
 
 /** Applies a change by another process. A load of the id becomes unjoinable, but its callers still get its result. */
 const applyChange = (self: Flights, tier: StoreTier, change: Change | undefined): void => {
@@ -370,6 +396,9 @@ const applyChange = (self: Flights, tier: StoreTier, change: Change | undefined)
       break
     case "ManyChanged":
       noteAll(self)
+      break
+    case "Reports":
+      noteReports(self, tier, change)
       break
     case "AllChanged":
     case "Gap":

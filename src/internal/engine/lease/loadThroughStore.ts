@@ -73,8 +73,12 @@ export const throughStore = Effect.fnUntraced(function*(
  * Limits how long memory keeps a value that was loaded without the store, if only changes of reads are reported. If the
  * store is in order, and was not asked because of a pending invalidation, memory does not keep the value at all.
  */
-const believeShortly = ({ incident, maxStalenessMillis, store, untracked }: StoreTier, flight: Flight, now: number) => {
-  if (store.capabilities.changes !== "reads") return
+const believeShortly = (
+  { incident, maxStalenessMillis, reports, untracked }: StoreTier,
+  flight: Flight,
+  now: number
+): void => {
+  if (reports === "all") return
   flight.entry!.memoryExpiresAt = now + maxStalenessMillis
   if (!untracked && incident.failing.size === 0) flight.changedWhileAsked = true
 }

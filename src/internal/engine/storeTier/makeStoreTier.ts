@@ -36,6 +36,7 @@ export const makeStoreTier = (front: MemoryTier, options: StoreTierOptions, step
     tracker: undefined,
     polledAt: -Infinity,
     untracked: false,
+    reports: options.store.capabilities.changes === "reads" ? "reads" : "all",
     captures: 0,
     clears: 0,
     knownTagVersions: KnownTagVersions.make(),

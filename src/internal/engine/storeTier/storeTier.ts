@@ -142,6 +142,8 @@ export interface StoreTier extends StoreTierOptions {
   polledAt: number
   /** Whether changes cannot be read, temporarily or permanently, so memory is used for at most `maxStaleness`. */
   untracked: boolean
+  /** Which changes the store reports: of all, of what this process has asked the store for, or both for a moment. */
+  reports: "all" | "both" | "reads"
   readonly knownTagVersions: KnownTagVersions
   /** How often loads have captured markers of ids. A value read before a capture may be older than those markers. */
   captures: number

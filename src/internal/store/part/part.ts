@@ -5,7 +5,7 @@
 import * as Effect from "effect/Effect"
 import type { Meta, Stored, TagVersion } from "../../../CacheEntry.ts"
 import type { StoreError } from "../../../CacheError.ts"
-import type { Answer, Change, Store } from "../../../ports/store.ts"
+import type { Answer, Change, Held, Store } from "../../../ports/store.ts"
 import { leasesRemembered } from "../../defaults/stores.ts"
 
 export interface Part {
@@ -90,7 +90,18 @@ export const changesIn = (self: Part, change: Change): ReadonlyArray<Change> => 
     case "TagChanged":
       if (change.tag === self.everything) return [{ _tag: "AllChanged" }]
       return isMine(change.tag) ? [{ _tag: "TagChanged", tag: strip(self, change.tag) }] : []
+    case "Reports": {
+      const { answer } = change
+      return [answer === undefined ? change : { ...change, answer: (held) => answer(heldIn(self, held)) }]
+    }
     default:
       return [change]
   }
 }
+
+const heldIn = (self: Part, held: Held): Held => ({
+  has: (id) => id.startsWith(self.before) && held.has(strip(self, id)),
+  *entries() {
+    for (const { id, tags } of held.entries()) yield { id: self.before + id, tags: asked(self, tags) }
+  }
+})
