@@ -6,7 +6,7 @@
  *     npm run consistency -- --minutes 10        longer
  *     npm run consistency -- --seed 7            other dice
  *     npm run consistency -- --store redis       on a Redis server of its own, in place of a folder
- *     npm run consistency -- --store redis --coherence keys   one kind of reports, in place of both mixed
+ *     npm run consistency -- --store redis --coherence keys   one kind of reports (also auto), in place of all mixed
  *     npm run consistency -- --removes           files are removed and replaced, the disk is full: only P2 is judged
  *     npm run consistency -- --faults            every deliberate fault of processes must be found
  *     npm run consistency -- --faults --only x   this one
@@ -52,14 +52,15 @@ const round = async (seed: number, seconds: number) => {
       seconds,
       processes: Number(args.processes),
       store: args.store === "redis" ? "redis" : "disk",
-      coherence: args.coherence as "broadcast" | "keys" | "mixed",
+      coherence: args.coherence as "broadcast" | "keys" | "auto" | "mixed",
       removes: args.removes,
       folder,
       isEnough
     })
-    const verdict = check(linesOf(file), args.removes)
+    const lines = linesOf(file)
+    const verdict = check(lines, args.removes)
     keep ||= verdict.violations.length > 0 && !args.stop
-    return { seed, ...ran, ...verdict }
+    return { seed, kinds: lines.filter(({ what }) => what === "kind").length, ...ran, ...verdict }
   } finally {
     if (keep) console.error(`kept: ${folder}`)
     else rmSync(folder, { recursive: true, force: true })
@@ -77,7 +78,7 @@ const all = async (seconds: number): Promise<void> => {
           `${numbers.admitted} calls let through and ${numbers.limited} refused by limits, ${numbers.entered} holders of a lock; ` +
           `${numbers.moved} transactions and ${numbers.looked} look-ups beside them; ` +
           `${numbers.kills} killed, ` +
-          `${numbers.stops} stopped, ${numbers.thefts} thefts, ${numbers.removals} removals, ${numbers.copies} older copies, ${numbers.fills} times a full disk, ${numbers.silences} times no tracking; seen within ${
+          `${numbers.stops} stopped, ${numbers.thefts} thefts, ${numbers.removals} removals, ${numbers.copies} older copies, ${numbers.fills} times a full disk, ${numbers.silences} times no tracking, ${numbers.kinds} changes of kind; seen within ${
             numbers.latestMillis.toFixed(0)
           } ms; ` +
           `${violations.length} violations`

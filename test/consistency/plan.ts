@@ -52,7 +52,8 @@ export interface Plan {
   readonly directory: string
   /** The URL of a Redis server that is shared in place of the folder. */
   readonly url: string | undefined
-  readonly coherence: "broadcast" | "keys"
+  /** `"auto"`: the kind of reports changes about twice a second. */
+  readonly coherence: "broadcast" | "keys" | "auto"
   readonly file: string
   readonly seed: number
   /** The store answers late: otherwise it answers at once. */

@@ -47,6 +47,8 @@ export interface Ran {
   readonly silences: number
 }
 
+const kinds = ["broadcast", "keys", "auto", "auto", "keys"] as const
+
 const module = fileURLToPath(new URL("worker.ts", import.meta.url))
 
 const sleep = (millis: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, millis))
@@ -192,7 +194,7 @@ export const run = async (
         directory,
         url: server?.url,
         // Each kind is used with and without delays.
-        coherence: coherence === "mixed" ? place % 3 === 0 ? "broadcast" : "keys" : coherence,
+        coherence: coherence === "mixed" ? kinds[place % kinds.length]! : coherence,
         file,
         seed: seed * 1000 + started,
         delays: place % 2 === 1,

@@ -1,11 +1,12 @@
 /** A process that reads, writes and invalidates at random until it receives the signal to end, or is killed. */
-import { Cause, Effect, Layer, Schedule } from "effect"
+import { Cause, Effect, Layer, Schedule, Stream } from "effect"
 import { Cached, CacheLayer, CachePolicy, type Caching, Store } from "effect-cached"
 import { LockError, StoreError } from "effect-cached/CacheError"
 import { RedisStore } from "effect-cached/redis"
 import { SqliteStore } from "effect-cached/sqlite"
 import { join } from "node:path"
 import { reasonOf } from "../../src/drivers/sqlite/fault.ts"
+import { choice } from "../../src/internal/defaults/redis.ts"
 import { clock, recorded, type Recorder, recorder, tracked } from "../processes/recording.ts"
 import { witness } from "../support/witness.ts"
 import { makeBanks } from "./bank.ts"
@@ -29,6 +30,14 @@ const { below, next, pick } = thrown
 
 const state = { isEnding: false }
 let made = 0
+
+// The kind of reports changes as often as changes arrive.
+if (coherence === "auto") {
+  Object.assign(choice, {
+    ...{ lookMillis: 50, countMillis: 400, restMillis: 0 },
+    ...{ below: Infinity, above: -1, least: 1, leastSampled: 1, sampleSize: 0 }
+  })
+}
 
 // ---------------------------------------------------------------------------------------------------------------------
 // the store
@@ -238,6 +247,12 @@ await Effect.runPromise(
         yield* Effect.sleep(below(8))
       }
     })
+    if (coherence === "auto") {
+      yield* Effect.forkScoped(Stream.runForEach(Cached.events, (event) =>
+        Effect.sync(() => {
+          if (event._tag === "Reports") write("kind", { of: event.of })
+        })))
+    }
     const readers = Array.from({ length: 8 }, () => reader)
     // Those over a delayed store wait most of the time.
     const banking = Array.from({ length: delays ? 6 : 2 }, () => bankSteps)
