@@ -1,6 +1,6 @@
 /** If a store reports only changes of entries that were read, memory does not trust the other values for long. */
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Exit, Layer, Schema, Stream } from "effect"
+import { Effect, Exit, Fiber, Layer, Queue, Schema, Stream } from "effect"
 import { Cached, CacheKey, CacheLayer, Store, Strategy } from "effect-cached"
 import { StoreError } from "effect-cached/CacheError"
 import { MemoryStore } from "effect-cached/memory"
@@ -60,6 +60,75 @@ describe("a store that reports changes of reads only", () => {
       expect(invalidating.pollUnsafe()).toBeDefined()
       expect((yield* Cached.stats).size).toBe(0)
     }).pipe(Effect.provide(over((store) => ({ remove: (id) => Effect.delay(store.remove(id), "100 millis") })))))
+
+  it.effect("P2 · a value is trusted shortly if its id changed before its load began, and it could not be stored", () =>
+    Effect.gen(function*() {
+      const changes = yield* Queue.make<Store.Change>()
+      yield* Queue.offer(changes, { _tag: "Coherent" })
+      let loads = 0
+      const read = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+      const layer = over((store) => ({
+        changes: Stream.fromQueue(changes),
+        get: () => Effect.succeed({ entry: undefined, versions: [] }),
+        acquire: (id, options) =>
+          Effect.tap(
+            store.acquire(id, options),
+            () => Effect.andThen(Queue.offer(changes, { _tag: "Changed", id }), Effect.sleep("10 millis"))
+          ),
+        commit: () => Effect.fail(new StoreError({ store: "down", operation: "commit", reason: "Denied" }))
+      }))
+      yield* Effect.gen(function*() {
+        yield* TestClock.adjust("1 second")
+        for (const n of [1, 2]) {
+          const reading = yield* Effect.forkChild(read, { startImmediately: true })
+          yield* TestClock.adjust("1 second")
+          expect(yield* Fiber.join(reading)).toBe(n)
+          yield* TestClock.adjust("10 seconds")
+        }
+      }).pipe(Effect.provide(layer))
+    }))
+
+  it.effect("P2 · a value that was set and that the store does not have is trusted only shortly", () =>
+    Effect.gen(function*() {
+      const read = Effect.succeed("loaded").pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+      yield* TestClock.adjust("1 second")
+      yield* Cached.set("k", "set", { ttl: "1 hour" })
+      expect(yield* read).toBe("set")
+      yield* TestClock.adjust("11 seconds")
+      expect(yield* read).toBe("loaded")
+    }).pipe(Effect.provide(over(() => {
+      const denied = new StoreError({ store: "down", operation: "set", reason: "Unavailable" })
+      return { set: () => Effect.fail(denied), remove: () => Effect.fail(denied) }
+    }))))
+
+  it.effect("P2 · while the kind of reports changes, values on their way do not enter memory", () =>
+    Effect.gen(function*() {
+      const changes = yield* Queue.make<Store.Change>()
+      yield* Queue.offerAll(changes, [{ _tag: "Reports", of: "all" }, { _tag: "Coherent" }])
+      let loads = 0
+      const read = (key: string) =>
+        Effect.delay(Effect.sync(() => ++loads), "1 second").pipe(Cached.ttl({ key, ttl: "1 hour", tags: ["t"] }))
+      const layer = over(() => ({ changes: Stream.fromQueue(changes), capabilities: { shared: true, changes: true } }))
+      yield* Effect.gen(function*() {
+        yield* TestClock.adjust("1 second")
+        const before = yield* Effect.forkChild(read("before"), { startImmediately: true })
+        yield* TestClock.adjust("2 seconds")
+        expect(yield* Fiber.join(before)).toBe(1)
+        const during = yield* Effect.forkChild(read("during"), { startImmediately: true })
+        yield* TestClock.adjust("10 millis")
+        let held: Store.Held | undefined
+        yield* Queue.offer(changes, { _tag: "Reports", of: "both", answer: (all) => void (held = all) })
+        yield* TestClock.adjust("10 millis")
+        expect(Array.from(held!.entries(), ({ id, tags }) => [id, tags])).toEqual([["before", ["t"]]])
+        expect(["before", "other"].map((id) => held!.has(id))).toEqual([true, false])
+        expect((yield* Cached.stats).coherence).toBe("broadcast")
+        yield* Queue.offer(changes, { _tag: "Reports", of: "reads" })
+        yield* TestClock.adjust("2 seconds")
+        expect(yield* Fiber.join(during)).toBe(2)
+        const { coherence, size } = yield* Cached.stats
+        expect([coherence, size]).toEqual(["keys", 1])
+      }).pipe(Effect.provide(layer))
+    }))
 
   it.effect("P2 · an answer for a key that was not asked for is found in the store, and not in memory", () =>
     Effect.gen(function*() {

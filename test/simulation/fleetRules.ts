@@ -101,6 +101,8 @@ export interface Counts {
   /** Reads by another cache of the same process. */
   ofOtherLayers: number
   pushes: number
+  /** How often a process has changed to reports of what it has read. */
+  kinds: number
   lostConnections: number
 }
 
@@ -120,6 +122,7 @@ export const noCounts = (): Counts => ({
   lookups: 0,
   ofOtherLayers: 0,
   pushes: 0,
+  kinds: 0,
   lostConnections: 0
 })
 
@@ -248,6 +251,14 @@ export const isUnknown = ({ kind, layer, process }: FleetWrite, origin: FleetOri
   kind === "id" && origin._tag === "Load" && origin.flight === undefined && process === origin.process &&
   layer !== origin.layer
 
+/** Changes of a value that the store does not have are not reported by key, so its process trusts it for a while. */
+const isTrustedShortly = ({ config, writes }: Fleet, read: FleetRead, origin: FleetOrigin): boolean =>
+  config.features.includes("byKey") && origin.process === read.process &&
+  read.begunAt <= origin.endedAt + config.maxStaleness &&
+  (origin._tag === "Load"
+    ? origin.owner === undefined
+    : writes.some(({ acknowledged, asked }) => asked === origin.n && !acknowledged))
+
 /** How often a process asks what others did. */
 const pollMillis = 50
 
@@ -269,6 +280,7 @@ const checkFresh = (self: Fleet, read: FleetRead, origin: FleetOrigin): void => 
     // A process that was stopped between a poll and its pause resumes with that whole pause ahead.
     const wokenAt = self.processes[read.process]!.wokenAt()
     if (!isOwn && wokenAt >= 0 && read.begunAt - wokenAt <= pollMillis) continue
+    if (!isOwn && isTrustedShortly(self, read, origin)) continue
     if (!isOwn) self.counts.afterOthers++
     if (origin.latest >= write.asked || isUnknown(write, origin)) continue
     violate(

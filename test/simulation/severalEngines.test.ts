@@ -36,6 +36,12 @@ describe("several processes on one store, under seeded schedules", () => {
     600_000
   )
 
+  it("do so where the store reports only changes of what was read, and where the kind of reports changes", async () => {
+    const { counts, failures } = await sweepAll(1, sized(300, 50), ["pushes", "byKey"])
+    assert.deepStrictEqual(replays(failures, " --fleet --with pushes,byKey"), [])
+    assert.isAbove(counts.kinds, 200)
+  }, 600_000)
+
   it("do so where bulk calls overlap, and the store goes wrong in their waves", async () => {
     const { failures } = await sweepAll(1, sized(200, 30), ["waves"])
     assert.deepStrictEqual(replays(failures, " --fleet --with waves"), [])
@@ -47,6 +53,8 @@ describe("several processes on one store, under seeded schedules", () => {
       assert.deepStrictEqual(replays(failures, " --fleet"), [])
       const { failures: ofPushes } = await sweepAll(firstOfToday, 500, ["pushes"])
       assert.deepStrictEqual(replays(ofPushes, " --fleet --with pushes"), [])
+      const { failures: byKey } = await sweepAll(firstOfToday, 300, ["pushes", "byKey"])
+      assert.deepStrictEqual(replays(byKey, " --fleet --with pushes,byKey"), [])
     }, 600_000)
   }
 

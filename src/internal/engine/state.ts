@@ -106,6 +106,8 @@ export interface Flight {
 
   /** Whether the stored entry has changed since the store was last asked, so that a pending answer may be outdated. */
   changedWhileAsked: boolean
+  /** Whether it had changed when the load began: a store that reports only reads may not report the next change. */
+  isForgotten: boolean
   /** The `writeId` of an entry that a reader rejected. The store must not return that entry again. */
   rejectedWriteId: string | undefined
   /** The `expiresAt` of a good stored value that this load replaces. Until then, no failure may overwrite the value. */

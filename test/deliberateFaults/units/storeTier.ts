@@ -17,6 +17,20 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/cached/toldOfReads.test.ts"
   },
   {
+    name: "a value that could not be stored is believed, though its id changed before its load began",
+    in: "notStored",
+    find: "if (flight.isForgotten)",
+    replace: "if (flight.exit === null)",
+    by: "test/cached/toldOfReads.test.ts"
+  },
+  {
+    name: "a value that was set and is not in the store is believed as if its changes were reported",
+    in: "keep",
+    find: `reports !== "all" &&`,
+    replace: "reports === undefined &&",
+    by: "test/cached/toldOfReads.test.ts"
+  },
+  {
     name: "an answer for a key that the store was not asked for enters memory, where no change reaches it",
     in: "keepAll",
     find: "if (!isBlind && left-- > 0)",
@@ -587,7 +601,7 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     // One schedule of 18,000 finds it.
     name: "loads are joined that began before any change was received",
-    in: "markTracked",
+    in: "unshareAll",
     find: "if (hasBegun(flight)) unshare(self, flight)",
     replace: "",
     by: "test/cached/followedStore.test.ts"
@@ -616,7 +630,7 @@ export const faults: ReadonlyArray<UnitFault> = [
   },
   {
     name: "loads that began before changes were received are not stored",
-    in: "markTracked",
+    in: "unshareAll",
     find: "if (hasBegun(flight)) unshare(self, flight)",
     replace: "if (hasBegun(flight)) detach(self, flight.id)",
     by: "test/cached/followedStore.test.ts"

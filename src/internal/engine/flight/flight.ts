@@ -47,6 +47,7 @@ export const makeFlight = (self: Flights, options: FlightOptions): Flight => {
     abandoned: false,
     ranTooLong: false,
     changedWhileAsked: false,
+    isForgotten: false,
     rejectedWriteId,
     protectedUntil: options.protectedUntil ?? -Infinity,
     stale,
@@ -114,6 +115,7 @@ export const beginAsking = (flight: Flight): void => {
 /** Moves a flight to `Loading`. Changes made before this moment do not make the result outdated. */
 export const beginLoading = (flight: Flight, now: number): void => {
   flight.phase = "Loading"
+  flight.isForgotten ||= flight.changedWhileAsked
   flight.changedWhileAsked = false
   flight.attempt.startedAt = now
   flight.attempt.clears = flight.engine.storeTier?.clears ?? 0

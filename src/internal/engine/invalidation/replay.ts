@@ -13,7 +13,7 @@ import * as Log from "../telemetry/log.ts"
 import { replay } from "./pass.ts"
 
 export const markUnsent = (tier: StoreTier, item: Pending.Item): void => {
-  OwnWrites.keep(item)
+  OwnWrites.keep(tier, item)
   for (const { write } of Pending.markUnsent(tier.pending, item)) if (write !== undefined) OwnWrites.lost(tier, write)
   if (tier.replay !== undefined || tier.front.closed) return
   tier.replay = Background.supervise(tier.background, {

@@ -156,12 +156,17 @@ const markTracked = (self: Flights, tier: StoreTier, wasTracked: boolean): void 
   tier.untracked = false
   if (wasTracked) return void forgetAll(self)
   self.mutations++
+  unshareAll(self)
+  emptyMemory(self, "unverified")
+}
+
+/** Running flights become unjoinable, and their results do not enter memory, but are stored. */
+const unshareAll = (self: Flights): void => {
   noteAll(self)
   for (const flight of self.flights.all()) {
     flight.changedWhileAsked = true
     if (hasBegun(flight)) unshare(self, flight)
   }
-  emptyMemory(self, "unverified")
 }
 
 const warnUntracked = (
@@ -347,9 +352,8 @@ const noteReports = (self: Flights, tier: StoreTier, { answer, of }: Extract<Cha
   const before = tier.reports
   tier.reports = of
   if (of === "both") {
-    // Values that are still on their way may have been read before the store remembers it, so they do not enter memory.
-    noteAll(self)
-    for (const flight of self.flights.all()) flight.changedWhileAsked = true
+    // The store may not remember what was read for values that are still on their way.
+    unshareAll(self)
   } else if (of === "reads" ? before === "both" : before === "reads") {
     const what = of === "reads" ? "changes of what this process has read" : "all changes"
     Log.info(self, `The store "${tier.store.name}" now reports ${what}`)

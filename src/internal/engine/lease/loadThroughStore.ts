@@ -212,7 +212,7 @@ const write = Effect.fnUntraced(function*(
   asking: Writing
 ): Effect.fn.Return<void, never, any> {
   const prepared = yield* prepare(self, flight, entry, asking)
-  if (prepared === undefined) return
+  if (prepared === undefined) return notStored(flight)
   const { budget, tier } = asking
   const { entry: stored, generation, id } = prepared
   const accepted = yield* asking.isOfWave === true
@@ -220,6 +220,11 @@ const write = Effect.fnUntraced(function*(
     : ask(tier, budget, "commit", tier.store.commit(id, generation, stored))
   committed(flight, prepared, accepted)
 })
+
+/** Otherwise, the write would have reminded the store that this process has the entry. */
+export const notStored = (flight: Flight): void => {
+  if (flight.isForgotten) believeShortly(flight.engine.storeTier!, flight, flight.endedAt)
+}
 
 export interface Prepared extends CommitRequest {
   readonly tags: ReadonlyArray<TagVersion>
@@ -264,6 +269,7 @@ export const prepare = Effect.fnUntraced(function*(
 
 export const committed = (flight: Flight, { captures, id, tags }: Prepared, accepted: boolean | StoreError): void => {
   const { engine } = flight
+  if (isFault(accepted)) notStored(flight)
   if (isFault(accepted) && !isKeptOut(accepted)) return failStrict(engine, flight, accepted)
   engine.storeTier!.unanswered.delete(id)
   if (isFault(accepted)) return

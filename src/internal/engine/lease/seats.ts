@@ -9,7 +9,7 @@ import { isFault } from "../storeTier/faults.ts"
 import type { WriteGrant } from "../storeTier/storeTier.ts"
 import type { LateMarkers } from "../storeTier/tagVersions.ts"
 import { takeAnswer } from "./held.ts"
-import { committed, endLoad, prepare, type Prepared } from "./loadThroughStore.ts"
+import { committed, endLoad, notStored, prepare, type Prepared } from "./loadThroughStore.ts"
 import { acquire, askWave, budgetOf, commitAll, makeWave, pickerOf, type Wave } from "./wave.ts"
 
 export const makeSeats = (first: Flight, isOneWave: boolean): Seats => {
@@ -45,6 +45,7 @@ const store = Effect.fnUntraced(function*(
     ({ entry, flight, grant }) =>
       Effect.map(prepare(engine, flight, entry, { ...grant, ...asking }), (prepared) => {
         if (prepared !== undefined) commits.push({ ...prepared, flight })
+        else notStored(flight)
       })
   )
   const open = commits.filter(({ flight }) => flight.exit === undefined)
