@@ -289,17 +289,33 @@ const fleetsTable = (alone: Costs, together: Costs): string =>
     })
   ])
 
-const seeds = [1, 2, 3]
+/** A thousand processes take minutes. */
+const schedules = [
+  ...[1, 2, 3].flatMap((seed) => [{ seed, processes: 100, byKey: false }, { seed, processes: 100, byKey: true }]),
+  { seed: 3, processes: 1000, byKey: false },
+  { seed: 1, processes: 1000, byKey: true }
+] as const
 
 const schedulesTable = (): string =>
   tableOf([
-    ["seed", "reads", "loads", "commands", "pushes", "lost connections", "promises broken"],
-    ...seeds.map((seed) => {
-      const { counts, violations } = simulateFleet({ seed, processes: 100, with: ["pushes"] })
+    [
+      "processes",
+      "seed",
+      "reports",
+      "reads",
+      "loads",
+      "pushes",
+      "lost connections",
+      "changes of kind",
+      "promises broken"
+    ],
+    ...schedules.map(({ byKey, processes, seed }) => {
+      const { counts, violations } = simulateFleet({ seed, processes, with: byKey ? ["pushes", "byKey"] : ["pushes"] })
       if (violations.length > 0) process.exitCode = 1
       for (const violation of violations.slice(0, 3)) console.log(`seed ${seed}: ${violation}`)
-      const { commands, loads, lostConnections, pushes, reads } = counts
-      return [seed, reads, loads, commands, pushes, lostConnections, violations.length].map(String)
+      const { kinds, loads, lostConnections, pushes, reads } = counts
+      const reports = byKey ? "by key, changing" : kinds > 0 ? "changing" : "of all"
+      return [processes, seed, reports, reads, loads, pushes, lostConnections, kinds, violations.length].map(String)
     })
   ])
 
@@ -322,12 +338,12 @@ const reports = {
   broadcast: await changeCosts("broadcast"),
   keys: await changeCosts("keys")
 }
-const schedules = schedulesTable()
+const ofSchedules = schedulesTable()
 const tables = {
   "unit costs": `${machine}\n\n${costsTable(alone, together)}`,
   "reports": reportsTable(reports),
   "fleets": fleetsTable(alone, together),
-  schedules
+  schedules: ofSchedules
 }
 for (const [name, text] of Object.entries(tables)) {
   console.log(text)

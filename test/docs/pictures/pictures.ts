@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { diagrams } from "./diagrams.ts"
 import { draw } from "./draw.ts"
+import { drawFleet } from "./fleet.ts"
 import { drawReads } from "./reads.ts"
 import { timelineOf } from "./run.ts"
 import { scenarios } from "./scenarios.ts"
@@ -16,5 +17,6 @@ export const pictures: Effect.Effect<ReadonlyMap<string, string>> = Effect.gen(f
     drawn.set(`docs/images/${scenario.file}.svg`, draw(scenario, yield* timelineOf(scenario)))
   }
   for (const [file, svg] of diagrams(readFileSync(join(root, "ARCHITECTURE.md"), "utf8"))) drawn.set(file, svg)
+  drawn.set("docs/images/fleet.svg", drawFleet(readFileSync(join(root, "docs/scaling.md"), "utf8")))
   return drawn.set("docs/images/reads.svg", drawReads(readFileSync(join(root, "docs/benchmarks.md"), "utf8")))
 })
