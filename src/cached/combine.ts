@@ -179,6 +179,13 @@ Object.setPrototypeOf(
   })
 )
 
+/** The request of a cached effect. `undefined` for any other value. */
+export const requestIn = (cache: Cache, value: unknown): Request | undefined => {
+  if (!(value instanceof CachedEffect)) return undefined
+  const { ofLayer } = value.traits
+  return (ofLayer === undefined ? value : ofLayer(cache, value)) as unknown as Request
+}
+
 interface AnyOptions extends CombinatorOptions, StrategyOptions {}
 
 /** A constant lifetime of two durations, as the user passed them. A lifetime of `ttl` alone needs no object. */

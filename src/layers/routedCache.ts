@@ -39,7 +39,10 @@ export const make = (caches: Caches, table: Table): Cache => {
     read: (fiber, request) => cacheFor(self, request.key).read(fiber, request),
     perform: (operation, ...args) => {
       const routed = operations.get(operation)
-      return routed === undefined ? usual.perform(operation, ...args) : routed(self, ...args) as never
+      if (routed !== undefined) return routed(self, ...args) as never
+      const { joined, keyOf } = operation
+      if (joined !== undefined) return joined(caches.map((cache) => cache.perform(operation, ...args)))
+      return (keyOf === undefined ? usual : cacheFor(self, keyOf(...args))).perform(operation, ...args)
     },
     beside: beside === undefined ? undefined : (other) => {
       const used = beside(other)

@@ -17,7 +17,9 @@ const root = resolve(import.meta.dirname, "../..")
 export const folder = join(root, "docs/api")
 
 const entryPoints = (): ReadonlyArray<string> =>
-  globSync(["*.ts", "serializers/*.ts", "drivers/*/index.ts", "{config,testing}/index.ts"], { cwd: join(root, "src") })
+  globSync(["*.ts", "serializers/*.ts", "drivers/*/index.ts", "{config,explain,testing}/index.ts"], {
+    cwd: join(root, "src")
+  })
     .toSorted()
 
 const fileOf = (entryPoint: string): string =>

@@ -16,7 +16,9 @@ const read = (file: string): string => readFileSync(join(root, file), "utf8")
 
 // Most tables are in docs/options.md; those of guards, memory, tests and updates stand on the pages of their subjects.
 const lists = pages
-  .filter((page) => /^docs\/(options|configuration|guards|memory|observability|testing|update)(\/|\.md$)/.test(page))
+  .filter((page) =>
+    /^docs\/(options|configuration|guards|memory|observability|testing|update|why)(\/|\.md$)/.test(page)
+  )
   .flatMap((page) => listsOf(read(page)))
 
 describe("the tables of the documentation", () => {
@@ -174,7 +176,8 @@ const expected: { readonly [option: string]: ReadonlyArray<number> } = {
   "CircuitBreakerOptions.open": [guard.openMillis],
   "CircuitBreakerOptions.probeTimeout": [guard.probeMillis],
   "BloomOptions.errorRate": [guard.errorRate],
-  "Options.maxClasses": [OptionsDefaults.metrics.maxClasses]
+  "Options.maxClasses": [OptionsDefaults.metrics.maxClasses],
+  "Options.history": [OptionsDefaults.history.slots]
 }
 
 describe("the numbers of the tables", () => {

@@ -53,8 +53,8 @@ const cases: ReadonlyArray<Case> = [
   refusedImport("src/Ttl.ts", "@effect/platform-node"),
   refusedImport("src/index.ts", "./http/HttpCache.ts"),
   refusedImport("src/CacheLayer.ts", "./config/url.ts"),
-  refusedImport("src/testing/index.ts", "../explain/Explain.ts"),
-  refusedImport("src/http/HttpCache.ts", "../explain/Explain.ts"),
+  refusedImport("src/testing/index.ts", "../inspector/Inspector.ts"),
+  refusedImport("src/http/HttpCache.ts", "../inspector/Inspector.ts"),
   refusedImport("src/http/HttpCache.ts", "../internal/engine/boundCache.ts"),
   refusedImport("src/cli/main.ts", "../cached/inspect.ts"),
   // Rooms of the engine: upwards and sideways.

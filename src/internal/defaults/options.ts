@@ -111,3 +111,6 @@ export const testing = {
 
 /** The defaults of `CacheMetrics.layer`. */
 export const metrics = { name: "default", maxClasses: 100 }
+
+/** `effect-cached/explain`: the slots of the history, its names of tags, and how many ids it notes of one clear. */
+export const history = { slots: 1024, tags: 256, ofClear: 2000 }

@@ -20,6 +20,9 @@ interface Opaque {
 export interface Operation<Args extends ReadonlyArray<any>, A> {
   readonly over: (engine: Engine.Engine, ...args: Args) => A
   readonly without: (...args: Args) => A
+  /** How a cache made of several performs an operation that it does not know: on the cache of a key, or on each. */
+  readonly keyOf?: (...args: Args) => Key
+  readonly joined?: (results: ReadonlyArray<any>) => A
 }
 
 /** The parts of a cache. A wrapper replaces some parts and keeps the others. */

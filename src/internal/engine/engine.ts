@@ -78,7 +78,10 @@ export const make = (
       telemetry: () => engine,
       seed: tokens.word,
       makeCurve,
-      onGone: (entry) => forgetRefresh(engine, entry),
+      onGone: (entry, cause) => {
+        forgetRefresh(engine, entry)
+        engine.history?.left(entry, cause)
+      },
       // With private flights there is no sweeper, because the platform cancels timers when a request finishes.
       sweeper: options.flights === "private" || options.capacity === 0 ? undefined : makeSweeper(() => engine)
     }),
@@ -109,6 +112,7 @@ export const make = (
     keyClasses: KeyClasses.make(),
     listeners: { events: undefined },
     meter: undefined,
+    history: undefined,
     warned: new Set(),
     hitsHaveEffects: false,
     counters: Counters.make(),

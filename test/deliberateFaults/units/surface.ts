@@ -508,5 +508,40 @@ try {
     find: "series.remove()",
     replace: "",
     by: "test/CacheMetrics.test.ts"
+  },
+  {
+    name: "an explanation knows nothing of memoryTtl",
+    in: "mustAskAgain",
+    find: "if (memoryExpiresAt !== -Infinity) return at >= memoryExpiresAt",
+    replace: "if (memoryExpiresAt !== -Infinity) return false",
+    by: "test/explain/predictions.test.ts"
+  },
+  {
+    name: "an explanation knows nothing of loads that hold up a refresh",
+    in: "mayRefresh",
+    find: "flight === undefined || (isAskingStore(flight) && \"perhaps\")",
+    replace: "true",
+    by: "test/explain/predictions.test.ts"
+  },
+  {
+    name: "an explanation promises a load before the end of a pause",
+    in: "pauses",
+    find: "rulesOf(engine, request!).retryAfterMillis > 0",
+    replace: "false",
+    by: "test/explain/explanation.test.ts"
+  },
+  {
+    name: "an id whose place in the history was overwritten was never seen",
+    in: "makeSlots",
+    find: "isOverwritten[set] = 1",
+    replace: "",
+    by: "test/explain/explanation.test.ts"
+  },
+  {
+    name: "an invalidation by another process counts as one by this process",
+    in: "applyChange",
+    find: "if (history !== undefined) history.isElsewhere = true",
+    replace: "",
+    by: "test/explain/explanation.test.ts"
   }
 ]

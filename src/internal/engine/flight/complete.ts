@@ -95,6 +95,7 @@ const tellLoad = (self: Flights, flight: Flight, exit: Exit.Exit<unknown, unknow
   const millis = flight.entry?.loadMillis ?? loadMillisOf(flight, now)
   flight.counters.loadMillis += millis
   self.meter?.loaded(flight, exit, millis)
+  self.history?.loaded(flight, exit)
   if (self.listeners.events === undefined) return
   emitValue(self, flight.request.key, flight, {
     _tag: "Load",

@@ -127,6 +127,7 @@ const tagsOf = (
 export const refuse = (self: Flights, flight: Flight, because: Events["Refused"]["because"]): undefined => {
   flight.counters.refused++
   self.meter?.keptOut(flight.counters, because)
+  self.history?.keptOut(flight.id, because)
   emitOf(self, flight.request.key, flight.id, { _tag: "Refused", because })
 }
 

@@ -113,8 +113,11 @@ export const invalidateTags = (
     return Effect.ensuring(sent, Effect.suspend(() => forEachChunk(tags, forgetTags)))
   })
 
-const emitInvalidate = (self: Flights, what: Partial<Extract<CacheEvent, { readonly _tag: "Invalidate" }>>): void =>
-  emit(self, { _tag: "Invalidate", ids: [], tags: [], mode: "hard", all: false, ...what })
+const emitInvalidate = (self: Flights, what: Partial<Extract<CacheEvent, { readonly _tag: "Invalidate" }>>): void => {
+  const event = { _tag: "Invalidate", ids: [], tags: [], mode: "hard", all: false, ...what } as const
+  self.history?.invalidated(event.ids, event.tags, event.mode)
+  emit(self, event)
+}
 
 export const clear = (self: Flights): Effect.Effect<void> =>
   Effect.uninterruptibleMask((restore) => {
@@ -159,9 +162,11 @@ const holdersOf = (self: Flights): ReadonlyArray<Flight> => [...self.flights.all
 
 type Left = ReadonlyMap<string, Entry | undefined>
 
-const takeAll = ({ memory }: Flights, cause: RemovalCause, holders: ReadonlyArray<Flight>): Left => {
+const takeAll = ({ history, memory }: Flights, cause: RemovalCause, holders: ReadonlyArray<Flight>): Left => {
   for (const { id } of holders) Memory.remove(memory, id, cause)
-  return Memory.empty(memory, cause)
+  const left = Memory.empty(memory, cause)
+  history?.emptied(left.values(), cause)
+  return left
 }
 
 /** Notifies listeners over several turns, then completes. In `Memory.together`, completes before it notifies any. */

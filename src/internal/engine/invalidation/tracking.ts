@@ -374,6 +374,8 @@ const noteReports = (self: Flights, tier: StoreTier, { answer, of }: Extract<Cha
 const applyChange = (self: Flights, tier: StoreTier, change: Change | undefined): void => {
   if (change === undefined) return
   self.mutations++
+  const { history } = self
+  if (history !== undefined) history.isElsewhere = true
   switch (change._tag) {
     case "Changed": {
       self.stats.told++
@@ -396,6 +398,7 @@ const applyChange = (self: Flights, tier: StoreTier, change: Change | undefined)
     }
     case "TagChanged":
       self.stats.told++
+      history?.invalidated([], [change.tag], "hard")
       TagEpochs.invalidate(self.tagEpochs, [change.tag])
       break
     case "ManyChanged":
@@ -410,4 +413,5 @@ const applyChange = (self: Flights, tier: StoreTier, change: Change | undefined)
       forgetAll(self)
       wake(self, tier)
   }
+  if (history !== undefined) history.isElsewhere = false
 }

@@ -57,7 +57,7 @@ interface Memory {
   readonly removals: Record<RemovalCause, number>
   evictedWeight: number
   /** Called before the removal listeners, for every entry that leaves memory. */
-  readonly onGone: (entry: Entry) => void
+  readonly onGone: (entry: Entry, cause: RemovalCause) => void
   /** If `undefined`, an expired entry stays until memory needs its space. */
   readonly sweeper: Sweeper | undefined
   /** Whether the sweeper rests and must be woken by the next operation. */
@@ -87,7 +87,7 @@ interface Around {
   /** A function, because the engine is still being built when its memory is made. */
   readonly telemetry: () => Telemetry
   readonly seed: () => number
-  readonly onGone: (entry: Entry) => void
+  readonly onGone: (entry: Entry, cause: RemovalCause) => void
   readonly sweeper: Sweeper | undefined
   readonly makeCurve: MakeCurve | undefined
 }
@@ -270,7 +270,7 @@ const drop = (self: Memory, entry: Entry, cause: RemovalCause): void => {
 
 const left = (self: Memory, entry: Entry, cause: RemovalCause): void => {
   self.removals[cause]++
-  self.onGone(entry)
+  self.onGone(entry, cause)
   if (self.onRemoval !== undefined) gone(self, entry, cause)
 }
 

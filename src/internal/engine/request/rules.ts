@@ -188,6 +188,7 @@ export const notStored = (self: Telemetry, result: Result, thrown: unknown): und
   result.counters.notStored++
   self.meter?.keptOut(result.counters, "invalid")
   const { id, key } = result
+  self.history?.keptOut(id, "invalid")
   Log.warnOnce(
     self,
     `result ${Log.topicOf(result, Log.placeOf(thrown))}`,

@@ -2,7 +2,7 @@
 import type * as Context from "effect/Context"
 import type * as Exit from "effect/Exit"
 import type { StoreErrorReason } from "../../../CacheError.ts"
-import type { CacheEvent, Events, Source } from "../../../CacheEvent.ts"
+import type { CacheEvent, Events, RemovalCause, Source } from "../../../CacheEvent.ts"
 import type { KeyInfo } from "../../key/info.ts"
 
 /** The initial counters. Removals are counted elsewhere. `npm run docs` copies these comments to the documentation. */
@@ -61,6 +61,33 @@ export interface Meter {
   readonly asked: (operation: string, result: "success" | StoreErrorReason, millis: number) => void
 }
 
+/** Receives what `effect-cached/explain` remembers of ids that are not cached. It is never called for hits. */
+export interface History {
+  /** Whether the removals that follow are due to a change by another process. */
+  isElsewhere: boolean
+  readonly left: (entry: Left, cause: RemovalCause) => void
+  /** Memory was emptied. An id whose entry had left before has no entry. */
+  readonly emptied: (entries: Iterable<Left | undefined>, cause: RemovalCause) => void
+  readonly invalidated: (ids: ReadonlyArray<string>, tags: ReadonlyArray<string>, mode: "hard" | "soft") => void
+  readonly keptOut: (id: string, because: Events["Refused"]["because"] | "invalid") => void
+  readonly loaded: (load: HistoricLoad, exit: Exit.Exit<unknown, unknown>) => void
+}
+
+interface Left {
+  readonly id: string
+  readonly expiresAt: number
+  readonly tags: ReadonlyArray<string>
+  readonly checkedAt: number
+}
+
+interface HistoricLoad {
+  readonly id: string
+  readonly storable: boolean
+  readonly endedAt: number
+  readonly entry: Left | undefined
+  readonly attempt: { readonly startedAt: number | undefined }
+}
+
 interface EndedLoad {
   readonly counters: Counters
   readonly refresh: boolean
@@ -96,6 +123,7 @@ export interface Telemetry {
   readonly keyClasses: KeyClasses
   readonly listeners: Listeners
   meter: Meter | undefined
+  history: History | undefined
   readonly warned: Set<string>
   /** Whether a hit must emit an event or move a deadline: `false` until a listener or a strategy's `touch` exists. */
   hitsHaveEffects: boolean

@@ -1,0 +1,280 @@
+/** Collects the facts about an id from the engine and, within the budget of a read, from the store. */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import type { Stored } from "../CacheEntry.ts"
+import { StoreError } from "../CacheError.ts"
+import type { Operation } from "../internal/engine/boundCache.ts"
+import type { Engine } from "../internal/engine/engine.ts"
+import type { Entry } from "../internal/engine/memory/entry.ts"
+import * as TagEpochs from "../internal/engine/memory/tagEpochs.ts"
+import { refusal } from "../internal/engine/read/validate.ts"
+import type * as Policy from "../internal/engine/request/callPolicy.ts"
+import { readContextOf } from "../internal/engine/request/context.ts"
+import { declaredTags } from "../internal/engine/request/requestTags.ts"
+import type { Request } from "../internal/engine/state.ts"
+import { ask, budgetOf } from "../internal/engine/storeTier/ask.ts"
+import * as Circuit from "../internal/engine/storeTier/circuit.ts"
+import { codecFor, decodeNow, revive, tagNames } from "../internal/engine/storeTier/codec.ts"
+import { areAmong, placeOf, validityOf } from "../internal/engine/storeTier/fetch.ts"
+import { ownWrite } from "../internal/engine/storeTier/ownWrites.ts"
+import * as Pending from "../internal/engine/storeTier/pendingInvalidations.ts"
+import type { StoreTier } from "../internal/engine/storeTier/storeTier.ts"
+import { idOf, infoOf, type Key, tagsOf } from "../internal/key/ofKey.ts"
+import { isSoftened } from "../internal/store/markers/markers.ts"
+import { monotonicMillis } from "../internal/time/monotonic.ts"
+import type { Answer, Explanation, Fact, Status } from "./facts.ts"
+import type { History } from "./history.ts"
+import { copyOf, joinableFlight, predict } from "./predict.ts"
+
+export interface Subject {
+  readonly key: Key
+  readonly request: Request | undefined
+}
+
+export const explain: Operation<[subject: Subject], Effect.Effect<Explanation, never, any>> = {
+  over: (engine, subject) => Effect.withFiber((fiber) => collect(engine, fiber, subject)),
+  without: ({ key }) =>
+    Effect.clockWith((clock) => {
+      const at = clock.currentTimeMillisUnsafe()
+      const next: ReadonlyArray<Answer> = [{ at, source: "uncached", refresh: false, fallback: false }]
+      const facts: ReadonlyArray<Fact> = [{ _tag: "NotUsed", because: "disabled" }]
+      return Effect.succeed({
+        id: idOf(key),
+        keyClass: infoOf(key)?.name,
+        at,
+        status: "notKnown" as const,
+        facts,
+        next
+      })
+    }),
+  keyOf: ({ key }) => key
+}
+
+const collect = Effect.fnUntraced(function*(
+  engine: Engine,
+  fiber: Fiber.Fiber<any, any>,
+  { key, request }: Subject
+): Effect.fn.Return<Explanation, never, any> {
+  const id = idOf(key)
+  // As a read does first, applies the changes by other processes.
+  const { policy, within } = readContextOf(engine, fiber)
+  engine.tagEpochs.ensureTracking?.()
+  const { storeTier: tier } = engine
+  const isUsed = !policy.bypass && !engine.closed
+  /** A read with invalid options dies before it asks for anything. */
+  const valid = request !== undefined && refusal(engine, request) === undefined ? request : undefined
+  const found = tier === undefined || !isUsed ? undefined : yield* lookIn(engine, tier, policy, { key, request: valid })
+  // All that follows is one step, after the answer of the store.
+  const now = (yield* Clock.Clock).currentTimeMillisUnsafe()
+  const facts: Array<Fact> = []
+  if (!isUsed) facts.push({ _tag: "NotUsed", because: engine.closed ? "closed" : "bypassed" })
+  const memory = engine.memory.entries.get(id)
+  const isGone = memory !== undefined && TagEpochs.changedSince(engine.tagEpochs, memory.tags, memory.checkedAt)
+  const inMemory = memory === undefined || isGone ? undefined : copyOf(memory)
+  if (inMemory !== undefined && TagEpochs.softenedSince(engine.tagEpochs, inMemory.tags, inMemory.checkedAt)) {
+    inMemory.softExpiresAt = -Infinity
+  }
+  if (memory !== undefined) facts.push(memoryFact(inMemory ?? memory, isGone))
+  const past = memory === undefined ? (engine.history as History | undefined)?.pastOf(id) : undefined
+  if (past === "forgotten") facts.push({ _tag: "Past", cause: past })
+  else if (past !== undefined) facts.push({ _tag: "Past", ...past })
+  facts.push(...tagFacts(engine, memory, found))
+  if (found !== undefined) facts.push(found.fact)
+  if (tier !== undefined) facts.push(...pendingFacts(tier, id, memory?.tags ?? tagsOf(key)))
+  const memoryUntil = tier?.untracked === true ? tier.polledAt + tier.maxStalenessMillis : Infinity
+  if (memoryUntil < Infinity) facts.push({ _tag: "Untracked", until: memoryUntil })
+  facts.push(...flightFacts(engine, id, valid))
+  const pause = engine.retryAt.get(id)
+  if (pause !== undefined && pause.until > now) facts.push({ _tag: "RetryAfter", until: pause.until })
+  if (engine.answered.has(id)) facts.push({ _tag: "NoFallback" })
+  if (tier !== undefined && Circuit.isOpen(tier.circuit)) {
+    facts.push({ _tag: "Circuit", until: tier.circuit.openUntil })
+  }
+  if (request !== undefined) facts.push({ _tag: "Strategy", name: request.strategy.name })
+  const inStore = found?.entry === undefined ? undefined : copyOf(found.entry)
+  const situation = { engine, id, now, policy, isUsed, request, inMemory, inStore, around: within?.flight, memoryUntil }
+  const next = predict(situation)
+  const entry = [inMemory, inStore].find((entry) => entry !== undefined && now < entry.expiresAt)
+  const was = memory !== undefined || found?.wasStored === true || (past !== undefined && past !== "forgotten")
+  return { id, keyClass: infoOf(key)?.name, at: now, status: statusOf(engine, { entry, was, past, now }), facts, next }
+})
+
+interface Known {
+  readonly entry: Entry | undefined
+  readonly was: boolean
+  readonly past: unknown
+  readonly now: number
+}
+
+const statusOf = (engine: Engine, { entry, now, past, was }: Known): Status => {
+  if (entry !== undefined) return now < entry.softExpiresAt ? "fresh" : "stale"
+  if (was) return "gone"
+  return engine.history === undefined || past === "forgotten" ? "notKnown" : "neverSeen"
+}
+
+const memoryFact = (entry: Entry, isGone: boolean): Fact => {
+  const { createdAt, expiresAt, loadMillis, memoryExpiresAt, outcome, reads, softExpiresAt, tags } = entry
+  return {
+    _tag: "Memory",
+    createdAt,
+    softExpiresAt,
+    expiresAt,
+    outcome,
+    tags,
+    loadMillis,
+    reads,
+    memoryExpiresAt: memoryExpiresAt === -Infinity ? undefined : memoryExpiresAt,
+    isGone
+  }
+}
+
+interface Looked {
+  readonly fact: Fact
+  readonly entry: Entry | undefined
+  readonly wasStored: boolean
+  readonly invalidated: ReadonlyMap<string, "hard" | "soft">
+}
+
+/** Asks the store as a read does, but notes no damage, counts no read and puts nothing in memory. */
+const lookIn = Effect.fnUntraced(function*(
+  engine: Engine,
+  tier: StoreTier,
+  policy: Policy.Policy,
+  { key, request }: Subject
+): Effect.fn.Return<Looked, never, any> {
+  const id = idOf(key)
+  const store = tier.store.name
+  const nothing = { entry: undefined, wasStored: false, invalidated: new Map() }
+  const clock = yield* Clock.Clock
+  if (Pending.isPending(tier.pending, id)) {
+    const entry = ownWrite(tier, id, clock.currentTimeMillisUnsafe())
+    return { ...nothing, entry, fact: { _tag: "StoreSilent", store, because: "pending", reason: undefined } }
+  }
+  const budget = budgetOf(tier, policy)
+  const bornAt = TagEpochs.epochNow(engine.tagEpochs)
+  let tags = request === undefined || refusal(engine, request) !== undefined
+    ? tagsOf(key)
+    : declaredTags(engine, request)
+  let answer = yield* ask(tier, budget, "get", tier.store.get(id, tags))
+  if (!(answer instanceof StoreError) && answer.entry !== undefined && !areAmong(answer.entry.meta.tags, tags)) {
+    tags = tagNames(answer.entry.meta.tags)
+    answer = yield* ask(tier, budget, "get", tier.store.get(id, tags))
+  }
+  if (answer instanceof StoreError) {
+    return { ...nothing, fact: { _tag: "StoreSilent", store, because: "failed", reason: answer.reason } }
+  }
+  const { entry: stored, versions } = answer
+  if (stored === undefined) return { ...nothing, fact: { _tag: "Store", store, state: "absent", frame: undefined } }
+  const { meta } = stored
+  const named = tagNames(meta.tags)
+  const invalidated = new Map<string, "hard" | "soft">()
+  for (const [i, { tag, version }] of meta.tags.entries()) {
+    const current = versions[placeOf(tags, tag, i)]
+    if (current !== version) {
+      invalidated.set(tag, current !== undefined && isSoftened(version, current) ? "soft" : "hard")
+    } else if (TagEpochs.changedSince(engine.tagEpochs, [tag], bornAt)) invalidated.set(tag, "hard")
+  }
+  const validity = [...invalidated.values()].includes("hard")
+    ? "gone"
+    : areAmong(meta.tags, tags)
+    ? validityOf(tier, meta, tags, versions)
+    : "gone"
+  const state = meta.expiresAt <= clock.currentTimeMillisUnsafe()
+    ? "expired"
+    : validity === "gone"
+    ? "invalidated"
+    : undefined
+  const entry = state === undefined
+    ? yield* decoded(tier, { key, stored, bornAt, softened: validity === "soft" })
+    : state
+  const frame = {
+    createdAt: meta.createdAt,
+    softExpiresAt: validity === "soft" ? -Infinity : meta.softExpiresAt,
+    expiresAt: meta.expiresAt,
+    outcome: meta.outcome,
+    tags: named,
+    bytes: stored.payload.byteLength,
+    serializer: meta.serializer
+  }
+  return {
+    wasStored: true,
+    invalidated,
+    entry: typeof entry === "string" ? undefined : entry,
+    fact: { _tag: "Store", store, state: typeof entry === "string" ? entry : "found", frame }
+  }
+})
+
+interface Decoding {
+  readonly key: Key
+  readonly stored: Stored
+  readonly bornAt: number
+  readonly softened: boolean
+}
+
+const decoded = (
+  tier: StoreTier,
+  { bornAt, key, softened, stored }: Decoding
+): Effect.Effect<Entry | "foreign" | "undecodable", never, any> =>
+  Effect.suspend((): Effect.Effect<Entry | "foreign" | "undecodable", never, any> => {
+    const id = idOf(key)
+    const codec = codecFor(tier.steps.codecsOf(tier, key), stored)
+    if (codec === undefined) return Effect.succeed("foreign")
+    return Effect.map(Effect.exit(decodeNow(codec, stored.payload, id, stored.meta)), (exit) =>
+      Exit.isSuccess(exit)
+        ? revive(tier, { key, id, stored, exit, bornAt, softened })
+        : "undecodable")
+  })
+
+/** The invalidated tags of the entry in memory and of that in the store. */
+const tagFacts = (engine: Engine, memory: Entry | undefined, found: Looked | undefined): ReadonlyArray<Fact> => {
+  const { tagEpochs } = engine
+  const modes = new Map<string, "hard" | "soft">(found?.invalidated)
+  const history = engine.history as History | undefined
+  for (const tag of memory?.tags ?? []) {
+    // Memory drops entries even for a soft invalidation by another process. The store knows better.
+    if (modes.has(tag)) continue
+    const change = history?.tagChange(tag)
+    const isSoft = TagEpochs.softenedSince(tagEpochs, [tag], memory!.checkedAt) ||
+      (memory!.softExpiresAt === -Infinity && change?.mode === "soft" && change.at >= memory!.createdAt)
+    if (TagEpochs.changedSince(tagEpochs, [tag], memory!.checkedAt)) modes.set(tag, "hard")
+    else if (isSoft) modes.set(tag, "soft")
+  }
+  return Array.from(modes, ([tag, mode]) => {
+    const change = history?.tagChange(tag)
+    return { _tag: "Tag", tag, mode, by: change?.by, at: change?.at }
+  })
+}
+
+const pendingFacts = ({ pending }: StoreTier, id: string, tags: ReadonlyArray<string>): ReadonlyArray<Fact> => {
+  const facts: Array<Fact> = []
+  const add = (item: Pending.Item | undefined, target: "id" | "tag" | "all", tag?: string): void => {
+    if (item === undefined) return
+    const isWrite = target === "id" && item.write !== undefined
+    facts.push({ _tag: "Pending", target: isWrite ? "write" : target, tag, isFirst: !pending.unsent.has(item) })
+  }
+  add(pending.ids.get(id), "id")
+  for (const tag of tags) add(pending.tags.get(tag), "tag", tag)
+  add(pending.all, "all")
+  return facts
+}
+
+const flightFacts = (engine: Engine, id: string, request: Request | undefined): ReadonlyArray<Fact> => {
+  const joinable = joinableFlight(engine, id, request)
+  const flights = new Set([engine.flights.get(id), ...engine.running.all()])
+  const now = monotonicMillis(Context.get(engine.context, Clock.Clock))
+  return Array.from(flights).flatMap((flight): ReadonlyArray<Fact> => {
+    if (flight === undefined || flight.id !== id || flight.phase === "Ended") return []
+    const { attempt: { startedAt }, callers, lease, phase, refresh } = flight
+    const facts: Array<Fact> = []
+    const heldUntil = lease?.heldUntil ??
+      Array.from(engine.leaseWaits.waiting.get(id) ?? []).find((wait) => wait.flight === flight)?.heldUntil
+    if (heldUntil !== undefined) {
+      facts.push({ _tag: "Lease", own: lease !== undefined, forMillis: Math.max(0, heldUntil - now) })
+    }
+    facts.push({ _tag: "Flight", phase, startedAt, callers: callers.size, refresh, joinable: flight === joinable })
+    return facts
+  })
+}
