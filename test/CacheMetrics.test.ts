@@ -1,8 +1,20 @@
 /** Metrics: what is counted, which series there are, and when they leave. */
 import { describe, expect, it } from "@effect/vitest"
 import { Context, Effect, Exit, Fiber, Layer, Logger, Metric, Schema } from "effect"
-import { Cached, CacheKey, CacheLayer, CachePolicy, type Caching, Strategy, Transaction } from "effect-cached"
+import {
+  Cached,
+  CacheKey,
+  CacheLayer,
+  CachePolicy,
+  type Caching,
+  Guard,
+  Store,
+  Strategy,
+  Transaction
+} from "effect-cached"
+import { StoreError } from "effect-cached/CacheError"
 import * as CacheMetrics from "effect-cached/CacheMetrics"
+import { MemoryStore } from "effect-cached/memory"
 import { PrometheusMetrics } from "effect/observability"
 import { TestClock } from "effect/testing"
 import { caches, counting, fakeStore, over, settle, start, within } from "./support/caches.ts"
@@ -279,6 +291,82 @@ describe("the series", () => {
         })
       )
     }))
+
+  it.effect("of a store that refuses connections say so until it answers", () =>
+    withRegistry((registry, layer) => {
+      const fake = fakeStore()
+      const refused = Effect.fail(new StoreError({ store: "fake", operation: "get", reason: "Unavailable" }))
+      let isDown = true
+      fake.behave = () => isDown ? { before: refused } : {}
+      const failing = () => valuesOf(registry, "store_failing")[""]
+      return within(
+        layer(over(fake)),
+        Effect.gen(function*() {
+          expect(failing()).toBe(0)
+          yield* Cached.ttl(Effect.succeed(1), { key: "a", ttl: "1 hour" })
+          expect(failing()).toBe(1)
+          expect(valuesOf(registry, "circuit_open")).toEqual({ "": 0 })
+          isDown = false
+          yield* TestClock.adjust("10 seconds")
+          yield* Cached.ttl(Effect.succeed(1), { key: "b", ttl: "1 hour" })
+          expect(failing()).toBe(0)
+        })
+      )
+    }))
+
+  it.effect("of a store count the bytes of values, and the waits for leases of other processes", () =>
+    withRegistry((registry, layer) =>
+      Effect.gen(function*() {
+        const store: Store.Store = { ...MemoryStore.make(), capabilities: { shared: true, changes: false } }
+        const cache = Layer.provide(CacheLayer.layerWith({}), Layer.succeed(Store.Store, store))
+        const make = (name: string) => Layer.build(Layer.fresh(layer(cache, { name })))
+        const [first, second] = [yield* make("first"), yield* make("second")]
+        yield* Effect.addFinalizer(() => TestClock.adjust("1 hour"))
+        const read = Effect.as(Effect.sleep(500), "x".repeat(100)).pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+        const reading = yield* start(Effect.provide(read, first))
+        yield* settle
+        const waiting = yield* start(Effect.provide(read, second))
+        for (let i = 0; i < 20; i++) yield* Effect.andThen(TestClock.adjust(50), settle)
+        expect([reading, waiting].map((fiber) => fiber.pollUnsafe()?._tag)).toEqual(["Success", "Success"])
+        const lines = yield* Effect.provideService(text, Metric.MetricRegistry, registry)
+        const valueOf = (series: string) => Number(lines.split(`effect_cached_${series} `)[1]?.split("\n")[0])
+        expect(valueOf(`store_bytes_total{cache="first",direction="write"}`)).toBeGreaterThan(100)
+        expect(valueOf(`store_bytes_total{cache="first",direction="read"}`)).toBe(0)
+        expect(valueOf(`store_bytes_total{cache="second",direction="write"}`)).toBe(0)
+        expect(valueOf(`store_bytes_total{cache="second",direction="read"}`))
+          .toBe(valueOf(`store_bytes_total{cache="first",direction="write"}`))
+        expect(valueOf(`lease_wait_seconds_count{cache="second"}`)).toBe(1)
+        expect(valueOf(`lease_wait_seconds_sum{cache="second"}`)).toBeGreaterThan(0.4)
+        expect(lines).not.toContain(`lease_wait_seconds_count{cache="first"}`)
+      }).pipe(Effect.scoped)
+    ))
+
+  it.effect("of transactions count each try, and an invalidation once, at its commit", () =>
+    withRegistry((registry, layer) =>
+      Effect.gen(function*() {
+        const invalidate = Effect.all([Cached.invalidateTag("t"), Cached.invalidate("k"), Cached.clear])
+        yield* Effect.exit(Transaction.run(Effect.andThen(invalidate, Effect.fail("back"))))
+        expect(nonzero(valuesOf(registry, "invalidations_total"))).toEqual({})
+        yield* Transaction.run(Transaction.run(Cached.invalidateTag("t")))
+        yield* Transaction.run(Cached.invalidate("k"))
+        yield* Transaction.run(Cached.clear)
+        expect(nonzero(valuesOf(registry, "invalidations_total")))
+          .toEqual({ "tag hard": 1, "key hard": 1, "all hard": 1 })
+        expect((yield* Cached.stats).invalidations).toBe(2)
+        expect(valuesOf(registry, "transactions_total")).toEqual({ failed: 1, committed: 3 })
+      }).pipe(Effect.provide(layer(CacheLayer.memory())))
+    ))
+
+  it.effect("of guards count the calls that these refuse", () =>
+    withRegistry((registry, layer) =>
+      Effect.gen(function*() {
+        const limited = Effect.void.pipe(Guard.rateLimit({ key: "api", limit: 1, window: "1 minute" }))
+        const broken = Effect.fail("down").pipe(Guard.circuitBreaker({ key: "api", failures: 1 }))
+        const guarded: ReadonlyArray<Effect.Effect<void, unknown>> = [limited, broken]
+        for (const call of guarded) for (let i = 0; i < 3; i++) yield* Effect.exit(call)
+        expect(valuesOf(registry, "guard_refusals_total")).toEqual({ fixedWindow: 2, circuit: 2 })
+      }).pipe(Effect.provide(layer(CacheLayer.memory())))
+    ))
 })
 
 it("mistakes are refused where they are made", () => {

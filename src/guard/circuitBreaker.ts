@@ -25,7 +25,7 @@ import {
   type SuccessOf
 } from "./guardable.ts"
 import { checkKey, type KeyOptions, nameOf } from "./guardKey.ts"
-import { type OnStoreError, type Placed, type PlaceOptions, step, type StoreErrorOf } from "./place.ts"
+import { noteRefusal, type OnStoreError, type Placed, type PlaceOptions, step, type StoreErrorOf } from "./place.ts"
 
 /**
  * The options of `Guard.circuitBreaker`.
@@ -117,11 +117,13 @@ const ask = (fiber: Fiber.Fiber<any, any>, { name, onStoreError }: Breaker, inpu
 
 /** Returns the generation for the call's outcome, or `undefined` to record no outcome. Fails if the call is refused. */
 const generationOf = (
+  fiber: Fiber.Fiber<any, any>,
   { name }: Breaker,
   answer: Circuit.Answer | undefined
 ): Effect.Effect<number | undefined, CircuitOpen> => {
   if (answer === undefined) return Effect.undefined
   if (answer.isAdmitted) return Effect.succeed(answer.generation)
+  noteRefusal(fiber, Circuit.circuit.name)
   const state = answer.phase === "HalfOpen" ? "HalfOpen" : "Open"
   return Effect.fail(new CircuitOpen({ key: name, state, retryAfterMillis: answer.leftMillis }))
 }
@@ -132,8 +134,8 @@ const admit = (
 ): Effect.Effect<number | undefined, CircuitOpen | StoreError> => {
   const answer = ask(fiber, breaker, breaker.admit)
   return Effect.isEffect(answer)
-    ? Effect.flatMap(answer, (answer) => generationOf(breaker, answer))
-    : generationOf(breaker, answer.now)
+    ? Effect.flatMap(answer, (answer) => generationOf(fiber, breaker, answer))
+    : generationOf(fiber, breaker, answer.now)
 }
 
 /** Records the outcome of a call. Ignores a failure of the guard store, so that the caller still gets the outcome. */

@@ -20,7 +20,15 @@ import { toMillis } from "../Ttl.ts"
 import { checkCount, checkOneOf, checkOnStoreError, checkTime } from "./checks.ts"
 import { type AnyEffect, type AnyStream, guard, type Guardable, type Guarded } from "./guardable.ts"
 import { checkKey, type KeyOptions, nameOf } from "./guardKey.ts"
-import { type Asked, type OnStoreError, type Placed, type PlaceOptions, step, type StoreErrorOf } from "./place.ts"
+import {
+  type Asked,
+  noteRefusal,
+  type OnStoreError,
+  type Placed,
+  type PlaceOptions,
+  step,
+  type StoreErrorOf
+} from "./place.ts"
 
 interface LimitOptions extends KeyOptions, PlaceOptions {
   /** The number of calls to admit in a window. Failed calls count as well. */
@@ -177,13 +185,16 @@ export const admission: Effect.Effect<Option.Option<Admission>> = Current
 
 /** Returns the state of the limit if the call was admitted, and fails if it was refused. */
 const decide = (
+  fiber: Fiber.Fiber<any, any>,
   limit: AnyLimit,
   answer: unknown
 ): Effect.Effect<Option.Option<Admission>, RateLimitExceeded> => {
   const { isAdmitted, remaining, retryAfterMillis } = limit.admissionOf(answer)
-  return isAdmitted
-    ? Effect.succeedSome({ key: limit.key, limit: limit.limit, count: limit.limit - remaining, remaining })
-    : Effect.fail(new RateLimitExceeded({ key: limit.key, limit: limit.limit, retryAfterMillis }))
+  if (isAdmitted) {
+    return Effect.succeedSome({ key: limit.key, limit: limit.limit, count: limit.limit - remaining, remaining })
+  }
+  noteRefusal(fiber, limit.kind.name)
+  return Effect.fail(new RateLimitExceeded({ key: limit.key, limit: limit.limit, retryAfterMillis }))
 }
 
 const admit = (
@@ -191,8 +202,8 @@ const admit = (
   limit: AnyLimit
 ): Effect.Effect<Option.Option<Admission>, unknown> => {
   const answer = step(fiber, limit)
-  if (!Effect.isEffect(answer)) return decide(limit, answer.now)
-  return Effect.flatMap(answer, (answer) => answer === undefined ? Effect.succeedNone : decide(limit, answer))
+  if (!Effect.isEffect(answer)) return decide(fiber, limit, answer.now)
+  return Effect.flatMap(answer, (answer) => answer === undefined ? Effect.succeedNone : decide(fiber, limit, answer))
 }
 
 const onEffect = (self: AnyEffect, limit: AnyLimit): AnyEffect =>

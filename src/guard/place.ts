@@ -13,7 +13,7 @@ import { GuardStore } from "../GuardStore.ts"
 import * as GuardsDefaults from "../internal/defaults/guards.ts"
 import * as OptionsDefaults from "../internal/defaults/options.ts"
 import { cacheOf } from "../internal/engine/boundCache.ts"
-import { noteGuardFault } from "../internal/engine/operationTable.ts"
+import { noteGuardFault, noteGuardRefusal } from "../internal/engine/operationTable.ts"
 import * as Policy from "../internal/engine/request/callPolicy.ts"
 import { strictly } from "../internal/engine/request/strict.ts"
 import * as memory from "../internal/guard/memory.ts"
@@ -189,6 +189,12 @@ const ask = <A>(
       return failed(fiber, place, thrown instanceof StoreError ? thrown : because("Unavailable", thrown))
     }
   })
+}
+
+/** Counts a call that a guard refuses. @internal */
+export const noteRefusal = (fiber: AnyFiber, kind: string): void => {
+  const cache = Context.getOrUndefined(fiber.context as Context.Context<Caching>, Caching)
+  if (cache !== undefined) cacheOf(cache).perform(noteGuardRefusal, kind)
 }
 
 const failed = (fiber: AnyFiber, place: Port.GuardStore, error: StoreError): Effect.Effect<never, StoreError> => {

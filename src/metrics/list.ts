@@ -50,6 +50,13 @@ export const ofClass = {
 export const ofCache = {
   removals: counter("removals", "entry", "Entries that left the memory tier, by cause.", "cause"),
   invalidations: counter("invalidations", "target", "Keys and tags invalidated, and clears.", "kind", "mode"),
+  transactions: counter(
+    "transactions",
+    "transaction",
+    "Transactions that ended, counted at each try: committed, conflict, timeout or failed.",
+    "outcome"
+  ),
+  guardRefusals: counter("guard_refusals", "call", "Calls refused by rate limits and circuit breakers.", "kind"),
   callbackFailures: counter("callback_failures", "call", "Calls of listeners and policies that threw."),
   lostInvalidations: counter("lost_invalidations", "target", "Invalidations that the store never acknowledged."),
   entries: gauge("entries", "entry", "Entries in the memory tier."),
@@ -71,13 +78,20 @@ export const ofStore = {
     "result"
   ),
   seconds: seconds("store", "The durations of store operations.", "operation"),
+  bytes: {
+    ...counter("store_bytes", "byte", "Encoded values read from the store, or encoded for it.", "direction"),
+    unit: "bytes"
+  },
+  leaseWaits: seconds("lease_wait", "How long loads waited for the lease of another process."),
   pendingInvalidations: gauge("pending_invalidations", "target", "Changes that the store has not acknowledged."),
   untracked: gauge("untracked", "1", "1 while changes by other processes cannot be followed, else 0."),
-  circuitOpen: gauge("circuit_open", "1", "1 while the circuit breaker of the store is open, else 0.")
+  failing: gauge("store_failing", "1", "1 from a fault of the store until it answers again, else 0."),
+  circuitOpen: gauge("circuit_open", "1", "1 while the store is not asked because it timed out, else 0.")
 }
 
 /** The upper bounds of the buckets of histograms, in seconds. */
-export const buckets: { readonly [name in "load" | "store"]: ReadonlyArray<number> } = {
+export const buckets: { readonly [name in "load" | "store" | "lease"]: ReadonlyArray<number> } = {
   load: [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
-  store: [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 2]
+  store: [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 2],
+  lease: [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 30]
 }

@@ -22,6 +22,7 @@ interface State {
   readonly byCounters: Map<Counters, OfClass>
   readonly cells: Map<string, Cell>
   readonly histograms: Map<string, Histogram>
+  readonly bytes: { readonly [direction in "read" | "write"]: Cell }
 }
 
 const others = "other"
@@ -79,7 +80,8 @@ export const make = (series: Series, maxClasses: number) => {
     byLabel: new Map(),
     byCounters: new Map(),
     cells: new Map(),
-    histograms: new Map()
+    histograms: new Map(),
+    bytes: { read: { count: 0 }, write: { count: 0 } }
   }
   const count = (counters: Counters, definition: Definition, labels: { readonly [name: string]: string }): void => {
     const one = self.byCounters.get(counters)!
@@ -106,6 +108,20 @@ export const make = (series: Series, maxClasses: number) => {
       const known = self.histograms.get(operation) ?? series.histogram(ofStore.seconds, { operation }, buckets.store)
       self.histograms.set(operation, known)
       known.add(millis)
+    },
+    transferred(direction, bytes) {
+      self.bytes[direction].count += bytes
+    },
+    waitedForLease(millis) {
+      const known = self.histograms.get("lease") ?? series.histogram(ofStore.leaseWaits, {}, buckets.lease)
+      self.histograms.set("lease", known)
+      known.add(millis)
+    },
+    transacted(outcome) {
+      cellOf(self, ofCache.transactions, { outcome }).count++
+    },
+    refusedByGuard(kind) {
+      cellOf(self, ofCache.guardRefusals, { kind }).count++
     }
   }
   return { meter, show: (metered: Metered) => show(self, metered) }
@@ -128,6 +144,9 @@ const show = (self: State, { classes, counters, gauges, removals, storeGauges }:
   for (const name of Object.keys(gauges) as Array<keyof typeof gauges>) series.gauge(ofCache[name], gauges[name])
   if (storeGauges === undefined) return
   series.counter(ofCache.lostInvalidations, {}, total("lostInvalidations"))
+  for (const direction of ["read", "write"] as const) {
+    series.counter(ofStore.bytes, { direction }, () => self.bytes[direction].count)
+  }
   series.counter(ofStore.failures, {}, total("storeFailures"))
   for (const name of Object.keys(storeGauges) as Array<keyof typeof storeGauges>) {
     series.gauge(ofStore[name], storeGauges[name])

@@ -113,6 +113,7 @@ export const make = (
     listeners: { events: undefined },
     meter: undefined,
     history: undefined,
+    countsInvalidations: true,
     warned: new Set(),
     hitsHaveEffects: false,
     counters: Counters.make(),

@@ -23,7 +23,7 @@ import * as ByPattern from "./operations/byPattern.ts"
 import * as Counters from "./operations/counters.ts"
 import * as CurrentOf from "./operations/current.ts"
 import * as Curve from "./operations/curve.ts"
-import { guardFault } from "./operations/guardFault.ts"
+import { guardFault, guardRefusal } from "./operations/guardFault.ts"
 import * as Inspect from "./operations/inspect.ts"
 import * as Lookup from "./operations/lookup.ts"
 import * as Metering from "./operations/metering.ts"
@@ -241,6 +241,11 @@ export const onRemoval: Operation<[listener: (removal: Removal) => void], () => 
 
 export const noteCallbackFailure: Operation<[], void> = {
   over: ({ stats }) => void stats.callbackFailures++,
+  without: () => {}
+}
+
+export const noteGuardRefusal: Operation<[kind: string], void> = {
+  over: guardRefusal,
   without: () => {}
 }
 

@@ -489,6 +489,13 @@ try {
     by: "test/CacheMetrics.test.ts"
   },
   {
+    name: "an invalidation in a transaction counts inside, and again at the commit",
+    in: "insideOf",
+    find: "countsInvalidations: false",
+    replace: "countsInvalidations: true",
+    by: "test/CacheMetrics.test.ts"
+  },
+  {
     name: "metrics have no load of a ticket",
     in: "end",
     find: "engine.meter?.loaded(pilot, exit, millis)",

@@ -124,7 +124,7 @@ export const clear = (self: Flights): Effect.Effect<void> =>
     const begin = (): Effect.Effect<void> => {
       const told = forgetAll(self)
       self.counters.clear()
-      self.meter?.invalidated("all", "hard", 1)
+      countInvalidated(self, "all", 1)
       emitInvalidate(self, { all: true })
       return told
     }

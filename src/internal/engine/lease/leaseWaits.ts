@@ -44,7 +44,10 @@ export const waitForLease = (
       heldSince: now,
       heldUntil: now + leftMillis,
       isGone: false,
-      resume: (answer) => resume(Effect.succeed(answer))
+      resume(answer) {
+        self.meter?.waitedForLease(nowOf(self) - now)
+        resume(Effect.succeed(answer))
+      }
     }
     add(self.leaseWaits, waiting)
     waiting.dueAt = nextOf(self, tier, waiting, { now, leftMillis })

@@ -1,7 +1,9 @@
-/** Counts and reports a failure of the storage in which guards keep their state. */
+/** Counts and reports what guards meet: failures of the storage that keeps their state, and calls they refuse. */
 import type { StoreErrorReason } from "../../../CacheError.ts"
 import type { Engine } from "../engine.ts"
 import { emit } from "../telemetry/events.ts"
+
+export const guardRefusal = (self: Engine, kind: string): void => self.meter?.refusedByGuard(kind)
 
 export const guardFault = (self: Engine, operation: string, reason: StoreErrorReason): void => {
   self.stats.storeFailures++

@@ -19,7 +19,7 @@ export interface Metered {
 
 type Gauge = "entries" | "weight" | "capacity" | "flights" | "waiters" | "refreshQueue"
 
-type StoreGauge = "pendingInvalidations" | "untracked" | "circuitOpen"
+type StoreGauge = "pendingInvalidations" | "untracked" | "circuitOpen" | "failing"
 
 export const attach = (self: Engine, meter: Meter): Metered => {
   if (self.meter !== undefined) throw mistake("This cache has metrics already: use one CacheMetrics.layer around it")
@@ -40,7 +40,8 @@ export const attach = (self: Engine, meter: Meter): Metered => {
     storeGauges: tier && {
       pendingInvalidations: () => Pending.size(tier.pending),
       untracked: () => Number(tier.untracked),
-      circuitOpen: () => Number(Circuit.isOpen(tier.circuit))
+      circuitOpen: () => Number(Circuit.isOpen(tier.circuit)),
+      failing: () => Number(tier.incident.since !== undefined)
     },
     detach: () => {
       self.meter = undefined

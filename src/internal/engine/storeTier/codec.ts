@@ -52,7 +52,11 @@ interface Revived {
 /** Stands for the constant lifetime of a stored entry. No strategy has it, so that of the first reader replaces it. */
 const fromStore = Symbol("fromStore")
 
-export const revive = (tier: StoreTier, { bornAt, exit, id, key, softened, stored: { meta } }: Revived): Entry => {
+export const revive = (
+  tier: StoreTier,
+  { bornAt, exit, id, key, softened, stored: { meta, payload } }: Revived
+): Entry => {
+  tier.front.meter?.transferred("read", payload.length)
   const entry = new Entry({
     id,
     exit: meta.outcome === "success" ? exit : Exit.fail(exit.value),
@@ -130,10 +134,13 @@ const encodeNoting = (note: typeof noteMisfit): Encode => (tier, key, entry, tag
   }
   const value = valueOf(exit)
   const meta = metaOf(entry, codec.id, tags)
-  const encoded = (exit: Exit.Exit<Uint8Array, unknown>): Stored | Fault =>
-    Exit.isSuccess(exit)
-      ? { payload: exit.value, meta, ...codec.extension === undefined ? {} : { extension: codec.extension } }
-      : note(tier, key, toFault(tier, exit.cause), outcome === "success" ? undefined : tagOf(value))
+  const encoded = (exit: Exit.Exit<Uint8Array, unknown>): Stored | Fault => {
+    if (Exit.isFailure(exit)) {
+      return note(tier, key, toFault(tier, exit.cause), outcome === "success" ? undefined : tagOf(value))
+    }
+    tier.front.meter?.transferred("write", exit.value.length)
+    return { payload: exit.value, meta, ...codec.extension === undefined ? {} : { extension: codec.extension } }
+  }
   const encoding = encodeNow(codec, value, id, meta)
   return Exit.isExit(encoding)
     ? Exit.succeed(encoded(encoding as Exit.Exit<Uint8Array, unknown>))

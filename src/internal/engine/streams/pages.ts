@@ -104,6 +104,7 @@ export const write = Effect.fnUntraced(function*(
     noteUnstored(tier, key, encoded.cause)
     return false
   }
+  tier.front.meter?.transferred("write", encoded.value.length)
   return (yield* asked(tier, "set", tier.store.set(id, { payload: encoded.value, meta }))) === true
 })
 
@@ -124,6 +125,7 @@ export const read = Effect.fnUntraced(function*(
   if (isFault(answer)) return undefined
   const { entry } = answer
   if (entry === undefined) return answer.isDamaged === true ? damaged(tier, key, id) : undefined
+  tier.front.meter?.transferred("read", entry.payload.length)
   const pages = readerIn(codecOf(codecsOf(tier, key).success), entry.meta.serializer)
   if (pages === undefined) return undefined
   const opening = decodeNow(pages as Codec<any>, entry.payload, page, entry.meta)

@@ -17,12 +17,13 @@ export const countersOf = (self: Telemetry, key: Key): Counters => {
 }
 
 export const countInvalidated = (
-  { meter, stats }: Telemetry,
-  kind: "key" | "tag",
+  { countsInvalidations, meter, stats }: Telemetry,
+  kind: "key" | "tag" | "all",
   count: number,
   mode: "hard" | "soft" = "hard"
 ): void => {
-  stats.invalidations += count
+  if (!countsInvalidations) return
+  if (kind !== "all") stats.invalidations += count
   meter?.invalidated(kind, mode, count)
 }
 

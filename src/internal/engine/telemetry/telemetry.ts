@@ -59,6 +59,11 @@ export interface Meter {
   readonly keptOut: (counters: Counters, because: Events["Refused"]["because"] | "invalid") => void
   readonly invalidated: (kind: "key" | "tag" | "all", mode: "hard" | "soft", count: number) => void
   readonly asked: (operation: string, result: "success" | StoreErrorReason, millis: number) => void
+  /** Encoded values were read from the store, or encoded for it. */
+  readonly transferred: (direction: "read" | "write", bytes: number) => void
+  readonly waitedForLease: (millis: number) => void
+  readonly transacted: (outcome: "committed" | "conflict" | "timeout" | "failed") => void
+  readonly refusedByGuard: (kind: string) => void
 }
 
 /** Receives what `effect-cached/explain` remembers of ids that are not cached. It is never called for hits. */
@@ -124,6 +129,8 @@ export interface Telemetry {
   readonly listeners: Listeners
   meter: Meter | undefined
   history: History | undefined
+  /** `false` inside a transaction, because its commit counts its invalidations. */
+  readonly countsInvalidations: boolean
   readonly warned: Set<string>
   /** Whether a hit must emit an event or move a deadline: `false` until a listener or a strategy's `touch` exists. */
   hitsHaveEffects: boolean

@@ -413,7 +413,7 @@ const tell = (base: Engine, items: ReadonlyArray<Item>): void => {
       const { sweep } = item
       const what = sweep._tag === "Clear" ? { all: true } : { tags: sweep.tags, mode: sweep.mode }
       if (sweep._tag === "Tags") countInvalidated(base, "tag", sweep.tags.length, sweep.mode)
-      else base.meter?.invalidated("all", "hard", 1)
+      else countInvalidated(base, "all", 1)
       emit(base, { _tag: "Invalidate", ids: [], tags: [], mode: "hard", all: false, ...what })
     } else if (item._tag === "Write" && item.write._tag === "Remove") ids.push(item.id)
     else if (item._tag === "Write" && item.write._tag === "Set") {

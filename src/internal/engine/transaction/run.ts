@@ -3,7 +3,7 @@ import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import type * as Exit from "effect/Exit"
+import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
@@ -117,10 +117,20 @@ const tryOnce = <A, E, R>(
           overlay.isOpen = false
           return commit(overlay)
         }),
-        Effect.onExit((exit) => end(overlay, exit))
+        Effect.onExit((exit) => {
+          base.meter?.transacted(outcomeOf(exit))
+          return end(overlay, exit)
+        })
       ) as Effect.Effect<A, E | Failure, R>
     })
   )
+
+const outcomeOf = (exit: Exit.Exit<unknown, unknown>): "committed" | "conflict" | "timeout" | "failed" => {
+  if (Exit.isSuccess(exit)) return "committed"
+  const error = Cause.squash(exit.cause)
+  if (error instanceof TransactionConflict) return "conflict"
+  return error instanceof TransactionTimeout ? "timeout" : "failed"
+}
 
 const end = (self: Overlay.Overlay, exit: Exit.Exit<unknown, unknown>): Effect.Effect<void> =>
   Effect.suspend(() => {
