@@ -251,7 +251,6 @@ describe("the series", () => {
         yield* TestClock.adjust(250)
         expect(refused.pollUnsafe()).toBeDefined()
         expect(nonzero(valuesOf(registry, "loads_total"))).toEqual({ " read success": 3, " read failure": 1 })
-        expect(nonzero(valuesOf(registry, "load_failures_total"))).toEqual({ "": 1 })
         expect(nonzero(valuesOf(registry, "not_stored_total"))).toEqual({ " changed": 1 })
         expect(nonzero(valuesOf(registry, "reads_total"))).toEqual({ " load": 3, " fallback": 1 })
         const context = Context.make(Metric.MetricRegistry, registry)

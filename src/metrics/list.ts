@@ -41,7 +41,6 @@ export const ofClass = {
   reads: counter("reads", "read", "Reads by the source of their answer, as Cached.detect reports it.", "source"),
   loads: counter("loads", "load", "Loads that ended. The origin is read or refresh.", "origin", "outcome"),
   loadSeconds: seconds("load", "The durations of loads."),
-  loadFailures: counter("load_failures", "load", "Loads that failed, including refreshes."),
   refreshes: counter("refreshes", "refresh", "Background refreshes, including those dropped from the queue."),
   notStored: counter("not_stored", "result", "Results of loads that were not cached, by reason.", "because")
 }

@@ -5,11 +5,6 @@ import type { Definition } from "./list.ts"
 
 type Labels = { readonly [name: string]: string }
 
-/** A count that a series shows. */
-export interface Cell {
-  count: number
-}
-
 export interface Series {
   readonly counter: (definition: Definition, labels: Labels, read: () => number) => void
   readonly gauge: (definition: Definition, read: () => number) => void
@@ -53,7 +48,7 @@ const ignore = () => {}
 /** A histogram with fixed buckets, in seconds. */
 export class Histogram {
   private readonly boundaries: ReadonlyArray<number>
-  private readonly counts: Float64Array
+  private readonly counts: Array<number>
   private count = 0
   private sum = 0
   private min = Infinity
@@ -61,17 +56,19 @@ export class Histogram {
 
   constructor(boundaries: ReadonlyArray<number>) {
     this.boundaries = boundaries
-    this.counts = new Float64Array(boundaries.length)
+    this.counts = boundaries.map(() => 0)
   }
 
   add(millis: number): void {
     const value = millis / 1000
-    const bucket = this.boundaries.findIndex((boundary) => value <= boundary)
-    if (bucket >= 0) this.counts[bucket]!++
+    const { boundaries, counts } = this
+    let bucket = 0
+    while (bucket < boundaries.length && value > boundaries[bucket]!) bucket++
+    if (bucket < boundaries.length) counts[bucket]!++
     this.count++
     this.sum += value
-    this.min = Math.min(this.min, value)
-    this.max = Math.max(this.max, value)
+    if (value < this.min) this.min = value
+    if (value > this.max) this.max = value
   }
 
   state(): Metric.HistogramState {

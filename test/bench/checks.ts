@@ -9,6 +9,7 @@ export type Case =
   | "stream"
   | "strategies"
   | "listeners"
+  | "metrics"
   | "guards"
   | "miss"
   | "cold"
@@ -273,6 +274,22 @@ export const checks: ReadonlyArray<Check> = [
     atMost: 1.25,
     goal: 1.15
   },
+  ...[["Hit", "hit", 1.02] as const, ["Miss", "miss", 1.03] as const].map(([title, what, atMost]) => ({
+    case: "metrics" as const,
+    title: `${title} in memory, with \`CacheMetrics.layer\``,
+    subject: `${what}, CacheMetrics.layer`,
+    peer: `${what}, without metrics`,
+    atMost
+  })),
+  {
+    case: "metrics",
+    title: "A scrape of 100 key classes",
+    subject: "a scrape, CacheMetrics.layer",
+    peer: "a scrape, static series",
+    atMost: 2
+  },
+  { case: "metrics", title: "The same: its turn", subject: "a scrape, its turn", peer: "20 ms", atMost: 1 },
+  { case: "metrics", title: "The bytes of a key class with metrics", subject: "a class", peer: "4 KiB", atMost: 1 },
   {
     case: "guards",
     title: "`Guard.rateLimit`, a call that passes",

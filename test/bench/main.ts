@@ -20,6 +20,7 @@ const sections: Sections = {
   stream: () => ({ stream: Run.stream(runs) }),
   strategies: () => ({ strategies: Run.strategies(runs) }),
   listeners: () => ({ listeners: Run.listeners(runs) }),
+  metrics: () => ({ metrics: Run.metrics(runs) }),
   guards: () => ({ guards: Run.guards(runs) }),
   miss: () => ({ miss: Run.miss(runs) }),
   cold: () => ({ cold: Run.cold(runs) }),

@@ -38,6 +38,10 @@ export const hit = ({ processes }: Runs): ReadonlyArray<Values> => times(process
 export const listeners = ({ processes }: Runs): ReadonlyArray<Values> =>
   times(processes, () => toValues(start("listeners.ts", [])))
 
+/** The bytes of a class are counted in a process of their own. */
+export const metrics = ({ processes }: Runs): ReadonlyArray<Values> =>
+  times(processes, () => toValues(["times", "bytes"].flatMap((what) => start("metrics.ts", [what]))))
+
 export const miss = ({ processes }: Runs): ReadonlyArray<Values> =>
   times(processes, () => toValues(["adaptive", "lru"].flatMap((policy) => start("miss.ts", [policy]))))
 

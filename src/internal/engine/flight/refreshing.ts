@@ -55,6 +55,7 @@ export const enqueue = (self: Flights, options: RefreshOptions, unit: Unit): voi
   unit.flights.add(flight)
   if (!self.isPrivate) self.flights.set(flight)
   flight.counters.refreshes++
+  self.meter?.refreshed(flight.counters)
   emitOf(self, request.key, id, { _tag: "Refresh" })
 }
 
