@@ -10,7 +10,7 @@
  * It may name several, one after the other, and single members: `src/Strategy.ts Options.ttl`. Each row is made from
  * the comment of one member. A table of `variables` has a row for each option that a URL or a variable can set.
  * `npm run docs` fills all tables; `tables.test.ts` says when one is not what its list
- * gives. It writes `llms.txt` and `docs/messages.md` too.
+ * gives. It writes `llms.txt`, `docs/messages.md` and `monitoring/` too.
  */
 import { globSync, readFileSync, writeFileSync } from "node:fs"
 import { dirname, join, resolve } from "node:path"
@@ -19,6 +19,7 @@ import { type Reading, variableOf } from "../../src/config/readings.ts"
 import { schemes } from "../../src/config/schemes.ts"
 import { type Definition, ofCache, ofClass, ofStore } from "../../src/metrics/list.ts"
 import { messagesPage } from "./messages.ts"
+import { writeMonitoring } from "./monitoring.ts"
 
 const root = resolve(import.meta.dirname, "../..")
 const read = (file: string): string => readFileSync(join(root, file), "utf8")
@@ -290,6 +291,7 @@ export const llms = (): string => {
 if (import.meta.main) {
   writeFileSync(join(root, "docs/messages.md"), messagesPage())
   writeFileSync(join(root, "llms.txt"), llms())
+  writeMonitoring()
   for (const page of pages) {
     const text = read(page)
     const filled = fill(text)

@@ -10,7 +10,19 @@ describe("npm run example", () => {
   it("lists the examples where none is named", { timeout }, async () => {
     const { code, stderr } = await runExample("run.ts")
     expect(code).toBe(1)
-    for (const name of ["bulk", "configured", "emails", "fibonacci", "formats", "gateway", "stampede", "weather"]) {
+    for (
+      const name of [
+        "bulk",
+        "configured",
+        "emails",
+        "fibonacci",
+        "formats",
+        "gateway",
+        "observability",
+        "stampede",
+        "weather"
+      ]
+    ) {
       expect(stderr).toContain(`example ${name}\n`)
     }
   })

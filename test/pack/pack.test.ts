@@ -159,7 +159,8 @@ describe.concurrent("the packed package", { timeout: 300_000 }, () => {
         ]
       ])
     expect(files).toContain("dist/index.js")
-    const expected = /^(dist\/.*\.(js|d\.ts)(\.map)?|src\/.*\.ts|docs\/.*\.md|docs\/images\/.*\.svg)$/
+    const expected =
+      /^(dist\/.*\.(js|d\.ts)(\.map)?|src\/.*\.ts|docs\/.*\.md|docs\/images\/.*\.svg|monitoring\/(grafana\.json|alerts\.yml))$/
     expect(files.filter((file) => file.includes("/") && !expected.test(file))).toEqual([])
   })
 
