@@ -114,6 +114,13 @@ export interface Events {
   readonly Lost: OfId
   /** An entry was evicted from the memory tier to make room. */
   readonly Evict: OfId
+  /**
+   * An entry left the memory tier, evictions included. Reported only to subscribers that name this kind of event
+   * (`Cached.eventsOf`), because each replaced value is one.
+   */
+  readonly Removed: OfId & { readonly cause: RemovalCause }
+  /** A load waited `millis` milliseconds for the lease of another process. */
+  readonly Waited: OfId & { readonly millis: number }
   /** This process invalidated ids or tags, or cleared the cache (`all`). Long lists of ids span several events. */
   readonly Invalidate: {
     readonly ids: ReadonlyArray<string>
@@ -125,6 +132,10 @@ export interface Events {
   readonly Reports: { readonly of: "all" | "reads" }
   /** A store operation failed, or a value could not be encoded or decoded (operations `encode` and `decode`). */
   readonly StoreFailure: { readonly operation: string; readonly reason: StoreErrorReason }
+  /** The store is not asked any longer, because it timed out (`open`), or is asked again (`closed`). */
+  readonly Circuit: { readonly state: "open" | "closed" }
+  /** Changes by other processes can no longer be followed (`untracked`), or can be again (`tracked`). */
+  readonly Tracking: { readonly state: "tracked" | "untracked" }
 }
 
 /**

@@ -19,15 +19,20 @@ import type { Detector } from "../internal/engine/telemetry/detect.ts"
 import type { EventListener } from "../internal/engine/telemetry/telemetry.ts"
 import { mistake, refuseUnknown, requireObject } from "../internal/options/options.ts"
 
-const streamOf = <A>(toItem: (...told: Parameters<EventListener>) => A): Stream.Stream<A, never, Caching> =>
+const streamOf = <A>(
+  toItem: (...told: Parameters<EventListener>) => A,
+  kinds?: ReadonlySet<CacheEvent["_tag"]>
+): Stream.Stream<A, never, Caching> =>
   Stream.callback<A, never, Caching>(
     (queue) =>
       Effect.acquireRelease(
         Effect.map(Caching, (caching) =>
-          cacheOf(caching).perform(Operations.listen, (...told) =>
-            void Queue.offerUnsafe(queue, toItem(...told)))),
-        (unsubscribe) =>
-          Effect.sync(unsubscribe)
+          cacheOf(caching).perform(
+            Operations.listen,
+            (...told) => void Queue.offerUnsafe(queue, toItem(...told)),
+            kinds
+          )),
+        (unsubscribe) => Effect.sync(unsubscribe)
       ),
     { bufferSize: waitingEvents, strategy: "sliding" }
   )
@@ -61,6 +66,70 @@ const streamOf = <A>(toItem: (...told: Parameters<EventListener>) => A): Stream.
  * @since 0.1.0
  */
 export const events: Stream.Stream<CacheEvent, never, Caching> = streamOf((event) => event)
+
+const kinds: { readonly [Kind in CacheEvent["_tag"]]: true } = {
+  Hit: true,
+  Miss: true,
+  Joined: true,
+  Load: true,
+  Refresh: true,
+  Stale: true,
+  Set: true,
+  Refused: true,
+  Lost: true,
+  Evict: true,
+  Removed: true,
+  Waited: true,
+  Invalidate: true,
+  StoreFailure: true,
+  Circuit: true,
+  Tracking: true
+}
+
+/**
+ * Like {@link events}, but only events of the given kinds. Hits cost nothing more unless `"Hit"` is among the kinds.
+ *
+ * **When to use**
+ *
+ * Use for a subscriber that needs only rare events, such as loads or failures of the store.
+ *
+ * **Example** (Watching why entries leave memory)
+ *
+ * ```ts
+ * import { Effect, Fiber, Stream } from "effect"
+ * import { Cached, CacheLayer } from "effect-cached"
+ *
+ * await Effect.runPromise(Effect.gen(function*() {
+ *   const first = yield* Cached.eventsOf(["Removed"]).pipe(
+ *     Stream.map(({ cause, id }) => `${id}: ${cause}`),
+ *     Stream.take(2),
+ *     Stream.runCollect,
+ *     Effect.forkChild({ startImmediately: true })
+ *   )
+ *   yield* Cached.set("a", 1)
+ *   yield* Cached.set("a", 2)
+ *   yield* Cached.invalidate("a")
+ *   return yield* Fiber.join(first)
+ * }).pipe(Effect.provide(CacheLayer.memory()))) // => ["a: replaced", "a: invalidated"]
+ * ```
+ *
+ * @see {@link events} for all events
+ * @category subscriptions
+ * @since 0.1.0
+ */
+export const eventsOf = <const Kind extends CacheEvent["_tag"]>(
+  wanted: ReadonlyArray<Kind>
+): Stream.Stream<Extract<CacheEvent, { readonly _tag: Kind }>, never, Caching> => {
+  if (!Array.isArray(wanted) || wanted.length === 0) {
+    throw mistake("Cached.eventsOf needs the kinds of events, like [\"Load\", \"Stale\"]")
+  }
+  for (const kind of wanted) {
+    if (!Object.hasOwn(kinds, kind)) {
+      throw mistake(`There is no event "${String(kind)}": pass ${Object.keys(kinds).join(", ")} to Cached.eventsOf`)
+    }
+  }
+  return streamOf((event) => event as Extract<CacheEvent, { readonly _tag: Kind }>, new Set(wanted))
+}
 
 /**
  * Options for `Cached.detectWith` and `Cached.eventsWith`.

@@ -261,6 +261,13 @@ export const checks: ReadonlyArray<Check> = [
   { case: "strategies", title: "Hit of `Cached.maxHits`", subject: "Cached.maxHits", peer: "Cached.ttl", atMost: 1.2 },
   {
     case: "listeners",
+    title: "Hit in memory, with a listener for loads only",
+    subject: "a listener for loads",
+    peer: "no listener",
+    atMost: 1.02
+  },
+  {
+    case: "listeners",
     title: "Hit in memory, with a listener",
     subject: "a listener",
     peer: "no listener",

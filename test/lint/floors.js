@@ -15,7 +15,7 @@ const floors = [
     name: "1 (vocabulary and ports)",
     // The types of a read's options are declared once: the engine reads them too.
     files:
-      /^(Cache(Entry|Error|ErrorSchema|Event|Key)|GuardStore|Lock|Serializer|Store|Strategy|Ttl|Weigher)\.ts$|^ports\/|^cached\/options\.ts$|^internal\/(?!engine\/)/,
+      /^(Cache(Entry|Error|ErrorSchema|Event|EventSchema|Key)|GuardStore|Lock|Serializer|Store|Strategy|Ttl|Weigher)\.ts$|^ports\/|^cached\/options\.ts$|^internal\/(?!engine\/)/,
     packages: vocabulary
   },
   {

@@ -696,6 +696,11 @@ const detected = Cached.detect(load)
 type Detections = ReadonlyArray<CacheEvent.Detected>
 same<typeof detected, Effect.Effect<readonly [result: number, reads: Detections], Down | Http, Client>>(true)
 same<typeof Cached.events, Stream.Stream<CacheEvent.CacheEvent, never, Cache>>(true)
+const loadsOnly = Cached.eventsOf(["Load", "Miss"])
+type LoadOrMiss = Extract<CacheEvent.CacheEvent, { readonly _tag: "Load" | "Miss" }>
+same<typeof loadsOnly, Stream.Stream<LoadOrMiss, never, Cache>>(true)
+// @ts-expect-error there is no such event
+Cached.eventsOf(["Loaded"])
 same<typeof Cached.stats, Effect.Effect<Caching.Stats, never, Cache>>(true)
 const telling = Cached.onRemoval(({ cause, exit }) => {
   same<typeof cause, CacheEvent.RemovalCause>(true)

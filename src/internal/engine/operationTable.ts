@@ -229,7 +229,7 @@ export const warnOnce: Operation<[topic: string, message: string], void> = {
   without: () => {}
 }
 
-export const listen: Operation<[listener: EventListener], () => void> = {
+export const listen: Operation<[listener: EventListener, kinds?: Removals.Kinds], () => void> = {
   over: Removals.listen,
   without: () => () => {}
 }

@@ -5,9 +5,9 @@ import { listenersOf } from "../../support/listeners.ts"
 import { type Body, inTurn, nanos, print, repeat } from "../measure.ts"
 
 const keys = 1000
-const calls = 10_000
-const warmup = 20
-const rounds = 40
+const calls = 2500
+const warmup = 80
+const rounds = 160
 const ids = Array.from({ length: keys }, (_, i) => `user:${i}`)
 const lookup = Effect.sync(() => 1)
 
@@ -15,6 +15,7 @@ const body: Body = (i) => Cached.softTtl(lookup, { key: ids[i % keys]!, ttl: "10
 
 const listeners = {
   "no listener": Effect.void,
+  "a listener for loads": Effect.forkScoped(Stream.runDrain(Cached.eventsOf(["Load"])), { startImmediately: true }),
   "a listener": Effect.map(Caching.Caching, (caching) => listenersOf(caching).listen(() => {})),
   "Cached.onRemoval": Cached.onRemoval(() => Effect.void),
   "Cached.events": Effect.forkScoped(Stream.runDrain(Cached.events), { startImmediately: true })

@@ -489,6 +489,20 @@ try {
     by: "test/CacheMetrics.test.ts"
   },
   {
+    name: "a listener gets events that it has not named",
+    in: "listen",
+    find: "if (kinds.has(event._tag)) all(event, exit)",
+    replace: "all(event, exit)",
+    by: "test/cached/eventsOf.test.ts"
+  },
+  {
+    name: "hits look for listeners although none wants them",
+    in: "listen",
+    find: "if (kinds?.has(\"Hit\") !== false)",
+    replace: "",
+    by: "test/cached/eventsOf.test.ts"
+  },
+  {
     name: "an invalidation in a transaction counts inside, and again at the commit",
     in: "insideOf",
     find: "countsInvalidations: false",

@@ -153,7 +153,7 @@ const follow = Effect.fnUntraced(function*(self: Flights, tier: StoreTier, state
  * the first start, the results of these flights are still stored, so that a program's first reads share their loads.
  */
 const markTracked = (self: Flights, tier: StoreTier, wasTracked: boolean): void => {
-  tier.untracked = false
+  setUntracked(self, tier, false)
   if (wasTracked) return void forgetAll(self)
   self.mutations++
   unshareAll(self)
@@ -190,8 +190,14 @@ const reasonOf = (cause: Cause.Cause<unknown>): string | undefined => {
   return error instanceof StoreError ? messageOf(error.cause) ?? whyOf(error.reason, undefined) : undefined
 }
 
+const setUntracked = (self: Flights, tier: StoreTier, untracked: boolean): void => {
+  if (tier.untracked === untracked) return
+  tier.untracked = untracked
+  emit(self, { _tag: "Tracking", state: untracked ? "untracked" : "tracked" })
+}
+
 const markUntracked = (self: Flights, tier: StoreTier): void => {
-  tier.untracked = true
+  setUntracked(self, tier, true)
   tier.polledAt = nowOf(self)
   rest(self, tier)
 }
@@ -296,13 +302,13 @@ const poll = (self: Flights, tier: StoreTier, state: Polling): void => {
     const reported = tier.incident.failing.get(Incident.changes)
     if (reported !== undefined) reported.at = monotonicMillis(clockOf(self))
     else noteFault(tier, Incident.changes, thrown as StoreError, clockOf(self))
-    tier.untracked = true
+    setUntracked(self, tier, true)
     // Memory stays in use for `maxStaleness` and is not cleared at once, so that a failing store causes no stampede.
     return clearWhenStale(self, tier)
   }
   recovered(tier, Incident.changes)
   if (!state.isPartial) {
-    tier.untracked = false
+    setUntracked(self, tier, false)
     tier.polledAt = nowOf(self)
   }
   Memory.together(self.memory, () => {
@@ -319,7 +325,7 @@ const poll = (self: Flights, tier: StoreTier, state: Polling): void => {
       } else for (const one of apart(self, tier, [change])) applyChange(self, tier, one)
     }
   })
-  tier.untracked = state.isPartial
+  setUntracked(self, tier, state.isPartial)
   if (state.isPartial) clearWhenStale(self, tier)
 }
 

@@ -17,6 +17,7 @@ import { isFault } from "../storeTier/faults.ts"
 import { areAmong } from "../storeTier/fetch.ts"
 import { allTags, noEntryId } from "../storeTier/fetchMany.ts"
 import type { StoreTier } from "../storeTier/storeTier.ts"
+import { emitOf } from "../telemetry/events.ts"
 import * as Circles from "./circles.ts"
 import { isLate } from "./held.ts"
 import { renewTogether } from "./wave.ts"
@@ -45,7 +46,9 @@ export const waitForLease = (
       heldUntil: now + leftMillis,
       isGone: false,
       resume(answer) {
-        self.meter?.waitedForLease(nowOf(self) - now)
+        const millis = nowOf(self) - now
+        self.meter?.waitedForLease(millis)
+        emitOf(self, flight.request.key, flight.id, { _tag: "Waited", millis })
         resume(Effect.succeed(answer))
       }
     }

@@ -1,19 +1,28 @@
 /** Registers listeners for events, and for entries that leave memory. */
-import type { Removal } from "../../../CacheEvent.ts"
+import type { CacheEvent, Removal } from "../../../CacheEvent.ts"
 import { isPage } from "../../store/pageIds.ts"
 import type { MemoryTier, RemovalListener } from "../memory/memory.ts"
 import { isolated, without } from "../telemetry/events.ts"
 import { classOf } from "../telemetry/stats.ts"
 import type { EventListener } from "../telemetry/telemetry.ts"
 
+/** The kinds of events that a listener wants. `undefined`: all but `Removed`. */
+export type Kinds = ReadonlySet<CacheEvent["_tag"]> | undefined
+
 /** Calls `listener` for every event until the returned function is called, or until the listener throws. */
-export const listen = (self: MemoryTier, listener: EventListener): () => void => {
-  const notify = isolated(self, listener, () => unsubscribe())
+export const listen = (self: MemoryTier, listener: EventListener, kinds?: Kinds): () => void => {
+  const all = isolated(self, listener, () => unsubscribe())
+  const notify: EventListener = kinds === undefined ? all : (event, exit) => {
+    if (kinds.has(event._tag)) all(event, exit)
+  }
   self.listeners.events = [...self.listeners.events ?? [], notify]
-  self.hitsHaveEffects = true
+  // Without a listener for hits, a hit does not look for listeners.
+  if (kinds?.has("Hit") !== false) self.hitsHaveEffects = true
   const unsubscribeEvictions = listenToRemovals(self, (entry, cause) => {
-    if (cause !== "evicted") return
-    notify({ _tag: "Evict", id: entry.id, keyClass: classOf(self, entry.counters) }, entry.exit)
+    if (cause !== "evicted" && kinds?.has("Removed") !== true) return
+    const keyClass = classOf(self, entry.counters)
+    if (cause === "evicted") notify({ _tag: "Evict", id: entry.id, keyClass }, entry.exit)
+    if (kinds?.has("Removed") === true) notify({ _tag: "Removed", id: entry.id, keyClass, cause }, undefined)
   })
   const unsubscribe = (): void => {
     self.listeners.events = without(self.listeners.events, notify)

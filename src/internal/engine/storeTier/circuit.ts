@@ -9,11 +9,19 @@ export interface Circuit {
   openUntil: number
   pauseMillis: number
   probing: boolean
+  /** Called when the circuit opens or closes. Must not throw. */
+  readonly changed: (state: "open" | "closed") => void
 }
 
 export type Permit = "normal" | "probe"
 
-export const make = (): Circuit => ({ timeouts: 0, openUntil: 0, pauseMillis: circuit.firstMillis, probing: false })
+export const make = (changed: Circuit["changed"] = () => {}): Circuit => ({
+  timeouts: 0,
+  openUntil: 0,
+  pauseMillis: circuit.firstMillis,
+  probing: false,
+  changed
+})
 
 export const isOpen = (self: Circuit): boolean => self.timeouts >= circuit.timeouts
 
@@ -27,9 +35,11 @@ export const admit = (self: Circuit, now: number): Permit | undefined => {
 }
 
 export const answered = (self: Circuit): void => {
+  const wasOpen = isOpen(self)
   self.timeouts = 0
   self.pauseMillis = circuit.firstMillis
   self.probing = false
+  if (wasOpen) self.changed("closed")
 }
 
 export const timedOut = (self: Circuit, permit: Permit, now: number): void => {
@@ -41,7 +51,9 @@ export const timedOut = (self: Circuit, permit: Permit, now: number): void => {
     return
   }
   self.timeouts++
-  if (isOpen(self)) self.openUntil = now + self.pauseMillis
+  if (!isOpen(self)) return
+  self.openUntil = now + self.pauseMillis
+  if (self.timeouts === circuit.timeouts) self.changed("open")
 }
 
 /** Returns a permit without a result, such as that of an interrupted operation. After a probe, another may begin. */

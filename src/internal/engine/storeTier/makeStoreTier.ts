@@ -7,6 +7,7 @@ import { unansweredCommits } from "../../defaults/stores.ts"
 import { lastingDispatcher } from "../../time/lastingDispatcher.ts"
 import * as TurnLimit from "../../time/turnLimit.ts"
 import type { MemoryTier } from "../memory/memory.ts"
+import { emit } from "../telemetry/events.ts"
 import * as Incident from "../telemetry/incident.ts"
 import * as Background from "./background.ts"
 import * as Circuit from "./circuit.ts"
@@ -28,7 +29,7 @@ export const makeStoreTier = (front: MemoryTier, options: StoreTierOptions, step
     pending: Pending.make(),
     commits: { current: undefined, lookups: new Set() },
     unanswered: new Set(),
-    circuit: Circuit.make(),
+    circuit: Circuit.make((state) => emit(front, { _tag: "Circuit", state })),
     reads: TurnLimit.make(storeReadsOfTurn, dispatcher),
     timeouts: TurnLimit.make(timeoutsOfTurn, dispatcher),
     incident: Incident.make(),

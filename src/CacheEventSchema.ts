@@ -1,0 +1,101 @@
+/**
+ * The schemas of a cache's events, for programs that store events or send them to other processes. They are separate
+ * from `CacheEvent`, so that programs that do not need these schemas do not bundle them.
+ * @since 0.1.0
+ */
+import * as Schema from "effect/Schema"
+import { StoreErrorReason } from "./CacheErrorSchema.ts"
+import type * as Event from "./CacheEvent.ts"
+
+const ofId = { id: Schema.String, keyClass: Schema.optional(Schema.String) }
+const strings = Schema.Array(Schema.String)
+
+/** Makes the schema of one kind of event. The compiler compares its fields with those of the event. */
+const event = <const Tag extends Event.CacheEvent["_tag"], const Fields extends Schema.Struct.Fields>(
+  tag: Tag,
+  fields: Fields
+) => Schema.Struct({ _tag: Schema.tag(tag), ...fields })
+
+const all = Schema.Union([
+  event("Hit", { ...ofId, source: Schema.Literals(["memory", "store"]) }),
+  event("Miss", ofId),
+  event("Joined", ofId),
+  event("Load", {
+    ...ofId,
+    outcome: Schema.Literals(["success", "failure", "interrupted", "notModified"]),
+    refresh: Schema.Boolean,
+    millis: Schema.Finite
+  }),
+  event("Refresh", ofId),
+  event("Stale", ofId),
+  event("Set", ofId),
+  event("Refused", { ...ofId, because: Schema.Literals(["changed", "stale", "inherit", "dependency"]) }),
+  event("Lost", ofId),
+  event("Evict", ofId),
+  event("Removed", {
+    ...ofId,
+    cause: Schema.Literals(["evicted", "expired", "replaced", "invalidated", "unverified"])
+  }),
+  event("Waited", { ...ofId, millis: Schema.Finite }),
+  event("Invalidate", {
+    ids: strings,
+    tags: strings,
+    mode: Schema.Literals(["hard", "soft"]),
+    all: Schema.Boolean
+  }),
+  event("StoreFailure", { operation: Schema.String, reason: StoreErrorReason }),
+  event("Circuit", { state: Schema.Literals(["open", "closed"]) }),
+  event("Tracking", { state: Schema.Literals(["tracked", "untracked"]) })
+])
+
+/**
+ * The schema of all events of a cache. Ids may contain personal data, and events have them.
+ *
+ * **Example** (Sending an event as JSON)
+ *
+ * ```ts
+ * import { Schema } from "effect"
+ * import * as CacheEventSchema from "effect-cached/CacheEventSchema"
+ *
+ * const event = { _tag: "Waited", id: "User:1", keyClass: "User", millis: 3 } as const
+ * const json = Schema.encodeSync(CacheEventSchema.CacheEvent)(event)
+ * json // => { _tag: "Waited", id: "User:1", keyClass: "User", millis: 3 }
+ * ```
+ *
+ * @see {@link Recorded} for events with their time and cache
+ * @category schemas
+ * @since 0.1.0
+ */
+export const CacheEvent: Schema.Codec<Event.CacheEvent, typeof all.Encoded> =
+  // A decoded event without a key class has no field `keyClass`, which reads as `undefined`.
+  all as Schema.Codec<any, typeof all.Encoded>
+
+/**
+ * The schema of an event with its time and the name of its cache: a line of a log of events.
+ *
+ * **Example** (Writing lines of JSON)
+ *
+ * ```ts
+ * import { DateTime, Effect, Fiber, Stream } from "effect"
+ * import { Ndjson } from "effect/encoding"
+ * import { Cached, CacheLayer } from "effect-cached"
+ * import * as CacheEventSchema from "effect-cached/CacheEventSchema"
+ *
+ * const lines = Cached.eventsOf(["Miss", "Load"]).pipe(
+ *   Stream.mapEffect((event) => Effect.map(DateTime.now, (time) => ({ time, cache: "pages", event }))),
+ *   Stream.take(1),
+ *   Stream.pipeThroughChannel(Ndjson.encodeSchemaString(CacheEventSchema.Recorded)())
+ * )
+ * const [line] = await Effect.runPromise(Effect.gen(function*() {
+ *   const writing = yield* Effect.forkChild(Stream.runCollect(lines), { startImmediately: true })
+ *   yield* Effect.succeed(42).pipe(Cached.ttl({ key: "answer", ttl: "1 hour" }))
+ *   return yield* Fiber.join(writing)
+ * }).pipe(Effect.provide(CacheLayer.memory())))
+ * line?.replace(/"time":"[^"]*"/, "…") // => '{…,"cache":"pages","event":{"_tag":"Miss","id":"answer"}}\n'
+ * ```
+ *
+ * @see {@link CacheEvent} for events alone
+ * @category schemas
+ * @since 0.1.0
+ */
+export const Recorded = Schema.Struct({ time: Schema.DateTimeUtcFromString, cache: Schema.String, event: CacheEvent })

@@ -1,0 +1,135 @@
+/** `Cached.eventsOf`: only the kinds that a subscriber names, and the kinds that are rare. */
+import { describe, expect, it } from "@effect/vitest"
+import { Effect, Layer, Stream } from "effect"
+import { Cached, type CacheEvent, CacheLayer, Caching, Store } from "effect-cached"
+import { MemoryStore } from "effect-cached/memory"
+import { TestClock } from "effect/testing"
+import { cacheOf } from "../../src/internal/engine/boundCache.ts"
+import { fakeStore, over, settle, start, within } from "../support/caches.ts"
+
+type Kind = CacheEvent.CacheEvent["_tag"]
+
+/** Collects the events of some kinds; each call returns those since the last call. */
+const watch = (kinds: ReadonlyArray<Kind>) =>
+  Effect.gen(function*() {
+    const told: Array<CacheEvent.CacheEvent> = []
+    yield* start(Stream.runForEach(Cached.eventsOf(kinds), (event) => Effect.sync(() => void told.push(event))))
+    return Effect.andThen(settle, Effect.sync(() => told.splice(0)))
+  })
+
+const read = (key: string) => Cached.ttl(Effect.succeed(1), { key, ttl: "1 hour" })
+
+describe("Cached.eventsOf", () => {
+  it.effect("has the named kinds, and a hit emits nothing unless it is among them", () =>
+    Effect.gen(function*() {
+      const loads = yield* watch(["Load", "Invalidate"])
+      yield* Effect.all([read("k"), read("k"), Cached.invalidate("k"), read("k")])
+      expect((yield* loads).map(({ _tag }) => _tag)).toEqual(["Load", "Invalidate", "Load"])
+      let asksForHits = true
+      cacheOf(yield* Caching.Caching).perform({
+        over: (engine) => void (asksForHits = engine.hitsHaveEffects),
+        without: () => {}
+      })
+      expect(asksForHits).toBe(false)
+      const hits = yield* watch(["Hit"])
+      yield* Effect.all([read("k"), read("l"), read("l")])
+      expect(yield* hits).toEqual([
+        { _tag: "Hit", source: "memory", id: "k", keyClass: undefined },
+        { _tag: "Hit", source: "memory", id: "l", keyClass: undefined }
+      ])
+      expect((yield* loads).map(({ _tag }) => _tag)).toEqual(["Load"])
+    }).pipe(Effect.provide(CacheLayer.memory())))
+
+  it.effect("has the cause of each removal, which other subscribers do not get", () =>
+    Effect.gen(function*() {
+      const removed = yield* watch(["Removed"])
+      const both = yield* watch(["Evict", "Removed"])
+      const evicted = yield* watch(["Evict"])
+      const all: Array<string> = []
+      yield* start(Stream.runForEach(Cached.events, ({ _tag }) => Effect.sync(() => void all.push(_tag))))
+      yield* Effect.all([Cached.set("a", 1), Cached.set("b", 1), Cached.set("c", 1), Cached.set("c", 2)])
+      yield* Cached.remove("c")
+      const of = { _tag: "Removed", keyClass: undefined }
+      expect(yield* removed).toEqual([
+        { ...of, id: "a", cause: "evicted" },
+        { ...of, id: "c", cause: "replaced" },
+        { ...of, id: "c", cause: "invalidated" }
+      ])
+      expect((yield* both).map(({ _tag }) => _tag)).toEqual(["Evict", "Removed", "Removed", "Removed"])
+      expect((yield* evicted).map(({ _tag }) => _tag)).toEqual(["Evict"])
+      expect(all.toSorted()).toEqual(["Evict", "Invalidate", "Set", "Set", "Set", "Set"])
+    }).pipe(Effect.provide(CacheLayer.memory({ capacity: 2 }))))
+
+  it.effect("says when the store is no longer asked, and when it is again", () => {
+    const fake = fakeStore()
+    let isDown = true
+    fake.behave = () => isDown ? { before: Effect.never } : {}
+    return within(
+      over(fake, { storeTimeout: "1 second" }),
+      Effect.gen(function*() {
+        const circuit = yield* watch(["Circuit"])
+        for (const key of ["a", "b", "c", "d"]) {
+          yield* start(read(key))
+          yield* TestClock.adjust("10 seconds")
+        }
+        expect(yield* circuit).toEqual([{ _tag: "Circuit", state: "open" }])
+        isDown = false
+        yield* TestClock.adjust("1 minute")
+        yield* start(read("e"))
+        yield* TestClock.adjust("1 second")
+        expect(yield* circuit).toEqual([{ _tag: "Circuit", state: "closed" }])
+      })
+    )
+  })
+
+  it.effect("says how long a load waited for the lease of another process", () =>
+    Effect.gen(function*() {
+      const store: Store.Store = { ...MemoryStore.make(), capabilities: { shared: true, changes: false } }
+      const layer = Layer.provide(CacheLayer.layerWith({}), Layer.succeed(Store.Store, store))
+      const [first, second] = [yield* Layer.build(Layer.fresh(layer)), yield* Layer.build(Layer.fresh(layer))]
+      yield* Effect.addFinalizer(() => TestClock.adjust("1 hour"))
+      const slow = Effect.as(Effect.sleep(500), 1).pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+      const waited = yield* Effect.provide(watch(["Waited"]), second)
+      yield* start(Effect.provide(slow, first))
+      yield* settle
+      yield* start(Effect.provide(slow, second))
+      for (let i = 0; i < 20; i++) yield* Effect.andThen(TestClock.adjust(50), settle)
+      expect(yield* waited).toEqual([{ _tag: "Waited", id: "k", keyClass: undefined, millis: expect.any(Number) }])
+    }).pipe(Effect.scoped))
+
+  it.effect("says when changes by other processes cannot be followed", () =>
+    Effect.gen(function*() {
+      let fails = false
+      const store = MemoryStore.make()
+      const shared: Store.Store = {
+        ...store,
+        capabilities: { shared: true, changes: true },
+        changesUnsafe: () => {
+          if (fails) throw new Error("gone")
+          return []
+        }
+      }
+      const layer = Layer.provide(CacheLayer.layerWith({}), Layer.succeed(Store.Store, shared))
+      yield* within(
+        layer,
+        Effect.gen(function*() {
+          const tracking = yield* watch(["Tracking"])
+          yield* read("k")
+          fails = true
+          yield* TestClock.adjust("1 second")
+          yield* read("k")
+          expect(yield* tracking).toEqual([{ _tag: "Tracking", state: "untracked" }])
+          fails = false
+          yield* TestClock.adjust("1 second")
+          yield* read("k")
+          expect(yield* tracking).toEqual([{ _tag: "Tracking", state: "tracked" }])
+        })
+      )
+    }))
+
+  it("refuses a kind that does not exist", () => {
+    expect(() => Cached.eventsOf(["Loaded" as never])).toThrow("There is no event \"Loaded\": pass Hit, Miss")
+    expect(() => Cached.eventsOf([])).toThrow("Cached.eventsOf needs the kinds of events")
+    expect(() => Cached.eventsOf(["toString" as never])).toThrow("There is no event")
+  })
+})
