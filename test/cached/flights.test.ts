@@ -30,7 +30,12 @@ describe.each(caches)("over $name", (cache) => {
         expect(Option.isNone(load.parent)).toBe(true)
         expect(load.traceId).not.toBe(caller.traceId)
         expect(load.links.map((link) => link.span.spanId)).toEqual([caller.spanId])
-        expect(Object.fromEntries(load.attributes)).toEqual({ "cache.key": "k", "cache.refresh": false })
+        expect(Object.fromEntries(load.attributes)).toEqual({
+          "cache.key": "k",
+          "cache.refresh": false,
+          "cache.outcome": "success",
+          "cache.stored": false
+        })
       }).pipe(provided, withTracer))
 
     it.effect("a refresh outlives the span it is linked to", () =>

@@ -54,8 +54,44 @@ describe.each(caches)("the span of a load over $name", (cache) => {
       expect(linksOf(spans[0])).toEqual(["first", "second", "third"])
       expect(spans[0]!.name).toBe("effect-cached.load")
       expect(Option.isNone(spans[0]!.parent)).toBe(true)
-      expect(Object.fromEntries(spans[0]!.attributes)).toEqual({ "cache.key": "k", "cache.refresh": false })
+      expect(Object.fromEntries(spans[0]!.attributes)).toEqual({
+        "cache.key": "k",
+        "cache.refresh": false,
+        "cache.outcome": "success",
+        "cache.stored": true,
+        "cache.tags": 0
+      })
       expect(spans[0]!.status._tag).toBe("Ended")
+    }).pipe(provided))
+
+  it.effect("says how the load ended, and whether its result is stored", () =>
+    Effect.gen(function*() {
+      const { load, spans } = traced()
+      const read = Cached.ttl(load, { key: new User({ id: 1 }), ttl: "1 hour", tags: ["a", "b"] })
+      const first = yield* start(Effect.withSpan(read, "first"))
+      yield* settle
+      yield* Cached.invalidate(new User({ id: 1 }))
+      yield* TestClock.adjust(100)
+      yield* Fiber.join(first)
+      const second = yield* start(Effect.withSpan(read, "second"))
+      yield* settle
+      yield* TestClock.adjust(100)
+      yield* Fiber.join(second)
+      const failing = Effect.flatMap(current, (span) => {
+        spans.push(span)
+        return Effect.fail("down")
+      })
+      yield* Effect.exit(Effect.withSpan(ttl(failing), "third"))
+      yield* settle
+      const told = spans.map((span) => {
+        const { "cache.key": key, "cache.refresh": refresh, ...rest } = Object.fromEntries(span!.attributes)
+        expect([typeof key, refresh, span!.status._tag]).toEqual(["string", false, "Ended"])
+        return rest
+      })
+      const refused = { "cache.class": "User", "cache.outcome": "success", "cache.stored": false }
+      expect(told[0]).toMatchObject({ ...refused, "cache.refused": "changed" })
+      expect(told[1]).toEqual({ ...refused, "cache.stored": true, "cache.tags": 3 })
+      expect(told[2]).toEqual({ "cache.outcome": "failure", "cache.stored": false })
     }).pipe(provided))
 
   it.effect("is linked to the span of each read, though one fiber makes them", () =>

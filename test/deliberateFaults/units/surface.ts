@@ -489,6 +489,13 @@ try {
     by: "test/CacheMetrics.test.ts"
   },
   {
+    name: "the span of a load does not say why its result was refused",
+    in: "refuse",
+    find: "if (flight.trace !== undefined) flight.trace.because = because",
+    replace: "",
+    by: "test/cached/tracing.test.ts"
+  },
+  {
     name: "a listener gets events that it has not named",
     in: "listen",
     find: "if (kinds.has(event._tag)) all(event, exit)",

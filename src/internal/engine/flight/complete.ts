@@ -12,6 +12,7 @@ import { holdOff } from "../request/throttle.ts"
 import type { Flight, Flights, Request } from "../state.ts"
 import { emitValue, outcomeOf as wordOf } from "../telemetry/events.ts"
 import * as Log from "../telemetry/log.ts"
+import * as Spans from "../telemetry/spans.ts"
 import { releaseLease, startNext, unregister } from "./ending.ts"
 import { endFlight, hasBegun, isBeforeClear, letGo } from "./flight.ts"
 import { leaveUnit, refresh } from "./refreshing.ts"
@@ -41,6 +42,7 @@ export const complete = (self: Flights, flight: Flight, ended: Exit.Exit<unknown
   releaseLease(flight, hasBegun(flight) && Exit.isFailure(exit) ? exit : undefined)
   if (flight.found === undefined) reportFailure(self, flight, exit, now)
   if (hasBegun(flight)) tellLoad(self, flight, ended, now)
+  if (flight.trace !== undefined) endSpan(flight, ended)
   leaveUnit(self, flight)
   refreshIfDue(self, flight, mutations)
   startNext(self, flight)
@@ -102,6 +104,17 @@ const tellLoad = (self: Flights, flight: Flight, exit: Exit.Exit<unknown, unknow
     outcome: isRenewed(flight) ? "notModified" : wordOf(exit),
     refresh: flight.refresh,
     millis
+  })
+}
+
+const endSpan = (flight: Flight, exit: Exit.Exit<unknown, unknown>): void => {
+  const { entry, policy, ranTooLong, storable, trace } = flight
+  const { because } = trace!
+  Spans.end(trace!, {
+    "cache.outcome": ranTooLong ? "timeout" : isRenewed(flight) ? "notModified" : wordOf(exit),
+    "cache.stored": entry !== undefined && storable && policy.writes && because === undefined,
+    "cache.refused": because,
+    "cache.tags": entry?.tags.length
   })
 }
 

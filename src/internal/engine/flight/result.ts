@@ -126,6 +126,7 @@ const tagsOf = (
 
 export const refuse = (self: Flights, flight: Flight, because: Events["Refused"]["because"]): undefined => {
   flight.counters.refused++
+  if (flight.trace !== undefined) flight.trace.because = because
   self.meter?.keptOut(flight.counters, because)
   self.history?.keptOut(flight.id, because)
   emitOf(self, flight.request.key, flight.id, { _tag: "Refused", because })
