@@ -269,8 +269,10 @@ export const prepare = Effect.fnUntraced(function*(
 
 export const committed = (flight: Flight, { captures, id, tags }: Prepared, accepted: boolean | StoreError): void => {
   const { engine } = flight
-  if (isFault(accepted)) notStored(flight)
-  if (isFault(accepted) && !isKeptOut(accepted)) return failStrict(engine, flight, accepted)
+  if (isFault(accepted) && !isKeptOut(accepted)) {
+    notStored(flight)
+    return failStrict(engine, flight, accepted)
+  }
   engine.storeTier!.unanswered.delete(id)
   if (isFault(accepted)) return
   // The generation has ended, so there may be a newer result, which this one must not hide in memory.
