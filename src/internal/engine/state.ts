@@ -26,18 +26,14 @@ import type { Detector } from "./telemetry/detect.ts"
 import type { Trace } from "./telemetry/spans.ts"
 import type { Counters } from "./telemetry/telemetry.ts"
 
+type AnyLoad = Effect.Effect<unknown, unknown, any>
+
 export interface Flights extends MemoryTier {
   readonly storeTier: StoreTier | undefined
   /** Whether each reader runs its own load. Needed on platforms where the end of a request cancels its loads. */
   readonly isPrivate: boolean
   /** Runs a load with the store operations before and after it. Caches without a store do not bundle this function. */
-  readonly throughStore:
-    | ((
-      self: Flights,
-      flight: Flight,
-      load: Effect.Effect<unknown, unknown, any>
-    ) => Effect.Effect<unknown, unknown, any>)
-    | undefined
+  readonly throughStore: ((self: Flights, flight: Flight, load: AnyLoad) => AnyLoad) | undefined
   readonly storeReads: StoreReads | undefined
   readonly flights: FlightsById
   /** Flights that have started but not ended, whether or not they can be joined. */
