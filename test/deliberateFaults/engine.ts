@@ -403,8 +403,8 @@ unregister(self, flight)`
   {
     name: "what the store has is served to any strategy",
     in: "foundOrRetry",
-    find: "if (caller.request !== flight.request && wantsLoad(self, caller, at)) {",
-    replace: "if (caller.request === undefined && wantsLoad(self, caller, at)) {"
+    find: "if (caller.request !== flight.request && wantsLoad(self, caller, found.entry, now)) {",
+    replace: "if (caller.request === undefined && wantsLoad(self, caller, found.entry, now)) {"
   },
   {
     name: "a refresh joins an older one",

@@ -387,8 +387,8 @@ export interface StoreReads {
     ids: ReadonlyArray<string>
   ) => Effect.Effect<{ readonly policy: Policy; readonly shortened: (request: Request) => Request }> | undefined
   readonly absent: <A, E>(reader: Reader<A, E>, rejectedWriteId: string | undefined) => Effect.Effect<A, E>
-  /** Loads for a caller that cannot use the entry that its flight has just found, without another store request. */
-  readonly loadInstead: (caller: Caller, request: Request, found: Entry) => Effect.Effect<unknown, unknown>
+  /** Answers a caller of a flight that found an entry: with the entry, or with a new read if the caller must load. */
+  readonly foundOrRetry: (self: Flights, caller: Caller, found: FoundEntry) => Effect.Effect<unknown, unknown, any>
   readonly askThenJoin: <A, E>(reader: Reader<A, E>, joining: Joining) => Effect.Effect<A, E>
   /** Stores a bulk call's answers for unrequested keys. Here, a flight only carries an answer, as its `entry`. */
   readonly storeUnasked: (flights: ReadonlyArray<Flight>, watch: Watch, done: () => void) => void

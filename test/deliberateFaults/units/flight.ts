@@ -5,8 +5,8 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "a caller that cannot use what its flight has found asks the store for it again",
     in: "foundOrRetry",
-    find: "return isKnown ? self.storeReads!.loadInstead(caller, request, entry) : request",
-    replace: "return isKnown && entry.id === \"\" ? self.storeReads!.loadInstead(caller, request, entry) : request",
+    find: "return isKnown ? loadInstead(caller, request, found.entry) : request",
+    replace: "return isKnown && found.entry.id === \"\" ? loadInstead(caller, request, found.entry) : request",
     by: "test/cached/sharedQuestions.test.ts"
   },
   {

@@ -17,7 +17,7 @@ import { type Fault, isFar } from "../storeTier/storeTier.ts"
 import { noteMiss } from "../telemetry/events.ts"
 import { endIfUnneeded } from "./ending.ts"
 import { isAskingStore, isDerivedFromStale } from "./flight.ts"
-import { foundOrRetry, isOlder, noteFallback, noteLoaded, orStale, retryRead, staleOrDefect } from "./outcome.ts"
+import { isOlder, noteFallback, noteLoaded, orStale, retryRead, staleOrDefect } from "./outcome.ts"
 import { addEdge, removeEdge } from "./waitGraph.ts"
 import { keepAlive } from "./waitUntil.ts"
 
@@ -236,7 +236,7 @@ export const respond = (self: Flights, caller: Caller): void => {
   if (caller.policy.strict && flight.fault !== undefined) return caller.resume(strictly(flight.fault))
   if (mustReadAgain(self, caller)) return caller.resume(retryRead(caller, now))
   if (flight.found !== undefined) {
-    return caller.resume(foundOrRetry(self, caller, { found: flight.found, now }))
+    return caller.resume(self.storeReads!.foundOrRetry(self, caller, flight.found))
   }
   if (caller.within !== undefined) {
     recordLoaded(caller.within, flight)

@@ -11,38 +11,9 @@ import { adopt } from "../request/adopt.ts"
 import { endFallback, isAnswered, verdictOf } from "../request/answers.ts"
 import { decideAt } from "../request/decide.ts"
 import { answerOrDefect, ownOrAgain, shortened } from "../request/rules.ts"
-import { slide } from "../request/sliding.ts"
-import type { Caller, Flight, Flights, FoundEntry, Request } from "../state.ts"
+import type { Caller, Flight, Flights, Request } from "../state.ts"
 import { detect } from "../telemetry/detect.ts"
-import { emitHit, emitValue } from "../telemetry/events.ts"
-
-interface FoundAt {
-  readonly found: FoundEntry
-  readonly now: number
-}
-
-const noteFound = (
-  self: Flights,
-  { flight, policy, request, within }: Caller,
-  { found: { entry, insteadOfLoad, isStale }, now }: FoundAt
-): void => {
-  entry.reads++
-  if (insteadOfLoad) entry.counters.stale++
-  else entry.counters.storeHits++
-  if (isStale) self.meter?.served(entry.counters, "stale", insteadOfLoad ? "stale" : "storeDue")
-  if (request.slides && policy.writes) slide(self, request, entry, now)
-  // The read is recorded before listeners are notified, because a listener may change the entry.
-  if (within !== undefined) {
-    recordServed(self, within, entry, flight.asOf)
-    if (isStale) within.fromStale = true
-  }
-  if (insteadOfLoad) emitValue(self, request.key, entry, { _tag: "Stale" })
-  else emitHit(self, request.key, entry, "store")
-  if (policy.detector !== undefined) {
-    const source = isStale ? "stale" : "store"
-    detect(policy.detector, flight.id, request.strategy.name, { source, entry, exit: entry.exit, now })
-  }
-}
+import { emitValue } from "../telemetry/events.ts"
 
 export const noteLoaded = (
   { flight, joined, policy, request }: Caller,
@@ -73,27 +44,6 @@ export const noteFallback = (
   if (policy.detector === undefined) return
   const { exit } = stale
   detect(policy.detector, flight.id, request.strategy.name, { source: "fallback", entry: stale, exit, now })
-}
-
-/** Answers a caller of a flight that found an entry: with the entry, or with a new read if the caller must load. */
-export const foundOrRetry = (self: Flights, caller: Caller, at: FoundAt): Effect.Effect<unknown, unknown, any> =>
-  answerOrDefect(() => {
-    const { flight } = caller
-    if (caller.request !== flight.request && wantsLoad(self, caller, at)) {
-      const request = retryRead(caller, at.now)
-      const { entry, insteadOfLoad } = at.found
-      const isKnown = caller.policy.readsStore && !caller.policy.strict && !insteadOfLoad
-      return isKnown ? self.storeReads!.loadInstead(caller, request, entry) : request
-    }
-    noteFound(self, caller, at)
-    return flight.exit!
-  })
-
-const wantsLoad = (self: Flights, caller: Caller, { found: { entry }, now }: FoundAt): boolean => {
-  if (!caller.policy.readsStore) return true
-  adopt(self, caller, entry, now)
-  const decision = decideAt(caller.request, entry, now, () => 0)
-  return decision === Load || decision === LoadOrStale
 }
 
 /** Makes the request that repeats a caller's read, with the remaining time of its timeouts. */

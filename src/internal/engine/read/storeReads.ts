@@ -26,6 +26,7 @@ import type { Item } from "../storeTier/pendingInvalidations.ts"
 import { type Fault, type Fetched, isFar, NeedsEffect, Rejected, rejectedBy } from "../storeTier/storeTier.ts"
 import { noteMiss } from "../telemetry/events.ts"
 import { askStore, mayAsk } from "./askStore.ts"
+import { foundOrRetry } from "./found.ts"
 import { join, read, serveDue } from "./read.ts"
 import { serve } from "./serve.ts"
 import { useFound } from "./useFound.ts"
@@ -166,14 +167,11 @@ const askThenJoin = <A, E>(reader: Reader<A, E>, joining: Joining): Effect.Effec
     })
   })
 
-const loadInstead: StoreReads["loadInstead"] = ({ flight: { engine, id }, policy }, request, found) =>
-  Effect.withFiber((fiber) => useFound({ engine, fiber, id, policy, request }, found.writeId, found))
-
 export const storeReads: StoreReads = {
   afterUnsent,
   afterCapture,
   absent,
-  loadInstead,
+  foundOrRetry,
   askThenJoin,
   captureFirst,
   captureMany,

@@ -1,0 +1,63 @@
+/** Answers the callers of flights that have found an entry in the store. */
+import * as Effect from "effect/Effect"
+import { Load, LoadOrStale } from "../../../Strategy.ts"
+import { recordServed } from "../derived/recorder.ts"
+import { retryRead } from "../flight/outcome.ts"
+import type { Entry } from "../memory/entry.ts"
+import { adopt } from "../request/adopt.ts"
+import { decideAt } from "../request/decide.ts"
+import { answerOrDefect } from "../request/rules.ts"
+import { slide } from "../request/sliding.ts"
+import type { Caller, Flights, FoundEntry, Request, StoreReads } from "../state.ts"
+import { detect } from "../telemetry/detect.ts"
+import { emitHit, emitValue } from "../telemetry/events.ts"
+import { useFound } from "./useFound.ts"
+
+const noteFound = (
+  self: Flights,
+  { flight, policy, request, within }: Caller,
+  { entry, insteadOfLoad, isStale }: FoundEntry,
+  now: number
+): void => {
+  entry.reads++
+  if (insteadOfLoad) entry.counters.stale++
+  else entry.counters.storeHits++
+  if (isStale) self.meter?.served(entry.counters, "stale", insteadOfLoad ? "stale" : "storeDue")
+  if (request.slides && policy.writes) slide(self, request, entry, now)
+  // The read is recorded before listeners are notified, because a listener may change the entry.
+  if (within !== undefined) {
+    recordServed(self, within, entry, flight.asOf)
+    if (isStale) within.fromStale = true
+  }
+  if (insteadOfLoad) emitValue(self, request.key, entry, { _tag: "Stale" })
+  else emitHit(self, request.key, entry, "store")
+  if (policy.detector !== undefined) {
+    const source = isStale ? "stale" : "store"
+    detect(policy.detector, flight.id, request.strategy.name, { source, entry, exit: entry.exit, now })
+  }
+}
+
+/** Answers a caller of a flight that found an entry: with the entry, or with a new read if the caller must load. */
+export const foundOrRetry: StoreReads["foundOrRetry"] = (self, caller, found) =>
+  answerOrDefect(() => {
+    const { flight, policy } = caller
+    const now = flight.endedAt
+    if (caller.request !== flight.request && wantsLoad(self, caller, found.entry, now)) {
+      const request = retryRead(caller, now)
+      const isKnown = policy.readsStore && !policy.strict && !found.insteadOfLoad
+      return isKnown ? loadInstead(caller, request, found.entry) : request
+    }
+    noteFound(self, caller, found, now)
+    return flight.exit!
+  })
+
+const wantsLoad = (self: Flights, caller: Caller, entry: Entry, now: number): boolean => {
+  if (!caller.policy.readsStore) return true
+  adopt(self, caller, entry, now)
+  const decision = decideAt(caller.request, entry, now, () => 0)
+  return decision === Load || decision === LoadOrStale
+}
+
+/** Loads without another store request: the flight has just asked the store. */
+const loadInstead = ({ flight: { engine, id }, policy }: Caller, request: Request, found: Entry) =>
+  Effect.withFiber((fiber) => useFound({ engine, fiber, id, policy, request }, found.writeId, found))
