@@ -13,7 +13,6 @@ import { Structured } from "effect-cached/serializers/Structured"
 import { Yaml } from "effect-cached/serializers/Yaml"
 import { isSame } from "effect-cached/testing"
 import { inspect } from "node:util"
-import {} from "../support/fuzz.ts"
 import { wrapIn } from "./support.ts"
 
 type AnySchema = Schema.Codec<any, any>
