@@ -11,7 +11,14 @@ import { Caching } from "./Caching.ts"
 import { metrics } from "./internal/defaults/options.ts"
 import { cacheOf } from "./internal/engine/boundCache.ts"
 import * as Operations from "./internal/engine/operationTable.ts"
-import { checkOptions, type Checks, mistake, optional, positiveCount } from "./internal/options/options.ts"
+import {
+  checkOptions,
+  type Checks,
+  mistake,
+  optional,
+  positiveCount,
+  refuseUnless
+} from "./internal/options/options.ts"
 import * as Meters from "./metrics/meter.ts"
 import * as Series from "./metrics/series.ts"
 
@@ -72,6 +79,7 @@ export const layer = <Out, E, R>(
   cache: Layer.Layer<Out | Caching, E, R>,
   options: Options = {}
 ): Layer.Layer<Out | Caching, E, R> => {
+  refuseUnless(Layer.isLayer(cache), "CacheMetrics.layer needs the layer of a cache first, like CacheLayer.memory()")
   const { maxClasses = metrics.maxClasses, name = metrics.name } = options
   checkOptions("CacheMetrics.layer", options, checks)
   return Layer.tap(

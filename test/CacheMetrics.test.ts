@@ -371,6 +371,7 @@ describe("the series", () => {
 it("mistakes are refused where they are made", () => {
   const layer = CacheLayer.memory()
   expect(() => CacheMetrics.layer(layer, { name: "" })).toThrow("name of CacheMetrics.layer must be")
+  expect(() => CacheMetrics.layer((() => layer) as never)).toThrow("needs the layer of a cache first")
   expect(() => CacheMetrics.layer(layer, { maxClasses: 0 })).toThrow("maxClasses of CacheMetrics.layer must be")
   expect(() => CacheMetrics.layer(layer, { buckets: [1] } as never)).toThrow(`no option "buckets"`)
 })
