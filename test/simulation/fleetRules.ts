@@ -177,6 +177,7 @@ export const checkAbandoned = (self: Fleet, load: FleetOrigin): void => {
   const wasBeside = (self.besideAt.get(`${load.process} ${load.id}`) ?? -Infinity) >= self.now() - config.storeTimeout
   // An answer that the lookup gave without being asked is no load.
   if (load.joined || isBeside || wasBeside || load.flight === undefined) return
+  if (load.owner === undefined && wasStopped(self, load.process)) return
   // With pushes, an answer may come after the budget, and the load then has no lease.
   if (load.owner === undefined && config.features.includes("pushes")) return
   for (const other of self.loading) {
