@@ -252,13 +252,23 @@ export const isUnknown = ({ kind, layer, process }: FleetWrite, origin: FleetOri
   kind === "id" && origin._tag === "Load" && origin.flight === undefined && process === origin.process &&
   layer !== origin.layer
 
-/** Changes of a value that the store does not have are not reported by key, so its process trusts it for a while. */
-const isTrustedShortly = ({ config, writes }: Fleet, read: FleetRead, origin: FleetOrigin): boolean =>
-  config.features.includes("byKey") && origin.process === read.process &&
-  read.begunAt <= origin.endedAt + config.maxStaleness &&
-  (origin._tag === "Load"
-    ? origin.owner === undefined
-    : writes.some(({ acknowledged, asked }) => asked === origin.n && !acknowledged))
+/**
+ * Changes of a value that the store does not have are not reported by key, so its process trusts it for a while. It
+ * reads its own unacknowledged value for as long, whatever it has missed.
+ */
+const isTrustedShortly = (
+  { config: { features, maxStaleness }, writes }: Fleet,
+  { begunAt, process }: FleetRead,
+  origin: FleetOrigin
+): boolean => {
+  if (origin.process !== process) return false
+  if (origin._tag === "Load") {
+    return features.includes("byKey") && origin.owner === undefined && begunAt <= origin.endedAt + maxStaleness
+  }
+  return writes.some(({ acknowledged, asked, doneAt }) =>
+    asked === origin.n && !acknowledged && begunAt <= doneAt + maxStaleness
+  )
+}
 
 /** How often a process asks what others did. */
 const pollMillis = 50

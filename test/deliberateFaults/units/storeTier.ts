@@ -3,13 +3,6 @@ import type { UnitFault } from "../fault.ts"
 
 export const faults: ReadonlyArray<UnitFault> = [
   {
-    name: "a value that is not acknowledged outlives a gap in the changes",
-    in: "markTracked",
-    find: "Pending.giveUpAll(tier.pending)",
-    replace: "",
-    by: "test/cached/followedStore.test.ts"
-  },
-  {
     name: "a value that was loaded while its invalidation was pending is kept, where no change reaches it",
     in: "believeShortly",
     find: "flight.changedWhileAsked = true",

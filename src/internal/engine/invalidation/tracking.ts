@@ -154,8 +154,6 @@ const follow = Effect.fnUntraced(function*(self: Flights, tier: StoreTier, state
  */
 const markTracked = (self: Flights, tier: StoreTier, wasTracked: boolean): void => {
   setUntracked(self, tier, false)
-  // A value that the store has not acknowledged may be older than changes of the time in which none arrived.
-  Pending.giveUpAll(tier.pending)
   if (wasTracked) return void forgetAll(self)
   self.mutations++
   unshareAll(self)
