@@ -61,8 +61,9 @@ const valueOf = (origin: Origin): number => origin._tag === "Set" ? origin.n : o
 const beganAt = ({ endedAt, flight, id }: Load): number =>
   Math.max(endedAt!, id === streamId ? flight?.endedAt ?? 0 : 0)
 
-/** A late store may have carried out a touch after it was given up. */
-const isBefore = ({ config: { faults } }: World, touch: Touch, { n }: Origin): boolean => touch.done < n && faults === 0
+/** A late or far store may have carried out a touch after it was given up. */
+const isBefore = ({ config: { faults, features } }: World, touch: Touch, { n }: Origin): boolean =>
+  touch.done < n && faults === 0 && !features.includes("far")
 
 /** As the read inherits: `life` is the default. */
 const endOf = (load: Load): number =>
