@@ -173,17 +173,18 @@ Object.setPrototypeOf(
     label: "Cached",
     evaluate(fiber) {
       const cache = cacheOfFiber(fiber)
-      const { ofLayer } = this.traits
-      return cache.read(fiber, (ofLayer === undefined ? this : ofLayer(cache, this)) as unknown as Request)
+      return cache.read(fiber, requestOf(cache, this))
     }
   })
 )
 
 /** The request of a cached effect. `undefined` for any other value. */
-export const requestIn = (cache: Cache, value: unknown): Request | undefined => {
-  if (!(value instanceof CachedEffect)) return undefined
-  const { ofLayer } = value.traits
-  return (ofLayer === undefined ? value : ofLayer(cache, value)) as unknown as Request
+export const requestIn = (cache: Cache, value: unknown): Request | undefined =>
+  value instanceof CachedEffect ? requestOf(cache, value) : undefined
+
+const requestOf = (cache: Cache, self: CachedEffect): Request => {
+  const { ofLayer } = self.traits
+  return (ofLayer === undefined ? self : ofLayer(cache, self)) as unknown as Request
 }
 
 interface AnyOptions extends CombinatorOptions, StrategyOptions {}

@@ -221,7 +221,7 @@ it.effect("a caller that cannot use what its flight has found loads without aski
     over(fake, { memory: false }),
     Effect.gen(function*() {
       const { load } = counting()
-      // The timeout makes a flight of it, which the other reader joins.
+      // A read with a timeout starts a flight, which the other reader joins.
       const patient = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour", timeout: "1 minute" }))
       const fresh = load.pipe(Cached.ttl({ key: "k", ttl: "20 millis", timeout: "1 minute" }))
       yield* patient

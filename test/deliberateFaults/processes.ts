@@ -11,9 +11,9 @@ export interface ProcessFault extends Fault {
 const noSecondDrop: ProcessFault = {
   name: "no second local drop",
   sought: "by hand",
-  in: "invalidateTags",
-  find: "return Effect.ensuring(sent, Effect.suspend(() => forEachChunk(tags, forgetTags)))",
-  replace: "return Effect.asVoid(sent)"
+  in: "acknowledged",
+  find: "item.target._tag === \"Tags\"",
+  replace: "false"
 }
 
 const versionsAfterLoad: ProcessFault = {

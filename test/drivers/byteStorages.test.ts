@@ -36,7 +36,7 @@ describe.each(Object.entries(folders))("a cache in a folder by %s", (_, open) =>
       const get = (id: number) =>
         Effect.succeed(`user ${id}`).pipe(Cached.ttl({ key: new User({ id }), ttl: "1 hour", tags: ["all"] }))
       yield* inProcess(Effect.andThen(Cached.setMany(ids.map((id) => [id, id] as const)), get(1)))
-      // The first load that names a new tag makes its marker, and is not stored.
+      // The first load that names a new tag creates the tag's marker, and its result is not stored.
       yield* inProcess(get(1))
       yield* inProcess(Effect.gen(function*() {
         expect((yield* Cached.getMany(ids)).map(Option.getOrUndefined)).toEqual(ids)

@@ -56,7 +56,7 @@ describe("routed", () => {
       yield* Effect.succeed(1).pipe(Cached.withStrategy({ key: user }))
       yield* Effect.succeed(1).pipe(Cached.withStrategy({ key: "a" }))
       expect([yield* lifeOf(user), yield* lifeOf("a")]).toEqual([Option.some(2), Option.some(1)])
-      // A route whose layer has no strategy has none of another route.
+      // A route without a strategy does not use that of another route.
       expect(diesWith(yield* Effect.exit(Effect.succeed(1).pipe(Cached.withStrategy({ key: "text:a" })))))
         .toContain("strategy")
       yield* Cached.set(user, 2)

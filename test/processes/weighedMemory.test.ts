@@ -10,7 +10,7 @@ interface Measured {
 
 const run = (heap: number, megabytes: number, kinds: string, way: string): Measured => {
   const { status, stderr, stdout } = runWithHeap(
-    // Incremental marking keeps garbage that is made while it marks: how much, is a matter of timing.
+    // Incremental marking keeps garbage that is made meanwhile, and its amount depends on timing.
     ["--expose-gc", "--no-incremental-marking", `--max-old-space-size=${heap}`],
     join(import.meta.dirname, "weighedMemory.ts"),
     `${megabytes}`,

@@ -31,12 +31,11 @@ export interface Keyv {
  *
  * **When to use**
  *
- * Use for a storage that Keyv reaches and this library has no store for. The package `keyv` is yours: the store needs
- * only the instance.
+ * Use for a storage that Keyv reaches and this library has no store for. You install `keyv` and pass an instance.
  *
  * **Details**
  *
- * - The instance needs `throwOnErrors: true`: otherwise Keyv reports a removal that has failed as done. Throws a
+ * - The instance needs `throwOnErrors: true`: otherwise Keyv reports a failed removal as done. Throws a
  *   `CacheConfigError` without it.
  * - Values are text (base64), so that every adapter can keep them. Entries have the time to live of the cache.
  * - `Cached.clear` clears the instance: give it a namespace of its own. `Cached.size`, listings and patterns need an
@@ -71,25 +70,25 @@ export const make = (keyv: Keyv): Store.Store => {
   }
   if (keyv.throwOnErrors !== true) {
     throw mistake(
-      "KeyvStore needs a Keyv (version 5) with throwOnErrors: true, because Keyv otherwise reports as done what has " +
-        "failed: new Keyv({ store, throwOnErrors: true })"
+      "KeyvStore needs a Keyv (version 5) with throwOnErrors: true, because without it Keyv reports failed operations " +
+        "as done: new Keyv({ store, throwOnErrors: true })"
     )
   }
   const { iterator } = keyv
   return ByteStorage.make({
     name: "keyv",
-    get: (key) => Effect.map(Effect.promise(() => keyv.get(key)), bytesOf),
+    get: (key) => Effect.map(ByteStorage.promised(() => keyv.get(key)), bytesOf),
     set: (key, value, leftMillis) =>
-      Effect.promise(async () => {
+      ByteStorage.promised(async () => {
         const isSet = await keyv.set(key, Base64.encode(value), leftMillis === undefined ? 0 : Math.ceil(leftMillis))
         if (isSet === false) throw new Error("Keyv has not set the value")
       }),
-    remove: (key) => Effect.promise(() => keyv.delete(key)),
+    remove: (key) => ByteStorage.promised(() => keyv.delete(key)),
     list: iterator &&
       Stream.suspend(() =>
         Stream.map(Stream.fromAsyncIterable(iterator(undefined), (error) => error), ([, value]) => bytesOf(value))
       ),
-    clear: Effect.promise(() => keyv.clear())
+    clear: ByteStorage.promised(() => keyv.clear())
   })
 }
 

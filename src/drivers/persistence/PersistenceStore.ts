@@ -30,12 +30,12 @@ const what = "PersistenceStore.make"
  *
  * **When to use**
  *
- * Use if the program has a `KeyValueStore` already, or runs where another one is missing: `KeyValueStore.layerStorage`
- * keeps a cache in the `localStorage` of a browser.
+ * Use if the program already has a `KeyValueStore`, or for a cache in the `localStorage` of a browser
+ * (`KeyValueStore.layerStorage`).
  *
  * **Details**
  *
- * - A `KeyValueStore` knows no time to live: an entry stays until the cache removes it or is cleared.
+ * - A `KeyValueStore` has no time to live: an entry stays until the cache removes it or is cleared.
  * - `Cached.clear` removes the keys with the prefix, and no others.
  * - Throws a `CacheConfigError` for anything but a `KeyValueStore`, and for an empty `prefix`.
  *
@@ -67,7 +67,7 @@ export const make = (storage: KeyValueStore.KeyValueStore, options: Options = {}
   const { prefix = "effect-cached" } = options
   if (typeof prefix !== "string" || prefix === "") throw mistake(`prefix of ${what} must be a text, like "my-app"`)
   const start = `${prefix}:`
-  const place = (key: string): string => key.startsWith(start) ? key : start + key
+  const place = (key: string): string => start + key
   return ByteStorage.make({
     name: "persistence",
     get: (key) => storage.getUint8Array(place(key)),
@@ -75,7 +75,10 @@ export const make = (storage: KeyValueStore.KeyValueStore, options: Options = {}
     remove: (key) =>
       Effect.flatMap(storage.has(place(key)), (isThere) => Effect.as(storage.remove(place(key)), isThere)),
     list: Stream.unwrap(
-      Effect.map(storage.keys, (keys) => Stream.fromIterable(keys.filter((key) => key.startsWith(start))))
+      Effect.map(
+        storage.keys,
+        (keys) => Stream.fromIterable(keys.flatMap((key) => key.startsWith(start) ? [key.slice(start.length)] : []))
+      )
     )
   })
 }

@@ -3,7 +3,6 @@
  * the id (4 bytes, big-endian), the id as JSON, and the frame. So a listing finds the ids, and a value that another id
  * has under the same key is a miss.
  */
-import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import type { Stored } from "../../CacheEntry.ts"
@@ -15,7 +14,7 @@ import { byteStorages } from "../../internal/defaults/stores.ts"
 import { hash } from "../../internal/key/id.ts"
 import * as Store from "../../Store.ts"
 
-/** A storage of bytes. If an operation fails or dies, the reason becomes the cause of a `StoreError`. */
+/** A storage of bytes. The error of a failed operation becomes the cause of a `StoreError`. */
 interface ByteStorage {
   readonly name: string
   readonly get: (key: string) => Effect.Effect<Uint8Array | undefined, unknown>
@@ -29,14 +28,16 @@ interface ByteStorage {
   readonly clear?: Effect.Effect<void, unknown> | undefined
 }
 
+/** Runs an operation of a library that works with promises. */
+export const promised = <A>(run: () => Promise<A>): Effect.Effect<A, unknown> =>
+  Effect.tryPromise({ try: run, catch: (error) => error })
+
 export const make = (storage: ByteStorage): Store.Store => {
   const { clear, list, name } = storage
-  const asked: Asked = (operation, effect) =>
-    Effect.catchCause(
-      effect,
-      (cause) =>
-        Effect.fail(new StoreError({ store: name, operation, reason: "Unavailable", cause: Cause.squash(cause) }))
-    )
+  const faultOf = (operation: string) => (cause: unknown): StoreError =>
+    new StoreError({ store: name, operation, reason: "Unavailable", cause })
+  const asked = <A>(operation: string, effect: Effect.Effect<A, unknown>): Effect.Effect<A, StoreError> =>
+    Effect.mapError(effect, faultOf(operation))
   return Store.make({
     name,
     // The markers of tags are kept in the storage too, whether it outlives the process or not.
@@ -49,29 +50,22 @@ export const make = (storage: ByteStorage): Store.Store => {
         return asked("set", storage.set(keyOf(id), write(id, entry), ends ? Math.max(1, leftMillis) : undefined))
       }),
     remove: (id) => asked("remove", storage.remove(keyOf(id))),
-    scan: list && (({ prefix = "" } = {}) => scan(asked, storage, list, prefix)),
+    scan: list && (({ prefix = "" } = {}) => Stream.mapError(scan(storage, list, prefix), faultOf("scan"))),
     clear: clear && asked("clear", clear)
   })
 }
 
-type Asked = <A>(operation: string, effect: Effect.Effect<A, unknown>) => Effect.Effect<A, StoreError>
-
+/** Lists the entries whose ids begin with a prefix. Reads the values of which only the keys are listed. */
 const scan = (
-  asked: Asked,
-  { get, name }: ByteStorage,
+  { get }: ByteStorage,
   list: NonNullable<ByteStorage["list"]>,
   prefix: string
-): Stream.Stream<Store.Scanned, StoreError> =>
+): Stream.Stream<Store.Scanned, unknown> =>
   list.pipe(
-    Stream.catchCause((cause) =>
-      Stream.fail(
-        new StoreError({ store: name, operation: "scan", reason: "Unavailable", cause: Cause.squash(cause) })
-      )
-    ),
     Stream.mapEffect(
       (found) =>
         typeof found === "string"
-          ? Effect.map(asked("scan", get(found)), (value) => scanned(value, prefix, found))
+          ? Effect.map(get(found), (value) => scanned(value, prefix, found))
           : Effect.succeed(scanned(found, prefix)),
       { concurrency: byteStorages.concurrency }
     ),
@@ -80,7 +74,7 @@ const scan = (
 
 const scanned = (value: Uint8Array | undefined, prefix: string, key?: string): Store.Scanned | undefined => {
   const id = value && idIn(value)
-  if (id?.startsWith(prefix) !== true || key?.endsWith(keyOf(id)) === false) return undefined
+  if (id?.startsWith(prefix) !== true || (key !== undefined && key !== keyOf(id))) return undefined
   const entry = read(id, value!)
   return entry && { id, meta: entry.meta }
 }

@@ -42,12 +42,12 @@ const what = "UnstorageStore.make"
  *
  * **When to use**
  *
- * Use for a storage that unstorage reaches and this library has no store for. The package `unstorage` is yours: the
- * store needs only the instance.
+ * Use for a storage that unstorage reaches and this library has no store for. You install `unstorage` and pass an
+ * instance.
  *
  * **Details**
  *
- * - Drivers that know a time to live get it in seconds. Others keep an entry until the cache removes it.
+ * - Drivers that support a time to live get it in seconds. Others keep an entry until the cache removes it.
  * - `Cached.clear` removes what is below `base`, and nothing else.
  * - Throws a `CacheConfigError` for anything but an instance, and for a `base` that is empty or has other characters
  *   than letters, digits, `_`, `-` and `:`.
@@ -83,21 +83,26 @@ export const make = (storage: Unstorage, options: Options = {}): Store.Store => 
   if (typeof base !== "string" || !/^[\w-]+(:[\w-]+)*$/.test(base)) {
     throw mistake(`base of ${what} must consist of letters, digits, "_", "-" and ":", like "my-app:cache"`)
   }
-  const place = (key: string): string => key.startsWith(`${base}:`) ? key : `${base}:${key}`
+  const place = (key: string): string => `${base}:${key}`
   return ByteStorage.make({
     name: "unstorage",
-    get: (key) => Effect.map(Effect.promise(() => storage.getItemRaw(place(key))), bytesOf),
+    get: (key) => Effect.map(ByteStorage.promised(() => storage.getItemRaw(place(key))), bytesOf),
     set: (key, value, leftMillis) => {
       const ttl = leftMillis === undefined ? {} : { ttl: Math.ceil(leftMillis / 1000) }
-      return Effect.promise(() => storage.setItemRaw(place(key), value, ttl))
+      return ByteStorage.promised(() => storage.setItemRaw(place(key), value, ttl))
     },
     remove: (key) =>
-      Effect.promise(async () => {
+      ByteStorage.promised(async () => {
         const isThere = await storage.hasItem(place(key))
         await storage.removeItem(place(key))
         return isThere
       }),
-    list: Stream.unwrap(Effect.map(Effect.promise(() => storage.getKeys(base)), Stream.fromIterable))
+    list: Stream.unwrap(
+      Effect.map(
+        ByteStorage.promised(() => storage.getKeys(base)),
+        (keys) => Stream.fromIterable(keys.map((key) => key.slice(base.length + 1)))
+      )
+    )
   })
 }
 

@@ -46,7 +46,7 @@ export const make = (coherence: Coherence, name: string): Choice => ({
   recent: new Set()
 })
 
-/** Takes the choice until the scope closes. Of several caches over one store, only the first one chooses. */
+/** Takes the choice until the scope closes. If several caches use one store, only the first one chooses. */
 export const claim = (self: Choice): Effect.Effect<Choice, never, Scope.Scope> =>
   Effect.suspend(() => {
     if (!self.isFree) return Effect.succeed(self)

@@ -204,7 +204,7 @@ const acknowledged = <A>(
   { alone, budget: given, effect, operation }: Sending<A>
 ): Effect.Effect<A | undefined> =>
   Effect.withFiber((fiber) => {
-    const { front: { tagEpochs }, pending } = tier
+    const { front, pending } = tier
     const policy = fiber.getRef(Policy.Current)
     const budget = given ?? budgetOf(tier, policy)
     for (const item of items) item.isAsked = true
@@ -214,7 +214,10 @@ const acknowledged = <A>(
         if (!isFault(answer) || isKeptOut(answer)) {
           for (const item of items) {
             // In the same step, because an entry that was read before may be older than the invalidation.
-            if (item.target._tag === "Tags") TagEpochs.invalidate(tagEpochs, item.target.tags, item.target.mode)
+            if (item.target._tag === "Tags") {
+              front.mutations++
+              TagEpochs.invalidate(front.tagEpochs, item.target.tags, item.target.mode)
+            }
             Pending.acknowledge(pending, item)
           }
           return Effect.succeed(isFault(answer) ? undefined : answer)

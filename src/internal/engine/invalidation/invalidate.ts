@@ -96,21 +96,15 @@ export const invalidateTags = (
   Effect.uninterruptibleMask((restore) => {
     if (tags.length === 0) return Effect.void
     countInvalidated(self, "tag", tags.length, mode)
-    const forgetTags = (tags: ReadonlyArray<string>): void => {
-      self.mutations++
-      TagEpochs.invalidate(self.tagEpochs, tags, mode)
-    }
     const { storeTier: tier } = self
     const items: Array<Pending.Item> = []
     const begun = forEachChunk(tags, (tags) => {
       if (tier !== undefined) items.push(Pending.add(tier.pending, Pending.tagsTarget(tier.pending, tags, mode)))
-      forgetTags(tags)
+      self.mutations++
+      TagEpochs.invalidate(self.tagEpochs, tags, mode)
       emitInvalidate(self, { tags, mode })
     })
-    if (tier === undefined) return begun
-    const sent = Effect.flatMapEager(begun, () => tier.steps.send(tier, items, restore))
-    // `forgetTags` runs again at the end: an entry read before the store answered may be older than the invalidation.
-    return Effect.ensuring(sent, Effect.suspend(() => forEachChunk(tags, forgetTags)))
+    return tier === undefined ? begun : Effect.flatMapEager(begun, () => tier.steps.send(tier, items, restore))
   })
 
 const emitInvalidate = (self: Flights, what: Partial<Extract<CacheEvent, { readonly _tag: "Invalidate" }>>): void => {

@@ -39,7 +39,7 @@ export const loadsOf =
     const former = base.memory.entries.get(flight.id)
     const asked = { flight, bornAt: base.tagEpochs.epoch, former }
     const begin = (grant: Grant) => {
-      // The load begins only now. Earlier changes do not concern it; the start of tracking counts as a change of all.
+      // Changes before the load do not concern it, nor does the start of tracking, which counts as a change of all.
       readChecks.set(flight.id, { ...asked, since: base.watches.step, ...grant })
       return counted(flight, load)
     }
