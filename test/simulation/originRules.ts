@@ -271,12 +271,7 @@ const checkStale = (self: World, read: Read, origin: Origin, what: string): void
   const { spec } = read
   if (spec === undefined || isShared(read, origin)) return
   if (spec.kind !== "softTtl" && spec.kind !== "failover") return
-  const grown = origin._tag !== "Load" || !mayGrow(origin)
-    ? 0
-    : hasConstant(spec)
-    ? spec.soft
-    : grownEnd(self, origin) - beganAt(origin)
-  const softAt = origin._tag === "Set" ? Infinity : beganAt(origin) + Math.max(softOf(origin), grown)
+  const softAt = softEnd(self, spec, origin)
   if (spec.kind === "softTtl" && writesBetween(self, read, origin, "soft").length === 0) {
     // A touch has moved the soft deadline too.
     const isTouched = self.touches.some(({ done, id }) => id === origin.id && done > origin.n)
@@ -288,6 +283,8 @@ const checkStale = (self: World, read: Read, origin: Origin, what: string): void
   if (spec.timeout !== undefined && elapsed >= spec.timeout) return
   // A refresh that hung in the store is a failure too, and no load was seen of it.
   const slow = self.config.store === "async" || self.config.store === "derived"
+  // A load whose strategy throws when it decides on what the store has fails before it begins.
+  if (slow && self.now() < (self.undecided.get(read.id) ?? -Infinity) + 5000) return
   if (slow && self.now() >= (self.refreshed.get(read.id) ?? Infinity) + self.config.refreshTimeout) return
   const excused = self.loads.some((load) =>
     load.id === read.id && load.exit !== undefined && Exit.isFailure(load.exit) && load.flight !== undefined &&
@@ -296,6 +293,13 @@ const checkStale = (self: World, read: Read, origin: Origin, what: string): void
   if (!excused && !self.loads.some((load) => load.id === read.id && isGivenUp(self, read, load))) {
     violate(self, `P6: ${what}, stale, though no load failed`)
   }
+}
+
+/** When a value reaches its soft deadline for reads of this kind. */
+const softEnd = (self: World, spec: Spec, origin: Origin): number => {
+  if (origin._tag === "Set") return Infinity
+  const grown = !mayGrow(origin) ? 0 : hasConstant(spec) ? spec.soft : grownEnd(self, origin) - beganAt(origin)
+  return beganAt(origin) + Math.max(softOf(origin), grown)
 }
 
 /**
@@ -334,6 +338,8 @@ const checkGoesOn = (self: World, read: Read, origin: Origin, what: string): voi
   if (flights.size !== 1 || flight === undefined || !flight.policy.writes || read.left.has(flight)) return
   // One of several reads at once may have been answered before the flight began, and then waited for the others.
   if (read.many && !read.live.some((load) => load.flight === flight)) return
+  // It may also have been answered at once, because its value was fresh.
+  if (read.many && read.begunAt < softEnd(self, read.spec!, origin)) return
   for (const load of self.loads) {
     if (load.flight !== flight || load.exit === undefined || Exit.isSuccess(load.exit) || load.endedAt !== self.now()) {
       continue

@@ -77,6 +77,8 @@ export interface World {
   readonly overtaken: Map<string, number>
   /** Since when a reader may have refreshed an id in the background. */
   readonly refreshed: Map<string, number>
+  /** By id: when a strategy last failed to decide, which fails the load that asked it. */
+  readonly undecided: Map<string, number>
   /** By call: when a reader left that may have waited for its loads. */
   readonly lastWaited: Map<Load["together"], number>
   /** The names of the writes that the store has received. */
@@ -120,6 +122,7 @@ export const makeWorld = (config: Config, now: () => number, log: Array<string> 
   replaced: new Map(),
   overtaken: new Map(),
   refreshed: new Map(),
+  undecided: new Map(),
   lastWaited: new Map(),
   stored: new Set(),
   foreign: new Map(),
