@@ -1,6 +1,7 @@
 /** How things are measured: beside each other in one process, in turn, many short rounds each. */
 import { Effect } from "effect"
 import type { Caching } from "effect-cached"
+import { type PerformanceEntry, PerformanceObserver } from "node:perf_hooks"
 
 /** One subject to measure: the effect of its `i`th call. */
 export type Body = (i: number) => Effect.Effect<unknown, unknown, Caching.Caching>
@@ -83,24 +84,40 @@ export const processorMillis = (): number => {
   return (system + user) / 1000
 }
 
-/** Watches the turns of the event loop, in processor time; `longest` of those since it was asked last. */
+/**
+ * Watches the turns of the event loop, in processor time: the `longest` since it was asked last, and the longest
+ * without the collections of garbage (`own`). The caller waits a moment before it asks: collections are reported late.
+ */
 export const watchTurns = () => {
-  let [last, longest, watching] = [processorMillis(), 0, true]
+  let [last, lastAt, watching] = [processorMillis(), performance.now(), true]
+  let turns: Array<{ readonly from: number; readonly to: number; readonly millis: number }> = []
+  let collections: Array<PerformanceEntry> = []
+  const observer = new PerformanceObserver((list) => void collections.push(...list.getEntries()))
+  observer.observe({ entryTypes: ["gc"] })
   const turn = (): void => {
-    const now = processorMillis()
-    longest = Math.max(longest, now - last)
+    const [now, at] = [processorMillis(), performance.now()]
+    if (now - last > 1) turns.push({ from: lastAt, to: at, millis: now - last })
     last = now
+    lastAt = at
     if (watching) setImmediate(turn)
   }
   setImmediate(turn)
+  const ownOf = ({ from, millis, to }: typeof turns[number]): number => {
+    const inside = collections.filter(({ startTime }) => startTime >= from && startTime < to)
+    return millis - inside.reduce((sum, { duration }) => sum + duration, 0)
+  }
   return {
-    longest: (): number => {
-      const millis = longest
-      longest = 0
-      return millis
+    longest: (): { readonly longest: number; readonly own: number } => {
+      collections.push(...observer.takeRecords())
+      const longest = Math.max(0, ...turns.map(({ millis }) => millis))
+      const own = Math.max(0, ...turns.map(ownOf))
+      turns = []
+      collections = []
+      return { longest, own }
     },
     end: (): void => {
       watching = false
+      observer.disconnect()
     }
   }
 }

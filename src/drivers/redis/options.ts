@@ -51,7 +51,7 @@ interface CommonOptions {
    * `"keys"`: the server remembers what each process has read, and reports changes of only that. `"auto"`: whichever
    * of the two suits this process. `"messages"`: processes notify each other. `"none"`: not at all. With the last two,
    * memory is trusted for `maxStaleness`.
-   * @default `"broadcast"`
+   * @default `"auto"`
    */
   readonly coherence?: Coherence | undefined
 }

@@ -12,8 +12,8 @@ export const replicas = 0
 /** By default, a layer starts even if the server is unreachable, and uses the server once it is reachable. */
 export const connect = "eventually" as const
 
-/** By default, the server reports every change to every process with a memory tier. */
-export const coherence = "broadcast" as const
+/** By default, the server first reports every change to a process, and less if little of that concerns the process. */
+export const coherence = "auto" as const
 
 export const connection = {
   connectMillis: 1000,

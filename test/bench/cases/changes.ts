@@ -148,7 +148,7 @@ const drained = Effect.gen(function*() {
   yield* order({ _tag: "Remove" })
   while ((yield* Cached.stats).size > 0) yield* Effect.sleep("20 millis")
   turns.end()
-  return turns.longest() * 1e6
+  return turns.longest().longest * 1e6
 })
 
 const program = Effect.gen(function*() {

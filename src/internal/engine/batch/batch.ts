@@ -8,7 +8,7 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import { CurrentLogAnnotations } from "effect/References"
 import type { SchedulerDispatcher } from "effect/Scheduler"
-import { waves } from "../../defaults/bounds.ts"
+import { chunk, waves } from "../../defaults/bounds.ts"
 import * as Turns from "../../time/turns.ts"
 import { forEachWave } from "../../time/waves.ts"
 import { recordShared } from "../derived/recorder.ts"
@@ -300,7 +300,9 @@ const lookup = (self: State, call: Call): Effect.Effect<BatchAnswers, unknown, a
   const tries = retry === undefined ? callAll : retried(firstOf(call).flight, callAll, { schedule: retry, onRelease })
   // If all flights have left before the call begins, the user's lookup does not run.
   const calling = Effect.suspend(() => call.waiting === 0 ? Effect.interrupt : tries)
-  return checked(keys, Effect.withFiber((fiber) => inScope(fiber, calling, (_, exit) => onRelease(exit), undefined)))
+  // The turn that has listed many keys may be used up already.
+  const inTurn = keys.length > chunk ? Effect.andThen(Effect.yieldNow, calling) : calling
+  return checked(keys, Effect.withFiber((fiber) => inScope(fiber, inTurn, (_, exit) => onRelease(exit), undefined)))
 }
 
 const settle = (
