@@ -29,7 +29,11 @@ const floors = [
   { name: "3 (engine)", files: /^(Caching|Eviction)\.ts$|^internal\/engine\//, packages: [effect] },
   { name: "4 (language)", files: /^(CachePolicy|Cached|Guard|Transaction)\.ts$|^(cached|guard)\//, packages: [effect] },
   { name: "5 (ready-made)", files: /^(CacheLayer|index)\.ts$|^layers\//, packages: [effect] },
-  { name: "6 (surfaces)", files: /^Cache(Metrics|Reactivity)\.ts$|^(explain|metrics|testing)\//, packages: [effect] },
+  {
+    name: "6 (surfaces)",
+    files: /^Cache(Metrics|Reactivity)\.ts$|^(bridges|explain|metrics|testing)\//,
+    packages: [effect]
+  },
   {
     name: "7 (outer surfaces)",
     // Each is a folder that comes with its first file.

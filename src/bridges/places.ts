@@ -1,0 +1,45 @@
+/** The keys of another interface as string keys of a cache, below a prefix, so that they can be listed again. */
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import * as Cached from "../Cached.ts"
+import type { StoreError } from "../CacheError.ts"
+import { id } from "../CacheKey.ts"
+import type { Caching } from "../Caching.ts"
+import { hash } from "../internal/key/id.ts"
+import { mistake } from "../internal/options/options.ts"
+
+/** A value, with its key if the key is too long to be part of an id. */
+interface Item<A> {
+  readonly key?: string
+  readonly value: A
+}
+
+export const checkPrefix = (what: string, prefix: unknown): string => {
+  if (typeof prefix === "string" && /^[^~]/.test(prefix)) return prefix
+  throw mistake(`prefix of ${what} must be a text that does not begin with "~", like "my-app"`)
+}
+
+export const placeOf = (prefix: string, key: string): string => {
+  const place = `${prefix}:${key}`
+  return id(place) === place ? place : `${prefix}#${hash(key)}`
+}
+
+export const itemOf = <A>(prefix: string, key: string, value: A): Item<A> =>
+  placeOf(prefix, key).startsWith(`${prefix}:`) ? { value } : { key, value }
+
+export const valueOf = <A>(item: Option.Option<unknown>): A | undefined =>
+  Option.isSome(item) ? (item.value as Item<A>).value : undefined
+
+export const keysOf = (prefix: string, start = ""): Stream.Stream<string, StoreError, Caching> =>
+  Stream.merge(Cached.scan(`${plain(`${prefix}:${start}`)}*`), Cached.scan(`${plain(prefix)}#*`)).pipe(
+    Stream.mapEffect((place) =>
+      place.startsWith(`${prefix}:`)
+        ? Effect.succeed(place.slice(prefix.length + 1))
+        : Effect.map(Cached.getOption(place), (item) =>
+          Option.isSome(item) ? (item.value as Item<unknown>).key : undefined)
+    ),
+    Stream.filter((key): key is string => key?.startsWith(start) === true)
+  )
+
+const plain = (text: string): string => text.replaceAll(/[*?[]/g, "[$&]")
