@@ -12,7 +12,8 @@ import type { StoreError } from "../CacheError.ts"
  * - `TagChanged`: a tag was invalidated, hard or soft
  * - `AllChanged`: the store was cleared
  * - `Gap`: some changes were lost, so every entry in memory has to be read again
- * - `Coherent`: from this item on, no change is missed. The `changes` stream emits it first, as soon as it listens
+ * - `Coherent`: from this item on, no change is missed. The `changes` stream emits it first, as soon as it listens.
+ *   Only `Reports` may precede it
  * - `Partial`: until the next `Coherent`, some changes may be missed, but all others are reported. `why` is the reason,
  *   which is logged; it is absent if the program has chosen that
  * - `Reports`: from this item on, the store reports changes of `all` ids and tags, or only of those that this process

@@ -102,10 +102,11 @@ const track = Effect.fnUntraced(function*(
   const { choice, offer } = self
   const present = yield* begin(self, choice.kind)
   yield* began
-  if (choice.isFree) {
-    offer({ _tag: "Reports", of: choice.kind === "keys" ? "reads" : "all", answer: Choice.hold(choice) })
-  }
+  const answer = Choice.hold(choice)
+  // The cache must know of a kind that reports less before it trusts its memory.
+  if (choice.isFree && choice.kind === "keys") offer({ _tag: "Reports", of: "reads", answer })
   offer({ _tag: "Coherent" })
+  if (choice.isFree && choice.kind === "broadcast") offer({ _tag: "Reports", of: "all", answer })
   return yield* choice.isFree ? alternate(self, present) : present.lost
 })
 
