@@ -23,7 +23,7 @@ let made = 0
 const { besides, storeOf, watchLateness } = await import(new URL(module, import.meta.url).href) as {
   /** The steps of mixed work beside reads, one of each kind. Present if the store has locks and transactions. */
   readonly besides?: (parts: Parts) => Effect.Effect<ReadonlyArray<Effect.Effect<unknown>>, never, Scope.Scope>
-  readonly storeOf: (where: unknown) => Effect.Effect<Store.Store, never, never>
+  readonly storeOf: (where: unknown, name: string) => Effect.Effect<Store.Store, never, never>
   /** Present if the store involves more than this process. */
   readonly watchLateness?: (where: unknown, name: string, recorder: Recorder) => void
 }
@@ -34,7 +34,7 @@ const layer = Layer.provide(
     ...work.leaseMillis === undefined ? {} : { lease: work.leaseMillis },
     ...work.storeTimeoutMillis === undefined ? {} : { storeTimeout: work.storeTimeoutMillis }
   }),
-  Layer.effect(Store.Store, Effect.map(storeOf(where), (store) => tracked(store, { write })))
+  Layer.effect(Store.Store, Effect.map(storeOf(where, name), (store) => tracked(store, { write })))
 )
 
 const block = (millis: number): void => {

@@ -20,6 +20,9 @@ export const knownIds = 1024
 /** The maximum number of ids that wait for `retryAfter` before they are loaded again. */
 export const throttledIds = 10_000
 
+/** The entries that are remembered because a change of them was reported, to count those that had not changed. */
+export const toldIds = 1000
+
 /** The maximum number of remembered ids for which a failed load has ruled out falling back to the stale value. */
 export const answeredIds = 10_000
 

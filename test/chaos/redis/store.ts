@@ -16,10 +16,13 @@ export interface Where {
   readonly prefix: string
 }
 
-export const storeOf = ({ isCluster, witness: _, ...options }: Where) =>
-  Effect.orDie(
+/** Every second process receives the changes of what it has read alone. */
+export const storeOf = ({ isCluster, witness: _, ...where }: Where, name: string) => {
+  const options = { ...where, coherence: Number(/\d+/.exec(name)) % 2 === 1 ? "keys" : "auto" } as const
+  return Effect.orDie(
     isCluster === true ? RedisStore.makeCluster(options as RedisStore.ClusterOptions) : RedisStore.make(options)
   )
+}
 
 /** Writes down how late the machine itself is. */
 export const watchLateness = ({ prefix, witness: url }: Where, name: string, recorder: Recorder): void =>

@@ -30,6 +30,7 @@ import { emit } from "../telemetry/events.ts"
 import * as Incident from "../telemetry/incident.ts"
 import * as Log from "../telemetry/log.ts"
 import { total } from "../telemetry/stats.ts"
+import { noteTold } from "../telemetry/told.ts"
 import { emptyMemory, forgetAll } from "./invalidate.ts"
 import { replayNow } from "./replay.ts"
 
@@ -388,6 +389,8 @@ const applyChange = (self: Flights, tier: StoreTier, change: Change | undefined)
       if (!isHeld(self, tier, change.id)) self.stats.toldInVain++
       noteChange(self, change.id)
       if (!Pending.isUnasked(tier.pending, change.id)) {
+        const entry = tier.reports === "reads" ? self.memory.entries.get(change.id) : undefined
+        if (entry !== undefined) noteTold(tier.told, entry)
         Pending.giveUp(tier.pending, change.id)
         Memory.remove(self.memory, change.id, "invalidated")
       }

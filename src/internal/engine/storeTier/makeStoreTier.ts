@@ -39,6 +39,7 @@ export const makeStoreTier = (front: MemoryTier, options: StoreTierOptions, step
     untracked: false,
     reports: options.store.capabilities.changes === "reads" ? "reads" : "all",
     captures: 0,
+    told: new Map(),
     clears: 0,
     knownTagVersions: KnownTagVersions.make(),
     unaskedWaiting: 0,

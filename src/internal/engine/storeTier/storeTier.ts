@@ -10,6 +10,7 @@ import type { TurnLimit } from "../../time/turnLimit.ts"
 import type { Entry } from "../memory/entry.ts"
 import type { MemoryTier } from "../memory/memory.ts"
 import type * as Incident from "../telemetry/incident.ts"
+import type { Told } from "../telemetry/told.ts"
 import type * as Background from "./background.ts"
 import type * as Circuit from "./circuit.ts"
 import type * as Pending from "./pendingInvalidations.ts"
@@ -144,6 +145,7 @@ export interface StoreTier extends StoreTierOptions {
   untracked: boolean
   /** Which changes the store reports: of all, of what this process has asked the store for, or both for a moment. */
   reports: "all" | "both" | "reads"
+  readonly told: Told
   readonly knownTagVersions: KnownTagVersions
   /** How often loads have captured markers of ids. A value read before a capture may be older than those markers. */
   captures: number
