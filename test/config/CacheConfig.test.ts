@@ -143,6 +143,10 @@ describe("fromUrl", () => {
         ["disk:./100%", "The URL of the cache has a % in its path that begins no code: write it as %25"],
         ["redis:host", "The URL of the cache needs the address of a server: redis://user@host:6379/0"],
         [
+          "redis://user:a?capacity=5@host:6379",
+          "The URL of the cache has an @ after the host: write it as %40. In a user or password, write / as %2F and ? as %3F"
+        ],
+        [
           "redis+cluster://a,b/3",
           "The URL of a cluster must end after its hosts: redis+cluster://host1:6379,host2:6379"
         ],

@@ -14,7 +14,7 @@ export const faults: ReadonlyArray<UnitFault> = [
     in: "writeDraft",
     find: "`${self.owner}-${process.pid}-${self.drafts++}.tmp`",
     replace: "`${process.pid}.tmp`",
-    by: "test/processes/threads.test.ts"
+    by: "test/drivers/files/FilesStore.test.ts"
   },
   {
     name: "a file that is not plain is opened",

@@ -565,6 +565,17 @@ describe("two processes on one folder", () => {
       expect(list(directory).filter((name) => name.endsWith(".tmp"))).toEqual([young])
     }))
 
+  it.effect("a draft that a process with the same number has left keeps nothing from being written", () =>
+    Effect.gen(function*() {
+      const directory = yield* tempDirectory
+      const draft = `${process.pid}.tmp`
+      fs.writeFileSync(join(directory, draft), "half")
+      const store = yield* open(directory)
+      yield* store.set("a", entry(1))
+      expect(yield* store.size).toBe(1)
+      expect(list(directory)).toContain(draft)
+    }))
+
   it.effect("of two processes that make a marker only one does", () =>
     Effect.gen(function*() {
       const directory = yield* tempDirectory
