@@ -193,6 +193,20 @@ export const sentinelOptions: Readings<Omit<CacheLayer.RedisOptions, "url"> & Fo
   >
 }
 
+// The server is the host of the URL.
+export const postgresOptions: Readings<
+  Omit<CacheLayer.PostgresOptions, "url"> & Format & { readonly sslmode?: string | undefined }
+> = {
+  ...layerOptions,
+  ...format,
+  sslmode: names("disable", "prefer", "require", "verify-full"),
+  schema: text("cache"),
+  password: secret,
+  maxConnections: positive("10"),
+  prepare: flag,
+  maxValue: size("8MiB")
+}
+
 const isReading = (given: Reading | object): given is Reading => "read" in given && typeof given.read === "function"
 
 /** All readings by the names of their options, like `capacity` and `refresh.timeout`. */

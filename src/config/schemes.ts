@@ -64,6 +64,13 @@ const sentinel = scheme(
   }
 )
 
+const postgres = scheme("postgres://user@host:5432/database", Readings.postgresOptions, async (url, options) => {
+  const { postgres } = await layers()
+  const { sslmode, ...others } = options
+  const query = sslmode === undefined ? "" : `?sslmode=${String(sslmode)}`
+  return postgres({ ...others, url: Redacted.make(`${url.scheme}://${authorityOf(url)}${url.path}${query}`) })
+})
+
 /** A new store needs one line here, and the readings of its options. */
 export const schemes: { readonly [scheme: string]: Scheme } = {
   memory: scheme("memory:", Readings.memoryOptions, async (url, options) => {
@@ -80,6 +87,8 @@ export const schemes: { readonly [scheme: string]: Scheme } = {
     Readings.filesOptions,
     async (url, options) => (await layers()).files({ ...options, directory: folderOf(url) })
   ),
+  postgres,
+  postgresql: postgres,
   redis,
   rediss: redis,
   "redis+cluster": cluster,

@@ -225,11 +225,11 @@ const variablesTable = (): string => {
       if (reading === "code") continue
       const row = rows.get(option) ?? { reading, caches: new Set() }
       rows.set(option, row)
-      row.caches.add(scheme.replace("rediss", "redis"))
+      row.caches.add(scheme.replace("rediss", "redis").replace("postgresql", "postgres"))
     }
   }
   const cachesOf = (caches: string): string =>
-    caches === "memory, disk, files, redis, redis+cluster, redis+sentinel"
+    caches === "memory, disk, files, postgres, redis, redis+cluster, redis+sentinel"
       ? "all"
       : caches.replace("redis, redis+cluster, redis+sentinel", "redis…")
   return table(

@@ -21,10 +21,16 @@ const floors = [
   {
     name: "2 (adapters)",
     files: /^(drivers\/\w+|serializers)\//,
-    packages: [...vocabulary, node, /^(cborg|cborg\/taglib|hyparquet|hyparquet-writer|idb|redis|yaml)$/],
-    // A driver is one folder: it imports itself and `drivers/shared`, never another one.
+    packages: [
+      ...vocabulary,
+      node,
+      /^(@effect\/sql-pg\/PgClient|cborg|cborg\/taglib|hyparquet|hyparquet-writer|idb|redis|yaml)$/
+    ],
+    // A driver is one folder: it imports itself and `drivers/shared`, never another one. Only that of PostgreSQL is the
+    // one of SQL with a client of its own.
     shared: (from, to) =>
-      to.startsWith("drivers/shared/") || (/^drivers\/\w+\//.exec(from)?.[0] ?? "") === /^drivers\/\w+\//.exec(to)?.[0]
+      to.startsWith("drivers/shared/") || from.startsWith("drivers/postgres/") && to.startsWith("drivers/sql/") ||
+      (/^drivers\/\w+\//.exec(from)?.[0] ?? "") === /^drivers\/\w+\//.exec(to)?.[0]
   },
   { name: "3 (engine)", files: /^(Caching|Eviction)\.ts$|^internal\/engine\//, packages: [effect] },
   { name: "4 (language)", files: /^(CachePolicy|Cached|Guard|Transaction)\.ts$|^(cached|guard)\//, packages: [effect] },

@@ -1,0 +1,86 @@
+/**
+ * A guard store on PostgreSQL, over the SQL client that the program already has, for limits that many processes share.
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type { SqlClient } from "effect/sql/SqlClient"
+import type { StoreError } from "../../CacheError.ts"
+import * as GuardStore from "../../GuardStore.ts"
+import { refuseUnknown } from "../../internal/options/options.ts"
+import { guardsOver } from "./guards.ts"
+import { configOf, type SchemaOptions } from "./options.ts"
+import { open } from "./session/open.ts"
+
+/**
+ * The schema of the database.
+ * @category options
+ * @since 0.1.0
+ */
+export interface Options extends SchemaOptions {}
+
+/**
+ * Opens a guard store on PostgreSQL over the program's SQL client.
+ *
+ * **When to use**
+ *
+ * Use if the program needs the guard store as a value.
+ *
+ * **Details**
+ *
+ * A step of a guard takes two statements, and one more for each other process that changed the same state meanwhile.
+ * Fails with a `StoreError` if the schema cannot be opened. Throws a `CacheConfigError` for invalid options.
+ *
+ * **Example** (Limiting calls of all processes)
+ *
+ * ```ts no-run
+ * import { PgClient } from "@effect/sql-pg"
+ * import { Effect, Layer, Redacted } from "effect"
+ * import { Guard, GuardStore } from "effect-cached"
+ * import { SqlGuardStore } from "effect-cached/sql"
+ *
+ * const client = PgClient.layer({ url: Redacted.make("postgres://app@127.0.0.1/shop") })
+ * const guards = Layer.effect(GuardStore.GuardStore, SqlGuardStore.make({ schema: "limits" }))
+ *
+ * const call = Effect.succeed("called").pipe(Guard.rateLimit({ key: "api", limit: 100, window: "1 minute" }))
+ * await Effect.runPromise(call.pipe(Effect.provide(Layer.provide(guards, client)))) // => "called"
+ * ```
+ *
+ * @see {@link layer} for providing the guard store
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (options: Options = {}): Effect.Effect<GuardStore.GuardStore, StoreError, SqlClient> => {
+  const what = "SqlGuardStore.make"
+  refuseUnknown(what, options, ["schema"])
+  return Effect.map(open(configOf(what, options)), guardsOver)
+}
+
+/**
+ * Provides a guard store on PostgreSQL over the program's SQL client.
+ *
+ * **When to use**
+ *
+ * Use for limits that many processes share. `CacheLayer.sql` already provides a guard store in its schema.
+ *
+ * **Example** (Limiting calls)
+ *
+ * ```ts no-run
+ * import { PgClient } from "@effect/sql-pg"
+ * import { Effect, Layer, Redacted } from "effect"
+ * import { Guard } from "effect-cached"
+ * import { SqlGuardStore } from "effect-cached/sql"
+ *
+ * const client = PgClient.layer({ url: Redacted.make("postgres://app@127.0.0.1/shop") })
+ * const guards = SqlGuardStore.layer().pipe(Layer.provide(client))
+ *
+ * const call = Effect.succeed("called").pipe(Guard.rateLimit({ key: "api", limit: 1, window: "1 minute" }))
+ * await Effect.runPromise(call.pipe(Effect.provide(guards))) // => "called"
+ * ```
+ *
+ * @see {@link make} for the guarantees of the guard store
+ * @category layers
+ * @since 0.1.0
+ */
+export const layer = (options: Options = {}): Layer.Layer<never, StoreError, SqlClient> =>
+  Layer.effect(GuardStore.GuardStore, make(options))

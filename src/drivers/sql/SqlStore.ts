@@ -1,0 +1,94 @@
+/**
+ * A store on PostgreSQL, over the SQL client that the program already has. Processes on many machines share its
+ * entries, tags and counters.
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import type * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
+import type { SqlClient } from "effect/sql/SqlClient"
+import type { StoreError } from "../../CacheError.ts"
+import { refuseUnknown } from "../../internal/options/options.ts"
+import * as Store from "../../Store.ts"
+import { configOf, type StoreOptions, storeOptions } from "./options.ts"
+import { open } from "./session/open.ts"
+import { storeOver } from "./store/store.ts"
+
+/**
+ * The schema of the database, and the limit for values.
+ * @category options
+ * @since 0.1.0
+ */
+export interface Options extends StoreOptions {}
+
+/**
+ * Opens a store on PostgreSQL over the program's SQL client, until the scope closes.
+ *
+ * **When to use**
+ *
+ * Use if the program needs the store as a value, for example to wrap it.
+ *
+ * **Details**
+ *
+ * - Needs a client for PostgreSQL 13 or newer, like that of `@effect/sql-pg`. Creates the schema with its tables and
+ *   functions, if they do not exist. A schema of a newer release is left as it is.
+ * - Fails with a `StoreError` if the server is unreachable (reason `Unavailable`), if the user may not create the
+ *   schema (`Denied`), or if the client or the schema is of another kind (`Unsupported`). Throws a `CacheConfigError`
+ *   for invalid options.
+ * - Statements run outside of the program's open transaction. Each is one atomic step by the server's clock.
+ * - Changes by other processes arrive by `LISTEN`, which takes one connection. If the client has fewer than three
+ *   connections, or if a pooler drops notifications, the store asks for changes every 50 ms instead.
+ * - The names of entries, tags and counters, and all values, are parameters and never a part of a statement.
+ *
+ * **Example** (Counting in a database)
+ *
+ * ```ts no-run
+ * import { PgClient } from "@effect/sql-pg"
+ * import { Effect, Redacted } from "effect"
+ * import { SqlStore } from "effect-cached/sql"
+ *
+ * const client = PgClient.layer({ url: Redacted.make("postgres://app@127.0.0.1/shop") })
+ *
+ * const program = Effect.flatMap(SqlStore.make({ schema: "cache" }), (store) => store.increment("visits", 1))
+ * await Effect.runPromise(Effect.scoped(program).pipe(Effect.provide(client)))
+ * ```
+ *
+ * @see {@link layer} for providing the store
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (options: Options = {}): Effect.Effect<Store.Store, StoreError, Scope.Scope | SqlClient> => {
+  const what = "SqlStore.make"
+  refuseUnknown(what, options, storeOptions)
+  return Effect.flatMap(open(configOf(what, options)), storeOver)
+}
+
+/**
+ * Provides a store on PostgreSQL over the program's SQL client.
+ *
+ * **When to use**
+ *
+ * Use to build a cache with custom options. `CacheLayer.sql` is a ready-made cache.
+ *
+ * **Example** (Caching in a database)
+ *
+ * ```ts no-run
+ * import { PgClient } from "@effect/sql-pg"
+ * import { Effect, Layer, Redacted } from "effect"
+ * import { Cached, CacheLayer } from "effect-cached"
+ * import { SqlStore } from "effect-cached/sql"
+ *
+ * const client = PgClient.layer({ url: Redacted.make("postgres://app@127.0.0.1/shop") })
+ * const cache = CacheLayer.layer.pipe(Layer.provide(SqlStore.layer({ schema: "cache" })), Layer.provide(client))
+ *
+ * const program = Effect.succeed(42).pipe(Cached.ttl({ key: "answer", ttl: "1 hour" }))
+ * await Effect.runPromise(program.pipe(Effect.provide(cache))) // => 42
+ * ```
+ *
+ * @see {@link make} for the guarantees of the store
+ * @see `CacheLayer.sql` for a cache over such a store
+ * @category layers
+ * @since 0.1.0
+ */
+export const layer = (options: Options = {}): Layer.Layer<Store.Store, StoreError, SqlClient> =>
+  Store.layer(make(options))

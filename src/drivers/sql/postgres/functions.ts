@@ -1,0 +1,25 @@
+/**
+ * The functions of the store on PostgreSQL. Each runs as one statement, and so as one atomic step by the server's
+ * clock. All lock the rows of ids before markers, in the order of their keys, so that calls seldom block each other.
+ */
+import { acquire } from "./functions/acquire.ts"
+import { basics } from "./functions/basics.ts"
+import { changes, writes } from "./functions/entries.ts"
+import { leases } from "./functions/leases.ts"
+import { type Sources, statementOf } from "./functions/source.ts"
+import { tags } from "./functions/tags.ts"
+import { upkeep } from "./functions/upkeep.ts"
+
+/** The statements that create all functions. `channel` is the name of their notifications. */
+export const functions = (s: string, channel: string): ReadonlyArray<string> => {
+  const all: Sources = {
+    ...basics(s, channel),
+    ...writes(s),
+    ...changes(s),
+    acquire: acquire(s),
+    ...leases(s),
+    ...tags(s),
+    ...upkeep(s, channel)
+  }
+  return Object.entries(all).map(([name, source]) => statementOf(s, name, source))
+}

@@ -1,0 +1,40 @@
+/** Functions of the markers of tags, and `clear`. */
+import { quickly, type Sources } from "./source.ts"
+
+export const tags = (s: string): Sources => ({
+  invalidate: {
+    args: "p_origin text, p_tags bytea[], p_wholes bytea[], p_versions text[], p_soft boolean",
+    returns: "void",
+    declare: "s bigint;",
+    body: `UPDATE ${s}.number x SET value = x.value + 1 WHERE x.name = 'invalidations' RETURNING x.value INTO s;
+    INSERT INTO ${s}.marker AS m (tag, whole, version, seq)
+      SELECT u.tag, u.whole, u.version, s FROM unnest(p_tags, p_wholes, p_versions) AS u(tag, whole, version)
+      ON CONFLICT (tag) DO UPDATE SET seq = excluded.seq, version = CASE WHEN p_soft
+        THEN substring(m.version FROM 1 FOR 12) || substring(excluded.version FROM 13) ELSE excluded.version END;
+    PERFORM ${s}.tell(p_origin, 'T', (SELECT array_agg(CASE WHEN u.whole = '' THEN u.tag ELSE u.whole END)
+      FROM unnest(p_tags, p_wholes) AS u(tag, whole)));`
+  },
+
+  markers: {
+    args: "p_tags bytea[], p_wholes bytea[], p_versions text[]",
+    returns: "TABLE (n integer, o_version text, o_seq float8, o_all float8)",
+    declare: "s bigint;",
+    body: `${quickly}
+    SELECT x.value INTO s FROM ${s}.number x WHERE x.name = 'invalidations';
+    WHILE (SELECT count(*) FROM ${s}.marker m WHERE m.tag = ANY(p_tags)) < cardinality(p_tags) LOOP
+      INSERT INTO ${s}.marker (tag, whole, version, seq)
+        SELECT u.tag, u.whole, u.version, s FROM unnest(p_tags, p_wholes, p_versions) AS u(tag, whole, version)
+        ON CONFLICT DO NOTHING;
+    END LOOP;
+    RETURN QUERY SELECT u.n::integer, m.version, m.seq::float8, s::float8
+      FROM unnest(p_tags) WITH ORDINALITY AS u(tag, n) JOIN ${s}.marker m ON m.tag = u.tag;`
+  },
+
+  clear: {
+    args: "p_origin text",
+    returns: "void",
+    body: `UPDATE ${s}.number x SET value = x.value + 1 WHERE x.name = 'era';
+    DELETE FROM ${s}.marker m WHERE substring(m.tag FROM 1 FOR 2) IN ('~=', '~*');
+    PERFORM ${s}.tell(p_origin, 'A', ARRAY[''::bytea]);`
+  }
+})

@@ -1,0 +1,152 @@
+/** The statements of the store on PostgreSQL. They name only the schema; all else is a parameter. */
+import { clock } from "./functions/source.ts"
+
+const entry = "x.frame, CASE WHEN x.is_touched THEN x.soft_at END, x.expires_at, x.is_constant"
+
+const nameOf = "x.key, x.whole"
+
+const lists = "text[]::float8[]"
+
+const eraOf = (s: string): string => `(SELECT value FROM ${s}.number WHERE name = 'era')`
+
+const reads = (s: string) => {
+  const era = eraOf(s)
+  return {
+    read: `SELECT 0, ${entry} FROM ${s}.entry x WHERE x.key = $1::bytea AND x.era = ${era}`,
+    readMany: `SELECT u.n::integer, ${entry} FROM unnest($1::bytea[]) WITH ORDINALITY AS u(key, n)
+      JOIN ${s}.entry x ON x.key = u.key WHERE x.era = ${era} AND x.frame IS NOT NULL`,
+    /** Reads entries and markers of one moment. The numbers of markers are negative. */
+    readTagged: `SELECT u.n::integer, ${entry}, NULL::text FROM unnest($1::bytea[]) WITH ORDINALITY AS u(key, n)
+        JOIN ${s}.entry x ON x.key = u.key WHERE x.era = ${era} AND x.frame IS NOT NULL
+      UNION ALL SELECT -u.n::integer, NULL, NULL, NULL, NULL, m.version
+        FROM unnest($2::bytea[]) WITH ORDINALITY AS u(tag, n) JOIN ${s}.marker m ON m.tag = u.tag`,
+    scan: `SELECT ${nameOf}, length(x.frame), CASE WHEN length(x.frame) <= $4::integer THEN x.frame END,
+        CASE WHEN x.is_touched THEN x.soft_at END, x.expires_at, x.is_constant
+      FROM ${s}.entry x WHERE x.era = ${era} AND x.frame IS NOT NULL AND ($1::bytea IS NULL OR x.key > $1::bytea)
+        AND (x.key >= $2::bytea AND x.key < $3::bytea OR x.key >= '\\xff'::bytea)
+      ORDER BY x.key LIMIT $5::integer`,
+    size: `SELECT count(*)::float8 FROM ${s}.entry x WHERE x.era = ${era} AND x.frame IS NOT NULL
+      AND NOT (x.key >= '~:p:'::bytea AND x.key < '~:p;'::bytea)`
+  }
+}
+
+const calls = (s: string) => {
+  const call = (name: string, ...types: ReadonlyArray<string>) =>
+    `SELECT * FROM ${s}.${name}(${types.map((type, i) => `$${i + 1}::${type}`).join(", ")})`
+  return {
+    put: call("put", "text", "bytea[]", "bytea[]", "bytea[]", lists, lists, lists, "bytea[]"),
+    putIf: call(
+      "put_if",
+      ...["text", "bytea", "bytea", "bytea", "float8", "float8", "float8", "bytea[]", "text", "bytea", "float8"]
+    ),
+    hold: call("hold", "bytea[]", "bytea[]", "float8"),
+    dropBlank: call("drop_blank", "bytea[]"),
+    remove: call("remove", "text", "bytea[]", "bytea[]", "bytea[]", "float8"),
+    touch: call(
+      "touch",
+      ...["text", "bytea", "bytea", "bytea", "boolean", "float8", "float8", "float8", "boolean"]
+    ),
+    acquire: call(
+      "acquire",
+      ...["bytea[]", "bytea[]", "text[]", lists, lists, "bytea[]", "text[]", "text[]", "boolean"]
+    ),
+    commit: call("commit", "text", "bytea[]", "text[]", "bytea[]", lists, lists, lists, "boolean"),
+    renew: call("renew", "bytea[]", "text", "float8", "float8"),
+    release: call("release", "bytea", "text", "bytea"),
+    invalidate: call("invalidate", "text", "bytea[]", "bytea[]", "text[]", "boolean"),
+    markers: call("markers", "bytea[]", "bytea[]", "text[]"),
+    seq: `SELECT value::float8 FROM ${s}.number WHERE name = 'invalidations'`,
+    clear: call("clear", "text"),
+    tidy: call("tidy", "integer", "integer", "float8"),
+    hasMoved: call("has_moved", "text", "text"),
+    swapGuard: call("swap_guard", "text", "bytea", "text", "text", "float8")
+  }
+}
+
+const positions = (s: string) => ({
+  position: `SELECT pg_current_snapshot()::text, coalesce(pg_current_xact_id_if_assigned()::text, '')`,
+  /** Transactions that check a position run alone, the others beside each other. */
+  alone: "SELECT pg_advisory_xact_lock(hashtextextended($1::text, 0))",
+  beside: "SELECT pg_advisory_xact_lock_shared(hashtextextended($1::text, 0))",
+  snapshot: "SELECT pg_current_snapshot()::text",
+  /** The changes that became visible since a snapshot: every one exactly once, whatever the order of commits. */
+  changes: `SELECT NULL::text AS kind, NULL::bytea AS subject, pg_current_snapshot()::text AS snapshot,
+      (SELECT value FROM ${s}.number WHERE name = 'pruned') >= pg_snapshot_xmin($1::pg_snapshot)::text::bigint
+    UNION ALL (SELECT x.kind, x.subject, NULL, NULL FROM ${s}.change x
+      WHERE x.xid >= pg_snapshot_xmin($1::pg_snapshot) AND NOT pg_visible_in_snapshot(x.xid, $1::pg_snapshot)
+        AND x.origin <> $2::text LIMIT $3::integer)`,
+  notify: "SELECT pg_notify($1::text, $2::text)"
+})
+
+const counters = (s: string) => {
+  const era = eraOf(s)
+  return {
+    counter: `SELECT x.value::float8, x.expires_at FROM ${s}.counter x
+      WHERE x.key = $1::bytea AND x.era = ${era} AND x.expires_at > $2::float8`,
+    increment: `INSERT INTO ${s}.counter AS x (key, whole, era, value, expires_at, gone_at)
+      VALUES ($1::bytea, $2::bytea, ${era}, $3::text::bigint, $4::float8,
+        ${clock} + ($4::float8 - $5::float8))
+      ON CONFLICT (key) DO UPDATE SET era = excluded.era,
+        value = CASE WHEN x.era = excluded.era AND x.expires_at > $5::float8 THEN x.value + excluded.value
+          ELSE excluded.value END,
+        expires_at = CASE WHEN x.era = excluded.era AND x.expires_at > $5::float8 THEN x.expires_at
+          ELSE excluded.expires_at END,
+        gone_at = CASE WHEN x.era = excluded.era AND x.expires_at > $5::float8 THEN x.gone_at ELSE excluded.gone_at END
+      WHERE x.era < excluded.era OR x.expires_at <= $5::float8
+        OR abs(x.value + excluded.value) <= ${Number.MAX_SAFE_INTEGER}
+      RETURNING x.value::float8`,
+    touchCounter: `UPDATE ${s}.counter x SET expires_at = $2::float8,
+        gone_at = ${clock} + ($2::float8 - $3::float8)
+      WHERE x.key = $1::bytea AND x.era = ${era} AND x.expires_at > $3::float8 RETURNING 1`,
+    removeCounter: `DELETE FROM ${s}.counter x WHERE x.key = $1::bytea
+      RETURNING x.era = ${era} AND x.expires_at > $2::float8`,
+    scanCounters: `SELECT ${nameOf}, x.value::float8, x.expires_at FROM ${s}.counter x
+      WHERE x.era = ${era} AND ($1::bytea IS NULL OR x.key > $1::bytea)
+        AND (x.key >= $2::bytea AND x.key < $3::bytea OR x.key >= '\\xff'::bytea)
+      ORDER BY x.key LIMIT $4::integer`,
+    /** Locks counters, and creates those that are missing as expired ones. */
+    makeCounters: `INSERT INTO ${s}.counter (key, whole, era, value, expires_at, gone_at)
+      SELECT u.key, u.whole, ${era}, 0, '-Infinity', '-Infinity' FROM unnest($1::bytea[], $2::bytea[]) AS u(key, whole)
+      ON CONFLICT DO NOTHING`,
+    holdCounters: `SELECT x.key, x.whole, x.value::float8, x.expires_at FROM ${s}.counter x
+      WHERE x.key = ANY($1::bytea[]) AND x.era = ${era} AND x.expires_at > $2::float8 ORDER BY x.key FOR UPDATE`,
+    putCounters: `INSERT INTO ${s}.counter AS x (key, whole, era, value, expires_at, gone_at)
+      SELECT u.key, u.whole, ${era}, u.value::bigint, u.expires,
+        ${clock} + (u.expires - $5::float8)
+      FROM unnest($1::bytea[], $2::bytea[], $3::text[], $4::text[]::float8[]) AS u(key, whole, value, expires)
+      ON CONFLICT (key) DO UPDATE SET era = excluded.era, value = excluded.value, expires_at = excluded.expires_at,
+        gone_at = excluded.gone_at`
+  }
+}
+
+const others = (s: string) => ({
+  lock: `INSERT INTO ${s}.lock AS x (key, token, lease_millis, until_at)
+    SELECT $1::bytea, nextval('${s.replaceAll("'", "''")}.token'), $2::float8, t.now + $2::float8
+      FROM (SELECT ${clock} AS now) t
+    ON CONFLICT (key) DO UPDATE SET token = nextval('${s.replaceAll("'", "''")}.token'),
+      lease_millis = excluded.lease_millis, until_at = excluded.until_at
+    WHERE x.until_at <= excluded.until_at - excluded.lease_millis
+      OR x.until_at - x.lease_millis > excluded.until_at - excluded.lease_millis
+    RETURNING x.token::text`,
+  lockLeft: `SELECT x.until_at - ${clock} FROM ${s}.lock x
+    WHERE x.key = $1::bytea`,
+  renewLock: `UPDATE ${s}.lock x SET lease_millis = $3::float8,
+      until_at = ${clock} + $3::float8
+    WHERE x.key = $1::bytea AND x.token = $2::text::bigint
+      AND x.until_at > ${clock} RETURNING 1`,
+  unlock: `UPDATE ${s}.lock x SET until_at = 0
+    WHERE (x.key, x.token) IN (SELECT u.key, u.token::bigint FROM unnest($1::bytea[], $2::text[]) AS u(key, token))`,
+  guard: `SELECT x.state, t.now FROM (SELECT ${clock} AS now) t
+    LEFT JOIN ${s}.guard x ON x.kind = $1::text AND x.key = $2::bytea AND x.expires_at > t.now`,
+  readBits:
+    `SELECT x.number, x.bits FROM ${s}.filter x WHERE x.key = $1::bytea AND x.number = ANY($2::text[]::integer[])`,
+  lockBits: "SELECT pg_advisory_xact_lock(hashtextextended(encode($1::bytea, 'hex'), 1))",
+  writeBits: `INSERT INTO ${s}.filter AS x (key, number, bits)
+    SELECT $1::bytea, u.number, u.bits FROM unnest($2::text[]::integer[], $3::bytea[]) AS u(number, bits)
+    ON CONFLICT (key, number) DO UPDATE SET bits = excluded.bits`,
+  removeBits: `DELETE FROM ${s}.filter x WHERE x.key = $1::bytea`
+})
+
+export const make = (s: string) => ({ ...reads(s), ...calls(s), ...positions(s), ...counters(s), ...others(s) })
+
+export type Statements = ReturnType<typeof make>

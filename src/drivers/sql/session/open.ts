@@ -1,0 +1,37 @@
+/** Opens the schema of stores, locks and guard stores on a SQL database. */
+import * as Effect from "effect/Effect"
+import * as SqlClient from "effect/sql/SqlClient"
+import { createHash } from "node:crypto"
+import type { StoreError } from "../../../CacheError.ts"
+import * as Tokens from "../../../internal/token.ts"
+import type { Config } from "../options.ts"
+import * as Statements from "../postgres/statements.ts"
+import { refusal } from "./fault.ts"
+import { migrate, openError } from "./migrate.ts"
+import { outside, type Session } from "./session.ts"
+import { quoted } from "./text.ts"
+
+export const open = Effect.fnUntraced(function*(
+  { maxValue, schema }: Config
+): Effect.fn.Return<Session, StoreError, SqlClient.SqlClient> {
+  const sql = yield* SqlClient.SqlClient
+  if (!sql.onDialectOrElse({ pg: () => true, orElse: () => false })) {
+    return yield* refusal("open", "Unsupported", "the SQL client must be one for PostgreSQL, like @effect/sql-pg")
+  }
+  const tokens = Tokens.make(yield* Tokens.Seed)
+  const name = createHash("sha256").update(schema).digest("hex").slice(0, 16)
+  const session: Session = {
+    sql,
+    statements: Statements.make(quoted(schema)),
+    channel: `effect_cached_${name}`,
+    maxValue,
+    origin: tokens.next(8),
+    tokens,
+    writes: new Map()
+  }
+  yield* Effect.mapError(
+    outside(session, migrate(sql, schema, session.channel)),
+    (error) => openError(schema, error)
+  )
+  return session
+})

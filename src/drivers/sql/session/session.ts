@@ -1,0 +1,98 @@
+/** Sends the statements of a store over a program's SQL client, outside of the transactions of the program. */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Latch from "effect/Latch"
+import type { SqlClient } from "effect/sql/SqlClient"
+import { isSqlError, type SqlError } from "effect/sql/SqlError"
+import { StoreError } from "../../../CacheError.ts"
+import * as Defaults from "../../../internal/defaults/sql.ts"
+import type { Tokens } from "../../../internal/token.ts"
+import type { Statements } from "../postgres/statements.ts"
+import { isRepeatable, storeError } from "./fault.ts"
+
+export type Row = ReadonlyArray<unknown>
+
+export interface Session {
+  readonly sql: SqlClient
+  readonly statements: Statements
+  readonly channel: string
+  readonly maxValue: number
+  /** The name of this store among the stores of all processes, by which it recognizes its own changes. */
+  readonly origin: string
+  readonly tokens: Tokens
+  /** The last write of each id that has not ended, opened when it ends. */
+  readonly writes: Map<string, Latch.Latch>
+}
+
+export type Params = ReadonlyArray<unknown>
+
+/** A list of numbers as a parameter: as texts, because a client would give integers another type than other numbers. */
+export const numbers = (all: ReadonlyArray<number>): ReadonlyArray<string> => all.map(String)
+
+const send = ({ sql }: Session, statement: string, params: Params): Effect.Effect<ReadonlyArray<Row>, SqlError> =>
+  sql.unsafe(statement, params).values
+
+/** Runs an effect as if the program had opened no transaction: the cache's own writes must not wait for it. */
+export const outside = <A, E, R>(self: Session, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.updateContext(
+    effect,
+    (context: Context.Context<R>) =>
+      Context.omit(self.sql.transactionService)(context as Context.Context<any>) as Context.Context<R>
+  )
+
+const repeated = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+  Effect.retry(effect, { times: Defaults.repeats, while: (error) => isSqlError(error) && isRepeatable(error) })
+
+const inTime = <A, E>(operation: string, effect: Effect.Effect<A, E>): Effect.Effect<A, StoreError> =>
+  Effect.mapError(
+    Effect.timeoutOrElse(effect, {
+      duration: Defaults.statementMillis,
+      orElse: () => Effect.fail(new StoreError({ store: "sql", operation, reason: "Timeout" }))
+    }),
+    (error) => error instanceof StoreError ? error : storeError(operation, error)
+  )
+
+/** Sends one statement, which is one atomic step, and repeats it if the server has undone it. */
+export const ask = (
+  self: Session,
+  operation: string,
+  statement: string,
+  params: Params
+): Effect.Effect<ReadonlyArray<Row>, StoreError> =>
+  inTime(operation, outside(self, repeated(send(self, statement, params))))
+
+/** Runs the writes of an id one after the other, because each may use another connection, and the last has to win. */
+export const inOrder = <A, E>(
+  { writes }: Session,
+  ids: ReadonlyArray<string>,
+  write: Effect.Effect<A, E>
+): Effect.Effect<A, E> =>
+  Effect.suspend(() => {
+    const before = new Set<Latch.Latch>()
+    const latch = Latch.makeUnsafe()
+    for (const id of ids) {
+      const former = writes.get(id)
+      if (former !== undefined) before.add(former)
+      writes.set(id, latch)
+    }
+    const end = Effect.sync(() => {
+      latch.openUnsafe()
+      for (const id of ids) if (writes.get(id) === latch) writes.delete(id)
+    })
+    return Effect.ensuring(
+      before.size === 0 ? write : Effect.andThen(Effect.forEach(before, (latch) => latch.await), write),
+      end
+    )
+  })
+
+export type Inside = (statement: string, params: Params) => Effect.Effect<ReadonlyArray<Row>, SqlError>
+
+/** Runs several statements in one transaction of the store's own. */
+export const atomically = <A>(
+  self: Session,
+  operation: string,
+  steps: (ask: Inside) => Effect.Effect<A, SqlError | StoreError>
+): Effect.Effect<A, StoreError> => {
+  const run = self.sql.withTransaction(steps((statement, params) => send(self, statement, params)))
+  return inTime(operation, outside(self, repeated(run)))
+}

@@ -1,0 +1,176 @@
+/** Writes, removes and lists entries. */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import type { StoreError } from "../../../CacheError.ts"
+import * as Defaults from "../../../internal/defaults/sql.ts"
+import { inSteps } from "../../../internal/store/many.ts"
+import type { Scanned, SetRequest, Store } from "../../../ports/store.ts"
+import { ask, inOrder, type Params, type Row, type Session } from "../session/session.ts"
+import { keyOf, named, nameOf, rangeOf } from "../session/text.ts"
+import { columnsOf, decode, keysOf, markersOf, outcomesOf, placed, refuseLarge, wholesOf } from "./rows.ts"
+
+const idOf = ({ id }: { readonly id: string }): string => id
+
+/** The parameters that write entries of different ids. */
+export const putting = (self: Session, requests: ReadonlyArray<SetRequest>, now: number): Params => {
+  const all = placed(requests, idOf)
+  return [
+    self.origin,
+    keysOf(all),
+    wholesOf(all),
+    ...columnsOf(all.map(({ item }) => item), now),
+    markersOf(requests.map(idOf))
+  ]
+}
+
+/** Divides items into groups in which no id occurs twice, in their order. */
+const withoutRepeats = <A>(items: ReadonlyArray<A>, idOf: (item: A) => string): ReadonlyArray<Array<A>> => {
+  const groups: Array<Array<A>> = []
+  let seen = new Set<string>()
+  for (const item of items) {
+    const id = idOf(item)
+    if (groups.length === 0 || seen.has(id)) {
+      groups.push([])
+      seen = new Set()
+    }
+    seen.add(id)
+    groups[groups.length - 1]!.push(item)
+  }
+  return groups
+}
+
+/** Runs an operation on groups of items without repeated ids. `step` returns an answer for each item, in order. */
+export const inGroups = <A, B>(
+  items: ReadonlyArray<A>,
+  idOf: (item: A) => string,
+  step: (items: ReadonlyArray<A>) => Effect.Effect<ReadonlyArray<B>, StoreError>
+): Effect.Effect<ReadonlyArray<B>, StoreError> =>
+  inSteps(items, (some) => {
+    const groups = withoutRepeats(some, idOf)
+    return groups.length === 1
+      ? step(groups[0]!)
+      : Effect.map(Effect.forEach(groups, (group) => step(group)), (answers) => answers.flat())
+  })
+
+export const set = (self: Session): Store["set"] => (id, entry, condition) =>
+  Effect.clockWith((clock) => {
+    const request = { id, entry }
+    const refused = refuseLarge(self, "set", request)
+    if (refused !== undefined) return Effect.fail(refused)
+    const now = clock.currentTimeMillisUnsafe()
+    const { statements } = self
+    if (condition === undefined) {
+      return inOrder(self, [id], Effect.as(ask(self, "set", statements.put, putting(self, [request], now)), true))
+    }
+    const { key, whole } = named(id)
+    const [frames, softs, expires, lives] = columnsOf([request], now)
+    const write = condition._tag === "IfUnchanged" ? Buffer.from(condition.writeId, "hex") : Buffer.alloc(0)
+    const params = [
+      ...[self.origin, key, whole, frames![0], softs![0], expires![0], lives![0], markersOf([id])],
+      ...[condition._tag, write, String(now)]
+    ]
+    return inOrder(
+      self,
+      [id],
+      Effect.map(ask(self, "set", statements.putIf, params), ([row]) => row?.[0] === true)
+    )
+  })
+
+export const setMany = (self: Session): Store["setMany"] => (requests) =>
+  Effect.asVoid(inGroups(requests, idOf, (some) =>
+    Effect.clockWith((clock) => {
+      for (const request of some) {
+        const refused = refuseLarge(self, "set", request)
+        if (refused !== undefined) return Effect.fail(refused)
+      }
+      const params = putting(self, some, clock.currentTimeMillisUnsafe())
+      return inOrder(self, some.map(idOf), Effect.as(ask(self, "set", self.statements.put, params), some))
+    })))
+
+export const removing = (self: Session, ids: ReadonlyArray<string>, now: number): Params => {
+  const all = placed(ids, (id) => id)
+  return [self.origin, keysOf(all), wholesOf(all), markersOf(ids), String(now)]
+}
+
+export const removeMany = (self: Session): Store["removeMany"] => (ids) =>
+  inGroups(ids, (id) => id, (some) =>
+    Effect.flatMap(Clock.currentTimeMillis, (now) =>
+      inOrder(
+        self,
+        some,
+        Effect.map(
+          ask(self, "remove", self.statements.remove, removing(self, some, now)),
+          (rows) => outcomesOf(some, (id) => id, rows)
+        )
+      )))
+
+export const remove = (self: Session): Store["remove"] => {
+  const many = removeMany(self)
+  return (id) => Effect.map(many([id]), ([was]) => was!)
+}
+
+export const touching = (
+  self: Session,
+  id: string,
+  options: Parameters<Store["touch"]>[1],
+  at: { readonly now: number; readonly isDurable: boolean }
+): Params => {
+  const { key, whole } = named(id)
+  const { expiresAt, isConstant = false, softExpiresAt, writeId = "" } = options
+  return [
+    ...[self.origin, key, whole, Buffer.from(writeId, "hex"), isConstant, String(softExpiresAt), String(expiresAt)],
+    ...[String(at.now), at.isDurable]
+  ]
+}
+
+export const touch = (self: Session): Store["touch"] => (id, options) =>
+  Effect.flatMap(Clock.currentTimeMillis, (now) => {
+    // A read may be forgotten by a crash of the server, but not a deadline that was set by hand.
+    const params = touching(self, id, options, { now, isDurable: options.writeId === undefined })
+    return inOrder(
+      self,
+      [id],
+      Effect.map(ask(self, "touch", self.statements.touch, params), ([row]) => row?.[0] === true)
+    )
+  })
+
+/** Lists a table by pages, in the order of its keys. `null` as the key before the first page stands for none. */
+export const paged = <A>(
+  prefix: string,
+  read: (after: Uint8Array | null, range: ReturnType<typeof rangeOf>) => Effect.Effect<ReadonlyArray<Row>, StoreError>,
+  toItems: (rows: ReadonlyArray<Row>) => Effect.Effect<ReadonlyArray<A>, StoreError>
+): Stream.Stream<A, StoreError> =>
+  Stream.paginate(null as Uint8Array | null, (after) =>
+    Effect.flatMap(read(after, rangeOf(prefix)), (rows) => {
+      const next = rows.length < Defaults.page.rows ? undefined : rows[rows.length - 1]![0] as Uint8Array
+      const wanted = rows.filter((row) => nameOf(row[0], row[1]).startsWith(prefix))
+      return Effect.map(toItems(wanted), (items) => [items, Option.fromUndefinedOr(next)] as const)
+    }))
+
+export const scan = (self: Session): Store["scan"] => ({ prefix = "" } = {}) =>
+  paged(
+    prefix,
+    (after, { from, to }) =>
+      ask(self, "scan", self.statements.scan, [after, from, to, Defaults.page.bytes, Defaults.page.rows]),
+    (rows) =>
+      Effect.map(Effect.forEach(rows, (row) => listed(self, row)), (all) => all.filter((one) => one !== undefined))
+  )
+
+/** A large value is not sent with its page, but alone. */
+const listed = (self: Session, row: Row): Effect.Effect<Scanned | undefined, StoreError> => {
+  const id = nameOf(row[0], row[1])
+  const of = (row: Row, at: number): Scanned | undefined => {
+    const stored = decode(id, row, at)
+    return stored === undefined ? undefined : { id, meta: stored.meta }
+  }
+  if (row[3] !== null) return Effect.succeed(of(row, 3))
+  return Effect.map(ask(self, "scan", self.statements.read, [keyOf(id)]), ([row]) => row && of(row, 1))
+}
+
+export const size = (self: Session): Store["size"] =>
+  Effect.suspend(() => Effect.map(ask(self, "size", self.statements.size, []), ([row]) => Number(row![0])))
+
+export const clear = (self: Session): Store["clear"] =>
+  Effect.suspend(() => Effect.asVoid(ask(self, "clear", self.statements.clear, [self.origin])))

@@ -1,0 +1,140 @@
+/** The leases of loads. */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import type { StoreError } from "../../../CacheError.ts"
+import { lifeMillis, newGeneration } from "../../../internal/store/leases.ts"
+import type { Acquired, AcquireRequest, CommitRequest, Join, Store } from "../../../ports/store.ts"
+import { ask, inOrder, numbers, type Params, type Row, type Session } from "../session/session.ts"
+import { keyOf } from "../session/text.ts"
+import { inGroups } from "./entries.ts"
+import { columnsOf, decode, keysOf, outcomesOf, placed, refuseLarge, wholesOf } from "./rows.ts"
+
+const idOf = ({ id }: { readonly id: string }): string => id
+
+const joinOf = (join: Join): string => typeof join === "boolean" ? join ? "yes" : "no" : String(join.afterMillis)
+
+const rejectedOf = ({ rejectedWriteId = "" }: AcquireRequest): Uint8Array => Buffer.from(rejectedWriteId, "hex")
+
+export const acquireMany = (self: Session): Store["acquireMany"] => (requests) =>
+  inGroups(requests, idOf, (some) => acquireOnce(self, some, false))
+
+export const acquire = (self: Session): Store["acquire"] => (id, options) =>
+  Effect.map(acquireOnce(self, [{ ...options, id }], false), ([one]) => one!)
+
+const acquireOnce = (
+  self: Session,
+  requests: ReadonlyArray<AcquireRequest>,
+  isBlind: boolean
+): Effect.Effect<ReadonlyArray<Acquired>, StoreError> => {
+  const all = placed(requests, idOf)
+  const items = all.map(({ item }) => item)
+  const params = [
+    keysOf(all),
+    wholesOf(all),
+    items.map(({ owner }) => owner),
+    numbers(items.map(({ leaseMillis }) => leaseMillis)),
+    numbers(items.map(({ leaseMillis }) => lifeMillis(leaseMillis))),
+    items.map(rejectedOf),
+    items.map(({ join }) => joinOf(join)),
+    items.map(() => newGeneration(self.tokens)),
+    isBlind
+  ]
+  const asked = Effect.flatMap(ask(self, "acquire", self.statements.acquire, params), (rows) => {
+    const answers = new Array<Acquired>(requests.length)
+    const damaged: Array<number> = []
+    for (const row of rows) {
+      const { index, item } = all[Number(row[0]) - 1]!
+      const answer = acquiredOf(item.id, row)
+      if (answer === undefined) damaged.push(index)
+      else answers[index] = isBlind && answer._tag === "Granted" ? { ...answer, isDamaged: true } : answer
+    }
+    if (damaged.length === 0) return Effect.succeed(answers)
+    return Effect.map(acquireOnce(self, damaged.map((i) => requests[i]!), true), (again) => {
+      damaged.forEach((at, i) => answers[at] = again[i]!)
+      return answers
+    })
+  })
+  // The answer may be lost after the leases were granted: without this, others would wait until the leases end.
+  return Effect.onExit(
+    asked,
+    (exit) => exit._tag === "Success" ? Effect.void : Effect.asVoid(Effect.forkDetach(giveBack(self, requests)))
+  )
+}
+
+const giveBack = (self: Session, requests: ReadonlyArray<AcquireRequest>) =>
+  Effect.forEach(requests, ({ id, owner }) => Effect.ignore(release(self)(id, owner)), { discard: true })
+
+const acquiredOf = (id: string, row: Row): Acquired | undefined => {
+  const [, kind, , , , , generation, wait, failures, note, seq] = row
+  switch (kind) {
+    case "Hit": {
+      const entry = decode(id, row, 2)
+      return entry && { _tag: "Hit", entry }
+    }
+    case "Wait":
+      return { _tag: "Wait", leftMillis: Number(wait) }
+  }
+  const granted = { _tag: "Granted", generation: String(generation), seq: Number(seq) } as const
+  return typeof failures === "number" && note instanceof Uint8Array
+    ? { ...granted, failures: { count: failures, note } }
+    : granted
+}
+
+export const committing = (
+  self: Session,
+  requests: ReadonlyArray<CommitRequest>,
+  at: { readonly now: number; readonly isDurable: boolean }
+): Params => {
+  const all = placed(requests, idOf)
+  const items = all.map(({ item }) => item)
+  return [
+    self.origin,
+    keysOf(all),
+    items.map(({ generation }) => generation),
+    ...columnsOf(items, at.now),
+    at.isDurable
+  ]
+}
+
+export const commitMany = (self: Session): Store["commitMany"] => (requests) =>
+  inGroups(requests, idOf, (some) =>
+    Effect.flatMap(Clock.currentTimeMillis, (now) => {
+      for (const request of some) {
+        const refused = refuseLarge(self, "commit", request)
+        if (refused !== undefined) return Effect.fail(refused)
+      }
+      const params = committing(self, some, { now, isDurable: false })
+      return inOrder(
+        self,
+        some.map(idOf),
+        Effect.map(ask(self, "commit", self.statements.commit, params), (rows) => outcomesOf(some, idOf, rows))
+      )
+    }))
+
+export const commit = (self: Session): Store["commit"] => {
+  const many = commitMany(self)
+  return (id, generation, entry) => Effect.map(many([{ id, generation, entry }]), ([stored]) => stored!)
+}
+
+export const renewMany = (self: Session): Store["renewMany"] => (ids, owner, leaseMillis) =>
+  inGroups(ids, (id) => id, (some) => {
+    const all = placed(some, (id) => id)
+    const params = [keysOf(all), owner, String(leaseMillis), String(lifeMillis(leaseMillis))]
+    return Effect.map(
+      ask(self, "renew", self.statements.renew, params),
+      (rows) => outcomesOf(some, (id) => id, rows)
+    )
+  })
+
+export const renew = (self: Session): Store["renew"] => {
+  const many = renewMany(self)
+  return (id, owner, leaseMillis) => Effect.map(many([id], owner, leaseMillis), ([renewed]) => renewed!)
+}
+
+export const release = (self: Session): Store["release"] => (id, owner, note) =>
+  Effect.suspend(() =>
+    Effect.map(
+      ask(self, "release", self.statements.release, [keyOf(id), owner, note ?? null]),
+      ([row]) => row?.[0] === true
+    )
+  )

@@ -1,0 +1,63 @@
+/** Encodes entries for the store, and decodes its rows. */
+import { crc32 } from "node:zlib"
+import type { Meta, Stored } from "../../../CacheEntry.ts"
+import * as Frame from "../../../internal/codec/frame.ts"
+import { tagsOfId } from "../../../internal/store/markers/idTags.ts"
+import { tooLarge } from "../../../internal/store/tooLarge.ts"
+import type { SetRequest } from "../../../ports/store.ts"
+import { storeName } from "../session/fault.ts"
+import { numbers, type Row, type Session } from "../session/session.ts"
+import { compare, keyOf, type Named, named } from "../session/text.ts"
+
+interface Placed<A> extends Named {
+  readonly index: number
+  readonly item: A
+}
+
+/** Names items by their ids, in the order of their keys: all steps lock rows in this order. */
+export const placed = <A>(items: ReadonlyArray<A>, idOf: (item: A) => string): ReadonlyArray<Placed<A>> =>
+  items.map((item, index) => ({ ...named(idOf(item)), index, item })).sort(compare)
+
+/** Whether each item is among the rows, which name items by their position in the order of keys. */
+export const outcomesOf = <A>(items: ReadonlyArray<A>, idOf: (item: A) => string, rows: ReadonlyArray<Row>) => {
+  const all = placed(items, idOf)
+  const outcomes = items.map(() => false)
+  for (const [n] of rows) outcomes[all[Number(n) - 1]!.index] = true
+  return outcomes
+}
+
+export const keysOf = (all: ReadonlyArray<Named>): ReadonlyArray<Uint8Array> => all.map(({ key }) => key)
+
+export const wholesOf = (all: ReadonlyArray<Named>): ReadonlyArray<Uint8Array> => all.map(({ whole }) => whole)
+
+/** The keys of the markers that stand for ids. */
+export const markersOf = (ids: ReadonlyArray<string>): ReadonlyArray<Uint8Array> =>
+  Array.from(new Set(ids.flatMap(tagsOfId)), keyOf)
+
+export const refuseLarge = (self: Session, operation: "set" | "commit", { entry, id }: SetRequest) => {
+  const size = entry.payload.length
+  const { maxValue } = self
+  return size > maxValue
+    ? tooLarge({ store: storeName, operation, id, size, limit: ["maxValue", maxValue] })
+    : undefined
+}
+
+/** The columns of entries: frames, soft and hard deadlines, and the times that they have left. */
+export const columnsOf = (requests: ReadonlyArray<SetRequest>, now: number) => [
+  requests.map(({ entry, id }) => Frame.encode(id, entry, crc32)),
+  numbers(requests.map(({ entry }) => entry.meta.softExpiresAt)),
+  numbers(requests.map(({ entry }) => entry.meta.expiresAt)),
+  numbers(requests.map(({ entry }) => entry.meta.expiresAt - now))
+]
+
+/** Decodes the columns of an entry. Returns `undefined` for one that cannot be read. */
+export const decode = (id: string, row: Row, at: number): Stored | undefined => {
+  const frame = row[at]
+  if (!(frame instanceof Uint8Array)) return undefined
+  const stored = Frame.decode(id, frame, crc32)
+  const soft = row[at + 1]
+  if (stored === undefined || typeof soft !== "number") return stored
+  const { isConstant, ...meta } = stored.meta
+  const touched: Meta = { ...meta, softExpiresAt: soft, expiresAt: Number(row[at + 2]) }
+  return { meta: row[at + 3] === true ? { ...touched, isConstant: true } : touched, payload: stored.payload }
+}

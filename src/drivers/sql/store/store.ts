@@ -1,0 +1,54 @@
+/** Assembles the store over a session. */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import * as Store from "../../../Store.ts"
+import { storeName } from "../session/fault.ts"
+import type { Session } from "../session/session.ts"
+import { changes } from "./changes.ts"
+import * as Counters from "./counters.ts"
+import * as Entries from "./entries.ts"
+import * as Leases from "./leases.ts"
+import * as Reads from "./reads.ts"
+import * as Tags from "./tags.ts"
+import { tidying } from "./tidy.ts"
+import { transact } from "./transact.ts"
+
+export const storeOver = Effect.fnUntraced(function*(
+  self: Session
+): Effect.fn.Return<Store.Store, never, Scope.Scope> {
+  yield* tidying(self)
+  const context = Context.omit(self.sql.transactionService)(yield* Effect.context<never>()) as Context.Context<never>
+  const getCallback = Reads.callback(self, context)
+  return Store.complete({
+    name: storeName,
+    capabilities: { shared: true, changes: true, dependencies: true },
+    get: Reads.get(getCallback),
+    getCallback,
+    getMany: Reads.getMany(self),
+    set: Entries.set(self),
+    setMany: Entries.setMany(self),
+    remove: Entries.remove(self),
+    removeMany: Entries.removeMany(self),
+    touch: Entries.touch(self),
+    acquire: Leases.acquire(self),
+    acquireMany: Leases.acquireMany(self),
+    commit: Leases.commit(self),
+    commitMany: Leases.commitMany(self),
+    renew: Leases.renew(self),
+    renewMany: Leases.renewMany(self),
+    release: Leases.release(self),
+    markers: Tags.markers(self),
+    invalidateTags: Tags.invalidate(self),
+    scan: Entries.scan(self),
+    size: Entries.size(self),
+    clear: Entries.clear(self),
+    counter: Counters.counter(self),
+    increment: Counters.increment(self),
+    touchCounter: Counters.touch(self),
+    removeCounter: Counters.remove(self),
+    scanCounters: Counters.scan(self),
+    transact: transact(self),
+    changes: changes(self)
+  })
+})

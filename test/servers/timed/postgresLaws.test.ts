@@ -1,0 +1,47 @@
+/** The laws of stores and locks hold for PostgreSQL. Time is real, since the server's counts. */
+import { PgClient } from "@effect/sql-pg"
+import { afterAll, beforeAll, describe, it } from "@effect/vitest"
+import { type Context, Effect, Layer, Redacted } from "effect"
+import { SqlLock, SqlStore } from "effect-cached/sql"
+import { lockLaws, sharedStoreLaws, storeLaws } from "effect-cached/testing"
+import type { SqlClient } from "effect/sql"
+import { endedRemovals } from "../../support/endedRemovals.ts"
+import { freshSchema, isPostgresMissing, type Server, startPostgres } from "../../support/postgres.ts"
+
+const timeout = 120_000
+
+describe.skipIf(isPostgresMissing())("PostgreSQL", () => {
+  describe.concurrent("CA-07 · AI-01 · a server", () => {
+    let server: Server
+    beforeAll(async () => {
+      server = await startPostgres()
+    })
+    afterAll(() => server.end())
+
+    /** Each process has a client of its own. */
+    const over = <A, E, R>(make: Effect.Effect<A, E, R | SqlClient.SqlClient>) =>
+      Effect.suspend(() =>
+        Effect.flatMap(
+          Layer.build(PgClient.layer({ url: Redacted.make(server.url), maxConnections: 3 })),
+          (context) =>
+            Effect.provideContext(make, context as Context.Context<any>) as Effect.Effect<
+              A,
+              E,
+              Exclude<R, SqlClient.SqlClient>
+            >
+        )
+      )
+    const make = Effect.suspend(() => over(SqlStore.make({ schema: freshSchema() })))
+    for (const law of [...storeLaws(make), endedRemovals(make)]) it.live(law.name, () => law.run, timeout)
+    const two = Effect.suspend(() => {
+      const one = over(SqlStore.make({ schema: freshSchema() }))
+      return Effect.all([one, one])
+    })
+    for (const law of sharedStoreLaws(two)) it.live(`shared: ${law.name}`, () => law.run, timeout)
+    const locks = Effect.suspend(() => {
+      const one = over(SqlLock.make({ schema: freshSchema() }))
+      return Effect.all([one, one])
+    })
+    for (const law of lockLaws(locks)) it.live(`locks: ${law.name}`, () => law.run, timeout)
+  })
+})
