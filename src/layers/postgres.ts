@@ -39,7 +39,7 @@ export interface PostgresOptions extends LayerOptions, StoreOptions, ConnectionO
  * - The layer fails with a `StoreError` if the server is unreachable, if the user may not create the schema, or if a
  *   newer release has written it. While a running cache cannot reach the server, it serves from memory and loads.
  * - Changes by other processes arrive by `LISTEN` and `NOTIFY` within a few milliseconds. Behind a pooler that drops
- *   notifications, the cache asks for changes every 50 ms.
+ *   notifications, the cache asks for changes every 25 ms.
  * - The layer also provides a `Lock` and a `GuardStore`, shared by all processes with the same schema. A `Lock` or
  *   `GuardStore` that the program provides to the layer (`Layer.provide`), or around it, takes precedence.
  *

@@ -1,6 +1,7 @@
 /** The guards of a process of the check: calls under limits, and a lock with one holder at a time. */
 import { Effect } from "effect"
 import { Guard, GuardStore, Lock } from "effect-cached"
+import { PgGuardStore, PgLock } from "effect-cached/postgres"
 import { RedisGuardStore, RedisLock } from "effect-cached/redis"
 import { SqliteGuardStore, SqliteLock } from "effect-cached/sqlite"
 import { clock, type Recorder } from "../processes/recording.ts"
@@ -29,10 +30,18 @@ const guardOf = (limit: Limit) => {
 export type Places = Pick<Plan, "directory" | "url">
 
 const guardStoreOf = ({ directory, url }: Places) =>
-  url === undefined ? SqliteGuardStore.make({ directory }) : RedisGuardStore.make({ url, prefix })
+  url === undefined
+    ? SqliteGuardStore.make({ directory })
+    : url.startsWith("postgres:")
+    ? Effect.retry(PgGuardStore.make({ url, schema: prefix }), { times: 5 })
+    : RedisGuardStore.make({ url, prefix })
 
 const lockOf = ({ directory, url }: Places) =>
-  url === undefined ? SqliteLock.make({ directory }) : RedisLock.make({ url, prefix })
+  url === undefined
+    ? SqliteLock.make({ directory })
+    : url.startsWith("postgres:")
+    ? Effect.retry(PgLock.make({ url, schema: prefix }), { times: 5 })
+    : RedisLock.make({ url, prefix })
 
 export const makeGuards = Effect.fnUntraced(function*(
   places: Places,

@@ -6,6 +6,7 @@
  *     npm run consistency -- --minutes 10        longer
  *     npm run consistency -- --seed 7            other dice
  *     npm run consistency -- --store redis       on a Redis server of its own, in place of a folder
+ *     npm run consistency -- --store postgres    on a PostgreSQL server of its own
  *     npm run consistency -- --store redis --coherence keys   one kind of reports (also auto), in place of all mixed
  *     npm run consistency -- --removes           files are removed and replaced, the disk is full: only P2 is judged
  *     npm run consistency -- --faults            every deliberate fault of processes must be found
@@ -51,7 +52,7 @@ const round = async (seed: number, seconds: number) => {
       seed,
       seconds,
       processes: Number(args.processes),
-      store: args.store === "redis" ? "redis" : "disk",
+      store: args.store === "redis" || args.store === "postgres" ? args.store : "disk",
       coherence: args.coherence as "broadcast" | "keys" | "auto" | "mixed",
       removes: args.removes,
       folder,

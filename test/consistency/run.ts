@@ -7,18 +7,20 @@ import { fileURLToPath } from "node:url"
 import { clock, type Recorder, recorder } from "../processes/recording.ts"
 import { fillDisk } from "../support/fullDisk.ts"
 import { copyOf, databaseIn } from "../support/olderCopy.ts"
+import { startPostgres } from "../support/postgres.ts"
 import { programOf } from "../support/program.ts"
 import { type Server, startServer } from "../support/redis.ts"
 import { smallDisk } from "../support/smallDisk.ts"
 import { type Plan, prefix } from "./plan.ts"
+import { deafenPostgres, robPostgres } from "./postgres.ts"
 import { type Dice, dice } from "./random.ts"
 
 export interface RunOptions {
   readonly seed: number
   readonly seconds: number
   readonly processes: number
-  /** The place that the processes share: a folder, or a Redis server. */
-  readonly store?: "disk" | "redis" | undefined
+  /** The place that the processes share: a folder, or a server. */
+  readonly store?: "disk" | "postgres" | "redis" | undefined
   /** How memory learns of changes on a Redis server. `"mixed"`: some processes in one way, and some in the other. */
   readonly coherence?: Plan["coherence"] | "mixed" | undefined
   /** A folder of its own, for the cache and the log. */
@@ -179,6 +181,7 @@ export const run = async (
   const directory = join(root, "cache")
   mkdirSync(directory, { recursive: true, mode: 0o700 })
   const server = store === "redis" ? await startServer() : undefined
+  const postgres = store === "postgres" ? await startPostgres() : undefined
   const file = join(folder, "log.jsonl")
   const { write: note } = recorder(file, "check")
   const children = new Map<number, ChildProcess>()
@@ -192,7 +195,7 @@ export const run = async (
       const plan: Plan = {
         name: `p${++started}`,
         directory,
-        url: server?.url,
+        url: server?.url ?? postgres?.url,
         // Each kind is used with and without delays.
         coherence: coherence === "mixed" ? kinds[place % kinds.length]! : coherence,
         file,
@@ -260,7 +263,9 @@ export const run = async (
       deafening = deafening.then(async () => {
         silences += await deafen(server, thrown)
       })
-    } else if (roll < 0.5 && server !== undefined) robbed += await robServer(server, thrown)
+    } else if (roll < 0.08 && postgres !== undefined) silences += await deafenPostgres(postgres)
+    else if (roll < 0.5 && postgres !== undefined) robbed += await robPostgres(postgres, thrown)
+    else if (roll < 0.5 && server !== undefined) robbed += await robServer(server, thrown)
     else if (roll < 0.5) robbed += rob(directory, thrown)
     else if (stopped.has(place)) continue
     else if (roll < 0.65) await kill(place)
@@ -280,5 +285,6 @@ export const run = async (
     })))
   disk?.end()
   await server?.end()
+  await postgres?.end()
   return { file, kills, stops, thefts: robbed, removals: removed, copies, fills, silences }
 }

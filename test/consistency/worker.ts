@@ -2,6 +2,7 @@
 import { Cause, Effect, Layer, Schedule, Stream } from "effect"
 import { Cached, CacheLayer, CachePolicy, type Caching, Store } from "effect-cached"
 import { LockError, StoreError } from "effect-cached/CacheError"
+import { PgStore } from "effect-cached/postgres"
 import { RedisStore } from "effect-cached/redis"
 import { SqliteStore } from "effect-cached/sqlite"
 import { join } from "node:path"
@@ -81,8 +82,12 @@ const delayed = (store: Store.Store): Store.Store => ({
   transact: store.transact && ((...asked) => late(Effect.tap(store.transact!(...asked), Effect.sleep(below(40)))))
 })
 
+const isPostgres = url?.startsWith("postgres:")
+
 const shared = url === undefined
   ? SqliteStore.make({ directory, maxSize: "4 MiB" })
+  : isPostgres
+  ? Effect.retry(PgStore.make({ url, schema: prefix }), { times: 5 })
   : RedisStore.make({ url, prefix, coherence })
 
 const store = Effect.map(shared, (store) => {
@@ -93,6 +98,8 @@ const store = Effect.map(shared, (store) => {
 const bankStore = Effect.map(
   url === undefined
     ? SqliteStore.make({ directory: join(directory, "bank"), maxSize: "4 MiB", storeTimeout: bankTimeout })
+    : isPostgres
+    ? Effect.retry(PgStore.make({ url, schema: bankPrefix }), { times: 5 })
     : RedisStore.make({ url, prefix: bankPrefix, coherence }),
   (store) => delays ? delayed(store) : store
 )

@@ -4,8 +4,8 @@ import type { Fault } from "./fault.ts"
 export interface ProcessFault extends Fault {
   /** It is found where files are removed and replaced, and the disk is full. */
   readonly removes?: boolean
-  /** It is found on a Redis server. */
-  readonly store?: "redis"
+  /** It is found on a server. */
+  readonly store?: "postgres" | "redis"
 }
 
 const noSecondDrop: ProcessFault = {
@@ -146,6 +146,30 @@ export const faults: ReadonlyArray<ProcessFault> = [
     find: `if ownOf("HGET", l, "g") ~= generation then return 0 end`,
     replace: ""
   }),
+  {
+    name: "no generation in WHERE, over PostgreSQL",
+    sought: "by hand",
+    store: "postgres",
+    in: "leases",
+    find: "AND x.generation = u.generation AND x.dies_at > t",
+    replace: ""
+  },
+  {
+    name: "what commits after a later one is skipped, over PostgreSQL",
+    sought: "by hand",
+    store: "postgres",
+    in: "positions",
+    find: "x.xid >= pg_snapshot_xmin($1::pg_snapshot) AND NOT pg_visible_in_snapshot(x.xid, $1::pg_snapshot)",
+    replace: "x.xid >= pg_snapshot_xmax($1::pg_snapshot)"
+  },
+  {
+    name: "changes between two questions are skipped, over PostgreSQL",
+    sought: "by hand",
+    store: "postgres",
+    in: "poll",
+    find: "self.snapshot = String(head[2])",
+    replace: `self.snapshot = String((yield* ask(self.session, "changes", statements.snapshot, []))[0]![0])`
+  },
   {
     name: "what was invalidated comes back with an older copy of the folder",
     sought: "by hand",

@@ -70,7 +70,7 @@ const calleeOf = (node: Node): string | undefined => {
 
 /** Sources of other texts: statements of databases, laws, charts, the files of a folder, schemas in JSON, metrics. */
 const others =
-  /^src\/(testing|metrics\/list|drivers\/(redis\/protocol\/scripts|sqlite\/(tables|file\/(schema|vacuum|freeDisk)))|drivers\/files\/folder)/
+  /^src\/(testing|metrics\/list|drivers\/(redis\/protocol\/scripts|sql\/postgres|sqlite\/(tables|file\/(schema|vacuum|freeDisk)))|drivers\/files\/folder)/
 
 /** The file whose texts are phrases of few words. */
 const phrases = "src/internal/text/failures.ts"

@@ -13,6 +13,8 @@ export interface OpenOptions extends CacheLayer.LayerOptions {
   readonly directory: string
   /** Over Redis in place of the folder. */
   readonly redis?: { readonly url: string } | { readonly nodes: ReadonlyArray<string> }
+  /** Over PostgreSQL in place of the folder. */
+  readonly postgres?: { readonly url: string }
   /** The path of the recording. */
   readonly file: string
   readonly maxSize?: ByteSize.Input

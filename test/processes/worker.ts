@@ -1,6 +1,7 @@
 /** A process that uses a cache as its parent requests: see `processes.ts`. */
 import { Cause, Effect, Exit, Layer, ManagedRuntime, Schema, Stream } from "effect"
 import { Cached, CacheKey, CacheLayer, type Caching, Store, Strategy } from "effect-cached"
+import { PgStore } from "effect-cached/postgres"
 import { RedisStore } from "effect-cached/redis"
 import { SqliteStore } from "effect-cached/sqlite"
 import type { Answers, Load, Message, OpenOptions } from "./processes.ts"
@@ -12,13 +13,17 @@ let log: Recorder
 let loads = 0
 
 const open = async (
-  { options: { missesChanges = false, directory, file, maxSize, redis, ...options } }: { readonly options: OpenOptions }
+  { options: { missesChanges = false, directory, file, maxSize, postgres, redis, ...options } }: {
+    readonly options: OpenOptions
+  }
 ): Promise<void> => {
   log = recorder(file, name)
   const prefix = directory.slice(-100)
   const { storeTimeout } = options
   const timed = storeTimeout === undefined ? {} : { storeTimeout }
-  const store = redis === undefined
+  const store = postgres !== undefined
+    ? PgStore.make({ ...postgres, schema: prefix.slice(-50).replaceAll(".", "_") })
+    : redis === undefined
     ? SqliteStore.make({ directory, ...timed, ...maxSize === undefined ? {} : { maxSize } })
     : "url" in redis
     ? RedisStore.make({ ...redis, ...timed, prefix, connect: "required" })

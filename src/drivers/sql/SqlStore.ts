@@ -37,7 +37,7 @@ export interface Options extends StoreOptions {}
  *   for invalid options.
  * - Statements run outside of the program's open transaction. Each is one atomic step by the server's clock.
  * - Changes by other processes arrive by `LISTEN`, which takes one connection. If the client has fewer than three
- *   connections, or if a pooler drops notifications, the store asks for changes every 50 ms instead.
+ *   connections, or if a pooler drops notifications, the store asks for changes every 25 ms instead.
  * - The names of entries, tags and counters, and all values, are parameters and never a part of a statement.
  *
  * **Example** (Counting in a database)

@@ -25,9 +25,17 @@ export const page = { rows: 256, bytes: 16_384 }
 
 /**
  * How changes are followed: how often a process asks while notifications arrive, and while they do not; the pause
- * between two questions; how often it checks that notifications arrive; how many changes it reads at once.
+ * between two questions; how often it checks that notifications arrive; how soon it listens again after its connection
+ * failed; how many changes it reads at once.
  */
-export const following = { heardMillis: 2000, unheardMillis: 50, pauseMillis: 3, checkMillis: 5000, most: 20_000 }
+export const following = {
+  heardMillis: 2000,
+  unheardMillis: 25,
+  pauseMillis: 3,
+  checkMillis: 5000,
+  againMillis: 50,
+  most: 20_000
+}
 
 /** How long changes are kept for processes that do not ask. */
 export const changesMillis = 60_000

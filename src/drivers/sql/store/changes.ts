@@ -93,14 +93,22 @@ const changeOf = ([kind, subject]: Row): Change | undefined => {
   }
 }
 
+/** Asks at once, too: changes may have come between two connections. */
+const turn = (self: Follower, isHeard: boolean): void => {
+  self.isHeard = isHeard
+  self.due.openUnsafe()
+}
+
 /** Listens until the connection fails or passes nothing on. Meanwhile the follower asks often. */
 const hearing = (self: Follower, listen: Listening["listen"]): Effect.Effect<void> =>
   Effect.scoped(Effect.gen(function*() {
     const notifications = yield* listen(self.session.channel)
     let isAnswered = false
     const receiving = Effect.forever(Effect.map(Queue.take(notifications), ({ payload }) => {
-      if (payload === self.echo) isAnswered = self.isHeard = true
-      else if (!payload.startsWith("?") && payload !== self.session.origin) self.due.openUnsafe()
+      if (payload === self.echo) {
+        isAnswered = true
+        if (!self.isHeard) turn(self, true)
+      } else if (!payload.startsWith("?") && payload !== self.session.origin) self.due.openUnsafe()
     }))
     const check = Effect.gen(function*() {
       const { channel, statements } = self.session
@@ -115,7 +123,10 @@ const hearing = (self: Follower, listen: Listening["listen"]): Effect.Effect<voi
   })).pipe(
     Effect.ignoreCause,
     Effect.andThen(Effect.suspend(() => {
-      self.isHeard = false
-      return Effect.sleep(Defaults.following.checkMillis)
+      const { againMillis, checkMillis } = Defaults.following
+      // A connection that was heard has failed, but one that was never heard is that of a pooler.
+      const pause = self.isHeard ? againMillis : checkMillis
+      turn(self, false)
+      return Effect.sleep(pause)
     }))
   )

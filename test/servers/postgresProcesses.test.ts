@@ -1,0 +1,21 @@
+/** The promises of leases, by real processes that share a PostgreSQL server, and are killed and stopped. */
+import { afterAll, beforeAll, describe } from "@effect/vitest"
+import { leaseTests } from "../processes/leaseTests.ts"
+import { type Open, pool } from "../processes/processes.ts"
+import { isPostgresMissing, type Server, startPostgres } from "../support/postgres.ts"
+
+describe.skipIf(isPostgresMissing())("PostgreSQL", () => {
+  const { end, open } = pool()
+  let server: Server
+  beforeAll(async () => {
+    server = await startPostgres()
+  }, 60_000)
+  afterAll(async () => {
+    await end()
+    await server.end()
+  })
+  // A machine under load answers late, and a caller that waits in vain loads beside others.
+  const onServer: Open = (count, options) =>
+    open(count, { storeTimeout: 5000, ...options, postgres: { url: server.url } })
+  leaseTests(onServer)
+})
