@@ -1,4 +1,4 @@
-/** What a PostgreSQL server may lose at any time during the check: a loss must cost a load, and never a stale read. */
+/** Losses of a PostgreSQL server during the check: each must cost a load, and never a stale read. */
 import type { Server } from "../support/postgres.ts"
 import { prefix } from "./plan.ts"
 import type { Dice } from "./random.ts"

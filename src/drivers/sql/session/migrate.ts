@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Migrator from "effect/sql/Migrator"
 import { SqlClient } from "effect/sql/SqlClient"
 import { isSqlError, type SqlError } from "effect/sql/SqlError"
-import type { StoreError } from "../../../CacheError.ts"
+import { StoreError } from "../../../CacheError.ts"
 import { functions } from "../postgres/functions.ts"
 import { tables } from "../postgres/tables.ts"
 import { codeOf, refusal, storeError } from "./fault.ts"
@@ -66,6 +66,7 @@ interface Caused {
 
 /** The error of a schema that could not be opened, saying what to do. */
 export const openError = (schema: string, thrown: unknown): StoreError => {
+  if (thrown instanceof StoreError) return thrown
   const error = isSqlError(thrown) ? thrown : (thrown as Caused).cause ?? thrown
   if (!isSqlError(error)) return storeError("open", error)
   if (error.reason._tag === "AuthorizationError") {

@@ -124,7 +124,7 @@ const hearing = (self: Follower, listen: Listening["listen"]): Effect.Effect<voi
     Effect.ignoreCause,
     Effect.andThen(Effect.suspend(() => {
       const { againMillis, checkMillis } = Defaults.following
-      // A connection that was heard has failed, but one that was never heard is that of a pooler.
+      // If notifications have arrived before, their connection has failed. Otherwise, a pooler drops them.
       const pause = self.isHeard ? againMillis : checkMillis
       turn(self, false)
       return Effect.sleep(pause)

@@ -1,0 +1,318 @@
+/** The promises of the store on PostgreSQL beyond the laws: set-up, refusals, outages, transactions, poolers. */
+import { PgClient } from "@effect/sql-pg"
+import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
+import { Effect, Exit, Fiber, Layer, Queue, Redacted, Stream } from "effect"
+import { Cached, type CacheEntry, CacheLayer, type Caching, Guard, type Store } from "effect-cached"
+import { PgGuardStore, PgLock, PgStore } from "effect-cached/postgres"
+import { SqlStore } from "effect-cached/sql"
+import { Reactivity } from "effect/reactivity"
+import { SqlClient } from "effect/sql"
+import { join } from "node:path"
+import { freshSchema, isPostgresMissing, type Server, startPostgres } from "../support/postgres.ts"
+import { sqlClientOf } from "../support/sqlClient.ts"
+import { tempDirectory } from "../support/tempDirectory.ts"
+import { until } from "../support/until.ts"
+
+const entry = (text: string): CacheEntry.Stored => ({
+  meta: {
+    ...{ createdAt: Date.now(), softExpiresAt: Infinity, expiresAt: Infinity, loadMillis: 1, outcome: "success" },
+    ...{ tags: [], writeId: "0f".repeat(16), serializer: 1 }
+  },
+  payload: new TextEncoder().encode(text)
+})
+
+describe.skipIf(isPostgresMissing())("PostgreSQL", { timeout: 60_000 }, () => {
+  let server: Server
+  beforeAll(async () => {
+    server = await startPostgres()
+    await server.ask("CREATE ROLE poor LOGIN PASSWORD 'hunter2'")
+  }, 60_000)
+  afterAll(() => server.end())
+
+  const asked = (statement: string) => Effect.promise(() => server.ask(statement))
+  const storeIn = (schema: string) => PgStore.make({ url: server.url, schema })
+  const quoted = (schema: string) => `"${schema.replaceAll("\"", "\"\"")}"`
+
+  let loaded = 0
+
+  /** A cache with memory, and its loads. No two loads have the same result. */
+  const processIn = (schema: string, options: Partial<CacheLayer.PostgresOptions> = {}) =>
+    Effect.gen(function*() {
+      const of = { loads: 0 }
+      const layer = CacheLayer.postgres({ url: server.url, schema, maxStaleness: "1 hour", ...options })
+      const context = yield* Layer.build(layer)
+      const use = <A, E>(effect: Effect.Effect<A, E, Caching.Caching>) => Effect.provideContext(effect, context)
+      const load = Effect.sync(() => {
+        of.loads++
+        return ++loaded
+      })
+      const read = use(Cached.ttl(load, { key: "k", ttl: "1 hour", tags: ["t"] }))
+      return { context, of, read, use }
+    })
+
+  describe("set-up", () => {
+    it.live("by eight processes at once makes one schema", () =>
+      Effect.gen(function*() {
+        const schema = freshSchema()
+        const stores = yield* Effect.all(Array.from({ length: 8 }, () => storeIn(schema)), { concurrency: 8 })
+        yield* stores[0]!.increment("n", 1)
+        expect(yield* stores[7]!.counter("n")).toEqual({ value: 1, expiresAt: Infinity })
+      }))
+
+    it.live("leaves a schema of a newer release, and one of another program, as they are", () =>
+      Effect.gen(function*() {
+        const schema = freshSchema()
+        yield* Effect.scoped(storeIn(schema))
+        yield* asked(`INSERT INTO ${quoted(schema)}.migrations VALUES (99, now(), 'later')`)
+        const newer = yield* Effect.flip(Effect.scoped(storeIn(schema)))
+        expect([newer.reason, newer.message]).toEqual(["Unsupported", expect.stringContaining("has format 99")])
+        yield* asked("CREATE SCHEMA taken")
+        yield* asked("CREATE TABLE taken.entry (id integer)")
+        const taken = yield* Effect.flip(Effect.scoped(storeIn("taken")))
+        expect([taken.reason, taken.message]).toEqual([
+          "Unsupported",
+          expect.stringContaining("tables of another program")
+        ])
+        const tables = yield* asked("SELECT tablename FROM pg_tables WHERE schemaname = 'taken'")
+        expect(tables.map(([name]) => name).filter((name) => name !== "migrations")).toEqual(["entry"])
+      }))
+
+    it.live("by a user without rights says what an administrator can run, and no password", () =>
+      Effect.gen(function*() {
+        const url = server.url.replace("postgres@", "poor@")
+        const error = yield* Effect.flip(
+          Effect.scoped(PgStore.make({ url, schema: "refused", password: Redacted.make("hunter2") }))
+        )
+        expect([error.reason, error.message]).toEqual([
+          "Denied",
+          expect.stringContaining("CREATE SCHEMA \"refused\" AUTHORIZATION")
+        ])
+        expect(JSON.stringify([error, String(error), error.stack])).not.toContain("hunter2")
+        yield* asked("CREATE SCHEMA allowed AUTHORIZATION poor")
+        const store = yield* PgStore.make({ url, schema: "allowed", password: Redacted.make("hunter2") })
+        expect(yield* store.increment("n", 1)).toBe(1)
+      }))
+
+    it.live("without a server, or over another database, fails with a reason", () =>
+      Effect.gen(function*() {
+        const unreachable = yield* Effect.flip(
+          Effect.scoped(PgStore.make({ url: "postgres://user:hunter2@127.0.0.1:1/none" }))
+        )
+        expect(unreachable.reason).toBe("Unavailable")
+        expect(JSON.stringify([unreachable, String(unreachable)])).not.toContain("hunter2")
+        const none = yield* Effect.flip(Effect.scoped(PgStore.make({ url: server.url.replace(/\w+$/, "none") })))
+        expect(none.reason).toBe("Unsupported")
+        const sqlite = yield* sqlClientOf(join(yield* tempDirectory, "db"))
+        const other = yield* Effect.flip(
+          Effect.scoped(Effect.provideService(SqlStore.make(), SqlClient.SqlClient, sqlite))
+        )
+        expect([other.reason, other.message]).toEqual(["Unsupported", expect.stringContaining("one for PostgreSQL")])
+      }))
+
+    it("refuses wrong options, without quoting the URL", () => {
+      const refusals: ReadonlyArray<readonly [() => unknown, RegExp]> = [
+        [() => PgStore.make({ url: "mysql://user:hunter2@host/db" }), /needs a "url" like "postgres:/],
+        [() => PgStore.make({ url: "hunter2" }), /needs a "url"/],
+        [() => PgStore.make({ url: server.url, schema: "a.b" }), /without a dot/],
+        [() => PgStore.make({ url: server.url, schema: "x".repeat(64) }), /1 to 63 bytes/],
+        [() => PgStore.make({ url: server.url, schema: "pg_catalog" }), /pg_/],
+        [() => PgStore.make({ url: server.url, maxValue: 0 }), /"maxValue" must be a size above zero/],
+        [() => PgLock.make({ url: server.url, maxConnections: 0 }), /"maxConnections" must be a whole number/],
+        [() => PgStore.make({ url: server.url, password: "hunter2" as any }), /Redacted\.make/],
+        [() => CacheLayer.postgres({ url: server.url, table: "x" } as any), /table/],
+        [() => CacheLayer.sql({ schem: "x" } as any), /schema/]
+      ]
+      for (const [make, message] of refusals) {
+        expect(make).toThrow(message)
+        expect(make).not.toThrow(/hunter2/)
+      }
+    })
+  })
+
+  describe("processes", () => {
+    it.live("P2 · see an invalidation in memory within 100 ms, by key and by tag", () =>
+      Effect.gen(function*() {
+        const schema = freshSchema()
+        const [a, b] = [yield* processIn(schema), yield* processIn(schema)]
+        expect(yield* a.read).toBe(yield* b.read)
+        yield* Effect.sleep("500 millis")
+        for (const invalidate of [Cached.invalidate("k"), Cached.invalidateTag("t")]) {
+          const before = yield* b.read
+          yield* a.use(invalidate)
+          yield* Effect.sleep("100 millis")
+          expect(yield* b.read).not.toBe(before)
+          yield* a.read
+          yield* Effect.sleep("100 millis")
+        }
+      }))
+
+    it.live("that a pooler passes no notifications, and such without LISTEN, see changes nevertheless", () =>
+      Effect.gen(function*() {
+        const schema = freshSchema()
+        const client = yield* PgClient.make({ url: Redacted.make(server.url), maxConnections: 5 })
+        const clients = [
+          { ...client, listen: () => Queue.unbounded<never>() },
+          { ...client, listen: () => Effect.fail("refused") },
+          { ...client, listen: undefined }
+        ].map((parts) => Object.assign(client.safe.bind(undefined), client, parts) as unknown as PgClient.PgClient)
+        const other = yield* storeIn(schema)
+        for (const [i, one] of clients.entries()) {
+          const store = yield* Effect.provideService(SqlStore.make({ schema }), SqlClient.SqlClient, one)
+          const seen: Array<unknown> = []
+          yield* Effect.forkScoped(Stream.runForEach(store.changes, (change) => Effect.sync(() => seen.push(change))))
+          yield* until("it listens", Effect.sync(() => seen.length > 0))
+          yield* other.remove(`id ${i}`)
+          yield* Effect.sleep("100 millis")
+          expect(seen).toEqual([{ _tag: "Coherent" }, { _tag: "Changed", id: `id ${i}` }])
+        }
+      }).pipe(Effect.provide(Reactivity.layer)))
+
+    it.live("learn that changes were removed before they could read them", () =>
+      Effect.gen(function*() {
+        const schema = freshSchema()
+        const [a, b] = [yield* storeIn(schema), yield* storeIn(schema)]
+        const seen: Array<Store.Change> = []
+        yield* Effect.forkScoped(Stream.runForEach(a.changes, (change) => Effect.sync(() => seen.push(change))))
+        yield* Effect.sleep("500 millis")
+        yield* asked(`SELECT ${quoted(schema)}.tell('other', 'C', ARRAY['x'::bytea])`)
+        yield* until("the change", Effect.sync(() => seen.some(({ _tag }) => _tag === "Changed")))
+        yield* asked(`UPDATE ${quoted(schema)}.number SET value = 9000000000000000 WHERE name = 'pruned'`)
+        yield* b.remove("y")
+        yield* until("a gap", Effect.sync(() => seen.some(({ _tag }) => _tag === "Gap")))
+      }))
+
+    it.live("share limits and locks", () =>
+      Effect.gen(function*() {
+        const schema = freshSchema()
+        const call = Effect.succeed("called").pipe(Guard.rateLimit({ key: "api", limit: 20, window: "1 minute" }))
+        const guards = Array.from({ length: 2 }, () => PgGuardStore.layer({ url: server.url, schema }))
+        const calls = guards.map((guard) =>
+          Effect.provide(
+            Effect.all(Array.from({ length: 15 }, () => Effect.exit(call)), { concurrency: "unbounded" }),
+            guard
+          )
+        )
+        const exits = (yield* Effect.all(calls, { concurrency: 2 })).flat()
+        expect(exits.filter(Exit.isSuccess)).toHaveLength(20)
+        const [a, b] = [
+          yield* PgLock.make({ url: server.url, schema }),
+          yield* PgLock.make({ url: server.url, schema })
+        ]
+        yield* Effect.scoped(Effect.gen(function*() {
+          yield* a.acquire("door", { lease: "10 seconds", wait: 0 })
+          expect(yield* b.isLocked("door")).toBe(true)
+          const error = yield* Effect.flip(Effect.scoped(b.acquire("door", { lease: "10 seconds", wait: 0 })))
+          expect(error.reason).toBe("Timeout")
+        }))
+        expect(yield* b.isLocked("door")).toBe(false)
+      }))
+  })
+
+  it.live(
+    "P4 · a server that is stopped and started in the middle fails no read, and is used again",
+    () =>
+      Effect.gen(function*() {
+        const schema = freshSchema()
+        const [a, b] = [yield* processIn(schema), yield* processIn(schema)]
+        const value = yield* a.read
+        expect(yield* b.read).toBe(value)
+        yield* Effect.promise(() => server.stop())
+        expect(yield* a.use(Cached.ttl(Effect.succeed("loaded"), { key: "other", ttl: "1 hour" }))).toBe("loaded")
+        yield* a.use(Cached.invalidate("k"))
+        expect(yield* a.read).not.toBe(value)
+        yield* Effect.promise(() => server.start())
+        // The invalidation that was lost meanwhile is made again.
+        yield* until("the invalidation", Effect.map(b.read, (now) => now !== value))
+        yield* until(
+          "it is shared again",
+          Effect.gen(function*() {
+            yield* a.use(Cached.invalidateTag("t"))
+            yield* Effect.sleep("100 millis")
+            return (yield* a.read) === (yield* b.read)
+          })
+        )
+      }),
+    90_000
+  )
+
+  it.live("a killed server keeps the former entry whole, and what was set", () =>
+    Effect.gen(function*() {
+      const store = yield* storeIn(freshSchema())
+      yield* store.set("id", entry("former"))
+      const large = entry("x".repeat(4_000_000))
+      const writing = yield* Effect.forkChild(Effect.exit(store.set("id", large)))
+      yield* Effect.sleep("2 millis")
+      yield* Effect.promise(() => server.stop("immediate"))
+      yield* Effect.promise(() => server.start())
+      yield* Fiber.await(writing)
+      const read = Effect.map(store.get("id", []), ({ entry }) => entry!.payload.length)
+      const size = yield* Effect.retry(read, { times: 20 })
+      expect([6, 4_000_000]).toContain(size)
+    }), 60_000)
+
+  it.live("a damaged entry is a miss that the next load replaces", () =>
+    Effect.gen(function*() {
+      const schema = freshSchema()
+      const a = yield* processIn(schema, { memory: false })
+      yield* a.read
+      yield* a.read
+      for (const frame of ["'\\x00'", "''", "decode(repeat('ff', 200), 'hex')", "frame || '\\x00'::bytea"]) {
+        yield* asked(`UPDATE ${quoted(schema)}.entry SET frame = ${frame}`)
+        const before = a.of.loads
+        yield* Effect.all([a.read, a.read])
+        expect(a.of.loads).toBe(before + 1)
+      }
+    }))
+
+  it.live("the program's transaction contains none of the cache's statements, and reads inside it bypass the cache", () =>
+    Effect.gen(function*() {
+      const schema = freshSchema()
+      const client = yield* Layer.build(PgClient.layer({ url: Redacted.make(server.url), maxConnections: 5 }))
+      yield* Effect.gen(function*() {
+        const sql = yield* SqlClient.SqlClient
+        let loads = 0
+        const read = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+        const store = yield* SqlStore.make({ schema })
+        expect([yield* read, yield* read]).toEqual([1, 1])
+        const failing = sql.withTransaction(Effect.gen(function*() {
+          expect([yield* read, yield* read]).toEqual([2, 3])
+          yield* store.increment("n", 1)
+          return yield* Effect.fail("rolled back")
+        }))
+        expect(yield* Effect.flip(failing)).toBe("rolled back")
+        expect(yield* read).toBe(1)
+        expect((yield* store.counter("n"))?.value).toBe(1)
+      }).pipe(Effect.provide(CacheLayer.sql({ schema })), Effect.provideContext(client))
+    }))
+
+  it.live("expired entries are removed, in steps", () =>
+    Effect.gen(function*() {
+      const schema = freshSchema()
+      const store = yield* storeIn(schema)
+      const many = Array.from({ length: 1500 }, (_, i) => {
+        const { meta, payload } = entry("value")
+        return { id: `id ${i}`, entry: { meta: { ...meta, expiresAt: Date.now() + (i === 0 ? 1e9 : -1000) }, payload } }
+      })
+      yield* store.setMany(many)
+      const tidy = asked(`SELECT ${quoted(schema)}.tidy(60000, 100000, 86400000)`)
+      expect([(yield* tidy)[0], (yield* tidy)[0]]).toEqual([[true], [false]])
+      expect(yield* store.size).toBe(1)
+      yield* store.clear
+      expect([(yield* tidy)[0], (yield* tidy)[0]]).toEqual([[false], [false]])
+      expect(yield* asked(`SELECT count(*)::integer FROM ${quoted(schema)}.entry`)).toEqual([[0]])
+    }))
+
+  it.live("ids, tags, names and values that look like SQL are data", () =>
+    Effect.gen(function*() {
+      const store = yield* storeIn(freshSchema())
+      for (
+        const text of ["'; DROP SCHEMA public CASCADE; --", "$1", "%", "\\x00", "{a,b}", "NULL", "\"\"", "\u0000'"]
+      ) {
+        yield* store.set(text, entry(text))
+        yield* store.markers([text])
+        yield* store.increment(text, 1)
+        expect(new TextDecoder().decode((yield* store.get(text, [text])).entry!.payload)).toBe(text)
+        expect(yield* store.remove(text)).toBe(true)
+      }
+    }))
+})
