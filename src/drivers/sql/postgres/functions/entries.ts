@@ -1,5 +1,5 @@
 /** Functions that write and remove entries. */
-import { clock, durably, nameIn, noLease, type Sources, writeIdOf } from "./source.ts"
+import { byIndex, clock, durably, nameIn, noLease, type Sources, writeIdOf } from "./source.ts"
 
 export const writes = (s: string): Sources => ({
   put: {
@@ -67,7 +67,8 @@ export const changes = (s: string): Sources => ({
     args: "p_origin text, p_keys bytea[], p_wholes bytea[], p_tags bytea[], p_now float8",
     returns: "TABLE (n integer)",
     declare: `e bigint := ${s}.era();`,
-    body: `PERFORM 1 FROM ${s}.entry x WHERE x.key = ANY(p_keys) ORDER BY x.key FOR UPDATE;
+    body: `${byIndex}
+    PERFORM 1 FROM ${s}.entry x WHERE x.key = ANY(p_keys) ORDER BY x.key FOR UPDATE;
     RETURN QUERY WITH ended AS (
       DELETE FROM ${s}.entry x USING unnest(p_keys) WITH ORDINALITY AS u(key, n) WHERE x.key = u.key
       RETURNING u.n::integer AS n, x.era >= e AND x.expires_at > p_now AND ${s}.has_tags(x.frame) AS was_live

@@ -1,6 +1,6 @@
 /** Functions of leases. They follow the same rules as `src/internal/store/leases.ts`. */
 import { leaseLife, sharedFailureMillis } from "../../../../internal/defaults/processes.ts"
-import { clock, durably, nameIn, noLease, quickly, type Sources } from "./source.ts"
+import { byIndex, clock, durably, nameIn, noLease, quickly, type Sources } from "./source.ts"
 
 export const leases = (s: string): Sources => ({
   commit: {
@@ -9,6 +9,7 @@ export const leases = (s: string): Sources => ({
     returns: "TABLE (n integer)",
     declare: `e bigint := ${s}.era(); t float8; names bytea[]; stored integer[];`,
     body: `${durably("p_durable")}
+    ${byIndex}
     PERFORM 1 FROM ${s}.entry x WHERE x.key = ANY(p_keys) ORDER BY x.key FOR UPDATE;
     t := ${clock};
     WITH done AS (
@@ -28,6 +29,7 @@ export const leases = (s: string): Sources => ({
     returns: "TABLE (n integer)",
     declare: `e bigint := ${s}.era(); t float8;`,
     body: `${quickly}
+    ${byIndex}
     PERFORM 1 FROM ${s}.entry x WHERE x.key = ANY(p_keys) ORDER BY x.key FOR UPDATE;
     t := ${clock};
     RETURN QUERY UPDATE ${s}.entry x SET lease_millis = p_lease, until_at = t + p_lease, dies_at = t + p_life

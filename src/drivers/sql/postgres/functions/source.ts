@@ -25,6 +25,9 @@ export const noLease = `generation = NULL, owner = NULL, lease_millis = NULL, un
 /** Loads and reads can be repeated after a crash of the server, so they do not wait until its disk has their writes. */
 export const quickly = "PERFORM set_config('synchronous_commit', 'off', true);"
 
+/** Makes the server look up keys in indexes, even before it has statistics of a table. */
+export const byIndex = "PERFORM set_config('enable_seqscan', 'off', true);"
+
 export const durably = (isDurable: string): string => `IF NOT ${isDurable} THEN ${quickly} END IF;`
 
 export const statementOf = (s: string, name: string, { args, body, declare = "", returns }: Source): string => {

@@ -1,5 +1,5 @@
 /** Functions of the markers of tags, and `clear`. */
-import { quickly, type Sources } from "./source.ts"
+import { byIndex, quickly, type Sources } from "./source.ts"
 
 export const tags = (s: string): Sources => ({
   invalidate: {
@@ -20,6 +20,7 @@ export const tags = (s: string): Sources => ({
     returns: "TABLE (n integer, o_version text, o_seq float8, o_all float8)",
     declare: "s bigint;",
     body: `${quickly}
+    ${byIndex}
     SELECT x.value INTO s FROM ${s}.number x WHERE x.name = 'invalidations';
     WHILE (SELECT count(*) FROM ${s}.marker m WHERE m.tag = ANY(p_tags)) < cardinality(p_tags) LOOP
       INSERT INTO ${s}.marker (tag, whole, version, seq)
