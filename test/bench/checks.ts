@@ -20,6 +20,7 @@ export type Case =
   | "coherence"
   | "disk"
   | "redis"
+  | "postgres"
   | "write"
   | "transact"
   | "derived"
@@ -56,6 +57,7 @@ const strings = { case: "hit", peer: "Effect Cache.get, string", atMost: 0.85, g
 const objects = { case: "hit", peer: "Effect Cache.get, fresh object", atMost: 0.12, goal: 0.08 } as const
 const onDisk = { case: "disk", peer: "node:sqlite and JSON.parse", atMost: 2 } as const
 const onRedis = { case: "redis", peer: "GET and JSON.parse" } as const
+const onPostgres = { case: "postgres", peer: "SELECT and JSON.parse" } as const
 const inTransaction = { case: "transact", peer: "node:sqlite, the same rows" } as const
 const wrapped = { case: "wrappers", atMost: 1.3 } as const
 const records = { case: "sizes", peer: "raw JSON" } as const
@@ -385,6 +387,22 @@ export const checks: ReadonlyArray<Check> = [
     peer: "Effect Persistence",
     atMost: 0.15,
     goal: 0.1
+  },
+  { ...onPostgres, title: "Hit on PostgreSQL, string key", subject: "string key (JSON)", atMost: 1.3, goal: 0.6 },
+  {
+    ...onPostgres,
+    title: "Hit on PostgreSQL, key class",
+    subject: "key class (JSON, checked by its schema)",
+    atMost: 1.3,
+    goal: 0.8
+  },
+  {
+    case: "postgres",
+    title: "`getMany` on PostgreSQL, 10,000 keys",
+    subject: "Cached.getMany, 10,000 keys",
+    peer: "SELECT = ANY and JSON.parse",
+    atMost: 4,
+    goal: 3
   },
   {
     case: "write",

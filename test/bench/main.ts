@@ -31,6 +31,7 @@ const sections: Sections = {
   coherence: () => ({ coherence: Run.coherence(runs) }),
   disk: () => ({ disk: Run.disk(runs) }),
   redis: () => ({ redis: Run.redis(runs) }),
+  postgres: () => ({ postgres: Run.postgres(runs) }),
   write: () => ({ write: Run.write(runs) }),
   transact: () => ({ transact: Run.transact(runs) }),
   derived: () => ({ derived: Run.derived(runs) }),

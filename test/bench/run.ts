@@ -54,6 +54,9 @@ export const disk = ({ processes }: Runs): ReadonlyArray<Values> =>
 export const redis = ({ processes }: Runs): ReadonlyArray<Values> =>
   times(processes, () => toValues(start("redis.ts", [])))
 
+export const postgres = ({ processes }: Runs): ReadonlyArray<Values> =>
+  times(processes, () => toValues(start("postgres.ts", [])))
+
 export const coherence = ({ processes }: Runs): ReadonlyArray<Values> =>
   times(processes, () => toValues(start("coherence.ts", [])))
 

@@ -7,6 +7,7 @@ import * as GuardsDefaults from "../../src/internal/defaults/guards.ts"
 import * as OptionsDefaults from "../../src/internal/defaults/options.ts"
 import * as ProcessesDefaults from "../../src/internal/defaults/processes.ts"
 import * as RedisDefaults from "../../src/internal/defaults/redis.ts"
+import * as SqlDefaults from "../../src/internal/defaults/sql.ts"
 import { complaintsOf } from "../lint/english.js"
 import { messages, messagesPage } from "./messages.ts"
 import { fill, listsOf, llms, membersOf, optionListsOf, pages, valuesOf } from "./tables.ts"
@@ -169,6 +170,8 @@ const expected: { readonly [option: string]: ReadonlyArray<number> } = {
   "TimeOptions.atMost": [testing.atMostMillis],
   "CommonOptions.maxValue": [RedisDefaults.maxValue],
   "CommonOptions.replicas": [RedisDefaults.replicas],
+  "StoreOptions.maxValue": [SqlDefaults.maxValue],
+  "ConnectionOptions.maxConnections": [SqlDefaults.maxConnections],
   "LockedOptions.lease": [layer.leaseMillis],
   "CircuitBreakerOptions.failures": [guard.failures],
   "CircuitBreakerOptions.window": [guard.windowMillis],
