@@ -27,7 +27,8 @@ export const open = Effect.fnUntraced(function*(
     maxValue,
     origin: tokens.next(8),
     tokens,
-    writes: new Map()
+    writes: new Map(),
+    acquires: new Map()
   }
   yield* Effect.mapError(
     outside(session, migrate(sql, schema, session.channel)),

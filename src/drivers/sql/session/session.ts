@@ -20,9 +20,12 @@ export interface Session {
   /** The name of this store among the stores of all processes, by which it recognizes its own changes. */
   readonly origin: string
   readonly tokens: Tokens
-  /** The last write of each id that has not ended, opened when it ends. */
-  readonly writes: Map<string, Latch.Latch>
+  readonly writes: Order
+  readonly acquires: Order
 }
+
+/** For each id, the last operation that has not ended: a latch that opens when it ends. */
+type Order = Map<string, Latch.Latch>
 
 export type Params = ReadonlyArray<unknown>
 
@@ -61,26 +64,26 @@ export const ask = (
 ): Effect.Effect<ReadonlyArray<Row>, StoreError> =>
   inTime(operation, outside(self, repeated(send(self, statement, params))))
 
-/** Runs the writes of an id one after the other, because each may use another connection, and the last has to win. */
+/** Runs operations on an id one after the other, because each may use another connection, and the last has to win. */
 export const inOrder = <A, E>(
-  { writes }: Session,
+  order: Order,
   ids: ReadonlyArray<string>,
-  write: Effect.Effect<A, E>
+  operation: Effect.Effect<A, E>
 ): Effect.Effect<A, E> =>
   Effect.suspend(() => {
     const before = new Set<Latch.Latch>()
     const latch = Latch.makeUnsafe()
     for (const id of ids) {
-      const former = writes.get(id)
+      const former = order.get(id)
       if (former !== undefined) before.add(former)
-      writes.set(id, latch)
+      order.set(id, latch)
     }
     const end = Effect.sync(() => {
       latch.openUnsafe()
-      for (const id of ids) if (writes.get(id) === latch) writes.delete(id)
+      for (const id of ids) if (order.get(id) === latch) order.delete(id)
     })
     return Effect.ensuring(
-      before.size === 0 ? write : Effect.andThen(Effect.forEach(before, (latch) => latch.await), write),
+      before.size === 0 ? operation : Effect.andThen(Effect.forEach(before, (latch) => latch.await), operation),
       end
     )
   })

@@ -62,7 +62,11 @@ export const set = (self: Session): Store["set"] => (id, entry, condition) =>
     const now = clock.currentTimeMillisUnsafe()
     const { statements } = self
     if (condition === undefined) {
-      return inOrder(self, [id], Effect.as(ask(self, "set", statements.put, putting(self, [request], now)), true))
+      return inOrder(
+        self.writes,
+        [id],
+        Effect.as(ask(self, "set", statements.put, putting(self, [request], now)), true)
+      )
     }
     const { key, whole } = named(id)
     const [frames, softs, expires, lives] = columnsOf([request], now)
@@ -72,7 +76,7 @@ export const set = (self: Session): Store["set"] => (id, entry, condition) =>
       ...[condition._tag, write, String(now)]
     ]
     return inOrder(
-      self,
+      self.writes,
       [id],
       Effect.map(ask(self, "set", statements.putIf, params), ([row]) => row?.[0] === true)
     )
@@ -86,7 +90,7 @@ export const setMany = (self: Session): Store["setMany"] => (requests) =>
         if (refused !== undefined) return Effect.fail(refused)
       }
       const params = putting(self, some, clock.currentTimeMillisUnsafe())
-      return inOrder(self, some.map(idOf), Effect.as(ask(self, "set", self.statements.put, params), some))
+      return inOrder(self.writes, some.map(idOf), Effect.as(ask(self, "set", self.statements.put, params), some))
     })))
 
 export const removing = (self: Session, ids: ReadonlyArray<string>, now: number): Params => {
@@ -95,16 +99,20 @@ export const removing = (self: Session, ids: ReadonlyArray<string>, now: number)
 }
 
 export const removeMany = (self: Session): Store["removeMany"] => (ids) =>
-  inGroups(ids, (id) => id, (some) =>
-    Effect.flatMap(Clock.currentTimeMillis, (now) =>
-      inOrder(
-        self,
-        some,
-        Effect.map(
-          ask(self, "remove", self.statements.remove, removing(self, some, now)),
-          (rows) => outcomesOf(some, (id) => id, rows)
-        )
-      )))
+  inGroups(
+    ids,
+    (id) => id,
+    (some) =>
+      Effect.flatMap(Clock.currentTimeMillis, (now) =>
+        inOrder(
+          self.writes,
+          some,
+          Effect.map(
+            ask(self, "remove", self.statements.remove, removing(self, some, now)),
+            (rows) => outcomesOf(some, (id) => id, rows)
+          )
+        ))
+  )
 
 export const remove = (self: Session): Store["remove"] => {
   const many = removeMany(self)
@@ -130,7 +138,7 @@ export const touch = (self: Session): Store["touch"] => (id, options) =>
     // A read may be forgotten by a crash of the server, but not a deadline that was set by hand.
     const params = touching(self, id, options, { now, isDurable: options.writeId === undefined })
     return inOrder(
-      self,
+      self.writes,
       [id],
       Effect.map(ask(self, "touch", self.statements.touch, params), ([row]) => row?.[0] === true)
     )

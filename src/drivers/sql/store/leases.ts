@@ -55,14 +55,20 @@ const acquireOnce = (
     })
   })
   // The answer may be lost after the leases were granted: without this, others would wait until the leases end.
-  return Effect.onExit(
-    asked,
-    (exit) => exit._tag === "Success" ? Effect.void : Effect.asVoid(Effect.forkDetach(giveBack(self, requests)))
-  )
+  const kept = Effect.onExit(asked, (exit) =>
+    exit._tag === "Success"
+      ? Effect.void
+      : Effect.asVoid(Effect.forkDetach(giveBack(self, requests), { startImmediately: true })))
+  return isBlind ? kept : inOrder(self.acquires, requests.map(idOf), kept)
 }
 
+/** Releases leases before the next `acquire` of the same ids, which may ask for the same owner. */
 const giveBack = (self: Session, requests: ReadonlyArray<AcquireRequest>) =>
-  Effect.forEach(requests, ({ id, owner }) => Effect.ignore(release(self)(id, owner)), { discard: true })
+  inOrder(
+    self.acquires,
+    requests.map(idOf),
+    Effect.forEach(requests, ({ id, owner }) => Effect.ignore(release(self)(id, owner)), { discard: true })
+  )
 
 const acquiredOf = (id: string, row: Row): Acquired | undefined => {
   const [, kind, , , , , generation, wait, failures, note, seq] = row
@@ -105,7 +111,7 @@ export const commitMany = (self: Session): Store["commitMany"] => (requests) =>
       }
       const params = committing(self, some, { now, isDurable: false })
       return inOrder(
-        self,
+        self.writes,
         some.map(idOf),
         Effect.map(ask(self, "commit", self.statements.commit, params), (rows) => outcomesOf(some, idOf, rows))
       )
