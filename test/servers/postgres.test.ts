@@ -9,6 +9,7 @@ import { Reactivity } from "effect/reactivity"
 import { SqlClient } from "effect/sql"
 import { join } from "node:path"
 import { freshSchema, isPostgresMissing, type Server, startPostgres } from "../support/postgres.ts"
+import { startProxy } from "../support/proxy.ts"
 import { sqlClientOf } from "../support/sqlClient.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
 import { until } from "../support/until.ts"
@@ -231,6 +232,36 @@ describe.skipIf(isPostgresMissing())("PostgreSQL", { timeout: 60_000 }, () => {
             return (yield* a.read) === (yield* b.read)
           })
         )
+      }),
+    90_000
+  )
+
+  it.live(
+    "P4 · a connection that swallows everything, or breaks within an answer, fails and delays no read",
+    () =>
+      Effect.gen(function*() {
+        const proxy = yield* Effect.acquireRelease(
+          Effect.promise(() => startProxy(server.port)),
+          ({ end }) => Effect.promise(end)
+        )
+        const url = server.url.replace(String(server.port), String(proxy.port))
+        const a = yield* processIn(freshSchema(), { url, memory: false, storeTimeout: "300 millis" })
+        const value = yield* a.read
+        const usesStore = Effect.map(Effect.all([a.read, a.read]), ([first, second]) => first === second)
+        for (let round = 0; round < 10; round++) {
+          proxy.cutAfter(20 * round)
+          expect(yield* a.read).toBeGreaterThanOrEqual(value)
+          yield* Effect.sleep("20 millis")
+        }
+        proxy.cutAfter(Infinity)
+        yield* until("it is used again", usesStore)
+        proxy.swallow(true)
+        const startedAt = performance.now()
+        for (let round = 0; round < 5; round++) yield* a.read
+        // Three reads wait for the time limit, then the circuit is open.
+        expect(performance.now() - startedAt).toBeLessThan(5000)
+        proxy.swallow(false)
+        yield* until("it is used again", usesStore)
       }),
     90_000
   )

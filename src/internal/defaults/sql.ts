@@ -12,7 +12,7 @@ export const maxConnections = 10
 export const listeningConnections = 3
 
 /** How long a statement may take. Afterwards its connection is replaced. */
-export const statementMillis = 10_000
+export const statementMillis = 5000
 
 /** How many times a step is repeated that the server has undone because of another one. */
 export const repeats = 5
