@@ -656,6 +656,30 @@ describe("Cached.stream over a store", () => {
       }).pipe(Effect.provide(over(fake, { capacity: 1000 })))
     }))
 
+  it.effect("a planted manifest that claims a huge number of pages does not make their removal endless", () =>
+    Effect.gen(function*() {
+      const fake = fakeStore()
+      const rows = Stream.make(1).pipe(Cached.stream({ key: "rows", ttl: "1 hour" }))
+      yield* Stream.runDrain(rows).pipe(Effect.provide(over(fake)))
+      const { meta, payload } = fake.entries.get("rows")!
+      const [run, , ...rest] = JSON.parse(new TextDecoder().decode(payload))
+      const planted = new TextEncoder().encode(JSON.stringify([run, Number.MAX_SAFE_INTEGER, ...rest]))
+      fake.entries.set("rows", { meta, payload: planted })
+      yield* Effect.gen(function*() {
+        yield* Stream.runDrain(rows)
+        let asked = 0
+        fake.behave = (operation) => {
+          // Ends the test if there is no limit.
+          if (operation === "remove" && ++asked > 10_000) return { before: Effect.never }
+          return {}
+        }
+        yield* Cached.invalidate("rows")
+        for (let i = 0; i < 3; i++) yield* Effect.andThen(TestClock.adjust("1 minute"), settle)
+        expect(pagesOf(fake.entries)).toEqual([])
+        expect(asked).toBeLessThan(5000)
+      }).pipe(Effect.provide(over(fake)))
+    }))
+
   it.effect("pages that no manifest names are swept when they are older than any run", () =>
     Effect.gen(function*() {
       const fake = fakeStore()

@@ -46,7 +46,9 @@ export const streams = {
   /** How often the limits of replaced runs are checked. */
   replacedLookMillis: 1000,
   /** The maximum number of replaced runs to remember. The pages of any further runs remain until they expire. */
-  replacedRuns: 1000
+  replacedRuns: 1000,
+  /** After this many slices of 256 pages of which none was stored, no further pages of the stream are removed. */
+  slicesGone: 4
 }
 
 export const refresh = {

@@ -219,5 +219,12 @@ export const faults: ReadonlyArray<UnitFault> = [
     find: "undecodable(tier, key, entry, opened.cause)",
     replace: "undefined",
     by: "test/serializers/wrappedStreams.test.ts"
+  },
+  {
+    name: "a planted manifest makes the removal of its pages endless",
+    in: "remove",
+    find: "from >= pages || gone >= streams.slicesGone",
+    replace: "from >= pages",
+    by: "test/cached/stream.test.ts"
   }
 ]

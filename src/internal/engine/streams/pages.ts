@@ -154,15 +154,21 @@ export const read = Effect.fnUntraced(function*(
   return elements.length === 0 ? damaged(tier, key, id) : { elements, payload }
 })
 
-/** Removes the first `pages` pages of a run, in slices. Later pages expire or are swept. */
+/**
+ * Removes the first `pages` pages of a run, in slices. Later pages expire or are swept. It ends early if several slices
+ * in a row are gone, because a manifest that another program has planted may claim any number of pages.
+ */
 const remove = (tier: StoreTier, { id, pages, run }: PagesOfRun): Effect.Effect<void> => {
-  const slice = (from: number): Effect.Effect<void> => {
-    if (from >= pages) return Effect.void
+  const slice = (from: number, gone: number): Effect.Effect<void> => {
+    if (from >= pages || gone >= streams.slicesGone) return Effect.void
     const to = Math.min(pages, from + chunk)
     const ids = Array.from({ length: to - from }, (_, i) => pageId(run, from + i, id))
-    return Effect.flatMap(asked(tier, "remove", tier.store.removeMany(ids)), () => Effect.suspend(() => slice(to)))
+    return Effect.flatMap(
+      asked(tier, "remove", tier.store.removeMany(ids)),
+      (removed) => Effect.suspend(() => slice(to, isFault(removed) || !removed.includes(true) ? gone + 1 : 0))
+    )
   }
-  return slice(0)
+  return slice(0, 0)
 }
 
 interface PagesOfRun {
