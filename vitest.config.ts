@@ -11,7 +11,7 @@ import { BaseSequencer, type TestSpecification } from "vitest/node"
 const conditions = ["effect-cached-source"]
 
 /** Processes, files, real clocks: what waits for them, however long they take. */
-const real = ["deliberateFaults", "docs", "drivers", "examples", "lint", "pack", "processes", "types"]
+const real = ["deliberateFaults", "docs", "drivers", "examples", "lint", "pack", "pipeline", "processes", "types"]
 
 /** One file at a time, so that what is measured in milliseconds holds. */
 const timed = ["consistency", "timed"]

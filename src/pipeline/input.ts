@@ -1,0 +1,192 @@
+/** Reads rows from files, in bounded memory. */
+import * as Effect from "effect/Effect"
+import * as Csv from "effect/encoding/Csv"
+import * as Ndjson from "effect/encoding/Ndjson"
+import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
+import { createReadStream, statSync } from "node:fs"
+import { open } from "node:fs/promises"
+import { type Fields, type Format, formatOf, longestRow, parquetPackages } from "./format.ts"
+import { ofSystem, PipelineError } from "./PipelineError.ts"
+
+/** How much of a file has been read, in bytes or rows. */
+interface Position {
+  done: number
+  total: number
+}
+
+const positions = new WeakMap<object, Position>()
+
+/** The position in the file whose rows a stream is, if it is one of `file`. */
+export const positionOf = (stream: object): Position | undefined => positions.get(stream)
+
+const content = (file: string, problem: string, place: { readonly line?: number; readonly row?: number } = {}) =>
+  new PipelineError({ file, reason: "Content", problem, ...place })
+
+const bytesOf = (file: string, position: Position): Stream.Stream<Uint8Array, PipelineError> =>
+  Effect.try({
+    try() {
+      position.total = statSync(file).size
+      position.done = 0
+    },
+    catch: ofSystem(file)
+  }).pipe(
+    Effect.map(() => Stream.fromAsyncIterable<Uint8Array, PipelineError>(createReadStream(file), ofSystem(file))),
+    Stream.unwrap,
+    Stream.map((bytes) => {
+      position.done += bytes.length
+      return bytes
+    })
+  )
+
+const textOf = (file: string, position: Position): Stream.Stream<string, PipelineError> =>
+  Stream.suspend(() => {
+    const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
+    const decode = (bytes?: Uint8Array) =>
+      Effect.try({
+        try: () => decoder.decode(bytes, { stream: bytes !== undefined }),
+        catch: () => content(file, "it is not UTF-8 text")
+      })
+    return Stream.concat(
+      Stream.mapEffect(bytesOf(file, position), decode),
+      Stream.fromEffect(Effect.suspend(() => decode()))
+    )
+  })
+
+const cells = { maxRecordSize: longestRow, ignoreEmptyLines: true, headers: true } as const
+
+/** Counts rows, so that a fault can say which one it is. */
+const counted = <A, E>(rows: Stream.Stream<A, E>, fail: (error: E, row: number) => PipelineError) =>
+  Stream.suspend(() => {
+    let row = 0
+    return rows.pipe(
+      Stream.mapArray((some) => {
+        row += some.length
+        return some
+      }),
+      Stream.mapError((error) => fail(error, row + 1))
+    )
+  })
+
+const objectsOnly = (file: string) => (rows: Stream.Stream<unknown, PipelineError>) =>
+  Stream.suspend(() => {
+    let row = 0
+    return Stream.mapEffect(rows, (value) => {
+      row++
+      return typeof value === "object" && value !== null && !Array.isArray(value)
+        ? Effect.succeed(value as Fields)
+        : Effect.fail(content(file, "it is not a JSON object", { row }))
+    })
+  })
+
+/** The rows of a Parquet file, one group of rows at a time. */
+const parquetRows = (file: string, position: Position): Stream.Stream<Fields, PipelineError> => {
+  const rows = async function*(): AsyncGenerator<Fields> {
+    const [{ parquetMetadataAsync, parquetReadObjects }] = await parquetPackages(file)
+    const handle = await open(file)
+    try {
+      const { size } = await handle.stat()
+      const source = {
+        byteLength: size,
+        async slice(start: number, end = size) {
+          const bytes = new Uint8Array(Math.max(0, Math.min(end, size) - start))
+          await handle.read(bytes, 0, bytes.length, start)
+          return bytes.buffer
+        }
+      }
+      const invalid = (cause: unknown) => {
+        throw new PipelineError({ file, reason: "Content", problem: "it is not a Parquet file", cause })
+      }
+      const metadata = await parquetMetadataAsync(source).catch(invalid)
+      position.total = Number(metadata.num_rows)
+      position.done = 0
+      for (const group of metadata.row_groups) {
+        const [rowStart, rowEnd] = [position.done, position.done + Number(group.num_rows)]
+        yield* await parquetReadObjects({ file: source, metadata, rowStart, rowEnd }).catch(invalid)
+        position.done = rowEnd
+      }
+    } finally {
+      await handle.close()
+    }
+  }
+  return Stream.rechunk(Stream.fromAsyncIterable({ [Symbol.asyncIterator]: rows }, ofSystem(file)), 1000)
+}
+
+const plainRows = (file: string, format: Format, position: Position): Stream.Stream<Fields, PipelineError> => {
+  switch (format) {
+    case "csv":
+      return textOf(file, position).pipe(
+        Stream.pipeThroughChannel(Csv.decodeString(cells)),
+        Stream.mapError((error) => ofCsv(file, error))
+      )
+    case "ndjson":
+      return linesOf(file, position)
+    case "parquet":
+      return parquetRows(file, position)
+  }
+}
+
+const ofCsv = (file: string, error: Csv.CsvError | PipelineError): PipelineError =>
+  error instanceof PipelineError ? error : content(file, error.message, { line: error.line })
+
+const linesOf = (file: string, position: Position) =>
+  bytesOf(file, position).pipe(
+    Stream.pipeThroughChannel(Ndjson.decode({ ignoreEmptyLines: true, maxLineBytes: longestRow })),
+    (rows) =>
+      counted(rows, (error, row) => {
+        if (error instanceof PipelineError) return error
+        const problem = error.reason === "LineTooLarge"
+          ? `the line is longer than ${longestRow} bytes`
+          : error.reason === "InvalidUtf8"
+          ? "it is not UTF-8 text"
+          : "it is not JSON"
+        return content(file, problem, { row })
+      }),
+    objectsOnly(file)
+  )
+
+/** The JSON form of a cell of a Parquet file. */
+const jsonOf = (value: unknown): unknown => {
+  if (value instanceof Date) return value.toISOString()
+  return typeof value === "bigint" ? String(value) : value
+}
+
+/** A cell without a value is a missing field, unless the schema needs `null`. */
+const typedRows = <A>(
+  file: string,
+  schema: Schema.Codec<A, any>,
+  { format, position }: { readonly format: Format; readonly position: Position }
+): Stream.Stream<A, PipelineError> => {
+  if (format === "csv") {
+    return textOf(file, position).pipe(
+      Stream.pipeThroughChannel(Csv.decodeSchemaString(schema)(cells as never)),
+      Stream.mapError((error) =>
+        error instanceof Schema.SchemaError ? content(file, error.message) : ofCsv(file, error as never)
+      )
+    ) as Stream.Stream<A, PipelineError>
+  }
+  const decode = Schema.decodeUnknownEffect(Schema.toCodecJson(schema))
+  return Stream.suspend(() => {
+    let row = 0
+    return Stream.mapEffect(plainRows(file, format, position), (fields) => {
+      row++
+      const given = format === "parquet"
+        ? Object.fromEntries(Object.entries(fields).map(([k, v]) => [k, jsonOf(v)]))
+        : fields
+      return Effect.mapError(
+        decode(given) as Effect.Effect<A, Schema.SchemaError>,
+        (error) => content(file, error.message, { row })
+      )
+    })
+  })
+}
+
+export const read = <A>(file: string, schema: Schema.Codec<A, any> | undefined): Stream.Stream<A, PipelineError> => {
+  const format = formatOf(file)
+  const position: Position = { done: 0, total: 0 }
+  const rows = schema === undefined
+    ? plainRows(file, format, position) as Stream.Stream<any, PipelineError>
+    : typedRows(file, schema, { format, position })
+  positions.set(rows, position)
+  return rows
+}

@@ -1,0 +1,152 @@
+/** Numbers about a pipeline, and their texts. */
+
+/**
+ * How far a pipeline is.
+ * @category models
+ * @since 0.1.0
+ */
+export interface Progress {
+  /** The rows that have been read and answered. */
+  readonly rows: number
+  /** The loads that the pipeline has needed: calls of the source, one for each key. */
+  readonly calls: number
+  /** The rows that the cache has answered. */
+  readonly saved: number
+  /** The rows that have failed. */
+  readonly failed: number
+  /** The rows for which `payload` returned `undefined`. */
+  readonly skipped: number
+  readonly millis: number
+  readonly rowsPerSecond: number
+  /** The share of the input that has been read, from 0 to 1. `undefined` if the size of the input is not known. */
+  readonly share: number | undefined
+  readonly millisLeft: number | undefined
+}
+
+/**
+ * The result of a pipeline.
+ * @category models
+ * @since 0.1.0
+ */
+export interface Summary extends Omit<Progress, "share" | "millisLeft"> {
+  /** The file with the results. `undefined` if they went to a sink. */
+  readonly output: string | undefined
+  /** The file with the failed rows. `undefined` if there is none. */
+  readonly failures: string | undefined
+  /** The price of all calls, and of the calls that the cache has saved. `undefined` without the option `price`. */
+  readonly cost: { readonly spent: number; readonly saved: number } | undefined
+  /** The cached results whose rows are not in the input, if the option `left` is set. */
+  readonly left: {
+    readonly count: number
+    /** The ids of the first hundred. */
+    readonly ids: ReadonlyArray<string>
+    readonly removed: boolean
+  } | undefined
+}
+
+interface Counts {
+  readonly rows: number
+  readonly succeeded: number
+  readonly failed: number
+  readonly skipped: number
+  readonly calls: number
+  readonly failedCalls: number
+  readonly millis: number
+  readonly share: number | undefined
+}
+
+/** @internal */
+export const progressOf = ({ share, ...counts }: Counts): Progress => {
+  const { calls, failed, failedCalls, millis, rows, skipped, succeeded } = counts
+  const known = share !== undefined && share > 0
+  return {
+    rows,
+    calls,
+    // Calls of rows that are still in flight are counted already.
+    saved: Math.max(0, succeeded - (calls - failedCalls)),
+    failed,
+    skipped,
+    millis,
+    rowsPerSecond: millis === 0 ? 0 : Math.round(rows / millis * 1000),
+    share,
+    millisLeft: known ? Math.round(millis * (1 - share) / share) : undefined
+  }
+}
+
+const count = (value: number): string => value.toLocaleString("en")
+
+const length = (millis: number): string => {
+  if (millis < 60_000) return `${(millis / 1000).toFixed(1)} s`
+  const minutes = Math.round(millis / 60_000)
+  return minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`
+}
+
+/** Enough digits for prices of a fraction of a cent. */
+const amount = (value: number): string => value.toLocaleString("en", { maximumFractionDigits: 6 })
+
+const plural = (value: number, one: string): string => `${count(value)} ${one}${value === 1 ? "" : "s"}`
+
+const answered = ({ calls, failed, saved, skipped }: Progress | Summary): string =>
+  [
+    plural(calls, "call"),
+    `${count(saved)} saved`,
+    ...failed > 0 ? [`${count(failed)} failed`] : [],
+    ...skipped > 0 ? [`${count(skipped)} skipped`] : []
+  ].join(", ")
+
+/**
+ * The progress of a pipeline in one line.
+ *
+ * **Example** (A line of progress)
+ *
+ * ```ts
+ * import { Pipeline } from "effect-cached/pipeline"
+ *
+ * const times = { millis: 2000, rowsPerSecond: 150, share: 0.25, millisLeft: 6000 }
+ * const line = Pipeline.progressText({ rows: 300, calls: 20, saved: 279, failed: 1, skipped: 0, ...times })
+ * line // => "300 rows (25%): 20 calls, 279 saved, 1 failed, 150 a second, 6.0 s left"
+ * ```
+ *
+ * @category formatting
+ * @since 0.1.0
+ */
+export const progressText = (progress: Progress): string => {
+  const { millisLeft, rows, rowsPerSecond, share } = progress
+  const read = share === undefined ? "" : ` (${Math.floor(share * 100)}%)`
+  const left = millisLeft === undefined ? "" : `, ${length(millisLeft)} left`
+  return `${plural(rows, "row")}${read}: ${answered(progress)}, ${count(rowsPerSecond)} a second${left}`
+}
+
+/**
+ * The result of a pipeline, as a text of a few lines.
+ *
+ * **Example** (A summary)
+ *
+ * ```ts
+ * import { Pipeline } from "effect-cached/pipeline"
+ *
+ * const counts = { rows: 6, calls: 3, saved: 3, failed: 0, skipped: 0, millis: 1200, rowsPerSecond: 5 }
+ * const nothing = { output: undefined, failures: undefined, left: undefined }
+ * const text = Pipeline.summaryText({ ...counts, ...nothing, cost: { spent: 0.006, saved: 0.006 } })
+ * text // => "6 rows in 1.2 s: 3 calls, 3 saved\nThe calls cost 0.006, and the cache saved 0.006."
+ * ```
+ *
+ * @category formatting
+ * @since 0.1.0
+ */
+export const summaryText = (summary: Summary): string => {
+  const { cost, failed, failures, left, millis, output, rows } = summary
+  return [
+    `${plural(rows, "row")} in ${length(millis)}: ${answered(summary)}`,
+    ...cost === undefined ? [] : [`The calls cost ${amount(cost.spent)}, and the cache saved ${amount(cost.saved)}.`],
+    ...left === undefined || left.count === 0
+      ? []
+      : [
+        `${plural(left.count, "cached result")} of rows that are not in the input${
+          left.removed ? " were removed" : ""
+        }.`
+      ],
+    ...failures === undefined ? [] : [`${plural(failed, "failed row")} in ${failures}`],
+    ...output === undefined ? [] : [`Written to ${output}`]
+  ].join("\n")
+}

@@ -1,0 +1,323 @@
+/** Pipelines: rows from files and streams, through a cached function, to files and sinks. */
+import { afterEach, beforeEach, describe, expect, it } from "@effect/vitest"
+import { Effect, Exit, Schema, Sink, Stream } from "effect"
+import { Cached, CacheKey, CacheLayer, Strategy } from "effect-cached"
+import { Pipeline } from "effect-cached/pipeline"
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+
+class City extends CacheKey.Class<City>()("City", {
+  payload: { zip: Schema.String },
+  success: Schema.Struct({ city: Schema.String, area: Schema.Number }),
+  error: Schema.String
+}) {}
+
+let folder: string
+let calls: Array<ReadonlyArray<string>>
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "pipeline-"))
+  calls = []
+})
+afterEach(() => rmSync(folder, { recursive: true }))
+
+const cities = Cached.many(City, {
+  lookup: (keys) =>
+    Effect.sync(() => {
+      calls.push(keys.map(({ zip }) => zip))
+      return keys.map(({ zip }) =>
+        zip.startsWith("x") ? Exit.fail(`no city ${zip}`) : Exit.succeed({ city: `City of ${zip}`, area: 1.5 })
+      )
+    }),
+  strategy: Strategy.ttl({ ttl: "30 days" })
+})
+
+const at = (name: string) => join(folder, name)
+const put = (name: string, text: string | Uint8Array) => {
+  writeFileSync(at(name), text)
+  return at(name)
+}
+const text = (name: string) => readFileSync(at(name), "utf8")
+
+const onDisk = <A, E>(program: Effect.Effect<A, E, any>) =>
+  Effect.runPromise(
+    program.pipe(Effect.provide(CacheLayer.disk({ directory: at("cache") }))) as Effect.Effect<A, E>
+  )
+
+const refused = async <A, E>(program: Effect.Effect<A, E, any>) => {
+  const exit = await onDisk(Effect.exit(program))
+  expect(Exit.isFailure(exit)).toBe(true)
+  return Effect.runSync(Effect.flip(exit as Exit.Exit<never, E>))
+}
+
+describe("files", () => {
+  it("PW-01 · a second run makes no call, and writes the same file", async () => {
+    const from = put("in.csv", "id,zip\n1,1010\n2,8000\n3,1010\n")
+    const run = (to: string) =>
+      Pipeline.run({ from, through: cities, payload: ({ zip }) => ({ zip: `${zip}` }), to: at(to) })
+    const first = await onDisk(run("a.csv"))
+    expect(first).toMatchObject({ rows: 3, calls: 2, saved: 1, failed: 0, output: at("a.csv"), failures: undefined })
+    expect(text("a.csv")).toBe(
+      "id,zip,city,area\r\n1,1010,City of 1010,1.5\r\n2,8000,City of 8000,1.5\r\n3,1010,City of 1010,1.5\r\n"
+    )
+    const second = await onDisk(run("b.csv"))
+    expect(second).toMatchObject({ rows: 3, calls: 0, saved: 3 })
+    expect(text("b.csv")).toBe(text("a.csv"))
+    expect(calls).toEqual([["1010", "8000"]])
+    expect(readdirSync(folder).sort()).toEqual(["a.csv", "b.csv", "cache", "in.csv"])
+  })
+
+  it.each(["csv", "ndjson", "parquet"])("%s is written and read again", async (extension) => {
+    const rows = Array.from(
+      { length: 2500 },
+      (_, i) => ({ n: i, zip: `${i}`, note: i % 3 === 0 ? null : `a "b", ${i}\n=c` })
+    )
+    const out = at(`out.${extension}`)
+    const written = await onDisk(Pipeline.run({ from: Stream.fromIterable(rows), through: cities, to: out }))
+    expect(written).toMatchObject({ rows: 2500, calls: 2500 })
+    const Row = Schema.Struct({ n: Schema.Number, zip: Schema.String, city: Schema.String, area: Schema.Number })
+    const read = await Effect.runPromise(Stream.runCollect(Pipeline.file(out, Row)))
+    expect(read).toEqual(rows.map(({ n, zip }) => ({ n, zip, city: `City of ${zip}`, area: 1.5 })))
+    const again = await onDisk(Pipeline.run({ from: out, through: cities, to: at("again.ndjson") }))
+    expect(again).toMatchObject({ rows: 2500, calls: 0, saved: 2500 })
+  })
+
+  it("Parquet keeps numbers, dates, truth values and lists", async () => {
+    const row = { zip: "1", n: 1.25, is: true, at: new Date(0), big: 12n, list: [1, { a: null }], none: null }
+    await onDisk(Pipeline.run({ from: Stream.make(row), through: cities, to: at("a.parquet") }))
+    await onDisk(
+      Pipeline.run({
+        from: at("a.parquet"),
+        through: cities,
+        to: at("b.ndjson"),
+        payload: () => undefined,
+        otherwise: (row) => ({ ...row, big: String(row["big"]) })
+      })
+    )
+    expect(JSON.parse(text("b.ndjson"))).toEqual({
+      ...row,
+      at: "1970-01-01T00:00:00.000Z",
+      big: "12",
+      city: "City of 1",
+      area: 1.5
+    })
+  })
+
+  it("no rows: columns give a header, and an empty file of lines is empty", async () => {
+    const from = put("in.csv", "zip\n")
+    await onDisk(Pipeline.run({ from, through: cities, to: at("a.csv"), columns: ["zip", "city"] }))
+    expect(text("a.csv")).toBe("zip,city\r\n")
+    await onDisk(Pipeline.run({ from, through: cities, to: at("a.ndjson") }))
+    expect(text("a.ndjson")).toBe("")
+    await onDisk(Pipeline.run({ from, through: cities, to: at("a.parquet"), columns: ["zip"] }))
+    expect(await Effect.runPromise(Stream.runCollect(Pipeline.file(at("a.parquet"), Schema.Struct({}))))).toEqual([])
+  })
+})
+
+describe("failures", () => {
+  it("PW-05 · failed rows go to a file of their own, are not cached, and asked for once a run", async () => {
+    const from = put("in.ndjson", `{"zip":"1"}\n{"zip":"x1"}\n\n{"zip":"2"}\n{"zip":"x1"}\n{"zip":7}\n`)
+    const program = Pipeline.run({
+      from,
+      through: cities,
+      to: at("out.csv"),
+      chunk: 1,
+      concurrency: 1,
+      overwrite: true
+    })
+    const first = await onDisk(program)
+    expect(first).toMatchObject({ rows: 5, calls: 3, saved: 0, failed: 3, failures: at("out.failures.ndjson") })
+    expect(text("out.csv")).toBe("zip,city,area\r\n1,City of 1,1.5\r\n2,City of 2,1.5\r\n")
+    const lines = text("out.failures.ndjson").trim().split("\n").map((line) => JSON.parse(line))
+    expect(lines.map(({ input, row }) => [row, input.zip])).toEqual([[2, "x1"], [4, "x1"], [5, 7]])
+    expect(lines.map(({ error }) => error.slice(0, 10))).toEqual(["no city x1", "no city x1", expect.any(String)])
+    expect(calls).toEqual([["1"], ["x1"], ["2"]])
+    await onDisk(program)
+    expect(calls.slice(3)).toEqual([["x1"]])
+    put("in.ndjson", `{"zip":"1"}\n`)
+    await onDisk(program)
+    expect(existsSync(at("out.failures.ndjson"))).toBe(false)
+  })
+
+  it("otherwise gives the result of a failed row, and of one without a payload", async () => {
+    const from = put("in.csv", "zip\nx1\n\n\"\"\n1\n")
+    const summary = await onDisk(Pipeline.run({
+      from,
+      through: cities,
+      payload: ({ zip }) => zip === "" ? undefined : { zip: String(zip) },
+      otherwise: ({ zip }) => ({ zip, city: "" }),
+      output: ({ zip }, { city }) => ({ zip, city }),
+      to: at("out.csv"),
+      failures: false
+    }))
+    expect(summary).toMatchObject({ rows: 3, calls: 2, failed: 1, skipped: 1, failures: undefined })
+    expect(text("out.csv")).toBe("zip,city\r\nx1,\r\n,\r\n1,City of 1\r\n")
+  })
+
+  it("a call that fails as a whole, or a sink, fails the pipeline: what was stored stays, and nothing is written", async () => {
+    let broken = true
+    const some = Cached.many(City, {
+      lookup: (keys) =>
+        broken && keys.some(({ zip }) => zip === "3") ? Effect.fail("down" as const) : Effect.sync(() => {
+          calls.push(keys.map(({ zip }) => zip))
+          return keys.map(({ zip }) => Exit.succeed({ city: zip, area: 1 }))
+        }),
+      strategy: Strategy.ttl({ ttl: "30 days" })
+    })
+    const from = Stream.make("1", "2", "3").pipe(Stream.map((zip) => ({ zip })))
+    const program = Pipeline.run({ from, through: some, to: at("out.csv"), chunk: 1, concurrency: 1 })
+    expect(await refused(program)).toBe("down")
+    expect(readdirSync(folder)).toEqual(["cache"])
+    broken = false
+    expect(await onDisk(program)).toMatchObject({ rows: 3, calls: 1, saved: 2 })
+    expect(calls).toEqual([["1"], ["2"], ["3"]])
+    expect(await refused(Pipeline.run({ from, through: some, to: Sink.fail("full" as const) }))).toBe("full")
+  })
+})
+
+describe("numbers", () => {
+  it("PW-04 · progress counts rows and says when it will end; price says what the cache has saved", async () => {
+    const seen: Array<Pipeline.Progress> = []
+    const from = Stream.fromIterable(Array.from({ length: 40 }, (_, i) => ({ zip: `${i % 10}` })))
+    const program = Pipeline.run({
+      from,
+      total: 40,
+      through: cities,
+      chunk: 10,
+      concurrency: 1,
+      to: Sink.drain,
+      price: 0.002,
+      every: 1,
+      onProgress: (progress) => Effect.andThen(Effect.sync(() => seen.push(progress)), Effect.sleep(5))
+    })
+    const summary = await onDisk(program)
+    expect(seen.map(({ rows, share }) => [rows, share])).toEqual([[10, 0.25], [20, 0.5], [30, 0.75], [40, 1], [40, 1]])
+    expect(seen[0]!.millisLeft).toBeGreaterThan(0)
+    expect(seen.at(-1)!.millisLeft).toBe(0)
+    expect(summary).toMatchObject({ calls: 10, saved: 30, cost: { spent: 0.02, saved: 0.06 } })
+    expect(Pipeline.summaryText(summary)).toMatch(
+      /^40 rows in \d+\.\d s: 10 calls, 30 saved\nThe calls cost 0\.02, and the cache saved 0\.06\.$/
+    )
+    expect(Pipeline.progressText(seen[0]!)).toMatch(
+      /^10 rows \(25%\): 10 calls, 0 saved, [\d,]+ a second, \d+\.\d s left$/
+    )
+  })
+
+  it("left: rows that are no longer in the input are listed, and removed on request", async () => {
+    const rows = (...zips: ReadonlyArray<string>) => Stream.fromIterable(zips.map((zip) => ({ zip })))
+    const run = (from: Stream.Stream<{ zip: string }>, left?: "list" | "remove") =>
+      Pipeline.run({ from, through: cities, to: Sink.drain, left })
+    const long = "*[?".repeat(200)
+    await onDisk(Effect.gen(function*() {
+      yield* Cached.set("City", 1)
+      yield* run(rows("1", "2", long, "a*"))
+      const id = (zip: string) => CacheKey.id(cities.key({ zip }))
+      const listed = yield* run(rows("1", "a*"), "list")
+      expect([listed.left!.count, new Set(listed.left!.ids), listed.left!.removed]).toEqual([
+        2,
+        new Set([id("2"), id(long)]),
+        false
+      ])
+      expect((yield* run(rows("1", "a*"), "remove")).left).toMatchObject({ count: 2, removed: true })
+      expect((yield* run(rows("1", "a*"), "list")).left).toMatchObject({ count: 0 })
+      expect(yield* Cached.size).toBe(3)
+    }))
+  })
+})
+
+describe("hostile files", () => {
+  const csv = (content: string | Uint8Array) => {
+    const from = put("in.csv", content)
+    return Pipeline.run({ from, through: cities, to: at("out.csv") })
+  }
+  const lines = (content: string | Uint8Array) => {
+    const from = put("in.ndjson", content)
+    return Pipeline.run({ from, through: cities, to: at("out.csv") })
+  }
+
+  it.each(
+    [
+      ["a quote that never ends", () => csv(`zip\n1\n"open\n2\n3`), "in.csv, line 3: Unterminated quoted field"],
+      ["text after a quote", () => csv(`zip\n1\n"a"b\n`), "in.csv, line 3: Expected a delimiter"],
+      ["a row that is too short", () => csv("zip,n\n1,2\n\n3\n"), "in.csv, line 4: Expected 2 cells, got 1"],
+      ["two columns of one name", () => csv("zip,zip\n1,2\n"), "in.csv, line 1: Duplicate header name"],
+      [
+        "bytes that are not UTF-8",
+        () => csv(Uint8Array.of(122, 105, 112, 10, 0xff, 10)),
+        "in.csv: it is not UTF-8 text"
+      ],
+      ["a cell of 20 MB", () => csv(`zip\n"${"x".repeat(20_000_000)}"\n`), "in.csv, line 2: CSV record exceeds"],
+      ["a line that is not JSON", () => lines(`{"zip":"1"}\n{"zip":\n`), "in.ndjson, row 2: it is not JSON"],
+      ["a line of 100 MB", () => lines(Buffer.alloc(100_000_000, "[")), "in.ndjson, row 1: the line is longer than"],
+      ["a number", () => lines(`{"zip":"1"}\n7\n`), "in.ndjson, row 2: it is not a JSON object"],
+      [
+        "another column in a later row",
+        () => lines(`{"zip":"1"}\n{"zip":"2","\\u001b[31m":1}\n`),
+        `out.csv, row 2: a row of the output has the column "\\u001b[31m", which the first one lacks`
+      ]
+    ] as const
+  )("%s: an error with the place, and nothing is written", async (_, program, message) => {
+    const error = await refused(program())
+    expect(error).toBeInstanceOf(Pipeline.PipelineError)
+    expect((error as Error).message).toContain(message)
+    expect(readdirSync(folder).filter((name) => name.startsWith("out"))).toEqual([])
+  }, 60_000)
+
+  it("a byte order mark, CRLF, NUL, escapes, right-to-left text, 10 kB and 10,000 columns pass unchanged", async () => {
+    const cells = ["a\0b", "\u001b[31mred", "שלום\u202e", "y".repeat(10_000), "a\r\nb", "\"", "=1+1"]
+    const quoted = cells.map((cell) => `"${cell.replaceAll("\"", "\"\"")}"`)
+    const wide = Array.from({ length: 10_000 }, (_, i) => `c${i}`)
+    await onDisk(csv(`\ufeffzip,n\r\n${quoted.map((cell, i) => `${cell},${i}`).join("\r\n")}\r\n`))
+    const read = Stream.runCollect(
+      Pipeline.file(at("out.csv"), Schema.Struct({ zip: Schema.String, n: Schema.Number }))
+    )
+    expect(await Effect.runPromise(read)).toEqual(cells.map((zip, n) => ({ zip, n })))
+    rmSync(at("out.csv"))
+    await onDisk(csv(`zip,${wide.join(",")}\n1,${wide.join(",")}\n`))
+    expect(text("out.csv")).toBe(`zip,${wide.join(",")},city,area\r\n1,${wide.join(",")},City of 1,1.5\r\n`)
+  })
+
+  it("fields of the name __proto__ are fields", async () => {
+    await onDisk(lines(`{"zip":"1","__proto__":{"x":1}}\n`))
+    expect(text("out.csv")).toBe("zip,__proto__,city,area\r\n1,\"{\"\"x\"\":1}\",City of 1,1.5\r\n")
+  })
+})
+
+describe("bad input", () => {
+  const from = Stream.make({ zip: "1" })
+
+  it.each([
+    ["from", { from: "in.xlsx" }, "no known format: use the extension .csv, .ndjson"],
+    ["from", { from: [{ zip: "1" }] }, "from of Pipeline.run must be a file or a stream of rows"],
+    ["through", { through: () => 1 }, "through of Pipeline.run must be a function that Cached.many has made"],
+    ["to", { to: {} }, "to of Pipeline.run must be a file or a sink"],
+    ["an unknown option", { chunks: 1 }, "no option \"chunks\": did you mean \"chunk\""],
+    ["price", { price: -1 }, "price of Pipeline.run must be a number of at least 0"],
+    ["left", { left: true }, "left of Pipeline.run must be \"list\" or \"remove\""],
+    ["columns", { columns: ["a", "a"] }, "columns of Pipeline.run must be a list of different names"],
+    ["failures", { failures: "f.csv" }, "failures of Pipeline.run must be false or a file with the extension .ndjson"]
+  ])("%s", (_, wrong, message) => {
+    const options = { from, through: cities, to: "out.csv", ...wrong }
+    expect(() => Pipeline.run(options as never)).toThrow(message)
+  })
+
+  it("a file that is not there, a folder, an output that exists", async () => {
+    mkdirSync(at("folder.csv"))
+    put("out.csv", "kept")
+    const message = async (options: { readonly from?: string; readonly to?: string }) =>
+      (await refused(Pipeline.run({ from, through: cities, to: at("new.csv"), ...options } as never)) as Error).message
+    expect(await message({ from: at("none.csv") })).toBe(`${at("none.csv")}: there is no such file or folder`)
+    expect(await message({ from: at("folder.csv") })).toBe(`${at("folder.csv")}: it is a folder, not a file`)
+    expect(await message({ to: at("folder.csv") })).toBe(`${at("folder.csv")}: it is a folder, not a file`)
+    expect(await message({ to: at("none/out.csv") })).toBe(`${at("none/out.csv")}: there is no such file or folder`)
+    expect(await message({ to: at("out.csv") })).toBe(
+      `${at("out.csv")}: it exists: set overwrite: true to replace it, or choose another name`
+    )
+    expect([text("out.csv"), readdirSync(folder).sort(), calls]).toEqual([
+      "kept",
+      ["cache", "folder.csv", "out.csv"],
+      []
+    ])
+  })
+})
