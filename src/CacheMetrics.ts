@@ -55,7 +55,7 @@ const checks: Checks<Options> = {
  * - Nothing is pushed: the series are read from the cache when an exporter looks. A hit in memory costs nothing more.
  * - Labels are `cache`, `class` (the name of the key class, empty for string keys) and those of the metric, but never a
  *   key, a tag or a value. The number of series is bounded by `maxClasses`.
- * - If a second cache has the same name, its series have the label `instance`, and one warning is logged.
+ * - If a second cache has the same name, its series have the label `cache_instance`, and one warning is logged.
  *
  * **Example** (Counting reads by source)
  *
@@ -98,7 +98,7 @@ const measure = Effect.fnUntraced(function*(
 ): Effect.fn.Return<void, never, Scope.Scope> {
   const context = yield* Effect.context<never>()
   const instance = yield* instanceOf(Context.get(context, Metric.MetricRegistry), name)
-  const series = Series.make(context, { cache: name, ...instance === 1 ? {} : { instance: String(instance) } })
+  const series = Series.make(context, { cache: name, ...instance === 1 ? {} : { cache_instance: String(instance) } })
   const meter = Meters.make(series, maxClasses)
   yield* Effect.acquireRelease(
     Effect.sync(() => {
@@ -136,7 +136,7 @@ const instanceOf = Effect.fnUntraced(function*(
   )
   if (instance > 1) {
     yield* Effect.logWarning(
-      `Two caches have metrics under the name "${name}": the series of this one have the label instance="${instance}". ` +
+      `Two caches have metrics under the name "${name}": the series of this one have the label cache_instance="${instance}". ` +
         "Give each cache a name of its own (option name of CacheMetrics.layer)"
     )
   }

@@ -227,7 +227,7 @@ describe("the series", () => {
         yield* Effect.provide(read, first)
         yield* Effect.provide(Effect.andThen(read, read), second)
         expect(nonzero(valuesOf(registry, "reads_total"))).toEqual({ " load": 1, "2  load": 1, "2  memory": 1 })
-        expect(logged).toEqual([expect.stringContaining(`instance="2"`)])
+        expect(logged).toEqual([expect.stringContaining(`cache_instance="2"`)])
       }).pipe(Effect.scoped)
     ))
 

@@ -5,7 +5,7 @@ export interface Definition {
   readonly name: string
   readonly kind: "counter" | "gauge" | "histogram"
   readonly unit: string
-  /** The labels beside `cache`, `instance` and, for the metrics of a key class, `class`. */
+  /** The labels beside `cache`, `cache_instance` and, for the metrics of a key class, `class`. */
   readonly labels: ReadonlyArray<string>
   readonly help: string
 }

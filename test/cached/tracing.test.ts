@@ -229,6 +229,149 @@ describe("the span of a load", () => {
     }).pipe(Effect.provide(CacheLayer.memory())))
 })
 
+/** The events that the cache adds to a span. */
+const eventsOn = (span: Tracer.Span | undefined) =>
+  (span as Tracer.NativeSpan).events.map(([name, , attributes]) => {
+    expect(name).toBe("effect-cached.read")
+    return attributes
+  })
+
+describe("the span around a read", () => {
+  it.effect("gets one event if the read waited, was served stale or a fallback, and none for a hit", () =>
+    Effect.gen(function*() {
+      const { spans, tracer } = tracing()
+      const of = (name: string) => eventsOn(spans.find((span) => span.name === name))
+      const key = new User({ id: 1 })
+      const id = CacheKey.id(key)
+      const options = { key, ttl: "1 hour", softTtl: "1 minute", retryAfter: 0 } as const
+      const soft = (load: Effect.Effect<string>) => Cached.softTtl(load, options)
+      const test = Effect.gen(function*() {
+        const load = soft(Effect.delay(Effect.succeed("a"), 100))
+        const first = yield* start(Effect.withSpan(load, "first"))
+        yield* TestClock.adjust(40)
+        const second = yield* start(Effect.withSpan(load, "second"))
+        yield* TestClock.adjust(60)
+        yield* Fiber.joinAll([first, second])
+        yield* Effect.withSpan(load, "hit")
+        yield* TestClock.adjust("2 minutes")
+        const failing = Cached.softTtl(Effect.die("down"), { ...options, fallbackWhen: () => true })
+        yield* Effect.withSpan(failing, "fallback")
+        yield* Effect.withSpan(
+          Cached.refreshAhead(Effect.succeed("b"), { key, ttl: "1 hour", refreshAfter: "1 minute" }),
+          "stale"
+        )
+        yield* settle
+      })
+      yield* Effect.withTracer(Effect.provide(test, CacheLayer.memory()), tracer)
+      const about = { "cache.key": id, "cache.class": "User" }
+      expect(of("first")).toEqual([{ ...about, "cache.source": "load", "cache.waited_millis": 100 }])
+      expect(of("second")).toEqual([{ ...about, "cache.source": "joined", "cache.waited_millis": 60 }])
+      expect(of("hit")).toEqual([])
+      expect(of("fallback")).toEqual([{ ...about, "cache.source": "fallback", "cache.waited_millis": 0 }])
+      expect(of("stale")).toEqual([{ ...about, "cache.source": "stale", "cache.waited_millis": 0 }])
+    }))
+
+  it.effect("gets one event of a bulk read, however many keys waited", () =>
+    Effect.gen(function*() {
+      const { spans, tracer } = tracing()
+      const users = Cached.many(User, {
+        lookup: (keys) => Effect.succeed(keys.map(({ id }) => Exit.succeed(`${id}`))),
+        strategy: Strategy.softTtl({ ttl: "1 hour", softTtl: "1 minute" })
+      })
+      const keys = Array.from({ length: 50 }, (_, id) => ({ id }))
+      yield* Effect.withTracer(Effect.provide(Effect.withSpan(users(keys), "many"), CacheLayer.memory()), tracer)
+      const many = spans.find((span) => span.name === "many")
+      expect(eventsOn(many).map((event) => event!["cache.source"])).toEqual(["load"])
+    }))
+})
+
+describe("steps of a load", () => {
+  it.effect("are children of its span, also those before the load, and none where the store has the entry", () =>
+    Effect.gen(function*() {
+      const { spans, tracer } = tracing()
+      const fake = fakeStore()
+      fake.behave = () => ({ before: Effect.sleep(10) })
+      const test = Effect.gen(function*() {
+        const { load } = traced()
+        const reader = yield* start(Effect.withSpan(ttl(load), "reader"))
+        for (let i = 0; i < 30; i++) yield* Effect.andThen(TestClock.adjust(10), settle)
+        yield* Fiber.join(reader)
+      })
+      yield* Effect.withTracer(Effect.provide(test, over(fake)), tracer)
+      const own = spans.find((span) => span.name === "effect-cached.load")!
+      const steps = spans.filter((span) => Option.getOrUndefined(span.parent) === own)
+      expect(steps.map((span) => span.name)).toEqual([
+        "effect-cached.get",
+        "effect-cached.acquire",
+        "effect-cached.commit"
+      ])
+      for (const { attributes, status } of steps) {
+        expect(attributes.get("cache.result")).toBe("success")
+        expect(status._tag === "Ended" && status.endTime - status.startTime).toBe(10_000_000n)
+      }
+      const again = tracing()
+      const found = Effect.gen(function*() {
+        const reader = yield* start(Effect.withSpan(ttl(Effect.succeed("new")), "reader"))
+        for (let i = 0; i < 10; i++) yield* Effect.andThen(TestClock.adjust(10), settle)
+        yield* Fiber.join(reader)
+      })
+      yield* Effect.withTracer(Effect.provide(found, over(fake)), again.tracer)
+      expect(again.spans.map((span) => span.name)).toEqual(["reader"])
+    }))
+})
+
+describe("Cached.traceReads", () => {
+  it.effect("makes a span for each read, hits included, also in loads and for each answer of a bulk read", () =>
+    Effect.gen(function*() {
+      const { spans, tracer } = tracing()
+      const inner = ttl(Effect.succeed("inner"), "inner")
+      const outer = ttl(inner, "outer")
+      const users = Cached.many(User, {
+        lookup: (keys) => Effect.succeed(keys.map(({ id }) => Exit.succeed(`${id}`))),
+        strategy: Strategy.ttl({ ttl: "1 hour" })
+      })
+      const test = Effect.gen(function*() {
+        yield* Effect.all([outer, outer, inner, users([{ id: 1 }, { id: 2 }])]).pipe(
+          Cached.traceReads,
+          Effect.withSpan("around")
+        )
+        yield* outer
+      })
+      yield* Effect.withTracer(Effect.provide(test, CacheLayer.memory()), tracer)
+      const reads = spans.filter((span) => span.name === "effect-cached.read")
+      expect(reads.map(({ attributes }) => [attributes.get("cache.key"), attributes.get("cache.source")])).toEqual([
+        ["outer", "load"],
+        ["inner", "load"],
+        ["outer", "memory"],
+        ["inner", "memory"],
+        [undefined, "load"],
+        [undefined, "load"]
+      ])
+      const parents = reads.map((span) => (Option.getOrUndefined(span.parent) as Tracer.Span).name)
+      expect(parents).toEqual(["around", "effect-cached.load", "around", "around", "around", "around"])
+      expect(reads.every((span) => span.status._tag === "Ended")).toBe(true)
+    }))
+
+  it.effect("spans last as long as the reads, and end with them", () =>
+    Effect.gen(function*() {
+      const { spans, tracer } = tracing()
+      const { load } = traced()
+      const test = Effect.gen(function*() {
+        const failing = ttl(Effect.delay(Effect.fail("down"), 50), "failing")
+        const reads = yield* start(Cached.traceReads(Effect.all([Effect.exit(failing), ttl(load)], { concurrency: 2 })))
+        yield* TestClock.adjust(50)
+        yield* TestClock.adjust(50)
+        yield* Fiber.join(reads)
+      })
+      yield* Effect.withTracer(Effect.provide(test, CacheLayer.memory()), tracer)
+      const reads = spans.filter((span) => span.name === "effect-cached.read")
+      const ended = reads.map(({ status }) =>
+        status._tag === "Ended" ? [Exit.isSuccess(status.exit), status.endTime - status.startTime] : []
+      )
+      expect(ended).toEqual([[false, 50_000_000n], [true, 100_000_000n]])
+    }))
+})
+
 describe("log lines", () => {
   type Line = readonly [message: unknown, annotations: unknown]
 

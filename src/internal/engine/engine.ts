@@ -113,6 +113,7 @@ export const make = (
     listeners: { events: undefined },
     meter: undefined,
     history: undefined,
+    disguise: undefined,
     countsInvalidations: true,
     warned: new Set(),
     hitsHaveEffects: false,

@@ -8,6 +8,7 @@ import type { StoreError, StoreErrorReason } from "../../CacheError.ts"
 import type { Progress, Removal } from "../../CacheEvent.ts"
 import type { Counter, NamedCounter } from "../../ports/store.ts"
 import type { Key } from "../key/ofKey.ts"
+import { mistake } from "../options/options.ts"
 import type { SizeInput } from "../options/size.ts"
 import type { Glob } from "../text/glob.ts"
 import type { ManyRequest } from "./batch/reading.ts"
@@ -37,7 +38,7 @@ import { consume } from "./streams/consume.ts"
 import type { Streaming } from "./streams/request.ts"
 import * as Log from "./telemetry/log.ts"
 import { total, withRatios } from "./telemetry/stats.ts"
-import { type EventListener, type Meter, noCounters } from "./telemetry/telemetry.ts"
+import { type Disguise, type EventListener, type Meter, noCounters } from "./telemetry/telemetry.ts"
 
 interface LookedUp extends Known {
   readonly exit: Exit.Exit<unknown, unknown>
@@ -222,6 +223,17 @@ export const stats: Operation<[], Effect.Effect<ReturnType<typeof counted>>> = {
 export const meter: Operation<[meter: Meter], Metering.Metered | undefined> = {
   over: Metering.attach,
   without: () => undefined
+}
+
+export const disguise: Operation<[disguise: Disguise], void> = {
+  over: (engine, given) => {
+    if (engine.disguise !== undefined) {
+      throw mistake("This cache has telemetry options already: use CacheLayer.withTelemetry once")
+    }
+    engine.disguise = given
+  },
+  without: () => {},
+  joined: () => {}
 }
 
 export const warnOnce: Operation<[topic: string, message: string], void> = {

@@ -154,8 +154,9 @@ export interface Caller {
   readonly within: Attempt | undefined
   /** The tag epoch when the caller joined, or -1 if the load certainly sees every change that the caller knows of. */
   joinedAt: number
-  /** When the caller joined, in epoch milliseconds. `undefined` for a caller without timeouts. */
+  /** When the caller joined, in epoch milliseconds. `undefined` for a caller with neither timeouts nor a span. */
   readonly since: number | undefined
+  readonly span: Tracer.AnySpan | undefined
   readonly stale: Entry | undefined
   readonly joined: boolean
   /** Whether the caller joined before the load began. `undefined` on platforms where results have no dependencies. */
@@ -436,6 +437,8 @@ export interface Policy {
   /** If defined, invalidates the ids of each read before the read looks for entries. */
   readonly invalidate: ((self: Flights, ids: ReadonlyArray<string>) => Effect.Effect<unknown>) | undefined
   readonly detector: Detector | undefined
+  /** Runs each read in a span. `undefined` within such a read. */
+  readonly trace: Detector["trace"]
 }
 
 export type Operation = "get" | "set" | "remove" | "invalidate" | "clear"

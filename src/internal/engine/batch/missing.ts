@@ -1,5 +1,6 @@
 /** Handles the keys of a bulk read that are not in memory: asks the store for them, and loads the rest in one call. */
 import { derives } from "#platform/engine/derived/dependencies"
+import { telling } from "#platform/engine/telemetry/tellSpan"
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -118,6 +119,8 @@ const joinAll = (
 ): Effect.Effect<Exits, unknown, any> =>
   Effect.callback<Exits, unknown>((resume) => {
     const { budget, exits, fiber, many, mutations, policy } = reading
+    const { clock, span } = readContextOf(self, fiber)
+    const since = clock.currentTimeMillisUnsafe()
     const batch = Batch.make({ ...loadOf(many), leftMillis: budget?.leftMillis })
     // This read's own batch, and those of the flights that it joins. If a call of any batch fails, the read may fail.
     const batches = new Set([batch])
@@ -126,6 +129,8 @@ const joinAll = (
     const answer = (one: Missing, exit: Exit.Exit<unknown, unknown>): void => {
       one.setIn(exits, exit)
       if (--left > 0) return
+      const { id, key } = one
+      telling(self, span, key, { id, source: "load", now: clock.currentTimeMillisUnsafe(), since })
       if (tickets !== undefined) Tickets.close(tickets)
       resume(concluded(reading, batches))
     }
@@ -164,7 +169,7 @@ const joinAll = (
       if (cleanup !== undefined) cleanups.push(cleanup)
     }
     let isLeft = false
-    const turning = { clock: readContextOf(self, fiber).clock, dispatcher: fiber.currentDispatcher }
+    const turning = { clock, dispatcher: fiber.currentDispatcher }
     const join = (one: Missing): void => {
       if (isLeft) return
       const defect = defectOf(joinOne, one)

@@ -1,4 +1,5 @@
 /** The state of a read of many keys, and the steps that its parts share. */
+import { telling } from "#platform/engine/telemetry/tellSpan"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
@@ -96,11 +97,19 @@ export const afterServed = <A, E, R>(
     return next()
   })
 
+const isStale = (served: Served): boolean => served !== "memory" && served !== "store"
+
 /** Reports entries after all of them were served, so that a listener cannot change the answer for a repeated key. */
 const tellServed = (self: Flights, reading: Reading): Effect.Effect<void> | undefined => {
   const served = reading.served.splice(0)
   if (served.length === 0) return undefined
-  if (readContextOf(self, reading.fiber).within !== undefined) {
+  const { span, within } = readContextOf(self, reading.fiber)
+  const stale = span && served.find(({ source }) => isStale(source))
+  if (stale !== undefined) {
+    const { entry: { id }, key } = stale
+    telling(self, span, key, { id, source: "stale", now: nowOf(reading.fiber), since: undefined })
+  }
+  if (within !== undefined) {
     for (const { entry, key, source } of served) recordAnswer(readerOf(self, reading, key), entry, source)
   }
   return Turns.forEachNow(

@@ -254,7 +254,8 @@ const isOfThisCache = (self: Flights, dependencies: Dependencies, id: string): b
       dependencies.engine,
       "another cache",
       `A load with inherit: "changes" read "${id}" of another cache: its result is not cached, because changes there ` +
-        `cannot be followed. Read it with inherit: "life", or from one cache (logged once)`
+        `cannot be followed. Read it with inherit: "life", or from one cache (logged once)`,
+      { other: id }
     )
   }
   taint(dependencies)

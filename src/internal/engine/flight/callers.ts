@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Effectable from "effect/Effectable"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
+import type * as Tracer from "effect/Tracer"
 import { LoadTimeout } from "../../../CacheError.ts"
 import { writesBehind } from "../../defaults/bounds.ts"
 import { recordLoaded } from "../derived/recorder.ts"
@@ -50,6 +51,7 @@ class CallerEffect extends Effectable.Class<void> implements Caller {
   readonly within: Attempt | undefined
   joinedAt: number
   readonly since: number | undefined
+  readonly span: Tracer.AnySpan | undefined
   readonly stale: Entry | undefined
   readonly joined: boolean
   declare isEarly?: boolean
@@ -76,7 +78,8 @@ class CallerEffect extends Effectable.Class<void> implements Caller {
     this.policy = context.policy
     this.within = context.within
     this.joinedAt = engine.tagEpochs.epoch
-    this.since = waiting.hasTimeouts ? context.clock.currentTimeMillisUnsafe() : undefined
+    this.span = context.span
+    this.since = waiting.hasTimeouts || context.span !== undefined ? context.clock.currentTimeMillisUnsafe() : undefined
     this.stale = waiting.stale
     this.joined = waiting.joined
     this.resume = waiting.resume

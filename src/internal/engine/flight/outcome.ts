@@ -12,27 +12,28 @@ import { endFallback, isAnswered, verdictOf } from "../request/answers.ts"
 import { decideAt } from "../request/decide.ts"
 import { answerOrDefect, ownOrAgain, shortened } from "../request/rules.ts"
 import type { Caller, Flight, Flights, Request } from "../state.ts"
-import { detect } from "../telemetry/detect.ts"
+import { report } from "../telemetry/detect.ts"
 import { emitValue } from "../telemetry/events.ts"
 
 export const noteLoaded = (
-  { flight, joined, policy, request }: Caller,
+  caller: Caller,
   exit: Exit.Exit<unknown, unknown>,
   now: number
 ): void => {
   if (Exit.hasInterrupts(exit)) return
+  const { flight, joined } = caller
+  const { counters, engine, id, policy, storable } = flight
   const source = joined ? "joined" : "load"
-  flight.engine.meter?.served(flight.counters, source)
-  if (policy.detector === undefined) return
-  const entry = flight.storable && flight.policy.writes ? flight.entry : undefined
-  detect(policy.detector, flight.id, request.strategy.name, { source, entry, exit, now })
+  engine.meter?.served(counters, source)
+  report(engine, caller, id, { source, entry: storable && policy.writes ? flight.entry : undefined, exit, now })
 }
 
 export const noteFallback = (
   self: Flights,
-  { flight, policy, request, within }: Caller,
+  caller: Caller,
   { now, stale }: { readonly now: number; readonly stale: Entry }
 ): void => {
+  const { flight, request, within } = caller
   stale.counters.stale++
   self.meter?.served(stale.counters, "fallback")
   stale.reads++
@@ -41,9 +42,7 @@ export const noteFallback = (
     within.fromStale = true
   }
   emitValue(self, request.key, stale, { _tag: "Stale" })
-  if (policy.detector === undefined) return
-  const { exit } = stale
-  detect(policy.detector, flight.id, request.strategy.name, { source: "fallback", entry: stale, exit, now })
+  report(self, caller, flight.id, { source: "fallback", entry: stale, exit: stale.exit, now })
 }
 
 /** Makes the request that repeats a caller's read, with the remaining time of its timeouts. */

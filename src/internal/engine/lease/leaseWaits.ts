@@ -18,6 +18,7 @@ import { areAmong } from "../storeTier/fetch.ts"
 import { allTags, noEntryId } from "../storeTier/fetchMany.ts"
 import type { StoreTier } from "../storeTier/storeTier.ts"
 import { emitOf } from "../telemetry/events.ts"
+import { step } from "../telemetry/steps.ts"
 import * as Circles from "./circles.ts"
 import { isLate } from "./held.ts"
 import { renewTogether } from "./wave.ts"
@@ -35,33 +36,37 @@ export const waitForLease = (
   tier: StoreTier,
   { flight, leftMillis, owner }: WaitOptions
 ): Effect.Effect<LeaseAnswer> =>
-  Effect.callback<LeaseAnswer>((resume) => {
-    const now = nowOf(self)
-    const waiting: LeaseWait = {
-      flight,
-      owner,
-      since: now,
-      dueAt: 0,
-      heldSince: now,
-      heldUntil: now + leftMillis,
-      isGone: false,
-      resume(answer) {
-        const millis = nowOf(self) - now
-        self.meter?.waitedForLease(millis)
-        emitOf(self, flight.request.key, flight.id, { _tag: "Waited", millis })
-        resume(Effect.succeed(answer))
+  Effect.withFiber((fiber) =>
+    Effect.callback<LeaseAnswer>((resume) => {
+      const now = nowOf(self)
+      const end = step(flight.trace, "waitForLease", fiber)
+      const waiting: LeaseWait = {
+        flight,
+        owner,
+        since: now,
+        dueAt: 0,
+        heldSince: now,
+        heldUntil: now + leftMillis,
+        isGone: false,
+        resume(answer) {
+          const millis = nowOf(self) - now
+          self.meter?.waitedForLease(millis)
+          emitOf(self, flight.request.key, flight.id, { _tag: "Waited", millis })
+          end?.(isFault(answer) ? answer.reason : answer._tag)
+          resume(Effect.succeed(answer))
+        }
       }
-    }
-    add(self.leaseWaits, waiting)
-    waiting.dueAt = nextOf(self, tier, waiting, { now, leftMillis })
-    flight.request.batch?.dropOut(flight)
-    setTimer(self, tier, waiting.dueAt)
-    return Effect.sync(() => {
-      waiting.isGone = true
-      remove(self.leaseWaits, waiting)
-      if (self.leaseWaits.waiting.size === 0 && !self.leaseWaits.isAsking) stopTimer(self)
+      add(self.leaseWaits, waiting)
+      waiting.dueAt = nextOf(self, tier, waiting, { now, leftMillis })
+      flight.request.batch?.dropOut(flight)
+      setTimer(self, tier, waiting.dueAt)
+      return Effect.sync(() => {
+        waiting.isGone = true
+        remove(self.leaseWaits, waiting)
+        if (self.leaseWaits.waiting.size === 0 && !self.leaseWaits.isAsking) stopTimer(self)
+      })
     })
-  })
+  )
 
 const add = ({ waiting }: LeaseWaits, one: LeaseWait): void => {
   const { id } = one.flight

@@ -45,7 +45,8 @@ export const throughStore = Effect.fnUntraced(function*(
   const random = yield* Random.Random
   const budget: Budget = {
     leftMillis: flight.storeMillis ?? flight.request.batch?.options.leftMillis ?? flight.policy.storeTimeoutMillis ??
-      tier.storeTimeoutMillis
+      tier.storeTimeoutMillis,
+    flight
   }
   const reading: Reading = { tier, budget, clock, random }
   // If the store is far, `acquireLease` also asks for the entry. Many flights ask for their leases in waves instead.

@@ -17,9 +17,9 @@ import { annotationsOf } from "../telemetry/log.ts"
  * | `Scope` | its own, closed when the load ends (`inScope`) |
  * | the parent span | a root span, linked to the callers' spans (`traced`) |
  */
-export const loadContext = ({ attempt, id, request: { key }, starter }: Flight): Context.Context<never> => {
+export const loadContext = ({ attempt, engine, id, request: { key }, starter }: Flight): Context.Context<never> => {
   const { annotations, context } = starter.shared ??= shared(starter)
-  const about = annotationsOf({ id, key })
+  const about = annotationsOf(engine, { id, key })
   return Context.add(
     Context.add(context, CurrentLogAnnotations, annotations === undefined ? about : { ...annotations, ...about }),
     Within,

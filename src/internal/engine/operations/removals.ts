@@ -11,7 +11,11 @@ export type Kinds = ReadonlySet<CacheEvent["_tag"]> | undefined
 
 /** Calls `listener` for every event until the returned function is called, or until the listener throws. */
 export const listen = (self: MemoryTier, listener: EventListener, kinds?: Kinds): () => void => {
-  const all = isolated(self, listener, () => unsubscribe())
+  const all = isolated<Parameters<EventListener>>(
+    self,
+    (event, exit) => listener(self.disguise === undefined ? event : self.disguise.event(event), exit),
+    () => unsubscribe()
+  )
   const notify: EventListener = kinds === undefined ? all : (event, exit) => {
     if (kinds.has(event._tag)) all(event, exit)
   }

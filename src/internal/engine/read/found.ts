@@ -9,16 +9,17 @@ import { decideAt } from "../request/decide.ts"
 import { answerOrDefect } from "../request/rules.ts"
 import { slide } from "../request/sliding.ts"
 import type { Caller, Flights, FoundEntry, Request, StoreReads } from "../state.ts"
-import { detect } from "../telemetry/detect.ts"
+import { report } from "../telemetry/detect.ts"
 import { emitHit, emitValue } from "../telemetry/events.ts"
 import { useFound } from "./useFound.ts"
 
 const noteFound = (
   self: Flights,
-  { flight, policy, request, within }: Caller,
+  caller: Caller,
   { entry, insteadOfLoad, isStale }: FoundEntry,
   now: number
 ): void => {
+  const { flight, policy, request, within } = caller
   entry.reads++
   if (insteadOfLoad) entry.counters.stale++
   else entry.counters.storeHits++
@@ -31,10 +32,7 @@ const noteFound = (
   }
   if (insteadOfLoad) emitValue(self, request.key, entry, { _tag: "Stale" })
   else emitHit(self, request.key, entry, "store")
-  if (policy.detector !== undefined) {
-    const source = isStale ? "stale" : "store"
-    detect(policy.detector, flight.id, request.strategy.name, { source, entry, exit: entry.exit, now })
-  }
+  report(self, caller, flight.id, { source: isStale ? "stale" : "store", entry, exit: entry.exit, now })
 }
 
 /** Answers a caller of a flight that found an entry: with the entry, or with a new read if the caller must load. */

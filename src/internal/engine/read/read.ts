@@ -73,6 +73,7 @@ const find = <A, E>(
   const context = readContextOf(self, fiber)
   const { policy } = context
   if (policy !== Policy.standard) {
+    if (policy.trace !== undefined) return policy.trace(self, fiber, request) as Effect.Effect<A, E>
     const later = policy.strict ? self.storeReads?.afterUnsent(self, policy, request) : undefined
     if (later !== undefined) return later
     if (context.within !== undefined && !policy.bypass) {

@@ -7,7 +7,7 @@ import { nowOf, readContextOf } from "../request/context.ts"
 import type { Served } from "../request/decide.ts"
 import { slide } from "../request/sliding.ts"
 import type { Reader } from "../state.ts"
-import { detect } from "../telemetry/detect.ts"
+import { report } from "../telemetry/detect.ts"
 import { emitHit, emitValue } from "../telemetry/events.ts"
 
 const isFromStore = (served: Served): boolean => served === "store" || served === "storeDue"
@@ -48,12 +48,11 @@ export const recordAnswer = ({ engine, fiber }: Reader, entry: Entry, source: Se
 export const tellAnswer = ({ engine, fiber, policy, request }: Reader, entry: Entry, source: Served): void => {
   if (source === "stale") emitValue(engine, request.key, entry, { _tag: "Stale" })
   else emitHit(engine, request.key, entry, isFromStore(source) ? "store" : "memory")
-  if (policy.detector !== undefined) {
-    detect(policy.detector, entry.id, request.strategy.name, {
-      source: isFresh(source) ? source as "memory" | "store" : "stale",
-      entry,
-      exit: entry.exit,
-      now: nowOf(fiber)
-    })
-  }
+  if (policy.detector === undefined && isFresh(source)) return
+  report(engine, { policy, request, span: readContextOf(engine, fiber).span }, entry.id, {
+    source: isFresh(source) ? source as "memory" | "store" : "stale",
+    entry,
+    exit: entry.exit,
+    now: nowOf(fiber)
+  })
 }

@@ -17,7 +17,8 @@ export const standard: Policy = {
   storeTimeoutMillis: undefined,
   disabled: nothing,
   invalidate: undefined,
-  detector: undefined
+  detector: undefined,
+  trace: undefined
 }
 
 /** The standard policy inside a load. A separate object, so that hits outside loads skip the recording of reads. */
@@ -34,7 +35,7 @@ export const refreshing = (self: Policy): Policy => ({
 
 export const bypassing = (self: Policy): Policy => ({ ...self, bypass: true })
 
-export const detecting = ({ detector }: Policy): Policy => ({ ...standard, detector })
+export const detecting = ({ detector }: Policy): Policy => ({ ...standard, detector, trace: detector?.trace })
 
 export const readingAll = (self: Policy): Policy =>
   readsNormally(self)

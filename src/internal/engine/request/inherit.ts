@@ -44,7 +44,7 @@ const endingWith = (
   if (endsAt === Infinity) return undefined
   // If the inner value has the same ttl, it expires slightly before this result. That is not worth logging.
   if (expiresAt - endsAt > createdAt - startedAt!) {
-    Log.debug(engine, `"${id}" ends with "${endsId}", which its load has read`, { about: { id, key } })
+    Log.debug(engine, `"${id}" ends with "${endsId}", which its load has read`, { about: { id, key }, other: endsId })
   }
   if (endsAt <= createdAt) return "skip"
   return {
@@ -63,6 +63,6 @@ const warnOfAge = ({ engine, id, request: { key } }: Flight, oldestId: string): 
     `age ${Log.topicOf(about)}`,
     `The result of "${id}" is not cached: its load was served "${oldestId}", which is older than its ttl. ` +
       `Use inherit: "life" (logged once a key class or cause)`,
-    { about }
+    { about, other: oldestId }
   )
 }

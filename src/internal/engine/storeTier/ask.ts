@@ -11,6 +11,7 @@ import { afterProgramMillis, programMillis, untilPassed } from "../../time/progr
 import * as TurnLimit from "../../time/turnLimit.ts"
 import { forEachWave } from "../../time/waves.ts"
 import type { Entry } from "../memory/entry.ts"
+import { step } from "../telemetry/steps.ts"
 import { spawn } from "./background.ts"
 import * as Circuit from "./circuit.ts"
 import { isFault, isListing, noteFault, recovered } from "./faults.ts"
@@ -59,6 +60,7 @@ export const ask = <A>(
       // Thousands of operations that began together time out together, so their ends are spread over several turns.
       Effect.andThen(lateBy(tier, clock, millis), TurnLimit.pass(tier.timeouts))
     if (budget.leftMillis <= 0) return Effect.succeed(fail("Timeout"))
+    const end = step(budget.flight?.trace, operation, fiber)
     let permit: Circuit.Permit | undefined
     const asked = Effect.suspend(() => {
       // A lease is released even if the circuit is open: other processes wait for the release, and no caller does.
@@ -74,6 +76,7 @@ export const ask = <A>(
           const { meter } = tier.front
           if (exit !== undefined && Exit.isSuccess(exit)) {
             meter?.asked(operation, "success", millis)
+            end?.("success")
             if (permit !== undefined) Circuit.answered(tier.circuit)
             recovered(tier, operation)
             return exit.value
@@ -82,6 +85,7 @@ export const ask = <A>(
             ? fail("Timeout")
             : faultOf(exit.cause, (cause) => fail("Unavailable", cause))
           meter?.asked(operation, fault.reason, millis)
+          end?.(fault.reason)
           if (fault.reason === "Timeout" && budget.call !== undefined) budget.call.leftMillis = 0
           if (permit === undefined) return noteFault(tier, operation, fault, clock)
           if (fault.reason === "Timeout" && isListing(operation)) Circuit.gaveUp(tier.circuit, permit)

@@ -10,6 +10,7 @@ import type { TurnLimit } from "../../time/turnLimit.ts"
 import type { Entry } from "../memory/entry.ts"
 import type { MemoryTier } from "../memory/memory.ts"
 import type * as Incident from "../telemetry/incident.ts"
+import type { Trace } from "../telemetry/spans.ts"
 import type { Told } from "../telemetry/told.ts"
 import type * as Background from "./background.ts"
 import type * as Circuit from "./circuit.ts"
@@ -31,6 +32,8 @@ export interface Budget {
   readonly call?: Budget
   /** Sends the operation even if the circuit is open, because this is its last attempt. */
   readonly isLast?: true
+  /** The flight that spends this budget, if it is one: its steps have spans. */
+  readonly flight?: { readonly trace: Trace | undefined } | undefined
 }
 
 export interface Asked {

@@ -1,22 +1,15 @@
 /** The engine's logs, annotated with the key that they are about. */
-import type * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import { onceWarnings } from "../../defaults/bounds.ts"
-import { infoOf, type Key } from "../../key/ofKey.ts"
-import type { Telemetry } from "./telemetry.ts"
+import { infoOf } from "../../key/ofKey.ts"
+import type { About, Details, Telemetry } from "./telemetry.ts"
 
-export interface About {
-  readonly id: string
-  readonly key: Key
-}
-
-interface Details {
-  readonly about?: About
-  readonly cause?: Cause.Cause<unknown>
-}
+export type { About } from "./telemetry.ts"
 
 /** The annotations of any log about an id, written by the engine or by a load. */
-export const annotationsOf = ({ id, key }: About): { readonly [name: string]: string } => {
+export const annotationsOf = ({ disguise }: Telemetry, about: About): { readonly [name: string]: string } => {
+  if (disguise !== undefined) return disguise.annotationsOf(about)
+  const { id, key } = about
   const info = infoOf(key)
   return info?.name === undefined ? { "cache.key": id } : { "cache.key": id, "cache.class": info.name }
 }
@@ -53,8 +46,9 @@ const inBackground = (
   self: Telemetry,
   log: typeof Effect.logInfo,
   message: string,
-  { about, cause }: Details
+  details: Details
 ): void => {
-  const line = cause === undefined ? log(message) : log(message, cause)
-  Effect.runForkWith(self.context)(about === undefined ? line : Effect.annotateLogs(line, annotationsOf(about)))
+  const [text, { about, cause }] = self.disguise?.line(message, details) ?? [message, details]
+  const line = cause === undefined ? log(text) : log(text, cause)
+  Effect.runForkWith(self.context)(about === undefined ? line : Effect.annotateLogs(line, annotationsOf(self, about)))
 }

@@ -10,6 +10,7 @@ import type { Events } from "../../../CacheEvent.ts"
 import { spanLinks } from "../../defaults/bounds.ts"
 import type { Key } from "../../key/ofKey.ts"
 import { annotationsOf } from "./log.ts"
+import type { Telemetry } from "./telemetry.ts"
 
 export interface Trace {
   span: Tracer.Span | undefined
@@ -20,11 +21,14 @@ export interface Trace {
   end?: (outcome: Attributes) => void
   /** The attributes known at the end of the flight. Only an uninterruptible load ends after its flight. */
   outcome?: Attributes
+  /** Makes the spans of the steps that preceded the load (`steps.ts`). */
+  began?: (span: Tracer.Span) => void
 }
 
 type Attributes = { readonly [name: string]: unknown }
 
 interface Traced {
+  readonly engine: Telemetry
   readonly id: string
   readonly request: { readonly key: Key }
   readonly refresh: boolean
@@ -53,7 +57,7 @@ export const end = (trace: Trace, outcome: Attributes): void => {
  * span: Effect's native tracer exports nothing and would add a kilobyte to every bundle.
  */
 export const traced = (
-  { id, refresh, request, trace }: Traced,
+  { engine, id, refresh, request, trace }: Traced,
   load: Effect.Effect<unknown, unknown, any>,
   fiber: Fiber.Fiber<unknown, unknown>
 ): Effect.Effect<unknown, unknown, any> => {
@@ -77,10 +81,11 @@ export const traced = (
   }
   annotate({
     ...fiber.getRef(TracerSpanAnnotations),
-    ...annotationsOf({ id, key: request.key }),
+    ...annotationsOf(engine, { id, key: request.key }),
     "cache.refresh": refresh
   })
   trace.span = span
+  trace.began?.(span)
   return Effect.onExit(
     Effect.provideService(load, Tracer.ParentSpan, span),
     (exit) =>

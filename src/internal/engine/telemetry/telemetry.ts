@@ -1,9 +1,11 @@
 /** The part of the engine that counts, emits events and logs. Every other part extends this one. */
+import type * as Cause from "effect/Cause"
 import type * as Context from "effect/Context"
 import type * as Exit from "effect/Exit"
 import type { StoreErrorReason } from "../../../CacheError.ts"
 import type { CacheEvent, Events, RemovalCause, Source } from "../../../CacheEvent.ts"
 import type { KeyInfo } from "../../key/info.ts"
+import type { Key } from "../../key/ofKey.ts"
 
 /** The initial counters. Removals are counted elsewhere. `npm run docs` copies these comments to the documentation. */
 export const noCounters = {
@@ -81,6 +83,26 @@ export interface History {
   readonly loaded: (load: HistoricLoad, exit: Exit.Exit<unknown, unknown>) => void
 }
 
+/** Shows ids and tags in spans, logs and events in another form (`CacheLayer.withTelemetry`). */
+export interface Disguise {
+  readonly annotationsOf: (about: About) => { readonly [name: string]: string }
+  readonly line: (message: string, details: Details) => readonly [message: string, details: Details]
+  readonly event: (event: CacheEvent) => CacheEvent
+}
+
+export interface About {
+  readonly id: string
+  readonly key: Key
+}
+
+export interface Details {
+  readonly about?: About
+  /** A `Cause`, or its text. */
+  readonly cause?: Cause.Cause<unknown> | string
+  /** Another id that the message names. */
+  readonly other?: string
+}
+
 interface Left {
   readonly id: string
   readonly expiresAt: number
@@ -132,6 +154,7 @@ export interface Telemetry {
   readonly listeners: Listeners
   meter: Meter | undefined
   history: History | undefined
+  disguise: Disguise | undefined
   /** `false` inside a transaction, because its commit counts its invalidations. */
   readonly countsInvalidations: boolean
   readonly warned: Set<string>

@@ -145,6 +145,7 @@ const insideOf = (root: Root): Pick<Overlay, "own" | "inside" | "readChecks"> =>
     keyClasses: base.keyClasses,
     warned: base.warned,
     meter: base.meter,
+    disguise: base.disguise,
     countsInvalidations: false,
     tokens: base.tokens,
     transactions: base.transactions,

@@ -1,0 +1,109 @@
+/** `CacheLayer.withTelemetry`: what spans, logs and events say about ids. */
+import { describe, expect, it } from "@effect/vitest"
+import { Cause, Effect, Fiber, Layer, Logger, References, Schema, Stream, Tracer } from "effect"
+import { Cached, CacheKey, CacheLayer } from "effect-cached"
+import { TestClock } from "effect/testing"
+import { settle } from "../support/caches.ts"
+
+const secret = "ada@example.org"
+const digest = "cfe00dde46ef9426"
+
+class User extends CacheKey.Class<User>()("User", { payload: { email: Schema.String }, success: Schema.String }) {}
+
+/** Runs a program that logs, traces and tells events about ids, and returns all that it says. */
+const saidBy = (cache: ReturnType<typeof CacheLayer.memory>) =>
+  Effect.gen(function*() {
+    const said: Array<string> = []
+    const say = (what: unknown) => void said.push(JSON.stringify(what) ?? String(what))
+    const logger = Logger.make(({ fiber, message }) => {
+      say([...[message].flat().map((part) => Cause.isCause(part) ? Cause.pretty(part) : part)])
+      say(fiber.getRef(References.CurrentLogAnnotations))
+    })
+    const spans: Array<Tracer.NativeSpan> = []
+    const tracer = Tracer.make({
+      span: (options) => {
+        const span = new Tracer.NativeSpan(options)
+        spans.push(span)
+        return span
+      }
+    })
+    const program = Effect.gen(function*() {
+      const told = yield* Effect.forkChild(
+        Stream.runForEach(Cached.events, (event) => Effect.sync(() => say(event))),
+        { startImmediately: true }
+      )
+      const removed = yield* Effect.forkChild(
+        Stream.runForEach(Cached.eventsOf(["Removed"]), (event) => Effect.sync(() => say(event))),
+        { startImmediately: true }
+      )
+      const soft = { ttl: "1 hour", softTtl: "1 minute", fallbackWhen: () => true, retryAfter: 0 } as const
+      for (const key of [secret, new User({ email: secret })] as const) {
+        const load = Effect.log("loading").pipe(Effect.as("x"), Cached.softTtl({ ...soft, key: key as never }))
+        yield* load
+        yield* TestClock.adjust("2 minutes")
+        yield* Effect.die(new Error(`no ${secret} here`)).pipe(Cached.softTtl({ ...soft, key: key as never }))
+        yield* load.pipe(Cached.traceReads)
+        yield* Cached.invalidate(key as never)
+      }
+      yield* Cached.set(secret, 1, { tags: [secret] })
+      yield* Cached.invalidateTag(secret)
+      yield* Cached.set(secret, 2)
+      yield* settle
+      yield* Fiber.interruptAll([told, removed])
+    })
+    yield* program.pipe(
+      Effect.withSpan("program"),
+      Effect.provide(cache.pipe(Layer.provideMerge(Logger.layer([logger])))),
+      Effect.withTracer(tracer),
+      Effect.provideService(References.MinimumLogLevel, "Trace")
+    )
+    for (const { attributes, events, name } of spans) say([name, ...attributes, ...events.map(([, , also]) => also)])
+    return said
+  })
+
+describe("CacheLayer.withTelemetry", () => {
+  it.effect("without it, ids are in events, logs and spans", () =>
+    Effect.gen(function*() {
+      const said = (yield* saidBy(CacheLayer.memory())).filter((line) => line.includes(secret))
+      const has = (part: string) => said.some((line) => line.includes(part))
+      expect([has("Removed"), has("effect-cached.load"), has("cache.source"), has("The load of"), has("tags")])
+        .toEqual([true, true, true, true, true])
+    }))
+
+  it.effect("digests say which lines are about one id, without saying the id", () =>
+    Effect.gen(function*() {
+      const said = yield* saidBy(CacheLayer.memory().pipe(CacheLayer.withTelemetry({ ids: "digest" })))
+      // The words of the load itself are its own.
+      const leaks = said.filter((line) => line.includes(secret) && !line.includes("no ada@example.org here"))
+      expect(leaks).toEqual([])
+      for (
+        const part of ["\"Load\"", "\"Removed\"", "effect-cached.load", "The load of", "cache.source", "Invalidate"]
+      ) {
+        expect(said.filter((line) => line.includes(part) && line.includes(digest)), part).not.toEqual([])
+      }
+      expect(said.filter((line) => line.includes("User")).length).toBeGreaterThan(5)
+    }))
+
+  it.effect("or nothing says an id", () =>
+    Effect.gen(function*() {
+      const said = yield* saidBy(CacheLayer.withTelemetry(CacheLayer.memory(), { ids: "none" }))
+      const leaks = said.filter((line) => line.includes(secret) && !line.includes("no ada@example.org here"))
+      expect(leaks).toEqual([])
+      expect(said.filter((line) => line.includes("\"cache.key\""))).toEqual([])
+      expect(said).toContain(`{"_tag":"Invalidate","ids":[],"tags":[],"mode":"hard","all":false}`)
+    }))
+
+  it("refuses other values, and other options", () => {
+    const build = (options: object) => () => CacheLayer.withTelemetry(CacheLayer.memory(), options)
+    expect(build({ ids: "hash" })).toThrow("ids of CacheLayer.withTelemetry must be \"plain\", \"digest\" or \"none\"")
+    expect(build({ id: "none" })).toThrow("CacheLayer.withTelemetry has no option \"id\"")
+  })
+
+  it.effect("refuses to be used twice", () =>
+    Effect.gen(function*() {
+      const { withTelemetry } = CacheLayer
+      const cache = withTelemetry(withTelemetry(CacheLayer.memory(), { ids: "digest" }), { ids: "none" })
+      const cause = yield* Effect.flip(Effect.sandbox(Effect.scoped(Layer.build(cache))))
+      expect(Cause.pretty(cause)).toContain("use CacheLayer.withTelemetry once")
+    }))
+})
