@@ -92,16 +92,20 @@ export interface Events {
   readonly Miss: OfId
   /** A read joined a load that another read or a refresh had started. */
   readonly Joined: OfId
-  /** A load ended after `millis` milliseconds. `refresh` is `true` if the load began without a caller. */
+  /**
+   * A load ended after `millis` milliseconds. `refresh` is `true` if the load began without a caller. `bytes` is the
+   * size of its result in the store, if it was written to one.
+   */
   readonly Load: OfId & {
     readonly outcome: "success" | "failure" | "interrupted" | "notModified"
     readonly refresh: boolean
     readonly millis: number
+    readonly bytes?: number | undefined
   }
   /** A background refresh was requested. */
   readonly Refresh: OfId
   /** A read was answered with a stale value, because the load failed or took too long. */
-  readonly Stale: OfId
+  readonly Stale: OfId & { readonly ageMillis: number }
   /** The program itself stored a value, for example with `Cached.set`. */
   readonly Set: OfId
   /**
@@ -111,14 +115,18 @@ export interface Events {
    */
   readonly Refused: OfId & { readonly because: "changed" | "stale" | "inherit" | "dependency" }
   /** A value that the program set while the store was failing is neither in the store nor in memory. */
-  readonly Lost: OfId
+  readonly LostSet: OfId
   /** An entry was evicted from the memory tier to make room. */
-  readonly Evict: OfId
+  readonly Evict: OfId & { readonly ageMillis: number }
   /**
    * An entry left the memory tier, evictions included. Reported only to subscribers that name this kind of event
-   * (`Cached.eventsOf`), because each replaced value is one.
+   * (`Cached.eventsOf`), because each replaced value is one. `by` says which process invalidated it, if that is known.
    */
-  readonly Removed: OfId & { readonly cause: RemovalCause }
+  readonly Removed: OfId & {
+    readonly cause: RemovalCause
+    readonly ageMillis: number
+    readonly by?: "this process" | "another process" | undefined
+  }
   /** A load waited `millis` milliseconds for the lease of another process. */
   readonly Waited: OfId & { readonly millis: number }
   /** This process invalidated ids or tags, or cleared the cache (`all`). Long lists of ids span several events. */
@@ -136,6 +144,10 @@ export interface Events {
   readonly Circuit: { readonly state: "open" | "closed" }
   /** Changes by other processes can no longer be followed (`untracked`), or can be again (`tracked`). */
   readonly Tracking: { readonly state: "tracked" | "untracked" }
+  /** A store operation took 100 milliseconds or longer. */
+  readonly Slow: { readonly operation: string; readonly millis: number }
+  /** This subscriber was too slow, and did not get the `count` events that precede this one. */
+  readonly Lost: { readonly count: number }
 }
 
 /**

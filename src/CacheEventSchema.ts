@@ -24,17 +24,20 @@ const all = Schema.Union([
     ...ofId,
     outcome: Schema.Literals(["success", "failure", "interrupted", "notModified"]),
     refresh: Schema.Boolean,
-    millis: Schema.Finite
+    millis: Schema.Finite,
+    bytes: Schema.optional(Schema.Finite)
   }),
   event("Refresh", ofId),
-  event("Stale", ofId),
+  event("Stale", { ...ofId, ageMillis: Schema.Finite }),
   event("Set", ofId),
   event("Refused", { ...ofId, because: Schema.Literals(["changed", "stale", "inherit", "dependency"]) }),
-  event("Lost", ofId),
-  event("Evict", ofId),
+  event("LostSet", ofId),
+  event("Evict", { ...ofId, ageMillis: Schema.Finite }),
   event("Removed", {
     ...ofId,
-    cause: Schema.Literals(["evicted", "expired", "replaced", "invalidated", "unverified"])
+    cause: Schema.Literals(["evicted", "expired", "replaced", "invalidated", "unverified"]),
+    ageMillis: Schema.Finite,
+    by: Schema.optional(Schema.Literals(["this process", "another process"]))
   }),
   event("Waited", { ...ofId, millis: Schema.Finite }),
   event("Invalidate", {
@@ -46,7 +49,9 @@ const all = Schema.Union([
   event("Reports", { of: Schema.Literals(["all", "reads"]) }),
   event("StoreFailure", { operation: Schema.String, reason: StoreErrorReason }),
   event("Circuit", { state: Schema.Literals(["open", "closed"]) }),
-  event("Tracking", { state: Schema.Literals(["tracked", "untracked"]) })
+  event("Tracking", { state: Schema.Literals(["tracked", "untracked"]) }),
+  event("Slow", { operation: Schema.String, millis: Schema.Finite }),
+  event("Lost", { count: Schema.Finite })
 ])
 
 /**

@@ -17,24 +17,29 @@ const events: {
     ...of,
     outcome,
     refresh: true,
-    millis: 1.5
+    millis: 1.5,
+    ...outcome === "success" ? { bytes: 300 } : {}
   })),
   Refresh: [of],
-  Stale: [of],
+  Stale: [{ ...of, ageMillis: 2 }],
   Set: [of],
   Refused: (["changed", "stale", "inherit", "dependency"] as const).map((because) => ({ ...of, because })),
-  Lost: [of],
-  Evict: [of],
+  LostSet: [of],
+  Evict: [{ ...of, ageMillis: 2 }],
   Removed: (["evicted", "expired", "replaced", "invalidated", "unverified"] as const).map((cause) => ({
     ...of,
-    cause
+    cause,
+    ageMillis: 2,
+    ...cause === "invalidated" ? { by: "another process" } as const : {}
   })),
   Waited: [{ ...of, millis: 12 }],
   Invalidate: [{ ids: ["a"], tags: [], mode: "hard", all: false }, { ids: [], tags: ["t"], mode: "soft", all: true }],
   StoreFailure: [{ operation: "get", reason: "Timeout" }],
   Circuit: [{ state: "open" }, { state: "closed" }],
   Reports: [{ of: "all" }, { of: "reads" }],
-  Tracking: [{ state: "tracked" }, { state: "untracked" }]
+  Tracking: [{ state: "tracked" }, { state: "untracked" }],
+  Slow: [{ operation: "get", millis: 120 }],
+  Lost: [{ count: 3 }]
 }
 
 describe("the schema of events", () => {

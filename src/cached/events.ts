@@ -2,6 +2,7 @@
  * Observes a cache: its events, the entries that leave memory, and how reads are answered.
  * @since 0.1.0
  */
+import * as Arr from "effect/Array"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -23,23 +24,35 @@ const streamOf = <A>(
   toItem: (...told: Parameters<EventListener>) => A,
   kinds?: ReadonlySet<CacheEvent["_tag"]>
 ): Stream.Stream<A, never, Caching> =>
-  Stream.callback<A, never, Caching>(
-    (queue) =>
-      Effect.acquireRelease(
-        Effect.map(Caching, (caching) =>
-          cacheOf(caching).perform(
-            Operations.listen,
-            (...told) => void Queue.offerUnsafe(queue, toItem(...told)),
-            kinds
-          )),
-        (unsubscribe) => Effect.sync(unsubscribe)
-      ),
-    { bufferSize: waitingEvents, strategy: "sliding" }
-  )
+  Stream.suspend(() => {
+    let lost = 0
+    const offer = (queue: Queue.Queue<A, Cause.Done>, item: A): void => {
+      if (Queue.isFullUnsafe(queue)) lost++
+      Queue.offerUnsafe(queue, item)
+    }
+    const told = Stream.callback<A, never, Caching>(
+      (queue) =>
+        Effect.acquireRelease(
+          Effect.map(
+            Caching,
+            (caching) => cacheOf(caching).perform(Operations.listen, (...told) => offer(queue, toItem(...told)), kinds)
+          ),
+          (unsubscribe) => Effect.sync(unsubscribe)
+        ),
+      { bufferSize: waitingEvents, strategy: "sliding" }
+    )
+    if (kinds?.has("Lost") === false) return told
+    return Stream.mapArray(told, (items) => {
+      if (lost === 0) return items
+      const count = lost
+      lost = 0
+      return Arr.prepend(items, toItem({ _tag: "Lost", count }, undefined))
+    })
+  })
 
 /**
  * A stream of a cache's events, beginning when the stream starts to run. Reads never wait for a subscriber: each
- * subscriber has a buffer of at most 1024 events, and a slow one loses the oldest events.
+ * subscriber has a buffer of at most 1024 events. A slow one loses the oldest, and gets an event `Lost` in their place.
  *
  * **When to use**
  *
@@ -76,7 +89,7 @@ const kinds: { readonly [Kind in CacheEvent["_tag"]]: true } = {
   Stale: true,
   Set: true,
   Refused: true,
-  Lost: true,
+  LostSet: true,
   Evict: true,
   Removed: true,
   Waited: true,
@@ -84,7 +97,9 @@ const kinds: { readonly [Kind in CacheEvent["_tag"]]: true } = {
   Reports: true,
   StoreFailure: true,
   Circuit: true,
-  Tracking: true
+  Tracking: true,
+  Slow: true,
+  Lost: true
 }
 
 /**
@@ -222,10 +237,14 @@ export const onRemoval = <E, R>(
 ): Effect.Effect<void, never, R | Caching | Scope.Scope> =>
   handleAll<Removal, E, R>((caching, offer) => caching.perform(Operations.onRemoval, offer), f)
 
-/** Runs `f` for queued items, one by one. A full queue drops its oldest item. Closing the scope awaits the others. */
+/**
+ * Runs `f` for queued items, one by one. A full queue drops its oldest item, and `missed` makes the item that says so.
+ * Closing the scope awaits the others.
+ */
 export const handleAll = <A, E, R>(
   subscribe: (caching: Cache, offer: (item: A) => void) => () => void,
-  f: (item: A) => Effect.Effect<void, E, R>
+  f: (item: A) => Effect.Effect<void, E, R>,
+  missed?: (count: number) => A
 ): Effect.Effect<void, never, R | Caching | Scope.Scope> =>
   Effect.gen(function*() {
     const queue = yield* Queue.sliding<A, Cause.Done>(waitingEvents)
@@ -237,11 +256,23 @@ export const handleAll = <A, E, R>(
         ),
         Effect.ignoreCause({ log: "Warn" })
       )
+    let lost = 0
+    const handleNext = (item: A) => {
+      if (lost === 0 || missed === undefined) return handle(item)
+      const gap = handle(missed(lost))
+      lost = 0
+      return Effect.andThen(gap, handle(item))
+    }
     const worker = yield* Effect.forkScoped(
-      Effect.ignore(Effect.forever(Effect.flatMap(Queue.take(queue), handle)))
+      Effect.ignore(Effect.forever(Effect.flatMap(Queue.take(queue), handleNext)))
     )
     yield* Effect.acquireRelease(
-      Effect.sync(() => subscribe(caching, (item) => void Queue.offerUnsafe(queue, item))),
+      Effect.sync(() =>
+        subscribe(caching, (item) => {
+          if (Queue.isFullUnsafe(queue)) lost++
+          Queue.offerUnsafe(queue, item)
+        })
+      ),
       (unsubscribe) =>
         Effect.suspend(() => {
           unsubscribe()

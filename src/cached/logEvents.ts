@@ -33,7 +33,8 @@ export interface LogEventsOptions {
 /**
  * Logs each event of the cache while the scope is open. A line shows the event, its id and its fields, and is annotated
  * with `cache.key` and `cache.class`. Reads never wait for the log: at most 1024 events are buffered, and beyond that
- * the oldest ones are lost. If `level` is below the minimum log level, no listener is added, and events cost nothing.
+ * the oldest are lost, with a line `Lost`. If `level` is below the minimum log level, no listener is added, and events
+ * cost nothing.
  *
  * **When to use**
  *
@@ -72,7 +73,8 @@ export const logEvents = (
       : handleAll<Told, never, never>(
         (caching, offer) =>
           caching.perform(listen, (event, exit) => offer([event, options.values === true ? exit : undefined])),
-        ([event, exit]) => Effect.annotateLogs(log(lineOf(event, exit)), annotationsOf(event))
+        ([event, exit]) => Effect.annotateLogs(log(lineOf(event, exit)), annotationsOf(event)),
+        (count) => [{ _tag: "Lost", count }, undefined]
       ))
 }
 

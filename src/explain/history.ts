@@ -164,13 +164,12 @@ export const make = (engine: Engine, count: number): History => {
   /** The clock of the program that changes something may be another than that of the layer, as in a test. */
   const nowOf = (): number =>
     (Fiber.getCurrent()?.getRef(Clock.Clock) ?? Context.get(engine.context, Clock.Clock)).currentTimeMillisUnsafe()
-  const byNow = (): By => bys[Number(history.isElsewhere)]!
+  const byNow = (): By => bys[Number(engine.storeTier?.isElsewhere === true)]!
   const note = (id: string, cause: PastCause, at = nowOf(), endsAt = Infinity): void => {
     if (!isPage(id)) slots.note(id, { cause, at, endsAt, by: byNow() })
   }
 
   const history: History = {
-    isElsewhere: false,
     left({ checkedAt, expiresAt, id, tags: names }, cause) {
       const mayBeReplaced = cause === "replaced" || cause === "expired"
       // A newer entry has taken the place of this one.

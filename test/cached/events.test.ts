@@ -233,9 +233,9 @@ it.effect("an id with the name of its class, and never a value", () =>
     }
     expect(events.filter((event) => "id" in event && event.id === id).length).toBe(10)
     expect(events.filter(({ _tag }) => _tag === "Evict")).toEqual([
-      { _tag: "Evict", id, keyClass: "Weather" },
-      { _tag: "Evict", id: "k", keyClass: undefined },
-      { _tag: "Evict", id: CacheKey.id(new Weather({ city: "0" })), keyClass: "Weather" }
+      { _tag: "Evict", id, keyClass: "Weather", ageMillis: 120_000 },
+      { _tag: "Evict", id: "k", keyClass: undefined, ageMillis: 0 },
+      { _tag: "Evict", id: CacheKey.id(new Weather({ city: "0" })), keyClass: "Weather", ageMillis: 0 }
     ])
     expect(inspect(events, { depth: 10 })).not.toContain(secret)
   }).pipe(Effect.provide(CacheLayer.memory({ capacity: 2 }))))
@@ -299,9 +299,12 @@ describe("listeners", () => {
     Effect.gen(function*() {
       const gate = yield* Deferred.make<void>()
       const got: Array<string> = []
+      const lost: Array<number> = []
+      const loads = yield* Effect.forkScoped(Stream.runCollect(Cached.eventsOf(["Load"])), { startImmediately: true })
       yield* Effect.forkScoped(
         Stream.runForEach(Cached.events, (event) => {
-          got.push("id" in event ? event.id : event._tag)
+          if (event._tag === "Lost") lost.push(event.count)
+          else got.push("id" in event ? event.id : event._tag)
           return got.length === 1 ? Deferred.await(gate) : Effect.void
         }),
         { startImmediately: true }
@@ -315,6 +318,11 @@ describe("listeners", () => {
       for (let i = 0; i < 50; i++) yield* settle
       expect(got.length).toBe(1025)
       expect(got.slice(1)).toEqual(Array.from({ length: 1024 }, (_, i) => `${3000 - 1024 + i}`))
+      expect(lost).toEqual([3000 - 1024])
+      yield* Cached.set("after", 1)
+      yield* settle
+      expect([got.at(-1), lost.length]).toEqual(["after", 1])
+      expect(loads.pollUnsafe()).toBeUndefined()
     }).pipe(Effect.provide(CacheLayer.memory())))
 
   it.effect("and throws hurts no read, is not called again, and that is logged", () =>

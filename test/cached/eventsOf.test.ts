@@ -49,11 +49,11 @@ describe("Cached.eventsOf", () => {
       yield* start(Stream.runForEach(Cached.events, ({ _tag }) => Effect.sync(() => void all.push(_tag))))
       yield* Effect.all([Cached.set("a", 1), Cached.set("b", 1), Cached.set("c", 1), Cached.set("c", 2)])
       yield* Cached.remove("c")
-      const of = { _tag: "Removed", keyClass: undefined }
+      const of = { _tag: "Removed", keyClass: undefined, ageMillis: 0 }
       expect(yield* removed).toEqual([
         { ...of, id: "a", cause: "evicted" },
         { ...of, id: "c", cause: "replaced" },
-        { ...of, id: "c", cause: "invalidated" }
+        { ...of, id: "c", cause: "invalidated", by: "this process" }
       ])
       expect((yield* both).map(({ _tag }) => _tag)).toEqual(["Evict", "Removed", "Removed", "Removed"])
       expect((yield* evicted).map(({ _tag }) => _tag)).toEqual(["Evict"])
@@ -81,6 +81,81 @@ describe("Cached.eventsOf", () => {
       })
     )
   })
+
+  it.effect("says how old a value was, and how many bytes its load wrote", () =>
+    within(
+      over(fakeStore()),
+      Effect.gen(function*() {
+        const told = yield* watch(["Load", "Stale", "Removed"])
+        const soft = { key: "k", ttl: "1 hour", softTtl: "1 minute", fallbackWhen: () => true } as const
+        yield* Cached.softTtl(Effect.succeed("four"), soft)
+        yield* TestClock.adjust("2 minutes")
+        yield* Cached.softTtl(Effect.die("down"), soft)
+        yield* Cached.invalidate("k")
+        const [first, failed, stale, removed] = yield* told
+        expect(first).toMatchObject({ _tag: "Load", bytes: expect.any(Number) })
+        expect((first as { bytes: number }).bytes).toBeGreaterThan(3)
+        expect((first as { bytes: number }).bytes).toBeLessThan(20)
+        expect(stale).toMatchObject({ _tag: "Stale", id: "k", ageMillis: 120_000 })
+        expect(failed).toMatchObject({ _tag: "Load", outcome: "failure" })
+        expect(failed).not.toHaveProperty("bytes")
+        expect(removed).toMatchObject({ _tag: "Removed", cause: "invalidated", ageMillis: 120_000, by: "this process" })
+      })
+    ))
+
+  it.effect("says which process invalidated an entry, and nothing where that is not known", () =>
+    Effect.gen(function*() {
+      const pending: Array<Store.Change> = []
+      const shared: Store.Store = {
+        ...MemoryStore.make(),
+        capabilities: { shared: true, changes: true },
+        changesUnsafe: () => pending.splice(0)
+      }
+      const layer = Layer.provide(CacheLayer.layerWith({}), Layer.succeed(Store.Store, shared))
+      yield* within(
+        layer,
+        Effect.gen(function*() {
+          const removed = yield* watch(["Removed"])
+          const by = Effect.map(
+            removed,
+            (events) =>
+              events.flatMap((event) => event._tag === "Removed" && event.cause === "invalidated" ? [event.by] : [])
+          )
+          yield* read("k")
+          pending.push({ _tag: "Changed", id: "k" })
+          yield* TestClock.adjust("1 second")
+          yield* read("other")
+          expect(yield* by).toEqual(["another process"])
+          yield* read("k")
+          yield* Cached.invalidate("k")
+          expect(yield* by).toEqual(["this process"])
+          const tagged = Cached.ttl(Effect.succeed(1), { key: "k", ttl: "1 hour", tags: ["t"] })
+          yield* tagged
+          yield* Cached.invalidateTag("t")
+          yield* tagged
+          expect(yield* by).toEqual([undefined])
+        })
+      )
+    }))
+
+  it.effect("says which operations of the store were slow", () =>
+    Effect.gen(function*() {
+      const fake = fakeStore()
+      fake.behave = (operation) => ({ before: Effect.sleep(operation === "get" ? 150 : 20) })
+      yield* within(
+        over(fake),
+        Effect.gen(function*() {
+          const slow = yield* watch(["Slow"])
+          yield* start(read("k"))
+          for (let i = 0; i < 50; i++) yield* Effect.andThen(TestClock.adjust(10), settle)
+          // This store looks for the entry when it is asked for the lease.
+          expect(yield* slow).toEqual([
+            { _tag: "Slow", operation: "get", millis: 150 },
+            { _tag: "Slow", operation: "acquire", millis: 150 }
+          ])
+        })
+      )
+    }))
 
   it.effect("says how long a load waited for the lease of another process", () =>
     Effect.gen(function*() {

@@ -69,7 +69,7 @@ const server = (options?: CacheLayer.LayerOptions) =>
     const lost: Array<string> = []
     yield* within(start(Stream.runForEach(Cached.events, (event) =>
       Effect.sync(() => {
-        if (event._tag === "Lost") {
+        if (event._tag === "LostSet") {
           lost.push(event.id)
         }
       }))))
@@ -139,7 +139,7 @@ it.effect("a value that only this process can have read stays in memory, and is 
     const lost: Array<string> = []
     yield* start(Stream.runForEach(Cached.events, (event) =>
       Effect.sync(() => {
-        if (event._tag === "Lost") lost.push(event.id)
+        if (event._tag === "LostSet") lost.push(event.id)
       })))
     yield* Cached.setMany([["k", 1], ["other", 2]])
     state.away = false
@@ -165,7 +165,7 @@ it.effect("a value set behind an unsent invalidation of its tag is lost with an 
     const lost: Array<string> = []
     yield* start(Stream.runForEach(Cached.events, (event) =>
       Effect.sync(() => {
-        if (event._tag === "Lost") lost.push(event.id)
+        if (event._tag === "LostSet") lost.push(event.id)
       })))
     yield* Cached.invalidateTag("t")
     state.markersMillis = 3000

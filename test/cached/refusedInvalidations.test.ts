@@ -166,7 +166,7 @@ it.effect("a written value is not acknowledged before an older clear that is sen
   return Effect.gen(function*() {
     yield* start(Stream.runForEach(Cached.events, (event) =>
       Effect.sync(() => {
-        if (event._tag === "Lost") lost.push(event.id)
+        if (event._tag === "LostSet") lost.push(event.id)
       })))
     yield* settle
     state.refuses = isDown
@@ -405,7 +405,7 @@ it.effect("a strict read acknowledges no written value before an older clear, so
   return Effect.gen(function*() {
     yield* start(Stream.runForEach(Cached.events, (event) =>
       Effect.sync(() => {
-        if (event._tag === "Lost") lost.push(event.id)
+        if (event._tag === "LostSet") lost.push(event.id)
       })))
     yield* settle
     state.refuses = (operation) => operation !== "set"

@@ -43,7 +43,7 @@ describe.skipIf(isMissing(program))("Redis · a set that is lost on its way", ()
       const lost: Array<string> = []
       yield* far(Stream.runForEach(Cached.events, (event) =>
         Effect.sync(() => {
-          if (event._tag === "Lost") lost.push(event.id)
+          if (event._tag === "LostSet") lost.push(event.id)
         }))).pipe(Effect.forkScoped)
       const [closed] = yield* Effect.promise(() => freePorts(1))
       /** Sets a value whose request or answer is lost with the connection. The server is away from then on. */

@@ -75,6 +75,9 @@ export const lookedAtParts = 100
 /** The maximum number of events or removals that are kept for a slow listener. Above it, the oldest are lost. */
 export const waitingEvents = 1024
 
+/** From this duration on, the event `Slow` reports an operation of the store. */
+export const slowMillis = 100
+
 /** The maximum number of characters of a value that `Cached.logEvents` shows. */
 export const loggedCharacters = 200
 

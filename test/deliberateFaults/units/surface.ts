@@ -498,14 +498,14 @@ try {
   {
     name: "a listener gets events that it has not named",
     in: "listen",
-    find: "if (kinds.has(event._tag)) all(event, exit)",
-    replace: "all(event, exit)",
+    find: "kinds.has(kind)",
+    replace: "true",
     by: "test/cached/eventsOf.test.ts"
   },
   {
     name: "hits look for listeners although none wants them",
     in: "listen",
-    find: "if (kinds?.has(\"Hit\") !== false)",
+    find: "if (wants(\"Hit\"))",
     replace: "",
     by: "test/cached/eventsOf.test.ts"
   },
@@ -567,9 +567,51 @@ try {
   },
   {
     name: "an invalidation by another process counts as one by this process",
-    in: "applyChange",
-    find: "if (history !== undefined) history.isElsewhere = true",
-    replace: "",
+    in: "make",
+    find: "bys[Number(engine.storeTier?.isElsewhere === true)]",
+    replace: "bys[0]",
     by: "test/explain/explanation.test.ts"
+  },
+  {
+    name: "a removal by another process is one by this process",
+    in: "byWhom",
+    find: "self.storeTier?.isElsewhere === true",
+    replace: "false",
+    by: "test/cached/eventsOf.test.ts"
+  },
+  {
+    name: "a slow subscriber is not told how many events it lost",
+    in: "streamOf",
+    find: "if (lost === 0) return items",
+    replace: "if (lost >= 0) return items",
+    by: "test/cached/events.test.ts"
+  },
+  {
+    name: "a bulk read adds an event to its span for each key",
+    in: "tellSpan",
+    find: "batch !== undefined || ",
+    replace: "",
+    by: "test/cached/tracing.test.ts"
+  },
+  {
+    name: "the steps before a load have no spans",
+    in: "traced",
+    find: "trace.began?.(span)",
+    replace: "",
+    by: "test/cached/tracing.test.ts"
+  },
+  {
+    name: "log lines and spans have ids that the layer hides",
+    in: "annotationsOf",
+    find: "if (disguise !== undefined) return disguise.annotationsOf(about)",
+    replace: "",
+    by: "test/layers/withTelemetry.test.ts"
+  },
+  {
+    name: "events have ids that the layer hides",
+    in: "listen",
+    find: "self.disguise === undefined ? event : self.disguise.event(event)",
+    replace: "event",
+    by: "test/layers/withTelemetry.test.ts"
   }
 ]

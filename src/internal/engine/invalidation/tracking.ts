@@ -312,6 +312,8 @@ const poll = (self: Flights, tier: StoreTier, state: Polling): void => {
     setUntracked(self, tier, false)
     tier.polledAt = nowOf(self)
   }
+  // Removals are reported at the end of `together`.
+  tier.isElsewhere = true
   Memory.together(self.memory, () => {
     for (const change of changes) {
       if (change._tag === "Partial") {
@@ -326,6 +328,7 @@ const poll = (self: Flights, tier: StoreTier, state: Polling): void => {
       } else for (const one of apart(self, tier, [change])) applyChange(self, tier, one)
     }
   })
+  tier.isElsewhere = false
   setUntracked(self, tier, state.isPartial)
   if (state.isPartial) clearWhenStale(self, tier)
 }
@@ -381,8 +384,8 @@ const noteReports = (self: Flights, tier: StoreTier, { answer, of }: Extract<Cha
 const applyChange = (self: Flights, tier: StoreTier, change: Change | undefined): void => {
   if (change === undefined) return
   self.mutations++
-  const { history } = self
-  if (history !== undefined) history.isElsewhere = true
+  const { isElsewhere } = tier
+  tier.isElsewhere = true
   switch (change._tag) {
     case "Changed": {
       self.stats.told++
@@ -407,7 +410,7 @@ const applyChange = (self: Flights, tier: StoreTier, change: Change | undefined)
     }
     case "TagChanged":
       self.stats.told++
-      history?.invalidated([], [change.tag], "hard")
+      self.history?.invalidated([], [change.tag], "hard")
       TagEpochs.invalidate(self.tagEpochs, [change.tag])
       break
     case "ManyChanged":
@@ -422,5 +425,5 @@ const applyChange = (self: Flights, tier: StoreTier, change: Change | undefined)
       forgetAll(self)
       wake(self, tier)
   }
-  if (history !== undefined) history.isElsewhere = false
+  tier.isElsewhere = isElsewhere
 }

@@ -32,6 +32,7 @@ import { addUnanswered } from "../storeTier/makeStoreTier.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
 import { type Budget, isFar, Rejected, rejectedBy, type StoreTier, type WriteGrant } from "../storeTier/storeTier.ts"
 import { type LateMarkers, versionsOf } from "../storeTier/tagVersions.ts"
+import { noteWritten } from "../telemetry/writtenBytes.ts"
 import { acquireLease, LeasedElsewhere } from "./acquireLease.ts"
 import { commitTogether, isCrowded } from "./together.ts"
 
@@ -263,6 +264,7 @@ export const prepare = Effect.fnUntraced(function*(
   const stored = yield* encode(tier, request.key, entry, tags)
   if (isFault(stored)) return void failStrict(self, flight, stored)
   if (stored === undefined || !flight.storable) return undefined
+  if (self.listeners.events !== undefined) noteWritten(entry, stored.payload.length)
   addUnanswered(tier, id)
   // `captures` is taken before the commit, because a marker captured later may follow a removal of this entry.
   return { id, generation, entry: stored, tags, captures: tier.captures }

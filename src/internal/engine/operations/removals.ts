@@ -1,32 +1,46 @@
 /** Registers listeners for events, and for entries that leave memory. */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Fiber from "effect/Fiber"
 import type { CacheEvent, Removal } from "../../../CacheEvent.ts"
 import { isPage } from "../../store/pageIds.ts"
+import type { Entry } from "../memory/entry.ts"
 import type { MemoryTier, RemovalListener } from "../memory/memory.ts"
+import * as TagEpochs from "../memory/tagEpochs.ts"
 import { isolated, without } from "../telemetry/events.ts"
 import { classOf } from "../telemetry/stats.ts"
-import type { EventListener } from "../telemetry/telemetry.ts"
+import type { Answer, EventListener } from "../telemetry/telemetry.ts"
+import { writtenBytes } from "../telemetry/writtenBytes.ts"
 
 /** The kinds of events that a listener wants. `undefined`: all but `Removed`. */
 export type Kinds = ReadonlySet<CacheEvent["_tag"]> | undefined
 
+interface Listened extends MemoryTier {
+  readonly storeTier: { readonly isElsewhere: boolean } | undefined
+}
+
 /** Calls `listener` for every event until the returned function is called, or until the listener throws. */
-export const listen = (self: MemoryTier, listener: EventListener, kinds?: Kinds): () => void => {
-  const all = isolated<Parameters<EventListener>>(
-    self,
-    (event, exit) => listener(self.disguise === undefined ? event : self.disguise.event(event), exit),
-    () => unsubscribe()
-  )
-  const notify: EventListener = kinds === undefined ? all : (event, exit) => {
-    if (kinds.has(event._tag)) all(event, exit)
+export const listen = (self: Listened, listener: EventListener, kinds?: Kinds): () => void => {
+  const isolatedTo = isolated<Parameters<EventListener>>(self, listener, () => unsubscribe())
+  const all: EventListener = (event, exit) =>
+    isolatedTo(self.disguise === undefined ? event : self.disguise.event(event), exit)
+  const wants = (kind: CacheEvent["_tag"]): boolean => kinds === undefined || kinds.has(kind)
+  const notify = (event: CacheEvent, answer: Answer | undefined): void => {
+    const { _tag } = event
+    if (wants(_tag)) all(_tag === "Stale" || _tag === "Load" ? withFacts(self, event, answer) : event, answer?.exit)
   }
   self.listeners.events = [...self.listeners.events ?? [], notify]
   // Without a listener for hits, a hit does not look for listeners.
-  if (kinds?.has("Hit") !== false) self.hitsHaveEffects = true
+  if (wants("Hit")) self.hitsHaveEffects = true
   const unsubscribeEvictions = listenToRemovals(self, (entry, cause) => {
-    if (cause !== "evicted" && kinds?.has("Removed") !== true) return
-    const keyClass = classOf(self, entry.counters)
-    if (cause === "evicted") notify({ _tag: "Evict", id: entry.id, keyClass }, entry.exit)
-    if (kinds?.has("Removed") === true) notify({ _tag: "Removed", id: entry.id, keyClass, cause }, undefined)
+    const isNamed = kinds?.has("Removed") === true
+    if (cause !== "evicted" && !isNamed) return
+    const { exit, id } = entry
+    const about = { id, keyClass: classOf(self, entry.counters), ageMillis: ageOf(self, entry.createdAt) }
+    if (cause === "evicted" && wants("Evict")) all({ _tag: "Evict", ...about }, exit)
+    if (!isNamed) return
+    const by = cause === "invalidated" ? byWhom(self, entry) : undefined
+    all({ _tag: "Removed", ...about, cause, ...by === undefined ? {} : { by } }, undefined)
   })
   const unsubscribe = (): void => {
     self.listeners.events = without(self.listeners.events, notify)
@@ -34,6 +48,28 @@ export const listen = (self: MemoryTier, listener: EventListener, kinds?: Kinds)
   }
   return unsubscribe
 }
+
+/** Adds the facts that only listeners need. */
+const withFacts = (self: MemoryTier, event: CacheEvent, answer: Answer | undefined): CacheEvent => {
+  if (event._tag === "Stale") return { ...event, ageMillis: ageOf(self, answer?.createdAt) }
+  const bytes = answer?.entry && writtenBytes(answer.entry)
+  return bytes === undefined ? event : { ...event, bytes } as CacheEvent
+}
+
+/** The clock of the program that reads may be another than that of the layer, as in a test. */
+const ageOf = (self: MemoryTier, createdAt: number | undefined): number => {
+  const clock = Fiber.getCurrent()?.getRef(Clock.Clock) ?? Context.get(self.context, Clock.Clock)
+  const now = clock.currentTimeMillisUnsafe()
+  return Math.max(0, now - (createdAt ?? now))
+}
+
+/** `undefined`: a tag was invalidated earlier, perhaps by another process, and a lookup has now noticed that. */
+const byWhom = (self: Listened, { checkedAt, tags }: Entry) =>
+  self.storeTier?.isElsewhere === true
+    ? "another process"
+    : TagEpochs.changedSince(self.tagEpochs, tags, checkedAt)
+    ? undefined
+    : "this process"
 
 export const onRemoval = (self: MemoryTier, listener: (removal: Removal) => void): () => void => {
   const notify = isolated(self, listener, () => unsubscribe())

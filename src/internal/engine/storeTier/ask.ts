@@ -6,11 +6,12 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { StoreError } from "../../../CacheError.ts"
 import type { TouchOptions } from "../../../ports/store.ts"
-import { waves } from "../../defaults/bounds.ts"
+import { slowMillis, waves } from "../../defaults/bounds.ts"
 import { afterProgramMillis, programMillis, untilPassed } from "../../time/programTime.ts"
 import * as TurnLimit from "../../time/turnLimit.ts"
 import { forEachWave } from "../../time/waves.ts"
 import type { Entry } from "../memory/entry.ts"
+import { emit } from "../telemetry/events.ts"
 import { step } from "../telemetry/steps.ts"
 import { spawn } from "./background.ts"
 import * as Circuit from "./circuit.ts"
@@ -73,6 +74,7 @@ export const ask = <A>(
         (exit): A | StoreError => {
           const millis = timeNow() - startedAt
           budget.leftMillis -= millis
+          if (millis >= slowMillis) emit(tier.front, { _tag: "Slow", operation, millis })
           const { meter } = tier.front
           if (exit !== undefined && Exit.isSuccess(exit)) {
             meter?.asked(operation, "success", millis)

@@ -37,6 +37,7 @@ export const makeStoreTier = (front: MemoryTier, options: StoreTierOptions, step
     tracker: undefined,
     polledAt: -Infinity,
     untracked: false,
+    isElsewhere: false,
     reports: options.store.capabilities.changes === "reads" ? "reads" : "all",
     captures: 0,
     told: new Map(),

@@ -71,5 +71,5 @@ export const lost = ({ front, store }: StoreTier, { entry: { id, writeId }, key 
     Dependents.idChanged(memory.dependents, tagEpochs, id)
     if (memory.entries.get(id)?.writeId === writeId) Memory.remove(memory, id, "unverified")
   } else if (Memory.peek(memory, tagEpochs, id)?.writeId === writeId) return
-  emitOf(front, key, id, { _tag: "Lost" })
+  emitOf(front, key, id, { _tag: "LostSet" })
 }

@@ -5,7 +5,7 @@ import type { CacheEvent, Valued } from "../../../CacheEvent.ts"
 import { infoOf, type Key } from "../../key/ofKey.ts"
 import * as Log from "./log.ts"
 import { countersOf } from "./stats.ts"
-import type { Telemetry } from "./telemetry.ts"
+import type { Answer, Telemetry } from "./telemetry.ts"
 
 type Some = ReadonlyArray<unknown>
 type Listener<Told extends Some> = (...told: Told) => void
@@ -41,30 +41,29 @@ export const emitOf = <E extends Exclude<OfId, { readonly _tag: Valued }>>(
   if (self.listeners.events !== undefined) emit(self, { ...event, id, keyClass: infoOf(key)?.name } as never)
 }
 
-interface Answer {
-  readonly id: string
-  readonly exit?: Exit.Exit<unknown, unknown> | undefined
-}
-
 export const emitValue = <E extends Extract<OfId, { readonly _tag: Valued }>>(
   self: Telemetry,
   key: Key,
-  { exit, id }: Answer,
-  event: E extends OfId ? Omit<E, "id" | "keyClass"> : never
+  answer: Answer,
+  event: E extends OfId ? Omit<E, "id" | "keyClass" | "ageMillis"> : never
 ): void => {
-  if (self.listeners.events !== undefined) emit(self, { ...event, id, keyClass: infoOf(key)?.name } as never, exit)
+  if (self.listeners.events !== undefined) {
+    emit(self, { ...event, id: answer.id, keyClass: infoOf(key)?.name } as never, answer)
+  }
 }
 
 /** Like `emitValue`, for hits: does not copy the event, and allocates nothing if there is no listener. */
-export const emitHit = (self: Telemetry, key: Key, { exit, id }: Answer, source: "memory" | "store"): void => {
-  if (self.listeners.events !== undefined) emit(self, { _tag: "Hit", source, id, keyClass: infoOf(key)?.name }, exit)
+export const emitHit = (self: Telemetry, key: Key, entry: Answer, source: "memory" | "store"): void => {
+  if (self.listeners.events !== undefined) {
+    emit(self, { _tag: "Hit", source, id: entry.id, keyClass: infoOf(key)?.name }, entry)
+  }
 }
 
-export const emit = (self: Telemetry, event: CacheEvent, exit?: Exit.Exit<unknown, unknown>): void => {
+export const emit = (self: Telemetry, event: CacheEvent, answer?: Answer): void => {
   // Adding or removing a listener replaces the list, so this list does not change during the loop.
   const listeners = self.listeners.events
   if (listeners === undefined) return
-  for (let i = 0; i < listeners.length; i++) listeners[i]!(event, exit)
+  for (let i = 0; i < listeners.length; i++) listeners[i]!(event, answer)
 }
 
 // Shared constants save allocations: a popular key is missed and joined thousands of times while it loads.

@@ -73,8 +73,6 @@ export interface Meter {
 
 /** Receives what `effect-cached/explain` remembers of ids that are not cached. It is never called for hits. */
 export interface History {
-  /** Whether the removals that follow are due to a change by another process. */
-  isElsewhere: boolean
   readonly left: (entry: Left, cause: RemovalCause) => void
   /** Memory was emptied. An id whose entry had left before has no entry. */
   readonly emptied: (entries: Iterable<Left | undefined>, cause: RemovalCause) => void
@@ -141,9 +139,18 @@ interface Met {
 /** A listener for events. If the event concerns an answer, also receives the answer's `exit`. */
 export type EventListener = (event: CacheEvent, exit: Exit.Exit<unknown, unknown> | undefined) => void
 
+/** The subject of an event: an entry, a flight, or a value that the program has set. */
+export interface Answer {
+  readonly id: string
+  readonly exit?: Exit.Exit<unknown, unknown> | undefined
+  readonly createdAt?: number | undefined
+  /** The result of a flight. */
+  readonly entry?: object | undefined
+}
+
 interface Listeners {
   /** An array, because a hit iterates it faster than a set. */
-  events: ReadonlyArray<EventListener> | undefined
+  events: ReadonlyArray<(event: CacheEvent, answer: Answer | undefined) => void> | undefined
 }
 
 export interface Telemetry {

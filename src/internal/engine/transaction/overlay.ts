@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import type * as Latch from "effect/Latch"
 import type * as Scope from "effect/Scope"
 import { CacheConfigError } from "../../../CacheError.ts"
+import type { CacheEvent } from "../../../CacheEvent.ts"
 import * as Eviction from "../../../Eviction.ts"
 import type { TransactCheck, TransactStep } from "../../../ports/store.ts"
 import * as Defaults from "../../defaults/options.ts"
@@ -18,7 +19,7 @@ import type * as Watches from "../flight/watches.ts"
 import { Entry } from "../memory/entry.ts"
 import * as Memory from "../memory/memory.ts"
 import { emit } from "../telemetry/events.ts"
-import type { EventListener } from "../telemetry/telemetry.ts"
+import type { Answer } from "../telemetry/telemetry.ts"
 import { loadsOf, type ReadChecks } from "./loads.ts"
 
 export type Isolation = "fast" | "locked" | "serializable"
@@ -158,8 +159,8 @@ const insideOf = (root: Root): Pick<Overlay, "own" | "inside" | "readChecks"> =>
 }
 
 /** Passes on events of reads. Drops events of writes, which the commit emits. */
-const telling = (base: Engine.Engine): EventListener => (event, exit) => {
-  if (event._tag !== "Set" && event._tag !== "Invalidate" && event._tag !== "Refresh") emit(base, event, exit)
+const telling = (base: Engine.Engine) => (event: CacheEvent, answer: Answer | undefined): void => {
+  if (event._tag !== "Set" && event._tag !== "Invalidate" && event._tag !== "Refresh") emit(base, event, answer)
 }
 
 /** Throws if the transaction has ended, because a later write would be lost. */
