@@ -21,13 +21,14 @@ interface Listened extends MemoryTier {
 
 /** Calls `listener` for every event until the returned function is called, or until the listener throws. */
 export const listen = (self: Listened, listener: EventListener, kinds?: Kinds): () => void => {
-  const isolatedTo = isolated<Parameters<EventListener>>(self, listener, () => unsubscribe())
-  const all: EventListener = (event, exit) =>
-    isolatedTo(self.disguise === undefined ? event : self.disguise.event(event), exit)
+  const all = isolated<Parameters<EventListener>>(self, listener, () => unsubscribe())
   const wants = (kind: CacheEvent["_tag"]): boolean => kinds === undefined || kinds.has(kind)
+  const disguised = (event: CacheEvent): CacheEvent => self.disguise === undefined ? event : self.disguise.event(event)
   const notify = (event: CacheEvent, answer: Answer | undefined): void => {
     const { _tag } = event
-    if (wants(_tag)) all(_tag === "Stale" || _tag === "Load" ? withFacts(self, event, answer) : event, answer?.exit)
+    if (kinds !== undefined && !kinds.has(_tag)) return
+    const told = _tag === "Stale" || _tag === "Load" ? withFacts(self, event, answer) : event
+    all(disguised(told), answer?.exit)
   }
   self.listeners.events = [...self.listeners.events ?? [], notify]
   // Without a listener for hits, a hit does not look for listeners.
@@ -37,10 +38,10 @@ export const listen = (self: Listened, listener: EventListener, kinds?: Kinds): 
     if (cause !== "evicted" && !isNamed) return
     const { exit, id } = entry
     const about = { id, keyClass: classOf(self, entry.counters), ageMillis: ageOf(self, entry.createdAt) }
-    if (cause === "evicted" && wants("Evict")) all({ _tag: "Evict", ...about }, exit)
+    if (cause === "evicted" && wants("Evict")) all(disguised({ _tag: "Evict", ...about }), exit)
     if (!isNamed) return
     const by = cause === "invalidated" ? byWhom(self, entry) : undefined
-    all({ _tag: "Removed", ...about, cause, ...by === undefined ? {} : { by } }, undefined)
+    all(disguised({ _tag: "Removed", ...about, cause, ...by === undefined ? {} : { by } }), undefined)
   })
   const unsubscribe = (): void => {
     self.listeners.events = without(self.listeners.events, notify)
