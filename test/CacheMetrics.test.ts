@@ -134,6 +134,55 @@ describe("reads are counted once, as Cached.detect reports them", () => {
   })
 })
 
+describe("at each moment", () => {
+  const step = Schema.Literals(["read", "slow", "set", "invalidate", "tag", "soft", "clear", "later", "much later"])
+  const steps = Schema.Array(Schema.Struct({ what: step, key: Schema.Literals(["a", "b", "c", "d", "e"]) }))
+    .check(Schema.isMinLength(20), Schema.isMaxLength(60))
+
+  it.effect.prop(
+    "entries put in less removed are the entries, loads begun less ended are the flights",
+    [steps],
+    ([steps]) =>
+      withRegistry((registry, layer) => {
+        let puts = 0
+        let begun = 0
+        const weigher = () => {
+          puts++
+          return 1
+        }
+        const sum = (name: string): number =>
+          Object.values(valuesOf(registry, name)).reduce((all, count) => all + count, 0)
+        const load = (millis: number) =>
+          Effect.suspend(() => {
+            begun++
+            return Effect.as(Effect.sleep(millis), 1)
+          })
+        const options = { ttl: "1 minute", tags: ["t"] } as const
+        const run = Effect.gen(function*() {
+          for (const { key, what } of steps) {
+            if (what === "later") yield* TestClock.adjust("3 seconds")
+            else if (what === "much later") yield* TestClock.adjust("50 seconds")
+            else if (what === "set") yield* Cached.set(key, 2, options)
+            else if (what === "invalidate") yield* Cached.invalidate(key)
+            else if (what === "clear") yield* Cached.clear
+            else if (what === "tag" || what === "soft") {
+              yield* Cached.invalidateTag("t", { mode: what === "soft" ? "soft" : "hard" })
+            } else yield* start(Cached.ttl(load(what === "slow" ? 5000 : 1), { ...options, key }))
+            yield* settle
+            yield* Cached.stats
+            expect(puts - sum("removals_total")).toBe(sum("entries"))
+            expect(begun - sum("loads_total")).toBe(sum("flights"))
+          }
+          yield* TestClock.adjust("10 minutes")
+          yield* Cached.stats
+          expect([sum("entries"), sum("flights"), sum("removals_total")]).toEqual([0, 0, puts])
+        })
+        return within(layer(CacheLayer.memory({ maxWeight: 3, weigher })), run)
+      }),
+    { arbitrary: { runs: 60 } }
+  )
+})
+
 it.effect("long bulk calls are counted, too", () =>
   withRegistry((registry, layer) =>
     Effect.gen(function*() {

@@ -573,6 +573,20 @@ try {
     by: "test/explain/explanation.test.ts"
   },
   {
+    name: "entries that a clear removes are not counted as removals",
+    in: "empty",
+    find: "self.removals[cause] += entries.size",
+    replace: "",
+    by: "test/CacheMetrics.test.ts"
+  },
+  {
+    name: "metrics miss the end of loads",
+    in: "tellLoad",
+    find: "self.meter?.loaded(flight, exit, millis)",
+    replace: "",
+    by: "test/CacheMetrics.test.ts"
+  },
+  {
     name: "a removal by another process is one by this process",
     in: "byWhom",
     find: "self.storeTier?.isElsewhere === true",
