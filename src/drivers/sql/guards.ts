@@ -5,7 +5,7 @@ import * as Defaults from "../../internal/defaults/sql.ts"
 import { merge } from "../../internal/guard/memory.ts"
 import type { GuardStore, Kind } from "../../ports/guardStore.ts"
 import { refusal, storeName } from "./session/fault.ts"
-import { ask, atomically, numbers, type Row, type Session } from "./session/session.ts"
+import { ask, atomically, inOrder, numbers, type Row, type Session } from "./session/session.ts"
 import { keyOf } from "./session/text.ts"
 
 const bitsIn = (rows: ReadonlyArray<Row>): ReadonlyMap<number, Uint8Array> =>
@@ -15,7 +15,8 @@ export const guardsOver = (self: Session): GuardStore => {
   const { statements } = self
   return {
     name: storeName,
-    run: (kind, name, input) => run(self, kind, name, input),
+    // Steps of one process would only make each other repeat.
+    run: (kind, name, input) => inOrder(self.guards, [`${kind.name} ${name}`], run(self, kind, name, input)),
     readBits: (filter, wanted) =>
       Effect.map(ask(self, "readBits", statements.readBits, [keyOf(filter), numbers(wanted)]), (rows) => {
         const found = bitsIn(rows)

@@ -15,6 +15,7 @@ import * as locks from "./locks.ts"
 import * as memory from "./memory.ts"
 import * as redis from "./redis.ts"
 import * as requests from "./requests.ts"
+import * as sql from "./sql.ts"
 import * as sqlite from "./sqlite.ts"
 import * as stores from "./stores.ts"
 import * as storeTier from "./storeTier.ts"
@@ -37,6 +38,7 @@ export const faults: ReadonlyArray<UnitFault> = [
   ...memory.faults,
   ...redis.faults,
   ...requests.faults,
+  ...sql.faults,
   ...sqlite.faults,
   ...storeTier.faults,
   ...stores.faults,

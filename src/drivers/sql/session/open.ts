@@ -28,7 +28,8 @@ export const open = Effect.fnUntraced(function*(
     origin: tokens.next(8),
     tokens,
     writes: new Map(),
-    acquires: new Map()
+    acquires: new Map(),
+    guards: new Map()
   }
   yield* Effect.mapError(
     outside(session, migrate(sql, schema, session.channel)),

@@ -22,6 +22,7 @@ export interface Session {
   readonly tokens: Tokens
   readonly writes: Order
   readonly acquires: Order
+  readonly guards: Order
 }
 
 /** For each id, the last operation that has not ended: a latch that opens when it ends. */
