@@ -3,7 +3,7 @@ import { PgClient } from "@effect/sql-pg"
 import { afterAll, beforeAll, describe, it } from "@effect/vitest"
 import { type Context, Effect, Layer, Redacted } from "effect"
 import { SqlLock, SqlStore } from "effect-cached/sql"
-import { lockLaws, sharedStoreLaws, storeLaws } from "effect-cached/testing"
+import { lastingStoreLaws, lockLaws, sharedStoreLaws, storeLaws } from "effect-cached/testing"
 import type { SqlClient } from "effect/sql"
 import { endedRemovals } from "../../support/endedRemovals.ts"
 import { freshSchema, isPostgresMissing, type Server, startPostgres } from "../../support/postgres.ts"
@@ -38,6 +38,8 @@ describe.skipIf(isPostgresMissing())("PostgreSQL", () => {
       return Effect.all([one, one])
     })
     for (const law of sharedStoreLaws(two)) it.live(`shared: ${law.name}`, () => law.run, timeout)
+    const reopened = Effect.sync(() => ({ open: over(SqlStore.make({ schema: freshSchema() })) }))
+    for (const law of lastingStoreLaws(reopened)) it.live(`opened again: ${law.name}`, () => law.run, timeout)
     const locks = Effect.suspend(() => {
       const one = over(SqlLock.make({ schema: freshSchema() }))
       return Effect.all([one, one])
