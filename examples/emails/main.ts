@@ -5,13 +5,16 @@
  *     npm start                                       three acts on the files in this folder, by an API in this process
  *     npm start -- --keep                             the same, with the cache of the last time
  *     npm start -- --users FILE --api URL             your users, and a real API
+ *     npm start -- emails.ndjson out.csv              a file of this folder or your own: .csv, .ndjson or .parquet
+ *     npm start -- emails.ndjson out.csv --price 0.002   and what the cache has saved
  *
  * Watch the column "API calls": 6, then 0, then 3.
  */
 import { NodeRuntime, NodeServices } from "@effect/platform-node"
-import { Console, Effect, Layer, Option, Path, References } from "effect"
-import { CacheLayer } from "effect-cached"
-import { CliConfig, CliError, Command, Flag, GlobalFlag } from "effect/cli"
+import { Console, Effect, FileSystem, Layer, Option, Path, References } from "effect"
+import { CacheError, CacheLayer } from "effect-cached"
+import { Pipeline } from "effect-cached/pipeline"
+import { Argument, CliConfig, CliError, Command, Flag, GlobalFlag } from "effect/cli"
 import { FetchHttpClient } from "effect/http"
 import { play } from "./acts.ts"
 import { startServer } from "./api.ts"
@@ -21,6 +24,19 @@ import { Unanswered, verify } from "./verify.ts"
 const folder = import.meta.dirname
 
 const flags = {
+  input: Argument.File("input").pipe(
+    Argument.withDescription("Users with a field \"email\": .csv, .ndjson or .parquet"),
+    Argument.optional
+  ),
+  output: Argument.File("output").pipe(
+    Argument.withDescription("By default emails_verified.csv beside the users"),
+    Argument.optional
+  ),
+  price: Flag.Finite("price").pipe(
+    Flag.withMetavar("AMOUNT"),
+    Flag.withDescription("The price of a call: shows what the cache has saved"),
+    Flag.optional
+  ),
   api: Flag.String("api").pipe(
     Flag.withMetavar("URL"),
     Flag.withDescription("Asked at URL/v1/disposable/{email}; by default a stand-in"),
@@ -60,18 +76,30 @@ const emails = Command.make(
   flags,
   Effect.fn(function*({ keep, json, ...own }) {
     const single = json || Object.values(own).some((flag) => flag._tag === "Some")
-    yield* single ? run({ ...own, json }) : play({ keep })
+    const { input, output, ...rest } = own
+    const users = Option.isSome(input) ? Option.some(yield* found(input.value)) : own.users
+    yield* single ? run({ ...rest, users, out: Option.orElse(output, () => own.out), json }) : play({ keep })
   })
 ).pipe(Command.withDescription(
   "Marks users that have a disposable e-mail address: three runs on the files of this example, or with --api, --users, " +
     "--out or --cache one run on your own."
 ))
 
+/** A file, or that of the example if the current folder has none of this name. */
+const found = Effect.fn(function*(file: string) {
+  const fs = yield* FileSystem.FileSystem
+  const path = yield* Path.Path
+  const shipped = path.join(folder, path.basename(file))
+  const isHere = path.dirname(file) === path.resolve() && (yield* fs.exists(shipped))
+  return isHere && !(yield* fs.exists(file)) ? shipped : file
+})
+
 interface Own {
   readonly api: Option.Option<URL>
   readonly users: Option.Option<string>
   readonly out: Option.Option<string>
   readonly cache: Option.Option<string>
+  readonly price: Option.Option<number>
   readonly json: boolean
 }
 
@@ -86,8 +114,15 @@ const run = Effect.fn("run")(function*({ json, ...own }: Own) {
   )
   const api = Option.isSome(own.api) ? own.api.value : (yield* startServer).url
 
-  const { failures, summary } = yield* verify({ api, users, out }).pipe(
+  const price = Option.getOrUndefined(own.price)
+  const { done, failures, summary } = yield* verify({ api, users, out, price }).pipe(
     Effect.provide(Layer.mergeAll(CacheLayer.disk({ directory: cache }), FetchHttpClient.layer)),
+    Effect.catchTag("PipelineError", (cause) => new CliError.UserError({ cause, userMessage: cause.message })),
+    Effect.catchDefect((defect) =>
+      defect instanceof CacheError.CacheConfigError
+        ? Effect.fail(new CliError.UserError({ cause: defect, userMessage: defect.message }))
+        : Effect.die(defect)
+    ),
     Effect.catchTag(
       "StoreError",
       (cause) =>
@@ -99,7 +134,8 @@ const run = Effect.fn("run")(function*({ json, ...own }: Own) {
     const name = path.basename(users)
     yield* Console.log(`${tableHeader("users")}\n${tableRow(name, summary)}\n`)
     if (summary.blank > 0) yield* Console.log(`Rows without an address: ${summary.blank}.`)
-    yield* Console.log(`Written to ${out}.`)
+    if (done.cost !== undefined) yield* Console.log(Pipeline.summaryText(done))
+    else yield* Console.log(`Written to ${out}.`)
   }
   if (failures.length > 0) return yield* new Unanswered({ failures, out })
 }, Effect.scoped)

@@ -1,5 +1,6 @@
 /** A progress bar on the error output, where that is a terminal; elsewhere nothing. */
 import { Effect, Stdio, Stream } from "effect"
+import { Pipeline } from "effect-cached/pipeline"
 
 const width = 30
 
@@ -21,3 +22,16 @@ export const around = <A, E, R>(total: number, use: (step: Effect.Effect<void>) 
     const step = Effect.suspend(() => show(draw(++done, total)))
     return yield* Effect.ensuring(use(step), show(erase))
   })
+
+/** Shows the progress of a pipeline in one line of a terminal; elsewhere nothing. */
+export const line = Effect.gen(function*() {
+  const stdio = yield* Stdio.Stdio
+  if (!(yield* stdio.stderrIsTerminal)) return undefined
+  return (progress: Pipeline.Progress) =>
+    Effect.ignore(Stream.run(Stream.succeed(`${erase}  ${Pipeline.progressText(progress)}`), stdio.stderr()))
+})
+
+export const clear = Effect.gen(function*() {
+  const stdio = yield* Stdio.Stdio
+  if (yield* stdio.stderrIsTerminal) yield* Effect.ignore(Stream.run(Stream.succeed(erase), stdio.stderr()))
+})

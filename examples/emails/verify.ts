@@ -1,6 +1,7 @@
 /** The job: read the users, ask about each address what the cache does not know, write them with the answers. */
-import { Clock, Console, Effect, FileSystem, Option, Result, Schema } from "effect"
+import { Effect, FileSystem, Option, Schema, Sink, Stream } from "effect"
 import { Cached, CacheKey, Strategy } from "effect-cached"
+import { Pipeline } from "effect-cached/pipeline"
 import { CliError } from "effect/cli"
 import { type ApiError, askApi } from "./api.ts"
 import { findColumn, InputError, parse, print, withColumn } from "./csv.ts"
@@ -12,14 +13,18 @@ class Disposable extends CacheKey.Class<Disposable>()("Disposable", {
   success: Schema.Boolean
 }) {}
 
-/** A cached function of the address. A failure is no answer, so it is not stored and the next run asks again. */
-const disposableAt = (api: URL) => {
-  const ask = Cached.fn(Disposable, {
-    lookup: ({ email }) => askApi(api, email),
+/** A cached function of addresses. A failure is no answer, so it is not stored and the next run asks again. */
+const disposableAt = (api: URL, failures: Map<string, ApiError>) =>
+  Cached.many(Disposable, {
+    lookup: (keys) =>
+      Effect.forEach(keys, ({ email }) =>
+        Effect.exit(Effect.tapError(askApi(api, email), (error) =>
+          Effect.sync(() => failures.set(email, error))))),
     strategy: Strategy.ttl({ ttl: "30 days" })
   })
-  return (email: string) => ask({ host: api.hostname, email })
-}
+
+/** Each row is a call of its own, and its answer is stored at once: a run that is killed loses four at most. */
+const pace = { chunk: 1, concurrency: 4 }
 
 /** The result of a run. */
 export const Summary = Schema.Struct({
@@ -56,46 +61,67 @@ export interface Options {
   readonly api: URL
   readonly users: string
   readonly out: string
+  /** The price of a call, for the summary. */
+  readonly price?: number | undefined
 }
 
-const concurrency = 4
-
 /** Runs the job once. `failures` are the addresses without an answer. */
-export const verify = Effect.fn("verify")(function*({ api, out, users }: Options) {
-  const startedAt = yield* Clock.currentTimeMillis
+export const verify = Effect.fn("verify")(function*(options: Options) {
+  const failures = new Map<string, ApiError>()
+  const through = disposableAt(options.api, failures)
+  const { api, out, price, users } = options
+  const keyOf = (email: string) => email === "" ? undefined : { host: api.hostname, email }
+  const onProgress = yield* Progress.line
+  const shared = { through, price, onProgress, ...pace }
+
+  const isTable = [users, out].every((file) => file.endsWith(".csv"))
+  const done = yield* isTable ? tables(options, { ...shared, keyOf }) : Pipeline.run({
+    ...shared,
+    from: users,
+    payload: (row) => keyOf(normalize(String(row["email"] ?? ""))),
+    output: (row, disposable) => ({ ...row, disposable }),
+    otherwise: (row) => ({ ...row, disposable: null }),
+    to: out,
+    overwrite: true,
+    failures: false
+  })
+  const stats = yield* Cached.stats
+  const { calls, millis, rows, saved, skipped } = done
+  const summary: Summary = { rows, blank: skipped, calls, saved, failed: stats.loadFailures, millis }
+  return { summary, done, failures: [...failures.values()] }
+}, Effect.ensuring(Progress.clear))
+
+type Shared =
+  & Pick<
+    Pipeline.Options<any, Disposable, typeof Disposable["~type.make.in"], any, any, any>,
+    "price" | "onProgress" | "chunk" | "concurrency"
+  >
+  & {
+    readonly through: ReturnType<typeof disposableAt>
+    readonly keyOf: (email: string) => typeof Disposable["~type.make.in"] | undefined
+  }
+
+/** From one CSV file to another, which has the same layout: the header as it is spelt, its line ends, its order. */
+const tables = Effect.fn(function*({ out, users }: Options, { keyOf, ...shared }: Shared) {
   const table = yield* readTable(users)
-  const emails = table.emails
-  const unique = [...new Set(emails)].filter((email) => email !== "")
-
-  const disposable = disposableAt(api)
-  const results = yield* Progress.around(
-    unique.length,
-    (step) =>
-      Effect.forEach(unique, (email) => Effect.ensuring(Effect.result(disposable(email)), step), { concurrency })
-  )
-  const answers = new Map(unique.map((email, i) => [email, results[i]!]))
-
+  const cells: Array<string> = []
+  const done = yield* Pipeline.run({
+    ...shared,
+    from: Stream.fromIterable(table.emails.map((email) => ({ email }))),
+    total: table.emails.length,
+    payload: ({ email }) => keyOf(email),
+    output: (_, disposable) => ({ cell: String(disposable) }),
+    otherwise: () => ({ cell: "" }),
+    to: Sink.forEach(({ cell }: Pipeline.Fields) => Effect.sync(() => void cells.push(String(cell))))
+  })
   const fs = yield* FileSystem.FileSystem
-  const cells = emails.map((email) => cellOf(answers.get(email)))
   yield* fs.writeFileString(out, yield* print(withColumn(table, "disposable", cells))).pipe(
     Effect.mapError(({ reason }) => {
       const problem = reason._tag === "NotFound" ? "its folder does not exist" : `cannot be written (${reason._tag})`
       return new InputError({ file: out, problem })
     })
   )
-
-  const stats = yield* Cached.stats
-  if (stats.storeFailures > 0) yield* Console.error(`The cache on disk failed ${stats.storeFailures} times.`)
-  const answered = cells.filter((cell) => cell !== "").length
-  const summary: Summary = {
-    rows: emails.length,
-    blank: emails.filter((email) => email === "").length,
-    calls: stats.loads,
-    saved: answered - (stats.loads - stats.loadFailures),
-    failed: stats.loadFailures,
-    millis: (yield* Clock.currentTimeMillis) - startedAt
-  }
-  return { summary, failures: results.filter(Result.isFailure).map(({ failure }) => failure) }
+  return { ...done, output: out }
 })
 
 const readTable = Effect.fn(function*(file: string) {
@@ -116,6 +142,3 @@ const readTable = Effect.fn(function*(file: string) {
 
 /** One mailbox, one spelling: the part before the @ may be case-sensitive, the domain is not. */
 const normalize = (email: string) => email.trim().replace(/@[^@]*$/, (domain) => domain.toLowerCase())
-
-const cellOf = (answer: Result.Result<boolean, ApiError> | undefined) =>
-  answer !== undefined && Result.isSuccess(answer) ? String(answer.success) : ""

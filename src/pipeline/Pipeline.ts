@@ -139,7 +139,9 @@ const checks: Checks<Options<any, any, any, any, any, any>> = {
   left: optional((given) => {
     if (given !== "list" && given !== "remove") throw mistake(`left of ${what} must be "list" or "remove"`)
   }),
-  total: positiveCount("total"),
+  total: optional((given) => {
+    if (!Number.isInteger(given) || given < 0) throw mistake(`total of ${what} must be a whole number of at least 0`)
+  }),
   onProgress: isFunction("onProgress"),
   every: optional((given) => void positiveMillis("every", given))
 }

@@ -57,7 +57,10 @@ const removeLeftovers = async (file: string): Promise<void> => {
 export const draft = (file: string): Effect.Effect<Draft, PipelineError, Scope.Scope> =>
   Effect.acquireRelease(
     attempt(file, async () => {
-      await removeLeftovers(file)
+      await removeLeftovers(file).catch((cause) => {
+        if (cause.code !== "ENOENT") throw cause
+        throw new PipelineError({ file, reason: "Missing", problem: "its folder does not exist", cause })
+      })
       const path = `${file}.${process.pid}-${++drafts}.partial`
       return { file, path, handle: await open(path, "wx") }
     }),

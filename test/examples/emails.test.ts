@@ -101,6 +101,30 @@ describe("the job, on files and an API of one's own", () => {
     return { ...ended, written: await readFile(out, "utf8").catch(() => undefined) }
   }
 
+  it("reads and writes by extension, and says what the cache has saved", { timeout }, async () => {
+    const file = (name: string) => path.join(folder, name)
+    const api = `http://127.0.0.1:${(server.address() as AddressInfo).port}/base/`
+    const start = (...args: ReadonlyArray<string>) =>
+      runBundled("emails/main.ts", [...args, "--api", api, "--cache", file("cache")])
+    await writeFile(file("in.ndjson"), `{"id":1,"email":"a@x.example"}\n{"id":2,"email":"trash@X.example"}\n{"id":3}\n`)
+    const first = await start(file("in.ndjson"), file("out.csv"), "--price", "0.002")
+    expect(first).toMatchObject({ code: 0, stderr: "" })
+    expect(await readFile(file("out.csv"), "utf8")).toBe(
+      "id,email,disposable\r\n1,a@x.example,false\r\n2,trash@X.example,true\r\n3,,\r\n"
+    )
+    expect(first.stdout).toContain("The calls cost 0.004, and the cache saved 0.")
+    for (const [from, to] of [["out.csv", "out.parquet"], ["out.parquet", "out.ndjson"]] as const) {
+      const { code, stdout } = await start(file(from), file(to), "--price", "0.002")
+      expect([code, stdout.includes("The calls cost 0, and the cache saved 0.004.")]).toEqual([0, true])
+    }
+    expect(await readFile(file("out.ndjson"), "utf8")).toContain(`"email":"trash@X.example","disposable":true}`)
+    expect(log.length).toBe(2)
+    const wrong = await start(file("in.ndjson"), file("out.xlsx"))
+    expect(wrong.code).toBe(1)
+    expect(wrong.stderr).toContain("use the extension .csv, .ndjson")
+    expect(wrong.stderr).not.toMatch(/^\s*at /m)
+  })
+
   it("asks about what is new, and saves the rest", { timeout }, async () => {
     const first = await run("email,n\na@x.example,1\ntrash@x.example,2\n")
     expect(first).toMatchObject({ code: 0, stderr: "" })

@@ -108,7 +108,8 @@ describe("files", () => {
     const from = put("in.csv", "zip\n")
     await onDisk(Pipeline.run({ from, through: cities, to: at("a.csv"), columns: ["zip", "city"] }))
     expect(text("a.csv")).toBe("zip,city\r\n")
-    await onDisk(Pipeline.run({ from, through: cities, to: at("a.ndjson") }))
+    const summary = await onDisk(Pipeline.run({ from: Stream.empty, total: 0, through: cities, to: at("a.ndjson") }))
+    expect(summary).toMatchObject({ rows: 0, calls: 0, saved: 0 })
     expect(text("a.ndjson")).toBe("")
     await onDisk(Pipeline.run({ from, through: cities, to: at("a.parquet"), columns: ["zip"] }))
     expect(await Effect.runPromise(Stream.runCollect(Pipeline.file(at("a.parquet"), Schema.Struct({}))))).toEqual([])
@@ -293,6 +294,7 @@ describe("bad input", () => {
     ["through", { through: () => 1 }, "through of Pipeline.run must be a function that Cached.many has made"],
     ["to", { to: {} }, "to of Pipeline.run must be a file or a sink"],
     ["an unknown option", { chunks: 1 }, "no option \"chunks\": did you mean \"chunk\""],
+    ["total", { total: -1 }, "total of Pipeline.run must be a whole number of at least 0"],
     ["price", { price: -1 }, "price of Pipeline.run must be a number of at least 0"],
     ["left", { left: true }, "left of Pipeline.run must be \"list\" or \"remove\""],
     ["columns", { columns: ["a", "a"] }, "columns of Pipeline.run must be a list of different names"],
@@ -310,7 +312,7 @@ describe("bad input", () => {
     expect(await message({ from: at("none.csv") })).toBe(`${at("none.csv")}: there is no such file or folder`)
     expect(await message({ from: at("folder.csv") })).toBe(`${at("folder.csv")}: it is a folder, not a file`)
     expect(await message({ to: at("folder.csv") })).toBe(`${at("folder.csv")}: it is a folder, not a file`)
-    expect(await message({ to: at("none/out.csv") })).toBe(`${at("none/out.csv")}: there is no such file or folder`)
+    expect(await message({ to: at("none/out.csv") })).toBe(`${at("none/out.csv")}: its folder does not exist`)
     expect(await message({ to: at("out.csv") })).toBe(
       `${at("out.csv")}: it exists: set overwrite: true to replace it, or choose another name`
     )
