@@ -19,7 +19,7 @@ const entries = [
       "src/*.ts",
       "src/serializers/*.ts",
       "src/drivers/*/{index,[A-Z]*}.ts",
-      "src/{bridges,config,explain,pipeline,testing}/index.ts"
+      "src/{bridges,config,explain,http,pipeline,testing}/index.ts"
     ]),
     ...imported,
     "src/internal/noNode.ts",

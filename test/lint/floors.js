@@ -44,9 +44,9 @@ const floors = [
     name: "7 (outer surfaces)",
     // Each is a folder that comes with its first file.
     files: /^(http|config|pipeline|cli|inspector)\//,
-    packages: [effect, node, /^hyparquet(-writer)?$/],
+    packages: [effect, node, /^@noble\/hashes\//, /^hyparquet(-writer)?$/, /^structured-headers$/],
     // They use modules that a program can use, and those that every option needs.
-    below: /^[A-Z]\w*\.ts$|^(drivers\/\w+\/index|serializers\/\w+)\.ts$|^internal\/(options|defaults)\//,
+    below: /^[A-Z]\w*\.ts$|^(drivers\/\w+\/index|serializers\/\w+)\.ts$|^internal\/((options|defaults)\/|token\.ts$)/,
     shared: (from, to) => from.split("/")[0] === to.split("/")[0]
   }
 ]

@@ -79,7 +79,7 @@ beforeAll(() => {
 const hidden = [
   "**/internal/**/*.ts",
   "{cached,drivers,guard,layers,metrics,ports}/**/*.ts",
-  "{bridges,config,explain,pipeline,testing}/!(index).ts"
+  "{bridges,config,explain,http,pipeline,testing}/!(index).ts"
 ]
 
 const specifiers = [

@@ -116,3 +116,24 @@ export const metrics = { name: "default", maxClasses: 100 }
 
 /** `effect-cached/explain`: the slots of the history, its names of tags, and how many ids it notes of one clear. */
 export const history = { slots: 1024, tags: 256, ofClear: 2000 }
+
+/** `CachedHttpClient` of `effect-cached/http`. */
+export const http = {
+  /** The name of the cache in `Cache-Status`. */
+  name: "effect-cached",
+  maxVariants: 16,
+  /** The largest body that is stored, in bytes: 8 MiB. */
+  maxBody: 8_388_608,
+  /** How long a response is kept after it has become stale: until then it can be validated. */
+  keepMillis: 86_400_000,
+  /** Up to this size in bytes, a body of known length lies beside its fields. */
+  inlineBytes: 65_536,
+  /** How long the requests of a resource do not wait for each other after a response that could not be shared. */
+  unsharedMillis: 120_000,
+  /** How many such resources are remembered. */
+  mostUnshared: 10_000,
+  /** How many loads of other requests a request waits for before it is sent alone. */
+  maxJoins: 3,
+  /** How many digests of credentials are remembered. */
+  mostDigests: 1000
+}

@@ -1,0 +1,222 @@
+/**
+ * HTTP clients that obey caching headers (RFC 9111), over any cache.
+ * @since 0.1.0
+ */
+import { hmac } from "@noble/hashes/hmac.js"
+import { sha256 } from "@noble/hashes/sha2.js"
+import * as Effect from "effect/Effect"
+import { dual } from "effect/Function"
+import * as HttpClient from "effect/http/HttpClient"
+import type { HttpClientRequest } from "effect/http/HttpClientRequest"
+import type { HttpClientResponse } from "effect/http/HttpClientResponse"
+import * as Layer from "effect/Layer"
+import * as Redacted from "effect/Redacted"
+import { Caching } from "../Caching.ts"
+import { http } from "../internal/defaults/options.ts"
+import {
+  checkOptions,
+  type Checks,
+  isListOfText,
+  optional,
+  positiveCount,
+  refuseUnless,
+  within
+} from "../internal/options/options.ts"
+import { sizeAboveZero, type SizeInput } from "../internal/options/size.ts"
+import * as Token from "../internal/token.ts"
+import type * as Ttl from "../Ttl.ts"
+import { toMillis } from "../Ttl.ts"
+import type { Client } from "./client/call.ts"
+import { execute } from "./client/execute.ts"
+
+/**
+ * The options of `layer` and `wrap`.
+ * @category options
+ * @since 0.1.0
+ */
+export interface Options {
+  /**
+   * `"private"`: reuses the responses of one user, as a browser does. The credentials of a request (`Authorization`,
+   * `Cookie`, the user in the URL) are part of its key. `"shared"`: reuses those of all users, as a proxy does.
+   */
+  readonly mode: "private" | "shared"
+  /**
+   * Replaces the credentials of a request: requests with different results share no responses. For private mode.
+   * @default a digest of the credentials
+   */
+  readonly partition?: ((request: HttpClientRequest) => string) | undefined
+  /**
+   * The key of the digest of credentials. Set it if a store should still serve private responses after a restart.
+   * @default random bytes
+   */
+  readonly secret?: Redacted.Redacted<string> | undefined
+  /** Tags for a stored response, for example for `Cached.invalidateTag`. @default none */
+  readonly tags?: ((request: HttpClientRequest, response: HttpClientResponse) => ReadonlyArray<string>) | undefined
+  /**
+   * Fields that replace `Cache-Control` for this cache, the most specific first (RFC 9213).
+   * @default none
+   */
+  readonly targets?: ReadonlyArray<string> | undefined
+  /** The largest body that is stored. Larger ones pass. @default 8 MiB */
+  readonly maxBody?: SizeInput | undefined
+  /** How many variants of a resource are stored (`Vary`). @default 16 */
+  readonly maxVariants?: number | undefined
+  /** How long a stale response is kept, so that it can be validated, or served if the origin is down. @default 1 day */
+  readonly keep?: Ttl.Input | undefined
+}
+
+const checks: Checks<Options> = {
+  mode: (mode) => refuseUnless(mode === "private" || mode === "shared", "mode must be \"private\" or \"shared\""),
+  partition: optional((partition, _, beside) => {
+    refuseUnless(typeof partition === "function", "partition must be a function from a request to a string")
+    refuseUnless(
+      (beside as Options).mode === "private",
+      "partition is for private mode: a shared cache has one for all"
+    )
+  }),
+  secret: optional((secret) => refuseUnless(Redacted.isRedacted(secret), "secret must be Redacted: use Redacted.make")),
+  tags: optional((tags) => refuseUnless(typeof tags === "function", "tags must be a function of request and response")),
+  targets: optional((targets) =>
+    refuseUnless(isListOfText(targets), "targets must be a list of field names, such as [\"CDN-Cache-Control\"]")
+  ),
+  maxBody: optional((maxBody) => void sizeAboveZero("maxBody", maxBody)),
+  maxVariants: positiveCount("maxVariants"),
+  keep: optional((keep) => refuseUnless(toMillis(keep, "keep") >= 0, "keep must not be negative"))
+}
+
+const name = "CachedHttpClient"
+
+/**
+ * Makes a client obey caching headers, over the cache of the context.
+ *
+ * **When to use**
+ *
+ * Use if only one of several clients should be cached. For the client of a whole program, use `layer`.
+ *
+ * **Example** (Asking twice)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { HttpClient, HttpClientResponse } from "effect/http"
+ * import { CacheLayer } from "effect-cached"
+ * import { CachedHttpClient } from "effect-cached/http"
+ *
+ * let requests = 0
+ * const origin = HttpClient.make((request) => Effect.sync(() => {
+ *   const headers = { "cache-control": "max-age=60" }
+ *   return HttpClientResponse.fromWeb(request, new Response(`answer ${++requests}`, { headers }))
+ * }))
+ * const program = Effect.gen(function*() {
+ *   const client = yield* CachedHttpClient.wrap(origin, { mode: "private" })
+ *   yield* client.get("http://example.com/")
+ *   const second = yield* client.get("http://example.com/")
+ *   return [yield* second.text, second.headers["cache-status"]]
+ * })
+ * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => ["answer 1", "effect-cached; hit; ttl=59"]
+ * ```
+ *
+ * @see {@link layer} for the client of a program
+ * @category combinators
+ * @since 0.1.0
+ */
+export const wrap: {
+  (options: Options): (client: HttpClient.HttpClient) => Effect.Effect<HttpClient.HttpClient, never, Caching>
+  (client: HttpClient.HttpClient, options: Options): Effect.Effect<HttpClient.HttpClient, never, Caching>
+} = dual(2, (client: HttpClient.HttpClient, options: Options) => {
+  const make = parse(options)
+  return Effect.withFiber((fiber) =>
+    Effect.map(Caching, (caching) => {
+      const self = make(client, caching, Token.make(fiber.getRef(Token.Seed)))
+      return HttpClient.makeWith<never, never, any, never>(
+        Effect.flatMap((request) => Effect.provideService(execute(self, request), Caching, caching)),
+        Effect.succeed
+      )
+    })
+  )
+})
+
+/**
+ * Makes the program's HTTP client obey caching headers.
+ *
+ * **When to use**
+ *
+ * Use to cache what the origins of an HTTP client allow, without a line at its calls.
+ *
+ * **Details**
+ *
+ * - The layer needs an `HttpClient` and a cache, and provides an `HttpClient`.
+ * - All requests of a resource that run at the same time wait for one response, if it may be shared.
+ * - `Cache-Status` of each response says what the cache did (RFC 9211), and `Age` how old the response is.
+ * - A request without `GET`, `HEAD` or another safe method makes the stored responses of its URL invalid.
+ *
+ * **Example** (One layer over another)
+ *
+ * ```ts
+ * import { Effect, Layer } from "effect"
+ * import { FetchHttpClient, HttpClient } from "effect/http"
+ * import { CacheLayer } from "effect-cached"
+ * import { CachedHttpClient } from "effect-cached/http"
+ *
+ * const client = CachedHttpClient.layer({ mode: "private" }).pipe(
+ *   Layer.provide([FetchHttpClient.layer, CacheLayer.memory({ capacity: 1000 })])
+ * )
+ * await Effect.runPromise(HttpClient.HttpClient.pipe(Effect.map(HttpClient.isHttpClient), Effect.provide(client))) // => true
+ * ```
+ *
+ * @see {@link wrap} for one client
+ * @category layers
+ * @since 0.1.0
+ */
+export const layer = (
+  options: Options
+): Layer.Layer<HttpClient.HttpClient, never, HttpClient.HttpClient | Caching> => {
+  const wrapped = wrap(options)
+  return Layer.effect(HttpClient.HttpClient, Effect.flatMap(HttpClient.HttpClient, wrapped))
+}
+
+type Make = (client: HttpClient.HttpClient, caching: Caching["Service"], tokens: Token.Tokens) => Client
+
+const parse = (options: Options): Make => {
+  within(name, () => checkOptions("it", options, checks))
+  const { keep, maxBody, maxVariants = http.maxVariants, mode, partition, secret, tags = noTags, targets = [] } =
+    options
+  return (client, caching, tokens) => ({
+    client,
+    caching,
+    mode,
+    partition: mode === "shared" ? noPartition : partition ?? digests(secret, tokens),
+    tags,
+    targets: targets.map((target) => target.toLowerCase()),
+    maxVariants,
+    maxBody: maxBody === undefined ? http.maxBody : sizeAboveZero("maxBody", maxBody),
+    keepMillis: keep === undefined ? http.keepMillis : toMillis(keep, "keep"),
+    tokens,
+    arriving: new Map(),
+    unshared: new Map(),
+    loading: new Set()
+  })
+}
+
+const noTags = (): ReadonlyArray<string> => []
+
+const noPartition = (): string => ""
+
+/** A keyed digest of the credentials of a request, so that no store sees them. */
+const digests = (secret: Redacted.Redacted<string> | undefined, tokens: Token.Tokens): Client["partition"] => {
+  const encoder = new TextEncoder()
+  const key = encoder.encode(secret === undefined ? tokens.next(32) : Redacted.value(secret))
+  const known = new Map<string, string>()
+  return ({ headers }, { password, username }) => {
+    const { authorization, cookie } = headers
+    if (authorization === undefined && cookie === undefined && username === "" && password === "") return ""
+    const credentials = JSON.stringify([authorization, cookie, username, password])
+    const before = known.get(credentials)
+    if (before !== undefined) return before
+    const digest = hex(hmac(sha256, key, encoder.encode(credentials)).subarray(0, 16))
+    known.set(credentials, digest)
+    if (known.size > http.mostDigests) known.delete(known.keys().next().value!)
+    return digest
+  }
+}
+
+const hex = (bytes: Uint8Array): string => Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("")

@@ -1,0 +1,86 @@
+/** The bodies of stored responses: beside their fields, or as streams that are stored while they arrive. */
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type { HttpClientError } from "effect/http/HttpClientError"
+import type { HttpClientResponse } from "effect/http/HttpClientResponse"
+import * as Stream from "effect/Stream"
+import * as Cached from "../../Cached.ts"
+import type { StreamCut, StreamLagged } from "../../CacheError.ts"
+import { Caching } from "../../Caching.ts"
+import { type Fields, secondsOf } from "../rules/fields.ts"
+import { usableMillis } from "../rules/freshness.ts"
+import { type Call, type Client, empty } from "./call.ts"
+import { Body, type Variant } from "./record.ts"
+import * as Response from "./response.ts"
+
+export const contentOf = (call: Call, variant: Variant): Response.Content =>
+  // The response is referred to strongly from here on: its body must arrive, even if its own caller has dropped it.
+  variant.body ?? bodyStream(call, variant, arrivingOf(call.self, variant.id))
+
+const arrivingOf = ({ arriving }: Client, id: string): HttpClientResponse | undefined => arriving.get(id)?.deref()
+
+/** Registers a body that arrives. Now and then forgets those that were dropped before they had arrived. */
+export const arrive = ({ arriving }: Client, id: string, response: HttpClientResponse): void => {
+  arriving.set(id, new WeakRef(response))
+  if (arriving.size % 256 > 0) return
+  for (const [one, reference] of arriving) if (reference.deref() === undefined) arriving.delete(one)
+}
+
+/** Whether the body of a stored response can be served: it lies there, or it is arriving. */
+export const isComplete = (call: Call, variant: Variant): Effect.Effect<boolean, never, Caching> =>
+  variant.body !== null || call.head.method === "HEAD" || arrivingOf(call.self, variant.id) !== undefined
+    ? complete
+    : Effect.map(Effect.exit(Stream.runDrain(Stream.take(bodyStream(call, variant, undefined), 1))), Exit.isSuccess)
+
+const complete = Effect.succeed(true)
+
+/** The announced length. An encoded body may have been decoded by the client, so its length says nothing. */
+export const lengthOf = (fields: Fields): number | undefined =>
+  fields["content-encoding"] === undefined ? secondsOf(fields["content-length"]) : undefined
+
+/** The body as one run for all that read it, stored once it has arrived completely. */
+export const bodyStream = (
+  { request, self }: Call,
+  variant: Variant,
+  response: HttpClientResponse | undefined
+): Stream.Stream<Uint8Array, HttpClientError> => {
+  const failed = (cause: unknown, description?: string): HttpClientError => {
+    const parts = { request, url: "", status: variant.status, fields: {}, cookies: [] }
+    return Response.decodeError(response ?? Response.make(parts, empty), cause, description)
+  }
+  const origin = response === undefined
+    ? Stream.fail(failed(undefined, "the stored body is gone"))
+    : measured(Response.bodyOf(response), lengthOf(variant.fields), () => failed(undefined, "the body was cut short"))
+  const ended = Effect.sync(() => void self.arriving.delete(variant.id))
+  const cached: Stream.Stream<Uint8Array, HttpClientError | StreamCut | StreamLagged, Caching> = Cached.stream(
+    Stream.ensuring(origin, ended),
+    {
+      key: new Body({ id: variant.id }),
+      ttl: Math.max(1, usableMillis(variant, self.keepMillis)),
+      maxTtl: Infinity,
+      maxBytes: self.maxBody,
+      whenSlow: "wait",
+      lease: false,
+      inherit: false
+    }
+  )
+  return cached.pipe(
+    Stream.mapError((error) => error._tag === "HttpClientError" ? error : failed(error)),
+    Stream.provideService(Caching, self.caching)
+  )
+}
+
+/** Fails unless the stream has the length that was announced. */
+const measured = <E>(
+  stream: Stream.Stream<Uint8Array, E>,
+  length: number | undefined,
+  short: () => E
+): Stream.Stream<Uint8Array, E> =>
+  length === undefined ? stream : Stream.suspend(() => {
+    let left = length
+    const counted = Stream.map(stream, (chunk) => {
+      left -= chunk.length
+      return chunk
+    })
+    return Stream.concat(counted, Stream.suspend(() => left === 0 ? Stream.empty : Stream.fail(short())))
+  })

@@ -1,0 +1,91 @@
+/** A caching client, one of its requests, and answers that need no stored response. */
+import * as Effect from "effect/Effect"
+import * as Cookies from "effect/http/Cookies"
+import type { HttpClient } from "effect/http/HttpClient"
+import type { HttpClientError } from "effect/http/HttpClientError"
+import type { HttpClientRequest } from "effect/http/HttpClientRequest"
+import type { HttpClientResponse } from "effect/http/HttpClientResponse"
+import * as Cached from "../../Cached.ts"
+import type { Caching } from "../../Caching.ts"
+import { http } from "../../internal/defaults/options.ts"
+import type { Tokens } from "../../internal/token.ts"
+import { type CacheStatus, renderStatus } from "../rules/cacheStatus.ts"
+import type { Directives, Fields, RequestHead } from "../rules/fields.ts"
+import { clearsCache } from "../rules/invalidation.ts"
+import type { Mode } from "../rules/storing.ts"
+import { originTag, type Resource, type Variant } from "./record.ts"
+import * as Response from "./response.ts"
+
+/** The options of a caching client as they apply, and its state. */
+export interface Client {
+  readonly client: HttpClient
+  readonly caching: Caching["Service"]
+  readonly mode: Mode
+  readonly partition: (request: HttpClientRequest, url: URL) => string
+  readonly tags: (request: HttpClientRequest, response: HttpClientResponse) => ReadonlyArray<string>
+  readonly targets: ReadonlyArray<string>
+  readonly maxVariants: number
+  readonly maxBody: number
+  readonly keepMillis: number
+  readonly tokens: Tokens
+  /** The bodies that arrive at present. A response that its caller has dropped is not kept alive. */
+  readonly arriving: Map<string, WeakRef<HttpClientResponse>>
+  /** Resources whose last response could not be shared, until a time; the oldest are first. */
+  readonly unshared: Map<string, number>
+  readonly loading: Set<string>
+}
+
+export interface Call {
+  readonly self: Client
+  readonly request: HttpClientRequest
+  readonly url: URL
+  readonly head: RequestHead
+  readonly directives: Directives
+  readonly key: Resource
+  readonly id: string
+  readonly startedAt: number
+  readonly isBackground: boolean
+  /** The response to this request itself, if its own load ran. */
+  own: Own | undefined
+}
+
+export interface Own {
+  readonly response: HttpClientResponse
+  /** The variant that the response became or confirmed. Otherwise `why` says why it became none. */
+  readonly stored: Variant | undefined
+  readonly why: string | undefined
+  /** The bytes that were read before the response turned out not to be storable. */
+  readonly content: Uint8Array | undefined
+}
+
+export type Answer = Effect.Effect<HttpClientResponse, HttpClientError, Caching>
+
+export const empty: Uint8Array = new Uint8Array(0)
+
+/** Sends the request as it is, and stores nothing. */
+export const passed = (call: Call, status: CacheStatus): Answer =>
+  Effect.flatMap(
+    call.self.client.execute(call.request),
+    (response) => Effect.as(cleared(call, response), marked(response, status))
+  )
+
+export const marked = (response: HttpClientResponse, status: CacheStatus, content?: Uint8Array): HttpClientResponse => {
+  const fields = response.headers as Fields
+  const line = renderStatus(http.name, { fwdStatus: response.status, ...status }, fields["cache-status"])
+  const all = { ...fields, "cache-status": line }
+  if (content === undefined) return Response.withFields(response, all)
+  const { request, status: code, url } = response
+  return Response.make({ request, url, status: code, fields: all, cookies: cookiesOf(response) }, content)
+}
+
+export const cookiesOf = (response: HttpClientResponse): ReadonlyArray<string> =>
+  Cookies.toSetCookieHeaders(response.cookies)
+
+/** A `504`, for a request that needs the origin and may not, or cannot, ask it. */
+export const timedOut = ({ request, url }: Call, status: CacheStatus): HttpClientResponse => {
+  const fields = { "cache-status": renderStatus(http.name, status, undefined) }
+  return Response.make({ request, url: url.href, status: 504, fields, cookies: [] }, empty)
+}
+
+export const cleared = ({ url }: Call, response: HttpClientResponse): Effect.Effect<void, never, Caching> =>
+  clearsCache(response.headers as Fields) ? Cached.invalidateTag(originTag(url.origin)) : Effect.void

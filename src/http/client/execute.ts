@@ -1,0 +1,46 @@
+/**
+ * One request of a caching client.
+ *
+ * The engine does what all caches need: one load for all that wait, writes that an invalidation rejects, tags, policies
+ * and events. Its value is the list of a resource's variants, on which the rules decide.
+ */
+import * as Effect from "effect/Effect"
+import * as HttpClientRequest from "effect/http/HttpClientRequest"
+import * as Option from "effect/Option"
+import type { Fields } from "../rules/fields.ts"
+import { isSafe } from "../rules/invalidation.ts"
+import { requestDirectives } from "../rules/reuse.ts"
+import { type Answer, type Call, type Client, passed } from "./call.ts"
+import { get } from "./get.ts"
+import { head, unsafe } from "./others.ts"
+import { Resource } from "./record.ts"
+
+export const execute = (self: Client, request: HttpClientRequest.HttpClientRequest): Answer =>
+  Effect.clockWith((clock) => {
+    const url = Option.getOrUndefined(HttpClientRequest.toUrl(request))
+    if (url === undefined || !/^https?:$/.test(url.protocol)) return self.client.execute(request)
+    const partition = self.partition(request, url)
+    // No key, and so no store, has credentials in it.
+    for (const part of ["hash", "username", "password"] as const) if (url[part] !== "") url[part] = ""
+    const fields = request.headers as Fields
+    const { href } = url
+    return answer({
+      self,
+      request,
+      url,
+      head: { method: request.method, url: href, fields },
+      directives: requestDirectives(fields),
+      key: new Resource({ partition, url: href }),
+      id: `${partition} ${href}`,
+      startedAt: clock.currentTimeMillisUnsafe(),
+      isBackground: false,
+      own: undefined
+    })
+  })
+
+const answer = (call: Call): Answer => {
+  const { method } = call.request
+  if (method === "GET") return get(call)
+  if (method === "HEAD") return head(call)
+  return isSafe(method) ? passed(call, { fwd: "method" }) : unsafe(call)
+}

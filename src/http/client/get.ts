@@ -1,0 +1,115 @@
+/** `GET`: the stored response that answers it, or a load that others may share. */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
+import * as Cached from "../../Cached.ts"
+import type { CacheStatus } from "../rules/cacheStatus.ts"
+import { noDirectives } from "../rules/fields.ts"
+import { type Reuse, reuseOf } from "../rules/reuse.ts"
+import { select } from "../rules/selection.ts"
+import { isForOrigin } from "../rules/validation.ts"
+import { instead, served } from "./answer.ts"
+import { isComplete } from "./bodies.ts"
+import { type Answer, type Call, marked, type Own, passed } from "./call.ts"
+import { asked, confirm, read, refreshed } from "./load.ts"
+import { onlyIfCached, ranged } from "./others.ts"
+import type { Variant, Variants } from "./record.ts"
+
+export const get = (call: Call): Answer => {
+  const { directives, head: { fields }, id, self } = call
+  if (fields["upgrade"] !== undefined) return passed(call, { fwd: "bypass" })
+  if (directives.has("no-store") || isForOrigin(fields)) return passed(call, { fwd: "request" })
+  if (directives.has("only-if-cached")) return onlyIfCached(call)
+  if (fields["range"] !== undefined) return ranged(call)
+  const until = self.unshared.get(id)
+  if (until === undefined) return looked(call)
+  if (call.startedAt >= until) self.unshared.delete(id)
+  else if (self.loading.has(id)) {
+    return Effect.flatMap(
+      Cached.getEntry(call.key),
+      (entry) => alone(call, Option.isSome(entry) ? entry.value.value.variants : [], "stale")
+    )
+  }
+  return looked(call)
+}
+
+/** Reads the stored variants. If there are none, the same read loads them. */
+const looked = (call: Call): Answer =>
+  Effect.flatMap(read(call, "serve"), (resource) =>
+    call.own === undefined
+      ? decided(call, resource, undefined)
+      : answered(call, call.own, undefined, "uri-miss"))
+
+type Reason = CacheStatus["fwd"]
+
+/** `joined`: why the call waited for a load of another one, whose result this is. */
+const decided = (call: Call, resource: Variants, joined: Reason): Answer => {
+  if (resource.unshared === true) return alone(call, [], joined ?? "uri-miss")
+  return Effect.flatMap(Clock.currentTimeMillis, (now) => {
+    const variant = select(resource.variants, call.head.fields)
+    if (variant === undefined) return renewed(call, undefined, "vary-miss")
+    const reuse = reuseFor(call, variant, now)
+    if (reuse === "validate") {
+      if (joined !== undefined) return alone(call, resource.variants, joined)
+      return renewed(call, variant, reuseOf(variant, noDirectives, now) === "validate" ? "stale" : "request")
+    }
+    return Effect.flatMap(isComplete(call, variant), (complete) => {
+      if (!complete) return renewed(call, undefined, "uri-miss")
+      const status = { fwd: joined, ...joined === undefined ? {} : { collapsed: true } }
+      return Effect.map(reuse === "refresh" ? refreshed(call) : Effect.void, () => served(call, variant, now, status))
+    })
+  })
+}
+
+/** A response that has arrived after this request began is as good as an answer to it. */
+const reuseFor = ({ directives, startedAt }: Call, variant: Variant, now: number): Reuse =>
+  reuseOf(variant, variant.responseTime > startedAt ? noDirectives : directives, now)
+
+/** Loads again, or joins a load of the same resource, whose response may answer this request too. */
+const renewed = (call: Call, stale: Variant | undefined, fwd: Reason): Answer =>
+  Effect.matchCauseEffect(read(call, "load"), {
+    onFailure: (cause) => {
+      const error = Option.getOrUndefined(Exit.findErrorOption(Exit.failCause(cause)))
+      return stale === undefined || error?.reason._tag !== "TransportError"
+        ? Effect.failCause(cause)
+        : instead(call, stale, undefined, Effect.failCause(cause))
+    },
+    onSuccess: (resource) =>
+      call.own === undefined ? decided(call, resource, fwd) : answered(call, call.own, stale, fwd)
+  })
+
+/** Answers with the response to the call's own request. */
+const answered = (
+  call: Call,
+  { content, response, stored, why }: Own,
+  stale: Variant | undefined,
+  fwd: Reason
+): Answer => {
+  const fwdStatus = response.status
+  if (stored !== undefined) {
+    return Effect.map(
+      Clock.currentTimeMillis,
+      (now) => served(call, stored, now, { fwd, fwdStatus, stored: true })
+    )
+  }
+  const unshared = Effect.sync(() => marked(response, { fwd, detail: why }, content))
+  return stale === undefined || fwdStatus < 500 ? unshared : instead(call, stale, fwdStatus, unshared)
+}
+
+/** Asks the origin without waiting for others, and stores nothing. What is stored can still be confirmed. */
+const alone = (call: Call, variants: ReadonlyArray<Variant>, fwd: Reason): Answer => {
+  const status = { fwd, detail: "not-shared" }
+  if (variants.length === 0) return passed(call, status)
+  return Effect.flatMap(asked(call, variants), ({ confirmed, met, variants: known }) => {
+    if (confirmed.length === 0) {
+      return met.response.status === 304
+        ? passed(call, status)
+        : Effect.succeed(marked(met.response, status))
+    }
+    confirm(call, known, confirmed, met)
+    return Effect.succeed(
+      served(call, call.own!.stored!, met.responseTime, { fwd, fwdStatus: 304, detail: "not-shared" })
+    )
+  })
+}

@@ -1,0 +1,242 @@
+/** The load of a resource: asks the origin, under conditions if there is something to validate, and makes variants. */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type { HttpClientError } from "effect/http/HttpClientError"
+import * as HttpClientRequest from "effect/http/HttpClientRequest"
+import type { HttpClientResponse } from "effect/http/HttpClientResponse"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import * as Cached from "../../Cached.ts"
+import type { Caching } from "../../Caching.ts"
+import { http } from "../../internal/defaults/options.ts"
+import * as Strategy from "../../Strategy.ts"
+import { type Fields, noDirectives } from "../rules/fields.ts"
+import { freshnessOf, usableMillis } from "../rules/freshness.ts"
+import { groupsOf } from "../rules/invalidation.ts"
+import { mayServeOnError, reuseOf } from "../rules/reuse.ts"
+import { select, varyingOf } from "../rules/selection.ts"
+import { storedFields, updatedFields, whyNotStored } from "../rules/storing.ts"
+import { controlOf } from "../rules/targeted.ts"
+import { conditionsOf, confirmedBy, isConditional } from "../rules/validation.ts"
+import { arrive, bodyStream, isComplete, lengthOf } from "./bodies.ts"
+import { type Call, cleared, cookiesOf, empty } from "./call.ts"
+import { groupTag, originTag, Resource, urlTag, type Variant, type Variants, withVariant } from "./record.ts"
+
+type Loaded = Effect.Effect<Variants, HttpClientError, Caching>
+
+/** `"serve"`: what is stored, however old. `"refresh"`: the same, with a load in the background. `"load"`: a load. */
+type Way = "serve" | "refresh" | "load"
+
+const decisions = { serve: Strategy.Serve, refresh: Strategy.ServeAndRefresh, load: Strategy.Load } as const
+
+const strategyOf = (way: Way, keepMillis: number): Strategy.Strategy<Variants, any, any> => ({
+  name: "http",
+  decide: () => decisions[way],
+  lifetime: (exit) => {
+    if (Exit.isFailure(exit) || exit.value.unshared === true) return "skip"
+    const ttl = Math.max(0, ...exit.value.variants.map((variant) => usableMillis(variant, keepMillis)))
+    return { softTtl: ttl, ttl }
+  }
+})
+
+type Strategies = { readonly [way in Way]: Strategy.Strategy<Variants, any, any> }
+
+const known = new Map<number, Strategies>()
+
+const strategiesFor = (keepMillis: number): Strategies => {
+  const made = known.get(keepMillis)
+  if (made !== undefined) return made
+  const of = (way: Way) => strategyOf(way, keepMillis)
+  const strategies = { serve: of("serve"), refresh: of("refresh"), load: of("load") }
+  known.set(keepMillis, strategies)
+  return strategies
+}
+
+/** Reads the variants of a resource through the cache. */
+export const read = (call: Call, way: Way): Loaded =>
+  Cached.withStrategy(Effect.suspend(() => load(call)), {
+    key: call.key,
+    strategy: strategiesFor(call.self.keepMillis)[way],
+    tags: (exit: Exit.Exit<Variants, unknown>) => tagsOf(call, exit),
+    inherit: false,
+    lease: call.self.unshared.has(call.id) ? false : undefined
+  }) as Loaded
+
+/** Starts a refresh in the background, under the limits of the layer. */
+export const refreshed = (call: Call): Effect.Effect<void, never, Caching> =>
+  Effect.ignore(read({ ...call, isBackground: true }, "refresh"))
+
+const tagsOf = ({ url }: Call, exit: Exit.Exit<Variants, unknown>): ReadonlyArray<string> => {
+  const tags = new Set([urlTag(url.href), originTag(url.origin)])
+  if (Exit.isSuccess(exit)) { for (const variant of exit.value.variants) for (const tag of variant.tags) tags.add(tag) }
+  return Array.from(tags)
+}
+
+const load = (call: Call): Loaded =>
+  Effect.flatMap(Cached.previous(Resource), (previous) => {
+    const { loading } = call.self
+    loading.add(call.id)
+    const variants = Option.isSome(previous) ? previous.value.value.variants : []
+    return Effect.ensuring(validated(call, variants), Effect.sync(() => loading.delete(call.id)))
+  })
+
+const validated = (call: Call, all: ReadonlyArray<Variant>): Loaded =>
+  Effect.flatMap(asked(call, all), ({ confirmed, met, variants }) => {
+    if (confirmed.length > 0) return Effect.succeed(confirm(call, variants, confirmed, met))
+    const isForCaller = met.response.status !== 304 || isConditional(call.head.fields)
+    return isForCaller
+      ? store(call, variants, met)
+      // The origin has confirmed a version that is not stored.
+      : Effect.flatMap(exchange(call, call.request), (again) => store(call, variants, again))
+  })
+
+export interface Met {
+  readonly response: HttpClientResponse
+  readonly requestTime: number
+  readonly responseTime: number
+}
+
+interface Asked {
+  readonly met: Met
+  /** The variants that could be confirmed, and those that were. */
+  readonly variants: ReadonlyArray<Variant>
+  readonly confirmed: ReadonlyArray<Variant>
+}
+
+/** Asks the origin, with the conditions of all variants. */
+export const asked = (call: Call, all: ReadonlyArray<Variant>): Effect.Effect<Asked, HttpClientError, Caching> => {
+  const { head: { fields }, request } = call
+  const selected = select(all, fields)
+  const isThere = selected === undefined ? Effect.succeed(true) : isComplete(call, selected)
+  return Effect.flatMap(isThere, (there) => {
+    // Without its body there is nothing that a `304` could confirm.
+    const [variants, current] = there ? [all, selected] : [all.filter((one) => one !== selected), undefined]
+    const conditions = variants.length === 0 ? {} : conditionsOf(variants, current, fields)
+    const asks = Object.keys(conditions).length > 0
+    return Effect.map(exchange(call, asks ? HttpClientRequest.setHeaders(request, conditions) : request), (met) => ({
+      met,
+      variants,
+      confirmed: asks && met.response.status === 304
+        ? confirmedBy(variants, current, met.response.headers as Fields)
+        : []
+    }))
+  })
+}
+
+export const exchange = (
+  call: Call,
+  request: HttpClientRequest.HttpClientRequest
+): Effect.Effect<Met, HttpClientError, Caching> =>
+  Effect.flatMap(
+    Clock.currentTimeMillis,
+    (requestTime) =>
+      Effect.flatMap(call.self.client.execute(request), (response) =>
+        Effect.andThen(
+          cleared(call, response),
+          Effect.map(Clock.currentTimeMillis, (responseTime) => ({ response, requestTime, responseTime }))
+        ))
+  )
+
+/** Updates the variants that a `304` confirms. The one for this request may be stored under other request fields. */
+export const confirm = (
+  call: Call,
+  variants: ReadonlyArray<Variant>,
+  confirmed: ReadonlyArray<Variant>,
+  met: Met
+): Variants => {
+  const { fields } = call.head
+  const updated = new Map(confirmed.map((variant) => [variant, updatedBy(call, variant, met)]))
+  const all = variants.map((variant) => updated.get(variant) ?? variant)
+  const selected = select(all, fields)
+  const first = updated.get(confirmed[0]!)!
+  const isOwn = selected !== undefined && Array.from(updated.values()).includes(selected)
+  const own = isOwn ? selected : { ...first, varying: varyingOf(first.fields["vary"], fields) }
+  call.own = { response: met.response, stored: own, why: undefined, content: undefined }
+  return { variants: isOwn ? all : withVariant(all, own, call.self.maxVariants) }
+}
+
+/** The variant with the fields and times of an answer that describes it. */
+export const updatedBy = ({ self }: Call, variant: Variant, { response, ...times }: Met): Variant => {
+  const update = response.headers as Fields
+  const { age: _, ...before } = variant.fields
+  const fields = updatedFields(before, storedFields(self.mode, update, controlOf(update, self.targets).directives))
+  const control = controlOf(fields, self.targets)
+  const cookies = update["set-cookie"] === undefined ? variant.cookies : cookiesOf(response)
+  return { ...variant, fields, cookies, ...times, ...freshnessOf(self.mode, { ...variant, fields }, control, times) }
+}
+
+/** Stores the response as a variant, if the rules allow it. */
+const store = (call: Call, variants: ReadonlyArray<Variant>, met: Met): Loaded => {
+  const { head, self } = call
+  const { response, responseTime } = met
+  const fields = response.headers as Fields
+  const length = lengthOf(fields)
+  const refuse = (why: string, content?: Uint8Array): Variants => {
+    call.own = { response, stored: undefined, why, content }
+    notShared(call, responseTime)
+    return { variants: [], unshared: true }
+  }
+  const keep = (variant: Variant): Variants => {
+    call.own = { response, stored: variant, why: undefined, content: undefined }
+    if (reuseOf(variant, noDirectives, responseTime) === "serve") self.unshared.delete(call.id)
+    else notShared(call, responseTime)
+    return { variants: withVariant(variants, variant, self.maxVariants) }
+  }
+  const control = controlOf(fields, self.targets)
+  const stale = select(variants, head.fields)
+  const why = whyNotStored(self.mode, head, { status: response.status, fields }, control) ??
+    (isRedirected(call, response) ? "redirect" : undefined) ??
+    (length !== undefined && length > self.maxBody ? "size" : undefined) ??
+    (stale !== undefined && mayServeOnError(stale, call.directives, responseTime, response.status)
+      ? "error"
+      : undefined)
+  if (why !== undefined) return Effect.succeed(refuse(why))
+  const made = variantOf(call, met)
+  if (response.status === 204 || response.status === 205 || length === 0) {
+    return Effect.succeed(keep({ ...made, body: empty }))
+  }
+  if (length !== undefined && length <= http.inlineBytes) {
+    return Effect.map(Effect.option(response.arrayBuffer), (bytes) => {
+      if (Option.isNone(bytes)) return refuse("body")
+      const body = new Uint8Array(bytes.value)
+      return body.length === length ? keep({ ...made, body }) : refuse("length", body)
+    })
+  }
+  arrive(self, made.id, response)
+  return call.isBackground
+    ? Effect.map(Stream.runDrain(bodyStream(call, made, response)), () => keep(made))
+    : Effect.succeed(keep(made))
+}
+
+const variantOf = (call: Call, { response, ...times }: Met): Variant => {
+  const { head, request, self, url } = call
+  const fields = response.headers as Fields
+  const control = controlOf(fields, self.targets)
+  const groups = groupsOf(fields["cache-groups"]).map((group) => groupTag(url.origin, group))
+  return {
+    id: self.tokens.next(16),
+    status: response.status,
+    fields: storedFields(self.mode, fields, control.directives),
+    cookies: cookiesOf(response),
+    varying: varyingOf(fields["vary"], head.fields),
+    tags: [...groups, ...self.tags(request, response)],
+    body: null,
+    ...times,
+    ...freshnessOf(self.mode, { status: response.status, fields }, control, times)
+  }
+}
+
+const notShared = ({ id, self: { unshared } }: Call, now: number): void => {
+  unshared.delete(id)
+  unshared.set(id, now + http.unsharedMillis)
+  if (unshared.size > http.mostUnshared) unshared.delete(unshared.keys().next().value!)
+}
+
+/** A response of another URL does not belong to this one: for how long it does, only the redirect could say. */
+const isRedirected = ({ url }: Call, response: HttpClientResponse): boolean => {
+  if (response.url === "" || response.url === url.href) return false
+  if (!URL.canParse(response.url)) return true
+  const { host, pathname, protocol, search } = new URL(response.url)
+  return `${protocol}//${host}${pathname}${search}` !== url.href
+}

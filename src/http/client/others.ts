@@ -1,0 +1,117 @@
+/** Requests that start no load which others could share: ranges, `HEAD`, `only-if-cached` and unsafe methods. */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Cached from "../../Cached.ts"
+import type { Caching } from "../../Caching.ts"
+import type { Fields } from "../rules/fields.ts"
+import { groupsOf, invalidatedUrls } from "../rules/invalidation.ts"
+import { isOfSameVersion, rangeOf } from "../rules/ranges.ts"
+import { type Reuse, reuseOf } from "../rules/reuse.ts"
+import { select } from "../rules/selection.ts"
+import { describes, isForOrigin } from "../rules/validation.ts"
+import { served } from "./answer.ts"
+import { contentOf, isComplete, lengthOf } from "./bodies.ts"
+import { type Answer, type Call, cleared, empty, marked, passed, timedOut } from "./call.ts"
+import { exchange, type Met, updatedBy } from "./load.ts"
+import { groupTag, urlTag, type Variant, type Variants } from "./record.ts"
+import * as Response from "./response.ts"
+
+interface Found {
+  readonly variant: Variant
+  readonly reuse: Reuse
+  readonly now: number
+}
+
+/** Finds the variant that answers a request, and how it may be used, without a load. */
+const found = (call: Call): Effect.Effect<Found | undefined, never, Caching> =>
+  Effect.flatMap(Cached.getEntry(call.key), (entry) => {
+    const variant = Option.isNone(entry) ? undefined : select(entry.value.value.variants, call.head.fields)
+    if (variant === undefined) return Effect.undefined
+    return Effect.flatMap(isComplete(call, variant), (complete) =>
+      complete
+        ? Effect.map(
+          Clock.currentTimeMillis,
+          (now) => ({ variant, reuse: reuseOf(variant, call.directives, now), now })
+        )
+        : Effect.undefined)
+  })
+
+export const onlyIfCached = (call: Call): Answer =>
+  Effect.map(found(call), (stored) =>
+    stored === undefined || stored.reuse === "validate"
+      ? timedOut(call, { fwd: "request", detail: "only-if-cached" })
+      : served(call, stored.variant, stored.now, {}))
+
+/** A range of a stored response. If the whole response is not stored, the origin answers, and its answer passes. */
+export const ranged = (call: Call): Answer =>
+  Effect.flatMap(found(call), (stored) => {
+    const { fields } = call.head
+    if (stored?.reuse !== "serve" || stored.variant.status !== 200) return passed(call, { fwd: "partial" })
+    const { now, variant } = stored
+    const whole = served(call, variant, now, {})
+    if (whole.status === 304) return Effect.succeed(whole)
+    const length = variant.body?.length ?? lengthOf(variant.fields)
+    if (length === undefined) return passed(call, { fwd: "partial" })
+    const range = isOfSameVersion(fields["if-range"], variant.fields) ? rangeOf(fields["range"]!, length) : undefined
+    if (range === undefined) return Effect.succeed(whole)
+    const { "content-length": _, ...others } = whole.headers as Fields
+    const parts = { request: call.request, url: call.url.href, cookies: variant.cookies }
+    if (range === "unsatisfiable") {
+      const refusal = { ...others, "content-range": `bytes */${length}` }
+      return Effect.succeed(Response.make({ ...parts, status: 416, fields: refusal }, empty))
+    }
+    const { end, start } = range
+    const content = contentOf(call, variant)
+    const part = content instanceof Uint8Array ? content.subarray(start, end) : Response.slice(content, start, end)
+    const description = {
+      ...others,
+      "content-range": `bytes ${start}-${end - 1}/${length}`,
+      "content-length": String(end - start)
+    }
+    return Effect.succeed(Response.make({ ...parts, status: 206, fields: description }, part))
+  })
+
+export const head = (call: Call): Answer => {
+  if (call.directives.has("no-store") || isForOrigin(call.head.fields)) return passed(call, { fwd: "request" })
+  if (call.directives.has("only-if-cached")) return onlyIfCached(call)
+  return Effect.flatMap(found(call), (stored) => {
+    if (stored?.reuse === "serve") return Effect.succeed(served(call, stored.variant, stored.now, {}))
+    return Effect.flatMap(exchange(call, call.request), (met) => {
+      const response = marked(met.response, { fwd: stored === undefined ? "uri-miss" : "stale" })
+      return Effect.as(stored === undefined ? Effect.void : afterHead(call, met), response)
+    })
+  })
+}
+
+/** The answer to `HEAD` updates the stored response that it describes, and makes another one stale (section 4.3.5). */
+const afterHead = (call: Call, met: Met): Effect.Effect<void, never, Caching> => {
+  if (met.response.status !== 200) return Effect.void
+  const change = (current: Option.Option<Variants>): Option.Option<Variants> =>
+    Option.map(current, (resource) => {
+      const selected = select(resource.variants, call.head.fields)
+      if (selected === undefined) return resource
+      const variant = describes(met.response.headers as Fields, selected.fields)
+        ? updatedBy(call, selected, met)
+        : { ...selected, noCache: true }
+      return { ...resource, variants: resource.variants.map((one) => one === selected ? variant : one) }
+    })
+  return Effect.ignore(Cached.update(call.key, change))
+}
+
+/** An unsafe request that succeeded makes stored responses invalid, and ends loads that began before. */
+export const unsafe = (call: Call): Answer =>
+  Effect.flatMap(call.self.client.execute(call.request), (response) => {
+    const { url } = call
+    const fields = response.headers as Fields
+    const urls = invalidatedUrls(url, { status: response.status, fields })
+    const groups = urls.length === 0 ? [] : groupsOf(fields["cache-group-invalidation"])
+    const tags = [
+      ...urls.map(({ hash, href }) => urlTag(hash === "" ? href : href.slice(0, -hash.length))),
+      ...groups.map((group) => groupTag(url.origin, group))
+    ]
+    return cleared(call, response).pipe(
+      Effect.andThen(Effect.forEach(tags, (tag) => Cached.invalidateTag(tag), { discard: true })),
+      Effect.as(marked(response, { fwd: "method" }))
+    )
+  })

@@ -1,0 +1,142 @@
+/** Header fields: lists, directives, seconds, dates (RFC 9110, sections 5.5 to 5.6; RFC 9111, sections 1.2 and 5.2). */
+
+/** Header fields by lower-case name. Several lines of a field are joined with `, `. */
+export interface Fields {
+  readonly [name: string]: string | undefined
+}
+
+export interface RequestHead {
+  readonly method: string
+  readonly url: string
+  readonly fields: Fields
+}
+
+export interface ResponseHead {
+  readonly status: number
+  readonly fields: Fields
+}
+
+/** The members of a list. A comma inside a quoted string separates nothing. */
+export const listOf = (value: string | undefined): ReadonlyArray<string> => {
+  if (value === undefined || value === "") return []
+  if (!value.includes("\"")) return value.split(",").map(trimmed).filter((member) => member !== "")
+  const members: Array<string> = []
+  let start = 0
+  let isQuoted = false
+  for (let i = 0; i <= value.length; i++) {
+    const char = value[i]
+    if (isQuoted && char === "\\") i++
+    else if (char === "\"") isQuoted = !isQuoted
+    else if (i >= value.length || (char === "," && !isQuoted)) {
+      members.push(trimmed(value.slice(start, i)))
+      start = i + 1
+    }
+  }
+  if (start < value.length && isQuoted) members.push(trimmed(value.slice(start)))
+  return members.filter((member) => member !== "")
+}
+
+/** Without spaces and tabs around it; other white space is not allowed in a field. */
+const trimmed = (text: string): string => text.replace(/^[ \t]+/, "").replace(/[ \t]+$/, "")
+
+/** The arguments of each directive by lower-case name: one for each time it occurs, `undefined` without one. */
+export type Directives = ReadonlyMap<string, ReadonlyArray<string | undefined>>
+
+export const noDirectives: Directives = new Map()
+
+export const directivesOf = (value: string | undefined): Directives => {
+  if (value === undefined) return noDirectives
+  const directives = new Map<string, Array<string | undefined>>()
+  for (const member of listOf(value)) {
+    const at = member.indexOf("=")
+    const name = trimmed(at < 0 ? member : member.slice(0, at)).toLowerCase()
+    // A space beside `=` is not removed, so that the argument of `max-age = 5` is no number.
+    const space = at > 0 && member[at - 1] === " " ? " " : ""
+    const argument = at < 0 ? undefined : space + unquoted(member.slice(at + 1))
+    const all = directives.get(name)
+    if (all === undefined) directives.set(name, [argument])
+    else all.push(argument)
+  }
+  return directives
+}
+
+const unquoted = (text: string): string =>
+  /^"(?:[^"\\]|\\.)*"$/s.test(text) ? text.slice(1, -1).replace(/\\(.)/gs, "$1") : text
+
+/** The largest number of seconds that a cache counts (RFC 9111, section 1.2.2). */
+const mostSeconds = 2 ** 31
+
+export const secondsOf = (text: string | undefined): number | undefined =>
+  text !== undefined && /^[0-9]+$/.test(text) ? Math.min(Number(text), mostSeconds) : undefined
+
+/** The seconds of a directive. The smallest one, if there are several, and 0 for what is no number of seconds. */
+export const secondsIn = (directives: Directives, name: string): number | undefined => {
+  const all = directives.get(name)
+  return all === undefined ? undefined : Math.min(...all.map((argument) => secondsOf(argument) ?? 0))
+}
+
+/** The fields that `no-cache` or `private` names. `undefined`: none, so it is about the whole response. */
+export const namesIn = (directives: Directives, name: string): ReadonlyArray<string> | undefined => {
+  const all = directives.get(name)
+  if (all === undefined) return []
+  const names = all.flatMap((argument) => listOf(argument).map((field) => field.toLowerCase()))
+  return all.includes(undefined) || names.length === 0 ? undefined : names
+}
+
+const days = "Mon|Tue|Wed|Thu|Fri|Sat|Sun"
+const longDays = "Monday|Tuesday|Wednesday|Thursday|Friday|Saturday|Sunday"
+const months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+const time = "(?<h>\\d\\d):(?<m>\\d\\d):(?<s>\\d\\d)"
+const formats = [
+  `(?:${days}), (?<day>\\d\\d) (?<month>${months.join("|")}) (?<year>\\d{4}) ${time} GMT`,
+  `(?:${longDays}), (?<day>\\d\\d)-(?<month>${months.join("|")})-(?<year>\\d\\d) ${time} GMT`,
+  `(?:${days}) (?<month>${months.join("|")}) (?<day>[ \\d]\\d) ${time} (?<year>\\d{4})`
+].map((format) => new RegExp(`^${format}$`, "i"))
+
+/**
+ * The time of a date in milliseconds, in one of the three formats of RFC 9110, section 5.6.7. Nothing else is a date,
+ * but upper and lower case are the same (RFC 9111, section 4.2).
+ */
+export const dateOf = (text: string | undefined, nowMillis: number): number | undefined => {
+  if (text === undefined || text.length > 40) return undefined
+  for (const format of formats) {
+    const groups = format.exec(text)?.groups
+    if (groups !== undefined) return timeOf(groups, nowMillis)
+  }
+  return undefined
+}
+
+const timeOf = (groups: { readonly [name: string]: string }, nowMillis: number): number | undefined => {
+  const [day, h, m, s] = [groups["day"], groups["h"], groups["m"], groups["s"]].map(Number) as [
+    number,
+    number,
+    number,
+    number
+  ]
+  const month = months.findIndex((name) => name.toLowerCase() === groups["month"]!.toLowerCase())
+  if (h > 23 || m > 59 || s > 60) return undefined
+  const year = yearOf(groups["year"]!, nowMillis)
+  const date = new Date(0)
+  date.setUTCFullYear(year, month, day)
+  return date.getUTCDate() === day && date.getUTCMonth() === month
+    ? date.setUTCHours(h, m, s)
+    : undefined
+}
+
+/** Two digits that seem to be more than 50 years in the future are in the past. */
+const yearOf = (digits: string, nowMillis: number): number => {
+  if (digits.length === 4) return Number(digits)
+  const current = new Date(nowMillis).getUTCFullYear()
+  const year = current - current % 100 + Number(digits)
+  return year > current + 50 ? year - 100 : year
+}
+
+const etagForm = /^(?:W\/)?"[\x21\x23-\x7e\x80-\xff]*"$/
+
+/** A well-formed entity tag, `undefined` for anything else (RFC 9110, section 8.8.3). */
+export const etagOf = (value: string | undefined): string | undefined =>
+  value !== undefined && etagForm.test(value) ? value : undefined
+
+export const isStrong = (etag: string | undefined): boolean => etag?.startsWith("\"") === true
+
+export const opaqueOf = (etag: string): string => etag.startsWith("W/") ? etag.slice(2) : etag

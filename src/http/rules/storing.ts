@@ -1,0 +1,73 @@
+/** Storing responses (RFC 9111, section 3): which may be stored, and which of their fields. */
+import { type Directives, type Fields, listOf, namesIn, type RequestHead, type ResponseHead } from "./fields.ts"
+import type { Control } from "./targeted.ts"
+
+/** A private cache serves one user; a shared cache serves several. */
+export type Mode = "private" | "shared"
+
+/** Status codes whose responses may be reused without explicit freshness (RFC 9110, section 15.1). */
+const heuristic: ReadonlySet<number> = new Set([200, 203, 204, 300, 301, 308, 404, 405, 410, 414, 501])
+
+export const isHeuristic = (status: number): boolean => heuristic.has(status)
+
+/** The final status codes of RFC 9110 whose caching this cache implements, for `must-understand`. */
+const understands = (status: number): boolean =>
+  heuristic.has(status) || (status >= 200 && status <= 205) || (status >= 302 && status <= 307 && status !== 304) ||
+  (status >= 400 && status <= 417) || [421, 422, 426, 428, 429, 431, 451].includes(status) ||
+  (status >= 500 && status <= 505)
+
+/** Why a response may not be stored, in one word for `Cache-Status`. `undefined`: it may be. */
+export const whyNotStored = (
+  mode: Mode,
+  request: RequestHead,
+  response: ResponseHead,
+  { directives, isTargeted }: Control
+): string | undefined => {
+  const { fields, status } = response
+  if (request.method !== "GET") return "method"
+  // A part of a response is passed on, and a `304` that this cache did not ask for belongs to the caller.
+  if (status < 200 || status === 206 || status === 304) return "status"
+  const mustUnderstand = directives.has("must-understand")
+  if (mustUnderstand && !understands(status)) return "status"
+  if (directives.has("no-store") && !mustUnderstand) return "no-store"
+  if (mode === "shared") {
+    if (directives.has("private") && namesIn(directives, "private") === undefined) return "private"
+    const isPermitted = ["must-revalidate", "public", "s-maxage"].some((name) => directives.has(name))
+    if (request.fields["authorization"] !== undefined && !isPermitted) return "authorization"
+  }
+  if (listOf(fields["vary"]).includes("*")) return "vary"
+  const isExplicit = directives.has("public") || directives.has("max-age") || directives.has("no-cache") ||
+    (directives.has("private") && mode === "private") || (directives.has("s-maxage") && mode === "shared") ||
+    (fields["expires"] !== undefined && !isTargeted)
+  return isExplicit || isHeuristic(status) ? undefined : "implicit"
+}
+
+const hopByHop: ReadonlySet<string> = new Set([
+  ...["connection", "keep-alive", "proxy-connection", "te", "transfer-encoding", "upgrade"],
+  ...["proxy-authenticate", "proxy-authentication-info", "proxy-authorization", "trailer"]
+])
+
+/** The fields that are stored: none of the connection, and none that `no-cache` or `private` names (section 3.1). */
+export const storedFields = (mode: Mode, fields: Fields, directives: Directives): { [name: string]: string } => {
+  const left = new Set([
+    ...listOf(fields["connection"]).map((name) => name.toLowerCase()),
+    ...(namesIn(directives, "no-cache") ?? []),
+    ...(mode === "shared" ? namesIn(directives, "private") ?? [] : [])
+  ])
+  const stored: { [name: string]: string } = {}
+  for (const name of Object.keys(fields)) {
+    const value = fields[name]
+    if (value !== undefined && !hopByHop.has(name) && !left.has(name)) stored[name] = value
+  }
+  return stored
+}
+
+/** Fields of a stored response that describe its bytes: a `304` or the answer to `HEAD` does not replace them. */
+const ofContent: ReadonlySet<string> = new Set(["content-encoding", "content-length", "content-md5", "content-range"])
+
+/** The stored fields after an update by a `304` or `HEAD` (section 3.2). Both are `storedFields`. */
+export const updatedFields = (stored: Fields, update: Fields): { [name: string]: string } => {
+  const fields = { ...stored } as { [name: string]: string }
+  for (const name of Object.keys(update)) if (!ofContent.has(name)) fields[name] = update[name]!
+  return fields
+}

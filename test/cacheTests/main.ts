@@ -1,0 +1,24 @@
+/**
+ * Runs the suite of https://cache-tests.fyi with this cache and with undici's.
+ *
+ *     npm run cache-tests                     the pinned package, which `.ci/setup` installs
+ *     npm run cache-tests -- --suite PATH     a checkout of the repository, which has moved on
+ */
+import { resolve } from "node:path"
+import { parseArgs } from "node:util"
+import { known } from "./known.ts"
+import { pinned } from "./suite.ts"
+import { notPassed, type Outcome, runOne, runs, table } from "./table.ts"
+
+const { values: { suite } } = parseArgs({ options: { suite: { type: "string", default: pinned } } })
+
+const outcomes: Array<Outcome> = []
+for (const [mode, cache] of runs) outcomes.push(await runOne(resolve(suite), mode, cache))
+
+for (const outcome of outcomes.filter(({ cache }) => cache !== "undici")) {
+  for (const { id, message, verdict } of notPassed(outcome)) {
+    console.log(`${outcome.mode}, ${outcome.cache}: ${id} (${verdict}) ${message}${known.has(id) ? " [known]" : ""}`)
+    if (!known.has(id)) process.exitCode = 1
+  }
+}
+console.log(table(outcomes))

@@ -1,0 +1,17 @@
+/** Runs the suite once, and prints its verdicts as JSON: the suite keeps its results in its modules. */
+import { CacheLayer } from "effect-cached"
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { inMemory, ofUndici, overClient } from "./caches.ts"
+import { type Mode, run } from "./suite.ts"
+
+const [suite, mode, cache] = process.argv.slice(2) as [string, Mode, string]
+const folder = mkdtempSync(join(tmpdir(), "cache-tests-"))
+const started = cache === "undici"
+  ? ofUndici(mode)
+  : overClient(mode, cache === "disk" ? CacheLayer.disk({ directory: folder }) : inMemory)
+const verdicts = await run(suite, mode, started.fetch)
+await started.stop()
+rmSync(folder, { recursive: true, force: true })
+process.stdout.write(JSON.stringify(verdicts), () => process.exit(0))
