@@ -5,8 +5,8 @@
 import { hmac } from "@noble/hashes/hmac.js"
 import { sha256 } from "@noble/hashes/sha2.js"
 import * as Effect from "effect/Effect"
-import { dual } from "effect/Function"
 import * as HttpClient from "effect/http/HttpClient"
+import type { HttpClientError } from "effect/http/HttpClientError"
 import type { HttpClientRequest } from "effect/http/HttpClientRequest"
 import type { HttpClientResponse } from "effect/http/HttpClientResponse"
 import * as Layer from "effect/Layer"
@@ -122,18 +122,20 @@ const name = "CachedHttpClient"
 export const wrap: {
   (options: Options): (client: HttpClient.HttpClient) => Effect.Effect<HttpClient.HttpClient, never, Caching>
   (client: HttpClient.HttpClient, options: Options): Effect.Effect<HttpClient.HttpClient, never, Caching>
-} = dual(2, (client: HttpClient.HttpClient, options: Options) => {
-  const make = parse(options)
-  return Effect.withFiber((fiber) =>
-    Effect.map(Caching, (caching) => {
-      const self = make(client, caching, Token.make(fiber.getRef(Token.Seed)))
-      return HttpClient.makeWith<never, never, any, never>(
-        Effect.flatMap((request) => Effect.provideService(execute(self, request), Caching, caching)),
-        Effect.succeed
-      )
-    })
-  )
-})
+} = ((...args: readonly [Options] | readonly [HttpClient.HttpClient, Options]) => {
+  const make = parse(args[args.length - 1] as Options)
+  const of = (client: HttpClient.HttpClient): Effect.Effect<HttpClient.HttpClient, never, Caching> =>
+    Effect.withFiber((fiber) =>
+      Effect.map(Caching, (caching) => {
+        const self = make(client, caching, Token.make(fiber.getRef(Token.Seed)))
+        return HttpClient.makeWith<never, never, HttpClientError, never>(
+          Effect.flatMap((request) => Effect.provideService(execute(self, request), Caching, caching)),
+          Effect.succeed
+        )
+      })
+    )
+  return args.length === 2 ? of(args[0]) : of
+}) as never
 
 /**
  * Makes the program's HTTP client obey caching headers.

@@ -23,7 +23,7 @@ const normalized = (name: string, value: string | undefined): string | null => {
   return name === "accept-language" ? members.toLowerCase() : members
 }
 
-const matches = (varying: Varying, request: Fields): boolean => {
+export const matches = (varying: Varying, request: Fields): boolean => {
   for (const name in varying) if (varying[name] !== normalized(name, request[name])) return false
   return true
 }
