@@ -6,12 +6,12 @@ import { join } from "node:path"
 import { inMemory, ofUndici, overClient } from "./caches.ts"
 import { type Mode, run } from "./suite.ts"
 
-const [suite, mode, cache] = process.argv.slice(2) as [string, Mode, string]
+const [suite, mode, cache, ...only] = process.argv.slice(2) as [string, Mode, string, ...Array<string>]
 const folder = mkdtempSync(join(tmpdir(), "cache-tests-"))
 const started = cache === "undici"
   ? ofUndici(mode)
   : overClient(mode, cache === "disk" ? CacheLayer.disk({ directory: folder }) : inMemory)
-const verdicts = await run(suite, mode, started.fetch)
+const verdicts = await run(suite, mode, started.fetch, only.length === 0 ? undefined : new Set(only))
 await started.stop()
 rmSync(folder, { recursive: true, force: true })
 process.stdout.write(JSON.stringify(verdicts), () => process.exit(0))

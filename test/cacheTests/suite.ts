@@ -40,8 +40,13 @@ export interface Verdict {
   readonly message: string
 }
 
-/** Runs the tests that are meant for a mode, all at once: most of their time is a pause. */
-export const run = async (suite: string, mode: Mode, fetch: Fetch): Promise<ReadonlyArray<Verdict>> => {
+/** Runs the tests that are meant for a mode, or `only` some of them, all at once: most of their time is a pause. */
+export const run = async (
+  suite: string,
+  mode: Mode,
+  fetch: Fetch,
+  only?: ReadonlySet<string>
+): Promise<ReadonlyArray<Verdict>> => {
   const load = (path: string) => import(pathToFileURL(join(suite, path)).href)
   const isModern = existsSync(join(suite, "test-engine"))
   const client = isModern ? "test-engine/client" : "client"
@@ -49,7 +54,7 @@ export const run = async (suite: string, mode: Mode, fetch: Fetch): Promise<Read
   const { default: suites } = await load("tests/index.mjs")
   const close = await serve(suite, isModern)
   const tests: ReadonlyArray<Test> = suites.flatMap((one: { tests: ReadonlyArray<Test> }) => one.tests)
-  const wanted = tests.filter(({ browser_only, browser_skip, cdn_only }) =>
+  const wanted = tests.filter(({ id }) => only?.has(id) !== false).filter(({ browser_only, browser_skip, cdn_only }) =>
     mode === "private" ? browser_skip !== true && cdn_only !== true : browser_only !== true
   )
   const { error, log } = console

@@ -19,10 +19,35 @@ export const runs: ReadonlyArray<readonly [mode: Mode, cache: string]> = [
   ["shared", "undici"]
 ]
 
-export const runOne = async (suite: string, mode: Mode, cache: string): Promise<Outcome> => {
+/**
+ * Runs the suite. Its tests have two seconds for what a busy machine does in three, so those that fail unexpectedly run
+ * again, alone.
+ */
+export const runOne = async (
+  suite: string,
+  [mode, cache]: readonly [mode: Mode, cache: string],
+  isExpected: (failed: Verdict) => boolean
+): Promise<Outcome> => {
+  const first = await runSome(suite, mode, cache, [])
+  const failed = first.verdicts.filter((one) => one.verdict !== "pass" && !isExpected(one))
+  if (failed.length === 0) return first
+  const again = await runSome(suite, mode, cache, failed.map(({ id }) => id))
+  const passed = new Map(again.verdicts.filter(({ verdict }) => verdict === "pass").map((one) => [one.id, one]))
+  return { ...first, verdicts: first.verdicts.map((one) => passed.get(one.id) ?? one) }
+}
+
+const runSome = async (suite: string, mode: Mode, cache: string, only: ReadonlyArray<string>): Promise<Outcome> => {
   const { stdout } = await promisify(execFile)(
     process.execPath,
-    ["--conditions=effect-cached-source", "--no-warnings", join(import.meta.dirname, "one.ts"), suite, mode, cache],
+    [
+      "--conditions=effect-cached-source",
+      "--no-warnings",
+      join(import.meta.dirname, "one.ts"),
+      suite,
+      mode,
+      cache,
+      ...only
+    ],
     { maxBuffer: 1e8 }
   )
   return { mode, cache, verdicts: JSON.parse(stdout) }

@@ -18,6 +18,7 @@ describe("npm run example", () => {
         "fibonacci",
         "formats",
         "gateway",
+        "http-client",
         "observability",
         "stampede",
         "weather"
@@ -34,6 +35,28 @@ describe("npm run example", () => {
       "sequential  fib(10000) = 33644764...47366875, 2090 digits, 10001 loads, # ms\n" +
         "concurrent  fib(10000) = 33644764...47366875, 2090 digits, 10001 loads, # ms\n"
     )
+    expect(code).toBe(0)
+  })
+
+  it("http-client: prints what the cache did with each request, also during an outage", { timeout }, async () => {
+    const { code, stdout, stderr } = await runExample("run.ts", ["http-client"])
+    expect(stderr).toBe("")
+    const told = stdout.trim().split("\n").map((line) => line.replace(/^.*?(fwd|hit)/, "$1"))
+    expect(told).toEqual([
+      "fwd=uri-miss; fwd-status=200; ttl=60; stored",
+      "hit; ttl=60",
+      "hit; ttl=30",
+      "fwd=stale; fwd-status=304; ttl=60; stored",
+      "fwd=uri-miss; fwd-status=200; ttl=60; stored",
+      "fwd=vary-miss; fwd-status=200; ttl=60; stored",
+      "hit; ttl=60",
+      "fwd=method; fwd-status=204",
+      "fwd=uri-miss; fwd-status=200; ttl=60; stored",
+      "the origin goes down",
+      "hit; ttl=60",
+      "hit; ttl=-60; detail=origin-failed",
+      "fwd=request; detail=only-if-cached"
+    ])
     expect(code).toBe(0)
   })
 

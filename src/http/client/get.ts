@@ -43,12 +43,14 @@ const looked = (call: Call): Answer =>
 
 type Reason = CacheStatus["fwd"]
 
-/** `joined`: why the call waited for a load of another one, whose result this is. */
-const decided = (call: Call, resource: Variants, joined: Reason): Answer => {
-  if (resource.unshared === true) return alone(call, [], joined ?? "uri-miss")
+/** `reason`: why the call waited for a load of another one, whose result this is. */
+const decided = (call: Call, resource: Variants, reason: Reason): Answer => {
+  if (resource.unshared === true) return alone(call, [], reason ?? "uri-miss")
   return Effect.flatMap(Clock.currentTimeMillis, (now) => {
     const variant = select(resource.variants, call.head.fields)
     if (variant === undefined) return renewed(call, undefined, "vary-miss")
+    // Also the first read of a call can join a load, whose response is then younger than the call.
+    const joined = reason ?? (variant.responseTime > call.startedAt ? "uri-miss" : undefined)
     const reuse = reuseFor(call, variant, now)
     if (reuse === "validate") {
       if (joined !== undefined) return alone(call, resource.variants, joined)

@@ -83,15 +83,13 @@ export const namesIn = (directives: Directives, name: string): ReadonlyArray<str
   return all.includes(undefined) || names.length === 0 ? undefined : names
 }
 
-const days = "Mon|Tue|Wed|Thu|Fri|Sat|Sun"
-const longDays = "Monday|Tuesday|Wednesday|Thursday|Friday|Saturday|Sunday"
 const months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
-const time = "(?<h>\\d\\d):(?<m>\\d\\d):(?<s>\\d\\d)"
+
 const formats = [
-  `(?:${days}), (?<day>\\d\\d) (?<month>${months.join("|")}) (?<year>\\d{4}) ${time} GMT`,
-  `(?:${longDays}), (?<day>\\d\\d)-(?<month>${months.join("|")})-(?<year>\\d\\d) ${time} GMT`,
-  `(?:${days}) (?<month>${months.join("|")}) (?<day>[ \\d]\\d) ${time} (?<year>\\d{4})`
-].map((format) => new RegExp(`^${format}$`, "i"))
+  /^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), (?<day>\d\d) (?<month>[a-z]{3}) (?<year>\d{4}) (?<time>[\d:]{8}) GMT$/i,
+  /^(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day, (?<day>\d\d)-(?<month>[a-z]{3})-(?<year>\d\d) (?<time>[\d:]{8}) GMT$/i,
+  /^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) (?<month>[a-z]{3}) (?<day>[ \d]\d) (?<time>[\d:]{8}) (?<year>\d{4})$/i
+]
 
 /**
  * The time of a date in milliseconds, in one of the three formats of RFC 9110, section 5.6.7. Nothing else is a date,
@@ -107,20 +105,14 @@ export const dateOf = (text: string | undefined, nowMillis: number): number | un
 }
 
 const timeOf = (groups: { readonly [name: string]: string }, nowMillis: number): number | undefined => {
-  const [day, h, m, s] = [groups["day"], groups["h"], groups["m"], groups["s"]].map(Number) as [
-    number,
-    number,
-    number,
-    number
-  ]
   const month = months.findIndex((name) => name.toLowerCase() === groups["month"]!.toLowerCase())
-  if (h > 23 || m > 59 || s > 60) return undefined
-  const year = yearOf(groups["year"]!, nowMillis)
+  const [, ...parts] = /^(\d\d):(\d\d):(\d\d)$/.exec(groups["time"]!) ?? []
+  const [h, m, s] = parts.map(Number)
+  if (month < 0 || h === undefined || h > 23 || m! > 59 || s! > 60) return undefined
+  const day = Number(groups["day"])
   const date = new Date(0)
-  date.setUTCFullYear(year, month, day)
-  return date.getUTCDate() === day && date.getUTCMonth() === month
-    ? date.setUTCHours(h, m, s)
-    : undefined
+  date.setUTCFullYear(yearOf(groups["year"]!, nowMillis), month, day)
+  return date.getUTCDate() === day && date.getUTCMonth() === month ? date.setUTCHours(h, m!, s!) : undefined
 }
 
 /** Two digits that seem to be more than 50 years in the future are in the past. */
