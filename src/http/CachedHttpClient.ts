@@ -110,9 +110,9 @@ const name = "CachedHttpClient"
  *   const client = yield* CachedHttpClient.wrap(origin, { mode: "private" })
  *   yield* client.get("http://example.com/")
  *   const second = yield* client.get("http://example.com/")
- *   return [yield* second.text, second.headers["cache-status"]]
+ *   return [yield* second.text, requests]
  * })
- * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => ["answer 1", "effect-cached; hit; ttl=59"]
+ * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => ["answer 1", 1]
  * ```
  *
  * @see {@link layer} for the client of a program

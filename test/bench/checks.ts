@@ -7,6 +7,7 @@ export type Case =
   | "many"
   | "bulk"
   | "stream"
+  | "http"
   | "strategies"
   | "listeners"
   | "metrics"
@@ -230,6 +231,14 @@ export const checks: ReadonlyArray<Check> = [
     peer: "Stream.fromIterable",
     atMost: 1.5
   },
+  {
+    case: "http",
+    title: "A hit of an HTTP client, 2 kB of text",
+    subject: "a hit",
+    peer: "a constant",
+    atMost: 1.3
+  },
+  { case: "http", title: "The same", subject: "a hit", peer: "undici's cache", atMost: 1 },
   {
     case: "traces",
     title: "Recorded accesses: distance left from LRU to the optimum",

@@ -115,6 +115,9 @@ export const strategies = ({ processes }: Runs): ReadonlyArray<Values> =>
 export const stream = ({ processes }: Runs): ReadonlyArray<Values> =>
   times(processes, () => toValues(start("stream.ts", [])))
 
+export const http = ({ processes }: Runs): ReadonlyArray<Values> =>
+  times(processes, () => toValues(start("http.ts", [])))
+
 export const guards = ({ processes }: Runs): ReadonlyArray<Values> =>
   times(processes, () => toValues(start("guards.ts", [])))
 
