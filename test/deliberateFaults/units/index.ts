@@ -11,6 +11,7 @@ import * as flight from "./flight.ts"
 import * as folders from "./folders.ts"
 import * as formats from "./formats.ts"
 import * as guards from "./guards.ts"
+import * as http from "./http.ts"
 import * as locks from "./locks.ts"
 import * as memory from "./memory.ts"
 import * as redis from "./redis.ts"
@@ -34,6 +35,7 @@ export const faults: ReadonlyArray<UnitFault> = [
   ...folders.faults,
   ...formats.faults,
   ...guards.faults,
+  ...http.faults,
   ...locks.faults,
   ...memory.faults,
   ...redis.faults,

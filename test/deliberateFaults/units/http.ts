@@ -1,0 +1,99 @@
+/** Deliberate faults of the HTTP client: each gives a wrong answer, to a wrong user, or keeps what should be gone. */
+import type { UnitFault } from "../fault.ts"
+
+const client = "test/http/client.test.ts"
+const attacks = "test/http/attacks.test.ts"
+
+export const faults: ReadonlyArray<UnitFault> = [
+  {
+    name: "cookies are no part of the key of a response",
+    in: "digests",
+    find: "JSON.stringify([authorization, cookie, username, password])",
+    replace: "JSON.stringify([authorization, username, password])",
+    by: client
+  },
+  {
+    name: "a shared cache stores every answer to Authorization",
+    in: "whyNotStored",
+    find: `request.fields["authorization"] !== undefined && !isPermitted`,
+    replace: `request.fields["authorization"] === "" && !isPermitted`,
+    by: client
+  },
+  {
+    name: "a body that is cut short counts as complete",
+    in: "measured",
+    find: "left === 0",
+    replace: "left >= 0",
+    by: client
+  },
+  {
+    name: "a short body of a wrong length is stored beside its fields",
+    in: "store",
+    find: "body.length === length ?",
+    replace: "body.length <= length ?",
+    by: client
+  },
+  {
+    name: "an unsafe method leaves Location of its origin as it was",
+    in: "invalidatedUrls",
+    find: `[fields["location"], fields["content-location"]]`,
+    replace: `[fields["content-location"]]`,
+    by: client
+  },
+  {
+    name: "an unsafe method that failed makes responses stale",
+    in: "invalidatedUrls",
+    find: "status > 399",
+    replace: "status > 599",
+    by: client
+  },
+  {
+    name: "a 304 with another ETag renews what is stored",
+    in: "confirmedBy",
+    find: "isStrong(etag) ? own === etag : opaqueOf(own) === opaqueOf(etag)",
+    replace: "isStrong(etag) || opaqueOf(own) === opaqueOf(etag)",
+    by: client
+  },
+  {
+    name: "must-revalidate is forgotten once the response is stale",
+    in: "freshnessOf",
+    find: `directives.has("must-revalidate") || `,
+    replace: "",
+    by: client
+  },
+  {
+    name: "stale-if-error never ends",
+    in: "mayServeOnError",
+    find: "age - stored.lifetime <=",
+    replace: "0 <=",
+    by: client
+  },
+  {
+    name: "waiters of a response that may not be shared get it",
+    in: "decided",
+    find: "resource.unshared === true",
+    replace: "resource.unshared === false",
+    by: client
+  },
+  {
+    name: "of several lifetimes the largest counts",
+    in: "secondsIn",
+    find: "Math.min(",
+    replace: "Math.max(",
+    by: attacks
+  },
+  {
+    name: "what a redirect led to is stored under the first URL",
+    in: "isRedirected",
+    find: "!== url.href",
+    replace: `=== ""`,
+    by: attacks
+  },
+  {
+    name: "the names of directives keep their case",
+    in: "directivesOf",
+    find: ".toLowerCase()",
+    replace: "",
+    by: client
+  }
+]
