@@ -186,6 +186,7 @@ const parse = (options: Options): Make => {
     client,
     caching,
     mode,
+    failedAs: undefined,
     partition: mode === "shared" ? noPartition : partition ?? digests(secret, tokens),
     tags,
     targets: targets.map((target) => target.toLowerCase()),

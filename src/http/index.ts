@@ -1,5 +1,6 @@
 /**
- * HTTP caching by the book (RFC 9111): a client that obeys caching headers.
+ * HTTP caching by RFC 9111: clients, and a shared cache in front of a server.
  * @since 0.1.0
  */
 export * as CachedHttpClient from "./CachedHttpClient.ts"
+export * as HttpCacheMiddleware from "./HttpCacheMiddleware.ts"

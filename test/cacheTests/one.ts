@@ -4,12 +4,15 @@ import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { inMemory, ofUndici, overClient } from "./caches.ts"
+import { overServer } from "./server.ts"
 import { type Mode, run } from "./suite.ts"
 
 const [suite, mode, cache, ...only] = process.argv.slice(2) as [string, Mode, string, ...Array<string>]
 const folder = mkdtempSync(join(tmpdir(), "cache-tests-"))
 const started = cache === "undici"
   ? ofUndici(mode)
+  : cache.startsWith("server")
+  ? await overServer(cache === "server disk" ? CacheLayer.disk({ directory: folder }) : inMemory)
   : overClient(mode, cache === "disk" ? CacheLayer.disk({ directory: folder }) : inMemory)
 const verdicts = await run(suite, mode, started.fetch, only.length === 0 ? undefined : new Set(only))
 await started.stop()

@@ -17,7 +17,12 @@ const root = resolve(import.meta.dirname, "../..")
 export const folder = join(root, "docs/api")
 
 const entryPoints = (): ReadonlyArray<string> =>
-  globSync(["*.ts", "serializers/*.ts", "drivers/*/index.ts", "{bridges,config,explain,http,pipeline,testing}/index.ts"], {
+  globSync([
+    "*.ts",
+    "serializers/*.ts",
+    "drivers/*/index.ts",
+    "{bridges,config,explain,http,pipeline,testing}/index.ts"
+  ], {
     cwd: join(root, "src")
   })
     .toSorted()

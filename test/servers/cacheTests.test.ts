@@ -5,7 +5,10 @@ import { pinned } from "../cacheTests/suite.ts"
 import { notPassed, runOne } from "../cacheTests/table.ts"
 
 describe("the suite http-cache-tests 0.4.5", () => {
-  const wanted = [["private", "memory"], ["private", "disk"], ["shared", "memory"], ["shared", "disk"]] as const
+  const wanted = [["private", "memory"], ["private", "disk"], ["shared", "memory"], ["shared", "disk"], [
+    "shared",
+    "server memory"
+  ]] as const
 
   it.concurrent.each(wanted)("only the known required tests fail: %s, over %s", async (mode, cache) => {
     const outcome = await runOne(pinned, [mode, cache], ({ id, kind }) => kind !== "required" || inPackage.includes(id))

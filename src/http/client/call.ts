@@ -21,6 +21,8 @@ export interface Client {
   readonly client: HttpClient
   readonly caching: Caching["Service"]
   readonly mode: Mode
+  /** The status that a failed request counts as. `undefined`: the origin could not be reached. */
+  readonly failedAs: number | undefined
   readonly partition: (request: HttpClientRequest, url: URL) => string
   readonly tags: (request: HttpClientRequest, response: HttpClientResponse) => ReadonlyArray<string>
   readonly targets: ReadonlyArray<string>

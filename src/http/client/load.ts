@@ -32,7 +32,8 @@ const decisions = { serve: Strategy.Serve, refresh: Strategy.ServeAndRefresh, lo
 
 const strategyOf = (way: Way, keepMillis: number): Strategy.Strategy<Variants, any, any> => ({
   name: "http",
-  decide: () => decisions[way],
+  // A soft invalidation makes the resource stale, whatever its variants say.
+  decide: (entry) => way === "serve" && entry?.softExpiresAt === -Infinity ? Strategy.LoadOrStale : decisions[way],
   lifetime: (exit) => {
     if (Exit.isFailure(exit) || exit.value.unshared === true) return "skip"
     const ttl = Math.max(0, ...exit.value.variants.map((variant) => usableMillis(variant, keepMillis)))
@@ -162,7 +163,8 @@ export const updatedBy = ({ self }: Call, variant: Variant, { response, ...times
   const { age: _, ...before } = variant.fields
   const fields = updatedFields(before, storedFields(self.mode, update, controlOf(update, self.targets).directives))
   const control = controlOf(fields, self.targets)
-  const cookies = update["set-cookie"] === undefined ? variant.cookies : cookiesOf(response)
+  const sent = cookiesOf(response)
+  const cookies = sent.length === 0 ? variant.cookies : sent
   return { ...variant, fields, cookies, ...times, ...freshnessOf(self.mode, { ...variant, fields }, control, times) }
 }
 

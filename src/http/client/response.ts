@@ -53,6 +53,10 @@ class CachedResponse extends Inspectable.Class implements HttpClientResponse.Htt
     return Cookies.fromSetCookie(this.setCookies)
   }
 
+  get inline(): Uint8Array | undefined {
+    return this.content instanceof Uint8Array ? this.content : undefined
+  }
+
   get remoteAddress(): Option.Option<string> {
     return Option.none()
   }
@@ -183,3 +187,7 @@ export const slice = (
       })
     )
   })
+
+/** The bytes of a response from the cache, unless they are a stream. */
+export const bytesIn = (response: HttpClientResponse.HttpClientResponse): Uint8Array | undefined =>
+  response instanceof CachedResponse ? response.inline : undefined

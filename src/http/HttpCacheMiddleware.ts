@@ -1,0 +1,377 @@
+/**
+ * A shared cache in front of the handlers of an HTTP server (RFC 9111), and its purge.
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import * as Headers from "effect/http/Headers"
+import type { HttpClientError } from "effect/http/HttpClientError"
+import * as HttpClientRequest from "effect/http/HttpClientRequest"
+import type { HttpClientResponse } from "effect/http/HttpClientResponse"
+import * as HttpRouter from "effect/http/HttpRouter"
+import * as HttpServerRequest from "effect/http/HttpServerRequest"
+import * as HttpServerResponse from "effect/http/HttpServerResponse"
+import * as Layer from "effect/Layer"
+import * as Redacted from "effect/Redacted"
+import * as Cached from "../Cached.ts"
+import { Caching } from "../Caching.ts"
+import { http } from "../internal/defaults/options.ts"
+import {
+  checkOptions,
+  type Checks,
+  isListOfText,
+  optional,
+  positiveCount,
+  refuseUnless,
+  within
+} from "../internal/options/options.ts"
+import { sizeAboveZero, type SizeInput } from "../internal/options/size.ts"
+import * as Token from "../internal/token.ts"
+import type * as Ttl from "../Ttl.ts"
+import { toMillis } from "../Ttl.ts"
+import type { Client } from "./client/call.ts"
+import { execute } from "./client/execute.ts"
+import { bytesIn } from "./client/response.ts"
+import { isSafe } from "./rules/invalidation.ts"
+import { asHandled, clientOf, type Handler, originalOf } from "./server/handled.ts"
+import { purged } from "./server/purge.ts"
+import { tagsOf, withoutTags } from "./server/tags.ts"
+
+type Request = HttpServerRequest.HttpServerRequest
+
+/**
+ * The options of `make` and `layer`.
+ * @category options
+ * @since 0.1.0
+ */
+export interface Options {
+  /**
+   * `Cache-Control` of the responses that say nothing about caching: a value, or a function of the response.
+   * @default none: only what says so is stored
+   */
+  readonly cacheControl?: string | ((response: HttpServerResponse.HttpServerResponse) => string | undefined) | undefined
+  /**
+   * The hosts whose responses are cached, with their ports. Requests for others reach the handler.
+   * @default all: each host has responses of its own
+   */
+  readonly hosts?: ReadonlyArray<string> | undefined
+  /** The query parameters that are no part of the key, or `true` for all. @default none */
+  readonly ignoreQuery?: ReadonlyArray<string> | boolean | undefined
+  /** Whether the order of query parameters does not count. @default `false` */
+  readonly sortQuery?: boolean | undefined
+  /** Whether `Cache-Control` of a request may ask for a fresh response, or for none. @default `true` */
+  readonly requestDirectives?: boolean | undefined
+  /** Whether responses with cookies are stored. @default `false` */
+  readonly allowCookies?: boolean | undefined
+  /**
+   * Whether a request with `Clear-Site-Data: "cache"` may make the handler load what it reads anew.
+   * @default none may
+   */
+  readonly allowReload?: ((request: Request) => boolean) | undefined
+  /** More tags for a stored response, beside those of its fields. @default none */
+  readonly tags?:
+    | ((request: HttpClientRequest.HttpClientRequest, response: HttpClientResponse) => ReadonlyArray<string>)
+    | undefined
+  /** Fields that replace `Cache-Control` for this cache, the most specific first (RFC 9213). @default none */
+  readonly targets?: ReadonlyArray<string> | undefined
+  /** The largest body that is stored. Larger ones pass. @default 8 MiB */
+  readonly maxBody?: SizeInput | undefined
+  /** How many variants of a resource are stored (`Vary`). @default 16 */
+  readonly maxVariants?: number | undefined
+  /** How long a stale response is kept, so that it can be validated, or served if the handler fails. @default 1 day */
+  readonly keep?: Ttl.Input | undefined
+}
+
+const flag = (name: string) =>
+  optional((value: unknown) => refuseUnless(typeof value === "boolean", `${name} must be true or false`))
+
+const checks: Checks<Options> = {
+  cacheControl: optional((control) =>
+    refuseUnless(
+      typeof control === "function" || (typeof control === "string" && control !== ""),
+      "cacheControl must be a value of Cache-Control, such as \"max-age=60\", or a function of the response"
+    )
+  ),
+  hosts: optional((hosts) =>
+    refuseUnless(
+      isListOfText(hosts) && hosts.length > 0,
+      "hosts must be a list of at least one host, such as [\"example.com\"]"
+    )
+  ),
+  ignoreQuery: optional((names) =>
+    refuseUnless(typeof names === "boolean" || isListOfText(names), "ignoreQuery must be true, or a list of names")
+  ),
+  sortQuery: flag("sortQuery"),
+  requestDirectives: flag("requestDirectives"),
+  allowCookies: flag("allowCookies"),
+  allowReload: optional((allow) =>
+    refuseUnless(typeof allow === "function", "allowReload must be a function from a request to true or false")
+  ),
+  tags: optional((tags) => refuseUnless(typeof tags === "function", "tags must be a function of request and response")),
+  targets: optional((targets) =>
+    refuseUnless(isListOfText(targets), "targets must be a list of field names, such as [\"CDN-Cache-Control\"]")
+  ),
+  maxBody: optional((maxBody) => void sizeAboveZero("maxBody", maxBody)),
+  maxVariants: positiveCount("maxVariants"),
+  keep: optional((keep) => refuseUnless(toMillis(keep, "keep") >= 0, "keep must not be negative"))
+}
+
+/**
+ * Middleware that answers requests from the cache of the context, as a shared cache in front of the handlers.
+ *
+ * **When to use**
+ *
+ * Use for one route, or to compose it with other middleware. For a whole router, use `layer`.
+ *
+ * **Details**
+ *
+ * - Handlers say by `Cache-Control` what may be stored, and for how long. `Surrogate-Key`, `Cache-Tag` and `xkey` name
+ *   tags, and are removed from the response.
+ * - All requests of a resource that run at the same time wait for one run of the handler.
+ * - A response without `ETag` gets one of its body. A request that has the version already gets `304` without a body.
+ * - `stale-while-revalidate` and `stale-if-error` are obeyed, the latter also if the handler fails.
+ * - Never stored: responses with cookies, event streams, and those of requests with `Authorization` that do not say so.
+ * - The key is the scheme, the host, the path, the query and what `Vary` names. Handlers do not see other fields that
+ *   could steer a stored response, such as `X-Forwarded-Host`: put `HttpMiddleware.xForwardedHeaders` around this one.
+ *
+ * **Example** (One route)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { HttpServerRequest, HttpServerResponse } from "effect/http"
+ * import { CacheLayer } from "effect-cached"
+ * import { HttpCacheMiddleware } from "effect-cached/http"
+ *
+ * let runs = 0
+ * const page = Effect.sync(() => HttpServerResponse.text(`page ${++runs}`))
+ * const ask = (app: typeof page) =>
+ *   Effect.map(
+ *     Effect.provideService(app, HttpServerRequest.HttpServerRequest, HttpServerRequest.fromWeb(new Request("http://a/"))),
+ *     (response) => response.headers["cache-status"]
+ *   )
+ * const program = Effect.gen(function*() {
+ *   const cached = yield* HttpCacheMiddleware.make({ cacheControl: "max-age=60" })
+ *   return [yield* ask(cached(page)), yield* ask(cached(page)), runs]
+ * })
+ * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => ["effect-cached; fwd=uri-miss; fwd-status=200; stored; ttl=60", "effect-cached; hit; ttl=60", 1]
+ * ```
+ *
+ * @see {@link layer} for all routes of a router
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (
+  options: Options = {}
+): Effect.Effect<
+  <E, R>(
+    app: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>
+  ) => Effect.Effect<
+    HttpServerResponse.HttpServerResponse,
+    E | HttpClientError,
+    R | HttpServerRequest.HttpServerRequest
+  >,
+  never,
+  Caching
+> => {
+  within("HttpCacheMiddleware", () => checkOptions("it", options, checks))
+  const answer = answerWith(options)
+  return Effect.withFiber((fiber) =>
+    Effect.map(Caching, (caching) => {
+      const self = clientFor(options, caching, Token.make(fiber.getRef(Token.Seed)))
+      return (app) =>
+        Effect.flatMap(
+          HttpServerRequest.HttpServerRequest,
+          (request) => answer(self, app as Handler, request)
+        ) as Effect.Effect<HttpServerResponse.HttpServerResponse, any, any>
+    })
+  )
+}
+
+/**
+ * Answers the requests of a router from the cache of the context.
+ *
+ * **When to use**
+ *
+ * Use to put a cache in front of all routes of an `HttpRouter`.
+ *
+ * **Example** (A router)
+ *
+ * ```ts
+ * import { Effect, Layer } from "effect"
+ * import { HttpRouter, HttpServerResponse } from "effect/http"
+ * import { CacheLayer } from "effect-cached"
+ * import { HttpCacheMiddleware } from "effect-cached/http"
+ *
+ * const page = HttpServerResponse.text("hello", { headers: { "cache-control": "max-age=60" } })
+ * const app = Layer.mergeAll(HttpRouter.add("GET", "/", page), HttpCacheMiddleware.layer())
+ *   .pipe(Layer.provide(CacheLayer.memory({ capacity: 1000 })))
+ * const { dispose, handler } = HttpRouter.toWebHandler(app)
+ * await handler(new Request("http://localhost/"))
+ * const response = await handler(new Request("http://localhost/"))
+ * response.headers.get("cache-status") // => "effect-cached; hit; ttl=60"
+ * await dispose()
+ * ```
+ *
+ * @see {@link make} for single routes
+ * @see {@link purge} for a route that removes responses
+ * @category layers
+ * @since 0.1.0
+ */
+export const layer = (options: Options = {}): Layer.Layer<never, never, HttpRouter.HttpRouter | Caching> =>
+  HttpRouter.middleware(make(options) as Effect.Effect<any, never, Caching>, { global: true }) as Layer.Layer<
+    never,
+    never,
+    HttpRouter.HttpRouter | Caching
+  >
+
+/**
+ * The options of `purge`.
+ * @category options
+ * @since 0.1.0
+ */
+export interface PurgeOptions {
+  /** The path of the route, such as `"/purge"`. */
+  readonly path: `/${string}`
+  /** What a request must send as `Authorization: Bearer …`. */
+  readonly secret: Redacted.Redacted<string>
+}
+
+/**
+ * Adds a route by which others remove stored responses: `PURGE` or `POST`, with URLs, tags and groups.
+ *
+ * **Details**
+ *
+ * - The request names them in its query, `?url=…&tag=…&group=…`, each as often as needed, or as JSON: `{ "urls": […],
+ *   "tags": […], "groups": […], "soft": true }`. URLs are complete, and so are groups: `https://example.com group`.
+ * - It is answered with `204` when the store has acknowledged the removal, and with `503` if it has not.
+ * - With `soft`, the responses become stale, and a failing handler may still be answered by them.
+ * - A request without the secret gets `401`. The secret is compared in constant time.
+ *
+ * **Example** (A router that can be purged)
+ *
+ * ```ts
+ * import { Layer, Redacted } from "effect"
+ * import { HttpRouter } from "effect/http"
+ * import { CacheLayer } from "effect-cached"
+ * import { HttpCacheMiddleware } from "effect-cached/http"
+ *
+ * const app = Layer.mergeAll(
+ *   HttpCacheMiddleware.purge({ path: "/purge", secret: Redacted.make("from the configuration") }),
+ *   HttpCacheMiddleware.layer()
+ * ).pipe(Layer.provide(CacheLayer.memory()))
+ * const { dispose, handler } = HttpRouter.toWebHandler(app)
+ * const response = await handler(new Request("http://localhost/purge?tag=users", { method: "POST" }))
+ * response.status // => 401
+ * await dispose()
+ * ```
+ *
+ * @see {@link layer}
+ * @category layers
+ * @since 0.1.0
+ */
+export const purge = (options: PurgeOptions): Layer.Layer<never, never, HttpRouter.HttpRouter | Caching> => {
+  within("HttpCacheMiddleware.purge", () =>
+    checkOptions<PurgeOptions>("it", options, {
+      path: (path) =>
+        refuseUnless(typeof path === "string" && path.startsWith("/"), "path must begin with a /, such as \"/purge\""),
+      secret: (secret) =>
+        refuseUnless(
+          Redacted.isRedacted(secret) && typeof Redacted.value(secret) === "string" && Redacted.value(secret) !== "",
+          "secret must be a Redacted text that is not empty: Redacted.make(…), or Config.redacted(…)"
+        )
+    }))
+  const { path, secret } = options
+  return Layer.unwrap(
+    Effect.map(
+      Caching,
+      (caching) =>
+        HttpRouter.add("*", path, (request) => Effect.provideService(purged(request, secret), Caching, caching))
+    )
+  )
+}
+
+const clientFor = (options: Options, caching: Caching["Service"], tokens: Token.Tokens): Omit<Client, "client"> => {
+  const { keep, maxBody, maxVariants = http.maxVariants, tags, targets = [] } = options
+  return {
+    caching,
+    mode: "shared",
+    failedAs: 500,
+    partition: () => "",
+    tags: (request, response) => [...tagsOf(response.headers), ...tags?.(request, response) ?? []],
+    targets: targets.map((target) => target.toLowerCase()),
+    maxVariants,
+    maxBody: maxBody === undefined ? http.maxBody : sizeAboveZero("maxBody", maxBody),
+    keepMillis: keep === undefined ? http.keepMillis : toMillis(keep, "keep"),
+    tokens,
+    arriving: new Map(),
+    unshared: new Map(),
+    loading: new Set()
+  }
+}
+
+type Answer = (
+  self: Omit<Client, "client">,
+  handler: Handler,
+  request: Request
+) => Effect.Effect<HttpServerResponse.HttpServerResponse, unknown, any>
+
+const answerWith = (options: Options): Answer => {
+  const { allowCookies = false, allowReload, cacheControl, hosts, requestDirectives = true } = options
+  const control = typeof cacheControl === "string" ? () => cacheControl : cacheControl
+  const allowed = hosts && new Set(hosts.map((host) => host.toLowerCase()))
+  const rules = { allowCookies, control }
+  const keyed = keyOf(options)
+  return (self, handler, request) => {
+    const url = urlOf(request)
+    if (url === undefined || allowed?.has(url.host) === false) return handler
+    const { headers, method } = request
+    if (isSafe(method) && allowReload !== undefined && clears(headers) && allowReload(request)) {
+      return Cached.invalidateFurther(handler)
+    }
+    const asked = HttpClientRequest.make(method as "GET")(keyed(url), {
+      headers: requestDirectives ? headers : Headers.removeMany(headers, ["cache-control", "pragma"])
+    })
+    const client = clientOf(handler, request, rules)
+    return Effect.provideService(execute({ ...self, client }, asked), Caching, self.caching).pipe(
+      Effect.map(toServer),
+      Effect.catchTag("HttpClientError", asHandled)
+    )
+  }
+}
+
+/** The URL as it was asked for, because routers cut prefixes off. The request of a `fetch` handler has no `host`. */
+const urlOf = (request: Request): URL | undefined => {
+  const { headers, originalUrl, protocol } = request
+  try {
+    const asked = /^https?:/i.test(originalUrl) ? new URL(originalUrl) : undefined
+    const scheme = protocol ?? asked?.protocol.slice(0, -1) ?? "http"
+    const path = asked === undefined ? originalUrl : asked.pathname + asked.search
+    return new URL(`.${path}`, `${scheme}://${headers["host"] ?? asked?.host ?? "localhost"}`)
+  } catch {
+    return undefined
+  }
+}
+
+const clears = (headers: Headers.Headers): boolean => /"(cache|\*)"/.test(headers["clear-site-data"] ?? "")
+
+const keyOf = ({ ignoreQuery = false, sortQuery = false }: Options) => (url: URL): URL => {
+  if (ignoreQuery === true) url.search = ""
+  else if (ignoreQuery !== false) { for (const name of ignoreQuery) url.searchParams.delete(name) }
+  if (sortQuery) url.searchParams.sort()
+  return url
+}
+
+const toServer = (response: HttpClientResponse): HttpServerResponse.HttpServerResponse => {
+  const headers = withoutTags(response.headers)
+  const original = originalOf(response)
+  if (original !== undefined) return withHeaders(original, headers)
+  const parts = { status: response.status, headers, cookies: response.cookies }
+  const bytes = bytesIn(response)
+  if (bytes === undefined) return withHeaders(HttpServerResponse.fromClientResponse(response), headers)
+  return bytes.length === 0 ? HttpServerResponse.empty(parts) : HttpServerResponse.uint8Array(bytes, parts)
+}
+
+/** The response with these headers in place of its own. */
+const withHeaders = (
+  response: HttpServerResponse.HttpServerResponse,
+  headers: Headers.Headers
+): HttpServerResponse.HttpServerResponse => Object.create(response, { headers: { value: headers, enumerable: true } })

@@ -1,0 +1,52 @@
+/** A server that forwards to the suite's, behind `HttpCacheMiddleware`. */
+import { NodeHttpClient, NodeHttpServer } from "@effect/platform-node"
+import { Effect, type Layer, Layer as Layers, ManagedRuntime } from "effect"
+import { HttpCacheMiddleware } from "effect-cached/http"
+import {
+  HttpClient,
+  HttpClientRequest,
+  HttpRouter,
+  HttpServer,
+  HttpServerRequest,
+  HttpServerResponse
+} from "effect/http"
+import { createServer } from "node:http"
+import { request as undiciRequest } from "undici"
+import type { Started } from "./caches.ts"
+import type { Answer } from "./suite.ts"
+
+export const overServer = async (cache: Layer.Layer<any, any>): Promise<Started> => {
+  let origin = ""
+  const forward = Effect.gen(function*() {
+    const request = yield* HttpServerRequest.HttpServerRequest
+    const asked = HttpClientRequest.setUrl(HttpServerRequest.toClientRequest(request), `${origin}${request.url}`)
+    return HttpServerResponse.fromClientResponse(yield* HttpClient.execute(asked))
+  })
+  const app = Layers.mergeAll(HttpRouter.add("*", "/*", forward), HttpCacheMiddleware.layer({ allowCookies: true }))
+  const served = HttpRouter.serve(app as never, { disableLogger: true, disableListenLog: true }).pipe(
+    Layers.provideMerge(NodeHttpServer.layer(createServer, { port: 0, host: "127.0.0.1" })),
+    Layers.provide([cache, NodeHttpClient.layerNodeHttp])
+  )
+  const runtime = ManagedRuntime.make(served as Layer.Layer<HttpServer.HttpServer>)
+  const { address } = await runtime.runPromise(HttpServer.HttpServer)
+  const proxy = `http://127.0.0.1:${(address as unknown as { readonly port: number }).port}`
+  return {
+    fetch: async (url, init = {}) => {
+      origin = new URL(url).origin
+      // `fetch` would add fields of its own to a request with conditions.
+      const { body, headers, statusCode } = await undiciRequest(url.replace(origin, proxy), {
+        method: init["method"] ?? "GET",
+        headers: Object.fromEntries(new Headers(init["headers"])),
+        body: init["body"]
+      })
+      const text = await body.text()
+      const fields = new Headers()
+      for (const [name, value] of Object.entries(headers)) {
+        for (const one of [value ?? []].flat()) fields.append(name, one)
+      }
+      const answer: Answer = { status: statusCode, statusText: "", headers: fields, text: () => Promise.resolve(text) }
+      return answer
+    },
+    stop: () => runtime.dispose()
+  }
+}

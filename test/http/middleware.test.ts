@@ -1,0 +1,337 @@
+/** A shared cache in front of handlers: `HttpCacheMiddleware`. */
+import { describe, expect, it } from "@effect/vitest"
+import { Effect, Fiber, Layer, Redacted, Stream } from "effect"
+import { Cached, CacheLayer, Store } from "effect-cached"
+import { StoreError } from "effect-cached/CacheError"
+import { HttpCacheMiddleware } from "effect-cached/http"
+import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
+import { TestClock } from "effect/testing"
+import { fakeStore, over, settle, start } from "../support/caches.ts"
+
+type Handler = (
+  request: HttpServerRequest.HttpServerRequest,
+  run: number
+) => Effect.Effect<HttpServerResponse.HttpServerResponse, unknown>
+
+/** A cached handler, whose runs are counted. `ask` answers as a browser or a proxy would see it. */
+const serving = Effect.fnUntraced(function*(handler: Handler, options?: HttpCacheMiddleware.Options) {
+  const state = { runs: 0 }
+  const cached = (yield* HttpCacheMiddleware.make(options))(
+    HttpServerRequest.HttpServerRequest.use((request) => Effect.suspend(() => handler(request, ++state.runs)))
+  )
+  const ask = Effect.fnUntraced(function*(path = "/", init?: RequestInit) {
+    const request = HttpServerRequest.fromWeb(new Request(new URL(path, "http://example.com"), init))
+    const response = yield* Effect.provideService(cached, HttpServerRequest.HttpServerRequest, request)
+    const web = HttpServerResponse.toWeb(response, { withoutBody: init?.method === "HEAD" })
+    const text = yield* Effect.promise(() => web.text())
+    const { headers, status } = web
+    const field = (name: string) => headers.get(name) ?? undefined
+    return { status, text, field, cacheStatus: field("cache-status")?.replace("effect-cached; ", "") }
+  })
+  return { state, ask }
+})
+
+const text = (control?: string, headers: Record<string, string> = {}): Handler => (_, run) =>
+  Effect.succeed(
+    HttpServerResponse.text(`run ${run}`, {
+      headers: { ...headers, ...control === undefined ? {} : { "cache-control": control } }
+    })
+  )
+
+const inMemory = Effect.provide(CacheLayer.memory())
+
+describe("freshness", () => {
+  it.effect("CA-80 · a stored response is served with its age until it ends, by one run for all that wait", () =>
+    Effect.gen(function*() {
+      const { ask, state } = yield* serving((request, run) =>
+        Effect.delay(text("max-age=60")(request, run), "1 second")
+      )
+      const all = yield* start(Effect.all(Array.from({ length: 100 }, () => ask()), { concurrency: "unbounded" }))
+      yield* settle
+      yield* TestClock.adjust("1 second")
+      const answers = yield* Fiber.join(all)
+      expect(new Set(answers.map((answer) => answer.text))).toEqual(new Set(["run 1"]))
+      expect(state.runs).toBe(1)
+      // The second that the run took counts as age (RFC 9111, section 4.2.3).
+      yield* TestClock.adjust("58 seconds")
+      const hit = yield* ask()
+      expect([hit.text, hit.field("age"), hit.cacheStatus]).toEqual(["run 1", "59", "hit; ttl=1"])
+      yield* TestClock.adjust("2 seconds")
+      const again = yield* start(ask())
+      yield* settle
+      yield* TestClock.adjust("1 second")
+      expect((yield* Fiber.join(again)).text).toBe("run 2")
+    }).pipe(inMemory))
+
+  it.effect("a response that says nothing is not stored, unless cacheControl says so for it", () =>
+    Effect.gen(function*() {
+      const { ask, state } = yield* serving(text())
+      yield* ask()
+      yield* ask()
+      expect(state.runs).toBe(2)
+      const usual = yield* serving(text(), {
+        cacheControl: ({ status }) => status === 200 ? "max-age=10" : undefined
+      })
+      yield* usual.ask("/usual")
+      yield* usual.ask("/usual")
+      expect(usual.state.runs).toBe(1)
+      const own = yield* serving(text("no-store"), { cacheControl: "max-age=10" })
+      yield* own.ask("/own")
+      yield* own.ask("/own")
+      expect(own.state.runs).toBe(2)
+    }).pipe(inMemory))
+
+  it.effect("a stale response is served while one run refreshes it, and if the handler fails or answers with 500", () =>
+    Effect.gen(function*() {
+      let fails: "fails" | "500" | undefined
+      const { ask, state } = yield* serving((request, run) =>
+        fails === "fails"
+          ? Effect.fail("down")
+          : fails === "500"
+          ? Effect.succeed(HttpServerResponse.text("down", { status: 500 }))
+          : text("max-age=10, stale-while-revalidate=10, stale-if-error=100")(request, run)
+      )
+      yield* ask()
+      yield* TestClock.adjust("15 seconds")
+      expect((yield* ask()).text).toBe("run 1")
+      yield* settle
+      expect((yield* ask()).text).toBe("run 2")
+      yield* TestClock.adjust("50 seconds")
+      for (const how of ["fails", "500"] as const) {
+        fails = how
+        expect((yield* ask()).text).toBe("run 2")
+      }
+      yield* TestClock.adjust("100 seconds")
+      expect((yield* ask()).status).toBe(500)
+      fails = "fails"
+      expect(yield* Effect.flip(ask())).toBe("down")
+      fails = undefined
+      expect((yield* ask()).text).toBe(`run ${state.runs}`)
+    }).pipe(inMemory))
+
+  it.effect("CA-80 · a request may force a run, unless requestDirectives is false", () =>
+    Effect.gen(function*() {
+      const forced = { headers: { "cache-control": "no-cache" } }
+      const { ask } = yield* serving(text("max-age=60"))
+      yield* ask()
+      expect((yield* ask("/", forced)).text).toBe("run 2")
+      const deaf = yield* serving(text("max-age=60"), { requestDirectives: false })
+      yield* deaf.ask("/deaf")
+      expect((yield* deaf.ask("/deaf", forced)).text).toBe("run 1")
+    }).pipe(inMemory))
+})
+
+describe("CA-81 · conditions and ranges", () => {
+  it.effect("a response without ETag gets one of its body, and is answered with 304 without a run", () =>
+    Effect.gen(function*() {
+      const { ask, state } = yield* serving(text("max-age=60"))
+      const etag = (yield* ask()).field("etag")!
+      expect(etag).toMatch(/^"[\w-]{24}"$/)
+      for (const tag of [etag, `W/${etag}`, `"x", ${etag}`, "*"]) {
+        const answer = yield* ask("/", { headers: { "if-none-match": tag } })
+        expect([answer.status, answer.text, answer.field("etag")]).toEqual([304, "", etag])
+      }
+      expect((yield* ask("/", { headers: { "if-none-match": "\"x\"" } })).status).toBe(200)
+      const head = yield* ask("/", { method: "HEAD" })
+      expect([head.status, head.text, head.field("content-length")]).toEqual([200, "", "5"])
+      const range = yield* ask("/", { headers: { range: "bytes=4-" } })
+      expect([range.status, range.text, range.field("content-range")]).toEqual([206, "1", "bytes 4-4/5"])
+      expect(state.runs).toBe(1)
+    }).pipe(inMemory))
+
+  it.effect("a handler validates what is stored by its own ETag", () =>
+    Effect.gen(function*() {
+      const { ask } = yield* serving((request, run) =>
+        request.headers["if-none-match"] === "\"v\""
+          ? Effect.succeed(
+            HttpServerResponse.empty({ status: 304, headers: { etag: "\"v\"", "cache-control": "max-age=9" } })
+          )
+          : text("max-age=1", { etag: "\"v\"" })(request, run)
+      )
+      yield* ask()
+      yield* TestClock.adjust("5 seconds")
+      const answer = yield* ask()
+      expect([answer.status, answer.text, answer.cacheStatus]).toEqual([
+        200,
+        "run 1",
+        "fwd=stale; fwd-status=304; ttl=9; stored"
+      ])
+    }).pipe(inMemory))
+})
+
+describe("CA-83 · never stored", () => {
+  it.effect.each<[string, Handler, RequestInit?]>([
+    [
+      "a response with a cookie",
+      (request, run) =>
+        Effect.map(
+          text("max-age=60")(request, run),
+          (response) => HttpServerResponse.setCookieUnsafe(response, "a", "b")
+        )
+    ],
+    ["a private response", text("private, max-age=60")],
+    ["an event stream", text("max-age=60", { "content-type": "text/event-stream" })],
+    ["the response to a request with credentials", text("max-age=60"), { headers: { authorization: "Basic a" } }],
+    ["the response to POST", text("max-age=60"), { method: "POST" }],
+    ["a failure", () => Effect.fail("down")],
+    [
+      "a body that breaks",
+      () =>
+        Effect.succeed(HttpServerResponse.stream(Stream.concat(Stream.make(new Uint8Array(3)), Stream.fail("broken")), {
+          headers: { "cache-control": "max-age=60" }
+        }))
+    ]
+  ])("%s", ([, handler, init]) =>
+    Effect.gen(function*() {
+      const { ask, state } = yield* serving(handler)
+      yield* Effect.exit(ask("/", init))
+      yield* settle
+      yield* Effect.exit(ask("/", init))
+      expect(state.runs).toBe(2)
+    }).pipe(inMemory))
+
+  it.effect("cookies are stored where allowCookies says so", () =>
+    Effect.gen(function*() {
+      const { ask, state } = yield* serving((request, run) =>
+        Effect.map(text("max-age=60")(request, run), (response) =>
+          HttpServerResponse.setCookieUnsafe(response, "a", "b")), {
+        allowCookies: true
+      })
+      yield* ask()
+      expect((yield* ask()).field("set-cookie")).toBe("a=b")
+      expect(state.runs).toBe(1)
+    }).pipe(inMemory))
+})
+
+describe("the key", () => {
+  it.effect("is the host, the path and the query, without what the options leave out", () =>
+    Effect.gen(function*() {
+      const { ask } = yield* serving(text("max-age=60"), {
+        ignoreQuery: ["utm"],
+        sortQuery: true,
+        hosts: ["example.com"]
+      })
+      const texts = yield* Effect.forEach(
+        ["/a?x=1&y=2", "/a?y=2&x=1&utm=3", "/a?x=2", "/b", "//b", "/%62", "http://other/a", "http://other/a"],
+        (path) => Effect.map(ask(path), (answer) => answer.text)
+      )
+      expect(texts).toEqual(["run 1", "run 1", "run 2", "run 3", "run 4", "run 5", "run 6", "run 7"])
+    }).pipe(inMemory))
+
+  it.effect("no field beside it and Vary steers a stored response", () =>
+    Effect.gen(function*() {
+      const { ask } = yield* serving(({ headers }, run) =>
+        Effect.succeed(HttpServerResponse.text(`${run} ${headers["x-forwarded-host"]} ${headers["accept-language"]}`, {
+          headers: { "cache-control": "max-age=60", vary: "accept-language" }
+        }))
+      )
+      const evil = { "x-forwarded-host": "evil", forwarded: "host=evil", "x-original-url": "/evil" }
+      expect((yield* ask("/", { headers: { ...evil, "accept-language": "de" } })).text).toBe("1 undefined de")
+      expect((yield* ask("/", { headers: { "accept-language": "de" } })).text).toBe("1 undefined de")
+      expect((yield* ask("/", { headers: { "accept-language": "en" } })).text).toBe("2 undefined en")
+    }).pipe(inMemory))
+})
+
+describe("removal", () => {
+  it.effect("by the tags of a response, which are not forwarded, and by an unsafe request to its URL", () =>
+    Effect.gen(function*() {
+      const { ask } = yield* serving(text("max-age=60", { "surrogate-key": "a b", "cache-tag": "c, d e", xkey: "f" }))
+      const first = yield* ask()
+      expect(["surrogate-key", "cache-tag", "xkey"].map(first.field)).toEqual([undefined, undefined, undefined])
+      let runs = 1
+      for (const tag of ["a", "b", "c", "d e", "f"]) {
+        yield* Cached.invalidateTag(tag)
+        expect((yield* ask()).text).toBe(`run ${++runs}`)
+      }
+      yield* ask("/", { method: "DELETE" })
+      expect((yield* ask()).text).toBe(`run ${runs + 2}`)
+    }).pipe(inMemory))
+
+  const secret = Redacted.make("right")
+  const routes = Layer.mergeAll(
+    HttpCacheMiddleware.purge({ path: "/purge", secret }),
+    HttpRouter.add(
+      "GET",
+      "/page",
+      Effect.sync(() =>
+        HttpServerResponse.text("page", {
+          headers: { "cache-control": "max-age=60, stale-if-error=9", "cache-tag": "t" }
+        })
+      )
+    ),
+    HttpCacheMiddleware.layer()
+  )
+  const handlerOf = (cache: Layer.Layer<any>) =>
+    Effect.acquireRelease(
+      Effect.sync(() => HttpRouter.toWebHandler(routes.pipe(Layer.provide(cache)) as never, { disableLogger: true })),
+      ({ dispose }) => Effect.promise(dispose)
+    )
+  const bearer = { authorization: "Bearer right" }
+
+  it.effect("by purge, with the secret alone", () =>
+    Effect.gen(function*() {
+      const { handler } = yield* handlerOf(CacheLayer.memory())
+      const ask = (path: string, init?: RequestInit) =>
+        Effect.promise(() => (handler as (request: Request) => Promise<Response>)(new Request(`http://a${path}`, init)))
+      const isHit = Effect.map(ask("/page"), ({ headers }) => /; hit/.test(headers.get("cache-status")!))
+      const purges: ReadonlyArray<[number, string, RequestInit]> = [
+        [401, "/purge?tag=t", { method: "POST" }],
+        [401, "/purge?tag=t", { method: "PURGE", headers: { authorization: "Bearer righ" } }],
+        [405, "/purge?tag=t", { headers: bearer }],
+        [400, "/purge", { method: "POST", headers: bearer }],
+        [400, "/purge", { method: "POST", headers: bearer, body: "{\"tag\": \"t\"}" }],
+        [400, "/purge?url=page", { method: "POST", headers: bearer }],
+        [204, "/purge?tag=t", { method: "PURGE", headers: bearer }],
+        [204, "/purge?url=http://a/page", { method: "POST", headers: bearer }],
+        [204, "/purge", {
+          method: "POST",
+          headers: bearer,
+          body: JSON.stringify({ urls: ["http://a/page"], soft: true })
+        }]
+      ]
+      for (const [status, path, init] of purges) {
+        yield* ask("/page")
+        expect(yield* isHit).toBe(true)
+        expect((yield* ask(path, init)).status).toBe(status)
+        expect([status, yield* isHit]).toEqual([status, status !== 204])
+      }
+    }).pipe(Effect.scoped))
+
+  it.effect("a purge that the store does not acknowledge is answered with 503", () =>
+    Effect.gen(function*() {
+      const down = Effect.fail(new StoreError({ store: "s", operation: "invalidateTags", reason: "Unavailable" }))
+      const store = { ...fakeStore().store, invalidateTags: () => down }
+      const { handler } = yield* handlerOf(over({ layer: Layer.succeed(Store.Store, store) }))
+      const request = new Request("http://a/purge?tag=t", { method: "POST", headers: bearer })
+      const { status } = yield* Effect.promise(() => (handler as (request: Request) => Promise<Response>)(request))
+      expect(status).toBe(503)
+    }).pipe(Effect.scoped))
+
+  it.effect("CA-82 · Clear-Site-Data of a request makes the handler load anew, where allowReload says so", () =>
+    Effect.gen(function*() {
+      let loads = 0
+      const data = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: "data", ttl: "1 hour" }))
+      const handler: Handler = () => Effect.map(data, (n) => HttpServerResponse.text(`${n}`)) as Effect.Effect<any>
+      const { ask } = yield* serving(handler, { allowReload: ({ headers }) => headers["x-admin"] === "yes" })
+      const clear = { "clear-site-data": "\"cache\"" }
+      const texts = [
+        yield* ask(),
+        yield* ask("/", { headers: clear }),
+        yield* ask("/", { headers: { ...clear, "x-admin": "yes" } })
+      ]
+      expect(texts.map((answer) => answer.text)).toEqual(["1", "1", "2"])
+    }).pipe(inMemory))
+})
+
+it("refuses options that are wrong, and a purge without a secret", () => {
+  const { make, purge } = HttpCacheMiddleware
+  expect(() => make({ hosts: [] })).toThrow("hosts must be a list of at least one host")
+  expect(() => make({ cacheControl: "" })).toThrow("cacheControl must be a value of Cache-Control")
+  expect(() => make({ sortQuery: 1 as never })).toThrow("sortQuery must be true or false")
+  expect(() => make({ ttl: 1 } as never)).toThrow(/has no option "ttl"/)
+  expect(() => purge({ path: "/purge" } as never)).toThrow(/secret/)
+  expect(() => purge({ path: "/purge", secret: Redacted.make("") })).toThrow(
+    "secret must be a Redacted text that is not empty"
+  )
+  expect(() => purge({ path: "purge" as never, secret: Redacted.make("a") })).toThrow("path must begin with a /")
+})
