@@ -1,6 +1,7 @@
 /** A file for each public module and a few that they share: to import the root loads half the files that `src` has. */
 import { MagicString } from "magic-string"
 import { globSync, readFileSync } from "node:fs"
+import { dirname, isAbsolute, relative, resolve } from "node:path"
 import { defineConfig } from "rolldown"
 import { Visitor } from "rolldown/utils"
 
@@ -51,7 +52,18 @@ const annotatePureCalls = {
   }
 }
 
+const paths = (id) => id.replace(/^.*\/src\//, "./").replace(/\.ts$/, ".js")
+
 const output = { dir: "dist", format: "esm", sourcemap: true, chunkFileNames: "internal/[name].js" }
+
+/** Whether an import of the command stays one: modules that programs use too, and packages other than that of Node. */
+const isOutsideOfCommand = (id, importer = "") => {
+  if (/^(effect|node:)/.test(id)) return true
+  if (/@effect[/\\]platform-node/.test(`${importer} ${id}`)) return false
+  if (!id.startsWith(".") && !isAbsolute(id)) return true
+  const file = relative("src", resolve(dirname(importer), id)).replaceAll("\\", "/")
+  return !/^(cli|internal)\//.test(file)
+}
 
 export default defineConfig([
   {
@@ -64,6 +76,13 @@ export default defineConfig([
     // only names what is beside it, so that the bundlers of users can leave out what they do not use
     input: "src/index.ts",
     external: /\.\/.*\.ts$/,
-    output: { ...output, paths: (id) => id.replace(/^.*\/src\//, "./").replace(/\.ts$/, ".js") }
+    output: { ...output, paths }
+  },
+  {
+    // the command: one file, with what it needs of the platform package
+    input: { bin: "src/cli/main.ts" },
+    platform: "node",
+    external: isOutsideOfCommand,
+    output: { ...output, paths, banner: "#!/usr/bin/env node", codeSplitting: false, sourcemap: false }
   }
 ])

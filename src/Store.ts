@@ -11,6 +11,7 @@ import * as fromSync from "./internal/store/fromSync/make.ts"
 import type { Storage, SyncStorage } from "./ports/storage.ts"
 import { Store, type StoreCore } from "./ports/store.ts"
 
+export type * from "./ports/inspection.ts"
 export * from "./ports/storage.ts"
 export * from "./ports/store.ts"
 

@@ -9,8 +9,8 @@ import { mistake, nearest, noOption, refuseUnless } from "../internal/options/op
 import * as Weigher from "../Weigher.ts"
 import { formatted } from "./formats.ts"
 import { type Format, nested, type Reading, variableOf } from "./readings.ts"
-import { type Scheme, schemes } from "./schemes.ts"
-import { accountIn, parse, schemeOf, shown } from "./url.ts"
+import { type Scheme, schemes, type StoreOf } from "./schemes.ts"
+import { accountIn, type CacheUrl, parse, schemeOf, shown } from "./url.ts"
 
 /** Makes the layer for a URL with a scheme of the program's own. */
 type Open = (url: string) => AnyCache
@@ -29,21 +29,27 @@ export interface Beside {
   readonly isRedacted: boolean
 }
 
-export const open = Effect.fnUntraced(function*(
+/** Reads a URL: to the layer, for a scheme of the program's own, or else the scheme and its options. */
+const readUrl = Effect.fnUntraced(function*(
   given: string,
   beside: Beside
-): Effect.fn.Return<AnyCache, CacheConfigError> {
+): Effect.fn.Return<
+  | { readonly layer: AnyCache; readonly known?: undefined }
+  | { readonly known: Scheme; readonly url: CacheUrl; readonly options: Record<string, unknown> & Format },
+  CacheConfigError
+> {
   // A file often ends with a new line.
   const text = given.trim()
   const scheme = yield* attempt(() => schemeOf(text).toLowerCase())
   if (Object.hasOwn(beside.own, scheme)) {
     yield* ignored(beside, Array.from(beside.variables.keys()), scheme)
-    return yield* attempt(() => {
+    const layer = yield* attempt(() => {
       const layer = beside.own[scheme]!(text)
       const isCache: boolean = Layer.isLayer(layer)
       refuseUnless(isCache, `The scheme "${scheme}" must return a layer, like CacheLayer.memory()`)
       return layer
     })
+    return { layer }
   }
   const { known, unused, url, values } = yield* attempt(() => {
     const known = knownScheme(text, scheme, Object.keys(beside.own))
@@ -61,10 +67,38 @@ export const open = Effect.fnUntraced(function*(
       }`
     )
   }
-  const { compress, format, ...options } = merged(beside.options, nested(values)) as Record<string, unknown> & Format
+  return { known, url, options: merged(beside.options, nested(values)) as Record<string, unknown> & Format }
+})
+
+export const open = Effect.fnUntraced(function*(
+  given: string,
+  beside: Beside
+): Effect.fn.Return<AnyCache, CacheConfigError> {
+  const read = yield* readUrl(given, beside)
+  if (read.known === undefined) return read.layer
+  const { known, options: { compress, format, ...options }, url } = read
   const layer = yield* attemptLater(() => known.open(url, options))
-  const serializer = yield* attemptLater(() => formatted({ compress, format }, scheme === "files"))
+  const serializer = yield* attemptLater(() => formatted({ compress, format }, url.scheme === "files"))
   return serializer === undefined ? layer : Layer.provide(layer, serializer)
+})
+
+/** Opens the store of a URL, without a cache over it. Formats and options of the cache have no effect on a store. */
+export const openStore = Effect.fnUntraced(function*(
+  given: string,
+  options: object
+): Effect.fn.Return<StoreOf, CacheConfigError> {
+  const beside = { own: {}, options, name: undefined, variables: new Map(), isRedacted: true }
+  const read = yield* readUrl(given, beside)
+  if (read.known === undefined || read.known.store === undefined) {
+    return yield* Effect.fail(mistake(
+      `A cache with the URL ${
+        schemeOf(given.trim())
+      }: stores nothing outside the program that uses it: give another URL, like ` +
+        `disk:./cache`
+    ))
+  }
+  const { known, options: merged, url } = read
+  return yield* attemptLater(() => known.store!(url, merged))
 })
 
 const knownScheme = (text: string, scheme: string, own: ReadonlyArray<string>): Scheme => {

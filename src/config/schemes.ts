@@ -1,9 +1,12 @@
 /** The schemes of URLs: the layer that each makes, from the parts of a URL. Modules are imported when it is built. */
+import type * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
+import type * as Scope from "effect/Scope"
 import type { StoreError } from "../CacheError.ts"
 import type * as Caching from "../Caching.ts"
 import { mistake, refuseUnless } from "../internal/options/options.ts"
+import type { Inspection, Store } from "../Store.ts"
 import * as Readings from "./readings.ts"
 import { accountIn, type CacheUrl, decode } from "./url.ts"
 
@@ -17,59 +20,109 @@ export interface Scheme {
   readonly form: string
   readonly options: ReadonlyMap<string, Readings.Reading | "code">
   readonly open: (url: CacheUrl, options: Given) => Made
+  /** The store of the layer. Absent if nothing is stored outside the program. */
+  readonly store?: ((url: CacheUrl, options: Given) => Promise<StoreOf>) | undefined
 }
 
-const scheme = (form: string, readings: Readings.Readings<any>, open: Scheme["open"]): Scheme => ({
-  form,
-  options: Readings.flatten(readings),
-  open
-})
+/** A store that a program can open, and its inspection if it has one of its own. */
+export interface StoreOf {
+  readonly make: Effect.Effect<Store, StoreError, Scope.Scope>
+  readonly inspect?: Effect.Effect<Inspection, StoreError, Scope.Scope>
+}
+
+const scheme = (
+  form: string,
+  readings: Readings.Readings<any>,
+  open: Scheme["open"],
+  store?: Scheme["store"]
+): Scheme => ({ form, options: Readings.flatten(readings), open, store })
+
+/** The options of a layer that its store has too. */
+const ofStore = (options: Given, names: ReadonlyArray<string>): Given =>
+  Object.fromEntries(names.flatMap((name) => options[name] === undefined ? [] : [[name, options[name]]]))
+
+const redisStore = ["prefix", "username", "password", "tls", "connect", "maxValue", "replicas", "coherence"]
+  .concat(["database", "sentinel", "storeTimeout"])
+
+const redisDriver = () => import("#node/drivers/redis/index")
 
 const layers = () => import("../CacheLayer.ts")
 
-const redis = scheme("redis://user@host:6379/0", Readings.redisOptions, async (url, options) => {
-  const { redis } = await layers()
+const serverOf = (url: CacheUrl, options: Given) => {
   // A variable overrides the URL.
   const path = options["database"] === undefined ? url.path : ""
-  return redis({ ...options, url: Redacted.make(`${url.scheme}://${authorityOf(url)}${path}`) })
-})
+  return { ...options, url: Redacted.make(`${url.scheme}://${authorityOf(url)}${path}`) }
+}
 
-const cluster = scheme("redis+cluster://host1:6379,host2:6379", Readings.clusterOptions, async (url, options) => {
+const redis = scheme(
+  "redis://user@host:6379/0",
+  Readings.redisOptions,
+  async (url, options) => (await layers()).redis(serverOf(url, options)),
+  async (url, options) => ({
+    make: (await redisDriver()).RedisStore.make(serverOf(url, ofStore(options, redisStore)))
+  })
+)
+
+const nodesOf = (url: CacheUrl, options: Given) => {
   const { account, hosts } = accountIn(authorityOf(url))
   refuseUnless(/^\/?$/.test(url.path), `The URL of a cluster must end after its hosts: ${cluster.form}`)
-  const { redisCluster } = await layers()
   const [protocol] = url.scheme.split("+")
   const user = account === "" ? "" : `${account}@`
-  return redisCluster({
+  return {
     ...options,
     nodes: hosts.split(",").map((host, i) => Redacted.make(`${protocol}://${i === 0 ? user : ""}${host}`))
-  })
-})
+  }
+}
 
-const sentinel = scheme(
+const cluster: Scheme = scheme(
+  "redis+cluster://host1:6379,host2:6379",
+  Readings.clusterOptions,
+  async (url, options) => (await layers()).redisCluster(nodesOf(url, options)),
+  async (url, options) => ({
+    make: (await redisDriver()).RedisStore.makeCluster(nodesOf(url, ofStore(options, redisStore)))
+  })
+)
+
+const masterOf = (url: CacheUrl, options: Given) => {
+  const { hosts, password, username } = accountIn(authorityOf(url))
+  const name = decode("name of the master", url.path.slice(1))
+  refuseUnless(name !== "", `The URL of Sentinels must name the master in its path: ${sentinel.form}`)
+  const ofUrl = {
+    ...username === "" ? {} : { username: decode("user", username) },
+    ...password === "" ? {} : { password: Redacted.make(decode("password", password)) },
+    ...url.scheme.startsWith("rediss") ? { tls: true } : {}
+  }
+  const watchers = options["sentinel"] as Given | undefined
+  return { ...ofUrl, ...options, sentinel: { ...watchers, name, nodes: hosts.split(",") } }
+}
+
+const sentinel: Scheme = scheme(
   "redis+sentinel://host1:26379,host2:26379/master",
   Readings.sentinelOptions,
+  async (url, options) => (await layers()).redis(masterOf(url, options)),
+  async (url, options) => ({
+    make: (await redisDriver()).RedisStore.make(masterOf(url, ofStore(options, redisStore)))
+  })
+)
+
+const databaseOf = (url: CacheUrl, { sslmode, ...options }: Given) => {
+  const query = sslmode === undefined ? "" : `?sslmode=${String(sslmode)}`
+  return { ...options, url: Redacted.make(`${url.scheme}://${authorityOf(url)}${url.path}${query}`) }
+}
+
+const postgres = scheme(
+  "postgres://user@host:5432/database",
+  Readings.postgresOptions,
+  async (url, options) => (await layers()).postgres(databaseOf(url, options)),
   async (url, options) => {
-    const { hosts, password, username } = accountIn(authorityOf(url))
-    const name = decode("name of the master", url.path.slice(1))
-    refuseUnless(name !== "", `The URL of Sentinels must name the master in its path: ${sentinel.form}`)
-    const { redis } = await layers()
-    const ofUrl = {
-      ...username === "" ? {} : { username: decode("user", username) },
-      ...password === "" ? {} : { password: Redacted.make(decode("password", password)) },
-      ...url.scheme.startsWith("rediss") ? { tls: true } : {}
-    }
-    const watchers = options["sentinel"] as Given | undefined
-    return redis({ ...ofUrl, ...options, sentinel: { ...watchers, name, nodes: hosts.split(",") } })
+    const { PgStore } = await import("../drivers/postgres/index.ts")
+    return { make: PgStore.make(databaseOf(url, ofStore(options, postgresStore))) }
   }
 )
 
-const postgres = scheme("postgres://user@host:5432/database", Readings.postgresOptions, async (url, options) => {
-  const { postgres } = await layers()
-  const { sslmode, ...others } = options
-  const query = sslmode === undefined ? "" : `?sslmode=${String(sslmode)}`
-  return postgres({ ...others, url: Redacted.make(`${url.scheme}://${authorityOf(url)}${url.path}${query}`) })
-})
+const postgresStore = ["sslmode", "schema", "password", "maxConnections", "prepare", "maxValue"]
+
+const folderStore = ["maxSize", "maxValue", "trustFolder"]
 
 /** A new store needs one line here, and the readings of its options. */
 export const schemes: { readonly [scheme: string]: Scheme } = {
@@ -80,12 +133,28 @@ export const schemes: { readonly [scheme: string]: Scheme } = {
   disk: scheme(
     "disk:./cache",
     Readings.diskOptions,
-    async (url, options) => (await layers()).disk({ ...options, directory: folderOf(url) })
+    async (url, options) => (await layers()).disk({ ...options, directory: folderOf(url) }),
+    async (url, options) => {
+      const { SqliteStore } = await import("#node/drivers/sqlite/index")
+      const directory = folderOf(url)
+      return {
+        make: SqliteStore.make({ ...ofStore(options, [...folderStore, "storeTimeout"]), directory }),
+        inspect: SqliteStore.inspect({ ...ofStore(options, ["trustFolder"]), directory })
+      }
+    }
   ),
   files: scheme(
     "files:./cache",
     Readings.filesOptions,
-    async (url, options) => (await layers()).files({ ...options, directory: folderOf(url) })
+    async (url, options) => (await layers()).files({ ...options, directory: folderOf(url) }),
+    async (url, options) => {
+      const { FilesStore } = await import("#node/drivers/files/index")
+      const directory = folderOf(url)
+      return {
+        make: FilesStore.make({ ...ofStore(options, folderStore), directory }),
+        inspect: FilesStore.inspect({ ...ofStore(options, ["trustFolder"]), directory })
+      }
+    }
   ),
   postgres,
   postgresql: postgres,

@@ -44,10 +44,21 @@ const floors = [
     name: "7 (outer surfaces)",
     // Each is a folder that comes with its first file.
     files: /^(http|config|pipeline|cli|inspector)\//,
-    packages: [effect, node, /^@noble\/hashes\//, /^hyparquet(-writer)?$/, /^structured-headers$/],
+    // The parts of the platform package that the command needs are bundled with it.
+    packages: [
+      effect,
+      node,
+      /^@effect\/platform-node\//,
+      /^@noble\/hashes\//,
+      /^hyparquet(-writer)?$/,
+      /^structured-headers$/
+    ],
     // They use modules that a program can use, and those that every option needs.
-    below: /^[A-Z]\w*\.ts$|^(drivers\/\w+\/index|serializers\/\w+)\.ts$|^internal\/((options|defaults)\/|token\.ts$)/,
-    shared: (from, to) => from.split("/")[0] === to.split("/")[0]
+    below:
+      /^[A-Z]\w*\.ts$|^(drivers\/\w+\/index|serializers\/\w+)\.ts$|^internal\/((options|defaults|text)\/|(token|version)\.ts$)/,
+    // The command opens the caches that URLs name.
+    shared: (from, to) =>
+      from.split("/")[0] === to.split("/")[0] || (from.startsWith("cli/") && to === "config/index.ts")
   }
 ]
 

@@ -10,6 +10,7 @@ import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
 import { StoreError } from "../../CacheError.ts"
 import * as OptionsDefaults from "../../internal/defaults/options.ts"
 import { sizesOf, trustOf } from "../../internal/options/folder.ts"
@@ -20,6 +21,7 @@ import { Serializer } from "../../Serializer.ts"
 import * as Store from "../../Store.ts"
 import { absolute } from "../shared/directory.ts"
 import { reasonOf } from "../shared/fileErrors.ts"
+import { requireOwn } from "../shared/folderTrust.ts"
 import { warnOfNetwork } from "../shared/networkFolders.ts"
 import * as Counters from "./counters.ts"
 import * as Entries from "./entries.ts"
@@ -146,6 +148,68 @@ export const make = (options: Options): Effect.Effect<SyncStore, StoreError> => 
  * @since 0.1.0
  */
 export const layer = (options: Options): Layer.Layer<Store.Store, StoreError> => Store.layer(make(options))
+
+/**
+ * Looks at a folder without changing it. A folder that does not exist is not created.
+ *
+ * **When to use**
+ *
+ * Use for tools that list or copy a cache.
+ *
+ * **Example** (Counting the entries of a folder)
+ *
+ * ```ts
+ * import { Effect, Stream } from "effect"
+ * import { Cached, CacheLayer } from "effect-cached"
+ * import { FilesStore } from "effect-cached/files"
+ * import { mkdtempSync } from "node:fs"
+ * import { tmpdir } from "node:os"
+ *
+ * const directory = mkdtempSync(`${tmpdir()}/cache-`)
+ * await Effect.runPromise(Cached.set("answer", 42).pipe(Effect.provide(CacheLayer.files({ directory }))))
+ * const count = Effect.flatMap(FilesStore.inspect({ directory }), ({ entries }) => Stream.runCount(entries()))
+ * await Effect.runPromise(Effect.scoped(count)) // => 1
+ * ```
+ *
+ * @see {@link make} for a store that also writes
+ * @category constructors
+ * @since 0.1.0
+ */
+export const inspect = (
+  options: Pick<Options, "directory" | "trustFolder">
+): Effect.Effect<Store.Inspection, StoreError, Scope.Scope> => {
+  const what = "FilesStore.inspect"
+  refuseUnknown(what, options, ["directory", "trustFolder"])
+  const trustFolder = trustOf(what, options.trustFolder)
+  const directory = absolute(what, options)
+  const attempt = <A>(operation: string, run: () => A) => Effect.try({ try: run, catch: toError(operation) })
+  const opened = attempt("open", () => {
+    const folder = Folder.toRead(directory)
+    requireOwn(directory, trustFolder)
+    return folder
+  })
+  return Effect.map(
+    Effect.acquireRelease(opened, (folder) => Effect.sync(() => Folder.close(folder))),
+    (folder): Store.Inspection => ({
+      get: (id, tags) =>
+        attempt("get", () => {
+          const found = Entries.find(folder, id)
+          const entry = found === Store.Damaged ? undefined : found
+          const versions = tags.map((tag) => Tags.version(folder, tag))
+          return { entry, versions, isDamaged: entry === undefined && Entries.isThere(folder, id) }
+        }),
+      entries: ({ prefix = "" } = {}) =>
+        Stream.suspend(() => {
+          const all = Entries.inspect(folder, prefix)
+          return Stream.paginate(undefined, () =>
+            attempt("scan", () => {
+              const next = all.next()
+              return next.done === true ? [[], Option.none()] : [[next.value], Option.some(undefined)]
+            }))
+        })
+    })
+  )
+}
 
 type SyncStore = ReturnType<typeof Store.makeSync>
 

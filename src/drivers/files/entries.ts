@@ -2,6 +2,7 @@
 import type { Stored } from "../../CacheEntry.ts"
 import { isPage } from "../../internal/store/pageIds.ts"
 import { tooLarge } from "../../internal/store/tooLarge.ts"
+import type { Inspected } from "../../ports/inspection.ts"
 import { Damaged } from "../../ports/storage.ts"
 import type { Scanned } from "../../ports/store.ts"
 import * as Folder from "./folder.ts"
@@ -19,6 +20,13 @@ export interface Entries {
 }
 
 export const get = ({ folder }: Entries, id: string): Stored | typeof Damaged | undefined => {
+  const found = find(folder, id)
+  if (found !== undefined && found !== Damaged) Folder.touch(folder, Name.metadataOf(Name.stemOf(id)))
+  return found
+}
+
+/** Reads an entry without recording its use. */
+export const find = (folder: Folder.Folder, id: string): Stored | typeof Damaged | undefined => {
   const stem = Name.stemOf(id)
   // If another process replaces the entry between the reads of its two files, the second attempt finds the new entry.
   for (let look = 0, seen = ""; look < 2; look++) {
@@ -28,10 +36,7 @@ export const get = ({ folder }: Entries, id: string): Stored | typeof Damaged | 
     if (text !== undefined && metadata === undefined) return Damaged
     if (metadata?.id !== id || metadata.meta.writeId === seen) return undefined
     const payload = Folder.read(folder, metadata.file)
-    if (payload !== undefined && Metadata.fits(metadata, payload)) {
-      Folder.touch(folder, Name.metadataOf(stem))
-      return { meta: metadata.meta, payload }
-    }
+    if (payload !== undefined && Metadata.fits(metadata, payload)) return { meta: metadata.meta, payload }
     seen = metadata.meta.writeId
   }
   return undefined
@@ -76,6 +81,24 @@ export const scan = function*({ folder }: Entries, prefix: string): Generator<Sc
 
 export const size = ({ folder }: Entries): number =>
   stemsOf(folder).filter((stem) => !isPage(Name.textOf(stem) ?? "")).length
+
+/** Whether there is metadata of an id. If no entry can be read then, it is damaged. */
+export const isThere = (folder: Folder.Folder, id: string): boolean =>
+  Folder.stat(folder, Name.metadataOf(Name.stemOf(id))) !== undefined
+
+/** Lists all entries, also those that cannot be read. A payload without metadata is not an entry. */
+export const inspect = function*(folder: Folder.Folder, prefix: string): Generator<Inspected> {
+  for (const file of Folder.names(folder)) {
+    const parsed = Name.parse(file)
+    if (parsed?.isMetadata !== true) continue
+    const { stem } = parsed
+    const id = readMetadata(folder, stem)?.id ?? Name.textOf(stem) ?? stem
+    if (!id.startsWith(prefix)) continue
+    const entry = find(folder, id)
+    if (entry !== undefined && entry !== Damaged) yield { id, entry }
+    else if (Folder.stat(folder, file) !== undefined) yield { id, entry: undefined }
+  }
+}
 
 const readMetadata = (folder: Folder.Folder, stem: string): Metadata.Metadata | undefined =>
   parse(stem, readText(folder, stem))

@@ -63,6 +63,12 @@ export const open = (options: Options): Folder => {
   return self
 }
 
+/** A folder that is only read: nothing is created in it. */
+export const toRead = (directory: string): Folder => {
+  if (!fs.existsSync(path.join(directory, tag.name))) throw new Error(`there is no cache in ${directory}`)
+  return { directory, subfolders: [], owner: "", trustFolder: false, drafts: 0, usedAt: 0, opened: new Set() }
+}
+
 export const close = ({ opened }: Folder): void => {
   for (const dir of opened) dir.closeSync()
   opened.clear()

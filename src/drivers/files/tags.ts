@@ -28,7 +28,9 @@ export const storage = (room: Room.Room): SyncTags => {
   }
 }
 
-const read = ({ folder }: Tags, tag: string): Marker | undefined => {
+export const version = (folder: Folder.Folder, tag: string): string | undefined => read({ folder }, tag)?.version
+
+const read = ({ folder }: Pick<Tags, "folder">, tag: string): Marker | undefined => {
   const { seq, tag: of, version } = Record.read(folder, fileOf(tag)) ?? {}
   return of === tag && typeof version === "string" && /^[0-9a-f]{24}$/.test(version) && Number.isSafeInteger(seq)
     ? { version, seq: seq as number }

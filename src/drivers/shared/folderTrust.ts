@@ -20,7 +20,7 @@ export const makeFolder = (directory: string, trustFolder: boolean): void => {
 }
 
 /** Refuses a path that other users can write to, unless `trustFolder` is set. Does nothing on Windows. */
-const requireOwn = (path: string, trustFolder: boolean): void => {
+export const requireOwn = (path: string, trustFolder: boolean): void => {
   if (trustFolder || process.platform === "win32") return
   const others = othersOf(fs.statSync(path))
   if (others === undefined) return

@@ -25,6 +25,7 @@ import { toMillis } from "../../Ttl.ts"
 import { warnOfNetwork } from "../shared/networkFolders.ts"
 import * as Connection from "./connection.ts"
 import { reasonOf } from "./fault.ts"
+import * as Inspecting from "./inspection.ts"
 import * as Operations from "./operations.ts"
 import { folderOf, type FolderOptions } from "./options.ts"
 import * as Changes from "./tables/changes.ts"
@@ -165,6 +166,44 @@ export const make = (options: Options): Effect.Effect<SyncStore, StoreError, Sco
  * @since 0.1.0
  */
 export const layer = (options: Options): Layer.Layer<Store.Store, StoreError> => Store.layer(make(options))
+
+/**
+ * Looks at a database without changing it, while other programs may use it.
+ *
+ * **When to use**
+ *
+ * Use for tools that list or copy a cache. A folder or a database that does not exist is not created.
+ *
+ * **Details**
+ *
+ * Fails with a `StoreError` if there is no database, and with reason `Corrupt` if it is damaged or another release
+ * wrote it. It is neither repaired nor replaced.
+ *
+ * **Example** (Counting the entries of a folder)
+ *
+ * ```ts
+ * import { Effect, Stream } from "effect"
+ * import { Cached, CacheLayer } from "effect-cached"
+ * import { SqliteStore } from "effect-cached/sqlite"
+ * import { mkdtempSync } from "node:fs"
+ * import { tmpdir } from "node:os"
+ *
+ * const directory = mkdtempSync(`${tmpdir()}/cache-`)
+ * await Effect.runPromise(Cached.set("answer", 42).pipe(Effect.provide(CacheLayer.disk({ directory }))))
+ * const count = Effect.flatMap(SqliteStore.inspect({ directory }), ({ entries }) => Stream.runCount(entries()))
+ * await Effect.runPromise(Effect.scoped(count)) // => 1
+ * ```
+ *
+ * @see {@link make} for a store that also writes
+ * @category constructors
+ * @since 0.1.0
+ */
+export const inspect = (
+  options: Pick<Options, "directory" | "trustFolder">
+): Effect.Effect<Store.Inspection, StoreError, Scope.Scope> => {
+  refuseUnknown("SqliteStore.inspect", options, ["directory", "trustFolder"])
+  return Inspecting.open(folderOf("SqliteStore.inspect", options))
+}
 
 type SyncStore = ReturnType<typeof Store.makeSync>
 

@@ -68,3 +68,6 @@ export const filesMeasured = {
   ofStep: 256,
   oldest: 2048
 }
+
+/** An inspection of a database reads at most about this many bytes at once: 4 MiB. */
+export const inspectedBytes = 4_194_304

@@ -50,6 +50,19 @@ const pointed = (directory: string): number => {
 const newest = (directory: string): number =>
   Math.max(pointed(directory), ...fs.readdirSync(directory).map((name) => numberOf(name) ?? 1))
 
+/** The database file in use, which may not exist. */
+export const fileInUse = (directory: string): string => pathOf(directory, newest(directory))
+
+/** Why a folder has no database that this release can read. */
+export const whatIsIn = (directory: string): string => {
+  const formats = fs.existsSync(directory)
+    ? fs.readdirSync(directory).flatMap((name) => /^cache\.v(\d+)\.\d+\.db$/.exec(name)?.[1] ?? [])
+    : []
+  return formats.length === 0
+    ? `there is no cache in ${directory}`
+    : `the cache in ${directory} has format ${formats[0]}, and this release reads format ${File.format}`
+}
+
 /** Writes the pointer file in place. A half-written number is too low, so higher numbers in file names override it. */
 const point = (directory: string, number: number): void => {
   if (fs.existsSync(pointerOf(directory)) && pointed(directory) >= number) return

@@ -2,7 +2,7 @@
 import * as fs from "node:fs"
 import { DatabaseSync } from "node:sqlite"
 import { fromUtf16, isWellFormed, toUtf16 } from "../../../internal/codec/bytes.ts"
-import { isDamage } from "../fault.ts"
+import { damage, isDamage } from "../fault.ts"
 
 /** The version of the format. It increases with each change to the schema or to how processes find the file in use. */
 export const format = 2
@@ -102,6 +102,20 @@ export const open = (file: string, maxSize: number): DatabaseSync | undefined =>
   } catch (thrown) {
     database.close()
     if (isDamage(thrown)) return undefined
+    throw thrown
+  }
+}
+
+/** Opens a database file of this format for reads only. Throws if it is missing, damaged or of another format. */
+export const openToRead = (file: string): DatabaseSync => {
+  if (wasCut(file)) throw damage(`${file} was truncated`)
+  const database = new DatabaseSync(file, { readOnly: true, timeout: busyMillis })
+  try {
+    const version = pragma(database, "user_version")
+    if (version === format) return database
+    throw damage(`${file} is not a cache of this release: its format is ${version}, not ${format}`)
+  } catch (thrown) {
+    database.close()
     throw thrown
   }
 }

@@ -1,0 +1,159 @@
+/** Opens the cache that an argument names, and says in which state its entries are. */
+import * as Argument from "effect/cli/Argument"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Redacted from "effect/Redacted"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import * as fs from "node:fs"
+import * as path from "node:path"
+import type { Stored } from "../CacheEntry.ts"
+import type { CacheConfigError, StoreError } from "../CacheError.ts"
+import type { Inspected, Inspection, Store } from "../Store.ts"
+import { type Failure, misused } from "./failure.ts"
+
+export const cacheArgument = Argument.String("cache").pipe(
+  Argument.withDescription("A folder, like ./cache, or the URL of a cache, like redis://localhost")
+)
+
+type Opened<A> = Effect.Effect<A, CacheConfigError | StoreError | Failure, Scope.Scope>
+
+const database = /^cache\.v\d+\.\d+\.db$/
+
+/** The URL of a cache. A path without a scheme is a folder, whose content shows by which store it was written. */
+const urlOf = Effect.fnUntraced(function*(given: string) {
+  if (/^[a-z][a-z0-9+.-]+:/i.test(given)) return given
+  const names = yield* Effect.try({
+    try: () => fs.readdirSync(given),
+    catch: (cause) =>
+      (cause as { readonly code?: string }).code === "ENOENT"
+        ? misused(`There is no folder ${given}. To create a cache, write disk:${given} or files:${given}`)
+        : misused(`${given} is not a folder that can be read: ${(cause as Error).message}`)
+  })
+  const folder = given.replaceAll(/[%?#]/g, encodeURIComponent)
+  if (names.some((name) => database.test(name))) return `disk:${folder}`
+  if (names.some((name) => name.endsWith(".meta.json")) || isFiles(given)) return `files:${folder}`
+  return yield* Effect.fail(
+    misused(`There is no cache in ${given}. To create one, write disk:${given} or files:${given}`)
+  )
+})
+
+const isFiles = (folder: string): boolean => {
+  const file = path.join(folder, "CACHEDIR.TAG")
+  return fs.existsSync(file) && fs.readFileSync(file, "utf8").includes("effect-cached")
+}
+
+/** Without `maxSize` in the URL, a command never evicts: the program that owns the cache sets the limit. */
+const options = (url: string): Record<string, unknown> => {
+  const password = process.env["CACHE_PASSWORD"]
+  const ofSentinels = process.env["CACHE_SENTINEL_PASSWORD"]
+  return {
+    storeTimeout: "5 seconds",
+    maxSize: "1 TiB",
+    maxValue: "256 MiB",
+    connect: "required",
+    coherence: "none",
+    ...password === undefined ? {} : { password: Redacted.make(password) },
+    ...ofSentinels === undefined || !url.includes("sentinel:")
+      ? {}
+      : { sentinel: { password: Redacted.make(ofSentinels) } }
+  }
+}
+
+export const inspect = (given: string): Opened<Inspection> =>
+  Effect.gen(function*() {
+    const url = yield* urlOf(given)
+    const { CacheConfig } = yield* Effect.promise(() => import("../config/index.ts"))
+    return yield* CacheConfig.inspect(Redacted.make(url), options(url))
+  })
+
+/** Opens the store, which creates a cache where a URL names one that does not exist. */
+export const open = (given: string): Opened<Store> =>
+  Effect.gen(function*() {
+    const url = yield* urlOf(given)
+    const { CacheConfig } = yield* Effect.promise(() => import("../config/index.ts"))
+    return yield* CacheConfig.store(Redacted.make(url), options(url))
+  })
+
+/** `invalidated`: a tag was invalidated. `damaged`: the entry cannot be read. Both, and `expired`, are never served. */
+export type State = "fresh" | "stale" | "expired" | "invalidated" | "damaged"
+
+export interface Row extends Inspected {
+  readonly state: State
+  /** The tags that were invalidated softly since the entry was written. */
+  readonly staleTags: ReadonlyArray<string>
+}
+
+const noId = "~:none"
+
+const hard = (version: string): string => version.slice(0, 12)
+
+/** Adds the states. The tags are read after the entries, so that an invalidation in between is seen. */
+export const describe = Effect.fnUntraced(function*(
+  { get }: Inspection,
+  found: ReadonlyArray<Inspected>
+): Effect.fn.Return<ReadonlyArray<Row>, StoreError> {
+  const names = new Set<string>()
+  for (const { entry } of found) for (const { tag } of entry?.meta.tags ?? []) names.add(tag)
+  const tags = Array.from(names)
+  const versions = tags.length === 0 ? [] : (yield* get(noId, tags)).versions
+  const current = new Map(tags.map((tag, i) => [tag, versions[i]]))
+  const now = yield* Clock.currentTimeMillis
+  return found.map(({ entry, id }) => ({ id, entry, ...stateOf(entry, current, now) }))
+})
+
+const none: ReadonlyArray<string> = []
+
+const stateOf = (
+  entry: Stored | undefined,
+  current: ReadonlyMap<string, string | undefined>,
+  now: number
+): Pick<Row, "state" | "staleTags"> => {
+  if (entry === undefined) return { state: "damaged", staleTags: none }
+  const { expiresAt, softExpiresAt, tags } = entry.meta
+  if (expiresAt <= now) return { state: "expired", staleTags: none }
+  const changed = tags.filter(({ tag, version }) => current.get(tag) !== version)
+  if (changed.some(({ tag, version }) => hard(current.get(tag) ?? "") !== hard(version))) {
+    return { state: "invalidated", staleTags: none }
+  }
+  return {
+    state: changed.length > 0 || softExpiresAt <= now ? "stale" : "fresh",
+    staleTags: changed.length === 0 ? none : changed.map(({ tag }) => tag)
+  }
+}
+
+/** All entries that begin with a prefix, in groups. */
+export const rows = (inspection: Inspection, prefix = ""): Stream.Stream<ReadonlyArray<Row>, StoreError> =>
+  Stream.mapEffect(Stream.chunks(inspection.entries({ prefix })), (found) => describe(inspection, found))
+
+export const isLive = ({ state }: Row): boolean => state === "fresh" || state === "stale"
+
+/** Whether the entry is a page of a stream, which belongs to another entry. */
+export const isPage = (id: string): boolean => id.startsWith("~:p:")
+
+/** A tag as it is stored: a tag that begins with `~` gets another `~`, because those of classes begin so. */
+export const storedTag = (tag: string): string => tag.startsWith("~") ? `~${tag}` : tag
+
+export const patternOf = Effect.fnUntraced(function*(pattern: string) {
+  const Glob = yield* Effect.promise(() => import("../internal/text/glob.ts"))
+  return yield* Effect.try({ try: () => Glob.make(pattern), catch: (error) => misused((error as Error).message) })
+})
+
+/** Ids that match, at most ten of them, and how many there are. */
+export const matching = Effect.fnUntraced(function*(
+  inspection: Inspection,
+  prefix: string,
+  matches: (row: Row) => boolean
+) {
+  const ids: Array<string> = []
+  let count = 0
+  yield* Stream.runForEach(rows(inspection, prefix), (found) =>
+    Effect.sync(() => {
+      for (const row of found) {
+        if (isPage(row.id) || !matches(row)) continue
+        count++
+        if (ids.length < 10) ids.push(row.id)
+      }
+    }))
+  return { ids, count }
+})

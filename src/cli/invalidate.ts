@@ -1,0 +1,80 @@
+/** `effect-cached invalidate`: makes programs load again. */
+import * as Command from "effect/cli/Command"
+import * as Flag from "effect/cli/Flag"
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import { cacheArgument, inspect, isLive, matching, open, patternOf, type Row, storedTag } from "./cache.ts"
+import { misused } from "./failure.ts"
+import { idsOf } from "./rm.ts"
+import { careful, confirm, entries, json as printJson, print, sample, toggle } from "./terminal.ts"
+
+const some = (name: string, description: string) =>
+  Flag.String(name).pipe(Flag.withDescription(description), Flag.atLeast(0))
+
+export const invalidate = Command.make("invalidate", {
+  cache: cacheArgument,
+  ids: some("key", "The entry of a key, by its id"),
+  tags: some("tag", "All entries with a tag"),
+  classes: some("class", "All entries of a key class, by its name"),
+  pattern: Flag.String("pattern").pipe(
+    Flag.withDescription("All entries whose ids match, like 'user:*'"),
+    Flag.optional
+  ),
+  soft: toggle("soft", "Make entries stale instead of removing them"),
+  ...careful
+}, ({ cache, classes, dryRun, ids, json, pattern, soft, tags, yes }) =>
+  Effect.scoped(Effect.gen(function*() {
+    const names = [...tags.map(storedTag), ...classes.map((name) => `~${name}`)]
+    if (ids.length + names.length === 0 && Option.isNone(pattern)) {
+      return yield* Effect.fail(misused("Say what to invalidate: --key, --tag, --class or --pattern"))
+    }
+    const glob = yield* patternOf(Option.getOrElse(pattern, () => "*"))
+    const matches = ({ id }: Row) => Option.isSome(pattern) && glob.matches(id)
+    const inspection = yield* inspect(cache)
+    const { count, ids: some } = yield* matching(inspection, "", (row) =>
+      isLive(row) && (matches(row) || ids.includes(row.id) || row.entry!.meta.tags.some(({ tag }) =>
+        names.includes(tag)
+      )))
+    const what = `${soft ? "makes" : "removes"} ${entries(count)} of ${cache}${soft ? " stale" : ""}`
+    if (!dryRun) {
+      yield* confirm(`invalidate ${what}.`, sample(some, count), yes)
+      const store = yield* open(cache)
+      const now = yield* Clock.currentTimeMillis
+      const invalidateIds = (ids: ReadonlyArray<string>) =>
+        soft
+          ? Effect.forEach(ids, (id) =>
+            Effect.flatMap(store.get(id, []), ({ entry }) =>
+              entry === undefined ? Effect.void : store.touch(id, {
+                softExpiresAt: Math.min(entry.meta.softExpiresAt, now),
+                expiresAt: entry.meta.expiresAt
+              })), { discard: true })
+          : store.removeMany(ids)
+      if (names.length > 0) {
+        yield* store.invalidateTags(names, soft ? "soft" : "hard")
+      }
+      if (ids.length > 0) {
+        yield* invalidateIds(ids)
+      }
+      if (Option.isSome(pattern)) {
+        yield* Stream.runForEach(idsOf(inspection, glob.prefix, matches), invalidateIds)
+      }
+    }
+    if (json) {
+      return yield* printJson({ count, ids: some, dryRun })
+    }
+    yield* print(dryRun ? `invalidate ${what}\n${sample(some, count)}` : `Invalidated ${entries(count)}\n`)
+  }))).pipe(
+    Command.withDescription(
+      "Invalidates entries by key, tag, key class or pattern, as Cached.invalidate does: other programs drop their copies"
+    ),
+    Command.withShortDescription("Make programs load again"),
+    Command.withExamples([
+      { command: "effect-cached invalidate ./cache --tag users", description: "All entries with a tag" },
+      {
+        command: "effect-cached invalidate ./cache --class User --soft",
+        description: "Make those of a key class stale"
+      }
+    ])
+  )

@@ -1,0 +1,190 @@
+/** The lines of an export, and the writing of entries to another store. */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import type { Meta, Stored } from "../CacheEntry.ts"
+import type { StoreError } from "../CacheError.ts"
+import type { SetRequest, Store } from "../Store.ts"
+import { isPage, type Row } from "./cache.ts"
+import { entries as countOf, jsonLine } from "./terminal.ts"
+import { extensionOf, formatName, isSealed, textOf } from "./values.ts"
+
+/** An entry on its way to another store, with those of its tags that were invalidated softly. */
+export interface Portable {
+  readonly id: string
+  readonly entry: Stored
+  readonly staleTags: ReadonlyArray<string>
+}
+
+export const lineOf = ({ entry, id, staleTags }: Row): string => {
+  const { meta, payload } = entry!
+  const text = textOf(entry!)
+  return jsonLine({
+    id,
+    format: formatName(meta.serializer),
+    meta,
+    staleTags: staleTags.length === 0 ? undefined : staleTags,
+    text,
+    base64: text === undefined
+      ? Buffer.from(payload.buffer, payload.byteOffset, payload.length).toString("base64")
+      : undefined
+  })
+}
+
+/** Reads a line. Throws an error that says what is wrong. */
+export const parseLine = (line: string): Portable => {
+  const parsed = JSON.parse(line) as Record<string, unknown> | null
+  const { base64, id, meta, staleTags = [], text } = parsed ?? {}
+  if (typeof id !== "string" || id === "") throw new Error("it has no id")
+  const payload = typeof text === "string"
+    ? Buffer.from(text)
+    : typeof base64 === "string"
+    ? Buffer.from(base64, "base64")
+    : undefined
+  if (payload === undefined) throw new Error("it has no value, as text or base64")
+  if (!isMeta(meta)) throw new Error("its meta is missing or wrong")
+  if (!Array.isArray(staleTags)) throw new Error("its staleTags must be a list")
+  const { expiresAt, softExpiresAt } = meta
+  const times = { softExpiresAt: softExpiresAt ?? Infinity, expiresAt: expiresAt ?? Infinity }
+  return { id, entry: { meta: { ...meta, ...times }, payload }, staleTags }
+}
+
+const isTime = (given: unknown): boolean => given === null || typeof given === "number"
+
+const isMeta = (given: unknown): given is Meta => {
+  const meta = Object(given) as Record<string, unknown>
+  return typeof meta["createdAt"] === "number" && isTime(meta["softExpiresAt"]) && isTime(meta["expiresAt"]) &&
+    typeof meta["loadMillis"] === "number" && (meta["outcome"] === "success" || meta["outcome"] === "failure") &&
+    /^[0-9a-f]{32}$/.test(String(meta["writeId"])) && Number.isInteger(meta["serializer"]) &&
+    Number(meta["serializer"]) > 0 && Number(meta["serializer"]) < 256 && Array.isArray(meta["tags"]) &&
+    meta["tags"].every((tag) => typeof tag?.tag === "string" && /^[0-9a-f]{24}$/.test(String(tag.version))) &&
+    (meta["etag"] === undefined || typeof meta["etag"] === "string")
+}
+
+/** The numbers of entries that were read, and that were written or left out. */
+interface Tally {
+  read: number
+  written: number
+  /** Entries that the target has already (`--keep`). */
+  kept: number
+  expired: number
+  /** Entries that are larger than the target stores. */
+  tooLarge: number
+  /** Signed and encrypted entries whose tags have other versions in the target, where they would not be read. */
+  sealed: number
+  damaged: number
+}
+
+export const emptyTally = (): Tally => ({
+  read: 0,
+  written: 0,
+  kept: 0,
+  expired: 0,
+  tooLarge: 0,
+  sealed: 0,
+  damaged: 0
+})
+
+const reasons: ReadonlyArray<readonly [keyof Tally, string]> = [
+  ["kept", "were there already"],
+  ["expired", "had expired"],
+  ["tooLarge", "were too large"],
+  ["sealed", "were signed or encrypted for their tags"],
+  ["damaged", "were damaged"]
+]
+
+export const summary = (tally: Tally): string =>
+  `Wrote ${countOf(tally.written)} of ${countOf(tally.read)}\n` +
+  reasons.flatMap(([name, why]) => tally[name] === 0 ? [] : [`  ${countOf(tally[name])} ${why}\n`]).join("")
+
+/** Whether something was left out that the source still serves. */
+export const isPartial = ({ damaged, sealed, tooLarge }: Tally): boolean => damaged + sealed + tooLarge > 0
+
+/** Another soft half of a version: the entry is stale, as it was. */
+const staleHalf = "0".repeat(12)
+
+interface Options {
+  readonly store: Store
+  readonly keep: boolean
+  readonly tally: Tally
+}
+
+/** Writes entries to a store. The last call is `finish`. */
+export const writerTo = (options: Options) => {
+  // A write removes the markers of entries that depend on it, so those that depend on others come last.
+  const later: Array<Portable> = []
+  return {
+    write: (given: ReadonlyArray<Portable>) => {
+      options.tally.read += given.length
+      const now = given.filter((one) => !isDependent(one))
+      if (now.length < given.length) later.push(...given.filter(isDependent))
+      return writeAll(options, now)
+    },
+    finish: Effect.suspend(() => Effect.forEach(inOrder(later), (group) => writeAll(options, group), { discard: true }))
+  }
+}
+
+const dependsOn = ({ entry: { meta } }: Portable): ReadonlyArray<string> =>
+  meta.tags.flatMap(({ tag }) => /^~[=*]/.test(tag) ? [tag] : [])
+
+const isDependent = (one: Portable): boolean => dependsOn(one).length > 0
+
+const tagsOfId = (id: string): ReadonlyArray<string> => [`~=${id}`, `~*${/^[^:]*/.exec(id)![0]}`]
+
+/** Groups in which no entry depends on one of its own or a later group. Circles end in the last one. */
+const inOrder = (all: ReadonlyArray<Portable>): ReadonlyArray<ReadonlyArray<Portable>> => {
+  const groups: Array<ReadonlyArray<Portable>> = []
+  for (let left = all; left.length > 0;) {
+    const waiting = new Set(left.flatMap(({ id }) => tagsOfId(id)))
+    const ready = left.filter((one) => !dependsOn(one).some((tag) => waiting.has(tag)))
+    const group = ready.length === 0 ? left : ready
+    groups.push(group)
+    left = left.filter((one) => !group.includes(one))
+  }
+  return groups
+}
+
+const writeAll = Effect.fnUntraced(function*(
+  { keep, store, tally }: Options,
+  given: ReadonlyArray<Portable>
+): Effect.fn.Return<void, StoreError> {
+  const now = yield* Clock.currentTimeMillis
+  const live = given.filter(({ entry }) => entry.meta.expiresAt > now)
+  tally.expired += given.length - live.length
+  const there = keep && live.length > 0 ? yield* store.getMany(live.map(({ id }) => id)) : []
+  const rows = live.filter((_, i) => there[i] === undefined)
+  tally.kept += live.length - rows.length
+  const tags = Array.from(new Set(rows.flatMap(({ entry }) => entry.meta.tags.map(({ tag }) => tag))))
+  const markers = tags.length === 0 ? [] : (yield* store.markers(tags)).markers
+  const versions = new Map(tags.map((tag, i) => [tag, markers[i]!.version]))
+  const requests = rows.flatMap((row) => requestFor(row, versions) ?? [])
+  tally.sealed += rows.length - requests.length
+  if (requests.length === 0) return
+  yield* Effect.catch(store.setMany(requests), (error) => {
+    if (error.reason !== "TooLarge") return Effect.fail(error)
+    return Effect.forEach(requests, (request) => setOne(store, request, tally), { discard: true })
+  })
+  tally.written += requests.length
+})
+
+const setOne = (store: Store, { entry, id }: SetRequest, tally: Tally) =>
+  Effect.catch(store.set(id, entry), (error) => {
+    if (error.reason !== "TooLarge") return Effect.fail(error)
+    tally.tooLarge++
+    tally.written--
+    return Effect.void
+  })
+
+const requestFor = (
+  { entry, id, staleTags }: Portable,
+  versions: ReadonlyMap<string, string>
+): SetRequest | undefined => {
+  const { meta, payload } = entry
+  const tags = meta.tags.map(({ tag }) => {
+    const version = versions.get(tag)!
+    return { tag, version: staleTags.includes(tag) ? version.slice(0, 12) + staleHalf : version }
+  })
+  const isMoved = tags.some(({ version }, i) => version !== meta.tags[i]!.version)
+  if (isMoved && isSealed(meta.serializer)) return undefined
+  const extension = extensionOf(meta.serializer)
+  return { id, entry: { meta: isMoved ? { ...meta, tags } : meta, payload, ...isPage(id) ? {} : { extension } } }
+}

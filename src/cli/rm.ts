@@ -1,0 +1,68 @@
+/** `effect-cached rm`: removes entries. */
+import * as Argument from "effect/cli/Argument"
+import * as Command from "effect/cli/Command"
+import * as Flag from "effect/cli/Flag"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import type { Inspection } from "../Store.ts"
+import { cacheArgument, inspect, isPage, matching, open, patternOf, type Row, rows } from "./cache.ts"
+import { misused, no } from "./failure.ts"
+import { careful, confirm, entries, json as printJson, print, sample, toggle } from "./terminal.ts"
+
+export const rm = Command.make("rm", {
+  cache: cacheArgument,
+  ids: Argument.String("id").pipe(Argument.withDescription("Ids, as ls --json prints them"), Argument.variadic()),
+  pattern: Flag.String("pattern").pipe(
+    Flag.withDescription("All entries whose ids match, like 'user:*'"),
+    Flag.optional
+  ),
+  all: toggle("all", "All entries, and all counters"),
+  ...careful
+}, ({ all, cache, dryRun, ids, json, pattern, yes }) =>
+  Effect.scoped(Effect.gen(function*() {
+    if (Number(all) + Number(Option.isSome(pattern)) + Number(ids.length > 0) !== 1) {
+      return yield* Effect.fail(misused("Say what to remove: ids, --pattern or --all"))
+    }
+    const glob = yield* patternOf(Option.getOrElse(pattern, () => "*"))
+    const inspection = yield* inspect(cache)
+    const matches = ({ id }: Row) => glob.matches(id)
+    const found = ids.length > 0 ? yield* existing(inspection, ids) : yield* matching(inspection, glob.prefix, matches)
+    const what = `removes ${entries(found.count)} from ${cache}`
+    if (found.count > 0 && !dryRun) {
+      yield* confirm(`rm ${what}.`, sample(found.ids, found.count), yes)
+      const store = yield* open(cache)
+      if (all) yield* store.clear
+      else if (ids.length > 0) yield* store.removeMany(found.ids)
+      else yield* Stream.runForEach(idsOf(inspection, glob.prefix, matches), store.removeMany)
+    }
+    if (json) yield* printJson({ count: found.count, ids: found.ids, dryRun })
+    else {yield* print(
+        `${dryRun ? `rm ${what}\n${sample(found.ids, found.count)}` : `Removed ${entries(found.count)}\n`}`
+      )}
+    if (found.count < ids.length || (found.count === 0 && !all)) yield* Effect.fail(no())
+  }))).pipe(
+    Command.withDescription("Removes entries, after it has said which and has asked. Other programs notice it at once"),
+    Command.withShortDescription("Remove entries"),
+    Command.withExamples([
+      { command: "effect-cached rm ./cache user:1 user:2", description: "Two entries" },
+      { command: "effect-cached rm ./cache --pattern 'user:*' --dry-run", description: "What a pattern would hit" },
+      { command: "effect-cached rm ./cache --all --yes", description: "Everything, in a script" }
+    ])
+  )
+
+const existing = Effect.fnUntraced(function*({ get }: Inspection, given: ReadonlyArray<string>) {
+  const ids: Array<string> = []
+  for (const id of new Set(given)) {
+    const { entry, isDamaged } = yield* get(id, [])
+    if (entry !== undefined || isDamaged === true) ids.push(id)
+  }
+  return { ids, count: ids.length }
+})
+
+/** The ids of the rows that match, in groups. */
+export const idsOf = (inspection: Inspection, prefix: string, matches: (row: Row) => boolean) =>
+  rows(inspection, prefix).pipe(
+    Stream.map((found) => found.filter((row) => !isPage(row.id) && matches(row)).map(({ id }) => id)),
+    Stream.filter((ids) => ids.length > 0)
+  )

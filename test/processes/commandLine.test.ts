@@ -1,0 +1,435 @@
+/** The command `effect-cached`, run as a process. */
+import { afterAll, describe, expect, it } from "@effect/vitest"
+import { Effect, Redacted, Schema } from "effect"
+import { Cached, CacheLayer, Serializer } from "effect-cached"
+import { FilesStore } from "effect-cached/files"
+import * as Compressed from "effect-cached/serializers/Compressed"
+import * as Encrypted from "effect-cached/serializers/Encrypted"
+import { Json } from "effect-cached/serializers/Json"
+import { SqliteStore } from "effect-cached/sqlite"
+import { spawn } from "node:child_process"
+import {
+  existsSync,
+  globSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync
+} from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { DatabaseSync } from "node:sqlite"
+import { outputs } from "../../src/cli/schema.ts"
+import { command, commandPath, layerOf, seed, User } from "../support/command.ts"
+
+const root = mkdtempSync(join(tmpdir(), "effect-cached-command-"))
+afterAll(() => rmSync(root, { recursive: true, force: true }))
+
+let folders = 0
+const folder = (): string => {
+  const directory = join(root, String(folders++))
+  mkdirSync(directory)
+  return directory
+}
+
+const jsonLines = (text: string): ReadonlyArray<any> => text.trim().split("\n").map((line) => JSON.parse(line))
+
+const fits = (name: keyof ReturnType<typeof outputs>, given: unknown): void => {
+  const schema = outputs()[name] as Schema.Codec<unknown, unknown>
+  Schema.decodeUnknownSync(schema, { onExcessProperty: "error" })(given)
+}
+
+/** All files of a folder except those that SQLite adds for every connection, with their sizes and times. */
+const state = (directory: string): ReadonlyArray<string> =>
+  globSync("**/*.*", { cwd: directory }).filter((file) => !/-(shm|wal)$/.test(file)).toSorted().map((file) => {
+    const { mtimeMs, size } = statSync(join(directory, file))
+    return `${file} ${size} ${mtimeMs}`
+  })
+
+const fill = (directory: string, count: number, layer: "disk" | "files" = "disk") =>
+  Cached.setMany(Array.from({ length: count }, (_, i) => [`key:${i}`, { i, text: "x".repeat(50) }] as const)).pipe(
+    Effect.provide(layerOf(layer, directory)),
+    Effect.runPromise
+  )
+
+describe.concurrent("effect-cached", { timeout: 120_000 }, () => {
+  it.each(["disk", "files"] as const)("reads a cache of %s, and leaves it as it is", async (layer) => {
+    const cwd = folder()
+    await seed(join(cwd, "cache"), layer)
+    const before = state(cwd)
+    const ls = jsonLines((await command(["ls", "./cache", "--json"], { cwd })).stdout)
+    expect(ls.map(({ id }) => id).toSorted()).toEqual(["user:1", "user:2", expect.stringMatching(/^~User@/)])
+    for (const line of ls) fits("ls", line)
+    const show = JSON.parse((await command(["show", "./cache", "user:1", "--json"], { cwd })).stdout)
+    expect(show.value).toEqual({ name: "Ada", roles: ["admin"] })
+    fits("show", show)
+    const stats = JSON.parse((await command(["stats", "./cache", "--json"], { cwd })).stdout)
+    expect(stats).toMatchObject({ entries: 3, states: { fresh: 3 } })
+    fits("stats", stats)
+    const verify = JSON.parse((await command(["verify", "./cache", "--json"], { cwd })).stdout)
+    expect(verify).toEqual({ entries: 3, damaged: [] })
+    fits("verify", verify)
+    for (const line of jsonLines((await command(["export", "./cache"], { cwd })).stdout)) fits("export", line)
+    expect(state(cwd)).toEqual(before)
+  })
+
+  it("creates nothing where there is no cache", async () => {
+    const cwd = folder()
+    mkdirSync(join(cwd, "empty"))
+    const reading = ["ls", "show", "stats", "verify", "export", "rm"]
+    for (
+      const [i, cache] of ["./none", "disk:./none", "files:./none", "./empty", "disk:./empty", "files:./empty"]
+        .entries()
+    ) {
+      for (const name of [reading[i]!, reading[(i + 2) % 6]!]) {
+        const { status, stderr } = await command([name, cache, ...name === "show" || name === "rm" ? ["a"] : []], {
+          cwd
+        })
+        expect([1, 2]).toContain(status)
+        expect(stderr).toMatch(/there is no (cache|folder)/i)
+      }
+    }
+    expect(readdirSync(cwd)).toEqual(["empty"])
+    expect(readdirSync(join(cwd, "empty"))).toEqual([])
+  })
+
+  it("answers a wrong usage with a sentence and exit code 2", async () => {
+    const cwd = folder()
+    await seed(join(cwd, "cache"))
+    const wrong = [
+      ["lss", "./cache"],
+      ["ls"],
+      ["ls", "./cache", "--jsn"],
+      ["ls", "./cache", "[z-a]"],
+      ["ls", "memory:"],
+      ["ls", "dsk:./cache"],
+      ["ls", "disk:./cache?capcity=3"],
+      ["rm", "./cache"],
+      ["rm", "./cache", "user:1"],
+      ["invalidate", "./cache", "--tag", "users"],
+      ["show", "./cache", "user:1", "--key", "secret"],
+      ["import", "./cache", "./nothing.ndjson"],
+      ["import", "./cache", "."]
+    ]
+    for (const args of wrong) {
+      const { status, stderr, stdout } = await command(args, { cwd })
+      expect([args, status, stdout]).toEqual([args, 2, ""])
+      expect(stderr).toMatch(/^effect-cached: .{10}/)
+    }
+    expect(jsonLines((await command(["ls", "./cache", "--json"], { cwd })).stdout)).toHaveLength(3)
+  })
+
+  it("removes the chosen entries, and says when there are none", async () => {
+    const cwd = folder()
+    await seed(join(cwd, "cache"))
+    const dry = await command(["rm", "./cache", "--pattern", "user:*", "--dry-run", "--json"], { cwd })
+    expect(JSON.parse(dry.stdout)).toEqual({ count: 2, ids: ["user:1", "user:2"], dryRun: true })
+    expect((await command(["show", "./cache", "user:1"], { cwd })).status).toBe(0)
+    const done = await command(["rm", "./cache", "user:1", "user:1", "--yes", "--json"], { cwd })
+    expect(done.status).toBe(3)
+    expect(JSON.parse(done.stdout)).toEqual({ count: 1, ids: ["user:1"], dryRun: false })
+    fits("rm", JSON.parse(done.stdout))
+    expect((await command(["show", "./cache", "user:1"], { cwd })).status).toBe(3)
+    expect((await command(["rm", "./cache", "--all", "--yes"], { cwd })).stdout).toBe("Removed 2 entries\n")
+    expect((await command(["ls", "./cache", "--json"], { cwd })).stdout).toBe("")
+  })
+
+  it("invalidates by key, tag, class and pattern, and softly", async () => {
+    const cwd = folder()
+    const states = async () =>
+      jsonLines((await command(["ls", "./cache", "--all", "--json"], { cwd })).stdout)
+        .map(({ id, state }) => `${id.replace(/@.*/, "")} ${state}`).toSorted()
+    await seed(join(cwd, "cache"))
+    const soft = await command([
+      "invalidate",
+      "./cache",
+      "--class",
+      "User",
+      "--key",
+      "user:1",
+      "--soft",
+      "--yes",
+      "--json"
+    ], { cwd })
+    fits("invalidate", JSON.parse(soft.stdout))
+    expect(await states()).toEqual(["user:1 stale", "user:2 fresh", "~User stale"])
+    await command(["invalidate", "./cache", "--tag", "users", "--pattern", "*:2", "--yes"], { cwd })
+    expect(await states()).toEqual(["user:1 stale", "~User invalidated"])
+    await command(["invalidate", "./cache", "--key", "user:1", "--yes"], { cwd })
+    expect(await states()).toEqual(["~User invalidated"])
+  })
+
+  it("exports what an import and a migration restore, with its tags", async () => {
+    const cwd = folder()
+    await seed(join(cwd, "cache"), "disk", Json)
+    const reads = (directory: string, layer: "disk" | "files") =>
+      Effect.gen(function*() {
+        const all = [yield* Cached.getOption("user:1"), yield* Cached.getOption(new User({ id: 1 }))].map(
+          (option) => option._tag
+        )
+        yield* Cached.invalidateTag("users")
+        return [...all, yield* Cached.has(new User({ id: 1 }))]
+      }).pipe(
+        Effect.provide(layerOf(layer, directory)),
+        Effect.provideService(Serializer.Serializer, Json),
+        Effect.runPromise
+      )
+    const { stdout } = await command(["export", "./cache"], { cwd })
+    for (const target of ["disk:./copy", "disk:./copy", "files:./readable"]) {
+      const ran = await command(["import", target, "--json"], { cwd, input: stdout })
+      expect(JSON.parse(ran.stdout)).toMatchObject({ read: 3, written: 3 })
+      fits("import", JSON.parse(ran.stdout))
+    }
+    const kept = await command(["import", "./copy", "--keep", "--json"], { cwd, input: stdout })
+    expect(JSON.parse(kept.stdout)).toMatchObject({ read: 3, written: 0, kept: 3 })
+    const migrated = await command(["migrate", "./cache", "files:./moved", "--json"], { cwd })
+    fits("migrate", JSON.parse(migrated.stdout))
+    expect(await reads(join(cwd, "copy"), "disk")).toEqual(["Some", "Some", false])
+    expect(await reads(join(cwd, "readable"), "files")).toEqual(["Some", "Some", false])
+    expect(await reads(join(cwd, "moved"), "files")).toEqual(["Some", "Some", false])
+  })
+
+  it("does not copy what was invalidated, and keeps what is stale stale", async () => {
+    const cwd = folder()
+    await seed(join(cwd, "cache"))
+    await command(["invalidate", "./cache", "--tag", "users", "--soft", "--yes"], { cwd })
+    await command(["migrate", "./cache", "disk:./stale"], { cwd })
+    const stale = jsonLines((await command(["ls", "./stale", "~*", "--json"], { cwd })).stdout)
+    expect(stale.map(({ state }) => state)).toEqual(["stale"])
+    await command(["invalidate", "./cache", "--tag", "users", "--yes"], { cwd })
+    await command(["migrate", "./cache", "disk:./hard"], { cwd })
+    expect((await command(["ls", "./hard", "~*", "--json"], { cwd })).stdout).toBe("")
+  })
+
+  it("stops an import at a line that is no entry, and names it", async () => {
+    const cwd = folder()
+    await seed(join(cwd, "cache"))
+    const lines = (await command(["export", "./cache"], { cwd })).stdout.trim().split("\n")
+    for (const wrong of ["{", "{}", "null", "[1]", lines[1]!.slice(0, 50), `${lines[1]!.slice(0, -1)},"meta":{}}`]) {
+      const { status, stderr } = await command(["import", "disk:./copy"], { cwd, input: `${lines[0]}\n${wrong}` })
+      expect([wrong, status]).toEqual([wrong, 1])
+      expect(stderr).toContain("Line 2 ")
+    }
+    expect(jsonLines((await command(["ls", "./copy", "--json"], { cwd })).stdout)).toHaveLength(1)
+  })
+
+  it("shows compressed and encrypted values, the latter only with their key, and never a secret", async () => {
+    const cwd = folder()
+    const secret = "kJ0vD3X1lqgq0iE5xkQh1E3h4m7yFZ9uQm1r0n8b2cs="
+    const serializer = Encrypted.make(Compressed.make(Json), { keys: { may: Redacted.make(secret) }, current: "may" })
+    const value = { text: "abc".repeat(1000) }
+    const write = (directory: string, serializer: Serializer.Serializer) =>
+      Cached.set("a", value).pipe(
+        Effect.provide(CacheLayer.disk({ directory: join(cwd, directory) })),
+        Effect.provideService(Serializer.Serializer, serializer),
+        Effect.runPromise
+      )
+    await write("compressed", Compressed.make(Json))
+    await write("encrypted", serializer)
+    expect(JSON.parse((await command(["show", "./compressed", "a", "--json"], { cwd })).stdout).value).toEqual(value)
+    const locked = await command(["show", "./encrypted", "a"], { cwd })
+    expect(locked.stdout).toContain("give its key with --key")
+    expect(locked.stdout).not.toContain("abcabc")
+    const env = { MAY: secret, OTHER: secret.replace("kJ", "Jk") }
+    const opened = await command(["show", "./encrypted", "a", "--key", "may=MAY"], { cwd, env })
+    expect(opened.stdout).toContain("abcabc")
+    const wrong = [["may=OTHER"], [`may=${secret}`], [secret], ["may=PATH"]]
+    for (const [key] of wrong) {
+      const { stderr, stdout } = await command(["show", "./encrypted", "a", "--key", key!], { cwd, env })
+      expect(stdout + stderr).not.toContain("abcabc")
+      expect(stdout + stderr).not.toContain(secret.slice(0, 20))
+    }
+    const copied = await command(["migrate", "./encrypted", "disk:./moved", "--json"], { cwd })
+    expect(JSON.parse(copied.stdout)).toMatchObject({ written: 1, sealed: 0 })
+  })
+
+  it("escapes hostile ids and values", async () => {
+    const cwd = folder()
+    const ids = [
+      "\u001b[2J\u001b[31mred",
+      "a\nfresh  1 B  forged",
+      "\u202eright-to-left",
+      "\u009b31m",
+      "x".repeat(10_000),
+      "\u0000"
+    ]
+    await Effect.gen(function*() {
+      const store = yield* SqliteStore.make({ directory: join(cwd, "cache") })
+      for (const id of ids) {
+        const meta = { createdAt: 0, softExpiresAt: Infinity, expiresAt: Infinity, loadMillis: 0 }
+        const rest = { outcome: "success", tags: [], writeId: "0".repeat(32), serializer: 1 } as const
+        yield* store.set(id, { meta: { ...meta, ...rest }, payload: new TextEncoder().encode(JSON.stringify(id)) })
+      }
+    }).pipe(Effect.scoped, Effect.runPromise)
+    for (const args of [["ls"], ["ls", "--json"], ["stats"], ["verify"], ["export"], ["rm", "--all", "--dry-run"]]) {
+      const { stdout } = await command([args[0]!, "./cache", ...args.slice(1)], { cwd })
+      expect(stdout.replaceAll("\n", "")).not.toMatch(/\p{Cc}|\p{Cf}/u)
+    }
+    const { stdout } = await command(["ls", "./cache"], { cwd })
+    expect(stdout.trim().split("\n")).toHaveLength(ids.length + 1)
+    const ls = jsonLines((await command(["ls", "./cache", "--json"], { cwd })).stdout)
+    expect(ls.map(({ id }) => id).toSorted()).toEqual(ids.toSorted())
+    for (const id of ids.slice(0, 4)) {
+      const shown = await command(["show", "./cache", id], { cwd })
+      expect(shown.status).toBe(0)
+      expect(shown.stdout.replaceAll("\n", "")).not.toMatch(/\p{Cc}|\p{Cf}/u)
+    }
+    const copied = await command(["import", "disk:./copy"], {
+      cwd,
+      input: (await command(["export", "./cache"], { cwd })).stdout
+    })
+    expect(copied.stdout).toBe(`Wrote 6 entries of 6 entries\n`)
+  })
+
+  it("names damaged entries, exports the others, and does not replace a damaged database", async () => {
+    const cwd = folder()
+    await seed(join(cwd, "cache"))
+    await seed(join(cwd, "files"), "files")
+    const [file] = globSync("cache/cache.v*.db", { cwd })
+    const database = new DatabaseSync(join(cwd, file!))
+    database.exec("UPDATE entry SET frame = zeroblob(length(frame)) WHERE id = 'user:2'")
+    database.close()
+    const value = globSync("files/user=2~*.json", { cwd }).find((name) => !name.endsWith(".meta.json"))
+    writeFileSync(join(cwd, value!), "{}")
+    for (const cache of ["./cache", "./files"]) {
+      const verify = await command(["verify", cache, "--json"], { cwd })
+      expect([verify.status, JSON.parse(verify.stdout)]).toEqual([3, { entries: 3, damaged: ["user:2"] }])
+      const exported = await command(["export", cache], { cwd })
+      expect([exported.status, jsonLines(exported.stdout).length]).toEqual([3, 2])
+      expect((await command(["show", cache, "user:2"], { cwd })).status).toBe(3)
+      expect((await command(["rm", cache, "user:2", "--yes"], { cwd })).status).toBe(0)
+    }
+    const before = readdirSync(join(cwd, "cache")).filter((name) => name.endsWith(".db"))
+    writeFileSync(join(cwd, file!), "not a database, but a text that is long enough to be read as one".repeat(100))
+    for (const args of [["ls", "./cache"], ["verify", "./cache"], ["rm", "./cache", "--all", "--yes"]]) {
+      const { status, stderr } = await command(args, { cwd })
+      expect([args, status]).toEqual([args, 1])
+      expect(stderr).toMatch(/^effect-cached: .*sqlite/)
+    }
+    expect(readdirSync(join(cwd, "cache")).filter((name) => name.endsWith(".db"))).toEqual(before)
+  })
+
+  it("says that a folder belongs to another release", async () => {
+    const cwd = folder()
+    mkdirSync(join(cwd, "cache"))
+    new DatabaseSync(join(cwd, "cache/cache.v1.1.db")).close()
+    const { status, stderr } = await command(["ls", "./cache"], { cwd })
+    expect(status).toBe(1)
+    expect(stderr).toMatch(/has format 1, and this release reads format \d/)
+    expect(readdirSync(join(cwd, "cache"))).toEqual(["cache.v1.1.db"])
+  })
+
+  it("reads beside a program that holds the write lock, and gives up a write", async () => {
+    const cwd = folder()
+    await seed(join(cwd, "cache"))
+    const [file] = globSync("cache/cache.v*.db", { cwd })
+    const database = new DatabaseSync(join(cwd, file!))
+    database.exec("BEGIN IMMEDIATE")
+    try {
+      expect((await command(["ls", "./cache"], { cwd })).status).toBe(0)
+      const { status, stderr } = await command(["rm", "disk:./cache?storeTimeout=1s", "user:1", "--yes"], { cwd })
+      expect(status).toBe(1)
+      expect(stderr).toMatch(/^effect-cached: .*sqlite/)
+    } finally {
+      database.exec("ROLLBACK")
+      database.close()
+    }
+    expect((await command(["show", "./cache", "user:1"], { cwd })).status).toBe(0)
+  })
+
+  it("does not evict without a limit in the URL", async () => {
+    const cwd = folder()
+    await Cached.setMany(Array.from({ length: 300 }, (_, i) => [`key:${i}`, "x".repeat(10_000)] as const)).pipe(
+      Effect.provide(CacheLayer.disk({ directory: join(cwd, "cache"), maxSize: "100 MiB" })),
+      Effect.runPromise
+    )
+    await command(["rm", "./cache", "key:0", "--yes"], { cwd })
+    expect(jsonLines((await command(["ls", "./cache", "--json"], { cwd })).stdout)).toHaveLength(299)
+  })
+
+  it("ends quietly if the reader of its output does, with whole lines", async () => {
+    const cwd = folder()
+    await fill(join(cwd, "cache"), 5000)
+    const child = spawn(commandPath[0], [...commandPath.slice(1), "export", "./cache"], { cwd })
+    let stderr = ""
+    child.stderr.on("data", (chunk) => stderr += String(chunk))
+    child.stdout.once("data", () => child.stdout.destroy())
+    const status = await new Promise((done) => child.on("close", done))
+    expect([status, stderr]).toEqual([141, ""])
+  })
+
+  it("leaves whole lines after Ctrl-C in an export", async () => {
+    const cwd = folder()
+    await fill(join(cwd, "cache"), 20_000)
+    const child = spawn(commandPath[0], [...commandPath.slice(1), "export", "./cache"], { cwd })
+    let text = ""
+    child.stdout.on("data", (chunk) => {
+      if (text === "") child.kill("SIGINT")
+      text += String(chunk)
+    })
+    expect(await new Promise((done) => child.on("close", done))).toBe(130)
+    expect(text.endsWith("\n")).toBe(true)
+    expect(jsonLines(text).length).toBeLessThan(20_000)
+  })
+
+  it("completes an import that was interrupted, by repeating it", async () => {
+    const cwd = folder()
+    await fill(join(cwd, "cache"), 10_000)
+    writeFileSync(join(cwd, "all.ndjson"), (await command(["export", "./cache"], { cwd })).stdout)
+    const child = spawn(commandPath[0], [...commandPath.slice(1), "import", "disk:./copy", "all.ndjson"], { cwd })
+    const written = () => globSync("copy/*.db-wal", { cwd }).some((file) => statSync(join(cwd, file)).size > 100_000)
+    for (let tries = 0; !written() && tries < 2000; tries++) await new Promise((done) => setTimeout(done, 5))
+    child.kill("SIGKILL")
+    await new Promise((done) => child.on("close", done))
+    const again = await command(["import", "disk:./copy", "all.ndjson", "--json"], { cwd })
+    expect(JSON.parse(again.stdout)).toMatchObject({ read: 10_000, written: 10_000 })
+    expect(JSON.parse((await command(["stats", "./copy", "--json"], { cwd })).stdout).states.fresh).toBe(10_000)
+  })
+
+  it("migrates all that was there when it began, while a program writes", async () => {
+    const cwd = folder()
+    await fill(join(cwd, "cache"), 10_000)
+    const ended = new Set<number | null>()
+    const running = command(["migrate", "./cache", "disk:./copy", "--json"], { cwd }).then(({ status }) =>
+      ended.add(status)
+    )
+    await Effect.gen(function*() {
+      for (let i = 0; ended.size === 0; i++) {
+        yield* Cached.set(`key:${i * 7 % 10_000}`, { i })
+        yield* Cached.set(`new:${i % 1000}`, { i })
+        yield* Effect.sleep(1)
+      }
+    }).pipe(Effect.provide(CacheLayer.disk({ directory: join(cwd, "cache") })), Effect.runPromise)
+    await running
+    expect(Array.from(ended)).toEqual([0])
+    const ids = jsonLines((await command(["ls", "./copy", "key:*", "--json"], { cwd })).stdout).map(({ id }) => id)
+    expect(new Set(ids).size).toBe(10_000)
+  })
+
+  it("has completions, and help without colors for NO_COLOR", async () => {
+    const { stdout } = await command(["--completions", "bash"])
+    expect(stdout).toContain("effect-cached")
+    const help = await command(["ls", "--help"], { env: { NO_COLOR: "1" } })
+    expect(help.stdout).toContain("EXAMPLES")
+    expect(help.stdout).not.toContain("\u001b")
+    const schema = JSON.parse((await command(["schema"])).stdout)
+    expect(Object.keys(schema).toSorted()).toEqual(Object.keys(outputs()).toSorted())
+  })
+})
+
+describe("an inspection of a folder", () => {
+  it.live("reads files while the folder stays as it is", () =>
+    Effect.gen(function*() {
+      const directory = join(folder(), "files")
+      yield* Effect.promise(() => seed(directory, "files"))
+      const before = state(directory)
+      const { get } = yield* FilesStore.inspect({ directory })
+      expect((yield* get("user:1", ["users"])).entry?.meta.outcome).toBe("success")
+      expect(state(directory)).toEqual(before)
+      expect(existsSync(join(directory, "CACHEDIR.TAG")) && readFileSync(join(directory, "CACHEDIR.TAG"), "utf8"))
+        .toContain("effect-cached")
+    }))
+})

@@ -1,0 +1,68 @@
+/** Runs the command `effect-cached` as a process, from its sources. */
+import { Effect, Schema } from "effect"
+import { Cached, CacheKey, CacheLayer, Serializer } from "effect-cached"
+import { spawn } from "node:child_process"
+import { tmpdir } from "node:os"
+import { join, resolve } from "node:path"
+
+const root = resolve(import.meta.dirname, "../..")
+
+/** The program and its first arguments. */
+export const commandPath = [process.execPath, "--conditions=effect-cached-source", `${root}/src/cli/main.ts`] as const
+
+export interface Ran {
+  readonly status: number | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+interface Options {
+  readonly cwd?: string
+  readonly env?: Readonly<Record<string, string>>
+  readonly input?: string
+  readonly path?: ReadonlyArray<string>
+}
+
+/** Runs the command to its end, without a terminal. */
+export const command = (
+  args: ReadonlyArray<string>,
+  { cwd, env, input = "", path = commandPath }: Options = {}
+): Promise<Ran> =>
+  new Promise((done) => {
+    const child = spawn(path[0]!, [...path.slice(1), ...args], {
+      cwd,
+      env: { ...process.env, NODE_OPTIONS: "", NODE_COMPILE_CACHE: join(tmpdir(), "effect-cached-compiled"), ...env }
+    })
+    const ran = { stdout: "", stderr: "" }
+    child.stdout.on("data", (chunk) => ran.stdout += String(chunk))
+    child.stderr.on("data", (chunk) => ran.stderr += String(chunk))
+    child.on("close", (status) => done({ status, ...ran }))
+    child.stdin.on("error", () => {})
+    child.stdin.end(input)
+  })
+
+export class User extends CacheKey.Class<User>()("User", {
+  payload: { id: Schema.Int },
+  success: Schema.Struct({ name: Schema.String }),
+  tags: ["users"]
+}) {}
+
+/** The layer of a folder. */
+export const layerOf = (layer: "disk" | "files", directory: string) =>
+  layer === "disk" ? CacheLayer.disk({ directory }) : CacheLayer.files({ directory })
+
+/** Writes a few entries to a folder. */
+export const seed = (
+  directory: string,
+  layer: "disk" | "files" = "disk",
+  serializer: Serializer.Serializer = Serializer.Serializer.defaultValue()
+): Promise<void> =>
+  Effect.gen(function*() {
+    yield* Cached.set("user:1", { name: "Ada", roles: ["admin"] }, { ttl: "1 hour" })
+    yield* Cached.set("user:2", { name: "Grace" }, { ttl: "2 days" })
+    yield* Cached.set(new User({ id: 1 }), { name: "Ada" }, { ttl: "1 hour" })
+  }).pipe(
+    Effect.provide(layerOf(layer, directory)),
+    Effect.provideService(Serializer.Serializer, serializer),
+    Effect.runPromise
+  )
