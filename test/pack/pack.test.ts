@@ -24,6 +24,7 @@ import { runBlocks } from "../docs/runBlocks.ts"
 import { documented, pathOf, prepare, write } from "../docs/write.ts"
 import { bundlers, measure } from "../size/measure.ts"
 import { compared } from "../size/programs.ts"
+import { seed } from "../support/command.ts"
 
 const root = resolve(import.meta.dirname, "../..")
 const project = realpathSync(mkdtempSync(join(tmpdir(), "effect-cached-pack-")))
@@ -38,13 +39,14 @@ interface Manifest {
   readonly optionalDependencies: Names
   readonly peerDependencies: Names
   readonly engines: Names
+  readonly version: string
   readonly scripts: Names
 }
 
 const folderOf = (name: string): string => name === "effect-cached" ? unpacked : join(root, "node_modules", name)
 
 const manifestOf = (name: string): Manifest => ({
-  ...{ dependencies: {}, optionalDependencies: {}, peerDependencies: {}, engines: {}, scripts: {} },
+  ...{ dependencies: {}, optionalDependencies: {}, peerDependencies: {}, engines: {}, scripts: {}, version: "" },
   ...JSON.parse(readFileSync(join(folderOf(name), "package.json"), "utf8"))
 })
 
@@ -79,7 +81,7 @@ beforeAll(() => {
 const hidden = [
   "**/internal/**/*.ts",
   "{cached,drivers,guard,layers,metrics,ports}/**/*.ts",
-  "{bridges,config,explain,http,pipeline,testing}/!(index).ts"
+  "{bridges,config,explain,cli,http,pipeline,testing}/!(index).ts"
 ]
 
 const specifiers = [
@@ -269,6 +271,55 @@ describe.concurrent("the packed package", { timeout: 300_000 }, () => {
       console.log(await Effect.runPromise(Effect.provide(again, layer())))
     `
     expect(await run("disk.mjs", program)).toEqual({ status: 0, stdout: "kept\n", stderr: "" })
+  })
+})
+
+describe("the command of the packed package", { timeout: 300_000 }, () => {
+  const { bin } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { readonly bin: string }
+  const run = (args: ReadonlyArray<string>) =>
+    spawnSync(process.execPath, [join(unpacked, bin), ...args], {
+      cwd: project,
+      encoding: "utf8",
+      env: { ...process.env, NODE_OPTIONS: "", NODE_DISABLE_COMPILE_CACHE: "1" }
+    })
+
+  it("looks into a cache, and removes from it", async () => {
+    await seed(join(project, "commanded"))
+    const { status, stderr, stdout } = run(["ls", "./commanded"])
+    expect([status, stderr]).toEqual([0, ""])
+    expect(stdout).toMatch(/^STATE .*\n(fresh .*\n){3}$/)
+    expect(run(["show", "./commanded", "user:1"]).stdout).toContain("{ name: 'Ada', roles: [ 'admin' ] }")
+    expect(run(["migrate", "./commanded", "files:./copied"]).stdout).toBe("Wrote 3 entries of 3 entries\n")
+    expect(run(["rm", "./copied", "--all", "--yes"]).stdout).toBe("Removed 3 entries\n")
+    expect(run(["rm", "./commanded", "--all"]).status).toBe(2)
+    expect(run(["--version"]).stdout).toContain(manifestOf("effect-cached").version)
+  })
+
+  it("is one file, which brings what it needs of the platform package", () => {
+    const text = readFileSync(join(unpacked, bin), "utf8")
+    expect(text.startsWith("#!/usr/bin/env node\n")).toBe(true)
+    const imported = Array.from(text.matchAll(/(?:^import .*from |^import |import\()"([^"]+)"/gm), ([, name]) => name!)
+    const expected = /^(node:|effect\/|\.\/(config\/index|serializers\/\w+|CacheError)\.js$)/
+    expect(imported.filter((name) => !expected.test(name))).toEqual([])
+    expect(imported.length).toBeGreaterThan(20)
+  })
+
+  it("shows its help in 1.5 of the time of a process that imports effect/cli", () => {
+    writeFileSync(join(project, "only-cli.mjs"), `import "effect/cli"`)
+    // Time of the processor, because other processes of the machine prolong all else.
+    const report = `process.on("exit", () => console.error(Object.values(process.cpuUsage()).reduce((a, b) => a + b)))`
+    const millisOf = (args: ReadonlyArray<string>): number => {
+      const env = { ...process.env, NODE_OPTIONS: "", NODE_DISABLE_COMPILE_CACHE: "1" }
+      const all = ["--import", `data:text/javascript,${encodeURIComponent(report)}`, ...args]
+      return Number(spawnSync(process.execPath, all, { cwd: project, env, encoding: "utf8" }).stderr) / 1000
+    }
+    const pairs = Array.from(
+      { length: 9 },
+      () => [millisOf([join(unpacked, bin), "--help"]), millisOf(["only-cli.mjs"])]
+    )
+    const [help, only] = [0, 1].map((i) => Math.min(...pairs.map((pair) => pair[i]!)))
+    expect(only).toBeGreaterThan(20)
+    expect(help! / only!).toBeLessThan(1.5)
   })
 })
 

@@ -40,6 +40,7 @@ const over = (database: DatabaseSync): Inspection => {
   const entry = database.prepare("SELECT frame FROM entry WHERE id = ?")
   const marker = database.prepare("SELECT version FROM marker WHERE tag = ?")
   const page = database.prepare("SELECT seq, id, frame FROM entry WHERE seq > ? ORDER BY seq LIMIT 256")
+  page.setReturnArrays(true)
   return {
     get: (id, tags) =>
       attempt("get", () => {
@@ -49,18 +50,21 @@ const over = (database: DatabaseSync): Inspection => {
         return { entry: stored, versions, isDamaged: frame !== undefined && stored === undefined }
       }),
     entries: ({ prefix = "" } = {}) =>
-      Stream.paginate(-Infinity, (after) => attempt("scan", () => pageAfter(page.iterate(after), prefix)))
+      Stream.paginate(
+        -Infinity,
+        (after) => attempt("scan", () => pageAfter(page.iterate(after) as Iterable<any>, prefix))
+      )
   }
 }
 
 type Page = readonly [ReadonlyArray<Inspected>, Option.Option<number>]
 
 /** Reads a page, which ends early after a few megabytes. */
-const pageAfter = (rows: Iterable<Readonly<Record<string, unknown>>>, prefix: string): Page => {
+const pageAfter = (rows: Iterable<readonly [seq: unknown, id: unknown, frame: unknown]>, prefix: string): Page => {
   const found: Array<Inspected> = []
   let bytes = 0
   let last: number | undefined
-  for (const { frame, id: column, seq } of rows) {
+  for (const [seq, column, frame] of rows) {
     last = Number(seq)
     const id = File.fromColumn(column)
     if (!id.startsWith(prefix)) continue

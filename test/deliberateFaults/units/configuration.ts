@@ -11,7 +11,7 @@ export const faults: ReadonlyArray<UnitFault> = [
   },
   {
     name: "a password in a URL is not reported",
-    in: "open",
+    in: "readUrl",
     find: `accountIn(url.authority).password !== ""`,
     replace: `accountIn(url.authority).password === ""`,
     by: "test/config/CacheConfig.test.ts"
