@@ -29,15 +29,15 @@ export interface Beside {
   readonly isRedacted: boolean
 }
 
+type Read =
+  | { readonly layer: AnyCache; readonly known?: undefined }
+  | { readonly known: Scheme; readonly url: CacheUrl; readonly options: Record<string, unknown> & Format }
+
 /** Reads a URL: to the layer, for a scheme of the program's own, or else the scheme and its options. */
 const readUrl = Effect.fnUntraced(function*(
   given: string,
   beside: Beside
-): Effect.fn.Return<
-  | { readonly layer: AnyCache; readonly known?: undefined }
-  | { readonly known: Scheme; readonly url: CacheUrl; readonly options: Record<string, unknown> & Format },
-  CacheConfigError
-> {
+): Effect.fn.Return<Read, CacheConfigError> {
   // A file often ends with a new line.
   const text = given.trim()
   const scheme = yield* attempt(() => schemeOf(text).toLowerCase())
