@@ -1,7 +1,9 @@
 /** Reads rows from files, in bounded memory. */
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Csv from "effect/encoding/Csv"
 import * as Ndjson from "effect/encoding/Ndjson"
+import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import { createReadStream, statSync } from "node:fs"
@@ -68,16 +70,30 @@ const counted = <A, E>(rows: Stream.Stream<A, E>, fail: (error: E, row: number) 
     )
   })
 
-const objectsOnly = (file: string) => (rows: Stream.Stream<unknown, PipelineError>) =>
+/** Converts rows, whole chunks at a time. A row that does not fit fails with its number. */
+const converted = <A>(
+  file: string,
+  rows: Stream.Stream<unknown, PipelineError>,
+  convert: (row: unknown) => Exit.Exit<A, string>
+): Stream.Stream<A, PipelineError> =>
   Stream.suspend(() => {
     let row = 0
-    return Stream.mapEffect(rows, (value) => {
-      row++
-      return typeof value === "object" && value !== null && !Array.isArray(value)
-        ? Effect.succeed(value as Fields)
-        : Effect.fail(content(file, "it is not a JSON object", { row }))
+    return Stream.mapArrayEffect(rows, (some) => {
+      const done: Array<A> = []
+      for (const given of some) {
+        row++
+        const exit = convert(given)
+        if (Exit.isSuccess(exit)) done.push(exit.value)
+        else return Effect.fail(content(file, String(Cause.squash(exit.cause)), { row }))
+      }
+      return Effect.succeed(done as [A, ...Array<A>])
     })
   })
+
+const objectOnly = (value: unknown): Exit.Exit<Fields, string> =>
+  typeof value === "object" && value !== null && !Array.isArray(value)
+    ? Exit.succeed(value as Fields)
+    : Exit.fail("it is not a JSON object")
 
 /** The rows of a Parquet file, one group of rows at a time. */
 const parquetRows = (file: string, position: Position): Stream.Stream<Fields, PipelineError> => {
@@ -142,7 +158,7 @@ const linesOf = (file: string, position: Position) =>
           : "it is not JSON"
         return content(file, problem, { row })
       }),
-    objectsOnly(file)
+    (rows) => converted(file, rows, objectOnly)
   )
 
 /** The JSON form of a cell of a Parquet file. */
@@ -165,19 +181,14 @@ const typedRows = <A>(
       )
     ) as Stream.Stream<A, PipelineError>
   }
-  const decode = Schema.decodeUnknownEffect(Schema.toCodecJson(schema))
-  return Stream.suspend(() => {
-    let row = 0
-    return Stream.mapEffect(plainRows(file, format, position), (fields) => {
-      row++
-      const given = format === "parquet"
-        ? Object.fromEntries(Object.entries(fields).map(([k, v]) => [k, jsonOf(v)]))
-        : fields
-      return Effect.mapError(
-        decode(given) as Effect.Effect<A, Schema.SchemaError>,
-        (error) => content(file, error.message, { row })
-      )
-    })
+  const decode = Schema.decodeUnknownExit(Schema.toCodecJson(schema)) as (
+    row: unknown
+  ) => Exit.Exit<A, Schema.SchemaError>
+  return converted(file, plainRows(file, format, position), (fields) => {
+    const given = format === "parquet"
+      ? Object.fromEntries(Object.entries(fields as Fields).map(([name, value]) => [name, jsonOf(value)]))
+      : fields
+    return Exit.mapError(decode(given), ({ message }) => message)
   })
 }
 

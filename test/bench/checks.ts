@@ -6,6 +6,7 @@ export type Case =
   | "bytes"
   | "many"
   | "bulk"
+  | "pipeline"
   | "stream"
   | "http"
   | "strategies"
@@ -224,6 +225,20 @@ export const checks: ReadonlyArray<Check> = [
     atMost: 1,
     goal: 0.5
   })),
+  {
+    case: "pipeline",
+    title: "A pipeline of 100,000 rows on disk, cold",
+    subject: "Pipeline.run, cold",
+    peer: "Cached.many, cold",
+    atMost: 1.2
+  },
+  {
+    case: "pipeline",
+    title: "The same, all cached",
+    subject: "Pipeline.run, all cached",
+    peer: "by hand, all cached",
+    atMost: 1.3
+  },
   {
     case: "stream",
     title: "A stored stream of 10,000 elements",

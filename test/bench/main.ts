@@ -17,6 +17,7 @@ const sections: Sections = {
   bytes: () => ({ bytes: Run.bytesOfHit() }),
   many: () => ({ many: Run.many(runs) }),
   bulk: () => ({ bulk: Run.bulk(runs) }),
+  pipeline: () => ({ pipeline: Run.pipeline(runs) }),
   stream: () => ({ stream: Run.stream(runs) }),
   http: () => ({ http: Run.http(runs) }),
   strategies: () => ({ strategies: Run.strategies(runs) }),

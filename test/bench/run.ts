@@ -131,6 +131,10 @@ export const bulk = ({ processes }: Runs): ReadonlyArray<Values> => [
   toValues(storagesOfBulk.flatMap((storage) => start("bulk.ts", [storage, processes === 1 ? "1" : "5"])))
 ]
 
+export const pipeline = ({ processes }: Runs): ReadonlyArray<Values> => [
+  toValues(start("pipeline.ts", ["100000", processes === 1 ? "2" : "5"]))
+]
+
 interface Herd {
   readonly loads: ReadonlyArray<Values>
   readonly served: ReadonlyArray<Values>

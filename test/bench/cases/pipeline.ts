@@ -1,0 +1,109 @@
+/**
+ * A pipeline from an NDJSON file to a CSV file over a cache on disk, processor time in
+ * nanoseconds a row: cold beside `Cached.many` on the
+ * same rows, and all cached beside the same steps by hand. `pipeline.ts rows rounds`.
+ */
+import { Effect, Exit, References, Schema } from "effect"
+import { Cached, CacheKey, CacheLayer, Strategy } from "effect-cached"
+import { Pipeline } from "effect-cached/pipeline"
+import { createReadStream, createWriteStream, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { createInterface } from "node:readline"
+import { finished } from "node:stream/promises"
+import { inTurn, print, processorMillis } from "../measure.ts"
+
+const count = Number(process.argv[2] ?? 100_000)
+const rounds = Number(process.argv[3] ?? 3)
+const chunk = 1000
+
+class City extends CacheKey.Class<City>()("City", {
+  payload: { zip: Schema.Int },
+  success: Schema.Struct({ city: Schema.String, area: Schema.Number })
+}) {}
+
+const cities = Cached.many(City, {
+  lookup: (keys) =>
+    Effect.succeed(keys.map(({ zip }) => Exit.succeed({ city: `a city with the number ${zip}`, area: zip / 10 }))),
+  strategy: Strategy.ttl({ ttl: "1 hour" })
+})
+
+const folder = mkdtempSync(join(tmpdir(), "effect-cached-bench-"))
+const input = join(folder, "in.ndjson")
+const rows = Array.from({ length: count }, (_, zip) => ({ zip, name: `row ${zip}` }))
+writeFileSync(input, rows.map((row) => `${JSON.stringify(row)}\n`).join(""))
+
+const pipeline = Pipeline.run({
+  from: input,
+  payload: ({ zip }) => ({ zip: Number(zip) }),
+  through: cities,
+  to: join(folder, "out.csv"),
+  overwrite: true
+})
+
+const chunks = Array.from({ length: Math.ceil(count / chunk) }, (_, i) => rows.slice(i * chunk, (i + 1) * chunk))
+const many = Effect.forEach(chunks, (some) => cities(some.map(({ zip }) => ({ zip }))), {
+  concurrency: 4,
+  discard: true
+})
+
+const byHand = Effect.gen(function*() {
+  const context = yield* Effect.context<never>()
+  const answer = Effect.runPromiseWith(context)
+  yield* Effect.promise(async () => {
+    const out = createWriteStream(join(folder, "by-hand.csv"))
+    out.write("zip,name,city,area\r\n")
+    const calls: Array<Promise<string>> = []
+    const ask = async (some: ReadonlyArray<{ readonly zip: number; readonly name: string }>) => {
+      const exits = await answer(cities(some.map(({ zip }) => ({ zip }))) as Effect.Effect<any>)
+      return some.map(({ name, zip }, i) => {
+        const { area, city } = exits[i].value
+        return `${zip},${name},${city},${area}\r\n`
+      }).join("")
+    }
+    let some: Array<{ zip: number; name: string }> = []
+    for await (const line of createInterface({ input: createReadStream(input) })) {
+      some.push(JSON.parse(line))
+      if (some.length < chunk) continue
+      calls.push(ask(some))
+      some = []
+      if (calls.length === 4) out.write(await calls.shift()!)
+    }
+    calls.push(ask(some))
+    for (const call of calls) out.write(await call)
+    await finished(out.end())
+  })
+})
+
+let caches = 0
+const onDisk = () => CacheLayer.disk({ directory: join(folder, `cache ${caches++}`) })
+
+const perRow = Effect.fnUntraced(function*<E, R>(effect: Effect.Effect<unknown, E, R>) {
+  const start = processorMillis()
+  yield* effect
+  return (processorMillis() - start) * 1e6 / count
+})
+
+const cold = inTurn(
+  { subjects: ["Pipeline.run, cold", "Cached.many, cold"], warmup: 1, rounds },
+  (name) => Effect.provide(perRow(name.startsWith("Pipeline") ? pipeline : many), onDisk())
+)
+
+const cached = Effect.provide(
+  Effect.andThen(
+    many,
+    inTurn(
+      { subjects: ["Pipeline.run, all cached", "by hand, all cached"], warmup: 1, rounds },
+      (name) => perRow(name.startsWith("Pipeline") ? pipeline : byHand)
+    )
+  ),
+  onDisk()
+)
+
+try {
+  const measured = Effect.zipWith(cold, cached, (some, others) => [...some, ...others])
+  // The output is for the numbers.
+  print(await Effect.runPromise(Effect.provideService(measured, References.LogToStderr, true)))
+} finally {
+  rmSync(folder, { recursive: true })
+}
