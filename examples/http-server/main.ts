@@ -1,5 +1,5 @@
 /**
- * A page on a server, behind a cache: a herd, a condition, a purge and an outage, with the `Cache-Status` of each request.
+ * A page behind a cache: a herd, a condition, a purge and an outage, with the `Cache-Status` of each request.
  *
  *     npm run example http-server
  */

@@ -307,7 +307,7 @@ describe("removal", () => {
       expect(status).toBe(503)
     }).pipe(Effect.scoped))
 
-  it.effect("CA-82 · Clear-Site-Data of a request makes the handler load anew, where allowReload says so", () =>
+  it.effect("CA-82 · Clear-Site-Data of a request makes the handler load again, where allowReload says so", () =>
     Effect.gen(function*() {
       let loads = 0
       const data = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: "data", ttl: "1 hour" }))

@@ -19,7 +19,7 @@ type Response = HttpServerResponse.HttpServerResponse
 export type Handler = Effect.Effect<Response, unknown, any>
 
 /** How responses are changed before they are stored. */
-export interface Rules {
+interface Rules {
   /** `Cache-Control` of responses that say nothing about caching. */
   readonly control: ((response: Response) => string | undefined) | undefined
   readonly allowCookies: boolean
