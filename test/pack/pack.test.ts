@@ -80,8 +80,9 @@ beforeAll(() => {
 /** Modules that `exports` does not give to users: internal ones, and the parts of `effect-cached/testing`. */
 const hidden = [
   "**/internal/**/*.ts",
-  "{cached,drivers,guard,layers,metrics,ports}/**/*.ts",
-  "{bridges,config,explain,cli,http,pipeline,testing}/!(index).ts"
+  "{cached,cli,drivers,guard,layers,metrics,ports}/**/*.ts",
+  "{bridges,config,explain,http,pipeline,testing}/!(index).ts",
+  "http/*/**/*.ts"
 ]
 
 const specifiers = [
