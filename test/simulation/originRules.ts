@@ -281,10 +281,10 @@ const checkStale = (self: World, read: Read, origin: Origin, what: string): void
   const elapsed = self.now() - read.begunAt
   if (spec.softTimeout !== undefined && elapsed >= spec.softTimeout) return
   if (spec.timeout !== undefined && elapsed >= spec.timeout) return
+  // A load whose strategy throws when it decides on an entry fails before it begins.
+  if (self.now() < (self.undecided.get(read.id) ?? -Infinity) + 5000) return
   // A refresh that hung in the store is a failure too, and no load was seen of it.
   const slow = self.config.store === "async" || self.config.store === "derived"
-  // A load whose strategy throws when it decides on what the store has fails before it begins.
-  if (slow && self.now() < (self.undecided.get(read.id) ?? -Infinity) + 5000) return
   if (slow && self.now() >= (self.refreshed.get(read.id) ?? Infinity) + self.config.refreshTimeout) return
   const excused = self.loads.some((load) =>
     load.id === read.id && load.exit !== undefined && Exit.isFailure(load.exit) && load.flight !== undefined &&
