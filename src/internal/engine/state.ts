@@ -289,6 +289,8 @@ interface Refreshing {
 /** The holder of one refresh slot: a flight, or all flights of a batch. Ended and detached flights leave the unit. */
 export interface Unit {
   readonly flights: Set<Flight>
+  /** Whether a caller has joined one of its flights, perhaps before the unit was complete. */
+  isPromoted: boolean
 }
 
 export interface Request<out A = unknown, out E = unknown> extends Effect.Effect<A, E, any> {

@@ -338,5 +338,12 @@ export const faults: ReadonlyArray<UnitFault> = [
     find: "if (end === expiresAt) return",
     replace: "entry.softExpiresAt = moved(softExpiresAt, softTtl)",
     by: "test/internal/engine/memory/entry.test.ts"
+  },
+  {
+    name: "a bulk refresh that a caller joins before its list is complete waits for a slot",
+    in: "offer",
+    find: "if (unit.isPromoted) {",
+    replace: "if (unit.isPromoted && unit.flights.size === 0) {",
+    by: "test/internal/engine/promotedUnits.test.ts"
   }
 ]

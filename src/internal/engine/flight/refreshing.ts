@@ -15,7 +15,7 @@ import { makeFlight } from "./flight.ts"
 import { isKeptAlive, keepAlive } from "./waitUntil.ts"
 import { startLater } from "./work.ts"
 
-export const makeUnit = (): Unit => ({ flights: new Set() })
+export const makeUnit = (): Unit => ({ flights: new Set(), isPromoted: false })
 
 interface RefreshOptions {
   readonly starter: ReadContext
@@ -67,6 +67,11 @@ const askedAgain = ({ refreshing: { queue } }: Flights, { unit }: Flight): void 
 export const offer = (self: Flights, unit: Unit, dispatcher?: SchedulerDispatcher): void => {
   if (unit.flights.size === 0) return
   if (self.isPrivate) return handOver(self, unit)
+  // The caller must not wait for a slot: its flight may need the others of the unit, as in a bulk call.
+  if (unit.isPromoted) {
+    for (const flight of unit.flights) if (flight.phase === "Queued") startLater(self, flight, dispatcher)
+    return
+  }
   const { queue } = self.refreshing
   queue.add(unit)
   takeSlots(self, dispatcher)
@@ -107,6 +112,7 @@ const newestOf = (queue: ReadonlySet<Unit>): Unit => {
 /** Dequeues a refresh that a caller has joined. Returns the flights of its unit, which then start without a slot. */
 export const promote = (self: Flights, { unit }: Flight): Iterable<Flight> => {
   if (unit === undefined) return []
+  unit.isPromoted = true
   self.refreshing.queue.delete(unit)
   return Array.from(unit.flights)
 }

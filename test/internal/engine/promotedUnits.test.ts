@@ -1,0 +1,45 @@
+/** A caller that joins a refresh of a bulk call while its list is still read waits for no slot. */
+import { afterAll, beforeAll, expect, it } from "@effect/vitest"
+import { Effect, Exit, Fiber, Schema } from "effect"
+import { Cached, CacheKey, CacheLayer, Strategy } from "effect-cached"
+import { TestClock } from "effect/testing"
+import { turns } from "../../../src/internal/time/turns.ts"
+import { settle, start } from "../../support/caches.ts"
+
+const usual = { ...turns }
+beforeAll(() => void Object.assign(turns, { steps: 1, millis: 0 }))
+afterAll(() => void Object.assign(turns, usual))
+
+class Thing extends CacheKey.Class<Thing>()("Thing", { payload: { id: Schema.String }, success: Schema.Int }) {}
+
+const refreshAhead = Strategy.refreshAhead({ ttl: "1 hour", refreshAfter: "1 minute" })
+
+it.effect.each(Array.from({ length: 12 }, (_, yields) => [yields] as const))(
+  "P4 · however far the list has been read (%i turns)",
+  ([yields]) =>
+    Effect.gen(function*() {
+      let calls = 0
+      const many = Cached.many(Thing, {
+        lookup: (keys) => Effect.sync(() => keys.map(() => Exit.succeed(++calls))),
+        strategy: refreshAhead
+      })
+      let isBusy = false
+      const busy = Effect.suspend(() => isBusy ? Effect.never : Effect.succeed(0)).pipe(
+        Cached.withStrategy({ key: "busy", strategy: refreshAhead })
+      )
+      const things = ["a", "b", "c"].map((id) => ({ id }))
+      yield* busy
+      yield* many(things)
+      isBusy = true
+      yield* TestClock.adjust("2 minutes")
+      // Takes the only slot of refreshes.
+      yield* busy
+      yield* settle
+      const reading = yield* start(many(things))
+      for (let i = 0; i < yields; i++) yield* Effect.yieldNow
+      const reader = yield* start(Effect.succeed(-1).pipe(Cached.ttl({ key: new Thing({ id: "a" }), ttl: "1 second" })))
+      yield* settle
+      yield* Fiber.join(reading)
+      expect(reader.pollUnsafe()).toMatchObject({ _tag: "Success" })
+    }).pipe(Effect.provide(CacheLayer.memory({ refresh: { concurrency: 1 } })))
+)
