@@ -20,6 +20,9 @@ export const knownIds = 1024
 /** The maximum number of ids that wait for `retryAfter` before they are loaded again. */
 export const throttledIds = 10_000
 
+/** From this many keys on, the lookup of a bulk call begins in a turn of its own. */
+export const longCall = 4096
+
 /** The entries that are remembered because a change of them was reported, to count those that had not changed. */
 export const toldIds = 1000
 

@@ -8,7 +8,7 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import { CurrentLogAnnotations } from "effect/References"
 import type { SchedulerDispatcher } from "effect/Scheduler"
-import { chunk, waves } from "../../defaults/bounds.ts"
+import { longCall, waves } from "../../defaults/bounds.ts"
 import * as Turns from "../../time/turns.ts"
 import { forEachWave } from "../../time/waves.ts"
 import { recordShared } from "../derived/recorder.ts"
@@ -301,7 +301,7 @@ const lookup = (self: State, call: Call): Effect.Effect<BatchAnswers, unknown, a
   // If all flights have left before the call begins, the user's lookup does not run.
   const calling = Effect.suspend(() => call.waiting === 0 ? Effect.interrupt : tries)
   // The turn that has listed many keys may be used up already.
-  const inTurn = keys.length > chunk ? Effect.andThen(Effect.yieldNow, calling) : calling
+  const inTurn = keys.length >= longCall ? Effect.andThen(Effect.yieldNow, calling) : calling
   return checked(keys, Effect.withFiber((fiber) => inScope(fiber, inTurn, (_, exit) => onRelease(exit), undefined)))
 }
 
