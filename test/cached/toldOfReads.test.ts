@@ -61,6 +61,34 @@ describe("a store that reports changes of reads only", () => {
       expect((yield* Cached.stats).size).toBe(0)
     }).pipe(Effect.provide(over((store) => ({ remove: (id) => Effect.delay(store.remove(id), "100 millis") })))))
 
+  it.effect("the reported changes of entries that had not changed are counted", () =>
+    Effect.gen(function*() {
+      const changes = yield* Queue.make<Store.Change>()
+      yield* Queue.offer(changes, { _tag: "Coherent" })
+      let store!: Store.Store
+      const read = Effect.succeed(1).pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+      const layer = over((given) => {
+        store = given
+        return { changes: Stream.fromQueue(changes) }
+      })
+      yield* Effect.gen(function*() {
+        const told = Effect.andThen(Queue.offer(changes, { _tag: "Changed", id: "k" }), TestClock.adjust("1 second"))
+        const counted = Effect.map(Cached.stats, ({ toldUnchanged }) => toldUnchanged)
+        yield* TestClock.adjust("1 second")
+        yield* read
+        yield* told
+        yield* read
+        expect(yield* counted).toBe(1)
+        yield* store.remove("k")
+        yield* told
+        yield* read
+        yield* told
+        yield* Cached.set("k", 2)
+        yield* read
+        expect(yield* counted).toBe(1)
+      }).pipe(Effect.provide(layer))
+    }))
+
   it.effect("P2 · a value is trusted shortly if its id changed before its load began, and it could not be stored", () =>
     Effect.gen(function*() {
       const changes = yield* Queue.make<Store.Change>()
