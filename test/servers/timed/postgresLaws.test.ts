@@ -11,26 +11,27 @@ import { freshSchema, isPostgresMissing, type Server, startPostgres } from "../.
 const timeout = 120_000
 
 describe.skipIf(isPostgresMissing())("PostgreSQL", () => {
-  describe.concurrent("CA-07 · AI-01 · a server", () => {
-    let server: Server
-    beforeAll(async () => {
-      server = await startPostgres()
-    })
-    afterAll(() => server.end())
+  let server: Server
+  beforeAll(async () => {
+    server = await startPostgres()
+  })
+  afterAll(() => server.end())
 
-    /** Each process has a client of its own. */
-    const over = <A, E, R>(make: Effect.Effect<A, E, R | SqlClient.SqlClient>) =>
-      Effect.suspend(() =>
-        Effect.flatMap(
-          Layer.build(PgClient.layer({ url: Redacted.make(server.url), maxConnections: 3 })),
-          (context) =>
-            Effect.provideContext(make, context as Context.Context<any>) as Effect.Effect<
-              A,
-              E,
-              Exclude<R, SqlClient.SqlClient>
-            >
-        )
+  /** Each process has a client of its own. */
+  const over = <A, E, R>(make: Effect.Effect<A, E, R | SqlClient.SqlClient>) =>
+    Effect.suspend(() =>
+      Effect.flatMap(
+        Layer.build(PgClient.layer({ url: Redacted.make(server.url), maxConnections: 3 })),
+        (context) =>
+          Effect.provideContext(make, context as Context.Context<any>) as Effect.Effect<
+            A,
+            E,
+            Exclude<R, SqlClient.SqlClient>
+          >
       )
+    )
+
+  describe.concurrent("CA-07 · AI-01 · a server", () => {
     const make = Effect.suspend(() => over(SqlStore.make({ schema: freshSchema() })))
     for (const law of [...storeLaws(make), endedRemovals(make)]) it.live(law.name, () => law.run, timeout)
     const two = Effect.suspend(() => {
@@ -40,10 +41,14 @@ describe.skipIf(isPostgresMissing())("PostgreSQL", () => {
     for (const law of sharedStoreLaws(two)) it.live(`shared: ${law.name}`, () => law.run, timeout)
     const reopened = Effect.sync(() => ({ open: over(SqlStore.make({ schema: freshSchema() })) }))
     for (const law of lastingStoreLaws(reopened)) it.live(`opened again: ${law.name}`, () => law.run, timeout)
+  })
+
+  // Leases are renewed in time only if the other laws do not keep the server busy.
+  describe.concurrent("locks", () => {
     const locks = Effect.suspend(() => {
       const one = over(SqlLock.make({ schema: freshSchema() }))
       return Effect.all([one, one])
     })
-    for (const law of lockLaws(locks)) it.live(`locks: ${law.name}`, () => law.run, timeout)
+    for (const law of lockLaws(locks)) it.live(law.name, () => law.run, timeout)
   })
 })
