@@ -49,7 +49,7 @@ export interface RoutedOptions<D extends AnyCache = AnyCache, C extends AnyCache
  *   another route, or a tag, because it could not undo that. It reads entries of other routes as they are.
  * - `Cached.resize` and `Cached.curve` die with a `CacheConfigError`. So does a layer that has `CacheMetrics.layer`
  *   around this one, or `withDisabled` inside it: measure each cache, and disable operations for all.
- * - The options `strategy` and `copy` are those of `default`, for all routes.
+ * - The options `strategy` and `copy` of each cache apply to its own keys.
  *
  * **Example** (Keeping weather reports apart)
  *
