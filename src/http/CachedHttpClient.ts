@@ -13,21 +13,13 @@ import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import { Caching } from "../Caching.ts"
 import { http } from "../internal/defaults/options.ts"
-import {
-  checkOptions,
-  type Checks,
-  isListOfText,
-  optional,
-  positiveCount,
-  refuseUnless,
-  within
-} from "../internal/options/options.ts"
-import { sizeAboveZero, type SizeInput } from "../internal/options/size.ts"
+import { checkOptions, type Checks, optional, refuseUnless, within } from "../internal/options/options.ts"
+import type { SizeInput } from "../internal/options/size.ts"
 import * as Token from "../internal/token.ts"
 import type * as Ttl from "../Ttl.ts"
-import { toMillis } from "../Ttl.ts"
 import type { Client } from "./client/call.ts"
 import { execute } from "./client/execute.ts"
+import * as Parts from "./client/options.ts"
 
 /**
  * The options of `layer` and `wrap`.
@@ -75,13 +67,7 @@ const checks: Checks<Options> = {
     )
   }),
   secret: optional((secret) => refuseUnless(Redacted.isRedacted(secret), "secret must be Redacted: use Redacted.make")),
-  tags: optional((tags) => refuseUnless(typeof tags === "function", "tags must be a function of request and response")),
-  targets: optional((targets) =>
-    refuseUnless(isListOfText(targets), "targets must be a list of field names, such as [\"CDN-Cache-Control\"]")
-  ),
-  maxBody: optional((maxBody) => void sizeAboveZero("maxBody", maxBody)),
-  maxVariants: positiveCount("maxVariants"),
-  keep: optional((keep) => refuseUnless(toMillis(keep, "keep") >= 0, "keep must not be negative"))
+  ...Parts.checks
 }
 
 const name = "CachedHttpClient"
@@ -180,27 +166,20 @@ type Make = (client: HttpClient.HttpClient, caching: Caching["Service"], tokens:
 
 const parse = (options: Options): Make => {
   within(name, () => checkOptions("it", options, checks))
-  const { keep, maxBody, maxVariants = http.maxVariants, mode, partition, secret, tags = noTags, targets = [] } =
-    options
+  const { mode, partition, secret } = options
   return (client, caching, tokens) => ({
+    ...Parts.parse(options),
     client,
     caching,
-    mode,
-    failedAs: undefined,
-    partition: mode === "shared" ? noPartition : partition ?? digests(secret, tokens),
-    tags,
-    targets: targets.map((target) => target.toLowerCase()),
-    maxVariants,
-    maxBody: maxBody === undefined ? http.maxBody : sizeAboveZero("maxBody", maxBody),
-    keepMillis: keep === undefined ? http.keepMillis : toMillis(keep, "keep"),
     tokens,
-    arriving: new Map(),
-    unshared: new Map(),
-    loading: new Set()
+    mode,
+    scope: mode,
+    failedAs: undefined,
+    storesImplicitly: true,
+    storesCookies: true,
+    partition: mode === "shared" ? noPartition : partition ?? digests(secret, tokens)
   })
 }
-
-const noTags = (): ReadonlyArray<string> => []
 
 const noPartition = (): string => ""
 

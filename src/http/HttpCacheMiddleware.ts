@@ -14,27 +14,19 @@ import * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import * as Cached from "../Cached.ts"
 import { Caching } from "../Caching.ts"
-import { http } from "../internal/defaults/options.ts"
-import {
-  checkOptions,
-  type Checks,
-  isListOfText,
-  optional,
-  positiveCount,
-  refuseUnless,
-  within
-} from "../internal/options/options.ts"
-import { sizeAboveZero, type SizeInput } from "../internal/options/size.ts"
+import { checkOptions, type Checks, isListOfText, optional, refuseUnless, within } from "../internal/options/options.ts"
+import type { SizeInput } from "../internal/options/size.ts"
 import * as Token from "../internal/token.ts"
 import type * as Ttl from "../Ttl.ts"
-import { toMillis } from "../Ttl.ts"
 import type { Client } from "./client/call.ts"
 import { execute } from "./client/execute.ts"
-import { bytesIn } from "./client/response.ts"
-import { isSafe } from "./rules/invalidation.ts"
+import * as Parts from "./client/options.ts"
+import { bodyOf, bytesIn } from "./client/response.ts"
+import { clearsCache } from "./rules/invalidation.ts"
 import { asHandled, clientOf, type Handler, originalOf } from "./server/handled.ts"
 import { purged } from "./server/purge.ts"
 import { tagsOf, withoutTags } from "./server/tags.ts"
+import { urlOf } from "./server/url.ts"
 
 type Request = HttpServerRequest.HttpServerRequest
 
@@ -45,8 +37,9 @@ type Request = HttpServerRequest.HttpServerRequest
  */
 export interface Options {
   /**
-   * `Cache-Control` of the responses that say nothing about caching: a value, or a function of the response.
-   * @default none: only what says so is stored
+   * `Cache-Control` of the responses that say nothing about caching: a value, or a function of the response. It holds
+   * for requests without `Authorization` and `Cookie`, and their responses reach no requests with these.
+   * @default none: such responses are not stored
    */
   readonly cacheControl?: string | ((response: HttpServerResponse.HttpServerResponse) => string | undefined) | undefined
   /**
@@ -106,13 +99,7 @@ const checks: Checks<Options> = {
   allowReload: optional((allow) =>
     refuseUnless(typeof allow === "function", "allowReload must be a function from a request to true or false")
   ),
-  tags: optional((tags) => refuseUnless(typeof tags === "function", "tags must be a function of request and response")),
-  targets: optional((targets) =>
-    refuseUnless(isListOfText(targets), "targets must be a list of field names, such as [\"CDN-Cache-Control\"]")
-  ),
-  maxBody: optional((maxBody) => void sizeAboveZero("maxBody", maxBody)),
-  maxVariants: positiveCount("maxVariants"),
-  keep: optional((keep) => refuseUnless(toMillis(keep, "keep") >= 0, "keep must not be negative"))
+  ...Parts.checks
 }
 
 /**
@@ -129,7 +116,8 @@ const checks: Checks<Options> = {
  * - All requests of a resource that run at the same time wait for one run of the handler.
  * - A response without `ETag` gets one of its body. A request that has the version already gets `304` without a body.
  * - `stale-while-revalidate` and `stale-if-error` are obeyed, the latter also if the handler fails.
- * - Never stored: responses with cookies, event streams, and those of requests with `Authorization` that do not say so.
+ * - Never stored: responses that say nothing, responses with cookies, event streams, and responses to `Authorization`
+ *   that do not permit it.
  * - The key is the scheme, the host, the path, the query and what `Vary` names. Handlers do not see other fields that
  *   could steer a stored response, such as `X-Forwarded-Host`: put `HttpMiddleware.xForwardedHeaders` around this one.
  *
@@ -239,7 +227,8 @@ export interface PurgeOptions {
  * **Details**
  *
  * - The request names them in its query, `?url=…&tag=…&group=…`, each as often as needed, or as JSON: `{ "urls": […],
- *   "tags": […], "groups": […], "soft": true }`. URLs are complete, and so are groups: `https://example.com group`.
+ *   "tags": […], "groups": […], "soft": true }`. URLs are complete, without the parameters that `ignoreQuery` leaves
+ *   out, and so are groups: `https://example.com group`.
  * - It is answered with `204` when the store has acknowledged the removal, and with `503` if it has not.
  * - With `soft`, the responses become stale, and a failing handler may still be answered by them.
  * - A request without the secret gets `401`. The secret is compared in constant time.
@@ -288,21 +277,18 @@ export const purge = (options: PurgeOptions): Layer.Layer<never, never, HttpRout
 }
 
 const clientFor = (options: Options, caching: Caching["Service"], tokens: Token.Tokens): Omit<Client, "client"> => {
-  const { keep, maxBody, maxVariants = http.maxVariants, tags, targets = [] } = options
+  const parts = Parts.parse(options)
   return {
+    ...parts,
     caching,
-    mode: "shared",
-    failedAs: 500,
-    partition: () => "",
-    tags: (request, response) => [...tagsOf(response.headers), ...tags?.(request, response) ?? []],
-    targets: targets.map((target) => target.toLowerCase()),
-    maxVariants,
-    maxBody: maxBody === undefined ? http.maxBody : sizeAboveZero("maxBody", maxBody),
-    keepMillis: keep === undefined ? http.keepMillis : toMillis(keep, "keep"),
     tokens,
-    arriving: new Map(),
-    unshared: new Map(),
-    loading: new Set()
+    mode: "shared",
+    scope: "server",
+    failedAs: 500,
+    storesImplicitly: false,
+    storesCookies: options.allowCookies === true,
+    partition: () => "",
+    tags: (request, response) => [...tagsOf(response.headers), ...parts.tags(request, response)]
   }
 }
 
@@ -313,43 +299,26 @@ type Answer = (
 ) => Effect.Effect<HttpServerResponse.HttpServerResponse, unknown, any>
 
 const answerWith = (options: Options): Answer => {
-  const { allowCookies = false, allowReload, cacheControl, hosts, requestDirectives = true } = options
+  const { allowReload, cacheControl, hosts, requestDirectives = true } = options
   const control = typeof cacheControl === "string" ? () => cacheControl : cacheControl
   const allowed = hosts && new Set(hosts.map((host) => host.toLowerCase()))
-  const rules = { allowCookies, control }
   const keyed = keyOf(options)
   return (self, handler, request) => {
     const url = urlOf(request)
     if (url === undefined || allowed?.has(url.host) === false) return handler
     const { headers, method } = request
-    if (isSafe(method) && allowReload !== undefined && clears(headers) && allowReload(request)) {
-      return Cached.invalidateFurther(handler)
-    }
+    const reloads = allowReload !== undefined && clearsCache(headers) && allowReload(request)
+    const heard = requestDirectives ? headers : Headers.removeMany(headers, ["cache-control", "pragma"])
     const asked = HttpClientRequest.make(method as "GET")(keyed(url), {
-      headers: requestDirectives ? headers : Headers.removeMany(headers, ["cache-control", "pragma"])
+      headers: reloads ? Headers.set(heard, "cache-control", "no-cache") : heard
     })
-    const client = clientOf(handler, request, rules)
+    const client = clientOf(reloads ? Cached.invalidateFurther(handler) : handler, request, control)
     return Effect.provideService(execute({ ...self, client }, asked), Caching, self.caching).pipe(
       Effect.map(toServer),
       Effect.catchTag("HttpClientError", asHandled)
     )
   }
 }
-
-/** The URL as it was asked for, because routers cut prefixes off. The request of a `fetch` handler has no `host`. */
-const urlOf = (request: Request): URL | undefined => {
-  const { headers, originalUrl, protocol } = request
-  try {
-    const asked = /^https?:/i.test(originalUrl) ? new URL(originalUrl) : undefined
-    const scheme = protocol ?? asked?.protocol.slice(0, -1) ?? "http"
-    const path = asked === undefined ? originalUrl : asked.pathname + asked.search
-    return new URL(`.${path}`, `${scheme}://${headers["host"] ?? asked?.host ?? "localhost"}`)
-  } catch {
-    return undefined
-  }
-}
-
-const clears = (headers: Headers.Headers): boolean => /"(cache|\*)"/.test(headers["clear-site-data"] ?? "")
 
 const keyOf = ({ ignoreQuery = false, sortQuery = false }: Options) => (url: URL): URL => {
   if (ignoreQuery === true) url.search = ""
@@ -359,17 +328,20 @@ const keyOf = ({ ignoreQuery = false, sortQuery = false }: Options) => (url: URL
 }
 
 const toServer = (response: HttpClientResponse): HttpServerResponse.HttpServerResponse => {
-  const headers = withoutTags(response.headers)
   const original = originalOf(response)
-  if (original !== undefined) return withHeaders(original, headers)
-  const parts = { status: response.status, headers, cookies: response.cookies }
+  if (original !== undefined) {
+    const cacheStatus = response.headers["cache-status"]
+    return withoutTags(
+      cacheStatus === undefined ? original : HttpServerResponse.setHeader(original, "cache-status", cacheStatus)
+    )
+  }
+  const parts = { status: response.status, headers: response.headers, cookies: response.cookies }
   const bytes = bytesIn(response)
-  if (bytes === undefined) return withHeaders(HttpServerResponse.fromClientResponse(response), headers)
-  return bytes.length === 0 ? HttpServerResponse.empty(parts) : HttpServerResponse.uint8Array(bytes, parts)
+  return withoutTags(
+    bytes === undefined
+      ? HttpServerResponse.stream(bodyOf(response), parts)
+      : bytes.length === 0
+      ? HttpServerResponse.empty(parts)
+      : HttpServerResponse.uint8Array(bytes, parts)
+  )
 }
-
-/** The response with these headers in place of its own. */
-const withHeaders = (
-  response: HttpServerResponse.HttpServerResponse,
-  headers: Headers.Headers
-): HttpServerResponse.HttpServerResponse => Object.create(response, { headers: { value: headers, enumerable: true } })

@@ -415,7 +415,7 @@ describe("invalidation", () => {
 describe("users", () => {
   const named = originOf.bind(undefined, (request) =>
     sized(
-      request.headers["authorization"] ?? request.headers["cookie"] ?? "nobody",
+      request.headers["authorization"] ?? request.headers["cookie"] ?? "anonymous",
       { "cache-control": "max-age=60" }
     ))
 
@@ -425,7 +425,7 @@ describe("users", () => {
       const client = yield* privately(origin)
       const users = [{ authorization: "a" }, { authorization: "b" }, { cookie: "a" }, { cookie: "c" }, {}]
       for (const user of [...users, ...users]) {
-        expect(yield* textOf(client, url, user as Record<string, string>)).toBe(Object.values(user)[0] ?? "nobody")
+        expect(yield* textOf(client, url, user as Record<string, string>)).toBe(Object.values(user)[0] ?? "anonymous")
       }
       expect(origin.requests.length).toBe(5)
       yield* textOf(client, "http://name:secret@example.com/u")

@@ -3,8 +3,8 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Redacted, Stream } from "effect"
 import { Cached, CacheLayer, Store } from "effect-cached"
 import { StoreError } from "effect-cached/CacheError"
-import { HttpCacheMiddleware } from "effect-cached/http"
-import { HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
+import { CachedHttpClient, HttpCacheMiddleware } from "effect-cached/http"
+import { HttpClient, HttpClientResponse, HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { TestClock } from "effect/testing"
 import { fakeStore, over, settle, start } from "../support/caches.ts"
 
@@ -14,11 +14,15 @@ type Handler = (
 ) => Effect.Effect<HttpServerResponse.HttpServerResponse, unknown>
 
 /** A cached handler, whose runs are counted. `ask` answers as a browser or a proxy would see it. */
-const serving = Effect.fnUntraced(function*(handler: Handler, options?: HttpCacheMiddleware.Options) {
+const serving = Effect.fnUntraced(function*(
+  handler: Handler,
+  options?: HttpCacheMiddleware.Options,
+  around: <E, R>(app: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>) => typeof app = (app) => app
+) {
   const state = { runs: 0 }
-  const cached = (yield* HttpCacheMiddleware.make(options))(
+  const cached = around((yield* HttpCacheMiddleware.make(options))(
     HttpServerRequest.HttpServerRequest.use((request) => Effect.suspend(() => handler(request, ++state.runs)))
-  )
+  ))
   const ask = Effect.fnUntraced(function*(path = "/", init?: RequestInit) {
     const request = HttpServerRequest.fromWeb(new Request(new URL(path, "http://example.com"), init))
     const response = yield* Effect.provideService(cached, HttpServerRequest.HttpServerRequest, request)
@@ -203,6 +207,109 @@ describe("CA-83 · never stored", () => {
     }).pipe(inMemory))
 })
 
+describe("what is for one user", () => {
+  const byUser: Handler = ({ headers }, run) =>
+    Effect.succeed(HttpServerResponse.text(`${headers["cookie"] ?? headers["authorization"]} ${run}`))
+  const of = (user: string) => ({ headers: { cookie: user } })
+
+  it.effect("cacheControl holds for requests without credentials, whose responses reach no others", () =>
+    Effect.gen(function*() {
+      const { ask } = yield* serving(byUser, { cacheControl: "max-age=60" })
+      const asked = [undefined, undefined, of("a"), of("a"), of("b"), { headers: { authorization: "c" } }, undefined]
+      const texts = yield* Effect.forEach(asked, (init) => Effect.map(ask("/", init), (answer) => answer.text))
+      expect(texts).toEqual(["undefined 1", "undefined 1", "a 2", "a 3", "b 4", "c 5", "undefined 1"])
+    }).pipe(inMemory))
+
+  it.effect("a response that does not say so is not stored, whatever its Last-Modified and a request allow", () =>
+    Effect.gen(function*() {
+      const { ask } = yield* serving((request, run) =>
+        Effect.map(
+          byUser(request, run),
+          HttpServerResponse.setHeader("last-modified", "Thu, 01 Jan 1970 00:00:00 GMT")
+        )
+      )
+      yield* TestClock.adjust("100 days")
+      expect((yield* ask("/", of("a"))).cacheStatus).toMatch(/detail=implicit/)
+      const greedy = { "cache-control": "max-stale, stale-if-error=1000", cookie: "b" }
+      expect((yield* ask("/", { headers: greedy })).text).toBe("b 2")
+    }).pipe(inMemory))
+
+  it.effect("a cookie reaches its caller alone, with the fields that the handler gave", () =>
+    Effect.gen(function*() {
+      const { ask, state } = yield* serving((request, run) =>
+        Effect.map(
+          run === 1 || request.headers["if-none-match"] === undefined
+            ? text("max-age=1", { etag: "\"v\"" })(request, run)
+            : Effect.succeed(
+              HttpServerResponse.empty({ status: 304, headers: { etag: "\"v\"", "cache-control": "max-age=9" } })
+            ),
+          (response) => run === 1 ? response : HttpServerResponse.setCookieUnsafe(response, "user", `${run}`)
+        )
+      )
+      yield* ask()
+      yield* TestClock.adjust("5 seconds")
+      const validated = yield* ask()
+      expect([validated.text, validated.field("set-cookie")]).toEqual(["run 1", "user=2"])
+      const hit = yield* ask()
+      expect([hit.text, hit.field("set-cookie"), state.runs]).toEqual(["run 1", undefined, 2])
+      const targeted = yield* serving((request, run) =>
+        Effect.map(
+          text("max-age=9", { "cdn-cache-control": "max-age=99" })(request, run),
+          (response) => HttpServerResponse.setCookieUnsafe(response, "user", `${run}`)
+        ), { targets: ["CDN-Cache-Control"] })
+      const first = yield* targeted.ask("/targeted")
+      expect([first.field("set-cookie"), first.field("cache-control")]).toEqual(["user=1", "max-age=9"])
+      expect((yield* targeted.ask("/targeted")).text).toBe("run 2")
+    }).pipe(inMemory))
+
+  it.effect("a client of the same program and cache shares no response with the server", () =>
+    Effect.gen(function*() {
+      const origin = HttpClient.make((request) =>
+        Effect.succeed(
+          HttpClientResponse.fromWeb(
+            request,
+            new Response("private", { headers: { "cache-control": "private, max-age=60" } })
+          )
+        )
+      )
+      for (const mode of ["private", "shared"] as const) {
+        const client = yield* CachedHttpClient.wrap(origin, { mode })
+        yield* Effect.flatMap(client.get("http://example.com/"), (response) => response.text)
+      }
+      const { ask } = yield* serving(text("max-age=60"))
+      expect((yield* ask()).text).toBe("run 1")
+    }).pipe(inMemory))
+})
+
+it.effect("other middleware around it can change each response", () =>
+  Effect.gen(function*() {
+    const { ask } = yield* serving(
+      (request, run) =>
+        request.url === "/stream"
+          ? Effect.succeed(
+            HttpServerResponse.stream(Stream.make(new Uint8Array([97])), { headers: { "cache-control": "max-age=60" } })
+          )
+          : text(request.url === "/stored" ? "max-age=60" : "no-store", { "cache-tag": "t" })(request, run),
+      {},
+      (app) =>
+        Effect.map(app, (response) =>
+          response.pipe(
+            HttpServerResponse.setCookieUnsafe("a", "b"),
+            HttpServerResponse.setHeaders({ "x-added": "yes" })
+          ))
+    )
+    for (
+      const [path, expected] of [["/passed", "run 1"], ["/stored", "run 2"], ["/stored", "run 2"], ["/stream", "a"], [
+        "/stream",
+        "a"
+      ]]
+    ) {
+      const answer = yield* ask(path)
+      expect([path, answer.status, answer.text, answer.field("x-added"), answer.field("cache-tag")])
+        .toEqual([path, 200, expected, "yes", undefined])
+    }
+  }).pipe(inMemory))
+
 describe("the key", () => {
   it.effect("is the host, the path and the query, without what the options leave out", () =>
     Effect.gen(function*() {
@@ -281,6 +388,7 @@ describe("removal", () => {
         [400, "/purge", { method: "POST", headers: bearer }],
         [400, "/purge", { method: "POST", headers: bearer, body: "{\"tag\": \"t\"}" }],
         [400, "/purge?url=page", { method: "POST", headers: bearer }],
+        [400, "/purge?tag=", { method: "POST", headers: bearer }],
         [204, "/purge?tag=t", { method: "PURGE", headers: bearer }],
         [204, "/purge?url=http://a/page", { method: "POST", headers: bearer }],
         [204, "/purge", {
@@ -312,14 +420,18 @@ describe("removal", () => {
       let loads = 0
       const data = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: "data", ttl: "1 hour" }))
       const handler: Handler = () => Effect.map(data, (n) => HttpServerResponse.text(`${n}`)) as Effect.Effect<any>
-      const { ask } = yield* serving(handler, { allowReload: ({ headers }) => headers["x-admin"] === "yes" })
+      const { ask } = yield* serving(handler, {
+        allowReload: ({ headers }) => headers["x-admin"] === "yes",
+        cacheControl: "max-age=60"
+      })
       const clear = { "clear-site-data": "\"cache\"" }
       const texts = [
         yield* ask(),
         yield* ask("/", { headers: clear }),
-        yield* ask("/", { headers: { ...clear, "x-admin": "yes" } })
+        yield* ask("/", { headers: { ...clear, "x-admin": "yes" } }),
+        yield* ask()
       ]
-      expect(texts.map((answer) => answer.text)).toEqual(["1", "1", "2"])
+      expect(texts.map((answer) => answer.text)).toEqual(["1", "1", "2", "2"])
     }).pipe(inMemory))
 })
 

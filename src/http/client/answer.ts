@@ -8,7 +8,7 @@ import { ageOf } from "../rules/freshness.ts"
 import { mayServeOnError } from "../rules/reuse.ts"
 import { isConditional, isUnchanged } from "../rules/validation.ts"
 import { contentOf, isComplete } from "./bodies.ts"
-import { type Answer, type Call, empty, timedOut } from "./call.ts"
+import { type Answer, type Call, cookiesOf, empty, timedOut } from "./call.ts"
 import type { Variant } from "./record.ts"
 import * as Response from "./response.ts"
 
@@ -25,7 +25,10 @@ export const served = (call: Call, variant: Variant, now: number, status: CacheS
   const fields: Fields = own?.response.status === variant.status && own.stored === variant
     ? { ...own.response.headers as Fields, "cache-status": line }
     : { ...variant.fields, age: String(Math.floor(age)), "cache-status": line }
-  const parts = { request, url: url.href, status: variant.status, fields, cookies: variant.cookies }
+  // The cookies of the call's own response are for its caller, whether they are stored or not.
+  const sent = own?.stored === variant ? cookiesOf(own.response) : []
+  const cookies = sent.length === 0 ? variant.cookies : sent
+  const parts = { request, url: url.href, status: variant.status, fields, cookies }
   if (isConditional(asked) && variant.status === 200 && isUnchanged(variant, asked)) {
     const { "content-length": _, ...others } = fields
     return Response.make({ ...parts, status: 304, fields: others }, empty)

@@ -23,6 +23,11 @@ export interface Client {
   readonly mode: Mode
   /** The status that a failed request counts as. `undefined`: the origin could not be reached. */
   readonly failedAs: number | undefined
+  /** The first part of its keys, so that no response is reused by other rules than those by which it was stored. */
+  readonly scope: "private" | "shared" | "server"
+  /** Whether responses are stored that say nothing about it. */
+  readonly storesImplicitly: boolean
+  readonly storesCookies: boolean
   readonly partition: (request: HttpClientRequest, url: URL) => string
   readonly tags: (request: HttpClientRequest, response: HttpClientResponse) => ReadonlyArray<string>
   readonly targets: ReadonlyArray<string>

@@ -19,7 +19,7 @@ export const execute = (self: Client, request: HttpClientRequest.HttpClientReque
   Effect.clockWith((clock) => {
     const url = Option.getOrUndefined(HttpClientRequest.toUrl(request))
     if (url === undefined || !/^https?:$/.test(url.protocol)) return self.client.execute(request)
-    const partition = self.partition(request, url)
+    const partition = `${self.scope} ${self.partition(request, url)}`
     // No key, and so no store, has credentials in it.
     for (const part of ["hash", "username", "password"] as const) if (url[part] !== "") url[part] = ""
     const fields = request.headers as Fields

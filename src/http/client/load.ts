@@ -16,7 +16,7 @@ import { freshnessOf, usableMillis } from "../rules/freshness.ts"
 import { groupsOf } from "../rules/invalidation.ts"
 import { mayServeOnError, reuseOf } from "../rules/reuse.ts"
 import { select, varyingOf } from "../rules/selection.ts"
-import { storedFields, updatedFields, whyNotStored } from "../rules/storing.ts"
+import { isExplicit, storedFields, updatedFields, whyNotStored } from "../rules/storing.ts"
 import { controlOf } from "../rules/targeted.ts"
 import { conditionsOf, confirmedBy, isConditional } from "../rules/validation.ts"
 import { arrive, bodyStream, isComplete, lengthOf } from "./bodies.ts"
@@ -163,7 +163,7 @@ export const updatedBy = ({ self }: Call, variant: Variant, { response, ...times
   const { age: _, ...before } = variant.fields
   const fields = updatedFields(before, storedFields(self.mode, update, controlOf(update, self.targets).directives))
   const control = controlOf(fields, self.targets)
-  const sent = cookiesOf(response)
+  const sent = self.storesCookies ? cookiesOf(response) : []
   const cookies = sent.length === 0 ? variant.cookies : sent
   return { ...variant, fields, cookies, ...times, ...freshnessOf(self.mode, { ...variant, fields }, control, times) }
 }
@@ -188,6 +188,10 @@ const store = (call: Call, variants: ReadonlyArray<Variant>, met: Met): Loaded =
   const control = controlOf(fields, self.targets)
   const stale = select(variants, head.fields)
   const why = whyNotStored(self.mode, head, { status: response.status, fields }, control) ??
+    (self.storesImplicitly || isExplicit(self.mode, fields, control) ? undefined : "implicit") ??
+    (self.storesCookies || cookiesOf(response).length === 0 ? undefined : "cookie") ??
+    // It ends with its connection, so that no other request may wait for it.
+    (/^text\/event-stream/i.test(fields["content-type"] ?? "") ? "event-stream" : undefined) ??
     (isRedirected(call, response) ? "redirect" : undefined) ??
     (length !== undefined && length > self.maxBody ? "size" : undefined) ??
     (stale !== undefined && mayServeOnError(stale, call.directives, responseTime, response.status)

@@ -21,9 +21,10 @@ export const whyNotStored = (
   mode: Mode,
   request: RequestHead,
   response: ResponseHead,
-  { directives, isTargeted }: Control
+  control: Control
 ): string | undefined => {
   const { fields, status } = response
+  const { directives } = control
   if (request.method !== "GET") return "method"
   // A part of a response is passed on, and a `304` that this cache did not ask for belongs to the caller.
   if (status < 200 || status === 206 || status === 304) return "status"
@@ -36,11 +37,14 @@ export const whyNotStored = (
     if (request.fields["authorization"] !== undefined && !isPermitted) return "authorization"
   }
   if (listOf(fields["vary"]).includes("*")) return "vary"
-  const isExplicit = directives.has("public") || directives.has("max-age") || directives.has("no-cache") ||
-    (directives.has("private") && mode === "private") || (directives.has("s-maxage") && mode === "shared") ||
-    (fields["expires"] !== undefined && !isTargeted)
-  return isExplicit || isHeuristic(status) ? undefined : "implicit"
+  return isExplicit(mode, fields, control) || isHeuristic(status) ? undefined : "implicit"
 }
+
+/** Whether a response says that it may be stored. */
+export const isExplicit = (mode: Mode, fields: Fields, { directives, isTargeted }: Control): boolean =>
+  directives.has("public") || directives.has("max-age") || directives.has("no-cache") ||
+  (directives.has("private") && mode === "private") || (directives.has("s-maxage") && mode === "shared") ||
+  (fields["expires"] !== undefined && !isTargeted)
 
 const hopByHop: ReadonlySet<string> = new Set([
   ...["connection", "keep-alive", "proxy-connection", "te", "transfer-encoding", "upgrade"],

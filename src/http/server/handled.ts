@@ -3,7 +3,6 @@ import { sha256 } from "@noble/hashes/sha2.js"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Base64Url from "effect/encoding/Base64Url"
-import * as Cookies from "effect/http/Cookies"
 import * as Headers from "effect/http/Headers"
 import * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientError from "effect/http/HttpClientError"
@@ -12,18 +11,13 @@ import type { HttpClientResponse } from "effect/http/HttpClientResponse"
 import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import { http } from "../../internal/defaults/options.ts"
-import type { Fields } from "../rules/fields.ts"
 
 type Response = HttpServerResponse.HttpServerResponse
 
 export type Handler = Effect.Effect<Response, unknown, any>
 
-/** How responses are changed before they are stored. */
-interface Rules {
-  /** `Cache-Control` of responses that say nothing about caching. */
-  readonly control: ((response: Response) => string | undefined) | undefined
-  readonly allowCookies: boolean
-}
+/** `Cache-Control` of responses that say nothing about caching. */
+type Control = ((response: Response) => string | undefined) | undefined
 
 /** The failure of a handler, as an origin that cannot be reached. */
 class HandlerFailed {
@@ -41,10 +35,10 @@ const steering =
 export const clientOf = (
   handler: Handler,
   request: HttpServerRequest.HttpServerRequest,
-  rules: Rules
+  control: Control
 ): HttpClient.HttpClient =>
   HttpClient.makeWith<never, never, HttpClientError.HttpClientError, never>(
-    Effect.flatMap((asked) => handle(handler, request, asked, rules)),
+    Effect.flatMap((asked) => handle(handler, request, asked, control)),
     Effect.succeed
   ) as HttpClient.HttpClient.With<HttpClientError.HttpClientError, never>
 
@@ -52,12 +46,12 @@ const handle = (
   handler: Handler,
   request: HttpServerRequest.HttpServerRequest,
   asked: HttpClientRequest,
-  rules: Rules
+  control: Control
 ): Effect.Effect<HttpClientResponse, HttpClientError.HttpClientError> => {
   const isLoad = asked.method === "GET" || asked.method === "HEAD"
   const given = isLoad ? request.modify({ headers: unsteered(asked.headers) }) : request
   return Effect.provideService(handler as Effect.Effect<Response>, HttpServerRequest.HttpServerRequest, given).pipe(
-    Effect.flatMap((response) => isLoad ? cacheable(response, rules) : Effect.succeed(response)),
+    Effect.flatMap((response) => isLoad ? tagged(saying(response, asked.headers, control)) : Effect.succeed(response)),
     Effect.map((response) => {
       const answer = HttpServerResponse.toClientResponse(response, { request: asked })
       originals.set(answer, response)
@@ -90,8 +84,8 @@ const unsteered = (headers: Headers.Headers): Headers.Headers => {
   return names.length === 0 ? headers : Headers.removeMany(headers, names)
 }
 
-const cacheable = (given: Response, { allowCookies, control }: Rules): Effect.Effect<Response> => {
-  const response = saying(given, allowCookies, control)
+/** Gives a response an `ETag` of its body. */
+const tagged = (response: Response): Effect.Effect<Response> => {
   const { body, headers, status } = response
   if (status !== 200 || headers["etag"] !== undefined || body._tag !== "Uint8Array") return Effect.succeed(response)
   return Effect.map(
@@ -106,20 +100,17 @@ const digestOf = (bytes: Uint8Array<ArrayBuffer>): Effect.Effect<Uint8Array> =>
     ? Effect.sync(() => sha256(bytes))
     : Effect.promise(async () => new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)))
 
-const saying = (response: Response, allowCookies: boolean, control: Rules["control"]): Response => {
-  const { cookies, headers } = response
-  const said = (headers as Fields)["cache-control"]
-  const hasCookies = !Cookies.isEmpty(cookies) || headers["set-cookie"] !== undefined
-  if (/^text\/event-stream/i.test(headers["content-type"] ?? "")) return withControl(response, "no-store")
-  if (hasCookies && !allowCookies) {
-    return /\b(private|no-store)\b/i.test(said ?? "")
-      ? response
-      : withControl(response, "private")
-  }
-  if (said !== undefined || headers["expires"] !== undefined) return response
-  const usual = control?.(response)
-  return usual === undefined ? response : withControl(response, usual)
+/**
+ * Gives `Cache-Control` to a response that says nothing. It holds for requests without credentials alone: nothing says
+ * that the handler answers all users alike.
+ */
+const saying = (response: Response, asked: Headers.Headers, control: Control): Response => {
+  const { headers } = response
+  if (headers["cache-control"] !== undefined || headers["expires"] !== undefined) return response
+  const usual = credentials.some((name) => asked[name] !== undefined) ? undefined : control?.(response)
+  if (usual === undefined) return response
+  const vary = [headers["vary"] ?? [], credentials].flat().join(", ")
+  return HttpServerResponse.setHeaders(response, { "cache-control": usual, vary })
 }
 
-const withControl = (response: Response, control: string): Response =>
-  HttpServerResponse.setHeader(response, "cache-control", control)
+const credentials = ["authorization", "cookie"]

@@ -10,6 +10,7 @@ import * as Cached from "../../Cached.ts"
 import * as CachePolicy from "../../CachePolicy.ts"
 import type { Caching } from "../../Caching.ts"
 import { groupTag, urlTag } from "../client/record.ts"
+import { urlOf } from "./url.ts"
 
 const Names = Schema.optionalKey(Schema.Array(Schema.String))
 
@@ -31,7 +32,7 @@ export const purged = (
     if (targets === undefined) return answer(400)
     const { groups = [], soft = false, tags = [], urls = [] } = targets
     const named = [...urls.map(tagOfUrl), ...groups.map(tagOfGroup), ...tags]
-    if (named.length === 0 || named.includes(undefined)) return answer(400)
+    if (named.length === 0 || named.some((tag) => tag === undefined || tag === "")) return answer(400)
     const removal = Effect.forEach(
       named as ReadonlyArray<string>,
       (tag) => Cached.invalidateTag(tag, { mode: soft ? "soft" : "hard" }),
@@ -48,8 +49,8 @@ const answer = (status: number, headers: { readonly [name: string]: string } = {
   Effect.succeed(HttpServerResponse.empty({ status, headers: { "cache-control": "no-store", ...headers } }))
 
 const targetsOf = (request: Request): Effect.Effect<typeof Targets.Type | undefined> => {
-  const query = new URL(request.originalUrl, "http://localhost").searchParams
-  if (query.size > 0) {
+  const query = urlOf(request)?.searchParams
+  if (query !== undefined && query.size > 0) {
     const [urls, tags, groups] = ["url", "tag", "group"].map((name) => query.getAll(name)) as [any, any, any]
     return Effect.succeed({ urls, tags, groups, soft: query.has("soft") && query.get("soft") !== "false" })
   }

@@ -1,5 +1,5 @@
 /** The fields in which a response names its tags for caches and CDNs. They go no further. */
-import * as Headers from "effect/http/Headers"
+import * as HttpServerResponse from "effect/http/HttpServerResponse"
 
 const names = ["surrogate-key", "cache-tag", "xkey"] as const
 
@@ -9,5 +9,8 @@ export const tagsOf = (headers: { readonly [name: string]: string | undefined })
   return Array.from(new Set(tags.map((tag) => tag.trim()).filter((tag) => tag !== "")))
 }
 
-export const withoutTags = (headers: Headers.Headers): Headers.Headers =>
-  names.some((name) => headers[name] !== undefined) ? Headers.removeMany(headers, names) : headers
+export const withoutTags = (response: HttpServerResponse.HttpServerResponse): HttpServerResponse.HttpServerResponse =>
+  names.reduce(
+    (left, name) => left.headers[name] === undefined ? left : HttpServerResponse.removeHeader(left, name),
+    response
+  )

@@ -2,6 +2,7 @@
 import type { UnitFault } from "../fault.ts"
 
 const client = "test/http/client.test.ts"
+const middleware = "test/http/middleware.test.ts"
 const attacks = "test/http/attacks.test.ts"
 
 export const faults: ReadonlyArray<UnitFault> = [
@@ -95,5 +96,47 @@ export const faults: ReadonlyArray<UnitFault> = [
     find: ".toLowerCase()",
     replace: "",
     by: client
+  },
+  {
+    name: "a server stores what a handler says nothing about for requests with cookies",
+    in: "saying",
+    find: "credentials.some((name) => asked[name] !== undefined)",
+    replace: `asked["authorization"] !== undefined`,
+    by: middleware
+  },
+  {
+    name: "a server stores the cookies of a 304",
+    in: "updatedBy",
+    find: "self.storesCookies ? cookiesOf(response) : []",
+    replace: "cookiesOf(response)",
+    by: middleware
+  },
+  {
+    name: "a server and a client share their responses",
+    in: "execute",
+    find: "`${self.scope} ${self.partition(request, url)}`",
+    replace: "self.partition(request, url)",
+    by: middleware
+  },
+  {
+    name: "a server stores by heuristics",
+    in: "store",
+    find: "self.storesImplicitly || isExplicit(self.mode, fields, control)",
+    replace: "self.storesImplicitly || isExplicit(self.mode, fields, control) || length !== undefined",
+    by: middleware
+  },
+  {
+    name: "fields outside the key steer a handler",
+    in: "handle",
+    find: "unsteered(asked.headers)",
+    replace: "asked.headers",
+    by: middleware
+  },
+  {
+    name: "a purge needs no secret",
+    in: "purged",
+    find: "!isSame(given, Redacted.value(secret))",
+    replace: `given === ""`,
+    by: middleware
   }
 ]

@@ -1,0 +1,42 @@
+/** The options that clients and servers have in common, and the state that they begin with. */
+import { http } from "../../internal/defaults/options.ts"
+import { type Checks, isListOfText, optional, positiveCount, refuseUnless } from "../../internal/options/options.ts"
+import { sizeAboveZero, type SizeInput } from "../../internal/options/size.ts"
+import type * as Ttl from "../../Ttl.ts"
+import { toMillis } from "../../Ttl.ts"
+import type { Client } from "./call.ts"
+
+interface Common {
+  readonly tags?: Client["tags"] | undefined
+  readonly targets?: ReadonlyArray<string> | undefined
+  readonly maxBody?: SizeInput | undefined
+  readonly maxVariants?: number | undefined
+  readonly keep?: Ttl.Input | undefined
+}
+
+export const checks: Checks<Common> = {
+  tags: optional((tags) => refuseUnless(typeof tags === "function", "tags must be a function of request and response")),
+  targets: optional((targets) =>
+    refuseUnless(isListOfText(targets), "targets must be a list of field names, such as [\"CDN-Cache-Control\"]")
+  ),
+  maxBody: optional((maxBody) => void sizeAboveZero("maxBody", maxBody)),
+  maxVariants: positiveCount("maxVariants"),
+  keep: optional((keep) => refuseUnless(toMillis(keep, "keep") >= 0, "keep must not be negative"))
+}
+
+type Given = "tags" | "targets" | "maxVariants" | "maxBody" | "keepMillis" | "arriving" | "unshared" | "loading"
+
+export const parse = (
+  { keep, maxBody, maxVariants = http.maxVariants, tags = noTags, targets = [] }: Common
+): Pick<Client, Given> => ({
+  tags,
+  targets: targets.map((target) => target.toLowerCase()),
+  maxVariants,
+  maxBody: maxBody === undefined ? http.maxBody : sizeAboveZero("maxBody", maxBody),
+  keepMillis: keep === undefined ? http.keepMillis : toMillis(keep, "keep"),
+  arriving: new Map(),
+  unshared: new Map(),
+  loading: new Set()
+})
+
+const noTags = (): ReadonlyArray<string> => []
