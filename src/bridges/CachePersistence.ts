@@ -77,7 +77,7 @@ export const layerBacking = (options: Options = {}): Layer.Layer<Persistence.Bac
     Persistence.BackingPersistence,
     Effect.map(inCache, (use) =>
       Persistence.BackingPersistence.of({
-        make: (storeId) => Effect.succeed(backingOf(`${prefix}:${encodeURIComponent(storeId)}`, use))
+        make: (storeId) => Effect.succeed(backingOf(`${prefix}/${encodeURIComponent(storeId)}`, use))
       }))
   )
 }

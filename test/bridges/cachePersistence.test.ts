@@ -152,6 +152,24 @@ describe.each([
     ))
 })
 
+it.effect("the two in one cache have no key in common", () =>
+  Effect.gen(function*() {
+    const storage = yield* KeyValueStore.KeyValueStore
+    const backing = yield* (yield* Persistence.BackingPersistence).make("users")
+    yield* backing.set("1", { name: "Ada" }, undefined)
+    expect([yield* storage.get("users:1"), yield* storage.keys]).toEqual([undefined, []])
+    yield* storage.set("users:1", "text")
+    yield* storage.clear
+    expect(yield* backing.get("1")).toEqual({ name: "Ada" })
+  }).pipe(
+    Effect.scoped,
+    Effect.provide(
+      Layer.mergeAll(CachePersistence.layerBacking(), CachePersistence.layerKeyValueStore()).pipe(
+        Layer.provide(CacheLayer.memory())
+      )
+    )
+  ))
+
 it("refuses options that do not exist, and prefixes that are no text", () => {
   expect(() => CachePersistence.layerBacking({ prefix: "" })).toThrow("prefix of CachePersistence.layerBacking must be")
   expect(() => CachePersistence.layerKeyValueStore({ prefix: "~a" })).toThrow(`does not begin with "~"`)
