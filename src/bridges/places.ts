@@ -16,14 +16,17 @@ interface Item<A> {
 }
 
 export const checkPrefix = (what: string, prefix: unknown): string => {
-  if (typeof prefix === "string" && /^[^~]/.test(prefix)) return prefix
-  throw mistake(`prefix of ${what} must be a text that does not begin with "~", like "my-app"`)
+  // Otherwise the places of long keys would be hashed again, and could not be listed.
+  if (typeof prefix === "string" && prefix !== "" && id(ofHash(prefix, "")) === ofHash(prefix, "")) return prefix
+  throw mistake(`prefix of ${what} must be a short text that does not begin with "~", like "my-app"`)
 }
 
 export const placeOf = (prefix: string, key: string): string => {
   const place = `${prefix}:${key}`
-  return id(place) === place ? place : `${prefix}#${hash(key)}`
+  return id(place) === place ? place : ofHash(prefix, key)
 }
+
+const ofHash = (prefix: string, key: string): string => `${prefix}#${hash(key)}`
 
 export const itemOf = <A>(prefix: string, key: string, value: A): Item<A> =>
   placeOf(prefix, key).startsWith(`${prefix}:`) ? { value } : { key, value }
@@ -32,7 +35,7 @@ export const valueOf = <A>(item: Option.Option<unknown>): A | undefined =>
   Option.isSome(item) ? (item.value as Item<A>).value : undefined
 
 export const keysOf = (prefix: string, start = ""): Stream.Stream<string, StoreError, Caching> =>
-  Stream.merge(Cached.scan(`${plain(`${prefix}:${start}`)}*`), Cached.scan(`${plain(prefix)}#*`)).pipe(
+  Cached.scan(`${prefix.replaceAll(/[*?[]/g, "[$&]")}[:#]*`).pipe(
     Stream.mapEffect((place) =>
       place.startsWith(`${prefix}:`)
         ? Effect.succeed(place.slice(prefix.length + 1))
@@ -41,5 +44,3 @@ export const keysOf = (prefix: string, start = ""): Stream.Stream<string, StoreE
     ),
     Stream.filter((key): key is string => key?.startsWith(start) === true)
   )
-
-const plain = (text: string): string => text.replaceAll(/[*?[]/g, "[$&]")

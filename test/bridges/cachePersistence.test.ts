@@ -171,7 +171,10 @@ it.effect("the two in one cache have no key in common", () =>
   ))
 
 it("refuses options that do not exist, and prefixes that are no text", () => {
-  expect(() => CachePersistence.layerBacking({ prefix: "" })).toThrow("prefix of CachePersistence.layerBacking must be")
+  expect(() => CachePersistence.layerBacking({ prefix: "" })).toThrow(
+    "prefix of CachePersistence.layerBacking must be a short text"
+  )
   expect(() => CachePersistence.layerKeyValueStore({ prefix: "~a" })).toThrow(`does not begin with "~"`)
+  expect(() => CachePersistence.layerKeyValueStore({ prefix: "x".repeat(180) })).toThrow("a short text")
   expect(() => CachePersistence.layerKeyValueStore({ prefx: "a" } as never)).toThrow(/has no option "prefx"/)
 })
