@@ -132,8 +132,6 @@ export const http = {
   unsharedMillis: 120_000,
   /** How many such resources are remembered. */
   mostUnshared: 10_000,
-  /** How many loads of other requests a request waits for before it is sent alone. */
-  maxJoins: 3,
   /** How many digests of credentials are remembered. */
   mostDigests: 1000
 }
