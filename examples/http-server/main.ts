@@ -31,7 +31,7 @@ const page = Effect.suspend(() => {
 const app = Layer.mergeAll(
   HttpRouter.add("GET", "/page", page),
   HttpCacheMiddleware.purge({ path: "/purge", secret: Redacted.make("secret") }),
-  // Without this, the conditions that `fetch` sends with `no-cache` would run the handler.
+  // Otherwise a condition would run the handler, because `fetch` sends it with `no-cache`.
   HttpCacheMiddleware.layer({ requestDirectives: false })
 )
 

@@ -19,6 +19,7 @@ describe("npm run example", () => {
         "formats",
         "gateway",
         "http-client",
+        "http-server",
         "observability",
         "stampede",
         "weather"
@@ -57,6 +58,20 @@ describe("npm run example", () => {
       "hit; ttl=-60; detail=origin-failed",
       "fwd=request; detail=only-if-cached"
     ])
+    expect(code).toBe(0)
+  })
+
+  it("http-server: runs the handler once for a herd, and outlives its failure", { timeout }, async () => {
+    const { code, stdout, stderr } = await runExample("run.ts", ["http-server"])
+    expect(stderr).toBe("")
+    const [herd, , ...told] = stdout.trim().split("\n")
+    expect(herd).toBe("100 requests at once: the handler ran 1 time(s)")
+    const line = (title: string) => told.find((one) => one.startsWith(title))
+    expect(line("with the ETag of that")).toMatch(/ 304 .*; hit/)
+    expect(line("purged by tag")).toMatch(/ 204 /)
+    expect(line("after the purge")).toMatch(/ 200 .*fwd=uri-miss/)
+    expect(line("the handler fails")).toMatch(/ 200 .*; hit; .*detail=origin-failed/)
+    expect(line("it works again")).toMatch(/ 200 .*stored/)
     expect(code).toBe(0)
   })
 
