@@ -39,13 +39,17 @@ export const inTurn = Effect.fnUntraced(function*<E, R>(
   take: (subject: string, round: number) => Effect.Effect<number, E, R>
 ) {
   const taken = new Map<string, Array<number>>(subjects.map((name) => [name, []]))
+  const order = [...taken]
   for (let round = 0; round < warmup + rounds; round++) {
-    // Forwards and backwards: the order of the subjects must not matter.
-    for (const [name, times] of round % 2 === 0 ? taken : [...taken].reverse()) {
+    // The order must not matter, so they run forwards and backwards. Each of them is first and last equally often,
+    // because a subject that follows itself finds its entries in the caches of the processor.
+    const isBack = round % 2 === 1
+    for (const [name, times] of isBack ? order.toReversed() : order) {
       const time = yield* take(name, round)
       if (round >= warmup) times.push(time)
       yield* Effect.yieldNow
     }
+    if (isBack) order.push(order.shift()!)
   }
   return Array.from(taken, ([name, times]): Row => ({ name, value: lowerQuartile(times) }))
 })
