@@ -20,33 +20,43 @@ import type { Detector } from "../internal/engine/telemetry/detect.ts"
 import type { EventListener } from "../internal/engine/telemetry/telemetry.ts"
 import { mistake, refuseUnknown, requireObject } from "../internal/options/options.ts"
 
+/** Offers items to queues that drop their oldest item when they are full, and counts those. */
+const makeOffering = () => {
+  let lost = 0
+  return {
+    offer<A>(queue: Queue.Queue<A, Cause.Done>, item: A): void {
+      if (Queue.isFullUnsafe(queue)) lost++
+      Queue.offerUnsafe(queue, item)
+    },
+    /** How many items were dropped since the last call. */
+    takeLost(): number {
+      const count = lost
+      lost = 0
+      return count
+    }
+  }
+}
+
 const streamOf = <A>(
   toItem: (...told: Parameters<EventListener>) => A,
   kinds?: ReadonlySet<CacheEvent["_tag"]>
 ): Stream.Stream<A, never, Caching> =>
   Stream.suspend(() => {
-    let lost = 0
-    const offer = (queue: Queue.Queue<A, Cause.Done>, item: A): void => {
-      if (Queue.isFullUnsafe(queue)) lost++
-      Queue.offerUnsafe(queue, item)
-    }
+    const { offer, takeLost } = makeOffering()
     const told = Stream.callback<A, never, Caching>(
       (queue) =>
         Effect.acquireRelease(
-          Effect.map(
-            Caching,
-            (caching) => cacheOf(caching).perform(Operations.listen, (...told) => offer(queue, toItem(...told)), kinds)
-          ),
-          (unsubscribe) => Effect.sync(unsubscribe)
+          Effect.map(Caching, (caching) =>
+            cacheOf(caching).perform(Operations.listen, (event, exit) => offer(queue, toItem(event, exit)), kinds)),
+          (unsubscribe) =>
+            Effect.sync(unsubscribe)
         ),
       { bufferSize: waitingEvents, strategy: "sliding" }
     )
     if (kinds?.has("Lost") === false) return told
     return Stream.mapArray(told, (items) => {
-      if (lost === 0) return items
-      const count = lost
-      lost = 0
-      return Arr.prepend(items, toItem({ _tag: "Lost", count }, undefined))
+      const count = takeLost()
+      return count === 0 ? items : Arr.prepend(items, toItem({ _tag: "Lost", count }, undefined))
     })
   })
 
@@ -256,23 +266,16 @@ export const handleAll = <A, E, R>(
         ),
         Effect.ignoreCause({ log: "Warn" })
       )
-    let lost = 0
+    const { offer, takeLost } = makeOffering()
     const handleNext = (item: A) => {
-      if (lost === 0 || missed === undefined) return handle(item)
-      const gap = handle(missed(lost))
-      lost = 0
-      return Effect.andThen(gap, handle(item))
+      const lost = missed === undefined ? 0 : takeLost()
+      return lost === 0 ? handle(item) : Effect.andThen(handle(missed!(lost)), handle(item))
     }
     const worker = yield* Effect.forkScoped(
       Effect.ignore(Effect.forever(Effect.flatMap(Queue.take(queue), handleNext)))
     )
     yield* Effect.acquireRelease(
-      Effect.sync(() =>
-        subscribe(caching, (item) => {
-          if (Queue.isFullUnsafe(queue)) lost++
-          Queue.offerUnsafe(queue, item)
-        })
-      ),
+      Effect.sync(() => subscribe(caching, (item) => offer(queue, item))),
       (unsubscribe) =>
         Effect.suspend(() => {
           unsubscribe()

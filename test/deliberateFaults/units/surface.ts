@@ -596,8 +596,8 @@ try {
   {
     name: "a slow subscriber is not told how many events it lost",
     in: "streamOf",
-    find: "if (lost === 0) return items",
-    replace: "if (lost >= 0) return items",
+    find: "count === 0 ? items",
+    replace: "count >= 0 ? items",
     by: "test/cached/events.test.ts"
   },
   {

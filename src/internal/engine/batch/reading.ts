@@ -9,7 +9,7 @@ import * as Turns from "../../time/turns.ts"
 import { enqueue, makeUnit, offer } from "../flight/refreshing.ts"
 import { retryOf } from "../load/refreshLoad.ts"
 import type { Entry } from "../memory/entry.ts"
-import { answerWith, recordAnswer, tellAnswer } from "../read/serve.ts"
+import { answerWith, isFresh, recordAnswer, tellAnswer } from "../read/serve.ts"
 import { refusal } from "../read/validate.ts"
 import type * as Policy from "../request/callPolicy.ts"
 import { nowOf, readContextOf } from "../request/context.ts"
@@ -97,14 +97,12 @@ export const afterServed = <A, E, R>(
     return next()
   })
 
-const isStale = (served: Served): boolean => served !== "memory" && served !== "store"
-
 /** Reports entries after all of them were served, so that a listener cannot change the answer for a repeated key. */
 const tellServed = (self: Flights, reading: Reading): Effect.Effect<void> | undefined => {
   const served = reading.served.splice(0)
   if (served.length === 0) return undefined
   const { span, within } = readContextOf(self, reading.fiber)
-  const stale = span && served.find(({ source }) => isStale(source))
+  const stale = span && served.find(({ source }) => !isFresh(source))
   if (stale !== undefined) {
     const { entry: { id }, key } = stale
     telling(self, span, key, { id, source: "stale", now: nowOf(reading.fiber), since: undefined })

@@ -9,7 +9,7 @@ import type { MemoryTier, RemovalListener } from "../memory/memory.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
 import { isolated, without } from "../telemetry/events.ts"
 import { classOf } from "../telemetry/stats.ts"
-import type { Answer, EventListener } from "../telemetry/telemetry.ts"
+import type { EventListener, Subject } from "../telemetry/telemetry.ts"
 import { writtenBytes } from "../telemetry/writtenBytes.ts"
 
 /** The kinds of events that a listener wants. `undefined`: all but `Removed`. */
@@ -21,39 +21,40 @@ interface Listened extends MemoryTier {
 
 /** Calls `listener` for every event until the returned function is called, or until the listener throws. */
 export const listen = (self: Listened, listener: EventListener, kinds?: Kinds): () => void => {
-  const all = isolated<Parameters<EventListener>>(self, listener, () => unsubscribe())
-  const wants = (kind: CacheEvent["_tag"]): boolean => kinds === undefined || kinds.has(kind)
-  const disguised = (event: CacheEvent): CacheEvent => self.disguise === undefined ? event : self.disguise.event(event)
-  const notify = (event: CacheEvent, answer: Answer | undefined): void => {
-    const { _tag } = event
-    if (kinds !== undefined && !kinds.has(_tag)) return
-    const told = _tag === "Stale" || _tag === "Load" ? withFacts(self, event, answer) : event
-    all(disguised(told), answer?.exit)
-  }
+  const notify = isolated<CacheEvent, Subject | undefined>(
+    self,
+    (event, subject) => {
+      const { _tag } = event
+      if (kinds !== undefined && !kinds.has(_tag)) return
+      const told = _tag === "Stale" || _tag === "Load" ? withFacts(self, event, subject) : event
+      listener(self.disguise === undefined ? told : self.disguise.event(told), subject?.exit)
+    },
+    () => unsubscribe()
+  )
   self.listeners.events = [...self.listeners.events ?? [], notify]
   // Without a listener for hits, a hit does not look for listeners.
-  if (wants("Hit")) self.hitsHaveEffects = true
-  const unsubscribeEvictions = listenToRemovals(self, (entry, cause) => {
+  if (kinds?.has("Hit") !== false) self.hitsHaveEffects = true
+  const unsubscribeRemovals = listenToRemovals(self, (entry, cause) => {
+    const isEviction = cause === "evicted" && kinds?.has("Evict") !== false
     const isNamed = kinds?.has("Removed") === true
-    if (cause !== "evicted" && !isNamed) return
-    const { exit, id } = entry
-    const about = { id, keyClass: classOf(self, entry.counters), ageMillis: ageOf(self, entry.createdAt) }
-    if (cause === "evicted" && wants("Evict")) all(disguised({ _tag: "Evict", ...about }), exit)
+    if (!isEviction && !isNamed) return
+    const about = { id: entry.id, keyClass: classOf(self, entry.counters), ageMillis: ageOf(self, entry.createdAt) }
+    if (isEviction) notify({ _tag: "Evict", ...about }, entry)
     if (!isNamed) return
     const by = cause === "invalidated" ? byWhom(self, entry) : undefined
-    all(disguised({ _tag: "Removed", ...about, cause, ...by === undefined ? {} : { by } }), undefined)
+    notify({ _tag: "Removed", ...about, cause, ...by === undefined ? {} : { by } }, undefined)
   })
   const unsubscribe = (): void => {
     self.listeners.events = without(self.listeners.events, notify)
-    unsubscribeEvictions()
+    unsubscribeRemovals()
   }
   return unsubscribe
 }
 
 /** Adds the facts that only listeners need. */
-const withFacts = (self: MemoryTier, event: CacheEvent, answer: Answer | undefined): CacheEvent => {
-  if (event._tag === "Stale") return { ...event, ageMillis: ageOf(self, answer?.createdAt) }
-  const bytes = answer?.entry && writtenBytes(answer.entry)
+const withFacts = (self: MemoryTier, event: CacheEvent, subject: Subject | undefined): CacheEvent => {
+  if (event._tag === "Stale") return { ...event, ageMillis: ageOf(self, subject?.createdAt) }
+  const bytes = subject?.entry && writtenBytes(subject.entry)
   return bytes === undefined ? event : { ...event, bytes } as CacheEvent
 }
 
@@ -73,7 +74,7 @@ const byWhom = (self: Listened, { checkedAt, tags }: Entry) =>
     : "this process"
 
 export const onRemoval = (self: MemoryTier, listener: (removal: Removal) => void): () => void => {
-  const notify = isolated(self, listener, () => unsubscribe())
+  const notify = isolated<Removal, void>(self, listener, () => unsubscribe())
   const unsubscribe = listenToRemovals(
     self,
     (entry, cause) => notify({ id: entry.id, keyClass: classOf(self, entry.counters), cause, exit: entry.exit })

@@ -35,7 +35,7 @@ export const answerWith = <A, E>(
   return entry.exit as Exit.Exit<A, E>
 }
 
-const isFresh = (served: Served): boolean => served === "memory" || served === "store"
+export const isFresh = (served: Served): served is "memory" | "store" => served === "memory" || served === "store"
 
 /** Records which entry the surrounding load was served, and whether it was stale. Must run before the listeners. */
 export const recordAnswer = ({ engine, fiber }: Reader, entry: Entry, source: Served): void => {
@@ -50,7 +50,7 @@ export const tellAnswer = ({ engine, fiber, policy, request }: Reader, entry: En
   else emitHit(engine, request.key, entry, isFromStore(source) ? "store" : "memory")
   if (policy.detector === undefined && isFresh(source)) return
   report(engine, { policy, request, span: readContextOf(engine, fiber).span }, entry.id, {
-    source: isFresh(source) ? source as "memory" | "store" : "stale",
+    source: isFresh(source) ? source : "stale",
     entry,
     exit: entry.exit,
     now: nowOf(fiber)

@@ -5,25 +5,25 @@ import type { CacheEvent, Valued } from "../../../CacheEvent.ts"
 import { infoOf, type Key } from "../../key/ofKey.ts"
 import * as Log from "./log.ts"
 import { countersOf } from "./stats.ts"
-import type { Answer, Telemetry } from "./telemetry.ts"
-
-type Some = ReadonlyArray<unknown>
-type Listener<Told extends Some> = (...told: Told) => void
+import type { Subject, Telemetry } from "./telemetry.ts"
 
 /** Wraps a listener so that it cannot disturb the cache: an exception unsubscribes it, and is counted and logged. */
-export const isolated =
-  <Told extends Some>(self: Telemetry, listener: Listener<Told>, unsubscribe: () => void): Listener<Told> =>
-  (...told) => {
-    try {
-      listener(...told)
-    } catch (defect) {
-      unsubscribe()
-      self.stats.callbackFailures++
-      Log.warning(self, "A listener of the cache threw (see the cause): it is not called again", {
-        cause: Cause.die(defect)
-      })
-    }
+export const isolated = <A, B>(
+  self: Telemetry,
+  listener: (told: A, also: B) => void,
+  unsubscribe: () => void
+): (told: A, also: B) => void =>
+(told, also) => {
+  try {
+    listener(told, also)
+  } catch (defect) {
+    unsubscribe()
+    self.stats.callbackFailures++
+    Log.warning(self, "A listener of the cache threw (see the cause): it is not called again", {
+      cause: Cause.die(defect)
+    })
   }
+}
 
 export const without = <A>(list: ReadonlyArray<A> | undefined, item: A): ReadonlyArray<A> | undefined => {
   const rest = list?.filter((other) => other !== item)
@@ -44,26 +44,26 @@ export const emitOf = <E extends Exclude<OfId, { readonly _tag: Valued }>>(
 export const emitValue = <E extends Extract<OfId, { readonly _tag: Valued }>>(
   self: Telemetry,
   key: Key,
-  answer: Answer,
+  subject: Subject,
   event: E extends OfId ? Omit<E, "id" | "keyClass" | "ageMillis"> : never
 ): void => {
   if (self.listeners.events !== undefined) {
-    emit(self, { ...event, id: answer.id, keyClass: infoOf(key)?.name } as never, answer)
+    emit(self, { ...event, id: subject.id, keyClass: infoOf(key)?.name } as never, subject)
   }
 }
 
 /** Like `emitValue`, for hits: does not copy the event, and allocates nothing if there is no listener. */
-export const emitHit = (self: Telemetry, key: Key, entry: Answer, source: "memory" | "store"): void => {
+export const emitHit = (self: Telemetry, key: Key, subject: Subject, source: "memory" | "store"): void => {
   if (self.listeners.events !== undefined) {
-    emit(self, { _tag: "Hit", source, id: entry.id, keyClass: infoOf(key)?.name }, entry)
+    emit(self, { _tag: "Hit", source, id: subject.id, keyClass: infoOf(key)?.name }, subject)
   }
 }
 
-export const emit = (self: Telemetry, event: CacheEvent, answer?: Answer): void => {
+export const emit = (self: Telemetry, event: CacheEvent, subject?: Subject): void => {
   // Adding or removing a listener replaces the list, so this list does not change during the loop.
   const listeners = self.listeners.events
   if (listeners === undefined) return
-  for (let i = 0; i < listeners.length; i++) listeners[i]!(event, answer)
+  for (let i = 0; i < listeners.length; i++) listeners[i]!(event, subject)
 }
 
 // Shared constants save allocations: a popular key is missed and joined thousands of times while it loads.

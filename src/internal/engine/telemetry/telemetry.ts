@@ -140,7 +140,7 @@ interface Met {
 export type EventListener = (event: CacheEvent, exit: Exit.Exit<unknown, unknown> | undefined) => void
 
 /** The subject of an event: an entry, a flight, or a value that the program has set. */
-export interface Answer {
+export interface Subject {
   readonly id: string
   readonly exit?: Exit.Exit<unknown, unknown> | undefined
   readonly createdAt?: number | undefined
@@ -150,7 +150,7 @@ export interface Answer {
 
 interface Listeners {
   /** An array, because a hit iterates it faster than a set. */
-  events: ReadonlyArray<(event: CacheEvent, answer: Answer | undefined) => void> | undefined
+  events: ReadonlyArray<(event: CacheEvent, subject: Subject | undefined) => void> | undefined
 }
 
 export interface Telemetry {

@@ -19,7 +19,7 @@ import type * as Watches from "../flight/watches.ts"
 import { Entry } from "../memory/entry.ts"
 import * as Memory from "../memory/memory.ts"
 import { emit } from "../telemetry/events.ts"
-import type { Answer } from "../telemetry/telemetry.ts"
+import type { Subject } from "../telemetry/telemetry.ts"
 import { loadsOf, type ReadChecks } from "./loads.ts"
 
 export type Isolation = "fast" | "locked" | "serializable"
@@ -159,8 +159,8 @@ const insideOf = (root: Root): Pick<Overlay, "own" | "inside" | "readChecks"> =>
 }
 
 /** Passes on events of reads. Drops events of writes, which the commit emits. */
-const telling = (base: Engine.Engine) => (event: CacheEvent, answer: Answer | undefined): void => {
-  if (event._tag !== "Set" && event._tag !== "Invalidate" && event._tag !== "Refresh") emit(base, event, answer)
+const telling = (base: Engine.Engine) => (event: CacheEvent, subject: Subject | undefined): void => {
+  if (event._tag !== "Set" && event._tag !== "Invalidate" && event._tag !== "Refresh") emit(base, event, subject)
 }
 
 /** Throws if the transaction has ended, because a later write would be lost. */
