@@ -59,10 +59,16 @@ export const traceReads = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect
   requireEffect("Cached.traceReads", self)
   return Effect.withFiber((fiber) => {
     const policy = fiber.getRef(Current)
+    // Another `traceReads` around this one traces the reads already.
+    if (policy.trace !== undefined) return self
     const parent = Context.getOrUndefined(fiber.context as Context.Context<never>, Tracer.ParentSpan)
     /** The ids of the reads that have a span, with the number of these. */
     const traced = new Map<string, number>()
-    const count = (id: string, by: number) => void traced.set(id, (traced.get(id) ?? 0) + by)
+    const count = (id: string, by: number): void => {
+      const now = (traced.get(id) ?? 0) + by
+      if (now === 0) traced.delete(id)
+      else traced.set(id, now)
+    }
     const trace: Trace = (engine, fiber, request) => {
       const id = idOf(request.key)
       const current = fiber.getRef(Current)
@@ -88,7 +94,7 @@ export const traceReads = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect
     const detector: Detector & { found: { push: (detected: Detected) => number } | undefined } = {
       found: {
         push(detected) {
-          if ((traced.get(detected.key) ?? 0) > 0) return 0
+          if (traced.has(detected.key)) return 0
           const now = fiber.getRef(Clock.Clock).currentTimeNanosUnsafe()
           const span = fiber.getRef(Tracer.Tracer).span({
             name,

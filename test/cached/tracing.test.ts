@@ -352,6 +352,20 @@ describe("Cached.traceReads", () => {
       expect(reads.every((span) => span.status._tag === "Ended")).toBe(true)
     }))
 
+  it.effect("makes one span for each read of an effect that is traced twice, also in a load", () =>
+    Effect.gen(function*() {
+      const { spans, tracer } = tracing()
+      const inner = ttl(Effect.succeed("inner"), "inner").pipe(Cached.traceReads)
+      const users = Cached.many(User, {
+        lookup: (keys) => Effect.succeed(keys.map(({ id }) => Exit.succeed(`${id}`))),
+        strategy: Strategy.ttl({ ttl: "1 hour" })
+      })
+      const test = Effect.all([ttl(inner, "outer"), inner, users([{ id: 1 }]).pipe(Cached.traceReads)])
+      yield* Effect.withTracer(Effect.provide(Cached.traceReads(test), CacheLayer.memory()), tracer)
+      const reads = spans.filter((span) => span.name === "effect-cached.read")
+      expect(reads.map(({ attributes }) => attributes.get("cache.key"))).toEqual(["outer", "inner", "inner", undefined])
+    }))
+
   it.effect("spans last as long as the reads, and end with them", () =>
     Effect.gen(function*() {
       const { spans, tracer } = tracing()

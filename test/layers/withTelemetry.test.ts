@@ -1,7 +1,7 @@
 /** `CacheLayer.withTelemetry`: what spans, logs and events say about ids. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Effect, Fiber, Layer, Logger, References, Schema, Stream, Tracer } from "effect"
-import { Cached, CacheKey, CacheLayer } from "effect-cached"
+import { Cached, CacheKey, CacheLayer, type Weigher } from "effect-cached"
 import { TestClock } from "effect/testing"
 import { settle } from "../support/caches.ts"
 
@@ -91,6 +91,18 @@ describe("CacheLayer.withTelemetry", () => {
       expect(leaks).toEqual([])
       expect(said.filter((line) => line.includes("\"cache.key\""))).toEqual([])
       expect(said).toContain(`{"_tag":"Invalidate","ids":[],"tags":[],"mode":"hard","all":false}`)
+    }))
+
+  it.effect("nor does the warning about a weigher", () =>
+    Effect.gen(function*() {
+      const weigher: Weigher.Weigher = (value, { id }) => {
+        if (value === 2) throw new Error(`no weight for ${id}`)
+        return 1
+      }
+      const cache = CacheLayer.memory({ maxWeight: 100, weigher })
+      const said = yield* saidBy(CacheLayer.withTelemetry(cache, { ids: "digest" }))
+      const warnings = said.filter((line) => line.includes("The weigher failed"))
+      expect([warnings.length, warnings[0]!.includes(digest), warnings[0]!.includes(secret)]).toEqual([1, true, false])
     }))
 
   it("refuses other values, and other options", () => {

@@ -23,9 +23,7 @@ export const weighWith = (weigher: Weigher, telemetry: () => Telemetry) => (entr
       self,
       "weigher",
       `The weigher failed for "${id}" (see the cause): the entry is not kept in memory`,
-      {
-        cause: Cause.die(defect)
-      }
+      { other: id, cause: Cause.die(defect) }
     )
     return undefined
   }

@@ -7,23 +7,21 @@ import * as Log from "./log.ts"
 import { countersOf } from "./stats.ts"
 import type { Subject, Telemetry } from "./telemetry.ts"
 
+type Listener<A, B> = (told: A, also: B) => void
+
 /** Wraps a listener so that it cannot disturb the cache: an exception unsubscribes it, and is counted and logged. */
-export const isolated = <A, B>(
-  self: Telemetry,
-  listener: (told: A, also: B) => void,
-  unsubscribe: () => void
-): (told: A, also: B) => void =>
-(told, also) => {
-  try {
-    listener(told, also)
-  } catch (defect) {
-    unsubscribe()
-    self.stats.callbackFailures++
-    Log.warning(self, "A listener of the cache threw (see the cause): it is not called again", {
-      cause: Cause.die(defect)
-    })
+export const isolated =
+  <A, B>(self: Telemetry, listener: Listener<A, B>, unsubscribe: () => void): Listener<A, B> => (told, also) => {
+    try {
+      listener(told, also)
+    } catch (defect) {
+      unsubscribe()
+      self.stats.callbackFailures++
+      Log.warning(self, "A listener of the cache threw (see the cause): it is not called again", {
+        cause: Cause.die(defect)
+      })
+    }
   }
-}
 
 export const without = <A>(list: ReadonlyArray<A> | undefined, item: A): ReadonlyArray<A> | undefined => {
   const rest = list?.filter((other) => other !== item)
