@@ -11,6 +11,7 @@ import type * as Schema from "effect/Schema"
 import * as Scope from "effect/Scope"
 import * as Sink from "effect/Sink"
 import * as Stream from "effect/Stream"
+import { resolve } from "node:path"
 import * as Cached from "../Cached.ts"
 import type { StoreError } from "../CacheError.ts"
 import * as CacheKey from "../CacheKey.ts"
@@ -241,6 +242,7 @@ export const run = <
   options: Options<Row, K, In, E, E2, R, E3, R3, E4, R4>
 ): Effect.Effect<Summary, PipelineError | StoreError | E2 | E3 | E4, Caching | R | R3 | R4> => {
   checkOptions(what, options, checks as never)
+  checkFailures(options as Options<any, any, any, any, any, any>)
   return Effect.scoped(start(options as Options<any, any, any, any, any, any>)) as never
 }
 
@@ -249,6 +251,18 @@ const fieldsOf = (row: Fields, value: unknown): Fields =>
 
 const failuresOf = ({ failures, to }: Pick<Options<any, any, any, any, any, any>, "failures" | "to">) =>
   failures ?? (typeof to === "string" ? to.replace(/\.[^.]*$/, ".failures.ndjson") : false)
+
+/** The file of failures is replaced or removed at the end, so it must not be one that the pipeline reads or writes. */
+const checkFailures = (options: Options<any, any, any, any, any, any>): void => {
+  const { from, to } = options
+  const failures = failuresOf(options)
+  if (failures === false) return
+  for (const file of [typeof from === "string" ? from : positionOf(from)?.file, to]) {
+    if (typeof file === "string" && resolve(file) === resolve(failures)) {
+      throw mistake(`failures of ${what} must be another file than from and to, not "${failures}"`)
+    }
+  }
+}
 
 const start = Effect.fnUntraced(function*(
   options: Options<any, any, any, any, any, any>

@@ -5,14 +5,17 @@ import * as Csv from "effect/encoding/Csv"
 import * as Ndjson from "effect/encoding/Ndjson"
 import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
+import * as SchemaAST from "effect/SchemaAST"
 import * as Stream from "effect/Stream"
 import { createReadStream, statSync } from "node:fs"
 import { open } from "node:fs/promises"
+import { mistake } from "../internal/options/options.ts"
 import { type Fields, type Format, formatOf, longestRow, parquetPackages } from "./format.ts"
 import { ofSystem, PipelineError } from "./PipelineError.ts"
 
 /** How much of a file has been read, in bytes or rows. */
 interface Position {
+  readonly file: string
   done: number
   total: number
 }
@@ -110,15 +113,18 @@ const parquetRows = (file: string, position: Position): Stream.Stream<Fields, Pi
           return bytes.buffer
         }
       }
-      const invalid = (cause: unknown) => {
-        throw new PipelineError({ file, reason: "Content", problem: "it is not a Parquet file", cause })
+      const invalid = (problem: string) => (cause: unknown) => {
+        throw new PipelineError({ file, reason: "Content", problem, cause })
       }
-      const metadata = await parquetMetadataAsync(source).catch(invalid)
+      const metadata = await parquetMetadataAsync(source).catch(invalid("it is not a Parquet file"))
       position.total = Number(metadata.num_rows)
       position.done = 0
       for (const group of metadata.row_groups) {
         const [rowStart, rowEnd] = [position.done, position.done + Number(group.num_rows)]
-        yield* await parquetReadObjects({ file: source, metadata, rowStart, rowEnd }).catch(invalid)
+        const rows = await parquetReadObjects({ file: source, metadata, rowStart, rowEnd }).catch((cause) =>
+          invalid(`its rows cannot be read: ${cause instanceof Error ? cause.message : cause}`)(cause)
+        )
+        yield* rows
         position.done = rowEnd
       }
     } finally {
@@ -167,34 +173,57 @@ const jsonOf = (value: unknown): unknown => {
   return typeof value === "bigint" ? String(value) : value
 }
 
-/** A cell without a value is a missing field, unless the schema needs `null`. */
+/** The cells of CSV are text, in which an empty cell is a missing field if the schema allows that. */
+const ofText = (file: string, schema: Schema.Codec<unknown, any>) => {
+  try {
+    // Checks that each field of the schema can be a cell. Its rows would be numbered with the header and blank lines.
+    Csv.decodeSchemaString(schema)(cells as never)
+  } catch (thrown) {
+    throw mistake(`The schema of the file "${file}" of a pipeline does not fit: ${(thrown as Error).message}`)
+  }
+  const codec = Schema.toCodecStringTree(schema)
+  const ast = SchemaAST.toEncoded(codec.ast)
+  const optional = new Set<PropertyKey>(
+    SchemaAST.isObjects(ast)
+      ? ast.propertySignatures.filter(({ type }) => SchemaAST.isOptional(type)).map(({ name }) => name)
+      : []
+  )
+  const given = (row: Fields): Fields =>
+    optional.size === 0
+      ? row
+      : Object.fromEntries(Object.entries(row).filter(([name, cell]) => cell !== "" || !optional.has(name)))
+  return { codec, given }
+}
+
+const ofJson = (schema: Schema.Codec<unknown, any>, format: Format) => ({
+  codec: Schema.toCodecJson(schema),
+  given: (row: Fields): Fields =>
+    format === "parquet"
+      ? Object.fromEntries(Object.entries(row).map(([name, value]) => [name, jsonOf(value)]))
+      : row
+})
+
 const typedRows = <A>(
   file: string,
   schema: Schema.Codec<A, any>,
   { format, position }: { readonly format: Format; readonly position: Position }
 ): Stream.Stream<A, PipelineError> => {
-  if (format === "csv") {
-    return textOf(file, position).pipe(
-      Stream.pipeThroughChannel(Csv.decodeSchemaString(schema)(cells as never)),
-      Stream.mapError((error) =>
-        error instanceof Schema.SchemaError ? content(file, error.message) : ofCsv(file, error as never)
+  const { codec, given } = format === "csv" ? ofText(file, schema) : ofJson(schema, format)
+  const decode = Schema.decodeUnknownExit(codec) as (row: unknown) => Exit.Exit<A, Schema.SchemaError>
+  return converted(
+    file,
+    plainRows(file, format, position),
+    (row) =>
+      Exit.mapError(
+        decode(given(row as Fields)),
+        ({ message }) => message.replaceAll(/\n\s+at /g, " at ").replaceAll("\n", "; ")
       )
-    ) as Stream.Stream<A, PipelineError>
-  }
-  const decode = Schema.decodeUnknownExit(Schema.toCodecJson(schema)) as (
-    row: unknown
-  ) => Exit.Exit<A, Schema.SchemaError>
-  return converted(file, plainRows(file, format, position), (fields) => {
-    const given = format === "parquet"
-      ? Object.fromEntries(Object.entries(fields as Fields).map(([name, value]) => [name, jsonOf(value)]))
-      : fields
-    return Exit.mapError(decode(given), ({ message }) => message)
-  })
+  )
 }
 
 export const read = <A>(file: string, schema: Schema.Codec<A, any> | undefined): Stream.Stream<A, PipelineError> => {
   const format = formatOf(file)
-  const position: Position = { done: 0, total: 0 }
+  const position: Position = { file, done: 0, total: 0 }
   const rows = schema === undefined
     ? plainRows(file, format, position) as Stream.Stream<any, PipelineError>
     : typedRows(file, schema, { format, position })

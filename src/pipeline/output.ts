@@ -1,4 +1,4 @@
-/** Writes rows to a file that appears when it is whole: it is written beside, and renamed at the end. */
+/** Writes rows to a draft beside the file, which becomes the file when it is complete. */
 import * as Effect from "effect/Effect"
 import * as Csv from "effect/encoding/Csv"
 import * as Ndjson from "effect/encoding/Ndjson"
@@ -18,7 +18,7 @@ export interface Draft {
 
 const attempt = <A>(file: string, run: () => Promise<A>) => Effect.tryPromise({ try: run, catch: ofSystem(file) })
 
-/** Fails if there is something under the name of the file that may not be replaced. */
+/** Fails if the file exists and may not be replaced, or is a folder. */
 export const refuseExisting = (file: string, overwrite: boolean): Effect.Effect<void, PipelineError> =>
   attempt(file, async () => {
     const found = await stat(file).catch((error) => {
@@ -35,6 +35,9 @@ export const refuseExisting = (file: string, overwrite: boolean): Effect.Effect<
 
 let drafts = 0
 
+/** The drafts that this process writes. */
+const written = new Set<string>()
+
 const isRunning = (pid: number): boolean => {
   try {
     return process.kill(pid, 0)
@@ -43,13 +46,14 @@ const isRunning = (pid: number): boolean => {
   }
 }
 
-/** Removes the drafts that processes have left that were killed. */
+/** Removes the drafts of processes that were killed. In a container, each of them may have had the id of this one. */
 const removeLeftovers = async (file: string): Promise<void> => {
   const [folder, name] = [dirname(file), basename(file)]
   for (const found of await readdir(folder)) {
     if (!found.startsWith(`${name}.`)) continue
-    const [, pid] = /^\.(\d+)-\d+\.partial$/.exec(found.slice(name.length)) ?? []
-    if (pid !== undefined && !isRunning(Number(pid))) await rm(join(folder, found), { force: true })
+    const pid = Number(/^\.(\d+)-\d+\.partial$/.exec(found.slice(name.length))?.[1])
+    const path = join(folder, found)
+    if (pid === process.pid ? !written.has(path) : pid > 0 && !isRunning(pid)) await rm(path, { force: true })
   }
 }
 
@@ -61,13 +65,15 @@ export const draft = (file: string): Effect.Effect<Draft, PipelineError, Scope.S
         if (cause.code !== "ENOENT") throw cause
         throw new PipelineError({ file, reason: "Missing", problem: "its folder does not exist", cause })
       })
-      const path = `${file}.${process.pid}-${++drafts}.partial`
+      const path = join(dirname(file), `${basename(file)}.${process.pid}-${++drafts}.partial`)
+      written.add(path)
       return { file, path, handle: await open(path, "wx") }
     }),
     ({ handle, path }) =>
       Effect.promise(async () => {
         await handle.close().catch(() => undefined)
         await rm(path, { force: true })
+        written.delete(path)
       })
   )
 

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Schema, Sink, Stream } from "effect"
 import { Cached, CacheKey, CacheLayer, Strategy } from "effect-cached"
 import { Pipeline } from "effect-cached/pipeline"
+import { parquetWriteBuffer } from "hyparquet-writer"
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
@@ -12,6 +13,8 @@ class City extends CacheKey.Class<City>()("City", {
   success: Schema.Struct({ city: Schema.String, area: Schema.Number }),
   error: Schema.String
 }) {}
+
+const City2 = Schema.Struct({ zip: Schema.String, n: Schema.Number })
 
 let folder: string
 let calls: Array<ReadonlyArray<string>>
@@ -102,6 +105,32 @@ describe("files", () => {
       city: "City of 1",
       area: 1.5
     })
+  })
+
+  it("an empty cell is a missing field where the schema has an optional one", async () => {
+    const from = put("in.csv", "zip,n,note\n1,,\n2,3,a\n")
+    const schema = Schema.Struct({
+      zip: Schema.String,
+      n: Schema.optionalKey(Schema.Number),
+      note: Schema.String
+    })
+    expect(await Effect.runPromise(Stream.runCollect(Pipeline.file(from, schema)))).toEqual([
+      { zip: "1", note: "" },
+      { zip: "2", n: 3, note: "a" }
+    ])
+  })
+
+  it("what a killed process left is removed, even if it had the id of this process", async () => {
+    const from = put("in.csv", "zip\n1\n")
+    const left = [`a.csv.${process.pid}-1000000.partial`, "a.csv.4194305-1.partial"]
+    const kept = [`a.csv.1.partial`, "b.csv.4194305-1.partial"]
+    for (const name of [...left, ...kept]) put(name, "zip")
+    const run = <E, R>(from: string | Stream.Stream<{ zip: string }, E, R>) =>
+      Pipeline.run({ from, through: cities, to: at("a.csv"), overwrite: true })
+    // The draft of a pipeline that runs stays, even if another one of this process writes the same file.
+    await onDisk(run(Stream.fromEffect(Effect.as(run(from), { zip: "2" }))))
+    expect(text("a.csv")).toContain("City of 2")
+    expect(readdirSync(folder).sort()).toEqual([...kept, "a.csv", "cache", "in.csv"].sort())
   })
 
   it("no rows: columns give a header, and an empty file of lines is empty", async () => {
@@ -237,6 +266,11 @@ describe("hostile files", () => {
     return Pipeline.run({ from, through: cities, to: at("out.csv") })
   }
 
+  const parquet = (content: Uint8Array) => {
+    const from = put("in.parquet", content)
+    return Pipeline.run({ from, through: cities, to: at("out.csv") })
+  }
+
   it.each(
     [
       ["a quote that never ends", () => csv(`zip\n1\n"open\n2\n3`), "in.csv, line 3: Unterminated quoted field"],
@@ -251,6 +285,32 @@ describe("hostile files", () => {
       ["a cell of 20 MB", () => csv(`zip\n"${"x".repeat(20_000_000)}"\n`), "in.csv, line 2: CSV record exceeds"],
       ["a line that is not JSON", () => lines(`{"zip":"1"}\n{"zip":\n`), "in.ndjson, row 2: it is not JSON"],
       ["a line of 100 MB", () => lines(Buffer.alloc(100_000_000, "[")), "in.ndjson, row 1: the line is longer than"],
+      ["a Parquet file that is none", () => parquet(Uint8Array.of(1, 2, 3)), "in.parquet: it is not a Parquet file"],
+      [
+        "a Parquet file in an unknown compression",
+        () => {
+          const columnData = [{ name: "zip", data: ["1".repeat(100)] }]
+          const compressors = { ZSTD: (bytes: Uint8Array) => bytes.slice(1) }
+          return parquet(new Uint8Array(parquetWriteBuffer({ columnData, codec: "ZSTD", compressors })))
+        },
+        "in.parquet: its rows cannot be read: parquet unsupported compression codec: ZSTD"
+      ],
+      [
+        "a cell that does not fit the schema",
+        () => {
+          const from = Pipeline.file(put("in.csv", `zip,n\n"1\n",1\n\n2,x\n`), City2)
+          return Pipeline.run({ from, through: cities, to: at("out.csv") })
+        },
+        "in.csv, row 2: Expected a string representing a finite number at [\"n\"]; Expected "
+      ],
+      [
+        "a field that does not fit the schema",
+        () => {
+          const from = Pipeline.file(put("in.ndjson", `{"zip":"1","n":1}\n{"zip":"1"}\n`), City2)
+          return Pipeline.run({ from, through: cities, to: at("out.csv") })
+        },
+        "in.ndjson, row 2: Missing key at [\"n\"]"
+      ],
       ["a number", () => lines(`{"zip":"1"}\n7\n`), "in.ndjson, row 2: it is not a JSON object"],
       [
         "another column in a later row",
@@ -298,10 +358,32 @@ describe("bad input", () => {
     ["price", { price: -1 }, "price of Pipeline.run must be a number of at least 0"],
     ["left", { left: true }, "left of Pipeline.run must be \"list\" or \"remove\""],
     ["columns", { columns: ["a", "a"] }, "columns of Pipeline.run must be a list of different names"],
-    ["failures", { failures: "f.csv" }, "failures of Pipeline.run must be false or a file with the extension .ndjson"]
+    ["failures", { failures: "f.csv" }, "failures of Pipeline.run must be false or a file with the extension .ndjson"],
+    [
+      "the results as failures",
+      { to: "out.ndjson", failures: "./out.ndjson" },
+      "failures of Pipeline.run must be another file than from and to"
+    ],
+    [
+      "the failures of the last run as input",
+      { from: "out.failures.ndjson" },
+      "failures of Pipeline.run must be another file than from and to"
+    ],
+    [
+      "the same with a schema",
+      { from: Pipeline.file("out.failures.ndjson", Schema.Struct({})) },
+      "failures of Pipeline.run must be another file than from and to"
+    ]
   ])("%s", (_, wrong, message) => {
     const options = { from, through: cities, to: "out.csv", ...wrong }
     expect(() => Pipeline.run(options as never)).toThrow(message)
+  })
+
+  it("a schema whose fields are no cells", () => {
+    const schema = Schema.Struct({ list: Schema.Array(Schema.String) })
+    expect(() => Pipeline.file("in.csv", schema)).toThrow(
+      expect.objectContaining({ _tag: "CacheConfigError", message: expect.stringContaining("column \"list\"") })
+    )
   })
 
   it("a file that is not there, a folder, an output that exists", async () => {

@@ -622,6 +622,27 @@ try {
     by: "test/layers/withTelemetry.test.ts"
   },
   {
+    name: "a pipeline replaces or removes its input by its failures",
+    in: "checkFailures",
+    find: "resolve(file) === resolve(failures)",
+    replace: "false",
+    by: "test/pipeline/Pipeline.test.ts"
+  },
+  {
+    name: "a draft of a killed process that had the same id stays",
+    in: "removeLeftovers",
+    find: "pid === process.pid ? !written.has(path) : ",
+    replace: "",
+    by: "test/pipeline/Pipeline.test.ts"
+  },
+  {
+    name: "a pipeline removes the drafts of its own process",
+    in: "removeLeftovers",
+    find: "!written.has(path)",
+    replace: "true",
+    by: "test/pipeline/Pipeline.test.ts"
+  },
+  {
     name: "the warning about a weigher has the id that the layer hides",
     in: "weighWith",
     find: "{ other: id, cause: Cause.die(defect) }",
