@@ -8,6 +8,7 @@ import { id } from "../CacheKey.ts"
 import type { Caching } from "../Caching.ts"
 import { hash } from "../internal/key/id.ts"
 import { mistake } from "../internal/options/options.ts"
+import * as Glob from "../internal/text/glob.ts"
 
 /** A value, with its key if the key is too long to be part of an id. */
 interface Item<A> {
@@ -35,7 +36,7 @@ export const valueOf = <A>(item: Option.Option<unknown>): A | undefined =>
   Option.isSome(item) ? (item.value as Item<A>).value : undefined
 
 export const keysOf = (prefix: string, start = ""): Stream.Stream<string, StoreError, Caching> =>
-  Cached.scan(`${prefix.replaceAll(/[*?[]/g, "[$&]")}[:#]*`).pipe(
+  Cached.scan(`${Glob.escape(prefix)}[:#]*`).pipe(
     Stream.mapEffect((place) =>
       place.startsWith(`${prefix}:`)
         ? Effect.succeed(place.slice(prefix.length + 1))

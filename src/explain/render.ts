@@ -1,19 +1,13 @@
 /** Explanations as text. */
 import { isInherited, ofGroup, ofId } from "../internal/store/markers/idTags.ts"
 import { lengthOf, whyOf } from "../internal/text/failures.ts"
+import { oneLine } from "../internal/text/oneLine.ts"
 import type { Answer, Explanation, Fact, Facts, Past, PastCause } from "./facts.ts"
 
 const longestName = 120
 
 /** A name in one line: an id or a tag may contain anything. */
-export const shown = (name: string): string => {
-  if (name === "") return `""`
-  const text = name.length > longestName ? `${name.slice(0, longestName)}…` : name
-  return text.replaceAll(
-    /[\p{Cc}\p{Cf}\p{Cs}\u2028\u2029]/gu,
-    (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`
-  )
-}
+export const shown = (name: string): string => name === "" ? `""` : oneLine(name, longestName)
 
 /** A tag as its user wrote it. The library's own tags begin with `~`, and escape those of users that do. */
 const shownTag = (tag: string): string => {

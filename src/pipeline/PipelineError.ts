@@ -1,12 +1,10 @@
 /** Why a pipeline has ended: a file that cannot be read or written. */
 import * as Data from "effect/Data"
+import { oneLine } from "../internal/text/oneLine.ts"
 
 const longest = 300
 
-/** Text of a file or a library in one line: it may contain anything. */
-export const inLine = (text: string): string =>
-  (text.length > longest ? `${text.slice(0, longest)}…` : text)
-    .replaceAll(/[\p{Cc}\p{Cf}\p{Cs}\u2028\u2029]/gu, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`)
+export const inLine = (text: string): string => oneLine(text, longest)
 
 /**
  * A file of a pipeline could not be read or written. Nothing was written in its place, and what the cache has stored

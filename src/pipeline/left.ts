@@ -1,10 +1,11 @@
-/** Finds the cached results whose rows have left the input. */
+/** Finds the cached results whose rows are no longer in the input. */
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import * as Cached from "../Cached.ts"
 import * as CacheKey from "../CacheKey.ts"
+import * as Glob from "../internal/text/glob.ts"
 
-/** Remembers ids as numbers, which take a tenth of the memory: two of a billion billion pairs are confused. */
+/** Remembers ids as numbers, which take a tenth of the memory. If two have the same number, one may not be found. */
 export class SeenIds {
   readonly #hashes = new Set<number>()
   prefix: string | undefined
@@ -37,18 +38,16 @@ const hashOf = (id: string): number => {
   return (b >>> 0 & 0x1fffff) * 2 ** 32 + (a >>> 0)
 }
 
-const literal = (text: string): string => text.replaceAll(/[*?[]/g, (special) => `[${special}]`)
-
 const shown = 100
 
 export const findLeft = Effect.fnUntraced(function*(seen: SeenIds, remove: boolean) {
   const ids: Array<string> = []
   let count = 0
   if (seen.prefix !== undefined) {
-    const all = Stream.filter(Cached.scan(`${literal(seen.prefix)}*`), (id) => !seen.has(id))
+    const all = Stream.filter(Cached.scan(`${Glob.escape(seen.prefix)}*`), (id) => !seen.has(id))
     yield* Stream.runForEach(all, (id) => {
       if (++count <= shown) ids.push(id)
-      return remove ? Cached.removeMatching(literal(id)) : Effect.void
+      return remove ? Cached.removeMatching(Glob.escape(id)) : Effect.void
     })
   }
   return { count, ids, removed: remove }

@@ -7,7 +7,7 @@ import * as Stream from "effect/Stream"
 import { type FileHandle, open, readdir, rename, rm, stat } from "node:fs/promises"
 import { basename, dirname, join } from "node:path"
 import { type Fields, type Format, formatOf, parquetPackages, rowsOfGroup } from "./format.ts"
-import { inLine, ofSystem, PipelineError } from "./PipelineError.ts"
+import { ofSystem, PipelineError } from "./PipelineError.ts"
 
 /** A file that is being written under another name. */
 export interface Draft {
@@ -138,7 +138,7 @@ const ndjsonOf = <E, R>(rows: Stream.Stream<Fields, E, R>, file: string) =>
   Stream.pipeThroughChannel(rows, Ndjson.encodeString()).pipe(
     Stream.mapError((error) =>
       error instanceof Object && (error as { readonly _tag?: unknown })._tag === "NdjsonError"
-        ? misfit(file, `a row of the output has no JSON form: ${inLine(String((error as any).cause))}`)
+        ? misfit(file, `a row of the output has no JSON form: ${(error as any).cause}`)
         : error
     )
   ) as Stream.Stream<string, E | PipelineError, R>

@@ -26,6 +26,9 @@ export const make = (pattern: string): Glob => {
   return { pattern, prefix, isLiteral: false, matches: (text) => text.startsWith(prefix) && matchAll(tokens, text) }
 }
 
+/** The pattern that matches only this text. */
+export const escape = (text: string): string => text.replaceAll(/[*?[]/g, "[$&]")
+
 const anyRun = "*"
 
 type Token = typeof anyRun | ((codePoint: number) => boolean)
