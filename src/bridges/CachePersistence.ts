@@ -82,8 +82,6 @@ export const layerBacking = (options: Options = {}): Layer.Layer<Persistence.Bac
   )
 }
 
-type Entry = readonly [key: string, value: object, ttl: Parameters<Persistence.BackingPersistenceStore["set"]>[2]]
-
 const backingOf = (prefix: string, use: InCache): Persistence.BackingPersistenceStore => {
   const run = <A>(what: string, effect: Effect.Effect<A, unknown, Caching>) =>
     Effect.mapError(
@@ -92,14 +90,14 @@ const backingOf = (prefix: string, use: InCache): Persistence.BackingPersistence
         new Persistence.PersistenceError({ message: `The cache could not ${what} values of "${prefix}"`, cause })
     )
   const place = (key: string) => Places.placeOf(prefix, key)
-  const set = ([key, value, ttl]: Entry) =>
-    Cached.set(place(key), { value }, { ttl: ttl ?? "Infinity", tags: [prefix] })
   return {
     get: (key) => run("read", Effect.map(Cached.getOption(place(key)), Places.valueOf<object>)),
     getMany: (keys) =>
       run("read", Effect.map(Cached.getMany(keys.map(place)), (found) => found.map(Places.valueOf<object>) as never)),
-    set: (key, value, ttl) => run("write", Effect.asVoid(set([key, value, ttl]))),
-    setMany: (entries) => run("write", Effect.forEach(entries, set, { concurrency: "unbounded", discard: true })),
+    set: (key, value, ttl) =>
+      run("write", Effect.asVoid(Cached.set(place(key), { value }, { ttl: ttl ?? "Infinity", tags: [prefix] }))),
+    setMany: (entries) =>
+      run("write", Places.setMany(entries.map(([key, value, ttl]) => [place(key), { value }, ttl]), prefix)),
     remove: (key) => run("remove", Effect.asVoid(Cached.remove(place(key)))),
     clear: run("remove", Cached.invalidateTag(prefix))
   }

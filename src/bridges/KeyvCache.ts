@@ -110,10 +110,10 @@ export const make = <E>(runtime: ManagedRuntime.ManagedRuntime<Caching, E>, opti
     set: (key, value, ttl) => run(set(key, value, ttl)),
     setMany: (entries) =>
       run(
-        Effect.forEach(entries, ({ key, ttl, value }) => set(key, value, ttl), {
-          concurrency: "unbounded",
-          discard: true
-        })
+        Places.setMany(
+          entries.map(({ key, ttl, value }) => [place(key), Places.itemOf(prefix, key, value), ttl]),
+          tag()
+        )
       ),
     has: (key) => run(Cached.has(place(key))),
     hasMany: (keys) => run(Effect.map(Cached.getMany(keys.map(place)), (found) => found.map(Option.isSome))),

@@ -1,4 +1,6 @@
 /** The keys of another interface as string keys of a cache, below a prefix, so that they can be listed again. */
+import * as Arr from "effect/Array"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
@@ -34,6 +36,17 @@ export const itemOf = <A>(prefix: string, key: string, value: A): Item<A> =>
 
 export const valueOf = <A>(item: Option.Option<unknown>): A | undefined =>
   Option.isSome(item) ? (item.value as Item<A>).value : undefined
+
+type Entry = readonly [place: string, item: Item<unknown>, ttl: Duration.Input | undefined]
+
+/** Writes items with a tag. Those that live equally long are written together. */
+export const setMany = (entries: ReadonlyArray<Entry>, tag: string): Effect.Effect<void, never, Caching> =>
+  Effect.forEach(
+    Object.entries(Arr.groupBy(entries, ([, , ttl = Infinity]) => `${Duration.toMillis(ttl)}`)),
+    ([ttl, some]) =>
+      Cached.setMany(some.map(([place, item]) => [place, item] as const), { ttl: Number(ttl), tags: [tag] }),
+    { concurrency: "unbounded", discard: true }
+  )
 
 export const keysOf = (prefix: string, start = ""): Stream.Stream<string, StoreError, Caching> =>
   Cached.scan(`${Glob.escape(prefix)}[:#]*`).pipe(
