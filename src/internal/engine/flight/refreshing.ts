@@ -69,7 +69,7 @@ export const offer = (self: Flights, unit: Unit, dispatcher?: SchedulerDispatche
   if (self.isPrivate) return handOver(self, unit)
   // The caller must not wait for a slot: its flight may need the others of the unit, as in a bulk call.
   if (unit.isPromoted) {
-    for (const flight of unit.flights) if (flight.phase === "Queued") startLater(self, flight, dispatcher)
+    for (const flight of unit.flights) startLater(self, flight, dispatcher)
     return
   }
   const { queue } = self.refreshing
