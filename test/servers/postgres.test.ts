@@ -207,7 +207,59 @@ describe.skipIf(isPostgresMissing())("PostgreSQL", { timeout: 60_000 }, () => {
         }))
         expect(yield* b.isLocked("door")).toBe(false)
       }))
+
+    it.live("take no lock that another process has taken while they waited for its row", () =>
+      Effect.gen(function*() {
+        const schema = freshSchema()
+        const lock = yield* PgLock.make({ url: server.url, schema })
+        const take = Effect.scoped(lock.acquire("door", { lease: "10 seconds", wait: 0 }))
+        yield* take
+        const of = quoted(schema)
+        const other = yield* Effect.forkChild(asked(`DO $$ BEGIN
+          PERFORM 1 FROM ${of}.lock FOR UPDATE;
+          PERFORM pg_sleep(1);
+          UPDATE ${of}.lock SET token = token + 1, lease_millis = 10000,
+            until_at = extract(epoch FROM clock_timestamp()) * 1000 + 10000;
+        END $$`))
+        yield* Effect.sleep("500 millis")
+        expect((yield* Effect.flip(take)).reason).toBe("Timeout")
+        yield* Fiber.join(other)
+      }))
+
+    it.live("count every increment of transactions that run at once, also of a counter that has expired", () =>
+      Effect.gen(function*() {
+        const schema = freshSchema()
+        const stores = [yield* storeIn(schema), yield* storeIn(schema)]
+        yield* stores[0]!.increment("n", 7, { expiresAt: Date.now() - 1000 })
+        const increments = Array.from(
+          { length: 20 },
+          (_, i) => stores[i % 2]!.transact!({ checks: [], steps: [{ _tag: "Increment", name: "n", by: 1 }] })
+        )
+        yield* Effect.all(increments, { concurrency: "unbounded" })
+        expect((yield* stores[0]!.counter("n"))?.value).toBe(20)
+      }))
   })
+
+  it.live("a write waits for an earlier one of its id, even if one between them was interrupted", () =>
+    Effect.gen(function*() {
+      const client = yield* PgClient.make({ url: Redacted.make(server.url) })
+      let writes = 0
+      const slow = {
+        unsafe: (statement: string, params: ReadonlyArray<unknown>) => {
+          const asked = client.unsafe(statement, params)
+          const isFirst = /^SELECT .*\.put\(/.test(statement) && ++writes === 1
+          return isFirst ? { values: Effect.andThen(Effect.sleep("500 millis"), asked.values) } : asked
+        }
+      }
+      const sql = Object.assign(client.safe.bind(undefined), client, slow) as unknown as PgClient.PgClient
+      const store = yield* Effect.provideService(SqlStore.make({ schema: freshSchema() }), SqlClient.SqlClient, sql)
+      const first = yield* Effect.forkChild(store.set("id", entry("first")), { startImmediately: true })
+      const second = yield* Effect.forkChild(store.set("id", entry("second")), { startImmediately: true })
+      yield* Fiber.interrupt(second)
+      yield* store.set("id", entry("third"))
+      yield* Fiber.join(first)
+      expect(new TextDecoder().decode((yield* store.get("id", [])).entry!.payload)).toBe("third")
+    }).pipe(Effect.provide(Reactivity.layer)))
 
   it.live(
     "P4 · a server that is stopped and started in the middle fails no read, and is used again",
@@ -313,6 +365,11 @@ describe.skipIf(isPostgresMissing())("PostgreSQL", { timeout: 60_000 }, () => {
         expect(yield* Effect.flip(failing)).toBe("rolled back")
         expect(yield* read).toBe(1)
         expect((yield* store.counter("n"))?.value).toBe(1)
+        // Nor do transactions of the cache begin like those of the program.
+        yield* store.transact!({ checks: [], steps: [{ _tag: "Increment", name: "n", by: 1 }] }).pipe(
+          Effect.provideService(SqlClient.BeginTransaction, "BEGIN READ ONLY")
+        )
+        expect((yield* store.counter("n"))?.value).toBe(2)
       }).pipe(Effect.provide(CacheLayer.sql({ schema })), Effect.provideContext(client))
     }))
 

@@ -31,5 +31,33 @@ export const faults: ReadonlyArray<UnitFault> = [
     find: "if (present === format) return",
     replace: "if (present >= format) return",
     by
+  },
+  {
+    name: "a lock that was taken while the statement waited for its row counts as one of a clock that was set back",
+    in: "others",
+    find: "x.until_at - x.lease_millis > ${clock}",
+    replace: "x.until_at - x.lease_millis > (extract(epoch FROM statement_timestamp()) * 1000)::float8",
+    by
+  },
+  {
+    name: "a transaction does not lock counters that exist",
+    in: "counters",
+    find: "ON CONFLICT (key) DO UPDATE SET whole = excluded.whole",
+    replace: "ON CONFLICT DO NOTHING",
+    by
+  },
+  {
+    name: "an operation that is interrupted while it waits lets later ones overtake the former",
+    in: "inOrder",
+    find: "isWaiting ? Effect.asVoid(Effect.forkDetach(Effect.andThen(turn, end))) : end",
+    replace: "end",
+    by
+  },
+  {
+    name: "transactions of the store begin like those of the program",
+    in: "atomically",
+    find: "asOwn(run)",
+    replace: "run",
+    by
   }
 ]

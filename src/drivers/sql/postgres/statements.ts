@@ -1,4 +1,5 @@
 /** The statements of the store on PostgreSQL. They name only the schema; all else is a parameter. */
+import { literal } from "../session/text.ts"
 import { clock } from "./functions/source.ts"
 
 const entry = "x.frame, CASE WHEN x.is_touched THEN x.soft_at END, x.expires_at, x.is_constant"
@@ -83,20 +84,18 @@ const positions = (s: string) => ({
 
 const counters = (s: string) => {
   const era = eraOf(s)
+  const isLive = "x.era >= excluded.era AND x.expires_at > $5::float8"
   return {
     counter: `SELECT x.value::float8, x.expires_at FROM ${s}.counter x
       WHERE x.key = $1::bytea AND x.era = ${era} AND x.expires_at > $2::float8`,
     increment: `INSERT INTO ${s}.counter AS x (key, whole, era, value, expires_at, gone_at)
       VALUES ($1::bytea, $2::bytea, ${era}, $3::text::bigint, $4::float8,
         ${clock} + ($4::float8 - $5::float8))
-      ON CONFLICT (key) DO UPDATE SET era = excluded.era,
-        value = CASE WHEN x.era = excluded.era AND x.expires_at > $5::float8 THEN x.value + excluded.value
-          ELSE excluded.value END,
-        expires_at = CASE WHEN x.era = excluded.era AND x.expires_at > $5::float8 THEN x.expires_at
-          ELSE excluded.expires_at END,
-        gone_at = CASE WHEN x.era = excluded.era AND x.expires_at > $5::float8 THEN x.gone_at ELSE excluded.gone_at END
-      WHERE x.era < excluded.era OR x.expires_at <= $5::float8
-        OR abs(x.value + excluded.value) <= ${Number.MAX_SAFE_INTEGER}
+      ON CONFLICT (key) DO UPDATE SET era = greatest(x.era, excluded.era),
+        value = CASE WHEN ${isLive} THEN x.value + excluded.value ELSE excluded.value END,
+        expires_at = CASE WHEN ${isLive} THEN x.expires_at ELSE excluded.expires_at END,
+        gone_at = CASE WHEN ${isLive} THEN x.gone_at ELSE excluded.gone_at END
+      WHERE NOT (${isLive}) OR abs(x.value + excluded.value) <= ${Number.MAX_SAFE_INTEGER}
       RETURNING x.value::float8`,
     touchCounter: `UPDATE ${s}.counter x SET expires_at = $2::float8,
         gone_at = ${clock} + ($2::float8 - $3::float8)
@@ -107,12 +106,11 @@ const counters = (s: string) => {
       WHERE x.era = ${era} AND ($1::bytea IS NULL OR x.key > $1::bytea)
         AND (x.key >= $2::bytea AND x.key < $3::bytea OR x.key >= '\\xff'::bytea)
       ORDER BY x.key LIMIT $4::integer`,
-    /** Locks counters, and creates those that are missing as expired ones. */
-    makeCounters: `INSERT INTO ${s}.counter (key, whole, era, value, expires_at, gone_at)
+    /** Locks counters, even expired ones, and creates missing ones as expired. The last column says whether one is live. */
+    holdCounters: `INSERT INTO ${s}.counter AS x (key, whole, era, value, expires_at, gone_at)
       SELECT u.key, u.whole, ${era}, 0, '-Infinity', '-Infinity' FROM unnest($1::bytea[], $2::bytea[]) AS u(key, whole)
-      ON CONFLICT DO NOTHING`,
-    holdCounters: `SELECT x.key, x.whole, x.value::float8, x.expires_at FROM ${s}.counter x
-      WHERE x.key = ANY($1::bytea[]) AND x.era = ${era} AND x.expires_at > $2::float8 ORDER BY x.key FOR UPDATE`,
+      ON CONFLICT (key) DO UPDATE SET whole = excluded.whole
+      RETURNING x.key, x.whole, x.value::float8, x.expires_at, x.era = ${era} AND x.expires_at > $3::float8`,
     putCounters: `INSERT INTO ${s}.counter AS x (key, whole, era, value, expires_at, gone_at)
       SELECT u.key, u.whole, ${era}, u.value::bigint, u.expires,
         ${clock} + (u.expires - $5::float8)
@@ -123,13 +121,12 @@ const counters = (s: string) => {
 }
 
 const others = (s: string) => ({
+  /** Reads the clock again once it has the row: another process may have taken the lock in the meantime. */
   lock: `INSERT INTO ${s}.lock AS x (key, token, lease_millis, until_at)
-    SELECT $1::bytea, nextval('${s.replaceAll("'", "''")}.token'), $2::float8, t.now + $2::float8
-      FROM (SELECT ${clock} AS now) t
-    ON CONFLICT (key) DO UPDATE SET token = nextval('${s.replaceAll("'", "''")}.token'),
-      lease_millis = excluded.lease_millis, until_at = excluded.until_at
-    WHERE x.until_at <= excluded.until_at - excluded.lease_millis
-      OR x.until_at - x.lease_millis > excluded.until_at - excluded.lease_millis
+    VALUES ($1::bytea, nextval(${literal(`${s}.token`)}), $2::float8, ${clock} + $2::float8)
+    ON CONFLICT (key) DO UPDATE SET token = nextval(${literal(`${s}.token`)}), lease_millis = excluded.lease_millis,
+      until_at = ${clock} + excluded.lease_millis
+    WHERE x.until_at <= ${clock} OR x.until_at - x.lease_millis > ${clock}
     RETURNING x.token::text`,
   lockLeft: `SELECT x.until_at - ${clock} FROM ${s}.lock x
     WHERE x.key = $1::bytea`,

@@ -2,7 +2,7 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
-import type { SqlClient } from "effect/sql/SqlClient"
+import { BeginTransaction, type SqlClient } from "effect/sql/SqlClient"
 import { isSqlError, type SqlError } from "effect/sql/SqlError"
 import { StoreError } from "../../../CacheError.ts"
 import * as Defaults from "../../../internal/defaults/sql.ts"
@@ -83,13 +83,24 @@ export const inOrder = <A, E>(
       latch.openUnsafe()
       for (const id of ids) if (order.get(id) === latch) order.delete(id)
     })
-    return Effect.ensuring(
-      before.size === 0 ? operation : Effect.andThen(Effect.forEach(before, (latch) => latch.await), operation),
-      end
+    if (before.size === 0) return Effect.ensuring(operation, end)
+    const turn = Effect.forEach(before, (latch) => latch.await, { discard: true })
+    let isWaiting = true
+    const inTurn = Effect.suspend(() => {
+      isWaiting = false
+      return operation
+    })
+    // Later operations must wait for the former ones even if this one is interrupted before its turn.
+    const endInTurn = Effect.suspend(() =>
+      isWaiting ? Effect.asVoid(Effect.forkDetach(Effect.andThen(turn, end))) : end
     )
+    return Effect.ensuring(Effect.andThen(turn, inTurn), endInTurn)
   })
 
 export type Inside = (statement: string, params: Params) => Effect.Effect<ReadonlyArray<Row>, SqlError>
+
+/** Begins transactions of the store's own, whatever the program or the database has set for those of the program. */
+export const asOwn = Effect.provideService(BeginTransaction, "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")
 
 /** Runs several statements in one transaction of the store's own. */
 export const atomically = <A>(
@@ -98,5 +109,5 @@ export const atomically = <A>(
   steps: (ask: Inside) => Effect.Effect<A, SqlError | StoreError>
 ): Effect.Effect<A, StoreError> => {
   const run = self.sql.withTransaction(steps((statement, params) => send(self, statement, params)))
-  return inTime(operation, outside(self, repeated(run)))
+  return inTime(operation, outside(self, repeated(asOwn(run))))
 }

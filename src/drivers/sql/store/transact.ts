@@ -108,10 +108,10 @@ const holdCounters = Effect.fnUntraced(function*(
 ): Effect.fn.Return<ReadonlyMap<string, Counter>, SqlError> {
   if (names.length === 0) return new Map()
   const all = placed(names, (name) => name)
-  yield* ask(statements.makeCounters, [keysOf(all), wholesOf(all)])
-  const rows = yield* ask(statements.holdCounters, [keysOf(all), String(now)])
+  const rows = yield* ask(statements.holdCounters, [keysOf(all), wholesOf(all), String(now)])
   return new Map(
-    rows.map((row) => [nameOf(row[0], row[1]), { value: Number(row[2]), expiresAt: Number(row[3]) }])
+    rows.filter((row) => row[4] === true)
+      .map((row) => [nameOf(row[0], row[1]), { value: Number(row[2]), expiresAt: Number(row[3]) }])
   )
 })
 
