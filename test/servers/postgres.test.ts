@@ -238,6 +238,31 @@ describe.skipIf(isPostgresMissing())("PostgreSQL", { timeout: 60_000 }, () => {
         yield* Effect.all(increments, { concurrency: "unbounded" })
         expect((yield* stores[0]!.counter("n"))?.value).toBe(20)
       }))
+
+    it.live("clear a cache before or after a transaction, and not in the middle of one", () =>
+      Effect.gen(function*() {
+        const schema = freshSchema()
+        const [a, b] = [yield* storeIn(schema), yield* storeIn(schema)]
+        yield* a.increment("n", 5)
+        yield* a.markers(["t"])
+        const other = yield* Effect.forkChild(asked(`DO $$ BEGIN
+          PERFORM 1 FROM ${quoted(schema)}.marker FOR UPDATE;
+          PERFORM pg_sleep(1);
+        END $$`))
+        yield* Effect.sleep("400 millis")
+        const tags = [{ tag: "t", version: "0".repeat(24) }]
+        const transacting = yield* Effect.forkChild(
+          a.transact!({
+            checks: [],
+            steps: [{ _tag: "InvalidateTags", tags, mode: "hard" }, { _tag: "Increment", name: "n", by: 1 }]
+          })
+        )
+        yield* Effect.sleep("300 millis")
+        yield* b.clear
+        yield* Fiber.join(transacting)
+        yield* Fiber.join(other)
+        expect(yield* a.counter("n")).toBeUndefined()
+      }))
   })
 
   it.live("a write waits for an earlier one of its id, even if one between them was interrupted", () =>
@@ -317,6 +342,33 @@ describe.skipIf(isPostgresMissing())("PostgreSQL", { timeout: 60_000 }, () => {
       }),
     90_000
   )
+
+  it.live("P4 · a process that stops within a transaction keeps no row for long", () =>
+    Effect.gen(function*() {
+      const schema = freshSchema()
+      const client = yield* PgClient.make({ url: Redacted.make(server.url) })
+      const stopping = {
+        unsafe: (statement: string, params: ReadonlyArray<unknown>) => {
+          const asked = client.unsafe(statement, params)
+          return /^SELECT .*\.put\(/.test(statement)
+            ? { values: Effect.uninterruptible(Effect.andThen(Effect.sleep("9 seconds"), asked.values)) }
+            : asked
+        }
+      }
+      const sql = Object.assign(client.safe.bind(undefined), client, stopping) as unknown as PgClient.PgClient
+      const stopped = yield* Effect.provideService(SqlStore.make({ schema }), SqlClient.SqlClient, sql)
+      const store = yield* storeIn(schema)
+      const transacting = yield* Effect.forkChild(
+        Effect.exit(stopped.transact!({ checks: [], steps: [{ _tag: "Set", id: "id", entry: entry("late") }] })),
+        { startImmediately: true }
+      )
+      yield* Effect.sleep("500 millis")
+      const startedAt = performance.now()
+      yield* Effect.retry(store.set("id", entry("set")), { times: 1 })
+      expect(performance.now() - startedAt).toBeLessThan(7000)
+      expect(Exit.isFailure(yield* Fiber.join(transacting))).toBe(true)
+      expect(new TextDecoder().decode((yield* store.get("id", [])).entry!.payload)).toBe("set")
+    }).pipe(Effect.provide(Reactivity.layer)))
 
   it.live("a killed server keeps the former entry whole, and what was set", () =>
     Effect.gen(function*() {

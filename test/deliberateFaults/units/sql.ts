@@ -54,6 +54,20 @@ export const faults: ReadonlyArray<UnitFault> = [
     by
   },
   {
+    name: "a cache is cleared in the middle of a transaction",
+    in: "tags",
+    find: "PERFORM pg_advisory_xact_lock(hashtextextended(${literal(channel)}, 0));",
+    replace: "",
+    by
+  },
+  {
+    name: "a process that stops within a transaction keeps its locks",
+    in: "briefly",
+    find: "'${statementMillis}'",
+    replace: "'0'",
+    by
+  },
+  {
     name: "transactions of the store begin like those of the program",
     in: "atomically",
     find: "asOwn(run)",

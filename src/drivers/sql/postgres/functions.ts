@@ -18,7 +18,7 @@ export const functions = (s: string, channel: string): ReadonlyArray<string> => 
     ...changes(s),
     acquire: acquire(s),
     ...leases(s),
-    ...tags(s),
+    ...tags(s, channel),
     ...upkeep(s, channel)
   }
   return Object.entries(all).map(([name, source]) => statementOf(s, name, source))

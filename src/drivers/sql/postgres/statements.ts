@@ -1,4 +1,5 @@
 /** The statements of the store on PostgreSQL. They name only the schema; all else is a parameter. */
+import { statementMillis } from "../../../internal/defaults/sql.ts"
 import { literal } from "../session/text.ts"
 import { clock } from "./functions/source.ts"
 
@@ -67,11 +68,14 @@ const calls = (s: string) => {
   }
 }
 
+/** A process that stops within a transaction must not keep its locks. */
+const briefly = `set_config('idle_in_transaction_session_timeout', '${statementMillis}', true)`
+
 const positions = (s: string) => ({
   position: `SELECT pg_current_snapshot()::text, coalesce(pg_current_xact_id_if_assigned()::text, '')`,
-  /** Transactions that check a position run alone, the others beside each other. */
-  alone: "SELECT pg_advisory_xact_lock(hashtextextended($1::text, 0))",
-  beside: "SELECT pg_advisory_xact_lock_shared(hashtextextended($1::text, 0))",
+  /** Transactions that check a position or clear the cache run alone, the others beside each other. */
+  alone: `SELECT pg_advisory_xact_lock(hashtextextended($1::text, 0)), ${briefly}`,
+  beside: `SELECT pg_advisory_xact_lock_shared(hashtextextended($1::text, 0)), ${briefly}`,
   snapshot: "SELECT pg_current_snapshot()::text",
   /** The changes that became visible since a snapshot: every one exactly once, whatever the order of commits. */
   changes: `SELECT NULL::text AS kind, NULL::bytea AS subject, pg_current_snapshot()::text AS snapshot,
@@ -106,7 +110,7 @@ const counters = (s: string) => {
       WHERE x.era = ${era} AND ($1::bytea IS NULL OR x.key > $1::bytea)
         AND (x.key >= $2::bytea AND x.key < $3::bytea OR x.key >= '\\xff'::bytea)
       ORDER BY x.key LIMIT $4::integer`,
-    /** Locks counters, even expired ones, and creates missing ones as expired. The last column says whether one is live. */
+    /** Locks counters, even expired ones, and creates missing ones as expired. The last column says which are live. */
     holdCounters: `INSERT INTO ${s}.counter AS x (key, whole, era, value, expires_at, gone_at)
       SELECT u.key, u.whole, ${era}, 0, '-Infinity', '-Infinity' FROM unnest($1::bytea[], $2::bytea[]) AS u(key, whole)
       ON CONFLICT (key) DO UPDATE SET whole = excluded.whole
@@ -140,7 +144,7 @@ const others = (s: string) => ({
     LEFT JOIN ${s}.guard x ON x.kind = $1::text AND x.key = $2::bytea AND x.expires_at > t.now`,
   readBits:
     `SELECT x.number, x.bits FROM ${s}.filter x WHERE x.key = $1::bytea AND x.number = ANY($2::text[]::integer[])`,
-  lockBits: "SELECT pg_advisory_xact_lock(hashtextextended(encode($1::bytea, 'hex'), 1))",
+  lockBits: `SELECT pg_advisory_xact_lock(hashtextextended(encode($1::bytea, 'hex'), 1)), ${briefly}`,
   writeBits: `INSERT INTO ${s}.filter AS x (key, number, bits)
     SELECT $1::bytea, u.number, u.bits FROM unnest($2::text[]::integer[], $3::bytea[]) AS u(number, bits)
     ON CONFLICT (key, number) DO UPDATE SET bits = excluded.bits`,

@@ -56,7 +56,8 @@ const carryOut = Effect.fnUntraced(function*(
   const { ask, self: { channel, statements } } = running
   const position = checks.find((check) => check._tag === "Position")?.position
   // Two transactions of which each reads what the other writes must not both succeed.
-  yield* ask(position === undefined ? statements.beside : statements.alone, [channel])
+  const isAlone = position !== undefined || steps.some(({ _tag }) => _tag === "Clear")
+  yield* ask(isAlone ? statements.alone : statements.beside, [channel])
   const ids = Transact.idsOf(checks, steps)
   const present = yield* hold(running, ids)
   const counters = yield* holdCounters(running, Transact.namesOf({ checks, steps }))

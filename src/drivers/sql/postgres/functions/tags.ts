@@ -1,7 +1,8 @@
 /** Functions of the markers of tags, and `clear`. */
+import { literal } from "../../session/text.ts"
 import { byIndex, quickly, type Sources } from "./source.ts"
 
-export const tags = (s: string): Sources => ({
+export const tags = (s: string, channel: string): Sources => ({
   invalidate: {
     args: "p_origin text, p_tags bytea[], p_wholes bytea[], p_versions text[], p_soft boolean",
     returns: "void",
@@ -31,10 +32,12 @@ export const tags = (s: string): Sources => ({
       FROM unnest(p_tags) WITH ORDINALITY AS u(tag, n) JOIN ${s}.marker m ON m.tag = u.tag;`
   },
 
+  /** Waits for running transactions, so that none of them writes in the new era what it has read in the former. */
   clear: {
     args: "p_origin text",
     returns: "void",
-    body: `UPDATE ${s}.number x SET value = x.value + 1 WHERE x.name = 'era';
+    body: `PERFORM pg_advisory_xact_lock(hashtextextended(${literal(channel)}, 0));
+    UPDATE ${s}.number x SET value = x.value + 1 WHERE x.name = 'era';
     DELETE FROM ${s}.marker m WHERE substring(m.tag FROM 1 FOR 2) IN ('~=', '~*');
     PERFORM ${s}.tell(p_origin, 'A', ARRAY[''::bytea]);`
   }
