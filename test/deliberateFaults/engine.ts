@@ -171,7 +171,7 @@ for (const item of items) Pending.acknowledge(pending, item)`
   },
   {
     name: "conditions are ignored",
-    in: "holdsInMemory",
+    in: "holdsFor",
     find: "return !isLive",
     replace: `return !isLive || condition._tag === "IfAbsent"`
   },
@@ -382,8 +382,8 @@ unregister(self, flight)`
   },
   {
     name: "unchanged means present",
-    in: "holdsInMemory",
-    find: "return isLive && entry.writeId === condition.writeId",
+    in: "holdsFor",
+    find: "return isLive && writeId === condition.writeId",
     replace: `return isLive && condition.writeId !== ""`
   },
   {

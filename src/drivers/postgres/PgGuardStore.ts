@@ -7,16 +7,9 @@ import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import type { StoreError } from "../../CacheError.ts"
 import * as GuardStore from "../../GuardStore.ts"
-import { refuseUnknown } from "../../internal/options/options.ts"
 import { guardsOver } from "../sql/guards.ts"
-import {
-  configOf,
-  connectionOf,
-  type ConnectionOptions,
-  connectionOptions,
-  type SchemaOptions
-} from "../sql/options.ts"
-import { openAt } from "./client.ts"
+import type { ConnectionOptions, SchemaOptions } from "../sql/options.ts"
+import { openWith } from "./client.ts"
 
 /**
  * How to connect to the server, and the schema.
@@ -53,11 +46,8 @@ export interface Options extends ConnectionOptions, SchemaOptions {}
  * @category constructors
  * @since 0.1.0
  */
-export const make = (options: Options): Effect.Effect<GuardStore.GuardStore, StoreError, Scope.Scope> => {
-  const what = "PgGuardStore.make"
-  refuseUnknown(what, options, [...connectionOptions, "schema"])
-  return Effect.map(openAt(configOf(what, options), connectionOf(what, options)), guardsOver)
-}
+export const make = (options: Options): Effect.Effect<GuardStore.GuardStore, StoreError, Scope.Scope> =>
+  Effect.map(openWith("PgGuardStore.make", options, ["schema"]), guardsOver)
 
 /**
  * Provides a guard store on PostgreSQL.

@@ -2,21 +2,14 @@
  * Locks on PostgreSQL, with connections of their own. Each lock is a row with a lease and a token that grows.
  * @since 0.1.0
  */
-import * as Effect from "effect/Effect"
+import type * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
-import { LockError } from "../../CacheError.ts"
-import { refuseUnknown } from "../../internal/options/options.ts"
+import type { LockError } from "../../CacheError.ts"
 import * as Lock from "../../Lock.ts"
-import { lockOver } from "../sql/locks.ts"
-import {
-  configOf,
-  connectionOf,
-  type ConnectionOptions,
-  connectionOptions,
-  type SchemaOptions
-} from "../sql/options.ts"
-import { openAt } from "./client.ts"
+import { lockFrom } from "../sql/locks.ts"
+import type { ConnectionOptions, SchemaOptions } from "../sql/options.ts"
+import { openWith } from "./client.ts"
 
 /**
  * How to connect to the server, and the schema.
@@ -54,14 +47,8 @@ export interface Options extends ConnectionOptions, SchemaOptions {}
  * @category constructors
  * @since 0.1.0
  */
-export const make = (options: Options): Effect.Effect<Lock.Lock, LockError, Scope.Scope> => {
-  const what = "PgLock.make"
-  refuseUnknown(what, options, [...connectionOptions, "schema"])
-  return Effect.mapBoth(openAt(configOf(what, options), connectionOf(what, options)), {
-    onSuccess: lockOver,
-    onFailure: (cause) => new LockError({ lock: "sql", reason: "Unavailable", cause })
-  })
-}
+export const make = (options: Options): Effect.Effect<Lock.Lock, LockError, Scope.Scope> =>
+  lockFrom(openWith("PgLock.make", options, ["schema"]))
 
 /**
  * Provides locks on PostgreSQL.

@@ -7,18 +7,10 @@ import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import type { StoreError } from "../../CacheError.ts"
-import { refuseUnknown } from "../../internal/options/options.ts"
 import * as Store from "../../Store.ts"
-import {
-  configOf,
-  connectionOf,
-  type ConnectionOptions,
-  connectionOptions,
-  type StoreOptions,
-  storeOptions
-} from "../sql/options.ts"
+import { type ConnectionOptions, type StoreOptions, storeOptions } from "../sql/options.ts"
 import { storeOver } from "../sql/store/store.ts"
-import { openAt } from "./client.ts"
+import { openWith } from "./client.ts"
 
 /**
  * How to connect to the server, the schema, and the limit for values.
@@ -56,11 +48,8 @@ export interface Options extends ConnectionOptions, StoreOptions {}
  * @category constructors
  * @since 0.1.0
  */
-export const make = (options: Options): Effect.Effect<Store.Store, StoreError, Scope.Scope> => {
-  const what = "PgStore.make"
-  refuseUnknown(what, options, [...connectionOptions, ...storeOptions])
-  return Effect.flatMap(openAt(configOf(what, options), connectionOf(what, options)), storeOver)
-}
+export const make = (options: Options): Effect.Effect<Store.Store, StoreError, Scope.Scope> =>
+  Effect.flatMap(openWith("PgStore.make", options, storeOptions), storeOver)
 
 /**
  * Provides a store on PostgreSQL.

@@ -6,7 +6,16 @@ import type * as Scope from "effect/Scope"
 import * as SqlClient from "effect/sql/SqlClient"
 import type { StoreError } from "../../CacheError.ts"
 import * as Defaults from "../../internal/defaults/sql.ts"
-import type { Config, Connection } from "../sql/options.ts"
+import { refuseUnknown } from "../../internal/options/options.ts"
+import {
+  type Config,
+  configOf,
+  type Connection,
+  connectionOf,
+  type ConnectionOptions,
+  connectionOptions,
+  type StoreOptions
+} from "../sql/options.ts"
 import { storeError } from "../sql/session/fault.ts"
 import { open } from "../sql/session/open.ts"
 import type { Session } from "../sql/session/session.ts"
@@ -32,3 +41,9 @@ export const openAt = (config: Config, connection: Connection): Effect.Effect<Se
     clientOf(connection),
     (client) => Effect.provideService(open(config), SqlClient.SqlClient, client)
   )
+
+/** Checks options at once. `names` are those of the schema that `what` takes. */
+export const openWith = (what: string, options: ConnectionOptions & StoreOptions, names: ReadonlyArray<string>) => {
+  refuseUnknown(what, options, [...connectionOptions, ...names])
+  return openAt(configOf(what, options), connectionOf(what, options))
+}

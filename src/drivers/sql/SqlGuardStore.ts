@@ -7,10 +7,9 @@ import * as Layer from "effect/Layer"
 import type { SqlClient } from "effect/sql/SqlClient"
 import type { StoreError } from "../../CacheError.ts"
 import * as GuardStore from "../../GuardStore.ts"
-import { refuseUnknown } from "../../internal/options/options.ts"
 import { guardsOver } from "./guards.ts"
-import { configOf, type SchemaOptions } from "./options.ts"
-import { open } from "./session/open.ts"
+import type { SchemaOptions } from "./options.ts"
+import { openWith } from "./session/open.ts"
 
 /**
  * The schema of the database.
@@ -50,11 +49,8 @@ export interface Options extends SchemaOptions {}
  * @category constructors
  * @since 0.1.0
  */
-export const make = (options: Options = {}): Effect.Effect<GuardStore.GuardStore, StoreError, SqlClient> => {
-  const what = "SqlGuardStore.make"
-  refuseUnknown(what, options, ["schema"])
-  return Effect.map(open(configOf(what, options)), guardsOver)
-}
+export const make = (options: Options = {}): Effect.Effect<GuardStore.GuardStore, StoreError, SqlClient> =>
+  Effect.map(openWith("SqlGuardStore.make", options, ["schema"]), guardsOver)
 
 /**
  * Provides a guard store on PostgreSQL over the program's SQL client.

@@ -2,15 +2,14 @@
  * Locks on PostgreSQL, over the SQL client that the program already has. Each lock is a row with a lease and a token.
  * @since 0.1.0
  */
-import * as Effect from "effect/Effect"
+import type * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type { SqlClient } from "effect/sql/SqlClient"
-import { LockError } from "../../CacheError.ts"
-import { refuseUnknown } from "../../internal/options/options.ts"
+import type { LockError } from "../../CacheError.ts"
 import * as Lock from "../../Lock.ts"
-import { lockOver } from "./locks.ts"
-import { configOf, type SchemaOptions } from "./options.ts"
-import { open } from "./session/open.ts"
+import { lockFrom } from "./locks.ts"
+import type { SchemaOptions } from "./options.ts"
+import { openWith } from "./session/open.ts"
 
 /**
  * The schema of the database.
@@ -51,14 +50,8 @@ export interface Options extends SchemaOptions {}
  * @category constructors
  * @since 0.1.0
  */
-export const make = (options: Options = {}): Effect.Effect<Lock.Lock, LockError, SqlClient> => {
-  const what = "SqlLock.make"
-  refuseUnknown(what, options, ["schema"])
-  return Effect.mapBoth(open(configOf(what, options)), {
-    onSuccess: lockOver,
-    onFailure: (cause) => new LockError({ lock: "sql", reason: "Unavailable", cause })
-  })
-}
+export const make = (options: Options = {}): Effect.Effect<Lock.Lock, LockError, SqlClient> =>
+  lockFrom(openWith("SqlLock.make", options, ["schema"]))
 
 /**
  * Provides locks on PostgreSQL over the program's SQL client.

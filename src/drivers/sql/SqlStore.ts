@@ -8,10 +8,9 @@ import type * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import type { SqlClient } from "effect/sql/SqlClient"
 import type { StoreError } from "../../CacheError.ts"
-import { refuseUnknown } from "../../internal/options/options.ts"
 import * as Store from "../../Store.ts"
-import { configOf, type StoreOptions, storeOptions } from "./options.ts"
-import { open } from "./session/open.ts"
+import { type StoreOptions, storeOptions } from "./options.ts"
+import { openWith } from "./session/open.ts"
 import { storeOver } from "./store/store.ts"
 
 /**
@@ -57,11 +56,8 @@ export interface Options extends StoreOptions {}
  * @category constructors
  * @since 0.1.0
  */
-export const make = (options: Options = {}): Effect.Effect<Store.Store, StoreError, Scope.Scope | SqlClient> => {
-  const what = "SqlStore.make"
-  refuseUnknown(what, options, storeOptions)
-  return Effect.flatMap(open(configOf(what, options)), storeOver)
-}
+export const make = (options: Options = {}): Effect.Effect<Store.Store, StoreError, Scope.Scope | SqlClient> =>
+  Effect.flatMap(openWith("SqlStore.make", options, storeOptions), storeOver)
 
 /**
  * Provides a store on PostgreSQL over the program's SQL client.

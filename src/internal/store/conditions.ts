@@ -12,14 +12,16 @@ export const holds = (
   entry: Stored | undefined,
   now: number,
   tags: Pick<TagTable, "version">
-): boolean => {
+): boolean => holdsFor(condition, isLive(entry, now, tags), entry?.meta.writeId)
+
+export const holdsFor = (condition: SetCondition, isLive: boolean, writeId: string | undefined): boolean => {
   switch (condition._tag) {
     case "IfAbsent":
-      return !isLive(entry, now, tags)
+      return !isLive
     case "IfPresent":
-      return isLive(entry, now, tags)
+      return isLive
     case "IfUnchanged":
-      return isLive(entry, now, tags) && entry.meta.writeId === condition.writeId
+      return isLive && writeId === condition.writeId
   }
 }
 

@@ -61,6 +61,13 @@ export const faults: ReadonlyArray<UnitFault> = [
     by
   },
   {
+    name: "all that has expired is removed in one step, which may never end in time",
+    in: "prune",
+    find: "LIMIT ${rowsOfStep}",
+    replace: "",
+    by
+  },
+  {
     name: "a process that stops within a transaction keeps its locks",
     in: "briefly",
     find: "'${statementMillis}'",

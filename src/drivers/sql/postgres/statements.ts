@@ -58,6 +58,7 @@ const calls = (s: string) => {
     commit: call("commit", "text", "bytea[]", "text[]", "bytea[]", lists, lists, lists, "boolean"),
     renew: call("renew", "bytea[]", "text", "float8", "float8"),
     release: call("release", "bytea", "text", "bytea"),
+    releaseMany: `SELECT ${s}.release(u.key, u.owner, NULL) FROM unnest($1::bytea[], $2::text[]) AS u(key, owner)`,
     invalidate: call("invalidate", "text", "bytea[]", "bytea[]", "text[]", "boolean"),
     markers: call("markers", "bytea[]", "bytea[]", "text[]"),
     seq: `SELECT value::float8 FROM ${s}.number WHERE name = 'invalidations'`,

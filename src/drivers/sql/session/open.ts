@@ -3,8 +3,9 @@ import * as Effect from "effect/Effect"
 import * as SqlClient from "effect/sql/SqlClient"
 import { createHash } from "node:crypto"
 import type { StoreError } from "../../../CacheError.ts"
+import { refuseUnknown } from "../../../internal/options/options.ts"
 import * as Tokens from "../../../internal/token.ts"
-import type { Config } from "../options.ts"
+import { type Config, configOf, type StoreOptions } from "../options.ts"
 import * as Statements from "../postgres/statements.ts"
 import { refusal } from "./fault.ts"
 import { migrate, openError } from "./migrate.ts"
@@ -37,3 +38,9 @@ export const open = Effect.fnUntraced(function*(
   )
   return session
 })
+
+/** Checks options at once. `names` are those that `what` takes. */
+export const openWith = (what: string, options: StoreOptions, names: ReadonlyArray<string>) => {
+  refuseUnknown(what, options, names)
+  return open(configOf(what, options))
+}

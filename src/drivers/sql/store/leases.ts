@@ -63,12 +63,15 @@ const acquireOnce = (
 }
 
 /** Releases leases before the next `acquire` of the same ids, which may ask for the same owner. */
-const giveBack = (self: Session, requests: ReadonlyArray<AcquireRequest>) =>
-  inOrder(
+const giveBack = (self: Session, requests: ReadonlyArray<AcquireRequest>) => {
+  const all = placed(requests, idOf)
+  const params = [keysOf(all), all.map(({ item }) => item.owner)]
+  return inOrder(
     self.acquires,
     requests.map(idOf),
-    Effect.forEach(requests, ({ id, owner }) => Effect.ignore(release(self)(id, owner)), { discard: true })
+    Effect.ignore(ask(self, "release", self.statements.releaseMany, params))
   )
+}
 
 const acquiredOf = (id: string, row: Row): Acquired | undefined => {
   const [, kind, , , , , generation, wait, failures, note, seq] = row

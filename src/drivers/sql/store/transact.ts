@@ -3,8 +3,9 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { SqlError } from "effect/sql/SqlError"
 import { StoreError } from "../../../CacheError.ts"
+import { holdsFor } from "../../../internal/store/conditions.ts"
 import * as Transact from "../../../internal/store/transact.ts"
-import type { Counter, SetCondition, Store, Transacted, TransactRequest, TransactStep } from "../../../ports/store.ts"
+import type { Counter, Store, Transacted, TransactRequest, TransactStep } from "../../../ports/store.ts"
 import { storeName } from "../session/fault.ts"
 import { atomically, type Inside, numbers, type Session } from "../session/session.ts"
 import { nameOf } from "../session/text.ts"
@@ -14,11 +15,6 @@ import { keysOf, outcomesOf, placed, refuseLarge, wholesOf } from "./rows.ts"
 import { invalidating } from "./tags.ts"
 
 type Step = Effect.Effect<unknown, SqlError | StoreError>
-
-interface Present {
-  readonly isLive: boolean
-  readonly writeId: string
-}
 
 export const transact = (self: Session): NonNullable<Store["transact"]> => (request) =>
   Transact.unlessTooLarge(storeName, request, () => {
@@ -64,7 +60,7 @@ const carryOut = Effect.fnUntraced(function*(
   const live = (name: string) => counters.get(name)
   const hasMoved = position !== undefined && (yield* isMoved(running, position))
   const conflict = Transact.conflictOf(checks, {
-    holds: ({ condition, id }) => holds(condition, present.get(id)!),
+    holds: ({ condition, id }) => holdsFor(condition, present.has(id), present.get(id)),
     counter: live,
     position: () => hasMoved ? undefined : position
   })
@@ -79,28 +75,18 @@ const carryOut = Effect.fnUntraced(function*(
   return { _tag: "Committed", refused, position: `${String(row![0])}/${String(row![1])}` }
 })
 
+/** Locks the rows of ids. Returns the `writeId` of each live entry. */
 const hold = ({ ask, now, self: { statements } }: Running, ids: ReadonlyArray<string>) => {
   const all = placed(ids, (id) => id)
-  if (all.length === 0) return Effect.succeed(new Map<string, Present>())
+  if (all.length === 0) return Effect.succeed(new Map<string, string>())
   return Effect.map(
     ask(statements.hold, [keysOf(all), wholesOf(all), String(now)]),
     (rows) =>
-      new Map(rows.map(([n, isLive, writeId]): [string, Present] => [
-        all[Number(n) - 1]!.item,
-        { isLive: isLive === true, writeId: writeId instanceof Uint8Array ? Buffer.from(writeId).toString("hex") : "" }
-      ]))
+      new Map(
+        rows.filter(([, isLive]) => isLive === true)
+          .map(([n, , writeId]) => [all[Number(n) - 1]!.item, Buffer.from(writeId as Uint8Array).toString("hex")])
+      )
   )
-}
-
-const holds = (condition: SetCondition, { isLive, writeId }: Present): boolean => {
-  switch (condition._tag) {
-    case "IfAbsent":
-      return !isLive
-    case "IfPresent":
-      return isLive
-    case "IfUnchanged":
-      return isLive && writeId === condition.writeId
-  }
 }
 
 const holdCounters = Effect.fnUntraced(function*(

@@ -8,6 +8,7 @@ import type { Stored } from "../../../CacheEntry.ts"
 import { StoreError } from "../../../CacheError.ts"
 import type { SetCondition } from "../../../ports/store.ts"
 import { idOf, type Key, tagsOf, tagsWith } from "../../key/ofKey.ts"
+import { holdsFor } from "../../store/conditions.ts"
 import * as Turns from "../../time/turns.ts"
 import { forEachWave } from "../../time/waves.ts"
 import type { Engine } from "../engine.ts"
@@ -230,15 +231,7 @@ const tagsOfValue = (key: Key, tags: ReadonlyArray<string> | undefined): Readonl
 
 export const holdsInMemory = (self: Engine, id: string, condition: SetCondition, now: number): boolean => {
   const entry = Memory.peek(self.memory, self.tagEpochs, id)
-  const isLive = entry !== undefined && now < entry.expiresAt
-  switch (condition._tag) {
-    case "IfAbsent":
-      return !isLive
-    case "IfPresent":
-      return isLive
-    case "IfUnchanged":
-      return isLive && entry.writeId === condition.writeId
-  }
+  return holdsFor(condition, entry !== undefined && now < entry.expiresAt, entry?.writeId)
 }
 
 /** Removes the copy in memory if the condition holds for it: the store, which knows better, has refused the write. */

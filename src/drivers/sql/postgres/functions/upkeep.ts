@@ -2,41 +2,47 @@
 import { literal } from "../../session/text.ts"
 import { clock, nameIn, quickly, type Sources } from "./source.ts"
 
+/** How many rows of a table one step removes, so that it ends in time. */
+const rowsOfStep = 1000
+
+const prune = (s: string, table: string, condition: string): string =>
+  `DELETE FROM ${s}.${table} WHERE ctid = ANY(ARRAY(
+      SELECT x.ctid FROM ${s}.${table} x WHERE ${condition} LIMIT ${rowsOfStep} FOR UPDATE SKIP LOCKED))`
+
+const step = (s: string, table: string, condition: string): string =>
+  `${prune(s, table, condition)};
+    GET DIAGNOSTICS gone = ROW_COUNT;
+    has_more := has_more OR gone = ${rowsOfStep};`
+
 export const upkeep = (s: string, channel: string): Sources => ({
-  /** Removes what can no longer be read, in steps of 1,000 rows. Returns whether there is more. */
+  /** Removes what can no longer be read, in steps. Returns whether there is more. */
   tidy: {
     args: "p_kept integer, p_markers integer, p_lock_life float8",
     returns: "boolean",
-    declare: `e bigint := ${s}.era(); t float8 := ${clock}; top bigint; gone integer; other integer; names bytea[];`,
+    declare: `e bigint := ${s}.era(); t float8 := ${clock}; top bigint; gone bigint; names bytea[]; has_more boolean;`,
     body: `${quickly}
     IF NOT pg_try_advisory_xact_lock(hashtextextended(${literal(`tidy ${channel}`)}, 0)) THEN RETURN false; END IF;
-    DELETE FROM ${s}.entry x WHERE x.key IN (SELECT y.key FROM ${s}.entry y
-      WHERE y.gone_at <= t AND coalesce(y.dies_at <= t, true) LIMIT 1000 FOR UPDATE SKIP LOCKED);
-    GET DIAGNOSTICS gone = ROW_COUNT;
-    IF (SELECT x.value FROM ${s}.number x WHERE x.name = 'swept') < e THEN
-      DELETE FROM ${s}.entry x WHERE x.key IN
-        (SELECT y.key FROM ${s}.entry y WHERE y.era < e LIMIT 1000 FOR UPDATE SKIP LOCKED);
-      GET DIAGNOSTICS other = ROW_COUNT;
-      IF other = 0 THEN
-        DELETE FROM ${s}.counter x WHERE x.era < e;
-        UPDATE ${s}.number x SET value = e WHERE x.name = 'swept';
-      END IF;
-      gone := greatest(gone, other);
-    END IF;
-    DELETE FROM ${s}.counter x WHERE x.gone_at <= t;
-    DELETE FROM ${s}.guard x WHERE x.expires_at <= t;
-    DELETE FROM ${s}.lock x WHERE x.until_at <= t - p_lock_life;
-    WITH pruned AS (DELETE FROM ${s}.change x
-      WHERE x.xid < pg_snapshot_xmin(pg_current_snapshot()) AND x.at < t - p_kept RETURNING x.xid)
-      SELECT max(pruned.xid::text::bigint) INTO top FROM pruned;
+    WITH pruned AS (${prune(s, "change", "x.xid < pg_snapshot_xmin(pg_current_snapshot()) AND x.at < t - p_kept")}
+      RETURNING xid) SELECT max(xid::text::bigint), count(*) INTO top, gone FROM pruned;
     IF top IS NOT NULL THEN
       UPDATE ${s}.number x SET value = greatest(x.value, top) WHERE x.name = 'pruned';
     END IF;
+    has_more := gone = ${rowsOfStep};
+    ${step(s, "entry", "x.gone_at <= t AND coalesce(x.dies_at <= t, true)")}
+    ${step(s, "counter", "x.gone_at <= t")}
+    ${step(s, "guard", "x.expires_at <= t")}
+    ${step(s, "lock", "x.until_at <= t - p_lock_life")}
+    IF (SELECT x.value FROM ${s}.number x WHERE x.name = 'swept') < e THEN
+      ${step(s, "entry", "x.era < e")}
+      ${step(s, "counter", "x.era < e")}
+      IF NOT has_more THEN UPDATE ${s}.number x SET value = e WHERE x.name = 'swept'; END IF;
+    END IF;
     WITH ended AS (DELETE FROM ${s}.marker m WHERE m.tag IN
-      (SELECT y.tag FROM ${s}.marker y ORDER BY y.seq DESC OFFSET p_markers) RETURNING m.tag AS key, m.whole)
+      (SELECT y.tag FROM ${s}.marker y ORDER BY y.seq DESC OFFSET p_markers LIMIT ${rowsOfStep})
+      RETURNING m.tag AS key, m.whole)
       SELECT array_agg(${nameIn("ended")}) INTO names FROM ended;
     IF names IS NOT NULL THEN PERFORM ${s}.tell('', 'T', names); END IF;
-    RETURN gone = 1000;`
+    RETURN has_more OR coalesce(cardinality(names) = ${rowsOfStep}, false);`
   },
 
   /** Whether anything has changed since a snapshot, other than by the transaction that returned it. */
