@@ -9,7 +9,7 @@ import { type Config, configOf, type StoreOptions } from "../options.ts"
 import * as Statements from "../postgres/statements.ts"
 import { refusal } from "./fault.ts"
 import { migrate, openError } from "./migrate.ts"
-import { outside, type Session } from "./session.ts"
+import { asOwn, outside, type Session } from "./session.ts"
 import { quoted } from "./text.ts"
 
 export const open = Effect.fnUntraced(function*(
@@ -33,7 +33,7 @@ export const open = Effect.fnUntraced(function*(
     guards: new Map()
   }
   yield* Effect.mapError(
-    outside(session, migrate(sql, schema, session.channel)),
+    outside(session, asOwn(migrate(sql, schema, session.channel))),
     (error) => openError(schema, error)
   )
   return session
