@@ -1,7 +1,7 @@
 /** The promises of the store on PostgreSQL beyond the laws: set-up, refusals, outages, transactions, poolers. */
 import { PgClient } from "@effect/sql-pg"
 import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, Layer, Queue, Redacted, Stream } from "effect"
+import { Effect, Exit, Fiber, Layer, Queue, Redacted, Schedule, Stream } from "effect"
 import { Cached, type CacheEntry, CacheLayer, type Caching, Guard, type Store } from "effect-cached"
 import { PgGuardStore, PgLock, PgStore } from "effect-cached/postgres"
 import { SqlStore } from "effect-cached/sql"
@@ -21,6 +21,22 @@ const entry = (text: string): CacheEntry.Stored => ({
   },
   payload: new TextEncoder().encode(text)
 })
+
+type Values = PgClient.PgClient["unsafe"] extends (...args: any) => { readonly values: infer A } ? A : never
+
+const putting = /^SELECT .*\.put\(/
+
+const changed = (client: PgClient.PgClient, parts: object) =>
+  Object.assign(client.safe.bind(undefined), client, parts) as unknown as PgClient.PgClient
+
+/** A client that sends some statements in another way. */
+const sending = (client: PgClient.PgClient, some: RegExp, how: (values: Values) => Values) =>
+  changed(client, {
+    unsafe: (statement: string, params: ReadonlyArray<unknown>) => {
+      const asked = client.unsafe(statement, params)
+      return some.test(statement) ? { values: how(asked.values) } : asked
+    }
+  })
 
 describe.skipIf(isPostgresMissing())("PostgreSQL", { timeout: 60_000 }, () => {
   let server: Server
@@ -152,10 +168,10 @@ describe.skipIf(isPostgresMissing())("PostgreSQL", { timeout: 60_000 }, () => {
         const schema = freshSchema()
         const client = yield* PgClient.make({ url: Redacted.make(server.url), maxConnections: 5 })
         const clients = [
-          { ...client, listen: () => Queue.unbounded<never>() },
-          { ...client, listen: () => Effect.fail("refused") },
-          { ...client, listen: undefined }
-        ].map((parts) => Object.assign(client.safe.bind(undefined), client, parts) as unknown as PgClient.PgClient)
+          { listen: () => Queue.unbounded<never>() },
+          { listen: () => Effect.fail("refused") },
+          { listen: undefined }
+        ].map((parts) => changed(client, parts))
         const other = yield* storeIn(schema)
         for (const [i, one] of clients.entries()) {
           const store = yield* Effect.provideService(SqlStore.make({ schema }), SqlClient.SqlClient, one)
@@ -269,14 +285,11 @@ describe.skipIf(isPostgresMissing())("PostgreSQL", { timeout: 60_000 }, () => {
     Effect.gen(function*() {
       const client = yield* PgClient.make({ url: Redacted.make(server.url) })
       let writes = 0
-      const slow = {
-        unsafe: (statement: string, params: ReadonlyArray<unknown>) => {
-          const asked = client.unsafe(statement, params)
-          const isFirst = /^SELECT .*\.put\(/.test(statement) && ++writes === 1
-          return isFirst ? { values: Effect.andThen(Effect.sleep("500 millis"), asked.values) } : asked
-        }
-      }
-      const sql = Object.assign(client.safe.bind(undefined), client, slow) as unknown as PgClient.PgClient
+      const sql = sending(
+        client,
+        putting,
+        (values) => ++writes === 1 ? Effect.andThen(Effect.sleep("500 millis"), values) : values
+      )
       const store = yield* Effect.provideService(SqlStore.make({ schema: freshSchema() }), SqlClient.SqlClient, sql)
       const first = yield* Effect.forkChild(store.set("id", entry("first")), { startImmediately: true })
       const second = yield* Effect.forkChild(store.set("id", entry("second")), { startImmediately: true })
@@ -347,15 +360,8 @@ describe.skipIf(isPostgresMissing())("PostgreSQL", { timeout: 60_000 }, () => {
     Effect.gen(function*() {
       const schema = freshSchema()
       const client = yield* PgClient.make({ url: Redacted.make(server.url) })
-      const stopping = {
-        unsafe: (statement: string, params: ReadonlyArray<unknown>) => {
-          const asked = client.unsafe(statement, params)
-          return /^SELECT .*\.put\(/.test(statement)
-            ? { values: Effect.uninterruptible(Effect.andThen(Effect.sleep("9 seconds"), asked.values)) }
-            : asked
-        }
-      }
-      const sql = Object.assign(client.safe.bind(undefined), client, stopping) as unknown as PgClient.PgClient
+      const sql = sending(client, putting, (values) =>
+        Effect.uninterruptible(Effect.andThen(Effect.sleep("9 seconds"), values)))
       const stopped = yield* Effect.provideService(SqlStore.make({ schema }), SqlClient.SqlClient, sql)
       const store = yield* storeIn(schema)
       const transacting = yield* Effect.forkChild(
@@ -368,6 +374,25 @@ describe.skipIf(isPostgresMissing())("PostgreSQL", { timeout: 60_000 }, () => {
       expect(performance.now() - startedAt).toBeLessThan(7000)
       expect(Exit.isFailure(yield* Fiber.join(transacting))).toBe(true)
       expect(new TextDecoder().decode((yield* store.get("id", [])).entry!.payload)).toBe("set")
+    }).pipe(Effect.provide(Reactivity.layer)))
+
+  it.live("a process notices that the server has crashed, even if a pooler hides it", () =>
+    Effect.gen(function*() {
+      const client = yield* PgClient.make({ url: Redacted.make(server.url), maxConnections: 2 })
+      const sql = sending(client, /^SELECT NULL/, Effect.retry({ schedule: Schedule.spaced("20 millis") }))
+      const store = yield* Effect.provideService(SqlStore.make({ schema: freshSchema() }), SqlClient.SqlClient, sql)
+      const seen: Array<Store.Change> = []
+      const following = Stream.runForEach(store.changes, (change) => Effect.sync(() => seen.push(change)))
+      const follower = yield* Effect.forkChild(Effect.flip(following))
+      yield* until("it follows", Effect.sync(() => seen.length > 0))
+      yield* Effect.promise(() => server.stop("fast"))
+      yield* Effect.promise(() => server.start())
+      yield* Effect.sleep("300 millis")
+      expect(follower.pollUnsafe()).toBeUndefined()
+      yield* Effect.promise(() => server.stop("immediate"))
+      yield* Effect.promise(() => server.start())
+      expect((yield* Fiber.join(follower)).message).toContain("has crashed or was replaced")
+      expect(seen).toEqual([{ _tag: "Coherent" }])
     }).pipe(Effect.provide(Reactivity.layer)))
 
   it.live("a killed server keeps the former entry whole, and what was set", () =>

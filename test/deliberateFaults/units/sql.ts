@@ -68,6 +68,13 @@ export const faults: ReadonlyArray<UnitFault> = [
     by
   },
   {
+    name: "a snapshot from before a crash of the server is used after it",
+    in: "poll",
+    find: "head[4] === false",
+    replace: "false",
+    by
+  },
+  {
     name: "a process that stops within a transaction keeps its locks",
     in: "briefly",
     find: "'${statementMillis}'",

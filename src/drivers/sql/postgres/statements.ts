@@ -77,11 +77,17 @@ const positions = (s: string) => ({
   /** Transactions that check a position or clear the cache run alone, the others beside each other. */
   alone: `SELECT pg_advisory_xact_lock(hashtextextended($1::text, 0)), ${briefly}`,
   beside: `SELECT pg_advisory_xact_lock_shared(hashtextextended($1::text, 0)), ${briefly}`,
-  snapshot: "SELECT pg_current_snapshot()::text",
+  /**
+   * After a crash, or in a replica, an unlogged table is empty. There, transactions may get numbers that snapshots of
+   * the former history contain.
+   */
+  snapshot: `INSERT INTO ${s}.history AS x VALUES (0, $1::text) ON CONFLICT (id) DO UPDATE SET name = x.name
+    RETURNING pg_current_snapshot()::text, x.name`,
   /** The changes that became visible since a snapshot: every one exactly once, whatever the order of commits. */
   changes: `SELECT NULL::text AS kind, NULL::bytea AS subject, pg_current_snapshot()::text AS snapshot,
-      (SELECT value FROM ${s}.number WHERE name = 'pruned') >= pg_snapshot_xmin($1::pg_snapshot)::text::bigint
-    UNION ALL (SELECT x.kind, x.subject, NULL, NULL FROM ${s}.change x
+      (SELECT value FROM ${s}.number WHERE name = 'pruned') >= pg_snapshot_xmin($1::pg_snapshot)::text::bigint,
+      EXISTS (SELECT 1 FROM ${s}.history x WHERE x.name = $4::text)
+    UNION ALL (SELECT x.kind, x.subject, NULL, NULL, NULL FROM ${s}.change x
       WHERE x.xid >= pg_snapshot_xmin($1::pg_snapshot) AND NOT pg_visible_in_snapshot(x.xid, $1::pg_snapshot)
         AND x.origin <> $2::text LIMIT $3::integer)`,
   notify: "SELECT pg_notify($1::text, $2::text)"

@@ -26,6 +26,7 @@ CREATE TABLE ${s}.change (
   at float8 NOT NULL
 );
 CREATE INDEX change_xid ON ${s}.change (xid);
+CREATE UNLOGGED TABLE ${s}.history (id integer PRIMARY KEY, name text NOT NULL);
 
 CREATE TABLE ${s}.marker (tag bytea PRIMARY KEY, whole bytea NOT NULL, version text NOT NULL, seq bigint NOT NULL);
 CREATE INDEX marker_seq ON ${s}.marker (seq);

@@ -12,6 +12,7 @@ import type { StoreError } from "../../../CacheError.ts"
 import * as Defaults from "../../../internal/defaults/sql.ts"
 import type { Change, Store } from "../../../ports/store.ts"
 import * as Waiting from "../../shared/waitingChanges.ts"
+import { refusal } from "../session/fault.ts"
 import { ask, type Row, type Session } from "../session/session.ts"
 import { fromBytes } from "../session/text.ts"
 
@@ -38,18 +39,21 @@ interface Follower {
   /** Whether notifications arrive. A pooler may accept `LISTEN` and then drop the notifications. */
   isHeard: boolean
   snapshot: string
+  /** Names the history of the server to which the snapshot belongs. */
+  readonly history: string
 }
 
 export const changes = (session: Session): Store["changes"] =>
   Waiting.stream((offer) =>
     Effect.gen(function*() {
-      const [row] = yield* ask(session, "changes", session.statements.snapshot, [])
+      const [row] = yield* ask(session, "changes", session.statements.snapshot, [session.tokens.next(8)])
       const self: Follower = {
         session,
         due: Latch.makeUnsafe(),
         echo: `?${session.tokens.next(8)}`,
         isHeard: false,
-        snapshot: String(row![0])
+        snapshot: String(row![0]),
+        history: String(row![1])
       }
       offer({ _tag: "Coherent" })
       const listen = listeningOf(session)
@@ -70,8 +74,11 @@ const following = (self: Follower, offer: Waiting.Offer): Effect.Effect<void, St
 const poll = Effect.fnUntraced(function*(self: Follower, offer: Waiting.Offer) {
   const { origin, statements } = self.session
   const { most } = Defaults.following
-  const rows = yield* ask(self.session, "changes", statements.changes, [self.snapshot, origin, most])
+  const rows = yield* ask(self.session, "changes", statements.changes, [self.snapshot, origin, most, self.history])
   const head = rows.find((row) => row[2] !== null)!
+  if (head[4] === false) {
+    return yield* refusal("changes", "Unavailable", "the server has crashed or was replaced, so changes may be missing")
+  }
   self.snapshot = String(head[2])
   if (head[3] === true || rows.length > most) return offer({ _tag: "Gap" })
   for (const row of rows) {
