@@ -10,9 +10,10 @@ import * as TerminalCapabilities from "effect/cli/TerminalCapabilities"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
+import { inspect } from "node:util"
 import { version } from "../internal/version.ts"
 import { exportCommand } from "./export.ts"
-import { codes, Failure, misused } from "./failure.ts"
+import { codes, failed, Failure, misused } from "./failure.ts"
 import { importCommand } from "./import.ts"
 import { invalidate } from "./invalidate.ts"
 import { ls } from "./ls.ts"
@@ -21,7 +22,7 @@ import { rm } from "./rm.ts"
 import { schema } from "./schema.ts"
 import { show } from "./show.ts"
 import { stats } from "./stats.ts"
-import { escape } from "./terminal.ts"
+import { complain, escape, escapeLines } from "./terminal.ts"
 import { verify } from "./verify.ts"
 
 const root = Command.make("effect-cached").pipe(
@@ -53,24 +54,25 @@ const toFailure = (error: unknown): Failure => {
   const { _tag, message } = error as { readonly _tag?: string; readonly message?: string }
   return _tag === "CacheConfigError"
     ? misused(String(message))
-    : new Failure({ message: String(message), code: codes.failed })
+    : failed(String(message))
 }
 
 /** A wrong usage is answered with what is wrong, not with the whole help. */
 const present: CliOutput.Presenter["present"] = (event) => {
   if (event._tag !== "InvalidInvocation") return CliOutput.defaultPresenter.present(event)
   const path = event.commandPath.join(" ")
-  const errors = event.errors.map(({ message }) => `effect-cached: ${escape(message.replaceAll(/\s*\n\s*/g, " "))}\n`)
-    .join("")
-  return Effect.sync(() => void process.stderr.write(`${errors}See ${path} --help\n`))
+  const errors = event.errors.map(({ message }) => `effect-cached: ${escape(message.replaceAll(/\s*\n\s*/g, " "))}`)
+  return Effect.sync(() => complain([...errors, `See ${path} --help`].join("\n")))
 }
 
 const program = Command.runWith(root, { version })(process.argv.slice(2)).pipe(
   Effect.catch((error) => {
     const failure = toFailure(error)
-    if (failure.message !== "") process.stderr.write(`effect-cached: ${escape(failure.message)}\n`)
+    if (failure.message !== "") complain(`effect-cached: ${escape(failure.message)}`)
     return Effect.fail(failure)
   }),
+  // A mistake of the command itself. Its stack is what a report needs.
+  Effect.tapDefect((defect) => Effect.sync(() => complain(`effect-cached: ${escapeLines(inspect(defect))}`))),
   Effect.provide(Layer.mergeAll(
     Layer.provideMerge(TerminalCapabilities.layer, NodeServices.layer),
     CliConfig.layer({ builtIns: [GlobalFlag.Help, GlobalFlag.Version, GlobalFlag.Completions] }),

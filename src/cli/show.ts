@@ -4,10 +4,23 @@ import * as Command from "effect/cli/Command"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import { inspect as format } from "node:util"
+import { showTime } from "../internal/text/times.ts"
 import { cacheArgument, describe, inspect } from "./cache.ts"
 import { no } from "./failure.ts"
 import { factsOf } from "./ls.ts"
-import { bold, columns, duration, escape, fields, hasColors, json, jsonFlag, print, size } from "./terminal.ts"
+import {
+  bold,
+  columns,
+  duration,
+  escape,
+  escapeLines,
+  fields,
+  hasColors,
+  json,
+  jsonFlag,
+  print,
+  size
+} from "./terminal.ts"
 import { decode, type Decoded, formatName, keyFlag, textOf } from "./values.ts"
 
 export const show = Command.make("show", {
@@ -35,9 +48,8 @@ export const show = Command.make("show", {
     const { createdAt, expiresAt, loadMillis, serializer, softExpiresAt, tags } = entry.meta
     const now = yield* Clock.currentTimeMillis
     const at = (time: number): string => {
-      if (time === Infinity) return "never"
       const away = duration(Math.abs(time - now))
-      return `${new Date(time).toISOString()} (${time > now ? `in ${away}` : `${away} ago`})`
+      return `${showTime(time)}${Number.isFinite(time) ? ` (${time > now ? `in ${away}` : `${away} ago`})` : ""}`
     }
     yield* print(
       fields([
@@ -80,9 +92,6 @@ const toJson = (decoded: Decoded): object => {
 }
 
 const whole = { depth: Infinity, maxArrayLength: Infinity, maxStringLength: Infinity }
-
-/** Escapes a text with several lines. */
-const escapeLines = (text: string): string => text.split("\n").map(escape).join("\n")
 
 const shownValue = (decoded: Decoded, text: string | undefined, payload: Uint8Array): string => {
   if (decoded._tag === "Value") {

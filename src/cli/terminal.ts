@@ -4,6 +4,7 @@ import * as Flag from "effect/cli/Flag"
 import * as Prompt from "effect/cli/Prompt"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
 import { failed, misused } from "./failure.ts"
 
 /** Escapes what could move the cursor, start another line or change the direction of the text. */
@@ -12,6 +13,9 @@ export const escape = (text: string): string =>
     /\p{C}|[\u2028\u2029]/gu,
     (character) => Array.from({ length: character.length }, (_, i) => unicode(character[i]!)).join("")
   )
+
+/** Escapes a text with several lines. */
+export const escapeLines = (text: string): string => text.split("\n").map(escape).join("\n")
 
 /** Cuts a text to a width in columns. */
 export const cut = (text: string, columns: number): string => {
@@ -34,6 +38,7 @@ export const columns = (): number | undefined => process.stdout.isTTY ? process.
 /** Prints whole lines, also if the command is interrupted meanwhile. */
 export const print = (text: string): Effect.Effect<void> =>
   Effect.uninterruptible(Effect.callback((resume) => {
+    if (process.stdout.isTTY) clearProgress()
     process.stdout.write(text, () => resume(Effect.void))
   }))
 
@@ -47,9 +52,17 @@ const unicode = (character: string): string => `\\u${character.charCodeAt(0).toS
 
 export const json = (value: object): Effect.Effect<void> => print(jsonLine(value))
 
+/** A message beside the output. */
+export const complain = (text: string): void => {
+  clearProgress()
+  process.stderr.write(`${text}\n`)
+}
+
 /** A note beside the output, which is left out without a terminal. */
 export const note = (text: string): Effect.Effect<void> =>
-  Effect.sync(() => void (process.stderr.isTTY && process.stderr.write(`${text}\n`)))
+  Effect.sync(() => {
+    if (process.stderr.isTTY) complain(text)
+  })
 
 const isPlain = (): boolean => (process.env["NO_COLOR"] ?? "") !== "" || !process.stdout.isTTY
 
@@ -91,9 +104,19 @@ export const sample = (ids: ReadonlyArray<string>, count: number): string =>
   ids.map((id) => `  ${cut(escape(id), 70)}\n`).join("") +
   (count > ids.length ? `  and ${number(count - ids.length)} more\n` : "")
 
-/** Shows how far a long work has come. Returns a function that gets the number of entries so far. */
-export const progress = (verb: string): Effect.Effect<(count: number) => void> =>
-  Effect.map(Clock.Clock, (clock) => {
+let hasProgress = false
+
+/** Removes the line of the progress, whose end would stay behind a shorter line. */
+const clearProgress = (): void => {
+  if (hasProgress) process.stderr.write("\r\u001b[2K")
+  hasProgress = false
+}
+
+/** Shows how far long work has come. Returns a function that gets the number of entries so far. */
+export const progress = Effect.fnUntraced(
+  function*(verb: string): Effect.fn.Return<(count: number) => void, never, Scope.Scope> {
+    yield* Effect.addFinalizer(() => Effect.sync(clearProgress))
+    const clock = yield* Clock.Clock
     const start = clock.currentTimeMillisUnsafe()
     let shownAt = start
     return (count) => {
@@ -102,8 +125,10 @@ export const progress = (verb: string): Effect.Effect<(count: number) => void> =
       shownAt = now
       const rate = Math.round(count / (now - start) * 1000)
       process.stderr.write(`\r\u001b[2K${verb} ${entries(count)}, ${number(rate)} a second\r`)
+      hasProgress = true
     }
-  })
+  }
+)
 
 /** A flag that is off unless it is given. */
 export const toggle = (name: string, description: string): Flag.Flag<boolean> =>

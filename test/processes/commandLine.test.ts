@@ -1,5 +1,5 @@
 /** The command `effect-cached`, run as a process. */
-import { afterAll, describe, expect, it } from "@effect/vitest"
+import { afterAll, describe, expect, it, vi } from "@effect/vitest"
 import { Effect, Redacted, Schema } from "effect"
 import { Cached, CacheLayer, Serializer } from "effect-cached"
 import { FilesStore } from "effect-cached/files"
@@ -7,31 +7,23 @@ import * as Compressed from "effect-cached/serializers/Compressed"
 import * as Encrypted from "effect-cached/serializers/Encrypted"
 import { Json } from "effect-cached/serializers/Json"
 import { SqliteStore } from "effect-cached/sqlite"
+import { TestClock } from "effect/testing"
 import { spawn } from "node:child_process"
-import {
-  existsSync,
-  globSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeFileSync
-} from "node:fs"
+import * as fs from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { outputs } from "../../src/cli/schema.ts"
+import { print, progress } from "../../src/cli/terminal.ts"
 import { command, commandPath, layerOf, seed, User } from "../support/command.ts"
 
-const root = mkdtempSync(join(tmpdir(), "effect-cached-command-"))
-afterAll(() => rmSync(root, { recursive: true, force: true }))
+const root = fs.mkdtempSync(join(tmpdir(), "effect-cached-command-"))
+afterAll(() => fs.rmSync(root, { recursive: true, force: true }))
 
 let folders = 0
 const folder = (): string => {
   const directory = join(root, String(folders++))
-  mkdirSync(directory)
+  fs.mkdirSync(directory)
   return directory
 }
 
@@ -44,8 +36,8 @@ const fits = (name: keyof ReturnType<typeof outputs>, given: unknown): void => {
 
 /** All files of a folder except those that SQLite adds for every connection, with their sizes and times. */
 const state = (directory: string): ReadonlyArray<string> =>
-  globSync("**/*.*", { cwd: directory }).filter((file) => !/-(shm|wal)$/.test(file)).toSorted().map((file) => {
-    const { mtimeMs, size } = statSync(join(directory, file))
+  fs.globSync("**/*.*", { cwd: directory }).filter((file) => !/-(shm|wal)$/.test(file)).toSorted().map((file) => {
+    const { mtimeMs, size } = fs.statSync(join(directory, file))
     return `${file} ${size} ${mtimeMs}`
   })
 
@@ -78,7 +70,7 @@ describe.concurrent("effect-cached", { timeout: 120_000 }, () => {
 
   it("creates nothing where there is no cache", async () => {
     const cwd = folder()
-    mkdirSync(join(cwd, "empty"))
+    fs.mkdirSync(join(cwd, "empty"))
     const reading = ["ls", "show", "stats", "verify", "export", "rm"]
     for (
       const [i, cache] of ["./none", "disk:./none", "files:./none", "./empty", "disk:./empty", "files:./empty"]
@@ -92,8 +84,8 @@ describe.concurrent("effect-cached", { timeout: 120_000 }, () => {
         expect(stderr).toMatch(/there is no (cache|folder)/i)
       }
     }
-    expect(readdirSync(cwd)).toEqual(["empty"])
-    expect(readdirSync(join(cwd, "empty"))).toEqual([])
+    expect(fs.readdirSync(cwd)).toEqual(["empty"])
+    expect(fs.readdirSync(join(cwd, "empty"))).toEqual([])
   })
 
   it("answers a wrong usage with a sentence and exit code 2", async () => {
@@ -216,6 +208,16 @@ describe.concurrent("effect-cached", { timeout: 120_000 }, () => {
     expect(jsonLines((await command(["ls", "./copy", "--json"], { cwd })).stdout)).toHaveLength(1)
   })
 
+  it("shows times that no calendar has", async () => {
+    const cwd = folder()
+    await seed(join(cwd, "cache"))
+    const [line] = jsonLines((await command(["export", "./cache", "user:1"], { cwd })).stdout)
+    const input = JSON.stringify({ ...line, meta: { ...line.meta, expiresAt: 1e300 } })
+    await command(["import", "disk:./copy"], { cwd, input })
+    const { status, stdout } = await command(["show", "./copy", "user:1"], { cwd })
+    expect([status, stdout]).toEqual([0, expect.stringContaining("1e+300")])
+  })
+
   it("shows compressed and encrypted values, the latter only with their key, and never a secret", async () => {
     const cwd = folder()
     const secret = "kJ0vD3X1lqgq0iE5xkQh1E3h4m7yFZ9uQm1r0n8b2cs="
@@ -288,12 +290,12 @@ describe.concurrent("effect-cached", { timeout: 120_000 }, () => {
     const cwd = folder()
     await seed(join(cwd, "cache"))
     await seed(join(cwd, "files"), "files")
-    const [file] = globSync("cache/cache.v*.db", { cwd })
+    const [file] = fs.globSync("cache/cache.v*.db", { cwd })
     const database = new DatabaseSync(join(cwd, file!))
     database.exec("UPDATE entry SET frame = zeroblob(length(frame)) WHERE id = 'user:2'")
     database.close()
-    const value = globSync("files/user=2~*.json", { cwd }).find((name) => !name.endsWith(".meta.json"))
-    writeFileSync(join(cwd, value!), "{}")
+    const value = fs.globSync("files/user=2~*.json", { cwd }).find((name) => !name.endsWith(".meta.json"))
+    fs.writeFileSync(join(cwd, value!), "{}")
     for (const cache of ["./cache", "./files"]) {
       const verify = await command(["verify", cache, "--json"], { cwd })
       expect([verify.status, JSON.parse(verify.stdout)]).toEqual([3, { entries: 3, damaged: ["user:2"] }])
@@ -302,30 +304,30 @@ describe.concurrent("effect-cached", { timeout: 120_000 }, () => {
       expect((await command(["show", cache, "user:2"], { cwd })).status).toBe(3)
       expect((await command(["rm", cache, "user:2", "--yes"], { cwd })).status).toBe(0)
     }
-    const before = readdirSync(join(cwd, "cache")).filter((name) => name.endsWith(".db"))
-    writeFileSync(join(cwd, file!), "not a database, but a text that is long enough to be read as one".repeat(100))
+    const before = fs.readdirSync(join(cwd, "cache")).filter((name) => name.endsWith(".db"))
+    fs.writeFileSync(join(cwd, file!), "not a database, but a text that is long enough to be read as one".repeat(100))
     for (const args of [["ls", "./cache"], ["verify", "./cache"], ["rm", "./cache", "--all", "--yes"]]) {
       const { status, stderr } = await command(args, { cwd })
       expect([args, status]).toEqual([args, 1])
       expect(stderr).toMatch(/^effect-cached: .*sqlite/)
     }
-    expect(readdirSync(join(cwd, "cache")).filter((name) => name.endsWith(".db"))).toEqual(before)
+    expect(fs.readdirSync(join(cwd, "cache")).filter((name) => name.endsWith(".db"))).toEqual(before)
   })
 
   it("says that a folder belongs to another release", async () => {
     const cwd = folder()
-    mkdirSync(join(cwd, "cache"))
+    fs.mkdirSync(join(cwd, "cache"))
     new DatabaseSync(join(cwd, "cache/cache.v1.1.db")).close()
     const { status, stderr } = await command(["ls", "./cache"], { cwd })
     expect(status).toBe(1)
     expect(stderr).toMatch(/has format 1, and this release reads format \d/)
-    expect(readdirSync(join(cwd, "cache"))).toEqual(["cache.v1.1.db"])
+    expect(fs.readdirSync(join(cwd, "cache"))).toEqual(["cache.v1.1.db"])
   })
 
   it("reads beside a program that holds the write lock, and gives up a write", async () => {
     const cwd = folder()
     await seed(join(cwd, "cache"))
-    const [file] = globSync("cache/cache.v*.db", { cwd })
+    const [file] = fs.globSync("cache/cache.v*.db", { cwd })
     const database = new DatabaseSync(join(cwd, file!))
     database.exec("BEGIN IMMEDIATE")
     try {
@@ -378,9 +380,10 @@ describe.concurrent("effect-cached", { timeout: 120_000 }, () => {
   it("completes an import that was interrupted, by repeating it", async () => {
     const cwd = folder()
     await fill(join(cwd, "cache"), 10_000)
-    writeFileSync(join(cwd, "all.ndjson"), (await command(["export", "./cache"], { cwd })).stdout)
+    fs.writeFileSync(join(cwd, "all.ndjson"), (await command(["export", "./cache"], { cwd })).stdout)
     const child = spawn(commandPath[0], [...commandPath.slice(1), "import", "disk:./copy", "all.ndjson"], { cwd })
-    const written = () => globSync("copy/*.db-wal", { cwd }).some((file) => statSync(join(cwd, file)).size > 100_000)
+    const written = () =>
+      fs.globSync("copy/*.db-wal", { cwd }).some((file) => fs.statSync(join(cwd, file)).size > 100_000)
     for (let tries = 0; !written() && tries < 2000; tries++) await new Promise((done) => setTimeout(done, 5))
     child.kill("SIGKILL")
     await new Promise((done) => child.on("close", done))
@@ -429,7 +432,35 @@ describe("an inspection of a folder", () => {
       const { get } = yield* FilesStore.inspect({ directory })
       expect((yield* get("user:1", ["users"])).entry?.meta.outcome).toBe("success")
       expect(state(directory)).toEqual(before)
-      expect(existsSync(join(directory, "CACHEDIR.TAG")) && readFileSync(join(directory, "CACHEDIR.TAG"), "utf8"))
+      expect(fs.existsSync(join(directory, "CACHEDIR.TAG")) && fs.readFileSync(join(directory, "CACHEDIR.TAG"), "utf8"))
         .toContain("effect-cached")
+    }))
+})
+
+describe("the progress of a command", () => {
+  it.effect("leaves nothing behind the text that is printed over it", () =>
+    Effect.gen(function*() {
+      const written: Array<unknown> = []
+      const write = (text: unknown, ...[done]: ReadonlyArray<unknown>): boolean => {
+        written.push(text)
+        if (typeof done === "function") done()
+        return true
+      }
+      for (const stream of [process.stdout, process.stderr]) {
+        const wasTerminal = stream.isTTY
+        const spy = vi.spyOn(stream, "write").mockImplementation(write)
+        stream.isTTY = true
+        yield* Effect.addFinalizer(() =>
+          Effect.sync(() => {
+            spy.mockRestore()
+            stream.isTTY = wasTerminal
+          })
+        )
+      }
+      const tell = yield* progress("read")
+      yield* TestClock.adjust(1000)
+      tell(5000)
+      yield* print("done\n")
+      expect(written).toEqual(["\r\u001b[2Kread 5,000 entries, 5,000 a second\r", "\r\u001b[2K", "done\n"])
     }))
 })

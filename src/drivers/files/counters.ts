@@ -1,8 +1,8 @@
 /** Stores each counter in a small file of its own, so that counters survive a restart. */
+import { showTime } from "../../internal/text/times.ts"
 import type { SyncCounters } from "../../ports/storage.ts"
 import type { NamedCounter } from "../../ports/store.ts"
 import * as Folder from "./folder.ts"
-import { showTime } from "./metadata.ts"
 import { stemOf } from "./name.ts"
 import * as Record from "./record.ts"
 import * as Room from "./room.ts"

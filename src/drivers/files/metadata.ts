@@ -2,6 +2,7 @@
 import { hash } from "node:crypto"
 import { crc32 } from "node:zlib"
 import type { Meta, Stored } from "../../CacheEntry.ts"
+import { showTime } from "../../internal/text/times.ts"
 
 export interface Metadata {
   readonly id: string
@@ -51,13 +52,6 @@ export const fits = (metadata: Metadata, payload: Uint8Array): boolean =>
 /** The checksum of metadata. It survives a round trip through JSON, although JSON writes `Infinity` as `null`. */
 const check = ({ bytes, file, id, meta, sha256 }: Metadata): string =>
   crc32(JSON.stringify([format, id, file, bytes, sha256, meta])).toString(16).padStart(8, "0")
-
-const latest = 8.64e15
-
-export const showTime = (millis: number): string => {
-  if (millis === Infinity) return "never"
-  return Math.abs(millis) <= latest ? new Date(millis).toISOString() : String(millis)
-}
 
 /** Renders metadata as indented JSON. The formatted times are for people; no code reads them. */
 export const render = (metadata: Metadata): string => {
