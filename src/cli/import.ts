@@ -6,11 +6,9 @@ import * as Stream from "effect/Stream"
 import * as fs from "node:fs"
 import type { Readable } from "node:stream"
 import { cacheArgument, open } from "./cache.ts"
-import { failed, Failure, misused, no } from "./failure.ts"
-import { emptyTally, isPartial, parseLine, type Portable, summary, writerTo } from "./lines.ts"
-import { json as printJson, jsonFlag, print, progress, toggle } from "./terminal.ts"
-
-export const keepFlag = toggle("keep", "Leave entries as they are that the target has already")
+import { copy, copyFlags, type Portable } from "./copy.ts"
+import { failed, Failure, misused } from "./failure.ts"
+import { parseLine } from "./lines.ts"
 
 export const importCommand = Command.make("import", {
   cache: cacheArgument,
@@ -18,26 +16,16 @@ export const importCommand = Command.make("import", {
     Argument.withDescription("The file of an export; - is the standard input"),
     Argument.withDefault("-")
   ),
-  keep: keepFlag,
-  json: jsonFlag
-}, ({ cache, file, json, keep }) =>
+  ...copyFlags
+}, ({ cache, file, ...flags }) =>
   Effect.scoped(Effect.gen(function*() {
     const source = file === "-" ? process.stdin : yield* openFile(file)
     const store = yield* open(cache)
-    const tally = emptyTally()
-    const writer = writerTo({ store, keep, tally })
-    const tell = yield* progress("imported")
-    const batches = Stream.fromAsyncIterable(
-      batchesOf(source),
-      (error) => error instanceof Failure ? error : failed(`${file} cannot be read: ${(error as Error).message}`)
-    )
-    yield* Stream.runForEach(batches, (batch) =>
-      Effect.tap(writer.write(batch), () => Effect.sync(() => tell(tally.read))))
-    yield* writer.finish
-    yield* json ? printJson(tally) : print(summary(tally))
-    if (isPartial(tally)) {
-      yield* Effect.fail(no())
-    }
+    yield* copy(store, "imported", flags, () =>
+      Stream.fromAsyncIterable(
+        batchesOf(source),
+        (error) => error instanceof Failure ? error : failed(`${file} cannot be read: ${(error as Error).message}`)
+      ))
   }))).pipe(
     Command.withDescription(
       "Writes the entries of an export to a cache, and replaces those with the same ids. It can be repeated after an interruption"
@@ -67,19 +55,16 @@ async function* batchesOf(source: Readable): AsyncGenerator<ReadonlyArray<Portab
   let number = 0
   let batch: Array<Portable> = []
   let bytes = 0
-  const take = (line: string, isWhole: boolean): void => {
+  const take = (line: string, isWhole: boolean): Failure | undefined => {
     number++
-    if (line.trim() === "") return
+    if (line.trim() === "") return undefined
     try {
       batch.push(parseLine(line))
       bytes += line.length
+      return undefined
     } catch (error) {
-      throw failed(
-        `Line ${number} is not an entry${isWhole ? "" : ", it seems to be cut off"}: ${
-          (error as Error).message
-        }. The lines ` +
-          "before it were imported"
-      )
+      const why = `${isWhole ? "" : ", it seems to be cut off"}: ${(error as Error).message}`
+      return failed(`Line ${number} is not an entry${why}. The lines before it were imported`)
     }
   }
   const taken = () => {
@@ -92,29 +77,21 @@ async function* batchesOf(source: Readable): AsyncGenerator<ReadonlyArray<Portab
     let start = 0
     for (let end = chunk.indexOf(10); end >= 0; end = chunk.indexOf(10, start)) {
       const last = chunk.subarray(start, end)
-      const line = rest.length === 0 ? last.toString() : Buffer.concat([...rest, last]).toString()
+      const wrong = take(rest.length === 0 ? last.toString() : Buffer.concat([...rest, last]).toString(), true)
       rest = []
       size = 0
       start = end + 1
-      let wrong: unknown
-      try {
-        take(line, true)
-      } catch (thrown) {
-        wrong = thrown
-      }
       if (wrong !== undefined || batch.length >= most.lines || bytes >= most.bytes) yield taken()
       if (wrong !== undefined) throw wrong
     }
     if (start < chunk.length) rest.push(chunk.subarray(start))
     size += chunk.length - start
-    if (size > most.line) throw failed(`Line ${number + 1} is longer than ${most.line} bytes`)
+    if (size > most.line) {
+      yield taken()
+      throw failed(`Line ${number + 1} is longer than ${most.line} bytes`)
+    }
   }
-  let wrong: unknown
-  try {
-    if (rest.length > 0) take(Buffer.concat(rest).toString(), false)
-  } catch (thrown) {
-    wrong = thrown
-  }
+  const wrong = rest.length === 0 ? undefined : take(Buffer.concat(rest).toString(), false)
   yield taken()
   if (wrong !== undefined) throw wrong
 }

@@ -208,6 +208,22 @@ describe.concurrent("effect-cached", { timeout: 120_000 }, () => {
     expect(jsonLines((await command(["ls", "./copy", "--json"], { cwd })).stdout)).toHaveLength(1)
   })
 
+  it("writes the results that depend on others, too, if a later line is no entry", async () => {
+    const cwd = folder()
+    await seed(join(cwd, "cache"))
+    const [line] = jsonLines((await command(["export", "./cache", "user:1"], { cwd })).stdout)
+    const derived = {
+      ...line,
+      id: "derived",
+      meta: { ...line.meta, tags: [{ tag: "~=user:1", version: "0".repeat(24) }] }
+    }
+    const input = `${JSON.stringify(derived)}\n${JSON.stringify(line)}\n{\n`
+    const { status, stderr } = await command(["import", "disk:./copy"], { cwd, input })
+    expect([status, stderr]).toEqual([1, expect.stringContaining("The lines before it were imported")])
+    const copied = jsonLines((await command(["ls", "./copy", "--json"], { cwd })).stdout)
+    expect(copied.map(({ id, state }) => `${id} ${state}`).toSorted()).toEqual(["derived fresh", "user:1 fresh"])
+  })
+
   it("shows times that no calendar has", async () => {
     const cwd = folder()
     await seed(join(cwd, "cache"))
