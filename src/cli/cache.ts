@@ -20,9 +20,15 @@ type Opened<A> = Effect.Effect<A, CacheConfigError | StoreError | Failure, Scope
 
 const database = /^cache\.v\d+\.\d+\.db$/
 
+const scheme = /^[a-z][a-z0-9+.-]+:/i
+
+/** A cache as messages name it: without a user, a password and options. */
+export const nameOf = (given: string): string =>
+  scheme.test(given) ? given.replace(/\?[\s\S]*/, "").replace(/\/\/[^/]*@/, "//") : given
+
 /** The URL of a cache. A path without a scheme is a folder, whose content shows by which store it was written. */
 const urlOf = Effect.fnUntraced(function*(given: string) {
-  if (/^[a-z][a-z0-9+.-]+:/i.test(given)) return given
+  if (scheme.test(given)) return given
   const names = yield* Effect.try({
     try: () => fs.readdirSync(given),
     catch: (cause) =>
@@ -89,7 +95,7 @@ const noId = "~:none"
 const hard = (version: string): string => version.slice(0, 12)
 
 /** Adds the states. The tags are read after the entries, so that an invalidation in between is seen. */
-export const describe = Effect.fnUntraced(function*(
+const describe = Effect.fnUntraced(function*(
   { get }: Inspection,
   found: ReadonlyArray<Inspected>
 ): Effect.fn.Return<ReadonlyArray<Row>, StoreError> {
@@ -126,6 +132,16 @@ const stateOf = (
 export const rows = (inspection: Inspection, prefix = ""): Stream.Stream<ReadonlyArray<Row>, StoreError> =>
   Stream.mapEffect(Stream.chunks(inspection.entries({ prefix })), (found) => describe(inspection, found))
 
+/** The entries of ids, those that there are, without a listing of all entries. */
+export const rowsOf = Effect.fnUntraced(function*(inspection: Inspection, ids: Iterable<string>) {
+  const found: Array<Inspected> = []
+  for (const id of new Set(ids)) {
+    const { entry, isDamaged } = yield* inspection.get(id, [])
+    if (entry !== undefined || isDamaged === true) found.push({ id, entry })
+  }
+  return yield* describe(inspection, found)
+})
+
 export const isLive = ({ state }: Row): boolean => state === "fresh" || state === "stale"
 
 /** Whether the entry is a page of a stream, which belongs to another entry. */
@@ -138,6 +154,9 @@ export const patternOf = Effect.fnUntraced(function*(pattern: string) {
   const Glob = yield* Effect.promise(() => import("../internal/text/glob.ts"))
   return yield* Effect.try({ try: () => Glob.make(pattern), catch: (error) => misused((error as Error).message) })
 })
+
+/** All ids of rows, and how many there are. */
+export const listed = (found: ReadonlyArray<Row>) => ({ ids: found.map(({ id }) => id), count: found.length })
 
 /** Ids that match, at most ten of them, and how many there are. */
 export const matching = Effect.fnUntraced(function*(

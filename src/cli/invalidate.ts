@@ -5,10 +5,24 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
-import { cacheArgument, inspect, isLive, matching, open, patternOf, type Row, storedTag } from "./cache.ts"
+import type { Store } from "../Store.ts"
+import {
+  cacheArgument,
+  inspect,
+  isLive,
+  listed,
+  matching,
+  nameOf,
+  open,
+  patternOf,
+  type Row,
+  rowsOf,
+  storedTag
+} from "./cache.ts"
 import { misused } from "./failure.ts"
 import { idsOf } from "./rm.ts"
 import { careful, confirm, entries, json as printJson, print, sample, toggle } from "./terminal.ts"
+import { extensionOf } from "./values.ts"
 
 const some = (name: string, description: string) =>
   Flag.String(name).pipe(Flag.withDescription(description), Flag.atLeast(0))
@@ -33,24 +47,19 @@ export const invalidate = Command.make("invalidate", {
     const glob = yield* patternOf(Option.getOrElse(pattern, () => "*"))
     const matches = ({ id }: Row) => Option.isSome(pattern) && glob.matches(id)
     const inspection = yield* inspect(cache)
-    const { count, ids: some } = yield* matching(inspection, "", (row) =>
-      isLive(row) && (matches(row) || ids.includes(row.id) || row.entry!.meta.tags.some(({ tag }) =>
-        names.includes(tag)
-      )))
-    const what = `${soft ? "makes" : "removes"} ${entries(count)} of ${cache}${soft ? " stale" : ""}`
+    const isHit = (row: Row) =>
+      isLive(row) &&
+      (matches(row) || ids.includes(row.id) || row.entry!.meta.tags.some(({ tag }) => names.includes(tag)))
+    const { count, ids: some } = names.length === 0 && Option.isNone(pattern)
+      ? listed((yield* rowsOf(inspection, ids)).filter(isHit))
+      : yield* matching(inspection, ids.length + names.length === 0 ? glob.prefix : "", isHit)
+    const of = `${entries(count)} of ${nameOf(cache)}`
     if (!dryRun) {
-      yield* confirm(`invalidate ${what}.`, sample(some, count), yes)
+      yield* confirm(soft ? `Make ${of} stale?` : `Invalidate ${of}?`, sample(some, count), yes)
       const store = yield* open(cache)
       const now = yield* Clock.currentTimeMillis
       const invalidateIds = (ids: ReadonlyArray<string>) =>
-        soft
-          ? Effect.forEach(ids, (id) =>
-            Effect.flatMap(store.get(id, []), ({ entry }) =>
-              entry === undefined ? Effect.void : store.touch(id, {
-                softExpiresAt: Math.min(entry.meta.softExpiresAt, now),
-                expiresAt: entry.meta.expiresAt
-              })), { discard: true })
-          : store.removeMany(ids)
+        soft ? Effect.forEach(ids, (id) => soften(store, id, now), { discard: true }) : store.removeMany(ids)
       if (names.length > 0) {
         yield* store.invalidateTags(names, soft ? "soft" : "hard")
       }
@@ -64,7 +73,11 @@ export const invalidate = Command.make("invalidate", {
     if (json) {
       return yield* printJson({ count, ids: some, dryRun })
     }
-    yield* print(dryRun ? `invalidate ${what}\n${sample(some, count)}` : `Invalidated ${entries(count)}\n`)
+    yield* print(
+      dryRun
+        ? `Would ${soft ? `make ${of} stale` : `invalidate ${of}`}\n${sample(some, count)}`
+        : `Invalidated ${entries(count)}\n`
+    )
   }))).pipe(
     Command.withDescription(
       "Invalidates entries by key, tag, key class or pattern, as Cached.invalidate does: other programs drop their copies"
@@ -78,3 +91,14 @@ export const invalidate = Command.make("invalidate", {
       }
     ])
   )
+
+/** Makes an entry stale, unless another program replaces it meanwhile: a new entry keeps its own deadlines. */
+export const soften = Effect.fnUntraced(function*(store: Store, id: string, now: number) {
+  const { entry } = yield* store.get(id, [])
+  if (entry === undefined) return
+  const { isConstant: _, ...meta } = entry.meta
+  const { serializer, softExpiresAt, writeId } = meta
+  const stale = { ...meta, softExpiresAt: Math.min(softExpiresAt, now) }
+  const condition = { _tag: "IfUnchanged", writeId } as const
+  yield* store.set(id, { ...entry, meta: stale, extension: extensionOf(serializer) }, condition)
+})

@@ -6,7 +6,19 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import type { Inspection } from "../Store.ts"
-import { cacheArgument, inspect, isPage, matching, open, patternOf, type Row, rows } from "./cache.ts"
+import {
+  cacheArgument,
+  inspect,
+  isPage,
+  listed,
+  matching,
+  nameOf,
+  open,
+  patternOf,
+  type Row,
+  rows,
+  rowsOf
+} from "./cache.ts"
 import { misused, no } from "./failure.ts"
 import { careful, confirm, entries, json as printJson, print, sample, toggle } from "./terminal.ts"
 
@@ -27,19 +39,20 @@ export const rm = Command.make("rm", {
     const glob = yield* patternOf(Option.getOrElse(pattern, () => "*"))
     const inspection = yield* inspect(cache)
     const matches = ({ id }: Row) => glob.matches(id)
-    const found = ids.length > 0 ? yield* existing(inspection, ids) : yield* matching(inspection, glob.prefix, matches)
-    const what = `removes ${entries(found.count)} from ${cache}`
+    const found = ids.length > 0
+      ? listed(yield* rowsOf(inspection, ids))
+      : yield* matching(inspection, glob.prefix, matches)
+    const what = `${entries(found.count)} from ${nameOf(cache)}`
     if (found.count > 0 && !dryRun) {
-      yield* confirm(`rm ${what}.`, sample(found.ids, found.count), yes)
+      yield* confirm(`Remove ${what}?`, sample(found.ids, found.count), yes)
       const store = yield* open(cache)
       if (all) yield* store.clear
       else if (ids.length > 0) yield* store.removeMany(found.ids)
       else yield* Stream.runForEach(idsOf(inspection, glob.prefix, matches), store.removeMany)
     }
-    if (json) yield* printJson({ count: found.count, ids: found.ids, dryRun })
-    else {yield* print(
-        `${dryRun ? `rm ${what}\n${sample(found.ids, found.count)}` : `Removed ${entries(found.count)}\n`}`
-      )}
+    yield* json
+      ? printJson({ count: found.count, ids: found.ids, dryRun })
+      : print(dryRun ? `Would remove ${what}\n${sample(found.ids, found.count)}` : `Removed ${entries(found.count)}\n`)
     if (found.count < ids.length || (found.count === 0 && !all)) yield* Effect.fail(no())
   }))).pipe(
     Command.withDescription("Removes entries, after it has said which and has asked. Other programs notice it at once"),
@@ -50,15 +63,6 @@ export const rm = Command.make("rm", {
       { command: "effect-cached rm ./cache --all --yes", description: "Everything, in a script" }
     ])
   )
-
-const existing = Effect.fnUntraced(function*({ get }: Inspection, given: ReadonlyArray<string>) {
-  const ids: Array<string> = []
-  for (const id of new Set(given)) {
-    const { entry, isDamaged } = yield* get(id, [])
-    if (entry !== undefined || isDamaged === true) ids.push(id)
-  }
-  return { ids, count: ids.length }
-})
 
 /** The ids of the rows that match, in groups. */
 export const idsOf = (inspection: Inspection, prefix: string, matches: (row: Row) => boolean) =>

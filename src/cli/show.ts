@@ -5,7 +5,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import { inspect as format } from "node:util"
 import { showTime } from "../internal/text/times.ts"
-import { cacheArgument, describe, inspect } from "./cache.ts"
+import { cacheArgument, inspect, rowsOf } from "./cache.ts"
 import { no } from "./failure.ts"
 import { factsOf } from "./ls.ts"
 import {
@@ -31,12 +31,12 @@ export const show = Command.make("show", {
 }, ({ cache, id, json: isJson, key }) =>
   Effect.scoped(Effect.gen(function*() {
     const inspection = yield* inspect(cache)
-    const { entry, isDamaged } = yield* inspection.get(id, [])
-    if (entry === undefined) {
-      return yield* Effect.fail(no(`${isDamaged === true ? "A damaged entry has" : "No entry has"} the id ${id}`))
+    const [row] = yield* rowsOf(inspection, [id])
+    if (row?.entry === undefined) {
+      return yield* Effect.fail(no(`${row === undefined ? "No entry has" : "A damaged entry has"} the id ${id}`))
     }
-    const [row] = yield* describe(inspection, [{ id, entry }])
-    const facts = factsOf(row!)
+    const { entry } = row
+    const facts = factsOf(row)
     const decoded = yield* decode(id, entry, key)
     if (isJson) {
       return yield* json({

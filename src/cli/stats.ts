@@ -33,7 +33,7 @@ export const stats = Command.make(
         states: total.states,
         formats: Object.fromEntries(total.formats),
         groups: Object.fromEntries(largest(total.groups)),
-        oldest: total.entries === 0 || total.oldest === Infinity ? null : total.oldest,
+        oldest: total.oldest === Infinity ? null : total.oldest,
         newest: total.newest === -Infinity ? null : total.newest
       }
       if (isJson) return yield* json(facts)
@@ -94,7 +94,8 @@ const count = (total: ReturnType<typeof emptyTotal>, { entry, id, state }: Row):
   total.oldest = Math.min(total.oldest, entry.meta.createdAt)
   total.newest = Math.max(total.newest, entry.meta.createdAt)
   add(total.formats, formatName(entry.meta.serializer), bytes)
-  const group = /^~?[^:]*/.exec(id)![0].replace(/@.*$/, "")
+  // The group of a key class is its name, without the fingerprint after the @.
+  const group = /^~[^:@]*|^[^:]*/.exec(id)![0]
   add(total.groups, total.groups.has(group) || total.groups.size < mostGroups ? group : "(others)", bytes)
 }
 

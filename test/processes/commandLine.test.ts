@@ -1,5 +1,5 @@
 /** The command `effect-cached`, run as a process. */
-import { afterAll, describe, expect, it, vi } from "@effect/vitest"
+import { afterAll, describe, expect, it } from "@effect/vitest"
 import { Effect, Redacted, Schema } from "effect"
 import { Cached, CacheLayer, Serializer } from "effect-cached"
 import { FilesStore } from "effect-cached/files"
@@ -7,14 +7,12 @@ import * as Compressed from "effect-cached/serializers/Compressed"
 import * as Encrypted from "effect-cached/serializers/Encrypted"
 import { Json } from "effect-cached/serializers/Json"
 import { SqliteStore } from "effect-cached/sqlite"
-import { TestClock } from "effect/testing"
 import { spawn } from "node:child_process"
 import * as fs from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { outputs } from "../../src/cli/schema.ts"
-import { print, progress } from "../../src/cli/terminal.ts"
 import { command, commandPath, layerOf, seed, User } from "../support/command.ts"
 
 const root = fs.mkdtempSync(join(tmpdir(), "effect-cached-command-"))
@@ -119,6 +117,8 @@ describe.concurrent("effect-cached", { timeout: 120_000 }, () => {
     await seed(join(cwd, "cache"))
     const dry = await command(["rm", "./cache", "--pattern", "user:*", "--dry-run", "--json"], { cwd })
     expect(JSON.parse(dry.stdout)).toEqual({ count: 2, ids: ["user:1", "user:2"], dryRun: true })
+    const said = await command(["rm", "./cache", "user:1", "none", "--dry-run"], { cwd })
+    expect([said.status, said.stdout]).toEqual([3, "Would remove 1 entry from ./cache\n  user:1\n"])
     expect((await command(["show", "./cache", "user:1"], { cwd })).status).toBe(0)
     const done = await command(["rm", "./cache", "user:1", "user:1", "--yes", "--json"], { cwd })
     expect(done.status).toBe(3)
@@ -152,6 +152,17 @@ describe.concurrent("effect-cached", { timeout: 120_000 }, () => {
     expect(await states()).toEqual(["user:1 stale", "~User invalidated"])
     await command(["invalidate", "./cache", "--key", "user:1", "--yes"], { cwd })
     expect(await states()).toEqual(["~User invalidated"])
+  })
+
+  it("counts by group: what is before the first colon, or the name of a key class", async () => {
+    const cwd = folder()
+    await seed(join(cwd, "cache"))
+    await Cached.set("ada@example.com:1", 1).pipe(
+      Effect.provide(layerOf("disk", join(cwd, "cache"))),
+      Effect.runPromise
+    )
+    const stats = JSON.parse((await command(["stats", "./cache", "--json"], { cwd })).stdout)
+    expect(Object.keys(stats.groups).toSorted()).toEqual(["ada@example.com", "user", "~User"])
   })
 
   it("exports what an import and a migration restore, with its tags", async () => {
@@ -450,33 +461,5 @@ describe("an inspection of a folder", () => {
       expect(state(directory)).toEqual(before)
       expect(fs.existsSync(join(directory, "CACHEDIR.TAG")) && fs.readFileSync(join(directory, "CACHEDIR.TAG"), "utf8"))
         .toContain("effect-cached")
-    }))
-})
-
-describe("the progress of a command", () => {
-  it.effect("leaves nothing behind the text that is printed over it", () =>
-    Effect.gen(function*() {
-      const written: Array<unknown> = []
-      const write = (text: unknown, ...[done]: ReadonlyArray<unknown>): boolean => {
-        written.push(text)
-        if (typeof done === "function") done()
-        return true
-      }
-      for (const stream of [process.stdout, process.stderr]) {
-        const wasTerminal = stream.isTTY
-        const spy = vi.spyOn(stream, "write").mockImplementation(write)
-        stream.isTTY = true
-        yield* Effect.addFinalizer(() =>
-          Effect.sync(() => {
-            spy.mockRestore()
-            stream.isTTY = wasTerminal
-          })
-        )
-      }
-      const tell = yield* progress("read")
-      yield* TestClock.adjust(1000)
-      tell(5000)
-      yield* print("done\n")
-      expect(written).toEqual(["\r\u001b[2Kread 5,000 entries, 5,000 a second\r", "\r\u001b[2K", "done\n"])
     }))
 })

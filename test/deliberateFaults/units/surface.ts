@@ -662,5 +662,12 @@ try {
     find: "self.disguise === undefined ? told : self.disguise.event(told)",
     replace: "told",
     by: "test/layers/withTelemetry.test.ts"
+  },
+  {
+    name: "a soft invalidation of an id by the command changes a later write",
+    in: "soften",
+    find: "IfUnchanged",
+    replace: "IfPresent",
+    by: "test/cli/invalidate.test.ts"
   }
 ]
