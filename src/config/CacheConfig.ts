@@ -14,6 +14,7 @@ import type { CacheConfigError, StoreError } from "../CacheError.ts"
 import type { MemoryOptions } from "../CacheLayer.ts"
 import type * as CachePolicy from "../CachePolicy.ts"
 import type * as Caching from "../Caching.ts"
+import { OnlyExisting } from "../internal/options/onlyExisting.ts"
 import { mistake, nearest, refuseUnknown, requireObject } from "../internal/options/options.ts"
 import type { Answer, Inspected, Inspection, Store } from "../Store.ts"
 import { type Beside, open, openStore } from "./open.ts"
@@ -170,10 +171,10 @@ export const inspect = (
 ): Effect.Effect<Inspection, CacheConfigError | StoreError, Scope.Scope> =>
   Effect.flatMap(
     openStore(textOf("CacheConfig.inspect", url), options),
-    ({ inspect, make }) => inspect ?? Effect.map(make, inspectionOf)
+    ({ inspect, make }) => inspect ?? Effect.map(Effect.provideService(make, OnlyExisting, true), inspectionOf)
   )
 
-/** The inspection of a store that creates nothing when it is opened. */
+/** The inspection of a store on a server, which has none of its own. */
 const inspectionOf = (store: Store): Inspection => ({
   get: store.get,
   entries: (options) =>

@@ -3,6 +3,7 @@ import { PgClient } from "@effect/sql-pg"
 import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Layer, Queue, Redacted, Schedule, Stream } from "effect"
 import { Cached, type CacheEntry, CacheLayer, type Caching, Guard, type Store } from "effect-cached"
+import { CacheConfig } from "effect-cached/config"
 import { PgGuardStore, PgLock, PgStore } from "effect-cached/postgres"
 import { SqlStore } from "effect-cached/sql"
 import { Reactivity } from "effect/reactivity"
@@ -74,6 +75,22 @@ describe.skipIf(isPostgresMissing())("PostgreSQL", { timeout: 60_000 }, () => {
         const stores = yield* Effect.all(Array.from({ length: 8 }, () => storeIn(schema)), { concurrency: 8 })
         yield* stores[0]!.increment("n", 1)
         expect(yield* stores[7]!.counter("n")).toEqual({ value: 1, expiresAt: Infinity })
+      }))
+
+    it.live("is not the work of an inspection, which lists the entries of a schema that is there", () =>
+      Effect.gen(function*() {
+        const schema = freshSchema()
+        const inspection = CacheConfig.inspect(`${server.url}?schema=${encodeURIComponent(schema)}`)
+        const missing = yield* Effect.flip(Effect.scoped(inspection))
+        expect(missing.message).toContain("there is no cache in the schema")
+        expect((yield* asked("SELECT nspname FROM pg_namespace")).flat()).not.toContain(schema)
+        const store = yield* storeIn(schema)
+        yield* store.set("a", entry("1"))
+        const ids = Effect.flatMap(
+          inspection,
+          ({ entries }) => Stream.runCollect(Stream.map(entries(), ({ id }) => id))
+        )
+        expect(yield* Effect.scoped(ids)).toEqual(["a"])
       }))
 
     it.live("leaves a schema of a newer release, and one of another program, as they are", () =>

@@ -5,6 +5,13 @@ const by = "test/servers/postgres.test.ts"
 
 export const faults: ReadonlyArray<UnitFault> = [
   {
+    name: "an inspection creates the schema that is missing",
+    in: "migrate",
+    find: "(yield* OnlyExisting)",
+    replace: "false",
+    by
+  },
+  {
     name: "the cache's own statements run inside the transaction of the program",
     in: "outside",
     find: "Context.omit(self.sql.transactionService)(context as Context.Context<any>)",

@@ -4,6 +4,7 @@ import * as Migrator from "effect/sql/Migrator"
 import { SqlClient } from "effect/sql/SqlClient"
 import { isSqlError, type SqlError } from "effect/sql/SqlError"
 import { StoreError } from "../../../CacheError.ts"
+import { OnlyExisting } from "../../../internal/options/onlyExisting.ts"
 import { functions } from "../postgres/functions.ts"
 import { tables } from "../postgres/tables.ts"
 import { codeOf, refusal, storeError } from "./fault.ts"
@@ -43,6 +44,9 @@ export const migrate = Effect.fnUntraced(
         `the schema "${schema}" has format ${present}, and this release knows ${format}: upgrade effect-cached, or ` +
           "name another `schema`"
       )
+    }
+    if (present === 0 && (yield* OnlyExisting)) {
+      return yield* refusal("open", "Unavailable", `there is no cache in the schema "${schema}"`)
     }
     const [exists] = yield* ask("SELECT 1 FROM pg_namespace WHERE nspname = $1::text", [schema])
     // Another process may create the schema at the same time.
