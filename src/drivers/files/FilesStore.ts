@@ -12,6 +12,7 @@ import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { StoreError } from "../../CacheError.ts"
+import { filesInspected, inspectedBytes } from "../../internal/defaults/folders.ts"
 import * as OptionsDefaults from "../../internal/defaults/options.ts"
 import { sizesOf, trustOf } from "../../internal/options/folder.ts"
 import { refuseUnknown } from "../../internal/options/options.ts"
@@ -201,14 +202,24 @@ export const inspect = (
       entries: ({ prefix = "" } = {}) =>
         Stream.suspend(() => {
           const all = Entries.inspect(folder, prefix)
-          return Stream.paginate(undefined, () =>
-            attempt("scan", () => {
-              const next = all.next()
-              return next.done === true ? [[], Option.none()] : [[next.value], Option.some(undefined)]
-            }))
+          return Stream.paginate(undefined, () => attempt("scan", () => pageOf(all)))
         })
     })
   )
+}
+
+type Page = readonly [ReadonlyArray<Store.Inspected>, Option.Option<undefined>]
+
+/** Reads a page, which ends early after a few megabytes. */
+const pageOf = (all: Iterator<Store.Inspected, unknown>): Page => {
+  const found: Array<Store.Inspected> = []
+  for (let bytes = 0; found.length < filesInspected && bytes <= inspectedBytes;) {
+    const next = all.next()
+    if (next.done === true) return [found, Option.none()]
+    found.push(next.value)
+    bytes += next.value.entry?.payload.length ?? 0
+  }
+  return [found, Option.some(undefined)]
 }
 
 type SyncStore = ReturnType<typeof Store.makeSync>
