@@ -82,7 +82,9 @@ export const open = (given: string): Opened<Store> =>
   })
 
 /** `invalidated`: a tag was invalidated. `damaged`: the entry cannot be read. Both, and `expired`, are never served. */
-export type State = "fresh" | "stale" | "expired" | "invalidated" | "damaged"
+export const states = ["fresh", "stale", "expired", "invalidated", "damaged"] as const
+
+export type State = typeof states[number]
 
 export interface Row extends Inspected {
   readonly state: State

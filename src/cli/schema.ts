@@ -2,6 +2,7 @@
 import * as Command from "effect/cli/Command"
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
+import { states } from "./cache.ts"
 import { print } from "./terminal.ts"
 
 /** The schema of the output of each command with `--json`. `ls` and `export` print one such object on each line. */
@@ -9,11 +10,9 @@ export const outputs = () => {
   const count = Schema.Int
   const time = Schema.NullOr(Schema.Finite)
 
-  const state = Schema.Literals(["fresh", "stale", "expired", "invalidated", "damaged"])
-
   const entry = {
     id: Schema.String,
-    state,
+    state: Schema.Literals(states),
     outcome: Schema.optional(Schema.Literals(["success", "failure"])),
     bytes: Schema.optional(count),
     format: Schema.optional(Schema.String),
@@ -54,7 +53,7 @@ export const outputs = () => {
       bytes: count,
       pages: count,
       failures: count,
-      states: Schema.Struct({ fresh: count, stale: count, expired: count, invalidated: count, damaged: count }),
+      states: Schema.Record(Schema.Literals(states), count),
       formats: shares,
       groups: shares,
       oldest: time,

@@ -3,7 +3,7 @@ import * as Command from "effect/cli/Command"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import { cacheArgument, inspect, isPage, type Row, rows, type State } from "./cache.ts"
+import { cacheArgument, inspect, isPage, type Row, rows, type State, states } from "./cache.ts"
 import { bold, cut, duration, escape, fields, json, jsonFlag, number, print, progress, size } from "./terminal.ts"
 import { formatName } from "./values.ts"
 
@@ -73,7 +73,7 @@ const emptyTotal = () => ({
   bytes: 0,
   pages: 0,
   failures: 0,
-  states: { fresh: 0, stale: 0, expired: 0, invalidated: 0, damaged: 0 } as Record<State, number>,
+  states: Object.fromEntries(states.map((state) => [state, 0])) as Record<State, number>,
   formats: new Map<string, Share>(),
   groups: new Map<string, Share>(),
   oldest: Infinity,

@@ -91,10 +91,8 @@ export const openStore = Effect.fnUntraced(function*(
   const read = yield* readUrl(given, beside)
   if (read.known === undefined || read.known.store === undefined) {
     return yield* Effect.fail(mistake(
-      `A cache with the URL ${
-        schemeOf(given.trim())
-      }: stores nothing outside the program that uses it: give another URL, like ` +
-        `disk:./cache`
+      `A cache with the URL ${schemeOf(given.trim())}: stores nothing outside its program: give another URL, like ` +
+        "disk:./cache"
     ))
   }
   const { known, options: merged, url } = read

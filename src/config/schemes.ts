@@ -41,8 +41,19 @@ const scheme = (
 const ofStore = (options: Given, names: ReadonlyArray<string>): Given =>
   Object.fromEntries(names.flatMap((name) => options[name] === undefined ? [] : [[name, options[name]]]))
 
-const redisStore = ["prefix", "username", "password", "tls", "connect", "maxValue", "replicas", "coherence"]
-  .concat(["database", "sentinel", "storeTimeout"])
+const redisStore = [
+  "prefix",
+  "username",
+  "password",
+  "tls",
+  "connect",
+  "maxValue",
+  "replicas",
+  "coherence",
+  "database",
+  "sentinel",
+  "storeTimeout"
+]
 
 const redisDriver = () => import("#node/drivers/redis/index")
 

@@ -34,8 +34,9 @@ export const command = (
       env: { ...process.env, NODE_OPTIONS: "", NODE_COMPILE_CACHE: join(tmpdir(), "effect-cached-compiled"), ...env }
     })
     const ran = { stdout: "", stderr: "" }
-    child.stdout.on("data", (chunk) => ran.stdout += String(chunk))
-    child.stderr.on("data", (chunk) => ran.stderr += String(chunk))
+    // A chunk may end inside a character.
+    child.stdout.setEncoding("utf8").on("data", (chunk) => ran.stdout += String(chunk))
+    child.stderr.setEncoding("utf8").on("data", (chunk) => ran.stderr += String(chunk))
     child.on("close", (status) => done({ status, ...ran }))
     child.stdin.on("error", () => {})
     child.stdin.end(input)
