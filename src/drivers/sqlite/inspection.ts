@@ -3,7 +3,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import * as fs from "node:fs"
-import type { DatabaseSync } from "node:sqlite"
+import type { DatabaseSync, StatementSync } from "node:sqlite"
 import { crc32 } from "node:zlib"
 import { StoreError } from "../../CacheError.ts"
 import * as Frame from "../../internal/codec/frame.ts"
@@ -39,8 +39,14 @@ export const open = ({ directory, trustFolder }: FolderOptions) =>
 const over = (database: DatabaseSync): Inspection => {
   const entry = database.prepare("SELECT frame FROM entry WHERE id = ?")
   const marker = database.prepare("SELECT version FROM marker WHERE tag = ?")
-  const page = database.prepare("SELECT seq, id, frame FROM entry WHERE seq > ? ORDER BY seq LIMIT 256")
-  page.setReturnArrays(true)
+  // Lists by id, not by `seq`: a write moves an entry to the end of `seq`, where a copy to the same cache would find it
+  // again and again.
+  const pageFrom = (operator: ">=" | ">") => {
+    const page = database.prepare(`SELECT id, frame FROM entry WHERE id ${operator} ? ORDER BY id LIMIT 256`)
+    page.setReturnArrays(true)
+    return page
+  }
+  const [first, next] = [pageFrom(">="), pageFrom(">")]
   return {
     get: (id, tags) =>
       attempt("get", () => {
@@ -49,28 +55,50 @@ const over = (database: DatabaseSync): Inspection => {
         const versions = tags.map((tag) => marker.get(File.toColumn(tag))?.["version"] as string | undefined)
         return { entry: stored, versions, isDamaged: frame !== undefined && stored === undefined }
       }),
-    entries: ({ prefix = "" } = {}) =>
-      Stream.paginate(
-        -Infinity,
-        (after) => attempt("scan", () => pageAfter(page.iterate(after) as Iterable<any>, prefix))
+    entries: ({ prefix = "" } = {}) => {
+      const from = prefix === "" ? beforeAllIds : File.toColumn(prefix)
+      // Only a prefix that is stored as text stands before all texts that begin with it.
+      const start: Column = from instanceof Uint8Array ? beforeAllIds : from
+      const isRange = start !== beforeAllIds
+      return Stream.paginate<Place, Inspected, StoreError>(
+        { page: first, after: start },
+        ({ after, page }) =>
+          attempt("scan", () => {
+            const { found, last } = readPage(page.iterate(after) as Iterable<any>, prefix, isRange)
+            return [found, Option.map(last, (after) => ({ page: next, after }))]
+          })
       )
+    }
   }
 }
 
-type Page = readonly [ReadonlyArray<Inspected>, Option.Option<number>]
+/** An id as it is stored: a text, or after all texts, the bytes of one that is not well-formed. */
+type Column = string | number | Uint8Array
 
-/** Reads a page, which ends early after a few megabytes. */
-const pageAfter = (rows: Iterable<readonly [seq: unknown, id: unknown, frame: unknown]>, prefix: string): Page => {
+const beforeAllIds = -Infinity
+const afterAllTexts = new Uint8Array(1)
+
+interface Place {
+  readonly page: StatementSync
+  readonly after: Column
+}
+
+/** Reads a page, which ends early after a few megabytes, and says after which id the next one begins. */
+const readPage = (rows: Iterable<readonly [id: Column, frame: unknown]>, prefix: string, isRange: boolean) => {
   const found: Array<Inspected> = []
   let bytes = 0
-  let last: number | undefined
-  for (const [seq, column, frame] of rows) {
-    last = Number(seq)
+  let last: Column | undefined
+  for (const [column, frame] of rows) {
+    last = column
     const id = File.fromColumn(column)
-    if (!id.startsWith(prefix)) continue
-    found.push({ id, entry: frame instanceof Uint8Array ? Frame.decode(id, frame, crc32) : undefined })
-    bytes += (frame as Uint8Array).length
-    if (bytes > inspectedBytes) break
+    if (id.startsWith(prefix)) {
+      found.push({ id, entry: frame instanceof Uint8Array ? Frame.decode(id, frame, crc32) : undefined })
+      bytes += (frame as Uint8Array).length
+      if (bytes > inspectedBytes) break
+    } else if (isRange && typeof column === "string") {
+      last = afterAllTexts
+      break
+    }
   }
-  return [found, Option.fromUndefinedOr(last)]
+  return { found, last: Option.fromUndefinedOr(last) }
 }

@@ -5,6 +5,13 @@ const byForeignLock = "test/drivers/sqlite/transactions/foreignLock.test.ts"
 
 export const faults: ReadonlyArray<UnitFault> = [
   {
+    name: "an inspection of a prefix leaves out ids that are stored as bytes",
+    in: "readPage",
+    find: "last = afterAllTexts",
+    replace: "last = undefined",
+    by: "test/drivers/inspections.test.ts"
+  },
+  {
     name: "all operations that wait for the lock of a database proceed in one turn",
     in: "resumeSome",
     find: "if (left-- === 0) return resumeInNextTurn(self)",
