@@ -1,5 +1,6 @@
 /** Opens the cache that an argument names, and says in which state its entries are. */
 import * as Argument from "effect/cli/Argument"
+import * as Flag from "effect/cli/Flag"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
@@ -14,6 +15,16 @@ import { type Failure, misused } from "./failure.ts"
 
 export const cacheArgument = Argument.String("cache").pipe(
   Argument.withDescription("A folder, like ./cache, or the URL of a cache, like redis://localhost")
+)
+
+export const patternArgument = Argument.String("pattern").pipe(
+  Argument.withDescription("Only ids that match, like 'user:*'"),
+  Argument.withDefault("*")
+)
+
+export const patternFlag = Flag.String("pattern").pipe(
+  Flag.withDescription("All entries whose ids match, like 'user:*'"),
+  Flag.optional
 )
 
 type Opened<A> = Effect.Effect<A, CacheConfigError | StoreError | Failure, Scope.Scope>

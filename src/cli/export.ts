@@ -1,19 +1,15 @@
 /** `effect-cached export`: the entries as lines of JSON. */
-import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import { cacheArgument, inspect, isLive, patternOf, rows } from "./cache.ts"
+import { cacheArgument, inspect, isLive, patternArgument, patternOf, rows } from "./cache.ts"
 import { no } from "./failure.ts"
 import { lineOf } from "./lines.ts"
 import { entries, note, print, progress } from "./terminal.ts"
 
 export const exportCommand = Command.make("export", {
   cache: cacheArgument,
-  pattern: Argument.String("pattern").pipe(
-    Argument.withDescription("Only ids that match, like 'user:*'"),
-    Argument.withDefault("*")
-  )
+  pattern: patternArgument
 }, ({ cache, pattern }) =>
   Effect.scoped(Effect.gen(function*() {
     const glob = yield* patternOf(pattern)

@@ -14,6 +14,7 @@ import {
   matching,
   nameOf,
   open,
+  patternFlag,
   patternOf,
   type Row,
   rowsOf,
@@ -32,10 +33,7 @@ export const invalidate = Command.make("invalidate", {
   ids: some("key", "The entry of a key, by its id"),
   tags: some("tag", "All entries with a tag"),
   classes: some("class", "All entries of a key class, by its name"),
-  pattern: Flag.String("pattern").pipe(
-    Flag.withDescription("All entries whose ids match, like 'user:*'"),
-    Flag.optional
-  ),
+  pattern: patternFlag,
   soft: toggle("soft", "Make entries stale instead of removing them"),
   ...careful
 }, ({ cache, classes, dryRun, ids, json, pattern, soft, tags, yes }) =>

@@ -1,20 +1,16 @@
 /** `effect-cached ls`: a line for each entry. */
-import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Flag from "effect/cli/Flag"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import { cacheArgument, inspect, isLive, isPage, patternOf, type Row, rows } from "./cache.ts"
+import { cacheArgument, inspect, isLive, isPage, patternArgument, patternOf, type Row, rows } from "./cache.ts"
 import { columns, cut, duration, entries, escape, jsonFlag, jsonLine, note, print, size, toggle } from "./terminal.ts"
 import { formatName } from "./values.ts"
 
 export const ls = Command.make("ls", {
   cache: cacheArgument,
-  pattern: Argument.String("pattern").pipe(
-    Argument.withDescription("Only ids that match, like 'user:*'"),
-    Argument.withDefault("*")
-  ),
+  pattern: patternArgument,
   all: Flag.withAlias(toggle("all", "Also entries that are never served: expired, invalidated or damaged"), "a"),
   json: jsonFlag
 }, ({ all, cache, json, pattern }) =>

@@ -1,7 +1,6 @@
 /** `effect-cached rm`: removes entries. */
 import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
-import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
@@ -14,6 +13,7 @@ import {
   matching,
   nameOf,
   open,
+  patternFlag,
   patternOf,
   type Row,
   rows,
@@ -25,10 +25,7 @@ import { careful, confirm, entries, json as printJson, print, sample, toggle } f
 export const rm = Command.make("rm", {
   cache: cacheArgument,
   ids: Argument.String("id").pipe(Argument.withDescription("Ids, as ls --json prints them"), Argument.variadic()),
-  pattern: Flag.String("pattern").pipe(
-    Flag.withDescription("All entries whose ids match, like 'user:*'"),
-    Flag.optional
-  ),
+  pattern: patternFlag,
   all: toggle("all", "All entries, and all counters"),
   ...careful
 }, ({ all, cache, dryRun, ids, json, pattern, yes }) =>
