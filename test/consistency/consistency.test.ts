@@ -103,6 +103,48 @@ describe("the checker", () => {
       line("lag", 1, 40, { untracked: true }),
       read(500)
     ]],
+    ...(["broadcast", "keys"] as const).flatMap((by): typeof cases => {
+      const late = by === "keys" ? undefined : /of another process/
+      const follows = line("follows", 0, 0, { by })
+      const others = changed(20, 21, { process: "p2" })
+      return [
+        [`a value that could not be set, late, ${by}`, late, [
+          follows,
+          value(1),
+          changed(1, 3, { value: "p1 1", reached: false }),
+          others,
+          read(500)
+        ]],
+        [`a value that could not be stored, late, ${by}`, late, [
+          follows,
+          value(1),
+          commit(3, { fault: true, answer: undefined }),
+          others,
+          read(500)
+        ]],
+        [`a value that was loaded without a lease, late, ${by}`, late, [
+          follows,
+          line("acquire", 0.1, 0.5, { fault: true }),
+          value(1),
+          others,
+          read(500)
+        ]],
+        [`a value that could not be stored, much too late, ${by}`, /of another process/, [
+          follows,
+          value(1),
+          commit(3, { fault: true, answer: undefined }),
+          others,
+          read(10_100)
+        ]],
+        [`a value that was stored, late, ${by}`, /of another process/, [
+          follows,
+          value(1),
+          commit(3),
+          others,
+          read(500)
+        ]]
+      ]
+    }),
     ["another's invalidation that has not reached the store", undefined, [
       value(1),
       changed(2, 3, { process: "p2", reached: false }),

@@ -79,7 +79,7 @@ const all = async (seconds: number): Promise<void> => {
           `${numbers.admitted} calls let through and ${numbers.limited} refused by limits, ${numbers.entered} holders of a lock; ` +
           `${numbers.moved} transactions and ${numbers.looked} look-ups beside them; ` +
           `${numbers.kills} killed, ` +
-          `${numbers.stops} stopped, ${numbers.thefts} thefts, ${numbers.removals} removals, ${numbers.copies} older copies, ${numbers.fills} times a full disk, ${numbers.silences} times no tracking, ${numbers.kinds} changes of kind; seen within ${
+          `${numbers.stops} stopped, ${numbers.thefts} thefts, ${numbers.removals} removals, ${numbers.copies} older copies, ${numbers.fills} times a full disk, ${numbers.silences} times no tracking, ${numbers.kinds} changes of kind, ${numbers.trusted} late reads of what the store does not have; seen within ${
             numbers.latestMillis.toFixed(0)
           } ms; ` +
           `${violations.length} violations`

@@ -83,6 +83,7 @@ const delayed = (store: Store.Store): Store.Store => ({
 })
 
 const isPostgres = url?.startsWith("postgres:")
+if (url !== undefined && !isPostgres) write("follows", { by: coherence })
 
 const shared = url === undefined
   ? SqliteStore.make({ directory, maxSize: "4 MiB" })
