@@ -159,13 +159,13 @@ const maxNameBytes = 100
 const checkOptions = (name: string, options: Options): void => {
   if (typeof name !== "string") throw mistake("CacheKey.Class needs a name first, and then the options")
   if (!namePattern.test(name) || byteLength(name) > maxNameBytes) {
-    throw configError(name, "a name has 1 to 100 bytes of letters, digits and characters of _ $ . / -")
+    throw configError(name, "a name has 1 to 100 bytes of letters, digits and _ $ . / -")
   }
   requireObject(`CacheKey.Class("${name}")`, options, "{ payload: { id: Schema.Int }, success: Schema.String }")
   const unknown = unknownOf(options, optionsOfClass)
   if (unknown !== undefined) throw configError(name, `there is ${noOption(unknown, optionsOfClass)}`)
   if (Schema.isSchema(options.payload)) {
-    throw configError(name, "`payload` takes the fields of a struct, not a schema (a struct has them as `.fields`)")
+    throw configError(name, "`payload` is a schema: pass its `.fields`")
   }
   const fields = options.payload ?? {}
   if (typeof fields !== "object") {
@@ -179,7 +179,7 @@ const checkOptions = (name: string, options: Options): void => {
   if (!Schema.isSchema(options.success)) throw configError(name, "`success` is not a schema")
   if (options.error !== undefined && !Schema.isSchema(options.error)) throw configError(name, "`error` is not a schema")
   if (options.serializer !== undefined && !isSerializer(options.serializer)) {
-    throw configError(name, "`serializer` is not a serializer: pass one, like Csv of effect-cached/serializers/Csv")
+    throw configError(name, "`serializer` is not a serializer: pass one, like Csv")
   }
   const stranger = options.ignore?.find((field) => !Object.hasOwn(fields, field))
   if (stranger !== undefined) throw configError(name, `\`ignore\` names "${String(stranger)}", which is not a field`)

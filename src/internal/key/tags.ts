@@ -125,12 +125,12 @@ export const checkTags = (
     const both = index.find((field) => ignored.includes(field))
     const twice = index.find((field, i) => index.indexOf(field) !== i)
     const set = setText(index)
-    if (index.length === 0) throw configError(name, "`indexes` has a combination of no fields")
+    if (index.length === 0) throw configError(name, "`indexes` names a combination of no fields")
     if (stranger !== undefined) throw configError(name, `\`indexes\` names "${stranger}", which is not a field`)
     if (both !== undefined) throw configError(name, `the field "${both}" cannot be both ignored and an index`)
     if (twice !== undefined) throw configError(name, `\`indexes\` names "${twice}" twice in one combination`)
     if (seen.has(set)) {
-      throw configError(name, `\`indexes\` declares ${listed(index)} twice (the order does not matter)`)
+      throw configError(name, `\`indexes\` names ${listed(index)} twice`)
     }
     seen.add(set)
   }
