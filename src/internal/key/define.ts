@@ -165,7 +165,7 @@ const checkOptions = (name: string, options: Options): void => {
   const unknown = unknownOf(options, optionsOfClass)
   if (unknown !== undefined) throw configError(name, `there is ${noOption(unknown, optionsOfClass)}`)
   if (Schema.isSchema(options.payload)) {
-    throw configError(name, "`payload` is a schema: pass its `.fields`")
+    throw configError(name, "`payload` takes the fields of a struct: pass its `.fields`")
   }
   const fields = options.payload ?? {}
   if (typeof fields !== "object") {

@@ -130,7 +130,7 @@ export const checkTags = (
     if (both !== undefined) throw configError(name, `the field "${both}" cannot be both ignored and an index`)
     if (twice !== undefined) throw configError(name, `\`indexes\` names "${twice}" twice in one combination`)
     if (seen.has(set)) {
-      throw configError(name, `\`indexes\` names ${listed(index)} twice`)
+      throw configError(name, `\`indexes\` declares ${listed(index)} twice`)
     }
     seen.add(set)
   }
