@@ -5,6 +5,7 @@ import { Cached, CacheLayer, Store } from "effect-cached"
 import { RedisStore } from "effect-cached/redis"
 import { createClient } from "redis"
 import { hashOf, slotOf } from "../../src/drivers/redis/protocol/keys.ts"
+import { tracking } from "../../src/internal/defaults/redis.ts"
 import { isMissing } from "../support/needs.ts"
 import { startProxy } from "../support/proxy.ts"
 import {
@@ -191,6 +192,29 @@ describe.skipIf(isMissing(program))("Redis · tracking by key", () => {
           yield* until("the warning", Effect.andThen(c.read(), Effect.sync(() => fullOnes().length > 0)))
           // Each of the three processes may warn.
           expect(fullOnes().length).toBeLessThanOrEqual(3)
+        }))
+      ),
+    timeout
+  )
+
+  it.live(
+    "a full table is warned of if the user may not read its limit",
+    () =>
+      warned((warnings) =>
+        Effect.scoped(Effect.gen(function*() {
+          yield* ask("ACL", "SETUSER", "noconfig", "reset", "on", ">no", "~*", "&*", "+@all", "-config")
+          const { tableKeys, tableTolerance } = tracking
+          Object.assign(tracking, { tableKeys: 300, tableTolerance: 10 })
+          yield* Effect.addFinalizer(() => Effect.sync(() => Object.assign(tracking, { tableKeys, tableTolerance })))
+          const prefix = freshPrefix()
+          const a = yield* process(prefix)
+          yield* Effect.forEach(Array.from({ length: 400 }, (_, i) => `f${i}`), (key) => a.read(key), {
+            concurrency: "unbounded"
+          })
+          const fullOnes = () => warnings.filter((one) => one.includes("is full ("))
+          const b = yield* process(prefix, { url: server.url.replace("redis://", "redis://noconfig:no@") })
+          yield* until("the warning", Effect.andThen(b.read(), Effect.sync(() => fullOnes().length > 0)))
+          expect(fullOnes()).toHaveLength(1)
         }))
       ),
     timeout

@@ -79,22 +79,25 @@ const beat = Effect.fnUntraced(function*(
 
 const warned = new WeakSet<Session>()
 
-/** Warns once if the server's table of the keys that processes have read is full, if the user may read its limit. */
+/**
+ * Warns once if the server's table of the keys that processes have read is full. If the user may not read its limit,
+ * that is assumed to be the default one, at which a full table stays.
+ */
 const watchTable = Effect.fnUntraced(function*(session: Session, { connection }: Reader): Effect.fn.Return<void> {
   if (warned.has(session)) return
-  const asked = Effect.all([
-    command(connection, "CONFIG", "GET", setting),
-    command(connection, "INFO", "stats")
-  ], { concurrency: 2 })
-  const [limits, info] = yield* Effect.catch(asked, () => Effect.succeed([undefined, ""]))
-  const limit = Array.isArray(limits) ? Number(limits[1]) : 0
-  const [, keys] = /^tracking_total_keys:(\d+)/m.exec(String(info)) ?? []
-  if (!(limit > 0 && Number(keys) >= limit)) return
+  const ask = (...args: ReadonlyArray<string>) => Effect.catch(command(connection, ...args), () => Effect.undefined)
+  const [limits, info] = yield* Effect.all([ask("CONFIG", "GET", setting), ask("INFO", "stats")], { concurrency: 2 })
+  const { tableKeys, tableTolerance } = Limits.tracking
+  const [least, most] = Array.isArray(limits)
+    ? [Number(limits[1]) || Infinity, Infinity]
+    : [tableKeys, tableKeys * tableTolerance]
+  const keys = Number(/^tracking_total_keys:(\d+)/m.exec(String(info))?.[1])
+  if (!(keys >= least && keys <= most)) return
   warned.add(session)
   // A logger that throws does not end the stream of changes.
   yield* Effect.exit(Effect.logWarning(
-    `The server remembers at most ${limit} keys that processes have read. It forgets some keys, which processes then ` +
-      `read again: raise its ${setting}, or use coherence: "broadcast" (logged once)`
+    `The server's table of the keys that processes have read is full (${keys} keys). It forgets some keys, which ` +
+      `processes then read again: raise its ${setting}, or use coherence: "broadcast" (logged once)`
   ))
 })
 
