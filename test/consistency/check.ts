@@ -265,7 +265,7 @@ const trustedShortly = (of: Of) => {
   }
 }
 
-/** What the reader last asked of the store for the id, and how often it could not track changes. */
+/** The last request of each kind by the reader for the id, and when it last could not track changes. */
 const lastRequests = (of: Of, read: Line): string =>
   ["follows", "acquire", "commit", "set", "remove", "changed", "tracked", "untracked"].flatMap((what) => {
     const last = of(what).findLast(({ at, id, process }) =>
