@@ -6,11 +6,11 @@ import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
 import type * as Scope from "effect/Scope"
 import * as Limits from "../../../internal/defaults/redis.ts"
+import { remember } from "../../../internal/remember.ts"
 import { machineClock, monotonicMillis, onMachineClock } from "../../../internal/time/monotonic.ts"
 import * as Turns from "../../../internal/time/turns.ts"
 import type { Done } from "../connection/connection.ts"
 import { isFault } from "../fault.ts"
-import { remember } from "../tracking/remember.ts"
 
 interface Debt {
   readonly untilMillis: number

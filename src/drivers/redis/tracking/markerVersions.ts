@@ -1,7 +1,7 @@
 /** The known versions of markers. If the server reports a marker that has the known version, nothing has changed. */
 import * as Limits from "../../../internal/defaults/redis.ts"
+import { remember } from "../../../internal/remember.ts"
 import { isInherited, tagsOfId } from "../../../internal/store/markers/idTags.ts"
-import { remember } from "./remember.ts"
 
 export interface MarkerVersions {
   readonly ofIds: Map<string, string>

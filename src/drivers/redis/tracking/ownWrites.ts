@@ -1,6 +1,6 @@
 /** The first bytes of the entries that this process wrote last, to recognize invalidations caused by its own writes. */
 import * as Limits from "../../../internal/defaults/redis.ts"
-import { remember } from "./remember.ts"
+import { remember } from "../../../internal/remember.ts"
 
 /** The bytes are kept as text, because a view would keep the whole encoded entry in memory. */
 export type OwnWrites = Map<string, string>

@@ -3,6 +3,7 @@ import type { TagVersion } from "../../../CacheEntry.ts"
 import type { SyncTags } from "../../../ports/storage.ts"
 import type { Acquired, InvalidationMode, Marker, Markers } from "../../../ports/store.ts"
 import { markersKept } from "../../defaults/stores.ts"
+import { remember } from "../../remember.ts"
 import type { Tokens } from "../../token.ts"
 
 /** Like `SyncTags`, but takes the current time, which a marker that is stored as an entry needs. */
@@ -70,9 +71,7 @@ export const make = (capacity = markersKept): ProcessTags => {
   let seq = 0
 
   const write = (tag: string, marker: Marker): Marker => {
-    table.delete(tag)
-    table.set(tag, marker)
-    if (table.size > capacity) isWhole = !table.delete(table.keys().next().value!)
+    if (remember(table, tag, marker, capacity) !== undefined) isWhole = false
     return marker
   }
 
