@@ -149,7 +149,9 @@ describe("wrapped serializers", () => {
       const golden: ReadonlyArray<readonly [ReadonlyArray<string>, string]> = [
         [["gzip"], "H4sIAAAAAAAAA1NKz89JSc1TGKVGqVFqlBql6EQpAQBZ/1ssegUAAAAABXoBAQ=="],
         [["brotli"], "G3kFAKRBRMrclCKeVbLxdKUGAQAABXoCAQ=="],
+        // Earlier builds wrote frames of zstd without a checksum.
         [["zstd"], "KLUv/WB6BIUAAEgiZ29sZGVuICIBAG7pL1wAAAV6AwE="],
+        [["zstd"], "KLUv/WR6BIUAAEgiZ29sZGVuICIBAG7pL1yWY03FAAAFegMB"],
         [
           ["signed"],
           "AQEBYUCPQAAAAAAAQJ9AAAAAAABAp3AAAAAAADzXIia8/SAfIerSrZLdkDEqTvYTD4biN4CCEL90zfJyImdvbGRlbiBnb2xkZW4gIg=="
@@ -203,6 +205,25 @@ describe("Compressed", () => {
       const bytes = yield* codec.encode(random, "id")
       expect(bytes.length).toBe(plain.length + 6)
       expect(yield* codec.decode(bytes, "id")).toEqual(random)
+    }))
+
+  it.effect("a bit flipped in a frame of gzip or zstd is a miss, or changes no value", () =>
+    Effect.gen(function*() {
+      // Digits, because a change of one is JSON too.
+      const numbers = Array.from({ length: 300 }, (_, i) => (i * 7919) % 1000)
+      for (const name of ["gzip", "zstd"]) {
+        const codec = codecOf(wrapIn(Json, [name]))
+        const bytes = yield* codec.encode(numbers, "id")
+        let misses = 0
+        for (let bit = 0; bit < bytes.length * 8; bit++) {
+          const flipped = bytes.slice()
+          flipped[bit >> 3]! ^= 1 << (bit & 7)
+          const answer = yield* answerOf(codec, flipped)
+          if (answer === undefined) misses++
+          else expect(answer.value).toEqual(numbers)
+        }
+        expect(misses).toBeGreaterThan(bytes.length * 7)
+      }
     }))
 
   const tail = (size: number, form: number) => {

@@ -67,7 +67,9 @@ const compressionsOf = (zlib: Zlib): Partial<Record<Algorithm, Compression>> => 
   ...zlib.zstdCompress === undefined ? {} : {
     zstd: byZlib(
       { now: zlib.zstdCompressSync, later: zlib.zstdCompress },
-      { now: zlib.zstdDecompressSync, later: zlib.zstdDecompress }
+      { now: zlib.zstdDecompressSync, later: zlib.zstdDecompress },
+      // Without a checksum, a changed frame may decompress to another value of the same size.
+      { [zlib.constants.ZSTD_c_checksumFlag]: 1 }
     )
   }
 })

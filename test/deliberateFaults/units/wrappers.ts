@@ -48,6 +48,13 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: wrappers
   },
   {
+    name: "a frame of zstd has no checksum",
+    in: "compressionsOf",
+    find: "{ [zlib.constants.ZSTD_c_checksumFlag]: 1 }",
+    replace: "{}",
+    by: wrappers
+  },
+  {
     name: "a message shows a secret",
     in: "secretIn",
     find: "must be Redacted: pass",
