@@ -167,6 +167,6 @@ const requestFor = (
   })
   const isMoved = tags.some(({ version }, i) => version !== meta.tags[i]!.version)
   if (isMoved && isSealed(meta.serializer)) return undefined
-  const extension = extensionOf(meta.serializer)
-  return { id, entry: { meta: isMoved ? { ...meta, tags } : meta, payload, ...isPage(id) ? {} : { extension } } }
+  const extension = extensionOf(meta, isPage(id))
+  return { id, entry: { meta: isMoved ? { ...meta, tags } : meta, payload, extension } }
 }

@@ -95,8 +95,8 @@ export const soften = Effect.fnUntraced(function*(store: Store, id: string, now:
   const { entry } = yield* store.get(id, [])
   if (entry === undefined) return
   const { isConstant: _, ...meta } = entry.meta
-  const { serializer, softExpiresAt, writeId } = meta
+  const { softExpiresAt, writeId } = meta
   const stale = { ...meta, softExpiresAt: Math.min(softExpiresAt, now) }
   const condition = { _tag: "IfUnchanged", writeId } as const
-  yield* store.set(id, { ...entry, meta: stale, extension: extensionOf(serializer) }, condition)
+  yield* store.set(id, { ...entry, meta: stale, extension: extensionOf(meta) }, condition)
 })

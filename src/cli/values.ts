@@ -2,7 +2,7 @@
 import * as Flag from "effect/cli/Flag"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
-import type { Stored } from "../CacheEntry.ts"
+import type { Meta, Stored } from "../CacheEntry.ts"
 import type { Codec, Serializer } from "../Serializer.ts"
 import { type Failure, misused } from "./failure.ts"
 
@@ -27,6 +27,7 @@ const formats: { readonly [number: number]: Format } = {
     load: async () => (await import("../serializers/Structured.ts")).Structured
   },
   3: { name: "binary", extension: ".bin" },
+  4: { name: "stream", extension: ".json" },
   5: { name: "bytes", extension: ".bin", load: async () => (await import("../serializers/Bytes.ts")).Bytes },
   6: {
     name: "yaml",
@@ -51,7 +52,13 @@ const formats: { readonly [number: number]: Format } = {
 
 export const formatName = (number: number): string => formats[number]?.name ?? `serializer ${number}`
 
-export const extensionOf = (number: number): string => formats[number]?.extension ?? ".bin"
+const tables = new Set([8, 9, 10])
+
+/** The extension of a file with this payload. A page of a stream has the format of its elements if that has tables. */
+export const extensionOf = ({ outcome, serializer }: Meta, isPage = false): string => {
+  const isOther = isPage ? serializer < 64 && !tables.has(serializer) : serializer === 4 && outcome === "failure"
+  return isOther ? ".bin" : formats[serializer]?.extension ?? ".bin"
+}
 
 /** Whether the payload is protected together with the versions of its tags, which another store does not have. */
 export const isSealed = (number: number): boolean => number === 65 || number === 66
@@ -114,6 +121,7 @@ const codecFor = Effect.fnUntraced(
     if (isSealed(number) && current === undefined) {
       return `it is ${formatName(number)}: give its key with --key ID=VARIABLE`
     }
+    if (number === 4) return "it is a stream, whose elements are in pages"
     if (number < 64 && formats[number]?.load === undefined) {
       return `the format ${formatName(number)} needs the schema of the value`
     }

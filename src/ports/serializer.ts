@@ -39,13 +39,13 @@ export interface Codec<in out A, out R = never> {
 }
 
 /**
- * The use of a codec: for the values of a key class, or for its failures.
+ * The use of a codec: for the values of a key class, for its failures, or for the elements of its streams.
  * @category models
  * @since 0.1.0
  */
 export interface Use {
   readonly keyClass: string
-  readonly outcome: "success" | "failure"
+  readonly outcome: "success" | "failure" | "element"
   /** The serializer that the key class names, which takes the place of the cache's format. */
   readonly serializer?: Serializer | undefined
 }

@@ -3,13 +3,12 @@
  * @since 0.1.0
  */
 import * as EffectCsv from "effect/encoding/Csv"
-import type * as Schema from "effect/Schema"
 import { type Column, columnsOf, fromRows, reasonOf, toRows } from "../internal/codec/columns.ts"
-import { narrow, refusing } from "../internal/codec/narrow.ts"
+import { refusing, tables } from "../internal/codec/narrow.ts"
 import { collect } from "../internal/codec/textChannel.ts"
 import * as throughSchema from "../internal/codec/throughSchema.ts"
 import { refuseUnknown, refuseUnless } from "../internal/options/options.ts"
-import type { Codec, Serializer } from "../Serializer.ts"
+import type { Serializer } from "../Serializer.ts"
 
 const name = "csv"
 const id = 8
@@ -77,11 +76,10 @@ export const make = (options: CsvOptions): Serializer => {
     name,
     contentType: "text/csv",
     extension: ".csv",
-    make: narrow({
+    make: tables({
       name,
       plain: refusing(name, id, "a value without a schema has no columns: use a key class"),
-      fromSchema: <A, R>(schema: Schema.Codec<A, any, R, R>): Codec<A, R> =>
-        throughSchema.make(formatOf(columnsOf(name, schema), safeForSpreadsheets), schema)
+      formatOf: (schema) => formatOf(columnsOf(name, schema), safeForSpreadsheets)
     })
   }
 }

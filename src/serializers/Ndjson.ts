@@ -3,7 +3,7 @@
  * @since 0.1.0
  */
 import type * as SchemaAST from "effect/SchemaAST"
-import { elementOf, narrow, refusing, resolved, unfit } from "../internal/codec/narrow.ts"
+import { elementOf, refusing, resolved, tables, unfit } from "../internal/codec/narrow.ts"
 import * as throughSchema from "../internal/codec/throughSchema.ts"
 import type { Serializer } from "../Serializer.ts"
 
@@ -56,12 +56,12 @@ export const Ndjson: Serializer = {
   name,
   contentType: "application/x-ndjson",
   extension: ".ndjson",
-  make: narrow({
+  make: tables({
     name,
     plain: refusing(name, id, "a value without a schema may be no array of records: use a key class"),
-    fromSchema(schema) {
-      if (!isRecord(elementOf(schema))) throw unfit(name, "holds only schemas of arrays of structs")
-      return throughSchema.make(format, schema)
+    formatOf(schema) {
+      if (isRecord(elementOf(schema))) return format
+      throw unfit(name, "holds only schemas of arrays of structs, and streams of structs")
     }
   })
 }

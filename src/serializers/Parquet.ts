@@ -3,19 +3,18 @@
  * the packages `hyparquet` and `hyparquet-writer`.
  * @since 0.1.0
  */
-import type * as Schema from "effect/Schema"
 import * as SchemaAST from "effect/SchemaAST"
 import type * as Reader from "hyparquet"
 import type * as Writer from "hyparquet-writer"
 import { isWellFormed } from "../internal/codec/bytes.ts"
 import * as Columns from "../internal/codec/columns.ts"
 import { installed } from "../internal/codec/exactly.ts"
-import { leafKinds, narrow, refusing, resolved } from "../internal/codec/narrow.ts"
+import { leafKinds, refusing, resolved, tables } from "../internal/codec/narrow.ts"
 import * as File from "../internal/codec/parquetFile.ts"
 import * as throughSchema from "../internal/codec/throughSchema.ts"
 import { refuseUnknown } from "../internal/options/options.ts"
 import { sizeAboveZero, type SizeInput } from "../internal/options/size.ts"
-import type { Codec, Serializer } from "../Serializer.ts"
+import type { Serializer } from "../Serializer.ts"
 
 type Library = Pick<typeof Reader, "snappyUncompress"> & Pick<typeof Writer, "parquetWriteBuffer">
 
@@ -237,14 +236,14 @@ export interface ParquetOptions {
 export const make = (options: ParquetOptions): Serializer => {
   refuseUnknown("Parquet.make", options, ["maxSize"])
   const maxSize = options.maxSize === undefined ? 64_000_000 : sizeAboveZero("maxSize", options.maxSize)
-  const table = narrow({
+  const table = tables({
     name,
     plain: refusing(name, id, "a value without a schema has no columns: use a key class"),
-    fromSchema<A, R>(schema: Schema.Codec<A, any, R, R>): Codec<A, R> {
+    formatOf(schema) {
       const ast = SchemaAST.toEncoded(schema.ast)
       const typed = ast._tag === "Arrays" ? ast.rest[0] : undefined
       const columns = Columns.columnsOf(name, schema, "anything").map((column) => columnOf(column, typed))
-      return throughSchema.make(formatOf(library!, columns, maxSize), schema)
+      return formatOf(library!, columns, maxSize)
     }
   })
   return {

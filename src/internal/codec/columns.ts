@@ -32,7 +32,7 @@ export const columnsOf = (
     struct.indexSignatures.length === 0 && struct.propertySignatures.length > 0 && !around.has(struct)
   const add = (struct: AST | undefined, path: ReadonlyArray<string>): void => {
     if (struct?._tag !== "Objects" || struct.indexSignatures.length > 0 || around.has(struct)) {
-      return refuse("holds only schemas of arrays of structs")
+      return refuse("holds only schemas of arrays of structs, and streams of structs")
     }
     if (struct.propertySignatures.length === 0) refuse("needs structs that have fields")
     around.add(struct)

@@ -6,6 +6,7 @@ import type { Codec, Serializer } from "../../ports/serializer.ts"
 import { mistake } from "../options/options.ts"
 import { json } from "./json.ts"
 import { refuseRedacted } from "./redacted.ts"
+import { ofElements } from "./table.ts"
 import * as throughSchema from "./throughSchema.ts"
 
 type AST = SchemaAST.AST
@@ -28,6 +29,22 @@ export const narrow = ({ fromSchema, name, plain }: Narrow): Serializer["make"] 
 
 export const unfit = (name: string, needs: string) =>
   mistake(`The serializer "${name}" ${needs}: change the schema of the key class, or choose another serializer`)
+
+interface Tables {
+  readonly name: string
+  /** The format for an array of records. Throws a `CacheConfigError` for other schemas. */
+  readonly formatOf: (schema: Schema.Constraint) => throughSchema.Format
+  readonly plain: throughSchema.Format
+}
+
+/** Like `narrow`, for formats of tables. The pages of a stream are tables too, unless each element is one. */
+export const tables = ({ formatOf, name, plain }: Tables): Serializer["make"] => {
+  const values = narrow({ name, plain, fromSchema: (schema) => throughSchema.make(formatOf(schema), schema) })
+  return (schema, use) =>
+    schema === undefined || use?.outcome !== "element" || jsonFormOf(schema)._tag === "Arrays"
+      ? values(schema, use)
+      : ofElements(formatOf, schema)
+}
 
 /** A format that refuses everything, for values without a schema. */
 export const refusing = (name: string, id: number, reason: string): throughSchema.Format => ({

@@ -132,7 +132,7 @@ export const guard = <A, R>(serializer: string, operation: Operation, parse: Par
 const isExit: <A, E, R>(effect: Effect.Effect<A, E, R>) => effect is Exit.Exit<A, E> = Exit.isExit as never
 
 /** Makes an issue carry its input, so that the error can name the input's kind. */
-const reporting = { reportInput: true }
+export const reporting = { reportInput: true }
 
 export const make = <A, R>(format: Format, schema: Schema.Codec<A, any, R, R>): Codec<A, R> => {
   refuseRedacted(schema.ast, format.name)

@@ -45,9 +45,10 @@ export const wrap = (
             `the cache: name it without that wrapper`
         )
       }
-      const codec = compile(inner, schema, use)
-      const whole = wrapped(codec, (inside) => over(inside, name))
-      return codec.extension === undefined ? whole : { ...whole, extension: codec.extension + extension }
+      return wrapped(compile(inner, schema, use), (inside) => {
+        const codec = over(inside, name)
+        return inside.extension === undefined ? codec : { ...codec, extension: inside.extension + extension }
+      })
     }
   }
   return containing(serializer, [...kindsOf(inner), kind])

@@ -108,6 +108,27 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/serializers/Text.test.ts"
   },
   {
+    name: "the elements of a stream are no table",
+    in: "tables",
+    find: `use?.outcome !== "element"`,
+    replace: "true",
+    by: "test/serializers/tableStreams.test.ts"
+  },
+  {
+    name: "a page of elements has the extension of the format of each",
+    in: "plain",
+    find: `isTable(codec) ? codec.extension : ".bin"`,
+    replace: "codec.extension",
+    by: "test/serializers/tableStreams.test.ts"
+  },
+  {
+    name: "a page in a wrapper has the extension of what is inside",
+    in: "wrap",
+    find: "inside.extension + extension",
+    replace: "inside.extension",
+    by: "test/serializers/tableStreams.test.ts"
+  },
+  {
     name: "a failure is stored in the format of values",
     in: "narrow",
     find: `use?.outcome === "failure"`,

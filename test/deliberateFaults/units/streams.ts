@@ -194,8 +194,8 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "the pages of an encrypted stream are compared as they are stored",
     in: "read",
-    find: "{ elements, payload }",
-    replace: "{ elements, payload: entry.payload }",
+    find: "payload: opened.value.payload",
+    replace: "payload: entry.payload",
     by: "test/serializers/wrappedStreams.test.ts"
   },
   {

@@ -71,8 +71,8 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "the elements of a stream are decoded under the id of their page",
     in: "read",
-    find: "payload.subarray(begin, end), id)",
-    replace: "payload.subarray(begin, end), page)",
+    find: "elementsIn(opened.value, id, clock)",
+    replace: "elementsIn(opened.value, page, clock)",
     by: "test/serializers/serializerMake.test.ts"
   },
   {

@@ -372,9 +372,13 @@ const replay = (
   const { engine, id } = self
   const decoded = manifest.decoded ??
     (engine.storeTier === undefined ? MemoryPages.read(engine, id, manifest) : undefined)
-  self.replay = { manifest, decoded, failed, collected: manifest.bytes <= streams.decodedBytes ? [] : undefined }
+  self.replay = { manifest, decoded, failed, collected: isSmall(manifest) ? [] : undefined }
   return next(self)
 }
+
+/** Whether memory can hold all elements. A table of few bytes can have many: a page has 64 KiB of them. */
+const isSmall = ({ bytes, pages }: Manifest): boolean =>
+  bytes <= streams.decodedBytes && pages <= 2 * streams.decodedBytes / streams.pageBytes + 1
 
 const nextOfReplay = (self: Consumer, replay: Replay): Effect.Effect<Chunk, unknown, any> => {
   const { manifest, failed } = replay

@@ -45,6 +45,7 @@ const decoding = <A>(id: string, decode: () => A): Effect.Effect<A, SerializerEr
 
 const plain: Codec<Manifest> = {
   id: number,
+  extension: ".json",
   encode: ({ bytes, elements, pages, run }) => Exit.succeed(textOf([run, pages, bytes, elements])),
   decode: (bytes, id) => decoding(id, () => read(bytes))
 }
@@ -70,6 +71,7 @@ const sealedBy = (codec: Codec<unknown, any>): Codec<Manifest> => {
   if (sealing === plain) return plain
   return {
     id: number,
+    extension: ".json",
     encode: (manifest, id, meta) =>
       Effect.mapEager(
         sealing.encode(manifest, id, meta),
@@ -104,6 +106,7 @@ const failureCodec = (failure: Codec<unknown, any>): Codec<unknown, any> => {
   const manifests = sealedBy(failure)
   return {
     id: number,
+    extension: ".bin",
     encode: Effect.fnUntraced(function*(failed, id, meta) {
       const { error, manifest } = failed as FailedStream
       const encoded: Uint8Array = yield* failure.encode(error, ofFailure(id), meta)

@@ -1,7 +1,4 @@
-/**
- * The pages of streams in the store: elements that the format has encoded, each preceded by its length, inside the
- * wrappers of the serializer.
- */
+/** The pages of streams in the store: their writes, reads and removals. */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -9,35 +6,18 @@ import * as Exit from "effect/Exit"
 import * as Stream from "effect/Stream"
 import type { Meta } from "../../../CacheEntry.ts"
 import type { Codec } from "../../../ports/serializer.ts"
-import { around, formatOf } from "../../codec/layers.ts"
 import { readerIn } from "../../codec/readerIn.ts"
-import { chunk, turnMillis } from "../../defaults/bounds.ts"
+import { chunk } from "../../defaults/bounds.ts"
 import { streams } from "../../defaults/options.ts"
 import { idOf, type Key } from "../../key/ofKey.ts"
 import { pageId, pagePrefix, partsOfPage } from "../../store/pageIds.ts"
-import { monotonicMillis } from "../../time/monotonic.ts"
 import { ask } from "../storeTier/ask.ts"
 import { spawn, supervise, type Worker } from "../storeTier/background.ts"
-import { codecsOf, decodeNow } from "../storeTier/codec.ts"
+import { decodeNow } from "../storeTier/codec.ts"
 import { damaged, isFault, noteUnstored, undecodable } from "../storeTier/faults.ts"
 import type { Rejected, StoreTier } from "../storeTier/storeTier.ts"
 import { runOf } from "./manifestCodec.ts"
-
-const lengthBytes = 4
-
-export const join = (elements: ReadonlyArray<Uint8Array>): Uint8Array => {
-  let size = 0
-  for (const { length } of elements) size += lengthBytes + length
-  const payload = new Uint8Array(size)
-  const view = new DataView(payload.buffer)
-  let at = 0
-  for (const element of elements) {
-    view.setUint32(at, element.length)
-    payload.set(element, at + lengthBytes)
-    at += lengthBytes + element.length
-  }
-  return payload
-}
+import * as PageFormat from "./pageFormat.ts"
 
 /** Extends a digest by a page's bytes. Its two halves of 26 bits each are mixed as in MurmurHash3. */
 export const digest = (before: number, payload: Uint8Array): number => {
@@ -56,24 +36,6 @@ export const digest = (before: number, payload: Uint8Array): number => {
 const asked = <A>(tier: StoreTier, operation: string, effect: Parameters<typeof ask<A>>[3]) =>
   ask(tier, { leftMillis: tier.storeTimeoutMillis }, operation, effect)
 
-interface Content {
-  /** The format of the elements. */
-  readonly codec: Codec<unknown, any>
-  readonly payload: Uint8Array
-}
-
-const plain = (codec: Codec<unknown, any>): Codec<Content> => ({
-  id: codec.id,
-  encode: ({ payload }) => Exit.succeed(payload),
-  decode: (payload) => Exit.succeed({ codec, payload }),
-  reads(serializer) {
-    const reader = codec.reads?.(serializer)
-    return reader && plain(reader)
-  }
-})
-
-const codecOf = (elements: Codec<unknown, any>): Codec<Content> => around(elements, plain(formatOf(elements)))
-
 interface Written {
   /** The key of the stream. */
   readonly key: Key
@@ -88,7 +50,7 @@ export const write = Effect.fnUntraced(function*(
   tier: StoreTier,
   { codec, expiresAt, id, key, now, payload }: Written
 ): Effect.fn.Return<boolean> {
-  const pages = codecOf(codec)
+  const pages = PageFormat.codecOf(codec)
   const meta: Meta = {
     createdAt: now,
     softExpiresAt: expiresAt,
@@ -105,7 +67,9 @@ export const write = Effect.fnUntraced(function*(
     return false
   }
   tier.front.meter?.transferred("write", encoded.value.length)
-  return (yield* asked(tier, "set", tier.store.set(id, { payload: encoded.value, meta }))) === true
+  const { extension } = pages
+  const page = { payload: encoded.value, meta, ...extension === undefined ? {} : { extension } }
+  return (yield* asked(tier, "set", tier.store.set(id, page))) === true
 })
 
 export interface ReadPage {
@@ -126,32 +90,19 @@ export const read = Effect.fnUntraced(function*(
   const { entry } = answer
   if (entry === undefined) return answer.isDamaged === true ? damaged(tier, key, id) : undefined
   tier.front.meter?.transferred("read", entry.payload.length)
-  const pages = readerIn(codecOf(codecsOf(tier, key).success), entry.meta.serializer)
+  const pages = readerIn(PageFormat.codecOf(PageFormat.codecsOf(tier, key).success), entry.meta.serializer)
   if (pages === undefined) return undefined
   const opening = decodeNow(pages as Codec<any>, entry.payload, page, entry.meta)
-  const opened = (Exit.isExit(opening) ? opening : yield* Effect.exit(opening)) as Exit.Exit<Content, unknown>
+  const opened = (Exit.isExit(opening) ? opening : yield* Effect.exit(opening)) as Exit.Exit<
+    PageFormat.Content,
+    unknown
+  >
   if (Exit.isFailure(opened)) return undecodable(tier, key, entry, opened.cause)
-  const { codec, payload } = opened.value
   const clock = yield* Clock.Clock
-  const view = new DataView(payload.buffer, payload.byteOffset, payload.byteLength)
-  const elements: Array<unknown> = []
-  let turnBegan = monotonicMillis(clock)
-  for (let at = 0; at < payload.length;) {
-    const begin = at + lengthBytes
-    const end = begin > payload.length ? Infinity : begin + view.getUint32(at)
-    if (end > payload.length) return damaged(tier, key, id)
-    const decoding = decodeNow(codec, payload.subarray(begin, end), id)
-    const decoded = Exit.isExit(decoding) ? decoding : yield* Effect.exit(decoding)
-    if (Exit.isFailure(decoded)) return undecodable(tier, key, entry, decoded.cause)
-    elements.push(decoded.value)
-    at = end
-    if (elements.length % 64 === 0 && monotonicMillis(clock) - turnBegan >= turnMillis) {
-      yield* Effect.yieldNow
-      turnBegan = monotonicMillis(clock)
-    }
-  }
-  // A page is never written without elements, so an empty one is damaged.
-  return elements.length === 0 ? damaged(tier, key, id) : { elements, payload }
+  const decoded = yield* Effect.exit(Effect.suspend(() => PageFormat.elementsIn(opened.value, id, clock)))
+  if (Exit.isFailure(decoded)) return undecodable(tier, key, entry, decoded.cause)
+  const elements = decoded.value
+  return elements === undefined ? damaged(tier, key, id) : { elements, payload: opened.value.payload }
 })
 
 /**

@@ -15,9 +15,9 @@ import type { Engine } from "../engine.ts"
 import { FailedStream, type Manifest } from "../memory/manifest.ts"
 import { read } from "../read/read.ts"
 import type { Flight, Request } from "../state.ts"
-import { codecsOf } from "../storeTier/codec.ts"
 import type { StoreTier } from "../storeTier/storeTier.ts"
 import { codecsOver } from "./manifestCodec.ts"
+import { codecsOf } from "./pageFormat.ts"
 import type { RunLog } from "./runLog.ts"
 
 export interface Streaming {

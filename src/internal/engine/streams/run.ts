@@ -6,7 +6,6 @@ import * as Exit from "effect/Exit"
 import * as Pull from "effect/Pull"
 import * as Stream from "effect/Stream"
 import type { Codec } from "../../../ports/serializer.ts"
-import { formatOf } from "../../codec/layers.ts"
 import { turnMillis } from "../../defaults/bounds.ts"
 import { streams } from "../../defaults/options.ts"
 import { idOf } from "../../key/ofKey.ts"
@@ -18,10 +17,10 @@ import { FailedStream, Manifest, manifestIn } from "../memory/manifest.ts"
 import { aside, Within } from "../request/attempt.ts"
 import * as Policy from "../request/callPolicy.ts"
 import type { Flight } from "../state.ts"
-import { codecsOf } from "../storeTier/codec.ts"
 import { noteUnstored } from "../storeTier/faults.ts"
 import type { StoreTier } from "../storeTier/storeTier.ts"
 import * as MemoryPages from "./memoryPages.ts"
+import * as PageFormat from "./pageFormat.ts"
 import * as Pages from "./pages.ts"
 import { longestTtl, type StreamRequest } from "./request.ts"
 import * as RunLog from "./runLog.ts"
@@ -42,7 +41,7 @@ interface Run {
   readonly clock: Clock.Clock
   readonly startedAt: number
   readonly writer: Writer | undefined
-  encoded: Array<Uint8Array>
+  encoded: Array<unknown>
   readonly former: Manifest | undefined
 }
 
@@ -70,7 +69,8 @@ const run = (request: StreamRequest, flight: Flight | undefined): Effect.Effect<
       log,
       clock,
       startedAt: clock.currentTimeMillisUnsafe(),
-      writer: tier && { tier, codec: codecsOf(tier, streaming.key).success, writes: flight?.policy.writes === true },
+      writer: tier &&
+        { tier, codec: PageFormat.codecsOf(tier, streaming.key).success, writes: flight?.policy.writes === true },
       encoded: [],
       former: before && manifestIn(before)
     }
@@ -120,16 +120,16 @@ const append = Effect.fnUntraced(function*(
   let turnBegan = monotonicMillis(clock)
   for (let i = 0; i < elements.length; i++) {
     const element = elements[i]
-    const bytes = writer === undefined || !isEncoded(log, writer)
+    const part = writer === undefined || !isEncoded(log, writer)
       ? undefined
       : yield* encode(run, writer.codec, element)
-    const size = bytes?.length ?? sizeOf(element)
+    const size = part === undefined ? sizeOf(element) : PageFormat.sizeOfPart(part)
     let page = RunLog.openPage(log)
     if (page.elements.length > 0 && page.bytes + size > streams.pageBytes) {
       yield* closePage(run)
       page = RunLog.openPage(log)
     }
-    if (bytes !== undefined) run.encoded.push(bytes)
+    if (part !== undefined) run.encoded.push(part)
     RunLog.add(log, page, element, size)
     if (i % 64 === 63 && monotonicMillis(clock) - turnBegan >= turnMillis) {
       RunLog.wakeAll(log)
@@ -146,16 +146,17 @@ const encode = (
   run: Run,
   codec: Codec<unknown, any>,
   element: unknown
-): Effect.Effect<Uint8Array | undefined, never, any> => {
-  const { log } = run
-  const encoding = Effect.suspend(() => formatOf(codec).encode(element, log.id))
-  return Effect.map(Effect.exit(encoding), (exit) => {
-    if (Exit.isSuccess(exit)) return exit.value
-    const { request: { streaming: { key } }, writer } = run
-    if (log.isWhole && writer?.writes === true) noteUnstored(writer.tier, key, exit.cause)
-    breakUp(run)
-    return undefined
-  })
+): Effect.Effect<unknown, never, any> => {
+  const encoding = Effect.suspend(() => PageFormat.encode(codec, element, run.log.id))
+  return Effect.map(Effect.exit(encoding), (exit) => Exit.isSuccess(exit) ? exit.value : unencodable(run, exit.cause))
+}
+
+/** Gives up storing a run, because an element or a page of it cannot be encoded. */
+const unencodable = (run: Run, cause: Cause.Cause<unknown>): undefined => {
+  const { log, request: { streaming: { key } }, writer } = run
+  if (log.isWhole && writer?.writes === true) noteUnstored(writer.tier, key, cause)
+  breakUp(run)
+  return undefined
 }
 
 const isTooLong = ({ clock, request: { streaming }, startedAt }: Run): boolean =>
@@ -170,8 +171,11 @@ const closePage = Effect.fnUntraced(function*(run: Run): Effect.fn.Return<void, 
   run.encoded = []
   // Digests stop before the first page with an element that could not be encoded.
   const isComparable = encoded.length === page.elements.length && log.digests.length === log.count - 1
-  if (writer !== undefined && isEncoded(log, writer) && isComparable) {
-    const payload = Pages.join(encoded)
+  const payload = writer !== undefined && isEncoded(log, writer) && isComparable
+    ? join(run, writer.codec, encoded)
+    : undefined
+  if (writer !== undefined && payload !== undefined) {
+    if (PageFormat.isTable(writer.codec)) RunLog.resize(log, page, payload.length)
     log.digests.push(Pages.digest(log.digests.at(-1) ?? 0, payload))
     if (log.isWhole && writer.writes) {
       page.isWritten = yield* Pages.write(writer.tier, {
@@ -194,6 +198,11 @@ const closePage = Effect.fnUntraced(function*(run: Run): Effect.fn.Return<void, 
   RunLog.wakeAll(log)
   yield* RunLog.hasRoom(log)
 })
+
+const join = (run: Run, codec: Codec<unknown, any>, parts: ReadonlyArray<unknown>): Uint8Array | undefined => {
+  const exit = PageFormat.join(codec, parts, run.log.id)
+  return Exit.isSuccess(exit) ? exit.value : unencodable(run, exit.cause)
+}
 
 const maxBytesOf = ({ storeTier: tier }: Engine): number =>
   tier?.store.maxSize === undefined ? streams.maxBytes : tier.store.maxSize * streams.shareOfMaxSize

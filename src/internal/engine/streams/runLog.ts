@@ -81,6 +81,12 @@ export const add = (self: RunLog, page: Page, element: unknown, bytes: number): 
   self.bytes += bytes
 }
 
+/** Corrects the estimated size of a page. */
+export const resize = (self: RunLog, page: Page, bytes: number): void => {
+  self.bytes += bytes - page.bytes
+  page.bytes = bytes
+}
+
 export const wakeAll = (self: RunLog): void => {
   self.wakes++
   for (const cursor of Array.from(self.cursors)) if (cursor.isWaiting) cursor.wake()
