@@ -25,6 +25,7 @@ import type { StoreTier } from "../internal/engine/storeTier/storeTier.ts"
 import { idOf, infoOf, type Key, tagsOf } from "../internal/key/ofKey.ts"
 import { isSoftened } from "../internal/store/markers/markers.ts"
 import { monotonicMillis } from "../internal/time/monotonic.ts"
+import type { Codec } from "../ports/serializer.ts"
 import type { Answer, Explanation, Fact, Status } from "./facts.ts"
 import type { History } from "./history.ts"
 import { copyOf, joinableFlight, predict } from "./predict.ts"
@@ -220,13 +221,22 @@ const decoded = (
 ): Effect.Effect<Entry | "foreign" | "undecodable", never, any> =>
   Effect.suspend((): Effect.Effect<Entry | "foreign" | "undecodable", never, any> => {
     const id = idOf(key)
-    const codec = codecFor(tier.steps.codecsOf(tier, key), stored)
+    const codec = codecOf(tier, key, stored)
     if (codec === undefined) return Effect.succeed("foreign")
     return Effect.map(Effect.exit(decodeNow(codec, stored.payload, id, stored.meta)), (exit) =>
       Exit.isSuccess(exit)
         ? revive(tier, { key, id, stored, exit, bornAt, softened })
         : "undecodable")
   })
+
+/** `undefined` if the serializer does not hold the values of the class either, as `Csv` for a class of streams. */
+const codecOf = (tier: StoreTier, key: Key, stored: Stored): Codec<unknown, any> | undefined => {
+  try {
+    return codecFor(tier.steps.codecsOf(tier, key), stored)
+  } catch {
+    return undefined
+  }
+}
 
 /** The invalidated tags of the entry in memory and of that in the store. */
 const tagFacts = (engine: Engine, memory: Entry | undefined, found: Looked | undefined): ReadonlyArray<Fact> => {

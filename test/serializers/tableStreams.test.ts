@@ -2,6 +2,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Layer, References, Schema, Stream } from "effect"
 import { Cached, CacheKey, CacheLayer, Serializer, Store } from "effect-cached"
+import { Explanation } from "effect-cached/explain"
 import { MemoryStore } from "effect-cached/memory"
 import { Binary } from "effect-cached/serializers/Binary"
 import * as Compressed from "effect-cached/serializers/Compressed"
@@ -233,6 +234,12 @@ it.effect("a stream with an element that its format does not hold is not stored,
     ])
     expect([yield* read, rows.runs, yield* store.size, yield* pageIds(store)]).toEqual([elements, 2, 0, []])
   }))
+
+it.effect("a key of streams is explained, although its format holds no single elements", () =>
+  Effect.gen(function*() {
+    yield* counted(rows, new Rows()).read
+    expect((yield* Explanation.of(new Rows())).facts).toContainEqual(expect.objectContaining({ state: "foreign" }))
+  }).pipe(Effect.provide(cacheOver(MemoryStore.make(), Csv))))
 
 it.effect("the size of a stream is that of its pages", () =>
   Effect.gen(function*() {
