@@ -8,6 +8,7 @@ import * as cborg from "cborg"
 import { Effect, Redacted, Schema, Stream } from "effect"
 import type { Serializer } from "effect-cached"
 import { Binary } from "effect-cached/serializers/Binary"
+import { Bytes } from "effect-cached/serializers/Bytes"
 import { Cbor } from "effect-cached/serializers/Cbor"
 import * as Compressed from "effect-cached/serializers/Compressed"
 import { Csv } from "effect-cached/serializers/Csv"
@@ -17,8 +18,10 @@ import { Ndjson } from "effect-cached/serializers/Ndjson"
 import * as parquet from "effect-cached/serializers/Parquet"
 import * as Signed from "effect-cached/serializers/Signed"
 import { Structured } from "effect-cached/serializers/Structured"
+import { Text } from "effect-cached/serializers/Text"
 import { Yaml } from "effect-cached/serializers/Yaml"
 import * as EffectCsv from "effect/encoding/Csv"
+import * as SchemaBinary from "effect/encoding/SchemaBinary"
 import { parquetReadObjects } from "hyparquet"
 import { parquetWriteBuffer } from "hyparquet-writer"
 import * as yaml from "yaml"
@@ -49,9 +52,15 @@ const json = Schema.toCodecJson(Rows)
 const toJson = Schema.encodeUnknownSync(json) as (rows: Rows) => ReadonlyArray<Record<string, unknown>>
 const fromJson = Schema.decodeUnknownSync(json)
 
+const binary = SchemaBinary.toCodec(Rows)
+const toBinary = Schema.encodeUnknownSync(binary) as (rows: Rows) => Uint8Array
+const fromBinary = Schema.decodeUnknownSync(binary)
+
 const encoder = new TextEncoder()
 const decoder = new TextDecoder()
 const names = Object.keys(rows[0]!)
+const text = JSON.stringify(rows)
+const texts = encoder.encode(text)
 
 interface Subject {
   readonly encode: () => unknown
@@ -75,6 +84,13 @@ const library: { readonly [name: string]: Subject } = {
     decode: (bytes) => fromJson(JSON.parse(decoder.decode(bytes)))
   },
   "MessagePack": { encode: () => encodeMsgpack(rows), decode: (bytes) => decodeMsgpack(bytes) },
+  "Effect's SchemaBinary": {
+    // The view on a shared buffer that it returns must be copied before the next call.
+    encode: () => toBinary(rows).slice(),
+    decode: (bytes) => fromBinary(bytes)
+  },
+  "UTF-8": { encode: () => encoder.encode(text), decode: (bytes) => decoder.decode(bytes) },
+  "a copy": { encode: () => texts.slice(), decode: (bytes: Uint8Array) => bytes.slice() },
   "cborg": { encode: () => cborg.encode(rows), decode: (bytes) => cborg.decode(bytes) },
   "cborg and the schema": {
     encode: () => cborg.encode(toJson(rows)),
@@ -116,10 +132,10 @@ const library: { readonly [name: string]: Subject } = {
   }
 }
 
-const codecOf = (serializer: Serializer.Serializer, isPlain = false) => {
-  const codec = serializer.make(isPlain ? undefined : Rows as never) as Serializer.Codec<Rows>
+const codecOf = (serializer: Serializer.Serializer, isPlain = false, value: unknown = rows) => {
+  const codec = serializer.make(isPlain ? undefined : Rows as never) as Serializer.Codec<unknown>
   return {
-    encode: () => Effect.runSync(codec.encode(rows, "id")),
+    encode: () => Effect.runSync(codec.encode(value, "id")),
     decode: (bytes: never) => Effect.runSync(codec.decode(bytes, "id"))
   }
 }
@@ -128,6 +144,8 @@ const ours: { readonly [name: string]: Subject } = {
   "Json": codecOf(Json),
   "Structured, no schema": codecOf(Structured, true),
   "Binary": codecOf(Binary),
+  "Text, no schema": codecOf(Text, true, text),
+  "Bytes, no schema": codecOf(Bytes, true, texts),
   "Cbor, no schema": codecOf(Cbor, true),
   "Cbor": codecOf(Cbor),
   "Yaml": codecOf(Yaml),
@@ -142,6 +160,15 @@ const encoded = new Map(Object.entries(subjects).map(([name, { encode }]) => [na
 
 const large = rowsOf(40_000)
 const keys = { keys: { a: Redacted.make(new Uint8Array(32)) }, current: "a" }
+
+const wrappersOf = (inner: Serializer.Serializer): { readonly [name: string]: Serializer.Serializer } => ({
+  "Compressed, gzip": Compressed.make(inner, { algorithm: "gzip" }),
+  "Compressed, brotli": Compressed.make(inner, { algorithm: "brotli" }),
+  "Compressed, zstd": Compressed.make(inner, { algorithm: "zstd" }),
+  "Signed": Signed.make(inner, keys),
+  "Encrypted, AES-256-GCM": Encrypted.make(inner, keys),
+  "Encrypted, XChaCha20-Poly1305": Encrypted.make(inner, { ...keys, algorithm: "XChaCha20-Poly1305" })
+})
 
 /** The processor time of this thread. The time that has passed would include the work of other programs. */
 const threadNanos = (): number => {
@@ -184,20 +211,19 @@ const still: Serializer.Serializer = {
 
 if (process.argv.includes("--turns")) {
   const formats = { Json, Binary, Cbor, Yaml, Csv, Ndjson, Parquet: parquet.make({ maxSize: "500 MB" }) }
-  const wrappers = {
-    "Compressed, gzip": Compressed.make(still, { algorithm: "gzip" }),
-    "Compressed, zstd": Compressed.make(still, { algorithm: "zstd" }),
-    "Signed": Signed.make(still, keys),
-    "Encrypted, AES-256-GCM": Encrypted.make(still, keys),
-    "Encrypted, XChaCha20-Poly1305": Encrypted.make(still, { ...keys, algorithm: "XChaCha20-Poly1305" })
-  }
   const rows = []
-  for (const [name, serializer] of Object.entries({ ...formats, ...wrappers })) {
+  for (const [name, serializer] of Object.entries({ ...formats, ...wrappersOf(still) })) {
     rows.push({ name, value: await longestTurn(serializer) })
   }
   print([...rows, { name: "20 ms", value: 20e6 }])
 } else if (process.argv.includes("--bytes")) {
-  print(Array.from(encoded, ([name, { byteLength }]) => ({ name, value: byteLength })))
+  const sizes = Array.from(encoded, ([name, { byteLength }]) => ({ name, value: byteLength }))
+  for (const [name, serializer] of Object.entries(wrappersOf(Json))) {
+    const codec = serializer.make(Rows as never) as Serializer.Codec<Rows>
+    const { byteLength } = await Effect.runPromise(codec.encode(rows, "id"))
+    sizes.push({ name: `Json, ${name}`, value: byteLength })
+  }
+  print(sizes)
 } else {
   const steps: { readonly [name: string]: () => unknown } = Object.fromEntries(
     Object.entries(subjects).flatMap(([name, { decode, encode }]) => [

@@ -8,8 +8,17 @@ import * as Compressed from "effect-cached/serializers/Compressed"
 import * as Encrypted from "effect-cached/serializers/Encrypted"
 import { Json } from "effect-cached/serializers/Json"
 import * as Signed from "effect-cached/serializers/Signed"
+import { xchacha20Poly1305 } from "effect/crypto/Aead"
 import { createCipheriv, createDecipheriv, createHmac, createSecretKey, randomBytes } from "node:crypto"
-import { gunzipSync, gzipSync, zstdCompressSync, zstdDecompressSync } from "node:zlib"
+import {
+  brotliCompressSync,
+  brotliDecompressSync,
+  constants,
+  gunzipSync,
+  gzipSync,
+  zstdCompressSync,
+  zstdDecompressSync
+} from "node:zlib"
 import { entry } from "../../support/stored.ts"
 import { inTurn, nanos, print } from "../measure.ts"
 import { user } from "../record.ts"
@@ -45,18 +54,29 @@ const wrapped = (serializer: Serializer.Serializer) => {
   return () => Effect.runSync(codec.decode(Effect.runSync(codec.encode(value, "id", meta)), "id", meta))
 }
 
+const none = new Uint8Array()
+
 const subjects: { readonly [name: string]: () => unknown } = {
   "JSON and gzip": () => decoded(gunzipSync(gzipSync(encoded()))),
   "Compressed, gzip": wrapped(Compressed.make(Json, { algorithm: "gzip" })),
   "JSON and zstd": () => decoded(zstdDecompressSync(zstdCompressSync(encoded()))),
   "Compressed, zstd": wrapped(Compressed.make(Json, { algorithm: "zstd" })),
+  "JSON and brotli": () =>
+    decoded(brotliDecompressSync(brotliCompressSync(encoded(), { params: { [constants.BROTLI_PARAM_QUALITY]: 5 } }))),
+  "Compressed, brotli": wrapped(Compressed.make(Json, { algorithm: "brotli" })),
   "JSON and HMAC": () => {
     const bytes = encoded()
     return [sign(bytes), sign(bytes), decoded(bytes)]
   },
   "Signed": wrapped(Signed.make(Json, keys)),
   "JSON and AES-256-GCM": () => decrypt(encrypt()),
-  "Encrypted": wrapped(Encrypted.make(Json, keys))
+  "Encrypted": wrapped(Encrypted.make(Json, keys)),
+  "JSON and Effect's XChaCha20-Poly1305": () => {
+    const { decrypt, encrypt } = xchacha20Poly1305.implementation!
+    const nonce = randomBytes(xchacha20Poly1305.nonceLength)
+    return decoded(decrypt(secret, nonce, encrypt(secret, nonce, encoded(), none), none)!)
+  },
+  "Encrypted, XChaCha20-Poly1305": wrapped(Encrypted.make(Json, { ...keys, algorithm: "XChaCha20-Poly1305" }))
 }
 
 const calls = 50
