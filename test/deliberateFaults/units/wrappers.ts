@@ -62,6 +62,13 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: wrappers
   },
   {
+    name: "a warning shows a secret",
+    in: "make",
+    find: "const bytes = anyBytes(secret)",
+    replace: "const bytes = (Object.assign(Envelope.reasons, { forged: `of ${secret}` }), anyBytes(secret))",
+    by: caches
+  },
+  {
     name: "what was written before compression is a miss",
     in: "readerIn",
     find: "codec.reads?.(serializer)",
