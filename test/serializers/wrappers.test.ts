@@ -7,7 +7,7 @@ import * as Encrypted from "effect-cached/serializers/Encrypted"
 import { Json } from "effect-cached/serializers/Json"
 import * as Signed from "effect-cached/serializers/Signed"
 import { Structured } from "effect-cached/serializers/Structured"
-import { gzipSync } from "node:zlib"
+import { brotliCompressSync, constants, gzipSync } from "node:zlib"
 import { randomOf } from "../support/random.ts"
 import { keys, nestings, secretBytes, secretText, wrapIn } from "./support.ts"
 
@@ -242,6 +242,35 @@ describe("Compressed", () => {
         const before = process.memoryUsage().rss
         expect(yield* answerOf(codec, Buffer.concat([bomb, tail(size, 1)]))).toBe(undefined)
         expect(process.memoryUsage().rss - before).toBeLessThan(100_000_000)
+      }
+    }))
+
+  it.effect("a bomb of brotli, whose decoder fills its window first, holds no turn and takes little memory", () =>
+    Effect.gen(function*() {
+      const zeros = new Uint8Array(20_000_000)
+      const codec = codecOf(Compressed.make(Json, { algorithm: "brotli" }))
+      const planted = (window: number, large = 0) =>
+        Buffer.concat([
+          brotliCompressSync(zeros, {
+            params: {
+              [constants.BROTLI_PARAM_QUALITY]: 2,
+              [constants.BROTLI_PARAM_LGWIN]: window,
+              [constants.BROTLI_PARAM_LARGE_WINDOW]: large
+            }
+          }),
+          tail(1000, 2)
+        ])
+      // A window of 4 MB is that of entries from before, so it is decompressed, but on another thread.
+      expect(Exit.isExit(codec.decode(planted(22), "id"))).toBe(false)
+      for (const window of [10, 11, 15, 16, 17, 18, 22]) expect(yield* answerOf(codec, planted(window))).toBe(undefined)
+      for (const bomb of [planted(23), planted(24), planted(30, 1)]) {
+        expect(Exit.isExit(codec.decode(bomb, "id"))).toBe(true)
+        expect(yield* answerOf(codec, bomb)).toBe(undefined)
+      }
+      for (const size of [1100, 10_000, 65_000]) {
+        const bytes = yield* codec.encode("x".repeat(size), "id")
+        expect(Exit.isExit(codec.decode(bytes, "id"))).toBe(true)
+        expect(yield* codec.decode(bytes, "id")).toBe("x".repeat(size))
       }
     }))
 

@@ -40,17 +40,37 @@ const run = ({ later, now }: Zipper, bytes: Uint8Array, options: ZlibOptions, is
   }
 }
 
-const byZlib = (compress: Zipper, decompress: Zipper, params?: ZlibOptions["params"]): Compression => ({
-  compress: (bytes) => run(compress, bytes, params === undefined ? {} : { params }, bytes.length <= atOnce),
+interface Settings {
+  readonly paramsOf?: (size: number) => ZlibOptions["params"] & {}
+  /** How many bytes the decoder fills before it returns the first of them, and before it notices its limit. */
+  readonly windowOf?: (bytes: Uint8Array) => number
+}
+
+const largestWindow = 2 ** 22
+
+const byZlib = (compress: Zipper, decompress: Zipper, { paramsOf, windowOf }: Settings = {}): Compression => ({
+  compress: (bytes) =>
+    run(compress, bytes, paramsOf === undefined ? {} : { params: paramsOf(bytes.length) }, bytes.length <= atOnce),
   decompress(bytes, size) {
+    const window = windowOf === undefined ? 0 : windowOf(bytes)
+    if (window > largestWindow) return unfit
     // The bound holds while decompressing: zlib stops when the result exceeds `maxOutputLength`.
     const options = { maxOutputLength: Math.max(1, size), chunkSize: Math.max(64, Math.min(size, 4 * atOnce)) }
     return Effect.flatMapEager(
-      run(decompress, bytes, options, size <= atOnce && bytes.length <= atOnce),
+      run(decompress, bytes, options, Math.max(size, bytes.length, window / 2) <= atOnce),
       (result) => result.length === size ? Exit.succeed(result) : unfit
     )
   }
 })
+
+/** The window that a stream of brotli declares (RFC 7932, section 9.1). */
+const windowOfBrotli = ([first = 0]: Uint8Array): number => {
+  if ((first & 1) === 0) return 2 ** 16
+  const [high, low] = [(first >>> 1) & 7, (first >>> 4) & 7]
+  if (high > 0) return 2 ** (17 + high)
+  if (low === 0) return 2 ** 17
+  return low === 1 ? Infinity : 2 ** (8 + low)
+}
 
 const compressionsOf = (zlib: Zlib): Partial<Record<Algorithm, Compression>> => ({
   gzip: byZlib(
@@ -60,8 +80,14 @@ const compressionsOf = (zlib: Zlib): Partial<Record<Algorithm, Compression>> => 
   brotli: byZlib(
     { now: zlib.brotliCompressSync, later: zlib.brotliCompress },
     { now: zlib.brotliDecompressSync, later: zlib.brotliDecompress },
-    // The default quality (11) takes a hundred times longer for a tenth less.
-    { [zlib.constants.BROTLI_PARAM_QUALITY]: 5 }
+    {
+      paramsOf: (size) => ({
+        // The default quality (11) takes a hundred times longer for a tenth less.
+        [zlib.constants.BROTLI_PARAM_QUALITY]: 5,
+        [zlib.constants.BROTLI_PARAM_LGWIN]: Math.min(22, 1 + Math.max(9, Math.ceil(Math.log2(size))))
+      }),
+      windowOf: windowOfBrotli
+    }
   ),
   // Bun and Deno have had the rest of `node:zlib` for longer.
   ...zlib.zstdCompress === undefined ? {} : {
@@ -69,7 +95,7 @@ const compressionsOf = (zlib: Zlib): Partial<Record<Algorithm, Compression>> => 
       { now: zlib.zstdCompressSync, later: zlib.zstdCompress },
       { now: zlib.zstdDecompressSync, later: zlib.zstdDecompress },
       // Without a checksum, a changed frame may decompress to another value of the same size.
-      { [zlib.constants.ZSTD_c_checksumFlag]: 1 }
+      { paramsOf: () => ({ [zlib.constants.ZSTD_c_checksumFlag]: 1 }) }
     )
   }
 })

@@ -48,7 +48,11 @@ export interface Zipper {
 }
 
 export interface Zlib {
-  readonly constants: { readonly BROTLI_PARAM_QUALITY: number; readonly ZSTD_c_checksumFlag: number }
+  readonly constants: {
+    readonly BROTLI_PARAM_LGWIN: number
+    readonly BROTLI_PARAM_QUALITY: number
+    readonly ZSTD_c_checksumFlag: number
+  }
   readonly gzip: Later
   readonly gzipSync: Now
   readonly gunzip: Later
