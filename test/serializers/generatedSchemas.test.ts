@@ -119,3 +119,28 @@ describe.each([...everything, Csv, Ndjson, Parquet].map((one) => [one.name, one]
       })
   )
 })
+
+interface Node {
+  readonly value: number
+  readonly next: Node | null
+}
+const Node: Schema.Codec<Node> = Schema.Struct({
+  value: Schema.Int,
+  next: Schema.NullOr(Schema.suspend((): Schema.Codec<Node> => Node))
+})
+
+it("a value of a recursive schema that contains itself, or is nested too deeply, is refused with that reason", () => {
+  const circular: { value: number; next: Node | null } = { value: 1, next: null }
+  circular.next = circular
+  let deep: Node = { value: 0, next: null }
+  for (let i = 0; i < 50_000; i++) deep = { value: i, next: deep }
+  for (const serializer of [...everything, Ndjson, Parquet]) {
+    const isTable = serializer === Ndjson || serializer === Parquet
+    for (const value of [circular, deep]) {
+      const exit = isTable
+        ? Effect.runSyncExit(serializer.make(Schema.Array(Node)).encode([value], "id"))
+        : Effect.runSyncExit(serializer.make(Node).encode(value, "id"))
+      expect(String(exit), serializer.name).toContain("the value is nested too deeply, or contains itself")
+    }
+  }
+})

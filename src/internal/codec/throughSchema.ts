@@ -1,4 +1,5 @@
 /** Builds codecs that use a schema's JSON form. The schema is compiled once and validates decoded values. */
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Schema from "effect/Schema"
@@ -111,20 +112,26 @@ const isAboutOpenPart = (issue: SchemaIssue.Issue): boolean => {
   }
 }
 
+/** A recursive schema follows a value until the stack overflows. */
+const whyThrown = (thrown: unknown): string =>
+  thrown instanceof RangeError && thrown.message.includes("call stack")
+    ? "the value is nested too deeply, or contains itself"
+    : "a transformation of the schema threw"
+
 type Parse<A, R> = (input: unknown) => Effect.Effect<A, SchemaIssue.Issue, R>
 
 /** Reports schema issues and exceptions as `SerializerError`s. Omits exception messages, which may quote values. */
 export const guard = <A, R>(serializer: string, operation: Operation, parse: Parse<A, R>) => {
   const onIssue = (issue: SchemaIssue.Issue) => fault(serializer, operation, describe(issue))
-  const onThrow = () => Exit.fail(fault(serializer, operation, "a transformation of the schema threw"))
+  const onThrow = (thrown: unknown) => Exit.fail(fault(serializer, operation, whyThrown(thrown)))
   return (input: unknown): Effect.Effect<A, SerializerError, R> => {
     try {
       const result = parse(input)
       if (!isExit(result)) return Effect.catchDefect(Effect.mapError(result, onIssue), onThrow)
       if (Exit.isSuccess(result)) return result as Exit.Exit<A, never>
-      return Exit.hasDies(result) ? onThrow() : Exit.mapError(result, onIssue)
-    } catch {
-      return onThrow()
+      return Exit.hasDies(result) ? onThrow(Cause.squash(result.cause)) : Exit.mapError(result, onIssue)
+    } catch (thrown) {
+      return onThrow(thrown)
     }
   }
 }
