@@ -94,7 +94,9 @@ const keysOf = Effect.fnUntraced(function*(given: ReadonlyArray<string>): Effect
         misused("--key needs the id of a key and the name of a variable that is set, like --key may=CACHE_KEY")
       )
     }
-    keys[text.slice(0, at)] = Redacted.make(secret)
+    const id = text.slice(0, at)
+    if (Object.hasOwn(keys, id)) return yield* Effect.fail(misused(`--key names the key "${id}" twice`))
+    keys[id] = Redacted.make(secret)
   }
   return keys
 })

@@ -1,9 +1,10 @@
 /** The command `effect-cached`, run as a process. */
 import { afterAll, describe, expect, it } from "@effect/vitest"
-import { Effect, Redacted, Schema } from "effect"
-import { Cached, CacheLayer, Serializer } from "effect-cached"
+import { Effect, Layer, Redacted, Schema, Stream } from "effect"
+import { Cached, CacheKey, CacheLayer, Serializer } from "effect-cached"
 import { FilesStore } from "effect-cached/files"
 import * as Compressed from "effect-cached/serializers/Compressed"
+import { Csv } from "effect-cached/serializers/Csv"
 import * as Encrypted from "effect-cached/serializers/Encrypted"
 import { Json } from "effect-cached/serializers/Json"
 import { SqliteStore } from "effect-cached/sqlite"
@@ -272,8 +273,40 @@ describe.concurrent("effect-cached", { timeout: 120_000 }, () => {
       expect(stdout + stderr).not.toContain("abcabc")
       expect(stdout + stderr).not.toContain(secret.slice(0, 20))
     }
+    const twice = await command(["show", "./encrypted", "a", "--key", "may=MAY", "--key", "may=OTHER"], { cwd, env })
+    expect([twice.status, twice.stderr]).toEqual([2, expect.stringContaining(`names the key "may" twice`)])
     const copied = await command(["migrate", "./encrypted", "disk:./moved", "--json"], { cwd })
     expect(JSON.parse(copied.stdout)).toMatchObject({ written: 1, sealed: 0 })
+  })
+
+  it("copies the pages of a stream into files with the extensions of their content", async () => {
+    class Rows extends CacheKey.Class<Rows>()("Rows", { success: Schema.Struct({ n: Schema.Int }) }) {}
+    const cwd = folder()
+    const extensions: Array<ReadonlyArray<string>> = []
+    for (const serializer of [Csv, Json]) {
+      const directory = `./${serializer.name}`
+      let runs = 0
+      const rows = Stream.suspend(() => (runs++, Stream.make({ n: 1 }, { n: 2 }))).pipe(
+        Cached.stream({ key: new Rows(), ttl: "1 hour" }),
+        Stream.runCollect
+      )
+      const read = (copied: boolean) =>
+        Effect.runPromise(Effect.provide(
+          rows,
+          copied
+            ? CacheLayer.files({ directory: join(cwd, `${directory}-files`), serializer })
+            : Layer.provide(
+              CacheLayer.disk({ directory: join(cwd, directory) }),
+              Layer.succeed(Serializer.Serializer, serializer)
+            )
+        ))
+      await read(false)
+      expect((await command(["migrate", directory, `files:${directory}-files`], { cwd })).status).toBe(0)
+      const files = fs.readdirSync(join(cwd, `${directory}-files`))
+      extensions.push(files.flatMap((file) => /~[0-9a-f]{12}(\.(?!meta).*)$/.exec(file)?.[1] ?? []).sort())
+      expect([await read(true), runs]).toEqual([[{ n: 1 }, { n: 2 }], 1])
+    }
+    expect(extensions).toEqual([[".csv", ".json"], [".bin", ".json"]])
   })
 
   it("escapes hostile ids and values", async () => {
