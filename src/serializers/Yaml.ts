@@ -65,7 +65,8 @@ const formatOf = (library: Library): throughSchema.Format => ({
   unpack: (bytes) =>
     throughSchema.attempt(name, "decode", () => {
       const document = library.parseDocument(decoder.decode(bytes), options)
-      if (document.errors.length + document.warnings.length > 0 || !isTree(library, document)) {
+      const { contents, errors, warnings } = document
+      if (contents === null || errors.length + warnings.length > 0 || !isTree(library, document)) {
         throw new Error("other YAML")
       }
       return document.toJS() as unknown

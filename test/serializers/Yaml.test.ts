@@ -225,6 +225,10 @@ describe("Yaml", () => {
     const bomb = ["a0: &a0 [1, 1]", ...levels].join("\n")
     const bad = [
       bomb,
+      // Nothing is written for no value: such a file was cut off.
+      "",
+      "\n",
+      "# a comment\n",
       "a: &x 1\nb: 2",
       "a: &x 1\nb: *x",
       "? [a]\n: 1",
