@@ -8,6 +8,7 @@ import type { Stored } from "../CacheEntry.ts"
 import { StoreError } from "../CacheError.ts"
 import type { Operation } from "../internal/engine/boundCache.ts"
 import type { Engine } from "../internal/engine/engine.ts"
+import * as Watches from "../internal/engine/flight/watches.ts"
 import type { Entry } from "../internal/engine/memory/entry.ts"
 import * as TagEpochs from "../internal/engine/memory/tagEpochs.ts"
 import { refusal } from "../internal/engine/read/validate.ts"
@@ -64,14 +65,16 @@ const collect = Effect.fnUntraced(function*(
   const { policy, within } = readContextOf(engine, fiber)
   engine.tagEpochs.ensureTracking?.()
   const { storeTier: tier } = engine
-  const isUsed = !policy.bypass && !engine.closed
+  const isUsed = !policy.bypass
   /** A read with invalid options dies before it asks for anything. */
   const valid = request !== undefined && refusal(engine, request) === undefined ? request : undefined
-  const found = tier === undefined || !isUsed ? undefined : yield* lookIn(engine, tier, policy, { key, request: valid })
+  const found = tier === undefined || !isUsed || engine.closed
+    ? undefined
+    : yield* lookUnchanged(engine, lookIn(engine, tier, policy, { key, request: valid }), id)
   // All that follows is one step, after the answer of the store.
   const now = (yield* Clock.Clock).currentTimeMillisUnsafe()
   const facts: Array<Fact> = []
-  if (!isUsed) facts.push({ _tag: "NotUsed", because: engine.closed ? "closed" : "bypassed" })
+  if (!isUsed || engine.closed) facts.push({ _tag: "NotUsed", because: isUsed ? "closed" : "bypassed" })
   const memory = engine.memory.entries.get(id)
   const isGone = memory !== undefined && TagEpochs.changedSince(engine.tagEpochs, memory.tags, memory.checkedAt)
   const inMemory = memory === undefined || isGone ? undefined : copyOf(memory)
@@ -96,8 +99,8 @@ const collect = Effect.fnUntraced(function*(
   }
   if (request !== undefined) facts.push({ _tag: "Strategy", name: request.strategy.name })
   const inStore = found?.entry === undefined ? undefined : copyOf(found.entry)
-  const situation = { engine, id, now, policy, isUsed, request, inMemory, inStore, around: within?.flight, memoryUntil }
-  const next = predict(situation)
+  const stored = inStore
+  const next = predict({ engine, id, now, policy, isUsed, request, inMemory, inStore, stored, within, memoryUntil })
   const entry = [inMemory, inStore].find((entry) => entry !== undefined && now < entry.expiresAt)
   const was = memory !== undefined || found?.wasStored === true || (past !== undefined && past !== "forgotten")
   return { id, keyClass: infoOf(key)?.name, at: now, status: statusOf(engine, { entry, was, past, now }), facts, next }
@@ -139,6 +142,16 @@ interface Looked {
   readonly invalidated: ReadonlyMap<string, "hard" | "soft">
 }
 
+/** Looks once more if the id was changed meanwhile. */
+const lookUnchanged = (engine: Engine, look: Effect.Effect<Looked, never, any>, id: string) =>
+  Effect.suspend(() => {
+    const watch = Watches.begin(engine)
+    return Effect.ensuring(
+      Effect.flatMap(look, (found) => Watches.hasChanged(engine, watch, id) ? look : Effect.succeed(found)),
+      Effect.sync(() => Watches.end(engine))
+    )
+  })
+
 /** Asks the store as a read does, but notes no damage, counts no read and puts nothing in memory. */
 const lookIn = Effect.fnUntraced(function*(
   engine: Engine,
@@ -150,10 +163,13 @@ const lookIn = Effect.fnUntraced(function*(
   const store = tier.store.name
   const nothing = { entry: undefined, wasStored: false, invalidated: new Map() }
   const clock = yield* Clock.Clock
-  if (Pending.isPending(tier.pending, id)) {
+  const unacknowledged = (): Looked | undefined => {
+    if (!Pending.isPending(tier.pending, id)) return undefined
     const entry = ownWrite(tier, id, clock.currentTimeMillisUnsafe())
     return { ...nothing, entry, fact: { _tag: "StoreSilent", store, because: "pending", reason: undefined } }
   }
+  const before = unacknowledged()
+  if (before !== undefined) return before
   const budget = budgetOf(tier, policy)
   const bornAt = TagEpochs.epochNow(engine.tagEpochs)
   let tags = request === undefined || refusal(engine, request) !== undefined
@@ -164,6 +180,8 @@ const lookIn = Effect.fnUntraced(function*(
     tags = tagNames(answer.entry.meta.tags)
     answer = yield* ask(tier, budget, "get", tier.store.get(id, tags))
   }
+  const since = unacknowledged()
+  if (since !== undefined) return since
   if (answer instanceof StoreError) {
     return { ...nothing, fact: { _tag: "StoreSilent", store, because: "failed", reason: answer.reason } }
   }

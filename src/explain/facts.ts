@@ -159,8 +159,8 @@ export interface Answer {
   readonly at: number
   /**
    * The source that `Cached.detect` then reports. `uncached`: the effect runs as if it were not cached. `strategy`: it
-   * depends on the strategy, which is not known. `defect`: the strategy throws, an
-   * option is invalid, or a load reads its own id.
+   * depends on the strategy, which is not known. `defect`: the strategy throws, an option is invalid, a load reads its
+   * own id, or the cache is closed.
    */
   readonly source: Exclude<Source, "fallback"> | "uncached" | "strategy" | "defect"
   /** Whether the read begins a background refresh. `"perhaps"`: the strategy decides at random. */

@@ -1,11 +1,12 @@
 /** Says how a read would be answered, with the engine's own rules, but without changing anything. */
-import { hasMovedForJoining } from "#platform/engine/derived/dependencies"
+import { dependenciesOf, hasMovedForJoining, isCompared } from "#platform/engine/derived/dependencies"
 import type { Engine } from "../internal/engine/engine.ts"
-import { isAskingStore, isBeforeClear, isToCome } from "../internal/engine/flight/flight.ts"
+import { isAskingStore, isBeforeClear } from "../internal/engine/flight/flight.ts"
 import { reaches } from "../internal/engine/flight/waitGraph.ts"
 import type { Entry } from "../internal/engine/memory/entry.ts"
 import { isOfStream } from "../internal/engine/memory/manifest.ts"
 import * as TagEpochs from "../internal/engine/memory/tagEpochs.ts"
+import { ancestorOf, flightBefore, hasLateTags, isAwaitedBy, refreshToCome } from "../internal/engine/read/read.ts"
 import { refusal } from "../internal/engine/read/validate.ts"
 import { adopt } from "../internal/engine/request/adopt.ts"
 import { isAnswered } from "../internal/engine/request/answers.ts"
@@ -13,7 +14,8 @@ import * as Policy from "../internal/engine/request/callPolicy.ts"
 import { decideAt, servedAs, trustsMemory } from "../internal/engine/request/decide.ts"
 import { declaredTags } from "../internal/engine/request/requestTags.ts"
 import { optionOf, rulesOf } from "../internal/engine/request/rules.ts"
-import type { Flight, Request } from "../internal/engine/state.ts"
+import type { Attempt, Flight, Request } from "../internal/engine/state.ts"
+import { idTag } from "../internal/store/markers/idTags.ts"
 import { type Decision, Load, LoadOrStale, Serve, ServeAndRefresh } from "../Strategy.ts"
 import type { Answer } from "./facts.ts"
 
@@ -28,8 +30,10 @@ interface Situation {
   readonly request: Request | undefined
   readonly inMemory: Entry | undefined
   readonly inStore: Entry | undefined
-  /** The flight whose load makes the explanation. */
-  readonly around: Flight | undefined
+  /** `inStore`, with the deadlines that it has in the store. */
+  readonly stored: Entry | undefined
+  /** The load that makes the explanation. */
+  readonly within: Attempt | undefined
   /** Until when memory is trusted. */
   readonly memoryUntil: number
 }
@@ -37,21 +41,21 @@ interface Situation {
 /** A copy that can be changed. It is in no list, whatever its links say. */
 export const copyOf = (entry: Entry): Entry => Object.assign(Object.create(Object.getPrototypeOf(entry)), entry)
 
-/** The flight that a read would join now. */
-export const joinableFlight = (engine: Engine, id: string, request: Request | undefined): Flight | undefined => {
-  const { tagEpochs } = engine
+/** The flight of the id that reads may join now. The engine's `joinable` also detaches the others. */
+export const joinableFlight = (engine: Engine, id: string, request: Request | undefined, around?: Flight) => {
   const flight = engine.isPrivate ? undefined : engine.flights.get(id)
-  if (flight === undefined || flight.exit !== undefined || isBeforeClear(engine, flight)) return undefined
-  if (request !== undefined && (flight.request.followed === undefined) !== (request.followed === undefined)) {
-    return undefined
-  }
-  const asked = [flight.request, request ?? flight.request]
-  const hasMoved = flight.phase !== "Queued" && flight.bornAt !== tagEpochs.epoch && (
-    hasMovedForJoining(flight) ||
-    asked.some((one) => TagEpochs.movedSince(tagEpochs, declaredTags(engine, one), flight.bornAt))
-  )
-  return hasMoved ? undefined : flight
+  return flight === undefined || isOutdated(engine, flight, request ?? flight.request, around) ? undefined : flight
 }
+
+const isOutdated = (engine: Engine, flight: Flight, request: Request, around: Flight | undefined): boolean =>
+  flight.exit !== undefined || (isBeforeClear(engine, flight) && !isAwaitedBy(flight, around)) ||
+  (flight.request.followed === undefined) !== (request.followed === undefined) ||
+  (flight.phase !== "Queued" && flight.bornAt !== engine.tagEpochs.epoch && (
+    hasLateTags(flight) || hasMovedForJoining(flight) ||
+    [flight.request, request].some((one) =>
+      TagEpochs.movedSince(engine.tagEpochs, declaredTags(engine, one), flight.bornAt)
+    )
+  ))
 
 /** The times after which a read may be answered in another way than before. */
 const turningPoints = (situation: Situation): ReadonlyArray<number> => {
@@ -125,12 +129,23 @@ const answerOf = (at: number, source: Answer["source"], more: Partial<Answer> = 
 })
 
 const answerAt = (situation: Situation, at: number): Answer => {
-  const { engine, inMemory, isUsed, memoryUntil, policy } = situation
+  const { inMemory, isUsed, policy } = situation
   if (!isUsed) return answerOf(at, "uncached")
-  const isTrusted = at < memoryUntil && trustsMemory(engine, policy)
   if (!Policy.readsNormally(policy)) return loaded(situation, at, undefined)
-  const entry = inMemory !== undefined && isTrusted && !mustAskAgain(situation, inMemory, at) ? inMemory : undefined
+  const entry = inMemory !== undefined && usesMemory(situation, inMemory, at) ? inMemory : undefined
   return entry === undefined ? absent(situation, at) : decided(situation, entry, at, "memory") ?? absent(situation, at)
+}
+
+const usesMemory = (situation: Situation, entry: Entry, at: number): boolean =>
+  at < situation.memoryUntil && trustsMemory(situation.engine, situation.policy) && !asksForMarker(situation) &&
+  !mustAskAgain(situation, entry, at)
+
+/** Whether a load with `inherit: "changes"` asks the store for the id's marker, and then uses no entry in memory. */
+const asksForMarker = ({ engine, id, policy, within }: Situation): boolean => {
+  if (within === undefined || engine.storeTier === undefined || policy.bypass) return false
+  const dependencies = dependenciesOf(within)
+  if (dependencies?.engine !== engine) return false
+  return !dependencies.tags.has(idTag(id)) || isCompared(engine, within, id)
 }
 
 /** Like `isPastMemoryTtl`, which would change the entry. */
@@ -172,7 +187,7 @@ const decided = (situation: Situation, entry: Entry, at: number, tier: "memory" 
         ? served(entry, LoadOrStale, { at, tier, refresh: false })
         : loaded(situation, at, entry)
     case ServeAndRefresh:
-      return served(entry, ServeAndRefresh, { at, tier, refresh: policy.writes && mayRefresh(situation, at) })
+      return served(entry, ServeAndRefresh, { at, tier, refresh: policy.writes && mayRefresh(situation, at, tier) })
     case Serve:
       return answerOf(at, tier)
   }
@@ -194,40 +209,63 @@ const pauses = ({ engine, id, request }: Situation, at: number): boolean => {
   return rulesOf(engine, request!).retryAfterMillis > 0
 }
 
-const mayRefresh = (situation: Situation, at: number): Answer["refresh"] => {
-  const { engine, id } = situation
+const mayRefresh = (situation: Situation, at: number, tier: "memory" | "store"): Answer["refresh"] => {
+  const { engine, id, request, within } = situation
   if (engine.closed || engine.ending.has(id) || pauses(situation, at)) return false
-  const flight = engine.flights.get(id)
+  if (refusal(engine, request!) !== undefined) return false
+  // To ask the store, a read begins a flight, which takes the place of an outdated one.
+  const isAsked = tier === "store" && asksInFlight(engine)
+  const flight = isAsked ? joinableFlight(engine, id, request, within?.flight) : engine.flights.get(id)
   // A flight that finds the stale entry begins the refresh when it ends.
   return flight === undefined || (isAskingStore(flight) && "perhaps")
 }
 
+const asksInFlight = ({ storeTier }: Engine): boolean => storeTier?.store.getUnsafe === undefined
+
 const absent = (situation: Situation, at: number): Answer => {
-  const { engine, id, inMemory, inStore, policy, request } = situation
-  const flight = joinableFlight(engine, id, request)
-  // A load that has asked the store before is joined, except by a read that the store answers at once.
-  const isAsked = flight?.readsStore === true && !isAskingStore(flight) &&
-    engine.storeTier?.store.getUnsafe === undefined
-  if (!isAsked && inStore !== undefined && policy.readsStore && at < inStore.expiresAt) {
-    const isRejected = inMemory !== undefined && inMemory.writeId === inStore.writeId && at < inMemory.expiresAt &&
-      !mustAskAgain(situation, inMemory, at) && at < situation.memoryUntil && trustsMemory(engine, policy)
-    const found = isRejected ? undefined : decided(situation, inStore, at, "store")
-    if (found !== undefined) return found
+  const { engine, id, inMemory, inStore, policy, request, stored, within } = situation
+  if (inStore === undefined || !policy.readsStore) return loaded(situation, at, undefined)
+  const flight = joinableFlight(engine, id, request, within?.flight)
+  if (flight?.readsStore === true && asksInFlight(engine)) {
+    // A load that has asked the store before is joined, except by a read that the store answers at once.
+    return isAskingStore(flight) ? askedBy(flight, situation, at) : loaded(situation, at, undefined)
   }
-  return loaded(situation, at, undefined)
+  const isRejected = inMemory !== undefined && inMemory.writeId === stored!.writeId && at < inMemory.expiresAt &&
+    usesMemory(situation, inMemory, at)
+  return (isRejected ? undefined : inTime(situation, at)) ?? loaded(situation, at, undefined)
+}
+
+/** The answer with the entry of the store. */
+const inTime = (situation: Situation, at: number): Answer | undefined => {
+  const inStore = situation.inStore!
+  return at < inStore.expiresAt ? decided(situation, inStore, at, "store") : undefined
+}
+
+/** A flight decides for all that wait for it about what it finds in the store, and then each of them for itself. */
+const askedBy = (flight: Flight, situation: Situation, at: number): Answer => {
+  const { policy, request } = flight
+  const asking = readAt({ ...situation, policy, request, inStore: situation.stored }, at)
+  const found = inTime(asking, at)
+  if (found?.source === "strategy") return found
+  if (found?.source !== "store" && found?.source !== "stale") return loaded(situation, at, undefined)
+  const own = inTime(situation, at)?.source
+  if (own === "strategy") return answerOf(at, own)
+  return own === "store" || own === "stale" ? { ...found, refresh: found.refresh && "perhaps" } : answerOf(at, "load")
 }
 
 const loaded = (situation: Situation, at: number, stale: Entry | undefined): Answer => {
-  const { around, engine, id, policy, request } = situation
-  const flight = policy.joins === "none" ? undefined : joinableFlight(engine, id, request)
-  const joins = flight !== undefined &&
-    (policy.joins === "any" || (flight.policy.joins === "refresh" && isToCome(flight)))
+  const { engine, id, policy, request, within } = situation
+  const around = within?.flight
+  const running = policy.joins === "none" ? undefined : joinableFlight(engine, id, request, around)
+  const flight = running !== undefined && policy.joins === "refresh" ? refreshToCome(running) : running
+  const awaited = flight ?? (engine.isPrivate ? ancestorOf(around, id) : flightBefore(situation))
   // A load that waits for itself dies with `CacheCycle`.
-  if (joins && around !== undefined && reaches(flight, around)) return answerOf(at, "defect")
-  const spare = stale ?? (joins ? flight.stale : undefined)
+  const isCycle = around !== undefined && awaited !== undefined && reaches(awaited, around)
+  if (isCycle || (flight === undefined && engine.closed)) return answerOf(at, "defect")
+  const spare = stale ?? flight?.stale
   const fallback = spare !== undefined && policy.readsMemory && !isAnswered(engine, spare) &&
     (spare === stale || fallsBackOn(situation, spare, at))
-  return answerOf(at, joins ? "joined" : "load", { fallback })
+  return answerOf(at, flight === undefined ? "load" : "joined", { fallback })
 }
 
 /** Whether the read may be served the stale value of the flight that it joins. */

@@ -16,6 +16,23 @@ const times = <A, E, R>(n: number, get: Effect.Effect<A, E, R>, between: Effect.
 
 class Item extends CacheKey.Class<Item>()("Item", { payload: { n: Schema.Int }, success: Schema.Int }) {}
 
+it.effect("CA-37 · a value set by hand is used up, although the store has not acknowledged it", () => {
+  const fake = fakeStore()
+  const failure = new CacheError.StoreError({ store: "fake", operation: "set", reason: "Unavailable" })
+  fake.behave = (operation) => operation === "set" || operation === "remove" ? { before: Effect.fail(failure) } : {}
+  return Effect.gen(function*() {
+    const get = hits(Effect.as(Effect.sleep("100 millis"), 2), 3, 2)
+    yield* Cached.set("k", 1)
+    // The second read begins a refresh, which the fourth waits for.
+    expect(yield* times(3, get)).toEqual([1, 1, 1])
+    const late = yield* start(get)
+    yield* settle
+    expect(late.pollUnsafe()).toBeUndefined()
+    yield* TestClock.adjust("100 millis")
+    expect(yield* Fiber.join(late)).toBe(2)
+  }).pipe(Effect.provide(over(fake)))
+})
+
 describe.each(caches.filter(({ memory }) => memory))("maxHits, over $name", (cache) => {
   const provided = Effect.provide(cache.layer())
 

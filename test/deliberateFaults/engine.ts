@@ -548,5 +548,19 @@ return Exit.die(defect)
     in: "enforce",
     find: "makeRoom(self, quota, () => {",
     replace: "void (() => {"
+  },
+  {
+    name: "an explanation joins a load that reads do not join",
+    draws: ["explains"],
+    in: "joinableFlight",
+    find: "flight === undefined || isOutdated(engine, flight, request ?? flight.request, around)",
+    replace: "flight === undefined"
+  },
+  {
+    name: "an explanation says that a closed cache loads",
+    draws: ["explains"],
+    in: "loaded",
+    find: "isCycle || (flight === undefined && engine.closed)",
+    replace: "isCycle"
   }
 ]

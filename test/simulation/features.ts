@@ -99,6 +99,8 @@ export const drawn = {
   quotas: true,
   /** Transactions look up, read, write, invalidate and fail, savepoints too. */
   transacts: true,
+  /** Reads are explained before they begin. */
+  explains: true,
   /** Several processes: the store reports changes by itself, late and in any order, until the connection is lost. */
   pushes: true,
   /** Several processes whose store pushes changes: to some only of what they have read, to others in changing ways. */
@@ -144,6 +146,7 @@ const later = {
   copies: 0x7137_4491,
   quotas: 0xb5c0_fbcf,
   transacts: 0xe9b5_dba5,
+  explains: 0x2de9_2c6f,
   byHand: 0x3956_c25b,
   layers: 0x59f1_11f1,
   classes: 0x923f_82a4,

@@ -30,6 +30,19 @@ describe("seeded schedules", () => {
     assert.deepStrictEqual(await sweepAll(1, sized(500, 100), range, " --store async --with waves"), [])
   }, 600_000)
 
+  it("answer reads as an explanation said just before", async () => {
+    const failures: Array<Failure> = []
+    const sources = new Set<string>()
+    for (let seed = 1; seed <= sized(2000, 150); seed++) {
+      const { explained, violations } = simulate({ seed, with: ["explains"] })
+      for (const said of explained.keys()) sources.add(said)
+      if (violations.length > 0) failures.push({ seed, rule: violations[0]! })
+      if (seed % 100 === 0) await new Promise((resume) => setImmediate(resume))
+    }
+    assert.deepStrictEqual(replays(failures, " --with explains"), [])
+    assert.includeMembers([...sources], ["memory", "store", "stale", "load", "joined", "uncached", "defect"])
+  }, 600_000)
+
   if (areDrawn) {
     it("keep P1 to P7 with the seeds of the day", async () => {
       assert.deepStrictEqual(await sweepAll(firstOfToday, 2000), [])

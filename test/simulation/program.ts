@@ -5,6 +5,7 @@ import type { Caching } from "effect-cached/Caching"
 import { previousOf } from "../../src/internal/engine/load/previous.ts"
 import { Within } from "../../src/internal/engine/request/attempt.ts"
 import type { Flight } from "../../src/internal/engine/state.ts"
+import { explained } from "./explained.ts"
 import type { Extras } from "./features.ts"
 import { heldOf } from "./held.ts"
 import { drawMisuse, needsStrategy, throwAboutResult, throwFor, wrongOptions, wrongStrategy } from "./misuse.ts"
@@ -470,6 +471,11 @@ const underPolicy = <A, E>(
 const isInterrupted = (fiber: Fiber.Fiber<unknown, unknown>): boolean =>
   (fiber as unknown as { readonly _interruptedCause: unknown })._interruptedCause !== undefined
 
+/** A key whose tags throw at times cannot be explained, and an explanation parts refreshes that come together. */
+const isExplained = ({ config: { features }, extras, world }: Simulation, { misuse, policy }: Spec): boolean =>
+  extras.happens("explains", 0.5) && misuse === undefined && !features.includes("classTags") && !world.resting &&
+  !(policy === "refresh" && features.includes("refreshes"))
+
 /** A read, watched from its beginning to its end. */
 export const read = (
   self: Simulation,
@@ -478,12 +484,22 @@ export const read = (
 ): Effect.Effect<Value, unknown, Caching> =>
   Effect.suspend(() => {
     let record: Read | undefined
-    const watched = Effect.suspend(() => {
+    const under = (effect: Effect.Effect<any, any, Caching>) =>
+      spec.isWrapped === true ? effect : underPolicy(self, spec.policy, effect)
+    const begin = (asked: Effect.Effect<any, any, Caching>): Read => {
       record = World.beginRead(self.world, spec.id, spec, interruption)
-      if (spec.id === streamId) return underPolicy(self, spec.policy, streamed(self, spec, record))
-      const asked = request(self, spec)
       self.world.readers.set(asked, record)
-      return spec.isWrapped === true ? asked : underPolicy(self, spec.policy, asked)
+      return record
+    }
+    const watched = Effect.suspend(() => {
+      if (spec.id === streamId) {
+        record = World.beginRead(self.world, spec.id, spec, interruption)
+        return under(streamed(self, spec, record))
+      }
+      const asked = request(self, spec)
+      if (isExplained(self, spec)) return under(explained(self.world, asked, () => begin(asked)))
+      begin(asked)
+      return under(asked)
     })
     // An interruption may come before the first step.
     return Effect.onExit(watched, (exit) =>

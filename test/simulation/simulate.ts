@@ -2,6 +2,7 @@
 import { Context, Effect, Exit, Layer, type Logger, References, Schedule, Scope } from "effect"
 import { Cached, CacheLayer, Caching, Eviction, Serializer, Store, type Weigher } from "effect-cached"
 import * as SeededScheduler from "../../src/testing/SeededScheduler.ts"
+import { countingTurns } from "./explained.ts"
 import { drawExtras, type Extras, type Feature, waveSizeOf } from "./features.ts"
 import { listen } from "./listeners.ts"
 import { wrongEviction } from "./misuse.ts"
@@ -29,6 +30,8 @@ export interface Result {
   readonly violations: ReadonlyArray<string>
   readonly loads: number
   readonly reads: number
+  /** How many reads were compared with an explanation, by what it had said. */
+  readonly explained: ReadonlyMap<string, number>
   readonly config: Config
 }
 
@@ -206,8 +209,9 @@ export const simulate = (options: Options): Result => {
   const dice = diceOf(SeededScheduler.dice(options.seed * 2 + 1).nextDoubleUnsafe)
   const extras = drawExtras(options.seed, options.with)
   const config = withExtras(drawConfig(dice, { store: options.store }), extras)
-  const schedule = SeededScheduler.make({ seed: options.seed * 2, yieldChance: config.yieldChance })
-  const world = State.makeWorld(config, schedule.now, options.log)
+  const drawn = SeededScheduler.make({ seed: options.seed * 2, yieldChance: config.yieldChance })
+  const world = State.makeWorld(config, drawn.now, options.log)
+  const schedule = countingTurns(world, drawn)
   world.say(() => JSON.stringify(config))
   const runToEnd = () => {
     try {
@@ -233,5 +237,6 @@ export const simulate = (options: Options): Result => {
   } else if (schedule.fibers() !== 0) {
     State.violate(world, `P7: ${schedule.fibers()} fibers left at the end`)
   }
-  return { violations: world.violations, loads: world.loads.length, reads: world.counts.reads, config }
+  const { counts, explained, loads, violations } = world
+  return { violations, loads: loads.length, reads: counts.reads, explained, config }
 }

@@ -94,6 +94,10 @@ export interface World {
   /** The program has ended: loads need no others. */
   resting: boolean
   seq: number
+  /** How many tasks have run. */
+  turn: number
+  /** How many reads were compared with an explanation, by what it had said. */
+  readonly explained: Map<string, number>
 }
 
 export const makeWorld = (config: Config, now: () => number, log: Array<string> | undefined): World => ({
@@ -131,7 +135,9 @@ export const makeWorld = (config: Config, now: () => number, log: Array<string> 
   closeAskedAt: undefined,
   closedAt: undefined,
   resting: false,
-  seq: 0
+  seq: 0,
+  turn: 0,
+  explained: new Map()
 })
 
 export const violate = (self: World, rule: string): void => {

@@ -538,6 +538,13 @@ try {
     by: "test/CacheMetrics.test.ts"
   },
   {
+    name: "a value set by hand is served more often than maxHits says",
+    in: "askThenJoin",
+    find: "entry === undefined || entry.writeId === rejected",
+    replace: "entry === undefined",
+    by: "test/cached/maxHits.test.ts"
+  },
+  {
     name: "an explanation knows nothing of memoryTtl",
     in: "mustAskAgain",
     find: "if (memoryExpiresAt !== -Infinity) return at >= memoryExpiresAt",

@@ -307,7 +307,7 @@ const startNow = ({ engine, fiber, policy, request }: Reader, flight: Flight): v
 }
 
 /** The flight that must end before a new one for the id starts: a refresh that is loading, or an abandoned load. */
-const flightBefore = ({ engine, id, policy }: Reader): Flight | undefined => {
+export const flightBefore = ({ engine, id, policy }: Pick<Reader, "engine" | "id" | "policy">): Flight | undefined => {
   // A private load, or a load whose result is not stored, neither waits for another load nor delays it.
   if (!policy.writes || engine.isPrivate) return undefined
   const running = engine.flights.get(id)
@@ -319,7 +319,7 @@ const flightBefore = ({ engine, id, policy }: Reader): Flight | undefined => {
 }
 
 /** The flight around this read that loads the same id. With private flights, only such a flight can close a cycle. */
-const ancestorOf = (around: Flight | undefined, id: string): Flight | undefined => {
+export const ancestorOf = (around: Flight | undefined, id: string): Flight | undefined => {
   let flight = around
   while (flight !== undefined && flight.id !== id) flight = flight.parent
   return flight
@@ -379,13 +379,13 @@ const joinable = (
 }
 
 /** Whether a flight waits for the load around this read. If so, a new flight would only repeat the cycle of waits. */
-const isAwaitedBy = (flight: Flight, around: Flight | undefined): boolean =>
+export const isAwaitedBy = (flight: Flight, around: Flight | undefined): boolean =>
   around !== undefined && reaches(flight, around)
 
 /** Whether a stream's tags are known only at its end, when consumers have received elements and cannot start over. */
-const hasLateTags = ({ attempt, request: { followed, options } }: Flight): boolean =>
+export const hasLateTags = ({ attempt, request: { followed, options } }: Flight): boolean =>
   followed !== undefined && (typeof options.tags === "function" || attempt.annotations?.tags !== undefined)
 
 /** A requested refresh whose load has not begun: the given flight, or one that is queued behind it. */
-const refreshToCome = (flight: Flight): Flight | undefined =>
+export const refreshToCome = (flight: Flight): Flight | undefined =>
   [flight, ...flight.after ?? []].find((one) => one.policy.joins === "refresh" && isToCome(one))

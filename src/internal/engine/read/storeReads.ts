@@ -130,7 +130,8 @@ const askThenJoin = <A, E>(reader: Reader<A, E>, joining: Joining): Effect.Effec
     if (engine.closed) return join(reader, { ...joining, readsStore: false })
     const tier = engine.storeTier!
     const { mutations } = engine
-    const budget = joining.storeMillis === undefined ? budgetOf(tier, policy) : { leftMillis: joining.storeMillis }
+    const { rejectedWriteId: rejected, storeMillis } = joining
+    const budget = storeMillis === undefined ? budgetOf(tier, policy) : { leftMillis: storeMillis }
     const fetched = fetch(tier, budget, {
       key: request.key,
       id,
@@ -148,10 +149,11 @@ const askThenJoin = <A, E>(reader: Reader<A, E>, joining: Joining): Effect.Effec
         fiber,
         request: shortened(engine, request, nowOf(fiber) - since) as Request<A, E>
       }
-      const decision = entry === undefined ? Load : decide(engine, fiber, request, entry)
+      const isRefused = entry === undefined || entry.writeId === rejected
+      const decision = isRefused ? Load : decide(engine, fiber, request, entry)
       if (decision === Load) {
         const rejectedWriteId = found instanceof Rejected
-          ? rejectedBy(found) ?? joining.rejectedWriteId
+          ? rejectedBy(found) ?? rejected
           : entry?.writeId
         return join(rest, {
           ...joining,

@@ -1,0 +1,166 @@
+/** Reads do what an explanation said just before. */
+import { Cause, Clock, Context, Duration, Effect, Exit, Scheduler } from "effect"
+import { Cached } from "effect-cached"
+import type { Detected } from "effect-cached/CacheEvent"
+import type { Caching } from "effect-cached/Caching"
+import { Explanation } from "effect-cached/explain"
+import type { SeededScheduler } from "../../src/testing/SeededScheduler.ts"
+import { hasRoom, type Load, type Read } from "./model.ts"
+import { readerOf, violate, type World } from "./state.ts"
+
+type AnyRead = Effect.Effect<any, any, Caching>
+
+/** An explanation, and when it was made. */
+export interface Told {
+  readonly explanation: Explanation.Explanation
+  /** The last thing that had happened when it was asked for. */
+  readonly seq: number
+  /** When it was made. */
+  readonly turn: number
+  readonly at: number
+  /** Whether nothing else ran meanwhile. */
+  readonly isAtOnce: boolean
+  readonly refreshes: number
+}
+
+/** A schedule that counts its turns, so that it is known whether anything else ran between two steps. */
+export const countingTurns = (world: World, schedule: SeededScheduler): SeededScheduler => {
+  const counted = (run: () => void) => () => {
+    world.turn++
+    run()
+  }
+  const scheduler = Context.get(schedule.context, Scheduler.Scheduler)
+  const dispatcher = scheduler.makeDispatcher()
+  const counting: Scheduler.SchedulerDispatcher = {
+    scheduleTask: (run, priority) => dispatcher.scheduleTask(counted(run), priority),
+    flush: () => dispatcher.flush()
+  }
+  const after: SeededScheduler["after"] = (millis, run) => schedule.after(millis, counted(run))
+  const clock: Clock.Clock = {
+    ...Context.get(schedule.context, Clock.Clock),
+    sleep: (duration) =>
+      Effect.callback<void>((resume) => {
+        const callOff = after(Duration.toMillis(duration), () => resume(Effect.void))
+        return Effect.sync(callOff)
+      })
+  }
+  return {
+    ...schedule,
+    after,
+    context: schedule.context.pipe(
+      Context.add(Scheduler.Scheduler, { ...scheduler, makeDispatcher: () => counting }),
+      Context.add(Clock.Clock, clock)
+    ) as Context.Context<never>
+  }
+}
+
+/** Explains a read that has not begun. */
+const tell = (world: World, asked: AnyRead): Effect.Effect<Told, never, Caching> =>
+  Effect.gen(function*() {
+    const { seq, turn } = world
+    const at = world.now()
+    const before = yield* Cached.stats
+    const explanation = yield* Explanation.of(asked)
+    const stats = yield* Cached.stats
+    if (turn === world.turn && seq === world.seq && at === world.now()) {
+      for (const name of ["hits", "storeHits", "misses", "stale", "loads", "refreshes"] as const) {
+        if (stats[name] !== before[name]) violate(world, `explain: it counts ${name}`)
+      }
+    }
+    const isAtOnce = turn === world.turn && at === world.now()
+    return { explanation, seq, turn: world.turn, at: world.now(), isAtOnce, refreshes: stats.refreshes }
+  })
+
+/** A read that is explained before it begins, without a step that yields between both. */
+export const explained = (world: World, asked: AnyRead, begin: () => Read): AnyRead => {
+  const read = Effect.flatMap(tell(world, asked), (told) => {
+    const isLate = told.turn !== world.turn || told.at !== world.now()
+    const record = begin()
+    if (isLate) return asked
+    return Effect.flatMap(
+      Effect.zip(Cached.detect(Effect.exit(asked)), Cached.stats),
+      ([[exit, detected], { refreshes }]) => {
+        check(world, { record, told, exit, detected, refreshes })
+        return exit
+      }
+    )
+  })
+  return Effect.flatMap(
+    Scheduler.Scheduler,
+    (scheduler) => Effect.provideService(read, Scheduler.Scheduler, { ...scheduler, shouldYield: () => false })
+  )
+}
+
+interface Ended {
+  readonly record: Read
+  readonly told: Told
+  readonly exit: Exit.Exit<unknown, unknown>
+  readonly detected: ReadonlyArray<Detected>
+  readonly refreshes: number
+}
+
+/** The answers that may be right: while a read asks the store, the first one may give way to the next. */
+const candidates = ({ explanation: { next }, at }: Told, until: number): ReadonlyArray<Explanation.Answer> =>
+  next.filter((answer, i) => answer.at <= until && (next[i + 1]?.at ?? Infinity) > at)
+
+const check = (self: World, { detected, exit, record, refreshes, told }: Ended): void => {
+  const { explanation: { id, next } } = told
+  const isAtOnce = told.isAtOnce && told.turn === self.turn && told.at === self.now()
+  const started = self.loads.find(({ flight }) => flight !== undefined && readerOf(self, flight) === record)
+  const own = started ?? (record.live.length === 1 ? record.live[0] : undefined)
+  const source = detected.findLast(({ key }) => key === id)?.source
+  // A store that fails at times may have answered one of both.
+  if (self.config.faults > 0 && next[0]!.source !== "memory") return
+  if (source === undefined && isUntold(self, record, exit)) return
+  if (source !== "joined" && mayMiss(self, record, own)) return
+  const until = started?.begunAt ?? self.now()
+  // A listener may have changed something.
+  if (isAtOnce && self.writes.some(({ asked }) => asked > told.seq)) return
+  if (!isAtOnce && (isDisturbed(self, { record, told, own }) || mayTimeOut(self, told, until))) return
+  const isAlone = isAtOnce && self.seq === record.n
+  const possible = isAtOnce ? [next[0]!] : candidates(told, until)
+  const begun = refreshes - told.refreshes
+  const of = possible.map(({ source }) => source).join(" or ")
+  self.explained.set(of, (self.explained.get(of) ?? 0) + 1)
+  if (possible.some((answer) => fits(answer, source, exit) && (!isAlone || begins(answer, begun)))) return
+  self.say(() => JSON.stringify({ explanation: told.explanation, exit, detected, begun }))
+  violate(self, `explain: ${JSON.stringify(possible)}, but the read was answered by ${source} (${begun} refreshes)`)
+}
+
+/** `detect` tells nothing of reads that were interrupted, took too long, or were refused by a store or by a close. */
+const isUntold = ({ closeAskedAt, closedAt }: World, { spec }: Read, exit: Exit.Exit<unknown, unknown>): boolean =>
+  Exit.isFailure(exit) &&
+  (Exit.hasInterrupts(exit) || spec!.timeout !== undefined || spec!.policy === "strict" || closeAskedAt !== closedAt)
+
+const fits = (
+  { fallback, source: said }: Explanation.Answer,
+  source: string | undefined,
+  exit: Exit.Exit<unknown, unknown>
+): boolean => {
+  if (said === "strategy") return true
+  if (said === "defect") return source === undefined && Exit.isFailure(exit) && Cause.hasDies(exit.cause)
+  if (source === "fallback") return fallback && (said === "load" || said === "joined")
+  return source === (said === "uncached" ? undefined : said)
+}
+
+const begins = ({ refresh, source }: Explanation.Answer, begun: number): boolean =>
+  source === "strategy" || refresh === "perhaps" || begun === Number(refresh)
+
+/** One of both may have waited for the store in vain. */
+const mayTimeOut = ({ config }: World, { at, explanation: { facts } }: Told, until: number): boolean =>
+  until - at >= config.storeTimeout || facts.some(({ _tag }) => _tag === "StoreSilent")
+
+/** The load that it was to join may have ended while it asked the store. */
+const mayMiss = ({ config: { store } }: World, { live }: Read, own: Load | undefined): boolean =>
+  (store === "async" || store === "derived") && own !== undefined && live.includes(own) && own.ended < Infinity
+
+/** Something else may have changed the answer of a read that took some time. */
+const isDisturbed = (
+  self: World,
+  { own, record: { id, spec }, told: { seq } }: Pick<Ended, "record" | "told"> & { readonly own: Load | undefined }
+): boolean =>
+  self.config.faults > 0 || self.closeAskedAt !== undefined ||
+  spec!.timeout !== undefined || !hasRoom(self.config) ||
+  self.writes.some(({ done }) => done > seq) || self.touches.some(({ done }) => done > seq) ||
+  Array.from(self.foreign.keys()).some((dropped) => dropped > seq) ||
+  self.loads.some((load) => load !== own && load.id === id && (load.n > seq || load.ended > seq))
