@@ -23,6 +23,7 @@ export interface Answers {
 export const makeShop = Effect.gen(function*() {
   const answers: Answers = { answered: 0, failed: 0 }
   let isDown = false
+  let isCrawled = false
   // As if the two caches were in two processes: the store is shared, and reports no changes.
   const shared = { ...MemoryStore.make(), capabilities: { shared: true, changes: false } }
   const chaos = ChaosStore.make(shared, { seed: 1, delay: "1 millis" })
@@ -56,6 +57,16 @@ export const makeShop = Effect.gen(function*() {
     })
   )
 
+  /** A crawler reads everything once, and so pushes out of memory what others read again and again. */
+  const crawl = Effect.suspend(() =>
+    isCrawled
+      ? Effect.forEach(Array.from({ length: 20 }), () => product(products + crawled++ % 2000), {
+        concurrency: "unbounded"
+      })
+      : Effect.void
+  )
+  let crawled = 0
+
   const last = products - 1
   const edit = Effect.gen(function*() {
     yield* Cached.invalidate(new Product({ id: yield* Random.nextIntBetween(0, products) }))
@@ -74,7 +85,12 @@ export const makeShop = Effect.gen(function*() {
     Effect.forever(Effect.andThen(Effect.exit(self), Effect.sleep(millis)))
   const jobs = (replica: Context.Context<Caching.Caching>) =>
     Effect.provide(
-      Effect.all([...Array.from({ length: 5 }, () => repeat(visit, 10)), repeat(page, 50), repeat(edit, 200)], {
+      Effect.all([
+        ...Array.from({ length: 5 }, () => repeat(visit, 10)),
+        repeat(page, 50),
+        repeat(edit, 200),
+        repeat(crawl, 20)
+      ], {
         concurrency: "unbounded",
         discard: true
       }),
@@ -88,6 +104,12 @@ export const makeShop = Effect.gen(function*() {
     }),
     startOrigin: Effect.sync(() => {
       isDown = false
+    }),
+    startCrawler: Effect.sync(() => {
+      isCrawled = true
+    }),
+    stopCrawler: Effect.sync(() => {
+      isCrawled = false
     }),
     stopStore: chaos.set({ failRate: 1 }),
     startStore: chaos.set({ failRate: 0 }),

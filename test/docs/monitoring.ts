@@ -14,7 +14,7 @@ interface Target {
   readonly legend: string
 }
 
-interface Panel {
+export interface Panel {
   readonly title: string
   readonly description: string
   readonly unit: string

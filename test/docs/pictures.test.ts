@@ -3,6 +3,7 @@ import { expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { globSync, readFileSync } from "node:fs"
 import { join } from "node:path"
+import { panels, shown } from "./pictures/dashboardPanels.ts"
 import { pictures, root } from "./pictures/pictures.ts"
 import { scenarios } from "./pictures/scenarios.ts"
 
@@ -19,6 +20,17 @@ it.effect("every picture is on a page", () =>
     const shown = (file: string) => pages.some((page) => page.includes(`${file.replace("docs/", "")})`))
     expect([...(yield* pictures).keys()].filter((file) => !shown(file))).toEqual([])
   }))
+
+it("the pictures of the dashboard are on its page, with their panels", () => {
+  const page = readFileSync(join(root, "docs/observability.md"), "utf8")
+  for (const { file, panels: titles, trouble } of shown) {
+    expect(page).toContain(`(images/${file}.svg)`)
+    const svg = readFileSync(join(root, `docs/images/${file}.svg`), "utf8")
+    for (const title of titles) expect(svg).toContain(`>${panels.get(title)!.title}<`)
+    expect(svg).toContain(trouble)
+    expect(svg.length).toBeLessThan(25_000)
+  }
+})
 
 it("every strategy page shows its timeline", () => {
   for (const { file } of scenarios) {
