@@ -1,7 +1,8 @@
 /**
  * A shop through an outage, seen in its metrics: `npm run example observability`.
  *
- * Its origin stops for four seconds, and then its store. A Prometheus of its own scrapes it, if one is installed.
+ * Its origin stops for four seconds, and then its store. In between, it explains why a product is what it is. A
+ * Prometheus of its own scrapes it, if one is installed.
  */
 import { NodeHttpServer } from "@effect/platform-node"
 import { Console, Effect, Layer } from "effect"
@@ -44,6 +45,7 @@ const program = Effect.gen(function*() {
   const shop = yield* makeShop
   yield* Effect.forkScoped(shop.run)
   yield* Console.log(row("seconds", ["answered", "failed", ...sources, "store fails"]))
+  const explanations: Array<readonly [phase: string, text: string]> = []
   let before = { answered: 0, failed: 0, reads: sources.map(() => 0) }
   const phase = (name: string, begin: Effect.Effect<void>) =>
     Effect.gen(function*() {
@@ -59,11 +61,14 @@ const program = Effect.gen(function*() {
       ]
       yield* Console.log(row(name, [...counts, sumOf(text, "store_failing") > 0 ? "yes" : "no"]))
       before = { answered, failed, reads }
+      explanations.push([name, yield* shop.explain(0)])
     })
   yield* phase("0 to 4: all works", Effect.void)
   yield* phase("4 to 8: no origin", shop.stopOrigin)
   yield* phase("8 to 12: no store", Effect.andThen(shop.startOrigin, shop.stopStore))
   yield* phase("12 to 16: all works", shop.startStore)
+  yield* Console.log("\nWhat replica 1 said of product 0 at the end of each phase:")
+  for (const [name, text] of explanations) yield* Console.log(`\n(${name})\n${text.trimEnd()}`)
   if (prometheus === undefined) {
     return yield* Console.log("\nPrometheus is not installed: install it to see its answers here.")
   }

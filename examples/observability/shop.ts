@@ -2,6 +2,7 @@
 import { type Context, Data, Effect, Fiber, Layer, Random, Schema } from "effect"
 import { Cached, CacheKey, CacheLayer, type Caching, Guard, Store, Transaction } from "effect-cached"
 import * as CacheMetrics from "effect-cached/CacheMetrics"
+import { Explanation } from "effect-cached/explain"
 import { MemoryStore } from "effect-cached/memory"
 import { ChaosStore } from "effect-cached/testing"
 
@@ -33,7 +34,7 @@ export const makeShop = Effect.gen(function*() {
   )
   const replicas = yield* Effect.forEach(
     ["replica 1", "replica 2"],
-    (name) => Layer.build(CacheMetrics.layer(Layer.fresh(cache), { name }))
+    (name) => Layer.build(CacheMetrics.layer(Explanation.layer(Layer.fresh(cache)), { name }))
   )
 
   const ask = <A>(answer: A) =>
@@ -99,6 +100,8 @@ export const makeShop = Effect.gen(function*() {
 
   return {
     answers,
+    /** What the first replica says of a product. */
+    explain: (id: number) => Effect.provide(Effect.map(Explanation.of(product(id)), Explanation.render), replicas[0]!),
     stopOrigin: Effect.sync(() => {
       isDown = true
     }),

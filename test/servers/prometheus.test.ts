@@ -1,6 +1,8 @@
 /** A real Prometheus scrapes a program, answers what the dashboard asks, and evaluates the alerts. */
 import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
-import { Context, Effect, Exit, Logger, Metric, Scope } from "effect"
+import { Context, Effect, Exit, Layer, Logger, Metric, Scope } from "effect"
+import { CacheLayer } from "effect-cached"
+import * as CacheMetrics from "effect-cached/CacheMetrics"
 import { PrometheusMetrics } from "effect/observability"
 import { execFileSync } from "node:child_process"
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
@@ -29,6 +31,7 @@ describe.skipIf(isMissing("prometheus"))("a Prometheus that scrapes a program", 
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
     const program = Effect.gen(function*() {
       const shop = yield* makeShop
+      yield* Layer.build(CacheMetrics.layer(CacheLayer.memory(), { name: "replica 1" }))
       yield* Effect.forkScoped(shop.run)
       yield* Effect.sleep("1 second")
       yield* shop.stopOrigin
@@ -64,6 +67,13 @@ describe.skipIf(isMissing("prometheus"))("a Prometheus that scrapes a program", 
       }
     }
   )
+
+  it("tells two caches of one name apart, and leaves the label instance to Prometheus", async () => {
+    const samples = await prometheus.query("effect_cached_entries{cache=\"replica 1\"}")
+    expect(samples.map(({ metric }) => metric["cache_instance"]).toSorted()).toEqual(["2", undefined])
+    const { port } = server.address() as AddressInfo
+    for (const { metric } of samples) expect(metric["instance"]).toBe(`127.0.0.1:${port}`)
+  })
 
   it("sees that the store is down", async () => {
     const samples = await prometheus.query("effect_cached_store_failing")
