@@ -100,7 +100,7 @@ export const makeShop = Effect.gen(function*() {
 
   return {
     answers,
-    /** What the first replica says of a product. */
+    /** Explains a product to a user of the first replica. */
     explain: (id: number) => Effect.provide(Effect.map(Explanation.of(product(id)), Explanation.render), replicas[0]!),
     stopOrigin: Effect.sync(() => {
       isDown = true
