@@ -11,6 +11,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import { inspect } from "node:util"
+import { getHeapStatistics, setFlagsFromString } from "node:v8"
 import { version } from "../internal/version.ts"
 import { exportCommand } from "./export.ts"
 import { codes, failed, Failure, misused } from "./failure.ts"
@@ -42,6 +43,8 @@ for (const stream of [process.stdout, process.stderr]) {
 }
 // The command itself explains what is experimental.
 process.removeAllListeners("warning")
+// Otherwise V8 would give most of a small heap to new objects, and collect the rest again and again.
+if (getHeapStatistics().heap_size_limit < 536_870_912) setFlagsFromString("--semi-space-growth-factor=1")
 
 const toFailure = (error: unknown): Failure => {
   if (error instanceof Failure) return error

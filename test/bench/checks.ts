@@ -7,6 +7,7 @@ export type Case =
   | "many"
   | "bulk"
   | "pipeline"
+  | "cli"
   | "stream"
   | "http"
   | "strategies"
@@ -238,6 +239,27 @@ export const checks: ReadonlyArray<Check> = [
     subject: "Pipeline.run, all cached",
     peer: "by hand, all cached",
     atMost: 1.3
+  },
+  {
+    case: "cli",
+    title: "`effect-cached import`",
+    subject: "effect-cached import",
+    peer: "raw writes",
+    atMost: 3
+  },
+  {
+    case: "cli",
+    title: "`effect-cached export`",
+    subject: "effect-cached export",
+    peer: "raw reads",
+    atMost: 2
+  },
+  {
+    case: "cli",
+    title: "`effect-cached --help`",
+    subject: "effect-cached --help",
+    peer: "import effect/cli",
+    atMost: 1.5
   },
   {
     case: "stream",

@@ -18,6 +18,7 @@ const sections: Sections = {
   many: () => ({ many: Run.many(runs) }),
   bulk: () => ({ bulk: Run.bulk(runs) }),
   pipeline: () => ({ pipeline: Run.pipeline(runs) }),
+  cli: () => ({ cli: Run.cli(runs) }),
   stream: () => ({ stream: Run.stream(runs) }),
   http: () => ({ http: Run.http(runs) }),
   strategies: () => ({ strategies: Run.strategies(runs) }),

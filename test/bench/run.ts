@@ -135,6 +135,13 @@ export const pipeline = ({ processes }: Runs): ReadonlyArray<Values> => [
   toValues(start("pipeline.ts", ["100000", processes === 1 ? "2" : "5"]))
 ]
 
+/** The entries that the command copies. */
+export const cli = ({ processes }: Runs): ReadonlyArray<Values> => [
+  toValues(
+    start("cli.ts", [join(build(), "bin.js"), ...processes === 1 ? ["100000", "2"] : ["1000000", "3"]])
+  )
+]
+
 interface Herd {
   readonly loads: ReadonlyArray<Values>
   readonly served: ReadonlyArray<Values>
@@ -188,8 +195,8 @@ export const memory = (): ReadonlyArray<Values> => [
   )
 ]
 
-/** The modules that users import are compiled: types would be stripped at every start. */
-export const imports = (runs: Runs): ReadonlyArray<Values> => {
+/** Builds what users import: types would be stripped at every start. Returns its folder. */
+const build = (): string => {
   const built = join(root, ".cache/bench")
   rmSync(built, { recursive: true, force: true })
   mkdirSync(built, { recursive: true })
@@ -201,6 +208,11 @@ export const imports = (runs: Runs): ReadonlyArray<Values> => {
   // The names that the modules have for each other lead to what was built, too.
   const imports = { "#platform/*": "./internal/*.js", "#node/*": "./*.js" }
   writeFileSync(join(built, "package.json"), JSON.stringify({ type: "module", imports }))
+  return built
+}
+
+export const imports = (runs: Runs): ReadonlyArray<Values> => {
+  const built = build()
   const ours = join(built, "index.js")
   const effect = join(built, "effectOnly.js")
   writeFileSync(effect, start("modules.ts", [ours]).map(({ name }) => `import ${JSON.stringify(name)}\n`).join(""))

@@ -15,6 +15,7 @@ import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
 import { outputs } from "../../src/cli/schema.ts"
 import { command, commandPath, layerOf, seed, User } from "../support/command.ts"
+import { sized } from "../support/everything.ts"
 
 const root = fs.mkdtempSync(join(tmpdir(), "effect-cached-command-"))
 afterAll(() => fs.rmSync(root, { recursive: true, force: true }))
@@ -451,6 +452,36 @@ describe.concurrent("effect-cached", { timeout: 120_000 }, () => {
     const again = await command(["import", "disk:./copy", "all.ndjson", "--json"], { cwd })
     expect(JSON.parse(again.stdout)).toMatchObject({ read: 10_000, written: 10_000 })
     expect(JSON.parse((await command(["stats", "./copy", "--json"], { cwd })).stdout).states.fresh).toBe(10_000)
+  })
+
+  it("copies more than its heap holds", async () => {
+    const cwd = folder()
+    await fill(join(cwd, "cache"), 1)
+    const [line] = jsonLines((await command(["export", "./cache"], { cwd })).stdout)
+    const count = sized(50_000, 12_000)
+    const text = JSON.stringify("x".repeat(4000))
+    for (let i = 0; i < count; i += 1000) {
+      const lines = Array.from({ length: 1000 }, (_, j) => {
+        const meta = { ...line.meta, serializer: 1 }
+        return `${JSON.stringify({ ...line, format: "json", meta, id: `key:${i + j}`, base64: undefined, text })}\n`
+      })
+      fs.appendFileSync(join(cwd, "in.ndjson"), lines.join(""))
+    }
+    const path = [commandPath[0], "--max-old-space-size=40", ...commandPath.slice(1)]
+    const imported = await command(["import", "disk:./copy", "in.ndjson"], { cwd, path })
+    expect(imported).toMatchObject({
+      status: 0,
+      stdout: `Wrote ${count.toLocaleString("en")} entries of ${count.toLocaleString("en")} entries\n`
+    })
+    const migrated = await command(["migrate", "./copy", "disk:./moved", "--json"], { cwd, path })
+    expect(JSON.parse(migrated.stdout)).toMatchObject({ read: count, written: count })
+    const child = spawn(path[0]!, [...path.slice(1), "export", "./moved"], { cwd })
+    let newlines = 0
+    child.stdout.on("data", (chunk: Buffer) => {
+      for (let at = chunk.indexOf(10); at >= 0; at = chunk.indexOf(10, at + 1)) newlines++
+    })
+    expect(await new Promise((done) => child.on("close", done))).toBe(0)
+    expect(newlines).toBe(count)
   })
 
   it("migrates all that was there when it began, while a program writes", async () => {
