@@ -25,6 +25,7 @@ import { documented, pathOf, prepare, write } from "../docs/write.ts"
 import { bundlers, measure } from "../size/measure.ts"
 import { compared } from "../size/programs.ts"
 import { seed } from "../support/command.ts"
+import { isMissing, oldestNode } from "../support/needs.ts"
 
 const root = resolve(import.meta.dirname, "../..")
 const project = realpathSync(mkdtempSync(join(tmpdir(), "effect-cached-pack-")))
@@ -276,24 +277,43 @@ describe.concurrent("the packed package", { timeout: 300_000 }, () => {
 })
 
 describe("the command of the packed package", { timeout: 300_000 }, () => {
-  const { bin } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as { readonly bin: string }
-  const run = (args: ReadonlyArray<string>) =>
-    spawnSync(process.execPath, [join(unpacked, bin), ...args], {
-      cwd: project,
-      encoding: "utf8",
-      env: { ...process.env, NODE_OPTIONS: "", NODE_DISABLE_COMPILE_CACHE: "1" }
-    })
+  const { bin, engines } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
+    readonly bin: string
+    readonly engines: { readonly node: string }
+  }
+  const oldest = engines.node.replace(">=", "v")
 
-  it("looks into a cache, and removes from it", async () => {
-    await seed(join(project, "commanded"))
-    const { status, stderr, stdout } = run(["ls", "./commanded"])
-    expect([status, stderr]).toEqual([0, ""])
-    expect(stdout).toMatch(/^STATE .*\n(fresh .*\n){3}$/)
-    expect(run(["show", "./commanded", "user:1"]).stdout).toContain("{ name: 'Ada', roles: [ 'admin' ] }")
-    expect(run(["migrate", "./commanded", "files:./copied"]).stdout).toBe("Wrote 3 entries of 3 entries\n")
-    expect(run(["rm", "./copied", "--all", "--yes"]).stdout).toBe("Removed 3 entries\n")
-    expect(run(["rm", "./commanded", "--all"]).status).toBe(2)
-    expect(run(["--version"]).stdout).toContain(manifestOf("effect-cached").version)
+  describe.each([
+    { node: process.execPath, version: process.version },
+    { node: oldestNode, version: oldest }
+  ])("under Node $version", ({ node, version }) => {
+    it.skipIf(isMissing(node))("looks into a cache, copies and removes", async () => {
+      const run = (...args: ReadonlyArray<string>) =>
+        spawnSync(node, [join(unpacked, bin), ...args], {
+          cwd: project,
+          encoding: "utf8",
+          env: { ...process.env, NODE_OPTIONS: "", NODE_DISABLE_COMPILE_CACHE: "1" }
+        })
+      const printed = (...args: ReadonlyArray<string>) => {
+        const { status, stderr, stdout } = run(...args)
+        expect([args, status, stderr]).toEqual([args, 0, ""])
+        return stdout
+      }
+      const cache = `./commanded ${version}`
+      await seed(join(project, cache))
+      expect(spawnSync(node, ["--version"], { encoding: "utf8" }).stdout.trim()).toBe(version)
+      expect(printed("ls", cache)).toMatch(/^STATE .*\n(fresh .*\n){3}$/)
+      expect(printed("show", cache, "user:1")).toContain("{ name: 'Ada', roles: [ 'admin' ] }")
+      expect(printed("stats", cache)).toContain("3")
+      expect(printed("verify", cache)).toBe("Read 3 entries, of which none is damaged\n")
+      writeFileSync(join(project, "exported.ndjson"), printed("export", cache))
+      expect(printed("import", `disk:./imported ${version}`, "exported.ndjson")).toBe("Wrote 3 entries of 3 entries\n")
+      expect(printed("migrate", cache, "files:./copied")).toBe("Wrote 3 entries of 3 entries\n")
+      expect(printed("invalidate", cache, "--tag", "users", "--yes")).toContain("Invalidated")
+      expect(printed("rm", "./copied", "--all", "--yes")).toBe("Removed 3 entries\n")
+      expect(run("rm", cache, "--all").status).toBe(2)
+      expect(printed("--version")).toContain(manifestOf("effect-cached").version)
+    })
   })
 
   it("is one file, which brings what it needs of the platform package", () => {

@@ -52,17 +52,20 @@ export class User extends CacheKey.Class<User>()("User", {
 export const layerOf = (layer: "disk" | "files", directory: string) =>
   layer === "disk" ? CacheLayer.disk({ directory }) : CacheLayer.files({ directory })
 
+/** Writes a few entries. */
+export const seedEntries = Effect.gen(function*() {
+  yield* Cached.set("user:1", { name: "Ada", roles: ["admin"] }, { ttl: "1 hour" })
+  yield* Cached.set("user:2", { name: "Grace" }, { ttl: "2 days" })
+  yield* Cached.set(new User({ id: 1 }), { name: "Ada" }, { ttl: "1 hour" })
+})
+
 /** Writes a few entries to a folder. */
 export const seed = (
   directory: string,
   layer: "disk" | "files" = "disk",
   serializer: Serializer.Serializer = Serializer.Serializer.defaultValue()
 ): Promise<void> =>
-  Effect.gen(function*() {
-    yield* Cached.set("user:1", { name: "Ada", roles: ["admin"] }, { ttl: "1 hour" })
-    yield* Cached.set("user:2", { name: "Grace" }, { ttl: "2 days" })
-    yield* Cached.set(new User({ id: 1 }), { name: "Ada" }, { ttl: "1 hour" })
-  }).pipe(
+  seedEntries.pipe(
     Effect.provide(layerOf(layer, directory)),
     Effect.provideService(Serializer.Serializer, serializer),
     Effect.runPromise

@@ -18,9 +18,12 @@ const isExecutable = (path: string): boolean => {
 export const pathTo = (program: string): string | undefined =>
   [ofCi, ...(process.env["PATH"] ?? "").split(delimiter)].map((folder) => join(folder, program)).find(isExecutable)
 
+/** The path of the oldest Node that the package runs on, which CI installs beside the newest. */
+export const oldestNode = join(ofCi, "../node22/bin/node")
+
 /** Whether a program cannot be started, which is said: `describe.skipIf(isMissing("redis-server"))`. */
 export const isMissing = (program: string, warn: (message: string) => void = console.warn): boolean => {
-  if (pathTo(program) !== undefined) return false
+  if (isExecutable(program) || pathTo(program) !== undefined) return false
   warn(`SKIPPED: "${program}" is not installed; .ci/setup, run as root, installs what CI needs`)
   return true
 }
