@@ -8,17 +8,11 @@ import * as Schema from "effect/Schema"
 import * as SchemaAST from "effect/SchemaAST"
 import * as Stream from "effect/Stream"
 import { createReadStream, statSync } from "node:fs"
-import { open } from "node:fs/promises"
 import { mistake } from "../internal/options/options.ts"
-import { type Fields, type Format, formatOf, longestRow, parquetPackages } from "./format.ts"
+import { type Fields, type Format, formatOf, longestRow } from "./format.ts"
+import { parquetRows } from "./parquet.ts"
 import { ofSystem, PipelineError } from "./PipelineError.ts"
-
-/** How much of a file has been read, in bytes or rows. */
-interface Position {
-  readonly file: string
-  done: number
-  total: number
-}
+import type { Position } from "./position.ts"
 
 const positions = new WeakMap<object, Position>()
 
@@ -97,42 +91,6 @@ const objectOnly = (value: unknown): Exit.Exit<Fields, string> =>
   typeof value === "object" && value !== null && !Array.isArray(value)
     ? Exit.succeed(value as Fields)
     : Exit.fail("it is not a JSON object")
-
-/** The rows of a Parquet file, one group of rows at a time. */
-const parquetRows = (file: string, position: Position): Stream.Stream<Fields, PipelineError> => {
-  const rows = async function*(): AsyncGenerator<Fields> {
-    const [{ parquetMetadataAsync, parquetReadObjects }] = await parquetPackages(file)
-    const handle = await open(file)
-    try {
-      const { size } = await handle.stat()
-      const source = {
-        byteLength: size,
-        async slice(start: number, end = size) {
-          const bytes = new Uint8Array(Math.max(0, Math.min(end, size) - start))
-          await handle.read(bytes, 0, bytes.length, start)
-          return bytes.buffer
-        }
-      }
-      const invalid = (problem: string) => (cause: unknown) => {
-        throw new PipelineError({ file, reason: "Content", problem, cause })
-      }
-      const metadata = await parquetMetadataAsync(source).catch(invalid("it is not a Parquet file"))
-      position.total = Number(metadata.num_rows)
-      position.done = 0
-      for (const group of metadata.row_groups) {
-        const [rowStart, rowEnd] = [position.done, position.done + Number(group.num_rows)]
-        const rows = await parquetReadObjects({ file: source, metadata, rowStart, rowEnd }).catch((cause) =>
-          invalid(`its rows cannot be read: ${cause instanceof Error ? cause.message : cause}`)(cause)
-        )
-        yield* rows
-        position.done = rowEnd
-      }
-    } finally {
-      await handle.close()
-    }
-  }
-  return Stream.rechunk(Stream.fromAsyncIterable({ [Symbol.asyncIterator]: rows }, ofSystem(file)), 1000)
-}
 
 const plainRows = (file: string, format: Format, position: Position): Stream.Stream<Fields, PipelineError> => {
   switch (format) {

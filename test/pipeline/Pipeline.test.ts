@@ -1,6 +1,6 @@
 /** Pipelines: rows from files and streams, through a cached function, to files and sinks. */
 import { afterEach, beforeEach, describe, expect, it } from "@effect/vitest"
-import { Effect, Exit, Schema, Sink, Stream } from "effect"
+import { Cause, Effect, Exit, Schema, Sink, Stream } from "effect"
 import { Cached, CacheKey, CacheLayer, Strategy } from "effect-cached"
 import { Pipeline } from "effect-cached/pipeline"
 import { parquetWriteBuffer } from "hyparquet-writer"
@@ -324,6 +324,25 @@ describe("hostile files", () => {
     expect((error as Error).message).toContain(message)
     expect(readdirSync(folder).filter((name) => name.startsWith("out"))).toEqual([])
   }, 60_000)
+
+  it.each([
+    ["in pages with a dictionary", { zip: ["a", "b", "a", "b", "a", "b", "a", "b"], n: [1, 2, 1, 2, 1, 2, 1, 2] }],
+    ["in plain pages", { zip: ["a".repeat(30), "b"], n: [1.5, null], l: [[1], [2, 3]] }]
+  ])("a Parquet file that lies about its lengths is an error, or read without much memory: %s", async (_, data) => {
+    const columnData = Object.entries(data).map(([name, data]) => ({ name, data, nullable: true }))
+    const whole = new Uint8Array(parquetWriteBuffer({ columnData }))
+    const { length } = Object.values(data)[0]!
+    const heap = process.memoryUsage().heapUsed
+    for (let at = 0; at < whole.length; at++) {
+      const bytes = whole.slice()
+      bytes[at] = at % 2 === 0 ? 0xff : 0x80
+      const rows = Stream.runCollect(Pipeline.file(put("in.parquet", bytes), Schema.Struct({})))
+      const exit = await Effect.runPromiseExit(rows)
+      if (Exit.isSuccess(exit)) expect(exit.value).toHaveLength(length)
+      else expect(Cause.squash(exit.cause)).toMatchObject({ _tag: "PipelineError", reason: "Content" })
+    }
+    expect(process.memoryUsage().heapUsed - heap).toBeLessThan(300_000_000)
+  })
 
   it("a byte order mark, CRLF, NUL, escapes, right-to-left text, 10 kB and 10,000 columns pass unchanged", async () => {
     const cells = ["a\0b", "\u001b[31mred", "שלום\u202e", "y".repeat(10_000), "a\r\nb", "\"", "=1+1"]
