@@ -1,0 +1,496 @@
+/**
+ * Caches the endpoints of an `HttpApi` and the requests of `Rpc`, in clients and in servers, by one annotation.
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import type * as HttpApi from "effect/http-api/HttpApi"
+import type * as HttpApiEndpoint from "effect/http-api/HttpApiEndpoint"
+import type * as HttpApiGroup from "effect/http-api/HttpApiGroup"
+import * as Rpc from "effect/rpc/Rpc"
+import type * as RpcClient from "effect/rpc/RpcClient"
+import type * as RpcGroup from "effect/rpc/RpcGroup"
+import * as RpcSchema from "effect/rpc/RpcSchema"
+import * as Stream from "effect/Stream"
+import { Caching } from "../Caching.ts"
+import { checkOptions, type Checks, optional, refuseUnless, within } from "../internal/options/options.ts"
+import type { Strategy } from "../Strategy.ts"
+import { type Annotation, type Calls, callsOf, type Run, type RunStream, type Side } from "./endpoints/calls.ts"
+import { ofEndpoint, ofRpc, tagOf } from "./endpoints/described.ts"
+
+/**
+ * The request as the functions of an annotation get it: the parts of a request of an `HttpApi`, or the payload of an `Rpc`.
+ * @category models
+ * @since 0.1.0
+ */
+export type Request<E> = E extends Rpc.Any ? Rpc.Payload<E>
+  : E extends HttpApiEndpoint.ConstraintRequest ? {
+      readonly params: E["~Params"]["Type"]
+      readonly query: E["~Query"]["Type"]
+      readonly payload: E["~Payload"]["Type"]
+      readonly headers: E["~Headers"]["Type"]
+    }
+  : never
+
+/**
+ * The value of an endpoint. For a stream there is none.
+ * @category models
+ * @since 0.1.0
+ */
+export type Value<E> = E extends Rpc.Any ? Rpc.SuccessExit<E>
+  : E extends HttpApiEndpoint.Constraint ? E["~Success"]["Type"]
+  : never
+
+/**
+ * The options of an annotation.
+ * @category options
+ * @since 0.1.0
+ */
+export interface EndpointOptions<in Req = any, in Val = any> {
+  /** How long results are served, and how they are renewed. @default none: the endpoint is not cached */
+  readonly strategy?: Strategy<any, any, any> | undefined
+  /** Whether all callers may have the same result. If not, the cache needs a `partition`. @default `false` */
+  readonly shared?: boolean | undefined
+  /** Tags of a result, beside those that `HttpCache.tag` gives. @default none */
+  readonly tags?: ((request: Req, value: Val) => ReadonlyArray<string>) | undefined
+  /** For an endpoint that changes something: the tags to invalidate when it has succeeded. @default none */
+  readonly invalidates?: ((request: Req) => ReadonlyArray<string>) | undefined
+  /** A text in every key. Change it when results change in a way that no schema shows. @default none */
+  readonly version?: string | undefined
+}
+
+/**
+ * The annotation of endpoints that are cached, or that invalidate others.
+ *
+ * **When to use**
+ *
+ * Use with `endpoint.annotate` or `rpc.annotate`. `annotate` does the same, and knows the types of the endpoint.
+ *
+ * **Example** (An annotated endpoint)
+ *
+ * ```ts
+ * import { Context, Schema } from "effect"
+ * import { HttpApiEndpoint } from "effect/http-api"
+ * import { Strategy } from "effect-cached"
+ * import { HttpCache } from "effect-cached/http"
+ *
+ * const news = HttpApiEndpoint.get("news", "/news", { success: Schema.String })
+ *   .annotate(HttpCache.Endpoint, { strategy: Strategy.ttl({ ttl: "1 minute" }), shared: true })
+ * Context.get(news.annotations as Context.Context<HttpCache.Endpoint>, HttpCache.Endpoint).shared // => true
+ * ```
+ *
+ * @see {@link annotate}
+ * @category annotations
+ * @since 0.1.0
+ */
+export class Endpoint extends Context.Service<Endpoint, EndpointOptions>()("effect-cached/HttpCache/Endpoint") {}
+
+/**
+ * Annotates an endpoint of an `HttpApi`, or an `Rpc`: it is cached, or invalidates others.
+ *
+ * **Details**
+ *
+ * - The key of a result is made of the endpoint and the parts of the request that have schemas.
+ * - Nothing happens until `client`, `handlers`, `rpcClient` or `rpcHandlers` puts a cache there.
+ *
+ * **Example** (A read and a write)
+ *
+ * ```ts
+ * import { Schema } from "effect"
+ * import { HttpApiEndpoint } from "effect/http-api"
+ * import { Strategy } from "effect-cached"
+ * import { HttpCache } from "effect-cached/http"
+ *
+ * const params = { id: Schema.FiniteFromString }
+ * const getUser = HttpApiEndpoint.get("getUser", "/users/:id", { params, success: Schema.String }).pipe(
+ *   HttpCache.annotate({ strategy: Strategy.ttl({ ttl: "1 minute" }), shared: true })
+ * )
+ * const putUser = HttpApiEndpoint.put("putUser", "/users/:id", { params }).pipe(
+ *   HttpCache.annotate({ invalidates: ({ params }) => [HttpCache.tag(getUser, params)] })
+ * )
+ * putUser.identifier // => "putUser"
+ * ```
+ *
+ * @see {@link tag} for the tags that `invalidates` names
+ * @category annotations
+ * @since 0.1.0
+ */
+export const annotate = <E extends HttpApiEndpoint.ConstraintRequest | Rpc.Any>(
+  options: EndpointOptions<Request<E>, Value<E>>
+) =>
+(endpoint: E): E => (endpoint as any).annotate(Endpoint, options)
+
+/**
+ * The tag of all cached results of an endpoint or, with its parameters or payload, of those for them.
+ *
+ * **When to use**
+ *
+ * Use in `invalidates` of an annotation, and with `Cached.invalidateTag`. It reaches the results for all callers, of
+ * clients and of servers, whatever their `partition`.
+ *
+ * **Example** (A tag)
+ *
+ * ```ts
+ * import { Schema } from "effect"
+ * import { HttpApiEndpoint } from "effect/http-api"
+ * import { HttpCache } from "effect-cached/http"
+ *
+ * const list = HttpApiEndpoint.get("listUsers", "/users", { success: Schema.Array(Schema.String) })
+ * HttpCache.tag(list) // => "http:endpoint:listUsers"
+ * ```
+ *
+ * @category constructors
+ * @since 0.1.0
+ */
+export const tag = <E extends HttpApiEndpoint.ConstraintRequest | Rpc.Any>(
+  endpoint: E,
+  of?: E extends Rpc.Any ? Rpc.Payload<E> : E extends HttpApiEndpoint.ConstraintRequest ? E["~Params"]["Type"] : never
+): string => tagOf(endpoint as any, of)
+
+/**
+ * The options of `client`, `handlers`, `rpcClient` and `rpcHandlers`.
+ * @category options
+ * @since 0.1.0
+ */
+export interface Options<out R = never> {
+  /**
+   * A text for the caller: calls with different texts share no results. It runs for each call of an endpoint that is
+   * not `shared`.
+   * @default none: all cached endpoints must be `shared`
+   */
+  readonly partition?: Effect.Effect<string, never, R> | undefined
+}
+
+const checks: Checks<Options<any>> = {
+  partition: optional((partition) =>
+    refuseUnless(Effect.isEffect(partition), "partition must be an effect of a string, such as Effect.succeed(\"me\")")
+  )
+}
+
+const sideOf = (name: Side["name"], of: string, options: Options<any>): Side => {
+  within(`HttpCache.${of}`, () => checkOptions("it", options, checks))
+  return { name, partition: options.partition }
+}
+
+const callsOfEndpoint = (side: Side, api: string, group: string, endpoint: HttpApiEndpoint.Top): Calls | undefined =>
+  callsOf(ofEndpoint(api, group, endpoint), annotationOf(endpoint), side, {
+    given: (request) => request,
+    tags: ({ params }) => [tagOf(endpoint, undefined), ...params === undefined ? [] : [tagOf(endpoint, params)]]
+  })
+
+const annotationOf = ({ annotations }: { readonly annotations: Context.Context<never> }): Annotation | undefined =>
+  annotations.mapUnsafe.get(Endpoint.key) as Annotation | undefined
+
+/**
+ * Caches the calls of an `HttpApiClient` as the annotations of its endpoints say.
+ *
+ * **When to use**
+ *
+ * Use in a program that calls an `HttpApi`. Values are decoded once, and then served as they are.
+ *
+ * **Details**
+ *
+ * - Calls that want the response itself (`responseMode`) pass.
+ * - The key does not contain the base URL: clients of several servers need a cache or a `partition` each.
+ *
+ * **Example** (One call for two)
+ *
+ * ```ts
+ * import { Effect, Schema } from "effect"
+ * import { HttpClient, HttpClientResponse } from "effect/http"
+ * import { HttpApi, HttpApiClient, HttpApiEndpoint, HttpApiGroup } from "effect/http-api"
+ * import { CacheLayer, Strategy } from "effect-cached"
+ * import { HttpCache } from "effect-cached/http"
+ *
+ * const news = HttpApiEndpoint.get("news", "/news", { success: Schema.String }).pipe(
+ *   HttpCache.annotate({ strategy: Strategy.ttl({ ttl: "1 minute" }), shared: true })
+ * )
+ * const api = HttpApi.make("api").add(HttpApiGroup.make("pages").add(news))
+ *
+ * let requests = 0
+ * const origin = HttpClient.make((request) =>
+ *   Effect.sync(() => HttpClientResponse.fromWeb(request, Response.json(`news ${++requests}`))))
+ *
+ * const program = Effect.gen(function*() {
+ *   const plain = yield* HttpApiClient.makeWith(api, { httpClient: origin, baseUrl: "http://example.com" })
+ *   const client = yield* HttpCache.client(api, plain)
+ *   return [yield* client.pages.news(), yield* client.pages.news()]
+ * })
+ * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => ["news 1", "news 1"]
+ * ```
+ *
+ * @see {@link handlers} for the server
+ * @category combinators
+ * @since 0.1.0
+ */
+export const client = <Id extends string, Groups extends HttpApiGroup.Constraint, C extends object>(
+  api: HttpApi.HttpApi<Id, Groups>,
+  client: C,
+  options: Options = {}
+): Effect.Effect<C, never, Caching> => {
+  const side = sideOf("client", "client", options)
+  const groups = Object.values(api.groups) as ReadonlyArray<HttpApiGroup.Top>
+  const known = groups.flatMap((group) =>
+    Object.values(group.endpoints as { readonly [name: string]: HttpApiEndpoint.Top }).flatMap((endpoint) => {
+      const calls = callsOfEndpoint(side, api.identifier, group.identifier, endpoint)
+      return calls === undefined ? [] : [{ group, endpoint, calls }]
+    })
+  )
+  return Effect.map(Caching, (caching) => {
+    const cached: any = { ...client }
+    for (const { calls, endpoint: { identifier }, group } of known) {
+      const methods = group.topLevel ? cached : cached[group.identifier] = { ...cached[group.identifier] }
+      const method: (request: any) => Run = methods[identifier]
+      methods[identifier] = (request: any) =>
+        (request?.responseMode ?? "decoded-only") === "decoded-only"
+          ? Effect.provideService(calls.effect(request ?? {}, method(request)), Caching, caching)
+          : method(request)
+    }
+    return cached
+  })
+}
+
+/**
+ * Caches what the handlers of a group return, before it is encoded, as the annotations of its endpoints say.
+ *
+ * **When to use**
+ *
+ * Use around the record of handlers that `handleAll` takes, in the function of `HttpApiBuilder.group`.
+ *
+ * **Details**
+ *
+ * - Middleware of an endpoint runs for each request, and so do its checks of callers.
+ * - Unless an endpoint is `shared`, `partition` names the caller, such as the user that a middleware provides.
+ * - A response that a handler makes itself is not stored.
+ * - For `304`, and to encode a result once, put `HttpCacheMiddleware` with `inherit: "changes"` around the router.
+ *
+ * **Example** (A group)
+ *
+ * ```ts
+ * import { Effect, Layer, Schema } from "effect"
+ * import { HttpRouter, HttpServer } from "effect/http"
+ * import { HttpApi, HttpApiBuilder, HttpApiEndpoint, HttpApiGroup } from "effect/http-api"
+ * import { CacheLayer, Strategy } from "effect-cached"
+ * import { HttpCache } from "effect-cached/http"
+ *
+ * const news = HttpApiEndpoint.get("news", "/news", { success: Schema.String }).pipe(
+ *   HttpCache.annotate({ strategy: Strategy.ttl({ ttl: "1 minute" }), shared: true })
+ * )
+ * const api = HttpApi.make("api").add(HttpApiGroup.make("pages").add(news))
+ *
+ * let runs = 0
+ * const pages = HttpApiBuilder.group(api, "pages", (handlers) =>
+ *   HttpCache.handlers(api, "pages", { news: () => Effect.sync(() => `news ${++runs}`) }).pipe(
+ *     Effect.map((all) => handlers.handleAll(all))
+ *   ))
+ * const app = HttpApiBuilder.layer(api).pipe(
+ *   Layer.provide([pages, HttpServer.layerServices]),
+ *   Layer.provide(CacheLayer.memory())
+ * )
+ * const { dispose, handler } = HttpRouter.toWebHandler(app, { disableLogger: true })
+ * await handler(new Request("http://localhost/news"))
+ * const second = await handler(new Request("http://localhost/news"))
+ * await second.json() // => "news 1"
+ * await dispose()
+ * ```
+ *
+ * @see {@link client} for the client
+ * @category combinators
+ * @since 0.1.0
+ */
+export const handlers = <
+  Id extends string,
+  Groups extends HttpApiGroup.Constraint,
+  const Name extends HttpApiGroup.Identifier<Groups>,
+  H extends HandlersOf<HttpApiGroup.WithIdentifier<Groups, Name>>,
+  PR = never
+>(
+  api: HttpApi.HttpApi<Id, Groups>,
+  group: Name,
+  handlers: H,
+  options: Options<PR> = {}
+): Effect.Effect<CachedHandlers<H, PR>, never, Caching> => {
+  const side = sideOf("server", "handlers", options)
+  const { endpoints } = (api.groups as unknown as { readonly [name: string]: HttpApiGroup.Top })[group]!
+  const known = Object.keys(handlers).flatMap((name) => {
+    const calls = callsOfEndpoint(side, api.identifier, group, endpoints[name]!)
+    return calls === undefined ? [] : [{ name, calls }]
+  })
+  return Effect.map(Caching, (caching) => {
+    const cached: any = { ...handlers }
+    for (const { calls, name } of known) {
+      const handler: (request: any) => Run = cached[name]
+      cached[name] = (request: any) =>
+        Effect.provideService(calls.effect(request, Effect.suspend(() => handler(request))), Caching, caching)
+    }
+    return cached
+  })
+}
+
+/**
+ * The handlers of a group of an `HttpApi`.
+ * @category models
+ * @since 0.1.0
+ */
+export type HandlersOf<Group extends HttpApiGroup.Constraint> = {
+  readonly [E in HttpApiGroup.Endpoints<Group> as HttpApiEndpoint.Identifier<E>]?: HttpApiEndpoint.Handler<
+    E,
+    HttpApiEndpoint.MiddlewareError<E>,
+    any
+  >
+}
+
+const callsOfRpc = (side: Side, rpc: Rpc.AnyWithProps): Calls | undefined =>
+  callsOf(ofRpc(rpc), annotationOf(rpc), side, {
+    given: ({ payload }) => payload,
+    tags: ({ payload }) => [tagOf(rpc, undefined), tagOf(rpc, payload)]
+  })
+
+const cachedRpcs = (
+  group: RpcGroup.RpcGroup<any>,
+  side: Side
+): ReadonlyArray<{ readonly rpc: Rpc.AnyWithProps; readonly calls: Calls }> =>
+  Array.from((group.requests as ReadonlyMap<string, Rpc.AnyWithProps>).values()).flatMap((rpc) => {
+    const calls = callsOfRpc(side, rpc)
+    return calls === undefined ? [] : [{ rpc, calls }]
+  })
+
+/**
+ * Caches the calls of an `RpcClient` as the annotations of its requests say.
+ *
+ * **Details**
+ *
+ * - Streams are stored while they arrive, as by `Cached.stream`.
+ * - Calls with `headers`, `context`, `asQueue` or `discard` pass.
+ *
+ * **Example** (One call for two)
+ *
+ * ```ts
+ * import { Effect, Schema } from "effect"
+ * import { Rpc, RpcGroup, RpcTest } from "effect/rpc"
+ * import { CacheLayer, Strategy } from "effect-cached"
+ * import { HttpCache } from "effect-cached/http"
+ *
+ * const group = RpcGroup.make(
+ *   Rpc.make("News", { success: Schema.String }).pipe(
+ *     HttpCache.annotate({ strategy: Strategy.ttl({ ttl: "1 minute" }), shared: true })
+ *   )
+ * )
+ * let runs = 0
+ * const program = Effect.gen(function*() {
+ *   const client = yield* HttpCache.rpcClient(group, yield* RpcTest.makeClient(group))
+ *   return [yield* client.News(), yield* client.News()]
+ * }).pipe(Effect.scoped, Effect.provide(group.toLayer({ News: () => Effect.sync(() => `news ${++runs}`) })))
+ * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => ["news 1", "news 1"]
+ * ```
+ *
+ * @see {@link rpcHandlers} for the server
+ * @category combinators
+ * @since 0.1.0
+ */
+export const rpcClient = <Rpcs extends Rpc.Any, E>(
+  group: RpcGroup.RpcGroup<Rpcs>,
+  client: RpcClient.RpcClient<Rpcs, E>,
+  options: Options = {}
+): Effect.Effect<RpcClient.RpcClient<Rpcs, E>, never, Caching> => {
+  const known = cachedRpcs(group, sideOf("client", "rpcClient", options))
+  return Effect.map(Caching, (caching) => {
+    const cached: any = { ...client }
+    for (const { calls, rpc } of known) {
+      const method: (input: any, options?: any) => any = cached[rpc._tag]
+      cached[rpc._tag] = (input: any, options?: any) => {
+        if (passing.some((name) => options?.[name] !== undefined)) return method(input, options)
+        const payload = rpc.payloadSchema.make(input)
+        const run = method(input, options)
+        return Stream.isStream(run)
+          ? Stream.provideService(calls.stream({ payload }, run as RunStream), Caching, caching)
+          : Effect.provideService(calls.effect({ payload }, run), Caching, caching)
+      }
+    }
+    return cached
+  })
+}
+
+const passing = ["headers", "context", "asQueue", "discard"]
+
+/**
+ * Caches what the handlers of an `RpcGroup` return, before it is encoded, as the annotations of its requests say.
+ *
+ * **When to use**
+ *
+ * Use around the record of handlers that `group.toLayer` takes.
+ *
+ * **Details**
+ *
+ * - Unless a request is `shared`, `partition` names the caller, such as the user that a middleware provides.
+ * - Streams are stored while they arrive, as by `Cached.stream`.
+ *
+ * **Example** (A group)
+ *
+ * ```ts
+ * import { Effect, Schema } from "effect"
+ * import { Rpc, RpcGroup, RpcTest } from "effect/rpc"
+ * import { CacheLayer, Strategy } from "effect-cached"
+ * import { HttpCache } from "effect-cached/http"
+ *
+ * const group = RpcGroup.make(
+ *   Rpc.make("News", { success: Schema.String }).pipe(
+ *     HttpCache.annotate({ strategy: Strategy.ttl({ ttl: "1 minute" }), shared: true })
+ *   )
+ * )
+ * let runs = 0
+ * const handlers = group.toLayer(HttpCache.rpcHandlers(group, { News: () => Effect.sync(() => `news ${++runs}`) }))
+ * const program = Effect.gen(function*() {
+ *   const client = yield* RpcTest.makeClient(group)
+ *   return [yield* client.News(), yield* client.News()]
+ * }).pipe(Effect.scoped, Effect.provide(handlers))
+ * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => ["news 1", "news 1"]
+ * ```
+ *
+ * @see {@link rpcClient} for the client
+ * @category combinators
+ * @since 0.1.0
+ */
+export const rpcHandlers = <Rpcs extends Rpc.Any, H extends RpcGroup.HandlersFrom<Rpcs>, PR = never>(
+  group: RpcGroup.RpcGroup<Rpcs>,
+  handlers: H,
+  options: Options<PR> = {}
+): Effect.Effect<CachedHandlers<H, PR>, never, Caching> => {
+  const known = cachedRpcs(group, sideOf("server", "rpcHandlers", options))
+  return Effect.map(Caching, (caching) => {
+    const cached: any = { ...handlers }
+    for (const { calls, rpc } of known) {
+      const handler: (payload: any, options: any) => any = cached[rpc._tag]
+      const isStream = RpcSchema.isStreamSchema(rpc.successSchema)
+      cached[rpc._tag] = (payload: any, options: any) =>
+        Rpc.wrapMap(handler(payload, options), (run: any): object =>
+          isStream
+            ? Stream.provideService(calls.stream({ payload }, streamOf(run)), Caching, caching)
+            : Effect.provideService(calls.effect({ payload }, run), Caching, caching))
+    }
+    return cached
+  })
+}
+
+/**
+ * Handlers with a cache.
+ * @category models
+ * @since 0.1.0
+ */
+export type CachedHandlers<H, PR> = {
+  readonly [Tag in keyof H]: H[Tag] extends (...args: infer Args) => infer Result
+    ? (...args: Args) => WithServices<Result, PR>
+    : never
+}
+
+type WithServices<Result, More> = Result extends Effect.Effect<infer A, infer E, infer R> ?
+  Effect.Effect<A, E, R | More>
+  : Result extends Stream.Stream<infer A, infer E, infer R> ? Stream.Stream<A, E, R | More>
+  : Result extends Rpc.Wrapper<infer Inner> ? Rpc.Wrapper<WithServices<Inner, More>>
+  : never
+
+/** A handler may also return an effect of a queue. */
+const streamOf = (run: RunStream | Run): RunStream =>
+  Stream.isStream(run)
+    ? run
+    : Stream.unwrap(Effect.map(run as Run, (queue) => Stream.fromQueue(queue as never) as RunStream))

@@ -1,0 +1,176 @@
+/** Runs the calls of an endpoint through the cache, as its annotation says. */
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as HttpServerResponse from "effect/http/HttpServerResponse"
+import * as Schema from "effect/Schema"
+import * as Stream from "effect/Stream"
+import * as Cached from "../../Cached.ts"
+import type * as CacheKey from "../../CacheKey.ts"
+import {
+  checkOptions,
+  type Checks,
+  isListOfText,
+  mistake,
+  optional,
+  refuseUnless,
+  within
+} from "../../internal/options/options.ts"
+import type { Strategy } from "../../Strategy.ts"
+import { type Described, keyClass } from "./described.ts"
+
+/** An annotation, without the types of its endpoint. */
+export interface Annotation {
+  readonly strategy?: Strategy<any, any, any> | undefined
+  readonly shared?: boolean | undefined
+  readonly tags?: ((request: any, value: any) => ReadonlyArray<string>) | undefined
+  readonly invalidates?: ((request: any) => ReadonlyArray<string>) | undefined
+  readonly version?: string | undefined
+}
+
+const checks: Checks<Annotation> = {
+  strategy: optional((strategy, _, beside) => {
+    refuseUnless(
+      typeof strategy?.decide === "function" && typeof strategy.lifetime === "function",
+      "strategy must be a Strategy, such as Strategy.ttl({ ttl: \"1 minute\" })"
+    )
+    refuseUnless(
+      (beside as Annotation).invalidates === undefined,
+      "invalidates belongs to endpoints that change something, and strategy to those that do not"
+    )
+  }),
+  shared: optional((shared) => refuseUnless(typeof shared === "boolean", "shared must be true or false")),
+  tags: optional((tags) => refuseUnless(typeof tags === "function", "tags must be a function of request and value")),
+  invalidates: optional((invalidates) =>
+    refuseUnless(typeof invalidates === "function", "invalidates must be a function from a request to tags")
+  ),
+  version: optional((version) => refuseUnless(typeof version === "string", "version must be a string"))
+}
+
+export type Run = Effect.Effect<unknown, unknown, any>
+
+export type RunStream = Stream.Stream<unknown, unknown, any>
+
+export interface Side {
+  readonly name: "client" | "server"
+  readonly partition: Effect.Effect<string, never, any> | undefined
+}
+
+/** The calls of one endpoint. `request` has the fields of its key, and more. */
+export interface Calls {
+  readonly effect: (request: object, run: Run) => Run
+  readonly stream: (request: object, run: RunStream) => RunStream
+}
+
+export interface OfRequest {
+  /** Makes the request as the functions of the annotation get it. */
+  readonly given: (request: any) => unknown
+  /** The tags of all its results. */
+  readonly tags: (request: any) => ReadonlyArray<string>
+}
+
+/** `undefined`: calls pass. */
+export const callsOf = (
+  described: Described,
+  annotation: Annotation | undefined,
+  side: Side,
+  { given, tags: ownTags }: OfRequest
+): Calls | undefined => {
+  if (annotation === undefined) return undefined
+  const { isStream, name, obstacle } = described
+  within(`HttpCache.Endpoint of "${name}"`, () => checkOptions("it", annotation, checks))
+  const { invalidates, strategy } = annotation
+  if (invalidates !== undefined) {
+    const remove = (request: unknown) =>
+      Cached.invalidateMany(tagsIn(invalidates(given(request))).map((tag) => ({ tag })))
+    return {
+      effect: (request, run) =>
+        Cached.invalidateAfter(run, () => tagsIn(invalidates(given(request))).map((tag) => ({ tag }))),
+      stream: (request, run) => Stream.concat(run, Stream.fromEffectDrain(Effect.suspend(() => remove(request))))
+    }
+  }
+  if (strategy === undefined) return undefined
+  if (obstacle !== undefined) throw mistake(`HttpCache.Endpoint cannot cache "${name}": ${obstacle}`)
+  const keyed = keysOf(described, annotation, side)
+  const optionsOf = (request: object, key: CacheKey.Any) => ({
+    key,
+    strategy,
+    tags: (exit: Exit.Exit<unknown, unknown>) => {
+      const more = annotation.tags === undefined || isStream || Exit.isFailure(exit)
+        ? []
+        : tagsIn(annotation.tags(given(request), exit.value))
+      return [...ownTags(request), ...more]
+    }
+  })
+  return {
+    effect: (request, run) =>
+      Effect.flatMap(
+        keyed(request),
+        (key) =>
+          key === undefined ? run : Cached.withStrategy(Effect.flatMap(run, storable), optionsOf(request, key)) as Run
+      ),
+    stream: (request, run) =>
+      Stream.unwrap(Effect.map(keyed(request), (key) => {
+        if (key === undefined) return run
+        const options = { ...optionsOf(request, key), whenSlow: "wait" } as never
+        return Stream.catch(
+          Cached.stream(run, options) as RunStream,
+          (error) => isOfCache(error) ? Stream.die(error) : Stream.fail(error)
+        )
+      }))
+  }
+}
+
+const tagsIn = (tags: ReadonlyArray<string>): ReadonlyArray<string> => {
+  if (isListOfText(tags)) return tags
+  throw mistake("tags and invalidates of HttpCache.Endpoint must return a list of strings")
+}
+
+/** The types of calls have no place for the failures of the cache itself. */
+const isOfCache = (error: unknown): boolean =>
+  ["StreamCut", "StreamLagged"].includes((error as { readonly _tag?: string } | null)?._tag ?? "")
+
+/** A response that the handler made itself is for its own request. */
+const storable = (value: unknown): Run =>
+  HttpServerResponse.isHttpServerResponse(value)
+    ? Effect.as(Cached.annotate({ ttl: 0 }), value)
+    : Deferred.isDeferred(value)
+    ? Deferred.await(value) as Run
+    : Effect.succeed(value)
+
+type Keyed = (request: object) => Effect.Effect<CacheKey.Any | undefined, never, any>
+
+const keysOf = (
+  { error, fields, name, of, success }: Described,
+  { shared = false, version }: Annotation,
+  { name: side, partition }: Side
+): Keyed => {
+  if (!shared && partition === undefined) {
+    throw mistake(
+      `"${name}" is cached, but for whom? Say shared: true in its annotation if all callers may have the same result, ` +
+        "or give partition: an effect whose text is another one for each caller"
+    )
+  }
+  const place = JSON.stringify([side, ...of])
+  const Key = keyClass(
+    `${side}/${name.replace(/[^\w$./-]/g, "_").slice(0, 80)}`,
+    { ...fields, of: Schema.String, partition: Schema.String },
+    { success, error, version }
+  )
+  const names = Object.keys(fields)
+  const partsOf = (request: object) =>
+    Object.fromEntries(names.map((part) => [part, (request as { readonly [part: string]: unknown })[part]]))
+  const keyOf = (request: object, partition: string): CacheKey.Any | undefined => {
+    try {
+      const key = new Key({ ...partsOf(request), of: place, partition })
+      // Its id is made here: the caller finds out what is wrong with the request.
+      return key["~id"] === "" ? undefined : key
+    } catch {
+      return undefined
+    }
+  }
+  const everyone = JSON.stringify(null)
+  return shared
+    ? (request) => Effect.sync(() => keyOf(request, everyone))
+    : (request) => Effect.map(partition!, (one) => keyOf(request, JSON.stringify(one)))
+}

@@ -1,0 +1,310 @@
+/** Endpoints of `HttpApi` and `Rpc` that an annotation caches, in clients and in servers. */
+import { describe, expect, it } from "@effect/vitest"
+import { Context, Effect, Layer, Schema, Stream } from "effect"
+import { Cached, CacheLayer, Strategy } from "effect-cached"
+import { HttpCache } from "effect-cached/http"
+import { MemoryStore } from "effect-cached/memory"
+import {
+  HttpClient,
+  HttpClientRequest,
+  HttpClientResponse,
+  HttpRouter,
+  HttpServer,
+  HttpServerRequest,
+  HttpServerResponse
+} from "effect/http"
+import {
+  HttpApi,
+  HttpApiBuilder,
+  HttpApiClient,
+  HttpApiEndpoint,
+  HttpApiGroup,
+  HttpApiMiddleware,
+  HttpApiSchema
+} from "effect/http-api"
+import { Rpc, RpcGroup, RpcTest } from "effect/rpc"
+import { TestClock } from "effect/testing"
+
+const minute = Strategy.ttl({ ttl: "1 minute" })
+
+class User extends Schema.Class<User>("User")({ id: Schema.Finite, name: Schema.String, at: Schema.DateFromString }) {}
+class Gone extends Schema.TaggedError<Gone>()("Gone", {}) {}
+class Me extends Context.Service<Me, string>()("Me") {}
+class Auth extends HttpApiMiddleware.Service<Auth, { provides: Me }>()("Auth") {}
+
+const params = { id: Schema.FiniteFromString }
+const getUser = HttpApiEndpoint.get("getUser", "/users/:id", {
+  params,
+  query: { verbose: Schema.optionalKey(Schema.String) },
+  success: User,
+  error: Gone
+}).pipe(
+  HttpCache.annotate({ strategy: minute, shared: true, tags: ({ params }, user) => [`user:${params.id}`, user.name] })
+)
+const putUser = HttpApiEndpoint.put("putUser", "/users/:id", { params }).pipe(
+  HttpCache.annotate({ invalidates: ({ params }) => [HttpCache.tag(getUser, params)] })
+)
+const search = HttpApiEndpoint.post("search", "/search", {
+  payload: Schema.Struct({ text: Schema.String }),
+  success: HttpApiSchema.WithHeaders(Schema.String, { "x-total": Schema.FiniteFromString })
+}).annotate(HttpCache.Endpoint, { strategy: minute, shared: true })
+const me = HttpApiEndpoint.get("me", "/me", { success: Schema.String })
+  .pipe(HttpCache.annotate({ strategy: minute })).middleware(Auth)
+const plain = HttpApiEndpoint.get("plain", "/plain", { success: Schema.String })
+const api = HttpApi.make("api").add(HttpApiGroup.make("users").add(getUser, putUser, search, me, plain))
+
+const partition = Effect.map(Effect.serviceOption(Me), (one) => one._tag === "Some" ? one.value : "nobody")
+
+/** A server of the API whose handlers count their runs. `ask` sends a request. */
+const serving = Effect.fnUntraced(function*(cached: boolean) {
+  const runs: Record<string, number> = {}
+  const ran = (name: string) => Effect.sync(() => runs[name] = (runs[name] ?? 0) + 1)
+  const caching = yield* Effect.context<never>()
+  let names = "Ann"
+  const all = {
+    getUser: ({ params: { id } }: { readonly params: { readonly id: number } }) =>
+      Effect.flatMap(
+        ran("getUser"),
+        () => id === 404 ? Effect.fail(new Gone()) : Effect.succeed(new User({ id, name: names, at: new Date(0) }))
+      ),
+    putUser: () => Effect.asVoid(Effect.tap(ran("putUser"), () => Effect.sync(() => names = "Bob"))),
+    search: ({ payload }: { readonly payload: { readonly text: string } }) =>
+      Effect.map(
+        ran("search"),
+        () => HttpApiSchema.withHeaders({ body: `found ${payload.text}`, headers: { "x-total": 3 } })
+      ),
+    me: () => Effect.flatMap(ran("me"), () => Effect.map(Me, (name) => `I am ${name}`)),
+    plain: () => Effect.map(ran("plain"), String)
+  }
+  const ofCache = yield* HttpCache.handlers(api, "users", all, { partition: Me })
+  const users = HttpApiBuilder.group(
+    api,
+    "users",
+    (handlers) => handlers.handleAll(cached ? ofCache : all as never as typeof ofCache)
+  )
+  const auth = Layer.succeed(
+    Auth,
+    (app) =>
+      Effect.flatMap(
+        HttpServerRequest.HttpServerRequest,
+        ({ headers }) => Effect.provideService(app, Me, headers["authorization"] ?? "nobody")
+      )
+  )
+  const { dispose, handler } = HttpRouter.toWebHandler(
+    HttpApiBuilder.layer(api).pipe(
+      Layer.provide([users as never, HttpServer.layerServices]),
+      Layer.provide(auth),
+      Layer.provide(Layer.succeedContext(caching))
+    ) as Layer.Layer<never, never, HttpRouter.HttpRouter>,
+    { disableLogger: true }
+  )
+  yield* Effect.addFinalizer(() => Effect.promise(dispose))
+  const ask = (path: string, init?: RequestInit) =>
+    Effect.promise(async () => {
+      const response = await handler(new Request(`http://example.com${path}`, init))
+      return { status: response.status, text: await response.text(), headers: response.headers }
+    })
+  const client = yield* HttpApiClient.makeWith(api, {
+    baseUrl: "http://example.com",
+    httpClient: HttpClient.make((request) =>
+      Effect.promise(async (signal) =>
+        HttpClientResponse.fromWeb(
+          request,
+          await handler(await Effect.runPromise(HttpClientRequest.toWeb(request, { signal }) as Effect.Effect<Request>))
+        )
+      )
+    )
+  })
+  return { runs, ask, client }
+})
+
+const inMemory = Effect.provide(CacheLayer.memory())
+const overStore = Effect.provide(Layer.provide(CacheLayer.layerWith({ memory: false }), MemoryStore.layer))
+
+describe.each([["memory", inMemory], ["a store", overStore]] as const)("HttpApi over %s", (_, over) => {
+  it.effect("the server runs a handler once for its params, query and payload, until a mutation names it", () =>
+    Effect.gen(function*() {
+      const { ask, runs } = yield* serving(true)
+      const first = yield* ask("/users/1")
+      expect(JSON.parse(first.text)).toEqual({ id: 1, name: "Ann", at: "1970-01-01T00:00:00.000Z" })
+      expect((yield* ask("/users/1")).text).toBe(first.text)
+      yield* ask("/users/2")
+      yield* ask("/users/1?verbose=x")
+      expect(runs["getUser"]).toBe(3)
+      expect((yield* ask("/users/1", { method: "PUT" })).status).toBe(204)
+      expect(JSON.parse((yield* ask("/users/1")).text).name).toBe("Bob")
+      expect(JSON.parse((yield* ask("/users/2")).text).name).toBe("Ann")
+      expect(runs["getUser"]).toBe(4)
+      yield* Cached.invalidateTag("user:2")
+      yield* ask("/users/2")
+      expect(runs["getUser"]).toBe(5)
+      yield* TestClock.adjust("1 minute")
+      yield* ask("/users/2")
+      expect(runs["getUser"]).toBe(6)
+    }).pipe(Effect.scoped, over))
+
+  it.effect("failures are not stored, and a wrong request reaches the checks of the API", () =>
+    Effect.gen(function*() {
+      const { ask, runs } = yield* serving(true)
+      expect((yield* ask("/users/404")).text).toContain("Gone")
+      yield* ask("/users/404")
+      expect(runs["getUser"]).toBe(2)
+      expect((yield* ask("/users/x")).status).toBe(400)
+    }).pipe(Effect.scoped, over))
+
+  it.effect("a payload is part of the key, and declared headers of the response are stored", () =>
+    Effect.gen(function*() {
+      const { ask, runs } = yield* serving(true)
+      const post = (text: string) =>
+        ask("/search", {
+          method: "POST",
+          body: JSON.stringify({ text }),
+          headers: { "content-type": "application/json" }
+        })
+      yield* post("a")
+      const hit = yield* post("a")
+      expect([hit.text, hit.headers.get("x-total")]).toEqual(["\"found a\"", "3"])
+      expect((yield* post("b")).text).toBe("\"found b\"")
+      expect(runs["search"]).toBe(2)
+    }).pipe(Effect.scoped, over))
+
+  it.effect("what is not shared is kept for each caller, and what has no annotation is not kept", () =>
+    Effect.gen(function*() {
+      const { ask, runs } = yield* serving(true)
+      const as = (authorization: string) => ask("/me", { headers: { authorization } })
+      expect((yield* as("ann")).text).toBe("\"I am ann\"")
+      expect((yield* as("bob")).text).toBe("\"I am bob\"")
+      expect((yield* as("ann")).text).toBe("\"I am ann\"")
+      expect((yield* ask("/me")).text).toBe("\"I am nobody\"")
+      expect(runs["me"]).toBe(3)
+      yield* ask("/plain")
+      yield* ask("/plain")
+      expect(runs["plain"]).toBe(2)
+    }).pipe(Effect.scoped, over))
+
+  it.effect("a client decodes a value once, and a mutation of it reaches what it has stored", () =>
+    Effect.gen(function*() {
+      const { client, runs } = yield* serving(false)
+      const { users } = yield* HttpCache.client(api, client, { partition })
+      const first = yield* users.getUser({ params: { id: 1 }, query: {} })
+      expect(first).toBeInstanceOf(User)
+      const second = yield* users.getUser({ params: { id: 1 }, query: {} })
+      expect(second).toEqual(first)
+      expect(runs["getUser"]).toBe(1)
+      expect((yield* users.getUser({ params: { id: 1 }, query: {}, responseMode: "response-only" })).status).toBe(200)
+      expect(runs["getUser"]).toBe(2)
+      yield* users.putUser({ params: { id: 1 } })
+      expect((yield* users.getUser({ params: { id: 1 }, query: {} })).name).toBe("Bob")
+      expect(yield* Effect.flip(users.getUser({ params: { id: 404 }, query: {} }))).toBeInstanceOf(Gone)
+      const found = yield* users.search({ payload: { text: "a" } })
+      expect([found.body, found.headers["x-total"]]).toEqual(["found a", 3])
+      expect((yield* users.search({ payload: { text: "a" } })).headers["x-total"]).toBe(3)
+      expect(runs["search"]).toBe(1)
+    }).pipe(Effect.scoped, over))
+
+  it.effect("a client keeps results for each partition", () =>
+    Effect.gen(function*() {
+      const { client, runs } = yield* serving(false)
+      const { users } = yield* HttpCache.client(api, client, { partition })
+      for (const name of ["ann", "bob", "ann"]) yield* Effect.provideService(users.me(), Me, name)
+      expect(runs["me"]).toBe(2)
+    }).pipe(Effect.scoped, over))
+})
+
+it.effect("a response that a handler makes itself is not stored", () =>
+  Effect.gen(function*() {
+    let runs = 0
+    const { news } = yield* HttpCache.handlers(small, "pages", {
+      news: () => Effect.sync(() => HttpServerResponse.text(`${++runs}`))
+    })
+    yield* news()
+    yield* news()
+    expect(runs).toBe(2)
+  }).pipe(inMemory))
+
+const small = HttpApi.make("small").add(
+  HttpApiGroup.make("pages").add(
+    HttpApiEndpoint.get("news", "/news", { success: Schema.String }).pipe(
+      HttpCache.annotate({ strategy: minute, shared: true })
+    )
+  )
+)
+
+const Read = Rpc.make("Read", { payload: { id: Schema.Finite }, success: User, error: Gone }).pipe(
+  HttpCache.annotate({ strategy: minute, shared: true, tags: ({ id }) => [`read:${id}`] })
+)
+const Write = Rpc.make("Write", { payload: { id: Schema.Finite } }).pipe(
+  HttpCache.annotate({ invalidates: ({ id }) => [HttpCache.tag(Read, { id }), HttpCache.tag(Lines)] })
+)
+const Lines = Rpc.make("Lines", { success: Schema.Finite, error: Gone, stream: true }).pipe(
+  HttpCache.annotate({ strategy: minute, shared: true })
+)
+const group = RpcGroup.make(Read, Write, Lines)
+
+describe.each(["client", "server"] as const)("Rpc in a %s", (side) => {
+  const calling = Effect.gen(function*() {
+    const runs: Record<string, number> = {}
+    const ran = (name: string) => Effect.sync(() => runs[name] = (runs[name] ?? 0) + 1)
+    const handlers = group.of({
+      Read: ({ id }) =>
+        Effect.flatMap(
+          ran("Read"),
+          (n) => id === 404 ? Effect.fail(new Gone()) : Effect.succeed(new User({ id, name: `n${n}`, at: new Date(0) }))
+        ),
+      Write: () => Rpc.fork(Effect.asVoid(ran("Write"))),
+      Lines: () => Stream.unwrap(Effect.map(ran("Lines"), (n) => Stream.make(n, n * 10, n * 100)))
+    })
+    const layer = group.toLayer(side === "server" ? HttpCache.rpcHandlers(group, handlers) : handlers as never)
+    const made = yield* RpcTest.makeClient(group).pipe(Effect.provide(yield* Layer.build(layer)))
+    return { runs, client: side === "server" ? made : yield* HttpCache.rpcClient(group, made) }
+  })
+
+  it.effect("a request runs once for its payload, until a mutation names it", () =>
+    Effect.gen(function*() {
+      const { client, runs } = yield* calling
+      expect((yield* client.Read({ id: 1 })).name).toBe("n1")
+      expect((yield* client.Read({ id: 1 })).name).toBe("n1")
+      expect(yield* client.Read({ id: 2 })).toBeInstanceOf(User)
+      expect(yield* Effect.flip(client.Read({ id: 404 }))).toBeInstanceOf(Gone)
+      expect(runs["Read"]).toBe(3)
+      yield* client.Write({ id: 1 })
+      expect((yield* client.Read({ id: 1 })).name).toBe("n4")
+      expect((yield* client.Read({ id: 2 })).name).toBe("n2")
+      yield* Cached.invalidateTag("read:2")
+      yield* client.Read({ id: 2 })
+      expect(runs["Read"]).toBe(5)
+    }).pipe(Effect.scoped, inMemory))
+
+  it.effect("a stream is stored", () =>
+    Effect.gen(function*() {
+      const { client, runs } = yield* calling
+      for (let i = 0; i < 2; i++) expect(yield* Stream.runCollect(client.Lines())).toEqual([1, 10, 100])
+      yield* client.Write({ id: 1 })
+      expect(yield* Stream.runCollect(client.Lines())).toEqual([2, 20, 200])
+      expect(runs["Lines"]).toBe(2)
+    }).pipe(Effect.scoped, inMemory))
+})
+
+it("refuses annotations that are wrong, and a cache that does not know for whom", () => {
+  const refused = (annotation: HttpCache.EndpointOptions, options?: HttpCache.Options) => {
+    const endpoint = HttpApiEndpoint.get("x", "/x", { success: Schema.String }).annotate(HttpCache.Endpoint, annotation)
+    const of = HttpApi.make("api").add(HttpApiGroup.make("g").add(endpoint))
+    try {
+      HttpCache.handlers(of, "g", { x: () => Effect.succeed("") }, options)
+      return undefined
+    } catch (error) {
+      return (error as Error).message
+    }
+  }
+  expect(refused({ strategy: minute, shared: true })).toBeUndefined()
+  expect(refused({ strategy: minute }, { partition: Effect.succeed("me") })).toBeUndefined()
+  expect(refused({ strategy: minute })).toContain("for whom")
+  expect(refused({ strategy: "1 minute" as never, shared: true })).toContain("strategy must be a Strategy")
+  expect(refused({ strategie: minute } as never)).toContain("did you mean \"strategy\"")
+  expect(refused({ strategy: minute, shared: true, invalidates: () => [] })).toContain("invalidates belongs to")
+  expect(refused({ shared: true }, { partition: "me" as never })).toContain("partition must be an effect")
+  const stream = HttpApiEndpoint.get("s", "/s", { success: HttpApiSchema.StreamUint8Array() })
+    .annotate(HttpCache.Endpoint, { strategy: minute, shared: true })
+  const streams = HttpApi.make("api").add(HttpApiGroup.make("g").add(stream))
+  expect(() => HttpCache.handlers(streams, "g", { s: () => Effect.succeed(Stream.empty) })).toThrow("is a stream")
+})
