@@ -13,6 +13,7 @@ import { loadingOf } from "../internal/engine/request/attempt.ts"
 import { copyOf } from "../internal/engine/request/copy.ts"
 import { optionOf } from "../internal/engine/request/rules.ts"
 import type { Annotations as Given, Attempt, Flight } from "../internal/engine/state.ts"
+import { stringOfId } from "../internal/key/id.ts"
 import { escapeTag, infoOf } from "../internal/key/ofKey.ts"
 import { checkOptions, type Checks, isListOfText, mistake, optional } from "../internal/options/options.ts"
 import type * as Ttl from "../Ttl.ts"
@@ -238,6 +239,33 @@ export const annotate = (annotations: Annotations): Effect.Effect<void> => {
     return Effect.void
   })
 }
+
+/**
+ * The annotations so far of the load in which it runs: `{}` if there are none, or outside of a load.
+ *
+ * **When to use**
+ *
+ * Use in code that runs others' effects in a load of its own, such as middleware, and answers by what they annotated.
+ *
+ * **Example** (A lifetime that an inner effect knows)
+ *
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Cached, CacheLayer } from "effect-cached"
+ *
+ * const page = Cached.annotate({ ttl: "10 seconds" }).pipe(Effect.as("page"))
+ * const program = Effect.andThen(page, Cached.annotated).pipe(Cached.ttl({ key: "page", ttl: "1 hour" }))
+ * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.memory()))) // => { ttl: "10 seconds" }
+ * ```
+ *
+ * @see {@link annotate}
+ * @category accessors
+ * @since 0.1.0
+ */
+export const annotated: Effect.Effect<Annotations> = Effect.withFiber((fiber) => {
+  const { tags, ...others } = loadingOf(fiber.context as Context.Context<never>)?.annotations ?? {}
+  return Effect.succeed(tags === undefined ? others : { ...others, tags: tags.map((tag) => stringOfId(tag) ?? tag) })
+})
 
 const annotationChecks: Checks<Annotations> = {
   ttl: optional((ttl) => void toMillis(ttl, "ttl of Cached.annotate")),

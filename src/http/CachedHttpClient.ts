@@ -177,6 +177,7 @@ const parse = (options: Options): Make => {
     failedAs: undefined,
     storesImplicitly: true,
     storesCookies: true,
+    inherit: false,
     partition: mode === "shared" ? noPartition : partition ?? digests(secret, tokens)
   })
 }

@@ -19,7 +19,7 @@ import { type Annotation, type Calls, callsOf, type Run, type RunStream, type Si
 import { ofEndpoint, ofRpc, tagOf } from "./endpoints/described.ts"
 
 /**
- * The request as the functions of an annotation get it: the parts of a request of an `HttpApi`, or the payload of an `Rpc`.
+ * The request as the functions of an annotation get it: the parts of a request, or the payload of an `Rpc`.
  * @category models
  * @since 0.1.0
  */

@@ -17,13 +17,14 @@ import { Caching } from "../Caching.ts"
 import { checkOptions, type Checks, isListOfText, optional, refuseUnless, within } from "../internal/options/options.ts"
 import type { SizeInput } from "../internal/options/size.ts"
 import * as Token from "../internal/token.ts"
+import type { Strategy } from "../Strategy.ts"
 import type * as Ttl from "../Ttl.ts"
 import type { Client } from "./client/call.ts"
 import { execute } from "./client/execute.ts"
 import * as Parts from "./client/options.ts"
 import { bodyOf, bytesIn } from "./client/response.ts"
 import { clearsCache } from "./rules/invalidation.ts"
-import { asHandled, clientOf, type Handler, originalOf } from "./server/handled.ts"
+import { asHandled, clientOf, type Handler, originalOf, ownField } from "./server/handled.ts"
 import { purged } from "./server/purge.ts"
 import { tagsOf, withoutTags } from "./server/tags.ts"
 import { urlOf } from "./server/url.ts"
@@ -42,6 +43,17 @@ export interface Options {
    * @default none: such responses are not stored
    */
   readonly cacheControl?: string | ((response: HttpServerResponse.HttpServerResponse) => string | undefined) | undefined
+  /**
+   * How long this cache keeps the responses that say nothing about caching, without telling clients, which validate
+   * them. It holds for the same requests as `cacheControl`, and in place of it.
+   * @default none: such responses are not stored
+   */
+  readonly strategy?: Strategy<HttpServerResponse.HttpServerResponse, any, any> | undefined
+  /**
+   * `"changes"`: a response is gone when an entry is that its handler has read through the cache, or expires with it.
+   * @default a response is stored whatever its handler has read
+   */
+  readonly inherit?: "changes" | undefined
   /**
    * The hosts whose responses are cached, with their ports. Requests for others reach the handler.
    * @default all: each host has responses of its own
@@ -84,6 +96,13 @@ const checks: Checks<Options> = {
       "cacheControl must be a value of Cache-Control, such as \"max-age=60\", or a function of the response"
     )
   ),
+  strategy: optional((strategy) =>
+    refuseUnless(
+      typeof strategy?.decide === "function" && typeof strategy.lifetime === "function",
+      "strategy must be a Strategy, such as Strategy.softTtl({ softTtl: \"1 minute\", ttl: \"1 hour\" })"
+    )
+  ),
+  inherit: optional((inherit) => refuseUnless(inherit === "changes", "inherit must be \"changes\"")),
   hosts: optional((hosts) =>
     refuseUnless(
       isListOfText(hosts) && hosts.length > 0,
@@ -287,8 +306,14 @@ const clientFor = (options: Options, caching: Caching["Service"], tokens: Token.
     failedAs: 500,
     storesImplicitly: false,
     storesCookies: options.allowCookies === true,
+    inherit: options.inherit ?? false,
+    targets: [...parts.targets, ownField],
     partition: () => "",
-    tags: (request, response) => [...tagsOf(response.headers), ...parts.tags(request, response)]
+    tags: (request, response) => [
+      ...tagsOf(response.headers),
+      ...originalOf(response)?.tags ?? [],
+      ...parts.tags(request, response)
+    ]
   }
 }
 
@@ -299,8 +324,8 @@ type Answer = (
 ) => Effect.Effect<HttpServerResponse.HttpServerResponse, unknown, any>
 
 const answerWith = (options: Options): Answer => {
-  const { allowReload, cacheControl, hosts, requestDirectives = true } = options
-  const control = typeof cacheControl === "string" ? () => cacheControl : cacheControl
+  const { allowReload, cacheControl, hosts, requestDirectives = true, strategy } = options
+  const usual = { control: typeof cacheControl === "string" ? () => cacheControl : cacheControl, strategy }
   const allowed = hosts && new Set(hosts.map((host) => host.toLowerCase()))
   const keyed = keyOf(options)
   return (self, handler, request) => {
@@ -312,7 +337,7 @@ const answerWith = (options: Options): Answer => {
     const asked = HttpClientRequest.make(method as "GET")(keyed(url), {
       headers: reloads ? Headers.set(heard, "cache-control", "no-cache") : heard
     })
-    const client = clientOf(reloads ? Cached.invalidateFurther(handler) : handler, request, control)
+    const client = clientOf(reloads ? Cached.invalidateFurther(handler) : handler, request, usual)
     return Effect.provideService(execute({ ...self, client }, asked), Caching, self.caching).pipe(
       Effect.map(toServer),
       Effect.catchTag("HttpClientError", asHandled)
@@ -328,7 +353,7 @@ const keyOf = ({ ignoreQuery = false, sortQuery = false }: Options) => (url: URL
 }
 
 const toServer = (response: HttpClientResponse): HttpServerResponse.HttpServerResponse => {
-  const original = originalOf(response)
+  const original = originalOf(response)?.response
   if (original !== undefined) {
     const cacheStatus = response.headers["cache-status"]
     return withoutTags(

@@ -1,9 +1,10 @@
 /** A shared cache in front of handlers: `HttpCacheMiddleware`. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Redacted, Stream } from "effect"
-import { Cached, CacheLayer, Store } from "effect-cached"
+import { Cached, CacheLayer, type Caching, Store, Strategy } from "effect-cached"
 import { StoreError } from "effect-cached/CacheError"
 import { CachedHttpClient, HttpCacheMiddleware } from "effect-cached/http"
+import { MemoryStore } from "effect-cached/memory"
 import { HttpClient, HttpClientResponse, HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { TestClock } from "effect/testing"
 import { fakeStore, over, settle, start } from "../support/caches.ts"
@@ -11,7 +12,7 @@ import { fakeStore, over, settle, start } from "../support/caches.ts"
 type Handler = (
   request: HttpServerRequest.HttpServerRequest,
   run: number
-) => Effect.Effect<HttpServerResponse.HttpServerResponse, unknown>
+) => Effect.Effect<HttpServerResponse.HttpServerResponse, unknown, Caching.Caching>
 
 /** A cached handler, whose runs are counted. `ask` answers as a browser or a proxy would see it. */
 const serving = Effect.fnUntraced(function*(
@@ -122,6 +123,143 @@ describe("freshness", () => {
       const deaf = yield* serving(text("max-age=60"), { requestDirectives: false })
       yield* deaf.ask("/deaf")
       expect((yield* deaf.ask("/deaf", forced)).text).toBe("run 1")
+    }).pipe(inMemory))
+})
+
+describe("freshness that no field says", () => {
+  const silent = (options?: HttpCacheMiddleware.Options, annotations?: Cached.Annotations) =>
+    serving(
+      (request, run) => Effect.andThen(annotations ? Cached.annotate(annotations) : Effect.void, text()(request, run)),
+      options
+    )
+
+  it.effect.each<[string, Strategy.Strategy<any, any, any>, ReadonlyArray<string>]>([
+    ["ttl", Strategy.ttl({ ttl: 10_000 }), ["run 1", "run 2", "run 3"]],
+    ["softTtl", Strategy.softTtl({ softTtl: 10_000, ttl: 100_000 }), ["run 1", "run 2", "run 3"]],
+    ["refreshAhead", Strategy.refreshAhead({ refreshAfter: 10_000, ttl: 100_000 }), ["run 1", "run 1", "run 2"]],
+    ["failover", Strategy.failover({ ttl: 100_000 }), ["run 2", "run 3", "run 4"]],
+    ["untilInvalidated", Strategy.untilInvalidated, ["run 1", "run 1", "run 1"]]
+  ])("by the strategy %s, of which clients hear nothing", ([name, strategy, expected]) =>
+    Effect.gen(function*() {
+      const { ask } = yield* silent({ strategy })
+      const first = yield* ask(`/${name}`)
+      expect(["cache-control", "effect-cached-control", "expires"].map(first.field)).toEqual([
+        undefined,
+        undefined,
+        undefined
+      ])
+      const texts = [(yield* ask(`/${name}`)).text]
+      yield* TestClock.adjust("15 seconds")
+      texts.push((yield* ask(`/${name}`)).text)
+      yield* settle
+      yield* TestClock.adjust("15 seconds")
+      texts.push((yield* ask(`/${name}`)).text)
+      expect(texts).toEqual(expected)
+      expect((yield* ask(`/${name}`)).field("effect-cached-control")).toBeUndefined()
+    }).pipe(inMemory))
+
+  it.effect.each(["changes", undefined] as const)(
+    "by Cached.annotate in the handler, inherit %s",
+    (inherit) =>
+      Effect.gen(function*() {
+        const { ask, state } = yield* silent({ inherit }, { ttl: "30 seconds", softTtl: "10 seconds", tags: ["~news"] })
+        yield* ask()
+        yield* TestClock.adjust("5 seconds")
+        expect((yield* ask()).cacheStatus).toBe("hit; ttl=5")
+        yield* Cached.invalidateTag("~news")
+        expect((yield* ask()).text).toBe("run 2")
+        yield* TestClock.adjust("15 seconds")
+        expect((yield* ask()).text).toBe("run 2")
+        yield* settle
+        expect((yield* ask()).text).toBe("run 3")
+        yield* TestClock.adjust("31 seconds")
+        expect((yield* ask()).text).toBe("run 4")
+        expect(state.runs).toBe(4)
+        yield* ask("/", { headers: { cookie: "a=b" } })
+        yield* ask("/", { headers: { cookie: "a=b" } })
+        expect(state.runs).toBe(6)
+      }).pipe(inMemory)
+  )
+
+  it.effect("a lifetime of 0 in Cached.annotate is none, whatever cacheControl says", () =>
+    Effect.gen(function*() {
+      const { ask, state } = yield* silent({ cacheControl: "max-age=60" }, { ttl: 0 })
+      yield* ask()
+      yield* ask()
+      expect(state.runs).toBe(2)
+    }).pipe(inMemory))
+})
+
+describe("inherit", () => {
+  const names = { ann: "Ann", bob: "Bob" }
+  const user = (id: "ann" | "bob") =>
+    Cached.ttl(Effect.sync(() => names[id]), { key: `user:${id}`, ttl: "1 hour", tags: ["users"] })
+  const page: Handler = (request, run) =>
+    Effect.map(
+      user(request.headers["accept-language"] === "de" ? "bob" : "ann"),
+      (name) =>
+        HttpServerResponse.text(`${run} ${name}`, {
+          headers: { "cache-control": "max-age=60", vary: "Accept-Language" }
+        })
+    )
+  const german = { headers: { "accept-language": "de" } }
+  const caches = [
+    ["memory", CacheLayer.memory()],
+    ["a store", Layer.provide(CacheLayer.layerWith({ memory: false }), MemoryStore.layer)]
+  ] as const
+
+  it.effect.each(caches)(
+    "over %s, a response is gone with an entry that its handler has read",
+    ([, layer]) =>
+      Effect.gen(function*() {
+        const { ask } = yield* serving(page, { inherit: "changes" })
+        const etag = (yield* ask()).field("etag")!
+        expect((yield* ask("/", { headers: { "if-none-match": etag } })).status).toBe(304)
+        names.ann = "Anna"
+        yield* Cached.invalidate("user:ann")
+        expect((yield* ask("/", { headers: { "if-none-match": etag } })).text).toBe("2 Anna")
+        yield* Cached.invalidateTag("users")
+        expect((yield* ask()).text).toBe("3 Anna")
+      }).pipe(Effect.provide(layer))
+  )
+
+  it.effect.each(caches)(
+    "over %s, each variant keeps what its own handler has read",
+    ([, layer]) =>
+      Effect.gen(function*() {
+        const { ask } = yield* serving(page, { inherit: "changes" })
+        yield* ask()
+        yield* ask("/", german)
+        expect((yield* ask()).cacheStatus).toMatch(/^hit/)
+        expect((yield* ask("/", german)).cacheStatus).toMatch(/^hit/)
+        // The entry of the resource was written last by the load for the other language.
+        yield* Cached.invalidate("user:ann")
+        expect((yield* ask()).cacheStatus).not.toMatch(/^hit/)
+        yield* Cached.invalidate("user:bob")
+        expect((yield* ask("/", german)).cacheStatus).not.toMatch(/^hit/)
+      }).pipe(Effect.provide(layer))
+  )
+
+  it.effect("a HEAD request whose answer updates a response does not cut it off from what was read", () =>
+    Effect.gen(function*() {
+      const same: Handler = () =>
+        Effect.map(user("ann"), (name) => HttpServerResponse.text(name, { headers: { "cache-control": "max-age=60" } }))
+      const { ask } = yield* serving(same, { inherit: "changes" })
+      yield* ask()
+      yield* TestClock.adjust("61 seconds")
+      yield* ask("/", { method: "HEAD" })
+      expect((yield* ask()).cacheStatus).toBe("hit; ttl=60")
+      names.ann = "Andrea"
+      yield* Cached.invalidate("user:ann")
+      expect((yield* ask()).text).toBe("Andrea")
+    }).pipe(inMemory))
+
+  it.effect("without it, a response stays", () =>
+    Effect.gen(function*() {
+      const { ask } = yield* serving(page)
+      const { text } = yield* ask()
+      yield* Cached.invalidate("user:ann")
+      expect((yield* ask()).text).toBe(text)
     }).pipe(inMemory))
 })
 

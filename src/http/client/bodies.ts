@@ -61,7 +61,7 @@ export const bodyStream = (
       maxBytes: self.maxBody,
       whenSlow: "wait",
       lease: false,
-      inherit: false
+      inherit: self.inherit
     }
   )
   return cached.pipe(

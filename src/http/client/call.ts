@@ -28,6 +28,8 @@ export interface Client {
   /** Whether responses are stored that say nothing about it. */
   readonly storesImplicitly: boolean
   readonly storesCookies: boolean
+  /** Whether responses are gone when an entry is that the handler has read. */
+  readonly inherit: "changes" | false
   readonly partition: (request: HttpClientRequest, url: URL) => string
   readonly tags: (request: HttpClientRequest, response: HttpClientResponse) => ReadonlyArray<string>
   readonly targets: ReadonlyArray<string>
@@ -52,6 +54,8 @@ export interface Call {
   readonly id: string
   readonly startedAt: number
   readonly isBackground: boolean
+  /** The run of the handler in the load of this call, if its responses inherit. */
+  run: string | undefined
   /** The response to this request itself, if its own load ran. */
   own: Own | undefined
 }

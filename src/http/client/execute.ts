@@ -34,6 +34,7 @@ export const execute = (self: Client, request: HttpClientRequest.HttpClientReque
       id: `${partition} ${href}`,
       startedAt: clock.currentTimeMillisUnsafe(),
       isBackground: false,
+      run: undefined,
       own: undefined
     })
   })

@@ -21,7 +21,7 @@ import { controlOf } from "../rules/targeted.ts"
 import { conditionsOf, confirmedBy, isConditional } from "../rules/validation.ts"
 import { arrive, bodyStream, isComplete, lengthOf } from "./bodies.ts"
 import { type Call, cleared, cookiesOf, empty } from "./call.ts"
-import { groupTag, originTag, Resource, urlTag, type Variant, type Variants, withVariant } from "./record.ts"
+import { groupTag, originTag, Resource, Run, urlTag, type Variant, type Variants, withVariant } from "./record.ts"
 
 type Loaded = Effect.Effect<Variants, HttpClientError, Caching>
 
@@ -60,7 +60,7 @@ export const read = (call: Call, way: Way): Loaded =>
     key: call.key,
     strategy: strategiesFor(call.self.keepMillis)[way],
     tags: (exit: Exit.Exit<Variants, unknown>) => tagsOf(call, exit),
-    inherit: false,
+    inherit: call.self.inherit,
     lease: call.self.unshared.has(call.id) ? false : undefined
   }) as Loaded
 
@@ -79,7 +79,47 @@ const load = (call: Call): Loaded =>
     const { loading } = call.self
     loading.add(call.id)
     const variants = Option.isSome(previous) ? previous.value.value.variants : []
-    return Effect.ensuring(validated(call, variants), Effect.sync(() => loading.delete(call.id)))
+    const loaded = call.self.inherit === false ? validated(call, variants) : inheriting(call, variants)
+    return Effect.ensuring(loaded, Effect.sync(() => loading.delete(call.id)))
+  })
+
+/**
+ * The entry of a resource depends on what the load reads. So it reads the runs of all variants that it keeps: they
+ * stand for what the handler has read when it made them.
+ */
+const inheriting = (call: Call, variants: ReadonlyArray<Variant>): Loaded => {
+  call.run = call.self.tokens.next(16)
+  const isCurrent = ({ run }: Variant) =>
+    run === undefined ? Effect.succeed(false) : Effect.map(Cached.getOption(new Run({ id: run })), Option.isSome)
+  return Effect.flatMap(Effect.filter(variants, isCurrent), (current) => validated(call, current)).pipe(
+    Effect.ensuring(Effect.sync(() => call.run = undefined))
+  )
+}
+
+/** Runs the handler as a load of its own, whose entry depends on what it reads. */
+const recorded = (call: Call, run: string, sent: Effect.Effect<Met, HttpClientError, Caching>): typeof sent =>
+  Effect.suspend(() => {
+    const { head, self } = call
+    let met: Met | undefined
+    const strategy: Strategy.Strategy<any, any, any> = {
+      name: "http",
+      decide: () => Strategy.Load,
+      lifetime: () => {
+        if (met === undefined) return "skip"
+        const fields = met.response.headers as Fields
+        const { status } = met.response
+        const control = controlOf(fields, self.targets)
+        const why = status === 304 ? undefined : whyNotStored(self.mode, head, { status, fields }, control)
+        const ttl = usableMillis(freshnessOf(self.mode, { status, fields }, control, met), self.keepMillis)
+        return why === undefined ? { softTtl: ttl, ttl } : "skip"
+      }
+    }
+    const load = Effect.map(sent, (answer): true => {
+      met = answer
+      return true
+    })
+    const options = { key: new Run({ id: run }), strategy, lease: false, inherit: "changes" } as const
+    return Effect.map(Cached.withStrategy(load, options) as typeof load, () => met!)
   })
 
 const validated = (call: Call, all: ReadonlyArray<Variant>): Loaded =>
@@ -129,6 +169,12 @@ export const exchange = (
   call: Call,
   request: HttpClientRequest.HttpClientRequest
 ): Effect.Effect<Met, HttpClientError, Caching> =>
+  call.run === undefined ? sent(call, request) : recorded(call, call.run, sent(call, request))
+
+const sent = (
+  call: Call,
+  request: HttpClientRequest.HttpClientRequest
+): Effect.Effect<Met, HttpClientError, Caching> =>
   Effect.flatMap(
     Clock.currentTimeMillis,
     (requestTime) =>
@@ -158,14 +204,15 @@ export const confirm = (
 }
 
 /** The variant with the fields and times of an answer that describes it. */
-export const updatedBy = ({ self }: Call, variant: Variant, { response, ...times }: Met): Variant => {
+export const updatedBy = ({ run, self }: Call, variant: Variant, { response, ...times }: Met): Variant => {
   const update = response.headers as Fields
   const { age: _, ...before } = variant.fields
   const fields = updatedFields(before, storedFields(self.mode, update, controlOf(update, self.targets).directives))
   const control = controlOf(fields, self.targets)
   const sent = self.storesCookies ? cookiesOf(response) : []
   const cookies = sent.length === 0 ? variant.cookies : sent
-  return { ...variant, fields, cookies, ...times, ...freshnessOf(self.mode, { ...variant, fields }, control, times) }
+  const freshness = freshnessOf(self.mode, { ...variant, fields }, control, times)
+  return { ...variant, ...runOf(run), fields, cookies, ...times, ...freshness }
 }
 
 /** Stores the response as a variant, if the rules allow it. */
@@ -215,6 +262,8 @@ const store = (call: Call, variants: ReadonlyArray<Variant>, met: Met): Loaded =
     : Effect.succeed(keep(made))
 }
 
+const runOf = (run: string | undefined): { readonly run?: string } => run === undefined ? {} : { run }
+
 const variantOf = (call: Call, { response, ...times }: Met): Variant => {
   const { head, request, self, url } = call
   const fields = response.headers as Fields
@@ -227,6 +276,7 @@ const variantOf = (call: Call, { response, ...times }: Met): Variant => {
     cookies: cookiesOf(response),
     varying: varyingOf(fields["vary"], head.fields),
     tags: [...groups, ...self.tags(request, response)],
+    ...runOf(call.run),
     body: null,
     ...times,
     ...freshnessOf(self.mode, { status: response.status, fields }, control, times)

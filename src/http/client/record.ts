@@ -14,6 +14,8 @@ export const Variant = Schema.Struct({
   cookies: Schema.Array(Schema.String),
   varying: Schema.Record(Schema.String, Schema.NullOr(Schema.String)),
   tags: Schema.Array(Schema.String),
+  /** The run of the handler that made it, if it depends on the entries that the run has read. */
+  run: Schema.optionalKey(Schema.String),
   /** `null`: the body is a stream of its own. */
   body: Schema.NullOr(Schema.Uint8Array),
   requestTime: Schema.Number,
@@ -43,6 +45,12 @@ export class Resource extends CacheKey.Class<Resource>()("HttpResource", {
 export class Body extends CacheKey.Class<Body>()("HttpBody", {
   payload: { id: Schema.String },
   success: Schema.Uint8Array
+}) {}
+
+/** A run of a handler. Its entry is gone when an entry that the run has read is. */
+export class Run extends CacheKey.Class<Run>()("HttpRun", {
+  payload: { id: Schema.String },
+  success: Schema.Literal(true)
 }) {}
 
 /** The variants with a new one, which replaces that for the same request fields. The newest `most` are kept. */

@@ -62,7 +62,7 @@ export interface Calls {
   readonly stream: (request: object, run: RunStream) => RunStream
 }
 
-export interface OfRequest {
+interface OfRequest {
   /** Makes the request as the functions of the annotation get it. */
   readonly given: (request: any) => unknown
   /** The tags of all its results. */

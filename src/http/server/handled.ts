@@ -3,6 +3,7 @@ import { sha256 } from "@noble/hashes/sha2.js"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Base64Url from "effect/encoding/Base64Url"
+import * as Exit from "effect/Exit"
 import * as Headers from "effect/http/Headers"
 import * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientError from "effect/http/HttpClientError"
@@ -10,14 +11,25 @@ import type { HttpClientRequest } from "effect/http/HttpClientRequest"
 import type { HttpClientResponse } from "effect/http/HttpClientResponse"
 import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
+import * as Cached from "../../Cached.ts"
 import { http } from "../../internal/defaults/options.ts"
+import * as Strategy from "../../Strategy.ts"
+import * as Ttl from "../../Ttl.ts"
 
 type Response = HttpServerResponse.HttpServerResponse
 
 export type Handler = Effect.Effect<Response, unknown, any>
 
-/** `Cache-Control` of responses that say nothing about caching. */
-type Control = ((response: Response) => string | undefined) | undefined
+/** How responses are cached that say nothing about it, and answer requests without credentials. */
+interface Usual {
+  /** Their `Cache-Control`. */
+  readonly control: ((response: Response) => string | undefined) | undefined
+  /** Their lifetime in this cache alone. */
+  readonly strategy: Strategy.Strategy<Response, any, any> | undefined
+}
+
+/** A field that speaks to this cache alone. It goes no further. */
+export const ownField = "effect-cached-control"
 
 /** The failure of a handler, as an origin that cannot be reached. */
 class HandlerFailed {
@@ -35,10 +47,10 @@ const steering =
 export const clientOf = (
   handler: Handler,
   request: HttpServerRequest.HttpServerRequest,
-  control: Control
+  usual: Usual
 ): HttpClient.HttpClient =>
   HttpClient.makeWith<never, never, HttpClientError.HttpClientError, never>(
-    Effect.flatMap((asked) => handle(handler, request, asked, control)),
+    Effect.flatMap((asked) => handle(handler, request, asked, usual)),
     Effect.succeed
   ) as HttpClient.HttpClient.With<HttpClientError.HttpClientError, never>
 
@@ -46,16 +58,21 @@ const handle = (
   handler: Handler,
   request: HttpServerRequest.HttpServerRequest,
   asked: HttpClientRequest,
-  control: Control
+  usual: Usual
 ): Effect.Effect<HttpClientResponse, HttpClientError.HttpClientError> => {
   const isLoad = asked.method === "GET" || asked.method === "HEAD"
   const given = isLoad ? request.modify({ headers: unsteered(asked.headers) }) : request
   return Effect.provideService(handler as Effect.Effect<Response>, HttpServerRequest.HttpServerRequest, given).pipe(
-    Effect.flatMap((response) => isLoad ? tagged(saying(response, asked.headers, control)) : Effect.succeed(response)),
-    Effect.map((response) => {
-      const answer = HttpServerResponse.toClientResponse(response, { request: asked })
-      originals.set(answer, response)
-      return answer
+    Effect.zip(Cached.annotated),
+    Effect.flatMap(([response, annotations]) => {
+      const said = isLoad
+        ? tagged(saying(response, asked.headers, { ...usual, annotations }))
+        : Effect.succeed(response)
+      return Effect.map(said, (response) => {
+        const answer = HttpServerResponse.toClientResponse(response, { request: asked })
+        originals.set(answer, { response, tags: annotations.tags ?? [] })
+        return answer
+      })
     }),
     Effect.catchCause((cause) =>
       Cause.hasInterrupts(cause) ? Effect.failCause(cause as Cause.Cause<never>) : Effect.fail(
@@ -67,10 +84,15 @@ const handle = (
   )
 }
 
-const originals = new WeakMap<object, Response>()
+interface Original {
+  readonly response: Response
+  readonly tags: ReadonlyArray<string>
+}
+
+const originals = new WeakMap<object, Original>()
 
 /** The response of the handler, if the cache has passed it without reading its body. */
-export const originalOf = (response: HttpClientResponse): Response | undefined =>
+export const originalOf = (response: HttpClientResponse): Original | undefined =>
   originals.get(response) ?? originals.get(Object.getPrototypeOf(response))
 
 /** Fails as the handler has failed. */
@@ -100,17 +122,63 @@ const digestOf = (bytes: Uint8Array<ArrayBuffer>): Effect.Effect<Uint8Array> =>
     ? Effect.sync(() => sha256(bytes))
     : Effect.promise(async () => new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)))
 
+interface Said extends Usual {
+  readonly annotations: Cached.Annotations
+}
+
 /**
- * Gives `Cache-Control` to a response that says nothing. It holds for requests without credentials alone: nothing says
- * that the handler answers all users alike.
+ * Makes a response that says nothing about caching say what is usual. It holds for requests without credentials alone:
+ * nothing says that the handler answers all users alike.
  */
-const saying = (response: Response, asked: Headers.Headers, control: Control): Response => {
+const saying = (
+  response: Response,
+  asked: Headers.Headers,
+  { annotations, control, strategy }: Said
+): Response => {
   const { headers } = response
   if (headers["cache-control"] !== undefined || headers["expires"] !== undefined) return response
-  const usual = credentials.some((name) => asked[name] !== undefined) ? undefined : control?.(response)
+  if (credentials.some((name) => asked[name] !== undefined)) return response
+  const own = annotations.ttl !== undefined
+    ? lifetimeText(
+      Ttl.toMillis(annotations.ttl, "ttl"),
+      Ttl.toMillis(annotations.softTtl ?? annotations.ttl, "softTtl")
+    )
+    : strategy && strategyText(strategy, response)
+  const usual = own === undefined ? control?.(response) : own
   if (usual === undefined) return response
   const vary = [headers["vary"] ?? [], credentials].flat().join(", ")
-  return HttpServerResponse.setHeaders(response, { "cache-control": usual, vary })
+  return HttpServerResponse.setHeaders(response, { [own === undefined ? "cache-control" : ownField]: usual, vary })
 }
 
 const credentials = ["authorization", "cookie"]
+
+const longest = 31_536_000
+
+const secondsOf = (millis: number): number => Math.min(longest, Math.floor(millis / 1000))
+
+const lifetimeText = (ttl: number, softTtl: number): string => {
+  if (ttl <= 0) return "no-store"
+  const fresh = secondsOf(Math.min(ttl, softTtl))
+  return `max-age=${fresh}, stale-while-revalidate=${secondsOf(ttl) - fresh}`
+}
+
+/** The lifetime of a strategy in the words of HTTP. What it does with stale values, it is asked by an example. */
+const strategyText = (strategy: Strategy.Strategy<Response, any, any>, response: Response): string | undefined => {
+  const lifetime = strategy.lifetime(Exit.succeed(response), undefined)
+  if (lifetime === "skip") return undefined
+  const ttl = secondsOf(lifetime.ttl)
+  const soft = Math.min(ttl, secondsOf(lifetime.softTtl))
+  const decided = (now: number) =>
+    strategy.decide(
+      { createdAt: 0, softExpiresAt: soft, expiresAt: ttl, loadMillis: 0, outcome: "success", reads: 0 },
+      now,
+      () => 0.5
+    )
+  const isFresh = decided(0) === Strategy.Serve || decided(0) === Strategy.ServeAndRefresh
+  const fresh = isFresh ? soft : 0
+  const left = ttl - fresh
+  if (left === 0) return `max-age=${fresh}`
+  return decided(fresh) === Strategy.ServeAndRefresh
+    ? `max-age=${fresh}, stale-while-revalidate=${left}, stale-if-error=${left}`
+    : `max-age=${fresh}, stale-if-error=${left}`
+}

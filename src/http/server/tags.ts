@@ -1,6 +1,8 @@
 /** The fields in which a response names its tags for caches and CDNs. They go no further. */
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 
+import { ownField } from "./handled.ts"
+
 const names = ["surrogate-key", "cache-tag", "xkey"] as const
 
 /** `Surrogate-Key` and `xkey` separate by spaces, `Cache-Tag` by commas. */
@@ -10,7 +12,7 @@ export const tagsOf = (headers: { readonly [name: string]: string | undefined })
 }
 
 export const withoutTags = (response: HttpServerResponse.HttpServerResponse): HttpServerResponse.HttpServerResponse =>
-  names.reduce(
+  [...names, ownField].reduce(
     (left, name) => left.headers[name] === undefined ? left : HttpServerResponse.removeHeader(left, name),
     response
   )
