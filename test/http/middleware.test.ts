@@ -553,6 +553,20 @@ describe("removal", () => {
       expect(status).toBe(503)
     }).pipe(Effect.scoped))
 
+  it.effect("Clear-Site-Data of a response is for the browser of its user, and empties no cache of the server", () =>
+    Effect.gen(function*() {
+      const { ask } = yield* serving((request, run) =>
+        request.url.includes("logout")
+          ? text("no-store", { "clear-site-data": "\"cache\"" })(request, run)
+          : text("max-age=60")(request, run)
+      )
+      const first = yield* ask()
+      for (const method of ["GET", "POST"]) {
+        expect((yield* ask("/logout", { method })).field("clear-site-data")).toBe("\"cache\"")
+      }
+      expect((yield* ask()).text).toBe(first.text)
+    }).pipe(inMemory))
+
   it.effect("CA-82 · Clear-Site-Data of a request makes the handler load again, where allowReload says so", () =>
     Effect.gen(function*() {
       let loads = 0

@@ -98,5 +98,8 @@ export const timedOut = ({ request, url }: Call, status: CacheStatus): HttpClien
   return Response.make({ request, url: url.href, status: 504, fields, cookies: [] }, empty)
 }
 
-export const cleared = ({ url }: Call, response: HttpClientResponse): Effect.Effect<void, never, Caching> =>
-  clearsCache(response.headers as Fields) ? Cached.invalidateTag(originTag(url.origin)) : Effect.void
+/** `Clear-Site-Data` of a response empties the caches of its receiver. A server is not one: each user could empty it. */
+export const cleared = ({ self, url }: Call, response: HttpClientResponse): Effect.Effect<void, never, Caching> =>
+  self.scope !== "server" && clearsCache(response.headers as Fields)
+    ? Cached.invalidateTag(originTag(url.origin))
+    : Effect.void
