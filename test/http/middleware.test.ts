@@ -1,49 +1,14 @@
 /** A shared cache in front of handlers: `HttpCacheMiddleware`. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Redacted, Stream } from "effect"
-import { Cached, CacheLayer, type Caching, Store, Strategy } from "effect-cached"
+import { Cached, CacheLayer, Store, Strategy } from "effect-cached"
 import { StoreError } from "effect-cached/CacheError"
 import { CachedHttpClient, HttpCacheMiddleware } from "effect-cached/http"
 import { MemoryStore } from "effect-cached/memory"
-import { HttpClient, HttpClientResponse, HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
+import { HttpClient, HttpClientResponse, HttpRouter, HttpServerResponse } from "effect/http"
 import { TestClock } from "effect/testing"
 import { fakeStore, over, settle, start } from "../support/caches.ts"
-
-type Handler = (
-  request: HttpServerRequest.HttpServerRequest,
-  run: number
-) => Effect.Effect<HttpServerResponse.HttpServerResponse, unknown, Caching.Caching>
-
-/** A cached handler, whose runs are counted. `ask` answers as a browser or a proxy would see it. */
-const serving = Effect.fnUntraced(function*(
-  handler: Handler,
-  options?: HttpCacheMiddleware.Options,
-  around: <E, R>(app: Effect.Effect<HttpServerResponse.HttpServerResponse, E, R>) => typeof app = (app) => app
-) {
-  const state = { runs: 0 }
-  const cached = around((yield* HttpCacheMiddleware.make(options))(
-    HttpServerRequest.HttpServerRequest.use((request) => Effect.suspend(() => handler(request, ++state.runs)))
-  ))
-  const ask = Effect.fnUntraced(function*(path = "/", init?: RequestInit) {
-    const request = HttpServerRequest.fromWeb(new Request(new URL(path, "http://example.com"), init))
-    const response = yield* Effect.provideService(cached, HttpServerRequest.HttpServerRequest, request)
-    const web = HttpServerResponse.toWeb(response, { withoutBody: init?.method === "HEAD" })
-    const text = yield* Effect.promise(() => web.text())
-    const { headers, status } = web
-    const field = (name: string) => headers.get(name) ?? undefined
-    return { status, text, field, cacheStatus: field("cache-status")?.replace("effect-cached; ", "") }
-  })
-  return { state, ask }
-})
-
-const text = (control?: string, headers: Record<string, string> = {}): Handler => (_, run) =>
-  Effect.succeed(
-    HttpServerResponse.text(`run ${run}`, {
-      headers: { ...headers, ...control === undefined ? {} : { "cache-control": control } }
-    })
-  )
-
-const inMemory = Effect.provide(CacheLayer.memory())
+import { type Handler, inMemory, serving, text } from "./serving.ts"
 
 describe("freshness", () => {
   it.effect("CA-80 · a stored response is served with its age until it ends, by one run for all that wait", () =>

@@ -171,7 +171,7 @@ describe.skipIf(isMissing("chromium"))("Chromium", () => {
       expect([of("/page"), of("/asset.js")]).toEqual([[200, 304], [200]])
 
       await fetched("/logout")
-      // What a tab has in memory is its own: another one asks the cache of the browser, which is empty.
+      // A tab has a memory of its own: another one asks the cache of the browser, which is empty.
       await page.close()
       const next = await browser.context.newPage()
       await next.goto(`${origin}/page`)

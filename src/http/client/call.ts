@@ -98,7 +98,7 @@ export const timedOut = ({ request, url }: Call, status: CacheStatus): HttpClien
   return Response.make({ request, url: url.href, status: 504, fields, cookies: [] }, empty)
 }
 
-/** `Clear-Site-Data` of a response empties the caches of its receiver. A server is not one: each user could empty it. */
+/** `Clear-Site-Data` of a response empties the caches of its receiver. That of a server is not one of them. */
 export const cleared = ({ self, url }: Call, response: HttpClientResponse): Effect.Effect<void, never, Caching> =>
   self.scope !== "server" && clearsCache(response.headers as Fields)
     ? Cached.invalidateTag(originTag(url.origin))
