@@ -27,7 +27,7 @@ import { clearsCache } from "./rules/invalidation.ts"
 import { asHandled, clientOf, type Handler, originalOf, ownField } from "./server/handled.ts"
 import { purged } from "./server/purge.ts"
 import { tagsOf, withoutTags } from "./server/tags.ts"
-import { urlOf } from "./server/url.ts"
+import { exactUrlOf } from "./server/url.ts"
 
 type Request = HttpServerRequest.HttpServerRequest
 
@@ -329,12 +329,12 @@ const answerWith = (options: Options): Answer => {
   const allowed = hosts && new Set(hosts.map((host) => host.toLowerCase()))
   const keyed = keyOf(options)
   return (self, handler, request) => {
-    const url = urlOf(request)
+    const url = exactUrlOf(request)
     if (url === undefined || allowed?.has(url.host) === false) return handler
     const { headers, method } = request
     const reloads = allowReload !== undefined && clearsCache(headers) && allowReload(request)
     const heard = requestDirectives ? headers : Headers.removeMany(headers, ["cache-control", "pragma"])
-    const asked = HttpClientRequest.make(method as "GET")(keyed(url), {
+    const asked = HttpClientRequest.make(method as "GET")(keyed(url).href, {
       headers: reloads ? Headers.set(heard, "cache-control", "no-cache") : heard
     })
     const client = clientOf(reloads ? Cached.invalidateFurther(handler) : handler, request, usual)

@@ -4,6 +4,8 @@ import type { UnitFault } from "../fault.ts"
 const client = "test/http/client.test.ts"
 const middleware = "test/http/middleware.test.ts"
 const attacks = "test/http/attacks.test.ts"
+const serverAttacks = "test/http/serverAttacks.test.ts"
+const endpoints = "test/http/endpoints.test.ts"
 
 export const faults: ReadonlyArray<UnitFault> = [
   {
@@ -138,5 +140,47 @@ export const faults: ReadonlyArray<UnitFault> = [
     find: "!isSame(given, Redacted.value(secret))",
     replace: `given === ""`,
     by: middleware
+  },
+  {
+    name: "a response to a path with dots is stored under the path without them",
+    in: "exactUrlOf",
+    find: "url.pathname + url.search === path &&",
+    replace: "url.pathname !== path + path &&",
+    by: serverAttacks
+  },
+  {
+    name: "a response to a made-up host is stored under the host in it",
+    in: "exactUrlOf",
+    find: "url.host === host.toLowerCase()",
+    replace: "host.toLowerCase().includes(url.host)",
+    by: serverAttacks
+  },
+  {
+    name: "Clear-Site-Data of a response empties the cache of a server",
+    in: "cleared",
+    find: `self.scope !== "server" &&`,
+    replace: `self.scope !== "private" &&`,
+    by: middleware
+  },
+  {
+    name: "a variant forgets what its handler has read when another variant is stored",
+    in: "inheriting",
+    find: "run === undefined ? Effect.succeed(false) :",
+    replace: "run !== undefined ? Effect.succeed(true) :",
+    by: middleware
+  },
+  {
+    name: "the partition is no part of the key of an endpoint",
+    in: "keysOf",
+    find: "JSON.stringify(one)",
+    replace: "JSON.stringify(one.length < 0)",
+    by: endpoints
+  },
+  {
+    name: "the tag of an endpoint does not reach its results",
+    in: "callsOf",
+    find: "[...ownTags(request), ...more]",
+    replace: "[...more]",
+    by: endpoints
   }
 ]
