@@ -174,7 +174,7 @@ const parse = (options: Options): Make => {
     tokens,
     mode,
     scope: mode,
-    failedAs: undefined,
+    failedAs: () => undefined,
     storesImplicitly: true,
     storesCookies: true,
     inherit: false,

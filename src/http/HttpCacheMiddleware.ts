@@ -24,7 +24,7 @@ import { execute } from "./client/execute.ts"
 import * as Parts from "./client/options.ts"
 import { bodyOf, bytesIn } from "./client/response.ts"
 import { clearsCache } from "./rules/invalidation.ts"
-import { asHandled, clientOf, type Handler, originalOf, ownField } from "./server/handled.ts"
+import { asHandled, clientOf, failedAs, type Handler, originalOf, ownField } from "./server/handled.ts"
 import { purged } from "./server/purge.ts"
 import { tagsOf, withoutTags } from "./server/tags.ts"
 import { exactUrlOf } from "./server/url.ts"
@@ -303,7 +303,7 @@ const clientFor = (options: Options, caching: Caching["Service"], tokens: Token.
     tokens,
     mode: "shared",
     scope: "server",
-    failedAs: 500,
+    failedAs,
     storesImplicitly: false,
     storesCookies: options.allowCookies === true,
     inherit: options.inherit ?? false,

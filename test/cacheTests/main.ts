@@ -1,5 +1,5 @@
 /**
- * Runs the suite of https://cache-tests.fyi with this cache and with undici's.
+ * Runs the suite of https://cache-tests.fyi with this cache, as a client and in front of a server, and with undici's.
  *
  *     npm run cache-tests                     the pinned package, which `.ci/setup` installs
  *     npm run cache-tests -- --suite PATH     a checkout of the repository, which has moved on

@@ -22,7 +22,10 @@ export const overServer = async (cache: Layer.Layer<any, any>): Promise<Started>
     const asked = HttpClientRequest.setUrl(HttpServerRequest.toClientRequest(request), `${origin}${request.url}`)
     return HttpServerResponse.fromClientResponse(yield* HttpClient.execute(asked))
   })
-  const app = Layers.mergeAll(HttpRouter.add("*", "/*", forward), HttpCacheMiddleware.layer({ allowCookies: true }))
+  const app = Layers.mergeAll(
+    HttpRouter.add("*", "/*", forward),
+    HttpCacheMiddleware.layer({ allowCookies: true, targets: ["CDN-Cache-Control"] })
+  )
   const served = HttpRouter.serve(app as never, { disableLogger: true, disableListenLog: true }).pipe(
     Layers.provideMerge(NodeHttpServer.layer(createServer, { port: 0, host: "127.0.0.1" })),
     Layers.provide([cache, NodeHttpClient.layerNodeHttp])

@@ -16,7 +16,10 @@ export const runs: ReadonlyArray<readonly [mode: Mode, cache: string]> = [
   ["private", "undici"],
   ["shared", "memory"],
   ["shared", "disk"],
-  ["shared", "undici"]
+  ["shared", "undici"],
+  ["shared", "server memory"],
+  ["shared", "server disk"],
+  ["shared", "server redis"]
 ]
 
 /**
@@ -61,14 +64,22 @@ const shareOf = (outcome: Outcome | undefined, kind: Verdict["kind"]): string =>
   return `${all.filter(({ verdict }) => verdict === "pass").length} of ${all.length}`
 }
 
+type Kind = Verdict["kind"]
+
 export const table = (outcomes: ReadonlyArray<Outcome>): string => {
-  const find = (mode: Mode, cache: string) => outcomes.find((one) => one.mode === mode && one.cache === cache)
-  const rows = (["private", "shared"] as const).flatMap((mode) =>
-    (["required", "optimal"] as const).map((kind) =>
-      `| ${mode}, ${kind} | ${
-        ["memory", "disk", "undici"].map((cache) => shareOf(find(mode, cache), kind)).join(" | ")
-      } |`
+  const row = (title: string, mode: Mode, kind: Kind, caches: ReadonlyArray<string>) => {
+    const shares = caches.map((cache) =>
+      shareOf(outcomes.find((one) => one.mode === mode && one.cache === cache), kind)
     )
+    return `| ${[title, ...shares].join(" | ")} |`
+  }
+  const kinds = ["required", "optimal"] as const
+  const client = (["private", "shared"] as const).flatMap((mode) =>
+    kinds.map((kind) => row(`${mode}, ${kind}`, mode, kind, ["memory", "disk", "undici"]))
   )
-  return ["| mode, kind | over memory | over disk | undici |", "|---|---|---|---|", ...rows].join("\n")
+  const server = kinds.map((kind) => row(kind, "shared", kind, ["server memory", "server disk", "server redis"]))
+  return [
+    ...["| client | over memory | over disk | undici |", "|---|---|---|---|", ...client, ""],
+    ...["| server | over memory | over disk | over Redis |", "|---|---|---|---|", ...server]
+  ].join("\n")
 }

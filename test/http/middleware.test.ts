@@ -5,7 +5,7 @@ import { Cached, CacheLayer, Store, Strategy } from "effect-cached"
 import { StoreError } from "effect-cached/CacheError"
 import { CachedHttpClient, HttpCacheMiddleware } from "effect-cached/http"
 import { MemoryStore } from "effect-cached/memory"
-import { HttpClient, HttpClientResponse, HttpRouter, HttpServerResponse } from "effect/http"
+import { HttpClient, HttpClientError, HttpClientResponse, HttpRouter, HttpServerResponse } from "effect/http"
 import { TestClock } from "effect/testing"
 import { fakeStore, over, settle, start } from "../support/caches.ts"
 import { type Handler, inMemory, serving, text } from "./serving.ts"
@@ -77,6 +77,32 @@ describe("freshness", () => {
       expect(yield* Effect.flip(ask())).toBe("down")
       fails = undefined
       expect((yield* ask()).text).toBe(`run ${state.runs}`)
+    }).pipe(inMemory))
+
+  it.effect("a handler that cannot reach the server that it asks is like an origin that cannot be reached", () =>
+    Effect.gen(function*() {
+      let isDown = false
+      const behind = HttpClient.make((request) =>
+        isDown
+          ? Effect.fail(
+            new HttpClientError.HttpClientError({ reason: new HttpClientError.TransportError({ request }) })
+          )
+          : Effect.succeed(HttpClientResponse.fromWeb(request, new Response("v")))
+      )
+      const { ask } = yield* serving((request) =>
+        Effect.map(behind.get("http://behind.example"), () =>
+          HttpServerResponse.text("page", {
+            headers: { "cache-control": request.url.includes("strict") ? "max-age=1, must-revalidate" : "max-age=1" }
+          }))
+      )
+      yield* ask("/page")
+      yield* ask("/strict")
+      isDown = true
+      yield* TestClock.adjust("2 seconds")
+      const stale = yield* ask("/page")
+      expect([stale.text, stale.cacheStatus]).toEqual(["page", "hit; ttl=-1; detail=origin-failed"])
+      expect((yield* ask("/strict")).status).toBe(504)
+      expect(yield* Effect.flip(ask("/never"))).toBeInstanceOf(HttpClientError.HttpClientError)
     }).pipe(inMemory))
 
   it.effect("CA-80 · a request may force a run, unless requestDirectives is false", () =>

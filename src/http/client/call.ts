@@ -22,7 +22,7 @@ export interface Client {
   readonly caching: Caching["Service"]
   readonly mode: Mode
   /** The status that a failed request counts as. `undefined`: the origin could not be reached. */
-  readonly failedAs: number | undefined
+  readonly failedAs: (error: HttpClientError) => number | undefined
   /** The first part of its keys, so that no response is reused by other rules than those by which it was stored. */
   readonly scope: "private" | "shared" | "server"
   /** Whether responses are stored that say nothing about it. */

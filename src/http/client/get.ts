@@ -75,7 +75,7 @@ const renewed = (call: Call, stale: Variant | undefined, fwd: Reason): Answer =>
       const error = Option.getOrUndefined(Exit.findErrorOption(Exit.failCause(cause)))
       return stale === undefined || error?.reason._tag !== "TransportError"
         ? Effect.failCause(cause)
-        : instead(call, stale, call.self.failedAs, Effect.failCause(cause))
+        : instead(call, stale, call.self.failedAs(error), Effect.failCause(cause))
     },
     onSuccess: (resource) =>
       call.own === undefined ? decided(call, resource, fwd) : answered(call, call.own, stale, fwd)

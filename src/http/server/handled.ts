@@ -11,6 +11,7 @@ import type { HttpClientRequest } from "effect/http/HttpClientRequest"
 import type { HttpClientResponse } from "effect/http/HttpClientResponse"
 import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
+import * as Option from "effect/Option"
 import * as Cached from "../../Cached.ts"
 import { http } from "../../internal/defaults/options.ts"
 import * as Strategy from "../../Strategy.ts"
@@ -99,6 +100,15 @@ export const originalOf = (response: HttpClientResponse): Original | undefined =
 export const asHandled = (error: HttpClientError.HttpClientError): Effect.Effect<never, unknown> => {
   const { cause } = error.reason as { readonly cause?: unknown }
   return cause instanceof HandlerFailed ? Effect.failCause(cause.failure) : Effect.fail(error)
+}
+
+/** The handler has failed like an origin that answers with 500, unless it could not reach a server that it asked. */
+export const failedAs = (error: HttpClientError.HttpClientError): number | undefined => {
+  const { cause } = error.reason as { readonly cause?: unknown }
+  const failure = cause instanceof HandlerFailed
+    ? Option.getOrUndefined(Cause.findErrorOption(cause.failure))
+    : undefined
+  return HttpClientError.isHttpClientError(failure) && failure.reason._tag === "TransportError" ? undefined : 500
 }
 
 const unsteered = (headers: Headers.Headers): Headers.Headers => {
