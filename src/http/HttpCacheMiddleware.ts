@@ -4,23 +4,27 @@
  */
 import * as Effect from "effect/Effect"
 import * as Headers from "effect/http/Headers"
+import * as HttpBody from "effect/http/HttpBody"
 import type { HttpClientError } from "effect/http/HttpClientError"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import type { HttpClientResponse } from "effect/http/HttpClientResponse"
 import * as HttpRouter from "effect/http/HttpRouter"
 import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
+import * as UrlParams from "effect/http/UrlParams"
 import * as Layer from "effect/Layer"
+import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Cached from "../Cached.ts"
 import { Caching } from "../Caching.ts"
+import { http } from "../internal/defaults/options.ts"
 import { checkOptions, type Checks, isListOfText, optional, refuseUnless, within } from "../internal/options/options.ts"
 import type { SizeInput } from "../internal/options/size.ts"
 import * as Token from "../internal/token.ts"
 import type { Strategy } from "../Strategy.ts"
 import type * as Ttl from "../Ttl.ts"
 import type { Client } from "./client/call.ts"
-import { execute } from "./client/execute.ts"
+import { executeAt, type Named, resourceAt } from "./client/execute.ts"
 import * as Parts from "./client/options.ts"
 import { bodyOf, bytesIn } from "./client/response.ts"
 import { clearsCache } from "./rules/invalidation.ts"
@@ -327,21 +331,47 @@ const answerWith = (options: Options): Answer => {
   const { allowReload, cacheControl, hosts, requestDirectives = true, strategy } = options
   const usual = { control: typeof cacheControl === "string" ? () => cacheControl : cacheControl, strategy }
   const allowed = hosts && new Set(hosts.map((host) => host.toLowerCase()))
-  const keyed = keyOf(options)
+  const named = namesOf(options)
   return (self, handler, request) => {
-    const url = exactUrlOf(request)
-    if (url === undefined || allowed?.has(url.host) === false) return handler
+    const resource = named(request)
+    if (resource === undefined || allowed?.has(resource.url.host) === false) return handler
     const { headers, method } = request
     const reloads = allowReload !== undefined && clearsCache(headers) && allowReload(request)
     const heard = requestDirectives ? headers : Headers.removeMany(headers, ["cache-control", "pragma"])
-    const asked = HttpClientRequest.make(method as "GET")(keyed(url).href, {
-      headers: reloads ? Headers.set(heard, "cache-control", "no-cache") : heard
-    })
+    const asked = HttpClientRequest.makeWith(
+      method,
+      resource.href,
+      UrlParams.empty,
+      noHash,
+      reloads ? Headers.set(heard, "cache-control", "no-cache") : heard,
+      HttpBody.empty
+    )
     const client = clientOf(reloads ? Cached.invalidateFurther(handler) : handler, request, usual)
-    return Effect.provideService(execute({ ...self, client }, asked), Caching, self.caching).pipe(
+    return Effect.provideService(executeAt({ ...self, client }, asked, resource), Caching, self.caching).pipe(
       Effect.map(toServer),
       Effect.catchTag("HttpClientError", asHandled)
     )
+  }
+}
+
+const noHash = Option.none<string>()
+
+/** Finds the resource of a request. Remembers some, because it takes as long as an answer from memory. */
+const namesOf = (options: Options): (request: Request) => Named | undefined => {
+  const keyed = keyOf(options)
+  const known = new Map<string, Named>()
+  return (request) => {
+    const { headers, originalUrl, protocol } = request
+    const said = `${protocol} ${headers["host"]} ${originalUrl}`
+    const before = known.get(said)
+    if (before !== undefined) return before
+    const url = exactUrlOf(request)
+    if (url === undefined) return undefined
+    const resource = resourceAt("server", "", keyed(url))
+    if (said.length > http.longestNamed) return resource
+    known.set(said, resource)
+    if (known.size > http.mostNamed) known.delete(known.keys().next().value!)
+    return resource
   }
 }
 

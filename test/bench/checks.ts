@@ -10,6 +10,7 @@ export type Case =
   | "cli"
   | "stream"
   | "http"
+  | "httpServer"
   | "strategies"
   | "listeners"
   | "metrics"
@@ -276,6 +277,15 @@ export const checks: ReadonlyArray<Check> = [
     atMost: 1.3
   },
   { case: "http", title: "The same", subject: "a hit", peer: "undici's cache", atMost: 1 },
+  {
+    case: "httpServer",
+    title: "A request to a cached route, 2 kB",
+    subject: "a hit",
+    peer: "a constant",
+    atMost: 1.15
+  },
+  { case: "httpServer", title: "The same, answered with `304`", subject: "a 304", peer: "a constant", atMost: 1 },
+  { case: "httpServer", title: "The same, 1 MB", subject: "a hit of 1 MB", peer: "a constant of 1 MB", atMost: 1.1 },
   {
     case: "traces",
     title: "Recorded accesses: distance left from LRU to the optimum",

@@ -118,6 +118,9 @@ export const stream = ({ processes }: Runs): ReadonlyArray<Values> =>
 export const http = ({ processes }: Runs): ReadonlyArray<Values> =>
   times(processes, () => toValues(start("http.ts", [])))
 
+export const httpServer = ({ processes }: Runs): ReadonlyArray<Values> =>
+  times(processes, () => toValues(start("httpServer.ts", [])))
+
 export const guards = ({ processes }: Runs): ReadonlyArray<Values> =>
   times(processes, () => toValues(start("guards.ts", [])))
 

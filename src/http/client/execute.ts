@@ -16,22 +16,44 @@ import { head, unsafe } from "./others.ts"
 import { Resource } from "./record.ts"
 
 export const execute = (self: Client, request: HttpClientRequest.HttpClientRequest): Answer =>
-  Effect.clockWith((clock) => {
+  Effect.suspend(() => {
     const url = Option.getOrUndefined(HttpClientRequest.toUrl(request))
     if (url === undefined || !/^https?:$/.test(url.protocol)) return self.client.execute(request)
-    const partition = `${self.scope} ${self.partition(request, url)}`
+    const partition = self.partition(request, url)
     // No key, and so no store, has credentials in it.
     for (const part of ["hash", "username", "password"] as const) if (url[part] !== "") url[part] = ""
+    return executeAt(self, request, resourceAt(self.scope, partition, url))
+  })
+
+/** A resource, as its requests name it. */
+export interface Named {
+  readonly url: URL
+  readonly href: string
+  readonly key: Resource
+  readonly id: string
+}
+
+export const resourceAt = (scope: Client["scope"], own: string, url: URL): Named => {
+  const partition = `${scope} ${own}`
+  const { href } = url
+  return { url, href, key: new Resource({ partition, url: href }), id: `${partition} ${href}` }
+}
+
+export const executeAt = (
+  self: Client,
+  request: HttpClientRequest.HttpClientRequest,
+  { href, id, key, url }: Named
+): Answer =>
+  Effect.clockWith((clock) => {
     const fields = request.headers as Fields
-    const { href } = url
     return answer({
       self,
       request,
       url,
       head: { method: request.method, url: href, fields },
       directives: requestDirectives(fields),
-      key: new Resource({ partition, url: href }),
-      id: `${partition} ${href}`,
+      key,
+      id,
       startedAt: clock.currentTimeMillisUnsafe(),
       isBackground: false,
       run: undefined,

@@ -132,6 +132,9 @@ export const http = {
   unsharedMillis: 120_000,
   /** How many such resources are remembered. */
   mostUnshared: 10_000,
+  /** How many resources a server remembers by what requests say, and the most characters of such a path. */
+  mostNamed: 1000,
+  longestNamed: 500,
   /** How many digests of credentials are remembered. */
   mostDigests: 1000
 }

@@ -115,9 +115,9 @@ export const faults: ReadonlyArray<UnitFault> = [
   },
   {
     name: "a server and a client share their responses",
-    in: "execute",
-    find: "`${self.scope} ${self.partition(request, url)}`",
-    replace: "self.partition(request, url)",
+    in: "resourceAt",
+    find: "`${scope} ${own}`",
+    replace: "own",
     by: middleware
   },
   {
