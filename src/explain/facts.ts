@@ -80,7 +80,7 @@ interface Times {
  * @since 0.1.0
  */
 export interface Facts {
-  /** The cache is `disabled` or `closed`, or `bypassed` here by a policy or an open SQL transaction. */
+  /** The cache is `disabled`, `bypassed` by a policy or an open SQL transaction, or `closed`: only memory answers. */
   readonly NotUsed: { readonly because: "disabled" | "closed" | "bypassed" }
   /** The entry in memory. It is not used if `isGone`, and asked for again from `memoryExpiresAt` on (`memoryTtl`). */
   readonly Memory: Times & {

@@ -181,7 +181,7 @@ const sources: { readonly [source in Answer["source"]]: string } = {
   stale: "served stale, without a load",
   uncached: "runs as if it were not cached",
   strategy: "its strategy decides",
-  defect: "dies: its strategy throws, an option is invalid, or its load waits for itself"
+  defect: "dies: the cache is closed, its strategy throws, an option is invalid, or its load waits for itself"
 }
 
 const answerText = ({ fallback, refresh, source }: Answer): string => {

@@ -1,6 +1,6 @@
 /** Explanations: why an id is gone, by which process, and their text. */
 import { describe, expect, it } from "@effect/vitest"
-import { Deferred, Effect, Layer, Schema } from "effect"
+import { Deferred, Effect, Exit, Layer, Schema } from "effect"
 import {
   Cached,
   type CacheEntry,
@@ -301,8 +301,11 @@ describe("the facts", () => {
       const readNothing = cache.pipe(CacheLayer.withDisabled(["get"]))
       const { next } = yield* Effect.provide(Effect.andThen(subject, Explanation.of(subject)), readNothing)
       expect(next.map(({ source }) => source)).toEqual(["load"])
-      const closed = yield* Effect.scoped(Layer.build(kept()))
+      const closed = yield* Effect.scoped(Effect.tap(Layer.build(kept()), (cache) => Effect.provide(subject, cache)))
       expect(yield* Effect.provide(said(subject), closed)).toContain("cache: this cache is closed")
+      const after = yield* Effect.provide(Explanation.of(subject), closed)
+      expect(after.next.map(({ source }) => source)).toEqual(["memory", "defect"])
+      expect(Exit.isSuccess(yield* Effect.provide(Effect.exit(subject), closed))).toBe(true)
     }))
 
   it.effect("of keys, cached functions, and effects with the strategy of the layer", () =>
