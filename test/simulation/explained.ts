@@ -104,7 +104,7 @@ const candidates = ({ explanation: { next }, at }: Told, until: number): Readonl
   next.filter((answer, i) => answer.at <= until && (next[i + 1]?.at ?? Infinity) > at)
 
 const check = (self: World, { detected, exit, record, refreshes, told }: Ended): void => {
-  const { explanation: { id, next } } = told
+  const { explanation: { facts, id, next } } = told
   const isAtOnce = told.isAtOnce && told.turn === self.turn && told.at === self.now()
   const started = self.loads.find(({ flight }) => flight !== undefined && readerOf(self, flight) === record)
   const own = started ?? (record.live.length === 1 ? record.live[0] : undefined)
@@ -112,9 +112,14 @@ const check = (self: World, { detected, exit, record, refreshes, told }: Ended):
   // A store that fails at times may have answered one of both.
   if (self.config.faults > 0 && next[0]!.source !== "memory") return
   if (source === undefined && isUntold(self, record, exit)) return
+  // A strict read first sends what the store has not acknowledged.
+  if (record.spec!.policy === "strict" && facts.some(({ _tag }) => _tag === "Pending")) return
   if (source !== "joined" && mayMiss(self, record, own)) return
   const until = started?.begunAt ?? self.now()
-  // A listener may have changed something.
+  // A listener may have changed something, or have read the entry with another strategy.
+  const mayHaveRead = started === undefined || self.config.features.includes("readingListener")
+  const isServed = /^(?:memory|store|stale)$/.test(next[0]!.source)
+  if (isAtOnce && isServed && self.seq !== record.n && mayHaveRead) return
   if (isAtOnce && self.writes.some(({ asked }) => asked > told.seq)) return
   if (!isAtOnce && (isDisturbed(self, { record, told, own }) || mayTimeOut(self, told, until))) return
   const isAlone = isAtOnce && self.seq === record.n
@@ -146,9 +151,10 @@ const fits = (
 const begins = ({ refresh, source }: Explanation.Answer, begun: number): boolean =>
   source === "strategy" || refresh === "perhaps" || begun === Number(refresh)
 
-/** One of both may have waited for the store in vain. */
-const mayTimeOut = ({ config }: World, { at, explanation: { facts } }: Told, until: number): boolean =>
-  until - at >= config.storeTimeout || facts.some(({ _tag }) => _tag === "StoreSilent")
+/** One of both may have waited for the store in vain, or too long for an explanation of the present alone. */
+const mayTimeOut = ({ config }: World, { at, explanation: { facts, next } }: Told, until: number): boolean =>
+  until - at >= config.storeTimeout ||
+  facts.some(({ _tag }) => _tag === "StoreSilent" || (_tag === "Flight" && until > at && next[0]!.source !== "joined"))
 
 /** The load that it was to join may have ended while it asked the store. */
 const mayMiss = ({ config: { store } }: World, { live }: Read, own: Load | undefined): boolean =>
