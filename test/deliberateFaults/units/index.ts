@@ -3,6 +3,7 @@
  * no bound and no question that is asked too often. A file a room of `src`.
  */
 import type { UnitFault } from "../fault.ts"
+import * as command from "./command.ts"
 import * as configuration from "./configuration.ts"
 import * as derived from "./derived.ts"
 import * as encoding from "./encoding.ts"
@@ -14,6 +15,7 @@ import * as guards from "./guards.ts"
 import * as http from "./http.ts"
 import * as locks from "./locks.ts"
 import * as memory from "./memory.ts"
+import * as pipelines from "./pipelines.ts"
 import * as redis from "./redis.ts"
 import * as requests from "./requests.ts"
 import * as sql from "./sql.ts"
@@ -27,6 +29,7 @@ import * as transaction from "./transaction.ts"
 import * as wrappers from "./wrappers.ts"
 
 export const faults: ReadonlyArray<UnitFault> = [
+  ...command.faults,
   ...configuration.faults,
   ...derived.faults,
   ...encoding.faults,
@@ -38,6 +41,7 @@ export const faults: ReadonlyArray<UnitFault> = [
   ...http.faults,
   ...locks.faults,
   ...memory.faults,
+  ...pipelines.faults,
   ...redis.faults,
   ...requests.faults,
   ...sql.faults,

@@ -1,0 +1,49 @@
+/** Deliberate faults of the command `effect-cached`. */
+import type { UnitFault } from "../fault.ts"
+
+const by = "test/processes/commandLine.test.ts"
+
+export const faults: ReadonlyArray<UnitFault> = [
+  {
+    name: "an import forgets the dependent results before a wrong line",
+    in: "copy",
+    find: `Effect.tapErrorTag("Failure", () => writer.finish)`,
+    replace: `Effect.tapErrorTag("Failure", () => Effect.void)`,
+    by
+  },
+  {
+    name: "an import keeps the versions of tags that another cache has",
+    in: "requestFor",
+    find: "isMoved ? { ...meta, tags } : meta",
+    replace: "meta",
+    by
+  },
+  {
+    name: "a migration misses entries that a program writes meanwhile",
+    in: "over",
+    find: "ORDER BY id LIMIT 256",
+    replace: "ORDER BY seq LIMIT 256",
+    by
+  },
+  {
+    name: "a copy has entries that were invalidated",
+    in: "isLive",
+    find: `state === "fresh" || state === "stale"`,
+    replace: `state !== "damaged" && state !== "expired"`,
+    by
+  },
+  {
+    name: "a removal without a terminal needs no --yes",
+    in: "confirm",
+    find: "if (isSure) return",
+    replace: "if (isSure || !process.stdin.isTTY) return",
+    by
+  },
+  {
+    name: "a stored text acts on the terminal",
+    in: "escape",
+    find: "unicode(character[i]!)",
+    replace: "character[i]!",
+    by
+  }
+]
