@@ -5,7 +5,20 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { cacheArgument, inspect, isLive, isPage, patternArgument, patternOf, type Row, rows } from "./cache.ts"
-import { columns, cut, duration, entries, escape, jsonFlag, jsonLine, note, print, size, toggle } from "./terminal.ts"
+import {
+  bold,
+  columns,
+  cut,
+  duration,
+  entries,
+  escape,
+  jsonFlag,
+  jsonLine,
+  note,
+  print,
+  size,
+  toggle
+} from "./terminal.ts"
 import { formatName } from "./values.ts"
 
 export const ls = Command.make("ls", {
@@ -20,7 +33,7 @@ export const ls = Command.make("ls", {
     const width = columns()
     const now = yield* Clock.currentTimeMillis
     let count = 0
-    if (!json) yield* print(`${line(["STATE", "SIZE", "EXPIRES", "FORMAT", "ID"])}\n`)
+    if (!json) yield* print(`${bold(line(["STATE", "SIZE", "EXPIRES", "FORMAT", "ID"]))}\n`)
     yield* Stream.runForEach(rows(inspection, glob.prefix), (found) => {
       const listed = found.filter((row) => !isPage(row.id) && (all || isLive(row)) && glob.matches(row.id))
       count += listed.length

@@ -4,7 +4,7 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { cacheArgument, inspect, isPage, type Row, rows, type State, states } from "./cache.ts"
-import { bold, cut, duration, escape, fields, json, jsonFlag, number, print, progress, size } from "./terminal.ts"
+import { bold, cut, duration, escape, fields, json, jsonFlag, number, pad, print, progress, size } from "./terminal.ts"
 import { formatName } from "./values.ts"
 
 interface Share {
@@ -54,7 +54,7 @@ export const stats = Command.make(
         shares.length === 0 ? Effect.void : print(
           `\n${bold(`${title.padEnd(32)}  ENTRIES       SIZE`)}\n` +
             shares.map(([name, { bytes, entries }]) =>
-              `${cut(escape(name), 32).padEnd(32)}  ${number(entries).padStart(7)}  ${size(bytes).padStart(9)}\n`
+              `${pad(cut(escape(name), 32), 32)}  ${number(entries).padStart(7)}  ${size(bytes).padStart(9)}\n`
             ).join("")
         )
       yield* table("FORMAT", Array.from(total.formats))

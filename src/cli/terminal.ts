@@ -70,10 +70,14 @@ export const bold = (text: string): string => isPlain() ? text : `\u001b[1m${tex
 
 export const hasColors = (): boolean => !isPlain()
 
+/** Fills a text up to a width in columns. */
+export const pad = (text: string, columns: number): string =>
+  text + " ".repeat(Math.max(0, columns - CliOutput.displayWidth(text)))
+
 /** A table of names and values. */
 export const fields = (rows: ReadonlyArray<readonly [name: string, value: string]>): string => {
   const width = Math.max(...rows.map(([name]) => CliOutput.displayWidth(name)))
-  return rows.map(([name, value]) => `${name}${" ".repeat(width - CliOutput.displayWidth(name))}  ${value}\n`).join("")
+  return rows.map(([name, value]) => `${pad(name, width)}  ${value}\n`).join("")
 }
 
 export const size = (bytes: number): string => {

@@ -168,6 +168,19 @@ describe.concurrent("effect-cached", { timeout: 120_000 }, () => {
     expect(Object.keys(stats.groups).toSorted()).toEqual(["ada@example.com", "user", "~User"])
   })
 
+  it("aligns its tables by the columns of a terminal, of which a sign may take two", async () => {
+    const cwd = folder()
+    await Cached.setMany([["日本語:1", 1], ["abcdef:1", 1]]).pipe(
+      Effect.provide(layerOf("disk", join(cwd, "cache"))),
+      Effect.runPromise
+    )
+    const { stdout } = await command(["stats", "./cache"], { cwd })
+    const [wide, narrow] = ["日本語", "abcdef"].map((id) =>
+      stdout.split("\n").find((line) => line.startsWith(id))!.slice(id.length)
+    )
+    expect(wide).toBe(narrow)
+  })
+
   it("exports what an import and a migration restore, with its tags", async () => {
     const cwd = folder()
     await seed(join(cwd, "cache"), "disk", Json)
