@@ -121,12 +121,22 @@ const databaseOf = (url: CacheUrl, { sslmode, ...options }: Given) => {
   return { ...options, url: Redacted.make(`${url.scheme}://${authorityOf(url)}${url.path}${query}`) }
 }
 
+const postgresDriver = () =>
+  import("../drivers/postgres/index.ts").catch((error) => {
+    throw error?.code === "ERR_MODULE_NOT_FOUND"
+      ? mistake("A cache in PostgreSQL needs the package @effect/sql-pg: npm install @effect/sql-pg")
+      : error
+  })
+
 const postgres = scheme(
   "postgres://user@host:5432/database",
   Readings.postgresOptions,
-  async (url, options) => (await layers()).postgres(databaseOf(url, options)),
   async (url, options) => {
-    const { PgStore } = await import("../drivers/postgres/index.ts")
+    await postgresDriver()
+    return (await layers()).postgres(databaseOf(url, options))
+  },
+  async (url, options) => {
+    const { PgStore } = await postgresDriver()
     return { make: PgStore.make(databaseOf(url, ofStore(options, postgresStore))) }
   }
 )

@@ -115,6 +115,24 @@ describe.concurrent("effect-cached", { timeout: 120_000 }, () => {
     expect(jsonLines((await command(["ls", "./cache", "--json"], { cwd })).stdout)).toHaveLength(3)
   })
 
+  it.each([["redis://localhost", "redis", 1], ["postgres://localhost/shop", "@effect/sql-pg", 2]] as const)(
+    "says which package %s needs",
+    async (url, name, status) => {
+      const hooks = `import { registerHooks } from "node:module"
+        registerHooks({
+          resolve(specifier, context, next) {
+            if (!specifier.startsWith(${JSON.stringify(name)})) return next(specifier, context)
+            throw Object.assign(new Error("no package"), { code: "ERR_MODULE_NOT_FOUND" })
+          }
+        })`
+      const preload = `--import=data:text/javascript,${encodeURIComponent(hooks)}`
+      const path = [commandPath[0], preload, ...commandPath.slice(1)]
+      const ran = await command(["ls", url], { path })
+      expect(ran).toMatchObject({ status, stdout: "" })
+      expect(ran.stderr).toMatch(new RegExp(`^effect-cached: .*npm install ${name}\n$`))
+    }
+  )
+
   it("removes the chosen entries, and says when there are none", async () => {
     const cwd = folder()
     await seed(join(cwd, "cache"))
