@@ -49,7 +49,7 @@ export const bodyStream = (
     return Response.decodeError(response ?? Response.make(parts, empty), cause, description)
   }
   const origin = response === undefined
-    ? Stream.fail(failed(undefined, "the stored body is gone"))
+    ? Stream.suspend(() => Stream.fail(failed(undefined, "the stored body is gone")))
     : measured(Response.bodyOf(response), lengthOf(variant.fields), () => failed(undefined, "the body was cut short"))
   const ended = Effect.sync(() => void self.arriving.delete(variant.id))
   const cached: Stream.Stream<Uint8Array, HttpClientError | StreamCut | StreamLagged, Caching> = Cached.stream(
