@@ -27,6 +27,21 @@ const ask = `const person = yield* Schema.decodeUnknownEffect(Person)({ id: 1, n
 
 const all = "[greeting, CacheLayer.memory()]"
 
+const http = (imports: ReadonlyArray<string>, layer: string): string => `
+import * as Effect from "effect/Effect"
+import * as FetchHttpClient from "effect/http/FetchHttpClient"
+import * as HttpClient from "effect/http/HttpClient"
+import * as Layer from "effect/Layer"
+import * as Schema from "effect/Schema"
+${imports.map((one) => `import * as ${one}`).join("\n")}
+const layer = ${layer}
+const program = Effect.gen(function*() {
+  const response = yield* HttpClient.get("http://example.com")
+  yield* Effect.log(Schema.decodeUnknownSync(Schema.String)(yield* response.text))
+})
+Effect.runPromise(Effect.provide(Layer.empty === layer ? Effect.void : program, layer))
+`
+
 /** With the cache, without it, and how much the difference may be: kilobytes (of 1,000 bytes), compressed. */
 interface Compared {
   readonly what: string
@@ -77,5 +92,14 @@ class Greeting extends CacheKey.Class<Greeting>()("Greeting", { payload: { id: S
     ),
     without: program(effect, "", `const greet = greeter.greet("Ada")`, "greeting"),
     limit: 12
+  },
+  {
+    what: "`CachedHttpClient.layer`, in a program with `FetchHttpClient` and `effect/Schema`",
+    program: http(
+      ["CacheLayer from \"effect-cached/CacheLayer\"", "Http from \"effect-cached/http\""],
+      "Layer.provide(Http.CachedHttpClient.layer({ mode: \"private\" }), [FetchHttpClient.layer, CacheLayer.memory()])"
+    ),
+    without: http([], "FetchHttpClient.layer"),
+    limit: 88
   }
 ]
