@@ -299,6 +299,51 @@ export const purge = (options: PurgeOptions): Layer.Layer<never, never, HttpRout
   )
 }
 
+/**
+ * Adds to an OpenAPI document `304` of each `GET`, and the fields `ETag`, `Age` and `Cache-Status`.
+ *
+ * **When to use**
+ *
+ * Use with the annotation `OpenApi.Transform` of an `HttpApi` whose router has this middleware.
+ *
+ * **Example** (A document)
+ *
+ * ```ts
+ * import { Schema } from "effect"
+ * import { HttpApi, HttpApiEndpoint, HttpApiGroup, OpenApi } from "effect/http-api"
+ * import { HttpCacheMiddleware } from "effect-cached/http"
+ *
+ * const news = HttpApiEndpoint.get("news", "/news", { success: Schema.String })
+ * const api = HttpApi.make("api").add(HttpApiGroup.make("pages").add(news))
+ *   .annotate(OpenApi.Transform, HttpCacheMiddleware.openApi)
+ * Object.keys(OpenApi.fromApi(api).paths["/news"]!.get!.responses) // => ["200", "304"]
+ * ```
+ *
+ * @see {@link layer}
+ * @category annotations
+ * @since 0.1.0
+ */
+export const openApi = (document: Record<string, any>): Record<string, any> => {
+  const paths = Object.entries<Record<string, any>>(document["paths"] ?? {}).map(([path, { get, ...others }]) => {
+    if (get === undefined) return [path, others]
+    const responses = Object.entries<Record<string, any>>(get.responses ?? {}).map(([status, response]) => [
+      status,
+      status.startsWith("2") ? { ...response, headers: { ...fieldsOfDocument, ...response["headers"] } } : response
+    ])
+    const unchanged = { description: "The client has this version already", headers: fieldsOfDocument }
+    return [path, { ...others, get: { ...get, responses: { "304": unchanged, ...Object.fromEntries(responses) } } }]
+  })
+  return { ...document, paths: Object.fromEntries(paths) }
+}
+
+const field = (type: string, description: string) => ({ description, schema: { type } })
+
+const fieldsOfDocument = {
+  ETag: field("string", "The version, for If-None-Match"),
+  Age: field("integer", "The age in seconds, if the response was stored"),
+  "Cache-Status": field("string", "How the cache has answered (RFC 9211)")
+}
+
 const clientFor = (options: Options, caching: Caching["Service"], tokens: Token.Tokens): Omit<Client, "client"> => {
   const parts = Parts.parse(options)
   return {

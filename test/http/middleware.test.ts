@@ -1,11 +1,12 @@
 /** A shared cache in front of handlers: `HttpCacheMiddleware`. */
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Fiber, Layer, Redacted, Stream } from "effect"
+import { Effect, Fiber, Layer, Redacted, Schema, Stream } from "effect"
 import { Cached, CacheLayer, Store, Strategy } from "effect-cached"
 import { StoreError } from "effect-cached/CacheError"
 import { CachedHttpClient, HttpCacheMiddleware } from "effect-cached/http"
 import { MemoryStore } from "effect-cached/memory"
 import { HttpClient, HttpClientError, HttpClientResponse, HttpRouter, HttpServerResponse } from "effect/http"
+import { HttpApi, HttpApiEndpoint, HttpApiGroup, OpenApi } from "effect/http-api"
 import { TestClock } from "effect/testing"
 import { fakeStore, over, settle, start } from "../support/caches.ts"
 import { type Handler, inMemory, serving, text } from "./serving.ts"
@@ -589,4 +590,19 @@ it("refuses options that are wrong, and a purge without a secret", () => {
     "secret must be a Redacted text that is not empty"
   )
   expect(() => purge({ path: "purge" as never, secret: Redacted.make("a") })).toThrow("path must begin with a /")
+})
+
+it("openApi tells the fields and 304 of what is cached, and leaves the rest as it is", () => {
+  const page = HttpApiEndpoint.get("page", "/page", { success: Schema.String })
+  const put = HttpApiEndpoint.put("put", "/page", { success: Schema.String })
+  const plain = HttpApi.make("api").add(HttpApiGroup.make("pages").add(page, put))
+  const told = OpenApi.fromApi(plain.annotate(OpenApi.Transform, HttpCacheMiddleware.openApi)).paths["/page"]!
+  const before = OpenApi.fromApi(plain).paths["/page"]!
+  expect(told.put).toEqual(before.put)
+  expect(Object.keys(told.get!.responses["304"]!.headers!)).toEqual(["ETag", "Age", "Cache-Status"])
+  expect(told.get!.responses["200"]).toEqual({
+    ...before.get!.responses["200"],
+    headers: told.get!.responses["304"]!.headers
+  })
+  expect(told.get!.operationId).toBe(before.get!.operationId)
 })
