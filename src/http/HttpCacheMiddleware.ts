@@ -407,7 +407,8 @@ const namesOf = (options: Options): (request: Request) => Named | undefined => {
   const known = new Map<string, Named>()
   return (request) => {
     const { headers, originalUrl, protocol } = request
-    const said = `${protocol} ${headers["host"]} ${originalUrl}`
+    // No field and no path has a line break.
+    const said = `${protocol}\n${headers["host"]}\n${originalUrl}`
     const before = known.get(said)
     if (before !== undefined) return before
     const url = exactUrlOf(request)
