@@ -9,6 +9,7 @@ import * as Caching from "../Caching.ts"
 import { Store } from "../ports/store.ts"
 import { Serializer } from "../Serializer.ts"
 import { checkLayer, type LayerOptions } from "./options.ts"
+import { AsTier } from "./tiers.ts"
 
 /**
  * A cache over any `Store` with the given options, by default with a memory tier in front. Values are encoded by the
@@ -50,11 +51,16 @@ export const overStore = (checked: Caching.MakeOptions): Layer.Layer<Caching.Cac
     return layer
   }
   return Layer.fromBuild((memoMap, scope) =>
-    Effect.flatMap(Store, (store) =>
-      Effect.map(
-        Layer.buildWithMemoMap(over(store), memoMap, scope),
-        (built) => Context.make(Caching.Caching, Context.get(built, Caching.Caching))
-      ))
+    Effect.gen(function*() {
+      const store = yield* Store
+      const asTier = yield* AsTier
+      if (asTier !== undefined) {
+        asTier({ store, serializer: yield* Serializer, options: checked })
+        return Context.make(Caching.Caching, Caching.disabled)
+      }
+      const built = yield* Layer.buildWithMemoMap(over(store), memoMap, scope)
+      return Context.make(Caching.Caching, Context.get(built, Caching.Caching))
+    })
   )
 }
 

@@ -114,7 +114,9 @@ export const drawn = {
   /** Several processes: each has a second cache on the same store, without memory. */
   layers: true,
   /** Several processes: a renewed lease is waited for without `wait`, and is renewed for `maxLoad`. */
-  patient: true
+  patient: true,
+  /** Several processes: machines keep copies of what the store holds, in one or two tiers that go wrong. */
+  tiers: true
 }
 
 export type Feature = keyof typeof drawn
@@ -152,7 +154,8 @@ const later = {
   classes: 0x923f_82a4,
   pushes: 0x6a09_e667,
   byKey: 0x2748_774c,
-  transactions: 0xbb67_ae85
+  transactions: 0xbb67_ae85,
+  tiers: 0x243f_6a88
 } as const
 
 type Later = keyof typeof later

@@ -1,6 +1,6 @@
 /** One seed: several processes with a cache each, one store, one schedule. */
 import { Context, Effect, Exit, Fiber, Layer, type Logger, Option, References, Schedule, Scope } from "effect"
-import { Cached, CacheLayer, CachePolicy, Lock, Store, Strategy, Transaction } from "effect-cached"
+import { Cached, CacheLayer, CachePolicy, Lock, Strategy, Transaction } from "effect-cached"
 import type { Caching } from "effect-cached/Caching"
 import { Within } from "../../src/internal/engine/request/attempt.ts"
 import type { Flight } from "../../src/internal/engine/state.ts"
@@ -23,6 +23,7 @@ import {
 import { makeProcess, type Process } from "./fleetProcess.ts"
 import * as Rules from "./fleetRules.ts"
 import { makeStorage } from "./fleetStorage.ts"
+import { tiersOf } from "./fleetTiers.ts"
 import { Down } from "./model.ts"
 import { type Dice, diceOf } from "./plan.ts"
 import { withShortTurns, withShortWaves } from "./shortTurns.ts"
@@ -554,6 +555,7 @@ const run = (world: Rules.Fleet, { dice, extras, schedule, seed }: Playing): voi
   const { config, now, processes } = world
   const viewOf = makeStorage(world, dice, extras)
   const { lease, maxLoad, maxStaleness, memory, storeTimeout, wait } = config
+  const tiered = tiersOf(world, extras)
   const locks = ProcessLocks.make()
   const waiting = wait === Infinity ? { maxLoad } : { wait, maxLoad }
   const programs = config.clocks.map((clock, index) => {
@@ -567,14 +569,15 @@ const run = (world: Rules.Fleet, { dice, extras, schedule, seed }: Playing): voi
     const layers = Array.from({ length: layersOf(config) }, (_, layer) =>
       Layer.fresh(Layer.provide(
         CacheLayer.layerWith({
-          maxStaleness,
+          // The rest is left to the copies of tiers.
+          maxStaleness: extras.features.has("tiers") ? maxStaleness / 2 : maxStaleness,
           lease,
           memory: memory && layer === 0,
           storeTimeout,
           ...waiting,
           shutdownTimeout: 100
         }),
-        Layer.succeed(Store.Store, viewOf(index, layer))
+        tiered(viewOf(index, layer), { process: index, layer })
       )))
     let caching: Context.Context<Caching> | undefined
     const main = Effect.gen(function*() {
@@ -643,6 +646,7 @@ export const simulateFleet = ({ log, processes, seed, with: also }: FleetOptions
     applied: new Map(),
     givenUp: new Set(),
     heard: config.clocks.map(() => 0),
+    polled: config.clocks.map(() => 0),
     liedAt: config.clocks.map(() => -Infinity),
     deaf: config.clocks.map(() => [{ from: 0, until: Infinity }]),
     changes: [],

@@ -57,6 +57,8 @@ export interface Fleet {
   readonly givenUp: Set<string>
   /** By process: when it last received all changes of the others. */
   readonly heard: Array<number>
+  /** The same of what stands before the store: its cache receives that with the next question. */
+  readonly polled: Array<number>
   /** By process: when it last received an answer that is not a list of changes. */
   readonly liedAt: Array<number>
   /** By process: when pushed changes stopped arriving, if the storage pushes. */
@@ -142,7 +144,9 @@ export const checkExclusive = (self: Fleet, load: FleetOrigin, lease: boolean): 
   const { config } = self
   const what = `load #${load.n} of ${load.id} in ${load.process}`
   const own = load.owner === undefined ? undefined : holdersOf(self, load.id).get(load.owner)
-  if (load.owner === undefined && lease && config.faults === 0 && !config.asynchronous && config.evictions === 0) {
+  // Tiers in the middle take time, which may be all that a read has for its store.
+  const isAsynchronous = config.asynchronous || config.features.includes("tiers")
+  if (load.owner === undefined && lease && config.faults === 0 && !isAsynchronous && config.evictions === 0) {
     // Its own `set` or interrupted invalidation may not have been acknowledged.
     const open = self.writes.some((write) =>
       write.process === load.process && (!write.acknowledged || write.doneAt === self.now())

@@ -244,7 +244,7 @@ export const makeStorage = (self: Fleet, dice: Dice, extras: Extras): ViewOf => 
       const news = log.slice(at).filter(({ from }) => from !== process)
       at = log.length
       // Changes that its other caches receive do not help the first one.
-      if (layer === 0) self.heard[process] = self.seq
+      if (layer === 0) (extras.features.has("tiers") ? self.polled : self.heard)[process] = self.seq
       if (news.length > 0) self.say(() => `[${process}] polls ${news.length} changes`)
       if (news.length === 0 || !happens(config.gaps)) return news.map(({ change }) => change)
       self.counts.gaps++

@@ -47,6 +47,15 @@ describe("several processes on one store, under seeded schedules", () => {
     assert.deepStrictEqual(replays(failures, " --fleet --with waves"), [])
   }, 600_000)
 
+  it("do so where machines keep copies in one or two tiers, which fail, hang and forget", async () => {
+    const { failures } = await sweepAll(1, sized(300, 60), ["tiers"])
+    assert.deepStrictEqual(replays(failures, " --fleet --with tiers"), [])
+    const { failures: ofPushes } = await sweepAll(1, sized(300, 60), ["tiers", "pushes"])
+    assert.deepStrictEqual(replays(ofPushes, " --fleet --with tiers,pushes"), [])
+    const { failures: byKey } = await sweepAll(1, sized(200, 40), ["tiers", "pushes", "byKey"])
+    assert.deepStrictEqual(replays(byKey, " --fleet --with tiers,pushes,byKey"), [])
+  }, 600_000)
+
   if (areDrawn) {
     it("do so with the seeds of the day", async () => {
       const { failures } = await sweepAll(firstOfToday, 500)

@@ -1,9 +1,10 @@
 /** Building blocks of the engine's tests: caches over every kind of store, loads that count themselves. */
 import { Effect, type Exit, Fiber, Layer, Scope, Stream } from "effect"
 import { type CacheEntry, CacheLayer, type Caching, Store } from "effect-cached"
-import type { StoreError } from "effect-cached/CacheError"
+import { StoreError } from "effect-cached/CacheError"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
+import { mapOperations } from "../../src/internal/store/tapped.ts"
 
 /** Behaviour of one operation of a fake store, before and after it touches its entries. */
 export interface Behaviour {
@@ -52,6 +53,18 @@ export const over = (
   options?: CacheLayer.LayerOptions
 ): Layer.Layer<Caching.Caching> => Layer.provide(CacheLayer.layerWith(options), fake.layer)
 
+/** Every third operation goes wrong, without taking time. */
+const disturbed = (store: Store.Store, how: string): Store.Store => {
+  let asked = 0
+  return how === "in order" ? store : mapOperations(store, (operation, _, run) =>
+    Effect.suspend(() => {
+      if (++asked % 3 > 0) return run()
+      return how === "that forgets"
+        ? Effect.andThen(store.clear, run())
+        : Effect.fail(new StoreError({ store: "disturbed", operation, reason: "Unavailable" }))
+    }))
+}
+
 export interface Cache {
   readonly name: string
   /** Every entry outlives the memory tier. */
@@ -80,7 +93,18 @@ export const caches: ReadonlyArray<Cache> = [
         layer: (options?: CacheLayer.MemoryOptions) => Layer.suspend(() => over(fakeStore(), { ...options, memory }))
       }
     ]
-  })
+  }),
+  ...["in order", "that fails at times", "that forgets"].map((how) => ({
+    name: `a store ${how} before another, with memory`,
+    store: true,
+    memory: true,
+    layer: ({ storeTimeout, ...options }: CacheLayer.LayerOptions = {}) =>
+      CacheLayer.tiered([
+        CacheLayer.memory(options),
+        Layer.provide(CacheLayer.layer, Layer.sync(Store.Store, () => disturbed(MemoryStore.make(), how))),
+        Layer.suspend(() => over(fakeStore(), { storeTimeout }))
+      ])
+  }))
 ]
 
 /** A load that takes its time, counts itself, and gives the number of its run. */

@@ -56,3 +56,20 @@ export const lookupsAgain = 8
 
 /** Storages that the user brings: the longest key, concurrent reads of a listing, the longest life (of Memcached). */
 export const byteStorages = { keyLength: 180, concurrency: 16, longestMillis: 2_592_000_000 }
+
+/**
+ * Tiers between memory and the last tier. `timeoutShare` and `lastShare` are the shares of the last tier's
+ * `storeTimeout` that such a tier may take, and the last tier while a copy can stand in for it. `stalenessShare` is the
+ * share of the last tier's `maxStaleness` that is left to copies. An incident ends after `calmMillis` without a fault.
+ */
+export const middleTiers = {
+  tagsKnown: 10_000,
+  idsAsked: 50_000,
+  leaseMillis: 10_000,
+  removedAtOnce: 256,
+  copiesAtOnce: 256,
+  calmMillis: 10_000,
+  timeoutShare: 0.2,
+  lastShare: 0.5,
+  stalenessShare: 0.5
+}

@@ -65,6 +65,9 @@ export interface StoreParts {
   readonly storeReads: StoreReads
 }
 
+export const endingMillisOf = ({ leaseMillis, waitMillis }: StoreTierLimits): number =>
+  waitMillis ?? endingLeases * leaseMillis
+
 /** Makes an engine. It does not track changes by other processes until `track` is called. */
 export const make = (
   options: EngineOptions,
@@ -90,7 +93,7 @@ export const make = (
     flights: new FlightIndex(),
     running: new RunningList(),
     ending: new Map(),
-    endingMillis: options.waitMillis ?? endingLeases * options.leaseMillis,
+    endingMillis: endingMillisOf(options),
     work: makeWork({ respond, start }, context),
     inherit: options.inherit,
     readDefaults: options.readDefaults,

@@ -1,8 +1,8 @@
 /** Makes engines and caches, with or without a store. The code for stores is imported only through this file. */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import { type Cache, over, start } from "./boundCache.ts"
-import type { Engine, EngineOptions, StoreParts } from "./engine.ts"
+import { type Cache, type Operation, over, start } from "./boundCache.ts"
+import { endingMillisOf, type Engine, type EngineOptions, type StoreParts } from "./engine.ts"
 import { removeInStore, sendToStore } from "./invalidation/inStore.ts"
 import { closeStore } from "./invalidation/replay.ts"
 import { coherence, track } from "./invalidation/tracking.ts"
@@ -31,11 +31,25 @@ const partsOf = (store: NonNullable<EngineOptions["store"]>): StoreParts => ({
 })
 
 export const startOver = (options: EngineOptions): Effect.Effect<Engine, never, Scope.Scope> =>
-  Effect.tap(start(options, options.store && partsOf(options.store)), (engine) => {
-    track(engine)
-    // Runs before the engine closes, because the finalizer that is added last runs first.
-    return Effect.addFinalizer(() => endQuestions(engine))
-  })
+  Effect.tap(start(options, options.store && partsOf(options.store)), follow)
+
+const follow = (engine: Engine): Effect.Effect<void, never, Scope.Scope> => {
+  track(engine)
+  // Runs before the engine closes, because the finalizer that is added last runs first.
+  return Effect.addFinalizer(() => endQuestions(engine))
+}
+
+/** Puts a cache in memory in front of a store, before its first use. */
+export const attach: Operation<[options: EngineOptions], Effect.Effect<boolean, never, Scope.Scope>> = {
+  over: (engine: { -readonly [K in keyof Engine]: Engine[K] }, options) => {
+    if (engine.storeTier !== undefined) return Effect.succeed(false)
+    const { makeTier, storeReads, throughStore } = partsOf(options.store!)
+    Object.assign(engine, { storeReads, throughStore, storeTier: makeTier(engine, options) })
+    engine.endingMillis = endingMillisOf(options)
+    return Effect.as(follow(engine), true)
+  },
+  without: () => Effect.succeed(false)
+}
 
 export const make = (options: EngineOptions): Effect.Effect<Cache, never, Scope.Scope> =>
   Effect.map(startOver(options), over)

@@ -85,5 +85,56 @@ export const faults: ReadonlyArray<UnitFault> = [
     find: "transaction.beside?.(other) ?? other",
     replace: "other",
     by: "test/layers/routed.test.ts"
+  },
+  {
+    name: "tiers are invalidated from the first to the last",
+    in: "removing",
+    find: "return Effect.onExit(change, (exit) => {",
+    replace: `const first = Effect.forEach(self.middles, (middle, i) => Middle.remove(middle, ids, tokens.at(-1 - i)!))
+    return Effect.onExit(Effect.andThen(first, change), (exit) => {
+      if (Exit.isSuccess(exit)) return Effect.void`,
+    by: "test/layers/tiered.test.ts"
+  },
+  {
+    name: "a tier is filled after the invalidation",
+    in: "get",
+    find:
+      "const answer = yield* standIn === undefined ? last.get(id, tags) : orStandIn(self, last.get(id, tags), standIn)",
+    replace:
+      `const answer = yield* standIn === undefined ? last.get(id, tags) : orStandIn(self, last.get(id, tags), standIn)
+  for (const one of missed) {
+    const generations = yield* Middle.begin(one.middle, [id])
+    Object.assign(one, { generations })
+  }`,
+    by: "test/layers/tiered.test.ts"
+  },
+  {
+    name: "the lease of a load is that of the nearest tier",
+    in: "over",
+    find: "get: (id, tags) => get(self, id, tags),",
+    replace: `get: (id, tags) => get(self, id, tags),
+    acquire: (id, options) => self.middles[0]!.store.acquire(id, options),`,
+    by: "test/layers/tieredStore.test.ts"
+  },
+  {
+    name: "copies of an earlier process are trusted",
+    in: "isTrusted",
+    find: "if (self.coherent > 0) return at > self.since",
+    replace: "if (self.coherent > 0) return at >= 0",
+    by: "test/layers/tiered.test.ts"
+  },
+  {
+    name: "a tier is asked although it has not acknowledged a removal",
+    in: "isPending",
+    find: "clearing !== undefined || pending.has(id)",
+    replace: "clearing !== undefined && pending.has(id)",
+    by: "test/layers/tiered.test.ts"
+  },
+  {
+    name: "a tier that fails is reported again and again",
+    in: "failed",
+    find: "if (self.incident !== undefined) return void (self.incident.at = at)",
+    replace: "",
+    by: "test/layers/tiered.test.ts"
   }
 ]

@@ -497,7 +497,7 @@ export const faults: ReadonlyArray<UnitFault> = [
   },
   {
     name: "a cache that closes refuses those who wait for an answer of the store",
-    in: "startOver",
+    in: "follow",
     find: "endQuestions(engine)",
     replace: "Effect.void",
     by: "test/cached/sharedQuestions.test.ts"

@@ -1,0 +1,330 @@
+/** A middle tier: copies of entries of the last tier. A tier that fails is skipped, and nothing in it is lost. */
+import type * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type { Meta, Stored } from "../CacheEntry.ts"
+import { StoreError } from "../CacheError.ts"
+import { middleTiers, pendingInvalidations, replay } from "../internal/defaults/stores.ts"
+import { exitBefore, faultOf } from "../internal/engine/storeTier/ask.ts"
+import * as Circuit from "../internal/engine/storeTier/circuit.ts"
+import { lengthOf, whyOf } from "../internal/text/failures.ts"
+import { afterProgramMillis } from "../internal/time/programTime.ts"
+import type { Store } from "../ports/store.ts"
+
+export type Run = (effect: Effect.Effect<unknown, unknown>) => void
+
+export interface Options {
+  readonly store: Store
+  readonly ttlMillis: number
+  readonly timeoutMillis: number
+  readonly maxStalenessMillis: number
+}
+
+/** Names one removal, so that its acknowledgement does not count for a later one. */
+type Token = object
+
+export interface Middle extends Options {
+  readonly clock: Clock.Clock
+  readonly run: Run
+  readonly owner: string
+  readonly circuit: Circuit.Circuit
+  /** The ids whose removal the tier has not acknowledged. Until then, it is not asked for them. */
+  readonly pending: Map<string, Token>
+  /** Set while the removal of everything has not been acknowledged. */
+  clearing: Token | undefined
+  isFlushing: boolean
+  incident: { readonly since: number; at: number } | undefined
+}
+
+export const make = (options: Options, clock: Clock.Clock, run: Run, owner: string): Middle => ({
+  ...options,
+  clock,
+  run,
+  owner,
+  circuit: Circuit.make(),
+  pending: new Map(),
+  clearing: undefined,
+  isFlushing: false,
+  incident: undefined
+})
+
+const nowOf = ({ clock }: Middle): number => clock.currentTimeMillisUnsafe()
+
+/** Faults of one value say nothing about the tier. */
+const ofOneValue: ReadonlySet<StoreError["reason"]> = new Set(["TooLarge", "Unsupported", "OutOfRange"])
+
+const failed = (self: Middle, { cause, reason }: StoreError): void => {
+  if (ofOneValue.has(reason)) return
+  const at = nowOf(self)
+  if (self.incident !== undefined) return void (self.incident.at = at)
+  self.incident = { since: at, at }
+  self.run(Effect.logWarning(
+    `The tier "${self.store.name}" of the cache fails and is skipped: ${whyOf(reason, cause)}`
+  ))
+}
+
+const answered = (self: Middle): void => {
+  Circuit.answered(self.circuit)
+  const { incident } = self
+  if (incident === undefined || nowOf(self) - incident.at < middleTiers.calmMillis) return
+  self.incident = undefined
+  self.run(Effect.logInfo(
+    `The tier "${self.store.name}" of the cache answers again, after ${lengthOf(nowOf(self) - incident.since)}`
+  ))
+}
+
+/** Asks the tier. The answer is `undefined` if the tier fails, takes too long, or is skipped. */
+const ask = <A>(
+  self: Middle,
+  operation: string,
+  run: () => Effect.Effect<A, StoreError>
+): Effect.Effect<A | undefined> =>
+  Effect.suspend(() => {
+    const permit = Circuit.admit(self.circuit, nowOf(self))
+    if (permit === undefined) return Effect.undefined
+    const late = afterProgramMillis(self.clock, self.timeoutMillis)
+    const error = (reason: StoreError["reason"], cause?: unknown) =>
+      new StoreError({ store: self.store.name, operation, reason, ...cause === undefined ? {} : { cause } })
+    return Effect.onInterrupt(
+      Effect.map(exitBefore(Effect.suspend(run), late), (exit): A | undefined => {
+        if (exit === undefined) {
+          Circuit.timedOut(self.circuit, permit, nowOf(self))
+          failed(self, error("Timeout"))
+          return undefined
+        }
+        if (Exit.isSuccess(exit)) {
+          answered(self)
+          return exit.value
+        }
+        Circuit.answered(self.circuit)
+        failed(self, faultOf(exit.cause, (cause) => error("Unavailable", cause)))
+        return undefined
+      }),
+      () => Effect.sync(() => Circuit.gaveUp(self.circuit, permit))
+    )
+  })
+
+/** Whether the tier may hold something about an id that this process has removed. */
+export const isPending = ({ clearing, pending }: Middle, id: string): boolean =>
+  clearing !== undefined || pending.has(id)
+
+/** Reads a copy without waiting. `null`: only `get` can tell. */
+export const getNow = (self: Middle, id: string): Stored | undefined | null => {
+  if (self.store.getUnsafe === undefined || Circuit.isOpen(self.circuit)) return null
+  try {
+    const { entry } = self.store.getUnsafe(id, [])
+    if (self.incident !== undefined) answered(self)
+    return entry
+  } catch {
+    return null
+  }
+}
+
+export const get = (self: Middle, id: string): Effect.Effect<Stored | undefined> =>
+  Effect.map(ask(self, "get", () => self.store.get(id, [])), (answer) => answer?.entry)
+
+export const getMany = (
+  self: Middle,
+  ids: ReadonlyArray<string>
+): Effect.Effect<ReadonlyArray<Stored | undefined>> =>
+  Effect.map(ask(self, "getMany", () => self.store.getMany(ids)), (entries) => entries ?? [])
+
+export type Generations = ReadonlyMap<string, string>
+
+/**
+ * Begins to copy entries: their generations end with any removal by a process that shares the tier, and with them the
+ * right to copy. They must be acquired before the last tier is asked.
+ */
+export const begin = Effect.fnUntraced(function*(
+  self: Middle,
+  ids: ReadonlyArray<string>,
+  rejected?: ReadonlyMap<string, string>
+): Effect.fn.Return<Generations> {
+  const generations = new Map<string, string>()
+  let left = Array.from(new Set(ids.filter((id) => !isPending(self, id))), (id) => ({ id, reject: rejected?.get(id) }))
+  // An entry that the tier already has is replaced, so the second time it is rejected.
+  for (let round = 0; round < 2 && left.length > 0; round++) {
+    const asked = left
+    const requests = asked.map(({ id, reject }) => ({
+      id,
+      owner: self.owner,
+      leaseMillis: middleTiers.leaseMillis,
+      rejectedWriteId: reject,
+      join: true
+    }))
+    const answers = yield* requests.length === 1
+      ? Effect.map(ask(self, "acquire", () => self.store.acquire(requests[0]!.id, requests[0]!)), (one) => one && [one])
+      : ask(self, "acquireMany", () => self.store.acquireMany(requests))
+    left = []
+    answers?.forEach((answer, i) => {
+      const { id } = asked[i]!
+      if (answer._tag === "Granted") generations.set(id, answer.generation)
+      else if (answer._tag === "Hit") left.push({ id, reject: answer.entry.meta.writeId })
+    })
+  }
+  return generations
+})
+
+export interface Copying {
+  readonly id: string
+  readonly entry: Stored
+  /** When the last tier was asked for the entry, or before it acknowledged it. */
+  readonly readAt: number
+}
+
+/** Writes copies whose generations have not ended. Returns the ids that the tier has now as given. */
+export const copy = (
+  self: Middle,
+  generations: Generations,
+  copying: ReadonlyArray<Copying>
+): Effect.Effect<ReadonlySet<string>> =>
+  Effect.suspend(() => {
+    const now = nowOf(self)
+    const requests = copying.flatMap(({ entry, id, readAt }) => {
+      const generation = generations.get(id)
+      const closed = close(self, entry, readAt, now)
+      return generation === undefined || closed === undefined ? [] : [{ id, generation, entry: closed }]
+    })
+    if (requests.length === 0) return Effect.succeed(new Set<string>())
+    const [first] = requests
+    const written: Effect.Effect<ReadonlyArray<boolean | undefined> | undefined> = requests.length === 1
+      ? Effect.map(
+        ask(self, "commit", () => self.store.commit(first!.id, first!.generation, first!.entry)),
+        (one) => [one]
+      )
+      : ask(self, "commitMany", () => self.store.commitMany(requests))
+    return Effect.map(written, (done) => new Set(requests.flatMap(({ id }, i) => done?.[i] === true ? [id] : [])))
+  })
+
+/** No tag of a user begins like this. Its version holds the time of the copy, and the expiry before the tier's own. */
+const stamp = "~tier"
+const asInMeta = "000000000000"
+
+const close = (
+  { ttlMillis }: Middle,
+  { meta, payload }: Stored,
+  readAt: number,
+  now: number
+): Stored | undefined => {
+  const expiresAt = Math.min(meta.expiresAt, readAt + ttlMillis)
+  if (!(expiresAt > now && readAt >= 0)) return undefined
+  const full = expiresAt === meta.expiresAt ? asInMeta : hex(meta.expiresAt)
+  return { meta: { ...meta, expiresAt, tags: [{ tag: stamp, version: hex(readAt) + full }, ...meta.tags] }, payload }
+}
+
+const most = 0xffff_ffff_ffff
+const hex = (millis: number): string =>
+  (millis === Infinity ? most : Math.min(most - 1, Math.floor(millis))).toString(16).padStart(12, "0")
+const millisOf = (digits: string): number => {
+  const millis = parseInt(digits, 16)
+  return millis === most ? Infinity : millis
+}
+
+/** When the last tier was asked for a copy. `NaN` if it is none, or has reached the end of its life in the tier. */
+export const readAtOf = (self: Middle, { meta }: Stored): number => {
+  const first = meta.tags[0]
+  return first?.tag === stamp && meta.expiresAt > nowOf(self) ? parseInt(first.version.slice(0, 12), 16) : NaN
+}
+
+/** The entry of which a tier has a copy. */
+export const open = ({ meta, payload }: Stored): Stored => {
+  const full = meta.tags[0]!.version.slice(12)
+  const expiresAt = full === asInMeta ? meta.expiresAt : millisOf(full)
+  const opened: Meta = { ...meta, expiresAt, tags: meta.tags.slice(1) }
+  return { meta: opened, payload }
+}
+
+/** The tags of a copied entry begin here. */
+export const firstTag = 1
+
+/** Notes that the tier must no longer serve ids. From now on it is not asked for them. */
+export const suspect = (self: Middle, ids: ReadonlyArray<string>): Token => {
+  const token = {}
+  for (const id of ids) self.pending.set(id, token)
+  if (self.pending.size > pendingInvalidations) {
+    suspectAll(self)
+    wake(self)
+  }
+  return token
+}
+
+export const suspectAll = (self: Middle): Token => {
+  self.pending.clear()
+  return self.clearing = {}
+}
+
+/** Ends a removal that the tier has acknowledged, unless another one has begun meanwhile. */
+export const acknowledge = (self: Middle, ids: Iterable<string>, token: Token): void => {
+  for (const id of ids) if (self.pending.get(id) === token) self.pending.delete(id)
+}
+
+const removeNow = (self: Middle, ids: ReadonlyArray<string>): Effect.Effect<boolean> =>
+  Effect.map(
+    ids.length === 1
+      ? ask<unknown>(self, "remove", () => self.store.remove(ids[0]!))
+      : ask<unknown>(self, "removeMany", () => self.store.removeMany(ids)),
+    (done) => done !== undefined
+  )
+
+const clearNow = (self: Middle): Effect.Effect<boolean> =>
+  Effect.map(ask(self, "clear", () => Effect.as(self.store.clear, true)), (done) => done === true)
+
+/** Removes ids now. If the tier fails, it is asked again later. */
+export const remove = (self: Middle, ids: ReadonlyArray<string>, token: Token): Effect.Effect<void> =>
+  Effect.map(removeNow(self, ids), (done) => done ? acknowledge(self, ids, token) : removeLater(self, ids))
+
+/** An earlier removal of the ids may have been acknowledged meanwhile, so they are noted once more. */
+export const removeLater = (self: Middle, ids: ReadonlyArray<string>): void => {
+  suspect(self, ids)
+  wake(self)
+}
+
+export const clear = (self: Middle, token: Token): Effect.Effect<void> =>
+  Effect.map(clearNow(self), (done) => {
+    if (!done) return clearLater(self)
+    if (self.clearing === token) self.clearing = undefined
+  })
+
+export const clearLater = (self: Middle): void => {
+  suspectAll(self)
+  wake(self)
+}
+
+/** Sends the removals that the tier has not acknowledged, until it has. */
+const wake = (self: Middle): void => {
+  if (self.isFlushing) return
+  self.isFlushing = true
+  self.run(Effect.ensuring(flush(self), Effect.sync(() => void (self.isFlushing = false))))
+}
+
+const flush = Effect.fnUntraced(function*(self: Middle) {
+  let pauseMillis = replay.firstMillis
+  // Changes that arrive together are sent together.
+  yield* Effect.yieldNow
+  while (self.clearing !== undefined || self.pending.size > 0) {
+    if (yield* flushSome(self)) {
+      pauseMillis = replay.firstMillis
+      continue
+    }
+    yield* Effect.sleep(pauseMillis)
+    pauseMillis = Math.min(replay.longestMillis, pauseMillis * 2)
+  }
+})
+
+const flushSome = (self: Middle): Effect.Effect<boolean> => {
+  const { clearing, pending } = self
+  if (clearing !== undefined) {
+    return Effect.map(clearNow(self), (done) => {
+      if (done && self.clearing === clearing) self.clearing = undefined
+      return done
+    })
+  }
+  const some: Array<readonly [string, Token]> = []
+  for (const one of pending) {
+    if (some.push(one) === middleTiers.removedAtOnce) break
+  }
+  return Effect.map(removeNow(self, some.map(([id]) => id)), (done) => {
+    if (done) { for (const [id, token] of some) acknowledge(self, [id], token) }
+    return done
+  })
+}

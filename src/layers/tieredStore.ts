@@ -1,0 +1,376 @@
+/** A store made of tiers: the last one decides, and those before it keep copies of what it holds. */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as FiberSet from "effect/FiberSet"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import type { Stored } from "../CacheEntry.ts"
+import { StoreError } from "../CacheError.ts"
+import { middleTiers } from "../internal/defaults/stores.ts"
+import { exitBefore } from "../internal/engine/storeTier/ask.ts"
+import * as Circuit from "../internal/engine/storeTier/circuit.ts"
+import { tagsOfId } from "../internal/store/markers/idTags.ts"
+import { afterProgramMillis } from "../internal/time/programTime.ts"
+import * as Tokens from "../internal/token.ts"
+import type { Answer, Change, SetRequest, Store } from "../ports/store.ts"
+import * as Middle from "./middleTier.ts"
+import * as Trust from "./tierTrust.ts"
+
+interface Options {
+  /** From the nearest to the last but one. */
+  readonly middles: ReadonlyArray<Middle.Options>
+  readonly last: Store
+  /** The budget that the cache has for one read. */
+  readonly storeTimeoutMillis: number
+}
+
+interface Self {
+  readonly last: Store
+  readonly middles: ReadonlyArray<Middle.Middle>
+  /** In the order of invalidations: from the one before the last tier to the nearest. */
+  readonly upwards: ReadonlyArray<Middle.Middle>
+  readonly trust: Trust.Trust
+  readonly clock: Clock.Clock
+  readonly run: Middle.Run
+  /** The circuit of the last tier, while copies can stand in for it. */
+  readonly circuit: Circuit.Circuit
+  readonly storeTimeoutMillis: number
+  copies: number
+}
+
+export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Return<Store, never, Scope.Scope> {
+  const clock = yield* Clock.Clock
+  const run = yield* FiberSet.makeRuntime<never, unknown, unknown>()
+  const tokens = Tokens.make(yield* Tokens.Seed)
+  const owner = tokens.next(16)
+  const { last, storeTimeoutMillis } = options
+  const middles = options.middles.map((middle) => Middle.make(middle, clock, run, owner))
+  const self: Self = {
+    last,
+    middles,
+    upwards: middles.toReversed(),
+    trust: Trust.make(last, () => clock.currentTimeMillisUnsafe(), (change) => changed(self, change)),
+    clock,
+    run,
+    circuit: Circuit.make(),
+    storeTimeoutMillis,
+    copies: 0
+  }
+  // The first answer says from when on changes are reported.
+  Trust.isTracked(self.trust)
+  return over(self)
+})
+
+/** Removes from the middle tiers what another process has changed, before the cache learns of it. */
+const changed = ({ middles }: Self, change: Change): void => {
+  for (const middle of middles) {
+    if (change._tag === "Changed") Middle.removeLater(middle, [change.id])
+    else if (change._tag === "AllChanged") Middle.clearLater(middle)
+  }
+}
+
+/** A middle tier whose removal of an id has failed could fill the others, so that none of them is used. */
+const isPending = ({ middles }: Self, id: string): boolean => {
+  for (const middle of middles) if (Middle.isPending(middle, id)) return true
+  return false
+}
+
+type Found = { readonly answer: Answer; readonly readAt: number }
+
+/** The answer from a copy, if it is trusted and the versions of all tags are known. */
+const fromCopy = (
+  { trust }: Self,
+  middle: Middle.Middle,
+  { entry: stored, id, tags }: { readonly id: string; readonly entry: Stored; readonly tags: ReadonlyArray<string> }
+): Found | undefined => {
+  const readAt = Middle.readAtOf(middle, stored)
+  const { maxStalenessMillis } = middle
+  // `NaN` is never trusted.
+  if (!Trust.isTrusted(trust, readAt, maxStalenessMillis)) return undefined
+  if (trust.coherent > 0 && trust.readsOnly && !trust.asked.has(id)) return undefined
+  const own = stored.meta.tags
+  for (let i = Middle.firstTag; i < own.length; i++) {
+    if (Trust.versionOf(trust, own[i]!.tag, maxStalenessMillis) !== own[i]!.version) return undefined
+  }
+  const versions: Array<string> = []
+  for (const tag of tags) {
+    const version = Trust.versionOf(trust, tag, maxStalenessMillis)
+    if (version === undefined) return undefined
+    versions.push(version)
+  }
+  return { answer: { entry: Middle.open(stored), versions }, readAt }
+}
+
+/** Whether a copy answers at once. Otherwise the last tier is asked, and copies only stand in for it. */
+const answersAtOnce = ({ trust }: Self): boolean => Trust.isTracked(trust) || trust.how === "never"
+
+interface Missed {
+  readonly middle: Middle.Middle
+  readonly generations: Middle.Generations
+}
+
+const rejecting = (id: string, entry: Stored | undefined): ReadonlyMap<string, string> =>
+  new Map(entry === undefined ? [] : [[id, entry.meta.writeId]])
+
+const get = Effect.fnUntraced(function*(
+  self: Self,
+  id: string,
+  tags: ReadonlyArray<string>
+): Effect.fn.Return<Answer, StoreError> {
+  const { last, middles, trust } = self
+  const missed: Array<Missed> = []
+  let standIn: Answer | undefined
+  if (!isPending(self, id)) {
+    for (const middle of middles) {
+      const entry = yield* Middle.get(middle, id)
+      const atOnce = answersAtOnce(self)
+      const found = entry === undefined || isPending(self, id) ? undefined : fromCopy(self, middle, { id, entry, tags })
+      if (found !== undefined && atOnce) {
+        copyInto(self, missed, [{ id, entry: found.answer.entry!, readAt: found.readAt }])
+        return found.answer
+      }
+      standIn ??= found?.answer
+      missed.push({ middle, generations: yield* Middle.begin(middle, [id], rejecting(id, entry)) })
+    }
+  }
+  const question = Trust.question(trust)
+  const answer = yield* standIn === undefined ? last.get(id, tags) : orStandIn(self, last.get(id, tags), standIn)
+  if (answer === standIn) return answer
+  Trust.learn(trust, question, { ids: [id], tags, versions: answer.versions })
+  if (answer.entry !== undefined) copyInto(self, missed, [{ id, entry: answer.entry, readAt: question.at }])
+  return answer
+})
+
+/** While changes are not tracked, a copy answers in place of a last tier that fails. */
+const orStandIn = (self: Self, asked: Effect.Effect<Answer, StoreError>, standIn: Answer): Effect.Effect<Answer> => {
+  const { circuit, clock, storeTimeoutMillis } = self
+  const lastMillis = storeTimeoutMillis * middleTiers.lastShare
+  return Effect.suspend(() => {
+    const permit = Circuit.admit(circuit, clock.currentTimeMillisUnsafe())
+    if (permit === undefined) return Effect.succeed(standIn)
+    const answered = Effect.map(exitBefore(asked, afterProgramMillis(clock, lastMillis)), (exit) => {
+      if (exit === undefined) Circuit.timedOut(circuit, permit, clock.currentTimeMillisUnsafe())
+      else Circuit.answered(circuit)
+      return exit !== undefined && Exit.isSuccess(exit) ? exit.value : standIn
+    })
+    return Effect.onInterrupt(answered, () => Effect.sync(() => Circuit.gaveUp(circuit, permit)))
+  })
+}
+
+/** Fills middle tiers in the background: their generations keep a late copy from being stored. */
+const copyInto = (self: Self, missed: ReadonlyArray<Missed>, copying: ReadonlyArray<Middle.Copying>): void => {
+  for (const { generations, middle } of missed) {
+    if (generations.size === 0 || self.copies >= middleTiers.copiesAtOnce) continue
+    self.copies++
+    self.run(Effect.ensuring(Middle.copy(middle, generations, copying), Effect.sync(() => void self.copies--)))
+  }
+}
+
+const getNow = (self: Self, id: string, tags: ReadonlyArray<string>): Answer | undefined => {
+  const nearest = self.middles[0]!
+  // The changes so far are known only after `answersAtOnce`.
+  if (!answersAtOnce(self) || isPending(self, id)) return undefined
+  const entry = Middle.getNow(nearest, id)
+  return entry === undefined || entry === null ? undefined : fromCopy(self, nearest, { id, entry, tags })?.answer
+}
+
+const getMany = Effect.fnUntraced(function*(
+  self: Self,
+  ids: ReadonlyArray<string>
+): Effect.fn.Return<ReadonlyArray<Stored | undefined>, StoreError> {
+  const { last, middles, trust } = self
+  const found = new Map<string, Stored>()
+  const missed: Array<Missed> = []
+  let left: ReadonlyArray<string> = ids.filter((id) => !isPending(self, id))
+  for (const middle of middles) {
+    if (left.length === 0) break
+    const entries = yield* Middle.getMany(middle, left)
+    const copying: Array<Middle.Copying> = []
+    const rejected = new Map<string, string>()
+    const atOnce = answersAtOnce(self)
+    left.forEach((id, i) => {
+      const entry = entries[i]
+      if (entry === undefined) return
+      const copied = atOnce && !isPending(self, id) ? fromCopy(self, middle, { id, entry, tags: [] }) : undefined
+      if (copied === undefined) return void rejected.set(id, entry.meta.writeId)
+      found.set(id, copied.answer.entry!)
+      copying.push({ id, entry: copied.answer.entry!, readAt: copied.readAt })
+    })
+    if (copying.length > 0) copyInto(self, missed, copying)
+    left = left.filter((id) => !found.has(id))
+    if (left.length > 0) missed.push({ middle, generations: yield* Middle.begin(middle, left, rejected) })
+  }
+  const asked = ids.filter((id) => !found.has(id))
+  if (asked.length === 0) return ids.map((id) => found.get(id))
+  const question = Trust.question(trust)
+  const entries = yield* last.getMany(asked)
+  Trust.learn(trust, question, { ids: asked })
+  const copying: Array<Middle.Copying> = []
+  asked.forEach((id, i) => {
+    const entry = entries[i]
+    if (entry === undefined) return
+    found.set(id, entry)
+    copying.push({ id, entry, readAt: question.at })
+  })
+  copyInto(self, missed, copying)
+  return ids.map((id) => found.get(id))
+})
+
+/** Changes ids in the last tier, and then removes them from those before it. */
+const removing = <A>(
+  self: Self,
+  ids: ReadonlyArray<string>,
+  change: Effect.Effect<A, StoreError>
+): Effect.Effect<A, StoreError> =>
+  Effect.suspend(() => {
+    // From now on, this process uses no copy of the ids.
+    const tokens = self.upwards.map((middle) => Middle.suspect(middle, ids))
+    noteChange(self, ids)
+    return Effect.onExit(change, (exit) => {
+      noteChange(self, ids)
+      return Exit.isFailure(exit)
+        ? Effect.sync(() => self.middles.forEach((middle) => Middle.removeLater(middle, ids)))
+        : Effect.forEach(self.upwards, (middle, i) => Middle.remove(middle, ids, tokens[i]!), { discard: true })
+    })
+  })
+
+/** The markers of the ids may be gone, and an answer that is under way may be older than the change. */
+const noteChange = ({ last, trust }: Self, ids: ReadonlyArray<string>): void => {
+  if (last.capabilities.dependencies) { for (const id of ids) Trust.forgetTags(trust, tagsOfId(id)) }
+}
+
+/** Writes entries to the last tier, and then copies those that it has stored to those before it. */
+const writing = <A>(
+  self: Self,
+  requests: ReadonlyArray<SetRequest>,
+  write: Effect.Effect<A, StoreError>,
+  isStored: (written: A, i: number) => boolean
+): Effect.Effect<A, StoreError> =>
+  Effect.gen(function*() {
+    const ids = requests.map(({ id }) => id)
+    const begun: Array<Middle.Generations> = []
+    for (const middle of self.upwards) begun.push(yield* Middle.begin(middle, ids))
+    const tokens = self.upwards.map((middle) => Middle.suspect(middle, ids))
+    const readAt = self.clock.currentTimeMillisUnsafe()
+    noteChange(self, ids)
+    return yield* Effect.onExit(write, (exit) => {
+      noteChange(self, ids)
+      if (Exit.isFailure(exit)) {
+        return Effect.sync(() => self.middles.forEach((middle) => Middle.removeLater(middle, ids)))
+      }
+      // The last of several entries of one id counts.
+      const stored = new Map<string, Middle.Copying>()
+      requests.forEach((request, i) => isStored(exit.value, i) && stored.set(request.id, { ...request, readAt }))
+      const copying = Array.from(stored.values())
+      return Effect.forEach(self.upwards, (middle, i) =>
+        Effect.flatMap(Middle.copy(middle, begun[i]!, copying), (copied) => {
+          Middle.acknowledge(middle, copied, tokens[i]!)
+          const others = ids.filter((id) =>
+            !copied.has(id)
+          )
+          return others.length === 0 ? Effect.void : Middle.remove(middle, others, tokens[i]!)
+        }), { discard: true })
+    })
+  })
+
+const invalidating = <A>(
+  { trust }: Self,
+  tags: ReadonlyArray<string>,
+  change: Effect.Effect<A, StoreError>
+): Effect.Effect<A, StoreError> =>
+  Effect.suspend(() => {
+    Trust.forgetTags(trust, tags)
+    return Effect.ensuring(change, Effect.sync(() => Trust.forgetTags(trust, tags)))
+  })
+
+const clearing = <A>(self: Self, change: Effect.Effect<A, StoreError>): Effect.Effect<A, StoreError> =>
+  Effect.suspend(() => {
+    const tokens = self.upwards.map(Middle.suspectAll)
+    Trust.forgetAll(self.trust)
+    return Effect.onExit(change, (exit) => {
+      Trust.forgetAll(self.trust)
+      return Exit.isFailure(exit)
+        ? Effect.sync(() => self.middles.forEach(Middle.clearLater))
+        : Effect.forEach(self.upwards, (middle, i) => Middle.clear(middle, tokens[i]!), { discard: true })
+    })
+  })
+
+/** Follows the changes for the middle tiers too. If the listener ends, changes are no longer tracked. */
+const following = ({ last: { changes }, trust }: Self): Store["changes"] =>
+  trust.how !== "listening" ? changes : Stream.suspend(() => {
+    let isCoherent = false
+    const set = (coherent: boolean) => {
+      if (isCoherent === coherent) return
+      isCoherent = coherent
+      if (coherent && trust.coherent === 0) Trust.doubt(trust)
+      trust.coherent += coherent ? 1 : -1
+    }
+    return Stream.ensuring(
+      Stream.map(changes, (change) => {
+        Trust.apply(trust, change)
+        if (change._tag === "Coherent") set(true)
+        else if (change._tag === "Partial") set(false)
+        return change
+      }),
+      Effect.sync(() => set(false))
+    )
+  })
+
+const transact =
+  (self: Self, transact: NonNullable<Store["transact"]>): NonNullable<Store["transact"]> => (request) => {
+    const ids: Array<string> = []
+    const tags: Array<string> = []
+    let clears = false
+    for (const step of request.steps) {
+      if ("id" in step) ids.push(step.id)
+      else if (step._tag === "InvalidateTags") tags.push(...step.tags.map(({ tag }) => tag))
+      else if (step._tag === "Clear") clears = true
+    }
+    const done = removing(self, ids, invalidating(self, tags, transact(request)))
+    return clears ? clearing(self, done) : done
+  }
+
+const over = (self: Self): Store => {
+  const { last, trust } = self
+  const { transact: transactLast } = last
+  const { ask } = trust
+  return {
+    ...last,
+    // A copy may be near although the last tier is far, so an entry and its lease are asked for separately.
+    distanceMillis: undefined,
+    workedMillis: undefined,
+    getUnsafe: undefined,
+    get: (id, tags) => get(self, id, tags),
+    getCallback: (id, tags, done) => {
+      const answer = getNow(self, id, tags)
+      if (answer !== undefined) return done(Exit.succeed(answer))
+      // A question with a callback is never interrupted, so it ends when the cache no longer waits for it.
+      const late = afterProgramMillis(self.clock, self.storeTimeoutMillis)
+      const timeout = new StoreError({ store: last.name, operation: "get", reason: "Timeout" })
+      self.run(Effect.map(exitBefore(get(self, id, tags), late), (exit) => done(exit ?? Exit.fail(timeout))))
+    },
+    getMany: (ids) => getMany(self, ids),
+    set: (id, entry, condition) => writing(self, [{ id, entry }], last.set(id, entry, condition), (isSet) => isSet),
+    setMany: (requests) => writing(self, requests, last.setMany(requests), () => true),
+    remove: (id, options) => removing(self, [id], last.remove(id, options)),
+    removeMany: (ids) => removing(self, ids, last.removeMany(ids)),
+    touch: (id, options) => removing(self, [id], last.touch(id, options)),
+    commit: (id, generation, entry) =>
+      writing(self, [{ id, entry }], last.commit(id, generation, entry), (isStored) => isStored),
+    commitMany: (requests) => writing(self, requests, last.commitMany(requests), (done, i) => done[i] === true),
+    markers: (tags) =>
+      Effect.suspend(() => {
+        const question = Trust.question(trust)
+        return Effect.map(last.markers(tags), (answer) => {
+          Trust.learn(trust, question, { tags, versions: answer.markers.map(({ version }) => version) })
+          return answer
+        })
+      }),
+    invalidateTags: (tags, mode) => invalidating(self, tags, last.invalidateTags(tags, mode)),
+    clear: clearing(self, last.clear),
+    transact: transactLast && transact(self, transactLast),
+    changes: following(self),
+    changesUnsafe: ask && (() => Trust.read(trust, ask))
+  }
+}

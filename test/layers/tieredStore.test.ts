@@ -1,0 +1,63 @@
+/** The store of `CacheLayer.tiered`: the laws of stores hold for it, with two tiers and with three. */
+import { describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import type { Store } from "effect-cached"
+import { MemoryStore } from "effect-cached/memory"
+import { SqliteStore } from "effect-cached/sqlite"
+import { ChaosStore, sharedStoreLaws, storeLaws, withTimePassing } from "effect-cached/testing"
+import * as Tiered from "../../src/layers/tieredStore.ts"
+import { slowStore } from "../support/slowStore.ts"
+import { tempDirectory } from "../support/tempDirectory.ts"
+
+const over = (last: Store.Store, ...middles: ReadonlyArray<Store.Store>) =>
+  Tiered.make({
+    middles: middles.map((store) => ({ store, ttlMillis: Infinity, timeoutMillis: 100, maxStalenessMillis: 5000 })),
+    last,
+    storeTimeoutMillis: 500
+  })
+
+const memory = Effect.sync(() => MemoryStore.make())
+const at = (directory: string) => SqliteStore.make({ directory })
+const sqlite = Effect.flatMap(tempDirectory, at)
+/** A copy is trusted from the next millisecond on, so each operation takes one. */
+const slowly = (store: Store.Store) => ChaosStore.make(store, { seed: 1, delay: 1 }).store
+const failing = (store: Store.Store) => ChaosStore.make(store, { seed: 1, failRate: 0.3 }).store
+
+const stores = {
+  "memory before memory": Effect.flatMap(Effect.all([memory, memory]), ([a, b]) => over(b, a)),
+  "a slow store before memory": Effect.flatMap(Effect.all([slowStore, memory]), ([a, b]) => over(b, a)),
+  "memory and memory before sqlite": Effect.flatMap(
+    Effect.all([memory, memory, sqlite]),
+    ([a, b, c]) => over(slowly(c), a, b)
+  ),
+  "a store that fails at times before memory": Effect.flatMap(
+    Effect.all([memory, memory]),
+    ([a, b]) => over(b, failing(a))
+  )
+}
+
+for (const [name, make] of Object.entries(stores)) {
+  describe(`the laws of stores hold for ${name}`, () => {
+    for (const law of storeLaws<unknown>(make)) it.effect(law.name, () => withTimePassing(law.run))
+  })
+}
+
+/** Two processes on a common store. */
+const machines = {
+  "two machines": Effect.gen(function*() {
+    const last = yield* tempDirectory
+    const open = Effect.flatMap(Effect.all([at(last), memory]), ([store, middle]) => over(slowly(store), middle))
+    return [yield* open, yield* open] as const
+  }),
+  "one machine": Effect.gen(function*() {
+    const [last, middle] = [yield* tempDirectory, yield* memory]
+    const open = Effect.flatMap(at(last), (store) => over(slowly(store), middle))
+    return [yield* open, yield* open] as const
+  })
+}
+
+for (const [name, two] of Object.entries(machines)) {
+  describe(`the laws of shared stores hold for processes of ${name}`, () => {
+    for (const law of sharedStoreLaws<unknown>(two)) it.effect(law.name, () => withTimePassing(law.run))
+  })
+}
