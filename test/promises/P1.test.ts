@@ -3,7 +3,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber, Schema } from "effect"
 import { Cached, CacheKey, CachePolicy, Strategy } from "effect-cached"
 import { TestClock } from "effect/testing"
-import { caches, counting, fakeStore, over, settle, start } from "../support/caches.ts"
+import { cachesAndTiers, counting, fakeStore, over, settle, start } from "../support/caches.ts"
 
 class Report extends CacheKey.Class<Report>()("Report", {
   payload: { city: Schema.String },
@@ -13,7 +13,7 @@ class Report extends CacheKey.Class<Report>()("Report", {
 const many = Array.from({ length: 20 })
 
 describe("P1 · one load per id that can still be stored or joined", () => {
-  describe.each(caches)("over $name", (cache) => {
+  describe.each(cachesAndTiers)("over $name", (cache) => {
     it.effect("CA-43 · twenty readers of a cold key share one load, and the next is a hit", () =>
       Effect.gen(function*() {
         const { counts, load } = counting(1000)

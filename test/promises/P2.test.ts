@@ -4,7 +4,7 @@ import { Effect, Exit, Fiber, Layer, Option, Stream } from "effect"
 import { Cached, CacheError, CacheLayer, CachePolicy, type Caching, Eviction, Store } from "effect-cached"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
-import { caches, counting, ended, fakeStore, over, settle, start } from "../support/caches.ts"
+import { cachesAndTiers, counting, ended, fakeStore, over, settle, start } from "../support/caches.ts"
 
 type Invalidation = readonly [name: string, invalidate: Effect.Effect<unknown, never, Caching.Caching>]
 
@@ -30,7 +30,7 @@ const tagged = <A, E, R>(load: Effect.Effect<A, E, R>) =>
 const unavailable = new CacheError.StoreError({ store: "fake", operation: "any", reason: "Unavailable" })
 
 describe("P2 · no read that starts after an invalidation sees what was loaded before it", () => {
-  describe.each(caches)("over $name", (cache) => {
+  describe.each(cachesAndTiers)("over $name", (cache) => {
     describe.each(everyInvalidation)("$name", ({ run }) => {
       it.effect("of a stored value", () =>
         Effect.gen(function*() {

@@ -3,10 +3,10 @@ import { describe, expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber } from "effect"
 import { Cached, CacheError } from "effect-cached"
 import { TestClock } from "effect/testing"
-import { caches, counting, ended, settle, start } from "../support/caches.ts"
+import { cachesAndTiers, counting, ended, settle, start } from "../support/caches.ts"
 
 describe("P3 · no reader is interrupted, delayed or failed because another was", () => {
-  describe.each(caches)("over $name", (cache) => {
+  describe.each(cachesAndTiers)("over $name", (cache) => {
     it.effect("the starter's interruption leaves the load running for its followers", () =>
       Effect.gen(function*() {
         const { counts, load } = counting(1000)

@@ -2,7 +2,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Option, Schema } from "effect"
 import { Cached, CacheKey, CachePolicy } from "effect-cached"
-import { caches, counting, fakeStore, over } from "../support/caches.ts"
+import { cachesAndTiers, counting, fakeStore, over } from "../support/caches.ts"
 
 class Down extends Schema.TaggedError<Down>()("Down", { code: Schema.Number }) {}
 class Described extends CacheKey.Class<Described>()("Described", { success: Schema.Number, error: Down }) {}
@@ -13,7 +13,7 @@ const kinds = (exit: Exit.Exit<unknown, unknown>) => Exit.isFailure(exit) && exi
 const always = () => true
 
 describe("P5 · defects and interruptions are never cached, failures only when the strategy says so", () => {
-  describe.each(caches)("over $name", (cache) => {
+  describe.each(cachesAndTiers)("over $name", (cache) => {
     it.effect.each(
       [
         ["a defect", Effect.die("bug")],

@@ -3,7 +3,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, Option, Schema } from "effect"
 import { Cached, CacheKey, CachePolicy, Strategy, Transaction } from "effect-cached"
 import { TestClock } from "effect/testing"
-import { caches, counting, ended, fakeStore, over, settle, start, within } from "../support/caches.ts"
+import { cachesAndTiers, counting, ended, fakeStore, over, settle, start, within } from "../support/caches.ts"
 
 class Described extends CacheKey.Class<Described>()("Described", { success: Schema.String, error: Schema.String }) {}
 
@@ -27,7 +27,7 @@ it.effect("P6 · a store's soft deadline behind the hard one prolongs nothing", 
 })
 
 describe("P6 · a stale value is served only inside its ttl, by a strategy that says so", () => {
-  describe.each(caches)("over $name", (cache) => {
+  describe.each(cachesAndTiers)("over $name", (cache) => {
     it.effect("softTtl: until one millisecond before ttl", () =>
       Effect.gen(function*() {
         yield* good.pipe(Cached.softTtl(soft))

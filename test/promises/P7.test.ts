@@ -4,7 +4,7 @@ import { Cause, Effect, Exit, Fiber, Layer, Option, Scope } from "effect"
 import { Cached, CacheError, CacheLayer, CachePolicy, type Caching } from "effect-cached"
 import { TestClock } from "effect/testing"
 import * as TagEpochs from "../../src/internal/engine/memory/tagEpochs.ts"
-import { caches, counting, ended, fakeStore, over, settle, start } from "../support/caches.ts"
+import { cachesAndTiers, counting, ended, fakeStore, over, settle, start } from "../support/caches.ts"
 
 const unavailable = new CacheError.StoreError({ store: "fake", operation: "any", reason: "Unavailable" })
 
@@ -57,7 +57,7 @@ describe("P7 · memory, fibers, timers and waiters are bounded", () => {
     })
   })
 
-  describe.each(caches)("over $name", (cache) => {
+  describe.each(cachesAndTiers)("over $name", (cache) => {
     it.effect("ten thousand interrupted readers of a hundred keys leave no load behind", () =>
       Effect.gen(function*() {
         const { counts, load } = counting(1000)

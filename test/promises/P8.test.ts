@@ -20,7 +20,11 @@ const overMemoryStore = (options?: CacheLayer.LayerOptions) =>
 const caches = [
   { name: "memory", layer: () => CacheLayer.memory() },
   { name: "a store, with memory", layer: () => overMemoryStore() },
-  { name: "a store, without memory", layer: () => overMemoryStore({ memory: false }) }
+  { name: "a store, without memory", layer: () => overMemoryStore({ memory: false }) },
+  {
+    name: "a store before another, without memory",
+    layer: () => CacheLayer.tiered([overMemoryStore(), overMemoryStore()])
+  }
 ]
 
 /** A user with versions, a page made of it, and a site made of the page. */

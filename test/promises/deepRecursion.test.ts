@@ -54,7 +54,7 @@ const until = (condition: () => boolean) =>
     while (!condition()) yield* Effect.yieldNow
   })
 
-describe.each(caches.filter(({ name }) => !name.includes("before another")))("over $name", (cache) => {
+describe.each(caches)("over $name", (cache) => {
   it.live.each([{ concurrent: true }, { concurrent: false }])(
     "F29 · fib(10000) overflows no stack, %o",
     (options) =>

@@ -93,7 +93,12 @@ export const caches: ReadonlyArray<Cache> = [
         layer: (options?: CacheLayer.MemoryOptions) => Layer.suspend(() => over(fakeStore(), { ...options, memory }))
       }
     ]
-  }),
+  })
+]
+
+/** Caches of three tiers too, of which the one in the middle goes wrong. */
+export const cachesAndTiers: ReadonlyArray<Cache> = [
+  ...caches,
   ...["in order", "that fails at times", "that forgets"].map((how) => ({
     name: `a store ${how} before another, with memory`,
     store: true,
