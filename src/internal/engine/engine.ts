@@ -65,9 +65,6 @@ export interface StoreParts {
   readonly storeReads: StoreReads
 }
 
-export const endingMillisOf = ({ leaseMillis, waitMillis }: StoreTierLimits): number =>
-  waitMillis ?? endingLeases * leaseMillis
-
 /** Makes an engine. It does not track changes by other processes until `track` is called. */
 export const make = (
   options: EngineOptions,
@@ -93,7 +90,7 @@ export const make = (
     flights: new FlightIndex(),
     running: new RunningList(),
     ending: new Map(),
-    endingMillis: endingMillisOf(options),
+    endingMillis: options.waitMillis ?? endingLeases * options.leaseMillis,
     work: makeWork({ respond, start }, context),
     inherit: options.inherit,
     readDefaults: options.readDefaults,

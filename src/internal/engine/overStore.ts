@@ -1,8 +1,9 @@
 /** Makes engines and caches, with or without a store. The code for stores is imported only through this file. */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
+import { endingLeases } from "../defaults/processes.ts"
 import { type Cache, type Operation, over, start } from "./boundCache.ts"
-import { endingMillisOf, type Engine, type EngineOptions, type StoreParts } from "./engine.ts"
+import type { Engine, EngineOptions, StoreParts } from "./engine.ts"
 import { removeInStore, sendToStore } from "./invalidation/inStore.ts"
 import { closeStore } from "./invalidation/replay.ts"
 import { coherence, track } from "./invalidation/tracking.ts"
@@ -45,7 +46,8 @@ export const attach: Operation<[options: EngineOptions], Effect.Effect<boolean, 
     if (engine.storeTier !== undefined) return Effect.succeed(false)
     const { makeTier, storeReads, throughStore } = partsOf(options.store!)
     Object.assign(engine, { storeReads, throughStore, storeTier: makeTier(engine, options) })
-    engine.endingMillis = endingMillisOf(options)
+    // As `Engine.make` does it, which every bundle has.
+    engine.endingMillis = options.waitMillis ?? endingLeases * options.leaseMillis
     return Effect.as(follow(engine), true)
   },
   without: () => Effect.succeed(false)
