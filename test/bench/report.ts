@@ -158,7 +158,7 @@ const whenMeasured = (
 const joined = (parts: ReadonlyArray<string>): string => `${parts.filter((part) => part !== "").join("\n\n")}\n`
 
 /** Checks that have pages of their own. */
-const elsewhere: ReadonlySet<Case> = new Set(["bulk", "formats", "wrappers", "pipeline", "cli"])
+const elsewhere: ReadonlySet<Case> = new Set(["bulk", "formats", "wrappers", "pipeline", "cli", "http"])
 
 const summary = (results: Results, former: string): string =>
   joined([
@@ -173,7 +173,8 @@ npm run bench -- --quick   # measures less, and writes nothing
 \`\`\`
 
 Smaller ratios are better. [Method](benchmarks/method.md) explains each row. There are pages on [hit ratios](benchmarks/hit-ratios.md),
-[bulk calls](benchmarks/bulk.md), [pipelines and the command](benchmarks/pipelines.md) and [formats](benchmarks/formats.md).
+[bulk calls](benchmarks/bulk.md), [pipelines and the command](benchmarks/pipelines.md), [HTTP](benchmarks/http.md) and
+[formats](benchmarks/formats.md).
 
 ${allRatios(results, former, checks.filter((check) => !elsewhere.has(check.case)))}`,
     section(
@@ -262,6 +263,17 @@ This page compares [pipelines](../pipelines.md) and [the command](../command-lin
 ${allRatios(results, former, checks.filter((check) => check.case === "pipeline" || check.case === "cli"))}`
   ])
 
+const http = (results: Results, former: string): string =>
+  joined([
+    `# HTTP beside constant answers
+
+This page compares [the HTTP client](../http-client.md) and [the HTTP server](../http-server.md) with the same program
+without a cache, which always has the answer at hand, as \`npm run bench -- http\` measured them in processor time. A route
+that calculates its answer, or reads it from elsewhere, costs more than a constant.
+
+${allRatios(results, former, checks.filter((check) => check.case === "http"))}`
+  ])
+
 const milliseconds = (values: ReadonlyArray<Values>): string =>
   table([
     ["while a value of 10 MB is encoded and decoded", "longest turn, ms"],
@@ -305,5 +317,6 @@ export const pages: { readonly [file: string]: (results: Results, former: string
   "benchmarks/bulk.md": bulk,
   "benchmarks/formats.md": formats,
   "benchmarks/hit-ratios.md": policies,
+  "benchmarks/http.md": http,
   "benchmarks/pipelines.md": pipelines
 }

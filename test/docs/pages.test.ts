@@ -164,6 +164,7 @@ describe("the pages for users", () => {
     "docs/README.md",
     "docs/benchmarks/bulk.md",
     "docs/benchmarks/hit-ratios.md",
+    "docs/benchmarks/http.md",
     "docs/benchmarks/pipelines.md",
     "docs/coming-from.md",
     "docs/compare.md",
