@@ -1,6 +1,6 @@
 /** Metrics: what is counted, which series there are, and when they leave. */
 import { describe, expect, it } from "@effect/vitest"
-import { Context, Effect, Exit, Fiber, Layer, Logger, Metric, Schema } from "effect"
+import { Context, Effect, Exit, Fiber, Layer, Logger, Metric, Schema, Stream } from "effect"
 import {
   Cached,
   CacheKey,
@@ -403,6 +403,26 @@ describe("the series", () => {
         expect((yield* Cached.stats).invalidations).toBe(2)
         expect(valuesOf(registry, "transactions_total")).toEqual({ failed: 1, committed: 3 })
       }).pipe(Effect.provide(layer(CacheLayer.memory())))
+    ))
+
+  it.effect("of streams count the pages of the store, and the consumers that lag", () =>
+    withRegistry((registry, layer) =>
+      Effect.gen(function*() {
+        const events = () => valuesOf(registry, "stream_events_total")
+        const stream = Stream.range(0, 99).pipe(Stream.rechunk(1), Stream.map((i) => `${i}${"x".repeat(20_000)}`))
+        const rows = stream.pipe(Cached.stream({ key: "rows", ttl: "1 hour", maxBytes: 3_000_000 }))
+        yield* Stream.runDrain(rows)
+        const { pageWritten } = events()
+        expect(pageWritten).toBeGreaterThan(10)
+        yield* Stream.runDrain(rows)
+        expect(events()).toEqual({ pageWritten, pageRead: pageWritten })
+        const long = stream.pipe(Cached.stream({ key: "long", ttl: "1 hour", maxBytes: 300_000 }))
+        const slow = yield* start(Stream.runDrain(Stream.tap(long, () => Effect.sleep("1 hour"))))
+        yield* start(Stream.runDrain(long))
+        for (let i = 0; i < 30; i++) yield* Effect.andThen(TestClock.adjust("1 hour"), settle)
+        expect(Exit.isFailure(yield* Fiber.await(slow))).toBe(true)
+        expect(events()["lagged"]).toBe(1)
+      }).pipe(Effect.provide(layer(over({ layer: MemoryStore.layer }, { memory: false }))))
     ))
 
   it.effect("of guards count the calls that these refuse", () =>

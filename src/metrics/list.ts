@@ -55,6 +55,12 @@ export const ofCache = {
     "Transactions that ended, counted at each try: committed, conflict, timeout or failed.",
     "outcome"
   ),
+  streamEvents: counter(
+    "stream_events",
+    "event",
+    "Pages of streams read from the store (pageRead) or written (pageWritten), and consumers that lagged.",
+    "kind"
+  ),
   guardRefusals: counter("guard_refusals", "call", "Calls refused by rate limits and circuit breakers.", "kind"),
   callbackFailures: counter("callback_failures", "call", "Calls of listeners and policies that threw."),
   lostInvalidations: counter("lost_invalidations", "target", "Invalidations that the store never acknowledged."),

@@ -176,6 +176,9 @@ export const make = (series: Series, maxClasses: number) => {
     transacted(outcome) {
       cellIn(self, ofCache.transactions, outcome).count++
     },
+    streamed(kind) {
+      cellIn(self, ofCache.streamEvents, kind).count++
+    },
     refusedByGuard(kind) {
       cellIn(self, ofCache.guardRefusals, kind).count++
     }

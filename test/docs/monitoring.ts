@@ -212,6 +212,12 @@ export const rows: ReadonlyArray<Row> = [
         targets: [perSecond(ofCache.transactions, "outcome")]
       },
       {
+        title: "Streams",
+        description: "Pages of streams read from the store and written, and consumers that lagged.",
+        unit: "ops",
+        targets: [perSecond(ofCache.streamEvents, "kind")]
+      },
+      {
         title: "Calls refused by guards",
         description: "Calls that rate limits and circuit breakers refused.",
         unit: "ops",

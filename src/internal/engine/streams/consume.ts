@@ -255,7 +255,10 @@ const cut = (self: Consumer, run = self.lost): Effect.Effect<never, StreamCut> =
 
 const nextOfLog = (self: Consumer, log: RunLog.RunLog, cursor: RunLog.Cursor): Effect.Effect<Chunk, unknown, any> => {
   const answer = self.isAlone ? log.end : self.answer
-  if (cursor.isLagging) return Effect.fail(new StreamLagged({ key: self.id }))
+  if (cursor.isLagging) {
+    self.engine.meter?.streamed("lagged")
+    return Effect.fail(new StreamLagged({ key: self.id }))
+  }
   const { end } = log
   if (!self.hasBegun) {
     // As long as the consumer has received no element, a stale stream may still replace the whole log.

@@ -69,7 +69,9 @@ export const write = Effect.fnUntraced(function*(
   tier.front.meter?.transferred("write", encoded.value.length)
   const { extension } = pages
   const page = { payload: encoded.value, meta, ...extension === undefined ? {} : { extension } }
-  return (yield* asked(tier, "set", tier.store.set(id, page))) === true
+  const isWritten = (yield* asked(tier, "set", tier.store.set(id, page))) === true
+  if (isWritten) tier.front.meter?.streamed("pageWritten")
+  return isWritten
 })
 
 export interface ReadPage {
@@ -90,6 +92,7 @@ export const read = Effect.fnUntraced(function*(
   const { entry } = answer
   if (entry === undefined) return answer.isDamaged === true ? damaged(tier, key, id) : undefined
   tier.front.meter?.transferred("read", entry.payload.length)
+  tier.front.meter?.streamed("pageRead")
   const pages = readerIn(PageFormat.codecOf(PageFormat.codecsOf(tier, key).success), entry.meta.serializer)
   if (pages === undefined) return undefined
   const opening = decodeNow(pages as Codec<any>, entry.payload, page, entry.meta)

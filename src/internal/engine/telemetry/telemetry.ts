@@ -68,6 +68,7 @@ export interface Meter {
   readonly transferred: (direction: "read" | "write", bytes: number) => void
   readonly waitedForLease: (millis: number) => void
   readonly transacted: (outcome: "committed" | "conflict" | "timeout" | "failed") => void
+  readonly streamed: (kind: "pageRead" | "pageWritten" | "lagged") => void
   readonly refusedByGuard: (kind: string) => void
 }
 
