@@ -16,6 +16,7 @@ import * as Cached from "../Cached.ts"
 import type { StoreError } from "../CacheError.ts"
 import * as CacheKey from "../CacheKey.ts"
 import type { Caching } from "../Caching.ts"
+import { transform } from "../internal/defaults/options.ts"
 import {
   checkOptions,
   type Checks,
@@ -267,8 +268,8 @@ const checkFailures = (options: Options<any, any, any, any, any, any>): void => 
 const start = Effect.fnUntraced(function*(
   options: Options<any, any, any, any, any, any>
 ): Effect.fn.Return<Summary, unknown, Caching | Scope.Scope> {
-  const { chunk, concurrency, from, left, ordered, otherwise, output = fieldsOf, overwrite = false, price, to } =
-    options
+  const { chunk = transform.chunk, concurrency = transform.concurrency } = options
+  const { from, left, ordered, otherwise, output = fieldsOf, overwrite = false, price, to } = options
   const every = options.every === undefined ? 200 : positiveMillis("every", options.every)
   const failures = failuresOf(options)
   if (typeof to === "string") yield* Output.refuseExisting(to, overwrite)
@@ -349,6 +350,7 @@ const start = Effect.fnUntraced(function*(
     ...progress,
     output: target?.file,
     failures: failed?.file,
+    calledAgain: target?.wasKilled === true ? Math.min(counts.rows, progress.calls, chunk * concurrency) : undefined,
     cost: price === undefined ? undefined : { spent: progress.calls * price, saved: progress.saved * price },
     left: gone
   }

@@ -14,6 +14,8 @@ export interface Draft {
   readonly file: string
   readonly path: string
   readonly handle: FileHandle
+  /** Whether a process was killed while it wrote the file. */
+  readonly wasKilled: boolean
 }
 
 const attempt = <A>(file: string, run: () => Promise<A>) => Effect.tryPromise({ try: run, catch: ofSystem(file) })
@@ -46,28 +48,35 @@ const isRunning = (pid: number): boolean => {
   }
 }
 
-/** Removes the drafts of processes that were killed. In a container, each of them may have had the id of this one. */
-const removeLeftovers = async (file: string): Promise<void> => {
+/**
+ * Removes the drafts of processes that were killed, and returns whether there were any. In a container, each of these
+ * processes may have had the id of this one.
+ */
+const removeLeftovers = async (file: string): Promise<boolean> => {
+  let wasKilled = false
   const [folder, name] = [dirname(file), basename(file)]
   for (const found of await readdir(folder)) {
     if (!found.startsWith(`${name}.`)) continue
     const pid = Number(/^\.(\d+)-\d+\.partial$/.exec(found.slice(name.length))?.[1])
     const path = join(folder, found)
-    if (pid === process.pid ? !written.has(path) : pid > 0 && !isRunning(pid)) await rm(path, { force: true })
+    if (!(pid === process.pid ? !written.has(path) : pid > 0 && !isRunning(pid))) continue
+    await rm(path, { force: true })
+    wasKilled = true
   }
+  return wasKilled
 }
 
 /** Opens a draft, which is removed at the end of the scope unless it was published. */
 export const draft = (file: string): Effect.Effect<Draft, PipelineError, Scope.Scope> =>
   Effect.acquireRelease(
     attempt(file, async () => {
-      await removeLeftovers(file).catch((cause) => {
+      const wasKilled = await removeLeftovers(file).catch((cause) => {
         if (cause.code !== "ENOENT") throw cause
         throw new PipelineError({ file, reason: "Missing", problem: "its folder does not exist", cause })
       })
       const path = join(dirname(file), `${basename(file)}.${process.pid}-${++drafts}.partial`)
       written.add(path)
-      return { file, path, handle: await open(path, "wx") }
+      return { file, path, handle: await open(path, "wx"), wasKilled }
     }),
     ({ handle, path }) =>
       Effect.promise(async () => {

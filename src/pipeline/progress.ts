@@ -33,6 +33,11 @@ export interface Summary extends Omit<Progress, "share" | "millisLeft"> {
   readonly output: string | undefined
   /** The file with the failed rows. `undefined` if there is none. */
   readonly failures: string | undefined
+  /**
+   * If an earlier run was killed, the number of rows that may have been in flight then: their calls were made again.
+   * `undefined` if no earlier run was killed, or if the results went to a sink.
+   */
+  readonly calledAgain: number | undefined
   /** The price of all calls, and of the calls that the cache has saved. `undefined` without the option `price`. */
   readonly cost: { readonly spent: number; readonly saved: number } | undefined
   /** The cached results whose rows are not in the input, if the option `left` is set. */
@@ -126,7 +131,7 @@ export const progressText = (progress: Progress): string => {
  * import { Pipeline } from "effect-cached/pipeline"
  *
  * const counts = { rows: 6, calls: 3, saved: 3, failed: 0, skipped: 0, millis: 1200, rowsPerSecond: 5 }
- * const nothing = { output: undefined, failures: undefined, left: undefined }
+ * const nothing = { output: undefined, failures: undefined, calledAgain: undefined, left: undefined }
  * const text = Pipeline.summaryText({ ...counts, ...nothing, cost: { spent: 0.006, saved: 0.006 } })
  * text // => "6 rows in 1.2 s: 3 calls, 3 saved\nThe calls cost 0.006, and the cache saved 0.006."
  * ```
@@ -135,10 +140,13 @@ export const progressText = (progress: Progress): string => {
  * @since 0.1.0
  */
 export const summaryText = (summary: Summary): string => {
-  const { cost, failed, failures, left, millis, output, rows } = summary
+  const { calledAgain, cost, failed, failures, left, millis, output, rows } = summary
   return [
     `${plural(rows, "row")} in ${length(millis)}: ${answered(summary)}`,
     ...cost === undefined ? [] : [`The calls cost ${amount(cost.spent)}, and the cache saved ${amount(cost.saved)}.`],
+    ...calledAgain === undefined
+      ? []
+      : [`An earlier run was killed: the calls of at most ${plural(calledAgain, "row")} were made again.`],
     ...left === undefined || left.count === 0
       ? []
       : [

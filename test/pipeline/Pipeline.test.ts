@@ -128,8 +128,11 @@ describe("files", () => {
     const run = <E, R>(from: string | Stream.Stream<{ zip: string }, E, R>) =>
       Pipeline.run({ from, through: cities, to: at("a.csv"), overwrite: true })
     // The draft of a pipeline that runs stays, even if another one of this process writes the same file.
-    await onDisk(run(Stream.fromEffect(Effect.as(run(from), { zip: "2" }))))
+    const summary = await onDisk(run(Stream.fromEffect(Effect.as(run(from), { zip: "2" }))))
+    expect(summary.calledAgain).toBe(1)
+    expect(Pipeline.summaryText(summary)).toContain("An earlier run was killed: the calls of at most 1 row")
     expect(text("a.csv")).toContain("City of 2")
+    expect((await onDisk(run(from))).calledAgain).toBe(undefined)
     expect(readdirSync(folder).sort()).toEqual([...kept, "a.csv", "cache", "in.csv"].sort())
   })
 
