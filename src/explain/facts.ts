@@ -165,7 +165,7 @@ export interface Answer {
   readonly source: Exclude<Source, "fallback"> | "uncached" | "strategy" | "defect"
   /** Whether the read begins a background refresh. `"perhaps"`: the strategy decides at random. */
   readonly refresh: boolean | "perhaps"
-  /** Whether the stale value is the answer if the load fails. */
+  /** Whether the stale value is the answer if the load fails. A load that still asks the store may find one later. */
   readonly fallback: boolean
 }
 

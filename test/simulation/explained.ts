@@ -1,6 +1,7 @@
 /** Reads do what an explanation said just before. */
 import { Cause, Clock, Context, Duration, Effect, Exit, Scheduler } from "effect"
 import { Cached } from "effect-cached"
+import { CacheCycle } from "effect-cached/CacheError"
 import type { Detected } from "effect-cached/CacheEvent"
 import type { Caching } from "effect-cached/Caching"
 import { Explanation } from "effect-cached/explain"
@@ -115,6 +116,10 @@ const check = (self: World, { detected, exit, record, refreshes, told }: Ended):
   // A strict read first sends what the store has not acknowledged.
   if (record.spec!.policy === "strict" && facts.some(({ _tag }) => _tag === "Pending")) return
   if (source !== "joined" && mayMiss(self, record, own)) return
+  // A cycle of loads through another layer over the same store is not known to this one.
+  if (self.config.features.includes("layers") && isCycle(exit)) return
+  // The load that the read joins may find a value in the store that it falls back on.
+  if (source === "fallback" && facts.some((one) => one._tag === "Flight" && one.phase === "AskingStore")) return
   const until = started?.begunAt ?? self.now()
   // A listener may have changed something, or have read the entry with another strategy.
   const mayHaveRead = started === undefined || self.config.features.includes("readingListener")
@@ -147,6 +152,9 @@ const fits = (
   if (source === "fallback") return fallback && (said === "load" || said === "joined")
   return source === (said === "uncached" ? undefined : said)
 }
+
+const isCycle = (exit: Exit.Exit<unknown, unknown>): boolean =>
+  Exit.isFailure(exit) && exit.cause.reasons.some((one) => Cause.isDieReason(one) && one.defect instanceof CacheCycle)
 
 const begins = ({ refresh, source }: Explanation.Answer, begun: number): boolean =>
   source === "strategy" || refresh === "perhaps" || begun === Number(refresh)

@@ -99,8 +99,8 @@ export const drawn = {
   quotas: true,
   /** Transactions look up, read, write, invalidate and fail, savepoints too. */
   transacts: true,
-  /** Reads are explained before they begin. */
-  explains: true,
+  /** Reads are explained before they begin. Only by name: an explanation may miss what others do right after it. */
+  explains: false,
   /** Several processes: the store reports changes by itself, late and in any order, until the connection is lost. */
   pushes: true,
   /** Several processes whose store pushes changes: to some only of what they have read, to others in changing ways. */
