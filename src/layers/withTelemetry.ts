@@ -1,5 +1,5 @@
 /**
- * How much the telemetry of a cache says about ids.
+ * How the telemetry of a cache shows ids, and the name of the cache.
  * @since 0.1.0
  */
 import * as Cause from "effect/Cause"
@@ -14,7 +14,7 @@ import { cacheOf } from "../internal/engine/boundCache.ts"
 import * as Operations from "../internal/engine/operationTable.ts"
 import type { Disguise } from "../internal/engine/telemetry/telemetry.ts"
 import { infoOf } from "../internal/key/ofKey.ts"
-import { checkOptions, type Checks, mistake } from "../internal/options/options.ts"
+import { checkOptions, type Checks, mistake, optional } from "../internal/options/options.ts"
 
 /**
  * Options for {@link withTelemetry}.
@@ -28,12 +28,15 @@ export interface TelemetryOptions {
    * @default "plain"
    */
   readonly ids?: "plain" | "digest" | "none" | undefined
+  /** The name of the cache: `cache.name` of spans and log lines. Useful if a program has several caches. */
+  readonly name?: string | undefined
 }
 
 type CacheLayer = Layer.Layer<Caching.Caching, unknown, unknown>
 
 /**
- * Limits what the spans, log lines and events of a cache say about ids and tags, which may name people.
+ * Limits what the spans, log lines and events of a cache say about ids and tags, which may name people. Also gives the
+ * cache a name.
  *
  * **When to use**
  *
@@ -74,9 +77,10 @@ export const withTelemetry: {
   2,
   <Out, E, R>(cache: Layer.Layer<Out, E, R> & CacheLayer, options: TelemetryOptions): Layer.Layer<Out, E, R> => {
     checkOptions("CacheLayer.withTelemetry", options, checks)
-    const { ids = "plain" } = options
-    if (ids === "plain") return cache
-    const disguise = disguiseOf(ids === "none" ? () => undefined : digest)
+    const { ids = "plain", name } = options
+    if (ids === "plain" && name === undefined) return cache
+    const id = ids === "plain" ? (id: string) => id : ids === "none" ? () => undefined : digest
+    const disguise = { ...naming(name, id), ...ids === "plain" ? asTheyAre : hiding(id) }
     return Layer.tap(
       cache as Layer.Layer<Out | Caching.Caching, E, R>,
       (context: Context.Context<Caching.Caching>) =>
@@ -89,20 +93,34 @@ const checks: Checks<TelemetryOptions> = {
   ids: (ids) => {
     if (ids === undefined || ids === "plain" || ids === "digest" || ids === "none") return
     throw mistake(`ids of CacheLayer.withTelemetry must be "plain", "digest" or "none"`)
-  }
+  },
+  name: optional((name) => {
+    if (typeof name !== "string" || name === "") throw mistake("name of CacheLayer.withTelemetry must be a text")
+  })
 }
 
-const disguiseOf = (id: (id: string) => string | undefined): Disguise => {
+type Shown = (id: string) => string | undefined
+
+const naming = (cache: string | undefined, id: Shown): Pick<Disguise, "annotationsOf"> => ({
+  annotationsOf(about) {
+    const [key, name] = [id(about.id), infoOf(about.key)?.name]
+    return {
+      ...cache === undefined ? {} : { "cache.name": cache },
+      ...key === undefined ? {} : { "cache.key": key },
+      ...name === undefined ? {} : { "cache.class": name }
+    }
+  }
+})
+
+const asTheyAre: Pick<Disguise, "line" | "event"> = {
+  line: (message, details) => [message, details],
+  event: (event) => event
+}
+
+const hiding = (id: Shown): Pick<Disguise, "line" | "event"> => {
   const all = (texts: ReadonlyArray<string>): ReadonlyArray<string> => texts.flatMap((text) => id(text) ?? [])
   const shown = (text: string): string => id(text) ?? "…"
   return {
-    annotationsOf(about) {
-      const [key, name] = [id(about.id), infoOf(about.key)?.name]
-      return {
-        ...key === undefined ? {} : { "cache.key": key },
-        ...name === undefined ? {} : { "cache.class": name }
-      }
-    },
     line(message, { about, cause, other }) {
       const named = [about?.id, other].flatMap((text) => text ?? [])
       const replaced = (text: string, quote: string): string =>

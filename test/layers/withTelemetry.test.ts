@@ -105,9 +105,26 @@ describe("CacheLayer.withTelemetry", () => {
       expect([warnings.length, warnings[0]!.includes(digest), warnings[0]!.includes(secret)]).toEqual([1, true, false])
     }))
 
+  it.effect("a name is in spans and log lines, and changes nothing else", () =>
+    Effect.gen(function*() {
+      const plain = yield* saidBy(CacheLayer.memory())
+      const said = yield* saidBy(CacheLayer.memory().pipe(CacheLayer.withTelemetry({ name: "users" })))
+      const times = (all: ReadonlyArray<string>) => all.map((line) => line.replaceAll(/\d{3,}/g, "0"))
+      const named = /"cache\.name":"users",|\["cache\.name","users"\],/g
+      expect(times(said.map((line) => line.replaceAll(named, "")))).toEqual(times(plain))
+      for (const part of ["effect-cached.load", "\"cache.key\":"]) {
+        const lines = said.filter((line) => line.includes(part) && !line.includes("_tag"))
+        expect(lines.length).toBeGreaterThan(0)
+        for (const line of lines) expect(line).toMatch(/cache\.name":"users"|\["cache\.name","users"\]/)
+      }
+      const hidden = yield* saidBy(CacheLayer.memory().pipe(CacheLayer.withTelemetry({ name: "users", ids: "none" })))
+      expect(hidden.some((line) => line.includes("users"))).toBe(true)
+    }))
+
   it("refuses other values, and other options", () => {
     const build = (options: object) => () => CacheLayer.withTelemetry(CacheLayer.memory(), options)
     expect(build({ ids: "hash" })).toThrow("ids of CacheLayer.withTelemetry must be \"plain\", \"digest\" or \"none\"")
+    expect(build({ name: "" })).toThrow("name of CacheLayer.withTelemetry must be a text")
     expect(build({ id: "none" })).toThrow("CacheLayer.withTelemetry has no option \"id\"")
   })
 
