@@ -12,6 +12,7 @@ import * as Scope from "effect/Scope"
 import * as Sink from "effect/Sink"
 import * as Stream from "effect/Stream"
 import { resolve } from "node:path"
+import { inspect } from "node:util"
 import * as Cached from "../Cached.ts"
 import type { StoreError } from "../CacheError.ts"
 import * as CacheKey from "../CacheKey.ts"
@@ -381,8 +382,9 @@ const answering = (
             return
           }
           const key: CacheKey.Any = through.key(given)
+          // The id throws for a payload that does not fit.
+          const before = failed.get(CacheKey.id(key))
           seen?.add(key)
-          const before = failed.size === 0 ? undefined : failed.get(CacheKey.id(key))
           if (before !== undefined) exits[i] = before
           else {
             asked.push(i)
@@ -406,9 +408,21 @@ const answering = (
 const textOf = (cause: Cause.Cause<unknown>): string => {
   const error = Cause.squash(cause)
   if (typeof error === "string") return inLine(error)
-  const { _tag: tag, message } = (Predicate.isObject(error) ? error : {}) as { _tag?: unknown; message?: unknown }
-  return inLine([tag, message].filter((part) => typeof part === "string" && part !== "").join(": ") || String(error))
+  try {
+    const { _tag: tag, message } = (Predicate.isObject(error) ? error : {}) as { _tag?: unknown; message?: unknown }
+    return inLine([tag, message].filter((part) => typeof part === "string" && part !== "").join(": ") || String(error))
+  } catch {
+    return "an error without a text"
+  }
 }
 
-const lineOf = (failure: { readonly row: number; readonly error: string; readonly input: unknown }): string =>
-  `${JSON.stringify(failure, (_, value) => typeof value === "bigint" ? String(value) : value)}\n`
+const lineOf = (failure: { readonly row: number; readonly error: string; readonly input: unknown }): string => {
+  const write = (given: typeof failure) =>
+    `${JSON.stringify(given, (_, value) => typeof value === "bigint" ? String(value) : value)}\n`
+  try {
+    return write(failure)
+  } catch {
+    // A row of a stream may have no JSON form, such as a circular one.
+    return write({ ...failure, input: inspect(failure.input) })
+  }
+}

@@ -188,6 +188,47 @@ describe("failures", () => {
     expect(text("out.csv")).toBe("zip,city\r\nx1,\r\n,\r\n1,City of 1\r\n")
   })
 
+  it("a payload that does not fit is a failure of its row, also before any other has failed", async () => {
+    const from = put("in.ndjson", `{"zip":7}\n{"zip":"1"}\n`)
+    const summary = await onDisk(Pipeline.run({ from, through: cities, to: at("out.csv") }))
+    expect(summary).toMatchObject({ rows: 2, calls: 1, failed: 1, failures: at("out.failures.ndjson") })
+    expect(JSON.parse(text("out.failures.ndjson"))).toMatchObject({ row: 1, input: { zip: 7 } })
+  })
+
+  it("a failed row without a JSON form, or with an error without a text, does not end the pipeline", async () => {
+    const circle: Record<string, unknown> = { zip: "1" }
+    circle["self"] = circle
+    const errors = [
+      Object.create(null),
+      {
+        get message() {
+          throw new Error("no text")
+        }
+      }
+    ]
+    const some = Cached.many(City, {
+      lookup: (keys) => Effect.succeed(keys.map(({ zip }) => Exit.die(errors[Number(zip)] ?? "plain"))),
+      strategy: Strategy.ttl({ ttl: "30 days" })
+    })
+    const unwritable = { zip: "2", toJSON: () => JSON.parse("{") }
+    const summary = await onDisk(Pipeline.run({
+      from: Stream.fromIterable<Record<string, unknown>>([circle, { zip: "0" }, unwritable]),
+      through: some,
+      payload: ({ zip }) => ({ zip: String(zip) }),
+      to: at("out.csv")
+    }))
+    expect(summary).toMatchObject({ rows: 3, failed: 3 })
+    const lines = text("out.failures.ndjson").trim().split("\n").map((line) => JSON.parse(line))
+    expect(lines.map(({ error, row }) => [row, error])).toEqual([
+      [1, "an error without a text"],
+      [2, "an error without a text"],
+      [3, "plain"]
+    ])
+    expect(lines[0].input).toContain("[Circular")
+    expect(lines[1].input).toEqual({ zip: "0" })
+    expect(lines[2].input).toContain("zip: '2'")
+  })
+
   it("a call that fails as a whole, or a sink, fails the pipeline: what was stored stays, and nothing is written", async () => {
     let broken = true
     const some = Cached.many(City, {
