@@ -31,6 +31,8 @@ export const parseLine = (line: string): Portable => {
     ? Buffer.from(base64, "base64")
     : undefined
   if (payload === undefined) throw new Error("it has no value, as text or base64")
+  // Node leaves out other characters, and ends at the first wrong padding.
+  if (typeof text !== "string" && !isComplete(base64 as string, payload)) throw new Error("its base64 is wrong")
   if (!isMeta(meta)) throw new Error("its meta is missing or wrong")
   if (!Array.isArray(staleTags)) throw new Error("its staleTags must be a list")
   const { expiresAt, softExpiresAt } = meta
@@ -38,14 +40,19 @@ export const parseLine = (line: string): Portable => {
   return { id, entry: { meta: { ...meta, ...times }, payload }, staleTags }
 }
 
+const isComplete = (base64: string, decoded: Buffer): boolean =>
+  base64.length % 4 === 0 && decoded.length === Buffer.byteLength(base64, "base64")
+
+const isText = (given: unknown, form: RegExp): boolean => typeof given === "string" && form.test(given)
+
 const isTime = (given: unknown): boolean => given === null || typeof given === "number"
 
 const isMeta = (given: unknown): given is Meta => {
   const meta = Object(given) as Record<string, unknown>
   return typeof meta["createdAt"] === "number" && isTime(meta["softExpiresAt"]) && isTime(meta["expiresAt"]) &&
     typeof meta["loadMillis"] === "number" && (meta["outcome"] === "success" || meta["outcome"] === "failure") &&
-    /^[0-9a-f]{32}$/.test(String(meta["writeId"])) && Number.isInteger(meta["serializer"]) &&
+    isText(meta["writeId"], /^[0-9a-f]{32}$/) && Number.isInteger(meta["serializer"]) &&
     Number(meta["serializer"]) > 0 && Number(meta["serializer"]) < 256 && Array.isArray(meta["tags"]) &&
-    meta["tags"].every((tag) => typeof tag?.tag === "string" && /^[0-9a-f]{24}$/.test(String(tag.version))) &&
+    meta["tags"].every((tag) => typeof tag?.tag === "string" && isText(tag.version, /^[0-9a-f]{24}$/)) &&
     (meta["etag"] === undefined || typeof meta["etag"] === "string")
 }

@@ -36,10 +36,11 @@ const root = Command.make("effect-cached").pipe(
 
 // A reader that closes the pipe has read enough, as in `effect-cached ls ./cache | head`.
 for (const stream of [process.stdout, process.stderr]) {
-  stream.on(
-    "error",
-    ({ code }: NodeJS.ErrnoException) => process.exit(code === "EPIPE" ? codes.pipeClosed : codes.failed)
-  )
+  stream.on("error", ({ code, message }: NodeJS.ErrnoException) => {
+    if (code === "EPIPE") process.exit(codes.pipeClosed)
+    if (stream === process.stdout) complain(`effect-cached: The output cannot be written: ${escape(message)}`)
+    process.exit(codes.failed)
+  })
 }
 // The command itself explains what is experimental.
 process.removeAllListeners("warning")

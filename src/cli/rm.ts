@@ -39,8 +39,8 @@ export const rm = Command.make("rm", {
     const found = ids.length > 0
       ? listed(yield* rowsOf(inspection, ids))
       : yield* matching(inspection, glob.prefix, matches)
-    const what = `${entries(found.count)} from ${nameOf(cache)}`
-    if (found.count > 0 && !dryRun) {
+    const what = `${entries(found.count)}${all ? " and all counters" : ""} from ${nameOf(cache)}`
+    if ((found.count > 0 || all) && !dryRun) {
       yield* confirm(`Remove ${what}?`, sample(found.ids, found.count), yes)
       const store = yield* open(cache)
       if (all) yield* store.clear

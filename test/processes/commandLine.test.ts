@@ -1,7 +1,7 @@
 /** The command `effect-cached`, run as a process. */
 import { afterAll, describe, expect, it } from "@effect/vitest"
 import { Effect, Layer, Redacted, Schema, Stream } from "effect"
-import { Cached, CacheKey, CacheLayer, Serializer } from "effect-cached"
+import { Cached, CacheKey, CacheLayer, type Caching, Serializer } from "effect-cached"
 import { FilesStore } from "effect-cached/files"
 import * as Compressed from "effect-cached/serializers/Compressed"
 import { Csv } from "effect-cached/serializers/Csv"
@@ -150,6 +150,27 @@ describe.concurrent("effect-cached", { timeout: 120_000 }, () => {
     expect((await command(["ls", "./cache", "--json"], { cwd })).stdout).toBe("")
   })
 
+  it("removes all counters with --all, also where there are no entries", async () => {
+    const cwd = folder()
+    const visits = (program: Effect.Effect<number, unknown, Caching>) =>
+      Effect.runPromise(Effect.provide(program, layerOf("disk", join(cwd, "cache"))))
+    await visits(Cached.increment("visits"))
+    expect((await command(["rm", "./cache", "--all"], { cwd })).status).toBe(2)
+    const dry = await command(["rm", "./cache", "--all", "--dry-run"], { cwd })
+    expect([dry.status, dry.stdout]).toEqual([0, "Would remove 0 entries and all counters from ./cache\n"])
+    expect(await visits(Cached.counter("visits").get)).toBe(1)
+    expect((await command(["rm", "./cache", "--all", "--yes"], { cwd })).status).toBe(0)
+    expect(await visits(Cached.counter("visits").get)).toBe(0)
+  })
+
+  it.skipIf(process.platform !== "linux")("says that its output cannot be written", async () => {
+    const cwd = folder()
+    await seed(join(cwd, "cache"))
+    const path = ["/bin/sh", "-c", `exec "$@" > /dev/full`, "sh", ...commandPath]
+    const { status, stderr } = await command(["export", "./cache"], { cwd, path })
+    expect([status, stderr]).toEqual([1, expect.stringMatching(/^effect-cached: The output .*ENOSPC/)])
+  })
+
   it("invalidates by key, tag, class and pattern, and softly", async () => {
     const cwd = folder()
     const states = async () =>
@@ -245,7 +266,20 @@ describe.concurrent("effect-cached", { timeout: 120_000 }, () => {
     const cwd = folder()
     await seed(join(cwd, "cache"))
     const lines = (await command(["export", "./cache"], { cwd })).stdout.trim().split("\n")
-    for (const wrong of ["{", "{}", "null", "[1]", lines[1]!.slice(0, 50), `${lines[1]!.slice(0, -1)},"meta":{}}`]) {
+    const [line] = lines as [string]
+    const wrongs = [
+      "{",
+      "{}",
+      "null",
+      "[1]",
+      line.slice(0, 50),
+      `${line.slice(0, -1)},"meta":{}}`,
+      line.replace(/"writeId":("\w+")/, `"writeId":[$1]`),
+      line.replace(/"base64":"\w{4}/, `"base64":"????`),
+      line.replace(/"base64":"\w/, `"base64":"`)
+    ]
+    expect(new Set([line, ...wrongs]).size).toBe(10)
+    for (const wrong of wrongs) {
       const { status, stderr } = await command(["import", "disk:./copy"], { cwd, input: `${lines[0]}\n${wrong}` })
       expect([wrong, status]).toEqual([wrong, 1])
       expect(stderr).toContain("Line 2 ")
