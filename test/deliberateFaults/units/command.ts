@@ -40,6 +40,20 @@ export const faults: ReadonlyArray<UnitFault> = [
     by
   },
   {
+    name: "a removal of everything leaves the counters of a cache without entries",
+    in: "rm",
+    find: "(found.count > 0 || all) && !dryRun",
+    replace: "found.count > 0 && !dryRun",
+    by
+  },
+  {
+    name: "an import takes wrong base64 for another value",
+    in: "parseLine",
+    find: "!isComplete(base64 as string, payload)",
+    replace: "isComplete(base64 as string, payload) && payload === undefined",
+    by
+  },
+  {
     name: "a stored text acts on the terminal",
     in: "escape",
     find: "unicode(character[i]!)",

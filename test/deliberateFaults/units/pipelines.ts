@@ -19,10 +19,17 @@ export const faults: ReadonlyArray<UnitFault> = [
     by
   },
   {
+    name: "a payload that does not fit ends a pipeline in which no row has failed before",
+    in: "answering",
+    find: "failed.get(CacheKey.id(key))",
+    replace: "failed.size === 0 ? undefined : failed.get(CacheKey.id(key))",
+    by
+  },
+  {
     name: "a pipeline requests a row again that has failed in this run",
     in: "answering",
-    find: "failed.size === 0 ? undefined : failed.get(CacheKey.id(key))",
-    replace: "undefined as Exit.Exit<unknown, unknown> | undefined",
+    find: "failed.get(CacheKey.id(key))",
+    replace: "CacheKey.id(key) === \"\" ? failed.get(\"\") : undefined",
     by
   },
   {
