@@ -10,6 +10,7 @@ import * as fs from "node:fs"
 import * as path from "node:path"
 import type { Stored } from "../CacheEntry.ts"
 import type { CacheConfigError, StoreError } from "../CacheError.ts"
+import { bytesIn } from "../internal/options/size.ts"
 import type { Inspected, Inspection, Store } from "../Store.ts"
 import { type Failure, misused } from "./failure.ts"
 
@@ -60,6 +61,13 @@ const isFiles = (folder: string): boolean => {
   return fs.existsSync(file) && fs.readFileSync(file, "utf8").includes("effect-cached")
 }
 
+/** Values of up to 256 MiB, but a store refuses a limit above a quarter of its `maxSize`. */
+const maxValueFor = (url: string): number => {
+  const given = new URLSearchParams(/\?[^#]*/.exec(url)?.[0]).get("maxSize") ?? ""
+  const maxSize = bytesIn(/^\d+$/.test(given) ? Number(given) : given) || Infinity
+  return Math.min(268_435_456, Math.max(1, Math.floor(maxSize / 4)))
+}
+
 /** Without `maxSize` in the URL, a command never evicts: the program that owns the cache sets the limit. */
 const options = (url: string): Record<string, unknown> => {
   const password = process.env["CACHE_PASSWORD"]
@@ -67,7 +75,7 @@ const options = (url: string): Record<string, unknown> => {
   return {
     storeTimeout: "5 seconds",
     maxSize: "1 TiB",
-    maxValue: "256 MiB",
+    maxValue: maxValueFor(url),
     connect: "required",
     coherence: "none",
     ...password === undefined ? {} : { password: Redacted.make(password) },

@@ -30,7 +30,8 @@ export const copy = Effect.fnUntraced(function*(
   groups: (tally: Tally) => Stream.Stream<ReadonlyArray<Portable>, StoreError | Failure>
 ) {
   const tally = emptyTally()
-  const writer = writerTo({ store, keep, tally })
+  const sample = new Sample()
+  const writer = writerTo({ store, keep, tally, sample })
   const tell = yield* progress(verb)
   yield* groups(tally).pipe(
     Stream.runForEach((group) => Effect.tap(writer.write(group), () => Effect.sync(() => tell(tally.read)))),
@@ -38,8 +39,37 @@ export const copy = Effect.fnUntraced(function*(
   )
   yield* writer.finish
   yield* json ? printJson(tally) : print(summary(tally))
+  if (yield* isCut(store, sample)) {
+    yield* Effect.fail(no("Entries that were written are gone again: the target has no room for all of them"))
+  }
   if (isPartial(tally)) yield* Effect.fail(no())
 })
+
+/** Whether entries of a copy were evicted, as a store with a `maxSize` or on a full disk does without a word. */
+const isCut = Effect.fnUntraced(function*(store: Store, { written }: Sample) {
+  const now = yield* Clock.currentTimeMillis
+  for (const { expiresAt, id } of written) {
+    if (expiresAt > now && (yield* store.get(id, [])).entry === undefined) return true
+  }
+  return false
+})
+
+/** Up to 128 of the entries that were written, at even distances. */
+class Sample {
+  written: Array<{ readonly id: string; readonly expiresAt: number }> = []
+  #every = 1
+  #count = 0
+
+  add(requests: ReadonlyArray<SetRequest>): void {
+    for (const { entry, id } of requests) {
+      if (this.#count++ % this.#every !== 0) continue
+      this.written.push({ id, expiresAt: entry.meta.expiresAt })
+      if (this.written.length < 128) continue
+      this.written = this.written.filter((_, i) => i % 2 === 0)
+      this.#every *= 2
+    }
+  }
+}
 
 /** The numbers of entries that were read, and that were written or left out. */
 interface Tally {
@@ -87,6 +117,7 @@ interface Options {
   readonly store: Store
   readonly keep: boolean
   readonly tally: Tally
+  readonly sample: Sample
 }
 
 /** Writes entries to a store. The last call is `finish`. */
@@ -126,7 +157,7 @@ const inOrder = (all: ReadonlyArray<Portable>): ReadonlyArray<ReadonlyArray<Port
 }
 
 const writeAll = Effect.fnUntraced(function*(
-  { keep, store, tally }: Options,
+  { keep, sample, store, tally }: Options,
   given: ReadonlyArray<Portable>
 ): Effect.fn.Return<void, StoreError> {
   const now = yield* Clock.currentTimeMillis
@@ -141,7 +172,7 @@ const writeAll = Effect.fnUntraced(function*(
   const requests = rows.flatMap((row) => requestFor(row, versions) ?? [])
   tally.sealed += rows.length - requests.length
   if (requests.length === 0) return
-  yield* Effect.catch(store.setMany(requests), (error) => {
+  yield* Effect.catch(Effect.tap(store.setMany(requests), () => Effect.sync(() => sample.add(requests))), (error) => {
     if (error.reason !== "TooLarge") return Effect.fail(error)
     return Effect.forEach(requests, (request) => setOne(store, request, tally), { discard: true })
   })

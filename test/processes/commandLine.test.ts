@@ -479,6 +479,19 @@ describe.concurrent("effect-cached", { timeout: 120_000 }, () => {
     expect(jsonLines((await command(["ls", "./cache", "--json"], { cwd })).stdout)).toHaveLength(299)
   })
 
+  it.each(["disk", "files"])("says that a copy has lost entries for which %s has no room", async (store) => {
+    const cwd = folder()
+    await Cached.setMany(Array.from({ length: 300 }, (_, i) => [`key:${i}`, "x".repeat(10_000)] as const)).pipe(
+      Effect.provide(layerOf("disk", join(cwd, "cache"))),
+      Effect.runPromise
+    )
+    const small = await command(["migrate", "./cache", `${store}:./small?maxSize=1MiB`, "--json"], { cwd })
+    expect([small.status, small.stderr]).toEqual([3, expect.stringContaining("no room for all of them")])
+    fits("migrate", JSON.parse(small.stdout))
+    const whole = await command(["migrate", "./cache", `${store}:./whole`], { cwd })
+    expect([whole.status, whole.stdout, whole.stderr]).toEqual([0, "Wrote 300 entries of 300 entries\n", ""])
+  })
+
   it("ends quietly if the reader of its output does, with whole lines", async () => {
     const cwd = folder()
     await fill(join(cwd, "cache"), 5000)
