@@ -410,6 +410,12 @@ it("wrong settings are refused with the right ones, and never show a secret", ()
     [() => Encrypted.make(Json, { keys: { a: Redacted.make(secretText) }, current: "a" }), "it must be 32 bytes, or"],
     [() => Encrypted.make(Json, { keys: { a: Redacted.make(new Uint8Array(16)) }, current: "a" }), "32 bytes"],
     [() => Encrypted.make(Json, { ...keys, algorithm: "DES" as never }), "knows the algorithms \"AES-256-GCM\" and"],
+    [() => Signed.make(Json, { ...keys, acceptPlain: "false" as never }), "acceptPlain of Signed.make must be true or"],
+    [() => Encrypted.make(Json, { ...keys, prolongable: 1 as never }), "prolongable of Encrypted.make must be true or"],
+    [
+      () => Signed.make(Json, { keys: { "\ud800": keys.keys.a, "\ud801": keys.keys.a }, current: "\ud800" }),
+      "two keys of one id"
+    ],
     [() => Encrypted.make(Json, keys).make(Schema.Redacted(Schema.String)), "does not encrypt and refuses"]
   ]
   for (const [make, message] of refusals) {

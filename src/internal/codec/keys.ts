@@ -1,6 +1,6 @@
 /** The secret keys of serializers that sign or encrypt. */
 import * as Redacted from "effect/Redacted"
-import { mistake, requireObject } from "../options/options.ts"
+import { mistake, refuseUnless, requireObject } from "../options/options.ts"
 
 /** The options of serializers that sign or encrypt. */
 export interface Protection {
@@ -33,11 +33,14 @@ const textOf = (bytes: Uint8Array): string => String.fromCharCode(...bytes)
 /** Makes a key from each secret. `make` returns `undefined` for a secret that is not as `fits` describes. */
 export const keyRing = <Key>(
   what: string,
-  { current, keys }: Protection,
+  { acceptPlain, current, keys, prolongable }: Protection,
   fits: string,
   make: (secret: string | Uint8Array, keyId: Uint8Array) => Key | undefined
 ): KeyRing<Key> => {
   requireObject(`keys of ${what}`, keys, "{ [keyId]: Redacted.make(secret) }")
+  for (const [name, given] of Object.entries({ acceptPlain, prolongable })) {
+    refuseUnless(given === undefined || typeof given === "boolean", `${name} of ${what} must be true or false`)
+  }
   const ids = Object.keys(keys)
   const example = `{ keys: { a: Redacted.make(secret) }, current: "a" }`
   if (ids.length === 0) throw mistake(`${what} needs at least one key: pass ${example}`)
@@ -53,6 +56,8 @@ export const keyRing = <Key>(
     if (key === undefined) throw mistake(`the secret of the key "${id}" of ${what} does not fit: it must be ${fits}`)
     return [textOf(keyId), key]
   }))
+  // UTF-8 has one form for all lone surrogates.
+  refuseUnless(ring.size === ids.length, `${what} has two keys of one id in UTF-8: give them other ids`)
   return { current: ring.get(textOf(encoder.encode(current)))!, keyOf: (keyId) => ring.get(textOf(keyId)) }
 }
 
