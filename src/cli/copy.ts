@@ -40,7 +40,9 @@ export const copy = Effect.fnUntraced(function*(
   yield* writer.finish
   yield* json ? printJson(tally) : print(summary(tally))
   if (yield* isCut(store, sample)) {
-    yield* Effect.fail(no("Entries that were written are gone again: the target has no room for all of them"))
+    yield* Effect.fail(
+      no("Entries that were written are gone again: the target has no room for all of them, or a program removed them")
+    )
   }
   if (isPartial(tally)) yield* Effect.fail(no())
 })
@@ -105,7 +107,10 @@ const reasons: ReadonlyArray<readonly [keyof Tally, string]> = [
 
 const summary = (tally: Tally): string =>
   `Wrote ${countOf(tally.written)} of ${countOf(tally.read)}\n` +
-  reasons.flatMap(([name, why]) => tally[name] === 0 ? [] : [`  ${countOf(tally[name])} ${why}\n`]).join("")
+  reasons.flatMap(([name, why]) => {
+    const count = tally[name]
+    return count === 0 ? [] : [`  ${countOf(count)} ${count === 1 ? why.replace(/^were/, "was") : why}\n`]
+  }).join("")
 
 /** Whether something was left out that the source still serves. */
 const isPartial = ({ damaged, sealed, tooLarge }: Tally): boolean => damaged + sealed + tooLarge > 0

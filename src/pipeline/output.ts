@@ -6,6 +6,7 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { type FileHandle, open, readdir, rename, rm, stat } from "node:fs/promises"
 import { basename, dirname, join } from "node:path"
+import { threadId } from "node:worker_threads"
 import { type Fields, type Format, formatOf, parquetPackages, rowsOfGroup } from "./format.ts"
 import { ofSystem, PipelineError } from "./PipelineError.ts"
 
@@ -37,7 +38,7 @@ export const refuseExisting = (file: string, overwrite: boolean): Effect.Effect<
 
 let drafts = 0
 
-/** The drafts that this process writes. */
+/** The drafts that this thread writes. */
 const written = new Set<string>()
 
 const isRunning = (pid: number): boolean => {
@@ -50,16 +51,17 @@ const isRunning = (pid: number): boolean => {
 
 /**
  * Removes the drafts of processes that were killed, and returns whether there were any. In a container, each of these
- * processes may have had the id of this one.
+ * processes may have had the id of this one. What other threads of this process write is left alone.
  */
 const removeLeftovers = async (file: string): Promise<boolean> => {
   let wasKilled = false
   const [folder, name] = [dirname(file), basename(file)]
   for (const found of await readdir(folder)) {
     if (!found.startsWith(`${name}.`)) continue
-    const pid = Number(/^\.(\d+)-\d+\.partial$/.exec(found.slice(name.length))?.[1])
+    const [, pid = 0, thread] = /^\.(\d+)-(\d+)-\d+\.partial$/.exec(found.slice(name.length))?.map(Number) ?? []
     const path = join(folder, found)
-    if (!(pid === process.pid ? !written.has(path) : pid > 0 && !isRunning(pid))) continue
+    const isLeft = pid === process.pid ? thread === threadId && !written.has(path) : pid > 0 && !isRunning(pid)
+    if (!isLeft) continue
     await rm(path, { force: true })
     wasKilled = true
   }
@@ -74,7 +76,7 @@ export const draft = (file: string): Effect.Effect<Draft, PipelineError, Scope.S
         if (cause.code !== "ENOENT") throw cause
         throw new PipelineError({ file, reason: "Missing", problem: "its folder does not exist", cause })
       })
-      const path = join(dirname(file), `${basename(file)}.${process.pid}-${++drafts}.partial`)
+      const path = join(dirname(file), `${basename(file)}.${process.pid}-${threadId}-${++drafts}.partial`)
       written.add(path)
       return { file, path, handle: await open(path, "wx"), wasKilled }
     }),

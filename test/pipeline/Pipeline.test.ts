@@ -7,6 +7,7 @@ import { parquetWriteBuffer } from "hyparquet-writer"
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { threadId } from "node:worker_threads"
 
 class City extends CacheKey.Class<City>()("City", {
   payload: { zip: Schema.String },
@@ -122,8 +123,10 @@ describe("files", () => {
 
   it("what a killed process left is removed, even if it had the id of this process", async () => {
     const from = put("in.csv", "zip\n1\n")
-    const left = [`a.csv.${process.pid}-1000000.partial`, "a.csv.4194305-1.partial"]
-    const kept = [`a.csv.1.partial`, "b.csv.4194305-1.partial"]
+    const left = [`a.csv.${process.pid}-${threadId}-1000000.partial`, "a.csv.4194305-0-1.partial"]
+    // Of another thread, which may be running.
+    const others = `a.csv.${process.pid}-${threadId + 1}-1.partial`
+    const kept = [`a.csv.1.partial`, "b.csv.4194305-0-1.partial", others]
     for (const name of [...left, ...kept]) put(name, "zip")
     const run = <E, R>(from: string | Stream.Stream<{ zip: string }, E, R>) =>
       Pipeline.run({ from, through: cities, to: at("a.csv"), overwrite: true })

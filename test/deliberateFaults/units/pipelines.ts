@@ -7,15 +7,22 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "a pipeline writes its output in place, where a kill leaves a part of it",
     in: "draft",
-    find: "`${basename(file)}.${process.pid}-${++drafts}.partial`",
+    find: "`${basename(file)}.${process.pid}-${threadId}-${++drafts}.partial`",
     replace: "basename(file)",
     by
   },
   {
     name: "the part that a killed pipeline has written stays",
     in: "removeLeftovers",
-    find: "pid === process.pid ? !written.has(path) : pid > 0 && !isRunning(pid)",
+    find: "pid === process.pid ? thread === threadId && !written.has(path) : pid > 0 && !isRunning(pid)",
     replace: "false",
+    by
+  },
+  {
+    name: "a pipeline removes what another thread of its process writes",
+    in: "removeLeftovers",
+    find: "thread === threadId && !written.has(path)",
+    replace: "!written.has(path)",
     by
   },
   {
