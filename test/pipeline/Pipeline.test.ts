@@ -124,7 +124,7 @@ describe("files", () => {
   it("what a killed process left is removed, even if it had the id of this process", async () => {
     const from = put("in.csv", "zip\n1\n")
     const left = [`a.csv.${process.pid}-${threadId}-1000000.partial`, "a.csv.4194305-0-1.partial"]
-    // Of another thread, which may be running.
+    // Another thread, which may be running, has this one.
     const others = `a.csv.${process.pid}-${threadId + 1}-1.partial`
     const kept = [`a.csv.1.partial`, "b.csv.4194305-0-1.partial", others]
     for (const name of [...left, ...kept]) put(name, "zip")

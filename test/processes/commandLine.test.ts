@@ -152,7 +152,7 @@ describe.concurrent("effect-cached", { timeout: 120_000 }, () => {
 
   it("removes all counters with --all, also where there are no entries", async () => {
     const cwd = folder()
-    const visits = (program: Effect.Effect<number, unknown, Caching>) =>
+    const visits = (program: Effect.Effect<number, unknown, Caching.Caching>) =>
       Effect.runPromise(Effect.provide(program, layerOf("disk", join(cwd, "cache"))))
     await visits(Cached.increment("visits"))
     expect((await command(["rm", "./cache", "--all"], { cwd })).status).toBe(2)

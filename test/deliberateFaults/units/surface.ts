@@ -638,7 +638,7 @@ try {
   {
     name: "a draft of a killed process that had the same id stays",
     in: "removeLeftovers",
-    find: "pid === process.pid ? !written.has(path) : ",
+    find: "pid === process.pid ? thread === threadId && !written.has(path) : ",
     replace: "",
     by: "test/pipeline/Pipeline.test.ts"
   },
