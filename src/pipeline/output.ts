@@ -123,10 +123,20 @@ const tableOf = (file: string, given: ReadonlyArray<string> | undefined) => {
   }
 }
 
+const cellsOf = (file: string, fields: Fields, columns: ReadonlyArray<string>, row: number): ReadonlyArray<string> =>
+  columns.map((name) => {
+    try {
+      return cellOf(fields[name])
+    } catch (cause) {
+      throw misfit(file, `the value of the column "${name}" has no text: ${String(cause)}`, row)
+    }
+  })
+
 const csvOf = <E, R>(rows: Stream.Stream<Fields, E, R>, file: string, given: ReadonlyArray<string> | undefined) =>
   Stream.suspend(() => {
     const columnsOf = tableOf(file, given)
     let begun = false
+    let row = 0
     const records = Stream.mapArrayEffect(rows, (some) =>
       Effect.try({
         try() {
@@ -135,7 +145,7 @@ const csvOf = <E, R>(rows: Stream.Stream<Fields, E, R>, file: string, given: Rea
             const columns = columnsOf(fields)
             if (!begun) records.push(columns)
             begun = true
-            records.push(columns.map((name) => cellOf(fields[name])))
+            records.push(cellsOf(file, fields, columns, ++row))
           }
           return records as [ReadonlyArray<string>, ...Array<ReadonlyArray<string>>]
         },

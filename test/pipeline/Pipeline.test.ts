@@ -360,6 +360,14 @@ describe("hostile files", () => {
       ],
       ["a number", () => lines(`{"zip":"1"}\n7\n`), "in.ndjson, row 2: it is not a JSON object"],
       [
+        "a value without a text",
+        () => {
+          const from = Stream.make({ zip: "1", at: new Date(0) }, { zip: "2", at: new Date(NaN) })
+          return Pipeline.run({ from, through: cities, payload: ({ zip }) => ({ zip }), to: at("out.csv") })
+        },
+        "out.csv, row 2: the value of the column \"at\" has no text: RangeError: Invalid time value"
+      ],
+      [
         "another column in a later row",
         () => lines(`{"zip":"1"}\n{"zip":"2","\\u001b[31m":1}\n`),
         `out.csv, row 2: a row of the output has the column "\\u001b[31m", which the first one lacks`
