@@ -178,6 +178,7 @@ const parse = (options: Options): Make => {
     storesImplicitly: true,
     storesCookies: true,
     inherit: false,
+    hidesCredentials: mode === "private" && partition === undefined,
     partition: mode === "shared" ? noPartition : partition ?? digests(secret, tokens)
   })
 }

@@ -357,6 +357,7 @@ const clientFor = (options: Options, caching: Caching["Service"], tokens: Token.
     storesCookies: options.allowCookies === true,
     inherit: options.inherit ?? false,
     targets: [...parts.targets, ownField],
+    hidesCredentials: false,
     partition: () => "",
     tags: (request, response) => [
       ...tagsOf(response.headers),

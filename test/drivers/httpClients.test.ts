@@ -5,8 +5,10 @@ import { Effect, Layer, Redacted } from "effect"
 import { CacheLayer } from "effect-cached"
 import { CachedHttpClient } from "effect-cached/http"
 import { FetchHttpClient, HttpClient } from "effect/http"
+import { readdirSync, readFileSync } from "node:fs"
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
+import { join } from "node:path"
 import { gzipSync } from "node:zlib"
 import { tempDirectory } from "../support/tempDirectory.ts"
 
@@ -26,6 +28,9 @@ const startServer = Effect.acquireRelease(
       if (request.url === "/large") {
         response.write(large.slice(0, 100_000))
         return void response.end(large.slice(100_000))
+      }
+      if (request.url === "/vary") {
+        return void response.setHeader("vary", "Cookie, Authorization, X-Color").end("varies")
       }
       if (request.url === "/zip") return void response.setHeader("content-encoding", "gzip").end(gzipSync(large))
       if (request.url === "/cut" && asked.filter((one) => one.includes("/cut")).length === 1) {
@@ -95,4 +100,22 @@ it.live("a folder serves responses and their bodies after a restart, also those 
     expect(asked.length).toBe(3)
     yield* run("another")
     expect(asked.length).toBe(4)
+  }).pipe(Effect.scoped) as Effect.Effect<void>)
+
+it.live("no credentials lie in a folder, also where Vary names them", () =>
+  Effect.gen(function*() {
+    const { asked, url } = yield* startServer
+    const directory = yield* tempDirectory
+    const client = CachedHttpClient.layer({ mode: "private" }).pipe(
+      Layer.provide([NodeHttpClient.layerNodeHttp, CacheLayer.disk({ directory })])
+    )
+    const user = { cookie: "hidden-a", authorization: "hidden-b", "x-color": "shown-c" }
+    const all = [textOf(`${url}/vary`, user), textOf(`${url}/vary`, user), textOf(`${url}/vary`)]
+    yield* Effect.provide(Effect.all(all), client)
+    expect(asked.length).toBe(2)
+    const stored = readdirSync(directory, { recursive: true, withFileTypes: true }).flatMap((file) =>
+      file.isFile() ? [readFileSync(join(file.parentPath, file.name), "latin1")] : []
+    ).join()
+    expect(stored).toContain("shown-c")
+    expect(stored).not.toContain("hidden-")
   }).pipe(Effect.scoped) as Effect.Effect<void>)

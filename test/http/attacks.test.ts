@@ -113,6 +113,46 @@ describe("the key", () => {
       expect(yield* textOf(client)).toBe("v2")
     }))
 
+  const elsewhere = "http://another.example/a"
+
+  it_(
+    "a 304 or an answer to HEAD from another origin, after a redirect, updates nothing",
+    () =>
+      Effect.gen(function*() {
+        const forged = { etag: "\"1\"", "cache-control": "max-age=9999", "content-type": "text/forged" }
+        const origin = originOf((request, n) =>
+          request.method === "HEAD"
+            ? { body: null, headers: forged, url: elsewhere }
+            : request.headers["if-none-match"] === undefined
+            ? { body: `v${n}`, headers: { etag: "\"1\"", "cache-control": "max-age=1", "content-type": "text/plain" } }
+            : { status: 304, headers: forged, url: elsewhere }
+        )
+        const client = yield* privately(origin)
+        expect(yield* textOf(client)).toBe("v1")
+        yield* TestClock.adjust("2 seconds")
+        yield* client.head(url)
+        const next = yield* client.get(url)
+        expect([next.headers["content-type"], yield* next.text]).toEqual(["text/plain", "v4"])
+      })
+  )
+
+  it_("after a redirect, an answer clears the caches of its own origin, and its own URL", () =>
+    Effect.gen(function*() {
+      const origin = originOf(({ method, url: at }, n) =>
+        method === "GET"
+          ? { body: `v${n}`, headers: { ...control, "cache-groups": "\"g\"" } }
+          : at.endsWith("/moved")
+          ? { url }
+          : { url: elsewhere, headers: { "clear-site-data": "\"cache\"", "cache-group-invalidation": "\"g\"" } }
+      )
+      const client = yield* privately(origin)
+      expect([yield* textOf(client), yield* textOf(client, elsewhere)]).toEqual(["v1", "v2"])
+      yield* client.post("http://example.com/b")
+      expect([yield* textOf(client), yield* textOf(client, elsewhere)]).toEqual(["v1", "v4"])
+      yield* client.post("http://example.com/moved")
+      expect(yield* textOf(client)).toBe("v6")
+    }))
+
   it_(
     "a redirect itself is stored, as HttpClient.followRedirects over the cache sees it",
     () =>

@@ -1,8 +1,9 @@
 /** A caching client: which answers come from the cache, what the origin is asked, what is stored. */
 import { describe, expect, it } from "@effect/vitest"
-import { Deferred, Effect, Fiber, Redacted, Stream } from "effect"
-import { Cached, CacheError, CacheLayer, CachePolicy } from "effect-cached"
+import { Deferred, Effect, Fiber, Layer, Redacted, Stream } from "effect"
+import { Cached, CacheError, CacheLayer, CachePolicy, Store } from "effect-cached"
 import { CachedHttpClient } from "effect-cached/http"
+import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { collect, originOf, privately, seen, shared, slowBody, textOf, url } from "./origin.ts"
 
@@ -122,6 +123,19 @@ describe("validation", () => {
       expect(origin.requests.length).toBe(1)
     }))
 
+  it_("a caller with a condition gets no 304 that only confirms another version", () =>
+    Effect.gen(function*() {
+      const origin = originOf((request, n) =>
+        request.headers["if-none-match"]?.includes("\"a\"") === true
+          ? { status: 304 }
+          : sized(`v${n}`, { etag: "\"a\"", vary: "x", "cache-control": "max-age=60" })
+      )
+      const client = yield* privately(origin)
+      expect(yield* textOf(client, url, { x: "1" })).toBe("v1")
+      const other = yield* client.get(url, { headers: { x: "2", "if-none-match": "\"mine\"" } })
+      expect([other.status, yield* other.text]).toEqual([200, "v3"])
+    }))
+
   it_("a 304 that confirms nothing stored is followed by a request without conditions", () =>
     Effect.gen(function*() {
       const origin = originOf((request, n) =>
@@ -186,6 +200,31 @@ describe("stale responses", () => {
 
   const down = Effect.fail("down" as const)
   const status = (code: number) => Effect.succeed({ status: code })
+
+  const outage = (reply: Effect.Effect<{ status: number }, "down">) =>
+    Effect.gen(function*() {
+      const origin = originOf((_, n) =>
+        n === 1
+          ? sized("v1", { "cache-control": "max-age=10, stale-if-error=60" })
+          : Effect.andThen(Effect.sleep("1 second"), n < 5 ? status(503) : reply)
+      )
+      const client = yield* privately(origin)
+      yield* client.get(url)
+      yield* TestClock.adjust("20 seconds")
+      for (let round = 0; round < 2; round++) {
+        const all = yield* Effect.forkChild(
+          Effect.all([textOf(client), textOf(client), textOf(client)], { concurrency: 3 })
+        )
+        yield* TestClock.adjust("3 seconds")
+        expect(yield* Fiber.join(all)).toEqual(["v1", "v1", "v1"])
+      }
+    })
+
+  it_(
+    "in an outage all callers get the stale response, also those that do not wait for another",
+    () => outage(status(503))
+  )
+  it_("so they do when the origin can no longer be reached", () => outage(down))
 
   it_("stale-if-error covers 503 within its time, and nothing else", () =>
     Effect.gen(function*() {
@@ -386,6 +425,36 @@ describe("invalidation", () => {
       expect(yield* textOf(client)).toBe("new")
     }))
 
+  it.effect("an interruption after the response does not skip the invalidation", () =>
+    Effect.gen(function*() {
+      const memory = MemoryStore.make()
+      const store: Store.Store = {
+        ...memory,
+        invalidateTags: (...given) => Effect.delay(memory.invalidateTags(...given), "10 millis")
+      }
+      const other = "http://example.com/other"
+      const origin = originOf((request, n) =>
+        request.method === "GET"
+          ? sized(`v${n}`, { "cache-control": "max-age=60" })
+          : { status: 204, headers: { location: other } }
+      )
+      const within = Effect.provide(
+        Layer.provide(CacheLayer.layerWith({ memory: false }), Layer.succeed(Store.Store, store))
+      )
+      yield* within(Effect.gen(function*() {
+        const client = yield* privately(origin)
+        const later = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+          Effect.flatMap(Effect.forkChild(effect), (fiber) =>
+            Effect.andThen(TestClock.adjust("5 seconds"), Fiber.join(fiber)))
+        expect([yield* later(textOf(client)), yield* later(textOf(client, other))]).toEqual(["v1", "v2"])
+        expect([yield* later(textOf(client)), yield* later(textOf(client, other))]).toEqual(["v1", "v2"])
+        const put = yield* Effect.forkChild(client.put(url))
+        yield* TestClock.adjust("5 millis")
+        yield* later(Fiber.interrupt(put))
+        expect([yield* later(textOf(client)), yield* later(textOf(client, other))]).toEqual(["v4", "v5"])
+      }))
+    }) as Effect.Effect<void>)
+
   it_("groups, Clear-Site-Data and tags", () =>
     Effect.gen(function*() {
       const origin = originOf((request, n) => {
@@ -432,6 +501,15 @@ describe("users", () => {
       const ids = Array.from(yield* Stream.runCollect(Cached.scan()))
       expect(ids.length).toBe(6)
       expect(ids.filter((id) => /secret|name:/.test(id))).toEqual([])
+    }))
+
+  it_("a shared cache treats the user in a URL as Authorization", () =>
+    Effect.gen(function*() {
+      const origin = originOf((request) => sized(request.url, { "cache-control": "max-age=60" }))
+      const client = yield* shared(origin)
+      for (const user of ["http://ada:1@example.com/a", "http://bob:2@example.com/a"]) {
+        expect(yield* textOf(client, user)).toBe(user)
+      }
     }))
 
   it_("partition replaces the credentials", () =>
@@ -528,6 +606,20 @@ describe("bodies", () => {
       slow.send("ha")
       yield* TestClock.adjust("1 millis")
       yield* Fiber.interrupt(reader)
+      expect(yield* textOf(client)).toBe("whole")
+    }))
+
+  it_("a body whose reader left in the middle is never taken up again, and never stored", () =>
+    Effect.gen(function*() {
+      const slow = slowBody()
+      const origin = originOf((_, n) => n === 1 ? { body: slow.body, headers: control } : sized("whole", control))
+      const client = yield* privately(origin)
+      const response = yield* client.get(url)
+      const reader = yield* Effect.forkChild(Stream.runHead(response.stream))
+      yield* TestClock.adjust("1 millis")
+      slow.send("ha")
+      yield* Fiber.join(reader)
+      expect((yield* Effect.exit(collect(response)))._tag).toBe("Failure")
       expect(yield* textOf(client)).toBe("whole")
     }))
 

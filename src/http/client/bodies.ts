@@ -50,7 +50,7 @@ export const bodyStream = (
   }
   const origin = response === undefined
     ? Stream.suspend(() => Stream.fail(failed(undefined, "the stored body is gone")))
-    : measured(Response.bodyOf(response), lengthOf(variant.fields), () => failed(undefined, "the body was cut short"))
+    : measured(once(response, failed), lengthOf(variant.fields), () => failed(undefined, "the body was cut short"))
   const ended = Effect.sync(() => void self.arriving.delete(variant.id))
   const cached: Stream.Stream<Uint8Array, HttpClientError | StreamCut | StreamLagged, Caching> = Cached.stream(
     Stream.ensuring(origin, ended),
@@ -69,6 +69,19 @@ export const bodyStream = (
     Stream.provideService(Caching, self.caching)
   )
 }
+
+const begun = new WeakSet<HttpClientResponse>()
+
+/** The body of a response, which can be read only once: a second run would find a part of it, or nothing. */
+const once = (
+  response: HttpClientResponse,
+  failed: (cause: unknown, description: string) => HttpClientError
+): Stream.Stream<Uint8Array, HttpClientError> =>
+  Stream.suspend(() => {
+    if (begun.has(response)) return Stream.fail(failed(undefined, "the reader of the body has left before its end"))
+    begun.add(response)
+    return Response.bodyOf(response)
+  })
 
 /** Fails unless the stream has the length that was announced. */
 const measured = <E>(

@@ -30,6 +30,8 @@ export interface Client {
   readonly storesCookies: boolean
   /** Whether responses are gone when an entry is that the handler has read. */
   readonly inherit: "changes" | false
+  /** Whether `partition` stands for the credentials of a request, also where `Vary` names them. */
+  readonly hidesCredentials: boolean
   readonly partition: (request: HttpClientRequest, url: URL) => string
   readonly tags: (request: HttpClientRequest, response: HttpClientResponse) => ReadonlyArray<string>
   readonly targets: ReadonlyArray<string>
@@ -98,8 +100,12 @@ export const timedOut = ({ request, url }: Call, status: CacheStatus): HttpClien
   return Response.make({ request, url: url.href, status: 504, fields, cookies: [] }, empty)
 }
 
+/** The URL that answered, after the redirects that the client has followed. */
+export const answeredBy = ({ url }: Call, response: HttpClientResponse): URL =>
+  response.url === url.href || !URL.canParse(response.url) ? url : new URL(response.url)
+
 /** `Clear-Site-Data` of a response empties the caches of its receiver. That of a server is not one of them. */
-export const cleared = ({ self, url }: Call, response: HttpClientResponse): Effect.Effect<void, never, Caching> =>
-  self.scope !== "server" && clearsCache(response.headers as Fields)
-    ? Cached.invalidateTag(originTag(url.origin))
+export const cleared = (call: Call, response: HttpClientResponse): Effect.Effect<void, never, Caching> =>
+  call.self.scope !== "server" && clearsCache(response.headers as Fields)
+    ? Cached.invalidateTag(originTag(answeredBy(call, response).origin))
     : Effect.void

@@ -20,10 +20,25 @@ export const execute = (self: Client, request: HttpClientRequest.HttpClientReque
     const url = Option.getOrUndefined(HttpClientRequest.toUrl(request))
     if (url === undefined || !/^https?:$/.test(url.protocol)) return self.client.execute(request)
     const partition = self.partition(request, url)
+    const fields = fieldsOf(self, request, url, partition)
     // No key, and so no store, has credentials in it.
     for (const part of ["hash", "username", "password"] as const) if (url[part] !== "") url[part] = ""
-    return executeAt(self, request, resourceAt(self.scope, partition, url))
+    return executeAt(self, request, resourceAt(self.scope, partition, url), fields)
   })
+
+/** The fields as the rules see them. The user in a URL is one in `Authorization`: clients send it so. */
+const fieldsOf = (
+  { hidesCredentials }: Client,
+  { headers }: HttpClientRequest.HttpClientRequest,
+  { password, username }: URL,
+  partition: string
+): Fields => {
+  const { cookie } = headers
+  const authorization = headers["authorization"] ?? (username + password === "" ? undefined : `${username}:${password}`)
+  if (authorization === undefined && (cookie === undefined || !hidesCredentials)) return headers as Fields
+  const of = (value: string | undefined) => value === undefined || !hidesCredentials ? value : partition
+  return { ...headers as Fields, authorization: of(authorization), cookie: of(cookie) }
+}
 
 /** A resource, as its requests name it. */
 export interface Named {
@@ -42,11 +57,11 @@ export const resourceAt = (scope: Client["scope"], own: string, url: URL): Named
 export const executeAt = (
   self: Client,
   request: HttpClientRequest.HttpClientRequest,
-  { href, id, key, url }: Named
+  { href, id, key, url }: Named,
+  fields = request.headers as Fields
 ): Answer =>
-  Effect.clockWith((clock) => {
-    const fields = request.headers as Fields
-    return answer({
+  Effect.clockWith((clock) =>
+    answer({
       self,
       request,
       url,
@@ -59,7 +74,7 @@ export const executeAt = (
       run: undefined,
       own: undefined
     })
-  })
+  )
 
 const answer = (call: Call): Answer => {
   const { method } = call.request

@@ -2,8 +2,10 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import type { HttpClientError } from "effect/http/HttpClientError"
 import * as Option from "effect/Option"
 import * as Cached from "../../Cached.ts"
+import type { Caching } from "../../Caching.ts"
 import type { CacheStatus } from "../rules/cacheStatus.ts"
 import { noDirectives } from "../rules/fields.ts"
 import { type Reuse, reuseOf } from "../rules/reuse.ts"
@@ -43,9 +45,9 @@ const looked = (call: Call): Answer =>
 
 type Reason = CacheStatus["fwd"]
 
-/** `reason`: why the call waited for a load of another one, whose result this is. */
-const decided = (call: Call, resource: Variants, reason: Reason): Answer => {
-  if (resource.unshared === true) return alone(call, [], reason ?? "uri-miss")
+/** `reason`: why the call waited for a load of another one, whose result this is. `stale`: what it found before. */
+const decided = (call: Call, resource: Variants, reason: Reason, stale?: Variant): Answer => {
+  if (resource.unshared === true) return alone(call, stale === undefined ? [] : [stale], reason ?? "uri-miss")
   return Effect.flatMap(Clock.currentTimeMillis, (now) => {
     const variant = select(resource.variants, call.head.fields)
     if (variant === undefined) return renewed(call, undefined, "vary-miss")
@@ -70,15 +72,28 @@ const reuseFor = ({ directives, startedAt }: Call, variant: Variant, now: number
 
 /** Loads again, or joins a load of the same resource, whose response may answer this request too. */
 const renewed = (call: Call, stale: Variant | undefined, fwd: Reason): Answer =>
-  Effect.matchCauseEffect(read(call, "load"), {
+  reached(
+    call,
+    stale,
+    read(call, "load"),
+    (resource) => call.own === undefined ? decided(call, resource, fwd, stale) : answered(call, call.own, stale, fwd)
+  )
+
+/** Continues with what the origin sent. If it cannot be reached, the stale response answers, where it may. */
+const reached = <A>(
+  call: Call,
+  stale: Variant | undefined,
+  sent: Effect.Effect<A, HttpClientError, Caching>,
+  onSuccess: (value: A) => Answer
+): Answer =>
+  Effect.matchCauseEffect(sent, {
     onFailure: (cause) => {
       const error = Option.getOrUndefined(Exit.findErrorOption(Exit.failCause(cause)))
       return stale === undefined || error?.reason._tag !== "TransportError"
         ? Effect.failCause(cause)
         : instead(call, stale, call.self.failedAs(error), Effect.failCause(cause))
     },
-    onSuccess: (resource) =>
-      call.own === undefined ? decided(call, resource, fwd) : answered(call, call.own, stale, fwd)
+    onSuccess
   })
 
 /** Answers with the response to the call's own request. */
@@ -103,11 +118,13 @@ const answered = (
 const alone = (call: Call, variants: ReadonlyArray<Variant>, fwd: Reason): Answer => {
   const status = { fwd, detail: "not-shared" }
   if (variants.length === 0) return passed(call, status)
-  return Effect.flatMap(asked(call, variants), ({ confirmed, met, variants: known }) => {
+  const stale = select(variants, call.head.fields)
+  return reached(call, stale, asked(call, variants), ({ confirmed, met, variants: known }) => {
     if (confirmed.length === 0) {
-      return met.response.status === 304
-        ? passed(call, status)
-        : Effect.succeed(marked(met.response, status))
+      const { status: code } = met.response
+      if (code === 304) return passed(call, status)
+      const own = Effect.sync(() => marked(met.response, status))
+      return stale === undefined || code < 500 ? own : instead(call, stale, code, own)
     }
     confirm(call, known, confirmed, met)
     return Effect.succeed(

@@ -18,7 +18,7 @@ import { mayServeOnError, reuseOf } from "../rules/reuse.ts"
 import { select, varyingOf } from "../rules/selection.ts"
 import { isExplicit, storedFields, updatedFields, whyNotStored } from "../rules/storing.ts"
 import { controlOf } from "../rules/targeted.ts"
-import { conditionsOf, confirmedBy, isConditional } from "../rules/validation.ts"
+import { conditionsOf, confirmedBy, isUnchanged } from "../rules/validation.ts"
 import { arrive, bodyStream, isComplete, lengthOf } from "./bodies.ts"
 import { type Call, cleared, cookiesOf, empty } from "./call.ts"
 import { groupTag, originTag, Resource, Run, urlTag, type Variant, type Variants, withVariant } from "./record.ts"
@@ -125,10 +125,12 @@ const recorded = (call: Call, run: string, sent: Effect.Effect<Met, HttpClientEr
 const validated = (call: Call, all: ReadonlyArray<Variant>): Loaded =>
   Effect.flatMap(asked(call, all), ({ confirmed, met, variants }) => {
     if (confirmed.length > 0) return Effect.succeed(confirm(call, variants, confirmed, met))
-    const isForCaller = met.response.status !== 304 || isConditional(call.head.fields)
+    const fields = met.response.headers as Fields
+    const isForCaller = met.response.status !== 304 || variants.length === 0 ||
+      (fields["etag"] !== undefined && isUnchanged({ fields, date: met.responseTime }, call.head.fields))
     return isForCaller
       ? store(call, variants, met)
-      // The origin has confirmed a version that is not stored.
+      // The origin has confirmed a version that is not stored, or does not say which one.
       : Effect.flatMap(exchange(call, call.request), (again) => store(call, variants, again))
   })
 
@@ -158,7 +160,8 @@ export const asked = (call: Call, all: ReadonlyArray<Variant>): Effect.Effect<As
     return Effect.map(exchange(call, asks ? HttpClientRequest.setHeaders(request, conditions) : request), (met) => ({
       met,
       variants,
-      confirmed: asks && met.response.status === 304
+      // After a redirect, another resource has answered.
+      confirmed: asks && met.response.status === 304 && !isRedirected(call, met.response)
         ? confirmedBy(variants, current, met.response.headers as Fields)
         : []
     }))
@@ -290,7 +293,7 @@ const notShared = ({ id, self: { unshared } }: Call, now: number): void => {
 }
 
 /** A response of another URL does not belong to this one: for how long it does, only the redirect could say. */
-const isRedirected = ({ url }: Call, response: HttpClientResponse): boolean => {
+export const isRedirected = ({ url }: Call, response: HttpClientResponse): boolean => {
   if (response.url === "" || response.url === url.href) return false
   if (!URL.canParse(response.url)) return true
   const { host, pathname, protocol, search } = new URL(response.url)

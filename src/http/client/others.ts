@@ -12,8 +12,8 @@ import { select } from "../rules/selection.ts"
 import { describes, isForOrigin } from "../rules/validation.ts"
 import { served } from "./answer.ts"
 import { contentOf, isComplete, lengthOf } from "./bodies.ts"
-import { type Answer, type Call, cleared, empty, marked, passed, timedOut } from "./call.ts"
-import { exchange, type Met, updatedBy } from "./load.ts"
+import { type Answer, answeredBy, type Call, cleared, empty, marked, passed, timedOut } from "./call.ts"
+import { exchange, isRedirected, type Met, updatedBy } from "./load.ts"
 import { groupTag, urlTag, type Variant, type Variants } from "./record.ts"
 import * as Response from "./response.ts"
 
@@ -86,7 +86,7 @@ export const head = (call: Call): Answer => {
 
 /** The answer to `HEAD` updates the stored response that it describes, and makes another one stale (section 4.3.5). */
 const afterHead = (call: Call, met: Met): Effect.Effect<void, never, Caching> => {
-  if (met.response.status !== 200) return Effect.void
+  if (met.response.status !== 200 || isRedirected(call, met.response)) return Effect.void
   const change = (current: Option.Option<Variants>): Option.Option<Variants> =>
     Option.map(current, (resource) => {
       const selected = select(resource.variants, call.head.fields)
@@ -99,19 +99,25 @@ const afterHead = (call: Call, met: Met): Effect.Effect<void, never, Caching> =>
   return Effect.ignore(Cached.update(call.key, change))
 }
 
-/** An unsafe request that succeeded makes stored responses invalid, and ends loads that began before. */
+/**
+ * An unsafe request that succeeded makes stored responses invalid, and ends loads that began before. An interruption
+ * after the response does not skip that.
+ */
 export const unsafe = (call: Call): Answer =>
-  Effect.flatMap(call.self.client.execute(call.request), (response) => {
-    const { url } = call
-    const fields = response.headers as Fields
-    const urls = invalidatedUrls(url, { status: response.status, fields })
-    const groups = urls.length === 0 ? [] : groupsOf(fields["cache-group-invalidation"])
-    const tags = [
-      ...urls.map(({ hash, href }) => urlTag(hash === "" ? href : href.slice(0, -hash.length))),
-      ...groups.map((group) => groupTag(url.origin, group))
-    ]
-    return cleared(call, response).pipe(
-      Effect.andThen(Effect.forEach(tags, (tag) => Cached.invalidateTag(tag), { discard: true })),
-      Effect.as(marked(response, { fwd: "method" }))
-    )
-  })
+  Effect.uninterruptibleMask((restore) =>
+    Effect.flatMap(restore(call.self.client.execute(call.request)), (response) => {
+      const by = answeredBy(call, response)
+      const fields = response.headers as Fields
+      const urls = invalidatedUrls(by, { status: response.status, fields })
+      const groups = urls.length === 0 ? [] : groupsOf(fields["cache-group-invalidation"])
+      const tags = new Set([
+        ...urls.length === 0 ? [] : [urlTag(call.url.href)],
+        ...urls.map(({ hash, href }) => urlTag(hash === "" ? href : href.slice(0, -hash.length))),
+        ...groups.map((group) => groupTag(by.origin, group))
+      ])
+      return cleared(call, response).pipe(
+        Effect.andThen(Effect.forEach(tags, (tag) => Cached.invalidateTag(tag), { discard: true })),
+        Effect.as(marked(response, { fwd: "method" }))
+      )
+    })
+  )

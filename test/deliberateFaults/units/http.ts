@@ -37,6 +37,34 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: client
   },
   {
+    name: "a body is read again from where its reader has left it",
+    in: "once",
+    find: "begun.has(response)",
+    replace: "false",
+    by: client
+  },
+  {
+    name: "in an outage, a stale response answers only the first of the callers",
+    in: "alone",
+    find: "stale === undefined || code < 500",
+    replace: "stale === undefined || code > 0",
+    by: client
+  },
+  {
+    name: "a 304 of another origin, after a redirect, renews what is stored",
+    in: "asked",
+    find: " && !isRedirected(call, met.response)",
+    replace: "",
+    by: attacks
+  },
+  {
+    name: "a shared cache takes no notice of the user in a URL",
+    in: "fieldsOf",
+    find: `username + password === ""`,
+    replace: `username + password !== "?"`,
+    by: client
+  },
+  {
     name: "an unsafe method leaves Location of its origin as it was",
     in: "invalidatedUrls",
     find: `[fields["location"], fields["content-location"]]`,
