@@ -661,6 +661,24 @@ describe("the cache", () => {
       expect(yield* textOf(client)).toBe("v3")
     }))
 
+  it_("a stored body is read under each policy", () =>
+    Effect.gen(function*() {
+      const headers = { "cache-control": "max-age=60", etag: "\"1\"" }
+      const origin = originOf((request, n) =>
+        request.headers["if-none-match"] === undefined ? { body: `v${n}`, headers } : { status: 304, headers }
+      )
+      const client = yield* privately(origin)
+      expect(yield* textOf(client)).toBe("v1")
+      expect(yield* CachePolicy.refresh(textOf(client))).toBe("v1")
+      expect(origin.requests.length).toBe(2)
+      const { refresh, bypass, readOnly, writeOnly } = CachePolicy
+      for (const policy of [refresh, bypass, readOnly, writeOnly, CachePolicy.disable("get")]) {
+        expect(yield* policy((yield* client.get(url)).text)).toBe("v1")
+      }
+      expect(yield* textOf(client)).toBe("v1")
+      expect(origin.requests.length).toBe(2)
+    }))
+
   it("options are checked when the client is made", () => {
     const wrong: ReadonlyArray<readonly [object, RegExp]> = [
       [{}, /mode must be/],

@@ -7,6 +7,7 @@ import * as Stream from "effect/Stream"
 import * as Cached from "../../Cached.ts"
 import type { StreamCut, StreamLagged } from "../../CacheError.ts"
 import { Caching } from "../../Caching.ts"
+import * as Policy from "../../internal/engine/request/callPolicy.ts"
 import { type Fields, secondsOf } from "../rules/fields.ts"
 import { usableMillis } from "../rules/freshness.ts"
 import { type Call, type Client, empty } from "./call.ts"
@@ -64,9 +65,13 @@ export const bodyStream = (
       inherit: self.inherit
     }
   )
-  return cached.pipe(
+  const body = cached.pipe(
     Stream.mapError((error) => error._tag === "HttpClientError" ? error : failed(error)),
     Stream.provideService(Caching, self.caching)
+  )
+  // A body that cannot be loaded again is read whatever the policy. It never changes.
+  return Stream.suspend(() =>
+    response === undefined || begun.has(response) ? Stream.updateService(body, Policy.Current, Policy.readingAll) : body
   )
 }
 

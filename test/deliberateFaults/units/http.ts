@@ -44,6 +44,13 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: client
   },
   {
+    name: "a stored body is loaded again where a policy says so, although it cannot be",
+    in: "bodyStream",
+    find: "response === undefined || begun.has(response) ?",
+    replace: "response !== undefined && begun.has(response) ?",
+    by: client
+  },
+  {
     name: "in an outage, a stale response answers only the first of the callers",
     in: "alone",
     find: "stale === undefined || code < 500",
