@@ -19,6 +19,7 @@
  */
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Stream from "effect/Stream"
 import type { SerializerError, StoreError } from "./CacheError.ts"
 import * as KeepAlive from "./internal/engine/flight/waitUntil.ts"
 import * as Policy from "./internal/engine/request/callPolicy.ts"
@@ -290,3 +291,7 @@ export const disable = (...names: ReadonlyArray<Operation>) => {
  * @since 0.1.0
  */
 export const WaitUntil: Context.Reference<((rest: Effect.Effect<void>) => void) | undefined> = KeepAlive.WaitUntil
+
+/** Reads what cannot be loaded again, whatever the policy. @internal */
+export const readingAll = <A, E, R>(self: Stream.Stream<A, E, R>): Stream.Stream<A, E, R> =>
+  Stream.updateService(self, Policy.Current, Policy.readingAll)

@@ -6,8 +6,8 @@ import type { HttpClientResponse } from "effect/http/HttpClientResponse"
 import * as Stream from "effect/Stream"
 import * as Cached from "../../Cached.ts"
 import type { StreamCut, StreamLagged } from "../../CacheError.ts"
+import { readingAll } from "../../CachePolicy.ts"
 import { Caching } from "../../Caching.ts"
-import * as Policy from "../../internal/engine/request/callPolicy.ts"
 import { type Fields, secondsOf } from "../rules/fields.ts"
 import { usableMillis } from "../rules/freshness.ts"
 import { type Call, type Client, empty } from "./call.ts"
@@ -70,9 +70,7 @@ export const bodyStream = (
     Stream.provideService(Caching, self.caching)
   )
   // A body that cannot be loaded again is read whatever the policy. It never changes.
-  return Stream.suspend(() =>
-    response === undefined || begun.has(response) ? Stream.updateService(body, Policy.Current, Policy.readingAll) : body
-  )
+  return Stream.suspend(() => response === undefined || begun.has(response) ? readingAll(body) : body)
 }
 
 const begun = new WeakSet<HttpClientResponse>()
