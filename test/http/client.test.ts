@@ -455,6 +455,27 @@ describe("invalidation", () => {
       }))
     }) as Effect.Effect<void>)
 
+  it_("an answer to HEAD that was begun before updates nothing", () =>
+    Effect.gen(function*() {
+      const origin = originOf((request, n) =>
+        request.method === "HEAD"
+          ? Effect.as(Effect.sleep("1 second"), { body: null, headers: { "cache-control": "max-age=9999" } })
+          : request.method === "PUT"
+          ? { status: 204 }
+          : sized(`v${n}`, { "cache-control": "max-age=5" })
+      )
+      const client = yield* privately(origin)
+      expect(yield* textOf(client)).toBe("v1")
+      yield* TestClock.adjust("6 seconds")
+      const early = yield* Effect.forkChild(client.head(url))
+      yield* TestClock.adjust("10 millis")
+      yield* client.put(url)
+      expect(yield* textOf(client)).toBe("v4")
+      yield* TestClock.adjust("1 second")
+      yield* Fiber.join(early)
+      expect((yield* client.get(url)).headers["cache-status"]).toBe("effect-cached; hit; ttl=4")
+    }))
+
   it_("groups, Clear-Site-Data and tags", () =>
     Effect.gen(function*() {
       const origin = originOf((request, n) => {

@@ -90,7 +90,8 @@ const afterHead = (call: Call, met: Met): Effect.Effect<void, never, Caching> =>
   const change = (current: Option.Option<Variants>): Option.Option<Variants> =>
     Option.map(current, (resource) => {
       const selected = select(resource.variants, call.head.fields)
-      if (selected === undefined) return resource
+      // A response that has arrived after `HEAD` was sent may be newer than its answer.
+      if (selected === undefined || selected.responseTime > met.requestTime) return resource
       const variant = describes(met.response.headers as Fields, selected.fields)
         ? updatedBy(call, selected, met)
         : { ...selected, noCache: true }

@@ -51,6 +51,13 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: client
   },
   {
+    name: "an answer to HEAD updates what has been stored after the request",
+    in: "afterHead",
+    find: "selected === undefined || selected.responseTime > met.requestTime",
+    replace: "selected === undefined",
+    by: client
+  },
+  {
     name: "in an outage, a stale response answers only the first of the callers",
     in: "alone",
     find: "stale === undefined || code < 500",
