@@ -153,7 +153,8 @@ const warnOfPatternLike = (caching: Cache, key: string): void =>
     Operations.warnOnce,
     "pattern-like key",
     `An invalidation got the string "${key}", which is a key and not a pattern: only the entry of this very key is ` +
-      "invalidated. Pass { matching } for all keys that match (logged once)"
+      "invalidated. Pass { matching } for all keys that match (logged once)",
+    { other: key }
   )
 
 /** Invalidates all matches of a pattern. Unless `strict`, only logs a failure, because the write has succeeded. */
@@ -164,7 +165,8 @@ const invalidateMatching = (caching: Cache, { strict }: Policy, glob: Glob.Glob)
       Operations.warnOnce,
       "pattern",
       `An invalidation by pattern did not reach all of the store (${error.message}). The rest may be ` +
-        "served until its ttl: invalidate again (logged once)"
+        "served until its ttl: invalidate again (logged once)",
+      { fault: error }
     )
     return Effect.void
   })

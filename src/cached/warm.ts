@@ -3,6 +3,7 @@
  * @since 0.1.0
  */
 import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Schedule from "effect/Schedule"
@@ -11,8 +12,11 @@ import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { CacheClosed, CacheConfigError } from "../CacheError.ts"
 import type { Any } from "../CacheKey.ts"
+import { Caching } from "../Caching.ts"
 import { jobsOfTurn } from "../internal/defaults/bounds.ts"
 import * as Defaults from "../internal/defaults/options.ts"
+import { cacheOf, type Operation } from "../internal/engine/boundCache.ts"
+import type { Details } from "../internal/engine/telemetry/telemetry.ts"
 import { idOf } from "../internal/key/ofKey.ts"
 import { checkOptions, type Checks, mistake, positiveCount, requireList } from "../internal/options/options.ts"
 import { lastingDispatcher } from "../internal/time/lastingDispatcher.ts"
@@ -138,13 +142,9 @@ const failuresOf = <F extends AnyCached>(
     const refusal = causes.find(isHopeless)
     if (refusal !== undefined) return Effect.failCause(refusal as Cause.Cause<never>)
     if (failures === 0) return Effect.succeed(0)
-    return Effect.as(
-      Effect.logDebug(
-        `${failures} of ${part.length} results could not be loaded: ${namesOf(self, failedOf(part, exit))}`,
-        causes[0]
-      ),
-      failures
-    )
+    const names = namesOf(self, failedOf(part, exit))
+    const text = `${failures} of ${part.length} results could not be loaded: ${names.text}`
+    return Effect.as(logged(Effect.logDebug, names.keys, text, causes[0]!), failures)
   })
 
 /** Returns the causes of a failed read: one for the whole read or, with `Cached.many`, one for each failed key. */
@@ -159,10 +159,41 @@ const failedOf = <A>(part: ReadonlyArray<A>, exit: Exit.Exit<unknown, unknown>):
     ? part
     : part.filter((_, i) => Exit.isFailure((exit.value as ReadonlyArray<Exit.Exit<unknown, unknown>>)[i]!))
 
-const namesOf = (self: AnyCached, payloads: ReadonlyArray<unknown>): string => {
-  const names = payloads.slice(0, Defaults.warm.named).map((payload) => `"${nameOf(self, [payload])}"`).join(", ")
-  const left = payloads.length - Defaults.warm.named
-  return left > 0 ? `${names} and ${left} more` : names
+interface Names {
+  readonly keys: ReadonlyArray<Any>
+  readonly text: string
+}
+
+const namesOf = (self: AnyCached, payloads: ReadonlyArray<unknown>): Names => {
+  const keys = payloads.slice(0, Defaults.warm.named).map((payload) => self.key(payload))
+  const names = keys.map((key) => `"${idOf(key)}"`).join(", ")
+  const left = payloads.length - keys.length
+  return { keys, text: left > 0 ? `${names} and ${left} more` : names }
+}
+
+/** Logs a line about keys as their cache shows their ids (`CacheLayer.withTelemetry`). */
+const logged = (
+  log: typeof Effect.logDebug,
+  keys: ReadonlyArray<Any>,
+  text: string,
+  cause: Cause.Cause<unknown>
+): Effect.Effect<void> =>
+  Effect.contextWith((context: Context.Context<never>) => {
+    const caching = Context.getOrUndefined(context as Context.Context<Caching>, Caching)
+    let line: Line = [text, cause]
+    if (caching !== undefined) { for (const key of keys) line = cacheOf(caching).perform(shown, key, line) }
+    return log(...line)
+  })
+
+type Line = readonly [text: string, cause: Details["cause"]]
+
+const shown: Operation<[key: Any, line: Line], Line> = {
+  over: ({ disguise }, key, [text, cause]) => {
+    const [shown, details] = disguise?.line(text, { other: idOf(key), cause: cause! }) ?? [text, { cause }]
+    return [shown, details.cause]
+  },
+  without: (_, line) => line,
+  keyOf: (key) => key
 }
 
 /** Whether all later reads would fail too, because the configuration is wrong or the cache is closed. */
@@ -171,8 +202,6 @@ const isHopeless = (cause: Cause.Cause<unknown>): boolean =>
     Cause.isDieReason(reason) &&
     (reason.defect instanceof CacheConfigError || reason.defect instanceof CacheClosed)
   )
-
-const nameOf = (self: AnyCached, [first]: ReadonlyArray<unknown>): string => idOf(self.key(first))
 
 /**
  * Keeps a result fresh while the scope is open: reads it at once, then reloads it on a schedule, even if it is unused.
@@ -219,11 +248,15 @@ export const keepFresh = <F extends AnyCached, X, R>(
   Effect.suspend(() => {
     checkCached("Cached.keepFresh", self, "payload, schedule")
     let isFailing = false
-    const name = Effect.sync(() => nameOf(self, isMany(self) ? Array.from(payload as Iterable<unknown>) : [payload]))
+    const first = Effect.sync(() => self.key(isMany(self) ? Array.from(payload as Iterable<unknown>)[0] : payload))
     const warn = (cause: Cause.Cause<unknown>) =>
-      Effect.flatMap(name, (name) =>
-        Effect.logWarning(
-          `"${name}" was not refreshed, because its load failed: the stored value stays until the schedule tries again`,
+      Effect.flatMap(first, (key) =>
+        logged(
+          Effect.logWarning,
+          [key],
+          `"${
+            idOf(key)
+          }" was not refreshed, because its load failed: the stored value stays until the schedule tries again`,
           cause
         ))
     const attempt = (read: () => Effect.Effect<unknown, unknown, ServicesOf<F>>) =>
@@ -231,10 +264,10 @@ export const keepFresh = <F extends AnyCached, X, R>(
         const [cause] = causesOf(self, exit)
         const wasFailing = isFailing
         isFailing = cause !== undefined
-        const logged = cause === undefined || wasFailing ? Effect.void : warn(cause)
+        const warning = cause === undefined || wasFailing ? Effect.void : warn(cause)
         return cause !== undefined && isHopeless(cause)
-          ? Effect.andThen(logged, Effect.failCause(cause as Cause.Cause<never>))
-          : logged
+          ? Effect.andThen(warning, Effect.failCause(cause as Cause.Cause<never>))
+          : warning
       })
     const refreshing = Effect.schedule(
       attempt(() => self.refresh(payload)),

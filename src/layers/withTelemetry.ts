@@ -15,6 +15,7 @@ import * as Operations from "../internal/engine/operationTable.ts"
 import type { Disguise } from "../internal/engine/telemetry/telemetry.ts"
 import { infoOf } from "../internal/key/ofKey.ts"
 import { checkOptions, type Checks, mistake, optional } from "../internal/options/options.ts"
+import { messageOf } from "../internal/text/failures.ts"
 
 /**
  * Options for {@link withTelemetry}.
@@ -117,15 +118,19 @@ const asTheyAre: Pick<Disguise, "line" | "event"> = {
   event: (event) => event
 }
 
+/** From the first quote to the last one, because an id may contain quotes. */
+const quoted = /".*"|'.*'/gs
+
 const hiding = (id: Shown): Pick<Disguise, "line" | "event"> => {
   const all = (texts: ReadonlyArray<string>): ReadonlyArray<string> => texts.flatMap((text) => id(text) ?? [])
   const shown = (text: string): string => id(text) ?? "…"
   return {
-    line(message, { about, cause, other }) {
+    line(message, { about, cause, fault, other }) {
+      const why = messageOf(fault?.cause)
       const named = [about?.id, other].flatMap((text) => text ?? [])
       const replaced = (text: string, quote: string): string =>
         named.reduce((all, name) => all.replaceAll(quote + name + quote, () => quote + shown(name) + quote), text)
-      return [replaced(message, "\""), {
+      return [replaced(why ? message.replace(why, () => why.replaceAll(quoted, "…")) : message, "\""), {
         ...about === undefined ? {} : { about },
         // The failure of a load often names its key.
         ...cause === undefined ? {} : { cause: replaced(typeof cause === "string" ? cause : Cause.pretty(cause), "") }

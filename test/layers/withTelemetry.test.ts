@@ -1,9 +1,10 @@
 /** `CacheLayer.withTelemetry`: what spans, logs and events say about ids. */
 import { describe, expect, it } from "@effect/vitest"
-import { Cause, Effect, Fiber, Layer, Logger, References, Schema, Stream, Tracer } from "effect"
-import { Cached, CacheKey, CacheLayer, type Weigher } from "effect-cached"
+import { Cause, Effect, Fiber, Layer, Logger, References, Schedule, Schema, Stream, Tracer } from "effect"
+import { Cached, CacheKey, CacheLayer, Strategy, type Weigher } from "effect-cached"
+import { StoreError } from "effect-cached/CacheError"
 import { TestClock } from "effect/testing"
-import { settle } from "../support/caches.ts"
+import { fakeStore, over, settle } from "../support/caches.ts"
 
 const secret = "ada@example.org"
 const digest = "cfe00dde46ef9426"
@@ -103,6 +104,46 @@ describe("CacheLayer.withTelemetry", () => {
       const said = yield* saidBy(CacheLayer.withTelemetry(cache, { ids: "digest" }))
       const warnings = said.filter((line) => line.includes("The weigher failed"))
       expect([warnings.length, warnings[0]!.includes(digest), warnings[0]!.includes(secret)]).toEqual([1, true, false])
+    }))
+
+  it.effect("nor do loads ahead of their readers, or the words of a store's own errors", () =>
+    Effect.gen(function*() {
+      const lines: Array<string> = []
+      const logger = Logger.make(({ cause, message }) => {
+        lines.push([...[message].flat().map(String), Cause.pretty(cause)].join(" "))
+      })
+      const fake = fakeStore()
+      const why = new Error(`the value of "${secret} "" x" is too large in '/cache/${secret}', at :6379`)
+      fake.behave = (operation) =>
+        operation === "set"
+          ? { before: Effect.fail(new StoreError({ store: "fake", operation, reason: "TooLarge", cause: why })) }
+          : {}
+      const lookup = () => Effect.fail(`no ${CacheKey.id(new User({ email: secret }))}`)
+      const user = Cached.fn(User, { lookup, strategy: Strategy.ttl({ ttl: "1 hour" }) })
+      const program = Effect.gen(function*() {
+        yield* Stream.runDrain(Cached.warm(user, [{ email: secret }]))
+        yield* Cached.keepFresh(user, { email: secret }, Schedule.spaced("1 minute"))
+        yield* Effect.succeed(1).pipe(Cached.ttl({ key: secret, ttl: "1 hour" }))
+        yield* Cached.invalidate(`${secret}:*`)
+        yield* settle
+      })
+      const cache = over(fake).pipe(CacheLayer.withTelemetry({ ids: "digest" }))
+      yield* Effect.scoped(program).pipe(
+        Effect.provide(cache.pipe(Layer.provideMerge(Logger.layer([logger])))),
+        Effect.provideService(References.MinimumLogLevel, "Trace")
+      )
+      const about = (part: string) => lines.filter((line) => line.includes(part))
+      for (
+        const part of [
+          "could not be loaded",
+          "was not refreshed",
+          "the value of … is too large in …, at :6379",
+          "not a pattern"
+        ]
+      ) {
+        expect(about(part), part).toHaveLength(1)
+      }
+      expect(about(secret)).toEqual([])
     }))
 
   it.effect("a name is in spans and log lines, and changes nothing else", () =>

@@ -38,7 +38,7 @@ import { consume } from "./streams/consume.ts"
 import type { Streaming } from "./streams/request.ts"
 import * as Log from "./telemetry/log.ts"
 import { total, withRatios } from "./telemetry/stats.ts"
-import { type Disguise, type EventListener, type Meter, noCounters } from "./telemetry/telemetry.ts"
+import { type Details, type Disguise, type EventListener, type Meter, noCounters } from "./telemetry/telemetry.ts"
 
 interface LookedUp extends Known {
   readonly exit: Exit.Exit<unknown, unknown>
@@ -236,7 +236,7 @@ export const disguise: Operation<[disguise: Disguise], void> = {
   joined: () => {}
 }
 
-export const warnOnce: Operation<[topic: string, message: string], void> = {
+export const warnOnce: Operation<[topic: string, message: string, details: Details], void> = {
   over: Log.warnOnce,
   without: () => {}
 }

@@ -671,6 +671,20 @@ try {
     by: "test/layers/withTelemetry.test.ts"
   },
   {
+    name: "log lines of loads ahead of their readers show ids that the layer hides",
+    in: "shown",
+    find: "disguise?.line(text, { other: idOf(key), cause: cause! }) ?? [text, { cause }]",
+    replace: "[text, { cause, disguise }] as const",
+    by: "test/layers/withTelemetry.test.ts"
+  },
+  {
+    name: "log lines quote a store's own error, which names an id that the layer hides",
+    in: "hiding",
+    find: "why ? message.replace(",
+    replace: "why === \"\" ? message.replace(",
+    by: "test/layers/withTelemetry.test.ts"
+  },
+  {
     name: "a soft invalidation of an id by the command changes a later write",
     in: "soften",
     find: "IfUnchanged",

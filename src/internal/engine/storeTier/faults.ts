@@ -35,13 +35,14 @@ export const noteFault = (tier: StoreTier, operation: string, fault: StoreError,
   const kept = keptInMemory(operation, fault)
   if (kept !== undefined) {
     // Not an incident: the store works and only refuses this value.
-    Log.warnOnce(tier.front, fault.reason, `${fault.message}. ${kept} (logged once)`)
+    Log.warnOnce(tier.front, fault.reason, `${fault.message}. ${kept} (logged once)`, { fault })
     return fault
   }
   if (Incident.failed(tier.incident, operation, fault.reason, monotonicMillis(clock))) {
     Log.warning(
       tier.front,
-      `${fault.message}. Until it answers, the cache works without it${fault.reason === "Timeout" ? advice(tier) : ""}`
+      `${fault.message}. Until it answers, the cache works without it${fault.reason === "Timeout" ? advice(tier) : ""}`,
+      { fault }
     )
   }
   return fault

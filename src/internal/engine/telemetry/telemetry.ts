@@ -2,7 +2,7 @@
 import type * as Cause from "effect/Cause"
 import type * as Context from "effect/Context"
 import type * as Exit from "effect/Exit"
-import type { StoreErrorReason } from "../../../CacheError.ts"
+import type { StoreError, StoreErrorReason } from "../../../CacheError.ts"
 import type { CacheEvent, Events, RemovalCause, Source } from "../../../CacheEvent.ts"
 import type { KeyInfo } from "../../key/info.ts"
 import type { Key } from "../../key/ofKey.ts"
@@ -100,6 +100,8 @@ export interface Details {
   readonly cause?: Cause.Cause<unknown> | string
   /** Another id that the message names. */
   readonly other?: string
+  /** A fault whose message is part of this one. What its cause says is a driver's own, and may quote an id. */
+  readonly fault?: StoreError
 }
 
 interface Left {
