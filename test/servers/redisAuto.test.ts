@@ -158,6 +158,36 @@ describe.skipIf(isMissing(program))("Redis · the kind of reports changes by its
   )
 
   it.live(
+    "P2 · nor does a refusal to report all changes again empty memory",
+    () => {
+      const lines: Array<string> = []
+      const logger = Logger.make(({ message }) => void lines.push(String(message)))
+      return Effect.scoped(Effect.gen(function*() {
+        yield* ask("ACL", "SETUSER", "later", "reset", "on", ">later", "~*", "&*", "+@all")
+        const prefix = freshPrefix()
+        const a = yield* process(prefix, { coherence: "broadcast" })
+        const b = yield* process(prefix, { url: server.url.replace("redis://", "redis://later:later@") })
+        yield* until("reports", is(b, "broadcast"))
+        yield* toKeys(a, b)
+        const mine = keysOf("mine", 1000)
+        yield* readAll(b, mine)
+        yield* ask("ACL", "SETUSER", "later", "-client|tracking")
+        yield* ask("ACL", "LOG", "RESET")
+        const isRefused = Effect.map(ask("ACL", "LOG"), (log) => JSON.stringify(log).includes("client|tracking"))
+        let value = 0
+        const change = Effect.gen(function*() {
+          yield* setAll(a, mine, --value)
+          yield* until("the changes", Effect.map(readAll(b, mine), (all) => all.every((one) => one === value)))
+        })
+        yield* until("the refusal", Effect.andThen(change, isRefused))
+        for (let i = 0; i < 5; i++) yield* Effect.andThen(change, Effect.sleep("100 millis"))
+        expect(lines.filter((line) => line.includes("cannot be followed"))).toEqual([])
+      })).pipe(Effect.provide(Logger.layer([logger])))
+    },
+    timeout
+  )
+
+  it.live(
     "two caches with different prefixes choose separately",
     () =>
       Effect.scoped(Effect.gen(function*() {

@@ -198,6 +198,31 @@ describe.skipIf(isMissing(program))("Redis · tracking by key", () => {
   )
 
   it.live(
+    "processes that do nothing leave a full table alone",
+    () =>
+      Effect.scoped(Effect.gen(function*() {
+        const { beatsPerTable } = tracking
+        Object.assign(tracking, { beatsPerTable: 1 })
+        yield* ask("CONFIG", "SET", "tracking-table-max-keys", "50")
+        yield* Effect.addFinalizer(() => {
+          Object.assign(tracking, { beatsPerTable })
+          return ask("CONFIG", "SET", "tracking-table-max-keys", "1000000")
+        })
+        const { a } = yield* two
+        yield* Effect.forEach(Array.from({ length: 200 }, (_, i) => `own ${i}`), (key) => a.read(key))
+        const asked = Effect.map(ask("INFO", "stats"), (info) =>
+          Number(/^total_commands_processed:(\d+)/m.exec(String(info))![1]))
+        const isQuiet = Effect.gen(function*() {
+          const before = yield* asked
+          yield* Effect.sleep("1 second")
+          return (yield* asked) - before < 200
+        })
+        yield* until("quiet", isQuiet)
+      })),
+    timeout
+  )
+
+  it.live(
     "a full table is warned of if the user may not read its limit",
     () =>
       warned((warnings) =>

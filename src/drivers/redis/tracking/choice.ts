@@ -56,6 +56,7 @@ export const claim = (self: Choice): Effect.Effect<Choice, never, Scope.Scope> =
       Effect.addFinalizer(() =>
         Effect.sync(() => {
           self.isTaken = false
+          self.prefix = ""
           self.held = undefined
         })
       ),
@@ -69,7 +70,6 @@ export const hold = (self: Choice) => (held: Held): void => void (self.held = he
 
 /** Starts to count again, under the present kind. */
 const restart = (self: Choice): void => {
-  self.prefix = ""
   self.countedAt = monotonicMillis(machineClock)
   self.told = self.concerned = 0
   self.recent.clear()
@@ -77,6 +77,8 @@ const restart = (self: Choice): void => {
 
 /** Notes a change, or that none was possible, so that the next change is not tried too soon. */
 export const note = (self: Choice, kind: Kind): void => {
+  // Other connections have not asked for it. The server refuses to be asked twice.
+  if (kind !== self.kind) self.prefix = ""
   self.kind = kind
   self.changedAt = monotonicMillis(machineClock)
   restart(self)

@@ -18,6 +18,7 @@ import * as Choice from "./choice.ts"
 import * as MarkerVersions from "./markerVersions.ts"
 import type { OwnWrites } from "./ownWrites.ts"
 import * as Published from "./published.ts"
+import * as Reader from "./reader.ts"
 
 export interface Tracking {
   readonly session: Session
@@ -83,7 +84,10 @@ export const asksAgain = (self: Invalidations, change: Change): boolean => {
 const onEntry = (self: Invalidations, key: string, id: string): void => {
   const { asked, offer, ownWrites, questions } = self
   const head = ownWrites.get(id)
-  if (head === undefined) return offer({ _tag: "Changed", id })
+  if (head === undefined || Reader.isTableFull(self.session)) {
+    ownWrites.delete(id)
+    return offer({ _tag: "Changed", id })
+  }
   // Memory serves the entry until the answer arrives, so the wait for a slow server has a time limit.
   const answer = inTime(questions, (is) => {
     if (is) return
@@ -118,6 +122,7 @@ const expectedHead = 64
 
 /** Reports a tag as changed, unless its marker still has the version that this process last read or created. */
 const onMarker = ({ markerVersions, questions, session }: Invalidations, marker: Named, tag: string): void => {
+  if (Reader.isTableFull(session)) return MarkerVersions.changed(markerVersions, tag)
   const answer = inTime(questions, (is) => {
     if (!is) MarkerVersions.changed(markerVersions, tag)
   })

@@ -53,11 +53,17 @@ export const claim = (session: Session): Effect.Effect<boolean, never, Scope.Sco
 export const read = Effect.fnUntraced(function*(
   self: Reading
 ): Effect.fn.Return<Effect.Effect<never, Fault>, Fault, Scope.Scope> {
-  const { asks, onLost, session: { wire } } = self
+  const { asks, onLost, session } = self
+  const { wire } = session
   const connections = wire.masters()
   if (connections.length !== asks.length) return yield* Effect.fail(otherMasters)
   const end = wire.onSlots(() => onLost(otherMasters))
-  yield* Effect.addFinalizer(() => Effect.sync(end))
+  yield* Effect.addFinalizer(() =>
+    Effect.sync(() => {
+      full.delete(session)
+      end()
+    })
+  )
   const readers = yield* Effect.forEach(asks, (ask, i) => begin(self, ask, connections[i]!), {
     concurrency: "unbounded"
   })
@@ -79,12 +85,19 @@ const beat = Effect.fnUntraced(function*(
 
 const warned = new WeakSet<Session>()
 
+const full = new WeakSet<Session>()
+
+/**
+ * Whether the server's table was full when it was last looked at. To read a key again would then make the server forget
+ * and report another one, which would be read again, and so on without an end.
+ */
+export const isTableFull = (session: Session): boolean => full.has(session)
+
 /**
  * Warns once if the server's table of the keys that processes have read is full. If the user may not read its limit,
  * that is assumed to be the default one, at which a full table stays.
  */
 const watchTable = Effect.fnUntraced(function*(session: Session, { connection }: Reader): Effect.fn.Return<void> {
-  if (warned.has(session)) return
   const ask = (...args: ReadonlyArray<string>) => Effect.catch(command(connection, ...args), () => Effect.undefined)
   const [limits, info] = yield* Effect.all([ask("CONFIG", "GET", setting), ask("INFO", "stats")], { concurrency: 2 })
   const { tableKeys, tableTolerance } = Limits.tracking
@@ -92,7 +105,9 @@ const watchTable = Effect.fnUntraced(function*(session: Session, { connection }:
     ? [Number(limits[1]) || Infinity, Infinity]
     : [tableKeys, tableKeys * tableTolerance]
   const keys = Number(/^tracking_total_keys:(\d+)/m.exec(String(info))?.[1])
-  if (!(keys >= least && keys <= most)) return
+  if (!(keys >= least && keys <= most)) return void full.delete(session)
+  full.add(session)
+  if (warned.has(session)) return
   warned.add(session)
   // A logger that throws does not end the stream of changes.
   yield* Effect.exit(Effect.logWarning(
