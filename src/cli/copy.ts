@@ -47,7 +47,7 @@ export const copy = Effect.fnUntraced(function*(
   if (isPartial(tally)) yield* Effect.fail(no())
 })
 
-/** Whether entries of a copy were evicted, as a store with a `maxSize` or on a full disk does without a word. */
+/** Whether entries of a copy were evicted. A store with a `maxSize`, or on a full disk, evicts silently. */
 const isCut = Effect.fnUntraced(function*(store: Store, { written }: Sample) {
   const now = yield* Clock.currentTimeMillis
   for (const { expiresAt, id } of written) {

@@ -99,8 +99,8 @@ const collect = Effect.fnUntraced(function*(
   }
   if (request !== undefined) facts.push({ _tag: "Strategy", name: request.strategy.name })
   const inStore = found?.entry === undefined ? undefined : copyOf(found.entry)
-  const stored = inStore
-  const next = predict({ engine, id, now, policy, isUsed, request, inMemory, inStore, stored, within, memoryUntil })
+  const tiers = { inMemory, inStore, stored: inStore, memoryUntil }
+  const next = predict({ engine, id, now, policy, isUsed, request, within, ...tiers })
   const entry = [inMemory, inStore].find((entry) => entry !== undefined && now < entry.expiresAt)
   const was = memory !== undefined || found?.wasStored === true || (past !== undefined && past !== "forgotten")
   return { id, keyClass: infoOf(key)?.name, at: now, status: statusOf(engine, { entry, was, past, now }), facts, next }

@@ -54,7 +54,7 @@ export interface Options {
    */
   readonly strategy?: Strategy<HttpServerResponse.HttpServerResponse, any, any> | undefined
   /**
-   * `"changes"`: a response is gone when an entry is that its handler has read through the cache, or expires with it.
+   * `"changes"`: a response is removed, or expires, with any entry that its handler has read through the cache.
    * @default a response is stored whatever its handler has read
    */
   readonly inherit?: "changes" | undefined

@@ -1,5 +1,6 @@
 /** Which copies a middle tier may serve, according to what the last tier reports. */
 import { changesKept, middleTiers } from "../internal/defaults/stores.ts"
+import { remember } from "../internal/remember.ts"
 import { reader } from "../internal/store/readers.ts"
 import type { Change, Store } from "../ports/store.ts"
 
@@ -24,7 +25,7 @@ export interface Trust {
   isPartial: boolean
   readsOnly: boolean
   /** While only changes of ids that were asked for are reported: these ids. */
-  readonly asked: Set<string>
+  readonly asked: Map<string, true>
   readonly versions: Map<string, Known>
   /** The number of changes so far, and which of them was the last one of a tag or an id. */
   step: number
@@ -51,7 +52,7 @@ export const make = (
     since: how === "alone" ? now() - 1 : now(),
     isPartial: false,
     readsOnly: changes === "reads",
-    asked: new Set(),
+    asked: new Map(),
     versions: new Map(),
     step: 0,
     changedAt: new Map(),
@@ -185,19 +186,10 @@ export const learn = (
   tags.forEach((tag, i) => {
     const version = versions[i]
     self.versions.delete(tag)
-    if (version !== undefined && isCurrent(tag)) self.versions.set(tag, { version, at })
+    if (version !== undefined && isCurrent(tag)) remember(self.versions, tag, { version, at }, middleTiers.tagsKnown)
   })
-  dropOldest(self.versions, middleTiers.tagsKnown)
   if (!self.readsOnly) return
-  for (const id of ids) if (isCurrent(ofId(id))) self.asked.add(id)
-  dropOldest(self.asked, middleTiers.idsAsked)
-}
-
-const dropOldest = (noted: Map<string, unknown> | Set<string>, most: number): void => {
-  for (const oldest of noted.keys()) {
-    if (noted.size <= most) break
-    noted.delete(oldest)
-  }
+  for (const id of ids) if (isCurrent(ofId(id))) remember(self.asked, id, true, middleTiers.idsAsked)
 }
 
 /** Whether what was read from the last tier at a time is still trusted. */

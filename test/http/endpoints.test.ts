@@ -53,7 +53,7 @@ const me = HttpApiEndpoint.get("me", "/me", { success: Schema.String })
 const plain = HttpApiEndpoint.get("plain", "/plain", { success: Schema.String })
 const api = HttpApi.make("api").add(HttpApiGroup.make("users").add(getUser, putUser, search, me, plain))
 
-const partition = Effect.map(Effect.serviceOption(Me), (one) => one._tag === "Some" ? one.value : "nobody")
+const partition = Effect.map(Effect.serviceOption(Me), (one) => one._tag === "Some" ? one.value : "anonymous")
 
 /** A server of the API whose handlers count their runs. `ask` sends a request. */
 const serving = Effect.fnUntraced(function*(cached: boolean) {
@@ -87,7 +87,7 @@ const serving = Effect.fnUntraced(function*(cached: boolean) {
     (app) =>
       Effect.flatMap(
         HttpServerRequest.HttpServerRequest,
-        ({ headers }) => Effect.provideService(app, Me, headers["authorization"] ?? "nobody")
+        ({ headers }) => Effect.provideService(app, Me, headers["authorization"] ?? "anonymous")
       )
   )
   const { dispose, handler } = HttpRouter.toWebHandler(
@@ -175,7 +175,7 @@ describe.each([["memory", inMemory], ["a store", overStore]] as const)("HttpApi 
       expect((yield* as("ann")).text).toBe("\"I am ann\"")
       expect((yield* as("bob")).text).toBe("\"I am bob\"")
       expect((yield* as("ann")).text).toBe("\"I am ann\"")
-      expect((yield* ask("/me")).text).toBe("\"I am nobody\"")
+      expect((yield* ask("/me")).text).toBe("\"I am anonymous\"")
       expect(runs["me"]).toBe(3)
       yield* ask("/plain")
       yield* ask("/plain")

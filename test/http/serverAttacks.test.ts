@@ -84,17 +84,17 @@ it.effect("deception: what a handler marks for one user reaches no other, whatev
   Effect.gen(function*() {
     const me: Handler = ({ headers }) =>
       Effect.succeed(
-        HttpServerResponse.text(headers["cookie"] ?? "nobody", { headers: { "cache-control": "private" } })
+        HttpServerResponse.text(headers["cookie"] ?? "anonymous", { headers: { "cache-control": "private" } })
       )
     const { ask } = yield* serving(me, { cacheControl: "max-age=60" })
     const silent = yield* serving(
-      ({ headers }) => Effect.succeed(HttpServerResponse.text(headers["cookie"] ?? "nobody")),
+      ({ headers }) => Effect.succeed(HttpServerResponse.text(headers["cookie"] ?? "anonymous")),
       { cacheControl: "max-age=60" }
     )
     for (const one of [ask, silent.ask]) {
       expect((yield* one("/me/x.css", { headers: { cookie: "ann" } })).text).toBe("ann")
       expect((yield* one("/me/x.css", { headers: { cookie: "bob" } })).text).toBe("bob")
-      expect((yield* one("/me/x.css")).text).toBe("nobody")
+      expect((yield* one("/me/x.css")).text).toBe("anonymous")
       expect((yield* one("/me/x.css", { headers: { cookie: "ann" } })).text).toBe("ann")
     }
   }).pipe(inMemory))

@@ -28,7 +28,7 @@ export interface Client {
   /** Whether responses are stored that say nothing about it. */
   readonly storesImplicitly: boolean
   readonly storesCookies: boolean
-  /** Whether responses are gone when an entry is that the handler has read. */
+  /** Whether responses depend on the entries that their handler has read. */
   readonly inherit: "changes" | false
   /** Whether `partition` stands for the credentials of a request, also where `Vary` names them. */
   readonly hidesCredentials: boolean

@@ -47,7 +47,7 @@ export class Body extends CacheKey.Class<Body>()("HttpBody", {
   success: Schema.Uint8Array
 }) {}
 
-/** A run of a handler. Its entry is gone when an entry that the run has read is. */
+/** A run of a handler. Its entry is removed with any entry that the run has read. */
 export class Run extends CacheKey.Class<Run>()("HttpRun", {
   payload: { id: Schema.String },
   success: Schema.Literal(true)

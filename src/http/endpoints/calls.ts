@@ -148,7 +148,7 @@ const keysOf = (
   if (!shared && partition === undefined) {
     throw mistake(
       `"${name}" is cached, but for whom? Say shared: true in its annotation if all callers may have the same result, ` +
-        "or give partition: an effect whose text is another one for each caller"
+        "or pass partition, an effect of a text that differs for each caller"
     )
   }
   const place = JSON.stringify([side, ...of])

@@ -21,7 +21,7 @@ type Response = HttpServerResponse.HttpServerResponse
 
 export type Handler = Effect.Effect<Response, unknown, any>
 
-/** How responses are cached that say nothing about it, and answer requests without credentials. */
+/** How to cache responses that say nothing about caching and answer requests without credentials. */
 interface Usual {
   /** Their `Cache-Control`. */
   readonly control: ((response: Response) => string | undefined) | undefined
@@ -29,7 +29,7 @@ interface Usual {
   readonly strategy: Strategy.Strategy<Response, any, any> | undefined
 }
 
-/** A field that speaks to this cache alone. It goes no further. */
+/** A field for this cache alone, which is removed before the response is sent. */
 export const ownField = "effect-cached-control"
 
 /** The failure of a handler, as an origin that cannot be reached. */
@@ -137,8 +137,8 @@ interface Said extends Usual {
 }
 
 /**
- * Makes a response that says nothing about caching say what is usual. It holds for requests without credentials alone:
- * nothing says that the handler answers all users alike.
+ * Gives a response that says nothing about caching the usual directives. Applies only to requests without credentials,
+ * because the handler may answer users differently.
  */
 const saying = (
   response: Response,
@@ -172,7 +172,7 @@ const lifetimeText = (ttl: number, softTtl: number): string => {
   return `max-age=${fresh}, stale-while-revalidate=${secondsOf(ttl) - fresh}`
 }
 
-/** The lifetime of a strategy in the words of HTTP. What it does with stale values, it is asked by an example. */
+/** The lifetime of a strategy in the words of HTTP. An example shows what it does with stale values. */
 const strategyText = (strategy: Strategy.Strategy<Response, any, any>, response: Response): string | undefined => {
   const lifetime = strategy.lifetime(Exit.succeed(response), undefined)
   if (lifetime === "skip") return undefined

@@ -1,6 +1,5 @@
 /** The fields in which a response names its tags for caches and CDNs. They go no further. */
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
-
 import { ownField } from "./handled.ts"
 
 const names = ["surrogate-key", "cache-tag", "xkey"] as const

@@ -1,5 +1,6 @@
 /** Counts reported changes of entries that had not changed: the server could not remember that they were read. */
 import { toldIds } from "../../defaults/bounds.ts"
+import { remember } from "../../remember.ts"
 
 interface Entry {
   readonly id: string
@@ -18,11 +19,7 @@ export const isUnchanged = (told: Told, entry: Entry): boolean => {
 
 /** Remembers an entry that is given up for a change. Above a limit, drops the oldest one. */
 export const noteTold = (told: Told, entry: Entry): void => {
-  told.set(entry.id, stateOf(entry))
-  for (const oldest of told.keys()) {
-    if (told.size <= toldIds) break
-    told.delete(oldest)
-  }
+  remember(told, entry.id, stateOf(entry), toldIds)
 }
 
 const stateOf = ({ expiresAt, writeId }: Entry): string => `${writeId} ${expiresAt}`
