@@ -1,5 +1,5 @@
 /** A shop in two replicas that share a store. Its products come from a slow origin; origin and store can be stopped. */
-import { type Context, Data, Effect, Fiber, Layer, Random, Schema } from "effect"
+import { type Context, Data, Effect, Fiber, Layer, Random, Schema, Stream } from "effect"
 import { Cached, CacheKey, CacheLayer, type Caching, Guard, Store, Transaction } from "effect-cached"
 import * as CacheMetrics from "effect-cached/CacheMetrics"
 import { Explanation } from "effect-cached/explain"
@@ -50,6 +50,9 @@ export const makeShop = Effect.gen(function*() {
   /** The page is refreshed in the background, so that no reader waits for it. */
   const page = ask("welcome").pipe(Cached.refreshAhead({ key: "page", ttl: "1 minute", refreshAfter: "300 millis" }))
 
+  /** The catalogue for partners, stored in pages. */
+  const catalogue = Stream.range(1, products).pipe(Cached.stream({ key: "catalogue", ttl: "500 millis" }))
+
   /** Popular products are read more often than others. */
   const visit = Effect.flatMap(Random.next, (share) => product(Math.floor(products * share ** 3))).pipe(
     Effect.match({
@@ -89,6 +92,7 @@ export const makeShop = Effect.gen(function*() {
       Effect.all([
         ...Array.from({ length: 5 }, () => repeat(visit, 10)),
         repeat(page, 50),
+        repeat(Stream.runDrain(catalogue), 100),
         repeat(edit, 200),
         repeat(crawl, 20)
       ], {

@@ -293,9 +293,9 @@ this.end++`,
   },
   {
     name: "a refresh that a reader has started is dropped with its entry",
-    in: "forgetRefresh",
-    find: "flight.phase !== \"Queued\"",
-    replace: "!self.refreshing.queue.has(flight.unit)",
+    in: "offer",
+    find: "if (unit.isPromoted)",
+    replace: "if (unit.flights.size === 0)",
     by: "test/internal/engine/flight/refreshQueue.test.ts"
   },
   {

@@ -141,8 +141,6 @@ export const forgetRefresh = (self: Flights, entry: Entry): void => {
   if (self.refreshing.queue.size === 0) return
   const flight = self.flights.get(entry.id)
   if (flight?.unit === undefined || flight.stale !== entry || !self.refreshing.queue.has(flight.unit)) return
-  // A caller that joins a refresh may start it before it is queued.
-  if (flight.phase !== "Queued") return
   dropFlight(self, flight)
 }
 
