@@ -25,6 +25,8 @@ export const hasAnswered = (flight: Flight | undefined): boolean => flight?.engi
 export const checkAnswered = (self: World, read: Read, origin: Origin, what: string): void => {
   for (const load of self.loads) {
     if (load.id !== read.id || !isAnswer(load) || load.ended >= read.begun || !stoodBehind(load, origin)) continue
+    // The cache had not received the answer when the read began.
+    if (read.live.includes(load)) continue
     if (isAllowedAgain(self, load)) continue
     violate(self, `P6: ${what}, stale, though #${load.n} has answered since`)
   }

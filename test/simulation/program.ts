@@ -168,11 +168,11 @@ const body = (self: Simulation, record: Load, within: Flight | undefined): Effec
       const spec = specOf(self, plan.needs)
       // Under `bypass` a load runs in its reader, under the reader's policy.
       const policy = record.flight === undefined ? "bypass" : around ?? spec.policy
-      const begun = self.world.seq
+      const before = { begun: self.world.seq, live: World.liveOf(self.world, plan.needs) }
       const needed = { ...spec, policy, isWrapped: around !== undefined }
       const exit = yield* Effect.exit(read(self, needed, { requested: true }))
       if (Exit.isSuccess(exit) || Cause.squash(exit.cause) instanceof Down) {
-        World.noteNeeded(self.world, record, originOf(exit), begun)
+        World.noteNeeded(self.world, record, originOf(exit), before)
         if (policy !== "bypass") World.noteDependency(self.world, record, { id: plan.needs, n: originOf(exit) })
       }
       if (Exit.isFailure(exit) && !Cause.hasFails(exit.cause)) {

@@ -91,8 +91,17 @@ export const endLoad = (self: World, load: Load, exit: Exit.Exit<unknown, unknow
   self.say(() => `end  ${load.id} #${load.n}: ${describe(exit)}`)
 }
 
+/** The loads of an id that a reader can join. */
+export const liveOf = (self: World, id: string): ReadonlyArray<Load> =>
+  [...self.open].filter((load) => load.id === id && !hasEnded(load))
+
 /** A value read inside a load: the load's result ends with it, or counts from its birth, as the read requires. */
-export const noteNeeded = (self: World, load: Load, needed: number, begun: number): void => {
+export const noteNeeded = (
+  self: World,
+  load: Load,
+  needed: number,
+  { begun, live }: { readonly begun: number; readonly live: ReadonlyArray<Load> }
+): void => {
   const origin = self.origins.get(needed)
   // With a store a load that has ended may be joined while it is written.
   if (load.flight === undefined || load.spec.inherit === false || load.spec.inherit === "changes") return
@@ -107,7 +116,8 @@ export const noteNeeded = (self: World, load: Load, needed: number, begun: numbe
     if (!origin.isOpen) load.oldestAt = Math.min(load.oldestAt, origin.askedAt)
     return
   }
-  const bornAt = origin.ended < begun ? origin.endedAt! : Infinity
+  // A load whose flight has not ended can still be joined, and such a value counts as made for the reader.
+  const bornAt = origin.ended < begun && !live.includes(origin) ? origin.endedAt! : Infinity
   load.oldestAt = Math.min(load.oldestAt, bornAt, origin.oldestAt)
 }
 
@@ -150,7 +160,7 @@ export const beginTouch = (self: World, id: string, ttl: number): Touch => {
     ttl,
     asked: ++self.seq,
     askedAt: self.now(),
-    live: new Set([...self.open].filter((load) => load.id === id && !hasEnded(load))),
+    live: new Set(liveOf(self, id)),
     done: Infinity,
     doneAt: Infinity,
     isThere: false
@@ -202,13 +212,8 @@ export const beginRead = (
   interruption: { readonly requested: boolean } | undefined,
   many = false
 ): Read => {
-  const live: Array<Load> = []
-  const left = new Set<Flight>()
-  for (const load of self.open) {
-    if (hasEnded(load) || load.id !== id) continue
-    live.push(load)
-    if (load.flight?.abandoned === true) left.add(load.flight)
-  }
+  const live = liveOf(self, id)
+  const left = new Set(live.flatMap(({ flight }) => flight?.abandoned === true ? [flight] : []))
   const read: Read = {
     n: ++self.seq,
     id,
