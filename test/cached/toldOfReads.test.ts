@@ -47,6 +47,26 @@ describe("a store that reports changes of reads only", () => {
       )
   )
 
+  it.effect("P2 · a value that was loaded while the store failed is read again as soon as the store answers", () => {
+    const denied = new StoreError({ store: "down", operation: "acquire", reason: "Denied" })
+    let isDown = true
+    return Effect.gen(function*() {
+      let loads = 0
+      const read = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+      yield* TestClock.adjust("1 second")
+      expect(yield* read).toBe(1)
+      expect(yield* read).toBe(1)
+      isDown = false
+      yield* Effect.succeed(1).pipe(Cached.ttl({ key: "other", ttl: "1 hour" }))
+      expect(yield* read).toBe(2)
+      expect(yield* read).toBe(2)
+    }).pipe(
+      Effect.provide(over((store) => ({
+        acquire: (id, options) => isDown ? Effect.fail(denied) : store.acquire(id, options)
+      })))
+    )
+  })
+
   it.effect("P2 · the result of a load during an invalidation of its id does not stay in memory", () =>
     Effect.gen(function*() {
       let loads = 0

@@ -7,7 +7,7 @@ import { Cached, CacheLayer, CachePolicy, type Caching, Store } from "effect-cac
 import { makeBulk } from "../consistency/bulk.ts"
 import { ids, tags } from "../consistency/plan.ts"
 import { dice } from "../consistency/random.ts"
-import { clock, type Recorder, recorder, tracked } from "../processes/recording.ts"
+import { clock, recorded, type Recorder, recorder, tracked } from "../processes/recording.ts"
 import { briefMillis, longTurnMillis, type Plan } from "./plan.ts"
 import type { Parts } from "./redis/store.ts"
 
@@ -20,9 +20,11 @@ const { below, next, pick } = thrown
 const state = { isEnding: false }
 let made = 0
 
-const { besides, storeOf, watchLateness } = await import(new URL(module, import.meta.url).href) as {
+const { besides, followsBy, storeOf, watchLateness } = await import(new URL(module, import.meta.url).href) as {
   /** The steps of mixed work beside reads, one of each kind. Present if the store has locks and transactions. */
   readonly besides?: (parts: Parts) => Effect.Effect<ReadonlyArray<Effect.Effect<unknown>>, never, Scope.Scope>
+  /** Present if the store has several ways to follow changes. */
+  readonly followsBy?: (name: string) => string
   readonly storeOf: (where: unknown, name: string) => Effect.Effect<Store.Store, never, never>
   /** Present if the store involves more than this process. */
   readonly watchLateness?: (where: unknown, name: string, recorder: Recorder) => void
@@ -34,8 +36,12 @@ const layer = Layer.provide(
     ...work.leaseMillis === undefined ? {} : { lease: work.leaseMillis },
     ...work.storeTimeoutMillis === undefined ? {} : { storeTimeout: work.storeTimeoutMillis }
   }),
-  Layer.effect(Store.Store, Effect.map(storeOf(where, name), (store) => tracked(store, { write })))
+  Layer.effect(Store.Store, Effect.map(storeOf(where, name), (store) => recorded(tracked(store, recording), recording)))
 )
+
+// Shows the judge which values are trusted for a while, because the store never received them.
+const by = followsBy?.(name)
+if (by !== undefined) write("follows", { by })
 
 const block = (millis: number): void => {
   const end = clock() + millis

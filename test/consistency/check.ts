@@ -236,40 +236,59 @@ const redone = (of: Of, missed: During): ReadonlyArray<Line> => {
 /** How long memory trusts what it cannot follow, by default. */
 const maxStalenessMillis = 10_000
 
+/** For as long an operation that has failed, and has not succeeded since, counts as failing. */
+const failingMillis = 10_000
+
+/** The store names the keys of the class otherwise than its readers. */
+const idOf = ({ id }: Line): string | undefined => id?.replace(/^~bulk@[^:]*:\d+:/, "bulk:")
+
 /**
- * Whether a process read its own value, which the store does not have because a request failed. Changes of such a value
- * are not reported by key, so the process trusts it for a while.
+ * Whether a process read its own value, which the store does not have because a request failed, or was not made while
+ * the store failed. Changes of such a value are not reported by key, so the process trusts it for a while.
  */
 const trustedShortly = (of: Of) => {
   const byKey = new Set(of("follows").filter((line) => line["by"] !== "broadcast").map(({ process }) => process))
-  const place = ({ id, process }: Line) => `${process} ${id}`
+  const place = (line: Line) => `${line.process} ${idOf(line)}`
   const linesOf = (what: string) => groupBy(of(what), place)
-  const [values, acquires, commits, changes] = [
+  const [values, ends, acquires, commits, changes] = [
     linesOf("value"),
+    linesOf("loaded"),
     linesOf("acquire"),
     linesOf("commit"),
     linesOf("changed")
   ]
+  const faults = groupBy(requests.flatMap(of).filter(hasFailed), ({ process }) => process)
+  const hasLease = (made: Line): boolean => {
+    const before = values.get(place(made))!.findLast(({ at }) => at < made.at)?.at ?? -Infinity
+    return acquires.get(place(made))?.some(({ answer, at, until }) =>
+      answer === "Granted" && until <= made.at && at > before
+    ) === true
+  }
+  const isFailing = ({ process, until }: Line, from: number): boolean =>
+    faults.get(process)?.some((fault) => fault.at <= until && fault.until >= from - failingMillis) === true
   return (read: Line): boolean => {
     if (!byKey.has(read.process)) return false
     const isOwn = (line: Line) => line["value"] === read["value"]
     const made = values.get(place(read))?.find(isOwn)
     if (made === undefined) return false
     const failed = [
-      // The load began without a lease.
-      acquires.get(place(read))?.findLast(({ until }) => until <= made.at),
-      ...commits.get(place(read))?.filter(({ at }) => at >= made.at) ?? [],
-      ...changes.get(place(read))?.filter(isOwn) ?? []
-    ].filter((line) => line?.["fault"] === true || line?.["reached"] === false)
-    return failed.some((line) => read.at > line!.at && read.at <= line!.until + maxStalenessMillis)
+      ...commits.get(place(read))?.filter((line) => line.at >= made.at && hasFailed(line)) ?? [],
+      ...changes.get(place(read))?.filter((line) => isOwn(line) && line["reached"] === false) ?? [],
+      ...hasLease(made) ? [] : ends.get(place(read))?.filter((line) => isOwn(line) && isFailing(line, made.at)) ?? []
+    ]
+    return failed.some((line) => read.at > line.at && read.at <= line.until + maxStalenessMillis)
   }
 }
+
+const hasFailed = (line: Line): boolean => line["fault"] === true
+
+const requests = ["acquire", "commit", "set", "remove", "release"]
 
 /** The last request of each kind by the reader for the id, and when it last could not track changes. */
 const lastRequests = (of: Of, read: Line): string =>
   ["follows", "acquire", "commit", "set", "remove", "changed", "tracked", "untracked"].flatMap((what) => {
-    const last = of(what).findLast(({ at, id, process }) =>
-      process === read.process && (id === undefined || id === read.id) && at < read.at
+    const last = of(what).findLast((line) =>
+      line.process === read.process && (line.id === undefined || idOf(line) === read.id) && line.at < read.at
     )
     return last === undefined ? [] : [`${what} ${last.at.toFixed(1)}${last["fault"] === true ? " failed" : ""}`]
   }).join(", ")

@@ -126,6 +126,31 @@ describe("the checker", () => {
           follows,
           line("acquire", 0.1, 0.5, { fault: true }),
           value(1),
+          line("loaded", 2, 2, { value: "p1 1" }),
+          others,
+          read(500)
+        ]],
+        [`a value that was loaded past a store that failed, late, ${by}`, late, [
+          follows,
+          line("remove", 0.1, 0.2, { id: "other", fault: true }),
+          value(2),
+          line("loaded", 4, 4, { value: "p1 1" }),
+          others,
+          read(500)
+        ]],
+        [`a value that was loaded with a lease from a store that failed, late, ${by}`, /of another process/, [
+          follows,
+          line("remove", 0.1, 0.2, { id: "other", fault: true }),
+          granted(0.5),
+          value(2),
+          line("loaded", 4, 4, { value: "p1 1" }),
+          others,
+          read(500)
+        ]],
+        [`a value that was loaded past a store in order, late, ${by}`, /of another process/, [
+          follows,
+          value(2),
+          line("loaded", 4, 4, { value: "p1 1" }),
           others,
           read(500)
         ]],

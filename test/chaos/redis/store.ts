@@ -16,9 +16,11 @@ export interface Where {
   readonly prefix: string
 }
 
-/** Every second process receives the changes of what it has read alone. */
+/** Every second process receives only the changes of what it has read. */
+export const followsBy = (name: string) => Number(/\d+/.exec(name)) % 2 === 1 ? "keys" : "auto"
+
 export const storeOf = ({ isCluster, witness: _, ...where }: Where, name: string) => {
-  const options = { ...where, coherence: Number(/\d+/.exec(name)) % 2 === 1 ? "keys" : "auto" } as const
+  const options = { ...where, coherence: followsBy(name) } as const
   return Effect.orDie(
     isCluster === true ? RedisStore.makeCluster(options as RedisStore.ClusterOptions) : RedisStore.make(options)
   )

@@ -28,7 +28,7 @@ import { ask, type Asking } from "../storeTier/ask.ts"
 import { encode } from "../storeTier/codec.ts"
 import { isFault } from "../storeTier/faults.ts"
 import { fetch } from "../storeTier/fetch.ts"
-import { addUnanswered } from "../storeTier/makeStoreTier.ts"
+import { addUnanswered, believe } from "../storeTier/makeStoreTier.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
 import { type Budget, isFar, Rejected, rejectedBy, type StoreTier, type WriteGrant } from "../storeTier/storeTier.ts"
 import { type LateMarkers, versionsOf } from "../storeTier/tagVersions.ts"
@@ -75,13 +75,10 @@ export const throughStore = Effect.fnUntraced(function*(
  * Limits how long memory keeps a value that was loaded without the store, if only changes of reads are reported. If the
  * store is in order, and was not asked because of a pending invalidation, memory does not keep the value at all.
  */
-const believeShortly = (
-  { incident, maxStalenessMillis, reports, untracked }: StoreTier,
-  flight: Flight,
-  now: number
-): void => {
+const believeShortly = (tier: StoreTier, flight: Flight, now: number): void => {
+  const { incident, reports, untracked } = tier
   if (reports === "all") return
-  flight.entry!.memoryExpiresAt = now + maxStalenessMillis
+  believe(tier, flight.entry!, now)
   if (!untracked && incident.failing.size === 0) flight.changedWhileAsked = true
 }
 

@@ -14,6 +14,7 @@ import * as TagEpochs from "../memory/tagEpochs.ts"
 import { emit } from "../telemetry/events.ts"
 import * as Incident from "../telemetry/incident.ts"
 import * as Log from "../telemetry/log.ts"
+import { believeNoLonger } from "./makeStoreTier.ts"
 import { distanceOf, type Fault, type Fetched, Rejected, type StoreTier } from "./storeTier.ts"
 
 export const isFault = (answer: unknown): answer is Fault =>
@@ -90,6 +91,7 @@ export const recovered = (tier: StoreTier, operation: string): void => {
   // Although one server of the store has answered, another may still be down.
   if (store.isWhole?.() === false) return
   const length = Incident.answered(incident, operation, monotonicMillis(Context.get(front.context, Clock.Clock)))
+  if (incident.failing.size === 0) believeNoLonger(tier)
   if (length !== undefined) Log.info(front, `The store "${store.name}" answers again after ${length}`)
 }
 

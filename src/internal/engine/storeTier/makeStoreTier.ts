@@ -6,6 +6,7 @@ import { storeReadsOfTurn, timeoutsOfTurn } from "../../defaults/bounds.ts"
 import { unansweredCommits } from "../../defaults/stores.ts"
 import { lastingDispatcher } from "../../time/lastingDispatcher.ts"
 import * as TurnLimit from "../../time/turnLimit.ts"
+import type { Entry } from "../memory/entry.ts"
 import type { MemoryTier } from "../memory/memory.ts"
 import { emit } from "../telemetry/events.ts"
 import * as Incident from "../telemetry/incident.ts"
@@ -29,6 +30,7 @@ export const makeStoreTier = (front: MemoryTier, options: StoreTierOptions, step
     pending: Pending.make(),
     commits: { current: undefined, lookups: new Set() },
     unanswered: new Set(),
+    believed: new Set(),
     circuit: Circuit.make((state) => emit(front, { _tag: "Circuit", state })),
     reads: TurnLimit.make(storeReadsOfTurn, dispatcher),
     timeouts: TurnLimit.make(timeoutsOfTurn, dispatcher),
@@ -49,11 +51,26 @@ export const makeStoreTier = (front: MemoryTier, options: StoreTierOptions, step
   }
 }
 
-/** Notes an id before its commit is sent, in case the commit is interrupted. Above a limit, drops the oldest id. */
-export const addUnanswered = ({ unanswered }: StoreTier, id: string): void => {
-  unanswered.add(id)
-  for (const oldest of unanswered) {
-    if (unanswered.size <= unansweredCommits) break
-    unanswered.delete(oldest)
+/** Notes an id before its commit is sent, in case the commit is interrupted. */
+export const addUnanswered = ({ unanswered }: StoreTier, id: string): void => addBounded(unanswered, id)
+
+/** Lets memory keep an entry that the store does not know until the store answers again, for `maxStaleness` at most. */
+export const believe = ({ believed, maxStalenessMillis }: StoreTier, entry: Entry, now: number): void => {
+  entry.memoryExpiresAt = now + maxStalenessMillis
+  addBounded(believed, entry)
+}
+
+/** Now that the store answers, reads of these entries ask it again. */
+export const believeNoLonger = ({ believed }: StoreTier): void => {
+  for (const entry of believed) entry.memoryExpiresAt = 0
+  believed.clear()
+}
+
+/** Above the limit, drops the oldest element. */
+const addBounded = <A>(set: Set<A>, element: A): void => {
+  set.add(element)
+  for (const oldest of set) {
+    if (set.size <= unansweredCommits) break
+    set.delete(oldest)
   }
 }
