@@ -113,7 +113,8 @@ export const wrap: {
   const of = (client: HttpClient.HttpClient): Effect.Effect<HttpClient.HttpClient, never, Caching> =>
     Effect.withFiber((fiber) =>
       Effect.map(Caching, (caching) => {
-        const self = make(client, caching, Token.make(fiber.getRef(Token.Seed)))
+        const parts = make(Token.make(fiber.getRef(Token.Seed)))
+        const self: Client = { ...parts, client, caching, context: fiber.context }
         return HttpClient.makeWith<never, never, HttpClientError, never>(
           Effect.flatMap((request) => Effect.provideService(execute(self, request), Caching, caching)),
           Effect.succeed
@@ -162,15 +163,13 @@ export const layer = (
   return Layer.effect(HttpClient.HttpClient, Effect.flatMap(HttpClient.HttpClient, wrapped))
 }
 
-type Make = (client: HttpClient.HttpClient, caching: Caching["Service"], tokens: Token.Tokens) => Client
+type Make = (tokens: Token.Tokens) => Omit<Client, "client" | "caching" | "context">
 
 const parse = (options: Options): Make => {
   within(name, () => checkOptions("it", options, checks))
   const { mode, partition, secret } = options
-  return (client, caching, tokens) => ({
+  return (tokens) => ({
     ...Parts.parse(options),
-    client,
-    caching,
     tokens,
     mode,
     scope: mode,

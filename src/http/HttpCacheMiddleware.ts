@@ -185,7 +185,7 @@ export const make = (
   const answer = answerWith(options)
   return Effect.withFiber((fiber) =>
     Effect.map(Caching, (caching) => {
-      const self = clientFor(options, caching, Token.make(fiber.getRef(Token.Seed)))
+      const self = { ...clientFor(options, Token.make(fiber.getRef(Token.Seed))), caching, context: fiber.context }
       return (app) =>
         Effect.flatMap(
           HttpServerRequest.HttpServerRequest,
@@ -344,11 +344,10 @@ const fieldsOfDocument = {
   "Cache-Status": field("string", "How the cache has answered (RFC 9211)")
 }
 
-const clientFor = (options: Options, caching: Caching["Service"], tokens: Token.Tokens): Omit<Client, "client"> => {
+const clientFor = (options: Options, tokens: Token.Tokens): Omit<Client, "client" | "caching" | "context"> => {
   const parts = Parts.parse(options)
   return {
     ...parts,
-    caching,
     tokens,
     mode: "shared",
     scope: "server",

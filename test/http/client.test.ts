@@ -644,6 +644,34 @@ describe("bodies", () => {
       expect(yield* textOf(client)).toBe("whole")
     }))
 
+  it_(
+    "the caller that has a head gets its whole body, also if the only reader of the body leaves",
+    () =>
+      Effect.gen(function*() {
+        for (const laterHead of [false, true]) {
+          const slow = slowBody()
+          const origin = originOf(() => ({ body: slow.body, headers: control }))
+          const client = yield* privately(origin, { maxBody: 1000 })
+          const first = yield* client.get(url)
+          const early = yield* client.get(url)
+          const reader = yield* Effect.forkChild(collect(first))
+          yield* TestClock.adjust("1 millis")
+          slow.send("ha")
+          yield* TestClock.adjust("1 millis")
+          const waiting = laterHead ? yield* client.get(url) : early
+          if (laterHead) yield* Effect.forkChild(collect(early)).pipe(Effect.flatMap(Fiber.interrupt))
+          yield* Fiber.interrupt(reader)
+          slow.send("lf")
+          slow.end()
+          yield* TestClock.adjust("1 millis")
+          expect(yield* collect(waiting)).toBe("half")
+          expect(yield* textOf(client)).toBe("half")
+          expect(origin.requests.length).toBe(1)
+          yield* Cached.clear
+        }
+      })
+  )
+
   it_("single ranges come out of a complete response", () =>
     Effect.gen(function*() {
       const origin = originOf((request) =>

@@ -14,15 +14,67 @@ import { type Call, type Client, empty } from "./call.ts"
 import { Body, type Variant } from "./record.ts"
 import * as Response from "./response.ts"
 
-export const contentOf = (call: Call, variant: Variant): Response.Content =>
+export const contentOf = (call: Call, variant: Variant): Response.Content => {
+  if (variant.body !== null) return variant.body
   // The response is referred to strongly from here on: its body must arrive, even if its own caller has dropped it.
-  variant.body ?? bodyStream(call, variant, arrivingOf(call.self, variant.id))
+  const response = arrivingOf(call.self, variant.id)
+  const body = bodyStream(call, variant, response)
+  const arrival = response && arrivals.get(response)
+  return arrival === undefined ? body : held(arrival, body)
+}
+
+/** A body that arrives. */
+interface Arrival {
+  hasBegun: boolean
+  /** The bodies of callers that have the fields and have not begun to read. */
+  readonly held: Set<WeakRef<object>>
+  /** Reads on without a caller, while there are such bodies. */
+  readonly readOn: () => void
+}
+
+const arrivals = new WeakMap<HttpClientResponse, Arrival>()
+
+const held = (arrival: Arrival, body: Response.Body): Response.Body => {
+  const one: Response.Body = Stream.suspend(() => {
+    arrival.held.delete(reference)
+    return body
+  })
+  const reference = new WeakRef(one)
+  arrival.held.add(reference)
+  if (arrival.hasBegun) arrival.readOn()
+  return one
+}
+
+const isHeld = ({ held }: Arrival): boolean => {
+  for (const one of held) {
+    if (one.deref() !== undefined) return true
+    held.delete(one)
+  }
+  return false
+}
 
 const arrivingOf = ({ arriving }: Client, id: string): HttpClientResponse | undefined => arriving.get(id)?.deref()
 
 /** Registers a body that arrives. Now and then forgets those that were dropped before they had arrived. */
-export const arrive = ({ arriving }: Client, id: string, response: HttpClientResponse): void => {
-  arriving.set(id, new WeakRef(response))
+export const arrive = (call: Call, variant: Variant, response: HttpClientResponse): void => {
+  const { self: { arriving, context, maxBody } } = call
+  let isRead = false
+  let left = maxBody
+  const arrival: Arrival = {
+    hasBegun: false,
+    held: new Set(),
+    readOn: () => {
+      if (isRead || left < 0 || !isHeld(arrival)) return
+      isRead = true
+      const rest = Stream.takeWhile(bodyStream(call, variant, response), ({ length }) => {
+        left -= length
+        return isRead = left >= 0 && isHeld(arrival)
+      })
+      Effect.runForkWith(context)(Effect.ignore(Stream.runDrain(rest)))
+    }
+  }
+  arrivals.set(response, arrival)
+  arriving.set(variant.id, new WeakRef(response))
   if (arriving.size % 256 > 0) return
   for (const [one, reference] of arriving) if (reference.deref() === undefined) arriving.delete(one)
 }
@@ -44,7 +96,7 @@ export const bodyStream = (
   { request, self }: Call,
   variant: Variant,
   response: HttpClientResponse | undefined
-): Stream.Stream<Uint8Array, HttpClientError> => {
+): Response.Body => {
   const failed = (cause: unknown, description?: string): HttpClientError => {
     const parts = { request, url: "", status: variant.status, fields: {}, cookies: [] }
     return Response.decodeError(response ?? Response.make(parts, empty), cause, description)
@@ -70,19 +122,19 @@ export const bodyStream = (
     Stream.provideService(Caching, self.caching)
   )
   // A body that cannot be loaded again is read whatever the policy. It never changes.
-  return Stream.suspend(() => response === undefined || begun.has(response) ? readingAll(body) : body)
+  return Stream.suspend(() => response === undefined || arrivals.get(response)!.hasBegun ? readingAll(body) : body)
 }
-
-const begun = new WeakSet<HttpClientResponse>()
 
 /** The body of a response, which can be read only once: a second run would find a part of it, or nothing. */
 const once = (
   response: HttpClientResponse,
   failed: (cause: unknown, description: string) => HttpClientError
-): Stream.Stream<Uint8Array, HttpClientError> =>
+): Response.Body =>
   Stream.suspend(() => {
-    if (begun.has(response)) return Stream.fail(failed(undefined, "the reader of the body has left before its end"))
-    begun.add(response)
+    const arrival = arrivals.get(response)!
+    if (arrival.hasBegun) return Stream.fail(failed(undefined, "the reader of the body has left before its end"))
+    arrival.hasBegun = true
+    arrival.readOn()
     return Response.bodyOf(response)
   })
 

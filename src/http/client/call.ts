@@ -1,4 +1,5 @@
 /** A caching client, one of its requests, and answers that need no stored response. */
+import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Cookies from "effect/http/Cookies"
 import type { HttpClient } from "effect/http/HttpClient"
@@ -20,6 +21,8 @@ import * as Response from "./response.ts"
 export interface Client {
   readonly client: HttpClient
   readonly caching: Caching["Service"]
+  /** In which bodies arrive whose reader has left. */
+  readonly context: Context.Context<never>
   readonly mode: Mode
   /** The status that a failed request counts as. `undefined`: the origin could not be reached. */
   readonly failedAs: (error: HttpClientError) => number | undefined

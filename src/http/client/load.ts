@@ -259,7 +259,7 @@ const store = (call: Call, variants: ReadonlyArray<Variant>, met: Met): Loaded =
       return body.length === length ? keep({ ...made, body }) : refuse("length", body)
     })
   }
-  arrive(self, made.id, response)
+  arrive(call, made, response)
   return call.isBackground
     ? Effect.map(Stream.runDrain(bodyStream(call, made, response)), () => keep(made))
     : Effect.succeed(keep(made))

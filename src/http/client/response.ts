@@ -16,8 +16,10 @@ import type { Fields } from "../rules/fields.ts"
 
 type HttpError = HttpClientError.HttpClientError
 
+export type Body = Stream.Stream<Uint8Array, HttpError>
+
 /** The bytes, or a stream of them. */
-export type Content = Uint8Array | Stream.Stream<Uint8Array, HttpError>
+export type Content = Uint8Array | Body
 
 interface Parts {
   readonly request: HttpClientRequest
@@ -61,7 +63,7 @@ class CachedResponse extends Inspectable.Class implements HttpClientResponse.Htt
     return Option.none()
   }
 
-  get stream(): Stream.Stream<Uint8Array, HttpError> {
+  get stream(): Body {
     const { content } = this
     if (!(content instanceof Uint8Array)) return content
     return content.length === 0 ? Stream.empty : Stream.succeed(content.slice())
@@ -168,15 +170,15 @@ const joined = (chunks: ReadonlyArray<Uint8Array>): Uint8Array => {
 /** The body of a response as a stream: empty where the client says that there is none. */
 export const bodyOf = (
   response: HttpClientResponse.HttpClientResponse
-): Stream.Stream<Uint8Array, HttpError> =>
+): Body =>
   Stream.catch(response.stream, (error) => error.reason._tag === "EmptyBodyError" ? Stream.empty : Stream.fail(error))
 
 /** Takes `length` bytes from `skip` on. */
 export const slice = (
-  stream: Stream.Stream<Uint8Array, HttpError>,
+  stream: Body,
   start: number,
   end: number
-): Stream.Stream<Uint8Array, HttpError> =>
+): Body =>
   Stream.suspend(() => {
     let at = 0
     return stream.pipe(

@@ -39,15 +39,22 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "a body is read again from where its reader has left it",
     in: "once",
-    find: "begun.has(response)",
-    replace: "false",
+    find: "if (arrival.hasBegun)",
+    replace: "if (false)",
     by: client
   },
   {
     name: "a stored body is loaded again where a policy says so, although it cannot be",
     in: "bodyStream",
-    find: "response === undefined || begun.has(response) ?",
-    replace: "response !== undefined && begun.has(response) ?",
+    find: "response === undefined || arrivals.get(response)!.hasBegun ?",
+    replace: "response !== undefined && arrivals.get(response)!.hasBegun ?",
+    by: client
+  },
+  {
+    name: "a body ends with its first reader, although another caller has its head",
+    in: "once",
+    find: "arrival.readOn()",
+    replace: "",
     by: client
   },
   {
