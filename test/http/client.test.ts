@@ -226,6 +226,35 @@ describe("stale responses", () => {
   )
   it_("so they do when the origin can no longer be reached", () => outage(down))
 
+  it_("HEAD and ranges get the stale response, where a GET would get it", () =>
+    Effect.gen(function*() {
+      const control = { "cache-control": "max-age=10, stale-if-error=60", etag: "\"1\"" }
+      for (const [reply, after] of [[status(503), 200], [down, 200], [status(404), 404]] as const) {
+        const origin = originOf((_, n) => n === 1 ? sized("0123456789", control) : reply)
+        const client = yield* privately(origin)
+        yield* client.get(url)
+        yield* TestClock.adjust("20 seconds")
+        const head = yield* client.head(url)
+        expect([head.status, head.headers["content-length"]]).toEqual([after, after === 200 ? "10" : undefined])
+        const part = yield* client.get(url, { headers: { range: "bytes=2-4" } })
+        expect([part.status, yield* part.text]).toEqual(after === 200 ? [206, "234"] : [404, ""])
+        const other = yield* client.get(url, { headers: { range: "bytes=2-4", "if-range": "\"2\"" } })
+        expect([other.status, yield* other.text]).toEqual(after === 200 ? [200, "0123456789"] : [404, ""])
+        const none = yield* client.get(url, { headers: { range: "bytes=10-" } })
+        expect(none.status).toBe(after === 200 ? 416 : 404)
+        yield* Cached.clear
+      }
+      const origin = originOf((_, n) =>
+        n === 1 ? sized("v1", { "cache-control": "max-age=10, must-revalidate" }) : Effect.fail("down" as const)
+      )
+      const client = yield* privately(origin)
+      yield* client.get(url)
+      yield* TestClock.adjust("20 seconds")
+      expect((yield* client.head(url)).status).toBe(504)
+      expect((yield* client.get(url, { headers: { range: "bytes=0-0" } })).status).toBe(504)
+      expect(yield* Effect.flip(client.head(`${url}?other`))).toMatchObject({ reason: { _tag: "TransportError" } })
+    }))
+
   it_("stale-if-error covers 503 within its time, and nothing else", () =>
     Effect.gen(function*() {
       const covered = yield* failing("max-age=10, stale-if-error=60", status(503))

@@ -1,18 +1,23 @@
 /** Answers with stored responses. */
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type { HttpClientError } from "effect/http/HttpClientError"
 import type { HttpClientResponse } from "effect/http/HttpClientResponse"
+import * as Option from "effect/Option"
+import type { Caching } from "../../Caching.ts"
 import { http } from "../../internal/defaults/options.ts"
 import { type CacheStatus, renderStatus } from "../rules/cacheStatus.ts"
 import type { Fields } from "../rules/fields.ts"
 import { ageOf } from "../rules/freshness.ts"
+import { isOfSameVersion, rangeOf } from "../rules/ranges.ts"
 import { mayServeOnError } from "../rules/reuse.ts"
 import { isConditional, isUnchanged } from "../rules/validation.ts"
-import { contentOf, isComplete } from "./bodies.ts"
+import { contentOf, isComplete, lengthOf } from "./bodies.ts"
 import { type Answer, type Call, cookiesOf, empty, timedOut } from "./call.ts"
 import type { Variant } from "./record.ts"
 import * as Response from "./response.ts"
 
-/** The stored response as the answer to this request: `304` if the caller has the version already. */
+/** The stored response as the answer to this request: `304` if the caller has the version already, or its range. */
 export const served = (call: Call, variant: Variant, now: number, status: CacheStatus): HttpClientResponse => {
   const { head: { fields: asked, method }, own, request, url } = call
   const age = ageOf(variant, now)
@@ -33,15 +38,59 @@ export const served = (call: Call, variant: Variant, now: number, status: CacheS
     const { "content-length": _, ...others } = fields
     return Response.make({ ...parts, status: 304, fields: others }, empty)
   }
-  return Response.make(parts, method === "HEAD" ? empty : contentOf(call, variant))
+  if (method === "HEAD") return Response.make(parts, empty)
+  const content = contentOf(call, variant)
+  const length = variant.body?.length ?? lengthOf(variant.fields)
+  const range = rangeIn(asked, variant, length)
+  if (range === undefined) return Response.make(parts, content)
+  const { "content-length": _, ...others } = fields
+  if (range === "unsatisfiable") {
+    return Response.make({ ...parts, status: 416, fields: { ...others, "content-range": `bytes */${length}` } }, empty)
+  }
+  const { end, start } = range
+  const description = {
+    ...others,
+    "content-range": `bytes ${start}-${end - 1}/${length}`,
+    "content-length": String(end - start)
+  }
+  const part = content instanceof Uint8Array ? content.subarray(start, end) : Response.slice(content, start, end)
+  return Response.make({ ...parts, status: 206, fields: description }, part)
 }
+
+const rangeIn = ({ "if-range": condition, range }: Fields, { fields, status }: Variant, length: number | undefined) =>
+  range === undefined || status !== 200 || length === undefined || !isOfSameVersion(condition, fields)
+    ? undefined
+    : rangeOf(range, length)
+
+/** Continues with what the origin sent. If it cannot be reached, the stale response answers, where it may. */
+export const reached = <A>(
+  call: Call,
+  stale: Variant | undefined,
+  sent: Effect.Effect<A, HttpClientError, Caching>,
+  onSuccess: (value: A) => Answer
+): Answer =>
+  Effect.matchCauseEffect(sent, {
+    onFailure: (cause) => {
+      const error = Option.getOrUndefined(Exit.findErrorOption(Exit.failCause(cause)))
+      return error?.reason._tag === "TransportError"
+        ? instead(call, stale, call.self.failedAs(error), Effect.failCause(cause))
+        : Effect.failCause(cause)
+    },
+    onSuccess
+  })
 
 /**
  * Answers in place of an origin that failed: with the stale response, if it may be served and its body is there; with
  * an error, if a directive forbids it and the origin did not answer (RFC 9111, section 5.2.2.2); else as `otherwise`.
  */
-export const instead = (call: Call, stale: Variant, status: number | undefined, otherwise: Answer): Answer =>
+export const instead = (
+  call: Call,
+  stale: Variant | undefined,
+  status: number | undefined,
+  otherwise: Answer
+): Answer =>
   Effect.clockWith((clock) => {
+    if (stale === undefined || (status !== undefined && status < 500)) return otherwise
     const now = clock.currentTimeMillisUnsafe()
     const why = { fwdStatus: status, detail: "origin-failed" }
     if (!mayServeOnError(stale, call.directives, now, status)) {

@@ -1,17 +1,14 @@
 /** `GET`: the stored response that answers it, or a load that others may share. */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
-import type { HttpClientError } from "effect/http/HttpClientError"
 import * as Option from "effect/Option"
 import * as Cached from "../../Cached.ts"
-import type { Caching } from "../../Caching.ts"
 import type { CacheStatus } from "../rules/cacheStatus.ts"
 import { noDirectives } from "../rules/fields.ts"
 import { type Reuse, reuseOf } from "../rules/reuse.ts"
 import { select } from "../rules/selection.ts"
 import { isForOrigin } from "../rules/validation.ts"
-import { instead, served } from "./answer.ts"
+import { instead, reached, served } from "./answer.ts"
 import { isComplete } from "./bodies.ts"
 import { type Answer, type Call, marked, type Own, passed } from "./call.ts"
 import { asked, confirm, read, refreshed } from "./load.ts"
@@ -79,23 +76,6 @@ const renewed = (call: Call, stale: Variant | undefined, fwd: Reason): Answer =>
     (resource) => call.own === undefined ? decided(call, resource, fwd, stale) : answered(call, call.own, stale, fwd)
   )
 
-/** Continues with what the origin sent. If it cannot be reached, the stale response answers, where it may. */
-const reached = <A>(
-  call: Call,
-  stale: Variant | undefined,
-  sent: Effect.Effect<A, HttpClientError, Caching>,
-  onSuccess: (value: A) => Answer
-): Answer =>
-  Effect.matchCauseEffect(sent, {
-    onFailure: (cause) => {
-      const error = Option.getOrUndefined(Exit.findErrorOption(Exit.failCause(cause)))
-      return stale === undefined || error?.reason._tag !== "TransportError"
-        ? Effect.failCause(cause)
-        : instead(call, stale, call.self.failedAs(error), Effect.failCause(cause))
-    },
-    onSuccess
-  })
-
 /** Answers with the response to the call's own request. */
 const answered = (
   call: Call,
@@ -110,8 +90,7 @@ const answered = (
       (now) => served(call, stored, now, { fwd, fwdStatus, stored: true })
     )
   }
-  const unshared = Effect.sync(() => marked(response, { fwd, detail: why }, content))
-  return stale === undefined || fwdStatus < 500 ? unshared : instead(call, stale, fwdStatus, unshared)
+  return instead(call, stale, fwdStatus, Effect.sync(() => marked(response, { fwd, detail: why }, content)))
 }
 
 /** Asks the origin without waiting for others, and stores nothing. What is stored can still be confirmed. */
@@ -123,8 +102,7 @@ const alone = (call: Call, variants: ReadonlyArray<Variant>, fwd: Reason): Answe
     if (confirmed.length === 0) {
       const { status: code } = met.response
       if (code === 304) return passed(call, status)
-      const own = Effect.sync(() => marked(met.response, status))
-      return stale === undefined || code < 500 ? own : instead(call, stale, code, own)
+      return instead(call, stale, code, Effect.sync(() => marked(met.response, status)))
     }
     confirm(call, known, confirmed, met)
     return Effect.succeed(

@@ -6,16 +6,14 @@ import * as Cached from "../../Cached.ts"
 import type { Caching } from "../../Caching.ts"
 import type { Fields } from "../rules/fields.ts"
 import { groupsOf, invalidatedUrls } from "../rules/invalidation.ts"
-import { isOfSameVersion, rangeOf } from "../rules/ranges.ts"
 import { type Reuse, reuseOf } from "../rules/reuse.ts"
 import { select } from "../rules/selection.ts"
 import { describes, isForOrigin } from "../rules/validation.ts"
-import { served } from "./answer.ts"
-import { contentOf, isComplete, lengthOf } from "./bodies.ts"
-import { type Answer, answeredBy, type Call, cleared, empty, marked, passed, timedOut } from "./call.ts"
+import { instead, reached, served } from "./answer.ts"
+import { isComplete, lengthOf } from "./bodies.ts"
+import { type Answer, answeredBy, type Call, cleared, marked, passed, timedOut } from "./call.ts"
 import { exchange, isRedirected, type Met, updatedBy } from "./load.ts"
 import { groupTag, urlTag, type Variant, type Variants } from "./record.ts"
-import * as Response from "./response.ts"
 
 interface Found {
   readonly variant: Variant
@@ -46,30 +44,15 @@ export const onlyIfCached = (call: Call): Answer =>
 /** A range of a stored response. If the whole response is not stored, the origin answers, and its answer passes. */
 export const ranged = (call: Call): Answer =>
   Effect.flatMap(found(call), (stored) => {
-    const { fields } = call.head
-    if (stored?.reuse !== "serve" || stored.variant.status !== 200) return passed(call, { fwd: "partial" })
-    const { now, variant } = stored
-    const whole = served(call, variant, now, {})
-    if (whole.status === 304) return Effect.succeed(whole)
-    const length = variant.body?.length ?? lengthOf(variant.fields)
-    if (length === undefined) return passed(call, { fwd: "partial" })
-    const range = isOfSameVersion(fields["if-range"], variant.fields) ? rangeOf(fields["range"]!, length) : undefined
-    if (range === undefined) return Effect.succeed(whole)
-    const { "content-length": _, ...others } = whole.headers as Fields
-    const parts = { request: call.request, url: call.url.href, cookies: variant.cookies }
-    if (range === "unsatisfiable") {
-      const refusal = { ...others, "content-range": `bytes */${length}` }
-      return Effect.succeed(Response.make({ ...parts, status: 416, fields: refusal }, empty))
-    }
-    const { end, start } = range
-    const content = contentOf(call, variant)
-    const part = content instanceof Uint8Array ? content.subarray(start, end) : Response.slice(content, start, end)
-    const description = {
-      ...others,
-      "content-range": `bytes ${start}-${end - 1}/${length}`,
-      "content-length": String(end - start)
-    }
-    return Effect.succeed(Response.make({ ...parts, status: 206, fields: description }, part))
+    const whole = stored?.variant.status === 200 ? stored.variant : undefined
+    const length = whole?.body?.length ?? lengthOf(whole?.fields ?? {})
+    if (stored?.reuse === "serve" && length !== undefined) return Effect.succeed(served(call, whole!, stored.now, {}))
+    return reached(
+      call,
+      whole,
+      passed(call, { fwd: "partial" }),
+      (response) => instead(call, whole, response.status, Effect.succeed(response))
+    )
   })
 
 export const head = (call: Call): Answer => {
@@ -77,9 +60,10 @@ export const head = (call: Call): Answer => {
   if (call.directives.has("only-if-cached")) return onlyIfCached(call)
   return Effect.flatMap(found(call), (stored) => {
     if (stored?.reuse === "serve") return Effect.succeed(served(call, stored.variant, stored.now, {}))
-    return Effect.flatMap(exchange(call, call.request), (met) => {
+    return reached(call, stored?.variant, exchange(call, call.request), (met) => {
       const response = marked(met.response, { fwd: stored === undefined ? "uri-miss" : "stale" })
-      return Effect.as(stored === undefined ? Effect.void : afterHead(call, met), response)
+      const own = Effect.as(stored === undefined ? Effect.void : afterHead(call, met), response)
+      return instead(call, stored?.variant, met.response.status, own)
     })
   })
 }

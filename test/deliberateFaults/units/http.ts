@@ -67,8 +67,15 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "in an outage, a stale response answers only the first of the callers",
     in: "alone",
-    find: "stale === undefined || code < 500",
-    replace: "stale === undefined || code > 0",
+    find: "instead(call, stale, code,",
+    replace: "instead(call, undefined, code,",
+    by: client
+  },
+  {
+    name: "in an outage, a range is not cut out of the stale response",
+    in: "ranged",
+    find: "instead(call, whole, response.status,",
+    replace: "instead(call, undefined, response.status,",
     by: client
   },
   {
