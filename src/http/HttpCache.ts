@@ -7,16 +7,17 @@ import * as Effect from "effect/Effect"
 import type * as HttpApi from "effect/http-api/HttpApi"
 import type * as HttpApiEndpoint from "effect/http-api/HttpApiEndpoint"
 import type * as HttpApiGroup from "effect/http-api/HttpApiGroup"
+import * as Option from "effect/Option"
 import * as Rpc from "effect/rpc/Rpc"
 import type * as RpcClient from "effect/rpc/RpcClient"
 import type * as RpcGroup from "effect/rpc/RpcGroup"
 import * as RpcSchema from "effect/rpc/RpcSchema"
 import * as Stream from "effect/Stream"
 import { Caching } from "../Caching.ts"
-import { checkOptions, type Checks, optional, refuseUnless, within } from "../internal/options/options.ts"
+import { checkOptions, type Checks, mistake, optional, refuseUnless, within } from "../internal/options/options.ts"
 import type { Strategy } from "../Strategy.ts"
 import { type Annotation, type Calls, callsOf, type Run, type RunStream, type Side } from "./endpoints/calls.ts"
-import { ofEndpoint, ofRpc, tagOf } from "./endpoints/described.ts"
+import { ofEndpoint, ofRpc, TagName, tagOf } from "./endpoints/described.ts"
 
 /**
  * The request as the functions of an annotation get it: the parts of a request, or the payload of an `Rpc`.
@@ -51,6 +52,11 @@ export interface EndpointOptions<in Req = any, in Val = any> {
   readonly strategy?: Strategy<any, any, any> | undefined
   /** Whether all callers may have the same result. If not, the cache needs a `partition`. @default `false` */
   readonly shared?: boolean | undefined
+  /**
+   * Parts of a request that make no difference to the result: `"params"`, `"query"`, `"headers"` or `"payload"`.
+   * @default none: all that have schemas are in the key
+   */
+  readonly ignore?: ReadonlyArray<"params" | "query" | "headers" | "payload"> | undefined
   /** Tags of a result, beside those that `HttpCache.tag` gives. @default none */
   readonly tags?: ((request: Req, value: Val) => ReadonlyArray<string>) | undefined
   /** For an endpoint that changes something: the tags to invalidate when it has succeeded. @default none */
@@ -118,7 +124,10 @@ export class Endpoint extends Context.Service<Endpoint, EndpointOptions>()("effe
 export const annotate = <E extends HttpApiEndpoint.ConstraintRequest | Rpc.Any>(
   options: EndpointOptions<Request<E>, Value<E>>
 ) =>
-(endpoint: E): E => (endpoint as any).annotate(Endpoint, options)
+(endpoint: E): E => {
+  const annotated = (endpoint as any).annotate(Endpoint, options)
+  return "_tag" in endpoint ? annotated.annotate(TagName, endpoint._tag) : annotated
+}
 
 /**
  * The tag of all cached results of an endpoint or, with its parameters or payload, of those for them.
@@ -159,17 +168,24 @@ export interface Options<out R = never> {
    * @default none: all cached endpoints must be `shared`
    */
   readonly partition?: Effect.Effect<string, never, R> | undefined
+  /**
+   * A name for the server, if one cache is for several. Results of different servers are kept apart, and those of all
+   * are invalidated together.
+   * @default none
+   */
+  readonly server?: string | undefined
 }
 
 const checks: Checks<Options<any>> = {
   partition: optional((partition) =>
     refuseUnless(Effect.isEffect(partition), "partition must be an effect of a string, such as Effect.succeed(\"me\")")
-  )
+  ),
+  server: optional((server) => refuseUnless(typeof server === "string", "server must be a string"))
 }
 
 const sideOf = (name: Side["name"], of: string, options: Options<any>): Side => {
   within(`HttpCache.${of}`, () => checkOptions("it", options, checks))
-  return { name, partition: options.partition }
+  return { name, partition: options.partition, server: options.server }
 }
 
 const callsOfEndpoint = (side: Side, api: string, group: string, endpoint: HttpApiEndpoint.Top): Calls | undefined =>
@@ -190,8 +206,8 @@ const annotationOf = ({ annotations }: { readonly annotations: Context.Context<n
  *
  * **Details**
  *
- * - Calls that want the response itself (`responseMode`) pass.
- * - The key does not contain the base URL: clients of several servers need a cache or a `partition` each.
+ * - Calls that want the response itself (`responseMode`) pass. If they change something, they invalidate nevertheless.
+ * - The key does not contain the base URL: give each of the clients of several servers a `server` or a cache.
  *
  * **Example** (One call for two)
  *
@@ -233,7 +249,11 @@ export const client = <Id extends string, Groups extends HttpApiGroup.Constraint
   const known = groups.flatMap((group) =>
     Object.values(group.endpoints as { readonly [name: string]: HttpApiEndpoint.Top }).flatMap((endpoint) => {
       const calls = callsOfEndpoint(side, api.identifier, group.identifier, endpoint)
-      return calls === undefined ? [] : [{ group, endpoint, calls }]
+      if (calls === undefined) return []
+      const { identifier } = endpoint
+      if (group.topLevel) requireMethod("client", client, identifier)
+      else requireMethod("client", (client as any)[group.identifier], identifier, `${group.identifier}.${identifier}`)
+      return [{ group, endpoint, calls }]
     })
   )
   return Effect.map(Caching, (caching) => {
@@ -242,12 +262,17 @@ export const client = <Id extends string, Groups extends HttpApiGroup.Constraint
       const methods = group.topLevel ? cached : cached[group.identifier] = { ...cached[group.identifier] }
       const method: (request: any) => Run = methods[identifier]
       methods[identifier] = (request: any) =>
-        (request?.responseMode ?? "decoded-only") === "decoded-only"
+        calls.invalidate || (request?.responseMode ?? "decoded-only") === "decoded-only"
           ? Effect.provideService(calls.effect(request ?? {}, method(request)), Caching, caching)
           : method(request)
     }
     return cached
   })
+}
+
+const requireMethod = (of: string, methods: any, name: string, path = name): void => {
+  if (typeof methods?.[name] === "function") return
+  throw mistake(`HttpCache.${of}: the client has no method ${path}. Pass the client of the whole API or group`)
 }
 
 /**
@@ -311,17 +336,21 @@ export const handlers = <
   options: Options<PR> = {}
 ): Effect.Effect<CachedHandlers<H, PR>, never, Caching> => {
   const side = sideOf("server", "handlers", options)
-  const { endpoints } = (api.groups as unknown as { readonly [name: string]: HttpApiGroup.Top })[group]!
+  const endpoints = (api.groups as unknown as { readonly [name: string]: HttpApiGroup.Top })[group]?.endpoints
+  if (endpoints === undefined) throw mistake(`HttpCache.handlers: the API has no group "${group}"`)
   const known = Object.keys(handlers).flatMap((name) => {
+    if (endpoints[name] === undefined) throw mistake(`HttpCache.handlers: the group has no endpoint "${name}"`)
     const calls = callsOfEndpoint(side, api.identifier, group, endpoints[name]!)
     return calls === undefined ? [] : [{ name, calls }]
   })
   return Effect.map(Caching, (caching) => {
     const cached: any = { ...handlers }
     for (const { calls, name } of known) {
-      const handler: (request: any) => Run = cached[name]
-      cached[name] = (request: any) =>
+      const given = cached[name]
+      const handler: (request: any) => Run = typeof given === "function" ? given : given.handler
+      const around = (request: any) =>
         Effect.provideService(calls.effect(request, Effect.suspend(() => handler(request))), Caching, caching)
+      cached[name] = typeof given === "function" ? around : { ...given, handler: around }
     }
     return cached
   })
@@ -333,12 +362,17 @@ export const handlers = <
  * @since 0.1.0
  */
 export type HandlersOf<Group extends HttpApiGroup.Constraint> = {
-  readonly [E in HttpApiGroup.Endpoints<Group> as HttpApiEndpoint.Identifier<E>]?: HttpApiEndpoint.Handler<
-    E,
-    HttpApiEndpoint.MiddlewareError<E>,
-    any
-  >
+  readonly [E in HttpApiGroup.Endpoints<Group> as HttpApiEndpoint.Identifier<E>]?: HandlerOf<E> | {
+    readonly handler: HandlerOf<E>
+    readonly options?: { readonly uninterruptible?: boolean | undefined } | undefined
+  }
 }
+
+type HandlerOf<E extends HttpApiEndpoint.Constraint> = HttpApiEndpoint.Handler<
+  E,
+  HttpApiEndpoint.MiddlewareError<E>,
+  any
+>
 
 const callsOfRpc = (side: Side, rpc: Rpc.AnyWithProps): Calls | undefined =>
   callsOf(ofRpc(rpc), annotationOf(rpc), side, {
@@ -361,7 +395,9 @@ const cachedRpcs = (
  * **Details**
  *
  * - Streams are stored while they arrive, as by `Cached.stream`.
- * - Calls with `headers`, `context`, `asQueue` or `discard` pass.
+ * - Calls with `headers`, `context`, `asQueue` or `discard` pass. If they change something, they invalidate
+ *   nevertheless, except with `asQueue`.
+ * - The key does not contain the server: give each of the clients of several servers a `server` or a cache.
  *
  * **Example** (One call for two)
  *
@@ -394,14 +430,18 @@ export const rpcClient = <Rpcs extends Rpc.Any, E>(
   options: Options = {}
 ): Effect.Effect<RpcClient.RpcClient<Rpcs, E>, never, Caching> => {
   const known = cachedRpcs(group, sideOf("client", "rpcClient", options))
+  for (const { rpc: { _tag } } of known) requireMethod("rpcClient", client, _tag)
   return Effect.map(Caching, (caching) => {
     const cached: any = { ...client }
     for (const { calls, rpc } of known) {
       const method: (input: any, options?: any) => any = cached[rpc._tag]
       cached[rpc._tag] = (input: any, options?: any) => {
-        if (passing.some((name) => options?.[name] !== undefined)) return method(input, options)
-        const payload = rpc.payloadSchema.make(input)
-        const run = method(input, options)
+        if (!calls.invalidate && passing.some((name) => options?.[name] !== undefined)) return method(input, options)
+        const made = rpc.payloadSchema.makeOption(input)
+        // The call itself tells what is wrong with its payload.
+        if (Option.isNone(made) || options?.asQueue === true) return method(input, options)
+        const payload = made.value
+        const run = method(payload, options)
         return Stream.isStream(run)
           ? Stream.provideService(calls.stream({ payload }, run as RunStream), Caching, caching)
           : Effect.provideService(calls.effect({ payload }, run), Caching, caching)
@@ -460,6 +500,7 @@ export const rpcHandlers = <Rpcs extends Rpc.Any, H extends RpcGroup.HandlersFro
   return Effect.map(Caching, (caching) => {
     const cached: any = { ...handlers }
     for (const { calls, rpc } of known) {
+      if (cached[rpc._tag] === undefined) continue
       const handler: (payload: any, options: any) => any = cached[rpc._tag]
       const isStream = RpcSchema.isStreamSchema(rpc.successSchema)
       cached[rpc._tag] = (payload: any, options: any) =>
@@ -478,10 +519,14 @@ export const rpcHandlers = <Rpcs extends Rpc.Any, H extends RpcGroup.HandlersFro
  * @since 0.1.0
  */
 export type CachedHandlers<H, PR> = {
-  readonly [Tag in keyof H]: H[Tag] extends (...args: infer Args) => infer Result
-    ? (...args: Args) => WithServices<Result, PR>
-    : never
+  readonly [Tag in keyof H]: H[Tag] extends { readonly handler: infer Handler }
+    ? Omit<H[Tag], "handler"> & { readonly handler: CachedHandler<Handler, PR> }
+    : CachedHandler<H[Tag], PR>
 }
+
+type CachedHandler<Handler, PR> = Handler extends (...args: infer Args) => infer Result
+  ? (...args: Args) => WithServices<Result, PR>
+  : never
 
 type WithServices<Result, More> = Result extends Effect.Effect<infer A, infer E, infer R> ?
   Effect.Effect<A, E, R | More>

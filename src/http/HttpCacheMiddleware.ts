@@ -100,12 +100,7 @@ const checks: Checks<Options> = {
       "cacheControl must be a value of Cache-Control, such as \"max-age=60\", or a function of the response"
     )
   ),
-  strategy: optional((strategy) =>
-    refuseUnless(
-      typeof strategy?.decide === "function" && typeof strategy.lifetime === "function",
-      "strategy must be a Strategy, such as Strategy.softTtl({ softTtl: \"1 minute\", ttl: \"1 hour\" })"
-    )
-  ),
+  strategy: Parts.strategyLike("softTtl({ softTtl: \"1 minute\", ttl: \"1 hour\" })"),
   inherit: optional((inherit) => refuseUnless(inherit === "changes", "inherit must be \"changes\"")),
   hosts: optional((hosts) =>
     refuseUnless(

@@ -217,8 +217,9 @@ it.effect("a response that a handler makes itself is not stored", () =>
     const { news } = yield* HttpCache.handlers(small, "pages", {
       news: () => Effect.sync(() => HttpServerResponse.text(`${++runs}`))
     })
-    yield* news()
-    yield* news()
+    const ask = news as unknown as (request: object) => Effect.Effect<unknown>
+    yield* ask({})
+    yield* ask({})
     expect(runs).toBe(2)
   }).pipe(inMemory))
 

@@ -2,9 +2,19 @@
 import { http } from "../../internal/defaults/options.ts"
 import { type Checks, isListOfText, optional, positiveCount, refuseUnless } from "../../internal/options/options.ts"
 import { sizeAboveZero, type SizeInput } from "../../internal/options/size.ts"
+import type * as Strategy from "../../Strategy.ts"
 import type * as Ttl from "../../Ttl.ts"
 import { toMillis } from "../../Ttl.ts"
 import type { Client } from "./call.ts"
+
+/** A check of `strategy`. The example is a call that makes one. */
+export const strategyLike = (example: string) =>
+  optional((strategy: Partial<Strategy.Strategy<any, any, any>> | undefined) =>
+    refuseUnless(
+      typeof strategy?.decide === "function" && typeof strategy.lifetime === "function",
+      `strategy must be a Strategy, such as Strategy.${example}`
+    )
+  )
 
 interface Common {
   readonly tags?: Client["tags"] | undefined

@@ -2,9 +2,12 @@
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
+import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
+import * as Struct from "effect/Struct"
 import * as Cached from "../../Cached.ts"
 import type * as CacheKey from "../../CacheKey.ts"
 import {
@@ -17,33 +20,38 @@ import {
   within
 } from "../../internal/options/options.ts"
 import type { Strategy } from "../../Strategy.ts"
+import { strategyLike } from "../client/options.ts"
 import { type Described, keyClass } from "./described.ts"
 
 /** An annotation, without the types of its endpoint. */
 export interface Annotation {
   readonly strategy?: Strategy<any, any, any> | undefined
   readonly shared?: boolean | undefined
+  readonly ignore?: ReadonlyArray<string> | undefined
   readonly tags?: ((request: any, value: any) => ReadonlyArray<string>) | undefined
   readonly invalidates?: ((request: any) => ReadonlyArray<string>) | undefined
   readonly version?: string | undefined
 }
 
+const parts = ["params", "query", "headers", "payload"]
+
 const checks: Checks<Annotation> = {
-  strategy: optional((strategy, _, beside) => {
+  strategy: strategyLike("ttl({ ttl: \"1 minute\" })"),
+  shared: optional((shared) => refuseUnless(typeof shared === "boolean", "shared must be true or false")),
+  tags: optional((tags) => refuseUnless(typeof tags === "function", "tags must be a function of request and value")),
+  ignore: optional((ignore) =>
     refuseUnless(
-      typeof strategy?.decide === "function" && typeof strategy.lifetime === "function",
-      "strategy must be a Strategy, such as Strategy.ttl({ ttl: \"1 minute\" })"
+      isListOfText(ignore) && ignore.every((part) => parts.includes(part)),
+      `ignore must be a list of parts of a request: ${parts.join(", ")}`
     )
+  ),
+  invalidates: optional((invalidates, _, beside) => {
+    refuseUnless(typeof invalidates === "function", "invalidates must be a function from a request to tags")
     refuseUnless(
-      (beside as Annotation).invalidates === undefined,
+      (beside as Annotation).strategy === undefined,
       "invalidates belongs to endpoints that change something, and strategy to those that do not"
     )
   }),
-  shared: optional((shared) => refuseUnless(typeof shared === "boolean", "shared must be true or false")),
-  tags: optional((tags) => refuseUnless(typeof tags === "function", "tags must be a function of request and value")),
-  invalidates: optional((invalidates) =>
-    refuseUnless(typeof invalidates === "function", "invalidates must be a function from a request to tags")
-  ),
   version: optional((version) => refuseUnless(typeof version === "string", "version must be a string"))
 }
 
@@ -54,10 +62,13 @@ export type RunStream = Stream.Stream<unknown, unknown, any>
 export interface Side {
   readonly name: "client" | "server"
   readonly partition: Effect.Effect<string, never, any> | undefined
+  readonly server: string | undefined
 }
 
 /** The calls of one endpoint. `request` has the fields of its key, and more. */
 export interface Calls {
+  /** Whether they change something. */
+  readonly invalidate: boolean
   readonly effect: (request: object, run: Run) => Run
   readonly stream: (request: object, run: RunStream) => RunStream
 }
@@ -81,17 +92,21 @@ export const callsOf = (
   within(`HttpCache.Endpoint of "${name}"`, () => checkOptions("it", annotation, checks))
   const { invalidates, strategy } = annotation
   if (invalidates !== undefined) {
-    const remove = (request: unknown) =>
-      Cached.invalidateMany(tagsIn(invalidates(given(request))).map((tag) => ({ tag })))
+    const targets = (request: object) => tagsIn(invalidates(given(request))).map((tag) => ({ tag }))
+    const remove = (request: object) => Effect.suspend(() => Cached.invalidateMany(targets(request)))
     return {
-      effect: (request, run) =>
-        Cached.invalidateAfter(run, () => tagsIn(invalidates(given(request))).map((tag) => ({ tag }))),
-      stream: (request, run) => Stream.concat(run, Stream.fromEffectDrain(Effect.suspend(() => remove(request))))
+      invalidate: true,
+      effect: (request, run) => Cached.invalidateAfter(run, ({ value }) => hasFailed(value) ? [] : targets(request)),
+      // A reader that leaves early has seen something change.
+      stream: (request, run) => Stream.onExit(run, (exit) => Exit.isSuccess(exit) ? remove(request) : Effect.void)
     }
   }
   if (strategy === undefined) return undefined
   if (obstacle !== undefined) throw mistake(`HttpCache.Endpoint cannot cache "${name}": ${obstacle}`)
   const keyed = keysOf(described, annotation, side)
+  if (isStream) {
+    within(`HttpCache.Endpoint of "${name}"`, () => Cached.stream(Stream.empty, { key: name, strategy } as never))
+  }
   const optionsOf = (request: object, key: CacheKey.Any) => ({
     key,
     strategy,
@@ -103,6 +118,7 @@ export const callsOf = (
     }
   })
   return {
+    invalidate: false,
     effect: (request, run) =>
       Effect.flatMap(
         keyed(request),
@@ -130,6 +146,11 @@ const tagsIn = (tags: ReadonlyArray<string>): ReadonlyArray<string> => {
 const isOfCache = (error: unknown): boolean =>
   ["StreamCut", "StreamLagged"].includes((error as { readonly _tag?: string } | null)?._tag ?? "")
 
+/** Whether a mutation was answered by a response that says that it has failed. */
+const hasFailed = (value: unknown): boolean =>
+  (HttpServerResponse.isHttpServerResponse(value) || Predicate.hasProperty(value, HttpClientResponse.TypeId)) &&
+  (value as { readonly status: number }).status > 399
+
 /** A response that the handler made itself is for its own request. */
 const storable = (value: unknown): Run =>
   HttpServerResponse.isHttpServerResponse(value)
@@ -142,8 +163,8 @@ type Keyed = (request: object) => Effect.Effect<CacheKey.Any | undefined, never,
 
 const keysOf = (
   { error, fields, name, of, success }: Described,
-  { shared = false, version }: Annotation,
-  { name: side, partition }: Side
+  { ignore = [], shared = false, version }: Annotation,
+  { name: side, partition, server }: Side
 ): Keyed => {
   if (!shared && partition === undefined) {
     throw mistake(
@@ -151,13 +172,13 @@ const keysOf = (
         "or pass partition, an effect of a text that differs for each caller"
     )
   }
-  const place = JSON.stringify([side, ...of])
+  const place = JSON.stringify([side, ...of, ...server === undefined ? [] : [server]])
+  const names = Object.keys(fields).filter((part) => !ignore.includes(part))
   const Key = keyClass(
     `${side}/${name.replace(/[^\w$./-]/g, "_").slice(0, 80)}`,
-    { ...fields, of: Schema.String, partition: Schema.String },
+    { ...Struct.pick(fields, names), of: Schema.String, partition: Schema.String },
     { success, error, version }
   )
-  const names = Object.keys(fields)
   const partsOf = (request: object) =>
     Object.fromEntries(names.map((part) => [part, (request as { readonly [part: string]: unknown })[part]]))
   const keyOf = (request: object, partition: string): CacheKey.Any | undefined => {

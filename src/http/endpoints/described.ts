@@ -1,10 +1,11 @@
 /** Endpoints of an `HttpApi` and requests of `Rpc` as the cache sees them: their names, schemas and annotations. */
-import type * as Context from "effect/Context"
+import * as Context from "effect/Context"
 import type * as HttpApiEndpoint from "effect/http-api/HttpApiEndpoint"
 import * as HttpApiSchema from "effect/http-api/HttpApiSchema"
 import type * as Rpc from "effect/rpc/Rpc"
 import * as RpcSchema from "effect/rpc/RpcSchema"
 import * as Schema from "effect/Schema"
+import * as SchemaGetter from "effect/SchemaGetter"
 import * as CacheKey from "../../CacheKey.ts"
 
 type Fields = { readonly [name: string]: Schema.Top }
@@ -40,8 +41,8 @@ export const ofEndpoint = (api: string, group: string, endpoint: HttpApiEndpoint
         ? {}
         : { payload: unionOf(payload.flatMap(({ schemas }): ReadonlyArray<Schema.Top> => schemas)) }
     },
-    success: unionOf(successes.map((schema) => HttpApiSchema.isWithHeaders(schema) ? withHeaders(schema) : schema)),
-    error: unionOf(Array.from(endpoint.error)),
+    success: resultOf(successes.map((schema) => HttpApiSchema.isWithHeaders(schema) ? withHeaders(schema) : schema)),
+    error: resultOf(Array.from(endpoint.error)),
     isStream: false,
     obstacle: isStreamed
       ? "its payload is a stream or has parts"
@@ -79,10 +80,26 @@ export const ofRpc = (rpc: Rpc.AnyWithProps): Described => {
 const unionOf = (schemas: ReadonlyArray<Schema.Top>): Schema.Top =>
   schemas.length === 1 ? schemas[0]! : Schema.Union(schemas)
 
+/** One of several results, which is stored with its number: two of one shape would else become the first. */
+const resultOf = (schemas: ReadonlyArray<Schema.Top>): Schema.Top =>
+  schemas.length < 2 ? unionOf(schemas) : Schema.Union(schemas.map((schema, number) => {
+    const numbered = Schema.Tuple([Schema.Literal(number), Schema.toEncoded(schema)])
+    return Schema.encodeTo(numbered, {
+      decode: SchemaGetter.transform(([, value]) => value),
+      encode: SchemaGetter.transform((value) => [number, value] as const)
+    })(schema)
+  }))
+
+/**
+ * The name that an `Rpc` had when it was annotated. A group with a prefix renames it, and the tags of annotations
+ * remain those of the former name.
+ */
+export class TagName extends Context.Service<TagName, string>()("effect-cached/HttpCache/TagName") {}
+
 /** A tag of all results of an endpoint or, with `of`, of those for its parameters or payload. */
 export const tagOf = (endpoint: HttpApiEndpoint.Top | Rpc.AnyWithProps, of: unknown): string => {
   const [name, schema] = "_tag" in endpoint
-    ? [endpoint._tag, endpoint.payloadSchema]
+    ? [endpoint.annotations.mapUnsafe.get(TagName.key) ?? endpoint._tag, endpoint.payloadSchema]
     : [endpoint.identifier, endpoint.params]
   const base = `http:endpoint:${name}`
   return of === undefined || schema === undefined ? base : `${base}:${CacheKey.id(new (partOf(name, schema))({ of }))}`

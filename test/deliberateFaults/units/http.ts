@@ -6,6 +6,7 @@ const middleware = "test/http/middleware.test.ts"
 const attacks = "test/http/attacks.test.ts"
 const serverAttacks = "test/http/serverAttacks.test.ts"
 const endpoints = "test/http/endpoints.test.ts"
+const endpointAttacks = "test/http/endpointAttacks.test.ts"
 
 export const faults: ReadonlyArray<UnitFault> = [
   {
@@ -231,6 +232,34 @@ export const faults: ReadonlyArray<UnitFault> = [
     find: "JSON.stringify(one)",
     replace: "JSON.stringify(one.length < 0)",
     by: endpoints
+  },
+  {
+    name: "of two results of one shape, the second becomes the first in a store",
+    in: "resultOf",
+    find: "schemas.length < 2",
+    replace: "schemas.length > 0",
+    by: endpointAttacks
+  },
+  {
+    name: "a mutation whose caller wants the response invalidates nothing",
+    in: "client",
+    find: "calls.invalidate || (request",
+    replace: "(request",
+    by: endpointAttacks
+  },
+  {
+    name: "in a group with a prefix, tags lead nowhere",
+    in: "tagOf",
+    find: "endpoint.annotations.mapUnsafe.get(TagName.key) ?? ",
+    replace: "",
+    by: endpointAttacks
+  },
+  {
+    name: "clients of two servers share their results",
+    in: "keysOf",
+    find: "server === undefined ?",
+    replace: "server !== undefined ?",
+    by: endpointAttacks
   },
   {
     name: "the tag of an endpoint does not reach its results",
