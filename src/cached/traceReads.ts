@@ -82,12 +82,15 @@ export const traceReads = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect
       return Effect.useSpan(name, (span) => {
         annotate(span, annotationsOf(engine, { id, key: request.key }))
         count(id, 1)
-        return Effect.onExit(Effect.provideService(reading, Tracer.ParentSpan, span), () =>
+        return Effect.onExit(Effect.provideService(reading, Tracer.ParentSpan, span), (exit) =>
           Effect.sync(() => {
             count(id, -1)
             const own = found.findLast(({ key }) => key === id)
             if (own === undefined) span.attribute("cache.strategy", request.strategy.name)
             else annotate(span, attributesOf(own))
+            // Before `useSpan` ends it, whose error names ids.
+            if (engine.disguise === undefined) return
+            span.end(fiber.getRef(Clock.Clock).currentTimeNanosUnsafe(), engine.disguise.exit(exit, id))
           }))
       })
     }

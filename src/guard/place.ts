@@ -13,7 +13,7 @@ import { GuardStore } from "../GuardStore.ts"
 import * as GuardsDefaults from "../internal/defaults/guards.ts"
 import * as OptionsDefaults from "../internal/defaults/options.ts"
 import { cacheOf } from "../internal/engine/boundCache.ts"
-import { noteGuardFault, noteGuardRefusal } from "../internal/engine/operationTable.ts"
+import { lineOf, noteGuardFault, noteGuardRefusal } from "../internal/engine/operationTable.ts"
 import * as Policy from "../internal/engine/request/callPolicy.ts"
 import { strictly } from "../internal/engine/request/strict.ts"
 import * as memory from "../internal/guard/memory.ts"
@@ -203,7 +203,11 @@ const failed = (fiber: AnyFiber, place: Port.GuardStore, error: StoreError): Eff
   const now = millisOf(fiber)
   const restsUntil = now + GuardsDefaults.guards.restMillis
   const outage = failing.get(place)
-  if (outage === undefined) log(fiber, Effect.logWarning(`${error.message}. Guards work without it (see onStoreError)`))
+  if (outage === undefined) {
+    const text = `${error.message}. Guards work without it (see onStoreError)`
+    const shown = cache === undefined ? text : cacheOf(cache).perform(lineOf, text, { fault: error })
+    log(fiber, Effect.logWarning(shown))
+  }
   failing.set(place, { since: outage?.since ?? now, restsUntil })
   return Effect.fail(error)
 }

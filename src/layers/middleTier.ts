@@ -8,6 +8,7 @@ import { middleTiers, pendingInvalidations, replay } from "../internal/defaults/
 import { exitBefore, faultOf } from "../internal/engine/storeTier/ask.ts"
 import * as Circuit from "../internal/engine/storeTier/circuit.ts"
 import { lengthOf, whyOf } from "../internal/text/failures.ts"
+import { logWarning } from "../internal/text/lineOf.ts"
 import { afterProgramMillis } from "../internal/time/programTime.ts"
 import type { Store } from "../ports/store.ts"
 
@@ -58,9 +59,8 @@ const failed = (self: Middle, { cause, reason }: StoreError): void => {
   const at = nowOf(self)
   if (self.incident !== undefined) return void (self.incident.at = at)
   self.incident = { since: at, at }
-  self.run(Effect.logWarning(
-    `The tier "${self.store.name}" of the cache fails and is skipped: ${whyOf(reason, cause)}`
-  ))
+  const why = whyOf(reason, cause)
+  self.run(logWarning(`The tier "${self.store.name}" of the cache fails and is skipped: ${why}`, { fault: { cause } }))
 }
 
 const answered = (self: Middle): void => {

@@ -9,8 +9,10 @@ import * as Scope from "effect/Scope"
 import * as Caching from "../Caching.ts"
 import { middleTiers } from "../internal/defaults/stores.ts"
 import { cacheOf } from "../internal/engine/boundCache.ts"
+import { lineOf } from "../internal/engine/operationTable.ts"
 import { attach } from "../internal/engine/overStore.ts"
 import { mistake, positiveMillis, refuseUnknown, refuseUnless, requireList } from "../internal/options/options.ts"
+import { LineOf } from "../internal/text/lineOf.ts"
 import type * as Ttl from "../Ttl.ts"
 import type { Options as Middle } from "./middleTier.ts"
 import { make } from "./tieredStore.ts"
@@ -163,6 +165,8 @@ const build = Effect.fnUntraced(function*(
   const all = [store, ...middles.map(({ store }) => store)]
   refuseUnless(new Set(all).size === all.length, `${what} has the store of one tier twice`)
   refuseMisplaced(last.tier, memory === undefined ? ["capacity"] : ofMemory)
+  // The store is made before the cache that says how lines of the tiers show ids.
+  let cache: Caching.Shape | undefined
   const own = {
     ...options,
     // A copy may be this old when it enters memory.
@@ -170,14 +174,19 @@ const build = Effect.fnUntraced(function*(
     store: {
       store: middles.length === 0
         ? store
-        : yield* make({ middles, last: store, storeTimeoutMillis: options.storeTimeoutMillis }),
+        : yield* Effect.provideService(
+          make({ middles, last: store, storeTimeoutMillis: options.storeTimeoutMillis }),
+          LineOf,
+          (text, named) => cache === undefined ? text : cacheOf(cache).perform(lineOf, text, named)
+        ),
       serializer
     }
   }
   if (memory === undefined) {
-    return Context.add(last.services, Caching.Caching, yield* Caching.make({ ...own, capacity: 0 }))
+    cache = yield* Caching.make({ ...own, capacity: 0 })
+    return Context.add(last.services, Caching.Caching, cache)
   }
-  const cache = Context.get(memory.services, Caching.Caching)
+  cache = Context.get(memory.services, Caching.Caching)
   refuseUnless(
     yield* cacheOf(cache).perform(attach, own),
     `Tier 1 of ${what} must be a layer like CacheLayer.memory() or CacheLayer.disk({ directory })`

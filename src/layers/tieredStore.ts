@@ -11,6 +11,7 @@ import { middleTiers } from "../internal/defaults/stores.ts"
 import { exitBefore } from "../internal/engine/storeTier/ask.ts"
 import * as Circuit from "../internal/engine/storeTier/circuit.ts"
 import { tagsOfId } from "../internal/store/markers/idTags.ts"
+import { LineOf } from "../internal/text/lineOf.ts"
 import { afterProgramMillis } from "../internal/time/programTime.ts"
 import * as Tokens from "../internal/token.ts"
 import type { Answer, Change, SetRequest, Store } from "../ports/store.ts"
@@ -41,7 +42,9 @@ interface Self {
 
 export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Return<Store, never, Scope.Scope> {
   const clock = yield* Clock.Clock
-  const run = yield* FiberSet.makeRuntime<never, unknown, unknown>()
+  const fork = yield* FiberSet.makeRuntime<never, unknown, unknown>()
+  const lineOf = yield* LineOf
+  const run: Middle.Run = (effect) => void fork(Effect.provideService(effect, LineOf, lineOf))
   const tokens = Tokens.make(yield* Tokens.Seed)
   const owner = tokens.next(16)
   const { last, storeTimeoutMillis } = options

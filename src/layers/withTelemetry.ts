@@ -5,13 +5,16 @@
 import * as Cause from "effect/Cause"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import { dual } from "effect/Function"
 import * as Layer from "effect/Layer"
+import * as CacheErrors from "../CacheError.ts"
 import type { CacheEvent } from "../CacheEvent.ts"
 import * as Caching from "../Caching.ts"
 import { digest } from "../internal/codec/digest.ts"
 import { cacheOf } from "../internal/engine/boundCache.ts"
 import * as Operations from "../internal/engine/operationTable.ts"
+import { GivenDisguise } from "../internal/engine/telemetry/disguise.ts"
 import type { Disguise } from "../internal/engine/telemetry/telemetry.ts"
 import { infoOf } from "../internal/key/ofKey.ts"
 import { checkOptions, type Checks, mistake, optional } from "../internal/options/options.ts"
@@ -82,10 +85,14 @@ export const withTelemetry: {
     if (ids === "plain" && name === undefined) return cache
     const id = ids === "plain" ? (id: string) => id : ids === "none" ? () => undefined : digest
     const disguise = { ...naming(name, id), ...ids === "plain" ? asTheyAre : hiding(id) }
-    return Layer.tap(
-      cache as Layer.Layer<Out | Caching.Caching, E, R>,
-      (context: Context.Context<Caching.Caching>) =>
-        Effect.sync(() => cacheOf(Context.get(context, Caching.Caching)).perform(Operations.disguise, disguise))
+    // A store may log before the cache is made.
+    return Layer.provide(
+      Layer.tap(
+        cache as Layer.Layer<Out | Caching.Caching, E, R>,
+        (context: Context.Context<Caching.Caching>) =>
+          Effect.sync(() => cacheOf(Context.get(context, Caching.Caching)).perform(Operations.disguise, disguise))
+      ),
+      Layer.succeed(GivenDisguise, disguise)
     )
   }
 )
@@ -113,27 +120,48 @@ const naming = (cache: string | undefined, id: Shown): Pick<Disguise, "annotatio
   }
 })
 
-const asTheyAre: Pick<Disguise, "line" | "event"> = {
+const asTheyAre: Pick<Disguise, "line" | "event" | "exit"> = {
   line: (message, details) => [message, details],
-  event: (event) => event
+  event: (event) => event,
+  exit: (exit) => exit
 }
 
 /** From the first quote to the last one, because an id may contain quotes. */
 const quoted = /".*"|'.*'/gs
 
-const hiding = (id: Shown): Pick<Disguise, "line" | "event"> => {
+const withoutQuotes = (text: string): string => text.replaceAll(quoted, "…")
+
+/** The words of a driver, without what they quote: only the ids that their line names are kept, to be shown. */
+const wordsOf = (words: string, named: ReadonlyArray<string>): string => {
+  for (const id of named) {
+    const quote = `"${id}"`
+    const others = words.split(quote).map(withoutQuotes)
+    if (others.length > 1 && !others.some((other) => other.includes("\""))) return others.join(quote)
+  }
+  return withoutQuotes(words)
+}
+
+/** Whether an error is of the library, and so names an id in quotes. */
+const isOwn = (error: unknown): error is object => Object.values(CacheErrors).some((own) => error instanceof own)
+
+const hiding = (id: Shown): Pick<Disguise, "line" | "event" | "exit"> => {
   const all = (texts: ReadonlyArray<string>): ReadonlyArray<string> => texts.flatMap((text) => id(text) ?? [])
   const shown = (text: string): string => id(text) ?? "…"
+  const bare = (text: string, ids: ReadonlyArray<string>): string =>
+    ids.reduce((all, name) => all.replaceAll(name, () => shown(name)), text)
   return {
     line(message, { about, cause, fault, other }) {
       const why = messageOf(fault?.cause)
       const named = [about?.id, other].flatMap((text) => text ?? [])
-      const replaced = (text: string, quote: string): string =>
-        named.reduce((all, name) => all.replaceAll(quote + name + quote, () => quote + shown(name) + quote), text)
-      return [replaced(why ? message.replace(why, () => why.replaceAll(quoted, "…")) : message, "\""), {
+      const text = why ? message.replace(why, () => wordsOf(why, named)) : message
+      const shownText = named.reduce((all, name) => all.replaceAll(`"${name}"`, () => `"${shown(name)}"`), text)
+      const causeText = cause === undefined || typeof cause === "string" ? cause : Cause.pretty(cause)
+      return [shownText, {
         ...about === undefined ? {} : { about },
-        // The failure of a load often names its key.
-        ...cause === undefined ? {} : { cause: replaced(typeof cause === "string" ? cause : Cause.pretty(cause), "") }
+        // The failure of a load often names its key. A cause without an id is a driver's, or a listener's.
+        ...causeText === undefined
+          ? {}
+          : { cause: named.length === 0 ? withoutQuotes(causeText) : bare(causeText, named) }
       }]
     },
     event: (event) =>
@@ -141,6 +169,17 @@ const hiding = (id: Shown): Pick<Disguise, "line" | "event"> => {
         ? { ...event, id: id(event.id) ?? "" } as CacheEvent
         : event._tag === "Invalidate"
         ? { ...event, ids: all(event.ids), tags: all(event.tags) }
-        : event
+        : event,
+    exit: (exit, about) =>
+      Exit.isSuccess(exit) ? exit : Exit.failCause(Cause.fromReasons(exit.cause.reasons.map((reason) => {
+        if (Cause.isInterruptReason(reason)) return reason
+        const thrown = Cause.isFailReason(reason) ? reason.error : reason.defect
+        const [error] = Cause.prettyErrors(Cause.fail(thrown))
+        const named = [about, ...isOwn(thrown) && "key" in thrown ? [String(thrown.key)] : []]
+        const hidden = (text: string) => bare(isOwn(thrown) ? wordsOf(text, named) : text, named)
+        const copy = new Error(hidden(error!.message))
+        Object.assign(copy, { name: error!.name, stack: hidden(error!.stack ?? "") })
+        return Cause.makeFailReason(copy)
+      })))
   }
 }

@@ -1,12 +1,15 @@
 /** `CacheLayer.withTelemetry`: what spans, logs and events say about ids. */
 import { describe, expect, it } from "@effect/vitest"
-import { Cause, Effect, Fiber, Layer, Logger, References, Schedule, Schema, Stream, Tracer } from "effect"
-import { Cached, CacheKey, CacheLayer, Strategy, type Weigher } from "effect-cached"
+import { Cause, Effect, Exit, Fiber, Layer, Logger, References, Schedule, Schema, Stream, Tracer } from "effect"
+import { Cached, CacheKey, CacheLayer, Guard, GuardStore, Store, Strategy, type Weigher } from "effect-cached"
 import { StoreError } from "effect-cached/CacheError"
+import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
+import { createHash } from "node:crypto"
 import { fakeStore, over, settle } from "../support/caches.ts"
 
 const secret = "ada@example.org"
+const digestOf = (id: string) => createHash("sha256").update(id).digest("hex").slice(0, 16)
 const digest = "cfe00dde46ef9426"
 
 class User extends CacheKey.Class<User>()("User", { payload: { email: Schema.String }, success: Schema.String }) {}
@@ -144,6 +147,98 @@ describe("CacheLayer.withTelemetry", () => {
         expect(about(part), part).toHaveLength(1)
       }
       expect(about(secret)).toEqual([])
+    }))
+
+  it.effect("nor do the words of drivers: of a tier that fails, of a guard's store, of changes that cannot be read", () =>
+    Effect.gen(function*() {
+      const lines: Array<string> = []
+      const logger = Logger.make(({ cause, message }) => {
+        lines.push([...[message].flat().map(String), Cause.pretty(cause)].join(" "))
+      })
+      const why = (operation: string) => {
+        const cause = new Error(`"${secret}" is in the way of "b@example.org"`)
+        return Effect.fail(new StoreError({ store: "fake", operation, reason: "Unavailable", cause }))
+      }
+      const middle = fakeStore()
+      middle.behave = (operation) => ({ before: why(operation) })
+      const { runUnsafe: _, ...guards } = GuardStore.makeMemory()
+      const guardStore = { ...guards, name: "guards", run: (kind: { readonly name: string }) => why(kind.name) }
+      const near = MemoryStore.make()
+      const unheard: Store.Store = {
+        ...near,
+        capabilities: { ...near.capabilities, shared: true, changes: true },
+        changes: Stream.fromEffect(why("changes")),
+        changesUnsafe: undefined
+      }
+      const tiers = CacheLayer.tiered([
+        CacheLayer.memory(),
+        over(middle),
+        Layer.provide(CacheLayer.layer, MemoryStore.layer)
+      ])
+      const program = Effect.gen(function*() {
+        yield* Effect.succeed(1).pipe(Cached.ttl({ key: secret, ttl: "1 hour" }))
+        yield* Cached.invalidate(secret)
+        const rule = { key: secret, limit: 2, window: "1 minute" } as const
+        yield* Effect.void.pipe(Guard.rateLimit(rule), Effect.provideService(GuardStore.GuardStore, guardStore))
+        yield* TestClock.adjust("30 seconds")
+      })
+      for (const cache of [tiers, Layer.provide(CacheLayer.layer, Layer.succeed(Store.Store, unheard))]) {
+        yield* Effect.scoped(program).pipe(
+          Effect.provide(
+            cache.pipe(CacheLayer.withTelemetry({ ids: "digest" }), Layer.provideMerge(Logger.layer([logger])))
+          ),
+          Effect.provideService(References.MinimumLogLevel, "Trace")
+        )
+      }
+      for (const part of ["The tier \"fake\" of the cache fails", "Guards work without it", "Meanwhile memory is"]) {
+        expect(lines.filter((line) => line.includes(part) && line.includes("…")), part).not.toEqual([])
+      }
+      expect(lines.filter((line) => line.includes("example.org"))).toEqual([])
+    }))
+
+  it.effect("nor does the failure of a span: of a load that names its key, of a read, of a load inside another", () =>
+    Effect.gen(function*() {
+      const spansOf = (cache: ReturnType<typeof CacheLayer.memory>) =>
+        Effect.gen(function*() {
+          const spans: Array<Tracer.NativeSpan> = []
+          const tracer = Tracer.make({
+            span: (options) => {
+              const span = new Tracer.NativeSpan(options)
+              spans.push(span)
+              return span
+            }
+          })
+          const own = Effect.fail(new Error(`no user ${secret}`)).pipe(Cached.ttl({ key: secret, ttl: "1 hour" }))
+          const slow = Effect.never.pipe(Cached.ttl({ key: `${secret}!`, ttl: "1 hour", timeout: "1 second" }))
+          const outer = slow.pipe(Cached.ttl({ key: "outer", ttl: "1 hour" }))
+          const program = Effect.forEach([own, outer], (read) => Effect.exit(Cached.traceReads(read)), {
+            concurrency: "unbounded"
+          })
+          const fiber = yield* Effect.forkChild(
+            program.pipe(Effect.withSpan("program"), Effect.provide(cache), Effect.withTracer(tracer))
+          )
+          yield* TestClock.adjust("10 seconds")
+          const exits = yield* Fiber.join(fiber)
+          const ends = spans.flatMap(({ name, status }) =>
+            status._tag === "Ended" && Exit.isFailure(status.exit) && !Exit.hasInterrupts(status.exit)
+              ? [`${name} ${Cause.prettyErrors(status.exit.cause).map((error) => `${error.name}: ${error.message}`)}`]
+              : []
+          )
+          return { ends: ends.toSorted(), exits }
+        })
+      const shown = (id: string, other: string) => [
+        `effect-cached.load Error: no user ${id}`,
+        `effect-cached.load LoadTimeout: The load of ${other} took longer than 1000 ms: raise \`timeout\`, or try again`,
+        `effect-cached.read Error: no user ${id}`,
+        `effect-cached.read LoadTimeout: The load of ${other} took longer than 1000 ms: raise \`timeout\`, or try again`,
+        `effect-cached.read LoadTimeout: The load of ${other} took longer than 1000 ms: raise \`timeout\`, or try again`
+      ]
+      const plain = yield* spansOf(CacheLayer.memory())
+      expect(plain.ends).toEqual(shown(secret, `"${secret}!"`))
+      const hidden = yield* spansOf(CacheLayer.memory().pipe(CacheLayer.withTelemetry({ ids: "digest" })))
+      expect(hidden.ends).toEqual(shown(digest, `"${digestOf(`${secret}!`)}"`))
+      // The program gets the errors themselves.
+      expect(hidden.exits.map(String)).toEqual(plain.exits.map(String))
     }))
 
   it.effect("a name is in spans and log lines, and changes nothing else", () =>

@@ -81,7 +81,7 @@ describe("a store that was written with another setting", () => {
       // The entry that was written meanwhile is read by a process with the same setting.
       expect((yield* withSerializer(store, after)(loading(read))).loads).toBe(0)
       if (after.name.includes("signed") && isRead) {
-        expect(warnings).toEqual([expect.stringContaining("is not protected, because `acceptPlain` is set")])
+        expect(warnings).toEqual([expect.stringContaining("are not protected, because `acceptPlain` is set")])
       }
     }))
 

@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Option, Schema } from "effect"
 import { Cached, CacheKey, CacheLayer, Strategy } from "effect-cached"
+import { createHash } from "node:crypto"
 import { warningsOf } from "../support/logged.ts"
 import { isMissing } from "../support/needs.ts"
 import { startProxy } from "../support/proxy.ts"
@@ -121,6 +122,25 @@ describe.skipIf(isMissing(program))("Redis · one value, larger than the server 
         })
         const warnings = yield* warningsOf(Effect.provide(reading, layer()))
         expect(warnings.filter((line) => line.includes("client-output-buffer-limit"))).toHaveLength(1)
+      }),
+    timeout
+  )
+
+  it.live(
+    "is named in the warning as the cache shows ids",
+    () =>
+      Effect.gen(function*() {
+        yield* filled
+        const of = (cache: ReturnType<typeof layer>) =>
+          Effect.map(
+            warningsOf(Effect.provide(often(count(["big", ...ids])), cache)),
+            (lines) => lines.filter((line) => line.includes("client-output-buffer-limit")).join()
+          )
+        expect(yield* of(layer())).toContain("the value of \"big\" has")
+        const digest = createHash("sha256").update("big").digest("hex").slice(0, 16)
+        expect(yield* of(CacheLayer.withTelemetry(layer(), { ids: "digest" }))).toContain(
+          `the value of "${digest}" has`
+        )
       }),
     timeout
   )

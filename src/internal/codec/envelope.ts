@@ -147,8 +147,8 @@ const accepting = (): Rules["accepted"] => {
           warned = true
           return Effect.andThen(
             Effect.logWarning(
-              `The serializer "${name}" accepts "${id}", which is not protected, because \`acceptPlain\` is set. ` +
-                "Unset it when all such entries have expired (logged once)"
+              `The serializer "${name}" accepts entries that are not protected, because \`acceptPlain\` is set. ` +
+                "Unset it when all of them have expired (logged once)"
             ),
             plain.decode(bytes, id, meta)
           )

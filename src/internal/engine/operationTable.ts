@@ -11,6 +11,7 @@ import type { Key } from "../key/ofKey.ts"
 import { mistake } from "../options/options.ts"
 import type { SizeInput } from "../options/size.ts"
 import type { Glob } from "../text/glob.ts"
+import type { Named } from "../text/lineOf.ts"
 import type { ManyRequest } from "./batch/reading.ts"
 import { readMany as readManyOver } from "./batch/readMany.ts"
 import { loadWithoutCache } from "./batch/withoutCache.ts"
@@ -227,13 +228,19 @@ export const meter: Operation<[meter: Meter], Metering.Metered | undefined> = {
 
 export const disguise: Operation<[disguise: Disguise], void> = {
   over: (engine, given) => {
-    if (engine.disguise !== undefined) {
+    if (engine.disguise !== undefined && engine.disguise !== given) {
       throw mistake("This cache has telemetry options already: use CacheLayer.withTelemetry once")
     }
     engine.disguise = given
   },
   without: () => {},
   joined: () => {}
+}
+
+/** The text of a log line that a driver of the cache writes. */
+export const lineOf: Operation<[text: string, named: Named], string> = {
+  over: ({ disguise }, text, named) => disguise?.line(text, named)[0] ?? text,
+  without: (text) => text
 }
 
 export const warnOnce: Operation<[topic: string, message: string, details: Details], void> = {

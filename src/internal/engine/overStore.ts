@@ -1,7 +1,9 @@
 /** Makes engines and caches, with or without a store. The code for stores is imported only through this file. */
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { endingLeases } from "../defaults/processes.ts"
+import { LineOf } from "../text/lineOf.ts"
 import { type Cache, type Operation, over, start } from "./boundCache.ts"
 import type { Engine, EngineOptions, StoreParts } from "./engine.ts"
 import { removeInStore, sendToStore } from "./invalidation/inStore.ts"
@@ -14,6 +16,7 @@ import { prolong, touch } from "./storeTier/ask.ts"
 import { codecsOf } from "./storeTier/codec.ts"
 import { makeStoreTier } from "./storeTier/makeStoreTier.ts"
 import type { StoreSteps } from "./storeTier/storeTier.ts"
+import { GivenDisguise } from "./telemetry/disguise.ts"
 
 const steps: StoreSteps = {
   codecsOf,
@@ -34,15 +37,21 @@ const partsOf = (store: NonNullable<EngineOptions["store"]>): StoreParts => ({
 export const startOver = (options: EngineOptions): Effect.Effect<Engine, never, Scope.Scope> =>
   Effect.tap(start(options, options.store && partsOf(options.store)), follow)
 
-const follow = (engine: Engine): Effect.Effect<void, never, Scope.Scope> => {
-  track(engine)
-  // Runs before the engine closes, because the finalizer that is added last runs first.
-  return Effect.addFinalizer(() => endQuestions(engine))
-}
+type Mutable = { -readonly [K in keyof Engine]: Engine[K] }
+
+const follow = (engine: Mutable): Effect.Effect<void, never, Scope.Scope> =>
+  Effect.flatMap(GivenDisguise, (disguise) => {
+    engine.disguise ??= disguise
+    const lineOf: LineOf = (message, named) => engine.disguise?.line(message, named)[0] ?? message
+    engine.context = Context.add(engine.context, LineOf, lineOf)
+    track(engine)
+    // Runs before the engine closes, because the finalizer that is added last runs first.
+    return Effect.addFinalizer(() => endQuestions(engine))
+  })
 
 /** Puts a cache in memory in front of a store, before its first use. */
 export const attach: Operation<[options: EngineOptions], Effect.Effect<boolean, never, Scope.Scope>> = {
-  over: (engine: { -readonly [K in keyof Engine]: Engine[K] }, options) => {
+  over: (engine: Mutable, options) => {
     if (engine.storeTier !== undefined) return Effect.succeed(false)
     const { makeTier, storeReads, throughStore } = partsOf(options.store!)
     Object.assign(engine, { storeReads, throughStore, storeTier: makeTier(engine, options) })

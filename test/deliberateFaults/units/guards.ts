@@ -105,8 +105,8 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "each failure of a place is a warning",
     in: "failed",
-    find: "if (outage === undefined) log(",
-    replace: "log(",
+    find: "if (outage === undefined) {",
+    replace: "{",
     by: "test/guard/failures.test.ts"
   },
   {

@@ -678,6 +678,41 @@ try {
     by: "test/layers/withTelemetry.test.ts"
   },
   {
+    name: "a guard's store says ids that the layer hides",
+    in: "failed",
+    find: "cache === undefined ? text",
+    replace: "cache !== null ? text",
+    by: "test/layers/withTelemetry.test.ts"
+  },
+  {
+    name: "a tier that fails says ids that the layer hides",
+    in: "build",
+    find: "cache === undefined ? text",
+    replace: "cache !== null ? text",
+    by: "test/layers/withTelemetry.test.ts"
+  },
+  {
+    name: "a store that logs while the cache is built says ids that the layer hides",
+    in: "follow",
+    find: "engine.disguise ??= disguise",
+    replace: "void disguise",
+    by: "test/layers/withTelemetry.test.ts"
+  },
+  {
+    name: "the failure of a span says ids that the layer hides",
+    in: "traced",
+    find: "engine.disguise?.exit(exit, id) ?? exit",
+    replace: "exit",
+    by: "test/layers/withTelemetry.test.ts"
+  },
+  {
+    name: "the failure of the span of a read says ids that the layer hides",
+    in: "traceReads",
+    find: "if (engine.disguise === undefined) return",
+    replace: "if (engine.disguise !== null) return",
+    by: "test/layers/withTelemetry.test.ts"
+  },
+  {
     name: "log lines quote a store's own error, which names an id that the layer hides",
     in: "hiding",
     find: "why ? message.replace(",

@@ -7,6 +7,7 @@ import { StoreError } from "../../../CacheError.ts"
 import { toHex } from "../../../internal/codec/bytes.ts"
 import * as Limits from "../../../internal/defaults/redis.ts"
 import { remember } from "../../../internal/remember.ts"
+import { logWarning } from "../../../internal/text/lineOf.ts"
 import { machineClock, monotonicMillis } from "../../../internal/time/monotonic.ts"
 import { isFault, Lost, storeName } from "../fault.ts"
 import { hashOf, type Named } from "../protocol/keys.ts"
@@ -100,12 +101,13 @@ export const findingLogged = (
   ids: ReadonlyArray<string>
 ): Effect.Effect<Found> =>
   Effect.tap(finding(self, ids), (found) => {
-    const [first] = found.values()
+    const [first] = found
     // If the limit is known, the result of the load is refused, which is logged.
     const isSaid = self.isLogged || operation === "acquire" && self.limit < Infinity
     if (first === undefined || isSaid) return Effect.void
     // A logger that throws does not fail the read.
-    return Effect.exit(Effect.logWarning(`${errorOf(self, operation, first).message} (logged once)`))
+    const fault = errorOf(self, operation, first[1])
+    return Effect.exit(logWarning(`${fault.message} (logged once)`, { other: first[0], fault }))
   })
 
 const setting = "client-output-buffer-limit"

@@ -182,7 +182,11 @@ const warnUntracked = (
     `The changes of the store "${store.name}" ${problem}${
       why === undefined ? "" : ` (${why})`
     }. Meanwhile memory is cleared once in maxStaleness`,
-    Exit.isFailure(exit) && why === undefined ? { cause: exit.cause } : {}
+    !Exit.isFailure(exit)
+      ? {}
+      : why === undefined
+      ? { cause: exit.cause }
+      : { fault: Cause.squash(exit.cause) as StoreError }
   )
 }
 

@@ -7,6 +7,7 @@ import * as Exit from "effect/Exit"
 import { StoreError } from "../../../CacheError.ts"
 import type { TouchOptions } from "../../../ports/store.ts"
 import { slowMillis, waves } from "../../defaults/bounds.ts"
+import { LineOf } from "../../text/lineOf.ts"
 import { afterProgramMillis, programMillis, untilPassed } from "../../time/programTime.ts"
 import * as TurnLimit from "../../time/turnLimit.ts"
 import { forEachWave } from "../../time/waves.ts"
@@ -62,6 +63,9 @@ export const ask = <A>(
       Effect.andThen(lateBy(tier, clock, millis), TurnLimit.pass(tier.timeouts))
     if (budget.leftMillis <= 0) return Effect.succeed(fail("Timeout"))
     const end = step(budget.flight?.trace, operation, fiber)
+    const own = tier.front.disguise === undefined
+      ? effect
+      : Effect.provideService(effect, LineOf, Context.get(tier.front.context, LineOf))
     let permit: Circuit.Permit | undefined
     const asked = Effect.suspend(() => {
       // A lease is released even if the circuit is open: other processes wait for the release, and no caller does.
@@ -70,7 +74,7 @@ export const ask = <A>(
         if (permit === undefined) return Effect.succeed(fail("Unavailable"))
       }
       return Effect.map(
-        exitBefore(effect, late(budget.leftMillis)),
+        exitBefore(own, late(budget.leftMillis)),
         (exit): A | StoreError => {
           const millis = timeNow() - startedAt
           budget.leftMillis -= millis

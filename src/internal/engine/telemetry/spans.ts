@@ -93,7 +93,7 @@ export const traced = (
         const endedAt = now()
         trace.end = (outcome) => {
           annotate(outcome)
-          span.end(endedAt, exit)
+          span.end(endedAt, engine.disguise?.exit(exit, id) ?? exit)
         }
         if (trace.outcome !== undefined) trace.end(trace.outcome)
       })

@@ -2,10 +2,11 @@
 import type * as Cause from "effect/Cause"
 import type * as Context from "effect/Context"
 import type * as Exit from "effect/Exit"
-import type { StoreError, StoreErrorReason } from "../../../CacheError.ts"
+import type { StoreErrorReason } from "../../../CacheError.ts"
 import type { CacheEvent, Events, RemovalCause, Source } from "../../../CacheEvent.ts"
 import type { KeyInfo } from "../../key/info.ts"
 import type { Key } from "../../key/ofKey.ts"
+import type { Named } from "../../text/lineOf.ts"
 
 /** The initial counters. Removals are counted elsewhere. `npm run docs` copies these comments to the documentation. */
 export const noCounters = {
@@ -87,6 +88,8 @@ export interface Disguise {
   readonly annotationsOf: (about: About) => { readonly [name: string]: string }
   readonly line: (message: string, details: Details) => readonly [message: string, details: Details]
   readonly event: (event: CacheEvent) => CacheEvent
+  /** How a span about an id ends. */
+  readonly exit: (exit: Exit.Exit<unknown, unknown>, id: string) => Exit.Exit<unknown, unknown>
 }
 
 export interface About {
@@ -94,14 +97,10 @@ export interface About {
   readonly key: Key
 }
 
-export interface Details {
+export interface Details extends Named {
   readonly about?: About
   /** A `Cause`, or its text. */
   readonly cause?: Cause.Cause<unknown> | string
-  /** Another id that the message names. */
-  readonly other?: string
-  /** A fault whose message is part of this one. What its cause says is a driver's own, and may quote an id. */
-  readonly fault?: StoreError
 }
 
 interface Left {
