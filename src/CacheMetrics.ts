@@ -11,14 +11,7 @@ import { Caching } from "./Caching.ts"
 import { metrics } from "./internal/defaults/options.ts"
 import { cacheOf } from "./internal/engine/boundCache.ts"
 import * as Operations from "./internal/engine/operationTable.ts"
-import {
-  checkOptions,
-  type Checks,
-  mistake,
-  optional,
-  positiveCount,
-  refuseUnless
-} from "./internal/options/options.ts"
+import { checkOptions, type Checks, nameOfCache, positiveCount, refuseUnless } from "./internal/options/options.ts"
 import * as Meters from "./metrics/meter.ts"
 import * as Series from "./metrics/series.ts"
 
@@ -35,9 +28,7 @@ export interface Options {
 }
 
 const checks: Checks<Options> = {
-  name: optional((name, of) => {
-    if (typeof name !== "string" || name === "") throw mistake(`name of ${of} must be a text that is not empty`)
-  }),
+  name: nameOfCache,
   maxClasses: positiveCount("maxClasses")
 }
 

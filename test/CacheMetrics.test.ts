@@ -15,6 +15,7 @@ import {
 import { StoreError } from "effect-cached/CacheError"
 import * as CacheMetrics from "effect-cached/CacheMetrics"
 import { MemoryStore } from "effect-cached/memory"
+import type { Change } from "effect-cached/Store"
 import { PrometheusMetrics } from "effect/observability"
 import { TestClock } from "effect/testing"
 import { caches, counting, fakeStore, over, settle, start, within } from "./support/caches.ts"
@@ -258,11 +259,11 @@ describe("the series", () => {
       Effect.gen(function*() {
         yield* Cached.ttl(Effect.succeed(1), { key: "one", ttl: "1 hour" })
         const lines = yield* Effect.provideService(text, Metric.MetricRegistry, registry)
-        expect(lines).toContain(`cache="with \\"quotes\\",\\na line and a \\\\"`)
+        expect(lines).toContain(`cache="with \\"quotes\\", a \u202e and a \\\\"`)
         for (const line of lines.trim().split("\n")) {
           expect(line).toMatch(/^(# (HELP|TYPE) .*|\w+\{(\w+="([^"\\]|\\.)*",?)*\} \S+)$/)
         }
-      }).pipe(Effect.provide(layer(CacheLayer.memory(), { name: `with "quotes",\na line and a \\` })))
+      }).pipe(Effect.provide(layer(CacheLayer.memory(), { name: `with "quotes", a \u202e and a \\` })))
     ))
 
   it.effect("of two caches of one name differ in a label, and one warning names them", () =>
@@ -362,6 +363,44 @@ describe("the series", () => {
       )
     }))
 
+  it.effect("of a store say that changes cannot be followed, unless it promises none, or not all", () =>
+    withRegistry((registry, layer) =>
+      Effect.gen(function*() {
+        const near = MemoryStore.make()
+        const told = (changes: Store.Store["changes"] | undefined): Store.Store => ({
+          ...near,
+          capabilities: { ...near.capabilities, shared: true, changes: changes !== undefined },
+          changes: changes ?? Stream.never,
+          changesUnsafe: undefined
+        })
+        const why = new StoreError({ store: "told", operation: "listen", reason: "Denied" })
+        const open = (first: Change) => Stream.concat(Stream.make(first), Stream.never)
+        const stores = {
+          none: told(undefined),
+          chosen: told(open({ _tag: "Partial" })),
+          all: told(open({ _tag: "Coherent" })),
+          refused: told(open({ _tag: "Partial", why })),
+          fails: told(Stream.fail(why)),
+          // Promised not all, and then nothing.
+          lost: told(Stream.concat(Stream.make<[Change]>({ _tag: "Partial" }), Stream.fail(why)))
+        }
+        for (const [name, store] of Object.entries(stores)) {
+          const cache = Layer.provide(CacheLayer.layerWith({}), Layer.succeed(Store.Store, store))
+          yield* Layer.build(Layer.fresh(layer(cache, { name })))
+        }
+        yield* settle
+        const lines = yield* Effect.provideService(text, Metric.MetricRegistry, registry)
+        const untracked = Array.from(
+          lines.matchAll(/effect_cached_untracked\{cache="(\w+)"\} (\d)/g),
+          ([, name, value]) => [
+            name,
+            Number(value)
+          ]
+        )
+        expect(Object.fromEntries(untracked)).toEqual({ none: 0, chosen: 0, all: 0, refused: 1, fails: 1, lost: 1 })
+      }).pipe(Effect.scoped)
+    ))
+
   it.effect("of a store count the bytes of values, and the waits for leases of other processes", () =>
     withRegistry((registry, layer) =>
       Effect.gen(function*() {
@@ -440,6 +479,9 @@ describe("the series", () => {
 it("mistakes are refused where they are made", () => {
   const layer = CacheLayer.memory()
   expect(() => CacheMetrics.layer(layer, { name: "" })).toThrow("name of CacheMetrics.layer must be")
+  for (const name of ["a\nb", "\u001b[2J", "\0", "x".repeat(101)]) {
+    expect(() => CacheMetrics.layer(layer, { name })).toThrow("name of CacheMetrics.layer must have at most 100")
+  }
   expect(() => CacheMetrics.layer((() => layer) as never)).toThrow("needs the layer of a cache first")
   expect(() => CacheMetrics.layer(layer, { maxClasses: 0 })).toThrow("maxClasses of CacheMetrics.layer must be")
   expect(() => CacheMetrics.layer(layer, { buckets: [1] } as never)).toThrow(`no option "buckets"`)

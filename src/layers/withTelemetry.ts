@@ -17,7 +17,7 @@ import * as Operations from "../internal/engine/operationTable.ts"
 import { GivenDisguise } from "../internal/engine/telemetry/disguise.ts"
 import type { Disguise } from "../internal/engine/telemetry/telemetry.ts"
 import { infoOf } from "../internal/key/ofKey.ts"
-import { checkOptions, type Checks, mistake, optional } from "../internal/options/options.ts"
+import { checkOptions, type Checks, mistake, nameOfCache } from "../internal/options/options.ts"
 import { messageOf } from "../internal/text/failures.ts"
 
 /**
@@ -102,9 +102,7 @@ const checks: Checks<TelemetryOptions> = {
     if (ids === undefined || ids === "plain" || ids === "digest" || ids === "none") return
     throw mistake(`ids of CacheLayer.withTelemetry must be "plain", "digest" or "none"`)
   },
-  name: optional((name) => {
-    if (typeof name !== "string" || name === "") throw mistake("name of CacheLayer.withTelemetry must be a text")
-  })
+  name: nameOfCache
 }
 
 type Shown = (id: string) => string | undefined

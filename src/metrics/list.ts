@@ -89,7 +89,11 @@ export const ofStore = {
   },
   leaseWaits: seconds("lease_wait", "How long loads waited for the lease of another process."),
   pendingInvalidations: gauge("pending_invalidations", "target", "Changes that the store has not acknowledged."),
-  untracked: gauge("untracked", "1", "1 while changes by other processes cannot be followed, else 0."),
+  untracked: gauge(
+    "untracked",
+    "1",
+    "1 while changes by other processes cannot be followed, else 0. Always 0 if the store reports none."
+  ),
   failing: gauge("store_failing", "1", "1 from a fault of the store until it answers again, else 0."),
   circuitOpen: gauge("circuit_open", "1", "1 while the store is not asked because it timed out, else 0.")
 }

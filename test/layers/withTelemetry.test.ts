@@ -261,6 +261,7 @@ describe("CacheLayer.withTelemetry", () => {
     const build = (options: object) => () => CacheLayer.withTelemetry(CacheLayer.memory(), options)
     expect(build({ ids: "hash" })).toThrow("ids of CacheLayer.withTelemetry must be \"plain\", \"digest\" or \"none\"")
     expect(build({ name: "" })).toThrow("name of CacheLayer.withTelemetry must be a text")
+    expect(build({ name: "a\nb" })).toThrow("and no control characters")
     expect(build({ id: "none" })).toThrow("CacheLayer.withTelemetry has no option \"id\"")
   })
 

@@ -140,3 +140,6 @@ export const repeatsOfFiber = 1000
 
 /** How many calls of each combinator check their options immediately. In later calls, the load checks them. */
 export const checkedCalls = 1000
+
+/** The most characters in the name of a cache. */
+export const longestNameOfCache = 100

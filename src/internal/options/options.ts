@@ -2,6 +2,7 @@
 import { CacheConfigError } from "../../CacheError.ts"
 import type * as Ttl from "../../Ttl.ts"
 import { toMillis } from "../../Ttl.ts"
+import { longestNameOfCache } from "../defaults/bounds.ts"
 
 export const mistake = (message: string): CacheConfigError => new CacheConfigError({ message })
 
@@ -114,6 +115,14 @@ export const positiveCount = (name: string): Check<number | undefined> =>
     if (Number.isInteger(given) && given > 0) return
     throw mistake(`${name} of ${of} must be a whole number of at least 1, not ${given}`)
   })
+
+/** Checks the name of a cache, which is a label of metrics and an annotation of log lines. */
+export const nameOfCache: Check<string | undefined> = (name, of) => {
+  if (name === undefined) return
+  if (typeof name !== "string" || name === "") throw mistake(`name of ${of} must be a text that is not empty`)
+  if (name.length <= longestNameOfCache && !/\p{Cc}/u.test(name)) return
+  throw mistake(`name of ${of} must have at most ${longestNameOfCache} characters, and no control characters`)
+}
 
 export const checkAll = <O extends object>(of: string, options: O, checks: Checks<O>): void => {
   for (const name of Object.keys(checks) as Array<keyof O>) checks[name](options[name], of, options)

@@ -49,6 +49,7 @@ export const track = (self: Flights): void => {
   tier.onCleared = () => void forgetAll(self)
   const isAsked = changesUnsafe !== undefined
   tier.untracked = !isAsked
+  tier.untrackable = !isAsked && !capabilities.changes
   const timer: Timer = isAsked
     ? polled(self, tier)
     : { look: () => safely(self, tier, clearWhenStale), nextMillis: () => untilStale(self, tier) }
@@ -99,6 +100,7 @@ const follow = Effect.fnUntraced(function*(self: Flights, tier: StoreTier, state
   const clock = yield* Clock.Clock
   const apply = (change: Change | undefined): void => {
     if (change?._tag === "Partial") {
+      tier.untrackable = change.why === undefined
       if (change.why !== undefined) warn("cannot all be followed", Exit.fail(change.why))
       partialAt ??= monotonicMillis(clock)
       if (!tier.untracked) markUntracked(self, tier)
@@ -136,6 +138,7 @@ const follow = Effect.fnUntraced(function*(self: Flights, tier: StoreTier, state
     const silence = yield* Effect.forkChild(warnWhereSilent)
     const exit = yield* Effect.exit(applyAll)
     silence.interruptUnsafe()
+    tier.untrackable = false
     const followedMillis = tier.untracked ? 0 : monotonicMillis(clock) - coherentAt
     // If a stream repeatedly ends soon after its start, this is one incident, which is logged once.
     if (followedMillis > following.longestMillis) isLogged = false
@@ -322,6 +325,7 @@ const poll = (self: Flights, tier: StoreTier, state: Polling): void => {
     for (const change of changes) {
       if (change._tag === "Partial") {
         state.isPartial = true
+        tier.untrackable = change.why === undefined
         if (!state.isWarned && change.why !== undefined) {
           state.isWarned = true
           warnUntracked(self, tier, "cannot all be followed", Exit.fail(change.why))

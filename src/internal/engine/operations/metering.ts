@@ -39,7 +39,7 @@ export const attach = (self: Engine, meter: Meter): Metered => {
     },
     storeGauges: tier && {
       pendingInvalidations: () => Pending.size(tier.pending),
-      untracked: () => Number(tier.untracked),
+      untracked: () => Number(tier.untracked && !tier.untrackable),
       circuitOpen: () => Number(Circuit.isOpen(tier.circuit)),
       failing: () => Number(tier.incident.since !== undefined)
     },

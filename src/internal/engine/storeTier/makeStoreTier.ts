@@ -39,6 +39,7 @@ export const makeStoreTier = (front: MemoryTier, options: StoreTierOptions, step
     tracker: undefined,
     polledAt: -Infinity,
     untracked: false,
+    untrackable: false,
     isElsewhere: false,
     reports: options.store.capabilities.changes === "reads" ? "reads" : "all",
     captures: 0,

@@ -148,6 +148,8 @@ export interface StoreTier extends StoreTierOptions {
   polledAt: number
   /** Whether changes cannot be read, temporarily or permanently, so memory is used for at most `maxStaleness`. */
   untracked: boolean
+  /** Whether the store reports no changes, or not all of them, because the program has chosen that. */
+  untrackable: boolean
   /** Whether a change by another process is being applied. */
   isElsewhere: boolean
   /** Which changes the store reports: of all, of what this process has asked the store for, or both for a moment. */
