@@ -4,8 +4,9 @@
  * Watch "loads": each line runs the program twice, like two processes, and each run reads three cities two times. What
  * is kept over the restart, and what is kept at all, is said by the URL alone.
  */
-import { ConfigProvider, Console, Effect, References } from "effect"
-import { Cached } from "effect-cached"
+import { ConfigProvider, Console, Duration, Effect, Option, References, Schema } from "effect"
+import { Cached, CacheKey, Strategy } from "effect-cached"
+import * as CacheProfiles from "effect-cached/CacheProfiles"
 import { CacheConfig } from "effect-cached/config"
 import { mkdtempSync, readdirSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
@@ -41,8 +42,37 @@ const run = Effect.fn(function*(url: string) {
   )
 })
 
+class Forecast extends CacheKey.Class<Forecast>()("Forecast", {
+  payload: { city: Schema.String },
+  success: Schema.Number
+}) {}
+
+const forecast = Cached.fn(Forecast, {
+  lookup: ({ city }) => Effect.succeed(city.length + 15),
+  strategy: Strategy.ttl({ ttl: "1 day" })
+})
+
+/** The operator also says how long forecasts are kept, and changes it while the program runs. */
+const profiled = Effect.gen(function*() {
+  const life = Effect.map(
+    Effect.andThen(forecast({ city: "Oslo" }), Cached.expiresIn(forecast.key({ city: "Oslo" }))),
+    (left) => `${Math.round(Duration.toMinutes(Option.getOrThrow(left)))} minutes`
+  )
+  yield* Console.log(`CACHE_PROFILES_FORECAST_TTL=10m: forecasts are kept for ${yield* life}, not for a day`)
+  yield* CacheProfiles.set("Forecast", { ttl: "1 hour" })
+  yield* Console.log(`CacheProfiles.set("Forecast", { ttl: "1 hour" }): for ${yield* life}`)
+}).pipe(
+  Effect.provide(
+    CacheConfig.layer("CACHE", { default: "memory:" }).pipe(
+      CacheConfig.profiles("CACHE_PROFILES", { classes: [Forecast] })
+    )
+  ),
+  Effect.provide(ConfigProvider.layer(ConfigProvider.fromEnv({ env: { CACHE_PROFILES_FORECAST_TTL: "10m" } })))
+)
+
 const main = Effect.gen(function*() {
   for (const url of urls) yield* run(url)
+  yield* profiled
   const files = readdirSync(join(folder, "files")).filter((name) => name.endsWith(".yaml"))
   yield* Console.log(`files: ${files.length} for people to read, like ${files.toSorted()[0]!.replace(/~\w+/, "~…")}`)
 })

@@ -179,8 +179,10 @@ Object.setPrototypeOf(
 )
 
 /** The request of a cached effect. `undefined` for any other value. */
-export const requestIn = (cache: Cache, value: unknown): Request | undefined =>
-  value instanceof CachedEffect ? requestOf(cache, value) : undefined
+export const requestIn = (cache: Cache, value: unknown): Request | undefined => {
+  const request = value instanceof CachedEffect ? requestOf(cache, value) : undefined
+  return request && cache.prepared ? cache.prepared(request) : request
+}
 
 const requestOf = (cache: Cache, self: CachedEffect): Request => {
   const { ofLayer } = self.traits

@@ -3,7 +3,6 @@
  * @since 0.1.0
  */
 import * as Config from "effect/Config"
-import * as ConfigProvider from "effect/ConfigProvider"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
@@ -20,6 +19,7 @@ import type { Answer, Inspected, Inspection, Store } from "../Store.ts"
 import { type Beside, open, openStore } from "./open.ts"
 import { isOff, isOn, type Reading, variableOf } from "./readings.ts"
 import { schemes } from "./schemes.ts"
+import { below } from "./variables.ts"
 
 /** @internal */
 export interface Schemes {
@@ -376,9 +376,10 @@ const ends: ReadonlyArray<string> = ["URL", "DISABLED", ...Array.from(known.keys
 
 /** Fails for a variable that is almost one of the cache. Others that begin in the same way may be of other programs. */
 const refuseMisspelled = Effect.fnUntraced(function*(name: string) {
-  const provider = yield* ConfigProvider.ConfigProvider
-  for (const end of yield* endsIn(provider, name.split("_"), [])) {
-    const near = ends.includes(end) ? undefined : nearest(end, ends)
+  for (const [end] of yield* below(name, mostParts)) {
+    // Those of `profiles` are checked there.
+    const isOther = end === "" || ends.includes(end) || /^PROFILES(_|$)/.test(end)
+    const near = isOther ? undefined : nearest(end, ends)
     if (near === undefined) continue
     return yield* Effect.fail(mistake(`${name}_${end} is not a variable of the cache: did you mean ${name}_${near}?`))
   }
@@ -387,17 +388,4 @@ const refuseMisspelled = Effect.fnUntraced(function*(name: string) {
 /** No variable of a cache has more parts. */
 const mostParts = 4
 
-const endsIn = (
-  provider: ConfigProvider.ConfigProvider,
-  name: ReadonlyArray<string>,
-  parts: ReadonlyArray<string>
-): Effect.Effect<ReadonlyArray<string>> =>
-  Effect.gen(function*() {
-    // A source that cannot be read is reported when the variables themselves are read.
-    const node = yield* Effect.catch(provider.load([...name, ...parts]), () => Effect.undefined)
-    if (node === undefined) return []
-    const own = node.value === undefined || parts.length === 0 ? [] : [parts.join("_")]
-    if (node._tag !== "Record" || parts.length === mostParts) return own
-    const below = yield* Effect.forEach(node.keys, (part) => endsIn(provider, name, [...parts, part]))
-    return [...own, ...below.flat()]
-  })
+export { profiles } from "./profiles.ts"

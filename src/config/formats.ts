@@ -18,15 +18,23 @@ const modules: { readonly [Name in typeof formats[number]]: () => Promise<Serial
   parquet: async () => (await import("../serializers/Parquet.ts")).Parquet
 }
 
+/** The serializer of a format. Throws a `CacheConfigError` if it needs a package that is missing. */
+export const serializerOf = async (format: string, compress?: Format["compress"]): Promise<Serializer.Serializer> => {
+  const named = await modules[format as keyof typeof modules]()
+  // Makes a codec only to find out whether a package is missing.
+  if (format === "yaml" || format === "cbor" || format === "parquet") named.make(undefined)
+  if (compress === undefined) return named
+  const { make } = await import("../serializers/Compressed.ts")
+  return make(named, { algorithm: compress })
+}
+
 /** The serializer of a layer, if one is named. Throws a `CacheConfigError` if it needs a package that is missing. */
 export const formatted = async (
   { compress, format }: Format,
   isForPeople: boolean
 ): Promise<Layer.Layer<never> | undefined> => {
   if (compress === undefined && format === undefined) return undefined
-  const named = format === undefined ? undefined : await modules[format as keyof typeof modules]()
-  // Makes a codec only to find out whether a package is missing.
-  if (format === "yaml" || format === "cbor" || format === "parquet") named!.make(undefined)
+  const named = format === undefined ? undefined : await serializerOf(format)
   if (compress === undefined) return Layer.succeed(Serializer.Serializer, named!)
   const { make } = await import("../serializers/Compressed.ts")
   const usual = isForPeople ? await modules.indentedJson() : undefined

@@ -8,7 +8,7 @@ import type * as Caching from "../Caching.ts"
 import { mistake, nearest, noOption, refuseUnless } from "../internal/options/options.ts"
 import * as Weigher from "../Weigher.ts"
 import { formatted } from "./formats.ts"
-import { type Format, nested, type Reading, variableOf } from "./readings.ts"
+import { type Format, nested, read, type Reading, variableOf } from "./readings.ts"
 import { type Scheme, schemes, type StoreOf } from "./schemes.ts"
 import { accountIn, type CacheUrl, parse, schemeOf, shown } from "./url.ts"
 
@@ -147,12 +147,6 @@ const ofUrl = (option: string, options: Scheme["options"], name = "CACHE"): Read
   }
   if (!reading.isSecret) return reading
   throw mistake(`The option "${option}" is a secret: use the variable ${name}_${variableOf(option)}, not the URL`)
-}
-
-const read = (what: string, text: string, { example, form, read }: Reading): unknown => {
-  const value = read(text)
-  if (value !== undefined) return value
-  throw mistake(`${what} must be ${form.replaceAll("`", "\"")}, like ${example}`)
 }
 
 /** The options of the program, and over them those from outside, which may choose the other bound of memory. */

@@ -1,7 +1,9 @@
 /** How each option of a layer is read from text. An option of a layer without its reading does not compile. */
 import * as Redacted from "effect/Redacted"
 import type * as CacheLayer from "../CacheLayer.ts"
+import type * as CacheProfiles from "../CacheProfiles.ts"
 import * as Eviction from "../Eviction.ts"
+import { mistake } from "../internal/options/options.ts"
 import { bytesIn } from "../internal/options/size.ts"
 import * as Ttl from "../Ttl.ts"
 
@@ -79,6 +81,8 @@ const secret: Reading<Redacted.Redacted<string>> = {
   isSecret: true
 }
 
+const inherit = oneOf({ life: "life", changes: "changes", age: "age", refuse: "refuse", false: false } as const)
+
 type Defaults = NonNullable<CacheLayer.MemoryOptions["defaults"]>
 
 export const memoryOptions: Readings<CacheLayer.MemoryOptions> = {
@@ -97,7 +101,7 @@ export const memoryOptions: Readings<CacheLayer.MemoryOptions> = {
   refresh: { concurrency: positive("4"), timeout: duration, retry: "code" } satisfies Readings<
     CacheLayer.RefreshOptions
   >,
-  inherit: oneOf({ life: "life", changes: "changes", age: "age", refuse: "refuse", false: false } as const),
+  inherit,
   strategy: "code",
   defaults: {
     retryAfter: duration,
@@ -150,6 +154,16 @@ export const formats = [
 ] as const
 
 const format: Readings<Format> = { format: names(...formats), compress: names("gzip", "brotli", "zstd") }
+
+export const profileOptions = {
+  ttl: duration,
+  softTtl: duration,
+  refreshAfter: duration,
+  idle: duration,
+  jitter: share,
+  inherit,
+  ...format as { readonly [Name in keyof Format]-?: Reading }
+} satisfies { readonly [Name in keyof (CacheProfiles.Profile & Format)]-?: Reading }
 
 // The folder is the path of the URL.
 export const diskOptions: Readings<Omit<CacheLayer.DiskOptions, "directory"> & Format> = {
@@ -205,6 +219,13 @@ export const postgresOptions: Readings<
   maxConnections: positive("10"),
   prepare: flag,
   maxValue: size("8MiB")
+}
+
+/** Reads a text. `what` names the option or the variable in the error. */
+export const read = (what: string, text: string, { example, form, read }: Reading): unknown => {
+  const value = read(text)
+  if (value !== undefined) return value
+  throw mistake(`${what} must be ${form.replaceAll("`", "\"")}, like ${example}`)
 }
 
 const isReading = (given: Reading | object): given is Reading => "read" in given && typeof given.read === "function"

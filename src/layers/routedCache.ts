@@ -133,7 +133,7 @@ const refused = (operation: Operation<any, any>, name: string) =>
       )
   )
 
-interface Group<A> {
+export interface Group<A> {
   readonly cache: Cache
   readonly items: Array<A>
   readonly places: Array<number>
@@ -157,9 +157,9 @@ const grouped = <A>(
 }
 
 /** Runs a bulk call on the cache of each item, and puts the results in the order of the items. */
-const manyOf = <A, B, E, R>(
-  groups: ReadonlyArray<Group<A>>,
-  run: (group: Group<A>) => Effect.Effect<ReadonlyArray<B>, E, R>
+export const manyOf = <A, B, E, R, G extends Group<A>>(
+  groups: ReadonlyArray<G>,
+  run: (group: G) => Effect.Effect<ReadonlyArray<B>, E, R>
 ): Effect.Effect<ReadonlyArray<B>, E, R> => {
   if (groups.length === 1) return run(groups[0]!)
   const results: Array<B> = []

@@ -37,7 +37,7 @@ const floors = [
   { name: "5 (ready-made)", files: /^(CacheLayer|index)\.ts$|^layers\//, packages: [effect] },
   {
     name: "6 (surfaces)",
-    files: /^Cache(Metrics|Reactivity)\.ts$|^(bridges|explain|metrics|testing)\//,
+    files: /^Cache(Metrics|Profiles|Reactivity)\.ts$|^(bridges|explain|metrics|testing)\//,
     packages: [effect]
   },
   {

@@ -39,6 +39,8 @@ export interface Cache extends Opaque {
   readonly beside?: ((other: Opaque) => Opaque) | undefined
   /** Adapts the cache of a transaction over this cache. Only caches that wrap others define it. */
   readonly inside?: ((transaction: Cache) => Cache) | undefined
+  /** The request as `read` uses it. Only caches that change requests define it. */
+  readonly prepared?: (<A, E>(request: Request<A, E>) => Request<A, E>) | undefined
   /** Changes the policy of every call. Only caches with disabled operations define it. */
   readonly policy?: ((policy: Policy) => Policy) | undefined
 }
