@@ -23,17 +23,26 @@ import type * as Ttl from "../Ttl.ts"
  * @since 0.1.0
  */
 export interface Profile {
-  /** How long an entry is kept. Results that the program does not store stay unstored. */
+  /** How long an entry is kept. Results that the program does not store stay unstored. @default as in the program */
   readonly ttl?: Ttl.Input | undefined
-  /** The soft lifetime, for `softTtl`. It must be below the `ttl`. */
+  /** The soft lifetime, for `softTtl`. It must be below the `ttl`. @default as in the program */
   readonly softTtl?: Ttl.Input | undefined
-  /** The age from which reads refresh an entry, for `refreshAhead`. It must be below the `ttl`. */
+  /**
+   * The age from which reads refresh an entry, for `refreshAhead`. It must be below the `ttl`.
+   * @default as in the program
+   */
   readonly refreshAfter?: Ttl.Input | undefined
-  /** How long an entry is kept without a read, for `sliding`. It may be as long as the `ttl`. */
+  /**
+   * How long an entry is kept without a read, for `sliding`. It may be as long as the `ttl`.
+   * @default as in the program
+   */
   readonly idle?: Ttl.Input | undefined
-  /** The largest share of a lifetime, from 0 to 1, that is subtracted at random. */
+  /** The largest share of a lifetime, from 0 to 1, that is subtracted at random. @default as in the program */
   readonly jitter?: number | undefined
-  /** How an entry inherits from cached values that its load reads: `"life"`, `"changes"`, `"age"`, `"refuse"`, `false`. */
+  /**
+   * How an entry inherits from inputs: `"life"`, `"changes"`, `"age"`, `"refuse"` or `false`.
+   * @default as in the program
+   */
   readonly inherit?: Inherit | undefined
 }
 
