@@ -218,7 +218,8 @@ export const postgresOptions: Readings<
   password: secret,
   maxConnections: positive("10"),
   prepare: flag,
-  maxValue: size("8MiB")
+  maxValue: size("8MiB"),
+  maxSize: size("1GB")
 }
 
 /** Reads a text. `what` names the option or the variable in the error. */

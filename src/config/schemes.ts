@@ -141,7 +141,7 @@ const postgres = scheme(
   }
 )
 
-const postgresStore = ["sslmode", "schema", "password", "maxConnections", "prepare", "maxValue"]
+const postgresStore = ["sslmode", "schema", "password", "maxConnections", "prepare", "maxValue", "maxSize"]
 
 const folderStore = ["maxSize", "maxValue", "trustFolder"]
 

@@ -20,29 +20,37 @@ export interface StoreOptions extends SchemaOptions {
    * @default 8 MiB
    */
   readonly maxValue?: SizeInput | undefined
+  /**
+   * How many bytes all entries may take together. Above it, those are removed that were not read for the longest time.
+   * All processes with the same schema should have the same limit.
+   * @default no limit
+   */
+  readonly maxSize?: SizeInput | undefined
 }
 
-export const storeOptions = ["schema", "maxValue"] as const
+export const storeOptions = ["schema", "maxValue", "maxSize"] as const
 
 export interface Config {
   readonly schema: string
   readonly maxValue: number
+  /** `Infinity` if there is no limit. */
+  readonly maxSize: number
 }
 
 /** PostgreSQL cuts longer names. */
 const longestName = 63
 
-export const configOf = (what: string, { maxValue, schema = Defaults.schema }: StoreOptions): Config => {
+export const configOf = (what: string, { maxSize, maxValue, schema = Defaults.schema }: StoreOptions): Config => {
   const isName = typeof schema === "string" && schema !== "" && !/[.\0]/.test(schema) && isWellFormed(schema) &&
     new TextEncoder().encode(schema).length <= longestName && !schema.startsWith("pg_")
   refuseUnless(
     isName,
     `${what} needs a "schema" of 1 to ${longestName} bytes without a dot, that does not begin with pg_`
   )
-  return {
-    schema,
-    maxValue: maxValue === undefined ? Defaults.maxValue : sizeAboveZero("maxValue", maxValue)
-  }
+  const most = maxSize === undefined ? Infinity : sizeAboveZero("maxSize", maxSize)
+  const largest = maxValue === undefined ? Math.min(Defaults.maxValue, most) : sizeAboveZero("maxValue", maxValue)
+  refuseUnless(largest <= most, `${what}: "maxValue" must be at most "maxSize", which is ${most} bytes`)
+  return { schema, maxValue: largest, maxSize: most }
 }
 
 export interface ConnectionOptions {

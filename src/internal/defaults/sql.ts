@@ -40,9 +40,6 @@ export const following = {
 /** How long changes are kept for processes that do not ask. */
 export const changesMillis = 60_000
 
-/** How often a process removes what has expired. */
-export const tidyMillis = 60_000
-
 /** How often the state of a guard is compared and replaced before the step fails. */
 export const guardAttempts = 200
 

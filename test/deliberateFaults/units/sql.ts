@@ -2,6 +2,7 @@
 import type { UnitFault } from "../fault.ts"
 
 const by = "test/servers/postgres.test.ts"
+const byRoom = "test/servers/postgresRoom.test.ts"
 
 export const faults: ReadonlyArray<UnitFault> = [
   {
@@ -94,5 +95,34 @@ export const faults: ReadonlyArray<UnitFault> = [
     find: "asOwn(run)",
     replace: "run",
     by
+  },
+  {
+    name: "entries are removed from a full database whether they were read or not",
+    in: "noteUse",
+    find: "self.uses.set(id, pause)",
+    replace: "",
+    by: byRoom
+  },
+  {
+    name: "every read of an entry in a database writes its use",
+    in: "pauseOf",
+    find: "(expiresAt - createdAt) * Defaults.uses.shareOfLife",
+    replace: "0",
+    also: [{ in: "upkeep", find: "WHERE y.used_at <= t - u.pause", replace: "" }],
+    by: byRoom
+  },
+  {
+    name: "entries that are being loaded are removed from a full database",
+    in: "upkeep",
+    find: "x.size IS NOT NULL AND coalesce(x.dies_at <= t, true)",
+    replace: "x.size IS NOT NULL",
+    by: byRoom
+  },
+  {
+    name: "all processes clean up a database at once",
+    in: "cleanUp",
+    find: "isTaken ?",
+    replace: "isTaken !== undefined ?",
+    by: byRoom
   }
 ]

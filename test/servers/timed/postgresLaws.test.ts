@@ -15,7 +15,7 @@ describe.skipIf(isPostgresMissing())("PostgreSQL", () => {
   beforeAll(async () => {
     server = await startPostgres()
   })
-  afterAll(() => server.end())
+  afterAll(() => server.end(), 60_000)
 
   /** Each process has a client of its own. */
   const over = <A, E, R>(make: Effect.Effect<A, E, R | SqlClient.SqlClient>) =>

@@ -3,7 +3,11 @@ import { statementMillis } from "../../../internal/defaults/sql.ts"
 import { literal } from "../session/text.ts"
 import { clock } from "./functions/source.ts"
 
-const entry = "x.frame, CASE WHEN x.is_touched THEN x.soft_at END, x.expires_at, x.is_constant"
+/** The last column says how long ago the last noted use was, where uses are noted. */
+const entryOf = (isBounded: boolean): string =>
+  `x.frame, CASE WHEN x.is_touched THEN x.soft_at END, x.expires_at, x.is_constant, ${
+    isBounded ? `${clock} - x.used_at` : "NULL::float8"
+  }`
 
 const nameOf = "x.key, x.whole"
 
@@ -11,10 +15,12 @@ const lists = "text[]::float8[]"
 
 const eraOf = (s: string): string => `(SELECT value FROM ${s}.number WHERE name = 'era')`
 
-const reads = (s: string) => {
+const reads = (s: string, isBounded: boolean) => {
   const era = eraOf(s)
+  const entry = entryOf(isBounded)
   // A limit makes the server look up each key in the index, even before it has statistics of the table.
-  const entryAt = `LATERAL (SELECT y.frame, y.is_touched, y.soft_at, y.expires_at, y.is_constant FROM ${s}.entry y
+  const entryAt =
+    `LATERAL (SELECT y.frame, y.is_touched, y.soft_at, y.expires_at, y.is_constant, y.used_at FROM ${s}.entry y
         WHERE y.key = u.key AND y.era = ${era} AND y.frame IS NOT NULL LIMIT 1) x`
   return {
     read: `SELECT 0, ${entry} FROM ${s}.entry x WHERE x.key = $1::bytea AND x.era = ${era}`,
@@ -22,7 +28,7 @@ const reads = (s: string) => {
     /** Reads entries and markers of one moment. The numbers of markers are negative. */
     readTagged:
       `SELECT u.n::integer, ${entry}, NULL::text FROM unnest($1::bytea[]) WITH ORDINALITY AS u(key, n), ${entryAt}
-      UNION ALL SELECT -u.n::integer, NULL, NULL, NULL, NULL, m.version
+      UNION ALL SELECT -u.n::integer, NULL, NULL, NULL, NULL, NULL, m.version
         FROM unnest($2::bytea[]) WITH ORDINALITY AS u(tag, n),
           LATERAL (SELECT y.version FROM ${s}.marker y WHERE y.tag = u.tag LIMIT 1) m`,
     scan: `SELECT ${nameOf}, length(x.frame), CASE WHEN length(x.frame) <= $4::integer THEN x.frame END,
@@ -64,6 +70,11 @@ const calls = (s: string) => {
     seq: `SELECT value::float8 FROM ${s}.number WHERE name = 'invalidations'`,
     clear: call("clear", "text"),
     tidy: call("tidy", "integer", "integer", "float8"),
+    /** The physical size is never smaller, and known at once. */
+    measure: `SELECT CASE WHEN pg_total_relation_size(${literal(`${s}.entry`)}::regclass) > $1::float8
+      THEN (SELECT sum(x.size)::float8 FROM ${s}.entry x WHERE x.size IS NOT NULL) END`,
+    evict: call("evict", "float8"),
+    use: call("use", "bytea[]", "text[]::float8[]"),
     hasMoved: call("has_moved", "text", "text"),
     swapGuard: call("swap_guard", "text", "bytea", "text", "text", "float8")
   }
@@ -158,6 +169,12 @@ const others = (s: string) => ({
   removeBits: `DELETE FROM ${s}.filter x WHERE x.key = $1::bytea`
 })
 
-export const make = (s: string) => ({ ...reads(s), ...calls(s), ...positions(s), ...counters(s), ...others(s) })
+export const make = (s: string, isBounded: boolean) => ({
+  ...reads(s, isBounded),
+  ...calls(s),
+  ...positions(s),
+  ...counters(s),
+  ...others(s)
+})
 
 export type Statements = ReturnType<typeof make>

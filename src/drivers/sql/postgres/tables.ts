@@ -16,10 +16,12 @@ CREATE TABLE ${s}.entry (
   frame bytea, soft_at float8, expires_at float8, is_touched boolean, is_constant boolean,
   gone_at float8 NOT NULL DEFAULT '-Infinity',
   generation text, owner text, lease_millis float8, until_at float8, dies_at float8, joined_at float8,
-  failures integer NOT NULL DEFAULT 0, failed_at float8, note bytea
+  failures integer NOT NULL DEFAULT 0, failed_at float8, note bytea,
+  used_at float8 NOT NULL DEFAULT 0, size integer GENERATED ALWAYS AS (length(frame)) STORED
 );
 ALTER TABLE ${s}.entry ALTER COLUMN frame SET STORAGE EXTERNAL;
 CREATE INDEX entry_gone_at ON ${s}.entry (gone_at) WHERE gone_at < 'Infinity';
+CREATE INDEX entry_used_at ON ${s}.entry (used_at, size) WHERE size IS NOT NULL;
 
 CREATE TABLE ${s}.change (
   xid xid8 NOT NULL DEFAULT pg_current_xact_id(), origin text NOT NULL, kind text NOT NULL, subject bytea,

@@ -5,6 +5,7 @@ import { createHash } from "node:crypto"
 import type { StoreError } from "../../../CacheError.ts"
 import { refuseUnknown } from "../../../internal/options/options.ts"
 import * as Tokens from "../../../internal/token.ts"
+import * as Room from "../../shared/room.ts"
 import { type Config, configOf, type StoreOptions } from "../options.ts"
 import * as Statements from "../postgres/statements.ts"
 import { refusal } from "./fault.ts"
@@ -13,7 +14,7 @@ import { asOwn, outside, type Session } from "./session.ts"
 import { quoted } from "./text.ts"
 
 export const open = Effect.fnUntraced(function*(
-  { maxValue, schema }: Config
+  { maxSize, maxValue, schema }: Config
 ): Effect.fn.Return<Session, StoreError, SqlClient.SqlClient> {
   const sql = yield* SqlClient.SqlClient
   if (!sql.onDialectOrElse({ pg: () => true, orElse: () => false })) {
@@ -23,14 +24,15 @@ export const open = Effect.fnUntraced(function*(
   const name = createHash("sha256").update(schema).digest("hex").slice(0, 16)
   const session: Session = {
     sql,
-    statements: Statements.make(quoted(schema)),
+    statements: Statements.make(quoted(schema), maxSize < Infinity),
     channel: `effect_cached_${name}`,
     maxValue,
     origin: tokens.next(8),
     tokens,
     writes: new Map(),
     acquires: new Map(),
-    guards: new Map()
+    guards: new Map(),
+    room: Room.make(maxSize)
   }
   yield* Effect.mapError(
     outside(session, asOwn(migrate(sql, schema, session.channel))),

@@ -7,6 +7,7 @@ import { isSqlError, type SqlError } from "effect/sql/SqlError"
 import { StoreError } from "../../../CacheError.ts"
 import * as Defaults from "../../../internal/defaults/sql.ts"
 import type { Tokens } from "../../../internal/token.ts"
+import type { Room } from "../../shared/room.ts"
 import type { Statements } from "../postgres/statements.ts"
 import { isRepeatable, storeError } from "./fault.ts"
 
@@ -23,6 +24,7 @@ export interface Session {
   readonly writes: Order
   readonly acquires: Order
   readonly guards: Order
+  readonly room: Room
 }
 
 /** For each id, the last operation that has not ended: a latch that opens when it ends. */

@@ -20,7 +20,7 @@ export const putting = (self: Session, requests: ReadonlyArray<SetRequest>, now:
     self.origin,
     keysOf(all),
     wholesOf(all),
-    ...columnsOf(all.map(({ item }) => item), now),
+    ...columnsOf(self, all.map(({ item }) => item), now),
     markersOf(requests.map(idOf))
   ]
 }
@@ -69,7 +69,7 @@ export const set = (self: Session): Store["set"] => (id, entry, condition) =>
       )
     }
     const { key, whole } = named(id)
-    const [frames, softs, expires, lives] = columnsOf([request], now)
+    const [frames, softs, expires, lives] = columnsOf(self, [request], now)
     const write = condition._tag === "IfUnchanged" ? Buffer.from(condition.writeId, "hex") : Buffer.alloc(0)
     const params = [
       ...[self.origin, key, whole, frames![0], softs![0], expires![0], lives![0], markersOf([id])],

@@ -100,7 +100,7 @@ export const committing = (
     self.origin,
     keysOf(all),
     items.map(({ generation }) => generation),
-    ...columnsOf(items, at.now),
+    ...columnsOf(self, items, at.now),
     at.isDurable
   ]
 }

@@ -9,6 +9,7 @@ import { noVersions } from "../../../internal/store/markers/markers.ts"
 import { chunksOf } from "../../../internal/time/chunks.ts"
 import { map } from "../../../internal/time/turns.ts"
 import type { Answer, Store } from "../../../ports/store.ts"
+import { noteUse } from "../../shared/room.ts"
 import { ask, type Row, type Session } from "../session/session.ts"
 import { keyOf } from "../session/text.ts"
 import { decode } from "./rows.ts"
@@ -43,7 +44,7 @@ const together = (self: Session, reads: ReadonlyArray<Read>): Effect.Effect<void
   if (reads.length === 1 && first!.tags.length === 0) {
     return Effect.map(
       ask(self, "get", statements.read, [keyOf(first!.id)]),
-      ([row]) => first!.done(Exit.succeed(answerOf(first!, row, noVersions)))
+      ([row]) => first!.done(Exit.succeed(answerOf(self, first!, row, noVersions)))
     )
   }
   const tags = new Map<string, number>()
@@ -56,12 +57,13 @@ const together = (self: Session, reads: ReadonlyArray<Read>): Effect.Effect<void
     for (const row of rows) {
       const n = Number(row[0])
       if (n > 0) found[n - 1] = row
-      else versions[-n - 1] = String(row[5])
+      else versions[-n - 1] = String(row[6])
     }
     reads.forEach((read, i) =>
       read.done(
         Exit.succeed(
           answerOf(
+            self,
             read,
             found[i],
             read.tags.length === 0 ? noVersions : read.tags.map((tag) => versions[tags.get(tag)!])
@@ -72,10 +74,23 @@ const together = (self: Session, reads: ReadonlyArray<Read>): Effect.Effect<void
   })
 }
 
-const answerOf = ({ id }: Read, row: Row | undefined, versions: ReadonlyArray<string | undefined>): Answer => {
+const answerOf = (
+  self: Session,
+  { id }: Read,
+  row: Row | undefined,
+  versions: ReadonlyArray<string | undefined>
+): Answer => {
   if (row === undefined || row[1] === null) return { entry: undefined, versions }
-  const entry = decode(id, row, 1)
+  const entry = used(self, id, row)
   return entry === undefined ? { entry, versions, isDamaged: true } : { entry, versions }
+}
+
+/** Decodes an entry that a reader gets, and notes its use. */
+const used = ({ room }: Session, id: string, row: Row): Stored | undefined => {
+  const entry = decode(id, row, 1)
+  const since = row[5]
+  if (entry !== undefined && typeof since === "number") noteUse(room, id, entry.meta, since)
+  return entry
 }
 
 export const get = (callback: NonNullable<Store["getCallback"]>): Store["get"] => (id, tags) =>
@@ -95,7 +110,7 @@ const entriesOf = Effect.fnUntraced(function*(
   const entries = new Array<Stored | undefined>(ids.length).fill(undefined)
   yield* map(rows, (row) => {
     const n = Number(row[0]) - 1
-    entries[n] = decode(ids[n]!, row, 1)
+    entries[n] = used(self, ids[n]!, row)
   })
   return entries
 })

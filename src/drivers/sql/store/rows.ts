@@ -5,6 +5,7 @@ import * as Frame from "../../../internal/codec/frame.ts"
 import { tagsOfId } from "../../../internal/store/markers/idTags.ts"
 import { tooLarge } from "../../../internal/store/tooLarge.ts"
 import type { SetRequest } from "../../../ports/store.ts"
+import { noteWrite } from "../../shared/room.ts"
 import { storeName } from "../session/fault.ts"
 import { numbers, type Row, type Session } from "../session/session.ts"
 import { compare, keyOf, type Named, named } from "../session/text.ts"
@@ -43,8 +44,12 @@ export const refuseLarge = (self: Session, operation: "set" | "commit", { entry,
 }
 
 /** The columns of entries: frames, soft and hard deadlines, and the times that they have left. */
-export const columnsOf = (requests: ReadonlyArray<SetRequest>, now: number) => [
-  requests.map(({ entry, id }) => Frame.encode(id, entry, crc32)),
+export const columnsOf = ({ room }: Session, requests: ReadonlyArray<SetRequest>, now: number) => [
+  requests.map(({ entry, id }) => {
+    const frame = Frame.encode(id, entry, crc32)
+    noteWrite(room, frame.length)
+    return frame
+  }),
   numbers(requests.map(({ entry }) => entry.meta.softExpiresAt)),
   numbers(requests.map(({ entry }) => entry.meta.expiresAt)),
   numbers(requests.map(({ entry }) => entry.meta.expiresAt - now))

@@ -8,11 +8,12 @@ export const writes = (s: string): Sources => ({
     returns: "void",
     declare: "e bigint; t float8 := " + clock + ";",
     body: `e := ${s}.era();
-    INSERT INTO ${s}.entry AS x (key, whole, era, frame, soft_at, expires_at, gone_at)
-      SELECT u.key, u.whole, e, u.frame, u.soft, u.expires, t + u.life
+    INSERT INTO ${s}.entry AS x (key, whole, era, frame, soft_at, expires_at, gone_at, used_at)
+      SELECT u.key, u.whole, e, u.frame, u.soft, u.expires, t + u.life, t
       FROM unnest(p_keys, p_wholes, p_frames, p_softs, p_expires, p_lives) AS u(key, whole, frame, soft, expires, life)
       ON CONFLICT (key) DO UPDATE SET era = excluded.era, frame = excluded.frame, soft_at = excluded.soft_at,
-        expires_at = excluded.expires_at, gone_at = excluded.gone_at, is_touched = NULL, is_constant = NULL, ${noLease}
+        expires_at = excluded.expires_at, gone_at = excluded.gone_at, used_at = t, is_touched = NULL, is_constant = NULL,
+        ${noLease}
       WHERE x.era <= excluded.era;
     PERFORM ${s}.end_markers(p_origin, p_tags);
     PERFORM ${s}.tell(p_origin, 'C', (SELECT array_agg(${
@@ -99,7 +100,7 @@ export const changes = (s: string): Sources => ({
       p_expires := greatest(p_expires, r.expires_at);
     END IF;
     UPDATE ${s}.entry x SET is_touched = true, is_constant = constant_now, soft_at = p_soft, expires_at = p_expires,
-      gone_at = ${clock} + (p_expires - p_now) WHERE x.key = p_key;
+      gone_at = ${clock} + (p_expires - p_now), used_at = ${clock} WHERE x.key = p_key;
     PERFORM ${s}.tell(p_origin, 'C', ARRAY[${nameIn("r")}]);
     RETURN true;`
   }

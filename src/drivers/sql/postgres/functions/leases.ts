@@ -14,7 +14,7 @@ export const leases = (s: string): Sources => ({
     t := ${clock};
     WITH done AS (
       UPDATE ${s}.entry x SET frame = u.frame, soft_at = u.soft, expires_at = u.expires, gone_at = t + u.life,
-        is_touched = NULL, is_constant = NULL, ${noLease}
+        used_at = t, is_touched = NULL, is_constant = NULL, ${noLease}
       FROM unnest(p_keys, p_generations, p_frames, p_softs, p_expires, p_lives) WITH ORDINALITY
         AS u(key, generation, frame, soft, expires, life, n)
       WHERE x.key = u.key AND x.generation = u.generation AND x.dies_at > t AND x.era >= e

@@ -1,9 +1,12 @@
 /** Functions that remove what has expired, compare positions, and replace the states of guards. */
 import { literal } from "../../session/text.ts"
-import { clock, nameIn, quickly, type Sources } from "./source.ts"
+import { byIndex, clock, nameIn, quickly, type Sources } from "./source.ts"
 
 /** How many rows of a table one step removes, so that it ends in time. */
 const rowsOfStep = 1000
+
+/** How many bytes of entries one step removes. */
+const bytesOfStep = 33_554_432
 
 const prune = (s: string, table: string, condition: string): string =>
   `DELETE FROM ${s}.${table} WHERE ctid = ANY(ARRAY(
@@ -43,6 +46,34 @@ export const upkeep = (s: string, channel: string): Sources => ({
       SELECT array_agg(${nameIn("ended")}) INTO names FROM ended;
     IF names IS NOT NULL THEN PERFORM ${s}.tell('', 'T', names); END IF;
     RETURN has_more OR coalesce(cardinality(names) = ${rowsOfStep}, false);`
+  },
+
+  /** Removes the least recently used entries, up to a size in bytes, except for those that are loaded again. */
+  evict: {
+    args: "p_bytes float8",
+    returns: "float8",
+    declare: `t float8 := ${clock}; freed float8;`,
+    body: `${quickly}
+    WITH oldest AS (SELECT x.key, x.size, x.used_at FROM ${s}.entry x
+        WHERE x.size IS NOT NULL AND coalesce(x.dies_at <= t, true)
+        ORDER BY x.used_at LIMIT ${rowsOfStep} FOR UPDATE SKIP LOCKED),
+      summed AS (SELECT y.key, sum(y.size) OVER (ORDER BY y.used_at, y.key) - y.size AS before FROM oldest y),
+      gone AS (DELETE FROM ${s}.entry x USING summed y
+        WHERE x.key = y.key AND y.before < least(p_bytes, ${bytesOfStep}) RETURNING x.size)
+      SELECT sum(gone.size) INTO freed FROM gone;
+    RETURN coalesce(freed, 0);`
+  },
+
+  /** Notes that entries were used, if their last noted use is so long ago. */
+  use: {
+    args: "p_keys bytea[], p_pauses float8[]",
+    returns: "void",
+    declare: `t float8 := ${clock};`,
+    body: `${quickly}
+    ${byIndex}
+    UPDATE ${s}.entry x SET used_at = t FROM (SELECT y.key FROM unnest(p_keys, p_pauses) AS u(key, pause)
+      JOIN ${s}.entry y ON y.key = u.key WHERE y.used_at <= t - u.pause ORDER BY y.key FOR UPDATE OF y SKIP LOCKED) d
+      WHERE x.key = d.key;`
   },
 
   /** Whether anything has changed since a snapshot, other than by the transaction that returned it. */
