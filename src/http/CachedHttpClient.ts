@@ -114,9 +114,9 @@ export const wrap: {
     Effect.withFiber((fiber) =>
       Effect.map(Caching, (caching) => {
         const parts = make(Token.make(fiber.getRef(Token.Seed)))
-        const self: Client = { ...parts, client, caching, context: fiber.context }
+        const self: Client = { ...parts, caching, context: fiber.context }
         return HttpClient.makeWith<never, never, HttpClientError, never>(
-          Effect.flatMap((request) => Effect.provideService(execute(self, request), Caching, caching)),
+          Effect.flatMap((request) => Effect.provideService(execute(self, client, request), Caching, caching)),
           Effect.succeed
         )
       })
@@ -163,7 +163,7 @@ export const layer = (
   return Layer.effect(HttpClient.HttpClient, Effect.flatMap(HttpClient.HttpClient, wrapped))
 }
 
-type Make = (tokens: Token.Tokens) => Omit<Client, "client" | "caching" | "context">
+type Make = (tokens: Token.Tokens) => Omit<Client, "caching" | "context">
 
 const parse = (options: Options): Make => {
   within(name, () => checkOptions("it", options, checks))

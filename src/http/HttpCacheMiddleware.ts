@@ -2,7 +2,11 @@
  * A shared cache in front of the handlers of an HTTP server (RFC 9111), and its purge.
  * @since 0.1.0
  */
+import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
 import * as Headers from "effect/http/Headers"
 import * as HttpBody from "effect/http/HttpBody"
 import type { HttpClientError } from "effect/http/HttpClientError"
@@ -10,7 +14,7 @@ import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import type { HttpClientResponse } from "effect/http/HttpClientResponse"
 import * as HttpRouter from "effect/http/HttpRouter"
 import * as HttpServerRequest from "effect/http/HttpServerRequest"
-import * as HttpServerResponse from "effect/http/HttpServerResponse"
+import type * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as UrlParams from "effect/http/UrlParams"
 import * as Layer from "effect/Layer"
 import * as Option from "effect/Option"
@@ -24,13 +28,14 @@ import * as Token from "../internal/token.ts"
 import type { Strategy } from "../Strategy.ts"
 import type * as Ttl from "../Ttl.ts"
 import type { Client } from "./client/call.ts"
-import { executeAt, type Named, resourceAt } from "./client/execute.ts"
+import { answer, callAt, type Named, resourceAt } from "./client/execute.ts"
 import * as Parts from "./client/options.ts"
-import { bodyOf, bytesIn } from "./client/response.ts"
+import type { Fields } from "./rules/fields.ts"
 import { clearsCache } from "./rules/invalidation.ts"
-import { asHandled, clientOf, failedAs, type Handler, originalOf, ownField } from "./server/handled.ts"
+import { asHandled, failedAs, type Handler, HandlerOrigin, originalOf, ownField } from "./server/handled.ts"
 import { purged } from "./server/purge.ts"
-import { tagsOf, withoutTags } from "./server/tags.ts"
+import { toServer } from "./server/response.ts"
+import { tagsOf } from "./server/tags.ts"
 import { exactUrlOf } from "./server/url.ts"
 
 type Request = HttpServerRequest.HttpServerRequest
@@ -177,15 +182,11 @@ export const make = (
   Caching
 > => {
   within("HttpCacheMiddleware", () => checkOptions("it", options, checks))
-  const answer = answerWith(options)
+  const respond = answerWith(options)
   return Effect.withFiber((fiber) =>
     Effect.map(Caching, (caching) => {
       const self = { ...clientFor(options, Token.make(fiber.getRef(Token.Seed))), caching, context: fiber.context }
-      return (app) =>
-        Effect.flatMap(
-          HttpServerRequest.HttpServerRequest,
-          (request) => answer(self, app as Handler, request)
-        ) as Effect.Effect<HttpServerResponse.HttpServerResponse, any, any>
+      return (app) => Effect.withFiber((fiber) => respond(self, app as Handler, fiber))
     })
   )
 }
@@ -339,7 +340,7 @@ const fieldsOfDocument = {
   "Cache-Status": field("string", "How the cache has answered (RFC 9211)")
 }
 
-const clientFor = (options: Options, tokens: Token.Tokens): Omit<Client, "client" | "caching" | "context"> => {
+const clientFor = (options: Options, tokens: Token.Tokens): Omit<Client, "caching" | "context"> => {
   const parts = Parts.parse(options)
   return {
     ...parts,
@@ -361,56 +362,71 @@ const clientFor = (options: Options, tokens: Token.Tokens): Omit<Client, "client
   }
 }
 
-type Answer = (
-  self: Omit<Client, "client">,
+type Respond = (
+  self: Client,
   handler: Handler,
-  request: Request
-) => Effect.Effect<HttpServerResponse.HttpServerResponse, unknown, any>
+  fiber: Fiber.Fiber<any, any>
+) => Effect.Effect<HttpServerResponse.HttpServerResponse, any, any>
 
-const answerWith = (options: Options): Answer => {
+const answerWith = (options: Options): Respond => {
   const { allowReload, cacheControl, hosts, requestDirectives = true, strategy } = options
   const usual = { control: typeof cacheControl === "string" ? () => cacheControl : cacheControl, strategy }
   const allowed = hosts && new Set(hosts.map((host) => host.toLowerCase()))
   const named = namesOf(options)
-  return (self, handler, request) => {
+  return (self, handler, fiber) => {
+    const request = Context.getUnsafe(fiber.context, HttpServerRequest.HttpServerRequest)
     const resource = named(request)
     if (resource === undefined || allowed?.has(resource.url.host) === false) return handler
     const { headers, method } = request
     const reloads = allowReload !== undefined && clearsCache(headers) && allowReload(request)
     const heard = requestDirectives ? headers : Headers.removeMany(headers, ["cache-control", "pragma"])
-    const asked = HttpClientRequest.makeWith(
-      method,
-      resource.href,
-      UrlParams.empty,
-      noHash,
-      reloads ? Headers.set(heard, "cache-control", "no-cache") : heard,
-      HttpBody.empty
-    )
-    const client = clientOf(reloads ? Cached.invalidateFurther(handler) : handler, request, usual)
-    return Effect.provideService(executeAt({ ...self, client }, asked, resource), Caching, self.caching).pipe(
-      Effect.map(toServer),
-      Effect.catchTag("HttpClientError", asHandled)
-    )
+    const fields = reloads ? Headers.set(heard, "cache-control", "no-cache") : heard
+    const call = callAt(self, {
+      origin: new HandlerOrigin(reloads ? Cached.invalidateFurther(handler) : handler, request, usual),
+      clock: fiber.getRef(Clock.Clock),
+      request: HttpClientRequest.makeWith(method, resource.href, UrlParams.empty, noHash, fields, HttpBody.empty),
+      fields: fields as Fields
+    }, resource)
+    const given = Effect.matchCauseEffect(answer(call), answered)
+    return Context.getOrUndefined(fiber.context as Context.Context<Caching>, Caching) === self.caching
+      ? given
+      : Effect.provideService(given, Caching, self.caching)
+  }
+}
+
+const answered = {
+  onSuccess: (response: HttpClientResponse) => Effect.succeed(toServer(response)),
+  onFailure: (cause: Cause.Cause<HttpClientError>) => {
+    const error = Option.getOrUndefined(Cause.findErrorOption(cause))
+    return error === undefined ? Effect.failCause(cause) : asHandled(error)
   }
 }
 
 const noHash = Option.none<string>()
 
+/** A request that has been seen: its URL as routers show it, and what makes its resource another one. */
+interface Known {
+  readonly originalUrl: string
+  readonly host: string | undefined
+  readonly protocol: string | undefined
+  readonly resource: Named
+}
+
 /** Finds the resource of a request. Remembers some, because it takes as long as an answer from memory. */
 const namesOf = (options: Options): (request: Request) => Named | undefined => {
   const keyed = keyOf(options)
-  const known = new Map<string, Named>()
+  const known = new Map<string, Known>()
   return (request) => {
-    const { headers, originalUrl, protocol } = request
-    // No field and no path has a line break.
-    const said = `${protocol}\n${headers["host"]}\n${originalUrl}`
-    const before = known.get(said)
-    if (before !== undefined) return before
+    const { headers: { host }, originalUrl, protocol, url: shown } = request
+    const before = known.get(shown)
+    if (before?.originalUrl === originalUrl && before.host === host && before.protocol === protocol) {
+      return before.resource
+    }
     const url = exactUrlOf(request)
     if (url === undefined) return undefined
     const resource = resourceAt("server", "", keyed(url))
-    if (said.length > http.longestNamed) return resource
-    known.set(said, resource)
+    if (originalUrl.length > http.longestNamed) return resource
+    known.set(shown, { originalUrl, host, protocol, resource })
     if (known.size > http.mostNamed) known.delete(known.keys().next().value!)
     return resource
   }
@@ -421,23 +437,4 @@ const keyOf = ({ ignoreQuery = false, sortQuery = false }: Options) => (url: URL
   else if (ignoreQuery !== false) { for (const name of ignoreQuery) url.searchParams.delete(name) }
   if (sortQuery) url.searchParams.sort()
   return url
-}
-
-const toServer = (response: HttpClientResponse): HttpServerResponse.HttpServerResponse => {
-  const original = originalOf(response)?.response
-  if (original !== undefined) {
-    const cacheStatus = response.headers["cache-status"]
-    return withoutTags(
-      cacheStatus === undefined ? original : HttpServerResponse.setHeader(original, "cache-status", cacheStatus)
-    )
-  }
-  const parts = { status: response.status, headers: response.headers, cookies: response.cookies }
-  const bytes = bytesIn(response)
-  return withoutTags(
-    bytes === undefined
-      ? HttpServerResponse.stream(bodyOf(response), parts)
-      : bytes.length === 0
-      ? HttpServerResponse.empty(parts)
-      : HttpServerResponse.uint8Array(bytes, parts)
-  )
 }

@@ -440,6 +440,47 @@ it.effect("other middleware around it can change each response", () =>
     }
   }).pipe(inMemory))
 
+describe("a body that is too large to lie beside its fields", () => {
+  const size = 200_000
+
+  it.effect("is answered in one piece, and read through the cache once a second while it is used", () =>
+    Effect.gen(function*() {
+      const bodies: Array<string> = []
+      const { ask, state } = yield* serving(
+        (_, run) =>
+          Effect.succeed(
+            HttpServerResponse.uint8Array(new Uint8Array(size).fill(run), {
+              headers: { "cache-control": "max-age=60" }
+            })
+          ),
+        {},
+        (app) => Effect.tap(app, ({ body }) => Effect.sync(() => bodies.push(body._tag)))
+      )
+      let reads = 0
+      yield* start(
+        Stream.runForEach(
+          Cached.eventsOf(["Hit"]),
+          ({ id }) => Effect.sync(() => reads += id.startsWith("~HttpBody") ? 1 : 0)
+        )
+      )
+      yield* TestClock.adjust("1 second")
+      for (let i = 0; i < 4; i++) {
+        expect((yield* ask()).text.length).toBe(size)
+        yield* settle
+      }
+      const runs = state.runs
+      const part = yield* ask("/", { headers: { range: "bytes=0-2" } })
+      expect([part.status, part.text.length]).toEqual([206, 3])
+      expect(bodies.slice(-3)).toEqual(["Uint8Array", "Uint8Array", "Uint8Array"])
+      yield* settle
+      const before = reads
+      yield* TestClock.adjust("1001 millis")
+      yield* ask()
+      yield* settle
+      expect([before > 0 && reads > before, state.runs]).toEqual([true, runs])
+    }).pipe(inMemory))
+})
+
 describe("the key", () => {
   it.effect("is the host, the path and the query, without what the options leave out", () =>
     Effect.gen(function*() {

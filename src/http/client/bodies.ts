@@ -3,11 +3,13 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { HttpClientError } from "effect/http/HttpClientError"
 import type { HttpClientResponse } from "effect/http/HttpClientResponse"
+import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import * as Cached from "../../Cached.ts"
 import type { StreamCut, StreamLagged } from "../../CacheError.ts"
 import { readingAll } from "../../CachePolicy.ts"
 import { Caching } from "../../Caching.ts"
+import { http } from "../../internal/defaults/options.ts"
 import { type Fields, secondsOf } from "../rules/fields.ts"
 import { usableMillis } from "../rules/freshness.ts"
 import { type Call, type Client, empty } from "./call.ts"
@@ -15,12 +17,28 @@ import { Body, type Variant } from "./record.ts"
 import * as Response from "./response.ts"
 
 export const contentOf = (call: Call, variant: Variant): Response.Content => {
-  if (variant.body !== null) return variant.body
+  const bytes = bytesOf(call, variant)
+  if (bytes !== undefined) return bytes
   // The response is referred to strongly from here on: its body must arrive, even if its own caller has dropped it.
   const response = arrivingOf(call.self, variant.id)
   const body = bodyStream(call, variant, response)
   const arrival = response && arrivals.get(response)
   return arrival === undefined ? body : held(arrival, body)
+}
+
+interface Whole {
+  readonly bytes: WeakRef<Uint8Array>
+  readonly until: number
+}
+
+/** Bodies that the cache holds in one piece, which are answered without a stream. The cache alone keeps them alive. */
+const wholes = new WeakMap<Variant, Whole>()
+
+/** Now and then a body is read through the cache all the same: so its eviction policy sees that it is used. */
+export const bytesOf = ({ clock }: Call, variant: Variant): Uint8Array | undefined => {
+  if (variant.body !== null) return variant.body
+  const whole = wholes.get(variant)
+  return whole === undefined || clock.currentTimeMillisUnsafe() > whole.until ? undefined : whole.bytes.deref()
 }
 
 /** A body that arrives. */
@@ -81,9 +99,20 @@ export const arrive = (call: Call, variant: Variant, response: HttpClientRespons
 
 /** Whether the body of a stored response can be served: it lies there, or it is arriving. */
 export const isComplete = (call: Call, variant: Variant): Effect.Effect<boolean, never, Caching> =>
-  variant.body !== null || call.head.method === "HEAD" || arrivingOf(call.self, variant.id) !== undefined
+  bytesOf(call, variant) !== undefined || call.head.method === "HEAD" ||
+    arrivingOf(call.self, variant.id) !== undefined
     ? complete
-    : Effect.map(Effect.exit(Stream.runDrain(Stream.take(bodyStream(call, variant, undefined), 1))), Exit.isSuccess)
+    : Effect.map(Effect.exit(Stream.runHead(bodyStream(call, variant, undefined))), (exit) => {
+      if (Exit.isFailure(exit)) return false
+      const first = Option.getOrUndefined(exit.value)
+      if (first !== undefined && first.length === lengthOf(variant.fields)) {
+        wholes.set(variant, {
+          bytes: new WeakRef(first),
+          until: call.clock.currentTimeMillisUnsafe() + http.wholeMillis
+        })
+      }
+      return true
+    })
 
 const complete = Effect.succeed(true)
 

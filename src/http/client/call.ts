@@ -1,4 +1,5 @@
 /** A caching client, one of its requests, and answers that need no stored response. */
+import type * as Clock from "effect/Clock"
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Cookies from "effect/http/Cookies"
@@ -19,7 +20,6 @@ import * as Response from "./response.ts"
 
 /** The options of a caching client as they apply, and its state. */
 export interface Client {
-  readonly client: HttpClient
   readonly caching: Caching["Service"]
   /** In which bodies arrive whose reader has left. */
   readonly context: Context.Context<never>
@@ -49,8 +49,13 @@ export interface Client {
   readonly loading: Set<string>
 }
 
+/** The next one after the cache: a client, or the handler of a server. */
+export type Origin = Pick<HttpClient, "execute">
+
 export interface Call {
   readonly self: Client
+  readonly origin: Origin
+  readonly clock: Clock.Clock
   readonly request: HttpClientRequest
   readonly url: URL
   readonly head: RequestHead
@@ -81,7 +86,7 @@ export const empty: Uint8Array = new Uint8Array(0)
 /** Sends the request as it is, and stores nothing. */
 export const passed = (call: Call, status: CacheStatus): Answer =>
   Effect.flatMap(
-    call.self.client.execute(call.request),
+    call.origin.execute(call.request),
     (response) => Effect.as(cleared(call, response), marked(response, status))
   )
 

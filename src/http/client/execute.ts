@@ -10,20 +10,22 @@ import * as Option from "effect/Option"
 import type { Fields } from "../rules/fields.ts"
 import { isSafe } from "../rules/invalidation.ts"
 import { requestDirectives } from "../rules/reuse.ts"
-import { type Answer, type Call, type Client, passed } from "./call.ts"
+import { type Answer, type Call, type Client, type Origin, passed } from "./call.ts"
 import { get } from "./get.ts"
 import { head, unsafe } from "./others.ts"
 import { Resource } from "./record.ts"
 
-export const execute = (self: Client, request: HttpClientRequest.HttpClientRequest): Answer =>
+export const execute = (self: Client, origin: Origin, request: HttpClientRequest.HttpClientRequest): Answer =>
   Effect.suspend(() => {
     const url = Option.getOrUndefined(HttpClientRequest.toUrl(request))
-    if (url === undefined || !/^https?:$/.test(url.protocol)) return self.client.execute(request)
+    if (url === undefined || !/^https?:$/.test(url.protocol)) return origin.execute(request)
     const partition = self.partition(request, url)
     const fields = fieldsOf(self, request, url, partition)
     // No key, and so no store, has credentials in it.
     for (const part of ["hash", "username", "password"] as const) if (url[part] !== "") url[part] = ""
-    return executeAt(self, request, resourceAt(self.scope, partition, url), fields)
+    return Effect.clockWith((clock) =>
+      answer(callAt(self, { origin, clock, request, fields }, resourceAt(self.scope, partition, url)))
+    )
   })
 
 /** The fields as the rules see them. The user in a URL is one in `Authorization`: clients send it so. */
@@ -54,29 +56,31 @@ export const resourceAt = (scope: Client["scope"], own: string, url: URL): Named
   return { url, href, key: new Resource({ partition, url: href }), id: `${partition} ${href}` }
 }
 
-export const executeAt = (
-  self: Client,
-  request: HttpClientRequest.HttpClientRequest,
-  { href, id, key, url }: Named,
-  fields = request.headers as Fields
-): Answer =>
-  Effect.clockWith((clock) =>
-    answer({
-      self,
-      request,
-      url,
-      head: { method: request.method, url: href, fields },
-      directives: requestDirectives(fields),
-      key,
-      id,
-      startedAt: clock.currentTimeMillisUnsafe(),
-      isBackground: false,
-      run: undefined,
-      own: undefined
-    })
-  )
+interface Asked extends Pick<Call, "origin" | "clock" | "request"> {
+  readonly fields: Fields
+}
 
-const answer = (call: Call): Answer => {
+export const callAt = (
+  self: Client,
+  { clock, fields, origin, request }: Asked,
+  { href, id, key, url }: Named
+): Call => ({
+  self,
+  origin,
+  clock,
+  request,
+  url,
+  head: { method: request.method, url: href, fields },
+  directives: requestDirectives(fields),
+  key,
+  id,
+  startedAt: clock.currentTimeMillisUnsafe(),
+  isBackground: false,
+  run: undefined,
+  own: undefined
+})
+
+export const answer = (call: Call): Answer => {
   const { method } = call.request
   if (method === "GET") return get(call)
   if (method === "HEAD") return head(call)

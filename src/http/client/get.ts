@@ -9,7 +9,7 @@ import { type Reuse, reuseOf } from "../rules/reuse.ts"
 import { select } from "../rules/selection.ts"
 import { isForOrigin } from "../rules/validation.ts"
 import { instead, reached, served } from "./answer.ts"
-import { isComplete } from "./bodies.ts"
+import { bytesOf, isComplete } from "./bodies.ts"
 import { type Answer, type Call, marked, type Own, passed } from "./call.ts"
 import { asked, confirm, read, refreshed } from "./load.ts"
 import { onlyIfCached, ranged } from "./others.ts"
@@ -45,23 +45,27 @@ type Reason = CacheStatus["fwd"]
 /** `reason`: why the call waited for a load of another one, whose result this is. `stale`: what it found before. */
 const decided = (call: Call, resource: Variants, reason: Reason, stale?: Variant): Answer => {
   if (resource.unshared === true) return alone(call, stale === undefined ? [] : [stale], reason ?? "uri-miss")
-  return Effect.flatMap(Clock.currentTimeMillis, (now) => {
-    const variant = select(resource.variants, call.head.fields)
-    if (variant === undefined) return renewed(call, undefined, "vary-miss")
-    // Also the first read of a call can join a load, whose response is then younger than the call.
-    const joined = reason ?? (variant.responseTime > call.startedAt ? "uri-miss" : undefined)
-    const reuse = reuseFor(call, variant, now)
-    if (reuse === "validate") {
-      if (joined !== undefined) return alone(call, resource.variants, joined)
-      return renewed(call, variant, reuseOf(variant, noDirectives, now) === "validate" ? "stale" : "request")
-    }
-    return Effect.flatMap(isComplete(call, variant), (complete) => {
-      if (!complete) return renewed(call, undefined, "uri-miss")
-      const status = { fwd: joined, ...joined === undefined ? {} : { collapsed: true } }
-      return Effect.map(reuse === "refresh" ? refreshed(call) : Effect.void, () => served(call, variant, now, status))
-    })
+  const now = call.clock.currentTimeMillisUnsafe()
+  const variant = select(resource.variants, call.head.fields)
+  if (variant === undefined) return renewed(call, undefined, "vary-miss")
+  // Also the first read of a call can join a load, whose response is then younger than the call.
+  const joined = reason ?? (variant.responseTime > call.startedAt ? "uri-miss" : undefined)
+  const reuse = reuseFor(call, variant, now)
+  if (reuse === "validate") {
+    if (joined !== undefined) return alone(call, resource.variants, joined)
+    return renewed(call, variant, reuseOf(variant, noDirectives, now) === "validate" ? "stale" : "request")
+  }
+  const status = joined === undefined ? hit : { fwd: joined, collapsed: true }
+  if (reuse === "serve" && bytesOf(call, variant) !== undefined) {
+    return Effect.succeed(served(call, variant, now, status))
+  }
+  return Effect.flatMap(isComplete(call, variant), (complete) => {
+    if (!complete) return renewed(call, undefined, "uri-miss")
+    return Effect.map(reuse === "refresh" ? refreshed(call) : Effect.void, () => served(call, variant, now, status))
   })
 }
+
+const hit: CacheStatus = {}
 
 /** A response that has arrived after this request began is as good as an answer to it. */
 const reuseFor = ({ directives, startedAt }: Call, variant: Variant, now: number): Reuse =>

@@ -181,7 +181,7 @@ const sent = (
   Effect.flatMap(
     Clock.currentTimeMillis,
     (requestTime) =>
-      Effect.flatMap(call.self.client.execute(request), (response) =>
+      Effect.flatMap(call.origin.execute(request), (response) =>
         Effect.andThen(
           cleared(call, response),
           Effect.map(Clock.currentTimeMillis, (responseTime) => ({ response, requestTime, responseTime }))

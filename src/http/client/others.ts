@@ -90,7 +90,7 @@ const afterHead = (call: Call, met: Met): Effect.Effect<void, never, Caching> =>
  */
 export const unsafe = (call: Call): Answer =>
   Effect.uninterruptibleMask((restore) =>
-    Effect.flatMap(restore(call.self.client.execute(call.request)), (response) => {
+    Effect.flatMap(restore(call.origin.execute(call.request)), (response) => {
       const by = answeredBy(call, response)
       const fields = response.headers as Fields
       const urls = invalidatedUrls(by, { status: response.status, fields })

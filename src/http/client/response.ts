@@ -31,7 +31,7 @@ interface Parts {
 
 const decoder = new TextDecoder()
 
-class CachedResponse extends Inspectable.Class implements HttpClientResponse.HttpClientResponse {
+export class CachedResponse extends Inspectable.Class implements HttpClientResponse.HttpClientResponse {
   readonly [HttpIncomingMessage.TypeId]: typeof HttpIncomingMessage.TypeId = HttpIncomingMessage.TypeId
   readonly [HttpClientResponse.TypeId]: typeof HttpClientResponse.TypeId = HttpClientResponse.TypeId
   readonly request: HttpClientRequest
@@ -46,7 +46,7 @@ class CachedResponse extends Inspectable.Class implements HttpClientResponse.Htt
     this.request = request
     this.url = url
     this.status = status
-    this.headers = Headers.fromRecordUnsafe(fields as { [name: string]: string })
+    this.headers = Headers.isHeaders(fields) ? fields : Headers.fromRecordUnsafe(fields as { [name: string]: string })
     this.setCookies = cookies
     this.content = content
   }
@@ -55,6 +55,11 @@ class CachedResponse extends Inspectable.Class implements HttpClientResponse.Htt
     return Cookies.fromSetCookie(this.setCookies)
   }
 
+  get hasCookies(): boolean {
+    return this.setCookies.length > 0
+  }
+
+  /** The bytes, unless they are a stream. */
   get inline(): Uint8Array | undefined {
     return this.content instanceof Uint8Array ? this.content : undefined
   }
@@ -189,7 +194,3 @@ export const slice = (
       })
     )
   })
-
-/** The bytes of a response from the cache, unless they are a stream. */
-export const bytesIn = (response: HttpClientResponse.HttpClientResponse): Uint8Array | undefined =>
-  response instanceof CachedResponse ? response.inline : undefined

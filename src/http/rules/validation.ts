@@ -60,6 +60,7 @@ export const isUnchanged = ({ date, fields }: Validated & { readonly date: numbe
   const asked = request["if-none-match"]
   if (asked !== undefined) {
     const own = etagOf(fields["etag"])
+    if (own === asked) return true
     return listOf(asked).some((etag) =>
       etag === "*" || (own !== undefined && etagOf(etag) !== undefined && opaqueOf(etag) === opaqueOf(own))
     )

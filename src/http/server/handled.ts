@@ -5,7 +5,6 @@ import * as Effect from "effect/Effect"
 import * as Base64Url from "effect/encoding/Base64Url"
 import * as Exit from "effect/Exit"
 import * as Headers from "effect/http/Headers"
-import * as HttpClient from "effect/http/HttpClient"
 import * as HttpClientError from "effect/http/HttpClientError"
 import type { HttpClientRequest } from "effect/http/HttpClientRequest"
 import type { HttpClientResponse } from "effect/http/HttpClientResponse"
@@ -16,6 +15,7 @@ import * as Cached from "../../Cached.ts"
 import { http } from "../../internal/defaults/options.ts"
 import * as Strategy from "../../Strategy.ts"
 import * as Ttl from "../../Ttl.ts"
+import type { Origin } from "../client/call.ts"
 
 type Response = HttpServerResponse.HttpServerResponse
 
@@ -44,16 +44,22 @@ class HandlerFailed {
 const steering =
   /^(forwarded|x-forwarded-(host|proto|port|prefix|server|scheme|path|uri)|x-(host|original-(url|uri|host)|rewrite-url|http-method-override|method-override))$/
 
-/** A client that answers requests by the handler, for one request of the server. */
-export const clientOf = (
-  handler: Handler,
-  request: HttpServerRequest.HttpServerRequest,
-  usual: Usual
-): HttpClient.HttpClient =>
-  HttpClient.makeWith<never, never, HttpClientError.HttpClientError, never>(
-    Effect.flatMap((asked) => handle(handler, request, asked, usual)),
-    Effect.succeed
-  ) as HttpClient.HttpClient.With<HttpClientError.HttpClientError, never>
+/** The handler as the origin of one request of the server. */
+export class HandlerOrigin implements Origin {
+  private readonly handler: Handler
+  private readonly request: HttpServerRequest.HttpServerRequest
+  private readonly usual: Usual
+
+  constructor(handler: Handler, request: HttpServerRequest.HttpServerRequest, usual: Usual) {
+    this.handler = handler
+    this.request = request
+    this.usual = usual
+  }
+
+  execute(asked: HttpClientRequest): Effect.Effect<HttpClientResponse, HttpClientError.HttpClientError> {
+    return handle(this.handler, this.request, asked, this.usual)
+  }
+}
 
 const handle = (
   handler: Handler,

@@ -1,8 +1,12 @@
 /** The fields in which a response names its tags for caches and CDNs. They go no further. */
+import * as Headers from "effect/http/Headers"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import { ownField } from "./handled.ts"
 
 const names = ["surrogate-key", "cache-tag", "xkey"] as const
+
+/** The fields that are not sent. */
+const unsent = [...names, ownField]
 
 /** `Surrogate-Key` and `xkey` separate by spaces, `Cache-Tag` by commas. */
 export const tagsOf = (headers: { readonly [name: string]: string | undefined }): ReadonlyArray<string> => {
@@ -10,8 +14,13 @@ export const tagsOf = (headers: { readonly [name: string]: string | undefined })
   return Array.from(new Set(tags.map((tag) => tag.trim()).filter((tag) => tag !== "")))
 }
 
+export const sentFields = (headers: Headers.Headers): Headers.Headers => {
+  for (const name of unsent) if (headers[name] !== undefined) return Headers.removeMany(headers, unsent)
+  return headers
+}
+
 export const withoutTags = (response: HttpServerResponse.HttpServerResponse): HttpServerResponse.HttpServerResponse =>
-  [...names, ownField].reduce(
+  unsent.reduce(
     (left, name) => left.headers[name] === undefined ? left : HttpServerResponse.removeHeader(left, name),
     response
   )

@@ -128,6 +128,8 @@ export const http = {
   keepMillis: 86_400_000,
   /** Up to this size in bytes, a body of known length lies beside its fields. */
   inlineBytes: 65_536,
+  /** How long a larger body in one piece is answered before it is read through the cache again. */
+  wholeMillis: 1000,
   /** How long the requests of a resource do not wait for each other after a response that could not be shared. */
   unsharedMillis: 120_000,
   /** How many such resources are remembered. */

@@ -31,6 +31,13 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: client
   },
   {
+    name: "a large body that is used counts as unused for the eviction policy",
+    in: "bytesOf",
+    find: "clock.currentTimeMillisUnsafe() > whole.until",
+    replace: "clock.currentTimeMillisUnsafe() < 0",
+    by: middleware
+  },
+  {
     name: "a short body of a wrong length is stored beside its fields",
     in: "store",
     find: "body.length === length ?",
