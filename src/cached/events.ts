@@ -2,7 +2,6 @@
  * Observes a cache: its events, the entries that leave memory, and how reads are answered.
  * @since 0.1.0
  */
-import * as Arr from "effect/Array"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
@@ -19,6 +18,7 @@ import { Current } from "../internal/engine/request/callPolicy.ts"
 import type { Detector } from "../internal/engine/telemetry/detect.ts"
 import type { EventListener } from "../internal/engine/telemetry/telemetry.ts"
 import { mistake, refuseUnknown, requireObject } from "../internal/options/options.ts"
+import * as EventBuffer from "./eventBuffer.ts"
 
 /** Offers items to queues that drop their oldest item when they are full, and counts those. */
 const makeOffering = () => {
@@ -41,24 +41,24 @@ const streamOf = <A>(
   toItem: (...told: Parameters<EventListener>) => A,
   kinds?: ReadonlySet<CacheEvent["_tag"]>
 ): Stream.Stream<A, never, Caching> =>
-  Stream.suspend(() => {
-    const { offer, takeLost } = makeOffering()
-    const told = Stream.callback<A, never, Caching>(
-      (queue) =>
-        Effect.acquireRelease(
-          Effect.map(Caching, (caching) =>
-            cacheOf(caching).perform(Operations.listen, (event, exit) => offer(queue, toItem(event, exit)), kinds)),
-          (unsubscribe) =>
-            Effect.sync(unsubscribe)
-        ),
-      { bufferSize: waitingEvents, strategy: "sliding" }
+  Stream.unwrap(Effect.suspend(() => {
+    const buffer = EventBuffer.make<A>()
+    const missed = kinds?.has("Lost") === false
+      ? undefined
+      : (count: number) => toItem({ _tag: "Lost", count }, undefined)
+    return Effect.as(
+      Effect.acquireRelease(
+        Effect.map(Caching, (caching) =>
+          cacheOf(caching).perform(
+            Operations.listen,
+            (event, exit) => EventBuffer.offer(buffer, toItem(event, exit)),
+            kinds
+          )),
+        (unsubscribe) => Effect.sync(unsubscribe)
+      ),
+      EventBuffer.stream(buffer, missed)
     )
-    if (kinds?.has("Lost") === false) return told
-    return Stream.mapArray(told, (items) => {
-      const count = takeLost()
-      return count === 0 ? items : Arr.prepend(items, toItem({ _tag: "Lost", count }, undefined))
-    })
-  })
+  }))
 
 /**
  * A stream of a cache's events, beginning when the stream starts to run. Reads never wait for a subscriber: each

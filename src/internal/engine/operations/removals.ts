@@ -7,7 +7,7 @@ import { isPage } from "../../store/pageIds.ts"
 import type { Entry } from "../memory/entry.ts"
 import type { MemoryTier, RemovalListener } from "../memory/memory.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
-import { isolated, without } from "../telemetry/events.ts"
+import { isolated, noteThrown, without } from "../telemetry/events.ts"
 import { classOf } from "../telemetry/stats.ts"
 import type { EventListener, Subject } from "../telemetry/telemetry.ts"
 import { writtenBytes } from "../telemetry/writtenBytes.ts"
@@ -21,16 +21,18 @@ interface Listened extends MemoryTier {
 
 /** Calls `listener` for every event until the returned function is called, or until the listener throws. */
 export const listen = (self: Listened, listener: EventListener, kinds?: Kinds): () => void => {
-  const notify = isolated<CacheEvent, Subject | undefined>(
-    self,
-    (event, subject) => {
-      const { _tag } = event
-      if (kinds !== undefined && !kinds.has(_tag)) return
+  // As one function, because each hit calls it.
+  const notify = (event: CacheEvent, subject: Subject | undefined): void => {
+    const { _tag } = event
+    if (kinds !== undefined && !kinds.has(_tag)) return
+    try {
       const told = _tag === "Stale" || _tag === "Load" ? withFacts(self, event, subject) : event
       listener(self.disguise === undefined ? told : self.disguise.event(told), subject?.exit)
-    },
-    () => unsubscribe()
-  )
+    } catch (defect) {
+      unsubscribe()
+      noteThrown(self, defect)
+    }
+  }
   self.listeners.events = [...self.listeners.events ?? [], notify]
   // Without a listener for hits, a hit does not look for listeners.
   if (kinds?.has("Hit") !== false) self.hitsHaveEffects = true

@@ -16,12 +16,16 @@ export const isolated =
       listener(told, also)
     } catch (defect) {
       unsubscribe()
-      self.stats.callbackFailures++
-      Log.warning(self, "A listener of the cache threw (see the cause): it is not called again", {
-        cause: Cause.die(defect)
-      })
+      noteThrown(self, defect)
     }
   }
+
+export const noteThrown = (self: Telemetry, defect: unknown): void => {
+  self.stats.callbackFailures++
+  Log.warning(self, "A listener of the cache threw (see the cause): it is not called again", {
+    cause: Cause.die(defect)
+  })
+}
 
 export const without = <A>(list: ReadonlyArray<A> | undefined, item: A): ReadonlyArray<A> | undefined => {
   const rest = list?.filter((other) => other !== item)
