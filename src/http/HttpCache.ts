@@ -287,7 +287,9 @@ const requireMethod = (of: string, methods: any, name: string, path = name): voi
  * - Middleware of an endpoint runs for each request, and so do its checks of callers.
  * - Unless an endpoint is `shared`, `partition` names the caller, such as the user that a middleware provides.
  * - A response that a handler makes itself is not stored.
- * - For `304`, and to encode a result once, put `HttpCacheMiddleware` with `inherit: "changes"` around the router.
+ * - For `304`, and to encode a result once, put `HttpCacheMiddleware` with `inherit: "changes"` around the router: it
+ *   stores the responses of `shared` endpoints for as long as their results, unless these have middleware, or schemas
+ *   of `headers`.
  *
  * **Example** (A group)
  *

@@ -370,7 +370,11 @@ type Respond = (
 
 const answerWith = (options: Options): Respond => {
   const { allowReload, cacheControl, hosts, requestDirectives = true, strategy } = options
-  const usual = { control: typeof cacheControl === "string" ? () => cacheControl : cacheControl, strategy }
+  const usual = {
+    control: typeof cacheControl === "string" ? () => cacheControl : cacheControl,
+    strategy,
+    inherits: options.inherit !== undefined
+  }
   const allowed = hosts && new Set(hosts.map((host) => host.toLowerCase()))
   const named = namesOf(options)
   return (self, handler, fiber) => {

@@ -1,8 +1,8 @@
 /** Endpoints of `HttpApi` and `Rpc` that an annotation caches, in clients and in servers. */
 import { describe, expect, it } from "@effect/vitest"
-import { Context, Effect, Layer, Schema, Stream } from "effect"
+import { Clock, Context, Effect, Layer, Schema, SchemaGetter, Stream } from "effect"
 import { Cached, CacheLayer, Strategy } from "effect-cached"
-import { HttpCache } from "effect-cached/http"
+import { HttpCache, HttpCacheMiddleware } from "effect-cached/http"
 import { MemoryStore } from "effect-cached/memory"
 import {
   HttpClient,
@@ -209,6 +209,121 @@ describe.each([["memory", inMemory], ["a store", overStore]] as const)("HttpApi 
       for (const name of ["ann", "bob", "ann"]) yield* Effect.provideService(users.me(), Me, name)
       expect(runs["me"]).toBe(2)
     }).pipe(Effect.scoped, over))
+})
+
+describe("HttpApi behind HttpCacheMiddleware", () => {
+  let encoded = 0
+  const Counted = Schema.String.pipe(
+    Schema.decodeTo(Schema.String, {
+      decode: SchemaGetter.passthrough(),
+      encode: SchemaGetter.transform((text: string) => `${text}, encoded ${++encoded} times`)
+    })
+  )
+  const soft = { strategy: Strategy.softTtl({ softTtl: "1 minute", ttl: "1 hour" }), shared: true } as const
+  const get = HttpApiEndpoint.get("get", "/shared/:id", { params, success: Counted }).pipe(HttpCache.annotate(soft))
+  const put = HttpApiEndpoint.put("put", "/shared/:id", { params }).pipe(
+    HttpCache.annotate({ invalidates: ({ params }) => [HttpCache.tag(get, params)] })
+  )
+  const ofTongue = HttpApiEndpoint.get("ofTongue", "/tongue", {
+    headers: { "accept-language": Schema.String },
+    success: Schema.String
+  }).pipe(HttpCache.annotate(soft))
+  const checked = HttpApiEndpoint.get("checked", "/checked", { success: Schema.String })
+    .pipe(HttpCache.annotate(soft)).middleware(Auth)
+  const hourly = HttpApiEndpoint.get("hourly", "/hourly", { success: Counted })
+    .pipe(HttpCache.annotate({ strategy: Strategy.ttl({ ttl: "1 hour" }), shared: true }))
+  const pages = HttpApi.make("pages").add(HttpApiGroup.make("all").add(get, put, ofTongue, checked, hourly))
+
+  const start = Effect.fnUntraced(function*(options: HttpCacheMiddleware.Options) {
+    const caching = yield* Effect.context<never>()
+    const runs = { get: 0 }
+    let name = "Ann"
+    const all = HttpApiBuilder.group(pages, "all", (handlers) =>
+      HttpCache.handlers(pages, "all", {
+        get: ({ params: { id } }) => Effect.sync(() => `${id}: ${name}, run ${++runs.get}`),
+        put: () => Effect.sync(() => void (name = "Bob")),
+        ofTongue: ({ headers }) => Effect.succeed(`in ${headers["accept-language"]}`),
+        checked: () => Effect.succeed("secret"),
+        hourly: () => Effect.map(Clock.currentTimeMillis, (now) => `at ${now}`)
+      }).pipe(Effect.map((record) => handlers.handleAll(record))))
+    const auth = Layer.succeed(Auth, (app) =>
+      Effect.flatMap(
+        HttpServerRequest.HttpServerRequest,
+        ({ headers }) =>
+          headers["x-key"] === "right"
+            ? Effect.provideService(app, Me, "me")
+            : Effect.succeed(HttpServerResponse.empty({ status: 403 }))
+      ))
+    const handler = yield* HttpRouter.toHttpEffect(
+      Layer.mergeAll(HttpApiBuilder.layer(pages), HttpCacheMiddleware.layer(options)).pipe(
+        Layer.provide([all, HttpServer.layerServices]),
+        Layer.provide(auth),
+        Layer.provide(Layer.succeedContext(caching))
+      ) as Layer.Layer<never, never, HttpRouter.HttpRouter>
+    )
+    const ask = (path: string, init?: RequestInit) =>
+      Effect.flatMap(
+        Effect.provideService(
+          handler as Effect.Effect<HttpServerResponse.HttpServerResponse>,
+          HttpServerRequest.HttpServerRequest,
+          HttpServerRequest.fromWeb(new Request(`http://example.com${path}`, init))
+        ),
+        (response) =>
+          Effect.promise(async () => {
+            const { body, headers, status } = HttpServerResponse.toWeb(response)
+            return { status, text: await new Response(body).text(), headers }
+          })
+      )
+    return { runs, ask }
+  })
+
+  it.effect("a result is encoded once, for as long as it is stored and no mutation names it", () =>
+    Effect.gen(function*() {
+      encoded = 0
+      const { ask, runs } = yield* start({ inherit: "changes" })
+      const first = yield* ask("/shared/1")
+      expect(first.text).toBe("\"1: Ann, run 1, encoded 1 times\"")
+      yield* TestClock.adjust("50 seconds")
+      const second = yield* ask("/shared/1")
+      expect([second.text, second.headers.get("cache-control")]).toEqual([first.text, null])
+      const etag = second.headers.get("etag")!
+      expect((yield* ask("/shared/1", { headers: { "if-none-match": etag } })).status).toBe(304)
+      expect([runs.get, encoded]).toEqual([1, 1])
+      yield* ask("/shared/1", { method: "PUT" })
+      expect((yield* ask("/shared/1")).text).toBe("\"1: Bob, run 2, encoded 2 times\"")
+      yield* TestClock.adjust("59 seconds")
+      yield* ask("/shared/1")
+      expect([runs.get, encoded]).toEqual([2, 2])
+    }).pipe(Effect.scoped, inMemory))
+
+  it.effect("a response ends with the result that it was made of, however old that was", () =>
+    Effect.gen(function*() {
+      encoded = 0
+      const { ask } = yield* start({ inherit: "changes" })
+      const first = yield* ask("/hourly")
+      yield* TestClock.adjust("59 minutes")
+      yield* Cached.invalidateTag("http:url:http://example.com/hourly")
+      const second = yield* ask("/hourly")
+      yield* TestClock.adjust("30 seconds")
+      expect((yield* ask("/hourly")).text).toBe(second.text)
+      expect([first.text, second.text]).toEqual(["\"at 0, encoded 1 times\"", "\"at 0, encoded 2 times\""])
+      yield* TestClock.adjust("31 seconds")
+      expect((yield* ask("/hourly")).text).toBe("\"at 3601000, encoded 3 times\"")
+    }).pipe(Effect.scoped, inMemory))
+
+  it.effect("without inherit, what depends on fields, and what a middleware checks, is no response to others", () =>
+    Effect.gen(function*() {
+      encoded = 0
+      const plain = yield* start({})
+      yield* plain.ask("/shared/3")
+      yield* plain.ask("/shared/3")
+      expect([plain.runs.get, encoded]).toEqual([1, 2])
+      const { ask } = yield* start({ inherit: "changes" })
+      const inTongue = (tongue: string) => ask("/tongue", { headers: { "accept-language": tongue } })
+      expect([(yield* inTongue("de")).text, (yield* inTongue("fr")).text]).toEqual(["\"in de\"", "\"in fr\""])
+      expect((yield* ask("/checked", { headers: { "x-key": "right" } })).text).toBe("\"secret\"")
+      expect((yield* ask("/checked")).status).toBe(403)
+    }).pipe(Effect.scoped, inMemory))
 })
 
 it.effect("a response that a handler makes itself is not stored", () =>

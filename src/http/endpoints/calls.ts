@@ -1,9 +1,11 @@
 /** Runs the calls of an endpoint through the cache, as its annotation says. */
+import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as HttpClientResponse from "effect/http/HttpClientResponse"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
+import * as Option from "effect/Option"
 import * as Predicate from "effect/Predicate"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
@@ -21,6 +23,7 @@ import {
 } from "../../internal/options/options.ts"
 import type { Strategy } from "../../Strategy.ts"
 import { strategyLike } from "../client/options.ts"
+import { Inherits } from "../server/handled.ts"
 import { type Described, keyClass } from "./described.ts"
 
 /** An annotation, without the types of its endpoint. */
@@ -117,14 +120,15 @@ export const callsOf = (
       return [...ownTags(request), ...more]
     }
   })
+  const lasts = side.name === "server" && annotation.shared === true && described.isOfUrl
   return {
     invalidate: false,
     effect: (request, run) =>
-      Effect.flatMap(
-        keyed(request),
-        (key) =>
-          key === undefined ? run : Cached.withStrategy(Effect.flatMap(run, storable), optionsOf(request, key)) as Run
-      ),
+      Effect.flatMap(keyed(request), (key) => {
+        if (key === undefined) return run
+        const read = Cached.withStrategy(Effect.flatMap(run, storable), optionsOf(request, key)) as Run
+        return lasts ? Effect.tap(read, () => lastingAs(key)) : read
+      }),
     stream: (request, run) =>
       Stream.unwrap(Effect.map(keyed(request), (key) => {
         if (key === undefined) return run
@@ -136,6 +140,19 @@ export const callsOf = (
       }))
   }
 }
+
+/** The response with a result lasts as long as the result, in a cache that removes both together. */
+const lastingAs = (key: CacheKey.Any): Effect.Effect<void, never, any> =>
+  Effect.withFiber((fiber) =>
+    fiber.getRef(Inherits)
+      ? Effect.flatMap(Cached.getEntry(key), (entry) => {
+        if (Option.isNone(entry)) return Effect.void
+        const { expiresAt, softExpiresAt } = entry.value
+        const now = fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
+        return Cached.annotate({ ttl: Math.max(0, expiresAt - now), softTtl: Math.max(0, softExpiresAt - now) })
+      })
+      : Effect.void
+  )
 
 const tagsIn = (tags: ReadonlyArray<string>): ReadonlyArray<string> => {
   if (isListOfText(tags)) return tags

@@ -20,12 +20,14 @@ export interface Described {
   readonly success: Schema.Top
   readonly error: Schema.Top
   readonly isStream: boolean
+  /** Whether a URL names one result, and nothing checks its callers. */
+  readonly isOfUrl: boolean
   /** Why it cannot be cached. */
   readonly obstacle: string | undefined
 }
 
 export const ofEndpoint = (api: string, group: string, endpoint: HttpApiEndpoint.Top): Described => {
-  const { annotations, headers, identifier, method, params, path, query } = endpoint
+  const { annotations, headers, identifier, method, middlewares, params, path, query } = endpoint
   const payload = Array.from(endpoint.payload.values())
   const isStreamed = payload.some(({ encoding }) => encoding._tag === "Stream" || encoding._tag === "Multipart")
   const successes = endpoint.success.size === 0 ? [HttpApiSchema.NoContent] : Array.from(endpoint.success)
@@ -44,6 +46,7 @@ export const ofEndpoint = (api: string, group: string, endpoint: HttpApiEndpoint
     success: resultOf(successes.map((schema) => HttpApiSchema.isWithHeaders(schema) ? withHeaders(schema) : schema)),
     error: resultOf(Array.from(endpoint.error)),
     isStream: false,
+    isOfUrl: method === "GET" && headers === undefined && middlewares.size === 0,
     obstacle: isStreamed
       ? "its payload is a stream or has parts"
       : successes.some((schema) => unstorable.some((kind) => kind in schema))
@@ -73,6 +76,7 @@ export const ofRpc = (rpc: Rpc.AnyWithProps): Described => {
     success: isStream ? successSchema.success : successSchema,
     error: isStream ? unionOf([errorSchema, successSchema.error]) : errorSchema,
     isStream,
+    isOfUrl: false,
     obstacle: undefined
   }
 }

@@ -1,6 +1,7 @@
 /** Runs a handler in place of an origin, and makes of its response one that a shared cache may keep. */
 import { sha256 } from "@noble/hashes/sha2.js"
 import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Base64Url from "effect/encoding/Base64Url"
 import * as Exit from "effect/Exit"
@@ -25,9 +26,16 @@ export type Handler = Effect.Effect<Response, unknown, any>
 interface Usual {
   /** Their `Cache-Control`. */
   readonly control: ((response: Response) => string | undefined) | undefined
+  readonly inherits: boolean
   /** Their lifetime in this cache alone. */
   readonly strategy: Strategy.Strategy<Response, any, any> | undefined
 }
+
+/** Whether a response is removed with the entries that its handler reads. */
+export const Inherits: Context.Reference<boolean> = Context.Reference<boolean>(
+  "effect-cached/HttpCacheMiddleware/inherits",
+  { defaultValue: () => false }
+)
 
 /** A field for this cache alone, which is removed before the response is sent. */
 export const ownField = "effect-cached-control"
@@ -69,7 +77,8 @@ const handle = (
 ): Effect.Effect<HttpClientResponse, HttpClientError.HttpClientError> => {
   const isLoad = asked.method === "GET" || asked.method === "HEAD"
   const given = isLoad ? request.modify({ headers: unsteered(asked.headers) }) : request
-  return Effect.provideService(handler as Effect.Effect<Response>, HttpServerRequest.HttpServerRequest, given).pipe(
+  const inheriting = usual.inherits ? Effect.provideService(handler, Inherits, true) : handler
+  return Effect.provideService(inheriting as Effect.Effect<Response>, HttpServerRequest.HttpServerRequest, given).pipe(
     Effect.zip(Cached.annotated),
     Effect.flatMap(([response, annotations]) => {
       const said = isLoad
@@ -138,7 +147,7 @@ const digestOf = (bytes: Uint8Array<ArrayBuffer>): Effect.Effect<Uint8Array> =>
     ? Effect.sync(() => sha256(bytes))
     : Effect.promise(async () => new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)))
 
-interface Said extends Usual {
+interface Said extends Omit<Usual, "inherits"> {
   readonly annotations: Cached.Annotations
 }
 

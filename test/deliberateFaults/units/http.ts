@@ -38,6 +38,20 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: middleware
   },
   {
+    name: "a response that a middleware of its endpoint has checked is stored for all",
+    in: "ofEndpoint",
+    find: "&& middlewares.size === 0",
+    replace: "",
+    by: endpoints
+  },
+  {
+    name: "a response that depends on declared headers is stored for all",
+    in: "ofEndpoint",
+    find: "&& headers === undefined",
+    replace: "",
+    by: endpoints
+  },
+  {
     name: "a short body of a wrong length is stored beside its fields",
     in: "store",
     find: "body.length === length ?",
