@@ -229,6 +229,20 @@ export const read = (what: string, text: string, { example, form, read }: Readin
   throw mistake(`${what} must be ${form.replaceAll("`", "\"")}, like ${example}`)
 }
 
+// The bucket is the host of the URL, and the prefix its path.
+export const objectsOptions: Readings<Omit<CacheLayer.ObjectsOptions, "bucket" | "prefix"> & Format> = {
+  ...layerOptions,
+  ...format,
+  endpoint: text("https://s3.example.org"),
+  region: text("eu-central-1"),
+  accessKeyId: text("AKIAEXAMPLE"),
+  secretAccessKey: secret,
+  sessionToken: secret,
+  credentials: "code",
+  maxValue: size("4MiB"),
+  requestTimeout: duration
+}
+
 const isReading = (given: Reading | object): given is Reading => "read" in given && typeof given.read === "function"
 
 /** All readings by the names of their options, like `capacity` and `refresh.timeout`. */

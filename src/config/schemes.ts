@@ -1,5 +1,5 @@
 /** The schemes of URLs: the layer that each makes, from the parts of a URL. Modules are imported when it is built. */
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
@@ -143,6 +143,46 @@ const postgres = scheme(
 
 const postgresStore = ["sslmode", "schema", "password", "maxConnections", "prepare", "maxValue", "maxSize"]
 
+const bucketOf = (url: CacheUrl, options: Given) => {
+  const { account, hosts } = accountIn(authorityOf(url))
+  refuseUnless(account === "", `The URL of a bucket has no user: set accessKeyId and the secret as options`)
+  const prefix = decode("path", url.path.replace(/^\/|\/$/g, ""))
+  return { ...options, bucket: decode("bucket", hosts), ...prefix === "" ? {} : { prefix } }
+}
+
+const objectsDriver = () =>
+  import("../drivers/objects/index.ts").catch((error) => {
+    throw error?.code === "ERR_MODULE_NOT_FOUND"
+      ? mistake("A cache in a bucket needs the package aws4fetch: npm install aws4fetch")
+      : error
+  })
+
+const objects = scheme(
+  "s3://bucket/prefix",
+  Readings.objectsOptions,
+  async (url, options) => {
+    await objectsDriver()
+    return (await layers()).objects(bucketOf(url, options))
+  },
+  async (url, options) => {
+    const { ObjectStore } = await objectsDriver()
+    const client = await import("effect/http/FetchHttpClient")
+    return {
+      make: Effect.provide(ObjectStore.make(bucketOf(url, ofStore(options, objectsStore))), client.layer)
+    }
+  }
+)
+
+const objectsStore = [
+  "endpoint",
+  "region",
+  "accessKeyId",
+  "secretAccessKey",
+  "sessionToken",
+  "maxValue",
+  "requestTimeout"
+]
+
 const folderStore = ["maxSize", "maxValue", "trustFolder"]
 
 /** A new store needs one line here, and the readings of its options. */
@@ -177,6 +217,7 @@ export const schemes: { readonly [scheme: string]: Scheme } = {
       }
     }
   ),
+  s3: objects,
   postgres,
   postgresql: postgres,
   redis,

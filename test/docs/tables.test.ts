@@ -4,6 +4,7 @@ import { globSync, readFileSync } from "node:fs"
 import { join, resolve } from "node:path"
 import * as BoundsDefaults from "../../src/internal/defaults/bounds.ts"
 import * as GuardsDefaults from "../../src/internal/defaults/guards.ts"
+import * as ObjectsDefaults from "../../src/internal/defaults/objects.ts"
 import * as OptionsDefaults from "../../src/internal/defaults/options.ts"
 import * as ProcessesDefaults from "../../src/internal/defaults/processes.ts"
 import * as RedisDefaults from "../../src/internal/defaults/redis.ts"
@@ -171,6 +172,9 @@ const expected: { readonly [option: string]: ReadonlyArray<number> } = {
   "CommonOptions.maxValue": [RedisDefaults.maxValue],
   "CommonOptions.replicas": [RedisDefaults.replicas],
   "StoreOptions.maxValue": [SqlDefaults.maxValue],
+  "BucketOptions.region": [Number(ObjectsDefaults.region.at(-1))],
+  "BucketOptions.maxValue": [ObjectsDefaults.maxValue],
+  "BucketOptions.requestTimeout": [ObjectsDefaults.requestMillis],
   "ConnectionOptions.maxConnections": [SqlDefaults.maxConnections],
   "LockedOptions.lease": [layer.leaseMillis],
   "CircuitBreakerOptions.failures": [guard.failures],

@@ -229,7 +229,7 @@ const variablesTable = (): string => {
     }
   }
   const cachesOf = (caches: string): string =>
-    caches === "memory, disk, files, postgres, redis, redis+cluster, redis+sentinel"
+    caches === "memory, disk, files, s3, postgres, redis, redis+cluster, redis+sentinel"
       ? "all"
       : caches.replace("redis, redis+cluster, redis+sentinel", "redis…")
   return table(

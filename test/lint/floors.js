@@ -24,7 +24,7 @@ const floors = [
     packages: [
       ...vocabulary,
       node,
-      /^(@effect\/sql-pg\/PgClient|cborg|cborg\/taglib|hyparquet|hyparquet-writer|idb|redis|yaml)$/
+      /^(@effect\/sql-pg\/PgClient|aws4fetch|cborg|cborg\/taglib|hyparquet|hyparquet-writer|idb|redis|yaml)$/
     ],
     // A driver is one folder: it imports itself and `drivers/shared`, never another one. Only that of PostgreSQL is the
     // one of SQL with a client of its own.

@@ -35,7 +35,7 @@ export const promised = <A>(run: () => Promise<A>): Effect.Effect<A, unknown> =>
 export const make = (storage: ByteStorage): Store.Store => {
   const { clear, list, name } = storage
   const faultOf = (operation: string) => (cause: unknown): StoreError =>
-    new StoreError({ store: name, operation, reason: "Unavailable", cause })
+    cause instanceof StoreError ? cause : new StoreError({ store: name, operation, reason: "Unavailable", cause })
   const asked = <A>(operation: string, effect: Effect.Effect<A, unknown>): Effect.Effect<A, StoreError> =>
     Effect.mapError(effect, faultOf(operation))
   return Store.make({

@@ -1,0 +1,114 @@
+/**
+ * A store in a bucket of Amazon S3, Cloudflare R2, MinIO, Ceph, or another server with the same interface. Requires the
+ * package `aws4fetch`.
+ * @since 0.1.0
+ */
+import type * as Effect from "effect/Effect"
+import type { HttpClient } from "effect/http/HttpClient"
+import type * as Layer from "effect/Layer"
+import type { StoreError } from "../../CacheError.ts"
+import { refuseUnknown } from "../../internal/options/options.ts"
+import * as Store from "../../Store.ts"
+import type * as Ttl from "../../Ttl.ts"
+import { open } from "./open.ts"
+import { type BucketOptions, bucketOptions, configOf, tagMillisOf } from "./options.ts"
+
+export type { Credentials } from "./options.ts"
+
+/**
+ * The bucket, the key with which requests are signed, and limits.
+ * @category options
+ * @since 0.1.0
+ */
+export interface Options extends BucketOptions {
+  /**
+   * For how long a process trusts the version of a tag that it has read. With 0, each read of an entry asks for the
+   * versions of its tags too, with one request for each tag.
+   * @default 0
+   */
+  readonly tagStaleness?: Ttl.Input | undefined
+}
+
+/**
+ * Opens a store in a bucket.
+ *
+ * **When to use**
+ *
+ * Use if the program needs the store as a value, or runs where `CacheLayer.objects` does not, such as in a worker.
+ *
+ * **Details**
+ *
+ * - A hit is one request (GET), and one more for each tag whose version is not known. A load is one GET and two writes
+ *   (PUT): one takes the lease, one stores the result. Nothing else is sent.
+ * - Each write has a condition, so it replaces only the state that was read. At the start, six requests find out
+ *   whether the bucket honours conditions. If it does not, the store is not `shared`: it serves one process at a time.
+ * - Fails with a `StoreError` if the server is unreachable (reason `Unavailable`), if the bucket is missing or in
+ *   another region (`Unsupported`), or if the key is refused, has expired, or the clock is wrong (`Denied`). Throws a
+ *   `CacheConfigError` for invalid options. No message contains a key.
+ * - Requests that the server is too busy for (503, 429) are repeated three times, after the `Retry-After` that it asks
+ *   for, up to 5 seconds.
+ *
+ * **Gotchas**
+ *
+ * - The store reports no changes by other processes, so memory is trusted for `maxStaleness` at most.
+ * - Expired entries stay in the bucket until a rule of the bucket removes them.
+ *
+ * **Example** (Counting in a bucket)
+ *
+ * ```ts no-run
+ * import { Effect, Redacted } from "effect"
+ * import { ObjectStore } from "effect-cached/objects"
+ * import { FetchHttpClient } from "effect/http"
+ *
+ * const store = ObjectStore.make({
+ *   bucket: "cache",
+ *   region: "eu-central-1",
+ *   accessKeyId: "AKIA...",
+ *   secretAccessKey: Redacted.make("secret")
+ * })
+ * const program = Effect.flatMap(store, (store) => store.increment("visits", 1))
+ * await Effect.runPromise(program.pipe(Effect.provide(FetchHttpClient.layer)))
+ * ```
+ *
+ * @see {@link layer} for providing the store
+ * @category constructors
+ * @since 0.1.0
+ */
+export const make = (options: Options): Effect.Effect<Store.Store, StoreError, HttpClient> => {
+  const what = "ObjectStore.make"
+  refuseUnknown(what, options, [...bucketOptions, "tagStaleness"])
+  return open(configOf(what, options, tagMillisOf(what, options.tagStaleness)))
+}
+
+/**
+ * Provides a store in a bucket.
+ *
+ * **When to use**
+ *
+ * Use to build a cache with custom parts. `CacheLayer.objects` is a ready-made cache.
+ *
+ * **Example** (Caching in a bucket)
+ *
+ * ```ts no-run
+ * import { Effect, Layer, Redacted } from "effect"
+ * import { Cached, CacheLayer } from "effect-cached"
+ * import { ObjectStore } from "effect-cached/objects"
+ * import { FetchHttpClient } from "effect/http"
+ *
+ * const store = ObjectStore.layer({
+ *   bucket: "cache",
+ *   endpoint: "http://127.0.0.1:9000",
+ *   accessKeyId: "minio",
+ *   secretAccessKey: Redacted.make("secret")
+ * }).pipe(Layer.provide(FetchHttpClient.layer))
+ *
+ * const program = Effect.succeed(42).pipe(Cached.ttl({ key: "answer", ttl: "1 hour" }))
+ * await Effect.runPromise(program.pipe(Effect.provide(CacheLayer.layer.pipe(Layer.provide(store))))) // => 42
+ * ```
+ *
+ * @see {@link make} for the guarantees of the store
+ * @see `CacheLayer.objects` for a cache over such a store
+ * @category layers
+ * @since 0.1.0
+ */
+export const layer = (options: Options): Layer.Layer<Store.Store, StoreError, HttpClient> => Store.layer(make(options))

@@ -1,0 +1,28 @@
+/**
+ * The names of objects: the kind of the object and its id, in which letters, digits, `-` and `_` stay, and any other
+ * UTF-16 unit becomes `~` and its code. So no character of an id has a meaning in a URL, in a signature or in XML, and
+ * the names of ids with a common beginning have a common beginning too. A long name is cut, and ends with a hash.
+ */
+import * as Defaults from "../../../internal/defaults/objects.ts"
+import { hash } from "../../../internal/key/id.ts"
+
+/** `e`: entries with their leases, `t`: markers of tags, `c`: counters, `p`: values of one process at a time. */
+export type Kind = "c" | "e" | "p" | "t"
+
+const escapeUnit = (unit: string): string => {
+  const code = unit.charCodeAt(0)
+  return code < 0x100 ? `~${code.toString(16).padStart(2, "0")}` : `~u${code.toString(16).padStart(4, "0")}`
+}
+
+const escape = (id: string): string => id.replace(/[^\w-]/g, escapeUnit)
+
+export const nameOf = (kind: Kind, id: string): string => {
+  const { kept, longest } = Defaults.names
+  const name = escape(id)
+  // `~` alone stands for the empty id, and `~~` precedes a hash: `escape` returns neither.
+  const whole = name.length <= longest ? name : `${name.slice(0, kept)}~~${hash(id)}`
+  return `${kind}/${whole === "" ? "~" : whole}`
+}
+
+/** The beginning of the names of all ids with a prefix. */
+export const startOf = (kind: Kind, prefix: string): string => `${kind}/${escape(prefix).slice(0, Defaults.names.kept)}`

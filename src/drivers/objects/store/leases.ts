@@ -1,0 +1,91 @@
+/** Leases and results of loads. A lease is in the object of its id, beside a former entry. Its time is the server's. */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import { isOtherWrite } from "../../../internal/store/conditions.ts"
+import * as Leases from "../../../internal/store/leases.ts"
+import * as Markers from "../../../internal/store/markers/markers.ts"
+import type { SyncLeases } from "../../../ports/storage.ts"
+import type { Acquired, Store } from "../../../ports/store.ts"
+import { serverNow } from "../bucket/client.ts"
+import { encoded, isUnreadable } from "./entries.ts"
+import { change, inLine, type Next, type Objects, type Seen } from "./objects.ts"
+import { entryOf, none } from "./record.ts"
+import type { Tags } from "./tags.ts"
+
+const keyOf = (id: string) => ({ kind: "e", id }) as const
+
+/** Runs a step of the table of leases on the one lease of an object. */
+const withLease = <A>(
+  id: string,
+  { body }: Seen,
+  step: (leases: SyncLeases) => A
+): readonly [answer: A, lease: Leases.Lease | undefined, isChanged: boolean] => {
+  const held = body?.head.lease
+  const table = new Map(held === undefined ? [] : [[id, { ...held }]])
+  const answer = step(Leases.make(table))
+  const lease = table.get(id)
+  return [answer, lease, JSON.stringify(lease) !== JSON.stringify(held)]
+}
+
+const timed = <A>(self: Objects, use: (now: number, local: number) => A): Effect.Effect<A> =>
+  Effect.map(Clock.currentTimeMillis, (local) => use(serverNow(self.bucket, local), local))
+
+export const acquire = (self: Objects, tags: Tags): Store["acquire"] => (id, options) =>
+  inLine(
+    self,
+    keyOf(id),
+    change(self, { operation: "acquire", ...keyOf(id) }, (seen) =>
+      timed(self, (now, local): Next<Acquired> => {
+        const entry = entryOf(seen.body)
+        // An expired entry is never served again, so its bytes need not travel with the lease.
+        const isKept = entry !== undefined && entry.meta.expiresAt > local
+        if (isOtherWrite(entry, options.rejectedWriteId)) return { answer: { _tag: "Hit", entry } }
+        const newGeneration = () => Leases.newGeneration(self.bucket.tokens)
+        const [acquired, lease, isChanged] = withLease(
+          id,
+          seen,
+          (leases) => leases.acquire(id, options, now, newGeneration)
+        )
+        const isDamaged = acquired._tag === "Granted" && entry === undefined && isUnreadable(seen)
+        const answer = Markers.withSeq(tags.seq, isDamaged ? { ...acquired, isDamaged } : acquired)
+        if (!isChanged) return { answer }
+        return { answer, write: { head: { lease }, frame: isKept ? seen.body!.frame : none } }
+      }))
+  )
+
+export const commit = (self: Objects): Store["commit"] => (id, generation, entry) =>
+  inLine(
+    self,
+    keyOf(id),
+    Effect.flatMap(encoded(self, "commit", id, entry), (frame) =>
+      change(self, { operation: "commit", ...keyOf(id), knows: "head" }, (seen) =>
+        timed(self, (now): Next<boolean> => {
+          const [isCurrent] = withLease(id, seen, (leases) =>
+            leases.isCurrent(id, generation, now))
+          return isCurrent ? { answer: true, write: { head: {}, frame } } : { answer: false }
+        })))
+  )
+
+const changeLease = (
+  self: Objects,
+  operation: "renew" | "release",
+  id: string,
+  step: (leases: SyncLeases, now: number) => boolean
+) =>
+  inLine(
+    self,
+    keyOf(id),
+    change(self, { operation, ...keyOf(id), knows: "all" }, (seen) =>
+      timed(self, (now): Next<boolean> => {
+        const [answer, lease] = withLease(id, seen, (leases) => step(leases, now))
+        return answer
+          ? { answer, write: { head: { lease }, frame: seen.body!.frame } }
+          : { answer }
+      }))
+  )
+
+export const renew = (self: Objects): Store["renew"] => (id, owner, leaseMillis) =>
+  changeLease(self, "renew", id, (leases, now) => leases.renew(id, owner, leaseMillis, now))
+
+export const release = (self: Objects): Store["release"] => (id, owner, note) =>
+  changeLease(self, "release", id, (leases, now) => leases.release(id, owner, now, note))

@@ -1,0 +1,158 @@
+/**
+ * Reads objects, and changes them by conditional writes: an object is only replaced in the state that was read, so each
+ * change is one atomic step, also among processes. A write that arrives late finds another state, and is refused.
+ */
+import * as Effect from "effect/Effect"
+import type { StoreError } from "../../../CacheError.ts"
+import * as Defaults from "../../../internal/defaults/objects.ts"
+import { remember } from "../../../internal/remember.ts"
+import * as Lines from "../../../internal/store/fromStorage/lines.ts"
+import { type Bucket, pauseOf, send } from "../bucket/client.ts"
+import { refusal } from "../bucket/fault.ts"
+import { type Kind, nameOf } from "../bucket/names.ts"
+import { type Body, decode, encode, type Head, none } from "./record.ts"
+
+export interface Objects {
+  readonly bucket: Bucket
+  /** Changes of one object by this process run one after another, because they would only refuse each other. */
+  readonly lines: Lines.Lines
+  /** The last known states of objects without a frame, and of those with one, which are read again before a change. */
+  readonly known: Map<string, Known>
+  /** Objects of which a write may arrive late, since its answer is missing. */
+  readonly doubtful: Map<string, true>
+}
+
+interface Known {
+  readonly etag: string
+  readonly head: Head
+  readonly hasFrame: boolean
+}
+
+/** The state of an object: its ETag if it exists, and its content if this library has written it. */
+export interface Seen {
+  readonly etag: string | undefined
+  readonly body: Body | undefined
+}
+
+export const make = (bucket: Bucket): Objects => ({
+  bucket,
+  lines: Lines.make(),
+  known: new Map(),
+  doubtful: new Map()
+})
+
+const absent: Seen = { etag: undefined, body: undefined }
+
+export const read = (
+  { bucket }: Objects,
+  operation: string,
+  kind: Kind,
+  id: string
+): Effect.Effect<Seen, StoreError> =>
+  Effect.flatMap(
+    send(bucket, { operation, method: "GET", name: nameOf(kind, id) }, [404]),
+    ({ body, etag, status }) => {
+      if (status === 404) return Effect.succeed(absent)
+      return etag === undefined
+        ? refusal(operation, "Corrupt", "it gave an object without an ETag")
+        : Effect.succeed({ etag, body: decode(body, id) })
+    }
+  )
+
+/** The new state of an object, or `undefined` if it is to stay as it is. */
+export interface Next<A> {
+  readonly answer: A
+  readonly write?: Omit<Body, "head"> & { readonly head: Omit<Head, "id" | "stamp"> } | undefined
+}
+
+const lost = [404, 409, 412]
+
+interface Change {
+  readonly operation: string
+  readonly kind: Kind
+  readonly id: string
+  /** Whether a known state will do, of which the frame is not known, or only one that has no frame (`all` is known). */
+  readonly knows?: "all" | "head"
+}
+
+/** Changes an object in one atomic step: reads it, unless its state is known, and writes what `step` returns. */
+export const change = <A>(
+  self: Objects,
+  { id, kind, knows, operation }: Change,
+  step: (seen: Seen) => Next<A> | Effect.Effect<Next<A>, StoreError>
+): Effect.Effect<A, StoreError> => {
+  const name = nameOf(kind, id)
+  const stampOf = () => self.bucket.tokens.next(16)
+  const attempt = (tries: number): Effect.Effect<A, StoreError> => {
+    const known = tries === 0 && knows !== undefined ? self.known.get(name) : undefined
+    const usable = known !== undefined && known.head.id === id && (knows === "head" || !known.hasFrame)
+    const seen = usable
+      ? Effect.succeed<Seen>({ etag: known.etag, body: { head: known.head, frame: none } })
+      : read(self, operation, kind, id)
+    return Effect.flatMap(seen, (seen) => {
+      const stepped = step(seen)
+      const next = Effect.isEffect(stepped) ? stepped : Effect.succeed(stepped)
+      return Effect.flatMap(next, ({ answer, write }) => {
+        if (write === undefined) {
+          // A known state may be outdated, and an answer must not depend on it.
+          return usable ? (self.known.delete(name), attempt(1)) : Effect.succeed(answer)
+        }
+        const head: Head = { id, stamp: stampOf(), ...write.head }
+        return Effect.flatMap(
+          put(self, operation, { name, head, frame: write.frame, etag: seen.etag }),
+          (isWritten) => {
+            if (isWritten) return Effect.succeed(answer)
+            if (tries === Defaults.races.times) {
+              return refusal(operation, "Unavailable", "other processes write the same object all the time")
+            }
+            const { firstMillis, mostMillis } = Defaults.races
+            const pause = tries === 0 ? 0 : pauseOf(self.bucket, Math.min(mostMillis, firstMillis * 2 ** tries))
+            return Effect.andThen(Effect.sleep(pause), Effect.suspend(() => attempt(tries + 1)))
+          }
+        )
+      })
+    })
+  }
+  return Effect.suspend(() => attempt(0))
+}
+
+/** Writes an object if it is as it was read. Returns `false` if it is not. */
+const put = (
+  self: Objects,
+  operation: string,
+  { etag, frame, head, name }: Body & { readonly name: string; readonly etag: string | undefined }
+): Effect.Effect<boolean, StoreError> =>
+  Effect.flatMap(
+    Effect.tapError(
+      send(self.bucket, { operation, method: "PUT", name, body: encode(head, frame), condition: { etag } }, lost),
+      () =>
+        Effect.sync(() => {
+          self.known.delete(name)
+          remember(self.doubtful, name, true, Defaults.remembered)
+        })
+    ),
+    (reply) => {
+      if (!lost.includes(reply.status)) {
+        const { etag } = reply
+        if (etag === undefined) self.known.delete(name)
+        else remember(self.known, name, { etag, head, hasFrame: frame.length > 0 }, Defaults.remembered)
+        return Effect.succeed(true)
+      }
+      self.known.delete(name)
+      // The condition may be broken by an earlier attempt of the same write.
+      return reply.isRepeated
+        ? Effect.map(
+          send(self.bucket, { operation, method: "GET", name }, [404]),
+          ({ body, status }) => status !== 404 && decode(body)?.head.stamp === head.stamp
+        )
+        : Effect.succeed(false)
+    }
+  )
+
+/** Runs an operation after those on the same object that began before, and to its end even if its caller leaves. */
+export const inLine = <A>(
+  { lines }: Objects,
+  { id, kind }: Pick<Change, "id" | "kind">,
+  effect: Effect.Effect<A, StoreError>,
+  how: "removal" | "write" = "write"
+): Effect.Effect<A, StoreError> => Lines.run(lines, nameOf(kind, id), how, effect)

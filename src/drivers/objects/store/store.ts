@@ -1,0 +1,33 @@
+/** The store over a bucket that honours conditions, which processes share. */
+import { farMillis } from "../../../internal/defaults/bounds.ts"
+import * as Store from "../../../Store.ts"
+import type { Bucket } from "../bucket/client.ts"
+import { storeName } from "../bucket/fault.ts"
+import * as Counters from "./counters.ts"
+import * as Entries from "./entries.ts"
+import * as Leases from "./leases.ts"
+import * as Objects from "./objects.ts"
+import * as Tags from "./tags.ts"
+
+export const storeOver = (bucket: Bucket): Store.Store => {
+  const self = Objects.make(bucket)
+  const tags = Tags.make(self)
+  return Store.complete({
+    name: storeName,
+    capabilities: { shared: true, changes: false },
+    distanceMillis: () => bucket.nearestMillis === Infinity ? farMillis : bucket.nearestMillis,
+    get: Entries.get(self, tags),
+    set: Entries.set(self, tags),
+    remove: Entries.remove(self, tags),
+    touch: Entries.touch(self, tags),
+    acquire: Leases.acquire(self, tags),
+    commit: Leases.commit(self),
+    renew: Leases.renew(self),
+    release: Leases.release(self),
+    markers: tags.markers,
+    invalidateTags: tags.invalidateTags,
+    scan: Entries.scan(self),
+    clear: Entries.clear(self),
+    ...Counters.countersOf(self)
+  })
+}

@@ -1,0 +1,35 @@
+/** Defaults and limits of stores in buckets of objects. Times are in milliseconds. */
+
+export const region = "us-east-1"
+
+export const prefix = "effect-cached"
+
+/** The largest value to store: 4 MiB. A checksum of it holds the event loop for a few milliseconds. */
+export const maxValue = 4_194_304
+
+/** How long the server may take to answer a request. */
+export const requestMillis = 10_000
+
+/** The time that one read may spend on the bucket, if the program sets none. */
+export const storeMillis = 2000
+
+/** For how long the version of a tag is trusted if memory is trusted for any time. */
+export const tagMillis = 5000
+
+/**
+ * How often a request is repeated that the server could not take (503, 429, a lost connection), the pauses between, and
+ * the longest `Retry-After` that is waited for.
+ */
+export const repeats = { times: 3, firstMillis: 100, mostMillis: 2000, longestWaitMillis: 5000 }
+
+/** How often an object is read and written again because other processes wrote it, and the longest pause between. */
+export const races = { times: 100, firstMillis: 4, mostMillis: 100 }
+
+/** The number of objects whose last known state is remembered, which saves a request before a write. */
+export const remembered = 10_000
+
+/** The longest name of an object below the prefix, and how much of a longer one is kept before its hash. */
+export const names = { longest: 600, kept: 400 }
+
+/** How many requests one listing, or one `clear`, sends at once. */
+export const concurrency = 16
