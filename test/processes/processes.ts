@@ -15,6 +15,8 @@ export interface OpenOptions extends CacheLayer.LayerOptions {
   readonly redis?: { readonly url: string } | { readonly nodes: ReadonlyArray<string> }
   /** Over PostgreSQL in place of the folder. */
   readonly postgres?: { readonly url: string }
+  /** Over a bucket of `test/support/s3.ts` in place of the folder. */
+  readonly objects?: { readonly endpoint: string }
   /** The path of the recording. */
   readonly file: string
   readonly maxSize?: ByteSize.Input

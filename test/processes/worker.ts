@@ -1,9 +1,12 @@
 /** A process that uses a cache as its parent requests: see `processes.ts`. */
-import { Cause, Effect, Exit, Layer, ManagedRuntime, Schema, Stream } from "effect"
+import { Cause, Effect, Exit, Layer, ManagedRuntime, Redacted, Schema, Stream } from "effect"
 import { Cached, CacheKey, CacheLayer, type Caching, Store, Strategy } from "effect-cached"
+import { ObjectStore } from "effect-cached/objects"
 import { PgStore } from "effect-cached/postgres"
 import { RedisStore } from "effect-cached/redis"
 import { SqliteStore } from "effect-cached/sqlite"
+import { FetchHttpClient } from "effect/http"
+import { key as keyOfBucket } from "../support/s3.ts"
 import type { Answers, Load, Message, OpenOptions } from "./processes.ts"
 import { clock, recorded, type Recorder, recorder } from "./recording.ts"
 
@@ -13,7 +16,7 @@ let log: Recorder
 let loads = 0
 
 const open = async (
-  { options: { missesChanges = false, directory, file, maxSize, postgres, redis, ...options } }: {
+  { options: { missesChanges = false, directory, file, maxSize, objects, postgres, redis, ...options } }: {
     readonly options: OpenOptions
   }
 ): Promise<void> => {
@@ -21,7 +24,18 @@ const open = async (
   const prefix = directory.slice(-100)
   const { storeTimeout } = options
   const timed = storeTimeout === undefined ? {} : { storeTimeout }
-  const store = postgres !== undefined
+  const store = objects !== undefined
+    ? Effect.provide(
+      ObjectStore.make({
+        ...objects,
+        bucket: "cache",
+        accessKeyId: keyOfBucket.accessKeyId,
+        secretAccessKey: Redacted.make(keyOfBucket.secret),
+        prefix: prefix.slice(-50).replaceAll("/", "_")
+      }),
+      FetchHttpClient.layer
+    )
+    : postgres !== undefined
     ? PgStore.make({ ...postgres, schema: prefix.slice(-50).replaceAll(".", "_") })
     : redis === undefined
     ? SqliteStore.make({ directory, ...timed, ...maxSize === undefined ? {} : { maxSize } })
