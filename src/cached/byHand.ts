@@ -6,7 +6,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
-import type { StoreError } from "../CacheError.ts"
+import { CacheConfigError, type StoreError } from "../CacheError.ts"
 import type { Caching, Known } from "../Caching.ts"
 import { type Cache, cacheOfKey } from "../internal/engine/boundCache.ts"
 import { knownOf } from "../internal/engine/operations/inspect.ts"
@@ -349,7 +349,7 @@ export const touch = (key: AnyKey, ttl: Ttl.Input): Effect.Effect<boolean, never
   )
 
 /**
- * Checks whether a key has an entry that has not expired. A cached failure counts as an entry.
+ * Checks whether a key has an entry that has not expired. A cached failure counts as an entry, and a stream does not.
  *
  * **When to use**
  *
@@ -370,7 +370,13 @@ export const touch = (key: AnyKey, ttl: Ttl.Input): Effect.Effect<boolean, never
  * @since 0.1.0
  */
 export const has = <K extends AnyKey>(key: K): Effect.Effect<boolean, never, CodecsOf<K> | Caching> =>
-  withCaching((caching) => Effect.map(caching.perform(Operations.lookup, checked(key)), (entry) => entry !== undefined))
+  withCaching((caching) =>
+    Effect.catchDefect(
+      Effect.map(caching.perform(Operations.lookup, checked(key)), (entry) => entry !== undefined),
+      // A class whose values the serializer refuses, like one of streams in a format of tables, has none.
+      (defect) => defect instanceof CacheConfigError ? Effect.succeed(false) : Effect.die(defect)
+    )
+  )
 
 /**
  * Gets the remaining lifetime of an entry: `Option.none()` without an entry, `Duration.infinity` if it never expires.

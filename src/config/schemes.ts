@@ -200,7 +200,7 @@ export const schemes: { readonly [scheme: string]: Scheme } = {
       const directory = folderOf(url)
       return {
         make: SqliteStore.make({ ...ofStore(options, [...folderStore, "storeTimeout"]), directory }),
-        inspect: SqliteStore.inspect({ ...ofStore(options, ["trustFolder"]), directory })
+        inspect: SqliteStore.inspect({ ...ofStore(options, ["storeTimeout", "trustFolder"]), directory })
       }
     }
   ),

@@ -132,6 +132,13 @@ const pageIds = (store: Store.Store) =>
 describe.each([["Csv", Csv], ["Ndjson", Ndjson], ["Parquet", Parquet]] as const)(
   "streams under %s",
   (_, serializer) => {
+    it.effect("a key of streams has no value", () =>
+      Effect.gen(function*() {
+        const { read } = counted(readings(3), new Readings())
+        yield* read
+        expect(yield* Cached.has(new Readings())).toBe(false)
+      }).pipe(Effect.provide(cacheOver(MemoryStore.make(), Csv))))
+
     it.effect("a consumer gets the rest of a stream that has lost a page", () =>
       Effect.gen(function*() {
         const store = MemoryStore.make()

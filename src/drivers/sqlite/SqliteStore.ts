@@ -199,10 +199,11 @@ export const layer = (options: Options): Layer.Layer<Store.Store, StoreError> =>
  * @since 0.1.0
  */
 export const inspect = (
-  options: Pick<Options, "directory" | "trustFolder">
+  options: Pick<Options, "directory" | "storeTimeout" | "trustFolder">
 ): Effect.Effect<Store.Inspection, StoreError, Scope.Scope> => {
-  refuseUnknown("SqliteStore.inspect", options, ["directory", "trustFolder"])
-  return Inspecting.open(folderOf("SqliteStore.inspect", options))
+  const name = "SqliteStore.inspect"
+  refuseUnknown(name, options, ["directory", "storeTimeout", "trustFolder"])
+  return Inspecting.open({ ...folderOf(name, options), millis: millisOf(name, options) })
 }
 
 type SyncStore = ReturnType<typeof Store.makeSync>
@@ -221,9 +222,12 @@ const validate = (options: Options): Config => {
   return {
     ...folderOf(what, options),
     ...sizesOf(what, options, OptionsDefaults.folders.disk),
-    millis: toMillis(options.storeTimeout ?? OptionsDefaults.layer.storeTimeoutMillis, `${what}: "storeTimeout"`)
+    millis: millisOf(what, options)
   }
 }
+
+const millisOf = (what: string, { storeTimeout }: Pick<Options, "storeTimeout">): number =>
+  toMillis(storeTimeout ?? OptionsDefaults.layer.storeTimeoutMillis, `${what}: "storeTimeout"`)
 
 const storageOf = (operations: Operations.Operations): SyncStorage => {
   const { connection } = operations

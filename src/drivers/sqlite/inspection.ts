@@ -7,7 +7,8 @@ import type { DatabaseSync, StatementSync } from "node:sqlite"
 import { crc32 } from "node:zlib"
 import { StoreError } from "../../CacheError.ts"
 import * as Frame from "../../internal/codec/frame.ts"
-import { inspectedBytes } from "../../internal/defaults/folders.ts"
+import { backoff, inspectedBytes } from "../../internal/defaults/folders.ts"
+import { monotonicMillis } from "../../internal/time/monotonic.ts"
 import type { Inspected, Inspection } from "../../ports/inspection.ts"
 import { requireOwn, requirePlainFile } from "../shared/folderTrust.ts"
 import { reasonOf } from "./fault.ts"
@@ -15,14 +16,32 @@ import * as Databases from "./file/databases.ts"
 import * as File from "./file/schema.ts"
 import type { FolderOptions } from "./options.ts"
 
-const attempt = <A>(operation: string, run: () => A): Effect.Effect<A, StoreError> =>
-  Effect.try({
+type Attempt = <A>(operation: string, run: () => A) => Effect.Effect<A, StoreError>
+
+/** Attempts again for `millis` while another program has locked the database. */
+const attempting = (millis: number): Attempt => (operation, run) => {
+  const once = Effect.try({
     try: run,
     catch: (cause) => new StoreError({ store: "sqlite", operation, reason: reasonOf(cause, operation), cause })
   })
+  return Effect.clockWith((clock) => {
+    const endsAt = monotonicMillis(clock) + millis
+    const again: typeof once = Effect.catchIf(
+      once,
+      ({ reason }) => reason === "Timeout" && monotonicMillis(clock) < endsAt,
+      () => Effect.delay(again, backoff.longestMillis)
+    )
+    return again
+  })
+}
 
-export const open = ({ directory, trustFolder }: FolderOptions) =>
-  Effect.map(
+interface Options extends FolderOptions {
+  readonly millis: number
+}
+
+export const open = ({ directory, millis, trustFolder }: Options) => {
+  const attempt = attempting(millis)
+  return Effect.flatMap(
     Effect.acquireRelease(
       attempt("open", () => {
         const file = fs.existsSync(directory) ? Databases.fileInUse(directory) : undefined
@@ -33,10 +52,11 @@ export const open = ({ directory, trustFolder }: FolderOptions) =>
       }),
       (database) => Effect.sync(() => File.close(database))
     ),
-    over
+    (database) => attempt("open", () => over(database, attempt))
   )
+}
 
-const over = (database: DatabaseSync): Inspection => {
+const over = (database: DatabaseSync, attempt: Attempt): Inspection => {
   const entry = database.prepare("SELECT frame FROM entry WHERE id = ?")
   const marker = database.prepare("SELECT version FROM marker WHERE tag = ?")
   // Lists by id, not by `seq`: a write moves an entry to the end of `seq`, where a copy to the same cache would find it

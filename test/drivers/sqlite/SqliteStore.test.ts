@@ -450,3 +450,24 @@ describe("SqliteStore.make", () => {
     expect(fs.existsSync("never made")).toBe(false)
   })
 })
+
+describe("an inspection", () => {
+  it.effect("waits while another program has locked the database, for storeTimeout at most", () =>
+    Effect.gen(function*() {
+      const directory = yield* tempDirectory
+      yield* using(directory, (store) => store.set("id", entry(1)))
+      const other = new DatabaseSync(fileOf(directory))
+      other.exec("PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE")
+      const inspect = (storeTimeout: "1 second" | "5 seconds") => SqliteStore.inspect({ directory, storeTimeout })
+      const start = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.forkChild(effect, { startImmediately: true })
+      const late = yield* start(Effect.flip(inspect("1 second")))
+      const opening = yield* start(inspect("5 seconds"))
+      yield* TestClock.adjust("4 seconds")
+      expect(late.pollUnsafe()).toMatchObject({ value: { reason: "Timeout" } })
+      expect(opening.pollUnsafe()).toBeUndefined()
+      other.close()
+      yield* TestClock.adjust("1 second")
+      const { get } = yield* Fiber.join(opening)
+      expect((yield* get("id", [])).entry).toEqual(entry(1))
+    }).pipe(Effect.scoped))
+})
