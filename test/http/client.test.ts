@@ -701,6 +701,29 @@ describe("bodies", () => {
       })
   )
 
+  it_("a body that is gone when a 304 arrives is loaded again", () =>
+    Effect.gen(function*() {
+      const slow = slowBody()
+      const headers = { "cache-control": "max-age=0", etag: "\"1\"" }
+      const origin = originOf((request, n) =>
+        n === 1
+          ? { body: slow.body, headers }
+          : request.headers["if-none-match"] === undefined
+          ? sized("whole", headers)
+          : Effect.as(Effect.sleep("1 second"), { status: 304, headers })
+      )
+      const client = yield* privately(origin)
+      const reader = yield* Effect.forkChild(Effect.flatMap(client.get(url), collect))
+      yield* TestClock.adjust("1 millis")
+      slow.send("ha")
+      yield* TestClock.adjust("1 millis")
+      const other = yield* Effect.forkChild(textOf(client))
+      yield* TestClock.adjust("500 millis")
+      yield* Fiber.interrupt(reader)
+      yield* TestClock.adjust("500 millis")
+      expect(yield* Fiber.join(other)).toBe("whole")
+    }))
+
   it_("single ranges come out of a complete response", () =>
     Effect.gen(function*() {
       const origin = originOf((request) =>

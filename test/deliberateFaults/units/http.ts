@@ -101,6 +101,13 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: client
   },
   {
+    name: "a 304 confirms a response whose body has gone meanwhile",
+    in: "asked",
+    find: "confirmed: there ? confirmed : []",
+    replace: "confirmed",
+    by: client
+  },
+  {
     name: "a 304 of another origin, after a redirect, renews what is stored",
     in: "asked",
     find: " && !isRedirected(call, met.response)",
