@@ -157,7 +157,7 @@ const nameOf = (line: Line): string => `${line.id} ${String(line["value"])}`
  * A load's value is as old as the beginning of the load. A value that is set comes in when the set is carried out: at
  * its end at the latest.
  */
-const birthsOf = (of: Of): ReadonlyMap<string, number> => {
+export const birthsOf = (of: Of): ReadonlyMap<string, number> => {
   const sets = new Map(of("changed").map((line) => [nameOf(line), line.until]))
   const begun = new Set(of("changed begins").map(nameOf))
   return new Map(

@@ -7,6 +7,7 @@
  *     npm run consistency -- --seed 7            other dice
  *     npm run consistency -- --store redis       on a Redis server of its own, in place of a folder
  *     npm run consistency -- --store postgres    on a PostgreSQL server of its own
+ *     npm run consistency -- --store tiers       on two machines: a folder of each, before one Redis server
  *     npm run consistency -- --store redis --coherence keys   one kind of reports (also auto), in place of all mixed
  *     npm run consistency -- --removes           files are removed and replaced, the disk is full: only P2 is judged
  *     npm run consistency -- --faults            every deliberate fault of processes must be found
@@ -17,9 +18,11 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { parseArgs } from "node:util"
 import { faults } from "../deliberateFaults/processes.ts"
-import { linesOf } from "../processes/recording.ts"
+import { type Line, linesOf } from "../processes/recording.ts"
 import { check } from "./check.ts"
+import { checkTiers } from "./checkTiers.ts"
 import { findFault } from "./findFault.ts"
+import { boundMillis } from "./plan.ts"
 import { run } from "./run.ts"
 
 const { values: args } = parseArgs({
@@ -42,7 +45,15 @@ const { values: args } = parseArgs({
 /** The seconds of one round, whose lines are kept in memory and checked together. */
 const roundSeconds = 60
 
-const isEnough = (file: string): boolean => args.stop && check(linesOf(file), args.removes).violations.length > 0
+/** Of tiers, only what reads serve is judged. */
+const judge = (lines: ReadonlyArray<Line>) => {
+  const verdict = check(lines, args.removes || args.store === "tiers")
+  if (args.store !== "tiers") return { ...verdict, fromCopies: 0, oldestMillis: 0 }
+  const { fromCopies, oldestMillis, violations } = checkTiers(lines, boundMillis)
+  return { ...verdict, fromCopies, oldestMillis, violations: [...violations, ...verdict.violations] }
+}
+
+const isEnough = (file: string): boolean => args.stop && judge(linesOf(file)).violations.length > 0
 
 const round = async (seed: number, seconds: number) => {
   const folder = mkdtempSync(join(tmpdir(), "effect-cached-"))
@@ -52,14 +63,14 @@ const round = async (seed: number, seconds: number) => {
       seed,
       seconds,
       processes: Number(args.processes),
-      store: args.store === "redis" || args.store === "postgres" ? args.store : "disk",
+      store: args.store === "redis" || args.store === "postgres" || args.store === "tiers" ? args.store : "disk",
       coherence: args.coherence as "broadcast" | "keys" | "auto" | "mixed",
       removes: args.removes,
       folder,
       isEnough
     })
     const lines = linesOf(file)
-    const verdict = check(lines, args.removes)
+    const verdict = judge(lines)
     keep ||= verdict.violations.length > 0 && !args.stop
     return { seed, kinds: lines.filter(({ what }) => what === "kind").length, ...ran, ...verdict }
   } finally {
@@ -79,9 +90,9 @@ const all = async (seconds: number): Promise<void> => {
           `${numbers.admitted} calls let through and ${numbers.limited} refused by limits, ${numbers.entered} holders of a lock; ` +
           `${numbers.moved} transactions and ${numbers.looked} look-ups beside them; ` +
           `${numbers.kills} killed, ` +
-          `${numbers.stops} stopped, ${numbers.thefts} thefts, ${numbers.removals} removals, ${numbers.copies} older copies, ${numbers.fills} times a full disk, ${numbers.silences} times no tracking, ${numbers.kinds} changes of kind, ${numbers.trusted} late reads of what the store does not have; seen within ${
-            numbers.latestMillis.toFixed(0)
-          } ms; ` +
+          `${numbers.stops} stopped, ${numbers.thefts} thefts, ${numbers.removals} removals, ${numbers.copies} older copies, ${numbers.fills} times a full disk, ${numbers.silences} times no tracking, ${numbers.kinds} changes of kind, ${numbers.trusted} late reads of what the store does not have; ${numbers.fromCopies} reads of copies in tiers, at most ${
+            numbers.oldestMillis.toFixed(0)
+          } ms old; seen within ${numbers.latestMillis.toFixed(0)} ms; ` +
           `${violations.length} violations`
       )
       for (const violation of violations.slice(0, 10)) console.log(`  ${violation}`)

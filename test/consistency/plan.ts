@@ -41,6 +41,9 @@ export const opening = 100
 /** Longer than processes are stopped, so that few commits are uncertain. */
 export const bankTimeout = "10 seconds"
 
+/** How old what tiers serve may be, if changes cannot be tracked: the `maxStaleness` of the last one. */
+export const boundMillis = 1000
+
 /** The prefix of keys on a Redis server. */
 export const prefix = "consistency"
 
@@ -52,6 +55,8 @@ export interface Plan {
   readonly directory: string
   /** The URL of a Redis server that is shared in place of the folder. */
   readonly url: string | undefined
+  /** The folder of the machine, which is a tier before the server. `undefined`: there is one tier. */
+  readonly machine: string | undefined
   /** `"auto"`: the kind of reports changes about twice a second. */
   readonly coherence: "broadcast" | "keys" | "auto"
   readonly file: string

@@ -19,8 +19,8 @@ export interface RunOptions {
   readonly seed: number
   readonly seconds: number
   readonly processes: number
-  /** The place that the processes share: a folder, or a server. */
-  readonly store?: "disk" | "postgres" | "redis" | undefined
+  /** The place that the processes share: a folder, a server, or a server behind the folders of two machines. */
+  readonly store?: "disk" | "postgres" | "redis" | "tiers" | undefined
   /** How memory learns of changes on a Redis server. `"mixed"`: some processes in one way, and some in the other. */
   readonly coherence?: Plan["coherence"] | "mixed" | undefined
   /** A folder of its own, for the cache and the log. */
@@ -180,7 +180,8 @@ export const run = async (
   const root = disk?.directory ?? folder
   const directory = join(root, "cache")
   mkdirSync(directory, { recursive: true, mode: 0o700 })
-  const server = store === "redis" ? await startServer() : undefined
+  const machines = store === "tiers" ? ["near", "far"].map((name) => join(root, name)) : []
+  const server = store === "redis" || store === "tiers" ? await startServer() : undefined
   const postgres = store === "postgres" ? await startPostgres() : undefined
   const file = join(folder, "log.jsonl")
   const { write: note } = recorder(file, "check")
@@ -196,6 +197,7 @@ export const run = async (
         name: `p${++started}`,
         directory,
         url: server?.url ?? postgres?.url,
+        machine: machines[(place >> 1) % 2],
         // Each kind is used with and without delays.
         coherence: coherence === "mixed" ? kinds[place % kinds.length]! : coherence,
         file,
@@ -265,6 +267,7 @@ export const run = async (
       })
     } else if (roll < 0.08 && postgres !== undefined) silences += await deafenPostgres(postgres)
     else if (roll < 0.5 && postgres !== undefined) robbed += await robPostgres(postgres, thrown)
+    else if (roll < 0.3 && machines.length > 0) robbed += rob(thrown.pick(machines), thrown)
     else if (roll < 0.5 && server !== undefined) robbed += await robServer(server, thrown)
     else if (roll < 0.5) robbed += rob(directory, thrown)
     else if (stopped.has(place)) continue

@@ -13,11 +13,11 @@ import { witness } from "../support/witness.ts"
 import { makeBanks } from "./bank.ts"
 import { makeBulk } from "./bulk.ts"
 import { makeGuards } from "./guards.ts"
-import { bankPrefix, bankTimeout, ids, leaseMillis, type Plan, prefix, tags } from "./plan.ts"
+import { bankPrefix, bankTimeout, boundMillis, ids, leaseMillis, type Plan, prefix, tags } from "./plan.ts"
 import { dice } from "./random.ts"
 
 const plan = JSON.parse(process.argv[2]!) as Plan
-const { coherence, delays, directory, file, name, seed, url } = plan
+const { coherence, delays, directory, file, machine, name, seed, url } = plan
 /** The id of a key class begins with the version of its schemas, which the check does not know. */
 const shortId = (id: unknown): unknown => typeof id === "string" ? id.replace(/^~bulk@.*(\w)\W*$/, "bulk:$1") : id
 
@@ -105,10 +105,38 @@ const bankStore = Effect.map(
   (store) => delays ? delayed(store) : store
 )
 
-const layer = Layer.provide(
-  CacheLayer.layerWith({ lease: leaseMillis, wait: "20 seconds" }),
-  Layer.effect(Store.Store, store)
-)
+/** How often the last tier was asked for an id. */
+const asked = new Map<string, number>()
+
+const counted = (store: Store.Store): Store.Store => {
+  const count = (id: string) => asked.set(id, (asked.get(id) ?? 0) + 1)
+  const counting = <A>(ids: ReadonlyArray<string>, ask: () => A): A => {
+    ids.forEach(count)
+    return ask()
+  }
+  return {
+    ...store,
+    get: (id, tags) => Effect.suspend(() => counting([id], () => store.get(id, tags))),
+    getMany: (ids) => Effect.suspend(() => counting(ids, () => store.getMany(ids))),
+    acquire: (id, options) => Effect.suspend(() => counting([id], () => store.acquire(id, options))),
+    acquireMany: (requests) =>
+      Effect.suspend(() => counting(requests.map(({ id }) => id), () => store.acquireMany(requests)))
+  }
+}
+
+const leases = { lease: leaseMillis, wait: "20 seconds" } as const
+
+const layer = machine === undefined
+  ? Layer.provide(CacheLayer.layerWith(leases), Layer.effect(Store.Store, store))
+  : CacheLayer.tiered([
+    // Without memory, the folder of the machine answers all reads that it can.
+    ...plan.hasMemory ? [CacheLayer.memory({ capacity: 8 })] : [],
+    CacheLayer.disk({ directory: machine, maxSize: "4 MiB" }),
+    Layer.provide(
+      CacheLayer.layerWith({ ...leases, maxStaleness: boundMillis }),
+      Layer.effect(Store.Store, Effect.map(store, counted))
+    )
+  ])
 
 // ---------------------------------------------------------------------------------------------------------------------
 // what is done at random
@@ -150,8 +178,11 @@ const cached = (id: string) => {
 const read = (id: string) =>
   Effect.suspend(() => {
     const at = clock()
-    return Effect.match(cached(id), {
-      onSuccess: (value) => write("read", { id, value, at }),
+    const before = asked.get(id)
+    return Effect.match(Cached.detect(cached(id)), {
+      onSuccess: ([value, [one]]) =>
+        // A tier before the last one has answered if that was not asked.
+        write("read", { id, value, at, isCopy: one?.source === "store" && asked.get(id) === before }),
       onFailure: () => {}
     })
   })
@@ -241,6 +272,13 @@ if (url !== undefined) witness({ url, prefix, name }, recording)
 process.send!("ready")
 await Effect.runPromise(
   Effect.gen(function*() {
+    const readers = Array.from({ length: 8 }, () => reader)
+    // Of tiers, only reads are judged.
+    if (machine !== undefined) {
+      yield* Effect.all(readers, { concurrency: "unbounded" })
+      write("stats", { ...yield* Cached.stats })
+      return
+    }
     const guarded = yield* makeGuards(plan, recording, thrown, recordLag)
     const guardedSteps = Effect.gen(function*() {
       while (!state.isEnding) {
@@ -261,7 +299,6 @@ await Effect.runPromise(
           if (event._tag === "Reports") write("kind", { of: event.of })
         })))
     }
-    const readers = Array.from({ length: 8 }, () => reader)
     // Those over a delayed store wait most of the time.
     const banking = Array.from({ length: delays ? 6 : 2 }, () => bankSteps)
     yield* Effect.all([...readers, guardedSteps, guardedSteps, ...banking], { concurrency: "unbounded" })

@@ -63,7 +63,7 @@ describe("the consistency check between processes finds that", () => {
     expect(await findInProcesses(fault)).toBeDefined()
   })
 
-  const onRedis = faults.filter(({ store }) => store === "redis")
+  const onRedis = faults.filter(({ store }) => store === "redis" || store === "tiers")
 
   it.skipIf(onRedis.length > 0 && isMissing(program)).for(onRedis)("$name", { timeout }, async (fault) => {
     expect(await findInProcesses(fault)).toBeDefined()

@@ -4,8 +4,8 @@ import type { Fault } from "./fault.ts"
 export interface ProcessFault extends Fault {
   /** It is found where files are removed and replaced, and the disk is full. */
   readonly removes?: boolean
-  /** It is found on a server. */
-  readonly store?: "postgres" | "redis"
+  /** It is found on a server, or on machines whose folders are tiers before one. */
+  readonly store?: "postgres" | "redis" | "tiers"
 }
 
 const noSecondDrop: ProcessFault = {
@@ -192,5 +192,28 @@ export const faults: ReadonlyArray<ProcessFault> = [
     in: "over",
     find: "SideFile.write(file, () => change(tables, clock.currentTimeMillisUnsafe()))",
     replace: "change(tables, clock.currentTimeMillisUnsafe())"
+  },
+  {
+    name: "tiers trust copies from before a gap in the reported changes",
+    store: "tiers",
+    in: "isTrusted",
+    find: "if (self.coherent > 0) return at > self.since",
+    replace: "if (self.coherent > 0) return at >= 0"
+  },
+  {
+    name: "a tier keeps what another process has changed",
+    sought: "by hand",
+    store: "tiers",
+    in: "changed",
+    find: `if (change._tag === "Changed") Middle.removeLater(middle, [change.id])`,
+    replace: `if (change._tag === "Changed") void 0`
+  },
+  {
+    name: "tiers keep the version of a tag that another process has invalidated",
+    sought: "by hand",
+    store: "tiers",
+    in: "apply",
+    find: "forgetTags(self, [change.tag])",
+    replace: "forgetTags(self, [])"
   }
 ]
