@@ -119,7 +119,7 @@ describe("fromUrl", () => {
         ["C:\\cache", "The URL of the cache begins with one letter and a colon. For a folder, write disk:C:\\cache"],
         [
           "redsi://localhost",
-          "The URL of the cache has an unknown scheme \"redsi\": did you mean \"redis\"? Use one of memory, disk, files, " +
+          "The URL of the cache has an unknown scheme \"redsi\": did you mean \"redis\"? Use one of memory, disk, files, s3, " +
           "postgres, postgresql, redis, rediss, redis+cluster, rediss+cluster, redis+sentinel, rediss+sentinel, disabled. For a store of " +
           "your own, pass schemes"
         ],
@@ -291,7 +291,9 @@ describe("every option of every scheme", () => {
         // A database must be there when its layer is built, and a Redis only if the option says so.
         const isUnreachable = Exit.isFailure(exit) && (option === "connect" || scheme.startsWith("postgres")) &&
           String(exit.cause).includes("ECONNREFUSED")
-        expect(Exit.isSuccess(exit) || isUnreachable, `${url} ${String(exit)}`).toBe(true)
+        // The key of a bucket has a secret, which no URL has.
+        const isLocked = Exit.isFailure(exit) && scheme === "s3" && /ccessKey/.test(String(exit.cause))
+        expect(Exit.isSuccess(exit) || isUnreachable || isLocked, `${url} ${String(exit)}`).toBe(true)
         if (reading.read("?!") === undefined) {
           expect(yield* refusal(CacheConfig.fromUrl(`${at}?${option}=%3F!`)))
             .toBe(

@@ -215,13 +215,20 @@ export interface Listening {
 /** Sees each request before it is handled. Returns `true` if it has answered it, or cut its connection. */
 export type Meddle = (request: IncomingMessage, response: ServerResponse, body: Uint8Array) => boolean
 
-/** Serves on the loopback, on a free port. */
-export const listen = async (s3: S3, meddle: Meddle = () => false): Promise<Listening> => {
+/** Serves on the loopback, on a free port. `cuts` says which connections end in the middle of a body. */
+export const listen = async (
+  s3: S3,
+  meddle: Meddle = () => false,
+  cuts?: (request: IncomingMessage) => boolean
+): Promise<Listening> => {
   const sockets = new Set<Socket>()
   const server = createServer((request, response) => {
     const parts: Array<Buffer> = []
     request.on("error", () => {})
-    request.on("data", (part: Buffer) => parts.push(part))
+    request.on("data", (part: Buffer) => {
+      parts.push(part)
+      if (cuts?.(request) === true) request.socket.destroy()
+    })
     request.on("end", () => {
       const body = new Uint8Array(Buffer.concat(parts))
       if (meddle(request, response, body)) return

@@ -15,6 +15,7 @@ import * as guards from "./guards.ts"
 import * as http from "./http.ts"
 import * as locks from "./locks.ts"
 import * as memory from "./memory.ts"
+import * as objects from "./objects.ts"
 import * as pipelines from "./pipelines.ts"
 import * as redis from "./redis.ts"
 import * as requests from "./requests.ts"
@@ -41,6 +42,7 @@ export const faults: ReadonlyArray<UnitFault> = [
   ...http.faults,
   ...locks.faults,
   ...memory.faults,
+  ...objects.faults,
   ...pipelines.faults,
   ...redis.faults,
   ...requests.faults,

@@ -1,0 +1,63 @@
+/** Deliberate faults of stores in buckets. */
+import type { UnitFault } from "../fault.ts"
+
+const by = "test/drivers/objects/objects.test.ts"
+
+export const faults: ReadonlyArray<UnitFault> = [
+  {
+    name: "an unconditional PUT",
+    in: "put",
+    find: "body: encode(head, frame), condition: { etag }",
+    replace: "body: encode(head, frame)",
+    by
+  },
+  {
+    name: "a marker without condition",
+    in: "put",
+    find: "condition: { etag }",
+    replace: "condition: head.version === undefined ? { etag } : undefined",
+    by
+  },
+  {
+    name: "a bucket that ignores conditions counts as one that honours them",
+    in: "honoursConditions",
+    find: "return isKept && replaced.isWritten",
+    replace: "return replaced.isWritten",
+    by
+  },
+  {
+    name: "a write whose answer was lost counts as one of another process",
+    in: "put",
+    find: "return reply.isRepeated",
+    replace: "return false && reply.isRepeated",
+    by
+  },
+  {
+    name: "a removal of nothing leaves no trace for a write that arrives late",
+    in: "remove",
+    find: "? !self.doubtful.has(nameOf(\"e\", id))",
+    replace: "? true",
+    by
+  },
+  {
+    name: "a bucket is asked again for ever, or at once",
+    in: "send",
+    find: "if (tries < times && millis <= longestWaitMillis) return again(millis)",
+    replace: "if (tries < times) return again(0)",
+    by
+  },
+  {
+    name: "the version of a tag is asked for by each reader",
+    in: "make",
+    find: "keep(tag, one)",
+    replace: "",
+    by
+  },
+  {
+    name: "a bucket's own text is in a message",
+    in: "refused",
+    find: "code: safe(textOf(xml, \"Code\")) ?? \"\"",
+    replace: "code: safe(textOf(xml, \"Code\")) ?? xml",
+    by
+  }
+]

@@ -1,0 +1,617 @@
+/** Buckets: the requests that are sent, the refusals that say what to do, late answers, and what is damaged. */
+import { describe, expect, it } from "@effect/vitest"
+import { Cause, ConfigProvider, Effect, Exit, Layer, Metric, Redacted, Schema, Stream } from "effect"
+import { Cached, type CacheEntry, CacheError, CacheKey, CacheLayer, Store } from "effect-cached"
+import { CacheConfig } from "effect-cached/config"
+import { ObjectStore } from "effect-cached/objects"
+import { withTimePassing } from "effect-cached/testing"
+import { HttpClient, HttpClientError } from "effect/http"
+import { nameOf } from "../../../src/drivers/objects/bucket/names.ts"
+import { listed, refused } from "../../../src/drivers/objects/bucket/xml.ts"
+import { decode, encode } from "../../../src/drivers/objects/store/record.ts"
+import { hostileBytes } from "../../support/fuzz.ts"
+import { type Asked, clientOf, type Given, key, listen, make, refuse, type S3 } from "../../support/s3.ts"
+
+const secret = Redacted.make(key.secret)
+
+const options = (s3: S3): ObjectStore.Options => ({
+  bucket: s3.bucket,
+  endpoint: "http://s3.test",
+  accessKeyId: key.accessKeyId,
+  secretAccessKey: secret
+})
+
+const open = (s3: S3, more: Partial<ObjectStore.Options> = {}) =>
+  ObjectStore.make({ ...options(s3), ...more }).pipe(Effect.provideService(HttpClient.HttpClient, clientOf(s3)))
+
+const entry = (n: number, more: Partial<CacheEntry.Meta> = {}): CacheEntry.Stored => ({
+  meta: {
+    createdAt: 0,
+    softExpiresAt: Infinity,
+    expiresAt: Infinity,
+    loadMillis: 0,
+    outcome: "success",
+    tags: [],
+    writeId: n.toString(16).padStart(32, "0"),
+    serializer: 1,
+    ...more
+  },
+  payload: new TextEncoder().encode(`value ${n}`)
+})
+
+const asking = (owner: string, rejectedWriteId?: string) => ({
+  owner,
+  leaseMillis: 2000,
+  rejectedWriteId,
+  join: false
+})
+
+const cacheOver = (s3: S3, more: Partial<ObjectStore.Options> = {}) =>
+  CacheLayer.layerWith({ memory: false, storeTimeout: "10 seconds" }).pipe(
+    Layer.provide(Layer.effect(Store.Store, open(s3, more)))
+  )
+
+/** The requests that an effect sends. */
+const asked = <A, E, R>(s3: S3, effect: Effect.Effect<A, E, R>) =>
+  Effect.suspend(() => {
+    s3.asked.length = 0
+    return Effect.as(effect, s3.asked)
+  })
+
+describe("requests, which cost money", () => {
+  it.live("a hit is one GET, a load one GET and two PUTs, and a commit a PUT with a condition", () => {
+    const s3 = make()
+    const conditions: Array<string | undefined> = []
+    s3.before = ({ headers, method, target }) => {
+      if (method === "PUT" && !target.includes("/probe/")) {
+        conditions.push(headers["if-match"] ?? headers["if-none-match"])
+      }
+      return undefined
+    }
+    const read = Effect.succeed(42).pipe(Cached.ttl({ key: "answer", ttl: "1 hour", waitForWrite: true }))
+    return Effect.gen(function*() {
+      // The server is near, so a read looks before it asks for a lease.
+      expect(yield* asked(s3, read)).toEqual(["GET", "GET", "PUT", "PUT"])
+      expect(conditions).toEqual(["*", expect.stringMatching(/^"/)])
+      expect(yield* asked(s3, read)).toEqual(["GET"])
+    }).pipe(Effect.provide(cacheOver(s3)))
+  })
+
+  it.live("a server that is far away is asked for an entry and its lease at once", () => {
+    const s3 = make()
+    const client = HttpClient.transform(clientOf(s3), (effect) => Effect.delay(effect, 12))
+    const store = ObjectStore.make(options(s3)).pipe(Effect.provideService(HttpClient.HttpClient, client))
+    const cache = CacheLayer.layerWith({ storeTimeout: "10 seconds" }).pipe(
+      Layer.provide(Layer.effect(Store.Store, store))
+    )
+    const read = Effect.succeed(42).pipe(Cached.ttl({ key: "answer", ttl: "1 hour", waitForWrite: true }))
+    return Effect.gen(function*() {
+      expect(yield* asked(s3, read)).toEqual(["GET", "PUT", "PUT"])
+    }).pipe(Effect.provide(cache))
+  })
+
+  it.live("a hit whose tags are known is one GET, also with many readers, and tags are asked for again in time", () => {
+    const s3 = make()
+    class Row
+      extends CacheKey.Class<Row>()("Row", { payload: { n: Schema.Int }, success: Schema.Int, tags: ["rows"] })
+    {}
+    const read = (n: number) =>
+      Effect.succeed(n).pipe(Cached.ttl({ key: new Row({ n }), ttl: "1 hour", waitForWrite: true }))
+    return Effect.gen(function*() {
+      yield* read(1)
+      expect(yield* asked(s3, read(1))).toEqual(["GET"])
+    }).pipe(
+      Effect.provide(cacheOver(s3, { tagStaleness: "1 minute" })),
+      Effect.andThen(Effect.gen(function*() {
+        const store = yield* open(s3, { tagStaleness: "1 minute" })
+        const reads = Effect.all(Array.from({ length: 20 }, () => store.get("none", ["rows"])), { concurrency: 20 })
+        expect(yield* asked(s3, reads)).toHaveLength(21)
+        const exact = yield* open(s3)
+        expect(yield* asked(s3, exact.get("none", ["rows", "other"]))).toEqual(["GET", "GET", "GET"])
+      }))
+    )
+  })
+
+  it.live("are counted by bucket and method", () =>
+    Effect.gen(function*() {
+      const s3 = make()
+      const store = yield* open(s3)
+      yield* store.set("id", entry(1))
+      yield* store.get("id", [])
+      yield* Stream.runDrain(store.scan())
+      const counted = (yield* Metric.snapshot).flatMap((one) =>
+        one.id === "effect_cached_object_requests_total"
+          ? [[one.attributes?.["method"], one.attributes?.["bucket"], (one.state as { count: number }).count]]
+          : []
+      )
+      expect(counted.toSorted()).toEqual([
+        ["DELETE", "cache", 1],
+        // One of the probe, one before the first write, one read, one of the listing.
+        ["GET", "cache", 4],
+        ["LIST", "cache", 1],
+        ["PUT", "cache", 5]
+      ])
+    }).pipe(Effect.provideService(Metric.MetricRegistry, new Map())))
+})
+
+describe("opening", () => {
+  const message = (s3: S3, more: Partial<ObjectStore.Options> = {}) =>
+    Effect.map(Effect.exit(open(s3, more)), (exit) => {
+      const error = Exit.isFailure(exit) ? Cause.squash(exit.cause) : undefined
+      const text = `${String(error)} ${JSON.stringify(error)} ${
+        Cause.pretty((exit as Exit.Failure<never, never>).cause)
+      }`
+      expect(text).not.toContain(key.secret)
+      expect(text).not.toContain("StringToSign")
+      return error instanceof CacheError.StoreError ? `${error.reason}: ${error.message}` : String(error)
+    })
+
+  it.live("says what to do if the bucket, the region, the key or the clock is wrong", () =>
+    Effect.gen(function*() {
+      const s3 = make()
+      expect(yield* message(s3, { bucket: "another" })).toMatch(/^Unsupported: .*no bucket "another": create it/)
+      expect(yield* message(s3, { region: "eu-west-1" })).toMatch(/^Unsupported: .*set region to "us-east-1"/)
+      expect(yield* message(s3, { accessKeyId: "AKIDOTHER" })).toMatch(/^Denied: .*does not know the accessKeyId/)
+      const wrong = { secretAccessKey: Redacted.make("wrong") }
+      expect(yield* message(s3, wrong)).toMatch(/^Denied: .*check the secretAccessKey/)
+      s3.keys.set("AKIDOLD", "expired")
+      expect(yield* message(s3, { accessKeyId: "AKIDOLD" })).toMatch(/^Denied: .*expired: give credentials/)
+      s3.before = () => refuse(403, "AccessDenied", `<Message>${key.secret}</Message>`)
+      expect(yield* message(s3)).toMatch(/^Denied: .*needs s3:GetObject, .*s3:ListBucket on cache/)
+      s3.before = ({ method }) => method === "PUT" ? refuse(403, "AccessDenied") : undefined
+      expect(yield* message(s3)).toMatch(/^Denied: .*s3:PutObject/)
+      s3.before = () => ({ status: 418, body: key.secret })
+      expect(yield* message(s3)).toMatch(/^Unavailable: .*it answered 418/)
+    }))
+
+  it.live("says by how much the clock is wrong", () =>
+    Effect.gen(function*() {
+      for (const [minutes, how] of [[20, "20 minutes behind"], [-60, "60 minutes ahead of"]] as const) {
+        const s3 = Object.assign(make(), { aheadMillis: minutes * 60_000 })
+        const { handle } = s3
+        const dated = {
+          ...s3,
+          handle: (request: Asked) => ({
+            ...handle(request),
+            headers: { date: new Date(Date.now() + s3.aheadMillis).toUTCString() }
+          })
+        }
+        expect(yield* message(dated)).toContain(how)
+      }
+    }))
+
+  it.live("fails for a server that is not there, without the headers that were sent", () =>
+    Effect.gen(function*() {
+      const client = HttpClient.make((request) =>
+        Effect.fail(
+          new HttpClientError.HttpClientError({
+            reason: new HttpClientError.TransportError({
+              request,
+              cause: Object.assign(new Error(JSON.stringify(request.headers)), { code: "ECONNREFUSED" })
+            })
+          })
+        )
+      )
+      const store = ObjectStore.make({ ...options(make()), sessionToken: Redacted.make("a token") })
+      const exit = yield* Effect.exit(Effect.provideService(store, HttpClient.HttpClient, client))
+      const text = Cause.pretty((exit as Exit.Failure<never, never>).cause)
+      expect(text).toContain("cannot be reached: ECONNREFUSED")
+      expect(text).not.toContain("a token")
+      expect(text).not.toContain("Signature=")
+    }))
+
+  it.live("finds out that a bucket ignores or refuses conditions: then it is not shared", () =>
+    Effect.gen(function*() {
+      for (const [conditions, isShared] of [["honoured", true], ["ignored", false], ["refused", false]] as const) {
+        const s3 = Object.assign(make(), { conditions })
+        const store = yield* open(s3)
+        expect(store.capabilities.shared).toBe(isShared)
+        expect(Array.from(s3.objects.keys())).toEqual([])
+        yield* store.set("id", entry(1))
+        expect((yield* store.get("id", [])).entry).toEqual(entry(1))
+      }
+    }))
+
+  it.live("is not deceived by a server that honours one of the conditions only", () =>
+    Effect.gen(function*() {
+      for (const header of ["if-match", "if-none-match"]) {
+        const s3 = make()
+        const { handle } = s3
+        const half = {
+          ...s3,
+          handle: (request: Asked) => {
+            if (request.method !== "PUT") return handle(request)
+            s3.conditions = header in request.headers ? "ignored" : "honoured"
+            return handle(request)
+          }
+        }
+        expect((yield* open(half)).capabilities.shared).toBe(false)
+      }
+    }))
+
+  it("refuses what is no option, no bucket, no server and no key", () => {
+    const refusal = (more: object): string => {
+      try {
+        ObjectStore.make({ ...options(make()), ...more } as ObjectStore.Options)
+      } catch (error) {
+        expect(error).toBeInstanceOf(CacheError.CacheConfigError)
+        expect(String(error)).not.toContain(key.secret)
+        return String(error)
+      }
+      return "nothing"
+    }
+    expect(refusal({})).toBe("nothing")
+    expect(refusal({ buckets: 1 })).toContain("did you mean \"bucket\"")
+    for (const bucket of [undefined, "", "ab", "a/b", "a b", "a..b", "../x", "x".repeat(64), "a?b", "a#b", 5]) {
+      expect(refusal({ bucket })).toContain("needs a \"bucket\"")
+    }
+    for (const endpoint of ["", "s3.test", "ftp://s3.test", "http://user:x@s3.test", "http://s3.test?x=1", 5]) {
+      expect(refusal({ endpoint })).toContain("\"endpoint\" must be")
+    }
+    for (const prefix of ["", "/", "a//b", "a/", "..", "a/../b", "a\nb", "\ud800", "x".repeat(201), 5]) {
+      expect(refusal({ prefix })).toContain("\"prefix\" must be")
+    }
+    for (const region of ["", "a b", "a/b", 5]) expect(refusal({ region })).toContain("\"region\" must be")
+    expect(refusal({ accessKeyId: undefined })).toContain("accessKeyId")
+    expect(refusal({ secretAccessKey: key.secret })).toContain("Redacted.make")
+    expect(refusal({ sessionToken: key.secret })).toContain("Redacted.make")
+    expect(refusal({ credentials: Effect.succeed(1) })).toContain("but not both")
+    expect(refusal({ credentials: 1 })).toContain("must be an Effect")
+    expect(refusal({ maxValue: 0 })).toContain("maxValue")
+    expect(refusal({ requestTimeout: 0 })).toContain("requestTimeout")
+    expect(refusal({ tagStaleness: "forever" })).toContain("tagStaleness")
+  })
+})
+
+describe("a server in trouble", () => {
+  /** Refuses the next requests so many times. */
+  const busy = (s3: S3, times: number, given: Given) => {
+    let left = times
+    s3.before = ({ target }) => target.includes("/probe/") || left-- <= 0 ? undefined : given
+  }
+  const inTime = <A, E, R>(effect: Effect.Effect<A, E, R>) => withTimePassing(effect)
+  const timeless = () => Object.assign(make(), { now: () => 0 })
+
+  it.effect("is asked again if it is too busy, after the time that it asks for, but not for ever", () =>
+    inTime(Effect.gen(function*() {
+      const s3 = timeless()
+      const store = yield* open(s3)
+      yield* store.set("id", entry(1))
+      for (
+        const given of [
+          refuse(503, "SlowDown", "", { "retry-after": "1" }),
+          refuse(429, ""),
+          refuse(500, "InternalError")
+        ]
+      ) {
+        busy(s3, 3, given)
+        expect((yield* store.get("id", [])).entry).toEqual(entry(1))
+        busy(s3, 4, given)
+        expect((yield* Effect.flip(store.get("id", []))).reason).toBe("Unavailable")
+      }
+      busy(s3, 1, refuse(503, "SlowDown", "", { "retry-after": "3600" }))
+      expect(yield* asked(s3, Effect.flip(store.get("id", [])))).toHaveLength(1)
+    })))
+
+  it.effect("answers late: a write that was carried out is not taken for one of another process", () =>
+    inTime(Effect.gen(function*() {
+      const s3 = timeless()
+      const store = yield* open(s3)
+      const { handle } = s3
+      let lost = 1
+      const losing = {
+        ...s3,
+        handle: (request: Asked) => {
+          const given = handle(request)
+          return request.method === "PUT" && !request.target.includes("/probe/") && lost-- > 0
+            ? refuse(500, "InternalError")
+            : given
+        }
+      }
+      const other = yield* open(losing)
+      expect(yield* other.set("id", entry(1))).toBe(true)
+      expect((yield* store.get("id", [])).entry).toEqual(entry(1))
+      const acquired = yield* other.acquire("id", asking("a", entry(1).meta.writeId))
+      lost = 1
+      expect(acquired._tag === "Granted" && (yield* other.commit("id", acquired.generation, entry(2)))).toBe(true)
+      expect((yield* store.get("id", [])).entry).toEqual(entry(2))
+    })))
+
+  it.live("a write of a missing entry that arrives after a removal is refused", () =>
+    Effect.gen(function*() {
+      const s3 = make()
+      const late: Array<() => Given> = []
+      const { handle } = s3
+      const delaying = {
+        ...s3,
+        handle: (request: Asked): Given => {
+          if (request.method !== "PUT" || late.length > 0 || request.target.includes("/probe/")) return handle(request)
+          late.push(() => handle(request))
+          return refuse(403, "AccessDenied")
+        }
+      }
+      const store = yield* open(delaying)
+      yield* Effect.flip(store.set("id", entry(1)))
+      expect(yield* store.remove("id")).toBe(false)
+      expect(late[0]!().status).toBe(412)
+      expect((yield* store.get("id", [])).entry).toBe(undefined)
+    }))
+
+  it.live("reads the key again when it has expired, and fails if there is no newer one", () =>
+    Effect.gen(function*() {
+      const s3 = make()
+      const keys = ["one", "two"]
+      s3.keys.set("one", "first:token").set("two", "second:token")
+      let reads = 0
+      const credentials = Effect.sync(() => {
+        const accessKeyId = keys[Math.min(reads++, 1)]!
+        return {
+          accessKeyId,
+          secretAccessKey: Redacted.make(accessKeyId === "one" ? "first" : "second"),
+          sessionToken: Redacted.make("token")
+        }
+      })
+      const none = { accessKeyId: undefined, secretAccessKey: undefined }
+      const store = yield* open(s3, { ...none, credentials })
+      yield* store.set("id", entry(1))
+      expect(reads).toBe(1)
+      s3.keys.set("one", "expired")
+      expect((yield* store.get("id", [])).entry).toEqual(entry(1))
+      expect(reads).toBe(2)
+      s3.keys.set("two", "expired")
+      const error = yield* Effect.flip(store.get("id", []))
+      expect([error.reason, error.message]).toEqual(["Denied", expect.stringContaining("gave no newer one")])
+      for (const wrong of [Effect.fail("secret"), Effect.succeed({ accessKeyId: "one" })]) {
+        const refused = yield* Effect.flip(open(s3, { ...none, credentials: wrong as never }))
+        expect([refused.reason, String(refused)]).toEqual(["Denied", expect.stringContaining("credentials")])
+      }
+    }))
+
+  it("that goes away in the middle of a write leaves the former entry whole", async () => {
+    const s3 = make()
+    let isCutting = false
+    const server = await listen(s3, () => false, ({ method }) => isCutting && method === "PUT")
+    const { FetchHttpClient } = await import("effect/http")
+    const large = (n: number) => ({ ...entry(n), payload: new Uint8Array(3_000_000).fill(n) })
+    await Effect.runPromise(
+      Effect.gen(function*() {
+        const store = yield* ObjectStore.make({ ...options(s3), endpoint: server.endpoint })
+        yield* store.set("id", large(1))
+        isCutting = true
+        expect((yield* Effect.flip(store.set("id", large(2)))).reason).toBe("Unavailable")
+        isCutting = false
+        expect((yield* store.get("id", [])).entry!.payload).toEqual(large(1).payload)
+        expect(yield* store.set("id", large(3))).toBe(true)
+        expect((yield* store.get("id", [])).entry!.payload).toEqual(large(3).payload)
+      }).pipe(Effect.provide(FetchHttpClient.layer))
+    )
+    await server.stop()
+  })
+
+  it.live("refuses a value that is too large, without asking", () =>
+    Effect.gen(function*() {
+      for (const conditions of ["honoured", "ignored"] as const) {
+        const s3 = Object.assign(make(), { conditions })
+        const store = yield* open(s3, { maxValue: "1 kB" })
+        const value = { ...entry(1), payload: new Uint8Array(5000) }
+        s3.asked.length = 0
+        expect((yield* Effect.flip(store.set("id", value))).reason).toBe("TooLarge")
+        expect(s3.asked).toEqual([])
+      }
+    }))
+})
+
+describe("two processes that write at once", () => {
+  it.live("both write in turn, and neither overwrites what it has not read", () =>
+    Effect.gen(function*() {
+      const s3 = make()
+      const [a, b] = yield* Effect.all([open(s3), open(s3)])
+      const adding = Array.from({ length: 60 }, (_, i) => (i % 2 === 0 ? a : b).increment("n", 1))
+      const all = yield* Effect.all(adding, { concurrency: "unbounded" })
+      expect(all.toSorted((x, y) => x - y)).toEqual(Array.from({ length: 60 }, (_, i) => i + 1))
+      // Each knows the object as it was before the other wrote it.
+      for (let round = 0; round < 5; round++) {
+        yield* a.invalidateTags(["tag"], "hard")
+        const { versions } = yield* b.get("id", ["tag"])
+        yield* Effect.all([a.invalidateTags(["tag"], "soft"), b.invalidateTags(["tag"], "hard")], { concurrency: 2 })
+        const after = yield* a.get("id", ["tag"])
+        expect(after.versions[0]!.slice(0, 12)).not.toBe(versions[0]!.slice(0, 12))
+      }
+    }))
+
+  it.live("an object that vanished, as by a rule of the bucket, costs a load", () =>
+    Effect.gen(function*() {
+      const s3 = make()
+      const store = yield* open(s3)
+      const acquired = yield* store.acquire("id", asking("a"))
+      s3.objects.clear()
+      expect(acquired._tag === "Granted" && (yield* store.commit("id", acquired.generation, entry(1)))).toBe(false)
+      expect((yield* store.get("id", [])).entry).toBe(undefined)
+      expect(yield* store.set("id", entry(2))).toBe(true)
+    }))
+})
+
+describe("names and replies", () => {
+  it("ids are data: names are safe, short, of one id, and begin alike", () => {
+    const ids = [
+      "",
+      "~",
+      "a",
+      "A",
+      "a/b",
+      "../x",
+      "a b",
+      "ü",
+      "\ud800",
+      "\0",
+      "%2F",
+      "~2f",
+      "?list-type=2",
+      "<Key>",
+      "x".repeat(5000)
+    ]
+    const names = [...ids, "x".repeat(4999)].map((id) => nameOf("e", id))
+    expect(new Set(names).size).toBe(names.length)
+    for (const name of names) {
+      expect(name).toMatch(/^e\/[\w~-]+$/)
+      expect(name.length).toBeLessThan(800)
+    }
+    expect(nameOf("e", "user:1").startsWith(nameOf("e", "user:"))).toBe(true)
+  })
+
+  it("decoders survive whatever arrives", () => {
+    const page = (inner: string, end = "</ListBucketResult>") =>
+      new TextEncoder().encode(`<ListBucketResult><IsTruncated>false</IsTruncated>${inner}${end}`)
+    expect(listed(page("<Contents><Key>a&amp;&#x42;&#67;&lt;</Key></Contents>"))).toEqual({
+      names: ["a&BC<"],
+      next: undefined
+    })
+    expect(listed(page("", ""))).toBe(undefined)
+    expect(listed(page("<Contents><Key>a"))).toBe(undefined)
+    expect(listed(new TextEncoder().encode("<html></html>"))).toBe(undefined)
+    const endless = page("").slice()
+    expect(listed(new TextEncoder().encode(new TextDecoder().decode(endless).replace("false", "true")))).toBe(undefined)
+    const lease = {
+      generation: "g",
+      owner: "o",
+      leaseMillis: 5,
+      until: -Infinity,
+      dies: Infinity,
+      joinedAt: undefined,
+      failed: { count: 1, note: Uint8Array.of(1, 2), at: 3 }
+    }
+    const body = { head: { id: "é\ud800", stamp: "s", lease, version: undefined }, frame: Uint8Array.of(1, 2, 3) }
+    const good = encode(body.head, body.frame)
+    expect(decode(good, "é\ud800")).toEqual(body)
+    expect(decode(good, "other")).toBe(undefined)
+    const text = (head: unknown) => {
+      const json = new TextEncoder().encode(JSON.stringify(head))
+      const bytes = new Uint8Array(4 + json.length)
+      new DataView(bytes.buffer).setUint32(0, json.length)
+      bytes.set(json, 4)
+      return bytes
+    }
+    const id = { id: "a", stamp: "s" }
+    for (
+      const wrong of [
+        null,
+        5,
+        [],
+        { id: 5 },
+        { ...id, version: "x" },
+        { ...id, lease: {} },
+        { ...id, lease: { ...lease, until: "soon" } },
+        { ...id, lease: { ...lease, until: 1, dies: 1, failed: { note: [256], count: 1, at: 1 } } },
+        { ...id, counter: { value: 1.5, expiresAt: 1 } },
+        { ...id, counter: 5 }
+      ]
+    ) {
+      expect(decode(text(wrong))).toBe(undefined)
+    }
+    const list = page("<Contents><Key>a</Key></Contents>")
+    for (const bytes of hostileBytes(good)) decode(bytes)
+    for (const bytes of hostileBytes(list)) {
+      listed(bytes)
+      refused(bytes)
+    }
+  })
+
+  it.live("an object that is damaged or copied is a miss, and is written again", () =>
+    Effect.gen(function*() {
+      const s3 = make()
+      const store = yield* open(s3)
+      yield* store.set("id", entry(1))
+      const [[name, good]] = Array.from(s3.objects) as [[string, { body: Uint8Array; etag: string }]]
+      for (
+        const body of [new Uint8Array(0), Uint8Array.of(1, 2, 3, 4, 5), good.body.slice(0, -1), new Uint8Array(500)]
+      ) {
+        s3.objects.set(name, { body, etag: `"${body.length}"` })
+        expect(yield* store.get("id", [])).toEqual({ entry: undefined, versions: [], isDamaged: true })
+        const acquired = yield* store.acquire("id", asking("a"))
+        expect(acquired).toMatchObject({ _tag: "Granted", isDamaged: true })
+        expect(yield* store.release("id", "a")).toBe(true)
+        yield* store.set("id", entry(1))
+        expect((yield* store.get("id", [])).entry).toEqual(entry(1))
+      }
+      s3.objects.set(name.replace(/id$/, "other"), good)
+      expect((yield* store.get("other", [])).entry).toBe(undefined)
+      expect(yield* store.size).toBe(1)
+      s3.before = ({ target }) => target.includes("list-type") ? { status: 200, body: "<html>" } : undefined
+      expect((yield* Effect.flip(store.size)).reason).toBe("Corrupt")
+    }))
+})
+
+describe("CacheLayer.objects and URLs", () => {
+  it("reach the bucket by fetch, and keep P2's bound in two halves", async () => {
+    const s3 = make()
+    const server = await listen(s3)
+    const layer = (more: Partial<CacheLayer.ObjectsOptions> = {}) =>
+      CacheLayer.objects({
+        bucket: s3.bucket,
+        endpoint: server.endpoint,
+        accessKeyId: key.accessKeyId,
+        secretAccessKey: secret,
+        prefix: "a b/ü&",
+        ...more
+      })
+    const answer = (value: number, tags: ReadonlyArray<string> = ["tag"]) =>
+      Effect.succeed(value).pipe(Cached.ttl({ key: "answer", ttl: "1 hour", waitForWrite: true, tags }))
+    await Effect.runPromise(Effect.provide(answer(1), layer()))
+    expect(Array.from(s3.objects.keys()).toSorted()).toEqual(["a b/ü&/e/answer", "a b/ü&/t/tag"])
+    // The versions of tags are trusted for half of maxStaleness, in a process that did not change them.
+    await Effect.runPromise(
+      Effect.gen(function*() {
+        const [one, other] = yield* Effect.all([Layer.build(layer()), Layer.build(layer())])
+        expect(yield* Effect.provide(answer(2), one)).toBe(1)
+        expect(yield* asked(s3, Effect.provide(answer(3), one))).toEqual([])
+        yield* Effect.provide(Cached.invalidateTag("tag"), other)
+        expect(yield* Effect.provide(answer(4), other)).toBe(4)
+      }).pipe(Effect.scoped)
+    )
+    const url = `s3://cache/a%20b/%C3%BC&?endpoint=${
+      encodeURIComponent(server.endpoint)
+    }&accessKeyId=${key.accessKeyId}`
+    const env = { CACHE_URL: url, CACHE_SECRET_ACCESS_KEY: key.secret }
+    const configured = Effect.provide(answer(5), CacheConfig.layer("CACHE", { default: "memory:" })).pipe(
+      Effect.provide(ConfigProvider.layer(ConfigProvider.fromEnv({ env })))
+    )
+    expect(await Effect.runPromise(configured)).toBe(4)
+    for (const [wrong, text] of [["s3://", "s3://bucket/prefix"], ["s3://user@cache", "has no user"]] as const) {
+      const exit = await Effect.runPromiseExit(Effect.scoped(Layer.build(CacheConfig.fromUrl(wrong))))
+      expect(Exit.isFailure(exit) && String(Cause.squash(exit.cause))).toContain(text)
+    }
+    await server.stop()
+    const down = await Effect.runPromiseExit(Effect.scoped(Layer.build(layer())))
+    expect(Exit.isFailure(down) && String(Cause.squash(down.cause))).toContain("ECONNREFUSED")
+  })
+
+  it("see changes by other processes within maxStaleness", async () => {
+    const s3 = make()
+    const server = await listen(s3)
+    const layer = CacheLayer.objects({
+      bucket: s3.bucket,
+      endpoint: server.endpoint,
+      accessKeyId: key.accessKeyId,
+      secretAccessKey: secret,
+      maxStaleness: "1 second",
+      storeTimeout: "10 seconds"
+    })
+    const answer = (value: number) =>
+      Effect.succeed(value).pipe(Cached.ttl({ key: "answer", ttl: "1 hour", waitForWrite: true, tags: ["tag"] }))
+    await Effect.runPromise(
+      Effect.gen(function*() {
+        const one = yield* Layer.build(layer)
+        const other = yield* Layer.build(Layer.fresh(layer))
+        expect(yield* Effect.provide(answer(1), one)).toBe(1)
+        expect(yield* Effect.provide(answer(2), other)).toBe(1)
+        yield* Effect.provide(Cached.invalidateTag("tag"), one)
+        yield* Effect.sleep("1 second")
+        expect(yield* Effect.provide(answer(3), other)).toBe(3)
+        yield* Effect.provide(Cached.invalidate("answer"), one)
+        yield* Effect.sleep("1 second")
+        expect(yield* Effect.provide(answer(4), other)).toBe(4)
+      }).pipe(Effect.scoped)
+    )
+    await server.stop()
+  })
+})
