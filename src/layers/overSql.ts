@@ -5,7 +5,7 @@ import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import { StoreError } from "../CacheError.ts"
 import type * as Caching from "../Caching.ts"
-import type { Session } from "../drivers/sql/session/session.ts"
+import type { Opened } from "../drivers/sql/stores.ts"
 import { Store } from "../ports/store.ts"
 import { lockAndGuards } from "./lockAndGuards.ts"
 import { overStore } from "./overStore.ts"
@@ -20,14 +20,14 @@ export const parts = load(() => import("#node/drivers/sql/parts"))
 
 export const overSql = <R>(
   checked: Caching.MakeOptions,
-  open: Effect.Effect<Session, StoreError, R>
+  open: Effect.Effect<Opened, StoreError, R>
 ): Layer.Layer<Caching.Caching, StoreError, Exclude<R, Scope.Scope>> => {
   const cache = overStore(checked)
   const opened = Layer.effectContext(
     Effect.gen(function*() {
-      const { guardsOver, lockOver, storeOver } = yield* parts
-      const session = yield* open
-      const store = yield* storeOver(session)
+      const { guardsOver, lockOver } = yield* parts
+      const { session, store } = yield* open
+      if (session === undefined) return Context.make(Store, store) as Context.Context<Store>
       const others = yield* lockAndGuards({
         lock: Effect.sync(() => lockOver(session)),
         guards: Effect.sync(() => guardsOver(session))

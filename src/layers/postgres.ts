@@ -16,7 +16,7 @@ import {
 } from "../drivers/sql/options.ts"
 import { checkLayer, type LayerOptions } from "./options.ts"
 import { unchecked } from "./overRedis.ts"
-import { load, overSql } from "./overSql.ts"
+import { load, overSql, parts } from "./overSql.ts"
 
 /**
  * The options of `postgres`.
@@ -72,5 +72,12 @@ export const postgres = (options: PostgresOptions): Layer.Layer<Caching.Caching,
   const config = configOf(what, options)
   const connection = connectionOf(what, options)
   const driver = load(() => import("#node/drivers/postgres/parts"))
-  return overSql(checked, Effect.flatMap(driver, ({ openAt }) => openAt(config, connection)))
+  return overSql(
+    checked,
+    Effect.gen(function*() {
+      const { openAt } = yield* driver
+      const { openedOver } = yield* parts
+      return yield* openedOver(yield* openAt(config, connection))
+    })
+  )
 }

@@ -20,7 +20,7 @@ import { overSql, parts } from "./overSql.ts"
 export interface SqlOptions extends LayerOptions, StoreOptions {}
 
 /**
- * A cache in a PostgreSQL database that the program already uses, with a memory tier in front.
+ * A cache in a PostgreSQL or SQLite database that the program already uses, with a memory tier in front.
  *
  * **When to use**
  *
@@ -28,14 +28,16 @@ export interface SqlOptions extends LayerOptions, StoreOptions {}
  *
  * **Details**
  *
- * - The layer needs a client for PostgreSQL 13 or newer, like that of `@effect/sql-pg`. Its tables are in a schema of
- *   their own, which the layer creates.
+ * - The layer needs a client for SQLite, or for PostgreSQL 13 or newer, like that of `@effect/sql-pg`. Its tables are
+ *   in a schema of their own, which the layer creates.
+ * - On SQLite (also D1, libSQL and Turso), the cache is for one process at a time, with the locks and guards of that
+ *   process.
  * - The layer fails with a `StoreError` if the server is unreachable, if the user may not create the schema, or if a
  *   newer release has written it. While a running cache cannot reach the server, it serves from memory and loads.
  * - The cache's own statements run outside of the program's transactions. Inside an open transaction, reads bypass the
  *   cache, and invalidations take effect after the commit.
- * - The layer also provides a `Lock` and a `GuardStore`, shared by all processes with the same schema. A `Lock` or
- *   `GuardStore` that the program provides to the layer (`Layer.provide`), or around it, takes precedence.
+ * - On PostgreSQL, the layer also provides a `Lock` and a `GuardStore`, shared by all processes with the same schema. A
+ *   `Lock` or `GuardStore` that the program provides to the layer (`Layer.provide`), or around it, takes precedence.
  *
  * **Example** (Caching in the program's database)
  *
@@ -59,5 +61,5 @@ export const sql = (options: SqlOptions = {}): Layer.Layer<Caching.Caching, Stor
   const what = "CacheLayer.sql"
   const checked = checkLayer(what, options, unchecked<StoreOptions>(storeOptions))
   const config = configOf(what, options)
-  return overSql(checked, Effect.flatMap(parts, ({ open }) => open(config)))
+  return overSql(checked, Effect.flatMap(parts, ({ openStore }) => openStore(config)))
 }

@@ -3,6 +3,7 @@
  *
  *     npm run chaos -- --store disk                  all attacks, some seconds each; writes docs/failure/attacks.md
  *     npm run chaos -- --store redis                 the same on Redis servers and clusters of its own
+ *     npm run chaos -- --store postgres              the same on PostgreSQL servers of its own
  *     npm run chaos -- --store disk --seconds 60     longer
  *     npm run chaos -- --store disk --only "stops"   those with this in their names; writes nothing
  *     npm run chaos -- --store disk --seed 7         other dice
@@ -10,12 +11,13 @@
 import { availableParallelism, loadavg } from "node:os"
 import { parseArgs } from "node:util"
 import { target as disk } from "./disk/target.ts"
+import { target as postgres } from "./postgres/target.ts"
 import { target as redis } from "./redis/target.ts"
 import { table, writeInto } from "./report.ts"
 import { type Outcome, run } from "./run.ts"
 import type { Target } from "./target.ts"
 
-const targets: { readonly [store: string]: Target } = { disk, redis }
+const targets: { readonly [store: string]: Target } = { disk, postgres, redis }
 
 const { values: args } = parseArgs({
   options: {

@@ -68,6 +68,8 @@ export interface Target {
   /** The module of `storeOf`, below this folder. */
   readonly store: string
   readonly attacks: ReadonlyArray<Attack>
+  /** Those that the tests run, if not all. */
+  readonly tested?: ReadonlyArray<string>
   /** The columns of its table. */
   readonly columns: ReadonlyArray<Column>
   /** Whether two processes that start when all is over share their entries. */

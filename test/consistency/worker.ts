@@ -88,7 +88,8 @@ if (url !== undefined && !isPostgres) write("follows", { by: coherence })
 const shared = url === undefined
   ? SqliteStore.make({ directory, maxSize: "4 MiB" })
   : isPostgres
-  ? Effect.retry(PgStore.make({ url, schema: prefix }), { times: 5 })
+  // Every second process has room for a part of the entries only.
+  ? Effect.retry(PgStore.make({ url, schema: prefix, maxSize: /[13579]$/.test(name) ? 3000 : undefined }), { times: 5 })
   : RedisStore.make({ url, prefix, coherence })
 
 const store = Effect.map(shared, (store) => {
@@ -268,7 +269,7 @@ const said = (cause: Cause.Cause<unknown>): string => {
 process.on("message", () => state.isEnding = true)
 process.on("disconnect", () => process.exit())
 const lagWatch = setInterval(recordLag, 10)
-if (url !== undefined) witness({ url, prefix, name }, recording)
+if (url !== undefined && isPostgres !== true) witness({ url, prefix, name }, recording)
 process.send!("ready")
 await Effect.runPromise(
   Effect.gen(function*() {

@@ -171,6 +171,33 @@ export const faults: ReadonlyArray<ProcessFault> = [
     replace: `self.snapshot = String((yield* ask(self.session, "changes", statements.snapshot, []))[0]![0])`
   },
   {
+    name: "NOTIFY before commit, over PostgreSQL",
+    sought: "by hand",
+    store: "postgres",
+    in: "basics",
+    find: "PERFORM pg_notify(${literal(channel)}, p_origin)",
+    replace: "NULL",
+    also: [{
+      in: "ask",
+      find: "repeated(send(self, statement, params))",
+      replace: `/^(set|commit|remove|touch|invalidateTags|clear)$/.test(operation)
+        ? Effect.andThen(
+          send(self, self.statements.notify, [self.channel, self.origin]),
+          Effect.delay(repeated(send(self, statement, params)), 20)
+        )
+        : repeated(send(self, statement, params))`
+    }]
+  },
+  {
+    name: "a marker without condition, over PostgreSQL",
+    sought: "by hand",
+    store: "postgres",
+    in: "tags",
+    find: "WHILE (SELECT count(*) FROM ${s}.marker m WHERE m.tag = ANY(p_tags)) < cardinality(p_tags) LOOP",
+    replace: "FOR i IN 1..1 LOOP",
+    also: [{ in: "tags", find: "ON CONFLICT DO NOTHING", replace: "ON CONFLICT (tag) DO UPDATE SET seq = 0" }]
+  },
+  {
     name: "what was invalidated comes back with an older copy of the folder",
     sought: "by hand",
     removes: true,

@@ -3,12 +3,22 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit } from "effect"
 import { type CacheEntry, Store } from "effect-cached"
 import { FilesStore } from "effect-cached/files"
+import { SqlStore } from "effect-cached/sql"
 import { SqliteStore } from "effect-cached/sqlite"
 import { lastingStoreLaws, sharedStoreLaws, storeLaws, withTimePassing } from "effect-cached/testing"
+import { join } from "node:path"
 import { mapAsync, mapSync, plainFiles } from "../support/lastingStorages.ts"
+import { provideSql, sqlClientOf } from "../support/sqlClient.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
 
 const files = Effect.map(tempDirectory, plainFiles)
+
+/** A database over the SQL client of a program. */
+const overClient = Effect.flatMap(
+  tempDirectory,
+  (directory) =>
+    Effect.map(sqlClientOf(join(directory, "db")), (sql) => ({ open: Effect.orDie(provideSql(sql)(SqlStore.make())) }))
+)
 
 const storages = {
   "a map that answers at once": mapSync("lasting"),
@@ -16,7 +26,8 @@ const storages = {
   "a map that answers late": mapAsync("lasting"),
   "a map that answers late, and many at once": mapAsync("lasting", { many: true }),
   "a map that answers late, and is shared": mapAsync("shared"),
-  "a folder of plain files": files
+  "a folder of plain files": files,
+  "an SQL client for SQLite": overClient
 }
 
 for (const [name, make] of Object.entries(storages)) {

@@ -2,7 +2,7 @@
 import { PgClient } from "@effect/sql-pg"
 import { Effect, Redacted } from "effect"
 import { type ChildProcess, execFileSync, spawn } from "node:child_process"
-import { chmodSync, existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs"
+import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { freePorts } from "./redis.ts"
@@ -38,18 +38,33 @@ export interface Server {
   readonly ask: (statement: string) => Promise<ReadonlyArray<ReadonlyArray<unknown>>>
   readonly stop: (mode?: "fast" | "immediate") => Promise<void>
   readonly start: () => Promise<void>
+  /** Sends a signal to all processes of the server. */
+  readonly signal: (name: "SIGCONT" | "SIGSTOP") => void
+  /** A copy of the server, which follows it until it is promoted. */
+  readonly follower: () => Promise<Server & { readonly promote: () => void }>
   readonly end: () => Promise<void>
 }
 
-export const startPostgres = async (settings: ReadonlyArray<string> = []): Promise<Server> => {
+type Run = (program: string, ...args: ReadonlyArray<string>) => void
+
+const init = (run: Run, data: string): void =>
+  run("initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
+
+export const startPostgres = (settings: ReadonlyArray<string> = []): Promise<Server> => startWith(init, settings)
+
+/** `fill` makes the folder of the server's data. */
+const startWith = async (
+  fill: (run: Run, data: string) => void,
+  settings: ReadonlyArray<string>
+): Promise<Server & { readonly promote: () => void }> => {
   const folder = mkdtempSync(join(tmpdir(), "postgres-"))
   chmodSync(folder, 0o777)
   const data = join(folder, "data")
-  const run = (program: string, ...args: ReadonlyArray<string>) => {
+  const run: Run = (program, ...args) => {
     const [file, rest] = command(program, args)
     execFileSync(file, rest, { stdio: "pipe", cwd: folder })
   }
-  run("initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
+  fill(run, data)
   const [port] = await freePorts(1)
   const url = `postgres://postgres@127.0.0.1:${port}/postgres`
   let child: ChildProcess | undefined
@@ -89,6 +104,26 @@ export const startPostgres = async (settings: ReadonlyArray<string> = []): Promi
     ask,
     start,
     stop,
+    signal: (name) => {
+      const main = readFileSync(join(data, "postmaster.pid"), "utf8").split("\n")[0]!
+      const others = execFileSync("ps", ["-o", "pid=", "--ppid", main], { encoding: "utf8" }).trim().split(/\s+/)
+      // The program that runs the server as another user stops with it, and continues only by a signal of its own.
+      if (name === "SIGCONT") child?.kill(name)
+      for (const id of [main, ...others]) {
+        try {
+          process.kill(Number(id), name)
+        } catch {
+          // It has just ended.
+        }
+      }
+    },
+    follower: () =>
+      startWith(
+        (run, data) =>
+          run("pg_basebackup", "-h", "127.0.0.1", "-p", String(port), "-U", "postgres", "-D", data, "-R", "-c", "fast"),
+        settings
+      ),
+    promote: () => run("pg_ctl", "promote", "-D", data, "-s"),
     end: async () => {
       try {
         await stop("immediate")

@@ -1,6 +1,6 @@
 /**
- * A store on PostgreSQL, over the SQL client that the program already has. Processes on many machines share its
- * entries, tags and counters.
+ * A store on PostgreSQL or SQLite, over the SQL client that the program already has. On PostgreSQL, processes on many
+ * machines share its entries, tags and counters.
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
@@ -8,10 +8,10 @@ import type * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import type { SqlClient } from "effect/sql/SqlClient"
 import type { StoreError } from "../../CacheError.ts"
+import { refuseUnknown } from "../../internal/options/options.ts"
 import * as Store from "../../Store.ts"
-import { type StoreOptions, storeOptions } from "./options.ts"
-import { openWith } from "./session/open.ts"
-import { storeOver } from "./store/store.ts"
+import { configOf, type StoreOptions, storeOptions } from "./options.ts"
+import { openStore } from "./stores.ts"
 
 /**
  * The schema of the database, and the limit for values.
@@ -20,8 +20,10 @@ import { storeOver } from "./store/store.ts"
  */
 export interface Options extends StoreOptions {}
 
+const what = "SqlStore.make"
+
 /**
- * Opens a store on PostgreSQL over the program's SQL client, until the scope closes.
+ * Opens a store on PostgreSQL or SQLite over the program's SQL client, until the scope closes.
  *
  * **When to use**
  *
@@ -29,8 +31,8 @@ export interface Options extends StoreOptions {}
  *
  * **Details**
  *
- * - Needs a client for PostgreSQL 13 or newer, like that of `@effect/sql-pg`. Creates the schema with its tables and
- *   functions, if they do not exist. A schema of a newer release is left as it is.
+ * - Needs a client for SQLite, or for PostgreSQL 13 or newer, like that of `@effect/sql-pg`. Creates the schema with
+ *   its tables and functions, if they do not exist. A schema of a newer release is left as it is.
  * - Fails with a `StoreError` if the server is unreachable (reason `Unavailable`), if the user may not create the
  *   schema (`Denied`), or if the client or the schema is of another kind (`Unsupported`). Throws a `CacheConfigError`
  *   for invalid options.
@@ -38,6 +40,7 @@ export interface Options extends StoreOptions {}
  * - Changes by other processes arrive by `LISTEN`, which takes one connection. If the client has fewer than three
  *   connections, or if a pooler drops notifications, the store asks for changes every 25 ms instead.
  * - The names of entries, tags and counters, and all values, are parameters and never a part of a statement.
+ * - On SQLite (also D1, libSQL and Turso), the store is for one process at a time, and reports no changes.
  *
  * **Example** (Counting in a database)
  *
@@ -56,11 +59,13 @@ export interface Options extends StoreOptions {}
  * @category constructors
  * @since 0.1.0
  */
-export const make = (options: Options = {}): Effect.Effect<Store.Store, StoreError, Scope.Scope | SqlClient> =>
-  Effect.flatMap(openWith("SqlStore.make", options, storeOptions), storeOver)
+export const make = (options: Options = {}): Effect.Effect<Store.Store, StoreError, Scope.Scope | SqlClient> => {
+  refuseUnknown(what, options, storeOptions)
+  return Effect.map(openStore(configOf(what, options)), ({ store }) => store)
+}
 
 /**
- * Provides a store on PostgreSQL over the program's SQL client.
+ * Provides a store on PostgreSQL or SQLite over the program's SQL client.
  *
  * **When to use**
  *

@@ -8,7 +8,7 @@ import { sizeAboveZero, type SizeInput, wholeNumber } from "../../internal/optio
 export interface SchemaOptions {
   /**
    * The schema of the database with the tables. It is created if it does not exist. Caches with the same schema share
-   * their entries. No other program may use it.
+   * their entries. No other program may use it. In SQLite, the first part of the names of all tables.
    * @default `effect_cached`
    */
   readonly schema?: string | undefined

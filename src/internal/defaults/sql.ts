@@ -20,6 +20,9 @@ export const repeats = 5
 /** How many ids one statement reads. */
 export const idsOfStatement = 1000
 
+/** How many ids one statement reads of a database at the edge, whose answers are limited. */
+export const edge = { idsOfStatement: 256 }
+
 /** How many rows one statement lists, and the largest value that it lists with its row, in bytes. */
 export const page = { rows: 256, bytes: 16_384 }
 

@@ -1,13 +1,18 @@
 /** The attacks of `npm run chaos`, some seconds each: nothing stale, no caller that fails, no file without a bound. */
 import { describe, expect, it } from "@effect/vitest"
 import { target as disk } from "../../chaos/disk/target.ts"
+import { target as postgres } from "../../chaos/postgres/target.ts"
 import { target as redis } from "../../chaos/redis/target.ts"
 import { run } from "../../chaos/run.ts"
 
 const seconds = 2
 
-describe.each([disk, redis])("attacks on $name", (target) => {
-  it.each(target.attacks.map((attack) => [attack.name, attack] as const))(
+describe.each([disk, redis, postgres])("attacks on $name", (target) => {
+  it.each(
+    target.attacks
+      .filter(({ name }) => target.tested?.includes(name) !== false)
+      .map((attack) => [attack.name, attack] as const)
+  )(
     "%s",
     // Half a minute, on a machine that has nothing else to do.
     { timeout: 400_000 },

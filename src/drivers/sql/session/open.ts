@@ -18,7 +18,11 @@ export const open = Effect.fnUntraced(function*(
 ): Effect.fn.Return<Session, StoreError, SqlClient.SqlClient> {
   const sql = yield* SqlClient.SqlClient
   if (!sql.onDialectOrElse({ pg: () => true, orElse: () => false })) {
-    return yield* refusal("open", "Unsupported", "the SQL client must be one for PostgreSQL, like @effect/sql-pg")
+    return yield* refusal(
+      "open",
+      "Unsupported",
+      "the SQL client must be one for PostgreSQL, like @effect/sql-pg; stores also take SQLite"
+    )
   }
   const tokens = Tokens.make(yield* Tokens.Seed)
   const name = createHash("sha256").update(schema).digest("hex").slice(0, 16)

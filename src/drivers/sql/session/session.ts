@@ -35,11 +35,16 @@ export type Params = ReadonlyArray<unknown>
 /** A list of numbers as a parameter: as texts, because a client would give integers another type than other numbers. */
 export const numbers = (all: ReadonlyArray<number>): ReadonlyArray<string> => all.map(String)
 
-const send = ({ sql }: Session, statement: string, params: Params): Effect.Effect<ReadonlyArray<Row>, SqlError> =>
+/** A session, or the store on a database without one. */
+interface Sender {
+  readonly sql: SqlClient
+}
+
+const send = ({ sql }: Sender, statement: string, params: Params): Effect.Effect<ReadonlyArray<Row>, SqlError> =>
   sql.unsafe(statement, params).values
 
 /** Runs an effect as if the program had opened no transaction: the cache's own writes must not wait for it. */
-export const outside = <A, E, R>(self: Session, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+export const outside = <A, E, R>(self: Sender, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.updateContext(
     effect,
     (context: Context.Context<R>) =>
@@ -60,7 +65,7 @@ const inTime = <A, E>(operation: string, effect: Effect.Effect<A, E>): Effect.Ef
 
 /** Sends one statement, which is one atomic step, and repeats it if the server has undone it. */
 export const ask = (
-  self: Session,
+  self: Sender,
   operation: string,
   statement: string,
   params: Params

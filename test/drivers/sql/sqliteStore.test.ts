@@ -1,0 +1,127 @@
+/** The store over SQL clients for SQLite: its tables, its limits, the program's transactions, odd rows. */
+import { describe, expect, it } from "@effect/vitest"
+import { Effect, Layer, Schema, Stream } from "effect"
+import { Cached, CacheLayer, type Store } from "effect-cached"
+import { SqlGuardStore, SqlLock, SqlStore } from "effect-cached/sql"
+import { SqlClient } from "effect/sql"
+import { TestClock } from "effect/testing"
+import { join } from "node:path"
+import { decode } from "../../../src/drivers/sql/sqlite/store.ts"
+import { oddTexts } from "../../../src/testing/internal/storeFixtures.ts"
+import { provideSql, sqlClientOf } from "../../support/sqlClient.ts"
+import { entry } from "../../support/stored.ts"
+import { tempDirectory } from "../../support/tempDirectory.ts"
+
+const client = Effect.flatMap(tempDirectory, (directory) => sqlClientOf(join(directory, "db")))
+
+const idsOf = ({ scan }: Store.Store, prefix = "") =>
+  Effect.map(
+    Stream.runCollect(scan({ prefix })),
+    (all) => all.map(({ id }) => id)
+  )
+
+describe("SqlStore over SQLite", () => {
+  it.effect("is for one process at a time, and keeps entries, tags and counters for the next", () =>
+    Effect.gen(function*() {
+      const sql = yield* client
+      const open = provideSql(sql)(SqlStore.make())
+      const first = yield* open
+      expect(first.capabilities).toMatchObject({ shared: false })
+      let loads = 0
+      const run = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: "a", ttl: "1 hour", tags: ["t"] }))
+      const cache = CacheLayer.sql().pipe(Layer.provide(Layer.succeed(SqlClient.SqlClient, sql)))
+      const inCache = <A, E>(effect: Effect.Effect<A, E, any>) => Effect.provide(effect, Layer.fresh(cache))
+      expect(yield* inCache(run)).toBe(1)
+      expect(yield* inCache(run)).toBe(1)
+      yield* inCache(Cached.invalidateTag("t"))
+      expect(yield* inCache(run)).toBe(2)
+      yield* first.increment("n", 5)
+      expect(yield* Effect.flatMap(open, (store) => store.increment("n", 1))).toBe(6)
+    }))
+
+  it.effect("keeps what is in tables of a newer release", () =>
+    Effect.gen(function*() {
+      const sql = yield* client
+      const open = (schema: string) => Effect.scoped(provideSql(sql)(SqlStore.make({ schema })))
+      yield* open("shop")
+      yield* sql`INSERT INTO shop_migrations (migration_id, name) VALUES (99, 'later')`
+      const newer = yield* Effect.flip(open("shop"))
+      expect([newer.reason, newer.message]).toEqual(["Unsupported", expect.stringContaining("have format 99")])
+      yield* open("it's \"odd\"")
+    }))
+
+  it.effect("has no locks and guards of its own: those of the process are used", () =>
+    Effect.gen(function*() {
+      const sql = yield* client
+      const lock = yield* Effect.flip(provideSql(sql)(SqlLock.make()))
+      const guards = yield* Effect.flip(provideSql(sql)(SqlGuardStore.make()))
+      expect(String(lock.cause)).toContain("must be one for PostgreSQL")
+      expect(guards.reason).toBe("Unsupported")
+    }))
+
+  it.effect("lists every id once, also those that SQL texts cannot hold, by each of their prefixes", () =>
+    Effect.gen(function*() {
+      const store = yield* provideSql(yield* client)(SqlStore.make())
+      for (const id of oddTexts) yield* store.set(id, entry(1, 30_000))
+      for (let i = 0; i < 600; i++) yield* store.set(`many ${i}`, entry(2))
+      expect((yield* idsOf(store)).toSorted()).toEqual(
+        [...oddTexts, ...Array.from({ length: 600 }, (_, i) => `many ${i}`)].toSorted()
+      )
+      expect(yield* idsOf(store, "many ")).toHaveLength(600)
+      for (const id of oddTexts) expect(yield* idsOf(store, id)).toContain(id)
+      yield* store.clear
+      expect(yield* idsOf(store)).toEqual([])
+    }))
+
+  it.effect("PE-12 · with a maxSize, removes what has expired, then what was not read for the longest time", () =>
+    Effect.gen(function*() {
+      const store = yield* provideSql(yield* client)(SqlStore.make({ maxSize: 100_000 }))
+      yield* store.set("expires", entry(1, 20_000, { expiresAt: 3_600_000 }))
+      for (let i = 0; i < 7; i++) yield* store.set(`${i}`, entry(1, 10_000))
+      yield* TestClock.adjust("2 hours")
+      expect(yield* store.size).toBe(7)
+      yield* store.getMany(["0", "1"])
+      yield* store.get("2", [])
+      yield* TestClock.adjust("2 seconds")
+      for (let i = 7; i < 13; i++) yield* store.set(`${i}`, entry(1, 10_000))
+      yield* TestClock.adjust("2 minutes")
+      const ids = yield* idsOf(store)
+      expect(ids).toEqual(expect.arrayContaining(["0", "1", "2", "12"]))
+      expect(ids).not.toContain("3")
+      expect(ids.length).toBeLessThan(10)
+    }))
+
+  it.effect("removes 3,000 entries in steps", () =>
+    Effect.gen(function*() {
+      const sql = yield* client
+      const store = yield* provideSql(sql)(SqlStore.make({ maxSize: 10_000 }))
+      yield* sql`WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t WHERE n < 3000)
+        INSERT INTO effect_cached_entry SELECT '"' || n, zeroblob(100), NULL, n, 100 FROM t`
+      yield* TestClock.adjust("2 minutes")
+      expect(yield* store.size).toBe(93)
+      yield* store.clear
+      expect(yield* store.size).toBe(0)
+    }))
+
+  it.effect("leaves the program's transaction alone", () =>
+    Effect.gen(function*() {
+      const sql = yield* client
+      const cache = CacheLayer.sql().pipe(Layer.provide(Layer.succeed(SqlClient.SqlClient, sql)))
+      let loads = 0
+      const read = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: "a", ttl: "1 hour" }))
+      yield* Effect.provide(
+        Effect.gen(function*() {
+          yield* read
+          expect(yield* sql.withTransaction(read)).toBe(2)
+          expect(yield* read).toBe(1)
+        }),
+        cache
+      )
+    }))
+
+  it.prop("no row of a database throws", [
+    Schema.Union([Schema.String, Schema.Number, Schema.Null, Schema.Array(Schema.Number), Schema.Uint8Array])
+  ], ([frame]) => {
+    expect(decode("id", frame)).toBeUndefined()
+  })
+})
