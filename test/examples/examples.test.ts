@@ -22,6 +22,7 @@ describe("npm run example", () => {
         "http-server",
         "observability",
         "stampede",
+        "storages",
         "weather"
       ]
     ) {
@@ -37,6 +38,18 @@ describe("npm run example", () => {
         "concurrent  fib(10000) = 33644764...47366875, 2090 digits, 10001 loads, # ms\n"
     )
     expect(code).toBe(0)
+  })
+
+  it.each([["files", 1], ["keyv", 0]] as const)("storages: a run keeps in %s what the next one needs", {
+    timeout
+  }, async (storage, by) => {
+    const { code, stdout, stderr } = await runExample("run.ts", ["storages", storage])
+    expect([stderr, code]).toEqual(["", 0])
+    expect(stdout.trim().split("\n")).toEqual([
+      "first run: 500 and 400 cents, 2 loads, visit 1, 2 entries",
+      `after a restart: 500 and 400 cents, 0 loads, visit ${1 + by}, 2 entries`,
+      `after an invalidation: 500 and 400 cents, 2 loads, visit ${1 + 2 * by}, 2 entries`
+    ])
   })
 
   it("http-client: prints what the cache did with each request, also during an outage", { timeout }, async () => {
