@@ -59,7 +59,10 @@ export const show = Command.make("show", {
         ["stale", at(softExpiresAt)],
         ["expires", at(expiresAt)],
         ["outcome", entry.meta.outcome],
-        ["tags", escape(tags.map(({ tag }) => tag).join(", ")) || "none"],
+        [
+          "tags",
+          tags.map(({ tag }) => `${escape(tag)}${row.staleTags.includes(tag) ? softly : ""}`).join(", ") || "none"
+        ],
         ...entry.meta.etag === undefined ? [] : [["etag", escape(entry.meta.etag)] as const],
         ["stored", `${size(entry.payload.length)}, ${formatName(serializer)}`]
       ].map(([name, value]) => [bold(name!), value!] as const))
@@ -76,6 +79,8 @@ export const show = Command.make("show", {
       }
     ])
   )
+
+const softly = " (invalidated softly)"
 
 const toJson = (decoded: Decoded): object => {
   if (decoded._tag === "No") return { undecoded: decoded.why }

@@ -94,8 +94,8 @@ const count = (total: ReturnType<typeof emptyTotal>, { entry, id, state }: Row):
   total.oldest = Math.min(total.oldest, entry.meta.createdAt)
   total.newest = Math.max(total.newest, entry.meta.createdAt)
   add(total.formats, formatName(entry.meta.serializer), bytes)
-  // The group of a key class is its name, without the fingerprint after the @.
-  const group = /^~[^:@]*|^[^:]*/.exec(id)![0]
+  // The group of a key class is its name, without the fingerprint after the @. Ids of long keys are hashes.
+  const group = /^~#|^~[^:@]*|^[^:]*/.exec(id)![0]
   add(total.groups, total.groups.has(group) || total.groups.size < mostGroups ? group : "(others)", bytes)
 }
 

@@ -190,6 +190,9 @@ describe.concurrent("effect-cached", { timeout: 120_000 }, () => {
     ], { cwd })
     fits("invalidate", JSON.parse(soft.stdout))
     expect(await states()).toEqual(["user:1 stale", "user:2 fresh", "~User stale"])
+    const listed = jsonLines((await command(["ls", "./cache", "--json"], { cwd })).stdout)
+    const { id } = listed.find(({ id }) => id.startsWith("~User"))!
+    expect((await command(["show", "./cache", id], { cwd })).stdout).toMatch(/^tags .* \(invalidated softly\)/m)
     await command(["invalidate", "./cache", "--tag", "users", "--pattern", "*:2", "--yes"], { cwd })
     expect(await states()).toEqual(["user:1 stale", "~User invalidated"])
     await command(["invalidate", "./cache", "--key", "user:1", "--yes"], { cwd })
@@ -199,12 +202,12 @@ describe.concurrent("effect-cached", { timeout: 120_000 }, () => {
   it("counts by group: what is before the first colon, or the name of a key class", async () => {
     const cwd = folder()
     await seed(join(cwd, "cache"))
-    await Cached.set("ada@example.com:1", 1).pipe(
+    await Effect.andThen(Cached.set("ada@example.com:1", 1), Cached.set("x".repeat(2000), 1)).pipe(
       Effect.provide(layerOf("disk", join(cwd, "cache"))),
       Effect.runPromise
     )
     const stats = JSON.parse((await command(["stats", "./cache", "--json"], { cwd })).stdout)
-    expect(Object.keys(stats.groups).toSorted()).toEqual(["ada@example.com", "user", "~User"])
+    expect(Object.keys(stats.groups).toSorted()).toEqual(["ada@example.com", "user", "~#", "~User"])
   })
 
   it("aligns its tables by the columns of a terminal, of which a sign may take two", async () => {
