@@ -5,13 +5,16 @@
  */
 import { Console, DateTime, type Duration, Effect, Layer } from "effect"
 import { CacheLayer } from "effect-cached"
-import { CachedHttpClient } from "effect-cached/http"
+import { CachedHttpClient, HttpCache } from "effect-cached/http"
 import { FetchHttpClient, HttpClient } from "effect/http"
+import { HttpApiClient } from "effect/http-api"
 import { TestClock } from "effect/testing"
 import { startOrigin } from "./origin.ts"
+import { api } from "./rates.ts"
 
 const cached = CachedHttpClient.layer({ mode: "private" }).pipe(
-  Layer.provide([FetchHttpClient.layer, CacheLayer.memory()])
+  Layer.provide(FetchHttpClient.layer),
+  Layer.provideMerge(CacheLayer.memory())
 )
 
 const program = Effect.gen(function*() {
@@ -41,6 +44,10 @@ const program = Effect.gen(function*() {
   yield* ask("get", "/greeting", { "accept-language": "de" })
   yield* ask("put", "/news")
   yield* ask("get", "/news")
+  const { rates } = yield* HttpCache.client(api, yield* HttpApiClient.make(api, { baseUrl: origin.url }))
+  const [first, second] = [yield* rates.get(), yield* rates.get()]
+  yield* rates.put()
+  yield* Console.log(`values of an endpoint: ${first.euro}, ${second.euro}, after a PUT ${(yield* rates.get()).euro}`)
   yield* Console.log("the origin goes down")
   yield* origin.stop
   yield* ask("get", "/news")

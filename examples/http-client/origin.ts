@@ -1,9 +1,10 @@
-/** The origin: news that change with each PUT, and a greeting in two languages. */
+/** The origin: news that change with each PUT, a greeting in two languages, and rates that change all the time. */
 import { Effect } from "effect"
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
 import type { AddressInfo } from "node:net"
 
 let edition = 1
+let rate = 1
 
 const routes: Record<string, (request: IncomingMessage, response: ServerResponse) => void> = {
   "GET /news": (request, response) => {
@@ -15,6 +16,15 @@ const routes: Record<string, (request: IncomingMessage, response: ServerResponse
   },
   "PUT /news": (_, response) => {
     edition++
+    response.statusCode = 204
+    response.end()
+  },
+  // They say nothing about caching: the annotation in `rates.ts` does.
+  "GET /rates": (_, response) => {
+    response.setHeader("cache-control", "no-store").setHeader("content-type", "application/json")
+    response.end(JSON.stringify({ euro: rate++ }))
+  },
+  "PUT /rates": (_, response) => {
     response.statusCode = 204
     response.end()
   },

@@ -66,6 +66,7 @@ describe("npm run example", () => {
       "hit; ttl=60",
       "fwd=method; fwd-status=204",
       "fwd=uri-miss; fwd-status=200; ttl=60; stored",
+      "values of an endpoint: 1, 1, after a PUT 2",
       "the origin goes down",
       "hit; ttl=60",
       "hit; ttl=-60; detail=origin-failed",
