@@ -44,7 +44,9 @@ export const served = (call: Call, variant: Variant, now: number, status: CacheS
   const content = contentOf(call, variant)
   if (asked["range"] === undefined || variant.status !== 200) return Response.make(parts, content)
   const length = variant.body?.length ?? lengthOf(variant.fields)
-  const range = rangeIn(asked, variant, length)
+  const range = length === undefined || !isOfSameVersion(asked["if-range"], variant.fields)
+    ? undefined
+    : rangeOf(asked["range"], length)
   if (range === undefined) return Response.make(parts, content)
   const others = withoutLength(fields)
   if (range === "unsatisfiable") {
@@ -68,9 +70,6 @@ const copyOf = (fields: Fields): Copy => Object.assign(Object.create(proto), fie
 const withoutLength = ({ "content-length": _, ...others }: Copy): Copy => copyOf(others)
 
 const proto: object = Object.getPrototypeOf(Headers.empty)
-
-const rangeIn = ({ "if-range": condition, range }: Fields, { fields }: Variant, length: number | undefined) =>
-  length === undefined || !isOfSameVersion(condition, fields) ? undefined : rangeOf(range!, length)
 
 /** Continues with what the origin sent. If it cannot be reached, the stale response answers, where it may. */
 export const reached = <A>(

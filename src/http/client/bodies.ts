@@ -97,9 +97,9 @@ export const arrive = (call: Call, variant: Variant, response: HttpClientRespons
   for (const [one, reference] of arriving) if (reference.deref() === undefined) arriving.delete(one)
 }
 
-/** Whether the body of a stored response can be served: it lies there, or it is arriving. */
-export const isComplete = (call: Call, variant: Variant): Effect.Effect<boolean, never, Caching> =>
-  bytesOf(call, variant) !== undefined || call.head.method === "HEAD" ||
+/** Whether the body of a stored response can be served, if there is one: it lies there, or it is arriving. */
+export const isComplete = (call: Call, variant: Variant | undefined): Effect.Effect<boolean, never, Caching> =>
+  variant === undefined || bytesOf(call, variant) !== undefined || call.head.method === "HEAD" ||
     arrivingOf(call.self, variant.id) !== undefined
     ? complete
     : Effect.map(Effect.exit(Stream.runHead(bodyStream(call, variant, undefined))), (exit) => {

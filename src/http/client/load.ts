@@ -151,28 +151,20 @@ interface Asked {
 export const asked = (call: Call, all: ReadonlyArray<Variant>): Effect.Effect<Asked, HttpClientError, Caching> => {
   const { head: { fields }, request } = call
   const selected = select(all, fields)
-  const isThere = selected === undefined ? Effect.succeed(true) : isComplete(call, selected)
-  const confirmable = (met: Met, variants: ReadonlyArray<Variant>, current: Variant | undefined) => {
-    // After a redirect, another resource has answered.
-    const confirmed = met.response.status === 304 && !isRedirected(call, met.response)
-      ? confirmedBy(variants, current, met.response.headers as Fields)
-      : []
-    if (current === undefined || !confirmed.includes(current)) return Effect.succeed({ met, variants, confirmed })
-    // Its body may have gone meanwhile, if it was arriving for a reader that has left.
-    return Effect.map(
-      isComplete(call, current),
-      (there) => ({ met, variants, confirmed: there ? confirmed : [] })
-    )
-  }
-  return Effect.flatMap(isThere, (there) => {
+  return Effect.flatMap(isComplete(call, selected), (there) => {
     // Without its body there is nothing that a `304` could confirm.
     const [variants, current] = there ? [all, selected] : [all.filter((one) => one !== selected), undefined]
     const conditions = variants.length === 0 ? {} : conditionsOf(variants, current, fields)
     const asks = Object.keys(conditions).length > 0
-    return Effect.flatMap(
-      exchange(call, asks ? HttpClientRequest.setHeaders(request, conditions) : request),
-      (met) => asks ? confirmable(met, variants, current) : Effect.succeed({ met, variants, confirmed: [] })
-    )
+    return Effect.flatMap(exchange(call, asks ? HttpClientRequest.setHeaders(request, conditions) : request), (met) => {
+      // After a redirect, another resource has answered.
+      const confirmed = asks && met.response.status === 304 && !isRedirected(call, met.response)
+        ? confirmedBy(variants, current, met.response.headers as Fields)
+        : []
+      // A body that was arriving has gone if its reader has left meanwhile.
+      const isStillThere = isComplete(call, confirmed.find((one) => one === current))
+      return Effect.map(isStillThere, (there) => ({ met, variants, confirmed: there ? confirmed : [] }))
+    })
   })
 }
 
