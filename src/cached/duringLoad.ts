@@ -30,6 +30,8 @@ export interface Previous<A> {
   readonly etag: string | undefined
   /** When the value was loaded or renewed or, with `inherit: "age"`, when its oldest input was created (epoch ms). */
   readonly createdAt: number
+  /** From this time on, the value is stale (epoch ms): `-Infinity` if it was invalidated softly. */
+  readonly softExpiresAt: number
 }
 
 /**
@@ -79,7 +81,8 @@ export const previous = <C extends AnyClass>(
         entry === undefined ? Option.none() : Option.some({
           value: valueOf(flight, entry) as Success<InstanceType<C>>,
           etag: entry.etag,
-          createdAt: entry.createdAt
+          createdAt: entry.createdAt,
+          softExpiresAt: entry.softExpiresAt
         })
     )
   })

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { startServer } from "../support/redis.ts"
 import { inMemory, ofUndici, overClient } from "./caches.ts"
-import { overServer } from "./server.ts"
+import { overProxy, overServer } from "./server.ts"
 import { type Mode, run } from "./suite.ts"
 
 const [suite, mode, cache, ...only] = process.argv.slice(2) as [string, Mode, string, ...Array<string>]
@@ -18,6 +18,8 @@ const ofServer = redis !== undefined
   : inMemory
 const started = cache === "undici"
   ? ofUndici(mode)
+  : cache === "varnish" || cache === "nginx"
+  ? overProxy(cache)
   : cache.startsWith("server")
   ? await overServer(ofServer)
   : overClient(mode, cache === "disk" ? CacheLayer.disk({ directory: folder }) : inMemory)

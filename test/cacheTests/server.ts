@@ -1,4 +1,4 @@
-/** A server that forwards to the suite's, behind `HttpCacheMiddleware`. */
+/** A server that forwards to the suite's, behind `HttpCacheMiddleware`, and other programs in its place. */
 import { NodeHttpClient, NodeHttpServer } from "@effect/platform-node"
 import { Effect, type Layer, Layer as Layers, ManagedRuntime } from "effect"
 import { HttpCacheMiddleware } from "effect-cached/http"
@@ -13,6 +13,7 @@ import {
 import { createServer } from "node:http"
 import { request as undiciRequest } from "undici"
 import type { Started } from "./caches.ts"
+import { type Program, type Proxy, startProxy } from "./proxies.ts"
 import type { Answer } from "./suite.ts"
 
 export const overServer = async (cache: Layer.Layer<any, any>): Promise<Started> => {
@@ -36,20 +37,35 @@ export const overServer = async (cache: Layer.Layer<any, any>): Promise<Started>
   return {
     fetch: async (url, init = {}) => {
       origin = new URL(url).origin
-      // `fetch` would add fields of its own to a request with conditions.
-      const { body, headers, statusCode } = await undiciRequest(url.replace(origin, proxy), {
-        method: init["method"] ?? "GET",
-        headers: Object.fromEntries(new Headers(init["headers"])),
-        body: init["body"]
-      })
-      const text = await body.text()
-      const fields = new Headers()
-      for (const [name, value] of Object.entries(headers)) {
-        for (const one of [value ?? []].flat()) fields.append(name, one)
-      }
-      const answer: Answer = { status: statusCode, statusText: "", headers: fields, text: () => Promise.resolve(text) }
-      return answer
+      return await through(proxy, url, init)
     },
     stop: () => runtime.dispose()
   }
+}
+
+/** Another program in front of the suite's server, whose port is known with the first request. */
+export const overProxy = (program: Program): Started => {
+  let started: Promise<Proxy> | undefined
+  return {
+    fetch: async (url, init = {}) => {
+      started ??= startProxy(program, Number(new URL(url).port))
+      return await through(`http://127.0.0.1:${(await started).port}`, url, init)
+    },
+    stop: async () => await (await started)?.stop()
+  }
+}
+
+/** Asks a proxy. `fetch` would add fields of its own to a request with conditions. */
+const through = async (proxy: string, url: string, init: Record<string, any>): Promise<Answer> => {
+  const { body, headers, statusCode } = await undiciRequest(url.replace(new URL(url).origin, proxy), {
+    method: init["method"] ?? "GET",
+    headers: Object.fromEntries(new Headers(init["headers"])),
+    body: init["body"]
+  })
+  const text = await body.text()
+  const fields = new Headers()
+  for (const [name, value] of Object.entries(headers)) {
+    for (const one of [value ?? []].flat()) fields.append(name, one)
+  }
+  return { status: statusCode, statusText: "", headers: fields, text: () => Promise.resolve(text) }
 }

@@ -19,7 +19,9 @@ export const runs: ReadonlyArray<readonly [mode: Mode, cache: string]> = [
   ["shared", "undici"],
   ["shared", "server memory"],
   ["shared", "server disk"],
-  ["shared", "server redis"]
+  ["shared", "server redis"],
+  ["shared", "varnish"],
+  ["shared", "nginx"]
 ]
 
 /**
@@ -77,9 +79,11 @@ export const table = (outcomes: ReadonlyArray<Outcome>): string => {
   const client = (["private", "shared"] as const).flatMap((mode) =>
     kinds.map((kind) => row(`${mode}, ${kind}`, mode, kind, ["memory", "disk", "undici"]))
   )
-  const server = kinds.map((kind) => row(kind, "shared", kind, ["server memory", "server disk", "server redis"]))
+  const server = kinds.map((kind) =>
+    row(kind, "shared", kind, ["server memory", "server disk", "server redis", "varnish", "nginx"])
+  )
   return [
     ...["| client | over memory | over disk | undici |", "|---|---|---|---|", ...client, ""],
-    ...["| server | over memory | over disk | over Redis |", "|---|---|---|---|", ...server]
+    ...["| server | over memory | over disk | over Redis | Varnish | nginx |", "|---|---|---|---|---|---|", ...server]
   ].join("\n")
 }

@@ -576,6 +576,35 @@ describe("removal", () => {
       }
     }).pipe(Effect.scoped))
 
+  it.effect("a soft purge makes all variants stale, not only the one that is asked for first", () =>
+    Effect.gen(function*() {
+      const { ask } = yield* serving(text("max-age=60, stale-while-revalidate=60", {
+        vary: "accept-language",
+        "cache-tag": "page"
+      }))
+      const of = (language: string) =>
+        Effect.map(ask("/", { headers: { "accept-language": language } }), (answer) => answer.text)
+      for (const language of ["de", "fr", "it"]) yield* of(language)
+      yield* Cached.invalidateTag("page", { mode: "soft" })
+      expect([yield* of("de"), yield* of("fr"), yield* of("it")]).toEqual(["run 4", "run 5", "run 6"])
+      expect([yield* of("de"), yield* of("fr"), yield* of("it")]).toEqual(["run 4", "run 5", "run 6"])
+    }).pipe(inMemory))
+
+  it.effect.each<[string, RequestInit, number, string]>([
+    ["a range", { headers: { range: "bytes=0-4" } }, 200, "run 2"],
+    ["HEAD", { method: "HEAD" }, 200, ""],
+    ["only-if-cached", { headers: { "cache-control": "only-if-cached" } }, 504, ""]
+  ])("a soft purge makes a response stale for %s too", ([, init, status, body]) =>
+    Effect.gen(function*() {
+      const { ask, state } = yield* serving(text("max-age=60", { "cache-tag": "page" }))
+      yield* ask()
+      yield* Cached.invalidateTag("page", { mode: "soft" })
+      const answer = yield* ask("/", init)
+      expect([answer.status, answer.text, state.runs]).toEqual([status, body, status === 504 ? 1 : 2])
+      // The answer to HEAD says nothing about the body that is stored.
+      expect((yield* ask()).text).toBe(`run ${state.runs}`)
+    }).pipe(inMemory))
+
   it.effect("a purge that the store does not acknowledge is answered with 503", () =>
     Effect.gen(function*() {
       const down = Effect.fail(new StoreError({ store: "s", operation: "invalidateTags", reason: "Unavailable" }))

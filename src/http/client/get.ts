@@ -13,7 +13,7 @@ import { bytesOf, isComplete } from "./bodies.ts"
 import { type Answer, type Call, marked, type Own, passed } from "./call.ts"
 import { asked, confirm, read, refreshed } from "./load.ts"
 import { onlyIfCached, ranged } from "./others.ts"
-import type { Variant, Variants } from "./record.ts"
+import { type Variant, type Variants, variantsOf } from "./record.ts"
 
 export const get = (call: Call): Answer => {
   const { directives, head: { fields }, id, self } = call
@@ -27,7 +27,7 @@ export const get = (call: Call): Answer => {
   else if (self.loading.has(id)) {
     return Effect.flatMap(
       Cached.getEntry(call.key),
-      (entry) => alone(call, Option.isSome(entry) ? entry.value.value.variants : [], "stale")
+      (entry) => alone(call, Option.isSome(entry) ? variantsOf(entry.value) : [], "stale")
     )
   }
   return looked(call)

@@ -21,7 +21,17 @@ import { controlOf } from "../rules/targeted.ts"
 import { conditionsOf, confirmedBy, isUnchanged } from "../rules/validation.ts"
 import { arrive, bodyStream, isComplete, lengthOf } from "./bodies.ts"
 import { type Call, cleared, cookiesOf, empty } from "./call.ts"
-import { groupTag, originTag, Resource, Run, urlTag, type Variant, type Variants, withVariant } from "./record.ts"
+import {
+  groupTag,
+  originTag,
+  Resource,
+  Run,
+  urlTag,
+  type Variant,
+  type Variants,
+  variantsOf,
+  withVariant
+} from "./record.ts"
 
 type Loaded = Effect.Effect<Variants, HttpClientError, Caching>
 
@@ -78,7 +88,7 @@ const load = (call: Call): Loaded =>
   Effect.flatMap(Cached.previous(Resource), (previous) => {
     const { loading } = call.self
     loading.add(call.id)
-    const variants = Option.isSome(previous) ? previous.value.value.variants : []
+    const variants = Option.isSome(previous) ? variantsOf(previous.value) : []
     const loaded = call.self.inherit === false ? validated(call, variants) : inheriting(call, variants)
     return Effect.ensuring(loaded, Effect.sync(() => loading.delete(call.id)))
   })

@@ -13,10 +13,12 @@ import { instead, reached, served } from "./answer.ts"
 import { isComplete, lengthOf } from "./bodies.ts"
 import { type Answer, answeredBy, type Call, cleared, marked, passed, timedOut } from "./call.ts"
 import { exchange, isRedirected, type Met, updatedBy } from "./load.ts"
-import { groupTag, urlTag, type Variant, type Variants } from "./record.ts"
+import { groupTag, staled, urlTag, type Variant, type Variants, variantsOf } from "./record.ts"
 
 interface Found {
   readonly variant: Variant
+  /** Whether all variants are stale, after a soft invalidation. */
+  readonly isSoft: boolean
   readonly reuse: Reuse
   readonly now: number
 }
@@ -24,13 +26,14 @@ interface Found {
 /** Finds the variant that answers a request, and how it may be used, without a load. */
 const found = (call: Call): Effect.Effect<Found | undefined, never, Caching> =>
   Effect.flatMap(Cached.getEntry(call.key), (entry) => {
-    const variant = Option.isNone(entry) ? undefined : select(entry.value.value.variants, call.head.fields)
+    const isSoft = Option.isSome(entry) && entry.value.softExpiresAt === -Infinity
+    const variant = select(Option.isNone(entry) ? [] : variantsOf(entry.value), call.head.fields)
     if (variant === undefined) return Effect.undefined
     return Effect.flatMap(isComplete(call, variant), (complete) =>
       complete
         ? Effect.map(
           Clock.currentTimeMillis,
-          (now) => ({ variant, reuse: reuseOf(variant, call.directives, now), now })
+          (now) => ({ variant, isSoft, reuse: reuseOf(variant, call.directives, now), now })
         )
         : Effect.undefined)
   })
@@ -62,14 +65,14 @@ export const head = (call: Call): Answer => {
     if (stored?.reuse === "serve") return Effect.succeed(served(call, stored.variant, stored.now, {}))
     return reached(call, stored?.variant, exchange(call, call.request), (met) => {
       const response = marked(met.response, { fwd: stored === undefined ? "uri-miss" : "stale" })
-      const own = Effect.as(stored === undefined ? Effect.void : afterHead(call, met), response)
+      const own = Effect.as(stored === undefined ? Effect.void : afterHead(call, met, stored.isSoft), response)
       return instead(call, stored?.variant, met.response.status, own)
     })
   })
 }
 
 /** The answer to `HEAD` updates the stored response that it describes, and makes another one stale (section 4.3.5). */
-const afterHead = (call: Call, met: Met): Effect.Effect<void, never, Caching> => {
+const afterHead = (call: Call, met: Met, isSoft: boolean): Effect.Effect<void, never, Caching> => {
   if (met.response.status !== 200 || isRedirected(call, met.response)) return Effect.void
   const change = (current: Option.Option<Variants>): Option.Option<Variants> =>
     Option.map(current, (resource) => {
@@ -79,7 +82,10 @@ const afterHead = (call: Call, met: Met): Effect.Effect<void, never, Caching> =>
       const variant = describes(met.response.headers as Fields, selected.fields)
         ? updatedBy(call, selected, met)
         : { ...selected, noCache: true }
-      return { ...resource, variants: resource.variants.map((one) => one === selected ? variant : one) }
+      return {
+        ...resource,
+        variants: resource.variants.map((one) => one === selected ? variant : isSoft ? staled(one) : one)
+      }
     })
   return Effect.ignore(Cached.update(call.key, change))
 }

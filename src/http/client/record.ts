@@ -53,6 +53,19 @@ export class Run extends CacheKey.Class<Run>()("HttpRun", {
   success: Schema.Literal(true)
 }) {}
 
+/** The variants of a stored resource. A soft invalidation makes each of them stale, and it may answer only errors. */
+export const variantsOf = (
+  { softExpiresAt, value: { variants } }: { readonly softExpiresAt: number; readonly value: Variants }
+): ReadonlyArray<Variant> => softExpiresAt === -Infinity ? variants.map(staled) : variants
+
+export const staled = (variant: Variant): Variant => ({
+  ...variant,
+  lifetime: 0,
+  whileRevalidate: 0,
+  // As long as before.
+  ifError: variant.ifError + variant.lifetime
+})
+
 /** The variants with a new one, which replaces that for the same request fields. The newest `most` are kept. */
 export const withVariant = (variants: ReadonlyArray<Variant>, one: Variant, most: number): ReadonlyArray<Variant> =>
   [one, ...variants.filter(({ varying }) => !sameVarying(varying, one.varying))].slice(0, most)

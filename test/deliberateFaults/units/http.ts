@@ -52,6 +52,13 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: endpoints
   },
   {
+    name: "after a soft purge, the variants that were not asked for are fresh",
+    in: "variantsOf",
+    find: "softExpiresAt === -Infinity ? variants.map(staled) : variants",
+    replace: "variants",
+    by: middleware
+  },
+  {
     name: "a short body of a wrong length is stored beside its fields",
     in: "store",
     find: "body.length === length ?",
