@@ -8,6 +8,7 @@
  *     npm run consistency -- --store redis       on a Redis server of its own, in place of a folder
  *     npm run consistency -- --store postgres    on a PostgreSQL server of its own
  *     npm run consistency -- --store tiers       on two machines: a folder of each, before one Redis server
+ *     npm run consistency -- --store objects     on a bucket of a server of its own
  *     npm run consistency -- --store redis --coherence keys   one kind of reports (also auto), in place of all mixed
  *     npm run consistency -- --removes           files are removed and replaced, the disk is full: only P2 is judged
  *     npm run consistency -- --faults            every deliberate fault of processes must be found
@@ -22,7 +23,7 @@ import { type Line, linesOf } from "../processes/recording.ts"
 import { check } from "./check.ts"
 import { checkTiers } from "./checkTiers.ts"
 import { findFault } from "./findFault.ts"
-import { boundMillis } from "./plan.ts"
+import { boundMillis, objectsStalenessMillis } from "./plan.ts"
 import { run } from "./run.ts"
 
 const { values: args } = parseArgs({
@@ -42,12 +43,16 @@ const { values: args } = parseArgs({
   }
 })
 
+const stores = ["objects", "postgres", "redis", "tiers"] as const
+
 /** The seconds of one round, whose lines are kept in memory and checked together. */
 const roundSeconds = 60
 
+const withinMillis = args.store === "objects" ? objectsStalenessMillis : undefined
+
 /** Of tiers, only what reads serve is judged. */
 const judge = (lines: ReadonlyArray<Line>) => {
-  const verdict = check(lines, args.removes || args.store === "tiers")
+  const verdict = check(lines, args.removes || args.store === "tiers", withinMillis)
   if (args.store !== "tiers") return { ...verdict, fromCopies: 0, oldestMillis: 0 }
   const { fromCopies, oldestMillis, violations } = checkTiers(lines, boundMillis)
   return { ...verdict, fromCopies, oldestMillis, violations: [...violations, ...verdict.violations] }
@@ -63,7 +68,7 @@ const round = async (seed: number, seconds: number) => {
       seed,
       seconds,
       processes: Number(args.processes),
-      store: args.store === "redis" || args.store === "postgres" || args.store === "tiers" ? args.store : "disk",
+      store: stores.find((store) => store === args.store) ?? "disk",
       coherence: args.coherence as "broadcast" | "keys" | "auto" | "mixed",
       removes: args.removes,
       folder,

@@ -29,6 +29,9 @@ export const leaseMillis = 400
 /** Changes by others must be visible within this time, P2. */
 export const seenWithinMillis = 100
 
+/** The same over a bucket, which reports no changes: half of it for memory, half for the versions of tags. */
+export const objectsStalenessMillis = 3000
+
 /** Limits that all processes of the folder have together, one of each algorithm. */
 export const limits = { fixed: 20, log: 20, bucket: 20, counter: 20 } as const
 export const windowMillis = 300

@@ -10,7 +10,9 @@ import { copyOf, databaseIn } from "../support/olderCopy.ts"
 import { startPostgres } from "../support/postgres.ts"
 import { programOf } from "../support/program.ts"
 import { type Server, startServer } from "../support/redis.ts"
+import { listen, make as makeS3 } from "../support/s3.ts"
 import { smallDisk } from "../support/smallDisk.ts"
+import { robObjects } from "./objects.ts"
 import { type Plan, prefix } from "./plan.ts"
 import { deafenPostgres, robPostgres } from "./postgres.ts"
 import { type Dice, dice } from "./random.ts"
@@ -20,7 +22,7 @@ export interface RunOptions {
   readonly seconds: number
   readonly processes: number
   /** The place that the processes share: a folder, a server, or a server behind the folders of two machines. */
-  readonly store?: "disk" | "postgres" | "redis" | "tiers" | undefined
+  readonly store?: "disk" | "objects" | "postgres" | "redis" | "tiers" | undefined
   /** How memory learns of changes on a Redis server. `"mixed"`: some processes in one way, and some in the other. */
   readonly coherence?: Plan["coherence"] | "mixed" | undefined
   /** A folder of its own, for the cache and the log. */
@@ -183,6 +185,8 @@ export const run = async (
   const machines = store === "tiers" ? ["near", "far"].map((name) => join(root, name)) : []
   const server = store === "redis" || store === "tiers" ? await startServer() : undefined
   const postgres = store === "postgres" ? await startPostgres() : undefined
+  const s3 = makeS3()
+  const bucket = store === "objects" ? await listen(s3) : undefined
   const file = join(folder, "log.jsonl")
   const { write: note } = recorder(file, "check")
   const children = new Map<number, ChildProcess>()
@@ -196,7 +200,7 @@ export const run = async (
       const plan: Plan = {
         name: `p${++started}`,
         directory,
-        url: server?.url ?? postgres?.url,
+        url: server?.url ?? postgres?.url ?? bucket?.endpoint,
         machine: machines[(place >> 1) % 2],
         // Each kind is used with and without delays.
         coherence: coherence === "mixed" ? kinds[place % kinds.length]! : coherence,
@@ -266,6 +270,7 @@ export const run = async (
         silences += await deafen(server, thrown)
       })
     } else if (roll < 0.08 && postgres !== undefined) silences += await deafenPostgres(postgres)
+    else if (roll < 0.5 && bucket !== undefined) robbed += robObjects(s3, bucket, thrown)
     else if (roll < 0.5 && postgres !== undefined) robbed += await robPostgres(postgres, thrown)
     else if (roll < 0.3 && machines.length > 0) robbed += rob(thrown.pick(machines), thrown)
     else if (roll < 0.5 && server !== undefined) robbed += await robServer(server, thrown)
@@ -289,5 +294,6 @@ export const run = async (
   disk?.end()
   await server?.end()
   await postgres?.end()
+  await bucket?.stop()
   return { file, kills, stops, thefts: robbed, removals: removed, copies, fills, silences }
 }

@@ -1,19 +1,32 @@
 /** A process that reads, writes and invalidates at random until it receives the signal to end, or is killed. */
-import { Cause, Effect, Layer, Schedule, Stream } from "effect"
+import { Cause, Effect, Layer, Redacted, Schedule, Stream } from "effect"
 import { Cached, CacheLayer, CachePolicy, type Caching, Store } from "effect-cached"
 import { LockError, StoreError } from "effect-cached/CacheError"
+import { ObjectStore } from "effect-cached/objects"
 import { PgStore } from "effect-cached/postgres"
 import { RedisStore } from "effect-cached/redis"
 import { SqliteStore } from "effect-cached/sqlite"
+import { FetchHttpClient } from "effect/http"
 import { join } from "node:path"
 import { reasonOf } from "../../src/drivers/sqlite/fault.ts"
 import { choice } from "../../src/internal/defaults/redis.ts"
 import { clock, recorded, type Recorder, recorder, tracked } from "../processes/recording.ts"
+import { key as keyOfBucket } from "../support/s3.ts"
 import { witness } from "../support/witness.ts"
 import { makeBanks } from "./bank.ts"
 import { makeBulk } from "./bulk.ts"
 import { makeGuards } from "./guards.ts"
-import { bankPrefix, bankTimeout, boundMillis, ids, leaseMillis, type Plan, prefix, tags } from "./plan.ts"
+import {
+  bankPrefix,
+  bankTimeout,
+  boundMillis,
+  ids,
+  leaseMillis,
+  objectsStalenessMillis,
+  type Plan,
+  prefix,
+  tags
+} from "./plan.ts"
 import { dice } from "./random.ts"
 
 const plan = JSON.parse(process.argv[2]!) as Plan
@@ -83,22 +96,33 @@ const delayed = (store: Store.Store): Store.Store => ({
 })
 
 const isPostgres = url?.startsWith("postgres:")
-if (url !== undefined && !isPostgres) write("follows", { by: coherence })
+/** A bucket has neither locks nor transactions: those are in the folder. */
+const isBucket = url?.startsWith("http:") === true
+const places: Plan = isBucket ? { ...plan, url: undefined } : plan
+if (url !== undefined && !isPostgres && !isBucket) write("follows", { by: coherence })
 
 const shared = url === undefined
   ? SqliteStore.make({ directory, maxSize: "4 MiB" })
   : isPostgres
   // Every second process has room for a part of the entries only.
   ? Effect.retry(PgStore.make({ url, schema: prefix, maxSize: /[13579]$/.test(name) ? 3000 : undefined }), { times: 5 })
+  : isBucket
+  ? ObjectStore.make({
+    bucket: "cache",
+    endpoint: url,
+    accessKeyId: keyOfBucket.accessKeyId,
+    secretAccessKey: Redacted.make(keyOfBucket.secret),
+    tagStaleness: objectsStalenessMillis / 2
+  }).pipe(Effect.provide(FetchHttpClient.layer), Effect.retry({ times: 5 }))
   : RedisStore.make({ url, prefix, coherence })
 
 const store = Effect.map(shared, (store) => {
-  const told = tracked(recorded(store, recording), recording)
+  const told = isBucket ? recorded(store, recording) : tracked(recorded(store, recording), recording)
   return delays ? delayed(told) : told
 })
 
 const bankStore = Effect.map(
-  url === undefined
+  url === undefined || isBucket
     ? SqliteStore.make({ directory: join(directory, "bank"), maxSize: "4 MiB", storeTimeout: bankTimeout })
     : isPostgres
     ? Effect.retry(PgStore.make({ url, schema: bankPrefix }), { times: 5 })
@@ -127,8 +151,10 @@ const counted = (store: Store.Store): Store.Store => {
 
 const leases = { lease: leaseMillis, wait: "20 seconds" } as const
 
+const ofBucket = { maxStaleness: objectsStalenessMillis / 2, storeTimeout: "2 seconds" } as const
+
 const layer = machine === undefined
-  ? Layer.provide(CacheLayer.layerWith(leases), Layer.effect(Store.Store, store))
+  ? Layer.provide(CacheLayer.layerWith({ ...leases, ...isBucket ? ofBucket : {} }), Layer.effect(Store.Store, store))
   : CacheLayer.tiered([
     // Without memory, the folder of the machine answers all reads that it can.
     ...plan.hasMemory ? [CacheLayer.memory({ capacity: 8 })] : [],
@@ -269,7 +295,7 @@ const said = (cause: Cause.Cause<unknown>): string => {
 process.on("message", () => state.isEnding = true)
 process.on("disconnect", () => process.exit())
 const lagWatch = setInterval(recordLag, 10)
-if (url !== undefined && isPostgres !== true) witness({ url, prefix, name }, recording)
+if (url !== undefined && !isPostgres && !isBucket) witness({ url, prefix, name }, recording)
 process.send!("ready")
 await Effect.runPromise(
   Effect.gen(function*() {
@@ -280,14 +306,14 @@ await Effect.runPromise(
       write("stats", { ...yield* Cached.stats })
       return
     }
-    const guarded = yield* makeGuards(plan, recording, thrown, recordLag)
+    const guarded = yield* makeGuards(places, recording, thrown, recordLag)
     const guardedSteps = Effect.gen(function*() {
       while (!state.isEnding) {
         yield* guarded
         yield* Effect.sleep(below(6))
       }
     })
-    const bankStep = yield* makeBanks(plan, recording, thrown, yield* bankStore)
+    const bankStep = yield* makeBanks(places, recording, thrown, yield* bankStore)
     const bankSteps = Effect.gen(function*() {
       while (!state.isEnding) {
         yield* bankStep

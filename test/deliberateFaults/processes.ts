@@ -5,7 +5,7 @@ export interface ProcessFault extends Fault {
   /** It is found where files are removed and replaced, and the disk is full. */
   readonly removes?: boolean
   /** It is found on a server, or on machines whose folders are tiers before one. */
-  readonly store?: "postgres" | "redis" | "tiers"
+  readonly store?: "objects" | "postgres" | "redis" | "tiers"
 }
 
 const noSecondDrop: ProcessFault = {
@@ -196,6 +196,22 @@ export const faults: ReadonlyArray<ProcessFault> = [
     find: "WHILE (SELECT count(*) FROM ${s}.marker m WHERE m.tag = ANY(p_tags)) < cardinality(p_tags) LOOP",
     replace: "FOR i IN 1..1 LOOP",
     also: [{ in: "tags", find: "ON CONFLICT DO NOTHING", replace: "ON CONFLICT (tag) DO UPDATE SET seq = 0" }]
+  },
+  {
+    name: "an unconditional PUT, over a bucket",
+    sought: "by hand",
+    store: "objects",
+    in: "put",
+    find: "body: encode(head, frame), condition: { etag }",
+    replace: "body: encode(head, frame)"
+  },
+  {
+    name: "a result is stored whatever its generation, over a bucket",
+    sought: "by hand",
+    store: "objects",
+    in: "commit",
+    find: "return isCurrent ?",
+    replace: "return isCurrent || seen.etag !== undefined ?"
   },
   {
     name: "what was invalidated comes back with an older copy of the folder",

@@ -36,6 +36,8 @@ export interface S3 {
   readonly asked: Array<string>
   /** Answers in place of the server, if it returns something. */
   before: (asked: Asked) => Given | undefined
+  /** Replaces the answer to what was carried out, if it returns something. */
+  after: (asked: Asked) => Given | undefined
   /** Whether conditions of writes are honoured, ignored or refused. */
   conditions: "honoured" | "ignored" | "refused"
   region: string
@@ -171,6 +173,7 @@ export const make = (): S3 => {
     keys: new Map([[key.accessKeyId, key.secret]]),
     asked: [],
     before: () => undefined,
+    after: () => undefined,
     conditions: "honoured",
     region: "us-east-1",
     aheadMillis: 0,
@@ -179,7 +182,8 @@ export const make = (): S3 => {
     handle: (asked) => {
       const isProbe = asked.target.includes("/probe/")
       if (!isProbe) s3.asked.push(`${asked.method}${asked.target.includes("list-type") ? " list" : ""}`)
-      return { ...s3.before(asked) ?? answer(s3, asked) }
+      const given = s3.before(asked) ?? answer(s3, asked)
+      return s3.after(asked) ?? given
     }
   }
   return s3
@@ -207,6 +211,8 @@ export const clientOf = (s3: S3): HttpClient.HttpClient =>
 export interface Listening {
   readonly endpoint: string
   readonly port: number
+  /** Cuts all connections. */
+  readonly cut: () => void
   /** Cuts all connections, and refuses new ones until `start`. */
   readonly stop: () => Promise<void>
   readonly start: () => Promise<void>
@@ -252,13 +258,17 @@ export const listen = async (
     })
   await start(0)
   const { port } = server.address() as AddressInfo
+  const cut = () => {
+    for (const socket of sockets) socket.destroy()
+  }
   return {
+    cut,
     endpoint: `http://127.0.0.1:${port}`,
     port,
     stop: () =>
       new Promise((resolve) => {
         server.close(() => resolve())
-        for (const socket of sockets) socket.destroy()
+        cut()
       }),
     start: () => start(port)
   }

@@ -22,6 +22,9 @@ export const tagMillis = 5000
  */
 export const repeats = { times: 3, firstMillis: 100, mostMillis: 2000, longestWaitMillis: 5000 }
 
+/** How often a bucket is probed until all answers arrive at once. */
+export const probes = 5
+
 /** How often an object is read and written again because other processes wrote it, and the longest pause between. */
 export const races = { times: 100, firstMillis: 4, mostMillis: 100 }
 

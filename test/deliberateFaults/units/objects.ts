@@ -20,9 +20,16 @@ export const faults: ReadonlyArray<UnitFault> = [
   },
   {
     name: "a bucket that ignores conditions counts as one that honours them",
-    in: "honoursConditions",
+    in: "attempt",
     find: "return isKept && replaced.isWritten",
     replace: "return replaced.isWritten",
+    by
+  },
+  {
+    name: "an answer that was lost counts as a condition that was ignored",
+    in: "attempt",
+    find: "return isUncertain ? undefined : answer",
+    replace: "return answer",
     by
   },
   {

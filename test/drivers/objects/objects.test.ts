@@ -1,6 +1,6 @@
 /** Buckets: the requests that are sent, the refusals that say what to do, late answers, and what is damaged. */
 import { describe, expect, it } from "@effect/vitest"
-import { Cause, ConfigProvider, Effect, Exit, Layer, Metric, Redacted, Schema, Stream } from "effect"
+import { Cause, ConfigProvider, Effect, Exit, Fiber, Layer, Metric, Redacted, Schema, Stream } from "effect"
 import { Cached, type CacheEntry, CacheError, CacheKey, CacheLayer, Store } from "effect-cached"
 import { CacheConfig } from "effect-cached/config"
 import { ObjectStore } from "effect-cached/objects"
@@ -212,6 +212,24 @@ describe("opening", () => {
       }
     }))
 
+  it.live("does not take lost answers for ignored conditions: a process that shares nothing would see no changes", () =>
+    Effect.gen(function*() {
+      for (const place of [0, 1, 2, 3]) {
+        const s3 = make()
+        let writes = 0
+        s3.after = ({ method }) => method === "PUT" && writes++ === place ? refuse(500, "InternalError") : undefined
+        expect((yield* open(s3)).capabilities.shared, String(place)).toBe(true)
+      }
+    }))
+
+  it.effect("fails if no answer arrives at once", () =>
+    withTimePassing(Effect.gen(function*() {
+      const s3 = Object.assign(make(), { now: () => 0 })
+      let writes = 0
+      s3.after = ({ method }) => method === "PUT" && writes++ % 2 === 0 ? refuse(500, "InternalError") : undefined
+      expect((yield* Effect.flip(open(s3))).message).toContain("answers were lost")
+    })))
+
   it.live("is not deceived by a server that honours one of the conditions only", () =>
     Effect.gen(function*() {
       for (const header of ["if-match", "if-none-match"]) {
@@ -315,6 +333,26 @@ describe("a server in trouble", () => {
       lost = 1
       expect(acquired._tag === "Granted" && (yield* other.commit("id", acquired.generation, entry(2)))).toBe(true)
       expect((yield* store.get("id", [])).entry).toEqual(entry(2))
+    })))
+
+  it.effect("answers late while another process writes: an increment is never counted twice", () =>
+    inTime(Effect.gen(function*() {
+      const s3 = timeless()
+      const [one, other] = yield* Effect.all([open(s3), open(s3)])
+      yield* other.increment("n", 1)
+      let lost = 1
+      const later: Array<Effect.Effect<unknown, unknown>> = []
+      s3.after = ({ method }) => {
+        if (method !== "PUT" || lost-- <= 0) return undefined
+        later.push(other.increment("n", 10))
+        return refuse(500, "InternalError")
+      }
+      const adding = yield* Effect.forkChild(Effect.exit(one.increment("n", 100)))
+      while (later.length === 0) yield* Effect.yieldNow
+      yield* later[0]!
+      const exit = yield* Fiber.join(adding)
+      expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toMatchObject({ reason: "Unavailable" })
+      expect(yield* one.increment("n", 0)).toBe(111)
     })))
 
   it.live("a write of a missing entry that arrives after a removal is refused", () =>

@@ -134,17 +134,21 @@ const put = (
     (reply) => {
       if (!lost.includes(reply.status)) {
         const { etag } = reply
-        if (etag === undefined) self.known.delete(name)
+        // The note of a failure may be large.
+        if (etag === undefined || head.lease?.failed !== undefined) self.known.delete(name)
         else remember(self.known, name, { etag, head, hasFrame: frame.length > 0 }, Defaults.remembered)
         return Effect.succeed(true)
       }
       self.known.delete(name)
       // The condition may be broken by an earlier attempt of the same write.
       return reply.isRepeated
-        ? Effect.map(
-          send(self.bucket, { operation, method: "GET", name }, [404]),
-          ({ body, status }) => status !== 404 && decode(body)?.head.stamp === head.stamp
-        )
+        ? Effect.flatMap(send(self.bucket, { operation, method: "GET", name }, [404]), ({ body, status }) => {
+          if (status !== 404 && decode(body)?.head.stamp === head.stamp) return Effect.succeed(true)
+          // All other steps may be taken twice.
+          return operation === "increment"
+            ? refusal(operation, "Unavailable", "it may have been carried out, and its answer was lost")
+            : Effect.succeed(false)
+        })
         : Effect.succeed(false)
     }
   )
