@@ -50,7 +50,7 @@ const roundSeconds = 60
 
 const withinMillis = args.store === "objects" ? objectsStalenessMillis : undefined
 
-/** Of tiers, only what reads serve is judged. */
+/** Over tiers, only the answers of reads are judged. */
 const judge = (lines: ReadonlyArray<Line>) => {
   const verdict = check(lines, args.removes || args.store === "tiers", withinMillis)
   if (args.store !== "tiers") return { ...verdict, fromCopies: 0, oldestMillis: 0 }

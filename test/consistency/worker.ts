@@ -300,7 +300,7 @@ process.send!("ready")
 await Effect.runPromise(
   Effect.gen(function*() {
     const readers = Array.from({ length: 8 }, () => reader)
-    // Of tiers, only reads are judged.
+    // Over tiers, only reads are judged.
     if (machine !== undefined) {
       yield* Effect.all(readers, { concurrency: "unbounded" })
       write("stats", { ...yield* Cached.stats })
