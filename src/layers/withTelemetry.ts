@@ -147,16 +147,29 @@ const hiding = (id: Shown): Pick<Disguise, "line" | "event" | "exit"> => {
   const shown = (text: string): string => id(text) ?? "…"
   const bare = (text: string, ids: ReadonlyArray<string>): string =>
     ids.reduce((all, name) => all.replaceAll(name, () => shown(name)), text)
+  /** A failure often names the key of its load. If it is of the library, it quotes that of another load, perhaps. */
+  const hide = (cause: Cause.Cause<unknown>, named: ReadonlyArray<string>): Cause.Cause<Error> =>
+    Cause.fromReasons(cause.reasons.map((reason) => {
+      if (Cause.isInterruptReason(reason)) return reason
+      const thrown = Cause.isFailReason(reason) ? reason.error : reason.defect
+      const [error] = Cause.prettyErrors(Cause.fail(thrown), { includeCauseInStack: true })
+      const all = isOwn(thrown) && "key" in thrown ? [...named, String(thrown.key)] : named
+      const hidden = (text: string) => bare(isOwn(thrown) ? wordsOf(text, all) : text, all)
+      const copy = new Error(hidden(error!.message))
+      return Cause.makeFailReason(
+        Object.assign(copy, { name: error!.name, stack: hidden(error!.stack ?? error!.message) })
+      )
+    }))
   return {
     line(message, { about, cause, fault, other }) {
       const why = messageOf(fault?.cause)
       const named = [about?.id, other].flatMap((text) => text ?? [])
       const text = why ? message.replace(why, () => wordsOf(why, named)) : message
       const shownText = named.reduce((all, name) => all.replaceAll(`"${name}"`, () => `"${shown(name)}"`), text)
-      const causeText = cause === undefined || typeof cause === "string" ? cause : Cause.pretty(cause)
+      const causeText = typeof cause === "object" ? Cause.pretty(hide(cause, named)) : cause
       return [shownText, {
         ...about === undefined ? {} : { about },
-        // The failure of a load often names its key. A cause without an id is a driver's, or a listener's.
+        // A cause without an id is that of a driver, or of a listener.
         ...causeText === undefined
           ? {}
           : { cause: named.length === 0 ? withoutQuotes(causeText) : bare(causeText, named) }
@@ -168,16 +181,6 @@ const hiding = (id: Shown): Pick<Disguise, "line" | "event" | "exit"> => {
         : event._tag === "Invalidate"
         ? { ...event, ids: all(event.ids), tags: all(event.tags) }
         : event,
-    exit: (exit, about) =>
-      Exit.isSuccess(exit) ? exit : Exit.failCause(Cause.fromReasons(exit.cause.reasons.map((reason) => {
-        if (Cause.isInterruptReason(reason)) return reason
-        const thrown = Cause.isFailReason(reason) ? reason.error : reason.defect
-        const [error] = Cause.prettyErrors(Cause.fail(thrown))
-        const named = [about, ...isOwn(thrown) && "key" in thrown ? [String(thrown.key)] : []]
-        const hidden = (text: string) => bare(isOwn(thrown) ? wordsOf(text, named) : text, named)
-        const copy = new Error(hidden(error!.message))
-        Object.assign(copy, { name: error!.name, stack: hidden(error!.stack ?? "") })
-        return Cause.makeFailReason(copy)
-      })))
+    exit: (exit, about) => Exit.isSuccess(exit) ? exit : Exit.failCause(hide(exit.cause, [about]))
   }
 }

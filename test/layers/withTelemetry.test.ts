@@ -1,7 +1,7 @@
 /** `CacheLayer.withTelemetry`: what spans, logs and events say about ids. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, Layer, Logger, References, Schedule, Schema, Stream, Tracer } from "effect"
-import { Cached, CacheKey, CacheLayer, Guard, GuardStore, Store, Strategy, type Weigher } from "effect-cached"
+import { Cached, CacheKey, CacheLayer, Caching, Guard, GuardStore, Store, Strategy, type Weigher } from "effect-cached"
 import { StoreError } from "effect-cached/CacheError"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
@@ -194,6 +194,39 @@ describe("CacheLayer.withTelemetry", () => {
         expect(lines.filter((line) => line.includes(part) && line.includes("…")), part).not.toEqual([])
       }
       expect(lines.filter((line) => line.includes("example.org"))).toEqual([])
+    }))
+
+  it.effect("nor does a line about a load that fails because of another one", () =>
+    Effect.gen(function*() {
+      const lines: Array<string> = []
+      const logger = Logger.make(({ cause, message }) => {
+        lines.push([...[message].flat().map(String), Cause.pretty(cause)].join(" "))
+      })
+      let load: Effect.Effect<number, unknown> = Effect.succeed(1)
+      const soft = { ttl: "1 hour", softTtl: "1 minute", fallbackWhen: () => true } as const
+      const outer = Effect.suspend(() => load).pipe(Cached.softTtl({ ...soft, key: "outer" }))
+      const inner = Effect.never.pipe(Cached.ttl({ key: secret, ttl: "1 hour", timeout: "1 second" }))
+      const program = Effect.gen(function*() {
+        yield* outer
+        yield* TestClock.adjust("2 minutes")
+        const caching = yield* Caching.Caching
+        load = Effect.provideService(inner, Caching.Caching, caching)
+        const reading = yield* Effect.forkChild(outer)
+        yield* TestClock.adjust("10 seconds")
+        expect(yield* Fiber.join(reading)).toBe(1)
+      })
+      yield* program.pipe(
+        Effect.provide(
+          CacheLayer.memory().pipe(
+            CacheLayer.withTelemetry({ ids: "digest" }),
+            Layer.provideMerge(Logger.layer([logger]))
+          )
+        )
+      )
+      const line = lines.join("\n")
+      expect(line).toContain(`The load of "${digestOf("outer")}" failed: a stale value may be served`)
+      expect(line).toContain(`LoadTimeout: The load of "${digest}" took longer than 1000 ms`)
+      expect(line).not.toContain(secret)
     }))
 
   it.effect("nor does the failure of a span: of a load that names its key, of a read, of a load inside another", () =>
