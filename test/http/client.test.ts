@@ -724,6 +724,27 @@ describe("bodies", () => {
       expect(yield* Fiber.join(other)).toBe("whole")
     }))
 
+  it_(
+    "a body that is no longer there when its caller begins to read is loaded again, if it is the same",
+    () =>
+      Effect.gen(function*() {
+        for (const etag of ["\"1\"", "\"2\""]) {
+          const origin = originOf((_, n) => ({
+            body: "x".repeat(2000),
+            headers: { ...control, etag: n === 1 ? "\"1\"" : etag }
+          }))
+          const client = yield* privately(origin, { maxBody: 1000 })
+          const [first, second] = [yield* client.get(url), yield* client.get(url)]
+          expect(yield* collect(first)).toHaveLength(2000)
+          const exit = yield* Effect.exit(collect(second))
+          expect(exit._tag).toBe(etag === "\"1\"" ? "Success" : "Failure")
+          if (exit._tag === "Success") expect(exit.value).toHaveLength(2000)
+          expect(origin.requests.length).toBe(2)
+          yield* Cached.clear
+        }
+      })
+  )
+
   it_("single ranges come out of a complete response", () =>
     Effect.gen(function*() {
       const origin = originOf((request) =>

@@ -21,7 +21,7 @@ export const contentOf = (call: Call, variant: Variant): Response.Content => {
   if (bytes !== undefined) return bytes
   // The response is referred to strongly from here on: its body must arrive, even if its own caller has dropped it.
   const response = arrivingOf(call.self, variant.id)
-  const body = bodyStream(call, variant, response)
+  const body = orAgain(call, variant, bodyStream(call, variant, response))
   const arrival = response && arrivals.get(response)
   return arrival === undefined ? body : held(arrival, body)
 }
@@ -40,6 +40,32 @@ export const bytesOf = ({ clock }: Call, variant: Variant): Uint8Array | undefin
   const whole = wholes.get(variant)
   return whole === undefined || clock.currentTimeMillisUnsafe() > whole.until ? undefined : whole.bytes.deref()
 }
+
+/** The cause of the failure of a body that is neither stored nor arriving. */
+const gone = new Error("the body is neither stored nor arriving")
+
+/** Asks again for a body that has gone before its reader has begun. It must have the fields that the caller has. */
+const orAgain = (call: Call, variant: Variant, body: Response.Body): Response.Body =>
+  Stream.suspend(() => {
+    let hasBegun = false
+    const begun = Stream.map(body, (chunk) => {
+      hasBegun = true
+      return chunk
+    })
+    return Stream.catch(begun, (error) => {
+      if (hasBegun || (error.reason as { readonly cause?: unknown }).cause !== gone) return Stream.fail(error)
+      return Stream.unwrap(
+        Effect.map(call.self.client.execute(call.request), (response) =>
+          isSame(variant, response) ? Response.bodyOf(response) : Stream.fail(error))
+      )
+    })
+  })
+
+const isSame = ({ fields, status }: Variant, response: HttpClientResponse): boolean =>
+  response.status === status &&
+  ["etag", "last-modified", "content-type", "content-encoding", "content-length"].every((name) =>
+    response.headers[name] === fields[name]
+  )
 
 /** A body that arrives. */
 interface Arrival {
@@ -131,7 +157,7 @@ export const bodyStream = (
     return Response.decodeError(response ?? Response.make(parts, empty), cause, description)
   }
   const origin = response === undefined
-    ? Stream.suspend(() => Stream.fail(failed(undefined, "the stored body is gone")))
+    ? Stream.suspend(() => Stream.fail(failed(gone, "the stored body is gone")))
     : measured(once(response, failed), lengthOf(variant.fields), () => failed(undefined, "the body was cut short"))
   const ended = Effect.sync(() => void self.arriving.delete(variant.id))
   const cached: Stream.Stream<Uint8Array, HttpClientError | StreamCut | StreamLagged, Caching> = Cached.stream(
@@ -161,7 +187,7 @@ const once = (
 ): Response.Body =>
   Stream.suspend(() => {
     const arrival = arrivals.get(response)!
-    if (arrival.hasBegun) return Stream.fail(failed(undefined, "the reader of the body has left before its end"))
+    if (arrival.hasBegun) return Stream.fail(failed(gone, "the reader of the body has left before its end"))
     arrival.hasBegun = true
     arrival.readOn()
     return Response.bodyOf(response)

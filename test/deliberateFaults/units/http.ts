@@ -80,6 +80,13 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: client
   },
   {
+    name: "a body that has gone is replaced by that of another version",
+    in: "orAgain",
+    find: "isSame(variant, response) ?",
+    replace: "response.status === 200 ?",
+    by: client
+  },
+  {
     name: "a body ends with its first reader, although another caller has its head",
     in: "once",
     find: "arrival.readOn()",
