@@ -55,7 +55,7 @@ const orAgain = (call: Call, variant: Variant, body: Response.Body): Response.Bo
     return Stream.catch(begun, (error) => {
       if (hasBegun || (error.reason as { readonly cause?: unknown }).cause !== gone) return Stream.fail(error)
       return Stream.unwrap(
-        Effect.map(call.self.client.execute(call.request), (response) =>
+        Effect.map(call.origin.execute(call.request), (response) =>
           isSame(variant, response) ? Response.bodyOf(response) : Stream.fail(error))
       )
     })
