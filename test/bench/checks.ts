@@ -11,6 +11,8 @@ export type Case =
   | "stream"
   | "http"
   | "httpServer"
+  | "httpRates"
+  | "httpPurge"
   | "strategies"
   | "listeners"
   | "metrics"

@@ -20,7 +20,12 @@ const sections: Sections = {
   pipeline: () => ({ pipeline: Run.pipeline(runs) }),
   cli: () => ({ cli: Run.cli(runs) }),
   stream: () => ({ stream: Run.stream(runs) }),
-  http: () => ({ http: Run.http(runs), httpServer: Run.httpServer(runs) }),
+  http: () => ({
+    http: Run.http(runs),
+    httpServer: Run.httpServer(runs),
+    httpRates: Run.httpRates(),
+    httpPurge: Run.httpPurge(runs)
+  }),
   strategies: () => ({ strategies: Run.strategies(runs) }),
   listeners: () => ({ listeners: Run.listeners(runs) }),
   metrics: () => ({ metrics: Run.metrics(runs) }),

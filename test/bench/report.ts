@@ -151,14 +151,14 @@ export const measurements = (results: Results): string =>
 
 const whenMeasured = (
   values: ReadonlyArray<Values> | undefined,
-  text: (values: ReadonlyArray<Values>) => string
+  text: (values: ReadonlyArray<Values>) => string | undefined
 ): string | undefined => values && text(values)
 
 /** The texts of a page that are not empty, one after the other. */
 const joined = (parts: ReadonlyArray<string>): string => `${parts.filter((part) => part !== "").join("\n\n")}\n`
 
 /** Checks that have pages of their own. */
-const elsewhere: ReadonlySet<Case> = new Set(["bulk", "formats", "wrappers", "pipeline", "cli", "http"])
+const elsewhere: ReadonlySet<Case> = new Set(["bulk", "formats", "wrappers", "pipeline", "cli", "http", "httpServer"])
 
 const summary = (results: Results, former: string): string =>
   joined([
@@ -271,8 +271,65 @@ This page compares [the HTTP client](../http-client.md) and [the HTTP server](..
 without a cache, which always has the answer at hand, as \`npm run bench -- http\` measured them in processor time. A route
 that calculates its answer, or reads it from elsewhere, costs more than a constant.
 
-${allRatios(results, former, checks.filter((check) => check.case === "http"))}`
+${allRatios(results, former, checks.filter((check) => check.case === "http" || check.case === "httpServer"))}`,
+    section(
+      "Where the time of a hit is",
+      whenMeasured(results.httpServer, (values) =>
+        `${table([["a request", "processor, µs"], ...subjects(values).map(([name, value]) => [name, micros(value)])])}
+
+A constant that has the bytes and the fields of a hit is the floor of a hit, and a constant \`304\` that of a \`304\`: Node
+parses the request, Effect routes it, and the kernel sends the answer. Above the floor, a hit reads the request's fields and
+its \`Host\`, finds the resource, reads the entry as \`Cached.withStrategy\` does, compares \`Vary\`, \`If-None-Match\` and
+the age, and writes \`Age\` and \`Cache-Status\` into fields of its own. A \`304\` saves the sending of 2 kB, which takes less
+than that.`),
+      former
+    ),
+    section(
+      "Beside Varnish and nginx",
+      whenMeasured(
+        results.httpRates?.filter((values) =>
+          Object.keys(values).length > 0
+        ),
+        rates
+      ),
+      former
+    ),
+    section(
+      "A purge of eight processes",
+      whenMeasured(results.httpPurge, (values) => {
+        const [middle, longest] = subjects(values)
+        return `Eight servers share one Redis. The last of them has lost a purged page ${
+          (middle![1] / 1e6).toFixed(0)
+        } ms after the purge of one was answered
+(the median of 40 purges; the longest took ${
+          (longest![1] / 1e6).toFixed(0)
+        } ms), on two processors for all of them, Redis and the client.`
+      }),
+      former
+    )
   ])
+
+const micros = (nanos: number): string => (nanos / 1000).toFixed(1)
+
+const rates = (values: ReadonlyArray<Values>): string | undefined => {
+  if (values.length === 0) return undefined
+  const all = new Map(subjects(values))
+  const names = [...all.keys()].filter((name) => name.endsWith(", a second")).map((name) => name.slice(0, -10))
+  return `Requests of a cached response of 2 kB by \`wrk\` with sixteen connections on one machine of two processors, and the
+processor time of a request in the server. Varnish and nginx are those of Debian 12, and wrote no logs.
+
+${
+    table([
+      ["answered by", "requests a second", "processor, µs"],
+      ...names.map((
+        name
+      ) => [name, all.get(`${name}, a second`)!.toFixed(0), micros(all.get(`${name}, processor`)!)])
+    ])
+  }
+
+Varnish uses all processors with one program; a program on Node uses one, so it needs a process for each. In a program that
+answers by Effect already, the middleware costs the difference to the route itself.`
+}
 
 const milliseconds = (values: ReadonlyArray<Values>): string =>
   table([

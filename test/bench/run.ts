@@ -121,6 +121,11 @@ export const http = ({ processes }: Runs): ReadonlyArray<Values> =>
 export const httpServer = ({ processes }: Runs): ReadonlyArray<Values> =>
   times(processes, () => toValues(start("httpServer.ts", [])))
 
+export const httpRates = (): ReadonlyArray<Values> => [toValues(start("httpRates.ts", []))]
+
+export const httpPurge = ({ processes }: Runs): ReadonlyArray<Values> =>
+  times(processes, () => toValues(start("httpPurge.ts", [])))
+
 export const guards = ({ processes }: Runs): ReadonlyArray<Values> =>
   times(processes, () => toValues(start("guards.ts", [])))
 

@@ -7,6 +7,7 @@ import { join } from "node:path"
 
 export interface Proxy {
   readonly port: number
+  readonly pid: number
   readonly stop: () => Promise<void>
 }
 
@@ -60,6 +61,7 @@ export const startProxy = async (program: Program, origin: number): Promise<Prox
   await listening(port, child)
   return {
     port,
+    pid: child.pid!,
     stop: async () => {
       const ended = new Promise((resolve) => child.once("exit", resolve))
       child.kill("SIGTERM")

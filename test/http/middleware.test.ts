@@ -605,6 +605,22 @@ describe("removal", () => {
       expect((yield* ask()).text).toBe(`run ${state.runs}`)
     }).pipe(inMemory))
 
+  it.effect("after a soft purge, an answer to HEAD that does not say which version it has makes nothing fresh", () =>
+    Effect.gen(function*() {
+      const { ask, state } = yield* serving((_, run) =>
+        Effect.succeed(
+          HttpServerResponse.stream(Stream.make(new TextEncoder().encode(`run ${run}`)), {
+            headers: { "cache-control": "max-age=60", "cache-tag": "page" },
+            contentLength: 5
+          })
+        )
+      )
+      yield* ask()
+      yield* Cached.invalidateTag("page", { mode: "soft" })
+      yield* ask("/", { method: "HEAD" })
+      expect([(yield* ask()).text, state.runs]).toEqual(["run 3", 3])
+    }).pipe(inMemory))
+
   it.effect("a purge that the store does not acknowledge is answered with 503", () =>
     Effect.gen(function*() {
       const down = Effect.fail(new StoreError({ store: "s", operation: "invalidateTags", reason: "Unavailable" }))

@@ -74,14 +74,18 @@ export const head = (call: Call): Answer => {
 /** The answer to `HEAD` updates the stored response that it describes, and makes another one stale (section 4.3.5). */
 const afterHead = (call: Call, met: Met, isSoft: boolean): Effect.Effect<void, never, Caching> => {
   if (met.response.status !== 200 || isRedirected(call, met.response)) return Effect.void
+  const update = met.response.headers as Fields
+  const updated = (selected: Variant): Variant => {
+    if (!describes(update, selected.fields)) return { ...selected, noCache: true }
+    // After an invalidation, it has to name the version: an answer without a validator would describe any.
+    return isSoft && !names(update, selected.fields) ? staled(selected) : updatedBy(call, selected, met)
+  }
   const change = (current: Option.Option<Variants>): Option.Option<Variants> =>
     Option.map(current, (resource) => {
       const selected = select(resource.variants, call.head.fields)
       // A response that has arrived after `HEAD` was sent may be newer than its answer.
       if (selected === undefined || selected.responseTime > met.requestTime) return resource
-      const variant = describes(met.response.headers as Fields, selected.fields)
-        ? updatedBy(call, selected, met)
-        : { ...selected, noCache: true }
+      const variant = updated(selected)
       return {
         ...resource,
         variants: resource.variants.map((one) => one === selected ? variant : isSoft ? staled(one) : one)
@@ -89,6 +93,9 @@ const afterHead = (call: Call, met: Met, isSoft: boolean): Effect.Effect<void, n
     })
   return Effect.ignore(Cached.update(call.key, change))
 }
+
+const names = (update: Fields, stored: Fields): boolean =>
+  ["etag", "last-modified"].some((name) => update[name] !== undefined && update[name] === stored[name])
 
 /**
  * An unsafe request that succeeded makes stored responses invalid, and ends loads that began before. An interruption

@@ -15,7 +15,14 @@ import { inTurn, print, processorMillis } from "../measure.ts"
 const headers = { "cache-control": "max-age=3600", etag: "\"1\"" }
 const small = HttpServerResponse.text("x".repeat(2000), { headers })
 const large = HttpServerResponse.uint8Array(new Uint8Array(1_000_000).fill(97), { headers })
-const routes = Layer.mergeAll(HttpRouter.add("GET", "/small", small), HttpRouter.add("GET", "/large", large))
+const ofHit = { ...headers, age: "12", "cache-status": "effect-cached; hit; ttl=3588" }
+const bytes = new Uint8Array(2000).fill(120)
+const routes = Layer.mergeAll(
+  HttpRouter.add("GET", "/small", small),
+  HttpRouter.add("GET", "/large", large),
+  HttpRouter.add("GET", "/as-hit", HttpServerResponse.uint8Array(bytes, { headers: ofHit, contentType: "text/plain" })),
+  HttpRouter.add("GET", "/unchanged", HttpServerResponse.empty({ status: 304, headers: ofHit }))
+)
 
 const serve = async (app: typeof routes) => {
   const served = HttpRouter.serve(app, { disableLogger: true, disableListenLog: true }).pipe(
@@ -42,6 +49,8 @@ const subjects = {
   "a hit": () => send(cached, "/small", 400),
   "a constant": () => send(constant, "/small", 400),
   "a 304": () => send(cached, "/small", 400, "\"1\""),
+  "a constant that has the bytes and fields of a hit": () => send(constant, "/as-hit", 400),
+  "a constant 304": () => send(constant, "/unchanged", 400, "\"1\""),
   "a hit of 1 MB": () => send(cached, "/large", 40),
   "a constant of 1 MB": () => send(constant, "/large", 40)
 }

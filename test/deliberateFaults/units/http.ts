@@ -59,6 +59,13 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: middleware
   },
   {
+    name: "after a soft purge, an answer to HEAD makes any version fresh",
+    in: "afterHead",
+    find: "isSoft && !names(update, selected.fields)",
+    replace: "isSoft && !describes(update, selected.fields)",
+    by: middleware
+  },
+  {
     name: "a short body of a wrong length is stored beside its fields",
     in: "store",
     find: "body.length === length ?",
