@@ -13,12 +13,10 @@ import { instead, reached, served } from "./answer.ts"
 import { isComplete, lengthOf } from "./bodies.ts"
 import { type Answer, answeredBy, type Call, cleared, marked, passed, timedOut } from "./call.ts"
 import { exchange, isRedirected, type Met, updatedBy } from "./load.ts"
-import { groupTag, staled, urlTag, type Variant, type Variants, variantsOf } from "./record.ts"
+import { groupTag, urlTag, type Variant, type Variants, variantsOf } from "./record.ts"
 
 interface Found {
   readonly variant: Variant
-  /** Whether all variants are stale, after a soft invalidation. */
-  readonly isSoft: boolean
   readonly reuse: Reuse
   readonly now: number
 }
@@ -26,14 +24,13 @@ interface Found {
 /** Finds the variant that answers a request, and how it may be used, without a load. */
 const found = (call: Call): Effect.Effect<Found | undefined, never, Caching> =>
   Effect.flatMap(Cached.getEntry(call.key), (entry) => {
-    const isSoft = Option.isSome(entry) && entry.value.softExpiresAt === -Infinity
     const variant = select(Option.isNone(entry) ? [] : variantsOf(entry.value), call.head.fields)
     if (variant === undefined) return Effect.undefined
     return Effect.flatMap(isComplete(call, variant), (complete) =>
       complete
         ? Effect.map(
           Clock.currentTimeMillis,
-          (now) => ({ variant, isSoft, reuse: reuseOf(variant, call.directives, now), now })
+          (now) => ({ variant, reuse: reuseOf(variant, call.directives, now), now })
         )
         : Effect.undefined)
   })
@@ -65,37 +62,34 @@ export const head = (call: Call): Answer => {
     if (stored?.reuse === "serve") return Effect.succeed(served(call, stored.variant, stored.now, {}))
     return reached(call, stored?.variant, exchange(call, call.request), (met) => {
       const response = marked(met.response, { fwd: stored === undefined ? "uri-miss" : "stale" })
-      const own = Effect.as(stored === undefined ? Effect.void : afterHead(call, met, stored.isSoft), response)
+      const own = Effect.as(stored === undefined ? Effect.void : afterHead(call, met), response)
       return instead(call, stored?.variant, met.response.status, own)
     })
   })
 }
 
 /** The answer to `HEAD` updates the stored response that it describes, and makes another one stale (section 4.3.5). */
-const afterHead = (call: Call, met: Met, isSoft: boolean): Effect.Effect<void, never, Caching> => {
+const afterHead = (call: Call, met: Met): Effect.Effect<void, never, Caching> => {
   if (met.response.status !== 200 || isRedirected(call, met.response)) return Effect.void
-  const update = met.response.headers as Fields
-  const updated = (selected: Variant): Variant => {
-    if (!describes(update, selected.fields)) return { ...selected, noCache: true }
-    // After an invalidation, it has to name the version: an answer without a validator would describe any.
-    return isSoft && !names(update, selected.fields) ? staled(selected) : updatedBy(call, selected, met)
-  }
   const change = (current: Option.Option<Variants>): Option.Option<Variants> =>
     Option.map(current, (resource) => {
       const selected = select(resource.variants, call.head.fields)
       // A response that has arrived after `HEAD` was sent may be newer than its answer.
       if (selected === undefined || selected.responseTime > met.requestTime) return resource
-      const variant = updated(selected)
-      return {
-        ...resource,
-        variants: resource.variants.map((one) => one === selected ? variant : isSoft ? staled(one) : one)
-      }
+      const variant = describes(met.response.headers as Fields, selected.fields)
+        ? updatedBy(call, selected, met)
+        : { ...selected, noCache: true }
+      return { ...resource, variants: resource.variants.map((one) => one === selected ? variant : one) }
     })
-  return Effect.ignore(Cached.update(call.key, change))
+  // A soft invalidation may be newer than the answer too, and a change would end it.
+  return Effect.flatMap(
+    Cached.getEntry(call.key),
+    (entry) => isSoft(entry) ? Effect.void : Effect.ignore(Cached.update(call.key, change))
+  )
 }
 
-const names = (update: Fields, stored: Fields): boolean =>
-  ["etag", "last-modified"].some((name) => update[name] !== undefined && update[name] === stored[name])
+const isSoft = (entry: Option.Option<{ readonly softExpiresAt: number }>): boolean =>
+  Option.isSome(entry) && entry.value.softExpiresAt === -Infinity
 
 /**
  * An unsafe request that succeeded makes stored responses invalid, and ends loads that began before. An interruption

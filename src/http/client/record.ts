@@ -58,7 +58,7 @@ export const variantsOf = (
   { softExpiresAt, value: { variants } }: { readonly softExpiresAt: number; readonly value: Variants }
 ): ReadonlyArray<Variant> => softExpiresAt === -Infinity ? variants.map(staled) : variants
 
-export const staled = (variant: Variant): Variant => ({
+const staled = (variant: Variant): Variant => ({
   ...variant,
   lifetime: 0,
   whileRevalidate: 0,

@@ -61,8 +61,8 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "after a soft purge, an answer to HEAD makes any version fresh",
     in: "afterHead",
-    find: "isSoft && !names(update, selected.fields)",
-    replace: "isSoft && !describes(update, selected.fields)",
+    find: "isSoft(entry) ?",
+    replace: "isSoft(entry) && met === undefined ?",
     by: middleware
   },
   {
