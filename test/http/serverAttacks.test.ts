@@ -3,7 +3,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Redacted, Stream } from "effect"
 import { Cached, CacheLayer } from "effect-cached"
 import { HttpCacheMiddleware } from "effect-cached/http"
-import { Headers, HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
+import { Headers, type HttpBody, HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { TestClock } from "effect/testing"
 import { settle, start } from "../support/caches.ts"
 import { sized } from "../support/everything.ts"
@@ -123,6 +123,25 @@ it.effect("a body that never ends holds up no other resource, and is not stored"
     expect(yield* bodyAt("/other")).toEqual([new Uint8Array(3)])
     yield* Fiber.interrupt(endless)
     expect(yield* bodyAt("/endless")).toEqual([new Uint8Array(3)])
+  }).pipe(inMemory))
+
+it.effect("a client that stops to read holds up no other reader of the same body", () =>
+  Effect.gen(function*() {
+    let runs = 0
+    const chunks = Array.from({ length: 200 }, (_, i) => new Uint8Array(1000).fill(i))
+    const cached = (yield* HttpCacheMiddleware.make({ cacheControl: "max-age=60" }))(
+      Effect.sync(() => HttpServerResponse.stream(Stream.fromIterable(chunks), { contentLength: runs++ + 200_000 }))
+    )
+    const request = HttpServerRequest.fromWeb(new Request("http://example.com/large"))
+    const body = Effect.map(
+      Effect.provideService(cached, HttpServerRequest.HttpServerRequest, request),
+      (response) => (response.body as HttpBody.Stream).stream as Stream.Stream<Uint8Array>
+    )
+    const stopped = yield* start(Stream.runForEach(yield* body, () => Effect.never))
+    yield* settle
+    const read = yield* Stream.runCollect(yield* body)
+    expect([read.reduce((sum, { length }) => sum + length, 0), runs]).toEqual([200_000, 1])
+    yield* Fiber.interrupt(stopped)
   }).pipe(inMemory))
 
 it.effect("thousands of distinct queries leave the memory bounded, and other routes served", () =>
