@@ -114,8 +114,8 @@ export const routed = <D extends AnyCache, const C extends AnyCache = never>(
         const of = (route: number): number => shapes.indexOf(given[route]!)
         const table: Table = {
           classes: new Map(Array.from(classes, ([name, route]) => [name, of(route)])),
-          prefixes: Array.from(prefixes, ([prefix, route]) => [prefix, of(route)] as const)
-            .toSorted(([a], [b]) => b.length - a.length)
+          prefixes: Array.from(prefixes, ([prefix, route]) => ({ prefix, route: of(route) }))
+            .toSorted((a, b) => b.prefix.length - a.prefix.length)
         }
         const [usual, ...others] = caches
         return Context.add(built[0]!, Caching.Caching, make([usual!, ...others], table))

@@ -13,6 +13,7 @@ import { lineOf } from "../internal/engine/operationTable.ts"
 import { attach } from "../internal/engine/overStore.ts"
 import { mistake, positiveMillis, refuseUnknown, refuseUnless, requireList } from "../internal/options/options.ts"
 import { LineOf } from "../internal/text/lineOf.ts"
+import { Serializer } from "../Serializer.ts"
 import type * as Ttl from "../Ttl.ts"
 import type { Options as Middle } from "./middleTier.ts"
 import { make } from "./tieredStore.ts"
@@ -60,7 +61,7 @@ export interface TierOptions<C extends AnyCache = AnyCache> {
  * **Gotchas**
  *
  * The layer dies with a `CacheConfigError` when it is built if a tier is no cache with a store, if two tiers have the
- * same store, or if the last tier belongs to one process and one before it does not.
+ * same store, if the last tier belongs to one process and one before it does not, or if one before it has a serializer.
  *
  * **Example** (Keeping copies on the disk of the machine)
  *
@@ -157,6 +158,12 @@ const build = Effect.fnUntraced(function*(
   const middles = stores.map(({ tier, ttlMillis }) => middleOf(tier, options, ttlMillis))
   for (const { tier } of stores) {
     refuseMisplaced(tier, [...ofMemory, ...ofLast])
+    // `CacheLayer.files` has a serializer of its own where the program gives none.
+    const isUsual = tier.serializer === Serializer.defaultValue() || tier.store.name === "files"
+    refuseUnless(
+      isUsual || tier.serializer === serializer,
+      `The serializer of the tier "${tier.store.name}" of ${what} has no effect: all tiers keep the bytes of the last one`
+    )
     refuseUnless(
       store.capabilities.shared || !tier.store.capabilities.shared,
       `The last tier of ${what}, "${store.name}", belongs to one process, and "${tier.store.name}" before it does not`

@@ -24,6 +24,7 @@ export type Case =
   | "full"
   | "expiry"
   | "coherence"
+  | "tiers"
   | "disk"
   | "redis"
   | "postgres"
@@ -421,6 +422,35 @@ export const checks: ReadonlyArray<Check> = [
     title: "The same in front of a Redis server",
     peer: "CacheLayer.memory",
     atMost: 1.05
+  },
+  {
+    case: "tiers",
+    title: "Hit in memory, through `CacheLayer.routed`",
+    subject: "CacheLayer.routed",
+    peer: "CacheLayer.memory",
+    atMost: 1.1
+  },
+  {
+    case: "tiers",
+    title: "Hit in the first of three tiers",
+    subject: "first of three tiers",
+    peer: "CacheLayer.memory",
+    atMost: 1.05
+  },
+  {
+    case: "tiers",
+    title: "Hit in the second tier, a folder before a Redis server",
+    subject: "second tier",
+    peer: "the same through a callback",
+    atMost: 1.2
+  },
+  {
+    case: "tiers",
+    title: "The same beside the folder alone, which is asked at once",
+    subject: "second tier",
+    peer: "CacheLayer.disk",
+    atMost: 1.6,
+    goal: 1.2
   },
   { ...onDisk, title: "Hit on disk, string key", subject: "string key (JSON)", atMost: 1.4, goal: 1.2 },
   {

@@ -37,6 +37,7 @@ const sections: Sections = {
   full: () => ({ full: Run.full() }),
   expiry: () => ({ expiry: Run.expiry() }),
   coherence: () => ({ coherence: Run.coherence(runs) }),
+  tiers: () => ({ tiers: Run.tiers(runs) }),
   disk: () => ({ disk: Run.disk(runs) }),
   redis: () => ({ redis: Run.redis(runs) }),
   postgres: () => ({ postgres: Run.postgres(runs) }),

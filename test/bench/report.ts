@@ -158,7 +158,16 @@ const whenMeasured = (
 const joined = (parts: ReadonlyArray<string>): string => `${parts.filter((part) => part !== "").join("\n\n")}\n`
 
 /** Checks that have pages of their own. */
-const elsewhere: ReadonlySet<Case> = new Set(["bulk", "formats", "wrappers", "pipeline", "cli", "http", "httpServer"])
+const elsewhere: ReadonlySet<Case> = new Set([
+  "bulk",
+  "formats",
+  "wrappers",
+  "pipeline",
+  "cli",
+  "http",
+  "httpServer",
+  "tiers"
+])
 
 const summary = (results: Results, former: string): string =>
   joined([
@@ -173,7 +182,7 @@ npm run bench -- --quick   # measures less, and writes nothing
 \`\`\`
 
 Smaller ratios are better. [Method](benchmarks/method.md) explains each row. There are pages on [hit ratios](benchmarks/hit-ratios.md),
-[bulk calls](benchmarks/bulk.md), [pipelines and the command](benchmarks/pipelines.md), [HTTP](benchmarks/http.md) and
+[bulk calls](benchmarks/bulk.md), [pipelines and the command](benchmarks/pipelines.md), [HTTP](benchmarks/http.md), [tiers](benchmarks/tiers.md) and
 [formats](benchmarks/formats.md).
 
 ${allRatios(results, former, checks.filter((check) => !elsewhere.has(check.case)))}`,
@@ -368,6 +377,18 @@ ${milliseconds(values)}`),
     )
   ])
 
+const tiers = (results: Results, former: string): string =>
+  joined([
+    `# Routes and tiers
+
+This page compares [a routed cache](../several-caches.md#one-cache-made-of-several) and [tiers](../tiers.md#more-than-two)
+with the caches of which they consist, as \`npm run bench -- tiers\` measured them in processor time. The cache asks a folder that is alone
+at once. It asks tiers through a callback, because the next tier may have to answer, and in front of the same folder that
+callback alone is the floor.
+
+${allRatios(results, former, checks.filter((check) => check.case === "tiers"))}`
+  ])
+
 /** The pages by their files in \`docs/\`: what was measured now, and of the rest what the former page says. */
 export const pages: { readonly [file: string]: (results: Results, former: string) => string } = {
   "benchmarks.md": summary,
@@ -375,5 +396,6 @@ export const pages: { readonly [file: string]: (results: Results, former: string
   "benchmarks/formats.md": formats,
   "benchmarks/hit-ratios.md": policies,
   "benchmarks/http.md": http,
-  "benchmarks/pipelines.md": pipelines
+  "benchmarks/pipelines.md": pipelines,
+  "benchmarks/tiers.md": tiers
 }

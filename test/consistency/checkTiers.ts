@@ -45,7 +45,7 @@ export const checkTiers = (lines: ReadonlyArray<Line>, boundMillis: number): Tie
   const lost = lostOf(lines)
   const bornAt = birthsOf(of)
   const reached = of("changed").filter((line) => line["reached"] === true).toSorted((a, b) => a.until - b.until)
-  const violations: Array<string> = []
+  const violations = of("died").map((line) => `${line.process} died: ${String(line["cause"])}`)
   let oldestMillis = 0
   for (const [id, reads] of groupBy(of("read"), (line) => line.id!)) {
     const changes = reached.filter((change) => concerns(change, id))

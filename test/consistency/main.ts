@@ -50,12 +50,11 @@ const roundSeconds = 60
 
 const withinMillis = args.store === "objects" ? objectsStalenessMillis : undefined
 
-/** Over tiers, only the answers of reads are judged. */
+/** The check of tiers judges reads alone, and only by the bound. */
 const judge = (lines: ReadonlyArray<Line>) => {
   const verdict = check(lines, args.removes || args.store === "tiers", withinMillis)
   if (args.store !== "tiers") return { ...verdict, fromCopies: 0, oldestMillis: 0 }
-  const { fromCopies, oldestMillis, violations } = checkTiers(lines, boundMillis)
-  return { ...verdict, fromCopies, oldestMillis, violations: [...violations, ...verdict.violations] }
+  return { ...verdict, ...checkTiers(lines, boundMillis) }
 }
 
 const isEnough = (file: string): boolean => args.stop && judge(linesOf(file)).violations.length > 0

@@ -1,8 +1,9 @@
 /** `CacheLayer.tiered`: each tier keeps copies of what the last one holds. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, Layer, Logger, type Scope } from "effect"
-import { Cached, CacheError, CacheLayer, type Caching, Store, Strategy } from "effect-cached"
+import { Cached, CacheError, CacheLayer, type Caching, Serializer, Store, Strategy } from "effect-cached"
 import { MemoryStore } from "effect-cached/memory"
+import { Structured } from "effect-cached/serializers/Structured"
 import { ChaosStore } from "effect-cached/testing"
 import { TestClock } from "effect/testing"
 import { settle } from "../support/caches.ts"
@@ -274,5 +275,18 @@ describe("tiered", () => {
       expect(yield* built(memory, other(), cacheOver(MemoryStore.make(), { strategy: Strategy.ttl({ ttl: 1 }) })))
         .toContain("\"strategy\"")
       expect(yield* built(memory, cacheOver(MemoryStore.make(), { lease: "1 second" }), other())).toContain("\"lease\"")
+      const structured = other().pipe(Layer.provide(Layer.succeed(Serializer.Serializer, Structured)))
+      expect(yield* built(memory, structured, other())).toContain("all tiers keep the bytes of the last one")
+      // A tier of files has another serializer by default, and a program may provide one for all tiers.
+      const files = CacheLayer.files({ directory: yield* tempDirectory })
+      const program = CacheLayer.tiered([files, CacheLayer.disk({ directory: yield* tempDirectory })]).pipe(
+        Layer.provide(Layer.succeed(Serializer.Serializer, Structured))
+      )
+      expect(Exit.isSuccess(yield* Effect.exit(Effect.scoped(Layer.build(program))))).toBe(true)
+      expect(Exit.isSuccess(
+        yield* Effect.exit(Effect.scoped(Layer.build(
+          CacheLayer.tiered([files, CacheLayer.disk({ directory: yield* tempDirectory })])
+        )))
+      )).toBe(true)
     }))
 })

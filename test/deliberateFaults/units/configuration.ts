@@ -61,8 +61,8 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "a shorter prefix wins",
     in: "routed",
-    find: "b.length - a.length",
-    replace: "a.length - b.length",
+    find: "b.prefix.length - a.prefix.length",
+    replace: "a.prefix.length - b.prefix.length",
     by: "test/layers/routed.test.ts"
   },
   {
@@ -135,6 +135,55 @@ export const faults: ReadonlyArray<UnitFault> = [
     in: "failed",
     find: "if (self.incident !== undefined) return void (self.incident.at = at)",
     replace: "",
+    by: "test/layers/tiered.test.ts"
+  },
+  {
+    name: "a profile changes in the middle of a read",
+    in: "under",
+    find: "classed === undefined || request instanceof Profiled",
+    replace: "classed === undefined",
+    by: "test/CacheProfiles.test.ts"
+  },
+  {
+    name: "a profile keeps results that the program does not store",
+    in: "Profiled",
+    find: `own === "skip" || !active.hasTimes ? own : lifetime`,
+    replace: "!active.hasTimes ? own : lifetime",
+    by: "test/CacheProfiles.test.ts"
+  },
+  {
+    name: "a profile that does not fit the strategies so far is set",
+    in: "operations",
+    find: "for (const strategy of classed.seen) Profiles.plan(active, strategy)",
+    replace: "",
+    by: "test/CacheProfiles.test.ts"
+  },
+  {
+    name: "a profile in a transaction is none",
+    in: "make",
+    find: "make(inside === undefined ? transaction : inside(transaction), classes)",
+    replace: "inside === undefined ? transaction : inside(transaction)",
+    by: "test/CacheProfiles.test.ts"
+  },
+  {
+    name: "an empty variable of a profile counts as one that is set",
+    in: "addVariable",
+    find: `text.trim() !== ""`,
+    replace: "true",
+    by: "test/config/profiles.test.ts"
+  },
+  {
+    name: "JSON of profiles overrides single variables",
+    in: "addVariable",
+    find: "texts.get(one.className)!.set(one.option,",
+    replace: "if (!texts.get(one.className)!.has(one.option)) texts.get(one.className)!.set(one.option,",
+    by: "test/config/profiles.test.ts"
+  },
+  {
+    name: "a tier in the middle has a serializer that is ignored",
+    in: "build",
+    find: "isUsual || tier.serializer === serializer",
+    replace: "true",
     by: "test/layers/tiered.test.ts"
   }
 ]

@@ -23,7 +23,6 @@ describe.skipIf(isMissing(program))("eight processes of two machines that are ki
       const lines = linesOf(file)
       const { fromCopies, reads, violations } = checkTiers(lines, boundMillis)
       expect(violations, violations.slice(0, 5).join("\n")).toEqual([])
-      expect(lines.filter(({ what }) => what === "died")).toEqual([])
       expect(reads).toBeGreaterThan(100)
       expect(fromCopies).toBeGreaterThan(0)
       expect(lines.filter((line) => line.what === "changed" && line["reached"] === true).length).toBeGreaterThan(10)
