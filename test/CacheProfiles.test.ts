@@ -345,6 +345,16 @@ describe("set", () => {
       yield* program.pipe(under({ Weather: { ttl: "5 minutes" } }))
     }))
 
+  it.effect("of two layers of profiles, the outer one counts, whole", () =>
+    Effect.gen(function*() {
+      const cache = CacheLayer.memory().pipe(
+        CacheProfiles.layer({ classes: [Weather], profiles: { Weather: { ttl: "5 minutes" } } }),
+        CacheProfiles.layer({ classes: [Weather], profiles: { Weather: { jitter: 0 } } })
+      )
+      const life = Effect.andThen(read({ id: 1 }), millisLeft(1))
+      expect((yield* Effect.provide(life, cache))?.ttl).toBe(hour)
+    }))
+
   it.effect("fails, and changes nothing, for what is wrong or does not fit the strategies so far", () =>
     Effect.gen(function*() {
       const program = Effect.gen(function*() {

@@ -41,7 +41,7 @@ describe("profiles", () => {
       const env = {
         CACHE_PROFILES_WEATHER_TTL: "10 minutes",
         CACHE_PROFILES_WEATHER_SOFT_TTL: " 90 ",
-        CACHE_PROFILES_WEATHER_IDLE: "",
+        CACHE_PROFILES_WEATHER_IDLE: "  ",
         CACHE_PROFILES_USER_PAGE_REFRESH_AFTER: "30s",
         CACHE_PROFILES_USER_PAGE_JITTER: "0.5",
         CACHE_PROFILES_USER_PAGE_INHERIT: "false",
@@ -68,6 +68,8 @@ describe("profiles", () => {
       for (const text of [json, `  ${json}\n`, file]) {
         const profiles = yield* current({ CACHE_PROFILES: text, CACHE_PROFILES_WEATHER_JITTER: "0.25" })
         expect(profiles).toMatchObject({ Weather: { jitter: 0.25 }, "user/Page": { inherit: false } })
+        const overridden = yield* current({ CACHE_PROFILES: text, CACHE_PROFILES_USER_PAGE_INHERIT: "life" })
+        expect(overridden).toMatchObject({ "user/Page": { inherit: "life" } })
         const life = Effect.succeed(1).pipe(
           Cached.ttl({ key: new Weather({ id: 1 }), ttl: "1 day", inherit: false }),
           Effect.andThen(Effect.map(Cached.getEntry(new Weather({ id: 1 })), Option.getOrThrow))

@@ -138,7 +138,7 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/layers/tiered.test.ts"
   },
   {
-    name: "a profile changes in the middle of a read",
+    name: "a profile is combined with that of an inner layer",
     in: "under",
     find: "classed === undefined || request instanceof Profiled",
     replace: "classed === undefined",
