@@ -19,7 +19,7 @@ describe.skipIf(isMissing(program))("eight processes of two machines that are ki
         const { fromCopies, reads } = checkTiers(linesOf(file), boundMillis)
         return reads > 3000 && fromCopies > 300
       }
-      const { file } = await run({ seed: 1, seconds: 25, processes: 8, store: "tiers", folder, isEnough })
+      const { file } = await run({ seed: 1, seconds: 12, processes: 8, store: "tiers", folder, isEnough })
       const lines = linesOf(file)
       const { fromCopies, reads, violations } = checkTiers(lines, boundMillis)
       expect(violations, violations.slice(0, 5).join("\n")).toEqual([])
