@@ -237,20 +237,8 @@ export const faults: ReadonlyArray<ProcessFault> = [
     replace: "change(tables, clock.currentTimeMillisUnsafe())"
   },
   {
-    name: "tiers serve copies of any age while changes are not tracked",
-    sought: "by hand",
-    store: "tiers",
-    in: "isTrusted",
-    find: "return age >= 0 && age < maxStalenessMillis",
-    replace: "return age >= 0",
-    also: [{
-      in: "answersAtOnce",
-      find: "Trust.isTracked(trust) || trust.how",
-      replace: "Trust.isTracked(trust) || true || trust.how"
-    }]
-  },
-  {
     name: "a tier keeps what another process has changed",
+    sought: "by hand",
     store: "tiers",
     in: "changed",
     find: `if (change._tag === "Changed") Middle.removeLater(middle, [change.id])`,
