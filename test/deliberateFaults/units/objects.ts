@@ -40,6 +40,13 @@ export const faults: ReadonlyArray<UnitFault> = [
     by
   },
   {
+    name: "an increment is counted twice, because its answer was lost",
+    in: "changing",
+    find: "isRepeated && operation === \"increment\"",
+    replace: "false",
+    by
+  },
+  {
     name: "a removal of nothing leaves no trace for a write that arrives late",
     in: "remove",
     find: "? !self.doubtful.has(nameOf(\"e\", id))",

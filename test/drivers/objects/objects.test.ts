@@ -355,6 +355,25 @@ describe("a server in trouble", () => {
       expect(yield* one.increment("n", 0)).toBe(111)
     })))
 
+  it.effect("answers late while another process takes the next lease: the result was stored", () =>
+    inTime(Effect.gen(function*() {
+      const s3 = timeless()
+      const [one, other] = yield* Effect.all([open(s3), open(s3)])
+      const acquired = yield* one.acquire("id", asking("a"))
+      if (acquired._tag !== "Granted") return expect(acquired._tag).toBe("Granted")
+      let lost = 1
+      let next: Effect.Effect<Store.Acquired, unknown> | undefined
+      s3.after = ({ method }) => {
+        if (method !== "PUT" || lost-- <= 0) return undefined
+        next = other.acquire("id", asking("b", entry(1).meta.writeId))
+        return refuse(500, "InternalError")
+      }
+      const committing = yield* Effect.forkChild(one.commit("id", acquired.generation, entry(1)))
+      while (next === undefined) yield* Effect.yieldNow
+      expect((yield* next)._tag).toBe("Granted")
+      expect(yield* Fiber.join(committing)).toBe(true)
+    })))
+
   it.live("a write of a missing entry that arrives after a removal is refused", () =>
     Effect.gen(function*() {
       const s3 = make()

@@ -7,6 +7,7 @@ import * as Counters from "../../../internal/store/counters.ts"
 import type { StorageCounters, SyncCounters } from "../../../ports/storage.ts"
 import type { Counter, NamedCounter } from "../../../ports/store.ts"
 import { serverNow } from "../bucket/client.ts"
+import { refusal } from "../bucket/fault.ts"
 import { listed } from "./entries.ts"
 import { change, inLine, type Next, type Objects, read, type Seen } from "./objects.ts"
 import { none } from "./record.ts"
@@ -40,12 +41,14 @@ const changing = <A>(
   inLine(
     self,
     keyOf(name),
-    change(self, { operation, ...keyOf(name) }, (seen) =>
-      Effect.flatMap(Clock.currentTimeMillis, (local) =>
-        Effect.try({
-          try: () => withCounter(seen, (table) => step(table, serverNow(self.bucket, local))),
-          catch: (error) => error as StoreError
-        })))
+    change(self, { operation, ...keyOf(name) }, (seen, isRepeated) =>
+      isRepeated && operation === "increment"
+        ? refusal(operation, "Unavailable", "it may have been carried out, and its answer was lost")
+        : Effect.flatMap(Clock.currentTimeMillis, (local) =>
+          Effect.try({
+            try: () => withCounter(seen, (table) => step(table, serverNow(self.bucket, local))),
+            catch: (error) => error as StoreError
+          })))
   )
 
 export const countersOf = (self: Objects): StorageCounters => ({

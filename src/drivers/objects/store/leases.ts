@@ -58,10 +58,13 @@ export const commit = (self: Objects): Store["commit"] => (id, generation, entry
     self,
     keyOf(id),
     Effect.flatMap(encoded(self, "commit", id, entry), (frame) =>
-      change(self, { operation: "commit", ...keyOf(id), knows: "head" }, (seen) =>
+      change(self, { operation: "commit", ...keyOf(id), knows: "head" }, (seen, isRepeated) =>
         timed(self, (now): Next<boolean> => {
           const [isCurrent] = withLease(id, seen, (leases) =>
             leases.isCurrent(id, generation, now))
+          if (isRepeated && entryOf(seen.body)?.meta.writeId === entry.meta.writeId) {
+            return { answer: true }
+          }
           return isCurrent ? { answer: true, write: { head: {}, frame } } : { answer: false }
         })))
   )

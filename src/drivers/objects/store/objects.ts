@@ -75,53 +75,59 @@ interface Change {
   readonly knows?: "all" | "head"
 }
 
-/** Changes an object in one atomic step: reads it, unless its state is known, and writes what `step` returns. */
+/**
+ * Changes an object in one atomic step: reads it, unless its state is known, and writes what `step` returns. `isRepeated`
+ * means that an earlier write of this change may have been carried out.
+ */
 export const change = <A>(
   self: Objects,
   { id, kind, knows, operation }: Change,
-  step: (seen: Seen) => Next<A> | Effect.Effect<Next<A>, StoreError>
+  step: (seen: Seen, isRepeated: boolean) => Next<A> | Effect.Effect<Next<A>, StoreError>
 ): Effect.Effect<A, StoreError> => {
   const name = nameOf(kind, id)
   const stampOf = () => self.bucket.tokens.next(16)
-  const attempt = (tries: number): Effect.Effect<A, StoreError> => {
+  const attempt = (tries: number, isRepeated: boolean): Effect.Effect<A, StoreError> => {
     const known = tries === 0 && knows !== undefined ? self.known.get(name) : undefined
     const usable = known !== undefined && known.head.id === id && (knows === "head" || !known.hasFrame)
     const seen = usable
       ? Effect.succeed<Seen>({ etag: known.etag, body: { head: known.head, frame: none } })
       : read(self, operation, kind, id)
     return Effect.flatMap(seen, (seen) => {
-      const stepped = step(seen)
+      const stepped = step(seen, isRepeated)
       const next = Effect.isEffect(stepped) ? stepped : Effect.succeed(stepped)
       return Effect.flatMap(next, ({ answer, write }) => {
         if (write === undefined) {
           // A known state may be outdated, and an answer must not depend on it.
-          return usable ? (self.known.delete(name), attempt(1)) : Effect.succeed(answer)
+          return usable ? (self.known.delete(name), attempt(1, isRepeated)) : Effect.succeed(answer)
         }
         const head: Head = { id, stamp: stampOf(), ...write.head }
         return Effect.flatMap(
           put(self, operation, { name, head, frame: write.frame, etag: seen.etag }),
           (isWritten) => {
-            if (isWritten) return Effect.succeed(answer)
+            if (isWritten === true) return Effect.succeed(answer)
             if (tries === Defaults.races.times) {
               return refusal(operation, "Unavailable", "other processes write the same object all the time")
             }
             const { firstMillis, mostMillis } = Defaults.races
             const pause = tries === 0 ? 0 : pauseOf(self.bucket, Math.min(mostMillis, firstMillis * 2 ** tries))
-            return Effect.andThen(Effect.sleep(pause), Effect.suspend(() => attempt(tries + 1)))
+            return Effect.andThen(
+              Effect.sleep(pause),
+              Effect.suspend(() => attempt(tries + 1, isRepeated || isWritten === "unknown"))
+            )
           }
         )
       })
     })
   }
-  return Effect.suspend(() => attempt(0))
+  return Effect.suspend(() => attempt(0, false))
 }
 
-/** Writes an object if it is as it was read. Returns `false` if it is not. */
+/** Writes an object if it is as it was read. `unknown`: it may have been written, and then replaced by a process. */
 const put = (
   self: Objects,
   operation: string,
   { etag, frame, head, name }: Body & { readonly name: string; readonly etag: string | undefined }
-): Effect.Effect<boolean, StoreError> =>
+): Effect.Effect<boolean | "unknown", StoreError> =>
   Effect.flatMap(
     Effect.tapError(
       send(self.bucket, { operation, method: "PUT", name, body: encode(head, frame), condition: { etag } }, lost),
@@ -142,13 +148,11 @@ const put = (
       self.known.delete(name)
       // The condition may be broken by an earlier attempt of the same write.
       return reply.isRepeated
-        ? Effect.flatMap(send(self.bucket, { operation, method: "GET", name }, [404]), ({ body, status }) => {
-          if (status !== 404 && decode(body)?.head.stamp === head.stamp) return Effect.succeed(true)
-          // All other steps may be taken twice.
-          return operation === "increment"
-            ? refusal(operation, "Unavailable", "it may have been carried out, and its answer was lost")
-            : Effect.succeed(false)
-        })
+        ? Effect.map(
+          send(self.bucket, { operation, method: "GET", name }, [404]),
+          ({ body, status }): boolean | "unknown" =>
+            status !== 404 && decode(body)?.head.stamp === head.stamp ? true : "unknown"
+        )
         : Effect.succeed(false)
     }
   )
