@@ -15,7 +15,8 @@ export const storeOver = (bucket: Bucket): Store.Store => {
   return Store.complete({
     name: storeName,
     capabilities: { shared: true, changes: false },
-    distanceMillis: () => bucket.nearestMillis === Infinity ? farMillis : bucket.nearestMillis,
+    // Also if the server is near, one request for an entry and its lease is cheaper than two.
+    distanceMillis: () => Math.max(farMillis, bucket.nearestMillis === Infinity ? 0 : bucket.nearestMillis),
     get: Entries.get(self, tags),
     set: Entries.set(self, tags),
     remove: Entries.remove(self, tags),
