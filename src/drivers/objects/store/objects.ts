@@ -76,8 +76,8 @@ interface Change {
 }
 
 /**
- * Changes an object in one atomic step: reads it, unless its state is known, and writes what `step` returns. `isRepeated`
- * means that an earlier write of this change may have been carried out.
+ * Changes an object in one atomic step: reads it, unless its state is known, and writes what `step` returns. With
+ * `isRepeated`, an earlier write of this change may have been carried out.
  */
 export const change = <A>(
   self: Objects,
