@@ -336,7 +336,7 @@ export const target: Target = {
   name: "postgres",
   store: "./postgres/store.ts",
   attacks,
-  // The others have taken as long as these together, and have never found anything that these did not find.
+  // One of each kind, because CI has a minute for them: a crash, a silent network, cut connections, refusals, losses.
   tested: [
     "the server crashed, and started again",
     "a network that swallows everything for 2 seconds",

@@ -1,0 +1,221 @@
+/** The table of `docs/storages.md`, written by trying each storage. `UPDATE_DOCS=1` writes it again. */
+import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
+import { Cause, Context, Effect, Exit, Layer, type Scope, Stream } from "effect"
+import { Cached, CacheLayer, Store } from "effect-cached"
+import { FilesStore } from "effect-cached/files"
+import { KeyvStore } from "effect-cached/keyv"
+import { MemoryStore } from "effect-cached/memory"
+import { PersistenceStore } from "effect-cached/persistence"
+import { PgStore } from "effect-cached/postgres"
+import { RedisStore } from "effect-cached/redis"
+import { SqlStore } from "effect-cached/sql"
+import { SqliteStore } from "effect-cached/sqlite"
+import { UnstorageStore } from "effect-cached/unstorage"
+import { KeyValueStore } from "effect/persistence"
+import { SqlClient } from "effect/sql"
+import { Keyv } from "keyv"
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { createStorage } from "unstorage"
+import { isMissing } from "../support/needs.ts"
+import { isPostgresMissing, type Server, startPostgres } from "../support/postgres.ts"
+import { type Proxy, startProxy } from "../support/proxy.ts"
+import { program, type Server as Redis, startServer } from "../support/redis.ts"
+import { sqlClientOf } from "../support/sqlClient.ts"
+import { entry } from "../support/stored.ts"
+
+const page = join(import.meta.dirname, "../../docs/storages.md")
+
+interface Options {
+  readonly maxSize?: number
+}
+
+interface Storage {
+  /** Opens a store as another process would. */
+  readonly open: (options: Options) => Effect.Effect<Store.Store, unknown, Scope.Scope>
+  /** The requests so far, which leave the process. Absent if none does. */
+  readonly requests?: () => number
+  /** The limit of all entries, if the store itself has none. */
+  readonly bound?: string
+}
+
+const rows = [
+  "one load for all processes",
+  "reports changes",
+  "outlives the process",
+  "lists ids",
+  "requests of a hit",
+  "largest value",
+  "limit of all entries"
+] as const
+
+type Row = typeof rows[number]
+
+/** Counts the calls of some methods of an object. */
+const counting = <A extends object>(object: A, names: ReadonlyArray<keyof A>) => {
+  let count = 0
+  const counted = new Proxy(object, {
+    get: (target, name) => {
+      const value = Reflect.get(target, name) as unknown
+      if (typeof value !== "function") return value
+      return (...given: ReadonlyArray<unknown>) => {
+        if (names.includes(name as keyof A)) count++
+        return value.apply(target, given) as unknown
+      }
+    }
+  })
+  return { counted, requests: () => count }
+}
+
+describe.skipIf(isMissing(program) || isPostgresMissing())("docs/storages.md", { timeout: 120_000 }, () => {
+  let postgres: Server
+  let redis: Redis
+  let proxies: ReadonlyArray<Proxy>
+  const folder = mkdtempSync(join(tmpdir(), "storages-"))
+  beforeAll(async () => {
+    postgres = await startPostgres()
+    redis = await startServer()
+    proxies = [await startProxy(postgres.port), await startProxy(Number(new URL(redis.url).port))]
+  }, 60_000)
+  afterAll(async () => {
+    for (const proxy of proxies) await proxy.end()
+    await Promise.all([postgres.end(), redis.end()])
+    rmSync(folder, { recursive: true, force: true })
+  }, 60_000)
+
+  const storages = (): { readonly [name: string]: Storage } => {
+    const [ofPostgres, ofRedis] = proxies as [Proxy, Proxy]
+    const map = counting(new Map(), ["get", "set", "delete"])
+    const keyv = new Keyv({ store: map.counted, throwOnErrors: true })
+    const unstorage = counting(createStorage(), ["getItemRaw", "setItemRaw", "removeItem"])
+    const values = Effect.runSync(
+      Effect.map(Effect.scoped(Layer.build(KeyValueStore.layerMemory)), Context.get(KeyValueStore.KeyValueStore))
+    )
+    const persistence = counting(values, ["getUint8Array", "set", "remove"])
+    let statements = 0
+    const edge = Effect.map(sqlClientOf(join(folder, "edge")), (sql) =>
+      Object.assign(sql.safe.bind(undefined), sql, {
+        unsafe: (statement: string, params: ReadonlyArray<unknown>) => {
+          statements++
+          return sql.unsafe(statement, params)
+        }
+      }) as unknown as SqlClient.SqlClient)
+    return {
+      "[memory](memory.md) alone": {
+        open: () => Effect.sync(() => MemoryStore.make()),
+        bound: "`capacity` of the layer"
+      },
+      "[`disk`](persistence/disk.md)": {
+        open: (options) => SqliteStore.make({ directory: join(folder, "disk"), ...options })
+      },
+      "[`files`](persistence/files.md)": {
+        open: (options) => FilesStore.make({ directory: join(folder, "files"), ...options })
+      },
+      "[`redis`](redis.md)": {
+        open: (options) => RedisStore.make({ url: ofRedis.url, prefix: "table", connect: "required", ...options }),
+        requests: () => ofRedis.roundTrips("CLIENT")
+      },
+      "[`postgres`](postgres.md)": {
+        open: (options) =>
+          PgStore.make({ url: `postgres://postgres@127.0.0.1:${ofPostgres.port}/postgres`, ...options }),
+        requests: () => ofPostgres.roundTrips("LISTEN")
+      },
+      "[`sql` over SQLite](persistence/other-storages.md#sqlite-at-the-edge)": {
+        open: (options) =>
+          Effect.flatMap(edge, (sql) => Effect.provideService(SqlStore.make(options), SqlClient.SqlClient, sql)),
+        requests: () => statements
+      },
+      "[Keyv](persistence/other-storages.md)": {
+        open: ({ maxSize }) =>
+          maxSize === undefined ? Effect.sync(() => KeyvStore.make(keyv)) : Effect.fail("it takes no options"),
+        requests: map.requests
+      },
+      "[unstorage](persistence/other-storages.md)": {
+        open: (options) => Effect.sync(() => UnstorageStore.make(unstorage.counted, options as object)),
+        requests: unstorage.requests
+      },
+      "[`KeyValueStore`](persistence/other-storages.md)": {
+        open: (options) => Effect.sync(() => PersistenceStore.make(persistence.counted, options as object)),
+        requests: persistence.requests
+      }
+    }
+  }
+
+  const yesOr = (is: boolean) => is ? "yes" : "no"
+
+  const isEntry = (answer: Store.Answer) => answer.entry !== undefined
+
+  const largest = Effect.fnUntraced(function*(store: Store.Store) {
+    for (const mebibytes of [1, 8]) {
+      const exit = yield* Effect.exit(store.set("large", entry(1, mebibytes * 1_048_576 + 1)))
+      const error = Exit.isFailure(exit) ? Cause.squash(exit.cause) : undefined
+      if (error !== undefined) {
+        expect(error).toMatchObject({ reason: "TooLarge" })
+        return `${mebibytes} MiB, \`maxValue\``
+      }
+    }
+    return "that of the storage"
+  })
+
+  const requestsOfHit = (store: Store.Store, requests: (() => number) | undefined) =>
+    Effect.gen(function*() {
+      if (requests === undefined) return "none"
+      const read = Effect.succeed(1).pipe(Cached.ttl({ key: "hit", ttl: "1 hour", tags: ["t"] }))
+      for (let i = 0; i < 4; i++) yield* read
+      const counts: Array<number> = []
+      // Another request of the store may fall into the time of a read.
+      for (let i = 0; i < 9; i++) {
+        const before = requests()
+        yield* read
+        counts.push(requests() - before)
+      }
+      return String(Math.min(...counts))
+    }).pipe(Effect.provide(
+      CacheLayer.layerWith({ memory: false }).pipe(Layer.provide(Layer.succeed(Store.Store, store)))
+    ))
+
+  const probe = Effect.fnUntraced(function*({ bound, open, requests }: Storage) {
+    const survived = yield* Effect.gen(function*() {
+      yield* Effect.scoped(Effect.flatMap(open({}), (store) => store.set("kept", entry(1))))
+      return yield* Effect.scoped(Effect.flatMap(open({}), (store) => store.get("kept", [])))
+    })
+    const [a, b] = [yield* open({}), yield* open({})]
+    const lease = (store: Store.Store, owner: string) =>
+      store.acquire("leased", { owner, leaseMillis: 60_000, join: false, rejectedWriteId: undefined })
+    yield* lease(a, "first")
+    const second = yield* lease(b, "second")
+    if (second._tag === "Wait") expect(a.capabilities.shared).toBe(true)
+    const listed = yield* Effect.exit(Stream.runCollect(a.scan({})))
+    const bounded = yield* Effect.exit(Effect.suspend(() => Effect.scoped(open({ maxSize: 4_194_304 }))))
+    const cells: { readonly [K in Row]: string } = {
+      "one load for all processes": yesOr(second._tag === "Wait"),
+      "reports changes": yesOr(a.capabilities.changes === true),
+      "outlives the process": yesOr(isEntry(survived)),
+      "lists ids": yesOr(Exit.isSuccess(listed)),
+      "requests of a hit": yield* requestsOfHit(a, requests),
+      "largest value": yield* largest(a),
+      "limit of all entries": bound ?? (Exit.isSuccess(bounded) ? "`maxSize`" : "that of the storage")
+    }
+    return cells
+  })
+
+  it("says what each storage does: otherwise UPDATE_DOCS=1", async () => {
+    const all = storages()
+    const probed: Array<ReadonlyArray<string>> = []
+    for (const [name, storage] of Object.entries(all)) {
+      const cells = await Effect.runPromise(Effect.scoped(probe(storage)))
+      probed.push([name, ...rows.map((row) => cells[row])])
+    }
+    const table = [["", ...rows], ["", ...rows].map(() => "---"), ...probed]
+      .map((cells) => `| ${cells.join(" | ")} |`).join("\n").replace("|  |", "| |")
+    const text = readFileSync(page, "utf8")
+    const written = text.replace(
+      /(<!-- storages -->\n)[^]*?(<!-- end -->)/,
+      (_, open, close) => `${open}\n${table}\n\n${close}`
+    )
+    if (process.env["UPDATE_DOCS"] === "1") writeFileSync(page, written)
+    expect(readFileSync(page, "utf8")).toBe(written)
+    expect(written).toContain("| [`postgres`](postgres.md) | yes | yes | yes |")
+  })
+})
