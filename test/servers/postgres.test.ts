@@ -76,6 +76,43 @@ describe.skipIf(isPostgresMissing())("PostgreSQL", { timeout: 60_000 }, () => {
     expect(stdout).toContain("after a restart: 500 and 400 cents, 0 loads, visit 2, 2 entries")
   })
 
+  /** Waits until a statement waits for a lock, and ends its connection. */
+  const cutWaiting = Effect.gen(function*() {
+    const waiting = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+    yield* until("a statement that waits", Effect.map(asked(waiting), (rows) => rows.length > 0))
+  })
+
+  const locking = (table: string) =>
+    asked(
+      `DO $$ BEGIN LOCK TABLE ${table.replaceAll("'", "''")} IN ACCESS EXCLUSIVE MODE; PERFORM pg_sleep(60); END $$`
+    )
+
+  const endSleeping = asked("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'PgSleep'")
+
+  it.live("fails with a StoreError if a connection is lost in the middle of a transaction, or of the set-up", () =>
+    Effect.gen(function*() {
+      const schema = "cut"
+      const store = yield* storeIn(schema)
+      for (
+        const [table, step] of [
+          ["entry", store.transact!({ checks: [], steps: [{ _tag: "Set", id: "a", entry: entry("1") }] })],
+          ["migrations", Effect.scoped(storeIn(schema))]
+        ] as const
+      ) {
+        if (table === "migrations") yield* asked(`DELETE FROM ${schema}.migrations`)
+        yield* Effect.forkChild(Effect.ignoreCause(locking(`${schema}.${table}`)))
+        yield* until(
+          "a lock",
+          Effect.map(asked("SELECT 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep'"), (rows) => rows.length > 0)
+        )
+        const fiber = yield* Effect.forkChild(Effect.exit<unknown, unknown, never>(step))
+        yield* cutWaiting
+        const exit = yield* Fiber.join(fiber)
+        expect(Exit.isFailure(exit) && exit.cause.reasons.map(({ _tag }) => _tag)).toEqual(["Fail"])
+        yield* endSleeping
+      }
+    }))
+
   describe("set-up", () => {
     it.live("by eight processes at once makes one schema", () =>
       Effect.gen(function*() {

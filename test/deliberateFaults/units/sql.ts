@@ -124,5 +124,12 @@ export const faults: ReadonlyArray<UnitFault> = [
     find: "isTaken ?",
     replace: "isTaken !== undefined ?",
     by: byRoom
+  },
+  {
+    name: "a connection that is lost in the middle of a transaction is a defect",
+    in: "typed",
+    find: "isFailure ? Effect.fail(defect as E) : Effect.die(defect)",
+    replace: "isFailure && false ? Effect.fail(defect as E) : Effect.die(defect)",
+    by
   }
 ]

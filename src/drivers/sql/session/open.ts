@@ -10,7 +10,7 @@ import { type Config, configOf, type StoreOptions } from "../options.ts"
 import * as Statements from "../postgres/statements.ts"
 import { refusal } from "./fault.ts"
 import { migrate, openError } from "./migrate.ts"
-import { asOwn, outside, type Session } from "./session.ts"
+import { asOwn, outside, type Session, typed } from "./session.ts"
 import { quoted } from "./text.ts"
 
 export const open = Effect.fnUntraced(function*(
@@ -39,7 +39,7 @@ export const open = Effect.fnUntraced(function*(
     room: Room.make(maxSize)
   }
   yield* Effect.mapError(
-    outside(session, asOwn(migrate(sql, schema, session.channel))),
+    outside(session, typed(asOwn(migrate(sql, schema, session.channel)))),
     (error) => openError(schema, error)
   )
   return session

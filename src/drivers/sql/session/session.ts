@@ -109,6 +109,17 @@ export type Inside = (statement: string, params: Params) => Effect.Effect<Readon
 /** Begins transactions of the store's own, whatever the program or the database has set for those of the program. */
 export const asOwn = Effect.provideService(BeginTransaction, "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE")
 
+interface Caused {
+  readonly cause?: unknown
+}
+
+/** If a connection is lost in the middle of a transaction, the client turns the failure into a defect. */
+export const typed = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.catchDefect(effect, (defect) => {
+    const isFailure = defect instanceof StoreError || isSqlError(defect) || isSqlError((defect as Caused | null)?.cause)
+    return isFailure ? Effect.fail(defect as E) : Effect.die(defect)
+  })
+
 /** Runs several statements in one transaction of the store's own. */
 export const atomically = <A>(
   self: Session,
@@ -116,5 +127,5 @@ export const atomically = <A>(
   steps: (ask: Inside) => Effect.Effect<A, SqlError | StoreError>
 ): Effect.Effect<A, StoreError> => {
   const run = self.sql.withTransaction(steps((statement, params) => send(self, statement, params)))
-  return inTime(operation, outside(self, repeated(asOwn(run))))
+  return inTime(operation, outside(self, repeated(typed(asOwn(run)))))
 }
