@@ -11,6 +11,7 @@ import { join } from "node:path"
 import { reasonOf } from "../../src/drivers/sqlite/fault.ts"
 import { choice } from "../../src/internal/defaults/redis.ts"
 import { clock, recorded, type Recorder, recorder, tracked } from "../processes/recording.ts"
+import { postgresWitness } from "../support/postgresWitness.ts"
 import { key as keyOfBucket } from "../support/s3.ts"
 import { witness } from "../support/witness.ts"
 import { makeBanks } from "./bank.ts"
@@ -298,7 +299,8 @@ const said = (cause: Cause.Cause<unknown>): string => {
 process.on("message", () => state.isEnding = true)
 process.on("disconnect", () => process.exit())
 const lagWatch = setInterval(recordLag, 10)
-if (url !== undefined && !isPostgres && !isBucket) witness({ url, prefix, name }, recording)
+if (url !== undefined && isPostgres) postgresWitness({ url, name }, recording)
+else if (url !== undefined && !isBucket) witness({ url, prefix, name }, recording)
 process.send!("ready")
 await Effect.runPromise(
   Effect.gen(function*() {

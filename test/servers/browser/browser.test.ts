@@ -130,6 +130,28 @@ describe.skipIf(isMissing("chromium"))("in Chromium", { timeout: 60_000 }, () =>
     })
   })
 
+  it.each(["local", "local again"])("%s: the laws hold in localStorage, by a KeyValueStore", {
+    timeout: 240_000
+  }, async (of) => {
+    const { close, run } = await tab()
+    const checked = await run<ReadonlyArray<Checked>>("check", of)
+    expect(checked.filter(({ broken }) => broken !== "")).toEqual([])
+    expect(checked.length).toBeGreaterThan(5)
+    await close()
+  })
+
+  it("localStorage keeps entries and invalidations for the next page", async () => {
+    const { close, page, run } = await tab()
+    const first = await run("readLocal", false)
+    await page.goto(browser.url)
+    expect(await run("readLocal", false)).toBe(first)
+    const changed = await run("readLocal", true)
+    expect(changed).not.toBe(first)
+    await page.goto(browser.url)
+    expect(await run("readLocal", false)).not.toBe(first)
+    await close()
+  })
+
   it("a database stays within its maxSize", async () => {
     const { close, run } = await tab()
     await run("openCache", `small ${names++}`, 1_000_000)

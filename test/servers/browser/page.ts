@@ -1,14 +1,22 @@
 /** Operations of a test page, in the browser: `globalThis.run(name, ...arguments)`. */
-import { Cause, Effect, Exit, Fiber, Layer, ManagedRuntime, Scope } from "effect"
+import { Cause, Context, Effect, Exit, Fiber, Layer, ManagedRuntime, Scope } from "effect"
 import { Cached, CacheLayer, type Caching, Strategy, type Ttl } from "effect-cached"
 import { IndexedDbStore } from "effect-cached/indexedDb"
+import { PersistenceStore } from "effect-cached/persistence"
 import { lastingStoreLaws, type Law, sharedStoreLaws, storeLaws } from "effect-cached/testing"
+import { KeyValueStore } from "effect/persistence"
 import { entry } from "../../support/stored.ts"
 import { probe } from "../probe.ts"
 
 let databases = 0
 const fresh = (): string => `laws ${Date.now()} ${databases++}`
 const open = (name: string) => IndexedDbStore.make({ name })
+
+const inLocalStorage = (prefix: string) =>
+  Effect.map(
+    Layer.build(KeyValueStore.layerStorage(() => localStorage)),
+    (context) => PersistenceStore.make(Context.get(context, KeyValueStore.KeyValueStore), { prefix })
+  )
 
 const laws: { readonly [subject: string]: () => ReadonlyArray<Law> } = {
   one: () => storeLaws<unknown>(Effect.suspend(() => open(fresh()))),
@@ -21,6 +29,12 @@ const laws: { readonly [subject: string]: () => ReadonlyArray<Law> } = {
     lastingStoreLaws<unknown, unknown>(Effect.sync(() => {
       const name = fresh()
       return { open: open(name) }
+    })),
+  local: () => storeLaws<unknown>(Effect.suspend(() => inLocalStorage(fresh()))),
+  "local again": () =>
+    lastingStoreLaws<unknown, unknown>(Effect.sync(() => {
+      const name = fresh()
+      return { open: inLocalStorage(name) }
     }))
 }
 
@@ -163,8 +177,22 @@ const interrupted = (name: string) =>
     return { counted: (counter?.value ?? 0) >= 25, late: Exit.isSuccess(late) }
   }))
 
+/** Reads through a cache in `localStorage`, whose loads return their time. */
+const readLocal = (invalidates: boolean) => {
+  const cache = CacheLayer.layer.pipe(
+    Layer.provide(PersistenceStore.layer({ prefix: "page" })),
+    Layer.provide(KeyValueStore.layerStorage(() => localStorage))
+  )
+  const read = Effect.sync(() => `${performance.timeOrigin}`).pipe(
+    Cached.ttl({ key: "local", ttl: "1 hour", tags: ["t"] })
+  )
+  const program = invalidates ? Effect.andThen(Cached.invalidateTag("t"), read) : Effect.andThen(read, read)
+  return Effect.runPromise(Effect.provide(program, cache))
+}
+
 const commands = {
   check,
+  readLocal,
   probe,
   strategies,
   readTwo,

@@ -16,7 +16,7 @@ describe.skipIf(isPostgresMissing())("processes on one PostgreSQL server that ar
     try {
       const { file, kills, stops, thefts } = await run({
         seed: 1,
-        seconds: 15,
+        seconds: 30,
         processes: 4,
         store: "postgres",
         folder
