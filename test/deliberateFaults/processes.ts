@@ -243,13 +243,5 @@ export const faults: ReadonlyArray<ProcessFault> = [
     in: "changed",
     find: `if (change._tag === "Changed") Middle.removeLater(middle, [change.id])`,
     replace: `if (change._tag === "Changed") void 0`
-  },
-  {
-    name: "tiers keep the version of a tag that another process has invalidated",
-    sought: "by hand",
-    store: "tiers",
-    in: "apply",
-    find: "forgetTags(self, [change.tag])",
-    replace: "forgetTags(self, [])"
   }
 ]
