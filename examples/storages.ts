@@ -2,11 +2,12 @@
  * One program over several storages: `npm run example storages`, or `npm run example storages keyv`.
  *
  *     DATABASE_URL=postgres://postgres@127.0.0.1/postgres npm run example storages postgres
+ *     S3_ENDPOINT=http://127.0.0.1:9000 AWS_ACCESS_KEY_ID=… AWS_SECRET_ACCESS_KEY=… npm run example storages bucket
  *
  * Watch the counts: each of the three runs is a new cache, as after a restart. What the storage keeps is not loaded
  * again, until its tag is invalidated. Keyv has no counters, so these are those of the cache.
  */
-import { Console, Effect, Layer, Schema } from "effect"
+import { Console, Effect, Layer, Redacted, Schema } from "effect"
 import { Cached, CacheKey, CacheLayer, Strategy } from "effect-cached"
 import { KeyvStore } from "effect-cached/keyv"
 import { Keyv } from "keyv"
@@ -23,6 +24,13 @@ const storages = {
   postgres: CacheLayer.postgres({
     url: process.env["DATABASE_URL"] ?? "postgres://postgres@127.0.0.1/postgres",
     schema: "storages_example"
+  }),
+  bucket: CacheLayer.objects({
+    bucket: "cache",
+    endpoint: process.env["S3_ENDPOINT"] ?? "http://127.0.0.1:9000",
+    accessKeyId: process.env["AWS_ACCESS_KEY_ID"] ?? "minioadmin",
+    secretAccessKey: Redacted.make(process.env["AWS_SECRET_ACCESS_KEY"] ?? "minioadmin"),
+    prefix: "storages-example"
   })
 }
 
