@@ -283,9 +283,13 @@ const checkFresh = (self: Fleet, read: FleetRead, origin: FleetOrigin): void => 
     if (!covers(write, read.id)) continue
     const isOwn = write.process === read.process
     // Another cache of the same process does not receive it: one without memory finds it in the store, unless it joins
-    // a load.
+    // a load that began before, and whose fallback the store had then.
     if (isOwn && write.layer !== read.layer) {
-      const finds = read.layer === 1 && write.kind === "id" && write.acknowledged && !read.live.has(origin)
+      const joins = read.live.has(origin) ||
+        Array.from(read.live).some(({ flight, layer, n, process }) =>
+          flight !== undefined && process === read.process && layer === read.layer && n < write.done
+        )
+      const finds = read.layer === 1 && write.kind === "id" && write.acknowledged && !joins
       if (!finds) continue
       if (write.done < read.begun) self.counts.ofOtherLayers++
     }
