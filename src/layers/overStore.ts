@@ -55,8 +55,7 @@ export const overStore = (checked: Caching.MakeOptions): Layer.Layer<Caching.Cac
       const store = yield* Store
       const asTier = yield* AsTier
       if (asTier !== undefined) {
-        asTier({ store, serializer: yield* Serializer, options: checked })
-        return Context.make(Caching.Caching, Caching.disabled)
+        return Context.make(Caching.Caching, asTier({ store, serializer: yield* Serializer, options: checked }))
       }
       const built = yield* Layer.buildWithMemoMap(over(store), memoMap, scope)
       return Context.make(Caching.Caching, Context.get(built, Caching.Caching))

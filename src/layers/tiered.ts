@@ -16,6 +16,7 @@ import { LineOf } from "../internal/text/lineOf.ts"
 import { Serializer } from "../Serializer.ts"
 import type * as Ttl from "../Ttl.ts"
 import type { Options as Middle } from "./middleTier.ts"
+import { areSame } from "./sameStore.ts"
 import { make } from "./tieredStore.ts"
 import { AsTier, type Tier } from "./tiers.ts"
 
@@ -61,7 +62,8 @@ export interface TierOptions<C extends AnyCache = AnyCache> {
  * **Gotchas**
  *
  * The layer dies with a `CacheConfigError` when it is built if a tier is no cache with a store, if two tiers have the
- * same store, if the last tier belongs to one process and one before it does not, or if one before it has a serializer.
+ * same store, if the last tier belongs to one process and one before it does not, if one before it has a serializer, or
+ * if a tier with a store has a layer like `withDisabled` around it: put that around this layer.
  *
  * **Example** (Keeping copies on the disk of the machine)
  *
@@ -171,6 +173,14 @@ const build = Effect.fnUntraced(function*(
   }
   const all = [store, ...middles.map(({ store }) => store)]
   refuseUnless(new Set(all).size === all.length, `${what} has the store of one tier twice`)
+  for (const [i, one] of all.entries()) {
+    for (const other of all.slice(i + 1)) {
+      refuseUnless(
+        !(yield* areSame(one, other, options.storeTimeoutMillis)),
+        `${what} has the store of one tier twice: two tiers "${one.name}" have the same folder or server`
+      )
+    }
+  }
   refuseMisplaced(last.tier, memory === undefined ? ["capacity"] : ofMemory)
   // The store is made before the cache that says how lines of the tiers show ids.
   let cache: Caching.Shape | undefined
@@ -246,10 +256,25 @@ const open = (cache: AnyCache, scope: Scope.Scope, i: number): Effect.Effect<Ope
   Effect.suspend(() => {
     const found: Array<Tier> = []
     const built = Layer.buildWithMemoMap(cache, Layer.makeMemoMapUnsafe(), scope)
+    const wrapped = () =>
+      mistake(
+        `Tier ${
+          i + 1
+        } of ${what} has a layer like CacheLayer.withDisabled or CacheProfiles.layer around it, which would ` +
+          `have no effect on a store: put it around ${what}`
+      )
+    const perform = () => {
+      throw wrapped()
+    }
+    const standing = { ...cacheOf(Caching.disabled), perform }
     return Effect.map(
-      Effect.provideService(built, AsTier, (tier) => void found.push(tier)),
+      Effect.provideService(built, AsTier, (tier) => {
+        found.push(tier)
+        return standing
+      }),
       (services) => {
         refuseUnless(found.length <= 1, `Tier ${i + 1} of ${what} is several caches: it must be one`)
+        if (found.length === 1 && Context.get(services, Caching.Caching) !== standing) throw wrapped()
         return { services, tier: found[0] }
       }
     )

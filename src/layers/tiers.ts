@@ -10,7 +10,7 @@ export interface Tier {
   readonly options: Caching.MakeOptions
 }
 
-/** Takes the store of a layer. Without it, layers make caches. */
-export const AsTier = Context.Reference<((tier: Tier) => void) | undefined>("effect-cached/AsTier", {
+/** Takes the store of a layer, and returns what stands for its cache. Without it, layers make caches. */
+export const AsTier = Context.Reference<((tier: Tier) => Caching.Shape) | undefined>("effect-cached/AsTier", {
   defaultValue: () => undefined
 })

@@ -2,10 +2,14 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, Layer, Logger, type Scope } from "effect"
 import { Cached, CacheError, CacheLayer, type Caching, Serializer, Store, Strategy } from "effect-cached"
+import * as CacheMetrics from "effect-cached/CacheMetrics"
+import * as CacheProfiles from "effect-cached/CacheProfiles"
 import { MemoryStore } from "effect-cached/memory"
 import { Structured } from "effect-cached/serializers/Structured"
 import { ChaosStore } from "effect-cached/testing"
 import { TestClock } from "effect/testing"
+import { basename } from "node:path"
+import { User } from "../support/bulkCalls.ts"
 import { settle } from "../support/caches.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
 
@@ -255,6 +259,44 @@ describe("tiered", () => {
     expect(refused([{ cache: CacheLayer.memory(), ttl: 0 }, memory])).toContain("longer than 0")
     expect(refused([memory, { cache: CacheLayer.memory(), ttl: "1 hour" }])).toContain("last tier")
   })
+
+  it.effect("refuses tiers that have one folder", () =>
+    Effect.gen(function*() {
+      const directory = yield* tempDirectory
+      for (const layer of [CacheLayer.disk, CacheLayer.files]) {
+        const tiers = CacheLayer.tiered([
+          layer({ directory }),
+          layer({ directory: `${directory}/../${basename(directory)}` })
+        ])
+        expect(messageOf(yield* Effect.exit(Effect.scoped(Layer.build(tiers))))).toContain("twice")
+      }
+    }))
+
+  it.effect("refuses what would have no effect around the store of a tier", () =>
+    Effect.gen(function*() {
+      const other = () => cacheOver(MemoryStore.make())
+      const around: ReadonlyArray<Layer.Layer<Caching.Caching>> = [
+        other().pipe(CacheLayer.withDisabled(["set"])),
+        other().pipe(CacheLayer.withTelemetry({ ids: "none" })),
+        other().pipe(CacheLayer.withQuotas({ User: 10 })),
+        other().pipe(CacheProfiles.layer({ classes: [User] })),
+        CacheMetrics.layer(other(), { name: "last" })
+      ]
+      for (const wrapped of around) {
+        for (
+          const tiers of [[CacheLayer.memory(), wrapped], [CacheLayer.memory(), wrapped, other()], [wrapped, other()]]
+        ) {
+          expect(messageOf(yield* Effect.exit(Effect.scoped(Layer.build(CacheLayer.tiered(tiers))))))
+            .toContain("put it around CacheLayer.tiered")
+        }
+      }
+      // They have their effect around memory, which is the cache itself, unless it is several.
+      const disabled = CacheLayer.tiered([CacheLayer.memory().pipe(CacheLayer.withDisabled(["set"])), other()])
+      expect(yield* Effect.provide(Effect.andThen(Cached.set("k", 1), Cached.has("k")), disabled)).toBe(false)
+      const routed = CacheLayer.routed({ default: CacheLayer.memory(), routes: [["a", CacheLayer.memory()]] })
+      expect(messageOf(yield* Effect.exit(Effect.scoped(Layer.build(CacheLayer.tiered([routed, other()]))))))
+        .toContain("Tier 1")
+    }))
 
   it.effect("refuses bad tiers when it is built", () =>
     Effect.gen(function*() {
