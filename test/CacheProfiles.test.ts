@@ -355,6 +355,40 @@ describe("set", () => {
       expect((yield* Effect.provide(life, cache))?.ttl).toBe(hour)
     }))
 
+  it.effect("of two layers of profiles, the classes of both can be seen and set", () =>
+    Effect.gen(function*() {
+      const cache = CacheLayer.memory().pipe(
+        CacheProfiles.layer({ classes: [Weather], profiles: { Weather: { ttl: "5 minutes" } } }),
+        CacheProfiles.layer({ classes: [Page], profiles: { Page: { jitter: 0 } } })
+      )
+      const program = Effect.gen(function*() {
+        expect(yield* CacheProfiles.current).toEqual({ Weather: { ttl: "5 minutes" }, Page: { jitter: 0 } })
+        yield* CacheProfiles.set(Weather, { ttl: "2 minutes" })
+        yield* read({ id: 1 })
+        expect((yield* millisLeft(1))?.ttl).toBe(2 * minute)
+        const misfit = yield* Effect.flip(CacheProfiles.set(Weather, { softTtl: "1 minute" }))
+        expect(misfit.message).toContain("does not fit Strategy.ttl")
+        expect((yield* Effect.flip(CacheProfiles.set("Wether", {}))).message).toContain("no class \"Wether\"")
+      })
+      yield* Effect.provide(program, cache)
+    }))
+
+  it.effect("over routes, the profile of a class is that of the cache which has its entries", () =>
+    Effect.gen(function*() {
+      const profiled = () => CacheLayer.memory().pipe(CacheProfiles.layer({ classes: [Weather, Page] }))
+      const failure = (profile: CacheProfiles.Profile) =>
+        Effect.map(Effect.flip(CacheProfiles.set(Weather, profile)), ({ message }) => message)
+      const both = CacheLayer.routed({ default: profiled(), routes: [[Weather, profiled()]] })
+      const misfit = Effect.gen(function*() {
+        yield* read({ id: 1 })
+        expect(yield* failure({ softTtl: "1 minute" })).toContain("does not fit Strategy.ttl")
+        expect(yield* CacheProfiles.current).toEqual({})
+      })
+      yield* Effect.provide(misfit, both)
+      const other = CacheLayer.routed({ default: profiled(), routes: [[Weather, CacheLayer.memory()]] })
+      expect(yield* Effect.provide(failure({ ttl: "1 minute" }), other)).toContain("no profiles")
+    }))
+
   it.effect("fails, and changes nothing, for what is wrong or does not fit the strategies so far", () =>
     Effect.gen(function*() {
       const program = Effect.gen(function*() {

@@ -1,7 +1,6 @@
 /** A cache whose reads follow profiles: each read of a key class has the profile that counts when it begins. */
 import * as Effect from "effect/Effect"
 import * as Effectable from "effect/Effectable"
-import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import { cacheOfFiber } from "../cached/withCaching.ts"
 import { CacheConfigError } from "../CacheError.ts"
@@ -185,15 +184,17 @@ export const make = (inner: Cache, classes: Profiles.Classes): Cache => {
 const noProfiles = () =>
   mistake("The cache has no profiles: give it some with CacheProfiles.layer or CacheConfig.profiles")
 
-type Setting = Effect.Effect<void, CacheConfigError>
+/** In a cache made of several, the profile of a class belongs to the cache that has its entries. */
+const keyOf = (name: string): Key => ({ "~class": { name } }) as unknown as Key
 
-export const set: Operation<[name: string, profile: Profiles.Profile], Setting> = {
+export const set: Operation<[name: string, profile: Profiles.Profile], Effect.Effect<void, CacheConfigError>> = {
   over: () => Effect.fail(noProfiles()),
   without: () => Effect.fail(noProfiles()),
-  // A cache made of several has the profile in each that knows the class.
-  joined: (settings: ReadonlyArray<Setting>) =>
-    Effect.flatMap(Effect.forEach(settings, Effect.exit), (exits) => exits.find(Exit.isSuccess) ?? exits[0]!)
+  keyOf
 }
+
+/** Whether a class may have a profile. */
+const has: Operation<[name: string], boolean> = { over: () => false, without: () => false, keyOf }
 
 type Given = { readonly [name: string]: Profiles.Profile }
 
@@ -271,8 +272,11 @@ const operations = new Map<Operation<any, any>, Own>([
       options: inherit === undefined ? streaming.options : { ...streaming.options, inherit }
     })
   }),
-  on(set, (classes, _, name, profile) =>
+  on(has, (classes, inner, name) => classes.has(name) || inner.perform(has, name)),
+  on(set, (classes, inner, name, profile) =>
     Effect.suspend(() => {
+      // Another layer of profiles within this one may have other classes.
+      if (!classes.has(name) && inner.perform(has, name)) return inner.perform(set, name, profile)
       try {
         const classed = Profiles.classNamed("CacheProfiles.set", classes, name)
         const active = Profiles.check(name, profile)
@@ -283,8 +287,10 @@ const operations = new Map<Operation<any, any>, Own>([
         return thrown instanceof CacheConfigError ? Effect.fail(thrown) : Effect.die(thrown)
       }
     })),
-  on(current, (classes) =>
-    Object.fromEntries(
+  on(current, (classes, inner) => ({
+    ...inner.perform(current),
+    ...Object.fromEntries(
       Array.from(classes.values()).flatMap(({ active: { given, isEmpty, name } }) => isEmpty ? [] : [[name, given]])
-    ))
+    )
+  }))
 ])

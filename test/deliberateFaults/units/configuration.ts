@@ -87,6 +87,20 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/layers/routed.test.ts"
   },
   {
+    name: "a profile is set in the default cache, and not in that of the class",
+    in: "keyOf",
+    find: "{ \"~class\": { name } }",
+    replace: "{}",
+    by: "test/CacheProfiles.test.ts"
+  },
+  {
+    name: "two tiers may have one folder",
+    in: "areSame",
+    find: "one.name !== other.name",
+    replace: "one.name === other.name",
+    by: "test/layers/tiered.test.ts"
+  },
+  {
     name: "tiers are invalidated from the first to the last",
     in: "removing",
     find: "return Effect.onExit(change, (exit) => {",
