@@ -7,6 +7,7 @@ import { StoreError } from "../CacheError.ts"
 import { middleTiers, pendingInvalidations, replay } from "../internal/defaults/stores.ts"
 import { exitBefore, faultOf } from "../internal/engine/storeTier/ask.ts"
 import * as Circuit from "../internal/engine/storeTier/circuit.ts"
+import { validateAnswers } from "../internal/engine/storeTier/validateAnswers.ts"
 import { lengthOf, whyOf } from "../internal/text/failures.ts"
 import { logWarning } from "../internal/text/lineOf.ts"
 import { afterProgramMillis } from "../internal/time/programTime.ts"
@@ -39,6 +40,7 @@ export interface Middle extends Options {
 
 export const make = (options: Options, clock: Clock.Clock, run: Run, owner: string): Middle => ({
   ...options,
+  store: validateAnswers(options.store),
   clock,
   run,
   owner,

@@ -1,6 +1,6 @@
 /** `CacheLayer.tiered`: each tier keeps copies of what the last one holds. */
 import { describe, expect, it } from "@effect/vitest"
-import { Cause, Effect, Exit, Fiber, Layer, Logger, type Scope } from "effect"
+import { Cause, Effect, Exit, Fiber, Layer, Logger, Option, type Scope } from "effect"
 import { Cached, CacheError, CacheLayer, type Caching, Serializer, Store, Strategy } from "effect-cached"
 import * as CacheMetrics from "effect-cached/CacheMetrics"
 import * as CacheProfiles from "effect-cached/CacheProfiles"
@@ -216,6 +216,43 @@ describe("tiered", () => {
         "Warn The tier \"memory\" of the cache fails and is skipped: it did not answer in time",
         expect.stringContaining("Info The tier \"memory\" of the cache answers again, after ")
       ])
+    }).pipe(Effect.provide(Logger.layer([logger])))
+  })
+
+  it.effect("a tier whose answers make no sense is skipped with one warning, and the last tier answers", () => {
+    const lines: Array<string> = []
+    const logger = Logger.make(({ logLevel, message }) => void lines.push(`${logLevel} ${String(message)}`))
+    return Effect.gen(function*() {
+      const [middle, last] = [MemoryStore.make(), MemoryStore.make()]
+      const nonsense = () => Effect.succeed({ _tag: "Hit" }) as Effect.Effect<never>
+      const names = [
+        "get",
+        "getMany",
+        "acquire",
+        "acquireMany",
+        "commit",
+        "commitMany",
+        "remove",
+        "removeMany"
+      ] as const
+      const broken: Store.Store = {
+        ...middle,
+        getUnsafe: undefined,
+        getCallback: undefined,
+        ...Object.fromEntries(names.map((name) => [name, nonsense]))
+      }
+      const layer = CacheLayer.tiered([cacheOver(broken), cacheOver(last)])
+      const { origin, read } = counting("k")
+      yield* Effect.gen(function*() {
+        expect([yield* read, yield* read, origin.loads]).toEqual([1, 1, 1])
+        expect(yield* Cached.getMany(["k", "l"])).toEqual([Option.some(1), Option.none()])
+        yield* Cached.setMany([["l", 2], ["m", 3]])
+        expect(yield* Cached.getMany(["m", "l"])).toEqual([Option.some(3), Option.some(2)])
+        origin.value = 4
+        yield* Cached.invalidate("k")
+        expect(yield* read).toBe(4)
+      }).pipe(Effect.provide(layer))
+      expect(lines).toEqual(["Warn The tier \"memory\" of the cache fails and is skipped: its answer is damaged"])
     }).pipe(Effect.provide(Logger.layer([logger])))
   })
 
