@@ -340,19 +340,21 @@ const chosen = Effect.fnUntraced(function*(
 })
 
 /** Reads a variable. One that is empty or blank counts as none. */
-const variable = <A extends string | Redacted.Redacted>(
+const variable = Effect.fnUntraced(function*<A extends string | Redacted.Redacted>(
   config: (name: string) => Config.Config<A>,
   name: string,
   end: string
-): Config.Config<A | undefined> =>
-  Config.option(Config.nested(config(end), name)).pipe(Config.map((given) => {
-    const text = Option.getOrUndefined(given)
-    if (text === undefined) return undefined
-    const plain = (Redacted.isRedacted(text) ? Redacted.value(text) : text) as string
-    if (plain.trim() === "") return undefined
-    // The white space of a secret may belong to it.
-    return Redacted.isRedacted(text) ? text : plain.trim() as A
-  }))
+) {
+  const inParts = yield* Config.option(Config.nested(config(end), name))
+  // Other sources than the environment may have the whole name.
+  const given = Option.isSome(inParts) ? inParts : yield* Config.option(config(`${name}_${end}`))
+  const text = Option.getOrUndefined(given)
+  if (text === undefined) return undefined
+  const plain = (Redacted.isRedacted(text) ? Redacted.value(text) : text) as string
+  if (plain.trim() === "") return undefined
+  // The white space of a secret may belong to it.
+  return Redacted.isRedacted(text) ? text : plain.trim() as A
+})
 
 const read = Effect.fnUntraced(function*(name: string) {
   const variables = new Map<string, string | Redacted.Redacted<string>>()

@@ -167,7 +167,7 @@ const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
   typeof value === "object" && value !== null && !Array.isArray(value)
 
 const fromJson = Effect.fnUntraced(function*(name: string, text: string, texts: Texts) {
-  const json = text.startsWith("{") ? text : yield* Effect.tryPromise({
+  const found = text.startsWith("{") ? text : yield* Effect.tryPromise({
     // Imported here, because other platforms have no files.
     try: async () => await (await import("node:fs/promises")).readFile(text, "utf8"),
     catch: (thrown) =>
@@ -176,6 +176,8 @@ const fromJson = Effect.fnUntraced(function*(name: string, text: string, texts: 
           `file could be read there (${(thrown as { readonly code?: string }).code ?? "it is not a path"})`
       )
   })
+  // Programs of Windows begin a file with a byte order mark.
+  const json = found.replace(/^\uFEFF/, "")
   yield* attempt(async () => {
     // The message of the parser would show a part of the text.
     const parsed = await Promise.resolve(json).then((text) => JSON.parse(text) as unknown).catch(() => undefined)

@@ -110,7 +110,10 @@ export const memoryOptions: Readings<CacheLayer.MemoryOptions> = {
     fallbackOn: {
       form: "names, separated by commas",
       example: "TimeoutError,HttpError",
-      read: (text) => text.split(",").map((name) => name.trim())
+      read: (text) => {
+        const names = text.split(",").map((name) => name.trim())
+        return names.includes("") ? undefined : names
+      }
     },
     fallbackWhen: "code",
     copy: names("structured", "freeze"),

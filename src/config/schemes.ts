@@ -77,6 +77,7 @@ const redis = scheme(
 const nodesOf = (url: CacheUrl, options: Given) => {
   const { account, hosts } = accountIn(authorityOf(url))
   refuseUnless(/^\/?$/.test(url.path), `The URL of a cluster must end after its hosts: ${cluster.form}`)
+  refuseSecondUser(account)
   const [protocol] = url.scheme.split("+")
   const user = account === "" ? "" : `${account}@`
   return {
@@ -94,10 +95,21 @@ const cluster: Scheme = scheme(
   })
 )
 
+/** Otherwise the hosts before the last user would count as a part of the password. */
+const refuseSecondUser = (account: string): void =>
+  refuseUnless(
+    !account.includes("@"),
+    "The URL of the cache has several @: name the user once, before the first host, and write an @ of a password as %40"
+  )
+
 const masterOf = (url: CacheUrl, options: Given) => {
-  const { hosts, password, username } = accountIn(authorityOf(url))
+  const { account, hosts, password, username } = accountIn(authorityOf(url))
   const name = decode("name of the master", url.path.slice(1))
-  refuseUnless(name !== "", `The URL of Sentinels must name the master in its path: ${sentinel.form}`)
+  refuseUnless(
+    /^[^/]+$/.test(name),
+    `The URL of Sentinels must name the master in its path, and nothing else: ${sentinel.form}`
+  )
+  refuseSecondUser(account)
   const ofUrl = {
     ...username === "" ? {} : { username: decode("user", username) },
     ...password === "" ? {} : { password: Redacted.make(decode("password", password)) },
@@ -118,6 +130,9 @@ const sentinel: Scheme = scheme(
 
 const databaseOf = (url: CacheUrl, { sslmode, ...options }: Given) => {
   const query = sslmode === undefined ? "" : `?sslmode=${String(sslmode)}`
+  const { password, username } = accountIn(authorityOf(url))
+  decode("user", username)
+  decode("password", password)
   return { ...options, url: Redacted.make(`${url.scheme}://${authorityOf(url)}${url.path}${query}`) }
 }
 

@@ -9,8 +9,12 @@ type Below = readonly [end: string, text: string]
 export const below = (name: string, mostParts: number): Effect.Effect<ReadonlyArray<Below>> =>
   Effect.gen(function*() {
     const provider = yield* ConfigProvider.ConfigProvider
-    // The environment has a name in parts, and other sources have it as it is.
+    // The environment has a name in parts. Other sources have it as it is, or with its end.
+    const root = yield* Effect.catch(provider.load([]), () => Effect.undefined)
+    const whole = root?._tag === "Record" ? Array.from(root.keys).filter((key) => key.startsWith(`${name}_`)) : []
+    const flat = yield* Effect.forEach(whole, (key) => load(provider, [key], [], 0))
     const all = [
+      ...flat.flatMap((found, i) => found.map(([, text]): Below => [whole[i]!.slice(name.length + 1), text])),
       ...yield* load(provider, name.split("_"), [], mostParts),
       ...yield* load(provider, [name], [], mostParts)
     ]

@@ -87,6 +87,9 @@ export const routed = <D extends AnyCache, const C extends AnyCache = never>(
     routes: (given) => requireList(`routes of ${what}`, given, "pair of a route and its cache")
   })
   const routes = Array.from(options.routes)
+  for (const pair of routes) {
+    refuseUnless(Array.isArray(pair), `Each route of ${what} must be a pair like ["user:", CacheLayer.memory()]`)
+  }
   const layers: ReadonlyArray<AnyCache> = [options.default, ...routes.map(([, cache]) => cache)]
   const classes = new Map<string, number>()
   const prefixes = new Map<string, number>()

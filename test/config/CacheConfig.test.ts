@@ -152,7 +152,27 @@ describe("fromUrl", () => {
         ],
         [
           "redis+sentinel://a,b",
-          "The URL of Sentinels must name the master in its path: redis+sentinel://host1:26379,host2:26379/master"
+          "The URL of Sentinels must name the master in its path, and nothing else: " +
+          "redis+sentinel://host1:26379,host2:26379/master"
+        ],
+        [
+          "redis+sentinel://a,b/main/0",
+          "The URL of Sentinels must name the master in its path, and nothing else: " +
+          "redis+sentinel://host1:26379,host2:26379/master"
+        ],
+        ...["redis+cluster://u:p@a,u:p@b", "rediss+sentinel://u:p@a,u:p@b/main"].map((
+          url
+        ): readonly [string, string] => [
+          url,
+          "The URL of the cache has several @: name the user once, before the first host, and write an @ of a password as %40"
+        ]),
+        [
+          "postgres://user:100%@host/shop",
+          "The URL of the cache has a % in its password that begins no code: write it as %25"
+        ],
+        [
+          "memory:?defaults.fallbackOn=TimeoutError,",
+          "The option \"defaults.fallbackOn\" in the URL must be names, separated by commas, like TimeoutError,HttpError"
         ],
         [
           "redis://host?password=hidden",
@@ -375,6 +395,10 @@ describe("layer", () => {
     Effect.gen(function*() {
       const provider = ConfigProvider.fromUnknown({ CACHE: { URL: "memory:", CAPACITY: 4 } })
       expect(yield* Effect.provide(sizeAfter, memory()).pipe(Effect.provide(ConfigProvider.layer(provider)))).toBe(4)
+      const flat = ConfigProvider.fromUnknown({ CACHE_URL: "memory:", CACHE_CAPACITY: 3 })
+      expect(yield* Effect.provide(sizeAfter, memory()).pipe(Effect.provide(ConfigProvider.layer(flat)))).toBe(3)
+      const misspelled = ConfigProvider.layer(ConfigProvider.fromUnknown({ CACHE_CAPCITY: "3" }))
+      expect(yield* Effect.provide(refusal(memory()), misspelled)).toContain("did you mean CACHE_CAPACITY?")
       const broken = ConfigProvider.make(() => Effect.fail(new ConfigProvider.SourceError({ message: "no source" })))
       const error = yield* Effect.flip(build(memory()).pipe(Effect.provide(ConfigProvider.layer(broken))))
       expect(error._tag).toBe("ConfigError")

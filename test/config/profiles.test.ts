@@ -65,7 +65,9 @@ describe("profiles", () => {
       const directory = yield* tempDirectory
       const file = join(directory, "profiles.json")
       writeFileSync(file, `${json}\n`)
-      for (const text of [json, `  ${json}\n`, file]) {
+      const ofWindows = join(directory, "windows.json")
+      writeFileSync(ofWindows, `\uFEFF${json}\r\n`)
+      for (const text of [json, `  ${json}\n`, file, ofWindows]) {
         const profiles = yield* current({ CACHE_PROFILES: text, CACHE_PROFILES_WEATHER_JITTER: "0.25" })
         expect(profiles).toMatchObject({ Weather: { jitter: 0.25 }, "user/Page": { inherit: false } })
         const overridden = yield* current({ CACHE_PROFILES: text, CACHE_PROFILES_USER_PAGE_INHERIT: "life" })
@@ -84,7 +86,8 @@ describe("profiles", () => {
       const objects = [
         { CACHE_PROFILES: { Weather: { softTtl: "90s", ttl: "1h" } } },
         { CACHE: { PROFILES: { WEATHER: { SOFT: { TTL: "90s" } } } } },
-        { CACHE_PROFILES: json }
+        { CACHE_PROFILES: json },
+        { CACHE_PROFILES_WEATHER_SOFT_TTL: "90s" }
       ]
       const given = yield* Effect.forEach(objects, (object) =>
         Effect.provide(CacheProfiles.current, from(ConfigProvider.fromUnknown(object))))
@@ -93,7 +96,8 @@ describe("profiles", () => {
       )).toEqual([
         "jitter softTtl ttl",
         "jitter softTtl ttl",
-        "jitter ttl"
+        "jitter ttl",
+        "jitter softTtl ttl"
       ])
     }))
 

@@ -299,6 +299,7 @@ describe("routed", () => {
       CacheLayer.routed({ default: memory, routes: routes as never })
     expect(routed([["a", memory], ["a", memory]])).toThrow("CacheLayer.routed has two routes for \"a\"")
     expect(routed([[User, memory], [User, memory]])).toThrow("CacheLayer.routed has two routes for \"User\"")
+    for (const pair of [null, {}, "a", memory]) expect(routed([pair])).toThrow("must be a pair like")
     expect(routed([["", memory]])).toThrow("A prefix in CacheLayer.routed is empty")
     expect(routed([[{}, memory]])).toThrow("needs a key class")
     expect(routed([["a", {}]])).toThrow("CacheLayer.routed needs a layer for the route \"a\", like CacheLayer.memory()")
