@@ -255,6 +255,10 @@ const authorityOf = ({ authority, scheme }: CacheUrl): string => {
 }
 
 const folderOf = ({ authority, path, scheme }: CacheUrl): string => {
+  refuseUnless(
+    !/^~(\/|$)/.test(path),
+    `The URL of the cache has a ~, which only a shell replaces: write the path of the home folder, or ${scheme}:./~`
+  )
   const folder = decode("path", path)
   if (!authority && folder !== "" && !folder.includes("\0")) return folder
   throw mistake(

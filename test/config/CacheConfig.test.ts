@@ -167,6 +167,10 @@ describe("fromUrl", () => {
           "The URL of the cache has several @: name the user once, before the first host, and write an @ of a password as %40"
         ]),
         [
+          "disk:~/cache",
+          "The URL of the cache has a ~, which only a shell replaces: write the path of the home folder, or disk:./~"
+        ],
+        [
           "postgres://user:100%@host/shop",
           "The URL of the cache has a % in its password that begins no code: write it as %25"
         ],
