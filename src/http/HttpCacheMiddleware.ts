@@ -386,7 +386,7 @@ const answerWith = (options: Options): Respond => {
     const heard = requestDirectives ? headers : Headers.removeMany(headers, ["cache-control", "pragma"])
     const fields = reloads ? Headers.set(heard, "cache-control", "no-cache") : heard
     const call = callAt(self, {
-      origin: new HandlerOrigin(reloads ? Cached.invalidateFurther(handler) : handler, request, usual),
+      origin: new HandlerOrigin(reloads ? Cached.invalidateFurther(handler) : handler, request, usual, fiber.context),
       clock: fiber.getRef(Clock.Clock),
       request: HttpClientRequest.makeWith(method, resource.href, UrlParams.empty, noHash, fields, HttpBody.empty),
       fields: fields as Fields

@@ -745,6 +745,26 @@ describe("bodies", () => {
       })
   )
 
+  it_("a range is taken out of a body that is loaded again", () =>
+    Effect.gen(function*() {
+      const headers = { ...control, etag: "\"1\"", "content-length": "200000" }
+      const bytes = Stream.make(new TextEncoder().encode("whole"), new Uint8Array(199_995))
+      const origin = originOf((request) =>
+        request.headers["range"] === undefined
+          ? { body: Stream.toReadableStream(bytes), headers }
+          : {
+            status: 206,
+            body: "ol",
+            headers: { ...headers, "content-length": "2", "content-range": "bytes 2-3/200000" }
+          }
+      )
+      const client = yield* privately(origin)
+      expect(yield* textOf(client)).toHaveLength(200_000)
+      const part = yield* client.get(url, { headers: { range: "bytes=2-3" } })
+      yield* Cached.clear
+      expect([part.status, yield* collect(part), origin.requests.length]).toEqual([206, "ol", 2])
+    }))
+
   it_("single ranges come out of a complete response", () =>
     Effect.gen(function*() {
       const origin = originOf((request) =>

@@ -1,11 +1,18 @@
 /** A shared cache in front of handlers: `HttpCacheMiddleware`. */
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Fiber, Layer, Redacted, Schema, Stream } from "effect"
+import { Context, Effect, Fiber, Layer, Option, Redacted, Schema, Stream } from "effect"
 import { Cached, CacheLayer, Store, Strategy } from "effect-cached"
 import { StoreError } from "effect-cached/CacheError"
 import { CachedHttpClient, HttpCacheMiddleware } from "effect-cached/http"
 import { MemoryStore } from "effect-cached/memory"
-import { HttpClient, HttpClientError, HttpClientResponse, HttpRouter, HttpServerResponse } from "effect/http"
+import {
+  HttpClient,
+  HttpClientError,
+  HttpClientResponse,
+  HttpRouter,
+  HttpServerRequest,
+  HttpServerResponse
+} from "effect/http"
 import { HttpApi, HttpApiEndpoint, HttpApiGroup, OpenApi } from "effect/http-api"
 import { TestClock } from "effect/testing"
 import { fakeStore, over, settle, start } from "../support/caches.ts"
@@ -479,7 +486,27 @@ describe("a body that is too large to lie beside its fields", () => {
       yield* settle
       expect([before > 0 && reads > before, state.runs]).toEqual([true, runs])
     }).pipe(inMemory))
+
+  it.effect("a body that is gone is asked for again with the services of its request", () =>
+    Effect.gen(function*() {
+      const page = Effect.map(User, (user) => {
+        const stream = Stream.make(new TextEncoder().encode(user), new Uint8Array(2000))
+        return HttpServerResponse.stream(stream, { headers: { "cache-control": "max-age=60", etag: "\"1\"" } })
+      })
+      const cached = (yield* HttpCacheMiddleware.make({ maxBody: 1000 }))(page)
+      const request = HttpServerRequest.fromWeb(new Request("http://example.com/"))
+      const ask = cached.pipe(
+        Effect.provideService(User, "ann"),
+        Effect.provideService(HttpServerRequest.HttpServerRequest, request)
+      )
+      for (const response of [yield* ask, yield* ask]) {
+        const text = yield* Effect.promise(() => HttpServerResponse.toWeb(response).text())
+        expect([text.slice(0, 3), text.length]).toEqual(["ann", 2003])
+      }
+    }).pipe(inMemory))
 })
+
+class User extends Context.Service<User, string>()("User") {}
 
 describe("the key", () => {
   it.effect("is the host, the path and the query, without what the options leave out", () =>
@@ -624,6 +651,32 @@ describe("removal", () => {
         yield* TestClock.adjust("1 second")
         expect((yield* Fiber.join(head)).status).toBe(200)
         expect([(yield* ask()).text, state.runs]).toEqual(["run 3", 3])
+      }).pipe(inMemory)
+  )
+
+  it.effect.each<[string, boolean, Handler]>([
+    ["fails", true, () => Effect.delay(Effect.fail("down"), "1 second")],
+    ["answers 503", true, () => Effect.delay(Effect.succeed(HttpServerResponse.empty({ status: 503 })), "1 second")],
+    ["fails", false, () => Effect.delay(Effect.fail("down"), "1 second")],
+    ["answers 503", false, () => Effect.delay(Effect.succeed(HttpServerResponse.empty({ status: 503 })), "1 second")]
+  ])(
+    "after a soft purge, if the handler %s, all get the response that it made stale, unless it must be revalidated: %s",
+    ([, may, failing]) =>
+      Effect.gen(function*() {
+        const first = text(may ? "max-age=60" : "max-age=60, must-revalidate", { "cache-tag": "page" })
+        const { ask } = yield* serving((request, run) => (run === 1 ? first : failing)(request, run))
+        yield* ask()
+        yield* Cached.invalidateTag("page", { mode: "soft" })
+        const asked = [ask(), ask(), ask("/", { method: "HEAD" }), ask("/", { headers: { range: "bytes=0-2" } })]
+        const all = yield* start(Effect.all(asked.map(Effect.option), { concurrency: "unbounded" }))
+        yield* settle
+        yield* TestClock.adjust("1 second")
+        yield* settle
+        yield* TestClock.adjust("1 second")
+        const answers = (yield* Fiber.join(all)).map(Option.getOrUndefined)
+        const bodies = answers.map((answer) => answer !== undefined && answer.status < 300 ? answer.text : "failed")
+        expect(bodies).toEqual(may ? ["run 1", "run 1", "", "run"] : ["failed", "failed", "failed", "failed"])
+        if (may) expect(answers[0]!.cacheStatus).toMatch(/detail=origin-failed$/)
       }).pipe(inMemory)
   )
 

@@ -1,6 +1,6 @@
 /** Answers with stored responses. */
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
 import * as Headers from "effect/http/Headers"
 import type { HttpClientError } from "effect/http/HttpClientError"
 import type { HttpClientResponse } from "effect/http/HttpClientResponse"
@@ -77,16 +77,14 @@ export const reached = <A>(
   stale: Variant | undefined,
   sent: Effect.Effect<A, HttpClientError, Caching>,
   onSuccess: (value: A) => Answer
-): Answer =>
-  Effect.matchCauseEffect(sent, {
-    onFailure: (cause) => {
-      const error = Option.getOrUndefined(Exit.findErrorOption(Exit.failCause(cause)))
-      return error?.reason._tag === "TransportError"
-        ? instead(call, stale, call.self.failedAs(error), Effect.failCause(cause))
-        : Effect.failCause(cause)
-    },
-    onSuccess
-  })
+): Answer => Effect.matchCauseEffect(sent, { onFailure: (cause) => failed(call, stale, cause), onSuccess })
+
+export const failed = (call: Call, stale: Variant | undefined, cause: Cause.Cause<HttpClientError>): Answer => {
+  const error = Option.getOrUndefined(Cause.findErrorOption(cause))
+  return error?.reason._tag === "TransportError"
+    ? instead(call, stale, call.self.failedAs(error), Effect.failCause(cause))
+    : Effect.failCause(cause)
+}
 
 /**
  * Answers in place of an origin that failed: with the stale response, if it may be served and its body is there; with

@@ -2,6 +2,7 @@
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { HttpClientError } from "effect/http/HttpClientError"
+import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import type { HttpClientResponse } from "effect/http/HttpClientResponse"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
@@ -54,8 +55,10 @@ const orAgain = (call: Call, variant: Variant, body: Response.Body): Response.Bo
     })
     return Stream.catch(begun, (error) => {
       if (hasBegun || (error.reason as { readonly cause?: unknown }).cause !== gone) return Stream.fail(error)
+      // A range is taken out of the whole body.
+      const request = HttpClientRequest.removeHeader(HttpClientRequest.removeHeader(call.request, "range"), "if-range")
       return Stream.unwrap(
-        Effect.map(call.origin.execute(call.request), (response) =>
+        Effect.map(call.origin.again?.(request) ?? call.origin.execute(request), (response) =>
           isSame(variant, response) ? Response.bodyOf(response) : Stream.fail(error))
       )
     })

@@ -50,7 +50,10 @@ export interface Client {
 }
 
 /** The next one after the cache: a client, or the handler of a server. */
-export type Origin = Pick<HttpClient, "execute">
+export interface Origin extends Pick<HttpClient, "execute"> {
+  /** Like `execute`, for a fiber without the services of the request: the one that sends its response. */
+  readonly again?: HttpClient["execute"]
+}
 
 export interface Call {
   readonly self: Client

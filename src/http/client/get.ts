@@ -3,12 +3,13 @@ import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Cached from "../../Cached.ts"
+import type { Caching } from "../../Caching.ts"
 import type { CacheStatus } from "../rules/cacheStatus.ts"
 import { noDirectives } from "../rules/fields.ts"
 import { type Reuse, reuseOf } from "../rules/reuse.ts"
 import { select } from "../rules/selection.ts"
 import { isForOrigin } from "../rules/validation.ts"
-import { instead, reached, served } from "./answer.ts"
+import { failed, instead, reached, served } from "./answer.ts"
 import { bytesOf, isComplete } from "./bodies.ts"
 import { type Answer, type Call, marked, type Own, passed } from "./call.ts"
 import { asked, confirm, read, refreshed } from "./load.ts"
@@ -24,21 +25,35 @@ export const get = (call: Call): Answer => {
   const until = self.unshared.get(id)
   if (until === undefined) return looked(call)
   if (call.startedAt >= until) self.unshared.delete(id)
-  else if (self.loading.has(id)) {
-    return Effect.flatMap(
-      Cached.getEntry(call.key),
-      (entry) => alone(call, Option.isSome(entry) ? variantsOf(entry.value) : [], "stale")
-    )
-  }
+  else if (self.loading.has(id)) return Effect.flatMap(stored(call), (variants) => alone(call, variants, "stale"))
   return looked(call)
 }
 
-/** Reads the stored variants. If there are none, the same read loads them. */
+const stored = (call: Call): Effect.Effect<ReadonlyArray<Variant>, never, Caching> =>
+  Effect.map(Cached.getEntry(call.key), (entry) => Option.isSome(entry) ? variantsOf(entry.value) : [])
+
+/**
+ * Reads the stored variants. If there are none, or an invalidation was soft, the same read loads them. If that fails,
+ * what the invalidation has made stale may answer.
+ */
 const looked = (call: Call): Answer =>
-  Effect.flatMap(read(call, "serve"), (resource) =>
-    call.own === undefined
-      ? decided(call, resource, undefined)
-      : answered(call, call.own, undefined, "uri-miss"))
+  Effect.matchCauseEffect(read(call, "serve"), {
+    onFailure: (cause) =>
+      Effect.flatMap(stored(call), (variants) => failed(call, select(variants, call.head.fields), cause)),
+    onSuccess: (resource) => {
+      const { own } = call
+      if (own === undefined) {
+        return resource.unshared === true
+          ? Effect.flatMap(stored(call), (variants) => alone(call, variants, "uri-miss"))
+          : decided(call, resource, undefined)
+      }
+      if (own.response.status < 500) return answered(call, own, undefined, "uri-miss")
+      return Effect.flatMap(
+        stored(call),
+        (variants) => answered(call, own, select(variants, call.head.fields), "uri-miss")
+      )
+    }
+  })
 
 type Reason = CacheStatus["fwd"]
 

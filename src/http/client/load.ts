@@ -43,7 +43,7 @@ const decisions = { serve: Strategy.Serve, refresh: Strategy.ServeAndRefresh, lo
 const strategyOf = (way: Way, keepMillis: number): Strategy.Strategy<Variants, any, any> => ({
   name: "http",
   // A soft invalidation makes the resource stale, whatever its variants say.
-  decide: (entry) => way === "serve" && entry?.softExpiresAt === -Infinity ? Strategy.LoadOrStale : decisions[way],
+  decide: (entry) => way === "serve" && entry?.softExpiresAt === -Infinity ? Strategy.Load : decisions[way],
   lifetime: (exit) => {
     if (Exit.isFailure(exit) || exit.value.unshared === true) return "skip"
     const ttl = Math.max(0, ...exit.value.variants.map((variant) => usableMillis(variant, keepMillis)))

@@ -57,15 +57,26 @@ export class HandlerOrigin implements Origin {
   private readonly handler: Handler
   private readonly request: HttpServerRequest.HttpServerRequest
   private readonly usual: Usual
+  private readonly context: Context.Context<never>
 
-  constructor(handler: Handler, request: HttpServerRequest.HttpServerRequest, usual: Usual) {
+  constructor(
+    handler: Handler,
+    request: HttpServerRequest.HttpServerRequest,
+    usual: Usual,
+    context: Context.Context<never>
+  ) {
     this.handler = handler
     this.request = request
     this.usual = usual
+    this.context = context
   }
 
   execute(asked: HttpClientRequest): Effect.Effect<HttpClientResponse, HttpClientError.HttpClientError> {
     return handle(this.handler, this.request, asked, this.usual)
+  }
+
+  again(asked: HttpClientRequest): Effect.Effect<HttpClientResponse, HttpClientError.HttpClientError> {
+    return Effect.provideContext(this.execute(asked), this.context)
   }
 }
 

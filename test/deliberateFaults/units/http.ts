@@ -94,6 +94,34 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: client
   },
   {
+    name: "a range is taken out of a range of a body that is loaded again",
+    in: "orAgain",
+    find: `HttpClientRequest.removeHeader(call.request, "range")`,
+    replace: "call.request",
+    by: client
+  },
+  {
+    name: "a body that is loaded again is made without the services of its request",
+    in: "orAgain",
+    find: "call.origin.again?.(request) ?? call.origin.execute(request)",
+    replace: "call.origin.execute(request)",
+    by: middleware
+  },
+  {
+    name: "after a soft purge, a failure of the handler leaves the response fresh",
+    in: "strategyOf",
+    find: "? Strategy.Load :",
+    replace: "? Strategy.LoadOrStale :",
+    by: middleware
+  },
+  {
+    name: "after a soft purge, a failure of the handler reaches callers that the stale response may answer",
+    in: "looked",
+    find: "failed(call, select(variants, call.head.fields), cause)",
+    replace: "failed(call, select([], call.head.fields), cause)",
+    by: middleware
+  },
+  {
     name: "a body ends with its first reader, although another caller has its head",
     in: "once",
     find: "arrival.readOn()",
