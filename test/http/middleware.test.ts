@@ -504,6 +504,111 @@ describe("a body that is too large to lie beside its fields", () => {
         expect([text.slice(0, 3), text.length]).toEqual(["ann", 2003])
       }
     }).pipe(inMemory))
+
+  /** Each run acquires something, from which its body is made. `log` tells when, and whether it was still there. */
+  const acquiring = Effect.fnUntraced(function*(
+    headers: Record<string, string>,
+    options?: HttpCacheMiddleware.Options
+  ) {
+    const log: Array<string> = []
+    let runs = 0
+    const page = Effect.suspend(() => {
+      const run = ++runs
+      let isOpen = true
+      const acquired = Effect.acquireRelease(Effect.void, () =>
+        Effect.sync(() => {
+          isOpen = false
+          log.push(`close ${run}`)
+        }))
+      const chunk = Effect.map(Effect.sleep("1 second"), () => {
+        log.push(`${isOpen ? "read" : "broken"} ${run}`)
+        return new Uint8Array([48 + run])
+      })
+      return Effect.as(
+        acquired,
+        HttpServerResponse.stream(Stream.take(Stream.fromEffectRepeat(chunk), 2), { headers })
+      )
+    })
+    const cached = (yield* HttpCacheMiddleware.make(options))(page)
+    /** As a server does: the scope of the request closes when the response has been sent. */
+    const ask = (init?: RequestInit) => {
+      const request = HttpServerRequest.fromWeb(new Request("http://example.com/", init))
+      return cached.pipe(
+        Effect.flatMap(({ body }) =>
+          body._tag === "Stream"
+            ? Effect.map(Stream.runCollect(body.stream), (all) => Buffer.concat(all).toString())
+            : Effect.succeed(body._tag)
+        ),
+        Effect.provideService(HttpServerRequest.HttpServerRequest, request),
+        Effect.scoped,
+        start
+      )
+    }
+    const pass = Effect.andThen(settle, TestClock.adjust("1 second")).pipe(Effect.andThen(settle))
+    return { ask, log, pass }
+  })
+
+  it.effect.each<[string, Record<string, string>]>([
+    ["is stored", { "cache-control": "max-age=60" }],
+    ["is not", { "cache-control": "no-store" }],
+    ["is an event stream", { "cache-control": "max-age=60", "content-type": "text/event-stream" }]
+  ])("what its handler has acquired is there until it ends: it %s", ([, headers]) =>
+    Effect.gen(function*() {
+      const { ask, log, pass } = yield* acquiring(headers)
+      const answer = yield* ask()
+      yield* pass
+      yield* pass
+      expect(yield* Fiber.join(answer)).toBe("11")
+      expect(log).toEqual(["read 1", "read 1", "close 1"])
+    }).pipe(inMemory))
+
+  it.effect("what its handler has acquired outlives a client that leaves, for the others that read", () =>
+    Effect.gen(function*() {
+      const { ask, log, pass } = yield* acquiring({ "cache-control": "max-age=60" })
+      const leaving = yield* ask()
+      yield* settle
+      const other = yield* ask()
+      yield* pass
+      yield* Fiber.interrupt(leaving)
+      yield* pass
+      expect(yield* Fiber.join(other)).toBe("11")
+      expect(log).toEqual(["read 1", "read 1", "close 1"])
+    }).pipe(inMemory))
+
+  it.effect("what its handler has acquired is released after a 304, and the next caller gets another run", () =>
+    Effect.gen(function*() {
+      const { ask, log, pass } = yield* acquiring({ "cache-control": "max-age=60", etag: "\"1\"" })
+      const unchanged = yield* ask({ headers: { "if-none-match": "\"1\"" } })
+      expect(yield* Fiber.join(unchanged)).toBe("Empty")
+      expect(log).toEqual(["close 1"])
+      const other = yield* ask()
+      yield* pass
+      yield* pass
+      expect(yield* Fiber.join(other)).toBe("22")
+      expect(log).toEqual(["close 1", "read 2", "read 2", "close 2"])
+    }).pipe(inMemory))
+
+  it.effect.each([{}, { inherit: "changes" } as const])(
+    "what its handler has acquired is there while it is loaded in the background: %j",
+    (options) =>
+      Effect.gen(function*() {
+        const { ask, log, pass } = yield* acquiring(
+          { "cache-control": "max-age=1, stale-while-revalidate=60" },
+          options
+        )
+        const first = yield* ask()
+        yield* pass
+        yield* pass
+        yield* Fiber.join(first)
+        const stale = yield* ask()
+        yield* pass
+        yield* pass
+        expect(yield* Fiber.join(stale)).toBe("11")
+        expect(log.slice(3)).toEqual(["read 2", "read 2", "close 2"])
+        const renewed = yield* ask()
+        expect(yield* Fiber.join(renewed)).toBe("22")
+      }).pipe(inMemory)
+  )
 })
 
 class User extends Context.Service<User, string>()("User") {}

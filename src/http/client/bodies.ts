@@ -43,7 +43,7 @@ export const bytesOf = ({ clock }: Call, variant: Variant): Uint8Array | undefin
 }
 
 /** The cause of the failure of a body that is neither stored nor arriving. */
-const gone = new Error("the body is neither stored nor arriving")
+export const gone = new Error("the body is neither stored nor arriving")
 
 /** Asks again for a body that has gone before its reader has begun. It must have the fields that the caller has. */
 const orAgain = (call: Call, variant: Variant, body: Response.Body): Response.Body =>

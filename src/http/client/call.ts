@@ -53,6 +53,8 @@ export interface Client {
 export interface Origin extends Pick<HttpClient, "execute"> {
   /** Like `execute`, for a fiber without the services of the request: the one that sends its response. */
   readonly again?: HttpClient["execute"]
+  /** The same for a load in the background, which outlives the request and reads the body itself. */
+  readonly within?: (context: Context.Context<never>) => Origin
 }
 
 export interface Call {

@@ -85,12 +85,17 @@ const tagsOf = ({ url }: Call, exit: Exit.Exit<Variants, unknown>): ReadonlyArra
 }
 
 const load = (call: Call): Loaded =>
+  call.isBackground
+    ? Effect.withFiber(({ context }) => loaded({ ...call, origin: call.origin.within?.(context) ?? call.origin }))
+    : loaded(call)
+
+const loaded = (call: Call): Loaded =>
   Effect.flatMap(Cached.previous(Resource), (previous) => {
     const { loading } = call.self
     loading.add(call.id)
     const variants = Option.isSome(previous) ? variantsOf(previous.value) : []
-    const loaded = call.self.inherit === false ? validated(call, variants) : inheriting(call, variants)
-    return Effect.ensuring(loaded, Effect.sync(() => loading.delete(call.id)))
+    const made = call.self.inherit === false ? validated(call, variants) : inheriting(call, variants)
+    return Effect.ensuring(made, Effect.sync(() => loading.delete(call.id)))
   })
 
 /**

@@ -12,11 +12,13 @@ import type { HttpClientResponse } from "effect/http/HttpClientResponse"
 import * as HttpServerRequest from "effect/http/HttpServerRequest"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Option from "effect/Option"
+import * as Scope from "effect/Scope"
 import * as Cached from "../../Cached.ts"
 import { http } from "../../internal/defaults/options.ts"
 import * as Strategy from "../../Strategy.ts"
 import * as Ttl from "../../Ttl.ts"
 import type { Origin } from "../client/call.ts"
+import { lasting } from "./lasting.ts"
 
 type Response = HttpServerResponse.HttpServerResponse
 
@@ -54,10 +56,10 @@ const steering =
 
 /** The handler as the origin of one request of the server. */
 export class HandlerOrigin implements Origin {
-  private readonly handler: Handler
-  private readonly request: HttpServerRequest.HttpServerRequest
-  private readonly usual: Usual
-  private readonly context: Context.Context<never>
+  readonly handler: Handler
+  readonly request: HttpServerRequest.HttpServerRequest
+  readonly usual: Usual
+  readonly context: Context.Context<never>
 
   constructor(
     handler: Handler,
@@ -72,7 +74,11 @@ export class HandlerOrigin implements Origin {
   }
 
   execute(asked: HttpClientRequest): Effect.Effect<HttpClientResponse, HttpClientError.HttpClientError> {
-    return handle(this.handler, this.request, asked, this.usual)
+    return handle(this, asked)
+  }
+
+  within(context: Context.Context<never>): Origin {
+    return new HandlerOrigin(this.handler, this.request, this.usual, context)
   }
 
   again(asked: HttpClientRequest): Effect.Effect<HttpClientResponse, HttpClientError.HttpClientError> {
@@ -81,15 +87,15 @@ export class HandlerOrigin implements Origin {
 }
 
 const handle = (
-  handler: Handler,
-  request: HttpServerRequest.HttpServerRequest,
-  asked: HttpClientRequest,
-  usual: Usual
+  { context, handler, request, usual }: HandlerOrigin,
+  asked: HttpClientRequest
 ): Effect.Effect<HttpClientResponse, HttpClientError.HttpClientError> => {
   const isLoad = asked.method === "GET" || asked.method === "HEAD"
   const given = isLoad ? request.modify({ headers: unsteered(asked.headers) }) : request
   const inheriting = usual.inherits ? Effect.provideService(handler, Inherits, true) : handler
-  return Effect.provideService(inheriting as Effect.Effect<Response>, HttpServerRequest.HttpServerRequest, given).pipe(
+  const ofRequest = Context.getOrUndefined(context, Scope.Scope)
+  const kept = isLoad && ofRequest !== undefined ? lasting(inheriting, ofRequest) : inheriting
+  return Effect.provideService(kept as Effect.Effect<Response>, HttpServerRequest.HttpServerRequest, given).pipe(
     Effect.zip(Cached.annotated),
     Effect.flatMap(([response, annotations]) => {
       const said = isLoad

@@ -122,6 +122,27 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: middleware
   },
   {
+    name: "what a handler has acquired is released before its body is read",
+    in: "lasting",
+    find: "Exit.isFailure(exit) || isSent(exit.value) ?",
+    replace: "Exit.isFailure(exit) || exit.value !== undefined ?",
+    by: middleware
+  },
+  {
+    name: "what a handler has acquired for a body that no one reads is kept",
+    in: "lasting",
+    find: "isEmpty ? Effect.succeed(given) : Effect.as(closed, given)",
+    replace: "Effect.succeed(given)",
+    by: middleware
+  },
+  {
+    name: "a load in the background keeps what its handler acquires only for the request that began it",
+    in: "load",
+    find: "call.isBackground\n",
+    replace: "call.isBackground && call.own !== undefined\n",
+    by: middleware
+  },
+  {
     name: "a body ends with its first reader, although another caller has its head",
     in: "once",
     find: "arrival.readOn()",
