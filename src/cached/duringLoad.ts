@@ -12,9 +12,10 @@ import type { Entry } from "../internal/engine/memory/entry.ts"
 import { loadingOf } from "../internal/engine/request/attempt.ts"
 import { copyOf } from "../internal/engine/request/copy.ts"
 import { optionOf } from "../internal/engine/request/rules.ts"
-import type { Annotations as Given, Attempt, Flight } from "../internal/engine/state.ts"
+import type { Attempt, Flight } from "../internal/engine/state.ts"
 import { stringOfId } from "../internal/key/id.ts"
 import { escapeTag, infoOf } from "../internal/key/ofKey.ts"
+import { type Annotations as Given, Outside } from "../internal/options/annotations.ts"
 import { checkOptions, type Checks, isListOfText, mistake, optional } from "../internal/options/options.ts"
 import type * as Ttl from "../Ttl.ts"
 import { toMillis } from "../Ttl.ts"
@@ -237,7 +238,7 @@ export const annotate = (annotations: Annotations): Effect.Effect<void> => {
     ...etag === undefined ? {} : { etag }
   }
   return Effect.withFiber((fiber) => {
-    const attempt = loadingOf(fiber.context as Context.Context<never>)
+    const attempt = loadingOf(fiber.context as Context.Context<never>) ?? fiber.getRef(Outside)
     if (attempt !== undefined) attempt.annotations = { ...attempt.annotations, ...given }
     return Effect.void
   })
@@ -266,7 +267,8 @@ export const annotate = (annotations: Annotations): Effect.Effect<void> => {
  * @since 0.1.0
  */
 export const annotated: Effect.Effect<Annotations> = Effect.withFiber((fiber) => {
-  const { tags, ...others } = loadingOf(fiber.context as Context.Context<never>)?.annotations ?? {}
+  const attempt = loadingOf(fiber.context as Context.Context<never>) ?? fiber.getRef(Outside)
+  const { tags, ...others } = attempt?.annotations ?? {}
   return Effect.succeed(tags === undefined ? others : { ...others, tags: tags.map((tag) => stringOfId(tag) ?? tag) })
 })
 

@@ -5,6 +5,7 @@ import { Cached, CacheError, CacheLayer, CachePolicy, Store } from "effect-cache
 import { CachedHttpClient } from "effect-cached/http"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
+import { settle } from "../support/caches.ts"
 import { collect, originOf, privately, seen, shared, slowBody, textOf, url } from "./origin.ts"
 
 const sized = (body: string, headers: Record<string, string> = {}) => ({
@@ -763,6 +764,39 @@ describe("bodies", () => {
       const part = yield* client.get(url, { headers: { range: "bytes=2-3" } })
       yield* Cached.clear
       expect([part.status, yield* collect(part), origin.requests.length]).toEqual([206, "ol", 2])
+    }))
+
+  it_("a body in whose place the stale response is served holds no connection", () =>
+    Effect.gen(function*() {
+      let open = 0
+      const endless = () => {
+        open++
+        return new ReadableStream<Uint8Array>({
+          pull: (controller) => controller.enqueue(new Uint8Array(1000)),
+          cancel: () => void open--
+        })
+      }
+      let isDown = false
+      const headers = {
+        "cache-control": "max-age=1, stale-while-revalidate=5, stale-if-error=60",
+        "content-length": "5"
+      }
+      const origin = originOf(() => isDown ? { status: 503, body: endless() } : { body: "whole", headers })
+      const client = yield* privately(origin)
+      yield* textOf(client)
+      isDown = true
+      const ask = (more: Record<string, string> = {}) => client.get(url, { headers: more })
+      for (
+        const [wait, request] of [["2 seconds", ask()], ["5 seconds", ask()], [0, ask({ range: "bytes=0-1" })]] as const
+      ) {
+        yield* TestClock.adjust(wait)
+        expect((yield* request).status).toBeOneOf([200, 206])
+        yield* settle
+      }
+      const all = yield* Effect.all(Array.from({ length: 10 }, () => ask()), { concurrency: "unbounded" })
+      expect(new Set(all.map(({ status }) => status))).toEqual(new Set([200]))
+      yield* settle
+      expect([origin.requests.length, open]).toEqual([14, 0])
     }))
 
   it_("single ranges come out of a complete response", () =>

@@ -187,6 +187,20 @@ describe("freshness that no field says", () => {
       yield* ask()
       expect(state.runs).toBe(2)
     }).pipe(inMemory))
+
+  it.effect("what a handler annotates holds for all its responses, also those that pass", () =>
+    Effect.gen(function*() {
+      const handler: Handler = () =>
+        Effect.delay(Effect.as(Cached.annotate({ ttl: 0 }), HttpServerResponse.text("page")), "1 second")
+      const { ask } = yield* serving(handler, { cacheControl: "max-age=60" })
+      const asked = [ask(), ask(), ask("/", { method: "HEAD" }), ask("/", { headers: { range: "bytes=0-0" } })]
+      const all = yield* start(Effect.all(asked, { concurrency: "unbounded" }))
+      for (let i = 0; i < 2; i++) {
+        yield* settle
+        yield* TestClock.adjust("1 second")
+      }
+      for (const answer of yield* Fiber.join(all)) expect(answer.field("cache-control")).toBeUndefined()
+    }).pipe(inMemory))
 })
 
 describe("inherit", () => {

@@ -13,7 +13,7 @@ import { ageOf } from "../rules/freshness.ts"
 import { isOfSameVersion, rangeOf } from "../rules/ranges.ts"
 import { mayServeOnError } from "../rules/reuse.ts"
 import { isConditional, isUnchanged } from "../rules/validation.ts"
-import { contentOf, isComplete, lengthOf } from "./bodies.ts"
+import { contentOf, discard, isComplete, lengthOf } from "./bodies.ts"
 import { type Answer, type Call, cookiesOf, empty, timedOut } from "./call.ts"
 import type { Variant } from "./record.ts"
 import * as Response from "./response.ts"
@@ -108,4 +108,16 @@ export const instead = (
       isComplete(call, stale),
       (complete) => complete ? Effect.succeed(served(call, stale, now, why)) : otherwise
     )
+  })
+
+/** Answers in place of a response, if it is the failure of its origin. Its body is then read by no one. */
+export const insteadOf = (
+  call: Call,
+  stale: Variant | undefined,
+  response: HttpClientResponse,
+  own: () => HttpClientResponse
+): Answer =>
+  Effect.map(instead(call, stale, response.status, Effect.sync(own)), (answer) => {
+    if (answer instanceof Response.CachedResponse) discard(call, response)
+    return answer
   })

@@ -58,8 +58,11 @@ const orAgain = (call: Call, variant: Variant, body: Response.Body): Response.Bo
       // A range is taken out of the whole body.
       const request = HttpClientRequest.removeHeader(HttpClientRequest.removeHeader(call.request, "range"), "if-range")
       return Stream.unwrap(
-        Effect.map(call.origin.again?.(request) ?? call.origin.execute(request), (response) =>
-          isSame(variant, response) ? Response.bodyOf(response) : Stream.fail(error))
+        Effect.map(call.origin.again?.(request) ?? call.origin.execute(request), (response) => {
+          if (isSame(variant, response)) return Response.bodyOf(response)
+          discard(call, response)
+          return Stream.fail(error)
+        })
       )
     })
   })
@@ -69,6 +72,14 @@ const isSame = ({ fields, status }: Variant, response: HttpClientResponse): bool
   ["etag", "last-modified", "content-type", "content-encoding", "content-length"].every((name) =>
     response.headers[name] === fields[name]
   )
+
+/** Ends a body that no one reads, so that its connection is free. That of a handler has not begun. */
+export const discard = ({ self: { context, scope } }: Call, response: HttpClientResponse): void => {
+  if (scope === "server") return
+  // The connection can be used again if the end is among these chunks.
+  const first = Stream.take(Response.bodyOf(response), 16)
+  Effect.runForkWith(context)(Effect.exit(Stream.runDrain(first)))
+}
 
 /** A body that arrives. */
 interface Arrival {

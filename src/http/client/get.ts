@@ -9,7 +9,7 @@ import { noDirectives } from "../rules/fields.ts"
 import { type Reuse, reuseOf } from "../rules/reuse.ts"
 import { select } from "../rules/selection.ts"
 import { isForOrigin } from "../rules/validation.ts"
-import { failed, instead, reached, served } from "./answer.ts"
+import { failed, insteadOf, reached, served } from "./answer.ts"
 import { bytesOf, isComplete } from "./bodies.ts"
 import { type Answer, type Call, marked, type Own, passed } from "./call.ts"
 import { asked, confirm, read, refreshed } from "./load.ts"
@@ -109,7 +109,7 @@ const answered = (
       (now) => served(call, stored, now, { fwd, fwdStatus, stored: true })
     )
   }
-  return instead(call, stale, fwdStatus, Effect.sync(() => marked(response, { fwd, detail: why }, content)))
+  return insteadOf(call, stale, response, () => marked(response, { fwd, detail: why }, content))
 }
 
 /** Asks the origin without waiting for others, and stores nothing. What is stored can still be confirmed. */
@@ -119,9 +119,8 @@ const alone = (call: Call, variants: ReadonlyArray<Variant>, fwd: Reason): Answe
   const stale = select(variants, call.head.fields)
   return reached(call, stale, asked(call, variants), ({ confirmed, met, variants: known }) => {
     if (confirmed.length === 0) {
-      const { status: code } = met.response
-      if (code === 304) return passed(call, status)
-      return instead(call, stale, code, Effect.sync(() => marked(met.response, status)))
+      if (met.response.status === 304) return passed(call, status)
+      return insteadOf(call, stale, met.response, () => marked(met.response, status))
     }
     confirm(call, known, confirmed, met)
     return Effect.succeed(

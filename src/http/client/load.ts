@@ -19,7 +19,7 @@ import { select, varyingOf } from "../rules/selection.ts"
 import { isExplicit, storedFields, updatedFields, whyNotStored } from "../rules/storing.ts"
 import { controlOf } from "../rules/targeted.ts"
 import { conditionsOf, confirmedBy, isUnchanged } from "../rules/validation.ts"
-import { arrive, bodyStream, isComplete, lengthOf } from "./bodies.ts"
+import { arrive, bodyStream, discard, isComplete, lengthOf } from "./bodies.ts"
 import { type Call, cleared, cookiesOf, empty } from "./call.ts"
 import {
   groupTag,
@@ -241,6 +241,7 @@ const store = (call: Call, variants: ReadonlyArray<Variant>, met: Met): Loaded =
   const length = lengthOf(fields)
   const refuse = (why: string, content?: Uint8Array): Variants => {
     call.own = { response, stored: undefined, why, content }
+    if (call.isBackground) discard(call, response)
     notShared(call, responseTime)
     return { variants: [], unshared: true }
   }

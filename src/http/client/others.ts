@@ -9,7 +9,7 @@ import { groupsOf, invalidatedUrls } from "../rules/invalidation.ts"
 import { type Reuse, reuseOf } from "../rules/reuse.ts"
 import { select } from "../rules/selection.ts"
 import { describes, isForOrigin } from "../rules/validation.ts"
-import { instead, reached, served } from "./answer.ts"
+import { instead, insteadOf, reached, served } from "./answer.ts"
 import { isComplete, lengthOf } from "./bodies.ts"
 import { type Answer, answeredBy, type Call, cleared, marked, passed, timedOut } from "./call.ts"
 import { exchange, isRedirected, type Met, updatedBy } from "./load.ts"
@@ -51,7 +51,7 @@ export const ranged = (call: Call): Answer =>
       call,
       whole,
       passed(call, { fwd: "partial" }),
-      (response) => instead(call, whole, response.status, Effect.succeed(response))
+      (response) => insteadOf(call, whole, response, () => response)
     )
   })
 

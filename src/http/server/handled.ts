@@ -15,6 +15,7 @@ import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import * as Cached from "../../Cached.ts"
 import { http } from "../../internal/defaults/options.ts"
+import { Outside } from "../../internal/options/annotations.ts"
 import * as Strategy from "../../Strategy.ts"
 import * as Ttl from "../../Ttl.ts"
 import type { Origin } from "../client/call.ts"
@@ -97,6 +98,8 @@ const handle = (
   const kept = isLoad && ofRequest !== undefined ? lasting(inheriting, ofRequest) : inheriting
   return Effect.provideService(kept as Effect.Effect<Response>, HttpServerRequest.HttpServerRequest, given).pipe(
     Effect.zip(Cached.annotated),
+    // The handler annotates also where its response passes.
+    Effect.provideService(Outside, { annotations: undefined }),
     Effect.flatMap(([response, annotations]) => {
       const said = isLoad
         ? tagged(saying(response, asked.headers, { ...usual, annotations }))

@@ -13,9 +13,9 @@ import type { TagVersion } from "../../CacheEntry.ts"
 import type { CacheKey } from "../../CacheKey.ts"
 import type { Acquired } from "../../ports/store.ts"
 import type { Lifetime, Strategy } from "../../Strategy.ts"
-import type * as Ttl from "../../Ttl.ts"
 import type { Behind, Fifo } from "../fifo.ts"
 import type { Key } from "../key/ofKey.ts"
+import type { Annotations } from "../options/annotations.ts"
 import type { Turning } from "../time/turns.ts"
 import type { ById, CallersOf, RunningOf, TicketOf, TicketsOf } from "./collections.ts"
 import type { Entry } from "./memory/entry.ts"
@@ -464,13 +464,6 @@ export interface Attempt {
   annotations: Annotations | undefined
   /** The load's edges in the wait graph: the flights that it waits for, each with the number of waits. */
   waitsOn: Map<Flight, number> | undefined
-}
-
-export interface Annotations {
-  readonly tags?: ReadonlyArray<string> | undefined
-  readonly ttl?: Ttl.Input | undefined
-  readonly softTtl?: Ttl.Input | undefined
-  readonly etag?: string | undefined
 }
 
 export interface Recorder {

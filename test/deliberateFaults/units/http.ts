@@ -89,8 +89,8 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "a body that has gone is replaced by that of another version",
     in: "orAgain",
-    find: "isSame(variant, response) ?",
-    replace: "response.status === 200 ?",
+    find: "if (isSame(variant, response))",
+    replace: "if (response.status === 200)",
     by: client
   },
   {
@@ -143,6 +143,20 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: middleware
   },
   {
+    name: "in an outage, the bodies of failures hold their connections",
+    in: "discard",
+    find: "Stream.runDrain(first)",
+    replace: "Stream.runDrain(Stream.empty)",
+    by: client
+  },
+  {
+    name: "what a handler annotates is lost where its response passes",
+    in: "handle",
+    find: "{ annotations: undefined }",
+    replace: "undefined",
+    by: middleware
+  },
+  {
     name: "a body ends with its first reader, although another caller has its head",
     in: "once",
     find: "arrival.readOn()",
@@ -159,15 +173,15 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "in an outage, a stale response answers only the first of the callers",
     in: "alone",
-    find: "instead(call, stale, code,",
-    replace: "instead(call, undefined, code,",
+    find: "insteadOf(call, stale,",
+    replace: "insteadOf(call, undefined,",
     by: client
   },
   {
     name: "in an outage, a range is not cut out of the stale response",
     in: "ranged",
-    find: "instead(call, whole, response.status,",
-    replace: "instead(call, undefined, response.status,",
+    find: "insteadOf(call, whole,",
+    replace: "insteadOf(call, undefined,",
     by: client
   },
   {
