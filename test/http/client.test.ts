@@ -799,6 +799,24 @@ describe("bodies", () => {
       expect([origin.requests.length, open]).toEqual([14, 0])
     }))
 
+  it_(
+    "a body is read, and stored, although its caller is told that it has the version already",
+    () =>
+      Effect.gen(function*() {
+        let chunks = 0
+        const body = new ReadableStream<Uint8Array>({
+          pull: (controller) => chunks++ < 200 ? controller.enqueue(new Uint8Array(1000)) : controller.close()
+        }, { highWaterMark: 0 })
+        const origin = originOf(() => ({ body, headers: { ...control, etag: "\"1\"" } }))
+        const client = yield* privately(origin)
+        const response = yield* client.get(url, { headers: { "if-none-match": "\"1\"" } })
+        expect(response.status).toBe(304)
+        yield* settle
+        expect(chunks).toBe(201)
+        expect([(yield* textOf(client)).length, origin.requests.length]).toEqual([200_000, 1])
+      })
+  )
+
   it_("single ranges come out of a complete response", () =>
     Effect.gen(function*() {
       const origin = originOf((request) =>

@@ -1,7 +1,7 @@
 /** A shared cache in front of handlers: `HttpCacheMiddleware`. */
 import { describe, expect, it } from "@effect/vitest"
 import { Context, Effect, Fiber, Layer, Option, Redacted, Schema, Stream } from "effect"
-import { Cached, CacheLayer, Store, Strategy } from "effect-cached"
+import { Cached, CacheLayer, CachePolicy, Store, Strategy } from "effect-cached"
 import { StoreError } from "effect-cached/CacheError"
 import { CachedHttpClient, HttpCacheMiddleware } from "effect-cached/http"
 import { MemoryStore } from "effect-cached/memory"
@@ -123,6 +123,33 @@ describe("freshness", () => {
       yield* deaf.ask("/deaf")
       expect((yield* deaf.ask("/deaf", forced)).text).toBe("run 1")
     }).pipe(inMemory))
+
+  it.effect("with private flights, each request runs the handler, and WaitUntil gets the refresh", () =>
+    Effect.gen(function*() {
+      const handed: Array<Effect.Effect<void>> = []
+      const page = text("max-age=10, stale-while-revalidate=60")
+      const { ask, state } = yield* serving(
+        (request, run) => Effect.delay(page(request, run), "1 second"),
+        {},
+        Effect.provideService(CachePolicy.WaitUntil, (rest) => void handed.push(rest))
+      )
+      const inASecond = Effect.fnUntraced(function*<A, E, R>(self: Effect.Effect<A, E, R>) {
+        const fiber = yield* start(self)
+        yield* settle
+        yield* TestClock.adjust("1 second")
+        return yield* Fiber.join(fiber)
+      })
+      const two = Effect.map(
+        Effect.all([ask(), ask()], { concurrency: "unbounded" }),
+        (answers) => answers.map((answer) => answer.text)
+      )
+      expect(yield* inASecond(two)).toEqual(["run 1", "run 2"])
+      yield* TestClock.adjust("10 seconds")
+      const [stale] = yield* two
+      expect([yield* two, state.runs]).toEqual([[stale, stale], 2])
+      yield* inASecond(handed[0]!)
+      expect([yield* two, state.runs]).toEqual([["run 3", "run 3"], 3])
+    }).pipe(Effect.provide(CacheLayer.memory({ flights: "private" }))))
 })
 
 describe("freshness that no field says", () => {

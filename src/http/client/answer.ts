@@ -13,7 +13,7 @@ import { ageOf } from "../rules/freshness.ts"
 import { isOfSameVersion, rangeOf } from "../rules/ranges.ts"
 import { mayServeOnError } from "../rules/reuse.ts"
 import { isConditional, isUnchanged } from "../rules/validation.ts"
-import { contentOf, discard, isComplete, lengthOf } from "./bodies.ts"
+import { contentOf, discard, isComplete, lengthOf, readAlone } from "./bodies.ts"
 import { type Answer, type Call, cookiesOf, empty, timedOut } from "./call.ts"
 import type { Variant } from "./record.ts"
 import * as Response from "./response.ts"
@@ -38,6 +38,7 @@ export const served = (call: Call, variant: Variant, now: number, status: CacheS
   fields["cache-status"] = line
   const parts = { request, url: url.href, status: variant.status, fields, cookies }
   if (isConditional(asked) && variant.status === 200 && isUnchanged(variant, asked)) {
+    if (isOwn) readAlone(call, variant)
     return Response.make({ ...parts, status: 304, fields: withoutLength(fields) }, empty)
   }
   if (method === "HEAD") return Response.make(parts, empty)

@@ -86,8 +86,8 @@ interface Arrival {
   hasBegun: boolean
   /** The bodies of callers that have the fields and have not begun to read. */
   readonly held: Set<WeakRef<object>>
-  /** Reads on without a caller, while there are such bodies. */
-  readonly readOn: () => void
+  /** Reads on without a caller, while there are such bodies, or to the end. */
+  readonly readOn: (toEnd?: boolean) => void
 }
 
 const arrivals = new WeakMap<HttpClientResponse, Arrival>()
@@ -121,12 +121,13 @@ export const arrive = (call: Call, variant: Variant, response: HttpClientRespons
   const arrival: Arrival = {
     hasBegun: false,
     held: new Set(),
-    readOn: () => {
-      if (isRead || left < 0 || !isHeld(arrival)) return
+    readOn: (toEnd = false) => {
+      const isWanted = () => left >= 0 && (toEnd || isHeld(arrival))
+      if (isRead || !isWanted()) return
       isRead = true
       const rest = Stream.takeWhile(bodyStream(call, variant, response), ({ length }) => {
         left -= length
-        return isRead = left >= 0 && isHeld(arrival)
+        return isRead = isWanted()
       })
       Effect.runForkWith(context)(Effect.ignore(Stream.runDrain(rest)))
     }
@@ -135,6 +136,12 @@ export const arrive = (call: Call, variant: Variant, response: HttpClientRespons
   arriving.set(variant.id, new WeakRef(response))
   if (arriving.size % 256 > 0) return
   for (const [one, reference] of arriving) if (reference.deref() === undefined) arriving.delete(one)
+}
+
+/** Reads a body whose caller has been told that it has the version already. That of a handler need not be read. */
+export const readAlone = ({ self }: Call, { id }: Variant): void => {
+  const response = arrivingOf(self, id)
+  if (response !== undefined && self.scope !== "server") arrivals.get(response)!.readOn(true)
 }
 
 /** Whether the body of a stored response can be served, if there is one: it lies there, or it is arriving. */

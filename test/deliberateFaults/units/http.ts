@@ -157,6 +157,13 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: middleware
   },
   {
+    name: "a body whose caller has the version already is not read",
+    in: "readAlone",
+    find: "readOn(true)",
+    replace: "readOn(false)",
+    by: client
+  },
+  {
     name: "a body ends with its first reader, although another caller has its head",
     in: "once",
     find: "arrival.readOn()",
