@@ -40,6 +40,9 @@ export const nameOf = (given: string): string =>
 
 /** The URL of a cache. A path without a scheme is a folder, whose content shows by which store it was written. */
 const urlOf = Effect.fnUntraced(function*(given: string) {
+  if (/^s3:/i.test(given) && process.env[secrets.secretAccessKey] === undefined) {
+    return yield* Effect.fail(misused(`A bucket needs the secret of its key: set ${secrets.secretAccessKey}`))
+  }
   if (scheme.test(given)) return given
   const names = yield* Effect.try({
     try: () => fs.readdirSync(given),
@@ -68,20 +71,33 @@ const maxValueFor = (url: string): number => {
   return Math.min(268_435_456, Math.max(1, Math.floor(maxSize / 4)))
 }
 
+/** The options that are secrets, and their variables: other users of the machine can see arguments. */
+const secrets = {
+  password: "CACHE_PASSWORD",
+  secretAccessKey: "CACHE_SECRET_ACCESS_KEY",
+  sessionToken: "CACHE_SESSION_TOKEN"
+}
+
+const secretOf = (variable: string): Redacted.Redacted<string> | undefined => {
+  const secret = process.env[variable]
+  return secret === undefined ? undefined : Redacted.make(secret)
+}
+
 /** Without `maxSize` in the URL, a command never evicts: the program that owns the cache sets the limit. */
 const options = (url: string): Record<string, unknown> => {
-  const password = process.env["CACHE_PASSWORD"]
-  const ofSentinels = process.env["CACHE_SENTINEL_PASSWORD"]
+  const ofSentinels = secretOf("CACHE_SENTINEL_PASSWORD")
+  const given = Object.entries(secrets).flatMap(([option, variable]) => {
+    const secret = secretOf(variable)
+    return secret === undefined ? [] : [[option, secret]]
+  })
   return {
     storeTimeout: "5 seconds",
     maxSize: "1 TiB",
     maxValue: maxValueFor(url),
     connect: "required",
     coherence: "none",
-    ...password === undefined ? {} : { password: Redacted.make(password) },
-    ...ofSentinels === undefined || !url.includes("sentinel:")
-      ? {}
-      : { sentinel: { password: Redacted.make(ofSentinels) } }
+    ...Object.fromEntries(given),
+    ...ofSentinels === undefined || !url.includes("sentinel:") ? {} : { sentinel: { password: ofSentinels } }
   }
 }
 

@@ -16,6 +16,7 @@ import { DatabaseSync } from "node:sqlite"
 import { outputs } from "../../src/cli/schema.ts"
 import { command, commandPath, layerOf, seed, User } from "../support/command.ts"
 import { sized } from "../support/everything.ts"
+import { type Asked, key, listen, make, refuse } from "../support/s3.ts"
 
 const root = fs.mkdtempSync(join(tmpdir(), "effect-cached-command-"))
 afterAll(() => fs.rmSync(root, { recursive: true, force: true }))
@@ -452,6 +453,44 @@ describe.concurrent("effect-cached", { timeout: 120_000 }, () => {
     expect(status).toBe(1)
     expect(stderr).toMatch(/has format 1, and this release reads format \d/)
     expect(fs.readdirSync(join(cwd, "cache"))).toEqual(["cache.v1.1.db"])
+  })
+
+  it("looks into a bucket with a key that may only read, and writes with one that may", async () => {
+    const cwd = folder()
+    await seed(join(cwd, "cache"))
+    const s3 = make()
+    const server = await listen(s3)
+    const cache =
+      `s3://${s3.bucket}/shop?region=${s3.region}&endpoint=${server.endpoint}&accessKeyId=${key.accessKeyId}`
+    const run = (...args: ReadonlyArray<string>) =>
+      command(args, { cwd, env: { CACHE_SECRET_ACCESS_KEY: key.secret, CACHE_SESSION_TOKEN: "token" } })
+    s3.keys.set(key.accessKeyId, `${key.secret}:token`)
+    const mayOnlyRead = ({ method }: Asked) => method === "GET" ? undefined : refuse(403, "AccessDenied")
+    try {
+      for (const conditions of ["honoured", "ignored"] as const) {
+        s3.objects.clear()
+        s3.conditions = conditions
+        s3.before = mayOnlyRead
+        expect(await run("ls", cache, "--json")).toMatchObject({ status: 0, stdout: "", stderr: "" })
+        s3.before = () => undefined
+        expect(await run("migrate", "./cache", cache)).toMatchObject({ status: 0 })
+        s3.before = mayOnlyRead
+        const listed = await run("ls", cache, "user:*", "--json")
+        expect([listed.status, jsonLines(listed.stdout).map(({ id }) => id).toSorted()]).toEqual([
+          0,
+          ["user:1", "user:2"]
+        ])
+        expect(JSON.parse((await run("show", cache, "user:1", "--json")).stdout).value).toMatchObject({ name: "Ada" })
+        expect(JSON.parse((await run("stats", cache, "--json")).stdout)).toMatchObject({ entries: 3 })
+        s3.before = () => undefined
+        expect(await run("rm", cache, "user:1", "--yes")).toMatchObject({ status: 0 })
+        expect((await run("show", cache, "user:1")).status).toBe(3)
+      }
+      const { status, stderr } = await command(["ls", cache], { cwd })
+      expect([status, stderr]).toEqual([2, expect.stringContaining("CACHE_SECRET_ACCESS_KEY")])
+    } finally {
+      await server.stop()
+    }
   })
 
   it("reads beside a program that holds the write lock, and gives up a write", async () => {

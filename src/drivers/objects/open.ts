@@ -1,19 +1,29 @@
 /** Opens a bucket, and makes the store that it can carry. */
 import * as Effect from "effect/Effect"
 import * as HttpClient from "effect/http/HttpClient"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
 import type { StoreError } from "../../CacheError.ts"
+import { OnlyExisting } from "../../internal/options/onlyExisting.ts"
 import * as Tokens from "../../internal/token.ts"
 import type * as Store from "../../Store.ts"
-import { make } from "./bucket/client.ts"
+import { type Bucket, make } from "./bucket/client.ts"
+import { list } from "./bucket/list.ts"
+import { startOf } from "./bucket/names.ts"
 import { honoursConditions } from "./bucket/probe.ts"
 import type { Config } from "./options.ts"
 import { bytesOver } from "./store/bytes.ts"
 import { storeOver } from "./store/store.ts"
 
+const isPlain = (bucket: Bucket): Effect.Effect<boolean, StoreError> =>
+  Effect.map(Stream.runHead(list(bucket, "open", startOf("p", ""))), Option.isSome)
+
 export const open = Effect.fnUntraced(function*(
   config: Config
 ): Effect.fn.Return<Store.Store, StoreError, HttpClient.HttpClient> {
   const bucket = make(config, yield* HttpClient.HttpClient, Tokens.make(yield* Tokens.Seed))
+  // The probe writes, which an inspection must not, so what is there shows how it was written.
+  if (yield* OnlyExisting) return (yield* isPlain(bucket)) ? bytesOver(bucket) : storeOver(bucket)
   if (yield* honoursConditions(bucket)) return storeOver(bucket)
   yield* Effect.logWarning(
     `The bucket "${config.bucket}" ignores conditional writes (If-Match, If-None-Match), so it serves one process at ` +
