@@ -33,6 +33,7 @@ import { positionOf, read } from "./input.ts"
 import { findLeft, SeenIds } from "./left.ts"
 import * as Output from "./output.ts"
 import { inLine, PipelineError } from "./PipelineError.ts"
+import { shareOf } from "./position.ts"
 import { type Progress, progressOf, type Summary } from "./progress.ts"
 
 export { type Fields, PipelineError, type Progress, type Summary }
@@ -282,18 +283,22 @@ const start = Effect.fnUntraced(function*(
   const seen = left === undefined ? undefined : new SeenIds()
   const before = yield* Cached.stats
   const startedAt = yield* Clock.currentTimeMillis
+  const reading = { rows: 0 }
   const counts = { rows: 0, succeeded: 0, failed: 0, skipped: 0 }
 
   const now = Effect.gen(function*() {
     const stats = yield* Cached.stats
     const position = positionOf(rows)
-    const total = position?.total ?? options.total
     return progressOf({
       ...counts,
       calls: stats.loads - before.loads,
       failedCalls: stats.loadFailures - before.loadFailures,
       millis: (yield* Clock.currentTimeMillis) - startedAt,
-      share: total === undefined || total === 0 ? undefined : Math.min(1, (position?.done ?? counts.rows) / total)
+      share: position !== undefined
+        ? shareOf(position, { answered: counts.rows, read: reading.rows })
+        : options.total === undefined || options.total === 0
+        ? undefined
+        : Math.min(1, counts.rows / options.total)
     })
   })
 
@@ -313,31 +318,32 @@ const start = Effect.fnUntraced(function*(
     yield* Output.append(failed, lines)
   })
 
-  const results = Cached.transform(numbered(rows), answering(options, seen), { chunk, concurrency, ordered }).pipe(
-    Stream.mapArrayEffect((some) =>
-      Effect.gen(function*() {
-        const lines: Array<string> = []
-        const found: Array<Fields> = []
-        for (const [{ number, row }, exit] of some) {
-          counts.rows++
-          if (Exit.isSuccess(exit) && exit.value !== skipped) {
-            counts.succeeded++
-            found.push(output(row, exit.value))
-            continue
+  const results = Cached.transform(numbered(rows, reading), answering(options, seen), { chunk, concurrency, ordered })
+    .pipe(
+      Stream.mapArrayEffect((some) =>
+        Effect.gen(function*() {
+          const lines: Array<string> = []
+          const found: Array<Fields> = []
+          for (const [{ number, row }, exit] of some) {
+            counts.rows++
+            if (Exit.isSuccess(exit) && exit.value !== skipped) {
+              counts.succeeded++
+              found.push(output(row, exit.value))
+              continue
+            }
+            if (Exit.isFailure(exit)) {
+              counts.failed++
+              lines.push(lineOf({ row: number, error: textOf(exit.cause), input: row }))
+            } else counts.skipped++
+            const instead = otherwise?.(row)
+            if (instead !== undefined) found.push(instead)
           }
-          if (Exit.isFailure(exit)) {
-            counts.failed++
-            lines.push(lineOf({ row: number, error: textOf(exit.cause), input: row }))
-          } else counts.skipped++
-          const instead = otherwise?.(row)
-          if (instead !== undefined) found.push(instead)
-        }
-        yield* writeFailures(lines)
-        if (tell !== undefined) yield* tell
-        return found as [Fields, ...Array<Fields>]
-      })
+          yield* writeFailures(lines)
+          if (tell !== undefined) yield* tell
+          return found as [Fields, ...Array<Fields>]
+        })
+      )
     )
-  )
 
   if (target === undefined) yield* Stream.run(results, to as Sink.Sink<unknown, Fields, unknown, unknown>)
   else yield* Output.write(results, target, options.columns)
@@ -357,11 +363,10 @@ const start = Effect.fnUntraced(function*(
   }
 })
 
-const numbered = <Row, E, R>(rows: Stream.Stream<Row, E, R>): Stream.Stream<Numbered<Row>, E, R> =>
-  Stream.suspend(() => {
-    let number = 0
-    return Stream.map(rows, (row) => ({ row, number: ++number }))
-  })
+const numbered = <Row, E, R>(
+  rows: Stream.Stream<Row, E, R>,
+  reading: { rows: number }
+): Stream.Stream<Numbered<Row>, E, R> => Stream.map(rows, (row) => ({ row, number: ++reading.rows }))
 
 /** Makes no call for a row without a valid payload, nor for an id that has failed before. */
 const answering = (

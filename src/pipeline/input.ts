@@ -181,7 +181,7 @@ const typedRows = <A>(
 
 export const read = <A>(file: string, schema: Schema.Codec<A, any> | undefined): Stream.Stream<A, PipelineError> => {
   const format = formatOf(file)
-  const position: Position = { file, done: 0, total: 0 }
+  const position: Position = { file, done: 0, total: 0, inRows: format === "parquet" }
   const rows = schema === undefined
     ? plainRows(file, format, position) as Stream.Stream<any, PipelineError>
     : typedRows(file, schema, { format, position })

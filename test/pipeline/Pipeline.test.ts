@@ -281,6 +281,32 @@ describe("numbers", () => {
     )
   })
 
+  it("the share of a file is that of its answered rows, also if it is read at once", async () => {
+    const rows = Array.from({ length: 40 }, (_, i) => ({ zip: `${i}` }))
+    put("in.csv", `zip\n${rows.map(({ zip }) => `${zip}\n`).join("")}`)
+    put("in.ndjson", rows.map((row) => `${JSON.stringify(row)}\n`).join(""))
+    await onDisk(Pipeline.run({ from: at("in.csv"), through: cities, to: at("in.parquet"), failures: false }))
+    const slow = Cached.many(City, {
+      lookup: (keys) => Effect.as(Effect.sleep(5), keys.map(() => Exit.succeed({ city: "", area: 1 }))),
+      strategy: Strategy.ttl({ ttl: "1 day" })
+    })
+    for (const name of ["in.csv", "in.ndjson", "in.parquet"]) {
+      const shares: Array<number | undefined> = []
+      const program = Pipeline.run({
+        from: at(name),
+        through: slow,
+        payload: ({ zip }) => ({ zip: `${name} ${zip}` }),
+        chunk: 10,
+        concurrency: 1,
+        to: Sink.drain,
+        every: 1,
+        onProgress: ({ share }) => Effect.andThen(Effect.sync(() => shares.push(share)), Effect.sleep(5))
+      })
+      await onDisk(program)
+      expect([name, shares]).toEqual([name, [0.25, 0.5, 0.75, 1, 1]])
+    }
+  })
+
   it("left: rows that are no longer in the input are listed, and removed on request", async () => {
     const rows = (...zips: ReadonlyArray<string>) => Stream.fromIterable(zips.map((zip) => ({ zip })))
     const run = (from: Stream.Stream<{ zip: string }>, left?: "list" | "remove") =>
