@@ -71,8 +71,8 @@ export const layer = <Out, E, R>(
   options: Options = {}
 ): Layer.Layer<Out | Caching, E, R> => {
   refuseUnless(Layer.isLayer(cache), "CacheMetrics.layer needs the layer of a cache first, like CacheLayer.memory()")
-  const { maxClasses = metrics.maxClasses, name = metrics.name } = options
   checkOptions("CacheMetrics.layer", options, checks)
+  const { maxClasses = metrics.maxClasses, name = metrics.name } = options
   return Layer.tap(
     cache,
     (context) => measure(context as Context.Context<Caching>, { name, maxClasses })

@@ -485,6 +485,7 @@ it("mistakes are refused where they are made", () => {
   expect(() => CacheMetrics.layer((() => layer) as never)).toThrow("needs the layer of a cache first")
   expect(() => CacheMetrics.layer(layer, { maxClasses: 0 })).toThrow("maxClasses of CacheMetrics.layer must be")
   expect(() => CacheMetrics.layer(layer, { buckets: [1] } as never)).toThrow(`no option "buckets"`)
+  expect(() => CacheMetrics.layer(layer, null as never)).toThrow("CacheMetrics.layer needs options")
 })
 
 it.effect("metrics around metrics are refused, and a disabled cache has none", () =>
