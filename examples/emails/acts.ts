@@ -32,7 +32,17 @@ export const play = Effect.fn("play")(function*({ keep }: { readonly keep: boole
   yield* Console.log(tableHeader("act"))
   for (const { title, users } of acts) {
     const before = server.log.length
-    const args = ["--api", server.url.href, "--users", path.join(folder, users), "--out", out, "--cache", cache]
+    const args = [
+      "--api",
+      server.url.href,
+      "--users",
+      path.join(folder, users),
+      "--out",
+      out,
+      "--force",
+      "--cache",
+      cache
+    ]
     const summary = yield* runJob(title, args)
     // Requests as counted by the API, not by the job.
     const calls = server.log.length - before

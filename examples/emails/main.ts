@@ -6,7 +6,7 @@
  *     npm start -- --keep                             the same, with the cache of the last time
  *     npm start -- --users FILE --api URL             your users, and a real API
  *     npm start -- emails.ndjson out.csv              a file of this folder or your own: .csv, .ndjson or .parquet
- *     npm start -- emails.ndjson out.csv --price 0.002   and what the cache has saved
+ *     npm start -- emails.ndjson out.csv --force --price 0.002   replaces out.csv, and says what the cache has saved
  *
  * Watch the column "API calls": 6, then 0, then 3.
  */
@@ -58,6 +58,10 @@ const flags = {
     Flag.withDescription("Keeps the answers; by default in this example"),
     Flag.optional
   ),
+  force: Flag.Boolean("force").pipe(
+    Flag.withDefault(false),
+    Flag.withDescription("Replaces a named output that exists")
+  ),
   json: Flag.Boolean("json").pipe(Flag.withDefault(false), Flag.withDescription("One run, summed up in JSON")),
   keep: Flag.Boolean("keep").pipe(
     Flag.withDefault(false),
@@ -74,11 +78,12 @@ function parseUrl(text: string): URL {
 const emails = Command.make(
   "emails",
   flags,
-  Effect.fn(function*({ keep, json, ...own }) {
+  Effect.fn(function*({ keep, json, force, ...own }) {
     const single = json || Object.values(own).some((flag) => flag._tag === "Some")
     const { input, output, ...rest } = own
     const users = Option.isSome(input) ? Option.some(yield* found(input.value)) : own.users
-    yield* single ? run({ ...rest, users, out: Option.orElse(output, () => own.out), json }) : play({ keep })
+    const out = Option.orElse(output, () => own.out)
+    yield* single ? run({ ...rest, users, out, force, json }) : play({ keep })
   })
 ).pipe(Command.withDescription(
   "Marks users that have a disposable e-mail address: three runs on the files of this example, or with --api, --users, " +
@@ -100,12 +105,18 @@ interface Own {
   readonly out: Option.Option<string>
   readonly cache: Option.Option<string>
   readonly price: Option.Option<number>
+  readonly force: boolean
   readonly json: boolean
 }
 
 /** One run on the user's own files, or on the example's where none are given. */
-const run = Effect.fn("run")(function*({ json, ...own }: Own) {
+const run = Effect.fn("run")(function*({ force, json, ...own }: Own) {
   const path = yield* Path.Path
+  const fs = yield* FileSystem.FileSystem
+  if (!force && Option.isSome(own.out) && (yield* fs.exists(own.out.value))) {
+    const userMessage = `${own.out.value} exists: add --force to replace it, or choose another name`
+    return yield* new CliError.UserError({ cause: undefined, userMessage })
+  }
   const users = Option.getOrElse(own.users, () => path.join(folder, "users.csv"))
   const out = Option.getOrElse(own.out, () => path.join(path.dirname(users), "emails_verified.csv"))
   const cache = Option.getOrElse(

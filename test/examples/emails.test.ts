@@ -96,7 +96,7 @@ describe("the job, on files and an API of one's own", () => {
     const cache = path.join(folder, "cache")
     const ended = await runBundled("emails/main.ts", [
       ...["--api", api, "--users", file],
-      ...["--out", out, "--cache", cache]
+      ...["--out", out, "--cache", cache, "--force"]
     ])
     return { ...ended, written: await readFile(out, "utf8").catch(() => undefined) }
   }
@@ -119,6 +119,12 @@ describe("the job, on files and an API of one's own", () => {
     }
     expect(await readFile(file("out.ndjson"), "utf8")).toContain(`"email":"trash@X.example","disposable":true}`)
     expect(log.length).toBe(2)
+    await writeFile(file("precious.ndjson"), "mine\n")
+    const refused = await start(file("in.ndjson"), file("precious.ndjson"))
+    expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining("precious.ndjson exists: add --force")])
+    expect(await readFile(file("precious.ndjson"), "utf8")).toBe("mine\n")
+    expect((await start(file("in.ndjson"), file("precious.ndjson"), "--force")).code).toBe(0)
+    expect(await readFile(file("precious.ndjson"), "utf8")).toContain(`"disposable":true}`)
     const wrong = await start(file("in.ndjson"), file("out.xlsx"))
     expect(wrong.code).toBe(1)
     expect(wrong.stderr).toContain("use the extension .csv, .ndjson")
