@@ -18,7 +18,7 @@ export type By = "this process" | "another process"
  * - `cleared`: the whole cache was cleared
  * - `changed`, `stale`, `inherit`, `dependency`: the result of a load was not stored (see the event `Refused`)
  * - `invalid`: a function of the strategy or an option threw, or returned an invalid value
- * - `failed`: the load failed
+ * - `failed`, `interrupted`: the load failed, or was interrupted
  * - `skipped`: the strategy, a ttl of 0 or `minLoad` does not store the result
  * - `stored`: in a cache without a memory tier, a load has stored an entry
  * @category models
@@ -34,6 +34,7 @@ export type PastCause =
   | "dependency"
   | "invalid"
   | "failed"
+  | "interrupted"
   | "skipped"
   | "stored"
 

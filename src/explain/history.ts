@@ -14,7 +14,7 @@ import type { By, Past, PastCause, TagChange } from "./facts.ts"
 const causes: ReadonlyArray<PastCause | undefined> = [
   undefined,
   ...["evicted", "expired", "replaced", "invalidated", "tag", "cleared", "unverified"] as const,
-  ...["changed", "stale", "inherit", "dependency", "invalid", "failed", "skipped", "stored"] as const
+  ...["changed", "stale", "inherit", "dependency", "invalid", "failed", "interrupted", "skipped", "stored"] as const
 ]
 
 /** The causes why a result is not stored that are noted before its load ends. */
@@ -165,6 +165,9 @@ export const make = (engine: Engine, count: number): History => {
   const nowOf = (): number =>
     (Fiber.getCurrent()?.getRef(Clock.Clock) ?? Context.get(engine.context, Clock.Clock)).currentTimeMillisUnsafe()
   const byNow = (): By => bys[Number(engine.storeTier?.isElsewhere === true)]!
+  /** Redis, for one, also reports to this process the tags that it has invalidated itself. */
+  const isEcho = (change: TagChange | undefined, at: number): boolean =>
+    byNow() === "another process" && change?.by === "this process" && at - change.at < defaults.echoMillis
   const note = (id: string, cause: PastCause, at = nowOf(), endsAt = Infinity): void => {
     if (!isPage(id)) slots.note(id, { cause, at, endsAt, by: byNow() })
   }
@@ -195,7 +198,10 @@ export const make = (engine: Engine, count: number): History => {
     invalidated(ids, names, mode) {
       const at = nowOf()
       for (const id of ids) note(id, "invalidated", at)
-      for (const tag of names) tags.of(tag).change = { tag, at, by: byNow(), mode }
+      for (const name of names) {
+        const tag = tags.of(name)
+        if (!isEcho(tag.change, at)) tag.change = { tag: name, at, by: byNow(), mode }
+      }
     },
     keptOut: (id, because) => note(id, because),
     loaded({ attempt, endedAt, entry, id, storable }, exit) {
@@ -207,7 +213,7 @@ export const make = (engine: Engine, count: number): History => {
       const past = slots.find(id)
       const isRefused = typeof past === "object" && refusals.has(past.cause) && past.at >= attempt.startedAt!
       if (isRefused || engine.memory.entries.has(id)) return
-      note(id, Exit.isSuccess(exit) ? "skipped" : "failed", endedAt)
+      note(id, Exit.isSuccess(exit) ? "skipped" : Exit.hasInterrupts(exit) ? "interrupted" : "failed", endedAt)
     },
     pastOf(id) {
       const past = slots.find(id)

@@ -70,6 +70,7 @@ const pasts: { readonly [cause in PastCause]: (past: Past, t: Times) => string }
   dependency: ({ at }, t) => `not stored ${t.at(at)}: a value that its load had read has changed`,
   invalid: ({ at }, t) => `not stored ${t.at(at)}: a function of its strategy or an option threw or gave a wrong value`,
   failed: ({ at }, t) => `not stored: its load failed ${t.at(at)}`,
+  interrupted: ({ at }, t) => `not stored: its load was interrupted ${t.at(at)}`,
   skipped: ({ at }, t) => `not stored ${t.at(at)}: its strategy, a ttl of 0 or minLoad says so`,
   stored: ({ at, expiresAt }, t) =>
     expiresAt <= t.now ? `expired ${t.at(expiresAt)}` : `cached ${t.at(at)}, but the store does not have it`

@@ -1,6 +1,6 @@
 /** Explanations: why an id is gone, by which process, and their text. */
 import { describe, expect, it } from "@effect/vitest"
-import { Deferred, Effect, Exit, Layer, Schema } from "effect"
+import { Deferred, Effect, Exit, Fiber, Layer, Queue, Schema, Stream } from "effect"
 import {
   Cached,
   type CacheEntry,
@@ -14,6 +14,7 @@ import {
 } from "effect-cached"
 import { CacheConfigError, StoreError } from "effect-cached/CacheError"
 import { Explanation, report } from "effect-cached/explain"
+import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { readFileSync } from "node:fs"
 import { fakeStore, over, settle, start, within } from "../support/caches.ts"
@@ -102,6 +103,33 @@ describe("what is gone says why", () => {
       }).pipe(Effect.provide(kept(disk())))
     }))
 
+  it.effect("by this process, also if the store reports its own invalidation to it", () =>
+    Effect.gen(function*() {
+      const near = MemoryStore.make()
+      const reports = yield* Queue.unbounded<Store.Change>()
+      const told = (tags: ReadonlyArray<string>) =>
+        Queue.offerAll(reports, tags.map((tag) => ({ _tag: "TagChanged", tag }) as const))
+      const store: Store.Store = {
+        ...near,
+        capabilities: { ...near.capabilities, shared: true, changes: true },
+        changes: Stream.fromQueue(reports),
+        changesUnsafe: undefined,
+        invalidateTags: (tags, mode) => Effect.tap(near.invalidateTags(tags, mode), () => told(tags))
+      }
+      const cache = Layer.provide(CacheLayer.layer, Layer.succeed(Store.Store, store))
+      yield* Effect.gen(function*() {
+        yield* ttl("a", Effect.succeed(1), { tags: ["users"] })
+        yield* Cached.invalidateTag("users")
+        yield* settle
+        yield* TestClock.adjust("10 seconds")
+        expect((yield* said("a"))[2]).toBe("tag users: invalidated 00:00:00 (10s ago) by this process")
+        yield* ttl("a", Effect.succeed(1), { tags: ["users"] })
+        yield* told(["users"])
+        yield* settle
+        expect((yield* said("a")).find((line) => line.startsWith("tag"))).toContain("(now) by another process")
+      }).pipe(Effect.provide(kept(cache)))
+    }))
+
   it.effect("cleared", () =>
     Effect.gen(function*() {
       yield* ttl("a")
@@ -137,10 +165,13 @@ describe("what is gone says why", () => {
   it.effect("not stored: its load failed, its strategy says so, or its ttl is invalid", () =>
     Effect.gen(function*() {
       yield* Effect.exit(ttl("failed", Effect.fail("no")))
+      yield* Fiber.interrupt(yield* start(ttl("interrupted", Effect.never)))
+      yield* settle
       yield* ttl("skipped", Effect.succeed(1), { ttl: () => 0 })
       yield* ttl("invalid", Effect.succeed(1), { ttl: () => NaN })
       yield* ttl("quick", Effect.succeed(1), { minLoad: "1 second" })
       expect((yield* said("failed"))[1]).toBe("history: not stored: its load failed 00:00:00 (now)")
+      expect((yield* said("interrupted"))[1]).toBe("history: not stored: its load was interrupted 00:00:00 (now)")
       expect((yield* said("skipped"))[1]).toContain("its strategy, a ttl of 0 or minLoad says so")
       expect((yield* said("quick"))[1]).toContain("its strategy, a ttl of 0 or minLoad says so")
       expect((yield* said("invalid"))[1]).toContain("threw or gave a wrong value")

@@ -114,8 +114,11 @@ export const testing = {
 /** The defaults of `CacheMetrics.layer`. */
 export const metrics = { name: "default", maxClasses: 100 }
 
-/** `effect-cached/explain`: the slots of the history, its names of tags, and how many ids it notes of one clear. */
-export const history = { slots: 1024, tags: 256, ofClear: 2000 }
+/**
+ * `effect-cached/explain`: the slots of the history, its names of tags, how many ids it notes of one clear, and for how
+ * long a report of a tag that this process has invalidated may be of that same invalidation.
+ */
+export const history = { slots: 1024, tags: 256, ofClear: 2000, echoMillis: 1000 }
 
 /** `CachedHttpClient` of `effect-cached/http`. */
 export const http = {

@@ -580,6 +580,13 @@ try {
     by: "test/explain/explanation.test.ts"
   },
   {
+    name: "the report of an own invalidation counts as one by another process",
+    in: "make",
+    find: "at - change.at < defaults.echoMillis",
+    replace: "false",
+    by: "test/explain/explanation.test.ts"
+  },
+  {
     name: "entries that a clear removes are not counted as removals",
     in: "empty",
     find: "self.removals[cause] += entries.size",
