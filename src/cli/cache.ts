@@ -40,6 +40,11 @@ export const nameOf = (given: string): string =>
 
 /** The URL of a cache. A path without a scheme is a folder, whose content shows by which store it was written. */
 const urlOf = Effect.fnUntraced(function*(given: string) {
+  if (given === "") {
+    return yield* Effect.fail(
+      misused("The cache has no name: give a folder, like ./cache, or a URL, like redis://localhost")
+    )
+  }
   if (/^s3:/i.test(given) && process.env[secrets.secretAccessKey] === undefined) {
     return yield* Effect.fail(misused(`A bucket needs the secret of its key: set ${secrets.secretAccessKey}`))
   }

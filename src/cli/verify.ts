@@ -4,7 +4,9 @@ import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 import { cacheArgument, inspect } from "./cache.ts"
 import { no } from "./failure.ts"
-import { entries, escape, json as printJson, jsonFlag, print, progress } from "./terminal.ts"
+import { entries, escape, json as printJson, jsonFlag, number, print, progress } from "./terminal.ts"
+
+const share = (count: number): string => count === 0 ? "none is" : count === 1 ? "1 is" : `${number(count)} are`
 
 export const verify = Command.make(
   "verify",
@@ -25,7 +27,7 @@ export const verify = Command.make(
       yield* json
         ? printJson({ entries: count, damaged })
         : print(
-          `Read ${entries(count)}, of which ${damaged.length === 0 ? "none is" : `${damaged.length} are`} damaged\n`
+          `Read ${entries(count)}, of which ${share(damaged.length)} damaged\n`
         )
       if (damaged.length > 0) yield* Effect.fail(no())
     }))

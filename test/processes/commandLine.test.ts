@@ -113,6 +113,10 @@ describe.concurrent("effect-cached", { timeout: 120_000 }, () => {
       expect([args, status, stdout]).toEqual([args, 2, ""])
       expect(stderr).toMatch(/^effect-cached: .{10}/)
     }
+    // As of a variable that is not set.
+    expect((await command(["ls", ""], { cwd })).stderr).toBe(
+      "effect-cached: The cache has no name: give a folder, like ./cache, or a URL, like redis://localhost\n"
+    )
     expect(jsonLines((await command(["ls", "./cache", "--json"], { cwd })).stdout)).toHaveLength(3)
   })
 
@@ -430,6 +434,8 @@ describe.concurrent("effect-cached", { timeout: 120_000 }, () => {
     for (const cache of ["./cache", "./files"]) {
       const verify = await command(["verify", cache, "--json"], { cwd })
       expect([verify.status, JSON.parse(verify.stdout)]).toEqual([3, { entries: 3, damaged: ["user:2"] }])
+      const told = await command(["verify", cache], { cwd })
+      expect(told.stdout).toBe("damaged  user:2\nRead 3 entries, of which 1 is damaged\n")
       const exported = await command(["export", cache], { cwd })
       expect([exported.status, jsonLines(exported.stdout).length]).toEqual([3, 2])
       expect((await command(["show", cache, "user:2"], { cwd })).status).toBe(3)
