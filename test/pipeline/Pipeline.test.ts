@@ -322,6 +322,8 @@ describe("numbers", () => {
         new Set([id("2"), id(long)]),
         false
       ])
+      // An empty input is more often a mistake than the end of all rows.
+      expect((yield* run(rows(), "remove")).left).toMatchObject({ count: 0, ids: [] })
       expect((yield* run(rows("1", "a*"), "remove")).left).toMatchObject({ count: 2, removed: true })
       expect((yield* run(rows("1", "a*"), "list")).left).toMatchObject({ count: 0 })
       expect(yield* Cached.size).toBe(3)
