@@ -64,6 +64,18 @@ const urlOf = Effect.fnUntraced(function*(given: string) {
   )
 })
 
+/** The place of a cache, which for a folder does not depend on how its path is written. */
+const placeOf = (url: string): string => {
+  const [, store, folder] = /^(disk|files):([^?]*)/i.exec(url) ?? []
+  return folder === undefined ? url : `${store!.toLowerCase()}:${path.resolve(folder)}`
+}
+
+/** Refuses a copy of a cache to itself: it would replace what programs write meanwhile by what was there before. */
+export const refuseSame = Effect.fnUntraced(function*(from: string, to: string) {
+  if (placeOf(yield* urlOf(from)) !== placeOf(yield* urlOf(to))) return
+  return yield* Effect.fail(misused(`Both are the same cache: ${nameOf(from)}. Name another one to copy to`))
+})
+
 const isFiles = (folder: string): boolean => {
   const file = path.join(folder, "CACHEDIR.TAG")
   return fs.existsSync(file) && fs.readFileSync(file, "utf8").includes("effect-cached")

@@ -3,7 +3,7 @@ import * as Argument from "effect/cli/Argument"
 import * as Command from "effect/cli/Command"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
-import { inspect, isLive, open, rows } from "./cache.ts"
+import { inspect, isLive, open, refuseSame, rows } from "./cache.ts"
 import { copy, copyFlags, type Portable } from "./copy.ts"
 
 export const migrate = Command.make("migrate", {
@@ -14,6 +14,7 @@ export const migrate = Command.make("migrate", {
   ...copyFlags
 }, ({ from, to, ...flags }) =>
   Effect.scoped(Effect.gen(function*() {
+    yield* refuseSame(from, to)
     const inspection = yield* inspect(from)
     const store = yield* open(to)
     yield* copy(store, "copied", flags, (tally) =>

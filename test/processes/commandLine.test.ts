@@ -106,7 +106,10 @@ describe.concurrent("effect-cached", { timeout: 120_000 }, () => {
       ["invalidate", "./cache", "--tag", "users"],
       ["show", "./cache", "user:1", "--key", "secret"],
       ["import", "./cache", "./nothing.ndjson"],
-      ["import", "./cache", "."]
+      ["import", "./cache", "."],
+      ["migrate", "./cache", "./cache"],
+      ["migrate", "./cache", `disk:${cwd}/cache/?maxSize=1GiB`],
+      ["migrate", "redis://localhost?prefix=a", "redis://localhost?prefix=a"]
     ]
     for (const args of wrong) {
       const { status, stderr, stdout } = await command(args, { cwd })
