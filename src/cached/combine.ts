@@ -181,7 +181,7 @@ Object.setPrototypeOf(
 /** The request of a cached effect. `undefined` for any other value. */
 export const requestIn = (cache: Cache, value: unknown): Request | undefined => {
   const request = value instanceof CachedEffect ? requestOf(cache, value) : undefined
-  return request && cache.prepared ? cache.prepared(request) : request
+  return request && (cache.prepared?.(request) ?? request)
 }
 
 const requestOf = (cache: Cache, self: CachedEffect): Request => {

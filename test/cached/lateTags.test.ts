@@ -435,7 +435,7 @@ describe("on one folder", () => {
       yield* polled
       const at = 600_060
       expect(yield* inB(page)).toBe("old")
-      expect(told).toEqual([undefined, { value: "old", etag: "e", createdAt: 0 }])
+      expect(told).toEqual([undefined, { value: "old", etag: "e", createdAt: 0, softExpiresAt: 600_000 }])
       yield* polled
       expect(yield* inA(page)).toBe("old")
       expect(told.length).toBe(2)
@@ -457,7 +457,7 @@ describe("on one folder", () => {
       yield* inA(page)
       yield* inB(Cached.set(key, "set", { ttl: "1 hour", etag: "s" }))
       expect(yield* inA(CachePolicy.refresh(page))).toBe("set")
-      expect(told[1]).toEqual({ value: "set", etag: "s", createdAt: 0 })
+      expect(told[1]).toEqual({ value: "set", etag: "s", createdAt: 0, softExpiresAt: 3_600_000 })
     }).pipe(Effect.scoped))
 
   it.effect.each(

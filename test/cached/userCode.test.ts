@@ -743,7 +743,7 @@ describe.each(caches)("over $name", (cache) => {
             yield* readAll
             expect(warnings.length).toBe(after)
             expect(warnings.at(-1)).toContain(
-              `a stale value may be served. Further failures are logged at debug level until a load of "User" succeeds`
+              `a stale value may be served. Further failures are logged at debug level until a load of User keys succeeds`
             )
             origin.isDown = false
             yield* TestClock.adjust("2 seconds")
@@ -768,7 +768,7 @@ describe.each(caches)("over $name", (cache) => {
             yield* get(well, new Other({}) as never)
           }
           expect(warnings.length).toBe(2)
-          expect(warnings[1]).toContain("until a load of a string key succeeds")
+          expect(warnings[1]).toContain("until a load of string keys succeeds")
         })))
   })
 })

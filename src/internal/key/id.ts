@@ -58,7 +58,7 @@ export const idOfString = (key: string): string => {
 
 export const escapeGiven = (tags: unknown): ReadonlyArray<string> => {
   if (!isListOfText(tags)) {
-    throw mistake("A tags function must return a list of strings, like [\"users\"]")
+    throw mistake("A tags function must return a list of strings")
   }
   return tags.map(idOfString)
 }

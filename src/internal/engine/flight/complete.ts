@@ -150,11 +150,10 @@ const reportFailure = (self: Flights, flight: Flight, exit: Exit.Exit<unknown, u
   const details = { about: { id, key }, cause: exit.cause }
   if (pauseMillis <= 0 || isLogged) return Log.debug(self, message, details)
   self.failing.add(counters)
-  const name = infoOf(key)?.name
-  const alike = name === undefined ? "a string key" : `"${name}"`
+  const kind = infoOf(key)?.name ?? "string"
   Log.warning(
     self,
-    `${message}. Further failures are logged at debug level until a load of ${alike} succeeds`,
+    `${message}. Further failures are logged at debug level until a load of ${kind} keys succeeds`,
     details
   )
 }
