@@ -13,7 +13,7 @@ import { Caching } from "../../Caching.ts"
 import { http } from "../../internal/defaults/options.ts"
 import { type Fields, secondsOf } from "../rules/fields.ts"
 import { usableMillis } from "../rules/freshness.ts"
-import { type Call, type Client, empty } from "./call.ts"
+import { type Call, type Client, empty, isRedirected } from "./call.ts"
 import { Body, type Variant } from "./record.ts"
 import * as Response from "./response.ts"
 
@@ -59,7 +59,7 @@ const orAgain = (call: Call, variant: Variant, body: Response.Body): Response.Bo
       const request = HttpClientRequest.removeHeader(HttpClientRequest.removeHeader(call.request, "range"), "if-range")
       return Stream.unwrap(
         Effect.map(call.origin.again?.(request) ?? call.origin.execute(request), (response) => {
-          if (isSame(variant, response)) return Response.bodyOf(response)
+          if (!isRedirected(call, response) && isSame(variant, response)) return Response.bodyOf(response)
           discard(call, response)
           return Stream.fail(error)
         })

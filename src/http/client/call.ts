@@ -117,6 +117,14 @@ export const timedOut = ({ request, url }: Call, status: CacheStatus): HttpClien
 export const answeredBy = ({ url }: Call, response: HttpClientResponse): URL =>
   response.url === url.href || !URL.canParse(response.url) ? url : new URL(response.url)
 
+/** A response of another URL does not belong to this one: for how long it does, only the redirect could say. */
+export const isRedirected = ({ url }: Call, response: HttpClientResponse): boolean => {
+  if (response.url === "" || response.url === url.href) return false
+  if (!URL.canParse(response.url)) return true
+  const { host, pathname, protocol, search } = new URL(response.url)
+  return `${protocol}//${host}${pathname}${search}` !== url.href
+}
+
 /** `Clear-Site-Data` of a response empties the caches of its receiver. That of a server is not one of them. */
 export const cleared = (call: Call, response: HttpClientResponse): Effect.Effect<void, never, Caching> =>
   call.self.scope !== "server" && clearsCache(response.headers as Fields)

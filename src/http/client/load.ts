@@ -20,7 +20,7 @@ import { isExplicit, storedFields, updatedFields, whyNotStored } from "../rules/
 import { controlOf } from "../rules/targeted.ts"
 import { conditionsOf, confirmedBy, isUnchanged } from "../rules/validation.ts"
 import { arrive, bodyStream, discard, isComplete, lengthOf } from "./bodies.ts"
-import { type Call, cleared, cookiesOf, empty } from "./call.ts"
+import { type Call, cleared, cookiesOf, empty, isRedirected } from "./call.ts"
 import {
   groupTag,
   originTag,
@@ -306,12 +306,4 @@ const notShared = ({ id, self: { unshared } }: Call, now: number): void => {
   unshared.delete(id)
   unshared.set(id, now + http.unsharedMillis)
   if (unshared.size > http.mostUnshared) unshared.delete(unshared.keys().next().value!)
-}
-
-/** A response of another URL does not belong to this one: for how long it does, only the redirect could say. */
-export const isRedirected = ({ url }: Call, response: HttpClientResponse): boolean => {
-  if (response.url === "" || response.url === url.href) return false
-  if (!URL.canParse(response.url)) return true
-  const { host, pathname, protocol, search } = new URL(response.url)
-  return `${protocol}//${host}${pathname}${search}` !== url.href
 }

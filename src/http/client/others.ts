@@ -11,8 +11,8 @@ import { select } from "../rules/selection.ts"
 import { describes, isForOrigin } from "../rules/validation.ts"
 import { instead, insteadOf, reached, served } from "./answer.ts"
 import { isComplete, lengthOf } from "./bodies.ts"
-import { type Answer, answeredBy, type Call, cleared, marked, passed, timedOut } from "./call.ts"
-import { exchange, isRedirected, type Met, updatedBy } from "./load.ts"
+import { type Answer, answeredBy, type Call, cleared, isRedirected, marked, passed, timedOut } from "./call.ts"
+import { exchange, type Met, updatedBy } from "./load.ts"
 import { groupTag, urlTag, type Variant, type Variants, variantsOf } from "./record.ts"
 
 interface Found {
