@@ -182,8 +182,9 @@ describe.skipIf(isPostgresMissing())("PostgreSQL", { timeout: 60_000 }, () => {
         const none = yield* Effect.flip(Effect.scoped(PgStore.make({ url: server.url.replace(/\w+$/, "none") })))
         expect(none.reason).toBe("Unsupported")
         const sqlite = yield* sqlClientOf(join(yield* tempDirectory, "db"))
+        const mysql = { ...sqlite, onDialectOrElse: ({ mysql, orElse }) => (mysql ?? orElse)() } as SqlClient.SqlClient
         const other = yield* Effect.flip(
-          Effect.scoped(Effect.provideService(SqlStore.make(), SqlClient.SqlClient, sqlite))
+          Effect.scoped(Effect.provideService(SqlStore.make(), SqlClient.SqlClient, mysql))
         )
         expect([other.reason, other.message]).toEqual(["Unsupported", expect.stringContaining("one for PostgreSQL")])
       }))
