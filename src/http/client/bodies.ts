@@ -59,7 +59,8 @@ const orAgain = (call: Call, variant: Variant, body: Response.Body): Response.Bo
       const request = HttpClientRequest.removeHeader(HttpClientRequest.removeHeader(call.request, "range"), "if-range")
       return Stream.unwrap(
         Effect.map(call.origin.again?.(request) ?? call.origin.execute(request), (response) => {
-          if (!isRedirected(call, response) && isSame(variant, response)) return Response.bodyOf(response)
+          const isPart = call.request.headers["range"] !== undefined
+          if (!isRedirected(call, response) && isSame(variant, response, isPart)) return Response.bodyOf(response)
           discard(call, response)
           return Stream.fail(error)
         })
@@ -67,8 +68,10 @@ const orAgain = (call: Call, variant: Variant, body: Response.Body): Response.Bo
     })
   })
 
-const isSame = ({ fields, status }: Variant, response: HttpClientResponse): boolean =>
+/** Without a validator, a part could be one of another version than the parts that its caller has already. */
+const isSame = ({ fields, status }: Variant, response: HttpClientResponse, isPart: boolean): boolean =>
   response.status === status &&
+  !(isPart && fields["etag"] === undefined && fields["last-modified"] === undefined) &&
   ["etag", "last-modified", "content-type", "content-encoding", "content-length"].every((name) =>
     response.headers[name] === fields[name]
   )
@@ -138,7 +141,7 @@ export const arrive = (call: Call, variant: Variant, response: HttpClientRespons
   for (const [one, reference] of arriving) if (reference.deref() === undefined) arriving.delete(one)
 }
 
-/** Reads a body whose caller has been told that it has the version already. That of a handler need not be read. */
+/** Reads a body whose caller has got a `304` in its place. That of a handler need not be read. */
 export const readAlone = ({ self }: Call, { id }: Variant): void => {
   const response = arrivingOf(self, id)
   if (response !== undefined && self.scope !== "server") arrivals.get(response)!.readOn(true)

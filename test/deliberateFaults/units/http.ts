@@ -89,7 +89,7 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "a body that has gone is replaced by that of another version",
     in: "orAgain",
-    find: "if (isSame(variant, response))",
+    find: `if (isSame(variant, response, call.request.headers["range"] !== undefined))`,
     replace: "if (response.status === 200)",
     by: client
   },
@@ -155,6 +155,13 @@ export const faults: ReadonlyArray<UnitFault> = [
     find: "{ annotations: undefined }",
     replace: "undefined",
     by: middleware
+  },
+  {
+    name: "a range is taken out of a body that is of any version",
+    in: "isSame",
+    find: "isPart &&",
+    replace: "!isPart && status === 0 &&",
+    by: client
   },
   {
     name: "a body whose caller has the version already is not read",
