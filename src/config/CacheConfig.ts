@@ -10,7 +10,7 @@ import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { CacheConfigError, StoreError } from "../CacheError.ts"
-import type { MemoryOptions } from "../CacheLayer.ts"
+import type { MemoryOptions, ObjectsOptions, RedisOptions } from "../CacheLayer.ts"
 import type * as CachePolicy from "../CachePolicy.ts"
 import type * as Caching from "../Caching.ts"
 import { OnlyExisting } from "../internal/options/onlyExisting.ts"
@@ -25,6 +25,10 @@ import { below } from "./variables.ts"
 export interface Schemes {
   readonly [scheme: string]: (url: string) => AnyCache
 }
+
+type Secrets =
+  & Pick<RedisOptions, "password">
+  & Pick<ObjectsOptions, "secretAccessKey" | "sessionToken" | "credentials">
 
 type AnyCache = Layer.Layer<Caching.Caching, any, any>
 
@@ -42,10 +46,11 @@ export interface UrlOptions<S extends Schemes = {}> {
    */
   readonly schemes?: { readonly [Name in keyof S]: S[Name] & Schemes[string] } | undefined
   /**
-   * Options that the program sets, such as a `strategy`. The same options in the URL or in variables override them.
+   * Options that the program sets, such as a `strategy`, or secrets, for stores that have them. The same options in the
+   * URL or in variables override them.
    * @default each has its own
    */
-  readonly options?: MemoryOptions | undefined
+  readonly options?: MemoryOptions & Secrets | undefined
 }
 
 /**

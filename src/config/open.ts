@@ -67,8 +67,14 @@ const readUrl = Effect.fnUntraced(function*(
       }`
     )
   }
-  return { known, url, options: merged(beside.options, nested(values)) as Record<string, unknown> & Format }
+  const program = Object.fromEntries(
+    Object.entries(beside.options).filter(([option]) => !secrets.has(option) || known.options.has(option))
+  )
+  return { known, url, options: merged(program, nested(values)) as Record<string, unknown> & Format }
 })
+
+/** Options of some stores only. An operator may choose another store. */
+const secrets: ReadonlySet<string> = new Set(["password", "secretAccessKey", "sessionToken", "credentials"])
 
 export const open = Effect.fnUntraced(function*(
   given: string,
