@@ -6,7 +6,6 @@ import * as Stream from "effect/Stream"
 import type { InMemory } from "../CacheEntry.ts"
 import { type Cache, cacheOf, cacheOfKey, type Operation, TypeId } from "../internal/engine/boundCache.ts"
 import * as Operations from "../internal/engine/operationTable.ts"
-import { attach } from "../internal/engine/overStore.ts"
 import { withRatios } from "../internal/engine/telemetry/stats.ts"
 import { type Counters, noCounters } from "../internal/engine/telemetry/telemetry.ts"
 import { stringOfId } from "../internal/key/id.ts"
@@ -269,8 +268,6 @@ const operations = new Map<Operation<any, any>, Routed>([
     ({ caches }) =>
       Effect.map(everywhere(caches, (cache) => cache.perform(Operations.stats)), (all) => all.reduce(added))
   ),
-  // Only one of the caches would get the store.
-  on(attach, () => Effect.succeed(false)),
   refused(Operations.resize, "Cached.resize"),
   refused(Operations.curve, "Cached.curve"),
   on(Operations.meter, () => {
