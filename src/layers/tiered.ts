@@ -204,10 +204,10 @@ const build = Effect.fnUntraced(function*(
     return Context.add(last.services, Caching.Caching, cache)
   }
   cache = Context.get(memory.services, Caching.Caching)
-  const { of, perform } = cacheOf(cache)
+  const front = cacheOf(cache)
   refuseUnless(
-    // Of several caches, only one would get the store.
-    of === undefined && (yield* perform(attach, own)),
+    // Only one of several caches would get the store.
+    front.of === undefined && (yield* front.perform(attach, own)),
     `Tier 1 of ${what} must be a layer like CacheLayer.memory() or CacheLayer.disk({ directory })`
   )
   return Context.add(last.services, Caching.Caching, cache)
