@@ -89,7 +89,7 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "a body that has gone is replaced by that of another version",
     in: "orAgain",
-    find: `if (isSame(variant, response, call.request.headers["range"] !== undefined))`,
+    find: "if (!isRedirected(call, response) && isSame(variant, response, isPart))",
     replace: "if (response.status === 200)",
     by: client
   },
