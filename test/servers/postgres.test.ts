@@ -9,7 +9,6 @@ import { SqlStore } from "effect-cached/sql"
 import { Reactivity } from "effect/reactivity"
 import { SqlClient } from "effect/sql"
 import { join } from "node:path"
-import { runExample } from "../examples/run.ts"
 import { freshSchema, isPostgresMissing, type Server, startPostgres } from "../support/postgres.ts"
 import { startProxy } from "../support/proxy.ts"
 import { sqlClientOf } from "../support/sqlClient.ts"
@@ -68,13 +67,6 @@ describe.skipIf(isPostgresMissing())("PostgreSQL", { timeout: 60_000 }, () => {
       const read = use(Cached.ttl(load, { key: "k", ttl: "1 hour", tags: ["t"] }))
       return { context, of, read, use }
     })
-
-  it("keeps what an example needs after a restart: npm run example storages postgres", async () => {
-    process.env["DATABASE_URL"] = server.url
-    const { code, stdout, stderr } = await runExample("run.ts", ["storages", "postgres"])
-    expect([stderr, code]).toEqual(["", 0])
-    expect(stdout).toContain("after a restart: 500 and 400 cents, 0 loads, visit 2, 2 entries")
-  })
 
   /** Waits until a statement waits for a lock, and ends its connection. */
   const cutWaiting = Effect.gen(function*() {

@@ -20,6 +20,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { createStorage } from "unstorage"
+import { runExample } from "../examples/run.ts"
 import { isMissing } from "../support/needs.ts"
 import { isPostgresMissing, type Server, startPostgres } from "../support/postgres.ts"
 import { type Proxy, startProxy } from "../support/proxy.ts"
@@ -217,6 +218,13 @@ describe.skipIf(isMissing(program) || isPostgresMissing())("docs/storages.md", {
       "limit of all entries": bound ?? (Exit.isSuccess(bounded) ? "`maxSize`" : "that of the storage")
     }
     return cells
+  })
+
+  it("keeps what an example needs after a restart: npm run example storages postgres", async () => {
+    process.env["DATABASE_URL"] = postgres.url
+    const { code, stdout, stderr } = await runExample("run.ts", ["storages", "postgres"])
+    expect([stderr, code]).toEqual(["", 0])
+    expect(stdout).toContain("after a restart: 500 and 400 cents, 0 loads, visit 2, 2 entries")
   })
 
   it("says what each storage does: otherwise UPDATE_DOCS=1", async () => {
