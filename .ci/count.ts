@@ -35,9 +35,11 @@ const hasFailed = ({ status }: Outcome): boolean => status === "failed"
 // A file that failed without a failed test: it could not be loaded, or its `beforeAll` failed.
 const isBroken = (file: File): boolean => hasFailed(file) && !file.assertionResults.some(hasFailed)
 
-const tell = (file: File, outcome: string, why = ""): void =>
+const tell = (file: File, outcome: string, why: string | null | undefined): void =>
   console.log(
-    `${relative(process.cwd(), file.name)}: ${outcome}: ${why.split("\n").slice(0, 3).join(" | ").slice(0, 400)}`
+    `${relative(process.cwd(), file.name)}: ${outcome}: ${
+      (why ?? "").split("\n").slice(0, 3).join(" | ").slice(0, 400)
+    }`
   )
 
 for (const file of reports.flatMap(({ testResults }) => testResults)) {
