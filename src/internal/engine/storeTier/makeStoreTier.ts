@@ -55,15 +55,22 @@ export const makeStoreTier = (front: MemoryTier, options: StoreTierOptions, step
 /** Notes an id before its commit is sent, in case the commit is interrupted. */
 export const addUnanswered = ({ unanswered }: StoreTier, id: string): void => addBounded(unanswered, id)
 
-/** Lets memory keep an entry that the store does not know until the store answers again, for `maxStaleness` at most. */
-export const believe = ({ believed, maxStalenessMillis }: StoreTier, entry: Entry, now: number): void => {
+/** Memory keeps an entry that the store does not know until a failing store answers, for `maxStaleness` at most. */
+export const believe = (
+  { believed, incident, maxStalenessMillis }: StoreTier,
+  entry: Entry,
+  now: number
+): void => {
   entry.memoryExpiresAt = now + maxStalenessMillis
-  addBounded(believed, entry)
+  if (incident.failing.size > 0) addBounded(believed, entry.id)
 }
 
-/** Now that the store answers, reads of these entries ask it again. */
-export const believeNoLonger = ({ believed }: StoreTier): void => {
-  for (const entry of believed) entry.memoryExpiresAt = 0
+/** Now that the store answers, reads of these ids ask it again. */
+export const believeNoLonger = ({ believed, front: { memory } }: StoreTier): void => {
+  for (const id of believed) {
+    const entry = memory.entries.get(id)
+    if (Number.isFinite(entry?.memoryExpiresAt)) entry!.memoryExpiresAt = 0
+  }
   believed.clear()
 }
 

@@ -134,8 +134,8 @@ export interface StoreTier extends StoreTierOptions {
   readonly commits: Commits
   /** Ids whose commit was sent but not answered. Patterns include these, because the store may still commit them. */
   readonly unanswered: Set<string>
-  /** Entries in memory whose changes the store does not report, because it was failing when they were loaded. */
-  readonly believed: Set<Entry>
+  /** Ids in memory whose changes the store does not report, because it was failing when they were loaded. */
+  readonly believed: Set<string>
   readonly circuit: Circuit.Circuit
   /** Limits reads of a synchronous store per turn, because each miss starts a load in the same step. */
   readonly reads: TurnLimit
