@@ -232,7 +232,7 @@ export const checks: ReadonlyArray<Check> = [
   })),
   {
     case: "pipeline",
-    title: "A pipeline of 100,000 rows on disk, cold",
+    title: "A pipeline of a million rows on disk, cold",
     subject: "Pipeline.run, cold",
     peer: "Cached.many, cold",
     atMost: 1.2

@@ -262,9 +262,9 @@ const pipelines = (results: Results, former: string): string =>
 This page compares [pipelines](../pipelines.md) and [the command](../command-line.md) with the same steps by hand, as
 \`npm run bench -- pipeline cli\` measured them in processor time.
 
-- **Pipelines** read 100,000 rows from an NDJSON file, and write a CSV file, over a cache on disk. The first run is compared
-  with calls of \`Cached.many\` for the same rows, and the second run, all cached, with a program that reads the file, looks the
-  rows up with \`Cached.many\`, and writes them.
+- **Pipelines** read a million rows from an NDJSON file, and write a CSV file, over a cache on disk, in a heap of 256 MB. The
+  first run is compared with calls of \`Cached.many\` for the same rows, and the second run, all cached, with a program that
+  reads the file, looks the rows up with \`Cached.many\`, and writes them.
 - **The command** copies a million entries of 300 bytes, in a heap of 128 MB. The raw side reads or writes the rows of the
   store with \`node:sqlite\`, in pages and transactions of 256, and converts the same lines with \`JSON\`. The time of the
   command includes its start; that of the raw side does not.

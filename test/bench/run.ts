@@ -143,7 +143,7 @@ export const bulk = ({ processes }: Runs): ReadonlyArray<Values> => [
 ]
 
 export const pipeline = ({ processes }: Runs): ReadonlyArray<Values> => [
-  toValues(start("pipeline.ts", ["100000", processes === 1 ? "2" : "5"]))
+  toValues(start("pipeline.ts", processes === 1 ? ["100000", "2"] : ["1000000", "1"], ["--max-old-space-size=256"]))
 ]
 
 /** The entries that the command copies. */
