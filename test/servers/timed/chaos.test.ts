@@ -1,16 +1,24 @@
-/** The attacks of `npm run chaos`, some seconds each: nothing stale, no caller that fails, no file without a bound. */
+/**
+ * The attacks of `npm run chaos`, some seconds each: nothing stale, no caller that fails, no file without a bound.
+ * `.ci/run` tries all attacks at once, and a third of the others, which the commit chooses.
+ */
 import { describe, expect, it } from "@effect/vitest"
 import { target as disk } from "../../chaos/disk/target.ts"
 import { target as postgres } from "../../chaos/postgres/target.ts"
 import { target as redis } from "../../chaos/redis/target.ts"
 import { run } from "../../chaos/run.ts"
+import { sixth } from "../../deliberateFaults/fault.ts"
 
 const seconds = 2
+
+const isTried = (name: string, i: number): boolean =>
+  sixth === undefined || name === "everything together" || i % 3 === Number(sixth) % 3
 
 describe.each([disk, redis, postgres])("attacks on $name", (target) => {
   it.each(
     target.attacks
       .filter(({ name }) => target.tested?.includes(name) !== false)
+      .filter(({ name }, i) => isTried(name, i))
       .map((attack) => [attack.name, attack] as const)
   )(
     "%s",
