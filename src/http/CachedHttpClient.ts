@@ -178,6 +178,7 @@ const parse = (options: Options): Make => {
     storesCookies: true,
     inherit: false,
     hidesCredentials: mode === "private" && partition === undefined,
+    isPersonal: () => false,
     partition: mode === "shared" ? noPartition : partition ?? digests(secret, tokens)
   })
 }

@@ -140,7 +140,9 @@ const checks: Checks<Options> = {
  * - A response without `ETag` gets one of its body. A request that has the version already gets `304` without a body.
  * - `stale-while-revalidate` and `stale-if-error` are obeyed, the latter also if the handler fails.
  * - Never stored: responses that say nothing, responses with cookies, event streams, and responses to `Authorization`
- *   that do not permit it.
+ *   that do not permit it. Other fields that may identify the user, such as `Cookie` and `X-Api-Key`, count like
+ *   `Authorization` if the handler reads them and `Vary` does not name them.
+ * - A hit runs nothing inside this middleware. Checks that each request must pass belong around it.
  * - The key is the scheme, the host, the path, the query and what `Vary` names. Handlers do not see other fields that
  *   could steer a stored response, such as `X-Forwarded-Host`: put `HttpMiddleware.xForwardedHeaders` around this one.
  *
@@ -354,6 +356,7 @@ const clientFor = (options: Options, tokens: Token.Tokens): Omit<Client, "cachin
     targets: [...parts.targets, ownField],
     hidesCredentials: false,
     partition: () => "",
+    isPersonal: (response) => originalOf(response)?.isPersonal === true,
     tags: (request, response) => [
       ...tagsOf(response.headers),
       ...originalOf(response)?.tags ?? [],

@@ -1,6 +1,6 @@
 /** Endpoints of `HttpApi` and `Rpc` that an annotation caches, in clients and in servers. */
 import { describe, expect, it } from "@effect/vitest"
-import { Clock, Context, Effect, Layer, Schema, SchemaGetter, Stream } from "effect"
+import { Clock, Context, Effect, Layer, Redacted, Schema, SchemaGetter, Stream } from "effect"
 import { Cached, CacheLayer, Strategy } from "effect-cached"
 import { HttpCache, HttpCacheMiddleware } from "effect-cached/http"
 import { MemoryStore } from "effect-cached/memory"
@@ -18,9 +18,11 @@ import {
   HttpApiBuilder,
   HttpApiClient,
   HttpApiEndpoint,
+  HttpApiError,
   HttpApiGroup,
   HttpApiMiddleware,
-  HttpApiSchema
+  HttpApiSchema,
+  HttpApiSecurity
 } from "effect/http-api"
 import { Rpc, RpcGroup, RpcTest } from "effect/rpc"
 import { TestClock } from "effect/testing"
@@ -324,6 +326,70 @@ describe("HttpApi behind HttpCacheMiddleware", () => {
       expect((yield* ask("/checked", { headers: { "x-key": "right" } })).text).toBe("\"secret\"")
       expect((yield* ask("/checked")).status).toBe(403)
     }).pipe(Effect.scoped, inMemory))
+})
+
+describe("HttpApi with security behind HttpCacheMiddleware", () => {
+  const key = { key: "X-Api-Key" } as const
+  const success = HttpApiSchema.WithHeaders(Schema.String, { "cache-control": Schema.optionalKey(Schema.String) })
+
+  it.effect.each<[string, HttpApiSecurity.ApiKey, string | undefined, string]>([
+    ["a field, under cacheControl", HttpApiSecurity.apiKey(key), undefined, "x-api-key"],
+    ["a field, with an explicit lifetime", HttpApiSecurity.apiKey(key), "max-age=60", "x-api-key"],
+    ["a cookie, under cacheControl", HttpApiSecurity.apiKey({ key: "key", in: "cookie" }), undefined, "cookie"],
+    [
+      "a cookie, with an explicit lifetime",
+      HttpApiSecurity.apiKey({ key: "key", in: "cookie" }),
+      "max-age=60",
+      "cookie"
+    ],
+    ["Authorization, with an explicit lifetime", HttpApiSecurity.bearer as never, "max-age=60", "authorization"]
+  ])(
+    "a response to someone who has shown a key in %s is for no other",
+    ([, apiKey, control, field]) =>
+      Effect.gen(function*() {
+        class Checked extends HttpApiMiddleware.Service<Checked, { provides: Me }>()("Checked", {
+          error: HttpApiError.Unauthorized,
+          security: { apiKey }
+        }) {}
+        const inbox = HttpApiEndpoint.get("inbox", "/inbox", { success }).middleware(Checked)
+        const guarded = HttpApi.make("guarded").add(HttpApiGroup.make("all").add(inbox))
+        const all = HttpApiBuilder.group(guarded, "all", (handlers) =>
+          handlers.handle("inbox", () =>
+            Effect.map(Me, (name) =>
+              HttpApiSchema.withHeaders({
+                body: `mail for ${name}`,
+                headers: control === undefined ? {} : { "cache-control": control }
+              }))))
+        const checked = Layer.succeed(Checked, {
+          apiKey: (app, { credential }) => {
+            const name = Redacted.value(credential as Redacted.Redacted<string>)
+            return name === "" ? Effect.fail(new HttpApiError.Unauthorized()) : Effect.provideService(app, Me, name)
+          }
+        })
+        const options = control === undefined ? { cacheControl: "max-age=60" } : {}
+        const { dispose, handler } = HttpRouter.toWebHandler(
+          Layer.mergeAll(HttpApiBuilder.layer(guarded), HttpCacheMiddleware.layer(options)).pipe(
+            Layer.provide([all, HttpServer.layerServices]),
+            Layer.provide(checked),
+            Layer.provide(CacheLayer.memory())
+          ),
+          { disableLogger: true }
+        )
+        yield* Effect.addFinalizer(() =>
+          Effect.promise(dispose)
+        )
+        const as = (name?: string) => {
+          const value = field === "cookie" ? `key=${name}` : field === "authorization" ? `Bearer ${name}` : `${name}`
+          const headers: Record<string, string> = name === undefined ? {} : { [field]: value }
+          return Effect.promise(async () => {
+            const response = await handler(new Request("http://example.com/inbox", { headers }))
+            return response.status === 200 ? await response.text() : response.status
+          })
+        }
+        const answers = [yield* as(), yield* as("ann"), yield* as("bob"), yield* as(), yield* as("ann")]
+        expect(answers).toEqual([401, "\"mail for ann\"", "\"mail for bob\"", 401, "\"mail for ann\""])
+      }).pipe(Effect.scoped)
+  )
 })
 
 it.effect("a response that a handler makes itself is not stored", () =>

@@ -152,6 +152,26 @@ describe("freshness", () => {
     }).pipe(Effect.provide(CacheLayer.memory({ flights: "private" }))))
 })
 
+it("a fetch handler with private flights hands refreshes to the WaitUntil of its request, as Workers need", async () => {
+  let runs = 0
+  const page = Effect.sync(() =>
+    HttpServerResponse.text(`run ${++runs}`, { headers: { "cache-control": "max-age=0, stale-while-revalidate=60" } })
+  )
+  const { dispose, handler } = HttpRouter.toWebHandler(
+    Layer.mergeAll(HttpRouter.add("GET", "/", page), HttpCacheMiddleware.layer()).pipe(
+      Layer.provide(CacheLayer.memory({ flights: "private" }))
+    ),
+    { disableLogger: true }
+  )
+  const rests: Array<Effect.Effect<void>> = []
+  const waitUntil = Context.make(CachePolicy.WaitUntil, (rest) => void rests.push(rest))
+  const ask = async () => (await handler(new Request("http://example.com/"), waitUntil)).text()
+  expect([await ask(), await ask(), rests.length]).toEqual(["run 1", "run 1", 1])
+  for (const rest of rests) await Effect.runPromise(rest)
+  expect(await ask()).toBe("run 2")
+  await dispose()
+})
+
 describe("freshness that no field says", () => {
   const silent = (options?: HttpCacheMiddleware.Options, annotations?: Cached.Annotations) =>
     serving(
@@ -410,6 +430,83 @@ describe("what is for one user", () => {
       expect((yield* ask("/", of("a"))).cacheStatus).toMatch(/detail=implicit/)
       const greedy = { "cache-control": "max-stale, stale-if-error=1000", cookie: "b" }
       expect((yield* ask("/", { headers: greedy })).text).toBe("b 2")
+    }).pipe(inMemory))
+
+  /** The answers to Ann, to someone without a key, to Bob, and to Ann again. `run 1` is for Ann. */
+  const byKey = (
+    control: string,
+    headers: Record<string, string>,
+    field: string
+  ) =>
+    Effect.gen(function*() {
+      const { ask } = yield* serving((request, run) =>
+        request.headers[field] === undefined
+          ? Effect.succeed(HttpServerResponse.text("no key", { status: 401 }))
+          : text(control, headers)(request, run)
+      )
+      const as = (key?: string) => ask("/", { headers: key === undefined ? {} : { [field]: key } })
+      const answers = [yield* as("ann"), yield* as(), yield* as("bob"), yield* as("ann")]
+      return answers.map((answer) => answer.text)
+    })
+
+  it.effect.each<[string, string, Record<string, string>, ReadonlyArray<string>]>([
+    ["is for no other", "max-age=60", {}, ["run 1", "no key", "run 3", "run 4"]],
+    ["is for no other if Vary names something else", "max-age=60", { vary: "accept" }, [
+      ...["run 1", "no key", "run 3", "run 4"]
+    ]],
+    ["is for those with the same one if Vary names it", "max-age=60", { vary: "X-Api-Key" }, [
+      ...["run 1", "no key", "run 3", "run 1"]
+    ]],
+    ["is for all if it says so", "public, max-age=60", {}, ["run 1", "run 1", "run 1", "run 1"]]
+  ])("a response to a request whose API key was read %s", ([, control, headers, answers]) =>
+    Effect.gen(function*() {
+      expect(yield* byKey(control, headers, "x-api-key")).toEqual(answers)
+    }).pipe(inMemory))
+
+  it.effect("a response to a request whose cookie was read is for no other, unless it says so", () =>
+    Effect.gen(function*() {
+      expect(yield* byKey("max-age=60", {}, "cookie")).toEqual(["run 1", "no key", "run 3", "run 4"])
+      yield* Cached.clear
+      expect(yield* byKey("public, max-age=60", {}, "cookie")).toEqual(["run 1", "run 1", "run 1", "run 1"])
+    }).pipe(inMemory))
+
+  it.effect.each<[string, HttpCacheMiddleware.Options]>([
+    ["cacheControl", { cacheControl: "max-age=60" }],
+    ["strategy", { strategy: Strategy.ttl({ ttl: "1 minute" }) }]
+  ])(
+    "%s holds for no request whose API key was read, and what those without one get reaches no others",
+    ([, options]) =>
+      Effect.gen(function*() {
+        const { ask } = yield* serving((request, run) =>
+          request.headers["x-api-key"] === undefined
+            ? Effect.succeed(HttpServerResponse.text(`no key, run ${run}`, { status: 401 }))
+            : text()(request, run), options)
+        const as = (key?: string) => ask("/", { headers: key === undefined ? {} : { "x-api-key": key } })
+        const answers = [yield* as("ann"), yield* as(), yield* as(), yield* as("bob"), yield* as("bob")]
+        expect(answers.map((answer) => answer.text)).toEqual([
+          "run 1",
+          "no key, run 2",
+          "no key, run 2",
+          "run 3",
+          "run 4"
+        ])
+      }).pipe(inMemory)
+  )
+
+  it.effect.each<[string, (headers: Record<string, string | undefined>) => unknown]>([
+    ["copies the fields for another server", (headers) => ({ ...headers })],
+    ["copies them one by one", (headers) => new Headers(Object.entries(headers) as Array<[string, string]>)],
+    ["reads what says nothing about the user", (headers) => headers["user-agent"] ?? headers["x-request-id"]],
+    ["reads a field that the request does not have", (headers) => headers["x-tenant"]],
+    ["reads none", () => undefined]
+  ])("the response of a handler that %s is for all", ([, read]) =>
+    Effect.gen(function*() {
+      const { ask } = yield* serving((request, run) => {
+        read(request.headers)
+        return text("max-age=60")(request, run)
+      })
+      const fields = { "x-api-key": "ann", cookie: "user=ann", "user-agent": "x", "x-request-id": "1" }
+      expect([(yield* ask("/", { headers: fields })).text, (yield* ask()).text]).toEqual(["run 1", "run 1"])
     }).pipe(inMemory))
 
   it.effect("a cookie reaches its caller alone, with the fields that the handler gave", () =>
@@ -761,6 +858,30 @@ describe("removal", () => {
       yield* Cached.invalidateTag("page", { mode: "soft" })
       expect([yield* of("de"), yield* of("fr"), yield* of("it")]).toEqual(["run 4", "run 5", "run 6"])
       expect([yield* of("de"), yield* of("fr"), yield* of("it")]).toEqual(["run 4", "run 5", "run 6"])
+    }).pipe(inMemory))
+
+  it.effect("after a soft purge, Cache-Status says that a stale response was there, also to those that waited", () =>
+    Effect.gen(function*() {
+      const { ask } = yield* serving((request, run) =>
+        Effect.delay(text("max-age=60", { vary: "accept-language", "cache-tag": "page" })(request, run), "1 second")
+      )
+      const inASecond = Effect.fnUntraced(function*(languages: ReadonlyArray<string>) {
+        const all = yield* start(
+          Effect.forEach(languages, (language) => ask("/", { headers: { "accept-language": language } }), {
+            concurrency: "unbounded"
+          })
+        )
+        yield* settle
+        yield* TestClock.adjust("1 second")
+        return (yield* Fiber.join(all)).map(({ cacheStatus }) => cacheStatus!.split("; ttl")[0])
+      })
+      expect(yield* inASecond(["de", "de"])).toEqual(["fwd=uri-miss; fwd-status=200", "fwd=uri-miss"])
+      yield* Cached.invalidateTag("page", { mode: "soft" })
+      expect(yield* inASecond(["de", "de"])).toEqual(["fwd=stale; fwd-status=200", "fwd=stale"])
+      yield* Cached.invalidateTag("page", { mode: "soft" })
+      expect(yield* inASecond(["fr"])).toEqual(["fwd=vary-miss; fwd-status=200"])
+      yield* Cached.invalidateTag("page")
+      expect(yield* inASecond(["de"])).toEqual(["fwd=uri-miss; fwd-status=200"])
     }).pipe(inMemory))
 
   it.effect.each<[string, RequestInit, number, string]>([

@@ -37,6 +37,8 @@ export interface Client {
   readonly hidesCredentials: boolean
   readonly partition: (request: HttpClientRequest, url: URL) => string
   readonly tags: (request: HttpClientRequest, response: HttpClientResponse) => ReadonlyArray<string>
+  /** Whether a response was made for one user, as one to `Authorization` is. */
+  readonly isPersonal: (response: HttpClientResponse) => boolean
   readonly targets: ReadonlyArray<string>
   readonly maxVariants: number
   readonly maxBody: number

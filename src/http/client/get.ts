@@ -12,7 +12,7 @@ import { isForOrigin } from "../rules/validation.ts"
 import { failed, insteadOf, reached, served } from "./answer.ts"
 import { bytesOf, isComplete } from "./bodies.ts"
 import { type Answer, type Call, marked, type Own, passed } from "./call.ts"
-import { asked, confirm, read, refreshed } from "./load.ts"
+import { asked, confirm, read, reasonOf, refreshed } from "./load.ts"
 import { onlyIfCached, ranged } from "./others.ts"
 import { type Variant, type Variants, variantsOf } from "./record.ts"
 
@@ -44,13 +44,14 @@ const looked = (call: Call): Answer =>
       const { own } = call
       if (own === undefined) {
         return resource.unshared === true
-          ? Effect.flatMap(stored(call), (variants) => alone(call, variants, "uri-miss"))
+          ? Effect.flatMap(stored(call), (variants) => alone(call, variants, reasonOf(call, resource)))
           : decided(call, resource, undefined)
       }
-      if (own.response.status < 500) return answered(call, own, undefined, "uri-miss")
+      const reason = reasonOf(call, resource)
+      if (own.response.status < 500) return answered(call, own, undefined, reason)
       return Effect.flatMap(
         stored(call),
-        (variants) => answered(call, own, select(variants, call.head.fields), "uri-miss")
+        (variants) => answered(call, own, select(variants, call.head.fields), reason)
       )
     }
   })
@@ -59,12 +60,14 @@ type Reason = CacheStatus["fwd"]
 
 /** `reason`: why the call waited for a load of another one, whose result this is. `stale`: what it found before. */
 const decided = (call: Call, resource: Variants, reason: Reason, stale?: Variant): Answer => {
-  if (resource.unshared === true) return alone(call, stale === undefined ? [] : [stale], reason ?? "uri-miss")
+  if (resource.unshared === true) {
+    return alone(call, stale === undefined ? [] : [stale], reason ?? reasonOf(call, resource))
+  }
   const now = call.clock.currentTimeMillisUnsafe()
   const variant = select(resource.variants, call.head.fields)
   if (variant === undefined) return renewed(call, undefined, "vary-miss")
   // Also the first read of a call can join a load, whose response is then younger than the call.
-  const joined = reason ?? (variant.responseTime > call.startedAt ? "uri-miss" : undefined)
+  const joined = reason ?? (variant.responseTime > call.startedAt ? reasonOf(call, resource) : undefined)
   const reuse = reuseFor(call, variant, now)
   if (reuse === "validate") {
     if (joined !== undefined) return alone(call, resource.variants, joined)

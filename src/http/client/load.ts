@@ -15,9 +15,9 @@ import { type Fields, noDirectives } from "../rules/fields.ts"
 import { freshnessOf, usableMillis } from "../rules/freshness.ts"
 import { groupsOf } from "../rules/invalidation.ts"
 import { mayServeOnError, reuseOf } from "../rules/reuse.ts"
-import { select, varyingOf } from "../rules/selection.ts"
-import { isExplicit, storedFields, updatedFields, whyNotStored } from "../rules/storing.ts"
-import { controlOf } from "../rules/targeted.ts"
+import { matches, select, varyingOf } from "../rules/selection.ts"
+import { isExplicit, isForAll, storedFields, updatedFields, whyNotStored } from "../rules/storing.ts"
+import { type Control, controlOf } from "../rules/targeted.ts"
 import { conditionsOf, confirmedBy, isUnchanged } from "../rules/validation.ts"
 import { arrive, bodyStream, discard, isComplete, lengthOf } from "./bodies.ts"
 import { type Call, cleared, cookiesOf, empty, isRedirected } from "./call.ts"
@@ -95,8 +95,24 @@ const loaded = (call: Call): Loaded =>
     loading.add(call.id)
     const variants = Option.isSome(previous) ? variantsOf(previous.value) : []
     const made = call.self.inherit === false ? validated(call, variants) : inheriting(call, variants)
-    return Effect.ensuring(made, Effect.sync(() => loading.delete(call.id)))
+    const noted = variants.length === 0 ?
+      made :
+      Effect.tap(
+        made,
+        (resource) => Effect.sync(() => varyingsBefore.set(resource, variants.map(({ varying }) => varying)))
+      )
+    return Effect.ensuring(noted, Effect.sync(() => loading.delete(call.id)))
   })
+
+/** The variants that a load has found, by its result, for all that waited for it. */
+const varyingsBefore = new WeakMap<Variants, ReadonlyArray<Variant["varying"]>>()
+
+/** Why a read had to load: there was nothing, only other variants, or what a soft invalidation had made stale. */
+export const reasonOf = ({ head: { fields } }: Call, resource: Variants): "uri-miss" | "vary-miss" | "stale" => {
+  const before = varyingsBefore.get(resource)
+  if (before === undefined) return "uri-miss"
+  return before.some((varying) => matches(varying, fields)) ? "stale" : "vary-miss"
+}
 
 /**
  * The entry of a resource depends on what the load reads. So it reads the runs of all variants that it keeps: they
@@ -114,7 +130,7 @@ const inheriting = (call: Call, variants: ReadonlyArray<Variant>): Loaded => {
 /** Runs the handler as a load of its own, whose entry depends on what it reads. */
 const recorded = (call: Call, run: string, sent: Effect.Effect<Met, HttpClientError, Caching>): typeof sent =>
   Effect.suspend(() => {
-    const { head, self } = call
+    const { self } = call
     let met: Met | undefined
     const strategy: Strategy.Strategy<any, any, any> = {
       name: "http",
@@ -124,7 +140,7 @@ const recorded = (call: Call, run: string, sent: Effect.Effect<Met, HttpClientEr
         const fields = met.response.headers as Fields
         const { status } = met.response
         const control = controlOf(fields, self.targets)
-        const why = status === 304 ? undefined : whyNotStored(self.mode, head, { status, fields }, control)
+        const why = status === 304 ? undefined : refusal(call, met.response, control)
         const ttl = usableMillis(freshnessOf(self.mode, { status, fields }, control, met), self.keepMillis)
         return why === undefined ? { softTtl: ttl, ttl } : "skip"
       }
@@ -233,6 +249,13 @@ export const updatedBy = ({ run, self }: Call, variant: Variant, { response, ...
   return { ...variant, ...runOf(run), fields, cookies, ...times, ...freshness }
 }
 
+const refusal = ({ head, self }: Call, response: HttpClientResponse, control: Control): string | undefined => {
+  const fields = response.headers as Fields
+  return whyNotStored(self.mode, head, { status: response.status, fields }, control) ??
+    (self.storesImplicitly || isExplicit(self.mode, fields, control) ? undefined : "implicit") ??
+    (self.isPersonal(response) && !isForAll(control) ? "credentials" : undefined)
+}
+
 /** Stores the response as a variant, if the rules allow it. */
 const store = (call: Call, variants: ReadonlyArray<Variant>, met: Met): Loaded => {
   const { head, self } = call
@@ -253,8 +276,7 @@ const store = (call: Call, variants: ReadonlyArray<Variant>, met: Met): Loaded =
   }
   const control = controlOf(fields, self.targets)
   const stale = select(variants, head.fields)
-  const why = whyNotStored(self.mode, head, { status: response.status, fields }, control) ??
-    (self.storesImplicitly || isExplicit(self.mode, fields, control) ? undefined : "implicit") ??
+  const why = refusal(call, response, control) ??
     (self.storesCookies || cookiesOf(response).length === 0 ? undefined : "cookie") ??
     // It ends with its connection, so that no other request may wait for it.
     (/^text\/event-stream/i.test(fields["content-type"] ?? "") ? "event-stream" : undefined) ??

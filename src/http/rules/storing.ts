@@ -33,12 +33,15 @@ export const whyNotStored = (
   if (directives.has("no-store") && !mustUnderstand) return "no-store"
   if (mode === "shared") {
     if (directives.has("private") && namesIn(directives, "private") === undefined) return "private"
-    const isPermitted = ["must-revalidate", "public", "s-maxage"].some((name) => directives.has(name))
-    if (request.fields["authorization"] !== undefined && !isPermitted) return "authorization"
+    if (request.fields["authorization"] !== undefined && !isForAll(control)) return "authorization"
   }
   if (listOf(fields["vary"]).includes("*")) return "vary"
   return isExplicit(mode, fields, control) || isHeuristic(status) ? undefined : "implicit"
 }
+
+/** Whether a response to a request with credentials may be stored for other requests (RFC 9111, section 3.5). */
+export const isForAll = ({ directives }: Control): boolean =>
+  ["must-revalidate", "public", "s-maxage"].some((name) => directives.has(name))
 
 /** Whether a response says that it may be stored. */
 export const isExplicit = (mode: Mode, fields: Fields, { directives, isTargeted }: Control): boolean =>

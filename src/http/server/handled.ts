@@ -19,7 +19,9 @@ import { Outside } from "../../internal/options/annotations.ts"
 import * as Strategy from "../../Strategy.ts"
 import * as Ttl from "../../Ttl.ts"
 import type { Origin } from "../client/call.ts"
+import { listOf } from "../rules/fields.ts"
 import { lasting } from "./lasting.ts"
+import { watched } from "./reading.ts"
 
 type Response = HttpServerResponse.HttpServerResponse
 
@@ -92,7 +94,9 @@ const handle = (
   asked: HttpClientRequest
 ): Effect.Effect<HttpClientResponse, HttpClientError.HttpClientError> => {
   const isLoad = asked.method === "GET" || asked.method === "HEAD"
-  const given = isLoad ? request.modify({ headers: unsteered(asked.headers) }) : request
+  const shown = unsteered(asked.headers)
+  const reading = isLoad ? watched(shown) : undefined
+  const given = reading === undefined ? request : request.modify({ headers: reading.headers })
   const inheriting = usual.inherits ? Effect.provideService(handler, Inherits, true) : handler
   const ofRequest = Context.getOrUndefined(context, Scope.Scope)
   const kept = isLoad && ofRequest !== undefined ? lasting(inheriting, ofRequest) : inheriting
@@ -101,12 +105,14 @@ const handle = (
     // The handler annotates also where its response passes.
     Effect.provideService(Outside, { annotations: undefined }),
     Effect.flatMap(([response, annotations]) => {
+      const read = Array.from(reading?.fields ?? [])
       const said = isLoad
-        ? tagged(saying(response, asked.headers, { ...usual, annotations }))
+        ? tagged(saying(response, shown, { ...usual, annotations, read }))
         : Effect.succeed(response)
       return Effect.map(said, (response) => {
         const answer = HttpServerResponse.toClientResponse(response, { request: asked })
-        originals.set(answer, { response, tags: annotations.tags ?? [] })
+        const isPersonal = read.some((name) => shown[name] !== undefined && !varies(response, name))
+        originals.set(answer, { response, tags: annotations.tags ?? [], isPersonal })
         return answer
       })
     }),
@@ -120,9 +126,14 @@ const handle = (
   )
 }
 
+const varies = ({ headers }: Response, name: string): boolean =>
+  listOf(headers["vary"]).some((one) => one.toLowerCase() === name)
+
 interface Original {
   readonly response: Response
   readonly tags: ReadonlyArray<string>
+  /** Whether a field of the request was read that may identify the user, and `Vary` does not name it. */
+  readonly isPersonal: boolean
 }
 
 const originals = new WeakMap<object, Original>()
@@ -169,6 +180,8 @@ const digestOf = (bytes: Uint8Array<ArrayBuffer>): Effect.Effect<Uint8Array> =>
 
 interface Said extends Omit<Usual, "inherits"> {
   readonly annotations: Cached.Annotations
+  /** The fields that were read and may identify the user. */
+  readonly read: ReadonlyArray<string>
 }
 
 /**
@@ -178,11 +191,12 @@ interface Said extends Omit<Usual, "inherits"> {
 const saying = (
   response: Response,
   asked: Headers.Headers,
-  { annotations, control, strategy }: Said
+  { annotations, control, read, strategy }: Said
 ): Response => {
   const { headers } = response
   if (headers["cache-control"] !== undefined || headers["expires"] !== undefined) return response
-  if (credentials.some((name) => asked[name] !== undefined)) return response
+  const credentials = new Set(["authorization", "cookie", ...read])
+  for (const name of credentials) if (asked[name] !== undefined) return response
   const own = annotations.ttl !== undefined
     ? lifetimeText(
       Ttl.toMillis(annotations.ttl, "ttl"),
@@ -191,11 +205,9 @@ const saying = (
     : strategy && strategyText(strategy, response)
   const usual = own === undefined ? control?.(response) : own
   if (usual === undefined) return response
-  const vary = [headers["vary"] ?? [], credentials].flat().join(", ")
+  const vary = [headers["vary"] ?? [], ...credentials].flat().join(", ")
   return HttpServerResponse.setHeaders(response, { [own === undefined ? "cache-control" : ownField]: usual, vary })
 }
-
-const credentials = ["authorization", "cookie"]
 
 const longest = 31_536_000
 

@@ -19,9 +19,30 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "a shared cache stores every answer to Authorization",
     in: "whyNotStored",
-    find: `request.fields["authorization"] !== undefined && !isPermitted`,
-    replace: `request.fields["authorization"] === "" && !isPermitted`,
+    find: `request.fields["authorization"] !== undefined && !isForAll`,
+    replace: `request.fields["authorization"] === "" && !isForAll`,
     by: client
+  },
+  {
+    name: "a response to someone whose API key was checked inside the cache is stored for all",
+    in: "refusal",
+    find: "self.isPersonal(response) && !isForAll(control)",
+    replace: "false",
+    by: endpoints
+  },
+  {
+    name: "under cacheControl, a user with an API key gets what one without a key got",
+    in: "saying",
+    find: `new Set(["authorization", "cookie", ...read])`,
+    replace: `new Set(["authorization", "cookie"])`,
+    by: endpoints
+  },
+  {
+    name: "a field that was read counts as unread, as if all fields were copied",
+    in: "watched",
+    find: "isCopied || ofNoUser.test(name)",
+    replace: "name in target || ofNoUser.test(name)",
+    by: middleware
   },
   {
     name: "a body that is cut short counts as complete",
@@ -285,8 +306,8 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "a server stores what a handler says nothing about for requests with cookies",
     in: "saying",
-    find: "credentials.some((name) => asked[name] !== undefined)",
-    replace: `asked["authorization"] !== undefined`,
+    find: "for (const name of credentials) if (asked[name] !== undefined) return response",
+    replace: `if (asked["authorization"] !== undefined) return response`,
     by: middleware
   },
   {
@@ -305,9 +326,9 @@ export const faults: ReadonlyArray<UnitFault> = [
   },
   {
     name: "a server stores by heuristics",
-    in: "store",
+    in: "refusal",
     find: "self.storesImplicitly || isExplicit(self.mode, fields, control)",
-    replace: "self.storesImplicitly || isExplicit(self.mode, fields, control) || length !== undefined",
+    replace: "true",
     by: middleware
   },
   {
