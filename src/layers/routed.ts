@@ -10,7 +10,7 @@ import type { AnyClass } from "../CacheKey.ts"
 import * as Caching from "../Caching.ts"
 import { cacheOf } from "../internal/engine/boundCache.ts"
 import { checkOptions, mistake, refuseUnless, requireList } from "../internal/options/options.ts"
-import { make, type Table } from "./routedCache.ts"
+import { mainOf, make, type Table } from "./routedCache.ts"
 
 type AnyCache = Layer.Layer<Caching.Caching, any, any>
 
@@ -44,9 +44,11 @@ export interface RoutedOptions<D extends AnyCache = AnyCache, C extends AnyCache
  *   call for each cache.
  * - Tags, classes and patterns are invalidated in every cache. `Cached.size`, `scan`, `entries`, `hottest`, `clear`,
  *   `ping`, `stats` and events cover all caches.
- * - Counters are routed by their names, like string keys. Guards and locks are those of `default`.
- * - A transaction changes only the cache of `default`. It dies with a `CacheConfigError` when it changes an entry of
- *   another route, or a tag, because it could not undo that. It reads entries of other routes as they are.
+ * - Counters are routed by their names, like string keys. Guards and locks are those of the cache that a transaction
+ *   changes.
+ * - A transaction changes only the cache of `default` or, if that is `CacheLayer.disabled`, the only other cache. It
+ *   dies with a `CacheConfigError` when it changes an entry of another route, or a tag, because it could not undo that,
+ *   and if `default` is disabled and there are several others. It reads entries of other routes as they are.
  * - `Cached.resize` and `Cached.curve` die with a `CacheConfigError`. So does a layer that has `CacheMetrics.layer`
  *   around this one, or `withDisabled` inside it: measure each cache, and disable operations for all.
  * - The options `strategy` and `copy` of each cache apply to its own keys.
@@ -121,7 +123,8 @@ export const routed = <D extends AnyCache, const C extends AnyCache = never>(
             .toSorted((a, b) => b.prefix.length - a.prefix.length)
         }
         const [usual, ...others] = caches
-        return Context.add(built[0]!, Caching.Caching, make([usual!, ...others], table))
+        const all = [usual!, ...others] as const
+        return Context.add(built[given.indexOf(shapes[mainOf(all)]!)]!, Caching.Caching, make(all, table))
       }
     )
   )

@@ -4,7 +4,7 @@ import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
 import type { InMemory } from "../CacheEntry.ts"
-import { type Cache, cacheOf, cacheOfKey, type Operation, TypeId } from "../internal/engine/boundCache.ts"
+import { type Cache, cacheOf, cacheOfKey, disabled, type Operation, TypeId } from "../internal/engine/boundCache.ts"
 import * as Operations from "../internal/engine/operationTable.ts"
 import { withRatios } from "../internal/engine/telemetry/stats.ts"
 import { type Counters, noCounters } from "../internal/engine/telemetry/telemetry.ts"
@@ -19,8 +19,17 @@ export interface Table {
   readonly prefixes: ReadonlyArray<{ readonly prefix: string; readonly route: number }>
 }
 
-/** Different caches. The first one is for keys without a route, and for calls without a key that need one cache. */
+/** Different caches. The first one is for keys without a route. */
 type Caches = readonly [Cache, ...Array<Cache>]
+
+/**
+ * The place of the cache for calls without a key that need one cache, such as a transaction: the first one or, if that
+ * is disabled, the only one that is not.
+ */
+export const mainOf = (caches: Caches): number => {
+  const enabled = caches.flatMap((cache, place) => cache === disabled ? [] : [place])
+  return caches[0] === disabled && enabled.length === 1 ? enabled[0]! : 0
+}
 
 interface Self {
   readonly caches: Caches
@@ -30,7 +39,9 @@ interface Self {
 export const make = (caches: Caches, table: Table): Cache => {
   const self: Self = { caches, table }
   const [usual] = caches
-  const { beside } = usual
+  const main = caches[mainOf(caches)]!
+  const isUnclear = main === disabled && caches.length > 1
+  const { beside } = main
   const cache: Cache = {
     [TypeId]: TypeId,
     strategy: usual.strategy,
@@ -40,18 +51,21 @@ export const make = (caches: Caches, table: Table): Cache => {
     perform: (operation, ...args) => {
       const routed = operations.get(operation)
       if (routed !== undefined) return routed(self, ...args) as never
-      const { joined, keyOf } = operation
+      const { joined, keyOf, needsOne } = operation
       if (joined !== undefined) return joined(caches.map((cache) => cache.perform(operation, ...args)))
-      return (keyOf === undefined ? usual : cacheFor(self, keyOf(...args))).perform(operation, ...args)
+      if (needsOne !== undefined && isUnclear) throw mistake(needsOne)
+      return (keyOf === undefined ? main : cacheFor(self, keyOf(...args))).perform(operation, ...args)
     },
     beside: beside === undefined ? undefined : (other) => {
       const used = beside(other)
-      return used === usual ? cache : used
+      return used === main ? cache : used
     },
-    // A transaction changes the first cache. It refuses to change the others, but reads them.
+    // A transaction changes one cache. It refuses to change the others, but reads them.
     inside: (transaction) => {
-      const [, ...others] = caches
-      return make([transaction, ...others.map((other) => cacheOf(transaction.beside?.(other) ?? other))], table)
+      const beside = (other: Cache) =>
+        other === main ? transaction : other === disabled ? other : cacheOf(transaction.beside?.(other) ?? other)
+      const [first, ...others] = caches
+      return make([beside(first), ...others.map(beside)], table)
     }
   }
   return cache

@@ -266,6 +266,51 @@ describe("routed", () => {
     }).pipe(Effect.provide(layer))
   })
 
+  it.effect("over a disabled default, changes the only other cache in a transaction", () => {
+    const sessions = CacheLayer.memory()
+    const layer = CacheLayer.routed({ default: CacheLayer.disabled, routes: [["a:", sessions], ["b:", sessions]] })
+    return Effect.gen(function*() {
+      yield* Cached.set("a:1", 1, { ttl, tags: ["t"] })
+      const changes = Effect.gen(function*() {
+        yield* Cached.set("a:1", 2, { ttl })
+        yield* Cached.set("b:1", 2, { ttl })
+        yield* Cached.increment("a:count")
+        yield* Transaction.run(Cached.invalidateTag("t"))
+        // There is nothing that could not be undone.
+        yield* Cached.set("other", 2, { ttl })
+        yield* Cached.remove("other")
+        return yield* Cached.getMany(["a:1", "b:1", "other"])
+      })
+      const inside = [Option.some(2), Option.some(2), Option.none()]
+      expect(yield* Effect.flip(Transaction.run(Effect.flatMap(changes, Effect.fail)))).toEqual(inside)
+      expect(yield* Cached.getMany(["a:1", "b:1"])).toEqual([Option.some(1), Option.none()])
+      expect(yield* Cached.counter("a:count").get).toBe(0)
+      yield* Transaction.run(Effect.andThen(changes, Transaction.rollback))
+      expect(yield* Cached.getMany(["a:1", "b:1"])).toEqual([Option.some(1), Option.none()])
+      expect(yield* Transaction.run(changes)).toEqual(inside)
+      expect(yield* Cached.getMany(["a:1", "b:1", "other"])).toEqual(inside)
+    }).pipe(Effect.provide(layer))
+  })
+
+  it.effect("over a disabled default and several others, refuses a transaction, and says how to run one", () => {
+    class Sessions extends Context.Service<Sessions, Caching.Shape>()("Sessions") {}
+    const sessions = CacheLayer.memory()
+    const layer = Layer.merge(
+      CacheLayer.routed({ default: CacheLayer.disabled, routes: [["a:", sessions], [User, CacheLayer.memory()]] }),
+      CacheLayer.named(Sessions, sessions)
+    )
+    return Effect.gen(function*() {
+      const undone = Effect.andThen(Cached.set("a:1", 1, { ttl }), Effect.fail("no"))
+      expect(diesWith(yield* Effect.exit(Transaction.run(undone)))).toContain(
+        "put Cached.withCache around the transaction"
+      )
+      expect(yield* Effect.flip(Transaction.run(undone).pipe(Cached.withCache(Sessions)))).toBe("no")
+      expect(yield* Cached.has("a:1")).toBe(false)
+      yield* Transaction.run(Cached.set("a:1", 1, { ttl })).pipe(Cached.withCache(Sessions))
+      expect(yield* Cached.has("a:1")).toBe(true)
+    }).pipe(Effect.provide(layer))
+  })
+
   it.effect("has disabled operations, quotas and a heap limit like any cache", () =>
     Effect.gen(function*() {
       const layer = CacheLayer.routed({
@@ -275,7 +320,7 @@ describe("routed", () => {
       const program = Effect.gen(function*() {
         for (let id = 0; id < 10; id++) yield* Cached.set(new User({ id }), id, { ttl })
         yield* Cached.set("a", 1, { ttl })
-        yield* Transaction.run(Cached.set("set:a", 1, { ttl }))
+        yield* Cached.set("set:a", 1, { ttl })
         yield* Cached.clear
         return yield* Cached.size
       })

@@ -23,6 +23,8 @@ export interface Operation<Args extends ReadonlyArray<any>, A> {
   /** How a cache made of several performs an operation that it does not know: on the cache of a key, or on each. */
   readonly keyOf?: (...args: Args) => Key
   readonly joined?: (results: ReadonlyArray<any>) => A
+  /** Why a cache made of several cannot perform it, if its default is disabled and it has more than one other. */
+  readonly needsOne?: string
 }
 
 /** The parts of a cache. A wrapper replaces some parts and keeps the others. */

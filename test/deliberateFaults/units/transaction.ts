@@ -303,7 +303,7 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "the replay removes a row before the store has acknowledged it",
     in: "replay",
-    find: "if (!isUnsent(cache.perform(enter), targets)) yield* removeRow",
+    find: "if (!isUnsent(cache.perform(engineOf), targets)) yield* removeRow",
     replace: "yield* removeRow",
     by: "test/transaction/withSql.test.ts"
   },

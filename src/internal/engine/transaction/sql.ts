@@ -9,14 +9,14 @@ import type { Lock } from "../../../ports/lock.ts"
 import { outbox as numbers } from "../../defaults/bounds.ts"
 import { together } from "../../lock/fromBackend.ts"
 import { isListOfText } from "../../options/options.ts"
-import type { Cache } from "../boundCache.ts"
+import type { Cache, Operation } from "../boundCache.ts"
 import * as Engine from "../engine.ts"
 import * as Watches from "../flight/watches.ts"
 import * as Operations from "../operationTable.ts"
 import * as Policy from "../request/callPolicy.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
 import * as Overlay from "./overlay.ts"
-import { enter, isOverlay, make as cacheOver } from "./transactionCache.ts"
+import { make as cacheOver } from "./transactionCache.ts"
 
 /** A transaction's invalidations. They include ids that were set, because storing values could overwrite later ones. */
 interface Targets {
@@ -44,9 +44,9 @@ const invalidate = (cache: Cache, { all, ids, tags }: Targets): Effect.Effect<vo
   ).pipe(Effect.updateService(Policy.Current, (policy) => ({ ...policy, strict: false })))
 
 /** Whether the store has not yet acknowledged an invalidation. Until it has, the row in the outbox stays. */
-const isUnsent = (entered: Engine.Engine | Overlay.Overlay | undefined, { all, ids, tags }: Targets): boolean => {
-  if (entered === undefined || isOverlay(entered) || entered.storeTier === undefined) return false
-  const { pending } = entered.storeTier
+const isUnsent = (engine: Engine.Engine | undefined, { all, ids, tags }: Targets): boolean => {
+  if (engine?.storeTier === undefined) return false
+  const { pending } = engine.storeTier
   return (all && pending.all !== undefined) || ids.some((id) => Pending.isUnsent(pending, id, [])) ||
     tags.some(({ tags }) => Pending.isUnsent(pending, "", tags))
 }
@@ -165,6 +165,8 @@ export const makeTable = (sql: SqlClient, table: string): Effect.Effect<void, Sq
   return Effect.asVoid(Effect.catch(look, () => made))
 }
 
+const engineOf: Operation<[], Engine.Engine | undefined> = { over: (engine) => engine, without: () => undefined }
+
 /** Performs invalidations left by crashed processes. `foreign` collects the ids of unreadable rows, which stay. */
 export const replay = Effect.fnUntraced(function*(
   cache: Cache,
@@ -185,7 +187,7 @@ export const replay = Effect.fnUntraced(function*(
     if (targets === undefined) foreign.add(id)
     else {
       yield* invalidate(cache, targets)
-      if (!isUnsent(cache.perform(enter), targets)) yield* removeRow(sql, table, id)
+      if (!isUnsent(cache.perform(engineOf), targets)) yield* removeRow(sql, table, id)
     }
   }
   if (foreign.size > before) {

@@ -16,7 +16,10 @@ import * as Writes from "./writes.ts"
 /** Returns the engine of a cache, or the current level if the cache is inside a transaction. */
 export const enter: Operation<[], Engine | Overlay | undefined> = {
   over: (engine) => engine,
-  without: () => undefined
+  without: () => undefined,
+  needsOne:
+    "A transaction changes one cache, and CacheLayer.routed has several whose default is disabled: name the one " +
+    "whose entries it changes (CacheLayer.named), and put Cached.withCache around the transaction"
 }
 
 export const isOverlay = (entered: Engine | Overlay | undefined): entered is Overlay =>
