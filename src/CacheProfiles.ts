@@ -59,8 +59,8 @@ type CacheLayer = Layer.Layer<Caching.Caching, unknown, unknown>
  * **Details**
  *
  * - A profile replaces what the strategies of a class name, in combinators, cached functions, bulk calls and streams.
- *   What it leaves out stays as the program has it. Lifetimes that are given by hand (`Cached.set`, `Cached.touch`,
- *   `Cached.annotate`) stay too.
+ *   The options that it does not name keep their values. So do lifetimes that are given by hand (`Cached.set`,
+ *   `Cached.touch`, `Cached.annotate`).
  * - {@link set} changes a profile while the program runs. Entries that exist get the new lifetime when they are read.
  * - A result that the program does not store (`when`, `storeIf`, a `ttl` function that returns 0) stays unstored.
  * - A profile must fit the strategies of its class. If it does not, because the strategy has no such option or its

@@ -72,8 +72,9 @@ export interface ConfigOptions<S extends Schemes = {}, D extends string | AnyCac
  *
  * **Details**
  *
- * - The schemes are `memory:`, `disk:./cache`, `files:./cache`, `redis://host`, `redis+cluster://host1,host2`,
- *   `redis+sentinel://host1,host2/master`, the three with `rediss` for TLS, and `disabled:`. `schemes` adds your own.
+ * - The schemes are `memory:`, `disk:./cache`, `files:./cache`, `postgres://host/database`, `s3://bucket/prefix`,
+ *   `redis://host`, `redis+cluster://host1,host2`, `redis+sentinel://host1,host2/master`, the three with `rediss` for
+ *   TLS, and `disabled:`. `schemes` adds your own.
  * - The parameters after `?` are the options of the layer, like `capacity=1000`, `refresh.timeout=30s` or
  *   `maxSize=1GiB`. `format` and `compress` choose the serializer of a store.
  * - The layer fails with a `CacheConfigError` if a scheme, an option or its value is wrong.

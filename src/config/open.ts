@@ -113,8 +113,8 @@ const knownScheme = (text: string, scheme: string, own: ReadonlyArray<string>): 
   const near = isScheme ? nearest(scheme, all) : undefined
   throw mistake(
     `The URL of the cache has an unknown scheme${isScheme ? ` "${scheme}"` : ""}: ` +
-      `${near === undefined ? "use" : `did you mean "${near}"? Use`} one of ${all.join(", ")}. For a store of your ` +
-      "own, pass schemes"
+      `${near === undefined ? "use" : `did you mean "${near}"? Use`} one of ${all.join(", ")}. If the scheme is ` +
+      "the program's own, pass a function that makes its layer: { schemes: { name: (url) => layer } }"
   )
 }
 

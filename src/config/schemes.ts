@@ -198,6 +198,13 @@ const objectsStore = [
   "requestTimeout"
 ]
 
+const sqliteDriver = () =>
+  import("#node/drivers/sqlite/index").catch((error) => {
+    throw String(error?.message).includes("node:sqlite")
+      ? mistake("A cache on disk needs node:sqlite: use Node.js 22.19 or later")
+      : error
+  })
+
 const folderStore = ["maxSize", "maxValue", "trustFolder"]
 
 /** A new store needs one line here, and the readings of its options. */
@@ -211,7 +218,7 @@ export const schemes: { readonly [scheme: string]: Scheme } = {
     Readings.diskOptions,
     async (url, options) => (await layers()).disk({ ...options, directory: folderOf(url) }),
     async (url, options) => {
-      const { SqliteStore } = await import("#node/drivers/sqlite/index")
+      const { SqliteStore } = await sqliteDriver()
       const directory = folderOf(url)
       return {
         make: SqliteStore.make({ ...ofStore(options, [...folderStore, "storeTimeout"]), directory }),

@@ -4,11 +4,11 @@
  */
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
-import { StoreError } from "../CacheError.ts"
+import type { StoreError } from "../CacheError.ts"
 import type * as Caching from "../Caching.ts"
 import { folders } from "../internal/defaults/options.ts"
 import type { SizeInput } from "../internal/options/size.ts"
-import { folderOptions, storeOptions } from "./folder.ts"
+import { folderOptions, storeOptions, withSqlite } from "./folder.ts"
 import { folderParts } from "./folderParts.ts"
 import { checkLayer, type LayerOptions } from "./options.ts"
 import { overStore } from "./overStore.ts"
@@ -73,10 +73,7 @@ export const disk = (options: DiskOptions): Layer.Layer<Caching.Caching, StoreEr
   const given = storeOptions("CacheLayer.disk", options, folders.disk)
   const store = Layer.unwrap(
     Effect.map(
-      Effect.tryPromise({
-        try: () => import("#node/drivers/sqlite/SqliteStore"),
-        catch: (cause) => new StoreError({ store: "sqlite", operation: "open", reason: "Unsupported", cause })
-      }),
+      withSqlite(() => import("#node/drivers/sqlite/SqliteStore")),
       (SqliteStore) =>
         SqliteStore.layer({
           ...given,

@@ -3,9 +3,10 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
-import { StoreError } from "../CacheError.ts"
+import type { StoreError } from "../CacheError.ts"
 import { lazily } from "../internal/lock/fromBackend.ts"
 import type * as GuardPort from "../ports/guardStore.ts"
+import { withSqlite } from "./folder.ts"
 import { lockAndGuards } from "./lockAndGuards.ts"
 
 interface Folder {
@@ -22,13 +23,6 @@ const options = ({ directory, trustFolder }: Folder) => ({
   ...trustFolder === undefined ? {} : { trustFolder }
 })
 
-/** Imports a module while the layer is built, so that `make` resolves a relative path at that time, like the cache. */
-const load = <Module>(module: () => Promise<Module>): Effect.Effect<Module, StoreError> =>
-  Effect.tryPromise({
-    try: module,
-    catch: (cause) => new StoreError({ store: "sqlite", operation: "open", reason: "Unsupported", cause })
-  })
-
 /** Opens a resource on first use, and keeps it open until `scope` closes. */
 const onFirstUse = <A, E>(open: Effect.Effect<A, E, Scope.Scope>, scope: Scope.Scope): Effect.Effect<A, E> => {
   let opened: A | undefined
@@ -39,13 +33,14 @@ const onFirstUse = <A, E>(open: Effect.Effect<A, E, Scope.Scope>, scope: Scope.S
   )
 }
 
+/** Imports while the layer is built, so that `make` resolves a relative path at that time, like the cache. */
 const lock = Effect.fnUntraced(function*(folder: Folder) {
-  const { make } = yield* load(() => import("#node/drivers/sqlite/SqliteLock"))
+  const { make } = yield* withSqlite(() => import("#node/drivers/sqlite/SqliteLock"))
   return lazily("sqlite", onFirstUse(make(options(folder)), yield* Effect.scope))
 })
 
 const guards = Effect.fnUntraced(function*(folder: Folder) {
-  const { make } = yield* load(() => import("#node/drivers/sqlite/SqliteGuardStore"))
+  const { make } = yield* withSqlite(() => import("#node/drivers/sqlite/SqliteGuardStore"))
   const store = onFirstUse(make(options(folder)), yield* Effect.scope)
   return {
     name: "sqlite",

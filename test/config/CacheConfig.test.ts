@@ -137,8 +137,8 @@ describe("fromUrl", () => {
         [
           "redsi://localhost",
           "The URL of the cache has an unknown scheme \"redsi\": did you mean \"redis\"? Use one of memory, disk, files, s3, " +
-          "postgres, postgresql, redis, rediss, redis+cluster, rediss+cluster, redis+sentinel, rediss+sentinel, disabled. For a store of " +
-          "your own, pass schemes"
+          "postgres, postgresql, redis, rediss, redis+cluster, rediss+cluster, redis+sentinel, rediss+sentinel, disabled. If the scheme is " +
+          "the program's own, pass a function that makes its layer: { schemes: { name: (url) => layer } }"
         ],
         ["memory:?capacity=many", "The option \"capacity\" in the URL must be a whole number above 0, like 50000"],
         ["memory:?capacity=0", "The option \"capacity\" in the URL must be a whole number above 0, like 50000"],
