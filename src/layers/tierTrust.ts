@@ -1,7 +1,6 @@
 /** Which copies a middle tier may serve, according to what the last tier reports. */
 import { changesKept, middleTiers } from "../internal/defaults/stores.ts"
 import { remember } from "../internal/remember.ts"
-import { reader } from "../internal/store/readers.ts"
 import type { Change, Store } from "../ports/store.ts"
 
 /** The version of a tag in the last tier, and when it was asked for. */
@@ -39,12 +38,12 @@ export const make = (
   now: () => number,
   onChange: (change: Change) => void
 ): Trust => {
-  const { capabilities: { changes, shared }, changesUnsafe, name } = last
+  const { capabilities: { changes, shared }, changesUnsafe } = last
   const how = changesUnsafe !== undefined ? "asking" : changes ? "listening" : shared ? "never" : "alone"
   return {
     now,
     how,
-    ask: changesUnsafe && reader(name, changesUnsafe),
+    ask: changesUnsafe,
     unread: none,
     onChange,
     coherent: how === "alone" ? 1 : 0,

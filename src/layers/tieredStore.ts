@@ -10,6 +10,7 @@ import { StoreError } from "../CacheError.ts"
 import { middleTiers } from "../internal/defaults/stores.ts"
 import { exitBefore } from "../internal/engine/storeTier/ask.ts"
 import * as Circuit from "../internal/engine/storeTier/circuit.ts"
+import { asValidated, validateAnswers } from "../internal/engine/storeTier/validateAnswers.ts"
 import { tagsOfId } from "../internal/store/markers/idTags.ts"
 import { LineOf } from "../internal/text/lineOf.ts"
 import { afterProgramMillis } from "../internal/time/programTime.ts"
@@ -47,7 +48,8 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
   const run: Middle.Run = (effect) => void fork(Effect.provideService(effect, LineOf, lineOf))
   const tokens = Tokens.make(yield* Tokens.Seed)
   const owner = tokens.next(16)
-  const { last, storeTimeoutMillis } = options
+  const { storeTimeoutMillis } = options
+  const last = validateAnswers(options.last)
   const middles = options.middles.map((middle) => Middle.make(middle, clock, run, owner))
   const self: Self = {
     last,
@@ -62,7 +64,7 @@ export const make = Effect.fnUntraced(function*(options: Options): Effect.fn.Ret
   }
   // The first answer says from when on changes are reported.
   Trust.isTracked(self.trust)
-  return over(self)
+  return asValidated(over(self))
 })
 
 /** Removes from the middle tiers what another process has changed, before the cache learns of it. */

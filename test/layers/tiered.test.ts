@@ -5,6 +5,8 @@ import { Cached, CacheError, CacheLayer, type Caching, Serializer, Store, Strate
 import * as CacheMetrics from "effect-cached/CacheMetrics"
 import * as CacheProfiles from "effect-cached/CacheProfiles"
 import { MemoryStore } from "effect-cached/memory"
+import { Bytes } from "effect-cached/serializers/Bytes"
+import * as Compressed from "effect-cached/serializers/Compressed"
 import { Structured } from "effect-cached/serializers/Structured"
 import { ChaosStore } from "effect-cached/testing"
 import { TestClock } from "effect/testing"
@@ -68,6 +70,39 @@ describe("tiered", () => {
       expect(yield* running(layer, Cached.has("k"))).toBe(true)
       yield* TestClock.adjust("31 seconds")
       expect(yield* running(layer, Cached.has("k"))).toBe(false)
+    }))
+
+  it.effect("a tier keeps bytes in a form of its own, and reads those that were there before", () =>
+    Effect.gen(function*() {
+      const [middle, last] = [MemoryStore.make(), MemoryStore.make()]
+      const text = "many ".repeat(1000)
+      const read = Effect.succeed(text).pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+      const sizeIn = (store: Store.Store) => Effect.map(store.get("k", []), ({ entry }) => entry!.payload.length)
+      const plain = CacheLayer.tiered([cacheOver(middle), cacheOver(last)])
+      const small = CacheLayer.tiered([
+        cacheOver(middle),
+        { cache: cacheOver(last), serializer: Compressed.make(Bytes) }
+      ])
+      yield* running(plain, read)
+      expect(yield* sizeIn(last)).toBeGreaterThan(5000)
+      yield* middle.clear
+      expect(yield* running(small, Cached.detect(read))).toMatchObject([text, [{ source: "store" }]])
+      yield* last.clear
+      yield* middle.clear
+      yield* running(small, read)
+      expect(yield* sizeIn(last)).toBeLessThan(500)
+      expect(yield* sizeIn(middle)).toBeGreaterThan(5000)
+      yield* middle.clear
+      expect(yield* running(small, Cached.detect(read))).toMatchObject([text, [{ source: "store" }]])
+      yield* middle.clear
+      // A cache without the form, or with a damaged entry, loads again.
+      expect(yield* running(plain, Cached.detect(read))).toMatchObject([text, [{ source: "load" }]])
+      yield* running(small, Cached.set("k", text, { ttl: "1 hour" }))
+      const { entry } = yield* last.get("k", [])
+      yield* last.set("k", { meta: entry!.meta, payload: entry!.payload.subarray(1) })
+      yield* middle.clear
+      expect(yield* running(small, Cached.detect(read))).toMatchObject([text, [{ source: "load" }]])
+      expect(yield* running(small, Cached.detect(read))).toMatchObject([text, [{ source: "store" }]])
     }))
 
   it.effect("processes of one machine do not read what one of them has invalidated, by key or by tag", () =>
@@ -290,6 +325,7 @@ describe("tiered", () => {
     expect(refused(memory)).toContain("needs a list")
     expect(refused([memory, memory])).toContain("a tier twice")
     expect(refused([memory, { cache: memory, ttl: 1 }])).toContain("a tier twice")
+    expect(refused([{ cache: memory, serializer: Compressed }, memory])).toContain("needs a serializer")
     expect(refused([memory, "redis:"])).toContain("tier 2 of CacheLayer.tiered")
     expect(refused([memory, { layer: memory }])).toContain("no option \"layer\"")
     expect(refused([memory, { cache: 1 }])).toContain("must be a layer")
@@ -355,7 +391,8 @@ describe("tiered", () => {
         .toContain("\"strategy\"")
       expect(yield* built(memory, cacheOver(MemoryStore.make(), { lease: "1 second" }), other())).toContain("\"lease\"")
       const structured = other().pipe(Layer.provide(Layer.succeed(Serializer.Serializer, Structured)))
-      expect(yield* built(memory, structured, other())).toContain("all tiers keep the bytes of the last one")
+      expect(yield* built(memory, structured, other())).toContain("pass a serializer of bytes as { cache, serializer }")
+      expect(yield* built({ cache: memory, serializer: Bytes }, other())).toContain("keeps values as they are")
       // A tier of files has another serializer by default, and a program may provide one for all tiers.
       const files = CacheLayer.files({ directory: yield* tempDirectory })
       const program = CacheLayer.tiered([files, CacheLayer.disk({ directory: yield* tempDirectory })]).pipe(

@@ -1,10 +1,13 @@
 /** The store of `CacheLayer.tiered`: the laws of stores hold for it, with two tiers and with three. */
-import { describe, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { describe, expect, it } from "@effect/vitest"
+import { Effect, Schema } from "effect"
 import type { Store } from "effect-cached"
 import { MemoryStore } from "effect-cached/memory"
+import { Bytes } from "effect-cached/serializers/Bytes"
+import * as Compressed from "effect-cached/serializers/Compressed"
 import { SqliteStore } from "effect-cached/sqlite"
 import { ChaosStore, sharedStoreLaws, storeLaws, withTimePassing } from "effect-cached/testing"
+import { packed } from "../../src/internal/store/packed.ts"
 import * as Tiered from "../../src/layers/tieredStore.ts"
 import { slowStore } from "../support/slowStore.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
@@ -23,7 +26,16 @@ const sqlite = Effect.flatMap(tempDirectory, at)
 const slowly = (store: Store.Store) => ChaosStore.make(store, { seed: 1, delay: 1 }).store
 const failing = (store: Store.Store) => ChaosStore.make(store, { seed: 1, failRate: 0.3 }).store
 
+const compressed = (store: Store.Store) =>
+  packed(store, Compressed.make(Bytes, { threshold: 1 }).make(Schema.Uint8Array))
+
 const stores = {
+  "a compressed store": Effect.map(memory, compressed),
+  "memory before compressed memory": Effect.flatMap(Effect.all([memory, memory]), ([a, b]) => over(compressed(b), a)),
+  "compressed memory before sqlite": Effect.flatMap(
+    Effect.all([memory, sqlite]),
+    ([a, b]) => over(slowly(b), compressed(a))
+  ),
   "memory before memory": Effect.flatMap(Effect.all([memory, memory]), ([a, b]) => over(b, a)),
   "a slow store before memory": Effect.flatMap(Effect.all([slowStore, memory]), ([a, b]) => over(b, a)),
   "memory and memory before sqlite": Effect.flatMap(
@@ -41,6 +53,21 @@ for (const [name, make] of Object.entries(stores)) {
     for (const law of storeLaws<unknown>(make)) it.effect(law.name, () => withTimePassing(law.run))
   })
 }
+
+it.effect("an entry that its form does not read is none, also for a process that asks for the lease", () =>
+  Effect.gen(function*() {
+    const plain = MemoryStore.make()
+    const small = compressed(plain)
+    const times = { createdAt: 0, softExpiresAt: 1e15, expiresAt: 1e15, loadMillis: 0 }
+    const meta = { ...times, outcome: "success", tags: [], writeId: "1", serializer: 1 } as const
+    yield* small.set("k", { meta, payload: new Uint8Array(100) })
+    const { entry } = yield* plain.get("k", [])
+    yield* plain.set("k", { meta, payload: entry!.payload.subarray(0, 5) })
+    expect([(yield* small.get("k", [])).entry, yield* small.getMany(["k"])]).toEqual([undefined, [undefined]])
+    const lease = { owner: "me", leaseMillis: 1000, rejectedWriteId: undefined, join: false } as const
+    expect(yield* small.acquire("k", lease)).toMatchObject({ _tag: "Granted" })
+    expect(yield* small.acquireMany([{ id: "k", ...lease, owner: "other" }])).toMatchObject([{ _tag: "Wait" }])
+  }))
 
 /** Two processes on a common store. */
 const machines = {

@@ -87,6 +87,27 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/layers/routed.test.ts"
   },
   {
+    name: "over a disabled default, a transaction undoes nothing",
+    in: "mainOf",
+    find: "enabled.length === 1",
+    replace: "enabled.length === 0",
+    by: "test/layers/routed.test.ts"
+  },
+  {
+    name: "over a disabled default and several others, a transaction is none",
+    in: "make",
+    find: "if (needsOne !== undefined && isUnclear) throw mistake(needsOne)",
+    replace: "",
+    by: "test/layers/routed.test.ts"
+  },
+  {
+    name: "an entry that a tier cannot read keeps others from loading it",
+    in: "packed",
+    find: "entry === undefined ? acquire(",
+    replace: "entry === null ? acquire(",
+    by: "test/layers/tieredStore.test.ts"
+  },
+  {
     name: "a profile is set in the default cache, and not in that of the class",
     in: "keyOf",
     find: "{ \"~class\": { name } }",

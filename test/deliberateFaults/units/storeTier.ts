@@ -476,7 +476,7 @@ export const faults: ReadonlyArray<UnitFault> = [
   },
   {
     name: "answers of acquire are not checked",
-    in: "validateAnswers",
+    in: "validating",
     find: `ask("acquire", () => store.acquire(id, options), isAcquired(options))`,
     replace: `ask("acquire", () => store.acquire(id, options), isAnything)`,
     by: "test/internal/engine/storeTier/validateAnswers.test.ts"

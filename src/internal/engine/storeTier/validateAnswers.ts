@@ -29,7 +29,17 @@ const orElse = <A>(call: () => A, other: A): A => {
   }
 }
 
-export const validateAnswers = (store: Store): Store => {
+/** Stores that validate the answers of the stores that they consist of. */
+const validated = new WeakSet<Store>()
+
+export const asValidated = (store: Store): Store => {
+  validated.add(store)
+  return store
+}
+
+export const validateAnswers = (store: Store): Store => validated.has(store) ? store : validating(store)
+
+const validating = (store: Store): Store => {
   const corrupt = (operation: string) => new StoreError({ store: store.name, operation, reason: "Corrupt" })
 
   const ask = <A>(
