@@ -243,6 +243,7 @@ export const objectsOptions: Readings<Omit<CacheLayer.ObjectsOptions, "bucket" |
   sessionToken: secret,
   credentials: "code",
   maxValue: size("4MiB"),
+  maxSize: size("1GB"),
   requestTimeout: duration
 }
 

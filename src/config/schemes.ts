@@ -195,6 +195,7 @@ const objectsStore = [
   "secretAccessKey",
   "sessionToken",
   "maxValue",
+  "maxSize",
   "requestTimeout"
 ]
 

@@ -202,8 +202,8 @@ export const faults: ReadonlyArray<ProcessFault> = [
     sought: "by hand",
     store: "objects",
     in: "put",
-    find: "body: encode(head, frame), condition: { etag }",
-    replace: "body: encode(head, frame)"
+    find: "body: encode(head, frame, life), condition: { etag }",
+    replace: "body: encode(head, frame, life)"
   },
   {
     name: "a result is stored whatever its generation, over a bucket",

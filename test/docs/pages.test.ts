@@ -166,6 +166,7 @@ describe("the pages for users", () => {
     "docs/benchmarks/hit-ratios.md",
     "docs/benchmarks/http.md",
     "docs/benchmarks/pipelines.md",
+    "docs/benchmarks/storages.md",
     "docs/benchmarks/tiers.md",
     "docs/coming-from.md",
     "docs/compare.md",

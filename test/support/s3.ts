@@ -25,6 +25,8 @@ export interface Given {
 interface Stored {
   readonly body: Uint8Array
   readonly etag: string
+  /** When it was written. Now, if a test has put it there. */
+  readonly at?: number
 }
 
 export interface S3 {
@@ -40,6 +42,8 @@ export interface S3 {
   after: (asked: Asked) => Given | undefined
   /** Whether conditions of writes are honoured, ignored or refused. */
   conditions: "honoured" | "ignored" | "refused"
+  /** The same for those of deletions, which fewer servers know. */
+  deletions: "honoured" | "ignored" | "refused"
   region: string
   /** How far its clock is ahead of `now`. */
   aheadMillis: number
@@ -112,13 +116,41 @@ const signatureFault = (s3: S3, { body, headers, method, target }: Asked): Given
   return Math.abs(at - s3.now() - s3.aheadMillis) > 15 * 60_000 ? refuse(403, "RequestTimeTooSkewed") : undefined
 }
 
-const list = ({ objects, pageSize }: S3, query: URLSearchParams): Given => {
+/** The names of a list, in their order, as they were when its first page was asked for: sorting them takes long. */
+const sorted = new WeakMap<S3["objects"], Map<string, ReadonlyArray<string>>>()
+
+const namesFor = (objects: S3["objects"], prefix: string, isFirst: boolean): ReadonlyArray<string> => {
+  const lists = sorted.get(objects) ?? new Map<string, ReadonlyArray<string>>()
+  sorted.set(objects, lists)
+  const known = isFirst ? undefined : lists.get(prefix)
+  const names = known ?? Array.from(objects.keys()).filter((name) => name.startsWith(prefix)).sort()
+  lists.set(prefix, names)
+  return names
+}
+
+/** The place of the first name that is greater. */
+const placeAfter = (names: ReadonlyArray<string>, name: string): number => {
+  let [low, high] = [0, names.length]
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if (names[middle]! <= name) low = middle + 1
+    else high = middle
+  }
+  return low
+}
+
+const list = ({ now, objects, pageSize }: S3, query: URLSearchParams): Given => {
   const prefix = query.get("prefix") ?? ""
   const after = query.get("continuation-token") ?? ""
-  const names = Array.from(objects.keys()).filter((name) => name.startsWith(prefix) && name > after).sort()
-  const page = names.slice(0, pageSize)
-  const more = names.length > page.length
-  const contents = page.map((name) => `<Contents><Key>${escapeXml(name)}</Key><Size>1</Size></Contents>`).join("")
+  const names = namesFor(objects, prefix, after === "")
+  const from = placeAfter(names, after)
+  const page = names.slice(from, from + pageSize)
+  const more = names.length > from + page.length
+  const contents = page.filter((name) => objects.has(name)).map((name) => {
+    const { at = now(), body, etag } = objects.get(name)!
+    return `<Contents><Key>${escapeXml(name)}</Key><LastModified>${new Date(at).toISOString()}</LastModified>` +
+      `<ETag>${escapeXml(etag)}</ETag><Size>${body.length}</Size></Contents>`
+  }).join("")
   const next = more ? `<NextContinuationToken>${escapeXml(page.at(-1)!)}</NextContinuationToken>` : ""
   return {
     status: 200,
@@ -139,8 +171,20 @@ const write = (s3: S3, name: string, { body, headers }: Asked): Given => {
   }
   // Equal content has an equal ETag, as at Amazon.
   const etag = `"${createHash("md5").update(body).digest("hex")}"`
-  s3.objects.set(name, { body: body.slice(), etag })
+  s3.objects.set(name, { body: body.slice(), etag, at: s3.now() + s3.aheadMillis })
   return { status: 200, headers: { etag } }
+}
+
+const remove = ({ deletions, objects }: S3, name: string, { headers }: Asked): Given => {
+  const ifMatch = headers["if-match"]
+  if (deletions === "refused" && ifMatch !== undefined) return refuse(501, "NotImplemented")
+  if (deletions === "honoured" && ifMatch !== undefined) {
+    const present = objects.get(name)
+    if (present === undefined) return refuse(404, "NoSuchKey")
+    if (present.etag !== ifMatch) return refuse(412, "PreconditionFailed")
+  }
+  objects.delete(name)
+  return { status: 204 }
 }
 
 const answer = (s3: S3, asked: Asked): Given => {
@@ -155,12 +199,15 @@ const answer = (s3: S3, asked: Asked): Given => {
   switch (asked.method) {
     case "GET":
       if (present === undefined) return refuse(404, "NoSuchKey")
-      return { status: 200, headers: { etag: present.etag }, body: present.body }
+      return {
+        status: 200,
+        headers: { etag: present.etag, "last-modified": new Date(present.at ?? s3.now()).toUTCString() },
+        body: present.body
+      }
     case "PUT":
       return write(s3, name, asked)
     case "DELETE":
-      s3.objects.delete(name)
-      return { status: 204 }
+      return remove(s3, name, asked)
     default:
       return refuse(405, "MethodNotAllowed")
   }
@@ -175,6 +222,7 @@ export const make = (): S3 => {
     before: () => undefined,
     after: () => undefined,
     conditions: "honoured",
+    deletions: "honoured",
     region: "us-east-1",
     aheadMillis: 0,
     now: Date.now,
@@ -218,8 +266,16 @@ export interface Listening {
   readonly start: () => Promise<void>
 }
 
-/** Sees each request before it is handled. Returns `true` if it has answered it, or cut its connection. */
-export type Meddle = (request: IncomingMessage, response: ServerResponse, body: Uint8Array) => boolean
+/**
+ * Sees each request before it is handled. Returns `true` if it has answered it, has cut its connection, or calls
+ * `handle` itself.
+ */
+export type Meddle = (
+  request: IncomingMessage,
+  response: ServerResponse,
+  body: Uint8Array,
+  handle: () => void
+) => boolean
 
 /** Serves on the loopback, on a free port. `cuts` says which connections end in the middle of a body. */
 export const listen = async (
@@ -237,14 +293,16 @@ export const listen = async (
     })
     request.on("end", () => {
       const body = new Uint8Array(Buffer.concat(parts))
-      if (meddle(request, response, body)) return
-      const headers = Object.fromEntries(
-        Object.entries(request.headers).map(([name, value]) => [name, String(value)])
-      )
-      const given = s3.handle({ method: request.method!, target: request.url!, headers, body })
-      const date = new Date(s3.now() + s3.aheadMillis).toUTCString()
-      response.writeHead(given.status, { date, ...given.headers })
-      response.end(given.body)
+      const handle = () => {
+        const headers = Object.fromEntries(
+          Object.entries(request.headers).map(([name, value]) => [name, String(value)])
+        )
+        const given = s3.handle({ method: request.method!, target: request.url!, headers, body })
+        const date = new Date(s3.now() + s3.aheadMillis).toUTCString()
+        response.writeHead(given.status, { date, ...given.headers })
+        response.end(given.body)
+      }
+      if (!meddle(request, response, body, handle)) handle()
     })
   })
   server.on("connection", (socket) => {

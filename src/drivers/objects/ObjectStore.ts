@@ -6,6 +6,7 @@
 import type * as Effect from "effect/Effect"
 import type { HttpClient } from "effect/http/HttpClient"
 import type * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
 import type { StoreError } from "../../CacheError.ts"
 import { refuseUnknown } from "../../internal/options/options.ts"
 import * as Store from "../../Store.ts"
@@ -30,7 +31,7 @@ export interface Options extends BucketOptions {
 }
 
 /**
- * Opens a store in a bucket.
+ * Opens a store in a bucket, until the scope closes.
  *
  * **When to use**
  *
@@ -40,7 +41,7 @@ export interface Options extends BucketOptions {
  *
  * - A hit is one request (GET), and one more for each tag whose version is not known. A load is one GET and two writes
  *   (PUT): one takes the lease, one stores the result. Nothing else is sent.
- * - Each write has a condition, so it replaces only the state that was read. At the start, six requests find out
+ * - Each write has a condition, so it replaces only the state that was read. At the start, seven requests find out
  *   whether the bucket honours conditions. If it does not, the store is not `shared`: it serves one process at a time.
  * - Fails with a `StoreError` if the server is unreachable (reason `Unavailable`), if the bucket is missing or in
  *   another region (`Unsupported`), or if the key is refused, has expired, or the clock is wrong (`Denied`). Throws a
@@ -51,7 +52,7 @@ export interface Options extends BucketOptions {
  * **Gotchas**
  *
  * - The store reports no changes by other processes, so memory is trusted for `maxStaleness` at most.
- * - Expired entries stay in the bucket until a rule of the bucket removes them.
+ * - What has expired is removed once a day, by one of the processes.
  *
  * **Example** (Counting in a bucket)
  *
@@ -67,14 +68,14 @@ export interface Options extends BucketOptions {
  *   secretAccessKey: Redacted.make("secret")
  * })
  * const program = Effect.flatMap(store, (store) => store.increment("visits", 1))
- * await Effect.runPromise(program.pipe(Effect.provide(FetchHttpClient.layer)))
+ * await Effect.runPromise(Effect.scoped(program).pipe(Effect.provide(FetchHttpClient.layer)))
  * ```
  *
  * @see {@link layer} for providing the store
  * @category constructors
  * @since 0.1.0
  */
-export const make = (options: Options): Effect.Effect<Store.Store, StoreError, HttpClient> => {
+export const make = (options: Options): Effect.Effect<Store.Store, StoreError, HttpClient | Scope.Scope> => {
   const what = "ObjectStore.make"
   refuseUnknown(what, options, [...bucketOptions, "tagStaleness"])
   return open(configOf(what, options, tagMillisOf(what, options.tagStaleness)))

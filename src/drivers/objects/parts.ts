@@ -1,10 +1,11 @@
 /** Opens a bucket for the layer, by `fetch`. Only this module imports the package `aws4fetch` for a layer. */
 import * as Effect from "effect/Effect"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"
+import type * as Scope from "effect/Scope"
 import type { StoreError } from "../../CacheError.ts"
 import type * as Store from "../../Store.ts"
 import { open } from "./open.ts"
 import type { Config } from "./options.ts"
 
-export const openByFetch = (config: Config): Effect.Effect<Store.Store, StoreError> =>
+export const openByFetch = (config: Config): Effect.Effect<Store.Store, StoreError, Scope.Scope> =>
   Effect.provide(open(config), FetchHttpClient.layer)

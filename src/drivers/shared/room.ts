@@ -4,6 +4,7 @@
  */
 import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
+import * as Option from "effect/Option"
 import type { Meta } from "../../CacheEntry.ts"
 import * as Defaults from "../../internal/defaults/room.ts"
 
@@ -12,6 +13,8 @@ export interface Room {
   readonly maxSize: number
   /** How many bytes this process has written since the last clean-up. */
   written: number
+  /** Whether this process has written so much that the clean-up which begins cannot wait. */
+  isDue: boolean
   /** Open while a clean-up is due before its time. */
   readonly due: Latch.Latch
   /** The ids of entries that were read, and how old their last noted use must be, in milliseconds. */
@@ -35,6 +38,7 @@ export interface Steps<E> {
 export const make = (maxSize: number): Room => ({
   maxSize,
   written: 0,
+  isDue: false,
   due: Latch.makeUnsafe(),
   uses: new Map(),
   used: Latch.makeUnsafe()
@@ -60,24 +64,34 @@ export const noteUse = (self: Room, id: string, meta: Meta, sinceMillis: number)
   self.used.openUnsafe()
 }
 
-/** Tells the storage which entries were used, some at a time. */
-export const telling = <E>(
-  self: Room,
-  tell: (uses: ReadonlyMap<string, number>) => Effect.Effect<unknown, E>
-): Effect.Effect<never> =>
-  Effect.forever(Effect.gen(function*() {
-    yield* self.used.await
-    yield* Effect.sleep(Defaults.uses.tellMillis)
+type Tell<E> = (uses: ReadonlyMap<string, number>) => Effect.Effect<unknown, E>
+
+/** Tells the storage which entries were used since the last time. */
+export const tellUses = <E>(self: Room, tell: Tell<E>): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    if (self.uses.size === 0) return Effect.void
     const uses = new Map(self.uses)
     self.uses.clear()
     self.used.closeUnsafe()
-    yield* Effect.ignore(tell(uses))
+    return Effect.ignore(tell(uses))
+  })
+
+/** Tells the storage now and then which entries were used. */
+export const telling = <E>(
+  self: Room,
+  tell: Tell<E>,
+  pauseMillis = Defaults.uses.tellMillis
+): Effect.Effect<never> =>
+  Effect.forever(Effect.gen(function*() {
+    yield* self.used.await
+    yield* Effect.sleep(pauseMillis)
+    yield* tellUses(self, tell)
   }))
 
 /** Cleans up now and then, and whenever this process has written much. A failed clean-up is done next time. */
 export const keeping = <E>(self: Room, steps: Steps<E>): Effect.Effect<never> =>
   Effect.forever(Effect.gen(function*() {
-    yield* Effect.timeoutOption(self.due.await, Defaults.tidyMillis)
+    self.isDue = Option.isSome(yield* Effect.timeoutOption(self.due.await, Defaults.tidyMillis))
     // The write that opened the latch may not have reached the storage yet.
     yield* Effect.sleep(Defaults.pauseMillis)
     self.due.closeUnsafe()

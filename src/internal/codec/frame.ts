@@ -154,6 +154,10 @@ const withEtag = (meta: Meta, lengthAt: number, frame: Uint8Array, view: DataVie
   return { meta: { ...meta, etag }, payload: frame.subarray(payloadAt) }
 }
 
+/** Reads when an entry expires from a frame that is not checked. */
+export const expiresAtIn = (frame: Uint8Array): number =>
+  frame.length < headSize ? NaN : new DataView(frame.buffer, frame.byteOffset).getFloat64(at.expiresAt)
+
 /** Reads the tags from the first bytes of a possibly damaged frame. Returns `undefined` if the bytes are too few. */
 export const tagsIn = (head: Uint8Array): ReadonlyArray<TagVersion> | undefined =>
   head.length < headSize

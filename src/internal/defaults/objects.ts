@@ -34,5 +34,23 @@ export const remembered = 10_000
 /** The longest name of an object below the prefix, and how much of a longer one is kept before its hash. */
 export const names = { longest: 600, kept: 400 }
 
+/** How often one of the processes cleans up, if none writes much: each clean-up lists all objects. In milliseconds. */
+export const tidyMillis = 86_400_000
+
+/**
+ * From this age on, an object may be deleted. A server refuses what was signed more than 15 minutes ago, by clocks that
+ * may differ by as much, so that no write arrives any longer that was sent before the object was there.
+ */
+export const settledMillis = 3_600_000
+
+/** How the size of an object tells its life: as a number of steps, above `leastMillis`, each longer by this factor. */
+export const lives = { leastMillis: 60_000, factor: 2 ** 0.25, count: 128 }
+
+/** How many of the entries that were not used for the longest time a clean-up remembers, and a step removes. */
+export const oldest = { known: 5000, removed: 256 }
+
+/** For how long a process collects uses before it writes them, also as it closes, and how many the bucket keeps. */
+export const uses = { tellMillis: 300_000, closeMillis: 1000, kept: 100_000 }
+
 /** How many requests one listing, or one `clear`, sends at once. */
 export const concurrency = 16

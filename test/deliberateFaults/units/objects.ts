@@ -2,13 +2,14 @@
 import type { UnitFault } from "../fault.ts"
 
 const by = "test/drivers/objects/objects.test.ts"
+const byRoom = "test/drivers/objects/room.test.ts"
 
 export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "an unconditional PUT",
     in: "put",
-    find: "body: encode(head, frame), condition: { etag }",
-    replace: "body: encode(head, frame)",
+    find: "body: encode(head, frame, life), condition: { etag }",
+    replace: "body: encode(head, frame, life)",
     by
   },
   {
@@ -73,5 +74,40 @@ export const faults: ReadonlyArray<UnitFault> = [
     find: "code: safe(textOf(xml, \"Code\")) ?? \"\"",
     replace: "code: safe(textOf(xml, \"Code\")) ?? xml",
     by
+  },
+  {
+    name: "a clean-up of a bucket deletes what was written since it was listed",
+    in: "deleted",
+    find: "bucket.guardsDeletes && etag !== undefined ? { etag } : undefined",
+    replace: "undefined",
+    by: byRoom
+  },
+  {
+    name: "a young entry of a bucket is deleted, so that a late write brings an older one back",
+    in: "remove",
+    find: "now - modifiedAt > Defaults.settledMillis",
+    replace: "now - modifiedAt >= 0",
+    by: byRoom
+  },
+  {
+    name: "two processes clean up a bucket at once",
+    in: "make",
+    find: "return acquired._tag === \"Granted\"",
+    replace: "return acquired._tag.length > 0",
+    by: byRoom
+  },
+  {
+    name: "reads of a bucket do not count as uses",
+    in: "judge",
+    find: "Math.max(modifiedAt, Uses.usedAt(survey.uses, name))",
+    replace: "modifiedAt",
+    by: byRoom
+  },
+  {
+    name: "a process writes a use of an entry again and again",
+    in: "note",
+    find: "now - Math.max(modifiedAt, noted.get(name) ?? 0)",
+    replace: "now - modifiedAt",
+    by: byRoom
   }
 ]

@@ -111,7 +111,7 @@ describe("requests, which cost money", () => {
           : []
       )
       expect(counted.toSorted()).toEqual([
-        ["DELETE", "cache", 1],
+        ["DELETE", "cache", 2],
         // One of the probe, one before the first write, one read, one of the listing.
         ["GET", "cache", 4],
         ["LIST", "cache", 1],
@@ -426,7 +426,7 @@ describe("a server in trouble", () => {
         expect((yield* store.get("id", [])).entry!.payload).toEqual(large(1).payload)
         expect(yield* store.set("id", large(3))).toBe(true)
         expect((yield* store.get("id", [])).entry!.payload).toEqual(large(3).payload)
-      }).pipe(Effect.provide(FetchHttpClient.layer))
+      }).pipe(Effect.scoped, Effect.provide(FetchHttpClient.layer))
     )
     await server.stop()
   })
@@ -506,9 +506,13 @@ describe("names and replies", () => {
     const page = (inner: string, end = "</ListBucketResult>") =>
       new TextEncoder().encode(`<ListBucketResult><IsTruncated>false</IsTruncated>${inner}${end}`)
     expect(listed(page("<Contents><Key>a&amp;&#x42;&#67;&lt;</Key></Contents>"))).toEqual({
-      names: ["a&BC<"],
+      objects: [{ name: "a&BC<", size: NaN, etag: undefined, modifiedAt: NaN }],
       next: undefined
     })
+    const told = "<ETag>&quot;e&quot;</ETag><Size>12</Size><LastModified>1970-01-01T00:00:01.000Z</LastModified>"
+    expect(listed(page(`<Contents><Key>a</Key>${told}</Contents>`))!.objects).toEqual([
+      { name: "a", size: 12, etag: "\"e\"", modifiedAt: 1000 }
+    ])
     expect(listed(page("", ""))).toBe(undefined)
     expect(listed(page("<Contents><Key>a"))).toBe(undefined)
     expect(listed(new TextEncoder().encode("<html></html>"))).toBe(undefined)

@@ -24,6 +24,8 @@ export interface Bucket {
   readonly tokens: Tokens
   readonly signing: Map<string, ArrayBuffer>
   key: Credentials | undefined
+  /** Whether the server deletes an object only in the state that a condition names. */
+  guardsDeletes: boolean
   /** The shortest time that the server took to answer. */
   nearestMillis: number
 }
@@ -35,10 +37,11 @@ export const make = (config: Config, client: HttpClient.HttpClient, tokens: Toke
   tokens,
   signing: new Map(),
   key: undefined,
+  guardsDeletes: false,
   nearestMillis: Infinity
 })
 
-/** The state that an object must have for it to be written: absent, or as it was with this ETag. */
+/** The state that an object must have to be written or deleted: absent, or as it was with this ETag. */
 export type Condition = { readonly etag: string | undefined }
 
 interface Request {
@@ -56,6 +59,8 @@ interface Request {
 interface Reply {
   readonly status: number
   readonly etag: string | undefined
+  /** When the object was written, by the clock of the server. `NaN` if it does not say so. */
+  readonly modifiedAt: number
   readonly body: Uint8Array
   readonly refused: Refused
   /** Whether an earlier attempt may have been carried out already. */
@@ -192,6 +197,7 @@ const attempt = Effect.fnUntraced(function*(
   return {
     status,
     etag: headers["etag"],
+    modifiedAt: Date.parse(headers["last-modified"] ?? ""),
     body: isFailed(status) ? nothing : body,
     refused: isFailed(status) ? refused(body) : { code: "", region: undefined },
     retryAfter: seconds !== undefined && /^\d{1,6}$/.test(seconds) ? Number(seconds) * 1000 : undefined

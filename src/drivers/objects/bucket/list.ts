@@ -1,28 +1,52 @@
-/** Lists the names of objects, in pages of a thousand. */
+/** Lists objects, in pages of a thousand. */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import type { StoreError } from "../../../CacheError.ts"
 import { type Bucket, send } from "./client.ts"
 import { refusal } from "./fault.ts"
-import { listed } from "./xml.ts"
+import { type Listed, listed } from "./xml.ts"
 
-/** The names, below the prefix of the store, that begin with `start`. */
-export const list = (bucket: Bucket, operation: string, start: string): Stream.Stream<string, StoreError> => {
+interface Page {
+  /** Objects with their names below the prefix of the store. */
+  readonly objects: ReadonlyArray<Listed>
+  /** The beginning of the next page. `undefined` at the end of the list. */
+  readonly next: string | undefined
+}
+
+/** A page of the objects, below the prefix of the store, whose names begin with `start`. */
+export const page = (
+  bucket: Bucket,
+  operation: string,
+  start: string,
+  token?: string
+): Effect.Effect<Page, StoreError> => {
   const below = `${bucket.config.prefix}/`
-  return Stream.paginate(undefined as string | undefined, (token) => {
-    const query = {
-      "list-type": "2",
-      prefix: below + start,
-      ...token === undefined ? {} : { "continuation-token": token }
+  const query = {
+    "list-type": "2",
+    prefix: below + start,
+    ...token === undefined ? {} : { "continuation-token": token }
+  }
+  return Effect.flatMap(send(bucket, { operation, method: "GET", name: "", query }), ({ body }) => {
+    const found = listed(body)
+    if (found === undefined || found.next === token && token !== undefined) {
+      return refusal(operation, "Corrupt", "it gave no list of objects")
     }
-    return Effect.flatMap(send(bucket, { operation, method: "GET", name: "", query }), ({ body }) => {
-      const page = listed(body)
-      if (page === undefined || page.next === token && token !== undefined) {
-        return refusal(operation, "Corrupt", "it gave no list of objects")
-      }
-      const names = page.names.flatMap((name) => name.startsWith(below + start) ? [name.slice(below.length)] : [])
-      return Effect.succeed([names, page.next === undefined ? Option.none() : Option.some(page.next)] as const)
-    })
+    const objects = found.objects.flatMap((object) =>
+      object.name.startsWith(below + start) ? [{ ...object, name: object.name.slice(below.length) }] : []
+    )
+    return Effect.succeed({ objects, next: found.next })
   })
 }
+
+/** The names, below the prefix of the store, that begin with `start`. */
+export const list = (bucket: Bucket, operation: string, start: string): Stream.Stream<string, StoreError> =>
+  Stream.paginate(
+    undefined as string | undefined,
+    (token) =>
+      Effect.map(page(bucket, operation, start, token), ({ next, objects }) =>
+        [
+          objects.map(({ name }) => name),
+          next === undefined ? Option.none() : Option.some(next)
+        ] as const)
+  )

@@ -6,8 +6,11 @@
 import * as Defaults from "../../../internal/defaults/objects.ts"
 import { hash } from "../../../internal/key/id.ts"
 
-/** `e`: entries with their leases, `t`: markers of tags, `c`: counters, `p`: values of one process at a time. */
-export type Kind = "c" | "e" | "p" | "t"
+/**
+ * `e`: entries with their leases, `t`: markers of tags, `c`: counters, `p`: values of one process at a time, `r`: what
+ * clean-ups need.
+ */
+export type Kind = "c" | "e" | "p" | "r" | "t"
 
 const escapeUnit = (unit: string): string => {
   const code = unit.charCodeAt(0)

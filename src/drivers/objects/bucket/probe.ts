@@ -48,6 +48,15 @@ const attempt = Effect.fnUntraced(function*(
     const isKept = (yield* write({ etag: undefined })).isRefused
     const replaced = first.etag === undefined ? first : yield* write({ etag: first.etag })
     const isGuarded = first.etag !== undefined && (yield* write({ etag: first.etag })).isRefused
+    if (isGuarded) {
+      const condition = { etag: first.etag }
+      const { status } = yield* send(
+        self,
+        { operation, method: "DELETE", name, condition },
+        [...refusals, ...unknown, conflict]
+      )
+      self.guardsDeletes = status === 412
+    }
     return isKept && replaced.isWritten && replaced.etag !== undefined && replaced.etag !== first.etag && isGuarded
   })
   const answer = yield* honours

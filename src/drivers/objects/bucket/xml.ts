@@ -1,8 +1,16 @@
 /** Reads the two replies of a server that are XML: a list of objects, and an error. Anything else counts as damaged. */
 
-interface Listed {
-  /** The names of the objects, as they were written. */
-  readonly names: ReadonlyArray<string>
+/** An object of a list. What the server does not say, or says in a way that is not understood, is `NaN` or absent. */
+export interface Listed {
+  /** Its name, as it was written. */
+  readonly name: string
+  readonly size: number
+  readonly etag: string | undefined
+  readonly modifiedAt: number
+}
+
+interface Page {
+  readonly objects: ReadonlyArray<Listed>
   /** The beginning of the next page. `undefined` at the end of the list. */
   readonly next: string | undefined
 }
@@ -28,22 +36,28 @@ const textOf = (xml: string, name: string): string | undefined => {
 const decoder = new TextDecoder()
 
 /** Returns `undefined` for anything that is not a whole list. */
-export const listed = (body: Uint8Array): Listed | undefined => {
+export const listed = (body: Uint8Array): Page | undefined => {
   const xml = decoder.decode(body)
   const isTruncated = textOf(xml, "IsTruncated")
   if (!xml.includes("<ListBucketResult") || !xml.trimEnd().endsWith("</ListBucketResult>")) return undefined
   if (isTruncated !== "true" && isTruncated !== "false") return undefined
-  const names: Array<string> = []
+  const objects: Array<Listed> = []
   for (let at = xml.indexOf("<Contents>"); at >= 0;) {
     const end = xml.indexOf("</Contents>", at)
-    const name = end < 0 ? undefined : textOf(xml.slice(at, end), "Key")
+    const one = end < 0 ? "" : xml.slice(at, end)
+    const name = textOf(one, "Key")
     if (name === undefined) return undefined
-    names.push(name)
+    objects.push({
+      name,
+      size: parseInt(textOf(one, "Size") ?? "", 10),
+      etag: textOf(one, "ETag"),
+      modifiedAt: Date.parse(textOf(one, "LastModified") ?? "")
+    })
     at = xml.indexOf("<Contents>", end)
   }
   const next = isTruncated === "true" ? textOf(xml, "NextContinuationToken") : undefined
   // A page that says that there are more, but not where, would end the list too early, or never.
-  return isTruncated === "true" && !next ? undefined : { names, next }
+  return isTruncated === "true" && !next ? undefined : { objects, next }
 }
 
 export interface Refused {

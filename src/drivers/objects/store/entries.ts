@@ -8,10 +8,12 @@ import * as Defaults from "../../../internal/defaults/objects.ts"
 import { holds, isLive, touched } from "../../../internal/store/conditions.ts"
 import { tooLarge } from "../../../internal/store/tooLarge.ts"
 import type { Scanned, SetCondition, Store } from "../../../ports/store.ts"
+import * as Room from "../../shared/room.ts"
 import { send } from "../bucket/client.ts"
 import { storeName } from "../bucket/fault.ts"
 import { list } from "../bucket/list.ts"
 import { type Kind, nameOf, startOf } from "../bucket/names.ts"
+import * as Uses from "../room/uses.ts"
 import { change, inLine, type Next, type Objects, read, type Seen } from "./objects.ts"
 import { type Body, decode, entryOf, frameOf, none } from "./record.ts"
 import type { Tags } from "./tags.ts"
@@ -22,9 +24,10 @@ const readEntry = (self: Objects, operation: string, id: string): Effect.Effect<
   { readonly entry: Stored | undefined; readonly isDamaged: boolean },
   StoreError
 > =>
-  Effect.map(read(self, operation, "e", id), (seen) => {
+  Effect.flatMap(read(self, operation, "e", id), (seen) => {
     const entry = entryOf(seen.body)
-    return { entry, isDamaged: entry === undefined && isUnreadable(seen) }
+    const found = { entry, isDamaged: entry === undefined && isUnreadable(seen) }
+    return entry === undefined ? Effect.succeed(found) : Effect.as(Uses.note(self, id, entry.meta, seen), found)
   })
 
 /** Whether there is an object without an entry that is neither a removed entry nor a lease alone. */
@@ -59,7 +62,10 @@ export const encoded = (
 ): Effect.Effect<Uint8Array, StoreError> =>
   Effect.suspend(() => {
     const refused = refuseLarge(self, operation, id, entry)
-    return refused ?? Effect.succeed(frameOf(id, entry))
+    if (refused !== undefined) return refused
+    const frame = frameOf(id, entry)
+    Room.noteWrite(self.room, frame.length)
+    return Effect.succeed(frame)
   })
 
 const isHeld = (tags: Tags, entry: Stored | undefined, now: number) =>

@@ -1,6 +1,7 @@
 /** Leases and results of loads. A lease is in the object of its id, beside a former entry. Its time is the server's. */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import type { StoreError } from "../../../CacheError.ts"
 import { isOtherWrite } from "../../../internal/store/conditions.ts"
 import * as Leases from "../../../internal/store/leases.ts"
 import * as Markers from "../../../internal/store/markers/markers.ts"
@@ -8,16 +9,16 @@ import type { SyncLeases } from "../../../ports/storage.ts"
 import type { Acquired, Store } from "../../../ports/store.ts"
 import { serverNow } from "../bucket/client.ts"
 import { encoded, isUnreadable } from "./entries.ts"
-import { change, inLine, type Next, type Objects, type Seen } from "./objects.ts"
+import { type Change, change, inLine, type Next, type Objects, type Seen } from "./objects.ts"
 import { entryOf, none } from "./record.ts"
 import type { Tags } from "./tags.ts"
 
 const keyOf = (id: string) => ({ kind: "e", id }) as const
 
 /** Runs a step of the table of leases on the one lease of an object. */
-const withLease = <A>(
+export const withLease = <A>(
   id: string,
-  { body }: Seen,
+  { body }: Pick<Seen, "body">,
   step: (leases: SyncLeases) => A
 ): readonly [answer: A, lease: Leases.Lease | undefined, isChanged: boolean] => {
   const held = body?.head.lease
@@ -27,7 +28,7 @@ const withLease = <A>(
   return [answer, lease, JSON.stringify(lease) !== JSON.stringify(held)]
 }
 
-const timed = <A>(self: Objects, use: (now: number, local: number) => A): Effect.Effect<A> =>
+export const timed = <A>(self: Objects, use: (now: number, local: number) => A): Effect.Effect<A> =>
   Effect.map(Clock.currentTimeMillis, (local) => use(serverNow(self.bucket, local), local))
 
 export const acquire = (self: Objects, tags: Tags): Store["acquire"] => (id, options) =>
@@ -69,18 +70,17 @@ export const commit = (self: Objects): Store["commit"] => (id, generation, entry
         })))
   )
 
-const changeLease = (
+export const changeLease = (
   self: Objects,
-  operation: "renew" | "release",
-  id: string,
+  asked: Omit<Change, "knows">,
   step: (leases: SyncLeases, now: number) => boolean
-) =>
+): Effect.Effect<boolean, StoreError> =>
   inLine(
     self,
-    keyOf(id),
-    change(self, { operation, ...keyOf(id), knows: "all" }, (seen) =>
+    asked,
+    change(self, { ...asked, knows: "all" }, (seen) =>
       timed(self, (now): Next<boolean> => {
-        const [answer, lease] = withLease(id, seen, (leases) => step(leases, now))
+        const [answer, lease] = withLease(asked.id, seen, (leases) => step(leases, now))
         return answer
           ? { answer, write: { head: { lease }, frame: seen.body!.frame } }
           : { answer }
@@ -88,7 +88,7 @@ const changeLease = (
   )
 
 export const renew = (self: Objects): Store["renew"] => (id, owner, leaseMillis) =>
-  changeLease(self, "renew", id, (leases, now) => leases.renew(id, owner, leaseMillis, now))
+  changeLease(self, { operation: "renew", ...keyOf(id) }, (leases, now) => leases.renew(id, owner, leaseMillis, now))
 
 export const release = (self: Objects): Store["release"] => (id, owner, note) =>
-  changeLease(self, "release", id, (leases, now) => leases.release(id, owner, now, note))
+  changeLease(self, { operation: "release", ...keyOf(id) }, (leases, now) => leases.release(id, owner, now, note))

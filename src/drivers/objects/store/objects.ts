@@ -2,15 +2,17 @@
  * Reads objects, and changes them by conditional writes: an object is only replaced in the state that was read, so each
  * change is one atomic step, also among processes. A write that arrives late finds another state, and is refused.
  */
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { StoreError } from "../../../CacheError.ts"
 import * as Defaults from "../../../internal/defaults/objects.ts"
 import { remember } from "../../../internal/remember.ts"
 import * as Lines from "../../../internal/store/fromStorage/lines.ts"
-import { type Bucket, pauseOf, send } from "../bucket/client.ts"
+import * as Room from "../../shared/room.ts"
+import { type Bucket, pauseOf, send, serverNow } from "../bucket/client.ts"
 import { refusal } from "../bucket/fault.ts"
 import { type Kind, nameOf } from "../bucket/names.ts"
-import { type Body, decode, encode, type Head, none } from "./record.ts"
+import { type Body, decode, encode, type Head, lifeOf, none } from "./record.ts"
 
 export interface Objects {
   readonly bucket: Bucket
@@ -20,6 +22,9 @@ export interface Objects {
   readonly known: Map<string, Known>
   /** Objects of which a write may arrive late, since its answer is missing. */
   readonly doubtful: Map<string, true>
+  readonly room: Room.Room
+  /** When this process has last noted a use of an object. */
+  readonly noted: Map<string, number>
 }
 
 interface Known {
@@ -32,16 +37,20 @@ interface Known {
 export interface Seen {
   readonly etag: string | undefined
   readonly body: Body | undefined
+  /** When it was written, by the clock of the server. `NaN` if that is not known. */
+  readonly modifiedAt: number
 }
 
 export const make = (bucket: Bucket): Objects => ({
   bucket,
   lines: Lines.make(),
   known: new Map(),
-  doubtful: new Map()
+  doubtful: new Map(),
+  room: Room.make(bucket.config.maxSize),
+  noted: new Map()
 })
 
-const absent: Seen = { etag: undefined, body: undefined }
+const absent: Seen = { etag: undefined, body: undefined, modifiedAt: NaN }
 
 export const read = (
   { bucket }: Objects,
@@ -51,11 +60,11 @@ export const read = (
 ): Effect.Effect<Seen, StoreError> =>
   Effect.flatMap(
     send(bucket, { operation, method: "GET", name: nameOf(kind, id) }, [404]),
-    ({ body, etag, status }) => {
+    ({ body, etag, modifiedAt, status }) => {
       if (status === 404) return Effect.succeed(absent)
       return etag === undefined
         ? refusal(operation, "Corrupt", "it gave an object without an ETag")
-        : Effect.succeed({ etag, body: decode(body, id) })
+        : Effect.succeed({ etag, body: decode(body, id), modifiedAt })
     }
   )
 
@@ -67,7 +76,7 @@ export interface Next<A> {
 
 const lost = [404, 409, 412]
 
-interface Change {
+export interface Change {
   readonly operation: string
   readonly kind: Kind
   readonly id: string
@@ -90,7 +99,7 @@ export const change = <A>(
     const known = tries === 0 && knows !== undefined ? self.known.get(name) : undefined
     const usable = known !== undefined && known.head.id === id && (knows === "head" || !known.hasFrame)
     const seen = usable
-      ? Effect.succeed<Seen>({ etag: known.etag, body: { head: known.head, frame: none } })
+      ? Effect.succeed<Seen>({ etag: known.etag, body: { head: known.head, frame: none }, modifiedAt: NaN })
       : read(self, operation, kind, id)
     return Effect.flatMap(seen, (seen) => {
       const stepped = step(seen, isRepeated)
@@ -130,7 +139,14 @@ const put = (
 ): Effect.Effect<boolean | "unknown", StoreError> =>
   Effect.flatMap(
     Effect.tapError(
-      send(self.bucket, { operation, method: "PUT", name, body: encode(head, frame), condition: { etag } }, lost),
+      Effect.flatMap(Clock.currentTimeMillis, (local) => {
+        const life = lifeOf(head, frame, { local, server: serverNow(self.bucket, local) })
+        return send(
+          self.bucket,
+          { operation, method: "PUT", name, body: encode(head, frame, life), condition: { etag } },
+          lost
+        )
+      }),
       () =>
         Effect.sync(() => {
           self.known.delete(name)

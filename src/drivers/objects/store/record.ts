@@ -7,6 +7,7 @@ import type { Stored } from "../../../CacheEntry.ts"
 import { crc32 } from "../../../internal/codec/crc32.ts"
 import * as Frame from "../../../internal/codec/frame.ts"
 import type { Lease } from "../../../internal/store/leases.ts"
+import { sizeFor } from "./life.ts"
 
 export interface Head {
   readonly id: string
@@ -26,6 +27,7 @@ export interface Body {
 const encoder = new TextEncoder()
 const decoder = new TextDecoder()
 const lengthSize = 4
+const space = 0x20
 
 export const none = new Uint8Array(0)
 
@@ -37,12 +39,17 @@ const toText = (_: string, value: unknown): unknown =>
     ? String(value)
     : value
 
-export const encode = (head: Head, frame: Uint8Array): Uint8Array => {
+/** Encodes an object whose size tells its life. A clean-up that empties an object does not know its id. */
+export const encode = (head: Head | Pick<Head, "stamp">, frame: Uint8Array, lifeMillis = Infinity): Uint8Array => {
   const json = encoder.encode(JSON.stringify(head, toText))
-  const bytes = new Uint8Array(lengthSize + json.length + frame.length)
-  new DataView(bytes.buffer).setUint32(0, json.length)
+  const size = sizeFor(lifeMillis, lengthSize + json.length + frame.length)
+  const frameAt = size - frame.length
+  const bytes = new Uint8Array(size)
+  new DataView(bytes.buffer).setUint32(0, frameAt - lengthSize)
   bytes.set(json, lengthSize)
-  bytes.set(frame, lengthSize + json.length)
+  // The end of the JSON.
+  bytes.fill(space, lengthSize + json.length, frameAt)
+  bytes.set(frame, frameAt)
   return bytes
 }
 
@@ -52,7 +59,9 @@ export const decode = (bytes: Uint8Array, id?: string): Body | undefined => {
   const at = lengthSize + new DataView(bytes.buffer, bytes.byteOffset).getUint32(0)
   if (at > bytes.length) return undefined
   try {
-    const head = headOf(JSON.parse(decoder.decode(bytes.subarray(lengthSize, at))))
+    const given = JSON.parse(decoder.decode(bytes.subarray(lengthSize, at)))
+    const isEmptied = given?.id === undefined && at === bytes.length
+    const head = headOf(isEmptied ? { ...given, id: id ?? "" } : given)
     return head === undefined || (id !== undefined && head.id !== id) ? undefined : { head, frame: bytes.subarray(at) }
   } catch {
     return undefined
@@ -105,3 +114,18 @@ export const entryOf = (body: Body | undefined): Stored | undefined =>
   body === undefined || body.frame.length === 0 ? undefined : Frame.decode(body.head.id, body.frame, crc32)
 
 export const frameOf = (id: string, entry: Stored): Uint8Array => Frame.encode(id, entry, crc32)
+
+/** For how long something of an object counts. Entries live by the clock of this machine, the rest by the server's. */
+export const lifeOf = (
+  { counter, lease, version }: Omit<Head, "id" | "stamp">,
+  frame: Uint8Array,
+  now: { readonly local: number; readonly server: number }
+): number => {
+  if (version !== undefined) return Infinity
+  const ends = [
+    ...frame.length === 0 ? [] : [Frame.expiresAtIn(frame) - now.local],
+    ...lease === undefined ? [] : [lease.dies - now.server],
+    ...counter === undefined ? [] : [counter.expiresAt - now.server]
+  ]
+  return ends.length === 0 ? 0 : Math.max(1, ...ends.filter((end) => !Number.isNaN(end)))
+}

@@ -1,16 +1,15 @@
 /** The store over a bucket that honours conditions, which processes share. */
 import { farMillis } from "../../../internal/defaults/bounds.ts"
 import * as Store from "../../../Store.ts"
-import type { Bucket } from "../bucket/client.ts"
 import { storeName } from "../bucket/fault.ts"
 import * as Counters from "./counters.ts"
 import * as Entries from "./entries.ts"
 import * as Leases from "./leases.ts"
-import * as Objects from "./objects.ts"
+import type * as Objects from "./objects.ts"
 import * as Tags from "./tags.ts"
 
-export const storeOver = (bucket: Bucket): Store.Store => {
-  const self = Objects.make(bucket)
+export const storeOver = (self: Objects.Objects): Store.Store => {
+  const { bucket } = self
   const tags = Tags.make(self)
   return Store.complete({
     name: storeName,

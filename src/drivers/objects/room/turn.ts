@@ -1,0 +1,67 @@
+/** Whose turn it is to clean up: a lease in an object of its own, which also shows when the last clean-up ended. */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import type { StoreError } from "../../../CacheError.ts"
+import { tidyMillis, uses } from "../../../internal/defaults/objects.ts"
+import { turnMillis } from "../../../internal/defaults/room.ts"
+import * as Leases from "../../../internal/store/leases.ts"
+import type { Steps } from "../../shared/room.ts"
+import { changeLease, timed, withLease } from "../store/leases.ts"
+import { change, inLine, type Next, type Objects } from "../store/objects.ts"
+import { none } from "../store/record.ts"
+
+const key = { operation: "tidy", kind: "r", id: "turn" } as const
+
+type Turn = Pick<Steps<StoreError>, "endTurn" | "takeTurn">
+
+export const make = (self: Objects): Turn => {
+  const { room } = self
+  const owner = self.bucket.tokens.next(16)
+  /** Until when this process need not prolong its turn, and when it looks whether a clean-up is due. */
+  let [heldUntil, looksAt] = [0, 0]
+
+  const acquire = inLine(
+    self,
+    key,
+    change(self, key, (seen) =>
+      timed(self, (now, local): Next<boolean> => {
+        const ago = now - seen.modifiedAt
+        const isDone = seen.body?.head.lease?.owner === Leases.noOwner && ago < tidyMillis
+        if (isDone && !room.isDue) {
+          looksAt = local + tidyMillis - ago
+          return { answer: false }
+        }
+        const options = { owner, leaseMillis: turnMillis, join: false, rejectedWriteId: undefined }
+        const newGeneration = () => Leases.newGeneration(self.bucket.tokens)
+        const [acquired, lease] = withLease(
+          key.id,
+          seen,
+          (leases) => leases.acquire(key.id, options, now, newGeneration)
+        )
+        return acquired._tag === "Granted"
+          ? { answer: true, write: { head: { lease }, frame: none } }
+          : { answer: false }
+      }))
+  )
+
+  const prolong = changeLease(self, key, (leases, now) => leases.renew(key.id, owner, turnMillis, now))
+  const giveBack = changeLease(self, key, (leases, now) => leases.release(key.id, owner, now, undefined))
+
+  return {
+    takeTurn: Effect.flatMap(Clock.currentTimeMillis, (now) => {
+      if (heldUntil > now) return Effect.succeed(true)
+      if (heldUntil === 0 && looksAt > now && !room.isDue) return Effect.succeed(false)
+      return Effect.tap(heldUntil === 0 ? acquire : prolong, (isTaken) =>
+        Effect.sync(() => {
+          heldUntil = isTaken ? now + turnMillis / 2 : 0
+        }))
+    }),
+    endTurn: Effect.flatMap(Clock.currentTimeMillis, (now) => {
+      if (heldUntil === 0) return Effect.void
+      heldUntil = 0
+      looksAt = now + tidyMillis
+      // A process that ends does not wait for a server that is gone.
+      return Effect.timeoutOption(Effect.interruptible(giveBack), uses.closeMillis)
+    })
+  }
+}
