@@ -4,6 +4,7 @@
  *     npm run chaos -- --store disk                  all attacks, some seconds each; writes docs/failure/attacks.md
  *     npm run chaos -- --store redis                 the same on Redis servers and clusters of its own
  *     npm run chaos -- --store postgres              the same on PostgreSQL servers of its own
+ *     npm run chaos -- --store objects               the same on a bucket of a server of its own
  *     npm run chaos -- --store disk --seconds 60     longer
  *     npm run chaos -- --store disk --only "stops"   those with this in their names; writes nothing
  *     npm run chaos -- --store disk --seed 7         other dice
@@ -11,13 +12,14 @@
 import { availableParallelism, loadavg } from "node:os"
 import { parseArgs } from "node:util"
 import { target as disk } from "./disk/target.ts"
+import { target as objects } from "./objects/target.ts"
 import { target as postgres } from "./postgres/target.ts"
 import { target as redis } from "./redis/target.ts"
 import { table, writeInto } from "./report.ts"
 import { type Outcome, run } from "./run.ts"
 import type { Target } from "./target.ts"
 
-const targets: { readonly [store: string]: Target } = { disk, postgres, redis }
+const targets: { readonly [store: string]: Target } = { disk, objects, postgres, redis }
 
 const { values: args } = parseArgs({
   options: {
@@ -50,7 +52,7 @@ for (const attack of target.attacks.filter(({ name }) => name.includes(args.only
 console.log(table(target.columns, outcomes))
 // An attack that a machine cannot run, or that a store fails, is not documented.
 if (args.only === undefined && process.exitCode !== 1) {
-  writeInto(new URL("../../docs/failure/attacks.md", import.meta.url), target.name, {
+  writeInto(new URL(`../../docs/failure/${target.page ?? "attacks.md"}`, import.meta.url), target.name, {
     columns: target.columns,
     outcomes,
     seconds,

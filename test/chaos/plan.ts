@@ -31,6 +31,7 @@ export interface Work {
   readonly leaseMillis?: number
   readonly maxLoadMillis?: number
   readonly storeTimeoutMillis?: number
+  readonly maxStalenessMillis?: number
 }
 
 export const calmWork: Work = {

@@ -34,9 +34,16 @@ const layer = Layer.provide(
   CacheLayer.layerWith({
     ...work.maxLoadMillis === undefined ? {} : { maxLoad: work.maxLoadMillis },
     ...work.leaseMillis === undefined ? {} : { lease: work.leaseMillis },
-    ...work.storeTimeoutMillis === undefined ? {} : { storeTimeout: work.storeTimeoutMillis }
+    ...work.storeTimeoutMillis === undefined ? {} : { storeTimeout: work.storeTimeoutMillis },
+    ...work.maxStalenessMillis === undefined ? {} : { maxStaleness: work.maxStalenessMillis }
   }),
-  Layer.effect(Store.Store, Effect.map(storeOf(where, name), (store) => recorded(tracked(store, recording), recording)))
+  Layer.effect(
+    Store.Store,
+    Effect.map(
+      storeOf(where, name),
+      (store) => recorded(store.capabilities.changes === true ? tracked(store, recording) : store, recording)
+    )
+  )
 )
 
 // Shows the judge which values are trusted for a while, because the store never received them.

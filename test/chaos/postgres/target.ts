@@ -7,7 +7,8 @@ import { anHourAhead } from "../../support/anHourAhead.ts"
 import { isMissing } from "../../support/needs.ts"
 import { isPostgresMissing, type Server, startPostgres } from "../../support/postgres.ts"
 import { type Proxy, startProxy } from "../../support/proxy.ts"
-import { type Arena, type Attack, attack, type Crowd, sleep, type Target } from "../target.ts"
+import { calmly, onNetwork, onProcesses, repeatedly } from "../shared.ts"
+import { type Arena, type Attack, attack, sleep, type Target } from "../target.ts"
 
 const schema = "chaos"
 
@@ -45,18 +46,6 @@ const single = (more: object = {}, isProxied = false) => async (): Promise<Singl
 }
 
 const proxied = (more: object = {}) => single(more, true)
-
-const calmly = async (): Promise<void> => sleep(100)
-
-/** Between two of its steps the server may be gone. */
-const attempt = (step: Promise<unknown>): Promise<unknown> => step.catch(() => undefined)
-
-const repeatedly =
-  (pause: number, step: (arena: Single, crowd: Crowd) => Promise<unknown>): Attack<Single>["strike"] =>
-  async (arena, crowd) => {
-    await sleep(pause + crowd.dice.below(pause))
-    await attempt(step(arena, crowd))
-  }
 
 const cutAll = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'shop'"
 
@@ -98,34 +87,7 @@ const failOver: Attack<Pair>["strike"] = async ({ proxy, servers }, { note }) =>
 }
 
 const attacks: ReadonlyArray<Attack> = [
-  attack({ name: "nothing", arena: single(), isShared: true, strike: calmly }),
-  attack({
-    name: "kills of the loading process, loads of 300 ms",
-    arena: single(),
-    work: { loadMillis: 300 },
-    isShared: true,
-    strike: async (_, { killOne }) => {
-      await sleep(100)
-      await killOne()
-    }
-  }),
-  attack({
-    name: "processes that close in the middle of loads",
-    arena: single(),
-    work: { loadMillis: 300 },
-    strike: async (_, { closeOne }) => {
-      await sleep(100)
-      await closeOne()
-    }
-  }),
-  attack({
-    name: "stopped processes",
-    arena: single(),
-    strike: async (_, { dice, stopOne }) => {
-      await sleep(50 + dice.below(200))
-      await stopOne(50 + dice.below(dice.next() < 0.2 ? 2000 : 400))
-    }
-  }),
+  ...onProcesses(single()),
   attack({
     name: "the server crashed, and started again",
     arena: single(),
@@ -161,57 +123,17 @@ const attacks: ReadonlyArray<Attack> = [
     relent: ({ server }) => server.signal("SIGCONT")
   }),
   attack({ name: "a replica promoted that may lag behind", arena: pair, unheardMillis, strike: failOver }),
-  attack({
-    name: "answers 200 ms late, store timeout 100 ms",
-    arena: proxied(),
-    work: { storeTimeoutMillis: 100 },
-    unheardMillis,
-    strike: async ({ proxy }) => {
-      await sleep(1000)
-      proxy.delay(200)
-      await sleep(2000)
-      proxy.delay(0)
-    },
-    relent: ({ proxy }) => proxy.delay(0)
-  }),
-  attack({
-    name: "connections cut in the middle of an answer",
-    arena: proxied(),
-    unheardMillis,
-    strike: repeatedly(50, async ({ proxy }, { dice }) => proxy.cutAfter(dice.below(4000)))
-  }),
-  attack({
-    name: "a network that swallows everything for 2 seconds",
-    arena: proxied(),
-    unheardMillis,
-    strike: async ({ proxy }) => {
-      await sleep(1000)
-      proxy.swallow(true)
-      await sleep(2000)
-      proxy.swallow(false)
-      await sleep(1000)
-    },
-    relent: ({ proxy }) => proxy.swallow(false)
-  }),
-  attack({
-    name: "half of the processes cut off, changes on both sides",
-    arena: single(),
-    whereOf: ({ proxy, where }, place) => place % 2 === 0 ? where : { ...where, url: urlOf(proxy, "shop") },
-    unheardMillis,
-    strike: async ({ proxy }) => {
-      await sleep(1000)
-      proxy.swallow(true)
-      await sleep(3000)
-      proxy.swallow(false)
-      await sleep(2000)
-    },
-    relent: ({ proxy }) => proxy.swallow(false)
+  ...onNetwork<Single>({
+    direct: single(),
+    proxied: proxied(),
+    throughProxy: ({ proxy, where }) => ({ ...where, url: urlOf(proxy, "shop") }),
+    unheardMillis
   }),
   attack({
     name: "connections ended by the server",
     arena: single(),
     unheardMillis,
-    strike: repeatedly(
+    strike: repeatedly<Single>(
       100,
       ({ server }, { dice }) => server.ask(dice.next() < 0.5 ? cutAll : `${cutAll} ORDER BY random() LIMIT 1`)
     )
@@ -263,7 +185,7 @@ const attacks: ReadonlyArray<Attack> = [
     name: "tables locked for a second",
     arena: single(),
     unheardMillis,
-    strike: repeatedly(500, ({ server }, { dice }) =>
+    strike: repeatedly<Single>(500, ({ server }, { dice }) =>
       server.ask(
         `DO $$ BEGIN LOCK TABLE ${schema}.${dice.pick(["entry", "marker", "change"])}; PERFORM pg_sleep(1); END $$`
       ))
@@ -271,7 +193,7 @@ const attacks: ReadonlyArray<Attack> = [
   attack({
     name: "markers, leases and entries removed by hand",
     arena: single(),
-    strike: repeatedly(20, ({ server }, { dice }) =>
+    strike: repeatedly<Single>(20, ({ server }, { dice }) =>
       server.ask(
         `DELETE FROM ${schema}.${
           dice.pick(["marker", "entry", "entry WHERE generation IS NOT NULL", "marker WHERE tag = 'a'"])
@@ -281,7 +203,7 @@ const attacks: ReadonlyArray<Attack> = [
   attack({
     name: "random bytes in entries",
     arena: single(),
-    strike: repeatedly(
+    strike: repeatedly<Single>(
       5,
       ({ server }) =>
         server.ask(`UPDATE ${schema}.entry SET frame = set_byte(frame, (random() * (length(frame) - 1))::integer,

@@ -33,9 +33,6 @@ export const single =
 
 export const proxied = (more: object = {}) => single(more, { isProxied: true })
 
-/** Between two of its steps the server may be gone. */
-export const attempt = (step: Promise<unknown>): Promise<unknown> => step.catch(() => undefined)
-
 /** A connection that receives nothing any longer is noticed within this time, on a busy machine too. */
 export const unheardMillis = 2000
 

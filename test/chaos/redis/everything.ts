@@ -10,8 +10,9 @@ import { isMissing } from "../../support/needs.ts"
 import type { Server } from "../../support/redis.ts"
 import { type Damage, damages, damaging } from "../../support/redisDamages.ts"
 import { setClock, withClockOf } from "../../support/settableClock.ts"
+import { attempt } from "../shared.ts"
 import { attack, type Crowd, sleep } from "../target.ts"
-import { attempt, type Single, single, unheardMillis } from "./arena.ts"
+import { type Single, single, unheardMillis } from "./arena.ts"
 
 interface Everything extends Single {
   /** A folder with a file for each process whose clock can be set. */

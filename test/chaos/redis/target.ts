@@ -18,8 +18,9 @@ import {
   startCluster,
   startServer
 } from "../../support/redis.ts"
-import { type Arena, type Attack, attack, type Crowd, sleep, type Target } from "../target.ts"
-import { attempt, damage, keysOf, prefix, proxied, type Single, single, unheardMillis } from "./arena.ts"
+import { attempt, calmly, onNetwork, onProcesses, repeatedly } from "../shared.ts"
+import { type Arena, type Attack, attack, sleep, type Target } from "../target.ts"
+import { damage, keysOf, prefix, proxied, type Single, single, unheardMillis } from "./arena.ts"
 import { everything } from "./everything.ts"
 import type { Where } from "./store.ts"
 
@@ -275,44 +276,8 @@ const rights = (server: Server, ...rules: ReadonlyArray<string>) => server.ask("
 // the attacks
 // ---------------------------------------------------------------------------------------------------------------------
 
-const calmly = async (): Promise<void> => sleep(100)
-
-const repeatedly =
-  (pause: number, step: (arena: Single, crowd: Crowd) => Promise<unknown>): Attack<Single>["strike"] =>
-  async (arena, crowd) => {
-    await sleep(pause + crowd.dice.below(pause))
-    await attempt(step(arena, crowd))
-  }
-
 const attacks: ReadonlyArray<Attack> = [
-  attack({ name: "nothing", arena: single(), isShared: true, strike: calmly }),
-  attack({
-    name: "kills of the loading process, loads of 300 ms",
-    arena: single(),
-    work: { loadMillis: 300 },
-    isShared: true,
-    strike: async (_, { killOne }) => {
-      await sleep(100)
-      await killOne()
-    }
-  }),
-  attack({
-    name: "processes that close in the middle of loads",
-    arena: single(),
-    work: { loadMillis: 300 },
-    strike: async (_, { closeOne }) => {
-      await sleep(100)
-      await closeOne()
-    }
-  }),
-  attack({
-    name: "stopped processes",
-    arena: single(),
-    strike: async (_, { dice, stopOne }) => {
-      await sleep(50 + dice.below(200))
-      await stopOne(50 + dice.below(dice.next() < 0.2 ? 2000 : 400))
-    }
-  }),
+  ...onProcesses(single()),
   attack({
     name: "the server killed, and started again empty",
     arena: single(),
@@ -355,81 +320,45 @@ const attacks: ReadonlyArray<Attack> = [
       arena.server ??= await startServer({ port: arena.port })
     }
   }),
-  attack({
-    name: "answers 200 ms late, store timeout 100 ms",
-    arena: proxied({ storeTimeout: 100 }),
-    work: { storeTimeoutMillis: 100 },
-    unheardMillis,
-    strike: async ({ proxy }) => {
-      await sleep(1000)
-      proxy.delay(200)
-      await sleep(2000)
-      proxy.delay(0)
-    },
-    relent: ({ proxy }) => proxy.delay(0)
-  }),
-  attack({
-    name: "connections cut in the middle of an answer",
-    arena: proxied(),
-    unheardMillis,
-    strike: repeatedly(50, async ({ proxy }, { dice }) => proxy.cutAfter(dice.below(4000)))
-  }),
-  attack({
-    name: "a network that swallows everything for 2 seconds",
-    arena: proxied(),
-    unheardMillis,
-    strike: async ({ proxy }) => {
-      await sleep(1000)
-      proxy.swallow(true)
-      await sleep(2000)
-      proxy.swallow(false)
-      await sleep(1000)
-    },
-    relent: ({ proxy }) => proxy.swallow(false)
-  }),
-  attack({
-    name: "half of the processes cut off, changes on both sides",
-    arena: single(),
-    whereOf: ({ proxy, where }, place) => place % 2 === 0 ? where : { ...where, url: proxy.url },
-    unheardMillis,
-    strike: async ({ proxy }) => {
-      await sleep(1000)
-      proxy.swallow(true)
-      await sleep(3000)
-      proxy.swallow(false)
-      await sleep(2000)
-    },
-    relent: ({ proxy }) => proxy.swallow(false)
+  ...onNetwork<Single>({
+    direct: single(),
+    proxied: proxied(),
+    impatient: proxied({ storeTimeout: 100 }),
+    throughProxy: ({ proxy, where }) => ({ ...where, url: proxy.url }),
+    unheardMillis
   }),
   attack({
     name: "connections killed",
     arena: single(),
     unheardMillis,
-    strike: repeatedly(100, ({ server }) => server.ask("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"))
+    strike: repeatedly<Single>(100, ({ server }) => server.ask("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"))
   }),
   attack({
     name: "tracking switched off by hand",
     arena: proxied(),
     unheardMillis,
     // The first line silences the answer to the second.
-    strike: repeatedly(700, async ({ proxy }) => proxy.inject("CLIENT REPLY SKIP\r\nCLIENT TRACKING OFF\r\n", "BCAST"))
+    strike: repeatedly<Single>(
+      700,
+      async ({ proxy }) => proxy.inject("CLIENT REPLY SKIP\r\nCLIENT TRACKING OFF\r\n", "BCAST")
+    )
   }),
   attack({
     name: "markers, leases, counts and entries evicted",
     arena: single(),
-    strike: repeatedly(10, ({ server }, { dice }) => evict(server, dice))
+    strike: repeatedly<Single>(10, ({ server }, { dice }) => evict(server, dice))
   }),
   attack({
     name: "all flushed in the middle of loads, loads of 200 ms",
     arena: single(),
     work: { loadMillis: 200 },
-    strike: repeatedly(50, ({ server }) => server.ask("FLUSHALL"))
+    strike: repeatedly<Single>(50, ({ server }) => server.ask("FLUSHALL"))
   }),
   attack({
     name: "scripts flushed",
     arena: single(),
     isShared: true,
-    strike: repeatedly(5, ({ server }) => server.ask("SCRIPT", "FLUSH"))
+    strike: repeatedly<Single>(5, ({ server }) => server.ask("SCRIPT", "FLUSH"))
   }),
   attack({
     name: "a full server that evicts nothing",
@@ -460,17 +389,17 @@ const attacks: ReadonlyArray<Attack> = [
   attack({
     name: "random bytes in entries",
     arena: single(),
-    strike: repeatedly(5, ({ server }, { dice }) => damage(server, dice))
+    strike: repeatedly<Single>(5, ({ server }, { dice }) => damage(server, dice))
   }),
   attack({
     name: "entries of another release",
     arena: single(),
-    strike: repeatedly(5, ({ server }, { dice }) => renew(server, dice))
+    strike: repeatedly<Single>(5, ({ server }, { dice }) => renew(server, dice))
   }),
   attack({
     name: "other programs that clear this prefix, and one that begins with it",
     arena: single(),
-    strike: repeatedly(100, (arena, { dice }) =>
+    strike: repeatedly<Single>(100, (arena, { dice }) =>
       dice.next() < 0.5
         ? outside(arena, useOtherPrefix, `${prefix}:v`)
         : outside(arena, (store) => store.clear))
@@ -478,7 +407,7 @@ const attacks: ReadonlyArray<Attack> = [
   attack({
     name: "another program with odd ids",
     arena: single(),
-    strike: repeatedly(100, async (arena, { note }) => {
+    strike: repeatedly<Single>(100, async (arena, { note }) => {
       for (const cause of await outside(arena, useOddIds)) note("died", { process: "the other program", cause })
     })
   }),
@@ -523,7 +452,7 @@ const attacks: ReadonlyArray<Attack> = [
   attack({
     name: "100,000 ids invalidated at once",
     arena: single(),
-    strike: repeatedly(500, (arena) => outside(arena, (store) => store.removeMany(storm)))
+    strike: repeatedly<Single>(500, (arena) => outside(arena, (store) => store.removeMany(storm)))
   }),
   attack({
     name: "1,000 tags invalidated every second",

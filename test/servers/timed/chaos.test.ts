@@ -4,6 +4,7 @@
  */
 import { describe, expect, it } from "@effect/vitest"
 import { target as disk } from "../../chaos/disk/target.ts"
+import { target as objects } from "../../chaos/objects/target.ts"
 import { target as postgres } from "../../chaos/postgres/target.ts"
 import { target as redis } from "../../chaos/redis/target.ts"
 import { run } from "../../chaos/run.ts"
@@ -14,7 +15,7 @@ const seconds = 2
 const isTried = (name: string, i: number): boolean =>
   sixth === undefined || name === "everything together" || i % 3 === Number(sixth) % 3
 
-describe.each([disk, redis, postgres])("attacks on $name", (target) => {
+describe.each([disk, redis, postgres, objects])("attacks on $name", (target) => {
   it.each(
     target.attacks
       .filter(({ name }) => target.tested?.includes(name) !== false)
