@@ -1,5 +1,6 @@
 /** Deliberate faults that the consistency check between real processes finds. */
 import type { Fault } from "./fault.ts"
+import { ordering } from "./units/sql.ts"
 
 export interface ProcessFault extends Fault {
   /** It is found where files are removed and replaced, and the disk is full. */
@@ -146,57 +147,7 @@ export const faults: ReadonlyArray<ProcessFault> = [
     find: `if ownOf("HGET", l, "g") ~= generation then return 0 end`,
     replace: ""
   }),
-  {
-    name: "no generation in WHERE, over PostgreSQL",
-    sought: "by hand",
-    store: "postgres",
-    in: "leases",
-    find: "AND x.generation = u.generation AND x.dies_at > t",
-    replace: ""
-  },
-  {
-    name: "what commits after a later one is skipped, over PostgreSQL",
-    sought: "by hand",
-    store: "postgres",
-    in: "positions",
-    find: "x.xid >= pg_snapshot_xmin($1::pg_snapshot) AND NOT pg_visible_in_snapshot(x.xid, $1::pg_snapshot)",
-    replace: "x.xid >= pg_snapshot_xmax($1::pg_snapshot)"
-  },
-  {
-    name: "changes between two questions are skipped, over PostgreSQL",
-    sought: "by hand",
-    store: "postgres",
-    in: "poll",
-    find: "self.snapshot = String(head[2])",
-    replace: `self.snapshot = String((yield* ask(self.session, "changes", statements.snapshot, []))[0]![0])`
-  },
-  {
-    name: "NOTIFY before commit, over PostgreSQL",
-    sought: "by hand",
-    store: "postgres",
-    in: "basics",
-    find: "PERFORM pg_notify(${literal(channel)}, p_origin)",
-    replace: "NULL",
-    also: [{
-      in: "ask",
-      find: "repeated(send(self, statement, params))",
-      replace: `/^(set|commit|remove|touch|invalidateTags|clear)$/.test(operation)
-        ? Effect.andThen(
-          send(self, self.statements.notify, [self.channel, self.origin]),
-          Effect.delay(repeated(send(self, statement, params)), 20)
-        )
-        : repeated(send(self, statement, params))`
-    }]
-  },
-  {
-    name: "a marker without condition, over PostgreSQL",
-    sought: "by hand",
-    store: "postgres",
-    in: "tags",
-    find: "WHILE (SELECT count(*) FROM ${s}.marker m WHERE m.tag = ANY(p_tags)) < cardinality(p_tags) LOOP",
-    replace: "FOR i IN 1..1 LOOP",
-    also: [{ in: "tags", find: "ON CONFLICT DO NOTHING", replace: "ON CONFLICT (tag) DO UPDATE SET seq = 0" }]
-  },
+  ...ordering.map((fault) => ({ ...fault, sought: "by hand", store: "postgres" }) as const),
   {
     name: "an unconditional PUT, over a bucket",
     sought: "by hand",

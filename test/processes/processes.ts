@@ -44,6 +44,7 @@ interface Read {
     readonly softTtl?: Duration.Input
     readonly tags?: ReadonlyArray<string>
     readonly lease?: boolean
+    readonly inherit?: "life" | "changes"
   }
 }
 

@@ -10,6 +10,7 @@ import { Reactivity } from "effect/reactivity"
 import { SqlClient } from "effect/sql"
 import { join } from "node:path"
 import { freshSchema, isPostgresMissing, type Server, startPostgres } from "../support/postgres.ts"
+import { changed, sending } from "../support/postgresClient.ts"
 import { startProxy } from "../support/proxy.ts"
 import { sqlClientOf } from "../support/sqlClient.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
@@ -23,21 +24,7 @@ const entry = (text: string): CacheEntry.Stored => ({
   payload: new TextEncoder().encode(text)
 })
 
-type Values = PgClient.PgClient["unsafe"] extends (...args: any) => { readonly values: infer A } ? A : never
-
 const putting = /^SELECT .*\.put\(/
-
-const changed = (client: PgClient.PgClient, parts: object) =>
-  Object.assign(client.safe.bind(undefined), client, parts) as unknown as PgClient.PgClient
-
-/** A client that sends some statements in another way. */
-const sending = (client: PgClient.PgClient, some: RegExp, how: (values: Values) => Values) =>
-  changed(client, {
-    unsafe: (statement: string, params: ReadonlyArray<unknown>) => {
-      const asked = client.unsafe(statement, params)
-      return some.test(statement) ? { values: how(asked.values) } : asked
-    }
-  })
 
 describe.skipIf(isPostgresMissing())("PostgreSQL", { timeout: 60_000 }, () => {
   let server: Server

@@ -1,7 +1,10 @@
-/** The promises of leases, by real processes that share a PostgreSQL server, and are killed and stopped. */
+/** The promises, by real processes that share a PostgreSQL server, and are killed and stopped. */
 import { afterAll, beforeAll, describe } from "@effect/vitest"
+import { bulkTests } from "../processes/bulkTests.ts"
 import { leaseTests } from "../processes/leaseTests.ts"
 import { type Open, pool } from "../processes/processes.ts"
+import { promiseTests, stoppedServerTests } from "../processes/promiseTests.ts"
+import { sized } from "../support/everything.ts"
 import { isPostgresMissing, type Server, startPostgres } from "../support/postgres.ts"
 
 describe.skipIf(isPostgresMissing())("PostgreSQL", () => {
@@ -18,4 +21,7 @@ describe.skipIf(isPostgresMissing())("PostgreSQL", () => {
   const onServer: Open = (count, options) =>
     open(count, { storeTimeout: 5000, ...options, postgres: { url: server.url } })
   leaseTests(onServer)
+  bulkTests(onServer, sized(1000, 500))
+  promiseTests(onServer)
+  stoppedServerTests(onServer, (name) => server.signal(name))
 })

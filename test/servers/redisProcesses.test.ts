@@ -1,138 +1,14 @@
 /** The promises, by real processes that share a Redis server, and a cluster. */
-import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
+import { afterAll, beforeAll, describe } from "@effect/vitest"
 import { bulkTests } from "../processes/bulkTests.ts"
 import { leaseTests } from "../processes/leaseTests.ts"
-import { type Open, type OpenOptions, pool, sleep, until, type Worker } from "../processes/processes.ts"
-import { clock } from "../processes/recording.ts"
+import { type Open, type OpenOptions, pool } from "../processes/processes.ts"
+import { promiseTests, stoppedServerTests } from "../processes/promiseTests.ts"
 import { sized } from "../support/everything.ts"
 import { isMissing } from "../support/needs.ts"
 import { program, type RedisCluster, type Server, startCluster, startServer } from "../support/redis.ts"
 
 const timeout = 180_000
-
-type Two = [Worker, Worker]
-
-const read = async (worker: Worker, key = "k", more: object = {}) =>
-  (await worker.ask({ do: "read", key, ...more })).values[0]!
-
-/** Both read from the server: without memory nothing is between them and it. */
-const without = { memory: false } as const
-
-const promises = (open: Open) => {
-  describe("P2 · changes by one process", () => {
-    it("is seen by the next read of the others: an invalidation, a tag, a set", { timeout }, async () => {
-      const { workers } = await open(2, without)
-      const [a, b] = workers as Two
-      const tagged = { options: { tags: ["t"] } }
-      const value = await read(a, "k", tagged)
-      expect(await read(b, "k", tagged)).toBe(value)
-      await a.ask({ do: "invalidateTag", tag: "t" })
-      const next = await read(b, "k", tagged)
-      expect(next).not.toBe(value)
-      expect(await read(a, "k", tagged)).toBe(next)
-      await b.ask({ do: "invalidate", key: "k" })
-      expect(await read(a, "k", tagged)).not.toBe(next)
-      await a.ask({ do: "set", key: "k", value: "set" })
-      expect(await read(b, "k")).toBe("set")
-    })
-
-    it("is believed by the memory of the others for maxStaleness, and no longer", { timeout }, async () => {
-      const { workers } = await open(2, { maxStaleness: 1000 })
-      const [a, b] = workers as Two
-      const value = await read(a)
-      expect(await read(b)).toBe(value)
-      await a.ask({ do: "invalidate", key: "k" })
-      await sleep(1300)
-      const next = await read(b)
-      expect(next).not.toBe(value)
-      expect(await read(a)).toBe(next)
-    })
-
-    it("during a load of theirs: a later caller does not get its result", { timeout }, async () => {
-      const { loads, workers } = await open(2, without)
-      const [a, b] = workers as Two
-      const slow = read(b, "k", { load: { sleepMillis: 1500 } })
-      await until("its load", () => loads().length === 1)
-      await a.ask({ do: "invalidate", key: "k" })
-      const later = await read(a)
-      expect(later).not.toBe(loads()[0]!["value"])
-      expect(await slow).toBe(loads()[0]!["value"])
-      expect([await read(a), await read(b)]).toEqual([later, later])
-    })
-  })
-
-  describe("P3 · other processes", () => {
-    it("that wait and are killed, or leave, disturb no other", { timeout }, async () => {
-      const { loads, workers } = await open(4)
-      const [a, b, c, d] = workers as [Worker, Worker, Worker, Worker]
-      const leading = read(a, "k", { load: { sleepMillis: 1000 } })
-      await until("a's load", () => loads().length === 1)
-      const waiting = [b, c, d].map((worker) => read(worker).catch(() => "killed"))
-      await sleep(200)
-      b.signal("SIGKILL")
-      await c.ask({ do: "close" })
-      const value = await leading
-      const answers = await Promise.all(waiting)
-      expect([answers[0], answers[2]]).toEqual(["killed", value])
-      expect(loads()).toHaveLength(1)
-    })
-  })
-
-  describe("P5 · a load that fails", () => {
-    it.each(["failure", "defect"] as const)(
-      "with a %s is not stored, and leaves the lease to the next at once",
-      {
-        timeout
-      },
-      async (outcome) => {
-        const { loads, workers } = await open(2, { lease: 20_000, wait: 30_000 })
-        const [a, b] = workers as Two
-        const failing = read(a, "k", { load: { outcome, sleepMillis: 500 } })
-        await until("a's load", () => loads().length === 1)
-        const { millis, values } = await b.ask({ do: "read", key: "k" })
-        expect(await failing).toMatch(/^no value/)
-        expect(values).toEqual([loads()[1]!["value"]])
-        expect(millis).toBeLessThan(10_000)
-      }
-    )
-  })
-
-  describe("P6 · a stale value of another process", () => {
-    it("stands in for a load that fails, and stays", { timeout }, async () => {
-      const { workers } = await open(2)
-      const [a, b] = workers as Two
-      const options = { softTtl: 50 }
-      const value = await read(a, "k", { options })
-      await sleep(100)
-      const failing = { options, load: { outcome: "failure" } }
-      expect(await read(b, "k", failing)).toBe(value)
-      expect(await read(a, "k", failing)).toBe(value)
-    })
-  })
-
-  describe("P7 · closing", () => {
-    it("releases its leases: another leads at once", { timeout }, async () => {
-      const { loads, workers } = await open(2, { lease: 20_000, wait: 30_000, shutdownTimeout: 100 })
-      const [a, b] = workers as Two
-      const leading = read(a, "k", { load: { sleepMillis: 20_000 } })
-      await until("a's load", () => loads().length === 1)
-      const waiting = read(b)
-      const at = clock()
-      await a.ask({ do: "close" })
-      expect(await leading).toMatch(/^no value/)
-      expect(await waiting).toBe(loads()[1]!["value"])
-      expect(clock() - at).toBeLessThan(10_000)
-    })
-
-    it("leaves nothing behind: the process ends by itself", { timeout }, async () => {
-      const { workers } = await open(1)
-      await read(workers[0]!)
-      await workers[0]!.ask({ do: "close" })
-      await workers[0]!.leave()
-      expect(workers[0]!.isAlive()).toBe(false)
-    })
-  })
-}
 
 describe.skipIf(isMissing(program))("Redis", () => {
   const { end, open } = pool()
@@ -154,38 +30,13 @@ describe.skipIf(isMissing(program))("Redis", () => {
     const onServer = on(() => ({ url: server.url }))
     leaseTests(onServer)
     bulkTests(onServer, sized(2000, 1000))
-    promises(onServer)
-
-    it("P4 · F23 · stopped: no read fails, the circuit opens after three timeouts and closes with a probe", {
-      timeout
-    }, async () => {
-      const { workers } = await onServer(2, { ...without, storeTimeout: 100 })
-      const [a, b] = workers as Two
-      const value = await read(a)
-      server.signal("SIGSTOP")
-      const times: Array<number> = []
-      for (let i = 0; i < 12; i++) {
-        const at = clock()
-        expect(await read(a, `k${i}`)).toMatch(/^p/)
-        times.push(clock() - at)
-      }
-      // Three wait for the server, the others are answered without it: but for what the machine takes.
-      expect(times.filter((millis) => millis > 90).length).toBeLessThanOrEqual(8)
-      await a.ask({ do: "invalidate", key: "k" })
-      server.signal("SIGCONT")
-      await until("the server is used again", async () => {
-        const key = `fresh ${clock()}`
-        const first = await read(a, key)
-        return await read(b, key) === first
-      })
-      // The invalidation that was lost meanwhile reaches all processes.
-      await until("the invalidation is replayed", async () => await read(b) !== value)
-    })
+    promiseTests(onServer)
+    stoppedServerTests(onServer, (name) => server.signal(name))
   })
 
   describe("a cluster", () => {
     const onCluster = on(() => ({ nodes: cluster.nodes }))
     leaseTests(onCluster)
-    promises(onCluster)
+    promiseTests(onCluster)
   })
 })

@@ -1,4 +1,5 @@
 /** Checks the options of stores, locks and guard stores on SQL databases. Imports no client, as layers use it too. */
+import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import { isWellFormed } from "../../internal/codec/bytes.ts"
 import * as Defaults from "../../internal/defaults/sql.ts"
@@ -57,10 +58,10 @@ export interface ConnectionOptions {
   /** The URL of the database: `postgres://user:password@host:5432/database`, with `?sslmode=require` for TLS. */
   readonly url: string | Redacted.Redacted<string>
   /**
-   * The password, if the URL has none.
+   * The password, if the URL has none. An effect is run for each connection, so that the password may change.
    * @default that of the URL
    */
-  readonly password?: Redacted.Redacted<string> | undefined
+  readonly password?: Redacted.Redacted<string> | Effect.Effect<Redacted.Redacted<string>> | undefined
   /**
    * How many connections are open at most. One of them listens for changes, if there are three or more.
    * @default 10
@@ -77,7 +78,7 @@ export const connectionOptions = ["url", "password", "maxConnections", "prepare"
 
 export interface Connection {
   readonly url: Redacted.Redacted<string>
-  readonly password: Redacted.Redacted<string> | undefined
+  readonly password: ConnectionOptions["password"]
   readonly maxConnections: number
   readonly prepare: boolean
 }
@@ -91,8 +92,8 @@ export const connectionOf = (what: string, options: ConnectionOptions): Connecti
     `${what} needs a "url" like "postgres://user@host:5432/database", or Redacted.make(url)`
   )
   refuseUnless(
-    password === undefined || Redacted.isRedacted(password),
-    `${what}: "password" must be Redacted.make(password)`
+    password === undefined || Redacted.isRedacted(password) || Effect.isEffect(password),
+    `${what}: "password" must be Redacted.make(password), or an effect that gives it`
   )
   const isFlag: boolean = typeof prepare === "boolean"
   refuseUnless(isFlag, `${what}: "prepare" must be true or false`)

@@ -2,11 +2,15 @@
 import { Effect } from "effect"
 import type { CacheEntry } from "effect-cached"
 import { PgStore } from "effect-cached/postgres"
+import { chmodSync } from "node:fs"
+import { join } from "node:path"
 import { clock } from "../../processes/recording.ts"
 import { anHourAhead } from "../../support/anHourAhead.ts"
+import { fillDisk } from "../../support/fullDisk.ts"
 import { isMissing } from "../../support/needs.ts"
 import { isPostgresMissing, type Server, startPostgres } from "../../support/postgres.ts"
 import { type Proxy, startProxy } from "../../support/proxy.ts"
+import { smallDisk } from "../../support/smallDisk.ts"
 import { calmly, onNetwork, onProcesses, repeatedly } from "../shared.ts"
 import { type Arena, type Attack, attack, sleep, type Target } from "../target.ts"
 
@@ -49,6 +53,53 @@ const proxied = (more: object = {}) => single(more, true)
 
 const cutAll = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'shop'"
 
+const password = "a password of the tests"
+
+/** A server that asks the user for a password. */
+const withPassword = async (): Promise<Single | undefined> => {
+  const arena = await single()()
+  if (arena === undefined) return undefined
+  const { server } = arena
+  const [[file]] = await server.ask("SHOW hba_file") as [[string]]
+  const rights = "('host all shop 127.0.0.1/32 scram-sha-256'), ('host all all 127.0.0.1/32 trust')"
+  await server.ask(`ALTER ROLE shop PASSWORD '${password}'`)
+  await server.ask(`COPY (VALUES ${rights}) TO '${file}'`)
+  await server.ask("SELECT pg_reload_conf()")
+  return {
+    ...arena,
+    where: { ...arena.where, url: server.url.replace("postgres@", `shop:${encodeURIComponent(password)}@`) }
+  }
+}
+
+/** A server whose tables are on a disk that can be full. Its log is on another one: without that, no server runs. */
+interface OnSmallDisk extends Single {
+  readonly directory: string
+}
+
+const onSmallDisk = async (): Promise<OnSmallDisk | undefined> => {
+  const disk = smallDisk(64)
+  const arena = disk && await single({ maxSize: 10_000_000 })()
+  if (arena === undefined) {
+    disk?.end()
+    return undefined
+  }
+  const { directory } = disk!
+  chmodSync(directory, 0o777)
+  const { server } = arena
+  await server.ask(`COPY (SELECT 1) TO PROGRAM 'mkdir -m 700 ${join(directory, "tables")}'`)
+  await server.ask(`CREATE TABLESPACE small LOCATION '${join(directory, "tables")}'`)
+  await server.ask("GRANT CREATE ON TABLESPACE small TO shop")
+  await server.ask("ALTER ROLE shop SET default_tablespace = small")
+  return {
+    ...arena,
+    directory,
+    end: async () => {
+      await arena.end()
+      disk!.end()
+    }
+  }
+}
+
 /** A server and a copy of it that takes its place. */
 interface Pair extends Arena {
   readonly proxy: Proxy
@@ -71,13 +122,18 @@ const pair = async (): Promise<Pair | undefined> => {
   }
 }
 
-/** The copy may lack the last moments. */
-const failOver: Attack<Pair>["strike"] = async ({ proxy, servers }, { note }) => {
+/** The copy lacks what it has not received in time. */
+const failOver = (lagMillis: number): Attack<Pair>["strike"] => async ({ proxy, servers }, { note }) => {
   const master = servers.at(-1)!
   const follower = await master.follower()
   servers.push(follower)
   await sleep(1000)
   const at = clock() - 500
+  if (lagMillis > 0) {
+    await follower.ask("ALTER SYSTEM SET primary_conninfo = ''")
+    await follower.ask("SELECT pg_reload_conf()")
+    await sleep(lagMillis)
+  }
   await master.stop("immediate")
   follower.promote()
   while ((await follower.ask("SELECT pg_is_in_recovery()"))[0]![0] === true) await sleep(20)
@@ -122,7 +178,8 @@ const attacks: ReadonlyArray<Attack> = [
     },
     relent: ({ server }) => server.signal("SIGCONT")
   }),
-  attack({ name: "a replica promoted that may lag behind", arena: pair, unheardMillis, strike: failOver }),
+  attack({ name: "a replica promoted that may lag behind", arena: pair, unheardMillis, strike: failOver(0) }),
+  attack({ name: "a replica promoted that lacks two seconds", arena: pair, unheardMillis, strike: failOver(2000) }),
   ...onNetwork<Single>({
     direct: single(),
     proxied: proxied(),
@@ -163,6 +220,32 @@ const attacks: ReadonlyArray<Attack> = [
       await server.ask("ALTER ROLE shop LOGIN")
     },
     relent: ({ server }) => server.ask("ALTER ROLE shop LOGIN")
+  }),
+  attack({
+    name: "a password that has expired",
+    arena: withPassword,
+    unheardMillis,
+    strike: async ({ server }, { dice }) => {
+      await sleep(1000)
+      await server.ask("ALTER ROLE shop VALID UNTIL '2000-01-01'")
+      // Connections that are open stay.
+      await server.ask(dice.next() < 0.5 ? cutAll : `${cutAll} ORDER BY random() LIMIT 2`)
+      await sleep(1000)
+      await server.ask("ALTER ROLE shop VALID UNTIL 'infinity'")
+    },
+    relent: ({ server }) => server.ask("ALTER ROLE shop VALID UNTIL 'infinity'")
+  }),
+  attack({
+    name: "a disk that is full",
+    arena: onSmallDisk,
+    work: { writers: 1, valueBytes: 20_000 },
+    strike: async ({ directory }) => {
+      await sleep(500)
+      const empty = fillDisk(join(directory, "others"))
+      await sleep(1500)
+      empty()
+      await sleep(500)
+    }
   }),
   attack({
     name: "a database that may only be read",

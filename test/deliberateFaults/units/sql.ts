@@ -1,10 +1,86 @@
 /** Deliberate faults of stores on PostgreSQL. */
-import type { UnitFault } from "../fault.ts"
+import type { Fault, UnitFault } from "../fault.ts"
 
 const by = "test/servers/postgres.test.ts"
+const byOrder = "test/servers/postgresOrder.test.ts"
+const byFailover = "test/servers/postgresFailover.test.ts"
 const byRoom = "test/servers/postgresRoom.test.ts"
 
+/** The consistency check between processes finds these too, but not every time. */
+export const ordering: ReadonlyArray<Fault> = [
+  {
+    name: "no generation in WHERE, over PostgreSQL",
+    in: "leases",
+    find: "AND x.generation = u.generation AND x.dies_at > t",
+    replace: ""
+  },
+  {
+    name: "what commits after a later one is skipped, over PostgreSQL",
+    in: "positions",
+    find: "x.xid >= pg_snapshot_xmin($1::pg_snapshot) AND NOT pg_visible_in_snapshot(x.xid, $1::pg_snapshot)",
+    replace: "x.xid >= pg_snapshot_xmax($1::pg_snapshot)"
+  },
+  {
+    name: "changes between two questions are skipped, over PostgreSQL",
+    in: "poll",
+    find: "self.snapshot = String(head[2])",
+    replace: `self.snapshot = String((yield* ask(self.session, "changes", statements.snapshot, []))[0]![0])`
+  },
+  {
+    name: "NOTIFY before commit, over PostgreSQL",
+    in: "basics",
+    find: "PERFORM pg_notify(${literal(channel)}, p_origin)",
+    replace: "NULL",
+    also: [{
+      in: "ask",
+      find: "repeated(send(self, statement, params))",
+      replace: `/^(set|commit|remove|touch|invalidateTags|clear)$/.test(operation)
+        ? Effect.andThen(
+          send(self, self.statements.notify, [self.channel, self.origin]),
+          Effect.delay(repeated(send(self, statement, params)), 20)
+        )
+        : repeated(send(self, statement, params))`
+    }]
+  },
+  {
+    name: "a marker without condition, over PostgreSQL",
+    in: "tags",
+    find: "WHILE (SELECT count(*) FROM ${s}.marker m WHERE m.tag = ANY(p_tags)) < cardinality(p_tags) LOOP",
+    replace: "FOR i IN 1..1 LOOP",
+    also: [{ in: "tags", find: "ON CONFLICT DO NOTHING", replace: "ON CONFLICT (tag) DO UPDATE SET seq = 0" }]
+  }
+]
+
 export const faults: ReadonlyArray<UnitFault> = [
+  ...ordering.map((fault) => ({ ...fault, by: byOrder })),
+  {
+    name: "a marker that another process has just made is replaced",
+    in: "tags",
+    find: "ON CONFLICT DO NOTHING",
+    replace: "ON CONFLICT (tag) DO UPDATE SET version = excluded.version, seq = excluded.seq",
+    by: byOrder
+  },
+  {
+    name: "a lease is granted by what its row was before another process left it",
+    in: "lock",
+    find: "WHERE x.key = p_keys[n] FOR UPDATE",
+    replace: "WHERE x.key = p_keys[n]",
+    by: byOrder
+  },
+  {
+    name: "a lease is granted although another process has made the row of its id",
+    in: "look",
+    find: "was_made := FOUND",
+    replace: "was_made := true",
+    by: byOrder
+  },
+  {
+    name: "a condition is judged by what a row was before another process left it",
+    in: "writes",
+    find: "WHERE x.key = p_keys[n] FOR UPDATE",
+    replace: "WHERE x.key = p_keys[n]",
+    by: byOrder
+  },
   {
     name: "an inspection creates the schema that is missing",
     in: "migrate",
@@ -74,6 +150,20 @@ export const faults: ReadonlyArray<UnitFault> = [
     find: "LIMIT ${rowsOfStep}",
     replace: "",
     by
+  },
+  {
+    name: "what a promoted replica lacks is not repeated",
+    in: "recover",
+    find: "followed.timeline !== timeline",
+    replace: "false",
+    by: byFailover
+  },
+  {
+    name: "a transaction is not repeated on a promoted replica that lacks it",
+    in: "transact",
+    find: "note(self, request.steps.flatMap(changedBy))",
+    replace: "",
+    by: byFailover
   },
   {
     name: "a snapshot from before a crash of the server is used after it",

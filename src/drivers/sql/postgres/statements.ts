@@ -94,6 +94,8 @@ const positions = (s: string) => ({
    */
   snapshot: `INSERT INTO ${s}.history AS x VALUES (0, $1::text) ON CONFLICT (id) DO UPDATE SET name = x.name
     RETURNING pg_current_snapshot()::text, x.name`,
+  /** A replica that takes the place of its server begins another timeline. */
+  timeline: "SELECT substring(pg_walfile_name(pg_current_wal_lsn()) FROM 1 FOR 8)",
   /** The changes that became visible since a snapshot: every one exactly once, whatever the order of commits. */
   changes: `SELECT NULL::text AS kind, NULL::bytea AS subject, pg_current_snapshot()::text AS snapshot,
       (SELECT value FROM ${s}.number WHERE name = 'pruned') >= pg_snapshot_xmin($1::pg_snapshot)::text::bigint,

@@ -23,10 +23,15 @@ interface ServerError {
   readonly fields?: { readonly code?: unknown }
 }
 
-export const codeOf = ({ reason }: SqlError): string => {
-  const cause = reason.cause as ServerError | null | undefined
-  return String(cause?.code ?? cause?.fields?.code ?? "")
+const codeIn = (cause: unknown): string => {
+  const error = cause as ServerError | null | undefined
+  return String(error?.code ?? error?.fields?.code ?? "")
 }
+
+export const codeOf = ({ reason }: SqlError): string => codeIn(reason.cause)
+
+/** Whether the server has answered that it does not carry a statement out. */
+export const isRefused = ({ cause }: StoreError): boolean => /^[0-9A-Z]{5}$/.test(codeIn(cause))
 
 const reasonOf = (error: unknown): StoreErrorReason =>
   isSqlError(error) ? ofCode[codeOf(error)] ?? ofTag[error.reason._tag] ?? "Unavailable" : "Unavailable"

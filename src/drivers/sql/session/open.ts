@@ -5,6 +5,7 @@ import { createHash } from "node:crypto"
 import type { StoreError } from "../../../CacheError.ts"
 import { refuseUnknown } from "../../../internal/options/options.ts"
 import * as Tokens from "../../../internal/token.ts"
+import * as Recent from "../../shared/recentChanges.ts"
 import * as Room from "../../shared/room.ts"
 import { type Config, configOf, type StoreOptions } from "../options.ts"
 import * as Statements from "../postgres/statements.ts"
@@ -36,7 +37,9 @@ export const open = Effect.fnUntraced(function*(
     writes: new Map(),
     acquires: new Map(),
     guards: new Map(),
-    room: Room.make(maxSize)
+    room: Room.make(maxSize),
+    recent: Recent.make(),
+    followed: { timeline: undefined, at: 0 }
   }
   yield* Effect.mapError(
     outside(session, typed(asOwn(migrate(sql, schema, session.channel)))),

@@ -6,7 +6,9 @@ import { BeginTransaction, type SqlClient } from "effect/sql/SqlClient"
 import { isSqlError, type SqlError } from "effect/sql/SqlError"
 import { StoreError } from "../../../CacheError.ts"
 import * as Defaults from "../../../internal/defaults/sql.ts"
+import { machineClock, monotonicMillis } from "../../../internal/time/monotonic.ts"
 import type { Tokens } from "../../../internal/token.ts"
+import type * as Recent from "../../shared/recentChanges.ts"
 import type { Room } from "../../shared/room.ts"
 import type { Statements } from "../postgres/statements.ts"
 import { isRepeatable, storeError } from "./fault.ts"
@@ -25,6 +27,9 @@ export interface Session {
   readonly acquires: Order
   readonly guards: Order
   readonly room: Room
+  readonly recent: Recent.Recent
+  /** The timeline of the server that was followed last, and when it last answered. */
+  readonly followed: { timeline: string | undefined; at: number }
 }
 
 /** For each id, the last operation that has not ended: a latch that opens when it ends. */
@@ -129,3 +134,17 @@ export const atomically = <A>(
   const run = self.sql.withTransaction(steps((statement, params) => send(self, statement, params)))
   return inTime(operation, outside(self, repeated(typed(asOwn(run)))))
 }
+
+export const now = (): number => monotonicMillis(machineClock)
+
+/** Notes changes that the server has confirmed, for a server that takes its place and may lack them. */
+export const note = ({ recent }: Session, changes: Iterable<Recent.Changed>): void => {
+  for (const change of changes) recent.note(change)
+  recent.ended(now())
+}
+
+export const noteEntries = (self: Session, ids: ReadonlyArray<string>): void =>
+  note(self, ids.map((id) => ({ _tag: "Entry", id })))
+
+export const noteTags = (self: Session, tags: Iterable<string>): void =>
+  note(self, Array.from(tags, (tag) => ({ _tag: "Tag", tag })))

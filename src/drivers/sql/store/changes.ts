@@ -12,9 +12,11 @@ import type { StoreError } from "../../../CacheError.ts"
 import * as Defaults from "../../../internal/defaults/sql.ts"
 import type { Change, Store } from "../../../ports/store.ts"
 import * as Waiting from "../../shared/waitingChanges.ts"
-import { refusal } from "../session/fault.ts"
-import { ask, type Row, type Session } from "../session/session.ts"
+import { isRefused, refusal } from "../session/fault.ts"
+import { ask, now, type Row, type Session } from "../session/session.ts"
 import { fromBytes } from "../session/text.ts"
+import { clear, removeMany } from "./entries.ts"
+import { invalidate } from "./tags.ts"
 
 interface Listening {
   readonly listen: (
@@ -46,6 +48,7 @@ interface Follower {
 export const changes = (session: Session): Store["changes"] =>
   Waiting.stream((offer) =>
     Effect.gen(function*() {
+      yield* recover(session)
       const [row] = yield* ask(session, "changes", session.statements.snapshot, [session.tokens.next(8)])
       const self: Follower = {
         session,
@@ -61,6 +64,29 @@ export const changes = (session: Session): Store["changes"] =>
       return yield* Effect.forever(following(self, offer))
     })
   )
+
+/**
+ * A replica may take the place of its server before it has received all changes. Then this process repeats its own of
+ * the last few seconds. A server that has only crashed still has them.
+ */
+const recover = Effect.fnUntraced(function*(session: Session): Effect.fn.Return<void, StoreError> {
+  const { followed, recent, statements } = session
+  // Services whose servers have no log of their own name no timeline, and lose nothing with a server.
+  const timeline = yield* Effect.catchIf(
+    Effect.map(ask(session, "changes", statements.timeline, []), ([row]) => String(row![0])),
+    isRefused,
+    () => Effect.succeed("")
+  )
+  if (followed.timeline !== undefined && followed.timeline !== timeline) {
+    const { all, ids, tags } = recent.since(followed.at)
+    if (all) yield* clear(session)
+    else {
+      if (ids.length > 0) yield* removeMany(session)(ids)
+      if (tags.length > 0) yield* invalidate(session)(tags)
+    }
+  }
+  followed.timeline = timeline
+})
 
 const following = (self: Follower, offer: Waiting.Offer): Effect.Effect<void, StoreError> =>
   Effect.gen(function*() {
@@ -80,6 +106,7 @@ const poll = Effect.fnUntraced(function*(self: Follower, offer: Waiting.Offer) {
     return yield* refusal("changes", "Unavailable", "the server has crashed or was replaced, so changes may be missing")
   }
   self.snapshot = String(head[2])
+  self.session.followed.at = now()
   if (head[3] === true || rows.length > most) return offer({ _tag: "Gap" })
   for (const row of rows) {
     const change = changeOf(row)

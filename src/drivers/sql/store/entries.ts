@@ -7,7 +7,7 @@ import type { StoreError } from "../../../CacheError.ts"
 import * as Defaults from "../../../internal/defaults/sql.ts"
 import { inSteps } from "../../../internal/store/many.ts"
 import type { Scanned, SetRequest, Store } from "../../../ports/store.ts"
-import { ask, inOrder, type Params, type Row, type Session } from "../session/session.ts"
+import { ask, inOrder, note, noteEntries, type Params, type Row, type Session } from "../session/session.ts"
 import { keyOf, named, nameOf, rangeOf } from "../session/text.ts"
 import { columnsOf, decode, keysOf, markersOf, outcomesOf, placed, refuseLarge, wholesOf } from "./rows.ts"
 
@@ -65,7 +65,10 @@ export const set = (self: Session): Store["set"] => (id, entry, condition) =>
       return inOrder(
         self.writes,
         [id],
-        Effect.as(ask(self, "set", statements.put, putting(self, [request], now)), true)
+        Effect.map(ask(self, "set", statements.put, putting(self, [request], now)), () => {
+          noteEntries(self, [id])
+          return true
+        })
       )
     }
     const { key, whole } = named(id)
@@ -78,7 +81,11 @@ export const set = (self: Session): Store["set"] => (id, entry, condition) =>
     return inOrder(
       self.writes,
       [id],
-      Effect.map(ask(self, "set", statements.putIf, params), ([row]) => row?.[0] === true)
+      Effect.map(ask(self, "set", statements.putIf, params), ([row]) => {
+        const isSet = row?.[0] === true
+        if (isSet) noteEntries(self, [id])
+        return isSet
+      })
     )
   })
 
@@ -90,7 +97,12 @@ export const setMany = (self: Session): Store["setMany"] => (requests) =>
         if (refused !== undefined) return Effect.fail(refused)
       }
       const params = putting(self, some, clock.currentTimeMillisUnsafe())
-      return inOrder(self.writes, some.map(idOf), Effect.as(ask(self, "set", self.statements.put, params), some))
+      const ids = some.map(idOf)
+      const put = Effect.map(ask(self, "set", self.statements.put, params), () => {
+        noteEntries(self, ids)
+        return some
+      })
+      return inOrder(self.writes, ids, put)
     })))
 
 export const removing = (self: Session, ids: ReadonlyArray<string>, now: number): Params => {
@@ -109,7 +121,10 @@ export const removeMany = (self: Session): Store["removeMany"] => (ids) =>
           some,
           Effect.map(
             ask(self, "remove", self.statements.remove, removing(self, some, now)),
-            (rows) => outcomesOf(some, (id) => id, rows)
+            (rows) => {
+              noteEntries(self, some)
+              return outcomesOf(some, (id) => id, rows)
+            }
           )
         ))
   )
@@ -181,4 +196,6 @@ export const size = (self: Session): Store["size"] =>
   Effect.suspend(() => Effect.map(ask(self, "size", self.statements.size, []), ([row]) => Number(row![0])))
 
 export const clear = (self: Session): Store["clear"] =>
-  Effect.suspend(() => Effect.asVoid(ask(self, "clear", self.statements.clear, [self.origin])))
+  Effect.suspend(() =>
+    Effect.map(ask(self, "clear", self.statements.clear, [self.origin]), () => note(self, [{ _tag: "All" }]))
+  )

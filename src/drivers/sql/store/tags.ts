@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import { newVersion } from "../../../internal/store/markers/markers.ts"
 import type { Store } from "../../../ports/store.ts"
-import { ask, type Params, type Session } from "../session/session.ts"
+import { ask, noteTags, type Params, type Session } from "../session/session.ts"
 import { keysOf, placed, wholesOf } from "./rows.ts"
 
 const placedTags = (tags: ReadonlyArray<string>) => placed(Array.from(new Set(tags)), (tag) => tag)
@@ -36,5 +36,5 @@ export const invalidate = (self: Session): Store["invalidateTags"] => (tags, mod
   Effect.suspend(() => {
     const versions = new Map(tags.map((tag) => [tag, newVersion(self.tokens)]))
     const params = invalidating(self, versions, mode === "soft")
-    return Effect.asVoid(ask(self, "invalidateTags", self.statements.invalidate, params))
+    return Effect.map(ask(self, "invalidateTags", self.statements.invalidate, params), () => noteTags(self, tags))
   })

@@ -6,8 +6,9 @@ import { StoreError } from "../../../CacheError.ts"
 import { holdsFor } from "../../../internal/store/conditions.ts"
 import * as Transact from "../../../internal/store/transact.ts"
 import type { Counter, Store, Transacted, TransactRequest, TransactStep } from "../../../ports/store.ts"
+import type { Changed } from "../../shared/recentChanges.ts"
 import { storeName } from "../session/fault.ts"
-import { atomically, type Inside, numbers, type Session } from "../session/session.ts"
+import { atomically, type Inside, note, numbers, type Session } from "../session/session.ts"
 import { nameOf } from "../session/text.ts"
 import { putting, removing, touching } from "./entries.ts"
 import { committing } from "./leases.ts"
@@ -24,11 +25,31 @@ export const transact = (self: Session): NonNullable<Store["transact"]> => (requ
     }
     return Effect.flatMap(Clock.currentTimeMillis, (now) =>
       Effect.catchIf(
-        atomically(self, "transact", (ask) => carryOut({ self, ask, now }, request)),
-        (error) => error instanceof Undone,
+        Effect.map(
+          atomically(self, "transact", (ask) => carryOut({ self, ask, now }, request)),
+          (transacted): Transacted => {
+            note(self, request.steps.flatMap(changedBy))
+            return transacted
+          }
+        ),
+        (error: StoreError) => error instanceof Undone,
         (error) => Effect.succeed((error as Undone).conflict)
       ))
   })
+
+const changedBy = (step: TransactStep): ReadonlyArray<Changed> => {
+  switch (step._tag) {
+    case "Set":
+    case "Remove":
+      return [{ _tag: "Entry", id: step.id }]
+    case "InvalidateTags":
+      return step.tags.map(({ tag }) => ({ _tag: "Tag", tag }))
+    case "Clear":
+      return [{ _tag: "All" }]
+    default:
+      return []
+  }
+}
 
 /** Rolls the transaction back, so that a conflict leaves no row behind that was created only to be locked. */
 class Undone extends StoreError {

@@ -1,0 +1,205 @@
+/**
+ * The steps of several processes on one PostgreSQL server, in the order that would break a promise: another session
+ * holds a lock that pauses one of them, so the order never depends on luck.
+ */
+import { PgClient } from "@effect/sql-pg"
+import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
+import { Effect, Fiber, Queue, Redacted, type Scope, Stream } from "effect"
+import type { CacheEntry, Store } from "effect-cached"
+import { SqlStore } from "effect-cached/sql"
+import { Reactivity } from "effect/reactivity"
+import { SqlClient } from "effect/sql"
+import { freshSchema, isPostgresMissing, type Server, startPostgres } from "../support/postgres.ts"
+import { changed, holding, sending, untilOneWaits } from "../support/postgresClient.ts"
+import { until } from "../support/until.ts"
+
+const writeId = "0f".repeat(16)
+
+const entry = (text: string): CacheEntry.Stored => ({
+  meta: {
+    ...{ createdAt: Date.now(), softExpiresAt: Infinity, expiresAt: Infinity, loadMillis: 1, outcome: "success" },
+    ...{ tags: [], writeId, serializer: 1 }
+  },
+  payload: new TextEncoder().encode(text)
+})
+
+const lease = { owner: "a", leaseMillis: 10_000, rejectedWriteId: undefined, join: false } as const
+
+const keys = "ARRAY['k']::bytea[], ARRAY['']::bytea[]"
+
+/** Statements of another process, which acquires the lease of "k" or removes "k". */
+const acquiring = (of: string) =>
+  `SELECT * FROM ${of}.acquire(${keys}, ARRAY['other'], ARRAY[10000]::float8[], ARRAY[100000]::float8[],
+    ARRAY['\\x${writeId}']::bytea[], ARRAY['no'], ARRAY['generation of the other'], false)`
+
+const removing = (of: string) => `SELECT * FROM ${of}.remove('other', ${keys}, '{}'::bytea[], 0)`
+
+describe.skipIf(isPostgresMissing())("PostgreSQL · steps of several processes", { timeout: 60_000 }, () => {
+  let server: Server
+  beforeAll(async () => {
+    server = await startPostgres()
+  }, 60_000)
+  afterAll(() => server.end())
+
+  /** Two processes with a store each, and a third session. */
+  const two = Effect.gen(function*() {
+    const schema = freshSchema()
+    const client = yield* PgClient.make({ url: Redacted.make(server.url), maxConnections: 8 })
+    const open = (sql: PgClient.PgClient = client) =>
+      Effect.provideService(SqlStore.make({ schema }), SqlClient.SqlClient, sql)
+    return { a: yield* open(), b: yield* open(), client, of: `"${schema.replaceAll("\"", "\"\"")}"`, open }
+  })
+
+  const follow = ({ changes }: Store.Store) =>
+    Effect.gen(function*() {
+      const seen: Array<Store.Change> = []
+      yield* Effect.forkScoped(Stream.runForEach(changes, (change) => Effect.sync(() => seen.push(change))))
+      yield* until("it follows", Effect.sync(() => seen.length > 0))
+      return (id: string) =>
+        until(`the change of ${id}`, Effect.sync(() => seen.some((one) => one._tag === "Changed" && one.id === id)))
+    })
+
+  const steps = <E>(name: string, test: Effect.Effect<void, E, Reactivity.Reactivity | Scope.Scope>) =>
+    it.live(name, () => Effect.provide(test, Reactivity.layer))
+
+  steps(
+    "P1 · a result is not stored if its generation ends while its commit waits for the row",
+    Effect.gen(function*() {
+      const { a, b, client, of } = yield* two
+      const granted = yield* a.acquire("k", lease)
+      if (granted._tag !== "Granted") return expect.fail(granted._tag)
+      const release = yield* holding(client, removing(of), acquiring(of))
+      const commit = yield* Effect.forkChild(a.commit("k", granted.generation, entry("old")))
+      yield* untilOneWaits(client)
+      yield* release()
+      expect(yield* Fiber.join(commit)).toBe(false)
+      expect((yield* b.get("k", [])).entry).toBeUndefined()
+    })
+  )
+
+  steps(
+    "P1 · a lease is not granted to two processes, whether or not there is a row of the id",
+    Effect.gen(function*() {
+      const { a, client, of } = yield* two
+      for (const before of [Effect.void, a.set("k", entry("rejected"))]) {
+        yield* a.remove("k")
+        yield* before
+        const release = yield* holding(client, acquiring(of))
+        const acquire = yield* Effect.forkChild(a.acquire("k", { ...lease, rejectedWriteId: writeId }))
+        yield* untilOneWaits(client)
+        yield* release()
+        expect(yield* Fiber.join(acquire)).toMatchObject({ _tag: "Wait" })
+      }
+    })
+  )
+
+  steps(
+    "a condition is judged by what another process writes while the set waits for the row",
+    Effect.gen(function*() {
+      const { a, client, of } = yield* two
+      yield* a.set("k", entry("first"))
+      const release = yield* holding(client, `SELECT * FROM ${of}.hold(${keys}, 0)`)
+      const set = yield* Effect.forkChild(a.set("k", entry("second"), { _tag: "IfUnchanged", writeId }))
+      yield* untilOneWaits(client)
+      yield* release(removing(of))
+      expect(yield* Fiber.join(set)).toBe(false)
+      expect((yield* a.get("k", [])).entry).toBeUndefined()
+    })
+  )
+
+  steps(
+    "P2 · a marker that another process has made in the meantime is not replaced",
+    Effect.gen(function*() {
+      const { a, b, client, of } = yield* two
+      const version = "ab".repeat(12)
+      const release = yield* holding(
+        client,
+        `SELECT ${of}.invalidate('other', ARRAY['t']::bytea[], ARRAY['']::bytea[], ARRAY['${version}'], false)`
+      )
+      const before = yield* b.markers([])
+      const asking = yield* Effect.forkChild(a.markers(["t"]))
+      yield* untilOneWaits(client)
+      yield* release()
+      const marker = { version, seq: before.seq + 1 }
+      expect((yield* Fiber.join(asking)).markers).toEqual([marker])
+      expect(yield* b.markers(["t"])).toEqual({ seq: before.seq + 1, markers: [marker] })
+    })
+  )
+
+  steps(
+    "P2 · others are notified of a change when they can see it, and not before",
+    Effect.gen(function*() {
+      const { b, client, of, open } = yield* two
+      const notes: Array<string> = []
+      let channel = ""
+      const a = yield* open(changed(client, {
+        listen: (name: string) =>
+          Effect.gen(function*() {
+            channel = name
+            const from = yield* client.listen(name)
+            const to = yield* Queue.unbounded<unknown>()
+            const pass = Effect.flatMap(Queue.take(from), (note) => {
+              notes.push(note.payload)
+              return Queue.offer(to, note)
+            })
+            yield* Effect.forkScoped(Effect.forever(pass))
+            return to
+          })
+      }))
+      const untilChanged = yield* follow(a)
+      yield* until("it hears", Effect.sync(() => notes.length > 0))
+      yield* b.set("k", entry("first"))
+      yield* untilChanged("k")
+      yield* b.set("other", entry("first"))
+      yield* untilChanged("other")
+      notes.length = 0
+      const release = yield* holding(client, `SELECT 1 FROM ${of}.entry FOR UPDATE`)
+      const set = yield* Effect.forkChild(b.remove("k"))
+      yield* untilOneWaits(client)
+      // Notifications arrive in the order of commits, so what was sent earlier has arrived before this one.
+      yield* client.unsafe("SELECT pg_notify($1::text, 'mark')", [channel])
+      yield* until("the mark", Effect.sync(() => notes.includes("mark")))
+      const isOfOther = (note: string) => note !== "mark" && !note.startsWith("?")
+      expect(notes.filter(isOfOther)).toEqual([])
+      yield* release()
+      yield* Fiber.join(set)
+      yield* until("the notification", Effect.sync(() => notes.some(isOfOther)))
+    })
+  )
+
+  steps(
+    "P2 · a change that becomes visible after a later one is seen",
+    Effect.gen(function*() {
+      const { a, b, client, of } = yield* two
+      const untilChanged = yield* follow(a)
+      yield* b.markers(["t"])
+      const release = yield* holding(client, `SELECT 1 FROM ${of}.marker FOR UPDATE`)
+      const tags = [{ tag: "t", version: "ab".repeat(12) }]
+      const transacting = yield* Effect.forkChild(b.transact!({
+        checks: [],
+        steps: [{ _tag: "Set", id: "k", entry: entry("1") }, { _tag: "InvalidateTags", tags, mode: "hard" }]
+      }))
+      yield* untilOneWaits(client)
+      yield* b.remove("later")
+      yield* untilChanged("later")
+      yield* release()
+      yield* Fiber.join(transacting)
+      yield* untilChanged("k")
+    })
+  )
+
+  steps(
+    "P2 · a change that comes while the answer to a question is on its way is seen",
+    Effect.gen(function*() {
+      const { b, client, open } = yield* two
+      let asked = 0
+      const slow = sending(
+        client,
+        /^SELECT NULL::text AS kind/,
+        (values) => Effect.tap(values, () => ++asked === 3 ? Effect.orDie(b.remove("k")) : Effect.void)
+      )
+      const untilChanged = yield* follow(yield* open(slow))
+      yield* untilChanged("k")
+    })
+  )
+})
