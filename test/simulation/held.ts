@@ -22,6 +22,8 @@ const isStored = (self: World, load: Load): boolean => {
     return false
   }
   if (self.closeAskedAt !== undefined || flight.entry.expiresAt <= self.now()) return false
+  // The store could not confirm it, and answers again: reads ask it first.
+  if (flight.entry.memoryExpiresAt === 0) return false
   // Its sources may have changed.
   if (load.spec.inherit === "changes") return false
   const born = self.born.get(load)!

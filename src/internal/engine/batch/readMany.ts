@@ -121,16 +121,19 @@ const readTogether = (
     budget: self.storeTier && budgetOf(self.storeTier, policy),
     isBroken: false
   }
-  const removed = removedFrom(self)
+  const removed = Memory.removed(self.memory)
   return afterwards(
     Turns.forEachNow(keys, lookerIn(self, reading, inTheWay)),
     () =>
-      afterwards(repeatAnswers(reading, removed !== removedFrom(self)), () =>
-        afterServed(self, reading, () => {
-          const { isBroken, missing } = reading
-          if (missing.size === 0) return isBroken ? concluded(reading, []) : Exit.succeed(reading.exits)
-          return loadMissing(self, reading, Array.from(missing.values()))
-        }))
+      afterwards(
+        repeatAnswers(reading, removed !== Memory.removed(self.memory)),
+        () =>
+          afterServed(self, reading, () => {
+            const { isBroken, missing } = reading
+            if (missing.size === 0) return isBroken ? concluded(reading, []) : Exit.succeed(reading.exits)
+            return loadMissing(self, reading, Array.from(missing.values()))
+          })
+      )
   )
 }
 
@@ -180,9 +183,6 @@ const lookerIn = (self: Flights, reading: Reading, inTheWay: InTheWay): (key: Ke
     }
   }
 }
-
-const removedFrom = ({ memory: { removals } }: Flights): number =>
-  Object.values(removals).reduce((sum, count) => sum + count)
 
 /** Gives a repeated key the same answer at all positions, because its entry may have changed between the lookups. */
 const repeatAnswers = (

@@ -274,6 +274,9 @@ const left = (self: Memory, entry: Entry, cause: RemovalCause): void => {
   if (self.onRemoval !== undefined) gone(self, entry, cause)
 }
 
+/** How many entries have been removed since memory was made. */
+export const removed = ({ removals }: Memory): number => Object.values(removals).reduce((sum, count) => sum + count)
+
 export const expire = (self: Memory, entry: Entry): void => drop(self, entry, "expired")
 
 /** Removes all entries without notifying listeners. The entries stay linked, so a reference to one retains all. */

@@ -2,6 +2,7 @@
 import { capture, capturedFirst, derives, isCompared } from "#platform/engine/derived/dependencies"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
+import { chunk } from "../../defaults/bounds.ts"
 import { lookupsAgain } from "../../defaults/stores.ts"
 import { idOf, type Key, tagsOf } from "../../key/ofKey.ts"
 import { sameIds } from "../../key/sameIds.ts"
@@ -100,7 +101,7 @@ export const storedMany = <E = never>(
             : Effect.provideService(storedMany(self, keys, onFault), Policy.Current, left)
       )
     }
-    const look = Turns.map(keys, (key) => inMemory(self, fiber, policy, key))
+    const look = allInMemory(self, fiber, policy, keys)
     return Effect.flatMap(look, (entries): Effect.Effect<ReadonlyArray<Entry | undefined>, E, any> => {
       if (tier === undefined || !policy.readsStore || !entries.includes(undefined)) return Effect.succeed(entries)
       const budget = budgetOf(tier, policy)
@@ -226,6 +227,27 @@ export const find = (self: Engine, key: Key): Effect.Effect<Entry | undefined, n
   Effect.map(lookup(self, key), (entry) => {
     if (entry !== undefined) entry.writeId ??= self.tokens.next(16)
     return entry
+  })
+
+/** Looks keys up in memory. A removal listener may change a key between its places: the first place answers for all. */
+const allInMemory = (
+  self: Engine,
+  fiber: Fiber.Fiber<any, any>,
+  policy: Policy.Policy,
+  keys: ReadonlyArray<Key>
+): Effect.Effect<Array<Entry | undefined>> =>
+  Effect.suspend(() => {
+    const removed = Memory.removed(self.memory)
+    return Effect.map(Turns.map(keys, (key) => inMemory(self, fiber, policy, key)), (entries) => {
+      const mayDiffer = removed !== Memory.removed(self.memory) || (keys.length > chunk && entries.includes(undefined))
+      if (!mayDiffer) return entries
+      const answers = new Map<string, Entry | undefined>()
+      return keys.map((key, i) => {
+        const id = idOf(key)
+        if (!answers.has(id)) answers.set(id, entries[i])
+        return answers.get(id)
+      })
+    })
   })
 
 const inMemory = (
