@@ -85,7 +85,7 @@ export const drawn = {
   streams: true,
   /** Long lists yield after each item, and groups of flights are of one. */
   turns: true,
-  /** Keys of a bulk call without a store have tickets in place of flights, as those of longer calls do. */
+  /** Keys of a bulk call have tickets in place of flights, as those of longer calls do. */
   tickets: true,
   /** Waves of bulk calls are of one or two keys, and each of them may go wrong. Several processes: calls overlap. */
   waves: true,

@@ -3,7 +3,7 @@ import { Context, Effect, Exit, Fiber, Layer, type Logger, Option, References, S
 import { Cached, CacheLayer, CachePolicy, Lock, Strategy, Transaction } from "effect-cached"
 import type { Caching } from "effect-cached/Caching"
 import { Within } from "../../src/internal/engine/request/attempt.ts"
-import type { Flight } from "../../src/internal/engine/state.ts"
+import type { Flight, Ticket } from "../../src/internal/engine/state.ts"
 import * as ProcessLocks from "../../src/internal/lock/process.ts"
 import * as SeededScheduler from "../../src/testing/SeededScheduler.ts"
 import { drawExtras, type Extras, type Feature, waveSizeOf } from "./features.ts"
@@ -26,7 +26,7 @@ import { makeStorage } from "./fleetStorage.ts"
 import { tiersOf } from "./fleetTiers.ts"
 import { Down } from "./model.ts"
 import { type Dice, diceOf } from "./plan.ts"
-import { withShortTurns, withShortWaves } from "./shortTurns.ts"
+import { withShortTurns, withShortWaves, withTickets } from "./shortTurns.ts"
 
 export interface FleetOptions {
   readonly seed: number
@@ -260,16 +260,40 @@ const loadMany = (self: Worker, keys: ReadonlyArray<Item>) =>
       }))
   })
 
+/** A ticket looks like the flight that it may become. */
+const flightOf = ({ counts }: Rules.Fleet, ticket: Ticket): Flight => {
+  const { generation, lease } = ticket
+  const owner = generation === undefined || lease?.hasLease !== true ? undefined : lease.owner
+  let flight: Flight | undefined
+  const before: Partial<Record<keyof Flight, () => unknown>> = {
+    exit: () => ticket.isOpen ? undefined : Exit.void,
+    lease: () => owner && { owner },
+    storable: () => ticket.isOpen && ticket.storable
+  }
+  counts.tickets++
+  return new Proxy({} as Flight, {
+    get: (_, name: keyof Flight) => {
+      flight = ticket.flight ?? flight
+      return flight === undefined ? before[name]?.() : flight[name]
+    }
+  })
+}
+
 const answersOf = (self: Worker, keys: ReadonlyArray<Item>, begun: Array<FleetOrigin>) =>
   Effect.withFiber<ReadonlyArray<Exit.Exit<string, Down>> | Map<Item, Exit.Exit<string, Down>>>((fiber) => {
     const { world } = self
     const dice = self.extras.diceOf("classes")
-    const { batch } = fiber.getRef(Within)!.flight!.request
+    const { engine, request: { batch } } = fiber.getRef(Within)!.flight!
     const flights = new Map(
-      fiber.getRef(Within)!.flight!.engine.running.all().flatMap((flight) =>
+      engine.running.all().flatMap((flight) =>
         flight.request.batch === batch ? [[nameOf(flight.id), flight] as const] : []
       )
     )
+    for (const { tickets } of engine.flights.tickets?.calls ?? []) {
+      for (const ticket of tickets.values()) {
+        if (ticket.isOpen && ticket.requestOf().batch === batch) flights.set(nameOf(ticket.id), flightOf(world, ticket))
+      }
+    }
     const origins = keys.map(({ id }) =>
       beginLoad(self, id, { flight: flights.get(id), lease: true, uninterruptible: false })
     )
@@ -662,7 +686,11 @@ export const simulateFleet = ({ log, processes, seed, with: also }: FleetOptions
   try {
     withShortTurns(
       extras.features.has("turns"),
-      () => withShortWaves(waveSizeOf(extras), () => run(world, { schedule, dice, extras, seed }))
+      () =>
+        withTickets(
+          extras.features.has("tickets"),
+          () => withShortWaves(waveSizeOf(extras), () => run(world, { schedule, dice, extras, seed }))
+        )
     )
   } catch (crash) {
     Rules.violate(world, `crash: ${crash instanceof Error ? crash.stack : String(crash)}`)

@@ -106,6 +106,8 @@ export interface Counts {
   /** How often a process has changed to reports of what it has read. */
   kinds: number
   lostConnections: number
+  /** Keys of bulk calls that had no flight when their load began. */
+  tickets: number
 }
 
 export const noCounts = (): Counts => ({
@@ -125,7 +127,8 @@ export const noCounts = (): Counts => ({
   ofOtherLayers: 0,
   pushes: 0,
   kinds: 0,
-  lostConnections: 0
+  lostConnections: 0,
+  tickets: 0
 })
 
 export const violate = (self: Fleet, rule: string): void => {

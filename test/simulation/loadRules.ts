@@ -60,10 +60,11 @@ export const checkPrevious = (
 export const checkAlone = (self: World, load: Load, flight: Flight): void => {
   if (!canBeUsed(flight)) return
   for (const other of self.open) {
-    if (other.id !== load.id || other.flight === flight || other.flight === undefined || other.exit !== undefined) {
-      continue
-    }
-    if (canBeUsed(other.flight)) {
+    if (other.id !== load.id || other.flight === flight || other.exit !== undefined) continue
+    const { ticket } = other
+    const known = other.flight ?? ticket?.flight
+    if (known === flight) continue
+    if (known === undefined ? ticket?.isOpen === true && ticket.storable : canBeUsed(known)) {
       violate(self, `P1: load #${load.n} of ${load.id} while #${other.n} can still be stored or joined`)
     }
   }

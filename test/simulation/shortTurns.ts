@@ -25,7 +25,7 @@ export const withShortTurns = <A>(are: boolean, run: () => A): A => {
   }
 }
 
-/** Runs something in which each bulk call without a store has tickets, not only a long one. */
+/** Runs something in which each bulk call has tickets, not only a long one. */
 export const withTickets = <A>(are: boolean, run: () => A): A => {
   if (!are) return run()
   Object.assign(tickets, { least: 1 })

@@ -1,6 +1,7 @@
 /** The types of the collections in an engine's state. They are generic, so that this file need not import the state. */
 import type * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
+import type { Markers } from "../../ports/store.ts"
 import type { Key } from "../key/ofKey.ts"
 
 export interface CallersOf<C> extends Iterable<C> {
@@ -22,24 +23,48 @@ export interface ById<F> {
 }
 
 /** A key of a bulk call that has no flight yet. Looking up the id's flight makes one (see `batch/tickets.ts`). */
-export interface TicketOf<F> {
+export interface TicketOf<F extends { readonly request: unknown }> {
   readonly id: string
   readonly key: Key
+  readonly rejectedWriteId: string | undefined
+  /** The tag epoch at which the key was missed, or at which its lease was granted. */
+  bornAt: number
   /** Whether the ticket is in use, and has neither ended nor become a flight. */
   readonly isOpen: boolean
-  readonly flight: F | undefined
+  /** Whether the result may be stored. `false` once everything was invalidated. */
+  readonly storable: boolean
+  flight: F | undefined
+  /** Shared with the other tickets of the wave. Defined once the store has been asked for the lease. */
+  lease: WaveLease<F["request"]> | undefined
+  /** The generation that the store has granted. `undefined` until then, and if nothing may be stored. */
+  generation: string | undefined
+  readonly requestOf: () => F["request"]
   readonly board: () => F
   readonly drop: () => void
   /** Ends the ticket with the result of its key. Returns `false` if the ticket must become a flight first. */
   readonly end: (exit: Exit.Exit<unknown, unknown>, leader: F) => boolean
 }
 
-export interface TicketsOf<F> {
+/** The leases of tickets that were asked for together. */
+interface WaveLease<R> {
+  readonly owner: string
+  readonly isExclusive: boolean
+  readonly hasLease: boolean
+  readonly markersOf: (request: R) => Markers | undefined
+  /** The smallest of the grants. `undefined` if the store has not answered with one. */
+  seq: Markers["seq"] | undefined
+}
+
+export interface TicketsOf<F extends { readonly request: unknown }> {
   readonly calls: Set<{ readonly tickets: ReadonlyMap<string, TicketOf<F>> }>
   readonly board: (id: string) => F | undefined
   readonly boardAll: Effect.Effect<void>
   /** Keeps all tickets from storing their results and from being joined, like `detach` for a flight. */
   readonly detachAll: () => void
+  /** Keeps the results of all tickets out of memory, but not out of the store, like `unshare` for a flight. */
+  readonly unshareAll: () => void
+  /** Makes flights of some tickets of calls that wait for other loads, so that their leases are seen in circles. */
+  readonly boardWaiting: (limit: number) => void
 }
 
 export interface RunningOf<F> extends Pick<ById<F>, "delete" | "all"> {

@@ -395,15 +395,21 @@ export interface StoreReads {
   readonly askThenJoin: <A, E>(reader: Reader<A, E>, joining: Joining) => Effect.Effect<A, E>
   /** Stores a bulk call's answers for unrequested keys. Here, a flight only carries an answer, as its `entry`. */
   readonly storeUnasked: (flights: ReadonlyArray<Flight>, watch: Watch, done: () => void) => void
-  readonly makeSeats: (first: Flight, isOneWave: boolean) => Seats
+  readonly makeSeats: (first: Host, isOneWave: boolean) => Seats
   /** Whether a caller is answered before its flight has written the result. */
   readonly isBehind: (self: Flights, caller: Caller) => boolean
 }
 
+export type Host = Pick<Flight, "engine" | "policy" | "request" | "starter">
+
 /** The store operations of a bulk call's flights, in waves. The call runs them itself, without a fiber per flight. */
 export interface Seats {
   /** Acquires leases. A flight with the answer `Elsewhere` needs its own fiber: to read an entry, or to wait. */
-  readonly acquire: (flights: ReadonlyArray<Flight>) => Effect.Effect<void, never, any>
+  readonly acquire: (seats: ReadonlyArray<{ readonly flight: Flight } | Ticket>) => Effect.Effect<void, never, any>
+  /** Hands the lease of a ticket over to the flight that the ticket has become. */
+  readonly board: (ticket: Ticket, flight: Flight) => void
+  /** Releases the leases of tickets whose results will not be stored. */
+  readonly giveBack: (tickets: Iterable<Ticket>) => void
   /** Stores the outcomes of loads that have ended. Returns the answers for their callers, in the same order. */
   readonly store: (flights: ReadonlyArray<Flight>, outcomes: BatchAnswers) => Effect.Effect<BatchAnswers, never, any>
 }
@@ -513,10 +519,15 @@ export interface Batch {
   readonly seat: (flight: Flight) => boolean
   readonly rejoin: (flight: Flight) => void
   /** Whether the call has a flight that can lead it. Only then may the call have tickets. */
-  readonly hasSeat: () => boolean
-  readonly sell: (ticket: Ticket) => void
+  readonly hasSeat: (usesStore: boolean) => boolean
+  readonly sell: (ticket: Ticket, usesStore: boolean) => void
   readonly board: (ticket: Ticket) => void
-  readonly leaveTickets: Effect.Effect<unknown>
+  readonly leaveTickets: (tickets: Iterable<Ticket>) => Effect.Effect<unknown>
+  readonly giveBack: Seats["giveBack"]
+  /** The step of the call with the tickets. `undefined` if it has not begun. */
+  readonly doing: () => "loading" | "waiting" | "storing" | undefined
+  /** Runs something once the results of tickets are stored. */
+  readonly whenStored: (run: () => void) => void
   readonly whileLeaving: <A>(leaving: Effect.Effect<A>) => Effect.Effect<A>
   /** The load of each flight in the batch. It waits for the call, and returns the answer for the flight's key. */
   readonly load: Effect.Effect<unknown, unknown, any>
@@ -550,9 +561,10 @@ export type LoadAll = (
 export type BatchAnswers = ReadonlyArray<Exit.Exit<unknown, unknown>>
 
 export interface Groups {
-  readonly entered: (flight: Flight) => void
+  readonly entered: (one: Flight | Ticket) => void
   /** Notes that the store has answered the flight, or that the flight waits for something else. */
-  readonly left: (flight: Flight) => void
+  readonly left: (one: Flight | Ticket) => void
+  readonly has: (one: Flight | Ticket) => boolean
   /**
    * Runs `step` for each item, and then `end`. A step may add a flight to the current group. If the group is full, the
    * next item waits until half of the group has left. If they left quickly, the next group is larger, else smaller.

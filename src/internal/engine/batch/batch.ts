@@ -24,7 +24,22 @@ import { Aside, endAttempt, loadingOf } from "../request/attempt.ts"
 import type { Batch, BatchAnswers, BatchOptions, Flight, Resume, Ticket, Watch } from "../state.ts"
 import { Elsewhere } from "../storeTier/storeTier.ts"
 import { linkTo } from "../telemetry/spans.ts"
-import { arrived, board, type Call, firstOf, Item, itemOf, leaveCall, leaveTickets, type State } from "./call.ts"
+import {
+  arrived,
+  board,
+  type Call,
+  doing,
+  firstOf,
+  isWaiting,
+  Item,
+  itemOf,
+  leaveCall,
+  leaveTickets,
+  sell,
+  type State,
+  stored,
+  whenStored
+} from "./call.ts"
 import { make as makeGroups } from "./groups.ts"
 import { checked, inOrder } from "./inOrder.ts"
 import { keepUnasked } from "./unasked.ts"
@@ -39,10 +54,13 @@ export const make = (options: BatchOptions): Batch => {
     dropOut: (flight) => dropOut(state, flight),
     drop: (flight, dispatcher) => drop(state, flight, dispatcher),
     seat: (flight) => seat(state, flight),
-    hasSeat: () => state.ready.length > 0,
-    sell: (ticket) => void state.tickets.push(ticket),
+    hasSeat: (usesStore) => usesStore ? state.host !== undefined : state.ready.length > 0,
+    sell: (ticket, usesStore) => sell(state, ticket, usesStore ? askFor : undefined),
     board: (ticket) => board(state, ticket),
-    leaveTickets: Effect.suspend(() => leaveTickets(state)),
+    leaveTickets: (tickets) => leaveTickets(state, tickets),
+    giveBack: (tickets) => state.seats?.giveBack(tickets),
+    doing: () => doing(state),
+    whenStored: (run) => whenStored(state, run),
     whileLeaving: (leaving) => whileLeaving(state, leaving),
     rejoin: (flight) => void state.pending.add(flight),
     fiberOf: (flight) => state.loading.get(flight)?.call?.fiber,
@@ -63,13 +81,16 @@ export const make = (options: BatchOptions): Batch => {
     loading: new Map(),
     leading: new Set(),
     asking: [],
+    unanswered: 0,
     tickets: [],
     call: undefined,
     boarded: new Map(),
+    host: undefined,
     seats: undefined,
     isOpen: true,
     isPaused: false
   }
+  const askFor = (ticket: Ticket): void => askLater(state, ticket)
   return batch
 }
 
@@ -140,49 +161,67 @@ const seat = (self: State, flight: Flight): boolean => {
   engine.running.add(flight)
   const item = new Item(flight, usesStore)
   flight.fiber = item
-  if (usesStore) askLater(self, item)
-  else {
+  if (usesStore) {
+    const { request, starter } = flight
+    self.host ??= { engine, policy, request, starter }
+    askLater(self, item)
+  } else {
     self.ready.push(item)
     arrived(self, flight)
   }
   return true
 }
 
-/** Adds a flight to the next wave. The wave asks the store for leases once it is full or the scheduler runs it. */
-const askLater = (self: State, item: Item): void => {
+/** Adds a key to the next wave. The wave asks the store for leases once it is full or the scheduler runs it. */
+const askLater = (self: State, one: Item | Ticket): void => {
   const { asking } = self
-  asking.push(item)
+  asking.push(one)
   if (asking.length >= waves.size) acquire(self)
-  else if (asking.length === 1) item.flight.engine.work.dispatcher.scheduleTask(() => acquire(self), 0)
+  else if (asking.length === 1) self.host!.engine.work.dispatcher.scheduleTask(() => acquire(self), 0)
 }
 
 const acquire = (self: State): void => {
-  if (self.isPaused) return
-  const items = self.asking.filter(({ state }) => state === "waiting")
+  const { asking } = self
+  if (self.isPaused || asking.length === 0) return
   self.asking = []
-  const [first] = items
-  if (first === undefined) return
-  const { engine, starter } = first.flight
-  const seats = self.seats ??= engine.storeReads!.makeSeats(first.flight, !self.isOpen)
-  const fiber = Effect.runForkWith(starter.context as Context.Context<any>)(
-    seats.acquire(items.map(({ flight }) => flight))
-  )
+  const { engine, starter } = self.host!
   const arrive = (exit: Exit.Exit<void>): void => {
-    for (const item of items) {
-      if (item.state !== "waiting") continue
-      const { flight } = item
-      if (Exit.isFailure(exit)) complete(engine, flight, exit)
-      else if (flight.waveAnswer instanceof Elsewhere) runAlone(flight)
-      else {
-        self.ready.push(item)
-        arrived(self, flight)
-      }
-    }
+    for (const one of asking) arriveOne(self, one, exit)
     fireIfComplete(self)
   }
+  const wanted = asking.filter((one) => isWaiting(self, one))
+  if (wanted.length === 0) return arrive(Exit.void)
+  const seats = self.seats ??= engine.storeReads!.makeSeats(self.host!, !self.isOpen)
+  const fiber = Effect.runForkWith(starter.context as Context.Context<any>)(
+    seats.acquire(wanted)
+  )
   const exit = fiber.pollUnsafe()
   if (exit === undefined) fiber.addObserver(arrive)
   else arrive(exit)
+}
+
+/** Continues with a key for whose lease the store was asked. */
+const arriveOne = (self: State, one: Item | Ticket, exit: Exit.Exit<void>): void => {
+  if (!(one instanceof Item)) {
+    self.unanswered--
+    const isTicket = one.isOpen && Exit.isSuccess(exit)
+    if (isTicket) self.tickets.push(one)
+    else if (one.isOpen) one.board()
+    self.groups.left(one)
+    if (isTicket) return
+  }
+  const item = itemOf(self, one)
+  if (item?.state !== "waiting") return
+  const { flight } = item
+  if (Exit.isFailure(exit)) complete(flight.engine, flight, exit)
+  else if (flight.waveAnswer instanceof Elsewhere) {
+    // A flight that was a ticket when the batch was closed has not entered it.
+    self.pending.add(flight)
+    runAlone(flight)
+  } else {
+    self.ready.push(item)
+    arrived(self, flight)
+  }
 }
 
 const runAlone = (flight: Flight): void => {
@@ -192,15 +231,15 @@ const runAlone = (flight: Flight): void => {
 }
 
 const fireIfComplete = (self: State): void => {
-  if (self.isOpen || self.isPaused || self.pending.size > 0 || self.ready.length === 0) return
-  const items = self.ready.filter(({ state }) => state === "waiting")
+  if (self.isOpen || self.isPaused || self.pending.size > 0 || self.unanswered > 0) return
+  const isItemWaiting = ({ state }: Item): boolean => state === "waiting"
+  // If no flight is left that could lead the tickets, one of them becomes a flight.
+  if (!self.ready.some(isItemWaiting)) self.tickets.find(({ isOpen }) => isOpen)?.board()
+  const items = self.ready.filter(isItemWaiting)
   self.ready = []
   const tickets = self.tickets.filter(({ isOpen }) => isOpen)
   self.tickets = []
-  if (items.length > 0) return fire(self, items, tickets)
-  // No flight is left that could lead the tickets, so all of them become flights.
-  for (const ticket of tickets) ticket.board()
-  if (self.ready.length > 0) fireIfComplete(self)
+  if (items.length > 0) fire(self, items, tickets)
 }
 
 const fire = (self: State, items: ReadonlyArray<Item>, tickets: ReadonlyArray<Ticket>): void => {
@@ -215,10 +254,17 @@ const fire = (self: State, items: ReadonlyArray<Item>, tickets: ReadonlyArray<Ti
     turning: { clock, dispatcher: engine.work.dispatcher },
     starter,
     unasked: [],
-    fiber: undefined
+    fiber: undefined,
+    begun: {
+      at: clock.currentTimeMillisUnsafe(),
+      asOf: engine.storeTier?.captures ?? 0,
+      clears: engine.storeTier?.clears ?? 0
+    },
+    isStoring: false,
+    onStored: undefined
   }
   self.leading.add(first)
-  const now = clock.currentTimeMillisUnsafe()
+  const now = call.begun.at
   for (const item of items) item.call = call
   if (tickets.length > 0) self.call = call
   const wait = (one: Item | Ticket): void => {
@@ -248,15 +294,20 @@ const beginCall = (self: State, call: Call, context: Context.Context<never>): vo
   const fiber = Effect.runForkWith(within as Context.Context<any>)(lookup(self, call))
   call.fiber = fiber
   fiber.addObserver((exits) => {
-    const stored: Array<Flight> = []
+    const ending: Array<Item | Ticket> = []
     const outcomes: Array<Exit.Exit<unknown, unknown>> = []
     const resume = ([i, one]: readonly [number, Item | Ticket]): void => {
       const exit = Exit.isFailure(exits) ? exits : exits.value[i]!
-      if (!(one instanceof Item) && one.isOpen) {
+      if (!(one instanceof Item) && one.isOpen && !call.isStoring) {
         if (one.end(exit, first)) return void call.waiting--
         if (one.isOpen) one.board()
       }
       const item = itemOf(self, one)
+      if (!(one instanceof Item) && (one.isOpen || item?.state === "storing")) {
+        call.waiting--
+        ending.push(one)
+        return void outcomes.push(exit)
+      }
       if (item === undefined) return
       const { flight, resume, state, usesStore } = item
       if (state === "left") return
@@ -266,19 +317,21 @@ const beginCall = (self: State, call: Call, context: Context.Context<never>): vo
         if (state !== "waiting") return complete(flight.engine, flight, Exit.interrupt())
         if (!usesStore) return complete(flight.engine, flight, exit)
         loadEnded(flight)
-        stored.push(flight)
+        ending.push(item)
         return void outcomes.push(exit)
       }
       if (state === "leaving") return
       self.groups.entered(flight)
       resume(exit)
     }
-    settle(self, call, exits, (isLate) =>
+    settle(self, call, exits, (isLate) => {
+      call.isStoring = self.call === call && self.host !== undefined
       self.groups.forEach(call.items.entries(), call.turning, resume, () => {
-        if (stored.length > 0) storeAll(self, stored, outcomes)
+        if (ending.length > 0 || call.isStoring) storeAll(self, call, ending, outcomes)
         if (watch !== undefined) keepOthers(self, call, exits, watch)
         if (isLate) release(first.attempt)
-      }))
+      })
+    })
   })
   if (call.waiting === 0) fiber.interruptUnsafe()
 }
@@ -332,18 +385,25 @@ const settle = (
   }, () => end(isLate))
 }
 
-/** Stores the results of flights without fibers, in waves, and answers their callers. */
-const storeAll = (self: State, flights: ReadonlyArray<Flight>, outcomes: BatchAnswers): void => {
-  const [{ engine, starter }] = flights as [Flight]
-  const storing = forEachWave(flights, (wave, from, inTurn) => {
-    const stored = self.seats!.store(wave, outcomes.slice(from, from + wave.length))
-    return Effect.map(Effect.tap(Effect.exit(stored), inTurn), (answers) =>
-      wave.forEach((flight, i) => {
-        if (flight.exit !== undefined) return
-        complete(engine, flight, Exit.isSuccess(answers) ? answers.value[i]! : answers)
-      }))
-  })
-  Effect.runForkWith(starter.context as Context.Context<any>)(storing)
+/** Stores the results of keys without fibers, in waves, and answers their callers. A wave makes flights of tickets. */
+const storeAll = (self: State, call: Call, ended: ReadonlyArray<Item | Ticket>, outcomes: BatchAnswers): void => {
+  const { engine, starter } = self.host!
+  const storing = forEachWave(ended, (wave, from, inTurn) =>
+    Effect.suspend(() => {
+      const flights = wave.map((one) => one instanceof Item || !one.isOpen ? one.flight! : one.board())
+      const writing = self.seats!.store(flights, outcomes.slice(from, from + wave.length))
+      return Effect.map(Effect.tap(Effect.exit(writing), inTurn), (answers) =>
+        wave.forEach((one, i) => {
+          const flight = flights[i]!
+          if (flight.exit === undefined) {
+            complete(engine, flight, Exit.isSuccess(answers) ? answers.value[i]! : answers)
+          }
+          if (one instanceof Item) return
+          self.boarded.delete(one)
+          one.flight = undefined
+        }))
+    }))
+  Effect.runForkWith(starter.context as Context.Context<any>)(Effect.ensuring(storing, Effect.sync(() => stored(call))))
 }
 
 const keepOthers = (

@@ -3,7 +3,7 @@ import type * as Clock from "effect/Clock"
 import { groups as limits } from "../../defaults/bounds.ts"
 import { monotonicMillis } from "../../time/monotonic.ts"
 import * as Turns from "../../time/turns.ts"
-import type { Flight, Groups } from "../state.ts"
+import type { Flight, Groups, Ticket } from "../state.ts"
 
 interface Waiting {
   readonly at: number
@@ -16,7 +16,7 @@ interface Waiting {
 }
 
 export const make = (): Groups => {
-  const inside = new Set<Flight>()
+  const inside = new Set<Flight | Ticket>()
   const waiting = new Set<Waiting>()
 
   const lookAt = (one: Waiting): void => {
@@ -27,10 +27,11 @@ export const make = (): Groups => {
   }
 
   return {
-    entered: (flight) => void inside.add(flight),
-    left: (flight) => {
-      if (inside.delete(flight)) waiting.forEach(lookAt)
+    entered: (one) => void inside.add(one),
+    left: (one) => {
+      if (inside.delete(one)) waiting.forEach(lookAt)
     },
+    has: (one) => inside.has(one),
     forEach: (items, turning, step, end) => {
       let size = limits.first
       let older: number | undefined

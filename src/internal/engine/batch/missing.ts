@@ -126,6 +126,7 @@ const joinAll = (
     const batches = new Set([batch])
     const cleanups: Array<Effect.Effect<void>> = []
     let left = missing.length
+    let isLeft = false
     const answer = (one: Missing, exit: Exit.Exit<unknown, unknown>): void => {
       one.setIn(exits, exit)
       if (--left > 0) return
@@ -138,10 +139,14 @@ const joinAll = (
       batch,
       answer,
       join: (one, request, flight) => {
+        const isStoring = batch.doing() === "storing"
+        if (isStoring && isLeft) return
         const waiting = { flight, request, hasTimeouts: false, stale: undefined, joined: false }
-        const caller = wait(self, fiber, { ...waiting, resume: (effect) => resumeOne(one, effect) })
+        const resume = (effect: Effect.Effect<unknown, unknown, any>) => isLeft ? undefined : resumeOne(one, effect)
+        const caller = wait(self, fiber, { ...waiting, resume })
         caller.joinedAt = flight.bornAt
-        cleanups.push(caller)
+        // The flight ends soon, with or without its caller, and must not be kept until the read has ended.
+        if (!isStoring) cleanups.push(caller)
       }
     })
     const resumeOne = (one: Missing, effect: Effect.Effect<unknown, unknown, any>): void => {
@@ -168,7 +173,6 @@ const joinAll = (
       )
       if (cleanup !== undefined) cleanups.push(cleanup)
     }
-    let isLeft = false
     const turning = { clock, dispatcher: fiber.currentDispatcher }
     const join = (one: Missing): void => {
       if (isLeft) return
@@ -181,9 +185,9 @@ const joinAll = (
       isLeft = true
       const waiting: Array<Fiber.Fiber<void>> = []
       const leaving = Effect.andThen(
-        batch.leaveTickets,
+        tickets === undefined ? Effect.void : batch.leaveTickets(missing),
         Effect.suspend(() => {
-          if (tickets !== undefined) Tickets.close(tickets)
+          if (tickets !== undefined) batch.whenStored(() => Tickets.close(tickets))
           return leaveAll(cleanups, Effect.runForkWith(fiber.context as Context.Context<any>), waiting)
         })
       )

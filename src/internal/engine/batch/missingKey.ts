@@ -2,9 +2,11 @@
 import type * as Exit from "effect/Exit"
 import type { Key } from "../../key/ofKey.ts"
 import type { Entry } from "../memory/entry.ts"
-import type { Flight, Ticket } from "../state.ts"
+import type { Flight, Request, Ticket } from "../state.ts"
 
 export interface Office {
+  readonly isDetached: boolean
+  readonly requestOf: (ticket: Missing) => Request
   readonly board: (ticket: Missing) => Flight
   readonly end: (ticket: Missing, exit: Exit.Exit<unknown, unknown>, leader: Flight) => boolean
 }
@@ -23,6 +25,8 @@ export class Missing implements Ticket {
   bornAt: number
   isOpen: boolean
   flight: Flight | undefined
+  lease: Ticket["lease"]
+  generation: string | undefined
 
   constructor(key: Key, id: string, place: number, former: Entry | undefined) {
     this.key = key
@@ -37,11 +41,21 @@ export class Missing implements Ticket {
     this.bornAt = 0
     this.isOpen = false
     this.flight = undefined
+    this.lease = undefined
+    this.generation = undefined
   }
 
   setIn(exits: Array<Exit.Exit<unknown, unknown>>, exit: Exit.Exit<unknown, unknown>): void {
     exits[this.place] = exit
     for (const place of this.others ?? []) exits[place] = exit
+  }
+
+  get storable(): boolean {
+    return !this.office!.isDetached
+  }
+
+  requestOf(): Request {
+    return this.office!.requestOf(this)
   }
 
   board(): Flight {

@@ -1,6 +1,7 @@
 /**
- * Tickets for keys that only one bulk call wants, in a cache without a store. A flight takes several hundred bytes and
- * a microsecond, so such a key has a ticket, which becomes a flight as soon as anything else looks up the id's flight.
+ * Tickets for keys that only one bulk call wants. A flight takes several hundred bytes and a microsecond, so such a key
+ * has a ticket, which becomes a flight as soon as anything else looks up the id's flight. Over a store, the ticket also
+ * becomes a flight if its lease is another process's, or when its result is about to be stored.
  */
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -27,6 +28,11 @@ interface Tickets extends Office {
   readonly tickets: ReadonlyMap<string, Missing>
   /** Whether no result may be stored and no ticket joined, because everything was invalidated. */
   isDetached: boolean
+  /** Whether changes of the store may have been missed before the call began (`isForgotten`), or since. */
+  isForgotten: boolean
+  isUnshared: boolean
+  /** The number of tickets that `boardWaiting` has made flights. */
+  shown: number
   readonly engine: Flights
   readonly reading: Reading
   readonly batch: Batch
@@ -37,15 +43,17 @@ interface Tickets extends Office {
   pilot: Pilot | undefined
 }
 
-/** Returns `undefined` if all keys need flights, for example because of a store, timeouts, `copy` or listeners. */
+/** Returns `undefined` if all keys need flights, for example because of timeouts, `copy`, listeners or a cluster. */
 export const make = (
   engine: Flights,
   reading: Reading,
   options: Pick<Tickets, "batch" | "join" | "answer">
 ): Tickets | undefined => {
   const { fiber, many: { isPerKey, template }, policy } = reading
-  const isPlain = policy === Policy.standard && !isPerKey && readContextOf(engine, fiber).within === undefined &&
-    engine.throughStore === undefined && !engine.isPrivate && engine.listeners.events === undefined &&
+  const { span, within } = readContextOf(engine, fiber)
+  const isPlain = policy === Policy.standard && !isPerKey && within === undefined &&
+    (engine.throughStore === undefined || span === undefined && isOneServer(engine)) &&
+    !engine.isPrivate && engine.listeners.events === undefined &&
     optionOf(engine, template, "copy") === undefined && !isLimited(engine, template)
   const { missing } = reading
   const { tickets } = engine.flights
@@ -57,7 +65,11 @@ export const make = (
     ...options,
     tickets: missing,
     isDetached: false,
+    isForgotten: false,
+    isUnshared: false,
+    shown: 0,
     pilot: undefined,
+    requestOf: ({ key }) => reading.many.requestOf(key, options.batch),
     board: (ticket) => board(self, ticket),
     end: (ticket, exit, leader) => end(self, ticket, exit, leader)
   }
@@ -65,14 +77,20 @@ export const make = (
   return self
 }
 
+/** In a transaction, loads run other steps, and on a cluster each flight asks alone. */
+const isOneServer = ({ storeTier }: Flights): boolean =>
+  storeTier !== undefined && storeTier.store.capabilities.sharded !== true
+
 const makeIndex = (): Index => {
   const calls = new Set<Tickets>()
   return {
     calls,
     board: (id) => {
-      for (const { isDetached, tickets } of calls) {
+      for (const { isDetached, isUnshared, tickets } of calls) {
         const ticket = isDetached ? undefined : tickets.get(id)
-        if (ticket?.isOpen === true) return ticket.board()
+        if (ticket?.isOpen !== true) continue
+        const flight = ticket.board()
+        return isUnshared ? undefined : flight
       }
       return undefined
     },
@@ -82,6 +100,24 @@ const makeIndex = (): Index => {
     }),
     detachAll: () => {
       for (const call of calls) call.isDetached = true
+      for (const { batch, tickets } of calls) batch.giveBack(tickets.values())
+    },
+    unshareAll: () => {
+      for (const call of calls) {
+        if (call.batch.doing() === undefined) call.isForgotten = true
+        else call.isUnshared = true
+      }
+    },
+    boardWaiting: (limit) => {
+      for (const call of calls) {
+        if (call.batch.doing() !== "waiting") continue
+        for (const ticket of call.tickets.values()) {
+          if (call.shown >= limit) break
+          if (!ticket.isOpen) continue
+          ticket.board()
+          call.shown++
+        }
+      }
     }
   }
 }
@@ -95,10 +131,11 @@ export const close = (self: Tickets): void => {
 
 export const take = (self: Tickets, ticket: Missing): boolean => {
   const { batch, engine, reading: { many } } = self
-  const { id, key, stale } = ticket
+  const { asked, id, key, stale } = ticket
+  const usesStore = engine.throughStore !== undefined
   if (
-    self.isDetached || !batch.hasSeat() || stale !== undefined || engine.flights.has(id) || engine.ending.has(id) ||
-    engine.closed ||
+    self.isDetached || !batch.hasSeat(usesStore) || stale !== undefined || usesStore && !asked ||
+    engine.flights.has(id) || engine.ending.has(id) || engine.closed ||
     Memory.peek(engine.memory, engine.tagEpochs, id) !== undefined ||
     refusal(engine, many.requestOf(key, batch)) !== undefined
   ) return false
@@ -108,21 +145,24 @@ export const take = (self: Tickets, ticket: Missing): boolean => {
   ticket.former = undefined
   ticket.bornAt = engine.tagEpochs.epoch
   ticket.isOpen = true
-  batch.sell(ticket)
+  batch.sell(ticket, usesStore)
   noteMiss(engine, key, id)
   return true
 }
 
 const board = (self: Tickets, ticket: Missing): Flight => {
-  const { batch, engine, reading: { many } } = self
-  const request = many.requestOf(ticket.key, batch)
+  const { batch, engine } = self
+  const request = self.requestOf(ticket)
   const flight = flightOf(self, ticket, request)
   ticket.flight = flight
   ticket.isOpen = false
+  flight.changedWhileAsked = self.isForgotten
   if (self.isDetached) flight.storable = false
+  else if (self.isUnshared) engine.ending.set(flight.id, flight)
   else engine.flights.set(flight)
   self.join(ticket, request, flight)
   batch.board(ticket)
+  if (self.isUnshared) flight.changedWhileAsked = true
   return flight
 }
 
@@ -142,10 +182,10 @@ const flightOf = ({ engine, reading: { fiber, policy } }: Tickets, ticket: Missi
 
 /** Ends a ticket with the result of its key. Returns `false` if the ticket must become a flight first. */
 const end = (self: Tickets, ticket: Missing, exit: Exit.Exit<unknown, unknown>, leader: Flight): boolean => {
-  const { batch, engine, reading: { many } } = self
+  const { engine } = self
   if (Exit.isFailure(exit) || engine.listeners.events !== undefined) return false
   const { endedAt = 0, startedAt = 0 } = leader.attempt
-  const request = many.requestOf(ticket.key, batch)
+  const request = self.requestOf(ticket)
   const pilot = self.pilot ??= flightOf(self, ticket, request) as Pilot
   pilot.id = ticket.id
   pilot.request = request

@@ -167,6 +167,7 @@ const markTracked = (self: Flights, tier: StoreTier, wasTracked: boolean): void 
 /** Running flights become unjoinable, and their results do not enter memory, but are stored. */
 const unshareAll = (self: Flights): void => {
   noteAll(self)
+  self.flights.tickets?.unshareAll()
   for (const flight of self.flights.all()) {
     flight.changedWhileAsked = true
     if (hasBegun(flight)) unshare(self, flight)
@@ -354,6 +355,9 @@ function* apart(self: Flights, tier: StoreTier, changes: ReadonlyArray<Change>):
     )
     const { mayBe } = change
     for (const { id } of self.flights.all()) yield mayBe(id) ? { _tag: "Changed", id } : undefined
+    for (const { tickets } of self.flights.tickets?.calls ?? []) {
+      for (const { id, isOpen } of tickets.values()) yield isOpen && mayBe(id) ? { _tag: "Changed", id } : undefined
+    }
     for (const { id } of self.memory.entries.values()) yield mayBe(id) ? { _tag: "Changed", id } : undefined
     for (const id of tier.pending.ids.keys()) yield mayBe(id) ? { _tag: "Changed", id } : undefined
   }

@@ -69,9 +69,10 @@ const isAnyOlder = (waiting: ReadonlyMap<string, ReadonlySet<LeaseWait>>, before
 
 /** The oldest loads that hold a lease and wait for another one, up to a limit: waits in a cycle outlive all others. */
 const holdersOf = (
-  { leaseWaits: { waiting }, running }: Flights,
+  { flights, leaseWaits: { waiting }, running }: Flights,
   { before, now }: { readonly before: number; readonly now: number }
 ): Holders => {
+  flights.tickets?.boardWaiting(circles.loads)
   const holders = new Map<Flight, ReadonlyArray<LeaseWait>>()
   let steps = 0
   for (const flight of running.all()) {

@@ -4,21 +4,34 @@ import type * as Exit from "effect/Exit"
 import * as Turns from "../../time/turns.ts"
 import type { Entry } from "../memory/entry.ts"
 import { declaredTags } from "../request/requestTags.ts"
-import type { BatchAnswers, Flight, Seats } from "../state.ts"
+import type { BatchAnswers, Flight, Host, Seats } from "../state.ts"
 import { isFault } from "../storeTier/faults.ts"
 import type { WriteGrant } from "../storeTier/storeTier.ts"
 import type { LateMarkers } from "../storeTier/tagVersions.ts"
 import { takeAnswer } from "./held.ts"
 import { committed, endLoad, notStored, prepare, type Prepared } from "./loadThroughStore.ts"
-import { acquire, askWave, budgetOf, commitAll, makeWave, pickerOf, type Wave } from "./wave.ts"
+import {
+  acquire,
+  askWave,
+  board,
+  budgetOf,
+  commitAll,
+  giveBack,
+  makeWave,
+  pickerOf,
+  type Seat,
+  type Wave
+} from "./wave.ts"
 
-export const makeSeats = (first: Flight, isOneWave: boolean): Seats => {
+export const makeSeats = (first: Host, isOneWave: boolean): Seats => {
   const { request } = first
   const wave = makeWave(first, undefined)
   const { leftMillis = wave.budgetMillis } = request.batch?.options ?? {}
   const self: Wave = { ...wave, isTooSlow: leftMillis <= 0, whole: isOneWave ? { leftMillis } : undefined }
   return {
-    acquire: (flights) => acquire(self, flights),
+    acquire: (seats) => acquire(self, seats as ReadonlyArray<Seat>),
+    board: (ticket, flight) => board(self, ticket, flight),
+    giveBack: (tickets) => giveBack(self, tickets),
     store: (flights, outcomes) => store(self, flights, outcomes)
   }
 }

@@ -102,7 +102,10 @@ const acquireAll: Lines["acquires"]["send"] = (flights, budget) => {
   const [first] = asked
   if (first === undefined) return Effect.succeed(flights.map(() => undefined))
   const wave = makeWave(first, budget)
-  return Effect.map(acquire(wave, asked), () => flights.map((flight) => takeAnswer(flight)))
+  return Effect.map(
+    acquire(wave, asked.map((flight) => ({ flight }))),
+    () => flights.map((flight) => takeAnswer(flight))
+  )
 }
 
 const inWave = <Item, Answer>(line: Line<Item, Answer>, item: Item, budget: Budget): Effect.Effect<Answer> =>

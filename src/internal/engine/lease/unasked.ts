@@ -35,7 +35,11 @@ const witnessOf = (
     : undefined
 
 /** Asks for the evidence that unrequested answers need, once per batch. The call does not wait for the evidence. */
-export const askEvidence = (self: Flights, tier: StoreTier, { id, request: { batch } }: Flight): void => {
+export const askEvidence = (
+  self: Flights,
+  tier: StoreTier,
+  { id, request: { batch } }: Pick<Flight, "id" | "request">
+): void => {
   if (batch?.options.requestOf === undefined || batch.asksEvidence || self.isPrivate) return
   const tags = witnessOf(self, tier, id)
   if (tags === undefined) return

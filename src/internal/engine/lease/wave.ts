@@ -9,13 +9,13 @@ import { releaseLease } from "../flight/ending.ts"
 import { beginAsking } from "../flight/flight.ts"
 import { declaredTags } from "../request/requestTags.ts"
 import { optionOf } from "../request/rules.ts"
-import type { Flight, FlightLease, Flights } from "../state.ts"
+import type { Flight, FlightLease, Flights, Host, Request, Ticket } from "../state.ts"
 import { ask, askForAll, type Many } from "../storeTier/ask.ts"
-import { supervise, type Worker } from "../storeTier/background.ts"
+import { spawn, supervise, type Worker } from "../storeTier/background.ts"
 import { isFault, isRefusal } from "../storeTier/faults.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
 import { type Budget, Elsewhere, type Fault, type StoreTier, type WriteGrant } from "../storeTier/storeTier.ts"
-import { isLate, leaseOf, lookBefore, nowOf, renewalMillis, renewalPauseMillis } from "./held.ts"
+import { isLate, leaseOf, nowOf, renewalMillis, renewalPauseMillis } from "./held.ts"
 import { askEvidence } from "./unasked.ts"
 
 export interface Wave {
@@ -24,17 +24,19 @@ export interface Wave {
   readonly owner: string
   readonly budgetMillis: number
   /** An array, because a `Set` of a million flights blocks the event loop whenever it grows. */
-  renewed: Array<Renewed>
+  renewed: Array<Renewed | Ticket>
   renewedLeft: number
   renewal: Worker | undefined
   /** Whether the store has exceeded the budget of a request. If so, it is not asked again. */
   isTooSlow: boolean
   /** The budget of the read, if one wave contains all flights. Otherwise, each request of a wave has its own budget. */
   readonly whole: Budget | undefined
+  readonly context: Host["starter"]["context"]
+  readonly maxLoadMillis: number | undefined
 }
 
-export const makeWave = (first: Flight, whole: Budget | undefined): Wave => {
-  const { engine, policy } = first
+export const makeWave = (first: Host, whole: Budget | undefined): Wave => {
+  const { engine, policy, request, starter } = first
   const tier = engine.storeTier!
   return {
     tier,
@@ -45,7 +47,9 @@ export const makeWave = (first: Flight, whole: Budget | undefined): Wave => {
     renewedLeft: 0,
     renewal: undefined,
     isTooSlow: false,
-    whole
+    whole,
+    context: starter.context,
+    maxLoadMillis: request.maxLoadMillis
   }
 }
 
@@ -76,37 +80,47 @@ const requestAll = <A, B>(
     return answers
   })
 
-/** Acquires leases, and notes the `waveAnswer` of each flight that the store has answered. */
+/** A flight, or a key of a bulk call that has no flight yet. */
+export type Seat = { readonly flight: Flight } | Ticket & { readonly flight: undefined }
+
+const idOf = (seat: Seat): string => seat.flight === undefined ? seat.id : seat.flight.id
+
+const requestOf = (seat: Seat): Request => seat.flight === undefined ? seat.requestOf() : seat.flight.request
+
+const isWanted = (seat: Seat): boolean => seat.flight === undefined ? seat.isOpen : seat.flight.exit === undefined
+
+/** Acquires leases, and notes the `waveAnswer` of each flight, and the `generation` of each ticket. */
 export const acquire = Effect.fnUntraced(function*(
   self: Wave,
-  wave: ReadonlyArray<Flight>
+  wave: ReadonlyArray<Seat>
 ): Effect.fn.Return<void, never, any> {
   const { engine, tier } = self
   const { pending, store } = tier
   engine.tagEpochs.ensureTracking?.()
-  askEvidence(engine, tier, wave[0]!)
-  const asked = wave.filter(({ id }) => !Pending.isPending(pending, id))
+  askEvidence(engine, tier, { id: idOf(wave[0]!), request: requestOf(wave[0]!) })
+  const asked = wave.filter((seat) => !Pending.isPending(pending, idOf(seat)))
   if (asked.length === 0) return
-  const declared = asked.map(({ request }) => declaredTags(engine, request))
+  const requests = asked.map(requestOf)
+  const declared = requests.map((request) => declaredTags(engine, request))
   const names = Array.from(new Set(declared.flat()))
-  const hasLate = asked.some(({ request }) => typeof request.options.tags === "function")
+  const hasLate = requests.some(({ options }) => typeof options.tags === "function")
   const markers = names.length === 0 && !hasLate
     ? undefined
     : yield* askWave(self, "markers", store.markers(names))
   const withMarkers = isFault(markers) ? failTagged(engine, asked, declared, markers) : asked
   const pick = markers === undefined || isFault(markers) ? undefined : pickerOf(markers, names)
-  return yield* acquireLeases(self, withMarkers, ({ request }) => pick?.(declaredTags(engine, request)))
+  return yield* acquireLeases(self, withMarkers, (request) => pick?.(declaredTags(engine, request)))
 })
 
 /** Returns the flights without declared tags. The others lack markers: strict callers fail, and no result is stored. */
 const failTagged = (
   engine: Flights,
-  flights: ReadonlyArray<Flight>,
+  seats: ReadonlyArray<Seat>,
   declared: ReadonlyArray<ReadonlyArray<string>>,
   fault: Fault
-): ReadonlyArray<Flight> =>
-  flights.filter((flight, i) => {
-    if (declared[i]!.length > 0) failStrict(engine, flight, fault)
+): ReadonlyArray<Seat> =>
+  seats.filter((seat, i) => {
+    if (declared[i]!.length > 0 && isWanted(seat)) failStrict(engine, seat.flight ?? seat.board(), fault)
     return declared[i]!.length === 0
   })
 
@@ -121,26 +135,31 @@ export const pickerOf = (all: Markers, names: ReadonlyArray<string>) => {
 
 const acquireLeases = Effect.fnUntraced(function*(
   self: Wave,
-  flights: ReadonlyArray<Flight>,
-  markersOf: (flight: Flight) => Markers | undefined
+  seats: ReadonlyArray<Seat>,
+  markersOf: (request: Request) => Markers | undefined
 ): Effect.fn.Return<void, never, any> {
   const { engine, owner, tier } = self
   const { leaseMillis, store } = tier
-  const asked = flights.filter(({ exit }) => exit === undefined)
+  const asked = seats.filter(isWanted)
   if (asked.length === 0) return
-  const isExclusive = optionOf(engine, asked[0]!.request, "lease") ?? store.capabilities.shared
-  const leases = asked.map((flight): FlightLease | undefined => {
-    beginAsking(flight)
-    const renewal = isExclusive ? new Renewed(self, flight) : undefined
-    return flight.lease = isExclusive || store.capabilities.shared ? leaseOf(tier, owner, renewal) : undefined
-  })
+  const isExclusive = optionOf(engine, requestOf(asked[0]!), "lease") ?? store.capabilities.shared
+  const hasLease = isExclusive || store.capabilities.shared
+  const common: NonNullable<Ticket["lease"]> = { owner, isExclusive, hasLease, markersOf, seq: undefined }
+  for (const seat of asked) {
+    const { flight } = seat
+    if (flight === undefined) seat.lease = common
+    else {
+      beginAsking(flight)
+      flight.lease = hasLease ? leaseIn(self, flight, common) : undefined
+    }
+  }
   const isSent = budgetOf(self).leftMillis > 0
   const askedAt = nowOf(tier)
-  const requests = asked.map(({ id, rejectedWriteId }) => ({
-    id,
+  const requests = asked.map((seat) => ({
+    id: idOf(seat),
     owner,
     leaseMillis,
-    rejectedWriteId,
+    rejectedWriteId: (seat.flight ?? seat).rejectedWriteId,
     join: !isExclusive
   }))
   const answers = yield* requestAll(self, requests, {
@@ -149,9 +168,24 @@ const acquireLeases = Effect.fnUntraced(function*(
     one: ({ id, ...options }) => store.acquire(id, options)
   })
   const { epoch } = engine.tagEpochs
-  lookBefore(engine, asked[0]!)
-  asked.forEach((flight, i) => {
+  engine.tagEpochs.look?.()
+  const late: Array<string> = []
+  asked.forEach((seat, i) => {
     const answer = answers[i]!
+    const granted = !isFault(answer) && answer._tag === "Granted" ? answer : undefined
+    if (seat.flight === undefined && (!seat.isOpen || granted !== undefined)) {
+      // Its reader has left, or everything was invalidated meanwhile.
+      if (granted === undefined ? isSent && isLate(tier, answer) : !seat.isOpen || !seat.storable) {
+        return void late.push(seat.id)
+      }
+      if (granted === undefined) return
+      seat.generation = granted.generation
+      if (granted.seq !== undefined) common.seq = Math.min(granted.seq, common.seq ?? Infinity)
+      if (seat.bornAt === epoch) seat.bornAt = engine.tagEpochs.epoch
+      if (isExclusive) renew(self, seat)
+      return
+    }
+    const flight = seat.flight ?? seat.board()
     if (isFault(answer)) {
       if (isSent && isLate(tier, answer)) releaseLease(flight)
       flight.lease = undefined
@@ -159,25 +193,72 @@ const acquireLeases = Effect.fnUntraced(function*(
     }
     if (answer._tag !== "Granted") {
       flight.lease = undefined
-      if (flight.exit === undefined) flight.waveAnswer = new Elsewhere(answer, owner, markersOf(flight))
+      if (flight.exit === undefined) flight.waveAnswer = new Elsewhere(answer, owner, markersOf(flight.request))
       return
     }
     // The flight was abandoned or detached meanwhile, and its release may have reached the store before the grant.
-    if (flight.exit !== undefined || !flight.storable || flight.lease !== leases[i]) {
+    if (flight.exit !== undefined || !flight.storable || hasLease && flight.lease === undefined) {
       flight.lease = undefined
-      return leases[i]?.release(flight, undefined)
+      return void late.push(flight.id)
     }
     if (flight.bornAt === epoch) flight.bornAt = engine.tagEpochs.epoch
     if (isExclusive) {
       flight.lease!.heldUntil = askedAt + leaseMillis
       renew(self, flight.lease!.renewal as Renewed)
     }
-    flight.waveAnswer = grantOf(answer, markersOf(flight))
+    flight.waveAnswer = grantOf(answer, markersOf(flight.request))
   })
+  if (hasLease) releaseAll(self, late)
 })
 
+const leaseIn = (self: Wave, flight: Flight, { isExclusive }: NonNullable<Ticket["lease"]>): FlightLease =>
+  leaseOf(self.tier, self.owner, isExclusive ? new Renewed(self, flight) : undefined)
+
+/** Hands the lease of a ticket over to its flight. If the store has not answered, its answer is for the flight. */
+export const board = (self: Wave, ticket: Ticket, flight: Flight): void => {
+  const { generation, lease } = ticket
+  if (lease === undefined) return
+  ticket.lease = undefined
+  ticket.generation = undefined
+  if (lease.hasLease) flight.lease = leaseIn(self, flight, lease)
+  if (generation === undefined) return
+  if (lease.isExclusive) {
+    renew(self, flight.lease!.renewal as Renewed)
+    self.renewedLeft--
+  }
+  flight.waveAnswer = grantOf({ generation, seq: lease.seq }, lease.markersOf(flight.request))
+}
+
+export const giveBack = (self: Wave, tickets: Iterable<Ticket>): void => {
+  const ids: Array<string> = []
+  for (const ticket of tickets) {
+    const { generation, lease } = ticket
+    ticket.lease = undefined
+    ticket.generation = undefined
+    if (generation === undefined || lease?.hasLease !== true) continue
+    ids.push(ticket.id)
+    if (lease.isExclusive) endRenewal(self)
+  }
+  releaseAll(self, ids)
+}
+
+/** Releases leases. If the store is too slow, the others end by themselves. */
+const releaseAll = ({ owner, tier }: Wave, ids: ReadonlyArray<string>): void => {
+  if (ids.length === 0) return
+  const { background, front, store, storeTimeoutMillis } = tier
+  let isTooSlow = false
+  const releaseOne = (id: string): Effect.Effect<void> => {
+    if (isTooSlow) return Effect.void
+    const released = ask(tier, { leftMillis: storeTimeoutMillis }, "release", store.release(id, owner))
+    return Effect.map(released, (answer) => {
+      if (isFault(answer) && answer.reason === "Timeout") isTooSlow = true
+    })
+  }
+  spawn(background, front.context, Effect.forEach(ids, releaseOne, { concurrency: many.concurrency, discard: true }))
+}
+
 const grantOf = (
-  { generation, seq }: Extract<Acquired, { readonly _tag: "Granted" }>,
+  { generation, seq }: Pick<Extract<Acquired, { readonly _tag: "Granted" }>, "generation" | "seq">,
   markers: Markers | undefined
 ): WriteGrant => ({
   generation,
@@ -202,14 +283,25 @@ class Renewed implements Worker {
   }
 
   interruptUnsafe(): void {
-    const { wave } = this
     this.end()
-    if (wave.renewedLeft > 0) return
-    wave.renewed = []
-    wave.renewal?.interruptUnsafe()
-    wave.renewal = undefined
+    stopIfDone(this.wave)
   }
 }
+
+const endRenewal = (wave: Wave): void => {
+  wave.renewedLeft--
+  stopIfDone(wave)
+}
+
+const stopIfDone = (wave: Wave): void => {
+  if (wave.renewedLeft > 0) return
+  wave.renewed = []
+  wave.renewal?.interruptUnsafe()
+  wave.renewal = undefined
+}
+
+const isRenewed = (one: Renewed | Ticket): boolean =>
+  one.isOpen && (one instanceof Renewed || one.generation !== undefined)
 
 export const renewTogether = (first: Flight, owner: string) => {
   const wave: Wave = { ...makeWave(first, undefined), owner }
@@ -220,20 +312,23 @@ export const renewTogether = (first: Flight, owner: string) => {
   }
 }
 
-const renew = (wave: Wave, one: Renewed): void => {
-  one.isOpen = true
+const renewedId = (one: Renewed | Ticket): string => one instanceof Renewed ? one.flight.id : one.id
+
+const renew = (wave: Wave, one: Renewed | Ticket): void => {
+  if (one instanceof Renewed) one.isOpen = true
   wave.renewed.push(one)
   wave.renewedLeft++
-  wave.renewal ??= renewing(wave, one.flight)
+  wave.renewal ??= renewing(wave)
 }
 
 /** One worker renews all leases after every third of their length, for at most `maxLoad`. */
-const renewing = (self: Wave, { request: { maxLoadMillis }, starter }: Flight): Worker => {
-  const { budgetMillis, owner, tier } = self
+const renewing = (self: Wave): Worker => {
+  const { budgetMillis, context, maxLoadMillis, owner, tier } = self
   const { leaseMillis, store } = tier
   let leftMillis = maxLoadMillis ?? tier.maxLoadMillis
-  const renewAll = (wave: ReadonlyArray<Renewed>): Effect.Effect<void> => {
+  const renewAll = (wave: ReadonlyArray<Renewed | Ticket>): Effect.Effect<void> => {
     const held = wave.filter((one) => {
+      if (!(one instanceof Renewed)) return isRenewed(one)
       const { exit, lease } = one.flight
       const isHeld = lease !== undefined && !lease.isStored && exit === undefined
       if (!isHeld) one.end()
@@ -243,14 +338,16 @@ const renewing = (self: Wave, { request: { maxLoadMillis }, starter }: Flight): 
     const until = nowOf(tier) + leaseMillis
     const renewing = askForAll(tier, { leftMillis: renewalMillis(leaseMillis, budgetMillis) }, held, {
       operation: "renew",
-      all: (held) => store.renewMany(held.map(({ flight }) => flight.id), owner, leaseMillis),
-      one: ({ flight }) => store.renew(flight.id, owner, leaseMillis)
+      all: (held) => store.renewMany(held.map(renewedId), owner, leaseMillis),
+      one: (held) => store.renew(renewedId(held), owner, leaseMillis)
     })
     return Effect.map(renewing, (answers) =>
       held.forEach((one, i) => {
         const answer = answers[i]!
-        const { lease } = one.flight
         if (isFault(answer)) return
+        // A ticket's lease that is lost is asked for until its load has ended, in vain.
+        if (!(one instanceof Renewed)) return
+        const { lease } = one.flight
         if (lease !== undefined) lease.heldUntil = answer ? until : -Infinity
         if (!answer) one.end()
       }))
@@ -263,12 +360,12 @@ const renewing = (self: Wave, { request: { maxLoadMillis }, starter }: Flight): 
         self.renewal = undefined
         return Effect.void
       }
-      const renewed = self.renewed = self.renewed.filter(({ isOpen }) => isOpen)
+      const renewed = self.renewed = self.renewed.filter(isRenewed)
       const beganAt = nowOf(tier)
       return Effect.flatMap(forEachWave(renewed, renewAll), () => after(nowOf(tier) - beganAt))
     })
   }
-  return supervise(tier.background, { name: "renews the leases of a wave", context: starter.context, run: after(0) })
+  return supervise(tier.background, { name: "renews the leases of a wave", context, run: after(0) })
 }
 
 export const commitAll = Effect.fnUntraced(function*(
