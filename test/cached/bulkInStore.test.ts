@@ -8,6 +8,16 @@ import { found, hour, idOf, key, over, payloads, process, read, sharedStore, tak
 import { settle, start } from "../support/caches.ts"
 import { warningsOf } from "../support/logged.ts"
 
+/** With a timeout, each key has a flight from the beginning. */
+const ways = [{}, { timeout: "1 hour" }] as const
+
+const usersWith = (options: (typeof ways)[number], gate: Effect.Effect<unknown> = Effect.void) =>
+  Cached.many(User, {
+    lookup: (keys) => Effect.as(gate, keys.map(({ id }) => Exit.succeed(`old ${id}`))),
+    strategy: hour,
+    ...options
+  })
+
 describe("PW-01 · the flights of a bulk call at the store", () => {
   it.effect("ask in waves, and hold each lease until its result is stored", () =>
     Effect.gen(function*() {
@@ -200,43 +210,49 @@ describe("PW-01 · the flights of a bulk call at the store", () => {
       expect(yield* take(store, 3)).toMatchObject({ _tag: "Granted" })
     }).pipe(Effect.scoped))
 
-  it.live("call no lookup for a reader that leaves while they ask, whichever wave is answered meanwhile", () =>
-    Effect.gen(function*() {
-      const turn = Effect.promise(() => new Promise<void>((resolve) => setImmediate(resolve)))
-      const { calls, layer } = sharedStore(({ acquireMany }) => ({
-        acquireMany: (requests) => Effect.andThen(turn, acquireMany(requests))
-      }))
-      const here = yield* process(over(layer))
-      let lookups = 0
-      for (const waves of [1, 5, 20]) {
-        calls.length = 0
-        const reading = yield* start(here(read(8000, Effect.sync(() => void lookups++))))
-        const asked = () => calls.filter((call) => call.startsWith("acquire")).length
-        while (asked() < waves) yield* turn
-        yield* Fiber.interrupt(reading)
-        yield* Effect.forEach(Array.from({ length: 50 }), () => turn)
-      }
-      expect(lookups).toBe(0)
-      expect((yield* here(read(8000))).every(Exit.isSuccess)).toBe(true)
-    }).pipe(Effect.scoped))
+  it.live.each(ways)(
+    "call no lookup for a reader that leaves while they ask, whichever wave is answered meanwhile (%j)",
+    (options) =>
+      Effect.gen(function*() {
+        const turn = Effect.promise(() => new Promise<void>((resolve) => setImmediate(resolve)))
+        const { calls, layer } = sharedStore(({ acquireMany }) => ({
+          acquireMany: (requests) => Effect.andThen(turn, acquireMany(requests))
+        }))
+        const here = yield* process(over(layer))
+        let lookups = 0
+        for (const waves of [1, 5, 20]) {
+          calls.length = 0
+          const reading = yield* start(here(usersWith(options, Effect.sync(() => void lookups++))(payloads(8000))))
+          const asked = () => calls.filter((call) => call.startsWith("acquire")).length
+          while (asked() < waves) yield* turn
+          yield* Fiber.interrupt(reading)
+          yield* Effect.forEach(Array.from({ length: 50 }), () => turn)
+        }
+        expect(lookups).toBe(0)
+        expect((yield* here(read(8000))).every(Exit.isSuccess)).toBe(true)
+      }).pipe(Effect.scoped)
+  )
 
-  it.effect("store all results of a call that has ended, though their reader leaves in between", () =>
-    Effect.gen(function*() {
-      const gate = yield* Deferred.make<void>()
-      const { calls, layer, store } = sharedStore(({ commitMany }) => ({
-        commitMany: (requests) => Effect.andThen(Deferred.await(gate), commitMany(requests))
-      }))
-      const here = yield* process(over(layer))
-      const reading = yield* start(here(read(600)))
-      yield* settle
-      const leaving = yield* start(Fiber.interrupt(reading))
-      yield* settle
-      yield* Deferred.succeed(gate, undefined)
-      yield* Fiber.join(leaving)
-      yield* settle
-      expect(calls.filter((call) => call.startsWith("commit"))).toEqual(["commit 256", "commit 256", "commit 88"])
-      expect(yield* store.size).toBe(600)
-    }).pipe(Effect.scoped))
+  it.effect.each(ways)(
+    "store all results of a call that has ended, though their reader leaves in between (%j)",
+    (options) =>
+      Effect.gen(function*() {
+        const gate = yield* Deferred.make<void>()
+        const { calls, layer, store } = sharedStore(({ commitMany }) => ({
+          commitMany: (requests) => Effect.andThen(Deferred.await(gate), commitMany(requests))
+        }))
+        const here = yield* process(over(layer))
+        const reading = yield* start(here(usersWith(options)(payloads(600))))
+        yield* settle
+        const leaving = yield* start(Fiber.interrupt(reading))
+        yield* settle
+        yield* Deferred.succeed(gate, undefined)
+        yield* Fiber.join(leaving)
+        yield* settle
+        expect(calls.filter((call) => call.startsWith("commit"))).toEqual(["commit 256", "commit 256", "commit 88"])
+        expect(yield* store.size).toBe(600)
+      }).pipe(Effect.scoped)
+  )
 
   it.effect("make all results as old as the call, whichever wave stores them", () =>
     Effect.gen(function*() {

@@ -223,6 +223,21 @@ describe("PW-01 · the keys of a long list over a store", () => {
       expect((yield* here(Cached.stats)).size).toBe(count - 2)
     }).pipe(Effect.scoped))
 
+  it.effect("P2 · give their leases back, and are not stored, if the store has lost changes", () =>
+    Effect.gen(function*() {
+      const changes = yield* Queue.unbounded<Store.Change>()
+      const { here, store } = yield* make("nothing", { changes: Stream.fromQueue(changes) })
+      const loading = yield* Deferred.make<void>()
+      const reading = yield* start(here(read(count, Deferred.await(loading))))
+      yield* settle
+      yield* Queue.offer(changes, { _tag: "Gap" })
+      yield* settle
+      expect(new Set(yield* tags(store, [0, 7, 299]))).toEqual(new Set(["Granted"]))
+      yield* Deferred.succeed(loading, undefined)
+      expect(yield* Fiber.join(reading)).toEqual(expected)
+      expect([yield* store.size, (yield* here(Cached.stats)).size]).toEqual([0, 0])
+    }).pipe(Effect.scoped))
+
   it.effect("are stored, but not in memory, if the store may not have reported all changes since they began", () =>
     Effect.gen(function*() {
       const changes = yield* Queue.unbounded<Store.Change>()
