@@ -4,7 +4,7 @@ import { execFile } from "node:child_process"
 import { join } from "node:path"
 import { promisify } from "node:util"
 
-it.each([["memory", 340], ["disk", 420]])("a key takes little in a call over %s", async (storage, most) => {
+it.each([["memory", 260], ["disk", 350]])("a key takes little in a call over %s", async (storage, most) => {
   const { stdout } = await promisify(execFile)(process.execPath, [
     "--conditions=effect-cached-source",
     "--expose-gc",

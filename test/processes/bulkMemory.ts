@@ -8,7 +8,7 @@ import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 
-const count = 20_000
+const count = 50_000
 
 class Row extends CacheKey.Class<Row>()("Row", { payload: { id: Schema.Int }, success: Schema.Int }) {}
 

@@ -79,11 +79,12 @@ const takeWave = (
       // The entry's dependencies were unknown at first, so a change since may concern them. The flight asks again.
       if (answer instanceof Entry && self.mutations !== mutations && derives(answer)) return void (one.asked = false)
       if (!(answer instanceof Entry) || answer.writeId === one.rejectedWriteId) {
-        one.rejectedWriteId = rejectedBy(answer) ?? one.rejectedWriteId
+        const rejectedWriteId = rejectedBy(answer)
+        if (rejectedWriteId !== undefined) one.know({ rejectedWriteId })
         return
       }
       const decision = decide(self, fiber, reading.many.template, answer)
-      if (decision === Load) one.rejectedWriteId = answer.writeId
+      if (decision === Load) one.know({ rejectedWriteId: answer.writeId })
       // Memory gets the answer only if nothing has changed since the store was asked. The reader gets it in any case.
       else if (
         !Memory.hasNewer(self.memory, self.tagEpochs, answer, now) &&
@@ -100,8 +101,7 @@ const takeWave = (
       ) {
         one.setIn(reading.exits, reading.exits[one.place]!)
       } else if (decision !== Load) {
-        one.stale = answer
-        one.rejectedWriteId = answer.writeId
+        one.know({ stale: answer, rejectedWriteId: answer.writeId })
       }
     }
     let at = 0

@@ -11,14 +11,20 @@ export interface Office {
   readonly end: (ticket: Missing, exit: Exit.Exit<unknown, unknown>, leader: Flight) => boolean
 }
 
-export class Missing implements Ticket {
-  readonly key: Key
-  readonly id: string
-  readonly place: number
-  others: Array<number> | undefined
+/** The entries that a key has in memory or in the store, although it counts as missing. */
+interface Known {
   former: Entry | undefined
   stale: Entry | undefined
   rejectedWriteId: string | undefined
+}
+
+export class Missing implements Ticket {
+  readonly key: Key
+  readonly id: string
+  /** The places in the list, of which most keys have one. */
+  private places: number | Array<number>
+  /** `undefined` for most keys, which are in neither memory nor the store. */
+  known: Known | undefined
   asked: boolean
   /** Turns the ticket into a flight, or ends it. `undefined` if the key has no ticket. */
   office: Office | undefined
@@ -31,11 +37,8 @@ export class Missing implements Ticket {
   constructor(key: Key, id: string, place: number, former: Entry | undefined) {
     this.key = key
     this.id = id
-    this.place = place
-    this.others = undefined
-    this.former = former
-    this.stale = undefined
-    this.rejectedWriteId = undefined
+    this.places = place
+    this.known = former && { former, stale: undefined, rejectedWriteId: undefined }
     this.asked = false
     this.office = undefined
     this.bornAt = 0
@@ -46,8 +49,34 @@ export class Missing implements Ticket {
   }
 
   setIn(exits: Array<Exit.Exit<unknown, unknown>>, exit: Exit.Exit<unknown, unknown>): void {
-    exits[this.place] = exit
-    for (const place of this.others ?? []) exits[place] = exit
+    const { places } = this
+    if (typeof places === "number") exits[places] = exit
+    else for (const place of places) exits[place] = exit
+  }
+
+  get place(): number {
+    return typeof this.places === "number" ? this.places : this.places[0]!
+  }
+
+  addPlace(place: number): void {
+    if (typeof this.places === "number") this.places = [this.places, place]
+    else this.places.push(place)
+  }
+
+  get former(): Entry | undefined {
+    return this.known?.former
+  }
+
+  get stale(): Entry | undefined {
+    return this.known?.stale
+  }
+
+  get rejectedWriteId(): string | undefined {
+    return this.known?.rejectedWriteId
+  }
+
+  know(known: Partial<Known>): void {
+    this.known = { former: this.former, stale: this.stale, rejectedWriteId: this.rejectedWriteId, ...known }
   }
 
   get storable(): boolean {

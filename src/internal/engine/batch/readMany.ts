@@ -223,15 +223,12 @@ const refusedStrictly = (self: Flights, unsent: InTheWay[number]): Exit.Exit<nev
 const miss = (self: Flights, reading: Reading, { decision, entry, key, place }: Decided): void => {
   const id = idOf(key)
   const known = reading.missing.get(id)
-  if (known !== undefined) {
-    known.others ??= []
-    return void known.others.push(place)
-  }
+  if (known !== undefined) return known.addPlace(place)
   const missing = new Missing(key, id, place, entry)
   reading.missing.set(id, missing)
   if (entry === undefined) return
-  missing.rejectedWriteId = rejectedOf(self, reading.fiber, reading.many.template, entry)
+  missing.know({ rejectedWriteId: rejectedOf(self, reading.fiber, reading.many.template, entry) })
   if (decision !== LoadOrStale) return
-  missing.stale = entry
+  missing.know({ stale: entry })
   missing.asked = true
 }

@@ -142,7 +142,7 @@ export const take = (self: Tickets, ticket: Missing): boolean => {
   Watches.noteChange(engine, id)
   ticket.office = self
   // A ticket must not keep an entry alive that memory has removed.
-  ticket.former = undefined
+  if (ticket.former !== undefined) ticket.know({ former: undefined })
   ticket.bornAt = engine.tagEpochs.epoch
   ticket.isOpen = true
   batch.sell(ticket, usesStore)
