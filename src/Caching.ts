@@ -4,6 +4,7 @@
  */
 import * as Context from "effect/Context"
 import type * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
 import type { RemovalCause } from "./CacheEvent.ts"
 import * as Eviction from "./Eviction.ts"
@@ -12,7 +13,9 @@ import * as Cache from "./internal/engine/boundCache.ts"
 import type { EngineOptions } from "./internal/engine/engine.ts"
 import * as OverStore from "./internal/engine/overStore.ts"
 import type { Ratios } from "./internal/engine/telemetry/stats.ts"
+import { plainHit } from "./internal/engine/read/plainHit.ts"
 import type { Counters } from "./internal/engine/telemetry/telemetry.ts"
+import type { Key } from "./internal/key/ofKey.ts"
 
 export type { Known } from "./CacheEntry.ts"
 export type { Progress } from "./CacheEvent.ts"
@@ -168,3 +171,22 @@ export const make: (options: MakeOptions) => Effect.Effect<Shape, never, Scope.S
  * @since 0.1.0
  */
 export const disabled: Shape = Cache.disabled
+
+const ofMemory: Cache.Operation<
+  [fiber: Fiber.Fiber<any, any>, key: Key, use: (value: never) => unknown],
+  unknown
+> = { over: plainHit, without: () => undefined, keyOf: (_, key) => key }
+
+/** A plain hit in memory at once, as `plainHit` says. `undefined`: read as usual. @internal */
+export const hitNow = <V, A>(
+  caching: Shape,
+  fiber: Fiber.Fiber<any, any>,
+  key: Key,
+  use: (value: V) => A | undefined
+): A | undefined => {
+  const cache = Cache.cacheOf(caching)
+  const isPlain = cache.policy === undefined && cache.prepared === undefined
+  return isPlain && Cache.cacheOfKey(cache, key).copy === undefined
+    ? cache.perform(ofMemory, fiber, key, use as (value: never) => unknown) as A | undefined
+    : undefined
+}

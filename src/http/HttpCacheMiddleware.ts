@@ -28,6 +28,7 @@ import * as Token from "../internal/token.ts"
 import type { Strategy } from "../Strategy.ts"
 import type * as Ttl from "../Ttl.ts"
 import type { Client } from "./client/call.ts"
+import { getNow } from "./client/get.ts"
 import { answer, callAt, type Named, resourceAt } from "./client/execute.ts"
 import * as Parts from "./client/options.ts"
 import type { Fields } from "./rules/fields.ts"
@@ -394,6 +395,8 @@ const answerWith = (options: Options): Respond => {
       request: HttpClientRequest.makeWith(method, resource.href, UrlParams.empty, noHash, fields, HttpBody.empty),
       fields: fields as Fields
     }, resource)
+    const hit = method === "GET" ? getNow(call, fiber) : undefined
+    if (hit !== undefined) return Effect.succeed(toServer(hit))
     const given = Effect.matchCauseEffect(answer(call), answered)
     return Context.getOrUndefined(fiber.context as Context.Context<Caching>, Caching) === self.caching
       ? given

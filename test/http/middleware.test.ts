@@ -152,6 +152,26 @@ describe("freshness", () => {
     }).pipe(Effect.provide(CacheLayer.memory({ flights: "private" }))))
 })
 
+it.effect("a hit counts as one, evictions see it, listeners hear of it, and policies change it", () =>
+  Effect.gen(function*() {
+    const under = { policy: (self: Effect.Effect<any, any, any>) => self }
+    const { ask } = yield* serving(text("max-age=60"), {}, (app) => Effect.suspend(() => under.policy(app)) as never)
+    for (let i = 0; i < 3; i++) expect((yield* ask()).text).toBe("run 1")
+    const stats = yield* Cached.stats
+    expect([stats.hits, stats.loads]).toEqual([2, 1])
+    expect((yield* Cached.hottest(1))[0]!.reads).toBe(2)
+    under.policy = CachePolicy.bypass
+    expect((yield* ask()).text).toBe("run 2")
+    under.policy = (self) => self
+    const heard: Array<string> = []
+    yield* Effect.forkScoped(Stream.runForEach(Cached.events, (event) => Effect.sync(() => heard.push(event._tag))))
+    yield* settle
+    expect((yield* ask()).text).toBe("run 1")
+    yield* settle
+    expect(heard).toEqual(["Hit"])
+    expect((yield* Cached.detect(ask()))[1]).toMatchObject([{ source: "memory" }])
+  }).pipe(Effect.scoped, inMemory))
+
 it("a fetch handler with private flights hands refreshes to the WaitUntil of its request, as Workers need", async () => {
   let runs = 0
   const page = Effect.sync(() =>

@@ -33,13 +33,14 @@ export const served = (call: Call, variant: Variant, now: number, status: CacheS
   const cookies = sent.length === 0 ? variant.cookies : sent
   // The caller of the load gets the fields as the origin has sent them.
   const asSent = isOwn && own.response.status === variant.status ? own.response.headers as Fields : undefined
-  const fields = copyOf(asSent ?? variant.fields)
+  const isSame = isConditional(asked) && variant.status === 200 && isUnchanged(variant, asked)
+  const fields = copyOf(asSent ?? (isSame ? withoutLengthOf(variant) : variant.fields))
   if (asSent === undefined) fields["age"] = String(Math.floor(age))
   fields["cache-status"] = line
-  const parts = { request, url: url.href, status: variant.status, fields, cookies }
-  if (isConditional(asked) && variant.status === 200 && isUnchanged(variant, asked)) {
+  const parts = { request, url: url.href, status: isSame ? 304 : variant.status, fields, cookies }
+  if (isSame) {
     if (isOwn) readAlone(call, variant)
-    return Response.make({ ...parts, status: 304, fields: withoutLength(fields) }, empty)
+    return Response.make(asSent === undefined ? parts : { ...parts, fields: withoutLength(fields) }, empty)
   }
   if (method === "HEAD") return Response.make(parts, empty)
   const content = contentOf(call, variant)
@@ -67,6 +68,17 @@ interface Copy {
 
 /** A copy for one answer. To set the prototype of a record, as `Headers` does for one, takes thrice the time. */
 const copyOf = (fields: Fields): Copy => Object.assign(Object.create(proto), fields)
+
+const lengthless = new WeakMap<Variant, Copy>()
+
+/** The fields for a `304`, made once for each variant. */
+const withoutLengthOf = (variant: Variant): Copy => {
+  const known = lengthless.get(variant)
+  if (known !== undefined) return known
+  const made = withoutLength(copyOf(variant.fields))
+  lengthless.set(variant, made)
+  return made
+}
 
 const withoutLength = ({ "content-length": _, ...others }: Copy): Copy => copyOf(others)
 

@@ -1,9 +1,11 @@
 /** `GET`: the stored response that answers it, or a load that others may share. */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
+import type { HttpClientResponse } from "effect/http/HttpClientResponse"
 import * as Option from "effect/Option"
 import * as Cached from "../../Cached.ts"
-import type { Caching } from "../../Caching.ts"
+import { type Caching, hitNow } from "../../Caching.ts"
 import type { CacheStatus } from "../rules/cacheStatus.ts"
 import { noDirectives } from "../rules/fields.ts"
 import { type Reuse, reuseOf } from "../rules/reuse.ts"
@@ -27,6 +29,22 @@ export const get = (call: Call): Answer => {
   if (call.startedAt >= until) self.unshared.delete(id)
   else if (self.loading.has(id)) return Effect.flatMap(stored(call), (variants) => alone(call, variants, "stale"))
   return looked(call)
+}
+
+/** A stored response in memory that answers at once. `undefined`: only `get` can tell. */
+export const getNow = (call: Call, fiber: Fiber.Fiber<any, any>): HttpClientResponse | undefined => {
+  const { directives, head: { fields }, id, key, self } = call
+  const isPlain = fields["upgrade"] === undefined && fields["range"] === undefined && directives.size === 0 &&
+    !isForOrigin(fields) && !self.unshared.has(id)
+  return isPlain ? hitNow(self.caching, fiber, key, (resource: Variants) => servedNow(call, resource)) : undefined
+}
+
+const servedNow = (call: Call, { variants }: Variants): HttpClientResponse | undefined => {
+  const now = call.startedAt
+  const variant = select(variants, call.head.fields)
+  return variant !== undefined && reuseOf(variant, noDirectives, now) === "serve" && bytesOf(call, variant) !== undefined
+    ? served(call, variant, now, hit)
+    : undefined
 }
 
 const stored = (call: Call): Effect.Effect<ReadonlyArray<Variant>, never, Caching> =>

@@ -38,6 +38,20 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: endpoints
   },
   {
+    name: "a hit of a server obeys no policy",
+    in: "plainHit",
+    find: "policy !== Policy.standard ||",
+    replace: "",
+    by: middleware
+  },
+  {
+    name: "listeners hear of no hit of a server",
+    in: "plainHit",
+    find: "self.hitsHaveEffects ||",
+    replace: "",
+    by: middleware
+  },
+  {
     name: "a field that was read counts as unread, as if all fields were copied",
     in: "watched",
     find: "isCopied || ofNoUser.test(name)",
