@@ -645,6 +645,23 @@ describe("a body that is too large to lie beside its fields", () => {
       expect([before > 0 && reads > before, state.runs]).toEqual([true, runs])
     }).pipe(inMemory))
 
+  it.effect("a body that another one has replaced leaves memory a minute later, when no reader needs it", () =>
+    Effect.gen(function*() {
+      const { ask } = yield* serving((_, run) =>
+        Effect.succeed(
+          HttpServerResponse.uint8Array(new Uint8Array(size).fill(run), { headers: { "cache-control": "max-age=1" } })
+        )
+      )
+      for (let i = 0; i < 100; i++) {
+        expect((yield* ask()).text.length).toBe(size)
+        yield* settle
+        yield* TestClock.adjust("2 seconds")
+      }
+      // The resource, its body, and those of the last minute.
+      expect(yield* Cached.size).toBeLessThan(40)
+      expect((yield* ask()).text.length).toBe(size)
+    }).pipe(inMemory))
+
   it.effect("a body that is gone is asked for again with the services of its request", () =>
     Effect.gen(function*() {
       const page = Effect.map(User, (user) => {

@@ -42,7 +42,8 @@ export const getNow = (call: Call, fiber: Fiber.Fiber<any, any>): HttpClientResp
 const servedNow = (call: Call, { variants }: Variants): HttpClientResponse | undefined => {
   const now = call.startedAt
   const variant = select(variants, call.head.fields)
-  return variant !== undefined && reuseOf(variant, noDirectives, now) === "serve" && bytesOf(call, variant) !== undefined
+  return variant !== undefined && reuseOf(variant, noDirectives, now) === "serve" &&
+      bytesOf(call, variant) !== undefined
     ? served(call, variant, now, hit)
     : undefined
 }

@@ -8,7 +8,7 @@ import type { HttpClientResponse } from "effect/http/HttpClientResponse"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import * as Cached from "../../Cached.ts"
-import type { Caching } from "../../Caching.ts"
+import { Caching } from "../../Caching.ts"
 import { http } from "../../internal/defaults/options.ts"
 import * as Strategy from "../../Strategy.ts"
 import { type Fields, noDirectives } from "../rules/fields.ts"
@@ -20,8 +20,9 @@ import { isExplicit, isForAll, storedFields, updatedFields, whyNotStored } from 
 import { type Control, controlOf } from "../rules/targeted.ts"
 import { conditionsOf, confirmedBy, isUnchanged } from "../rules/validation.ts"
 import { arrive, bodyStream, discard, isComplete, lengthOf } from "./bodies.ts"
-import { type Call, cleared, cookiesOf, empty, isRedirected } from "./call.ts"
+import { type Call, cleared, type Client, cookiesOf, empty, isRedirected } from "./call.ts"
 import {
+  Body,
   groupTag,
   originTag,
   Resource,
@@ -272,7 +273,9 @@ const store = (call: Call, variants: ReadonlyArray<Variant>, met: Met): Loaded =
     call.own = { response, stored: variant, why: undefined, content: undefined }
     if (reuseOf(variant, noDirectives, responseTime) === "serve") self.unshared.delete(call.id)
     else notShared(call, responseTime)
-    return { variants: withVariant(variants, variant, self.maxVariants) }
+    const left = withVariant(variants, variant, self.maxVariants)
+    for (const one of variants) if (!left.includes(one)) outdate(self, one)
+    return { variants: left }
   }
   const control = controlOf(fields, self.targets)
   const stale = select(variants, head.fields)
@@ -301,6 +304,13 @@ const store = (call: Call, variants: ReadonlyArray<Variant>, met: Met): Loaded =
   return call.isBackground
     ? Effect.map(Stream.runDrain(bodyStream(call, made, response)), () => keep(made))
     : Effect.succeed(keep(made))
+}
+
+/** Keeps the body of a variant that has been replaced only as long as readers may need it that have its fields. */
+const outdate = ({ caching, context }: Client, { body, id }: Variant): void => {
+  if (body !== null) return
+  const touched = Cached.touch(new Body({ id }), http.replacedMillis)
+  Effect.runForkWith(context)(Effect.provideService(touched, Caching, caching))
 }
 
 const runOf = (run: string | undefined): { readonly run?: string } => run === undefined ? {} : { run }

@@ -133,6 +133,8 @@ export const http = {
   inlineBytes: 65_536,
   /** How long a larger body in one piece is answered before it is read through the cache again. */
   wholeMillis: 1000,
+  /** How long a larger body is kept after another one has replaced it, for those who have its fields already. */
+  replacedMillis: 60_000,
   /** How long the requests of a resource do not wait for each other after a response that could not be shared. */
   unsharedMillis: 120_000,
   /** How many such resources are remembered. */

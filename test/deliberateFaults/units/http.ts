@@ -38,6 +38,13 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: endpoints
   },
   {
+    name: "bodies that have been replaced fill memory",
+    in: "outdate",
+    find: "if (body !== null) return",
+    replace: "if (id !== \"\") return",
+    by: middleware
+  },
+  {
     name: "a hit of a server obeys no policy",
     in: "plainHit",
     find: "policy !== Policy.standard ||",
