@@ -46,8 +46,11 @@ export const settledMillis = 3_600_000
 /** How the size of an object tells its life: as a number of steps, above `leastMillis`, each longer by this factor. */
 export const lives = { leastMillis: 60_000, factor: 2 ** 0.25, count: 128 }
 
-/** How many of the entries that were not used for the longest time a clean-up remembers, and a step removes. */
-export const oldest = { known: 5000, removed: 256 }
+/**
+ * How many of the entries that were not used for the longest time a clean-up remembers, how many of them a step removes,
+ * and how many requests it sends at once.
+ */
+export const oldest = { known: 5000, removed: 256, concurrency: 8 }
 
 /** For how long a process collects uses before it writes them, also as it closes, and how many the bucket keeps. */
 export const uses = { tellMillis: 300_000, closeMillis: 1000, kept: 100_000 }

@@ -1,5 +1,4 @@
 /** Signs requests to a bucket, sends them, and repeats those that the server could not take. Counts every request. */
-import { AwsV4Signer } from "aws4fetch"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -9,12 +8,12 @@ import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Metric from "effect/Metric"
 import * as Redacted from "effect/Redacted"
 import { StoreError } from "../../../CacheError.ts"
-import { toHex } from "../../../internal/codec/bytes.ts"
 import * as Defaults from "../../../internal/defaults/objects.ts"
 import type { Tokens } from "../../../internal/token.ts"
 import type { Config, Credentials } from "../options.ts"
 import { codeOf, faultOf, isExpired, refusal, storeName } from "./fault.ts"
 import * as ServerClock from "./serverClock.ts"
+import * as Signing from "./sign.ts"
 import { type Refused, refused } from "./xml.ts"
 
 export interface Bucket {
@@ -22,7 +21,7 @@ export interface Bucket {
   readonly client: HttpClient.HttpClient
   readonly clock: ServerClock.ServerClock
   readonly tokens: Tokens
-  readonly signing: Map<string, ArrayBuffer>
+  readonly signing: Signing.Signing
   key: Credentials | undefined
   /** Whether the server deletes an object only in the state that a condition names. */
   guardsDeletes: boolean
@@ -35,7 +34,7 @@ export const make = (config: Config, client: HttpClient.HttpClient, tokens: Toke
   client,
   clock: ServerClock.make(),
   tokens,
-  signing: new Map(),
+  signing: Signing.make(),
   key: undefined,
   guardsDeletes: false,
   nearestMillis: Infinity
@@ -81,42 +80,29 @@ const urlOf = ({ prefix, url }: Config, { name, query }: Request): string => {
   return `${url}${path}${search === "" ? "" : `?${search}`}`
 }
 
-/** Signs a request. What is sent without TLS is signed with its body, so that it cannot be changed on the way. */
+/** Signs a request. A body that is sent without TLS is signed too, so that it cannot be changed on the way. */
 const signed = async (
   { config, signing }: Bucket,
   { body, condition, known, method, ...request }: Request,
-  { accessKeyId, secretAccessKey, sessionToken }: Credentials,
+  key: Credentials,
   now: number
 ): Promise<HttpClientRequest.HttpClientRequest> => {
-  const headers: Record<string, string> = {}
+  const asked: Record<string, string> = {}
   if (condition !== undefined) {
-    if (condition.etag === undefined) headers["if-none-match"] = "*"
-    else headers["if-match"] = condition.etag
+    if (condition.etag === undefined) asked["if-none-match"] = "*"
+    else asked["if-match"] = condition.etag
   }
-  if (known !== undefined) headers["if-none-match"] = known
-  if (config.url.startsWith("http:")) headers["x-amz-content-sha256"] = await digest(body ?? new Uint8Array(0))
-  const signer = new AwsV4Signer({
+  if (known !== undefined) asked["if-none-match"] = known
+  if (config.url.startsWith("http:")) asked["x-amz-content-sha256"] = await Signing.digest(body)
+  const { headers, url } = await Signing.sign(signing, key, {
     method,
     url: urlOf(config, { method, ...request }),
-    headers,
-    accessKeyId,
-    secretAccessKey: Redacted.value(secretAccessKey),
-    ...sessionToken === undefined ? {} : { sessionToken: Redacted.value(sessionToken) },
-    service: "s3",
+    headers: asked,
     region: config.region,
-    cache: signing,
-    datetime: new Date(now).toISOString().replace(/[:-]|\.\d{3}/g, "")
+    now
   })
-  const { headers: all, url } = await signer.sign()
-  const made = HttpClientRequest.make(method)(url.href, {
-    headers: Object.fromEntries(all as unknown as Iterable<[string, string]>)
-  })
+  const made = HttpClientRequest.make(method)(url, { headers })
   return body === undefined ? made : HttpClientRequest.bodyUint8Array(made, body, "application/octet-stream")
-}
-
-const digest = async (body: Uint8Array): Promise<string> => {
-  const bytes = new Uint8Array(await crypto.subtle.digest("SHA-256", body as Uint8Array<ArrayBuffer>))
-  return toHex(bytes, 0, bytes.length)
 }
 
 const keyOf = (self: Bucket, operation: string): Effect.Effect<Credentials, StoreError> =>
@@ -129,7 +115,7 @@ const keyOf = (self: Bucket, operation: string): Effect.Effect<Credentials, Stor
         if (!isKey(key)) {
           return refusal(operation, "Denied", "credentials must give accessKeyId, and secretAccessKey as Redacted")
         }
-        self.signing.clear()
+        Signing.clear(self.signing)
         self.key = key
         return Effect.succeed(key)
       }

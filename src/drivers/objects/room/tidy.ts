@@ -120,7 +120,7 @@ const removeAll = (self: Objects, objects: ReadonlyArray<Listed>): Effect.Effect
       Effect.map(remove(self, object), (isRemoved) => {
         if (isRemoved) bytes += object.size
       }),
-    { concurrency: Defaults.concurrency, discard: true }
+    { concurrency: Defaults.oldest.concurrency, discard: true }
   )
   return Effect.map(each, () => bytes)
 }
