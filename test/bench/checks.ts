@@ -491,6 +491,21 @@ export const checks: ReadonlyArray<Check> = [
     peer: "SELECT = ANY and JSON.parse",
     atMost: 3
   },
+  { ...onObjects, title: "Hit in a bucket, string key", subject: "string key (JSON)", atMost: 2, goal: 1.3 },
+  {
+    ...onObjects,
+    title: "Hit in a bucket, key class",
+    subject: "key class (JSON, checked by its schema)",
+    atMost: 2.2,
+    goal: 1.5
+  },
+  {
+    case: "objects",
+    title: "A clean-up of 100,000 entries of a bucket: longest turn",
+    subject: "a clean-up of 100,000 entries: longest turn",
+    peer: "20 ms",
+    atMost: 1
+  },
   {
     case: "write",
     title: "Write on disk: `acquire` and `commit`",

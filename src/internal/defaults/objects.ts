@@ -47,8 +47,8 @@ export const settledMillis = 3_600_000
 export const lives = { leastMillis: 60_000, factor: 2 ** 0.25, count: 128 }
 
 /**
- * How many of the entries that were not used for the longest time a clean-up remembers, how many of them a step removes,
- * and how many requests it sends at once.
+ * How many of the entries that were not used for the longest time a clean-up remembers, how many of them one step
+ * removes, and how many requests it sends at once.
  */
 export const oldest = { known: 5000, removed: 256, concurrency: 8 }
 
