@@ -55,8 +55,8 @@ describe.skipIf(isPostgresMissing())("PostgreSQL · steps of several processes",
       const seen: Array<Store.Change> = []
       yield* Effect.forkScoped(Stream.runForEach(changes, (change) => Effect.sync(() => seen.push(change))))
       yield* until("it follows", Effect.sync(() => seen.length > 0))
-      return (id: string) =>
-        until(`the change of ${id}`, Effect.sync(() => seen.some((one) => one._tag === "Changed" && one.id === id)))
+      const has = (id: string): boolean => seen.some((one) => one._tag === "Changed" && one.id === id)
+      return { has, untilChanged: (id: string) => until(`the change of ${id}`, Effect.sync(() => has(id))) }
     })
 
   const steps = <E>(name: string, test: Effect.Effect<void, E, Reactivity.Reactivity | Scope.Scope>) =>
@@ -69,7 +69,7 @@ describe.skipIf(isPostgresMissing())("PostgreSQL · steps of several processes",
       const granted = yield* a.acquire("k", lease)
       if (granted._tag !== "Granted") return expect.fail(granted._tag)
       const release = yield* holding(client, removing(of), acquiring(of))
-      const commit = yield* Effect.forkChild(a.commit("k", granted.generation, entry("old")))
+      const commit = yield* Effect.forkScoped(a.commit("k", granted.generation, entry("old")))
       yield* untilOneWaits(client)
       yield* release()
       expect(yield* Fiber.join(commit)).toBe(false)
@@ -85,7 +85,7 @@ describe.skipIf(isPostgresMissing())("PostgreSQL · steps of several processes",
         yield* a.remove("k")
         yield* before
         const release = yield* holding(client, acquiring(of))
-        const acquire = yield* Effect.forkChild(a.acquire("k", { ...lease, rejectedWriteId: writeId }))
+        const acquire = yield* Effect.forkScoped(a.acquire("k", { ...lease, rejectedWriteId: writeId }))
         yield* untilOneWaits(client)
         yield* release()
         expect(yield* Fiber.join(acquire)).toMatchObject({ _tag: "Wait" })
@@ -98,8 +98,8 @@ describe.skipIf(isPostgresMissing())("PostgreSQL · steps of several processes",
     Effect.gen(function*() {
       const { a, client, of } = yield* two
       yield* a.set("k", entry("first"))
-      const release = yield* holding(client, `SELECT * FROM ${of}.hold(${keys}, 0)`)
-      const set = yield* Effect.forkChild(a.set("k", entry("second"), { _tag: "IfUnchanged", writeId }))
+      const release = yield* holding(client, `SELECT 1 FROM ${of}.entry FOR UPDATE`)
+      const set = yield* Effect.forkScoped(a.set("k", entry("second"), { _tag: "IfUnchanged", writeId }))
       yield* untilOneWaits(client)
       yield* release(removing(of))
       expect(yield* Fiber.join(set)).toBe(false)
@@ -117,7 +117,7 @@ describe.skipIf(isPostgresMissing())("PostgreSQL · steps of several processes",
         `SELECT ${of}.invalidate('other', ARRAY['t']::bytea[], ARRAY['']::bytea[], ARRAY['${version}'], false)`
       )
       const before = yield* b.markers([])
-      const asking = yield* Effect.forkChild(a.markers(["t"]))
+      const asking = yield* Effect.forkScoped(a.markers(["t"]))
       yield* untilOneWaits(client)
       yield* release()
       const marker = { version, seq: before.seq + 1 }
@@ -146,7 +146,7 @@ describe.skipIf(isPostgresMissing())("PostgreSQL · steps of several processes",
             return to
           })
       }))
-      const untilChanged = yield* follow(a)
+      const { untilChanged } = yield* follow(a)
       yield* until("it hears", Effect.sync(() => notes.length > 0))
       yield* b.set("k", entry("first"))
       yield* untilChanged("k")
@@ -154,7 +154,7 @@ describe.skipIf(isPostgresMissing())("PostgreSQL · steps of several processes",
       yield* untilChanged("other")
       notes.length = 0
       const release = yield* holding(client, `SELECT 1 FROM ${of}.entry FOR UPDATE`)
-      const set = yield* Effect.forkChild(b.remove("k"))
+      const set = yield* Effect.forkScoped(b.remove("k"))
       yield* untilOneWaits(client)
       // Notifications arrive in the order of commits, so what was sent earlier has arrived before this one.
       yield* client.unsafe("SELECT pg_notify($1::text, 'mark')", [channel])
@@ -171,11 +171,11 @@ describe.skipIf(isPostgresMissing())("PostgreSQL · steps of several processes",
     "P2 · a change that becomes visible after a later one is seen",
     Effect.gen(function*() {
       const { a, b, client, of } = yield* two
-      const untilChanged = yield* follow(a)
+      const { has, untilChanged } = yield* follow(a)
       yield* b.markers(["t"])
       const release = yield* holding(client, `SELECT 1 FROM ${of}.marker FOR UPDATE`)
       const tags = [{ tag: "t", version: "ab".repeat(12) }]
-      const transacting = yield* Effect.forkChild(b.transact!({
+      const transacting = yield* Effect.forkScoped(b.transact!({
         checks: [],
         steps: [{ _tag: "Set", id: "k", entry: entry("1") }, { _tag: "InvalidateTags", tags, mode: "hard" }]
       }))
@@ -184,7 +184,9 @@ describe.skipIf(isPostgresMissing())("PostgreSQL · steps of several processes",
       yield* untilChanged("later")
       yield* release()
       yield* Fiber.join(transacting)
-      yield* untilChanged("k")
+      yield* b.remove("last")
+      yield* untilChanged("last")
+      expect(has("k")).toBe(true)
     })
   )
 
@@ -192,14 +194,14 @@ describe.skipIf(isPostgresMissing())("PostgreSQL · steps of several processes",
     "P2 · a change that comes while the answer to a question is on its way is seen",
     Effect.gen(function*() {
       const { b, client, open } = yield* two
-      let asked = 0
-      const slow = sending(
-        client,
-        /^SELECT NULL::text AS kind/,
-        (values) => Effect.tap(values, () => ++asked === 3 ? Effect.orDie(b.remove("k")) : Effect.void)
-      )
-      const untilChanged = yield* follow(yield* open(slow))
-      yield* untilChanged("k")
+      let changes = 0
+      const change = Effect.suspend(() => changes++ === 0 ? Effect.orDie(b.remove("k")) : Effect.void)
+      const slow = sending(client, /^SELECT NULL::text AS kind/, (values) => Effect.tap(values, change))
+      const { has, untilChanged } = yield* follow(yield* open(slow))
+      yield* until("the second question", Effect.sync(() => changes > 1))
+      yield* b.remove("last")
+      yield* untilChanged("last")
+      expect(has("k")).toBe(true)
     })
   )
 })

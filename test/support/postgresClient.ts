@@ -32,7 +32,7 @@ export const holding = (client: PgClient.PgClient, ...first: ReadonlyArray<strin
   Effect.gen(function*() {
     const hasBegun = yield* Deferred.make<void>()
     const end = yield* Deferred.make<ReadonlyArray<string>>()
-    const session = yield* Effect.forkChild(client.withTransaction(Effect.gen(function*() {
+    const session = yield* Effect.forkScoped(client.withTransaction(Effect.gen(function*() {
       for (const statement of first) yield* client.unsafe(statement)
       yield* Deferred.succeed(hasBegun, undefined)
       for (const statement of yield* Deferred.await(end)) yield* client.unsafe(statement)
