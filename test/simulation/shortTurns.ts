@@ -39,7 +39,7 @@ export const withTickets = <A>(are: boolean, run: () => A): A => {
 /** Runs something in which bulk calls go to the store in waves of so few keys. */
 export const withShortWaves = <A>(size: number | undefined, run: () => A): A => {
   if (size === undefined) return run()
-  Object.assign(waves, { size })
+  Object.assign(waves, { size, most: 2 * size })
   try {
     return run()
   } finally {

@@ -123,8 +123,11 @@ export const tickets = { least: 32, calls: 8 }
 /** How many flights of a bulk call ask the store at once. Quick answers double the number, slow answers halve it. */
 export const groups = { first: 256, least: 64, most: 2048, quickMillis: 25 }
 
-/** How many items of a long list are sent to a store in one wave, and the maximum number of waves at once. */
-export const waves = { size: 256, atOnce: 8 }
+/**
+ * How many items of a long list are sent to a store in one wave, and the maximum number of waves at once. If a store
+ * answers within `quickMillis`, the next wave of a read has twice as many items, up to `most`.
+ */
+export const waves = { size: 256, atOnce: 8, most: 1024, quickMillis: 25 }
 
 /** Loads per turn that ask for leases alone or are resumed by a wave; the longest wait for a wave, in store budgets. */
 export const together = { alone: 8, ofTurn: 64, budgets: 10 }

@@ -18,7 +18,7 @@ export const statementMillis = 5000
 export const repeats = 5
 
 /** How many ids one statement reads. */
-export const idsOfStatement = 1000
+export const idsOfStatement = 1024
 
 /** How many ids one statement reads of a database at the edge, whose answers are limited. */
 export const edge = { idsOfStatement: 256 }

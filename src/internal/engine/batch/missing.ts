@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import { Load, Serve } from "../../../Strategy.ts"
+import { waves } from "../../defaults/bounds.ts"
 import * as Turns from "../../time/turns.ts"
 import { wait } from "../flight/callers.ts"
 import { putInMemory } from "../flight/complete.ts"
@@ -23,7 +24,7 @@ import { type Asking, askInWaves } from "../storeTier/ask.ts"
 import { isFault, strictFault } from "../storeTier/faults.ts"
 import { fetchMany } from "../storeTier/fetchMany.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
-import { rejectedBy, type StoreTier } from "../storeTier/storeTier.ts"
+import { type Budget, rejectedBy, type StoreTier } from "../storeTier/storeTier.ts"
 import * as Batch from "./batch.ts"
 import type { Missing } from "./missingKey.ts"
 import { afterServed, concluded, type Exits, isServed, loadOf, readerOf, type Reading, refuse } from "./reading.ts"
@@ -54,7 +55,8 @@ const askStore = (
 ): Effect.Effect<void, never, any> => {
   const toAsk = missing.filter(({ asked }) => !asked)
   if (toAsk.length === 0) return Effect.void
-  return askInWaves(toAsk, reading.budget!, (wave, budget) => takeWave(self, { tier, budget }, reading, wave))
+  const take = (wave: ReadonlyArray<Missing>, budget: Budget) => takeWave(self, { tier, budget }, reading, wave)
+  return askInWaves(toAsk, reading.budget!, take, waves.most)
 }
 
 const takeWave = (

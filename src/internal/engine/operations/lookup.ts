@@ -2,7 +2,7 @@
 import { capture, capturedFirst, derives, isCompared } from "#platform/engine/derived/dependencies"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
-import { chunk } from "../../defaults/bounds.ts"
+import { chunk, waves } from "../../defaults/bounds.ts"
 import { lookupsAgain } from "../../defaults/stores.ts"
 import { idOf, type Key, tagsOf } from "../../key/ofKey.ts"
 import { sameIds } from "../../key/sameIds.ts"
@@ -136,7 +136,12 @@ const complete = <E>(
 ): Effect.Effect<ReadonlyArray<Entry | undefined>, E, any> => {
   const places: Array<number> = []
   const completed = Effect.suspend(() =>
-    askInWaves(places, budget, (wave, budget) => completeWave(self, { tier, budget, keys, entries, orFault }, wave))
+    askInWaves(
+      places,
+      budget,
+      (wave, budget) => completeWave(self, { tier, budget, keys, entries, orFault }, wave),
+      waves.most
+    )
   )
   let place = 0
   const missing = Turns.forEachNow(entries, (entry) => {

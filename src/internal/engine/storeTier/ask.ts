@@ -149,12 +149,13 @@ export const askInWaves = <A, E, R>(
     unknown,
     E,
     R
-  >
+  >,
+  most?: number
 ): Effect.Effect<void, E, R> =>
   items.length <= waves.size
     ? Effect.asVoid(send(items, budget, 0, Effect.void))
     : forEachWave(items, (wave, from, inTurn) =>
-      Effect.suspend(() => send(wave, { ...budget, call: budget }, from, inTurn)))
+      Effect.suspend(() => send(wave, { ...budget, call: budget }, from, inTurn)), most)
 
 export const faultOf = (cause: Cause.Cause<unknown>, orElse: (defect: unknown) => StoreError): StoreError => {
   const error = Cause.squash(cause)
