@@ -28,6 +28,7 @@ export type Case =
   | "disk"
   | "redis"
   | "postgres"
+  | "objects"
   | "write"
   | "transact"
   | "derived"
@@ -65,6 +66,7 @@ const objects = { case: "hit", peer: "Effect Cache.get, fresh object", atMost: 0
 const onDisk = { case: "disk", peer: "node:sqlite and JSON.parse", atMost: 2 } as const
 const onRedis = { case: "redis", peer: "GET and JSON.parse" } as const
 const onPostgres = { case: "postgres", peer: "SELECT and JSON.parse" } as const
+const onObjects = { case: "objects", peer: "GET and JSON.parse" } as const
 const inTransaction = { case: "transact", peer: "node:sqlite, the same rows" } as const
 const wrapped = { case: "wrappers", atMost: 1.3 } as const
 const records = { case: "sizes", peer: "raw JSON" } as const

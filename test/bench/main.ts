@@ -41,6 +41,7 @@ const sections: Sections = {
   disk: () => ({ disk: Run.disk(runs) }),
   redis: () => ({ redis: Run.redis(runs) }),
   postgres: () => ({ postgres: Run.postgres(runs) }),
+  objects: () => ({ objects: Run.objects(runs) }),
   write: () => ({ write: Run.write(runs) }),
   transact: () => ({ transact: Run.transact(runs) }),
   derived: () => ({ derived: Run.derived(runs) }),

@@ -166,24 +166,26 @@ const elsewhere: ReadonlySet<Case> = new Set([
   "cli",
   "http",
   "httpServer",
-  "tiers"
+  "tiers",
+  "postgres",
+  "objects"
 ])
 
 const summary = (results: Results, former: string): string =>
   joined([
     `# Benchmarks
 
-This page compares effect-cached with similar libraries, measured on one machine by \`npm run bench\`.
+This page compares effect-cached with similar libraries, measured by \`npm run bench\`.
 
 \`\`\`sh
 npm run bench              # measures everything, and fails if a ratio exceeds its limit
-npm run bench -- hit miss  # measures these sections, and leaves the others as they are
+npm run bench -- hit miss  # measures these sections, and leaves the others
 npm run bench -- --quick   # measures less, and writes nothing
 \`\`\`
 
 Smaller ratios are better. [Method](benchmarks/method.md) explains each row. There are pages on [hit ratios](benchmarks/hit-ratios.md),
-[bulk calls](benchmarks/bulk.md), [pipelines and the command](benchmarks/pipelines.md), [HTTP](benchmarks/http.md), [tiers](benchmarks/tiers.md) and
-[formats](benchmarks/formats.md).
+[bulk calls](benchmarks/bulk.md), [pipelines and the command](benchmarks/pipelines.md), [HTTP](benchmarks/http.md), [tiers](benchmarks/tiers.md),
+[storages](benchmarks/storages.md) and [formats](benchmarks/formats.md).
 
 ${allRatios(results, former, checks.filter((check) => !elsewhere.has(check.case)))}`,
     section(
@@ -389,6 +391,17 @@ callback alone is the floor.
 ${allRatios(results, former, checks.filter((check) => check.case === "tiers"))}`
   ])
 
+const storages = (results: Results, former: string): string =>
+  joined([
+    `# Storages on servers
+
+This page compares reads from [PostgreSQL](../postgres.md) and [buckets](../objects.md), without a memory tier, with the
+plain client and \`JSON.parse\`, as \`npm run bench -- postgres objects\` measured them in processor time of the client, fifty
+reads at a time. The plain client of buckets is that of \`aws4fetch\`, which signs the requests of both sides.
+
+${allRatios(results, former, checks.filter((check) => check.case === "postgres" || check.case === "objects"))}`
+  ])
+
 /** The pages by their files in \`docs/\`: what was measured now, and of the rest what the former page says. */
 export const pages: { readonly [file: string]: (results: Results, former: string) => string } = {
   "benchmarks.md": summary,
@@ -397,5 +410,6 @@ export const pages: { readonly [file: string]: (results: Results, former: string
   "benchmarks/hit-ratios.md": policies,
   "benchmarks/http.md": http,
   "benchmarks/pipelines.md": pipelines,
+  "benchmarks/storages.md": storages,
   "benchmarks/tiers.md": tiers
 }

@@ -57,6 +57,9 @@ export const redis = ({ processes }: Runs): ReadonlyArray<Values> =>
 export const postgres = ({ processes }: Runs): ReadonlyArray<Values> =>
   times(processes, () => toValues(start("postgres.ts", [])))
 
+export const objects = ({ processes }: Runs): ReadonlyArray<Values> =>
+  times(processes, () => toValues(start("objects.ts", [])))
+
 export const tiers = ({ processes }: Runs): ReadonlyArray<Values> =>
   times(processes, () => toValues(start("tiers.ts", [])))
 

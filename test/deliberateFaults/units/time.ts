@@ -11,7 +11,7 @@ export const faults: ReadonlyArray<UnitFault> = [
   },
   {
     name: "a look-up of many keys in memory takes one turn",
-    in: "storedMany",
+    in: "allInMemory",
     find: "Turns.map(keys, (key) => inMemory(self, fiber, policy, key))",
     replace: "Effect.sync(() => keys.map((key) => inMemory(self, fiber, policy, key)))",
     by: "test/internal/time/turns.test.ts"
