@@ -2,7 +2,7 @@
 import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type { Meta, Stored } from "../CacheEntry.ts"
+import type { Meta, Stored, TagVersion } from "../CacheEntry.ts"
 import { StoreError } from "../CacheError.ts"
 import { middleTiers, pendingInvalidations, replay } from "../internal/defaults/stores.ts"
 import { exitBefore, faultOf } from "../internal/engine/storeTier/ask.ts"
@@ -198,9 +198,13 @@ export const copy = (
     return Effect.map(written, (done) => new Set(requests.flatMap(({ id }, i) => done?.[i] === true ? [id] : [])))
   })
 
-/** No tag of a user begins like this. Its version holds the time of the copy, and the expiry before the tier's own. */
-const stamp = "~tier"
-const asInMeta = "000000000000"
+/** No tag of a user begins like this. It says that the payload has a head: a cache alone finds no such marker. */
+const stamp: TagVersion = { tag: "~tier", version: "000000000000000000000000" }
+
+/** Before the payload: when the last tier was asked for the entry, and its expiry there. */
+const headSize = 16
+
+const headOf = ({ payload }: Stored): DataView => new DataView(payload.buffer, payload.byteOffset, headSize)
 
 const close = (
   { ttlMillis }: Middle,
@@ -210,31 +214,36 @@ const close = (
 ): Stored | undefined => {
   const expiresAt = Math.min(meta.expiresAt, readAt + ttlMillis)
   if (!(expiresAt > now && readAt >= 0)) return undefined
-  const full = expiresAt === meta.expiresAt ? asInMeta : hex(meta.expiresAt)
-  return { meta: { ...meta, expiresAt, tags: [{ tag: stamp, version: hex(readAt) + full }, ...meta.tags] }, payload }
-}
-
-const most = 0xffff_ffff_ffff
-const hex = (millis: number): string =>
-  (millis === Infinity ? most : Math.min(most - 1, Math.floor(millis))).toString(16).padStart(12, "0")
-const millisOf = (digits: string): number => {
-  const millis = parseInt(digits, 16)
-  return millis === most ? Infinity : millis
+  const bytes = new Uint8Array(headSize + payload.length)
+  const closed: Stored = { meta: { ...meta, expiresAt, tags: [stamp, ...meta.tags] }, payload: bytes }
+  const head = headOf(closed)
+  head.setFloat64(0, readAt)
+  head.setFloat64(8, meta.expiresAt)
+  bytes.set(payload, headSize)
+  return closed
 }
 
 /** When the last tier was asked for a copy. `NaN` if it is none, or has reached the end of its life in the tier. */
-export const readAtOf = (self: Middle, { meta }: Stored): number => {
-  const first = meta.tags[0]
-  return first?.tag === stamp && meta.expiresAt > nowOf(self) ? parseInt(first.version.slice(0, 12), 16) : NaN
+export const readAtOf = (self: Middle, entry: Stored): number => {
+  const { meta: { expiresAt, tags }, payload } = entry
+  return tags[0]?.tag === stamp.tag && payload.length >= headSize && expiresAt > nowOf(self)
+    ? headOf(entry).getFloat64(0)
+    : NaN
 }
 
 /** The entry of which a tier has a copy. */
-export const open = ({ meta, payload }: Stored): Stored => {
-  const full = meta.tags[0]!.version.slice(12)
-  const expiresAt = full === asInMeta ? meta.expiresAt : millisOf(full)
-  const opened: Meta = { ...meta, expiresAt, tags: meta.tags.slice(1) }
-  return { meta: opened, payload }
+export const open = (entry: Stored): Stored => {
+  const { meta, payload } = entry
+  const { tags } = meta
+  const opened: Meta = {
+    ...meta,
+    expiresAt: headOf(entry).getFloat64(8),
+    tags: tags.length === 1 ? noTags : tags.slice(firstTag)
+  }
+  return { meta: opened, payload: payload.subarray(headSize) }
 }
+
+const noTags: ReadonlyArray<TagVersion> = []
 
 /** The tags of a copied entry begin here. */
 export const firstTag = 1
