@@ -389,14 +389,17 @@ const answerWith = (options: Options): Respond => {
     const reloads = allowReload !== undefined && clearsCache(headers) && allowReload(request)
     const heard = requestDirectives ? headers : Headers.removeMany(headers, ["cache-control", "pragma"])
     const fields = reloads ? Headers.set(heard, "cache-control", "no-cache") : heard
+    const clock = fiber.getRef(Clock.Clock)
+    if (method === "GET") {
+      const hit = getNow(callAt(self, { ...ofHit, clock, fields: fields as Fields }, resource), fiber)
+      if (hit !== undefined) return Effect.succeed(toServer(hit))
+    }
     const call = callAt(self, {
       origin: new HandlerOrigin(reloads ? Cached.invalidateFurther(handler) : handler, request, usual, fiber.context),
-      clock: fiber.getRef(Clock.Clock),
+      clock,
       request: HttpClientRequest.makeWith(method, resource.href, UrlParams.empty, noHash, fields, HttpBody.empty),
       fields: fields as Fields
     }, resource)
-    const hit = method === "GET" ? getNow(call, fiber) : undefined
-    if (hit !== undefined) return Effect.succeed(toServer(hit))
     const given = Effect.matchCauseEffect(answer(call), answered)
     return Context.getOrUndefined(fiber.context as Context.Context<Caching>, Caching) === self.caching
       ? given
@@ -411,6 +414,9 @@ const answered = {
     return error === undefined ? Effect.failCause(cause) : asHandled(error)
   }
 }
+
+/** A hit sends no request to the handler, so that all share these. */
+const ofHit = { origin: { execute: () => Effect.die("a hit asks no origin") }, request: HttpClientRequest.get("") }
 
 const noHash = Option.none<string>()
 
