@@ -151,9 +151,9 @@ export const promiseTests = (open: Open): void => {
       expect(next).not.toBe(loads("page")[0]!["value"])
       const running = others.filter((worker) => worker !== stopped && worker !== killed)
       for (const worker of running) await until("the change", async () => await readPage(worker) === next)
+      expect(loads("input")).toHaveLength(2)
       stopped.signal("SIGCONT")
       await until("the change", async () => await readPage(stopped) === next)
-      expect(loads("input")).toHaveLength(2)
 
       if (killed === stopped) killed.signal("SIGKILL")
       await leader.ask({ do: "set", key: "input", value: "set" })

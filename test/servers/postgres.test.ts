@@ -147,11 +147,11 @@ describe.skipIf(isPostgresMissing())("PostgreSQL", { timeout: 60_000 }, () => {
         ])
         expect(JSON.stringify([error, String(error), error.stack])).not.toContain("hunter2")
         yield* asked("CREATE SCHEMA allowed AUTHORIZATION poor")
-        let asked = 0
-        const password = Effect.sync(() => Redacted.make(`hunter${++asked}`))
+        let connections = 0
+        const password = Effect.sync(() => Redacted.make(`hunter${++connections}`))
         const store = yield* PgStore.make({ url, schema: "allowed", password })
         expect(yield* store.increment("n", 1)).toBe(1)
-        expect(asked).toBeGreaterThan(0)
+        expect(connections).toBeGreaterThan(0)
       }))
 
     it.live("without a server, or over another database, fails with a reason", () =>
