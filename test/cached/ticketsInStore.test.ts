@@ -238,6 +238,22 @@ describe("PW-01 · the keys of a long list over a store", () => {
       expect([yield* store.size, (yield* here(Cached.stats)).size]).toEqual([0, 0])
     }).pipe(Effect.scoped))
 
+  it.effect("P2 · are not stored if many changes are reported at once, and theirs may be among these", () =>
+    Effect.gen(function*() {
+      const changes = yield* Queue.unbounded<Store.Change>()
+      const { here, store } = yield* make("nothing", { changes: Stream.fromQueue(changes) })
+      const loading = yield* Deferred.make<void>()
+      const reading = yield* start(here(read(count, Deferred.await(loading))))
+      yield* settle
+      yield* Queue.offer(changes, { _tag: "ManyChanged", mayBe: (id) => id === idOf(7) })
+      yield* settle
+      yield* Deferred.succeed(loading, undefined)
+      expect(yield* Fiber.join(reading)).toEqual(expected)
+      yield* settle
+      expect(yield* store.size).toBe(count - 1)
+      expect(yield* tags(store, [6, 7])).toEqual(["Hit", "Granted"])
+    }).pipe(Effect.scoped))
+
   it.effect("are stored, but not in memory, if the store may not have reported all changes since they began", () =>
     Effect.gen(function*() {
       const changes = yield* Queue.unbounded<Store.Change>()
