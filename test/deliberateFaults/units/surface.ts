@@ -277,7 +277,7 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "a ticket's lease is lost when it becomes a flight",
     in: "board",
-    find: "if (lease.isExclusive) {\n    renew(self, flight.lease!.renewal as Renewed)\n    self.renewedLeft--\n  }",
+    find: "self.renewed.push(renewal)",
     replace: "flight.lease = undefined",
     by: "test/cached/ticketsInStore.test.ts"
   },

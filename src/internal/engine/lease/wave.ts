@@ -223,8 +223,10 @@ export const board = (self: Wave, ticket: Ticket, flight: Flight): void => {
   if (lease.hasLease) flight.lease = leaseIn(self, flight, lease)
   if (generation === undefined) return
   if (lease.isExclusive) {
-    renew(self, flight.lease!.renewal as Renewed)
-    self.renewedLeft--
+    // The worker that renews the ticket's lease is not started again: it may have ended after `maxLoad`.
+    const renewal = flight.lease!.renewal as Renewed
+    renewal.isOpen = true
+    self.renewed.push(renewal)
   }
   flight.waveAnswer = grantOf({ generation, seq: lease.seq }, lease.markersOf(flight.request))
 }
