@@ -33,6 +33,7 @@ import { getNow } from "./client/get.ts"
 import * as Parts from "./client/options.ts"
 import type { Fields } from "./rules/fields.ts"
 import { clearsCache } from "./rules/invalidation.ts"
+import { isHeuristic } from "./rules/storing.ts"
 import { asHandled, failedAs, type Handler, HandlerOrigin, originalOf, ownField } from "./server/handled.ts"
 import { purged } from "./server/purge.ts"
 import { toServer } from "./server/response.ts"
@@ -49,13 +50,14 @@ type Request = HttpServerRequest.HttpServerRequest
 export interface Options {
   /**
    * `Cache-Control` of the responses that say nothing about caching: a value, or a function of the response. It holds
-   * for requests without `Authorization` and `Cookie`, and their responses reach no requests with these.
+   * for requests without `Authorization` and `Cookie`, and their responses reach no requests with these. A value is for
+   * statuses such as 200, 301, 404 and 410 (RFC 9110, section 15.1), and not for errors such as 401 and 500.
    * @default none: such responses are not stored
    */
   readonly cacheControl?: string | ((response: HttpServerResponse.HttpServerResponse) => string | undefined) | undefined
   /**
    * How long this cache keeps the responses that say nothing about caching, without telling clients, which validate
-   * them. It holds for the same requests as `cacheControl`, and in place of it.
+   * them. It holds for the same requests and statuses as a value of `cacheControl`, and in place of it.
    * @default none: such responses are not stored
    */
   readonly strategy?: Strategy<HttpServerResponse.HttpServerResponse, any, any> | undefined
@@ -375,7 +377,9 @@ type Respond = (
 const answerWith = (options: Options): Respond => {
   const { allowReload, cacheControl, hosts, requestDirectives = true, strategy } = options
   const usual = {
-    control: typeof cacheControl === "string" ? () => cacheControl : cacheControl,
+    control: typeof cacheControl === "string"
+      ? ({ status }: HttpServerResponse.HttpServerResponse) => isHeuristic(status) ? cacheControl : undefined
+      : cacheControl,
     strategy,
     inherits: options.inherit !== undefined
   }

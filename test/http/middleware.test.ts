@@ -247,6 +247,24 @@ describe("freshness that no field says", () => {
       }).pipe(inMemory)
   )
 
+  it.effect.each<[string, HttpCacheMiddleware.Options]>([
+    ["cacheControl", { cacheControl: "max-age=60" }],
+    ["strategy", { strategy: Strategy.ttl({ ttl: "1 minute" }) }]
+  ])("%s stores no errors that say nothing about caching", ([, options]) =>
+    Effect.gen(function*() {
+      const stored: Array<number> = []
+      for (const status of [200, 206, 301, 302, 400, 401, 403, 404, 410, 429, 500, 502, 503]) {
+        const { ask, state } = yield* serving(
+          () => Effect.succeed(HttpServerResponse.text("body", { status })),
+          options
+        )
+        yield* ask(`/${status}`)
+        yield* ask(`/${status}`)
+        if (state.runs === 1) stored.push(status)
+      }
+      expect(stored).toEqual([200, 301, 404, 410])
+    }).pipe(inMemory))
+
   it.effect("a lifetime of 0 in Cached.annotate is none, whatever cacheControl says", () =>
     Effect.gen(function*() {
       const { ask, state } = yield* silent({ cacheControl: "max-age=60" }, { ttl: 0 })
@@ -499,7 +517,7 @@ describe("what is for one user", () => {
       Effect.gen(function*() {
         const { ask } = yield* serving((request, run) =>
           request.headers["x-api-key"] === undefined
-            ? Effect.succeed(HttpServerResponse.text(`no key, run ${run}`, { status: 401 }))
+            ? Effect.succeed(HttpServerResponse.text(`no key, run ${run}`, { status: 404 }))
             : text()(request, run), options)
         const as = (key?: string) => ask("/", { headers: key === undefined ? {} : { "x-api-key": key } })
         const answers = [yield* as("ann"), yield* as(), yield* as(), yield* as("bob"), yield* as("bob")]

@@ -20,6 +20,7 @@ import * as Strategy from "../../Strategy.ts"
 import * as Ttl from "../../Ttl.ts"
 import type { Origin } from "../client/call.ts"
 import { listOf } from "../rules/fields.ts"
+import { isHeuristic } from "../rules/storing.ts"
 import { lasting } from "./lasting.ts"
 import { watched } from "./reading.ts"
 
@@ -202,7 +203,9 @@ const saying = (
       Ttl.toMillis(annotations.ttl, "ttl"),
       Ttl.toMillis(annotations.softTtl ?? annotations.ttl, "softTtl")
     )
-    : strategy && strategyText(strategy, response)
+    : strategy && isHeuristic(response.status)
+    ? strategyText(strategy, response)
+    : undefined
   const usual = own === undefined ? control?.(response) : own
   if (usual === undefined) return response
   const vary = [headers["vary"] ?? [], ...credentials].flat().join(", ")
