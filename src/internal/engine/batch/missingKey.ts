@@ -33,6 +33,8 @@ export class Missing implements Ticket {
   flight: Flight | undefined
   lease: Ticket["lease"]
   generation: string | undefined
+  /** The declared tags, over a store: a function of the user that throws later would end other reads, too. */
+  tags: ReadonlyArray<string> | undefined
 
   constructor(key: Key, id: string, place: number, former: Entry | undefined) {
     this.key = key
@@ -46,6 +48,7 @@ export class Missing implements Ticket {
     this.flight = undefined
     this.lease = undefined
     this.generation = undefined
+    this.tags = undefined
   }
 
   setIn(exits: Array<Exit.Exit<unknown, unknown>>, exit: Exit.Exit<unknown, unknown>): void {

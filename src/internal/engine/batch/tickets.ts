@@ -16,7 +16,8 @@ import { refusal } from "../read/validate.ts"
 import { allowFallback } from "../request/answers.ts"
 import * as Policy from "../request/callPolicy.ts"
 import { readContextOf } from "../request/context.ts"
-import { isLimited, optionOf } from "../request/rules.ts"
+import { declaredTags } from "../request/requestTags.ts"
+import { isLimited, optionOf, rulesOf } from "../request/rules.ts"
 import type { Batch, Flight, Flights, Request, Tickets as Index } from "../state.ts"
 import { noteMiss } from "../telemetry/events.ts"
 import type { Missing, Office } from "./missingKey.ts"
@@ -69,7 +70,11 @@ export const make = (
     isUnshared: false,
     shown: 0,
     pilot: undefined,
-    requestOf: ({ key }) => reading.many.requestOf(key, options.batch),
+    requestOf: ({ key, tags }) => {
+      const request = reading.many.requestOf(key, options.batch)
+      if (tags !== undefined) rulesOf(engine, request).tags = tags
+      return request
+    },
     board: (ticket) => board(self, ticket),
     end: (ticket, exit, leader) => end(self, ticket, exit, leader)
   }
@@ -133,12 +138,14 @@ export const take = (self: Tickets, ticket: Missing): boolean => {
   const { batch, engine, reading: { many } } = self
   const { asked, id, key, stale } = ticket
   const usesStore = engine.throughStore !== undefined
+  const request = many.requestOf(key, batch)
   if (
     self.isDetached || !batch.hasSeat(usesStore) || stale !== undefined || usesStore && !asked ||
     engine.flights.has(id) || engine.ending.has(id) || engine.closed ||
     Memory.peek(engine.memory, engine.tagEpochs, id) !== undefined ||
-    refusal(engine, many.requestOf(key, batch)) !== undefined
+    refusal(engine, request) !== undefined
   ) return false
+  if (usesStore) ticket.tags = declaredTags(engine, request)
   Watches.noteChange(engine, id)
   ticket.office = self
   // A ticket must not keep an entry alive that memory has removed.
