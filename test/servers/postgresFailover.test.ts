@@ -1,6 +1,6 @@
 /** A replica that takes the place of its PostgreSQL server, before it has received the last changes. */
 import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
-import { Effect, Schedule, Stream } from "effect"
+import { Effect, Fiber, Schedule, Stream } from "effect"
 import type { Store } from "effect-cached"
 import { PgStore } from "effect-cached/postgres"
 import { isPostgresMissing, type Server, startPostgres } from "../support/postgres.ts"
@@ -64,11 +64,9 @@ describe.skipIf(isPostgresMissing())(
       Effect.gen(function*() {
         const store = yield* PgStore.make({ url: server.url.replace(String(server.port), String(proxy.port)), schema })
         let begun = 0
-        const follow = Stream.runForEach(
-          store.changes,
-          ({ _tag }) => Effect.sync(() => begun += _tag === "Coherent" ? 1 : 0)
-        )
-        yield* Effect.forkScoped(Effect.retry(follow, Schedule.spaced("50 millis")))
+        const count = ({ _tag }: Store.Change) => Effect.sync(() => begun += _tag === "Coherent" ? 1 : 0)
+        const follow = Effect.forkScoped(Effect.exit(Stream.runForEach(store.changes, count)))
+        const following = yield* follow
         for (const id of ids) yield* store.set(id, entry(1))
         const tags = ["tag", "tag of a transaction"]
         const { markers: before } = yield* store.markers(tags)
@@ -82,7 +80,11 @@ describe.skipIf(isPostgresMissing())(
         yield* until("it is promoted", Effect.map(recovering, ([row]) => row![0] === false))
         const there = yield* PgStore.make({ url: follower.url, schema })
         expect((yield* there.getMany(ids)).filter((one) => one !== undefined)).toHaveLength(ids.length)
+        yield* Fiber.await(following)
         proxy.redirect(follower.port)
+        const own = yield* Effect.retry(store.getMany(ids), Schedule.spaced("50 millis"))
+        expect(own.filter((one) => one !== undefined)).toEqual([])
+        yield* follow
         yield* until("it follows again", Effect.sync(() => begun === 2))
         expect((yield* there.getMany(ids)).filter((one) => one !== undefined)).toEqual([])
         const { markers: after } = yield* there.markers(tags)

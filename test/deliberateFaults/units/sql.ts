@@ -153,9 +153,16 @@ export const faults: ReadonlyArray<UnitFault> = [
   },
   {
     name: "what a promoted replica lacks is not repeated",
-    in: "recover",
+    in: "repeat",
     find: "followed.timeline !== timeline",
     replace: "false",
+    by: byFailover
+  },
+  {
+    name: "a process reads from a promoted replica before it has repeated its changes there",
+    in: "recovered",
+    find: "isDoubtful(session) ? Effect.andThen(recover(session), step) : step",
+    replace: "step",
     by: byFailover
   },
   {

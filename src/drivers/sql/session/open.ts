@@ -1,5 +1,6 @@
 /** Opens the schema of stores, locks and guard stores on a SQL database. */
 import * as Effect from "effect/Effect"
+import * as Semaphore from "effect/Semaphore"
 import * as SqlClient from "effect/sql/SqlClient"
 import { createHash } from "node:crypto"
 import type { StoreError } from "../../../CacheError.ts"
@@ -39,7 +40,7 @@ export const open = Effect.fnUntraced(function*(
     guards: new Map(),
     room: Room.make(maxSize),
     recent: Recent.make(),
-    followed: { timeline: undefined, at: 0 }
+    followed: { timeline: undefined, at: 0, isLost: true, turn: Semaphore.makeUnsafe(1) }
   }
   yield* Effect.mapError(
     outside(session, typed(asOwn(migrate(sql, schema, session.channel)))),

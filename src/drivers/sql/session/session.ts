@@ -2,6 +2,7 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Latch from "effect/Latch"
+import type * as Semaphore from "effect/Semaphore"
 import { BeginTransaction, type SqlClient } from "effect/sql/SqlClient"
 import { isSqlError, type SqlError } from "effect/sql/SqlError"
 import { StoreError } from "../../../CacheError.ts"
@@ -28,8 +29,18 @@ export interface Session {
   readonly guards: Order
   readonly room: Room
   readonly recent: Recent.Recent
-  /** The timeline of the server that was followed last, and when it last answered. */
-  readonly followed: { timeline: string | undefined; at: number }
+  readonly followed: Followed
+}
+
+/** The server whose changes are followed. */
+interface Followed {
+  /** `undefined` before the first one is followed. */
+  timeline: string | undefined
+  /** When it last answered. */
+  at: number
+  /** Whether another server may have taken its place since. */
+  isLost: boolean
+  readonly turn: Semaphore.Semaphore
 }
 
 /** For each id, the last operation that has not ended: a latch that opens when it ends. */

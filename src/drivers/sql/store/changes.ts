@@ -12,11 +12,10 @@ import type { StoreError } from "../../../CacheError.ts"
 import * as Defaults from "../../../internal/defaults/sql.ts"
 import type { Change, Store } from "../../../ports/store.ts"
 import * as Waiting from "../../shared/waitingChanges.ts"
-import { isRefused, refusal } from "../session/fault.ts"
+import { refusal } from "../session/fault.ts"
 import { ask, now, type Row, type Session } from "../session/session.ts"
 import { fromBytes } from "../session/text.ts"
-import { clear, removeMany } from "./entries.ts"
-import { invalidate } from "./tags.ts"
+import { recover } from "./recovery.ts"
 
 interface Listening {
   readonly listen: (
@@ -62,31 +61,10 @@ export const changes = (session: Session): Store["changes"] =>
       const listen = listeningOf(session)
       if (listen !== undefined) yield* Effect.forkScoped(Effect.forever(hearing(self, listen)))
       return yield* Effect.forever(following(self, offer))
-    })
+    }).pipe(Effect.ensuring(Effect.sync(() => {
+      session.followed.isLost = true
+    })))
   )
-
-/**
- * A replica may take the place of its server before it has received all changes. Then this process repeats its own of
- * the last few seconds. A server that has only crashed still has them.
- */
-const recover = Effect.fnUntraced(function*(session: Session): Effect.fn.Return<void, StoreError> {
-  const { followed, recent, statements } = session
-  // Services whose servers have no log of their own name no timeline, and lose nothing with a server.
-  const timeline = yield* Effect.catchIf(
-    Effect.map(ask(session, "changes", statements.timeline, []), ([row]) => String(row![0])),
-    isRefused,
-    () => Effect.succeed("")
-  )
-  if (followed.timeline !== undefined && followed.timeline !== timeline) {
-    const { all, ids, tags } = recent.since(followed.at)
-    if (all) yield* clear(session)
-    else {
-      if (ids.length > 0) yield* removeMany(session)(ids)
-      if (tags.length > 0) yield* invalidate(session)(tags)
-    }
-  }
-  followed.timeline = timeline
-})
 
 const following = (self: Follower, offer: Waiting.Offer): Effect.Effect<void, StoreError> =>
   Effect.gen(function*() {
@@ -160,6 +138,7 @@ const hearing = (self: Follower, listen: Listening["listen"]): Effect.Effect<voi
       const { againMillis, checkMillis } = Defaults.following
       // If notifications have arrived before, their connection has failed. Otherwise, a pooler drops them.
       const pause = self.isHeard ? againMillis : checkMillis
+      if (self.isHeard) self.session.followed.isLost = true
       turn(self, false)
       return Effect.sleep(pause)
     }))

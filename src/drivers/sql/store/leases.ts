@@ -7,6 +7,7 @@ import type { Acquired, AcquireRequest, CommitRequest, Join, Store } from "../..
 import { ask, inOrder, numbers, type Params, type Row, type Session } from "../session/session.ts"
 import { keyOf } from "../session/text.ts"
 import { inGroups } from "./entries.ts"
+import { reading } from "./recovery.ts"
 import { columnsOf, decode, keysOf, outcomesOf, placed, refuseLarge, wholesOf } from "./rows.ts"
 
 const idOf = ({ id }: { readonly id: string }): string => id
@@ -39,7 +40,7 @@ const acquireOnce = (
     items.map(() => newGeneration(self.tokens)),
     isBlind
   ]
-  const asked = Effect.flatMap(ask(self, "acquire", self.statements.acquire, params), (rows) => {
+  const asked = Effect.flatMap(reading(self, ask(self, "acquire", self.statements.acquire, params)), (rows) => {
     const answers = new Array<Acquired>(requests.length)
     const damaged: Array<number> = []
     for (const row of rows) {

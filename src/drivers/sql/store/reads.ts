@@ -12,6 +12,7 @@ import type { Answer, Store } from "../../../ports/store.ts"
 import { noteUse } from "../../shared/room.ts"
 import { ask, type Row, type Session } from "../session/session.ts"
 import { keyOf } from "../session/text.ts"
+import { reading } from "./recovery.ts"
 import { decode } from "./rows.ts"
 
 interface Read {
@@ -43,7 +44,7 @@ const together = (self: Session, reads: ReadonlyArray<Read>): Effect.Effect<void
   const [first] = reads
   if (reads.length === 1 && first!.tags.length === 0) {
     return Effect.map(
-      ask(self, "get", statements.read, [keyOf(first!.id)]),
+      reading(self, ask(self, "get", statements.read, [keyOf(first!.id)])),
       ([row]) => first!.done(Exit.succeed(answerOf(self, first!, row, noVersions)))
     )
   }
@@ -51,7 +52,8 @@ const together = (self: Session, reads: ReadonlyArray<Read>): Effect.Effect<void
   for (const read of reads) for (const tag of read.tags) if (!tags.has(tag)) tags.set(tag, tags.size)
   const keys = reads.map(({ id }) => keyOf(id))
   const params = tags.size === 0 ? [keys] : [keys, Array.from(tags.keys(), keyOf)]
-  return Effect.map(ask(self, "get", tags.size === 0 ? statements.readMany : statements.readTagged, params), (rows) => {
+  const statement = tags.size === 0 ? statements.readMany : statements.readTagged
+  return Effect.map(reading(self, ask(self, "get", statement, params)), (rows) => {
     const found = new Array<Row | undefined>(reads.length)
     const versions = new Array<string | undefined>(tags.size)
     for (const row of rows) {
@@ -106,7 +108,7 @@ const entriesOf = Effect.fnUntraced(function*(
   self: Session,
   ids: ReadonlyArray<string>
 ): Effect.fn.Return<ReadonlyArray<Stored | undefined>, StoreError> {
-  const rows = yield* ask(self, "getMany", self.statements.readMany, [ids.map(keyOf)])
+  const rows = yield* reading(self, ask(self, "getMany", self.statements.readMany, [ids.map(keyOf)]))
   const entries = new Array<Stored | undefined>(ids.length).fill(undefined)
   yield* map(rows, (row) => {
     const n = Number(row[0]) - 1

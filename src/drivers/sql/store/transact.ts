@@ -12,6 +12,7 @@ import { atomically, type Inside, note, numbers, type Session } from "../session
 import { nameOf } from "../session/text.ts"
 import { putting, removing, touching } from "./entries.ts"
 import { committing } from "./leases.ts"
+import { recovered } from "./recovery.ts"
 import { keysOf, outcomesOf, placed, refuseLarge, wholesOf } from "./rows.ts"
 import { invalidating } from "./tags.ts"
 
@@ -26,7 +27,7 @@ export const transact = (self: Session): NonNullable<Store["transact"]> => (requ
     return Effect.flatMap(Clock.currentTimeMillis, (now) =>
       Effect.catchIf(
         Effect.map(
-          atomically(self, "transact", (ask) => carryOut({ self, ask, now }, request)),
+          recovered(self, atomically(self, "transact", (ask) => carryOut({ self, ask, now }, request))),
           (transacted): Transacted => {
             note(self, request.steps.flatMap(changedBy))
             return transacted
