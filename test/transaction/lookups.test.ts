@@ -182,6 +182,30 @@ describe("a commit under way", () => {
       }))
   }
 
+  it.effect("is waited for if a read has put one of its values in memory", () =>
+    Effect.gen(function*() {
+      const applied = yield* Deferred.make<void>()
+      const answered = yield* Deferred.make<void>()
+      const store = slow("transact", { after: Deferred.await(answered) })
+      const acquire: Store.Store["acquire"] = (id, options) =>
+        Effect.andThen(Deferred.await(applied), store.acquire(id, options))
+      yield* Effect.gen(function*() {
+        yield* Cached.set("b", 1)
+        const read = yield* start(Cached.ttl(Effect.succeed(1), { key: "a", ttl: "1 hour" }))
+        yield* settle
+        const committing = yield* start(transaction(Cached.setMany([["a", 2], ["b", 2]])))
+        yield* settle
+        yield* Deferred.succeed(applied, undefined)
+        yield* settle
+        const looking = yield* start(both)
+        yield* settle
+        yield* Deferred.succeed(answered, undefined)
+        yield* settle
+        const expected = [Exit.succeed(2), Exit.void, Exit.succeed([2, 2])]
+        expect([ended(read), ended(committing), ended(looking)]).toEqual(expected)
+      }).pipe(Effect.provide(cacheOver({ ...store, acquire }, {})))
+    }))
+
   it.effect("is waited for no longer than a look-up may ask the store", () =>
     Effect.gen(function*() {
       yield* prepare

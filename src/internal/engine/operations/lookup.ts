@@ -103,7 +103,10 @@ export const storedMany = <E = never>(
     }
     const look = allInMemory(self, fiber, policy, keys)
     return Effect.flatMap(look, (entries): Effect.Effect<ReadonlyArray<Entry | undefined>, E, any> => {
-      if (tier === undefined || !policy.readsStore || !entries.includes(undefined)) return Effect.succeed(entries)
+      if (tier === undefined || !policy.readsStore) return Effect.succeed(entries)
+      const isInMemory = !entries.includes(undefined)
+      // While a transaction is committed, a read may have put one of its new values in memory, beside an old one.
+      if (isInMemory && (keys.length === 1 || tier.commits.current === undefined)) return Effect.succeed(entries)
       const budget = budgetOf(tier, policy)
       const orFault = (fault: Fault): Effect.Effect<ReadonlyArray<Entry | undefined>, E> =>
         policy.strict ? strictly(fault) : onFault === undefined ? Effect.succeed(entries) : onFault(fault)
@@ -117,7 +120,7 @@ export const storedMany = <E = never>(
                 ? complete(self, { tier, budget, keys, entries: here, orFault })
                 : Effect.succeed(here)
           ),
-        late: orFault
+        late: isInMemory ? () => Effect.succeed(entries) : orFault
       })
     })
   })
