@@ -100,7 +100,10 @@ const secretOf = (variable: string): Redacted.Redacted<string> | undefined => {
   return secret === undefined ? undefined : Redacted.make(secret)
 }
 
-/** Without `maxSize` in the URL, a command never evicts: the program that owns the cache sets the limit. */
+/**
+ * Without `maxSize` in the URL, a command never evicts: the program that owns the cache sets the limit. Only folders have
+ * a limit by default.
+ */
 const options = (url: string): Record<string, unknown> => {
   const ofSentinels = secretOf("CACHE_SENTINEL_PASSWORD")
   const given = Object.entries(secrets).flatMap(([option, variable]) => {
@@ -109,7 +112,7 @@ const options = (url: string): Record<string, unknown> => {
   })
   return {
     storeTimeout: "5 seconds",
-    maxSize: "1 TiB",
+    ...(/^(?:disk|files):/.test(url) ? { maxSize: "1 TiB" } : {}),
     maxValue: maxValueFor(url),
     connect: "required",
     coherence: "none",

@@ -50,8 +50,8 @@ type Request = HttpServerRequest.HttpServerRequest
 export interface Options {
   /**
    * `Cache-Control` of the responses that say nothing about caching: a value, or a function of the response. It holds
-   * for requests without `Authorization` and `Cookie`, and their responses reach no requests with these. A value is for
-   * statuses such as 200, 301, 404 and 410 (RFC 9110, section 15.1), and not for errors such as 401 and 500.
+   * for requests without `Authorization` and `Cookie`, and their responses reach no requests with these. A value is not
+   * for errors such as 401 and 500.
    * @default none: such responses are not stored
    */
   readonly cacheControl?: string | ((response: HttpServerResponse.HttpServerResponse) => string | undefined) | undefined

@@ -1,7 +1,7 @@
 /** If a store reports only changes of entries that were read, memory does not trust the other values for long. */
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, Layer, Queue, Schema, Stream } from "effect"
-import { Cached, CacheKey, CacheLayer, Store, Strategy } from "effect-cached"
+import { Effect, Exit, Fiber, Layer, Option, Queue, Schema, Stream } from "effect"
+import { Cached, CacheKey, CacheLayer, type Caching, Store, Strategy, Transaction } from "effect-cached"
 import { StoreError } from "effect-cached/CacheError"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
@@ -177,6 +177,38 @@ describe("a store that reports changes of reads only", () => {
         expect([coherence, size]).toEqual(["keys", 1])
       }).pipe(Effect.provide(layer))
     }))
+
+  it.effect.each<[string, Effect.Effect<unknown, unknown, Caching.Caching>, "set" | "markers"]>([
+    ["set on a condition", Cached.set("k", 1, { tags: ["t"], ifAbsent: true }), "set"],
+    ["set in a transaction", Transaction.run(Cached.set("k", 1, { tags: ["t"] }), { isolation: "fast" }), "markers"]
+  ])(
+    "P2 · while the kind of reports changes, a value that is %s does not enter memory",
+    ([, write, operation]) =>
+      Effect.gen(function*() {
+        const changes = yield* Queue.make<Store.Change>()
+        yield* Queue.offerAll(changes, [{ _tag: "Reports", of: "all" }, { _tag: "Coherent" }])
+        const layer = over((store) => {
+          const run = store[operation] as (...args: ReadonlyArray<any>) => Effect.Effect<any, StoreError>
+          return {
+            changes: Stream.fromQueue(changes),
+            capabilities: { shared: true, changes: true },
+            [operation]: (...args: ReadonlyArray<any>) => Effect.delay(run(...args), "100 millis")
+          }
+        })
+        yield* Effect.gen(function*() {
+          yield* TestClock.adjust("1 second")
+          const writing = yield* Effect.forkChild(write, { startImmediately: true })
+          yield* TestClock.adjust("10 millis")
+          yield* Queue.offer(changes, { _tag: "Reports", of: "both", answer: () => undefined })
+          yield* TestClock.adjust("10 millis")
+          yield* Queue.offer(changes, { _tag: "Reports", of: "reads" })
+          yield* TestClock.adjust("1 second")
+          yield* Fiber.join(writing)
+          expect((yield* Cached.stats).size).toBe(0)
+          expect(yield* Cached.getOption("k")).toEqual(Option.some(1))
+        }).pipe(Effect.provide(layer), Effect.orDie)
+      })
+  )
 
   it.effect("P2 · an answer for a key that was not asked for is found in the store, and not in memory", () =>
     Effect.gen(function*() {

@@ -115,7 +115,7 @@ const check = (self: World, { detected, exit, record, refreshes, told }: Ended):
   if (source === undefined && isUntold(self, record, exit)) return
   // A strict read first sends what the store has not acknowledged.
   if (record.spec!.policy === "strict" && facts.some(({ _tag }) => _tag === "Pending")) return
-  if (source !== "joined" && mayMiss(self, record, own)) return
+  if (source !== "joined" && (mayMiss(self, record, own) || mayBeDropped(self, told, started))) return
   // A cycle of loads through another layer over the same store is not known to this one.
   if (self.config.features.includes("layers") && isCycle(exit)) return
   // The load that the read joins may find a value in the store that it falls back on.
@@ -167,6 +167,15 @@ const mayTimeOut = ({ config }: World, { at, explanation: { facts, next } }: Tol
 /** The load that it was to join may have ended while it asked the store. */
 const mayMiss = ({ config: { store } }: World, { live }: Read, own: Load | undefined): boolean =>
   (store === "async" || store === "derived") && own !== undefined && live.includes(own) && own.ended < Infinity
+
+/** A flight that does not read the store, and that it was to join after asking it, may have lost its callers by then. */
+const mayBeDropped = (
+  { config: { store } }: World,
+  { explanation: { facts } }: Told,
+  started: Load | undefined
+): boolean =>
+  (store === "async" || store === "derived") && started !== undefined &&
+  facts.some((one) => one._tag === "Flight" && (one.phase === "Queued" || one.phase === "AwaitingLease"))
 
 /** Something else may have changed the answer of a read that took some time. */
 const isDisturbed = (

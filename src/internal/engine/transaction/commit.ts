@@ -201,6 +201,8 @@ const inStore = Effect.fnUntraced(function*(
   const steps: Array<TransactStep> = []
   // Earlier invalidations are sent first, because a later replay would outdate the tag versions that entries get here.
   yield* replayed(tier, { counts, items }, budget)
+  // Changes are noticed from here on, because the versions of tags may be outdated by then.
+  const { mutations } = base
   const versions = yield* versionsOf(tier, items, budget)
   yield* Turns.forEachEffect(items, (item): Effect.Effect<void, Failure, any> | undefined => {
     if (item._tag === "Sweep") steps.push(sweepStep(base, item.sweep, versions))
@@ -232,7 +234,6 @@ const inStore = Effect.fnUntraced(function*(
   if (refusal !== undefined) return yield* refusal
   const carriedOut = Effect.suspend(() => {
     const sent = begin(tier, items)
-    const { mutations } = base
     return Effect.flatMap(
       ask(tier, budget, "transact", store.transact!(request)),
       (answer): Effect.Effect<void, Failure> => {
