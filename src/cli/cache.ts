@@ -100,10 +100,7 @@ const secretOf = (variable: string): Redacted.Redacted<string> | undefined => {
   return secret === undefined ? undefined : Redacted.make(secret)
 }
 
-/**
- * Without `maxSize` in the URL, a command never evicts: the program that owns the cache sets the limit. Only folders have
- * a limit by default.
- */
+/** Without `maxSize` in the URL, a command never evicts: the program that owns a folder sets its limit. */
 const options = (url: string): Record<string, unknown> => {
   const ofSentinels = secretOf("CACHE_SENTINEL_PASSWORD")
   const given = Object.entries(secrets).flatMap(([option, variable]) => {

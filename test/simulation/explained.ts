@@ -168,7 +168,7 @@ const mayTimeOut = ({ config }: World, { at, explanation: { facts, next } }: Tol
 const mayMiss = ({ config: { store } }: World, { live }: Read, own: Load | undefined): boolean =>
   (store === "async" || store === "derived") && own !== undefined && live.includes(own) && own.ended < Infinity
 
-/** A flight that does not read the store, and that it was to join after asking it, may have lost its callers by then. */
+/** It was to join, after asking the store, a flight that does not read the store and may have been dropped by then. */
 const mayBeDropped = (
   { config: { store } }: World,
   { explanation: { facts } }: Told,

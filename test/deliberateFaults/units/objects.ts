@@ -22,7 +22,8 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "a bucket that ignores conditions counts as one that honours them",
     in: "attempt",
-    find: "return isKept && replaced.isWritten",
+    find:
+      "return isKept && replaced.isWritten && replaced.etag !== undefined && replaced.etag !== first.etag && isGuarded",
     replace: "return replaced.isWritten",
     by
   },
