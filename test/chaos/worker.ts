@@ -41,7 +41,7 @@ const layer = Layer.provide(
     Store.Store,
     Effect.map(
       storeOf(where, name),
-      (store) => recorded(store.capabilities.changes === true ? tracked(store, recording) : store, recording)
+      (store) => recorded(store.capabilities.changes !== false ? tracked(store, recording) : store, recording)
     )
   )
 )
