@@ -290,7 +290,7 @@ ${allRatios(results, former, checks.filter((check) => check.case === "http" || c
 
 A constant that has the bytes and the fields of a hit is the floor of a hit, and a constant \`304\` that of a \`304\`: Node
 parses the request, Effect routes it, and the kernel sends the answer. Above the floor, a hit reads the request's fields and
-its \`Host\`, finds the resource, reads the entry as \`Cached.withStrategy\` does, compares \`Vary\`, \`If-None-Match\` and
+its \`Host\`, finds the resource, reads the entry in memory without an effect (\`src/internal/engine/read/plainHit.ts\`), compares \`Vary\`, \`If-None-Match\` and
 the age, and writes \`Age\` and \`Cache-Status\` into fields of its own. A \`304\` saves the sending of 2 kB, which takes less
 than that.`),
       former
