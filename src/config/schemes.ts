@@ -5,6 +5,7 @@ import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import type { StoreError } from "../CacheError.ts"
 import type * as Caching from "../Caching.ts"
+import { missingSqlite } from "../internal/options/folder.ts"
 import { mistake, refuseUnless } from "../internal/options/options.ts"
 import type { Inspection, Store } from "../Store.ts"
 import * as Readings from "./readings.ts"
@@ -201,9 +202,8 @@ const objectsStore = [
 
 const sqliteDriver = () =>
   import("#node/drivers/sqlite/index").catch((error) => {
-    throw String(error?.message).includes("node:sqlite")
-      ? mistake("A cache on disk needs node:sqlite: use Node.js 22.19 or later")
-      : error
+    const missing = missingSqlite(error)
+    throw missing === undefined ? error : mistake(`The cache on disk cannot be opened: ${missing}`)
   })
 
 const folderStore = ["maxSize", "maxValue", "trustFolder"]

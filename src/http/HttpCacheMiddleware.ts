@@ -33,7 +33,6 @@ import { getNow } from "./client/get.ts"
 import * as Parts from "./client/options.ts"
 import type { Fields } from "./rules/fields.ts"
 import { clearsCache } from "./rules/invalidation.ts"
-import { isHeuristic } from "./rules/storing.ts"
 import { asHandled, failedAs, type Handler, HandlerOrigin, originalOf, ownField } from "./server/handled.ts"
 import { purged } from "./server/purge.ts"
 import { toServer } from "./server/response.ts"
@@ -50,8 +49,8 @@ type Request = HttpServerRequest.HttpServerRequest
 export interface Options {
   /**
    * `Cache-Control` of the responses that say nothing about caching: a value, or a function of the response. It holds
-   * for requests without `Authorization` and `Cookie`, and their responses reach no requests with these. A value is not
-   * for errors such as 401 and 500.
+   * for requests without `Authorization` and `Cookie`, and their responses reach no requests with these. A value does
+   * not apply to errors such as 401 and 500.
    * @default none: such responses are not stored
    */
   readonly cacheControl?: string | ((response: HttpServerResponse.HttpServerResponse) => string | undefined) | undefined
@@ -377,9 +376,7 @@ type Respond = (
 const answerWith = (options: Options): Respond => {
   const { allowReload, cacheControl, hosts, requestDirectives = true, strategy } = options
   const usual = {
-    control: typeof cacheControl === "string"
-      ? ({ status }: HttpServerResponse.HttpServerResponse) => isHeuristic(status) ? cacheControl : undefined
-      : cacheControl,
+    control: cacheControl,
     strategy,
     inherits: options.inherit !== undefined
   }

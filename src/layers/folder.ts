@@ -1,7 +1,7 @@
 /** The options that the layers of caches in a folder (`CacheLayer.disk` and `CacheLayer.files`) have in common. */
 import * as Effect from "effect/Effect"
 import { StoreError } from "../CacheError.ts"
-import { checkDirectory, sizesOf, trustOf } from "../internal/options/folder.ts"
+import { checkDirectory, missingSqlite, sizesOf, trustOf } from "../internal/options/folder.ts"
 import type { Checks } from "../internal/options/options.ts"
 import type { SizeInput } from "../internal/options/size.ts"
 
@@ -39,10 +39,8 @@ export const withSqlite = <Module>(module: () => Promise<Module>): Effect.Effect
   Effect.tryPromise({
     try: module,
     catch: (thrown) => {
-      const lacksSqlite = thrown instanceof Error && thrown.message.includes("node:sqlite")
-      const cause = lacksSqlite
-        ? new Error("it needs node:sqlite: use Node.js 22.19 or later", { cause: thrown })
-        : thrown
+      const missing = missingSqlite(thrown)
+      const cause = missing === undefined ? thrown : new Error(missing, { cause: thrown })
       return new StoreError({ store: "sqlite", operation: "open", reason: "Unsupported", cause })
     }
   })

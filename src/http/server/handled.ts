@@ -31,7 +31,7 @@ export type Handler = Effect.Effect<Response, unknown, any>
 /** How to cache responses that say nothing about caching and answer requests without credentials. */
 interface Usual {
   /** Their `Cache-Control`. */
-  readonly control: ((response: Response) => string | undefined) | undefined
+  readonly control: string | ((response: Response) => string | undefined) | undefined
   readonly inherits: boolean
   /** Their lifetime in this cache alone. */
   readonly strategy: Strategy.Strategy<Response, any, any> | undefined
@@ -198,15 +198,16 @@ const saying = (
   if (headers["cache-control"] !== undefined || headers["expires"] !== undefined) return response
   const credentials = new Set(["authorization", "cookie", ...read])
   for (const name of credentials) if (asked[name] !== undefined) return response
+  const isUsual = isHeuristic(response.status)
   const own = annotations.ttl !== undefined
     ? lifetimeText(
       Ttl.toMillis(annotations.ttl, "ttl"),
       Ttl.toMillis(annotations.softTtl ?? annotations.ttl, "softTtl")
     )
-    : strategy && isHeuristic(response.status)
+    : strategy && isUsual
     ? strategyText(strategy, response)
     : undefined
-  const usual = own === undefined ? control?.(response) : own
+  const usual = own ?? (typeof control !== "string" ? control?.(response) : isUsual ? control : undefined)
   if (usual === undefined) return response
   const vary = [headers["vary"] ?? [], ...credentials].flat().join(", ")
   return HttpServerResponse.setHeaders(response, { [own === undefined ? "cache-control" : ownField]: usual, vary })

@@ -55,3 +55,9 @@ const bytes = (what: string, name: string, given: SizeInput | undefined): number
     throw inCall(what, thrown)
   }
 }
+
+/** The reason why a module over SQLite could not be imported, if it is an old version of Node.js, which has no SQLite. */
+export const missingSqlite = (thrown: unknown): string | undefined =>
+  thrown instanceof Error && thrown.message.includes("node:sqlite")
+    ? "it needs node:sqlite: use Node.js 22.19 or later"
+    : undefined

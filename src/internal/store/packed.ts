@@ -6,6 +6,19 @@ import { type SerializerError, StoreError } from "../../CacheError.ts"
 import type { Codec } from "../../ports/serializer.ts"
 import type { Acquired, AcquireOptions, Store } from "../../ports/store.ts"
 import type { TransactStep } from "../../ports/transact.ts"
+import * as Turns from "../time/turns.ts"
+
+/** Like `Effect.forEach`, over several turns: each step may compress or encrypt. */
+const inTurns = <A, B, E>(
+  items: ReadonlyArray<A>,
+  f: (item: A, i: number) => Effect.Effect<B, E>
+): Effect.Effect<ReadonlyArray<B>, E> =>
+  Effect.suspend(() => {
+    const made: Array<B> = []
+    let at = 0
+    const step = (item: A) => Effect.map(f(item, at++), (one) => void made.push(one))
+    return Effect.as(Turns.forEachEffect(items, step), made)
+  })
 
 export const packed = (store: Store, codec: Codec<Uint8Array>): Store => {
   const mark = markOf(codec)
@@ -30,7 +43,7 @@ export const packed = (store: Store, codec: Codec<Uint8Array>): Store => {
     operation: string,
     requests: ReadonlyArray<Request>
   ): Effect.Effect<ReadonlyArray<Request>, StoreError> =>
-    Effect.forEach(
+    inTurns(
       requests,
       (request) => Effect.map(pack(operation, request.id, request.entry), (entry): Request => ({ ...request, entry }))
     )
@@ -56,21 +69,21 @@ export const packed = (store: Store, codec: Codec<Uint8Array>): Store => {
         (answer) => Effect.map(unpack(id, answer.entry), (entry) => ({ ...answer, entry }))
       ),
     getMany: (ids) =>
-      Effect.flatMap(store.getMany(ids), (entries) => Effect.forEach(entries, (entry, i) => unpack(ids[i]!, entry))),
+      Effect.flatMap(store.getMany(ids), (entries) => inTurns(entries, (entry, i) => unpack(ids[i]!, entry))),
     set: (id, entry, condition) => Effect.flatMap(pack("set", id, entry), (own) => store.set(id, own, condition)),
     setMany: (requests) => Effect.flatMap(packAll("set", requests), (own) => store.setMany(own)),
     acquire,
     acquireMany: (requests) =>
       Effect.flatMap(
         store.acquireMany(requests),
-        (answers) => Effect.forEach(answers, (answer, i) => acquired(requests[i]!.id, requests[i]!, answer))
+        (answers) => inTurns(answers, (answer, i) => acquired(requests[i]!.id, requests[i]!, answer))
       ),
     commit: (id, generation, entry) =>
       Effect.flatMap(pack("commit", id, entry), (own) => store.commit(id, generation, own)),
     commitMany: (requests) => Effect.flatMap(packAll("commit", requests), (own) => store.commitMany(own)),
     transact: transact && ((request) =>
       Effect.flatMap(
-        Effect.forEach(request.steps, (step): Effect.Effect<TransactStep, StoreError> =>
+        inTurns(request.steps, (step): Effect.Effect<TransactStep, StoreError> =>
           "entry" in step
             ? Effect.map(pack("transact", step.id, step.entry), (entry) => ({ ...step, entry }))
             : Effect.succeed(step)),

@@ -243,10 +243,12 @@ const allInMemory = (
   fiber: Fiber.Fiber<any, any>,
   policy: Policy.Policy,
   keys: ReadonlyArray<Key>
-): Effect.Effect<Array<Entry | undefined>> =>
-  Effect.suspend(() => {
+): Effect.Effect<Array<Entry | undefined>> => {
+  const looked = Turns.map(keys, (key) => inMemory(self, fiber, policy, key))
+  if (keys.length === 1) return looked
+  return Effect.suspend(() => {
     const removed = Memory.removed(self.memory)
-    return Effect.map(Turns.map(keys, (key) => inMemory(self, fiber, policy, key)), (entries) => {
+    return Effect.map(looked, (entries) => {
       const mayDiffer = removed !== Memory.removed(self.memory) || (keys.length > chunk && entries.includes(undefined))
       if (!mayDiffer) return entries
       const answers = new Map<string, Entry | undefined>()
@@ -257,6 +259,7 @@ const allInMemory = (
       })
     })
   })
+}
 
 const inMemory = (
   self: Engine,
