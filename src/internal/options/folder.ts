@@ -56,7 +56,7 @@ const bytes = (what: string, name: string, given: SizeInput | undefined): number
   }
 }
 
-/** The reason why a module over SQLite could not be imported, if it is an old version of Node.js, which has no SQLite. */
+/** Says that Node.js is too old to have SQLite, if a module over SQLite could not be imported for that reason. */
 export const missingSqlite = (thrown: unknown): string | undefined =>
   thrown instanceof Error && thrown.message.includes("node:sqlite")
     ? "it needs node:sqlite: use Node.js 22.19 or later"
