@@ -35,7 +35,7 @@ export const faults: ReadonlyArray<UnitFault> = [
     in: "saying",
     find: `new Set(["authorization", "cookie", ...read])`,
     replace: `new Set(["authorization", "cookie"])`,
-    by: endpoints
+    by: middleware
   },
   {
     name: "bodies that have been replaced fill memory",

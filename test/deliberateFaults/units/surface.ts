@@ -368,8 +368,8 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "a value of a wave that cannot be encoded leaves its older one in the store",
     in: "replaceAllInStore",
-    find: "removals.push(write)",
-    replace: "void removals",
+    find: "unfit.push(write)",
+    replace: "void unfit",
     by: "test/cached/setMany.test.ts"
   },
   {
