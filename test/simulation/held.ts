@@ -57,9 +57,13 @@ const hasLeft = (self: World, load: Load, flight: Flight | undefined): boolean =
   flight?.entry !== undefined &&
   (flight.entry.expiresAt <= self.now() || self.writes.some((write) => covers(write, load)))
 
-/** By a reader with a shorter constant. */
+/** By a reader with a shorter constant: one with `sliding` leaves no more than its idle time. */
 const isShortened = (self: World, { ended, endedAt, id }: Load): boolean =>
-  self.constants.get(id)?.some(({ begun, spec }) => begun > ended && endedAt! + spec!.ttl <= self.now()) === true
+  self.constants.get(id)?.some(({ begun, begunAt, spec }) => {
+    const { kind, soft, ttl } = spec!
+    const end = kind === "sliding" ? Math.min(endedAt! + ttl, begunAt + soft) : endedAt! + ttl
+    return begun > ended && end <= self.now()
+  }) === true
 
 /** A touch does not reach what is being written: that does not enter memory, or leaves it when the touch is done. */
 const isTouchedWhileWritten = (self: World, load: Load): boolean =>

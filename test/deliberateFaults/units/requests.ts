@@ -352,5 +352,12 @@ export const faults: ReadonlyArray<UnitFault> = [
     find: "if (unit.isPromoted) {",
     replace: "if (unit.isPromoted && unit.flights.size === 0) {",
     by: "test/internal/engine/promotedUnits.test.ts"
+  },
+  {
+    name: "a bulk call waits for the refreshes of its own values, and they for its end and for one slot",
+    in: "add",
+    find: "flight.refresh && self.batch.options.retry === undefined",
+    replace: "false",
+    by: "test/internal/engine/promotedUnits.test.ts"
   }
 ]

@@ -1,9 +1,10 @@
-/** A caller that joins a refresh of a bulk call while its list is still read waits for no slot. */
+/** While the list of a bulk call is still read, its refreshes and their callers wait for no slot in vain. */
 import { afterAll, beforeAll, expect, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, Schema } from "effect"
 import { Cached, CacheKey, CacheLayer, Strategy } from "effect-cached"
 import { TestClock } from "effect/testing"
 import { turns } from "../../../src/internal/time/turns.ts"
+import { over, payloads, process, sharedStore, User } from "../../support/bulkCalls.ts"
 import { settle, start } from "../../support/caches.ts"
 
 const usual = { ...turns }
@@ -43,3 +44,29 @@ it.effect.each(Array.from({ length: 12 }, (_, yields) => [yields] as const))(
       expect(reader.pollUnsafe()).toMatchObject({ _tag: "Success" })
     }).pipe(Effect.provide(CacheLayer.memory({ refresh: { concurrency: 1 } })))
 )
+
+it.effect("refreshes of values that the store has at the second look do not wait for each other", () =>
+  Effect.gen(function*() {
+    let isBlind = false
+    const { layer } = sharedStore(({ getMany }) => ({
+      getMany: (ids) => isBlind ? Effect.succeed(ids.map(() => undefined)) : getMany(ids)
+    }))
+    const loads: Array<string> = []
+    const users = Cached.many(User, {
+      lookup: (keys) =>
+        Effect.sync(() => {
+          loads.push(...keys.map(({ id }) => `${id}`))
+          return keys.map(({ id }) => Exit.succeed(`${id}`))
+        }),
+      strategy: refreshAhead
+    })
+    const here = yield* process(over(layer, { refresh: { concurrency: 1 } }))
+    const there = yield* process(over(layer))
+    yield* there(users(payloads(3)))
+    loads.length = 0
+    yield* TestClock.adjust("2 minutes")
+    isBlind = true
+    yield* here(users(payloads(3)))
+    yield* settle
+    expect(loads.toSorted()).toEqual(["0", "1", "2"])
+  }).pipe(Effect.scoped))

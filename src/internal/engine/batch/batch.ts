@@ -95,7 +95,8 @@ export const make = (options: BatchOptions): Batch => {
 }
 
 const add = (self: State, flight: Flight): void => {
-  if (!self.isOpen) return
+  // The call must not wait for the refresh of one of its values: a refresh that waits for the call may hold the slot.
+  if (!self.isOpen || (flight.refresh && self.batch.options.retry === undefined)) return
   self.pending.add(flight)
   self.groups.entered(flight)
 }
