@@ -132,7 +132,7 @@ const checks: Checks<Options> = {
  *
  * **When to use**
  *
- * Use for one route, or to compose it with other middleware. For a whole router, use `layer`.
+ * Use to compose it with other middleware. For a whole router, use `layer`, and for some of its routes `route`.
  *
  * **Details**
  *
@@ -148,7 +148,7 @@ const checks: Checks<Options> = {
  * - The key is the scheme, the host, the path, the query and what `Vary` names. Handlers do not see other fields that
  *   could steer a stored response, such as `X-Forwarded-Host`: put `HttpMiddleware.xForwardedHeaders` around this one.
  *
- * **Example** (One route)
+ * **Example** (One handler)
  *
  * ```ts
  * import { Effect } from "effect"
@@ -169,6 +169,7 @@ const checks: Checks<Options> = {
  * ```
  *
  * @see {@link layer} for all routes of a router
+ * @see {@link route} for some of them
  * @category constructors
  * @since 0.1.0
  */
@@ -220,7 +221,7 @@ export const make = (
  * await dispose()
  * ```
  *
- * @see {@link make} for single routes
+ * @see {@link route} for some of the routes
  * @see {@link purge} for a route that removes responses
  * @category layers
  * @since 0.1.0
@@ -231,6 +232,42 @@ export const layer = (options: Options = {}): Layer.Layer<never, never, HttpRout
     never,
     HttpRouter.HttpRouter | Caching
   >
+
+/**
+ * Answers the requests of the routes to which it is provided from the cache of the context.
+ *
+ * **When to use**
+ *
+ * Use to cache some routes of an `HttpRouter`, or to give them other options.
+ *
+ * **Example** (One route)
+ *
+ * ```ts
+ * import { Effect, Layer } from "effect"
+ * import { HttpRouter, HttpServerResponse } from "effect/http"
+ * import { CacheLayer } from "effect-cached"
+ * import { HttpCacheMiddleware } from "effect-cached/http"
+ *
+ * let runs = 0
+ * const page = Effect.sync(() => HttpServerResponse.text(`page ${++runs}`))
+ * const app = Layer.mergeAll(
+ *   HttpRouter.add("GET", "/", page),
+ *   HttpRouter.add("GET", "/cached", page).pipe(
+ *     Layer.provide(HttpCacheMiddleware.route({ cacheControl: "max-age=60" }))
+ *   )
+ * ).pipe(Layer.provide(CacheLayer.memory({ capacity: 1000 })))
+ * const { dispose, handler } = HttpRouter.toWebHandler(app)
+ * for (const path of ["/", "/", "/cached", "/cached"]) await handler(new Request(`http://localhost${path}`))
+ * runs // => 3
+ * await dispose()
+ * ```
+ *
+ * @see {@link layer} for all routes of a router
+ * @category layers
+ * @since 0.1.0
+ */
+export const route = (options: Options = {}): Layer.Layer<never, never, Caching> =>
+  HttpRouter.middleware(make(options) as Effect.Effect<any, never, Caching>).layer as never
 
 /**
  * The options of `purge`.
