@@ -72,6 +72,25 @@ describe.each(caches)("a tag that is invalidated while a load waits, over $name"
       }).pipe(provided)
   )
 
+  it.effect("a reader whose tag has changed joins the explicit refresh behind another one", () =>
+    Effect.gen(function*() {
+      const gate = yield* Deferred.make<void>()
+      const origin = gated()
+      origin.gate = Deferred.await(gate)
+      const read = origin.load.pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+      const first = yield* start(CachePolicy.refresh(read))
+      yield* settle
+      const second = yield* start(CachePolicy.refresh(read))
+      yield* settle
+      yield* Cached.invalidateTag("t")
+      origin.gate = Effect.void
+      const third = yield* start(origin.load.pipe(Cached.ttl({ key: "k", ttl: "1 hour", tags })))
+      yield* settle
+      yield* Deferred.succeed(gate, undefined)
+      expect(yield* Effect.forEach([first, second, third], Fiber.join)).toEqual([1, 2, 2])
+      expect([yield* read, origin.loads]).toEqual([2, 2])
+    }).pipe(provided))
+
   it.effect("a load behind an abandoned one that ignores its interruption is stored", () =>
     Effect.gen(function*() {
       const gate = yield* Deferred.make<void>()

@@ -354,6 +354,13 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/internal/engine/promotedUnits.test.ts"
   },
   {
+    name: "a reader whose tag has changed joins no refresh that waits behind a running one",
+    in: "joinable",
+    find: "detachOne(self, flight)",
+    replace: "detach(self, id)",
+    by: "test/cached/queuedLoads.test.ts"
+  },
+  {
     name: "a bulk call waits for the refreshes of its own values, and they for its end and for one slot",
     in: "add",
     find: "flight.refresh && self.batch.options.retry === undefined",

@@ -43,16 +43,19 @@ export const startAfter = (before: Flight, flight: Flight): void => {
 export const detach = (self: Flights, id: string): void => {
   noteChange(self, id)
   // After a running flight is unregistered, the flight queued behind it takes its place and is also detached.
-  for (let flight = self.flights.get(id); flight !== undefined; flight = self.flights.get(id)) {
-    flight.storable = false
-    unregister(self, flight)
-    // The lease is released, because no process need wait for a result that will not be stored.
-    releaseLease(flight)
-    // A queued refresh without callers is dropped, because its entry was invalidated.
-    if (flight.phase === "Queued" && flight.callers.size === 0) dropFlight(self, flight)
-    else leaveUnit(self, flight)
-    startNext(self, flight)
-  }
+  for (let flight = self.flights.get(id); flight !== undefined; flight = self.flights.get(id)) detachOne(self, flight)
+}
+
+/** Like `detach`, but the flight queued behind this one, which sees all changes, can be joined in its place. */
+export const detachOne = (self: Flights, flight: Flight): void => {
+  flight.storable = false
+  unregister(self, flight)
+  // The lease is released, because no process need wait for a result that will not be stored.
+  releaseLease(flight)
+  // A queued refresh without callers is dropped, because its entry was invalidated.
+  if (flight.phase === "Queued" && flight.callers.size === 0) dropFlight(self, flight)
+  else leaveUnit(self, flight)
+  startNext(self, flight)
 }
 
 /** Makes a loading flight unjoinable: later readers wait until it ends, and then ask the store. */

@@ -9,7 +9,7 @@ import { idOf } from "../../key/ofKey.ts"
 import { sameIds } from "../../key/sameIds.ts"
 import { recordServed } from "../derived/recorder.ts"
 import { interruptible, wait } from "../flight/callers.ts"
-import { detach, startAfter } from "../flight/ending.ts"
+import { detach, detachOne, startAfter } from "../flight/ending.ts"
 import { hasBegun, isAskingStore, isBeforeClear, isRefresh, isToCome, makeFlight } from "../flight/flight.ts"
 import { promote, refresh, startAll } from "../flight/refreshing.ts"
 import { pathTo, reaches } from "../flight/waitGraph.ts"
@@ -343,10 +343,8 @@ const refuse = ({ engine, id, request }: Reader, resume: Resume, defect: Exit.Ex
   resume(defect)
 }
 
-const joinable = (
-  { engine: self, id, policy, request }: Reader,
-  around: Flight | undefined
-): Flight | undefined => {
+const joinable = (reader: Reader, around: Flight | undefined): Flight | undefined => {
+  const { engine: self, id, policy, request } = reader
   if (policy.joins === "none" || !self.flights.has(id)) return undefined
   // Must precede the lookup of the flight, because it may apply another process's change, and so detach the flight.
   self.tagEpochs.ensureTracking?.()
@@ -372,8 +370,8 @@ const joinable = (
       TagEpochs.movedSince(self.tagEpochs, declaredTags(self, request), flight.bornAt)
     )
   ) {
-    detach(self, id)
-    return undefined
+    detachOne(self, flight)
+    return joinable(reader, around)
   }
   return policy.joins === "refresh" ? refreshToCome(flight) : flight
 }
