@@ -249,6 +249,8 @@ const checkForeign = (self: World, origin: Load, what: string): void => {
   if (isLate && self.config.features.includes("markersAmongEntries")) return
   // Without an error schema a failure stays in memory.
   if (origin.exit === undefined || Exit.isFailure(origin.exit)) return
+  // No generation guards an unasked answer, and the removal is not reported.
+  if (origin.flight === undefined && origin.ticket === undefined) return
   // Memory alone keeps a derived entry whose dependencies the store does not know.
   if (origin.flight?.attempt.dependencies !== undefined && origin.flight.versions === undefined) return
   // A commit that has displaced another change is answered, and still pending: it is sent again.
