@@ -19,6 +19,8 @@ export interface Proxy {
    * given.
    */
   readonly swallow: (everything: boolean, butOf?: string) => void
+  /** Everything is swallowed as soon as a client sends a text. Resolves then. */
+  readonly swallowAt: (text: string) => Promise<void>
   /** Sends to another server from now on, and cuts every connection. */
   readonly redirect: (port: number) => void
   /** Sends bytes to the server in the name of every client that has sent a text, as if they had come from it. */
@@ -43,6 +45,7 @@ export const startProxy = (to: number): Promise<Proxy> =>
     let mutes = false
     let swallows = false
     let spared: string | undefined
+    let trigger: { readonly text: string; readonly reached: () => void } | undefined
     const cut = () => {
       for (const [client, server] of pairs) {
         client.resetAndDestroy()
@@ -76,6 +79,10 @@ export const startProxy = (to: number): Promise<Proxy> =>
         socket.on("close", end)
       }
       client.on("data", (bytes) => {
+        if (trigger !== undefined && bytes.includes(trigger.text)) {
+          swallows = true
+          trigger.reached()
+        }
         if (isSwallowed()) return
         server.write(bytes)
         if (!bytes.equals(heartbeat)) asking.add(client)
@@ -114,7 +121,12 @@ export const startProxy = (to: number): Promise<Proxy> =>
         swallow: (everything, butOf) => {
           swallows = everything
           spared = butOf
+          trigger = undefined
         },
+        swallowAt: (text) =>
+          new Promise((reached) => {
+            trigger = { text, reached }
+          }),
         redirect: (port) => {
           goal = port
           cut()

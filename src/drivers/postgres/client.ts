@@ -1,12 +1,15 @@
 /** Opens a client of `@effect/sql-pg` for programs that have none. */
 import * as PgClient from "@effect/sql-pg/PgClient"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Reactivity from "effect/reactivity/Reactivity"
-import type * as Scope from "effect/Scope"
+import * as Redacted from "effect/Redacted"
+import * as Scope from "effect/Scope"
 import * as SqlClient from "effect/sql/SqlClient"
 import type { StoreError } from "../../CacheError.ts"
 import * as Defaults from "../../internal/defaults/sql.ts"
 import { refuseUnknown } from "../../internal/options/options.ts"
+import { onMachineClock } from "../../internal/time/monotonic.ts"
 import {
   type Config,
   configOf,
@@ -19,22 +22,38 @@ import {
 import { storeError } from "../sql/session/fault.ts"
 import { open } from "../sql/session/open.ts"
 import type { Session } from "../sql/session/session.ts"
+import * as Sockets from "./sockets.ts"
 
-const clientOf = ({ maxConnections, password, prepare, url }: Connection) =>
-  Effect.mapError(
+/** Closes its connections. Those whose server does not answer are cut, since the client would wait for an answer. */
+const clientOf = Effect.fnUntraced(function*({ maxConnections, password, prepare, url }: Connection) {
+  const sockets = Sockets.make(Redacted.value(url))
+  const scope = yield* Scope.make()
+  yield* Effect.addFinalizer((exit) =>
+    onMachineClock(Effect.gen(function*() {
+      const closing = yield* Effect.forkDetach(Scope.close(scope, exit))
+      yield* Effect.timeoutOption(Fiber.await(closing), Defaults.endMillis)
+      sockets.destroy()
+      yield* Fiber.await(closing)
+    }))
+  )
+  return yield* Effect.mapError(
     Effect.provide(
-      PgClient.make({
-        url,
-        ...password === undefined ? {} : { password },
-        maxConnections,
-        prepare,
-        applicationName: "effect-cached",
-        keepAlive: Defaults.keepAliveMillis
-      }),
+      Scope.provide(
+        PgClient.make({
+          url,
+          ...password === undefined ? {} : { password },
+          maxConnections,
+          prepare,
+          applicationName: "effect-cached",
+          stream: sockets.connect
+        }),
+        scope
+      ),
       Reactivity.layer
     ),
     (error) => storeError("open", error)
   )
+})
 
 export const openAt = (config: Config, connection: Connection): Effect.Effect<Session, StoreError, Scope.Scope> =>
   Effect.flatMap(

@@ -46,5 +46,11 @@ export const changesMillis = 60_000
 /** How often the state of a guard is compared and replaced before the step fails. */
 export const guardAttempts = 200
 
+/** How long a client that closes, or a transaction that is interrupted, may take to end. */
+export const endMillis = 1000
+
+/** The port of a URL without one. */
+export const port = 5432
+
 /** How long a connection is silent before the operating system checks whether its server is still there. */
 export const keepAliveMillis = 10_000

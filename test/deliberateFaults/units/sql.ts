@@ -4,6 +4,7 @@ import type { Fault, UnitFault } from "../fault.ts"
 const by = "test/servers/postgres.test.ts"
 const byOrder = "test/servers/postgresOrder.test.ts"
 const byFailover = "test/servers/postgresFailover.test.ts"
+const byClosing = "test/servers/postgresClosing.test.ts"
 const byRoom = "test/servers/postgresRoom.test.ts"
 
 /** The consistency check between processes finds these too, but not every time. */
@@ -228,5 +229,26 @@ export const faults: ReadonlyArray<UnitFault> = [
     find: "isFailure ? Effect.fail(defect as E) : Effect.die(defect)",
     replace: "isFailure && false ? Effect.fail(defect as E) : Effect.die(defect)",
     by
+  },
+  {
+    name: "a layer over the program's database waits for the answer to UNLISTEN",
+    in: "listening",
+    find: `Scope.make("parallel")`,
+    replace: "Scope.make()",
+    by: byClosing
+  },
+  {
+    name: "a client that closes waits for servers that do not answer",
+    in: "clientOf",
+    find: "sockets.destroy()",
+    replace: "",
+    by: byClosing
+  },
+  {
+    name: "a step waits for the end of its transaction until it is answered",
+    in: "atomically",
+    find: "leftAlone(outside(self, repeated(typed(asOwn(run)))))",
+    replace: "outside(self, repeated(typed(asOwn(run))))",
+    by: byClosing
   }
 ]

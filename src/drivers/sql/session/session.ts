@@ -1,6 +1,7 @@
 /** Sends the statements of a store over a program's SQL client, outside of the transactions of the program. */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import * as Latch from "effect/Latch"
 import type * as Semaphore from "effect/Semaphore"
 import { BeginTransaction, type SqlClient } from "effect/sql/SqlClient"
@@ -70,7 +71,7 @@ export const outside = <A, E, R>(self: Sender, effect: Effect.Effect<A, E, R>): 
 const repeated = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
   Effect.retry(effect, { times: Defaults.repeats, while: (error) => isSqlError(error) && isRepeatable(error) })
 
-const inTime = <A, E>(operation: string, effect: Effect.Effect<A, E>): Effect.Effect<A, StoreError> =>
+export const inTime = <A, E>(operation: string, effect: Effect.Effect<A, E>): Effect.Effect<A, StoreError> =>
   Effect.mapError(
     Effect.timeoutOrElse(effect, {
       duration: Defaults.statementMillis,
@@ -136,6 +137,19 @@ export const typed = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A,
     return isFailure ? Effect.fail(defect as E) : Effect.die(defect)
   })
 
+/** A client waits for the answer to `COMMIT` or `ROLLBACK`, even if none comes. The caller does not wait for ever. */
+const leftAlone = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.flatMap(
+      Effect.forkDetach(effect, { startImmediately: true }),
+      (fiber) =>
+        Effect.onInterrupt(
+          restore(Fiber.join(fiber)),
+          () => Effect.timeoutOption(Fiber.interrupt(fiber), Defaults.endMillis)
+        )
+    )
+  )
+
 /** Runs several statements in one transaction of the store's own. */
 export const atomically = <A>(
   self: Session,
@@ -143,7 +157,7 @@ export const atomically = <A>(
   steps: (ask: Inside) => Effect.Effect<A, SqlError | StoreError>
 ): Effect.Effect<A, StoreError> => {
   const run = self.sql.withTransaction(steps((statement, params) => send(self, statement, params)))
-  return inTime(operation, outside(self, repeated(typed(asOwn(run)))))
+  return inTime(operation, leftAlone(outside(self, repeated(typed(asOwn(run))))))
 }
 
 export const now = (): number => monotonicMillis(machineClock)

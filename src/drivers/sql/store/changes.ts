@@ -6,14 +6,14 @@ import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Latch from "effect/Latch"
 import * as Queue from "effect/Queue"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import type { SqlError } from "effect/sql/SqlError"
 import type { StoreError } from "../../../CacheError.ts"
 import * as Defaults from "../../../internal/defaults/sql.ts"
 import type { Change, Store } from "../../../ports/store.ts"
 import * as Waiting from "../../shared/waitingChanges.ts"
 import { refusal } from "../session/fault.ts"
-import { ask, now, type Row, type Session } from "../session/session.ts"
+import { ask, inTime, now, type Row, type Session } from "../session/session.ts"
 import { fromBytes } from "../session/text.ts"
 import { recover } from "./recovery.ts"
 
@@ -111,10 +111,20 @@ const turn = (self: Follower, isHeard: boolean): void => {
   self.due.openUnsafe()
 }
 
+/**
+ * Before a client gives the connection back, it waits for the answer to `UNLISTEN`, even if none comes. So both happen
+ * at once, and the client closes the connection.
+ */
+const listening = (self: Follower, listen: Listening["listen"]) =>
+  Effect.flatMap(
+    Effect.acquireRelease(Scope.make("parallel"), Scope.close),
+    (scope) => inTime("listen", Scope.provide(listen(self.session.channel), scope))
+  )
+
 /** Listens until the connection fails or passes nothing on. Meanwhile the follower asks often. */
 const hearing = (self: Follower, listen: Listening["listen"]): Effect.Effect<void> =>
   Effect.scoped(Effect.gen(function*() {
-    const notifications = yield* listen(self.session.channel)
+    const notifications = yield* listening(self, listen)
     let isAnswered = false
     const receiving = Effect.forever(Effect.map(Queue.take(notifications), ({ payload }) => {
       if (payload === self.echo) {
