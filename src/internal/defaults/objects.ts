@@ -47,10 +47,10 @@ export const settledMillis = 3_600_000
 export const lives = { leastMillis: 60_000, factor: 2 ** 0.25, count: 128 }
 
 /**
- * How many of the entries that were not used for the longest time a clean-up remembers, how many of them one step
- * removes, and how many requests it sends at once.
+ * How many of the entries that were not used for the longest time a clean-up remembers, how many more it puts in order
+ * at once, how many of them one step removes, and how many requests it sends at once.
  */
-export const oldest = { known: 5000, removed: 256, concurrency: 8 }
+export const oldest = { known: 5000, added: 500, removed: 256, concurrency: 8 }
 
 /** For how long a process collects uses before it writes them, also as it closes, and how many the bucket keeps. */
 export const uses = { tellMillis: 300_000, closeMillis: 1000, kept: 100_000 }

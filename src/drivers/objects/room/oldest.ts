@@ -8,34 +8,43 @@ interface Found {
 }
 
 export interface Oldest {
-  found: Array<Found>
-  isSorted: boolean
+  /** In the order of their uses. */
+  found: ReadonlyArray<Found>
+  /** Those that were added since. A few at a time are put in order, because to sort all at once would take long. */
+  added: Array<Found>
   /** The use of those that are no longer remembered, and of all later ones. */
   latest: number
 }
 
-export const make = (): Oldest => ({ found: [], isSorted: false, latest: Infinity })
+export const make = (): Oldest => ({ found: [], added: [], latest: Infinity })
 
-/** Forgets the later half. To sort numbers takes a fraction of the time that objects take. */
-const cut = (self: Oldest): void => {
-  self.latest = Float64Array.from(self.found, ({ usedAt }) => usedAt).sort()[oldest.known - 1]!
-  self.found = self.found.filter(({ usedAt }) => usedAt <= self.latest).slice(0, oldest.known)
+/** Puts those that were added in order among the others, and forgets the latest of all. */
+const merge = (self: Oldest): void => {
+  const { found } = self
+  const added = self.added.sort((a, b) => a.usedAt - b.usedAt)
+  const merged: Array<Found> = []
+  const count = Math.min(oldest.known, found.length + added.length)
+  for (let i = 0, j = 0; merged.length < count;) {
+    const isNext = j === added.length || i < found.length && found[i]!.usedAt <= added[j]!.usedAt
+    merged.push(isNext ? found[i++]! : added[j++]!)
+  }
+  if (count < found.length + added.length) self.latest = merged[count - 1]!.usedAt
+  self.found = merged
+  self.added = []
 }
 
 export const add = (self: Oldest, object: Listed, usedAt: number): void => {
   if (usedAt >= self.latest) return
-  self.found.push({ object, usedAt })
-  if (self.found.length === 2 * oldest.known) cut(self)
+  self.added.push({ object, usedAt })
+  if (self.added.length === oldest.added) merge(self)
 }
 
 /** Forgets and returns the oldest ones, as long as `isMore` wants them, but not more than a step removes. */
 export const take = (self: Oldest, isMore: (object: Listed) => boolean): ReadonlyArray<Listed> => {
-  if (!self.isSorted) {
-    if (self.found.length > oldest.known) cut(self)
-    self.found.sort((a, b) => a.usedAt - b.usedAt)
-    self.isSorted = true
-  }
+  if (self.added.length > 0) merge(self)
+  const { found } = self
   let count = 0
-  while (count < Math.min(self.found.length, oldest.removed) && isMore(self.found[count]!.object)) count++
-  return self.found.splice(0, count).map(({ object }) => object)
+  while (count < Math.min(found.length, oldest.removed) && isMore(found[count]!.object)) count++
+  self.found = found.slice(count)
+  return found.slice(0, count).map(({ object }) => object)
 }
