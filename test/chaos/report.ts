@@ -47,7 +47,9 @@ const text = ({ columns, cores, outcomes, seconds, wanting }: Measured): string 
     `Each attack lasted ${seconds} seconds, on ${cores} cores which ${
       wanting.toFixed(0)
     } processes of the whole machine ` +
-    `wanted on average. ${kills} ${kills === 1 ? "process was" : "processes were"} killed. In ${stops} stops, ${stale} reads returned a value that was invalidated while ` +
+    `wanted on average. ${kills} ${
+      kills === 1 ? "process was" : "processes were"
+    } killed. In ${stops} stops, ${stale} reads returned a value that was invalidated while ` +
     `their process was stopped.`,
     "",
     table(columns, outcomes)
