@@ -68,9 +68,16 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "a wave has only the budget that the wave before has left",
     in: "askInWaves",
-    find: "{ ...budget, call: budget }",
+    find: "{ ...budget, call: budget, inTurn }",
     replace: "budget",
     by: "test/cached/budgetsOfWaves.test.ts"
+  },
+  {
+    name: "entries of waves that the store answers together are decoded in one turn",
+    in: "reviveAll",
+    find: "yield* budget.inTurn ?? Effect.void",
+    replace: "",
+    by: "test/cached/wavesInTurns.test.ts"
   },
   {
     name: "a store that hangs is asked for each wave of a lookup or removal",

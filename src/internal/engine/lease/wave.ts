@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import type { StoreError } from "../../../CacheError.ts"
 import type { Acquired, CommitRequest, Markers } from "../../../ports/store.ts"
 import { many } from "../../defaults/bounds.ts"
+import * as Turns from "../../time/turns.ts"
 import { forEachWave } from "../../time/waves.ts"
 import { failStrict } from "../flight/callers.ts"
 import { releaseLease } from "../flight/ending.ts"
@@ -218,6 +219,8 @@ const leaseIn = (self: Wave, flight: Flight, { isExclusive }: NonNullable<Ticket
 export const board = (self: Wave, ticket: Ticket, flight: Flight): void => {
   const { generation, lease } = ticket
   if (lease === undefined) return
+  // Everything was invalidated, and the turn in which this lease is given up has not come yet.
+  if (!flight.storable) return giveBack(self, [ticket])
   ticket.lease = undefined
   ticket.generation = undefined
   if (lease.hasLease) flight.lease = leaseIn(self, flight, lease)
@@ -231,17 +234,19 @@ export const board = (self: Wave, ticket: Ticket, flight: Flight): void => {
   flight.waveAnswer = grantOf({ generation, seq: lease.seq }, lease.markersOf(flight.request))
 }
 
+/** Gives up the leases of tickets, those of many over several turns. */
 export const giveBack = (self: Wave, tickets: Iterable<Ticket>): void => {
   const ids: Array<string> = []
-  for (const ticket of tickets) {
+  const giving = Turns.forEach(tickets, (ticket) => {
     const { generation, lease } = ticket
     ticket.lease = undefined
     ticket.generation = undefined
-    if (generation === undefined || lease?.hasLease !== true) continue
+    if (generation === undefined || lease?.hasLease !== true) return
     ids.push(ticket.id)
     if (lease.isExclusive) endRenewal(self)
-  }
-  releaseAll(self, ids)
+  })
+  const { background, front } = self.tier
+  spawn(background, front.context, Effect.map(giving, () => releaseAll(self, ids)))
 }
 
 /** Releases leases. If the store is too slow, the others end by themselves. */

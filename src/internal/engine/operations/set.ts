@@ -137,18 +137,21 @@ export const setMany = (
   if (options.ttlMillis <= 0) return Effect.asVoid(invalidateIds(self, pairs.map(([key]) => idOf(key))))
   return Effect.clockWith((clock) => {
     const endsAt = clock.currentTimeMillisUnsafe() + options.ttlMillis
-    const setSome = (wave: typeof pairs): Effect.Effect<unknown, StoreError, any> => {
+    const setSome = (wave: typeof pairs, inTurn: Effect.Effect<void>): Effect.Effect<unknown, StoreError, any> => {
       // The lifetime of all values begins with the call, however long the earlier waves have taken.
       const left = { ...options, ttlMillis: endsAt - clock.currentTimeMillisUnsafe() }
       if (left.ttlMillis <= 0) return invalidateIds(self, wave.map(([key]) => idOf(key)))
       const isPlain = !options.keepTtl && wave.every(([key]) => unsentOf(self, key, options).length === 0)
-      if (isPlain) return setWave(self, wave, left)
+      if (isPlain) return setWave(self, wave, left, inTurn)
       const setting = wave.map(([key, value]) => Effect.exit(set(self, key, value, left)))
       return Effect.flatMap(Effect.all(setting, { concurrency: "unbounded" }), Exit.asVoidAll)
     }
     // If a wave fails, the other ids must not keep older values, so all waves are set before the call fails.
     const exits: Array<Exit.Exit<unknown, StoreError>> = []
-    const all = forEachWave(pairs, (wave) => Effect.map(Effect.exit(setSome(wave)), (exit) => void exits.push(exit)))
+    const all = forEachWave(
+      pairs,
+      (wave, _, inTurn) => Effect.map(Effect.exit(setSome(wave, inTurn)), (exit) => void exits.push(exit))
+    )
     return Effect.andThen(all, Effect.suspend(() => Exit.asVoidAll(exits)))
   })
 }
@@ -156,7 +159,8 @@ export const setMany = (
 const setWave = Effect.fnUntraced(function*(
   self: Engine,
   wave: ReadonlyArray<readonly [key: Key, value: unknown]>,
-  options: SetOptions
+  options: SetOptions,
+  inTurn: Effect.Effect<void>
 ): Effect.fn.Return<void, never, any> {
   const policy = yield* Policy.Current
   const { storeTier: tier } = self
@@ -174,7 +178,7 @@ const setWave = Effect.fnUntraced(function*(
   if (tier === undefined) return setHere()
   const keys = wave.map(([key]) => key)
   const writes = entries.map((entry, i) => OwnWrites.make(tier, keys[i]!, entry))
-  const encoded = allToStored({ tier, budget: budgetOf(tier, policy) }, keys, entries)
+  const encoded = allToStored({ tier, budget: { ...budgetOf(tier, policy), inTurn } }, keys, entries)
   const stored = yield* Effect.ensuring(
     replaceAllInStore(tier, writes, setHere, encoded),
     afterWrite(self, entries)
@@ -305,6 +309,7 @@ const allToStored = Effect.fnUntraced(function*(
     ? undefined
     : yield* ask(tier, budget, "markers", tier.store.markers(names))
   if (isFault(answer)) return entries.map(() => answer)
+  yield* budget.inTurn ?? Effect.void
   const versions = new Map(names.map((tag, i) => [tag, answer!.markers[i]!.version]))
   const encodings: Array<Effect.Effect<Stored | undefined | Fault, never, any>> = []
   yield* Turns.forEach(entries, (entry) => {

@@ -155,7 +155,7 @@ export const askInWaves = <A, E, R>(
   items.length <= waves.size
     ? Effect.asVoid(send(items, budget, 0, Effect.void))
     : forEachWave(items, (wave, from, inTurn) =>
-      Effect.suspend(() => send(wave, { ...budget, call: budget }, from, inTurn)), most)
+      Effect.suspend(() => send(wave, { ...budget, call: budget, inTurn }, from, inTurn)), most)
 
 export const faultOf = (cause: Cause.Cause<unknown>, orElse: (defect: unknown) => StoreError): StoreError => {
   const error = Cause.squash(cause)

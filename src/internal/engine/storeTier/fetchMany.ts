@@ -79,6 +79,7 @@ const reviveAll = Effect.fnUntraced(function*(
 ): Effect.fn.Return<ReadonlyArray<Fetched | Fault>, never, any> {
   const versions = tags.length === 0 ? undefined : yield* ask(tier, budget, "get", tier.store.get(noEntryId, tags))
   if (isFault(versions)) return yield* orOwn(tier, ids, isGone, versions)
+  yield* budget.inTurn ?? Effect.void
   const clock = yield* Clock.Clock
   const now = clock.currentTimeMillisUnsafe()
   const found: Array<Fetched | Fault> = []

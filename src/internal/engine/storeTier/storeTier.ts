@@ -30,6 +30,8 @@ export interface Budget {
   leftMillis: number
   /** If this is the budget of a wave: the budget of the whole call, which a timeout of the wave uses up. */
   readonly call?: Budget
+  /** If this is the budget of a wave: waits until the wave may handle an answer, after other waves of the call. */
+  readonly inTurn?: Effect.Effect<void>
   /** Sends the operation even if the circuit is open, because this is its last attempt. */
   readonly isLast?: true
   /** The flight that spends this budget, if it is one: its steps have spans. */
