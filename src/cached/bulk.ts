@@ -11,6 +11,7 @@ import type { AnyClass, Error as KeyError, Input, Services, Success } from "../C
 import type { Caching } from "../Caching.ts"
 import { chunk } from "../internal/defaults/bounds.ts"
 import * as Operations from "../internal/engine/operationTable.ts"
+import { IdMap } from "../internal/idMap.ts"
 import { mistake, requireList } from "../internal/options/options.ts"
 import * as Turns from "../internal/time/turns.ts"
 import { copiedFor, setAll, type SetOptions, setOptions, ttlOf } from "./byHand.ts"
@@ -95,19 +96,20 @@ export const setMany = <K extends AnyKey>(
     const given = setOptions(options ?? {}, "Cached.setMany")
     if (given.condition !== undefined) throw mistake("Cached.setMany takes no condition: call Cached.set for each key")
     // Keeps only the last value of each key. If all its values were written concurrently, any could remain.
-    const byTtl = new Map<number, Map<string, readonly [key: K, value: unknown]>>()
-    const collected = Turns.forEach(Array.from(entries), (entry) => {
+    const byTtl = new Map<number, IdMap<readonly [key: K, value: unknown]>>()
+    const list = Array.from(entries)
+    const collected = Turns.forEach(list, (entry) => {
       const [key, value] = checkedPair(entry)
       const ttlMillis = given.ttlMillis ?? ttlOf(caching, key)
       let pairs = byTtl.get(ttlMillis)
-      if (pairs === undefined) byTtl.set(ttlMillis, pairs = new Map())
+      if (pairs === undefined) byTtl.set(ttlMillis, pairs = new IdMap(list.length))
       pairs.set(idOf(key), [key, copiedFor(caching, key, value, given.copy)])
     })
     const set = Effect.suspend(() =>
       // All are set, even if some fail.
       Effect.forEach(
         byTtl,
-        ([ttlMillis, pairs]) => Effect.exit(setAll(caching, Array.from(pairs.values()), given, ttlMillis)),
+        ([ttlMillis, pairs]) => Effect.exit(setAll(caching, pairs.values(), given, ttlMillis)),
         { concurrency: "unbounded" }
       )
     )
@@ -146,9 +148,13 @@ export const removeMany = (keys: Iterable<AnyKey>): Effect.Effect<number, never,
   requireList("Cached.removeMany", keys, "key")
   return withCaching((caching, policy) => {
     if (policy.disabled.has("remove")) return Effect.succeed(0)
-    const ids = new Set<string>()
-    const add = (key: AnyKey) => void ids.add(idOf(key))
-    return inTurns(keys, add, () => caching.perform(Operations.invalidate, Array.from(ids)))
+    const list = Array.from(keys)
+    const ids = new IdMap<string>(list.length)
+    const add = (key: AnyKey) => {
+      const id = idOf(key)
+      ids.set(id, id)
+    }
+    return inTurns(list, add, () => caching.perform(Operations.invalidate, ids.values()))
   })
 }
 

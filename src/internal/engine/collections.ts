@@ -2,6 +2,7 @@
 import type * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import type { Markers } from "../../ports/store.ts"
+import type { IdMap } from "../idMap.ts"
 import type { Key } from "../key/ofKey.ts"
 
 export interface CallersOf<C> extends Iterable<C> {
@@ -56,7 +57,7 @@ interface WaveLease<R> {
 }
 
 export interface TicketsOf<F extends { readonly request: unknown }> {
-  readonly calls: Set<{ readonly tickets: ReadonlyMap<string, TicketOf<F>> }>
+  readonly calls: Set<{ readonly tickets: Pick<IdMap<TicketOf<F>>, "get" | "values"> }>
   readonly board: (id: string) => F | undefined
   readonly boardAll: Effect.Effect<void>
   /** Keeps all tickets from storing their results and from being joined, like `detach` for a flight. */

@@ -75,7 +75,7 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "what is named twice is removed twice",
     in: "removeMany",
-    find: "Array.from(ids))",
+    find: "ids.values())",
     replace: "Array.from(keys as Iterable<AnyKey>, idOf))",
     by: "test/cached/bulk.test.ts"
   },

@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import { Load, LoadOrStale, Serve } from "../../../Strategy.ts"
+import { IdMap } from "../../idMap.ts"
 import { idOf, type Key } from "../../key/ofKey.ts"
 import { sameIds } from "../../key/sameIds.ts"
 import * as Turns from "../../time/turns.ts"
@@ -111,7 +112,7 @@ const readTogether = (
   const { keys } = many
   const reading: Reading = {
     exits: new Array<Exit.Exit<unknown, unknown>>(keys.length),
-    missing: new Map(),
+    missing: new IdMap(keys.length),
     due: new Map(),
     served: [],
     fiber,
@@ -131,7 +132,7 @@ const readTogether = (
           afterServed(self, reading, () => {
             const { isBroken, missing } = reading
             if (missing.size === 0) return isBroken ? concluded(reading, []) : Exit.succeed(reading.exits)
-            return loadMissing(self, reading, Array.from(missing.values()))
+            return loadMissing(self, reading, missing.values())
           })
       )
   )

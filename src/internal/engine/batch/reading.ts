@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import { type Decision, LoadOrStale, ServeAndRefresh } from "../../../Strategy.ts"
+import type { IdMap } from "../../idMap.ts"
 import { idOf, type Key } from "../../key/ofKey.ts"
 import * as Turns from "../../time/turns.ts"
 import { enqueue, makeUnit, offer } from "../flight/refreshing.ts"
@@ -34,7 +35,7 @@ export type Exits = ReadonlyArray<Exit.Exit<unknown, unknown>>
 
 export interface Reading {
   readonly exits: Array<Exit.Exit<unknown, unknown>>
-  readonly missing: Map<string, Missing>
+  readonly missing: IdMap<Missing>
   readonly due: Map<string, { readonly key: Key; readonly entry: Entry }>
   /** Served entries that are not yet reported to listeners (`tellServed`). */
   readonly served: Array<{ readonly key: Key; readonly entry: Entry; readonly source: Served }>

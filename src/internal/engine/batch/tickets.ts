@@ -6,6 +6,7 @@
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { tickets as limits } from "../../defaults/bounds.ts"
+import type { IdMap } from "../../idMap.ts"
 import * as Turns from "../../time/turns.ts"
 import { publish } from "../flight/complete.ts"
 import { makeFlight } from "../flight/flight.ts"
@@ -26,7 +27,7 @@ import type { Reading } from "./reading.ts"
 type Pilot = { -readonly [name in keyof Flight]: Flight[name] }
 
 interface Tickets extends Office {
-  readonly tickets: ReadonlyMap<string, Missing>
+  readonly tickets: IdMap<Missing>
   /** Whether no result may be stored and no ticket joined, because everything was invalidated. */
   isDetached: boolean
   /** Whether changes of the store may have been missed before the call began (`isForgotten`), or since. */
