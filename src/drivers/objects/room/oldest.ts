@@ -33,9 +33,16 @@ const merge = (self: Oldest): void => {
   self.added = []
 }
 
+const encoder = new TextEncoder()
+const decoder = new TextDecoder()
+
+/** A text of its own: one that V8 has cut out of a page keeps the whole page in the heap. */
+const copyOf = (text: string): string => decoder.decode(encoder.encode(text))
+
 export const add = (self: Oldest, object: Listed, usedAt: number): void => {
   if (usedAt >= self.latest) return
-  self.added.push({ object, usedAt })
+  const { etag, name } = object
+  self.added.push({ object: { ...object, name: copyOf(name), etag: etag && copyOf(etag) }, usedAt })
   if (self.added.length === oldest.added) merge(self)
 }
 
