@@ -1,4 +1,4 @@
-/** What a clean-up remembers of a large bucket keeps no pages of its list in the heap. */
+/** The objects that a clean-up of a large bucket remembers keep no pages of its list in the heap. */
 import { expect, it } from "@effect/vitest"
 import { join } from "node:path"
 import { runWithHeap } from "../support/limitedHeap.ts"

@@ -307,7 +307,7 @@ this.end++`,
   },
   {
     name: "a detached refresh keeps its slot",
-    in: "detach",
+    in: "detachOne",
     find: "else leaveUnit(self, flight)",
     replace: "",
     by: "test/internal/engine/flight/refreshQueue.test.ts"
