@@ -59,10 +59,10 @@ const hasLeft = (self: World, load: Load, flight: Flight | undefined): boolean =
 
 /** By a reader with a shorter constant: one with `sliding` leaves no more than its idle time. */
 const isShortened = (self: World, { ended, endedAt, id }: Load): boolean =>
-  self.constants.get(id)?.some(({ begun, begunAt, spec }) => {
+  self.constants.get(id)?.some(({ answered, begunAt, spec }) => {
     const { kind, soft, ttl } = spec!
-    const end = kind === "sliding" ? Math.min(endedAt! + ttl, begunAt + soft) : endedAt! + ttl
-    return begun > ended && end <= self.now()
+    const end = kind === "sliding" ? Math.min(endedAt! + ttl, Math.max(endedAt!, begunAt) + soft) : endedAt! + ttl
+    return answered >= ended && end <= self.now()
   }) === true
 
 /** A touch does not reach what is being written: that does not enter memory, or leaves it when the touch is done. */

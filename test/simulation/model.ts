@@ -236,4 +236,6 @@ export interface Read {
   readonly interruption: { readonly requested: boolean } | undefined
   /** One of several at once, which are all answered when the last of them is. */
   readonly many: boolean
+  /** When it was answered. Until then it may move the end of what it finds. */
+  answered: number
 }

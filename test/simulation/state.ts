@@ -162,6 +162,11 @@ export const hasConstant = ({ byFunction, kind, misuse, ttlFunction }: Spec): bo
   ttlFunction === "none" && misuse === undefined && kind !== "untilInvalidated" &&
   (byFunction !== true || (kind !== "softTtl" && kind !== "refreshAhead"))
 
+export const endReading = (self: World, read: Read): void => {
+  self.reading.delete(read)
+  read.answered = self.seq
+}
+
 /** The idle time of an entry whose end is moved by reads: how long it lives without any. */
 export const idleOf = (load: Load): number =>
   load.spec.kind === "sliding" ? Math.min(load.spec.soft, ttlOf(load)) : ttlOf(load)

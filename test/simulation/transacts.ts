@@ -9,7 +9,7 @@ import type { Load, Read, SetOrigin, Value, Write } from "./model.ts"
 import { checkOrigins } from "./originRules.ts"
 import { plainSpec } from "./plan.ts"
 import { keyOf, type Simulation } from "./program.ts"
-import { type Committed, covers, describe, violate, type World } from "./state.ts"
+import { type Committed, covers, describe, endReading, violate, type World } from "./state.ts"
 import { beginLoad, beginRead, beginSetOrigin, beginWrite, closeSet, endLoad, endWrite } from "./world.ts"
 
 /** The writes of one level: a savepoint has its own until it ends well. */
@@ -76,7 +76,7 @@ const transaction = (self: Simulation) =>
 const beginTry = ({ config, world }: Simulation): Try => {
   const reads = new Map(config.ids.map((id) => [id, beginRead(world, id, undefined, undefined, true)]))
   // They have no end of their own.
-  for (const read of reads.values()) world.reading.delete(read)
+  for (const read of reads.values()) endReading(world, read)
   return { reads, set: [], committing: undefined }
 }
 
@@ -127,7 +127,7 @@ const readCached = (self: Simulation, within: Within, id: string) =>
     const ttl = dice.pick([10, 80, 300])
     const spec = { ...plainSpec(id), ttl, tags: dice.pick([[], ["T"], ["U"]]) }
     const read = beginRead(world, id, spec, undefined, true)
-    world.reading.delete(read)
+    endReading(world, read)
     const load = Effect.withFiber((fiber) => {
       const record = beginLoad(world, spec, undefined)
       within.level.loaded.set(record, fiber.getRef(Within)!.flight!)

@@ -24,6 +24,7 @@ import {
   covers,
   describe,
   displaced,
+  endReading,
   hasConstant,
   hasEnded,
   readerOf,
@@ -224,7 +225,8 @@ export const beginRead = (
     left,
     held: undefined,
     interruption,
-    many
+    many,
+    answered: Infinity
   }
   const held = heldOf(self, id)
   if (spec !== undefined) self.counts.reads++
@@ -294,7 +296,7 @@ const mayWaitFor = (self: World, { begun, left, spec }: Read, load: Load): boole
 }
 
 export const endRead = (self: World, read: Read, exit: Exit.Exit<unknown, unknown>, interrupted: boolean): void => {
-  self.reading.delete(read)
+  endReading(self, read)
   noteWaited(self, read)
   noteLeft(self, read, exit)
   self.say(() => `got  ${read.id} @${read.begun}: ${interrupted ? "interrupted" : describe(exit)}`)
@@ -418,7 +420,7 @@ export const endSetIf = (self: World, origin: SetOrigin, { condition, held, isDo
 /** The result of `getOption`. */
 export const endLookup = (self: World, read: Read, value: Value | undefined): void => {
   if (value !== undefined) return endRead(self, read, Exit.succeed(value), false)
-  self.reading.delete(read)
+  endReading(self, read)
   self.say(() => `got  ${read.id} @${read.begun}: none`)
   checkDelay(self, read)
   if (isHeld(self, read)) {
@@ -428,7 +430,7 @@ export const endLookup = (self: World, read: Read, value: Value | undefined): vo
 
 /** It was interrupted, or the tags of its key threw. */
 export const endUnanswered = (self: World, read: Read): void => {
-  self.reading.delete(read)
+  endReading(self, read)
   self.say(() => `got  ${read.id} @${read.begun}: no answer`)
 }
 
