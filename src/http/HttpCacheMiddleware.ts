@@ -42,7 +42,7 @@ import { exactUrlOf } from "./server/url.ts"
 type Request = HttpServerRequest.HttpServerRequest
 
 /**
- * The options of `make` and `layer`.
+ * The options of `make`, `layer` and `route`.
  * @category options
  * @since 0.1.0
  */
@@ -238,7 +238,7 @@ export const layer = (options: Options = {}): Layer.Layer<never, never, HttpRout
  *
  * **When to use**
  *
- * Use to cache some routes of an `HttpRouter`, or to give them other options.
+ * Use to cache some routes of an `HttpRouter`. In a router with `layer`, the options of `layer` hold for all routes.
  *
  * **Example** (One route)
  *
@@ -432,8 +432,11 @@ const answerWith = (options: Options): Respond => {
       const hit = getNow(callAt(self, { ...ofHit, clock, fields: fields as Fields }, resource), fiber)
       if (hit !== undefined) return Effect.succeed(toServer(hit))
     }
+    const outer = fiber.getRef(Handling)
+    if (outer?.caching === self.caching && outer.href === resource.href) return handler
+    const handling = Effect.provideService(handler, Handling, { caching: self.caching, href: resource.href })
     const call = callAt(self, {
-      origin: new HandlerOrigin(reloads ? Cached.invalidateFurther(handler) : handler, request, usual, fiber.context),
+      origin: new HandlerOrigin(reloads ? Cached.invalidateFurther(handling) : handling, request, usual, fiber.context),
       clock,
       request: HttpClientRequest.makeWith(method, resource.href, UrlParams.empty, noHash, fields, HttpBody.empty),
       fields: fields as Fields
@@ -444,6 +447,12 @@ const answerWith = (options: Options): Respond => {
       : Effect.provideService(given, Caching, self.caching)
   }
 }
+
+/** The request that a middleware around this one answers from the same cache: to answer it twice would be a cycle. */
+const Handling = Context.Reference<{ readonly caching: Client["caching"]; readonly href: string } | undefined>(
+  "effect-cached/HttpCacheMiddleware/handling",
+  { defaultValue: () => undefined }
+)
 
 const answered = {
   onSuccess: (response: HttpClientResponse) => Effect.succeed(toServer(response)),

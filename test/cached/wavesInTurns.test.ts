@@ -1,6 +1,6 @@
 /** Waves of a bulk call whose answers arrive together are handled in turns of their own, so that timers run between. */
 import { expect, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, Latch, Layer, Schema } from "effect"
+import { Effect, Exit, Fiber, Latch, Layer, Schema, Scope } from "effect"
 import { Cached, CacheKey, CacheLayer, type Caching, Store, Strategy } from "effect-cached"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
@@ -111,3 +111,31 @@ it.effect("a clear gives up the leases of a bulk call over several turns", () =>
     // The first one is that of the flight that leads the call.
     expect(released[1]! - clearedAt).toBeGreaterThan(count / steps / 3)
   }).pipe(Effect.scoped))
+
+it.live(
+  "P7 · a layer that ends soon after a long bulk call was interrupted gives up all of its leases",
+  () =>
+    Effect.gen(function*() {
+      const counts = { acquired: 0, released: 0 }
+      const { layer } = sharedStore((store) => ({
+        acquireMany: (requests) => {
+          counts.acquired += requests.length
+          return store.acquireMany(requests)
+        },
+        release: (id, owner) => {
+          counts.released++
+          return store.release(id, owner)
+        }
+      }))
+      const many = 100_000
+      const scope = yield* Scope.make()
+      const context = yield* Layer.buildWithScope(Layer.fresh(over(layer)), scope)
+      const reading = yield* start(Effect.provideContext(read(many, Effect.never), context))
+      while (counts.acquired < many) yield* Effect.sleep(5)
+      yield* Effect.sleep(50)
+      yield* Fiber.interrupt(reading)
+      yield* Scope.close(scope, Exit.void)
+      expect(counts.released).toBe(many)
+    }),
+  60_000
+)

@@ -1,7 +1,7 @@
 /** A shared cache in front of handlers: `HttpCacheMiddleware`. */
 import { describe, expect, it } from "@effect/vitest"
 import { Context, Effect, Fiber, Layer, Option, Redacted, Schema, Stream } from "effect"
-import { Cached, CacheLayer, CachePolicy, Store, Strategy } from "effect-cached"
+import { Cached, CacheLayer, CachePolicy, type Caching, Store, Strategy } from "effect-cached"
 import { StoreError } from "effect-cached/CacheError"
 import { CachedHttpClient, HttpCacheMiddleware } from "effect-cached/http"
 import { MemoryStore } from "effect-cached/memory"
@@ -190,6 +190,49 @@ it("a fetch handler with private flights hands refreshes to the WaitUntil of its
   for (const rest of rests) await Effect.runPromise(rest)
   expect(await ask()).toBe("run 2")
   await dispose()
+})
+
+describe("HttpCacheMiddleware.route", () => {
+  const check = HttpRouter.middleware((app) =>
+    Effect.flatMap(
+      HttpServerRequest.HttpServerRequest,
+      ({ headers }) => headers["x-key"] === "right" ? app : Effect.succeed(HttpServerResponse.empty({ status: 401 }))
+    )
+  )
+  const cached = HttpCacheMiddleware.route({ cacheControl: "max-age=60" })
+  let runs = 0
+  const page = Effect.sync(() => HttpServerResponse.text(`run ${++runs}`))
+
+  const answersOf = async (app: Layer.Layer<never, never, HttpRouter.HttpRouter | Caching.Caching>) => {
+    runs = 0
+    const { dispose, handler } = HttpRouter.toWebHandler(Layer.provide(app, CacheLayer.memory()), {
+      disableLogger: true
+    })
+    const ask = async (key: string, path = "/") => {
+      const response = await handler(new Request(`http://localhost${path}`, { headers: { "x-key": key } }))
+      return `${response.status} ${await response.text()}`
+    }
+    const answers = [await ask("right"), await ask("right"), await ask("wrong"), await ask("wrong", "/other")]
+    await dispose()
+    return answers
+  }
+
+  it("caches the routes to which it is provided, and a check before it holds for each request", async () => {
+    const app = Layer.mergeAll(
+      HttpRouter.add("GET", "/", page).pipe(Layer.provide([check.layer, cached])),
+      HttpRouter.add("GET", "/other", page)
+    )
+    expect(await answersOf(app)).toEqual(["200 run 1", "200 run 1", "401 ", "200 run 2"])
+  })
+
+  it("under a layer of the same cache, a request is answered once, as the layer says", async () => {
+    const app = Layer.mergeAll(
+      HttpRouter.add("GET", "/", page).pipe(Layer.provide(cached)),
+      HttpRouter.add("GET", "/other", page),
+      HttpCacheMiddleware.layer({ cacheControl: "max-age=600" })
+    )
+    expect(await answersOf(app)).toEqual(["200 run 1", "200 run 1", "200 run 1", "200 run 2"])
+  })
 })
 
 describe("freshness that no field says", () => {

@@ -220,7 +220,7 @@ export const board = (self: Wave, ticket: Ticket, flight: Flight): void => {
   const { generation, lease } = ticket
   if (lease === undefined) return
   // Everything was invalidated, and the turn in which this lease is given up has not come yet.
-  if (!flight.storable) return giveBack(self, [ticket])
+  if (!flight.storable && generation !== undefined) return giveBack(self, [ticket])
   ticket.lease = undefined
   ticket.generation = undefined
   if (lease.hasLease) flight.lease = leaseIn(self, flight, lease)
@@ -245,14 +245,20 @@ export const giveBack = (self: Wave, tickets: Iterable<Ticket>): void => {
     ids.push(ticket.id)
     if (lease.isExclusive) endRenewal(self)
   })
-  const { background, front } = self.tier
-  spawn(background, front.context, Effect.map(giving, () => releaseAll(self, ids)))
+  // One job, because the end of the layer waits for it and starts no other.
+  inBackground(self, Effect.andThen(giving, Effect.suspend(() => releasing(self, ids))))
+}
+
+const inBackground = ({ tier: { background, front } }: Wave, work: Effect.Effect<void>): void =>
+  spawn(background, front.context, work)
+
+const releaseAll = (self: Wave, ids: ReadonlyArray<string>): void => {
+  if (ids.length > 0) inBackground(self, releasing(self, ids))
 }
 
 /** Releases leases. If the store is too slow, the others end by themselves. */
-const releaseAll = ({ owner, tier }: Wave, ids: ReadonlyArray<string>): void => {
-  if (ids.length === 0) return
-  const { background, front, store, storeTimeoutMillis } = tier
+const releasing = ({ owner, tier }: Wave, ids: ReadonlyArray<string>): Effect.Effect<void> => {
+  const { store, storeTimeoutMillis } = tier
   let isTooSlow = false
   const releaseOne = (id: string): Effect.Effect<void> => {
     if (isTooSlow) return Effect.void
@@ -261,7 +267,7 @@ const releaseAll = ({ owner, tier }: Wave, ids: ReadonlyArray<string>): void => 
       if (isFault(answer) && answer.reason === "Timeout") isTooSlow = true
     })
   }
-  spawn(background, front.context, Effect.forEach(ids, releaseOne, { concurrency: many.concurrency, discard: true }))
+  return Effect.forEach(ids, releaseOne, { concurrency: many.concurrency, discard: true })
 }
 
 const grantOf = (
