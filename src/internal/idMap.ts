@@ -45,9 +45,13 @@ export class IdMap<A> {
   private partOf(id: string): Map<string, number> {
     const { parts } = this
     if (parts.length === 1) return parts[0]!
-    // The ends of ids differ most.
-    let hash = id.length
-    for (let i = Math.max(0, id.length - 8); i < id.length; i++) hash = Math.imul(hash ^ id.charCodeAt(i), 16_777_619)
+    // The ends of ids differ most, but may also be a constant field.
+    const { length } = id
+    const from = Math.max(0, length - 8)
+    const step = Math.max(1, from >> 3)
+    let hash = length
+    for (let i = from % step; i < from; i += step) hash = Math.imul(hash ^ id.charCodeAt(i), 16_777_619)
+    for (let i = from; i < length; i++) hash = Math.imul(hash ^ id.charCodeAt(i), 16_777_619)
     return parts[(hash >>> 0) % parts.length]!
   }
 }

@@ -27,7 +27,8 @@ it.each([
   ["numbers", (i: number) => `User@01234567:${i}`],
   ["padded numbers", (i: number) => `User:${String(i).padStart(12, "0")}`],
   ["hexadecimal ids", (i: number) => `User:${Math.imul(i, 2_654_435_761).toString(16)}`],
-  ["ids before a constant field", (i: number) => `User:${i}:en`]
+  ["ids before a constant field", (i: number) => `User:${i}:en`],
+  ["ids before a long constant field", (i: number) => `User@01234567:${i}:dashboard`]
 ])("divides ids that are %s", (_, idOf) => {
   const count = 300_000
   const map = new IdMap<number>(count)

@@ -664,12 +664,5 @@ export const faults: ReadonlyArray<UnitFault> = [
     find: "tier.front.tagEpochs.ensureTracking?.()",
     replace: "",
     by: "test/cached/refusedInvalidations.test.ts"
-  },
-  {
-    name: "a layer that ends does not give up the leases of a call that was interrupted",
-    in: "giveBack",
-    find: "Effect.andThen(giving, Effect.suspend(() => releasing(self, ids)))",
-    replace: "Effect.map(giving, () => releaseAll(self, ids))",
-    by: "test/cached/wavesInTurns.test.ts"
   }
 ]

@@ -137,7 +137,10 @@ export const typed = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A,
     return isFailure ? Effect.fail(defect as E) : Effect.die(defect)
   })
 
-/** A client waits for the answer to `COMMIT` or `ROLLBACK`, even if none comes. The caller does not wait for ever. */
+/**
+ * A client waits for the answers to `BEGIN`, `COMMIT` and `ROLLBACK`, even if none comes. The caller waits for
+ * `endMillis` at most: the transaction goes on by itself, and may still be committed.
+ */
 const leftAlone = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.flatMap(

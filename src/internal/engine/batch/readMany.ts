@@ -191,7 +191,7 @@ const repeatAnswers = (
   isChanged: boolean
 ): Effect.Effect<void> | undefined => {
   if (missing.size === keys.length || (missing.size === 0 && !isChanged)) return undefined
-  const answers = new Map<string, Exit.Exit<unknown, unknown>>()
+  const answers = new IdMap<Exit.Exit<unknown, unknown>>(keys.length)
   let place = -1
   return Turns.forEachNow(keys, (key) => {
     const id = idOf(key)
