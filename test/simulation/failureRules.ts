@@ -6,6 +6,7 @@ import { endsRead } from "./misuse.ts"
 import { Down, type Load, type Read, Thrown } from "./model.ts"
 import { checkOrigin, noteServed, noteUnanswered } from "./originRules.ts"
 import { describe, interruptedItself, readsNothing, tagOf, tooFew, violate, type World } from "./state.ts"
+import { rounding } from "./timeRules.ts"
 
 /** P3, P5. */
 export const checkFailure = (self: World, read: Read, cause: Cause.Cause<unknown>): void => {
@@ -34,7 +35,7 @@ export const checkFailure = (self: World, read: Read, cause: Cause.Cause<unknown
   const { error } = reason
   const tag = tagOf(error)
   if (tag === "LoadTimeout") {
-    if (spec?.timeout === undefined || self.now() - read.begunAt < spec.timeout) {
+    if (spec?.timeout === undefined || self.now() - read.begunAt < spec.timeout - rounding) {
       violate(self, `timeout: ${what} too early`)
     }
     return

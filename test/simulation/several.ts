@@ -149,7 +149,7 @@ const answered = (
 ) =>
   looking(self, [id], ([look]) =>
     Effect.map(ask(look!), ([isThere, isHeld]) => {
-      const may = !isKnown(self) || mayBeThere(self.world, look!)
+      const may = !isKnown(self) || mayBeThere(self.world, look!) || isBeside(self.world, look!)
       endUnanswered(self.world, look!)
       if (isThere && !may) violate(self.world, `${what} @${look!.begun} answers that it was there`)
       if (!isThere && isHeld) {
@@ -162,6 +162,10 @@ const answered = (
  * `remove` of its storage says, of what has ended too.
  */
 const isKnown = ({ config }: Simulation): boolean => config.faults === 0 && config.store !== "derived"
+
+/** Another write of the id had not ended: the store may have what was there before it. */
+const isBeside = ({ writes }: World, { begun, id }: Read): boolean =>
+  writes.some(({ asked, done, kind, target }) => kind === "id" && target === id && asked < begun && !(done < begun))
 
 /** It was there until the removal itself, because nothing else has happened since it was looked for. */
 const wasHeld = ({ config, world }: Simulation, { held }: Read, asked: number): boolean =>

@@ -75,7 +75,7 @@ export interface World {
   readonly replaced: Map<string, number>
   /** By id: the last read that joins nothing, and takes the place of what is queued too. */
   readonly overtaken: Map<string, number>
-  /** Since when a reader may have refreshed an id in the background. */
+  /** Since when an id may have been loaded in the background. */
   readonly refreshed: Map<string, number>
   /** By id: when a strategy last failed to decide, which fails the load that asked it. */
   readonly undecided: Map<string, number>

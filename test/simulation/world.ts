@@ -234,8 +234,9 @@ export const beginRead = (
     self.constants.set(id, [...self.constants.get(id) ?? [], read])
   }
   if (spec?.kind === "untilInvalidated") self.endless.add(id)
+  // A load that its last caller has left after `softTimeout` continues like a refresh.
   const mayRefresh = spec !== undefined &&
-    (spec.kind === "refreshAhead" || spec.kind === "probabilistic" || refreshes(spec))
+    (spec.kind === "refreshAhead" || spec.kind === "probabilistic" || refreshes(spec) || spec.softTimeout !== undefined)
   if (mayRefresh && !self.refreshed.has(id)) {
     self.refreshed.set(id, self.now())
   }
