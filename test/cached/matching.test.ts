@@ -1,9 +1,9 @@
 /** Reading and removing the entries of all keys that match a pattern. */
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Layer, Schema, Stream } from "effect"
-import { Cached, CacheKey, CacheLayer, CachePolicy, Store } from "effect-cached"
+import { Deferred, Effect, Exit, Fiber, Layer, Schema, Stream } from "effect"
+import { Cached, CacheKey, CacheLayer, CachePolicy, Store, Strategy } from "effect-cached"
 import { TestClock } from "effect/testing"
-import { caches, fakeStore, over } from "../support/caches.ts"
+import { caches, fakeStore, over, settle, start } from "../support/caches.ts"
 
 class User extends CacheKey.Class<User>()("User", { payload: { id: Schema.Int }, success: Schema.String }) {}
 
@@ -90,3 +90,31 @@ it.effect("without a cache nothing matches", () =>
     expect(yield* matching("*")).toEqual([])
     expect(yield* Cached.removeMatching("*")).toBe(0)
   }).pipe(Effect.provide(CacheLayer.disabled)))
+
+it.effect("P2 · invalidateMatching also concerns what a bulk call has just read and the store has lost since", () =>
+  Effect.gen(function*() {
+    const fake = fakeStore()
+    const user = new User({ id: 1 })
+    const gate = yield* Deferred.make<void>()
+    const failover = Cached.many(User, {
+      strategy: Strategy.failover({ ttl: "1 hour" }),
+      lookup: () => Effect.as(Deferred.await(gate), [Exit.succeed("new")])
+    })
+    yield* Effect.gen(function*() {
+      yield* Cached.set(user, "old")
+      const late = yield* Deferred.make<void>()
+      fake.behave = (operation) => operation === "get" ? { after: Deferred.await(late) } : {}
+      yield* start(failover([{ id: 1 }]))
+      yield* settle
+      fake.behave = () => ({})
+      fake.entries.clear()
+      yield* Stream.runDrain(Cached.invalidateMatching("*"))
+      yield* Deferred.succeed(late, undefined)
+      yield* settle
+      const reading = yield* start(Effect.exit(Cached.untilInvalidated(Effect.never, { key: user, timeout: 5 })))
+      yield* settle
+      yield* TestClock.adjust(10)
+      yield* Deferred.succeed(gate, undefined)
+      expect(yield* Fiber.join(reading)).toMatchObject({ _tag: "Failure" })
+    }).pipe(Effect.provide(over(fake, { memory: false })))
+  }))

@@ -104,7 +104,8 @@ const setsThrottle = (self: World, load: Load): boolean => {
 /** An earlier failure was an answer: no stale value is served until a load succeeds, and so nothing pauses. */
 const wasAnsweredBefore = (self: World, load: Load): boolean => {
   const earlier = self.loads.filter(({ ended, id }) => id === load.id && ended < load.n)
-  const hasSucceeded = ({ exit }: Load) => exit !== undefined && Exit.isSuccess(exit)
+  const hasSucceeded = ({ exit, flight }: Load) =>
+    exit !== undefined && Exit.isSuccess(exit) && flight?.storable === true
   return earlier.some((other) =>
     other.flight !== undefined && mayBeAnswer(other.flight, other.spec) &&
     !earlier.some((later) => later.ended > other.ended && hasSucceeded(later))

@@ -844,5 +844,12 @@ try {
     find: "tier.front.disguise === undefined",
     replace: "tier.front.disguise !== null",
     by: "test/servers/redisLargeValues.test.ts"
+  },
+  {
+    name: "an invalidation by pattern does not concern what a bulk call has just read",
+    in: "allHere",
+    find: "self.mutations++",
+    replace: "",
+    by: "test/cached/matching.test.ts"
   }
 ]

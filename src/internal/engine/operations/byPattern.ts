@@ -48,8 +48,10 @@ export const invalidateMatching = (self: Engine, glob: Glob): Stream.Stream<Prog
 /** The ids in memory, in running loads, and of results and written values that the store has not acknowledged. */
 const allHere = (self: Engine): Stream.Stream<string> =>
   Stream.suspend(() => {
-    // Marks all ids as changed, even those not listed here, because a running call for many keys may load them.
+    // Marks all ids as changed, even those not listed here: a running call for many keys may load them, or may have
+    // read what the store no longer has.
     noteAll(self)
+    self.mutations++
     const others = new Set(self.flights.all().map(({ id }) => id))
     for (const id of self.storeTier?.unanswered ?? []) others.add(id)
     for (const { write } of self.storeTier?.pending.unsent ?? []) if (write !== undefined) others.add(write.entry.id)
