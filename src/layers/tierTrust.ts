@@ -118,6 +118,8 @@ export const apply = (self: Trust, change: Change): void => {
       self.isPartial = false
       break
     case "Reports":
+      // While changes of some ids only were reported, those of the others were missed.
+      if (self.readsOnly && change.of === "all") doubt(self)
       self.readsOnly = change.of !== "all"
       // The store remembers the ids that are in memory, but not those that are only in a middle tier.
       self.asked.clear()

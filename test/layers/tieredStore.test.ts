@@ -1,14 +1,16 @@
 /** The store of `CacheLayer.tiered`: the laws of stores hold for it, with two tiers and with three. */
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Schema } from "effect"
-import type { Store } from "effect-cached"
+import { Effect, Queue, Schema, Stream } from "effect"
+import type { CacheError, Store } from "effect-cached"
 import { MemoryStore } from "effect-cached/memory"
 import { Bytes } from "effect-cached/serializers/Bytes"
 import * as Compressed from "effect-cached/serializers/Compressed"
 import { SqliteStore } from "effect-cached/sqlite"
 import { ChaosStore, sharedStoreLaws, storeLaws, withTimePassing } from "effect-cached/testing"
+import { TestClock } from "effect/testing"
 import { packed } from "../../src/internal/store/packed.ts"
 import * as Tiered from "../../src/layers/tieredStore.ts"
+import { settle, start } from "../support/caches.ts"
 import { slowStore } from "../support/slowStore.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
 
@@ -68,6 +70,37 @@ it.effect("an entry that its form does not read is none, also for a process that
     expect(yield* small.acquire("k", lease)).toMatchObject({ _tag: "Granted" })
     expect(yield* small.acquireMany([{ id: "k", ...lease, owner: "other" }])).toMatchObject([{ _tag: "Wait" }])
   }))
+
+it.effect("P2 · no copy is trusted from before a time in which only changes of what was read were reported", () =>
+  Effect.gen(function*() {
+    const changes = yield* Queue.unbounded<Store.Change, CacheError.StoreError>()
+    const last = MemoryStore.make()
+    const capabilities = { ...last.capabilities, shared: true, changes: true }
+    const listened = { ...last, capabilities, changes: Stream.fromQueue(changes), changesUnsafe: undefined }
+    const tiered = yield* over({ ...listened, getUnsafe: undefined }, MemoryStore.make())
+    const told = (change: Store.Change) =>
+      Effect.andThen(Queue.offer(changes, change), Effect.andThen(settle, TestClock.adjust(1)))
+    const times = { createdAt: 0, softExpiresAt: 1e15, expiresAt: 1e15, loadMillis: 0 }
+    const set = (writeId: string) =>
+      last.set("k", {
+        meta: { ...times, outcome: "success", tags: [], writeId, serializer: 1 },
+        payload: new Uint8Array(3)
+      })
+    const writeIdOf = Effect.map(tiered.get("k", []), ({ entry }) => entry?.meta.writeId)
+    yield* start(Stream.runDrain(tiered.changes))
+    yield* settle
+    yield* told({ _tag: "Coherent" })
+    yield* set("1")
+    expect(yield* writeIdOf).toBe("1")
+    yield* TestClock.adjust(1)
+    yield* settle
+    // Served from the copy: this change by another process is not reported.
+    yield* set("2")
+    expect(yield* writeIdOf).toBe("1")
+    yield* told({ _tag: "Reports", of: "reads" })
+    yield* told({ _tag: "Reports", of: "all" })
+    expect(yield* writeIdOf).toBe("2")
+  }).pipe(Effect.scoped))
 
 /** Two processes on a common store. */
 const machines = {

@@ -206,9 +206,13 @@ export const checkAbandoned = (self: Fleet, load: FleetOrigin): void => {
 const runsOn = ({ flight, uninterruptible }: FleetOrigin): boolean =>
   uninterruptible && flight?.abandoned === true && flight.exit === undefined
 
-/** It may have been detached while it had callers. */
-const isReplaced = (self: Fleet, { heard, id, n, process }: FleetOrigin): boolean =>
+/** It may have been detached while it had callers: as it was if its process has loaded the id again meanwhile. */
+const isReplaced = (self: Fleet, { flight, heard, id, layer, n, process }: FleetOrigin): boolean =>
   (self.replaced.get(`${process} ${id}`) ?? 0) > n || self.config.gaps > 0 ||
+  Array.from(self.origins.values()).some((other) =>
+    other.id === id && other.process === process && other.layer === layer && other.n > n &&
+    other.flight !== undefined && other.flight !== flight && other.owner !== undefined
+  ) ||
   self.writes.some((write) => write.done > n && (write.kind === "tag" || covers(write, id))) ||
   self.changes.some(({ at, from, kind, target }) =>
     from !== process && at >= heard && (kind === "tag" || target === id)

@@ -23,7 +23,7 @@ const isStored = (self: World, load: Load): boolean => {
   }
   if (self.closeAskedAt !== undefined || flight.entry.expiresAt <= self.now()) return false
   // The store could not confirm it, and answers again: reads ask it first.
-  if (flight.entry.memoryExpiresAt === 0) return false
+  if (flight.entry.memoryExpiresAt === -Number.MAX_VALUE) return false
   // Its sources may have changed.
   if (load.spec.inherit === "changes") return false
   const born = self.born.get(load)!

@@ -69,7 +69,8 @@ export const believe = (
 export const believeNoLonger = ({ believed, front: { memory } }: StoreTier): void => {
   for (const id of believed) {
     const entry = memory.entries.get(id)
-    if (Number.isFinite(entry?.memoryExpiresAt)) entry!.memoryExpiresAt = 0
+    // The past of any clock, even of one that is set before 1970.
+    if (Number.isFinite(entry?.memoryExpiresAt)) entry!.memoryExpiresAt = -Number.MAX_VALUE
   }
   believed.clear()
 }
