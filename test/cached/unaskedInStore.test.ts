@@ -386,3 +386,25 @@ it.effect("an answer that derives from other entries stays in memory", () =>
     expect((yield* store.get(idOf(1), [])).entry).toBeDefined()
     expect((yield* store.get(idOf(2), [])).entry).toBe(undefined)
   }).pipe(Effect.scoped))
+
+it.effect("P2 · an answer of a call that began before an invalidation was acknowledged is kept nowhere", () =>
+  Effect.gen(function*() {
+    const [acknowledged, gate] = [yield* Deferred.make<void>(), yield* Deferred.make<void>()]
+    const fake = fakeStore()
+    fake.behave = (operation) => operation === "remove" ? { before: Deferred.await(acknowledged) } : {}
+    const here = yield* process(over(fake))
+    const invalidating = yield* start(here(Cached.invalidate(key(2))))
+    yield* settle
+    const reading = yield* start(here(readOne([2], "old", Deferred.await(gate))))
+    yield* settle
+    yield* Deferred.succeed(acknowledged, undefined)
+    yield* Fiber.join(invalidating)
+    yield* Deferred.succeed(gate, undefined)
+    yield* Fiber.join(reading)
+    yield* settle
+    expect([fake.entries.has(idOf(2)), yield* here(found(2)), yield* here(found(1))]).toEqual([
+      false,
+      undefined,
+      "old 1"
+    ])
+  }).pipe(Effect.scoped))

@@ -851,5 +851,12 @@ try {
     find: "self.mutations++",
     replace: "",
     by: "test/cached/matching.test.ts"
+  },
+  {
+    name: "an unasked answer is kept although its call began before an invalidation was acknowledged",
+    in: "invalidateIds",
+    find: "noteChange(self, id)",
+    replace: "",
+    by: "test/cached/unaskedInStore.test.ts"
   }
 ]

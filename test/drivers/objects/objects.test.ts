@@ -327,15 +327,17 @@ describe("a server in trouble", () => {
       const [one, other] = yield* Effect.all([open(s3), open(s3)])
       yield* other.increment("n", 1)
       let lost = 1
-      const later: Array<Effect.Effect<unknown, unknown>> = []
+      const later: Array<Fiber.Fiber<unknown, unknown>> = []
+      const run = Effect.runForkWith(yield* Effect.context<never>())
       s3.after = ({ method }) => {
         if (method !== "PUT" || lost-- <= 0) return undefined
-        later.push(other.increment("n", 10))
+        // Begins at once, so that it does not come after the next try.
+        later.push(run(other.increment("n", 10)))
         return refuse(500, "InternalError")
       }
       const adding = yield* Effect.forkChild(Effect.exit(one.increment("n", 100)))
       while (later.length === 0) yield* Effect.yieldNow
-      yield* later[0]!
+      yield* Fiber.join(later[0]!)
       const exit = yield* Fiber.join(adding)
       expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toMatchObject({ reason: "Unavailable" })
       expect(yield* one.increment("n", 0)).toBe(111)

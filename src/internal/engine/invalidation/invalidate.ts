@@ -8,7 +8,7 @@ import { chunk } from "../../defaults/bounds.ts"
 import { chunksOf } from "../../time/chunks.ts"
 import { forEach } from "../../time/turns.ts"
 import { detach } from "../flight/ending.ts"
-import { noteAll } from "../flight/watches.ts"
+import { noteAll, noteChange } from "../flight/watches.ts"
 import type { Entry } from "../memory/entry.ts"
 import * as Memory from "../memory/memory.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
@@ -39,7 +39,10 @@ export const invalidateIds = (self: Flights, ids: ReadonlyArray<string>): Effect
         // Repeats steps of `forget`: an entry that depends on the ids may have been read before the store answered.
         const again = Effect.sync(() => {
           self.mutations++
-          for (const id of ids) Dependents.idChanged(self.memory.dependents, self.tagEpochs, id)
+          for (const id of ids) {
+            noteChange(self, id)
+            Dependents.idChanged(self.memory.dependents, self.tagEpochs, id)
+          }
         })
         return Effect.map(
           Effect.ensuring(tier.steps.remove(tier, ids, items, restore), again),
