@@ -224,7 +224,7 @@ describe.skipIf(isPostgresMissing())("PostgreSQL", { timeout: 60_000 }, () => {
           yield* Effect.forkScoped(Stream.runForEach(store.changes, (change) => Effect.sync(() => seen.push(change))))
           yield* until("it listens", Effect.sync(() => seen.length > 0))
           yield* other.remove(`id ${i}`)
-          yield* Effect.sleep("100 millis")
+          yield* until("it sees the change", Effect.sync(() => seen.length > 1))
           expect(seen).toEqual([{ _tag: "Coherent" }, { _tag: "Changed", id: `id ${i}` }])
         }
       }).pipe(Effect.provide(Reactivity.layer)))
