@@ -132,7 +132,7 @@ const checks: Checks<Options> = {
  *
  * **When to use**
  *
- * Use to compose it with other middleware. For a whole router, use `layer`, and for some of its routes `route`.
+ * Use to compose it with other middleware. For a whole router, use `layer`; for some of its routes, use `route`.
  *
  * **Details**
  *
@@ -448,7 +448,7 @@ const answerWith = (options: Options): Respond => {
   }
 }
 
-/** The request that a middleware around this one answers from the same cache: to answer it twice would be a cycle. */
+/** The request that an outer middleware is answering from the same cache. Answering it again would wait for itself. */
 const Handling = Context.Reference<{ readonly caching: Client["caching"]; readonly href: string } | undefined>(
   "effect-cached/HttpCacheMiddleware/handling",
   { defaultValue: () => undefined }

@@ -138,8 +138,8 @@ export const typed = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A,
   })
 
 /**
- * A client waits for the answers to `BEGIN`, `COMMIT` and `ROLLBACK`, even if none comes. The caller waits for
- * `endMillis` at most: the transaction continues, and may still be committed.
+ * A client waits for the answers to `BEGIN`, `COMMIT` and `ROLLBACK`, even if none comes. A caller that is interrupted
+ * or whose time is over waits for `endMillis` at most. The transaction continues, and may still be committed.
  */
 const leftAlone = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
   Effect.uninterruptibleMask((restore) =>

@@ -248,7 +248,7 @@ const fire = (self: State, items: ReadonlyArray<Item>, tickets: ReadonlyArray<Ti
   const { engine, starter } = first
   const clock = Context.get(context, Clock.Clock)
   const call: Call = {
-    // `concat` copies a million tickets in one step, a spread one by one.
+    // `concat` copies a million tickets at once; a spread would copy them one by one.
     items: tickets.length === 0 ? items : (items as Call["items"]).concat(tickets),
     // The call runs as part of the first flight. The others wait for that flight, so that the wait graph finds cycles.
     edges: new Map([[first, 1]]),
