@@ -1,7 +1,7 @@
 /** Reads over an asynchronous store share one question, without a flight. */
 import { describe, expect, it } from "@effect/vitest"
-import { Cause, type Context, Effect, Exit, Fiber, Layer, Scope } from "effect"
-import { Cached, CacheLayer, Store, Strategy } from "effect-cached"
+import { Cause, type Context, Effect, Exit, Fiber, Layer, Option, Schema, Scope } from "effect"
+import { Cached, CacheKey, CacheLayer, Store, Strategy } from "effect-cached"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { counting, ended, fakeStore, over, settle, start, within } from "../support/caches.ts"
@@ -31,6 +31,10 @@ const asked = (change: (callback: Callback, times: number) => Callback = (callba
   })
   return { counts, layer: CacheLayer.layerWith({ memory: false }).pipe(Layer.provide(Store.layer(make))) }
 }
+
+class Page extends CacheKey.Class<Page>()("Page", { payload: {}, success: Schema.String }) {}
+
+const page = new Page({})
 
 const one = Cached.ttl(Effect.succeed("loaded"), { key: "one", ttl: "1 hour" })
 
@@ -91,6 +95,25 @@ describe("askStore", () => {
       yield* TestClock.adjust(10)
       expect(yield* Fiber.join(after)).toBe("new")
       expect(counts.reads).toBe(2)
+    }).pipe(Effect.provide(layer))
+  })
+
+  it.effect("what a reader invalidates as soon as it is answered is no previous value for those who asked with it", () => {
+    const { layer } = asked()
+    return Effect.gen(function*() {
+      yield* Cached.set(page, "old", { ttl: "1 hour" })
+      const renewing = Effect.flatMap(
+        Cached.previous(Page),
+        (previous) => Option.isSome(previous) ? Cached.notModified : Effect.succeed("new")
+      )
+      const first = Cached.ttl(Effect.succeed("loaded"), { key: page, ttl: "1 hour" })
+      const second = Cached.failover(renewing, { key: page, ttl: "1 hour" })
+      const reading = [
+        yield* Effect.forkChild(Effect.tap(first, Cached.invalidate(page)), { startImmediately: true }),
+        yield* Effect.forkChild(second, { startImmediately: true })
+      ]
+      yield* TestClock.adjust(10)
+      expect(yield* Fiber.joinAll(reading)).toEqual(["old", "new"])
     }).pipe(Effect.provide(layer))
   })
 

@@ -200,7 +200,7 @@ export interface Questions {
 export interface Question extends Watch {
   readonly id: string
   readonly askers: Array<Asker>
-  readonly mutations: number
+  mutations: number
   readonly clock: Clock.Clock
   readonly askedAt: number
   tags: ReadonlyArray<string>

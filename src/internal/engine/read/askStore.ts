@@ -178,6 +178,8 @@ const conclude = (self: Flights, question: Question, found: Fetched | typeof Nee
   // Computed before readers resume: the flights they start count as changes, and any change may affect a derived entry.
   const isUnknown = found === NeedsEffect || Watches.hasChanged(self, question, id) ||
     (question.mutations !== self.mutations && found instanceof Entry && derives(found))
+  // A reader that resumes may change entries before the next one does.
+  question.mutations = self.mutations
   Watches.end(self)
   questions.open.delete(question)
   if (questions.byId.get(id) === question) questions.byId.delete(id)

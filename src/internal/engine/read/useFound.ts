@@ -26,7 +26,7 @@ export const useFound = <A, E>(
     const decision = found.writeId === rejected ? Load : decide(engine, fiber, request, found)
     if (decision !== Load) {
       // Read before `putInMemory`, because that may evict entries, and their removal listeners may invalidate this one.
-      const { mutations } = engine
+      const { mutations } = question ?? engine
       // A value that the store has not acknowledged may be served for a limited time only, so it does not enter memory.
       const isUnsure = Pending.isPending(engine.storeTier!.pending, reader.id)
       const now = nowOf(fiber)
