@@ -21,6 +21,7 @@ import { tagNames } from "../storeTier/codec.ts"
 import { damaged, isFault, strictFault } from "../storeTier/faults.ts"
 import { areAmong, fetch, reviveNow } from "../storeTier/fetch.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
+import { release } from "../storeTier/releases.ts"
 import { decode } from "../storeTier/sharedFailure.ts"
 import {
   Elsewhere,
@@ -190,7 +191,7 @@ const failureOf = Effect.fnUntraced(function*(
   const failure = yield* decode(tier, flight.request.key, failures.note)
   if (failure === undefined) return undefined
   // Releases the lease with the note of this failure, so that the next waiting process also fails with it.
-  yield* ask(tier, budget, "release", tier.store.release(flight.id, owner, failures.note))
+  yield* release(tier, { id: flight.id, owner, note: failures.note }, budget)
   flight.lease = undefined
   return failure
 })

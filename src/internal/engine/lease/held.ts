@@ -5,9 +5,9 @@ import * as Effect from "effect/Effect"
 import type { Acquired } from "../../../ports/store.ts"
 import { monotonicMillis } from "../../time/monotonic.ts"
 import type { Flight, FlightLease, Flights } from "../state.ts"
-import { ask } from "../storeTier/ask.ts"
 import { spawn, type Worker } from "../storeTier/background.ts"
 import { isFault } from "../storeTier/faults.ts"
+import { release } from "../storeTier/releases.ts"
 import { encode } from "../storeTier/sharedFailure.ts"
 import type { Elsewhere, Fault, StoreTier, WriteGrant } from "../storeTier/storeTier.ts"
 
@@ -38,13 +38,12 @@ export const leaseOf = (tier: StoreTier, owner: string, renewal?: Worker): Fligh
   owner,
   renewal,
   release: ({ id, request: { key }, starter }, failure) => {
-    const { background, store, storeTimeoutMillis } = tier
-    const release = Effect.flatMap(
+    const released = Effect.flatMap(
       failure === undefined ? Effect.undefined : encode(tier, key, failure),
-      (note) => ask(tier, { leftMillis: storeTimeoutMillis }, "release", store.release(id, owner, note))
+      (note) => release(tier, { id, owner, note })
     )
     // The release runs in the context of the flight's starter, which has the services for encoding the failure.
-    spawn(background, starter.context, release)
+    spawn(tier.background, starter.context, released)
   },
   heldUntil: -Infinity,
   isStored: false

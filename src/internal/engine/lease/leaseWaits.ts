@@ -16,6 +16,7 @@ import { spawn, supervise } from "../storeTier/background.ts"
 import { isFault } from "../storeTier/faults.ts"
 import { areAmong } from "../storeTier/fetch.ts"
 import { allTags, noEntryId } from "../storeTier/fetchMany.ts"
+import { release } from "../storeTier/releases.ts"
 import type { StoreTier } from "../storeTier/storeTier.ts"
 import { emitOf } from "../telemetry/events.ts"
 import { step } from "../telemetry/steps.ts"
@@ -281,10 +282,6 @@ const deliver = (
 const isGranted = (answer: LeaseAnswer): answer is LeaseGrant => !isFault(answer) && answer._tag === "Granted"
 
 const giveBack = (tier: StoreTier, { flight: { id }, owner }: LeaseWait): void =>
-  spawn(
-    tier.background,
-    tier.front.context,
-    ask(tier, { leftMillis: tier.storeTimeoutMillis }, "release", tier.store.release(id, owner))
-  )
+  spawn(tier.background, tier.front.context, release(tier, { id, owner }))
 
 const nowOf = (self: Flights): number => monotonicMillis(Context.get(self.context, Clock.Clock))

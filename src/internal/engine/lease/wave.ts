@@ -15,6 +15,7 @@ import { ask, askForAll, type Many } from "../storeTier/ask.ts"
 import { spawn, supervise, type Worker } from "../storeTier/background.ts"
 import { isFault, isRefusal } from "../storeTier/faults.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
+import { release } from "../storeTier/releases.ts"
 import { type Budget, Elsewhere, type Fault, type StoreTier, type WriteGrant } from "../storeTier/storeTier.ts"
 import { isLate, leaseOf, nowOf, renewalMillis, renewalPauseMillis } from "./held.ts"
 import { askEvidence } from "./unasked.ts"
@@ -258,12 +259,10 @@ const releaseAll = (self: Wave, ids: ReadonlyArray<string>): void => {
 
 /** Releases leases. If the store is too slow, the others end by themselves. */
 const releasing = ({ owner, tier }: Wave, ids: ReadonlyArray<string>): Effect.Effect<void> => {
-  const { store, storeTimeoutMillis } = tier
   let isTooSlow = false
   const releaseOne = (id: string): Effect.Effect<void> => {
     if (isTooSlow) return Effect.void
-    const released = ask(tier, { leftMillis: storeTimeoutMillis }, "release", store.release(id, owner))
-    return Effect.map(released, (answer) => {
+    return Effect.map(release(tier, { id, owner }), (answer) => {
       if (isFault(answer) && answer.reason === "Timeout") isTooSlow = true
     })
   }

@@ -47,6 +47,8 @@ export const makeStoreTier = (front: MemoryTier, options: StoreTierOptions, step
     clears: 0,
     knownTagVersions: KnownTagVersions.make(),
     unaskedWaiting: 0,
+    unreleased: new Map(),
+    releasing: undefined,
     replay: undefined,
     onCleared: undefined
   }

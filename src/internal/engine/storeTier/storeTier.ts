@@ -127,6 +127,17 @@ interface Commits {
   readonly lookups: Set<Concern>
 }
 
+export interface HeldLease {
+  readonly id: string
+  readonly owner: string
+  /** The failure of the load, encoded. */
+  readonly note?: Uint8Array | undefined
+}
+
+interface Unreleased extends HeldLease {
+  readonly endsAt: number
+}
+
 export interface StoreTier extends StoreTierOptions {
   readonly steps: StoreSteps
   readonly front: MemoryTier
@@ -164,6 +175,10 @@ export interface StoreTier extends StoreTierOptions {
   clears: number
   /** The number of results for unrequested keys, returned by bulk calls, that are waiting to be stored. */
   unaskedWaiting: number
+  /** Leases whose release failed, by owner and id. */
+  readonly unreleased: Map<string, Unreleased>
+  /** Releases them again. `undefined` while there are none. */
+  releasing: Background.Worker | undefined
   /** Sends unsent items again. `undefined` while nothing is unsent. */
   replay: Background.Worker | undefined
   /** Called when the store has carried out a `clear` that was sent again, if other processes may change the store. */

@@ -1,0 +1,56 @@
+/** Releases leases. Other processes wait for a lease until it ends, so a failed release is tried again until then. */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import type { StoreError } from "../../../CacheError.ts"
+import { many } from "../../defaults/bounds.ts"
+import { releases } from "../../defaults/processes.ts"
+import { remember } from "../../remember.ts"
+import { monotonicMillis } from "../../time/monotonic.ts"
+import { ask } from "./ask.ts"
+import { supervise } from "./background.ts"
+import { isFault } from "./faults.ts"
+import type { Budget, HeldLease, StoreTier } from "./storeTier.ts"
+
+export const release = (
+  tier: StoreTier,
+  lease: HeldLease,
+  budget: Budget = { leftMillis: tier.storeTimeoutMillis }
+): Effect.Effect<boolean | StoreError> =>
+  Effect.map(ask(tier, budget, "release", tier.store.release(lease.id, lease.owner, lease.note)), (answer) => {
+    if (isFault(answer)) tryAgain(tier, lease)
+    return answer
+  })
+
+const tryAgain = (tier: StoreTier, lease: HeldLease): void => {
+  const { background, front, leaseMillis, unreleased } = tier
+  const name = `${lease.owner} ${lease.id}`
+  if (background.isClosed || unreleased.has(name)) return
+  remember(unreleased, name, { endsAt: nowOf(tier) + leaseMillis, ...lease }, releases.most)
+  tier.releasing ??= supervise(background, {
+    name: "releases leases again",
+    context: front.context,
+    run: releaseAll(tier)
+  })
+}
+
+const releaseAll = Effect.fnUntraced(function*(tier: StoreTier) {
+  const { leaseMillis, unreleased } = tier
+  let pauseMillis = leaseMillis * releases.firstPause
+  while (unreleased.size > 0) {
+    yield* Effect.sleep(pauseMillis)
+    pauseMillis = Math.min(leaseMillis * releases.longestPause, pauseMillis * 2)
+    let isFailing = false
+    yield* Effect.forEach(Array.from(unreleased), ([name, lease]) => {
+      if (lease.endsAt <= nowOf(tier)) unreleased.delete(name)
+      if (isFailing || !unreleased.has(name)) return Effect.void
+      return Effect.map(release(tier, lease), (answer) => {
+        if (isFault(answer)) isFailing = true
+        else unreleased.delete(name)
+      })
+    }, { concurrency: many.concurrency, discard: true })
+  }
+  tier.releasing = undefined
+})
+
+const nowOf = ({ front }: StoreTier): number => monotonicMillis(Context.get(front.context, Clock.Clock))
