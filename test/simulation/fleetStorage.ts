@@ -1,7 +1,7 @@
 /** One storage with a clock of its own, and each process's view of it. */
 import { Deferred, Effect, Exit, Queue, Stream } from "effect"
 import { type CacheEntry, CacheError, Store } from "effect-cached"
-import { leaseLife, sharedFailureMillis } from "../../src/internal/defaults/processes.ts"
+import { leaseLife, sharedFailures } from "../../src/internal/defaults/processes.ts"
 import * as Leases from "../../src/internal/store/leases.ts"
 import * as Markers from "../../src/internal/store/markers/markers.ts"
 import { distanceOf, type Extras } from "./features.ts"
@@ -200,7 +200,7 @@ export const makeStorage = (self: Fleet, dice: Dice, extras: Extras): ViewOf => 
       holdersOf(self, id).delete(owner)
       const isReleased = leases.release(id, owner, self.now(), note)
       if (isReleased) {
-        forgottenAt.set(id, self.now() + Math.max(leaseLife.times * config.lease, sharedFailureMillis))
+        forgottenAt.set(id, self.now() + Math.max(leaseLife.times * config.lease, sharedFailures.millis))
       }
       return isReleased
     }

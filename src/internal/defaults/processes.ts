@@ -4,7 +4,7 @@
 export const leaseMillis = 5000
 
 /** Leases whose release failed: pauses before they are released again, in lease lengths, and their maximum number. */
-export const releases = { firstPause: 1 / 50, longestPause: 1 / 5, most: 1000 }
+export const releases = { firstPause: 0.02, longestPause: 0.2, most: 1000 }
 
 /** How long a load renews its lease. After that, another process may load, even if the first load still hangs. */
 export const maxLoadMillis = 600_000
@@ -42,11 +42,8 @@ export const lockPollMillis = 50
 /** How long a stale value is served while another process refreshes it, before this process checks again. */
 export const leftToOthersMillis = 250
 
-/** After this many failed loads in a row, waiting processes fail with the last failure instead of loading too. */
-export const sharedFailures = 3
-
-/** Failures older than this do not count towards `sharedFailures`. */
-export const sharedFailureMillis = 1000
+/** After `count` failed loads in a row, each less than `millis` ago, waiting processes fail instead of loading too. */
+export const sharedFailures = { count: 3, millis: 1000 }
 
 /** The record of a lease whose process never returns is kept for `times` lease lengths, at least for `leastMillis`. */
 export const leaseLife = { times: 10, leastMillis: 3_600_000 }

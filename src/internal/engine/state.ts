@@ -126,8 +126,8 @@ export interface Flight {
   /** Tags of the ids on which found entries depend. Changes to these ids are tracked until all callers are answered. */
   held: ReadonlyArray<string> | undefined
 
-  olderRunning: Flight | undefined
-  newerRunning: Flight | undefined
+  older: Flight | undefined
+  newer: Flight | undefined
 
   // The fields below are cleared when the flight ends.
   starter: ReadContext

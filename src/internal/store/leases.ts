@@ -5,7 +5,7 @@
  */
 import type { SyncLeases } from "../../ports/storage.ts"
 import type { Acquired, AcquireOptions, Failures, Join } from "../../ports/store.ts"
-import { leaseLife, sharedFailureMillis } from "../defaults/processes.ts"
+import { leaseLife, sharedFailures } from "../defaults/processes.ts"
 import type { Tokens } from "../token.ts"
 
 export interface Held {
@@ -74,7 +74,7 @@ const occupy = (lease: Lease, { leaseMillis, owner }: Pick<AcquireOptions, "leas
 
 /** The recorded failure of a lease, unless it is too old, or in the future because the clock was set back. */
 const remembered = ({ failed }: Lease, now: number): Failed | undefined =>
-  failed !== undefined && Math.abs(now - failed.at) < sharedFailureMillis ? failed : undefined
+  failed !== undefined && Math.abs(now - failed.at) < sharedFailures.millis ? failed : undefined
 
 type Taken = Exclude<Acquired, { readonly _tag: "Hit" }>
 
@@ -114,7 +114,7 @@ const take = (lease: Lease, options: AcquireOptions, now: number): Taken => {
 const release = (lease: Lease, now: number, note: Uint8Array | undefined): void => {
   lease.owner = noOwner
   lease.until = -Infinity
-  lease.dies = now + Math.max(leaseLife.times * lease.leaseMillis, sharedFailureMillis)
+  lease.dies = now + Math.max(leaseLife.times * lease.leaseMillis, sharedFailures.millis)
   lease.failed = note && { count: 1 + (remembered(lease, now)?.count ?? 0), note: note.slice(), at: now }
 }
 

@@ -160,7 +160,7 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "a lease that has ended by itself is released again and again",
     in: "releaseAll",
-    find: "if (lease.endsAt <= nowOf(tier)) unreleased.delete(name)",
+    find: "if (endsAt <= nowOf(tier)) unreleased.delete(lease)",
     replace: "",
     by: "test/cached/waitForOthers.test.ts"
   },

@@ -1,6 +1,6 @@
 /** Stores leases in a table of the database. The rules are those of `internal/store/leases.ts`. */
 import type { DatabaseSync, SQLOutputValue } from "node:sqlite"
-import { leaseLife, sharedFailureMillis } from "../../../internal/defaults/processes.ts"
+import { leaseLife, sharedFailures } from "../../../internal/defaults/processes.ts"
 import {
   type Held,
   isJoinedAhead,
@@ -48,9 +48,9 @@ export const make = (database: DatabaseSync) => {
     renew: database.prepare("UPDATE lease SET millis = ?, until = ?, dies = ? WHERE id = ? AND owner = ?"),
     release: database.prepare(`
       UPDATE lease SET owner = '${noOwner}', until = -9e999, failed_at = ?3, note = ?5,
-        dies = ?3 + max(${leaseLife.times} * millis, ${sharedFailureMillis}),
+        dies = ?3 + max(${leaseLife.times} * millis, ${sharedFailures.millis}),
         failures = CASE
-          WHEN NOT ?4 THEN 0 WHEN abs(?3 - failed_at) < ${sharedFailureMillis} THEN failures + 1 ELSE 1 END
+          WHEN NOT ?4 THEN 0 WHEN abs(?3 - failed_at) < ${sharedFailures.millis} THEN failures + 1 ELSE 1 END
       WHERE id = ?1 AND owner = ?2`),
     delete: database.prepare("DELETE FROM lease WHERE id = ?"),
     deleteAll: database.prepare("DELETE FROM lease"),
@@ -149,6 +149,6 @@ const granted = ({ failed, generation }: Generation): Acquired & { readonly _tag
 /** Returns recent failures of loads. Ignores old ones and, after the clock was set back, those far in the future. */
 const failedOf = ({ failed_at: at, failures, note }: Record<string, unknown>, now: number): Failures | undefined => {
   const count = Number(failures)
-  if (count === 0 || Math.abs(now - Number(at)) >= sharedFailureMillis) return undefined
+  if (count === 0 || Math.abs(now - Number(at)) >= sharedFailures.millis) return undefined
   return { count, note: note instanceof Uint8Array ? note : new Uint8Array(0) }
 }

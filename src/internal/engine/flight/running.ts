@@ -8,25 +8,25 @@ export class RunningList implements Running {
 
   add(flight: Flight): void {
     const { newest } = this
-    flight.olderRunning = newest
-    if (newest !== undefined) newest.newerRunning = flight
+    flight.older = newest
+    if (newest !== undefined) newest.newer = flight
     this.newest = flight
     this.size++
   }
 
   delete(flight: Flight): void {
-    const { newerRunning, olderRunning } = flight
-    if (newerRunning === undefined) this.newest = olderRunning
-    else newerRunning.olderRunning = olderRunning
-    if (olderRunning !== undefined) olderRunning.newerRunning = newerRunning
-    flight.newerRunning = undefined
-    flight.olderRunning = undefined
+    const { newer, older } = flight
+    if (newer === undefined) this.newest = older
+    else newer.older = older
+    if (older !== undefined) older.newer = newer
+    flight.newer = undefined
+    flight.older = undefined
     this.size--
   }
 
   all(): ReadonlyArray<Flight> {
     const flights: Array<Flight> = []
-    for (let flight = this.newest; flight !== undefined; flight = flight.olderRunning) flights.push(flight)
+    for (let flight = this.newest; flight !== undefined; flight = flight.older) flights.push(flight)
     return flights.reverse()
   }
 }

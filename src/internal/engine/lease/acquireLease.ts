@@ -187,7 +187,7 @@ const failureOf = Effect.fnUntraced(function*(
   { failures }: LeaseGrant,
   owner: string
 ): Effect.fn.Return<Exit.Failure<unknown, unknown> | undefined, never, any> {
-  if (failures === undefined || failures.count < Defaults.sharedFailures) return undefined
+  if (failures === undefined || failures.count < Defaults.sharedFailures.count) return undefined
   const failure = yield* decode(tier, flight.request.key, failures.note)
   if (failure === undefined) return undefined
   // Releases the lease with the note of this failure, so that the next waiting process also fails with it.

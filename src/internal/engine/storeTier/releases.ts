@@ -5,28 +5,28 @@ import * as Effect from "effect/Effect"
 import type { StoreError } from "../../../CacheError.ts"
 import { many } from "../../defaults/bounds.ts"
 import { releases } from "../../defaults/processes.ts"
-import { remember } from "../../remember.ts"
 import { monotonicMillis } from "../../time/monotonic.ts"
 import { ask } from "./ask.ts"
 import { supervise } from "./background.ts"
 import { isFault } from "./faults.ts"
 import type { Budget, HeldLease, StoreTier } from "./storeTier.ts"
 
-export const release = (
-  tier: StoreTier,
-  lease: HeldLease,
-  budget: Budget = { leftMillis: tier.storeTimeoutMillis }
-): Effect.Effect<boolean | StoreError> =>
-  Effect.map(ask(tier, budget, "release", tier.store.release(lease.id, lease.owner, lease.note)), (answer) => {
+export const release = (tier: StoreTier, lease: HeldLease, budget?: Budget): Effect.Effect<boolean | StoreError> =>
+  Effect.map(releaseOnce(tier, lease, budget), (answer) => {
     if (isFault(answer)) tryAgain(tier, lease)
     return answer
   })
 
+const releaseOnce = (
+  tier: StoreTier,
+  { id, note, owner }: HeldLease,
+  budget: Budget = { leftMillis: tier.storeTimeoutMillis }
+) => ask(tier, budget, "release", tier.store.release(id, owner, note))
+
 const tryAgain = (tier: StoreTier, lease: HeldLease): void => {
   const { background, front, leaseMillis, unreleased } = tier
-  const name = `${lease.owner} ${lease.id}`
-  if (background.isClosed || unreleased.has(name)) return
-  remember(unreleased, name, { endsAt: nowOf(tier) + leaseMillis, ...lease }, releases.most)
+  if (background.isClosed || unreleased.size >= releases.most) return
+  unreleased.set(lease, nowOf(tier) + leaseMillis)
   tier.releasing ??= supervise(background, {
     name: "releases leases again",
     context: front.context,
@@ -41,12 +41,12 @@ const releaseAll = Effect.fnUntraced(function*(tier: StoreTier) {
     yield* Effect.sleep(pauseMillis)
     pauseMillis = Math.min(leaseMillis * releases.longestPause, pauseMillis * 2)
     let isFailing = false
-    yield* Effect.forEach(Array.from(unreleased), ([name, lease]) => {
-      if (lease.endsAt <= nowOf(tier)) unreleased.delete(name)
-      if (isFailing || !unreleased.has(name)) return Effect.void
-      return Effect.map(release(tier, lease), (answer) => {
+    yield* Effect.forEach(Array.from(unreleased), ([lease, endsAt]) => {
+      if (endsAt <= nowOf(tier)) unreleased.delete(lease)
+      if (isFailing || !unreleased.has(lease)) return Effect.void
+      return Effect.map(releaseOnce(tier, lease), (answer) => {
         if (isFault(answer)) isFailing = true
-        else unreleased.delete(name)
+        else unreleased.delete(lease)
       })
     }, { concurrency: many.concurrency, discard: true })
   }

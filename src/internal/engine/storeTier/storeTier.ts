@@ -134,10 +134,6 @@ export interface HeldLease {
   readonly note?: Uint8Array | undefined
 }
 
-interface Unreleased extends HeldLease {
-  readonly endsAt: number
-}
-
 export interface StoreTier extends StoreTierOptions {
   readonly steps: StoreSteps
   readonly front: MemoryTier
@@ -175,8 +171,8 @@ export interface StoreTier extends StoreTierOptions {
   clears: number
   /** The number of results for unrequested keys, returned by bulk calls, that are waiting to be stored. */
   unaskedWaiting: number
-  /** Leases whose release failed, by owner and id. */
-  readonly unreleased: Map<string, Unreleased>
+  /** Leases whose release failed, and when they end. */
+  readonly unreleased: Map<HeldLease, number>
   /** Releases them again. `undefined` while there are none. */
   releasing: Background.Worker | undefined
   /** Sends unsent items again. `undefined` while nothing is unsent. */

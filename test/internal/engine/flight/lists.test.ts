@@ -5,7 +5,7 @@ import { FlightIndex } from "../../../../src/internal/engine/flight/flightsById.
 import { RunningList } from "../../../../src/internal/engine/flight/running.ts"
 import type { Flight } from "../../../../src/internal/engine/state.ts"
 
-const flightOf = (id: string) => ({ id, olderRunning: undefined, newerRunning: undefined }) as Flight
+const flightOf = (id: string) => ({ id, older: undefined, newer: undefined }) as Flight
 
 const ids = ["a", "b", "c", "d"] as const
 

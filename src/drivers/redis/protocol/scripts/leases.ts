@@ -1,6 +1,6 @@
 /** Lua scripts of leases. They follow the same rules as `src/internal/store/leases.ts`. */
 import * as Frame from "../../../../internal/codec/frame.ts"
-import { leaseLife, sharedFailureMillis } from "../../../../internal/defaults/processes.ts"
+import { leaseLife, sharedFailures } from "../../../../internal/defaults/processes.ts"
 import { indented, nowMillis, readSequence } from "./lua.ts"
 import type { Sources } from "./script.ts"
 
@@ -76,12 +76,12 @@ return 1
     body: `if ownOf("HGET", l, "o") ~= owner then return 0 end
 local lease = tonumber(toCount(redis.call("HGET", l, "m")) or "0")
 redis.call("HSET", l, "o", "", "u", 0)
-redis.call("PEXPIRE", l, math.max(${leaseLife.times} * lease, ${sharedFailureMillis}))
+redis.call("PEXPIRE", l, math.max(${leaseLife.times} * lease, ${sharedFailures.millis}))
 if hasNote == "0" then
   redis.call("UNLINK", f)
 else
   local before = tonumber(string.match(textOf(f) or "", "^(%d+) ") or "0")
-  redis.call("SET", f, (before + 1) .. " " .. note, "PX", ${sharedFailureMillis})
+  redis.call("SET", f, (before + 1) .. " " .. note, "PX", ${sharedFailures.millis})
 end
 return 1
 `

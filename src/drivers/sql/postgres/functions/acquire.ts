@@ -1,5 +1,5 @@
 /** The function that requests leases. It follows the same rules as `src/internal/store/leases.ts`. */
-import { sharedFailureMillis } from "../../../../internal/defaults/processes.ts"
+import { sharedFailures } from "../../../../internal/defaults/processes.ts"
 import { clock, quickly, type Source, writeIdOf } from "./source.ts"
 
 /** Whether a row has an entry other than the one that the reader rejected. */
@@ -101,7 +101,7 @@ const take = (s: string): string =>
       ELSE
         kind := 'Granted';
         o_generation := r.generation;
-        IF r.failures > 0 AND abs(t - r.failed_at) < ${sharedFailureMillis} THEN
+        IF r.failures > 0 AND abs(t - r.failed_at) < ${sharedFailures.millis} THEN
           o_failures := r.failures;
           o_note := r.note;
         END IF;

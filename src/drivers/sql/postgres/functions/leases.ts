@@ -1,5 +1,5 @@
 /** Functions of leases. They follow the same rules as `src/internal/store/leases.ts`. */
-import { leaseLife, sharedFailureMillis } from "../../../../internal/defaults/processes.ts"
+import { leaseLife, sharedFailures } from "../../../../internal/defaults/processes.ts"
 import { byIndex, clock, durably, nameIn, noLease, quickly, type Sources } from "./source.ts"
 
 export const leases = (s: string): Sources => ({
@@ -45,9 +45,9 @@ export const leases = (s: string): Sources => ({
     PERFORM 1 FROM ${s}.entry x WHERE x.key = p_key FOR UPDATE;
     t := ${clock};
     UPDATE ${s}.entry x SET owner = '', until_at = 0,
-      dies_at = t + greatest(${leaseLife.times} * x.lease_millis, ${sharedFailureMillis}), failed_at = t, note = p_note,
+      dies_at = t + greatest(${leaseLife.times} * x.lease_millis, ${sharedFailures.millis}), failed_at = t, note = p_note,
       failures = CASE WHEN p_note IS NULL THEN 0
-        WHEN abs(t - x.failed_at) < ${sharedFailureMillis} THEN x.failures + 1 ELSE 1 END
+        WHEN abs(t - x.failed_at) < ${sharedFailures.millis} THEN x.failures + 1 ELSE 1 END
       WHERE x.key = p_key AND x.owner = p_owner AND p_owner <> '' AND x.era >= ${s}.era();
     RETURN FOUND;`
   }
