@@ -165,6 +165,13 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/cached/waitForOthers.test.ts"
   },
   {
+    name: "an invalidation also detaches the load that has not begun",
+    in: "detachBegun",
+    find: "flight.phase === \"Queued\" &&",
+    replace: "false &&",
+    by: "test/cached/queuedLoads.test.ts"
+  },
+  {
     name: "a counter that has expired is listed",
     in: "counters",
     find: "now < expiresAt",

@@ -46,6 +46,15 @@ export const detach = (self: Flights, id: string): void => {
   for (let flight = self.flights.get(id); flight !== undefined; flight = self.flights.get(id)) detachOne(self, flight)
 }
 
+/** Like `detach`, for an invalidation: a flight that has asked nobody yet, and has callers, will see the change. */
+export const detachBegun = (self: Flights, id: string): void => {
+  noteChange(self, id)
+  for (let flight = self.flights.get(id); flight !== undefined; flight = self.flights.get(id)) {
+    if (flight.phase === "Queued" && flight.callers.size > 0) return void (flight.stale = undefined)
+    detachOne(self, flight)
+  }
+}
+
 /** Like `detach`, but the flight queued behind this one, which sees all changes, can be joined in its place. */
 export const detachOne = (self: Flights, flight: Flight): void => {
   flight.storable = false

@@ -7,7 +7,7 @@ import type { CacheEvent, RemovalCause } from "../../../CacheEvent.ts"
 import { chunk } from "../../defaults/bounds.ts"
 import { chunksOf } from "../../time/chunks.ts"
 import { forEach } from "../../time/turns.ts"
-import { detach } from "../flight/ending.ts"
+import { detachBegun } from "../flight/ending.ts"
 import { noteAll, noteChange } from "../flight/watches.ts"
 import type { Entry } from "../memory/entry.ts"
 import * as Memory from "../memory/memory.ts"
@@ -20,7 +20,7 @@ import { countInvalidated } from "../telemetry/stats.ts"
 /** Invalidates an id in this process. Returns whether memory had an entry. */
 export const forget = (self: Flights, id: string): boolean => {
   self.mutations++
-  detach(self, id)
+  detachBegun(self, id)
   self.retryAt.delete(id)
   Dependents.idChanged(self.memory.dependents, self.tagEpochs, id)
   return Memory.remove(self.memory, id, "invalidated")
@@ -142,7 +142,7 @@ export const forgetAll = (self: Flights): Effect.Effect<void> => {
   const left = Memory.together(self.memory, () => {
     const holders = holdersOf(self)
     self.flights.tickets?.detachAll()
-    for (const { id } of self.flights.all()) detach(self, id)
+    for (const { id } of self.flights.all()) detachBegun(self, id)
     self.retryAt.clear()
     return takeAll(self, "invalidated", holders)
   })
