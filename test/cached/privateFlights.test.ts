@@ -31,6 +31,8 @@ const platform = () => {
 
 class Item extends CacheKey.Class<Item>()("Item", { payload: { id: Schema.Int }, success: Schema.String }) {}
 
+class Count extends CacheKey.Class<Count>()("Count", { payload: { id: Schema.Int }, success: Schema.Int }) {}
+
 /** A lookup that notes what it is asked for, and answers with the number of its call. */
 const numbered = (strategy: Strategy.Strategy, delay: Duration.Input = 0) => {
   const calls: Array<ReadonlyArray<number>> = []
@@ -57,6 +59,51 @@ describe.each(caches)("private flights over $name", ({ layer }) => {
       expect(readers.map(ended)).toEqual([1, 2, 3, 4].map((n) => Exit.succeed(n)))
       expect(yield* get).toBe(1)
       expect(counts.started).toBe(4)
+    }).pipe(provided))
+
+  /** What overlapping refreshes and the reads after them get, and how often they load. */
+  const overlapping = (
+    get: Effect.Effect<number, never, Caching.Caching>,
+    refresh: Effect.Effect<number, never, Caching.Caching>
+  ) =>
+    Effect.gen(function*() {
+      yield* start(get)
+      yield* TestClock.adjust("1 second")
+      const reader = Effect.all([refresh, get])
+      const readers: Array<Fiber.Fiber<[number, number]>> = []
+      for (let i = 0; i < 20; i++) {
+        readers.push(yield* start(reader))
+        yield* TestClock.adjust(30)
+        yield* settle
+      }
+      yield* TestClock.adjust("1 second")
+      for (const fiber of readers) {
+        const [own, after] = yield* Fiber.join(fiber)
+        expect(after).toBeGreaterThanOrEqual(own)
+      }
+      return yield* get
+    })
+
+  it.effect("refreshes that overlap are stored, and a read after one's own never gets what was before it", () =>
+    Effect.gen(function*() {
+      let runs = 0
+      const get = Effect.suspend(() => Effect.delay(Effect.succeed(++runs), 100)).pipe(Cached.ttl(ttl))
+      // Each read after a refresh was a hit.
+      expect(yield* overlapping(get, CachePolicy.refresh(get))).toBe(21)
+      expect(runs).toBe(21)
+    }).pipe(provided))
+
+  it.effect("so are refreshes of many keys", () =>
+    Effect.gen(function*() {
+      let runs = 0
+      const counts = Cached.many(Count, {
+        lookup: (keys) => Effect.suspend(() => Effect.delay(Effect.succeed(keys.map(() => Exit.succeed(++runs))), 100)),
+        strategy: Strategy.ttl({ ttl: "1 hour" })
+      })
+      const first = Effect.flatMap(([one]: ReadonlyArray<Exit.Exit<number>>) => one!)
+      const ids = [{ id: 1 }, { id: 2 }]
+      expect(yield* overlapping(first(counts(ids)), first(counts.refresh(ids)))).toBe(41)
+      expect(runs).toBe(42)
     }).pipe(provided))
 
   it.effect("a reader is not held up by a load that never ends, nor by one that ignores its interruption", () =>
@@ -307,33 +354,6 @@ describe.each(caches)("private flights over $name", ({ layer }) => {
 })
 
 describe("private flights", () => {
-  it.effect("refreshes that overlap are stored, and a read after one's own never gets what was before it", () =>
-    Effect.gen(function*() {
-      let runs = 0
-      const get = Effect.suspend(() => Effect.delay(Effect.succeed(++runs), 100)).pipe(Cached.ttl(ttl))
-      yield* start(get)
-      yield* TestClock.adjust("1 second")
-      const reader = Effect.gen(function*() {
-        const own = yield* CachePolicy.refresh(get)
-        const after = yield* get
-        return [own, after] as const
-      })
-      const readers: Array<Fiber.Fiber<readonly [number, number]>> = []
-      for (let i = 0; i < 20; i++) {
-        readers.push(yield* start(reader))
-        yield* TestClock.adjust(30)
-        yield* settle
-      }
-      yield* TestClock.adjust("1 second")
-      for (const fiber of readers) {
-        const [own, after] = yield* Fiber.join(fiber)
-        expect(after).toBeGreaterThanOrEqual(own)
-      }
-      // Each read after a refresh was a hit.
-      expect(runs).toBe(21)
-      expect(yield* get).toBe(21)
-    }).pipe(Effect.provide(CacheLayer.memory({ flights: "private" }))))
-
   it.effect("hold no lease that another reader would wait for", () =>
     Effect.gen(function*() {
       const fake = fakeStore()

@@ -82,7 +82,7 @@ export interface Flight {
   readonly policy: Policy
   readonly refresh: boolean
   bornAt: number
-  readonly since: number
+  since: number
   readonly readsStore: boolean
   /** The time budget for all store operations together. If `undefined`, the batch, policy or layer determines it. */
   readonly storeMillis: number | undefined

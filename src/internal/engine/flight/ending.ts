@@ -46,7 +46,7 @@ export const detach = (self: Flights, id: string): void => {
   for (let flight = self.flights.get(id); flight !== undefined; flight = self.flights.get(id)) detachOne(self, flight)
 }
 
-/** Like `detach`, for an invalidation: a flight that has asked nobody yet, and has callers, will see the change. */
+/** Like `detach`, for an invalidation: a flight that has asked nothing yet, and has callers, will see the change. */
 export const detachBegun = (self: Flights, id: string): void => {
   noteChange(self, id)
   for (let flight = self.flights.get(id); flight !== undefined; flight = self.flights.get(id)) {

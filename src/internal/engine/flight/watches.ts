@@ -1,12 +1,18 @@
 /** Notes which ids change during bulk calls and store requests that answer keys without a flight, in a shared list. */
 import { watchedIds } from "../../defaults/bounds.ts"
+import { remember } from "../../remember.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
 import type { Flight, Flights, Watch, Watches } from "../state.ts"
 
 export type { Watch } from "../state.ts"
 
 /** Makes the shared list. With `lasting`, changes are always noted, because private flights check them. */
-export const make = (lasting = false): Watches => ({ count: lasting ? 1 : 0, step: 0, changedAt: new Map(), floor: 0 })
+export const make = (lasting = false): Watches => ({
+  count: lasting ? 1 : 0,
+  step: 0,
+  changedAt: new Map(),
+  floor: 0
+})
 
 export const begin = ({ tagEpochs, watches }: Flights, evidence?: Watch["evidence"]): Watch => {
   // `epochNow` first applies the changes by other processes that have arrived so far.
@@ -25,16 +31,16 @@ export const noteChange = (self: Flights, id: string): void => {
 }
 
 /** Notes the start of a private refresh, so that loads of the id that are already running count as older. */
-export const noteRefresh = (self: Flights, id: string): void => {
-  if (self.storeTier === undefined) self.watches.step++
-  else noteChange(self, id)
-}
+export const noteRefresh = ({ watches }: Flights): void => void watches.step++
 
 /** Notes that a private load was stored. Other flights of the id that began no later must not store their results. */
-export const noteLoaded = (self: Flights, { id, since }: Flight): void => {
-  if (self.storeTier !== undefined) return noteChange(self, id)
+export const noteLoaded = (self: Flights, { entry, id, since }: Flight): void => {
   self.watches.step++
   note(self, id, since + 0.5)
+  const writeId = entry?.writeId
+  if (self.storeTier !== undefined && writeId !== undefined) {
+    remember(self.storeTier.privateWrites, id, writeId, watchedIds)
+  }
 }
 
 const note = ({ watches }: Flights, id: string, at: number): void => {

@@ -8,6 +8,7 @@ import type { BatchAnswers, Flight, Host, Seats } from "../state.ts"
 import { isFault } from "../storeTier/faults.ts"
 import type { WriteGrant } from "../storeTier/storeTier.ts"
 import type { LateMarkers } from "../storeTier/tagVersions.ts"
+import { allAfterOthers } from "./commitAfter.ts"
 import { takeAnswer } from "./held.ts"
 import { committed, endLoad, notStored, prepare, type Prepared } from "./loadThroughStore.ts"
 import {
@@ -64,7 +65,8 @@ const store = Effect.fnUntraced(function*(
   const open = commits.filter(({ flight }) => flight.exit === undefined)
   if (open.length === 0) return answers
   const accepted = yield* commitAll(self, open)
-  open.forEach((commit, i) => committed(commit.flight, commit, accepted[i]!))
+  const final = engine.isPrivate ? yield* allAfterOthers(asking, open, accepted) : accepted
+  open.forEach((commit, i) => committed(commit.flight, commit, final[i]!))
   return answers
 })
 

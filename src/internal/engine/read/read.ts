@@ -257,7 +257,7 @@ export const joinOrStart = (reader: Reader, joining: Joining, resume: Resume): E
   if (asked !== request) return withTimeouts(reader, asked, joining, resume)
   const { protectedUntil, readsStore, rejectedWriteId, storeMillis } = joining
   // A private load that is already running is too old for this read, so its result must not replace this read's result.
-  if (engine.isPrivate && policy.writes && !Policy.readsNormally(policy)) noteRefresh(engine, id)
+  if (engine.isPrivate && policy.writes && !Policy.readsNormally(policy)) noteRefresh(engine)
   const flight = makeFlight(engine, {
     id,
     request,

@@ -47,6 +47,7 @@ export const makeStoreTier = (front: MemoryTier, options: StoreTierOptions, step
     clears: 0,
     knownTagVersions: KnownTagVersions.make(),
     unaskedWaiting: 0,
+    privateWrites: new Map(),
     unreleased: new Map(),
     releasing: undefined,
     replay: undefined,

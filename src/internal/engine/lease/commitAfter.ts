@@ -1,0 +1,63 @@
+/**
+ * Overlapping private refreshes of an id: when the result of one is stored, the generation of the others ends. One that
+ * began later may replace that result, because nothing else has changed as long as the store still has it.
+ */
+import * as Effect from "effect/Effect"
+import type { StoreError } from "../../../CacheError.ts"
+import type { CommitRequest } from "../../../ports/store.ts"
+import { many } from "../../defaults/bounds.ts"
+import { lookupsAgain } from "../../defaults/stores.ts"
+import { isStorable } from "../flight/watches.ts"
+import type { Flight } from "../state.ts"
+import { ask, type Asking } from "../storeTier/ask.ts"
+import { isFault } from "../storeTier/faults.ts"
+import * as Pending from "../storeTier/pendingInvalidations.ts"
+import { release } from "../storeTier/releases.ts"
+
+interface Commit extends CommitRequest {
+  readonly flight: Flight
+}
+
+/** Returns `accepted`, the store's answer to a private commit, unless the commit is repeated. */
+export const orAfterOthers = (
+  asking: Asking,
+  commit: Commit,
+  accepted: boolean | StoreError
+): Effect.Effect<boolean | StoreError> =>
+  accepted === false && commit.flight.policy.joins !== "any" ? commitAfter(asking, commit) : Effect.succeed(accepted)
+
+export const allAfterOthers = (
+  { budget, tier }: Asking,
+  commits: ReadonlyArray<Commit>,
+  accepted: ReadonlyArray<boolean | StoreError>
+): Effect.Effect<ReadonlyArray<boolean | StoreError>> =>
+  Effect.forEach(
+    commits,
+    (commit, i) => orAfterOthers({ tier, budget: { ...budget } }, commit, accepted[i]!),
+    { concurrency: many.concurrency }
+  )
+
+const commitAfter = Effect.fnUntraced(function*(
+  { budget, tier }: Asking,
+  { entry, flight, id }: Commit
+): Effect.fn.Return<boolean | StoreError> {
+  const { leaseMillis, pending, privateWrites, store } = tier
+  const owner = flight.engine.tokens.next(8)
+  const mayStore = () => isStorable(flight.engine, flight) && !Pending.isPending(pending, id)
+  for (let i = 0; i < lookupsAgain && mayStore(); i++) {
+    const earlier = privateWrites.get(id)
+    const acquire = store.acquire(id, { owner, leaseMillis, rejectedWriteId: earlier, join: true })
+    const acquired = yield* ask(tier, budget, "acquire", acquire)
+    if (isFault(acquired)) break
+    // Another refresh has just been stored, and will be noted.
+    if (acquired._tag !== "Granted") continue
+    // The look comes after the grant: an earlier change shows in it, and a later one ends the new generation.
+    const found = yield* ask(tier, budget, "get", store.get(id, []))
+    if (isFault(found) || found.entry === undefined) break
+    if (found.entry.meta.writeId !== earlier || !mayStore()) continue
+    const accepted = yield* ask(tier, budget, "commit", store.commit(id, acquired.generation, entry))
+    if (accepted !== false) return accepted
+  }
+  yield* release(tier, { id, owner })
+  return false
+})
