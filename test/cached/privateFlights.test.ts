@@ -61,7 +61,7 @@ describe.each(caches)("private flights over $name", ({ layer }) => {
       expect(counts.started).toBe(4)
     }).pipe(provided))
 
-  /** What overlapping refreshes and the reads after them get, and how often they load. */
+  /** Runs refreshes that overlap, each with a read after it. Returns the value at the end. */
   const overlapping = (
     get: Effect.Effect<number, never, Caching.Caching>,
     refresh: Effect.Effect<number, never, Caching.Caching>

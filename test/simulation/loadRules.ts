@@ -77,7 +77,7 @@ export const checkThrottle = (self: World, load: Load, flight: Flight): void => 
   // A refresh that had to wait for room was asked for earlier.
   if (flight.refresh ? self.config.refreshConcurrency < 16 : flight.stale === undefined) return
   // Nothing is served in its place.
-  if (!flight.refresh && hasAnswered(flight)) return
+  if (!flight.refresh && (hasAnswered(flight) || wasAnsweredBefore(self, load))) return
   // A flight may have begun long before its load, where the store is slow.
   const asked = readerOf(self, flight)
   for (const failed of self.loads) {

@@ -115,7 +115,7 @@ export const beginAsking = (flight: Flight): void => {
 /** Moves a flight to `Loading`. Changes made before this moment do not make the result outdated. */
 export const beginLoading = (flight: Flight, now: number): void => {
   const { engine: { isPrivate, watches }, policy } = flight
-  // Of overlapping private refreshes, the one whose load began last replaces the others.
+  // The private refresh whose load began last replaces those that overlap with it.
   if (isPrivate && policy.joins === "refresh") flight.since = ++watches.step
   flight.phase = "Loading"
   flight.isForgotten ||= flight.changedWhileAsked

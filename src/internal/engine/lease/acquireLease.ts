@@ -21,7 +21,6 @@ import { tagNames } from "../storeTier/codec.ts"
 import { damaged, isFault, strictFault } from "../storeTier/faults.ts"
 import { areAmong, fetch, reviveNow } from "../storeTier/fetch.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
-import { release } from "../storeTier/releases.ts"
 import { decode } from "../storeTier/sharedFailure.ts"
 import {
   Elsewhere,
@@ -33,6 +32,7 @@ import {
 } from "../storeTier/storeTier.ts"
 import { isLate, leaseOf, lookBefore, nowOf, renewalMillis, renewalPauseMillis, takeAnswer } from "./held.ts"
 import { waitForLease } from "./leaseWaits.ts"
+import { release } from "./releases.ts"
 import { acquireTogether, isCrowded } from "./together.ts"
 import { askEvidence } from "./unasked.ts"
 

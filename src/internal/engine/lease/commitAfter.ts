@@ -12,7 +12,7 @@ import type { Flight } from "../state.ts"
 import { ask, type Asking } from "../storeTier/ask.ts"
 import { isFault } from "../storeTier/faults.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
-import { release } from "../storeTier/releases.ts"
+import { release } from "./releases.ts"
 
 interface Commit extends CommitRequest {
   readonly flight: Flight

@@ -7,9 +7,9 @@ import { monotonicMillis } from "../../time/monotonic.ts"
 import type { Flight, FlightLease, Flights } from "../state.ts"
 import { spawn, type Worker } from "../storeTier/background.ts"
 import { isFault } from "../storeTier/faults.ts"
-import { release } from "../storeTier/releases.ts"
 import { encode } from "../storeTier/sharedFailure.ts"
 import type { Elsewhere, Fault, StoreTier, WriteGrant } from "../storeTier/storeTier.ts"
+import { release } from "./releases.ts"
 
 /** Returns the wave's answer for a flight, but only once, so that a new attempt asks the store itself. */
 export const takeAnswer = (flight: Flight): WriteGrant | Elsewhere | undefined => {

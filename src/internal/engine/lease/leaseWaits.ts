@@ -16,12 +16,12 @@ import { spawn, supervise } from "../storeTier/background.ts"
 import { isFault } from "../storeTier/faults.ts"
 import { areAmong } from "../storeTier/fetch.ts"
 import { allTags, noEntryId } from "../storeTier/fetchMany.ts"
-import { release } from "../storeTier/releases.ts"
 import type { StoreTier } from "../storeTier/storeTier.ts"
 import { emitOf } from "../telemetry/events.ts"
 import { step } from "../telemetry/steps.ts"
 import * as Circles from "./circles.ts"
 import { isLate } from "./held.ts"
+import { release } from "./releases.ts"
 import { renewTogether } from "./wave.ts"
 
 export const make = (): LeaseWaits => ({ waiting: new Map(), timer: undefined, isAsking: false })

@@ -15,9 +15,9 @@ import { ask, askForAll, type Many } from "../storeTier/ask.ts"
 import { spawn, supervise, type Worker } from "../storeTier/background.ts"
 import { isFault, isRefusal } from "../storeTier/faults.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
-import { release } from "../storeTier/releases.ts"
 import { type Budget, Elsewhere, type Fault, type StoreTier, type WriteGrant } from "../storeTier/storeTier.ts"
 import { isLate, leaseOf, nowOf, renewalMillis, renewalPauseMillis } from "./held.ts"
+import { release } from "./releases.ts"
 import { askEvidence } from "./unasked.ts"
 
 export interface Wave {

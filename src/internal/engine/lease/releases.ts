@@ -6,10 +6,10 @@ import type { StoreError } from "../../../CacheError.ts"
 import { many } from "../../defaults/bounds.ts"
 import { releases } from "../../defaults/processes.ts"
 import { monotonicMillis } from "../../time/monotonic.ts"
-import { ask } from "./ask.ts"
-import { supervise } from "./background.ts"
-import { isFault } from "./faults.ts"
-import type { Budget, HeldLease, StoreTier } from "./storeTier.ts"
+import { ask } from "../storeTier/ask.ts"
+import { supervise } from "../storeTier/background.ts"
+import { isFault } from "../storeTier/faults.ts"
+import type { Budget, HeldLease, StoreTier } from "../storeTier/storeTier.ts"
 
 export const release = (tier: StoreTier, lease: HeldLease, budget?: Budget): Effect.Effect<boolean | StoreError> =>
   Effect.map(releaseOnce(tier, lease, budget), (answer) => {
