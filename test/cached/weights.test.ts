@@ -1,6 +1,6 @@
 /** Bounds of memory: entries or weights, and other bounds while it is in use. */
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Exit, Layer, Logger, Option, Schema } from "effect"
+import { Cause, Effect, Exit, Layer, Logger, Option, Schema } from "effect"
 import { Cached, CacheError, CacheKey, CacheLayer, Caching, Eviction, Weigher } from "effect-cached"
 import { caches } from "../support/caches.ts"
 
@@ -125,6 +125,58 @@ describe("a weigher", () => {
     let inner = deep
     for (let i = 0; i < 100_000; i++) inner = inner.inner = {}
     expect(sizeOf(deep)).toBeGreaterThan(0)
+  })
+
+  const { sizeOf } = Weigher
+  const heavy = "x".repeat(1_000_000)
+
+  it.each<[string, unknown, number]>([
+    ["between numbers", [1, heavy, 2], 1],
+    ["in the middle of a row", [1, 2, 3, "text", heavy, 4.5, 5, 6], 1],
+    ["in the middle of many numbers", Array.from({ length: 999 }, (_, i) => i === 500 ? heavy : i), 1],
+    ["beside a long list", { rows: Array.from({ length: 5000 }, (_, id) => ({ id })), page: heavy }, 1],
+    ["in an object beside a long list", {
+      rows: Array.from({ length: 999 }, (_, i) => ({ of: [i, "a", { i }] })),
+      at: { heavy }
+    }, 1],
+    ["in rows", Array.from({ length: 20 }, (_, i) => [i, heavy + i, i + 1]), 20],
+    ["in some of many rows", Array.from({ length: 3000 }, (_, i) => [i, i % 3 === 1 ? heavy : "", i]), 1]
+  ])("finds a heavy text %s", (_, value, texts) => {
+    expect(sizeOf(value)).toBeGreaterThan(0.9 * texts * heavy.length)
+  })
+
+  it.each([3, 7, 8, 100, 128])("finds the texts of a long array that has %d numbers beside each", (every) => {
+    const values = Array.from({ length: every * 12_800 }, (_, i) => i % every === 1 ? "x".repeat(1000) : i)
+    const size = sizeOf(values) - values.length * 8
+    expect(size / (12_800 * 1016)).toBeGreaterThan(0.5)
+    expect(size / (12_800 * 1016)).toBeLessThan(2)
+  })
+
+  it("knows objects whose names are data from rows, also if they are loaded again", () => {
+    const of = (names: (nth: number) => string) =>
+      Object.fromEntries(Array.from({ length: 30 }, (_, i) => [names(i), i]))
+    const weigh = (value: unknown, id: string) => Weigher.bytes(value, { id, keyClass: undefined, entryBytes: 0 })
+    const row = of((i) => `field${i}`)
+    weigh(row, "row1")
+    for (let i = 0; i < 10; i++) {
+      expect(weigh({ ...row }, "row2")).toBeLessThan(400)
+      expect(weigh(of((nth) => `user-${i % 5}-${nth}`), `byUser${i % 5}`)).toBeGreaterThan(2000)
+    }
+    expect(sizeOf([row, row, row])).toBeLessThan(400)
+    expect(weigh([of((i) => `column${i}`), of((i) => `column${i}`)], "rows")).toBeLessThan(3000)
+    expect(sizeOf(of((i) => `${1000 + i}`))).toBeGreaterThan(1000)
+    expect(sizeOf(of((i) => `${i}`))).toBeLessThan(500)
+    expect(sizeOf(Object.assign(Object.create(null), { a: 1, b: 2 }))).toBeGreaterThanOrEqual(184)
+  })
+
+  it("counts failures, addresses, patterns, and the whole buffer of a view", () => {
+    expect(sizeOf(new Error("x".repeat(5000), { cause: new Error("first") }))).toBeGreaterThan(6400)
+    expect(sizeOf(Cause.fail(new Error("no")))).toBeLessThan(1200)
+    expect(sizeOf(new URL("https://example.com/path"))).toBeGreaterThan(250)
+    expect(sizeOf(Object.create(URL.prototype))).toBeGreaterThan(0)
+    expect(sizeOf(/abc.*def/)).toBeGreaterThan(200)
+    expect(sizeOf(new Uint8Array(new ArrayBuffer(4096), 0, 100))).toBe(4296)
+    expect(sizeOf(Buffer.from("a small text"))).toBeLessThan(300)
   })
 
   it("of a class, and with a limit", () => {

@@ -32,7 +32,7 @@ const isHonest = ({ lines }: Measured): void => {
 
 describe("a memory that is bounded by bytes", () => {
   // The rest of the process takes some 30 MB.
-  it.each(["rows", "tiny objects"])("has 30 MB of %s in a heap of 70", (kind) => {
+  it.each(["rows", "rows as arrays", "tiny objects"])("has 30 MB of %s in a heap of 70", (kind) => {
     isHonest(run(70, 30, kind, "loaded"))
   }, 250_000)
 

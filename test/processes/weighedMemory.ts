@@ -14,6 +14,8 @@ const used = (): number => {
 const row = (i: number): unknown =>
   JSON.parse(`{"id":${i},"name":"user number ${i}","email":"user.${i}@example.com","active":true,"score":${i + 0.5}}`)
 
+const fields = Array.from({ length: 20 }, (_, i) => `field${i}`)
+
 const values: { readonly [kind: string]: (i: number) => unknown } = {
   rows: row,
   "lists of rows": (i) => Array.from({ length: 20 }, (_, j) => row(i * 20 + j)),
@@ -24,6 +26,11 @@ const values: { readonly [kind: string]: (i: number) => unknown } = {
     active: true,
     score: i / 3
   }),
+  "rows as arrays": (i) => [i, `user number ${i}`, `user.${i}@example.com`, i / 3, i + 1],
+  "lists of rows as arrays": (i) => Array.from({ length: 20 }, (_, j) => [i, `user number ${i * 20 + j}`, j + 0.5, j]),
+  "rows of twenty fields": (i) => JSON.parse(`{${fields.map((name) => `"${name}":"${name} of ${i}"`)}}`),
+  "objects by id": (i) => JSON.parse(`{${fields.map((_, j) => `"id-${i}-${j}":${j}`)}}`),
+  "objects by number": (i) => Object.fromEntries(fields.map((_, j) => [i + 1000 * j, `of ${i}`])),
   "tiny objects": (i) => ({ i }),
   texts: (i) => Buffer.alloc(600, `${i} `).toString("latin1"),
   "texts beyond Latin-1": (i) => Buffer.alloc(600, `${i} ж`).toString(),
@@ -66,7 +73,10 @@ const program = Effect.gen(function*() {
   const lines: Array<unknown> = []
   for (const kind of kinds === "" ? Object.keys(values) : [kinds]) {
     const put = ways[way]!
-    const weight = Weigher.bytes(values[kind]!(1), { id: "key:100001", keyClass: undefined })
+    const weigh = (i: number) => Weigher.bytes(values[kind]!(i), { id: `key:${100_000 + i}`, keyClass: undefined })
+    // The first row of a shape weighs as much as an object whose names are data.
+    weigh(0)
+    const weight = weigh(1)
     // Run once before measuring: this compiles code and creates lasting objects.
     yield* measured(weight * 500, filled(put, values[kind]!, 3000))
     const full = yield* measured(maxWeight, filled(put, values[kind]!, Math.ceil(2 * maxWeight / weight)))

@@ -68,6 +68,9 @@ export const onceWarnings = 1000
 
 export const lookedAtOfValue = 1000
 
+/** How many shapes of objects `Weigher.bytes` remembers, to tell rows from objects whose field names are data. */
+export const knownShapes = 1000
+
 /** Without a store: how many results of a key class are schema-checked (later ones rarely), and their largest size. */
 export const checkedResults = 100
 export const checkedBytes = 100_000

@@ -3,6 +3,41 @@ import type { UnitFault } from "../fault.ts"
 
 export const faults: ReadonlyArray<UnitFault> = [
   {
+    name: "an array whose first element is a number counts as an array of numbers",
+    in: "isOfNumbers",
+    find: "nth < count",
+    replace: "nth < 1",
+    by: "test/cached/weights.test.ts"
+  },
+  {
+    name: "the parts of a long array that are looked at have one distance",
+    in: "placeOf",
+    find: "+ nth % Math.floor(length / count)",
+    replace: "",
+    by: "test/cached/weights.test.ts"
+  },
+  {
+    name: "one long list takes all the time for which a value is looked at",
+    in: "sampleObjects",
+    find: "(state.left - 1) >> 3",
+    replace: "0",
+    by: "test/cached/weights.test.ts"
+  },
+  {
+    name: "an object that is loaded again makes its field names count as those of a table",
+    in: "isNew",
+    find: "owner !== id ||",
+    replace: "true ||",
+    by: "test/cached/weights.test.ts"
+  },
+  {
+    name: "the rows of one list count a hidden class each",
+    in: "isNew",
+    find: "|| state.shapes?.has(owners!) === true",
+    replace: "",
+    by: "test/cached/weights.test.ts"
+  },
+  {
     name: "expiry follows the clock of the layer, though its readers have another one",
     in: "makeSweeper",
     find: "followed = reader",
@@ -207,7 +242,7 @@ export const faults: ReadonlyArray<UnitFault> = [
   },
   {
     name: "texts are counted without their headers",
-    in: "look",
+    in: "bytesOfPrimitive",
     find: "bytesOf.string + padded(",
     replace: "padded(",
     by: "test/cached/weights.test.ts"
