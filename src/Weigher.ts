@@ -140,9 +140,8 @@ export const atMost = (weigher: Weigher, limit: SizeInput): Weigher => {
   requireWeigher("Weigher.atMost", weigher)
   const most = typeof limit === "number" ? limit : bytesIn(limit)
   if (!(most! > 0)) {
-    throw new CacheConfigError({
-      message: `limit of Weigher.atMost must be above zero, or a size, not ${String(limit)}`
-    })
+    const given = typeof limit === "string" ? JSON.stringify(limit) : String(limit)
+    throw new CacheConfigError({ message: `limit of Weigher.atMost must be above zero, or a size, not ${given}` })
   }
   return (value, entry) => {
     const weight = weigher(value, entry)

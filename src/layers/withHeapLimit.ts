@@ -86,6 +86,8 @@ const check = (options: HeapLimitOptions): number => {
   const above = options.above ?? defaults.above
   if (typeof above === "number" && above > 0 && above < 1) return above
   throw new CacheConfigError({
-    message: `above of CacheLayer.withHeapLimit must be a share between 0 and 1, not ${String(above)}`
+    message: `above of CacheLayer.withHeapLimit must be a share between 0 and 1, not ${
+      typeof above === "string" ? JSON.stringify(above) : String(above)
+    }`
   })
 }

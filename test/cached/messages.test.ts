@@ -487,7 +487,7 @@ describe("values that a store cannot take", () => {
       const advice = "is an Option: give the key a schema, like Schema.Option(…)"
       expect(yield* logged(put(value), over(Json))).toEqual([notStored("k", "json", `the value at [user] ${advice}`)])
       expect(yield* logged(put(value), over(Structured)))
-        .toEqual([notStored("k", "structured", `the value at user ${advice}`)])
+        .toEqual([notStored("k", "structured", `the value at [user] ${advice}`)])
       const page = new Page()
       expect(yield* logged(put(value, page), over(Json))).toEqual([notStored(
         CacheKey.id(page),
@@ -499,7 +499,17 @@ describe("values that a store cannot take", () => {
 
   it.effect("string keys: once for each type of value, with its place", () =>
     Effect.gen(function*() {
-      const values = [new Date(0), { at: new Date(1) }, new Date(2), new Map(), [NaN], () => 1, { at: [new Map()] }]
+      const generator = (function*() {})()
+      const values = [
+        new Date(0),
+        { at: new Date(1) },
+        new Date(2),
+        new Map(),
+        [NaN],
+        () => 1,
+        { at: [new Map()] },
+        generator
+      ]
       const lines = yield* logged(
         Effect.forEach(values, (value, i) => put(value, `k${i}`), { discard: true }),
         over(Json)
@@ -511,7 +521,8 @@ describe("values that a store cannot take", () => {
         notStored("k3", "json", `the value is an object of class Map, ${advice}`),
         notStored("k4", "json", `the value at [0] is the number NaN, ${advice}`),
         notStored("k5", "json", `the value is a function, ${advice}`),
-        notStored("k6", "json", `the value at [at][0] is an object of class Map, ${advice}`)
+        notStored("k6", "json", `the value at [at][0] is an object of class Map, ${advice}`),
+        notStored("k7", "json", `the value is an object of class none, ${advice}`)
       ])
     }))
 
@@ -549,7 +560,7 @@ describe("values that a store cannot take", () => {
       expect(yield* logged(put(circular), over(Json)))
         .toEqual([notStored("k", "json", "the value at [friends][0] is circular: it contains itself")])
       expect(yield* logged(put(circular), over(Structured)))
-        .toEqual([notStored("k", "structured", "the value at friends.[] is circular: it contains itself")])
+        .toEqual([notStored("k", "structured", "the value at [friends][] is circular: it contains itself")])
     }))
 
   it.effect("a plain row where an instance is expected", () =>

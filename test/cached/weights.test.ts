@@ -185,6 +185,7 @@ describe("a weigher", () => {
     expect(weigher("123", { id: "", keyClass: "toString" })).toBe(3)
     expect(weigher("1234", { id: "", keyClass: undefined })).toBe(Infinity)
     expect(() => Weigher.atMost(byLength, NaN)).toThrow(CacheError.CacheConfigError)
+    expect(() => Weigher.atMost(byLength, "1 XB" as never)).toThrow(`or a size, not "1 XB"`)
     expect(() => Weigher.byClass({ Page: 1 as never }, byLength)).toThrow(CacheError.CacheConfigError)
   })
 })

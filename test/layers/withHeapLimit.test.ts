@@ -93,5 +93,7 @@ it.each([0, 1, -1, NaN, "0.5" as never, null as never])("above: %s is a CacheCon
 })
 
 it("an option that there is not is refused", () => {
+  const above = "0.5" as never
+  expect(() => CacheLayer.withHeapLimit(CacheLayer.memory(), { above })).toThrow(`between 0 and 1, not "0.5"`)
   expect(() => CacheLayer.withHeapLimit({ over: 1 } as never)(CacheLayer.memory())).toThrow("over")
 })

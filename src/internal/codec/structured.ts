@@ -303,9 +303,10 @@ const fault = (operation: "encode" | "decode", reason: string) => Exit.fail(faul
 const showPath = (path: ReadonlyArray<string>): string =>
   path.length === 0
     ? "the value"
-    : `the value at ${
-      path.slice(0, 8).map((step) => /^(\[\]|\{\}|[A-Za-z_$]\w{0,31})$/.test(step) ? step : "?").join(".")
-    }`
+    : `the value at ${path.slice(0, 8).map(showStep).join("")}`
+
+const showStep = (step: string): string =>
+  step === "[]" || step === "{}" ? step : `[${/^[A-Za-z_$]\w{0,31}$/.test(step) ? step : "?"}]`
 
 const versioned = (version: number, content: Uint8Array): Uint8Array => {
   const bytes = new Uint8Array(content.length + 1)

@@ -23,7 +23,7 @@ export const describe = (value: unknown): string =>
     : Array.isArray(value)
     ? "an array"
     : typeof value === "object"
-    ? `an object of class ${value.constructor?.name ?? "none"}`
+    ? `an object of class ${value.constructor?.name || "none"}`
     : `a ${typeof value}`
 
 export type Compile = (ast: SchemaAST.AST) => Canonical
