@@ -452,6 +452,7 @@ describe("a layer", () => {
 describe("values that a store cannot take", () => {
   const circular: Record<string, unknown> = { name: "Ada" }
   circular["friends"] = [circular]
+  const readInLoad = "read it in the load, and cache its content"
   const kinds: ReadonlyArray<readonly [string, unknown, string]> = [
     ["an Option", Option.some(1), "the value is an Option: give the key a schema, like Schema.Option(…)"],
     ["a Result", Result.succeed(1), "the value is a Result: give the key a schema, like Schema.Result(…)"],
@@ -466,7 +467,10 @@ describe("values that a store cannot take", () => {
       "a Promise",
       Promise.resolve(1),
       "the value is a Promise: wait for it in the load, like Effect.promise(() => promise)"
-    ]
+    ],
+    ["a Response", new Response(""), `the value is a Response or Request: ${readInLoad}`],
+    ["a ReadableStream", new ReadableStream(), `the value is an iterator or a stream: ${readInLoad}`],
+    ["a generator", (function*() {})(), `the value is an iterator or a stream: ${readInLoad}`]
   ]
   const notStored = (id: string, serializer: string, reason: string) =>
     `The value of "${id}" stays in memory and is not stored. The serializer "${serializer}" could not encode a ` +
@@ -499,7 +503,9 @@ describe("values that a store cannot take", () => {
 
   it.effect("string keys: once for each type of value, with its place", () =>
     Effect.gen(function*() {
-      const generator = (function*() {})()
+      const nameless = new (class {
+        readonly at = 1
+      })()
       const values = [
         new Date(0),
         { at: new Date(1) },
@@ -508,7 +514,7 @@ describe("values that a store cannot take", () => {
         [NaN],
         () => 1,
         { at: [new Map()] },
-        generator
+        nameless
       ]
       const lines = yield* logged(
         Effect.forEach(values, (value, i) => put(value, `k${i}`), { discard: true }),

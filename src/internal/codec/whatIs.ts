@@ -20,8 +20,24 @@ export const whatIs = (value: unknown): Known | undefined => {
     return { name: "a Stream", advice: "collect it in the load, like Stream.runCollect(stream)" }
   }
   if (Effect.isEffect(value)) return { name: "an Effect", advice: "run it in the load, like Effect.flatten(load)" }
-  if (!(value instanceof Promise)) return undefined
-  return { name: "a Promise", advice: "wait for it in the load, like Effect.promise(() => promise)" }
+  if (value instanceof Promise) {
+    return { name: "a Promise", advice: "wait for it in the load, like Effect.promise(() => promise)" }
+  }
+  return typeof value === "object" && value !== null ? readOnce(value) : undefined
+}
+
+const inTheLoad = (name: string): Known => ({ name, advice: "read it in the load, and cache its content" })
+
+/** Names a value whose content its first reader uses up. */
+export const readOnce = (value: object): Known | undefined => {
+  try {
+    if ("bodyUsed" in value) return inTheLoad("a Response or Request")
+    const isIterator = "next" in value && typeof value.next === "function" && Symbol.iterator in value
+    return isIterator || Symbol.asyncIterator in value ? inTheLoad("an iterator or a stream") : undefined
+  } catch {
+    // A user's proxy may throw when its properties are read.
+    return undefined
+  }
 }
 
 export const circular: Known = { name: "circular", advice: "it contains itself" }

@@ -25,7 +25,7 @@ export const faults: ReadonlyArray<UnitFault> = [
   },
   {
     name: "a Response in memory is a value like any other",
-    in: "kindOf",
+    in: "readOnce",
     find: "if (\"bodyUsed\" in value) return inTheLoad(\"a Response or Request\")",
     replace: "",
     by: "test/cached/unfit.test.ts"

@@ -1,7 +1,7 @@
 /** Warns about values that only a cache without a store accepts: they violate the schema, or can be read only once. */
 import * as Exit from "effect/Exit"
 import { misfitBy } from "../../codec/throughSchema.ts"
-import { whatIs } from "../../codec/whatIs.ts"
+import { type Known, readOnce, whatIs } from "../../codec/whatIs.ts"
 import { checkedBytes, checkedResults } from "../../defaults/bounds.ts"
 import type { KeyInfo } from "../../key/info.ts"
 import { idOf, infoOf } from "../../key/ofKey.ts"
@@ -41,20 +41,10 @@ export const warnOfValue = (
   )
 }
 
-interface Kind {
-  readonly name: string
-  readonly advice: string
-}
-
-const inTheLoad = (name: string): Kind => ({ name, advice: "read it in the load, and cache its content" })
-
-const kindOf = (value: object): Kind | undefined => {
+const kindOf = (value: object): Known | undefined => {
   try {
     const known = whatIs(value)
-    if (known?.name === "a Stream") return known
-    if ("bodyUsed" in value) return inTheLoad("a Response or Request")
-    const isIterator = "next" in value && typeof value.next === "function" && Symbol.iterator in value
-    return isIterator || Symbol.asyncIterator in value ? inTheLoad("an iterator or a stream") : undefined
+    return known?.name === "a Stream" ? known : readOnce(value)
   } catch {
     // A user's proxy may throw when its properties are read.
     return undefined
