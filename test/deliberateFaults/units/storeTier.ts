@@ -671,5 +671,26 @@ export const faults: ReadonlyArray<UnitFault> = [
     find: "if (self.readsOnly && change.of === \"all\") doubt(self)",
     replace: "",
     by: "test/layers/tieredStore.test.ts"
+  },
+  {
+    name: "a read prolongs a stored entry by the layer's clock",
+    in: "contextOf",
+    find: "clock === undefined ? context :",
+    replace: "clock !== null ? context :",
+    by: "test/drivers/clockBeside.test.ts"
+  },
+  {
+    name: "a read that a store answers by a callback prolongs an entry by the layer's clock",
+    in: "conclude",
+    find: "tier.readerClock = reader.fiber.getRef(Clock.Clock)",
+    replace: "",
+    by: "test/drivers/clockBeside.test.ts"
+  },
+  {
+    name: "an outage of the store begins and ends on different clocks",
+    in: "noteFault",
+    find: "fault.reason, nowOf(tier)",
+    replace: "fault.reason, 0",
+    by: "test/drivers/clockBeside.test.ts"
   }
 ]

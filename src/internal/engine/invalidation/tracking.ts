@@ -310,7 +310,7 @@ const poll = (self: Flights, tier: StoreTier, state: Polling): void => {
     // Reported only once per outage, even though the store is polled every 50 ms.
     const reported = tier.incident.failing.get(Incident.changes)
     if (reported !== undefined) reported.at = monotonicMillis(clockOf(self))
-    else noteFault(tier, Incident.changes, thrown as StoreError, clockOf(self))
+    else noteFault(tier, Incident.changes, thrown as StoreError)
     setUntracked(self, tier, true)
     // Memory stays in use for `maxStaleness` and is not cleared at once, so that a failing store causes no stampede.
     return clearWhenStale(self, tier)

@@ -157,7 +157,7 @@ const failed = (self: Flights, question: Question, fault: StoreError): StoreErro
   self.meter?.asked("get", fault.reason, tookMillis(question))
   if (fault.reason === "Timeout") Circuit.timedOut(tier.circuit, "normal", clockOf(self).currentTimeMillisUnsafe())
   else Circuit.answered(tier.circuit)
-  return noteFault(tier, "get", fault, clockOf(self))
+  return noteFault(tier, "get", fault)
 }
 
 const foundIn = (self: Flights, { askers, bornAt, id, tags }: Question, answer: Answer) => {
@@ -174,6 +174,7 @@ const foundIn = (self: Flights, { askers, bornAt, id, tags }: Question, answer: 
 const conclude = (self: Flights, question: Question, found: Fetched | typeof NeedsEffect | StoreError): void => {
   const { askers, id } = question
   const { questions } = self
+  const tier = self.storeTier!
   question.isAnswered = true
   // Computed before readers resume: the flights they start count as changes, and any change may affect a derived entry.
   const isUnknown = found === NeedsEffect || Watches.hasChanged(self, question, id) ||
@@ -190,7 +191,12 @@ const conclude = (self: Flights, question: Question, found: Fetched | typeof Nee
     if (found instanceof StoreError) {
       resume(joinFlight(reader, rejectedWriteId, { readsStore: false, storeMillis }))
     } else if (isUnknown) resume(joinFlight(reader, rejectedWriteId, { readsStore: true, storeMillis }))
-    else resume(answerOrDefect(() => useFound(reader, rejectedWriteId, found, question)))
+    else {
+      tier.readerClock = reader.fiber.getRef(Clock.Clock)
+      const answer = answerOrDefect(() => useFound(reader, rejectedWriteId, found, question))
+      tier.readerClock = undefined
+      resume(answer)
+    }
   }
 }
 

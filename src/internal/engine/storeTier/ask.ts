@@ -4,6 +4,7 @@ import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
 import { StoreError } from "../../../CacheError.ts"
 import type { TouchOptions } from "../../../ports/store.ts"
 import { slowMillis, waves } from "../../defaults/bounds.ts"
@@ -93,14 +94,14 @@ export const ask = <A>(
           meter?.asked(operation, fault.reason, millis)
           end?.(fault.reason)
           if (fault.reason === "Timeout" && budget.call !== undefined) budget.call.leftMillis = 0
-          if (permit === undefined) return noteFault(tier, operation, fault, clock)
+          if (permit === undefined) return noteFault(tier, operation, fault)
           if (fault.reason === "Timeout" && isListing(operation)) Circuit.gaveUp(tier.circuit, permit)
           else if (fault.reason === "Timeout") {
             Circuit.timedOut(tier.circuit, permit, clock.currentTimeMillisUnsafe())
           } else {
             Circuit.answered(tier.circuit)
           }
-          return noteFault(tier, operation, fault, clock)
+          return noteFault(tier, operation, fault)
         }
       )
     })
@@ -194,7 +195,13 @@ export const exitBefore = <A, E>(
 
 /** Moves a stored entry's deadline in the background. A failure is not retried, because the next touch corrects it. */
 export const touch = (tier: StoreTier, id: string, touched: TouchOptions): void =>
-  spawn(tier.background, tier.front.context, touchNow(tier, id, touched))
+  spawn(tier.background, contextOf(tier), touchNow(tier, id, touched))
+
+/** A store compares deadlines with the time of its caller, which may be virtual although that of the layer is not. */
+const contextOf = ({ front: { context }, readerClock }: StoreTier): Context.Context<never> => {
+  const clock = readerClock ?? Fiber.getCurrent()?.getRef(Clock.Clock)
+  return clock === undefined ? context : Context.add(context, Clock.Clock, clock)
+}
 
 const touchNow = (tier: StoreTier, id: string, touched: TouchOptions): Effect.Effect<unknown> =>
   ask(tier, { leftMillis: tier.storeTimeoutMillis }, "touch", tier.store.touch(id, touched))
@@ -217,5 +224,5 @@ export const prolong = (tier: StoreTier, entry: Entry): void => {
     prolongedUntil.set(entry, expiresAt)
     return touchNow(tier, id, { writeId, isConstant: true, softExpiresAt, expiresAt })
   })
-  spawn(background, front.context, later)
+  spawn(background, contextOf(tier), later)
 }

@@ -25,7 +25,7 @@ export const strictFault = (found: Fetched | Fault): Fault | undefined =>
   isFault(found) ? found : found instanceof Rejected ? found.fault : undefined
 
 /** Counts a fault, and logs the first fault of an incident unless an earlier incident was logged recently. */
-export const noteFault = (tier: StoreTier, operation: string, fault: StoreError, clock: Clock.Clock): StoreError => {
+export const noteFault = (tier: StoreTier, operation: string, fault: StoreError): StoreError => {
   if (isOfCaller(operation, fault) || isKeptOut(fault)) return fault
   tier.front.stats.storeFailures++
   emit(tier.front, { _tag: "StoreFailure", operation, reason: fault.reason })
@@ -39,7 +39,7 @@ export const noteFault = (tier: StoreTier, operation: string, fault: StoreError,
     Log.warnOnce(tier.front, fault.reason, `${fault.message}. ${kept} (logged once)`, { fault })
     return fault
   }
-  if (Incident.failed(tier.incident, operation, fault.reason, monotonicMillis(clock))) {
+  if (Incident.failed(tier.incident, operation, fault.reason, nowOf(tier))) {
     Log.warning(
       tier.front,
       `${fault.message}. Until it answers, the cache works without it${fault.reason === "Timeout" ? advice(tier) : ""}`,
@@ -82,6 +82,9 @@ const advice = (tier: StoreTier): string => {
 /** The round trips to allow for: three by a load whose tags become known after it, and one for the server's work. */
 const questions = 4
 
+/** Always on the layer's clock: the reader of the fault and the one of the answer may have different clocks. */
+const nowOf = ({ front }: StoreTier): number => monotonicMillis(Context.get(front.context, Clock.Clock))
+
 export const recovered = (tier: StoreTier, operation: string): void => {
   const { front, incident, store } = tier
   if (incident.failing.size === 0) return
@@ -90,7 +93,7 @@ export const recovered = (tier: StoreTier, operation: string): void => {
   if (Dependents.has(dependents, unverified)) TagEpochs.invalidate(tagEpochs, [unverified])
   // Although one server of the store has answered, another may still be down.
   if (store.isWhole?.() === false) return
-  const length = Incident.answered(incident, operation, monotonicMillis(Context.get(front.context, Clock.Clock)))
+  const length = Incident.answered(incident, operation, nowOf(tier))
   if (incident.failing.size === 0) believeNoLonger(tier)
   if (length !== undefined) Log.info(front, `The store "${store.name}" answers again after ${length}`)
 }

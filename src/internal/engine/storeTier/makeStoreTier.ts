@@ -40,6 +40,7 @@ export const makeStoreTier = (front: MemoryTier, options: StoreTierOptions, step
     polledAt: -Infinity,
     untracked: false,
     untrackable: false,
+    readerClock: undefined,
     isElsewhere: false,
     reports: options.store.capabilities.changes === "reads" ? "reads" : "all",
     captures: 0,

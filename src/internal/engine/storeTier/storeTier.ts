@@ -1,4 +1,5 @@
 /** The store tier: a store, what the engine knows about it, and the operations on it. */
+import type { Clock } from "effect/Clock"
 import type * as Effect from "effect/Effect"
 import type * as Latch from "effect/Latch"
 import type { SerializerError, StoreError } from "../../../CacheError.ts"
@@ -159,6 +160,8 @@ export interface StoreTier extends StoreTierOptions {
   untracked: boolean
   /** Whether the store reports no changes, or not all of them, because the program has chosen that. */
   untrackable: boolean
+  /** The clock of the reader that uses a shared answer of the store, outside its fiber, in this step. */
+  readerClock: Clock | undefined
   /** Whether a change by another process is being applied. */
   isElsewhere: boolean
   /** Which changes the store reports: of all, of what this process has asked the store for, or both for a moment. */

@@ -1,0 +1,98 @@
+/** Caches with a store that are made in real time and read under a `TestClock`, as the docs provide it in tests. */
+import { describe, expect, it } from "@effect/vitest"
+import { Duration, Effect, Layer, Logger, Option } from "effect"
+import { Cached, CacheLayer, type Caching, Store } from "effect-cached"
+import { MemoryStore } from "effect-cached/memory"
+import { TestClock } from "effect/testing"
+import { fakeStore, over as overFake } from "../support/caches.ts"
+import { tempDirectory } from "../support/tempDirectory.ts"
+
+/** Answers reads in turns that belong to no fiber, as the client of a database does. */
+const byCallback = (): Store.Store => {
+  const memory = MemoryStore.make()
+  const getCallback: Store.Store["getCallback"] = (id, tags, done) =>
+    void setTimeout(() => Effect.runFork(memory.get(id, tags)).addObserver(done), 0)
+  return { ...memory, getUnsafe: undefined, getCallback }
+}
+
+const over = (store: () => Store.Store, options: CacheLayer.LayerOptions): Layer.Layer<Caching.Caching> =>
+  Layer.provide(CacheLayer.layerWith(options), Layer.sync(Store.Store, store))
+
+const kinds: ReadonlyArray<
+  readonly [string, (options: CacheLayer.LayerOptions, directory: string) => Layer.Layer<Caching.Caching, any>]
+> = [
+  ["disk", (options, directory) => CacheLayer.disk({ ...options, directory })],
+  ["files", (options, directory) => CacheLayer.files({ ...options, directory })],
+  ["a store in memory", (options) => over(MemoryStore.make, options)],
+  ["a store that answers by a callback", (options) => over(byCallback, options)]
+]
+
+const tiers = kinds.flatMap(([name, layer]) =>
+  [true, false].map((memory) =>
+    [
+      `${name}, ${memory ? "with" : "without"} memory`,
+      (directory: string) => layer({ memory }, directory)
+    ] as const
+  )
+)
+
+/** Waits in real time until the background has asked the store. */
+const settled = Effect.promise(() => new Promise((resolve) => setTimeout(resolve, 30)))
+
+const left = Effect.map(Cached.expiresIn("k"), Option.map(Duration.format))
+
+const inTest = <A, E>(
+  layer: (directory: string) => Layer.Layer<Caching.Caching, any>,
+  use: Effect.Effect<A, E, Caching.Caching>
+) =>
+  Effect.scoped(
+    Effect.flatMap(tempDirectory, (directory) => Effect.provide(use, [layer(directory), TestClock.layer()]))
+  )
+
+describe.each(tiers)("over %s", (_, layer) => {
+  it.live("a longer constant prolongs what is stored", () =>
+    inTest(
+      layer,
+      Effect.gen(function*() {
+        yield* Cached.ttl(Effect.succeed(1), { key: "k", ttl: "10 minutes" })
+        yield* TestClock.adjust("1 minute")
+        expect(yield* Cached.ttl(Effect.succeed(2), { key: "k", ttl: "1 hour" })).toBe(1)
+        yield* settled
+        expect(yield* left).toEqual(Option.some("59m"))
+      })
+    ))
+
+  it.live("reads prolong a sliding entry", () =>
+    inTest(
+      layer,
+      Effect.gen(function*() {
+        let loads = 0
+        const get = Cached.sliding(Effect.sync(() => ++loads), { key: "k", idle: "10 minutes" })
+        for (let i = 0; i < 4; i++) {
+          expect(yield* get).toBe(1)
+          yield* settled
+          yield* TestClock.adjust("6 minutes")
+        }
+        yield* TestClock.adjust("10 minutes")
+        expect(yield* get).toBe(2)
+      })
+    ))
+})
+
+it.live("the log says for how long the store has not answered in real time", () =>
+  Effect.gen(function*() {
+    const fake = fakeStore()
+    const messages: Array<string> = []
+    const logger = Logger.make(({ message }) => void messages.push(String(message)))
+    yield* Effect.gen(function*() {
+      yield* TestClock.adjust("10 hours")
+      fake.behave = () => ({ before: Effect.die("down") })
+      yield* Cached.getOption("k")
+      fake.behave = () => ({})
+      yield* TestClock.adjust("1 hour")
+      yield* Cached.getOption("k")
+      yield* settled
+    }).pipe(Effect.provide([overFake(fake), TestClock.layer()]), Effect.provide(Logger.layer([logger])))
+    expect(messages).toHaveLength(2)
+    expect(messages[1]).toMatch(/^The store "fake" answers again after \d+ms$/)
+  }))
