@@ -1,6 +1,6 @@
 /** Quotas of key classes: against a model that is a list, and never over one whatever the policy. */
 import { describe, expect, it, vi } from "@effect/vitest"
-import { Effect, Exit, Layer, Schema } from "effect"
+import { type Duration, Effect, Exit, Layer, Schema } from "effect"
 import { Cached, CacheError, CacheKey, CacheLayer, Caching, Eviction, Strategy, type Weigher } from "effect-cached"
 import { TestClock } from "effect/testing"
 import { caches } from "../support/caches.ts"
@@ -322,3 +322,21 @@ describe("quotas that are none", () => {
       expect(Exit.isFailure(exit) && String(exit.cause)).toContain("this one is in use")
     }).pipe(Effect.scoped))
 })
+
+it.live("under a TestClock beside the layer, a class over its quota loses what was read longest ago", () =>
+  Effect.gen(function*() {
+    const read = (id: number, ttl: Duration.Input) => Cached.ttl(Effect.succeed(id), { key: new User({ id }), ttl })
+    yield* read(1, "10 minutes")
+    yield* read(2, "1 hour")
+    yield* TestClock.adjust("1 minute")
+    yield* read(1, "10 minutes")
+    const numbers = Effect.map(heldIds, (ids) => ids.map((id) => id.replace(/^.*:|,$/g, "")))
+    yield* read(3, "1 hour")
+    expect(yield* numbers).toEqual(["1", "3"])
+    // The expired entry leaves first.
+    yield* read(3, "1 hour")
+    yield* read(1, "10 minutes")
+    yield* TestClock.setTime(600_000)
+    yield* read(4, "1 hour")
+    expect(yield* numbers).toEqual(["3", "4"])
+  }).pipe(Effect.provide([CacheLayer.withQuotas(CacheLayer.memory(), { User: 2 }), TestClock.layer()])))

@@ -129,6 +129,13 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/layers/withQuotas.test.ts"
   },
   {
+    name: "a quota takes entries that live by the readers' clock for expired",
+    in: "makeSweeper",
+    find: "clock: () => followed",
+    replace: "clock: () => Context.get(tier().context, Clock.Clock)",
+    by: "test/layers/withQuotas.test.ts"
+  },
+  {
     name: "what leaves a class keeps its part of the quota",
     in: "leave",
     find: "quota.weight -= weightOf(entry)",

@@ -11,7 +11,7 @@ import * as Memory from "./memory.ts"
 export const sweep = (self: Memory.MemoryTier): Effect.Effect<void> =>
   Effect.clockWith((clock) => {
     const { memory } = self
-    if (memory.sweeper?.isStopped() === true) return Effect.void
+    if (memory.sweeper?.clock() === null) return Effect.void
     const now = clock.currentTimeMillisUnsafe()
     const beganAt = monotonicMillis(clock)
     if (now < memory.deadlines.tick - sweepEveryMillis) Deadlines.rewind(memory.deadlines, now)
@@ -28,9 +28,11 @@ export const sweep = (self: Memory.MemoryTier): Effect.Effect<void> =>
 
 export const makeSweeper = (tier: () => Memory.MemoryTier): Memory.Sweeper => {
   let fiber: Fiber.Fiber<void> | undefined
-  /** The clock of the first reader whose time differs from the layer's clock, for example a `TestClock`. */
-  let followed: Clock.Clock | undefined
-  let isStopped = false
+  /**
+   * The layer's clock, or that of the first reader whose time differs from it, for example a `TestClock`. `undefined`
+   * before the first read, and `null` once the sweeper has stopped.
+   */
+  let followed: Clock.Clock | null | undefined
 
   /** Sweeps once a second. Sets `rests` after each sweep, and ends if `rests` is still set a second later. */
   const run = (self: Memory.MemoryTier): Effect.Effect<void> =>
@@ -45,20 +47,19 @@ export const makeSweeper = (tier: () => Memory.MemoryTier): Memory.Sweeper => {
     const { context, memory } = self
     const reader = Fiber.getCurrent()?.getRef(Clock.Clock)
     // Outside a fiber the reader's clock is unknown, so the sweeper rests until an operation inside a fiber.
-    memory.rests = reader === undefined && !isStopped
-    if (reader === undefined || isStopped) return
-    const clock = followed ?? Context.get(context, Clock.Clock)
-    const skew = reader.currentTimeMillisUnsafe() - clock.currentTimeMillisUnsafe()
-    if (reader !== clock && Math.abs(skew) > sweepEveryMillis) {
+    memory.rests = reader === undefined && followed !== null
+    if (reader === undefined || followed === null) return
+    const own = Context.get(context, Clock.Clock)
+    followed ??= own
+    const skew = reader.currentTimeMillisUnsafe() - followed.currentTimeMillisUnsafe()
+    if (reader !== followed && Math.abs(skew) > sweepEveryMillis) {
       // Readers now use a third clock, so no single clock decides which entries have expired. Sweeping stops for good.
-      if (followed !== undefined) return stop()
+      if (followed !== own) return stop()
       followed = reader
       fiber?.interruptUnsafe()
     }
     if (fiber !== undefined) return
-    const started = Effect.runForkWith(followed === undefined ? context : Context.add(context, Clock.Clock, followed))(
-      run(self)
-    )
+    const started = Effect.runForkWith(Context.add(context, Clock.Clock, followed))(run(self))
     if (started.pollUnsafe() !== undefined) return
     fiber = started
     started.addObserver(() => {
@@ -67,7 +68,7 @@ export const makeSweeper = (tier: () => Memory.MemoryTier): Memory.Sweeper => {
   }
 
   const stop = (): void => {
-    isStopped = true
+    followed = null
     tier().memory.rests = false
     fiber?.interruptUnsafe()
   }
@@ -75,11 +76,11 @@ export const makeSweeper = (tier: () => Memory.MemoryTier): Memory.Sweeper => {
   return {
     noteEntry: () => {
       const { memory } = tier()
-      if (isStopped || (fiber !== undefined && !memory.rests) || Deadlines.isEmpty(memory.deadlines)) return
+      if (followed === null || (fiber !== undefined && !memory.rests) || Deadlines.isEmpty(memory.deadlines)) return
       wake()
     },
     wake,
     stop,
-    isStopped: () => isStopped
+    clock: () => followed
   }
 }

@@ -1,6 +1,7 @@
 /** The memory tier: its entries, and the steps that look up, add, evict and remove them. */
 import * as Dependents from "#platform/engine/memory/dependents"
 import * as Entries from "#platform/engine/memory/entries"
+import type { Clock } from "effect/Clock"
 import type { RemovalCause } from "../../../CacheEvent.ts"
 import type { Eviction, Policy } from "../../../ports/eviction.ts"
 import type { Weigher } from "../../../ports/weigher.ts"
@@ -21,7 +22,8 @@ export interface Sweeper {
   readonly noteEntry: () => void
   readonly wake: () => void
   readonly stop: () => void
-  readonly isStopped: () => boolean
+  /** Tells which entries have expired. `undefined` before the first read, `null` if no single clock can tell. */
+  readonly clock: () => Clock | null | undefined
 }
 
 export interface MemoryTier extends Telemetry {

@@ -4,8 +4,6 @@
  * kind for its class. A policy keeps its order in the links of nodes, so an entry with a quota has a second node.
  */
 import * as Entries from "#platform/engine/memory/entries"
-import * as Clock from "effect/Clock"
-import * as Context from "effect/Context"
 import { CacheConfigError } from "../../../CacheError.ts"
 import type { Node, Policy } from "../../../ports/eviction.ts"
 import { many } from "../../defaults/bounds.ts"
@@ -167,12 +165,12 @@ const exchange = (quota: Quota, old: Entry, entry: Entry): void => {
 /** Makes room for a new entry. Evaluates `needed` on each pass: its result changes if the old entry is evicted. */
 const makeRoom = (self: Memory.MemoryTier, quota: Quota, needed: () => number): void => {
   const { memory } = self
-  const now = Context.get(self.context, Clock.Clock).currentTimeMillisUnsafe()
-  // A stopped sweeper means that readers' clocks differ from the cache's, so no entry is known to have expired.
-  let mayExpire = memory.sweeper?.isStopped() === false ? many.steps : 0
+  const now = memory.sweeper?.clock()?.currentTimeMillisUnsafe()
+  // Without a common clock of the readers, no entry is known to have expired.
+  let mayExpire = now === undefined ? 0 : many.steps
   while (quota.weight + needed() > quota.most) {
     // Expired entries leave before live ones, but a single `put` removes only a limited number of expired entries.
-    const expired = mayExpire-- > 0 ? Deadlines.firstExpired(memory.deadlines, now) : undefined
+    const expired = mayExpire-- > 0 ? Deadlines.firstExpired(memory.deadlines, now!) : undefined
     if (expired !== undefined) Memory.expire(memory, expired)
     else {
       const victim = victimOf(quota)
