@@ -1,6 +1,6 @@
 /** Caches with a store that are made in real time and read under a `TestClock`, as the docs provide it in tests. */
 import { describe, expect, it } from "@effect/vitest"
-import { Duration, Effect, Layer, Logger, Option } from "effect"
+import { Duration, Effect, Exit, Layer, Logger, Option, Stream } from "effect"
 import { Cached, CacheLayer, type Caching, Store } from "effect-cached"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
@@ -95,4 +95,24 @@ it.live("the log says for how long the store has not answered in real time", () 
     }).pipe(Effect.provide([overFake(fake), TestClock.layer()]), Effect.provide(Logger.layer([logger])))
     expect(messages).toHaveLength(2)
     expect(messages[1]).toMatch(/^The store "fake" answers again after \d+ms$/)
+  }))
+
+it.live("a stored stream that has lost a page and begins otherwise is cut once: the next consumer starts it", () =>
+  Effect.gen(function*() {
+    const store = MemoryStore.make()
+    let runs = 0
+    const rows = Stream.suspend(() => {
+      runs++
+      return Stream.fromIterable([1, 2, 3].map((n) => `${runs} ${n} ${"x".repeat(70_000)}`))
+    }).pipe(Cached.stream({ key: "rows", ttl: "1 hour" }))
+    yield* Effect.gen(function*() {
+      yield* Stream.runDrain(rows)
+      yield* settled
+      const ids = (yield* Stream.runCollect(store.scan())).map(({ id }) => id).filter((id) => id.includes(":2:"))
+      yield* store.removeMany(ids)
+      expect(Exit.isFailure(yield* Effect.exit(Stream.runDrain(rows)))).toBe(true)
+      const before = runs
+      expect(yield* Stream.runCollect(rows)).toHaveLength(3)
+      expect(runs).toBe(before + 1)
+    }).pipe(Effect.provide([over(() => store, { memory: false }), TestClock.layer()]))
   }))

@@ -687,6 +687,13 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/drivers/clockBeside.test.ts"
   },
   {
+    name: "a stream is cut again and again under a clock beside the layer's",
+    in: "isNamed",
+    find: "answer.entry.meta.expiresAt > now",
+    replace: "answer.entry.meta.expiresAt > nowOf(tier)",
+    by: "test/drivers/clockBeside.test.ts"
+  },
+  {
     name: "an outage of the store begins and ends on different clocks",
     in: "noteFault",
     find: "fault.reason, nowOf(tier)",

@@ -184,12 +184,13 @@ export const isNamed = (
   tier: StoreTier,
   { id, run }: Pick<PagesOfRun, "id" | "run">
 ): Effect.Effect<boolean | undefined> =>
-  Effect.map(
+  Effect.zipWith(
     asked(tier, "get", tier.store.get(id, [])),
-    (answer) =>
+    Clock.currentTimeMillis,
+    (answer, now) =>
       isFault(answer)
         ? undefined
-        : answer.entry !== undefined && answer.entry.meta.expiresAt > nowOf(tier) && runOf(answer.entry) === run
+        : answer.entry !== undefined && answer.entry.meta.expiresAt > now && runOf(answer.entry) === run
   )
 
 /** Removes a run's pages only if the store says that the manifest is gone: other processes may have prolonged it. */
