@@ -16,6 +16,7 @@ import { type Cache, cacheOf } from "../internal/engine/boundCache.ts"
 import * as Operations from "../internal/engine/operationTable.ts"
 import { Current } from "../internal/engine/request/callPolicy.ts"
 import type { Detector } from "../internal/engine/telemetry/detect.ts"
+import { placeOf } from "../internal/engine/telemetry/log.ts"
 import type { EventListener } from "../internal/engine/telemetry/telemetry.ts"
 import { mistake, refuseUnknown, requireObject } from "../internal/options/options.ts"
 import * as EventBuffer from "./eventBuffer.ts"
@@ -219,7 +220,8 @@ export const eventsWith = (options: ValueOptions): Stream.Stream<ValueEvent, nev
  *
  * **Details**
  *
- * - Entries are handled one at a time. If the effect fails or dies, the error is logged and the next entry is handled.
+ * - Entries are handled one at a time. If the effect fails or dies, the error is logged, and the next
+ *   entry is handled. The log has one such line per key class (for string keys, per cause).
  * - At most 1024 entries are buffered; beyond that, the oldest are lost. Closing the scope waits for the buffered ones.
  *
  * **Example** (Recording removals)
@@ -245,7 +247,24 @@ export const eventsWith = (options: ValueOptions): Stream.Stream<ValueEvent, nev
 export const onRemoval = <E, R>(
   f: (removal: Removal) => Effect.Effect<void, E, R>
 ): Effect.Effect<void, never, R | Caching | Scope.Scope> =>
-  handleAll<Removal, E, R>((caching, offer) => caching.perform(Operations.onRemoval, offer), f)
+  handleAll<Removal, E, R>((caching, offer) => caching.perform(Operations.onRemoval, offer), {
+    f,
+    warn: (caching, { id, keyClass }, cause) =>
+      caching.perform(
+        Operations.warnOnce,
+        `onRemoval ${keyClass ?? `~${placeOf(Cause.squash(cause))}`}`,
+        `A callback of Cached.onRemoval failed for "${id}", and the next removals are handled as usual (see the cause; ` +
+          "logged once a key class or cause)",
+        { about: { id, key: id }, cause }
+      )
+  })
+
+interface Handler<A, E, R> {
+  readonly f: (item: A) => Effect.Effect<void, E, R>
+  readonly warn: (caching: Cache, item: A, cause: Cause.Cause<E>) => void
+  /** Makes the item that says how many were dropped. */
+  readonly missed?: (count: number) => A
+}
 
 /**
  * Runs `f` for queued items, one by one. A full queue drops its oldest item, and `missed` makes the item that says so.
@@ -253,19 +272,19 @@ export const onRemoval = <E, R>(
  */
 export const handleAll = <A, E, R>(
   subscribe: (caching: Cache, offer: (item: A) => void) => () => void,
-  f: (item: A) => Effect.Effect<void, E, R>,
-  missed?: (count: number) => A
+  { f, missed, warn }: Handler<A, E, R>
 ): Effect.Effect<void, never, R | Caching | Scope.Scope> =>
   Effect.gen(function*() {
     const queue = yield* Queue.sliding<A, Cause.Done>(waitingEvents)
     const caching = cacheOf(yield* Caching)
     const handle = (item: A) =>
-      Effect.suspend(() => f(item)).pipe(
-        Effect.tapCause((cause) =>
-          Effect.sync(() => Cause.hasInterruptsOnly(cause) || caching.perform(Operations.noteCallbackFailure))
-        ),
-        Effect.ignoreCause({ log: "Warn" })
-      )
+      Effect.catchCause(Effect.suspend(() => awaited(f(item))), (cause) => {
+        if (!Cause.hasInterruptsOnly(cause)) {
+          caching.perform(Operations.noteCallbackFailure)
+          warn(caching, item, cause)
+        }
+        return Effect.void
+      })
     const { offer, takeLost } = makeOffering()
     const handleNext = (item: A) => {
       const lost = missed === undefined ? 0 : takeLost()
@@ -284,6 +303,10 @@ export const handleAll = <A, E, R>(
         })
     )
   })
+
+/** The promise of an `async` callback, which types refuse, would otherwise reject without anybody to handle it. */
+const awaited = <E, R>(given: Effect.Effect<void, E, R>): Effect.Effect<void, E, R> =>
+  given instanceof Promise ? Effect.promise(() => given) : given
 
 /**
  * Runs an effect and returns its result, together with a report of how each cached read in it was answered, in order of

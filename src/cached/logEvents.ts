@@ -11,7 +11,7 @@ import type * as Scope from "effect/Scope"
 import type { CacheEvent } from "../CacheEvent.ts"
 import type { Caching } from "../Caching.ts"
 import { loggedCharacters } from "../internal/defaults/bounds.ts"
-import { listen } from "../internal/engine/operationTable.ts"
+import * as Operations from "../internal/engine/operationTable.ts"
 import type { EventListener } from "../internal/engine/telemetry/telemetry.ts"
 import { checkOptions, type Checks, mistake, optional, refuseUnless } from "../internal/options/options.ts"
 import { preview } from "../internal/text/preview.ts"
@@ -72,9 +72,21 @@ export const logEvents = (
       ? Effect.void
       : handleAll<Told, never, never>(
         (caching, offer) =>
-          caching.perform(listen, (event, exit) => offer([event, options.values === true ? exit : undefined])),
-        ([event, exit]) => Effect.annotateLogs(log(lineOf(event, exit)), annotationsOf(event)),
-        (count) => [{ _tag: "Lost", count }, undefined]
+          caching.perform(
+            Operations.listen,
+            (event, exit) => offer([event, options.values === true ? exit : undefined])
+          ),
+        {
+          f: ([event, exit]) => Effect.annotateLogs(log(lineOf(event, exit)), annotationsOf(event)),
+          warn: (caching, _, cause) =>
+            caching.perform(
+              Operations.warnOnce,
+              "logEvents",
+              "Cached.logEvents could not log an event, and the next ones are logged as usual (see the cause; logged once)",
+              { cause }
+            ),
+          missed: (count) => [{ _tag: "Lost", count }, undefined]
+        }
       ))
 }
 

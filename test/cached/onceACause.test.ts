@@ -63,6 +63,17 @@ describe("one warning for 300 string keys with", () => {
     it.effect(name, () => Effect.map(readAll(read), (warnings) => expect(warnings).toHaveLength(1)))
   }
 
+  it.effect("a callback of onRemoval that fails", () =>
+    Effect.gen(function*() {
+      const test = Effect.gen(function*() {
+        yield* Cached.onRemoval(({ id }) => Effect.die(new Error(id)))
+        yield* Effect.forEach(ids, (key) => Cached.set(key, 1))
+        yield* Effect.forEach(ids, (key) => Cached.invalidate(key))
+      })
+      const warnings = yield* warningsOf(Effect.provide(Effect.scoped(test), CacheLayer.memory()))
+      expect(warnings).toEqual([expect.stringMatching(/^A callback of Cached.onRemoval failed for "user:0",/)])
+    }))
+
   it.effect("damaged entries", () =>
     Effect.gen(function*() {
       const store = Store.makeSync({

@@ -126,11 +126,11 @@ describe("changes by other processes", () => {
 describe("listeners", () => {
   const provided = Effect.provide(CacheLayer.memory())
 
-  it.effect("may fail or die: it is logged, and the next one is called", () =>
+  it.effect("may fail or die: each cause is logged once, and the next one is called", () =>
     Effect.gen(function*() {
       const lines: Array<unknown> = []
       const logged = Logger.layer([
-        Logger.make(({ cause, logLevel }) => void lines.push([logLevel, Cause.squash(cause)]))
+        Logger.make(({ cause, logLevel, message }) => void lines.push([logLevel, String(message), Cause.squash(cause)]))
       ])
       const told: Array<string> = []
       const test = Effect.gen(function*() {
@@ -143,9 +143,12 @@ describe("listeners", () => {
         yield* Cached.clear
         yield* settle
       })
-      yield* Effect.scoped(test).pipe(Effect.provide(logged), provided)
+      yield* Effect.scoped(test).pipe(provided, Effect.provide(logged))
       expect(told).toEqual(["a", "b", "c", "d"])
-      expect(lines).toEqual([["Warn", new Error("thrown")], ["Warn", "mine"], ["Warn", "worse"], ["Warn", "worse"]])
+      const warning = (id: string) =>
+        `A callback of Cached.onRemoval failed for "${id}", and the next removals are handled as usual (see the ` +
+        "cause; logged once a key class or cause)"
+      expect(lines).toEqual([["Warn", warning("a"), new Error("thrown")], ["Warn", warning("b"), "mine"]])
     }))
 
   it.effect("keeps no read waiting, and loses the oldest above 1024", () =>
@@ -197,6 +200,22 @@ describe("listeners", () => {
       expect(told).toEqual([])
     }))
 })
+
+it.effect("a callback that is an async function is awaited, and its rejection counts as a throw", () =>
+  Effect.gen(function*() {
+    const handled: Array<string> = []
+    const callback = async ({ id }: CacheEvent.Removal) => {
+      handled.push(id)
+      await Promise.resolve()
+      if (id === "rejects") throw new Error("rejected")
+    }
+    yield* Cached.onRemoval(callback as unknown as (removal: CacheEvent.Removal) => Effect.Effect<void>)
+    yield* Cached.setMany([["rejects", 1], ["good", 1]])
+    for (const key of ["rejects", "good"]) yield* Cached.invalidate(key)
+    yield* Effect.repeat(Effect.andThen(Effect.promise(() => Promise.resolve()), Effect.yieldNow), { times: 20 })
+    expect(handled).toEqual(["rejects", "good"])
+    expect((yield* Cached.stats).callbackFailures).toBe(1)
+  }).pipe(Effect.scoped, Effect.provide([CacheLayer.memory(), Logger.layer([])])))
 
 it.effect("an effect that fails or dies is counted, and the next removal is handled all the same", () =>
   Effect.gen(function*() {

@@ -47,8 +47,22 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "a callback of onRemoval that fails is not counted",
     in: "handleAll",
-    find: "Cause.hasInterruptsOnly(cause) || caching.perform(Operations.noteCallbackFailure)",
-    replace: "undefined",
+    find: "caching.perform(Operations.noteCallbackFailure)",
+    replace: "",
+    by: "test/cached/removals.test.ts"
+  },
+  {
+    name: "a callback of onRemoval that fails for each key is a warning for each",
+    in: "onRemoval",
+    find: "placeOf(Cause.squash(cause))",
+    replace: "id",
+    by: "test/cached/onceACause.test.ts"
+  },
+  {
+    name: "an async callback of onRemoval rejects and is not counted",
+    in: "awaited",
+    find: "given instanceof Promise",
+    replace: "given === undefined",
     by: "test/cached/removals.test.ts"
   },
   {
