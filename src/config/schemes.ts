@@ -137,22 +137,12 @@ const databaseOf = (url: CacheUrl, { sslmode, ...options }: Given) => {
   return { ...options, url: Redacted.make(`${url.scheme}://${authorityOf(url)}${url.path}${query}`) }
 }
 
-const postgresDriver = () =>
-  import("../drivers/postgres/index.ts").catch((error) => {
-    throw error?.code === "ERR_MODULE_NOT_FOUND"
-      ? mistake("A cache in PostgreSQL needs the package @effect/sql-pg: npm install @effect/sql-pg")
-      : error
-  })
-
 const postgres = scheme(
   "postgres://user@host:5432/database",
   Readings.postgresOptions,
+  async (url, options) => (await layers()).postgres(databaseOf(url, options)),
   async (url, options) => {
-    await postgresDriver()
-    return (await layers()).postgres(databaseOf(url, options))
-  },
-  async (url, options) => {
-    const { PgStore } = await postgresDriver()
+    const { PgStore } = await import("../drivers/postgres/index.ts")
     return { make: PgStore.make(databaseOf(url, ofStore(options, postgresStore))) }
   }
 )
@@ -166,22 +156,12 @@ const bucketOf = (url: CacheUrl, options: Given) => {
   return { ...options, bucket: decode("bucket", hosts), ...prefix === "" ? {} : { prefix } }
 }
 
-const objectsDriver = () =>
-  import("../drivers/objects/index.ts").catch((error) => {
-    throw error?.code === "ERR_MODULE_NOT_FOUND"
-      ? mistake("A cache in a bucket needs the package aws4fetch: npm install aws4fetch")
-      : error
-  })
-
 const objects = scheme(
   "s3://bucket/prefix",
   Readings.objectsOptions,
+  async (url, options) => (await layers()).objects(bucketOf(url, options)),
   async (url, options) => {
-    await objectsDriver()
-    return (await layers()).objects(bucketOf(url, options))
-  },
-  async (url, options) => {
-    const { ObjectStore } = await objectsDriver()
+    const { ObjectStore } = await import("../drivers/objects/index.ts")
     const client = await import("effect/http/FetchHttpClient")
     return {
       make: Effect.provide(ObjectStore.make(bucketOf(url, ofStore(options, objectsStore))), client.layer)

@@ -30,8 +30,12 @@ export const longestRow = 16_777_216
 export const rowsOfGroup = 10_000
 
 /** Loads the packages for Parquet, which are optional. */
-export const parquetPackages = (file: string) =>
-  Promise.all([import("hyparquet"), import("hyparquet-writer")]).catch((cause) => {
+export const parquetPackages = async (file: string) => {
+  // Bundlers leave out a missing package whose import is in `try`: it is optional.
+  try {
+    return await Promise.all([import("hyparquet"), import("hyparquet-writer")])
+  } catch (cause) {
     const problem = "the packages for Parquet are missing: run npm install hyparquet hyparquet-writer"
     throw new PipelineError({ file, reason: "Unavailable", problem, cause })
-  })
+  }
+}

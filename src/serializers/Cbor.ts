@@ -12,9 +12,11 @@ import type { Serializer } from "../Serializer.ts"
 
 type Library = typeof CborLibrary & typeof Tags
 
-// The rejection handler directly after `import()` tells bundlers that the package is optional.
-const library = await Promise.all([import("cborg"), import("cborg/taglib")])
-  .then(([main, tags]): Library | undefined => ({ ...main, ...tags }), () => undefined)
+let library: Library | undefined
+// Bundlers leave out a missing package whose import is in `try`: it is optional.
+try {
+  library = { ...await import("cborg"), ...await import("cborg/taglib") }
+} catch {}
 
 const name = "cbor"
 

@@ -18,12 +18,13 @@ import type { Serializer } from "../Serializer.ts"
 
 type Library = Pick<typeof Reader, "snappyUncompress"> & Pick<typeof Writer, "parquetWriteBuffer">
 
-// The rejection handler directly after `import()` tells bundlers that the package is optional.
-const library = await Promise.all([import("hyparquet"), import("hyparquet-writer")])
-  .then(([{ snappyUncompress }, { parquetWriteBuffer }]): Library | undefined => ({
-    snappyUncompress,
-    parquetWriteBuffer
-  }), () => undefined)
+let library: Library | undefined
+// Bundlers leave out a missing package whose import is in `try`: it is optional.
+try {
+  const { snappyUncompress } = await import("hyparquet")
+  const { parquetWriteBuffer } = await import("hyparquet-writer")
+  library = { snappyUncompress, parquetWriteBuffer }
+} catch {}
 
 const name = "parquet"
 const id = 10

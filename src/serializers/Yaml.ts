@@ -10,8 +10,11 @@ import type { Serializer } from "../Serializer.ts"
 type Library = typeof YamlLibrary
 type Parsed = ReturnType<Library["parseDocument"]>
 
-// The rejection handler directly after `import()` tells bundlers that the package is optional.
-const loaded = await import("yaml").then((library): Library | undefined => library, () => undefined)
+let loaded: Library | undefined
+// Bundlers leave out a missing package whose import is in `try`: it is optional.
+try {
+  loaded = await import("yaml")
+} catch {}
 
 const name = "yaml"
 

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
 import { build as esbuild } from "esbuild"
 import { execFile, execFileSync, spawnSync } from "node:child_process"
 import {
+  cpSync,
   existsSync,
   globSync,
   mkdirSync,
@@ -466,6 +467,64 @@ describe("a bundle for browsers", { timeout: 300_000 }, () => {
     const [life, changes] = await printed("derives", program)
     expect(life).toMatch(/^Success/)
     expect(changes).toMatch(/CacheConfigError.*inherit: .*changes.* needs Node.js, Bun or Deno/)
+  })
+})
+
+describe("a bundle for Node without the optional packages", { timeout: 300_000 }, () => {
+  const bare = realpathSync(mkdtempSync(join(tmpdir(), "effect-cached-bare-")))
+
+  afterAll(() => rmSync(bare, { recursive: true, force: true }))
+
+  beforeAll(() => {
+    cpSync(unpacked, join(bare, "node_modules/effect-cached"), { recursive: true })
+    for (const name of [...Object.keys(manifestOf("effect-cached").dependencies), "effect"]) {
+      const link = join(bare, "node_modules", name)
+      mkdirSync(dirname(link), { recursive: true })
+      symlinkSync(join(root, "node_modules", name), link, "junction")
+    }
+    const program = `
+      import { Effect } from "effect"
+      import { Cached, CacheLayer } from "effect-cached"
+      const layer = CacheLayer.memory().pipe(CacheLayer.withHeapLimit({ above: 0.7 }))
+      const read = Effect.succeed("read").pipe(Cached.ttl({ key: "a", ttl: "1 minute" }))
+      Effect.runPromise(Effect.provide(read, layer)).then(console.log)
+      const missing = CacheLayer.postgres({ url: "postgres://localhost/shop" })
+      Effect.runPromise(Effect.flip(Effect.provide(read, missing))).then(({ message }) => console.log(message))
+    `
+    writeFileSync(join(bare, "program.mjs"), program)
+    writeFileSync(join(bare, "config.mjs"), `export * from "effect-cached/config"`)
+  })
+
+  const options = { absWorkingDir: bare, bundle: true, platform: "node", logLevel: "silent" } as const
+
+  const ran = (outfile: string): string => execFileSync(process.execPath, [join(bare, outfile)], { encoding: "utf8" })
+
+  it.each(["cjs", "esm"] as const)("is made by esbuild (%s), and says which package a layer needs", async (format) => {
+    const outfile = `${format}.${format === "cjs" ? "cjs" : "mjs"}`
+    await esbuild({ ...options, entryPoints: ["program.mjs"], outfile, format })
+    expect(ran(outfile)).toMatch(/^read\n.*npm install @effect\/sql-pg\n$/)
+  })
+
+  it("is made by rolldown, without a warning", async () => {
+    const logs: Array<string> = []
+    const onLog = (_: string, { code, message }: { readonly code?: string; readonly message: string }): void => {
+      logs.push(`${code}: ${message}`)
+    }
+    const build = await rolldown({ cwd: bare, input: "program.mjs", platform: "node", onLog })
+    await build.write({ dir: join(bare, "rolldown"), format: "esm", entryFileNames: "[name].mjs" })
+    await build.close()
+    expect(logs).toEqual([])
+    expect(ran("rolldown/program.mjs")).toMatch(/^read\n.*npm install @effect\/sql-pg\n$/)
+  })
+
+  it("of caches from URLs is made by esbuild", async () => {
+    const { warnings } = await esbuild({
+      ...options,
+      entryPoints: ["config.mjs"],
+      outfile: "config.out.mjs",
+      format: "esm"
+    })
+    expect(warnings).toEqual([])
   })
 })
 

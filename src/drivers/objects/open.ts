@@ -13,6 +13,7 @@ import { refusal } from "./bucket/fault.ts"
 import { list } from "./bucket/list.ts"
 import { startOf } from "./bucket/names.ts"
 import { honoursConditions } from "./bucket/probe.ts"
+import * as Signing from "./bucket/sign.ts"
 import type { Config } from "./options.ts"
 import { tidying } from "./room/tidy.ts"
 import { bytesOver } from "./store/bytes.ts"
@@ -25,7 +26,8 @@ const isPlain = (bucket: Bucket): Effect.Effect<boolean, StoreError> =>
 export const open = Effect.fnUntraced(function*(
   config: Config
 ): Effect.fn.Return<Store.Store, StoreError, HttpClient.HttpClient | Scope.Scope> {
-  const bucket = make(config, yield* HttpClient.HttpClient, Tokens.make(yield* Tokens.Seed))
+  const tokens = Tokens.make(yield* Tokens.Seed)
+  const bucket = make(config, yield* HttpClient.HttpClient, tokens, yield* Signing.make)
   // The probe writes, which an inspection must not, so what is there shows how it was written.
   if (yield* OnlyExisting) return (yield* isPlain(bucket)) ? bytesOver(bucket) : storeOver(Objects.make(bucket))
   if (yield* honoursConditions(bucket)) {

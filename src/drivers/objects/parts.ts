@@ -1,4 +1,4 @@
-/** Opens a bucket for the layer, by `fetch`. Only this module imports the package `aws4fetch` for a layer. */
+/** Opens a bucket for the layer, by `fetch`. */
 import * as Effect from "effect/Effect"
 import * as FetchHttpClient from "effect/http/FetchHttpClient"
 import type * as Scope from "effect/Scope"

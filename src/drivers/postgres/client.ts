@@ -1,15 +1,15 @@
 /** Opens a client of `@effect/sql-pg` for programs that have none. */
-import * as PgClient from "@effect/sql-pg/PgClient"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Reactivity from "effect/reactivity/Reactivity"
 import * as Redacted from "effect/Redacted"
 import * as Scope from "effect/Scope"
 import * as SqlClient from "effect/sql/SqlClient"
-import type { StoreError } from "../../CacheError.ts"
+import { StoreError } from "../../CacheError.ts"
 import * as Defaults from "../../internal/defaults/sql.ts"
 import { refuseUnknown } from "../../internal/options/options.ts"
 import { onMachineClock } from "../../internal/time/monotonic.ts"
+import { packageError } from "../shared/packageError.ts"
 import {
   type Config,
   configOf,
@@ -19,13 +19,26 @@ import {
   connectionOptions,
   type StoreOptions
 } from "../sql/options.ts"
-import { storeError } from "../sql/session/fault.ts"
+import { storeError, storeName } from "../sql/session/fault.ts"
 import { open } from "../sql/session/open.ts"
 import type { Session } from "../sql/session/session.ts"
 import * as Sockets from "./sockets.ts"
 
+const library = Effect.tryPromise({
+  // Bundlers leave out a missing package whose import is in `try`: it is optional.
+  try: async () => {
+    try {
+      return await import("@effect/sql-pg/PgClient")
+    } catch (error) {
+      throw packageError("@effect/sql-pg", error)
+    }
+  },
+  catch: (cause) => new StoreError({ store: storeName, operation: "open", reason: "Unsupported", cause })
+})
+
 /** Closes its connections. Those whose server does not answer are cut, since the client would wait for an answer. */
 const clientOf = Effect.fnUntraced(function*({ maxConnections, password, prepare, url }: Connection) {
+  const PgClient = yield* library
   const sockets = Sockets.make(Redacted.value(url))
   const scope = yield* Scope.make()
   yield* Effect.addFinalizer((exit) =>

@@ -1,2 +1,2 @@
-/** Opens PostgreSQL for the layer with a URL. Only this module imports the package `@effect/sql-pg` for a layer. */
+/** Opens PostgreSQL for the layer with a URL. */
 export { openAt } from "./client.ts"

@@ -5,6 +5,13 @@ const by = "test/processes/commandLine.test.ts"
 
 export const faults: ReadonlyArray<UnitFault> = [
   {
+    name: "a layer without its package does not say how to install it",
+    in: "packageError",
+    find: `endsWith("MODULE_NOT_FOUND")`,
+    replace: `startsWith("MODULE_NOT_FOUND")`,
+    by
+  },
+  {
     name: "an import forgets the dependent results before a wrong line",
     in: "copy",
     find: `Effect.tapErrorTag("Failure", () => writer.finish)`,

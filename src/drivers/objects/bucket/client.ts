@@ -29,12 +29,17 @@ export interface Bucket {
   nearestMillis: number
 }
 
-export const make = (config: Config, client: HttpClient.HttpClient, tokens: Tokens): Bucket => ({
+export const make = (
+  config: Config,
+  client: HttpClient.HttpClient,
+  tokens: Tokens,
+  signing: Signing.Signing
+): Bucket => ({
   config,
   client,
   clock: ServerClock.make(),
   tokens,
-  signing: Signing.make(),
+  signing,
   key: undefined,
   guardsDeletes: false,
   nearestMillis: Infinity

@@ -3,19 +3,35 @@
  * of `crypto.subtle` are jobs of other threads, which take longer than all other steps of a request.
  */
 import { sha256 } from "@noble/hashes/sha2.js"
-import { AwsV4Signer } from "aws4fetch"
+import type { AwsV4Signer } from "aws4fetch"
+import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
+import { StoreError } from "../../../CacheError.ts"
 import { toHex } from "../../../internal/codec/bytes.ts"
 import { type Begin, beginWith } from "../../../internal/codec/hmac.ts"
+import { packageError } from "../../shared/packageError.ts"
 import type { Credentials } from "../options.ts"
+import { storeName } from "./fault.ts"
 
-/** The last used key, of one day. */
+/** The text to sign is made by `Signer`. The last used key, of one day, is kept. */
 export interface Signing {
+  readonly Signer: typeof AwsV4Signer
   day: string
   begin: Begin | undefined
 }
 
-export const make = (): Signing => ({ day: "", begin: undefined })
+export const make: Effect.Effect<Signing, StoreError> = Effect.tryPromise({
+  // Bundlers leave out a missing package whose import is in `try`: it is optional.
+  try: async () => {
+    try {
+      const { AwsV4Signer: Signer } = await import("aws4fetch")
+      return { Signer, day: "", begin: undefined }
+    } catch (error) {
+      throw packageError("aws4fetch", error)
+    }
+  },
+  catch: (cause) => new StoreError({ store: storeName, operation: "open", reason: "Unsupported", cause })
+})
 
 /** Forgets the key, because the credentials are others now. */
 export const clear = (self: Signing): void => {
@@ -60,7 +76,7 @@ export const sign = async (
   { now, ...asked }: Asked
 ): Promise<Signed> => {
   const secret = Redacted.value(secretAccessKey)
-  const signer = new AwsV4Signer({
+  const signer = new self.Signer({
     ...asked,
     accessKeyId,
     secretAccessKey: secret,

@@ -48,10 +48,18 @@ interface Library {
   createClient(options: any): Client
 }
 
+// Bundlers leave out a missing package whose import is in `try`: it is optional.
+const imported = async (): Promise<Library | undefined> => {
+  try {
+    return await import("redis") as unknown as Library
+  } catch {
+    return undefined
+  }
+}
+
 export const load: Effect.Effect<Library, Fault> = Effect.suspend(() =>
   Effect.flatMap(
-    // The rejection handler directly after `import()` tells bundlers that the package is optional.
-    Effect.promise(() => import("redis").then((library) => library as unknown as Library, () => undefined)),
+    Effect.promise(imported),
     (library) =>
       library === undefined
         ? Effect.fail(
