@@ -778,7 +778,7 @@ describe("other mistakes, which were errors of JavaScript or nothing at all", ()
     [
       "a payload that is text",
       () => any(CacheKey.Class)()("A", { payload: "id", success: Schema.String }),
-      `The key class "A": \`payload\` is not an object: pass fields, like { id: Schema.Int }`
+      `The key class "A": \`payload\` takes fields, like { id: Schema.Int } or the \`.fields\` of a struct`
     ],
     [
       "an ignore that is text",
@@ -822,7 +822,7 @@ describe("other mistakes, which were errors of JavaScript or nothing at all", ()
     [
       "a number as a version",
       () => any(CacheKey.Class)()("A", { success: Schema.String, version: 2 }),
-      `The key class "A": \`version\` is not a string: pass one, like "2"`
+      `The key class "A": \`version\` is not a string`
     ],
     [
       "a function in place of the effect of a transaction",

@@ -164,15 +164,12 @@ const checkOptions = (name: string, options: Options): void => {
   requireObject(`CacheKey.Class("${name}")`, options, "{ payload: { id: Schema.Int }, success: Schema.String }")
   const unknown = unknownOf(options, optionsOfClass)
   if (unknown !== undefined) throw configError(name, `there is ${noOption(unknown, optionsOfClass)}`)
-  if (Schema.isSchema(options.payload)) {
-    throw configError(name, "`payload` takes the fields of a struct: pass its `.fields`")
-  }
   const fields = options.payload ?? {}
-  if (typeof fields !== "object") {
-    throw configError(name, "`payload` is not an object: pass fields, like { id: Schema.Int }")
+  if (typeof fields !== "object" || Schema.isSchema(fields)) {
+    throw configError(name, "`payload` takes fields, like { id: Schema.Int } or the `.fields` of a struct")
   }
   if (options.version !== undefined && typeof options.version !== "string") {
-    throw configError(name, "`version` is not a string: pass one, like \"2\"")
+    throw configError(name, "`version` is not a string")
   }
   if (!Array.isArray(options.ignore ?? [])) throw configError(name, "`ignore` is not a list of fields")
   for (const field of Reflect.ownKeys(fields)) checkField(name, field, fields[field])
