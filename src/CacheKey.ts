@@ -232,12 +232,17 @@ export interface Options<
  * @category constructors
  * @since 0.1.0
  */
-export const Class = <Self = never>(...none: []) => {
+export const Class = <Self = never>(...none: []): CalledOnce<Self> => {
   refuseUnless(
     none.length === 0,
     "CacheKey.Class must be called twice, like extends CacheKey.Class<User>()(\"User\", { … })"
   )
-  return <
+  return (name, options) => define(name, options) as never
+}
+
+/** The compiler names this interface if the second call is missing. */
+interface CalledOnce<Self> {
+  <
     const Name extends string,
     S extends Schema.Constraint,
     const Fields extends Schema.Struct.Fields = {},
@@ -246,7 +251,7 @@ export const Class = <Self = never>(...none: []) => {
   >(
     name: Name,
     options: Options<Fields, S, E, I>
-  ): [Self] extends [never] ? MissingSelf : KeyClass<Self, Name, Fields, S, E, I> => define(name, options) as never
+  ): [Self] extends [never] ? MissingSelf : KeyClass<Self, Name, Fields, S, E, I>
 }
 
 /**

@@ -6,7 +6,7 @@
 import * as Defaults from "./internal/defaults/options.ts"
 import * as Kinds from "./internal/strategy/kinds.ts"
 import { make } from "./internal/strategy/make.ts"
-import type { Of, Strategy, TagOf } from "./ports/strategy.ts"
+import type { NoTag, Of, Strategy, TagOf } from "./ports/strategy.ts"
 import type * as Ttl from "./Ttl.ts"
 
 export * from "./ports/strategy.ts"
@@ -25,7 +25,7 @@ export interface UntilInvalidatedOptions<in A, in out E, in K> {
   /** Whether to store a value. Not called for failures. @default every value is stored */
   readonly storeIf?: ((value: A, key: K) => boolean) | undefined
   /** The tags (`_tag`) of the failures to store. @default none; with `when`, the failures that it accepts */
-  readonly storeFailures?: ReadonlyArray<TagOf<E>> | undefined
+  readonly storeFailures?: ReadonlyArray<TagOf<E> | NoTag<TagOf<E>>> | undefined
 }
 
 /**

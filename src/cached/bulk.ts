@@ -20,7 +20,16 @@ import * as Combine from "./combine.ts"
 import type { OptionsFor } from "./functions.ts"
 import { invalidateMany } from "./invalidation.ts"
 import type { Given, TimeoutError } from "./options.ts"
-import { type AnyKey, checked, type CodecsOf, idOf, valueFor, type ValueOf, withCaching } from "./withCaching.ts"
+import {
+  type AnyKey,
+  checked,
+  type CodecsOf,
+  idOf,
+  type ListOf,
+  valueFor,
+  type ValueOf,
+  withCaching
+} from "./withCaching.ts"
 
 /**
  * Gets the cached values of several keys, in the order of the keys, without loading. A key without an entry, or with a
@@ -47,7 +56,7 @@ import { type AnyKey, checked, type CodecsOf, idOf, valueFor, type ValueOf, with
  * @since 0.1.0
  */
 export const getMany = <K extends AnyKey>(
-  keys: Iterable<K>
+  keys: ListOf<K>
 ): Effect.Effect<ReadonlyArray<Option.Option<ValueOf<K>>>, never, CodecsOf<K> | Caching> => {
   requireList("Cached.getMany", keys, "key")
   return withCaching((caching) => {
@@ -144,7 +153,7 @@ const checkedPair = <Pair extends ReadonlyArray<unknown>>(entry: Pair): Pair => 
  * @category mutations
  * @since 0.1.0
  */
-export const removeMany = (keys: Iterable<AnyKey>): Effect.Effect<number, never, Caching> => {
+export const removeMany = (keys: ListOf<AnyKey>): Effect.Effect<number, never, Caching> => {
   requireList("Cached.removeMany", keys, "key")
   return withCaching((caching, policy) => {
     if (policy.disabled.has("remove")) return Effect.succeed(0)

@@ -6,6 +6,7 @@ import type * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { Any, Types } from "../CacheKey.ts"
 import type { Caching } from "../Caching.ts"
+import type { NoTag } from "../ports/strategy.ts"
 import type {
   FallbackOptions,
   Given,
@@ -64,7 +65,11 @@ interface KeyForValue<A> {
 }
 
 /** The failure tags that an option may name: those of effect and key, or `Tag` if the effect is unknown. @internal */
-export type TagBeside<Self, X, Tag extends string> = IfUnknown<Self, Tag, TagOf<Effect.Error<Self> | ErrorOf<X>>>
+export type TagBeside<Self, X, Tag extends string> = IfUnknown<
+  Self,
+  Tag,
+  TagOf<Effect.Error<Self> | ErrorOf<X>> | NoTag<TagOf<Effect.Error<Self> | ErrorOf<X>>>
+>
 
 /** The fallback options. `Causes` is the type of the effect's failures, which `fallbackWhen` receives. @internal */
 export interface FallbackFor<Causes, T, Tag extends string> extends FallbackOptions<Causes | TimeoutError<T>, Tag> {}
@@ -75,7 +80,10 @@ export type Seen<X, Inferred> = [unknown, X] extends [never, unknown] ? Inferred
 type StoreFor<O, Self, X, Stored extends string> = Omit<O, "storeFailures"> & {
   /** The tags of the failures that are stored. @default none; with `when`, the tags of the failures that it accepts */
   readonly storeFailures?:
-    | (unknown extends X ? ReadonlyArray<TagBeside<Self, X, Stored>> : ReadonlyArray<TagOf<ErrorOf<X>>>)
+    | (unknown extends X ? ReadonlyArray<TagBeside<Self, X, Stored>>
+      : ReadonlyArray<
+        TagOf<ErrorOf<X>> | NoTag<TagOf<ErrorOf<X>>, "the class of the key declares no error with a _tag">
+      >)
     | undefined
 }
 
@@ -219,8 +227,8 @@ export interface Combinator<
       NoInfer<E>,
       NoInfer<E | ErrorOf<X>>,
       T,
-      TagOf<NoInfer<E> | ErrorOf<X>>,
-      TagOf<NoInfer<E>>
+      TagOf<NoInfer<E> | ErrorOf<X>> | NoTag<TagOf<NoInfer<E> | ErrorOf<X>>>,
+      TagOf<NoInfer<E>> | NoTag<TagOf<NoInfer<E>>>
     >[Name]
   ): Effect.Effect<
     ValueFor<X, A>,

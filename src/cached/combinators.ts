@@ -8,6 +8,7 @@ import type { Any } from "../CacheKey.ts"
 import type { Caching } from "../Caching.ts"
 import { refreshLoad } from "../internal/engine/load/refreshLoad.ts"
 import * as Kinds from "../internal/strategy/kinds.ts"
+import type { NoTag } from "../ports/strategy.ts"
 import type { Strategy } from "../Strategy.ts"
 import type {
   CodecsOf,
@@ -361,7 +362,7 @@ export const withStrategy: {
       NoInfer<E>,
       NoInfer<E | ErrorOf<X>>,
       T,
-      TagOf<NoInfer<E> | ErrorOf<X>>,
+      TagOf<NoInfer<E> | ErrorOf<X>> | NoTag<TagOf<NoInfer<E> | ErrorOf<X>>>,
       NoInfer<Loaded>,
       NoInfer<E>
     >

@@ -17,6 +17,7 @@ import {
 } from "../CacheKey.ts"
 import type { Caching } from "../Caching.ts"
 import { define } from "../internal/key/define.ts"
+import type { NoTag } from "../ports/strategy.ts"
 import type { Strategy } from "../Strategy.ts"
 import {
   checkFn,
@@ -48,7 +49,7 @@ type Instance<C extends AnyClass> = InstanceType<C>
 
 /** `KE` is the failure type that the key of a cached function declares; `E`, the failure type of its load. @internal */
 export interface OptionsFor<K, A, KE, E, T>
-  extends FallbackOptions<E | TimeoutError<T>, TagOf<E>>, Timeout<T, K>, ReadOptions<A, KE, K>
+  extends FallbackOptions<E | TimeoutError<T>, TagOf<E> | NoTag<TagOf<E>>>, Timeout<T, K>, ReadOptions<A, KE, K>
 {
   readonly strategy: Strategy<A, KE, K>
 }

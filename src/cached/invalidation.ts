@@ -28,7 +28,7 @@ import {
   toStored,
   type Where
 } from "./targets.ts"
-import { type AnyKey, streamWithCaching, tagOf, withCaching } from "./withCaching.ts"
+import { type AnyKey, type ListOf, streamWithCaching, tagOf, withCaching } from "./withCaching.ts"
 
 /**
  * Invalidates a key or another target: a later read never gets a value whose load began before the invalidation. If a
@@ -85,7 +85,7 @@ export const invalidate = <C>(target: Target<C>): Effect.Effect<void, never, Cac
  * @since 0.1.0
  */
 export const invalidateMany = <Cs extends ReadonlyArray<unknown>>(
-  targets: Iterable<AnyKey> | List<Cs>
+  targets: ListOf<AnyKey> | List<Cs>
 ): Effect.Effect<void, never, Caching> => invalidateGiven(targets as Iterable<unknown>)
 
 // Suspended, so that an invalid target makes the effect die, as an invalid field of a key does. The call never throws.

@@ -10,6 +10,7 @@ import type { LoadTimeout } from "../CacheError.ts"
 import type * as CacheKey from "../CacheKey.ts"
 import { type Checks, isListOfText, mistake, optional, refuseUnless } from "../internal/options/options.ts"
 import { checkJitter } from "../internal/strategy/validate.ts"
+import type { NoTag } from "../ports/strategy.ts"
 import type * as Strategy from "../Strategy.ts"
 import type * as Ttl from "../Ttl.ts"
 import { toMillis } from "../Ttl.ts"
@@ -94,7 +95,7 @@ export type {
  * @category options
  * @since 0.1.0
  */
-export interface FallbackOptions<E, Tag extends string = Strategy.TagOf<E>> {
+export interface FallbackOptions<E, Tag extends string = Strategy.TagOf<E> | NoTag<Strategy.TagOf<E>>> {
   /**
    * The tags of the failures after which the caller gets the stale value, as it does after a timeout. Any other typed
    * failure is definitive: the caller gets it, and no stale value serves as a fallback until a load succeeds.

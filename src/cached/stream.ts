@@ -6,7 +6,7 @@ import * as Duration from "effect/Duration"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { StreamCut, StreamLagged } from "../CacheError.ts"
-import type { CacheKey } from "../CacheKey.ts"
+import type { Any } from "../CacheKey.ts"
 import type { Caching } from "../Caching.ts"
 import { streams } from "../internal/defaults/options.ts"
 import * as Operations from "../internal/engine/operationTable.ts"
@@ -26,6 +26,7 @@ import { sizeAboveZero, type SizeInput } from "../internal/options/size.ts"
 import { fallsBack } from "../internal/strategy/make.ts"
 import * as Strategy from "../Strategy.ts"
 import type * as Ttl from "../Ttl.ts"
+import type { CodecsOf, ErrorOf, KeyFor, Seen, ValueFor, ValueOf } from "./combinator.ts"
 import {
   type AnyReadOptions,
   type FallbackOptions,
@@ -95,6 +96,22 @@ export type StreamLifetime<E, K, OfStrategy = E> =
 
 type Errors = StreamLagged | StreamCut
 
+/** `X` is inferred from the key, as the types of combinators are. */
+interface KeyedOptions<K, X, E> extends StreamOptions<E, KeyFor<K, X>> {
+  readonly key: K & Seen<X, { readonly "~effect-cached/CacheKey": X }>
+}
+
+interface StreamOptionsWithTtl<K, X, E> extends KeyedOptions<K, X, E>, TtlOptions<StreamEnd, E, KeyFor<K, X>> {
+  readonly strategy?: undefined
+}
+
+/**
+ * `S` is the type of `strategy`. Without one there is one interface, because the compiler does not say first which
+ * option a union lacks.
+ */
+type OptionsFor<K, X, E, OfStrategy, S> = unknown extends S ? StreamOptionsWithTtl<K, X, E>
+  : KeyedOptions<K, X, E> & StreamLifetime<E, KeyFor<K, X>, OfStrategy>
+
 /**
  * Caches a stream: stores its elements as they are emitted, and serves them once the stream has succeeded. A key holds
  * a stream or the value of an effect: reading one as the other is a miss, and `Cached.getOption` finds no streams.
@@ -131,31 +148,21 @@ type Errors = StreamLagged | StreamCut
  * @since 0.1.0
  */
 export const stream: {
-  <A, E, KR, K extends CacheKey<A, E, KR>, Failures>(
+  // Has only one overload for each number of arguments, so that type errors do not begin with "No overload matches".
+  // The strategy's failures are `any`, because it is created before the stream's failure type is known.
+  <K extends Any | string, X, Failures, S>(
     options:
-      & { readonly key: K & CacheKey<A, E, KR> }
-      & StreamOptions<NoInfer<E> | Failures, NoInfer<K>>
-      // `any`, because a strategy is created before the stream's failure type is known.
-      & StreamLifetime<NoInfer<E> | Failures, NoInfer<K>, any>
-  ): <A2 extends A, E2, R>(
-    self: Stream.Stream<A2, E2, R> & Stream.Stream<unknown, Failures, unknown>
-  ) => Stream.Stream<A, E | E2 | Errors, Exclude<R, Scope.Scope> | KR | Caching>
-  <Failures>(
-    options: { readonly key: string } & StreamOptions<Failures, string> & StreamLifetime<Failures, string>
-  ): <A, E, R>(
+      & Seen<S, { readonly strategy: S }>
+      & OptionsFor<K, X, ErrorOf<X> | Failures, unknown extends X ? Failures : any, S>
+  ): <A extends ValueOf<X>, E, R>(
     self: Stream.Stream<A, E, R> & Stream.Stream<unknown, Failures, unknown>
-  ) => Stream.Stream<A, E | Errors, Exclude<R, Scope.Scope> | Caching>
-  <A2 extends A, E2, R, A, E, KR, K extends CacheKey<A, E, KR>>(
-    self: Stream.Stream<A2, E2, R>,
-    options:
-      & { readonly key: K & CacheKey<A, E, KR> }
-      & StreamOptions<NoInfer<E | E2>, NoInfer<K>>
-      & StreamLifetime<NoInfer<E | E2>, NoInfer<K>>
-  ): Stream.Stream<A, E | E2 | Errors, Exclude<R, Scope.Scope> | KR | Caching>
-  <A, E, R>(
+  ) => Stream.Stream<ValueFor<X, A>, E | ErrorOf<X> | Errors, Exclude<R, Scope.Scope> | CodecsOf<X> | Caching>
+  <A extends ValueOf<X>, E, R, K extends Any | string, X, S>(
     self: Stream.Stream<A, E, R>,
-    options: { readonly key: string } & StreamOptions<NoInfer<E>, string> & StreamLifetime<NoInfer<E>, string>
-  ): Stream.Stream<A, E | Errors, Exclude<R, Scope.Scope> | Caching>
+    options:
+      & Seen<S, { readonly strategy: S }>
+      & OptionsFor<K, X, NoInfer<E> | ErrorOf<X>, NoInfer<E> | ErrorOf<X>, S>
+  ): Stream.Stream<ValueFor<X, A>, E | ErrorOf<X> | Errors, Exclude<R, Scope.Scope> | CodecsOf<X> | Caching>
 } = ((first: unknown, second?: unknown): unknown => {
   const options = second ?? first
   const read = parse(options)

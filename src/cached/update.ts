@@ -21,6 +21,7 @@ import { insteadOfEffect, kindOf } from "../internal/options/given.ts"
 import { mistake, refuseUnknown } from "../internal/options/options.ts"
 import type * as Ttl from "../Ttl.ts"
 import { setOne, type SetOptions, setOptions, type Setting } from "./byHand.ts"
+import type { IfUnknown, Seen } from "./combinator.ts"
 import { type AnyKey, type CodecsOf, idOf, valueFor, type ValueOf, withCaching } from "./withCaching.ts"
 
 /**
@@ -95,9 +96,11 @@ type Change<A, B, E, R> = {
  * @since 0.1.0
  */
 export const update: {
-  <K extends AnyKey, B extends ValueOf<K>, E = never, R = never>(
-    change: Change<ValueOf<K>, B, E, R>,
-    options?: UpdateOptions<ValueOf<K>>
+  // If the first argument is a key, this overload is ruled out by the number of arguments. With two overloads, errors
+  // would begin with "No overload matches".
+  <K extends AnyKey, B extends ValueOf<K>, E = never, R = never, Key = unknown>(
+    change: Change<ValueOf<K>, B, E, R> & Seen<Key, { readonly codePointAt: Key } | { readonly "~id": Key }>,
+    ...options: IfUnknown<Key, [options?: UpdateOptions<ValueOf<K>>], [never, never, never, never]>
   ): (key: K) => Effect.Effect<Option.Option<B>, E | UpdateConflict | StoreError, R | CodecsOf<K> | Caching>
   <K extends AnyKey, B extends ValueOf<K>, E = never, R = never>(
     key: K,

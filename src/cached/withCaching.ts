@@ -16,6 +16,9 @@ import { mistake } from "../internal/options/options.ts"
 
 export type AnyKey = Any | string
 
+/** A string, whose characters are strings too, is no list. */
+export type ListOf<A> = Iterable<A> & object
+
 export type ValueOf<K> = K extends string ? unknown : Success<K>
 
 export type CodecsOf<K> = K extends string ? never : Services<K>

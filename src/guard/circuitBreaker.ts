@@ -7,6 +7,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
+import type { IfUnknown } from "../cached/combinator.ts"
 import { CircuitOpen, type StoreError } from "../CacheError.ts"
 import * as Defaults from "../internal/defaults/guards.ts"
 import * as Circuit from "../internal/guard/circuit.ts"
@@ -187,9 +188,6 @@ const onStream = (self: AnyStream, breaker: Breaker): AnyStream =>
     )
   })
 
-/** Rules out an overload if the guarded type is unknown, as it is outside a pipe, so that the next overload applies. */
-type OfPipe<Self> = [Self] extends [never] ? { readonly "what is guarded is not known": never } : {}
-
 /**
  * Stops calls to a failing service. After too many failures the circuit opens, and calls fail with `CircuitOpen` until
  * the error's `retryAfterMillis` has passed. The next call, a probe, closes the circuit or opens it again.
@@ -228,15 +226,13 @@ type OfPipe<Self> = [Self] extends [never] ? { readonly "what is guarded is not 
  * @since 0.1.0
  */
 export const circuitBreaker: {
-  <const Mode extends OnStoreError | undefined = undefined>(
-    options: Placed<Omit<CircuitBreakerOptions, "isFailure">, Mode> & { readonly isFailure?: undefined }
-  ): <Self extends Guardable>(self: Self) => Guarded<Self, CircuitOpen | StoreErrorOf<Mode>>
-  <Self extends Guardable = never, const Mode extends OnStoreError | undefined = undefined>(
-    options: Placed<CircuitBreakerOptions<SuccessOf<Self>, ErrorOf<Self>>, Mode> & OfPipe<Self>
-  ): (self: Self) => Guarded<Self, CircuitOpen | StoreErrorOf<Mode>>
-  <A, E, const Mode extends OnStoreError | undefined = undefined>(
-    options: Placed<CircuitBreakerOptions<A, E>, Mode>
-  ): <Self extends GuardsOf<A, E>>(self: Self) => Guarded<Self, CircuitOpen | StoreErrorOf<Mode>>
+  // In a pipe, `Self` is the type of what is guarded; otherwise `unknown`.
+  // Has only one overload for each number of arguments, so that type errors do not begin with "No overload matches".
+  <Self, A, E, const Mode extends OnStoreError | undefined = undefined>(
+    options: Placed<CircuitBreakerOptions<IfUnknown<Self, A, SuccessOf<Self>>, IfUnknown<Self, E, ErrorOf<Self>>>, Mode>
+  ): <Given extends Guardable>(
+    self: IfUnknown<Self, GuardsOf<A, E>, Self> & IfUnknown<Self, Given, unknown>
+  ) => Guarded<IfUnknown<Self, Given, Self>, CircuitOpen | StoreErrorOf<Mode>>
   <Self extends Guardable, const Mode extends OnStoreError | undefined = undefined>(
     self: Self,
     options: Placed<CircuitBreakerOptions<SuccessOf<Self>, ErrorOf<Self>>, Mode>

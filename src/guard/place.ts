@@ -50,11 +50,12 @@ export interface PlaceOptions {
  * @category options
  * @since 0.1.0
  */
-export type Placed<Options extends PlaceOptions, Mode> =
-  & Omit<Options, keyof PlaceOptions>
-  & {
-    readonly [Name in keyof PlaceOptions]?: Mode
-  }
+export type Placed<Options extends PlaceOptions, Mode> = {
+  readonly [
+    // One mapped type, because for an intersection the compiler would not say first which option is missing.
+    Name in keyof Options
+  ]: Name extends keyof PlaceOptions ? Mode : Options[Name]
+}
 
 /**
  * The error that a guard adds if its `onStoreError` may be `"fail"`.

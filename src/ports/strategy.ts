@@ -166,3 +166,8 @@ export type Of<in A, in E, in K, out O> = (exit: Exit.Exit<A, E>, key: K) => O
 export type TagOf<E> = unknown extends E ? string
   : E extends { readonly _tag: infer Tag extends string } ? Tag
   : never
+
+/** This text, which the compiler shows in place of `never`, if there are no tags that an option may name. @internal */
+export type NoTag<Tag extends string, Text extends string = "there is no failure with a _tag"> = [Tag] extends [never]
+  ? Text
+  : never

@@ -28,9 +28,9 @@ it.each(["What a program dies with", "What the log says"])("%s: each message is 
   expect(messages.filter((message) => !source.includes(message))).toEqual([])
 })
 
-it("What the compiler says: each message is in the golden texts, or in a type", () => {
+it("What the compiler says: each message is in a first line of the golden texts", () => {
   const messages = messagesOf(read("docs/troubleshooting/compiler.md"))
   expect(messages.length).toBeGreaterThan(8)
-  const said = read("test/types/mistakes/messages.txt") + source
-  expect(messages.filter((message) => !said.includes(message))).toEqual([])
+  const firstLines = read("test/types/mistakes/messages.txt").split("\n").filter((line) => !line.startsWith(" "))
+  expect(messages.filter((message) => !firstLines.some((line) => line.includes(message)))).toEqual([])
 })

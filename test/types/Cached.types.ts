@@ -758,3 +758,17 @@ const cacheRows = Cached.stream({
 })
 const cachedRows = cacheRows(numbers)
 same<typeof cachedRows, typeof streamed>(true)
+
+// Options that may have either are checked as the union.
+const streamFor = (lifetime: Cached.StreamLifetime<Broken, string>) =>
+  numbers.pipe(Cached.stream({ key: "rows", ...lifetime }))
+same<ReturnType<typeof streamFor>, typeof streamed>(true)
+const streamBy = (strategy: Strategy.Strategy<Cached.StreamEnd, Broken, string> | undefined) =>
+  Cached.stream(numbers, { key: "rows", ...strategy === undefined ? { ttl: 1000 } : { strategy } })
+same<ReturnType<typeof streamBy>, typeof streamed>(true)
+
+// The failures of a stream may be a type parameter.
+const streamOf = <A, E, R>(self: Stream.Stream<A, E | Broken, R>) =>
+  self.pipe(Cached.stream({ key: "rows", ttl: 1000, fallbackOn: ["Broken"] }))
+const streamedOf = streamOf(numbers)
+same<typeof streamedOf, typeof streamed>(true)

@@ -101,6 +101,12 @@ const stream = rows.pipe(
 )
 equals<typeof stream, Stream.Stream<number, Down | CacheError.CircuitOpen>>(true)
 
+// The types of what is guarded may be type parameters.
+const guardedOf = <A, E, R>(self: Effect.Effect<A, E | Down, R>) =>
+  self.pipe(Guard.circuitBreaker({ key: "api", isFailure: (exit) => Exit.isFailure(exit) }))
+const ofAny = guardedOf(fetching)
+equals<typeof ofAny, Effect.Effect<{ readonly status: number }, Down | CacheError.CircuitOpen>>(true)
+
 // Made apart it declares the outcomes that it looks at, and accepts effects that have no others.
 const breaker = Guard.circuitBreaker({ key: "api", isFailure: isDown })
 const guarded = breaker(fetching)

@@ -21,16 +21,18 @@ it("each mistake is named in the first line, beside a key of a class and beside 
   expect(run.stdout.match(/^25-/gm)).toHaveLength(13)
   expect(run.stdout).not.toContain("Effect<unknown, unknown, unknown>")
   expect(run.stdout).not.toContain("No overload matches this call")
-  expect(firstLines(run.stdout, "26-the-first-line.ts")).toEqual(expectedIn("26-the-first-line.ts"))
+  for (const file of ["26-the-first-line.ts", "27-the-first-line-of-others.ts"]) {
+    expect(firstLines(run.stdout, file)).toEqual(expectedIn(file))
+  }
 })
 
-/** The first line of each message about a file, by the number of its line. */
+/** The first line of the first message about each line of a file, by the number of that line. */
 const firstLines = (text: string, file: string) =>
   Object.fromEntries(
     text.split("\n").flatMap((one) => {
       const [, line, message] = /^[^(]+\((\d+),\d+\): (.*)$/.exec(one) ?? []
       return one.startsWith(`${file}(`) ? [[line!, message!]] : []
-    })
+    }).toReversed()
   )
 
 /** The words of each comment `Says …`, for the line below it. */

@@ -1,0 +1,77 @@
+/** Mistakes beside other functions than the combinators, which the first line names with the words after `says`. */
+import { Effect, Option, Schema, Stream } from "effect"
+import { Cached, CacheKey, Guard, Strategy } from "effect-cached"
+import { load } from "./given.ts"
+
+class Text extends CacheKey.Class<Text>()("Text", { success: Schema.String }) {}
+const text = new Text()
+const name = Effect.succeed("Ada")
+const strategy = Strategy.ttl({ ttl: "1 hour" })
+
+// A plain value in place of an `Option`. Says Type 'number' is not assignable to type 'Effect<Option<unknown>,
+Cached.update("visits", () => 5)
+// The same, from a function with types. Says '(visits: Option.Option<number>) => number' is not assignable
+Cached.update("visits", (visits: Option.Option<number>) => Option.getOrElse(visits, () => 0) + 1)
+// A value that is not that of the key. Says Type 'Option<number>' is not assignable to type 'Effect<Option<string>,
+Cached.update(text, () => Option.some(1))
+// A promise. Says Type 'Promise<Option<number>>' is not assignable
+Cached.update("visits", async () => Option.some(5))
+// An unknown option of an update. Says 'ifAbsent' does not exist in type 'UpdateOptions
+Cached.update("visits", (visits) => visits, { ifAbsent: true })
+
+// A misspelt option of a circuit breaker. Says Did you mean to write 'failures'?
+load.pipe(Guard.circuitBreaker({ key: "api", failure: 5 }))
+// The same, data-first. Says Did you mean to write 'failures'?
+Guard.circuitBreaker(load, { key: "api", failure: 5 })
+// An option of another type. Says Type 'string' is not assignable to type 'number'
+load.pipe(Guard.circuitBreaker({ key: "api", failures: "5" }))
+// An `isFailure` of another value. Says type '(exit: Exit<Person, Down | NotFound>) => boolean'
+load.pipe(Guard.circuitBreaker({ key: "api", isFailure: () => "yes" }))
+// No key of a circuit breaker. Says Property 'key' is missing
+load.pipe(Guard.circuitBreaker({ failures: 5 }))
+// No `window`. Says Property 'window' is missing
+load.pipe(Guard.rateLimit({ key: "api", limit: 5 }))
+// The same, of a sliding limit. Says Property 'window' is missing
+Guard.slidingRateLimit(load, { key: "api", limit: 5 })
+
+// No lifetime of a stream. Says Property 'ttl' is missing
+Stream.make(1).pipe(Cached.stream({ key: "rows" }))
+// The same, data-first. Says Property 'ttl' is missing
+Cached.stream(Stream.make("a"), { key: text })
+// A misspelt option of a stream. Says Did you mean to write 'whenSlow'?
+Stream.make(1).pipe(Cached.stream({ key: "rows", ttl: "1 hour", whenSlwo: "wait" }))
+// The same beside a strategy. Says Did you mean to write 'whenSlow'?
+Stream.make("a").pipe(Cached.stream({ key: text, strategy: Strategy.ttl({ ttl: "1 hour" }), whenSlwo: "wait" }))
+// A misspelt unit of time of a stream. Says Type '"1 hor"' is not assignable
+Stream.make(1).pipe(Cached.stream({ key: "rows", ttl: "1 hor" }))
+// No key of a stream. Says Property 'key' is missing
+Stream.make(1).pipe(Cached.stream({ ttl: "1 hour" }))
+
+// A failure to store, where the class declares none. Says "the class of the key declares no error with a _tag"
+Effect.as(load, "Ada").pipe(Cached.ttl({ key: text, ttl: "1 hour", storeFailures: ["Down"] }))
+// The same, data-first. Says "the class of the key declares no error with a _tag"
+Cached.ttl(Effect.as(load, "Ada"), { key: text, ttl: "1 hour", storeFailures: ["Down"] })
+// The same, in a strategy. Says "there is no failure with a _tag"
+Cached.fn(Text, { lookup: () => name, strategy: Strategy.ttl({ ttl: "1 hour", storeFailures: ["Down"] }) })
+// A failure to fall back on, of an effect without any. Says "there is no failure with a _tag"
+name.pipe(Cached.softTtl({ key: "name", ttl: "1 hour", softTtl: "1 minute", fallbackOn: ["Down"] }))
+// The same, data-first. Says "there is no failure with a _tag"
+Cached.failover(name, { key: "name", ttl: "1 hour", fallbackOn: ["Down"] })
+// A failure that the effect does not have, of options without it. Says names no failure of this effect": "Dwon"
+Cached.failover({ key: "name", ttl: "1 hour", fallbackOn: ["Dwon"] })(load)
+// None to fall back on, of a function. Says "there is no failure with a _tag"
+Cached.fn(() => "name", () => name, { strategy, fallbackOn: ["Down"] })
+
+// A key class that is called once. Says Type 'CalledOnce<Once>' is not a constructor function type
+export class Once extends CacheKey.Class<Once>("Once", { success: Schema.String }) {}
+// The same, without a name. Says Type 'CalledOnce<Nameless>' is not a constructor function type
+export class Nameless extends CacheKey.Class<Nameless>() {}
+// The same, without a call. Says Type '<Self = never>() => CalledOnce<Self>' is not a constructor function type
+export class Bare extends CacheKey.Class {}
+
+// One key in place of a list. Says Argument of type 'string' is not assignable to parameter of type 'ListOf<string>'
+Cached.getMany("ada")
+// The same, to remove. Says Argument of type 'string' is not assignable to parameter of type 'ListOf<AnyKey>'
+Cached.removeMany("ada")
+// The same, to invalidate. Says parameter of type 'List<readonly unknown[]> | ListOf<AnyKey>'
+Cached.invalidateMany("ada")
