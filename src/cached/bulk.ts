@@ -16,6 +16,7 @@ import { mistake, requireList } from "../internal/options/options.ts"
 import * as Turns from "../internal/time/turns.ts"
 import { copiedFor, setAll, type SetOptions, setOptions, ttlOf } from "./byHand.ts"
 import { checkFn } from "./checkCall.ts"
+import type { Seen } from "./combinator.ts"
 import * as Combine from "./combine.ts"
 import type { OptionsFor } from "./functions.ts"
 import { invalidateMany } from "./invalidation.ts"
@@ -95,18 +96,18 @@ export const getMany = <K extends AnyKey>(
  * @category mutations
  * @since 0.1.0
  */
-export const setMany = <K extends AnyKey>(
-  entries: Iterable<readonly [key: K, value: ValueOf<K>]>,
-  options?: SetOptions<ValueOf<K>>
-): Effect.Effect<void, never, CodecsOf<K> | Caching> => {
+export const setMany = <Pair>(
+  entries: Iterable<Seen<Pair, Pair> & PairFor<Pair>>,
+  options?: SetOptions<ValueOf<KeyIn<Pair>>>
+): Effect.Effect<void, never, CodecsOf<KeyIn<Pair>> | Caching> => {
   requireList("Cached.setMany", entries, "[key, value]")
   return withCaching((caching, policy) => {
     if (!policy.writes || policy.disabled.has("set")) return Effect.void
     const given = setOptions(options ?? {}, "Cached.setMany")
     if (given.condition !== undefined) throw mistake("Cached.setMany takes no condition: call Cached.set for each key")
     // Keeps only the last value of each key. If all its values were written concurrently, any could remain.
-    const byTtl = new Map<number, IdMap<readonly [key: K, value: unknown]>>()
-    const list = Array.from(entries)
+    const byTtl = new Map<number, IdMap<AnyPair>>()
+    const list = Array.from(entries as Iterable<AnyPair>)
     const collected = Turns.forEach(list, (entry) => {
       const [key, value] = checkedPair(entry)
       const ttlMillis = given.ttlMillis ?? ttlOf(caching, key)
@@ -125,6 +126,14 @@ export const setMany = <K extends AnyKey>(
     return Effect.andThen(collected, Effect.flatMap(set, Exit.asVoidAll)) as Effect.Effect<void>
   })
 }
+
+type AnyPair = readonly [key: AnyKey, value: unknown]
+
+type KeyIn<Pair> = Pair extends readonly [infer K extends AnyKey, unknown] ? K : never
+
+/** A pair whose value is of its key. Each pair of a union is one, so that a list may have keys of several classes. */
+type PairFor<Pair> = Pair extends readonly [infer K extends AnyKey, unknown] ? readonly [key: K, value: ValueOf<K>]
+  : AnyPair
 
 const checkedPair = <Pair extends ReadonlyArray<unknown>>(entry: Pair): Pair => {
   if (Array.isArray(entry) && entry.length === 2) return entry

@@ -722,6 +722,11 @@ describe("an operation names itself", () => {
       `Cached.increment needs options: pass an object, like { by: 5, ttl: "1 day" }`
     ],
     [
+      "an invalidation of many with one string",
+      () => any(Cached.invalidateMany)("ada"),
+      "The targets of an invalidation are not a list: pass a list, or one target to Cached.invalidate"
+    ],
+    [
       "isLocked without a name",
       () => Effect.flatMap(Lock.Lock, ({ isLocked }) => any(isLocked)()),
       "Lock.isLocked needs a name: pass a string"

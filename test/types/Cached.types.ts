@@ -716,6 +716,19 @@ Cached.events.pipe(Stream.map((event) => {
 }))
 
 // ---------------------------------------------------------------------------------------------------------------------
+// keys of several classes in one list
+// ---------------------------------------------------------------------------------------------------------------------
+
+class Name extends CacheKey.Class<Name>()("Name", { success: Schema.String }) {}
+class Count extends CacheKey.Class<Count>()("Count", { success: Schema.Finite }) {}
+
+const mixed = Cached.setMany([["text", true], [new Name(), "Ada"], [new Count(), 1]], { ttl: "1 hour" })
+same<typeof mixed, Effect.Effect<void, never, Caching.Caching>>(true)
+// @ts-expect-error the values are those of the other key
+Cached.setMany([[new Name(), 1], [new Count(), "Ada"]])
+export const setCounts = <A>(rows: ReadonlyArray<readonly [string, A]>) => Cached.setMany(rows)
+
+// ---------------------------------------------------------------------------------------------------------------------
 // streams: what functions of the options see
 // ---------------------------------------------------------------------------------------------------------------------
 

@@ -69,6 +69,8 @@ export class Nameless extends CacheKey.Class<Nameless>() {}
 // The same, without a call. Says Type '<Self = never>() => CalledOnce<Self>' is not a constructor function type
 export class Bare extends CacheKey.Class {}
 
+// A value that is not that of its key. Says parameter of type 'Iterable<readonly [key: Text, value: string]>'
+Cached.setMany([[text, 1]])
 // One key in place of a list. Says Argument of type 'string' is not assignable to parameter of type 'ListOf<string>'
 Cached.getMany("ada")
 // The same, to remove. Says Argument of type 'string' is not assignable to parameter of type 'ListOf<AnyKey>'
