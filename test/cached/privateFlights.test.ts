@@ -15,6 +15,7 @@ import {
   Stream
 } from "effect"
 import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, Caching, Store, Strategy } from "effect-cached"
+import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { over, start as startEngine } from "../../src/internal/engine/boundCache.ts"
 import { sizesOf } from "../soak/sizes.ts"
@@ -354,6 +355,37 @@ describe.each(caches)("private flights over $name", ({ layer }) => {
 })
 
 describe("private flights", () => {
+  const others: { readonly [what: string]: Effect.Effect<unknown, unknown, Caching.Caching> } = {
+    "has set": Cached.set("k", "set", { ttl: "1 hour" }),
+    "has removed": Cached.remove("k"),
+    "has removed and loaded": Effect.andThen(Cached.remove("k"), Cached.ttl(Effect.succeed("other"), ttl))
+  }
+  it.effect.each(Object.keys(others))(
+    "a refresh behind another one does not replace what another process %s",
+    (what) =>
+      Effect.gen(function*() {
+        const store = MemoryStore.make()
+        const shared: Store.Store = { ...store, capabilities: { shared: true, changes: false } }
+        const over = (options: CacheLayer.LayerOptions) =>
+          Layer.build(
+            Layer.fresh(Layer.provide(CacheLayer.layerWith(options), Layer.succeed(Store.Store, shared)))
+          )
+        const [own, other] = [yield* over({ flights: "private", memory: false }), yield* over({ memory: false })]
+        let runs = 0
+        const get = Effect.suspend(() => Effect.delay(Effect.succeed(`#${++runs}`), 100)).pipe(Cached.ttl(ttl))
+        const refresh = Effect.provide(CachePolicy.refresh(get), own)
+        const first = yield* start(refresh)
+        yield* TestClock.adjust(30)
+        const second = yield* start(refresh)
+        yield* TestClock.adjust(80)
+        expect(ended(first)).toEqual(Exit.succeed("#1"))
+        yield* Effect.provide(others[what]!, other)
+        yield* TestClock.adjust(100)
+        expect(ended(second)).toEqual(Exit.succeed("#2"))
+        expect(yield* Effect.provide(Cached.getOption("k"), other)).not.toEqual(Option.some("#2"))
+      }).pipe(Effect.scoped)
+  )
+
   it.effect("hold no lease that another reader would wait for", () =>
     Effect.gen(function*() {
       const fake = fakeStore()

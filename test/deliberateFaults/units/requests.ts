@@ -172,6 +172,20 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/cached/queuedLoads.test.ts"
   },
   {
+    name: "a private refresh that another has overtaken in the store is not stored",
+    in: "write",
+    find: "accepted === false && self.isPrivate && flight.policy.joins === \"refresh\"",
+    replace: "false",
+    by: "test/cached/privateFlights.test.ts"
+  },
+  {
+    name: "a private refresh replaces what others have changed since",
+    in: "commitAfter",
+    find: "yield* ask(tier, budget, \"get\", store.get(id, []))",
+    replace: "({ entry: { meta: { writeId: earlier } } })",
+    by: "test/cached/privateFlights.test.ts"
+  },
+  {
     name: "a counter that has expired is listed",
     in: "counters",
     find: "now < expiresAt",

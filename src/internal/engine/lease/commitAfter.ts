@@ -5,7 +5,6 @@
 import * as Effect from "effect/Effect"
 import type { StoreError } from "../../../CacheError.ts"
 import type { CommitRequest } from "../../../ports/store.ts"
-import { many } from "../../defaults/bounds.ts"
 import { lookupsAgain } from "../../defaults/stores.ts"
 import { isStorable } from "../flight/watches.ts"
 import type { Flight } from "../state.ts"
@@ -18,26 +17,8 @@ interface Commit extends CommitRequest {
   readonly flight: Flight
 }
 
-/** Returns `accepted`, the store's answer to a private commit, unless the commit is repeated. */
-export const orAfterOthers = (
-  asking: Asking,
-  commit: Commit,
-  accepted: boolean | StoreError
-): Effect.Effect<boolean | StoreError> =>
-  accepted === false && commit.flight.policy.joins !== "any" ? commitAfter(asking, commit) : Effect.succeed(accepted)
-
-export const allAfterOthers = (
-  { budget, tier }: Asking,
-  commits: ReadonlyArray<Commit>,
-  accepted: ReadonlyArray<boolean | StoreError>
-): Effect.Effect<ReadonlyArray<boolean | StoreError>> =>
-  Effect.forEach(
-    commits,
-    (commit, i) => orAfterOthers({ tier, budget: { ...budget } }, commit, accepted[i]!),
-    { concurrency: many.concurrency }
-  )
-
-const commitAfter = Effect.fnUntraced(function*(
+/** Commits the result of a private refresh that the store has refused. */
+export const commitAfter = Effect.fnUntraced(function*(
   { budget, tier }: Asking,
   { entry, flight, id }: Commit
 ): Effect.fn.Return<boolean | StoreError> {

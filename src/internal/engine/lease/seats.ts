@@ -8,7 +8,6 @@ import type { BatchAnswers, Flight, Host, Seats } from "../state.ts"
 import { isFault } from "../storeTier/faults.ts"
 import type { WriteGrant } from "../storeTier/storeTier.ts"
 import type { LateMarkers } from "../storeTier/tagVersions.ts"
-import { allAfterOthers } from "./commitAfter.ts"
 import { takeAnswer } from "./held.ts"
 import { committed, endLoad, notStored, prepare, type Prepared } from "./loadThroughStore.ts"
 import {
@@ -65,8 +64,7 @@ const store = Effect.fnUntraced(function*(
   const open = commits.filter(({ flight }) => flight.exit === undefined)
   if (open.length === 0) return answers
   const accepted = yield* commitAll(self, open)
-  const final = engine.isPrivate ? yield* allAfterOthers(asking, open, accepted) : accepted
-  open.forEach((commit, i) => committed(commit.flight, commit, final[i]!))
+  open.forEach((commit, i) => committed(commit.flight, commit, accepted[i]!))
   return answers
 })
 
