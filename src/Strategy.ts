@@ -51,7 +51,8 @@ export interface Options<in A, in out E, in K> extends UntilInvalidatedOptions<A
 export interface SoftTtlOptions<in A, in out E, in K> extends Options<A, E, K> {
   /**
    * The age from which a read loads again, and falls back to the stored value if the load fails: a duration below
-   * `ttl`, or a function of the outcome and the key. If it is zero or negative, every read loads.
+   * `ttl`, or a function of the outcome and the key. If it is zero, or a
+   * function returns less, every read loads.
    */
   readonly softTtl: Ttl.Input | Of<A, E, K, Ttl.Input>
 }
@@ -64,7 +65,8 @@ export interface SoftTtlOptions<in A, in out E, in K> extends Options<A, E, K> {
 export interface RefreshAheadOptions<in A, in out E, in K> extends Options<A, E, K> {
   /**
    * The age from which each read still gets the stored value but also starts a background refresh: a duration below
-   * `ttl`, or a function of the outcome and the key. If it is zero or negative, every read starts a refresh.
+   * `ttl`, or a function of the outcome and the key. If it is zero, or a function returns less,
+   * every read starts a refresh.
    */
   readonly refreshAfter: Ttl.Input | Of<A, E, K, Ttl.Input>
 }

@@ -253,6 +253,24 @@ describe("lifetime", () => {
     }
   )
 
+  it.each([-1, "-1 second", -Infinity] as const)(
+    "softTtl and refreshAfter %s: a mistake as a constant, and 0 where a function answers it",
+    (soft) => {
+      expect(() => Strategy.softTtl({ ttl: "1 hour", softTtl: soft as never })).toThrow(
+        "softTtl must be at least 0, not"
+      )
+      expect(() => Strategy.refreshAhead({ ttl: "1 hour", refreshAfter: soft as never })).toThrow(
+        "refreshAfter must be at least 0, not"
+      )
+      const strategy = Strategy.softTtl({ ttl: "1 hour", softTtl: () => soft as never })
+      expect(strategy.lifetime(good, "k")).toEqual({ ttl: minutes(60), softTtl: 0 })
+      expect(Strategy.softTtl({ ttl: "1 hour", softTtl: 0 }).lifetime(good, "k")).toEqual({
+        ttl: minutes(60),
+        softTtl: 0
+      })
+    }
+  )
+
   it("ttl as a function sees outcome and key", () => {
     const strategy = Strategy.ttl<number, string, string>({
       ttl: (exit, key) => (Exit.isSuccess(exit) ? exit.value : 100) + key.length,

@@ -75,7 +75,7 @@ export const getOption = <K extends AnyKey>(
 export interface SetOptions<out A = unknown> {
   /**
    * How long the value is served. Zero or a negative duration removes the entry; `"Infinity"` keeps the value forever.
-   * @default the constant `ttl` of the layer's strategy, or `Infinity` if there is none
+   * @default the constant `ttl` of the layer's strategy (for `sliding`, its `idle`), or `Infinity` if there is none
    */
   readonly ttl?: Ttl.Input | undefined
   /** The entry's tags, in place of the `tags` of its key class. @default the tags of the key class */

@@ -21,6 +21,12 @@ export const positiveMillis = (name: string, input: Ttl.Input): number => {
   throw mistake(`${name} must be longer than 0, not ${millis} ms`)
 }
 
+export const millisOrZero = (name: string, input: Ttl.Input): number => {
+  const millis = toMillis(input, name)
+  if (millis >= 0) return millis
+  throw mistake(`${name} must be at least 0, not ${millis} ms`)
+}
+
 /** Throws for a value that is not a list. A string is iterable, but its characters are not the intended elements. */
 export const requireList = (what: string, given: unknown, element: string): void => {
   if (typeof given === "object" && given !== null && Symbol.iterator in given) return

@@ -4,7 +4,7 @@ import { Load, LoadOrStale, Serve, ServeAndRefresh } from "../../ports/strategy.
 import type * as Ttl from "../../Ttl.ts"
 import { toMillis } from "../../Ttl.ts"
 import * as Defaults from "../defaults/options.ts"
-import { mistake } from "../options/options.ts"
+import { millisOrZero, mistake } from "../options/options.ts"
 import { type AnyOptions, kind } from "./kind.ts"
 
 const isGone = (entry: Timing | undefined, now: number): entry is undefined =>
@@ -78,9 +78,9 @@ export const untilInvalidated = kind("untilInvalidated", {
 })
 
 const within = (name: keyof AnyOptions, soft: unknown, options: AnyOptions, ttl: number): number => {
-  const millis = toMillis(soft as Ttl.Input, name)
   // The duration that a user's function returns may be negative, or longer than the ttl.
-  if (typeof options[name] === "function") return Math.max(0, Math.min(millis, ttl))
+  if (typeof options[name] === "function") return Math.max(0, Math.min(toMillis(soft as Ttl.Input, name), ttl))
+  const millis = millisOrZero(name, soft as Ttl.Input)
   // A soft deadline at or after a fixed ttl is a mistake (`idle` may equal the ttl). A computed ttl limits it instead.
   const isLate = name === "idle" ? millis > ttl : millis >= ttl
   if (isLate && typeof options.ttl !== "function" && ttl > 0) {

@@ -333,6 +333,13 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/cached/waitForWrite.test.ts"
   },
   {
+    name: "a constant softTtl below zero is taken, and nothing is stored",
+    in: "within",
+    find: "millisOrZero(name, soft as Ttl.Input)",
+    replace: "toMillis(soft as Ttl.Input, name)",
+    by: "test/Strategy.test.ts"
+  },
+  {
     name: "a longer constant prolongs nothing",
     in: "adopt",
     find: "now < expiresAt && softExpiresAt !== -Infinity",
