@@ -173,8 +173,8 @@ export const faults: ReadonlyArray<UnitFault> = [
   },
   {
     name: "a private refresh that another has overtaken in the store is not stored",
-    in: "write",
-    find: "accepted === false && self.isPrivate && flight.policy.joins === \"refresh\"",
+    in: "orAfterOthers",
+    find: "first === false && policy.joins === \"refresh\"",
     replace: "false",
     by: "test/cached/privateFlights.test.ts"
   },
@@ -182,7 +182,7 @@ export const faults: ReadonlyArray<UnitFault> = [
     name: "a private refresh replaces what others have changed since",
     in: "commitAfter",
     find: "yield* ask(tier, budget, \"get\", store.get(id, []))",
-    replace: "({ entry: { meta: { writeId: earlier } } })",
+    replace: "({ entry: { meta: earlier } })",
     by: "test/cached/privateFlights.test.ts"
   },
   {

@@ -1,6 +1,5 @@
 /** Notes which ids change during bulk calls and store requests that answer keys without a flight, in a shared list. */
 import { watchedIds } from "../../defaults/bounds.ts"
-import { remember } from "../../remember.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
 import type { Flight, Flights, Watch, Watches } from "../state.ts"
 
@@ -34,13 +33,9 @@ export const noteChange = (self: Flights, id: string): void => {
 export const noteRefresh = ({ watches }: Flights): void => void watches.step++
 
 /** Notes that a private load was stored. Other flights of the id that began no later must not store their results. */
-export const noteLoaded = (self: Flights, { entry, id, since }: Flight): void => {
+export const noteLoaded = (self: Flights, { id, since }: Flight): void => {
   self.watches.step++
   note(self, id, since + 0.5)
-  const writeId = entry?.writeId
-  if (self.storeTier !== undefined && writeId !== undefined) {
-    remember(self.storeTier.privateWrites, id, writeId, watchedIds)
-  }
 }
 
 const note = ({ watches }: Flights, id: string, at: number): void => {

@@ -34,7 +34,7 @@ import { type Budget, isFar, Rejected, rejectedBy, type StoreTier, type WriteGra
 import { type LateMarkers, versionsOf } from "../storeTier/tagVersions.ts"
 import { noteWritten } from "../telemetry/writtenBytes.ts"
 import { acquireLease, LeasedElsewhere } from "./acquireLease.ts"
-import { commitAfter } from "./commitAfter.ts"
+import { orAfterOthers } from "./commitAfter.ts"
 import { commitTogether, isCrowded } from "./together.ts"
 
 export const throughStore = Effect.fnUntraced(function*(
@@ -218,8 +218,8 @@ const write = Effect.fnUntraced(function*(
   const accepted = yield* asking.isOfWave === true
     ? commitTogether(self, { id, generation, entry: stored, flight }, asking)
     : ask(tier, budget, "commit", tier.store.commit(id, generation, stored))
-  const isOvertaken = accepted === false && self.isPrivate && flight.policy.joins === "refresh"
-  committed(flight, prepared, isOvertaken ? yield* commitAfter(asking, { ...prepared, flight }) : accepted)
+  const final = self.isPrivate ? yield* orAfterOthers(asking, { ...prepared, flight }, accepted) : accepted
+  committed(flight, prepared, final)
 })
 
 /** Otherwise, the write would have reminded the store that this process has the entry. */

@@ -174,8 +174,8 @@ export interface StoreTier extends StoreTierOptions {
   clears: number
   /** The number of results for unrequested keys, returned by bulk calls, that are waiting to be stored. */
   unaskedWaiting: number
-  /** The write ids of the last private loads that were stored, by id. */
-  readonly privateWrites: Map<string, string>
+  /** The last private load of each id that was stored, and when it began. */
+  readonly privateWrites: Map<string, { readonly writeId: string; readonly since: number }>
   /** Leases whose release failed, and when they end. */
   readonly unreleased: Map<HeldLease, number>
   /** Releases them again. `undefined` while there are none. */
