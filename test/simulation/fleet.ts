@@ -668,7 +668,7 @@ export const simulateFleet = ({ log, processes, seed, with: also }: FleetOptions
     holders: new Map(),
     endedAt: new Map(),
     applied: new Map(),
-    givenUp: new Set(),
+    givenUp: [],
     heard: config.clocks.map(() => 0),
     polled: config.clocks.map(() => 0),
     liedAt: config.clocks.map(() => -Infinity),

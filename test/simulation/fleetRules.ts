@@ -54,7 +54,7 @@ export interface Fleet {
   /** By process, kind and target: when the storage last carried out an explicit write of it. */
   readonly applied: Map<string, number>
   /** Process and id of a request that has tried in vain to lead. */
-  readonly givenUp: Set<string>
+  readonly givenUp: Array<string>
   /** By process: when it last received all changes of the others. */
   readonly heard: Array<number>
   /** The same of what stands before the store: its cache receives that with the next question. */
@@ -142,6 +142,13 @@ export const holdersOf = (self: Fleet, id: string): Map<string, Holder> => {
   return holders
 }
 
+/** Removes one of equal items: two caches of a process may both have given up. */
+const takeFrom = (items: Array<string>, item: string): boolean => {
+  const at = items.indexOf(item)
+  if (at >= 0) items.splice(at, 1)
+  return at >= 0
+}
+
 /** P1: a load begins while another's exclusive time is not over. */
 export const checkExclusive = (self: Fleet, load: FleetOrigin, lease: boolean): void => {
   const { config } = self
@@ -156,7 +163,7 @@ export const checkExclusive = (self: Fleet, load: FleetOrigin, lease: boolean): 
     )
     const displacedAt = self.displaced.get(`${load.process} ${load.id}`) ?? -Infinity
     const isExcused = open || self.now() - displacedAt <= 2 * replay.firstMillis || wasStopped(self, load.process) ||
-      self.givenUp.delete(`${load.process} ${load.id}`)
+      takeFrom(self.givenUp, `${load.process} ${load.id}`)
     if (!isExcused) violate(self, `P1: ${what} has no lease`)
   }
   if (own === undefined || own.joined) return

@@ -421,7 +421,7 @@ export const makeStorage = (self: Fleet, dice: Dice, extras: Extras): ViewOf => 
       const times = (hits.get(asked) ?? 0) + 1
       hits.set(asked, times)
       self.say(() => `[${process}] is shown ${id} for the ${times}. time`)
-      if (times === 3) self.givenUp.add(`${process} ${nameOf(id)}`)
+      if (times === 3) self.givenUp.push(`${process} ${nameOf(id)}`)
     }
     const acquire: Store.Store["acquire"] = (id, options) =>
       Effect.tap(
