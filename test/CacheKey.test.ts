@@ -547,7 +547,7 @@ describe("options", () => {
       { payload: { a: Schema.String, b: Schema.String }, indexes: [["a", "b"], ["b", "a"]] },
       /declares \["a","b"\] twice/
     ],
-    ["a schema as payload", { payload: Schema.Struct({ a: Schema.String }) }, /`payload` takes the fields/],
+    ["a schema as payload", { payload: Schema.Struct({ a: Schema.String }) }, /`payload` takes fields/],
     ["a success that is no schema", { success: "x" }, /`success` is not a schema/],
     ["an error that is no schema", { error: "x" }, /`error` is not a schema/],
     ["a field that is no schema", { payload: { a: "x" } }, /"a" is not a schema/],

@@ -2,7 +2,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Clock, type Context, Effect, Exit, Fiber, Layer, Stream } from "effect"
 import { Cached, CacheLayer, type Caching, Store } from "effect-cached"
-import { StoreError } from "effect-cached/CacheError"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { ended, settle, start } from "../support/caches.ts"
@@ -82,59 +81,6 @@ describe("without wait", () => {
       expect(began[1]).toBeGreaterThanOrEqual(29_000)
       expect(readers.slice(1).map(ended)).toEqual(Array(2).fill(Exit.succeed("#2")))
       yield* Fiber.interrupt(readers[0]!)
-    }).pipe(Effect.scoped))
-})
-
-describe("a release that the store could not carry out", () => {
-  const between = (fromMillis: number, toMillis: number) =>
-    Effect.flatMap(Clock.currentTimeMillis, (now) =>
-      now >= fromMillis && now < toMillis
-        ? Effect.fail(new StoreError({ store: "s", operation: "release", reason: "Unavailable" }))
-        : Effect.void)
-
-  it.effect("is made as soon as it can, so that others wait no longer for the lease", () =>
-    Effect.gen(function*() {
-      let releases = 0
-      const { began, readers, wait } = yield* fleet(
-        2,
-        { lease: "10 seconds" },
-        (n) => n === 1 ? Effect.delay(Effect.fail("failed"), 1000) as Effect.Effect<never> : after(1, `#${n}`),
-        (store) => ({
-          release: (...args) =>
-            Effect.suspend(() => {
-              releases++
-              return Effect.andThen(between(0, 3000), store.release(...args))
-            })
-        })
-      )
-      yield* wait(6)
-      expect(began).toHaveLength(2)
-      expect(began[1]).toBeGreaterThan(2900)
-      expect(ended(readers[1]!)).toEqual(Exit.succeed("#2"))
-      expect(releases).toBeLessThan(10)
-    }).pipe(Effect.scoped))
-
-  it.effect("is given up when the lease has ended by itself", () =>
-    Effect.gen(function*() {
-      let releases = 0
-      const { began, wait } = yield* fleet(
-        2,
-        { lease: "2 seconds" },
-        (n) => n === 1 ? Effect.delay(Effect.fail("failed"), 1000) as Effect.Effect<never> : after(1, `#${n}`),
-        (store) => ({
-          release: (...args) =>
-            Effect.suspend(() => {
-              releases++
-              return Effect.andThen(between(0, Infinity), store.release(...args))
-            })
-        })
-      )
-      yield* wait(6)
-      const tried = releases
-      expect(began).toHaveLength(2)
-      expect(tried).toBeGreaterThan(2)
-      yield* wait(60)
-      expect(releases).toBe(tried)
     }).pipe(Effect.scoped))
 })
 

@@ -3,9 +3,6 @@
 /** The length of a lease, which a running load renews. If its process dies, another takes over when the lease ends. */
 export const leaseMillis = 5000
 
-/** Leases whose release failed: pauses before they are released again, in lease lengths, and their maximum number. */
-export const releases = { firstPause: 0.02, longestPause: 0.2, most: 1000 }
-
 /** How long a load renews its lease. After that, another process may load, even if the first load still hangs. */
 export const maxLoadMillis = 600_000
 

@@ -151,20 +151,6 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/cached/sharedQuestions.test.ts"
   },
   {
-    name: "a lease whose release failed is held until its end",
-    in: "tryAgain",
-    find: "background.isClosed ||",
-    replace: "true ||",
-    by: "test/cached/waitForOthers.test.ts"
-  },
-  {
-    name: "a lease that has ended by itself is released again and again",
-    in: "releaseAll",
-    find: "if (endsAt <= nowOf(tier)) unreleased.delete(lease)",
-    replace: "",
-    by: "test/cached/waitForOthers.test.ts"
-  },
-  {
     name: "an invalidation also detaches the load that has not begun",
     in: "detachBegun",
     find: "flight.phase === \"Queued\" &&",

@@ -49,8 +49,6 @@ export const makeStoreTier = (front: MemoryTier, options: StoreTierOptions, step
     knownTagVersions: KnownTagVersions.make(),
     unaskedWaiting: 0,
     privateWrites: new Map(),
-    unreleased: new Map(),
-    releasing: undefined,
     replay: undefined,
     onCleared: undefined
   }

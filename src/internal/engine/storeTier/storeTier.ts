@@ -128,13 +128,6 @@ interface Commits {
   readonly lookups: Set<Concern>
 }
 
-export interface HeldLease {
-  readonly id: string
-  readonly owner: string
-  /** The failure of the load, encoded. */
-  readonly note?: Uint8Array | undefined
-}
-
 export interface StoreTier extends StoreTierOptions {
   readonly steps: StoreSteps
   readonly front: MemoryTier
@@ -176,10 +169,6 @@ export interface StoreTier extends StoreTierOptions {
   unaskedWaiting: number
   /** The last private load of each id that was stored, and when it began. */
   readonly privateWrites: Map<string, { readonly writeId: string; readonly since: number }>
-  /** Leases whose release failed, and when they end. */
-  readonly unreleased: Map<HeldLease, number>
-  /** Releases them again. `undefined` while there are none. */
-  releasing: Background.Worker | undefined
   /** Sends unsent items again. `undefined` while nothing is unsent. */
   replay: Background.Worker | undefined
   /** Called when the store has carried out a `clear` that was sent again, if other processes may change the store. */
