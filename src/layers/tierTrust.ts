@@ -121,8 +121,8 @@ export const apply = (self: Trust, change: Change): void => {
       // While changes of some ids only were reported, those of the others were missed.
       if (self.readsOnly && change.of === "all") doubt(self)
       self.readsOnly = change.of !== "all"
-      // The store remembers the ids that are in memory, but not those that are only in a middle tier.
-      self.asked.clear()
+      // The store remembers what is in memory, but not ids and tags that are only in a middle tier, or on their way.
+      forgetAll(self)
       break
   }
   self.onChange(change)

@@ -1,6 +1,6 @@
 /** The store of `CacheLayer.tiered`: the laws of stores hold for it, with two tiers and with three. */
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Queue, Schema, Stream } from "effect"
+import { Effect, Fiber, Queue, Schema, Stream } from "effect"
 import type { CacheError, Store } from "effect-cached"
 import { MemoryStore } from "effect-cached/memory"
 import { Bytes } from "effect-cached/serializers/Bytes"
@@ -100,6 +100,51 @@ it.effect("P2 · no copy is trusted from before a time in which only changes of 
     yield* told({ _tag: "Reports", of: "reads" })
     yield* told({ _tag: "Reports", of: "all" })
     expect(yield* writeIdOf).toBe("2")
+  }).pipe(Effect.scoped))
+
+it.effect("P2 · no copy is trusted that was asked for before the last tier forgot what was read", () =>
+  Effect.gen(function*() {
+    const changes = yield* Queue.unbounded<Store.Change, CacheError.StoreError>()
+    const last = MemoryStore.make()
+    const capabilities = { ...last.capabilities, shared: true, changes: "reads" as const }
+    const listened: Store.Store = {
+      ...last,
+      capabilities,
+      changes: Stream.fromQueue(changes),
+      changesUnsafe: undefined,
+      getUnsafe: undefined,
+      get: (...asked) => Effect.delay(last.get(...asked), 10)
+    }
+    const tiered = yield* over(listened, MemoryStore.make())
+    const told = (change: Store.Change) =>
+      Effect.andThen(Queue.offer(changes, change), Effect.andThen(settle, TestClock.adjust(1)))
+    const times = { createdAt: 0, softExpiresAt: 1e15, expiresAt: 1e15, loadMillis: 0 }
+    const set = (writeId: string) =>
+      last.set("k", {
+        meta: { ...times, outcome: "success", tags: [], writeId, serializer: 1 },
+        payload: new Uint8Array(3)
+      })
+    const read = Effect.gen(function*() {
+      const reading = yield* start(tiered.get("k", []))
+      yield* TestClock.adjust(1)
+      return reading
+    })
+    const answered = Effect.fnUntraced(function*(reading: Fiber.Fiber<Store.Answer, CacheError.StoreError>) {
+      yield* TestClock.adjust(10)
+      yield* settle
+      return (yield* Fiber.join(reading)).entry?.meta.writeId
+    })
+    yield* start(Stream.runDrain(tiered.changes))
+    yield* settle
+    yield* told({ _tag: "Coherent" })
+    yield* set("1")
+    const reading = yield* read
+    yield* told({ _tag: "Reports", of: "both" })
+    yield* told({ _tag: "Reports", of: "reads" })
+    expect(yield* answered(reading)).toBe("1")
+    // The last tier does not remember that this was read, and so reports no change.
+    yield* set("2")
+    expect(yield* answered(yield* read)).toBe("2")
   }).pipe(Effect.scoped))
 
 /** Two processes on a common store. */

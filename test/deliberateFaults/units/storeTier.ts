@@ -25,7 +25,7 @@ export const faults: ReadonlyArray<UnitFault> = [
   },
   {
     name: "a value that could not be stored is believed, though its id changed before its load began",
-    in: "notStored",
+    in: "unreminded",
     find: "if (flight.isForgotten)",
     replace: "if (flight.exit === null)",
     by: "test/cached/toldOfReads.test.ts"
@@ -613,6 +613,13 @@ export const faults: ReadonlyArray<UnitFault> = [
     find: `kind !== "refused" && !logged.has(kind)`,
     replace: `kind === "Denied" && !logged.has(kind)`,
     by: "test/cached/incidents.test.ts"
+  },
+  {
+    name: "a copy is trusted that was asked for before the last tier forgot what was read",
+    in: "apply",
+    find: "forgetAll(self) break",
+    replace: "self.asked.clear(); break",
+    by: "test/layers/tieredStore.test.ts"
   },
   {
     // One schedule of 18,000 finds it.

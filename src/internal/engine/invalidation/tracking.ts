@@ -170,6 +170,8 @@ const unshareAll = (self: Flights): void => {
   self.flights.tickets?.unshareAll()
   for (const flight of self.flights.all()) {
     flight.changedWhileAsked = true
+    // The tags that it has read may not be remembered, even if the entry is asked for again.
+    if (flight.phase !== "Queued") flight.isForgotten = true
     if (hasBegun(flight)) unshare(self, flight)
   }
 }

@@ -212,7 +212,7 @@ const write = Effect.fnUntraced(function*(
   asking: Writing
 ): Effect.fn.Return<void, never, any> {
   const prepared = yield* prepare(self, flight, entry, asking)
-  if (prepared === undefined) return notStored(flight)
+  if (prepared === undefined) return unreminded(flight)
   const { budget, tier } = asking
   const { entry: stored, generation, id } = prepared
   const accepted = yield* asking.isOfWave === true
@@ -222,8 +222,8 @@ const write = Effect.fnUntraced(function*(
   committed(flight, prepared, final)
 })
 
-/** Otherwise, the write would have reminded the store that this process has the entry. */
-export const notStored = (flight: Flight): void => {
+/** Changes may not have been reported. A write reminds the store that this process has the entry, but not of tags. */
+export const unreminded = (flight: Flight): void => {
   if (flight.isForgotten) believeShortly(flight.engine.storeTier!, flight, flight.endedAt)
 }
 
@@ -272,7 +272,7 @@ export const prepare = Effect.fnUntraced(function*(
 export const committed = (flight: Flight, { captures, id, tags }: Prepared, accepted: boolean | StoreError): void => {
   const { engine } = flight
   if (isFault(accepted) && !isKeptOut(accepted)) {
-    notStored(flight)
+    unreminded(flight)
     return failStrict(engine, flight, accepted)
   }
   engine.storeTier!.unanswered.delete(id)
@@ -282,6 +282,7 @@ export const committed = (flight: Flight, { captures, id, tags }: Prepared, acce
     flight.storable = false
     return
   }
+  if (tags.length > 0) unreminded(flight)
   flight.versions = tags
   flight.asOf = captures
   if (flight.lease !== undefined) flight.lease.isStored = true
