@@ -51,8 +51,8 @@ export interface Options<in A, in out E, in K> extends UntilInvalidatedOptions<A
 export interface SoftTtlOptions<in A, in out E, in K> extends Options<A, E, K> {
   /**
    * The age from which a read loads again, and falls back to the stored value if the load fails: a duration below
-   * `ttl`, or a function of the outcome and the key. If it is zero, or a
-   * function returns less, every read loads.
+   * `ttl`, or a function of the outcome and the key. If it is zero, or a function returns less, every
+   * read loads.
    */
   readonly softTtl: Ttl.Input | Of<A, E, K, Ttl.Input>
 }

@@ -341,7 +341,7 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "a further answer of a bulk lookup that is not stored keeps its lease",
     in: "storePart",
-    find: "yield* Effect.forEach(grants.keys(), release, { concurrency: many.concurrency, discard: true })",
+    find: "yield* Effect.forEach(grants.keys(), giveBack, { concurrency: many.concurrency, discard: true })",
     replace: "",
     by: "test/cached/unaskedInStore.test.ts"
   },

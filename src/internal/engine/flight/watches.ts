@@ -6,12 +6,7 @@ import type { Flight, Flights, Watch, Watches } from "../state.ts"
 export type { Watch } from "../state.ts"
 
 /** Makes the shared list. With `lasting`, changes are always noted, because private flights check them. */
-export const make = (lasting = false): Watches => ({
-  count: lasting ? 1 : 0,
-  step: 0,
-  changedAt: new Map(),
-  floor: 0
-})
+export const make = (lasting = false): Watches => ({ count: lasting ? 1 : 0, step: 0, changedAt: new Map(), floor: 0 })
 
 export const begin = ({ tagEpochs, watches }: Flights, evidence?: Watch["evidence"]): Watch => {
   // `epochNow` first applies the changes by other processes that have arrived so far.

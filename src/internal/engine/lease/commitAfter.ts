@@ -13,7 +13,6 @@ import type { Flight } from "../state.ts"
 import { ask, type Asking } from "../storeTier/ask.ts"
 import { isFault } from "../storeTier/faults.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
-import { release } from "./releases.ts"
 
 interface Commit extends CommitRequest {
   readonly flight: Flight
@@ -37,13 +36,14 @@ const commitAfter = Effect.fnUntraced(function*(
   { budget, tier }: Asking,
   { entry, flight, id }: Commit
 ): Effect.fn.Return<boolean | StoreError> {
-  const { leaseMillis, pending, privateWrites, store } = tier
+  const { pending, privateWrites, store } = tier
   const owner = flight.engine.tokens.next(8)
   const mayStore = () => isStorable(flight.engine, flight) && !Pending.isPending(pending, id)
   for (let i = 0; i < lookupsAgain && mayStore(); i++) {
     const earlier = privateWrites.get(id)
     if (earlier === undefined || earlier.since > flight.since) break
-    const acquire = store.acquire(id, { owner, leaseMillis, rejectedWriteId: earlier.writeId, join: true })
+    // A lease as short as possible delays no load of another process, and the generation outlives it.
+    const acquire = store.acquire(id, { owner, leaseMillis: 1, rejectedWriteId: earlier.writeId, join: true })
     const acquired = yield* ask(tier, budget, "acquire", acquire)
     if (isFault(acquired)) break
     // Another refresh has just been stored, and will be noted.
@@ -55,6 +55,5 @@ const commitAfter = Effect.fnUntraced(function*(
     const accepted = yield* ask(tier, budget, "commit", store.commit(id, acquired.generation, entry))
     if (accepted !== false) return accepted
   }
-  yield* release(tier, { id, owner })
   return false
 })

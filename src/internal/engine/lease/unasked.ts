@@ -21,6 +21,7 @@ import { isFault } from "../storeTier/faults.ts"
 import { addUnanswered } from "../storeTier/makeStoreTier.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
 import type { StoreTier } from "../storeTier/storeTier.ts"
+import { release } from "./releases.ts"
 
 /** The tag of an id's group. Empty if its marker is not needed as evidence, `undefined` if there can be no evidence. */
 const witnessOf = (
@@ -110,8 +111,8 @@ const storePart: (
     }
   }
   const releasing = { leftMillis: storeTimeoutMillis }
-  const release = ({ id }: Flight) => ask(tier, releasing, "release", store.release(id, owner))
-  yield* Effect.forEach(grants.keys(), release, { concurrency: many.concurrency, discard: true })
+  const giveBack = ({ id }: Flight) => release(tier, { id, owner }, releasing)
+  yield* Effect.forEach(grants.keys(), giveBack, { concurrency: many.concurrency, discard: true })
   if (dead.length > 0) yield* storePart(self, { budget, tier }, dead, watch)
 })
 
