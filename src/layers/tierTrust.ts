@@ -118,11 +118,9 @@ export const apply = (self: Trust, change: Change): void => {
       self.isPartial = false
       break
     case "Reports":
-      // While changes of some ids only were reported, those of the others were missed.
-      if (self.readsOnly && change.of === "all") doubt(self)
-      self.readsOnly = change.of !== "all"
       // The store remembers what is in memory, but not ids and tags that are only in a middle tier, or on their way.
-      forgetAll(self)
+      self.readsOnly = change.of !== "all"
+      doubt(self)
       break
   }
   self.onChange(change)

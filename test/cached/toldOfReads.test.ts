@@ -5,6 +5,7 @@ import { Cached, CacheKey, CacheLayer, type Caching, Store, Strategy, Transactio
 import { StoreError } from "effect-cached/CacheError"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
+import { settle } from "../support/caches.ts"
 
 class User extends CacheKey.Class<User>()("User", { payload: { id: Schema.Int }, success: Schema.Int }) {}
 
@@ -109,7 +110,7 @@ describe("a store that reports changes of reads only", () => {
       }).pipe(Effect.provide(layer))
     }))
 
-  it.effect("P2 · a value is trusted shortly if its id changed before its load began, and it could not be stored", () =>
+  it.effect("P2 · a value is not kept in memory if its id changed before its load began, and it was not stored", () =>
     Effect.gen(function*() {
       const changes = yield* Queue.make<Store.Change>()
       yield* Queue.offer(changes, { _tag: "Coherent" })
@@ -131,8 +132,89 @@ describe("a store that reports changes of reads only", () => {
           const reading = yield* Effect.forkChild(read, { startImmediately: true })
           yield* TestClock.adjust("1 second")
           expect(yield* Fiber.join(reading)).toBe(n)
-          yield* TestClock.adjust("10 seconds")
         }
+      }).pipe(Effect.provide(layer))
+    }))
+
+  /** A store that reports a change of each id whose lease is asked for, before it answers. */
+  const changing = (isDown = false) =>
+    Effect.gen(function*() {
+      const changes = yield* Queue.make<Store.Change>()
+      yield* Queue.offer(changes, { _tag: "Coherent" })
+      let store!: Store.Store
+      const fail = (operation: string) =>
+        Effect.fail(new StoreError({ store: "down", operation, reason: "Unavailable" }))
+      const layer = over((made) => {
+        store = made
+        return {
+          changes: Stream.fromQueue(changes),
+          get: isDown ? () => fail("get") : made.get,
+          remove: isDown ? () => fail("remove") : made.remove,
+          acquire: (id, options) =>
+            Queue.offer(changes, { _tag: "Changed", id }).pipe(
+              Effect.andThen(Effect.sleep("10 millis")),
+              Effect.andThen(isDown ? fail("acquire") : made.acquire(id, options))
+            )
+        }
+      })
+      return [store, layer] as const
+    })
+  const slowLoads = () => {
+    let loads = 0
+    return Effect.delay(Effect.sync(() => ++loads), "1 second").pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+  }
+
+  it.effect("P2 · a load is not joined if its id changed before it began, because the next change is not reported", () =>
+    Effect.gen(function*() {
+      const [store, layer] = yield* changing()
+      const read = slowLoads()
+      yield* Effect.gen(function*() {
+        yield* TestClock.adjust("1 second")
+        const first = yield* Effect.forkChild(read, { startImmediately: true })
+        yield* TestClock.adjust("500 millis")
+        yield* store.remove("k")
+        const second = yield* Effect.forkChild(read, { startImmediately: true })
+        yield* TestClock.adjust("3 seconds")
+        expect(yield* Effect.all([Fiber.join(first), Fiber.join(second)])).toEqual([1, 2])
+      }).pipe(Effect.provide(layer))
+    }))
+
+  it.effect("P2 · a load that is not joined does not bring back what was invalidated meanwhile", () =>
+    Effect.gen(function*() {
+      const [, layer] = yield* changing(true)
+      const read = slowLoads()
+      yield* Effect.gen(function*() {
+        yield* TestClock.adjust("1 second")
+        yield* Effect.forkChild(read, { startImmediately: true })
+        yield* TestClock.adjust("500 millis")
+        yield* Effect.forkChild(read, { startImmediately: true })
+        yield* Cached.invalidate("k")
+        yield* TestClock.adjust("600 millis")
+        const third = yield* Effect.forkChild(read, { startImmediately: true })
+        yield* TestClock.adjust("3 seconds")
+        expect(yield* Fiber.join(third)).toBe(2)
+      }).pipe(Effect.provide(layer), Effect.orDie)
+    }))
+
+  it.effect("P2 · a value that is loaded without the store is not kept once the store reports all changes", () =>
+    Effect.gen(function*() {
+      const changes = yield* Queue.make<Store.Change>()
+      yield* Queue.offer(changes, { _tag: "Coherent" })
+      const read = Effect.delay(Effect.succeed(1), "1 second").pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
+      const layer = over(() => ({
+        changes: Stream.fromQueue(changes),
+        get: () => Effect.succeed({ entry: undefined, versions: [] }),
+        acquire: () => Effect.fail(new StoreError({ store: "down", operation: "acquire", reason: "Denied" }))
+      }))
+      yield* Effect.gen(function*() {
+        yield* TestClock.adjust("1 second")
+        const reading = yield* Effect.forkChild(read, { startImmediately: true })
+        yield* TestClock.adjust("500 millis")
+        yield* Queue.offer(changes, { _tag: "Reports", of: "all" })
+        yield* TestClock.adjust("1 second")
+        expect(yield* Fiber.join(reading)).toBe(1)
+        const { coherence, size } = yield* Cached.stats
+        expect([coherence, size]).toEqual(["broadcast", 0])
       }).pipe(Effect.provide(layer))
     }))
 
@@ -177,6 +259,45 @@ describe("a store that reports changes of reads only", () => {
         expect([coherence, size]).toEqual(["keys", 1])
       }).pipe(Effect.provide(layer))
     }))
+
+  it.effect.each([1, 1000])(
+    "P2 · while the kind of reports changes, the values of a call for %i keys do not enter memory",
+    (count) =>
+      Effect.gen(function*() {
+        const changes = yield* Queue.make<Store.Change>()
+        yield* Queue.offer(changes, { _tag: "Coherent" })
+        const lookup = (keys: ReadonlyArray<User>) =>
+          Effect.sync(() => new Map(keys.map((key) => [key, Exit.succeed(key.id)])))
+        const users = Cached.many(User, { lookup, strategy: Strategy.ttl({ ttl: "1 hour" }), tags: ["t"] })
+        let isForgotten = false
+        const layer = over((store) => ({
+          changes: Stream.fromQueue(changes),
+          markers: (tags) =>
+            Effect.tap(store.markers(tags), () => {
+              if (!isForgotten) {
+                isForgotten = true
+                Queue.offerAllUnsafe(changes, [{ _tag: "Reports", of: "both" }, { _tag: "Reports", of: "reads" }])
+              }
+              return Effect.sleep("20 millis")
+            })
+        }))
+        yield* Effect.gen(function*() {
+          yield* TestClock.adjust("1 second")
+          const keys = Array.from({ length: count }, (_, id) => ({ id }))
+          const reading = yield* Effect.forkChild(users(keys), { startImmediately: true })
+          yield* Effect.repeat(Effect.yieldNow, { until: () => isForgotten })
+          yield* TestClock.adjust("10 millis")
+          const joining = yield* Effect.forkChild(users(keys.slice(0, 100).slice(-1)), { startImmediately: true })
+          yield* settle
+          yield* TestClock.adjust("1 second")
+          expect(yield* Fiber.join(joining)).toHaveLength(1)
+          expect(yield* Fiber.join(reading)).toHaveLength(count)
+          const { loads, size } = yield* Cached.stats
+          expect([loads, size]).toEqual([count, 0])
+          expect(yield* Cached.has(new User({ id: 0 }))).toBe(true)
+        }).pipe(Effect.provide(layer), Effect.orDie)
+      })
+  )
 
   it.effect.each<[string, Effect.Effect<unknown, unknown, Caching.Caching>, "set" | "markers"]>([
     ["set on a condition", Cached.set("k", 1, { tags: ["t"], ifAbsent: true }), "set"],

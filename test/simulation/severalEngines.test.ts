@@ -52,7 +52,7 @@ describe("several processes on one store, under seeded schedules", () => {
     assert.deepStrictEqual(replays(failures, " --fleet --with tiers"), [])
     const { failures: ofPushes } = await sweepAll(1, sized(300, 60), ["tiers", "pushes"])
     assert.deepStrictEqual(replays(ofPushes, " --fleet --with tiers,pushes"), [])
-    const { failures: byKey } = await sweepAll(1, sized(200, 40), ["tiers", "pushes", "byKey"])
+    const { failures: byKey } = await sweepAll(1, sized(1000, 100), ["tiers", "pushes", "byKey"])
     assert.deepStrictEqual(replays(byKey, " --fleet --with tiers,pushes,byKey"), [])
   }, 600_000)
 
@@ -64,6 +64,8 @@ describe("several processes on one store, under seeded schedules", () => {
       assert.deepStrictEqual(replays(ofPushes, " --fleet --with pushes"), [])
       const { failures: byKey } = await sweepAll(firstOfToday, 300, ["pushes", "byKey"])
       assert.deepStrictEqual(replays(byKey, " --fleet --with pushes,byKey"), [])
+      const { failures: ofTiers } = await sweepAll(firstOfToday, 300, ["tiers", "pushes", "byKey"])
+      assert.deepStrictEqual(replays(ofTiers, " --fleet --with tiers,pushes,byKey"), [])
     }, 600_000)
   }
 

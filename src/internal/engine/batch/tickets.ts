@@ -9,7 +9,7 @@ import { tickets as limits } from "../../defaults/bounds.ts"
 import type { IdMap } from "../../idMap.ts"
 import * as Turns from "../../time/turns.ts"
 import { publish } from "../flight/complete.ts"
-import { makeFlight } from "../flight/flight.ts"
+import { isForgetful, makeFlight } from "../flight/flight.ts"
 import { toEntry } from "../flight/result.ts"
 import * as Watches from "../flight/watches.ts"
 import * as Memory from "../memory/memory.ts"
@@ -30,9 +30,11 @@ interface Tickets extends Office {
   readonly tickets: IdMap<Missing>
   /** Whether no result may be stored and no ticket joined, because everything was invalidated. */
   isDetached: boolean
-  /** Whether changes of the store may have been missed before the call began (`isForgotten`), or since. */
-  isForgotten: boolean
+  /** Whether changes of the store may have been missed before the call began, or since (`isUnshared`). */
+  changedWhileAsked: boolean
   isUnshared: boolean
+  /** Whether the store may not report the next changes. */
+  isForgotten: boolean
   /** The number of tickets that `boardWaiting` has made flights. */
   shown: number
   readonly engine: Flights
@@ -67,8 +69,9 @@ export const make = (
     ...options,
     tickets: missing,
     isDetached: false,
-    isForgotten: false,
+    changedWhileAsked: false,
     isUnshared: false,
+    isForgotten: false,
     shown: 0,
     pilot: undefined,
     requestOf: ({ key, tags }) => {
@@ -110,8 +113,9 @@ const makeIndex = (): Index => {
     },
     unshareAll: () => {
       for (const call of calls) {
-        if (call.batch.doing() === undefined) call.isForgotten = true
+        if (call.batch.doing() === undefined) call.changedWhileAsked = true
         else call.isUnshared = true
+        if (isForgetful(call.engine)) call.isForgotten = true
       }
     },
     boardWaiting: (limit) => {
@@ -164,7 +168,8 @@ const board = (self: Tickets, ticket: Missing): Flight => {
   const flight = flightOf(self, ticket, request)
   ticket.flight = flight
   ticket.isOpen = false
-  flight.changedWhileAsked = self.isForgotten
+  flight.changedWhileAsked = self.changedWhileAsked
+  flight.isForgotten = self.isForgotten
   if (self.isDetached) flight.storable = false
   else if (self.isUnshared) engine.ending.set(flight.id, flight)
   else engine.flights.set(flight)

@@ -67,8 +67,9 @@ export const detachOne = (self: Flights, flight: Flight): void => {
   startNext(self, flight)
 }
 
-/** Makes a loading flight unjoinable: later readers wait until it ends, and then ask the store. */
+/** Makes a loading flight unjoinable: later readers wait until it ends, and then ask the store, but not memory. */
 export const unshare = (self: Flights, flight: Flight): void => {
+  flight.changedWhileAsked = true
   unregister(self, flight)
   self.ending.set(flight.id, flight)
 }

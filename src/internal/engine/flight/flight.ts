@@ -92,6 +92,9 @@ export const isRefresh = ({ policy, refresh }: Flight): boolean => refresh || po
 
 export const isDerivedFromStale = ({ attempt, found }: Flight): boolean => found?.isStale ?? attempt.fromStale
 
+/** Whether the store reports only changes of what this process has read since the last one. */
+export const isForgetful = ({ storeTier }: Flights): boolean => storeTier !== undefined && storeTier.reports !== "all"
+
 /** Whether memory was cleared because of `maxStaleness` after the load began, so that the result may be too old. */
 export const isBeforeClear = ({ storeTier }: Flights, { attempt }: Flight): boolean =>
   storeTier?.untracked === true && attempt.startedAt !== undefined && attempt.clears !== storeTier.clears
@@ -114,15 +117,15 @@ export const beginAsking = (flight: Flight): void => {
 
 /** Moves a flight to `Loading`. Changes made before this moment do not make the result outdated. */
 export const beginLoading = (flight: Flight, now: number): void => {
-  const { engine: { isPrivate, watches }, policy } = flight
+  const { engine: { isPrivate, storeTier, watches }, policy } = flight
   // The private refresh whose load began last replaces those that overlap with it.
   if (isPrivate && policy.joins === "refresh") flight.since = ++watches.step
   flight.phase = "Loading"
-  flight.isForgotten ||= flight.changedWhileAsked
+  if (flight.changedWhileAsked && isForgetful(flight.engine)) flight.isForgotten = true
   flight.changedWhileAsked = false
   flight.attempt.startedAt = now
-  flight.attempt.clears = flight.engine.storeTier?.clears ?? 0
-  flight.asOf = flight.engine.storeTier?.captures ?? 0
+  flight.attempt.clears = storeTier?.clears ?? 0
+  flight.asOf = storeTier?.captures ?? 0
 }
 
 export const nextAttempt = (flight: Flight, now: number): Attempt => {

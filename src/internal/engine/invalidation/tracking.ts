@@ -13,7 +13,7 @@ import { messageOf, whyOf } from "../../text/failures.ts"
 import { monotonicMillis } from "../../time/monotonic.ts"
 import { forEach } from "../../time/turns.ts"
 import { detach, unshare } from "../flight/ending.ts"
-import { hasBegun } from "../flight/flight.ts"
+import { hasBegun, isForgetful } from "../flight/flight.ts"
 import { noteAll, noteChange } from "../flight/watches.ts"
 import { wake } from "../lease/leaseWaits.ts"
 import { ids } from "../memory/entries.ts"
@@ -171,7 +171,7 @@ const unshareAll = (self: Flights): void => {
   for (const flight of self.flights.all()) {
     flight.changedWhileAsked = true
     // The tags that it has read may not be remembered, even if the entry is asked for again.
-    if (flight.phase !== "Queued") flight.isForgotten = true
+    if (isForgetful(self)) flight.isForgotten = true
     if (hasBegun(flight)) unshare(self, flight)
   }
 }
@@ -375,10 +375,9 @@ const isHeld = (self: Flights, { pending }: StoreTier, id: string): boolean =>
 const noteReports = (self: Flights, tier: StoreTier, { answer, of }: Extract<Change, { _tag: "Reports" }>): void => {
   const before = tier.reports
   tier.reports = of
-  if (of === "both") {
-    // The store may not remember what was read for values that are still on their way.
-    unshareAll(self)
-  } else if (of === "reads" ? before === "both" : before === "reads") {
+  // The store may not remember what was read for values that are on their way, or may not have remembered it so far.
+  if (of === "both" || (of === "all" && before === "reads")) unshareAll(self)
+  if (of !== "both" && (of === "reads" ? before === "both" : before === "reads")) {
     const what = of === "reads" ? "changes of what this process has read" : "all changes"
     Log.info(self, `The store "${tier.store.name}" now reports ${what}`)
     emit(self, { _tag: "Reports", of })

@@ -222,9 +222,9 @@ const write = Effect.fnUntraced(function*(
   committed(flight, prepared, final)
 })
 
-/** Changes may not have been reported. A write reminds the store that this process has the entry, but not of tags. */
+/** Changes may not be reported. A write reminds the store that this process has the entry, but not of its tags. */
 export const unreminded = (flight: Flight): void => {
-  if (flight.isForgotten) believeShortly(flight.engine.storeTier!, flight, flight.endedAt)
+  if (flight.isForgotten) flight.changedWhileAsked = true
 }
 
 export interface Prepared extends CommitRequest {

@@ -9,7 +9,7 @@ import { idOf } from "../../key/ofKey.ts"
 import { sameIds } from "../../key/sameIds.ts"
 import { recordServed } from "../derived/recorder.ts"
 import { interruptible, wait } from "../flight/callers.ts"
-import { detach, detachOne, startAfter } from "../flight/ending.ts"
+import { detach, detachOne, startAfter, unshare } from "../flight/ending.ts"
 import { hasBegun, isAskingStore, isBeforeClear, isRefresh, isToCome, makeFlight } from "../flight/flight.ts"
 import { promote, refresh, startAll } from "../flight/refreshing.ts"
 import { pathTo, reaches } from "../flight/waitGraph.ts"
@@ -358,6 +358,11 @@ const joinable = (reader: Reader, around: Flight | undefined): Flight | undefine
   ) {
     detach(self, id)
     return undefined
+  }
+  // The store may not have reported what has changed since the load began.
+  if (flight.isForgotten && hasBegun(flight)) {
+    unshare(self, flight)
+    return joinable(reader, around)
   }
   // The queued flight waits for an abandoned load, but a read whose result is not stored need not wait.
   if (!policy.writes && flight.phase === "Queued" && self.ending.has(id)) return undefined
