@@ -232,6 +232,24 @@ describe("PE-12 · a bucket with a maxSize", () => {
       expect(told().toSorted((a, b) => b - a)).toEqual([20, 20, 1])
     }))
 
+  it.effect("writes no use of an entry again within a tenth of its life", () =>
+    Effect.gen(function*() {
+      const { s3 } = yield* bucket()
+      const scope = yield* Scope.make()
+      const bounded = yield* Scope.provide(open(s3, { maxSize: 1_000_000 }), scope)
+      yield* bounded.set("id", living(1, 500, 10 * hour))
+      yield* TestClock.adjust(2 * hour)
+      yield* bounded.get("id", [])
+      yield* TestClock.adjust(uses.tellMillis)
+      const told = () => namesIn(s3, "r/told").length
+      yield* until("a note", () => told() === 1)
+      yield* TestClock.adjust(hour / 2)
+      yield* bounded.get("id", [])
+      // As it closes, it writes all uses that it has noted.
+      yield* Scope.close(scope, Exit.void)
+      expect(told()).toBe(1)
+    }))
+
   it.effect("writes uses as it closes: otherwise those of programs that end soon would never count", () =>
     Effect.gen(function*() {
       const { s3 } = yield* bucket()
