@@ -9,6 +9,12 @@ interface Known {
   readonly at: number
 }
 
+/** When the last tier was first asked for an id, if it had an entry, and when it had answered. */
+interface Asked {
+  readonly at: number | undefined
+  readonly answeredAt: number
+}
+
 export interface Trust {
   readonly now: () => number
   /** How the changes by other processes become known: there are none, by asking, by listening, or not at all. */
@@ -24,7 +30,7 @@ export interface Trust {
   isPartial: boolean
   readsOnly: boolean
   /** While only changes of ids that were asked for are reported: these ids. */
-  readonly asked: Map<string, true>
+  readonly asked: Map<string, Asked>
   readonly versions: Map<string, Known>
   /** The number of changes so far, and which of them was the last one of a tag or an id. */
   step: number
@@ -175,8 +181,9 @@ export const question = ({ now, step }: Trust): Question => ({ at: now(), step }
 export const learn = (
   self: Trust,
   { at, step }: Question,
-  { ids = [], tags = [], versions = [] }: {
+  { entries = [], ids = [], tags = [], versions = [] }: {
     readonly ids?: ReadonlyArray<string>
+    readonly entries?: ReadonlyArray<unknown>
     readonly tags?: ReadonlyArray<string>
     readonly versions?: ReadonlyArray<string | undefined>
   }
@@ -188,7 +195,18 @@ export const learn = (
     if (version !== undefined && isCurrent(tag)) remember(self.versions, tag, { version, at }, middleTiers.tagsKnown)
   })
   if (!self.readsOnly) return
-  for (const id of ids) if (isCurrent(ofId(id))) remember(self.asked, id, true, middleTiers.idsAsked)
+  ids.forEach((id, i) => {
+    if (!isCurrent(ofId(id))) return
+    const asked = self.asked.get(id) ?? { at: entries[i] === undefined ? undefined : at, answeredAt: self.now() }
+    remember(self.asked, id, asked, middleTiers.idsAsked)
+  })
+}
+
+/** Whether changes since a copy was read are reported. Those before this process has asked for the id are not. */
+export const isFollowed = ({ asked, coherent, readsOnly }: Trust, id: string, readAt: number): boolean => {
+  if (coherent === 0 || !readsOnly) return true
+  const { answeredAt, at } = asked.get(id) ?? {}
+  return readAt === at || readAt > (answeredAt ?? Infinity)
 }
 
 /** Whether what was read from the last tier at a time is still trusted. */

@@ -92,8 +92,7 @@ const fromCopy = (
   const readAt = Middle.readAtOf(middle, stored)
   const { maxStalenessMillis } = middle
   // `NaN` is never trusted.
-  if (!Trust.isTrusted(trust, readAt, maxStalenessMillis)) return undefined
-  if (trust.coherent > 0 && trust.readsOnly && !trust.asked.has(id)) return undefined
+  if (!Trust.isTrusted(trust, readAt, maxStalenessMillis) || !Trust.isFollowed(trust, id, readAt)) return undefined
   const own = stored.meta.tags
   for (let i = Middle.firstTag; i < own.length; i++) {
     if (Trust.versionOf(trust, own[i]!.tag, maxStalenessMillis) !== own[i]!.version) return undefined
@@ -142,7 +141,7 @@ const get = Effect.fnUntraced(function*(
   const question = Trust.question(trust)
   const answer = yield* standIn === undefined ? last.get(id, tags) : orStandIn(self, last.get(id, tags), standIn)
   if (answer === standIn) return answer
-  Trust.learn(trust, question, { ids: [id], tags, versions: answer.versions })
+  Trust.learn(trust, question, { ids: [id], entries: [answer.entry], tags, versions: answer.versions })
   if (answer.entry !== undefined) copyInto(self, missed, [{ id, entry: answer.entry, readAt: question.at }])
   return answer
 })
@@ -210,7 +209,7 @@ const getMany = Effect.fnUntraced(function*(
   if (asked.length === 0) return ids.map((id) => found.get(id))
   const question = Trust.question(trust)
   const entries = yield* last.getMany(asked)
-  Trust.learn(trust, question, { ids: asked })
+  Trust.learn(trust, question, { ids: asked, entries })
   const copying: Array<Middle.Copying> = []
   asked.forEach((id, i) => {
     const entry = entries[i]

@@ -17,7 +17,8 @@ import type { StoreError } from "../CacheError.ts"
  * - `Partial`: until the next `Coherent`, some changes may be missed, but all others are reported. `why` is the reason,
  *   which is logged; it is absent if the program has chosen that
  * - `Reports`: from this item on, the store reports changes of `all` ids and tags, or only of those that this process
- *   has asked for (`reads`). While it does `both`, it learns from `answer` what the process has asked for before
+ *   has asked for (`reads`): the next change of each, and later ones if the process asks again. While it does `both`,
+ *   it learns from `answer` what the process has asked for before
  * @category models
  * @since 0.1.0
  */

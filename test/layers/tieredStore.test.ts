@@ -71,10 +71,10 @@ it.effect("an entry that its form does not read is none, also for a process that
     expect(yield* small.acquireMany([{ id: "k", ...lease, owner: "other" }])).toMatchObject([{ _tag: "Wait" }])
   }))
 
-/** A middle tier before a tier whose changes are told by hand. What `set` changes there is not reported. */
+/** A middle tier before a tier that reports only what the test says. What `set` changes there is not reported. */
 const told = Effect.fnUntraced(function*(changes: true | "reads", getMillis: number) {
   const reports = yield* Queue.unbounded<Store.Change, CacheError.StoreError>()
-  const last = MemoryStore.make()
+  const [last, middle] = [MemoryStore.make(), MemoryStore.make()]
   const tiered = yield* over({
     ...last,
     capabilities: { ...last.capabilities, shared: true, changes },
@@ -82,7 +82,7 @@ const told = Effect.fnUntraced(function*(changes: true | "reads", getMillis: num
     changesUnsafe: undefined,
     getUnsafe: undefined,
     get: (...asked) => Effect.delay(last.get(...asked), getMillis)
-  }, MemoryStore.make())
+  }, middle)
   const tell = (change: Store.Change) =>
     Effect.andThen(Queue.offer(reports, change), Effect.andThen(settle, TestClock.adjust(1)))
   const times = { createdAt: 0, softExpiresAt: 1e15, expiresAt: 1e15, loadMillis: 0 }
@@ -104,7 +104,7 @@ const told = Effect.fnUntraced(function*(changes: true | "reads", getMillis: num
   yield* start(Stream.runDrain(tiered.changes))
   yield* settle
   yield* tell({ _tag: "Coherent" })
-  return { answered, ask, last, set, tell, writeIdOf: Effect.flatMap(ask, answered) }
+  return { answered, ask, last, middle, set, tell, writeIdOf: Effect.flatMap(ask, answered) }
 })
 
 it.effect("P2 · no copy is trusted from before a time in which only changes of what was read were reported", () =>
@@ -143,6 +143,23 @@ it.effect("P2 · a copy from before the last tier forgot what was read is not tr
     yield* last.remove("k")
     expect(yield* writeIdOf).toBeUndefined()
     expect(yield* writeIdOf).toBeUndefined()
+  }).pipe(Effect.scoped))
+
+it.effect("P2 · no copy by another process is trusted that is from before this process has asked for the id", () =>
+  Effect.gen(function*() {
+    const { last, middle, set, writeIdOf } = yield* told("reads", 0)
+    const other = yield* over(last, middle)
+    yield* set("1")
+    expect((yield* other.get("k", [])).entry?.meta.writeId).toBe("1")
+    yield* settle
+    yield* last.remove("k")
+    expect(yield* writeIdOf).toBeUndefined()
+    expect(yield* writeIdOf).toBeUndefined()
+    // A copy that this process or another one has made since then is trusted, although the last tier has a newer entry.
+    yield* set("2")
+    expect(yield* writeIdOf).toBe("2")
+    yield* set("3")
+    expect(yield* writeIdOf).toBe("2")
   }).pipe(Effect.scoped))
 
 /** Two processes on a common store. */

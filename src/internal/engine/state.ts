@@ -102,7 +102,7 @@ export interface Flight {
 
   /** Whether the stored entry has changed since the store was last asked, so that a pending answer may be outdated. */
   changedWhileAsked: boolean
-  /** Whether it had changed when the load began: a store that reports only reads may not report the next change. */
+  /** Whether the store reports only what was read, and so may not report the next change. No reader joins the load. */
   isForgotten: boolean
   /** The `writeId` of an entry that a reader rejected. The store must not return that entry again. */
   rejectedWriteId: string | undefined

@@ -32,9 +32,9 @@ export const faults: ReadonlyArray<UnitFault> = [
   },
   {
     name: "a load is joined after the store has forgotten that it must report the changes of its id",
-    in: "joinable",
-    find: `if (flight.isForgotten && hasBegun(flight))`,
-    replace: "if (flight.exit === null)",
+    in: "unshareForgotten",
+    find: "unshare(self, flight)",
+    replace: "return",
     by: "test/cached/toldOfReads.test.ts"
   },
   {
@@ -54,7 +54,7 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "the tags of a value are believed that were read before the store forgot what was read",
     in: "unshareAll",
-    find: `if (isForgetful(self)) flight.isForgotten = true`,
+    find: `if (self.storeTier!.reports !== "all") flight.isForgotten = true`,
     replace: "",
     by: "test/cached/toldOfReads.test.ts"
   },
@@ -648,6 +648,13 @@ export const faults: ReadonlyArray<UnitFault> = [
     find: `kind !== "refused" && !logged.has(kind)`,
     replace: `kind === "Denied" && !logged.has(kind)`,
     by: "test/cached/incidents.test.ts"
+  },
+  {
+    name: "a copy by another process is trusted that is from before this process has asked for the id",
+    in: "isFollowed",
+    find: "readAt > (answeredAt ?? Infinity)",
+    replace: "answeredAt !== undefined",
+    by: "test/layers/tieredStore.test.ts"
   },
   {
     name: "a copy is trusted that was asked for before the last tier forgot what was read",

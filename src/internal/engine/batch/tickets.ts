@@ -9,7 +9,7 @@ import { tickets as limits } from "../../defaults/bounds.ts"
 import type { IdMap } from "../../idMap.ts"
 import * as Turns from "../../time/turns.ts"
 import { publish } from "../flight/complete.ts"
-import { isForgetful, makeFlight } from "../flight/flight.ts"
+import { makeFlight } from "../flight/flight.ts"
 import { toEntry } from "../flight/result.ts"
 import * as Watches from "../flight/watches.ts"
 import * as Memory from "../memory/memory.ts"
@@ -115,7 +115,7 @@ const makeIndex = (): Index => {
       for (const call of calls) {
         if (call.batch.doing() === undefined) call.changedWhileAsked = true
         else call.isUnshared = true
-        if (isForgetful(call.engine)) call.isForgotten = true
+        if (call.engine.storeTier!.reports !== "all") call.isForgotten = true
       }
     },
     boardWaiting: (limit) => {

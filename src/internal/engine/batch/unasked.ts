@@ -12,7 +12,7 @@ import { idOf, infoOf, type Key } from "../../key/ofKey.ts"
 import * as Turns from "../../time/turns.ts"
 import { recordShared } from "../derived/recorder.ts"
 import { putInMemory } from "../flight/complete.ts"
-import { beginLoading, isForgetful, makeFlight } from "../flight/flight.ts"
+import { beginLoading, makeFlight } from "../flight/flight.ts"
 import { toEntry } from "../flight/result.ts"
 import { hasChanged } from "../flight/watches.ts"
 import * as Memory from "../memory/memory.ts"
@@ -92,7 +92,7 @@ const keepAll = (self: Flights, answers: ReadonlyArray<Answer>, call: Call): Rea
   self.tagEpochs.ensureTracking?.()
   // At most a tenth of memory's capacity is used for these answers. Their total number is limited by `unaskedAnswers`.
   let left = Math.ceil(self.memory.capacity / 10)
-  const isBlind = isForgetful(self)
+  const isBlind = self.storeTier !== undefined && self.storeTier.reports !== "all"
   const kept: Array<Flight> = []
   for (const answer of answers) {
     if (left <= 0 && call.watch.evidence === undefined || self.closed) break

@@ -92,9 +92,6 @@ export const isRefresh = ({ policy, refresh }: Flight): boolean => refresh || po
 
 export const isDerivedFromStale = ({ attempt, found }: Flight): boolean => found?.isStale ?? attempt.fromStale
 
-/** Whether the store reports only changes of what this process has read since the last one. */
-export const isForgetful = ({ storeTier }: Flights): boolean => storeTier !== undefined && storeTier.reports !== "all"
-
 /** Whether memory was cleared because of `maxStaleness` after the load began, so that the result may be too old. */
 export const isBeforeClear = ({ storeTier }: Flights, { attempt }: Flight): boolean =>
   storeTier?.untracked === true && attempt.startedAt !== undefined && attempt.clears !== storeTier.clears
@@ -121,11 +118,13 @@ export const beginLoading = (flight: Flight, now: number): void => {
   // The private refresh whose load began last replaces those that overlap with it.
   if (isPrivate && policy.joins === "refresh") flight.since = ++watches.step
   flight.phase = "Loading"
-  if (flight.changedWhileAsked && isForgetful(flight.engine)) flight.isForgotten = true
-  flight.changedWhileAsked = false
   flight.attempt.startedAt = now
-  flight.attempt.clears = storeTier?.clears ?? 0
-  flight.asOf = storeTier?.captures ?? 0
+  if (storeTier !== undefined) {
+    flight.isForgotten ||= flight.changedWhileAsked && storeTier.reports !== "all"
+    flight.attempt.clears = storeTier.clears
+    flight.asOf = storeTier.captures
+  }
+  flight.changedWhileAsked = false
 }
 
 export const nextAttempt = (flight: Flight, now: number): Attempt => {

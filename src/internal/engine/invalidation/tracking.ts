@@ -13,7 +13,7 @@ import { messageOf, whyOf } from "../../text/failures.ts"
 import { monotonicMillis } from "../../time/monotonic.ts"
 import { forEach } from "../../time/turns.ts"
 import { detach, unshare } from "../flight/ending.ts"
-import { hasBegun, isForgetful } from "../flight/flight.ts"
+import { hasBegun } from "../flight/flight.ts"
 import { noteAll, noteChange } from "../flight/watches.ts"
 import { wake } from "../lease/leaseWaits.ts"
 import { ids } from "../memory/entries.ts"
@@ -53,8 +53,9 @@ export const track = (self: Flights): void => {
   const timer: Timer = isAsked
     ? polled(self, tier)
     : { look: () => safely(self, tier, clearWhenStale), nextMillis: () => untilStale(self, tier) }
-  self.tagEpochs.ensureTracking = () => {
+  self.tagEpochs.ensureTracking = (joining) => {
     if (tier.tracker === undefined && !self.closed) resume(self, tier, timer)
+    if (joining !== undefined) unshareForgotten(self, joining)
   }
   // The first poll skips the changes made before the start, because they do not concern this process.
   timer.look()
@@ -171,8 +172,16 @@ const unshareAll = (self: Flights): void => {
   for (const flight of self.flights.all()) {
     flight.changedWhileAsked = true
     // The tags that it has read may not be remembered, even if the entry is asked for again.
-    if (isForgetful(self)) flight.isForgotten = true
+    if (self.storeTier!.reports !== "all") flight.isForgotten = true
     if (hasBegun(flight)) unshare(self, flight)
+  }
+}
+
+/** No reader joins a load if the store may not have reported what has changed since it began. */
+const unshareForgotten = (self: Flights, id: string): void => {
+  for (let flight = self.flights.get(id); flight?.isForgotten === true; flight = self.flights.get(id)) {
+    if (!hasBegun(flight)) return
+    unshare(self, flight)
   }
 }
 

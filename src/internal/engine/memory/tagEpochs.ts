@@ -8,8 +8,11 @@ export interface TagEpochs {
   readonly hard: Table
   /** Soft invalidations, after which an entry with the tag is stale. */
   readonly soft: Table
-  /** Called before an entry from an older epoch is used. `undefined` if changes by other processes are not tracked. */
-  ensureTracking: (() => void) | undefined
+  /**
+   * Called before an entry from an older epoch is used, and with the id of a flight before that is joined. `undefined`
+   * if changes by other processes are not tracked.
+   */
+  ensureTracking: ((joining?: string) => void) | undefined
   look: (() => void) | undefined
   /** Called before the first read in a turn of the event loop. `undefined` if the store is not polled for changes. */
   lookIfLate: (() => void) | undefined

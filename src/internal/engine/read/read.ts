@@ -9,7 +9,7 @@ import { idOf } from "../../key/ofKey.ts"
 import { sameIds } from "../../key/sameIds.ts"
 import { recordServed } from "../derived/recorder.ts"
 import { interruptible, wait } from "../flight/callers.ts"
-import { detach, detachOne, startAfter, unshare } from "../flight/ending.ts"
+import { detach, detachOne, startAfter } from "../flight/ending.ts"
 import { hasBegun, isAskingStore, isBeforeClear, isRefresh, isToCome, makeFlight } from "../flight/flight.ts"
 import { promote, refresh, startAll } from "../flight/refreshing.ts"
 import { pathTo, reaches } from "../flight/waitGraph.ts"
@@ -347,7 +347,7 @@ const joinable = (reader: Reader, around: Flight | undefined): Flight | undefine
   const { engine: self, id, policy, request } = reader
   if (policy.joins === "none" || !self.flights.has(id)) return undefined
   // Must precede the lookup of the flight, because it may apply another process's change, and so detach the flight.
-  self.tagEpochs.ensureTracking?.()
+  self.tagEpochs.ensureTracking?.(id)
   const flight = self.flights.get(id)
   if (flight === undefined) return undefined
   // An effect and a stream with the same key share no flight. An ended flight stays listed while it notifies listeners.
@@ -358,11 +358,6 @@ const joinable = (reader: Reader, around: Flight | undefined): Flight | undefine
   ) {
     detach(self, id)
     return undefined
-  }
-  // The store may not have reported what has changed since the load began.
-  if (flight.isForgotten && hasBegun(flight)) {
-    unshare(self, flight)
-    return joinable(reader, around)
   }
   // The queued flight waits for an abandoned load, but a read whose result is not stored need not wait.
   if (!policy.writes && flight.phase === "Queued" && self.ending.has(id)) return undefined

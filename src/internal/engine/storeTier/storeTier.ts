@@ -157,7 +157,7 @@ export interface StoreTier extends StoreTierOptions {
   readerClock: Clock | undefined
   /** Whether a change by another process is being applied. */
   isElsewhere: boolean
-  /** Which changes the store reports: of all, of what this process has asked the store for, or both for a moment. */
+  /** Which changes the store reports: of all, the next one of what this process has read, or both for a moment. */
   reports: "all" | "both" | "reads"
   readonly told: Told
   readonly knownTagVersions: KnownTagVersions
