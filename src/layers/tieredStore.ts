@@ -15,7 +15,7 @@ import { tagsOfId } from "../internal/store/markers/idTags.ts"
 import { LineOf } from "../internal/text/lineOf.ts"
 import { afterProgramMillis } from "../internal/time/programTime.ts"
 import * as Tokens from "../internal/token.ts"
-import type { Answer, Change, SetRequest, Store } from "../ports/store.ts"
+import type { Acquired, Answer, Change, SetRequest, Store } from "../ports/store.ts"
 import * as Middle from "./middleTier.ts"
 import * as Trust from "./tierTrust.ts"
 
@@ -278,6 +278,19 @@ const writing = <A>(
     })
   })
 
+/** A question for a lease may show a newer entry before its change is reported. Older copies of it are then removed. */
+const noteHits = Effect.fnUntraced(function*(self: Self, ids: ReadonlyArray<string>, answers: ReadonlyArray<Acquired>) {
+  for (const [i, answer] of answers.entries()) {
+    if (answer._tag !== "Hit") continue
+    for (const middle of self.middles) {
+      const copy = yield* Middle.get(middle, ids[i]!)
+      if (copy !== undefined && copy.meta.writeId !== answer.entry.meta.writeId) Middle.removeLater(middle, [ids[i]!])
+    }
+  }
+})
+
+const isHit = ({ _tag }: Acquired): boolean => _tag === "Hit"
+
 const invalidating = <A>(
   { trust }: Self,
   tags: ReadonlyArray<string>,
@@ -355,6 +368,13 @@ const over = (self: Self): Store => {
       self.run(Effect.map(exitBefore(get(self, id, tags), late), (exit) => done(exit ?? Exit.fail(timeout))))
     },
     getMany: (ids) => getMany(self, ids),
+    acquire: (id, options) =>
+      Effect.tap(last.acquire(id, options), (answer) => isHit(answer) ? noteHits(self, [id], [answer]) : Effect.void),
+    acquireMany: (requests) =>
+      Effect.tap(
+        last.acquireMany(requests),
+        (answers) => answers.some(isHit) ? noteHits(self, requests.map(({ id }) => id), answers) : Effect.void
+      ),
     set: (id, entry, condition) => writing(self, [{ id, entry }], last.set(id, entry, condition), (isSet) => isSet),
     setMany: (requests) => writing(self, requests, last.setMany(requests), () => true),
     remove: (id, options) => removing(self, [id], last.remove(id, options)),

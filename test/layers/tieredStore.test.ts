@@ -104,7 +104,7 @@ const told = Effect.fnUntraced(function*(changes: true | "reads", getMillis: num
   yield* start(Stream.runDrain(tiered.changes))
   yield* settle
   yield* tell({ _tag: "Coherent" })
-  return { answered, ask, last, middle, set, tell, writeIdOf: Effect.flatMap(ask, answered) }
+  return { answered, ask, last, middle, set, tell, tiered, writeIdOf: Effect.flatMap(ask, answered) }
 })
 
 it.effect("P2 · no copy is trusted from before a time in which only changes of what was read were reported", () =>
@@ -161,6 +161,25 @@ it.effect("P2 · no copy by another process is trusted that is from before this 
     yield* set("3")
     expect(yield* writeIdOf).toBe("2")
   }).pipe(Effect.scoped))
+
+it.effect.each(["acquire", "acquireMany"] as const)(
+  "a copy that is older than what %s shows is not read",
+  (operation) =>
+    Effect.gen(function*() {
+      const { set, tiered, writeIdOf } = yield* told(true, 0)
+      yield* set("1")
+      expect(yield* writeIdOf).toBe("1")
+      // The change is not reported yet, but the question for a lease shows it.
+      yield* set("2")
+      expect(yield* writeIdOf).toBe("1")
+      const request = { id: "k", owner: "me", leaseMillis: 1000, rejectedWriteId: "1", join: false }
+      const answer = operation === "acquire"
+        ? yield* tiered.acquire("k", request)
+        : (yield* tiered.acquireMany([request]))[0]
+      expect(answer).toMatchObject({ _tag: "Hit", entry: { meta: { writeId: "2" } } })
+      expect(yield* writeIdOf).toBe("2")
+    }).pipe(Effect.scoped)
+)
 
 /** Two processes on a common store. */
 const machines = {
