@@ -3,6 +3,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, Layer, Option, Queue, Schema, Stream } from "effect"
 import { Cached, CacheKey, CacheLayer, type Caching, Store, Strategy } from "effect-cached"
 import { MemoryStore } from "effect-cached/memory"
+import { TestClock } from "effect/testing"
 import { settle, start } from "../support/caches.ts"
 
 class User extends CacheKey.Class<User>()("User", {
@@ -123,4 +124,38 @@ describe.each(lookUps)("%s", (_, lookUp, expected) => {
         expect(yield* here(lookUp)).toEqual(expected)
       }).pipe(Effect.scoped, Effect.orDie)
   )
+})
+
+it.effect("a refresh does not ask again and again if the store reads an older entry than it shows with the lease", () => {
+  const store = MemoryStore.make()
+  let acquired = 0
+  let copy: Store.Answer | undefined
+  const layer = Layer.provide(
+    CacheLayer.layerWith({}),
+    Layer.succeed(Store.Store, {
+      ...store,
+      capabilities: { shared: true, changes: true },
+      changes: Stream.concat(Stream.make({ _tag: "Coherent" as const }), Stream.never),
+      changesUnsafe: undefined,
+      getUnsafe: undefined,
+      getCallback: undefined,
+      get: (id, tags) => copy === undefined ? store.get(id, tags) : Effect.succeed(copy),
+      acquire: (id, options) => ++acquired > 100 ? Effect.never : store.acquire(id, options)
+    })
+  )
+  return Effect.gen(function*() {
+    let loads = 0
+    const load = Effect.sync(() => ++loads)
+    const read = load.pipe(Cached.softTtl({ key: "k", softTtl: "1 minute", ttl: "1 hour" }))
+    yield* settle
+    expect(yield* read).toBe(1)
+    copy = yield* store.get("k", [])
+    const { meta, payload } = copy.entry!
+    yield* store.set("k", { meta: { ...meta, writeId: "newer" }, payload })
+    yield* TestClock.adjust("2 minutes")
+    acquired = 0
+    expect(yield* read).toBe(1)
+    yield* settle
+    expect([loads, acquired < 10]).toEqual([2, true])
+  }).pipe(Effect.provide(layer))
 })

@@ -152,7 +152,8 @@ export const acquireLease = Effect.fnUntraced(function*(
     const hit = readsMarkers && !waited ? withTags(acquired, { tags: declared, bornAt }, markers) : acquired
     const found = yield* useHit(flight, { tier, budget }, hit, declared)
     if (isFault(found)) return failWith(found)
-    if (!flight.changedWhileAsked && found instanceof Entry && serves(found)) return found
+    const isNew = found instanceof Entry && found.writeId !== flight.rejectedWriteId
+    if (!flight.changedWhileAsked && isNew && serves(found)) return found
     missed(self, flight)
     if (flight.changedWhileAsked) continue
     const refused = strictFault(found)
