@@ -1,7 +1,7 @@
 /** Says how a read would be answered, with the engine's own rules, but without changing anything. */
 import { dependenciesOf, hasMovedForJoining, isCompared } from "#platform/engine/derived/dependencies"
 import type { Engine } from "../internal/engine/engine.ts"
-import { hasBegun, isAskingStore, isBeforeClear } from "../internal/engine/flight/flight.ts"
+import { isAskingStore, isBeforeClear } from "../internal/engine/flight/flight.ts"
 import { reaches } from "../internal/engine/flight/waitGraph.ts"
 import type { Entry } from "../internal/engine/memory/entry.ts"
 import { isOfStream } from "../internal/engine/memory/manifest.ts"
@@ -50,7 +50,6 @@ export const joinableFlight = (engine: Engine, id: string, request: Request | un
 const isOutdated = (engine: Engine, flight: Flight, request: Request, around: Flight | undefined): boolean =>
   flight.exit !== undefined || (isBeforeClear(engine, flight) && !isAwaitedBy(flight, around)) ||
   (flight.request.followed === undefined) !== (request.followed === undefined) ||
-  (flight.isForgotten && hasBegun(flight)) ||
   (flight.phase !== "Queued" && flight.bornAt !== engine.tagEpochs.epoch && (
     hasLateTags(flight) || hasMovedForJoining(flight) ||
     [flight.request, request].some((one) =>

@@ -1,6 +1,6 @@
 /** A store that pushes what others do: it is followed, and what cannot be followed is not trusted for long. */
 import { describe, expect, it } from "@effect/vitest"
-import { Context, Effect, Fiber, Layer, Logger, Queue, References, Stream } from "effect"
+import { Context, Effect, Exit, Fiber, Layer, Logger, Queue, References, Stream } from "effect"
 import { Cached, type CacheEntry, CacheLayer, CachePolicy, Caching, Store, Transaction } from "effect-cached"
 import { StoreError } from "effect-cached/CacheError"
 import { MemoryStore } from "effect-cached/memory"
@@ -246,37 +246,34 @@ describe("while it cannot be followed", () => {
       expect(yield* within(slow)).toBe(2)
     }))
 
-  it.effect("a load of before Coherent whose callers have left is not waited for", () =>
+  it.effect("a load of before Coherent runs on for a reader that has joined since, and reads again at its end", () =>
+    Effect.gen(function*() {
+      const { count, first, slow, storage, within } = yield* loadingBefore
+      yield* storage.push(coherent)
+      const second = yield* Effect.forkChild(within(slow), { startImmediately: true })
+      yield* Fiber.interrupt(first)
+      const { gets } = storage.counts
+      yield* TestClock.adjust("1 second")
+      expect(second.pollUnsafe()).toMatchObject({ value: 1 })
+      expect([count.loads, storage.counts.gets]).toEqual([1, gets + 1])
+    }))
+
+  it.effect("a load of before Coherent is joined by readers that write nothing, and its failure is shared", () =>
     Effect.gen(function*() {
       const storage = pushing()
       const within = yield* storage.build()
       let loads = 0
-      const slow = (millis: number) =>
-        Effect.sync(() => ++loads).pipe(Effect.delay(millis), Cached.ttl({ key: "k", ttl: "1 hour" }))
-      const first = yield* Effect.forkChild(within(slow(10_000)), { startImmediately: true })
+      const failing = Effect.suspend(() => Effect.fail(++loads)).pipe(
+        Effect.delay("1 second"),
+        Cached.ttl({ key: "k", ttl: "1 hour" }),
+        Effect.exit
+      )
+      yield* Effect.forkChild(within(failing), { startImmediately: true })
       yield* storage.push(coherent)
-      const second = yield* Effect.forkChild(within(slow(1000)), { startImmediately: true })
-      yield* Fiber.interrupt(first)
+      const reading = Effect.all([failing, CachePolicy.readOnly(failing)], { concurrency: 2 })
+      const others = yield* Effect.forkChild(within(reading), { startImmediately: true })
       yield* TestClock.adjust("1 second")
-      expect(second.pollUnsafe()).toMatchObject({ value: 1 })
-    }))
-
-  it.effect("one that ignores its interruption is waited for no longer than any other", () =>
-    Effect.gen(function*() {
-      const storage = pushing()
-      const within = yield* storage.build()
-      const hung = Effect.uninterruptible(Effect.sleep("5 minutes")).pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
-      const first = yield* Effect.forkChild(within(hung), { startImmediately: true })
-      yield* storage.push(coherent)
-      const second = yield* Effect.forkChild(within(Effect.succeed(2).pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))), {
-        startImmediately: true
-      })
-      yield* Effect.forkChild(Fiber.interrupt(first), { startImmediately: true })
-      yield* TestClock.adjust("1 minute")
-      const answer = second.pollUnsafe()
-      // Before it is judged: the cache closes when the load has ended.
-      yield* TestClock.adjust("5 minutes")
-      expect(answer).toMatchObject({ value: 2 })
+      expect(others.pollUnsafe()).toMatchObject({ value: [Exit.fail(1), Exit.fail(1)] })
     }))
 
   it.effect.each(["fail", "end"] as const)(

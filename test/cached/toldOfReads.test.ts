@@ -196,6 +196,33 @@ describe("a store that reports changes of reads only", () => {
       }).pipe(Effect.provide(layer), Effect.orDie)
     }))
 
+  it.effect.each([true, false])(
+    "P2 · a tag that a load determines, and that is invalidated meanwhile, is not believed (waitForWrite: %s)",
+    (waitForWrite) => {
+      let store!: Store.Store
+      return Effect.gen(function*() {
+        let loads = 0
+        const read = Effect.delay(Effect.sync(() => ++loads), "1 second").pipe(
+          Cached.ttl({ key: "k", ttl: "1 hour", tags: () => ["t"], waitForWrite })
+        )
+        yield* TestClock.adjust("1 second")
+        const first = yield* Effect.forkChild(read, { startImmediately: true })
+        yield* TestClock.adjust("500 millis")
+        // Not reported: this process has not asked for the tag yet.
+        yield* store.invalidateTags(["t"], "hard")
+        const second = yield* Effect.forkChild(read, { startImmediately: true })
+        yield* TestClock.adjust("505 millis")
+        const third = yield* Effect.forkChild(read, { startImmediately: true })
+        yield* TestClock.adjust("3 seconds")
+        expect(yield* Effect.all([first, second, third].map(Fiber.join))).toEqual([1, 2, 2])
+        expect(yield* read).toBe(2)
+      }).pipe(Effect.provide(over((made) => {
+        store = made
+        return { markers: (tags) => Effect.delay(made.markers(tags), "10 millis") }
+      })))
+    }
+  )
+
   it.effect("P2 · a value that is loaded without the store is not kept once the store reports all changes", () =>
     Effect.gen(function*() {
       const changes = yield* Queue.make<Store.Change>()
@@ -269,32 +296,36 @@ describe("a store that reports changes of reads only", () => {
         const lookup = (keys: ReadonlyArray<User>) =>
           Effect.sync(() => new Map(keys.map((key) => [key, Exit.succeed(key.id)])))
         const users = Cached.many(User, { lookup, strategy: Strategy.ttl({ ttl: "1 hour" }), tags: ["t"] })
-        let isForgotten = false
+        let isBlind = false
         const layer = over((store) => ({
           changes: Stream.fromQueue(changes),
           markers: (tags) =>
             Effect.tap(store.markers(tags), () => {
-              if (!isForgotten) {
-                isForgotten = true
+              if (!isBlind) {
+                isBlind = true
                 Queue.offerAllUnsafe(changes, [{ _tag: "Reports", of: "both" }, { _tag: "Reports", of: "reads" }])
               }
-              return Effect.sleep("20 millis")
+              // The store does not report this.
+              return Effect.andThen(store.invalidateTags(["t"], "hard"), Effect.sleep("20 millis"))
             })
         }))
         yield* Effect.gen(function*() {
           yield* TestClock.adjust("1 second")
           const keys = Array.from({ length: count }, (_, id) => ({ id }))
           const reading = yield* Effect.forkChild(users(keys), { startImmediately: true })
-          yield* Effect.repeat(Effect.yieldNow, { until: () => isForgotten })
+          yield* Effect.repeat(Effect.yieldNow, { until: () => isBlind })
           yield* TestClock.adjust("10 millis")
           const joining = yield* Effect.forkChild(users(keys.slice(0, 100).slice(-1)), { startImmediately: true })
           yield* settle
           yield* TestClock.adjust("1 second")
           expect(yield* Fiber.join(joining)).toHaveLength(1)
           expect(yield* Fiber.join(reading)).toHaveLength(count)
-          const { loads, size } = yield* Cached.stats
-          expect([loads, size]).toEqual([count, 0])
-          expect(yield* Cached.has(new User({ id: 0 }))).toBe(true)
+          // The caller that joined has read again, and everything is loaded again now.
+          const again = yield* Effect.forkChild(users(keys), { startImmediately: true })
+          yield* settle
+          yield* TestClock.adjust("1 second")
+          yield* Fiber.join(again)
+          expect((yield* Cached.stats).loads).toBe(2 * count)
         }).pipe(Effect.provide(layer), Effect.orDie)
       })
   )

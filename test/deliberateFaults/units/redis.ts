@@ -19,7 +19,7 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "a value that was under way while the kind of reports changed stays in memory",
     in: "noteReports",
-    find: "unshareAll(self)",
+    find: "outdateAll(self)",
     replace: "",
     by: "test/servers/redisAuto.test.ts"
   },

@@ -26,21 +26,35 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "a value that could not be stored is believed, though its id changed before its load began",
     in: "unreminded",
-    find: "if (flight.isForgotten)",
+    find: "if (flight.isBlind)",
     replace: "if (flight.exit === null)",
     by: "test/cached/toldOfReads.test.ts"
   },
   {
-    name: "a load is joined after the store has forgotten that it must report the changes of its id",
-    in: "unshareForgotten",
-    find: "unshare(self, flight)",
-    replace: "return",
+    name: "a caller gets what a load returns of whose changes the store has reported none since it began",
+    in: "isOlder",
+    find: "flight.isBlind ||",
+    replace: "",
     by: "test/cached/toldOfReads.test.ts"
   },
   {
-    name: "a load that is no longer joined brings back what was invalidated meanwhile",
-    in: "unshare",
-    find: `flight.changedWhileAsked = true`,
+    name: "a caller that joins a load is not told from those before, where only changes of reads are reported",
+    in: "noteJoining",
+    find: "if (reports !== \"all\" && flight.bornAt === self.tagEpochs.epoch) self.tagEpochs.epoch++",
+    replace: "",
+    by: "test/cached/toldOfReads.test.ts"
+  },
+  {
+    name: "the tags that a load has determined are believed by key, although one was invalidated meanwhile",
+    in: "prepare",
+    find: "if (tier.reports !== \"all\") TagEpochs.invalidate(self.tagEpochs, entry.tags)",
+    replace: "",
+    by: "test/cached/toldOfReads.test.ts"
+  },
+  {
+    name: "callers of a load that determines its tags are answered by key before the store has been asked for them",
+    in: "endLoad",
+    find: "if (mayBeOlder(self, flight, flight.entry)) return answer",
     replace: "",
     by: "test/cached/toldOfReads.test.ts"
   },
@@ -53,15 +67,15 @@ export const faults: ReadonlyArray<UnitFault> = [
   },
   {
     name: "the tags of a value are believed that were read before the store forgot what was read",
-    in: "unshareAll",
-    find: `if (self.storeTier!.reports !== "all") flight.isForgotten = true`,
-    replace: "",
+    in: "outdateAll",
+    find: `if (hasBegun(flight) || self.storeTier!.reports !== "all")`,
+    replace: "if (hasBegun(flight))",
     by: "test/cached/toldOfReads.test.ts"
   },
   {
     name: "the tags of many keys are believed that were read before the store forgot what was read",
     in: "board",
-    find: `flight.isForgotten = self.isForgotten`,
+    find: `flight.isBlind = self.isBlind`,
     replace: "",
     by: "test/cached/toldOfReads.test.ts"
   },
@@ -665,8 +679,8 @@ export const faults: ReadonlyArray<UnitFault> = [
   },
   {
     name: "a refresh asks again and again for an entry that the store shows and does not return",
-    in: "acquireLease",
-    find: "found instanceof Entry && found.writeId !== flight.rejectedWriteId",
+    in: "isNewFor",
+    find: "found instanceof Entry && found.writeId !== rejectedWriteId",
     replace: "found instanceof Entry",
     by: "test/cached/reportedLate.test.ts"
   },
@@ -680,9 +694,9 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     // One schedule of 18,000 finds it.
     name: "loads are joined that began before any change was received",
-    in: "unshareAll",
-    find: "if (hasBegun(flight)) unshare(self, flight)",
-    replace: "",
+    in: "outdateAll",
+    find: `if (hasBegun(flight) || self.storeTier!.reports !== "all")`,
+    replace: `if (self.storeTier!.reports !== "all")`,
     by: "test/cached/followedStore.test.ts"
   },
   {
@@ -709,8 +723,8 @@ export const faults: ReadonlyArray<UnitFault> = [
   },
   {
     name: "loads that began before changes were received are not stored",
-    in: "unshareAll",
-    find: "if (hasBegun(flight)) unshare(self, flight)",
+    in: "outdateAll",
+    find: `if (hasBegun(flight) || self.storeTier!.reports !== "all") flight.isBlind = true`,
     replace: "if (hasBegun(flight)) detach(self, flight.id)",
     by: "test/cached/followedStore.test.ts"
   },

@@ -30,11 +30,11 @@ interface Tickets extends Office {
   readonly tickets: IdMap<Missing>
   /** Whether no result may be stored and no ticket joined, because everything was invalidated. */
   isDetached: boolean
-  /** Whether changes of the store may have been missed before the call began, or since (`isUnshared`). */
+  /** Whether changes of the store may have been missed before the call began, or since then. */
   changedWhileAsked: boolean
-  isUnshared: boolean
+  changedWhileLoading: boolean
   /** Whether the store may not report the next changes. */
-  isForgotten: boolean
+  isBlind: boolean
   /** The number of tickets that `boardWaiting` has made flights. */
   shown: number
   readonly engine: Flights
@@ -70,8 +70,8 @@ export const make = (
     tickets: missing,
     isDetached: false,
     changedWhileAsked: false,
-    isUnshared: false,
-    isForgotten: false,
+    changedWhileLoading: false,
+    isBlind: false,
     shown: 0,
     pilot: undefined,
     requestOf: ({ key, tags }) => {
@@ -95,11 +95,9 @@ const makeIndex = (): Index => {
   return {
     calls,
     board: (id) => {
-      for (const { isDetached, isUnshared, tickets } of calls) {
+      for (const { isDetached, tickets } of calls) {
         const ticket = isDetached ? undefined : tickets.get(id)
-        if (ticket?.isOpen !== true) continue
-        const flight = ticket.board()
-        return isUnshared ? undefined : flight
+        if (ticket?.isOpen === true) return ticket.board()
       }
       return undefined
     },
@@ -111,11 +109,12 @@ const makeIndex = (): Index => {
       for (const call of calls) call.isDetached = true
       for (const { batch, tickets } of calls) batch.giveBack(tickets.values())
     },
-    unshareAll: () => {
+    outdateAll: () => {
       for (const call of calls) {
-        if (call.batch.doing() === undefined) call.changedWhileAsked = true
-        else call.isUnshared = true
-        if (call.engine.storeTier!.reports !== "all") call.isForgotten = true
+        const hasBegun = call.batch.doing() !== undefined
+        if (hasBegun) call.changedWhileLoading = true
+        else call.changedWhileAsked = true
+        if (hasBegun || call.engine.storeTier!.reports !== "all") call.isBlind = true
       }
     },
     boardWaiting: (limit) => {
@@ -169,13 +168,12 @@ const board = (self: Tickets, ticket: Missing): Flight => {
   ticket.flight = flight
   ticket.isOpen = false
   flight.changedWhileAsked = self.changedWhileAsked
-  flight.isForgotten = self.isForgotten
+  flight.isBlind = self.isBlind
   if (self.isDetached) flight.storable = false
-  else if (self.isUnshared) engine.ending.set(flight.id, flight)
   else engine.flights.set(flight)
   self.join(ticket, request, flight)
   batch.board(ticket)
-  if (self.isUnshared) flight.changedWhileAsked = true
+  if (self.changedWhileLoading) flight.changedWhileAsked = true
   return flight
 }
 

@@ -67,13 +67,6 @@ export const detachOne = (self: Flights, flight: Flight): void => {
   startNext(self, flight)
 }
 
-/** Makes a loading flight unjoinable: later readers wait until it ends, and then ask the store, but not memory. */
-export const unshare = (self: Flights, flight: Flight): void => {
-  flight.changedWhileAsked = true
-  unregister(self, flight)
-  self.ending.set(flight.id, flight)
-}
-
 export const endIfUnneeded = (self: Flights, flight: Flight): void => {
   if (flight.callers.size > 0 || flight.exit !== undefined) return
   if (flight.pinned) return limitUnattended(self, flight)

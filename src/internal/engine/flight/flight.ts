@@ -47,7 +47,7 @@ export const makeFlight = (self: Flights, options: FlightOptions): Flight => {
     abandoned: false,
     ranTooLong: false,
     changedWhileAsked: false,
-    isForgotten: false,
+    isBlind: false,
     rejectedWriteId,
     protectedUntil: options.protectedUntil ?? -Infinity,
     stale,
@@ -120,7 +120,7 @@ export const beginLoading = (flight: Flight, now: number): void => {
   flight.phase = "Loading"
   flight.attempt.startedAt = now
   if (storeTier !== undefined) {
-    flight.isForgotten ||= flight.changedWhileAsked && storeTier.reports !== "all"
+    flight.isBlind ||= flight.changedWhileAsked && storeTier.reports !== "all"
     flight.attempt.clears = storeTier.clears
     flight.asOf = storeTier.captures
   }

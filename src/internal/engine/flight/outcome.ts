@@ -52,7 +52,10 @@ export const retryRead = ({ flight, request, since }: Caller, now: number): Requ
 /** Whether a late joiner must read again: a dependency, or a tag known only after the load, may have changed. */
 export const isOlder = (self: Flights, { flight, joinedAt }: Caller): boolean => {
   const { attempt: { dependencies } } = flight
-  if (dependencies !== undefined && isOlderThanJoining(dependencies, flight, joinedAt)) return true
+  // The store may not have reported what has changed since the load began.
+  if (flight.isBlind || dependencies !== undefined && isOlderThanJoining(dependencies, flight, joinedAt)) {
+    return true
+  }
   return dependencies === undefined || flight.entry === undefined ? hasLateTagsMoved(self, flight) : false
 }
 

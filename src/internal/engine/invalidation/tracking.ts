@@ -12,7 +12,7 @@ import { following, polling } from "../../defaults/processes.ts"
 import { messageOf, whyOf } from "../../text/failures.ts"
 import { monotonicMillis } from "../../time/monotonic.ts"
 import { forEach } from "../../time/turns.ts"
-import { detach, unshare } from "../flight/ending.ts"
+import { detach } from "../flight/ending.ts"
 import { hasBegun } from "../flight/flight.ts"
 import { noteAll, noteChange } from "../flight/watches.ts"
 import { wake } from "../lease/leaseWaits.ts"
@@ -55,7 +55,7 @@ export const track = (self: Flights): void => {
     : { look: () => safely(self, tier, clearWhenStale), nextMillis: () => untilStale(self, tier) }
   self.tagEpochs.ensureTracking = (joining) => {
     if (tier.tracker === undefined && !self.closed) resume(self, tier, timer)
-    if (joining !== undefined) unshareForgotten(self, joining)
+    if (joining !== undefined) noteJoining(self, tier, joining)
   }
   // The first poll skips the changes made before the start, because they do not concern this process.
   timer.look()
@@ -161,28 +161,32 @@ const markTracked = (self: Flights, tier: StoreTier, wasTracked: boolean): void 
   setUntracked(self, tier, false)
   if (wasTracked) return void forgetAll(self)
   self.mutations++
-  unshareAll(self)
+  outdateAll(self)
   emptyMemory(self, "unverified")
 }
 
-/** Running flights become unjoinable, and their results do not enter memory, but are stored. */
-const unshareAll = (self: Flights): void => {
+/** Later callers of running loads read again at their ends. The results do not enter memory, but are stored. */
+const outdateAll = (self: Flights): void => {
   noteAll(self)
-  self.flights.tickets?.unshareAll()
+  self.flights.tickets?.outdateAll()
   for (const flight of self.flights.all()) {
     flight.changedWhileAsked = true
     // The tags that it has read may not be remembered, even if the entry is asked for again.
-    if (self.storeTier!.reports !== "all") flight.isForgotten = true
-    if (hasBegun(flight)) unshare(self, flight)
+    if (hasBegun(flight) || self.storeTier!.reports !== "all") flight.isBlind = true
   }
+  self.tagEpochs.epoch++
 }
 
-/** No reader joins a load if the store may not have reported what has changed since it began. */
-const unshareForgotten = (self: Flights, id: string): void => {
-  for (let flight = self.flights.get(id); flight?.isForgotten === true; flight = self.flights.get(id)) {
-    if (!hasBegun(flight)) return
-    unshare(self, flight)
-  }
+/**
+ * A caller that joins a running load reads again at its end, if the store may not have reported what has changed since
+ * the load began. The epoch tells such callers from those before.
+ */
+const noteJoining = (self: Flights, { reports }: StoreTier, id: string): void => {
+  const flight = self.flights.get(id)
+  if (flight === undefined || !hasBegun(flight)) return
+  // A consumer of a stream cannot start over.
+  if (flight.request.followed !== undefined) return flight.isBlind ? detach(self, id) : undefined
+  if (reports !== "all" && flight.bornAt === self.tagEpochs.epoch) self.tagEpochs.epoch++
 }
 
 const warnUntracked = (
@@ -385,7 +389,7 @@ const noteReports = (self: Flights, tier: StoreTier, { answer, of }: Extract<Cha
   const before = tier.reports
   tier.reports = of
   // The store may not remember what was read for values that are on their way, or may not have remembered it so far.
-  if (of === "both" || (of === "all" && before === "reads")) unshareAll(self)
+  if (of === "both" || (of === "all" && before === "reads")) outdateAll(self)
   if (of !== "both" && (of === "reads" ? before === "both" : before === "reads")) {
     const what = of === "reads" ? "changes of what this process has read" : "all changes"
     Log.info(self, `The store "${tier.store.name}" now reports ${what}`)

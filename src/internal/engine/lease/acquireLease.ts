@@ -152,8 +152,7 @@ export const acquireLease = Effect.fnUntraced(function*(
     const hit = readsMarkers && !waited ? withTags(acquired, { tags: declared, bornAt }, markers) : acquired
     const found = yield* useHit(flight, { tier, budget }, hit, declared)
     if (isFault(found)) return failWith(found)
-    const isNew = found instanceof Entry && found.writeId !== flight.rejectedWriteId
-    if (!flight.changedWhileAsked && isNew && serves(found)) return found
+    if (!flight.changedWhileAsked && isNewFor(flight, found) && serves(found)) return found
     missed(self, flight)
     if (flight.changedWhileAsked) continue
     const refused = strictFault(found)
@@ -162,6 +161,10 @@ export const acquireLease = Effect.fnUntraced(function*(
   }
   return undefined
 })
+
+/** A store that shows a newer entry may still return the older one, of which the reader has said that it is due. */
+const isNewFor = ({ rejectedWriteId }: Flight, found: Fetched): found is Entry =>
+  found instanceof Entry && found.writeId !== rejectedWriteId
 
 /** A fault matters only to declared tags. For tags known only after the load, the `seq` from `acquire` is enough. */
 const readMarkers = ({ budget, tier }: Asking, declared: ReadonlyArray<string>) =>

@@ -18,6 +18,7 @@ import { answerBehind } from "../flight/work.ts"
 import { counted } from "../load/load.ts"
 import { Entry, protectedUntilOf } from "../memory/entry.ts"
 import * as Memory from "../memory/memory.ts"
+import * as TagEpochs from "../memory/tagEpochs.ts"
 import { adopt } from "../request/adopt.ts"
 import { decideAt, servedAs } from "../request/decide.ts"
 import { declaredTags } from "../request/requestTags.ts"
@@ -148,6 +149,8 @@ export const endLoad = (
 ): Exit.Exit<unknown, unknown> => {
   loadEnded(flight)
   const outcome = exitOf(flight, exit)
+  // Callers share a failure, whatever has changed.
+  if (Exit.isFailure(outcome)) flight.isBlind = false
   const now = clock.currentTimeMillisUnsafe()
   flight.entry = toEntry(self, flight, outcome, now)
   if (flight.entry !== undefined && flight.storable) Pending.giveUp(self.storeTier!.pending, flight.id)
@@ -155,11 +158,19 @@ export const endLoad = (
   // With `copy`, callers receive the entry's own copy, because the user's code may change the value during the write.
   const answer = flight.entry?.exit ?? outcome
   if (flight.entry !== undefined && isWritten && Exit.isSuccess(answer)) {
-    flight.loaded = answer
     flight.endedAt = now
+    if (mayBeOlder(self, flight, flight.entry)) return answer
+    flight.loaded = answer
     answerBehind(self, flight)
   }
   return answer
+}
+
+/** By key, the store tells only when it is asked for tags known late whether they were invalidated during the load. */
+const mayBeOlder = (self: Flights, { request }: Flight, { tags }: Entry): boolean => {
+  if (self.storeTier!.reports === "all") return false
+  const declared = declaredTags(self, request)
+  return tags.some((tag) => !declared.includes(tag))
 }
 
 /** Serves the stale value and starts no load for a moment, so that the process with the lease can store a new one. */
@@ -224,7 +235,7 @@ const write = Effect.fnUntraced(function*(
 
 /** Changes may not be reported. A write reminds the store that this process has the entry, but not of its tags. */
 export const unreminded = (flight: Flight): void => {
-  if (flight.isForgotten) flight.changedWhileAsked = true
+  if (flight.isBlind) flight.changedWhileAsked = true
 }
 
 export interface Prepared extends CommitRequest {
@@ -252,8 +263,15 @@ export const prepare = Effect.fnUntraced(function*(
     return void believeShortly(tier, flight, flight.endedAt)
   }
   const own = yield* versionsOf(asking, dependencies?.own ?? entry.tags, declaredTags(self, request), markers)
-  if (isFault(own)) return void failStrict(self, flight, own)
-  if (own === undefined) return undefined
+  if (isFault(own)) {
+    believeShortly(tier, flight, flight.endedAt)
+    return void failStrict(self, flight, own)
+  }
+  if (own === undefined) {
+    // By key, no change of a tag is reported that was read only now.
+    if (tier.reports !== "all") TagEpochs.invalidate(self.tagEpochs, entry.tags)
+    return undefined
+  }
   const tags = dependencies === undefined ? own : withDependencies(dependencies, own)
   if (tags === undefined) {
     // One value that the load has read is older than a change, and another value is newer.
