@@ -146,10 +146,10 @@ it.effect("a refresh does not ask again and again if the store reads an older en
   return Effect.gen(function*() {
     let loads = 0
     const load = Effect.sync(() => ++loads)
-    const read = load.pipe(Cached.refreshAhead({ key: "k", refreshAfter: "1 minute", ttl: "1 hour" }))
+    const read = load.pipe(Cached.refreshAhead({ key: "k", refreshAfter: "1 minute", ttl: "1 hour", tags: ["t"] }))
     yield* settle
     expect(yield* read).toBe(1)
-    copy = yield* store.get("k", [])
+    copy = yield* store.get("k", ["t"])
     const { meta, payload } = copy.entry!
     yield* store.set("k", { meta: { ...meta, writeId: "newer" }, payload })
     yield* TestClock.adjust("2 minutes")

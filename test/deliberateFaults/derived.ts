@@ -56,8 +56,8 @@ const tags = isFault(asked) || dependencies === undefined
   {
     name: "a load is joined after what it read was invalidated",
     in: "isOlder",
-    find: "if (dependencies !== undefined && isOlderThanJoining(dependencies, flight, joinedAt)) return true",
-    replace: "",
+    find: "dependencies !== undefined && isOlderThanJoining(dependencies, flight, joinedAt)",
+    replace: "false",
     also: [{
       in: "joinable",
       find: "hasMovedForJoining(flight) ||",

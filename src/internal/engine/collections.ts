@@ -62,7 +62,7 @@ export interface TicketsOf<F extends { readonly request: unknown }> {
   readonly boardAll: Effect.Effect<void>
   /** Keeps all tickets from storing their results and from being joined, like `detach` for a flight. */
   readonly detachAll: () => void
-  /** Keeps the results of all tickets out of memory, but not out of the store. Later callers read again at their end. */
+  /** Keeps the results of all tickets out of memory, but not out of the store. Later callers read again at the end. */
   readonly outdateAll: () => void
   /** Makes flights of some tickets of calls that wait for other loads, so that their leases are seen in circles. */
   readonly boardWaiting: (limit: number) => void

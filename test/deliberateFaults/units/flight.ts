@@ -33,8 +33,8 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "a ticket is not made a flight when another reader comes",
     in: "makeIndex",
-    find: "if (ticket?.isOpen !== true) continue",
-    replace: "if (ticket?.isOpen !== true || id.length > 0) continue",
+    find: "if (ticket?.isOpen === true) return ticket.board()",
+    replace: "if (ticket?.isOpen === null) return ticket.board()",
     by: "test/cached/tickets.test.ts"
   },
   {

@@ -110,8 +110,8 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "a failure after a clear takes the place of a newer load",
     in: "board",
-    find: "if (self.isDetached) flight.storable = false\n  else if (self.isUnshared)",
-    replace: "if (self.isUnshared)",
+    find: "if (self.isDetached) flight.storable = false\n  else engine.flights.set(flight)",
+    replace: "engine.flights.set(flight)",
     by: "test/cached/tickets.test.ts"
   },
   {
@@ -346,8 +346,8 @@ export const faults: ReadonlyArray<UnitFault> = [
   },
   {
     name: "results that changes may have been missed for enter memory",
-    in: "board",
-    find: "if (self.isUnshared) flight.changedWhileAsked = true",
+    in: "makeIndex",
+    find: `if (hasBegun || call.engine.storeTier!.reports !== "all") call.isBlind = true`,
     replace: "",
     by: "test/cached/ticketsInStore.test.ts"
   },

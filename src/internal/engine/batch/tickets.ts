@@ -30,10 +30,9 @@ interface Tickets extends Office {
   readonly tickets: IdMap<Missing>
   /** Whether no result may be stored and no ticket joined, because everything was invalidated. */
   isDetached: boolean
-  /** Whether changes of the store may have been missed before the call began, or since then. */
+  /** Whether changes of the store may have been missed before the call began. */
   changedWhileAsked: boolean
-  changedWhileLoading: boolean
-  /** Whether the store may not report the next changes. */
+  /** Whether they may have been missed since then, or the store may not report the next ones. */
   isBlind: boolean
   /** The number of tickets that `boardWaiting` has made flights. */
   shown: number
@@ -70,7 +69,6 @@ export const make = (
     tickets: missing,
     isDetached: false,
     changedWhileAsked: false,
-    changedWhileLoading: false,
     isBlind: false,
     shown: 0,
     pilot: undefined,
@@ -112,8 +110,7 @@ const makeIndex = (): Index => {
     outdateAll: () => {
       for (const call of calls) {
         const hasBegun = call.batch.doing() !== undefined
-        if (hasBegun) call.changedWhileLoading = true
-        else call.changedWhileAsked = true
+        if (!hasBegun) call.changedWhileAsked = true
         if (hasBegun || call.engine.storeTier!.reports !== "all") call.isBlind = true
       }
     },
@@ -173,7 +170,6 @@ const board = (self: Tickets, ticket: Missing): Flight => {
   else engine.flights.set(flight)
   self.join(ticket, request, flight)
   batch.board(ticket)
-  if (self.changedWhileLoading) flight.changedWhileAsked = true
   return flight
 }
 
