@@ -154,7 +154,7 @@ const follow = Effect.fnUntraced(function*(self: Flights, tier: StoreTier, state
 })
 
 /**
- * Starts tracking. Earlier changes may have been missed, so memory is cleared and running flights become unjoinable. At
+ * Starts tracking. Earlier changes may have been missed, so memory is cleared, and running flights are outdated. At
  * the first start, the results of these flights are still stored, so that a program's first reads share their loads.
  */
 const markTracked = (self: Flights, tier: StoreTier, wasTracked: boolean): void => {
