@@ -201,13 +201,8 @@ describe.skipIf(isMissing(program))("Redis · tracking by key", () => {
     "processes that do nothing leave a full table alone",
     () =>
       Effect.scoped(Effect.gen(function*() {
-        const { beatsPerTable } = tracking
-        Object.assign(tracking, { beatsPerTable: 1 })
         yield* ask("CONFIG", "SET", "tracking-table-max-keys", "50")
-        yield* Effect.addFinalizer(() => {
-          Object.assign(tracking, { beatsPerTable })
-          return ask("CONFIG", "SET", "tracking-table-max-keys", "1000000")
-        })
+        yield* Effect.addFinalizer(() => ask("CONFIG", "SET", "tracking-table-max-keys", "1000000"))
         const { a } = yield* two
         yield* Effect.forEach(Array.from({ length: 200 }, (_, i) => `own ${i}`), (key) => a.read(key))
         const asked = Effect.map(ask("INFO", "stats"), (info) =>
@@ -219,6 +214,27 @@ describe.skipIf(isMissing(program))("Redis · tracking by key", () => {
         })
         yield* until("quiet", isQuiet)
       })),
+    timeout
+  )
+
+  it.live(
+    "a table that fills while a process reads is found to be full before the next regular look",
+    () =>
+      warned((warnings) =>
+        Effect.scoped(Effect.gen(function*() {
+          const a = yield* process(freshPrefix())
+          yield* a.read()
+          yield* until("its memory", a.isInMemory)
+          // It has looked at the table once now, and looks regularly every 30 seconds.
+          yield* Effect.sleep("300 millis")
+          yield* ask("CONFIG", "SET", "tracking-table-max-keys", "50")
+          yield* Effect.addFinalizer(() => ask("CONFIG", "SET", "tracking-table-max-keys", "1000000"))
+          const keys = Array.from({ length: 300 }, (_, i) => `w${i}`)
+          const readAll = Effect.forEach(keys, (key) => a.read(key), { concurrency: "unbounded" })
+          const isWarned = Effect.sync(() => warnings.some((one) => one.includes("is full (")))
+          yield* Effect.timeout(until("the warning", Effect.andThen(readAll, isWarned)), "20 seconds")
+        }))
+      ),
     timeout
   )
 

@@ -53,9 +53,13 @@ export const tracking = {
   beatsPerRole: 10,
   /** The number of heartbeats after which a process checks whether the server's table of read keys is full. */
   beatsPerTable: 60,
+  /** The number of reports to be answered by a read after which it checks that at the next heartbeat. */
+  askedPerTable: 1000,
   /** The server's default limit for this table, and up to which multiple of it a table counts as full. */
   tableKeys: 1_000_000,
   tableTolerance: 1.01,
+  /** A table that was full has room again below this share of its limit. */
+  tableRoom: 0.95,
   /** How many of its own writes a process remembers, with the first bytes of their entries. */
   ownWrites: 10_000,
   /** How many tags are remembered with their versions. */

@@ -58,9 +58,10 @@ export const read = Effect.fnUntraced(function*(
   const connections = wire.masters()
   if (connections.length !== asks.length) return yield* Effect.fail(otherMasters)
   const end = wire.onSlots(() => onLost(otherMasters))
+  tables.set(session, { isFull: false, asked: 0 })
   yield* Effect.addFinalizer(() =>
     Effect.sync(() => {
-      full.delete(session)
+      tables.delete(session)
       end()
     })
   )
@@ -76,7 +77,12 @@ const beat = Effect.fnUntraced(function*(
   readers: ReadonlyArray<Reader>
 ): Effect.fn.Return<never, Fault> {
   for (let beats = 0;; beats++) {
-    if (beats % Limits.tracking.beatsPerTable === 0) yield* Effect.forEach(readers, (one) => watchTable(session, one))
+    const isDue = beats % Limits.tracking.beatsPerTable === 0 ||
+      tables.get(session)!.asked >= Limits.tracking.askedPerTable
+    if (isDue) {
+      const areFull = yield* Effect.forEach(readers, (one) => watchTable(session, one))
+      tables.set(session, { isFull: areFull.includes(true), asked: 0 })
+    }
     yield* Effect.sleep(Limits.tracking.heartbeatMillis)
     yield* Effect.forEach(readers, look, { concurrency: "unbounded", discard: true })
     session.wire.lookAgain()
@@ -85,35 +91,48 @@ const beat = Effect.fnUntraced(function*(
 
 const warned = new WeakSet<Session>()
 
-const full = new WeakSet<Session>()
+/** Whether the server's table was full when it was last looked at, and how many reports have asked that since. */
+interface Table {
+  readonly isFull: boolean
+  asked: number
+}
+
+const tables = new WeakMap<Session, Table>()
 
 /**
- * Whether the server's table was full when it was last looked at. To read a key again would then make the server forget
- * and report another one, which would be read again, and so on without an end.
+ * Whether a report must not be answered by a read. If the server's table is full, to read a key again would make the
+ * server forget and report another one, which would be read again, and so on without an end.
  */
-export const isTableFull = (session: Session): boolean => full.has(session)
+export const isTableFull = (session: Session): boolean => {
+  const table = tables.get(session)
+  if (table === undefined) return false
+  table.asked++
+  return table.isFull
+}
 
 /**
- * Warns once if the server's table of the keys that processes have read is full. If the user may not read its limit,
- * that is assumed to be the default one, at which a full table stays.
+ * Whether the server's table of the keys that processes have read is full, of which it warns once. If the user may not
+ * read its limit, that is assumed to be the default one, at which a full table stays.
  */
-const watchTable = Effect.fnUntraced(function*(session: Session, { connection }: Reader): Effect.fn.Return<void> {
+const watchTable = Effect.fnUntraced(function*(session: Session, { connection }: Reader): Effect.fn.Return<boolean> {
   const ask = (...args: ReadonlyArray<string>) => Effect.catch(command(connection, ...args), () => Effect.undefined)
   const [limits, info] = yield* Effect.all([ask("CONFIG", "GET", setting), ask("INFO", "stats")], { concurrency: 2 })
-  const { tableKeys, tableTolerance } = Limits.tracking
+  const { tableKeys, tableRoom, tableTolerance } = Limits.tracking
   const [least, most] = Array.isArray(limits)
     ? [Number(limits[1]) || Infinity, Infinity]
     : [tableKeys, tableKeys * tableTolerance]
   const keys = Number(/^tracking_total_keys:(\d+)/m.exec(String(info))?.[1])
-  if (!(keys >= least && keys <= most)) return void full.delete(session)
-  full.add(session)
-  if (warned.has(session)) return
+  // Otherwise a table that is just below its limit would soon be full again.
+  const room = tables.get(session)?.isFull === true ? tableRoom : 1
+  if (!(keys >= least * room && keys <= most)) return false
+  if (warned.has(session)) return true
   warned.add(session)
   // A logger that throws does not end the stream of changes.
   yield* Effect.exit(Effect.logWarning(
     `The server's table of the keys that processes have read is full (${keys} keys). It forgets some keys, which ` +
       `processes then read again: raise its ${setting}, or use coherence: "broadcast" (logged once)`
   ))
+  return true
 })
 
 const setting = "tracking-table-max-keys"
