@@ -335,9 +335,11 @@ export const endMany = (
     for (const [i, read] of reads.entries()) {
       const answer = describe(answers[i])
       if (answered.has(read)) {
-        // Each place of a key gets a copy of its own.
-        const isCopy = [answers[i]!, answers[reads.indexOf(read)]!].some((one) => isThrown(one, "copy"))
-        if (answered.get(read) !== answer && !isCopy) {
+        // Each place of a key gets a copy of its own, and its tags are asked for too.
+        const hasThrown = [answers[i]!, answers[reads.indexOf(read)]!].some((one) =>
+          isThrown(one, "copy") || isThrown(one, "classTags")
+        )
+        if (answered.get(read) !== answer && !hasThrown) {
           violate(self, `many: one key was answered ${answered.get(read)} and ${answer}`)
         }
         continue
