@@ -102,7 +102,7 @@ export interface Flight {
 
   /** Whether the stored entry has changed since the store was last asked, so that a pending answer may be outdated. */
   changedWhileAsked: boolean
-  /** Whether the store reports only what was read, and so may not report the next change. No reader joins the load. */
+  /** Whether the store may not have reported what has changed since the load began. Callers that join read again. */
   isBlind: boolean
   /** The `writeId` of an entry that a reader rejected. The store must not return that entry again. */
   rejectedWriteId: string | undefined

@@ -18,7 +18,6 @@ import { answerBehind } from "../flight/work.ts"
 import { counted } from "../load/load.ts"
 import { Entry, protectedUntilOf } from "../memory/entry.ts"
 import * as Memory from "../memory/memory.ts"
-import * as TagEpochs from "../memory/tagEpochs.ts"
 import { adopt } from "../request/adopt.ts"
 import { decideAt, servedAs } from "../request/decide.ts"
 import { declaredTags } from "../request/requestTags.ts"
@@ -268,8 +267,8 @@ export const prepare = Effect.fnUntraced(function*(
     return void failStrict(self, flight, own)
   }
   if (own === undefined) {
-    // By key, no change of a tag is reported that was read only now.
-    if (tier.reports !== "all") TagEpochs.invalidate(self.tagEpochs, entry.tags)
+    // By key, changes of tags that were read only now were not reported.
+    if (tier.reports !== "all") flight.isBlind = true
     return undefined
   }
   const tags = dependencies === undefined ? own : withDependencies(dependencies, own)
