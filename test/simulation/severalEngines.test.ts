@@ -52,7 +52,7 @@ describe("several processes on one store, under seeded schedules", () => {
     assert.deepStrictEqual(replays(failures, " --fleet --with tiers"), [])
     const { failures: ofPushes } = await sweepAll(1, sized(300, 60), ["tiers", "pushes"])
     assert.deepStrictEqual(replays(ofPushes, " --fleet --with tiers,pushes"), [])
-    const { failures: byKey } = await sweepAll(1, sized(1000, 100), ["tiers", "pushes", "byKey"])
+    const { failures: byKey } = await sweepAll(1, sized(500, 60), ["tiers", "pushes", "byKey"])
     assert.deepStrictEqual(replays(byKey, " --fleet --with tiers,pushes,byKey"), [])
   }, 600_000)
 
