@@ -16,6 +16,7 @@ export const checkFailure = (self: World, read: Read, cause: Cause.Cause<unknown
     if (load.id !== read.id || !(load.n > read.begun || read.live.includes(load))) continue
     if (load.exit === undefined || Exit.isSuccess(load.exit) || !sameCause(load.exit.cause, cause)) continue
     if (Cause.hasInterrupts(cause) && !interruptedItself.has(load)) continue
+    if (spec?.failuresToo === true) load.answersCaller = true
     checkFallback(self, read, load, what)
     // A waiting caller may have been served from memory in the end, which extends the entry's life.
     noteServed(self, read, load)

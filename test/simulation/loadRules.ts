@@ -107,7 +107,7 @@ const wasAnsweredBefore = (self: World, load: Load): boolean => {
   const hasSucceeded = ({ exit, flight }: Load) =>
     exit !== undefined && Exit.isSuccess(exit) && flight?.storable === true
   return earlier.some((other) =>
-    other.flight !== undefined && mayBeAnswer(other.flight, other.spec) &&
+    other.flight !== undefined && (mayBeAnswer(other.flight, other.spec) || other.answersCaller) &&
     !earlier.some((later) => later.ended > other.ended && hasSucceeded(later))
   )
 }

@@ -177,6 +177,8 @@ export interface Load {
   endedAt: number | undefined
   ended: number
   exit: Exit.Exit<unknown, unknown> | undefined
+  /** Its failure was an answer to a caller that stores failures, whatever the flight's own options say. */
+  answersCaller: boolean
 }
 
 /** An explicit write: the other origin of values. */

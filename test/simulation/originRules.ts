@@ -115,9 +115,10 @@ const checkTouched = (self: World, read: Read, origin: Origin, what: string): vo
   if (touches.some((touch) => touch !== last && touch.done > last.asked)) return
   // A value that was loaded and not yet stored was not there for the touch.
   if (!last.isThere) return
-  // The two at once may be in either order; the value of a load is there when its flight has ended.
+  // The two at once may be in either order; the value of a load is there when its flight, or transaction, has ended.
   const isAtOnce = origin._tag === "Load"
-    ? last.live.has(origin) || origin.ended > last.asked
+    ? last.live.has(origin) || origin.ended > last.asked ||
+      self.committed.some(({ done, loaded }) => loaded.has(origin) && done > last.asked)
     : origin.write.done > last.asked
   if (isAtOnce) return
   if (at(self, read) >= last.doneAt + last.ttl) {

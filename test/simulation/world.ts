@@ -60,7 +60,8 @@ export const beginLoad = (
     endsAt: Infinity,
     endedAt: undefined,
     ended: Infinity,
-    exit: undefined
+    exit: undefined,
+    answersCaller: false
   }
   self.say(() =>
     `load ${load.id} #${load.n}${flight?.refresh === true ? " (refresh)" : ""} by ${spec.kind} ${spec.policy}`
