@@ -1,12 +1,12 @@
 /** Says how a read would be answered, with the engine's own rules, but without changing anything. */
 import { dependenciesOf, hasMovedForJoining, isCompared } from "#platform/engine/derived/dependencies"
 import type { Engine } from "../internal/engine/engine.ts"
-import { isAskingStore, isBeforeClear } from "../internal/engine/flight/flight.ts"
+import { hasLateTags, isAskingStore, isBeforeClear } from "../internal/engine/flight/flight.ts"
 import { reaches } from "../internal/engine/flight/waitGraph.ts"
 import type { Entry } from "../internal/engine/memory/entry.ts"
 import { isOfStream } from "../internal/engine/memory/manifest.ts"
 import * as TagEpochs from "../internal/engine/memory/tagEpochs.ts"
-import { ancestorOf, flightBefore, hasLateTags, isAwaitedBy, refreshToCome } from "../internal/engine/read/read.ts"
+import { ancestorOf, flightBefore, isAwaitedBy, refreshToCome } from "../internal/engine/read/read.ts"
 import { refusal } from "../internal/engine/read/validate.ts"
 import { adopt } from "../internal/engine/request/adopt.ts"
 import { isAnswered } from "../internal/engine/request/answers.ts"
@@ -51,7 +51,7 @@ const isOutdated = (engine: Engine, flight: Flight, request: Request, around: Fl
   flight.exit !== undefined || (isBeforeClear(engine, flight) && !isAwaitedBy(flight, around)) ||
   (flight.request.followed === undefined) !== (request.followed === undefined) ||
   (flight.phase !== "Queued" && flight.bornAt !== engine.tagEpochs.epoch && (
-    hasLateTags(flight) || hasMovedForJoining(flight) ||
+    (request.followed !== undefined && hasLateTags(flight)) || hasMovedForJoining(flight) ||
     [flight.request, request].some((one) =>
       TagEpochs.movedSince(engine.tagEpochs, declaredTags(engine, one), flight.bornAt)
     )

@@ -223,6 +223,29 @@ describe("a store that reports changes of reads only", () => {
     }
   )
 
+  it.effect("P2 · a consumer joins no run of a stream that determines its tags, because their changes are not reported", () =>
+    Effect.gen(function*() {
+      let runs = 0
+      const rows = (tags: ReadonlyArray<string> | (() => ReadonlyArray<string>)) =>
+        Stream.suspend(() => Stream.fromEffect(Effect.delay(Effect.succeed(++runs), "1 second"))).pipe(
+          Cached.stream({ key: `rows ${typeof tags}`, ttl: "1 hour", tags }),
+          Stream.runCollect
+        )
+      yield* TestClock.adjust("1 second")
+      for (const tags of [["t"], () => ["t"]]) {
+        runs = 0
+        const first = yield* Effect.forkChild(rows(tags), { startImmediately: true })
+        yield* settle
+        yield* TestClock.adjust("500 millis")
+        const second = yield* Effect.forkChild(rows(tags), { startImmediately: true })
+        yield* settle
+        yield* TestClock.adjust("2 seconds")
+        expect(yield* Effect.all([Fiber.join(first), Fiber.join(second)])).toEqual(
+          typeof tags === "function" ? [[1], [2]] : [[1], [1]]
+        )
+      }
+    }).pipe(Effect.provide(over(() => ({})))))
+
   it.effect("P2 · a value that is loaded without the store is not kept once the store reports all changes", () =>
     Effect.gen(function*() {
       const changes = yield* Queue.make<Store.Change>()

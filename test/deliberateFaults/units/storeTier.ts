@@ -45,6 +45,13 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/cached/toldOfReads.test.ts"
   },
   {
+    name: "a consumer joins a run of a stream whose tags may have been invalidated by key",
+    in: "noteJoining",
+    find: `flight.isBlind || (reports !== "all" && hasLateTags(flight))`,
+    replace: "flight.isBlind",
+    by: "test/cached/toldOfReads.test.ts"
+  },
+  {
     name: "the tags that a load has determined are believed by key, although one was invalidated meanwhile",
     in: "prepare",
     find: `if (tier.reports !== "all") flight.isBlind = true`,

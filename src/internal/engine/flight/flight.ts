@@ -92,6 +92,10 @@ export const isRefresh = ({ policy, refresh }: Flight): boolean => refresh || po
 
 export const isDerivedFromStale = ({ attempt, found }: Flight): boolean => found?.isStale ?? attempt.fromStale
 
+/** Whether the load determines tags, which are known only at its end. */
+export const hasLateTags = ({ attempt, request: { options } }: Flight): boolean =>
+  typeof options.tags === "function" || attempt.annotations?.tags !== undefined
+
 /** Whether memory was cleared because of `maxStaleness` after the load began, so that the result may be too old. */
 export const isBeforeClear = ({ storeTier }: Flights, { attempt }: Flight): boolean =>
   storeTier?.untracked === true && attempt.startedAt !== undefined && attempt.clears !== storeTier.clears

@@ -14,6 +14,7 @@ import { answerOrDefect, ownOrAgain, shortened } from "../request/rules.ts"
 import type { Caller, Flight, Flights, Request } from "../state.ts"
 import { report } from "../telemetry/detect.ts"
 import { emitValue } from "../telemetry/events.ts"
+import { hasLateTags } from "./flight.ts"
 
 export const noteLoaded = (
   caller: Caller,
@@ -62,8 +63,7 @@ export const isOlder = (self: Flights, { flight, joinedAt }: Caller): boolean =>
 const hasLateTagsMoved = (self: Flights, flight: Flight): boolean =>
   flight.entry === undefined
     ? Exit.isSuccess(flight.exit!) &&
-      (typeof flight.request.options.tags === "function" || flight.attempt.annotations?.tags !== undefined ||
-        flight.attempt.renewed)
+      (hasLateTags(flight) || flight.attempt.renewed)
     : TagEpochs.movedSince(self.tagEpochs, flight.entry.tags, flight.bornAt)
 
 export const orStale = (

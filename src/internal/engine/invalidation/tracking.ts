@@ -13,7 +13,7 @@ import { messageOf, whyOf } from "../../text/failures.ts"
 import { monotonicMillis } from "../../time/monotonic.ts"
 import { forEach } from "../../time/turns.ts"
 import { detach } from "../flight/ending.ts"
-import { hasBegun } from "../flight/flight.ts"
+import { hasBegun, hasLateTags } from "../flight/flight.ts"
 import { noteAll, noteChange } from "../flight/watches.ts"
 import { wake } from "../lease/leaseWaits.ts"
 import { ids } from "../memory/entries.ts"
@@ -184,8 +184,10 @@ const outdateAll = (self: Flights): void => {
 const noteJoining = (self: Flights, { reports }: StoreTier, id: string): void => {
   const flight = self.flights.get(id)
   if (flight === undefined || !hasBegun(flight)) return
-  // A consumer of a stream cannot start over.
-  if (flight.request.followed !== undefined) return flight.isBlind ? detach(self, id) : undefined
+  // A consumer of a stream cannot start over, so it needs a run of its own.
+  if (flight.request.followed !== undefined) {
+    return flight.isBlind || (reports !== "all" && hasLateTags(flight)) ? detach(self, id) : undefined
+  }
   if (reports !== "all" && flight.bornAt === self.tagEpochs.epoch) self.tagEpochs.epoch++
 }
 

@@ -10,7 +10,15 @@ import { sameIds } from "../../key/sameIds.ts"
 import { recordServed } from "../derived/recorder.ts"
 import { interruptible, wait } from "../flight/callers.ts"
 import { detach, detachOne, startAfter } from "../flight/ending.ts"
-import { hasBegun, isAskingStore, isBeforeClear, isRefresh, isToCome, makeFlight } from "../flight/flight.ts"
+import {
+  hasBegun,
+  hasLateTags,
+  isAskingStore,
+  isBeforeClear,
+  isRefresh,
+  isToCome,
+  makeFlight
+} from "../flight/flight.ts"
 import { promote, refresh, startAll } from "../flight/refreshing.ts"
 import { pathTo, reaches } from "../flight/waitGraph.ts"
 import { noteRefresh } from "../flight/watches.ts"
@@ -364,7 +372,8 @@ const joinable = (reader: Reader, around: Flight | undefined): Flight | undefine
   // A queued flight starts later than now, so it sees all changes so far.
   if (
     flight.phase !== "Queued" && flight.bornAt !== self.tagEpochs.epoch && (
-      hasLateTags(flight) ||
+      // Consumers of a stream have received elements when its late tags are known, and cannot start over.
+      request.followed !== undefined && hasLateTags(flight) ||
       hasMovedForJoining(flight) ||
       TagEpochs.movedSince(self.tagEpochs, declaredTags(self, flight.request), flight.bornAt) ||
       TagEpochs.movedSince(self.tagEpochs, declaredTags(self, request), flight.bornAt)
@@ -379,10 +388,6 @@ const joinable = (reader: Reader, around: Flight | undefined): Flight | undefine
 /** Whether a flight waits for the load around this read. If so, a new flight would only repeat the cycle of waits. */
 export const isAwaitedBy = (flight: Flight, around: Flight | undefined): boolean =>
   around !== undefined && reaches(flight, around)
-
-/** Whether a stream's tags are known only at its end, when consumers have received elements and cannot start over. */
-export const hasLateTags = ({ attempt, request: { followed, options } }: Flight): boolean =>
-  followed !== undefined && (typeof options.tags === "function" || attempt.annotations?.tags !== undefined)
 
 /** A requested refresh whose load has not begun: the given flight, or one that is queued behind it. */
 export const refreshToCome = (flight: Flight): Flight | undefined =>
