@@ -144,14 +144,15 @@ const joinAll = (
         const isStoring = batch.doing() === "storing"
         if (isStoring && isLeft) return
         const waiting = { flight, request, hasTimeouts: false, stale: undefined, joined: false }
-        const resume = (effect: Effect.Effect<unknown, unknown, any>) => isLeft ? undefined : resumeOne(one, effect)
-        const caller = wait(self, fiber, { ...waiting, resume })
+        const caller = wait(self, fiber, { ...waiting, resume: (effect) => resumeOne(one, effect) })
         caller.joinedAt = flight.bornAt
         // The flight ends soon, with or without its caller, and must not be kept until the read has ended.
         if (!isStoring) cleanups.push(caller)
       }
     })
     const resumeOne = (one: Missing, effect: Effect.Effect<unknown, unknown, any>): void => {
+      // No caller would wait for a read that is repeated now, nor interrupt it.
+      if (isLeft) return
       if (Exit.isExit(effect)) return answer(one, effect)
       const asking = Effect.runForkWith(fiber.context as Context.Context<any>)(effect)
       cleanups.push(Effect.sync(() => asking.interruptUnsafe()))
