@@ -280,16 +280,18 @@ const writing = <A>(
 
 /** A question for a lease may show a newer entry before its change is reported. Older copies of it are then removed. */
 const noteHits = Effect.fnUntraced(function*(self: Self, ids: ReadonlyArray<string>, answers: ReadonlyArray<Acquired>) {
-  for (const [i, answer] of answers.entries()) {
-    if (answer._tag !== "Hit") continue
-    for (const middle of self.middles) {
-      const copy = yield* Middle.get(middle, ids[i]!)
-      if (copy !== undefined && copy.meta.writeId !== answer.entry.meta.writeId) Middle.removeLater(middle, [ids[i]!])
-    }
+  const shown = new Map<string, string>()
+  answers.forEach((answer, i) => {
+    if (answer._tag === "Hit") shown.set(ids[i]!, answer.entry.meta.writeId)
+  })
+  if (shown.size === 0) return
+  const asked = Array.from(shown.keys())
+  for (const middle of self.middles) {
+    const copies = yield* Middle.getMany(middle, asked)
+    const outdated = asked.filter((id, i) => (copies[i]?.meta.writeId ?? shown.get(id)) !== shown.get(id))
+    if (outdated.length > 0) Middle.removeLater(middle, outdated)
   }
 })
-
-const isHit = ({ _tag }: Acquired): boolean => _tag === "Hit"
 
 const invalidating = <A>(
   { trust }: Self,
@@ -369,12 +371,12 @@ const over = (self: Self): Store => {
     },
     getMany: (ids) => getMany(self, ids),
     acquire: (id, options) =>
-      Effect.tap(last.acquire(id, options), (answer) => isHit(answer) ? noteHits(self, [id], [answer]) : Effect.void),
-    acquireMany: (requests) =>
       Effect.tap(
-        last.acquireMany(requests),
-        (answers) => answers.some(isHit) ? noteHits(self, requests.map(({ id }) => id), answers) : Effect.void
+        last.acquire(id, options),
+        (answer) => answer._tag === "Hit" ? noteHits(self, [id], [answer]) : Effect.void
       ),
+    acquireMany: (requests) =>
+      Effect.tap(last.acquireMany(requests), (answers) => noteHits(self, requests.map(({ id }) => id), answers)),
     set: (id, entry, condition) => writing(self, [{ id, entry }], last.set(id, entry, condition), (isSet) => isSet),
     setMany: (requests) => writing(self, requests, last.setMany(requests), () => true),
     remove: (id, options) => removing(self, [id], last.remove(id, options)),

@@ -246,7 +246,7 @@ describe("while it cannot be followed", () => {
       expect(yield* within(slow)).toBe(2)
     }))
 
-  it.effect("a load of before Coherent runs on for a reader that has joined since, and reads again at its end", () =>
+  it.effect("a load that began before Coherent continues for a reader that joins it later and reads again at its end", () =>
     Effect.gen(function*() {
       const { count, first, slow, storage, within } = yield* loadingBefore
       yield* storage.push(coherent)
@@ -258,7 +258,7 @@ describe("while it cannot be followed", () => {
       expect([count.loads, storage.counts.gets]).toEqual([1, gets + 1])
     }))
 
-  it.effect("a load of before Coherent is joined by readers that write nothing, and its failure is shared", () =>
+  it.effect("a load that began before Coherent is joined by readers that write nothing, and its failure is shared", () =>
     Effect.gen(function*() {
       const storage = pushing()
       const within = yield* storage.build()

@@ -1,6 +1,6 @@
 /** Tags that are known only after the load. */
 import { describe, expect, it } from "@effect/vitest"
-import { Deferred, Duration, Effect, Exit, Fiber, Layer, Option, Schema, type Scope } from "effect"
+import { Deferred, Duration, Effect, Exit, Fiber, Layer, Option, Scheduler, Schema, type Scope } from "effect"
 import { Cached, CacheError, CacheKey, CacheLayer, CachePolicy, type Caching, Store, Strategy } from "effect-cached"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
@@ -483,3 +483,38 @@ describe("on one folder", () => {
       for (const one of [inA, inB]) expect((yield* one(entryOf(key)))?.value).toBe(left)
     }).pipe(Effect.scoped))
 })
+
+/** Once it is late, each fiber that it does not know waits for a turn before it does anything. */
+class Late extends Scheduler.MixedScheduler {
+  readonly known = new WeakSet<object>()
+  isLate = false
+  override shouldYield(fiber: Fiber.Fiber<unknown, unknown>) {
+    const waits = this.isLate && !this.known.has(fiber)
+    this.known.add(fiber)
+    return waits || super.shouldYield(fiber)
+  }
+}
+
+it.effect("P7 · a bulk call that is interrupted as a load ends that it has joined leaves no load of its own behind", () =>
+  Effect.gen(function*() {
+    const loading = yield* Deferred.make<void>()
+    let loads = 0
+    const load = Effect.suspend(() => ++loads === 1 ? Deferred.await(loading) : Effect.void)
+    const options = { tags: () => ["late"], strategy: Strategy.ttl({ ttl: "1 hour" }) }
+    const page = Cached.fn(Page, { lookup: () => Effect.as(load, "value"), ...options })
+    const pages = Cached.many(Page, { lookup: (keys) => Effect.as(load, keys.map(() => Exit.succeed(""))), ...options })
+    const first = yield* start(page({ n: 1 }))
+    yield* settle
+    yield* Cached.invalidateTag("late")
+    const scheduler = new Late()
+    const bulk = yield* start(Effect.provideService(pages([{ n: 1 }]), Scheduler.Scheduler, scheduler))
+    yield* settle
+    scheduler.known.add(bulk)
+    scheduler.isLate = true
+    bulk.interruptUnsafe()
+    yield* Deferred.succeed(loading, undefined)
+    expect(yield* Fiber.join(first)).toBe("value")
+    yield* Fiber.await(bulk)
+    yield* settle
+    expect(loads).toBe(1)
+  }).pipe(Effect.provide(CacheLayer.memory())))

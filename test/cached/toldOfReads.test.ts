@@ -7,6 +7,10 @@ import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { settle } from "../support/caches.ts"
 
+class Gone extends Schema.TaggedError<Gone>()("Gone", {}) {}
+
+class Account extends CacheKey.Class<Account>()("Account", { success: Schema.Int, error: Gone }) {}
+
 class User extends CacheKey.Class<User>()("User", { payload: { id: Schema.Int }, success: Schema.Int }) {}
 
 const over = (parts: (store: Store.Store) => Partial<Store.Store>) => {
@@ -137,41 +141,34 @@ describe("a store that reports changes of reads only", () => {
     }))
 
   /** A store that reports a change of each id whose lease is asked for, before it answers. */
-  const changing = (isDown = false) =>
-    Effect.gen(function*() {
-      const changes = yield* Queue.make<Store.Change>()
-      yield* Queue.offer(changes, { _tag: "Coherent" })
-      let store!: Store.Store
-      const fail = (operation: string) =>
-        Effect.fail(new StoreError({ store: "down", operation, reason: "Unavailable" }))
-      const layer = over((made) => {
-        store = made
-        return {
-          changes: Stream.fromQueue(changes),
-          get: isDown ? () => fail("get") : made.get,
-          remove: isDown ? () => fail("remove") : made.remove,
-          acquire: (id, options) =>
-            Queue.offer(changes, { _tag: "Changed", id }).pipe(
-              Effect.andThen(Effect.sleep("10 millis")),
-              Effect.andThen(isDown ? fail("acquire") : made.acquire(id, options))
-            )
-        }
-      })
-      return [store, layer] as const
+  const changing = Effect.gen(function*() {
+    const changes = yield* Queue.make<Store.Change>()
+    yield* Queue.offer(changes, { _tag: "Coherent" })
+    let store!: Store.Store
+    const layer = over((made) => {
+      store = made
+      return {
+        changes: Stream.fromQueue(changes),
+        acquire: (id, options) =>
+          Queue.offer(changes, { _tag: "Changed", id }).pipe(
+            Effect.andThen(Effect.sleep("10 millis")),
+            Effect.andThen(made.acquire(id, options))
+          )
+      }
     })
-  const slowLoads = () => {
-    let loads = 0
-    return Effect.delay(Effect.sync(() => ++loads), "1 second").pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
-  }
+    return [store, layer] as const
+  })
 
-  it.effect("P2 · a load is not joined if its id changed before it began, because the next change is not reported", () =>
+  it.effect("P2 · a caller that joins a load whose id changed before it began reads again at its end", () =>
     Effect.gen(function*() {
-      const [store, layer] = yield* changing()
-      const read = slowLoads()
+      const [store, layer] = yield* changing
+      let loads = 0
+      const read = Effect.delay(Effect.sync(() => ++loads), "1 second").pipe(Cached.ttl({ key: "k", ttl: "1 hour" }))
       yield* Effect.gen(function*() {
         yield* TestClock.adjust("1 second")
         const first = yield* Effect.forkChild(read, { startImmediately: true })
         yield* TestClock.adjust("500 millis")
+        // Not reported: the store has forgotten that this process has asked for the id.
         yield* store.remove("k")
         const second = yield* Effect.forkChild(read, { startImmediately: true })
         yield* TestClock.adjust("3 seconds")
@@ -179,21 +176,20 @@ describe("a store that reports changes of reads only", () => {
       }).pipe(Effect.provide(layer))
     }))
 
-  it.effect("P2 · a load that is not joined does not bring back what was invalidated meanwhile", () =>
+  it.effect("P2 · a stored failure is not kept in memory if the store may not report changes of its tags", () =>
     Effect.gen(function*() {
-      const [, layer] = yield* changing(true)
-      const read = slowLoads()
+      const [, layer] = yield* changing
+      const read = Effect.fail(new Gone()).pipe(
+        Cached.ttl({ key: new Account(), ttl: "1 hour", storeFailures: ["Gone"] }),
+        Effect.exit
+      )
       yield* Effect.gen(function*() {
         yield* TestClock.adjust("1 second")
-        yield* Effect.forkChild(read, { startImmediately: true })
-        yield* TestClock.adjust("500 millis")
-        yield* Effect.forkChild(read, { startImmediately: true })
-        yield* Cached.invalidate("k")
-        yield* TestClock.adjust("600 millis")
-        const third = yield* Effect.forkChild(read, { startImmediately: true })
-        yield* TestClock.adjust("3 seconds")
-        expect(yield* Fiber.join(third)).toBe(2)
-      }).pipe(Effect.provide(layer), Effect.orDie)
+        const reading = yield* Effect.forkChild(read, { startImmediately: true })
+        yield* TestClock.adjust("1 second")
+        expect(yield* Fiber.join(reading)).toEqual(Exit.fail(new Gone()))
+        expect((yield* Cached.stats).size).toBe(0)
+      }).pipe(Effect.provide(layer))
     }))
 
   it.effect.each([true, false])(

@@ -286,8 +286,8 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "a call for thousands is joined for a reader that has left",
     in: "joinAll",
-    find: "if (isLeft) return",
-    replace: "",
+    find: "if (isLeft) return\n      const defect",
+    replace: "const defect",
     by: "test/internal/time/turns.test.ts"
   },
   {

@@ -165,7 +165,7 @@ const markTracked = (self: Flights, tier: StoreTier, wasTracked: boolean): void 
   emptyMemory(self, "unverified")
 }
 
-/** Later callers of running loads read again at their ends. The results do not enter memory, but are stored. */
+/** Callers that join a running load later read again at its end. The results do not enter memory, but are stored. */
 const outdateAll = (self: Flights): void => {
   noteAll(self)
   self.flights.tickets?.outdateAll()
@@ -390,9 +390,11 @@ const isHeld = (self: Flights, { pending }: StoreTier, id: string): boolean =>
 const noteReports = (self: Flights, tier: StoreTier, { answer, of }: Extract<Change, { _tag: "Reports" }>): void => {
   const before = tier.reports
   tier.reports = of
-  // The store may not remember what was read for values that are on their way, or may not have remembered it so far.
-  if (of === "both" || (of === "all" && before === "reads")) outdateAll(self)
-  if (of !== "both" && (of === "reads" ? before === "both" : before === "reads")) {
+  // The store may not remember what was read for values that are still on their way.
+  if (of === "both") outdateAll(self)
+  else if (of === "reads" ? before === "both" : before === "reads") {
+    // Nor may it have remembered that before it reported all changes.
+    if (of === "all") outdateAll(self)
     const what = of === "reads" ? "changes of what this process has read" : "all changes"
     Log.info(self, `The store "${tier.store.name}" now reports ${what}`)
     emit(self, { _tag: "Reports", of })

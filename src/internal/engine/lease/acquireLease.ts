@@ -162,7 +162,7 @@ export const acquireLease = Effect.fnUntraced(function*(
   return undefined
 })
 
-/** A store that shows a newer entry may still return the older one, of which the reader has said that it is due. */
+/** A store that shows a newer entry with the lease may still return the older one, which the reader has rejected. */
 const isNewFor = ({ rejectedWriteId }: Flight, found: Fetched): found is Entry =>
   found instanceof Entry && found.writeId !== rejectedWriteId
 

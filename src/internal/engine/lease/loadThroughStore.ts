@@ -148,10 +148,10 @@ export const endLoad = (
 ): Exit.Exit<unknown, unknown> => {
   loadEnded(flight)
   const outcome = exitOf(flight, exit)
-  // Callers share a failure, whatever has changed.
-  if (Exit.isFailure(outcome)) flight.isBlind = false
   const now = clock.currentTimeMillisUnsafe()
   flight.entry = toEntry(self, flight, outcome, now)
+  // Callers share a failure, whatever has changed, unless it is stored and so can be outdated like a value.
+  if (flight.entry === undefined && Exit.isFailure(outcome)) flight.isBlind = false
   if (flight.entry !== undefined && flight.storable) Pending.giveUp(self.storeTier!.pending, flight.id)
   if (flight.entry !== undefined && !isWritten) believeShortly(self.storeTier!, flight, now)
   // With `copy`, callers receive the entry's own copy, because the user's code may change the value during the write.
