@@ -307,7 +307,7 @@ const softEnd = (self: World, spec: Spec, origin: Origin): number => {
 
 /**
  * A load that ran too long without callers counts as failed even before it ends, and even if only its write hung. Its
- * pause ends with the next change of its id, and with the next load that succeeds.
+ * pause ends with the next change of its id, and with the next load in the cache that succeeds.
  */
 const isGivenUp = (self: World, read: Read, load: Load): boolean =>
   load.flight?.ranTooLong === true &&
@@ -315,8 +315,9 @@ const isGivenUp = (self: World, read: Read, load: Load): boolean =>
     write.kind !== "tag" && write.mode === "hard" && write.asked > load.n && write.done < read.begun &&
     covers(write, load)
   ) &&
-  !self.loads.some(({ ended, exit, id, n }) =>
-    id === load.id && n > load.n && ended < read.begun && exit !== undefined && Exit.isSuccess(exit)
+  !self.loads.some(({ ended, exit, flight, id, n }) =>
+    id === load.id && flight !== undefined && n > load.n && ended < read.begun && exit !== undefined &&
+    Exit.isSuccess(exit)
   )
 
 /** A load continues after a caller stopped waiting for it. */
