@@ -2,9 +2,10 @@
  * Foreign data under the names of the store, or damaged data: at most a miss, and the next load or write repairs it.
  */
 import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
-import { Effect, Exit } from "effect"
+import { Cause, Effect, Exit, Option, Stream } from "effect"
 import { Cached, type CacheEntry, type CacheError, CacheLayer, type Store } from "effect-cached"
 import { RedisStore } from "effect-cached/redis"
+import { createClient } from "redis"
 import * as Keys from "../../src/drivers/redis/protocol/keys.ts"
 import { maxTags } from "../../src/internal/codec/frame.ts"
 import { isMissing } from "../support/needs.ts"
@@ -40,6 +41,26 @@ type Damage = (key: string) => ReadonlyArray<string>
 
 const text = (value: string): Damage => (key) => ["SET", key, value]
 const list: Damage = (key) => ["RPUSH", key, "1"]
+
+/** Answers of no command of the store. */
+const shapes: ReadonlyArray<unknown> = [null, undefined, 7, "OK", Buffer.from("OK"), [], [7], [null, [7]], [[7], [
+  null
+]]]
+
+interface AnyClient {
+  duplicate(options?: object): AnyClient
+  sendCommand(args: ReadonlyArray<unknown>, options?: unknown): Promise<unknown>
+}
+
+/** A client each of whose answers goes through a function. */
+const changing = <Client>(client: Client, change: (answer: unknown) => unknown): Client => {
+  const { duplicate, sendCommand } = client as AnyClient
+  return Object.assign(client as object, {
+    duplicate: (options?: object) => changing(duplicate.call(client, options), change),
+    sendCommand: (args: ReadonlyArray<unknown>, options?: unknown) =>
+      sendCommand.call(client, args, options).then(change)
+  }) as Client
+}
 
 /** Puts something else under a key, whatever is there, in one atomic step. */
 const damaging = (key: string, how: Damage): ReadonlyArray<string> => [
@@ -406,6 +427,59 @@ describe.skipIf(isMissing(program))("Redis · damage, and memory elsewhere", () 
         }
         expect(yield* store.markers(["t"])).toEqual(before)
         expect(yield* ask("MGET", era, sequence)).toEqual(names)
+      })),
+    timeout
+  )
+
+  it.live(
+    "an answer of a wrong shape never ends the process, nor leaves an operation without an end",
+    () =>
+      Effect.scoped(Effect.gen(function*() {
+        let shape: unknown
+        let isLying = false
+        const client = () => changing(createClient({ url: server.url }), (answer) => isLying ? shape : answer)
+        const store = yield* RedisStore.make({ client, prefix: freshPrefix(), connect, storeTimeout })
+        const acquired = { owner: "a", leaseMillis: 1000, rejectedWriteId: undefined, join: false }
+        const operations: { readonly [name: string]: Effect.Effect<unknown, CacheError.StoreError> } = {
+          get: store.get("id", ["t"]),
+          getMany: store.getMany(["id", "b"]),
+          set: store.set("id", entryOf("")),
+          setIf: store.set("id", entryOf(""), { _tag: "IfAbsent" }),
+          setMany: store.setMany([{ id: "id", entry: entryOf("") }, { id: "b", entry: entryOf("") }]),
+          remove: store.remove("id"),
+          removeMany: store.removeMany(["id", "b"]),
+          touch: store.touch("id", { softExpiresAt: 4_000_000_000_001, expiresAt: 4_000_000_000_001 }),
+          acquire: store.acquire("id", acquired),
+          acquireMany: store.acquireMany(["id", "b"].map((id) => ({ ...acquired, id }))),
+          commit: store.commit("id", "ab", entryOf("")),
+          commitMany: store.commitMany([
+            { id: "id", generation: "ab", entry: entryOf("") },
+            { id: "b", generation: "ab", entry: entryOf("") }
+          ]),
+          renew: store.renew("id", "a", 1000),
+          release: store.release("id", "a"),
+          markers: store.markers(["t", "u"]),
+          invalidateTags: store.invalidateTags(["t", "u"]),
+          size: store.size,
+          clear: store.clear,
+          increment: store.increment("n", 1),
+          counter: store.counter("n"),
+          scan: Stream.runDrain(store.scan()),
+          transact: store.transact!({ checks: [], steps: [{ _tag: "Set", id: "id", entry: entryOf("") }] })
+        }
+        for (shape of shapes) {
+          for (const [name, operation] of Object.entries(operations)) {
+            isLying = true
+            const ended = yield* Effect.timeoutOption(Effect.exit(operation), "15 seconds")
+            isLying = false
+            const exit = Option.getOrUndefined(ended)
+            const isTyped = exit !== undefined && (Exit.isSuccess(exit) || !Cause.hasDies(exit.cause))
+            // One result for each of the two ids.
+            const isWhole = exit?._tag !== "Success" || !Array.isArray(exit.value) || exit.value.length === 2
+            expect([name, shape, isTyped, isWhole]).toEqual([name, shape, true, true])
+          }
+        }
+        yield* until("it answers again", Effect.map(Effect.option(store.get("id", [])), Option.isSome))
       })),
     timeout
   )

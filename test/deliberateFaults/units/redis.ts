@@ -300,6 +300,13 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/servers/timed/redisFailures.test.ts"
   },
   {
+    name: "an answer that is no list ends the process",
+    in: "list",
+    find: "Array.isArray(answer) ? answer : []",
+    replace: "answer as ReadonlyArray<unknown>",
+    by: "test/servers/redisDamage.test.ts"
+  },
+  {
     name: "a key of ours that holds another kind of value stays as it is",
     in: "ownOf",
     find: `redis.call("UNLINK", k)`,

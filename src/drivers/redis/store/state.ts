@@ -124,7 +124,8 @@ export const confirmed = (self: StoreState, changes: ReadonlyArray<Told>, done: 
   done(answer)
 }
 
-export const list = (answer: unknown): ReadonlyArray<unknown> => answer as ReadonlyArray<unknown>
+/** A malformed answer is an empty list, whose items the decoders refuse. */
+export const list = (answer: unknown): ReadonlyArray<unknown> => Array.isArray(answer) ? answer : []
 
 const notOurs = new Fault(
   "Unsupported",
