@@ -11,7 +11,8 @@ import type { StoreError } from "../CacheError.ts"
  * - `ManyChanged`: more entries changed than can be listed. `mayBe` checks whether an id may be among them
  * - `TagChanged`: a tag was invalidated, hard or soft
  * - `AllChanged`: the store was cleared
- * - `Gap`: some changes were lost, so every entry in memory has to be read again
+ * - `Gap`: some changes were lost, so every entry in memory has to be read again. `why` is the reason, which is logged
+ *   once
  * - `Coherent`: from this item on, no change is missed. The `changes` stream emits it first, as soon as it listens.
  *   Only `Reports` may precede it
  * - `Partial`: until the next `Coherent`, some changes may be missed, but all others are reported. `why` is the reason,
@@ -27,7 +28,7 @@ export type Change =
   | { readonly _tag: "ManyChanged"; readonly mayBe: (id: string) => boolean }
   | { readonly _tag: "TagChanged"; readonly tag: string }
   | { readonly _tag: "AllChanged" }
-  | { readonly _tag: "Gap" }
+  | { readonly _tag: "Gap"; readonly why?: string | undefined }
   | { readonly _tag: "Coherent" }
   | { readonly _tag: "Partial"; readonly why?: StoreError | undefined }
   | {

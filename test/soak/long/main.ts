@@ -25,6 +25,9 @@ interface Target {
   readonly end: () => unknown
 }
 
+/** A disk may take half a second to write its log to the medium. A lock that is never released takes longer. */
+const storeTimeout = "5 seconds"
+
 const memory = async (): Promise<Target> => ({
   where: { _tag: "memory" },
   sizes: () => Promise.resolve({}),
@@ -37,7 +40,7 @@ const disk = async (): Promise<Target> => {
     readdirSync(directory).filter(isOne)
       .reduce((sum, name) => sum + (statSync(join(directory, name), { throwIfNoEntry: false })?.size ?? 0), 0) / 1e6
   return {
-    where: { _tag: "disk", options: { directory, maxSize: "20 MB" } },
+    where: { _tag: "disk", options: { directory, maxSize: "20 MB", storeTimeout } },
     sizes: () =>
       Promise.resolve({
         "database MB": megabytes((name) => name.endsWith(".db")),
@@ -54,7 +57,7 @@ const server = async (): Promise<Target | undefined> => {
   const told = async (section: string, name: string) =>
     Number(new RegExp(`^${name}:(\\d+)`, "m").exec(String(await ask("INFO", section)))?.[1])
   return {
-    where: { _tag: "redis", options: { url, prefix: "soak" } },
+    where: { _tag: "redis", options: { url, prefix: "soak", storeTimeout } },
     sizes: async () => ({
       "server MB": await told("memory", "used_memory") / 1e6,
       connections: await told("clients", "connected_clients")

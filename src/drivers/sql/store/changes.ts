@@ -85,7 +85,9 @@ const poll = Effect.fnUntraced(function*(self: Follower, offer: Waiting.Offer) {
   }
   self.snapshot = String(head[2])
   self.session.followed.at = now()
-  if (head[3] === true || rows.length > most) return offer({ _tag: "Gap" })
+  if (head[3] === true || rows.length > most) {
+    return offer({ _tag: "Gap", why: `more than ${most} changes at once, or older ones than are kept` })
+  }
   for (const row of rows) {
     const change = changeOf(row)
     if (change !== undefined) offer(change)

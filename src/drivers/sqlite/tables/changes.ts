@@ -65,9 +65,14 @@ export const listen = (self: Changes): () => ReadonlyArray<Change> => {
     const isMissing = Number(rows[0]!["seq"]) !== seen + 1
     seen = Number(rows[rows.length - 1]!["seq"])
     const changes = rows.filter((row) => row["origin"] !== self.origin).map(toChange)
-    return isMissing ? [gap, ...changes] : changes
+    return isMissing ? [tooMany(self), ...changes] : changes
   }
 }
+
+const tooMany = ({ kept }: Changes): Change => ({
+  _tag: "Gap",
+  why: `more than ${kept} changes since this process last asked`
+})
 
 const record = (self: Changes, kind: number, subject: string | undefined, by = self.origin): void => {
   if (subject !== undefined && subject.length > longest) self.insert.run(by, kinds.gap, null)

@@ -362,6 +362,14 @@ const poll = (self: Flights, tier: StoreTier, state: Polling): void => {
 /** Yields changes one by one. After `ManyChanged`, also yields a change for each known id that may have changed. */
 function* apart(self: Flights, tier: StoreTier, changes: ReadonlyArray<Change>): Iterable<Change | undefined> {
   for (const change of changes) {
+    if (change._tag === "Gap" && change.why !== undefined) {
+      const { name } = tier.store
+      Log.warnOnce(
+        self,
+        "changes lost",
+        `Not all changes of the store "${name}" are known: memory is cleared (${change.why})`
+      )
+    }
     yield change
     if (change._tag !== "ManyChanged") continue
     Log.warnOnce(
@@ -441,7 +449,7 @@ const applyChange = (self: Flights, tier: StoreTier, change: Change | undefined)
     case "TagChanged":
       self.stats.told++
       self.history?.invalidated([], [change.tag], "hard")
-      TagEpochs.invalidate(self.tagEpochs, [change.tag])
+      TagEpochs.noteReported(self.tagEpochs, [change.tag])
       break
     case "ManyChanged":
       noteAll(self)

@@ -8,6 +8,8 @@ export interface TagEpochs {
   readonly hard: Table
   /** Soft invalidations, after which an entry with the tag is stale. */
   readonly soft: Table
+  /** The hard invalidations by this process. The others were carried out by the store before it reported them. */
+  readonly own: Table
   /**
    * Called before an entry from an older epoch is used, and with the id of a flight before that is joined. `undefined`
    * if changes by other processes are not tracked.
@@ -32,6 +34,7 @@ export const make = (): TagEpochs => ({
   epoch: 0,
   hard: makeTable(),
   soft: makeTable(),
+  own: makeTable(),
   ensureTracking: undefined,
   look: undefined,
   lookIfLate: undefined
@@ -44,11 +47,20 @@ export const epochNow = (self: TagEpochs): number => {
 }
 
 export const invalidate = (self: TagEpochs, tags: ReadonlyArray<string>, mode: Mode = "hard"): void => {
+  noteReported(self, tags, mode)
+  if (mode === "hard") note(self, self.own, tags)
+}
+
+/** Like `invalidate`, for an invalidation that the store reports. */
+export const noteReported = (self: TagEpochs, tags: ReadonlyArray<string>, mode: Mode = "hard"): void => {
   self.epoch++
-  const table = self[mode]
+  note(self, self[mode], tags)
+}
+
+const note = ({ epoch }: TagEpochs, table: Table, tags: ReadonlyArray<string>): void => {
   for (const tag of tags) {
     table.invalidatedAt.delete(tag)
-    table.invalidatedAt.set(tag, self.epoch)
+    table.invalidatedAt.set(tag, epoch)
   }
   // The table is bounded: dropping a tag may cause extra misses, but never a stale read.
   for (const [tag, at] of table.invalidatedAt) {
@@ -60,6 +72,10 @@ export const invalidate = (self: TagEpochs, tags: ReadonlyArray<string>, mode: M
 
 export const changedSince = (self: TagEpochs, tags: ReadonlyArray<string>, bornAt: number): boolean =>
   bornAt < self.epoch && isSince(self.hard, tags, bornAt)
+
+/** Like `changedSince`, for invalidations by this process alone. */
+export const ownSince = (self: TagEpochs, tags: ReadonlyArray<string>, bornAt: number): boolean =>
+  bornAt < self.epoch && isSince(self.own, tags, bornAt)
 
 export const softenedSince = (self: TagEpochs, tags: ReadonlyArray<string>, bornAt: number): boolean =>
   bornAt < self.epoch && isSince(self.soft, tags, bornAt)

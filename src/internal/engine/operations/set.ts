@@ -27,7 +27,7 @@ import { encode, encodeForCaller } from "../storeTier/codec.ts"
 import { isFault } from "../storeTier/faults.ts"
 import * as OwnWrites from "../storeTier/ownWrites.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
-import type { Budget, Fault } from "../storeTier/storeTier.ts"
+import type { Budget, Fault, StoreTier } from "../storeTier/storeTier.ts"
 import { versionsOf } from "../storeTier/tagVersions.ts"
 import { emitValue } from "../telemetry/events.ts"
 import { countersOf } from "../telemetry/stats.ts"
@@ -259,7 +259,7 @@ const setIf = Effect.fnUntraced(function*(
   const unknown = { store: store.name, operation: "set", reason: "Unavailable" } as const
   if (!(yield* isReplayed(asking, entry))) return yield* new StoreError(unknown)
   const stored = yield* toStored(asking, key, entry, encodeForCaller)
-  if (stored === undefined) return undefined
+  if (stored === undefined || TagEpochs.changedSince(self.tagEpochs, entry.tags, entry.checkedAt)) return undefined
   if (isFault(stored)) {
     // The store works, but cannot take this value, so another try would not help.
     return yield* stored instanceof StoreError
@@ -296,7 +296,7 @@ const toStored = Effect.fnUntraced(function*(
   const tags = isFault(markers) ? markers : yield* versionsOf(asking, entry.tags, entry.tags, markers)
   if (isFault(tags) || tags === undefined) return tags
   const stored = yield* encoded(tier, key, entry, tags)
-  return TagEpochs.changedSince(tier.front.tagEpochs, entry.tags, entry.checkedAt) ? undefined : stored
+  return isOutrun(tier, entry) ? undefined : stored
 })
 
 const allToStored = Effect.fnUntraced(function*(
@@ -318,11 +318,15 @@ const allToStored = Effect.fnUntraced(function*(
   })
   // If all codecs have answered synchronously, as most do, nothing needs to run concurrently.
   const stored = yield* Effect.all(encodings, { concurrency: encodings.every(Exit.isExit) ? 1 : "unbounded" })
-  const { tagEpochs } = tier.front
-  return stored.map((one, i) =>
-    TagEpochs.changedSince(tagEpochs, entries[i]!.tags, entries[i]!.checkedAt) ? undefined : one
-  )
+  return stored.map((one, i) => isOutrun(tier, entries[i]!) ? undefined : one)
 })
+
+/**
+ * Whether this process has invalidated a tag of the entry during the write. An invalidation that the store has reported
+ * does not count: it may precede the write, and if it followed, the versions of the entry's tags are outdated.
+ */
+const isOutrun = ({ front: { tagEpochs } }: StoreTier, { checkedAt, tags }: Entry): boolean =>
+  TagEpochs.ownSince(tagEpochs, tags, checkedAt)
 
 export const put = (self: Engine, entry: Entry, now: number): void => {
   self.mutations++
