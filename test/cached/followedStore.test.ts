@@ -166,6 +166,59 @@ describe("a store that pushes changes is followed", () => {
     }))
 })
 
+describe("a write whose tag is invalidated before the store has answered", () => {
+  /** Runs a write that asks for the versions of its tags, something else meanwhile, and looks the value up. */
+  const beside = Effect.fnUntraced(function*(
+    write: Effect.Effect<unknown, unknown, Caching.Caching>,
+    meanwhile: (
+      push: (change: Store.Change) => Effect.Effect<unknown>
+    ) => Effect.Effect<unknown, unknown, Caching.Caching>
+  ) {
+    const memory = MemoryStore.make()
+    const queue = yield* Queue.unbounded<Store.Change>()
+    const store: Store.Store = {
+      ...memory,
+      capabilities: { ...memory.capabilities, shared: true, changes: true },
+      getUnsafe: undefined,
+      changesUnsafe: undefined,
+      changes: Stream.fromQueue(queue),
+      markers: (tags) => Effect.delay(memory.markers(tags), 10)
+    }
+    const push = (change: Store.Change) =>
+      Effect.andThen(Queue.offer(queue, change), Effect.forEach(Array.from({ length: 20 }), () => Effect.yieldNow))
+    const context = yield* Layer.build(Layer.provide(CacheLayer.layer, Layer.succeed(Store.Store, store)))
+    return yield* Effect.gen(function*() {
+      yield* push(coherent)
+      const writing = yield* Effect.forkChild(write, { startImmediately: true })
+      yield* TestClock.adjust(5)
+      yield* Effect.forkChild(meanwhile(push), { startImmediately: true })
+      yield* Effect.forEach(Array.from({ length: 20 }), () => Effect.yieldNow)
+      yield* TestClock.adjust(20)
+      expect(writing.pollUnsafe()?._tag).toBe("Success")
+      return yield* Cached.getOption("k")
+    }).pipe(Effect.provideContext(context))
+  })
+
+  const writes: ReadonlyArray<readonly [string, Effect.Effect<unknown, unknown, Caching.Caching>]> = [
+    ["set", Cached.set("k", 1, { tags: ["t"] })],
+    ["setMany", Cached.setMany([["k", 1], ["l", 1]], { tags: ["t"] })]
+  ]
+
+  it.effect.each(writes)(
+    "a report does not remove it, because it may come late (%s)",
+    ([, write]) =>
+      Effect.gen(function*() {
+        const found = yield* beside(write, (push) => push({ _tag: "TagChanged", tag: "t" }))
+        expect(found).toMatchObject({ _tag: "Some", value: 1 })
+      })
+  )
+
+  it.effect.each(writes)("an invalidation by the same process removes it (%s)", ([, write]) =>
+    Effect.gen(function*() {
+      expect(yield* beside(write, () => Cached.invalidateTag("t"))).toMatchObject({ _tag: "None" })
+    }))
+})
+
 describe("while it cannot be followed", () => {
   it.effect("before Coherent memory is trusted for maxStaleness", () =>
     Effect.gen(function*() {

@@ -103,7 +103,7 @@ Memory.remove(self.memory, id, "invalidated")`
   },
   {
     name: "a soft tag counts as nothing",
-    in: "invalidate",
+    in: "noteReported",
     find: "self.epoch++",
     replace: `self.epoch++
 if (mode === "soft") return`

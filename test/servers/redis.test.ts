@@ -1,7 +1,17 @@
 /** Promises of the store on Redis beyond the laws, on servers of the test's own. */
 import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, Layer, Logger, Redacted, Schedule, Schema, Scope, Stream } from "effect"
-import { Cached, type CacheEntry, CacheKey, CacheLayer, CachePolicy, Lock, type Store, Strategy } from "effect-cached"
+import {
+  Cached,
+  type CacheEntry,
+  type CacheError,
+  CacheKey,
+  CacheLayer,
+  CachePolicy,
+  Lock,
+  type Store,
+  Strategy
+} from "effect-cached"
 import { RedisLock, RedisStore } from "effect-cached/redis"
 import { readFileSync } from "node:fs"
 import { createClient } from "redis"
@@ -524,6 +534,24 @@ describe.skipIf(isMissing(program))("Redis", () => {
   })
 
   describe("values", () => {
+    it.live("that have ended when they are written are gone at once: a removal finds none", () =>
+      using({ url: server.url, prefix: freshPrefix(), connect }, (store) =>
+        Effect.gen(function*() {
+          const ended = entryOf("ended", { softExpiresAt: 2, expiresAt: 2 })
+          const writes: ReadonlyArray<Effect.Effect<unknown, CacheError.StoreError>> = [
+            store.set("id", ended),
+            store.set("id", ended, { _tag: "IfPresent" }),
+            store.setMany([{ id: "id", entry: ended }, { id: "other", entry: ended }]),
+            store.touch("id", { softExpiresAt: 2, expiresAt: 2 }),
+            store.transact!({ checks: [], steps: [{ _tag: "Set", id: "id", entry: ended }] })
+          ]
+          for (const [i, write] of writes.entries()) {
+            yield* store.set("id", entryOf("live"))
+            yield* write
+            expect([i, yield* store.remove("id"), yield* store.size]).toEqual([i, false, 0])
+          }
+        })))
+
     it.live("ten thousand that are missing are loaded by one call, and all of them stored", () => {
       const ids = Array.from({ length: 10_000 }, (_, id) => ({ id }))
       const calls: Array<number> = []

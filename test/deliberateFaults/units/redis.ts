@@ -300,6 +300,13 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/servers/timed/redisFailures.test.ts"
   },
   {
+    name: "a removal finds an entry that had ended when it was written",
+    in: "ttlOf",
+    find: "Math.max(0,",
+    replace: "Math.max(1,",
+    by: "test/servers/redis.test.ts"
+  },
+  {
     name: "an answer that is no list ends the process",
     in: "list",
     find: "Array.isArray(answer) ? answer : []",

@@ -3,6 +3,20 @@ import type { UnitFault } from "../fault.ts"
 
 export const faults: ReadonlyArray<UnitFault> = [
   {
+    name: "a late report of an invalidation removes what was set after it",
+    in: "isOutrun",
+    find: "TagEpochs.ownSince(tagEpochs, tags, checkedAt)",
+    replace: "TagEpochs.changedSince(tagEpochs, tags, checkedAt)",
+    by: "test/cached/followedStore.test.ts"
+  },
+  {
+    name: "a value outlives an invalidation of its tag by the same process during the write",
+    in: "isOutrun",
+    find: "TagEpochs.ownSince(tagEpochs, tags, checkedAt)",
+    replace: "false",
+    by: "test/cached/followedStore.test.ts"
+  },
+  {
     name: "a value that was loaded while its invalidation was pending is kept, where no change reaches it",
     in: "believeShortly",
     find: "flight.changedWhileAsked = true",

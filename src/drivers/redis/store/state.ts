@@ -84,9 +84,9 @@ export const now = ({ clock }: StoreState): number => clock.currentTimeMillisUns
 /** A time or duration of this many milliseconds or more counts as infinite. */
 export const longest = Number.MAX_SAFE_INTEGER / 4
 
-/** Returns the time to live in milliseconds, for a script. Returns the empty string if the entry never expires. */
+/** Returns the time to live in milliseconds, for a script: 0 if it is over, and the empty string if it never ends. */
 export const ttlOf = (self: StoreState, expiresAt: number): string => {
-  const millis = Math.max(1, Math.ceil(expiresAt - now(self)))
+  const millis = Math.max(0, Math.ceil(expiresAt - now(self)))
   return millis < longest ? String(millis) : ""
 }
 

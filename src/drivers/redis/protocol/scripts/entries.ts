@@ -2,10 +2,13 @@
 import { indented, keysOfWrite, requireWritable, sendInvalidation, takeValue } from "./lua.ts"
 import type { Sources } from "./script.ts"
 
-const put = `if ttl == "" then redis.call("SET", v, frame) else redis.call("SET", v, frame, "PX", ttl) end
+/** Writes a value. If the entry has ended, removes it at once: until Redis expires it, it would count as live. */
+export const put = (key: string) =>
+  `if ttl == "" or ttl == "0" then redis.call("SET", ${key}, frame) else redis.call("SET", ${key}, frame, "PX", ttl) end
+if ttl == "0" then redis.call("UNLINK", ${key}) end
 `
 
-const write = `${put}redis.call("UNLINK", l, f)
+const write = `${put("v")}redis.call("UNLINK", l, f)
 `
 
 const endMarkers = (isCluster: boolean) => isCluster ? `redis.call("UNLINK", d)\n` : `redis.call("UNLINK", d, g)\n`
@@ -52,7 +55,7 @@ ${write}${endMarkers(isCluster)}return 1
     args: ["frame", "ttl", "head"],
     body: `local stored = redis.pcall("GET", v)
 if type(stored) ~= "string" or string.sub(stored, 1, #head) ~= head then return 0 end
-${put}return 1
+${put("v")}return 1
 `
   },
   /**

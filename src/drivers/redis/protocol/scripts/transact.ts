@@ -4,6 +4,7 @@
  * steps. On a cluster, the sequence of invalidations is in another slot, so a transaction cannot invalidate tags.
  */
 import { counterOf, isOutOfRange, outOfRange } from "./counters.ts"
+import { put } from "./entries.ts"
 import { countInvalidation, indented, isForeign, keysOfWrite, sendInvalidation } from "./lua.ts"
 import { foreign, type Sources } from "./script.ts"
 import { invalidate } from "./tags.ts"
@@ -72,7 +73,7 @@ const steps = (isCluster: boolean) => {
   const n = before(isCluster)
   const beside = keysOfWrite(isCluster).slice(1).map((_, i) => `KEYS[i + ${i + 1}]`).join(", ")
   return `local function put(k, frame, ttl)
-  if ttl == "" then redis.call("SET", k, frame) else redis.call("SET", k, frame, "PX", ttl) end
+  ${indented(put("k"))}
 end
 local refused, commits = {}, -1
 for p = at, #ARGV, 5 do
