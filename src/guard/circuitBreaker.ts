@@ -45,7 +45,8 @@ export interface CircuitBreakerOptions<in A = unknown, in E = unknown> extends K
   /** How long the circuit stays open before a call (the probe) may test the service. @default 30 seconds */
   readonly open?: Ttl.Input | undefined
   /**
-   * The longest time that the circuit stays open. Each failed probe doubles the open time, up to this limit.
+   * The longest time that the circuit stays open. The open time doubles with each opening, up to this limit, until the
+   * circuit has stayed closed for as long as it was open.
    * @default the value of `open`: the open time does not grow
    */
   readonly maxOpen?: Ttl.Input | undefined

@@ -35,7 +35,7 @@ export const keyTags = (
   // The tag omits the fingerprint, because an invalidation must reach every version of the class.
   const tag = `~${name}`
   const indexes = (options.indexes ?? []).map((index) => makeIndex(name, fieldsOf(index), properties))
-  const ownTags = own(options)
+  const ownTags = own(name, options)
   const indexTags: TagsOf = (key) => indexes.map((index) => index.tag(key as Fields))
   return {
     info: {
@@ -48,10 +48,11 @@ export const keyTags = (
   }
 }
 
-const own = ({ tags }: TagOptions): TagsOf =>
-  typeof tags === "function"
-    ? (key) => escapeGiven(tags(key as never))
-    : always((tags ?? []).map(idOfString))
+const own = (name: string, { tags }: TagOptions): TagsOf => {
+  if (typeof tags !== "function") return always((tags ?? []).map(idOfString))
+  const of = `The tags function of ${name}`
+  return (key) => escapeGiven(tags(key as never), of)
+}
 
 interface Index {
   readonly fields: ReadonlyArray<string>
