@@ -290,7 +290,8 @@ const checkStale = (self: World, read: Read, origin: Origin, what: string): void
   const slow = self.config.store === "async" || self.config.store === "derived"
   if (slow && self.now() >= (self.refreshed.get(read.id) ?? Infinity) + self.config.refreshTimeout) return
   const excused = self.loads.some((load) =>
-    load.id === read.id && load.exit !== undefined && Exit.isFailure(load.exit) && load.flight !== undefined &&
+    load.id === read.id && load.exit !== undefined && Exit.isFailure(load.exit) &&
+    (load.flight ?? load.ticket?.flight) !== undefined &&
     (load.ended > read.begun || read.live.includes(load) || read.begunAt < load.endedAt! + 5000)
   )
   if (!excused && !self.loads.some((load) => load.id === read.id && isGivenUp(self, read, load))) {
