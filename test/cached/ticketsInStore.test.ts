@@ -209,6 +209,24 @@ describe("PW-01 · the keys of a long list over a store", () => {
       expect([ended(theirs), ended(ours)].map(String).join()).toContain("CacheCycle")
     }).pipe(Effect.provideService(Scope.Scope, Scope.makeUnsafe())))
 
+  it.effect("P4 · become one flight, even if the store reports a change of the key at that moment", () =>
+    Effect.gen(function*() {
+      const { flights, gate, here, store } = yield* make("acquireMany")
+      const { tagEpochs } = yield* here(engine)
+      yield* take(store, 7)
+      const reading = yield* start(here(read(250, Effect.void)))
+      yield* settle
+      let looks = 0
+      // The first read of a turn polls the store, and a change looks the flight of its id up.
+      tagEpochs.lookIfLate = () => void (++looks === 1 && flights.get(idOf(7)))
+      yield* Deferred.succeed(gate, undefined)
+      yield* settle
+      expect(looks).toBeGreaterThan(0)
+      yield* store.release(idOf(7), "other")
+      yield* TestClock.adjust("10 seconds")
+      expect(reading.pollUnsafe()).toMatchObject({ _tag: "Success", value: expectedOf(250) })
+    }).pipe(Effect.scoped))
+
   it.effect("P2 · do not enter memory if the store refuses them, and reach their reader", () =>
     Effect.gen(function*() {
       const { here, store } = yield* make()

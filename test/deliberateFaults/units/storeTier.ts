@@ -3,6 +3,13 @@ import type { UnitFault } from "../fault.ts"
 
 export const faults: ReadonlyArray<UnitFault> = [
   {
+    name: "a ticket becomes two flights, if the store reports a change of its key at that moment",
+    in: "board",
+    find: "if (ticket.flight !== undefined) return ticket.flight",
+    replace: "",
+    by: "test/cached/ticketsInStore.test.ts"
+  },
+  {
     name: "a late report of an invalidation removes what was set after it",
     in: "isOutrun",
     find: "TagEpochs.ownSince(tagEpochs, tags, checkedAt)",

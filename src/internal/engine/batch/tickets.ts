@@ -159,9 +159,12 @@ export const take = (self: Tickets, ticket: Missing): boolean => {
 }
 
 const board = (self: Tickets, ticket: Missing): Flight => {
-  const { batch, engine } = self
+  const { batch, engine, reading } = self
   const request = self.requestOf(ticket)
-  const flight = flightOf(self, ticket, request)
+  const starter = readContextOf(engine, reading.fiber)
+  // The context of a turn's first read polls the store: a change of this id has made a flight of the ticket.
+  if (ticket.flight !== undefined) return ticket.flight
+  const flight = flightOf(self, ticket, request, starter)
   ticket.flight = flight
   ticket.isOpen = false
   flight.changedWhileAsked = self.changedWhileAsked
@@ -173,7 +176,12 @@ const board = (self: Tickets, ticket: Missing): Flight => {
   return flight
 }
 
-const flightOf = ({ engine, reading: { fiber, policy } }: Tickets, ticket: Missing, request: Request): Flight =>
+const flightOf = (
+  { engine, reading: { policy } }: Tickets,
+  ticket: Missing,
+  request: Request,
+  starter: Flight["starter"]
+): Flight =>
   makeFlight(engine, {
     id: ticket.id,
     request,
@@ -183,7 +191,7 @@ const flightOf = ({ engine, reading: { fiber, policy } }: Tickets, ticket: Missi
     readsStore: false,
     parent: undefined,
     stale: undefined,
-    starter: readContextOf(engine, fiber),
+    starter,
     bornAt: ticket.bornAt
   })
 
@@ -193,7 +201,7 @@ const end = (self: Tickets, ticket: Missing, exit: Exit.Exit<unknown, unknown>, 
   if (Exit.isFailure(exit) || engine.listeners.events !== undefined) return false
   const { endedAt = 0, startedAt = 0 } = leader.attempt
   const request = self.requestOf(ticket)
-  const pilot = self.pilot ??= flightOf(self, ticket, request) as Pilot
+  const pilot = self.pilot ??= flightOf(self, ticket, request, readContextOf(engine, self.reading.fiber)) as Pilot
   pilot.id = ticket.id
   pilot.request = request
   pilot.bornAt = ticket.bornAt
