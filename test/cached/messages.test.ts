@@ -961,7 +961,7 @@ describe("other mistakes, which were errors of JavaScript or nothing at all", ()
         expect(causes).toEqual([expect.stringContaining(`CacheConfigError: A tags function${noTags}`)])
         class Team extends CacheKey.Class<Team>()("Team", { success: Schema.String, tags: any(() => given) }) {}
         expect(yield* defect(one.pipe(Cached.ttl({ key: new Team(), ttl: 5 })))).toBe(
-          `The tags function of Team${noTags}`
+          `A tags function of Team${noTags}`
         )
       })
   )

@@ -56,9 +56,9 @@ export const idOfString = (key: string): string => {
   return fits(id) ? id : `~#${digest(key)}`
 }
 
-/** Checks and escapes the result of a tags function. `of` names the function in the message. */
-export const escapeGiven = (tags: unknown, of = "A tags function"): ReadonlyArray<string> => {
-  if (!isListOfText(tags)) throw mistake(`${of} must return a list of strings`)
+/** Checks and escapes the result of a tags function. `of` says whose it is. */
+export const escapeGiven = (tags: unknown, of = ""): ReadonlyArray<string> => {
+  if (!isListOfText(tags)) throw mistake(`A tags function${of} must return a list of strings`)
   return tags.map(idOfString)
 }
 

@@ -50,7 +50,7 @@ export const keyTags = (
 
 const own = (name: string, { tags }: TagOptions): TagsOf => {
   if (typeof tags !== "function") return always((tags ?? []).map(idOfString))
-  const of = `The tags function of ${name}`
+  const of = ` of ${name}`
   return (key) => escapeGiven(tags(key as never), of)
 }
 

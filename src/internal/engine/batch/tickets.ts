@@ -159,12 +159,12 @@ export const take = (self: Tickets, ticket: Missing): boolean => {
 }
 
 const board = (self: Tickets, ticket: Missing): Flight => {
-  const { batch, engine, reading } = self
+  const { batch, engine } = self
   const request = self.requestOf(ticket)
-  const starter = readContextOf(engine, reading.fiber)
-  // The context of a turn's first read polls the store: a change of this id has made a flight of the ticket.
+  // The first read of a turn polls the store: a change of this id makes a flight of the ticket.
+  readContextOf(engine, self.reading.fiber)
   if (ticket.flight !== undefined) return ticket.flight
-  const flight = flightOf(self, ticket, request, starter)
+  const flight = flightOf(self, ticket, request)
   ticket.flight = flight
   ticket.isOpen = false
   flight.changedWhileAsked = self.changedWhileAsked
@@ -176,12 +176,7 @@ const board = (self: Tickets, ticket: Missing): Flight => {
   return flight
 }
 
-const flightOf = (
-  { engine, reading: { policy } }: Tickets,
-  ticket: Missing,
-  request: Request,
-  starter: Flight["starter"]
-): Flight =>
+const flightOf = ({ engine, reading: { fiber, policy } }: Tickets, ticket: Missing, request: Request): Flight =>
   makeFlight(engine, {
     id: ticket.id,
     request,
@@ -191,7 +186,7 @@ const flightOf = (
     readsStore: false,
     parent: undefined,
     stale: undefined,
-    starter,
+    starter: readContextOf(engine, fiber),
     bornAt: ticket.bornAt
   })
 
@@ -201,7 +196,7 @@ const end = (self: Tickets, ticket: Missing, exit: Exit.Exit<unknown, unknown>, 
   if (Exit.isFailure(exit) || engine.listeners.events !== undefined) return false
   const { endedAt = 0, startedAt = 0 } = leader.attempt
   const request = self.requestOf(ticket)
-  const pilot = self.pilot ??= flightOf(self, ticket, request, readContextOf(engine, self.reading.fiber)) as Pilot
+  const pilot = self.pilot ??= flightOf(self, ticket, request) as Pilot
   pilot.id = ticket.id
   pilot.request = request
   pilot.bornAt = ticket.bornAt
