@@ -121,6 +121,22 @@ describe("a store that pushes changes is followed", () => {
       expect(warnings.filter((warning) => warning.includes("too busy to follow"))).toHaveLength(1)
     }))
 
+  it.effect("a gap with a reason is logged once, with that reason, and one without is not", () =>
+    Effect.gen(function*() {
+      const storage = pushing()
+      const warnings: Array<string> = []
+      const logger = Logger.make(({ message }) => void warnings.push(String(message)))
+      yield* storage.build().pipe(Effect.provide(Logger.layer([logger])))
+      yield* storage.push(coherent, { _tag: "Gap" })
+      expect(warnings).toEqual([])
+      const gap: Store.Change = { _tag: "Gap", why: "more than 5 changes" }
+      yield* storage.push(gap)
+      yield* storage.push(gap)
+      expect(warnings).toEqual([
+        "Not all changes of the store \"pushing\" are known: memory is cleared (more than 5 changes)"
+      ])
+    }))
+
   it.effect("a load that may be one of many that changed is not shared by later readers", () =>
     Effect.gen(function*() {
       const storage = pushing()

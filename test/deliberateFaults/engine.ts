@@ -103,7 +103,7 @@ Memory.remove(self.memory, id, "invalidated")`
   },
   {
     name: "a soft tag counts as nothing",
-    in: "noteReported",
+    in: "invalidate",
     find: "self.epoch++",
     replace: `self.epoch++
 if (mode === "soft") return`

@@ -43,9 +43,10 @@ const text = (value: string): Damage => (key) => ["SET", key, value]
 const list: Damage = (key) => ["RPUSH", key, "1"]
 
 /** Answers of no command of the store. */
-const shapes: ReadonlyArray<unknown> = [null, undefined, 7, "OK", Buffer.from("OK"), [], [7], [null, [7]], [[7], [
-  null
-]]]
+const shapes: ReadonlyArray<unknown> = [
+  ...[null, undefined, 7, "OK", Buffer.from("OK")],
+  ...[[], [7], [null, [7]], [[7], [null]]]
+]
 
 interface AnyClient {
   duplicate(options?: object): AnyClient

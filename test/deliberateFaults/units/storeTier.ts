@@ -3,6 +3,13 @@ import type { UnitFault } from "../fault.ts"
 
 export const faults: ReadonlyArray<UnitFault> = [
   {
+    name: "memory is cleared without a word after changes were lost",
+    in: "apart",
+    find: `change._tag === "Gap" && change.why !== undefined`,
+    replace: "false",
+    by: "test/cached/followedStore.test.ts"
+  },
+  {
     name: "a ticket becomes two flights, if the store reports a change of its key at that moment",
     in: "board",
     find: "if (ticket.flight !== undefined) return ticket.flight",

@@ -47,14 +47,15 @@ export const epochNow = (self: TagEpochs): number => {
 }
 
 export const invalidate = (self: TagEpochs, tags: ReadonlyArray<string>, mode: Mode = "hard"): void => {
-  noteReported(self, tags, mode)
+  self.epoch++
+  note(self, self[mode], tags)
   if (mode === "hard") note(self, self.own, tags)
 }
 
-/** Like `invalidate`, for an invalidation that the store reports. */
-export const noteReported = (self: TagEpochs, tags: ReadonlyArray<string>, mode: Mode = "hard"): void => {
+/** Like `invalidate`, for a hard invalidation that the store reports. */
+export const noteReported = (self: TagEpochs, tags: ReadonlyArray<string>): void => {
   self.epoch++
-  note(self, self[mode], tags)
+  note(self, self.hard, tags)
 }
 
 const note = ({ epoch }: TagEpochs, table: Table, tags: ReadonlyArray<string>): void => {
