@@ -294,7 +294,7 @@ for (const item of items) Pending.acknowledge(pending, item)`
   {
     name: "retired after the interruption",
     in: "endIfUnneeded",
-    find: "unregister(self, flight) || self.ending.get(flight.id) === flight",
+    find: "unregister(self, flight)",
     replace: "true",
     also: [{
       in: "endIfUnneeded",
@@ -415,7 +415,7 @@ unregister(self, flight)`
   {
     name: "an abandoned load is not waited for",
     in: "endIfUnneeded",
-    find: "if (isHeldUp && hasBegun(flight) && !isInterruptible(fiberOf(flight))) hold(self, flight)",
+    find: "if (wasJoinable && hasBegun(flight) && !isInterruptible(fiberOf(flight))) hold(self, flight)",
     replace: ""
   },
   {

@@ -164,19 +164,26 @@ const read = (self: Worker, id: string, interruption?: { requested: boolean }): 
     return Effect.asVoid(Effect.exit(watched))
   })
 
-const readOf = ({ layer, process, world }: Worker, id: string, begun: number): FleetRead => ({
-  id,
-  process: process.index,
-  layer,
-  live: layersOf(world.config) === 1 ? none : new Set(
-    Array.from(world.origins.values()).filter((origin) => origin.id === id && origin.flight?.exit === undefined)
-  ),
-  begun,
-  begunAt: world.now(),
-  // Only the first of its caches reports what it has received.
-  heard: layer === 0 ? world.heard[process.index]! : 0,
-  stopped: process.stoppedMillis()
-})
+const readOf = ({ layer, process, world }: Worker, id: string, begun: number): FleetRead => {
+  const { index } = process
+  const open = Array.from(world.reads).filter((one) => one.id === id && one.process === index && one.layer === layer)
+  const read: FleetRead = {
+    id,
+    process: index,
+    layer,
+    live: layersOf(world.config) === 1 ? none : new Set(
+      Array.from(world.origins.values()).filter((origin) => origin.id === id && origin.flight?.exit === undefined)
+    ),
+    begun,
+    asked: Math.min(begun, ...open.map(({ asked }) => asked)),
+    begunAt: world.now(),
+    // Only the first of its caches reports what it has received.
+    heard: layer === 0 ? world.heard[index]! : 0,
+    stopped: process.stoppedMillis()
+  }
+  world.reads.add(read)
+  return read
+}
 
 const none: ReadonlySet<FleetOrigin> = new Set()
 
@@ -193,7 +200,7 @@ const readAndLeave = (self: Worker, id: string): Effect.Effect<void, never, Cach
 const readMany = (
   self: Worker,
   dice: Dice,
-  interruption?: { requested: boolean }
+  interruption?: { requested: boolean; reads: ReadonlyArray<FleetRead> }
 ): Effect.Effect<void, never, Caching> =>
   Effect.suspend(() => {
     const { world } = self
@@ -205,6 +212,7 @@ const readMany = (
       () => Strategy.refreshAhead({ ttl, refreshAfter: ttl / 4 })
     ])()
     const reads = ids.map((id) => readOf(self, id, ++world.seq))
+    if (interruption !== undefined) interruption.reads = reads
     world.counts.reads += reads.length
     world.say(() => `[${self.process.index}] read ${reads.map(({ begun, id }) => `${id} @${begun}`).join()}`)
     const many = Cached.many(Item, { strategy, lookup: (keys) => loadMany(self, keys) })
@@ -222,11 +230,12 @@ const readMany = (
 
 const readManyAndLeave = (self: Worker, dice: Dice): Effect.Effect<void, never, Caching> =>
   Effect.gen(function*() {
-    const interruption = { requested: false }
+    const interruption = { requested: false, reads: new Array<FleetRead>() }
     const fiber = yield* Effect.forkChild(readMany(self, dice, interruption))
     yield* Effect.sleep(dice.below(40))
     interruption.requested = true
     yield* Fiber.interrupt(fiber)
+    for (const read of interruption.reads) self.world.reads.delete(read)
   })
 
 /** Bulk calls of one process, beside those of the others: reads, writes and removals of the same ids. */
@@ -665,6 +674,7 @@ export const simulateFleet = ({ log, processes, seed, with: also }: FleetOptions
     origins: new Map(),
     loading: new Set(),
     writes: [],
+    reads: new Set(),
     holders: new Map(),
     endedAt: new Map(),
     applied: new Map(),

@@ -186,6 +186,8 @@ export interface FleetRead {
   /** Loads of its id whose flights had not ended when it began, where its process has several caches. */
   readonly live: ReadonlySet<FleetOrigin>
   readonly begun: number
+  /** When the oldest read began that it may share a question to the store with. */
+  readonly asked: number
   readonly begunAt: number
   /** When its process had last received all changes of the others. */
   readonly heard: number

@@ -47,6 +47,8 @@ export interface Fleet {
   readonly origins: Map<number, FleetOrigin>
   readonly loading: Set<FleetOrigin>
   readonly writes: Array<FleetWrite>
+  /** Those in progress. */
+  readonly reads: Set<FleetRead>
   /** By id, then by owner. */
   readonly holders: Map<string, Map<string, Holder>>
   /** When the storage last ended an id's generation by a write. */
@@ -297,9 +299,9 @@ const checkFresh = (self: Fleet, read: FleetRead, origin: FleetOrigin): void => 
     if (!covers(write, read.id)) continue
     const isOwn = write.process === read.process
     // Another cache of the same process does not receive it: one without memory finds it in the store, unless it joins
-    // a load that began before, and whose fallback the store had then.
+    // a load that began before, and whose fallback the store had then, or a question that was asked before.
     if (isOwn && write.layer !== read.layer) {
-      const joins = read.live.has(origin) ||
+      const joins = read.asked < write.done || read.live.has(origin) ||
         Array.from(read.live).some(({ flight, layer, n, process }) =>
           flight !== undefined && process === read.process && layer === read.layer && n < write.done
         )
@@ -326,6 +328,7 @@ const checkFresh = (self: Fleet, read: FleetRead, origin: FleetOrigin): void => 
 
 /** A look-up has found nothing: no promise says that an entry exists. */
 export const endLookup = (self: Fleet, read: FleetRead): void => {
+  self.reads.delete(read)
   self.say(() => `[${read.process}] got ${read.id} @${read.begun} nothing`)
   checkPatience(self, read)
 }
@@ -336,6 +339,7 @@ export const endRead = (
   exit: Exit.Exit<string, unknown>,
   left: boolean
 ): void => {
+  self.reads.delete(read)
   self.say(() => `[${read.process}] got ${read.id} @${read.begun} ${describe(exit)}`)
   checkPatience(self, read)
   if (Exit.isSuccess(exit)) {

@@ -163,9 +163,11 @@ const answered = (
  */
 const isKnown = ({ config }: Simulation): boolean => config.faults === 0 && config.store !== "derived"
 
-/** Another write of the id had not ended: the store may have what was there before it. */
+/** Another write of the id, or of all, had not ended: the store may have what was there before it. */
 const isBeside = ({ writes }: World, { begun, id }: Read): boolean =>
-  writes.some(({ asked, done, kind, target }) => kind === "id" && target === id && asked < begun && !(done < begun))
+  writes.some(({ asked, done, kind, target }) =>
+    (kind === "all" || kind === "id" && target === id) && asked < begun && !(done < begun)
+  )
 
 /** It was there until the removal itself, because nothing else has happened since it was looked for. */
 const wasHeld = ({ config, world }: Simulation, { held }: Read, asked: number): boolean =>

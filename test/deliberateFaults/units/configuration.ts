@@ -153,9 +153,8 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "the lease of a load is that of the nearest tier",
     in: "over",
-    find: "get: (id, tags) => get(self, id, tags),",
-    replace: `get: (id, tags) => get(self, id, tags),
-    acquire: (id, options) => self.middles[0]!.store.acquire(id, options),`,
+    find: "last.acquire(id, options)",
+    replace: "self.middles[0]!.store.acquire(id, options)",
     by: "test/layers/tieredStore.test.ts"
   },
   {

@@ -566,13 +566,6 @@ this.end++`,
     by: "test/cached/loadsAtOnce.test.ts"
   },
   {
-    name: "a load that began before changes were received is waited for as long as it hangs",
-    in: "endIfUnneeded",
-    find: " || self.ending.get(flight.id) === flight",
-    replace: "",
-    by: "test/cached/followedStore.test.ts"
-  },
-  {
     name: "what ends with its parts is not shortened by a shorter constant",
     in: "entryOf",
     find: "(life?.createdAt ?? now) === now",

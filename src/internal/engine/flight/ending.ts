@@ -73,9 +73,9 @@ export const endIfUnneeded = (self: Flights, flight: Flight): void => {
   if (flight.phase === "Queued") return cancel(self, flight)
   flight.storable = false
   // The flight is unregistered and interrupted in one step, so that no new reader joins a load that is ending.
-  const isHeldUp = unregister(self, flight) || self.ending.get(flight.id) === flight
+  const wasJoinable = unregister(self, flight)
   // `hold` must run before the interruption, because the interruption may end the flight synchronously.
-  if (isHeldUp && hasBegun(flight) && !isInterruptible(fiberOf(flight))) hold(self, flight)
+  if (wasJoinable && hasBegun(flight) && !isInterruptible(fiberOf(flight))) hold(self, flight)
   abandon(self, flight)
   // The lease is released before the flight ends, because the finalizers of the load may take a long time.
   if (self.ending.get(flight.id) !== flight) release(self, flight)
