@@ -20,7 +20,7 @@ export const checkDelay = (self: World, read: Read): void => {
   }
   if (
     spec?.softTimeout !== undefined && !readsNothing(spec) && elapsed > spec.softTimeout && isHeld(self, read) &&
-    !mayHaveAnswered(self, read) && !mayWaitForStore(self, read) && !mayBeCompared(self, read)
+    !mayHaveAnswered(self, read) && !mayWaitForStore(self, read)
   ) violate(self, `softTimeout: ${what}, not ${spec.softTimeout}`)
   const loading = loadingTime(self, read)
   // A caller that joined a flight whose result turns out not to be for it asks again.
@@ -51,10 +51,6 @@ const mayBeCutShort = (self: World, { begun, id, spec }: Read): boolean =>
 /** A strict read takes nothing from memory before the store has acknowledged what it has missed: P4 limits that. */
 const mayWaitForStore = (self: World, { spec }: Read): boolean =>
   spec?.policy === "strict" && self.config.store !== "none"
-
-/** A load that derives from what it reads compares its entry in memory with the store's. */
-const mayBeCompared = (self: World, { interruption }: Read): boolean =>
-  self.config.features.includes("derives") && self.config.store !== "none" && interruption?.requested === true
 
 /** How long flights it may have waited for were loading, the pauses between tries included. */
 const loadingTime = (self: World, read: Read): number => {
