@@ -90,6 +90,19 @@ describe("loads of several processes that need each other", () => {
       expect(fibers.map(isCycle)).toEqual([true, true])
     }))
 
+  it.effect("are found where the caller of one has left, which does not end it", () =>
+    Effect.gen(function*() {
+      const { built: [a, b] } = yield* processes(2)
+      const y: Read = cached("y", Effect.suspend(() => Effect.delay(x, "1 second")))
+      const x: Read = cached("x", Effect.uninterruptible(Effect.suspend(() => Effect.delay(y, "1 second"))))
+      const inA = yield* inProcess(a, x)
+      const inB = yield* inProcess(b, y)
+      yield* TestClock.adjust("500 millis")
+      yield* start(Fiber.interrupt(inA))
+      yield* TestClock.adjust(1000 + 5000 * 2 / 3)
+      expect(isCycle(inB)).toBe(true)
+    }))
+
   it.effect("are found in calls for many keys", () =>
     Effect.gen(function*() {
       const { built: [a, b] } = yield* processes(2)
