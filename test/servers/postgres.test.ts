@@ -226,7 +226,7 @@ describe.skipIf(isPostgresMissing())("PostgreSQL", { timeout: 60_000 }, () => {
           const ids = [`id ${i}`, `other ${i}`, `last ${i}`]
           for (const [place, id] of ids.entries()) {
             yield* other.remove(id)
-            // A process that hears of changes asks every two seconds, and one that does not every 25 milliseconds.
+            // A process that counts on notifications asks only every two seconds.
             yield* Effect.timeout(until("it sees", Effect.sync(() => seen.length > 1 + place)), "1500 millis")
           }
           expect(seen).toEqual([{ _tag: "Coherent" }, ...ids.map((id) => ({ _tag: "Changed", id }))])

@@ -1,7 +1,7 @@
 /** Whether a failure may reach a reader. */
 import { Cause, Exit } from "effect"
 import { hasAnswered } from "./answerRules.ts"
-import { isHeld } from "./held.ts"
+import { isHeld, mayBeCompared } from "./held.ts"
 import { endsRead } from "./misuse.ts"
 import { Down, type Load, type Read, Thrown } from "./model.ts"
 import { checkOrigin, noteServed, noteUnanswered } from "./originRules.ts"
@@ -97,6 +97,7 @@ const checkFallback = (self: World, read: Read, load: Load, what: string): void 
     return
   }
   if (load.exit === undefined || Exit.isSuccess(load.exit) || held === undefined || !isHeld(self, read)) return
+  if (mayBeCompared(self, read)) return
   const { cause } = load.exit
   if (!Cause.hasFails(cause) || cause.reasons.some((reason) => !Cause.isFailReason(reason))) return
   // It may be an answer to the loading caller, or to this reader, or there was one before.

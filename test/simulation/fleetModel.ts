@@ -186,7 +186,7 @@ export interface FleetRead {
   /** Loads of its id whose flights had not ended when it began, where its process has several caches. */
   readonly live: ReadonlySet<FleetOrigin>
   readonly begun: number
-  /** When the oldest read began that it may share a question to the store with. */
+  /** When the oldest of the reads began whose question to the store it may share. */
   readonly asked: number
   readonly begunAt: number
   /** When its process had last received all changes of the others. */

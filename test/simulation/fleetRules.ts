@@ -47,7 +47,7 @@ export interface Fleet {
   readonly origins: Map<number, FleetOrigin>
   readonly loading: Set<FleetOrigin>
   readonly writes: Array<FleetWrite>
-  /** Those in progress. */
+  /** The reads in progress. */
   readonly reads: Set<FleetRead>
   /** By id, then by owner. */
   readonly holders: Map<string, Map<string, Holder>>

@@ -71,9 +71,8 @@ const isTouchedWhileWritten = (self: World, load: Load): boolean =>
     touch.id === load.id && (touch.live.has(load) || load.n > touch.asked) && touch.done > load.ended
   )
 
-export const isHeld = (self: World, read: Read): boolean =>
-  read.held !== undefined && !mayBeCompared(self, read) && isStored(self, read.held)
+export const isHeld = (self: World, read: Read): boolean => read.held !== undefined && isStored(self, read.held)
 
-/** A load that derives from what it reads asks the store, which may have nothing, and not memory. */
-const mayBeCompared = ({ config: { features, store } }: World, { interruption }: Read): boolean =>
+/** A load that derives from what it reads asks the store, which may be slow or have nothing, instead of memory. */
+export const mayBeCompared = ({ config: { features, store } }: World, { interruption }: Read): boolean =>
   store !== "none" && features.includes("derives") && interruption?.requested === true

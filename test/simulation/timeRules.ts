@@ -1,7 +1,7 @@
 /** Callers' limits, the store's budget, and timers that are left. */
 import { Cause, Effect, Exit } from "effect"
 import { mayHaveAnswered } from "./answerRules.ts"
-import { isHeld } from "./held.ts"
+import { isHeld, mayBeCompared } from "./held.ts"
 import { type Load, type Read, streamId } from "./model.ts"
 import { hasConstant, readsNothing, violate, type World } from "./state.ts"
 
@@ -20,7 +20,7 @@ export const checkDelay = (self: World, read: Read): void => {
   }
   if (
     spec?.softTimeout !== undefined && !readsNothing(spec) && elapsed > spec.softTimeout && isHeld(self, read) &&
-    !mayHaveAnswered(self, read) && !mayWaitForStore(self, read)
+    !mayHaveAnswered(self, read) && !mayWaitForStore(self, read) && !mayBeCompared(self, read)
   ) violate(self, `softTimeout: ${what}, not ${spec.softTimeout}`)
   const loading = loadingTime(self, read)
   // A caller that joined a flight whose result turns out not to be for it asks again.

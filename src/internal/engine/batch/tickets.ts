@@ -161,7 +161,7 @@ export const take = (self: Tickets, ticket: Missing): boolean => {
 const board = (self: Tickets, ticket: Missing): Flight => {
   const { batch, engine } = self
   const request = self.requestOf(ticket)
-  // The first read of a turn polls the store: a change of this id makes a flight of the ticket.
+  // This may poll the store. If a change of this id is reported then, the ticket has become a flight already.
   readContextOf(engine, self.reading.fiber)
   if (ticket.flight !== undefined) return ticket.flight
   const flight = flightOf(self, ticket, request)

@@ -90,7 +90,7 @@ describe("loads of several processes that need each other", () => {
       expect(fibers.map(isCycle)).toEqual([true, true])
     }))
 
-  it.effect("are found where the caller of one has left, which does not end it", () =>
+  it.effect("are found where one load continues although its caller has left", () =>
     Effect.gen(function*() {
       const { built: [a, b] } = yield* processes(2)
       const y: Read = cached("y", Effect.suspend(() => Effect.delay(x, "1 second")))
