@@ -102,6 +102,11 @@ export interface Events {
     readonly millis: number
     readonly bytes?: number | undefined
   }
+  /**
+   * A load that had run for `millis` milliseconds was interrupted, and runs again: it had outlasted the patience of its
+   * readers, so it may hang.
+   */
+  readonly Restart: OfId & { readonly millis: number }
   /** A background refresh was requested. */
   readonly Refresh: OfId
   /** A read was answered with a stale value, because the load failed or took too long. */

@@ -27,6 +27,7 @@ const all = Schema.Union([
     millis: Schema.Finite,
     bytes: Schema.optional(Schema.Finite)
   }),
+  event("Restart", { ...ofId, millis: Schema.Finite }),
   event("Refresh", ofId),
   event("Stale", { ...ofId, ageMillis: Schema.Finite }),
   event("Set", ofId),

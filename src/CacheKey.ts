@@ -20,6 +20,7 @@ import type { Checked, FormattersOf, Holes, References } from "./internal/key/te
 import { make as makeTemplate } from "./internal/key/template/make.ts"
 import { mistake, refuseUnless } from "./internal/options/options.ts"
 import type { Serializer } from "./ports/serializer.ts"
+import type * as Ttl from "./Ttl.ts"
 
 /**
  * A key: the name of a cached result, which is a value of type `A` or a failure of type `E`. `R` is the type of the
@@ -185,6 +186,11 @@ export interface Options<
    * @default the cache's serializer
    */
   readonly serializer?: Serializer | undefined
+  /**
+   * How long a load may take while readers without a `timeout` wait for it (see `ReadOptions`). A read may override it.
+   * @default the layer's `maxLoad`
+   */
+  readonly maxLoad?: Ttl.Input | undefined
 }
 
 /**

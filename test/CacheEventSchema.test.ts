@@ -20,6 +20,7 @@ const events: {
     millis: 1.5,
     ...outcome === "success" ? { bytes: 300 } : {}
   })),
+  Restart: [{ ...of, millis: 200 }],
   Refresh: [of],
   Stale: [{ ...of, ageMillis: 2 }],
   Set: [of],

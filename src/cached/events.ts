@@ -96,6 +96,7 @@ const kinds: { readonly [Kind in CacheEvent["_tag"]]: true } = {
   Miss: true,
   Joined: true,
   Load: true,
+  Restart: true,
   Refresh: true,
   Stale: true,
   Set: true,

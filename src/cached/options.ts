@@ -8,7 +8,7 @@
 import type * as Cause from "effect/Cause"
 import type { LoadTimeout } from "../CacheError.ts"
 import type * as CacheKey from "../CacheKey.ts"
-import { type Checks, isListOfText, mistake, optional, refuseUnless } from "../internal/options/options.ts"
+import { type Checks, isListOfText, mistake, optional, positiveMillis, refuseUnless } from "../internal/options/options.ts"
 import { checkJitter } from "../internal/strategy/validate.ts"
 import type { NoTag } from "../ports/strategy.ts"
 import type * as Strategy from "../Strategy.ts"
@@ -68,6 +68,13 @@ export interface ReadOptions<in out A, in E, in K> {
   readonly copy?: "structured" | "freeze" | ((value: A) => A) | undefined
   /** How long memory answers reads before a read asks the store. 0: every read asks. @default the entry's lifetime */
   readonly memoryTtl?: Ttl.Input | undefined
+  /**
+   * How long a load may take while readers without a `timeout` wait for it. A reader that joins a longer load makes it
+   * run again, because it may hang. The load also renews its lease for this time. Give loads that take longer a longer
+   * time, or `"infinity"`.
+   * @default the `maxLoad` of the key class, or of the layer
+   */
+  readonly maxLoad?: Ttl.Input | undefined
   /** Stores a result only if its load took longer than this duration and `when` accepts the result. @default none */
   readonly minLoad?: Ttl.Input | undefined
   /**
@@ -175,6 +182,7 @@ export const readOptions: Checks<ReadOptions<any, any, any> & Timeout<Given<any>
     )
   ),
   memoryTtl: duration("memoryTtl"),
+  maxLoad: optional((given) => void positiveMillis("maxLoad", given)),
   minLoad: duration("minLoad"),
   inherit: optional((inherit) => checkInherit(inherit, "inherit"))
 }
@@ -194,9 +202,9 @@ export const fallbackOptions: Checks<FallbackOptions<any, string>> = {
 
 /**
  * The read options that a layer cannot set in `ReadDefaults`: `tags` depend on the result, `timeout` adds an error to
- * the type of a read, and `inherit` is already an option of the layer itself.
+ * the type of a read, and `inherit` and `maxLoad` are already options of the layer itself.
  */
-type OfOneRead = "tags" | "timeout" | "inherit"
+type OfOneRead = "tags" | "timeout" | "inherit" | "maxLoad"
 
 /**
  * Options that a layer sets for all reads that do not override them: `retryAfter`, `jitter`, `softTimeout`,
@@ -211,7 +219,7 @@ export interface ReadDefaults
   readonly jitter?: number | undefined
 }
 
-const { inherit: _inherit, tags: _tags, timeout: _timeout, ...ofAllReads } = readOptions
+const { inherit: _inherit, maxLoad: _maxLoad, tags: _tags, timeout: _timeout, ...ofAllReads } = readOptions
 
 /** The checks for a layer's default read options. @internal */
 export const readDefaults: Checks<ReadDefaults> = {

@@ -48,7 +48,7 @@ export interface StreamEnd extends Ended {
   readonly bytes: number
 }
 
-const ofReads = ["tags", "retryAfter", "lease", "memoryTtl", "minLoad", "inherit"] as const
+const ofReads = ["tags", "retryAfter", "lease", "memoryTtl", "maxLoad", "minLoad", "inherit"] as const
 
 /**
  * Options for {@link stream}, in addition to `key` and `ttl` or `strategy`.

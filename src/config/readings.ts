@@ -122,6 +122,7 @@ export const memoryOptions: Readings<CacheLayer.MemoryOptions> = {
     lease: flag,
     waitForWrite: flag
   } satisfies Readings<Defaults>,
+  maxLoad: duration,
   shutdownTimeout: duration,
   flights: names("shared", "private")
 }
@@ -132,7 +133,6 @@ const layerOptions: Readings<CacheLayer.LayerOptions> = {
   storeTimeout: duration,
   lease: duration,
   wait: duration,
-  maxLoad: duration,
   maxStaleness: duration
 }
 

@@ -76,17 +76,17 @@ const layersOf = ({ history, listeners, memory, meter, storeTier }: Engine): str
   return parts.join(", ")
 }
 
-const optionsOf = ({ inherit, isPrivate, readDefaults, refreshing, storeTier, strategy }: Engine) => ({
+const optionsOf = ({ inherit, isPrivate, maxLoadMillis, readDefaults, refreshing, storeTier, strategy }: Engine) => ({
   inherit,
   flights: isPrivate ? "private" : "shared",
   strategy: strategy?.name,
   "refresh.concurrency": refreshing.concurrency,
   "refresh.timeout": millisText(refreshing.timeoutMillis),
+  maxLoad: millisText(maxLoadMillis),
   ...storeTier && {
     storeTimeout: millisText(storeTier.storeTimeoutMillis),
     lease: millisText(storeTier.leaseMillis),
     wait: millisText(storeTier.waitMillis),
-    maxLoad: millisText(storeTier.maxLoadMillis),
     maxStaleness: millisText(storeTier.maxStalenessMillis)
   },
   ...Object.fromEntries(Object.entries(readDefaults).map(([name, value]) => [`defaults.${name}`, value]))

@@ -76,6 +76,13 @@ export interface MemoryOptions {
    * @default each has its own
    */
   readonly defaults?: ReadDefaults | undefined
+  /**
+   * How long a load may take while readers without a `timeout` wait for it. A reader that joins a longer load makes it
+   * run again, because it may hang. With a store, a load also renews its lease for this time: after that, another
+   * process may load. A key class or a read may override it.
+   * @default 1 minute
+   */
+  readonly maxLoad?: Ttl.Input | undefined
   /** How long a closing layer waits for loads that still have callers. @default 5 seconds */
   readonly shutdownTimeout?: Ttl.Input | undefined
   /**
@@ -105,8 +112,6 @@ export interface LayerOptions extends MemoryOptions {
    * @default none: as long as the other process renews its lease
    */
   readonly wait?: Ttl.Input | undefined
-  /** How long a load keeps renewing its lease. After that, another process may load. @default 10 minutes */
-  readonly maxLoad?: Ttl.Input | undefined
   /**
    * How long entries in memory are trusted while changes by other processes cannot be received. Under
    * `CachePolicy.strict`, they are not trusted at all.
@@ -174,6 +179,7 @@ const memoryParts: Parts<MemoryOptions, Caching.MakeOptions> = {
     const names = Object.keys(readDefaults) as Array<keyof ReadDefaults>
     return { readDefaults: Object.fromEntries(names.map((name) => [name, given[name]])) }
   },
+  maxLoad: (given, name) => ({ maxLoadMillis: positive(name, given) }),
   shutdownTimeout: (given, name) => ({ shutdownMillis: positive(name, given) }),
   flights: (given, name) => {
     refuseUnless(given === "shared" || given === "private", `${name} must be "shared" or "private"`)
@@ -198,7 +204,6 @@ const layerParts: Parts<LayerOptions, Caching.MakeOptions> = Object.assign(
       return { leaseMillis }
     },
     wait: (given, name) => ({ waitMillis: positive(name, given) }),
-    maxLoad: (given, name) => ({ maxLoadMillis: positive(name, given) }),
     maxStaleness: (given, name) => ({ maxStalenessMillis: positive(name, given) })
   } satisfies Parts<Omit<LayerOptions, keyof MemoryOptions>, Caching.MakeOptions>
 )

@@ -67,7 +67,7 @@ export interface TierOptions<C extends AnyCache = AnyCache> {
  * - A tier in the middle that fails, hangs or loses entries is skipped, and one warning is logged. It may take a fifth
  *   of the last tier's `storeTimeout`, or its own `storeTimeout` if that is shorter.
  * - Without `CacheLayer.memory` as the first tier, the cache has no memory. Options of memory and of reads belong to
- *   that tier, and `lease`, `wait`, `maxLoad` and `maxStaleness` to the last one.
+ *   that tier, and `lease`, `wait` and `maxStaleness` to the last one.
  * - The layer also provides the `Lock` and the `GuardStore` of the last tier.
  *
  * **Gotchas**
@@ -260,9 +260,10 @@ const ofMemory = [
   "strategy",
   "readDefaults",
   "shutdownMillis",
-  "flights"
+  "flights",
+  "maxLoadMillis"
 ] as const
-const ofLast = ["leaseMillis", "waitMillis", "maxLoadMillis"] as const
+const ofLast = ["leaseMillis", "waitMillis"] as const
 
 /** Refuses options that have no effect on a tier. */
 const refuseMisplaced = (

@@ -20,6 +20,9 @@ export const knownIds = 1024
 /** The maximum number of ids that wait for `retryAfter` before they are loaded again. */
 export const throttledIds = 10_000
 
+/** The number of ids of which it is remembered how long their loads take. */
+export const knownDurations = 10_000
+
 /** From this many keys on, the lookup of a bulk call begins in a turn of its own. */
 export const longCall = 4096
 

@@ -3,8 +3,11 @@
 /** The length of a lease, which a running load renews. If its process dies, another takes over when the lease ends. */
 export const leaseMillis = 5000
 
-/** How long a load renews its lease. After that, another process may load, even if the first load still hangs. */
-export const maxLoadMillis = 600_000
+/**
+ * How long a load may take: for this time it renews its lease, and if its readers have no timeout, they then make it run
+ * again, because it may hang.
+ */
+export const maxLoadMillis = 60_000
 
 /**
  * How often a process polls for changes by others. An invalidation is seen within `lateMillis`, even by a process that

@@ -15,12 +15,14 @@ import * as Tokens from "../token.ts"
 import { answerNow, respond } from "./flight/callers.ts"
 import { detach, releaseLease, startNext, unregister } from "./flight/ending.ts"
 import { FlightIndex } from "./flight/flightsById.ts"
+import { makeDurations, restartIfOutlasted } from "./flight/patience.ts"
 import * as Questions from "./flight/questions.ts"
 import { forgetRefresh } from "./flight/refreshing.ts"
 import { RunningList } from "./flight/running.ts"
 import * as Watches from "./flight/watches.ts"
 import { abandon, makeWork } from "./flight/work.ts"
 import * as LeaseWaits from "./lease/leaseWaits.ts"
+import { runAgain } from "./load/load.ts"
 import { start } from "./load/start.ts"
 import type { MakeCurve } from "./memory/curve.ts"
 import { makeSweeper } from "./memory/expiry.ts"
@@ -45,6 +47,7 @@ export interface EngineOptions extends StoreTierLimits {
   readonly store: { readonly store: Store; readonly serializer: Serializer } | undefined
   readonly inherit: Inherit
   readonly readDefaults: ReadDefaults
+  readonly maxLoadMillis: number
   readonly strategy: Strategy | undefined
   /** With `"private"`, each reader runs its own load. */
   readonly flights: "shared" | "private"
@@ -91,7 +94,9 @@ export const make = (
     running: new RunningList(),
     ending: new Map(),
     endingMillis: options.waitMillis ?? endingLeases * options.leaseMillis,
-    work: makeWork({ respond, start }, context),
+    work: makeWork({ respond, start, again: runAgain, restartIfOutlasted }, context),
+    maxLoadMillis: options.maxLoadMillis,
+    durations: makeDurations(),
     inherit: options.inherit,
     readDefaults: options.readDefaults,
     strategy: options.strategy,

@@ -44,6 +44,9 @@ export interface Flights extends MemoryTier {
   readonly endingMillis: number
   readonly inherit: Inherit
   readonly readDefaults: ReadDefaults
+  /** After this time without a result, a load whose readers have no timeout is run again (`flight/patience.ts`). */
+  readonly maxLoadMillis: number
+  readonly durations: Durations
   readonly work: Work
   readonly refreshing: Refreshing
   readonly leaseWaits: LeaseWaits
@@ -97,6 +100,11 @@ export interface Flight {
   /** Whether the flight continues without callers: as a refresh, after a soft timeout, or while writing its result. */
   pinned: boolean
   abandoned: boolean
+  /** When the load was interrupted in order to run again (`patience.ts`). `undefined` once it runs. */
+  restartedAt: number | undefined
+  restarts: number
+  /** A caller that was found to be more patient than the load is old. */
+  patient: Caller | undefined
   /** Whether the flight was interrupted because it ran too long without callers. */
   ranTooLong: boolean
 
@@ -148,7 +156,8 @@ export interface Flight {
 }
 
 export interface Caller {
-  readonly flight: Flight
+  /** Another flight takes the callers over if the load of a batch or stream is run again. */
+  flight: Flight
   readonly request: Request
   readonly policy: Policy
   readonly within: Attempt | undefined
@@ -248,6 +257,9 @@ export interface Work extends WorkActions {
 export interface WorkActions {
   readonly respond: (self: Flights, caller: Caller) => void
   readonly start: (self: Flights, flight: Flight) => void
+  /** Runs the load of a flight as a new attempt. */
+  readonly again: (self: Flights, flight: Flight) => void
+  readonly restartIfOutlasted: (self: Flights, flight: Flight, reader: undefined, now: number) => void
 }
 
 export interface LeaseWaits {
@@ -268,6 +280,12 @@ export interface LeaseWait {
   heldUntil: number
   isGone: boolean
   readonly resume: (answer: LeaseAnswer) => void
+}
+
+/** How long loads usually take: of the ids that were loaded last, and of named key classes. */
+export interface Durations {
+  readonly ofIds: Map<string, number>
+  readonly ofClasses: WeakMap<Counters, number>
 }
 
 export type LeaseAnswer = LeaseGrant | LeaseHit | Fault
@@ -314,10 +332,12 @@ export interface Request<out A = unknown, out E = unknown> extends Effect.Effect
   readonly batch?: Batch | undefined
   /** Defined for streams. Called when the stream waits for a flight, with the request that started the flight. */
   readonly followed?: ((leader: Request) => void) | undefined
+  /** Defined for streams. Whether the consumer has received elements of the run that it follows. */
+  readonly hasBegun?: (() => boolean) | undefined
   /** Defined for streams. Called with a flight that this request started, once the flight has ended. */
   readonly settled?: ((flight: Flight) => void) | undefined
-  /** How long the load's lease may be renewed, if this differs from the layer's `maxLoad`. */
-  readonly maxLoadMillis?: number | undefined
+  /** Defined for streams: how long a run may take, and for how long it renews its lease. */
+  readonly maxRunMillis?: number | undefined
   /** Throws a `CacheConfigError` for an invalid option, before the first load. Returns whether there are options. */
   readonly validate: () => boolean
   readonly isAgain?: boolean
@@ -338,6 +358,8 @@ export interface Rules {
   readonly retryAfterMillis: number
   readonly memoryTtlMillis: number | undefined
   readonly minLoadMillis: number | undefined
+  /** The `maxLoad` of the read or of its key class. `undefined`: that of the layer. */
+  readonly maxLoadMillis: number | undefined
   readonly inherit: Inherit | undefined
   /** The largest fraction of the lifetime that may be subtracted at random. */
   readonly jitter: number
@@ -458,6 +480,8 @@ export interface Attempt {
   flight: Flight | undefined
   /** When the load began, in epoch milliseconds. `undefined` before that. */
   startedAt: number | undefined
+  /** When the load last made progress, or `Infinity` while it waits for others. `undefined`: when it began. */
+  aliveAt?: number | undefined
   endedAt?: number
   clears: number
   /** Whether the load has read a stale cached value. If so, its result is not stored. */

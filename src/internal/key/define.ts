@@ -10,9 +10,10 @@ import * as SchemaAST from "effect/SchemaAST"
 import * as SchemaIssue from "effect/SchemaIssue"
 import * as SchemaParser from "effect/SchemaParser"
 import type { Serializer } from "../../ports/serializer.ts"
+import type * as Ttl from "../../Ttl.ts"
 import { isSerializer } from "../codec/isSerializer.ts"
 import { hasPart, isOpen } from "../codec/schemaParts.ts"
-import { mistake, noOption, requireObject, unknownOf } from "../options/options.ts"
+import { mistake, noOption, positiveMillis, requireObject, unknownOf } from "../options/options.ts"
 import { type Fields, has } from "./canonical.ts"
 import { isClass } from "./declaration.ts"
 import { byteLength, limit } from "./id.ts"
@@ -36,6 +37,7 @@ interface Options extends TagOptions {
   readonly version?: string | undefined
   readonly id?: unknown
   readonly serializer?: Serializer | undefined
+  readonly maxLoad?: Ttl.Input | undefined
 }
 
 interface Key {
@@ -78,6 +80,7 @@ export const define = (name: string, options: Options): new(input: unknown) => K
     payload,
     ...codecs,
     serializer: options.serializer,
+    maxLoadMillis: options.maxLoad === undefined ? undefined : positiveMillis("maxLoad", options.maxLoad),
     isUndescribed: () =>
       isUndescribed ??= hasPart(success.ast, isOpen) || opaqueType(success.ast, follow) !== undefined,
     hasError: options.error !== undefined,

@@ -19,6 +19,8 @@ export interface KeyInfo {
   readonly success: AnyCodec
   readonly error: AnyCodec
   readonly serializer: Serializer | undefined
+  /** The class's `maxLoad`. `undefined`: that of the layer. */
+  readonly maxLoadMillis: number | undefined
   readonly isUndescribed: () => boolean
   /** Whether the class declares an error schema. Without one, a failure stays in memory. */
   readonly hasError: boolean
@@ -41,7 +43,8 @@ export const optionsOfClass = [
   "version",
   "tags",
   "id",
-  "serializer"
+  "serializer",
+  "maxLoad"
 ]
 
 /** A codec for any type. Its encoded side is `any`, because only the serializer uses that side. */

@@ -19,6 +19,7 @@ import { noteMiss } from "../telemetry/events.ts"
 import { endIfUnneeded } from "./ending.ts"
 import { isAskingStore, isDerivedFromStale } from "./flight.ts"
 import { isOlder, noteFallback, noteLoaded, orStale, retryRead, staleOrDefect } from "./outcome.ts"
+import { restartIfOutlasted } from "./patience.ts"
 import { addEdge, removeEdge } from "./waitGraph.ts"
 import { keepAlive } from "./waitUntil.ts"
 
@@ -45,7 +46,7 @@ const noTimers: ReadonlyArray<Fiber.Fiber<unknown>> = []
 /** A caller, which is also the effect that runs if the caller is interrupted. This saves one object per caller. */
 class CallerEffect extends Effectable.Class<void> implements Caller {
   readonly engine: Flights
-  readonly flight: Flight
+  flight: Flight
   readonly request: Request
   readonly policy: Policy.Policy
   readonly within: Attempt | undefined
@@ -189,6 +190,7 @@ const serveStale = (
 const timedOut = (self: Flights, fiber: Fiber.Fiber<any, any>, caller: Caller, timeoutMillis: number): void => {
   const error = new LoadTimeout({ key: caller.flight.id, timeoutMillis })
   removeCaller(caller)
+  if (caller.flight.callers.size > 0) restartIfOutlasted(self, caller.flight, caller.request, nowOf(fiber))
   endIfUnneeded(self, caller.flight)
   caller.resume(orStale(self, caller, Exit.fail(error), nowOf(fiber)))
 }
@@ -223,7 +225,7 @@ export const isBehind = (self: Flights, caller: Caller): boolean => {
 
 /** Callers wait for near stores, for a stream's pages, and for a version that a derived entry needs from the write. */
 const waitsByDefault = ({ storeTier }: Flights, { request, within }: Caller): boolean =>
-  !isFar(storeTier!) || within?.dependencies !== undefined || request.maxLoadMillis !== undefined
+  !isFar(storeTier!) || within?.dependencies !== undefined || request.followed !== undefined
 
 /** Whether a caller must read again, because it joined after an invalidation that the loaded value may predate. */
 const mustReadAgain = (self: Flights, caller: Caller): boolean =>

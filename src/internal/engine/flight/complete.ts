@@ -15,6 +15,7 @@ import * as Log from "../telemetry/log.ts"
 import * as Spans from "../telemetry/spans.ts"
 import { releaseLease, startNext, unregister } from "./ending.ts"
 import { endFlight, hasBegun, isBeforeClear, letGo } from "./flight.ts"
+import { noteDuration } from "./patience.ts"
 import { leaveUnit, refresh } from "./refreshing.ts"
 import { exitOf, hasGoodValue, isRenewed, loadMillisOf, refuse, toEntry } from "./result.ts"
 import { isStorable, noteLoaded } from "./watches.ts"
@@ -96,22 +97,26 @@ const tellLoad = (self: Flights, flight: Flight, exit: Exit.Exit<unknown, unknow
   // The duration of the load, without the write to the store.
   const millis = flight.entry?.loadMillis ?? loadMillisOf(flight, now)
   flight.counters.loadMillis += millis
+  if (Exit.isSuccess(exit) && !isRenewed(flight)) noteDuration(self, flight, millis)
   self.meter?.loaded(flight, exit, millis)
   self.history?.loaded(flight, exit)
   if (self.listeners.events === undefined) return
   emitValue(self, flight.request.key, flight, {
     _tag: "Load",
-    outcome: isRenewed(flight) ? "notModified" : wordOf(exit),
+    outcome: outcomeOf(flight, exit),
     refresh: flight.refresh,
     millis
   })
 }
 
+const outcomeOf = (flight: Flight, exit: Exit.Exit<unknown, unknown>) =>
+  isRenewed(flight) ? "notModified" : wordOf(exit)
+
 const endSpan = (flight: Flight, exit: Exit.Exit<unknown, unknown>): void => {
-  const { entry, policy, ranTooLong, storable, trace } = flight
+  const { entry, policy, ranTooLong, restartedAt, storable, trace } = flight
   const { because } = trace!
   Spans.end(trace!, {
-    "cache.outcome": ranTooLong ? "timeout" : isRenewed(flight) ? "notModified" : wordOf(exit),
+    "cache.outcome": restartedAt !== undefined ? "restarted" : ranTooLong ? "timeout" : outcomeOf(flight, exit),
     "cache.stored": entry !== undefined && storable && policy.writes && because === undefined,
     "cache.refused": because,
     "cache.tags": entry?.tags.length

@@ -75,7 +75,9 @@ export const endIfUnneeded = (self: Flights, flight: Flight): void => {
   // The flight is unregistered and interrupted in one step, so that no new reader joins a load that is ending.
   const wasJoinable = unregister(self, flight)
   // `hold` must run before the interruption, because the interruption may end the flight synchronously.
-  if (wasJoinable && hasBegun(flight) && !isInterruptible(fiberOf(flight))) hold(self, flight)
+  // The finalizers of a load that was interrupted to run again load nothing.
+  const isEnding = flight.restartedAt !== undefined
+  if (wasJoinable && hasBegun(flight) && !isEnding && !isInterruptible(fiberOf(flight))) hold(self, flight)
   abandon(self, flight)
   // The lease is released before the flight ends, because the finalizers of the load may take a long time.
   if (self.ending.get(flight.id) !== flight) release(self, flight)
@@ -94,7 +96,7 @@ const remove = (list: Array<Flight>, flight: Flight): void => {
   if (place >= 0) list.splice(place, 1)
 }
 
-const fiberOf = (flight: Flight): {} | undefined => flight.request.batch?.fiberOf(flight) ?? flight.fiber
+export const fiberOf = (flight: Flight): {} | undefined => flight.request.batch?.fiberOf(flight) ?? flight.fiber
 
 /** Whether an interruption stops the load at once. Finalizers may still take time, but they load nothing. */
 export const isInterruptible = (fiber: {} | undefined): boolean =>
@@ -120,7 +122,10 @@ export const limitUnattended = (self: Flights, flight: Flight): void => {
     flight.limit = undefined
     flight.pinned = false
     leaveUnit(self, flight)
-    if (flight.callers.size > 0 || flight.exit !== undefined) return
+    if (flight.exit !== undefined) return
+    if (flight.callers.size > 0) {
+      return self.work.restartIfOutlasted(self, flight, undefined, flight.starter.clock.currentTimeMillisUnsafe())
+    }
     flight.ranTooLong = true
     // The pause begins now and not when the flight has ended, so that later changes of the id end the pause.
     if (isStorable(self, flight)) {

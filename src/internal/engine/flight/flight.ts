@@ -45,6 +45,9 @@ export const makeFlight = (self: Flights, options: FlightOptions): Flight => {
     storable: true,
     pinned: refresh,
     abandoned: false,
+    restartedAt: undefined,
+    restarts: 0,
+    patient: undefined,
     ranTooLong: false,
     changedWhileAsked: false,
     isBlind: false,
@@ -164,6 +167,7 @@ export const letGo = (flight: Flight): void => {
   flight.parent = undefined
   flight.fiber = undefined
   flight.unit = undefined
+  flight.patient = undefined
   flight.after = undefined
   flight.limit = undefined
   flight.conclude = undefined

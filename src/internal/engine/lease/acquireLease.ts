@@ -30,7 +30,7 @@ import {
   type StoreTier,
   type WriteGrant
 } from "../storeTier/storeTier.ts"
-import { isLate, leaseOf, lookBefore, nowOf, renewalMillis, renewalPauseMillis, takeAnswer } from "./held.ts"
+import { isLate, leaseOf, lookBefore, nowOf, renewalMillis, renewalPauseMillis, renewMillisOf, takeAnswer } from "./held.ts"
 import { waitForLease } from "./leaseWaits.ts"
 import { release } from "./releases.ts"
 import { acquireTogether, isCrowded } from "./together.ts"
@@ -290,9 +290,9 @@ const isGood = (
 
 /** Renews the lease after each third of its length, for up to `maxLoad`: a hung load must not block its id forever. */
 const renewing = (tier: StoreTier, flight: Flight, owner: string): FlightLease => {
-  const { leaseMillis, maxLoadMillis, store } = tier
+  const { leaseMillis, store } = tier
   const storeTimeoutMillis = flight.policy.storeTimeoutMillis ?? tier.storeTimeoutMillis
-  let leftMillis = flight.request.maxLoadMillis ?? maxLoadMillis
+  let leftMillis = renewMillisOf(flight)
   const renew: Effect.Effect<void> = Effect.suspend(() => {
     const askedAt = nowOf(tier)
     const budget = { leftMillis: renewalMillis(leaseMillis, storeTimeoutMillis) }

@@ -4,6 +4,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type { Acquired } from "../../../ports/store.ts"
 import { monotonicMillis } from "../../time/monotonic.ts"
+import { maxLoadOf } from "../request/rules.ts"
 import type { Flight, FlightLease, Flights } from "../state.ts"
 import { spawn, type Worker } from "../storeTier/background.ts"
 import { isFault } from "../storeTier/faults.ts"
@@ -26,6 +27,14 @@ export const lookBefore = ({ tagEpochs }: Flights, flight: Flight): void => {
 }
 
 export const nowOf = ({ front }: StoreTier): number => monotonicMillis(Context.get(front.context, Clock.Clock))
+
+/** For how long a load renews its lease, counted from the start of its last attempt. */
+export const renewMillisOf = ({ engine, request }: Pick<Flight, "engine" | "request">): number =>
+  request.maxRunMillis ?? maxLoadOf(engine, request)
+
+/** Whether a lease may be renewed for another time than those of its wave. */
+export const hasOwnLimit = ({ engine, request }: Pick<Flight, "engine" | "request">): boolean =>
+  renewMillisOf({ engine, request }) !== engine.maxLoadMillis
 
 /** The time limit of a renewal. If one hangs, there is time for another in the lease, unless the budget is long. */
 export const renewalMillis = (leaseMillis: number, budgetMillis: number): number =>

@@ -20,7 +20,7 @@ import type { StoreTier } from "../storeTier/storeTier.ts"
 import { emitOf } from "../telemetry/events.ts"
 import { step } from "../telemetry/steps.ts"
 import * as Circles from "./circles.ts"
-import { isLate } from "./held.ts"
+import { hasOwnLimit, isLate, renewMillisOf } from "./held.ts"
 import { release } from "./releases.ts"
 import { renewTogether } from "./wave.ts"
 
@@ -221,9 +221,9 @@ const requestOf = (tier: StoreTier, waiting: LeaseWait, now: number): AcquireReq
  * `wait`, and once a leader has held the lease for longer than it may renew it. All waiting loads start only after the
  * longest time that several leaders in a row may take, so that one hanging load does not start them all at once.
  */
-const joinOf = (tier: StoreTier, { flight: { request }, heldSince, since }: LeaseWait, now: number): Join => {
+const joinOf = (tier: StoreTier, { flight, heldSince, since }: LeaseWait, now: number): Join => {
   const { leaseMillis, waitMillis } = tier
-  const longestMillis = (request.maxLoadMillis ?? tier.maxLoadMillis) + leaseMillis
+  const longestMillis = renewMillisOf(flight) + leaseMillis
   const waitedMillis = now - since
   if (waitedMillis >= believedLeaders * (longestMillis + (waitMillis ?? 0))) return true
   if (waitMillis !== undefined && waitedMillis >= waitMillis) return { afterMillis: waitMillis }
@@ -261,7 +261,7 @@ const deliver = (
     const holds = new Map<string, LeaseGrant["hold"]>()
     for (const one of granted) {
       const { answer, waiting: { flight, owner } } = one
-      const isOfItsOwn = flight.request.maxLoadMillis !== undefined || flight.policy.storeTimeoutMillis !== undefined
+      const isOfItsOwn = hasOwnLimit(flight) || flight.policy.storeTimeoutMillis !== undefined
       if (!isGranted(answer) || isOfItsOwn) continue
       const hold = holds.get(owner) ?? renewTogether(flight, owner)
       holds.set(owner, hold)

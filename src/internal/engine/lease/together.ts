@@ -16,7 +16,7 @@ import type { Flight, Flights } from "../state.ts"
 import { ask, type Asking, timeOf } from "../storeTier/ask.ts"
 import { spawn } from "../storeTier/background.ts"
 import type { Budget, Elsewhere, StoreTier, WriteGrant } from "../storeTier/storeTier.ts"
-import { takeAnswer } from "./held.ts"
+import { hasOwnLimit, takeAnswer } from "./held.ts"
 import { acquire, commitAll, makeWave } from "./wave.ts"
 
 interface Waiting<Item, Answer> {
@@ -72,7 +72,7 @@ const lines = new WeakMap<StoreTier, Lines>()
 export const isCrowded = (self: Flights, { budget, tier }: Asking, { policy, request, starter }: Flight): boolean =>
   fitsWave(budget, tier) &&
   // Calls for many keys have waves of their own, and a stream's lease may be renewed for longer than others.
-  request.batch === undefined && request.maxLoadMillis === undefined && policy.storeTimeoutMillis === undefined &&
+  request.batch === undefined && !hasOwnLimit({ engine: self, request }) && policy.storeTimeoutMillis === undefined &&
   optionOf(self, request, "lease") === undefined && !self.isPrivate && !tier.background.isClosed &&
   // `Effect.runSync` cannot wait for a later turn.
   Context.get(starter.context, Scheduler.Scheduler).executionMode === "async" &&

@@ -16,7 +16,7 @@ import { spawn, supervise, type Worker } from "../storeTier/background.ts"
 import { isFault, isRefusal } from "../storeTier/faults.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
 import { type Budget, Elsewhere, type Fault, type StoreTier, type WriteGrant } from "../storeTier/storeTier.ts"
-import { isLate, leaseOf, nowOf, renewalMillis, renewalPauseMillis } from "./held.ts"
+import { isLate, leaseOf, nowOf, renewalMillis, renewalPauseMillis, renewMillisOf } from "./held.ts"
 import { release } from "./releases.ts"
 import { askEvidence } from "./unasked.ts"
 
@@ -34,7 +34,7 @@ export interface Wave {
   /** The budget of the read, if one wave contains all flights. Otherwise, each request of a wave has its own budget. */
   readonly whole: Budget | undefined
   readonly context: Host["starter"]["context"]
-  readonly maxLoadMillis: number | undefined
+  readonly renewMillis: number
 }
 
 export const makeWave = (first: Host, whole: Budget | undefined): Wave => {
@@ -51,7 +51,7 @@ export const makeWave = (first: Host, whole: Budget | undefined): Wave => {
     isTooSlow: false,
     whole,
     context: starter.context,
-    maxLoadMillis: request.maxLoadMillis
+    renewMillis: renewMillisOf({ engine, request })
   }
 }
 
@@ -335,9 +335,9 @@ const renew = (wave: Wave, one: Renewed | Ticket): void => {
 
 /** One worker renews all leases after every third of their length, for at most `maxLoad`. */
 const renewing = (self: Wave): Worker => {
-  const { budgetMillis, context, maxLoadMillis, owner, tier } = self
+  const { budgetMillis, context, owner, renewMillis, tier } = self
   const { leaseMillis, store } = tier
-  let leftMillis = maxLoadMillis ?? tier.maxLoadMillis
+  let leftMillis = renewMillis
   const renewAll = (wave: ReadonlyArray<Renewed | Ticket>): Effect.Effect<void> => {
     const held = wave.filter((one) => {
       if (!(one instanceof Renewed)) return isRenewed(one)

@@ -1,12 +1,13 @@
 /** Starts the load of a flight, either directly or as one step of a flight with a store (`loadThroughStore.ts`). */
 import { warnOfResource } from "#platform/engine/load/resource"
+import * as Cause from "effect/Cause"
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Effectable from "effect/Effectable"
-import type * as Exit from "effect/Exit"
+import * as Exit from "effect/Exit"
 import { withPrototype } from "../../effect.ts"
 import { complete } from "../flight/complete.ts"
-import { begin, beginLoading } from "../flight/flight.ts"
+import { begin, beginLoading, nextAttempt } from "../flight/flight.ts"
 import { isRenewed } from "../flight/result.ts"
 import type { Flight, Flights } from "../state.ts"
 import { traced } from "../telemetry/spans.ts"
@@ -35,7 +36,10 @@ const run = (
   flight.fiber = child
   const exit = child.pollUnsafe()
   if (exit !== undefined) return end(self, flight, context, exit)
-  child.addObserver((exit) => end(self, flight, context, exit))
+  child.addObserver((exit) => {
+    // The load was restarted while its finalizers still ran.
+    if (flight.fiber === child) end(self, flight, context, exit)
+  })
   if (flight.abandoned) child.interruptUnsafe()
 }
 
@@ -45,10 +49,33 @@ const end = (
   context: Context.Context<any>,
   exit: Exit.Exit<unknown, unknown>
 ): void => {
+  if (flight.restartedAt !== undefined) {
+    flight.restartedAt = undefined
+    if (mayRunAgain(self, flight, exit)) return runAgain(self, flight)
+  }
   const { conclude } = flight
   if (conclude === undefined || !isRenewed(flight)) return complete(self, flight, exit)
   flight.conclude = undefined
   run(self, flight, context, conclude(exit))
+}
+
+/** Nobody has left the flight or changed its id meanwhile, and the load has not ended in spite of its interruption. */
+const mayRunAgain = (self: Flights, flight: Flight, exit: Exit.Exit<unknown, unknown>): boolean =>
+  Exit.isFailure(exit) && Cause.hasInterrupts(exit.cause) && flight.phase === "Loading" && !flight.abandoned &&
+  !self.closed && (flight.callers.size > 0 || flight.pinned)
+
+/** Runs the load of a flight once more, as a new attempt (see `flight/patience.ts`). */
+export const runAgain = (self: Flights, flight: Flight): void => {
+  const { conclude, request, starter, trace } = flight
+  const load = flight.refresh ? request.refreshLoad?.(self, flight) ?? request.load : request.load
+  trace?.end?.({ "cache.outcome": "restarted" })
+  if (trace !== undefined) delete trace.end
+  nextAttempt(flight, starter.clock.currentTimeMillisUnsafe())
+  flight.restartedAt = undefined
+  flight.fiber = undefined
+  const body = counted(flight, load)
+  const inside = loadContext(flight) as Context.Context<any>
+  run(self, flight, inside, conclude === undefined ? body : Effect.flatMap(Effect.exit(body), conclude))
 }
 
 const usesStore = (flight: Flight): boolean => flight.readsStore || flight.policy.writes

@@ -19,6 +19,7 @@ import {
   isToCome,
   makeFlight
 } from "../flight/flight.ts"
+import { restartIfOutlasted } from "../flight/patience.ts"
 import { promote, refresh, startAll } from "../flight/refreshing.ts"
 import { pathTo, reaches } from "../flight/waitGraph.ts"
 import { noteRefresh } from "../flight/watches.ts"
@@ -245,6 +246,7 @@ export const joinOrStart = (reader: Reader, joining: Joining, resume: Resume): E
     if (span !== undefined) linkTo(running, span)
     if (promoted !== undefined) startAll(engine, promoted)
     if (running.loaded !== undefined) answerIfBehind(engine, caller)
+    if (caller.flight.phase === "Loading") restartIfOutlasted(engine, running, request, nowOf(fiber))
     return interruptible(engine, fiber, caller)
   }
   if (

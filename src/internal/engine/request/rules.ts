@@ -22,7 +22,7 @@ import {
 import type * as Ttl from "../../../Ttl.ts"
 import { toMillis } from "../../../Ttl.ts"
 import { noReadDefaults, retryAfterMillis } from "../../defaults/options.ts"
-import { idOf } from "../../key/ofKey.ts"
+import { idOf, infoOf } from "../../key/ofKey.ts"
 import { checkJitter } from "../../strategy/validate.ts"
 import type { Entry } from "../memory/entry.ts"
 import type { Request, Rules } from "../state.ts"
@@ -43,7 +43,7 @@ const check = (self: Defaulting, request: Request): Rules => {
   const { readDefaults: defaults } = self
   const { options, strategy } = request
   // The fast path of most misses: without options or layer defaults, only the strategy's rules apply.
-  if (!hasOptions && defaults === noReadDefaults) return plainRules(strategy)
+  if (!hasOptions && defaults === noReadDefaults) return plainRules(request)
   const { timeout } = options
   const softTimeout = optionOf(self, request, "softTimeout")
   const retryAfter = options.retryAfter ?? strategy.retryAfter ?? defaults.retryAfter
@@ -52,29 +52,38 @@ const check = (self: Defaulting, request: Request): Rules => {
     timeoutMillis: timeoutMillisOf("timeout", timeout),
     softTimeoutMillis: timeoutMillisOf("softTimeout", softTimeout),
     isAsked: false,
-    hasTimeouts: timeout !== undefined || softTimeout !== undefined,
+    hasTimeouts: timeout !== undefined || softTimeout !== undefined || options.maxLoad !== undefined,
     retryAfterMillis: millisOf("retryAfter", retryAfter) ?? retryAfterMillis,
     memoryTtlMillis: millisOf("memoryTtl", optionOf(self, request, "memoryTtl")),
     minLoadMillis: millisOf("minLoad", optionOf(self, request, "minLoad")),
+    maxLoadMillis: millisOf("maxLoad", options.maxLoad) ?? ofClass(request),
     inherit: options.inherit,
     jitter: checkJitter(strategy.jitter ?? defaults.jitter),
     tags: undefined
   }
 }
 
-const plainRules = ({ retryAfter }: Request["strategy"]): Rules => ({
+const plainRules = (request: Request): Rules => ({
   defaults: noReadDefaults,
   timeoutMillis: undefined,
   softTimeoutMillis: undefined,
   isAsked: false,
   hasTimeouts: false,
-  retryAfterMillis: millisOf("retryAfter", retryAfter) ?? retryAfterMillis,
+  retryAfterMillis: millisOf("retryAfter", request.strategy.retryAfter) ?? retryAfterMillis,
   memoryTtlMillis: undefined,
   minLoadMillis: undefined,
+  maxLoadMillis: ofClass(request),
   inherit: undefined,
   jitter: 0,
   tags: undefined
 })
+
+const ofClass = ({ key }: Request): number | undefined => infoOf(key)?.maxLoadMillis
+
+/** How long a load may run while readers wait. Only a request whose options were checked needs no check here. */
+export const maxLoadOf = (self: Defaulting & { readonly maxLoadMillis: number }, request: Request): number =>
+  (request.options.maxLoad === undefined ? ofClass(request) : rulesOf(self, request).maxLoadMillis) ??
+    self.maxLoadMillis
 
 export const optionOf = <Name extends keyof ReadDefaults & keyof AnyReadOptions>(
   self: Defaulting,
@@ -239,7 +248,8 @@ export const isLimited = (self: Defaulting, request: Request): boolean => {
   const { rules } = request
   return rules !== undefined && rules.defaults === self.readDefaults && !rules.hasTimeouts
     ? false
-    : request.options.timeout !== undefined || optionOf(self, request, "softTimeout") !== undefined
+    : request.options.timeout !== undefined || request.options.maxLoad !== undefined ||
+      optionOf(self, request, "softTimeout") !== undefined
 }
 
 /** Subtracts the time already spent from the request's timeouts. A clock that was set back subtracts nothing. */

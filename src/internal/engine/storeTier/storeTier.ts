@@ -212,7 +212,6 @@ export interface StoreTierLimits {
   readonly leaseMillis: number
   /** How long processes wait while a lease is renewed, before one of them loads without it. `undefined`: no limit. */
   readonly waitMillis: number | undefined
-  readonly maxLoadMillis: number
   readonly maxStalenessMillis: number
 }
 

@@ -114,7 +114,12 @@ const makeConsumer = (engine: Engine, streaming: Streaming, scope: Scope.Scope):
 })
 
 const requestOf = (self: Consumer): StreamRequest =>
-  makeRequest(self.engine, self.streaming, { load, settled, onFollow: (channel) => follow(self, channel) })
+  makeRequest(self.engine, self.streaming, {
+    load,
+    settled,
+    onFollow: (channel) => follow(self, channel),
+    hasBegun: () => self.hasBegun
+  })
 
 const start = (self: Consumer, answer: Effect.Effect<unknown, unknown, any>): Effect.Effect<void, never, any> =>
   Effect.flatMap(Scope.addFinalizer(self.scope, Effect.sync(() => leave(self))), () =>

@@ -49,6 +49,7 @@ export interface StreamRequest extends Request {
   readonly streaming: Streaming
   readonly channel: Channel
   readonly onFollow: (channel: Channel) => void
+  readonly hasBegun: () => boolean
 }
 
 const none: ReadonlyArray<string> = []
@@ -157,9 +158,10 @@ interface Parts {
   readonly load: (request: StreamRequest) => Effect.Effect<unknown, unknown, any>
   readonly settled: (request: StreamRequest, flight: Flight) => void
   readonly onFollow: (channel: Channel) => void
+  readonly hasBegun: () => boolean
 }
 
-export const make = (engine: Engine, streaming: Streaming, { load, onFollow, settled }: Parts): StreamRequest => {
+export const make = (engine: Engine, streaming: Streaming, { hasBegun, load, onFollow, settled }: Parts): StreamRequest => {
   const channel: Channel = { log: undefined, followers: new Set() }
   const fixed = constantOfStrategy(streaming.strategy)
   const request: StreamRequest = Object.assign(new StreamRequest(), {
@@ -167,6 +169,7 @@ export const make = (engine: Engine, streaming: Streaming, { load, onFollow, set
     streaming,
     channel,
     onFollow,
+    hasBegun,
     key: keyOf(engine.storeTier, streaming.key) as Request["key"],
     load: undefined as never,
     strategy: strategyOf(streaming, () => channel.log?.isWhole === true),
@@ -180,7 +183,7 @@ export const make = (engine: Engine, streaming: Streaming, { load, onFollow, set
     refreshLoad: undefined,
     validate: () => true,
     rules: undefined,
-    maxLoadMillis: streaming.maxRunMillis,
+    maxRunMillis: streaming.maxRunMillis,
     followed: (leader: Request) => onFollow((leader as StreamRequest).channel),
     settled: (flight: Flight) => settled(request, flight)
   })

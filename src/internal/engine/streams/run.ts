@@ -86,11 +86,16 @@ const run = (request: StreamRequest, flight: Flight | undefined): Effect.Effect<
 const pulling = Effect.fnUntraced(function*(run: Run): Effect.fn.Return<Manifest, unknown, any> {
   const { log, request: { streaming } } = run
   // Opens the origin only on the first demand, because the consumer may leave before it asks for anything.
+  progress(run, false)
   yield* RunLog.demanded(log)
+  progress(run, true)
   const pull = yield* Stream.toPull(streaming.origin)
   while (true) {
+    progress(run, false)
     yield* RunLog.demanded(log)
+    progress(run, true)
     const exit = yield* Effect.exit(pull)
+    progress(run, false)
     if (Exit.isSuccess(exit)) {
       yield* append(run, exit.value)
       continue
@@ -103,6 +108,11 @@ const pulling = Effect.fnUntraced(function*(run: Run): Effect.fn.Return<Manifest
     return yield* Effect.failCause(Cause.map(exit.cause, (error) => new FailedStream(manifest, error)))
   }
 })
+
+/** Notes since when the run waits for its origin: a run that waits for consumers or the store does not hang. */
+const progress = ({ clock, flight }: Run, waits: boolean): void => {
+  if (flight !== undefined) flight.attempt.aliveAt = waits ? clock.currentTimeMillisUnsafe() : Infinity
+}
 
 const manifestFor = ({ log }: Run): Manifest => {
   const manifest = new Manifest(log.run, log.count, log.bytes, log.elements)

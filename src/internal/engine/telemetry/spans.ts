@@ -91,10 +91,13 @@ export const traced = (
     (exit) =>
       Effect.sync(() => {
         const endedAt = now()
-        trace.end = (outcome) => {
+        const end = (outcome: Attributes): void => {
           annotate(outcome)
           span.end(endedAt, engine.disguise?.exit(exit, id) ?? exit)
         }
+        // The load was restarted while its finalizers still ran.
+        if (trace.span !== span) return end({ "cache.outcome": "restarted" })
+        trace.end = end
         if (trace.outcome !== undefined) trace.end(trace.outcome)
       })
   )

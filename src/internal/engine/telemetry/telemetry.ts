@@ -22,6 +22,8 @@ export const noCounters = {
   stale: 0,
   /** Loads that ran, including refreshes. */
   loads: 0,
+  /** Loads that were interrupted and run again, because they had outlasted the patience of their readers. */
+  restarts: 0,
   /** Loads that failed, including refreshes. */
   loadFailures: 0,
   /** The total duration of all ended loads in milliseconds. */

@@ -1,0 +1,178 @@
+/**
+ * Runs a load again once it has outlasted the patience of its readers, because one load that hangs would otherwise make
+ * a busy key unusable: each new reader joins it. The flight stays, with its callers, lease and generation. No timer
+ * looks for such loads: a reader that joins does, one that times out, and the limit of a refresh.
+ */
+import { knownDurations } from "../../defaults/bounds.ts"
+import { infoOf } from "../../key/ofKey.ts"
+import * as TagEpochs from "../memory/tagEpochs.ts"
+import { isAnswered } from "../request/answers.ts"
+import { declaredTags } from "../request/requestTags.ts"
+import { isLimited, maxLoadOf, rulesOf } from "../request/rules.ts"
+import type { Durations, Flight, Flights, Request } from "../state.ts"
+import { emitOf } from "../telemetry/events.ts"
+import * as Log from "../telemetry/log.ts"
+import { linkTo } from "../telemetry/spans.ts"
+import { detachOne, endIfUnneeded, fiberOf, isInterruptible, limitUnattended } from "./ending.ts"
+import { isToCome, makeFlight } from "./flight.ts"
+import { addEdge, removeEdge } from "./waitGraph.ts"
+import { startLater } from "./work.ts"
+
+export const makeDurations = (): Durations => ({ ofIds: new Map(), ofClasses: new WeakMap() })
+
+/** Notes how long a load took that succeeded. A peak falls slowly, because a source that varies is soon slow again. */
+export const noteDuration = (self: Flights, { counters, id }: Flight, millis: number): void => {
+  const { ofClasses, ofIds } = self.durations
+  if (counters !== self.stats) ofClasses.set(counters, lowered(ofClasses.get(counters), millis))
+  const peak = lowered(ofIds.get(id), millis)
+  // The id becomes the newest. Most loads that take no time need no place.
+  ofIds.delete(id)
+  if (peak < 1) return
+  ofIds.set(id, peak)
+  if (ofIds.size > knownDurations) ofIds.delete(ofIds.keys().next().value!)
+}
+
+const lowered = (peak = 0, millis: number): number => Math.max(millis, peak * 0.9)
+
+/** How long a load of the id usually takes. String keys have no class in common that could tell for a new one. */
+const usualMillis = ({ durations, stats }: Flights, { counters, id, stale }: Flight): number =>
+  durations.ofIds.get(id) ?? stale?.loadMillis ??
+    (counters === stats ? undefined : durations.ofClasses.get(counters)) ?? 0
+
+/** How long a reader waits by its own options. */
+const patienceOfReader = (self: Flights, request: Request): number =>
+  (isLimited(self, request) ? rulesOf(self, request).timeoutMillis : undefined) ?? maxLoadOf(self, request)
+
+/** The patience of a flight, if a reader waits for `millis`. It doubles with each restart, up to `maxLoad`. */
+const patienceFor = (self: Flights, flight: Flight, millis: number, restarts: number): number => {
+  const least = Math.max(millis, 2 * usualMillis(self, flight))
+  return Math.max(least, Math.min(maxLoadOf(self, flight.request), least * 2 ** restarts))
+}
+
+const servesStale = (self: Flights, { stale }: Flight, now: number): boolean =>
+  stale !== undefined && now < stale.expiresAt && !isAnswered(self, stale)
+
+/** Since when the attempt has made no progress. A clock that was set back begins the time anew. */
+const sinceOf = ({ attempt, restartedAt }: Flight, now: number): number => {
+  if (restartedAt !== undefined) return restartedAt
+  const since = attempt.aliveAt ?? attempt.startedAt!
+  if (since <= now || since === Infinity) return since
+  attempt.aliveAt = undefined
+  return attempt.startedAt = now
+}
+
+/** Whether a flight is older than the patience of `reader` and of all callers, so that its load must be run again. */
+const isOutlasted = (self: Flights, flight: Flight, reader: Request | undefined, now: number): boolean => {
+  const age = now - sinceOf(flight, now)
+  // The finalizers of an interrupted load have the patience that this load had.
+  const restarts = flight.restartedAt === undefined ? flight.restarts : flight.restarts - 1
+  const isPatient = (millis: number): boolean => age < patienceFor(self, flight, millis, restarts)
+  if (flight.refresh || servesStale(self, flight, now)) return !isPatient(self.refreshing.timeoutMillis)
+  if (reader !== undefined && isPatient(patienceOfReader(self, reader))) return false
+  // P3: a hasty reader must not delay a patient one. The one found last is asked first: a flight may have thousands.
+  const { callers, patient } = flight
+  if (patient !== undefined && callers.has(patient) && isPatient(patienceOfReader(self, patient.request))) return false
+  for (const caller of callers) {
+    if (!isPatient(patienceOfReader(self, caller.request))) continue
+    flight.patient = caller
+    return false
+  }
+  return true
+}
+
+const canRestart = (self: Flights, flight: Flight): boolean => {
+  const { after, attempt, bornAt, id, policy, request } = flight
+  return !flight.abandoned && flight.storable && policy.writes && !attempt.renewed && !self.isPrivate &&
+    !self.closed && self.flights.get(id) === flight &&
+    (flight.restartedAt !== undefined || isInterruptible(fiberOf(flight))) &&
+    !(answersOthers(flight) && after?.some(isToCome)) &&
+    !TagEpochs.movedSince(self.tagEpochs, declaredTags(self, request), bornAt)
+}
+
+/** Whether the load also answers others: the call of a batch has other keys, and a run of a stream other consumers. */
+const answersOthers = ({ request: { batch, followed } }: Flight): boolean =>
+  batch !== undefined || followed !== undefined
+
+/**
+ * Runs the load of a flight again if it has outlasted its readers, of which `reader` has just joined or timed out. The
+ * next attempt starts once the interrupted one has ended. If that takes too long, it starts at once: finalizers load
+ * nothing.
+ */
+export const restartIfOutlasted = (
+  self: Flights,
+  flight: Flight,
+  reader: Request | undefined,
+  now: number
+): void => {
+  if (flight.phase !== "Loading" || !isOutlasted(self, flight, reader, now) || !canRestart(self, flight)) return
+  if (flight.restartedAt !== undefined) return self.work.again(self, flight)
+  const millis = now - flight.attempt.startedAt!
+  flight.restartedAt = now
+  flight.restarts++
+  // Noted first: a listener may end the flight, and the next attempt may end at once.
+  noteRestart(self, flight, millis)
+  if (flight.phase !== "Loading" || flight.abandoned) return
+  if (answersOthers(flight)) return takeOver(self, flight, reader ?? flight.request)
+  if (flight.limit !== undefined) limitAgain(self, flight)
+  flight.fiber!.interruptUnsafe()
+}
+
+const noteRestart = (self: Flights, { counters, id, request: { key } }: Flight, millis: number): void => {
+  counters.restarts++
+  emitOf(self, key, id, { _tag: "Restart", millis })
+  const message = `The load of "${id}" has not ended after ${millis} ms, and runs again`
+  const details = { about: { id, key } }
+  if (self.failing.has(counters)) return Log.debug(self, message, details)
+  self.failing.add(counters)
+  Log.warning(
+    self,
+    `${message}. If loads take this long, give them a longer timeout, refresh.timeout or maxLoad. Further restarts are ` +
+      `logged at debug level until a load of ${infoOf(key)?.name ?? "string"} keys succeeds`,
+    details
+  )
+}
+
+const limitAgain = (self: Flights, flight: Flight): void => {
+  flight.limit!.interruptUnsafe()
+  flight.limit = undefined
+  limitUnattended(self, flight)
+}
+
+/**
+ * Moves the callers of a flight to a new one: its key leaves the call of its batch, and joins the next call. Consumers
+ * that have received elements of a run stay with the run, which is not stored.
+ */
+const takeOver = (self: Flights, flight: Flight, reader: Request): void => {
+  const { id, parent, policy, protectedUntil, refresh, rejectedWriteId, restarts, stale, starter } = flight
+  const request = flight.request.batch === undefined ? reader : flight.request
+  const next = makeFlight(self, {
+    id,
+    request,
+    policy,
+    refresh,
+    rejectedWriteId,
+    readsStore: false,
+    parent,
+    stale,
+    protectedUntil,
+    starter
+  })
+  next.restarts = restarts
+  detachOne(self, flight)
+  flight.pinned = false
+  self.flights.set(next)
+  for (const caller of Array.from(flight.callers)) {
+    if (caller.request.hasBegun?.() === true) continue
+    flight.callers.delete(caller)
+    removeEdge(caller.within, flight)
+    caller.flight = next
+    next.callers.add(caller)
+    addEdge(caller.within, next)
+    caller.request.followed?.(request)
+    if (caller.span !== undefined) linkTo(next, caller.span)
+  }
+  // All keys of a batch that are loaded again in this turn share one call.
+  request.batch?.rejoin(next)
+  startLater(self, next)
+  endIfUnneeded(self, flight)
+}
