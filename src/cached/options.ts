@@ -8,7 +8,14 @@
 import type * as Cause from "effect/Cause"
 import type { LoadTimeout } from "../CacheError.ts"
 import type * as CacheKey from "../CacheKey.ts"
-import { type Checks, isListOfText, mistake, optional, positiveMillis, refuseUnless } from "../internal/options/options.ts"
+import {
+  type Checks,
+  isListOfText,
+  mistake,
+  optional,
+  positiveMillis,
+  refuseUnless
+} from "../internal/options/options.ts"
 import { checkJitter } from "../internal/strategy/validate.ts"
 import type { NoTag } from "../ports/strategy.ts"
 import type * as Strategy from "../Strategy.ts"

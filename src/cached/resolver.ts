@@ -5,6 +5,8 @@
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Fiber from "effect/Fiber"
+import { constTrue } from "effect/Function"
 import type * as Request from "effect/Request"
 import * as RequestResolver from "effect/RequestResolver"
 import type { Any, CacheKey } from "../CacheKey.ts"
@@ -99,14 +101,26 @@ export const resolver = <K extends Requested>(
   } as Combine.ManyOptions)
   // Keeps one resolver for each cache, because Effect batches only requests that are made with the same resolver.
   const resolvers = new WeakMap<Caching["Service"], RequestResolver.RequestResolver<K>>()
-  const make = (caching: Caching["Service"]): RequestResolver.RequestResolver<K> =>
-    RequestResolver.make<K>((entries) =>
-      Effect.forEach(
-        groupsOf(entries),
-        (group) => readGroup(readMany, caching, group) as Effect.Effect<void>,
-        { concurrency: "unbounded", discard: true }
-      )
-    )
+  const make = (caching: Caching["Service"]): RequestResolver.RequestResolver<K> => {
+    const leavers: Leavers<K> = new WeakMap()
+    return RequestResolver.makeWith<K>({
+      // Effect keeps a batch that runs, even if all its callers have left. But it then asks for their batch again.
+      batchKey: (entry) => void leavers.get(entry)?.(),
+      delay: Effect.yieldNow,
+      collectWhile: constTrue,
+      runAll: (entries) => {
+        const [first, ...others] = groupsOf(entries).map((group) =>
+          readGroup(readMany, caching, { group, leavers }) as Effect.Effect<void>
+        )
+        return others.length === 0 ? first! : Effect.forEach(
+          [first!, ...others],
+          // Each in a fiber of its own, so that a group that everybody has left ends alone.
+          (read) => Effect.flatMap(Effect.forkChild(read), Fiber.await),
+          { concurrency: "unbounded", discard: true }
+        )
+      }
+    })
+  }
   return Effect.map(Caching, (caching) => {
     const known = resolvers.get(caching)
     if (known !== undefined) return known
@@ -117,6 +131,9 @@ export const resolver = <K extends Requested>(
 }
 
 type Entries<K> = ReadonlyArray<Request.Entry<K>>
+
+/** What to do when the caller of an entry leaves while its batch runs. */
+type Leavers<K> = WeakMap<Request.Entry<K>, () => void>
 
 /** Groups requests by policy, by the enclosing load that waits for them, and by the open SQL transaction. */
 const groupsOf = <K>(entries: Entries<K>): ReadonlyArray<Entries<K>> =>
@@ -135,14 +152,23 @@ const split = <K>(entries: Entries<K>, by: (context: Context.Context<never>) => 
   return Array.from(groups.values())
 }
 
-/** Reads the keys of a group and completes all its requests, even if the read fails. */
+/** Reads the keys of a group and completes all its requests, even if the read fails. Ends once all callers have left. */
 const readGroup = <K extends Requested>(
   readMany: ReturnType<typeof Combine.callMany>,
   caching: Caching["Service"],
-  group: Entries<K>
+  { group, leavers }: { readonly group: Entries<K>; readonly leavers: Leavers<K> }
 ): Effect.Effect<void, never, any> => {
   const context = Context.add(group[0]!.context as Context.Context<never>, Caching, caching)
-  const read = Effect.suspend(() => readMany(group.map(({ request }) => checked(request))))
+  const read = Effect.withFiber((fiber) => {
+    let left = group.length
+    for (const entry of group) {
+      leavers.set(entry, () => {
+        leavers.delete(entry)
+        if (--left === 0) fiber.interruptUnsafe()
+      })
+    }
+    return readMany(group.map(({ request }) => checked(request)))
+  })
   // Sets the group's context: Effect uses the context of the batch's first request, which may be in another group.
   return Effect.flatMap(Effect.exit(Effect.updateContext(read, () => context)), (exits) => {
     let place = 0

@@ -30,7 +30,16 @@ import {
   type StoreTier,
   type WriteGrant
 } from "../storeTier/storeTier.ts"
-import { isLate, leaseOf, lookBefore, nowOf, renewalMillis, renewalPauseMillis, renewMillisOf, takeAnswer } from "./held.ts"
+import {
+  isLate,
+  leaseOf,
+  lookBefore,
+  nowOf,
+  renewalMillis,
+  renewalPauseMillis,
+  renewMillisOf,
+  takeAnswer
+} from "./held.ts"
 import { waitForLease } from "./leaseWaits.ts"
 import { release } from "./releases.ts"
 import { acquireTogether, isCrowded } from "./together.ts"

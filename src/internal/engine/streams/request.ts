@@ -161,7 +161,11 @@ interface Parts {
   readonly hasBegun: () => boolean
 }
 
-export const make = (engine: Engine, streaming: Streaming, { hasBegun, load, onFollow, settled }: Parts): StreamRequest => {
+export const make = (
+  engine: Engine,
+  streaming: Streaming,
+  { hasBegun, load, onFollow, settled }: Parts
+): StreamRequest => {
   const channel: Channel = { log: undefined, followers: new Set() }
   const fixed = constantOfStrategy(streaming.strategy)
   const request: StreamRequest = Object.assign(new StreamRequest(), {
