@@ -132,7 +132,7 @@ export const resolver = <K extends Requested>(
 
 type Entries<K> = ReadonlyArray<Request.Entry<K>>
 
-/** What to do when the caller of an entry leaves while its batch runs. */
+/** By entry, a function to call when the entry's caller leaves while the batch runs. */
 type Leavers<K> = WeakMap<Request.Entry<K>, () => void>
 
 /** Groups requests by policy, by the enclosing load that waits for them, and by the open SQL transaction. */
@@ -152,7 +152,7 @@ const split = <K>(entries: Entries<K>, by: (context: Context.Context<never>) => 
   return Array.from(groups.values())
 }
 
-/** Reads the keys of a group and completes all its requests, even if the read fails. Ends once all callers have left. */
+/** Reads the keys of a group and completes all its requests, even if the read fails. Ends if all callers leave. */
 const readGroup = <K extends Requested>(
   readMany: ReturnType<typeof Combine.callMany>,
   caching: Caching["Service"],

@@ -86,12 +86,14 @@ describe.each(caches)("over $name", (cache) => {
       expect(source.running).toBe(0)
     }).pipe(Effect.provide(layer)))
 
-  it.effect.each([
-    ["softTtl with softTimeout", Cached.softTtl({ key, ttl: "1 hour", softTtl: 100, softTimeout: 50 })],
-    ["softTtl with timeout", Cached.softTtl({ key, ttl: "1 hour", softTtl: 100, timeout: 200 })],
-    ["failover", Cached.failover({ key, ttl: "1 hour", timeout: 100 })],
-    ["refreshAhead past its ttl", Cached.refreshAhead({ key, ttl: 400, refreshAfter: 50, timeout: 200 })]
-  ] as const)("%s: the load is tried again after refresh.timeout", ([, cached]) =>
+  it.effect.each(
+    [
+      ["softTtl with softTimeout", Cached.softTtl({ key, ttl: "1 hour", softTtl: 100, softTimeout: 50 })],
+      ["softTtl with timeout", Cached.softTtl({ key, ttl: "1 hour", softTtl: 100, timeout: 200 })],
+      ["failover", Cached.failover({ key, ttl: "1 hour", timeout: 100 })],
+      ["refreshAhead past its ttl", Cached.refreshAhead({ key, ttl: 400, refreshAfter: 50, timeout: 200 })]
+    ] as const
+  )("%s: the load is tried again after refresh.timeout", ([, cached]) =>
     Effect.gen(function*() {
       const source = hangs(2)
       const read = cached(source.load)
@@ -112,11 +114,13 @@ describe.each(caches)("over $name", (cache) => {
       expect(recovered(answers, ["1"])).toBeLessThanOrEqual(1400)
     }).pipe(Effect.provide(cache.layer())))
 
-  it.effect.each([
-    ["of the layer", { layer: 1000 }],
-    ["of the key class", { ofClass: 1000 }],
-    ["of the read", { ofRead: 1000 }]
-  ] as const)("without a timeout, maxLoad %s counts", ([, maxLoad]: readonly [string, Record<string, number>]) => {
+  it.effect.each(
+    [
+      ["of the layer", { layer: 1000 }],
+      ["of the key class", { ofClass: 1000 }],
+      ["of the read", { ofRead: 1000 }]
+    ] as const
+  )("without a timeout, maxLoad %s counts", ([, maxLoad]: readonly [string, Record<string, number>]) => {
     class Answered extends CacheKey.Class<Answered>()("Answered", {
       success: Schema.String,
       maxLoad: maxLoad["ofClass"]
@@ -344,11 +348,13 @@ describe.each(caches)("over $name", (cache) => {
       expect(recovered(yield* Fiber.join(hasty))).toBeLessThanOrEqual(400)
     }).pipe(Effect.provide(layer)))
 
-  it.effect.each([
-    ["a finalizer of a second", Effect.onExit(Effect.never, () => Effect.sleep(1000))],
-    ["a finalizer that hangs", Effect.onExit(Effect.never, () => Effect.never)],
-    ["an interruption that it catches", Effect.catchCause(Effect.never, () => Effect.succeed("caught"))]
-  ] as const)("a load with %s gives way to the next attempt", ([, first]) =>
+  it.effect.each(
+    [
+      ["a finalizer of a second", Effect.onExit(Effect.never, () => Effect.sleep(1000))],
+      ["a finalizer that hangs", Effect.onExit(Effect.never, () => Effect.never)],
+      ["an interruption that it catches", Effect.catchCause(Effect.never, () => Effect.succeed("caught"))]
+    ] as const
+  )("a load with %s gives way to the next attempt", ([, first]) =>
     Effect.gen(function*() {
       let loads = 0
       const load = Effect.suspend((): Effect.Effect<string> => ++loads === 1 ? first : Effect.succeed(`${loads}`))
@@ -400,7 +406,7 @@ describe.each(caches)("over $name", (cache) => {
   it.effect("a clock that is set back begins the patience again, and ends it", () =>
     Effect.gen(function*() {
       const source = hangs(1)
-      const read = source.load.pipe(Cached.ttl({ key, ttl: "1 hour" , maxLoad: 1000 }))
+      const read = source.load.pipe(Cached.ttl({ key, ttl: "1 hour", maxLoad: 1000 }))
       yield* TestClock.setTime(10_000_000)
       yield* start(Effect.exit(read))
       yield* TestClock.setTime(1_000_000)

@@ -4,7 +4,7 @@
 export const leaseMillis = 5000
 
 /**
- * How long a load may take: for this time it renews its lease, and if its readers have no timeout, they then make it run
+ * How long a load may take. For this time it renews its lease. If its readers have no timeout, they then make it run
  * again, because it may hang.
  */
 export const maxLoadMillis = 60_000

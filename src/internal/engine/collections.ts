@@ -4,6 +4,7 @@ import type * as Exit from "effect/Exit"
 import type { Markers } from "../../ports/store.ts"
 import type { IdMap } from "../idMap.ts"
 import type { Key } from "../key/ofKey.ts"
+import type { Turning } from "../time/turns.ts"
 
 export interface CallersOf<C> extends Iterable<C> {
   readonly size: number
@@ -71,4 +72,32 @@ export interface TicketsOf<F extends { readonly request: unknown }> {
 export interface RunningOf<F> extends Pick<ById<F>, "delete" | "all"> {
   readonly size: number
   readonly add: (flight: F) => void
+}
+
+export interface GroupsOf<One> {
+  readonly entered: (one: One) => void
+  /** Notes that the store has answered the flight, or that the flight waits for something else. */
+  readonly left: (one: One) => void
+  readonly has: (one: One) => boolean
+  /**
+   * Runs `step` for each item, and then `end`. A step may add a flight to the current group. If the group is full, the
+   * next item waits until half of the group has left. If they left quickly, the next group is larger, else smaller.
+   */
+  readonly forEach: <A>(items: Iterable<A>, turning: Turning, step: (item: A) => void, end: () => void) => void
+}
+
+/** How long loads usually take, in milliseconds: of the ids that were loaded last, and of named key classes. */
+export interface DurationsOf<Class extends object> {
+  readonly ofIds: Map<string, number>
+  readonly ofClasses: WeakMap<Class, number>
+}
+
+/** A tag on which a derived entry depends, in the map of its dependencies. */
+export interface Dependency {
+  /** The tag epoch before the tagged value was read. A later invalidation of the tag invalidates the result. */
+  epoch: number
+  /** The tag's version in the store before the read. `undefined` without a store, or if a read found no version. */
+  version: string | undefined
+  /** For the tag of an id: the id's value counts as current only if it is read after the capture with this number. */
+  readonly since: number
 }

@@ -16,8 +16,7 @@ import type { Lifetime, Strategy } from "../../Strategy.ts"
 import type { Behind, Fifo } from "../fifo.ts"
 import type { Key } from "../key/ofKey.ts"
 import type { Annotations } from "../options/annotations.ts"
-import type { Turning } from "../time/turns.ts"
-import type { ById, CallersOf, RunningOf, TicketOf, TicketsOf } from "./collections.ts"
+import type * as Collections from "./collections.ts"
 import type { Entry } from "./memory/entry.ts"
 import type { MemoryTier } from "./memory/memory.ts"
 import type { Worker } from "./storeTier/background.ts"
@@ -282,11 +281,7 @@ export interface LeaseWait {
   readonly resume: (answer: LeaseAnswer) => void
 }
 
-/** How long loads usually take: of the ids that were loaded last, and of named key classes. */
-export interface Durations {
-  readonly ofIds: Map<string, number>
-  readonly ofClasses: WeakMap<Counters, number>
-}
+export type Durations = Collections.DurationsOf<Counters>
 
 export type LeaseAnswer = LeaseGrant | LeaseHit | Fault
 
@@ -507,7 +502,7 @@ export interface Recorder {
 export interface Dependencies {
   readonly engine: Flights
   readonly flight: Flight
-  readonly tags: Map<string, Dependency>
+  readonly tags: Map<string, Collections.Dependency>
   /** The number of ids in each group. `undefined` while there are too few ids to exceed a group's limit. */
   groups: Map<string, number> | undefined
   /** Whether the load may have read an outdated value. If so, its result and results derived from it are not stored. */
@@ -517,15 +512,6 @@ export interface Dependencies {
   /** The last noted id. Cached, because each id is noted before its read and again when the answer arrives. */
   lastId: string | undefined
   last: Dependency | undefined
-}
-
-export interface Dependency {
-  /** The tag epoch before the tagged value was read. A later invalidation of the tag invalidates the result. */
-  epoch: number
-  /** The tag's version in the store before the read. `undefined` without a store, or if a read found no version. */
-  version: string | undefined
-  /** For the tag of an id: the id's value counts as current only if it is read after the capture with this number. */
-  readonly since: number
 }
 
 /**
@@ -584,27 +570,17 @@ export type LoadAll = (
 
 export type BatchAnswers = ReadonlyArray<Exit.Exit<unknown, unknown>>
 
-export interface Groups {
-  readonly entered: (one: Flight | Ticket) => void
-  /** Notes that the store has answered the flight, or that the flight waits for something else. */
-  readonly left: (one: Flight | Ticket) => void
-  readonly has: (one: Flight | Ticket) => boolean
-  /**
-   * Runs `step` for each item, and then `end`. A step may add a flight to the current group. If the group is full, the
-   * next item waits until half of the group has left. If they left quickly, the next group is larger, else smaller.
-   */
-  readonly forEach: <A>(items: Iterable<A>, turning: Turning, step: (item: A) => void, end: () => void) => void
-}
+export type Groups = Collections.GroupsOf<Flight | Ticket>
 
-export type Callers = CallersOf<Caller>
+export type Callers = Collections.CallersOf<Caller>
 
-export interface FlightsById extends ById<Flight> {
+export interface FlightsById extends Collections.ById<Flight> {
   /** Keys of bulk calls for which no flight exists yet. `undefined` while there are none. */
   tickets: Tickets | undefined
 }
 
-export type Tickets = TicketsOf<Flight>
+export type Tickets = Collections.TicketsOf<Flight>
 
-export type Ticket = TicketOf<Flight>
+export type Ticket = Collections.TicketOf<Flight>
 
-export type Running = RunningOf<Flight>
+export type Running = Collections.RunningOf<Flight>

@@ -135,8 +135,6 @@ const load = (self: State, fiber: Fiber.Fiber<any, any>): Effect.Effect<unknown,
   Effect.callback((resume) => {
     const context = fiber.context as Context.Context<never>
     const flight = loadingOf(context)!.flight!
-    // The load waits for others, and begins with the call.
-    flight.attempt.aliveAt = Infinity
     const item = new Item(flight, false, context, resume as Resume)
     self.ready.push(item)
     self.loading.set(flight, item)
@@ -281,8 +279,7 @@ const fire = (self: State, items: ReadonlyArray<Item>, tickets: ReadonlyArray<Ti
       return beginLoading(flight, now)
     }
     // The load counts as started now: waiting for other flights to enter the call is not part of its duration.
-    flight.attempt.startedAt = now
-    flight.attempt.aliveAt = now
+    flight.attempt.startedAt = flight.attempt.aliveAt = now
     if (flight === first) return
     addEdge(flight.attempt, first)
     if (flight.trace?.span !== undefined) linkTo(first, flight.trace.span)

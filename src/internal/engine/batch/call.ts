@@ -100,6 +100,8 @@ const leave = (item: Item): void => {
 }
 
 export const arrived = (self: State, flight: Flight): void => {
+  // The flight waits for others, and its load begins with the call.
+  flight.attempt.aliveAt = Infinity
   self.pending.delete(flight)
   self.groups.left(flight)
 }

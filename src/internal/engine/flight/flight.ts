@@ -126,6 +126,7 @@ export const beginLoading = (flight: Flight, now: number): void => {
   if (isPrivate && policy.joins === "refresh") flight.since = ++watches.step
   flight.phase = "Loading"
   flight.attempt.startedAt = now
+  flight.attempt.aliveAt = undefined
   if (storeTier !== undefined) {
     flight.isBlind ||= flight.changedWhileAsked && storeTier.reports !== "all"
     flight.attempt.clears = storeTier.clears

@@ -52,7 +52,7 @@ const patienceFor = (self: Flights, flight: Flight, millis: number, restarts: nu
 const servesStale = (self: Flights, { stale }: Flight, now: number): boolean =>
   stale !== undefined && now < stale.expiresAt && !isAnswered(self, stale)
 
-/** Since when the attempt has made no progress. A clock that was set back begins the time anew. */
+/** Since when the attempt has made no progress. After the clock was set back, counts from then. */
 const sinceOf = ({ attempt, restartedAt }: Flight, now: number): number => {
   if (restartedAt !== undefined) return restartedAt
   const since = attempt.aliveAt ?? attempt.startedAt!

@@ -59,7 +59,7 @@ const end = (
   run(self, flight, context, conclude(exit))
 }
 
-/** Nobody has left the flight or changed its id meanwhile, and the load has not ended in spite of its interruption. */
+/** Whether callers still wait for the flight, and the load has not ended in spite of its interruption. */
 const mayRunAgain = (self: Flights, flight: Flight, exit: Exit.Exit<unknown, unknown>): boolean =>
   Exit.isFailure(exit) && Cause.hasInterrupts(exit.cause) && flight.phase === "Loading" && !flight.abandoned &&
   !self.closed && (flight.callers.size > 0 || flight.pinned)

@@ -19,8 +19,7 @@ import { read } from "../read/read.ts"
 import { Aside, Within } from "../request/attempt.ts"
 import * as Policy from "../request/callPolicy.ts"
 import { readContextOf } from "../request/context.ts"
-import { strictly } from "../request/strict.ts"
-import { Rejected } from "../storeTier/storeTier.ts"
+import type { Rejected } from "../storeTier/storeTier.ts"
 import * as MemoryPages from "./memoryPages.ts"
 import * as Pages from "./pages.ts"
 import { type Channel, make as makeRequest, ownCause, type Streaming, type StreamRequest } from "./request.ts"
@@ -345,7 +344,7 @@ const readPage = (self: Consumer, { end, page, run }: Asked): Effect.Effect<Page
   if (tier === undefined) return Effect.undefined
   const read = (page: number) => Pages.read(tier, key, pageId(run, page, id))
   // Reading ahead gains nothing with a synchronous store.
-  if (tier.store.getUnsafe !== undefined) return unlessRejected(read(page))
+  if (tier.store.getUnsafe !== undefined) return Pages.unlessRejected(read(page))
   const last = Math.min(end - 1, page + streams.pagesAhead)
   const begin = (next: number): Effect.Effect<void, never, any> =>
     next > last ? Effect.void : Effect.flatMap(
@@ -358,19 +357,9 @@ const readPage = (self: Consumer, { end, page, run }: Asked): Effect.Effect<Page
   return Effect.flatMap(begin(page), () => {
     const reading = ahead.get(page)
     ahead.delete(page)
-    return unlessRejected(reading === undefined ? read(page) : Fiber.join(reading))
+    return Pages.unlessRejected(reading === undefined ? read(page) : Fiber.join(reading))
   })
 }
-
-/** A page that cannot be decoded is lost. A strict consumer fails if no secret of this process fits the page. */
-const unlessRejected = (
-  read: Effect.Effect<Pages.ReadPage | Rejected | undefined, never, any>
-): Effect.Effect<Pages.ReadPage | undefined, never, any> =>
-  Effect.flatMap(read, (page) =>
-    !(page instanceof Rejected) ? Effect.succeed(page) : Effect.flatMap(
-      Policy.Current,
-      ({ strict }) => strict && page.fault !== undefined ? strictly(page.fault) : Effect.undefined
-    ))
 
 const replay = (
   self: Consumer,

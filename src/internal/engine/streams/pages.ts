@@ -11,11 +11,13 @@ import { chunk } from "../../defaults/bounds.ts"
 import { streams } from "../../defaults/options.ts"
 import { idOf, type Key } from "../../key/ofKey.ts"
 import { pageId, pagePrefix, partsOfPage } from "../../store/pageIds.ts"
+import * as Policy from "../request/callPolicy.ts"
+import { strictly } from "../request/strict.ts"
 import { ask } from "../storeTier/ask.ts"
 import { spawn, supervise, type Worker } from "../storeTier/background.ts"
 import { decodeNow } from "../storeTier/codec.ts"
 import { damaged, isFault, noteUnstored, undecodable } from "../storeTier/faults.ts"
-import type { Rejected, StoreTier } from "../storeTier/storeTier.ts"
+import { Rejected, type StoreTier } from "../storeTier/storeTier.ts"
 import { runOf } from "./manifestCodec.ts"
 import * as PageFormat from "./pageFormat.ts"
 
@@ -228,3 +230,13 @@ const sweep = ({ store }: StoreTier, now: number): Effect.Effect<void> =>
     ),
     Effect.ignore
   )
+
+/** A page that cannot be decoded is lost. A strict consumer fails if no secret of this process fits the page. */
+export const unlessRejected = (
+  read: Effect.Effect<ReadPage | Rejected | undefined, never, any>
+): Effect.Effect<ReadPage | undefined, never, any> =>
+  Effect.flatMap(read, (page) =>
+    !(page instanceof Rejected) ? Effect.succeed(page) : Effect.flatMap(
+      Policy.Current,
+      ({ strict }) => strict && page.fault !== undefined ? strictly(page.fault) : Effect.undefined
+    ))
