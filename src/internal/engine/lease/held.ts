@@ -12,7 +12,7 @@ import type { Elsewhere, Fault, StoreTier, WriteGrant } from "../storeTier/store
 import { release } from "./releases.ts"
 
 /** Returns the wave's answer for a flight, but only once, so that a new attempt asks the store itself. */
-export const takeAnswer = (flight: Flight): WriteGrant | Elsewhere | undefined => {
+export const takeAnswer = (flight: Flight): WriteGrant | Elsewhere | Fault | undefined => {
   const { waveAnswer } = flight
   flight.waveAnswer = undefined
   return waveAnswer

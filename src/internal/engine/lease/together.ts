@@ -15,7 +15,7 @@ import { optionOf } from "../request/rules.ts"
 import type { Flight, Flights } from "../state.ts"
 import { ask, type Asking, timeOf } from "../storeTier/ask.ts"
 import { spawn } from "../storeTier/background.ts"
-import type { Budget, Elsewhere, StoreTier, WriteGrant } from "../storeTier/storeTier.ts"
+import type { Budget, Elsewhere, Fault, StoreTier, WriteGrant } from "../storeTier/storeTier.ts"
 import { takeAnswer } from "./held.ts"
 import { acquire, commitAll, makeWave } from "./wave.ts"
 
@@ -36,7 +36,7 @@ interface Line<Item, Answer> {
   lates: number
 }
 
-type Acquiring = WriteGrant | Elsewhere | undefined
+type Acquiring = WriteGrant | Elsewhere | Fault | undefined
 
 interface Commit extends CommitRequest {
   readonly flight: Flight

@@ -195,7 +195,7 @@ export interface WriteGrant {
 
 /** The answer of a wave for a flight without a grant: an entry is stored, or another process has the lease. */
 export class Elsewhere {
-  readonly answer: Exclude<Acquired, { readonly _tag: "Granted" }>
+  readonly answer: Exclude<Acquired, { readonly _tag: "Granted" }> & { readonly tagsRead?: TagsRead | undefined }
   readonly owner: string
   readonly markers: Markers | undefined
 
