@@ -47,6 +47,8 @@ export interface Asked {
   readonly hold?: ((tags: ReadonlyArray<string>) => void) | undefined
   /** Whether to skip the store. Default: whether an invalidation of the id is pending. */
   readonly isGone?: typeof Pending.isPending
+  /** How to read the entry first. Default: alone. */
+  readonly get?: Store["get"] | undefined
 }
 
 export interface TagsRead {
