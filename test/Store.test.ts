@@ -347,7 +347,7 @@ describe("Store.make", () => {
       expect(entries.size).toBe(1)
       expect(yield* store.commit("other", generation, entry(2))).toBe(true)
       expect(yield* Stream.runCollect(store.changes)).toEqual([])
-      expect(store.capabilities).toEqual({ shared: false, changes: false })
+      expect(store.capabilities).toEqual({ shared: false, changes: false, separate: true })
     }))
 
   it("an option it does not know, or one that is missing, is refused at once", () => {

@@ -12,9 +12,9 @@ export const faults: ReadonlyArray<Fault> = [
   {
     name: "leases are not asked for",
     sought: "always",
-    in: "acquireLease",
-    find: "optionOf(self, request, \"lease\") ?? store.capabilities.shared",
-    replace: "optionOf(self, request, \"lease\") ?? false"
+    in: "acquireLeases",
+    find: "\"lease\") ?? store.capabilities.shared",
+    replace: "\"lease\") ?? false"
   },
   {
     name: "leases are not exclusive",

@@ -143,7 +143,7 @@ export interface Flight {
   /** The flight's fiber or, if a batch call runs the flight, an object that interrupts the flight. */
   fiber: Pick<Fiber.Fiber<unknown, unknown>, "interruptUnsafe"> | undefined
   lease: FlightLease | undefined
-  waveAnswer: WriteGrant | Elsewhere | undefined
+  waveAnswer: WriteGrant | Elsewhere | Fault | undefined
   /** The refresh slot of the flight, or its place in the queue. Other flights of the same batch may share it. */
   unit: Unit | undefined
   /** Queued flights for the same id. They start once this flight has ended or no longer blocks the id. */
@@ -511,7 +511,7 @@ export interface Dependencies {
   isRegistered: boolean
   /** The last noted id. Cached, because each id is noted before its read and again when the answer arrives. */
   lastId: string | undefined
-  last: Dependency | undefined
+  last: Collections.Dependency | undefined
 }
 
 /**

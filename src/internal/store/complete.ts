@@ -89,6 +89,7 @@ export const complete = (core: StoreCore): Store => {
     ...derived,
     ...counters?.port,
     ...given,
+    capabilities: core.getMany === undefined ? { ...core.capabilities, separate: true } : core.capabilities,
     // `clear` cannot be derived from `scan` and `remove`, because ids with a load but without an entry are not listed.
     clear: clear === undefined ? unsupported("clear") : emptyAll(clear)
   } as Store

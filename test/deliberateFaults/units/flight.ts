@@ -469,9 +469,9 @@ this.end++`,
   },
   {
     name: "a load that waits for no other keeps its lease when it has failed",
-    in: "askAlone",
-    find: "if (isExclusive || store.capabilities.shared) flight.lease",
-    replace: "if (isExclusive) flight.lease",
+    in: "acquireLeases",
+    find: "const hasLease = isExclusive || store.capabilities.shared",
+    replace: "const hasLease = isExclusive",
     by: "test/cached/waitForOthers.test.ts"
   },
   {
@@ -561,9 +561,9 @@ this.end++`,
   {
     name: "a wave's answer that another process loads is asked for once more",
     in: "acquireLease",
-    find: "elsewhere?.answer ?? ",
-    replace: "",
-    by: "test/cached/loadsAtOnce.test.ts"
+    find: "takeAnswer(flight) ?? (",
+    replace: "(",
+    by: "test/cached/bulkInStore.test.ts"
   },
   {
     name: "what ends with its parts is not shortened by a shorter constant",
@@ -631,22 +631,15 @@ this.end++`,
   {
     name: "loads of one turn over a far store have no waves",
     in: "throughStore",
-    find: " && !isCrowded(self, reading, flight)",
-    replace: "",
+    find: " && !isCrowd\n",
+    replace: "\n",
     by: "test/cached/farStore.test.ts"
   },
   {
     name: "a full store that is far serves no entries",
     in: "acquireLease",
-    find: "(isFirst ? yield* lookUp : undefined) ?? failWith(asked)",
-    replace: "failWith(asked)",
-    by: "test/cached/farStore.test.ts"
-  },
-  {
-    name: "versions from before a wait judge an entry after it",
-    in: "acquireLease",
-    find: "readsMarkers && !waited",
-    replace: "readsMarkers",
+    find: "(yield* lookUp) ?? failWith(answer)",
+    replace: "failWith(answer)",
     by: "test/cached/farStore.test.ts"
   },
   {
@@ -665,9 +658,9 @@ this.end++`,
   },
   {
     name: "a lease without the markers of its tags is kept",
-    in: "acquireLease",
-    find: "          releaseLease(flight)\n          return failWith(answer)",
-    replace: "          return failWith(answer)",
+    in: "acquireLeases",
+    find: "releaseLease(flight)\n      return failStrict(engine, flight, reread)",
+    replace: "return failStrict(engine, flight, reread)",
     by: "test/cached/farStore.test.ts"
   },
   {
@@ -679,16 +672,44 @@ this.end++`,
   },
   {
     name: "a lease that is granted after its release is left behind",
-    in: "acquireLease",
-    find: "if (isExclusive) flight.lease ??= leaseOf(tier, owner)\n",
-    replace: "\n",
+    in: "acquireLeases",
+    find: "if (flight !== undefined) flight.lease ??= leaseIn(self, flight, common)",
+    replace: "flight",
     by: "test/cached/farStore.test.ts"
   },
   {
     name: "a damaged entry that came with the lease is not counted",
-    in: "acquireLease",
-    find: "isFirst && acquired.isDamaged === true",
+    in: "acquireLeases",
+    find: "answer.isDamaged === true && isAskingStore(flight)",
     replace: "false as boolean",
     by: "test/cached/farStore.test.ts"
+  },
+  {
+    name: "each wave of a bulk call reads the markers of the class",
+    in: "readMarkers",
+    find: "self.known = tags",
+    replace: "self.known = undefined",
+    by: "test/cached/requestCounts.test.ts"
+  },
+  {
+    name: "a bulk call stores results with markers from before an invalidation",
+    in: "tagsOf",
+    find: "!TagEpochs.movedSince(engine.tagEpochs, names, known.bornAt)",
+    replace: "names.length < Infinity",
+    by: "test/cached/requestCounts.test.ts"
+  },
+  {
+    name: "single reads of one turn each ask for their entry",
+    in: "throughStore",
+    find: "isCrowd && canShare ?",
+    replace: "isCrowd && !canShare ?",
+    by: "test/cached/requestCounts.test.ts"
+  },
+  {
+    name: "single reads share a request that is sent for each id",
+    in: "readsTogether",
+    find: " && capabilities.separate !== true",
+    replace: "",
+    by: "test/cached/requestCounts.test.ts"
   }
 ]

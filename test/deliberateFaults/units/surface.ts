@@ -228,7 +228,7 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "a lease of one load ends with a renewal that hangs",
     in: "renewing",
-    find: "{ leftMillis: renewalMillis(leaseMillis, storeTimeoutMillis) }",
+    find: "{ leftMillis: renewalMillis(leaseMillis, budgetMillis) }",
     replace: "{ leftMillis: leaseMillis }",
     by: "test/cached/waitForOthers.test.ts"
   },

@@ -13,7 +13,7 @@ import type { Elsewhere, Fault, StoreTier, WriteGrant } from "../storeTier/store
 import { release } from "./releases.ts"
 
 /** Returns the wave's answer for a flight, but only once, so that a new attempt asks the store itself. */
-export const takeAnswer = (flight: Flight): WriteGrant | Elsewhere | undefined => {
+export const takeAnswer = (flight: Flight): WriteGrant | Elsewhere | Fault | undefined => {
   const { waveAnswer } = flight
   flight.waveAnswer = undefined
   return waveAnswer
@@ -31,10 +31,6 @@ export const nowOf = ({ front }: StoreTier): number => monotonicMillis(Context.g
 /** For how long a load renews its lease, counted from the start of its last attempt. */
 export const renewMillisOf = ({ engine, request }: Pick<Flight, "engine" | "request">): number =>
   request.maxRunMillis ?? maxLoadOf(engine, request)
-
-/** Whether a lease may be renewed for another time than those of its wave. */
-export const hasOwnLimit = ({ engine, request }: Pick<Flight, "engine" | "request">): boolean =>
-  renewMillisOf({ engine, request }) !== engine.maxLoadMillis
 
 /** The time limit of a renewal. If one hangs, there is time for another in the lease, unless the budget is long. */
 export const renewalMillis = (leaseMillis: number, budgetMillis: number): number =>

@@ -20,7 +20,7 @@ import type { StoreTier } from "../storeTier/storeTier.ts"
 import { emitOf } from "../telemetry/events.ts"
 import { step } from "../telemetry/steps.ts"
 import * as Circles from "./circles.ts"
-import { hasOwnLimit, isLate, renewMillisOf } from "./held.ts"
+import { isLate, renewMillisOf } from "./held.ts"
 import { release } from "./releases.ts"
 import { renewTogether } from "./wave.ts"
 
@@ -261,8 +261,7 @@ const deliver = (
     const holds = new Map<string, LeaseGrant["hold"]>()
     for (const one of granted) {
       const { answer, waiting: { flight, owner } } = one
-      const isOfItsOwn = hasOwnLimit(flight) || flight.policy.storeTimeoutMillis !== undefined
-      if (!isGranted(answer) || isOfItsOwn) continue
+      if (!isGranted(answer) || flight.policy.storeTimeoutMillis !== undefined) continue
       const hold = holds.get(owner) ?? renewTogether(flight, owner)
       holds.set(owner, hold)
       one.answer = { ...answer, hold }

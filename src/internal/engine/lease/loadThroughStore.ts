@@ -6,7 +6,7 @@ import * as Exit from "effect/Exit"
 import * as Random from "effect/Random"
 import type { TagVersion } from "../../../CacheEntry.ts"
 import type { StoreError } from "../../../CacheError.ts"
-import type { CommitRequest } from "../../../ports/store.ts"
+import type { CommitRequest, Store } from "../../../ports/store.ts"
 import { Load, LoadOrStale, Serve, ServeAndRefresh } from "../../../Strategy.ts"
 import { leftToOthersMillis } from "../../defaults/processes.ts"
 import { isKeptOut } from "../../store/tooLarge.ts"
@@ -35,7 +35,7 @@ import { type LateMarkers, versionsOf } from "../storeTier/tagVersions.ts"
 import { noteWritten } from "../telemetry/writtenBytes.ts"
 import { acquireLease, LeasedElsewhere } from "./acquireLease.ts"
 import { orAfterOthers } from "./commitAfter.ts"
-import { commitTogether, isCrowded } from "./together.ts"
+import { commitTogether, getTogether, isCrowded, readsTogether } from "./together.ts"
 
 export const throughStore = Effect.fnUntraced(function*(
   self: Flights,
@@ -50,11 +50,13 @@ export const throughStore = Effect.fnUntraced(function*(
       tier.storeTimeoutMillis,
     flight
   }
-  const reading: Reading = { tier, budget, clock, random }
+  const canShare = readsTogether(tier)
+  const isCrowd = flight.readsStore && (canShare || isFar(tier)) && isCrowded(self, { tier, budget }, flight)
+  const get = isCrowd && canShare ? getTogether(self, tier) : undefined
+  const reading: Reading = { tier, budget, clock, random, get }
   // If the store is far, `acquireLease` also asks for the entry. Many flights ask for their leases in waves instead.
   const isOneQuestion = flight.readsStore && isFar(tier) && flight.policy.writes &&
-    flight.request.batch === undefined &&
-    !Pending.isPending(tier.pending, flight.id) && !isCrowded(self, reading, flight)
+    flight.request.batch === undefined && !Pending.isPending(tier.pending, flight.id) && !isCrowd
   if (flight.readsStore && !isOneQuestion) {
     const found = yield* lookUp(self, flight, reading)
     if (found !== undefined) return yield* found.exit
@@ -86,6 +88,7 @@ const believeShortly = (tier: StoreTier, flight: Flight, now: number): void => {
 interface Reading extends Asking {
   readonly clock: Clock.Clock
   readonly random: Random.Random
+  readonly get: Store["get"] | undefined
 }
 
 /** Asks the store for the entry without the lease. Returns the entry if the flight's callers can be served with it. */
@@ -101,7 +104,8 @@ const lookUp = Effect.fnUntraced(function*(
     key: flight.request.key,
     id: flight.id,
     tags: declaredTags(self, flight.request),
-    hold: (tags) => hold(flight, tags)
+    hold: (tags) => hold(flight, tags),
+    get: reading.get
   })
   if (isFault(found)) {
     missed(self, flight)

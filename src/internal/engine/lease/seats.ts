@@ -10,18 +10,8 @@ import type { WriteGrant } from "../storeTier/storeTier.ts"
 import type { LateMarkers } from "../storeTier/tagVersions.ts"
 import { takeAnswer } from "./held.ts"
 import { committed, endLoad, prepare, type Prepared, unreminded } from "./loadThroughStore.ts"
-import {
-  acquire,
-  askWave,
-  board,
-  budgetOf,
-  commitAll,
-  giveBack,
-  makeWave,
-  pickerOf,
-  type Seat,
-  type Wave
-} from "./wave.ts"
+import { pickerOf } from "./markersOfWave.ts"
+import { acquire, askWave, board, budgetOf, commitAll, giveBack, makeWave, type Seat, type Wave } from "./wave.ts"
 
 export const makeSeats = (first: Host, isOneWave: boolean): Seats => {
   const { request } = first

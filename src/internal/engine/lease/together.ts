@@ -5,18 +5,19 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scheduler from "effect/Scheduler"
 import type { StoreError } from "../../../CacheError.ts"
-import type { CommitRequest } from "../../../ports/store.ts"
-import { together } from "../../defaults/bounds.ts"
-import { startsOf } from "../../time/chunks.ts"
+import type { Answer, CommitRequest, Store } from "../../../ports/store.ts"
+import { together, waves } from "../../defaults/bounds.ts"
+import { chunksOf, startsOf } from "../../time/chunks.ts"
 import { endWaiting, startWaiting } from "../../time/programTime.ts"
 import * as TurnLimit from "../../time/turnLimit.ts"
 import { forEachWave } from "../../time/waves.ts"
 import { optionOf } from "../request/rules.ts"
 import type { Flight, Flights } from "../state.ts"
-import { ask, type Asking, timeOf } from "../storeTier/ask.ts"
+import { ask, type Asking, exitBefore, lateBy, timeOf } from "../storeTier/ask.ts"
 import { spawn } from "../storeTier/background.ts"
-import type { Budget, Elsewhere, StoreTier, WriteGrant } from "../storeTier/storeTier.ts"
-import { hasOwnLimit, takeAnswer } from "./held.ts"
+import { noEntryId } from "../storeTier/fetchMany.ts"
+import type { Budget, Elsewhere, Fault, StoreTier, WriteGrant } from "../storeTier/storeTier.ts"
+import { takeAnswer } from "./held.ts"
 import { acquire, commitAll, makeWave } from "./wave.ts"
 
 interface Waiting<Item, Answer> {
@@ -36,14 +37,23 @@ interface Line<Item, Answer> {
   lates: number
 }
 
-type Acquiring = WriteGrant | Elsewhere | undefined
+type Acquiring = WriteGrant | Elsewhere | Fault | undefined
 
 interface Commit extends CommitRequest {
   readonly flight: Flight
 }
 
+/** A flight that waits for its entry, together with the others of its turn. */
+interface Get {
+  readonly id: string
+  readonly tags: ReadonlyArray<string>
+  readonly resume: (answer: Effect.Effect<Answer, StoreError>) => void
+  isGone: boolean
+}
+
 interface Lines {
   readonly alone: TurnLimit.TurnLimit
+  gets: Array<Get>
   readonly acquires: Line<Flight, Acquiring>
   readonly commits: Line<Commit, boolean | StoreError>
 }
@@ -53,6 +63,7 @@ const linesOf = (self: Flights, tier: StoreTier): Lines => {
   if (known !== undefined) return known
   const made: Lines = {
     alone: TurnLimit.make(together.alone, self.work.dispatcher),
+    gets: [],
     acquires: { tier, send: acquireAll, waiting: [], isMoving: false, lates: 0 },
     commits: {
       tier,
@@ -71,8 +82,8 @@ const lines = new WeakMap<StoreTier, Lines>()
 /** Whether several other flights have asked for leases in this turn, so that this one waits for a wave. */
 export const isCrowded = (self: Flights, { budget, tier }: Asking, { policy, request, starter }: Flight): boolean =>
   fitsWave(budget, tier) &&
-  // Calls for many keys have waves of their own, and a stream's lease may be renewed for longer than others.
-  request.batch === undefined && !hasOwnLimit({ engine: self, request }) && policy.storeTimeoutMillis === undefined &&
+  // Calls for many keys have waves of their own.
+  request.batch === undefined && policy.storeTimeoutMillis === undefined &&
   optionOf(self, request, "lease") === undefined && !self.isPrivate && !tier.background.isClosed &&
   // `Effect.runSync` cannot wait for a later turn.
   Context.get(starter.context, Scheduler.Scheduler).executionMode === "async" &&
@@ -107,6 +118,49 @@ const acquireAll: Lines["acquires"]["send"] = (flights, budget) => {
     () => flights.map((flight) => takeAnswer(flight))
   )
 }
+
+/** Whether one request reads many entries. Stores with `getCallback` combine the reads of a turn themselves. */
+export const readsTogether = ({ store: { capabilities, getCallback, getUnsafe } }: StoreTier): boolean =>
+  getUnsafe === undefined && getCallback === undefined && capabilities.separate !== true
+
+/** Reads an entry at the end of the turn, with others. No request waits for another; each reader has its own budget. */
+export const getTogether = (self: Flights, tier: StoreTier): Store["get"] => (id, tags) =>
+  Effect.callback((resume) => {
+    const lines = linesOf(self, tier)
+    const one: Get = { id, tags, resume, isGone: false }
+    if (lines.gets.push(one) === 1) {
+      self.work.dispatcher.scheduleTask(() => {
+        const asked = lines.gets.filter(({ isGone }) => !isGone)
+        lines.gets = []
+        for (const some of chunksOf(asked, waves.size)) sendGets(tier, some)
+      }, 0)
+    }
+    return Effect.sync(() => {
+      one.isGone = true
+    })
+  })
+
+const sendGets = (tier: StoreTier, gets: ReadonlyArray<Get>): void => {
+  const { background, front: { context }, storeTimeoutMillis } = tier
+  const late = lateBy(tier, Context.get(context, Clock.Clock), storeTimeoutMillis)
+  const answering = Effect.map(exitBefore(getAll(tier, gets), late), (exit) => {
+    if (exit !== undefined) gets.forEach(({ resume }, i) => resume(Exit.map(exit, (answers) => answers[i]!)))
+  })
+  const end = Effect.sync(() => gets.forEach(({ resume }) => resume(Effect.interrupt)))
+  spawn(background, context, Effect.ensuring(answering, end))
+}
+
+/** The versions of tags are read after the entries, and only for entries that were found. */
+const getAll = Effect.fnUntraced(function*(
+  { store }: StoreTier,
+  gets: ReadonlyArray<Get>
+): Effect.fn.Return<ReadonlyArray<Answer>, StoreError> {
+  const entries = yield* store.getMany(gets.map(({ id }) => id))
+  const names = Array.from(new Set(gets.flatMap(({ tags }, i) => entries[i] === undefined ? [] : tags)))
+  const { versions } = names.length === 0 ? { versions: [] } : yield* store.get(noEntryId, names)
+  const known = new Map(names.map((name, i) => [name, versions[i]]))
+  return gets.map(({ tags }, i) => ({ entry: entries[i], versions: tags.map((tag) => known.get(tag)) }))
+})
 
 const inWave = <Item, Answer>(line: Line<Item, Answer>, item: Item, budget: Budget): Effect.Effect<Answer> =>
   Effect.callback((resume) => {

@@ -5,7 +5,7 @@
  */
 import * as Effect from "effect/Effect"
 import type { TagVersion } from "../../../CacheEntry.ts"
-import type { Acquired, CommitRequest, Marker } from "../../../ports/store.ts"
+import type { Acquired, CommitRequest, Marker, Markers } from "../../../ports/store.ts"
 import { many, unaskedWaiting } from "../../defaults/bounds.ts"
 import { groupOf, groupTag } from "../../store/markers/idTags.ts"
 import { noneIsGone } from "../../store/markers/markers.ts"
@@ -13,7 +13,7 @@ import { chunksOf } from "../../time/chunks.ts"
 import * as Turns from "../../time/turns.ts"
 import { hasChanged } from "../flight/watches.ts"
 import * as Memory from "../memory/memory.ts"
-import type { Flight, Flights, StoreReads, Watch } from "../state.ts"
+import type { Batch, Flight, Flights, StoreReads, Watch } from "../state.ts"
 import { ask, type Asking } from "../storeTier/ask.ts"
 import { spawn } from "../storeTier/background.ts"
 import { encode } from "../storeTier/codec.ts"
@@ -35,24 +35,29 @@ const witnessOf = (
     ? [groupTag(groupOf(id))]
     : undefined
 
-/** Asks for the evidence that unrequested answers need, once per batch. The call does not wait for the evidence. */
-export const askEvidence = (
+/** The markers that are evidence for the unrequested answers of a batch. They are read with those of its first wave. */
+export interface Witness {
+  readonly batch: Batch
+  readonly id: string
+  readonly tags: ReadonlyArray<string>
+}
+
+export const evidenceOf = (
   self: Flights,
   tier: StoreTier,
   { id, request: { batch } }: Pick<Flight, "id" | "request">
-): void => {
-  if (batch?.options.requestOf === undefined || batch.asksEvidence || self.isPrivate) return
+): Witness | undefined => {
+  if (batch?.options.requestOf === undefined || batch.asksEvidence || self.isPrivate) return undefined
   const tags = witnessOf(self, tier, id)
-  if (tags === undefined) return
+  if (tags === undefined) return undefined
   batch.asksEvidence = true
-  const asked = ask(tier, { leftMillis: tier.storeTimeoutMillis }, "markers", tier.store.markers(tags))
-  spawn(
-    tier.background,
-    self.context,
-    Effect.map(asked, (markers) => {
-      if (!isFault(markers)) batch.evidence = { id, markers }
-    })
-  )
+  return { batch, id, tags }
+}
+
+/** Notes the evidence, which is behind the markers of `own` other tags. Returns these markers. */
+export const noteEvidence = ({ batch, id }: Witness, own: number, { markers, seq }: Markers): Markers => {
+  batch.evidence = { id, markers: { seq, markers: markers.slice(own) } }
+  return { seq, markers: markers.slice(0, own) }
 }
 
 export const storeUnasked: StoreReads["storeUnasked"] = (flights, watch, done) => {

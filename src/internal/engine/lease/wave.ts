@@ -7,18 +7,19 @@ import * as Turns from "../../time/turns.ts"
 import { forEachWave } from "../../time/waves.ts"
 import { failStrict } from "../flight/callers.ts"
 import { releaseLease } from "../flight/ending.ts"
-import { beginAsking } from "../flight/flight.ts"
+import { beginAsking, isAskingStore } from "../flight/flight.ts"
 import { declaredTags } from "../request/requestTags.ts"
 import { optionOf } from "../request/rules.ts"
 import type { Flight, FlightLease, Flights, Host, Request, Ticket } from "../state.ts"
 import { ask, askForAll, type Many } from "../storeTier/ask.ts"
 import { spawn, supervise, type Worker } from "../storeTier/background.ts"
-import { isFault, isRefusal } from "../storeTier/faults.ts"
+import { damaged, isFault, isRefusal } from "../storeTier/faults.ts"
+import { areAmong } from "../storeTier/fetch.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
 import { type Budget, Elsewhere, type Fault, type StoreTier, type WriteGrant } from "../storeTier/storeTier.ts"
 import { isLate, leaseOf, nowOf, renewalMillis, renewalPauseMillis, renewMillisOf } from "./held.ts"
+import { beside, lacksMarkers, pickerOf, readMarkers, type Tags, tagsOf } from "./markersOfWave.ts"
 import { release } from "./releases.ts"
-import { askEvidence } from "./unasked.ts"
 
 export interface Wave {
   readonly tier: StoreTier
@@ -29,15 +30,20 @@ export interface Wave {
   renewed: Array<Renewed | Ticket>
   renewedLeft: number
   renewal: Worker | undefined
+  renewedSince: number
   /** Whether the store has exceeded the budget of a request. If so, it is not asked again. */
   isTooSlow: boolean
   /** The budget of the read, if one wave contains all flights. Otherwise, each request of a wave has its own budget. */
   readonly whole: Budget | undefined
+  /** Whether results are committed in waves, too: not that of a load that asks alone. */
+  readonly isOfSeveral: boolean
+  /** The last markers that were read. They are good for later requests, too: the loads begin even later. */
+  known: Tags | undefined
   readonly context: Host["starter"]["context"]
   readonly renewMillis: number
 }
 
-export const makeWave = (first: Host, whole: Budget | undefined): Wave => {
+export const makeWave = (first: Host, whole: Budget | undefined, isOfSeveral = true): Wave => {
   const { engine, policy, request, starter } = first
   const tier = engine.storeTier!
   return {
@@ -48,8 +54,11 @@ export const makeWave = (first: Host, whole: Budget | undefined): Wave => {
     renewed: [],
     renewedLeft: 0,
     renewal: undefined,
+    renewedSince: 0,
     isTooSlow: false,
     whole,
+    isOfSeveral,
+    known: undefined,
     context: starter.context,
     renewMillis: renewMillisOf({ engine, request })
   }
@@ -96,55 +105,39 @@ export const acquire = Effect.fnUntraced(function*(
   self: Wave,
   wave: ReadonlyArray<Seat>
 ): Effect.fn.Return<void, never, any> {
-  const { engine, tier } = self
-  const { pending, store } = tier
+  const { engine, tier: { pending } } = self
   engine.tagEpochs.ensureTracking?.()
-  askEvidence(engine, tier, { id: idOf(wave[0]!), request: requestOf(wave[0]!) })
   const asked = wave.filter((seat) => !Pending.isPending(pending, idOf(seat)))
   if (asked.length === 0) return
-  const requests = asked.map(requestOf)
-  const declared = requests.map((request) => declaredTags(engine, request))
-  const names = Array.from(new Set(declared.flat()))
-  const hasLate = requests.some(({ options }) => typeof options.tags === "function")
-  const markers = names.length === 0 && !hasLate
-    ? undefined
-    : yield* askWave(self, "markers", store.markers(names))
-  const withMarkers = isFault(markers) ? failTagged(engine, asked, declared, markers) : asked
-  const pick = markers === undefined || isFault(markers) ? undefined : pickerOf(markers, names)
-  return yield* acquireLeases(self, withMarkers, (request) => pick?.(declaredTags(engine, request)))
+  const tags = tagsOf(self, idOf(asked[0]!), asked.map(requestOf))
+  const isAhead = tags.isNeeded && !tags.isBeside && tags.markers === undefined
+  const answer = isAhead ? yield* askWave(self, "markers", readMarkers(self, tags)) : undefined
+  return yield* acquireLeases(self, isFault(answer) ? failTagged(engine, asked, answer) : asked, tags)
 })
 
 /** Returns the flights without declared tags. The others lack markers: strict callers fail, and no result is stored. */
-const failTagged = (
-  engine: Flights,
-  seats: ReadonlyArray<Seat>,
-  declared: ReadonlyArray<ReadonlyArray<string>>,
-  fault: Fault
-): ReadonlyArray<Seat> =>
-  seats.filter((seat, i) => {
-    if (declared[i]!.length > 0 && isWanted(seat)) failStrict(engine, seat.flight ?? seat.board(), fault)
-    return declared[i]!.length === 0
+const failTagged = (engine: Flights, seats: ReadonlyArray<Seat>, fault: Fault): ReadonlyArray<Seat> =>
+  seats.filter((seat) => {
+    const hasNone = declaredTags(engine, requestOf(seat)).length === 0
+    if (!hasNone && isWanted(seat)) failStrict(engine, seat.flight ?? seat.board(), fault)
+    return hasNone
   })
-
-/** Returns a function that picks the markers of some tags. For all tags, the usual case, it returns `all` itself. */
-export const pickerOf = (all: Markers, names: ReadonlyArray<string>) => {
-  const places = new Map(names.map((name, i) => [name, i]))
-  return (tags: ReadonlyArray<string>): Markers =>
-    tags.length === names.length && tags.every((tag, i) => tag === names[i])
-      ? all
-      : { seq: all.seq, markers: tags.map((tag) => all.markers[places.get(tag)!]!) }
-}
 
 const acquireLeases = Effect.fnUntraced(function*(
   self: Wave,
   seats: ReadonlyArray<Seat>,
-  markersOf: (request: Request) => Markers | undefined
+  tags: Tags
 ): Effect.fn.Return<void, never, any> {
   const { engine, owner, tier } = self
   const { leaseMillis, store } = tier
   const asked = seats.filter(isWanted)
   if (asked.length === 0) return
-  const isExclusive = optionOf(engine, requestOf(asked[0]!), "lease") ?? store.capabilities.shared
+  const { bornAt, isBeside, names } = tags
+  let pick: ReturnType<typeof pickerOf> | undefined
+  const markersOf = (request: Request): Markers | undefined =>
+    tags.markers && (pick ??= pickerOf(tags.markers, names))(declaredTags(engine, request))
+  const isExclusive = !engine.isPrivate &&
+    (optionOf(engine, requestOf(asked[0]!), "lease") ?? store.capabilities.shared)
   const hasLease = isExclusive || store.capabilities.shared
   const common: NonNullable<Ticket["lease"]> = { owner, isExclusive, hasLease, markersOf, seq: undefined }
   for (const seat of asked) {
@@ -166,16 +159,23 @@ const acquireLeases = Effect.fnUntraced(function*(
   }))
   const answers = yield* requestAll(self, requests, {
     operation: "acquire",
-    all: store.acquireMany,
-    one: ({ id, ...options }) => store.acquire(id, options)
+    all: (requests) => beside(self, tags, store.acquireMany(requests)),
+    one: ({ id, ...options }) => beside(self, tags, store.acquire(id, options))
   })
+  const isLacking = isBeside && answers.some((answer) => lacksMarkers(tags, answer))
+  // The lease of a flight that was detached is noted again: its release may have reached the store before the grant.
+  if (isLacking && hasLease) {
+    for (const { flight } of asked) if (flight !== undefined) flight.lease ??= leaseIn(self, flight, common)
+  }
+  const reread = isLacking ? yield* askWave(self, "markers", readMarkers(self, tags)) : undefined
+  const isUnknown = (seat: Seat): boolean => isFault(reread) && declaredTags(engine, requestOf(seat)).length > 0
   const { epoch } = engine.tagEpochs
   engine.tagEpochs.look?.()
   const late: Array<string> = []
   asked.forEach((seat, i) => {
     const answer = answers[i]!
     const granted = !isFault(answer) && answer._tag === "Granted" ? answer : undefined
-    if (seat.flight === undefined && (!seat.isOpen || granted !== undefined)) {
+    if (seat.flight === undefined && (!seat.isOpen || granted !== undefined && !isUnknown(seat))) {
       // Its reader has left, or everything was invalidated meanwhile.
       if (granted === undefined ? isSent && isLate(tier, answer) : !seat.isOpen || !seat.storable) {
         return void late.push(seat.id)
@@ -191,11 +191,19 @@ const acquireLeases = Effect.fnUntraced(function*(
     if (isFault(answer)) {
       if (isSent && isLate(tier, answer)) releaseLease(flight)
       flight.lease = undefined
+      // A full server refuses all writes, such as `acquire`, but still answers reads (`acquireLease`).
+      if (isAskingStore(flight)) return void (flight.waveAnswer = answer)
       return failStrict(engine, flight, answer)
     }
     if (answer._tag !== "Granted") {
       flight.lease = undefined
-      if (flight.exit === undefined) flight.waveAnswer = new Elsewhere(answer, owner, markersOf(flight.request))
+      if (flight.exit !== undefined) return
+      const declared = declaredTags(engine, flight.request)
+      const markers = markersOf(flight.request)
+      const isWhole = isBeside && answer._tag === "Hit" && areAmong(answer.entry.meta.tags, declared)
+      const versions = isWhole ? markers?.markers.map(({ version }) => version) : undefined
+      const tagsRead = versions && { tags: declared, versions, bornAt }
+      flight.waveAnswer = new Elsewhere({ ...answer, tagsRead }, owner, markers)
       return
     }
     // The flight was abandoned or detached meanwhile, and its release may have reached the store before the grant.
@@ -203,12 +211,17 @@ const acquireLeases = Effect.fnUntraced(function*(
       flight.lease = undefined
       return void late.push(flight.id)
     }
+    if (isFault(reread) && isUnknown(seat)) {
+      releaseLease(flight)
+      return failStrict(engine, flight, reread)
+    }
+    if (answer.isDamaged === true && isAskingStore(flight)) damaged(tier, flight.request.key, flight.id)
     if (flight.bornAt === epoch) flight.bornAt = engine.tagEpochs.epoch
     if (isExclusive) {
       flight.lease!.heldUntil = askedAt + leaseMillis
       renew(self, flight.lease!.renewal as Renewed)
     }
-    flight.waveAnswer = grantOf(answer, markersOf(flight.request))
+    flight.waveAnswer = grantOf(answer, markersOf(flight.request), self.isOfSeveral)
   })
   if (hasLease) releaseAll(self, late)
 })
@@ -269,13 +282,14 @@ const releasing = ({ owner, tier }: Wave, ids: ReadonlyArray<string>): Effect.Ef
   return Effect.forEach(ids, releaseOne, { concurrency: many.concurrency, discard: true })
 }
 
-const grantOf = (
+export const grantOf = (
   { generation, seq }: Pick<Extract<Acquired, { readonly _tag: "Granted" }>, "generation" | "seq">,
-  markers: Markers | undefined
+  markers: Markers | undefined,
+  isOfWave = true
 ): WriteGrant => ({
   generation,
   markers: markers ?? (seq === undefined ? undefined : { seq, markers: [] }),
-  isOfWave: true
+  isOfWave
 })
 
 /** The renewal of one flight's lease. Once the last lease of a wave is no longer renewed, the wave's worker stops. */
@@ -283,10 +297,26 @@ class Renewed implements Worker {
   readonly wave: Wave
   readonly flight: Flight
   isOpen = false
+  private restarts = -1
+  private endsAt = 0
 
   constructor(wave: Wave, flight: Flight) {
     this.wave = wave
     this.flight = flight
+  }
+
+  /** Whether the lease is to be renewed now: for `maxLoad` from the start of the attempt that runs. */
+  isHeldAt(now: number): boolean {
+    const { exit, lease, restarts } = this.flight
+    if (lease === undefined || lease.isStored || exit !== undefined) {
+      this.end()
+      return false
+    }
+    if (restarts !== this.restarts) {
+      this.endsAt = (restarts === 0 ? this.wave.renewedSince : now) + renewMillisOf(this.flight)
+    }
+    this.restarts = restarts
+    return now < this.endsAt
   }
 
   end(): void {
@@ -333,21 +363,17 @@ const renew = (wave: Wave, one: Renewed | Ticket): void => {
   wave.renewal ??= renewing(wave)
 }
 
-/** One worker renews all leases after every third of their length, for at most `maxLoad`. */
+/** One worker renews all leases after every third of their length. */
 const renewing = (self: Wave): Worker => {
   const { budgetMillis, context, owner, renewMillis, tier } = self
   const { leaseMillis, store } = tier
-  let leftMillis = renewMillis
+  self.renewedSince = nowOf(tier)
+  const isTicketHeld = (one: Ticket, now: number): boolean => now < self.renewedSince + renewMillis && isRenewed(one)
   const renewAll = (wave: ReadonlyArray<Renewed | Ticket>): Effect.Effect<void> => {
-    const held = wave.filter((one) => {
-      if (!(one instanceof Renewed)) return isRenewed(one)
-      const { exit, lease } = one.flight
-      const isHeld = lease !== undefined && !lease.isStored && exit === undefined
-      if (!isHeld) one.end()
-      return isHeld
-    })
+    const now = nowOf(tier)
+    const held = wave.filter((one) => one instanceof Renewed ? one.isHeldAt(now) : isTicketHeld(one, now))
     if (held.length === 0) return Effect.void
-    const until = nowOf(tier) + leaseMillis
+    const until = now + leaseMillis
     const renewing = askForAll(tier, { leftMillis: renewalMillis(leaseMillis, budgetMillis) }, held, {
       operation: "renew",
       all: (held) => store.renewMany(held.map(renewedId), owner, leaseMillis),
@@ -367,8 +393,8 @@ const renewing = (self: Wave): Worker => {
   const after = (tookMillis: number): Effect.Effect<void> => {
     const pauseMillis = renewalPauseMillis(leaseMillis, tookMillis)
     return Effect.flatMap(Effect.sleep(pauseMillis), () => {
-      leftMillis -= tookMillis + pauseMillis
-      if (leftMillis <= 0 || self.renewedLeft === 0) {
+      // Later than `maxLoad`, a load may still run again.
+      if (self.renewedLeft === 0) {
         self.renewal = undefined
         return Effect.void
       }

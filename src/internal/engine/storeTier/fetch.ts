@@ -135,12 +135,13 @@ class OtherTags {
 const fetchWith = Effect.fnUntraced(function*(
   tier: StoreTier,
   budget: Budget,
-  { id, key, tags: declared }: Asked,
+  { get, id, key, tags: declared }: Asked,
   tags: ReadonlyArray<string>
 ): Effect.fn.Return<Fetched | Fault | OtherTags, never, any> {
   // The epoch is read first, because an invalidation during the request must end this entry.
   const bornAt = TagEpochs.epochNow(tier.front.tagEpochs)
-  const answer = yield* ask(tier, budget, "get", tier.store.get(id, tags))
+  const asking = tags === declared && get !== undefined ? get(id, tags) : tier.store.get(id, tags)
+  const answer = yield* ask(tier, budget, "get", asking)
   if (answer instanceof StoreError) return answer
   const stored = answer.entry
   if (stored === undefined) return answer.isDamaged === true ? damaged(tier, key, id) : undefined

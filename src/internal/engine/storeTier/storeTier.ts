@@ -47,6 +47,8 @@ export interface Asked {
   readonly hold?: ((tags: ReadonlyArray<string>) => void) | undefined
   /** Whether to skip the store. Default: whether an invalidation of the id is pending. */
   readonly isGone?: typeof Pending.isPending
+  /** How to read the entry first. Default: alone. */
+  readonly get?: Store["get"] | undefined
 }
 
 export interface TagsRead {
@@ -195,7 +197,7 @@ export interface WriteGrant {
 
 /** The answer of a wave for a flight without a grant: an entry is stored, or another process has the lease. */
 export class Elsewhere {
-  readonly answer: Exclude<Acquired, { readonly _tag: "Granted" }>
+  readonly answer: Exclude<Acquired, { readonly _tag: "Granted" }> & { readonly tagsRead?: TagsRead | undefined }
   readonly owner: string
   readonly markers: Markers | undefined
 

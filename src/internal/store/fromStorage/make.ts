@@ -63,8 +63,11 @@ export const make = (storage: Storage): Store => {
     clearing: Lines.make(),
     tokensOf: Tokens.lazily()
   }
+  const operations = operationsOf(self)
+  const separate = storage.getMany === undefined ? { separate: true } : {}
   const store = complete({
-    ...operationsOf(self),
+    ...operations,
+    capabilities: { ...operations.capabilities, ...separate },
     getMany,
     ...keepsMarkers
       ? MarkerEntries.hiddenIn(storage)

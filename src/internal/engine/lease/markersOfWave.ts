@@ -1,0 +1,92 @@
+/** The markers of the tags that the flights of a wave declare, as they were before the loads. */
+import * as Effect from "effect/Effect"
+import type { StoreError } from "../../../CacheError.ts"
+import type { Acquired, Markers } from "../../../ports/store.ts"
+import * as TagEpochs from "../memory/tagEpochs.ts"
+import { declaredTags } from "../request/requestTags.ts"
+import type { Flight, Flights, Request } from "../state.ts"
+import { isFault } from "../storeTier/faults.ts"
+import type { Fault, StoreTier } from "../storeTier/storeTier.ts"
+import { evidenceOf, noteEvidence, type Witness } from "./unasked.ts"
+
+/** A wave that knows what it has read before. */
+interface Knowing {
+  readonly tier: StoreTier
+  readonly engine: Flights
+  known: Tags | undefined
+}
+
+/** The declared tags of a wave, and their markers as they were before its loads. */
+export interface Tags {
+  readonly names: ReadonlyArray<string>
+  readonly isNeeded: boolean
+  /** Whether the markers are read together with the leases. */
+  readonly isBeside: boolean
+  readonly bornAt: number
+  readonly evidence: Witness | undefined
+  markers: Markers | undefined
+}
+
+export const tagsOf = (self: Knowing, id: string, requests: ReadonlyArray<Request>): Tags => {
+  const { engine, known, tier } = self
+  const { capabilities, distanceMillis } = tier.store
+  const names = Array.from(new Set(requests.flatMap((request) => declaredTags(engine, request))))
+  const evidence = evidenceOf(engine, tier, { id, request: requests[0]! })
+  const isKnown = known !== undefined && evidence === undefined && names.every((name) => known.names.includes(name)) &&
+    !TagEpochs.movedSince(engine.tagEpochs, names, known.bornAt)
+  if (isKnown) return { ...known, isBeside: false }
+  return {
+    names,
+    isNeeded: names.length > 0 || evidence !== undefined ||
+      requests.some(({ options }) => typeof options.tags === "function"),
+    // Over a network. On a cluster, several leases are asked for one by one, and the markers would be, too.
+    isBeside: distanceMillis !== undefined && (requests.length === 1 || capabilities.sharded !== true),
+    bornAt: TagEpochs.epochNow(engine.tagEpochs),
+    evidence,
+    markers: undefined
+  }
+}
+
+/** The markers that another wave has read for a flight that continues alone. */
+export const knownOf = ({ bornAt }: Flight, names: ReadonlyArray<string>, markers: Markers): Tags => ({
+  names,
+  isNeeded: true,
+  isBeside: false,
+  bornAt,
+  evidence: undefined,
+  markers
+})
+
+export const readMarkers = (self: Knowing, tags: Tags): Effect.Effect<void, StoreError> => {
+  const { evidence, names } = tags
+  const asked = evidence === undefined ? names : [...names, ...evidence.tags]
+  return Effect.map(self.tier.store.markers(asked), (all) => {
+    tags.markers = evidence === undefined ? all : noteEvidence(evidence, names.length, all)
+    self.known = tags
+  })
+}
+
+/** Sends the request for markers with another one. If only the markers cannot be read, the other one is answered. */
+export const beside = <A>(
+  self: Knowing,
+  tags: Tags,
+  asking: Effect.Effect<A, StoreError>
+): Effect.Effect<A, StoreError> =>
+  !tags.isBeside || tags.names.length === 0 && tags.evidence === undefined ? asking : Effect.map(
+    Effect.all([asking, Effect.exit(readMarkers(self, tags))], { concurrency: 2 }),
+    ([answer]) => answer
+  )
+
+/** Whether a load must not begin with this answer before the markers have been read. */
+export const lacksMarkers = ({ isNeeded, markers, names }: Tags, answer: Acquired | Fault): boolean =>
+  isNeeded && markers === undefined && !isFault(answer) && answer._tag === "Granted" &&
+  (names.length > 0 || answer.seq === undefined)
+
+/** Returns a function that picks the markers of some tags. For all tags, the usual case, it returns `all` itself. */
+export const pickerOf = (all: Markers, names: ReadonlyArray<string>) => {
+  const places = new Map(names.map((name, i) => [name, i]))
+  return (tags: ReadonlyArray<string>): Markers =>
+    tags.length === names.length && tags.every((tag, i) => tag === names[i])
+      ? all
+      : { seq: all.seq, markers: tags.map((tag) => all.markers[places.get(tag)!]!) }
+}
