@@ -19,6 +19,7 @@ import { byteLength, limit } from "./id.ts"
 import { type AnyCodec, type KeyInfo, optionsOfClass } from "./info.ts"
 import { isKey, keyTypeId } from "./isKey.ts"
 import { remembering } from "./knownIds.ts"
+import { copyChecked, ownParts } from "./ownParts.ts"
 import { compileFields, configError, encoder } from "./payload.ts"
 import { noteClass } from "./sameIds.ts"
 import { settling } from "./settle.ts"
@@ -87,9 +88,11 @@ export const define = (name: string, options: Options): new(input: unknown) => K
 
   const makeId = (fields: Fields) => limit(prefix(), encode(fields))
   const idOf = template === undefined ? remembering(properties, makeId) : makeId
+  const names = Object.keys(relevant)
 
   class KeyClass {
     #id: string | undefined
+    #own: KeyClass | undefined
     static readonly keyName = name
     static readonly payload = payload
     static readonly success = success
@@ -101,12 +104,26 @@ export const define = (name: string, options: Options): new(input: unknown) => K
     }
 
     constructor(input: unknown) {
-      assign(this as Record<string, unknown>, input)
+      if (input !== toCopy) assign(this as Record<string, unknown>, input)
     }
 
     get "~id"(): string {
       // A proxy of an instance, or an object derived from one, has no private field.
       return #id in this ? this.#id ??= idOf(this as never) : idOf(this as never)
+    }
+    /** The key with a payload of its own, which its caller cannot change. It stays the same once it has been read. */
+    get "~own"(): KeyClass {
+      if (!(#id in this)) return this
+      return this.#own ??= copyChecked<KeyClass>(name, this, idOf)
+    }
+    /** A copy of the key. The key itself, if nothing in its payload is mutable. */
+    "~copy"(): KeyClass {
+      const parts = ownParts(names, this as never)
+      if (parts === undefined) return this
+      const copy = Object.assign(Object.setPrototypeOf(new KeyClass(toCopy), Object.getPrototypeOf(this)), this, parts)
+      copy.#id = this["~id"]
+      copy.#own = copy
+      return Object.isFrozen(this) ? Object.freeze(copy) : copy
     }
     get "~tags"(): ReadonlyArray<string> {
       return tags.declared(this)
@@ -143,6 +160,9 @@ const idsBy = (name: string, template: unknown, fields: Schema.Struct.Fields): I
   if (make === undefined) throw configError(name, "`id` is not a template: pass one from CacheKey.template")
   return make(name, Object.keys(fields))
 }
+
+/** The constructor's parameter for a key that gets the fields of another key. */
+const toCopy = {}
 
 const addMembers = (target: object, members: { readonly [name: string]: unknown }): void => {
   for (const [name, value] of Object.entries(members)) Object.defineProperty(target, name, { value })
