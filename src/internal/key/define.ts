@@ -37,6 +37,7 @@ interface Options extends TagOptions {
   readonly version?: string | undefined
   readonly id?: unknown
   readonly serializer?: Serializer | undefined
+  readonly unambiguous?: boolean | undefined
 }
 
 interface Key {
@@ -79,6 +80,7 @@ export const define = (name: string, options: Options): new(input: unknown) => K
     payload,
     ...codecs,
     serializer: options.serializer,
+    unambiguous: options.unambiguous === true,
     isUndescribed: () =>
       isUndescribed ??= hasPart(success.ast, isOpen) || opaqueType(success.ast, follow) !== undefined,
     hasError: options.error !== undefined,
@@ -198,6 +200,7 @@ const checkOptions = (name: string, options: Options): void => {
   if (options.serializer !== undefined && !isSerializer(options.serializer)) {
     throw configError(name, "`serializer` is not a serializer: pass one, like Csv")
   }
+  if (typeof (options.unambiguous ?? false) !== "boolean") throw configError(name, "`unambiguous` is not a boolean")
   const stranger = options.ignore?.find((field) => !Object.hasOwn(fields, field))
   if (stranger !== undefined) throw configError(name, `\`ignore\` names "${String(stranger)}", which is not a field`)
   checkTags(name, options, fields)

@@ -19,6 +19,8 @@ export interface KeyInfo {
   readonly success: AnyCodec
   readonly error: AnyCodec
   readonly serializer: Serializer | undefined
+  /** Whether the user declares that stored values are decoded to the same. */
+  readonly unambiguous: boolean
   readonly isUndescribed: () => boolean
   /** Whether the class declares an error schema. Without one, a failure stays in memory. */
   readonly hasError: boolean
@@ -41,7 +43,8 @@ export const optionsOfClass = [
   "version",
   "tags",
   "id",
-  "serializer"
+  "serializer",
+  "unambiguous"
 ]
 
 /** A codec for any type. Its encoded side is `any`, because only the serializer uses that side. */
