@@ -191,6 +191,11 @@ export interface Options<
    * @default the layer's `maxLoad`
    */
   readonly maxLoad?: Ttl.Input | undefined
+  /**
+   * Whether values need not be decoded and compared before they are stored, as is done if `success` or `error` has a
+   * union whose members may be confused. @default `false`
+   */
+  readonly unambiguous?: boolean | undefined
 }
 
 /**

@@ -8,6 +8,7 @@ import { refreshLoad } from "../internal/engine/load/refreshLoad.ts"
 import * as Operations from "../internal/engine/operationTable.ts"
 import * as Policy from "../internal/engine/request/callPolicy.ts"
 import type { Batch, LoadAll, Request } from "../internal/engine/state.ts"
+import { type Key, keyForLoad } from "../internal/key/ofKey.ts"
 import type { AnyOptions as StrategyOptions, Kind } from "../internal/strategy/kind.ts"
 import { constantOf, isConstant, lifetimeOf } from "../internal/strategy/lifetime.ts"
 import { constant, fallsBack, servesFresh } from "../internal/strategy/make.ts"
@@ -349,7 +350,7 @@ const unchecked = (): boolean => true
 
 /** Returns a function from a key to the cached effect. Only a load calls `lookup`. */
 export const callsOf = (options: FnOptions): (key: CacheKey.Any) => Effect.Effect<unknown, unknown, any> => {
-  const load = ({ key }: CachedEffect) => Effect.suspend(() => effectOf(key, options.lookup(key as never)))
+  const load = ({ key }: CachedEffect) => Effect.suspend(() => effectOf(key, options.lookup(keyForLoad(key) as never)))
   const traits = traitsOf(options.strategy, { load, validate: unchecked })
   const { copy } = options
   return (key) => new CachedEffect(traits, undefined, options, { copy, key }) as never
@@ -393,7 +394,10 @@ export const callMany = (options: ManyOptions): (keys: ReadonlyArray<CacheKey.An
     return request as unknown as Request
   }
   const loadAll: LoadAll = (keys) =>
-    effectOf(keys[0] as CacheKey.Any, options.lookup(keys as ReadonlyArray<never>)) as ReturnType<LoadAll>
+    effectOf(
+      keys[0] as CacheKey.Any,
+      options.lookup((keys as ReadonlyArray<Key>).map(keyForLoad) as never)
+    ) as ReturnType<LoadAll>
   return (keys) =>
     Effect.withFiber((fiber) =>
       cacheOfFiber(fiber).perform(Operations.readMany, fiber, {

@@ -261,7 +261,8 @@ export const fn: {
 } = (first: AnyClass | string | ToKey, options: any, ofStrings?: any): never => {
   if (typeof first === "string") {
     checkNamedFn(`Cached.fn("${first}")`, options)
-    const { error, id, ignore, indexes, payload, success, tags, version, ...rest } = options as AnyNamedOptions
+    const { error, id, ignore, indexes, payload, serializer, success, tags, unambiguous, version, ...rest } =
+      options as AnyNamedOptions
     // Calls `define` directly in this function, because `define` finds the user's call at a fixed depth of the stack.
     const keyClass = define(first, {
       error,
@@ -269,8 +270,10 @@ export const fn: {
       ignore,
       indexes,
       payload,
+      serializer,
       success,
       tags,
+      unambiguous,
       version: version === "code" ? codeOf(options.lookup) : version
     } as never)
     return Object.assign(makeFn("Cached.fn", keyClass as never, rest as never) as object, { Key: keyClass }) as never

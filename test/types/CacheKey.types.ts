@@ -101,6 +101,9 @@ CacheKey.Class<Weather>()("W", { payload: { a: Schema.String }, success: Schema.
 CacheKey.Class<Weather>()("W", { payload: { a: Schema.String }, success: Schema.Number, indexes: [[["a"]]] })
 // @ts-expect-error an unknown option
 CacheKey.Class<Weather>()("W", { payload: { a: Schema.String }, success: Schema.Number, tag: [] })
+CacheKey.Class<Weather>()("W", { success: Schema.Number, unambiguous: true })
+// @ts-expect-error not a boolean
+CacheKey.Class<Weather>()("W", { success: Schema.Number, unambiguous: "yes" })
 // @ts-expect-error without `Self`
 class Missing extends CacheKey.Class()("Missing", { success: Schema.Number }) {}
 export { Missing }

@@ -150,5 +150,8 @@ export const repeatsOfFiber = 1000
 /** How many calls of each combinator check their options immediately. In later calls, the load checks them. */
 export const checkedCalls = 1000
 
+/** In how many values of a key class, and elements of an array, fields are sought that its schema does not declare. */
+export const undeclaredSamples = 100
+
 /** The most characters in the name of a cache. */
 export const longestNameOfCache = 100

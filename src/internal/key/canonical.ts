@@ -20,6 +20,41 @@ export const makeCompile = (): Compile => {
   return (ast) => compile(SchemaAST.toType(ast))
 }
 
+/**
+ * Like `makeCompile`, for values of any schema. A leaf that a transformation makes, such as a trimmed text, may lose by
+ * design, so all its values have one text. So have values of types without canonical text.
+ */
+export const makeLossy = (ast: SchemaAST.AST): (value: unknown) => string => {
+  const done = new Map<SchemaAST.AST, Canonical>()
+  const compile: Compile = (ast) => {
+    const known = done.get(ast)
+    if (known !== undefined) return known
+    const made = isMadeLeaf(ast) ? alike(ast) : canonicalOr(ast, compile)
+    done.set(ast, made)
+    return made
+  }
+  return compile(ast).encode
+}
+
+const isMadeLeaf = (ast: SchemaAST.AST): boolean =>
+  ast.encoding !== undefined && ast._tag !== "Arrays" && ast._tag !== "Objects" && ast._tag !== "Union" &&
+  ast._tag !== "Suspend" && !(ast._tag === "Declaration" && ast.typeParameters.length > 0)
+
+const canonicalOr = (ast: SchemaAST.AST, compile: Compile): Canonical => {
+  try {
+    return compileNode(ast, compile)
+  } catch (error) {
+    if (error instanceof Refused) return alike(ast)
+    throw error
+  }
+}
+
+const alike = (ast: SchemaAST.AST): Canonical => ({
+  is: SchemaParser.is(Schema.make(SchemaAST.toType(ast))),
+  encode: () => ",",
+  primitive: false
+})
+
 const compileNode = (ast: SchemaAST.AST, compile: Compile): Canonical => {
   switch (ast._tag) {
     case "String":

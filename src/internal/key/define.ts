@@ -20,6 +20,7 @@ import { byteLength, limit } from "./id.ts"
 import { type AnyCodec, type KeyInfo, optionsOfClass } from "./info.ts"
 import { isKey, keyTypeId } from "./isKey.ts"
 import { remembering } from "./knownIds.ts"
+import { copyChecked, ownParts } from "./ownParts.ts"
 import { compileFields, configError, encoder } from "./payload.ts"
 import { noteClass } from "./sameIds.ts"
 import { settling } from "./settle.ts"
@@ -38,6 +39,7 @@ interface Options extends TagOptions {
   readonly id?: unknown
   readonly serializer?: Serializer | undefined
   readonly maxLoad?: Ttl.Input | undefined
+  readonly unambiguous?: boolean | undefined
 }
 
 interface Key {
@@ -81,6 +83,7 @@ export const define = (name: string, options: Options): new(input: unknown) => K
     ...codecs,
     serializer: options.serializer,
     maxLoadMillis: options.maxLoad === undefined ? undefined : positiveMillis("maxLoad", options.maxLoad),
+    unambiguous: options.unambiguous === true,
     isUndescribed: () =>
       isUndescribed ??= hasPart(success.ast, isOpen) || opaqueType(success.ast, follow) !== undefined,
     hasError: options.error !== undefined,
@@ -90,9 +93,11 @@ export const define = (name: string, options: Options): new(input: unknown) => K
 
   const makeId = (fields: Fields) => limit(prefix(), encode(fields))
   const idOf = template === undefined ? remembering(properties, makeId) : makeId
+  const names = Object.keys(relevant)
 
   class KeyClass {
     #id: string | undefined
+    #own: KeyClass | undefined
     static readonly keyName = name
     static readonly payload = payload
     static readonly success = success
@@ -104,12 +109,26 @@ export const define = (name: string, options: Options): new(input: unknown) => K
     }
 
     constructor(input: unknown) {
-      assign(this as Record<string, unknown>, input)
+      if (input !== toCopy) assign(this as Record<string, unknown>, input)
     }
 
     get "~id"(): string {
       // A proxy of an instance, or an object derived from one, has no private field.
       return #id in this ? this.#id ??= idOf(this as never) : idOf(this as never)
+    }
+    /** The key with a payload of its own, which its caller cannot change. It stays the same once it has been read. */
+    get "~own"(): KeyClass {
+      if (!(#id in this)) return this
+      return this.#own ??= copyChecked<KeyClass>(name, this, idOf)
+    }
+    /** A copy of the key. The key itself, if nothing in its payload is mutable. */
+    "~copy"(): KeyClass {
+      const parts = ownParts(names, this as never)
+      if (parts === undefined) return this
+      const copy = Object.assign(Object.setPrototypeOf(new KeyClass(toCopy), Object.getPrototypeOf(this)), this, parts)
+      copy.#id = this["~id"]
+      copy.#own = copy
+      return Object.isFrozen(this) ? Object.freeze(copy) : copy
     }
     get "~tags"(): ReadonlyArray<string> {
       return tags.declared(this)
@@ -147,6 +166,9 @@ const idsBy = (name: string, template: unknown, fields: Schema.Struct.Fields): I
   return make(name, Object.keys(fields))
 }
 
+/** The constructor's parameter for a key that gets the fields of another key. */
+const toCopy = {}
+
 const addMembers = (target: object, members: { readonly [name: string]: unknown }): void => {
   for (const [name, value] of Object.entries(members)) Object.defineProperty(target, name, { value })
 }
@@ -181,6 +203,7 @@ const checkOptions = (name: string, options: Options): void => {
   if (options.serializer !== undefined && !isSerializer(options.serializer)) {
     throw configError(name, "`serializer` is not a serializer: pass one, like Csv")
   }
+  if (typeof (options.unambiguous ?? false) !== "boolean") throw configError(name, "`unambiguous` is not a boolean")
   const stranger = options.ignore?.find((field) => !Object.hasOwn(fields, field))
   if (stranger !== undefined) throw configError(name, `\`ignore\` names "${String(stranger)}", which is not a field`)
   checkTags(name, options, fields)

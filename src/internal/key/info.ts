@@ -21,6 +21,8 @@ export interface KeyInfo {
   readonly serializer: Serializer | undefined
   /** The class's `maxLoad`. `undefined`: that of the layer. */
   readonly maxLoadMillis: number | undefined
+  /** Whether the user declares that stored values are decoded to the same. */
+  readonly unambiguous: boolean
   readonly isUndescribed: () => boolean
   /** Whether the class declares an error schema. Without one, a failure stays in memory. */
   readonly hasError: boolean
@@ -44,7 +46,8 @@ export const optionsOfClass = [
   "tags",
   "id",
   "serializer",
-  "maxLoad"
+  "maxLoad",
+  "unambiguous"
 ]
 
 /** A codec for any type. Its encoded side is `any`, because only the serializer uses that side. */

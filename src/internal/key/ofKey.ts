@@ -30,6 +30,24 @@ export const tagsWith = (key: Key, given: ReadonlyArray<string>): ReadonlyArray<
 const join = (first: ReadonlyArray<string>, second: ReadonlyArray<string>): ReadonlyArray<string> =>
   second.length === 0 ? first : first.length === 0 ? second : [...first, ...second]
 
+interface Copied {
+  readonly "~own": Key
+  readonly "~copy": () => Key
+}
+
+/**
+ * The key with a payload that its caller cannot change: what a load and the functions beside it get. Must first be read
+ * before the read yields. Throws a `CacheConfigError` if the payload has changed since the id was computed.
+ */
+export const ownKey = <K extends Key | undefined>(key: K): K =>
+  typeof key === "object" ? ((key as unknown as Copied)["~own"] ?? key) as K : key
+
+/** Another copy of the key's own payload, which a load may change. */
+export const keyForLoad = <K extends Key | undefined>(key: K): K => {
+  const own = ownKey(key)
+  return typeof own === "object" ? ((own as unknown as Copied)["~copy"]?.() ?? own) as K : own
+}
+
 export const infoOf = (key: Key): KeyInfo | undefined =>
   typeof key === "string" ? undefined : (key as unknown as Own | undefined)?.["~class"]
 

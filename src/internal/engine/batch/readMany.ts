@@ -5,7 +5,7 @@ import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import { Load, LoadOrStale, Serve } from "../../../Strategy.ts"
 import { IdMap } from "../../idMap.ts"
-import { idOf, type Key } from "../../key/ofKey.ts"
+import { idOf, type Key, ownKey } from "../../key/ofKey.ts"
 import { sameIds } from "../../key/sameIds.ts"
 import * as Turns from "../../time/turns.ts"
 import { invalidateIds } from "../invalidation/invalidate.ts"
@@ -17,7 +17,7 @@ import { nowOf, readContextOf } from "../request/context.ts"
 import { copyOf } from "../request/copy.ts"
 import { decideOrDefect, isFreshAt, isPastMemoryTtl, randomOf, rejectedOf, trustsMemory } from "../request/decide.ts"
 import { declaredTags } from "../request/requestTags.ts"
-import { answerOrDefect, isLimited, optionOf } from "../request/rules.ts"
+import { answerOrDefect, defectOf, isLimited, optionOf } from "../request/rules.ts"
 import { slide } from "../request/sliding.ts"
 import { StrictFault } from "../request/strict.ts"
 import type { Attempt, Flights } from "../state.ts"
@@ -51,6 +51,7 @@ export const readMany = (
   const copy = optionOf(self, many.template, "copy")
   if (policy.bypass) return loadWithoutCache(many)
   if (policy.invalidate !== undefined) {
+    many.keys.forEach(ownKey)
     const rest = Effect.withFiber((fiber) => readMany(self, fiber, many))
     return Effect.flatMap(
       invalidateIds(self, Array.from(new Set(many.keys.map(idOf)))),
@@ -78,6 +79,7 @@ const captureFirst = (
     ? () => many.keys.map((key) => many.requestOf(key, noBatch))
     : undefined
   const captured = self.storeReads?.captureMany(self, reading, requests, many.keys.map(idOf))
+  if (captured !== undefined) many.keys.forEach(ownKey)
   return captured && Effect.flatMap(captured, ({ policy, shortened }) => {
     const requestOf: ManyRequest["requestOf"] = (key, batch) => shortened(many.requestOf(key, batch))
     const rest = Effect.withFiber((fiber) => readMany(self, fiber, { ...many, requestOf }))
@@ -95,6 +97,7 @@ const readStrictly = (
 ): Effect.Effect<Exits, unknown, any> => {
   const inTheWay = many.keys.map((key) => inTheWayOf(self, many, policy, key))
   const unsent = Array.from(new Set(inTheWay.flatMap((items) => Exit.isExit(items) ? [] : items)))
+  if (unsent.length > 0) many.keys.forEach(ownKey)
   return unsent.length === 0 || isStuck(sent, unsent)
     ? readTogether(self, fiber, many, { policy, inTheWay })
     : Effect.flatMap(
@@ -175,11 +178,14 @@ const lookerIn = (self: Flights, reading: Reading, inTheWay: InTheWay): (key: Ke
       if (slides && policy.writes) slide(self, many.template, entry!, now)
       if (isObserved) reading.served.push({ key, entry: entry!, source: "memory" })
       exits[place] = entry!.exit
-    } else if (Exit.isExit(decision)) {
-      exits[place] = decision
+      return
+    }
+    const answer = Exit.isExit(decision) ? decision : defectOf(ownKey, key) ?? decision
+    if (Exit.isExit(answer)) {
+      exits[place] = answer
       reading.isBroken = true
     } else {
-      const decided: Decided = { place, key, entry, decision, source: "memory" }
+      const decided: Decided = { place, key, entry, decision: answer, source: "memory" }
       if (!isServed(self, reading, decided)) miss(self, reading, decided)
     }
   }

@@ -5,7 +5,7 @@ import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import { CacheClosed, CacheCycle } from "../../../CacheError.ts"
 import { type Decision, Load, LoadOrStale, Serve, ServeAndRefresh } from "../../../Strategy.ts"
-import { idOf } from "../../key/ofKey.ts"
+import { idOf, ownKey } from "../../key/ofKey.ts"
 import { sameIds } from "../../key/sameIds.ts"
 import { recordServed } from "../derived/recorder.ts"
 import { interruptible, wait } from "../flight/callers.ts"
@@ -137,7 +137,7 @@ const readerOf = <A, E>(
   fiber: Fiber.Fiber<any, any>,
   request: Request<A, E>,
   policy: Policy.Policy
-): Reader<A, E> => ({ engine, fiber, request, id: idOf(request.key), policy })
+): Reader<A, E> => ({ engine, fiber, request, id: idOf(ownKey(request.key)), policy })
 
 const detectHit = (detector: Detector, fiber: Fiber.Fiber<any, any>, request: Request, entry: Entry): void =>
   detect(detector, entry.id, request.strategy.name, { source: "memory", entry, exit: entry.exit, now: nowOf(fiber) })
@@ -186,7 +186,7 @@ const readUnder = <A, E>(
   policy: Policy.Policy
 ): Effect.Effect<A, E> => {
   if (policy.bypass) return bypass(fiber, request.load)
-  const id = idOf(request.key)
+  const id = idOf(ownKey(request.key))
   if (policy.invalidate !== undefined) {
     const rest = Effect.withFiber<A, E>((fiber) => read(self, fiber, request))
     return Effect.flatMap(

@@ -4,7 +4,7 @@ import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Scheduler from "effect/Scheduler"
 import { Load, Serve } from "../../../Strategy.ts"
-import { idOf } from "../../key/ofKey.ts"
+import { idOf, ownKey } from "../../key/ofKey.ts"
 import * as TurnLimit from "../../time/turnLimit.ts"
 import { captureFirst, captureMany } from "../derived/capture.ts"
 import { isBehind } from "../flight/callers.ts"
@@ -44,6 +44,7 @@ const readAfter = <A, E>(
   unsent: ReadonlyArray<Item>
 ): Effect.Effect<A, E> =>
   Effect.withFiber((fiber) => {
+    ownKey(given.key)
     const request = askTimeouts(self, given)
     if (Exit.isExit(request)) return request
     const tier = self.storeTier!
@@ -76,6 +77,7 @@ const afterCapture: StoreReads["afterCapture"] = (self, policy, within, given) =
       return limited(self, request, question)
     }))
   return captured && Effect.withFiber((fiber) => {
+    ownKey(given.key)
     const since = nowOf(fiber)
     return Effect.flatMap(captured, (left) =>
       Effect.provideService(

@@ -1,7 +1,7 @@
 /** The tags of a request: those declared before its load, and those of its result. */
 import type * as Exit from "effect/Exit"
 import { escapeGiven } from "../../key/id.ts"
-import { escapeTag, tagsOf, tagsWith } from "../../key/ofKey.ts"
+import { escapeTag, ownKey, tagsOf, tagsWith } from "../../key/ofKey.ts"
 import type { Flights, Request } from "../state.ts"
 import { rulesOf } from "./rules.ts"
 
@@ -12,7 +12,7 @@ export const declaredTags = (self: Flights, request: Request): ReadonlyArray<str
 }
 
 const knownTags = ({ key, options: { tags } }: Request): ReadonlyArray<string> =>
-  tags === undefined || typeof tags === "function" ? tagsOf(key) : tagsWith(key, tags.map(escapeTag))
+  tags === undefined || typeof tags === "function" ? tagsOf(ownKey(key)) : tagsWith(ownKey(key), tags.map(escapeTag))
 
 /** The tags of a result. Throws if a user's function throws or does not return an array of strings. */
 export const tagsOfResult = (
@@ -20,6 +20,8 @@ export const tagsOfResult = (
   request: Request,
   exit: Exit.Exit<unknown, unknown>
 ): ReadonlyArray<string> => {
-  const { key, options: { tags } } = request
-  return typeof tags === "function" ? tagsWith(key, escapeGiven(tags(exit, key))) : declaredTags(self, request)
+  const { options: { tags } } = request
+  if (typeof tags !== "function") return declaredTags(self, request)
+  const key = ownKey(request.key)
+  return tagsWith(key, escapeGiven(tags(exit, key)))
 }

@@ -22,7 +22,7 @@ import {
 import type * as Ttl from "../../../Ttl.ts"
 import { toMillis } from "../../../Ttl.ts"
 import { noReadDefaults, retryAfterMillis } from "../../defaults/options.ts"
-import { idOf, infoOf } from "../../key/ofKey.ts"
+import { idOf, infoOf, ownKey } from "../../key/ofKey.ts"
 import { checkJitter } from "../../strategy/validate.ts"
 import type { Entry } from "../memory/entry.ts"
 import type { Request, Rules } from "../state.ts"
@@ -128,7 +128,7 @@ export const withRules = <A, E>(request: Request<A, E>, rules: Rules): Request<A
   Object.create(request, { rules: { value: rules } }) as Request<A, E>
 
 const askTimeout = (name: Timeout, { key }: Request, given: AnyReadOptions[Timeout]): number | undefined =>
-  typeof given === "function" ? toMillis(given(key), `${name} of "${idOf(key)}"`) : millisOf(name, given)
+  typeof given === "function" ? toMillis(given(ownKey(key)), `${name} of "${idOf(key)}"`) : millisOf(name, given)
 
 export const answerOrDefect = <A>(answer: () => A): A | Exit.Exit<never> => {
   try {
@@ -209,7 +209,7 @@ export const notStored = (self: Telemetry, result: Result, thrown: unknown): und
 
 /** The strategy's lifetime for a result. Throws unless it is `"skip"` or consists of non-negative numbers. */
 export const lifetimeOf = ({ key, strategy }: Request, exit: Exit.Exit<unknown, unknown>): Lifetime | "skip" => {
-  const lifetime = strategy.lifetime(exit, key)
+  const lifetime = strategy.lifetime(exit, ownKey(key))
   if (lifetime === "skip") return lifetime
   checkMillis("softTtl", lifetime?.softTtl)
   checkMillis("ttl", lifetime?.ttl)

@@ -8,6 +8,8 @@ import { SerializerError } from "../../../CacheError.ts"
 import type { Codec, Use } from "../../../ports/serializer.ts"
 import { compile } from "../../codec/compile.ts"
 import { maxTags } from "../../codec/frame.ts"
+import { checked, checking } from "../../codec/sameAgain.ts"
+import type { KeyInfo } from "../../key/info.ts"
 import { infoOf, type Key } from "../../key/ofKey.ts"
 import { Entry, keepVersions } from "../memory/entry.ts"
 import * as Log from "../telemetry/log.ts"
@@ -24,14 +26,35 @@ export const codecsOf = (tier: StoreTier, key: Key): Codecs => {
   if (info === undefined) return tier.plain
   const known = tier.codecs.get(info)
   if (known !== undefined) return known
-  const make = (schema: unknown, outcome: Use["outcome"]) =>
-    compile(tier.serializer, schema as AnyCodec, { keyClass: info.name, outcome, serializer: info.serializer })
+  const make = (schema: unknown, outcome: Use["outcome"]) => compileFor(tier, info, schema as AnyCodec, outcome)
   const codecs: Codecs = {
     success: make(info.success, "success"),
     failure: info.hasError ? make(info.error, "failure") : undefined
   }
   tier.codecs.set(info, codecs)
   return codecs
+}
+
+/** Compiles a codec for a key class, which checks its values. */
+export const compileFor = (
+  tier: StoreTier,
+  info: KeyInfo,
+  schema: AnyCodec,
+  outcome: Use["outcome"]
+): Codec<unknown, any> => {
+  const { name: keyClass, serializer, unambiguous } = info
+  return checking(compile(tier.serializer, schema, { keyClass, outcome, serializer }), schema, {
+    serializer: tier.serializer.name,
+    unambiguous,
+    onUndeclared: (place) =>
+      Log.warnOnce(
+        tier.front,
+        `undeclared ${keyClass}`,
+        `A value of the key class "${keyClass}" has a field that its schema does not declare${place}: it lasts only in ` +
+          "memory, and whoever reads the value from the store does not get it. Declare it, or leave it out in the load " +
+          "(logged once a key class)"
+      )
+  })
 }
 
 /** The codec for a stored entry. `undefined` if another serializer wrote the entry. */
@@ -179,7 +202,7 @@ const encodeNow = (
   meta: Meta
 ): Effect.Effect<Uint8Array, unknown, any> => {
   try {
-    return codec.encode(value, id, meta)
+    return checked(codec, value, () => codec.encode(value, id, meta))
   } catch (defect) {
     return Exit.die(defect)
   }

@@ -2,6 +2,7 @@
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import { checked } from "../../codec/sameAgain.ts"
 import { idOf, type Key } from "../../key/ofKey.ts"
 import { codecsOf } from "./codec.ts"
 import type { StoreTier } from "./storeTier.ts"
@@ -18,7 +19,10 @@ export const encode = (
   const codec = codecsOf(tier, key).failure
   if (codec === undefined || cause.reasons.length !== 1 || !Cause.hasFails(cause)) return Effect.undefined
   const note = Effect.map(
-    Effect.suspend(() => codec.encode(Cause.squash(cause), ofNote(key))),
+    Effect.suspend(() => {
+      const failure = Cause.squash(cause)
+      return checked(codec, failure, () => codec.encode(failure, ofNote(key)))
+    }),
     (payload) => {
       const note = new Uint8Array(payload.length + 1)
       note[0] = codec.id

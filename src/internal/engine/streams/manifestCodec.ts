@@ -7,6 +7,7 @@ import type { Codec } from "../../../ports/serializer.ts"
 import { toHex, writeHex } from "../../codec/bytes.ts"
 import { around } from "../../codec/layers.ts"
 import { readerIn } from "../../codec/readerIn.ts"
+import { checked } from "../../codec/sameAgain.ts"
 import { FailedStream, Manifest } from "../memory/manifest.ts"
 import type { Codecs } from "../storeTier/storeTier.ts"
 
@@ -109,7 +110,7 @@ const failureCodec = (failure: Codec<unknown, any>): Codec<unknown, any> => {
     extension: ".bin",
     encode: Effect.fnUntraced(function*(failed, id, meta) {
       const { error, manifest } = failed as FailedStream
-      const encoded: Uint8Array = yield* failure.encode(error, ofFailure(id), meta)
+      const encoded: Uint8Array = yield* checked(failure, error, () => failure.encode(error, ofFailure(id), meta))
       const head = yield* manifests.encode(manifest, id, meta)
       const bytes = new Uint8Array(headBytes + head.length + 1 + encoded.length)
       new DataView(bytes.buffer).setUint32(0, head.length)

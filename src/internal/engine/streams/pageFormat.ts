@@ -7,14 +7,14 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { SerializerError } from "../../../CacheError.ts"
 import type { Codec } from "../../../ports/serializer.ts"
-import { compile } from "../../codec/compile.ts"
 import { around, formatOf } from "../../codec/layers.ts"
+import { checked } from "../../codec/sameAgain.ts"
 import { tableOf } from "../../codec/table.ts"
 import { turnMillis } from "../../defaults/bounds.ts"
 import type { KeyInfo } from "../../key/info.ts"
 import { infoOf, type Key } from "../../key/ofKey.ts"
 import { monotonicMillis } from "../../time/monotonic.ts"
-import { decodeNow } from "../storeTier/codec.ts"
+import { compileFor, decodeNow } from "../storeTier/codec.ts"
 import type { Codecs, StoreTier } from "../storeTier/storeTier.ts"
 import { sizeOf } from "./sizeOf.ts"
 
@@ -30,10 +30,10 @@ export const codecsOf = (tier: StoreTier, key: Key): Codecs => {
   known.set(tier, ofTier)
   const before = ofTier.get(info)
   if (before !== undefined) return before
-  const { error, hasError, name: keyClass, serializer, success } = info
+  const { error, hasError, success } = info
   const codecs: Codecs = {
-    success: compile(tier.serializer, success, { keyClass, outcome: "element", serializer }),
-    failure: hasError ? compile(tier.serializer, error, { keyClass, outcome: "failure", serializer }) : undefined
+    success: compileFor(tier, info, success, "element"),
+    failure: hasError ? compileFor(tier, info, error, "failure") : undefined
   }
   ofTier.set(info, codecs)
   return codecs
@@ -45,7 +45,11 @@ type Part = unknown
 export const encode = (codec: AnyCodec, element: unknown, id: string): Effect.Effect<Part, SerializerError, any> => {
   const format = formatOf(codec)
   const table = tableOf(format)
-  return table === undefined ? format.encode(element, id) : table.toRecord(element)
+  return checked<Part, any>(
+    codec,
+    element,
+    () => table === undefined ? format.encode(element, id) : table.toRecord(element)
+  )
 }
 
 /** The size of a part. The size of a record is an estimate until its page is encoded. */

@@ -9,7 +9,7 @@ import type { AnyReadOptions } from "../../../cached/options.ts"
 import type { Lifetime, Strategy } from "../../../Strategy.ts"
 import { withPrototype } from "../../effect.ts"
 import type { KeyInfo } from "../../key/info.ts"
-import { idOf, infoOf, type Key } from "../../key/ofKey.ts"
+import { idOf, infoOf, type Key, ownKey } from "../../key/ofKey.ts"
 import { constantOfStrategy, fallsBack } from "../../strategy/make.ts"
 import type { Engine } from "../engine.ts"
 import { FailedStream, type Manifest } from "../memory/manifest.ts"
@@ -89,7 +89,11 @@ const keyOf = (tier: StoreTier | undefined, key: Key): Key => {
   if (tier !== undefined && tier.codecs.get(own) === undefined) tier.codecs.set(own, codecsOver(codecsOf(tier, key)))
   return typeof key === "string"
     ? { "~id": idOf(key), "~tags": none, "~class": own } as never
-    : Object.create(key, { "~id": { value: idOf(key) }, "~class": { value: own } })
+    : Object.create(key, {
+      "~id": { value: idOf(key) },
+      "~class": { value: own },
+      "~own": { get: () => ownKey(key) }
+    })
 }
 
 /** Replaces each `FailedStream` in a cause by the stream's own failure. */
@@ -108,7 +112,7 @@ const strategyOf = ({ key, maxTtlMillis, strategy }: Streaming, isKept: () => bo
   const fixed = constantOfStrategy(strategy) !== undefined
   const lifetime = (exit: Exit.Exit<unknown, unknown>): Lifetime | "skip" => {
     if (!isKept()) return "skip"
-    const given = strategy.lifetime(endOf(exit), key)
+    const given = strategy.lifetime(endOf(exit), ownKey(key))
     if (fixed || typeof given !== "object") return given
     // The manifest must not outlive its pages, which were written earlier and with at most this lifetime.
     return { softTtl: Math.min(given.softTtl, maxTtlMillis), ttl: Math.min(given.ttl, maxTtlMillis) }
@@ -133,7 +137,9 @@ const optionsOf = ({ readDefaults }: Engine, { key, options }: Streaming): AnyRe
     copy: (manifest: unknown) => manifest,
     // A run takes as long as its consumers take, so the layer's `softTimeout` does not apply.
     ...readDefaults.softTimeout === undefined ? {} : { softTimeout: Infinity },
-    ...typeof tags === "function" ? { tags: (exit: Exit.Exit<unknown, unknown>) => tags(endOf(exit), key) } : {},
+    ...typeof tags === "function"
+      ? { tags: (exit: Exit.Exit<unknown, unknown>) => tags(endOf(exit), ownKey(key)) }
+      : {},
     ...fallbackWhen === undefined
       ? {}
       : { fallbackWhen: (cause: Cause.Cause<unknown>) => fallbackWhen(ownCause(cause)) }

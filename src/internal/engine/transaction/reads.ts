@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
-import { idOf, type Key } from "../../key/ofKey.ts"
+import { idOf, type Key, ownKey } from "../../key/ofKey.ts"
 import * as Turns from "../../time/turns.ts"
 import type { ManyRequest } from "../batch/reading.ts"
 import { readMany as readManyOver } from "../batch/readMany.ts"
@@ -36,6 +36,7 @@ export const look = (self: Overlay, keys: ReadonlyArray<Key>, purpose: Purpose):
     }
     const missing = keys.filter((key) => !isKnown(self, idOf(key)))
     if (missing.length === 0) return Effect.sync(rebaseAll)
+    if (purpose === "cached") missing.forEach(ownKey)
     return Effect.map(below(self, missing, purpose), (found) => {
       for (const [i, entry] of found.entries()) {
         // Another fiber of the transaction has written the id in the meantime.
