@@ -4,7 +4,7 @@
  */
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
-import type { SchedulerDispatcher } from "effect/Scheduler"
+import * as Scheduler from "effect/Scheduler"
 import { writeQueue as limits } from "../../../internal/defaults/folders.ts"
 
 /**
@@ -16,7 +16,7 @@ export type Lane = "apart" | "first" | "others"
 interface Options<Operation, A, E> {
   readonly now: () => number
   readonly laneOf: (operation: Operation) => Lane
-  readonly dispatcher: SchedulerDispatcher
+  readonly dispatcher: Scheduler.SchedulerDispatcher
   readonly run: (operations: ReadonlyArray<Operation>) => ReadonlyArray<Exit.Exit<A, E>>
 }
 
@@ -42,9 +42,12 @@ export const make = <Operation, A, E>(options: Options<Operation, A, E>): Queue<
 
 /** Runs an operation in this turn, or in a later turn if others are waiting or the turn has taken too long. */
 export const run = <Operation, A, E>(self: Queue<Operation, A, E>, operation: Operation): Effect.Effect<A, E> =>
-  Effect.suspend(() => {
+  Effect.withFiber((fiber) => {
     if (self.startedAt === undefined) begin(self)
-    return hasWaiting(self) || hasTaken(self, limits.aloneMillis) ? later(self, operation) : self.run([operation])[0]!
+    const isLate = hasWaiting(self) || hasTaken(self, limits.aloneMillis)
+    // `runSync` cannot wait.
+    const canWait = fiber.getRef(Scheduler.Scheduler).executionMode === "async"
+    return isLate && canWait ? later(self, operation) : self.run([operation])[0]!
   })
 
 const later = <Operation, A, E>(self: Queue<Operation, A, E>, operation: Operation): Effect.Effect<A, E> =>

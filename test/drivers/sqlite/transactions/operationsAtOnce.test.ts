@@ -154,6 +154,23 @@ describe("operations that come at once", () => {
       expect((yield* other.markers(["tag"])).seq).toBe(seq + 100)
     }))
 
+  it.effect("and remove are all done while no values may be stored, because a long read keeps the log", () =>
+    Effect.gen(function*() {
+      const directory = join(yield* tempDirectory, "cache")
+      const store = yield* open(directory, { maxSize: 2 ** 20, storeTimeout: 10 })
+      yield* atOnce(100, (i) => store.set(`${i}`, entry(i)))
+      const foreign = yield* connection(directory)
+      foreign.exec("BEGIN")
+      foreign.prepare("SELECT count(*) FROM entry").get()
+      const storing = yield* Effect.forkChild(atOnce(30, (i) => store.set(`large ${i}`, entry(i, 20_000))))
+      yield* TestClock.adjust("1 second")
+      expect((yield* Fiber.join(storing)).some(Exit.isFailure)).toBe(true)
+      const removing = yield* Effect.forkChild(atOnce(100, (i) => store.remove(`${i}`)))
+      yield* TestClock.adjust("1 second")
+      expect(yield* Fiber.join(removing)).toEqual(range(100).map(() => Exit.succeed(true)))
+      foreign.exec("COMMIT")
+    }))
+
   it.effect("and remove or set are all done when another program has released its lock", () =>
     Effect.gen(function*() {
       const { directory, store } = yield* one
