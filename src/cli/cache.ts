@@ -72,7 +72,13 @@ const placeOf = (url: string): string => {
 
 /** Refuses a copy of a cache to itself: it would replace what programs write meanwhile by what was there before. */
 export const refuseSame = Effect.fnUntraced(function*(from: string, to: string) {
-  if (placeOf(yield* urlOf(from)) !== placeOf(yield* urlOf(to))) return
+  const urls = [yield* urlOf(from), yield* urlOf(to)] as const
+  // Fails if a path is relative and the working directory was deleted.
+  const [one, other] = yield* Effect.try({
+    try: () => urls.map(placeOf),
+    catch: (thrown) => misused((thrown as Error).message)
+  })
+  if (one !== other) return
   return yield* Effect.fail(misused(`Both are the same cache: ${nameOf(from)}. Name another one to copy to`))
 })
 

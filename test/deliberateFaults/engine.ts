@@ -339,7 +339,7 @@ unregister(self, flight)`
   {
     name: "the store budget is per step",
     sought: "always",
-    in: "ask",
+    in: "askNow",
     find: "budget.leftMillis -= millis",
     replace: ""
   },

@@ -40,6 +40,18 @@ describe("a relative directory", () => {
         expect(fs.readdirSync(here)).toEqual(["cache"])
         expect(fs.readdirSync(there)).toEqual([])
       }))
+
+    it.effect(`is nowhere if the working directory was deleted, also when the program goes elsewhere (${name})`, () =>
+      Effect.gen(function*() {
+        const [here, there] = [yield* tempDirectory, yield* tempDirectory]
+        yield* chdir(here)
+        fs.rmdirSync(here)
+        const made = make({ directory: "cache" })
+        process.chdir(there)
+        expect(yield* Effect.flip(made)).toMatchObject({ _tag: "StoreError", operation: "open", reason: "Unavailable" })
+        expect(fs.readdirSync(there)).toEqual([])
+        fs.mkdirSync(here)
+      }))
   }
 })
 

@@ -49,6 +49,14 @@ const fill = (directory: string, count: number, layer: "disk" | "files" = "disk"
   )
 
 describe.concurrent("effect-cached", { timeout: 120_000 }, () => {
+  it("says that its working directory was deleted, if a path is relative", async () => {
+    const cwd = folder()
+    const deleting = ["sh", "-c", `rmdir "$PWD" && exec "$0" "$@"`, ...commandPath]
+    const ran = await command(["migrate", "files:./a", "files:./b"], { cwd, path: deleting })
+    expect(ran).toMatchObject({ status: 2, stdout: "" })
+    expect(ran.stderr).toMatch(/^effect-cached: ENOENT: .*the current working directory was .*removed.*\n$/)
+  })
+
   it.each(["disk", "files"] as const)("reads a cache of %s, and leaves it as it is", async (layer) => {
     const cwd = folder()
     await seed(join(cwd, "cache"), layer)

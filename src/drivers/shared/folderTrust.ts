@@ -1,5 +1,7 @@
 /** Refuses folders and files that other users can write to: they could choose the values that cached effects return. */
 import * as fs from "node:fs"
+import * as path from "node:path"
+import { codeOf } from "./fileErrors.ts"
 
 const refused = (message: string): Error => Object.assign(new Error(message), { code: "EACCES" })
 
@@ -15,16 +17,45 @@ const othersOf = ({ gid, mode }: fs.Stats): string | undefined => {
 
 /** Creates a private folder. Refuses an existing folder that other users can write to, unless `trustFolder` is set. */
 export const makeFolder = (directory: string, trustFolder: boolean): void => {
-  fs.mkdirSync(directory, { recursive: true, mode: 0o700 })
+  // `absolute` returns a relative path only if there is no working directory. A later one must not give it a meaning.
+  if (!path.isAbsolute(directory)) {
+    throw Object.assign(new Error(`there is no working directory for the relative path ${directory}`), {
+      code: "ENOENT"
+    })
+  }
+  makeWithParents(directory)
   requireOwn(directory, trustFolder)
 }
 
+/**
+ * Creates a folder and its missing parents, one by one. With `recursive`, Node would never return if a parent exists
+ * but can hold nothing, for example after the directory behind a mounted path was deleted.
+ */
+const makeWithParents = (directory: string): void => {
+  try {
+    makeOne(directory)
+  } catch (thrown) {
+    const parent = path.dirname(directory)
+    if (codeOf(thrown) !== "ENOENT" || parent === directory) throw thrown
+    makeWithParents(parent)
+    makeOne(directory)
+  }
+}
+
+const makeOne = (directory: string): void => {
+  try {
+    fs.mkdirSync(directory, { mode: 0o700 })
+  } catch (thrown) {
+    if (fs.statSync(directory, { throwIfNoEntry: false })?.isDirectory() !== true) throw thrown
+  }
+}
+
 /** Refuses a path that other users can write to, unless `trustFolder` is set. Does nothing on Windows. */
-export const requireOwn = (path: string, trustFolder: boolean): void => {
+export const requireOwn = (file: string, trustFolder: boolean): void => {
   if (trustFolder || process.platform === "win32") return
-  const others = othersOf(fs.statSync(path))
+  const others = othersOf(fs.statSync(file))
   if (others === undefined) return
-  throw refused(`${path} is refused because ${others} can write to it: change that, or set trustFolder: true`)
+  throw refused(`${file} is refused because ${others} can write to it: change that, or set trustFolder: true`)
 }
 
 /** Refuses anything but a plain file: a link may lead outside the folder, and opening a pipe blocks the process. */

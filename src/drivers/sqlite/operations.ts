@@ -62,8 +62,7 @@ export const make = (options: Options): Operations => {
     ...options,
     queue: Queue.make({
       now: () => monotonicMillis(clock),
-      // Results of finished loads are stored first, because callers that wait for a lease have not done any work yet.
-      goesFirst: ({ name }) => name === "commit",
+      laneOf,
       dispatcher,
       run: (operations) => runTimed(self, operations)
     }),
@@ -73,11 +72,13 @@ export const make = (options: Options): Operations => {
   return self
 }
 
+/** Results of finished loads are stored first, because callers that wait for a lease have not done any work yet. */
+const laneOf = ({ name }: Operation): Queue.Lane =>
+  kindOf(name).passes ? "apart" : name === "commit" ? "first" : "others"
+
 export const run = <A>(self: Operations, operation: Operation<A>): Effect.Effect<A, StoreError> => {
   const { name } = operation
-  const once = kindOf(name).passes
-    ? Effect.suspend(() => runTimed(self, [operation])[0]!)
-    : Queue.run(self.queue, operation)
+  const once = Queue.run(self.queue, operation)
   const { backoffs } = self
   const millis = name === "acquire" ? self.millis * writeQueue.acquireShare : self.millis
   const retried = retrying(once as Effect.Effect<A, StoreError>, { backoffs, millis })
@@ -101,7 +102,7 @@ const runTimed = (
   return exits
 }
 
-/** Runs operations in one transaction. An operation whose kind has `passes` is never queued, so it runs alone. */
+/** Runs operations in one transaction. Because of their lanes, either all of their kinds have `passes`, or none. */
 const runAll = (
   connection: Connection.Connection,
   operations: ReadonlyArray<Operation>
@@ -110,10 +111,11 @@ const runAll = (
     operations.map(({ name, steps }) => exitOf(name, () => Connection.run(connection, steps, kindOf(name))))
   if (operations.length === 1) return alone()
   const steps = operations.map(({ steps }) => steps)
-  const isKept = operations.some(({ name }) => kindOf(name).isKept)
+  const all = operations.map(({ name }) => kindOf(name))
+  const kind = { isKept: all.some(({ isKept }) => isKept), passes: all.every(({ passes }) => passes) }
   const together = () => Batch.together(Connection.tables(connection).batch, steps)
   try {
-    return Connection.run(connection, together, { isKept, passes: false }).map((ended, i) =>
+    return Connection.run(connection, together, kind).map((ended, i) =>
       Result.isSuccess(ended)
         ? Exit.succeed(ended.success)
         : Exit.fail(toStoreError(operations[i]!.name, ended.failure))

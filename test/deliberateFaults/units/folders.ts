@@ -10,6 +10,20 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/drivers/directories.test.ts"
   },
   {
+    name: "a relative directory without a working directory is one of the next working directory",
+    in: "makeFolder",
+    find: "!path.isAbsolute(directory)",
+    replace: "false",
+    by: "test/drivers/directories.test.ts"
+  },
+  {
+    name: "a folder that cannot be made stops the process",
+    in: "makeOne",
+    find: "{ mode: 0o700 }",
+    replace: "{ mode: 0o700, recursive: true }",
+    by: "test/drivers/unusableFolders.test.ts"
+  },
+  {
     name: "all threads of a process write one draft",
     in: "writeDraft",
     find: "`${self.owner}-${process.pid}-${self.drafts++}.tmp`",
@@ -25,7 +39,7 @@ export const faults: ReadonlyArray<UnitFault> = [
   },
   {
     name: "new folders can be read by all users",
-    in: "makeFolder",
+    in: "makeOne",
     find: "mode: 0o700",
     replace: "mode: 0o755",
     by: "test/drivers/sharedFolders.test.ts"

@@ -147,8 +147,8 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "loads that have a lease end behind those that want one",
     in: "later",
-    find: "self.goesFirst(operation) ? self.first : self.others",
-    replace: "self.others",
+    find: "self[self.laneOf(operation)]",
+    replace: `self[self.laneOf(operation) === "first" ? "others" : self.laneOf(operation)]`,
     by: "test/drivers/sqlite/transactions/queue.test.ts"
   },
   {
@@ -266,10 +266,30 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "all writes at once happen in one turn",
     in: "run",
-    find:
-      "return hasWaiting(self) || hasTaken(self, limits.aloneMillis) ? later(self, operation) : self.run([operation])[0]!",
-    replace: "return self.run([operation])[0]!",
+    find: "isLate && canWait ?",
+    replace: "isLate && false ?",
     by: "test/drivers/sqlite/transactions/queue.test.ts"
+  },
+  {
+    name: "a write of runSync waits for a later turn",
+    in: "run",
+    find: "isLate && canWait ?",
+    replace: "isLate ?",
+    by: "test/cached/operationsAtOnce.test.ts"
+  },
+  {
+    name: "invalidations wait for all values",
+    in: "endTurn",
+    find: "runGroup(self, [self.apart])",
+    replace: "if (self.first.size + self.others.size === 0) runGroup(self, [self.apart])",
+    by: "test/drivers/sqlite/transactions/queue.test.ts"
+  },
+  {
+    name: "invalidations at once are refused while values are",
+    in: "runAll",
+    find: "passes: all.every(({ passes }) => passes)",
+    replace: "passes: false",
+    by: "test/drivers/sqlite/transactions/operationsAtOnce.test.ts"
   },
   {
     name: "groups of writes continue however long their turn has taken",

@@ -172,7 +172,7 @@ export const faults: ReadonlyArray<UnitFault> = [
   },
   {
     name: "a store that hangs is asked for each wave of a lookup or removal",
-    in: "ask",
+    in: "askNow",
     find: "budget.call.leftMillis = 0",
     replace: "void budget.call",
     by: "test/cached/budgetsOfWaves.test.ts"
@@ -507,8 +507,29 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/cached/tapStore.test.ts"
   },
   {
-    name: "all operations that a store has not answered in time time out in one turn",
+    name: "all operations at once on a synchronous store run in one turn",
     in: "ask",
+    find: "tier.turns === undefined",
+    replace: "tier.turns !== null",
+    by: "test/cached/operationsAtOnce.test.ts"
+  },
+  {
+    name: "an operation of runSync on a synchronous store waits for a later turn",
+    in: "pass",
+    find: `fiber.getRef(Scheduler.Scheduler).executionMode === "sync"`,
+    replace: "false",
+    by: "test/cached/operationsAtOnce.test.ts"
+  },
+  {
+    name: "operations that waited for a turn on a synchronous store all run in the next one",
+    in: "endTurn",
+    find: "while (self.waiting.size > 0 && hasTime(self))",
+    replace: "while (self.waiting.size > 0)",
+    by: "test/cached/operationsAtOnce.test.ts"
+  },
+  {
+    name: "all operations that a store has not answered in time time out in one turn",
+    in: "askNow",
     find: "TurnLimit.pass(tier.timeouts)",
     replace: "Effect.void",
     by: "test/cached/timeoutsInTurns.test.ts"

@@ -861,7 +861,7 @@ try {
   },
   {
     name: "a store says ids that the layer hides",
-    in: "ask",
+    in: "askNow",
     find: "tier.front.disguise === undefined",
     replace: "tier.front.disguise !== null",
     by: "test/servers/redisLargeValues.test.ts"

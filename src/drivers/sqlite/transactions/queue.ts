@@ -4,14 +4,19 @@
  */
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
-import type { SchedulerDispatcher } from "effect/Scheduler"
+import * as Scheduler from "effect/Scheduler"
 import { writeQueue as limits } from "../../../internal/defaults/folders.ts"
+
+/**
+ * How an operation waits: `first` overtakes `others`, with which it shares transactions. Operations of `apart` share
+ * transactions only with each other. Groups of both kinds alternate, so that neither waits for all of the other.
+ */
+export type Lane = "apart" | "first" | "others"
 
 interface Options<Operation, A, E> {
   readonly now: () => number
-  /** Whether an operation finishes work that has already begun, and so overtakes other waiting operations. */
-  readonly goesFirst: (operation: Operation) => boolean
-  readonly dispatcher: SchedulerDispatcher
+  readonly laneOf: (operation: Operation) => Lane
+  readonly dispatcher: Scheduler.SchedulerDispatcher
   readonly run: (operations: ReadonlyArray<Operation>) => ReadonlyArray<Exit.Exit<A, E>>
 }
 
@@ -20,15 +25,16 @@ interface Waiting<Operation, A, E> {
   readonly resume: (exit: Effect.Effect<A, E>) => void
 }
 
-export interface Queue<Operation, A, E> extends Options<Operation, A, E> {
-  /** Waiting operations that overtake `others`, in order of arrival. */
-  readonly first: Set<Waiting<Operation, A, E>>
-  readonly others: Set<Waiting<Operation, A, E>>
+type Lanes<Operation, A, E> = Readonly<Record<Lane, Set<Waiting<Operation, A, E>>>>
+
+/** The waiting operations of each lane are in order of arrival. */
+export interface Queue<Operation, A, E> extends Options<Operation, A, E>, Lanes<Operation, A, E> {
   startedAt: number | undefined
 }
 
 export const make = <Operation, A, E>(options: Options<Operation, A, E>): Queue<Operation, A, E> => ({
   ...options,
+  apart: new Set(),
   first: new Set(),
   others: new Set(),
   startedAt: undefined
@@ -36,15 +42,18 @@ export const make = <Operation, A, E>(options: Options<Operation, A, E>): Queue<
 
 /** Runs an operation in this turn, or in a later turn if others are waiting or the turn has taken too long. */
 export const run = <Operation, A, E>(self: Queue<Operation, A, E>, operation: Operation): Effect.Effect<A, E> =>
-  Effect.suspend(() => {
+  Effect.withFiber((fiber) => {
     if (self.startedAt === undefined) begin(self)
-    return hasWaiting(self) || hasTaken(self, limits.aloneMillis) ? later(self, operation) : self.run([operation])[0]!
+    const isLate = hasWaiting(self) || hasTaken(self, limits.aloneMillis)
+    // `runSync` cannot wait.
+    const canWait = fiber.getRef(Scheduler.Scheduler).executionMode === "async"
+    return isLate && canWait ? later(self, operation) : self.run([operation])[0]!
   })
 
 const later = <Operation, A, E>(self: Queue<Operation, A, E>, operation: Operation): Effect.Effect<A, E> =>
   Effect.callback((resume) => {
     const one = { operation, resume }
-    const waiting = self.goesFirst(operation) ? self.first : self.others
+    const waiting = self[self.laneOf(operation)]
     waiting.add(one)
     return Effect.sync(() => waiting.delete(one))
   })
@@ -59,15 +68,24 @@ const endTurn = <Operation, A, E>(self: Queue<Operation, A, E>): void => {
   if (!hasWaiting(self)) return
   begin(self)
   do {
-    const some = takeOldest(self)
-    const exits = self.run(some.map(({ operation }) => operation))
-    some.forEach(({ resume }, i) => resume(exits[i]!))
+    runGroup(self, [self.apart])
+    runGroup(self, [self.first, self.others])
   } while (hasWaiting(self) && !hasTaken(self, limits.turnMillis))
 }
 
-const takeOldest = <Operation, A, E>({ first, others }: Queue<Operation, A, E>) => {
+const runGroup = <Operation, A, E>(
+  self: Queue<Operation, A, E>,
+  lanes: ReadonlyArray<Set<Waiting<Operation, A, E>>>
+): void => {
+  const some = takeOldest(lanes)
+  if (some.length === 0) return
+  const exits = self.run(some.map(({ operation }) => operation))
+  some.forEach(({ resume }, i) => resume(exits[i]!))
+}
+
+const takeOldest = <Operation, A, E>(lanes: ReadonlyArray<Set<Waiting<Operation, A, E>>>) => {
   const some: Array<Waiting<Operation, A, E>> = []
-  for (const waiting of [first, others]) {
+  for (const waiting of lanes) {
     for (const one of waiting) {
       if (some.length === limits.together) return some
       waiting.delete(one)
@@ -77,7 +95,8 @@ const takeOldest = <Operation, A, E>({ first, others }: Queue<Operation, A, E>) 
   return some
 }
 
-const hasWaiting = <Operation, A, E>({ first, others }: Queue<Operation, A, E>): boolean => first.size + others.size > 0
+const hasWaiting = <Operation, A, E>({ apart, first, others }: Queue<Operation, A, E>): boolean =>
+  apart.size + first.size + others.size > 0
 
 const hasTaken = <Operation, A, E>({ now, startedAt }: Queue<Operation, A, E>, millis: number): boolean =>
   startedAt !== undefined && now() - startedAt >= millis

@@ -11,6 +11,7 @@ import { slowMillis, waves } from "../../defaults/bounds.ts"
 import { LineOf } from "../../text/lineOf.ts"
 import { afterProgramMillis, programMillis, untilPassed } from "../../time/programTime.ts"
 import * as TurnLimit from "../../time/turnLimit.ts"
+import * as TurnTime from "../../time/turnTime.ts"
 import { forEachWave } from "../../time/waves.ts"
 import type { Entry } from "../memory/entry.ts"
 import { emit } from "../telemetry/events.ts"
@@ -44,8 +45,22 @@ export const lateBy = (
 ): Effect.Effect<void> =>
   workedMillis === undefined ? afterProgramMillis(clock, millis) : untilPassed(workedMillis, millis)
 
-/** Runs one operation. Returns a fault instead of failing, and does not wait for an interrupted operation to end. */
+/**
+ * Runs one operation. Returns a fault instead of failing, and does not wait for an interrupted operation to end. A store
+ * that answers synchronously blocks the thread, so many operations at once run in several turns of the event loop. The
+ * wait for a turn is not a part of the budget.
+ */
 export const ask = <A>(
+  tier: StoreTier,
+  budget: Budget,
+  operation: string,
+  effect: Effect.Effect<A, StoreError>
+): Effect.Effect<A | StoreError> => {
+  const asked = askNow(tier, budget, operation, effect)
+  return tier.turns === undefined ? asked : Effect.andThen(TurnTime.pass(tier.turns), asked)
+}
+
+const askNow = <A>(
   tier: StoreTier,
   budget: Budget,
   operation: string,

@@ -1,4 +1,5 @@
 /** Makes a store tier. */
+import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Scheduler from "effect/Scheduler"
 import { requireSerializer } from "../../codec/requireSerializer.ts"
@@ -6,6 +7,7 @@ import { storeReadsOfTurn, timeoutsOfTurn } from "../../defaults/bounds.ts"
 import { unansweredCommits } from "../../defaults/stores.ts"
 import { lastingDispatcher } from "../../time/lastingDispatcher.ts"
 import * as TurnLimit from "../../time/turnLimit.ts"
+import * as TurnTime from "../../time/turnTime.ts"
 import type { Entry } from "../memory/entry.ts"
 import type { MemoryTier } from "../memory/memory.ts"
 import { emit } from "../telemetry/events.ts"
@@ -34,6 +36,7 @@ export const makeStoreTier = (front: MemoryTier, options: StoreTierOptions, step
     circuit: Circuit.make((state) => emit(front, { _tag: "Circuit", state })),
     reads: TurnLimit.make(storeReadsOfTurn, dispatcher),
     timeouts: TurnLimit.make(timeoutsOfTurn, dispatcher),
+    turns: options.store.getUnsafe && TurnTime.make({ clock: Context.get(front.context, Clock.Clock), dispatcher }),
     incident: Incident.make(),
     background: Background.make(front),
     tracker: undefined,

@@ -8,6 +8,7 @@ import type { Acquired, Markers, Store, TouchOptions } from "../../../ports/stor
 import { farMillis } from "../../defaults/bounds.ts"
 import type { Key } from "../../key/ofKey.ts"
 import type { TurnLimit } from "../../time/turnLimit.ts"
+import type { TurnTime } from "../../time/turnTime.ts"
 import type { Entry } from "../memory/entry.ts"
 import type { MemoryTier } from "../memory/memory.ts"
 import type * as Incident from "../telemetry/incident.ts"
@@ -145,6 +146,8 @@ export interface StoreTier extends StoreTierOptions {
   /** Limits reads of a synchronous store per turn, because each miss starts a load in the same step. */
   readonly reads: TurnLimit
   readonly timeouts: TurnLimit
+  /** The time of a turn for operations of a synchronous store. */
+  readonly turns: TurnTime | undefined
   readonly incident: Incident.Incident
   readonly background: Background.Background
   /** Polls for changes. If that fails, clears memory after `maxStaleness`. `undefined` while there are no reads. */

@@ -6,23 +6,11 @@ import { SqliteStore } from "effect-cached/sqlite"
 import { TestClock } from "effect/testing"
 import * as fs from "node:fs"
 import { join } from "node:path"
+import { slowly } from "../../../support/slowly.ts"
 import { connection, entry, read, type SqliteStoreType } from "../../../support/sqlite.ts"
 import { tempDirectory } from "../../../support/tempDirectory.ts"
 
 const asking = (owner: string) => ({ owner, leaseMillis: 60_000, rejectedWriteId: undefined, join: false })
-
-/** A clock on which each look takes some time. At a millisecond few operations fit into a turn. */
-const slowly = (lookMillis: number) =>
-  Effect.map(Clock.Clock, (clock): Clock.Clock => {
-    let passed = 0n
-    return {
-      ...clock,
-      currentTimeMillisUnsafe: () => clock.currentTimeMillisUnsafe(),
-      currentTimeMillis: clock.currentTimeMillis,
-      sleep: (duration) => clock.sleep(duration),
-      monotonicTimeNanosUnsafe: () => clock.monotonicTimeNanosUnsafe() + (passed += BigInt(lookMillis * 1e6))
-    }
-  })
 
 const open = (
   directory: string,
@@ -141,6 +129,67 @@ describe("operations that come at once", () => {
       // The failed one wrote something before it failed: the end of the lease.
       const generation = acquired._tag === "Granted" ? acquired.generation : ""
       expect(yield* store.commit("77", generation, entry(1))).toBe(true)
+    }))
+
+  it.effect("are removals and invalidations too, of which each has its answer and its number", () =>
+    Effect.gen(function*() {
+      const { directory, store } = yield* one
+      yield* atOnce(100, (i) => store.set(`${i}`, entry(i)))
+      const { seq } = yield* store.markers(["tag"])
+      let ended = 0
+      const each = (i: number) =>
+        Effect.tap(
+          i % 2 === 0 ? store.remove(`${i}`) : store.invalidateTags([`tag ${i}`]),
+          () => Effect.sync(() => ended++)
+        )
+      const all = yield* Effect.forkChild(atOnce(200, each))
+      yield* Effect.yieldNow
+      expect(ended).toBeLessThan(10)
+      const answers = (yield* Fiber.join(all)).map((exit) => Exit.isSuccess(exit) ? exit.value : "failed")
+      expect(answers).toEqual(range(200).map((i) => i % 2 === 0 ? i < 100 : undefined))
+      const other = yield* open(directory)
+      expect(stored(other, 100).flatMap((entry, i) => entry === undefined ? [] : [i])).toEqual(
+        range(100).filter((i) => i % 2 !== 0)
+      )
+      expect((yield* other.markers(["tag"])).seq).toBe(seq + 100)
+    }))
+
+  it.effect("and remove are all done while no values may be stored, because a long read keeps the log", () =>
+    Effect.gen(function*() {
+      const directory = join(yield* tempDirectory, "cache")
+      const store = yield* open(directory, { maxSize: 2 ** 20, storeTimeout: 10 })
+      yield* atOnce(100, (i) => store.set(`${i}`, entry(i)))
+      const foreign = yield* connection(directory)
+      foreign.exec("BEGIN")
+      foreign.prepare("SELECT count(*) FROM entry").get()
+      const storing = yield* Effect.forkChild(atOnce(30, (i) => store.set(`large ${i}`, entry(i, 20_000))))
+      yield* TestClock.adjust("1 second")
+      expect((yield* Fiber.join(storing)).some(Exit.isFailure)).toBe(true)
+      const removing = yield* Effect.forkChild(atOnce(100, (i) => store.remove(`${i}`)))
+      yield* TestClock.adjust("1 second")
+      expect(yield* Fiber.join(removing)).toEqual(range(100).map(() => Exit.succeed(true)))
+      foreign.exec("COMMIT")
+    }))
+
+  it.effect("and remove or set are all done when another program has released its lock", () =>
+    Effect.gen(function*() {
+      const { directory, store } = yield* one
+      yield* atOnce(100, (i) => store.set(`${i}`, entry(i)))
+      const foreign = yield* connection(directory)
+      foreign.exec("BEGIN IMMEDIATE")
+      const writing = yield* Effect.forkChild(
+        atOnce(100, (i): Effect.Effect<unknown, unknown> =>
+          i % 2 === 0 ? store.remove(`${i}`) : store.set(`${i}`, entry(i + 1)))
+      )
+      yield* Effect.yieldNow
+      foreign.exec("COMMIT")
+      yield* TestClock.adjust("2 seconds")
+      expect((yield* Fiber.join(writing)).every(Exit.isSuccess)).toBe(true)
+      expect(stored(store, 100)).toEqual(
+        range(100).map((i) =>
+          i % 2 === 0 ? undefined : entry(i + 1)
+        )
+      )
     }))
 
   it.effect("that only read wait for no writer of another process", () =>

@@ -13,7 +13,7 @@ const make = () => {
   const queue = Queue.make({
     now: () => now,
     dispatcher,
-    goesFirst: (operation: number) => operation >= 10_000,
+    laneOf: (operation: number): Queue.Lane => operation >= 20_000 ? "apart" : operation >= 10_000 ? "first" : "others",
     run: (operations: ReadonlyArray<number>) => {
       now++
       runs.push(operations)
@@ -62,6 +62,25 @@ describe("writes that come at once", () => {
       nextTurn()
       expect(runs.slice(alone)).toEqual([[...last, ...range(limits.together - 3, alone)], range(3, n - 3)])
       expect(yield* Fiber.join(all)).toEqual(asked)
+    }))
+
+  it.effect("are in groups of their own if they may not share one, and neither kind waits for all of the other", () =>
+    Effect.gen(function*() {
+      const { nextTurn, runs, write } = make()
+      const together = limits.together
+      const asked = [...range(alone + 2 * together), ...range(2 * together, 20_000)]
+      const all = yield* Effect.forkChild(
+        Effect.forEach(asked, (i) => Effect.exit(write(i)), { concurrency: "unbounded" })
+      )
+      yield* Effect.yieldNow
+      nextTurn()
+      expect(runs.slice(alone)).toEqual([
+        range(together, 20_000),
+        range(together, alone),
+        range(together, 20_000 + together),
+        range(together, alone + together)
+      ])
+      expect(yield* Fiber.join(all)).toHaveLength(asked.length)
     }))
 
   it.effect("are as many a turn as fit into it, and the others are in the next ones", () =>
