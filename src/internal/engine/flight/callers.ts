@@ -155,7 +155,7 @@ const interrupted = (self: Flights, caller: Caller): Effect.Effect<void> => {
 
 const softlyTimedOut = (self: Flights, fiber: Fiber.Fiber<any, any>, caller: Caller): void => {
   caller.pastSoftTimeout = true
-  serveIfStale(self, caller, nowOf(fiber))
+  serveIfStale(self, caller, nowOf(self, fiber))
 }
 
 export const serveStaleToLate = (self: Flights, flight: Flight, now: number): void => {
@@ -190,7 +190,7 @@ const timedOut = (self: Flights, fiber: Fiber.Fiber<any, any>, caller: Caller, t
   const error = new LoadTimeout({ key: caller.flight.id, timeoutMillis })
   removeCaller(caller)
   endIfUnneeded(self, caller.flight)
-  caller.resume(orStale(self, caller, Exit.fail(error), nowOf(fiber)))
+  caller.resume(orStale(self, caller, Exit.fail(error), nowOf(self, fiber)))
 }
 
 const leaveBehind = (self: Flights, flight: Flight): void => {
