@@ -21,7 +21,8 @@ export class WallTime {
   /** The wall time. Reads the monotonic clock too if the wall clock seems to be set back, and about once a second. */
   now(clock: Clock.Clock): number {
     const now = clock.currentTimeMillisUnsafe()
-    return this.seen = now < this.seen || now >= this.lookAt || clock !== this.clock ? this.look(clock, now) : now
+    if (now >= this.seen && now < this.lookAt && clock === this.clock) return this.seen = now
+    return this.seen = this.look(clock, now)
   }
 
   /** How much older a stored entry is than its times say, because it was made before the wall clock was set back. */

@@ -144,6 +144,18 @@ export class Entry implements Timing, Node, Due {
     this.own().endsAfter = expiresAt - this.createdAt
   }
 
+  /** Whether both deadlines lie ahead. Computed from the terms, because each hit needs it. */
+  isBeforeDeadlines(now: number): boolean {
+    const { endsAfter, softAfter, time } = this.terms
+    const { madeAt } = this
+    const at = now + time.setBackMillis
+    return at < madeAt + softAfter && at < madeAt + endsAfter
+  }
+
+  get hasDeadlines(): boolean {
+    return this.terms.softAfter !== Infinity || this.terms.endsAfter !== Infinity
+  }
+
   /** Identifies the constant lifetime that set the deadlines (see `Request`). If absent, readers keep the deadlines. */
   get constant(): unknown {
     return this.terms.constant

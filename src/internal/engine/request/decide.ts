@@ -48,9 +48,7 @@ export const decide = (self: Flights, fiber: Fiber.Fiber<any, any>, request: Req
 
 /** The time for a decision: 0, without reading the clock, if only deadlines matter and the entry has none. */
 export const nowFor = (self: Flights, request: Request, entry: Entry, clock: Clock.Clock): number =>
-  entry.softExpiresAt === Infinity && entry.expiresAt === Infinity && request.deadlinesOnly
-    ? 0
-    : self.time.now(clock)
+  !entry.hasDeadlines && request.deadlinesOnly ? 0 : self.time.now(clock)
 
 const randomFor = (fiber: Fiber.Fiber<any, any>, request: Request): () => number =>
   request.deadlinesOnly ? noRandom : randomOf(fiber)
@@ -100,8 +98,7 @@ export const servedAs = (
 export const isFreshAt = (entry: Entry, now: number): boolean =>
   entry.memoryExpiresAt === undefined && isBeforeDeadlines(entry, now)
 
-export const isBeforeDeadlines = (entry: Entry, now: number): boolean =>
-  now < entry.softExpiresAt && now < entry.expiresAt
+export const isBeforeDeadlines = (entry: Entry, now: number): boolean => entry.isBeforeDeadlines(now)
 
 /** The `writeId` of a rejected entry. `undefined` after its deadline or `memoryTtl`: the store may have a valid one. */
 export const rejectedOf = (
