@@ -251,6 +251,21 @@ describe("a store that two machines share", () => {
       })
   )
 
+  it.effect("lets an entry of a machine that is 5 seconds ahead live no longer than its ttl", () =>
+    Effect.gen(function*() {
+      const store = Layer.succeed(Store.Store, MemoryStore.make())
+      const layer = Layer.fresh(Layer.provide(CacheLayer.layer, store))
+      yield* TestClock.setTime(100 * hour)
+      const { clock, set } = yield* wallAndMonotonic
+      yield* set(5000)
+      yield* Cached.set("k", 1, { ttl: "1 minute" }).pipe(
+        Effect.provide(layer),
+        Effect.provideService(Clock.Clock, clock)
+      )
+      const found = Option.getOrThrow(yield* Effect.provide(Cached.getEntry("k"), layer))
+      expect([found.createdAt, found.expiresAt]).toEqual([100 * hour, 100 * hour + minute])
+    }))
+
   it.effect.each(caches.filter(({ store }) => store))(
     "holds nothing of the future that a condition sees: $name",
     ({ layer }) =>

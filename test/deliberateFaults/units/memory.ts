@@ -318,7 +318,7 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/cached/clocksSetBack.test.ts"
   },
   {
-    name: "a load during which the clock is set back brings an entry of the future",
+    name: "an entry of a machine whose clock is ahead lives longer than its ttl",
     in: "madeAtOf",
     find: "Math.min(createdAt, time.seen)",
     replace: "createdAt",
