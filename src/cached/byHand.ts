@@ -411,7 +411,7 @@ export const expiresIn = <K extends AnyKey>(
       Effect.map(
         caching.perform(Operations.lookup, checked(key)),
         Option.liftNullishOr((entry) =>
-          entry === undefined ? undefined : Duration.millis(entry.expiresAt - clock.currentTimeMillisUnsafe())
+          entry && Duration.millis(entry.expiresAt - Math.max(entry.createdAt, clock.currentTimeMillisUnsafe()))
         )
       )
     )

@@ -8,6 +8,7 @@ import { middleTiers, pendingInvalidations, replay } from "../internal/defaults/
 import { exitBefore, faultOf } from "../internal/engine/storeTier/ask.ts"
 import * as Circuit from "../internal/engine/storeTier/circuit.ts"
 import { validateAnswers } from "../internal/engine/storeTier/validateAnswers.ts"
+import { hasEnded } from "../internal/store/conditions.ts"
 import { lengthOf, whyOf } from "../internal/text/failures.ts"
 import { logWarning } from "../internal/text/lineOf.ts"
 import { afterProgramMillis } from "../internal/time/programTime.ts"
@@ -226,9 +227,9 @@ const close = (
 /** When the last tier was asked for a copy. `NaN` if it is none, or has reached the end of its life in the tier. */
 export const readAtOf = (self: Middle, entry: Stored): number => {
   const { meta: { expiresAt, tags }, payload } = entry
-  return tags[0]?.tag === stamp.tag && payload.length >= headSize && expiresAt > nowOf(self)
-    ? headOf(entry).getFloat64(0)
-    : NaN
+  if (tags[0]?.tag !== stamp.tag || payload.length < headSize) return NaN
+  const readAt = headOf(entry).getFloat64(0)
+  return hasEnded({ createdAt: readAt, expiresAt }, nowOf(self)) ? NaN : readAt
 }
 
 /** The entry of which a tier has a copy. */

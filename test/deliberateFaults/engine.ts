@@ -241,8 +241,8 @@ for (const item of items) Pending.acknowledge(pending, item)`
   {
     name: "notModified renews what has expired",
     in: "previousOf",
-    find: "clock.currentTimeMillisUnsafe() < entry.expiresAt &&",
-    replace: "clock.currentTimeMillisUnsafe() > 0 &&"
+    find: "engine.time.now(clock) < entry.expiresAt &&",
+    replace: "engine.time.now(clock) > 0 &&"
   },
   {
     name: "notModified renews what was invalidated",
@@ -531,7 +531,7 @@ return Exit.die(defect)
     name: "what a savepoint has set is lost where it ends well",
     draws: ["transacts"],
     in: "nested",
-    find: "return merge(overlay, parent, clock.currentTimeMillisUnsafe())",
+    find: "return merge(overlay, parent, parent.root.base.time.now(clock))",
     replace: "return Effect.void"
   },
   {

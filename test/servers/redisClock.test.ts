@@ -59,4 +59,24 @@ describe.skipIf(isMissing(program))("Redis · a clock that is set between two he
         )
       }).pipe(Effect.scoped)
   )
+
+  it.live("soft deadlines of entries in memory do not move when the clock is set back", () =>
+    Effect.gen(function*() {
+      const setBy = { millis: 0 }
+      let loads = 0
+      const hard = Effect.sync(() => ++loads).pipe(Cached.ttl({ key: "hard", ttl: "400 millis" }))
+      const soft = Effect.sync(() => ++loads).pipe(
+        Cached.softTtl({ key: "soft", ttl: "1 minute", softTtl: "400 millis" })
+      )
+      yield* Effect.gen(function*() {
+        yield* Effect.all([hard, soft])
+        setBy.millis = -hour
+        yield* Effect.sleep("500 millis")
+        yield* Effect.all([hard, soft])
+        expect(loads).toBe(4)
+      }).pipe(
+        Effect.provide(CacheLayer.redis({ url: server.url, prefix: freshPrefix(), connect: "required" })),
+        Effect.provideService(Clock.Clock, clockSetBy(setBy))
+      )
+    }))
 })

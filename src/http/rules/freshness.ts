@@ -1,4 +1,5 @@
 /** Freshness and age (RFC 9111, section 4.2; RFC 5861; RFC 8246). */
+import { clocks } from "../../internal/defaults/processes.ts"
 import {
   dateOf,
   type Directives,
@@ -74,8 +75,12 @@ const initialAgeOf = (value: string | undefined, date: number, { requestTime, re
   return Math.max(apparent, given + Math.max(0, responseTime - requestTime) / 1000)
 }
 
-export const ageOf = (self: Freshness & Times, now: number): number =>
-  self.initialAge + Math.max(0, now - self.responseTime) / 1000
+/** The largest age (RFC 9111, section 1.2.2). */
+const oldest = 2_147_483_648
+
+/** If a response seems to have arrived in the future, the clock was set back, and the response may be of any age. */
+export const ageOf = ({ initialAge, responseTime }: Freshness & Times, now: number): number =>
+  responseTime - now > clocks.aheadMillis ? oldest : initialAge + Math.max(0, now - responseTime) / 1000
 
 /** How long a response is worth keeping, in milliseconds: while it is fresh, may be served stale, and `keep` longer. */
 export const usableMillis = (self: Freshness, keepMillis: number): number =>

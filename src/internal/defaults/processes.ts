@@ -30,6 +30,13 @@ export const leasePoll = {
   ofMilli: 2
 }
 
+/**
+ * How far wall clocks are believed. A stored entry created more than `aheadMillis` from now has ended: a clock was set
+ * back, by more than the clocks of machines differ. A cache that is read compares the wall clock with the monotonic one
+ * every `lookMillis`. Differences up to `slewMillis` are errors of measurement and the usual corrections.
+ */
+export const clocks = { aheadMillis: 10_000, lookMillis: 1000, slewMillis: 50 }
+
 /** How long a load waits for other processes, in loads of maximum length. After that, it no longer trusts the store. */
 export const believedLeaders = 10
 

@@ -11,6 +11,7 @@ import type { Weigher } from "../../ports/weigher.ts"
 import type { Strategy } from "../../Strategy.ts"
 import { endingLeases } from "../defaults/processes.ts"
 import * as Counters from "../store/counters.ts"
+import { WallTime } from "../time/wallTime.ts"
 import * as Tokens from "../token.ts"
 import { answerNow, respond } from "./flight/callers.ts"
 import { detach, releaseLease, startNext, unregister } from "./flight/ending.ts"
@@ -76,9 +77,11 @@ export const make = (
   makeCurve: MakeCurve | undefined
 ): Engine => {
   const tokens = Tokens.make(Context.get(context, Tokens.Seed))
+  const time = new WallTime()
   const engine: { -readonly [K in keyof Engine]: Engine[K] } = {
     memory: Memory.make(options, {
       telemetry: () => engine,
+      time,
       seed: tokens.word,
       makeCurve,
       onGone: (entry, cause) => {
@@ -122,8 +125,9 @@ export const make = (
     countsInvalidations: true,
     warned: new Set(),
     hitsHaveEffects: false,
-    counters: Counters.make(),
+    counters: Counters.make(time),
     tokens,
+    time,
     lastReadContext: undefined,
     forgetReadContext: () => {
       engine.lastReadContext = undefined

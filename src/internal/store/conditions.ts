@@ -1,11 +1,16 @@
 /** Evaluates the conditions of `set`, `touch` and `acquire` on a stored entry. */
-import type { Stored } from "../../CacheEntry.ts"
+import type { Stored, Timing } from "../../CacheEntry.ts"
 import type { SetCondition, TouchOptions } from "../../ports/store.ts"
+import { clocks } from "../defaults/processes.ts"
 import { noneIsGone, type TagTable } from "./markers/markers.ts"
+
+/** Whether a stored entry has ended. If its creation lies further ahead than clocks differ, a clock was set back. */
+export const hasEnded = ({ createdAt, expiresAt }: Pick<Timing, "createdAt" | "expiresAt">, now: number): boolean =>
+  expiresAt <= now || createdAt - now > clocks.aheadMillis
 
 /** Whether an entry is present: not expired, and with no tag that was invalidated hard. It may be stale. */
 export const isLive = (entry: Stored | undefined, now: number, tags: Pick<TagTable, "version">): entry is Stored =>
-  entry !== undefined && entry.meta.expiresAt > now && noneIsGone(tags, entry.meta.tags)
+  entry !== undefined && !hasEnded(entry.meta, now) && noneIsGone(tags, entry.meta.tags)
 
 export const holds = (
   condition: SetCondition,

@@ -2,6 +2,7 @@
 import { StoreError } from "../../CacheError.ts"
 import type { SyncCounters } from "../../ports/storage.ts"
 import type { Counter } from "../../ports/store.ts"
+import type { WallTime } from "../time/wallTime.ts"
 
 export interface Counters extends SyncCounters {
   readonly size: () => number
@@ -10,30 +11,38 @@ export interface Counters extends SyncCounters {
 
 const sweepFloor = 1024
 
-export const make = (): Counters => {
+/** A table in memory. If `time` has noticed that the wall clock was set back, counters expire as if it had not been. */
+export const make = (time: Pick<WallTime, "setBackMillis"> = { setBackMillis: 0 }): Counters => {
   const counters = new Map<string, Counter>()
   let sweepAt = sweepFloor
 
   // Removes expired counters. Runs when the table has doubled: amortized O(1) per counter.
   const sweep = (now: number) => {
-    for (const [name, { expiresAt }] of counters) if (expiresAt <= now) counters.delete(name)
+    for (const [name, { expiresAt }] of counters) if (expiresAt <= now + time.setBackMillis) counters.delete(name)
     sweepAt = Math.max(sweepFloor, counters.size * 2)
   }
 
   return {
-    get: (name) => counters.get(name),
+    get(name) {
+      const counter = counters.get(name)
+      return counter && moved(counter, -time.setBackMillis)
+    },
     set(name, counter, now) {
       if (counters.size >= sweepAt) sweep(now)
-      counters.set(name, counter)
+      counters.set(name, moved(counter, time.setBackMillis))
     },
     remove: (name) => counters.delete(name),
     clear: () => counters.clear(),
     size: () => counters.size,
     *scan(prefix) {
-      for (const [name, counter] of counters) if (name.startsWith(prefix)) yield { name, ...counter }
+      for (const [name, counter] of counters) {
+        if (name.startsWith(prefix)) yield { name, ...moved(counter, -time.setBackMillis) }
+      }
     }
   }
 }
+
+const moved = ({ expiresAt, value }: Counter, millis: number): Counter => ({ value, expiresAt: expiresAt + millis })
 
 export const live = (self: SyncCounters, name: string, now: number): Counter | undefined => {
   const counter = self.get(name)

@@ -357,7 +357,7 @@ this.end++`,
   {
     name: "a second try inherits from the first",
     in: "again",
-    find: "nextAttempt(flight, nowOf(fiber))",
+    find: "nextAttempt(flight, nowOf(flight.engine, fiber))",
     replace: "flight.attempt",
     by: "test/internal/engine/request/attempt.test.ts"
   },

@@ -297,18 +297,67 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/internal/engine/memory/entries.test.ts"
   },
   {
-    name: "a clock that was set back keeps what has expired in memory until it has caught up",
-    in: "sweep",
-    find: "if (now < memory.deadlines.tick - sweepEveryMillis) Deadlines.rewind(memory.deadlines, now)",
+    name: "a clock that is set back prolongs entries in memory",
+    in: "WallTime",
+    find: "this.setBackMillis += Math.ceil(setBack)",
     replace: "",
-    by: "test/cached/expiry.test.ts"
+    by: "test/cached/clocksSetBack.test.ts"
   },
   {
-    name: "the wheel continues from a later time than that to which the clock was set back",
-    in: "rewind",
-    find: "Math.floor(now)",
-    replace: "Math.floor(now) + 60_000",
+    name: "a clock that is set back by less than the cache was idle is not noticed",
+    in: "WallTime",
+    find: "Math.max(this.ahead - ahead, this.seen - now)",
+    replace: "this.seen - now",
+    by: "test/cached/clocksSetBack.test.ts"
+  },
+  {
+    name: "small corrections of a clock end entries early",
+    in: "WallTime",
+    find: "this.ahead = Math.max(this.ahead, ahead)",
+    replace: "this.ahead = Infinity",
+    by: "test/cached/clocksSetBack.test.ts"
+  },
+  {
+    name: "an entry of a machine whose clock is ahead lives longer than its ttl",
+    in: "madeAtOf",
+    find: "Math.min(createdAt, time.seen)",
+    replace: "createdAt",
+    by: "test/cached/clocksSetBack.test.ts"
+  },
+  {
+    name: "the wheel goes by a clock that was set back",
+    in: "nextDue",
+    find: "Math.floor(now + self.time.setBackMillis)",
+    replace: "Math.floor(now)",
     by: "test/internal/engine/memory/deadlines.test.ts"
+  },
+  {
+    name: "counters in memory go by a clock that was set back",
+    in: "moved",
+    find: "expiresAt: expiresAt + millis",
+    replace: "expiresAt: expiresAt + 0 * millis",
+    by: "test/cached/clocksSetBack.test.ts"
+  },
+  {
+    name: "stored entries of the future are served",
+    in: "hasEnded",
+    find: " || createdAt - now > clocks.aheadMillis",
+    replace: "",
+    by: "test/cached/clocksSetBack.test.ts"
+  },
+  {
+    name: "machines whose clocks differ by seconds load again what others have loaded",
+    in: "hasEnded",
+    find: "createdAt - now > clocks.aheadMillis",
+    replace: "createdAt > now",
+    by: "test/cached/clocksSetBack.test.ts"
+  },
+  {
+    name: "stored entries come back once the clock that ended them is set back",
+    in: "isOver",
+    find: "now + time.olderBy(meta.createdAt)",
+    replace: "now",
+    by: "test/cached/clocksSetBack.test.ts"
   },
   {
     name: "a weight without end is counted",

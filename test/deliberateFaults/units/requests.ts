@@ -40,8 +40,8 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "a refresh of many keys goes by the clock of a fiber that has ended",
     in: "refreshDue",
-    find: "starter.clock.currentTimeMillisUnsafe()",
-    replace: "nowOf(fiber)",
+    find: "self.time.now(starter.clock)",
+    replace: "nowOf(self, fiber)",
     by: "test/cached/bulkOfThousands.test.ts"
   },
   {

@@ -159,11 +159,11 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "the lifetime of values that are set together begins with their wave",
     in: "setMany",
-    find: "const endsAt = clock.currentTimeMillisUnsafe() + options.ttlMillis",
+    find: "const endsAt = self.time.now(clock) + options.ttlMillis",
     replace: "",
     also: [{
       in: "setMany",
-      find: "ttlMillis: endsAt - clock.currentTimeMillisUnsafe()",
+      find: "ttlMillis: endsAt - self.time.now(clock)",
       replace: "ttlMillis: options.ttlMillis"
     }],
     by: "test/cached/bulkInStore.test.ts"

@@ -69,7 +69,7 @@ const takeWave = (
   const { mutations } = self
   const asking = fetchMany(tier, budget, { keys: toAsk.map(({ key }) => key), ids: toAsk.map(({ id }) => id) })
   return Effect.flatMap(asking, (found) => {
-    const now = nowOf(fiber)
+    const now = nowOf(self, fiber)
     const take = (i: number): void => {
       const one = toAsk[i]!
       const answer = found[i]

@@ -153,7 +153,7 @@ const lookerIn = (self: Flights, reading: Reading, inTheWay: InTheWay): (key: Ke
   let place = -1
   let now = 0
   return (key) => {
-    if (++place % Turns.turns.steps === 0) now = nowOf(fiber)
+    if (++place % Turns.turns.steps === 0) now = nowOf(self, fiber)
     const id = idOf(key)
     const refused = policy.strict ? refusedStrictly(self, inTheWay[place]!) : undefined
     if (refused !== undefined) {

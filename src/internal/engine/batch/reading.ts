@@ -74,9 +74,9 @@ export const isServed = (
 ): boolean => {
   const { fiber, many } = reading
   const isDue = decision === ServeAndRefresh
-  if (!isDue && !(decision === LoadOrStale && standsIn(self, many.template, entry!, nowOf(fiber)))) return false
+  if (!isDue && !(decision === LoadOrStale && standsIn(self, many.template, entry!, nowOf(self, fiber)))) return false
   if (isDue) reading.due.set(entry!.id, { key, entry: entry! })
-  const served = servedAs(entry!, decision, nowOf(fiber), source)
+  const served = servedAs(entry!, decision, nowOf(self, fiber), source)
   reading.exits[place] = answerWith(readerOf(self, reading, key), entry!, served)
   reading.served.push({ key, entry: entry!, source: served })
   return true
@@ -106,7 +106,7 @@ const tellServed = (self: Flights, reading: Reading): Effect.Effect<void> | unde
   const stale = span && served.find(({ source }) => !isFresh(source))
   if (stale !== undefined) {
     const { entry: { id }, key } = stale
-    telling(self, span, key, { id, source: "stale", now: nowOf(reading.fiber), since: undefined })
+    telling(self, span, key, { id, source: "stale", now: nowOf(self, reading.fiber), since: undefined })
   }
   if (within !== undefined) {
     for (const { entry, key, source } of served) recordAnswer(readerOf(self, reading, key), entry, source)
@@ -129,7 +129,7 @@ const refreshDue = (self: Flights, { due, fiber, many, mutations, policy }: Read
     const request = many.requestOf(key, batch)
     if (refusal(self, request) !== undefined) return
     // Asks the starter's clock: the reader's fiber may have ended, and with it its context.
-    const now = starter.clock.currentTimeMillisUnsafe()
+    const now = self.time.now(starter.clock)
     enqueue(self, { starter, request, id: entry.id, entry, mutations, now }, unit)
   }
   // The read does not wait until all refreshes are requested.

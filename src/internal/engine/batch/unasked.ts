@@ -87,7 +87,7 @@ export const keepUnasked = (self: Flights, answers: ReadonlyArray<Answer>, call:
 /** Puts the answers in memory. Returns the answers that may enter the store, each as the entry of a flight. */
 const keepAll = (self: Flights, answers: ReadonlyArray<Answer>, call: Call): ReadonlyArray<Flight> => {
   const { flight, starter } = call
-  const now = starter.clock.currentTimeMillisUnsafe()
+  const now = self.time.now(starter.clock)
   // Changes by other processes are applied first.
   self.tagEpochs.ensureTracking?.()
   // At most a tenth of memory's capacity is used for these answers. Their total number is limited by `unaskedAnswers`.

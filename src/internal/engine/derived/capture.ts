@@ -60,9 +60,9 @@ export const captureMany: StoreReads["captureMany"] = (self, reading, requests, 
         : Effect.map(Effect.timeoutOption(question, longest), Option.getOrUndefined)
     }))
   return captured && Effect.withFiber((fiber) => {
-    const since = nowOf(fiber)
+    const since = nowOf(self, fiber)
     return Effect.map(captured, (policy) => {
-      const millis = nowOf(fiber) - since
+      const millis = nowOf(self, fiber) - since
       return {
         policy,
         shortened: (request) => {

@@ -156,7 +156,7 @@ const interrupted = (self: Flights, caller: Caller): Effect.Effect<void> => {
 
 const softlyTimedOut = (self: Flights, fiber: Fiber.Fiber<any, any>, caller: Caller): void => {
   caller.pastSoftTimeout = true
-  serveIfStale(self, caller, nowOf(fiber))
+  serveIfStale(self, caller, nowOf(self, fiber))
 }
 
 export const serveStaleToLate = (self: Flights, flight: Flight, now: number): void => {
@@ -190,9 +190,9 @@ const serveStale = (
 const timedOut = (self: Flights, fiber: Fiber.Fiber<any, any>, caller: Caller, timeoutMillis: number): void => {
   const error = new LoadTimeout({ key: caller.flight.id, timeoutMillis })
   removeCaller(caller)
-  if (caller.flight.callers.size > 0) restartIfOutlasted(self, caller.flight, caller.request, nowOf(fiber))
+  if (caller.flight.callers.size > 0) restartIfOutlasted(self, caller.flight, caller.request, nowOf(self, fiber))
   endIfUnneeded(self, caller.flight)
-  caller.resume(orStale(self, caller, Exit.fail(error), nowOf(fiber)))
+  caller.resume(orStale(self, caller, Exit.fail(error), nowOf(self, fiber)))
 }
 
 const leaveBehind = (self: Flights, flight: Flight): void => {

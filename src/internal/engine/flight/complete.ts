@@ -22,7 +22,7 @@ import { isStorable, noteLoaded } from "./watches.ts"
 import { answerAll } from "./work.ts"
 
 export const complete = (self: Flights, flight: Flight, ended: Exit.Exit<unknown, unknown>): void => {
-  const now = flight.starter.clock.currentTimeMillisUnsafe()
+  const now = self.time.now(flight.starter.clock)
   const exit = exitOf(flight, ended)
   endFlight(flight, exit, now)
   if (!self.isPrivate) self.running.delete(flight)

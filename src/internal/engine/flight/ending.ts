@@ -129,7 +129,7 @@ export const limitUnattended = (self: Flights, flight: Flight): void => {
     flight.ranTooLong = true
     // The pause begins now and not when the flight has ended, so that later changes of the id end the pause.
     if (isStorable(self, flight)) {
-      const now = flight.starter.clock.currentTimeMillisUnsafe()
+      const now = self.time.now(flight.starter.clock)
       holdOff(self, flight.id, now, rulesOf(self, flight.request).retryAfterMillis)
     }
     endIfUnneeded(self, flight)

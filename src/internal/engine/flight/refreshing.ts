@@ -84,7 +84,7 @@ export const offer = (self: Flights, unit: Unit, dispatcher?: SchedulerDispatche
 const handOver = (self: Flights, unit: Unit): void => {
   const flights = Array.from(unit.flights)
   const { starter } = flights[0]!
-  const now = starter.clock.currentTimeMillisUnsafe()
+  const now = self.time.now(starter.clock)
   for (const { id } of flights) holdOff(self, id, now, self.refreshing.timeoutMillis)
   // The refresh must not start inside the read that requested it.
   const begin = Effect.andThen(Effect.yieldNow, Effect.sync(() => startAll(self, flights)))

@@ -75,7 +75,8 @@ const entryOf = (self: Flights, flight: Flight, exit: Exit.Exit<unknown, unknown
       ? request.constant
       : undefined,
     endsWithParts: life?.endsWithParts,
-    counters
+    counters,
+    time: self.time
   })
 }
 

@@ -32,7 +32,7 @@ export const invalidateIds = (self: Flights, ids: ReadonlyArray<string>): Effect
     Effect.clockWith((clock) => {
       if (ids.length === 0) return Effect.succeed(0)
       countInvalidated(self, "key", ids.length)
-      const now = clock.currentTimeMillisUnsafe()
+      const now = self.time.now(clock)
       return Effect.flatMapEager(forgetMany(self, ids, now), ({ items, present }) => {
         const { storeTier: tier } = self
         if (tier === undefined) return Effect.succeed(present.filter((was) => was).length)

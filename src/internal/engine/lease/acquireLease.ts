@@ -191,7 +191,7 @@ const reviveAcquired = (tier: StoreTier, { id, request: { key } }: Flight, { ent
       key,
       id,
       stored,
-      now: clock.currentTimeMillisUnsafe(),
+      now: tier.front.time.now(clock),
       ...tagsRead ?? { bornAt: TagEpochs.epochNow(tier.front.tagEpochs), tags: [], versions: [] }
     })
   )

@@ -69,7 +69,7 @@ export const throughStore = Effect.fnUntraced(function*(
   if (grant instanceof Entry) return yield* grant.exit
   missed(self, flight)
   if (Exit.isExit(grant)) return yield* grant
-  if (grant === LeasedElsewhere) return yield* leaveToOthers(self, flight, clock.currentTimeMillisUnsafe())
+  if (grant === LeasedElsewhere) return yield* leaveToOthers(self, flight, self.time.now(clock))
   flight.conclude = (exit) => conclude(self, flight, grant && { ...grant, tier, budget }, exit)
   return yield* Effect.flatMap(Effect.exit(counted(flight, load)), flight.conclude)
 })
@@ -152,7 +152,7 @@ export const endLoad = (
 ): Exit.Exit<unknown, unknown> => {
   loadEnded(flight)
   const outcome = exitOf(flight, exit)
-  const now = clock.currentTimeMillisUnsafe()
+  const now = self.time.now(clock)
   flight.entry = toEntry(self, flight, outcome, now)
   // Callers share a failure, whatever has changed, unless it is stored and so can be outdated like a value.
   if (flight.entry === undefined && Exit.isFailure(outcome)) flight.isBlind = false
@@ -191,7 +191,7 @@ const serves = (
   { clock, random }: Reading
 ): boolean => {
   const { request } = flight
-  const now = clock.currentTimeMillisUnsafe()
+  const now = self.time.now(clock)
   const decision = decisionOfFlight(request, () => {
     adopt(self, flight, found, now)
     return decideAt(request, found, now, () => random.nextDoubleUnsafe())

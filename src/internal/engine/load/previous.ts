@@ -24,7 +24,7 @@ export const previousOf = (attempt: Attempt): Effect.Effect<Entry | undefined, n
       // If the flight is not storable, the id was invalidated or set after the load began: the result replaces nothing.
       isStorable(engine, flight) && entry !== undefined && entry.outcome === "success" &&
         !isOfStream(entry) &&
-        clock.currentTimeMillisUnsafe() < entry.expiresAt &&
+        engine.time.now(clock) < entry.expiresAt &&
         !TagEpochs.changedSince(engine.tagEpochs, entry.tags, entry.checkedAt)
         ? entry
         : undefined

@@ -41,7 +41,7 @@ const isWanted = (flight: Flight): boolean =>
 const again = <A>(flight: Flight, load: Effect.Effect<A, unknown, any>): Effect.Effect<A, unknown, any> =>
   Effect.withFiber((fiber) => {
     const isAside = fiber.getRef(Aside) === fiber.getRef(Within)
-    const attempt = nextAttempt(flight, nowOf(fiber))
+    const attempt = nextAttempt(flight, nowOf(flight.engine, fiber))
     const within = Effect.provideService(load, Within, attempt)
     // A batch call does not belong to the load of a single key, so the new attempt keeps the mark `Aside`.
     return isAside ? Effect.provideService(within, Aside, attempt) : within

@@ -6,6 +6,7 @@
  * read that extends a deadline leaves the entry in place; the entry is filed again when its old deadline passes.
  */
 import { enteringDeadlines } from "../../defaults/bounds.ts"
+import type { WallTime } from "../../time/wallTime.ts"
 import type { Due, Entry } from "./entry.ts"
 
 export interface Deadlines {
@@ -14,7 +15,9 @@ export interface Deadlines {
   /** For each level, a bit mask of buckets that may hold entries. A bit is cleared once its bucket is found empty. */
   readonly filled: Array<number>
   size: number
+  /** On the scale of `time`, which does not go back. All other times are those of the wall clock. */
   tick: number
+  readonly time: WallTime
 }
 
 const levels = 8
@@ -29,19 +32,21 @@ const makeHead = (): Due => {
   return head
 }
 
-export const make = (): Deadlines => ({
+export const make = (time: WallTime): Deadlines => ({
   buckets: [],
   filled: new Array<number>(levels).fill(0),
   size: 0,
-  tick: 0
+  tick: 0,
+  time
 })
 
 export const isEmpty = ({ size }: Deadlines): boolean => size === 0
 
 export const add = (self: Deadlines, entry: Entry): void => {
-  const { createdAt, expiresAt } = entry
+  const { setBackMillis } = self.time
+  const expiresAt = entry.expiresAt + setBackMillis
   if (expiresAt === Infinity) return
-  if (isEmpty(self)) self.tick = Math.max(self.tick, Math.floor(createdAt))
+  if (isEmpty(self)) self.tick = Math.max(self.tick, Math.floor(entry.createdAt + setBackMillis))
   const { tick } = self
   // An entry that has already expired, or whose deadline is not a number, is due at the current tick.
   const time = expiresAt > tick ? Math.ceil(expiresAt) : tick
@@ -90,15 +95,10 @@ export const firstExpired = (self: Deadlines, now: number): Entry | undefined =>
   return undefined
 }
 
-/** Sets the wheel back after the clock was set back. Entries stay in their buckets, which still come due in time. */
-export const rewind = (self: Deadlines, now: number): void => {
-  self.tick = Math.max(0, Math.floor(now))
-}
-
-/** The next entry whose bucket is due, expired or not. `undefined` if there is none, or if the clock was set back. */
+/** The next entry whose bucket is due, expired or not. `undefined` if there is none, or if the wheel is ahead. */
 export const nextDue = (self: Deadlines, now: number): Entry | undefined => {
   const { buckets, filled } = self
-  const until = Math.floor(now)
+  const until = Math.floor(now + self.time.setBackMillis)
   if (until < self.tick) return undefined
   for (;;) {
     const { tick } = self

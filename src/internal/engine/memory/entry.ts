@@ -8,6 +8,7 @@ import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import type { Outcome, TagVersion, Timing } from "../../../CacheEntry.ts"
 import type { Node } from "../../../ports/eviction.ts"
+import type { WallTime } from "../../time/wallTime.ts"
 import type { Counters } from "../telemetry/telemetry.ts"
 import type { Terms } from "./terms.ts"
 
@@ -30,6 +31,7 @@ interface EntryOptions {
   readonly constant: unknown
   readonly endsWithParts?: boolean | undefined
   readonly counters: Counters
+  readonly time: WallTime
   readonly writeId: string | undefined
 }
 
@@ -59,11 +61,12 @@ export class Entry implements Timing, Node, Due {
   declare writeId: string | undefined
 
   constructor(options: EntryOptions) {
-    const { createdAt, exit, id } = options
+    const { exit, id } = options
     this.id = id
     this.content = Exit.isSuccess(exit) ? exit.value : exit
-    this.terms = termsOf(options)
-    this.since = createdAt - this.terms.beganAt
+    const madeAt = madeAtOf(options)
+    this.terms = termsOf(options, madeAt)
+    this.since = madeAt - this.terms.beganAt
     this.reads = 0
     this.previousDue = undefined
     this.nextDue = undefined
@@ -87,8 +90,18 @@ export class Entry implements Timing, Node, Due {
     return this.terms.outcome
   }
 
+  /** The creation time by the wall clock: if that was set back since, the time that it would have shown. */
   get createdAt(): number {
+    return this.madeAt - this.terms.time.setBackMillis
+  }
+
+  /** The creation time on the scale of `WallTime`, which never goes back. */
+  private get madeAt(): number {
     return this.terms.beganAt + this.since
+  }
+
+  get time(): WallTime {
+    return this.terms.time
   }
 
   get loadMillis(): number {
@@ -131,6 +144,18 @@ export class Entry implements Timing, Node, Due {
     this.own().endsAfter = expiresAt - this.createdAt
   }
 
+  /** Whether both deadlines lie ahead. Computed from the terms, because each hit needs it. */
+  isBeforeDeadlines(now: number): boolean {
+    const { endsAfter, softAfter, time } = this.terms
+    const { madeAt } = this
+    const at = now + time.setBackMillis
+    return at < madeAt + softAfter && at < madeAt + endsAfter
+  }
+
+  get hasDeadlines(): boolean {
+    return this.terms.softAfter !== Infinity || this.terms.endsAfter !== Infinity
+  }
+
   /** Identifies the constant lifetime that set the deadlines (see `Request`). If absent, readers keep the deadlines. */
   get constant(): unknown {
     return this.terms.constant
@@ -143,11 +168,12 @@ export class Entry implements Timing, Node, Due {
 
   /** When to ask the store again (`memoryTtl`), in epoch milliseconds. If `-Infinity`, the next reader decides. */
   get memoryExpiresAt(): number | undefined {
-    return this.terms.memoryExpiresAt
+    const { askAt, time } = this.terms
+    return askAt === undefined ? undefined : askAt - time.setBackMillis
   }
 
-  set memoryExpiresAt(memoryExpiresAt: number | undefined) {
-    this.share({ ...this.terms, memoryExpiresAt })
+  set memoryExpiresAt(at: number | undefined) {
+    this.share({ ...this.terms, askAt: at === undefined ? undefined : at + this.time.setBackMillis })
   }
 
   get etag(): string | undefined {
@@ -171,9 +197,9 @@ export class Entry implements Timing, Node, Due {
   }
 
   private share(terms: Terms): void {
-    const { createdAt } = this
-    this.terms = shared(terms, createdAt)
-    this.since = createdAt - this.terms.beganAt
+    const { madeAt } = this
+    this.terms = shared(terms, madeAt)
+    this.since = madeAt - this.terms.beganAt
   }
 
   private own(): Terms {
@@ -181,11 +207,14 @@ export class Entry implements Timing, Node, Due {
   }
 }
 
-const termsOf = (options: EntryOptions): Terms => {
-  const { bornAt, constant, counters, createdAt, endsWithParts, etag, loadMillis, softExpiresAt, tags } = options
+/** No entry is newer than now: a process whose clock is ahead may have made it, or the clock was set back since. */
+const madeAtOf = ({ createdAt, time }: EntryOptions): number => Math.min(createdAt, time.seen) + time.setBackMillis
+
+const termsOf = (options: EntryOptions, madeAt: number): Terms => {
+  const { bornAt, constant, counters, createdAt, endsWithParts, etag, loadMillis, softExpiresAt, tags, time } = options
   const terms: Terms = {
     outcome: Exit.isSuccess(options.exit) ? "success" : "failure",
-    beganAt: createdAt,
+    beganAt: madeAt,
     softAfter: softExpiresAt - createdAt,
     endsAfter: options.expiresAt - createdAt,
     loadMillis,
@@ -193,13 +222,14 @@ const termsOf = (options: EntryOptions): Terms => {
     checkedAt: bornAt,
     constant,
     endsWithParts,
-    memoryExpiresAt: undefined,
+    askAt: undefined,
     etag,
     counters,
+    time,
     entries: 1,
     isShared: true
   }
-  return shared(terms, createdAt)
+  return shared(terms, madeAt)
 }
 
 /** A fiber with Effect's internal method for resuming with a plain value. Without that method, an `Exit` is used. */

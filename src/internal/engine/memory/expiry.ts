@@ -12,9 +12,8 @@ export const sweep = (self: Memory.MemoryTier): Effect.Effect<void> =>
   Effect.clockWith((clock) => {
     const { memory } = self
     if (memory.sweeper?.clock() === null) return Effect.void
-    const now = clock.currentTimeMillisUnsafe()
+    const now = self.time.now(clock)
     const beganAt = monotonicMillis(clock)
-    if (now < memory.deadlines.tick - sweepEveryMillis) Deadlines.rewind(memory.deadlines, now)
     for (let steps = 1;; steps++) {
       const entry = Deadlines.firstExpired(memory.deadlines, now)
       if (entry !== undefined) Memory.expire(memory, entry)

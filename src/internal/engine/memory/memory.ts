@@ -7,6 +7,7 @@ import type { Eviction, Policy } from "../../../ports/eviction.ts"
 import type { Weigher } from "../../../ports/weigher.ts"
 import { weightOf } from "../../eviction/nodes.ts"
 import type { Counters } from "../../store/counters.ts"
+import type { WallTime } from "../../time/wallTime.ts"
 import type { Tokens } from "../../token.ts"
 import type { Telemetry } from "../telemetry/telemetry.ts"
 import type { MakeCurve, MeasuredPolicy } from "./curve.ts"
@@ -88,6 +89,7 @@ interface MemoryOptions {
 interface Around {
   /** A function, because the engine is still being built when its memory is made. */
   readonly telemetry: () => Telemetry
+  readonly time: WallTime
   readonly seed: () => number
   readonly onGone: (entry: Entry, cause: RemovalCause) => void
   readonly sweeper: Sweeper | undefined
@@ -96,7 +98,7 @@ interface Around {
 
 export const make = (
   { capacity, eviction, weigher }: MemoryOptions,
-  { makeCurve, onGone, seed, sweeper, telemetry }: Around
+  { makeCurve, onGone, seed, sweeper, telemetry, time }: Around
 ): Memory => {
   const entries = Entries.make()
   const weighed = weigher !== undefined
@@ -107,7 +109,7 @@ export const make = (
     eviction,
     policy: curve?.policy ?? policy,
     curve,
-    deadlines: Deadlines.make(),
+    deadlines: Deadlines.make(time),
     dependents: Dependents.make(),
     capacity,
     resizes: 0,

@@ -1,9 +1,11 @@
 /** The data that entries with the same lifetime share (`Terms`). An entry that is changed gets terms of its own. */
 import type { Outcome } from "../../../CacheEntry.ts"
+import type { WallTime } from "../../time/wallTime.ts"
 import type { Counters } from "../telemetry/telemetry.ts"
 
 export interface Terms {
   readonly outcome: Outcome
+  /** A creation time on the scale of `time`, as `askAt` is: the time from which the store is asked again. */
   readonly beganAt: number
   /** The deadlines in milliseconds after an entry's creation. */
   softAfter: number
@@ -13,9 +15,10 @@ export interface Terms {
   checkedAt: number
   constant: unknown
   readonly endsWithParts: boolean | undefined
-  memoryExpiresAt: number | undefined
+  askAt: number | undefined
   readonly etag: string | undefined
   readonly counters: Counters
+  readonly time: WallTime
   entries: number
   isShared: boolean
 }
@@ -27,9 +30,9 @@ const mostOfGroup = 4
 
 /** Returns known terms that equal the given ones and can express the creation time, or else the given terms. */
 export const shared = (terms: Terms, createdAt: number): Terms => {
-  const { endsAfter, etag, loadMillis, memoryExpiresAt, softAfter, tags } = terms
+  const { askAt, endsAfter, etag, loadMillis, softAfter, tags } = terms
   terms.isShared &&= tags.length === 0 && etag === undefined && softAfter !== -Infinity &&
-    !Number.isFinite(memoryExpiresAt)
+    !Number.isFinite(askAt)
   if (!terms.isShared) return terms
   const group = recent[(loadMillis + endsAfter / 1000) & (groups - 1)] ??= []
   for (const known of group) {
@@ -46,7 +49,7 @@ const areAlike = (known: Terms, terms: Terms): boolean =>
   known.endsAfter === terms.endsAfter && known.softAfter === terms.softAfter &&
   known.loadMillis === terms.loadMillis && known.outcome === terms.outcome && known.constant === terms.constant &&
   known.endsWithParts === terms.endsWithParts && known.counters === terms.counters &&
-  known.memoryExpiresAt === terms.memoryExpiresAt
+  known.askAt === terms.askAt
 
 /** Whether a creation time is exactly `beganAt` plus a small integer. With fractions, the sum may be inexact. */
 const reaches = ({ beganAt }: Terms, createdAt: number): boolean => {

@@ -12,8 +12,10 @@ import * as Pending from "../storeTier/pendingInvalidations.ts"
 import type { StoreTier } from "../storeTier/storeTier.ts"
 import { asked, askedPages } from "./inspect.ts"
 
-const nowThen = <A, E>(use: (now: number) => Effect.Effect<A, E>): Effect.Effect<A, E> =>
-  Effect.clockWith((clock) => use(clock.currentTimeMillisUnsafe()))
+const nowThen = <A, E>(
+  { time }: Pick<Engine, "time">,
+  use: (now: number) => Effect.Effect<A, E>
+): Effect.Effect<A, E> => Effect.clockWith((clock) => use(time.now(clock)))
 
 /** Sends an unacknowledged `clear` before an operation, because a later `clear` would undo the operation. */
 const afterClear = <A>(
@@ -48,7 +50,7 @@ export const increment = (
   by: number,
   ttlMillis: number
 ): Effect.Effect<number, StoreError> =>
-  nowThen((now) => {
+  nowThen(self, (now) => {
     const expiresAt = now + ttlMillis
     return self.storeTier === undefined
       ? Effect.try({
@@ -59,22 +61,21 @@ export const increment = (
   })
 
 export const counter = (
-  { counters, storeTier }: Engine,
+  { counters, storeTier, time }: Engine,
   name: string
 ): Effect.Effect<Counter | undefined, StoreError> =>
-  nowThen((now) =>
+  nowThen({ time }, (now) =>
     storeTier === undefined
       ? Effect.succeed(Counters.live(counters, name, now))
       // A counter that the store returns has not expired by the store's clock, so its expiry is not checked again.
-      : askedAfterClear(storeTier, "counter", storeTier.store.counter(name))
-  )
+      : askedAfterClear(storeTier, "counter", storeTier.store.counter(name)))
 
 export const touchCounter = (
-  { counters, storeTier }: Engine,
+  { counters, storeTier, time }: Engine,
   name: string,
   ttlMillis: number
 ): Effect.Effect<boolean, StoreError> =>
-  ttlMillis <= 0 ? removeCounter({ counters, storeTier }, name) : nowThen((now) => {
+  ttlMillis <= 0 ? removeCounter({ counters, storeTier, time }, name) : nowThen({ time }, (now) => {
     const expiresAt = now + ttlMillis
     return storeTier === undefined
       ? Effect.succeed(Counters.touch(counters, name, { expiresAt, now }))
@@ -82,20 +83,19 @@ export const touchCounter = (
   })
 
 export const removeCounter = (
-  { counters, storeTier }: Pick<Engine, "counters" | "storeTier">,
+  { counters, storeTier, time }: Pick<Engine, "counters" | "storeTier" | "time">,
   name: string
 ): Effect.Effect<boolean, StoreError> =>
-  nowThen((now) =>
+  nowThen({ time }, (now) =>
     storeTier === undefined
       ? Effect.succeed(Counters.remove(counters, name, now))
-      : askedAfterClear(storeTier, "removeCounter", storeTier.store.removeCounter(name))
-  )
+      : askedAfterClear(storeTier, "removeCounter", storeTier.store.removeCounter(name)))
 
 export const counters = (
-  { counters, storeTier }: Engine,
+  { counters, storeTier, time }: Engine,
   prefix: string
 ): Stream.Stream<NamedCounter, StoreError> =>
-  Stream.unwrap(nowThen((now) =>
+  Stream.unwrap(nowThen({ time }, (now) =>
     Effect.succeed(
       Stream.filter(
         storeTier === undefined
@@ -106,5 +106,4 @@ export const counters = (
           )),
         ({ expiresAt }) => now < expiresAt
       )
-    )
-  ))
+    )))

@@ -6,6 +6,7 @@ import * as Stream from "effect/Stream"
 import type { Known } from "../../../CacheEntry.ts"
 import { StoreError } from "../../../CacheError.ts"
 import type { Scanned } from "../../../ports/store.ts"
+import { hasEnded } from "../../store/conditions.ts"
 import { pageByPage } from "../../store/many.ts"
 import { isInherited } from "../../store/markers/idTags.ts"
 import { isPage } from "../../store/pageIds.ts"
@@ -50,7 +51,7 @@ export const size = (self: Engine): Effect.Effect<number, StoreError> =>
     ? Effect.clockWith((clock) => {
       let count = 0
       const all = forEach(Entries.ids(self.memory.entries), (id) => {
-        if (!isPage(id) && liveEntry(self, id, clock.currentTimeMillisUnsafe()) !== undefined) count++
+        if (!isPage(id) && liveEntry(self, id, self.time.now(clock)) !== undefined) count++
       })
       return Effect.map(all, () => count)
     })
@@ -98,7 +99,7 @@ export const remembered = (self: Engine, ids: Stream.Stream<string>): Stream.Str
   Stream.unwrap(Effect.clockWith((clock) =>
     Effect.succeed(
       ids.pipe(
-        Stream.map((id) => liveEntry(self, id, clock.currentTimeMillisUnsafe())),
+        Stream.map((id) => liveEntry(self, id, self.time.now(clock))),
         Stream.filter((entry) => entry !== undefined),
         Stream.map(knownOf)
       )
@@ -131,9 +132,9 @@ const valid = (tier: StoreTier, scanned: ReadonlyArray<Scanned>): Effect.Effect<
     : asked(tier, "get", tier.store.get(noEntryId, tags))
   return Effect.clockWith((clock) =>
     Effect.map(versions, ({ versions }) => {
-      const now = clock.currentTimeMillisUnsafe()
+      const now = tier.front.time.now(clock)
       return scanned.flatMap(({ id, meta }) => {
-        if (now >= meta.expiresAt) return []
+        if (hasEnded(meta, now)) return []
         const validity = validityOf(tier, meta, tags, versions)
         if (validity === "gone") return []
         return [knownOf({

@@ -164,7 +164,7 @@ const completeWave = Effect.fnUntraced(function*<E>(
   const { mutations } = self
   const former = missing.map((key) => self.memory.entries.get(idOf(key)))
   const found = yield* foundIn(tier, budget, missing)
-  const now = yield* Effect.clockWith((clock) => Effect.succeed(clock.currentTimeMillisUnsafe()))
+  const now = yield* Effect.clockWith((clock) => Effect.succeed(self.time.now(clock)))
   for (const [i, place] of places.entries()) {
     const answer = found[i]
     if (!(answer instanceof Entry)) continue
@@ -271,7 +271,7 @@ const inMemory = (
   if (isCompared(self, readContextOf(self, fiber).within, idOf(key))) return undefined
   const entry = Memory.peek(self.memory, self.tagEpochs, idOf(key))
   if (entry === undefined || isOfStream(entry)) return undefined
-  const now = nowOf(fiber)
+  const now = nowOf(self, fiber)
   const { memoryExpiresAt = Infinity } = entry
   // `-Infinity` means that a lookup or a write put the entry in memory, and that no reader's `memoryTtl` limits it yet.
   if (now >= entry.expiresAt || (now >= memoryExpiresAt && memoryExpiresAt !== -Infinity)) return undefined

@@ -36,7 +36,7 @@ export const ranked = (self: Engine, ranking: Ranking, count: number): Effect.Ef
     }
     return Effect.map(forEach(firstOf(entries.values(), entries.size), look), () => {
       cut()
-      const now = clock.currentTimeMillisUnsafe()
+      const now = self.time.now(clock)
       return chosen.flatMap((entry) =>
         liveEntry(self, entry.id, now) === entry ? [{ ...knownOf(entry), weight: weightOf(entry) }] : []
       )

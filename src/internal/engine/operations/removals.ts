@@ -63,7 +63,7 @@ const withFacts = (self: MemoryTier, event: CacheEvent, subject: Subject | undef
 /** The clock of the program that reads may be another than that of the layer, as in a test. */
 const ageOf = (self: MemoryTier, createdAt: number | undefined): number => {
   const clock = Fiber.getCurrent()?.getRef(Clock.Clock) ?? Context.get(self.context, Clock.Clock)
-  const now = clock.currentTimeMillisUnsafe()
+  const now = self.time.now(clock)
   return Math.max(0, now - (createdAt ?? now))
 }
 

@@ -15,7 +15,7 @@ export const resize = (self: Engine, given: SizeInput): Effect.Effect<void> =>
     memory.policy.resized?.(capacity)
     const step = Effect.suspend((): Effect.Effect<void> => {
       if (memory.resizes !== mine) return Effect.void
-      Memory.shrink(memory, capacity, clock.currentTimeMillisUnsafe(), chunk)
+      Memory.shrink(memory, capacity, self.time.now(clock), chunk)
       return memory.capacity === capacity ? Effect.void : Effect.andThen(Effect.yieldNow, step)
     })
     return step

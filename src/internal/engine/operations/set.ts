@@ -58,7 +58,7 @@ export const set = Effect.fnUntraced(function*(
     yield* invalidateIds(self, [id])
     return true
   }
-  const now = (yield* Clock.Clock).currentTimeMillisUnsafe()
+  const now = self.time.now(yield* Clock.Clock)
   const unsent = unsentOf(self, key, options)
   const policy = unsent.length === 0 ? given : yield* sendAgain(tier!, given, unsent)
   const isUndone = isStuck(unsent, unsentOf(self, key, options))
@@ -136,10 +136,10 @@ export const setMany = (
 ): Effect.Effect<void, StoreError, any> => {
   if (options.ttlMillis <= 0) return Effect.asVoid(invalidateIds(self, pairs.map(([key]) => idOf(key))))
   return Effect.clockWith((clock) => {
-    const endsAt = clock.currentTimeMillisUnsafe() + options.ttlMillis
+    const endsAt = self.time.now(clock) + options.ttlMillis
     const setSome = (wave: typeof pairs, inTurn: Effect.Effect<void>): Effect.Effect<unknown, StoreError, any> => {
       // The lifetime of all values begins with the call, however long the earlier waves have taken.
-      const left = { ...options, ttlMillis: endsAt - clock.currentTimeMillisUnsafe() }
+      const left = { ...options, ttlMillis: endsAt - self.time.now(clock) }
       if (left.ttlMillis <= 0) return invalidateIds(self, wave.map(([key]) => idOf(key)))
       const isPlain = !options.keepTtl && wave.every(([key]) => unsentOf(self, key, options).length === 0)
       if (isPlain) return setWave(self, wave, left, inTurn)
@@ -164,7 +164,7 @@ const setWave = Effect.fnUntraced(function*(
 ): Effect.fn.Return<void, never, any> {
   const policy = yield* Policy.Current
   const { storeTier: tier } = self
-  const now = (yield* Clock.Clock).currentTimeMillisUnsafe()
+  const now = self.time.now(yield* Clock.Clock)
   const expiresAt = now + options.ttlMillis
   const entries = wave.map(([key, value]) => entryToSet(self, key, value, { ...options, now, expiresAt }))
   const setHere = () =>
@@ -227,7 +227,8 @@ export const entryToSet = (
     writeId: self.storeTier === undefined ? undefined : self.tokens.next(16),
     etag,
     constant: undefined,
-    counters: countersOf(self, key)
+    counters: countersOf(self, key),
+    time: self.time
   })
 
 const tagsOfValue = (key: Key, tags: ReadonlyArray<string> | undefined): ReadonlyArray<string> =>

@@ -54,7 +54,7 @@ const moveDeadlines = (
 ): Effect.Effect<boolean> =>
   Effect.withFiber((fiber) => {
     const policy = fiber.getRef(Policy.Current)
-    const now = nowOf(fiber)
+    const now = nowOf(self, fiber)
     const expiresAt = now + ttlMillis
     const entry = Memory.peek(self.memory, self.tagEpochs, id)
     const wasThere = entry !== undefined && now < entry.expiresAt

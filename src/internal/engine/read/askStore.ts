@@ -168,7 +168,7 @@ const foundIn = (self: Flights, { askers, bornAt, id, tags }: Question, answer: 
   const { key } = reader.request
   const { entry: stored, versions } = answer
   if (stored === undefined) return answer.isDamaged === true ? damaged(tier, key, id) : undefined
-  return reviveUnsafe(tier, { key, id, stored, bornAt, now: nowOf(reader.fiber), tags, versions })
+  return reviveUnsafe(tier, { key, id, stored, bornAt, now: nowOf(self, reader.fiber), tags, versions })
 }
 
 const conclude = (self: Flights, question: Question, found: Fetched | typeof NeedsEffect | StoreError): void => {

@@ -24,7 +24,7 @@ export const plainHit = <A>(
   const entry = Memory.peek(self.memory, self.tagEpochs, idOf(key))
   if (entry === undefined || entry.memoryExpiresAt !== undefined) return undefined
   const { exit } = entry
-  if (Exit.isFailure(exit) || !isBeforeDeadlines(entry, clock.currentTimeMillisUnsafe())) return undefined
+  if (Exit.isFailure(exit) || !isBeforeDeadlines(entry, self.time.now(clock))) return undefined
   const answer = use(exit.value as never)
   if (answer === undefined) return undefined
   entry.counters.hits++

@@ -105,9 +105,9 @@ const find = <A, E>(
   // An entry stored under another strategy's constant lifetime gets the constant lifetime of this request.
   const { constant, memoryExpiresAt } = entry
   if (constant !== undefined && !request.isConstant(constant)) {
-    adopt(self, { policy, request }, entry, context.clock.currentTimeMillisUnsafe())
+    adopt(self, { policy, request }, entry, self.time.now(context.clock))
   }
-  const now = nowFor(request, entry, context.clock)
+  const now = nowFor(self, request, entry, context.clock)
   if (!(request.servesFresh && memoryExpiresAt === undefined && isBeforeDeadlines(entry, now))) {
     const decision = isDueAgain(self, fiber, request, entry) ? Load : decideInMemory(fiber, request, entry, now)
     if (decision !== Serve) {
@@ -140,7 +140,12 @@ const readerOf = <A, E>(
 ): Reader<A, E> => ({ engine, fiber, request, id: idOf(ownKey(request.key)), policy })
 
 const detectHit = (detector: Detector, fiber: Fiber.Fiber<any, any>, request: Request, entry: Entry): void =>
-  detect(detector, entry.id, request.strategy.name, { source: "memory", entry, exit: entry.exit, now: nowOf(fiber) })
+  detect(detector, entry.id, request.strategy.name, {
+    source: "memory",
+    entry,
+    exit: entry.exit,
+    now: nowOf(entry, fiber)
+  })
 
 export const readCopy = <A, E>(
   self: Flights,
@@ -161,14 +166,14 @@ export const serveDue = <A, E>(
 ): Effect.Effect<A, E> => {
   const { engine, fiber, id, policy, request } = reader
   if (decision === Load) return absent(reader, entry)
-  if (decision === LoadOrStale && !standsIn(engine, request, entry, nowOf(fiber))) {
+  if (decision === LoadOrStale && !standsIn(engine, request, entry, nowOf(engine, fiber))) {
     return join(reader, { readsStore: false, stale: entry, rejectedWriteId: entry.writeId, mutations })
   }
   if (decision === ServeAndRefresh && policy.writes && refusal(engine, request) === undefined) {
     const starter = readContextOf(engine, fiber)
-    refresh(engine, { starter, request, id, entry, mutations, now: nowOf(fiber) }, fiber)
+    refresh(engine, { starter, request, id, entry, mutations, now: nowOf(engine, fiber) }, fiber)
   }
-  return serve(reader, entry, servedAs(entry, decision, nowOf(fiber), source))
+  return serve(reader, entry, servedAs(entry, decision, nowOf(engine, fiber), source))
 }
 
 const absent = <A, E>(reader: Reader<A, E>, former?: Entry): Effect.Effect<A, E> => {
@@ -246,7 +251,7 @@ export const joinOrStart = (reader: Reader, joining: Joining, resume: Resume): E
     if (span !== undefined) linkTo(running, span)
     if (promoted !== undefined) startAll(engine, promoted)
     if (running.loaded !== undefined) answerIfBehind(engine, caller)
-    if (caller.flight.phase === "Loading") restartIfOutlasted(engine, running, request, nowOf(fiber))
+    if (caller.flight.phase === "Loading") restartIfOutlasted(engine, running, request, nowOf(engine, fiber))
     return interruptible(engine, fiber, caller)
   }
   if (
@@ -342,9 +347,9 @@ const cycleOf = (around: Flight | undefined, awaited: Flight | undefined): Cache
 
 const isKept = (reader: Reader, entry: Entry): boolean => {
   const { engine, fiber, request } = reader
-  adopt(engine, reader, entry, nowOf(fiber))
+  adopt(engine, reader, entry, nowOf(engine, fiber))
   return !isDueAgain(engine, fiber, request, entry) &&
-    decideInMemory(fiber, request, entry, nowFor(request, entry, readContextOf(engine, fiber).clock)) === Serve
+    decideInMemory(fiber, request, entry, nowFor(engine, request, entry, readContextOf(engine, fiber).clock)) === Serve
 }
 
 /** Refuses a read that may not load: counts a miss, and ends the read with a defect. */

@@ -31,7 +31,7 @@ export const answerWith = <A, E>(
   else if (isFromStore(source)) entry.counters.storeHits++
   else entry.counters.hits++
   if (!isFresh(source)) engine.meter?.served(entry.counters, "stale", source)
-  if (request.slides && policy.writes) slide(engine, request, entry, nowOf(fiber))
+  if (request.slides && policy.writes) slide(engine, request, entry, nowOf(engine, fiber))
   return entry.exit as Exit.Exit<A, E>
 }
 
@@ -53,6 +53,6 @@ export const tellAnswer = ({ engine, fiber, policy, request }: Reader, entry: En
     source: isFresh(source) ? source : "stale",
     entry,
     exit: entry.exit,
-    now: nowOf(fiber)
+    now: nowOf(engine, fiber)
   })
 }

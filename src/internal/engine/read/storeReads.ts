@@ -48,11 +48,11 @@ const readAfter = <A, E>(
     const request = askTimeouts(self, given)
     if (Exit.isExit(request)) return request
     const tier = self.storeTier!
-    const since = nowOf(fiber)
+    const since = nowOf(self, fiber)
     return Effect.flatMap(limited(self, request, sendAgain(tier, policy, unsent)), (left = policy) => {
       if (!isStuck(unsent, inTheWay(tier, policy, wantedBy(self, request)))) {
         const rest = Effect.withFiber<A, E>((fiber) =>
-          read(self, fiber, shortened(self, request, nowOf(fiber) - since) as Request<A, E>)
+          read(self, fiber, shortened(self, request, nowOf(self, fiber) - since) as Request<A, E>)
         )
         return Effect.provideService(rest, Policy.Current, left)
       }
@@ -78,10 +78,12 @@ const afterCapture: StoreReads["afterCapture"] = (self, policy, within, given) =
     }))
   return captured && Effect.withFiber((fiber) => {
     ownKey(given.key)
-    const since = nowOf(fiber)
+    const since = nowOf(self, fiber)
     return Effect.flatMap(captured, (left) =>
       Effect.provideService(
-        Effect.withFiber((fiber) => read(self, fiber, shortened(self, request, nowOf(fiber) - since) as typeof given)),
+        Effect.withFiber((fiber) =>
+          read(self, fiber, shortened(self, request, nowOf(self, fiber) - since) as typeof given)
+        ),
         Policy.Current,
         left
       ))
@@ -101,19 +103,19 @@ const absent: StoreReads["absent"] = (reader, rejected) => {
   if (!TurnLimit.tryEnter(tier.reads) && canWait) return inLaterTurn(reader)
   if (isFlight) return useFound(reader, rejected, NeedsEffect)
   if (isAsked) return askStore(reader, rejected)
-  const found = readNow(tier, request.key, id, nowOf(fiber))
+  const found = readNow(tier, request.key, id, nowOf(engine, fiber))
   const fault = policy.strict && found !== NeedsEffect ? strictFault(found) : undefined
   return fault === undefined ? useFound(reader, rejected, found) : strictly(fault)
 }
 
 /** Repeats the read in a later turn of the event loop, because this turn has reached its limit of store reads. */
 const inLaterTurn = <A, E>({ engine, fiber, request }: Reader<A, E>): Effect.Effect<A, E> => {
-  const since = nowOf(fiber)
+  const since = nowOf(engine, fiber)
   return Effect.flatMap(
     TurnLimit.nextTurn(engine.storeTier!.reads),
     () =>
       Effect.withFiber((fiber) =>
-        read(engine, fiber, shortened(engine, request, nowOf(fiber) - since) as Request<A, E>)
+        read(engine, fiber, shortened(engine, request, nowOf(engine, fiber) - since) as Request<A, E>)
       )
   )
 }
@@ -139,7 +141,7 @@ const askThenJoin = <A, E>(reader: Reader<A, E>, joining: Joining): Effect.Effec
       id,
       tags: declaredTags(engine, request)
     })
-    const since = nowOf(fiber)
+    const since = nowOf(engine, fiber)
     // The read's `timeout` includes the time for asking the store. If that takes all of it, joining fails at once.
     return Effect.flatMap(limited(engine, request, fetched as Effect.Effect<Fetched | Fault>), (found) => {
       const fault = policy.strict ? strictFault(found) : undefined
@@ -149,7 +151,7 @@ const askThenJoin = <A, E>(reader: Reader<A, E>, joining: Joining): Effect.Effec
       const rest: Reader<A, E> = {
         ...reader,
         fiber,
-        request: shortened(engine, request, nowOf(fiber) - since) as Request<A, E>
+        request: shortened(engine, request, nowOf(engine, fiber) - since) as Request<A, E>
       }
       const isRefused = entry === undefined || entry.writeId === rejected
       const decision = isRefused ? Load : decide(engine, fiber, request, entry)

@@ -29,7 +29,7 @@ export const useFound = <A, E>(
       const { mutations } = question ?? engine
       // A value that the store has not acknowledged may be served for a limited time only, so it does not enter memory.
       const isUnsure = Pending.isPending(engine.storeTier!.pending, reader.id)
-      const now = nowOf(fiber)
+      const now = nowOf(engine, fiber)
       if (
         policy.writes && question?.isInMemory !== true && !isUnsure &&
         !Memory.hasNewer(engine.memory, engine.tagEpochs, found, now)

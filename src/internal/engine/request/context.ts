@@ -6,10 +6,12 @@ import * as Tracer from "effect/Tracer"
 import { openTransaction } from "../../sql/sqlTransaction.ts"
 import type { Attempt, Flights, ReadContext } from "../state.ts"
 import { debug } from "../telemetry/log.ts"
+import type { Telemetry } from "../telemetry/telemetry.ts"
 import { Within } from "./attempt.ts"
 import * as Policy from "./callPolicy.ts"
 
-export const nowOf = (fiber: Fiber.Fiber<any, any>): number => fiber.getRef(Clock.Clock).currentTimeMillisUnsafe()
+export const nowOf = ({ time }: Pick<Telemetry, "time">, fiber: Fiber.Fiber<any, any>): number =>
+  time.now(fiber.getRef(Clock.Clock))
 
 /** Replaces the context of an ended flight, so that the flight does not keep the context's services alive. */
 export const noContext: ReadContext = {

@@ -42,15 +42,13 @@ export const decideOrDefect = (
 
 export const decide = (self: Flights, fiber: Fiber.Fiber<any, any>, request: Request, entry: Entry): Decision => {
   const { clock, policy } = readContextOf(self, fiber)
-  adopt(self, { policy, request }, entry, clock.currentTimeMillisUnsafe())
-  return decideAt(request, entry, nowFor(request, entry, clock), randomFor(fiber, request))
+  adopt(self, { policy, request }, entry, self.time.now(clock))
+  return decideAt(request, entry, nowFor(self, request, entry, clock), randomFor(fiber, request))
 }
 
 /** The time for a decision: 0, without reading the clock, if only deadlines matter and the entry has none. */
-export const nowFor = (request: Request, entry: Entry, clock: Clock.Clock): number =>
-  entry.softExpiresAt === Infinity && entry.expiresAt === Infinity && request.deadlinesOnly
-    ? 0
-    : clock.currentTimeMillisUnsafe()
+export const nowFor = (self: Flights, request: Request, entry: Entry, clock: Clock.Clock): number =>
+  !entry.hasDeadlines && request.deadlinesOnly ? 0 : self.time.now(clock)
 
 const randomFor = (fiber: Fiber.Fiber<any, any>, request: Request): () => number =>
   request.deadlinesOnly ? noRandom : randomOf(fiber)
@@ -70,7 +68,7 @@ export const decideInMemory = (fiber: Fiber.Fiber<any, any>, request: Request, e
 
 /** Like `isPastMemoryTtl`, but reads the fiber's clock, and does so only if the entry has a `memoryExpiresAt`. */
 export const isDueAgain = (self: Flights, fiber: Fiber.Fiber<any, any>, request: Request, entry: Entry): boolean =>
-  entry.memoryExpiresAt !== undefined && isPastMemoryTtl(self, request, entry, nowOf(fiber))
+  entry.memoryExpiresAt !== undefined && isPastMemoryTtl(self, request, entry, nowOf(self, fiber))
 
 /** Whether to ask the store again: `memoryTtl` has passed, or only the entry or only the read belongs to a stream. */
 export const isPastMemoryTtl = (self: Flights, request: Request, entry: Entry, now: number): boolean => {
@@ -100,8 +98,7 @@ export const servedAs = (
 export const isFreshAt = (entry: Entry, now: number): boolean =>
   entry.memoryExpiresAt === undefined && isBeforeDeadlines(entry, now)
 
-export const isBeforeDeadlines = (entry: Entry, now: number): boolean =>
-  now < entry.softExpiresAt && now < entry.expiresAt
+export const isBeforeDeadlines = (entry: Entry, now: number): boolean => entry.isBeforeDeadlines(now)
 
 /** The `writeId` of a rejected entry. `undefined` after its deadline or `memoryTtl`: the store may have a valid one. */
 export const rejectedOf = (
@@ -111,7 +108,7 @@ export const rejectedOf = (
   former: Entry | undefined
 ): string | undefined => {
   if (former === undefined) return undefined
-  const now = nowOf(fiber)
+  const now = nowOf(self, fiber)
   return now >= former.expiresAt || isPastMemoryTtl(self, request, former, now) ? undefined : former.writeId
 }
 

@@ -80,13 +80,15 @@ export const revive = (
   tier: StoreTier,
   { bornAt, exit, id, key, softened, stored: { meta, payload } }: Revived
 ): Entry => {
-  tier.front.meter?.transferred("read", payload.length)
+  const { meter, time } = tier.front
+  meter?.transferred("read", payload.length)
+  const older = time.olderBy(meta.createdAt)
   const entry = new Entry({
     id,
     exit: meta.outcome === "success" ? exit : Exit.fail(exit.value),
-    createdAt: meta.createdAt,
-    softExpiresAt: softened ? -Infinity : meta.softExpiresAt,
-    expiresAt: meta.expiresAt,
+    createdAt: meta.createdAt - older,
+    softExpiresAt: softened ? -Infinity : meta.softExpiresAt - older,
+    expiresAt: meta.expiresAt - older,
     loadMillis: meta.loadMillis,
     tags: tagNames(meta.tags),
     bornAt,
@@ -94,7 +96,8 @@ export const revive = (
     etag: meta.etag,
     constant: meta.isConstant === true ? fromStore : undefined,
     endsWithParts: meta.endsWithParts,
-    counters: countersOf(tier.front, key)
+    counters: countersOf(tier.front, key),
+    time
   })
   if (tier.captures > 0 && meta.tags.length > 0) keepVersions(entry, meta.tags)
   if (tier.told.size > 0 && isUnchanged(tier.told, entry)) tier.front.stats.toldUnchanged++

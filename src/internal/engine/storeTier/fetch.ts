@@ -7,6 +7,7 @@ import type { Meta, Stored, TagVersion } from "../../../CacheEntry.ts"
 import { StoreError } from "../../../CacheError.ts"
 import type { Codec } from "../../../ports/serializer.ts"
 import { type Key, tagsOf } from "../../key/ofKey.ts"
+import { hasEnded } from "../../store/conditions.ts"
 import { isSoftened } from "../../store/markers/markers.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
 import { ask, timeOf } from "./ask.ts"
@@ -44,7 +45,7 @@ export const readNow = (tier: StoreTier, key: Key, id: string, now: number): Fet
     meter?.asked("get", "success", timeOf(tier) - startedAt)
     stored = answer.entry
     if (stored === undefined) return answer.isDamaged === true ? damaged(tier, key, id) : undefined
-    if (stored.meta.expiresAt <= now) return new Rejected(stored.meta.writeId)
+    if (isOver(tier, stored.meta, now)) return new Rejected(stored.meta.writeId)
     const isCovered = areAmong(stored.meta.tags, tags)
     if (isCovered && knownVersions === undefined) KnownTagVersions.remember(tier, tags, answer.versions, now)
     validity = isCovered ? validityOf(tier, stored.meta, tags, knownVersions ?? answer.versions) : "gone"
@@ -76,6 +77,10 @@ export const readNow = (tier: StoreTier, key: Key, id: string, now: number): Fet
     })
     : undecodable(tier, key, stored, exit.cause)
 }
+
+/** Whether a stored entry has ended, by its times or because this process knows that the wall clock was set back. */
+const isOver = ({ front: { time } }: StoreTier, meta: Meta, now: number): boolean =>
+  hasEnded(meta, now + time.olderBy(meta.createdAt))
 
 export const areAmong = (own: ReadonlyArray<TagVersion>, asked: ReadonlyArray<string>): boolean => {
   for (let i = 0; i < own.length; i++) if (placeOf(asked, own[i]!.tag, i) < 0) return false
@@ -114,7 +119,7 @@ export const fetch = Effect.fnUntraced(function*(
   if (isGone(tier.pending, id)) {
     // Another process may have changed the id since this process wrote it, and the store is not asked for the entry.
     tier.front.tagEpochs.ensureTracking?.()
-    return ownWrite(tier, id, (yield* Clock.Clock).currentTimeMillisUnsafe())
+    return ownWrite(tier, id, tier.front.time.now(yield* Clock.Clock))
   }
   const found = yield* fetchWith(tier, budget, asked, tags)
   if (!(found instanceof OtherTags)) return found
@@ -147,7 +152,7 @@ const fetchWith = Effect.fnUntraced(function*(
   if (stored === undefined) return answer.isDamaged === true ? damaged(tier, key, id) : undefined
   // The caller asks once more, with the entry's own tags, because the versions of those tags are needed.
   if (tags === declared && !areAmong(stored.meta.tags, tags)) return new OtherTags(tagNames(stored.meta.tags))
-  const now = (yield* Clock.Clock).currentTimeMillisUnsafe()
+  const now = tier.front.time.now(yield* Clock.Clock)
   return yield* reviveNow(tier, { key, id, stored, bornAt, now, tags, versions: answer.versions })
 })
 
@@ -183,7 +188,7 @@ interface Checked {
 
 const check = (tier: StoreTier, { bornAt, key, now, stored, tags, versions }: Reviving): Checked | Rejected => {
   const { writeId } = stored.meta
-  if (stored.meta.expiresAt <= now) return new Rejected(writeId)
+  if (isOver(tier, stored.meta, now)) return new Rejected(writeId)
   const names = tagNames(stored.meta.tags)
   const validity = validityOf(tier, stored.meta, tags, versions)
   if (validity === "gone") return new Rejected(writeId, true)

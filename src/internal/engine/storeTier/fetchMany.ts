@@ -58,7 +58,7 @@ const orOwn = (
   fault: Fault
 ): Effect.Effect<ReadonlyArray<Fetched | Fault>> =>
   Effect.clockWith((clock) => {
-    const now = clock.currentTimeMillisUnsafe()
+    const now = tier.front.time.now(clock)
     return Effect.succeed(ids.map((id) => (isGone(tier.pending, id) ? ownWrite(tier, id, now) : undefined) ?? fault))
   })
 
@@ -81,7 +81,7 @@ const reviveAll = Effect.fnUntraced(function*(
   if (isFault(versions)) return yield* orOwn(tier, ids, isGone, versions)
   yield* budget.inTurn ?? Effect.void
   const clock = yield* Clock.Clock
-  const now = clock.currentTimeMillisUnsafe()
+  const now = tier.front.time.now(clock)
   const found: Array<Fetched | Fault> = []
   const add = (one: Fetched | Fault) => void found.push(one)
   let at = 0

@@ -36,7 +36,8 @@ export const ownWrite = (tier: StoreTier, id: string, now: number): Entry | unde
 
 /** Copies an entry without its links. An entry that was in memory is linked to others, and would keep them alive. */
 const copyOf = (entry: Entry): Entry => {
-  const { checkedAt: bornAt, counters, createdAt, etag, exit, expiresAt, id, softExpiresAt, tags, writeId } = entry
+  const { checkedAt: bornAt, counters, createdAt, etag, exit, expiresAt, id, softExpiresAt, tags, time, writeId } =
+    entry
   return new Entry({
     id,
     exit,
@@ -49,6 +50,7 @@ const copyOf = (entry: Entry): Entry => {
     writeId,
     etag,
     counters,
+    time,
     constant: undefined
   })
 }

@@ -68,7 +68,7 @@ export const keep = (engine: Engine, { id, pages, run }: RunLog, entry: Entry): 
 }
 
 /** The entry of a page. It has no deadline of its own: it is removed with its manifest, whose deadline may move. */
-const pageEntry = (id: string, elements: Chunk, { checkedAt, counters, createdAt }: Entry): Entry =>
+const pageEntry = (id: string, elements: Chunk, { checkedAt, counters, createdAt, time }: Entry): Entry =>
   new Entry({
     id,
     exit: Exit.succeed(elements),
@@ -81,7 +81,8 @@ const pageEntry = (id: string, elements: Chunk, { checkedAt, counters, createdAt
     writeId: undefined,
     etag: undefined,
     constant: undefined,
-    counters
+    counters,
+    time
   })
 
 /** All pages of a stream, or `undefined` if one is missing. Read in one step, so that none is evicted meanwhile. */

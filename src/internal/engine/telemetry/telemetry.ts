@@ -7,6 +7,7 @@ import type { CacheEvent, Events, RemovalCause, Source } from "../../../CacheEve
 import type { KeyInfo } from "../../key/info.ts"
 import type { Key } from "../../key/ofKey.ts"
 import type { Named } from "../../text/lineOf.ts"
+import type { WallTime } from "../../time/wallTime.ts"
 
 /** The initial counters. Removals are counted elsewhere. `npm run docs` copies these comments to the documentation. */
 export const noCounters = {
@@ -171,6 +172,8 @@ export interface Telemetry {
   readonly warned: Set<string>
   /** Whether a hit must emit an event or move a deadline: `false` until a listener or a strategy's `touch` exists. */
   hitsHaveEffects: boolean
+  /** The wall clock, by which entries in memory expire. */
+  readonly time: WallTime
   /** The context of the fiber that built the layer. Logs and replays run in it. */
   readonly context: Context.Context<never>
 }

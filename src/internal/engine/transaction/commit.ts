@@ -126,7 +126,7 @@ const inMemory = (
   hasMoved: () => boolean
 ): Effect.Effect<void, Failure> =>
   Effect.clockWith((clock): Effect.Effect<void, Failure> => {
-    const now = clock.currentTimeMillisUnsafe()
+    const now = base.time.now(clock)
     const size = { steps: items.length + counts.length, bytes: 0 }
     const refusal = tooLarge("memory", size)
     if (refusal !== undefined) return Effect.fail(refusal)
@@ -196,7 +196,7 @@ const inStore = Effect.fnUntraced(function*(
   const { store } = tier
   const budget = budgetOf(tier, yield* Policy.Current)
   const clock = yield* Clock.Clock
-  const now = clock.currentTimeMillisUnsafe()
+  const now = base.time.now(clock)
   const entries = new Map<string, Entry>()
   const steps: Array<TransactStep> = []
   // Earlier invalidations are sent first, because a later replay would outdate the tag versions that entries get here.

@@ -43,7 +43,7 @@ const present = (
 ): Effect.Effect<Counter | undefined, StoreError> =>
   Effect.clockWith((clock) =>
     Effect.flatMap(below(self, name), (counter): Exit.Exit<Counter | undefined, StoreError> => {
-      const now = clock.currentTimeMillisUnsafe()
+      const now = self.root.base.time.now(clock)
       const steps = [...self.counts.get(name) ?? [], ...more].map((count) => countStep(count, now))
       const changes = counterChanges(nameOf(self), steps, () => counter)
       if (changes instanceof StoreError) return Exit.fail(changes)

@@ -34,7 +34,7 @@ export const remember = (
   })
 
 const matching = (base: Engine, prefix: string, id: string, clock: Clock.Clock): Entry | undefined =>
-  id.startsWith(prefix) && !isPage(id) ? liveEntry(base, id, clock.currentTimeMillisUnsafe()) : undefined
+  id.startsWith(prefix) && !isPage(id) ? liveEntry(base, id, base.time.now(clock)) : undefined
 
 /** The result of a scan, valid until memory changes or one of the listed entries expires. */
 interface Look {
@@ -55,7 +55,7 @@ function* stepsOf(look: Look, base: Engine, listed: Listed, clock: Clock.Clock):
     for (const id of Entries.ids(base.memory.entries)) yield void (matching(base, prefix, id, clock) && count++)
     look.isSame &&= count === before.length
     for (const entry of before) {
-      look.isSame &&= liveEntry(base, entry.id, clock.currentTimeMillisUnsafe()) === entry
+      look.isSame &&= liveEntry(base, entry.id, base.time.now(clock)) === entry
       look.soonest = Math.min(look.soonest, entry.expiresAt)
       yield
     }
@@ -80,7 +80,7 @@ export const whileSame = <A, E, R>(
       const look = begin(base)
       return Effect.flatMap(forEach(stepsOf(look, base, listed, clock), () => {}), () => {
         if (!look.isSame) return step(() => true)
-        const isOver = () => look.state !== stateOf(base) || clock.currentTimeMillisUnsafe() >= look.soonest
+        const isOver = () => look.state !== stateOf(base) || base.time.now(clock) >= look.soonest
         return isOver() ? inTurns(left - 1) : step(isOver)
       })
     }

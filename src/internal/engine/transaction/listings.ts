@@ -18,7 +18,7 @@ export const entries = (self: Overlay, prefix: string): Stream.Stream<Known, Sto
     self.isCleared ? Stream.empty : Stream.filter(below(self, prefix), (known) => !isHidden(self, known)),
     Stream.suspend(() => InTurns.each(Array.from(ownIds(self)).filter((id) => id.startsWith(prefix)))).pipe(
       Stream.mapEffect((id) =>
-        Effect.clockWith((clock) => Effect.succeed(ownEntry(self, id, clock.currentTimeMillisUnsafe())))
+        Effect.clockWith((clock) => Effect.succeed(ownEntry(self, id, self.root.base.time.now(clock))))
       ),
       Stream.filter((entry) => entry !== undefined),
       Stream.map(Inspect.knownOf)

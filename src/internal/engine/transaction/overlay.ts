@@ -149,6 +149,7 @@ const insideOf = (root: Root): Pick<Overlay, "own" | "inside" | "readChecks"> =>
     disguise: base.disguise,
     countsInvalidations: false,
     tokens: base.tokens,
+    time: base.time,
     transactions: base.transactions,
     hitsHaveEffects: true,
     listeners: { events: [telling(base)] }
@@ -201,6 +202,7 @@ export const copyOf = (entry: Entry, changes: Changes): Entry =>
     constant: entry.constant,
     endsWithParts: entry.endsWithParts,
     counters: entry.counters,
+    time: entry.time,
     ...changes
   })
 

@@ -32,7 +32,7 @@ const isKnown = (self: Overlay, id: string): boolean =>
 export const look = (self: Overlay, keys: ReadonlyArray<Key>, purpose: Purpose): Effect.Effect<void, never, any> =>
   Effect.withFiber((fiber) => {
     const rebaseAll = () => {
-      for (const key of keys) rebase(self, idOf(key), nowOf(fiber))
+      for (const key of keys) rebase(self, idOf(key), nowOf(self.root.base, fiber))
     }
     const missing = keys.filter((key) => !isKnown(self, idOf(key)))
     if (missing.length === 0) return Effect.sync(rebaseAll)
@@ -41,7 +41,7 @@ export const look = (self: Overlay, keys: ReadonlyArray<Key>, purpose: Purpose):
       for (const [i, entry] of found.entries()) {
         // Another fiber of the transaction has written the id in the meantime.
         if (entry === undefined || isKnown(self, idOf(missing[i]!))) continue
-        if (!isEnded(self, entry)) see(self, entry, nowOf(fiber))
+        if (!isEnded(self, entry)) see(self, entry, nowOf(self.root.base, fiber))
         else if (entry.writeId !== undefined) self.root.checks.ended.set(entry.id, entry.writeId)
       }
       // The store may have taken longer than the ttl of a write.

@@ -2,6 +2,7 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type { Stored } from "../../../CacheEntry.ts"
+import { hasEnded } from "../../store/conditions.ts"
 import * as Invalidate from "../invalidation/invalidate.ts"
 import type { Entry } from "../memory/entry.ts"
 import * as Memory from "../memory/memory.ts"
@@ -18,7 +19,7 @@ export const remove = Effect.fnUntraced(
   function*(self: Overlay, ids: ReadonlyArray<string>): Effect.fn.Return<number> {
     if (ids.length === 0) return 0
     yield* lock(self, ids)
-    const now = (yield* Clock.Clock).currentTimeMillisUnsafe()
+    const now = self.root.base.time.now(yield* Clock.Clock)
     const known = ids.map((id) => isThere(self, id, now))
     const unknown = ids.filter((_, i) => known[i] === undefined)
     const stored = yield* inStore(self, unknown, now)
@@ -64,10 +65,10 @@ const inStore = Effect.fnUntraced(
   }
 )
 
-const isLive = (self: Overlay, { meta: { expiresAt, tags } }: Stored, now: number): boolean => {
-  const names = tags.map(({ tag }) => tag)
+const isLive = (self: Overlay, { meta }: Stored, now: number): boolean => {
+  const names = meta.tags.map(({ tag }) => tag)
   for (let level: Overlay | undefined = self; level !== undefined; level = level.parent) {
     if (isSwept(level, names)) return false
   }
-  return now < expiresAt
+  return !hasEnded(meta, now)
 }

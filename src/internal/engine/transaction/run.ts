@@ -189,7 +189,7 @@ export const nested = <A, E, R>(
             overlay.isOpen = false
             // Throws if the outer level has ended, because the savepoint's writes can then not be merged.
             Overlay.requireOpen(parent)
-            return merge(overlay, parent, clock.currentTimeMillisUnsafe())
+            return merge(overlay, parent, parent.root.base.time.now(clock))
           })
         ),
         Effect.onExit(() =>

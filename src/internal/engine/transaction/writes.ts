@@ -26,7 +26,7 @@ export const set = (
   const looked = condition === undefined && !keepTtl
     ? locked
     : Effect.andThen(locked, look(self, [key], condition === undefined ? "explicit" : "condition"))
-  const written = Effect.withFiber((fiber) => setNow(self, { key, value, options, now: nowOf(fiber) }))
+  const written = Effect.withFiber((fiber) => setNow(self, { key, value, options, now: nowOf(self.root.base, fiber) }))
   return looked === Effect.void ? written : Effect.andThen(looked, written)
 }
 
@@ -119,7 +119,7 @@ export const touch = Effect.fnUntraced(function*(
   const id = idOf(key)
   yield* lock(self, [id])
   yield* look(self, [key], "explicit")
-  const now = (yield* Clock.Clock).currentTimeMillisUnsafe()
+  const now = self.root.base.time.now(yield* Clock.Clock)
   const entry = liveIn(self, key, now)
   if (ttlMillis <= 0) {
     yield* remove(self, [id])

@@ -4,9 +4,12 @@ import { Exit } from "effect"
 import { enteringDeadlines } from "../../../../src/internal/defaults/bounds.ts"
 import * as Deadlines from "../../../../src/internal/engine/memory/deadlines.ts"
 import { Entry } from "../../../../src/internal/engine/memory/entry.ts"
+import { WallTime } from "../../../../src/internal/time/wallTime.ts"
 import { randomOf } from "../../../support/random.ts"
 
-const entry = (id: number, expiresAt: number) =>
+const time = new WallTime()
+
+const entry = (id: number, expiresAt: number, of = time) =>
   new Entry({
     id: `${id}`,
     exit: Exit.void,
@@ -19,7 +22,8 @@ const entry = (id: number, expiresAt: number) =>
     writeId: undefined,
     etag: undefined,
     constant: undefined,
-    counters: {} as never
+    counters: {} as never,
+    time: of
   })
 
 const filedIn = ({ buckets }: Deadlines.Deadlines): ReadonlyArray<string> =>
@@ -38,7 +42,7 @@ describe("deadlines", () => {
     (seed, spread) => {
       const random = randomOf(seed)
       const below = (n: number) => Math.floor(random() * n)
-      const deadlines = Deadlines.make()
+      const deadlines = Deadlines.make(time)
       const held = new Set<Entry>()
       const any = () => Array.from(held)[below(held.size)]!
       let now = 0
@@ -81,7 +85,7 @@ describe("deadlines", () => {
   )
 
   it("files each entry a few times in its life, however long that is", () => {
-    const deadlines = Deadlines.make()
+    const deadlines = Deadlines.make(time)
     let asked = 0
     const life = 30 * 86_400_000
     const one = entry(0, life)
@@ -94,7 +98,7 @@ describe("deadlines", () => {
   })
 
   it("a memory at rest for ten years is no work", () => {
-    const deadlines = Deadlines.make()
+    const deadlines = Deadlines.make(time)
     const one = entry(0, 10 * 365 * 86_400_000)
     Deadlines.add(deadlines, one)
     Deadlines.add(deadlines, entry(1, 1000))
@@ -112,7 +116,7 @@ describe("deadlines", () => {
   })
 
   it("finds one behind more that live than are looked at in one step, a little later", () => {
-    const deadlines = Deadlines.make()
+    const deadlines = Deadlines.make(time)
     const first = entry(0, 1100)
     for (const one of [...Array.from({ length: 2.5 * enteringDeadlines }, (_, i) => entry(1 + i, 1250)), first]) {
       Deadlines.add(deadlines, one)
@@ -126,7 +130,7 @@ describe("deadlines", () => {
   })
 
   it("has nothing to do where the clock was set back: a loop that asks until nothing is due comes to an end", () => {
-    const deadlines = Deadlines.make()
+    const deadlines = Deadlines.make(time)
     Deadlines.add(deadlines, entry(0, 500))
     expect(Deadlines.firstExpired(deadlines, 400)).toBeUndefined()
     Deadlines.add(deadlines, entry(1, 300))
@@ -142,20 +146,22 @@ describe("deadlines", () => {
     (seed) => {
       const random = randomOf(seed)
       const below = (n: number) => Math.floor(random() * n)
-      const deadlines = Deadlines.make()
+      const own = new WallTime()
+      const deadlines = Deadlines.make(own)
       const held = new Set<Entry>()
       const spread = [1000, 7_200_000, 800 * 86_400_000][seed - 1]!
       let now = 2 * spread
       for (let step = 0; step < 2000; step++) {
         const what = below(8)
         if (what < 4) {
-          const fresh = entry(step, now + below(spread))
+          const fresh = entry(step, now + below(spread), own)
           held.add(fresh)
           Deadlines.add(deadlines, fresh)
         } else if (what < 6) now += below(spread / 16)
         else if (what === 6 && random() < 0.2) {
-          now -= Math.min(now, below(3 * spread))
-          Deadlines.rewind(deadlines, now)
+          const by = Math.min(now, below(3 * spread))
+          now -= by
+          own.setBackMillis += by
         }
         const filed = filedIn(deadlines)
         expect(filed).toHaveLength(held.size)
@@ -177,7 +183,7 @@ describe("deadlines", () => {
   )
 
   it("finds all of many, in no order but in time", () => {
-    const deadlines = Deadlines.make()
+    const deadlines = Deadlines.make(time)
     for (let i = 0; i < 10_000; i++) Deadlines.add(deadlines, entry(i, 1000 + i % 1000))
     for (let i = 0; i < 10_000; i++) Deadlines.remove(deadlines, Deadlines.firstExpired(deadlines, 2000)!)
     expect(Deadlines.firstExpired(deadlines, 2000)).toBeUndefined()

@@ -5,6 +5,7 @@ import { Entry } from "../../../../src/internal/engine/memory/entry.ts"
 import { adopt } from "../../../../src/internal/engine/request/adopt.ts"
 import { standard } from "../../../../src/internal/engine/request/callPolicy.ts"
 import type { Flights, Request } from "../../../../src/internal/engine/state.ts"
+import { WallTime } from "../../../../src/internal/time/wallTime.ts"
 import { randomOf } from "../../../support/random.ts"
 
 const counters = {} as never
@@ -21,7 +22,8 @@ const options = {
   etag: undefined as string | undefined,
   constant: undefined as unknown,
   endsWithParts: false,
-  counters
+  counters,
+  time: new WallTime()
 }
 
 const termsOf = (entry: Entry): unknown => (entry as unknown as { readonly terms: unknown }).terms
@@ -38,7 +40,8 @@ const shown = (entry: Entry) => ({
   etag: entry.etag,
   constant: entry.constant,
   endsWithParts: entry.endsWithParts,
-  counters: entry.counters
+  counters: entry.counters,
+  time: entry.time
 })
 
 describe("entries", () => {
