@@ -17,7 +17,7 @@ import type { Behind, Fifo } from "../fifo.ts"
 import type { Key } from "../key/ofKey.ts"
 import type { Annotations } from "../options/annotations.ts"
 import type { Turning } from "../time/turns.ts"
-import type { ById, CallersOf, RunningOf, TicketOf, TicketsOf } from "./collections.ts"
+import type { ById, CallersOf, LeaseOf, RunningOf, TicketOf, TicketsOf } from "./collections.ts"
 import type { Entry } from "./memory/entry.ts"
 import type { MemoryTier } from "./memory/memory.ts"
 import type { Worker } from "./storeTier/background.ts"
@@ -167,17 +167,7 @@ export interface Caller {
   place: number
 }
 
-export interface FlightLease {
-  /** Renews the lease until interrupted. One worker renews all leases of a wave. `undefined` if nothing renews it. */
-  readonly renewal: Worker | undefined
-  readonly owner: string
-  /** Asks the store to release the lease. If the load failed, the request includes a note of the failure. */
-  readonly release: (flight: Flight, failure: Exit.Failure<unknown, unknown> | undefined) => void
-  /** Until this time, in monotonic milliseconds, no other process can hold the lease. */
-  heldUntil: number
-  /** Whether committing the result has ended the lease, so that the lease need not be released. */
-  isStored: boolean
-}
+export type FlightLease = LeaseOf<Flight>
 
 export interface FoundEntry {
   readonly entry: Entry
