@@ -515,7 +515,7 @@ export const faults: ReadonlyArray<UnitFault> = [
   },
   {
     name: "changes of loads are not applied if there are too many to tell apart",
-    in: "apart",
+    in: "known",
     find: `for (const { id } of self.flights.all()) yield mayBe(id) ? { _tag: "Changed", id } : undefined`,
     replace: "",
     by: "test/cached/followedStore.test.ts"
