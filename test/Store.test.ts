@@ -542,6 +542,7 @@ describe("Store.makeSync", () => {
           leftMillis: (_id, { owner }) => owner === "late" ? 7 : 0,
           acquire: noting("acquire", { _tag: "Granted", generation: "g" } as const),
           isCurrent: noting("isCurrent", true),
+          ids: () => [],
           end: noting("end", undefined),
           endAll: noting("endAll", undefined),
           renew: noting("renew", true),

@@ -21,7 +21,7 @@ import {
   storedTag
 } from "./cache.ts"
 import { misused } from "./failure.ts"
-import { idsOf } from "./rm.ts"
+import { idsOf, removeMatching } from "./rm.ts"
 import { careful, confirm, entries, json as printJson, print, sample, toggle } from "./terminal.ts"
 import { extensionOf } from "./values.ts"
 
@@ -65,7 +65,12 @@ export const invalidate = Command.make("invalidate", {
         yield* invalidateIds(ids)
       }
       if (Option.isSome(pattern)) {
-        yield* Stream.runForEach(idsOf(inspection, glob.prefix, matches), invalidateIds)
+        yield* soft
+          ? Stream.runForEach(
+            idsOf(inspection, glob.prefix, matches),
+            Effect.forEach((id) => soften(store, id, now), { discard: true })
+          )
+          : removeMatching(store, glob)
       }
     }
     if (json) {

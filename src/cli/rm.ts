@@ -4,7 +4,8 @@ import * as Command from "effect/cli/Command"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
-import type { Inspection } from "../Store.ts"
+import type { Glob } from "../internal/text/glob.ts"
+import type { Inspection, Store } from "../Store.ts"
 import {
   cacheArgument,
   inspect,
@@ -40,12 +41,13 @@ export const rm = Command.make("rm", {
       ? listed(yield* rowsOf(inspection, ids))
       : yield* matching(inspection, glob.prefix, matches)
     const what = `${entries(found.count)}${all ? " and all counters" : ""} from ${nameOf(cache)}`
-    if ((found.count > 0 || all) && !dryRun) {
-      yield* confirm(`Remove ${what}?`, sample(found.ids, found.count), yes)
+    if (!dryRun) {
+      if (found.count > 0 || all) yield* confirm(`Remove ${what}?`, sample(found.ids, found.count), yes)
       const store = yield* open(cache)
+      // An id that a program is loading is not found, but its result must not be stored.
       if (all) yield* store.clear
-      else if (ids.length > 0) yield* store.removeMany(found.ids)
-      else yield* Stream.runForEach(idsOf(inspection, glob.prefix, matches), store.removeMany)
+      else if (ids.length > 0) yield* store.removeMany(Array.from(new Set(ids)))
+      else yield* removeMatching(store, glob)
     }
     yield* json
       ? printJson({ count: found.count, ids: found.ids, dryRun })
@@ -59,6 +61,13 @@ export const rm = Command.make("rm", {
       { command: "effect-cached rm ./cache --pattern 'user:*' --dry-run", description: "What a pattern would hit" },
       { command: "effect-cached rm ./cache --all --yes", description: "Everything, in a script" }
     ])
+  )
+
+/** Removes entries that match, and keeps programs from storing what they are loading. */
+export const removeMatching = (store: Store, glob: Glob) =>
+  Effect.flatMap(
+    Effect.promise(() => import("../internal/store/patterns.ts")),
+    (Patterns) => Patterns.invalidate(store, glob)
   )
 
 /** The ids of the rows that match, in groups. */

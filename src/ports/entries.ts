@@ -68,7 +68,7 @@ export interface TouchOptions {
 }
 
 /**
- * The options of `Store.scan` and `Store.scanCounters`.
+ * The options of `Store.scan`, `Store.scanLoads` and `Store.scanCounters`.
  * @category models
  * @since 0.1.0
  */

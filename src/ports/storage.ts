@@ -220,6 +220,8 @@ export interface SyncLeases {
   readonly acquireSame?: SyncLeases["acquire"] | undefined
   /** Whether `generation` is the current generation of the id. */
   readonly isCurrent: (id: string, generation: string, now: number) => boolean
+  /** The ids with a generation that begin with `prefix`. The iterable is read lazily, in steps of 256 ids. */
+  readonly ids: (prefix: string) => Iterable<string>
   readonly end: (id: string) => void
   readonly endAll: () => void
   /** Restarts the lease of `owner`, as `Store.renew` does. */

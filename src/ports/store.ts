@@ -180,6 +180,11 @@ export interface Store {
   readonly invalidateTags: (tags: ReadonlyArray<string>, mode?: InvalidationMode) => Effect.Effect<void, StoreError>
   /** Lists the stored ids with their metadata, in any order. */
   readonly scan: (options?: ScanOptions) => Stream.Stream<Scanned, StoreError>
+  /**
+   * Lists the ids of loads whose results `commit` may still store, in any order: all ids whose generations began before
+   * the listing and have not ended. May also list ids of loads that have ended.
+   */
+  readonly scanLoads: (options?: ScanOptions) => Stream.Stream<string, StoreError>
   readonly size: Effect.Effect<number, StoreError>
   /** Removes all entries and all counters, and ends all generations. */
   readonly clear: Effect.Effect<void, StoreError>

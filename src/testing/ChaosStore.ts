@@ -330,6 +330,7 @@ const over = (self: Self): Store => {
       })
     }),
     scan: (options) => listed("scan", store.scan(options)),
+    scanLoads: (options) => listed("scanLoads", store.scanLoads(options)),
     scanCounters: (options) => listed("scanCounters", store.scanCounters(options)),
     changes: Stream.tap(store.changes, () => self.speaking.await),
     changesUnsafe: changesUnsafe && (() => {

@@ -1,9 +1,28 @@
 /** The invalidations of the command beside other programs. */
 import { describe, expect, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, Stream } from "effect"
 import type { CacheEntry } from "effect-cached"
 import { MemoryStore } from "effect-cached/memory"
 import { soften } from "../../src/cli/invalidate.ts"
+import { removeMatching } from "../../src/cli/rm.ts"
+import * as Glob from "../../src/internal/text/glob.ts"
+import { entry } from "../support/stored.ts"
+
+it.effect("an invalidation by pattern keeps programs from storing what they are loading", () =>
+  Effect.gen(function*() {
+    const store = MemoryStore.make()
+    const acquire = (id: string) =>
+      Effect.map(
+        store.acquire(id, { owner: "a", leaseMillis: 1000, rejectedWriteId: undefined, join: false }),
+        (acquired) => acquired._tag === "Granted" ? acquired.generation : ""
+      )
+    const [matching, other] = [yield* acquire("user:1"), yield* acquire("page:1")]
+    yield* store.set("user:2", entry(1))
+    yield* removeMatching(store, Glob.make("user:*"))
+    expect(yield* store.commit("user:1", matching, entry(2))).toBe(false)
+    expect(yield* store.commit("page:1", other, entry(3))).toBe(true)
+    expect(Array.from(yield* Stream.runCollect(store.scan()), ({ id }) => id)).toEqual(["page:1"])
+  }))
 
 describe("a soft invalidation of an id", () => {
   it.effect("leaves an entry as it is that another program writes meanwhile", () =>

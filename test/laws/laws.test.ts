@@ -31,6 +31,19 @@ const brokenStores: ReadonlyArray<readonly [fault: string, law: string, breaking
       remove: (id) => Effect.sync(() => entries.delete(id))
     }
   }],
+  [
+    "lists only loads without an entry",
+    "scanLoads lists the ids of loads that may still be stored, by a prefix",
+    ({ get, scanLoads }) => ({
+      scanLoads: (options) =>
+        Stream.filterEffect(scanLoads(options), (id) => Effect.map(get(id, []), ({ entry }) => entry === undefined))
+    })
+  ],
+  [
+    "lists no loads",
+    "scanLoads lists the ids of loads that may still be stored, by a prefix",
+    () => ({ scanLoads: () => Stream.empty })
+  ],
   ["lets all lead", "acquire by another owner answers Wait, with no more than the lease", ({ acquire }) => ({
     acquire: (id, options) => acquire(id, { ...options, join: true })
   })],

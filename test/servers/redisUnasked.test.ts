@@ -85,6 +85,7 @@ describe.skipIf(isMissing(program))("over a server", () => {
     ["removed", Cached.invalidate(key(2)), undefined],
     ["invalidated by its tag", Cached.invalidateTag("users"), undefined],
     ["invalidated by its field", Cached.invalidateWhere(User, { id: 2 }), undefined],
+    ["invalidated by a pattern", Cached.removeMatching(`${CacheKey.id(key(2))}*`), undefined],
     ["cleared", Cached.clear, undefined],
     ["set", Cached.set(key(2), "new"), "new"],
     ["set and removed", Effect.andThen(Cached.set(key(2), "new"), Cached.remove(key(2))), undefined]

@@ -189,6 +189,7 @@ export const makeStorage = (self: Fleet, dice: Dice, extras: Extras): ViewOf => 
       }
       return isCurrent
     },
+    ids: (prefix) => leases.ids(prefix),
     end: endLease,
     endAll: () => config.ids.forEach(endLease),
     renew: (id, owner, leaseMillis) => {

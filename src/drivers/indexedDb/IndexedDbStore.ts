@@ -156,6 +156,7 @@ const over = (self: IndexedDb): Store.Store =>
     remove: Entries.remove(self),
     touch: Entries.touch(self),
     scan: Entries.scan(self),
+    scanLoads: Leases.scan(self),
     size: Entries.size(self),
     clear: Entries.clear(self),
     acquire: Leases.acquire(self),

@@ -7,7 +7,7 @@ import { newGeneration } from "../../internal/store/leases.ts"
 import type { Acquired, AcquireOptions, Store } from "../../ports/store.ts"
 import { changeOf, refusal } from "./entries.ts"
 import * as Locks from "./locks.ts"
-import { allTables, type IndexedDb, telling, writing } from "./operations.ts"
+import { allTables, type IndexedDb, listing, telling, writing } from "./operations.ts"
 import * as Entries from "./tables/entries.ts"
 import * as Leases from "./tables/leases.ts"
 import * as Numbers from "./tables/numbers.ts"
@@ -114,6 +114,9 @@ export const release = (self: IndexedDb): Store["release"] => (id, owner, note) 
     ),
     Effect.sync(() => letGo(self, id, owner))
   )
+
+export const scan = (self: IndexedDb): Store["scanLoads"] =>
+  listing(self, { operation: "scanLoads", table: "leases", toItem: (id) => id })
 
 const letGo = ({ locks, owners }: IndexedDb, id: string, owner: string): void => {
   const ofId = owners.get(id)

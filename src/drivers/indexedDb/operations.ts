@@ -73,14 +73,14 @@ export const telling = <A>(
 
 const page = 256
 
-interface Listing<Table extends "entries" | "counters", A> {
+interface Listing<Table extends "entries" | "leases" | "counters", A> {
   readonly operation: string
   readonly table: Table
   readonly toItem: (key: string, row: Database.Schema[Table]["value"]) => A
 }
 
 /** Lists a table page by page. Each page is read in its own transaction, so later pages may show newer writes. */
-export const listing = <Table extends "entries" | "counters", A>(
+export const listing = <Table extends "entries" | "leases" | "counters", A>(
   self: IndexedDb,
   { operation, table, toItem }: Listing<Table, A>
 ) =>

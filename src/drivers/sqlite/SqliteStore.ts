@@ -248,7 +248,10 @@ const storageOf = (operations: Operations.Operations): SyncStorage => {
       scan: (prefix) => Connection.inPages(connection, ({ counters }) => Counters.scan(counters, prefix))
     },
     tags: Tags.storage(() => tables().tags),
-    leases: Leases.storage(() => tables().leases),
+    leases: {
+      ...Leases.storage(() => tables().leases),
+      ids: (prefix) => Connection.inPages(connection, ({ leases }) => Leases.ids(leases, prefix))
+    },
     changes: () => Connection.listen(connection),
     atomic: (steps) => Batch.atomic(tables().batch, steps),
     orAtomic: (look, steps) => Batch.orAtomic(tables().batch, look, steps),

@@ -5,6 +5,7 @@ import type { Markers } from "../../ports/store.ts"
 import type { IdMap } from "../idMap.ts"
 import type { Key } from "../key/ofKey.ts"
 import type { Turning } from "../time/turns.ts"
+import type { Worker } from "./storeTier/background.ts"
 
 export interface CallersOf<C> extends Iterable<C> {
   readonly size: number
@@ -47,6 +48,20 @@ export interface TicketOf<F extends { readonly request: unknown }> {
   readonly end: (exit: Exit.Exit<unknown, unknown>, leader: F) => boolean
 }
 
+export interface LeaseOf<F> {
+  /** Renews the lease until interrupted. One worker renews all leases of a wave. `undefined` if nothing renews it. */
+  readonly renewal: Worker | undefined
+  readonly owner: string
+  /** Asks the store to release the lease. If the load failed, the request includes a note of the failure. */
+  readonly release: (flight: F, failure: Exit.Failure<unknown, unknown> | undefined) => void
+  /** Until this time, in monotonic milliseconds, no other process can hold the lease. */
+  heldUntil: number
+  /** The markers of the declared tags before the load. */
+  markers: Markers | undefined
+  /** Whether committing the result has ended the lease, so that the lease need not be released. */
+  isStored: boolean
+}
+
 /** The leases of tickets that were asked for together. */
 interface WaveLease<R> {
   readonly owner: string
@@ -58,11 +73,22 @@ interface WaveLease<R> {
 }
 
 export interface TicketsOf<F extends { readonly request: unknown }> {
-  readonly calls: Set<{ readonly tickets: Pick<IdMap<TicketOf<F>>, "get" | "values"> }>
+  readonly calls: Set<
+    {
+      readonly tickets: Pick<
+        IdMap<TicketOf<F> & { readonly tags: ReadonlyArray<string> | undefined }>,
+        "get" | "values"
+      >
+    }
+  >
   readonly board: (id: string) => F | undefined
   readonly boardAll: Effect.Effect<void>
   /** Keeps all tickets from storing their results and from being joined, like `detach` for a flight. */
   readonly detachAll: () => void
+  /** Releases the leases of tickets whose tags were invalidated during their loads. */
+  readonly releaseOutdated: (
+    isGone: (tags: ReadonlyArray<string>, before: () => Markers | undefined) => boolean
+  ) => void
   /** Keeps the results of all tickets out of memory, but not out of the store. Later callers read again at the end. */
   readonly outdateAll: () => void
   /** Makes flights of some tickets of calls that wait for other loads, so that their leases are seen in circles. */

@@ -175,17 +175,7 @@ export interface Caller {
   place: number
 }
 
-export interface FlightLease {
-  /** Renews the lease until interrupted. One worker renews all leases of a wave. `undefined` if nothing renews it. */
-  readonly renewal: Worker | undefined
-  readonly owner: string
-  /** Asks the store to release the lease. If the load failed, the request includes a note of the failure. */
-  readonly release: (flight: Flight, failure: Exit.Failure<unknown, unknown> | undefined) => void
-  /** Until this time, in monotonic milliseconds, no other process can hold the lease. */
-  heldUntil: number
-  /** Whether committing the result has ended the lease, so that the lease need not be released. */
-  isStored: boolean
-}
+export type FlightLease = Collections.LeaseOf<Flight>
 
 export interface FoundEntry {
   readonly entry: Entry

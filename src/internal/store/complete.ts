@@ -41,6 +41,7 @@ const parts: Parts.Parts<StoreCore> = {
   commitMany: "a function",
   renewMany: "a function",
   scan: "a function",
+  scanLoads: "a function",
   size: "an Effect",
   clear: "an Effect",
   increment: "a function",
@@ -76,6 +77,8 @@ export const complete = (core: StoreCore): Store => {
     commitMany: (requests) => atOnce(requests, ({ entry, generation, id }) => core.commit(id, generation, entry)),
     renewMany: (ids, ...rest) => atOnce(ids, (id) => core.renew(id, ...rest)),
     scan: () => Stream.fromEffect(unsupported("scan")),
+    // In a store of one process, the engine knows all loads.
+    scanLoads: () => core.capabilities.shared ? Stream.fromEffect(unsupported("scanLoads")) : Stream.empty,
     size: all === undefined ? unsupported("size") : Stream.runCount(Stream.filter(all, ({ id }) => !isPage(id))),
     counter: () => unsupported("counter"),
     touchCounter: () => unsupported("touchCounter"),

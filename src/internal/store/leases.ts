@@ -146,6 +146,9 @@ export const make = (leases = new Map<string, Lease>()): Leases => {
       const lease = leases.get(id)
       return lease !== undefined && lease.generation === generation && lease.dies > now
     },
+    *ids(prefix) {
+      for (const id of leases.keys()) if (id.startsWith(prefix)) yield id
+    },
     end: (id) => void leases.delete(id),
     endAll() {
       leases.clear()

@@ -18,6 +18,7 @@ const noOperations: ReadonlySet<string> = new Set<keyof Store>([
   "isWhole",
   "distanceMillis",
   "scan",
+  "scanLoads",
   "scanCounters",
   "changes",
   "changesUnsafe"
@@ -47,6 +48,7 @@ export const tapped = (store: Store, watch: Tap): Store => ({
     (name, [ids], operation) => Effect.suspend(() => watch(name, textsOf(ids), operation()))
   ),
   scan: (options) => paged("scan", store.scan(options), watch),
+  scanLoads: (options) => paged("scanLoads", store.scanLoads(options), watch),
   scanCounters: (options) => paged("scanCounters", store.scanCounters(options), watch)
 })
 

@@ -29,6 +29,7 @@ const operations: Readonly<Record<string, string>> = {
   counter: "read a counter",
   touchCounter: "change the lifetime of a counter",
   removeCounter: "remove a counter",
+  scanLoads: "list loads",
   scanCounters: "list counters",
   transact: "commit a transaction",
   fixedWindow: "count a call against its limit",

@@ -1,6 +1,7 @@
 /** Test laws for leases and generations: which results are stored, and which are refused as too late. */
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import * as Stream from "effect/Stream"
 import type { Stored } from "../../CacheEntry.ts"
 import type { StoreError } from "../../CacheError.ts"
 import type { Store } from "../../ports/store.ts"
@@ -44,6 +45,30 @@ export const leaseLaws: Record<string, Check> = {
     yield* same(yield* store.commit("id", joined, entry(1)), true, "the first")
     yield* same(yield* store.commit("id", generation, entry(2)), false, "the second")
     yield* stores(store, "id", entry(1), "the first one's")
+  }),
+
+  "scanLoads lists the ids of loads that may still be stored, by a prefix": Effect.fnUntraced(function*(store) {
+    const lists = (ids: ReadonlyArray<string>, message: string) =>
+      Effect.flatMap(
+        Stream.runCollect(store.scanLoads({ prefix: "load:" })),
+        (all) => same(Array.from(new Set(all)).toSorted(), ids, message)
+      )
+    yield* lists([], "nothing is loaded")
+    // A stored entry, a join and the end of the lease change nothing: the result may still be stored.
+    yield* store.set("load:a", entry(1))
+    const first = yield* acquireLease(store, "load:a", asking("a", { rejectedWriteId: writeId(1) }))
+    const second = yield* acquireLease(store, "load:b*", asking("a"))
+    yield* acquireLease(store, "load:b*", asking("b", { join: true }))
+    yield* acquireLease(store, "other", asking("a"))
+    yield* store.release("load:b*", "a")
+    yield* lists(["load:a", "load:b*"], "both are loaded")
+    yield* same(yield* store.commit("load:a", first, entry(2)), true, "stored")
+    yield* store.remove("load:b*")
+    yield* lists([], "both have ended")
+    yield* same(yield* store.commit("load:b*", second, entry(1)), false, "refused")
+    const many = Array.from({ length: 600 }, (_, i) => `load:${1000 + i}`)
+    yield* store.acquireMany(many.map((id) => ({ id, ...asking("a") })))
+    yield* lists(many, "all of many")
   }),
 
   "acquire by another owner answers Wait, with no more than the lease": Effect.fnUntraced(function*(store) {

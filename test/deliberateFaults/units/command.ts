@@ -49,9 +49,16 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "a removal of everything leaves the counters of a cache without entries",
     in: "rm",
-    find: "(found.count > 0 || all) && !dryRun",
-    replace: "found.count > 0 && !dryRun",
+    find: "if (all) yield* store.clear",
+    replace: "if (all && found.count > 0) yield* store.clear",
     by
+  },
+  {
+    name: "a removal by pattern lets programs store what they are loading",
+    in: "invalidate",
+    find: "Stream.filter(ids(store, glob), glob.matches)",
+    replace: "Stream.filter(Stream.map(store.scan(), ({ id }) => id), glob.matches)",
+    by: "test/cli/invalidate.test.ts"
   },
   {
     name: "an import takes wrong base64 for another value",

@@ -536,7 +536,7 @@ export const faults: ReadonlyArray<UnitFault> = [
   },
   {
     name: "changes of loads are not applied if there are too many to tell apart",
-    in: "apart",
+    in: "known",
     find: `for (const { id } of self.flights.all()) yield mayBe(id) ? { _tag: "Changed", id } : undefined`,
     replace: "",
     by: "test/cached/followedStore.test.ts"
@@ -561,6 +561,55 @@ export const faults: ReadonlyArray<UnitFault> = [
     find: "noteAll(self)",
     replace: "",
     by: "test/cached/unasked.test.ts"
+  },
+  {
+    name: "processes wait for a load whose tag was invalidated elsewhere",
+    in: "releaseReported",
+    find: "if (self.tagEpochs.epoch === epoch) return",
+    replace: "return",
+    by: "test/cached/tagReleasesLease.test.ts"
+  },
+  {
+    name: "processes wait for a load of many keys whose tag was invalidated",
+    in: "releaseOutdated",
+    find: "self.flights.tickets?.releaseOutdated(",
+    replace: "void (",
+    by: "test/cached/tagReleasesLease.test.ts"
+  },
+  {
+    name: "a process that only loads does not hear that a tag was invalidated",
+    in: "resume",
+    find: "&& self.running.size === 0",
+    replace: "",
+    by: "test/cached/tagReleasesLease.test.ts"
+  },
+  {
+    name: "a load is not stored whose tag was only softened",
+    in: "releaseOutdated",
+    find: "now === undefined || isGone(tags, markersOf(flight), now)",
+    replace: "true",
+    by: "test/cached/softTags.test.ts"
+  },
+  {
+    name: "a load of another process is stored although its id matches a pattern",
+    in: "ids",
+    find: "Stream.concat(store.scanLoads({ prefix }), Stream.filter(entries, (id) => !isPage(id)))",
+    replace: "Stream.filter(entries, (id) => !isPage(id))",
+    by: "test/cached/patternsOfOthers.test.ts"
+  },
+  {
+    name: "memory keeps what only it has although another process has invalidated it by a pattern",
+    in: "report",
+    find: "store.capabilities.changes === false",
+    replace: "true",
+    by: "test/cached/patternsOfOthers.test.ts"
+  },
+  {
+    name: "an answer that was not requested is stored although a pattern matches it",
+    in: "applyPattern",
+    find: "noteAll(self)",
+    replace: "",
+    by: "test/cached/patternsOfOthers.test.ts"
   },
   {
     name: "listeners receive tags before they are pending",

@@ -332,7 +332,7 @@ export const faults: ReadonlyArray<UnitFault> = [
   },
   {
     name: "many changes at once do not concern tickets",
-    in: "apart",
+    in: "known",
     find: "yield isOpen && mayBe(id)",
     replace: "yield !isOpen && mayBe(id)",
     by: "test/cached/ticketsInStore.test.ts"

@@ -164,6 +164,13 @@ export const scan = (self: Objects): Store["scan"] => ({ prefix = "" } = {}) =>
     Stream.filter((one) => one !== undefined)
   )
 
+/** A lease is in the object of its id, so this reads as many objects as a listing of entries. */
+export const scanLoads = (self: Objects): Store["scanLoads"] => ({ prefix = "" } = {}) =>
+  listed(self, "scanLoads", "e", prefix).pipe(
+    Stream.filter(({ head }) => head.lease !== undefined),
+    Stream.map(({ head }) => head.id)
+  )
+
 /** Removes the objects of all entries and counters. A load under way then finds no lease, so its result is refused. */
 export const clear = (self: Objects): Store["clear"] => {
   const removeAll = (kind: Kind) =>

@@ -27,6 +27,7 @@ export const storeOver = (self: Objects.Objects): Store.Store => {
     markers: tags.markers,
     invalidateTags: tags.invalidateTags,
     scan: Entries.scan(self),
+    scanLoads: Entries.scanLoads(self),
     clear: Entries.clear(self),
     ...Counters.countersOf(self)
   })

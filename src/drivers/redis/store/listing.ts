@@ -29,6 +29,10 @@ export const scan = (self: StoreState, prefix: string): Stream.Stream<Scanned, S
       )
   })
 
+/** Lists ids that have a lease. */
+export const scanLoads = (self: StoreState, prefix: string): Stream.Stream<string, StoreError> =>
+  listing(self, { operation: "scanLoads", kind: "l", prefix, read: (ids) => Effect.succeed(ids) })
+
 export const scanCounters = (self: StoreState, prefix: string): Stream.Stream<NamedCounter, StoreError> =>
   listing<NamedCounter>(self, {
     operation: "scanCounters",

@@ -91,6 +91,7 @@ const storeOf = (self: State.StoreState): Store => {
     counter: (name) => Counters.counter(self, name),
     touchCounter: (name, expiresAt) => Counters.touchCounter(self, name, expiresAt),
     removeCounter: (name) => Counters.removeCounter(self, name),
+    scanLoads: ({ prefix = "" } = {}) => Listing.scanLoads(self, prefix),
     scanCounters: ({ prefix = "" } = {}) => Listing.scanCounters(self, prefix),
     transact: (request) => transact(self, request)
   })

@@ -36,6 +36,10 @@ const reads = (s: string, isBounded: boolean) => {
       FROM ${s}.entry x WHERE x.era = ${era} AND x.frame IS NOT NULL AND ($1::bytea IS NULL OR x.key > $1::bytea)
         AND (x.key >= $2::bytea AND x.key < $3::bytea OR x.key >= '\\xff'::bytea)
       ORDER BY x.key LIMIT $5::integer`,
+    scanLoads: `SELECT ${nameOf} FROM ${s}.entry x WHERE x.generation IS NOT NULL
+        AND ($1::bytea IS NULL OR x.key > $1::bytea)
+        AND (x.key >= $2::bytea AND x.key < $3::bytea OR x.key >= '\\xff'::bytea)
+      ORDER BY x.key LIMIT $4::integer`,
     size: `SELECT count(*)::float8 FROM ${s}.entry x WHERE x.era = ${era} AND x.frame IS NOT NULL
       AND NOT (x.key >= '~:p:'::bytea AND x.key < '~:p;'::bytea)`
   }

@@ -181,6 +181,13 @@ export const scan = (self: Session): Store["scan"] => ({ prefix = "" } = {}) =>
       Effect.map(Effect.forEach(rows, (row) => listed(self, row)), (all) => all.filter((one) => one !== undefined))
   )
 
+export const scanLoads = (self: Session): Store["scanLoads"] => ({ prefix = "" } = {}) =>
+  paged(
+    prefix,
+    (after, { from, to }) => ask(self, "scanLoads", self.statements.scanLoads, [after, from, to, Defaults.page.rows]),
+    (rows) => Effect.succeed(rows.map((row) => nameOf(row[0], row[1])))
+  )
+
 /** A large value is not sent with its page, but alone. */
 const listed = (self: Session, row: Row): Effect.Effect<Scanned | undefined, StoreError> => {
   const id = nameOf(row[0], row[1])

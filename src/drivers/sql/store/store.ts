@@ -41,6 +41,7 @@ export const storeOver = Effect.fnUntraced(function*(
     markers: Tags.markers(self),
     invalidateTags: Tags.invalidate(self),
     scan: Entries.scan(self),
+    scanLoads: Entries.scanLoads(self),
     size: Entries.size(self),
     clear: Entries.clear(self),
     counter: Counters.counter(self),

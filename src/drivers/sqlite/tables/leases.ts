@@ -1,5 +1,6 @@
 /** Stores leases in a table of the database. The rules are those of `internal/store/leases.ts`. */
 import type { DatabaseSync, SQLOutputValue } from "node:sqlite"
+import { chunk } from "../../../internal/defaults/bounds.ts"
 import { leaseLife, sharedFailures } from "../../../internal/defaults/processes.ts"
 import {
   type Held,
@@ -13,7 +14,7 @@ import {
 } from "../../../internal/store/leases.ts"
 import type { SyncLeases } from "../../../ports/storage.ts"
 import type { Acquired, Failures } from "../../../ports/store.ts"
-import { toColumn } from "../file/schema.ts"
+import { fromColumn, toColumn } from "../file/schema.ts"
 
 export type Leases = ReturnType<typeof make>
 
@@ -54,6 +55,7 @@ export const make = (database: DatabaseSync) => {
       WHERE id = ?1 AND owner = ?2`),
     delete: database.prepare("DELETE FROM lease WHERE id = ?"),
     deleteAll: database.prepare("DELETE FROM lease"),
+    page: database.prepare(`SELECT id FROM lease WHERE id > ? ORDER BY id LIMIT ${chunk}`),
     rowAfter: database.prepare("SELECT id FROM lease WHERE id >= ? ORDER BY id LIMIT 1 OFFSET ?"),
     prune: database.prepare("DELETE FROM lease WHERE id >= ? AND id < ? AND dies <= ?"),
     pruneRest: database.prepare("DELETE FROM lease WHERE id >= ? AND dies <= ?"),
@@ -64,7 +66,7 @@ export const make = (database: DatabaseSync) => {
 }
 
 /** Implements the leases of `SyncStorage`. `current` returns the table of the database that is now in use. */
-export const storage = (current: () => Leases): SyncLeases => ({
+export const storage = (current: () => Leases): Omit<SyncLeases, "ids"> => ({
   leftMillis(id, options, now) {
     const self = current()
     self.looked = find(self, id, now)
@@ -91,6 +93,15 @@ export const storage = (current: () => Leases): SyncLeases => ({
     return Number(changes) > 0
   }
 })
+
+export const ids = function*({ page }: Leases, prefix: string): Generator<string> {
+  for (let rows = page.all(beforeAllIds); rows.length > 0; rows = page.all(rows.at(-1)!["id"]!)) {
+    for (const row of rows) {
+      const id = fromColumn(row["id"])
+      if (id.startsWith(prefix)) yield id
+    }
+  }
+}
 
 export const end = (self: Leases, id: string): void => void self.delete.run(toColumn(id))
 

@@ -13,6 +13,7 @@ import { makeFlight } from "../flight/flight.ts"
 import { toEntry } from "../flight/result.ts"
 import * as Watches from "../flight/watches.ts"
 import * as Memory from "../memory/memory.ts"
+import * as TagEpochs from "../memory/tagEpochs.ts"
 import { refusal } from "../read/validate.ts"
 import { allowFallback } from "../request/answers.ts"
 import * as Policy from "../request/callPolicy.ts"
@@ -107,6 +108,9 @@ const makeIndex = (): Index => {
       for (const call of calls) call.isDetached = true
       for (const { batch, tickets } of calls) batch.giveBack(tickets.values())
     },
+    releaseOutdated: (isGone) => {
+      for (const { batch, engine, tickets } of calls) batch.giveBack(outdated(engine, tickets, isGone))
+    },
     outdateAll: () => {
       for (const call of calls) {
         const hasBegun = call.batch.doing() !== undefined
@@ -125,6 +129,19 @@ const makeIndex = (): Index => {
         }
       }
     }
+  }
+}
+
+/** The tickets with leases whose tags were invalidated after their loads began. */
+function* outdated(
+  { tagEpochs }: Flights,
+  tickets: IdMap<Missing>,
+  isGone: Parameters<Index["releaseOutdated"]>[0]
+): Iterable<Missing> {
+  for (const ticket of tickets.values()) {
+    const { bornAt, lease, tags = [] } = ticket
+    if (ticket.generation === undefined || !TagEpochs.changedSince(tagEpochs, tags, bornAt)) continue
+    if (isGone(tags, () => lease?.markersOf(ticket.requestOf()))) yield ticket
   }
 }
 

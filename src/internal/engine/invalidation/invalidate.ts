@@ -16,6 +16,7 @@ import type { Flight, Flights } from "../state.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
 import { emit } from "../telemetry/events.ts"
 import { countInvalidated } from "../telemetry/stats.ts"
+import { releaseOutdated } from "./outdated.ts"
 
 /** Invalidates an id in this process. Returns whether memory had an entry. */
 export const forget = (self: Flights, id: string): boolean => {
@@ -106,6 +107,7 @@ export const invalidateTags = (
       self.mutations++
       TagEpochs.invalidate(self.tagEpochs, tags, mode)
       emitInvalidate(self, { tags, mode })
+      if (mode === "hard") releaseOutdated(self)
     })
     return tier === undefined ? begun : Effect.flatMapEager(begun, () => tier.steps.send(tier, items, restore))
   })

@@ -9,6 +9,7 @@ import * as Stream from "effect/Stream"
 import { StoreError } from "../../../CacheError.ts"
 import type { Change } from "../../../ports/store.ts"
 import { following, polling } from "../../defaults/processes.ts"
+import * as Patterns from "../../store/patterns.ts"
 import { messageOf, whyOf } from "../../text/failures.ts"
 import { monotonicMillis } from "../../time/monotonic.ts"
 import { forEach } from "../../time/turns.ts"
@@ -21,7 +22,7 @@ import * as Memory from "../memory/memory.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
 import type { Flights } from "../state.ts"
 
-import { supervise, type Worker } from "../storeTier/background.ts"
+import { spawn, supervise, type Worker } from "../storeTier/background.ts"
 import { noteFault, recovered } from "../storeTier/faults.ts"
 import * as KnownTagVersions from "../storeTier/knownTagVersions.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
@@ -31,7 +32,9 @@ import * as Incident from "../telemetry/incident.ts"
 import * as Log from "../telemetry/log.ts"
 import { total } from "../telemetry/stats.ts"
 import { noteTold } from "../telemetry/told.ts"
+import { apart, known } from "./apart.ts"
 import { emptyMemory, forgetAll } from "./invalidate.ts"
+import { releaseReported } from "./outdated.ts"
 import { replayNow } from "./replay.ts"
 
 /**
@@ -120,7 +123,10 @@ const follow = Effect.fnUntraced(function*(self: Flights, tier: StoreTier, state
     replayNow(tier)
   }
   const applyAll = Effect.suspend(() =>
-    Stream.runForEachArray(tier.store.changes, (changes) => forEach(apart(self, tier, changes), apply))
+    Stream.runForEachArray(tier.store.changes, (changes) => {
+      const { epoch } = self.tagEpochs
+      return Effect.map(forEach(apart(self, tier, changes), apply), () => releaseReported(self, tier, epoch))
+    })
   )
   const warn = (problem: string, exit: Exit.Exit<unknown, unknown>): void => {
     if (isLogged) return
@@ -258,8 +264,9 @@ const resume = (self: Flights, tier: StoreTier, { look, nextMillis }: Timer): vo
       step: () => {
         look()
         const reads = readsOf(self)
-        // Without reads, the tracker stops, unless a load is waiting for a lease: a change must wake that load.
-        if (reads === readsBefore && self.leaseWaits.waiting.size === 0) {
+        // Without reads, the tracker stops, unless a change must wake a load that waits for a lease, or must release
+        // that of a load that runs.
+        if (reads === readsBefore && self.leaseWaits.waiting.size === 0 && self.running.size === 0) {
           isAwake = false
           rest(self, tier)
         }
@@ -337,6 +344,7 @@ const poll = (self: Flights, tier: StoreTier, state: Polling): void => {
     setUntracked(self, tier, false)
     tier.polledAt = nowOf(self)
   }
+  const { epoch } = self.tagEpochs
   // Removals are reported at the end of `together`.
   tier.isElsewhere = true
   Memory.together(self.memory, () => {
@@ -355,37 +363,15 @@ const poll = (self: Flights, tier: StoreTier, state: Polling): void => {
     }
   })
   tier.isElsewhere = false
+  releaseReported(self, tier, epoch)
   setUntracked(self, tier, state.isPartial)
   if (state.isPartial) clearWhenStale(self, tier)
 }
 
-/** Yields changes one by one. After `ManyChanged`, also yields a change for each known id that may have changed. */
-function* apart(self: Flights, tier: StoreTier, changes: ReadonlyArray<Change>): Iterable<Change | undefined> {
-  for (const change of changes) {
-    if (change._tag === "Gap" && change.why !== undefined) {
-      const { name } = tier.store
-      Log.warnOnce(
-        self,
-        "changes lost",
-        `Not all changes of the store "${name}" are known: memory is cleared (${change.why})`
-      )
-    }
-    yield change
-    if (change._tag !== "ManyChanged") continue
-    Log.warnOnce(
-      self,
-      "changes waited",
-      `The process was too busy to follow each change of the store "${tier.store.name}" ` +
-        "in time: entries in memory that may have changed are read again"
-    )
-    const { mayBe } = change
-    for (const { id } of self.flights.all()) yield mayBe(id) ? { _tag: "Changed", id } : undefined
-    for (const { tickets } of self.flights.tickets?.calls ?? []) {
-      for (const { id, isOpen } of tickets.values()) yield isOpen && mayBe(id) ? { _tag: "Changed", id } : undefined
-    }
-    for (const { id } of self.memory.entries.values()) yield mayBe(id) ? { _tag: "Changed", id } : undefined
-    for (const id of tier.pending.ids.keys()) yield mayBe(id) ? { _tag: "Changed", id } : undefined
-  }
+/** Applies an invalidation by pattern, in several turns where memory has many entries. */
+const applyPattern = (self: Flights, tier: StoreTier, matches: (id: string) => boolean): void => {
+  noteAll(self)
+  spawn(tier.background, self.context, forEach(known(self, tier, matches), (change) => applyChange(self, tier, change)))
 }
 
 export const coherence: StoreSteps["coherence"] = ({ reports, store: { capabilities: { changes } }, untracked }) =>
@@ -446,11 +432,14 @@ const applyChange = (self: Flights, tier: StoreTier, change: Change | undefined)
       wake(self, tier, change.id)
       break
     }
-    case "TagChanged":
+    case "TagChanged": {
       self.stats.told++
       self.history?.invalidated([], [change.tag], "hard")
       TagEpochs.noteReported(self.tagEpochs, [change.tag])
+      const matches = Patterns.reported(change.tag)
+      if (matches !== undefined) applyPattern(self, tier, matches)
       break
+    }
     case "ManyChanged":
       noteAll(self)
       break

@@ -51,6 +51,7 @@ export const leaseOf = (tier: StoreTier, owner: string, renewal?: Worker): Fligh
     spawn(tier.background, starter.context, released)
   },
   heldUntil: -Infinity,
+  markers: undefined,
   isStored: false
 })
 

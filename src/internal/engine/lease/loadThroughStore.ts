@@ -70,6 +70,7 @@ export const throughStore = Effect.fnUntraced(function*(
   missed(self, flight)
   if (Exit.isExit(grant)) return yield* grant
   if (grant === LeasedElsewhere) return yield* leaveToOthers(self, flight, self.time.now(clock))
+  if (flight.lease !== undefined) flight.lease.markers = grant?.markers
   flight.conclude = (exit) => conclude(self, flight, grant && { ...grant, tier, budget }, exit)
   return yield* Effect.flatMap(Effect.exit(counted(flight, load)), flight.conclude)
 })

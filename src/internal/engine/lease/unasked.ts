@@ -1,7 +1,7 @@
 /**
  * Stores a bulk call's answers for unrequested keys. No generation is acquired for such a key before the call, so other
  * evidence must show that nothing newer is overwritten: for tags, the store's count of invalidations; for ids, reported
- * changes, or the marker of the id's group, which any removal or `set` in the group deletes.
+ * changes, or the marker of the id's group, which any removal or `set` in the group deletes, and that of all patterns.
  */
 import * as Effect from "effect/Effect"
 import type { TagVersion } from "../../../CacheEntry.ts"
@@ -9,6 +9,7 @@ import type { Acquired, CommitRequest, Marker, Markers } from "../../../ports/st
 import { many, unaskedWaiting } from "../../defaults/bounds.ts"
 import { groupOf, groupTag } from "../../store/markers/idTags.ts"
 import { noneIsGone } from "../../store/markers/markers.ts"
+import { ofPatterns } from "../../store/patterns.ts"
 import { chunksOf } from "../../time/chunks.ts"
 import * as Turns from "../../time/turns.ts"
 import { hasChanged } from "../flight/watches.ts"
@@ -23,7 +24,7 @@ import * as Pending from "../storeTier/pendingInvalidations.ts"
 import type { StoreTier } from "../storeTier/storeTier.ts"
 import { release } from "./releases.ts"
 
-/** The tag of an id's group. Empty if its marker is not needed as evidence, `undefined` if there can be no evidence. */
+/** The tags whose markers are the evidence for an id. Empty if none is needed, `undefined` if there can be none. */
 const witnessOf = (
   { tagEpochs }: Flights,
   { store: { capabilities } }: StoreTier,
@@ -32,7 +33,7 @@ const witnessOf = (
   !capabilities.shared || tagEpochs.look !== undefined
     ? []
     : capabilities.changes !== false && capabilities.dependencies === true
-    ? [groupTag(groupOf(id))]
+    ? [groupTag(groupOf(id)), ofPatterns]
     : undefined
 
 /** The markers that are evidence for the unrequested answers of a batch. They are read with those of its first wave. */

@@ -4,14 +4,18 @@ import * as Exit from "effect/Exit"
 import * as Stream from "effect/Stream"
 import type { StoreError } from "../../../CacheError.ts"
 import type { Progress } from "../../../CacheEvent.ts"
+import * as Patterns from "../../store/patterns.ts"
 import type { Glob } from "../../text/glob.ts"
 import * as InTurns from "../../time/streamsInTurns.ts"
 import type { Engine } from "../engine.ts"
 import { noteAll } from "../flight/watches.ts"
 import { invalidateIds } from "../invalidation/invalidate.ts"
-import { idsHere, scan } from "./inspect.ts"
+import { asked, askedPages, idsHere } from "./inspect.ts"
 
-/** Invalidates ids in memory, then in the store, then again in memory. Other processes may store more meanwhile. */
+/**
+ * Invalidates ids in memory, then in the store, then again in memory. Meanwhile, other processes may store more, but
+ * only results of loads that began after the listing of loads.
+ */
 export const invalidateMatching = (self: Engine, glob: Glob): Stream.Stream<Progress, StoreError> =>
   Stream.suspend(() => {
     const progress = { scanned: 0, invalidated: 0 }
@@ -38,9 +42,11 @@ export const invalidateMatching = (self: Engine, glob: Glob): Stream.Stream<Prog
       Stream.mapEffect(orLater),
       Stream.concat(Stream.fromEffectDrain(Effect.suspend(() => failed)))
     )
-    const there = self.storeTier === undefined
-      ? Stream.empty
-      : each(Stream.map(scan(self.storeTier, glob.prefix), ({ id }) => id))
+    const { storeTier: tier } = self
+    const there = tier === undefined ? Stream.empty : Stream.concat(
+      Stream.fromEffectDrain(asked(tier, "invalidateTags", Patterns.report(tier.store, glob))),
+      each(askedPages(tier, "scan", Patterns.ids(tier.store, glob)))
+    )
     // Ends with the final progress, so that the stream has an element even if no id matched.
     return here.pipe(Stream.concat(there), Stream.concat(here), Stream.concat(Stream.sync(() => ({ ...progress }))))
   })

@@ -58,7 +58,7 @@ export const isListing = (operation: string): boolean => listings.has(operation)
 
 const ofCounter = new Set(["increment", "counter", "touchCounter"])
 
-const listings = new Set(["size", "scan", "scanCounters"])
+const listings = new Set(["size", "scan", "scanLoads", "scanCounters"])
 
 export const isRefusal = (operation: string, fault: Fault): boolean =>
   fault instanceof StoreError && (fault.reason === "Full" || keptInMemory(operation, fault) !== undefined)

@@ -120,6 +120,7 @@ const validating = (store: Store): Store => {
     markers: (tags) => ask("markers", () => store.markers(tags), (answer) => isMarkers(answer, tags.length)),
     invalidateTags: (tags, mode) => ask("invalidateTags", () => store.invalidateTags(tags, mode), isAnything),
     scan: (options) => follow("scan", () => store.scan(options), isScanned),
+    scanLoads: (options) => follow("scanLoads", () => store.scanLoads(options), isString),
     size: ask("size", () => store.size, isSize),
     clear: ask("clear", () => store.clear, isAnything),
     increment: (name, by, options) =>
@@ -192,8 +193,9 @@ const isTransacted = (answer: Transacted): boolean =>
     ? isTexts(answer.refused) && (answer.position === undefined || typeof answer.position === "string")
     : answer._tag === "Conflict" && isTexts(answer.ids) && isTexts(answer.names))
 
-const isTexts = (texts: ReadonlyArray<string>): boolean =>
-  Array.isArray(texts) && texts.every((text) => typeof text === "string")
+const isString = (text: unknown): boolean => typeof text === "string"
+
+const isTexts = (texts: ReadonlyArray<string>): boolean => Array.isArray(texts) && texts.every(isString)
 
 const isMarkers = (markers: Effect.Success<ReturnType<Store["markers"]>>, tags: number): boolean =>
   isObject(markers) && isNumber(markers.seq) && isListOf(tags, isMarker)(markers.markers)

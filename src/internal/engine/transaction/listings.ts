@@ -80,12 +80,17 @@ const listing = (root: Root, prefix: string): Effect.Effect<void, StoreError> =>
 
 export const size = (self: Overlay): Effect.Effect<number, StoreError> => Stream.runCount(entries(self, ""))
 
-/** Expands the pattern to the ids that match now, and invalidates these ids. */
+const loads = ({ root: { base: { storeTier: tier } } }: Overlay, prefix: string): Stream.Stream<string, StoreError> =>
+  tier === undefined ? Stream.empty : Inspect.askedPages(tier, "scanLoads", tier.store.scanLoads({ prefix }))
+
+/** Expands the pattern to the ids that match now, also of loads by other processes, and invalidates these ids. */
 export const invalidateMatching = (self: Overlay, glob: Glob): Stream.Stream<Progress, StoreError> =>
   Stream.unwrap(Effect.map(
     glob.isLiteral
       ? Effect.succeed([glob.prefix])
-      : Stream.runCollect(Stream.map(entries(self, glob.prefix), ({ id }) => id)),
+      : Stream.runCollect(
+        Stream.concat(loads(self, glob.prefix), Stream.map(entries(self, glob.prefix), ({ id }) => id))
+      ),
     (ids) => {
       const matching = ids.filter(glob.matches)
       return Stream.fromEffect(

@@ -2,9 +2,11 @@
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
+import * as Stream from "effect/Stream"
 import type { Storage } from "../../../ports/storage.ts"
 import type { Store, StoreCore } from "../../../ports/store.ts"
 import { mistake } from "../../options/options.ts"
+import * as InTurns from "../../time/streamsInTurns.ts"
 import * as Tokens from "../../token.ts"
 import { complete } from "../complete.ts"
 import * as Lasting from "../lasting.ts"
@@ -89,6 +91,7 @@ const operationsOf = (self: Entries.Lined): StoreCore => {
     touch: (id, options) => Lines.run(lines, id, "write", Entries.touch(self, id, options)),
     acquire: (id, options) => Lines.run(lines, id, "read", Entries.acquire(self, id, options)),
     commit: (id, generation, entry) => Lines.run(lines, id, "write", Entries.commit(self, id, generation, entry)),
+    scanLoads: ({ prefix = "" } = {}) => Stream.suspend(() => InTurns.each(leases.ids(prefix))),
     renew: (id, owner, leaseMillis) =>
       Effect.map(Clock.currentTimeMillis, (now) => leases.renew(id, owner, leaseMillis, now)),
     release: (id, owner, note) => Effect.map(Clock.currentTimeMillis, (now) => leases.release(id, owner, now, note)),

@@ -105,6 +105,7 @@ const over = (self: Sync.Sync): Store & { readonly getUnsafe: NonNullable<Store[
     invalidateTags: (names, mode) =>
       Sync.withFiber(self, "invalidateTags", (fiber) => Tags.invalidate(self, names, mode, fiber)),
     scan: scan && ((options) => Stream.filter(scan(options), (entry) => !Sync.isMarker(self, entry))),
+    scanLoads: Listing.paged(storage, "scanLoads", leases.ids),
     size: count && self.attempt("size", count, 1),
     clear: clear && atomically("clear", () => {
       clear()

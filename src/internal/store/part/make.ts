@@ -104,6 +104,8 @@ export const make = (store: Store, prefix: string): Store => {
     markers: (tags, ...rest) => store.markers(tags.map(add), ...rest),
     invalidateTags: (tags, ...rest) => store.invalidateTags(tags.map(add), ...rest),
     scan: (options) => scan(self, options),
+    scanLoads: (options) =>
+      Stream.map(store.scanLoads({ ...options, prefix: add(options?.prefix ?? "") }), (id) => Part.strip(self, id)),
     size: Stream.runCount(Stream.suspend(() => scan(self))),
     clear: clear(self),
     increment: (name, by, ...rest) =>
