@@ -56,3 +56,17 @@ export const following = { firstMillis: 100, longestMillis: 30_000 }
 
 /** Limits of the search for circular waits: checks per lease, loads that hold leases, waits, hops and steps. */
 export const circles = { looksOfLease: 6, loads: 50, waits: 20, hops: 8, steps: 5_000 }
+
+/**
+ * The record of a class's fingerprints: how long each is kept after its last use, how old its use may be before it is
+ * written again, how long a process believes that its own is there, how many and how many bytes are read, and how often
+ * a process tries to write it if others write it at the same time.
+ */
+export const fingerprints = {
+  lifeMillis: 86_400_000,
+  renewMillis: 3_600_000,
+  believedMillis: 600_000,
+  ofClass: 16,
+  bytes: 1024,
+  tries: 8
+}

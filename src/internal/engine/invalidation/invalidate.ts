@@ -5,6 +5,7 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import type { CacheEvent, RemovalCause } from "../../../CacheEvent.ts"
 import { chunk } from "../../defaults/bounds.ts"
+import { classOf, isOthers, othersOf, siblingsOf } from "../../key/fingerprints.ts"
 import { chunksOf } from "../../time/chunks.ts"
 import { forEach } from "../../time/turns.ts"
 import { detachBegun } from "../flight/ending.ts"
@@ -26,14 +27,43 @@ export const forget = (self: Flights, id: string): boolean => {
   return Memory.remove(self.memory, id, "invalidated")
 }
 
-/** Invalidates ids. Returns how many of them existed, according to memory or the store. */
+/**
+ * Invalidates ids, and the same payloads under the other fingerprints of their classes. Returns how many of the given
+ * ids existed, according to memory or the store.
+ */
 export const invalidateIds = (self: Flights, ids: ReadonlyArray<string>): Effect.Effect<number> =>
+  Effect.suspend(() => {
+    if (ids.length === 0) return Effect.succeed(0)
+    countInvalidated(self, "key", ids.length)
+    return drop(self, ids, withSiblings)
+  })
+
+/** The ids that are invalidated for some given ones, which come first. */
+type All = (self: Flights, given: ReadonlyArray<string>, now: number) => ReadonlyArray<string>
+
+const withSiblings: All = ({ keyClasses: { fingerprints } }, given, now) => {
+  const siblings = given.flatMap((id) => siblingsOf(fingerprints, id, now))
+  return siblings.length === 0 ? given : Array.from(new Set([...given, ...siblings]))
+}
+
+/** Invalidates what written ids have under the other fingerprints of their classes. */
+export const invalidateOthers = (self: Flights, written: ReadonlyArray<string>): Effect.Effect<void> =>
+  Effect.clockWith((clock) => {
+    const { keyClasses: { fingerprints }, storeTier } = self
+    const now = clock.currentTimeMillisUnsafe()
+    const others = written.flatMap((id) => {
+      const siblings = siblingsOf(fingerprints, id, now)
+      // The store may know of others, and the process must send this again until the store has acknowledged it.
+      return storeTier === undefined || classOf(id) === undefined ? siblings : [...siblings, othersOf(id)]
+    })
+    return others.length === 0 ? Effect.void : Effect.asVoid(drop(self, others, (_, ids) => ids))
+  })
+
+const drop = (self: Flights, given: ReadonlyArray<string>, all: All): Effect.Effect<number> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.clockWith((clock) => {
-      if (ids.length === 0) return Effect.succeed(0)
-      countInvalidated(self, "key", ids.length)
       const now = clock.currentTimeMillisUnsafe()
-      return Effect.flatMapEager(forgetMany(self, ids, now), ({ items, present }) => {
+      return Effect.flatMapEager(forgetMany(self, given, { all, now }), ({ ids, items, present }) => {
         const { storeTier: tier } = self
         if (tier === undefined) return Effect.succeed(present.filter((was) => was).length)
         // Repeats steps of `forget`: an entry that depends on the ids may have been read before the store answered.
@@ -46,22 +76,30 @@ export const invalidateIds = (self: Flights, ids: ReadonlyArray<string>): Effect
         })
         return Effect.map(
           Effect.ensuring(tier.steps.remove(tier, ids, items, restore), again),
-          (removed) => removed.filter((was, i) => was || present[i]).length
+          (removed) => removed.filter((was, i) => present[i] === true || (was && present[i] === false)).length
         )
       })
     })
   )
 
 interface Forgotten {
-  readonly present: Array<boolean>
+  readonly ids: Array<string>
+  /** Whether memory had an entry. `undefined` for ids that were not given. */
+  readonly present: Array<boolean | undefined>
   readonly items: Array<Pending.Item>
 }
 
 /** Removes all ids from memory and makes them pending before the store is asked about any, so that none gets lost. */
-const forgetMany = (self: Flights, ids: ReadonlyArray<string>, now: number): Effect.Effect<Forgotten> => {
-  const forgotten: Forgotten = { present: [], items: [] }
+const forgetMany = (
+  self: Flights,
+  given: ReadonlyArray<string>,
+  { all, now }: { readonly all: All; readonly now: number }
+): Effect.Effect<Forgotten> => {
+  const forgotten: Forgotten = { ids: [], present: [], items: [] }
   const { storeTier: tier } = self
-  const step = (part: ReadonlyArray<string>): void => {
+  const step = (some: ReadonlyArray<string>): void => {
+    const part = all(self, some, now)
+    forgotten.ids.push(...part)
     // Ids become pending before memory changes, because a removal listener may read and must not get old entries.
     if (tier !== undefined) {
       for (const id of part) {
@@ -69,15 +107,17 @@ const forgetMany = (self: Flights, ids: ReadonlyArray<string>, now: number): Eff
       }
     }
     Memory.together(self.memory, () => {
-      for (const id of part) {
-        forgotten.present.push(now < (Memory.peek(self.memory, self.tagEpochs, id)?.expiresAt ?? -Infinity))
+      part.forEach((id, i) => {
+        const wasThere = now < (Memory.peek(self.memory, self.tagEpochs, id)?.expiresAt ?? -Infinity)
+        forgotten.present.push(i < some.length ? wasThere : undefined)
         forget(self, id)
-      }
+      })
       // The event is emitted in the same turn as the removal, because the event's listener may also read the cache.
-      emitInvalidate(self, { ids: part })
+      const told = part.filter((id) => !isOthers(id))
+      if (told.length > 0) emitInvalidate(self, { ids: told })
     })
   }
-  return Effect.as(forEachChunk(ids, step), forgotten)
+  return Effect.as(forEachChunk(given, step), forgotten)
 }
 
 /** Runs a step for each chunk of a list: for the first at once, and for each of the others in a turn of its own. */
@@ -159,7 +199,13 @@ const holdersOf = (self: Flights): ReadonlyArray<Flight> => [...self.flights.all
 
 type Left = ReadonlyMap<string, Entry | undefined>
 
-const takeAll = ({ history, memory }: Flights, cause: RemovalCause, holders: ReadonlyArray<Flight>): Left => {
+const takeAll = (
+  { history, memory, storeTier }: Flights,
+  cause: RemovalCause,
+  holders: ReadonlyArray<Flight>
+): Left => {
+  // The records of fingerprints may be lost, like the entries.
+  storeTier?.recorded.clear()
   for (const { id } of holders) Memory.remove(memory, id, cause)
   const left = Memory.empty(memory, cause)
   history?.emptied(left.values(), cause)

@@ -15,6 +15,7 @@ import type { Trace } from "../telemetry/spans.ts"
 import type { Told } from "../telemetry/told.ts"
 import type * as Background from "./background.ts"
 import type * as Circuit from "./circuit.ts"
+import type { Recorded } from "./fingerprints.ts"
 import type * as Pending from "./pendingInvalidations.ts"
 
 /**
@@ -134,6 +135,7 @@ export interface StoreTier extends StoreTierOptions {
   readonly codecs: WeakMap<object, Codecs>
   readonly plain: Codecs
   readonly pending: Pending.PendingInvalidations
+  readonly recorded: Recorded
   readonly commits: Commits
   /** Ids whose commit was sent but not answered. Patterns include these, because the store may still commit them. */
   readonly unanswered: Set<string>
