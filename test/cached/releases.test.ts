@@ -35,7 +35,7 @@ type Process = <A, E>(self: Effect.Effect<A, E, Caching.Caching>) => Effect.Effe
 const build = <E>(layer: Layer.Layer<Caching.Caching, E>) =>
   Effect.map(Layer.build(layer), (context): Process => (self) => Effect.provide(self, context))
 
-const recordId = "~:p:fingerprints:0:~User"
+const recordId = "~:p:fingerprints:0:~User@"
 
 /** A store over memory that counts its requests, and can be made to fail. */
 const counted = (store = MemoryStore.make()) => {
@@ -292,8 +292,7 @@ describe("the record", () => {
   const usesIn = (store: Store.Store) =>
     Effect.map(
       store.get(recordId, []),
-      ({ entry }) =>
-        entry === undefined ? {} : JSON.parse(new TextDecoder().decode(entry.payload)) as Record<string, number>
+      ({ entry }) => new TextDecoder().decode(entry?.payload).match(/[\w-]{8} \d+;/g) ?? []
     )
 
   it.effect("costs reads and bulk calls nothing, an invalidation one request beside its own", () =>
@@ -334,12 +333,12 @@ describe("the record", () => {
         yield* newer(read(new NewUser({ id: hour }), 1))
         yield* TestClock.adjust("1 hour")
       }
-      expect(Object.keys(yield* usesIn(store)).length).toBe(2)
+      expect((yield* usesIn(store)).length).toBe(2)
       yield* newer(Cached.invalidate(new NewUser({ id: 1 })))
       expect(yield* older(found(new OldUser({ id: 1 })))).toBe(undefined)
       yield* TestClock.adjust("2 hours")
       yield* newer(read(new NewUser({ id: 100 }), 1))
-      expect(Object.keys(yield* usesIn(store)).length).toBe(1)
+      expect((yield* usesIn(store)).length).toBe(1)
     }))
 
   const damage = (text: string) => ({ get }: Store.Store) =>
@@ -348,12 +347,12 @@ describe("the record", () => {
   const wrong = [
     "",
     "null",
-    "[1, {}, \"x\"]",
-    "\"text\"",
-    "{\"__proto__\": 1, \"constructor\": 2, \"abcdefgh\": \"x\", \"~:p:~:p:\": 1}",
-    JSON.stringify(Object.fromEntries(Array.from({ length: 100_000 }, (_, i) => [`f${1_000_000 + i}`, 1e15])))
+    "abcdefgh",
+    "abcdefgh x;abcdefg 1;../../.. 2;abcdefgh -1;abcdefgh 99999999999999999999;",
+    "\u0000".repeat(1000),
+    Array.from({ length: 100_000 }, (_, i) => `f${1_000_000 + i} ;`).join("")
   ]
-  it.effect.each(wrong.map((text) => ({ text, name: text.slice(0, 20) })))(
+  it.effect.each(wrong.map((text) => ({ text, name: JSON.stringify(text.slice(0, 20)) })))(
     "that is damaged ($name) is written again",
     ({ text }) =>
       Effect.gen(function*() {
@@ -366,7 +365,7 @@ describe("the record", () => {
         yield* newer(read(new NewUser({ id: 2 }), 1))
         yield* TestClock.adjust("1 hour")
         yield* older(read(new OldUser({ id: 2 }), 1))
-        expect(Object.keys(yield* usesIn(store)).length).toBe(2)
+        expect((yield* usesIn(store)).length).toBe(2)
         yield* newer(Cached.invalidate(new NewUser({ id: 2 })))
         expect(yield* older(found(new OldUser({ id: 2 })))).toBe(undefined)
       })
@@ -380,7 +379,7 @@ describe("the record", () => {
         class User extends CacheKey.Class<User>()("User", { payload, success: Schema.Int, version: `${version}` }) {}
         yield* cache(read(new User({ id: 1 }), 1))
       }
-      expect(Object.keys(yield* usesIn(store)).length).toBeLessThanOrEqual(17)
+      expect((yield* usesIn(store)).length).toBeLessThanOrEqual(17)
       yield* cache(Cached.invalidate(new OldUser({ id: 1 })))
     }))
 
@@ -409,7 +408,7 @@ describe("the record", () => {
       yield* TestClock.adjust("2 hours")
       yield* cache(Stream.runDrain(numbers))
       yield* settle
-      expect(Object.keys(yield* usesIn(store)).length).toBe(1)
+      expect((yield* usesIn(store)).length).toBe(1)
     }))
 
   it.effect("is read past the copies of a nearer tier", () =>

@@ -59,14 +59,7 @@ export const circles = { looksOfLease: 6, loads: 50, waits: 20, hops: 8, steps: 
 
 /**
  * The record of a class's fingerprints: how long each is kept after its last use, how old its use may be before it is
- * written again, how long a process believes that its own is there, how many and how many bytes are read, and how often
- * a process tries to write it if others write it at the same time.
+ * written again, how long a process believes that its own is there, how many are kept, and how often a process tries to
+ * write if others write at the same time.
  */
-export const fingerprints = {
-  lifeMillis: 86_400_000,
-  renewMillis: 3_600_000,
-  believedMillis: 600_000,
-  ofClass: 16,
-  bytes: 1024,
-  tries: 8
-}
+export const fingerprints = { lifeMillis: 86_400_000, renewMillis: 3_600_000, trustMillis: 600_000, most: 16, tries: 8 }

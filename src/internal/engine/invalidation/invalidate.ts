@@ -5,7 +5,7 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import type { CacheEvent, RemovalCause } from "../../../CacheEvent.ts"
 import { chunk } from "../../defaults/bounds.ts"
-import { classOf, isOthers, othersOf, siblingsOf } from "../../key/fingerprints.ts"
+import { siblingsOf } from "../../key/fingerprints.ts"
 import { chunksOf } from "../../time/chunks.ts"
 import { forEach } from "../../time/turns.ts"
 import { detachBegun } from "../flight/ending.ts"
@@ -18,8 +18,25 @@ import * as Pending from "../storeTier/pendingInvalidations.ts"
 import { emit } from "../telemetry/events.ts"
 import { countInvalidated } from "../telemetry/stats.ts"
 
-/** Invalidates an id in this process. Returns whether memory had an entry. */
+/**
+ * Invalidates an id in this process, and the same payload under other fingerprints of its class. Returns whether memory
+ * had an entry of the id.
+ */
 export const forget = (self: Flights, id: string): boolean => {
+  forgetOthers(self, id)
+  return forgetOne(self, id)
+}
+
+/** The store removes them together with the id. They are pending until then, although no caller waits for it. */
+export const forgetOthers = (self: Flights, id: string): void => {
+  const { keyClasses, storeTier: tier } = self
+  for (const other of siblingsOf(keyClasses.fingerprints, id)) {
+    tier?.steps.removeLater(tier, other)
+    forgetOne(self, other)
+  }
+}
+
+const forgetOne = (self: Flights, id: string): boolean => {
   self.mutations++
   detachBegun(self, id)
   self.retryAt.delete(id)
@@ -27,43 +44,14 @@ export const forget = (self: Flights, id: string): boolean => {
   return Memory.remove(self.memory, id, "invalidated")
 }
 
-/**
- * Invalidates ids, and the same payloads under the other fingerprints of their classes. Returns how many of the given
- * ids existed, according to memory or the store.
- */
+/** Invalidates ids. Returns how many of them existed, according to memory or the store. */
 export const invalidateIds = (self: Flights, ids: ReadonlyArray<string>): Effect.Effect<number> =>
-  Effect.suspend(() => {
-    if (ids.length === 0) return Effect.succeed(0)
-    countInvalidated(self, "key", ids.length)
-    return drop(self, ids, withSiblings)
-  })
-
-/** The ids that are invalidated for some given ones, which come first. */
-type All = (self: Flights, given: ReadonlyArray<string>, now: number) => ReadonlyArray<string>
-
-const withSiblings: All = ({ keyClasses: { fingerprints } }, given, now) => {
-  const siblings = given.flatMap((id) => siblingsOf(fingerprints, id, now))
-  return siblings.length === 0 ? given : Array.from(new Set([...given, ...siblings]))
-}
-
-/** Invalidates what written ids have under the other fingerprints of their classes. */
-export const invalidateOthers = (self: Flights, written: ReadonlyArray<string>): Effect.Effect<void> =>
-  Effect.clockWith((clock) => {
-    const { keyClasses: { fingerprints }, storeTier } = self
-    const now = clock.currentTimeMillisUnsafe()
-    const others = written.flatMap((id) => {
-      const siblings = siblingsOf(fingerprints, id, now)
-      // The store may know of others, and the process must send this again until the store has acknowledged it.
-      return storeTier === undefined || classOf(id) === undefined ? siblings : [...siblings, othersOf(id)]
-    })
-    return others.length === 0 ? Effect.void : Effect.asVoid(drop(self, others, (_, ids) => ids))
-  })
-
-const drop = (self: Flights, given: ReadonlyArray<string>, all: All): Effect.Effect<number> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.clockWith((clock) => {
+      if (ids.length === 0) return Effect.succeed(0)
+      countInvalidated(self, "key", ids.length)
       const now = clock.currentTimeMillisUnsafe()
-      return Effect.flatMapEager(forgetMany(self, given, { all, now }), ({ ids, items, present }) => {
+      return Effect.flatMapEager(forgetMany(self, ids, now), ({ items, present }) => {
         const { storeTier: tier } = self
         if (tier === undefined) return Effect.succeed(present.filter((was) => was).length)
         // Repeats steps of `forget`: an entry that depends on the ids may have been read before the store answered.
@@ -76,30 +64,22 @@ const drop = (self: Flights, given: ReadonlyArray<string>, all: All): Effect.Eff
         })
         return Effect.map(
           Effect.ensuring(tier.steps.remove(tier, ids, items, restore), again),
-          (removed) => removed.filter((was, i) => present[i] === true || (was && present[i] === false)).length
+          (removed) => removed.filter((was, i) => was || present[i]).length
         )
       })
     })
   )
 
 interface Forgotten {
-  readonly ids: Array<string>
-  /** Whether memory had an entry. `undefined` for ids that were not given. */
-  readonly present: Array<boolean | undefined>
+  readonly present: Array<boolean>
   readonly items: Array<Pending.Item>
 }
 
 /** Removes all ids from memory and makes them pending before the store is asked about any, so that none gets lost. */
-const forgetMany = (
-  self: Flights,
-  given: ReadonlyArray<string>,
-  { all, now }: { readonly all: All; readonly now: number }
-): Effect.Effect<Forgotten> => {
-  const forgotten: Forgotten = { ids: [], present: [], items: [] }
+const forgetMany = (self: Flights, ids: ReadonlyArray<string>, now: number): Effect.Effect<Forgotten> => {
+  const forgotten: Forgotten = { present: [], items: [] }
   const { storeTier: tier } = self
-  const step = (some: ReadonlyArray<string>): void => {
-    const part = all(self, some, now)
-    forgotten.ids.push(...part)
+  const step = (part: ReadonlyArray<string>): void => {
     // Ids become pending before memory changes, because a removal listener may read and must not get old entries.
     if (tier !== undefined) {
       for (const id of part) {
@@ -107,17 +87,15 @@ const forgetMany = (
       }
     }
     Memory.together(self.memory, () => {
-      part.forEach((id, i) => {
-        const wasThere = now < (Memory.peek(self.memory, self.tagEpochs, id)?.expiresAt ?? -Infinity)
-        forgotten.present.push(i < some.length ? wasThere : undefined)
+      for (const id of part) {
+        forgotten.present.push(now < (Memory.peek(self.memory, self.tagEpochs, id)?.expiresAt ?? -Infinity))
         forget(self, id)
-      })
+      }
       // The event is emitted in the same turn as the removal, because the event's listener may also read the cache.
-      const told = part.filter((id) => !isOthers(id))
-      if (told.length > 0) emitInvalidate(self, { ids: told })
+      emitInvalidate(self, { ids: part })
     })
   }
-  return Effect.as(forEachChunk(given, step), forgotten)
+  return Effect.as(forEachChunk(ids, step), forgotten)
 }
 
 /** Runs a step for each chunk of a list: for the first at once, and for each of the others in a turn of its own. */
@@ -199,11 +177,8 @@ const holdersOf = (self: Flights): ReadonlyArray<Flight> => [...self.flights.all
 
 type Left = ReadonlyMap<string, Entry | undefined>
 
-const takeAll = (
-  { history, memory, storeTier }: Flights,
-  cause: RemovalCause,
-  holders: ReadonlyArray<Flight>
-): Left => {
+const takeAll = (self: Flights, cause: RemovalCause, holders: ReadonlyArray<Flight>): Left => {
+  const { history, memory, storeTier } = self
   // The records of fingerprints may be lost, like the entries.
   storeTier?.recorded.clear()
   for (const { id } of holders) Memory.remove(memory, id, cause)

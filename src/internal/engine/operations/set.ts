@@ -14,7 +14,7 @@ import { forEachWave } from "../../time/waves.ts"
 import type { Engine } from "../engine.ts"
 import { detach } from "../flight/ending.ts"
 import { replaceAllInStore, replaceInStore } from "../invalidation/inStore.ts"
-import { forget, invalidateIds, invalidateOthers } from "../invalidation/invalidate.ts"
+import { forget, forgetOthers, invalidateIds } from "../invalidation/invalidate.ts"
 import { isStuck, sendAgain, unacknowledged } from "../invalidation/strictReads.ts"
 import { sendTogether } from "../invalidation/together.ts"
 import { Entry } from "../memory/entry.ts"
@@ -89,7 +89,6 @@ export const set = Effect.fnUntraced(function*(
     if (tier !== undefined && self.mutations !== mutations) {
       forget(self, id)
       emitSet()
-      yield* invalidateOthers(self, [id])
       return true
     }
   }
@@ -102,32 +101,19 @@ export const set = Effect.fnUntraced(function*(
   }
   if (tier === undefined || condition !== undefined) {
     setHere()
-    yield* invalidateOthers(self, [id])
     return true
   }
   const asking = { tier, budget: budgetOf(tier, policy) }
   const write = OwnWrites.make(tier, key, entry)
   const replacing = replaceInStore(tier, write, setHere, toStored(asking, key, entry))
   const replaced = Effect.ensuring(replacing, afterWrite(self, [entry]))
-  const writing = withOthers(self, [id], replaced)
-  const stored = yield* policy === given ? writing : Effect.provideService(writing, Policy.Current, policy)
+  const stored = yield* policy === given ? replaced : Effect.provideService(replaced, Policy.Current, policy)
   // An earlier invalidation of a tag may have been acknowledged only now, which has removed the new value.
   if (stored === undefined && unsent.length > 0) OwnWrites.lost(tier, write)
   if (isFault(stored) && policy.strict) yield* strictly(stored)
   if (isUndone && policy.strict) yield* strictly(unacknowledged(tier, "set"))
   return true
 })
-
-/** Writes values, and at the same time invalidates what their keys have under other fingerprints of their classes. */
-const withOthers = <A, R>(
-  self: Engine,
-  ids: ReadonlyArray<string>,
-  writing: Effect.Effect<A, never, R>
-): Effect.Effect<A, never, R> => {
-  // Under `strict`, the failure of one keeps the other from nothing.
-  const parts = Effect.all([Effect.exit(writing), Effect.exit(invalidateOthers(self, ids))], { concurrency: 2 })
-  return Effect.flatMap(parts, ([written, invalidated]) => Effect.flatMap(invalidated, () => written))
-}
 
 /**
  * The unsent invalidations that would remove the value if sent after it: a `clear`, and those of the value's tags. The
@@ -189,18 +175,13 @@ const setWave = Effect.fnUntraced(function*(
       put(self, entry, now)
       emitValue(self, key, entry, { _tag: "Set" })
     })
-  const ids = entries.map(({ id }) => id)
-  if (tier === undefined) {
-    setHere()
-    return yield* invalidateOthers(self, ids)
-  }
+  if (tier === undefined) return setHere()
   const keys = wave.map(([key]) => key)
   const writes = entries.map((entry, i) => OwnWrites.make(tier, keys[i]!, entry))
   const encoded = allToStored({ tier, budget: { ...budgetOf(tier, policy), inTurn } }, keys, entries)
-  const stored = yield* withOthers(
-    self,
-    ids,
-    Effect.ensuring(replaceAllInStore(tier, writes, setHere, encoded), afterWrite(self, entries))
+  const stored = yield* Effect.ensuring(
+    replaceAllInStore(tier, writes, setHere, encoded),
+    afterWrite(self, entries)
   )
   const fault = policy.strict ? stored.find(isFault) : undefined
   if (fault !== undefined) yield* strictly(fault)
@@ -349,6 +330,7 @@ const isOutrun = ({ front: { tagEpochs } }: StoreTier, { checkedAt, tags }: Entr
 
 export const put = (self: Engine, entry: Entry, now: number): void => {
   self.mutations++
+  forgetOthers(self, entry.id)
   detach(self, entry.id)
   self.retryAt.delete(entry.id)
   Dependents.idChanged(self.memory.dependents, self.tagEpochs, entry.id)

@@ -26,7 +26,7 @@ export const makeStoreTier = (front: MemoryTier, options: StoreTierOptions, step
     ...options,
     steps,
     front,
-    store: acrossFingerprints(validateAnswers(options.store), front, recorded),
+    store: acrossFingerprints(validateAnswers(options.store), recorded, front.tokens),
     recorded,
     codecs: new WeakMap(),
     plain: { success: options.serializer.make(undefined), failure: undefined },

@@ -107,6 +107,8 @@ export interface StoreSteps {
     items: ReadonlyArray<Pending.Item>,
     restore: <A>(effect: Effect.Effect<A>) => Effect.Effect<A>
   ) => Effect.Effect<unknown>
+  /** Makes an id pending, and sends its invalidation in the background. */
+  readonly removeLater: (tier: StoreTier, id: string) => void
   /** How memory learns of changes by other processes: of all, of what this process has read, or not (reliably). */
   readonly coherence: (tier: StoreTier) => "broadcast" | "keys" | "none"
   readonly close: (tier: StoreTier) => Effect.Effect<void>

@@ -5,7 +5,7 @@
  */
 import { mayBeOne, siteOf, textOf } from "#platform/key/site"
 import { keyClasses } from "../../defaults/bounds.ts"
-import { classOf, fingerprintOf, note } from "../../key/fingerprints.ts"
+import { note } from "../../key/fingerprints.ts"
 import type { KeyInfo } from "../../key/info.ts"
 import { infoOf, type Key } from "../../key/ofKey.ts"
 import * as Log from "./log.ts"
@@ -35,7 +35,7 @@ export const meetClass = (self: Telemetry, met: KeyInfo): void => {
   const known = byPrefix.get(prefix)
   const before = known?.newest.deref()
   if (before === info) return
-  note(fingerprints, classOf(prefix)!, fingerprintOf(prefix), Infinity)
+  note(fingerprints, prefix)
   const former = known?.former ?? new WeakSet()
   if (before !== undefined) {
     const [site, siteBefore] = [siteOf(info.definedAt), siteOf(before.definedAt)]

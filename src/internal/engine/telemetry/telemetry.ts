@@ -131,7 +131,6 @@ export interface KeyClasses {
   /** A number that identifies this cache. Each key class notes the number of the cache that last used it. */
   readonly mark: number
   readonly byPrefix: Map<string, Met>
-  /** The fingerprints of each class that this cache has met, or that its store has recorded. */
   readonly fingerprints: Fingerprints
 }
 

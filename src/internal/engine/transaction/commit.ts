@@ -11,7 +11,7 @@ import { newVersion, nextVersion } from "../../store/markers/markers.ts"
 import { conflictOf, counterChanges, sizeOf, tooLarge } from "../../store/transact.ts"
 import * as Turns from "../../time/turns.ts"
 import type { Engine } from "../engine.ts"
-import { forget, forgetAll, invalidateOthers } from "../invalidation/invalidate.ts"
+import { forget, forgetAll } from "../invalidation/invalidate.ts"
 import { markUnsent } from "../invalidation/replay.ts"
 import { sendTogether } from "../invalidation/together.ts"
 import type { Entry } from "../memory/entry.ts"
@@ -59,16 +59,10 @@ export const commit = (self: Overlay): Effect.Effect<void, Failure, any> =>
       return Effect.void
     }
     const committing = { items, asked, counts, checks }
-    const committed = base.storeTier === undefined
+    return base.storeTier === undefined
       ? whileSame(base, checks.listed, (hasMoved) => inMemory(base, committing, hasMoved))
       // Commits run one at a time: until the store answers, no other commit may displace a commit's pending writes.
       : listingLoads(base.storeTier, items, inTurn(base, inStore(base, base.storeTier, committing)))
-    const written = items.flatMap((item) => item._tag === "Write" && item.write._tag !== "Touch" ? item.id : [])
-    // Not in the same step: a cluster has the ids in other slots. What the store does not acknowledge is sent again.
-    return Effect.onExit(committed, (exit) =>
-      Exit.isFailure(exit) && Cause.squash(exit.cause) instanceof TransactionConflict
-        ? Effect.void
-        : Effect.exit(invalidateOthers(base, written)))
   })
 
 /**
