@@ -35,7 +35,7 @@ type Process = <A, E>(self: Effect.Effect<A, E, Caching.Caching>) => Effect.Effe
 const build = <E>(layer: Layer.Layer<Caching.Caching, E>) =>
   Effect.map(Layer.build(layer), (context): Process => (self) => Effect.provide(self, context))
 
-const recordId = "~:p:fingerprints:0:~User@"
+const recordId = "~:p:fingerprints:~User@"
 
 /** A store over memory that counts its requests, and can be made to fail. */
 const counted = (store = MemoryStore.make()) => {

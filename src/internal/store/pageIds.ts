@@ -12,6 +12,6 @@ export const partsOfPage = (id: string): { readonly run: string; readonly id: st
 }
 
 /** The id of the record of a class's fingerprints: hidden like a page, but not part of a stream. */
-export const fingerprintsId = (name: string): string => pageId("fingerprints", 0, name)
+export const fingerprintsId = (name: string): string => `${pagePrefix}fingerprints:${name}`
 
 export const isFingerprints = (id: string): boolean => id.startsWith(fingerprintsId(""))
