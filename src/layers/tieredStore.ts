@@ -12,6 +12,7 @@ import { exitBefore } from "../internal/engine/storeTier/ask.ts"
 import * as Circuit from "../internal/engine/storeTier/circuit.ts"
 import { asValidated, validateAnswers } from "../internal/engine/storeTier/validateAnswers.ts"
 import { tagsOfId } from "../internal/store/markers/idTags.ts"
+import { isFingerprints } from "../internal/store/pageIds.ts"
 import { LineOf } from "../internal/text/lineOf.ts"
 import { afterProgramMillis } from "../internal/time/programTime.ts"
 import * as Tokens from "../internal/token.ts"
@@ -369,7 +370,8 @@ const over = (self: Self): Store => {
       const timeout = new StoreError({ store: last.name, operation: "get", reason: "Timeout" })
       self.run(Effect.map(exitBefore(get(self, id, tags), late), (exit) => done(exit ?? Exit.fail(timeout))))
     },
-    getMany: (ids) => getMany(self, ids),
+    // No copy of a record of fingerprints is used, because its changes are not reported.
+    getMany: (ids) => ids.every(isFingerprints) ? last.getMany(ids) : getMany(self, ids),
     acquire: (id, options) =>
       Effect.tap(
         last.acquire(id, options),

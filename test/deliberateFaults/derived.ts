@@ -125,7 +125,7 @@ const tags = isFault(asked) || dependencies === undefined
   },
   {
     name: "a removal here leaves what was made of the entry",
-    in: "forget",
+    in: "forgetOne",
     find: "Dependents.idChanged(self.memory.dependents, self.tagEpochs, id)",
     replace: ""
   },

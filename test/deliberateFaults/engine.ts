@@ -212,7 +212,7 @@ for (const item of items) Pending.acknowledge(pending, item)`
     find: "if (Exit.isFailure(exit) && (!isCacheable(exit.cause) || hasGoodValue(self, flight, now))) return undefined",
     replace: "if (Exit.isFailure(exit) && !isCacheable(exit.cause)) return undefined"
   },
-  { name: "invalidate does not detach", sought: "always", in: "forget", find: "detachBegun(self, id)", replace: "" },
+  { name: "invalidate does not detach", sought: "always", in: "forgetOne", find: "detachBegun(self, id)", replace: "" },
   {
     name: "joins what is older than a tag",
     in: "joinable",

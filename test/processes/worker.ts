@@ -84,6 +84,22 @@ class Row
   extends CacheKey.Class<Row>()("Row", { payload: { n: Schema.Int }, success: Schema.String, tags: ["rows"] })
 {}
 
+const payload = { id: Schema.String }
+class OldUser extends CacheKey.Class<OldUser>()("User", { payload, success: Schema.String }) {}
+class NewUser extends CacheKey.Class<NewUser>()("User", { payload, success: Schema.String, error: Schema.Int }) {}
+class NextUser extends CacheKey.Class<NextUser>()("User", { payload, success: Schema.String, version: "next" }) {}
+const users: Record<string, new(input: { readonly id: string }) => OldUser | NewUser | NextUser> = {
+  old: OldUser,
+  new: NewUser,
+  next: NextUser
+}
+
+/** A user of one release, for `old user 1`, or the string key itself. */
+const keyOf = (key: string) => {
+  const [, release, id] = /^(old|new|next) user (.*)$/.exec(key) ?? []
+  return release === undefined ? key : new users[release]!({ id: id! })
+}
+
 /** Loads rows in one call, and writes which ones. */
 const rowsOf = (sleepMillis: number) =>
   Cached.many(Row, {
@@ -100,7 +116,7 @@ const commands: { readonly [K in keyof Answers]: (message: Extract<Message, { do
   open,
   read: async ({ callers = 1, key, load: how = {}, options }) => {
     const one = load(key, how).pipe(
-      Cached.softTtl({ key, ttl: "1 hour", softTtl: "59 minutes", ...options }),
+      Cached.softTtl({ key: keyOf(key) as string, ttl: "1 hour", softTtl: "59 minutes", ...options }),
       Effect.catchCause((cause) => Effect.succeed(`no value: ${String(Cause.squash(cause))}`))
     )
     const at = clock()
@@ -132,9 +148,9 @@ const commands: { readonly [K in keyof Answers]: (message: Extract<Message, { do
     )
     return seen
   },
-  set: ({ key, value }) => runtime!.runPromise(Effect.asVoid(Cached.set(key, value))),
+  set: ({ key, value }) => runtime!.runPromise(Effect.asVoid(Cached.set(keyOf(key) as string, value))),
   invalidate: async ({ key }) => {
-    await runtime!.runPromise(Cached.invalidate(key))
+    await runtime!.runPromise(Cached.invalidate(keyOf(key)))
     return clock()
   },
   invalidateTag: async ({ tag }) => {

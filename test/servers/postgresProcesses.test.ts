@@ -4,6 +4,7 @@ import { bulkTests } from "../processes/bulkTests.ts"
 import { leaseTests } from "../processes/leaseTests.ts"
 import { type Open, pool } from "../processes/processes.ts"
 import { promiseTests, stoppedServerTests } from "../processes/promiseTests.ts"
+import { releaseTests } from "../processes/releaseTests.ts"
 import { sized } from "../support/everything.ts"
 import { isPostgresMissing, type Server, startPostgres } from "../support/postgres.ts"
 
@@ -23,5 +24,6 @@ describe.skipIf(isPostgresMissing())("PostgreSQL", () => {
   leaseTests(onServer)
   bulkTests(onServer, sized(1000, 500))
   promiseTests(onServer)
+  releaseTests(onServer)
   stoppedServerTests(onServer, (name) => server.signal(name))
 })

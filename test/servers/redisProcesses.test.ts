@@ -4,6 +4,7 @@ import { bulkTests } from "../processes/bulkTests.ts"
 import { leaseTests } from "../processes/leaseTests.ts"
 import { type Open, type OpenOptions, pool } from "../processes/processes.ts"
 import { promiseTests, stoppedServerTests } from "../processes/promiseTests.ts"
+import { releaseTests } from "../processes/releaseTests.ts"
 import { sized } from "../support/everything.ts"
 import { isMissing } from "../support/needs.ts"
 import { program, type RedisCluster, type Server, startCluster, startServer } from "../support/redis.ts"
@@ -31,6 +32,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
     leaseTests(onServer)
     bulkTests(onServer, sized(2000, 1000))
     promiseTests(onServer)
+    releaseTests(onServer)
     stoppedServerTests(onServer, (name) => server.signal(name))
   })
 
@@ -38,5 +40,6 @@ describe.skipIf(isMissing(program))("Redis", () => {
     const onCluster = on(() => ({ nodes: cluster.nodes }))
     leaseTests(onCluster)
     promiseTests(onCluster)
+    releaseTests(onCluster)
   })
 })

@@ -7,7 +7,7 @@ import { LineOf } from "../text/lineOf.ts"
 import { type Cache, type Operation, over, start } from "./boundCache.ts"
 import type { Engine, EngineOptions, StoreParts } from "./engine.ts"
 import { removeInStore, sendToStore } from "./invalidation/inStore.ts"
-import { closeStore } from "./invalidation/replay.ts"
+import { closeStore, markUnsent } from "./invalidation/replay.ts"
 import { coherence, track } from "./invalidation/tracking.ts"
 import { throughStore } from "./lease/loadThroughStore.ts"
 import { endQuestions } from "./read/askStore.ts"
@@ -15,6 +15,7 @@ import { storeReads } from "./read/storeReads.ts"
 import { prolong, touch } from "./storeTier/ask.ts"
 import { codecsOf } from "./storeTier/codec.ts"
 import { makeStoreTier } from "./storeTier/makeStoreTier.ts"
+import * as Pending from "./storeTier/pendingInvalidations.ts"
 import type { StoreSteps } from "./storeTier/storeTier.ts"
 import { GivenDisguise } from "./telemetry/disguise.ts"
 
@@ -24,6 +25,7 @@ const steps: StoreSteps = {
   prolong,
   remove: removeInStore,
   send: sendToStore,
+  removeLater: (tier, id) => markUnsent(tier, Pending.add(tier.pending, { _tag: "Id", id })),
   coherence,
   close: closeStore
 }

@@ -10,3 +10,8 @@ export const partsOfPage = (id: string): { readonly run: string; readonly id: st
   const match = /^~:p:([^:]+):\d+:([\s\S]+)$/.exec(id)
   return match === null ? undefined : { run: match[1]!, id: match[2]! }
 }
+
+/** The id of the record of a class's fingerprints: hidden like a page, but not part of a stream. */
+export const fingerprintsId = (name: string): string => `${pagePrefix}fingerprints:${name}`
+
+export const isFingerprints = (id: string): boolean => id.startsWith(fingerprintsId(""))

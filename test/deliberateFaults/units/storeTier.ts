@@ -888,5 +888,75 @@ export const faults: ReadonlyArray<UnitFault> = [
     find: "fault.reason, nowOf(tier)",
     replace: "fault.reason, 0",
     by: "test/drivers/clockBeside.test.ts"
+  },
+  {
+    name: "a removal does not reach other fingerprints",
+    in: "removeAlso",
+    find: "for (const part of chunksOf(ids.flatMap((id) => siblingsOf(known, id)))) yield* store.removeMany(part)",
+    replace: "",
+    by: "test/cached/releases.test.ts"
+  },
+  {
+    name: "a fingerprint is recorded without a look at what others have written meanwhile",
+    in: "record",
+    find: "left === 1 ? undefined : condition",
+    replace: "undefined",
+    by: "test/cached/releases.test.ts"
+  },
+  {
+    name: "a load stores its result, although its fingerprint is not recorded",
+    in: "acrossFingerprints",
+    find: "_tag === \"Granted\" ? [id] : []",
+    replace: "[]",
+    by: "test/cached/releases.test.ts"
+  },
+  {
+    name: "a lease is kept, although the fingerprint could not be recorded",
+    in: "acrossFingerprints",
+    find: "() => Effect.ignore(store.release(id, options.owner))",
+    replace: "() => Effect.void",
+    by: "test/cached/releases.test.ts"
+  },
+  {
+    name: "fingerprints are kept for ever",
+    in: "usesIn",
+    find: "now - usedAt < limits.lifeMillis",
+    replace: "usedAt <= now",
+    by: "test/cached/releases.test.ts"
+  },
+  {
+    name: "a process still believes in its record after a clear",
+    in: "takeAll",
+    find: "storeTier?.recorded.clear()",
+    replace: "",
+    by: "test/cached/releases.test.ts"
+  },
+  {
+    name: "memory keeps entries under another fingerprint",
+    in: "forgetOthers",
+    find: "forgetOne(self, other)",
+    replace: "",
+    by: "test/cached/releases.test.ts"
+  },
+  {
+    name: "entries under another fingerprint are read before the store has removed them",
+    in: "forgetOthers",
+    find: "tier?.steps.removeLater(tier, other)",
+    replace: "",
+    by: "test/cached/releases.test.ts"
+  },
+  {
+    name: "the record is removed as a page without a stream",
+    in: "sweep",
+    find: "&& !isFingerprints(id)",
+    replace: "",
+    by: "test/cached/releases.test.ts"
+  },
+  {
+    name: "a copy of the record in a middle tier is used",
+    in: "over",
+    find: "ids.every(isFingerprints) ? last.getMany(ids) : getMany(self, ids)",
+    replace: "getMany(self, ids)",
+    by: "test/cached/releases.test.ts"
   }
 ]

@@ -5,6 +5,7 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import type { CacheEvent, RemovalCause } from "../../../CacheEvent.ts"
 import { chunk } from "../../defaults/bounds.ts"
+import { siblingsOf } from "../../key/fingerprints.ts"
 import { chunksOf } from "../../time/chunks.ts"
 import { forEach } from "../../time/turns.ts"
 import { detachBegun } from "../flight/ending.ts"
@@ -18,8 +19,25 @@ import { emit } from "../telemetry/events.ts"
 import { countInvalidated } from "../telemetry/stats.ts"
 import { releaseOutdated } from "./outdated.ts"
 
-/** Invalidates an id in this process. Returns whether memory had an entry. */
+/**
+ * Invalidates an id in this process, and the same payload under other fingerprints of its class. Returns whether memory
+ * had an entry of the id.
+ */
 export const forget = (self: Flights, id: string): boolean => {
+  forgetOthers(self, id)
+  return forgetOne(self, id)
+}
+
+/** The store removes them together with the id. They are pending until then, although no caller waits for it. */
+export const forgetOthers = (self: Flights, id: string): void => {
+  const { keyClasses, storeTier: tier } = self
+  for (const other of siblingsOf(keyClasses.fingerprints, id)) {
+    tier?.steps.removeLater(tier, other)
+    forgetOne(self, other)
+  }
+}
+
+const forgetOne = (self: Flights, id: string): boolean => {
   self.mutations++
   detachBegun(self, id)
   self.retryAt.delete(id)
@@ -161,7 +179,10 @@ const holdersOf = (self: Flights): ReadonlyArray<Flight> => [...self.flights.all
 
 type Left = ReadonlyMap<string, Entry | undefined>
 
-const takeAll = ({ history, memory }: Flights, cause: RemovalCause, holders: ReadonlyArray<Flight>): Left => {
+const takeAll = (self: Flights, cause: RemovalCause, holders: ReadonlyArray<Flight>): Left => {
+  const { history, memory, storeTier } = self
+  // The records of fingerprints may be lost, like the entries.
+  storeTier?.recorded.clear()
   for (const { id } of holders) Memory.remove(memory, id, cause)
   const left = Memory.empty(memory, cause)
   history?.emptied(left.values(), cause)

@@ -14,7 +14,7 @@ import { forEachWave } from "../../time/waves.ts"
 import type { Engine } from "../engine.ts"
 import { detach } from "../flight/ending.ts"
 import { replaceAllInStore, replaceInStore } from "../invalidation/inStore.ts"
-import { forget, invalidateIds } from "../invalidation/invalidate.ts"
+import { forget, forgetOthers, invalidateIds } from "../invalidation/invalidate.ts"
 import { isStuck, sendAgain, unacknowledged } from "../invalidation/strictReads.ts"
 import { sendTogether } from "../invalidation/together.ts"
 import { Entry } from "../memory/entry.ts"
@@ -331,6 +331,7 @@ const isOutrun = ({ front: { tagEpochs } }: StoreTier, { checkedAt, tags }: Entr
 
 export const put = (self: Engine, entry: Entry, now: number): void => {
   self.mutations++
+  forgetOthers(self, entry.id)
   detach(self, entry.id)
   self.retryAt.delete(entry.id)
   Dependents.idChanged(self.memory.dependents, self.tagEpochs, entry.id)

@@ -14,6 +14,7 @@ import { emit } from "../telemetry/events.ts"
 import * as Incident from "../telemetry/incident.ts"
 import * as Background from "./background.ts"
 import * as Circuit from "./circuit.ts"
+import { acrossFingerprints, type Recorded } from "./fingerprints.ts"
 import * as KnownTagVersions from "./knownTagVersions.ts"
 import * as Pending from "./pendingInvalidations.ts"
 import type { StoreSteps, StoreTier, StoreTierOptions } from "./storeTier.ts"
@@ -22,11 +23,13 @@ import { validateAnswers } from "./validateAnswers.ts"
 export const makeStoreTier = (front: MemoryTier, options: StoreTierOptions, steps: StoreSteps): StoreTier => {
   requireSerializer("The cache", options.serializer)
   const dispatcher = lastingDispatcher(Context.get(front.context, Scheduler.Scheduler))
+  const recorded: Recorded = new Map()
   return {
     ...options,
     steps,
     front,
-    store: validateAnswers(options.store),
+    store: acrossFingerprints(validateAnswers(options.store), recorded, front.tokens),
+    recorded,
     codecs: new WeakMap(),
     plain: { success: options.serializer.make(undefined), failure: undefined },
     pending: Pending.make(),

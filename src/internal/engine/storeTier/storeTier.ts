@@ -16,6 +16,7 @@ import type { Trace } from "../telemetry/spans.ts"
 import type { Told } from "../telemetry/told.ts"
 import type * as Background from "./background.ts"
 import type * as Circuit from "./circuit.ts"
+import type { Recorded } from "./fingerprints.ts"
 import type * as Pending from "./pendingInvalidations.ts"
 
 /**
@@ -109,6 +110,8 @@ export interface StoreSteps {
     items: ReadonlyArray<Pending.Item>,
     restore: <A>(effect: Effect.Effect<A>) => Effect.Effect<A>
   ) => Effect.Effect<unknown>
+  /** Makes an id pending, and sends its invalidation in the background. */
+  readonly removeLater: (tier: StoreTier, id: string) => void
   /** How memory learns of changes by other processes: of all, of what this process has read, or not (reliably). */
   readonly coherence: (tier: StoreTier) => "broadcast" | "keys" | "none"
   readonly close: (tier: StoreTier) => Effect.Effect<void>
@@ -137,6 +140,7 @@ export interface StoreTier extends StoreTierOptions {
   readonly codecs: WeakMap<object, Codecs>
   readonly plain: Codecs
   readonly pending: Pending.PendingInvalidations
+  readonly recorded: Recorded
   readonly commits: Commits
   /** Ids whose commit was sent but not answered. Patterns include these, because the store may still commit them. */
   readonly unanswered: Set<string>

@@ -10,7 +10,7 @@ import { readerIn } from "../../codec/readerIn.ts"
 import { chunk } from "../../defaults/bounds.ts"
 import { streams } from "../../defaults/options.ts"
 import { idOf, type Key } from "../../key/ofKey.ts"
-import { pageId, pagePrefix, partsOfPage } from "../../store/pageIds.ts"
+import { isFingerprints, pageId, pagePrefix, partsOfPage } from "../../store/pageIds.ts"
 import * as Policy from "../request/callPolicy.ts"
 import { strictly } from "../request/strict.ts"
 import { ask } from "../storeTier/ask.ts"
@@ -215,7 +215,7 @@ export const sweepIfDue = (tier: StoreTier, now: number): void => {
 /** Removes pages left by a crash or an invalidation: no manifest names them, and they are older than any run can be. */
 const sweep = ({ store }: StoreTier, now: number): Effect.Effect<void> =>
   store.scan({ prefix: pagePrefix }).pipe(
-    Stream.filter(({ meta }) => now - meta.createdAt > streams.maxRunMillis),
+    Stream.filter(({ id, meta }) => now - meta.createdAt > streams.maxRunMillis && !isFingerprints(id)),
     Stream.map(({ id }) => id),
     Stream.grouped(chunk),
     Stream.runForEach((pages) =>

@@ -5,6 +5,7 @@
  */
 import { mayBeOne, siteOf, textOf } from "#platform/key/site"
 import { keyClasses } from "../../defaults/bounds.ts"
+import { note } from "../../key/fingerprints.ts"
 import type { KeyInfo } from "../../key/info.ts"
 import { infoOf, type Key } from "../../key/ofKey.ts"
 import * as Log from "./log.ts"
@@ -12,7 +13,7 @@ import type { KeyClasses, Telemetry } from "./telemetry.ts"
 
 let marks = 0
 
-export const make = (): KeyClasses => ({ mark: ++marks, byPrefix: new Map() })
+export const make = (): KeyClasses => ({ mark: ++marks, byPrefix: new Map(), fingerprints: new Map() })
 
 const unknown = 0
 
@@ -24,7 +25,7 @@ export const meet = (self: Telemetry, key: Key): void => {
 
 /** Like `meet`, for a class that was last used in another cache, or in none. */
 export const meetClass = (self: Telemetry, met: KeyInfo): void => {
-  const { byPrefix, mark } = self.keyClasses
+  const { byPrefix, fingerprints, mark } = self.keyClasses
   met.metBy = mark
   const info = met.of ?? met
   info.metBy = mark
@@ -34,6 +35,7 @@ export const meetClass = (self: Telemetry, met: KeyInfo): void => {
   const known = byPrefix.get(prefix)
   const before = known?.newest.deref()
   if (before === info) return
+  note(fingerprints, prefix)
   const former = known?.former ?? new WeakSet()
   if (before !== undefined) {
     const [site, siteBefore] = [siteOf(info.definedAt), siteOf(before.definedAt)]

@@ -4,6 +4,7 @@ import type * as Context from "effect/Context"
 import type * as Exit from "effect/Exit"
 import type { StoreErrorReason } from "../../../CacheError.ts"
 import type { CacheEvent, Events, RemovalCause, Source } from "../../../CacheEvent.ts"
+import type { Fingerprints } from "../../key/fingerprints.ts"
 import type { KeyInfo } from "../../key/info.ts"
 import type { Key } from "../../key/ofKey.ts"
 import type { Named } from "../../text/lineOf.ts"
@@ -133,6 +134,7 @@ export interface KeyClasses {
   /** A number that identifies this cache. Each key class notes the number of the cache that last used it. */
   readonly mark: number
   readonly byPrefix: Map<string, Met>
+  readonly fingerprints: Fingerprints
 }
 
 interface Met {
