@@ -17,7 +17,6 @@ import { answerNow, respond } from "./flight/callers.ts"
 import { detach, releaseLease, startNext, unregister } from "./flight/ending.ts"
 import { FlightIndex } from "./flight/flightsById.ts"
 import { makeDurations, restartIfOutlasted } from "./flight/patience.ts"
-import * as Questions from "./flight/questions.ts"
 import { forgetRefresh } from "./flight/refreshing.ts"
 import { RunningList } from "./flight/running.ts"
 import * as Watches from "./flight/watches.ts"
@@ -105,7 +104,7 @@ export const make = (
     strategy: options.strategy,
     refreshing: { ...options.refresh, running: new Set(), queue: new Set() },
     leaseWaits: LeaseWaits.make(),
-    questions: Questions.make(),
+    questions: { byId: new Map(), open: new Set(), isTimed: false },
     behind: 0,
     retryAt: new Map(),
     answered: new Map(),

@@ -99,6 +99,8 @@ export interface Flight {
   /** Whether the flight continues without callers: as a refresh, after a soft timeout, or while writing its result. */
   pinned: boolean
   abandoned: boolean
+  /** Whether the caller that started the flight has left. `undefined`: its load has run once more for that reason. */
+  isOrphan: boolean | undefined
   /** When the load was interrupted in order to run again (`patience.ts`). `undefined` once it runs. */
   restartedAt: number | undefined
   restarts: number
@@ -159,6 +161,7 @@ export interface Caller {
   flight: Flight
   readonly request: Request
   readonly policy: Policy
+  readonly context: ReadContext
   readonly within: Attempt | undefined
   /** The tag epoch when the caller joined, or -1 if the load certainly sees every change that the caller knows of. */
   joinedAt: number

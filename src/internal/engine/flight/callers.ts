@@ -49,6 +49,7 @@ class CallerEffect extends Effectable.Class<void> implements Caller {
   flight: Flight
   readonly request: Request
   readonly policy: Policy.Policy
+  readonly context: ReadContext
   readonly within: Attempt | undefined
   joinedAt: number
   readonly since: number | undefined
@@ -77,6 +78,7 @@ class CallerEffect extends Effectable.Class<void> implements Caller {
     this.flight = waiting.flight
     this.request = waiting.request
     this.policy = context.policy
+    this.context = context
     this.within = context.within
     this.joinedAt = engine.tagEpochs.epoch
     this.span = context.span
@@ -125,9 +127,10 @@ const startTimers = (self: Flights, fiber: Fiber.Fiber<any, any>, caller: Caller
 }
 
 const removeCaller = (caller: Caller): void => {
-  const { flight, request, within } = caller
+  const { flight, joined, request, within } = caller
   flight.callers.delete(caller)
   removeEdge(within, flight)
+  if (!joined && flight.isOrphan === false) flight.isOrphan = true
   // A caller that leaves before the store has answered counts as a miss.
   if (isAskingStore(flight)) noteMiss(flight.engine, request.key, flight.id)
   stopTimers(caller)

@@ -18,13 +18,16 @@ import { endFlight, hasBegun, isBeforeClear, letGo } from "./flight.ts"
 import { noteDuration } from "./patience.ts"
 import { leaveUnit, refresh } from "./refreshing.ts"
 import { exitOf, hasGoodValue, isRenewed, loadMillisOf, refuse, toEntry } from "./result.ts"
+import { isOrphaned, loadForFollowers } from "./takeOver.ts"
 import { isStorable, noteLoaded } from "./watches.ts"
 import { answerAll } from "./work.ts"
 
 export const complete = (self: Flights, flight: Flight, ended: Exit.Exit<unknown, unknown>): void => {
   const now = self.time.now(flight.starter.clock)
   const exit = exitOf(flight, ended)
+  const isFailureOfStarter = isOrphaned(self, flight, exit)
   endFlight(flight, exit, now)
+  if (isFailureOfStarter) loadForFollowers(self, flight)
   if (!self.isPrivate) self.running.delete(flight)
   if (flight.isBehind) self.behind--
   if (self.storeTier === undefined) {
@@ -41,7 +44,8 @@ export const complete = (self: Flights, flight: Flight, ended: Exit.Exit<unknown
   flight.request.batch?.dropOut(flight)
   if (self.ending.size > 0 && self.ending.get(flight.id) === flight) self.ending.delete(flight.id)
   releaseLease(flight, hasBegun(flight) && Exit.isFailure(exit) ? exit : undefined)
-  if (flight.found === undefined) reportFailure(self, flight, exit, now)
+  if (isFailureOfStarter) flight.counters.loadFailures++
+  else if (flight.found === undefined) reportFailure(self, flight, exit, now)
   if (hasBegun(flight)) tellLoad(self, flight, ended, now)
   if (flight.trace !== undefined) endSpan(flight, ended)
   leaveUnit(self, flight)

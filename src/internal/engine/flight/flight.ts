@@ -45,6 +45,7 @@ export const makeFlight = (self: Flights, options: FlightOptions): Flight => {
     storable: true,
     pinned: refresh,
     abandoned: false,
+    isOrphan: false,
     restartedAt: undefined,
     restarts: 0,
     patient: undefined,

@@ -12,11 +12,9 @@ import { isLimited, maxLoadOf, rulesOf } from "../request/rules.ts"
 import type { Durations, Flight, Flights, Request } from "../state.ts"
 import { emitOf } from "../telemetry/events.ts"
 import * as Log from "../telemetry/log.ts"
-import { linkTo } from "../telemetry/spans.ts"
-import { detachOne, endIfUnneeded, fiberOf, isInterruptible, limitUnattended } from "./ending.ts"
-import { isToCome, makeFlight } from "./flight.ts"
-import { addEdge, removeEdge } from "./waitGraph.ts"
-import { startLater } from "./work.ts"
+import { fiberOf, isInterruptible, limitUnattended } from "./ending.ts"
+import { isToCome } from "./flight.ts"
+import { takeOver } from "./takeOver.ts"
 
 export const makeDurations = (): Durations => ({ ofIds: new Map(), ofClasses: new WeakMap() })
 
@@ -112,7 +110,12 @@ export const restartIfOutlasted = (
   // Noted first: a listener may end the flight, and the next attempt may end at once.
   noteRestart(self, flight, millis)
   if (flight.phase !== "Loading" || flight.abandoned) return
-  if (answersOthers(flight)) return takeOver(self, flight, reader ?? flight.request)
+  if (answersOthers(flight)) {
+    // A run of a stream belongs to the consumer that started it.
+    const request = flight.request.batch === undefined ? reader! : flight.request
+    takeOver(self, flight, { request, starter: flight.starter, parent: flight.parent })
+    return
+  }
   if (flight.limit !== undefined) limitAgain(self, flight)
   flight.fiber!.interruptUnsafe()
 }
@@ -136,43 +139,4 @@ const limitAgain = (self: Flights, flight: Flight): void => {
   flight.limit!.interruptUnsafe()
   flight.limit = undefined
   limitUnattended(self, flight)
-}
-
-/**
- * Moves the callers of a flight to a new one: its key leaves the call of its batch, and joins the next call. Consumers
- * that have received elements of a run stay with the run, which is not stored.
- */
-const takeOver = (self: Flights, flight: Flight, reader: Request): void => {
-  const { id, parent, policy, protectedUntil, refresh, rejectedWriteId, restarts, stale, starter } = flight
-  const request = flight.request.batch === undefined ? reader : flight.request
-  const next = makeFlight(self, {
-    id,
-    request,
-    policy,
-    refresh,
-    rejectedWriteId,
-    readsStore: false,
-    parent,
-    stale,
-    protectedUntil,
-    starter
-  })
-  next.restarts = restarts
-  detachOne(self, flight)
-  flight.pinned = false
-  self.flights.set(next)
-  for (const caller of Array.from(flight.callers)) {
-    if (caller.request.hasBegun?.() === true) continue
-    flight.callers.delete(caller)
-    removeEdge(caller.within, flight)
-    caller.flight = next
-    next.callers.add(caller)
-    addEdge(caller.within, next)
-    caller.request.followed?.(request)
-    if (caller.span !== undefined) linkTo(next, caller.span)
-  }
-  // All keys of a batch that are loaded again in this turn share one call.
-  request.batch?.rejoin(next)
-  startLater(self, next)
-  endIfUnneeded(self, flight)
 }

@@ -17,6 +17,7 @@ import { tagsOfResult } from "../request/requestTags.ts"
 import { lifetimeOf, notStored, optionOf, rulesOf } from "../request/rules.ts"
 import type { Flight, Flights } from "../state.ts"
 import { emitOf } from "../telemetry/events.ts"
+import { isOrphaned } from "./takeOver.ts"
 
 /** Whether the load declared that the previous value is still valid. Such a load interrupts itself. */
 export const isRenewed = (flight: Flight): boolean => flight.attempt.renewed && !flight.abandoned
@@ -35,6 +36,7 @@ export const toEntry = (
   now: number
 ): Entry | undefined => {
   if (Exit.isFailure(exit) && (!isCacheable(exit.cause) || hasGoodValue(self, flight, now))) return undefined
+  if (isOrphaned(self, flight, exit)) return undefined
   try {
     return entryOf(self, flight, exit, flight.attempt.endedAt ?? now)
   } catch (thrown) {

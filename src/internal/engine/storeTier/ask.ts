@@ -46,7 +46,7 @@ export const lateBy = (
   workedMillis === undefined ? afterProgramMillis(clock, millis) : untilPassed(workedMillis, millis)
 
 /**
- * Runs one operation. Returns a fault instead of failing, and does not wait for an interrupted operation to end. A store
+ * Runs one operation. Returns a fault instead of failing, and waits for no interrupted operation to end. A store
  * that answers synchronously blocks the thread, so many operations at once run in several turns of the event loop. The
  * wait for a turn is not a part of the budget.
  */

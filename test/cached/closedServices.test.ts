@@ -1,0 +1,141 @@
+/** P3: a load uses the services of the reader that started it, and readers that wait do not inherit their end. */
+import { describe, expect, it } from "@effect/vitest"
+import { Cause, Context, Data, Effect, Exit, Fiber, Schema } from "effect"
+import { Cached, CacheKey, Strategy } from "effect-cached"
+import { TestClock } from "effect/testing"
+import { caches, start } from "../support/caches.ts"
+
+class Closed extends Data.TaggedError("Closed") {}
+
+interface Connection {
+  isOpen: boolean
+}
+const Connection = Context.Service<Connection>("Connection")
+
+/** A source that needs an open connection at its end. */
+const sourceOf = (millis = 1000) => {
+  const counts = { loads: 0 }
+  const load = Effect.flatMap(Connection, (connection) =>
+    Effect.suspend(() => {
+      const n = ++counts.loads
+      return Effect.flatMap(
+        Effect.sleep(millis),
+        () => connection.isOpen ? Effect.succeed(n) : Effect.fail(new Closed())
+      )
+    }))
+  return { counts, load }
+}
+
+/** A request with a connection of its own, which closes with it. */
+const request = <A, E, R>(read: Effect.Effect<A, E, R>) =>
+  Effect.acquireUseRelease(
+    Effect.sync((): Connection => ({ isOpen: true })),
+    (connection) => Effect.provideService(read, Connection, connection),
+    (connection) => Effect.sync(() => void (connection.isOpen = false))
+  )
+
+const ttl = Cached.ttl({ key: "k", ttl: "1 hour" })
+
+describe.each(caches)("over $name", (cache) => {
+  const layer = cache.layer()
+
+  it.effect("a load goes on when its starter leaves: one load for 100 followers", () =>
+    Effect.gen(function*() {
+      const { counts, load } = sourceOf()
+      const read = ttl(Effect.ignore(load).pipe(Effect.as("value")))
+      const first = yield* start(request(read))
+      const followers = yield* Effect.forEach(Array.from({ length: 100 }), () => start(request(read)))
+      yield* TestClock.adjust(900)
+      yield* Fiber.interrupt(first)
+      yield* TestClock.adjust(100)
+      for (const follower of followers) expect(yield* Fiber.join(follower)).toBe("value")
+      expect(counts.loads).toBe(1)
+    }).pipe(Effect.provide(layer)))
+
+  it.effect("if the load then fails, it runs once more, for a follower, and all followers are answered", () =>
+    Effect.gen(function*() {
+      const { counts, load } = sourceOf()
+      const first = yield* start(request(ttl(load)))
+      const followers = yield* Effect.forEach(Array.from({ length: 100 }), () => start(request(ttl(load))))
+      yield* TestClock.adjust(900)
+      yield* Fiber.interrupt(first)
+      yield* TestClock.adjust(2000)
+      for (const follower of followers) expect(yield* Fiber.join(follower)).toBe(2)
+      expect(counts.loads).toBe(2)
+      expect(yield* request(ttl(load))).toBe(2)
+    }).pipe(Effect.provide(layer)))
+
+  it.effect("ten starters that leave in turn cause at most two loads", () =>
+    Effect.gen(function*() {
+      const { counts, load } = sourceOf()
+      const readers = yield* Effect.forEach(Array.from({ length: 11 }), () => start(request(ttl(load))))
+      for (const reader of readers.slice(0, 10)) {
+        yield* Fiber.interrupt(reader)
+        yield* TestClock.adjust(150)
+      }
+      yield* TestClock.adjust(3000)
+      expect(Exit.isExit(yield* Fiber.await(readers[10]!))).toBe(true)
+      expect(counts.loads).toBe(2)
+    }).pipe(Effect.provide(layer)))
+
+  it.effect("a failure that would be stored is not, and is no answer of the origin", () =>
+    Effect.gen(function*() {
+      const { counts, load } = sourceOf()
+      const stores = Cached.ttl({ key: "k", ttl: "1 hour", storeFailures: ["Closed"] })
+      const first = yield* start(request(stores(load)))
+      const second = yield* start(request(stores(load)))
+      yield* TestClock.adjust(900)
+      yield* Fiber.interrupt(first)
+      yield* TestClock.adjust(2000)
+      expect(yield* Fiber.join(second)).toBe(2)
+      expect(yield* request(stores(load))).toBe(2)
+      expect(counts.loads).toBe(2)
+    }).pipe(Effect.provide(layer)))
+
+  it.effect("a failure with the starter present is shared as before", () =>
+    Effect.gen(function*() {
+      let loads = 0
+      const failing = ttl(Effect.suspend(() => Effect.andThen(Effect.sleep(1000), Effect.fail(++loads))))
+      const readers = yield* Effect.forEach([1, 2, 3], () => start(Effect.exit(failing)))
+      yield* TestClock.adjust(1000)
+      for (const reader of readers) expect(yield* Fiber.join(reader)).toEqual(Exit.fail(1))
+      expect(loads).toBe(1)
+    }).pipe(Effect.provide(layer)))
+
+  it.effect("a defect, too, and the second failure is the answer of all", () =>
+    Effect.gen(function*() {
+      let loads = 0
+      const dying = ttl(Effect.suspend(() => Effect.andThen(Effect.sleep(1000), Effect.die(`defect ${++loads}`))))
+      const first = yield* start(dying)
+      const second = yield* start(Effect.exit(dying))
+      yield* TestClock.adjust(500)
+      yield* Fiber.interrupt(first)
+      yield* TestClock.adjust(3000)
+      const exit = yield* Fiber.join(second)
+      expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toBe("defect 2")
+    }).pipe(Effect.provide(layer)))
+
+  it.effect("many: the keys that others wait for are loaded once more", () =>
+    Effect.gen(function*() {
+      class User extends CacheKey.Class<User>()("User", { payload: { id: Schema.Int }, success: Schema.Number }) {}
+      const calls: Array<ReadonlyArray<number>> = []
+      const users = Cached.many(User, {
+        lookup: (keys) =>
+          Effect.flatMap(Connection, (connection) => {
+            calls.push(keys.map(({ id }) => id))
+            return Effect.flatMap(
+              Effect.sleep(1000),
+              () => connection.isOpen ? Effect.succeed(keys.map(({ id }) => Exit.succeed(id))) : Effect.fail("closed")
+            )
+          }),
+        strategy: Strategy.ttl({ ttl: "1 hour" })
+      })
+      const first = yield* start(request(users([{ id: 1 }, { id: 2 }])))
+      const second = yield* start(request(users([{ id: 2 }])))
+      yield* TestClock.adjust(500)
+      yield* Fiber.interrupt(first)
+      yield* TestClock.adjust(3000)
+      expect(yield* Fiber.join(second)).toEqual([Exit.succeed(2)])
+      expect(calls).toEqual([[1, 2], [2]])
+    }).pipe(Effect.provide(layer)))
+})
