@@ -17,7 +17,7 @@ describe("the time of a turn", () => {
           yield* Effect.forEach(Array.from({ length: 5 }), () => each, { concurrency: "unbounded" })
           return "ended"
         }),
-        { seed, yieldChance: 0.5 }
+        { seed, yieldChance: 0.2 }
       )
       expect(exit, `seed ${seed}`).toEqual(Exit.succeed("ended"))
     }

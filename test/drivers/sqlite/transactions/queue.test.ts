@@ -133,7 +133,7 @@ describe("writes that come at once", () => {
           const each = (i: number) => Effect.andThen(Effect.yieldNow, Queue.run(queue, i))
           return yield* Effect.forEach(range(5), each, { concurrency: "unbounded" })
         }),
-        { seed, yieldChance: 0.5 }
+        { seed, yieldChance: 0.2 }
       )
       expect(exit, `seed ${seed}`).toEqual(Exit.succeed(range(5)))
     }
