@@ -1,4 +1,4 @@
-/** Many operations at once on a store that blocks the thread: other fibers run between them, and all are answered. */
+/** Many operations at once on a store that blocks the thread: other fibers run between them. */
 import { describe, expect, it } from "@effect/vitest"
 import { Clock, Effect, Fiber, Layer } from "effect"
 import { Cached, CacheLayer, type Caching } from "effect-cached"

@@ -22,6 +22,8 @@ export const pass = (self: TurnTime): Effect.Effect<void> =>
 
 const nextTurn = (self: TurnTime): Effect.Effect<void> =>
   Effect.callback((resume) => {
+    // The fiber may have yielded since `pass`. If the turn has ended, there may be no later one to resume it.
+    if (self.beganAt === undefined) begin(self)
     let isInterrupted = false
     self.waiting.push(() => {
       if (!isInterrupted) resume(Effect.void)

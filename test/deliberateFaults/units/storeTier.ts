@@ -514,6 +514,13 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/cached/operationsAtOnce.test.ts"
   },
   {
+    name: "an operation whose fiber has yielded waits for a turn that never comes",
+    in: "nextTurn",
+    find: "if (self.beganAt === undefined) begin(self)",
+    replace: "",
+    by: "test/internal/time/turnTime.test.ts"
+  },
+  {
     name: "an operation of runSync on a synchronous store waits for a later turn",
     in: "pass",
     find: `fiber.getRef(Scheduler.Scheduler).executionMode === "sync"`,

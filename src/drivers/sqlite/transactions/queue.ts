@@ -52,6 +52,8 @@ export const run = <Operation, A, E>(self: Queue<Operation, A, E>, operation: Op
 
 const later = <Operation, A, E>(self: Queue<Operation, A, E>, operation: Operation): Effect.Effect<A, E> =>
   Effect.callback((resume) => {
+    // The fiber may have yielded since `run`. If the turn has ended, there may be no later one to run the operation.
+    if (self.startedAt === undefined) begin(self)
     const one = { operation, resume }
     const waiting = self[self.laneOf(operation)]
     waiting.add(one)

@@ -46,9 +46,9 @@ export const lateBy = (
   workedMillis === undefined ? afterProgramMillis(clock, millis) : untilPassed(workedMillis, millis)
 
 /**
- * Runs one operation. Returns a fault instead of failing, and waits for no interrupted operation to end. A store
- * that answers synchronously blocks the thread, so many operations at once run in several turns of the event loop. The
- * wait for a turn is not a part of the budget.
+ * Runs one operation. Returns a fault instead of failing, and does not wait for an interrupted operation to end. A
+ * synchronous store blocks the thread, so many operations at once run in several turns of the event loop. The wait for
+ * a turn is not a part of the budget.
  */
 export const ask = <A>(
   tier: StoreTier,
@@ -57,7 +57,7 @@ export const ask = <A>(
   effect: Effect.Effect<A, StoreError>
 ): Effect.Effect<A | StoreError> => {
   const asked = askNow(tier, budget, operation, effect)
-  return tier.turns === undefined ? asked : Effect.andThen(TurnTime.pass(tier.turns), asked)
+  return tier.turns === undefined || budget.leftMillis <= 0 ? asked : Effect.andThen(TurnTime.pass(tier.turns), asked)
 }
 
 const askNow = <A>(

@@ -1,6 +1,7 @@
 /** Writes that come at once share the turns of the event loop. */
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Exit, Fiber } from "effect"
+import { Effect, Exit, Fiber, Scheduler } from "effect"
+import { SeededScheduler } from "effect-cached/testing"
 import * as Queue from "../../../../src/drivers/sqlite/transactions/queue.ts"
 import { writeQueue as limits } from "../../../../src/internal/defaults/folders.ts"
 
@@ -117,4 +118,24 @@ describe("writes that come at once", () => {
       yield* write(1)
       expect(runs).toEqual([[0], [1]])
     }))
+
+  it("are all done, wherever their fibers yield", () => {
+    for (let seed = 0; seed < 50; seed++) {
+      let now = 0
+      const { exit } = SeededScheduler.run(
+        Effect.gen(function*() {
+          const queue = Queue.make({
+            now: () => now++,
+            dispatcher: (yield* Scheduler.Scheduler).makeDispatcher(),
+            laneOf: () => "others",
+            run: (operations: ReadonlyArray<number>) => operations.map((i) => Exit.succeed(i))
+          })
+          const each = (i: number) => Effect.andThen(Effect.yieldNow, Queue.run(queue, i))
+          return yield* Effect.forEach(range(5), each, { concurrency: "unbounded" })
+        }),
+        { seed, yieldChance: 0.2 }
+      )
+      expect(exit, `seed ${seed}`).toEqual(Exit.succeed(range(5)))
+    }
+  })
 })
