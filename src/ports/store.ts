@@ -64,7 +64,7 @@ export interface Capabilities {
   readonly dependencies?: boolean | "ids" | undefined
   /** Whether several servers hold the ids, as in a cluster, so that an operation may fail for some of them only. */
   readonly sharded?: boolean | undefined
-  /** Whether `getMany` sends a request for each id, as one does that `Store.complete` or `Store.make` derives. */
+  /** Whether `getMany` sends a request for each id. `Store.complete` and `Store.make` set it if they derive it. */
   readonly separate?: boolean | undefined
 }
 

@@ -39,7 +39,7 @@ const ttl = Cached.ttl({ key: "k", ttl: "1 hour" })
 describe.each(caches)("over $name", (cache) => {
   const layer = cache.layer()
 
-  it.effect("a load goes on when its starter leaves: one load for 100 followers", () =>
+  it.effect("a load continues when its starter leaves: one load for 100 followers", () =>
     Effect.gen(function*() {
       const { counts, load } = sourceOf()
       const read = ttl(Effect.ignore(load).pipe(Effect.as("value")))

@@ -60,7 +60,7 @@ const move = (caller: Caller, next: Flight): void => {
 
 /**
  * Whether a load has failed after its starter had left, which may be the reason: the services of the starter may have
- * been closed. Such a failure is nobody's answer (P3): the load runs once more, for a caller that waits.
+ * been closed. Such a failure answers no caller (P3): the load runs once more, for one that waits.
  */
 export const isOrphaned = (self: Flights, flight: Flight, exit: Exit.Exit<unknown, unknown>): boolean =>
   flight.isOrphan === true && Exit.isFailure(exit) && !Cause.hasInterrupts(exit.cause) && hasBegun(flight) &&
