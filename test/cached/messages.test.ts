@@ -306,13 +306,13 @@ describe("a cached function", () => {
       "by a name, with a misspelt option of the class",
       () => any(Cached.fn)("User", { succes: Schema.String, lookup: () => one, strategy: hour }),
       `Cached.fn("User"): there is no option "succes": did you mean "success"? Use one of payload, success, error, ignore, ` +
-      `indexes, version, tags, id, serializer, ${namesOfFn.slice("tags, ".length)}`
+      `indexes, version, tags, id, serializer, maxLoad, unambiguous, ${namesOfFn.slice("tags, ".length)}`
     ],
     [
       "by a name, with options of the strategy",
       () => any(Cached.fn)("User", { success: Schema.String, lookup: () => one, ttl: 5 }),
       `Cached.fn("User"): there is no option "ttl": it belongs to the strategy, like strategy: Strategy.ttl({ ttl, … }). ` +
-      `Use one of payload, success, error, ignore, indexes, version, tags, id, serializer, ${
+      `Use one of payload, success, error, ignore, indexes, version, tags, id, serializer, maxLoad, unambiguous, ${
         namesOfFn.slice("tags, ".length)
       }`
     ],
@@ -799,7 +799,7 @@ describe("other mistakes, which were errors of JavaScript or nothing at all", ()
       "a misspelt option of a key class",
       () => any(CacheKey.Class)()("A", { succes: Schema.String }),
       `The key class "A": there is no option "succes": did you mean "success"? Use one of payload, success, error, ignore, ` +
-      "indexes, version, tags, id, serializer"
+      "indexes, version, tags, id, serializer, maxLoad, unambiguous"
     ],
     [
       "a chaos store without options",

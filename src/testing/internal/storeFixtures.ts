@@ -15,7 +15,7 @@ export const version = (n: number) => n.toString(16).padStart(24, "0")
 export const hardHalf = (version: string) => version.slice(0, 12)
 
 export const meta: Meta = {
-  createdAt: 1_700_000_000_000.5,
+  createdAt: 0.5,
   softExpiresAt: 4_000_000_000_000,
   expiresAt: Infinity,
   loadMillis: 12,
