@@ -1,5 +1,6 @@
 /** Makes a store tier. */
 import * as Context from "effect/Context"
+import type { Effect } from "effect/Effect"
 import * as Scheduler from "effect/Scheduler"
 import { requireSerializer } from "../../codec/requireSerializer.ts"
 import { storeReadsOfTurn, timeoutsOfTurn } from "../../defaults/bounds.ts"
@@ -21,12 +22,14 @@ import { validateAnswers } from "./validateAnswers.ts"
 export const makeStoreTier = (front: MemoryTier, options: StoreTierOptions, steps: StoreSteps): StoreTier => {
   requireSerializer("The cache", options.serializer)
   const dispatcher = lastingDispatcher(Context.get(front.context, Scheduler.Scheduler))
+  const background = Background.make(front)
+  const spawn = (job: Effect<unknown>) => Background.spawn(background, front.context, job)
   const recorded: Recorded = new Map()
   return {
     ...options,
     steps,
     front,
-    store: acrossFingerprints(validateAnswers(options.store), recorded, front.tokens),
+    store: acrossFingerprints(validateAnswers(options.store), recorded, front.tokens, spawn),
     recorded,
     codecs: new WeakMap(),
     plain: { success: options.serializer.make(undefined), failure: undefined },
@@ -38,7 +41,7 @@ export const makeStoreTier = (front: MemoryTier, options: StoreTierOptions, step
     reads: TurnLimit.make(storeReadsOfTurn, dispatcher),
     timeouts: TurnLimit.make(timeoutsOfTurn, dispatcher),
     incident: Incident.make(),
-    background: Background.make(front),
+    background,
     tracker: undefined,
     polledAt: -Infinity,
     untracked: false,
