@@ -43,13 +43,16 @@ const counted = (store = MemoryStore.make()) => {
   const seen = { calls, store, isDown: false, layer: undefined as unknown as Layer.Layer<Store.Store> }
   seen.layer = Layer.succeed(
     Store.Store,
-    mapOperations(store, (operation, _, run) =>
-      Effect.suspend(() => {
-        calls.push(operation)
-        return seen.isDown
-          ? Effect.fail(new CacheError.StoreError({ store: "counted", operation, reason: "Unavailable" }))
-          : run()
-      }))
+    mapOperations(
+      { ...store, capabilities: { ...store.capabilities, shared: true } },
+      (operation, _, run) =>
+        Effect.suspend(() => {
+          calls.push(operation)
+          return seen.isDown
+            ? Effect.fail(new CacheError.StoreError({ store: "counted", operation, reason: "Unavailable" }))
+            : run()
+        })
+    )
   )
   return seen
 }
@@ -205,6 +208,29 @@ describe("two processes on one store", () => {
       expect(yield* next(found(new NextUser({ id: 1 })))).toBe(undefined)
     }))
 
+  it.effect("a load that begins before its fingerprint is recorded is not stored beside other fingerprints", () =>
+    Effect.gen(function*() {
+      const store = MemoryStore.make()
+      const shared = { ...store, capabilities: { ...store.capabilities, shared: true } }
+      const slow = mapOperations(
+        shared,
+        (operation, [id], run) => operation === "set" && id === recordId ? Effect.delay(run(), "1 second") : run()
+      )
+      const older = yield* build(over({ layer: Layer.succeed(Store.Store, shared) }, { memory: false }))
+      const newer = yield* build(
+        over({ layer: Layer.succeed(Store.Store, slow) }, { memory: false, storeTimeout: 10_000 })
+      )
+      yield* older(read(new OldUser({ id: 1 }), 1))
+      const loading = yield* start(newer(read(new NewUser({ id: 1 }), 1)))
+      yield* settle
+      // The older release cannot know of the newer one yet.
+      yield* older(Cached.invalidate(new OldUser({ id: 1 })))
+      yield* TestClock.adjust("5 seconds")
+      expect(yield* Fiber.join(loading)).toBe(1)
+      expect(yield* newer(read(new NewUser({ id: 1 }), 2))).toBe(2)
+      expect(yield* newer(read(new NewUser({ id: 1 }), 3))).toBe(2)
+    }))
+
   it.effect("two releases that store first at once: neither is lost", () =>
     Effect.gen(function*() {
       const store = MemoryStore.make()
@@ -306,8 +332,8 @@ describe("the record", () => {
         })
       const first = yield* asked(read(new OldUser({ id: 1 }), 1))
       const second = yield* asked(read(new OldUser({ id: 2 }), 1))
-      expect(first).toEqual([...second.slice(0, -1), "getMany", "set", "commit"])
-      expect(second).not.toContain("getMany")
+      expect(first).toEqual([...second.slice(0, -1), "set", "commit"])
+      expect(second).not.toContain("set")
       const bulk = yield* asked(atOnce(Array.from({ length: 300 }, (_, i) => ({ id: 10 + i }))))
       expect(bulk.filter((call) => call === "set")).toEqual([])
       expect(yield* asked(read(new OldUser({ id: 1 }), 1))).toEqual(["get"])
@@ -321,6 +347,10 @@ describe("the record", () => {
       seen.calls.length = 0
       yield* reader(read(new OldUser({ id: 1 }), 2))
       expect(seen.calls).toEqual(["get"])
+      const invalidating = yield* build(over(seen, { memory: false }))
+      seen.calls.length = 0
+      yield* invalidating(Cached.invalidate(new OldUser({ id: 1 })))
+      expect(seen.calls.sort()).toEqual(["getMany", "getMany", "remove", "set"])
     }))
 
   it.effect("is renewed while a fingerprint stores, and forgets it a day after its last use", () =>

@@ -1,15 +1,15 @@
 /**
  * Lets an invalidation by key reach what other releases of the program have stored for the same payload. An internal
- * entry for each key class records its fingerprints. A fingerprint is recorded before the first load whose result may
- * be stored, and each removal reads the record while it removes its own ids. So a removal knows the fingerprint of
- * every load that began before it.
+ * entry for each key class records its fingerprints, also of those that only invalidate. A load does not wait until its
+ * fingerprint is recorded, but its commit does: if the record has others, which may have been invalidated before they
+ * could know of this one, the result is not stored. So a removal reaches every load that began before it.
  */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { Stored } from "../../../CacheEntry.ts"
 import type { StoreError } from "../../../CacheError.ts"
-import type { Store } from "../../../ports/store.ts"
+import type { Acquired, SetCondition, Store } from "../../../ports/store.ts"
 import { keyClasses } from "../../defaults/bounds.ts"
 import { fingerprints as limits } from "../../defaults/processes.ts"
 import { partsOf, siblingsOf } from "../../key/fingerprints.ts"
@@ -20,87 +20,147 @@ import { fingerprintsId } from "../../store/pageIds.ts"
 import { chunksOf } from "../../time/chunks.ts"
 import type { Tokens } from "../../token.ts"
 
-type Asked<A = void> = Effect.Effect<A, StoreError>
+type Asked<A> = Effect.Effect<A, StoreError>
 
-/** Records a fingerprint, then believes for a while that it is there. Emptied when the store may have lost entries. */
-export type Recorded = Map<string, Asked>
+interface Recording {
+  /** Records the fingerprint, then believes for a while that it is there. Whether loads that began before are safe. */
+  readonly run: Asked<boolean>
+  isDone: boolean
+}
 
-/** Wraps a store. Only removals, writes by hand and the first load of a class ask it for more. */
-export const acrossFingerprints = (store: Store, recorded: Recorded, tokens: Tokens): Store => {
-  /** Records the fingerprints of ids that are about to be written. Concurrent callers share one attempt. */
-  const recordAll = (ids: ReadonlyArray<string>): Asked => {
-    const recording = new Set<Asked>()
-    for (const id of ids) {
-      const [name, own] = partsOf(id) ?? []
-      if (name === undefined || own === undefined) continue
-      const once = recorded.get(name + own) ?? Effect.runSync(Effect.cachedWithTTL(
-        Effect.suspend(() => record(store, name, own, newVersion(tokens))),
+/** By the beginning of ids. Emptied when the store may have lost its entries. */
+export type Recorded = Map<string, Recording>
+
+/** The fingerprints of each class as they were last read or written. */
+type Known = Map<string, ReadonlyArray<string>>
+
+/** Begins the generation of a load that began before its fingerprint was recorded. */
+const early = "early:"
+
+/** A request that may store something under an id, perhaps for a load. */
+type Stores = { readonly _tag?: string; readonly id?: string; readonly generation?: string }
+
+type Spawn = (job: Effect.Effect<unknown>) => void
+
+/** Wraps a store. Only the first load of a class, invalidations of keys and writes by hand ask it for more. */
+export const acrossFingerprints = (store: Store, recorded: Recorded, tokens: Tokens, spawn: Spawn): Store => {
+  const known: Known = new Map()
+  /** Concurrent callers share one attempt. */
+  const recordingOf = (id: string): Recording | undefined => {
+    const [name, own] = partsOf(id) ?? []
+    if (name === undefined || own === undefined) return undefined
+    const before = recorded.get(name + own)
+    if (before !== undefined) return before
+    const recording: Recording = {
+      isDone: false,
+      run: Effect.runSync(Effect.cachedWithTTL(
+        Effect.tap(record(store, known, tokens, [name, own]), () => Effect.sync(() => recording.isDone = true)),
         (exit) => Exit.isSuccess(exit) ? limits.trustMillis : 0
       ))
-      recording.add(once)
-      remember(recorded, name + own, once, keyClasses)
     }
-    return Effect.all(recording, { discard: true })
+    remember(recorded, name + own, recording, keyClasses)
+    return recording
+  }
+  const recordGranted = (id: string, answer: Acquired): Acquired => {
+    const recording = answer._tag === "Granted" ? recordingOf(id) : undefined
+    if (answer._tag !== "Granted" || recording === undefined || recording.isDone) return answer
+    spawn(Effect.exit(recording.run))
+    return recording.isDone ? answer : { ...answer, generation: early + answer.generation }
+  }
+  /** Records the fingerprints of what is to be stored. If a load is not safe, the store refuses its generation. */
+  const recordAll = <A extends Stores>(requests: ReadonlyArray<A>): Asked<ReadonlyArray<A>> =>
+    Effect.forEach(requests, (request) => {
+      const { generation = "", id = "" } = request
+      const recording = recordingOf(id)?.run ?? Effect.succeed(true)
+      if (!generation.startsWith(early)) return Effect.as(recording, request)
+      return Effect.map(
+        recording,
+        (isSafe) => ({ ...request, generation: isSafe ? generation.slice(early.length) : "" })
+      )
+    })
+  const removeAlso = <A>(ids: ReadonlyArray<string>, remove: Asked<A>): Asked<A> => {
+    const names = Array.from(new Set(ids.flatMap((id) => partsOf(id)?.[0] ?? [])))
+    if (names.length === 0) return remove
+    const recording = recordAll(ids.map((id) => ({ id })))
+    // Only this process changes the record of a store that is not shared, which is read again if it answers at once.
+    const isRead = (name: string) => store.capabilities.shared || store.getUnsafe !== undefined || !known.has(name)
+    const read = Effect.gen(function*() {
+      const asked = names.filter(isRead)
+      const records = asked.length === 0 ? [] : yield* store.getMany(asked.map(fingerprintsId))
+      const now = yield* Clock.currentTimeMillis
+      asked.forEach((name, i) => learn(known, name, usesIn(records[i], now)))
+    })
+    const removing = Effect.all([remove, Effect.andThen(recording, read)], { concurrency: 2 })
+    return Effect.flatMap(removing, ([removed]) => {
+      const siblings = chunksOf(ids.flatMap((id) => siblingsOf(known, id)))
+      return Effect.as(Effect.forEach(siblings, store.removeMany, { discard: true }), removed)
+    })
   }
   // Before the write, which then counts as carried out only if the others are removed.
   const removingOthers = <A>(ids: ReadonlyArray<string>, write: Asked<A>): Asked<A> =>
-    Effect.andThen(recordAll(ids), Effect.andThen(removeAlso(store, ids, Effect.void), write))
+    Effect.andThen(removeAlso(ids, Effect.void), write)
   return {
     ...store,
-    acquire: (id, options) =>
-      Effect.tap(store.acquire(id, options), ({ _tag }) =>
-        // Without a record the load may not store its result, so others need not wait for it.
-        Effect.onError(
-          recordAll(_tag === "Granted" ? [id] : []),
-          () => Effect.ignore(store.release(id, options.owner))
-        )),
-    acquireMany: (requests) => Effect.andThen(recordAll(requests.map(({ id }) => id)), store.acquireMany(requests)),
+    acquire: (id, options) => Effect.map(store.acquire(id, options), (answer) => recordGranted(id, answer)),
+    acquireMany: (requests) =>
+      Effect.map(store.acquireMany(requests), (all) => all.map((answer, i) => recordGranted(requests[i]!.id, answer))),
+    commit: (id, generation, entry) =>
+      Effect.flatMap(recordAll([{ id, generation }]), ([one]) => store.commit(id, one!.generation, entry)),
+    commitMany: (requests) => Effect.flatMap(recordAll(requests), store.commitMany),
     set: (id, entry, condition) =>
       condition === undefined
         ? removingOthers([id], store.set(id, entry))
-        : Effect.tap(store.set(id, entry, condition), (isSet) => removingOthers(isSet ? [id] : [], Effect.void)),
+        : Effect.tap(store.set(id, entry, condition), (isSet) => removeAlso(isSet ? [id] : [], Effect.void)),
     setMany: (requests) => removingOthers(requests.map(({ id }) => id), store.setMany(requests)),
-    remove: (id, options) => removeAlso(store, [id], store.remove(id, options)),
-    removeMany: (ids) => removeAlso(store, ids, store.removeMany(ids)),
+    remove: (id, options) => removeAlso([id], store.remove(id, options)),
+    removeMany: (ids) => removeAlso(ids, store.removeMany(ids)),
     // Not in the same step, because a cluster has the others in other slots.
-    transact: store.transact && ((request) => {
-      const written = request.steps.flatMap((step) => step._tag === "Set" || step._tag === "Remove" ? step.id : [])
-      return removingOthers(written, store.transact!(request))
+    transact: store.transact && (({ checks, steps }) => {
+      const written = steps.flatMap((step) => step._tag === "Set" || step._tag === "Remove" ? step.id : [])
+      return Effect.flatMap(recordAll(steps), (steps) => removingOthers(written, store.transact!({ checks, steps })))
     })
   }
 }
 
+const learn = (known: Known, name: string, uses: ReadonlyMap<string, number>): void =>
+  void remember(known, name, Array.from(uses.keys()), keyClasses)
+
 /** Adds a fingerprint to the record, unless it is there, without losing those that other processes add meanwhile. */
-const record = Effect.fnUntraced(function*(store: Store, name: string, own: string, version: string) {
+const record = Effect.fnUntraced(function*(
+  store: Store,
+  known: Known,
+  tokens: Tokens,
+  [name, own]: readonly [string, string]
+) {
   const id = fingerprintsId(name)
+  let uses = new Map<string, number>()
+  let condition: SetCondition = { _tag: "IfAbsent" }
+  let isSafe = true
   for (let left = limits.tries; left > 0; left--) {
     const now = yield* Clock.currentTimeMillis
-    const [entry] = yield* store.getMany([id])
-    const uses = usesIn(entry, now)
-    if (now - (uses.get(own) ?? -Infinity) < limits.renewMillis) return
     uses.delete(own)
-    const text = Array.from(uses.set(own, now), ([fingerprint, usedAt]) => `${fingerprint} ${usedAt};`).join("")
-    const expiresAt = now + limits.lifeMillis
-    const meta = { ...MarkerEntries.toStored(version, now).meta, softExpiresAt: expiresAt, expiresAt }
-    const condition = entry === undefined
-      ? { _tag: "IfAbsent" } as const
-      : { _tag: "IfUnchanged", writeId: entry.meta.writeId } as const
+    const next = toStored(uses.set(own, now), now, newVersion(tokens))
+    learn(known, name, uses)
     // The last try replaces a record that the store has, but cannot read.
-    const next = { meta, payload: new TextEncoder().encode(text) }
-    if (yield* store.set(id, next, left === 1 ? undefined : condition)) return
+    if (yield* store.set(id, next, left === 1 ? undefined : condition)) return isSafe
+    const [entry] = yield* store.getMany([id])
+    uses = usesIn(entry, now)
+    learn(known, name, uses)
+    const age = now - (uses.get(own) ?? now)
+    // It may have been recorded only now, by another process of this release.
+    isSafe = age > limits.trustMillis || Array.from(uses.keys()).every((one) => one === own)
+    if (uses.has(own) && age < limits.renewMillis) return isSafe
+    condition = entry === undefined ? condition : { _tag: "IfUnchanged", writeId: entry.meta.writeId }
   }
+  return isSafe
 })
 
-/** Removes ids, and reads the records at the same time. Then removes the same payloads under other fingerprints. */
-const removeAlso = Effect.fnUntraced(function*<A>(store: Store, ids: ReadonlyArray<string>, remove: Asked<A>) {
-  const names = Array.from(new Set(ids.flatMap((id) => partsOf(id)?.[0] ?? [])))
-  if (names.length === 0) return yield* remove
-  const [removed, records] = yield* Effect.all([remove, store.getMany(names.map(fingerprintsId))], { concurrency: 2 })
-  const now = yield* Clock.currentTimeMillis
-  const known = new Map(names.map((name, i) => [name, Array.from(usesIn(records[i], now).keys())]))
-  for (const part of chunksOf(ids.flatMap((id) => siblingsOf(known, id)))) yield* store.removeMany(part)
-  return removed
-})
+const toStored = (uses: ReadonlyMap<string, number>, now: number, version: string): Stored => {
+  const text = Array.from(uses, ([fingerprint, usedAt]) => `${fingerprint} ${usedAt};`).join("")
+  const expiresAt = now + limits.lifeMillis
+  const { meta } = MarkerEntries.toStored(version, now)
+  return { payload: new TextEncoder().encode(text), meta: { ...meta, softExpiresAt: expiresAt, expiresAt } }
+}
 
 /** When each recorded fingerprint was used, the oldest use first. Ignores any other text. */
 const usesIn = (entry: Stored | undefined, now: number): Map<string, number> => {

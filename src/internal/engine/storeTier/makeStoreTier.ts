@@ -1,6 +1,7 @@
 /** Makes a store tier. */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
+import type { Effect } from "effect/Effect"
 import * as Scheduler from "effect/Scheduler"
 import { requireSerializer } from "../../codec/requireSerializer.ts"
 import { storeReadsOfTurn, timeoutsOfTurn } from "../../defaults/bounds.ts"
@@ -23,12 +24,14 @@ import { validateAnswers } from "./validateAnswers.ts"
 export const makeStoreTier = (front: MemoryTier, options: StoreTierOptions, steps: StoreSteps): StoreTier => {
   requireSerializer("The cache", options.serializer)
   const dispatcher = lastingDispatcher(Context.get(front.context, Scheduler.Scheduler))
+  const background = Background.make(front)
+  const spawn = (job: Effect<unknown>) => Background.spawn(background, front.context, job)
   const recorded: Recorded = new Map()
   return {
     ...options,
     steps,
     front,
-    store: acrossFingerprints(validateAnswers(options.store), recorded, front.tokens),
+    store: acrossFingerprints(validateAnswers(options.store), recorded, front.tokens, spawn),
     recorded,
     codecs: new WeakMap(),
     plain: { success: options.serializer.make(undefined), failure: undefined },
@@ -41,7 +44,7 @@ export const makeStoreTier = (front: MemoryTier, options: StoreTierOptions, step
     timeouts: TurnLimit.make(timeoutsOfTurn, dispatcher),
     turns: options.store.getUnsafe && TurnTime.make({ clock: Context.get(front.context, Clock.Clock), dispatcher }),
     incident: Incident.make(),
-    background: Background.make(front),
+    background,
     tracker: undefined,
     polledAt: -Infinity,
     untracked: false,
