@@ -1,8 +1,7 @@
 /** The end of a read of many keys: separates failures of the whole read from failures of one key. */
-import * as Cause from "effect/Cause"
+import type * as Cause from "effect/Cause"
 import * as Exit from "effect/Exit"
-import { CacheClosed, CacheConfigError, CacheCycle } from "../../../CacheError.ts"
-import { StrictFault } from "../request/strict.ts"
+import { isRefusal } from "../request/strict.ts"
 import type { Batch } from "../state.ts"
 
 type Exits = ReadonlyArray<Exit.Exit<unknown, unknown>>
@@ -16,15 +15,6 @@ export const conclude = (exits: Exits, batches: Iterable<Batch>): Exit.Exit<Exit
   }
   return Exit.succeed(exits)
 }
-
-/** Whether an exit is an error of the read itself rather than the outcome of a load. */
-const isRefusal = (exit: Exit.Exit<unknown, unknown>): boolean =>
-  Exit.isFailure(exit) &&
-  exit.cause.reasons.some((reason) =>
-    Cause.isDieReason(reason) && refusals.some((refusal) => reason.defect instanceof refusal)
-  )
-
-const refusals = [CacheClosed, CacheConfigError, CacheCycle, StrictFault]
 
 /** Whether a failed call is visible in the answers. It is invisible if every key fell back to a stale value. */
 const isShown = (failed: Cause.Cause<unknown>, exits: Exits): boolean =>

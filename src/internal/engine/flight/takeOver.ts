@@ -1,6 +1,7 @@
 /** Moves the callers of a flight to a new flight of the same id. */
 import * as Cause from "effect/Cause"
 import * as Exit from "effect/Exit"
+import { isRefusal } from "../request/strict.ts"
 import type { Caller, Flight, Flights, ReadContext, Request } from "../state.ts"
 import { linkTo } from "../telemetry/spans.ts"
 import { detachOne, endIfUnneeded } from "./ending.ts"
@@ -63,7 +64,7 @@ const move = (caller: Caller, next: Flight): void => {
  * been closed. Such a failure answers no caller (P3): the load runs once more, for one that waits.
  */
 export const isOrphaned = (self: Flights, flight: Flight, exit: Exit.Exit<unknown, unknown>): boolean =>
-  flight.isOrphan === true && Exit.isFailure(exit) && !Cause.hasInterrupts(exit.cause) && hasBegun(flight) &&
+  flight.isOrphan === true && Exit.isFailure(exit) && !Cause.hasInterrupts(exit.cause) && !isRefusal(exit) && hasBegun(flight) &&
   flight.found === undefined && !flight.refresh && flight.storable && flight.policy.writes && !self.closed &&
   followerOf(flight) !== undefined
 

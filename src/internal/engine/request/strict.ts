@@ -1,6 +1,8 @@
 /** Carries faults to the boundary of `CachePolicy.strict`. */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import { CacheClosed, CacheConfigError, CacheCycle } from "../../../CacheError.ts"
 import type { Fault } from "../storeTier/storeTier.ts"
 
 /** Carries a fault as a defect: inner effects declare no such error, and a user's handler could catch an error. */
@@ -21,3 +23,12 @@ export const surfacing = <A, E, R>(self: Effect.Effect<A, E, R>): Effect.Effect<
     }
     return Effect.failCause(cause)
   })
+
+/** Whether an exit is an error of the read itself rather than the outcome of a load. */
+export const isRefusal = (exit: Exit.Exit<unknown, unknown>): boolean =>
+  Exit.isFailure(exit) &&
+  exit.cause.reasons.some((reason) =>
+    Cause.isDieReason(reason) && refusals.some((refusal) => reason.defect instanceof refusal)
+  )
+
+const refusals = [CacheClosed, CacheConfigError, CacheCycle, StrictFault]

@@ -141,7 +141,8 @@ describe("a slot", () => {
       yield* settle
       expect(started).toEqual([0, 1])
       yield* TestClock.adjust("1 minute")
-      expect(started).toEqual([0, 1, 3, 2])
+      // The first two run again, for the callers that wait for them.
+      expect(started.slice().sort()).toEqual([0, 0, 1, 1, 2, 3])
       expect(refreshing.running.size).toBe(2)
       yield* Fiber.interruptAll(waiting)
     }).pipe(Effect.provide(memory())))
