@@ -48,7 +48,9 @@ describe.each(caches)("over $name", (cache) => {
       }
       const report = Cached.fn(Report, new Lookup())
       const readings = [yield* start(report(key)), yield* start(report(slow))]
-      yield* TestClock.adjust(30)
+      yield* TestClock.adjust(20)
+      yield* settle
+      yield* TestClock.adjust(10)
       const [quick, patient] = readings.map(ended) as [Exit.Exit<number>, Exit.Exit<number>]
       expect(defectOf(quick)).toBeInstanceOf(CacheError.LoadTimeout)
       expect(Exit.isSuccess(patient)).toBe(true)
