@@ -235,12 +235,13 @@ describe("two processes on one store", () => {
     Effect.gen(function*() {
       const store = MemoryStore.make()
       // Both have read the record before either writes it.
-      const late = mapOperations(store, (operation, _, run) =>
-        operation === "getMany" ? Effect.tap(run(), () => Effect.sleep(10)) : run())
+      const late = mapOperations(
+        { ...store, capabilities: { ...store.capabilities, shared: true } },
+        (operation, _, run) => operation === "getMany" ? Effect.tap(run(), () => Effect.sleep(10)) : run()
+      )
       const layer = Layer.succeed(Store.Store, late)
       const classes = [OldUser, NewUser, NextUser]
-      const processes = yield* Effect.forEach(classes, () =>
-        build(over({ layer }, { memory: false })))
+      const processes = yield* Effect.forEach(classes, () => build(over({ layer }, { memory: false })))
       const reading = yield* start(Effect.all(
         classes.map((User, i) => processes[i]!(read(new User({ id: 1 }), i))),
         { concurrency: "unbounded" }
@@ -252,8 +253,7 @@ describe("two processes on one store", () => {
       yield* Fiber.join(removing)
       expect(
         yield* Effect.forEach(classes, (User) =>
-          Effect.map(store.get(CacheKey.id(new User({ id: 1 })), []), ({ entry }) =>
-            entry))
+          Effect.map(store.get(CacheKey.id(new User({ id: 1 })), []), ({ entry }) => entry))
       ).toEqual([undefined, undefined, undefined])
     }))
 })

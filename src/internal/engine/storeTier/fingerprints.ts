@@ -45,6 +45,7 @@ type Spawn = (job: Effect.Effect<unknown>) => void
 /** Wraps a store. Only the first load of a class, invalidations of keys and writes by hand ask it for more. */
 export const acrossFingerprints = (store: Store, recorded: Recorded, tokens: Tokens, spawn: Spawn): Store => {
   const known: Known = new Map()
+  const isShared = store.capabilities.shared
   /** Concurrent callers share one attempt. */
   const recordingOf = (id: string): Recording | undefined => {
     const [name, own] = partsOf(id) ?? []
@@ -63,13 +64,13 @@ export const acrossFingerprints = (store: Store, recorded: Recorded, tokens: Tok
   }
   const recordGranted = (id: string, answer: Acquired): Acquired => {
     const recording = answer._tag === "Granted" ? recordingOf(id) : undefined
-    if (answer._tag !== "Granted" || recording === undefined || recording.isDone) return answer
+    if (answer._tag !== "Granted" || recording === undefined || recording.isDone || !isShared) return answer
     spawn(Effect.exit(recording.run))
     return recording.isDone ? answer : { ...answer, generation: early + answer.generation }
   }
   /** Records the fingerprints of what is to be stored. If a load is not safe, the store refuses its generation. */
-  const recordAll = <A extends Stores>(requests: ReadonlyArray<A>): Asked<ReadonlyArray<A>> =>
-    Effect.forEach(requests, (request) => {
+  const recordAll = <A extends Stores>(requests: ReadonlyArray<A>): Asked<ReadonlyArray<A>> => {
+    const recorded = Effect.forEach(requests, (request) => {
       const { generation = "", id = "" } = request
       const recording = recordingOf(id)?.run ?? Effect.succeed(true)
       if (!generation.startsWith(early)) return Effect.as(recording, request)
@@ -78,12 +79,15 @@ export const acrossFingerprints = (store: Store, recorded: Recorded, tokens: Tok
         (isSafe) => ({ ...request, generation: isSafe ? generation.slice(early.length) : "" })
       )
     })
+    // No other process may invalidate meanwhile, so nothing waits for the record.
+    return isShared ? recorded : Effect.sync(() => (spawn(Effect.exit(recorded)), requests))
+  }
   const removeAlso = <A>(ids: ReadonlyArray<string>, remove: Asked<A>): Asked<A> => {
     const names = Array.from(new Set(ids.flatMap((id) => partsOf(id)?.[0] ?? [])))
     if (names.length === 0) return remove
     const recording = recordAll(ids.map((id) => ({ id })))
     // Only this process changes the record of a store that is not shared, which is read again if it answers at once.
-    const isRead = (name: string) => store.capabilities.shared || store.getUnsafe !== undefined || !known.has(name)
+    const isRead = (name: string) => isShared || store.getUnsafe !== undefined || !known.has(name)
     const read = Effect.gen(function*() {
       const asked = names.filter(isRead)
       const records = asked.length === 0 ? [] : yield* store.getMany(asked.map(fingerprintsId))
@@ -140,16 +144,20 @@ const record = Effect.fnUntraced(function*(
     const now = yield* Clock.currentTimeMillis
     uses.delete(own)
     const next = toStored(uses.set(own, now), now, newVersion(tokens))
-    learn(known, name, uses)
     // The last try replaces a record that the store has, but cannot read.
-    if (yield* store.set(id, next, left === 1 ? undefined : condition)) return isSafe
+    if (yield* store.set(id, next, left === 1 ? undefined : condition)) {
+      learn(known, name, uses)
+      return isSafe
+    }
     const [entry] = yield* store.getMany([id])
     uses = usesIn(entry, now)
-    learn(known, name, uses)
     const age = now - (uses.get(own) ?? now)
     // It may have been recorded only now, by another process of this release.
     isSafe = age > limits.trustMillis || Array.from(uses.keys()).every((one) => one === own)
-    if (uses.has(own) && age < limits.renewMillis) return isSafe
+    if (uses.has(own) && age < limits.renewMillis) {
+      learn(known, name, uses)
+      return isSafe
+    }
     condition = entry === undefined ? condition : { _tag: "IfUnchanged", writeId: entry.meta.writeId }
   }
   return isSafe

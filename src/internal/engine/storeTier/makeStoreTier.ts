@@ -25,7 +25,9 @@ export const makeStoreTier = (front: MemoryTier, options: StoreTierOptions, step
   requireSerializer("The cache", options.serializer)
   const dispatcher = lastingDispatcher(Context.get(front.context, Scheduler.Scheduler))
   const background = Background.make(front)
-  const spawn = (job: Effect<unknown>) => Background.spawn(background, front.context, job)
+  // Nothing waits for it when the cache closes.
+  const spawn = (run: Effect<unknown>) =>
+    Background.supervise(background, { name: "records fingerprints", context: front.context, run })
   const recorded: Recorded = new Map()
   return {
     ...options,
