@@ -16,6 +16,9 @@ class User extends CacheKey.Class<User>()("User", {
 
 const keys = 3000
 
+/** How many users are stored, without the record of the fingerprints of their class. */
+const usersIn = ({ entries }: FakeStore) => Array.from(entries.keys()).filter((id) => id.startsWith("~User@")).length
+
 /** Reads them all in a cache over a store; answers how long that takes, in milliseconds of the test's clock. */
 const readAll = Effect.fnUntraced(function*(fake: FakeStore) {
   const calls: Array<number> = []
@@ -35,7 +38,7 @@ const readAll = Effect.fnUntraced(function*(fake: FakeStore) {
   const [taken, exits] = yield* Fiber.join(reading)
   expect(exits.every(Exit.isSuccess)).toBe(true)
   expect(calls).toEqual([keys])
-  expect(fake.entries.size).toBe(keys)
+  expect(usersIn(fake)).toBe(keys)
   expect((yield* Cached.stats).storeFailures).toBe(0)
   return Duration.toMillis(taken)
 })
@@ -78,7 +81,7 @@ it.effect("its first leases are granted before more are asked for", () => {
     expect(calls).toEqual([256])
     yield* gate.open
     yield* Fiber.join(reading)
-    expect(fake.entries.size).toBe(keys)
+    expect(usersIn(fake)).toBe(keys)
   }).pipe(Effect.provide(over({ layer: Layer.succeed(Store.Store, store) })))
 })
 
@@ -117,7 +120,8 @@ it.effect("a key that no reader waits for has no failure, while its call continu
     yield* open.open
     yield* Fiber.join(interrupting)
     expect(yield* Fiber.join(second)).toEqual([Exit.fail("late")])
-    expect(yield* Cached.stats).toMatchObject({ loads: 2, loadFailures: 1 })
+    // The second key is loaded once more, because the reader that started the call has left.
+    expect(yield* Cached.stats).toMatchObject({ loads: 3, loadFailures: 2 })
   }).pipe(Effect.provide(CacheLayer.memory()))
 })
 
