@@ -228,15 +228,18 @@ describe("the middleware", () => {
       ["its timeout", { timeout: 200 }, 400],
       ["maxLoad, where clients leave", { maxLoad: 500 }, 1000]
     ] as const
-  )("a handler that hangs: %s", ([, options, within]: readonly [string, HttpCacheMiddleware.Options, number]) =>
-    Effect.gen(function*() {
-      const { run, state } = counted()
-      const { ask } = yield* serving(() => run((n) => n === 1 ? undefined : Effect.succeed(page())), options)
-      const answers = yield* busily(Effect.timeout(asking(ask()), 300), within)
-      expect(recovered(answers, "ok")).toBeLessThanOrEqual(within)
-      expect(state).toEqual({ started: 2, running: 0, most: 1 })
-      expect(recovered(answers, "504")).toBe("timeout" in options ? 0 : Infinity)
-    }).pipe(inMemory))
+  )(
+    "a handler that hangs: %s",
+    ([, options, within]: readonly [string, HttpCacheMiddleware.Options, number]) =>
+      Effect.gen(function*() {
+        const { run, state } = counted()
+        const { ask } = yield* serving(() => run((n) => n === 1 ? undefined : Effect.succeed(page())), options)
+        const answers = yield* busily(Effect.timeout(asking(ask()), 300), within)
+        expect(recovered(answers, "ok")).toBeLessThanOrEqual(within)
+        expect(state).toEqual({ started: 2, running: 0, most: 1 })
+        expect(recovered(answers, "504")).toBe("timeout" in options ? 0 : Infinity)
+      }).pipe(inMemory)
+  )
 
   it.effect("after timeout, the client gets 504, or what stale-if-error allows", () =>
     Effect.gen(function*() {

@@ -1,6 +1,13 @@
 /** The options that clients and servers have in common, and the state that they begin with. */
 import { http } from "../../internal/defaults/options.ts"
-import { type Checks, isListOfText, optional, positiveCount, positiveMillis, refuseUnless } from "../../internal/options/options.ts"
+import {
+  type Checks,
+  isListOfText,
+  optional,
+  positiveCount,
+  positiveMillis,
+  refuseUnless
+} from "../../internal/options/options.ts"
 import { sizeAboveZero, type SizeInput } from "../../internal/options/size.ts"
 import type * as Strategy from "../../Strategy.ts"
 import type * as Ttl from "../../Ttl.ts"
