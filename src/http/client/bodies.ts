@@ -45,7 +45,10 @@ export const bytesOf = ({ clock }: Call, variant: Variant): Uint8Array | undefin
 /** The cause of the failure of a body that is neither stored nor arriving. */
 export const gone = new Error("the body is neither stored nor arriving")
 
-/** Asks again for a body that has gone before its reader has begun. It must have the fields that the caller has. */
+/**
+ * Loads the resource again if its body has gone before a reader has begun. All such readers share the load. The new
+ * response must have the fields that the caller has.
+ */
 const orAgain = (call: Call, variant: Variant, body: Response.Body): Response.Body =>
   Stream.suspend(() => {
     let hasBegun = false
@@ -58,7 +61,7 @@ const orAgain = (call: Call, variant: Variant, body: Response.Body): Response.Bo
       // A range is taken out of the whole body.
       const request = HttpClientRequest.removeHeader(HttpClientRequest.removeHeader(call.request, "range"), "if-range")
       return Stream.unwrap(
-        Effect.map(call.origin.again?.(request) ?? call.origin.execute(request), (response) => {
+        Effect.map(againOf(call, request), (response) => {
           const isPart = call.request.headers["range"] !== undefined
           if (!isRedirected(call, response) && isSame(variant, response, isPart)) return Response.bodyOf(response)
           discard(call, response)
@@ -67,6 +70,24 @@ const orAgain = (call: Call, variant: Variant, body: Response.Body): Response.Bo
       )
     })
   })
+
+const againOf = (call: Call, request: HttpClientRequest.HttpClientRequest): Effect.Effect<
+  HttpClientResponse,
+  HttpClientError
+> => {
+  const { clock, head, origin, renew, self: { caching } } = call
+  const { "if-range": _, range: __, ...fields } = head.fields
+  const { again } = origin
+  const anew = {
+    ...call,
+    request,
+    head: { ...head, fields },
+    origin: again === undefined ? origin : { execute: (request: typeof call.request) => again.call(origin, request) },
+    startedAt: clock.currentTimeMillisUnsafe(),
+    own: undefined
+  }
+  return Effect.provideService(renew(anew), Caching, caching)
+}
 
 /** Without a validator, a part could be one of another version than the parts that its caller has already. */
 const isSame = ({ fields, status }: Variant, response: HttpClientResponse, isPart: boolean): boolean =>
@@ -77,11 +98,14 @@ const isSame = ({ fields, status }: Variant, response: HttpClientResponse, isPar
   )
 
 /** Ends a body that no one reads, so that its connection is free. That of a handler has not begun. */
-export const discard = ({ self: { context, scope } }: Call, response: HttpClientResponse): void => {
+export const discard = (
+  { self: { context, maxLoadMillis: patience = http.maxLoadMillis, scope } }: Call,
+  response: HttpClientResponse
+): void => {
   if (scope === "server") return
   // The connection can be used again if the end is among these chunks.
   const first = Stream.take(Response.bodyOf(response), 16)
-  Effect.runForkWith(context)(Effect.exit(Stream.runDrain(first)))
+  Effect.runForkWith(context)(Effect.exit(Effect.timeoutOption(Stream.runDrain(first), patience)))
 }
 
 /** A body that arrives. */
@@ -132,7 +156,8 @@ export const arrive = (call: Call, variant: Variant, response: HttpClientRespons
         left -= length
         return isRead = isWanted()
       })
-      Effect.runForkWith(context)(Effect.ignore(Stream.runDrain(rest)))
+      const bounded = Stream.timeout(rest, call.self.maxLoadMillis ?? http.maxLoadMillis)
+      Effect.runForkWith(context)(Effect.ignore(Stream.runDrain(bounded)))
     }
   }
   arrivals.set(response, arrival)
@@ -192,6 +217,8 @@ export const bodyStream = (
       maxTtl: Infinity,
       maxBytes: self.maxBody,
       whenSlow: "wait",
+      // Of a body, each part is waited for like the fields.
+      maxLoad: self.timeoutMillis ?? self.maxLoadMillis,
       lease: false,
       inherit: self.inherit
     }

@@ -4,10 +4,11 @@ import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Cookies from "effect/http/Cookies"
 import type { HttpClient } from "effect/http/HttpClient"
-import type { HttpClientError } from "effect/http/HttpClientError"
+import { HttpClientError, TransportError } from "effect/http/HttpClientError"
 import type { HttpClientRequest } from "effect/http/HttpClientRequest"
 import type { HttpClientResponse } from "effect/http/HttpClientResponse"
 import * as Cached from "../../Cached.ts"
+import { LoadTimeout } from "../../CacheError.ts"
 import type { Caching } from "../../Caching.ts"
 import { http } from "../../internal/defaults/options.ts"
 import type { Tokens } from "../../internal/token.ts"
@@ -43,6 +44,9 @@ export interface Client {
   readonly maxVariants: number
   readonly maxBody: number
   readonly keepMillis: number
+  /** How long a request waits for the fields of its response. */
+  readonly timeoutMillis: number | undefined
+  readonly maxLoadMillis: number | undefined
   readonly tokens: Tokens
   /** The bodies that arrive at present. A response that its caller has dropped is not kept alive. */
   readonly arriving: Map<string, WeakRef<HttpClientResponse>>
@@ -71,6 +75,8 @@ export interface Call {
   readonly id: string
   readonly startedAt: number
   readonly isBackground: boolean
+  /** Loads the resource, or joins a load of it. */
+  readonly renew: (call: Call) => Answer
   /** The run of the handler in the load of this call, if its responses inherit. */
   run: string | undefined
   /** The response to this request itself, if its own load ran. */
@@ -96,6 +102,27 @@ export const passed = (call: Call, status: CacheStatus): Answer =>
     call.origin.execute(call.request),
     (response) => Effect.as(cleared(call, response), marked(response, status))
   )
+
+/** How long the call still waits: for `timeout` in all, although it may join loads before it sends a request itself. */
+export const leftOf = ({ clock, self: { timeoutMillis }, startedAt }: Call): number | undefined =>
+  timeoutMillis && Math.min(timeoutMillis, Math.max(1, startedAt + timeoutMillis - clock.currentTimeMillisUnsafe()))
+
+/** The failure of a request whose origin has not answered within `timeout`: as if it could not be reached. */
+export const unanswered = ({ request }: Call, cause: LoadTimeout): HttpClientError =>
+  new HttpClientError({
+    reason: new TransportError({ request, cause, description: `no answer within ${cause.timeoutMillis} ms` })
+  })
+
+/** Bounds the wait of a request that shares no load. */
+export const inTime = <A, R>(
+  call: Call,
+  sent: Effect.Effect<A, HttpClientError, R>
+): Effect.Effect<A, HttpClientError, R> => {
+  const duration = leftOf(call)
+  if (duration === undefined) return sent
+  const late = () => unanswered(call, new LoadTimeout({ key: call.url.href, timeoutMillis: call.self.timeoutMillis! }))
+  return Effect.timeoutOrElse(sent, { duration, orElse: () => Effect.fail(late()) })
+}
 
 export const marked = (response: HttpClientResponse, status: CacheStatus, content?: Uint8Array): HttpClientResponse => {
   const fields = response.headers as Fields

@@ -11,7 +11,7 @@ import type { Fields } from "../rules/fields.ts"
 import { isSafe } from "../rules/invalidation.ts"
 import { requestDirectives } from "../rules/reuse.ts"
 import { type Answer, type Call, type Client, type Origin, passed } from "./call.ts"
-import { get } from "./get.ts"
+import { get, renew } from "./get.ts"
 import { head, unsafe } from "./others.ts"
 import { Resource } from "./record.ts"
 
@@ -76,6 +76,7 @@ export const callAt = (
   id,
   startedAt: clock.currentTimeMillisUnsafe(),
   isBackground: false,
+  renew,
   run: undefined,
   own: undefined
 })

@@ -13,7 +13,7 @@ import { select } from "../rules/selection.ts"
 import { isForOrigin } from "../rules/validation.ts"
 import { failed, insteadOf, reached, served } from "./answer.ts"
 import { bytesOf, isComplete } from "./bodies.ts"
-import { type Answer, type Call, marked, type Own, passed } from "./call.ts"
+import { type Answer, type Call, inTime, marked, type Own, passed } from "./call.ts"
 import { asked, confirm, read, reasonOf, refreshed } from "./load.ts"
 import { onlyIfCached, ranged } from "./others.ts"
 import { type Variant, type Variants, variantsOf } from "./record.ts"
@@ -21,7 +21,7 @@ import { type Variant, type Variants, variantsOf } from "./record.ts"
 export const get = (call: Call): Answer => {
   const { directives, head: { fields }, id, self } = call
   if (fields["upgrade"] !== undefined) return passed(call, { fwd: "bypass" })
-  if (directives.has("no-store") || isForOrigin(fields)) return passed(call, { fwd: "request" })
+  if (directives.has("no-store") || isForOrigin(fields)) return inTime(call, passed(call, { fwd: "request" }))
   if (directives.has("only-if-cached")) return onlyIfCached(call)
   if (fields["range"] !== undefined) return ranged(call)
   const until = self.unshared.get(id)
@@ -117,6 +117,8 @@ const renewed = (call: Call, stale: Variant | undefined, fwd: Reason): Answer =>
     (resource) => call.own === undefined ? decided(call, resource, fwd, stale) : answered(call, call.own, stale, fwd)
   )
 
+export const renew = (call: Call): Answer => renewed(call, undefined, "uri-miss")
+
 /** Answers with the response to the call's own request. */
 const answered = (
   call: Call,
@@ -137,11 +139,11 @@ const answered = (
 /** Asks the origin without waiting for others, and stores nothing. What is stored can still be confirmed. */
 const alone = (call: Call, variants: ReadonlyArray<Variant>, fwd: Reason): Answer => {
   const status = { fwd, detail: "not-shared" }
-  if (variants.length === 0) return passed(call, status)
+  if (variants.length === 0) return inTime(call, passed(call, status))
   const stale = select(variants, call.head.fields)
-  return reached(call, stale, asked(call, variants), ({ confirmed, met, variants: known }) => {
+  return reached(call, stale, inTime(call, asked(call, variants)), ({ confirmed, met, variants: known }) => {
     if (confirmed.length === 0) {
-      if (met.response.status === 304) return passed(call, status)
+      if (met.response.status === 304) return inTime(call, passed(call, status))
       return insteadOf(call, stale, met.response, () => marked(met.response, status))
     }
     confirm(call, known, confirmed, met)

@@ -8,8 +8,10 @@ import type { HttpClientResponse } from "effect/http/HttpClientResponse"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import * as Cached from "../../Cached.ts"
+import { LoadTimeout } from "../../CacheError.ts"
 import { Caching } from "../../Caching.ts"
 import { http } from "../../internal/defaults/options.ts"
+import { fallsBack } from "../../internal/strategy/make.ts"
 import * as Strategy from "../../Strategy.ts"
 import { type Fields, noDirectives } from "../rules/fields.ts"
 import { freshnessOf, usableMillis } from "../rules/freshness.ts"
@@ -20,7 +22,7 @@ import { isExplicit, isForAll, storedFields, updatedFields, whyNotStored } from 
 import { type Control, controlOf } from "../rules/targeted.ts"
 import { conditionsOf, confirmedBy, isUnchanged } from "../rules/validation.ts"
 import { arrive, bodyStream, discard, isComplete, lengthOf } from "./bodies.ts"
-import { type Call, cleared, type Client, cookiesOf, empty, isRedirected } from "./call.ts"
+import { type Call, cleared, type Client, cookiesOf, empty, isRedirected, leftOf, unanswered } from "./call.ts"
 import {
   Body,
   groupTag,
@@ -49,8 +51,10 @@ const strategyOf = (way: Way, keepMillis: number): Strategy.Strategy<Variants, a
     if (Exit.isFailure(exit) || exit.value.unshared === true) return "skip"
     const ttl = Math.max(0, ...exit.value.variants.map((variant) => usableMillis(variant, keepMillis)))
     return { softTtl: ttl, ttl }
-  }
-})
+  },
+  // The rules decide themselves whether a stale response is served.
+  [fallsBack]: false
+} as Strategy.Strategy<Variants, any, any>)
 
 type Strategies = { readonly [way in Way]: Strategy.Strategy<Variants, any, any> }
 
@@ -67,13 +71,18 @@ const strategiesFor = (keepMillis: number): Strategies => {
 
 /** Reads the variants of a resource through the cache. */
 export const read = (call: Call, way: Way): Loaded =>
-  Cached.withStrategy(Effect.suspend(() => load(call)), {
-    key: call.key,
-    strategy: strategiesFor(call.self.keepMillis)[way],
-    tags: (exit: Exit.Exit<Variants, unknown>) => tagsOf(call, exit),
-    inherit: call.self.inherit,
-    lease: call.self.unshared.has(call.id) ? false : undefined
-  }) as Loaded
+  Effect.mapError(
+    Cached.withStrategy(Effect.suspend(() => load(call)), {
+      key: call.key,
+      strategy: strategiesFor(call.self.keepMillis)[way],
+      tags: (exit: Exit.Exit<Variants, unknown>) => tagsOf(call, exit),
+      inherit: call.self.inherit,
+      timeout: leftOf(call),
+      maxLoad: call.self.maxLoadMillis,
+      lease: call.self.unshared.has(call.id) ? false : undefined
+    }) as Effect.Effect<Variants, HttpClientError | LoadTimeout, Caching>,
+    (error) => error instanceof LoadTimeout ? unanswered(call, error) : error
+  )
 
 /** Starts a refresh in the background, under the limits of the layer. */
 export const refreshed = (call: Call): Effect.Effect<void, never, Caching> =>

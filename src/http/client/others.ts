@@ -11,7 +11,7 @@ import { select } from "../rules/selection.ts"
 import { describes, isForOrigin } from "../rules/validation.ts"
 import { instead, insteadOf, reached, served } from "./answer.ts"
 import { isComplete, lengthOf } from "./bodies.ts"
-import { type Answer, answeredBy, type Call, cleared, isRedirected, marked, passed, timedOut } from "./call.ts"
+import { type Answer, answeredBy, type Call, cleared, inTime, isRedirected, marked, passed, timedOut } from "./call.ts"
 import { exchange, type Met, updatedBy } from "./load.ts"
 import { groupTag, urlTag, type Variant, type Variants, variantsOf } from "./record.ts"
 
@@ -50,17 +50,19 @@ export const ranged = (call: Call): Answer =>
     return reached(
       call,
       whole,
-      passed(call, { fwd: "partial" }),
+      inTime(call, passed(call, { fwd: "partial" })),
       (response) => insteadOf(call, whole, response, () => response)
     )
   })
 
 export const head = (call: Call): Answer => {
-  if (call.directives.has("no-store") || isForOrigin(call.head.fields)) return passed(call, { fwd: "request" })
+  if (call.directives.has("no-store") || isForOrigin(call.head.fields)) {
+    return inTime(call, passed(call, { fwd: "request" }))
+  }
   if (call.directives.has("only-if-cached")) return onlyIfCached(call)
   return Effect.flatMap(found(call), (stored) => {
     if (stored?.reuse === "serve") return Effect.succeed(served(call, stored.variant, stored.now, {}))
-    return reached(call, stored?.variant, exchange(call, call.request), (met) => {
+    return reached(call, stored?.variant, inTime(call, exchange(call, call.request)), (met) => {
       const response = marked(met.response, { fwd: stored === undefined ? "uri-miss" : "stale" })
       const own = Effect.as(stored === undefined ? Effect.void : afterHead(call, met), response)
       return instead(call, stored?.variant, met.response.status, own)

@@ -2,7 +2,7 @@
 
 export interface CacheStatus {
   /** Why the request went to the origin. Without it, the response is a hit. */
-  readonly fwd?: "bypass" | "method" | "uri-miss" | "vary-miss" | "request" | "stale" | "partial" | undefined
+  readonly fwd?: "bypass" | "method" | "miss" | "uri-miss" | "vary-miss" | "request" | "stale" | "partial" | undefined
   readonly fwdStatus?: number | undefined
   readonly ttl?: number | undefined
   readonly stored?: boolean | undefined

@@ -14,11 +14,13 @@ import * as HttpServerResponse from "effect/http/HttpServerResponse"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
 import * as Cached from "../../Cached.ts"
+import { LoadTimeout } from "../../CacheError.ts"
 import { http } from "../../internal/defaults/options.ts"
 import { Outside } from "../../internal/options/annotations.ts"
 import * as Strategy from "../../Strategy.ts"
 import * as Ttl from "../../Ttl.ts"
 import type { Origin } from "../client/call.ts"
+import { renderStatus } from "../rules/cacheStatus.ts"
 import { listOf } from "../rules/fields.ts"
 import { isHeuristic } from "../rules/storing.ts"
 import { lasting } from "./lasting.ts"
@@ -143,15 +145,20 @@ const originals = new WeakMap<object, Original>()
 export const originalOf = (response: HttpClientResponse): Original | undefined =>
   originals.get(response) ?? originals.get(Object.getPrototypeOf(response))
 
-/** Fails as the handler has failed. */
-export const asHandled = (error: HttpClientError.HttpClientError): Effect.Effect<never, unknown> => {
+/** Fails as the handler has failed. For one that has not answered in time, answers as a gateway does. */
+export const asHandled = (error: HttpClientError.HttpClientError): Effect.Effect<Response, unknown> => {
   const { cause } = error.reason as { readonly cause?: unknown }
+  if (cause instanceof LoadTimeout) {
+    const status = renderStatus(http.name, { fwd: "miss", detail: "timeout" }, undefined)
+    return Effect.succeed(HttpServerResponse.empty({ status: 504, headers: { "cache-status": status } }))
+  }
   return cause instanceof HandlerFailed ? Effect.failCause(cause.failure) : Effect.fail(error)
 }
 
 /** The handler has failed like an origin that answers with 500, unless it could not reach a server that it asked. */
 export const failedAs = (error: HttpClientError.HttpClientError): number | undefined => {
   const { cause } = error.reason as { readonly cause?: unknown }
+  if (cause instanceof LoadTimeout) return 504
   const failure = cause instanceof HandlerFailed
     ? Option.getOrUndefined(Cause.findErrorOption(cause.failure))
     : undefined

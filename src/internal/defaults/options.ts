@@ -124,6 +124,7 @@ export const history = { slots: 1024, tags: 256, ofClear: 2000, echoMillis: 1000
 export const http = {
   /** The name of the cache in `Cache-Status`. */
   name: "effect-cached",
+  maxLoadMillis,
   maxVariants: 16,
   /** The largest body that is stored, in bytes: 8 MiB. */
   maxBody: 8_388_608,

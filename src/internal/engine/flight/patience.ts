@@ -5,6 +5,7 @@
  */
 import { knownDurations } from "../../defaults/bounds.ts"
 import { infoOf } from "../../key/ofKey.ts"
+import { fallsBack } from "../../strategy/make.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
 import { isAnswered } from "../request/answers.ts"
 import { declaredTags } from "../request/requestTags.ts"
@@ -47,8 +48,9 @@ const patienceFor = (self: Flights, flight: Flight, millis: number, restarts: nu
   return Math.max(least, Math.min(maxLoadOf(self, flight.request), least * 2 ** restarts))
 }
 
-const servesStale = (self: Flights, { stale }: Flight, now: number): boolean =>
-  stale !== undefined && now < stale.expiresAt && !isAnswered(self, stale)
+const servesStale = (self: Flights, { request: { strategy }, stale }: Flight, now: number): boolean =>
+  stale !== undefined && now < stale.expiresAt && !isAnswered(self, stale) &&
+  (strategy as { readonly [fallsBack]?: boolean })[fallsBack] !== false
 
 /** Since when the attempt has made no progress. After the clock was set back, counts from then. */
 const sinceOf = ({ attempt, restartedAt }: Flight, now: number): number => {

@@ -1,0 +1,315 @@
+/** An origin or handler that hangs once: a resource that is asked for all the time can be used again soon. */
+import { describe, expect, it } from "@effect/vitest"
+import { Effect, Exit, Fiber, Stream } from "effect"
+import { CacheLayer } from "effect-cached"
+import { LoadTimeout } from "effect-cached/CacheError"
+import { CachedHttpClient, HttpCacheMiddleware } from "effect-cached/http"
+import { type HttpClientError, HttpServerResponse } from "effect/http"
+import { TestClock } from "effect/testing"
+import { settle, start } from "../support/caches.ts"
+import { originOf, type Reply, shared, textOf, url } from "./origin.ts"
+import { serving } from "./serving.ts"
+
+interface Answer {
+  readonly at: number
+  readonly value: string
+}
+
+/** Asks every 40 milliseconds, and notes what each request gets. Those that wait leave at the end. */
+const busily = Effect.fnUntraced(function*<R>(ask: Effect.Effect<string, unknown, R>, millis: number) {
+  const answers: Array<Answer> = []
+  const fibers: Array<Fiber.Fiber<unknown, unknown>> = []
+  for (let at = 0; at < millis; at += 40) {
+    const note = (exit: Exit.Exit<string, unknown>) =>
+      void answers.push({ at, value: Exit.isSuccess(exit) ? exit.value : "failed" })
+    fibers.push(yield* Effect.forkChild(Effect.map(Effect.exit(ask), note), { startImmediately: true }))
+    yield* settle
+    yield* TestClock.adjust(40)
+  }
+  for (const fiber of fibers) fiber.interruptUnsafe()
+  yield* settle
+  return answers
+})
+
+const recovered = (answers: ReadonlyArray<Answer>, value: string) =>
+  answers.find((one) => one.value === value)?.at ?? Infinity
+
+/** Counts what runs at the same time. */
+const counted = () => {
+  const state = { started: 0, running: 0, most: 0 }
+  const hang = Effect.never
+  const run = <A, E>(answer: (n: number) => Effect.Effect<A, E> | undefined) =>
+    Effect.suspend(() => {
+      const n = ++state.started
+      state.most = Math.max(state.most, ++state.running)
+      return Effect.ensuring(answer(n) ?? hang, Effect.sync(() => state.running--))
+    })
+  return { state, run }
+}
+
+const fresh = { "cache-control": "max-age=60" }
+
+/** A body that sends `text`, and then nothing more. */
+const hanging = (text: string) =>
+  new ReadableStream<Uint8Array>({
+    start: (controller) => text === "" ? undefined : controller.enqueue(new TextEncoder().encode(text))
+  })
+
+const inMemory = Effect.provide(CacheLayer.memory({ refresh: { timeout: "10 minutes" } }))
+
+describe("a client", () => {
+  const hangs = (which: number, reply: Reply = { body: "ok", headers: fresh }) => {
+    const { run, state } = counted()
+    return { state, origin: originOf(() => run((n) => n === which ? undefined : Effect.succeed(reply))) }
+  }
+
+  it.effect.each(
+    [
+      ["its timeout", { timeout: 200 }, 400],
+      ["maxLoad, where requests leave", { maxLoad: 500 }, 1000],
+      ["the default of maxLoad", {}, 120_000]
+    ] as const
+  )("headers that never come: %s", ([, options, within]: readonly [string, object, number]) =>
+    Effect.gen(function*() {
+      const { origin, state } = hangs(1)
+      const client = yield* shared(origin, options)
+      const answers = yield* busily(Effect.timeout(textOf(client), 300), within)
+      expect(recovered(answers, "ok")).toBeLessThanOrEqual(within)
+      expect(state.started).toBe(2)
+      expect(state.most).toBe(1)
+      expect(state.running).toBe(0)
+    }).pipe(inMemory))
+
+  it.effect("a stale response that may not be served is no reason to wait for refresh.timeout", () =>
+    Effect.gen(function*() {
+      const headers = { "cache-control": "max-age=1, must-revalidate" }
+      const { origin, state } = hangs(2, { body: "ok", headers })
+      const client = yield* shared(origin, { timeout: 200 })
+      yield* textOf(client)
+      yield* TestClock.adjust("2 seconds")
+      const answers = yield* busily(textOf(client), 1000)
+      expect(recovered(answers, "ok")).toBeLessThanOrEqual(400)
+      expect(state.most).toBe(1)
+    }).pipe(inMemory))
+
+  it.effect("a request that is not answered in time fails as one that could not reach the origin", () =>
+    Effect.gen(function*() {
+      const client = yield* shared(hangs(1).origin, { timeout: 200 })
+      const waiting = yield* start(Effect.flip(client.get(url)))
+      yield* TestClock.adjust(200)
+      const { reason } = (yield* Fiber.join(waiting)) as HttpClientError.HttpClientError
+      expect(reason._tag).toBe("TransportError")
+      expect((reason as { readonly cause?: unknown }).cause).toBeInstanceOf(LoadTimeout)
+    }).pipe(inMemory))
+
+  it.effect("a stale response is served in its place, where it may", () =>
+    Effect.gen(function*() {
+      for (const [control, expected] of [["max-age=1", "200 ok"], ["max-age=1, must-revalidate", "504 "]] as const) {
+        const client = yield* shared(hangs(2, { body: "ok", headers: { "cache-control": control } }).origin, {
+          timeout: 200
+        })
+        const at = `${url}?${control}`
+        yield* textOf(client, at)
+        yield* TestClock.adjust("2 seconds")
+        const waiting = yield* start(client.get(at))
+        yield* TestClock.adjust(200)
+        const response = yield* Fiber.join(waiting)
+        expect(`${response.status} ${yield* response.text}`).toBe(expected)
+      }
+    }).pipe(inMemory))
+
+  it.effect.each(
+    [
+      ["HEAD", "HEAD", {}],
+      ["a range", "GET", { range: "bytes=0-1" }],
+      ["no-store", "GET", { "cache-control": "no-store" }]
+    ] as const
+  )("%s: a request of its own is bounded too", ([, method, headers]) =>
+    Effect.gen(function*() {
+      const client = yield* shared(hangs(1).origin, { timeout: 200 })
+      const ask = method === "HEAD" ? client.head(url, { headers }) : client.get(url, { headers })
+      const waiting = yield* start(Effect.exit(ask))
+      yield* TestClock.adjust(200)
+      expect(Exit.isFailure(yield* Fiber.join(waiting))).toBe(true)
+    }).pipe(inMemory))
+
+  it.effect("requests whose response may not be shared wait no longer in all", () =>
+    Effect.gen(function*() {
+      const { run } = counted()
+      const unshared: Reply = { body: "own", headers: { "cache-control": "no-store" } }
+      const origin = originOf(() => run((n) => n === 1 ? Effect.delay(Effect.succeed(unshared), 150) : undefined))
+      const client = yield* shared(origin, { timeout: 200 })
+      const first = yield* start(textOf(client))
+      const second = yield* start(Effect.exit(client.get(url)))
+      yield* TestClock.adjust(150)
+      yield* settle
+      expect(yield* Fiber.join(first)).toBe("own")
+      yield* TestClock.adjust(50)
+      yield* settle
+      expect(second.pollUnsafe()).toBeDefined()
+    }).pipe(inMemory))
+
+  it.effect.each(
+    [
+      ["before its first byte", "", {}],
+      ["in the middle", "hal", {}],
+      ["in the middle, beside its fields", "hal", { "content-length": "5" }],
+      ["in the middle, and it is large", "hal", { "content-length": "100000" }]
+    ] as const
+  )("a body that stops %s", ([, sent, length]) =>
+    Effect.gen(function*() {
+      for (const options of [{ timeout: 200 }, { maxLoad: 200 }]) {
+        const { run, state } = counted()
+        const first = { headers: { ...fresh, ...length }, body: hanging(sent) }
+        const body = "x".repeat(Number((length as Record<string, string>)["content-length"] ?? 5))
+        const origin = originOf(() =>
+          run((n) => Effect.succeed(n === 1 ? first : { headers: { ...fresh, ...length }, body }))
+        )
+        const client = yield* shared(origin, options)
+        const answers = yield* busily(Effect.timeout(textOf(client, `${url}?${Object.keys(options)}`), 300), 1000)
+        expect(recovered(answers, body)).toBeLessThanOrEqual(400)
+        expect(state.started).toBe(2)
+      }
+    }).pipe(inMemory))
+
+  it.effect("requests that have received nothing of a body that hangs share another one", () =>
+    Effect.gen(function*() {
+      const { run, state } = counted()
+      const origin = originOf(() =>
+        run((n) =>
+          n === 1
+            ? Effect.succeed({ headers: fresh, body: hanging("") })
+            : Effect.delay(Effect.succeed({ headers: fresh, body: "whole" }), 20)
+        )
+      )
+      const client = yield* shared(origin, { maxLoad: 200 })
+      const readers: Array<Fiber.Fiber<string, unknown>> = []
+      for (let i = 0; i < 10; i++) readers.push(yield* start(textOf(client)))
+      yield* TestClock.adjust(210)
+      readers.push(yield* start(textOf(client)))
+      yield* settle
+      yield* TestClock.adjust(20)
+      yield* settle
+      for (const reader of readers) expect(yield* Fiber.join(reader)).toBe("whole")
+      expect(state.started).toBe(2)
+    }).pipe(inMemory))
+
+  it.effect("a body of which parts arrive is not asked for again, however long it takes", () =>
+    Effect.gen(function*() {
+      const { run, state } = counted()
+      let controller!: ReadableStreamDefaultController<Uint8Array>
+      const body = new ReadableStream<Uint8Array>({ start: (one) => void (controller = one) })
+      const client = yield* shared(originOf(() => run(() => Effect.succeed({ headers: fresh, body }))), {
+        maxLoad: 200
+      })
+      const readers: Array<Fiber.Fiber<string, unknown>> = []
+      for (let i = 0; i < 10; i++) {
+        readers.push(yield* start(textOf(client)))
+        yield* settle
+        controller.enqueue(new Uint8Array([65]))
+        yield* settle
+        yield* TestClock.adjust(150)
+      }
+      controller.close()
+      yield* settle
+      for (const reader of readers) expect(yield* Fiber.join(reader)).toBe("A".repeat(10))
+      expect(state.started).toBe(1)
+    }).pipe(inMemory))
+})
+
+describe("the middleware", () => {
+  const asking = (ask: Effect.Effect<{ readonly status: number; readonly text: string }, unknown>) =>
+    Effect.map(ask, ({ status, text }) => status === 200 ? text : `${status}`)
+
+  const page = (headers: Record<string, string> = fresh) => HttpServerResponse.text("ok", { headers })
+
+  it.effect.each(
+    [
+      ["its timeout", { timeout: 200 }, 400],
+      ["maxLoad, where clients leave", { maxLoad: 500 }, 1000]
+    ] as const
+  )(
+    "a handler that hangs: %s",
+    ([, options, within]: readonly [string, HttpCacheMiddleware.Options, number]) =>
+      Effect.gen(function*() {
+        const { run, state } = counted()
+        const { ask } = yield* serving(() => run((n) => n === 1 ? undefined : Effect.succeed(page())), options)
+        const answers = yield* busily(Effect.timeout(asking(ask()), 300), within)
+        expect(recovered(answers, "ok")).toBeLessThanOrEqual(within)
+        expect(state).toEqual({ started: 2, running: 0, most: 1 })
+        expect(recovered(answers, "504")).toBe("timeout" in options ? 0 : Infinity)
+      }).pipe(inMemory)
+  )
+
+  it.effect("after timeout, the client gets 504, or what stale-if-error allows", () =>
+    Effect.gen(function*() {
+      for (const [control, expected] of [["max-age=1", 504], ["max-age=1, stale-if-error=60", 200]] as const) {
+        const { run, state } = counted()
+        const { ask } = yield* serving(
+          () => run((n) => n === 2 ? undefined : Effect.succeed(page({ "cache-control": control }))),
+          { timeout: 200 }
+        )
+        const path = `/${expected}`
+        yield* ask(path)
+        yield* TestClock.adjust("2 seconds")
+        const waiting = yield* start(ask(path))
+        yield* TestClock.adjust(200)
+        expect((yield* Fiber.join(waiting)).status).toBe(expected)
+        expect(state.started).toBe(2)
+      }
+    }).pipe(inMemory))
+
+  it.effect("504 says in Cache-Status that it came from the cache, also for HEAD", () =>
+    Effect.gen(function*() {
+      const { ask } = yield* serving(() => Effect.never, { timeout: 200 })
+      for (const method of ["GET", "HEAD"]) {
+        const waiting = yield* start(ask("/", { method }))
+        yield* TestClock.adjust(200)
+        const { cacheStatus, status } = yield* Fiber.join(waiting)
+        expect([status, cacheStatus]).toEqual([504, "fwd=miss; detail=timeout"])
+      }
+    }).pipe(inMemory))
+
+  it.effect("an unsafe request may take as long as it takes", () =>
+    Effect.gen(function*() {
+      const { ask } = yield* serving(() => Effect.delay(Effect.succeed(page()), "1 minute"), { timeout: 200 })
+      const waiting = yield* start(ask("/", { method: "POST" }))
+      yield* TestClock.adjust("1 minute")
+      expect((yield* Fiber.join(waiting)).status).toBe(200)
+    }).pipe(inMemory))
+
+  it.effect.each([["before its first byte", ""], ["in the middle", "hal"]] as const)(
+    "a body that stops %s",
+    ([, sent]) =>
+      Effect.gen(function*() {
+        const { run, state } = counted()
+        const first = Stream.concat(
+          sent === "" ? Stream.empty : Stream.make(new TextEncoder().encode(sent)),
+          Stream.never
+        )
+        const { ask } = yield* serving(
+          () =>
+            run((n) =>
+              Effect.succeed(
+                HttpServerResponse.stream(n === 1 ? first : Stream.make(new TextEncoder().encode("whole")), {
+                  headers: fresh
+                })
+              )
+            ),
+          { timeout: 200 }
+        )
+        const answers = yield* busily(Effect.timeout(asking(ask()), 300), 1000)
+        expect(recovered(answers, "whole")).toBeLessThanOrEqual(400)
+        expect(state.started).toBe(2)
+      }).pipe(inMemory)
+  )
+})
+
+describe("options that make no sense are refused", () => {
+  it.each(["timeout", "maxLoad"])("%s", (option) => {
+    const refused = `${option} must be longer than 0`
+    expect(() => CachedHttpClient.layer({ mode: "shared", [option]: 0 })).toThrow(refused)
+    expect(() => HttpCacheMiddleware.layer({ [option]: 0 })).toThrow(refused)
+    expect(() => HttpCacheMiddleware.layer({ [option]: "soon" as never })).toThrow(option)
+  })
+})
