@@ -306,7 +306,9 @@ describe("a cached function", () => {
       "by a name, with a misspelt option of the class",
       () => any(Cached.fn)("User", { succes: Schema.String, lookup: () => one, strategy: hour }),
       `Cached.fn("User"): there is no option "succes": did you mean "success"? Use one of payload, success, error, ignore, ` +
-      `indexes, version, tags, id, serializer, maxLoad, unambiguous, ${namesOfFn.slice("tags, ".length).replace("maxLoad, ", "")}`
+      `indexes, version, tags, id, serializer, maxLoad, unambiguous, ${
+        namesOfFn.slice("tags, ".length).replace("maxLoad, ", "")
+      }`
     ],
     [
       "by a name, with options of the strategy",

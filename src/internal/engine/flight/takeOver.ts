@@ -64,7 +64,8 @@ const move = (caller: Caller, next: Flight): void => {
  * been closed. Such a failure answers no caller (P3): the load runs once more, for one that waits.
  */
 export const isOrphaned = (self: Flights, flight: Flight, exit: Exit.Exit<unknown, unknown>): boolean =>
-  flight.isOrphan === true && Exit.isFailure(exit) && !Cause.hasInterrupts(exit.cause) && !isRefusal(exit) && hasBegun(flight) &&
+  flight.isOrphan === true && Exit.isFailure(exit) && !Cause.hasInterrupts(exit.cause) && !isRefusal(exit) &&
+  hasBegun(flight) &&
   flight.found === undefined && !flight.refresh && flight.storable && flight.policy.writes && !self.closed &&
   followerOf(flight) !== undefined
 

@@ -301,7 +301,9 @@ const readByAll = <A>(
 describe("a load that takes longer than its lease", () => {
   it.effect("is waited for by all processes, as long as its leader renews it", () =>
     Effect.gen(function*() {
-      const { began, readers } = yield* readByAll(4, Effect.delay(Effect.succeed("loaded"), "5 minutes"), { maxLoad: "10 minutes" })
+      const { began, readers } = yield* readByAll(4, Effect.delay(Effect.succeed("loaded"), "5 minutes"), {
+        maxLoad: "10 minutes"
+      })
       yield* TestClock.adjust("302 seconds")
       yield* settle
       for (const reader of readers) expect(ended(reader)).toMatchObject({ value: "loaded" })
