@@ -415,7 +415,7 @@ unregister(self, flight)`
   {
     name: "an abandoned load is not waited for",
     in: "endIfUnneeded",
-    find: "if (wasJoinable && hasBegun(flight) && !isInterruptible(fiberOf(flight))) hold(self, flight)",
+    find: "if (wasJoinable && hasBegun(flight) && !isEnding && !isInterruptible(fiberOf(flight))) hold(self, flight)",
     replace: ""
   },
   {

@@ -176,11 +176,10 @@ describe("a client", () => {
     Effect.gen(function*() {
       const { run, state } = counted()
       const origin = originOf(() =>
-        run((n) =>
-          n === 1
-            ? Effect.succeed({ headers: fresh, body: hanging("") })
-            : Effect.delay(Effect.succeed({ headers: fresh, body: "whole" }), 20)
-        )
+        run((n) => {
+          const body: string | ReadableStream<Uint8Array> = n === 1 ? hanging("") : "whole"
+          return Effect.delay(Effect.succeed({ headers: fresh, body }), n === 1 ? 0 : 20)
+        })
       )
       const client = yield* shared(origin, { maxLoad: 200 })
       const readers: Array<Fiber.Fiber<string, unknown>> = []

@@ -319,8 +319,8 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "a renewal forgets the tickets",
     in: "renewing",
-    find: "if (!(one instanceof Renewed)) return isRenewed(one)",
-    replace: "if (!(one instanceof Renewed)) return false",
+    find: "one.isHeldAt(now) : isTicketHeld(one, now)",
+    replace: "one.isHeldAt(now) : false",
     by: "test/cached/ticketsInStore.test.ts"
   },
   {
