@@ -23,6 +23,8 @@ export const pass = (self: TurnTime): Effect.Effect<void> =>
 const nextTurn = (self: TurnTime): Effect.Effect<void> =>
   Effect.callback((resume) => {
     let isInterrupted = false
+    // The fiber may have yielded since `pass`. If the turn has ended since, no later one is planned that resumes it.
+    if (self.beganAt === undefined) begin(self)
     self.waiting.push(() => {
       if (!isInterrupted) resume(Effect.void)
     })

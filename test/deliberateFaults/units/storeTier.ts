@@ -521,6 +521,13 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/cached/operationsAtOnce.test.ts"
   },
   {
+    name: "an operation on a synchronous store that yields just when its turn ends waits for ever",
+    in: "nextTurn",
+    find: "if (self.beganAt === undefined) begin(self)",
+    replace: "",
+    by: "test/cached/yieldsBetweenTurns.test.ts"
+  },
+  {
     name: "operations that waited for a turn on a synchronous store all run in the next one",
     in: "endTurn",
     find: "while (self.waiting.size > 0 && hasTime(self))",
