@@ -925,6 +925,13 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/cached/releases.test.ts"
   },
   {
+    name: "a release that hangs leaves a fiber, if the fingerprint could not be recorded",
+    in: "acrossFingerprints",
+    find: "Effect.tapCause(",
+    replace: "Effect.onError(",
+    by: "test/cached/releases.test.ts"
+  },
+  {
     name: "fingerprints are kept for ever",
     in: "usesIn",
     find: "now - usedAt < limits.lifeMillis",

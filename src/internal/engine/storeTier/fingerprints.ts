@@ -49,8 +49,9 @@ export const acrossFingerprints = (store: Store, recorded: Recorded, tokens: Tok
     ...store,
     acquire: (id, options) =>
       Effect.tap(store.acquire(id, options), ({ _tag }) =>
-        // Without a record the load may not store its result, so others need not wait for it.
-        Effect.onError(
+        // Without a record the load may not store its result, so others need not wait for it. Not a finalizer, because
+        // the release may hang. If the budget ends first, the lease is released like that of any late grant.
+        Effect.tapCause(
           recordAll(_tag === "Granted" ? [id] : []),
           () => Effect.ignore(store.release(id, options.owner))
         )),
