@@ -106,13 +106,15 @@ export const restartIfOutlasted = (
 ): void => {
   if (flight.phase !== "Loading" || !isOutlasted(self, flight, reader, now) || !canRestart(self, flight)) return
   if (flight.restartedAt !== undefined) return self.work.again(self, flight)
+  const next = nextRequest(flight)
+  if (next === undefined) return
   const millis = now - flight.attempt.startedAt!
   flight.restartedAt = now
   flight.restarts++
   // Noted first: a listener may end the flight, and the next attempt may end at once.
   noteRestart(self, flight, millis)
   if (flight.phase !== "Loading" || flight.abandoned) return
-  if (answersOthers(flight)) return takeOver(self, flight, reader ?? flight.request)
+  if (answersOthers(flight)) return takeOver(self, flight, next)
   if (flight.limit !== undefined) limitAgain(self, flight)
   flight.fiber!.interruptUnsafe()
 }
@@ -139,12 +141,24 @@ const limitAgain = (self: Flights, flight: Flight): void => {
 }
 
 /**
+ * The request whose load runs next. That of a stream is its newest consumer's: a consumer that has received elements
+ * stays with its run, and one that may not write must not have its own load stored.
+ */
+const nextRequest = (flight: Flight): Request | undefined => {
+  if (flight.request.followed === undefined) return flight.request
+  let next: Request | undefined
+  for (const { policy, request } of flight.callers) {
+    if (policy.writes && request.hasBegun?.() !== true) next = request
+  }
+  return next
+}
+
+/**
  * Moves the callers of a flight to a new one: its key leaves the call of its batch, and joins the next call. Consumers
  * that have received elements of a run stay with the run, which is not stored.
  */
-const takeOver = (self: Flights, flight: Flight, reader: Request): void => {
+const takeOver = (self: Flights, flight: Flight, request: Request): void => {
   const { id, parent, policy, protectedUntil, refresh, rejectedWriteId, restarts, stale, starter } = flight
-  const request = flight.request.batch === undefined ? reader : flight.request
   const next = makeFlight(self, {
     id,
     request,
