@@ -312,6 +312,34 @@ describe("a store that is down", () => {
       expect(yield* cache(read(old, 2))).toBe(2)
       expect(yield* cache(read(old, 3))).toBe(2)
     }))
+
+  it.effect("when a fingerprint is to be recorded leaves no fiber, although the lease cannot be given back", () =>
+    Effect.gen(function*() {
+      const store = MemoryStore.make()
+      let hanging = 0
+      const never = Effect.acquireUseRelease(
+        Effect.sync(() => hanging++),
+        () => Effect.never,
+        () => Effect.sync(() => hanging--)
+      )
+      const layer = Layer.succeed(
+        Store.Store,
+        mapOperations(
+          { ...store, capabilities: { ...store.capabilities, shared: true } },
+          (operation, [id], run) =>
+            operation === "release"
+              ? never
+              : String(id).startsWith("~:p:")
+              ? Effect.fail(new CacheError.StoreError({ store: "memory", operation, reason: "Unavailable" }))
+              : run()
+        )
+      )
+      const cache = yield* build(over({ layer }, { memory: false }))
+      const reading = yield* start(cache(read(new OldUser({ id: 1 }), 1)))
+      yield* TestClock.adjust("1 minute")
+      expect(reading.pollUnsafe()).toEqual(Exit.succeed(1))
+      expect(hanging).toBe(0)
+    }))
 })
 
 describe("the record", () => {

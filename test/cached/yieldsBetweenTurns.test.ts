@@ -4,6 +4,7 @@ import { Effect, Exit, Layer, Logger } from "effect"
 import { Cached, CacheLayer, Store, Transaction } from "effect-cached"
 import { MemoryStore } from "effect-cached/memory"
 import { SeededScheduler } from "effect-cached/testing"
+import { withShortTurns } from "../simulation/shortTurns.ts"
 
 const hanging = Store.complete({
   ...MemoryStore.make(),
@@ -30,5 +31,14 @@ it.each([
   for (const seed of [1, 2, 3, 4, 5]) {
     const { exit } = SeededScheduler.run(all, { seed, yieldChance: 0.3 })
     expect(exit).toEqual(Exit.succeed(ids))
+  }
+})
+
+it("an operation that blocks the thread, and yields just when its turn ends, does not wait for ever", () => {
+  const both = Effect.all([Cached.invalidate("a"), Cached.invalidate("b")], { concurrency: 2, discard: true })
+  const layer = overStore(MemoryStore.make())
+  for (let seed = 1; seed <= 50; seed++) {
+    const run = () => SeededScheduler.run(Effect.provide(both, Layer.fresh(layer)), { seed, yieldChance: 0.3 })
+    expect(withShortTurns(true, run).exit).toEqual(Exit.void)
   }
 })

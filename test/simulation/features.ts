@@ -99,6 +99,8 @@ export const drawn = {
   quotas: true,
   /** Transactions look up, read, write, invalidate and fail, savepoints too. */
   transacts: true,
+  /** Loads hang for ever: they run again once they have outlasted the patience of their readers. */
+  hangs: true,
   /** Reads are explained before they begin. Only by name: an explanation may miss what others do right after it. */
   explains: false,
   /** Several processes: the store reports changes by itself, late and in any order, until the connection is lost. */
@@ -148,6 +150,7 @@ const later = {
   copies: 0x7137_4491,
   quotas: 0xb5c0_fbcf,
   transacts: 0xe9b5_dba5,
+  hangs: 0x0fc1_9dc6,
   explains: 0x2de9_2c6f,
   byHand: 0x3956_c25b,
   layers: 0x59f1_11f1,

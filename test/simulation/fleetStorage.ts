@@ -4,6 +4,7 @@ import { type CacheEntry, CacheError, Store } from "effect-cached"
 import { leaseLife, sharedFailures } from "../../src/internal/defaults/processes.ts"
 import * as Leases from "../../src/internal/store/leases.ts"
 import * as Markers from "../../src/internal/store/markers/markers.ts"
+import { isFingerprints } from "../../src/internal/store/pageIds.ts"
 import { distanceOf, type Extras } from "./features.ts"
 import { joinsAfter, longestWait, nameOf } from "./fleetModel.ts"
 import {
@@ -77,6 +78,11 @@ export const makeStorage = (self: Fleet, dice: Dice, extras: Extras): ViewOf => 
     if (entries.get(id)?.meta.writeId === entry.meta.writeId) {
       self.counts.touched++
       self.say(() => `[${from}] storage receives that ${id} lives until ${entry.meta.expiresAt}`)
+      entries.set(id, entry)
+      return tell(from, { _tag: "Changed", id: fullId })
+    }
+    // The library itself records the fingerprints of a class before its first load.
+    if (isFingerprints(fullId)) {
       entries.set(id, entry)
       return tell(from, { _tag: "Changed", id: fullId })
     }

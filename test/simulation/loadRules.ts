@@ -14,7 +14,8 @@ export const checkPinned = (self: World, load: Load, exit: Exit.Exit<unknown, un
   // A load that has found its value to be still right ends itself.
   const endsItself = interruptedItself.has(load) || flight.attempt.renewed
   const interrupted = Exit.isFailure(exit) && Cause.hasInterrupts(exit.cause) && !endsItself
-  if (interrupted && flight.pinned && !flight.ranTooLong) {
+  // P3: it continues as the next attempt.
+  if (interrupted && flight.pinned && !flight.ranTooLong && load.gaveWay === undefined) {
     violate(self, `P3: ${what} was interrupted, though no caller had to wait for it`)
   }
   // One call for many runs as long as a caller waits for any of its keys.

@@ -105,6 +105,7 @@ const many = async (): Promise<void> => {
   console.log(
     `${swept.seeds} schedules in ${seconds.toFixed(1)} s (${(swept.seeds / seconds).toFixed(0)} a second), ` +
       `${(swept.reads / swept.seeds).toFixed(1)} reads and ${(swept.loads / swept.seeds).toFixed(1)} loads each, ` +
+      `${swept.restarts} restarts, ` +
       `${swept.failures.length} failed`
   )
   report(swept)

@@ -1,5 +1,5 @@
 /** The parts of a simulated program, and the records of its run. */
-import type { Exit } from "effect"
+import type { Exit, Fiber } from "effect"
 import type { Cached } from "effect-cached"
 import type { Flight, Ticket } from "../../src/internal/engine/state.ts"
 import type { Feature } from "./features.ts"
@@ -54,6 +54,8 @@ export interface Config {
   readonly copying: "all" | "some" | undefined
   /** How many entries of the key class memory has at most, or how much weight. */
   readonly quota: number | undefined
+  /** The patience of readers without a timeout. */
+  readonly maxLoad: number | undefined
   /** Further options of the layer. */
   readonly limits: { readonly lease?: number; readonly wait?: number }
 }
@@ -155,6 +157,10 @@ export interface Load {
   readonly begunAt: number
   /** `undefined` for a load under `bypass`. */
   readonly flight: Flight | undefined
+  /** The one that it runs in. */
+  readonly fiber: Fiber.Fiber<unknown, unknown> | undefined
+  /** Since when it has been interrupted so that it runs again. */
+  gaveWay: number | undefined
   /** In place of a flight, of a key in a bulk call. */
   ticket: Ticket | undefined
   /** The first of its flight: a refresh may try again. */

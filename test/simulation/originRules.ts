@@ -350,7 +350,7 @@ const checkGoesOn = (self: World, read: Read, origin: Origin, what: string): voi
       continue
     }
     const endsItself = interruptedItself.has(load) || flight.attempt.renewed
-    if (Cause.hasInterrupts(load.exit.cause) && !endsItself && !flight.ranTooLong) {
+    if (Cause.hasInterrupts(load.exit.cause) && !endsItself && !flight.ranTooLong && load.gaveWay === undefined) {
       violate(self, `softTimeout: ${what}, and the load #${load.n} was interrupted`)
     }
   }

@@ -23,7 +23,7 @@ export interface Fixed {
 }
 
 /** The part of the configuration that the program itself draws. */
-type Drawn = Omit<Config, "features" | "endingMillis" | "copying" | "quota" | "limits">
+type Drawn = Omit<Config, "features" | "endingMillis" | "copying" | "quota" | "maxLoad" | "limits">
 
 export const drawConfig = (dice: Dice, fixed: Fixed): Drawn => {
   const store = fixed.store ??
@@ -68,6 +68,7 @@ export const withExtras = (drawn: Drawn, { dice, diceOf, features }: Extras): Co
     copying: features.has("copies") ? diceOf("copies").pick(["all", "some"]) : undefined,
     // Strings have no class.
     quota: features.has("quotas") && drawn.classed ? 1 + diceOf("quotas").below(3) : undefined,
+    maxLoad: features.has("hangs") ? diceOf("hangs").pick([20, 100, 400]) : undefined,
     endingMillis: wait ?? 2 * lease,
     limits: isDrawn ? { lease, ...wait === undefined ? {} : { wait } } : {}
   }
@@ -136,11 +137,11 @@ export interface LoadPlan {
   readonly yields: number
   readonly sleep: number
   readonly needs: string | undefined
-  readonly finalizer: "none" | "yields" | "sleeps" | "rings"
+  readonly finalizer: "none" | "yields" | "sleeps" | "dawdles" | "rings"
   readonly uninterruptible: boolean
   /** Asks for the value that it is to replace, and keeps it. */
   readonly renews: boolean
-  readonly end: "succeed" | "fail" | "die" | "both" | "interrupt"
+  readonly end: "succeed" | "fail" | "die" | "both" | "interrupt" | "never"
 }
 
 export const drawLoad = (dice: Dice, config: Config, id: string, depth: number): LoadPlan => {
@@ -165,9 +166,18 @@ export const drawAbandoned = (dice: Dice, plan: LoadPlan): LoadPlan => ({
   sleep: dice.pick([20, 100, 1000, 20_000])
 })
 
+/** A load that hangs, and may take its time to end when it is interrupted. */
+export const drawHanging = (dice: Dice, plan: LoadPlan): LoadPlan => ({
+  ...plan,
+  uninterruptible: false,
+  needs: undefined,
+  finalizer: dice.pick(["none", "yields", "sleeps", "dawdles"]),
+  end: "never"
+})
+
 /** One call for several. */
 export interface ManyPlan extends Pick<LoadPlan, "yields" | "sleep"> {
-  readonly end: "each" | "fail" | "die" | "tooFew"
+  readonly end: "each" | "fail" | "die" | "tooFew" | "never"
 }
 
 export const drawMany = (dice: Dice): ManyPlan => ({

@@ -10,7 +10,8 @@ import type { Extras } from "./features.ts"
 import { heldOf } from "./held.ts"
 import { drawMisuse, needsStrategy, throwAboutResult, throwFor, wrongOptions, wrongStrategy } from "./misuse.ts"
 import { Bug, type Config, Down, type Load, policies, type Read, type Spec, streamId, type Value } from "./model.ts"
-import { defaults, type Dice, drawAbandoned, drawLoad, drawMany, drawSpec, plainSpec } from "./plan.ts"
+import { defaults, type Dice, drawAbandoned, drawHanging, drawLoad, drawMany, drawSpec, plainSpec } from "./plan.ts"
+import { leaving } from "./restartRules.ts"
 import * as State from "./state.ts"
 import * as Time from "./timeRules.ts"
 import * as World from "./world.ts"
@@ -155,7 +156,10 @@ const body = (self: Simulation, record: Load, within: Flight | undefined): Effec
   const depth = self.world.resting ? Infinity : within?.depth ?? 0
   const drawn = drawLoad(self.dice, self.config, record.id, depth)
   const goesOn = record.flight !== undefined && !self.world.resting && self.extras.happens("abandoned", 0.2)
-  const plan = goesOn ? drawAbandoned(self.extras.dice, drawn) : drawn
+  // Nothing would end a load past the cache.
+  const hangs = record.flight !== undefined && !self.world.resting && self.extras.happens("hangs", 0.2)
+  const hanging = self.extras.diceOf("hangs")
+  const plan = hangs ? drawHanging(hanging, drawn) : goesOn ? drawAbandoned(self.extras.dice, drawn) : drawn
   // All that it reads may be under one policy, which is no business of those that wait for it.
   const around = record.flight !== undefined && self.extras.happens("mixedPolicies", 0.3)
     ? self.extras.diceOf("mixedPolicies").pick(["refresh", "readOnly", "writeOnly", "bypass"] as const)
@@ -201,6 +205,8 @@ const body = (self: Simulation, record: Load, within: Flight | undefined): Effec
       case "interrupt":
         State.interruptedItself.add(record)
         return yield* Effect.interrupt
+      case "never":
+        return yield* Effect.never
     }
   })
   const wrapped = around === undefined ? steps : underPolicy(self, around, steps) as typeof steps
@@ -250,6 +256,7 @@ const finalizers = {
   none: () => Effect.void,
   yields: () => Effect.yieldNow,
   sleeps: () => Effect.sleep(5),
+  dawdles: () => Effect.sleep(60),
   // A fiber that waits for it continues in this very step.
   rings: (self: Simulation) =>
     Effect.sync(() => {
@@ -480,9 +487,12 @@ const isExplained = ({ config: { features }, extras, world }: Simulation, { misu
 export const read = (
   self: Simulation,
   spec: Spec,
-  interruption?: { requested: boolean }
+  requested?: { requested: boolean }
 ): Effect.Effect<Value, unknown, Caching> =>
   Effect.suspend(() => {
+    // A reader whose caller leaves, or which is in a load, waits as long as that.
+    const isAlone = requested === undefined && self.extras.features.has("hangs")
+    const interruption = isAlone ? { requested: false } : requested
     let record: Read | undefined
     const under = (effect: Effect.Effect<any, any, Caching>) =>
       spec.isWrapped === true ? effect : underPolicy(self, spec.policy, effect)
@@ -502,7 +512,7 @@ export const read = (
       return under(asked)
     })
     // An interruption may come before the first step.
-    return Effect.onExit(watched, (exit) =>
+    const answered = Effect.onExit(watched, (exit) =>
       Effect.withFiber((fiber) => {
         if (record === undefined) return Effect.void
         World.endRead(self.world, record, exit, isInterrupted(fiber))
@@ -510,6 +520,7 @@ export const read = (
         if (Exit.isSuccess(exit) && interruption?.requested !== true) changeAnswer(self, spec, exit.value)
         return Effect.void
       }))
+    return isAlone ? leaving(self, interruption!, answered) : answered
   })
 
 const changeAnswer = (self: Simulation, spec: Spec, value: unknown): void => {
@@ -535,7 +546,9 @@ const readOften = (self: Simulation, spec: Spec) =>
 const readAndLeave = (self: Simulation, spec: Spec) =>
   Effect.gen(function*() {
     const interruption = { requested: false }
-    const fiber = yield* Effect.forkChild(read(self, spec, interruption))
+    // An interruption before the first step may be lost (`Scheduler.shouldYield`), and a load that hangs would not end.
+    const startImmediately = self.extras.features.has("hangs")
+    const fiber = yield* Effect.forkChild(read(self, spec, interruption), { startImmediately })
     for (let i = self.dice.below(6); i > 0; i--) yield* Effect.yieldNow
     if (self.dice.chance(0.4)) yield* Effect.sleep(self.dice.below(15))
     interruption.requested = true
@@ -570,7 +583,9 @@ const loadMany = (self: Simulation, spec: Spec, reads: ReadonlyMap<string, Read>
     const unasked = self.config.ids.filter((id) => answersMore && !together.includes(id) && dice.chance(0.6)).map((
       id
     ) => World.beginLoad(self.world, { ...spec, id, annotates: undefined }, undefined, together))
-    const plan = drawMany(self.dice)
+    const drawn = drawMany(self.dice)
+    const hangs = within !== undefined && !self.world.resting && self.extras.happens("hangs", 0.1)
+    const plan = hangs ? { ...drawn, end: "never" as const } : drawn
     const steps = Effect.gen(function*() {
       for (let i = 0; i < plan.yields; i++) yield* Effect.yieldNow
       if (plan.sleep > 0) yield* Effect.sleep(plan.sleep)
@@ -582,6 +597,7 @@ const loadMany = (self: Simulation, spec: Spec, reads: ReadonlyMap<string, Read>
         return yield* Effect.fail(new Down(id, n))
       }
       if (plan.end === "die") return yield* Effect.die(new Bug(id, n))
+      if (plan.end === "never") return yield* Effect.never
       const exits = records.map(({ id, n }): Exit.Exit<Value, Down> =>
         self.dice.chance(0.7)
           ? Exit.succeed({ id, n })
@@ -664,9 +680,9 @@ const many = (self: Simulation): Effect.Effect<void, never, Caching> =>
         }
         return Effect.void
       }))
-    if (dice.chance(0.75)) return Effect.asVoid(Effect.exit(whole))
+    if (dice.chance(0.75)) return Effect.asVoid(Effect.exit(leaving(self, interruption, whole)))
     return Effect.gen(function*() {
-      const fiber = yield* Effect.forkChild(whole)
+      const fiber = yield* Effect.forkChild(whole, { startImmediately: self.extras.features.has("hangs") })
       for (let i = dice.below(6); i > 0; i--) yield* Effect.yieldNow
       if (dice.chance(0.4)) yield* Effect.sleep(dice.below(15))
       interruption.requested = true
@@ -954,6 +970,23 @@ const meet = (self: Simulation) =>
     })
   })
 
+/** Readers of one id that keep coming, most of whom wait only shortly. */
+const keepComing = (self: Simulation) =>
+  Effect.suspend(() => {
+    const dice = self.extras.diceOf("hangs")
+    const isStream = self.extras.features.has("streams") && dice.chance(0.2)
+    const id = isStream ? streamId : dice.pick(self.config.ids)
+    const one = Effect.suspend(() => {
+      if (isStream) return read(self, streamSpecOf(self))
+      if (self.config.classed && dice.chance(0.3)) return many(self)
+      const spec = specOf(self, id)
+      if (spec.misuse !== undefined || dice.chance(0.2)) return read(self, spec)
+      return read(self, { ...spec, policy: "normal", timeout: dice.chance(0.3) ? undefined : 1 + dice.below(25) })
+    })
+    const reader = () => Effect.exit(Effect.andThen(Effect.sleep(dice.below(80)), one))
+    return Effect.all(Array.from({ length: 3 + dice.below(8) }, reader), { concurrency: "unbounded", discard: true })
+  })
+
 /** Bulk calls that overlap with each other, and with writes. */
 const overlap = (self: Simulation) =>
   Effect.suspend(() => {
@@ -985,6 +1018,7 @@ const extra = (self: Simulation): Effect.Effect<unknown, unknown, Caching> | und
   if (self.extras.happens("streams", 0.4)) return stream(self)
   if (self.extras.happens("mixedPolicies", 0.3)) return meet(self)
   if (self.extras.happens("waves", 0.3)) return overlap(self)
+  if (self.extras.happens("hangs", 0.4)) return keepComing(self)
   for (const other of self.others) {
     const effect = other(self)
     if (effect !== undefined) return effect

@@ -9,6 +9,7 @@ import { wrongEviction } from "./misuse.ts"
 import type { Config } from "./model.ts"
 import { defaults, type Dice, diceOf, drawConfig, withExtras } from "./plan.ts"
 import * as Program from "./program.ts"
+import { watchRestarts } from "./restartRules.ts"
 import { several } from "./several.ts"
 import { withShortTurns, withShortWaves, withTickets } from "./shortTurns.ts"
 import * as State from "./state.ts"
@@ -30,6 +31,7 @@ export interface Result {
   readonly violations: ReadonlyArray<string>
   readonly loads: number
   readonly reads: number
+  readonly restarts: number
   /** How many reads were compared with an explanation, by what it had said. */
   readonly explained: ReadonlyMap<string, number>
   readonly config: Config
@@ -63,6 +65,7 @@ const layerWithin = (
       : { capacity: config.capacity },
     eviction: features.has("eviction") ? wrongEviction(environment, eviction) : eviction,
     shutdownTimeout: config.shutdown,
+    maxLoad: config.maxLoad,
     ...config.features.includes("defaults") ? { defaults } : {},
     refresh: {
       concurrency: config.refreshConcurrency,
@@ -96,7 +99,7 @@ const checkStats = (world: State.World) =>
     const flights = new Set(world.loads.flatMap((load) => load.flight ?? []))
     const { config, counts } = world
     // A load may be interrupted before its first step.
-    if (stats.loads < flights.size || stats.loads > stats.misses + stats.refreshes) {
+    if (stats.loads < flights.size || stats.loads > stats.misses + stats.refreshes + stats.restarts) {
       State.violate(world, `stats: ${stats.loads} loads for ${stats.misses} misses, ${flights.size} seen`)
     }
     if (stats.size > config.capacity || (!config.memory && stats.size > 0)) {
@@ -189,6 +192,7 @@ const scenario = (world: State.World, { dice, extras, schedule }: Playing) =>
       others: [several, transacts]
     }
     Program.prepare(self)
+    watchRestarts(self, caching)
     listen(self, caching, Context.mergeAll(schedule.context, quiet, context))
     yield* Effect.provideContext(Program.program(self), context)
     if (schedule.fibers() !== 1) State.violate(world, `P7: ${schedule.fibers() - 1} fibers left`)
@@ -238,5 +242,5 @@ export const simulate = (options: Options): Result => {
     State.violate(world, `P7: ${schedule.fibers()} fibers left at the end`)
   }
   const { counts, explained, loads, violations } = world
-  return { violations, loads: loads.length, reads: counts.reads, explained, config }
+  return { violations, loads: loads.length, reads: counts.reads, restarts: counts.restarts, explained, config }
 }

@@ -68,6 +68,7 @@ export interface World {
     notStored: number
     /** How often `copy` threw: for a caller, or for what is stored. */
     uncopied: number
+    restarts: number
   }
   /** By what it gave to the engine. */
   readonly readers: WeakMap<object, Read>
@@ -121,7 +122,7 @@ export const makeWorld = (config: Config, now: () => number, log: Array<string> 
   reading: new Set(),
   open: new Set(),
   born: new Map(),
-  counts: { reads: 0, bypassed: 0, interrupted: 0, refused: 0, notStored: 0, uncopied: 0 },
+  counts: { reads: 0, bypassed: 0, interrupted: 0, refused: 0, notStored: 0, uncopied: 0, restarts: 0 },
   readers: new WeakMap(),
   replaced: new Map(),
   overtaken: new Map(),

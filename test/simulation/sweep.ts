@@ -23,30 +23,33 @@ export interface Swept {
   readonly seeds: number
   readonly loads: number
   readonly reads: number
+  readonly restarts: number
   readonly failures: ReadonlyArray<Failure>
 }
 
-export const nothing: Swept = { seeds: 0, loads: 0, reads: 0, failures: [] }
+export const nothing: Swept = { seeds: 0, loads: 0, reads: 0, restarts: 0, failures: [] }
 
 export const add = (a: Swept, b: Swept): Swept => ({
   seeds: a.seeds + b.seeds,
   loads: a.loads + b.loads,
   reads: a.reads + b.reads,
+  restarts: a.restarts + b.restarts,
   failures: [...a.failures, ...b.failures]
 })
 
 export const sweep = ({ from, stopAtFirst, store, to, with: also }: Range): Swept => {
-  let [loads, reads] = [0, 0]
+  let [loads, reads, restarts] = [0, 0, 0]
   const failures: Array<Failure> = []
   let seed = from
   for (; seed < to; seed++) {
     const result = simulate({ seed, store, with: also })
     loads += result.loads
     reads += result.reads
+    restarts += result.restarts
     const rule = result.violations[0]
     if (rule === undefined) continue
     failures.push({ seed, rule })
     if (stopAtFirst === true) break
   }
-  return { seeds: Math.min(seed + 1, to) - from, loads, reads, failures }
+  return { seeds: Math.min(seed + 1, to) - from, loads, reads, restarts, failures }
 }

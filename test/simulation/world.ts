@@ -1,5 +1,5 @@
 /** Notes what happens in a run, and has it checked against the promises P1 to P7. */
-import { Cause, Exit } from "effect"
+import { Cause, Exit, Fiber } from "effect"
 import type { Flight } from "../../src/internal/engine/state.ts"
 import * as Pending from "../../src/internal/engine/storeTier/pendingInvalidations.ts"
 import { checkAbandoned } from "./abandonRules.ts"
@@ -19,6 +19,7 @@ import {
 } from "./model.ts"
 import { checkOrigins, noteUnanswered, until } from "./originRules.ts"
 export { checkTogether } from "./refreshRules.ts"
+import { checkAttempts, checkGaveWay } from "./restartRules.ts"
 import {
   beside,
   covers,
@@ -48,6 +49,8 @@ export const beginLoad = (
     spec,
     begunAt: self.now(),
     flight,
+    fiber: Fiber.getCurrent(),
+    gaveWay: undefined,
     ticket: undefined,
     first,
     together,
@@ -68,6 +71,7 @@ export const beginLoad = (
   )
   if (flight !== undefined) {
     checkAlone(self, load, flight)
+    checkAttempts(self, load, flight)
     checkAbandoned(self, load, flight)
     if (first) checkThrottle(self, load, flight)
     checkClosed(self, load)
@@ -320,6 +324,7 @@ export const endRead = (self: World, read: Read, exit: Exit.Exit<unknown, unknow
   if (origin._tag === "Load" && (origin.exit === undefined || Exit.isFailure(origin.exit))) {
     return violate(self, `identity: ${what}, which has not succeeded`)
   }
+  checkGaveWay(self, read, origin, what)
   checkOrigins(self, read, origin, what)
 }
 

@@ -25,6 +25,8 @@ const nextTurn = (self: TurnTime): Effect.Effect<void> =>
     // The fiber may have yielded since `pass`. If the turn has ended, there may be no later one to resume it.
     if (self.beganAt === undefined) begin(self)
     let isInterrupted = false
+    // The fiber may have yielded since `pass`. If the turn has ended since, no later one is planned that resumes it.
+    if (self.beganAt === undefined) begin(self)
     self.waiting.push(() => {
       if (!isInterrupted) resume(Effect.void)
     })

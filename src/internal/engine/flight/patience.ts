@@ -106,6 +106,8 @@ export const restartIfOutlasted = (
 ): void => {
   if (flight.phase !== "Loading" || !isOutlasted(self, flight, reader, now) || !canRestart(self, flight)) return
   if (flight.restartedAt !== undefined) return self.work.again(self, flight)
+  const next = nextRequest(flight)
+  if (next === undefined) return
   const millis = now - flight.attempt.startedAt!
   flight.restartedAt = now
   flight.restarts++
@@ -113,9 +115,7 @@ export const restartIfOutlasted = (
   noteRestart(self, flight, millis)
   if (flight.phase !== "Loading" || flight.abandoned) return
   if (answersOthers(flight)) {
-    // A run of a stream belongs to the consumer that started it.
-    const request = flight.request.batch === undefined ? reader! : flight.request
-    takeOver(self, flight, { request, starter: flight.starter, parent: flight.parent })
+    takeOver(self, flight, { request: next, starter: flight.starter, parent: flight.parent })
     return
   }
   if (flight.limit !== undefined) limitAgain(self, flight)
@@ -141,4 +141,17 @@ const limitAgain = (self: Flights, flight: Flight): void => {
   flight.limit!.interruptUnsafe()
   flight.limit = undefined
   limitUnattended(self, flight)
+}
+
+/**
+ * The request whose load runs next. That of a stream is its newest consumer's: a consumer that has received elements
+ * stays with its run, and one that may not write must not have its own load stored.
+ */
+const nextRequest = (flight: Flight): Request | undefined => {
+  if (flight.request.followed === undefined) return flight.request
+  let next: Request | undefined
+  for (const { policy, request } of flight.callers) {
+    if (policy.writes && request.hasBegun?.() !== true) next = request
+  }
+  return next
 }

@@ -5,6 +5,7 @@ import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Effectable from "effect/Effectable"
 import * as Exit from "effect/Exit"
+import { CacheClosed } from "../../../CacheError.ts"
 import { withPrototype } from "../../effect.ts"
 import { complete } from "../flight/complete.ts"
 import { begin, beginLoading, nextAttempt } from "../flight/flight.ts"
@@ -51,7 +52,11 @@ const end = (
 ): void => {
   if (flight.restartedAt !== undefined) {
     flight.restartedAt = undefined
-    if (mayRunAgain(self, flight, exit)) return runAgain(self, flight)
+    // Otherwise, the load has ended in spite of its interruption.
+    const gaveWay = Exit.isFailure(exit) && Cause.hasInterrupts(exit.cause)
+    if (gaveWay && mayRunAgain(self, flight)) return runAgain(self, flight)
+    // Callers that still wait were not interrupted themselves.
+    if (gaveWay && self.closed) return complete(self, flight, Exit.die(new CacheClosed({ key: flight.id })))
   }
   const { conclude } = flight
   if (conclude === undefined || !isRenewed(flight)) return complete(self, flight, exit)
@@ -59,9 +64,8 @@ const end = (
   run(self, flight, context, conclude(exit))
 }
 
-/** Whether callers still wait for the flight, and the load has not ended in spite of its interruption. */
-const mayRunAgain = (self: Flights, flight: Flight, exit: Exit.Exit<unknown, unknown>): boolean =>
-  Exit.isFailure(exit) && Cause.hasInterrupts(exit.cause) && flight.phase === "Loading" && !flight.abandoned &&
+const mayRunAgain = (self: Flights, flight: Flight): boolean =>
+  flight.phase === "Loading" && !flight.abandoned &&
   !self.closed && (flight.callers.size > 0 || flight.pinned)
 
 /** Runs the load of a flight once more, as a new attempt (see `flight/patience.ts`). */
