@@ -4,7 +4,7 @@ import { Effect, Exit, Fiber, Stream } from "effect"
 import { CacheLayer } from "effect-cached"
 import { LoadTimeout } from "effect-cached/CacheError"
 import { CachedHttpClient, HttpCacheMiddleware } from "effect-cached/http"
-import { type HttpClientError, HttpServerResponse } from "effect/http"
+import { type HttpClientError, HttpClientRequest, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { TestClock } from "effect/testing"
 import { settle, start } from "../support/caches.ts"
 import { originOf, type Reply, shared, textOf, url } from "./origin.ts"
@@ -15,16 +15,20 @@ interface Answer {
   readonly value: string
 }
 
-/** Asks every 40 milliseconds, and notes what each request gets. Those that wait leave at the end. */
-const busily = Effect.fnUntraced(function*<R>(ask: Effect.Effect<string, unknown, R>, millis: number) {
+/** Asks every so many milliseconds, and notes what each request gets. Those that wait leave at the end. */
+const busily = Effect.fnUntraced(function*<R>(
+  ask: Effect.Effect<string, unknown, R>,
+  millis: number,
+  every = 40
+) {
   const answers: Array<Answer> = []
   const fibers: Array<Fiber.Fiber<unknown, unknown>> = []
-  for (let at = 0; at < millis; at += 40) {
+  for (let at = 0; at < millis; at += every) {
     const note = (exit: Exit.Exit<string, unknown>) =>
       void answers.push({ at, value: Exit.isSuccess(exit) ? exit.value : "failed" })
     fibers.push(yield* Effect.forkChild(Effect.map(Effect.exit(ask), note), { startImmediately: true }))
     yield* settle
-    yield* TestClock.adjust(40)
+    yield* TestClock.adjust(every)
   }
   for (const fiber of fibers) fiber.interruptUnsafe()
   yield* settle
@@ -65,20 +69,23 @@ describe("a client", () => {
 
   it.effect.each(
     [
-      ["its timeout", { timeout: 200 }, 400],
-      ["maxLoad, where requests leave", { maxLoad: 500 }, 1000],
-      ["the default of maxLoad", {}, 120_000]
+      ["its timeout", { timeout: 200 }, 400, 40],
+      ["maxLoad, where requests leave", { maxLoad: 500 }, 1000, 40],
+      ["the default of maxLoad", {}, 120_000, 250]
     ] as const
-  )("headers that never come: %s", ([, options, within]: readonly [string, object, number]) =>
-    Effect.gen(function*() {
-      const { origin, state } = hangs(1)
-      const client = yield* shared(origin, options)
-      const answers = yield* busily(Effect.timeout(textOf(client), 300), within)
-      expect(recovered(answers, "ok")).toBeLessThanOrEqual(within)
-      expect(state.started).toBe(2)
-      expect(state.most).toBe(1)
-      expect(state.running).toBe(0)
-    }).pipe(inMemory))
+  )(
+    "headers that never come: %s",
+    ([, options, within, every]: readonly [string, object, number, number]) =>
+      Effect.gen(function*() {
+        const { origin, state } = hangs(1)
+        const client = yield* shared(origin, options)
+        const answers = yield* busily(Effect.timeout(textOf(client), 300), within, every)
+        expect(recovered(answers, "ok")).toBeLessThanOrEqual(within)
+        expect(state.started).toBe(2)
+        expect(state.most).toBe(1)
+        expect(state.running).toBe(0)
+      }).pipe(inMemory)
+  )
 
   it.effect("a stale response that may not be served is no reason to wait for refresh.timeout", () =>
     Effect.gen(function*() {
@@ -175,11 +182,9 @@ describe("a client", () => {
   it.effect("requests that have received nothing of a body that hangs share another one", () =>
     Effect.gen(function*() {
       const { run, state } = counted()
+      const headers = { ...fresh, "content-type": "text/plain" }
       const origin = originOf(() =>
-        run((n) => {
-          const body: string | ReadableStream<Uint8Array> = n === 1 ? hanging("") : "whole"
-          return Effect.delay(Effect.succeed({ headers: fresh, body }), n === 1 ? 0 : 20)
-        })
+        run((n) => Effect.delay(Effect.succeed({ headers, body: n === 1 ? hanging("") : "whole" }), n === 1 ? 0 : 20))
       )
       const client = yield* shared(origin, { maxLoad: 200 })
       const readers: Array<Fiber.Fiber<string, unknown>> = []
@@ -217,7 +222,7 @@ describe("a client", () => {
 })
 
 describe("the middleware", () => {
-  const asking = (ask: Effect.Effect<{ readonly status: number; readonly text: string }, unknown>) =>
+  const asking = <R>(ask: Effect.Effect<{ readonly status: number; readonly text: string }, unknown, R>) =>
     Effect.map(ask, ({ status, text }) => status === 200 ? text : `${status}`)
 
   const page = (headers: Record<string, string> = fresh) => HttpServerResponse.text("ok", { headers })
@@ -236,7 +241,6 @@ describe("the middleware", () => {
         const answers = yield* busily(Effect.timeout(asking(ask()), 300), within)
         expect(recovered(answers, "ok")).toBeLessThanOrEqual(within)
         expect(state).toEqual({ started: 2, running: 0, most: 1 })
-        expect(recovered(answers, "504")).toBe("timeout" in options ? 0 : Infinity)
       }).pipe(inMemory)
   )
 
@@ -286,18 +290,20 @@ describe("the middleware", () => {
           sent === "" ? Stream.empty : Stream.make(new TextEncoder().encode(sent)),
           Stream.never
         )
-        const { ask } = yield* serving(
-          () =>
-            run((n) =>
-              Effect.succeed(
-                HttpServerResponse.stream(n === 1 ? first : Stream.make(new TextEncoder().encode("whole")), {
-                  headers: fresh
-                })
-              )
-            ),
-          { timeout: 200 }
+        const middleware = yield* HttpCacheMiddleware.make({ timeout: 200 })
+        const handler = run((n) => {
+          const body = n === 1 ? first : Stream.make(new TextEncoder().encode("whole"))
+          return Effect.succeed(HttpServerResponse.stream(body, { headers: fresh }))
+        })
+        const request = HttpServerRequest.fromWeb(new Request(url))
+        // Unlike the body of a web response, this one ends with its reader.
+        const ask = middleware(handler).pipe(
+          Effect.provideService(HttpServerRequest.HttpServerRequest, request),
+          Effect.flatMap((response) =>
+            HttpServerResponse.toClientResponse(response, { request: HttpClientRequest.get(url) }).text
+          )
         )
-        const answers = yield* busily(Effect.timeout(asking(ask()), 300), 1000)
+        const answers = yield* busily(Effect.timeout(ask, 300), 1000)
         expect(recovered(answers, "whole")).toBeLessThanOrEqual(400)
         expect(state.started).toBe(2)
       }).pipe(inMemory)

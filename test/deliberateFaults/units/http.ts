@@ -4,6 +4,7 @@ import type { UnitFault } from "../fault.ts"
 const client = "test/http/client.test.ts"
 const middleware = "test/http/middleware.test.ts"
 const attacks = "test/http/attacks.test.ts"
+const hangs = "test/http/hangs.test.ts"
 const serverAttacks = "test/http/serverAttacks.test.ts"
 const endpoints = "test/http/endpoints.test.ts"
 const endpointAttacks = "test/http/endpointAttacks.test.ts"
@@ -151,9 +152,9 @@ export const faults: ReadonlyArray<UnitFault> = [
   },
   {
     name: "a body that is loaded again is made without the services of its request",
-    in: "orAgain",
-    find: "call.origin.again?.(request) ?? call.origin.execute(request)",
-    replace: "call.origin.execute(request)",
+    in: "againOf",
+    find: "again === undefined ?",
+    replace: "again !== again ?",
     by: middleware
   },
   {
@@ -442,5 +443,26 @@ export const faults: ReadonlyArray<UnitFault> = [
     find: "[...ownTags(request), ...more]",
     replace: "[...more]",
     by: endpoints
+  },
+  {
+    name: "a request that has joined a load waits for its timeout once more",
+    in: "leftOf",
+    find: "startedAt + timeoutMillis - clock.currentTimeMillisUnsafe()",
+    replace: "timeoutMillis",
+    by: hangs
+  },
+  {
+    name: "a stale response that may not be served delays the next attempt",
+    in: "servesStale",
+    find: "[fallsBack] !== false",
+    replace: "[fallsBack] !== undefined",
+    by: hangs
+  },
+  {
+    name: "a body that hangs is asked for again only after the default of maxLoad",
+    in: "bodyStream",
+    find: "self.timeoutMillis ?? self.maxLoadMillis",
+    replace: "undefined",
+    by: hangs
   }
 ]
