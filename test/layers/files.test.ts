@@ -15,7 +15,7 @@ class Weather extends CacheKey.Class<Weather>()("Weather", {
 
 /** The files of entries, without that of the class's fingerprints. */
 const list = (directory: string) =>
-  fs.readdirSync(directory).filter((name) => name.includes("~") && !name.startsWith("=p=fingerprints=")).map((name) =>
+  fs.readdirSync(directory).filter((name) => name.includes("~") && !name.startsWith("%7e=p=fingerprints=")).map((name) =>
     name.replace(/~[0-9a-f]{12}/, "")
   )
     .toSorted()
