@@ -96,8 +96,8 @@ export interface Options {
   /** How long a stale response is kept, so that it can be validated, or served if the handler fails. @default 1 day */
   readonly keep?: Ttl.Input | undefined
   /**
-   * How long a `GET` or `HEAD` waits for the fields of its response. It then gets 504, or what `stale-if-error` allows.
-   * A handler or body that has made no progress for this time runs again for those that ask for it, because it may hang.
+   * How long a `GET` or `HEAD` waits for the fields of its response. It then gets 504 or what `stale-if-error` allows.
+   * A handler or body that has made no progress for this time runs again for those that ask for it: it may hang.
    * @default no limit
    */
   readonly timeout?: Ttl.Input | undefined

@@ -71,10 +71,10 @@ const orAgain = (call: Call, variant: Variant, body: Response.Body): Response.Bo
     })
   })
 
-const againOf = (call: Call, request: HttpClientRequest.HttpClientRequest): Effect.Effect<
-  HttpClientResponse,
-  HttpClientError
-> => {
+const againOf = (
+  call: Call,
+  request: HttpClientRequest.HttpClientRequest
+): Effect.Effect<HttpClientResponse, HttpClientError> => {
   const { clock, head, origin, renew, self: { caching } } = call
   const { "if-range": _, range: __, ...fields } = head.fields
   const { again } = origin
@@ -217,7 +217,7 @@ export const bodyStream = (
       maxTtl: Infinity,
       maxBytes: self.maxBody,
       whenSlow: "wait",
-      // Of a body, each part is waited for like the fields.
+      // Each part of a body is waited for as long as for the fields.
       maxLoad: self.timeoutMillis ?? self.maxLoadMillis,
       lease: false,
       inherit: self.inherit

@@ -11,7 +11,6 @@ import * as Cached from "../../Cached.ts"
 import { LoadTimeout } from "../../CacheError.ts"
 import { Caching } from "../../Caching.ts"
 import { http } from "../../internal/defaults/options.ts"
-import { fallsBack } from "../../internal/strategy/make.ts"
 import * as Strategy from "../../Strategy.ts"
 import { type Fields, noDirectives } from "../rules/fields.ts"
 import { freshnessOf, usableMillis } from "../rules/freshness.ts"
@@ -51,10 +50,8 @@ const strategyOf = (way: Way, keepMillis: number): Strategy.Strategy<Variants, a
     if (Exit.isFailure(exit) || exit.value.unshared === true) return "skip"
     const ttl = Math.max(0, ...exit.value.variants.map((variant) => usableMillis(variant, keepMillis)))
     return { softTtl: ttl, ttl }
-  },
-  // The rules decide themselves whether a stale response is served.
-  [fallsBack]: false
-} as Strategy.Strategy<Variants, any, any>)
+  }
+})
 
 type Strategies = { readonly [way in Way]: Strategy.Strategy<Variants, any, any> }
 

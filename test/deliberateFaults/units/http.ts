@@ -454,8 +454,8 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "a stale response that may not be served delays the next attempt",
     in: "servesStale",
-    find: "[fallsBack] !== false",
-    replace: "[fallsBack] !== undefined",
+    find: ") !== Load",
+    replace: ") !== undefined",
     by: hangs
   },
   {

@@ -3,13 +3,14 @@
  * a busy key unusable: each new reader joins it. The flight stays, with its callers, lease and generation. No timer
  * looks for such loads: a reader that joins does, one that times out, and the limit of a refresh.
  */
+import { Load } from "../../../Strategy.ts"
 import { knownDurations } from "../../defaults/bounds.ts"
 import { infoOf } from "../../key/ofKey.ts"
-import { fallsBack } from "../../strategy/make.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
 import { isAnswered } from "../request/answers.ts"
+import { decideAt } from "../request/decide.ts"
 import { declaredTags } from "../request/requestTags.ts"
-import { isLimited, maxLoadOf, rulesOf } from "../request/rules.ts"
+import { answerOrDefect, isLimited, maxLoadOf, rulesOf } from "../request/rules.ts"
 import type { Durations, Flight, Flights, Request } from "../state.ts"
 import { emitOf } from "../telemetry/events.ts"
 import * as Log from "../telemetry/log.ts"
@@ -48,9 +49,9 @@ const patienceFor = (self: Flights, flight: Flight, millis: number, restarts: nu
   return Math.max(least, Math.min(maxLoadOf(self, flight.request), least * 2 ** restarts))
 }
 
-const servesStale = (self: Flights, { request: { strategy }, stale }: Flight, now: number): boolean =>
+const servesStale = (self: Flights, { request, stale }: Flight, now: number): boolean =>
   stale !== undefined && now < stale.expiresAt && !isAnswered(self, stale) &&
-  (strategy as { readonly [fallsBack]?: boolean })[fallsBack] !== false
+  answerOrDefect(() => decideAt(request, stale, now, () => 0)) !== Load
 
 /** Since when the attempt has made no progress. After the clock was set back, counts from then. */
 const sinceOf = ({ attempt, restartedAt }: Flight, now: number): number => {
