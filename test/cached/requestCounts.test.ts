@@ -67,7 +67,8 @@ describe.each(distances)("over a store that is %s", (_, parts) => {
       const here = yield* process(layer)
       expect((yield* here(itemsOf()(payloads(1000)))).every(Exit.isSuccess)).toBe(true)
       yield* settle
-      expect(take()).toEqual({ getMany: 4, markers: 1, acquireMany: 4, commitMany: 4 })
+      // The first load of a class in a process writes the record of its fingerprints, which no read waits for.
+      expect(take()).toEqual({ getMany: 4, markers: 1, acquireMany: 4, commitMany: 4, set: 1 })
     }).pipe(Effect.scoped))
 
   it.effect("P2 · a bulk call reads the markers of its class again if they have changed meanwhile", () =>
