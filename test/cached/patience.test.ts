@@ -1,8 +1,8 @@
 /** A load that hangs: its busy key recovers, because the load is run again once it has outlasted its readers. */
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, RequestResolver, Schema, Stream, Tracer } from "effect"
+import { Effect, Exit, Fiber, Layer, RequestResolver, Schema, Scope, Stream, Tracer } from "effect"
 import { Cached, CacheKey, CachePolicy, Strategy } from "effect-cached"
-import { LoadTimeout } from "effect-cached/CacheError"
+import { CacheClosed, LoadTimeout } from "effect-cached/CacheError"
 import { TestClock } from "effect/testing"
 import { caches, start } from "../support/caches.ts"
 
@@ -215,6 +215,21 @@ describe.each(caches)("over $name", (cache) => {
       expect(runs).toBe(2)
     }).pipe(Effect.provide(layer)))
 
+  it.effect("a stream: the next run is not that of a consumer that may not write", () =>
+    Effect.gen(function*() {
+      let runs = 0
+      const origin = Stream.suspend(() => ++runs === 1 ? Stream.never : Stream.make("own"))
+      const consume = (stream: Stream.Stream<string>) =>
+        stream.pipe(Cached.stream({ key, ttl: "1 hour", maxLoad: 1000 }), Stream.runCollect)
+      const first = yield* start(consume(origin))
+      yield* TestClock.adjust(500)
+      const second = yield* start(consume(origin))
+      yield* TestClock.adjust(1000)
+      const third = yield* start(CachePolicy.readOnly(consume(Stream.make("read only"))))
+      yield* TestClock.adjust(1000)
+      for (const fiber of [first, second, third]) expect(fiber.pollUnsafe()).toEqual(Exit.succeed(["own"]))
+    }).pipe(Effect.provide(layer)))
+
   it.effect("a stream: each element shows that its run does not hang", () =>
     Effect.gen(function*() {
       let runs = 0
@@ -373,6 +388,21 @@ describe.each(caches)("over $name", (cache) => {
       yield* busily(read, { millis: 4000 })
       expect(source.started).toBe(1)
     }).pipe(Effect.provide(layer)))
+
+  it.effect("callers of a load that gives way while the cache closes die with CacheClosed", () =>
+    Effect.gen(function*() {
+      const scope = yield* Scope.make()
+      const context = yield* Layer.buildWithScope(layer, scope)
+      const load = Effect.onInterrupt(Effect.never, () => Effect.sleep(500))
+      const read = load.pipe(Cached.ttl({ key, ttl: "1 hour", maxLoad: 1000 }), Effect.provideContext(context))
+      const readers = [yield* start(read)]
+      yield* TestClock.adjust(1000)
+      readers.push(yield* start(read))
+      yield* start(Scope.close(scope, Exit.void))
+      yield* TestClock.adjust(500)
+      const closed = Exit.die(new CacheClosed({ key }))
+      expect(readers.map((fiber) => fiber.pollUnsafe())).toEqual([closed, closed])
+    }))
 
   it.effect("a load whose id was invalidated is not run again: the next readers have a load of their own", () =>
     Effect.gen(function*() {

@@ -48,6 +48,27 @@ export const faults: ReadonlyArray<Fault> = [
     replace: `const refused = engine.closed && id === "" ? new CacheClosed({ key: id })`
   },
   {
+    name: "a load gives way to its hasty readers, although a patient one waits",
+    draws: ["hangs"],
+    in: "isOutlasted",
+    find: "if (!isPatient(patienceOfReader(self, caller.request))) continue",
+    replace: "if (caller !== undefined) continue"
+  },
+  {
+    name: "a load that runs again interrupts its callers",
+    draws: ["hangs"],
+    in: "end",
+    find: "if (gaveWay && mayRunAgain(self, flight)) return runAgain(self, flight)",
+    replace: ""
+  },
+  {
+    name: "the next attempt of a load begins beside the one that hangs",
+    draws: ["hangs"],
+    in: "restartIfOutlasted",
+    find: "flight.fiber!.interruptUnsafe()",
+    replace: "self.work.again(self, flight)"
+  },
+  {
     name: "a failed condition replaces the value",
     in: "set",
     find: "if (!holdsInMemory(self, id, condition, now)) return false",

@@ -711,5 +711,19 @@ this.end++`,
     find: " && capabilities.separate !== true",
     replace: "",
     by: "test/cached/requestCounts.test.ts"
+  },
+  {
+    name: "the next run of a stream is that of a consumer that may not write",
+    in: "nextRequest",
+    find: "policy.writes && ",
+    replace: "",
+    by: "test/cached/patience.test.ts"
+  },
+  {
+    name: "callers of a load that gives way while the cache closes are interrupted",
+    in: "end",
+    find: "if (gaveWay && self.closed)",
+    replace: "if (gaveWay && !self.closed)",
+    by: "test/cached/patience.test.ts"
   }
 ]

@@ -145,14 +145,15 @@ const limitAgain = (self: Flights, flight: Flight): void => {
 }
 
 /**
- * The request whose load runs next. That of a stream is its newest consumer's: a consumer that has received elements
- * stays with its run, and one that may not write must not have its own load stored.
+ * The request whose load runs next. That of a stream is its newest consumer's, because the old run is the channel of
+ * the oldest. A consumer that has received elements stays with its run, and no result of one that may not write is
+ * stored.
  */
 const nextRequest = (flight: Flight): Request | undefined => {
   if (flight.request.followed === undefined) return flight.request
   let next: Request | undefined
   for (const { policy, request } of flight.callers) {
-    if (policy.writes && request.hasBegun?.() !== true) next = request
+    if (policy.writes && request !== flight.request && request.hasBegun?.() !== true) next = request
   }
   return next
 }
