@@ -15,9 +15,9 @@ class Weather extends CacheKey.Class<Weather>()("Weather", {
 
 /** The files of entries, without that of the class's fingerprints. */
 const list = (directory: string) =>
-  fs.readdirSync(directory).filter((name) => name.includes("~") && !name.startsWith("%7e=p=fingerprints=")).map((name) =>
-    name.replace(/~[0-9a-f]{12}/, "")
-  )
+  fs.readdirSync(directory).filter((name) => name.includes("~") && !name.startsWith("%7e=p=fingerprints=")).map((
+    name
+  ) => name.replace(/~[0-9a-f]{12}/, ""))
     .toSorted()
 
 /** Counts the loads, and runs an effect with a cache that lives as long as it does: as a process would. */

@@ -22,8 +22,6 @@ export const pass = (self: TurnTime): Effect.Effect<void> =>
 
 const nextTurn = (self: TurnTime): Effect.Effect<void> =>
   Effect.callback((resume) => {
-    // The fiber may have yielded since `pass`. If the turn has ended, there may be no later one to resume it.
-    if (self.beganAt === undefined) begin(self)
     let isInterrupted = false
     // The fiber may have yielded since `pass`. If the turn has ended since, no later one is planned that resumes it.
     if (self.beganAt === undefined) begin(self)

@@ -528,13 +528,6 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/cached/operationsAtOnce.test.ts"
   },
   {
-    name: "an operation on a synchronous store that yields just when its turn ends waits for ever",
-    in: "nextTurn",
-    find: "if (self.beganAt === undefined) begin(self)",
-    replace: "",
-    by: "test/cached/yieldsBetweenTurns.test.ts"
-  },
-  {
     name: "operations that waited for a turn on a synchronous store all run in the next one",
     in: "endTurn",
     find: "while (self.waiting.size > 0 && hasTime(self))",
@@ -922,13 +915,6 @@ export const faults: ReadonlyArray<UnitFault> = [
     in: "acrossFingerprints",
     find: `isSafe ? generation.slice(early.length) : ""`,
     replace: "generation.slice(early.length)",
-    by: "test/cached/releases.test.ts"
-  },
-  {
-    name: "a release that hangs leaves a fiber, if the fingerprint could not be recorded",
-    in: "acrossFingerprints",
-    find: "Effect.tapCause(",
-    replace: "Effect.onError(",
     by: "test/cached/releases.test.ts"
   },
   {
