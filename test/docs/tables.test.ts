@@ -138,7 +138,7 @@ const expected: { readonly [option: string]: ReadonlyArray<number> } = {
   "HeapLimitOptions.above": [OptionsDefaults.heap.above],
   "LayerOptions.storeTimeout": [layer.storeTimeoutMillis],
   "LayerOptions.lease": [layer.leaseMillis],
-  "LayerOptions.maxLoad": [layer.maxLoadMillis],
+  "MemoryOptions.maxLoad": [layer.maxLoadMillis],
   "LayerOptions.maxStaleness": [layer.maxStalenessMillis],
   "DiskOptions.maxSize": [OptionsDefaults.maxSize],
   "DiskOptions.maxValue": [OptionsDefaults.maxValue],
