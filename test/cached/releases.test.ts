@@ -290,6 +290,23 @@ describe("a store that is down", () => {
       expect(yield* cache(found(new OldUser({ id: 1 })))).toBe(undefined)
     }))
 
+  it.effect("when it hangs at a record, that is tried again with a later load", () =>
+    Effect.gen(function*() {
+      const store = MemoryStore.make()
+      let hangs = true
+      const shared = { ...store, capabilities: { ...store.capabilities, shared: true } }
+      const hanging = mapOperations(shared, (_, [id], run) => hangs && String(id) === recordId ? Effect.never : run())
+      const layer = Layer.succeed(Store.Store, hanging)
+      const cache = yield* build(over({ layer }, { memory: false, storeTimeout: "100 millis" }))
+      const reading = yield* start(cache(read(new OldUser({ id: 1 }), 1)))
+      yield* TestClock.adjust("1 second")
+      expect(yield* Fiber.join(reading)).toBe(1)
+      hangs = false
+      yield* TestClock.adjust("1 minute")
+      expect(yield* cache(read(new OldUser({ id: 2 }), 1))).toBe(1)
+      expect(yield* cache(read(new OldUser({ id: 2 }), 2))).toBe(1)
+    }))
+
   it.effect("when a fingerprint is to be recorded keeps nothing, and gives the lease back", () =>
     Effect.gen(function*() {
       const store = MemoryStore.make()

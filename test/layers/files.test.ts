@@ -41,7 +41,9 @@ describe("CacheLayer.files", () => {
       const [file, metadata] = list(directory)
       expect(file).toMatch(/^Weather@[\w-]+=6=Berlin\.json$/)
       expect(metadata).toBe(file!.replace(".json", ".meta.json"))
-      const name = fs.readdirSync(directory).find((name) => name.endsWith(".json") && !name.endsWith(".meta.json"))!
+      const name = fs.readdirSync(directory).find((name) =>
+        /^Weather@.*\.json$/.test(name) && !name.endsWith(".meta.json")
+      )!
       expect(fs.readFileSync(join(directory, name), "utf8"))
         .toBe("{\n  \"city\": \"Berlin\",\n  \"celsius\": 21.5,\n  \"at\": \"1970-01-01T00:00:00.000Z\"\n}\n")
       yield* TestClock.adjust("9 minutes")

@@ -75,6 +75,8 @@ export const makeStorage = (self: Fleet, dice: Dice, extras: Extras): ViewOf => 
   }
   const set = (from: number, fullId: string, entry: CacheEntry.Stored) => {
     const id = nameOf(fullId)
+    // A record of the class's fingerprints is no value of a user, and no store reports its changes.
+    if (isFingerprints(fullId)) return void entries.set(id, entry)
     if (entries.get(id)?.meta.writeId === entry.meta.writeId) {
       self.counts.touched++
       self.say(() => `[${from}] storage receives that ${id} lives until ${entry.meta.expiresAt}`)

@@ -1,7 +1,7 @@
 /** Makes a store tier. */
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
-import type { Effect } from "effect/Effect"
+import * as Effect from "effect/Effect"
 import * as Scheduler from "effect/Scheduler"
 import { requireSerializer } from "../../codec/requireSerializer.ts"
 import { storeReadsOfTurn, timeoutsOfTurn } from "../../defaults/bounds.ts"
@@ -25,9 +25,11 @@ export const makeStoreTier = (front: MemoryTier, options: StoreTierOptions, step
   requireSerializer("The cache", options.serializer)
   const dispatcher = lastingDispatcher(Context.get(front.context, Scheduler.Scheduler))
   const background = Background.make(front)
-  // Nothing waits for it when the cache closes.
-  const spawn = (run: Effect<unknown>) =>
+  // A store that hangs must not keep the next attempt from being made, nor the cache from closing.
+  const spawn = (job: Effect.Effect<unknown>) => {
+    const run = Effect.timeoutOption(job, options.storeTimeoutMillis)
     Background.supervise(background, { name: "records fingerprints", context: front.context, run })
+  }
   const recorded: Recorded = new Map()
   return {
     ...options,
