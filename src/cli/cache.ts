@@ -128,7 +128,10 @@ export const inspect = (given: string): Opened<Inspection> =>
   Effect.gen(function*() {
     const url = yield* urlOf(given)
     const { CacheConfig } = yield* Effect.promise(() => import("../config/index.ts"))
-    return yield* CacheConfig.inspect(Redacted.make(url), options(url))
+    const inspection = yield* CacheConfig.inspect(Redacted.make(url), options(url))
+    // The records of fingerprints are not copied either, because they could replace those of a cache that is in use.
+    const isRecord = ({ id }: Inspected) => id.startsWith("~:p:fingerprints:")
+    return { ...inspection, entries: (options) => Stream.filter(inspection.entries(options), (one) => !isRecord(one)) }
   })
 
 /** Opens the store, which creates a cache where a URL names one that does not exist. */

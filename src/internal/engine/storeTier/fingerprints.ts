@@ -167,7 +167,8 @@ const toStored = (uses: ReadonlyMap<string, number>, now: number, version: strin
   const text = Array.from(uses, ([fingerprint, usedAt]) => `${fingerprint} ${usedAt};`).join("")
   const expiresAt = now + limits.lifeMillis
   const { meta } = MarkerEntries.toStored(version, now)
-  return { payload: new TextEncoder().encode(text), meta: { ...meta, softExpiresAt: expiresAt, expiresAt } }
+  const payload = new TextEncoder().encode(text)
+  return { payload, meta: { ...meta, softExpiresAt: expiresAt, expiresAt }, extension: ".txt" }
 }
 
 /** When each recorded fingerprint was used, the oldest use first. Ignores any other text. */
