@@ -114,7 +114,7 @@ export const resolver = <K extends Requested>(
         )
         return others.length === 0 ? first! : Effect.forEach(
           [first!, ...others],
-          // Each in a fiber of its own, so that a group that everybody has left ends alone.
+          // Each in a fiber of its own, so that a group that all its callers have left ends alone.
           (read) => Effect.flatMap(Effect.forkChild(read), Fiber.await),
           { concurrency: "unbounded", discard: true }
         )

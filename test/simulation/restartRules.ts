@@ -54,13 +54,12 @@ const checkPatience = (self: World, load: Load, millis: number): void => {
   violate(self, `P3: ${what}, though its readers have a patience of ${patience(least)} ms`)
 }
 
-/** How long the callers of a flight wait by their own options. The time that they waited for the store has passed. */
+/** How long the callers of a flight wait by their own options. */
 const patiences = (self: World, { callers }: Flight, maxLoad: number): ReadonlyArray<number> =>
   Array.from(callers).flatMap(({ request }) => {
     const read = readerOf(self, { request } as Flight)
     if (read?.spec === undefined) return []
-    const asked = self.config.store === "none" ? 0 : Math.min(self.now() - read.begunAt, 2 * self.config.storeTimeout)
-    return read.spec.timeout === undefined ? maxLoad : read.spec.timeout - asked
+    return read.spec.timeout ?? maxLoad
   })
 
 const isInterrupted = (fiber: Fiber.Fiber<unknown, unknown> | undefined): boolean =>

@@ -339,6 +339,8 @@ export interface Rules {
   readonly defaults: ReadDefaults
   /** A timeout that is a function of the key stays `undefined` until `askTimeouts` evaluates the function. */
   readonly timeoutMillis: number | undefined
+  /** The whole `timeout`, of which a read that is repeated has less left. */
+  readonly patienceMillis: number | undefined
   readonly softTimeoutMillis: number | undefined
   readonly isAsked: boolean
   readonly hasTimeouts: boolean

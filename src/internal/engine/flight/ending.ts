@@ -124,7 +124,7 @@ export const limitUnattended = (self: Flights, flight: Flight): void => {
     leaveUnit(self, flight)
     if (flight.exit !== undefined) return
     if (flight.callers.size > 0) {
-      return self.work.restartIfOutlasted(self, flight, undefined, flight.starter.clock.currentTimeMillisUnsafe())
+      return self.work.restartIfOutlasted(self, flight, undefined, self.time.now(flight.starter.clock))
     }
     flight.ranTooLong = true
     // The pause begins now and not when the flight has ended, so that later changes of the id end the pause.

@@ -50,6 +50,7 @@ const check = (self: Defaulting, request: Request): Rules => {
   return {
     defaults,
     timeoutMillis: timeoutMillisOf("timeout", timeout),
+    patienceMillis: timeoutMillisOf("timeout", timeout),
     softTimeoutMillis: timeoutMillisOf("softTimeout", softTimeout),
     isAsked: false,
     hasTimeouts: timeout !== undefined || softTimeout !== undefined || options.maxLoad !== undefined,
@@ -66,6 +67,7 @@ const check = (self: Defaulting, request: Request): Rules => {
 const plainRules = (request: Request): Rules => ({
   defaults: noReadDefaults,
   timeoutMillis: undefined,
+  patienceMillis: undefined,
   softTimeoutMillis: undefined,
   isAsked: false,
   hasTimeouts: false,
@@ -113,14 +115,16 @@ export const askTimeouts = <A, E>(self: Defaulting, request: Request<A, E>): Req
   const { options: { timeout }, rules: known } = request
   const softTimeout = optionOf(self, request, "softTimeout")
   if (known?.isAsked === true || (typeof timeout !== "function" && typeof softTimeout !== "function")) return request
-  return answerOrDefect(() =>
-    withRules(request, {
+  return answerOrDefect(() => {
+    const timeoutMillis = askTimeout("timeout", request, timeout)
+    return withRules(request, {
       ...rulesOf(self, request),
       isAsked: true,
-      timeoutMillis: askTimeout("timeout", request, timeout),
+      timeoutMillis,
+      patienceMillis: timeoutMillis,
       softTimeoutMillis: askTimeout("softTimeout", request, softTimeout)
     })
-  )
+  })
 }
 
 /** Returns a request with other rules. It inherits from `request`, because a copy would lose the prototype. */

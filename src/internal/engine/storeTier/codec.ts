@@ -51,7 +51,7 @@ export const compileFor = (
         tier.front,
         `undeclared ${keyClass}`,
         `A value of the key class "${keyClass}" has a field that its schema does not declare${place}: it lasts only in ` +
-          "memory, and whoever reads the value from the store does not get it. Declare it, or leave it out in the load " +
+          "memory, and readers of the store do not get it. Declare it, or leave it out in the load " +
           "(logged once a key class)"
       )
   })

@@ -86,16 +86,12 @@ const run = (request: StreamRequest, flight: Flight | undefined): Effect.Effect<
 const pulling = Effect.fnUntraced(function*(run: Run): Effect.fn.Return<Manifest, unknown, any> {
   const { log, request: { streaming } } = run
   // Opens the origin only on the first demand, because the consumer may leave before it asks for anything.
-  progress(run, false)
+  waitForOrigin(run, false)
   yield* RunLog.demanded(log)
-  progress(run, true)
-  const pull = yield* Stream.toPull(streaming.origin)
+  const pull = yield* fromOrigin(run, Stream.toPull(streaming.origin))
   while (true) {
-    progress(run, false)
     yield* RunLog.demanded(log)
-    progress(run, true)
-    const exit = yield* Effect.exit(pull)
-    progress(run, false)
+    const exit = yield* fromOrigin(run, Effect.exit(pull))
     if (Exit.isSuccess(exit)) {
       yield* append(run, exit.value)
       continue
@@ -110,9 +106,15 @@ const pulling = Effect.fnUntraced(function*(run: Run): Effect.fn.Return<Manifest
 })
 
 /** Notes since when the run waits for its origin: a run that waits for consumers or the store does not hang. */
-const progress = ({ clock, flight }: Run, waits: boolean): void => {
+const waitForOrigin = ({ clock, flight }: Run, waits: boolean): void => {
   if (flight !== undefined) flight.attempt.aliveAt = waits ? clock.currentTimeMillisUnsafe() : Infinity
 }
+
+const fromOrigin = <A, E, R>(run: Run, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  Effect.suspend(() => {
+    waitForOrigin(run, true)
+    return Effect.tap(effect, () => Effect.sync(() => waitForOrigin(run, false)))
+  })
 
 const manifestFor = ({ log }: Run): Manifest => {
   const manifest = new Manifest(log.run, log.count, log.bytes, log.elements)
