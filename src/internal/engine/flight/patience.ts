@@ -15,7 +15,6 @@ import type { Durations, Flight, Flights, Request } from "../state.ts"
 import { emitOf } from "../telemetry/events.ts"
 import * as Log from "../telemetry/log.ts"
 import { fiberOf, isInterruptible, limitUnattended } from "./ending.ts"
-import { isToCome } from "./flight.ts"
 import { takeOver } from "./takeOver.ts"
 
 export const makeDurations = (): Durations => ({ ofIds: new Map(), ofClasses: new WeakMap() })
@@ -82,11 +81,10 @@ const isOutlasted = (self: Flights, flight: Flight, reader: Request | undefined,
 }
 
 const canRestart = (self: Flights, flight: Flight): boolean => {
-  const { after, attempt, bornAt, id, policy, request } = flight
+  const { attempt, bornAt, id, policy, request } = flight
   return !flight.abandoned && flight.storable && policy.writes && !attempt.renewed && !self.isPrivate &&
     !self.closed && self.flights.get(id) === flight &&
     (flight.restartedAt !== undefined || isInterruptible(fiberOf(flight))) &&
-    !(answersOthers(flight) && after?.some(isToCome)) &&
     !TagEpochs.movedSince(self.tagEpochs, declaredTags(self, request), bornAt)
 }
 
@@ -115,10 +113,8 @@ export const restartIfOutlasted = (
   // Noted first: a listener may end the flight, and the next attempt may end at once.
   noteRestart(self, flight, millis)
   if (flight.phase !== "Loading" || flight.abandoned) return
-  if (answersOthers(flight)) {
-    takeOver(self, flight, { request: next, starter: flight.starter, parent: flight.parent })
-    return
-  }
+  const { isOrphan, parent, starter } = flight
+  if (answersOthers(flight)) return takeOver(self, flight, { request: next, starter, parent, isOrphan })
   if (flight.limit !== undefined) limitAgain(self, flight)
   flight.fiber!.interruptUnsafe()
 }

@@ -1,11 +1,12 @@
-/** Moves the callers of a flight to a new flight of the same id. */
+/** Moves the callers of a flight to another flight of the same id. */
 import * as Cause from "effect/Cause"
 import * as Exit from "effect/Exit"
+import { rulesOf, thrownBy } from "../request/rules.ts"
 import { isRefusal } from "../request/strict.ts"
 import type { Caller, Flight, Flights, ReadContext, Request } from "../state.ts"
 import { linkTo } from "../telemetry/spans.ts"
 import { detachOne, endIfUnneeded } from "./ending.ts"
-import { hasBegun, makeFlight } from "./flight.ts"
+import { hasBegun, isToCome, makeFlight } from "./flight.ts"
 import { addEdge, removeEdge } from "./waitGraph.ts"
 import { startLater } from "./work.ts"
 
@@ -13,14 +14,28 @@ interface By {
   readonly request: Request
   readonly starter: ReadContext
   readonly parent: Flight | undefined
+  readonly isOrphan: boolean | undefined
 }
 
 /**
- * Starts a flight in place of another, and moves the callers to it. A key thereby leaves the call of its batch, and
- * joins the next one. Consumers that have received elements of a run stay with the run, which is not stored.
+ * Moves the callers of a flight to the one that is queued behind it, or to a new one. A key thereby leaves the call of
+ * its batch, and joins the next one. Consumers that have received elements of a run stay with it, and it is not stored.
  */
-export const takeOver = (self: Flights, flight: Flight, { parent, request, starter }: By): Flight => {
-  const { id, policy, protectedUntil, refresh, rejectedWriteId, stale } = flight
+export const takeOver = (self: Flights, flight: Flight, by: By): void => {
+  const next = flight.after?.find(isToCome) ?? successor(self, flight, by)
+  detachOne(self, flight)
+  flight.pinned = false
+  self.flights.set(next)
+  for (const caller of Array.from(flight.callers)) if (mayMove(caller)) move(caller, next)
+  startLater(self, next)
+  endIfUnneeded(self, flight)
+}
+
+const successor = (
+  self: Flights,
+  { id, policy, protectedUntil, refresh, rejectedWriteId, restarts, stale }: Flight,
+  { isOrphan, parent, request, starter }: By
+): Flight => {
   const next = makeFlight(self, {
     id,
     request,
@@ -33,16 +48,10 @@ export const takeOver = (self: Flights, flight: Flight, { parent, request, start
     protectedUntil,
     starter
   })
-  next.restarts = flight.restarts
-  next.isOrphan = flight.isOrphan
-  detachOne(self, flight)
-  flight.pinned = false
-  self.flights.set(next)
-  for (const caller of Array.from(flight.callers)) if (mayMove(caller)) move(caller, next)
+  next.restarts = restarts
+  next.isOrphan = isOrphan
   // All keys of a batch that are loaded again in this turn share one call.
   request.batch?.rejoin(next)
-  startLater(self, next)
-  endIfUnneeded(self, flight)
   return next
 }
 
@@ -67,16 +76,18 @@ export const isOrphaned = (self: Flights, flight: Flight, exit: Exit.Exit<unknow
   flight.isOrphan === true && Exit.isFailure(exit) && !Cause.hasInterrupts(exit.cause) && !isRefusal(exit) &&
   hasBegun(flight) &&
   flight.found === undefined && !flight.refresh && flight.storable && flight.policy.writes && !self.closed &&
-  followerOf(flight) !== undefined
+  followerOf(self, flight) !== undefined
 
-const followerOf = (flight: Flight): Caller | undefined => {
-  for (const caller of flight.callers) if (mayMove(caller)) return caller
+/** A caller whose own load may be stored. Most options of a caller that joined have not been checked. */
+const followerOf = (self: Flights, flight: Flight): Caller | undefined => {
+  for (const caller of flight.callers) {
+    if (mayMove(caller) && caller.policy.writes && thrownBy(rulesOf, self, caller.request) === undefined) return caller
+  }
   return undefined
 }
 
 /** Loads once more, in the context of a caller that waits. */
 export const loadForFollowers = (self: Flights, flight: Flight): void => {
-  const { context, request, within } = followerOf(flight)!
-  const next = takeOver(self, flight, { request, starter: context, parent: within?.flight })
-  next.isOrphan = undefined
+  const { context: starter, request, within } = followerOf(self, flight)!
+  takeOver(self, flight, { request, starter, parent: within?.flight, isOrphan: undefined })
 }
