@@ -52,7 +52,8 @@ describe.each(caches)("inherit, over $name", (cache) => {
         expect(reading.pollUnsafe()).toBeDefined()
         expect(yield* left("outer")).toBe(60)
         // Joined: the load began before, and brings a new value.
-        const slow = Effect.delay(Effect.succeed(1), "5 minutes").pipe(Cached.ttl({ key: "slow", ...hour }))
+        const slow = Effect.delay(Effect.succeed(1), "5 minutes")
+          .pipe(Cached.ttl({ key: "slow", maxLoad: "10 minutes", ...hour }))
         yield* start(slow)
         yield* settle
         yield* minutes(1)

@@ -268,6 +268,7 @@ describe.each(caches)("over $name", (cache) => {
         joined: 1,
         stale: 1,
         loads: 5,
+        restarts: 0,
         loadFailures: 2,
         loadMillis: 2000,
         refreshes: 0,

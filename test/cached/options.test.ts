@@ -368,10 +368,11 @@ describe.each(caches)("over $name", (cache) => {
     it.effect("counts from when the caller joined", () =>
       Effect.gen(function*() {
         const { load } = counting(1000)
-        const get = load.pipe(Cached.ttl({ key: "k", ttl: "1 hour", timeout: 600 }))
-        const first = yield* start(get)
+        const get = (timeout: number) => load.pipe(Cached.ttl({ key: "k", ttl: "1 hour", timeout }))
+        const first = yield* start(get(600))
         yield* TestClock.adjust(500)
-        const second = yield* start(get)
+        // The load ends later than 0.7 seconds after its start, and within them after this reader came.
+        const second = yield* start(get(700))
         yield* TestClock.adjust(500)
         expect(timeoutOf(yield* Fiber.await(first))).toMatchObject({ _tag: "LoadTimeout" })
         expect(yield* Fiber.join(second)).toBe(1)

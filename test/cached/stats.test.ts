@@ -89,6 +89,7 @@ describe.each(caches)("stats over $name", (cache) => {
         joined: 2,
         stale: 0,
         loads: 5,
+        restarts: 0,
         loadFailures: 0,
         loadMillis: 100,
         refreshes: 1,

@@ -201,7 +201,7 @@ describe("fields that the schema does not declare", () => {
       expect([2, 3].map(isStored)).toEqual([true, true])
       expect(warnings).toEqual([
         `A value of the key class "Key" has a field that its schema does not declare at [rows][2][extra]: it lasts only in ` +
-        "memory, and whoever reads the value from the store does not get it. Declare it, or leave it out in the load " +
+        "memory, and readers of the store do not get it. Declare it, or leave it out in the load " +
         "(logged once a key class)"
       ])
     }).pipe(Effect.provide(layer))

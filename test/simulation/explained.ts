@@ -16,6 +16,7 @@ export interface Told {
   readonly explanation: Explanation.Explanation
   /** The last thing that had happened when it was asked for. */
   readonly seq: number
+  readonly askedTurn: number
   /** When it was made. */
   readonly turn: number
   readonly at: number
@@ -69,7 +70,7 @@ const tell = (world: World, asked: AnyRead): Effect.Effect<Told, never, Caching>
       }
     }
     const isAtOnce = turn === world.turn && at === world.now()
-    return { explanation, seq, turn: world.turn, at: world.now(), isAtOnce, refreshes: stats.refreshes }
+    return { explanation, seq, askedTurn: turn, turn: world.turn, at: world.now(), isAtOnce, refreshes: stats.refreshes }
   })
 
 /** A read that is explained before it begins, without a step that yields between both. */
@@ -118,8 +119,9 @@ const check = (self: World, { detected, exit, record, refreshes, told }: Ended):
   if (source !== "joined" && (mayMiss(self, record, own) || mayBeDropped(self, told, started))) return
   // A cycle of loads through another layer over the same store is not known to this one.
   if (self.config.features.includes("layers") && isCycle(exit)) return
-  // The load that the read joins may find a value in the store that it falls back on.
-  if (source === "fallback" && facts.some((one) => one._tag === "Flight" && one.phase === "AskingStore")) return
+  // What the read joins may find a value in the store that it falls back on, or must load anew.
+  const isAsking = facts.some((one) => one._tag === "Flight" && one.phase === "AskingStore")
+  if (isAsking && (source === "fallback" || started !== undefined)) return
   const until = started?.begunAt ?? self.now()
   // A listener may have changed something, or have read the entry with another strategy.
   const mayHaveRead = started === undefined || self.config.features.includes("readingListener")
@@ -180,10 +182,15 @@ const mayBeDropped = (
 /** Something else may have changed the answer of a read that took some time. */
 const isDisturbed = (
   self: World,
-  { own, record: { id, spec }, told: { seq } }: Pick<Ended, "record" | "told"> & { readonly own: Load | undefined }
+  { own, record: { id, spec }, told: { askedTurn, seq } }: Pick<Ended, "record" | "told"> & { readonly own: Load | undefined }
 ): boolean =>
   self.config.faults > 0 || self.closeAskedAt !== undefined ||
   spec!.timeout !== undefined || !hasRoom(self.config) ||
   self.writes.some(({ done }) => done > seq) || self.touches.some(({ done }) => done > seq) ||
   Array.from(self.foreign.keys()).some((dropped) => dropped > seq) ||
-  self.loads.some((load) => load !== own && load.id === id && (load.n > seq || load.ended > seq))
+  self.loads.some((load) =>
+    load !== own && load.id === id && (load.n > seq || load.ended > seq || storedIn(self, load) >= askedTurn)
+  )
+
+/** The turn in which the store received the result of a load. */
+const storedIn = ({ stored }: World, { flight }: Load): number => stored.get(flight?.entry?.writeId ?? "") ?? -1

@@ -151,7 +151,8 @@ const scenario = (world: State.World, { dice, extras, schedule }: Playing) =>
   Effect.gen(function*() {
     const { config, say } = world
     const scope = yield* Scope.make()
-    const environment = { config, schedule, dice, extras, healthy: false, stored: world.stored, say, world }
+    const noteStored = (writeId: string) => void world.stored.set(writeId, world.turn)
+    const environment = { config, schedule, dice, extras, healthy: false, noteStored, say, world }
     const simulated = config.store === "none" ? undefined : makeStore[config.store](environment)
     const context = yield* Layer.buildWithScope(layerOf(environment, simulated), scope)
     const drop = (id: string) =>

@@ -82,8 +82,8 @@ export interface World {
   readonly undecided: Map<string, number>
   /** By call: when a reader left that may have waited for its loads. */
   readonly lastWaited: Map<Load["together"], number>
-  /** The names of the writes that the store has received. */
-  readonly stored: Set<string>
+  /** The names of the writes that the store has received, and the turn of each. */
+  readonly stored: Map<string, number>
   /** When another process removed something from the store, and the loads that ran then. */
   readonly foreign: Map<number, ReadonlySet<Load>>
   /** callers' timers, and the flight they waited for. */
@@ -129,7 +129,7 @@ export const makeWorld = (config: Config, now: () => number, log: Array<string> 
   refreshed: new Map(),
   undecided: new Map(),
   lastWaited: new Map(),
-  stored: new Set(),
+  stored: new Map(),
   foreign: new Map(),
   timers: new Map(),
   asksTwice: false,

@@ -17,8 +17,8 @@ export interface Environment {
   readonly extras: Extras
   /** From here on nothing goes wrong. */
   healthy: boolean
-  /** The names of the writes that it has received. */
-  readonly stored: Set<string>
+  /** It has received a write of this name. */
+  readonly noteStored: (writeId: string) => void
   readonly say: (text: () => string) => void
 }
 
@@ -73,7 +73,7 @@ const core = (self: Environment) => {
       return entries.get(id)
     },
     set: (id, entry) => {
-      self.stored.add(entry.meta.writeId)
+      self.noteStored(entry.meta.writeId)
       entries.set(id, entry)
     },
     remove: (id) => entries.delete(id),
@@ -233,7 +233,7 @@ export const derived = (self: Environment): Simulated => {
     get: (id) => slow("get", () => orLie(self, "get", entries.get(id))),
     set: (id, entry) =>
       slow("set", () => {
-        self.stored.add(entry.meta.writeId)
+        self.noteStored(entry.meta.writeId)
         entries.set(id, entry)
       }),
     remove: (id) => slow("remove", () => entries.delete(id)),

@@ -40,7 +40,7 @@ interface Copied {
  * before the read yields. Throws a `CacheConfigError` if the payload has changed since the id was computed.
  */
 export const ownKey = <K extends Key | undefined>(key: K): K =>
-  typeof key === "object" ? ((key as unknown as Copied)["~own"] ?? key) as K : key
+  typeof key === "object" ? ((key as unknown as Copied | null)?.["~own"] ?? key) as K : key
 
 /** Another copy of the key's own payload, which a load may change. */
 export const keyForLoad = <K extends Key | undefined>(key: K): K => {
