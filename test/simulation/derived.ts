@@ -439,11 +439,11 @@ const run = (seed: number): ReadonlyArray<string> => {
         },
         () => changeAll(n, items.map((item) => `shelf:${item.n}`), Cached.invalidateAll(Item)),
         () => {
-          // A pattern removes what is there: this one is, unless it is lost.
-          const matching = Effect.andThen(item(1), Cached.removeMatching("item:*"))
+          // A pattern removes what is there: this one is, unless it is lost. It fails if the store cannot note it.
+          const matching = Effect.exit(Effect.andThen(item(1), Cached.removeMatching("item:*")))
           return config.losses || config.outages || config.capacity < 1000
             ? matching
-            : change(n, "item:1", matching)
+            : change(n, "item:1", Effect.flatten(matching))
         }
       )
     }
