@@ -78,6 +78,13 @@ const manyOf = (calls: ReadonlyArray<string>, operation: string) =>
 
 const oneOf = (calls: ReadonlyArray<string>, operation: string) => calls.filter((call) => call === operation).length
 
+/** How many ids the requests of an operation concern. */
+const concerned = (calls: ReadonlyArray<string>, operation: string) =>
+  manyOf(calls, operation).reduce((sum, call) => sum + Number(call.split(" ")[1]), oneOf(calls, operation))
+
+const requestsOf = (calls: ReadonlyArray<string>, operation: string) =>
+  manyOf(calls, operation).length + oneOf(calls, operation)
+
 describe("PW-04 · single loads that begin in one turn", () => {
   it.effect("ask the store in waves, and hold each lease until its result is stored", () =>
     Effect.gen(function*() {
@@ -86,22 +93,24 @@ describe("PW-04 · single loads that begin in one turn", () => {
       const gate = yield* Deferred.make<void>()
       const reading = yield* start(here(readAll(600, Deferred.await(gate))))
       yield* settle
-      expect(manyOf(calls, "acquire")).toEqual(["acquire 256", "acquire 256", "acquire 80"])
-      expect(oneOf(calls, "acquire")).toBe(alone)
-      // One for each load that asks alone, and one for each wave.
-      expect(manyOf(calls, "markers").length).toBe(alone + 3)
+      expect(concerned(calls, "acquire")).toBe(600)
+      // Those that ask alone, of the three turns in which the store answers the reads, and three waves.
+      expect(requestsOf(calls, "acquire")).toBeLessThanOrEqual(3 * alone + 3)
+      expect(manyOf(calls, "markers").length).toBe(requestsOf(calls, "acquire"))
       calls.length = 0
       for (let seconds = 0; seconds < 6; seconds++) {
         yield* TestClock.adjust("1 second")
         yield* settle
         for (const id of [0, 7, 8, 300, 599]) expect(yield* take(store, id)).toMatchObject({ _tag: "Wait" })
       }
-      expect(manyOf(calls, "renew").slice(0, 3)).toEqual(["renew 256", "renew 256", "renew 80"])
+      // Each wave renews its leases together.
+      expect(concerned(calls, "renew") % 600).toBe(0)
+      expect(manyOf(calls, "renew").length / (concerned(calls, "renew") / 600)).toBeLessThanOrEqual(3 * alone + 3)
       calls.length = 0
       yield* Deferred.succeed(gate, undefined)
       expect(yield* Fiber.join(reading)).toEqual(ids(600).map((id) => `old ${id}`))
-      expect(manyOf(calls, "commit")).toEqual(["commit 256", "commit 256", "commit 80"])
-      expect(oneOf(calls, "commit")).toBe(alone)
+      expect(concerned(calls, "commit")).toBe(600)
+      expect(requestsOf(calls, "commit")).toBeLessThanOrEqual(3 * alone + 3)
       expect(yield* store.size).toBe(600)
       calls.length = 0
       yield* TestClock.adjust("10 seconds")
@@ -149,7 +158,8 @@ describe("PW-04 · single loads that begin in one turn", () => {
       expect(yield* take(store, 30)).toMatchObject({ _tag: "Granted" })
       const reading = yield* start(here(readAll(50)))
       yield* settle
-      expect([manyOf(calls, "acquire"), oneOf(calls, "acquire")]).toEqual([["acquire 42"], alone])
+      expect(concerned(calls, "acquire")).toBe(50)
+      expect(requestsOf(calls, "acquire")).toBeLessThanOrEqual(2 * alone + 1)
       expect(yield* store.size).toBe(49)
       expect(reading.pollUnsafe()).toBe(undefined)
       yield* store.release(idOf(30), "other")
@@ -190,7 +200,7 @@ describe("PW-04 · single loads that begin in one turn", () => {
       // Leaves before the wave is sent.
       yield* Fiber.interrupt(readers[20]!)
       yield* settle
-      expect([asked.length, asked.includes(idOf(20))]).toEqual([30 - alone - 1, false])
+      expect([20, 21].map((id) => asked.includes(idOf(id)))).toEqual([false, true])
       const leaving = yield* start(Fiber.interrupt(readers[21]!))
       yield* settle
       yield* Deferred.succeed(gate, undefined)

@@ -26,8 +26,11 @@ class Table extends CacheKey.Class<Table>()("Table", { success: Rows, serializer
 
 const weather = new Weather({ year: 2026 })
 
+/** The files of payloads, without the records of the classes' fingerprints. */
 const payloadsIn = (directory: string) =>
-  readdirSync(directory).filter((file) => /~[0-9a-f]{12}\.(?!meta)/.test(file)).map((file) => join(directory, file))
+  readdirSync(directory)
+    .filter((file) => /~[0-9a-f]{12}\.(?!meta)/.test(file) && !file.includes("fingerprints"))
+    .map((file) => join(directory, file))
 
 /** The one file that holds the payload of a value, after it was written and read. */
 const fileUnder = <A, E, R>(serializer: Serializer.Serializer, key: CacheKey.CacheKey<A, E, R>, value: A) =>

@@ -129,7 +129,10 @@ const cacheOver = (store: Store.Store, serializer: Serializer.Serializer) =>
 const pageIds = (store: Store.Store) =>
   Effect.map(
     Stream.runCollect(store.scan({ prefix: "~:p:" })),
-    (found) => found.map(({ id }) => id).filter((id) => !isRecord(id)).sort((a, b) => Number(a.split(":")[3]) - Number(b.split(":")[3]))
+    (found) =>
+      found.map(({ id }) => id).filter((id) => !isRecord(id)).sort((a, b) =>
+        Number(a.split(":")[3]) - Number(b.split(":")[3])
+      )
   )
 
 describe.each([["Csv", Csv], ["Ndjson", Ndjson], ["Parquet", Parquet]] as const)(

@@ -70,7 +70,15 @@ const tell = (world: World, asked: AnyRead): Effect.Effect<Told, never, Caching>
       }
     }
     const isAtOnce = turn === world.turn && at === world.now()
-    return { explanation, seq, askedTurn: turn, turn: world.turn, at: world.now(), isAtOnce, refreshes: stats.refreshes }
+    return {
+      explanation,
+      seq,
+      askedTurn: turn,
+      turn: world.turn,
+      at: world.now(),
+      isAtOnce,
+      refreshes: stats.refreshes
+    }
   })
 
 /** A read that is explained before it begins, without a step that yields between both. */
@@ -119,7 +127,7 @@ const check = (self: World, { detected, exit, record, refreshes, told }: Ended):
   if (source !== "joined" && (mayMiss(self, record, own) || mayBeDropped(self, told, started))) return
   // A cycle of loads through another layer over the same store is not known to this one.
   if (self.config.features.includes("layers") && isCycle(exit)) return
-  // What the read joins may find a value in the store that it falls back on, or must load anew.
+  // What the read joins may find a value in the store that it falls back on, or must load.
   const isAsking = facts.some((one) => one._tag === "Flight" && one.phase === "AskingStore")
   if (isAsking && (source === "fallback" || started !== undefined)) return
   const until = started?.begunAt ?? self.now()
@@ -182,7 +190,9 @@ const mayBeDropped = (
 /** Something else may have changed the answer of a read that took some time. */
 const isDisturbed = (
   self: World,
-  { own, record: { id, spec }, told: { askedTurn, seq } }: Pick<Ended, "record" | "told"> & { readonly own: Load | undefined }
+  { own, record: { id, spec }, told: { askedTurn, seq } }: Pick<Ended, "record" | "told"> & {
+    readonly own: Load | undefined
+  }
 ): boolean =>
   self.config.faults > 0 || self.closeAskedAt !== undefined ||
   spec!.timeout !== undefined || !hasRoom(self.config) ||

@@ -191,7 +191,7 @@ export interface FoundEntry {
 
 export type Resume = (effect: Effect.Effect<unknown, unknown, any>) => void
 
-export interface Questions {
+interface Questions {
   /** The unanswered store requests that a new reader may join, by id. */
   readonly byId: Map<string, Question>
   readonly open: Set<Question>

@@ -300,8 +300,8 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "limits that are functions of the key are not asked",
     in: "askTimeouts",
-    find: "timeoutMillis: askTimeout(\"timeout\", request, timeout)",
-    replace: "timeoutMillis: undefined",
+    find: "const timeoutMillis = askTimeout(\"timeout\", request, timeout)",
+    replace: "const timeoutMillis = undefined",
     by: "test/cached/byFunction.test.ts"
   },
   {

@@ -18,7 +18,7 @@ import { areAmong } from "../storeTier/fetch.ts"
 import * as Pending from "../storeTier/pendingInvalidations.ts"
 import { type Budget, Elsewhere, type Fault, type StoreTier, type WriteGrant } from "../storeTier/storeTier.ts"
 import { isLate, leaseOf, nowOf, renewalMillis, renewalPauseMillis, renewMillisOf } from "./held.ts"
-import { beside, lacksMarkers, pickerOf, readMarkers, type Tags, tagsOf } from "./markersOfWave.ts"
+import { beside, lacksMarkers, markersIn, readMarkers, type Tags, tagsOf } from "./markersOfWave.ts"
 import { release } from "./releases.ts"
 
 export interface Wave {
@@ -132,10 +132,8 @@ const acquireLeases = Effect.fnUntraced(function*(
   const { leaseMillis, store } = tier
   const asked = seats.filter(isWanted)
   if (asked.length === 0) return
-  const { bornAt, isBeside, names } = tags
-  let pick: ReturnType<typeof pickerOf> | undefined
-  const markersOf = (request: Request): Markers | undefined =>
-    tags.markers && (pick ??= pickerOf(tags.markers, names))(declaredTags(engine, request))
+  const { bornAt, isBeside } = tags
+  const markersOf = markersIn(engine, tags)
   const isExclusive = !engine.isPrivate &&
     (optionOf(engine, requestOf(asked[0]!), "lease") ?? store.capabilities.shared)
   const hasLease = isExclusive || store.capabilities.shared

@@ -57,7 +57,7 @@ export const size = (self: Engine): Effect.Effect<number, StoreError> =>
     })
     : asked(self.storeTier, "size", self.storeTier.store.size)
 
-export const scan = (tier: StoreTier, prefix: string): Stream.Stream<Scanned, StoreError> =>
+const scan = (tier: StoreTier, prefix: string): Stream.Stream<Scanned, StoreError> =>
   askedPages(tier, "scan", Stream.filter(tier.store.scan({ prefix }), ({ id }) => !isPage(id)))
 
 export const askedPages = <A>(
