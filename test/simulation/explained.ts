@@ -127,7 +127,7 @@ const check = (self: World, { detected, exit, record, refreshes, told }: Ended):
   if (source !== "joined" && (mayMiss(self, record, own) || mayBeDropped(self, told, started))) return
   // A cycle of loads through another layer over the same store is not known to this one.
   if (self.config.features.includes("layers") && isCycle(exit)) return
-  // What the read joins may find a value in the store that it falls back on, or must load.
+  // The read may get an unfit value from the flight that it joins. It then falls back on it, or loads itself.
   const isAsking = facts.some((one) => one._tag === "Flight" && one.phase === "AskingStore")
   if (isAsking && (source === "fallback" || started !== undefined)) return
   const until = started?.begunAt ?? self.now()
