@@ -72,6 +72,20 @@ describe.skipIf(isMissing(program))("Redis · tracking by key", () => {
     timeout
   )
 
+  it.live(
+    "P2 · the values of many loads that begin at once leave memory when others change them",
+    () =>
+      Effect.scoped(Effect.gen(function*() {
+        const { a, b } = yield* two
+        const keys = Array.from({ length: 400 }, (_, i) => `many ${i}`)
+        const readAll = Effect.forEach(keys, (key) => a.read(key), { concurrency: "unbounded" })
+        yield* readAll
+        yield* b.use(Cached.setMany(keys.map((key) => [key, -1] as const), { ttl: "1 hour" }))
+        yield* until("all changes", Effect.map(readAll, (values) => values.every((value) => value === -1)))
+      })),
+    timeout
+  )
+
   it.live.each([["the connection for data", "t"], ["the connection that listens", "B"]] as const)(
     "F22 · what was changed while %s was lost leaves memory",
     ([, flag]) =>

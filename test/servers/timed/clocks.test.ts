@@ -33,7 +33,7 @@ describe.skipIf(isMissing("faketime"))("two processes, one of them an hour ahead
   const of = (what: string, id: string) => linesOf(file).filter((line) => line.what === what && line.id === id)
 
   it(
-    "both load what the other is loading; the first result is stored, and the other refused",
+    "both load what the other is loading; the first result is stored, and the other is not",
     { timeout },
     async () => {
       const [now, ahead] = workers as [Worker, Worker]
@@ -42,8 +42,9 @@ describe.skipIf(isMissing("faketime"))("two processes, one of them an hour ahead
       const second = read(ahead, "loaded", 100)
       await Promise.all([first, second])
       expect(of("load", "loaded")).toHaveLength(2)
-      expect(of("commit", "loaded").map((line) => line["answer"]).toSorted()).toEqual([false, true])
-      // The refused process used its own value for its waiting callers, and keeps it no longer.
+      // The other process may have learned of it, and then does not ask the store.
+      expect(of("commit", "loaded").filter((line) => line["answer"] === true)).toHaveLength(1)
+      // It used its own value for its waiting callers, and keeps it no longer.
       expect(await read(now, "loaded")).toBe(await second)
       expect(await read(ahead, "loaded")).toBe(await second)
     }
