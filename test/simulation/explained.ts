@@ -25,7 +25,10 @@ export interface Told {
   readonly refreshes: number
 }
 
-/** A schedule that counts its turns, so that it is known whether anything else ran between two steps. */
+/**
+ * A schedule whose wall clock can be set back, and that counts its turns, so that it is known whether anything else ran
+ * between two steps.
+ */
 export const countingTurns = (world: World, schedule: SeededScheduler): SeededScheduler => {
   const counted = (run: () => void) => () => {
     world.turn++
@@ -38,8 +41,11 @@ export const countingTurns = (world: World, schedule: SeededScheduler): SeededSc
     flush: () => dispatcher.flush()
   }
   const after: SeededScheduler["after"] = (millis, run) => schedule.after(millis, counted(run))
+  const wall = () => schedule.now() - world.setBackMillis
   const clock: Clock.Clock = {
     ...Context.get(schedule.context, Clock.Clock),
+    currentTimeMillisUnsafe: wall,
+    currentTimeMillis: Effect.sync(wall),
     sleep: (duration) =>
       Effect.callback<void>((resume) => {
         const callOff = after(Duration.toMillis(duration), () => resume(Effect.void))

@@ -101,6 +101,8 @@ export const drawn = {
   transacts: true,
   /** Loads hang for ever: they run again once they have outlasted the patience of their readers. */
   hangs: true,
+  /** The wall clock is set back once, by up to an hour, while the monotonic clock continues. */
+  setBack: true,
   /** Reads are explained before they begin. Only by name: an explanation may miss what others do right after it. */
   explains: false,
   /** Several processes: the store reports changes by itself, late and in any order, until the connection is lost. */
@@ -151,6 +153,7 @@ const later = {
   quotas: 0xb5c0_fbcf,
   transacts: 0xe9b5_dba5,
   hangs: 0x0fc1_9dc6,
+  setBack: 0x7137_a4d1,
   explains: 0x2de9_2c6f,
   byHand: 0x3956_c25b,
   layers: 0x59f1_11f1,

@@ -2,7 +2,7 @@
 import { Exit } from "effect"
 import type { Flight } from "../../src/internal/engine/state.ts"
 import { hasRoom, type Load, type Read } from "./model.ts"
-import { covers, hasEnded, type World } from "./state.ts"
+import { covers, hasEnded, wallOf, type World } from "./state.ts"
 
 export const heldOf = (self: World, id: string): Load | undefined => {
   const { features, memory, store } = self.config
@@ -21,7 +21,7 @@ const isStored = (self: World, load: Load): boolean => {
   if (!flight.storable || !flight.policy.writes || flight.found !== undefined || flight.entry === undefined) {
     return false
   }
-  if (self.closeAskedAt !== undefined || flight.entry.expiresAt <= self.now()) return false
+  if (self.closeAskedAt !== undefined || flight.entry.expiresAt <= wallOf(self)) return false
   // The store could not confirm it, and answers again: reads ask it first.
   if (flight.entry.memoryExpiresAt === -Number.MAX_VALUE) return false
   // Its sources may have changed.
@@ -55,7 +55,7 @@ const isStored = (self: World, load: Load): boolean => {
 
 const hasLeft = (self: World, load: Load, flight: Flight | undefined): boolean =>
   flight?.entry !== undefined &&
-  (flight.entry.expiresAt <= self.now() || self.writes.some((write) => covers(write, load)))
+  (flight.entry.expiresAt <= wallOf(self) || self.writes.some((write) => covers(write, load)))
 
 /** By a reader with a shorter constant: one with `sliding` leaves no more than its idle time. */
 const isShortened = (self: World, { ended, endedAt, id }: Load): boolean =>

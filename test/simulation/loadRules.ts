@@ -15,7 +15,8 @@ export const checkPinned = (self: World, load: Load, exit: Exit.Exit<unknown, un
   const endsItself = interruptedItself.has(load) || flight.attempt.renewed
   const interrupted = Exit.isFailure(exit) && Cause.hasInterrupts(exit.cause) && !endsItself
   // P3: it continues as the next attempt.
-  if (interrupted && flight.pinned && !flight.ranTooLong && load.gaveWay === undefined) {
+  const runsAgain = load.gaveWay !== undefined || flight.restartedAt !== undefined
+  if (interrupted && flight.pinned && !flight.ranTooLong && !runsAgain) {
     violate(self, `P3: ${what} was interrupted, though no caller had to wait for it`)
   }
   // One call for many runs as long as a caller waits for any of its keys.

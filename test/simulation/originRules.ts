@@ -236,7 +236,7 @@ const checkShorter = (self: World, read: Read, origin: Load, what: string): void
   if (spec === undefined || !hasConstant(spec) || !hasConstant(origin.spec) || origin.ttl !== undefined) return
   // A value that has inherited an age has no constant.
   const entry = origin.flight?.entry
-  if (entry === undefined || entry.createdAt < origin.endedAt!) return
+  if (entry === undefined || entry.createdAt + self.setBackMillis < origin.endedAt!) return
   if (self.touches.some((touch) => touch.id === origin.id && !isBefore(self, touch, origin))) return
   if (at(self, read) < beganAt(origin) + spec.ttl) return
   violate(self, `ttl: ${what}, ended ${self.now() - origin.endedAt!} ms ago, to a reader with ttl ${spec.ttl}`)

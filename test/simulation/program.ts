@@ -2,6 +2,7 @@
 import { Cause, Effect, Exit, Fiber, Option, Schema, Stream } from "effect"
 import { Cached, type CacheError, CacheKey, CachePolicy, Guard, Strategy } from "effect-cached"
 import type { Caching } from "effect-cached/Caching"
+import { clocks } from "../../src/internal/defaults/processes.ts"
 import { previousOf } from "../../src/internal/engine/load/previous.ts"
 import { Within } from "../../src/internal/engine/request/attempt.ts"
 import type { Flight } from "../../src/internal/engine/state.ts"
@@ -1009,6 +1010,14 @@ const stream = (self: Simulation): Effect.Effect<unknown, unknown, Caching> => {
   return self.drop(streamId)
 }
 
+/** Sets the wall clock back, once. By less, entries of the store would seem to be of a clock that is a little ahead. */
+const setBack = ({ extras, world }: Simulation) =>
+  Effect.sync(() => {
+    if (world.setBackMillis > 0) return
+    world.setBackMillis = clocks.aheadMillis * 2 + extras.diceOf("setBack").below(3_600_000)
+    world.say(() => `the wall clock is set back by ${world.setBackMillis} ms`)
+  })
+
 /** Optional activities of a step, in addition to those that were always there. */
 const extra = (self: Simulation): Effect.Effect<unknown, unknown, Caching> | undefined => {
   if (self.extras.happens("insists", 0.1)) return insist(self)
@@ -1019,6 +1028,7 @@ const extra = (self: Simulation): Effect.Effect<unknown, unknown, Caching> | und
   if (self.extras.happens("mixedPolicies", 0.3)) return meet(self)
   if (self.extras.happens("waves", 0.3)) return overlap(self)
   if (self.extras.happens("hangs", 0.4)) return keepComing(self)
+  if (self.extras.happens("setBack", 0.2)) return setBack(self)
   for (const other of self.others) {
     const effect = other(self)
     if (effect !== undefined) return effect

@@ -7,7 +7,7 @@ import { isHeld } from "./held.ts"
 import { type Origin, type Read, Thrown, type Value } from "./model.ts"
 import { checkOrigin } from "./originRules.ts"
 import { keyOf, orLeave, type Simulation, timed } from "./program.ts"
-import { describe, violate, type World } from "./state.ts"
+import { describe, violate, wallOf, type World } from "./state.ts"
 import { checkWhole } from "./transacts.ts"
 import { beginRead, beginSetOrigin, beginWrite, endLookup, endUnanswered, endWrite } from "./world.ts"
 
@@ -171,7 +171,7 @@ const isBeside = ({ writes }: World, { begun, id }: Read): boolean =>
 
 /** It was there until the removal itself, because nothing else has happened since it was looked for. */
 const wasHeld = ({ config, world }: Simulation, { held }: Read, asked: number): boolean =>
-  config.store === "none" && world.seq === asked && held !== undefined && held.flight!.entry!.expiresAt > world.now()
+  config.store === "none" && world.seq === asked && held !== undefined && held.flight!.entry!.expiresAt > wallOf(world)
 
 /** Whether an entry of the id may have been there when it was looked for. */
 const mayBeThere = (self: World, look: Read): boolean =>

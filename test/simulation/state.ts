@@ -95,6 +95,8 @@ export interface World {
   /** The program has ended: loads need no others. */
   resting: boolean
   seq: number
+  /** By how much the wall clock was set back. */
+  setBackMillis: number
   /** How many tasks have run. */
   turn: number
   /** How many reads were compared with an explanation, by what it had said. */
@@ -137,9 +139,13 @@ export const makeWorld = (config: Config, now: () => number, log: Array<string> 
   closedAt: undefined,
   resting: false,
   seq: 0,
+  setBackMillis: 0,
   turn: 0,
   explained: new Map()
 })
+
+/** The time of the wall clock, which entries tell. */
+export const wallOf = ({ now, setBackMillis }: World): number => now() - setBackMillis
 
 export const violate = (self: World, rule: string): void => {
   self.say(() => `VIOLATION ${rule}`)

@@ -29,6 +29,8 @@ export const checkDelay = (self: World, read: Read): void => {
   const reruns = 1 + invalidated + (spec?.kind === "softTtl" || spec?.kind === "failover" ? 2 : 0) +
     // The value that the flight has found in the store may be too old for a shorter constant.
     (spec !== undefined && (hasConstant(spec) || mayBeCutShort(self, read)) ? 1 : 0) +
+    // A load that failed after its starter had left has answered no follower, whose own load has a budget of its own.
+    Math.max(0, read.live.filter(({ exit }) => exit !== undefined && Exit.isFailure(exit)).length - 1) +
     // Loads that begin at once wait in a line, and those of a bulk call for their wave, where no budget counts.
     (["turns", "waves"].some((feature) => self.config.features.includes(feature as "turns")) ? 1 : 0)
   const { storeTimeout, store } = self.config

@@ -31,6 +31,7 @@ import {
   readerOf,
   refreshes,
   violate,
+  wallOf,
   type World
 } from "./state.ts"
 import { checkDelay, noteTimers } from "./timeRules.ts"
@@ -415,7 +416,7 @@ export const endSetIf = (self: World, origin: SetOrigin, { condition, held, isDo
   if (faults > 0 || store === "async" || store === "derived") return
   // Only the store knows its entries, and another process may have removed one.
   const isKnown = held !== undefined && store === "none" && !self.renewals.has(held.n) &&
-    held.flight!.entry!.expiresAt > self.now() &&
+    held.flight!.entry!.expiresAt > wallOf(self) &&
     !self.writes.some((write) => write.asked > origin.write.asked && covers(write, held))
   if (isKnown && isDone === (condition.ifAbsent === true) && condition.ifUnchanged === undefined) {
     violate(self, `set: ${what} ${isDone ? "was done" : "was not done"}, with #${held.n} there`)

@@ -101,7 +101,7 @@ export interface Flight {
   abandoned: boolean
   /** Whether the caller that started the flight has left. `undefined`: its load has run once more for that reason. */
   isOrphan: boolean | undefined
-  /** When the load was interrupted in order to run again (`patience.ts`). `undefined` once it runs. */
+  /** When the load was interrupted to run again (`patience.ts`), in monotonic time. `undefined` once it runs. */
   restartedAt: number | undefined
   restarts: number
   /** A caller that was found to be more patient than the load is old. */
@@ -470,8 +470,8 @@ export interface Attempt {
   flight: Flight | undefined
   /** When the load began, in epoch milliseconds. `undefined` before that. */
   startedAt: number | undefined
-  /** When the load last made progress, or `Infinity` while it waits for others. `undefined`: when it began. */
-  aliveAt?: number | undefined
+  /** When the load last made progress, in monotonic time. `Infinity` while it waits for others. */
+  aliveAt: number
   endedAt?: number
   clears: number
   /** Whether the load has read a stale cached value. If so, its result is not stored. */

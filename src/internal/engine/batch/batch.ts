@@ -13,7 +13,7 @@ import * as Turns from "../../time/turns.ts"
 import { forEachWave } from "../../time/waves.ts"
 import { recordShared } from "../derived/recorder.ts"
 import { complete } from "../flight/complete.ts"
-import { begin, beginLoading, loadEnded } from "../flight/flight.ts"
+import { begin, beginLoading, countFrom, loadEnded } from "../flight/flight.ts"
 import { addEdge, removeEdge } from "../flight/waitGraph.ts"
 import * as Watches from "../flight/watches.ts"
 import { launch } from "../load/load.ts"
@@ -279,7 +279,7 @@ const fire = (self: State, items: ReadonlyArray<Item>, tickets: ReadonlyArray<Ti
       return beginLoading(flight, now)
     }
     // The load counts as started now: waiting for other flights to enter the call is not part of its duration.
-    flight.attempt.startedAt = flight.attempt.aliveAt = now
+    countFrom(flight, now)
     if (flight === first) return
     addEdge(flight.attempt, first)
     if (flight.trace?.span !== undefined) linkTo(first, flight.trace.span)

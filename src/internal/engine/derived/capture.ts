@@ -5,7 +5,7 @@ import * as Exit from "effect/Exit"
 import { identity } from "effect/Function"
 import * as Option from "effect/Option"
 import { idOf } from "../../key/ofKey.ts"
-import { nowOf } from "../request/context.ts"
+import { steadyOf } from "../request/context.ts"
 import { answerOrDefect, askTimeouts, rulesOf, shortened, withRules } from "../request/rules.ts"
 import type { Attempt, Flights, Policy, Request, StoreReads } from "../state.ts"
 import { ask, budgetOf } from "../storeTier/ask.ts"
@@ -60,9 +60,9 @@ export const captureMany: StoreReads["captureMany"] = (self, reading, requests, 
         : Effect.map(Effect.timeoutOption(question, longest), Option.getOrUndefined)
     }))
   return captured && Effect.withFiber((fiber) => {
-    const since = nowOf(self, fiber)
+    const since = steadyOf(fiber)
     return Effect.map(captured, (policy) => {
-      const millis = nowOf(self, fiber) - since
+      const millis = steadyOf(fiber) - since
       return {
         policy,
         shortened: (request) => {

@@ -1,6 +1,7 @@
 /** Makes flights, and moves them from phase to phase. A flight is one load of one id, shared by its callers. */
 import { derives, hold, release } from "#platform/engine/derived/dependencies"
 import type * as Exit from "effect/Exit"
+import { monotonicMillis } from "../../time/monotonic.ts"
 import type { Entry } from "../memory/entry.ts"
 import { endAttempt, makeAttempt } from "../request/attempt.ts"
 import { noContext } from "../request/context.ts"
@@ -126,8 +127,7 @@ export const beginLoading = (flight: Flight, now: number): void => {
   // The private refresh whose load began last replaces those that overlap with it.
   if (isPrivate && policy.joins === "refresh") flight.since = ++watches.step
   flight.phase = "Loading"
-  flight.attempt.startedAt = now
-  flight.attempt.aliveAt = undefined
+  countFrom(flight, now)
   if (storeTier !== undefined) {
     flight.isBlind ||= flight.changedWhileAsked && storeTier.reports !== "all"
     flight.attempt.clears = storeTier.clears
@@ -136,14 +136,21 @@ export const beginLoading = (flight: Flight, now: number): void => {
   flight.changedWhileAsked = false
 }
 
+/** The duration of the load counts from now. */
+export const countFrom = ({ attempt, starter }: Flight, now: number): void => {
+  attempt.startedAt = now
+  attempt.aliveAt = monotonicMillis(starter.clock)
+}
+
 export const nextAttempt = (flight: Flight, now: number): Attempt => {
   endAttempt(flight.attempt)
   release(flight.attempt)
   const attempt = makeAttempt(flight.id)
   attempt.flight = flight
-  attempt.startedAt = now
   attempt.clears = flight.engine.storeTier?.clears ?? 0
-  return flight.attempt = attempt
+  flight.attempt = attempt
+  countFrom(flight, now)
+  return attempt
 }
 
 /** Moves a flight from `Loading` to `Storing`. From now on, the result is stored even if the last caller leaves. */

@@ -6,6 +6,7 @@
 import { Load } from "../../../Strategy.ts"
 import { knownDurations } from "../../defaults/bounds.ts"
 import { infoOf } from "../../key/ofKey.ts"
+import { monotonicMillis } from "../../time/monotonic.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
 import { isAnswered } from "../request/answers.ts"
 import { decideAt } from "../request/decide.ts"
@@ -52,18 +53,13 @@ const servesStale = (self: Flights, { request, stale }: Flight, now: number): bo
   stale !== undefined && now < stale.expiresAt && !isAnswered(self, stale) &&
   answerOrDefect(() => decideAt(request, stale, now, () => 0)) !== Load
 
-/** Since when the attempt has made no progress. After the clock was set back, counts from then. */
-const sinceOf = ({ attempt, restartedAt }: Flight, now: number): number => {
-  if (restartedAt !== undefined) return restartedAt
-  const since = attempt.aliveAt ?? attempt.startedAt!
-  if (since <= now || since === Infinity) return since
-  attempt.aliveAt = undefined
-  return attempt.startedAt = now
-}
+/** For how long the attempt, or its interruption, has made no progress. */
+const ageOf = ({ attempt, restartedAt, starter }: Flight): number =>
+  monotonicMillis(starter.clock) - (restartedAt ?? attempt.aliveAt)
 
 /** Whether a flight is older than the patience of `reader` and of all callers, so that its load must be run again. */
 const isOutlasted = (self: Flights, flight: Flight, reader: Request | undefined, now: number): boolean => {
-  const age = now - sinceOf(flight, now)
+  const age = ageOf(flight)
   // The finalizers of an interrupted load have the patience that this load had.
   const restarts = flight.restartedAt === undefined ? flight.restarts : flight.restarts - 1
   const isPatient = (millis: number): boolean => age < patienceFor(self, flight, millis, restarts)
@@ -107,12 +103,12 @@ export const restartIfOutlasted = (
   if (flight.restartedAt !== undefined) return self.work.again(self, flight)
   const next = nextRequest(flight)
   if (next === undefined) return
-  const millis = now - flight.attempt.startedAt!
-  flight.restartedAt = now
+  const millis = Math.round(ageOf(flight))
+  flight.restartedAt = monotonicMillis(flight.starter.clock)
   flight.restarts++
   // Noted first: a listener may end the flight, and the next attempt may end at once.
   noteRestart(self, flight, millis)
-  if (flight.phase !== "Loading" || flight.abandoned) return
+  if (flight.phase !== "Loading" || !canRestart(self, flight)) return void (flight.restartedAt = undefined)
   const { isOrphan, parent, starter } = flight
   if (answersOthers(flight)) return takeOver(self, flight, { request: next, starter, parent, isOrphan })
   if (flight.limit !== undefined) limitAgain(self, flight)

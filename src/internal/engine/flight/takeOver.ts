@@ -7,7 +7,7 @@ import type { Caller, Flight, Flights, ReadContext, Request } from "../state.ts"
 import { linkTo } from "../telemetry/spans.ts"
 import { detachOne, endIfUnneeded } from "./ending.ts"
 import { hasBegun, isToCome, makeFlight } from "./flight.ts"
-import { addEdge, removeEdge } from "./waitGraph.ts"
+import { addEdge, reaches, removeEdge } from "./waitGraph.ts"
 import { startLater } from "./work.ts"
 
 interface By {
@@ -26,9 +26,23 @@ export const takeOver = (self: Flights, flight: Flight, by: By): void => {
   detachOne(self, flight)
   flight.pinned = false
   self.flights.set(next)
-  for (const caller of Array.from(flight.callers)) if (mayMove(caller)) move(caller, next)
+  moveAll(flight, next)
   startLater(self, next)
   endIfUnneeded(self, flight)
+}
+
+/** Moves the callers of a detached flight to the flight that has taken its place, if there is one. */
+export const moveToCurrent = (self: Flights, flight: Flight): void => {
+  const current = self.flights.get(flight.id)
+  if (!flight.storable && current?.storable === true) moveAll(flight, current)
+}
+
+const moveAll = (flight: Flight, next: Flight): void => {
+  for (const caller of Array.from(flight.callers)) {
+    const around = caller.within?.flight
+    const closesCycle = around !== undefined && reaches(next, around)
+    if (mayMove(caller) && !closesCycle) move(caller, next)
+  }
 }
 
 const successor = (

@@ -10,6 +10,7 @@ import { withPrototype } from "../../effect.ts"
 import { complete } from "../flight/complete.ts"
 import { begin, beginLoading, nextAttempt } from "../flight/flight.ts"
 import { isRenewed } from "../flight/result.ts"
+import { moveToCurrent } from "../flight/takeOver.ts"
 import type { Flight, Flights } from "../state.ts"
 import { traced } from "../telemetry/spans.ts"
 import { loadContext } from "./loadContext.ts"
@@ -54,6 +55,8 @@ const end = (
     flight.restartedAt = undefined
     // Otherwise, the load has ended in spite of its interruption.
     const gaveWay = Exit.isFailure(exit) && Cause.hasInterrupts(exit.cause)
+    // Another load may have taken the place of this one meanwhile.
+    if (gaveWay) moveToCurrent(self, flight)
     if (gaveWay && mayRunAgain(self, flight)) return runAgain(self, flight)
     // Callers that still wait were not interrupted themselves.
     if (gaveWay && self.closed) return complete(self, flight, Exit.die(new CacheClosed({ key: flight.id })))

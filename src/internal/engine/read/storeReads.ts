@@ -13,7 +13,7 @@ import { makeSeats } from "../lease/seats.ts"
 import { storeUnasked } from "../lease/unasked.ts"
 import { Entry } from "../memory/entry.ts"
 import * as Policy from "../request/callPolicy.ts"
-import { nowOf } from "../request/context.ts"
+import { nowOf, steadyOf } from "../request/context.ts"
 import { decide } from "../request/decide.ts"
 import { declaredTags } from "../request/requestTags.ts"
 import { askTimeouts, rulesOf, shortened } from "../request/rules.ts"
@@ -48,11 +48,11 @@ const readAfter = <A, E>(
     const request = askTimeouts(self, given)
     if (Exit.isExit(request)) return request
     const tier = self.storeTier!
-    const since = nowOf(self, fiber)
+    const since = steadyOf(fiber)
     return Effect.flatMap(limited(self, request, sendAgain(tier, policy, unsent)), (left = policy) => {
       if (!isStuck(unsent, inTheWay(tier, policy, wantedBy(self, request)))) {
         const rest = Effect.withFiber<A, E>((fiber) =>
-          read(self, fiber, shortened(self, request, nowOf(self, fiber) - since) as Request<A, E>)
+          read(self, fiber, shortened(self, request, steadyOf(fiber) - since) as Request<A, E>)
         )
         return Effect.provideService(rest, Policy.Current, left)
       }
@@ -78,11 +78,11 @@ const afterCapture: StoreReads["afterCapture"] = (self, policy, within, given) =
     }))
   return captured && Effect.withFiber((fiber) => {
     ownKey(given.key)
-    const since = nowOf(self, fiber)
+    const since = steadyOf(fiber)
     return Effect.flatMap(captured, (left) =>
       Effect.provideService(
         Effect.withFiber((fiber) =>
-          read(self, fiber, shortened(self, request, nowOf(self, fiber) - since) as typeof given)
+          read(self, fiber, shortened(self, request, steadyOf(fiber) - since) as typeof given)
         ),
         Policy.Current,
         left
@@ -110,12 +110,12 @@ const absent: StoreReads["absent"] = (reader, rejected) => {
 
 /** Repeats the read in a later turn of the event loop, because this turn has reached its limit of store reads. */
 const inLaterTurn = <A, E>({ engine, fiber, request }: Reader<A, E>): Effect.Effect<A, E> => {
-  const since = nowOf(engine, fiber)
+  const since = steadyOf(fiber)
   return Effect.flatMap(
     TurnLimit.nextTurn(engine.storeTier!.reads),
     () =>
       Effect.withFiber((fiber) =>
-        read(engine, fiber, shortened(engine, request, nowOf(engine, fiber) - since) as Request<A, E>)
+        read(engine, fiber, shortened(engine, request, steadyOf(fiber) - since) as Request<A, E>)
       )
   )
 }
@@ -141,7 +141,7 @@ const askThenJoin = <A, E>(reader: Reader<A, E>, joining: Joining): Effect.Effec
       id,
       tags: declaredTags(engine, request)
     })
-    const since = nowOf(engine, fiber)
+    const since = steadyOf(fiber)
     // The read's `timeout` includes the time for asking the store. If that takes all of it, joining fails at once.
     return Effect.flatMap(limited(engine, request, fetched as Effect.Effect<Fetched | Fault>), (found) => {
       const fault = policy.strict ? strictFault(found) : undefined
@@ -151,7 +151,7 @@ const askThenJoin = <A, E>(reader: Reader<A, E>, joining: Joining): Effect.Effec
       const rest: Reader<A, E> = {
         ...reader,
         fiber,
-        request: shortened(engine, request, nowOf(engine, fiber) - since) as Request<A, E>
+        request: shortened(engine, request, steadyOf(fiber) - since) as Request<A, E>
       }
       const isRefused = entry === undefined || entry.writeId === rejected
       const decision = isRefused ? Load : decide(engine, fiber, request, entry)

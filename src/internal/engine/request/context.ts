@@ -4,6 +4,7 @@ import * as Context from "effect/Context"
 import type * as Fiber from "effect/Fiber"
 import * as Tracer from "effect/Tracer"
 import { openTransaction } from "../../sql/sqlTransaction.ts"
+import { monotonicMillis } from "../../time/monotonic.ts"
 import type { Attempt, Flights, ReadContext } from "../state.ts"
 import { debug } from "../telemetry/log.ts"
 import type { Telemetry } from "../telemetry/telemetry.ts"
@@ -12,6 +13,9 @@ import * as Policy from "./callPolicy.ts"
 
 export const nowOf = ({ time }: Pick<Telemetry, "time">, fiber: Fiber.Fiber<any, any>): number =>
   time.now(fiber.getRef(Clock.Clock))
+
+/** Monotonic time, for durations: the wall clock may be set meanwhile. */
+export const steadyOf = (fiber: Fiber.Fiber<any, any>): number => monotonicMillis(fiber.getRef(Clock.Clock))
 
 /** Replaces the context of an ended flight, so that the flight does not keep the context's services alive. */
 export const noContext: ReadContext = {

@@ -256,11 +256,11 @@ export const isLimited = (self: Defaulting, request: Request): boolean => {
       optionOf(self, request, "softTimeout") !== undefined
 }
 
-/** Subtracts the time already spent from the request's timeouts. A clock that was set back subtracts nothing. */
+/** Subtracts the time already spent from the request's timeouts. */
 export const shortened = (self: Defaulting, request: Request, millis: number): Request => {
   if (!isLimited(self, request)) return request
   const rules = rulesOf(self, request)
-  const left = (limit: number | undefined): number | undefined => limit && Math.max(0, limit - Math.max(0, millis))
+  const left = (limit: number | undefined): number | undefined => limit && Math.max(0, limit - millis)
   return withRules(request, {
     ...rules,
     timeoutMillis: left(rules.timeoutMillis),

@@ -11,6 +11,7 @@ import { chunk } from "../../defaults/bounds.ts"
 import { streams } from "../../defaults/options.ts"
 import { idOf, type Key } from "../../key/ofKey.ts"
 import { isFingerprints, pageId, pagePrefix, partsOfPage } from "../../store/pageIds.ts"
+import { monotonicMillis } from "../../time/monotonic.ts"
 import * as Policy from "../request/callPolicy.ts"
 import { strictly } from "../request/strict.ts"
 import { ask } from "../storeTier/ask.ts"
@@ -180,7 +181,7 @@ export const removeReplaced = (tier: StoreTier, { id, pages, run }: PagesOfRun):
   })
 }
 
-const nowOf = ({ front }: StoreTier): number => Context.get(front.context, Clock.Clock).currentTimeMillisUnsafe()
+const nowOf = ({ front }: StoreTier): number => monotonicMillis(Context.get(front.context, Clock.Clock))
 
 export const isNamed = (
   tier: StoreTier,

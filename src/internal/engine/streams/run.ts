@@ -68,7 +68,7 @@ const run = (request: StreamRequest, flight: Flight | undefined): Effect.Effect<
       request,
       log,
       clock,
-      startedAt: clock.currentTimeMillisUnsafe(),
+      startedAt: monotonicMillis(clock),
       writer: tier &&
         { tier, codec: PageFormat.codecsOf(tier, streaming.key).success, writes: flight?.policy.writes === true },
       encoded: [],
@@ -107,7 +107,7 @@ const pulling = Effect.fnUntraced(function*(run: Run): Effect.fn.Return<Manifest
 
 /** Notes since when the run waits for its origin: a run that waits for consumers or the store does not hang. */
 const waitForOrigin = ({ clock, flight }: Run, waits: boolean): void => {
-  if (flight !== undefined) flight.attempt.aliveAt = waits ? clock.currentTimeMillisUnsafe() : Infinity
+  if (flight !== undefined) flight.attempt.aliveAt = waits ? monotonicMillis(clock) : Infinity
 }
 
 const fromOrigin = <A, E, R>(run: Run, effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
@@ -172,7 +172,7 @@ const unencodable = (run: Run, cause: Cause.Cause<unknown>): undefined => {
 }
 
 const isTooLong = ({ clock, request: { streaming }, startedAt }: Run): boolean =>
-  clock.currentTimeMillisUnsafe() - startedAt > streaming.maxRunMillis
+  monotonicMillis(clock) - startedAt > streaming.maxRunMillis
 
 /** Closes and writes the open page. If the run exceeds a limit, its result will not be stored. */
 const closePage = Effect.fnUntraced(function*(run: Run): Effect.fn.Return<void, never, any> {
