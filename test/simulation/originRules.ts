@@ -13,6 +13,7 @@ import {
   readsNothing,
   refreshes,
   softOf,
+  steadyOf,
   ttlOf,
   violate,
   type World
@@ -58,39 +59,39 @@ const isShared = (read: Read, origin: Origin): boolean =>
 const valueOf = (origin: Origin): number => origin._tag === "Set" ? origin.n : origin.renews ?? origin.n
 
 /** From when on its lifetime counts: a stream has ended when its last page is written. */
-const beganAt = ({ endedAt, flight, id }: Load): number =>
-  Math.max(endedAt!, id === streamId ? flight?.endedAt ?? 0 : 0)
+const beganAt = (self: World, { endedAt, flight, id }: Load): number =>
+  Math.max(endedAt!, id === streamId ? steadyOf(self, flight?.endedAt ?? 0) : 0)
 
 /** A late or far store may have carried out a touch after it was given up. */
 const isBefore = ({ config: { faults, features } }: World, touch: Touch, { n }: Origin): boolean =>
   touch.done < n && faults === 0 && !features.includes("far")
 
 /** As the read inherits: `life` is the default. */
-const endOf = (load: Load): number =>
+const endOf = (self: World, load: Load): number =>
   load.spec.inherit === undefined
-    ? Math.min(beganAt(load) + ttlOf(load), load.endsAt)
-    : Math.min(beganAt(load), load.oldestAt) + ttlOf(load)
+    ? Math.min(beganAt(self, load) + ttlOf(load), load.endsAt)
+    : Math.min(beganAt(self, load), load.oldestAt) + ttlOf(load)
 
 /** A reader with a longer constant prolongs it, unless it ends with its parts, or has their age. */
-const mayGrow = (load: Load): boolean =>
+const mayGrow = (self: World, load: Load): boolean =>
   hasConstant({ ...load.spec, misuse: undefined }) && load.ttl === undefined &&
   (load.spec.inherit === undefined
     ? load.endsAt === Infinity
-    : load.spec.inherit === false || load.oldestAt >= beganAt(load))
+    : load.spec.inherit === false || load.oldestAt >= beganAt(self, load))
 
 /** The end that the longest constant of its readers gives it. */
 const grownEnd = (self: World, load: Load): number => {
-  if (!mayGrow(load)) return 0
+  if (!mayGrow(self, load)) return 0
   if (self.endless.has(load.id)) return Infinity
-  return beganAt(load) + Math.max(0, ...(self.constants.get(load.id) ?? []).map(({ spec }) => spec!.ttl))
+  return beganAt(self, load) + Math.max(0, ...(self.constants.get(load.id) ?? []).map(({ spec }) => spec!.ttl))
 }
 
 /** Until when it may be served at most: by its own word, by the reads that moved its end, and by `touch`. */
 export const until = (self: World, origin: Origin): number => {
   let end = origin._tag === "Set"
     ? (origin.isOpen ? self.now() : origin.askedAt) + origin.ttl
-    : endOf(origin)
-  let last = origin._tag === "Set" ? end : Math.min(end, beganAt(origin) + idleOf(origin))
+    : endOf(self, origin)
+  let last = origin._tag === "Set" ? end : Math.min(end, beganAt(self, origin) + idleOf(origin))
   if (origin._tag === "Load") end = Math.max(end, last = Math.max(last, grownEnd(self, origin)))
   // A read that is still being answered may have moved the end already.
   const open = [...self.reading].filter(({ id, spec }) => id === origin.id && spec?.kind === "sliding")
@@ -238,7 +239,7 @@ const checkShorter = (self: World, read: Read, origin: Load, what: string): void
   const entry = origin.flight?.entry
   if (entry === undefined || entry.createdAt + self.setBackMillis < origin.endedAt!) return
   if (self.touches.some((touch) => touch.id === origin.id && !isBefore(self, touch, origin))) return
-  if (at(self, read) < beganAt(origin) + spec.ttl) return
+  if (at(self, read) < beganAt(self, origin) + spec.ttl) return
   violate(self, `ttl: ${what}, ended ${self.now() - origin.endedAt!} ms ago, to a reader with ttl ${spec.ttl}`)
 }
 
@@ -302,8 +303,12 @@ const checkStale = (self: World, read: Read, origin: Origin, what: string): void
 /** When a value reaches its soft deadline for reads of this kind. */
 const softEnd = (self: World, spec: Spec, origin: Origin): number => {
   if (origin._tag === "Set") return Infinity
-  const grown = !mayGrow(origin) ? 0 : hasConstant(spec) ? spec.soft : grownEnd(self, origin) - beganAt(origin)
-  return beganAt(origin) + Math.max(softOf(origin), grown)
+  const grown = !mayGrow(self, origin)
+    ? 0
+    : hasConstant(spec)
+    ? spec.soft
+    : grownEnd(self, origin) - beganAt(self, origin)
+  return beganAt(self, origin) + Math.max(softOf(origin), grown)
 }
 
 /**

@@ -1014,6 +1014,7 @@ const stream = (self: Simulation): Effect.Effect<unknown, unknown, Caching> => {
 const setBack = ({ extras, world }: Simulation) =>
   Effect.sync(() => {
     if (world.setBackMillis > 0) return
+    world.setBackAt = world.now()
     world.setBackMillis = clocks.aheadMillis * 2 + extras.diceOf("setBack").below(3_600_000)
     world.say(() => `the wall clock is set back by ${world.setBackMillis} ms`)
   })

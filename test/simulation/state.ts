@@ -97,6 +97,7 @@ export interface World {
   seq: number
   /** By how much the wall clock was set back. */
   setBackMillis: number
+  setBackAt: number
   /** How many tasks have run. */
   turn: number
   /** How many reads were compared with an explanation, by what it had said. */
@@ -140,9 +141,14 @@ export const makeWorld = (config: Config, now: () => number, log: Array<string> 
   resting: false,
   seq: 0,
   setBackMillis: 0,
+  setBackAt: 0,
   turn: 0,
   explained: new Map()
 })
+
+/** The time of this world at a time of the wall clock, which begins at 0 and is set back by more than runs take. */
+export const steadyOf = ({ setBackAt, setBackMillis }: World, wall: number): number =>
+  wall >= 0 && wall <= setBackAt ? wall : wall + setBackMillis
 
 /** The time of the wall clock, which entries tell. */
 export const wallOf = ({ now, setBackMillis }: World): number => now() - setBackMillis

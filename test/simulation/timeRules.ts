@@ -3,10 +3,12 @@ import { Cause, Effect, Exit } from "effect"
 import { mayHaveAnswered } from "./answerRules.ts"
 import { isHeld, mayBeCompared } from "./held.ts"
 import { type Load, type Read, streamId } from "./model.ts"
-import { hasConstant, readsNothing, violate, type World } from "./state.ts"
+import { hasConstant, readsNothing, steadyOf, violate, type World } from "./state.ts"
 
 /** Pauses with jitter are fractions of milliseconds, whose sums are rounded. */
 export const rounding = 1e-6
+
+const hasFailed = ({ exit }: Load): boolean => exit !== undefined && Exit.isFailure(exit)
 
 /** A caller's limits, and P4: the store delays a read by no more than its budget. */
 export const checkDelay = (self: World, read: Read): void => {
@@ -30,7 +32,7 @@ export const checkDelay = (self: World, read: Read): void => {
     // The value that the flight has found in the store may be too old for a shorter constant.
     (spec !== undefined && (hasConstant(spec) || mayBeCutShort(self, read)) ? 1 : 0) +
     // A load that failed after its starter had left has answered no follower, whose own load has a budget of its own.
-    Math.max(0, read.live.filter(({ exit }) => exit !== undefined && Exit.isFailure(exit)).length - 1) +
+    Math.max(0, self.loads.filter((load) => load.id === read.id && load.n > read.begun && hasFailed(load)).length - 1) +
     // Loads that begin at once wait in a line, and those of a bulk call for their wave, where no budget counts.
     (["turns", "waves"].some((feature) => self.config.features.includes(feature as "turns")) ? 1 : 0)
   const { storeTimeout, store } = self.config
@@ -78,7 +80,7 @@ const loadingUntil = (self: World, load: Load): number => {
   const { endedAt, flight } = load
   // A refresh that failed may be about to try again.
   if (endedAt === undefined || (flight?.refresh === true && flight.exit === undefined)) return self.now()
-  return endedInPause(self, load) ? flight!.endedAt : endedAt
+  return endedInPause(self, load) ? steadyOf(self, flight!.endedAt) : endedAt
 }
 
 /**

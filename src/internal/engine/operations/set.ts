@@ -9,6 +9,7 @@ import { StoreError } from "../../../CacheError.ts"
 import type { SetCondition } from "../../../ports/store.ts"
 import { idOf, type Key, tagsOf, tagsWith } from "../../key/ofKey.ts"
 import { holdsFor } from "../../store/conditions.ts"
+import { monotonicMillis } from "../../time/monotonic.ts"
 import * as Turns from "../../time/turns.ts"
 import { forEachWave } from "../../time/waves.ts"
 import type { Engine } from "../engine.ts"
@@ -136,10 +137,10 @@ export const setMany = (
 ): Effect.Effect<void, StoreError, any> => {
   if (options.ttlMillis <= 0) return Effect.asVoid(invalidateIds(self, pairs.map(([key]) => idOf(key))))
   return Effect.clockWith((clock) => {
-    const endsAt = self.time.now(clock) + options.ttlMillis
+    const endsAt = monotonicMillis(clock) + options.ttlMillis
     const setSome = (wave: typeof pairs, inTurn: Effect.Effect<void>): Effect.Effect<unknown, StoreError, any> => {
       // The lifetime of all values begins with the call, however long the earlier waves have taken.
-      const left = { ...options, ttlMillis: endsAt - self.time.now(clock) }
+      const left = { ...options, ttlMillis: endsAt - monotonicMillis(clock) }
       if (left.ttlMillis <= 0) return invalidateIds(self, wave.map(([key]) => idOf(key)))
       const isPlain = !options.keepTtl && wave.every(([key]) => unsentOf(self, key, options).length === 0)
       if (isPlain) return setWave(self, wave, left, inTurn)
