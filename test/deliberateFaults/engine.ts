@@ -69,6 +69,20 @@ export const faults: ReadonlyArray<Fault> = [
     replace: "self.work.again(self, flight)"
   },
   {
+    name: "a load that has been replaced while it gave way runs beside the one in its place",
+    draws: ["hangs"],
+    in: "end",
+    find: "if (gaveWay) moveToCurrent(self, flight)",
+    replace: ""
+  },
+  {
+    name: "entries live longer if the wall clock is set back",
+    draws: ["setBack"],
+    in: "WallTime",
+    find: "if (setBack > clocks.slewMillis)",
+    replace: "if (setBack === -1)"
+  },
+  {
     name: "a failed condition replaces the value",
     in: "set",
     find: "if (!holdsInMemory(self, id, condition, now)) return false",

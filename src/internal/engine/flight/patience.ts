@@ -16,7 +16,7 @@ import type { Durations, Flight, Flights, Request } from "../state.ts"
 import { emitOf } from "../telemetry/events.ts"
 import * as Log from "../telemetry/log.ts"
 import { fiberOf, isInterruptible, limitUnattended } from "./ending.ts"
-import { takeOver } from "./takeOver.ts"
+import { mayLoad, takeOver } from "./takeOver.ts"
 
 export const makeDurations = (): Durations => ({ ofIds: new Map(), ofClasses: new WeakMap() })
 
@@ -101,7 +101,7 @@ export const restartIfOutlasted = (
 ): void => {
   if (flight.phase !== "Loading" || !isOutlasted(self, flight, reader, now) || !canRestart(self, flight)) return
   if (flight.restartedAt !== undefined) return self.work.again(self, flight)
-  const next = nextRequest(flight)
+  const next = nextRequest(self, flight)
   if (next === undefined) return
   const millis = Math.round(ageOf(flight))
   flight.restartedAt = monotonicMillis(flight.starter.clock)
@@ -141,11 +141,11 @@ const limitAgain = (self: Flights, flight: Flight): void => {
  * the oldest. A consumer that has received elements stays with its run, and no result of one that may not write is
  * stored.
  */
-const nextRequest = (flight: Flight): Request | undefined => {
+const nextRequest = (self: Flights, flight: Flight): Request | undefined => {
   if (flight.request.followed === undefined) return flight.request
   let next: Request | undefined
   for (const { policy, request } of flight.callers) {
-    if (policy.writes && request !== flight.request && request.hasBegun?.() !== true) next = request
+    if (request !== flight.request && request.hasBegun?.() !== true && mayLoad(self, policy, request)) next = request
   }
   return next
 }

@@ -1,9 +1,10 @@
 /** Moves the callers of a flight to another flight of the same id. */
 import * as Cause from "effect/Cause"
 import * as Exit from "effect/Exit"
-import { rulesOf, thrownBy } from "../request/rules.ts"
+import { declaredTags } from "../request/requestTags.ts"
+import { thrownBy } from "../request/rules.ts"
 import { isRefusal } from "../request/strict.ts"
-import type { Caller, Flight, Flights, ReadContext, Request } from "../state.ts"
+import type { Caller, Flight, Flights, Policy, ReadContext, Request } from "../state.ts"
 import { linkTo } from "../telemetry/spans.ts"
 import { detachOne, endIfUnneeded } from "./ending.ts"
 import { hasBegun, isToCome, makeFlight } from "./flight.ts"
@@ -92,10 +93,13 @@ export const isOrphaned = (self: Flights, flight: Flight, exit: Exit.Exit<unknow
   flight.found === undefined && !flight.refresh && flight.storable && flight.policy.writes && !self.closed &&
   followerOf(self, flight) !== undefined
 
-/** A caller whose own load may be stored. Most options of a caller that joined have not been checked. */
+/** Whether a caller's own load may be stored. The options and tags of a caller that joined have not been checked. */
+export const mayLoad = (self: Flights, policy: Policy, request: Request): boolean =>
+  policy.writes && thrownBy(declaredTags, self, request) === undefined
+
 const followerOf = (self: Flights, flight: Flight): Caller | undefined => {
   for (const caller of flight.callers) {
-    if (mayMove(caller) && caller.policy.writes && thrownBy(rulesOf, self, caller.request) === undefined) return caller
+    if (mayMove(caller) && mayLoad(self, caller.policy, caller.request)) return caller
   }
   return undefined
 }
