@@ -1,6 +1,7 @@
 /** A program that uses a cache in every way, in real time, until it is killed; it reports its sizes on request. */
-import { Cause, Duration, Effect, Exit, Option, Result, Schema, Stream } from "effect"
+import { Cause, Duration, Effect, Exit, Metric, Option, Result, Schema, Stream } from "effect"
 import { Cached, CacheKey, CacheLayer, type Caching, Strategy, Transaction } from "effect-cached"
+import { LoadTimeout } from "effect-cached/CacheError"
 import { readdirSync } from "node:fs"
 import { dice } from "../../consistency/random.ts"
 import type { Held, Plan } from "./plan.ts"
@@ -8,13 +9,18 @@ import type { Held, Plan } from "./plan.ts"
 const { seed, where } = JSON.parse(process.argv[2]!) as Plan
 const { below, next, pick } = dice(seed)
 
+/** For readers that leave on their own, or have no timeout. */
+const maxLoad = "1 second"
+const timeout = "200 millis"
+
 const layer = () => {
-  if (where._tag === "memory") return CacheLayer.memory({ capacity: 2000 })
-  if (where._tag === "disk") return CacheLayer.disk(where.options)
-  return CacheLayer.redis(where.options)
+  if (where._tag === "memory") return CacheLayer.memory({ capacity: 2000, maxLoad })
+  if (where._tag === "disk") return CacheLayer.disk({ ...where.options, maxLoad })
+  return CacheLayer.redis({ ...where.options, maxLoad })
 }
 
 let operations = 0
+let fibers = 0
 let failures = 0
 let lastFailure = ""
 
@@ -25,15 +31,21 @@ const tag = () => `tag ${below(20)}`
 const ttl = () => Duration.seconds(1 + below(20))
 const text = "x".repeat(400)
 
-const load = Effect.suspend(() =>
-  next() < 0.05 ? Effect.fail("refused" as const) : Effect.as(Effect.sleep(below(5)), `${operations} ${text}`)
+/** One load in fifty hangs. */
+const orHangs = <A, E, R>(load: Effect.Effect<A, E, R>) => Effect.suspend(() => next() < 0.02 ? Effect.never : load)
+
+const load = orHangs(
+  Effect.suspend(() =>
+    next() < 0.05 ? Effect.fail("refused" as const) : Effect.as(Effect.sleep(below(5)), `${operations} ${text}`)
+  )
 )
 
 class Item extends CacheKey.Class<Item>()("Item", { payload: { id: Schema.Int }, success: Schema.String }) {}
 
 const items = Cached.many(Item, {
-  lookup: (keys) => Effect.as(Effect.sleep(below(5)), keys.map((key) => Exit.succeed(`${key.id} ${text}`))),
-  strategy: Strategy.ttl({ ttl: "10 seconds" })
+  lookup: (keys) => orHangs(Effect.as(Effect.sleep(below(5)), keys.map((key) => Exit.succeed(`${key.id} ${text}`)))),
+  strategy: Strategy.ttl({ ttl: "10 seconds" }),
+  timeout
 })
 
 const rows = Effect.suspend(() =>
@@ -55,10 +67,10 @@ const move = Effect.suspend((from = `account ${below(5)}`, to = `account ${5 + b
 
 /** Most of what programs do are reads. */
 const ways: ReadonlyArray<() => Effect.Effect<unknown, unknown, Caching.Caching>> = [
-  ...Array.from({ length: 12 }, () => () => Cached.ttl(load, { key: id(), ttl: ttl(), tags: [tag()] })),
+  ...Array.from({ length: 12 }, () => () => Cached.ttl(load, { key: id(), ttl: ttl(), tags: [tag()], timeout })),
   ...Array.from(
     { length: 4 },
-    () => () => Cached.softTtl(load, { key: `soft ${below(500)}`, softTtl: "2 seconds", ttl: "20 seconds" })
+    () => () => Cached.softTtl(load, { key: `soft ${below(500)}`, softTtl: "2 seconds", ttl: "20 seconds", timeout })
   ),
   () => Effect.timeoutOption(Cached.ttl(load, { key: id(), ttl: ttl() }), 2),
   () => items(Array.from({ length: 20 }, () => ({ id: below(2000) }))),
@@ -76,7 +88,7 @@ const worker = Effect.gen(function*() {
   for (;;) {
     operations++
     const result = yield* Effect.result(Effect.catchDefect(pick(ways)(), (defect) => Effect.fail(defect)))
-    if (Result.isFailure(result) && result.failure !== "refused") {
+    if (Result.isFailure(result) && result.failure !== "refused" && !(result.failure instanceof LoadTimeout)) {
       failures++
       lastFailure = Cause.pretty(Cause.fail(result.failure)).split("\n")[0]!
     }
@@ -92,6 +104,7 @@ process.on("message", () => {
   const held: Held = {
     heap: (heapUsed + arrayBuffers) / 1e6,
     handles: process.getActiveResourcesInfo().filter((name) => name !== "Timeout" && name !== "Immediate").length,
+    fibers,
     files: process.platform === "linux" ? readdirSync("/proc/self/fd").length : 0,
     operations,
     failures,
@@ -101,5 +114,11 @@ process.on("message", () => {
 })
 process.on("disconnect", () => process.exit())
 await Effect.runPromise(
-  Effect.all(Array.from({ length: 16 }, () => worker), { concurrency: "unbounded" }).pipe(Effect.provide(layer()))
+  Effect.all(Array.from({ length: 16 }, () => worker), { concurrency: "unbounded" }).pipe(
+    Effect.provide(layer()),
+    Effect.provideService(Metric.FiberRuntimeMetrics, {
+      recordFiberStart: () => void fibers++,
+      recordFiberEnd: () => void fibers--
+    })
+  )
 )

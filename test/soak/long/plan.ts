@@ -20,6 +20,7 @@ export interface Held {
   /** Handles that keep its event loop alive, and open files and sockets. */
   readonly handles: number
   readonly files: number
+  readonly fibers: number
   readonly operations: number
   /** Failures other than those of its own loads. */
   readonly failures: number
