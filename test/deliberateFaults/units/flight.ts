@@ -720,6 +720,76 @@ this.end++`,
     by: "test/cached/patience.test.ts"
   },
   {
+    name: "patience is not twice the usual time",
+    in: "patienceFor",
+    find: "Math.max(millis, 2 * usualMillis(self, flight))",
+    replace: "millis",
+    by: "test/cached/patience.test.ts"
+  },
+  {
+    name: "patience does not double",
+    in: "patienceFor",
+    find: "least * 2 ** restarts",
+    replace: "least",
+    by: "test/cached/patience.test.ts"
+  },
+  {
+    name: "the usual time of an id is that of its last load",
+    in: "lowered",
+    find: "peak * 0.9",
+    replace: "0 * peak",
+    by: "test/cached/patience.test.ts"
+  },
+  {
+    name: "a stale value that has ended is a reason to wait for refresh.timeout",
+    in: "servesStale",
+    find: "now < stale.expiresAt",
+    replace: "now < Infinity",
+    by: "test/cached/patience.test.ts"
+  },
+  {
+    name: "a load that was invalidated is run again",
+    in: "canRestart",
+    find: "!flight.abandoned && flight.storable &&",
+    replace: "!flight.abandoned &&",
+    by: "test/cached/patience.test.ts"
+  },
+  {
+    name: "consumers that have received elements get another run",
+    in: "mayMove",
+    find: "request.hasBegun?.() !== true",
+    replace: "request !== undefined",
+    by: "test/cached/patience.test.ts"
+  },
+  {
+    name: "a run of a stream ages while it has elements",
+    in: "waitForOrigin",
+    find: "flight.attempt.aliveAt = waits ? monotonicMillis(clock) : Infinity",
+    replace: "flight.attempt.aliveAt = waits && clock === undefined ? 0 : flight.attempt.aliveAt",
+    by: "test/cached/patience.test.ts"
+  },
+  {
+    name: "each failure makes a load run once more",
+    in: "isOrphaned",
+    find: "flight.isOrphan === true &&",
+    replace: "flight.isOrphan !== undefined &&",
+    by: "test/cached/closedServices.test.ts"
+  },
+  {
+    name: "a load runs once more for each starter that leaves",
+    in: "loadForFollowers",
+    find: "isOrphan: undefined",
+    replace: "isOrphan: true",
+    by: "test/cached/closedServices.test.ts"
+  },
+  {
+    name: "a failure whose reason may be a closed service is stored",
+    in: "toEntry",
+    find: "if (isOrphaned(self, flight, exit)) return undefined",
+    replace: "",
+    by: "test/cached/closedServices.test.ts"
+  },
+  {
     name: "callers of a load that gives way while the cache closes are interrupted",
     in: "end",
     find: "if (gaveWay && self.closed)",
