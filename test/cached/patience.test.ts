@@ -343,6 +343,20 @@ describe.each(caches)("over $name", (cache) => {
       expect(new Set(hanging.answers.map(({ value }) => value)).size).toBeGreaterThan(healthy.source.started / 2)
     }).pipe(Effect.provide(layer)))
 
+  it.effect("a source that was slow before may be slow again, although its last load was quick", () =>
+    Effect.gen(function*() {
+      const source = sourceOf((n) => n % 2 === 1 ? 300 : 10)
+      const read = (timeout: number) => source.load.pipe(Cached.ttl({ key, ttl: 1000, timeout }))
+      for (const _ of [1, 2]) {
+        const patient = yield* start(read(1000))
+        yield* TestClock.adjust(1000)
+        expect(Exit.isSuccess(yield* Fiber.await(patient))).toBe(true)
+        yield* TestClock.adjust(1000)
+      }
+      expect(recovered(yield* busily(read(100), { millis: 600 }))).toBeLessThanOrEqual(320)
+      expect(source.started).toBe(3)
+    }).pipe(Effect.provide(layer)))
+
   it.effect("a source that hangs for good is tried ever less often", () =>
     Effect.gen(function*() {
       const source = sourceOf((n) => n === 1 ? 0 : Infinity)

@@ -741,20 +741,6 @@ this.end++`,
     by: "test/cached/patience.test.ts"
   },
   {
-    name: "a stale value that has ended is a reason to wait for refresh.timeout",
-    in: "servesStale",
-    find: "now < stale.expiresAt",
-    replace: "now < Infinity",
-    by: "test/cached/patience.test.ts"
-  },
-  {
-    name: "a load that was invalidated is run again",
-    in: "canRestart",
-    find: "!flight.abandoned && flight.storable &&",
-    replace: "!flight.abandoned &&",
-    by: "test/cached/patience.test.ts"
-  },
-  {
     name: "consumers that have received elements get another run",
     in: "mayMove",
     find: "request.hasBegun?.() !== true",
