@@ -580,11 +580,11 @@ const step = (self: Worker): Effect.Effect<unknown, never, Caching> => {
   return set(self, id)
 }
 
-const touch = ({ world }: Worker, id: string, ttl: number) =>
-  Effect.suspend(() => {
-    world.touched.set(id, world.seq)
-    return Cached.touch(keyOf(world.config, id), ttl)
-  })
+const touch = ({ world }: Worker, id: string, ttl: number) => {
+  // Not in an effect of its own, which would change the schedules of all seeds.
+  world.touched.set(id, world.seq)
+  return Cached.touch(keyOf(world.config, id), ttl)
+}
 
 const worker = (self: Worker, others: ReadonlyArray<Context.Context<Caching>>) =>
   Effect.gen(function*() {
