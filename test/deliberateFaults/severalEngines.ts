@@ -176,5 +176,49 @@ const own = yield* versionsOf(asking, dependencies?.own ?? entry.tags, declaredT
       replace: "after.markers[i]!.version !== undefined"
     }],
     draws: ["classes", "unasked"]
+  },
+  {
+    name: "a pattern does not concern what is being loaded",
+    draws: ["patterns"],
+    in: "ids",
+    find: "Stream.concat(store.scanLoads({ prefix }), Stream.filter(entries, (id) => !isPage(id)))",
+    replace: "Stream.filter(entries, (id) => !isPage(id))"
+  },
+  {
+    name: "a pattern is not reported",
+    draws: ["patterns"],
+    in: "report",
+    find: "store.invalidateTags([ofPatterns, ofPatterns + pattern])",
+    replace: "Effect.void"
+  },
+  {
+    name: "a reported pattern is not applied",
+    draws: ["patterns"],
+    in: "applyChange",
+    find: "if (matches !== undefined) applyPattern(self, tier, matches)",
+    replace: ""
+  },
+  {
+    name: "a clock that is set back prolongs what memory has",
+    draws: ["setBack"],
+    in: "WallTime",
+    find: "this.setBackMillis += Math.ceil(setBack)",
+    replace: ""
+  },
+  {
+    name: "a clock that is set back prolongs what the store has",
+    // About one schedule of 6,000 finds it.
+    sought: "by hand",
+    draws: ["setBack"],
+    in: "isOver",
+    find: "now + time.olderBy(meta.createdAt)",
+    replace: "now"
+  },
+  {
+    name: "what the store has of the future is served",
+    draws: ["setBack"],
+    in: "hasEnded",
+    find: " || createdAt - now > clocks.aheadMillis",
+    replace: ""
   }
 ]

@@ -120,7 +120,11 @@ export const drawn = {
   /** Several processes: a renewed lease is waited for without `wait`, and is renewed for `maxLoad`. */
   patient: true,
   /** Several processes: machines keep copies of what the store holds, in one or two tiers that go wrong. */
-  tiers: true
+  tiers: true,
+  /** Several processes: they invalidate by patterns, which match one id or all. */
+  patterns: true,
+  /** Several processes: the wall clock of one or two of them is set back. Lifetimes are short. */
+  setBack: true
 }
 
 export type Feature = keyof typeof drawn
@@ -161,7 +165,9 @@ const later = {
   pushes: 0x6a09_e667,
   byKey: 0x2748_774c,
   transactions: 0xbb67_ae85,
-  tiers: 0x243f_6a88
+  tiers: 0x243f_6a88,
+  patterns: 0x8ca2_5e61,
+  setBack: 0xd192_e819
 } as const
 
 type Later = keyof typeof later

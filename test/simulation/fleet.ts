@@ -1,5 +1,5 @@
 /** One seed: several processes with a cache each, one store, one schedule. */
-import { Context, Effect, Exit, Fiber, Layer, type Logger, Option, References, Schedule, Scope } from "effect"
+import { Context, Effect, Exit, Fiber, Layer, type Logger, Option, References, Schedule, Scope, Stream } from "effect"
 import { Cached, CacheLayer, CachePolicy, Lock, Strategy, Transaction } from "effect-cached"
 import type { Caching } from "effect-cached/Caching"
 import { Within } from "../../src/internal/engine/request/attempt.ts"
@@ -69,10 +69,15 @@ const load = (self: Worker, id: string, lease: boolean): Effect.Effect<string, D
       Effect.sync(() => {
         if (origin === undefined) return
         world.loading.delete(origin)
-        origin.endedAt = world.now()
+        endOrigin(world, origin)
         world.say(() => `[${process.index}] end  ${id} #${origin!.n}`)
       }))
   })
+
+const endOrigin = ({ now, processes }: Rules.Fleet, origin: FleetOrigin): void => {
+  origin.endedAt = now()
+  origin.stamp = now() + processes[origin.process]!.offsets()[0]!
+}
 
 interface Loading {
   readonly flight: Flight | undefined
@@ -92,6 +97,7 @@ const beginLoad = ({ layer, process, world }: Worker, id: string, loading: Loadi
     layer,
     latest: n,
     endedAt: Infinity,
+    stamp: Infinity,
     owner,
     joined: owner !== undefined && Rules.holdersOf(world, id).get(owner)?.joined === true,
     begunAt: world.now(),
@@ -121,7 +127,7 @@ const body = ({ dice }: Worker, id: string, n: number) =>
 
 const request = (self: Worker, id: string): Effect.Effect<string, Down, Caching> => {
   const { dice, world } = self
-  const ttl = dice.pick([30, 200, 2000, 7_200_000])
+  const ttl = Math.min(dice.pick([30, 200, 2000, 7_200_000]), world.config.longestTtl)
   const lease = !(world.config.beside && dice.chance(0.3))
   const isBehind = self.extras.happens("behind", 0.5)
   const base = {
@@ -182,6 +188,7 @@ const readOf = ({ layer, process, world }: Worker, id: string, begun: number): F
     stopped: process.stoppedMillis()
   }
   world.reads.add(read)
+  Rules.noteIdle(world, read)
   return read
 }
 
@@ -205,7 +212,7 @@ const readMany = (
   Effect.suspend(() => {
     const { world } = self
     const ids = world.config.ids.filter(() => dice.chance(0.8))
-    const ttl = dice.pick([30, 200, 2000])
+    const ttl = Math.min(dice.pick([30, 200, 2000]), world.config.longestTtl)
     const strategy = dice.pick<() => Strategy.Strategy>([
       () => Strategy.ttl({ ttl }),
       () => Strategy.softTtl({ ttl, softTtl: ttl / 4 }),
@@ -263,7 +270,7 @@ const loadMany = (self: Worker, keys: ReadonlyArray<Item>) =>
       Effect.sync(() => {
         for (const origin of begun) {
           world.loading.delete(origin)
-          origin.endedAt = world.now()
+          endOrigin(world, origin)
           world.say(() => `[${self.process.index}] end  ${origin.id} #${origin.n}`)
         }
       }))
@@ -324,26 +331,33 @@ const answersOf = (self: Worker, keys: ReadonlyArray<Item>, begun: Array<FleetOr
     return Effect.as(pause, answers)
   })
 
+const beginWrite = ({ layer, process, world }: Worker, kind: FleetWrite["kind"], target: string): FleetWrite => {
+  const asked = ++world.seq
+  const { index } = process
+  const write: FleetWrite = {
+    kind,
+    target,
+    process: index,
+    layer,
+    asked,
+    done: Infinity,
+    doneAt: Infinity,
+    acknowledged: false
+  }
+  world.writes.push(write)
+  return write
+}
+
 const written = <E, R>(
-  { layer, process, world }: Worker,
+  self: Worker,
   kind: FleetWrite["kind"],
   target: string,
   effect: (asked: number) => Effect.Effect<void, E, R>
 ) =>
   Effect.suspend(() => {
-    const asked = ++world.seq
-    const { index } = process
-    const write: FleetWrite = {
-      kind,
-      target,
-      process: index,
-      layer,
-      asked,
-      done: Infinity,
-      doneAt: Infinity,
-      acknowledged: false
-    }
-    world.writes.push(write)
+    const { process: { index }, world } = self
+    const write = beginWrite(self, kind, target)
+    const { asked } = write
     world.say(() => `[${index}] write ${kind} ${target} @${asked}`)
     const before = world.faults[index]
     return Effect.map(effect(asked), () => {
@@ -359,16 +373,21 @@ const written = <E, R>(
 
 const notLoaded = { owner: undefined, joined: false, begunAt: 0, flight: undefined, uninterruptible: false, heard: 0 }
 
+const ttlOfSet = ({ world }: Worker): number => Math.min(2000, world.config.longestTtl)
+
+const endSet = ({ world }: Worker, origin: FleetOrigin, done: number): void => {
+  origin.latest = done
+  origin.endedAt = world.now()
+}
+
 const set = (self: Worker, id: string) =>
   Effect.suspend(() => {
     let origin: FleetOrigin | undefined
     const effect = (n: number) => {
       origin = originOfSet(self, id, n)
-      return Cached.set(keyOf(self.world.config, id), `${id}#${n}#`, { ttl: 2000, tags: tagsOf[id]! })
+      return Cached.set(keyOf(self.world.config, id), `${id}#${n}#`, { ttl: ttlOfSet(self), tags: tagsOf[id]! })
     }
-    return Effect.map(written(self, "id", id, effect), (done) => {
-      origin!.latest = done
-    })
+    return Effect.map(written(self, "id", id, effect), (done) => endSet(self, origin!, done))
   })
 
 const originOfSet = ({ layer, process, world }: Worker, id: string, n: number, isLost = false): FleetOrigin => {
@@ -381,6 +400,7 @@ const originOfSet = ({ layer, process, world }: Worker, id: string, n: number, i
     layer,
     latest: Infinity,
     endedAt: Infinity,
+    stamp: world.now() + process.offsets()[0]!,
     ...notLoaded
   }
   world.origins.set(n, origin)
@@ -411,12 +431,12 @@ const setMany = (self: Worker, ids: ReadonlyArray<string>) =>
       writtenTogether(self, all, (asked) => {
         for (const [id, n] of asked) origins.push(originOfSet(self, id, n))
         return Cached.setMany(asked.map(([id, n]) => [keyOf(self.world.config, id), `${id}#${n}#`] as const), {
-          ttl: 2000,
+          ttl: ttlOfSet(self),
           tags
         })
       }),
       () => {
-        for (const origin of origins) origin.latest = self.world.seq
+        for (const origin of origins) endSet(self, origin, self.world.seq)
       }
     )
   })
@@ -449,7 +469,7 @@ const byHand = (self: Worker): Effect.Effect<unknown, never, Caching> => {
 /** Sets several ids in one step, after it has looked at them; or fails. */
 const transaction = (self: Worker): Effect.Effect<void, never, Caching> =>
   Effect.suspend(() => {
-    const { extras, layer, process, world } = self
+    const { extras, process, world } = self
     const dice = extras.diceOf("transactions")
     const isolation = dice.pick(["fast", "locked", "serializable"] as const)
     const fails = dice.chance(0.3)
@@ -462,7 +482,7 @@ const transaction = (self: Worker): Effect.Effect<void, never, Caching> =>
         const n = ++world.seq
         origins.push(originOfSet(self, id, n, fails))
         const value = `${id}#${n}#`
-        yield* Cached.set(keyOf(world.config, id), value, { ttl: 2000, tags: tagsOf[id]! })
+        yield* Cached.set(keyOf(world.config, id), value, { ttl: ttlOfSet(self), tags: tagsOf[id]! })
         if (dice.chance(0.5)) yield* Effect.sleep(dice.below(30))
         if (Option.getOrUndefined(yield* Cached.getOption(keyOf(world.config, id))) !== value) {
           Rules.violate(world, `a transaction of ${process.index} does not read what it has set of ${id}`)
@@ -472,11 +492,7 @@ const transaction = (self: Worker): Effect.Effect<void, never, Caching> =>
     })
     const run = Transaction.run(body, { isolation, timeout: 300, retry: Schedule.recurs(1) })
     const { index } = process
-    const writes = fails ? [] : ids.map((target): FleetWrite => {
-      const asked = ++world.seq
-      return { kind: "id", target, process: index, layer, asked, done: Infinity, doneAt: Infinity, acknowledged: false }
-    })
-    world.writes.push(...writes)
+    const writes = fails ? [] : ids.map((target) => beginWrite(self, "id", target))
     world.say(() => `[${index}] transaction of ${ids}, ${isolation}`)
     const before = world.faults[index]
     return Effect.map(Effect.exit(run), (exit) => {
@@ -494,7 +510,7 @@ const transaction = (self: Worker): Effect.Effect<void, never, Caching> =>
       }
       world.counts.transactions++
       const done = ++world.seq
-      for (const origin of origins) origin.latest = done
+      for (const origin of origins) endSet(self, origin, done)
       for (const write of writes) {
         write.done = done
         write.doneAt = world.now()
@@ -504,10 +520,52 @@ const transaction = (self: Worker): Effect.Effect<void, never, Caching> =>
     })
   })
 
+/** Each operation of the store succeeds, in time. */
+const isStoreUp = ({ config: { asynchronous, faults, features } }: Rules.Fleet): boolean =>
+  faults === 0 && !asynchronous && !features.includes("tiers")
+
+/** Invalidates by a pattern, which matches one id or all. If that fails, nothing is promised. */
+const byPattern = (self: Worker): Effect.Effect<void, never, Caching> =>
+  Effect.suspend(() => {
+    const { extras, process: { index }, world } = self
+    const dice = extras.diceOf("patterns")
+    const { features, ids } = world.config
+    const id = dice.pick(ids)
+    const start = features.includes("classes") ? "~Item@*:" : ""
+    const [pattern, matching] = dice.chance(0.6)
+      ? [dice.pick([`${start}${id}`, `${start}[${id}]`, `${start}${id}*`, `*${id}`]), [id]]
+      : [dice.pick([`${start}?`, `${start}*`, "*"]), ids]
+    const writes = matching.map((target) => beginWrite(self, "id", target))
+    const [{ asked }] = writes as [FleetWrite]
+    world.say(() => `[${index}] pattern ${pattern} @${asked}`)
+    const before = world.faults[index]
+    const call = dice.chance(0.5) ? Cached.removeMatching(pattern) : Stream.runDrain(Cached.invalidateMatching(pattern))
+    return Effect.map(Effect.exit(call), (exit) => {
+      world.say(() => `[${index}] pattern @${asked}: ${Exit.isSuccess(exit) ? "done" : String(exit.cause)}`)
+      if (Exit.isFailure(exit)) {
+        for (const write of writes) world.writes.splice(world.writes.indexOf(write), 1)
+        if (isStoreUp(world)) Rules.violate(world, `a pattern of ${index} failed: ${String(exit.cause)}`)
+        return
+      }
+      world.counts.patterns++
+      const done = ++world.seq
+      for (const write of writes) {
+        write.done = done
+        write.doneAt = world.now()
+        // An id that the store does not list need not be removed. A pattern that is an id lists nothing.
+        const listed = world.listed.get(`${index} ${write.target}`) ?? 0
+        const applied = world.applied.get(`${index} id ${write.target}`) ?? 0
+        const isRemoved = applied > write.asked || (pattern !== id && listed < write.asked)
+        write.acknowledged = world.faults[index] === before && isRemoved
+      }
+    })
+  })
+
 const step = (self: Worker): Effect.Effect<unknown, never, Caching> => {
   if (self.extras.happens("waves", 0.4)) return overlap(self)
   if (self.extras.happens("transactions", 0.25)) return transaction(self)
   if (self.extras.happens("byHand", 0.3)) return byHand(self)
+  if (self.extras.happens("patterns", 0.2)) return byPattern(self)
   if (self.extras.happens("classes", 0.25)) return readMany(self, self.extras.diceOf("classes"))
   const { dice, world } = self
   const id = dice.pick(world.config.ids)
@@ -517,16 +575,23 @@ const step = (self: Worker): Effect.Effect<unknown, never, Caching> => {
   if (dart < 75) return readAndLeave(self, id)
   if (dart < 85) return written(self, "id", id, () => Cached.invalidate(keyOf(world.config, id)))
   if (dart < 91) return written(self, "tag", tag, () => Cached.invalidateTag(tag))
-  if (dart < 93) return Cached.touch(keyOf(world.config, id), dice.pick([30, 500]))
+  if (dart < 93) return touch(self, id, dice.pick([30, 500]))
   if (dart < 95) return Cached.invalidateTag(tag, { mode: "soft" })
   return set(self, id)
+}
+
+const touch = ({ world }: Worker, id: string, ttl: number) => {
+  // Not in an effect of its own, which would change the schedules of all seeds.
+  world.touched.set(id, world.seq)
+  return Cached.touch(keyOf(world.config, id), ttl)
 }
 
 const worker = (self: Worker, others: ReadonlyArray<Context.Context<Caching>>) =>
   Effect.gen(function*() {
     const { config } = self.world
     for (let i = 0; i < config.steps; i++) {
-      yield* Effect.sleep(self.dice.below(self.dice.chance(0.2) ? 300 : 60))
+      const pause = self.dice.below(self.dice.chance(0.2) ? 300 : 60)
+      yield* Effect.sleep(config.longestTtl === 2000 ? 10 * pause : pause)
       const layer = self.extras.happens("layers", 0.5) ? others.length : 0
       yield* layer === 0 ? step(self) : Effect.provideContext(step({ ...self, layer }), others[layer - 1]!)
     }
@@ -565,6 +630,15 @@ const stopLater = ({ config, processes, say }: Rules.Fleet, schedule: SeededSche
       processes[stop.process]!.goOn()
     })
   })
+}
+
+const setBackLater = ({ config, processes, say }: Rules.Fleet, schedule: SeededScheduler.SeededScheduler): void => {
+  for (const { at, millis, process } of config.setBacks) {
+    schedule.after(at, () => {
+      say(() => `[${process}] its clock is set back by ${millis} ms`)
+      processes[process]!.setBack(millis)
+    })
+  }
 }
 
 /** The checks once all is well again: lost changes have been repaired by then. */
@@ -636,6 +710,7 @@ const run = (world: Rules.Fleet, { dice, extras, schedule, seed }: Playing): voi
   }
   killLater(world, schedule)
   stopLater(world, schedule)
+  setBackLater(world, schedule)
   phase("program", ({ main }) => main)
   world.healthy = true
   for (const write of world.writes) {
@@ -684,6 +759,10 @@ export const simulateFleet = ({ log, processes, seed, with: also }: FleetOptions
     liedAt: config.clocks.map(() => -Infinity),
     deaf: config.clocks.map(() => [{ from: 0, until: Infinity }]),
     changes: [],
+    listed: new Map(),
+    readAt: new Map(),
+    unawareUntil: new Map(),
+    touched: new Map(),
     replaced: new Map(),
     besideAt: new Map(),
     displaced: new Map(),

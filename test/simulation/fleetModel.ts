@@ -39,6 +39,10 @@ export interface FleetConfig {
   readonly stop: { readonly at: number; readonly millis: number; readonly process: number } | undefined
   /** One process cannot read changes for a while. */
   readonly untracked: { readonly at: number; readonly millis: number; readonly process: number } | undefined
+  /** The wall clocks of some processes are set back by so much. */
+  readonly setBacks: ReadonlyArray<{ readonly at: number; readonly millis: number; readonly process: number }>
+  /** The longest lifetime of what is stored, unless it is touched by hand. */
+  readonly longestTtl: number
 }
 
 export const tagsOf: Readonly<Record<string, ReadonlyArray<string>>> = {
@@ -71,13 +75,16 @@ export const drawLoadMillis = (dice: Dice): number => {
   return dice.chance(0.8) ? dice.below(200) : dice.below(longestLoad)
 }
 
+const allIds = ["a", "b", "c", "d", "e"]
+
 const hour = 3_600_000
 
-type Drawn = Omit<FleetConfig, "maxLoad" | "features">
+type Drawn = Omit<FleetConfig, "maxLoad" | "features" | "setBacks" | "longestTtl">
 
 /** Adds the optional features of the processes. */
-export const withExtras = (drawn: Drawn, { dice, features }: Extras): FleetConfig => ({
+export const withExtras = (drawn: Drawn, { dice, diceOf, features }: Extras): FleetConfig => ({
   ...drawn,
+  ...features.has("setBack") ? drawSetBacks(drawn, diceOf("setBack")) : { setBacks: [], longestTtl: Infinity },
   ...features.has("patient") ? { wait: Infinity } : {},
   maxLoad: features.has("patient") ? dice.pick([150, 600_000]) : 600_000,
   // A store that pushes changes answers asynchronously.
@@ -85,9 +92,25 @@ export const withExtras = (drawn: Drawn, { dice, features }: Extras): FleetConfi
   // A store that lies goes wrong, like one that fails.
   ...features.has("lies") ? { faults: Math.max(drawn.faults, 0.05) } : {},
   // Bulk calls are of keys, and are for more of them.
-  ...features.has("waves") ? { ids: ["a", "b", "c", "d", "e"] } : {},
+  ...features.has("waves") ? { ids: allIds } : {},
   features: features.has("waves") ? Array.from(new Set([...features, "classes" as const])) : [...features]
 })
+
+/** Each clock is set back once at most. */
+const drawSetBacks = (
+  { processes }: Drawn,
+  dice: Dice
+): Partial<FleetConfig> & Pick<FleetConfig, "setBacks" | "longestTtl"> => {
+  const longestTtl = dice.pick([200, 2000])
+  const some = Array.from({ length: processes }, (_, process) => process).filter(() => dice.chance(0.8))
+  const setBacks = some.map((process) => ({
+    process,
+    at: dice.below(longestTtl === 200 ? 300 : 3000),
+    millis: dice.pick([1000, 5000, 60_000, hour])
+  }))
+  // Some of many ids are left alone for as long as entries live.
+  return { longestTtl, setBacks, ...longestTtl === 2000 ? { ids: allIds } : {} }
+}
 
 /** How many caches a process has. Caches that receive pushed changes would each lose their connection separately. */
 export const layersOf = ({ features }: FleetConfig): number =>
@@ -155,6 +178,8 @@ export interface FleetOrigin {
   latest: number
   /** On the common clock. */
   endedAt: number
+  /** The time by the wall clock of its process when it was made. */
+  stamp: number
   /** The owner of the lease it runs under. */
   readonly owner: string | undefined
   /** It was granted beside a holder, so it has no lease of its own. */

@@ -12,6 +12,10 @@ export interface Process {
   readonly kill: () => void
   readonly stop: () => void
   readonly goOn: () => void
+  /** Sets its wall clock back, and not its monotonic clock. */
+  readonly setBack: (millis: number) => void
+  /** How far its wall clock is from the true time: now, and before it was set back. */
+  readonly offsets: () => ReadonlyArray<number>
   /** How long it has been stopped in all, a stop that still lasts included. */
   readonly stoppedMillis: () => number
   /** When it last resumed. */
@@ -27,6 +31,7 @@ export const makeProcess = (
   let state: "runs" | "stopped" | "dead" = "runs"
   let fibers = 0
   let [stoppedAt, stoppedMillis, wokenAt] = [0, 0, -1]
+  const offsets = [options.clock]
   const gated = (run: () => void) => () => {
     if (state === "runs") run()
     else if (state === "stopped") held.push(run)
@@ -42,7 +47,7 @@ export const makeProcess = (
       }
     }
   }
-  const wall = () => schedule.now() + options.clock
+  const wall = () => schedule.now() + offsets[0]!
   const nanosOf = (millis: number) => BigInt(Math.round(millis * 1_000_000))
   const clock: Clock.Clock = {
     currentTimeMillisUnsafe: wall,
@@ -92,6 +97,8 @@ export const makeProcess = (
       // All that came due meanwhile races.
       for (const run of held.splice(0)) schedule.after(0, gated(run))
     },
+    setBack: (millis) => void offsets.unshift(offsets[0]! - millis),
+    offsets: () => offsets,
     stoppedMillis: () => stoppedMillis + (state === "stopped" ? schedule.now() - stoppedAt : 0),
     wokenAt: () => wokenAt
   }

@@ -1,5 +1,6 @@
 /** The state of a run of several processes, and the promises it is checked against. */
 import { Cause, Exit } from "effect"
+import { clocks } from "../../src/internal/defaults/processes.ts"
 import { replay } from "../../src/internal/defaults/stores.ts"
 import { isKept } from "./features.ts"
 import {
@@ -55,6 +56,14 @@ export interface Fleet {
   readonly endedAt: Map<string, number>
   /** By process, kind and target: when the storage last carried out an explicit write of it. */
   readonly applied: Map<string, number>
+  /** By process and id: when the storage last listed it for a pattern. */
+  readonly listed: Map<string, number>
+  /** By process and layer: when a read last began. */
+  readonly readAt: Map<string, number>
+  /** By process and layer: until when its cache may not know that its clock was set back. */
+  readonly unawareUntil: Map<string, number>
+  /** By id: when it was last touched by hand. */
+  readonly touched: Map<string, number>
   /** Process and id of a request that has tried in vain to lead. */
   readonly givenUp: Array<string>
   /** By process: when it last received all changes of the others. */
@@ -110,6 +119,10 @@ export interface Counts {
   lostConnections: number
   /** Keys of bulk calls that had no flight when their load began. */
   tickets: number
+  /** Invalidations by pattern. */
+  patterns: number
+  /** Reads of values that are older than the last change of their process's clock. */
+  afterSetBack: number
 }
 
 export const noCounts = (): Counts => ({
@@ -130,7 +143,9 @@ export const noCounts = (): Counts => ({
   pushes: 0,
   kinds: 0,
   lostConnections: 0,
-  tickets: 0
+  tickets: 0,
+  patterns: 0,
+  afterSetBack: 0
 })
 
 export const violate = (self: Fleet, rule: string): void => {
@@ -326,6 +341,40 @@ const checkFresh = (self: Fleet, read: FleetRead, origin: FleetOrigin): void => 
   }
 }
 
+/** A cache that was idle for as long as its clock was set back notices that within a second. */
+export const noteIdle = (self: Fleet, { begunAt, layer, process }: FleetRead): void => {
+  const cache = `${process} ${layer}`
+  const before = self.readAt.get(cache) ?? begunAt
+  self.readAt.set(cache, begunAt)
+  const setBack = self.config.setBacks.find((one) => one.process === process)
+  if (setBack === undefined || setBack.at < before || setBack.at > begunAt) return
+  if (begunAt - before >= setBack.millis) self.unawareUntil.set(cache, begunAt + clocks.lookMillis)
+}
+
+/**
+ * No entry lives longer because a wall clock was set back. A stored entry may do so by as much as the clocks of
+ * machines may differ: if its maker's clock is ahead by no more than that, and its reader's clock has not been set back
+ * since.
+ */
+const checkLifetime = (self: Fleet, read: FleetRead, origin: FleetOrigin): void => {
+  const { longestTtl, setBacks, storeTimeout } = self.config
+  const offsets = self.processes[read.process]!.offsets()
+  const setBackAt = setBacks.find(({ process }) => process === read.process)?.at ?? Infinity
+  if (offsets.length > 1 && origin.endedAt < setBackAt) self.counts.afterSetBack++
+  if (read.begunAt <= (self.unawareUntil.get(`${read.process} ${read.layer}`) ?? -Infinity)) return
+  const age = read.begunAt - origin.endedAt
+  // An answer of the store may be shared.
+  const most = longestTtl + 2 * storeTimeout
+  if (age <= most || (self.touched.get(read.id) ?? 0) >= origin.n) return
+  const isBelieved = offsets.some((offset, i) => {
+    const age = read.begunAt + offset - origin.stamp
+    const isKnown = i < offsets.length - 1 && origin.stamp < setBackAt + offset
+    return !isKnown && age >= -clocks.aheadMillis && age <= most
+  })
+  if (isBelieved) return
+  violate(self, `lifetime: read @${read.begun} of ${read.id} in ${read.process} got #${origin.n}, ${age} ms old`)
+}
+
 /** A look-up has found nothing: no promise says that an entry exists. */
 export const endLookup = (self: Fleet, read: FleetRead): void => {
   self.reads.delete(read)
@@ -348,6 +397,7 @@ export const endRead = (
       return violate(self, `P2: read of ${read.id} got ${exit.value}, which is not its own`)
     }
     if (origin.isLost === true) violate(self, `read of ${read.id} got what a transaction has set that failed`)
+    checkLifetime(self, read, origin)
     return checkFresh(self, read, origin)
   }
   if (left && Cause.hasInterrupts(exit.cause)) return

@@ -1,14 +1,13 @@
 /** One storage with a clock of its own, and each process's view of it. */
 import { Deferred, Effect, Exit, Queue, Stream } from "effect"
-import { type CacheEntry, CacheError, Store } from "effect-cached"
+import { type CacheEntry, CacheError, CacheKey, Store } from "effect-cached"
 import { leaseLife, sharedFailures } from "../../src/internal/defaults/processes.ts"
 import * as Leases from "../../src/internal/store/leases.ts"
 import * as Markers from "../../src/internal/store/markers/markers.ts"
 import { isFingerprints } from "../../src/internal/store/pageIds.ts"
 import { distanceOf, type Extras } from "./features.ts"
-import { joinsAfter, longestWait, nameOf } from "./fleetModel.ts"
+import { joinsAfter, keyOf, longestWait, nameOf } from "./fleetModel.ts"
 import {
-  covers,
   type Fleet,
   type Holder,
   holdersOf,
@@ -95,7 +94,9 @@ export const makeStorage = (self: Fleet, dice: Dice, extras: Extras): ViewOf => 
     else if (
       (self.endedAt.get(id) ?? 0) > origin.latest &&
       (origin.flight !== undefined ||
-        self.writes.some((write) => covers(write, id) && write.asked > origin.n && !isUnknown(write, origin)))
+        self.writes.some((write) =>
+          write.kind === "id" && write.target === id && write.asked > origin.n && !isUnknown(write, origin)
+        ))
     ) {
       violate(self, `P2: #${origin.n} of ${id} is stored, though its generation has ended`)
     }
@@ -111,6 +112,15 @@ export const makeStorage = (self: Fleet, dice: Dice, extras: Extras): ViewOf => 
     tell(from, { _tag: "Changed", id: fullId })
     return entries.delete(id)
   }
+
+  /** The ids that a pattern may concern, as the library has them. */
+  const list = (process: number, names: Iterable<string>, prefix: string) =>
+    Array.from(names).flatMap((name) => {
+      const id = CacheKey.id(keyOf(config, name) as never)
+      if (!config.ids.includes(name) || !id.startsWith(prefix)) return []
+      self.listed.set(`${process} ${name}`, ++self.seq)
+      return [{ name, id }]
+    })
 
   const exclusive = (id: string, owner: string): Holder | undefined => {
     for (const [other, holder] of holdersOf(self, id)) {
@@ -166,6 +176,7 @@ export const makeStorage = (self: Fleet, dice: Dice, extras: Extras): ViewOf => 
       ...leases,
       leftMillis: (id, ...more) => leftMillis(nameOf(id), ...more),
       acquire: (id, ...more) => acquire(nameOf(id), ...more),
+      ids: (prefix) => list(process, leases.ids(""), prefix).map(({ id }) => id),
       isCurrent: (id, ...more) => isCurrent(nameOf(id), ...more),
       end: (id) => end(nameOf(id)),
       renew: (id, ...more) => renew(nameOf(id), ...more),
@@ -404,7 +415,7 @@ export const makeStorage = (self: Fleet, dice: Dice, extras: Extras): ViewOf => 
         if (wrong && !applied) return Effect.andThen(delay, failed)
         return config.asynchronous ? Effect.tap(Effect.andThen(delay, answer), isPushing ? lateAnswer : delay) : answer
       })
-    const store = Store.makeSync({
+    const { scan, scanLoads, ...made } = Store.makeSync({
       name: "shared",
       capabilities: { shared: true },
       get: (id) => {
@@ -416,6 +427,7 @@ export const makeStorage = (self: Fleet, dice: Dice, extras: Extras): ViewOf => 
         set(process, id, entry)
       },
       remove: (id) => remove(process, id),
+      scan: (prefix) => list(process, entries.keys(), prefix).map(({ id, name }) => ({ id, ...entries.get(name)! })),
       leases: leasesOf(process),
       tags: tagsOf(process),
       changes: listen(process, layer),
@@ -423,6 +435,11 @@ export const makeStorage = (self: Fleet, dice: Dice, extras: Extras): ViewOf => 
       ...extras.features.has("transactions") ? { atomic: <A>(steps: () => A) => steps() } : {},
       attempt
     })
+    const store = {
+      ...made,
+      scanLoads: (options?: Store.ScanOptions) => Stream.unwrap(attempt("scanLoads", () => scanLoads(options))),
+      scan: (options?: Store.ScanOptions) => Stream.unwrap(attempt("scan", () => scan(options)))
+    }
     // An owner that was answered with three entries of an id that it cannot use loads without a lease.
     const note = ({ id, owner }: { readonly id: string; readonly owner: string }, acquired: Store.Acquired): void => {
       if (acquired._tag !== "Hit") return

@@ -16,13 +16,14 @@ type Operation = Effect.Effect<unknown, CacheError.StoreError>
 
 /** The store of a process: that of all, behind those of its machine. */
 export const tiersOf = (self: Fleet, extras: Extras) => {
-  const { clocks, faults, maxStaleness, storeTimeout } = self.config
+  const { clocks, faults, maxStaleness, setBacks, storeTimeout } = self.config
   const dice = extras.diceOf("tiers")
   const machines = new Map<string, Store.Store>()
   const [count, isShared] = [1 + dice.below(2), dice.chance(0.7)]
   const ofMachine = (process: number, tier: number): Store.Store => {
     // The processes of a machine have one clock.
-    const machine = clocks[process] === 0 && isShared ? `machine ${process % 2}` : `process ${process}`
+    const isAlone = clocks[process] !== 0 || setBacks.some((one) => one.process === process)
+    const machine = isShared && !isAlone ? `machine ${process % 2}` : `process ${process}`
     const name = `${machine}, tier ${tier}`
     const store = machines.get(name) ?? MemoryStore.make()
     machines.set(name, store)

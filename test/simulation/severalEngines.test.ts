@@ -56,6 +56,18 @@ describe("several processes on one store, under seeded schedules", () => {
     assert.deepStrictEqual(replays(byKey, " --fleet --with tiers,pushes,byKey"), [])
   }, 600_000)
 
+  it("do so where processes invalidate by patterns", async () => {
+    const { counts, failures } = await sweepAll(1, sized(300, 60), ["patterns"])
+    assert.deepStrictEqual(replays(failures, " --fleet --with patterns"), [])
+    assert.isAbove(counts.patterns, 200)
+  }, 600_000)
+
+  it("do so where clocks are set back", async () => {
+    const { counts, failures } = await sweepAll(1, sized(300, 60), ["setBack"])
+    assert.deepStrictEqual(replays(failures, " --fleet --with setBack"), [])
+    assert.isAbove(counts.afterSetBack, 20)
+  }, 600_000)
+
   if (areDrawn) {
     it("do so with the seeds of the day", async () => {
       const { failures } = await sweepAll(firstOfToday, 500)
@@ -66,6 +78,8 @@ describe("several processes on one store, under seeded schedules", () => {
       assert.deepStrictEqual(replays(byKey, " --fleet --with pushes,byKey"), [])
       const { failures: ofTiers } = await sweepAll(firstOfToday, 300, ["tiers", "pushes", "byKey"])
       assert.deepStrictEqual(replays(ofTiers, " --fleet --with tiers,pushes,byKey"), [])
+      const { failures: ofClocks } = await sweepAll(firstOfToday, 300, ["patterns", "setBack"])
+      assert.deepStrictEqual(replays(ofClocks, " --fleet --with patterns,setBack"), [])
     }, 600_000)
   }
 
