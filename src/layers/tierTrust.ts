@@ -17,6 +17,8 @@ interface Asked {
 
 export interface Trust {
   readonly now: () => number
+  /** The latest time of the wall clock, which may be set back. */
+  latest: number
   /** How the changes by other processes become known: there are none, by asking, by listening, or not at all. */
   readonly how: "alone" | "asking" | "listening" | "never"
   readonly ask: (() => ReadonlyArray<Change>) | undefined
@@ -48,6 +50,7 @@ export const make = (
   const how = changesUnsafe !== undefined ? "asking" : changes ? "listening" : shared ? "never" : "alone"
   return {
     now,
+    latest: -Infinity,
     how,
     ask: changesUnsafe,
     unread: none,
@@ -132,9 +135,12 @@ export const apply = (self: Trust, change: Change): void => {
   self.onChange(change)
 }
 
+/** Times of what is read after it are later, unless the clock is set back: then they are not trusted for a while. */
+const latestOf = (self: Trust): number => self.latest = Math.max(self.latest, self.now())
+
 /** From now on, nothing that was read before is trusted. */
 export const doubt = (self: Trust): void => {
-  self.since = self.now()
+  self.since = latestOf(self)
   forgetAll(self)
 }
 
@@ -176,7 +182,10 @@ interface Question {
   readonly step: number
 }
 
-export const question = ({ now, step }: Trust): Question => ({ at: now(), step })
+export const question = (self: Trust): Question => {
+  latestOf(self)
+  return { at: self.now(), step: self.step }
+}
 
 export const learn = (
   self: Trust,
@@ -197,7 +206,7 @@ export const learn = (
   if (!self.readsOnly) return
   ids.forEach((id, i) => {
     if (!isCurrent(ofId(id))) return
-    const asked = self.asked.get(id) ?? { at: entries[i] === undefined ? undefined : at, answeredAt: self.now() }
+    const asked = self.asked.get(id) ?? { at: entries[i] === undefined ? undefined : at, answeredAt: latestOf(self) }
     remember(self.asked, id, asked, middleTiers.idsAsked)
   })
 }

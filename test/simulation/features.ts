@@ -101,7 +101,7 @@ export const drawn = {
   transacts: true,
   /** Loads hang for ever: they run again once they have outlasted the patience of their readers. */
   hangs: true,
-  /** The wall clock is set back once, by up to an hour, while the monotonic clock continues. */
+  /** The wall clock of a process is set back once, by up to an hour, while the monotonic clock continues. */
   setBack: true,
   /** Reads are explained before they begin. Only by name: an explanation may miss what others do right after it. */
   explains: false,
@@ -122,9 +122,7 @@ export const drawn = {
   /** Several processes: machines keep copies of what the store holds, in one or two tiers that go wrong. */
   tiers: true,
   /** Several processes: they invalidate by patterns, which match one id or all. */
-  patterns: true,
-  /** Several processes: the wall clock of one or two of them is set back. Lifetimes are short. */
-  setBack: true
+  patterns: true
 }
 
 export type Feature = keyof typeof drawn
@@ -157,7 +155,6 @@ const later = {
   quotas: 0xb5c0_fbcf,
   transacts: 0xe9b5_dba5,
   hangs: 0x0fc1_9dc6,
-  setBack: 0x7137_a4d1,
   explains: 0x2de9_2c6f,
   byHand: 0x3956_c25b,
   layers: 0x59f1_11f1,
