@@ -192,8 +192,8 @@ export interface Options<
    */
   readonly maxLoad?: Ttl.Input | undefined
   /**
-   * Whether values need not be decoded and compared before they are stored, as is done if `success` or `error` has a
-   * union whose members may be confused. @default `false`
+   * `true` skips the check that a value of an ambiguous union decodes to itself before it is stored.
+   * @default `false`
    */
   readonly unambiguous?: boolean | undefined
 }

@@ -78,7 +78,7 @@ export interface ReadOptions<in out A, in E, in K> {
   /**
    * How long a load may take while readers without a `timeout` wait for it. A reader that joins a longer load makes it
    * run again, because it may hang. The load also renews its lease for this time. Give loads that take longer a longer
-   * time, or `"infinity"`.
+   * time, or `"Infinity"`.
    * @default the `maxLoad` of the key class, or of the layer
    */
   readonly maxLoad?: Ttl.Input | undefined

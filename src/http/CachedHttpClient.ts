@@ -56,13 +56,16 @@ export interface Options {
   /** How long a stale response is kept, so that it can be validated, or served if the origin is down. @default 1 day */
   readonly keep?: Ttl.Input | undefined
   /**
-   * How long a request waits for the fields of its response. It then gets a stale response, if one may be served, or
-   * fails with a `TransportError` whose cause is `LoadTimeout`. A request or body that has made no progress for this
-   * time is sent again for those that ask for it, because it may hang.
+   * How long a request waits for the status and headers of its response. It then gets a stale response, if one may be
+   * served, or fails with a `TransportError` whose cause is `LoadTimeout`. A request or body that has made no progress
+   * for this time is sent again for those that ask for it, because it may hang.
    * @default no limit
    */
   readonly timeout?: Ttl.Input | undefined
-  /** The same for requests without `timeout`, which wait on. @default the `maxLoad` of the layer: 1 minute */
+  /**
+   * Without `timeout`: after how long without progress a request is sent again. Callers continue to wait.
+   * @default the `maxLoad` of the layer: 1 minute
+   */
   readonly maxLoad?: Ttl.Input | undefined
 }
 

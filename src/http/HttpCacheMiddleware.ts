@@ -96,12 +96,15 @@ export interface Options {
   /** How long a stale response is kept, so that it can be validated, or served if the handler fails. @default 1 day */
   readonly keep?: Ttl.Input | undefined
   /**
-   * How long a `GET` or `HEAD` waits for the fields of its response. It then gets 504 or what `stale-if-error` allows.
-   * A handler or body that has made no progress for this time runs again for those that ask for it: it may hang.
+   * How long a `GET` or `HEAD` waits for its status and headers. It then gets 504 or what `stale-if-error` allows. A
+   * handler or body that has made no progress for this time runs again for those that ask for it: it may hang.
    * @default no limit
    */
   readonly timeout?: Ttl.Input | undefined
-  /** The same for requests without `timeout`, which wait on. @default the `maxLoad` of the layer: 1 minute */
+  /**
+   * Without `timeout`: after how long without progress a handler runs again. Callers continue to wait.
+   * @default the `maxLoad` of the layer: 1 minute
+   */
   readonly maxLoad?: Ttl.Input | undefined
 }
 

@@ -151,6 +151,9 @@ export const make = (series: Series, maxClasses: number) => {
       one.loadSeconds ??= series.histogram(ofClass.loadSeconds, one.labels, buckets.load)
       one.loadSeconds.add(millis)
     },
+    restarted({ counters, refresh }) {
+      cellIn(classOf(self, counters), ofClass.loads, refresh ? "refresh" : "read", "restarted").count++
+    },
     refreshed(counters) {
       const one = classOf(self, counters)
       if (one.showsRefreshes) return

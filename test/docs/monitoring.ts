@@ -304,7 +304,7 @@ interface Alert {
 
 const of5m = ({ name }: Definition, labels?: string) => `rate(${name}${labels ? `{${labels}}` : ""}[5m])`
 const of30m = ({ name }: Definition, labels?: string) => `rate(${name}${labels ? `{${labels}}` : ""}[30m])`
-const failed = `outcome=~"failure|timeout"`
+const failed = `outcome=~"failure|timeout|restarted"`
 
 export const alerts: ReadonlyArray<Alert> = [
   {

@@ -269,6 +269,8 @@ describe("the copy of a payload", () => {
         const defect = Exit.isFailure(exit) ? Cause.squash(exit.cause) : undefined
         expect(defect).toBeInstanceOf(CacheError.CacheConfigError)
         expect(String(defect)).toContain("has changed since its id was computed")
+        expect(yield* Effect.exit(Cached.set(changed, 103))).toEqual(exit)
+        expect(yield* Effect.exit(Cached.setMany([[changed, 103]], { ttl: "1 hour" }))).toEqual(exit)
         const lookup = (keys: ReadonlyArray<Sum>) => Effect.sync(() => keys.map(({ total }) => Exit.succeed(total)))
         const exits = yield* Cached.resolver(
           RequestResolver.make<Sum>((entries) =>

@@ -142,7 +142,7 @@ const arrivingOf = ({ arriving }: Client, id: string): HttpClientResponse | unde
 
 /** Registers a body that arrives. Now and then forgets those that were dropped before they had arrived. */
 export const arrive = (call: Call, variant: Variant, response: HttpClientResponse): void => {
-  const { self: { arriving, context, maxBody, maxLoadMillis = http.maxLoadMillis } } = call
+  const { self: { arriving, context, maxBody, maxLoadMillis, timeoutMillis } } = call
   let isRead = false
   let left = maxBody
   const arrival: Arrival = {
@@ -159,7 +159,10 @@ export const arrive = (call: Call, variant: Variant, response: HttpClientRespons
       // `Stream.timeout` would join the body a turn later, when the reader that starts this one may have left.
       const hanging: Effect.Effect<void> = Effect.suspend(() => {
         const before = left
-        return Effect.flatMap(Effect.sleep(maxLoadMillis), () => left === before ? Effect.void : hanging)
+        return Effect.flatMap(
+          Effect.sleep(timeoutMillis ?? maxLoadMillis ?? http.maxLoadMillis),
+          () => left === before ? Effect.void : hanging
+        )
       })
       Effect.runForkWith(context)(Effect.raceFirst(Effect.ignore(Stream.runDrain(rest)), hanging))
     }

@@ -115,8 +115,10 @@ export const restartIfOutlasted = (
   flight.fiber!.interruptUnsafe()
 }
 
-const noteRestart = (self: Flights, { counters, id, request: { key } }: Flight, millis: number): void => {
+const noteRestart = (self: Flights, flight: Flight, millis: number): void => {
+  const { counters, id, request: { key } } = flight
   counters.restarts++
+  self.meter?.restarted(flight)
   emitOf(self, key, id, { _tag: "Restart", millis })
   const message = `The load of "${id}" has not ended after ${millis} ms, and runs again`
   const details = { about: { id, key } }

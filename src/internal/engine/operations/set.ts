@@ -7,7 +7,7 @@ import * as Exit from "effect/Exit"
 import type { Stored } from "../../../CacheEntry.ts"
 import { StoreError } from "../../../CacheError.ts"
 import type { SetCondition } from "../../../ports/store.ts"
-import { idOf, type Key, tagsOf, tagsWith } from "../../key/ofKey.ts"
+import { idOf, type Key, ownKey, tagsOf, tagsWith } from "../../key/ofKey.ts"
 import { holdsFor } from "../../store/conditions.ts"
 import { monotonicMillis } from "../../time/monotonic.ts"
 import * as Turns from "../../time/turns.ts"
@@ -52,7 +52,7 @@ export const set = Effect.fnUntraced(function*(
   options: SetOptions
 ): Effect.fn.Return<boolean, StoreError, any> {
   const given = yield* Policy.Current
-  const id = idOf(key)
+  const id = idOf(ownKey(key))
   const { condition } = options
   const { storeTier: tier } = self
   if (options.ttlMillis <= 0 && condition === undefined) {
@@ -137,6 +137,7 @@ export const setMany = (
 ): Effect.Effect<void, StoreError, any> => {
   if (options.ttlMillis <= 0) return Effect.asVoid(invalidateIds(self, pairs.map(([key]) => idOf(key))))
   return Effect.clockWith((clock) => {
+    for (const [key] of pairs) ownKey(key)
     const endsAt = monotonicMillis(clock) + options.ttlMillis
     const setSome = (wave: typeof pairs, inTurn: Effect.Effect<void>): Effect.Effect<unknown, StoreError, any> => {
       // The lifetime of all values begins with the call, however long the earlier waves have taken.

@@ -65,6 +65,7 @@ export interface Meter {
   /** A read was answered, but not with a fresh entry. With `memoryDue` and `storeDue`, it also counts as a hit. */
   readonly served: (counters: Counters, source: Exclude<Source, "memory" | "store">, served?: string) => void
   readonly loaded: (load: EndedLoad, exit: Exit.Exit<unknown, unknown>, millis: number) => void
+  readonly restarted: (load: Pick<EndedLoad, "counters" | "refresh">) => void
   readonly refreshed: (counters: Counters) => void
   readonly keptOut: (counters: Counters, because: Events["Refused"]["because"] | "invalid") => void
   readonly invalidated: (kind: "key" | "tag" | "all", mode: "hard" | "soft", count: number) => void
