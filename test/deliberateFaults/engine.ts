@@ -270,7 +270,7 @@ for (const item of items) Pending.acknowledge(pending, item)`
   {
     name: "limits start again",
     in: "shortened",
-    find: "Math.max(0, limit - Math.max(0, millis))",
+    find: "Math.max(0, limit - millis)",
     replace: "(limit + 0 * millis)"
   },
   {

@@ -99,8 +99,10 @@ export interface Flight {
   /** Whether the flight continues without callers: as a refresh, after a soft timeout, or while writing its result. */
   pinned: boolean
   abandoned: boolean
-  /** Whether the caller that started the flight has left. `undefined`: its load has run once more for that reason. */
-  isOrphan: boolean | undefined
+  /** Whether the caller in whose context the load runs has left. */
+  isOrphan: boolean
+  /** Whether the load has run once more because it failed after that. */
+  hasRerun: boolean
   /** When the load was interrupted to run again (`patience.ts`), in monotonic time. `undefined` once it runs. */
   restartedAt: number | undefined
   restarts: number
@@ -165,7 +167,7 @@ export interface Caller {
   readonly within: Attempt | undefined
   /** The tag epoch when the caller joined, or -1 if the load certainly sees every change that the caller knows of. */
   joinedAt: number
-  /** When the caller joined, in epoch milliseconds. `undefined` for a caller with neither timeouts nor a span. */
+  /** When the caller joined, in monotonic milliseconds. `undefined` for a caller with neither timeouts nor a span. */
   readonly since: number | undefined
   readonly span: Tracer.AnySpan | undefined
   readonly stale: Entry | undefined
@@ -470,6 +472,8 @@ export interface Attempt {
   flight: Flight | undefined
   /** When the load began, in epoch milliseconds. `undefined` before that. */
   startedAt: number | undefined
+  /** When the load began, in monotonic time. */
+  beganAt: number
   /** When the load last made progress, in monotonic time. `Infinity` while it waits for others. */
   aliveAt: number
   endedAt?: number

@@ -7,6 +7,7 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import { Load, Serve } from "../../../Strategy.ts"
 import { waves } from "../../defaults/bounds.ts"
+import { monotonicMillis } from "../../time/monotonic.ts"
 import * as Turns from "../../time/turns.ts"
 import { wait } from "../flight/callers.ts"
 import { putInMemory } from "../flight/complete.ts"
@@ -122,7 +123,7 @@ const joinAll = (
   Effect.callback<Exits, unknown>((resume) => {
     const { budget, exits, fiber, many, mutations, policy } = reading
     const { clock, span } = readContextOf(self, fiber)
-    const since = clock.currentTimeMillisUnsafe()
+    const since = monotonicMillis(clock)
     const batch = Batch.make({ ...loadOf(many), leftMillis: budget?.leftMillis })
     // This read's own batch, and those of the flights that it joins. If a call of any batch fails, the read may fail.
     const batches = new Set([batch])
@@ -133,7 +134,8 @@ const joinAll = (
       one.setIn(exits, exit)
       if (--left > 0) return
       const { id, key } = one
-      telling(self, span, key, { id, source: "load", now: clock.currentTimeMillisUnsafe(), since })
+      const waitedMillis = Math.round(monotonicMillis(clock) - since)
+      telling(self, span, key, { id, source: "load", now: clock.currentTimeMillisUnsafe(), waitedMillis })
       if (tickets !== undefined) Tickets.close(tickets)
       resume(concluded(reading, batches))
     }

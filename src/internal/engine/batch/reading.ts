@@ -106,7 +106,7 @@ const tellServed = (self: Flights, reading: Reading): Effect.Effect<void> | unde
   const stale = span && served.find(({ source }) => !isFresh(source))
   if (stale !== undefined) {
     const { entry: { id }, key } = stale
-    telling(self, span, key, { id, source: "stale", now: nowOf(self, reading.fiber), since: undefined })
+    telling(self, span, key, { id, source: "stale", now: nowOf(self, reading.fiber), waitedMillis: 0 })
   }
   if (within !== undefined) {
     for (const { entry, key, source } of served) recordAnswer(readerOf(self, reading, key), entry, source)

@@ -7,6 +7,7 @@ import type * as Fiber from "effect/Fiber"
 import type * as Tracer from "effect/Tracer"
 import { LoadTimeout } from "../../../CacheError.ts"
 import { writesBehind } from "../../defaults/bounds.ts"
+import { monotonicMillis } from "../../time/monotonic.ts"
 import { recordLoaded } from "../derived/recorder.ts"
 import type { Entry } from "../memory/entry.ts"
 import * as Policy from "../request/callPolicy.ts"
@@ -82,7 +83,7 @@ class CallerEffect extends Effectable.Class<void> implements Caller {
     this.within = context.within
     this.joinedAt = engine.tagEpochs.epoch
     this.span = context.span
-    this.since = waiting.hasTimeouts || context.span !== undefined ? context.clock.currentTimeMillisUnsafe() : undefined
+    this.since = waiting.hasTimeouts || context.span !== undefined ? monotonicMillis(context.clock) : undefined
     this.stale = waiting.stale
     this.joined = waiting.joined
     this.resume = waiting.resume
@@ -127,10 +128,10 @@ const startTimers = (self: Flights, fiber: Fiber.Fiber<any, any>, caller: Caller
 }
 
 const removeCaller = (caller: Caller): void => {
-  const { flight, joined, request, within } = caller
+  const { context, flight, joined, request, within } = caller
   flight.callers.delete(caller)
   removeEdge(within, flight)
-  if (!joined && flight.isOrphan === false) flight.isOrphan = true
+  if (!joined || context === flight.starter) flight.isOrphan = true
   // A caller that leaves before the store has answered counts as a miss.
   if (isAskingStore(flight)) noteMiss(flight.engine, request.key, flight.id)
   stopTimers(caller)
@@ -242,7 +243,7 @@ export const respond = (self: Flights, caller: Caller): void => {
   const exit = flight.exit ?? flight.loaded!
   const now = flight.endedAt
   if (caller.policy.strict && flight.fault !== undefined) return caller.resume(strictly(flight.fault))
-  if (mustReadAgain(self, caller)) return caller.resume(retryRead(caller, now))
+  if (mustReadAgain(self, caller)) return caller.resume(retryRead(caller))
   if (flight.found !== undefined) {
     return caller.resume(self.storeReads!.foundOrRetry(self, caller, flight.found))
   }

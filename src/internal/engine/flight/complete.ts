@@ -25,7 +25,7 @@ import { answerAll } from "./work.ts"
 export const complete = (self: Flights, flight: Flight, ended: Exit.Exit<unknown, unknown>): void => {
   const now = self.time.now(flight.starter.clock)
   const exit = exitOf(flight, ended)
-  const isFailureOfStarter = isOrphaned(self, flight, exit)
+  const isFailureOfStarter = isOrphaned(self, flight, exit, now)
   endFlight(flight, exit, now)
   if (isFailureOfStarter) loadForFollowers(self, flight)
   if (!self.isPrivate) self.running.delete(flight)

@@ -47,6 +47,7 @@ export const makeFlight = (self: Flights, options: FlightOptions): Flight => {
     pinned: refresh,
     abandoned: false,
     isOrphan: false,
+    hasRerun: false,
     restartedAt: undefined,
     restarts: 0,
     patient: undefined,
@@ -139,7 +140,7 @@ export const beginLoading = (flight: Flight, now: number): void => {
 /** The duration of the load counts from now. */
 export const countFrom = ({ attempt, starter }: Flight, now: number): void => {
   attempt.startedAt = now
-  attempt.aliveAt = monotonicMillis(starter.clock)
+  attempt.aliveAt = attempt.beganAt = monotonicMillis(starter.clock)
 }
 
 export const nextAttempt = (flight: Flight, now: number): Attempt => {

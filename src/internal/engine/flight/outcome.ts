@@ -4,6 +4,7 @@ import * as Cause from "effect/Cause"
 import type * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { Load, LoadOrStale } from "../../../Strategy.ts"
+import { monotonicMillis } from "../../time/monotonic.ts"
 import { recordServed } from "../derived/recorder.ts"
 import type { Entry } from "../memory/entry.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
@@ -47,8 +48,8 @@ export const noteFallback = (
 }
 
 /** Makes the request that repeats a caller's read, with the remaining time of its timeouts. */
-export const retryRead = ({ flight, request, since }: Caller, now: number): Request =>
-  readAgain(since === undefined ? request : shortened(flight.engine, request, now - since))
+export const retryRead = ({ context, flight, request, since }: Caller): Request =>
+  readAgain(since === undefined ? request : shortened(flight.engine, request, monotonicMillis(context.clock) - since))
 
 /** Whether a late joiner must read again: a dependency, or a tag known only after the load, may have changed. */
 export const isOlder = (self: Flights, { flight, joinedAt }: Caller): boolean => {
@@ -73,7 +74,7 @@ export const orStale = (
   now: number
 ): Effect.Effect<unknown, unknown, any> => {
   if (Exit.isSuccess(exit) || caller.flight.found !== undefined || Cause.hasInterrupts(exit.cause)) return exit
-  const thrown = ownOrAgain(caller.request, exit.cause, () => retryRead(caller, now))
+  const thrown = ownOrAgain(caller.request, exit.cause, () => retryRead(caller))
   if (thrown !== undefined) return thrown
   return answerOrDefect(() => {
     const stale = usableStale(self, caller, now)
@@ -101,6 +102,21 @@ const usableStale = (self: Flights, caller: Caller, now: number): Entry | undefi
   if (TagEpochs.softenedSince(self.tagEpochs, stale.tags, stale.checkedAt)) stale.softExpiresAt = -Infinity
   const decision = decideAt(caller.request, stale, now, () => 0)
   return decision === LoadOrStale || (decision !== Load && now < stale.softExpiresAt) ? stale : undefined
+}
+
+/** Whether callers of a flight that ends with a failure may get the stale value, as far as its own request tells. */
+export const servesStale = (
+  self: Flights,
+  flight: Flight,
+  exit: Exit.Failure<unknown, unknown>,
+  now: number
+): boolean => {
+  const { request, stale } = flight
+  if (stale === undefined || now >= stale.expiresAt || isAnswered(self, stale)) return false
+  const served = answerOrDefect(() =>
+    decideAt(request, stale, now, () => 0) === Load ? "Answer" : verdictOf(self, flight, request, exit)
+  )
+  return served === "Outage"
 }
 
 /** Like `usableStale`, but an exception that the caller's strategy throws becomes the caller's answer. */

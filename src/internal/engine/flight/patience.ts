@@ -3,20 +3,20 @@
  * a busy key unusable: each new reader joins it. The flight stays, with its callers, lease and generation. No timer
  * looks for such loads: a reader that joins does, one that times out, and the limit of a refresh.
  */
-import { Load } from "../../../Strategy.ts"
+import * as Exit from "effect/Exit"
+import { LoadTimeout } from "../../../CacheError.ts"
 import { knownDurations } from "../../defaults/bounds.ts"
 import { infoOf } from "../../key/ofKey.ts"
 import { monotonicMillis } from "../../time/monotonic.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
-import { isAnswered } from "../request/answers.ts"
-import { decideAt } from "../request/decide.ts"
 import { declaredTags } from "../request/requestTags.ts"
-import { answerOrDefect, isLimited, maxLoadOf, rulesOf } from "../request/rules.ts"
-import type { Durations, Flight, Flights, Request } from "../state.ts"
+import { isLimited, maxLoadOf, rulesOf } from "../request/rules.ts"
+import type { Caller, Durations, Flight, Flights, Request } from "../state.ts"
 import { emitOf } from "../telemetry/events.ts"
 import * as Log from "../telemetry/log.ts"
 import { fiberOf, isInterruptible, limitUnattended } from "./ending.ts"
-import { mayLoad, takeOver } from "./takeOver.ts"
+import { servesStale } from "./outcome.ts"
+import { mayStart, nextStarter, takeOver } from "./takeOver.ts"
 
 export const makeDurations = (): Durations => ({ ofIds: new Map(), ofClasses: new WeakMap() })
 
@@ -49,9 +49,8 @@ const patienceFor = (self: Flights, flight: Flight, millis: number, restarts: nu
   return Math.max(least, Math.min(maxLoadOf(self, flight.request), least * 2 ** restarts))
 }
 
-const servesStale = (self: Flights, { request, stale }: Flight, now: number): boolean =>
-  stale !== undefined && now < stale.expiresAt && !isAnswered(self, stale) &&
-  answerOrDefect(() => decideAt(request, stale, now, () => 0)) !== Load
+/** The outcome for readers whose patience is at its end. */
+const late = Exit.fail(new LoadTimeout({ key: "", timeoutMillis: 0 })) as Exit.Failure<never, LoadTimeout>
 
 /** For how long the attempt, or its interruption, has made no progress. */
 const ageOf = ({ attempt, restartedAt, starter }: Flight): number =>
@@ -63,7 +62,7 @@ const isOutlasted = (self: Flights, flight: Flight, reader: Request | undefined,
   // The finalizers of an interrupted load have the patience that this load had.
   const restarts = flight.restartedAt === undefined ? flight.restarts : flight.restarts - 1
   const isPatient = (millis: number): boolean => age < patienceFor(self, flight, millis, restarts)
-  if (flight.refresh || servesStale(self, flight, now)) return !isPatient(self.refreshing.timeoutMillis)
+  if (flight.refresh || servesStale(self, flight, late, now)) return !isPatient(self.refreshing.timeoutMillis)
   if (reader !== undefined && isPatient(patienceOfReader(self, reader))) return false
   // P3: a hasty reader must not delay a patient one. The one found last is asked first: a flight may have thousands.
   const { callers, patient } = flight
@@ -101,16 +100,16 @@ export const restartIfOutlasted = (
 ): void => {
   if (flight.phase !== "Loading" || !isOutlasted(self, flight, reader, now) || !canRestart(self, flight)) return
   if (flight.restartedAt !== undefined) return self.work.again(self, flight)
-  const next = nextRequest(self, flight)
-  if (next === undefined) return
+  const { followed } = flight.request
+  const by = followed !== undefined ? newestConsumer(self, flight) : nextStarter(self, flight)
+  if (followed !== undefined && by === undefined) return
   const millis = Math.round(ageOf(flight))
   flight.restartedAt = monotonicMillis(flight.starter.clock)
   flight.restarts++
   // Noted first: a listener may end the flight, and the next attempt may end at once.
   noteRestart(self, flight, millis)
   if (flight.phase !== "Loading" || !canRestart(self, flight)) return void (flight.restartedAt = undefined)
-  const { isOrphan, parent, starter } = flight
-  if (answersOthers(flight)) return takeOver(self, flight, { request: next, starter, parent, isOrphan })
+  if (answersOthers(flight)) return takeOver(self, flight, by)
   if (flight.limit !== undefined) limitAgain(self, flight)
   flight.fiber!.interruptUnsafe()
 }
@@ -138,16 +137,11 @@ const limitAgain = (self: Flights, flight: Flight): void => {
   limitUnattended(self, flight)
 }
 
-/**
- * The request whose load runs next. That of a stream is its newest consumer's, because the old run is the channel of
- * the oldest. A consumer that has received elements stays with its run, and no result of one that may not write is
- * stored.
- */
-const nextRequest = (self: Flights, flight: Flight): Request | undefined => {
-  if (flight.request.followed === undefined) return flight.request
-  let next: Request | undefined
-  for (const { policy, request } of flight.callers) {
-    if (request !== flight.request && request.hasBegun?.() !== true && mayLoad(self, policy, request)) next = request
+/** The consumer whose run of a stream is next. Its newest one, because the old run is the channel of the oldest. */
+const newestConsumer = (self: Flights, flight: Flight): Caller | undefined => {
+  let next: Caller | undefined
+  for (const caller of flight.callers) {
+    if (caller.request !== flight.request && mayStart(self, caller)) next = caller
   }
   return next
 }

@@ -7,6 +7,7 @@ import * as Random from "effect/Random"
 import type { Events } from "../../../CacheEvent.ts"
 import type { Lifetime } from "../../../Strategy.ts"
 import { toMillis } from "../../../Ttl.ts"
+import { monotonicMillis } from "../../time/monotonic.ts"
 import { Entry } from "../memory/entry.ts"
 import * as Memory from "../memory/memory.ts"
 import * as TagEpochs from "../memory/tagEpochs.ts"
@@ -36,7 +37,7 @@ export const toEntry = (
   now: number
 ): Entry | undefined => {
   if (Exit.isFailure(exit) && (!isCacheable(exit.cause) || hasGoodValue(self, flight, now))) return undefined
-  if (isOrphaned(self, flight, exit)) return undefined
+  if (isOrphaned(self, flight, exit, now)) return undefined
   try {
     return entryOf(self, flight, exit, flight.attempt.endedAt ?? now)
   } catch (thrown) {
@@ -95,9 +96,9 @@ const shareOf = (self: Flights, { request, starter }: Flight): number => {
   return jitter === 0 ? 1 : 1 - jitter * Context.get(starter.context, Random.Random).nextDoubleUnsafe()
 }
 
-/** The load's duration. It is never negative, even if the clock was set back. */
-export const loadMillisOf = ({ attempt: { startedAt = Infinity } }: Flight, now: number): number =>
-  Math.max(0, now - startedAt)
+/** The load's duration. The wall clock, which tells when the load ended, may have been set meanwhile. */
+export const loadMillisOf = ({ attempt: { beganAt, startedAt = Infinity }, starter }: Flight, now: number): number =>
+  Math.max(0, Math.min(now - startedAt, monotonicMillis(starter.clock) - beganAt))
 
 /** The lifetime declared inside the load, or else the strategy's lifetime. `"skip"` if the result is not stored. */
 const annotated = ({ attempt: { annotations }, request }: Flight, lifetime: Lifetime | "skip"): Lifetime | "skip" => {

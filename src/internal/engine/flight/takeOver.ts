@@ -4,25 +4,20 @@ import * as Exit from "effect/Exit"
 import { declaredTags } from "../request/requestTags.ts"
 import { thrownBy } from "../request/rules.ts"
 import { isRefusal } from "../request/strict.ts"
-import type { Caller, Flight, Flights, Policy, ReadContext, Request } from "../state.ts"
+import type { Caller, Flight, Flights } from "../state.ts"
 import { linkTo } from "../telemetry/spans.ts"
 import { detachOne, endIfUnneeded } from "./ending.ts"
 import { hasBegun, isToCome, makeFlight } from "./flight.ts"
+import { servesStale } from "./outcome.ts"
 import { addEdge, reaches, removeEdge } from "./waitGraph.ts"
 import { startLater } from "./work.ts"
 
-interface By {
-  readonly request: Request
-  readonly starter: ReadContext
-  readonly parent: Flight | undefined
-  readonly isOrphan: boolean | undefined
-}
-
 /**
- * Moves the callers of a flight to the one that is queued behind it, or to a new one. A key thereby leaves the call of
- * its batch, and joins the next one. Consumers that have received elements of a run stay with it, and it is not stored.
+ * Moves the callers of a flight to the one that is queued behind it, or to a new one, which loads for `by` if given. A
+ * key thereby leaves the call of its batch, and joins the next one. Consumers that have received elements of a run stay
+ * with it, and it is not stored.
  */
-export const takeOver = (self: Flights, flight: Flight, by: By): void => {
+export const takeOver = (self: Flights, flight: Flight, by: Caller | undefined): void => {
   const next = flight.after?.find(isToCome) ?? successor(self, flight, by)
   detachOne(self, flight)
   flight.pinned = false
@@ -46,27 +41,25 @@ const moveAll = (flight: Flight, next: Flight): void => {
   }
 }
 
-const successor = (
-  self: Flights,
-  { id, policy, protectedUntil, refresh, rejectedWriteId, restarts, stale }: Flight,
-  { isOrphan, parent, request, starter }: By
-): Flight => {
+const successor = (self: Flights, flight: Flight, by: Caller | undefined): Flight => {
+  const { id, policy, protectedUntil, refresh, rejectedWriteId, stale } = flight
   const next = makeFlight(self, {
     id,
-    request,
+    request: by?.request ?? flight.request,
     policy,
-    refresh,
+    refresh: by === undefined && refresh,
     rejectedWriteId,
     readsStore: false,
-    parent,
+    parent: by === undefined ? flight.parent : by.within?.flight,
     stale,
     protectedUntil,
-    starter
+    starter: by?.context ?? flight.starter
   })
-  next.restarts = restarts
-  next.isOrphan = isOrphan
+  next.restarts = flight.restarts
+  next.hasRerun = flight.hasRerun
+  next.isOrphan = by === undefined && flight.isOrphan
   // All keys of a batch that are loaded again in this turn share one call.
-  request.batch?.rejoin(next)
+  next.request.batch?.rejoin(next)
   return next
 }
 
@@ -83,29 +76,40 @@ const move = (caller: Caller, next: Flight): void => {
   if (span !== undefined) linkTo(next, span)
 }
 
+/** Whether the services of a load may have been closed: the caller that brought them has left, or never waited. */
+const isAdrift = (flight: Flight | undefined): boolean => {
+  for (let one = flight; one !== undefined; one = one.parent) if (one.isOrphan || one.refresh) return true
+  return false
+}
+
 /**
  * Whether a load has failed after its starter had left, which may be the reason: the services of the starter may have
- * been closed. Such a failure answers no caller (P3): the load runs once more, for one that waits.
+ * been closed. Such a failure answers no caller (P3): the load runs once more, for one that waits. Not if callers get a
+ * stale value: they need no other load.
  */
-export const isOrphaned = (self: Flights, flight: Flight, exit: Exit.Exit<unknown, unknown>): boolean =>
-  flight.isOrphan === true && Exit.isFailure(exit) && !Cause.hasInterrupts(exit.cause) && !isRefusal(exit) &&
-  hasBegun(flight) &&
-  flight.found === undefined && !flight.refresh && flight.storable && flight.policy.writes && !self.closed &&
-  followerOf(self, flight) !== undefined
+export const isOrphaned = (
+  self: Flights,
+  flight: Flight,
+  exit: Exit.Exit<unknown, unknown>,
+  now: number
+): boolean =>
+  Exit.isFailure(exit) && !flight.hasRerun && !Cause.hasInterrupts(exit.cause) && !isRefusal(exit) &&
+  hasBegun(flight) && flight.found === undefined && flight.storable && flight.policy.writes && !self.closed &&
+  !servesStale(self, flight, exit, now) && nextStarter(self, flight) !== undefined
 
-/** Whether a caller's own load may be stored. The options and tags of a caller that joined have not been checked. */
-export const mayLoad = (self: Flights, policy: Policy, request: Request): boolean =>
-  policy.writes && thrownBy(declaredTags, self, request) === undefined
-
-const followerOf = (self: Flights, flight: Flight): Caller | undefined => {
-  for (const caller of flight.callers) {
-    if (mayMove(caller) && mayLoad(self, caller.policy, caller.request)) return caller
-  }
+/** The caller in whose context a load runs next. `undefined`: in that of its starter, which is still there. */
+export const nextStarter = (self: Flights, flight: Flight): Caller | undefined => {
+  if (!isAdrift(flight)) return undefined
+  for (const caller of flight.callers) if (!isAdrift(caller.within?.flight) && mayStart(self, caller)) return caller
   return undefined
 }
 
+/** Whether a caller's own load may be stored. The options and tags of a caller that joined have not been checked. */
+export const mayStart = (self: Flights, caller: Caller): boolean =>
+  mayMove(caller) && caller.policy.writes && thrownBy(declaredTags, self, caller.request) === undefined
+
 /** Loads once more, in the context of a caller that waits. */
 export const loadForFollowers = (self: Flights, flight: Flight): void => {
-  const { context: starter, request, within } = followerOf(self, flight)!
-  takeOver(self, flight, { request, starter, parent: within?.flight, isOrphan: undefined })
+  flight.hasRerun = true
+  takeOver(self, flight, nextStarter(self, flight))
 }

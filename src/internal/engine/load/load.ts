@@ -10,7 +10,7 @@ import { withPrototype } from "../../effect.ts"
 import { complete } from "../flight/complete.ts"
 import { begin, beginLoading, nextAttempt } from "../flight/flight.ts"
 import { isRenewed } from "../flight/result.ts"
-import { moveToCurrent } from "../flight/takeOver.ts"
+import { moveToCurrent, nextStarter } from "../flight/takeOver.ts"
 import type { Flight, Flights } from "../state.ts"
 import { traced } from "../telemetry/spans.ts"
 import { loadContext } from "./loadContext.ts"
@@ -73,11 +73,16 @@ const mayRunAgain = (self: Flights, flight: Flight): boolean =>
 
 /** Runs the load of a flight once more, as a new attempt (see `flight/patience.ts`). */
 export const runAgain = (self: Flights, flight: Flight): void => {
-  const { conclude, request, starter, trace } = flight
+  const { conclude, request, trace } = flight
+  const by = nextStarter(self, flight)
+  if (by !== undefined) {
+    flight.starter = by.context
+    flight.isOrphan = false
+  }
   const load = flight.refresh ? request.refreshLoad?.(self, flight) ?? request.load : request.load
   trace?.end?.({ "cache.outcome": "restarted" })
   if (trace !== undefined) delete trace.end
-  nextAttempt(flight, starter.clock.currentTimeMillisUnsafe())
+  nextAttempt(flight, flight.starter.clock.currentTimeMillisUnsafe())
   flight.restartedAt = undefined
   flight.fiber = undefined
   const body = counted(flight, load)

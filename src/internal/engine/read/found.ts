@@ -41,7 +41,7 @@ export const foundOrRetry: StoreReads["foundOrRetry"] = (self, caller, found) =>
     const { flight, policy } = caller
     const now = flight.endedAt
     if (caller.request !== flight.request && wantsLoad(self, caller, found.entry, now)) {
-      const request = retryRead(caller, now)
+      const request = retryRead(caller)
       const isKnown = policy.readsStore && !policy.strict && !found.insteadOfLoad
       return isKnown ? loadInstead(caller, request, found.entry) : request
     }

@@ -7,6 +7,7 @@ export const makeAttempt = (id: string): Attempt => ({
   id,
   flight: undefined,
   startedAt: undefined,
+  beganAt: Infinity,
   aliveAt: Infinity,
   clears: 0,
   fromStale: false,

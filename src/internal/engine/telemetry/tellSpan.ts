@@ -1,9 +1,11 @@
 /** Adds an event to the span of a caller whose read waited, or was served a stale value. */
+import type * as Clock from "effect/Clock"
 import type * as Exit from "effect/Exit"
 import type * as Tracer from "effect/Tracer"
 import type { Timing } from "../../../CacheEntry.ts"
 import type { Source } from "../../../CacheEvent.ts"
 import type { Key } from "../../key/ofKey.ts"
+import { monotonicMillis } from "../../time/monotonic.ts"
 import { annotationsOf } from "./log.ts"
 import type { Telemetry } from "./telemetry.ts"
 
@@ -14,8 +16,9 @@ export interface Told {
     readonly batch?: unknown
   }
   readonly span: Tracer.AnySpan | undefined
-  /** When the caller began to wait. */
+  /** When the caller began to wait, in monotonic milliseconds. */
   readonly since?: number | undefined
+  readonly context?: { readonly clock: Clock.Clock }
 }
 
 export interface Answer {
@@ -28,31 +31,32 @@ export interface Answer {
 /** A hit adds no event, and a bulk read adds one for all its keys (`telling`). */
 export const tellSpan = (
   self: Telemetry,
-  { request: { batch, key }, since, span }: Told,
+  { context, request: { batch, key }, since, span }: Told,
   id: string,
   { now, source }: Answer
 ): void => {
   if (batch !== undefined || source === "memory" || source === "store") return
-  telling(self, span, key, { id, source, now, since })
+  const waitedMillis = since === undefined ? 0 : Math.round(monotonicMillis(context!.clock) - since)
+  telling(self, span, key, { id, source, now, waitedMillis })
 }
 
 interface Event {
   readonly id: string
   readonly source: Source
   readonly now: number
-  readonly since: number | undefined
+  readonly waitedMillis: number
 }
 
 export const telling = (
   self: Telemetry,
   span: Tracer.AnySpan | undefined,
   key: Key,
-  { id, now, since = now, source }: Event
+  { id, now, source, waitedMillis }: Event
 ): void => {
   if (span?._tag !== "Span" || !span.sampled) return
   span.event("effect-cached.read", BigInt(now) * 1_000_000n, {
     ...annotationsOf(self, { id, key }),
     "cache.source": source,
-    "cache.waited_millis": now - since
+    "cache.waited_millis": waitedMillis
   })
 }
