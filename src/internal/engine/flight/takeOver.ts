@@ -97,11 +97,15 @@ export const isOrphaned = (
   hasBegun(flight) && flight.found === undefined && flight.storable && flight.policy.writes && !self.closed &&
   !servesStale(self, flight, exit, now) && nextStarter(self, flight) !== undefined
 
-/** The caller in whose context a load runs next. `undefined`: in that of its starter, which is still there. */
+/**
+ * The caller in whose context a load runs next: the newest one, which stays longest. `undefined`: in that of its
+ * starter, which is still there.
+ */
 export const nextStarter = (self: Flights, flight: Flight): Caller | undefined => {
   if (!isAdrift(flight)) return undefined
-  for (const caller of flight.callers) if (!isAdrift(caller.within?.flight) && mayStart(self, caller)) return caller
-  return undefined
+  let next: Caller | undefined
+  for (const caller of flight.callers) if (!isAdrift(caller.within?.flight) && mayStart(self, caller)) next = caller
+  return next
 }
 
 /** Whether a caller's own load may be stored. The options and tags of a caller that joined have not been checked. */
