@@ -78,6 +78,73 @@ describe.each(caches)("over $name", (cache) => {
       expect(counts.loads).toBe(2)
     }).pipe(Effect.provide(layer)))
 
+  it.effect("a load that hangs on a closed connection runs again with that of a reader that waits", () =>
+    Effect.gen(function*() {
+      let loads = 0
+      const query = Effect.flatMap(Connection, (connection) => {
+        const n = ++loads
+        return Effect.andThen(
+          Effect.sleep(100),
+          Effect.suspend(() => connection.isOpen ? Effect.succeed(n) : Effect.never)
+        )
+      })
+      const read = request(Cached.ttl(query, { key: "k", ttl: "1 hour", timeout: 500 }))
+      yield* start(Effect.timeout(read, 50))
+      const readers: Array<Fiber.Fiber<number, unknown>> = []
+      for (let i = 0; i < 10; i++) {
+        readers.push(yield* start(read))
+        yield* TestClock.adjust(100)
+      }
+      expect(yield* Fiber.join(readers[9]!)).toBe(2)
+      expect(loads).toBe(2)
+    }).pipe(Effect.provide(layer)))
+
+  it.effect("a refresh that nobody can be served stale for runs once more, for a reader that has joined", () =>
+    Effect.gen(function*() {
+      const { counts, load } = sourceOf()
+      const read = request(load.pipe(Cached.refreshAhead({ key: "k", ttl: 5000, refreshAfter: 1000 })))
+      const first = yield* start(read)
+      yield* TestClock.adjust(1000)
+      expect(yield* Fiber.join(first)).toBe(1)
+      yield* TestClock.adjust(4500)
+      expect(yield* read).toBe(1)
+      yield* TestClock.adjust(600)
+      const second = yield* start(read)
+      yield* TestClock.adjust(20_000)
+      expect(yield* Fiber.join(second)).toBe(counts.loads)
+    }).pipe(Effect.provide(layer)))
+
+  it.effect("the starter of an enclosing load counts too", () =>
+    Effect.gen(function*() {
+      const { counts, load } = sourceOf()
+      const inner = ttl(load)
+      const outer = Cached.ttl(inner, { key: "outer", ttl: "1 hour" })
+      const first = yield* start(request(outer))
+      yield* TestClock.adjust(500)
+      const ofOuter = yield* start(request(outer))
+      const ofInner = yield* start(request(inner))
+      yield* TestClock.adjust(300)
+      yield* Fiber.interrupt(first)
+      yield* TestClock.adjust(3000)
+      expect([yield* Fiber.join(ofOuter), yield* Fiber.join(ofInner)]).toEqual([2, 2])
+      expect(counts.loads).toBe(2)
+    }).pipe(Effect.provide(layer)))
+
+  it.effect("a stale value is served, as before, and no other load begins", () =>
+    Effect.gen(function*() {
+      let loads = 0
+      const load = Effect.suspend(() => ++loads === 1 ? Effect.succeed(1) : Effect.delay(Effect.fail("down"), 300))
+      const read = load.pipe(Cached.softTtl({ key: "k", ttl: "1 hour", softTtl: 1000, softTimeout: 100 }))
+      expect(yield* read).toBe(1)
+      yield* TestClock.adjust(1000)
+      for (let i = 0; i < 40; i++) {
+        const reader = yield* start(read)
+        yield* TestClock.adjust(100)
+        expect(yield* Fiber.join(reader)).toBe(1)
+      }
+      expect(loads).toBe(2)
+    }).pipe(Effect.provide(layer)))
+
   it.effect("a failure that would be stored is not, and is no answer of the origin", () =>
     Effect.gen(function*() {
       const { counts, load } = sourceOf()

@@ -1,6 +1,6 @@
 /** A load that hangs: its busy key recovers, because the load is run again once it has outlasted its readers. */
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, Layer, Option, RequestResolver, Schema, Scope, Stream, Tracer } from "effect"
+import { Clock, Effect, Exit, Fiber, Layer, Option, RequestResolver, Schema, Scope, Stream, Tracer } from "effect"
 import { Cached, CacheKey, CachePolicy, Strategy } from "effect-cached"
 import { CacheClosed, LoadTimeout } from "effect-cached/CacheError"
 import { TestClock } from "effect/testing"
@@ -103,6 +103,39 @@ describe.each(caches)("over $name", (cache) => {
       expect(recovered(answers, ["1"])).toBeLessThanOrEqual(1000)
       expect(source.most).toBe(1)
     }).pipe(Effect.provide(layer)))
+
+  it.effect("a stale value that no timeout may be answered with is no reason to wait for refresh.timeout", () =>
+    Effect.gen(function*() {
+      const source = hangs(2)
+      const read = source.load.pipe(
+        Cached.softTtl({ key, ttl: "1 hour", softTtl: 100, timeout: 200, fallbackWhen: () => false })
+      )
+      yield* read
+      yield* TestClock.adjust(120)
+      expect(recovered(yield* busily(read, { millis: 1000 }), ["1"])).toBeLessThanOrEqual(400)
+    }).pipe(Effect.provide(cache.layer())))
+
+  it.effect("a clock that is set forward during a load does not make readers patient", () =>
+    Effect.gen(function*() {
+      const source = sourceOf((n) => n === 2 ? Infinity : 20)
+      const read = source.load.pipe(Cached.ttl({ key, ttl: 1000, timeout: 200 }))
+      const wall = { ahead: 0 }
+      const clock = yield* Clock.Clock
+      const setForward: Clock.Clock = {
+        ...clock,
+        currentTimeMillisUnsafe: () => clock.currentTimeMillisUnsafe() + wall.ahead,
+        sleep: (duration) => clock.sleep(duration),
+        monotonicTimeNanosUnsafe: () => clock.monotonicTimeNanosUnsafe()
+      }
+      yield* Effect.gen(function*() {
+        const first = yield* start(read)
+        wall.ahead = 3_600_000
+        yield* TestClock.adjust(20)
+        expect(yield* Fiber.join(first)).toBe("1")
+        yield* TestClock.adjust(1000)
+        expect(recovered(yield* busily(read, { millis: 1000 }), ["1"])).toBeLessThanOrEqual(400)
+      }).pipe(Effect.provide(cache.layer()), Effect.provideService(Clock.Clock, setForward))
+    }))
 
   it.effect("a stale value that has ended is no reason to wait for refresh.timeout", () =>
     Effect.gen(function*() {
