@@ -99,7 +99,7 @@ describe.each(caches)("over $name", (cache) => {
       expect(loads).toBe(2)
     }).pipe(Effect.provide(layer)))
 
-  it.effect("a refresh that nobody can be served stale for runs once more, for a reader that has joined", () =>
+  it.effect("a refresh without a stale value for its readers runs once more, for a reader that has joined", () =>
     Effect.gen(function*() {
       const { counts, load } = sourceOf()
       const read = request(load.pipe(Cached.refreshAhead({ key: "k", ttl: 5000, refreshAfter: 1000 })))

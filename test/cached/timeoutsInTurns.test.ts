@@ -8,12 +8,16 @@ import { Cached, CacheLayer, Store } from "effect-cached"
 import { MemoryStore } from "effect-cached/memory"
 import { turns } from "../support/turns.ts"
 
+const memory = MemoryStore.make()
 const hanging = Store.complete({
-  ...MemoryStore.make(),
+  ...memory,
   name: "hanging",
+  // Each read asks for itself.
+  capabilities: { ...memory.capabilities, separate: true },
   getUnsafe: undefined,
   get: () => Effect.never,
-  acquire: () => Effect.never
+  acquire: () => Effect.never,
+  acquireMany: () => Effect.never
 })
 
 const layer = CacheLayer.layerWith({ storeTimeout: 50 }).pipe(

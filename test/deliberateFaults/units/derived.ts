@@ -103,7 +103,7 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "the timeout of a read counts from when the store has told its marker",
     in: "afterCapture",
-    find: "shortened(self, request, nowOf(self, fiber) - since)",
+    find: "shortened(self, request, steadyOf(fiber) - since)",
     replace: "shortened(self, request, 0 * since)",
     by: "test/cached/derived.test.ts"
   },

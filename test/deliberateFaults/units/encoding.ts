@@ -59,13 +59,6 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/serializers/ambiguousSchemas.test.ts"
   },
   {
-    name: "a load that starts later gets a payload that has changed",
-    in: "readerOf",
-    find: "idOf(ownKey(request.key))",
-    replace: "idOf(request.key)",
-    by: "test/keys/mutatedPayloads.test.ts"
-  },
-  {
     name: "a bulk call that starts later gets payloads that have changed",
     in: "lookerIn",
     find: "defectOf(ownKey, key) ?? decision",

@@ -178,13 +178,6 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/cached/privateFlights.test.ts"
   },
   {
-    name: "a load is ended by what others changed before it had its lease",
-    in: "lookBefore",
-    find: "tagEpochs.look?.()",
-    replace: "",
-    by: "test/promises/crossings.test.ts"
-  },
-  {
     name: "a load that has found no previous value asks the store again",
     in: "remember",
     find: "entry ?? null",
@@ -424,13 +417,6 @@ this.end++`,
     find: "renew(wave, renewed)",
     replace: "",
     by: "test/internal/engine/lease/waiting.test.ts"
-  },
-  {
-    name: "changes are looked for before the result is in memory",
-    in: "complete",
-    find: "unregister(self, flight)\n  publish(self, flight)",
-    replace: "unregister(self, flight)\n  releaseLease(flight)\n  publish(self, flight)",
-    by: "test/cached/untracked.test.ts"
   },
   {
     name: "a refresh that somebody joins stays in the queue while listeners are called",
@@ -714,8 +700,8 @@ this.end++`,
   },
   {
     name: "the next run of a stream is that of a consumer that may not write",
-    in: "nextRequest",
-    find: "policy.writes && ",
+    in: "mayStart",
+    find: "caller.policy.writes && ",
     replace: "",
     by: "test/cached/patience.test.ts"
   },
@@ -756,22 +742,22 @@ this.end++`,
   },
   {
     name: "each failure makes a load run once more",
-    in: "isOrphaned",
-    find: "flight.isOrphan === true &&",
-    replace: "flight.isOrphan !== undefined &&",
+    in: "isAdrift",
+    find: "if (one.isOrphan || one.refresh) return true",
+    replace: "return true",
     by: "test/cached/closedServices.test.ts"
   },
   {
     name: "a load runs once more for each starter that leaves",
     in: "loadForFollowers",
-    find: "isOrphan: undefined",
-    replace: "isOrphan: true",
+    find: "flight.hasRerun = true",
+    replace: "",
     by: "test/cached/closedServices.test.ts"
   },
   {
     name: "a failure whose reason may be a closed service is stored",
     in: "toEntry",
-    find: "if (isOrphaned(self, flight, exit)) return undefined",
+    find: "if (isOrphaned(self, flight, exit, now)) return undefined",
     replace: "",
     by: "test/cached/closedServices.test.ts"
   },

@@ -154,7 +154,7 @@ export const faults: ReadonlyArray<UnitFault> = [
     name: "a body that is loaded again is made without the services of its request",
     in: "againOf",
     find: "again === undefined ?",
-    replace: "again !== again ?",
+    replace: "again === again ?",
     by: middleware
   },
   {
@@ -408,13 +408,6 @@ export const faults: ReadonlyArray<UnitFault> = [
     find: "JSON.stringify(one)",
     replace: "JSON.stringify(one.length < 0)",
     by: endpoints
-  },
-  {
-    name: "of two results of one shape, the second becomes the first in a store",
-    in: "resultOf",
-    find: "schemas.length < 2",
-    replace: "schemas.length > 0",
-    by: endpointAttacks
   },
   {
     name: "a mutation whose caller wants the response invalidates nothing",

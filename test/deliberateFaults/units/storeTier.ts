@@ -444,13 +444,6 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/cached/unaskedInStore.test.ts"
   },
   {
-    name: "what a store answers during a bulk lookup counts as from before",
-    in: "keepOthers",
-    find: "watch,",
-    replace: "watch: { ...watch, evidence: batch.evidence },",
-    by: "test/cached/unaskedInStore.test.ts"
-  },
-  {
     name: "further answers of bulk lookups wait for a slow store without a bound",
     in: "storeUnasked",
     find: "tier.unaskedWaiting + length > unaskedWaiting ||",

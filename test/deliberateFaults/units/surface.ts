@@ -159,11 +159,11 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "the lifetime of values that are set together begins with their wave",
     in: "setMany",
-    find: "const endsAt = self.time.now(clock) + options.ttlMillis",
+    find: "const endsAt = monotonicMillis(clock) + options.ttlMillis",
     replace: "",
     also: [{
       in: "setMany",
-      find: "ttlMillis: endsAt - self.time.now(clock)",
+      find: "ttlMillis: endsAt - monotonicMillis(clock)",
       replace: "ttlMillis: options.ttlMillis"
     }],
     by: "test/cached/bulkInStore.test.ts"

@@ -30,24 +30,10 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: "test/cached/sentAgain.test.ts"
   },
   {
-    name: "an invalidation by pattern misses the loads of a commit that is under way",
-    in: "listingLoads",
-    find: "for (const id of ids) addUnanswered(tier, id)",
-    replace: "",
-    by: "test/transaction/patternsBesideCommits.test.ts"
-  },
-  {
     name: "what is written inside ends while a look-up asks the store",
     in: "look",
     find: "// The store may have taken longer than the ttl of a write.\n rebaseAll()",
     replace: "",
-    by: "test/transaction/transaction.test.ts"
-  },
-  {
-    name: "the load of a transaction is stored, though a pattern has invalidated its key",
-    in: "isPublishable",
-    find: "!Watches.hasChanged",
-    replace: "!(base.storeTier === undefined) || !Watches.hasChanged",
     by: "test/transaction/transaction.test.ts"
   },
   {
