@@ -78,6 +78,19 @@ describe.each(caches)("over $name", (cache) => {
       expect(counts.loads).toBe(2)
     }).pipe(Effect.provide(layer)))
 
+  it.effect("the second failure is the answer, also if its starter has left", () =>
+    Effect.gen(function*() {
+      const { counts, load } = sourceOf()
+      const [first, second, third] = yield* Effect.forEach([1, 2, 3], () => start(request(ttl(load))))
+      yield* TestClock.adjust(500)
+      yield* Fiber.interrupt(first!)
+      yield* TestClock.adjust(1000)
+      yield* Fiber.interrupt(third!)
+      yield* TestClock.adjust(3000)
+      expect(Exit.isFailure(yield* Fiber.await(second!))).toBe(true)
+      expect(counts.loads).toBe(2)
+    }).pipe(Effect.provide(layer)))
+
   it.effect("a load that hangs on a closed connection runs again with that of a reader that waits", () =>
     Effect.gen(function*() {
       let loads = 0
@@ -153,6 +166,8 @@ describe.each(caches)("over $name", (cache) => {
       const second = yield* start(request(stores(load)))
       yield* TestClock.adjust(900)
       yield* Fiber.interrupt(first)
+      yield* TestClock.adjust(200)
+      expect(yield* Cached.has("k")).toBe(false)
       yield* TestClock.adjust(2000)
       expect(yield* Fiber.join(second)).toBe(2)
       expect(yield* request(stores(load))).toBe(2)

@@ -445,13 +445,6 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: hangs
   },
   {
-    name: "a stale response that may not be served delays the next attempt",
-    in: "servesStale",
-    find: ") !== Load",
-    replace: ") !== undefined",
-    by: hangs
-  },
-  {
     name: "a body that hangs is asked for again only after the default of maxLoad",
     in: "bodyStream",
     find: "self.timeoutMillis ?? self.maxLoadMillis",
