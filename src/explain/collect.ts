@@ -72,7 +72,7 @@ const collect = Effect.fnUntraced(function*(
     ? undefined
     : yield* lookUnchanged(engine, lookIn(engine, tier, policy, { key, request: valid }), id)
   // All that follows is one step, after the answer of the store.
-  const now = (yield* Clock.Clock).currentTimeMillisUnsafe()
+  const now = engine.time.now(yield* Clock.Clock)
   const facts: Array<Fact> = []
   if (!isUsed || engine.closed) facts.push({ _tag: "NotUsed", because: isUsed ? "closed" : "bypassed" })
   const memory = engine.memory.entries.get(id)

@@ -7,7 +7,7 @@ import type { Caching } from "effect-cached/Caching"
 import { Explanation } from "effect-cached/explain"
 import type { SeededScheduler } from "../../src/testing/SeededScheduler.ts"
 import { hasRoom, type Load, type Read } from "./model.ts"
-import { readerOf, violate, type World } from "./state.ts"
+import { readerOf, steadyOf, violate, type World } from "./state.ts"
 
 type AnyRead = Effect.Effect<any, any, Caching>
 
@@ -116,8 +116,14 @@ interface Ended {
 }
 
 /** The answers that may be right: while a read asks the store, the first one may give way to the next. */
-const candidates = ({ explanation: { next }, at }: Told, until: number): ReadonlyArray<Explanation.Answer> =>
-  next.filter((answer, i) => answer.at <= until && (next[i + 1]?.at ?? Infinity) > at)
+const candidates = (
+  self: World,
+  { explanation: { next }, at }: Told,
+  until: number
+): ReadonlyArray<Explanation.Answer> => {
+  const atOf = (answer: Explanation.Answer | undefined) => answer === undefined ? Infinity : steadyOf(self, answer.at)
+  return next.filter((answer, i) => atOf(answer) <= until && atOf(next[i + 1]) > at)
+}
 
 const check = (self: World, { detected, exit, record, refreshes, told }: Ended): void => {
   const { explanation: { facts, id, next } } = told
@@ -125,6 +131,7 @@ const check = (self: World, { detected, exit, record, refreshes, told }: Ended):
   const started = self.loads.find(({ flight }) => flight !== undefined && readerOf(self, flight) === record)
   const own = started ?? (record.live.length === 1 ? record.live[0] : undefined)
   const source = detected.findLast(({ key }) => key === id)?.source
+  if (self.setBackMillis > 0 && self.setBackAt >= told.at) return
   // A store that fails at times may have answered one of both.
   if (self.config.faults > 0 && next[0]!.source !== "memory") return
   if (source === undefined && isUntold(self, record, exit)) return
@@ -144,7 +151,7 @@ const check = (self: World, { detected, exit, record, refreshes, told }: Ended):
   if (isAtOnce && self.writes.some(({ asked }) => asked > told.seq)) return
   if (!isAtOnce && (isDisturbed(self, { record, told, own }) || mayTimeOut(self, told, until))) return
   const isAlone = isAtOnce && self.seq === record.n
-  const possible = isAtOnce ? [next[0]!] : candidates(told, until)
+  const possible = isAtOnce ? [next[0]!] : candidates(self, told, until)
   const begun = refreshes - told.refreshes
   const of = possible.map(({ source }) => source).join(" or ")
   self.explained.set(of, (self.explained.get(of) ?? 0) + 1)

@@ -755,13 +755,6 @@ this.end++`,
     by: "test/cached/closedServices.test.ts"
   },
   {
-    name: "a failure whose reason may be a closed service is stored",
-    in: "toEntry",
-    find: "if (isOrphaned(self, flight, exit, now)) return undefined",
-    replace: "",
-    by: "test/cached/closedServices.test.ts"
-  },
-  {
     name: "callers of a load that gives way while the cache closes are interrupted",
     in: "end",
     find: "if (gaveWay && self.closed)",
