@@ -1,6 +1,7 @@
 /** Which copies a middle tier may serve, according to what the last tier reports. */
 import { changesKept, middleTiers } from "../internal/defaults/stores.ts"
 import { remember } from "../internal/remember.ts"
+import { reported } from "../internal/store/patterns.ts"
 import type { Change, Store } from "../ports/store.ts"
 
 /** The version of a tag in the last tier, and when it was asked for. */
@@ -153,6 +154,8 @@ export const forgetAll = (self: Trust): void => {
 
 export const forgetTags = (self: Trust, tags: ReadonlyArray<string>): void => {
   for (const tag of tags) {
+    // An invalidation by pattern ends the ids that the last tier lists, but copies of others may match it too.
+    if (reported(tag) !== undefined) doubt(self)
     self.versions.delete(tag)
     noteChange(self, tag)
   }
