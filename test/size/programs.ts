@@ -60,7 +60,7 @@ export const compared: ReadonlyArray<Compared> = [
       all
     ),
     without: program(effect, "", `const greet = greeter.greet("Ada")`, "greeting"),
-    limit: 33
+    limit: 33.5
   },
   {
     what: "the same with a key class, in a program with `effect/Schema`",

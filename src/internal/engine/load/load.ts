@@ -69,7 +69,7 @@ const end = (
 
 const mayRunAgain = (self: Flights, flight: Flight): boolean =>
   flight.phase === "Loading" && !flight.abandoned &&
-  !self.closed && (flight.callers.size > 0 || flight.pinned)
+  !self.closed && (flight.callers.size > 0 || flight.pinned && flight.storable)
 
 /** Runs the load of a flight once more, as a new attempt (see `flight/patience.ts`). */
 export const runAgain = (self: Flights, flight: Flight): void => {
