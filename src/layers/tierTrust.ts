@@ -136,7 +136,7 @@ export const apply = (self: Trust, change: Change): void => {
   self.onChange(change)
 }
 
-/** Times of what is read after it are later, unless the clock is set back: then they are not trusted for a while. */
+/** The latest time seen. If the clock is set back, copies are not trusted until it has reached that time again. */
 const latestOf = (self: Trust): number => self.latest = Math.max(self.latest, self.now())
 
 /** From now on, nothing that was read before is trusted. */

@@ -131,6 +131,7 @@ const removeCaller = (caller: Caller): void => {
   const { context, flight, joined, request, within } = caller
   flight.callers.delete(caller)
   removeEdge(within, flight)
+  // The caller that started the flight, or whose services its load has since it runs again.
   if (!joined || context === flight.starter) flight.isOrphan = true
   // A caller that leaves before the store has answered counts as a miss.
   if (isAskingStore(flight)) noteMiss(flight.engine, request.key, flight.id)

@@ -137,7 +137,6 @@ export const setMany = (
 ): Effect.Effect<void, StoreError, any> => {
   if (options.ttlMillis <= 0) return Effect.asVoid(invalidateIds(self, pairs.map(([key]) => idOf(key))))
   return Effect.clockWith((clock) => {
-    for (const [key] of pairs) ownKey(key)
     const endsAt = monotonicMillis(clock) + options.ttlMillis
     const setSome = (wave: typeof pairs, inTurn: Effect.Effect<void>): Effect.Effect<unknown, StoreError, any> => {
       // The lifetime of all values begins with the call, however long the earlier waves have taken.
@@ -164,6 +163,7 @@ const setWave = Effect.fnUntraced(function*(
   options: SetOptions,
   inTurn: Effect.Effect<void>
 ): Effect.fn.Return<void, never, any> {
+  for (const [key] of wave) ownKey(key)
   const policy = yield* Policy.Current
   const { storeTier: tier } = self
   const now = self.time.now(yield* Clock.Clock)
