@@ -1,6 +1,19 @@
 /** A load that hangs: its busy key recovers, because the load is run again once it has outlasted its readers. */
 import { describe, expect, it } from "@effect/vitest"
-import { Clock, Effect, Exit, Fiber, Layer, Option, RequestResolver, Schema, Scope, Stream, Tracer } from "effect"
+import {
+  Clock,
+  Effect,
+  Exit,
+  Fiber,
+  Layer,
+  Option,
+  RequestResolver,
+  Schedule,
+  Schema,
+  Scope,
+  Stream,
+  Tracer
+} from "effect"
 import { Cached, CacheKey, CachePolicy, Strategy } from "effect-cached"
 import { CacheClosed, LoadTimeout } from "effect-cached/CacheError"
 import { TestClock } from "effect/testing"
@@ -233,6 +246,20 @@ describe.each(caches)("over $name", (cache) => {
         expect(yield* Fiber.join(patient)).toBe("1#1,2#1")
         expect(calls).toEqual([[1, 2]])
       }).pipe(Effect.provide(layer)))
+
+    it.effect("each retry of a refresh is another attempt of all its keys", () =>
+      Effect.gen(function*() {
+        const tries = [Effect.void, Effect.delay(Effect.fail("down"), 460), Effect.sleep(300)]
+        let calls = 0
+        const lookup = (keys: ReadonlyArray<User>) =>
+          Effect.map(tries[calls++] ?? Effect.never, () => keys.map(({ id }) => Exit.succeed(`${id}#${calls}`)))
+        const users = Cached.many(User, { lookup, strategy: Strategy.refreshAhead({ ttl: 600, refreshAfter: 100 }) })
+        yield* users(ids(1, 2))
+        yield* TestClock.adjust(150)
+        const answers = yield* busily(Effect.map(users(ids(1, 2)), texts), { millis: 800 })
+        expect(count(answers, "1#3,2#3")).toBeGreaterThan(0)
+        expect(calls).toBe(3)
+      }).pipe(Effect.provide(cache.layer({ refresh: { timeout: 500, retry: Schedule.recurs(1) } }))))
   })
 
   it.effect("a stream: a run without elements is left for another one", () =>
@@ -496,6 +523,28 @@ describe.each(caches)("over $name", (cache) => {
       yield* TestClock.adjust(30)
       expect(yield* Fiber.join(second)).toBe("2")
       expect(yield* read).toBe("3")
+    }).pipe(Effect.provide(layer)))
+
+  it.effect("a caller that leaves while the load gives way waits for its finalizers, and not for the next load", () =>
+    Effect.gen(function*() {
+      let loads = 0
+      const load = Effect.suspend(() =>
+        ++loads === 1 ? Effect.onExit(Effect.never, () => Effect.sleep(50)) : Effect.never
+      )
+      const read = load.pipe(Cached.ttl({ key, ttl: "1 hour", timeout: 200 }))
+      yield* start(Effect.exit(read))
+      yield* TestClock.adjust(100)
+      const second = yield* start(read)
+      yield* TestClock.adjust(110)
+      second.interruptUnsafe()
+      yield* TestClock.adjust(0)
+      const third = yield* start(CachePolicy.refresh(read))
+      yield* TestClock.adjust(0)
+      expect(loads).toBe(2)
+      yield* TestClock.adjust(60)
+      expect(Exit.hasInterrupts(second.pollUnsafe()!)).toBe(true)
+      expect(third.pollUnsafe()).toBe(undefined)
+      yield* Fiber.interrupt(third)
     }).pipe(Effect.provide(layer)))
 
   it.effect("a clock that is set back does not end the patience", () =>

@@ -90,12 +90,14 @@ export const makeStorage = (self: Fleet, dice: Dice, extras: Extras): ViewOf => 
     const origin = self.origins.get(originOf(Buffer.from(entry.payload).toString("latin1")) ?? -1)
     if (origin === undefined) return violate(self, `P2: no process made what is stored under ${id}`)
     if (origin._tag === "Set") apply(from, "id", id)
-    // No generation guards a value of an unasked answer: it is old only if a write was asked for after its load.
+    // No generation guards a value of an unasked answer: it is old only if the storage has carried out a write that was
+    // asked for after its load.
     else if (
       (self.endedAt.get(id) ?? 0) > origin.latest &&
       (origin.flight !== undefined ||
         self.writes.some((write) =>
-          write.kind === "id" && write.target === id && write.asked > origin.n && !isUnknown(write, origin)
+          write.kind === "id" && write.target === id && write.asked > origin.n && !isUnknown(write, origin) &&
+          (self.applied.get(`${write.process} id ${id}`) ?? 0) > write.asked
         ))
     ) {
       violate(self, `P2: #${origin.n} of ${id} is stored, though its generation has ended`)

@@ -341,9 +341,7 @@ const beginCall = (self: State, call: Call, context: Context.Context<never>): vo
 const lookup = (self: State, call: Call): Effect.Effect<BatchAnswers, unknown, any> => {
   const { loadAll, retry } = self.batch.options
   const keys = call.items.map(({ key }) => key)
-  const callAll = inOrder(keys, loadAll, (answers) => {
-    call.unasked = answers
-  })
+  const callAll = inOrder(keys, loadAll, (answers) => void (call.unasked = answers))
   const onRelease = (exits: Exit.Exit<BatchAnswers, unknown>): void => {
     for (const [i, { flight }] of call.items.entries()) {
       if (flight === undefined) continue
@@ -352,7 +350,9 @@ const lookup = (self: State, call: Call): Effect.Effect<BatchAnswers, unknown, a
       if (Exit.isExit(exit)) warnOfResource(flight, exit)
     }
   }
-  const tries = retry === undefined ? callAll : retried(firstOf(call).flight, callAll, { schedule: retry, onRelease })
+  const tries = retry === undefined
+    ? callAll
+    : retried(firstOf(call).flight, callAll, { schedule: retry, onRelease, items: call.items })
   // If all flights have left before the call begins, the user's lookup does not run.
   const calling = Effect.suspend(() => call.waiting === 0 ? Effect.interrupt : tries)
   // The turn that has listed many keys may be used up already.

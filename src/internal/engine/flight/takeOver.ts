@@ -27,10 +27,13 @@ export const takeOver = (self: Flights, flight: Flight, by: Caller | undefined):
   endIfUnneeded(self, flight)
 }
 
-/** Moves the callers of a detached flight to the flight that has taken its place, if there is one. */
+/**
+ * Moves the callers of a detached flight to the flight that has taken its place, if there is one. Those of an abandoned
+ * flight have left: they wait for its finalizers alone.
+ */
 export const moveToCurrent = (self: Flights, flight: Flight): void => {
   const current = self.flights.get(flight.id)
-  if (!flight.storable && current?.storable === true) moveAll(flight, current)
+  if (!flight.storable && !flight.abandoned && current?.storable === true) moveAll(flight, current)
 }
 
 const moveAll = (flight: Flight, next: Flight): void => {

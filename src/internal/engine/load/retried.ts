@@ -3,7 +3,7 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Schedule from "effect/Schedule"
-import { nextAttempt } from "../flight/flight.ts"
+import { countFrom, nextAttempt } from "../flight/flight.ts"
 import { isStorable } from "../flight/watches.ts"
 import { failedTyped } from "../request/answers.ts"
 import { Aside, Within } from "../request/attempt.ts"
@@ -15,14 +15,16 @@ import { inScope } from "./loadScope.ts"
 export const retried = <A>(
   flight: Flight,
   load: Effect.Effect<A, unknown, any>,
-  { onRelease, schedule }: {
+  { items = [], onRelease, schedule }: {
     readonly schedule: Schedule.Schedule<unknown, unknown>
     readonly onRelease: (exit: Exit.Exit<A, unknown>) => void
+    /** The flights of the call, if the load is that of a batch. */
+    readonly items?: ReadonlyArray<{ readonly flight: Flight | undefined }> | undefined
   }
 ): Effect.Effect<A, unknown, any> =>
   Effect.suspend(() => {
     let last: Exit.Exit<A, unknown> | undefined
-    const once = Effect.suspend(() => last === undefined ? load : again(flight, load))
+    const once = Effect.suspend(() => last === undefined ? load : again(flight, load, items))
     const scoped = Effect.withFiber<A, unknown, any>((fiber) =>
       inScope(fiber, once, (_, exit) => onRelease(exit), undefined)
     )
@@ -38,10 +40,16 @@ export const retried = <A>(
 const isWanted = (flight: Flight): boolean =>
   isStorable(flight.engine, flight) || flight.callers.size > 0 || flight.request.batch !== undefined
 
-const again = <A>(flight: Flight, load: Effect.Effect<A, unknown, any>): Effect.Effect<A, unknown, any> =>
+const again = <A>(
+  first: Flight,
+  load: Effect.Effect<A, unknown, any>,
+  items: ReadonlyArray<{ readonly flight: Flight | undefined }>
+): Effect.Effect<A, unknown, any> =>
   Effect.withFiber((fiber) => {
     const isAside = fiber.getRef(Aside) === fiber.getRef(Within)
-    const attempt = nextAttempt(flight, nowOf(flight.engine, fiber))
+    const now = nowOf(first.engine, fiber)
+    for (const { flight } of items) if (flight !== undefined) countFrom(flight, now)
+    const attempt = nextAttempt(first, now)
     const within = Effect.provideService(load, Within, attempt)
     // A batch call does not belong to the load of a single key, so the new attempt keeps the mark `Aside`.
     return isAside ? Effect.provideService(within, Aside, attempt) : within

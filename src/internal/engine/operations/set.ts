@@ -59,7 +59,8 @@ export const set = Effect.fnUntraced(function*(
     yield* invalidateIds(self, [id])
     return true
   }
-  const now = self.time.now(yield* Clock.Clock)
+  const clock = yield* Clock.Clock
+  const endsAt = monotonicMillis(clock) + options.ttlMillis
   const unsent = unsentOf(self, key, options)
   const policy = unsent.length === 0 ? given : yield* sendAgain(tier!, given, unsent)
   const isUndone = isStuck(unsent, unsentOf(self, key, options))
@@ -69,7 +70,9 @@ export const set = Effect.fnUntraced(function*(
     ? yield* Effect.provideService(lookupUnrecorded(self, key), Policy.Current, reading)
     : undefined
   const { mutations } = self
-  const expiresAt = existing?.expiresAt ?? now + options.ttlMillis
+  // Read only now, because the wall clock may have been set back meanwhile.
+  const now = self.time.now(clock)
+  const expiresAt = existing?.expiresAt ?? now + Math.ceil(endsAt - monotonicMillis(clock))
   const entry = entryToSet(self, key, value, { ...options, now, expiresAt })
   const emitSet = () => emitValue(self, key, entry, { _tag: "Set" })
   if (condition !== undefined) {
