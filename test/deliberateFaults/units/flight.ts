@@ -350,9 +350,16 @@ this.end++`,
   {
     name: "a second try inherits from the first",
     in: "again",
-    find: "nextAttempt(flight, nowOf(flight.engine, fiber))",
-    replace: "flight.attempt",
+    find: "nextAttempt(first, now)",
+    replace: "first.attempt",
     by: "test/internal/engine/request/attempt.test.ts"
+  },
+  {
+    name: "the next try of a batch is an attempt of its first key alone",
+    in: "again",
+    find: "if (flight !== undefined) countFrom",
+    replace: "if (flight === first) countFrom",
+    by: "test/cached/patience.test.ts"
   },
   {
     name: "each load that waits for a lease asks alone",
