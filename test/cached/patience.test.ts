@@ -529,7 +529,7 @@ describe.each(caches)("over $name", (cache) => {
     Effect.gen(function*() {
       let loads = 0
       const load = Effect.suspend(() =>
-        ++loads === 1 ? Effect.onExit(Effect.never, () => Effect.sleep(50)) : Effect.never
+        ++loads === 1 ? Effect.onExit(Effect.never, () => Effect.sleep(50)) : Effect.sleep(100)
       )
       const read = load.pipe(Cached.ttl({ key, ttl: "1 hour", timeout: 200 }))
       yield* start(Effect.exit(read))
@@ -539,12 +539,12 @@ describe.each(caches)("over $name", (cache) => {
       second.interruptUnsafe()
       yield* TestClock.adjust(0)
       const third = yield* start(CachePolicy.refresh(read))
-      yield* TestClock.adjust(0)
-      expect(loads).toBe(2)
       yield* TestClock.adjust(60)
-      expect(Exit.hasInterrupts(second.pollUnsafe()!)).toBe(true)
-      expect(third.pollUnsafe()).toBe(undefined)
-      yield* Fiber.interrupt(third)
+      const exits = [second.pollUnsafe(), third.pollUnsafe()]
+      // The next load ends before anything is asserted: a cache that closes would wait for it.
+      yield* TestClock.adjust(100)
+      expect(loads).toBe(2)
+      expect(exits.map((exit) => exit && Exit.hasInterrupts(exit))).toEqual([true, undefined])
     }).pipe(Effect.provide(layer)))
 
   it.effect("a clock that is set back does not end the patience", () =>

@@ -357,8 +357,15 @@ this.end++`,
   {
     name: "the next try of a batch is an attempt of its first key alone",
     in: "again",
-    find: "if (flight !== undefined) countFrom",
-    replace: "if (flight === first) countFrom",
+    find: "flight && countFrom",
+    replace: "flight === first && countFrom",
+    by: "test/cached/patience.test.ts"
+  },
+  {
+    name: "a caller that has left waits for the load in place of the one that gave way",
+    in: "moveToCurrent",
+    find: "!flight.abandoned && ",
+    replace: "",
     by: "test/cached/patience.test.ts"
   },
   {

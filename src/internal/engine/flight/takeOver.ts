@@ -28,8 +28,8 @@ export const takeOver = (self: Flights, flight: Flight, by: Caller | undefined):
 }
 
 /**
- * Moves the callers of a detached flight to the flight that has taken its place, if there is one. Those of an abandoned
- * flight have left: they wait for its finalizers alone.
+ * Moves the callers of a detached flight to the flight that has taken its place, if there is one. The callers of an
+ * abandoned flight have already left, and wait only for its finalizers.
  */
 export const moveToCurrent = (self: Flights, flight: Flight): void => {
   const current = self.flights.get(flight.id)

@@ -3,6 +3,7 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Schedule from "effect/Schedule"
+import * as Turns from "../../time/turns.ts"
 import { countFrom, nextAttempt } from "../flight/flight.ts"
 import { isStorable } from "../flight/watches.ts"
 import { failedTyped } from "../request/answers.ts"
@@ -11,16 +12,18 @@ import { nowOf } from "../request/context.ts"
 import type { Flight } from "../state.ts"
 import { inScope } from "./loadScope.ts"
 
-/** Retries typed failures as new attempts of the flight. Unlike `Effect.retry`, keeps all reasons of a cause. */
+interface Retrying<A> {
+  readonly schedule: Schedule.Schedule<unknown, unknown>
+  readonly onRelease: (exit: Exit.Exit<A, unknown>) => void
+  /** The flights of the call, if the load is that of a batch. */
+  readonly items?: ReadonlyArray<{ readonly flight: Flight | undefined }>
+}
+
+/** Retries typed failures as new attempts of the flights. Unlike `Effect.retry`, keeps all reasons of a cause. */
 export const retried = <A>(
   flight: Flight,
   load: Effect.Effect<A, unknown, any>,
-  { items = [], onRelease, schedule }: {
-    readonly schedule: Schedule.Schedule<unknown, unknown>
-    readonly onRelease: (exit: Exit.Exit<A, unknown>) => void
-    /** The flights of the call, if the load is that of a batch. */
-    readonly items?: ReadonlyArray<{ readonly flight: Flight | undefined }> | undefined
-  }
+  { items = [], onRelease, schedule }: Retrying<A>
 ): Effect.Effect<A, unknown, any> =>
   Effect.suspend(() => {
     let last: Exit.Exit<A, unknown> | undefined
@@ -43,14 +46,14 @@ const isWanted = (flight: Flight): boolean =>
 const again = <A>(
   first: Flight,
   load: Effect.Effect<A, unknown, any>,
-  items: ReadonlyArray<{ readonly flight: Flight | undefined }>
+  items: NonNullable<Retrying<A>["items"]>
 ): Effect.Effect<A, unknown, any> =>
   Effect.withFiber((fiber) => {
     const isAside = fiber.getRef(Aside) === fiber.getRef(Within)
     const now = nowOf(first.engine, fiber)
-    for (const { flight } of items) if (flight !== undefined) countFrom(flight, now)
     const attempt = nextAttempt(first, now)
     const within = Effect.provideService(load, Within, attempt)
     // A batch call does not belong to the load of a single key, so the new attempt keeps the mark `Aside`.
-    return isAside ? Effect.provideService(within, Aside, attempt) : within
+    const next = isAside ? Effect.provideService(within, Aside, attempt) : within
+    return Effect.andThen(Turns.forEach(items, ({ flight }) => flight && countFrom(flight, now)), next)
   })

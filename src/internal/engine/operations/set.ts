@@ -60,7 +60,8 @@ export const set = Effect.fnUntraced(function*(
     return true
   }
   const clock = yield* Clock.Clock
-  const endsAt = monotonicMillis(clock) + options.ttlMillis
+  // On the scale of `WallTime`, because the wall clock may be set back before the entry is made.
+  const endsAt = self.time.now(clock) + self.time.setBackMillis + options.ttlMillis
   const unsent = unsentOf(self, key, options)
   const policy = unsent.length === 0 ? given : yield* sendAgain(tier!, given, unsent)
   const isUndone = isStuck(unsent, unsentOf(self, key, options))
@@ -70,9 +71,8 @@ export const set = Effect.fnUntraced(function*(
     ? yield* Effect.provideService(lookupUnrecorded(self, key), Policy.Current, reading)
     : undefined
   const { mutations } = self
-  // Read only now, because the wall clock may have been set back meanwhile.
   const now = self.time.now(clock)
-  const expiresAt = existing?.expiresAt ?? now + Math.ceil(endsAt - monotonicMillis(clock))
+  const expiresAt = existing?.expiresAt ?? endsAt - self.time.setBackMillis
   const entry = entryToSet(self, key, value, { ...options, now, expiresAt })
   const emitSet = () => emitValue(self, key, entry, { _tag: "Set" })
   if (condition !== undefined) {
