@@ -2,10 +2,12 @@
 import { describe, expect, it } from "@effect/vitest"
 import { existsSync } from "node:fs"
 import { stripTypeScriptTypes } from "node:module"
+import { rules } from "../simulation/serving/rules.ts"
 import * as derivedEntries from "./derived.ts"
 import * as engine from "./engine.ts"
 import { type Edit, type Fault, filesWith, placesOf } from "./fault.ts"
 import * as processes from "./processes.ts"
+import * as serving from "./serving.ts"
 import * as severalEngines from "./severalEngines.ts"
 import * as derivedUnits from "./units/derived.ts"
 import * as units from "./units/index.ts"
@@ -15,6 +17,7 @@ const editsOf = (fault: Fault): ReadonlyArray<Edit> => [fault, ...fault.also ?? 
 describe.each([
   { kind: "of one engine", faults: engine.faults, atLeast: 62 },
   { kind: "of derived entries", faults: derivedEntries.faults, atLeast: 19 },
+  { kind: "of strategies at work", faults: serving.faults, atLeast: 11 },
   { kind: "of several engines", faults: severalEngines.faults, atLeast: 8 },
   { kind: "of processes", faults: processes.faults, atLeast: 10 },
   { kind: "of units", faults: units.faults, atLeast: 20 }
@@ -30,6 +33,10 @@ describe.each([
     for (const edit of editsOf(fault)) expect(placesOf(edit)).toHaveLength(1)
     for (const text of filesWith(fault).values()) stripTypeScriptTypes(text)
   })
+})
+
+it.each(rules)("the change of the rule \"$name\" fits, and leaves sources that can be loaded", ({ change, name }) => {
+  for (const text of filesWith({ ...change, name }).values()) stripTypeScriptTypes(text)
 })
 
 it.each(units.faults)("$name: the file that finds it is there", ({ by }) => {

@@ -1,7 +1,15 @@
 /** The seeded schedules, the consistency check and the tests find the faults that are put into the sources. */
 import { afterAll, describe, expect, it, vi } from "@effect/vitest"
 import { findFault as findInProcesses } from "../consistency/findFault.ts"
-import { findFault, findFaultOfDerived, findFaultOfSeveral } from "../simulation/findFault.ts"
+import {
+  findFault,
+  findFaultOfDerived,
+  findFaultOfServing,
+  findFaultOfSeveral,
+  spokenWith
+} from "../simulation/findFault.ts"
+import { rules } from "../simulation/serving/rules.ts"
+import { isEverything } from "../support/everything.ts"
 import { isMissing } from "../support/needs.ts"
 import { program } from "../support/redis.ts"
 import { removeCopies } from "./copies.ts"
@@ -11,6 +19,7 @@ import { sixth, soughtOf } from "./fault.ts"
 import { allTimeoutMillis, failedWithoutFault, findFault as findInTests } from "./findInTests.ts"
 import * as processes from "./processes.ts"
 import { endRunners } from "./runners.ts"
+import * as serving from "./serving.ts"
 import * as severalEngines from "./severalEngines.ts"
 import * as units from "./units/index.ts"
 
@@ -40,6 +49,20 @@ describe.concurrent("seeded schedules of derived entries find that", () => {
     expect(await findFaultOfDerived(fault, 20_000)).toBeDefined()
   })
 })
+
+describe.concurrent("seeded schedules of strategies at work find that", () => {
+  it.for([...soughtOf(serving.faults)])("$name", { timeout }, async (fault) => {
+    expect(await findFaultOfServing(fault, 500)).toBeDefined()
+  })
+})
+
+if (isEverything) {
+  describe.concurrent("of the rules of strategies at work, its own change makes one speak, and no other", () => {
+    it.for([...rules])("$name", { timeout }, async ({ change, name }) => {
+      expect(await spokenWith({ ...change, name }, 500)).toEqual([name])
+    })
+  })
+}
 
 describe.concurrent("the tests of a unit", () => {
   const needsServer = ({ by }: { readonly by: string }) => by.startsWith("test/servers/")

@@ -17,6 +17,14 @@ export const findFaultOfSeveral = (fault: Fault, seeds: number): Promise<Failure
 export const findFaultOfDerived = (fault: Fault, seeds: number): Promise<Failure | undefined> =>
   find(fault, seeds, ["--derived", "--stop"])
 
+/** The first seed of what strategies serve that finds a fault. */
+export const findFaultOfServing = (fault: Fault, seeds: number, from = 1): Promise<Failure | undefined> =>
+  find(fault, seeds, ["--serving", "--stop", "--from", String(from)])
+
+/** The rules of what strategies serve that speak with a fault. */
+export const spokenWith = (fault: Fault, seeds: number, from = 1): Promise<ReadonlyArray<string>> =>
+  withFault(fault, async (copy) => (await simulateIn(copy, seeds, ["--serving", "--from", String(from)])).spoken!)
+
 const find = (fault: Fault, seeds: number, more: ReadonlyArray<string>): Promise<Failure | undefined> =>
   withFault(
     fault,
@@ -25,7 +33,11 @@ const find = (fault: Fault, seeds: number, more: ReadonlyArray<string>): Promise
 
 const drawing = ({ draws = [] }: Fault): ReadonlyArray<string> => draws.length === 0 ? [] : ["--with", draws.join(",")]
 
-const simulateIn = (copy: string, seeds: number, more: ReadonlyArray<string>): Promise<Pick<Swept, "failures">> =>
+interface Found extends Pick<Swept, "failures"> {
+  readonly spoken?: ReadonlyArray<string>
+}
+
+const simulateIn = (copy: string, seeds: number, more: ReadonlyArray<string>): Promise<Found> =>
   new Promise((resolve, reject) => {
     const args = ["--conditions=effect-cached-source", join(copy, "test/simulation/main.ts")]
     execFile(
@@ -34,6 +46,6 @@ const simulateIn = (copy: string, seeds: number, more: ReadonlyArray<string>): P
       { env: environmentIn(copy) },
       // It ends with 1 where it finds something.
       (error, out) =>
-        out === "" ? reject(error ?? new Error("the simulation said nothing")) : resolve(JSON.parse(out) as Swept)
+        out === "" ? reject(error ?? new Error("the simulation said nothing")) : resolve(JSON.parse(out) as Found)
     )
   })

@@ -9,8 +9,10 @@
  *     npm run simulate -- --fleet                 several processes on one store; with --seeds, --from and --seed
  *     npm run simulate -- --streams               streams alone, on one engine or two, under more disturbance
  *     npm run simulate -- --derived               derived entries alone, on up to three engines
+ *     npm run simulate -- --serving               what strategies serve, with the table of rules
  *     npm run simulate -- --faults                every deliberate fault must be found; with --fleet those of several
- *                                                 engines, with --derived those of derived entries
+ *                                                 engines, with --derived those of derived entries, with --serving
+ *                                                 those of what strategies serve
  *     npm run simulate -- --faults --only slot    those with this in their names
  */
 import { fork } from "node:child_process"
@@ -19,13 +21,15 @@ import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
 import * as derivedEntries from "../deliberateFaults/derived.ts"
 import * as engine from "../deliberateFaults/engine.ts"
+import * as serving from "../deliberateFaults/serving.ts"
 import * as severalEngines from "../deliberateFaults/severalEngines.ts"
 import { simulateDerived } from "./derived.ts"
 import { drawn, isFeature } from "./features.ts"
-import { findFault, findFaultOfDerived, findFaultOfSeveral } from "./findFault.ts"
+import { findFault, findFaultOfDerived, findFaultOfServing, findFaultOfSeveral } from "./findFault.ts"
 import { simulateFleet } from "./fleet.ts"
 import { sweepFleet } from "./fleetSweep.ts"
 import type { Config } from "./model.ts"
+import { noTallies, simulateServing, spokenOf, tableOf } from "./serving/serving.ts"
 import { simulate } from "./simulate.ts"
 import { simulateStreams } from "./streams.ts"
 import { add, type Failure, nothing, type Range, sweep, type Swept } from "./sweep.ts"
@@ -44,6 +48,7 @@ const { values: args } = parseArgs({
     fleet: { type: "boolean", default: false },
     streams: { type: "boolean", default: false },
     derived: { type: "boolean", default: false },
+    serving: { type: "boolean", default: false },
     json: { type: "boolean", default: false }
   }
 })
@@ -139,6 +144,21 @@ const alone = (what: string, simulate: (seed: number) => ReadonlyArray<string>):
   console.log(args.json ? JSON.stringify({ failures }) : `${count} schedules of ${what}, ${failures.length} failed`)
 }
 
+/** Strategies at work, and how often each rule was decided. */
+const whatIsServed = (): void => {
+  const tallies = noTallies()
+  const failures: Array<Failure> = []
+  const from = Number(args.seed ?? args.from)
+  const to = from + (args.seed === undefined ? Number(args.seeds) : 1)
+  for (let seed = from; seed < to && !(args.stop && failures.length > 0); seed++) {
+    for (const rule of simulateServing(seed, tallies)) failures.push({ seed, rule })
+  }
+  process.exitCode = failures.length === 0 ? 0 : 1
+  if (args.json) return console.log(JSON.stringify({ failures: failures.slice(0, 40), spoken: spokenOf(tallies) }))
+  for (const { rule, seed } of failures) console.log(`seed ${seed}: ${rule}`)
+  console.log(tableOf(tallies))
+}
+
 /** The rules violated, each with its first seeds. */
 const report = (swept: Swept): void => {
   const byRule = new Map<string, Array<Failure>>()
@@ -158,8 +178,14 @@ const report = (swept: Swept): void => {
 }
 
 const all = async (): Promise<void> => {
-  const { faults } = args.fleet ? severalEngines : args.derived ? derivedEntries : engine
-  const find = args.fleet ? findFaultOfSeveral : args.derived ? findFaultOfDerived : findFault
+  const { faults } = args.fleet ? severalEngines : args.derived ? derivedEntries : args.serving ? serving : engine
+  const find = args.fleet
+    ? findFaultOfSeveral
+    : args.derived
+    ? findFaultOfDerived
+    : args.serving
+    ? findFaultOfServing
+    : findFault
   const left = faults.filter(({ name }) => name.includes(args.only))
   const next = async (): Promise<void> => {
     for (let fault = left.shift(); fault !== undefined; fault = left.shift()) {
@@ -176,6 +202,7 @@ if (process.send !== undefined) process.on("message", (range: Range) => void pro
 else if (args.faults) await all()
 else if (args.streams) alone("streams", simulateStreams)
 else if (args.derived) alone("derived entries", simulateDerived)
+else if (args.serving) whatIsServed()
 else if (args.seed !== undefined) one(Number(args.seed))
 else if (args.fleet) fleet()
 else await many()
