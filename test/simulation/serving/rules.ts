@@ -155,8 +155,8 @@ export const rules: ReadonlyArray<Rule> = [
     excuses: "none",
     change: {
       in: "forgetOne",
-      find: "return Memory.remove(self.memory, id, \"invalidated\")",
-      replace: "return false"
+      find: "detachBegun(self, id)",
+      replace: ""
     },
     judge: (seen, read) => {
       const removal = seen.log.findLast((one): one is Write =>
@@ -349,7 +349,11 @@ export const rules: ReadonlyArray<Rule> = [
     applies: "a read that would fall back loads, and the origin has answered about the value since that was stored",
     asks: "the read gets what the load brings",
     excuses: others,
-    change: { in: "isAnswered", find: "answered.size > 0", replace: "answered.size > 1e9" },
+    change: {
+      in: "usableStale",
+      find: "if (now >= stale.expiresAt || isAnswered(self, stale)) return undefined",
+      replace: "if (now >= stale.expiresAt) return undefined"
+    },
     judge: (seen, read) =>
       judge(seen, read, {
         applies: ({ cell, state }) => state === "after an answer" && cell.gets === "loaded",
