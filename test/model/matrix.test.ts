@@ -9,6 +9,7 @@ import { sized } from "../support/everything.ts"
 import { type Kind, stores } from "./matrix/caches.ts"
 import * as Model from "./matrix/model.ts"
 import { type Case, guardNames, run } from "./matrix/run.ts"
+import { policies, strategies, type Strategy } from "./serving.ts"
 
 /**
  * With `every` n-th case, of the most every second of those with a waiting caller: no n divides a number of choices.
@@ -39,11 +40,11 @@ const kinds: ReadonlyArray<Kind & { readonly every: number }> = [
 ]
 
 const casesOf = (kind: Kind): ReadonlyArray<Case> =>
-  Model.strategies
+  strategies
     // They count the reads of memory.
     .filter((strategy) => kind.memory || (strategy !== "maxHits" && strategy !== "dynamic"))
     .flatMap((strategy) =>
-      Model.policies.flatMap((policy) =>
+      policies.flatMap((policy) =>
         Model.outcomes.flatMap((outcome) =>
           formsOf(strategy, outcome).flatMap((form) =>
             Model.states.map((state): Case => ({ kind, strategy, policy, outcome, state, guard: "none", form }))
@@ -53,7 +54,7 @@ const casesOf = (kind: Kind): ReadonlyArray<Case> =>
     )
 
 /** Streams have some of the strategies, and no `timeout`. */
-const formsOf = (strategy: Model.StrategyName, outcome: Model.OutcomeName): ReadonlyArray<Case["form"]> =>
+const formsOf = (strategy: Strategy, outcome: Model.OutcomeName): ReadonlyArray<Case["form"]> =>
   Model.ofStreams.includes(strategy) && outcome !== "timeout" ? ["effect", "stream"] : ["effect"]
 
 const nameOf = ({ memory, restarts, schema, serializer, store }: Kind): string =>

@@ -10,26 +10,54 @@ export const strategies = [
   "probabilistic",
   "sliding",
   "maxHits",
+  "dynamic",
   "failover",
   "untilInvalidated"
 ] as const
 export type Strategy = (typeof strategies)[number]
 
-export const policies = ["normal", "strict", "readOnly", "refresh", "writeOnly", "bypass"] as const
-export type Policy = (typeof policies)[number]
+/** The parts of a cache that a policy uses. */
+export interface Access {
+  readonly cached: boolean
+  readonly reads: boolean
+  readonly writes: boolean
+  readonly forgets: boolean
+}
+
+const access = (reads: boolean, writes: boolean, more?: Partial<Access>): Access => ({
+  cached: true,
+  reads,
+  writes,
+  forgets: false,
+  ...more
+})
+
+export const accessOf = {
+  normal: access(true, true),
+  strict: access(true, true),
+  storeTimeout: access(true, true),
+  readOnly: access(true, false),
+  disableSet: access(true, false),
+  refresh: access(false, true),
+  writeOnly: access(false, true),
+  disableGet: access(false, true),
+  bypass: access(false, false, { cached: false }),
+  invalidateFurther: access(true, true, { forgets: true })
+}
+export type Policy = keyof typeof accessOf
+export const policies = Object.keys(accessOf) as ReadonlyArray<Policy>
 
 /** The entry that a read meets, and its past. */
 export const states = [
   /** Nothing: it was never loaded, or was invalidated. */
   "absent",
   "fresh",
-  /**
-   * Past its soft deadline. With `failover` always; with `maxHits` once its reads are used up; with `probabilistic` if
-   * the dice decide to refresh early.
-   */
+  /** Past its soft deadline. With `failover` always; with `probabilistic` if the dice decide to refresh early. */
   "due",
   /** Marked as stale by a soft invalidation. */
   "softened",
+  /** It has been read as often as its hits allow. */
+  "used up",
   "past its end",
   /** Due or softened, and a load has failed less than `retryAfter` ago, not with an answer. */
   "paused",
@@ -94,7 +122,17 @@ const rows: { readonly [S in Strategy]: Row } = {
     "after an answer": refresh
   },
   sliding: { absent: load, fresh: serve, softened: load, "past its end": load },
-  maxHits: { absent: load, fresh: serve, due: load, softened: load, "past its end": load },
+  maxHits: { absent: load, fresh: serve, softened: load, "used up": load, "past its end": load },
+  dynamic: {
+    absent: load,
+    due: refresh,
+    softened: load,
+    "used up": load,
+    "past its end": load,
+    paused: serve,
+    "after an outage": refresh,
+    "after an answer": refresh
+  },
   failover: {
     absent: load,
     due: tryFirst,
@@ -107,17 +145,55 @@ const rows: { readonly [S in Strategy]: Row } = {
   untilInvalidated: { absent: load, fresh: serve, softened: load }
 }
 
-/** Whether what a load brings under this policy may be served to others. */
-export const stores = (policy: Policy): boolean => policy !== "readOnly" && policy !== "bypass"
-
-/** Whether a read under this policy may be served what is stored. */
-export const reads = (policy: Policy): boolean => policy === "normal" || policy === "strict" || policy === "readOnly"
-
 /** `undefined`: an entry of this strategy is never in this state. */
 export const cellOf = (strategy: Strategy, policy: Policy, state: State): Cell | undefined => {
   const cell = rows[strategy][state]
   if (cell === undefined) return undefined
-  if (!reads(policy)) return load
+  const { reads, writes } = accessOf[policy]
+  if (!reads) return load
   // A refresh would store what it loads.
-  return cell.begins === "refresh" && !stores(policy) ? serve : cell
+  return cell.begins === "refresh" && !writes ? serve : cell
+}
+
+/** Whether a strategy answers an outage with a stale value. */
+export const fallsBack = (strategy: Strategy): boolean => rows[strategy].due?.gets === "either"
+
+/** The past of an entry that has not ended. */
+export interface Past {
+  /** Whether the origin has failed with an answer since the entry was stored. */
+  readonly isAnswered: boolean
+  /** The end of the pause after a failure; `-Infinity` if none has failed. */
+  readonly pausedUntil: number
+}
+
+/** The state of an entry that is `fresh`, `due`, `softened` or `used up`, after what has happened since. */
+export const stateAfter = (
+  strategy: Strategy,
+  state: State,
+  { isAnswered, pausedUntil }: Past,
+  now: number
+): State => {
+  const { begins, gets } = rows[strategy][state]!
+  // Nothing but a fallback or a refresh has a pause.
+  if (gets === "loaded" || begins === "nothing") return state
+  if (isAnswered && fallsBack(strategy)) return "after an answer"
+  if (now < pausedUntil) return "paused"
+  return isAnswered ? "after an answer" : pausedUntil > -Infinity ? "after an outage" : state
+}
+
+const wordOf = (cell: Cell | undefined): string => {
+  if (cell === undefined) return "–"
+  if (cell.begins === "refresh") return "refresh"
+  return cell.begins === "nothing" ? "serve" : cell.gets === "either" ? "load or stale" : "load"
+}
+
+/** The table as ARCHITECTURE.md has it. */
+export const tableText = (): string => {
+  const line = (words: ReadonlyArray<string>): string => `| ${words.join(" | ")} |`
+  const row = (strategy: Strategy): string =>
+    line([
+      strategy === "dynamic" ? "`maxHits` with `refreshAfter: 1`" : `\`${strategy}\``,
+      ...states.map((state) => wordOf(cellOf(strategy, "normal", state)))
+    ])
+  return [line(["", ...states]), `|${"---|".repeat(states.length + 1)}`, ...strategies.map(row)].join("\n")
 }

@@ -1,35 +1,9 @@
 /** The parts of a case, and its expected result: a cache as small as its description. */
 import type { Exit } from "effect"
-
-export const strategies = [
-  "ttl",
-  "softTtl",
-  "refreshAhead",
-  "probabilistic",
-  "sliding",
-  "maxHits",
-  "dynamic",
-  "failover",
-  "untilInvalidated"
-] as const
-export type StrategyName = (typeof strategies)[number]
+import { accessOf, cellOf, fallsBack, type Policy, type State, stateAfter, type Strategy } from "../serving.ts"
 
 /** Those that streams have. */
-export const ofStreams: ReadonlyArray<StrategyName> = ["ttl", "softTtl", "untilInvalidated"]
-
-export const policies = [
-  "none",
-  "refresh",
-  "readOnly",
-  "writeOnly",
-  "bypass",
-  "strict",
-  "storeTimeout",
-  "disableGet",
-  "disableSet",
-  "invalidateFurther"
-] as const
-export type PolicyName = (typeof policies)[number]
+export const ofStreams: ReadonlyArray<Strategy> = ["ttl", "softTtl", "untilInvalidated"]
 
 /** How the load of the read in question ends. */
 export const outcomes = [
@@ -60,40 +34,6 @@ export const hits = 2
 /** A load ends at once or after `millis.slow`. */
 export const takes = (outcome: OutcomeName): number =>
   outcome === "timeout" || outcome === "slow" || outcome === "left" ? millis.slow : 0
-
-export interface Access {
-  /** No cache at all. */
-  readonly cached: boolean
-  readonly reads: boolean
-  readonly writes: boolean
-  readonly forgets: boolean
-}
-
-const access = (cached: boolean, reads: boolean, writes: boolean, forgets = false): Access => ({
-  cached,
-  reads,
-  writes,
-  forgets
-})
-
-const plain = access(true, true, true)
-const reading = access(true, true, false)
-const writing = access(true, false, true)
-const none = access(false, false, false)
-
-/** The table of `CachePolicy`. */
-export const accessOf: Readonly<Record<PolicyName, Access>> = {
-  none: plain,
-  refresh: writing,
-  readOnly: reading,
-  writeOnly: writing,
-  bypass: none,
-  strict: plain,
-  storeTimeout: plain,
-  disableGet: writing,
-  disableSet: reading,
-  invalidateFurther: access(true, true, true, true)
-}
 
 export type Answer =
   | { readonly _tag: "Value" | "Failure"; readonly n: number }
@@ -148,44 +88,30 @@ export const restart = (self: Reference): void => {
   if (self.held !== undefined) Object.assign(self.held, { reads: 0, answered: false })
 }
 
-type Decision = "Serve" | "ServeAndRefresh" | "Load" | "LoadOrStale"
-
-const decide = (strategy: StrategyName, held: Held | undefined, now: number): Decision => {
-  if (held === undefined || now >= held.expiresAt) return "Load"
-  const decision = decideLive(strategy, held, now)
-  // A value marked as stale is served only by a strategy that serves stale values.
-  const servesStale = decision === "LoadOrStale" || strategy === "refreshAhead"
-  return held.softAt === -Infinity && !servesStale ? "Load" : decision
+const stateOf = ({ held, retryAt }: Reference, strategy: Strategy, now: number): State => {
+  if (held === undefined) return "absent"
+  if (now >= held.expiresAt) return "past its end"
+  const past = { isAnswered: held.answered, pausedUntil: retryAt > 0 ? retryAt : -Infinity }
+  return stateAfter(strategy, liveStateOf(strategy, held, now), past, now)
 }
 
-const decideLive = (strategy: StrategyName, held: Held, now: number): Decision => {
-  switch (strategy) {
-    case "softTtl":
-      return now < held.softAt ? "Serve" : "LoadOrStale"
-    case "refreshAhead":
-      return now < held.softAt ? "Serve" : "ServeAndRefresh"
-    case "maxHits":
-      return held.reads < hits ? "Serve" : "Load"
-    case "dynamic":
-      return held.reads < 3 ? "ServeAndRefresh" : "Load"
-    case "failover":
-      return "LoadOrStale"
-    default:
-      return "Serve"
-  }
+const liveStateOf = (strategy: Strategy, { reads, softAt }: Held, now: number): State => {
+  if (softAt === -Infinity) return "softened"
+  if ((strategy === "maxHits" && reads >= hits) || (strategy === "dynamic" && reads >= 3)) return "used up"
+  return now >= softAt || strategy === "failover" || strategy === "dynamic" ? "due" : "fresh"
 }
 
-const ttlOf = (strategy: StrategyName): number =>
+const ttlOf = (strategy: Strategy): number =>
   strategy === "untilInvalidated" ? Infinity : strategy === "dynamic" ? 86_400_000 : millis.ttl
 
-const retryAfterOf = (strategy: StrategyName): number => strategy === "failover" ? 0 : 5000
+const retryAfterOf = (strategy: Strategy): number => strategy === "failover" ? 0 : 5000
 
 export const isLive = ({ held }: Reference, now: number): boolean => held !== undefined && now < held.expiresAt
 
 export interface Step {
   readonly now: number
-  readonly strategy: StrategyName
-  readonly policy: PolicyName
+  readonly strategy: Strategy
+  readonly policy: Policy
   readonly outcome: OutcomeName
   /** The elements of a stream are read, which have no `softTimeout`. */
   readonly isStream: boolean
@@ -207,24 +133,24 @@ export const read = (self: Reference, step: Step): Expected => {
       : { answer: answerOf(outcome, n), tookMillis: takes(outcome) }
   }
   if (access.forgets) forget(self)
-  const decision = access.reads ? decide(strategy, self.held, now) : "Load"
-  const isThrottled = now < self.retryAt && retryAfterOf(strategy) > 0
-  if (decision === "Serve") return served(self, step, self.held!)
-  if (decision === "ServeAndRefresh") {
-    const { held } = self
-    if (access.writes && !isThrottled) {
-      self.counts.refreshes++
-      load(self, step, { isRefresh: true, stale: held })
-    }
-    return served(self, step, held!)
+  const { held } = self
+  const state = stateOf(self, strategy, now)
+  const { begins, gets } = cellOf(strategy, policy, state)!
+  if (begins === "load") {
+    self.counts.misses++
+    return load(self, step, { isRefresh: false, stale: gets === "either" ? held : undefined })
   }
-  if (decision === "LoadOrStale" && isThrottled && !self.held!.answered) {
-    self.counts.stale++
-    self.held!.reads++
-    return { answer: valueOf(self.held!), tookMillis: 0 }
+  if (begins === "refresh") {
+    self.counts.refreshes++
+    load(self, step, { isRefresh: true, stale: held })
   }
-  self.counts.misses++
-  return load(self, step, { isRefresh: false, stale: decision === "LoadOrStale" ? self.held : undefined })
+  return state === "paused" && fallsBack(strategy) ? servedStale(self, held!) : served(self, step, held!)
+}
+
+const servedStale = ({ counts }: Reference, held: Held): Expected => {
+  counts.stale++
+  held.reads++
+  return { answer: valueOf(held), tookMillis: 0 }
 }
 
 export const forget = (self: Reference): void => {
@@ -267,16 +193,14 @@ const load = (self: Reference, step: Step, loading: Loading): Expected => {
   const { isRefresh, stale } = loading
   const n = ++self.n
   self.counts.loads++
-  const hasSoftTimeout = !isStream && (strategy === "softTtl" || strategy === "failover")
+  const hasSoftTimeout = !isStream && fallsBack(strategy)
   // A load ends with its only caller, unless it has none.
   const isGivenUp = !isRefresh && (outcome === "timeout" || outcome === "left")
   if (!isGivenUp) complete(self, step, loading, n)
   const isFallback = stale !== undefined && !stale.answered && outcome !== "storedFailure"
   const orStale = (answer: Answer, tookMillis: number): Expected => {
     if (!isFallback || now + tookMillis >= stale.expiresAt) return { answer, tookMillis }
-    self.counts.stale++
-    stale.reads++
-    return { answer: valueOf(stale), tookMillis }
+    return { ...servedStale(self, stale), tookMillis }
   }
   if (isRefresh) return { answer: { _tag: "Left" }, tookMillis: 0 }
   if (outcome === "left") return { answer: { _tag: "Left" }, tookMillis: millis.wait }

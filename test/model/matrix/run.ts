@@ -1,17 +1,19 @@
 /** Runs one case under virtual time, and returns its violations. */
 import { Cause, Duration, Effect, Exit, Fiber, Layer, Option, Schema, Scope, Stream } from "effect"
-import { Cached, CacheKey, CachePolicy, Guard, type Serializer, type Store, Strategy } from "effect-cached"
+import { Cached, CacheKey, Guard, type Serializer, type Store, Strategy } from "effect-cached"
 import type { Caching } from "effect-cached/Caching"
 import { Within } from "../../../src/internal/engine/request/attempt.ts"
 import type { Flights } from "../../../src/internal/engine/state.ts"
 import * as SeededScheduler from "../../../src/testing/SeededScheduler.ts"
+import type { Policy, Strategy as StrategyName } from "../serving.ts"
+import { under } from "../under.ts"
 import { budgetMillis, type Kind, lateMillis, layerOf, quiet, serializers } from "./caches.ts"
 import * as Model from "./model.ts"
 
 export interface Case {
   readonly kind: Kind
-  readonly strategy: Model.StrategyName
-  readonly policy: Model.PolicyName
+  readonly strategy: StrategyName
+  readonly policy: Policy
   readonly outcome: Model.OutcomeName
   readonly state: Model.StateName
   readonly guard: string
@@ -85,7 +87,7 @@ const collected = (stream: Stream.Stream<unknown, any, Caching>) =>
     (elements) => show(elements) === show(elementsOf(elements[0])) ? elements[0] : { n: `of ${show(elements)}` }
   )
 
-const streamRequest = (self: Running, strategy: Model.StrategyName, outcome: Model.OutcomeName) => {
+const streamRequest = (self: Running, strategy: StrategyName, outcome: Model.OutcomeName) => {
   const { millis } = Model
   const origin = Stream.unwrap(Effect.map(load(self, outcome), (value) => Stream.fromIterable(elementsOf(value))))
   const guarded = guards[self.case.guard]!(origin, self.n) as Stream.Stream<any, any>
@@ -102,7 +104,7 @@ const streamRequest = (self: Running, strategy: Model.StrategyName, outcome: Mod
   return collected(stream)
 }
 
-const request = (self: Running, strategy: Model.StrategyName, outcome: Model.OutcomeName) => {
+const request = (self: Running, strategy: StrategyName, outcome: Model.OutcomeName) => {
   const { millis } = Model
   if (self.case.form === "stream") return streamRequest(self, strategy, outcome)
   const effect = guards[self.case.guard]!(load(self, outcome), self.n)
@@ -138,21 +140,6 @@ const request = (self: Running, strategy: Model.StrategyName, outcome: Model.Out
   }
 }
 
-const policies: Readonly<
-  Record<Model.PolicyName, <A, E, R>(self: Effect.Effect<A, E, R>) => Effect.Effect<A, any, R>>
-> = {
-  none: (self) => self,
-  refresh: CachePolicy.refresh,
-  readOnly: CachePolicy.readOnly,
-  writeOnly: CachePolicy.writeOnly,
-  bypass: CachePolicy.bypass,
-  strict: CachePolicy.strict,
-  storeTimeout: CachePolicy.storeTimeout(15),
-  disableGet: CachePolicy.disable("get"),
-  disableSet: CachePolicy.disable("set"),
-  invalidateFurther: Cached.invalidateFurther
-}
-
 const show = (thing: unknown): string => JSON.stringify(thing)
 
 const expectSame = (self: Running, what: string, actual: unknown, expected: unknown): void => {
@@ -160,7 +147,7 @@ const expectSame = (self: Running, what: string, actual: unknown, expected: unkn
 }
 
 /** One read, and the same of the model. */
-const read = (self: Running, what: string, policy: Model.PolicyName, outcome: Model.OutcomeName) =>
+const read = (self: Running, what: string, policy: Policy, outcome: Model.OutcomeName) =>
   Effect.gen(function*() {
     const { strategy } = self.case
     const now = self.now()
@@ -171,7 +158,7 @@ const read = (self: Running, what: string, policy: Model.PolicyName, outcome: Mo
       outcome,
       isStream: self.case.form === "stream"
     })
-    const asked = policies[policy](request(self, strategy, outcome)) as Effect.Effect<unknown, unknown, Caching>
+    const asked = under[policy](request(self, strategy, outcome)) as Effect.Effect<unknown, unknown, Caching>
     let answer: Model.Answer
     if (outcome === "left") {
       const fiber = yield* Effect.forkChild(asked, { startImmediately: true })
@@ -225,11 +212,11 @@ const prepare = (self: Running) =>
   Effect.gen(function*() {
     const { state } = self.case
     if (state === "nothing") return
-    checkRead(self, yield* read(self, "the first read", "none", "success"))
+    checkRead(self, yield* read(self, "the first read", "normal", "success"))
     yield* Effect.sleep(10)
     if (state === "read") {
       for (let i = 0; i < 2; i++) {
-        checkRead(self, yield* read(self, "a read before", "none", "success"))
+        checkRead(self, yield* read(self, "a read before", "normal", "success"))
         yield* Effect.sleep(10)
       }
     }
@@ -346,7 +333,7 @@ const scenario = (self: Running, store: Store.Store | undefined) =>
       checkEngine(self)
       yield* checkStored(self, store)
     }
-    checkRead(self, yield* read(self, "the second read", "none", "success"))
+    checkRead(self, yield* read(self, "the second read", "normal", "success"))
     yield* Effect.sleep(5)
     if (isExact) yield* checkCounters(self)
   })

@@ -1,5 +1,5 @@
 /** The entry of an id when a read begins, as far as a user can tell from the log. */
-import { reads, type State, stores } from "../../model/serving.ts"
+import { accessOf, cellOf, fallsBack, type State, stateAfter } from "../../model/serving.ts"
 import {
   failureOf,
   idOf,
@@ -86,51 +86,48 @@ const situationOf = ({ entry, log, spec }: History, read: Read): Situation | und
   const isAlone = log.every((other) =>
     other === read || other._tag === "Load" || !overlap(other, read) ||
     // Which of two that come at once gets the last of the hits is not said.
-    (other._tag === "Read" && other.policy === "normal" && read.policy === "normal" && spec.strategy !== "maxHits")
+    (other._tag === "Read" && other.policy === "normal" && read.policy === "normal" && spec.strategy !== "maxHits" &&
+      spec.strategy !== "dynamic")
   )
   return { read, state, entry: entry && { ...entry }, isAlone }
-}
-
-const isIn = (spec: Spec, entry: Entry, now: number): "fresh" | "due" | "softened" | undefined => {
-  if (entry.isSoftened) return "softened"
-  const isDue = isPast(spec, entry, now)
-  return isDue === undefined ? undefined : isDue ? "due" : "fresh"
 }
 
 /** `undefined`: unknown. */
 const stateOf = (spec: Spec, entry: Entry | undefined, now: number): State | undefined => {
   if (entry === undefined) return "absent"
   if (now >= entry.endsAt) return "past its end"
-  const state = isIn(spec, entry, now)
-  const { strategy } = spec
-  const fallsBack = strategy === "softTtl" || strategy === "failover"
-  if (state === undefined || state === "fresh" || !(refreshes(spec, entry) || fallsBack)) return state
+  const state = liveStateOf(spec, entry, now)
+  if (state === undefined) return undefined
   // A stored failure that is due is a case of its own.
-  if (!entry.isValue) return undefined
-  if (entry.isAnswered && fallsBack) return "after an answer"
-  if (now < entry.pausedUntil) return "paused"
-  return entry.isAnswered ? "after an answer" : entry.pausedUntil > -Infinity ? "after an outage" : state
+  const after = stateAfter(spec.strategy, state, entry, now)
+  return entry.isValue || after === "fresh" || cellOf(spec.strategy, "normal", state)!.gets === "loaded"
+    ? after
+    : undefined
 }
 
-const isPast = ({ beta, hits, strategy }: Spec, entry: Entry, now: number): boolean | undefined => {
+const liveStateOf = (spec: Spec, entry: Entry, now: number): State | undefined => {
+  const { beta, hits, strategy } = spec
+  if (entry.isSoftened) return "softened"
   switch (strategy) {
     case "softTtl":
     case "refreshAhead":
-      return now >= entry.softAt
+      return now >= entry.softAt ? "due" : "fresh"
     case "failover":
-      return true
+      return "due"
     case "maxHits":
-      return entry.readsAtLeast >= hits ? true : entry.readsAtMost < hits ? false : undefined
+    case "dynamic":
+      if (entry.readsAtLeast >= hits) return "used up"
+      return entry.readsAtMost >= hits ? undefined : strategy === "maxHits" ? "fresh" : "due"
     case "probabilistic":
-      return beta > 1 && entry.loadMillis > 0
+      return beta > 1 && entry.loadMillis > 0 ? "due" : "fresh"
     default:
-      return false
+      return "fresh"
   }
 }
 
 /** Whether what is due is refreshed behind its readers. */
 const refreshes = ({ strategy }: Spec, { isSoftened }: Entry): boolean =>
-  strategy === "refreshAhead" || (strategy === "probabilistic" && !isSoftened)
+  cellOf(strategy, "normal", isSoftened ? "softened" : "due")?.begins === "refresh"
 
 const note = (self: History, one: Load | Read | Write): void => {
   if (one._tag === "Load") noteLoad(self, one)
@@ -138,7 +135,7 @@ const note = (self: History, one: Load | Read | Write): void => {
   else noteRead(self, one)
 }
 
-const takesPlace = (policy: Read["policy"]): boolean => stores(policy) && !reads(policy)
+const takesPlace = (policy: Read["policy"]): boolean => accessOf[policy].writes && !accessOf[policy].reads
 
 const noteLoad = (self: History, load: Load): void => {
   const { by, outcome } = load
@@ -153,7 +150,7 @@ const noteLoad = (self: History, load: Load): void => {
   )
   if (isDisturbed) self.entry = "unknown"
   else if (outcome !== "Value") noteFailure(self, load)
-  else if (stores(by.policy)) self.entry = entryOf(self.spec, load, true)
+  else if (accessOf[by.policy].writes) self.entry = entryOf(self.spec, load, true)
 }
 
 /** A flight may end a little later than its load, in the same millisecond. */
@@ -164,29 +161,30 @@ const noteFailure = (self: History, load: Load): void => {
   if (entry === "unknown") return
   const { by } = load
   const verdict = verdictOf(spec, load.outcome as "Down" | "Gone")
-  const isStored = verdict === "answer" && spec.outages === "storeFailures" && stores(by.policy)
+  const isStored = verdict === "answer" && spec.outages === "storeFailures" && accessOf[by.policy].writes
   if (entry === undefined || load.begunAt >= entry.endsAt) {
     if (isStored) self.entry = entryOf(spec, load, false)
     return
   }
   const state = stateOf(spec, entry, load.begunAt)
   const wasServed = valueOf(by) === entry.n
-  const isRefresh = reads(by.policy) && refreshes(spec, entry)
-  const fallsBack = reads(by.policy) && (spec.strategy === "softTtl" || spec.strategy === "failover")
-  const isHidden = fallsBack && verdict === "outage" && !entry.isAnswered
+  const isRefresh = accessOf[by.policy].reads && refreshes(spec, entry)
+  const isHidable = accessOf[by.policy].reads && fallsBack(spec.strategy)
+  const isHidden = isHidable && verdict === "outage" && !entry.isAnswered
   // An entry that ends meanwhile, a stored failure, and the pause after one that `fallbackWhen` refuses, are cases of
   // their own.
   const isOwnCase = load.endedAt >= entry.endsAt || !entry.isValue || verdict === "refused"
   // If a read ends in another way than it should, the cache may have another entry, too.
-  const isOdd = reads(by.policy) && (state === "fresh" || state === "paused" || wasServed !== (isRefresh || isHidden))
+  const isOdd = accessOf[by.policy].reads &&
+    (state === "fresh" || state === "paused" || wasServed !== (isRefresh || isHidden))
   const isLate = spec.softTimeout !== undefined && by.endedAt < load.endedAt
   if (isOwnCase || (isOdd && !isLate)) {
     self.entry = "unknown"
     return
   }
-  if (verdict === "answer" && stores(by.policy)) entry.isAnswered = true
+  if (verdict === "answer" && accessOf[by.policy].writes) entry.isAnswered = true
   if ((verdict === "answer" || entry.isAnswered) && !isRefresh) return
-  if (fallsBack || isRefresh) entry.pausedUntil = Math.max(entry.pausedUntil, load.endedAt + spec.retryAfter)
+  if (isHidable || isRefresh) entry.pausedUntil = Math.max(entry.pausedUntil, load.endedAt + spec.retryAfter)
 }
 
 const entryOf = (
@@ -232,14 +230,14 @@ const noteWrite = (self: History, write: Write): void => {
 
 /** A read that was served counts, and moves the end of a sliding entry. */
 const noteRead = ({ entry, spec }: History, read: Read): void => {
-  if (entry === undefined || entry === "unknown" || !reads(read.policy)) return
+  if (entry === undefined || entry === "unknown" || !accessOf[read.policy].reads) return
   const { begunAt, endedAt, policy } = read
   if (entry.isValue ? valueOf(read) !== entry.n : failureOf(read) !== "Gone") return
   entry.readsAtMost++
   // It may have waited for the load that made this, or for one that failed in the same way.
   if (begunAt <= entry.madeAt || endedAt > begunAt || begunAt >= entry.endsAt) return
   entry.readsAtLeast++
-  if (spec.strategy === "sliding" && stores(policy) && !entry.isSoftened) {
+  if (spec.strategy === "sliding" && accessOf[policy].writes && !entry.isSoftened) {
     entry.endsAt = Math.max(entry.endsAt, Math.min(endedAt + spec.soft, entry.until))
   }
 }

@@ -1,5 +1,5 @@
 /** Draws programs that mean something: hot keys, and an origin that is down for spans of time. */
-import { strategies } from "../../model/serving.ts"
+import { fallsBack, strategies } from "../../model/serving.ts"
 import type { Dice } from "../plan.ts"
 import type { Failure, Spec } from "./log.ts"
 
@@ -25,7 +25,7 @@ export interface Plan {
 
 const drawSpec = (dice: Dice, id: string): Spec => {
   const strategy = dice.pick(strategies)
-  const fallsBack = strategy === "softTtl" || strategy === "failover"
+  const hasFallback = fallsBack(strategy)
   const ttl = strategy === "untilInvalidated" ? Infinity : 80 + dice.below(240)
   return {
     id,
@@ -35,9 +35,9 @@ const drawSpec = (dice: Dice, id: string): Spec => {
     hits: 1 + dice.below(5),
     beta: dice.pick([1e12, 1e-12]),
     // Well below the end.
-    softTimeout: fallsBack && dice.chance(0.5) ? 2 + dice.below(10) : undefined,
-    retryAfter: fallsBack && dice.chance(0.25) ? 0 : dice.pick([15, 40, 100]),
-    outages: fallsBack
+    softTimeout: hasFallback && dice.chance(0.5) ? 2 + dice.below(10) : undefined,
+    retryAfter: hasFallback && dice.chance(0.25) ? 0 : dice.pick([15, 40, 100]),
+    outages: hasFallback
       ? dice.pick(["all", "all", "fallbackOn", "fallbackWhen", "storeFailures"])
       : dice.pick(["all", "all", "storeFailures"])
   }

@@ -3,7 +3,7 @@
  * one change of `src` after which this rule speaks, and no other.
  */
 import type { Edit } from "../../deliberateFaults/fault.ts"
-import { reads, stores } from "../../model/serving.ts"
+import { accessOf } from "../../model/serving.ts"
 import { idOf, type Load, type Read, valueOf, type Write } from "./log.ts"
 import {
   areFull,
@@ -105,7 +105,7 @@ export const rules: ReadonlyArray<Rule> = [
     },
     judge: (seen, read) => {
       const origin = seen.origins.get(valueOf(read) ?? -1)
-      if (origin?._tag !== "Load" || stores(origin.by.policy)) return undefined
+      if (origin?._tag !== "Load" || accessOf[origin.by.policy].writes) return undefined
       return expect(origin.by === read, read, () => `which was loaded under ${origin.by.policy}`)
     }
   },
@@ -121,7 +121,7 @@ export const rules: ReadonlyArray<Rule> = [
       replace: "...self"
     },
     judge: (seen, read) => {
-      if (reads(read.policy)) return undefined
+      if (accessOf[read.policy].reads) return undefined
       const brought = seen.loads.some((load) =>
         load.n > read.n && load.n < read.ended && load.id === read.spec.id && hasOutcome(read, load)
       )
@@ -142,7 +142,7 @@ export const rules: ReadonlyArray<Rule> = [
     judge: (seen, read) => {
       const n = valueOf(read)
       const origin = n === undefined ? undefined : seen.origins.get(n)
-      if (origin === undefined || origin.ended > read.n || !reads(read.policy)) return undefined
+      if (origin === undefined || origin.ended > read.n || !accessOf[read.policy].reads) return undefined
       const end = lastEnd(seen, origin, read)
       return expect(read.begunAt < end, read, () => `which ended at ${end}, before ${read.begunAt}`)
     }
@@ -163,7 +163,7 @@ export const rules: ReadonlyArray<Rule> = [
         one._tag === "Write" && one.kind === "remove" && one.id === read.spec.id && one.ended < read.n
       )
       const n = valueOf(read)
-      if (removal === undefined || !reads(read.policy)) return undefined
+      if (removal === undefined || !accessOf[read.policy].reads) return undefined
       const isNew = n === undefined ? isLoadedSince(seen, read, removal) : n > removal.n
       return expect(isNew, read, () => `from before the invalidation @${removal.n}`)
     }
@@ -264,7 +264,7 @@ export const rules: ReadonlyArray<Rule> = [
     },
     judge: (seen, read) =>
       judge(seen, read, {
-        applies: (met) => of("maxHits", met) && met.state === "due",
+        applies: ({ state }) => state === "used up",
         asks: (met) => loads(seen, met)
       })
   },
@@ -410,6 +410,23 @@ export const rules: ReadonlyArray<Rule> = [
     judge: (seen, read) =>
       judge(seen, read, {
         applies: (met) => of("refreshAhead", met) && met.cell.begins === "refresh" && isFirstTime(met),
+        asks: (met) => begins(seen, met)
+      })
+  },
+  {
+    name: "maxHits refreshes",
+    promise: "P9",
+    applies: "a read with maxHits and refreshAfter meets an entry with reads left, after no failure",
+    asks: "a refresh begins in the same millisecond",
+    excuses: `${others}; all places of refreshes are taken`,
+    change: {
+      in: "maxHits",
+      find: "reads + 1 >= (refreshAfter as number) ? ServeAndRefresh",
+      replace: "reads + 1 >= (refreshAfter as number) ? ServeAndRefresh && Serve"
+    },
+    judge: (seen, read) =>
+      judge(seen, read, {
+        applies: (met) => of("dynamic", met) && met.cell.begins === "refresh" && isFirstTime(met),
         asks: (met) => begins(seen, met)
       })
   },

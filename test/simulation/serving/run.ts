@@ -1,9 +1,10 @@
 /** Runs a program against a cache under a schedule drawn from its seed, and records what a user can observe. */
 import { Cause, Context, Effect, Exit, Layer, type Logger, References, Schedule, Scope } from "effect"
-import { Cached, CacheLayer, CachePolicy, type Caching } from "effect-cached"
+import { Cached, CacheLayer, type Caching } from "effect-cached"
 import { MemoryStore } from "effect-cached/memory"
 import * as SeededScheduler from "../../../src/testing/SeededScheduler.ts"
-import type { Policy } from "../../model/serving.ts"
+import { accessOf, policies, type Policy } from "../../model/serving.ts"
+import { under } from "../../model/under.ts"
 import { type Dice, diceOf } from "../plan.ts"
 import type { Failure, Load, Read, Run, Spec, Value, Write } from "./log.ts"
 import { drawPlan, outcomeAt, type Plan } from "./plan.ts"
@@ -77,6 +78,8 @@ const request = (self: Recording, by: Read): Effect.Effect<Value, unknown, Cachi
       return Cached.sliding(effect, { ...base, ttl, idle: soft })
     case "maxHits":
       return Cached.maxHits(effect, { ...base, ttl, hits })
+    case "dynamic":
+      return Cached.maxHits(effect, { ...base, ttl, hits, refreshAfter: 1 })
     case "failover":
       return Cached.failover(effect, { ...falls, ttl })
     case "untilInvalidated":
@@ -84,18 +87,8 @@ const request = (self: Recording, by: Read): Effect.Effect<Value, unknown, Cachi
   }
 }
 
-const policies: { readonly [P in Policy]: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, unknown, R> } =
-  {
-    normal: (effect) => effect,
-    strict: CachePolicy.strict,
-    readOnly: CachePolicy.readOnly,
-    refresh: CachePolicy.refresh,
-    writeOnly: CachePolicy.writeOnly,
-    bypass: CachePolicy.bypass
-  }
-
 const policyOf = (dice: Dice): Policy =>
-  dice.chance(0.92) ? "normal" : dice.pick(["strict", "readOnly", "refresh", "writeOnly", "bypass"])
+  dice.chance(0.92) ? "normal" : dice.pick(policies.filter((policy) => !accessOf[policy].forgets))
 
 const read = (self: Recording, spec: Spec) =>
   Effect.suspend(() => {
@@ -110,7 +103,7 @@ const read = (self: Recording, spec: Spec) =>
       exit: undefined
     }
     self.log.push(read)
-    return Effect.onExit(policies[policy](request(self, read)), (exit) =>
+    return Effect.onExit(under[policy](request(self, read)), (exit) =>
       Effect.sync(() => {
         read.ended = ++self.seq
         read.endedAt = self.now()

@@ -1,5 +1,5 @@
 /** A run as rules look at it, and what they ask about a read. */
-import { type Cell, cellOf, reads } from "../../model/serving.ts"
+import { accessOf, type Cell, cellOf } from "../../model/serving.ts"
 import { type Entry, type Situation, situationsOf } from "./history.ts"
 import { failureOf, idOf, type Load, type Read, type Run, valueOf, verdictOf, type Write } from "./log.ts"
 
@@ -47,7 +47,7 @@ export const judge = (
 ): Verdict => {
   const situation = seen.situations.get(read)
   const cell = situation && cellOf(read.spec.strategy, read.policy, situation.state)
-  if (situation === undefined || cell === undefined || !reads(read.policy)) return undefined
+  if (situation === undefined || cell === undefined || !accessOf[read.policy].reads) return undefined
   if (!applies({ ...situation, cell })) return undefined
   return situation.isAlone ? asks({ ...situation, cell }) : "excused"
 }
