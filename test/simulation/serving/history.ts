@@ -81,7 +81,7 @@ export const situationsOf = ({ log, specs }: Run): ReadonlyMap<Read, Situation> 
 
 const situationOf = ({ entry, log, spec }: History, read: Read): Situation | undefined => {
   if (entry === "unknown") return undefined
-  const state = stateOf(spec, entry, read.begunAt)
+  const state = stateOf(read.spec, entry, read.begunAt)
   if (state === undefined) return undefined
   const isAlone = log.every((other) =>
     other === read || other._tag === "Load" || !overlap(other, read) ||
@@ -99,7 +99,9 @@ const stateOf = (spec: Spec, entry: Entry | undefined, now: number): State | und
   const state = liveStateOf(spec, entry, now)
   if (state === undefined) return undefined
   // A stored failure that is due is a case of its own.
-  const after = stateAfter(spec.strategy, state, entry, now)
+  // A reader without a pause of its own keeps no other.
+  const pausedUntil = spec.retryAfter > 0 ? entry.pausedUntil : Math.min(entry.pausedUntil, now)
+  const after = stateAfter(spec.strategy, state, { ...entry, pausedUntil }, now)
   return entry.isValue || after === "fresh" || cellOf(spec.strategy, "normal", state)!.gets === "loaded"
     ? after
     : undefined
@@ -157,9 +159,10 @@ const noteLoad = (self: History, load: Load): void => {
 const isEndedAt = (one: Load | Read | Write, at: number): boolean => one._tag === "Load" && one.endedAt === at
 
 const noteFailure = (self: History, load: Load): void => {
-  const { entry, spec } = self
+  const { entry } = self
   if (entry === "unknown") return
   const { by } = load
+  const { spec } = by
   const verdict = verdictOf(spec, load.outcome as "Down" | "Gone")
   const isStored = verdict === "answer" && spec.outages === "storeFailures" && accessOf[by.policy].writes
   if (entry === undefined || load.begunAt >= entry.endsAt) {
@@ -174,11 +177,13 @@ const noteFailure = (self: History, load: Load): void => {
   // An entry that ends meanwhile, a stored failure, and the pause after one that `fallbackWhen` refuses, are cases of
   // their own.
   const isOwnCase = load.endedAt >= entry.endsAt || !entry.isValue || verdict === "refused"
+  // Whether a session that was marked as stale has ended shows only in what a failure leaves.
+  const isUnseen = entry.isSoftened && spec.strategy === "sliding"
   // If a read ends in another way than it should, the cache may have another entry, too.
   const isOdd = accessOf[by.policy].reads &&
     (state === "fresh" || state === "paused" || wasServed !== (isRefresh || isHidden))
   const isLate = spec.softTimeout !== undefined && by.endedAt < load.endedAt
-  if (isOwnCase || (isOdd && !isLate)) {
+  if (isOwnCase || isUnseen || (isOdd && !isLate)) {
     self.entry = "unknown"
     return
   }
@@ -232,6 +237,12 @@ const noteWrite = (self: History, write: Write): void => {
 const noteRead = ({ entry, spec }: History, read: Read): void => {
   if (entry === undefined || entry === "unknown" || !accessOf[read.policy].reads) return
   const { begunAt, endedAt, policy } = read
+  // A failure may be an outage to the reader that loaded, and an answer to another one.
+  const failure = failureOf(read)
+  const isFailure = failure === "Down" || failure === "Gone"
+  if (isFailure && fallsBack(spec.strategy) && accessOf[policy].writes && verdictOf(read.spec, failure) === "answer") {
+    entry.isAnswered = true
+  }
   if (entry.isValue ? valueOf(read) !== entry.n : failureOf(read) !== "Gone") return
   entry.readsAtMost++
   // It may have waited for the load that made this, or for one that failed in the same way.

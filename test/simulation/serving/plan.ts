@@ -11,12 +11,18 @@ export interface Span {
   readonly millis: number
 }
 
+export interface Reader {
+  /** Some readers of an id have another `retryAfter`, or mean something else by a failure. */
+  readonly spec: Spec
+  /** At most that many milliseconds are between two reads. */
+  readonly gap: number
+}
+
 export interface Plan {
   readonly store: "none" | "sync"
   readonly specs: ReadonlyArray<Spec>
+  readonly readers: ReadonlyArray<Reader>
   readonly spans: ReadonlyMap<string, ReadonlyArray<Span>>
-  /** By id: how often each of its readers reads. */
-  readonly gaps: ReadonlyMap<string, ReadonlyArray<number>>
   readonly horizon: number
   readonly concurrency: number
   readonly yieldChance: number
@@ -36,12 +42,23 @@ const drawSpec = (dice: Dice, id: string): Spec => {
     beta: dice.pick([1e12, 1e-12]),
     // Well below the end.
     softTimeout: hasFallback && dice.chance(0.5) ? 2 + dice.below(10) : undefined,
-    retryAfter: hasFallback && dice.chance(0.25) ? 0 : dice.pick([15, 40, 100]),
+    retryAfter: drawRetryAfter(dice, hasFallback),
     outages: hasFallback
       ? dice.pick(["all", "all", "fallbackOn", "fallbackWhen", "storeFailures"])
       : dice.pick(["all", "all", "storeFailures"])
   }
 }
+
+const drawRetryAfter = (dice: Dice, hasFallback: boolean): number =>
+  hasFallback && dice.chance(0.25) ? 0 : dice.pick([15, 40, 100])
+
+const drawReaders = (dice: Dice, spec: Spec): ReadonlyArray<Reader> =>
+  Array.from({ length: 1 + dice.below(3) }, () => {
+    const gap = dice.pick([8, 30, 120])
+    if (!fallsBack(spec.strategy) || dice.chance(0.8)) return { spec, gap }
+    const outages = spec.outages === "storeFailures" ? spec.outages : dice.pick(["all", "fallbackOn"] as const)
+    return { spec: { ...spec, retryAfter: drawRetryAfter(dice, true), outages }, gap }
+  })
 
 /** Up, and then down or without the thing, over and over. */
 const drawSpans = (dice: Dice, horizon: number): ReadonlyArray<Span> => {
@@ -61,11 +78,12 @@ const drawSpans = (dice: Dice, horizon: number): ReadonlyArray<Span> => {
 export const drawPlan = (dice: Dice): Plan => {
   const horizon = 600
   const ids = ["a", "b", "c"].slice(0, 2 + dice.below(2))
+  const specs = ids.map((id) => drawSpec(dice, id))
   return {
     store: dice.pick(["none", "sync"]),
-    specs: ids.map((id) => drawSpec(dice, id)),
+    specs,
+    readers: specs.flatMap((spec) => drawReaders(dice, spec)),
     spans: new Map(ids.map((id) => [id, drawSpans(dice, horizon)])),
-    gaps: new Map(ids.map((id) => [id, Array.from({ length: 1 + dice.below(3) }, () => dice.pick([8, 30, 120]))])),
     horizon,
     concurrency: dice.pick([1, 16, 16]),
     yieldChance: dice.pick([0, 0.02, 0.1]),

@@ -3,8 +3,8 @@
  * one change of `src` after which this rule speaks, and no other.
  */
 import type { Edit } from "../../deliberateFaults/fault.ts"
-import { accessOf } from "../../model/serving.ts"
-import { idOf, type Load, type Read, valueOf, type Write } from "./log.ts"
+import { accessOf, cellOf } from "../../model/serving.ts"
+import { idOf, type Load, overlap, type Read, valueOf, type Write } from "./log.ts"
 import {
   areFull,
   awaited,
@@ -55,6 +55,10 @@ const served = (seen: Seen, { entry, read }: Met): Verdict => {
   return expect(isServed(read, entry!), read, () => `not #${entry!.n}, which was stored`)
 }
 
+/** A reader of the same load to which the failure may mean something else. */
+const isOfOther = (other: Read, read: Read): boolean =>
+  other.spec.id === read.spec.id && other.spec.outages !== read.spec.outages && overlap(other, read)
+
 /** How it ends after the load that it waits for. */
 const ends = (seen: Seen, met: Met, gets: "stored" | "load"): Verdict => {
   const { entry, read } = met
@@ -63,6 +67,8 @@ const ends = (seen: Seen, met: Met, gets: "stored" | "load"): Verdict => {
   const end = endOf(met, load)
   if (end?.gets !== gets) return undefined
   if (gets === "load") return expect(hasOutcome(read, load), read, () => `not the failure of #${load.n}`)
+  // An answer to one of its readers is one to all.
+  if (seen.reads.some((other) => isOfOther(other, read))) return "excused"
   const isGiven = valueOf(read) === entry!.n && read.endedAt === end.at
   return expect(isGiven, read, () => `not #${entry!.n} at ${end.at}: the load #${load.n} failed, or was late`)
 }
@@ -90,6 +96,17 @@ const lastEnd = (seen: Seen, origin: Load | Write, { n, spec }: Read): number =>
 /** A failure is of a load, too. */
 const isLoadedSince = ({ loads }: Seen, { ended, spec }: Read, { n }: Write): boolean =>
   loads.some((load) => load.id === spec.id && load.n > n && load.n < ended)
+
+/** Whether the answer of a read is newer than the last such write before it. */
+const isNewer = (seen: Seen, read: Read, kind: Write["kind"]): Verdict => {
+  const write = seen.log.findLast((one): one is Write =>
+    one._tag === "Write" && one.kind === kind && one.id === read.spec.id && one.ended < read.n
+  )
+  const n = valueOf(read)
+  if (write === undefined || !accessOf[read.policy].reads) return undefined
+  const isNew = n === undefined ? isLoadedSince(seen, read, write) : n > write.n
+  return expect(isNew, read, () => `from before the ${kind} @${write.n}`)
+}
 
 export const rules: ReadonlyArray<Rule> = [
   {
@@ -158,14 +175,18 @@ export const rules: ReadonlyArray<Rule> = [
       find: "detachBegun(self, id)",
       replace: ""
     },
+    judge: (seen, read) => isNewer(seen, read, "remove")
+  },
+  {
+    name: "what was marked as stale is not served",
+    promise: "P9",
+    applies: "a read whose strategy serves nothing stale begins after its id was marked as stale",
+    asks: "it gets nothing that was loaded or set before that",
+    excuses: "none",
+    change: { in: "decideSoftened", find: "if (decision === Serve) return Load", replace: "" },
     judge: (seen, read) => {
-      const removal = seen.log.findLast((one): one is Write =>
-        one._tag === "Write" && one.kind === "remove" && one.id === read.spec.id && one.ended < read.n
-      )
-      const n = valueOf(read)
-      if (removal === undefined || !accessOf[read.policy].reads) return undefined
-      const isNew = n === undefined ? isLoadedSince(seen, read, removal) : n > removal.n
-      return expect(isNew, read, () => `from before the invalidation @${removal.n}`)
+      if (cellOf(read.spec.strategy, read.policy, "softened")!.gets !== "loaded") return undefined
+      return isNewer(seen, read, "soften")
     }
   },
   {
@@ -223,7 +244,7 @@ export const rules: ReadonlyArray<Rule> = [
   {
     name: "what is not there is loaded",
     promise: "P9",
-    applies: "a read meets nothing, or what is past its end",
+    applies: "a read meets nothing, what is past its end, or what its strategy does not serve stale",
     asks: "a load begins in the same millisecond, and the read gets what it brings",
     excuses: others,
     change: {
@@ -234,20 +255,8 @@ export const rules: ReadonlyArray<Rule> = [
     },
     judge: (seen, read) =>
       judge(seen, read, {
-        applies: ({ state }) => state === "absent" || state === "past its end",
-        asks: (met) => loads(seen, met)
-      })
-  },
-  {
-    name: "what is marked as stale is loaded",
-    promise: "P9",
-    applies: "a read whose strategy serves nothing stale meets what was marked as stale",
-    asks: "a load begins in the same millisecond, and the read gets what it brings",
-    excuses: others,
-    change: { in: "decideSoftened", find: "if (decision === Serve) return Load", replace: "" },
-    judge: (seen, read) =>
-      judge(seen, read, {
-        applies: ({ cell, state }) => state === "softened" && cell.gets === "loaded",
+        applies: ({ cell, state }) =>
+          state === "absent" || state === "past its end" || state === "softened" && cell.gets === "loaded",
         asks: (met) => loads(seen, met)
       })
   },
@@ -308,7 +317,7 @@ export const rules: ReadonlyArray<Rule> = [
     applies:
       "the load of a read with softTtl fails with an outage, or takes longer than softTimeout, before the end of what is stored",
     asks: "the read gets that, at that time",
-    excuses: others,
+    excuses: `${others}; a reader with other outages beside it`,
     change: { in: "softTtl", find: "? Serve : LoadOrStale", replace: "? Serve : LoadOrStale && Load" },
     judge: (seen, read) =>
       judge(seen, read, {
@@ -322,7 +331,7 @@ export const rules: ReadonlyArray<Rule> = [
     applies:
       "the load of a read with failover fails with an outage, or takes longer than softTimeout, before the end of what is stored",
     asks: "the read gets that, at that time",
-    excuses: others,
+    excuses: `${others}; a reader with other outages beside it`,
     change: { in: "failover", find: "? Load : LoadOrStale", replace: "? Load : LoadOrStale && Load" },
     judge: (seen, read) =>
       judge(seen, read, {

@@ -127,7 +127,7 @@ const write = (self: Recording, id: string) =>
     self.log.push(write)
     const value: Value = { id, n: write.n }
     const writing = kind === "remove"
-      ? Cached.invalidate(id)
+      ? self.dice.chance(0.5) ? Cached.invalidate(id) : Cached.invalidateTag(id)
       : kind === "soften"
       ? Cached.invalidateTag(id, { mode: "soft" })
       : Cached.set(id, value, { ttl, tags: [id] })
@@ -161,7 +161,7 @@ export const run = (seed: number): Run & { readonly crash: string | undefined } 
   const program = Effect.gen(function*() {
     const scope = yield* Scope.make()
     const context = yield* Layer.buildWithScope(Layer.fresh(layerOf(plan)), scope)
-    const readers = plan.specs.flatMap((spec) => plan.gaps.get(spec.id)!.map((gap) => reader(self, spec, gap)))
+    const readers = plan.readers.map(({ gap, spec }) => reader(self, spec, gap))
     yield* Effect.provide(Effect.all([...readers, writer(self)], { concurrency: "unbounded" }), context)
     yield* Scope.close(scope, Exit.void)
   })
