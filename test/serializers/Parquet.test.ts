@@ -1,5 +1,5 @@
 /** The serializer `Parquet`: arrays of records as typed tables that other programs read. */
-import { afterEach, describe, expect, it, vi } from "@effect/vitest"
+import { describe, expect, it } from "@effect/vitest"
 import { Arbitrary, Effect, Schema } from "effect"
 import { Cached, CacheError, CacheKey, CacheLayer, type Serializer } from "effect-cached"
 import { Json } from "effect-cached/serializers/Json"
@@ -10,6 +10,7 @@ import { parquetWriteBuffer } from "hyparquet-writer"
 import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { hostileBytes, refused, roundTrip, survives, valueOf } from "../support/fuzz.ts"
+import { importAgain } from "../support/importAgain.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
 
 const { Parquet } = parquet
@@ -69,11 +70,6 @@ const golden = [
   "gJcGxhY2UuemlwFQIWBBY2Fjom2AYAACaSBxwVDBkVABkYBW1heWJlFQIWBBZiFmYmkgcAABbABxYENvAHACgNZWZmZWN0LWNhY2hlZBnsHAAA",
   "HAAAHAAAHAAAHAAAHAAAHAAAHAAAHAAAHAAAHAAAHAAAHAAAHAAAAK8CAABQQVIx"
 ].join("")
-
-afterEach(() => {
-  vi.doUnmock("hyparquet-writer")
-  vi.resetModules()
-})
 
 describe("Parquet", () => {
   it.prop("gives back every row as it was, or refuses its texts", { rows: Arbitrary.schema(Rows) }, ({ rows }) => {
@@ -214,11 +210,7 @@ describe("Parquet", () => {
     }))
 
   it("says how to install its packages if one is missing", async () => {
-    vi.resetModules()
-    vi.doMock("hyparquet-writer", () => {
-      throw new Error("not found")
-    })
-    const without = await import("effect-cached/serializers/Parquet")
+    const without = await importAgain<typeof parquet>("effect-cached/serializers/Parquet", ["hyparquet-writer"])
     expect(() => without.Parquet.make(Rows)).toThrow(
       expect.objectContaining({
         _tag: "CacheConfigError",
