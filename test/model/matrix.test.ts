@@ -11,7 +11,7 @@ import * as Model from "./matrix/model.ts"
 import { type Case, guardNames, run } from "./matrix/run.ts"
 
 /**
- * With `every` n-th case, of the most every second of those with a waiting caller: no n divides a number of choices.
+ * With `every` n-th case, of the most every fifth of those with a waiting caller: no n divides a number of choices.
  */
 const kinds: ReadonlyArray<Kind & { readonly every: number }> = [
   { store: "none", memory: true, restarts: false, serializer: "Json", schema: false, every: 2 },
@@ -72,7 +72,7 @@ describe("every strategy, policy, outcome and state is as the model says", () =>
         const storeOf = kind.store === "none" ? () => undefined : yield* stores[kind.store]
         const wrong: Array<string> = []
         let count = 0
-        const stride = every > 8 ? every : every * sized(1, 2)
+        const stride = every > 8 ? every : every * sized(1, 5)
         for (const unguarded of casesOf(kind)) {
           if (++n % stride !== 0) continue
           count++
