@@ -47,8 +47,8 @@ const project = (name: string, groupOrder: number, test: TestProjectInlineConfig
 
 /** The longest first, as far as their names tell. */
 const long = [
-  ...["matrix", "deepRecursion", "oneEngine", "severalEngines", "tapStore", "redis", "runtimes"],
-  ...["found", "leases", "pack", "emails", "largeStream", "clearedMemory", "heapLimit", "docs"]
+  ...["matrix", "serializers", "deepRecursion", "oneEngine", "severalEngines", "tapStore", "redis", "runtimes"],
+  ...["found", "weighedMemory", "leases", "pack", "emails", "largeStream", "clearedMemory", "heapLimit", "docs"]
 ]
 
 /** Begins with what takes longest, so that no worker is left alone with it at the end. */
