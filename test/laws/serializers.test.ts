@@ -21,10 +21,10 @@ const standard = Effect.runSync(Effect.gen(function*() {
 }))
 
 // Other orders are in the property test of the wrappers.
-const wrapped = [
+const wrapped = thirdOf([
   ...nestings.filter(({ length }) => length !== 2).map((names) => wrapIn(Structured, names)),
   ...["zstd", "signed", "aes"].map((name) => wrapIn(Json, [name]))
-]
+])
 
 for (const [turn, serializer] of [standard, Json, Structured, Yaml, Cbor, ...wrapped].entries()) {
   describe(`the laws of serializers hold for ${serializer.name}`, () => {
