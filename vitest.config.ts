@@ -13,10 +13,12 @@ const conditions = ["effect-cached-source"]
 /** Files and real clocks: what waits for them, however long they take. */
 const real = ["cli/commandLine", "deliberateFaults", "docs", "drivers", "lint", "pipeline"]
 
-/** Many processes, compilers, full disks and heaps: only `.ci/run` has the time. */
+/** Many processes, compilers, full disks, heaps and thousands of keys: only `.ci/run` has the time. */
 const offline = [
   ...["examples", "pack", "processes", "types"],
-  ...["deliberateFaults/found", "docs/api", "docs/commandLine", "docs/docs"]
+  ...["deliberateFaults/found", "docs/api", "docs/commandLine", "docs/docs", "laws/serializerTable"],
+  ...["budgetsOfWaves", "laterWaves", "loadsAtOnce", "renewals", "wavesInTurns"].map((name) => `cached/${name}`),
+  ...["internal/eviction/stackDistances", "internal/eviction/worstCases", "internal/time/turns"]
 ]
 
 /** One file at a time, so that what is measured in milliseconds holds. */

@@ -51,7 +51,7 @@ for (const [turn, [name, tap]] of Object.entries(taps).entries()) {
       const one = Effect.flatMap(SqliteStore.make({ directory }), (store) => over(store, tap))
       return Effect.all([one, one])
     })
-    for (const law of sharedStoreLaws<unknown>(two)) it.effect(law.name, () => withTimePassing(law.run))
+    for (const law of thirdOf(sharedStoreLaws<unknown>(two), turn)) it.effect(law.name, () => withTimePassing(law.run))
   })
 }
 

@@ -33,7 +33,9 @@ const storages = {
 
 for (const [turn, [name, make]] of Object.entries(storages).entries()) {
   describe(`the laws of lasting stores hold for ${name}`, () => {
-    for (const law of lastingStoreLaws<never, unknown>(make)) it.effect(law.name, () => withTimePassing(law.run))
+    for (const law of thirdOf(lastingStoreLaws<never, unknown>(make), turn)) {
+      it.effect(law.name, () => withTimePassing(law.run))
+    }
   })
 
   describe(`the laws of stores hold for ${name}`, () => {
