@@ -1,6 +1,6 @@
 /**
- * The tests as five projects, one after the other: under virtual time, in real time, in milliseconds, with servers, and
- * with servers in milliseconds.
+ * The tests as six projects, one after the other: under virtual time, in real time, what takes long, in milliseconds,
+ * with servers, and with servers in milliseconds. `npm test` runs the first two.
  */
 import { existsSync, statfsSync } from "node:fs"
 import { basename, join } from "node:path"
@@ -10,14 +10,26 @@ import { BaseSequencer, type TestSpecification } from "vitest/node"
 // Tests import `effect-cached` as a user does; the condition resolves it to `src`.
 const conditions = ["effect-cached-source"]
 
-/** Processes, files, real clocks: what waits for them, however long they take. */
-const real = ["deliberateFaults", "docs", "drivers", "examples", "lint", "pack", "pipeline", "processes", "types"]
+/** Files and real clocks: what waits for them, however long they take. */
+const real = ["cli/commandLine", "deliberateFaults", "docs", "drivers", "lint", "pipeline"]
+
+/** Many processes, compilers, full disks, heaps and thousands of keys: only `.ci/run` has the time. */
+const offline = [
+  ...["examples", "pack", "processes", "types"],
+  ...["deliberateFaults/found", "docs/api", "docs/commandLine", "docs/docs", "laws/serializerTable"],
+  ...["budgetsOfWaves", "laterWaves", "loadsAtOnce", "renewals", "wavesInTurns"].map((name) => `cached/${name}`),
+  ...["internal/eviction/stackDistances", "internal/eviction/worstCases", "internal/time/turns"]
+]
 
 /** One file at a time, so that what is measured in milliseconds holds. */
 const timed = ["consistency", "timed"]
 const timedServers = ["servers/timed"]
-const filesOf = (folders: ReadonlyArray<string>): Array<string> =>
-  folders.map((folder) => `test/${folder}/**/*.test.ts`)
+
+/** The tests of folders, and of files that are given without their ending. */
+const filesOf = (paths: ReadonlyArray<string>): Array<string> =>
+  paths.map((path) =>
+    existsSync(join(import.meta.dirname, "test", path)) ? `test/${path}/**/*.test.ts` : `test/${path}.test.ts`
+  )
 
 /** Where time is virtual, folders are in memory if that has room for them: no test waits for a disk. */
 const memory = "/dev/shm"
@@ -37,8 +49,8 @@ const project = (name: string, groupOrder: number, test: TestProjectInlineConfig
 
 /** The longest first, as far as their names tell. */
 const long = [
-  ...["matrix", "deepRecursion", "oneEngine", "severalEngines", "tapStore", "redis", "runtimes"],
-  ...["found", "leases", "pack", "emails", "largeStream", "clearedMemory", "heapLimit", "docs"]
+  ...["matrix", "serializers", "deepRecursion", "oneEngine", "severalEngines", "tapStore", "redis", "runtimes"],
+  ...["found", "weighedMemory", "leases", "pack", "emails", "largeStream", "clearedMemory", "heapLimit", "docs"]
 ]
 
 /** Begins with what takes longest, so that no worker is left alone with it at the end. */
@@ -61,22 +73,25 @@ export default defineConfig({
   test: {
     reporters: report === undefined ? ["default"] : ["default", ["json", { outputFile: report }]],
     sequence: { sequencer: LongestFirst },
+    // Node loads the sources itself, which takes a fifth less CPU than the modules of Vite do.
+    experimental: { viteModuleRunner: false },
     // what hangs is found as well, and what is slow on a busy machine passes
     testTimeout: 120_000,
     projects: [
       project("virtual", 0, {
         include: ["test/**/*.test.ts"],
-        exclude: filesOf([...real, ...timed, "servers"]),
+        exclude: filesOf([...real, ...offline, ...timed, "servers"]),
         maxWorkers: 2,
         env: hasRoom(memory) ? { TMPDIR: memory } : {},
         // files share the modules of their worker: every test makes a cache of its own
         isolate: false
       }),
-      project("real", 1, { include: filesOf(real), maxWorkers: 2, env }),
-      project("timed", 2, { include: filesOf(timed), fileParallelism: false, env }),
+      project("real", 1, { include: filesOf(real), exclude: filesOf(offline), maxWorkers: 2, env }),
+      project("offline", 2, { include: filesOf(offline), maxWorkers: 2, env }),
+      project("timed", 3, { include: filesOf(timed), fileParallelism: false, env }),
       // Most of them wait: for servers to start, for clocks and for processes.
-      project("servers", 3, { include: filesOf(["servers"]), exclude: filesOf(timedServers), maxWorkers: 2 }),
-      project("timedServers", 4, { include: filesOf(timedServers), fileParallelism: false })
+      project("servers", 4, { include: filesOf(["servers"]), exclude: filesOf(timedServers), maxWorkers: 2 }),
+      project("timedServers", 5, { include: filesOf(timedServers), fileParallelism: false })
     ]
   }
 })

@@ -19,6 +19,7 @@ import type { Change } from "effect-cached/Store"
 import { PrometheusMetrics } from "effect/observability"
 import { TestClock } from "effect/testing"
 import { caches, counting, fakeStore, over, settle, start, within } from "./support/caches.ts"
+import { sized } from "./support/everything.ts"
 
 class User extends CacheKey.Class<User>()("User", {
   payload: { id: Schema.String },
@@ -131,7 +132,7 @@ describe("reads are counted once, as Cached.detect reports them", () => {
           expect(valuesOf(registry, "flights")[""]).toBe(0)
         })
         return within(layer(cache.layer()), run)
-      }), { arbitrary: { runs: 60 } })
+      }), { arbitrary: { runs: sized(60, 25) } })
   })
 })
 
@@ -180,7 +181,7 @@ describe("at each moment", () => {
         })
         return within(layer(CacheLayer.memory({ maxWeight: 3, weigher })), run)
       }),
-    { arbitrary: { runs: 60 } }
+    { arbitrary: { runs: sized(60, 25) } }
   )
 })
 

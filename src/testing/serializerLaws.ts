@@ -56,6 +56,7 @@ export const serializerLaws = (
   const subject: Subject = { serializer, narrow, sample: narrow ?? { schema: Sample, value: sample, other } }
   const back = narrow === undefined ? comesBack : backOrRefused
   const orNot = narrow === undefined ? "" : " or is refused"
+  const odd = oddValues()
   return [
     { name: "it has a name, a content type and an extension", run: named(subject) },
     ...schemas.map(({ name, run }) => ({ name: `with a schema: ${name} comes back${orNot}`, run: run(subject) })),
@@ -63,11 +64,11 @@ export const serializerLaws = (
       name: `without a schema: ${name} comes back${orNot}`,
       run: withCodec(subject, undefined, (codec) => back(codec, value))
     })),
-    ...[...oddValues(), ...values.map((value, i): Named => [`given value ${i}`, value])].map(([name, value]) => ({
+    ...[...odd, ...values.map((value, i): Named => [`given value ${i}`, value])].map(([name, value]) => ({
       name: `without a schema: ${name} comes back as it was or is refused`,
       run: withCodec(subject, undefined, (codec) => backOrRefused(codec, value))
     })),
-    ...oddValues().filter(([name]) => !changesForm.has(name)).map(([name, value]) => ({
+    ...odd.filter(([name]) => !changesForm.has(name)).map(([name, value]) => ({
       name: `with a schema that accepts anything: ${name} comes back as it was or is refused`,
       run: withCodec(subject, Schema.Any, (codec) => backOrRefused(codec, value))
     })),

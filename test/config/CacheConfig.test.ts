@@ -7,6 +7,7 @@ import * as fs from "node:fs"
 import { join } from "node:path"
 import { nested, variableOf } from "../../src/config/readings.ts"
 import { schemes } from "../../src/config/schemes.ts"
+import { sized, thirdOf } from "../support/everything.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
 
 const answer = Effect.sync(() => 42).pipe(Cached.ttl({ key: "answer", ttl: "1 hour" }))
@@ -289,7 +290,7 @@ describe("a password in a URL", () => {
         expect(JSON.stringify([exit, lines, Exit.isFailure(exit) ? String(exit.cause) : ""])).not.toContain(secret)
         expect(Exit.hasDies(exit)).toBe(false)
       }),
-    { arbitrary: { runs: 300 } }
+    { arbitrary: { runs: sized(300, 100) } }
   )
 
   it.effect.prop(
@@ -303,7 +304,7 @@ describe("a password in a URL", () => {
         const exit = yield* Effect.exit(build(CacheConfig.fromUrl(url)))
         expect(Exit.hasDies(exit)).toBe(false)
       }),
-    { arbitrary: { runs: 1000 } }
+    { arbitrary: { runs: sized(1000, 300) } }
   )
 })
 
@@ -319,7 +320,7 @@ describe("every option of every scheme", () => {
   it.effect("is read from a URL, and refused if it is wrong", () =>
     Effect.gen(function*() {
       const directory = yield* tempDirectory
-      for (const { form, option, reading, scheme } of rows) {
+      for (const { form, option, reading, scheme } of thirdOf(rows)) {
         const at = form.replace(/host(1|2)?:\d+/g, "127.0.0.1:1").replace("./cache", `${directory}/${scheme}`)
         const url = `${at}?${option}=${encodeURIComponent(reading.example)}`
         if (reading.isSecret) {

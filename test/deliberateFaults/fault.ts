@@ -23,8 +23,8 @@ export interface Fault extends Edit {
   /** Features of the programs of schedules (`features.ts`), whatever the seed draws. */
   readonly draws?: ReadonlyArray<string>
   /**
-   * When it is looked for: `"always"` by `npm test` (one of each kind, found within a few seeds), `"by hand"` only by
-   * `npm run consistency -- --faults` (it may take minutes), else by `.ci/run`, a sixth of them a run, and with
+   * When it is looked for: `"always"` by each `.ci/run` (one of each kind, found within a few seeds), `"by hand"` only
+   * by `npm run consistency -- --faults` (it may take minutes), else a sixth of them by each `.ci/run`, and all with
    * `ALL_FAULTS=1`.
    */
   readonly sought?: "always" | "by hand"

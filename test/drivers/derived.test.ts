@@ -3,6 +3,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
 import { Cached, CacheLayer, type Caching } from "effect-cached"
 import { tempDirectory } from "../support/tempDirectory.ts"
+import { until } from "../support/until.ts"
 
 const changes = { inherit: "changes", ttl: "1 day" } as const
 
@@ -47,21 +48,22 @@ describe.each(folders)("derived entries on $name", ({ layer, polls }) => {
         // A new process, which does not know it yet.
         const fresh = (effect: Effect.Effect<unknown, unknown, Caching.Caching>) =>
           Effect.flatMap(make, (run) => run(effect))
-        const heard = polls ? Effect.sleep("1 second") : Effect.void
+        const sees = (run: typeof a, expected: string) =>
+          polls ? until("the change", Effect.map(run(site), (seen) => seen === expected)) : Effect.void
         names.set(1, 1)
         yield* b(Cached.invalidate("user:1"))
-        yield* heard
+        yield* sees(a, "user 1 v1, user 2 v0")
         expect(yield* a(site)).toBe("user 1 v1, user 2 v0")
         expect(yield* fresh(site)).toBe("user 1 v1, user 2 v0")
         expect(loads).toBe(2)
         yield* a(Cached.set("user:2", "by hand", { ttl: "1 day" }))
-        yield* heard
+        yield* sees(b, "user 1 v1, by hand")
         expect(yield* b(site)).toBe("user 1 v1, by hand")
         expect(yield* fresh(site)).toBe("user 1 v1, by hand")
         expect(loads).toBe(3)
         // Nothing of it was read.
         yield* a(Cached.invalidate("user:3"))
-        yield* heard
+        if (polls) yield* Effect.sleep("1 second")
         yield* b(site)
         yield* fresh(site)
         expect(loads).toBe(3)

@@ -22,12 +22,18 @@ describe("projects", () => {
     expect(found.toSorted()).toEqual(globSync("test/**/*.test.ts", { cwd: root }).toSorted())
   })
 
-  it("name folders that are there", () => {
+  it("name folders and files that are there", () => {
     for (const { test } of projects) {
       for (const glob of [...test.include, ...test.exclude ?? []]) {
-        expect(existsSync(join(root, glob.slice(0, glob.indexOf("/**")))), glob).toBe(true)
+        expect(existsSync(join(root, glob.split("/**")[0]!)), glob).toBe(true)
       }
     }
+  })
+
+  it("are all in `.ci/run`", () => {
+    const scripts = readFileSync(join(root, "package.json"), "utf8") + readFileSync(join(root, ".ci/run"), "utf8")
+    const started = Array.from(scripts.matchAll(/--project (\w+)/g), ([, name]) => name)
+    expect(started.toSorted()).toEqual(projects.map(({ test }) => test.name).toSorted())
   })
 
   it.each(filesOf("virtual"))("%s starts no process and no timer", (file) => {

@@ -5,6 +5,7 @@ import { Cached, CacheLayer, Strategy } from "effect-cached"
 import { MemoryStore } from "effect-cached/memory"
 import { TestClock } from "effect/testing"
 import { caches } from "../support/caches.ts"
+import { sized } from "../support/everything.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
 
 const keys = ["a", "b", "c"] as const
@@ -176,7 +177,7 @@ describe.each(caches)("over $name", (cache) => {
     "operations in any order do what the model says",
     [Operations],
     ([operations]) => run(operations).pipe(Effect.provide(cache.layer())),
-    { timeout: 300_000, arbitrary: { runs: 300 } }
+    { timeout: 300_000, arbitrary: { runs: sized(300, 100) } }
   )
 })
 
@@ -194,7 +195,7 @@ describe.each(routed.map(([name, layer]) => ({ name, layer })))("over routes: $n
     "operations in any order do what the model says",
     [Operations],
     ([operations]) => run(operations).pipe(Effect.provide(layer())),
-    { timeout: 300_000, arbitrary: { runs: 300 } }
+    { timeout: 300_000, arbitrary: { runs: sized(300, 100) } }
   )
 })
 

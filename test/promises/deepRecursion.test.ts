@@ -1,10 +1,11 @@
-/** F29 at depth: loads that need loads, ten thousand deep. */
+/** F29 at depth: loads that need loads, thousands deep. */
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, Fiber, Schema } from "effect"
 import { Cached, CacheError, CacheKey, type CacheLayer, type Caching, Strategy } from "effect-cached"
 import { type Cache, caches } from "../support/caches.ts"
+import { sized } from "../support/everything.ts"
 
-const depth = 10_000
+const depth = sized(10_000, 2000)
 
 class Fib extends CacheKey.Class<Fib>()("Fib", { payload: { n: Schema.Number }, success: Schema.BigInt }) {}
 
@@ -56,7 +57,7 @@ const until = (condition: () => boolean) =>
 
 describe.each(caches)("over $name", (cache) => {
   it.live.each([{ concurrent: true }, { concurrent: false }])(
-    "F29 · fib(10000) overflows no stack, %o",
+    "F29 · a deep recursion overflows no stack, %o",
     (options) =>
       Effect.gen(function*() {
         expect(yield* fib(options)({ n: depth })).toBe(fibonacci(depth))
@@ -66,7 +67,7 @@ describe.each(caches)("over $name", (cache) => {
   )
 
   it.live(
-    "F29 · interrupted at its deepest, ten thousand nested loads leave no flight and no fiber",
+    "F29 · interrupted at their deepest, nested loads leave no flight and no fiber",
     () =>
       Effect.gen(function*() {
         const { link, state } = chain()
@@ -91,7 +92,7 @@ describe.each(caches)("over $name", (cache) => {
       expect(yield* Effect.flip(link(depth))).toBe("down")
     }).pipe(Effect.provide(cache.layer(patient(cache)))), 300_000)
 
-  it.live("F29 · a cycle through ten thousand loads is found", () =>
+  it.live("F29 · a long cycle of loads is found", () =>
     Effect.gen(function*() {
       const link = (n: number): Effect.Effect<number, never, Caching.Caching> =>
         Effect.suspend(() => link((n + 1) % depth)).pipe(Cached.ttl({ key: `c${n}`, ttl: "1 hour" }))

@@ -7,6 +7,7 @@ import { IndentedJson } from "effect-cached/serializers/IndentedJson"
 import { Json } from "effect-cached/serializers/Json"
 import { Structured } from "effect-cached/serializers/Structured"
 import { serializerLaws } from "effect-cached/testing"
+import { thirdOf } from "../support/everything.ts"
 
 const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes)
 
@@ -20,9 +21,9 @@ const Own = Serializer.make({
   decode: (bytes) => Effect.runSync(Structured.make<unknown, never>(undefined).decode(bytes, "id"))
 })
 
-for (const [name, serializer] of Object.entries({ Binary, IndentedJson, "one of one's own": Own })) {
+for (const [turn, [name, serializer]] of Object.entries({ Binary, IndentedJson, "one of one's own": Own }).entries()) {
   describe(`the laws of serializers hold for ${name}`, () => {
-    for (const law of serializerLaws(serializer)) it.effect(law.name, () => law.run)
+    for (const law of thirdOf(serializerLaws(serializer), turn)) it.effect(law.name, () => law.run)
   })
 }
 

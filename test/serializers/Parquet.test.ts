@@ -1,5 +1,5 @@
 /** The serializer `Parquet`: arrays of records as typed tables that other programs read. */
-import { afterEach, describe, expect, it, vi } from "@effect/vitest"
+import { describe, expect, it } from "@effect/vitest"
 import { Arbitrary, Effect, Schema } from "effect"
 import { Cached, CacheError, CacheKey, CacheLayer, type Serializer } from "effect-cached"
 import { Json } from "effect-cached/serializers/Json"
@@ -9,7 +9,9 @@ import { parquetMetadata, parquetReadObjects } from "hyparquet"
 import { parquetWriteBuffer } from "hyparquet-writer"
 import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
+import { sized } from "../support/everything.ts"
 import { hostileBytes, refused, roundTrip, survives, valueOf } from "../support/fuzz.ts"
+import { importAgain } from "../support/importAgain.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
 
 const { Parquet } = parquet
@@ -69,11 +71,6 @@ const golden = [
   "gJcGxhY2UuemlwFQIWBBY2Fjom2AYAACaSBxwVDBkVABkYBW1heWJlFQIWBBZiFmYmkgcAABbABxYENvAHACgNZWZmZWN0LWNhY2hlZBnsHAAA",
   "HAAAHAAAHAAAHAAAHAAAHAAAHAAAHAAAHAAAHAAAHAAAHAAAHAAAAK8CAABQQVIx"
 ].join("")
-
-afterEach(() => {
-  vi.doUnmock("hyparquet-writer")
-  vi.resetModules()
-})
 
 describe("Parquet", () => {
   it.prop("gives back every row as it was, or refuses its texts", { rows: Arbitrary.schema(Rows) }, ({ rows }) => {
@@ -214,11 +211,7 @@ describe("Parquet", () => {
     }))
 
   it("says how to install its packages if one is missing", async () => {
-    vi.resetModules()
-    vi.doMock("hyparquet-writer", () => {
-      throw new Error("not found")
-    })
-    const without = await import("effect-cached/serializers/Parquet")
+    const without = await importAgain<typeof parquet>("effect-cached/serializers/Parquet", ["hyparquet-writer"])
     expect(() => without.Parquet.make(Rows)).toThrow(
       expect.objectContaining({
         _tag: "CacheConfigError",
@@ -240,10 +233,10 @@ describe("bytes that Parquet did not write", () => {
   const read = (bytes: Uint8Array) => Effect.runSyncExit(texts.decode(bytes, "id"))
 
   it("survives them", () => {
-    survives(codec, hostileBytes(encoded(Parquet, Rows, [row, other]), 10_000))
+    survives(codec, hostileBytes(encoded(Parquet, Rows, [row, other]), sized(10_000, 3000)))
     survives(
       texts,
-      hostileBytes(encoded(Parquet, Text, Array.from({ length: 40 }, () => ({ a: "a", b: null }))), 10_000)
+      hostileBytes(encoded(Parquet, Text, Array.from({ length: 40 }, () => ({ a: "a", b: null }))), sized(10_000, 3000))
     )
   })
 

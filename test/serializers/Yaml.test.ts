@@ -1,5 +1,5 @@
 /** The serializers `Yaml` and `Cbor`, which need optional packages. */
-import { afterEach, describe, expect, it, vi } from "@effect/vitest"
+import { describe, expect, it } from "@effect/vitest"
 import { Arbitrary, Effect, Schema } from "effect"
 import { Cached, CacheLayer, type Serializer } from "effect-cached"
 import { Cbor } from "effect-cached/serializers/Cbor"
@@ -8,6 +8,7 @@ import { isSame } from "effect-cached/testing"
 import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { hostileBytes, refused, roundTrip, survives, valueOf } from "../support/fuzz.ts"
+import { importAgain } from "../support/importAgain.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
 
 const utf8 = (text: string) => new TextEncoder().encode(text)
@@ -108,12 +109,6 @@ const Team = Schema.Struct({
   big: Schema.BigInt
 })
 
-afterEach(() => {
-  vi.doUnmock("yaml")
-  vi.doUnmock("cborg")
-  vi.resetModules()
-})
-
 describe.each([["Yaml", Yaml, false], ["Cbor", Cbor, true]] as const)("%s", (name, serializer, rich) => {
   const plain = plainOf(serializer)
 
@@ -169,12 +164,10 @@ describe.each([["Yaml", Yaml, false], ["Cbor", Cbor, true]] as const)("%s", (nam
 
   it("says how to install its package if that is missing", async () => {
     const needed = name === "Yaml" ? "yaml" : "cborg"
-    vi.resetModules()
-    vi.doMock(needed, () => {
-      throw new Error("not found")
-    })
-    const module = await import(name === "Yaml" ? "effect-cached/serializers/Yaml" : "effect-cached/serializers/Cbor")
-    const without = module[name as never] as Serializer.Serializer
+    const module = await importAgain<Record<string, Serializer.Serializer>>(`effect-cached/serializers/${name}`, [
+      needed
+    ])
+    const without = module[name]!
     expect(() => without.make(Schema.String)).toThrow(
       expect.objectContaining({ _tag: "CacheConfigError", message: expect.stringContaining(`npm install ${needed}`) })
     )

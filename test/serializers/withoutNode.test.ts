@@ -1,29 +1,27 @@
 /** Wrappers where there is no Node.js: gzip by the platform's streams, signatures by noble, AES by Web Crypto. */
-import { describe, expect, it, vi } from "@effect/vitest"
+import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit } from "effect"
+import type * as Compressed from "effect-cached/serializers/Compressed"
+import type * as Encrypted from "effect-cached/serializers/Encrypted"
 import { Json } from "effect-cached/serializers/Json"
+import type * as Signed from "effect-cached/serializers/Signed"
 import { gzipSync } from "node:zlib"
+import { importAgain } from "../support/importAgain.ts"
 import { keys, wrapIn } from "./support.ts"
 
 /** The wrappers of a platform without modules of Node.js. */
 const load = Effect.acquireRelease(
   Effect.promise(async () => {
     const { getBuiltinModule } = process
-    vi.resetModules()
     Object.assign(process, { getBuiltinModule: undefined })
     return {
       getBuiltinModule,
-      Compressed: await import("effect-cached/serializers/Compressed"),
-      Encrypted: await import("effect-cached/serializers/Encrypted"),
-      Signed: await import("effect-cached/serializers/Signed")
+      Compressed: await importAgain<typeof Compressed>("effect-cached/serializers/Compressed"),
+      Encrypted: await importAgain<typeof Encrypted>("effect-cached/serializers/Encrypted"),
+      Signed: await importAgain<typeof Signed>("effect-cached/serializers/Signed")
     }
   }),
-  ({ getBuiltinModule }) =>
-    Effect.sync(() => {
-      Object.assign(process, { getBuiltinModule })
-      // Other files share the modules of this worker.
-      vi.resetModules()
-    })
+  ({ getBuiltinModule }) => Effect.sync(() => Object.assign(process, { getBuiltinModule }))
 )
 
 const text = "a text that is long enough to be compressed ".repeat(100)

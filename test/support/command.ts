@@ -1,7 +1,9 @@
 /** Runs the command `effect-cached` as a process, from its sources. */
+import { afterAll } from "@effect/vitest"
 import { Effect, Schema } from "effect"
 import { Cached, CacheKey, CacheLayer, Serializer } from "effect-cached"
 import { spawn } from "node:child_process"
+import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
 
@@ -9,6 +11,16 @@ const root = resolve(import.meta.dirname, "../..")
 
 /** The program and its first arguments. */
 export const commandPath = [process.execPath, "--conditions=effect-cached-source", `${root}/src/cli/main.ts`] as const
+
+/** What a command printed, as one JSON value for each line. */
+export const jsonLines = (text: string): ReadonlyArray<any> => text.trim().split("\n").map((line) => JSON.parse(line))
+
+/** Makes folders, which are removed after the tests of the file. */
+export const folders = (): () => string => {
+  const root = mkdtempSync(join(tmpdir(), "effect-cached-command-"))
+  afterAll(() => rmSync(root, { recursive: true, force: true }))
+  return () => mkdtempSync(join(root, "folder-"))
+}
 
 export interface Ran {
   readonly status: number | null

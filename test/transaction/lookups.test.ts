@@ -7,6 +7,7 @@ import { SqliteStore } from "effect-cached/sqlite"
 import { SeededScheduler } from "effect-cached/testing"
 import { TestClock } from "effect/testing"
 import { ended, over, settle, start } from "../support/caches.ts"
+import { thirdOf } from "../support/everything.ts"
 import { tempDirectory } from "../support/tempDirectory.ts"
 
 const accounts = ["a", "b", "c", "d", "e"]
@@ -97,8 +98,8 @@ const transfersAndLookups = Effect.fnUntraced(function*(seed: number, isolation:
 })
 
 describe("look-ups beside transactions", () => {
-  for (const [store, layer] of Object.entries(stores)) {
-    for (const [memory, options] of Object.entries(memories)) {
+  for (const [turn, [store, layer]] of Object.entries(stores).entries()) {
+    for (const [memory, options] of thirdOf(Object.entries(memories), turn)) {
       it.effect(`find all of it, over ${store}, with ${memory}`, () =>
         Effect.gen(function*() {
           for (let seed = 0; seed < 12; seed++) {

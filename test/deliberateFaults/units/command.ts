@@ -1,7 +1,8 @@
 /** Deliberate faults of the command `effect-cached`. */
 import type { UnitFault } from "../fault.ts"
 
-const by = "test/processes/commandLine.test.ts"
+const by = "test/cli/commandLine.test.ts"
+const byProcess = "test/processes/commandLine.test.ts"
 
 export const faults: ReadonlyArray<UnitFault> = [
   {
@@ -9,7 +10,7 @@ export const faults: ReadonlyArray<UnitFault> = [
     in: "packageError",
     find: `endsWith("MODULE_NOT_FOUND")`,
     replace: `startsWith("MODULE_NOT_FOUND")`,
-    by
+    by: byProcess
   },
   {
     name: "an import forgets the dependent results before a wrong line",
@@ -30,7 +31,7 @@ export const faults: ReadonlyArray<UnitFault> = [
     in: "over",
     find: "ORDER BY id LIMIT 256",
     replace: "ORDER BY seq LIMIT 256",
-    by
+    by: byProcess
   },
   {
     name: "a copy has entries that were invalidated",

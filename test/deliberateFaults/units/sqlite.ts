@@ -254,7 +254,7 @@ export const faults: ReadonlyArray<UnitFault> = [
     in: "attempt",
     find: "if (leftMillis(self) > 0) throw self.refusal",
     replace: "",
-    by: "test/drivers/sqlite/SqliteShared.test.ts"
+    by: "test/timed/sqliteLocks.test.ts"
   },
   {
     name: "values are stored however large the log is",

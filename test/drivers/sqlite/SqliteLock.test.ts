@@ -1,15 +1,13 @@
-/** Locks in a SQLite file: directories, tokens, damage, clocks, processes. */
+/** Locks in a SQLite file: directories, tokens, damage, clocks. Processes: `test/timed/sqliteLocks.test.ts`. */
 import { describe, expect, it } from "@effect/vitest"
-import { Duration, Effect, Exit, Fiber, Scope } from "effect"
+import { Effect, Exit, Fiber, Scope } from "effect"
 import { CacheError, Lock, Store } from "effect-cached"
 import { SqliteLock, SqliteStore } from "effect-cached/sqlite"
 import { withTimePassing } from "effect-cached/testing"
 import { TestClock } from "effect/testing"
-import { type ChildProcess, spawn } from "node:child_process"
 import * as fs from "node:fs"
 import { join } from "node:path"
 import { DatabaseSync } from "node:sqlite"
-import { programOf } from "../../support/program.ts"
 import { tempDirectory } from "../../support/tempDirectory.ts"
 
 const options = { lease: "3 seconds", wait: "1 minute" } as const
@@ -182,57 +180,4 @@ describe("a lock that is closed", () => {
       yield* other.acquire("name", options)
       expect((yield* Effect.flip(lost)).reason).toBe("Lost")
     })))
-})
-
-// ---------------------------------------------------------------------------------------------------------------------
-// processes
-// ---------------------------------------------------------------------------------------------------------------------
-
-const program = await programOf(join(import.meta.dirname, "worker.ts"))
-
-const worker = (...args: ReadonlyArray<string>) =>
-  Effect.acquireRelease(
-    Effect.sync(() => spawn(process.execPath, [program, ...args], { stdio: ["ignore", "pipe", "inherit"] })),
-    (child) => Effect.sync(() => child.kill("SIGKILL"))
-  )
-
-const ended = (child: ChildProcess) =>
-  Effect.callback<number | null>((resume) => void child.once("exit", (code) => resume(Effect.succeed(code))))
-
-const said = (child: ChildProcess) =>
-  Effect.callback<string>((resume) => void child.stdout!.once("data", (bytes) => resume(Effect.succeed(String(bytes)))))
-
-describe("processes", () => {
-  it.live("exclude each other, each with a larger token", () =>
-    Effect.gen(function*() {
-      const directory = yield* tempDirectory
-      const file = join(directory, "number")
-      const rounds = 25
-      const workers = yield* Effect.forEach(Array.from({ length: 8 }), () =>
-        worker(directory, "count", file, `${rounds}`))
-      expect(yield* Effect.forEach(workers, ended, { concurrency: "unbounded" })).toEqual(workers.map(() =>
-        0
-      ))
-      expect(fs.readFileSync(file, "utf8")).toBe(String(8 * rounds))
-      const tokens = fs.readFileSync(`${file}.tokens`, "utf8").trim().split("\n").map(BigInt)
-      expect(tokens.length).toBe(8 * rounds)
-      for (const [i, token] of tokens.entries()) expect(token > (tokens[i - 1] ?? 0n)).toBe(true)
-    }), 60_000)
-
-  it.live("take over from one that was killed, at the end of its lease", () =>
-    Effect.gen(function*() {
-      const directory = yield* tempDirectory
-      const lock = yield* SqliteLock.make({ directory })
-      const holder = yield* worker(directory, "hold", "1500")
-      const token = BigInt(yield* said(holder))
-      // It lives: it keeps the lock for longer than the lease.
-      const options = { lease: "3 seconds", wait: "2500 millis" } as const
-      expect((yield* Effect.flip(lock.acquire("counter", options))).reason).toBe("Timeout")
-      holder.kill("SIGKILL")
-      const [duration, lease] = yield* Effect.timed(lock.acquire("counter", options))
-      expect(lease.token).toBeGreaterThan(token)
-      // It had prolonged it up to 500 ms before.
-      expect(Duration.toMillis(duration)).toBeGreaterThan(900)
-      expect(Duration.toMillis(duration)).toBeLessThan(2500)
-    }), 60_000)
 })

@@ -256,49 +256,6 @@ describe("a lock that another process holds", () => {
     return { a, database }
   })
 
-  const inMillis = <A>(effect: Effect.Effect<A>) => {
-    const start = performance.now()
-    return Effect.map(effect, (answer) => [performance.now() - start, answer] as const)
-  }
-
-  it.effect("blocks the event loop for some 5 ms at a time", () =>
-    Effect.gen(function*() {
-      const { a } = yield* locked
-      const first: Array<number> = []
-      const later: Array<number> = []
-      // The shortest of many: other programs use the processor too.
-      for (let i = 0; i < 20; i++) {
-        yield* TestClock.adjust("1 second")
-        const [millis, set] = yield* inMillis(Effect.forkChild(a.set("id", entry(1)), { startImmediately: true }))
-        first.push(millis)
-        yield* TestClock.adjust("1 millis")
-        const [again] = yield* inMillis(TestClock.adjust("2 millis"))
-        later.push(again)
-        yield* Fiber.interrupt(set)
-      }
-      for (const millis of [Math.min(...first), Math.min(...later)]) {
-        expect(millis).toBeGreaterThan(4)
-        expect(millis).toBeLessThan(9)
-      }
-    }))
-
-  it.effect("is asked for by one of all waiting callers: two thousand block no longer than one", () =>
-    Effect.gen(function*() {
-      const { a, database } = yield* locked
-      const begin = inMillis(Effect.forEach(
-        Array.from({ length: 2000 }, (_, i) => i),
-        (i) => Effect.forkChild(a.set(`id ${i}`, entry(1)), { startImmediately: true })
-      ))
-      const [first, fibers] = yield* begin
-      // Ten seconds, where each asked for itself.
-      expect(first).toBeLessThan(1000)
-      const [waiting] = yield* inMillis(TestClock.adjust("100 millis"))
-      expect(waiting).toBeLessThan(2000)
-      database.exec("ROLLBACK")
-      yield* TestClock.adjust("200 millis")
-      for (const fiber of fibers) expect(yield* Fiber.join(fiber)).toBe(true)
-    }))
-
   it.effect("for longer than the budget is waited for by no caller, until one gets it", () =>
     Effect.gen(function*() {
       const { a, database } = yield* locked

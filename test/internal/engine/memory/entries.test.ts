@@ -2,6 +2,7 @@
 import { describe, expect, it, vi } from "@effect/vitest"
 import * as Entries from "../../../../src/internal/engine/memory/entries.ts"
 import type { Entry } from "../../../../src/internal/engine/memory/entry.ts"
+import { sized } from "../../../support/everything.ts"
 import { randomOf } from "../../../support/random.ts"
 
 const entry = (id: string): Entry => ({ id }) as Entry
@@ -10,7 +11,7 @@ const entry = (id: string): Entry => ({ id }) as Entry
 const idsIn = (entries: Entries.Entries): number => Reflect.get(entries, "map").size
 
 describe("entries by id", () => {
-  it.each(Array.from({ length: 20 }, (_, seed) => seed + 1))("are those of a Map (seed %i)", (seed) => {
+  it.each(Array.from({ length: sized(20, 5) }, (_, seed) => seed + 1))("are those of a Map (seed %i)", (seed) => {
     const random = randomOf(seed)
     const below = (n: number) => Math.floor(random() * n)
     const small = 2 ** below(6)
@@ -51,36 +52,39 @@ describe("entries by id", () => {
     expect(idsIn(entries)).toBe(0)
   })
 
-  it.each(Array.from({ length: 20 }, (_, seed) => seed + 1))("are listed while they change (seed %i)", (seed) => {
-    const random = randomOf(seed)
-    const below = (n: number) => Math.floor(random() * n)
-    for (let round = 0; round < 20; round++) {
-      const entries = Entries.make(2 ** below(6))
-      const count = 1 + below(200)
-      const comes = random()
-      const change = () => {
-        const id = `${below(count)}`
-        if (random() < comes) entries.set(id, entry(id))
-        else if (entries.delete(id)) all.delete(id)
-        if (random() < 0.001) {
-          Entries.empty(entries)
-          all.clear()
+  it.each(Array.from({ length: sized(20, 5) }, (_, seed) => seed + 1))(
+    "are listed while they change (seed %i)",
+    (seed) => {
+      const random = randomOf(seed)
+      const below = (n: number) => Math.floor(random() * n)
+      for (let round = 0; round < 20; round++) {
+        const entries = Entries.make(2 ** below(6))
+        const count = 1 + below(200)
+        const comes = random()
+        const change = () => {
+          const id = `${below(count)}`
+          if (random() < comes) entries.set(id, entry(id))
+          else if (entries.delete(id)) all.delete(id)
+          if (random() < 0.001) {
+            Entries.empty(entries)
+            all.clear()
+          }
         }
+        let all = new Set<string>()
+        for (let left = below(3 * count); left > 0; left--) change()
+        // There all the time.
+        all = new Set(Entries.ids(entries))
+        const listed: Array<string> = []
+        for (const id of Entries.ids(entries)) {
+          expect(entries.has(id)).toBe(true)
+          listed.push(id)
+          for (let left = below(8); left > 0; left--) change()
+        }
+        expect(new Set(listed).size).toBe(listed.length)
+        expect(Array.from(all).filter((id) => !listed.includes(id))).toEqual([])
       }
-      let all = new Set<string>()
-      for (let left = below(3 * count); left > 0; left--) change()
-      // There all the time.
-      all = new Set(Entries.ids(entries))
-      const listed: Array<string> = []
-      for (const id of Entries.ids(entries)) {
-        expect(entries.has(id)).toBe(true)
-        listed.push(id)
-        for (let left = below(8); left > 0; left--) change()
-      }
-      expect(new Set(listed).size).toBe(listed.length)
-      expect(Array.from(all).filter((id) => !listed.includes(id))).toEqual([])
     }
-  })
+  )
 
   it("that are listed while others take their place in another map are there, each once", () => {
     const entries = Entries.make(16)
