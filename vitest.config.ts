@@ -18,7 +18,8 @@ const offline = [
   ...["examples", "pack", "processes", "types"],
   ...["deliberateFaults/found", "docs/api", "docs/commandLine", "docs/docs", "laws/serializerTable"],
   ...["budgetsOfWaves", "laterWaves", "loadsAtOnce", "renewals", "wavesInTurns"].map((name) => `cached/${name}`),
-  ...["internal/eviction/stackDistances", "internal/eviction/worstCases", "internal/time/turns"]
+  ...["internal/eviction/stackDistances", "internal/eviction/worstCases", "internal/time/turns"],
+  ...["drivers/objects/room", "drivers/files/plainFiles", "pipeline/killed"]
 ]
 
 /** One file at a time, so that what is measured in milliseconds holds. */
@@ -86,7 +87,7 @@ export default defineConfig({
         // files share the modules of their worker: every test makes a cache of its own
         isolate: false
       }),
-      project("real", 1, { include: filesOf(real), exclude: filesOf(offline), maxWorkers: 2, env }),
+      project("real", 1, { include: filesOf(real), exclude: filesOf(offline), maxWorkers: 2, env, isolate: false }),
       project("offline", 2, { include: filesOf(offline), maxWorkers: 2, env }),
       project("timed", 3, { include: filesOf(timed), fileParallelism: false, env }),
       // Most of them wait: for servers to start, for clocks and for processes.

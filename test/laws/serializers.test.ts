@@ -28,7 +28,7 @@ const wrapped = thirdOf([
 
 for (const [turn, serializer] of [standard, Json, Structured, Yaml, Cbor, ...wrapped].entries()) {
   describe(`the laws of serializers hold for ${serializer.name}`, () => {
-    for (const law of thirdOf(serializerLaws(serializer), turn)) it.effect(law.name, () => law.run)
+    for (const law of thirdOf(serializerLaws(serializer), turn + 1)) it.effect(law.name, () => law.run)
   })
 }
 

@@ -211,7 +211,9 @@ describe("Parquet", () => {
     }))
 
   it("says how to install its packages if one is missing", async () => {
-    const without = await importAgain<typeof parquet>("effect-cached/serializers/Parquet", ["hyparquet-writer"])
+    const without = await importAgain<typeof parquet>("effect-cached/serializers/Parquet", {
+      "hyparquet-writer": undefined
+    })
     expect(() => without.Parquet.make(Rows)).toThrow(
       expect.objectContaining({
         _tag: "CacheConfigError",

@@ -164,9 +164,9 @@ describe.each([["Yaml", Yaml, false], ["Cbor", Cbor, true]] as const)("%s", (nam
 
   it("says how to install its package if that is missing", async () => {
     const needed = name === "Yaml" ? "yaml" : "cborg"
-    const module = await importAgain<Record<string, Serializer.Serializer>>(`effect-cached/serializers/${name}`, [
-      needed
-    ])
+    const module = await importAgain<Record<string, Serializer.Serializer>>(`effect-cached/serializers/${name}`, {
+      [needed]: undefined
+    })
     const without = module[name]!
     expect(() => without.make(Schema.String)).toThrow(
       expect.objectContaining({ _tag: "CacheConfigError", message: expect.stringContaining(`npm install ${needed}`) })

@@ -12,7 +12,7 @@ const root = resolve(import.meta.dirname, "../..")
 /** The program and its first arguments. */
 export const commandPath = [process.execPath, "--conditions=effect-cached-source", `${root}/src/cli/main.ts`] as const
 
-/** What a command printed, as one JSON value for each line. */
+/** The lines that a command printed, each of which is JSON. */
 export const jsonLines = (text: string): ReadonlyArray<any> => text.trim().split("\n").map((line) => JSON.parse(line))
 
 /** Makes folders, which are removed after the tests of the file. */

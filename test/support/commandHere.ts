@@ -1,4 +1,4 @@
-/** Runs the command `effect-cached` in this process, one after another: its streams, folder and variables are shared. */
+/** Runs the command `effect-cached` in this process, whose streams, folder and variables it has: one at a time. */
 import { vi } from "@effect/vitest"
 import { Effect } from "effect"
 import { defaultTeardown } from "effect/Runtime"

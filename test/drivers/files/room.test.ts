@@ -1,26 +1,16 @@
 /** How a folder with very many files is measured, and how room is made in it. */
 import { describe, expect, it } from "@effect/vitest"
-import { vi } from "vitest"
 import type { Folder } from "../../../src/drivers/files/folder.ts"
 import * as Name from "../../../src/drivers/files/name.ts"
-import * as Room from "../../../src/drivers/files/room.ts"
+import type * as RoomModule from "../../../src/drivers/files/room.ts"
+import { importAgain } from "../../support/importAgain.ts"
+import type { FakeFolder } from "./fakeFolder.ts"
 
 const bytes = 100
 
-interface FakeFolder {
-  readonly files: Map<string, { size: number; mtimeMs: number }>
-  readonly asked: { stats: number }
-}
-
-vi.mock("../../../src/drivers/files/folder.ts", () => ({
-  stat({ asked, files }: FakeFolder, name: string) {
-    asked.stats++
-    return files.get(name)
-  },
-  names: ({ files }: FakeFolder) => files.keys(),
-  list: ({ files }: FakeFolder) => Array.from(files.keys()),
-  remove: ({ files }: FakeFolder, name: string) => files.delete(name)
-}))
+const Room = await importAgain<typeof RoomModule>(import.meta.resolve("../../../src/drivers/files/room.ts"), {
+  "./folder.ts": import.meta.resolve("./fakeFolder.ts")
+})
 
 /** A folder with so many entries, of which the first was used longest ago. It counts how often it is asked. */
 const folderWith = (entries: number) => {
