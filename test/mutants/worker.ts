@@ -1,0 +1,71 @@
+/** Runs each test with all mutants that it reaches, one after the other, in the same process. */
+import { type RunnerTestFile, type RunnerTestCase, TestRunner } from "vitest"
+import { asked, shared, tell } from "./asked.ts"
+
+const { active, budgetMillis, millis: [from, to], mutants } = asked()
+const alive = new Set(mutants)
+const spent: Record<string, number> = {}
+const { setTimeout, clearTimeout } = globalThis
+
+/** Runs a test; `undefined` if it fails, else how long it took. */
+const attempt = async (test: RunnerTestCase, limitMillis: number): Promise<number | undefined> => {
+  const result = test.result!
+  const startedAt = performance.now()
+  let timer
+  try {
+    const tooLate = new Promise((_, reject) => timer = setTimeout(reject, limitMillis, new Error("takes too long")))
+    await Promise.race([TestRunner.getTestFn(test)(), tooLate])
+    return result.state === "fail" ? undefined : performance.now() - startedAt
+  } catch {
+    return undefined
+  } finally {
+    clearTimeout(timer)
+    result.state = "run"
+    delete result.errors
+    for (const after of test.onFinished?.splice(0).reverse() ?? []) await after(test.context)
+  }
+}
+
+/** What a mutant does to a test: it fails; or it passes, but then fails without the mutant. */
+const tryMutant = async (test: RunnerTestCase, mutant: string, hits: number, limitMillis: number) => {
+  tell({ _tag: "Trying", mutant, test: test.fullTestName })
+  Object.assign(shared, { activeMutant: mutant, hitCount: 0, hitLimit: 1000 + 100 * hits })
+  const passed = await attempt(test, limitMillis)
+  Object.assign(shared, { activeMutant: undefined, hitCount: undefined })
+  if (passed !== undefined) {
+    spent[mutant] = (spent[mutant] ?? 0) + passed
+    if (spent[mutant] > budgetMillis) alive.delete(mutant)
+    return
+  }
+  // The test must have failed because of this mutant, and not because of what an earlier one has left behind.
+  if (await attempt(test, limitMillis) === undefined) {
+    tell({ _tag: "Left", mutant, test: test.fullTestName })
+    process.kill(process.pid, "SIGKILL")
+  }
+  alive.delete(mutant)
+  tell({ _tag: "Killed", mutant, test: test.fullTestName })
+}
+
+export default class Mutants extends TestRunner {
+  async runTask(test: RunnerTestCase): Promise<void> {
+    const told = { test: test.fullTestName }
+    tell({ _tag: "Test", ...told })
+    if (active !== undefined) return TestRunner.getTestFn(test)() as Promise<void>
+    shared.currentTestId = "test"
+    shared.mutantCoverage!.perTest["test"] = {}
+    const millis = await attempt(test, to)
+    const reached = Object.entries(shared.mutantCoverage!.perTest["test"]).filter(([mutant]) => alive.has(mutant))
+    if (millis === undefined || test.fails === true) return tell({ _tag: "Unfit", ...told })
+    if (millis > to) return tell({ _tag: "Slower", ...told })
+    if (reached.length === 0 || millis < from) return
+    const limitMillis = Math.max(1000, 20 * millis)
+    // once more: it must pass as often as it runs
+    if (await attempt(test, limitMillis) === undefined) return tell({ _tag: "Unfit", ...told })
+    for (const [mutant, hits] of reached) await tryMutant(test, mutant, hits, limitMillis)
+  }
+
+  override onAfterRunFiles(files: Array<RunnerTestFile>): void {
+    tell({ _tag: "Spent", millis: spent })
+    super.onAfterRunFiles(files)
+  }
+}
