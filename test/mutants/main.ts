@@ -4,7 +4,7 @@
  * test changes.
  *
  *     npm run mutants -- read                     the mutants of src/internal/engine/read
- *     npm run mutants -- read --until tests       without the model and the schedules
+ *     npm run mutants -- read --until far         stops there: near, far, alone, model, schedules
  *     npm run mutants -- read --only "serve.ts"   those with this in their names
  *     npm run mutants -- read --show              only shows what is kept
  */
@@ -16,7 +16,7 @@ import { root } from "../deliberateFaults/fault.ts"
 import { equal } from "./equal.ts"
 import { instrument, type Mutant } from "./instrument.ts"
 import { drawn, far, filesOf, model, rooms, schedules, sourcesOf } from "./rooms.ts"
-import { makeTrials } from "./trials.ts"
+import { makeTrials, type Trials } from "./trials.ts"
 
 const { positionals: [name], values: args } = parseArgs({
   allowPositionals: true,
@@ -48,6 +48,7 @@ const digestOf = (files: ReadonlyArray<string>): string => {
   return hash.digest("hex").slice(0, 8)
 }
 
+const until = ["near", "far", "alone", "model", "schedules"].indexOf(args.until)
 const budgetMillis = 15_000
 const quick = 30
 const slow = 1000
@@ -62,7 +63,7 @@ const kept: Record<string, Record<string, Known>> = existsSync(keptIn) ? JSON.pa
 const keyOf = ({ file }: Mutant) => `${file} ${digests.get(file)}`
 for (const key of Object.keys(kept)) if (!files.some((file) => key === `${file} ${digests.get(file)}`)) delete kept[key]
 const knownOf = (mutant: Mutant): Known =>
-  (kept[keyOf(mutant)] ??= {})[mutant.name] ??= { passed: [], spentMillis: 0, isAlone: false }
+  (kept[keyOf(mutant)] ??= {})[mutant.name] ??= { passed: [], spentMillis: 0, leaves: false, isStatic: false }
 const keep = () => writeFileSync(keptIn, JSON.stringify(kept))
 const alive = () => mutants.filter((mutant) => knownOf(mutant).found === undefined && !reasons.has(mutant.name))
 
@@ -73,6 +74,7 @@ for (const mutant of mutants) {
   if (known.found !== undefined && known.found.digest !== digestBy(known.found.by)) delete known.found
 }
 
+let trials: Trials
 const startedAt = performance.now()
 const say = (what: string) =>
   console.log(`${((performance.now() - startedAt) / 1000).toFixed(0).padStart(6)} s  ${String(alive().length).padStart(5)} alive  ${what}`)
@@ -108,9 +110,9 @@ const meetAlone = async (globs: ReadonlyArray<string>): Promise<void> => {
   for (const mutant of alive()) {
     const known = knownOf(mutant)
     if (known.passed.includes(key) || !(known.leaves || known.isStatic)) continue
-    const by = await trials.alone(tests, mutant.id)
+    const [by, test] = await trials.alone(tests, mutant.id) ?? []
     if (by === undefined) known.passed.push(key)
-    else known.found = { by: by.split(" ")[0]!, test: by, digest: digestBy(by.split(" ")[0]!) }
+    else known.found = { by, test: test!, digest: digestBy(by) }
     keep()
     say(`${mutant.name}: ${by ?? "passes"}`)
   }
@@ -131,16 +133,16 @@ const meetSchedules = async (): Promise<void> => {
   }
 }
 
-const trials = await makeTrials(instrumented, files)
 if (!args.show) {
+  trials = await makeTrials(instrumented, files)
   await meetTests(room.near, [0, quick])
   await meetTests(room.near, [quick / 2, slow])
-  await meetAlone(room.near)
-  await meetTests(far, [0, quick])
-  if (args.until !== "tests") await meetTests(model, [0, slow])
-  if (args.until === "schedules") await meetSchedules()
+  if (until > 0) await meetTests(far, [0, quick])
+  if (until > 1) await meetAlone(room.near)
+  if (until > 2) await meetTests(model, [0, slow])
+  if (until > 3) await meetSchedules()
+  await trials.close()
 }
-await trials.close()
 
 for (const mutant of alive()) console.log(`${mutant.file}:${mutant.line}  ${mutant.name}`)
 const count = (is: (known: Known) => boolean) => mutants.filter((mutant) => is(knownOf(mutant))).length

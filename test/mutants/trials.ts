@@ -2,7 +2,7 @@
 import { spawn } from "node:child_process"
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { createVitest, type Vitest } from "vitest/node"
+import { BaseSequencer, createVitest, type TestSpecification, type Vitest } from "vitest/node"
 import { root } from "../deliberateFaults/fault.ts"
 import { type Asked, paths, type Told } from "./asked.ts"
 import type { Instrumented } from "./instrument.ts"
@@ -24,7 +24,7 @@ export interface Trials {
   /** Tries mutants with one file of the tests. */
   readonly file: (file: string, asked: Omit<Asked, "files">) => Promise<Met>
   /** Tries one mutant, which is there from the start, with files of the tests; the one that found it. */
-  readonly alone: (files: ReadonlyArray<string>, mutant: string) => Promise<string | undefined>
+  readonly alone: (files: ReadonlyArray<string>, mutant: string) => Promise<readonly [file: string, test: string] | undefined>
   /** Whether a schedule finds a mutant. */
   readonly schedules: (args: ReadonlyArray<string>, mutant: string) => Promise<boolean>
   readonly close: () => Promise<void>
@@ -57,9 +57,10 @@ export const makeTrials = async ({ code }: Instrumented, files: ReadonlyArray<st
     }
   }
 
-  const alone = async (tests: ReadonlyArray<string>, active: string): Promise<string | undefined> => {
+  const alone: Trials["alone"] = async (tests, active) => {
     const failed = await run(together, tests, { files, mutants: [], active, millis: [0, 0], budgetMillis: 0 })
-    return failed === undefined ? undefined : `${failed} (from the start)`
+    const test = readTold().findLast(({ _tag }) => _tag === "Killed" || _tag === "Test")
+    return failed === undefined ? undefined : [failed, (test as { readonly test?: string })?.test ?? "does not load"] as const
   }
 
   const schedules = (args: ReadonlyArray<string>, mutant: string): Promise<boolean> =>
@@ -92,6 +93,12 @@ export const makeTrials = async ({ code }: Instrumented, files: ReadonlyArray<st
 
 const conditions = ["effect-cached-source"]
 
+class AsGiven extends BaseSequencer {
+  override async sort(files: Array<TestSpecification>) {
+    return files
+  }
+}
+
 const makeVitest = async (
   code: ReadonlyMap<string, string>,
   options: { readonly isolate: boolean; readonly bail?: number }
@@ -107,6 +114,7 @@ const makeVitest = async (
     reporters: [{}],
     include: ["test/**/*.test.ts"],
     testTimeout: 120_000,
+    sequence: { sequencer: AsGiven },
     runner: join(root, "test/mutants/worker.ts"),
     setupFiles: [join(root, "test/mutants/setup.ts")],
     ...options

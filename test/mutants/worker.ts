@@ -5,7 +5,8 @@ import { asked, shared, tell } from "./asked.ts"
 const { active, budgetMillis, millis: [from, to], mutants } = asked()
 const alive = new Set(mutants)
 const spent: Record<string, number> = {}
-const { setTimeout, clearTimeout } = globalThis
+const { setInterval, clearInterval } = globalThis
+const tickMillis = 50
 
 /** What a test asks to be done after it. */
 interface Finishing {
@@ -18,13 +19,17 @@ const attempt = async (test: RunnerTestCase, limitMillis: number): Promise<numbe
   const startedAt = performance.now()
   let timer
   try {
-    const tooLate = new Promise((_, reject) => timer = setTimeout(reject, limitMillis, new Error("takes too long")))
+    // Counts ticks, so that a process which gets no processor has time.
+    let ticks = 0
+    const tooLate = new Promise((_, reject) => {
+      timer = setInterval(() => ++ticks * tickMillis > limitMillis && reject(new Error("takes too long")), tickMillis)
+    })
     await Promise.race([TestRunner.getTestFn(test)(), tooLate])
     return result.state === "fail" ? undefined : performance.now() - startedAt
   } catch {
     return undefined
   } finally {
-    clearTimeout(timer)
+    clearInterval(timer)
     result.state = "run"
     delete result.errors
     for (const after of (test as Finishing).onFinished?.splice(0).reverse() ?? []) await after(test.context)
@@ -55,7 +60,11 @@ export default class Mutants extends TestRunner {
   async runTask(test: RunnerTestCase): Promise<void> {
     const told = { test: test.fullTestName }
     tell({ _tag: "Test", ...told })
-    if (active !== undefined) return TestRunner.getTestFn(test)() as Promise<void>
+    if (active !== undefined) {
+      if (await attempt(test, 10_000) !== undefined) return
+      tell({ _tag: "Killed", mutant: active, ...told })
+      process.kill(process.pid, "SIGKILL")
+    }
     shared.currentTestId = "test"
     shared.mutantCoverage!.perTest["test"] = {}
     const first = await attempt(test, 20_000)
