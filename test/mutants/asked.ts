@@ -22,7 +22,11 @@ export type Told =
   | { readonly _tag: "Trying" | "Killed" | "Left"; readonly mutant: string; readonly test: string }
   | { readonly _tag: "Spent"; readonly millis: Readonly<Record<string, number>> }
 
-export const paths = { asked: ".cache/mutants/asked.json", told: ".cache/mutants/told.jsonl", code: ".cache/mutants/code.json" }
+export const paths = {
+  asked: ".cache/mutants/asked.json",
+  told: ".cache/mutants/told.jsonl",
+  code: ".cache/mutants/code.json"
+}
 
 export const asked = (): Asked => JSON.parse(readFileSync(paths.asked, "utf8"))
 

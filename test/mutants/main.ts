@@ -77,7 +77,11 @@ for (const mutant of mutants) {
 let trials: Trials
 const startedAt = performance.now()
 const say = (what: string) =>
-  console.log(`${((performance.now() - startedAt) / 1000).toFixed(0).padStart(6)} s  ${String(alive().length).padStart(5)} alive  ${what}`)
+  console.log(
+    `${((performance.now() - startedAt) / 1000).toFixed(0).padStart(6)} s  ${
+      String(alive().length).padStart(5)
+    } alive  ${what}`
+  )
 
 const meetTests = async (globs: ReadonlyArray<string>, [from, to]: readonly [number, number]): Promise<void> => {
   for (const file of filesOf(globs)) {
@@ -148,9 +152,14 @@ for (const mutant of alive()) console.log(`${mutant.file}:${mutant.line}  ${muta
 const count = (is: (known: Known) => boolean) => mutants.filter((mutant) => is(knownOf(mutant))).length
 const isModel = ({ found }: Known) => found?.by.startsWith("test/model/") === true
 const isSchedule = ({ found }: Known) => found?.by.startsWith("--") === true
-const [found, equals] = [count(({ found }) => found !== undefined), mutants.filter(({ name }) => reasons.has(name)).length]
+const [found, equals] = [
+  count(({ found }) => found !== undefined),
+  mutants.filter(({ name }) => reasons.has(name)).length
+]
 console.log(
   `${name}: ${mutants.length} mutants, ${equals} equal, ${found} found (${count(isModel)} by the model, ` +
-    `${count(isSchedule)} by schedules), ${alive().length} alive: ${(100 * found / (mutants.length - equals)).toFixed(1)} %`
+    `${count(isSchedule)} by schedules), ${alive().length} alive: ${
+      (100 * found / (mutants.length - equals)).toFixed(1)
+    } %`
 )
 process.exit(0)

@@ -30,7 +30,11 @@ const requests = [
 
 export const rooms: Readonly<Record<string, Room>> = {
   strategy: { sources: "src/internal/strategy/*.ts", near: ["test/Ttl.test.ts", ...requests] },
-  request: engine("request", ...requests, ...cached("inherit", "unfit", "values", "lateTags", "privateFlights", "tickets")),
+  request: engine(
+    "request",
+    ...requests,
+    ...cached("inherit", "unfit", "values", "lateTags", "privateFlights", "tickets")
+  ),
   read: engine(
     "read",
     ...requests,

@@ -24,7 +24,10 @@ export interface Trials {
   /** Tries mutants with one file of the tests. */
   readonly file: (file: string, asked: Omit<Asked, "files">) => Promise<Met>
   /** Tries one mutant, which is there from the start, with files of the tests; the one that found it. */
-  readonly alone: (files: ReadonlyArray<string>, mutant: string) => Promise<readonly [file: string, test: string] | undefined>
+  readonly alone: (
+    files: ReadonlyArray<string>,
+    mutant: string
+  ) => Promise<readonly [file: string, test: string] | undefined>
   /** Whether a schedule finds a mutant. */
   readonly schedules: (args: ReadonlyArray<string>, mutant: string) => Promise<boolean>
   readonly close: () => Promise<void>
@@ -43,7 +46,14 @@ export const makeTrials = async ({ code }: Instrumented, files: ReadonlyArray<st
   const file = async (file: string, given: Omit<Asked, "files">): Promise<Met> => {
     const killed = new Map<string, string>()
     const left = new Set<string>()
-    const met = { killed, left, static: new Set<string>(), spentMillis: new Map<string, number>(), slower: 0, unfit: [] }
+    const met = {
+      killed,
+      left,
+      static: new Set<string>(),
+      spentMillis: new Map<string, number>(),
+      slower: 0,
+      unfit: []
+    }
     for (;;) {
       const mutants = given.mutants.filter((mutant) => !killed.has(mutant) && !left.has(mutant))
       await run(each, [file], { ...given, mutants, files })
@@ -60,7 +70,9 @@ export const makeTrials = async ({ code }: Instrumented, files: ReadonlyArray<st
   const alone: Trials["alone"] = async (tests, active) => {
     const failed = await run(together, tests, { files, mutants: [], active, millis: [0, 0], budgetMillis: 0 })
     const test = readTold().findLast(({ _tag }) => _tag === "Killed" || _tag === "Test")
-    return failed === undefined ? undefined : [failed, (test as { readonly test?: string })?.test ?? "does not load"] as const
+    return failed === undefined
+      ? undefined
+      : [failed, (test as { readonly test?: string })?.test ?? "does not load"] as const
   }
 
   const schedules = (args: ReadonlyArray<string>, mutant: string): Promise<boolean> =>
@@ -111,6 +123,8 @@ const makeVitest = async (
     maxWorkers: 1,
     maxConcurrency: 1,
     silent: true,
+    // It would keep the code of other mutants.
+    fsModuleCache: false,
     reporters: [{}],
     include: ["test/**/*.test.ts"],
     testTimeout: 120_000,

@@ -1,5 +1,5 @@
 /** Runs each test with all mutants that it reaches, one after the other, in the same process. */
-import { type RunnerTestFile, type RunnerTestCase, TestRunner } from "vitest"
+import { type RunnerTestCase, type RunnerTestFile, TestRunner } from "vitest"
 import { asked, shared, tell } from "./asked.ts"
 
 const { active, budgetMillis, millis: [from, to], mutants } = asked()
