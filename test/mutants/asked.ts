@@ -1,5 +1,8 @@
-/** What `main.ts` asks of the worker that runs tests, and what the worker tells, one line each. */
+/** The request of `main.ts` to the worker that runs tests, and the answers of the worker, one line each. */
 import { appendFileSync, readFileSync } from "node:fs"
+
+/** Some of the tests of a file: every fifth and then the rest of the quick ones, or the slow ones. */
+export type Pass = "some" | "quick" | "slow"
 
 export interface Asked {
   /** The instrumented sources. */
@@ -8,9 +11,8 @@ export interface Asked {
   readonly mutants: ReadonlyArray<string>
   /** From the first import on: only this mutant, in every test. */
   readonly active?: string | undefined
-  /** Only tests that take as long without a mutant. */
-  readonly millis: readonly [from: number, to: number]
-  /** A mutant that has met tests for so long meets no more. */
+  readonly pass: Pass
+  /** A mutant that has met tests for so long is left alone. */
   readonly budgetMillis: number
 }
 
@@ -32,7 +34,7 @@ export const asked = (): Asked => JSON.parse(readFileSync(paths.asked, "utf8"))
 
 export const tell = (told: Told): void => appendFileSync(paths.told, `${JSON.stringify(told)}\n`)
 
-/** What the instrumented code shares. */
+/** The state that all instrumented code uses. */
 export const shared: {
   activeMutant?: string | undefined
   currentTestId?: string | undefined

@@ -1,40 +1,35 @@
 /**
- * Changes one expression of a room at a time, and runs the tests of the room; then the model and the schedules, with
- * those mutants that the tests let pass. Results are kept in `.cache/mutants`, as long as neither the source nor the
- * test changes.
+ * Changes one expression of a room at a time, and runs the tests of the room; then other tests, the model and the
+ * schedules, with those mutants that the tests let pass. Results are kept in `.cache/mutants`, as long as neither the
+ * source nor the test changes.
  *
  *     npm run mutants -- read                     the mutants of src/internal/engine/read
- *     npm run mutants -- read --until far         stops there: near, far, alone, model, schedules
+ *     npm run mutants -- read --until far         stops after a stage: show (what is kept), near, far, alone, model
  *     npm run mutants -- read --only "serve.ts"   those with this in their names
- *     npm run mutants -- read --show              only shows what is kept
  */
 import { createHash } from "node:crypto"
 import { existsSync, readFileSync, writeFileSync } from "node:fs"
-import { join } from "node:path"
 import { parseArgs } from "node:util"
-import { root } from "../deliberateFaults/fault.ts"
+import type { Pass } from "./asked.ts"
 import { equal } from "./equal.ts"
 import { instrument, type Mutant } from "./instrument.ts"
 import { drawn, far, filesOf, model, rooms, schedules, sourcesOf } from "./rooms.ts"
 import { makeTrials, type Trials } from "./trials.ts"
 
-const { positionals: [name], values: args } = parseArgs({
+const { positionals: [name = ""], values: args } = parseArgs({
   allowPositionals: true,
-  options: {
-    until: { type: "string", default: "schedules" },
-    only: { type: "string", default: "" },
-    show: { type: "boolean", default: false }
-  }
+  options: { until: { type: "string", default: "schedules" }, only: { type: "string", default: "" } }
 })
-const room = rooms[name ?? ""]
+const room = rooms[name]
 if (room === undefined) throw new Error(`a room is one of ${Object.keys(rooms).join(", ")}`)
+const until = ["show", "near", "far", "alone", "model", "schedules"].indexOf(args.until)
 
-/** What is known of a mutant. */
+/** The results of a mutant. */
 interface Known {
   /** The test that found it, and its digest. */
   found?: { readonly by: string; readonly test: string; readonly digest: string }
   /** The digests of what has let it pass. */
-  passed: Array<string>
+  readonly passed: Array<string>
   spentMillis: number
   /** It leaves something behind, so it meets tests only in a process of its own. */
   leaves: boolean
@@ -42,124 +37,116 @@ interface Known {
   isStatic: boolean
 }
 
+/** A mutant that has met tests for so long is left alone, until the model meets it. */
+const budgetMillis = 10_000
+
 const digestOf = (files: ReadonlyArray<string>): string => {
   const hash = createHash("sha1")
-  for (const file of files) hash.update(file).update(readFileSync(file))
+  for (const file of files) hash.update(file).update(existsSync(file) ? readFileSync(file) : "")
   return hash.digest("hex").slice(0, 8)
 }
+const digestBy = (by: string) => digestOf(by.startsWith("--") ? filesOf(["test/simulation/*.ts"]) : [by])
 
-const until = ["near", "far", "alone", "model", "schedules"].indexOf(args.until)
-const budgetMillis = 15_000
-const quick = 30
-const slow = 1000
-const keptIn = join(root, `.cache/mutants/${name!.replace("/", "-")}.json`)
 const files = sourcesOf(room)
 const instrumented = await instrument(files)
-const reasons = new Map(equal.flatMap(({ mutants, reason }) => mutants.map((mutant) => [mutant, reason])))
 const mutants = drawn(room, instrumented.mutants).filter(({ name }) => name.includes(args.only))
+const reasons = new Map(equal.flatMap(({ mutants, reason }) => mutants.map((mutant) => [mutant, reason])))
 
-const digests = new Map(files.map((file) => [file, digestOf([file])]))
+const keptIn = `.cache/mutants/${name.replace("/", "-")}.json`
 const kept: Record<string, Record<string, Known>> = existsSync(keptIn) ? JSON.parse(readFileSync(keptIn, "utf8")) : {}
-const keyOf = ({ file }: Mutant) => `${file} ${digests.get(file)}`
-for (const key of Object.keys(kept)) if (!files.some((file) => key === `${file} ${digests.get(file)}`)) delete kept[key]
-const knownOf = (mutant: Mutant): Known =>
-  (kept[keyOf(mutant)] ??= {})[mutant.name] ??= { passed: [], spentMillis: 0, leaves: false, isStatic: false }
-const keep = () => writeFileSync(keptIn, JSON.stringify(kept))
-const alive = () => mutants.filter((mutant) => knownOf(mutant).found === undefined && !reasons.has(mutant.name))
+const keys = new Map(files.map((file) => [file, `${file} ${digestOf([file])}`]))
+for (const key of Object.keys(kept)) if (![...keys.values()].includes(key)) delete kept[key]
 
-const scheduleFiles = filesOf(["test/simulation/*.ts"])
-const digestBy = (by: string) => by.startsWith("--") ? digestOf(scheduleFiles) : existsSync(by) ? digestOf([by]) : ""
+const knownOf = ({ file, name }: Mutant): Known =>
+  (kept[keys.get(file)!] ??= {})[name] ??= { passed: [], spentMillis: 0, leaves: false, isStatic: false }
 for (const mutant of mutants) {
   const known = knownOf(mutant)
   if (known.found !== undefined && known.found.digest !== digestBy(known.found.by)) delete known.found
 }
+const alive = () => mutants.filter((mutant) => knownOf(mutant).found === undefined && !reasons.has(mutant.name))
 
 let trials: Trials
 const startedAt = performance.now()
-const say = (what: string) =>
-  console.log(
-    `${((performance.now() - startedAt) / 1000).toFixed(0).padStart(6)} s  ${
-      String(alive().length).padStart(5)
-    } alive  ${what}`
-  )
 
-const meetTests = async (globs: ReadonlyArray<string>, [from, to]: readonly [number, number]): Promise<void> => {
+const keep = (what: string): void => {
+  writeFileSync(keptIn, JSON.stringify(kept))
+  const seconds = ((performance.now() - startedAt) / 1000).toFixed(0)
+  console.log(`${seconds.padStart(6)} s  ${String(alive().length).padStart(5)} alive  ${what}`)
+}
+
+const meetTests = async (globs: ReadonlyArray<string>, pass: Pass, budgetMillis: number): Promise<void> => {
   for (const file of filesOf(globs)) {
     const digest = digestBy(file)
-    const key = `${digest} ${to}`
+    const key = `${digest} ${pass}`
     const meeting = alive().filter((mutant) => {
       const { leaves, passed, spentMillis } = knownOf(mutant)
       return !leaves && spentMillis < budgetMillis && !passed.includes(key)
     })
     if (meeting.length === 0) continue
-    const ids = meeting.map(({ id }) => id)
-    const met = await trials.file(file, { mutants: ids, millis: [from, to], budgetMillis })
+    const told = await trials.file(file, { mutants: meeting.map(({ id }) => id), pass, budgetMillis })
+    const killed = new Map(told.flatMap((line) => line._tag === "Killed" ? [[line.mutant, line.test]] : []))
+    const left = new Set(told.map((line) => line._tag === "Left" && line.mutant))
+    const ofImports = new Set(told.flatMap((line) => line._tag === "Static" ? line.mutants : []))
     for (const mutant of meeting) {
       const known = knownOf(mutant)
-      const test = met.killed.get(mutant.id)
-      known.spentMillis += met.spentMillis.get(mutant.id) ?? 0
-      if (test !== undefined) known.found = { by: file, test, digest }
-      else if (met.left.has(mutant.id)) known.leaves = true
-      else known.passed.push(key, ...met.slower === 0 ? [`${digest} ${slow}`] : [])
-      known.isStatic = met.static.has(mutant.id)
+      const test = killed.get(mutant.id)
+      if (test === undefined) known.passed.push(key)
+      else known.found = { by: file, test, digest }
+      known.leaves ||= left.has(mutant.id)
+      known.isStatic ||= ofImports.has(mutant.id)
+      for (const line of told) if (line._tag === "Spent") known.spentMillis += line.millis[mutant.id] ?? 0
     }
-    keep()
-    say(`${file}: ${met.killed.size} killed, ${met.left.size} left something, ${met.unfit.length} unfit`)
+    const unfit = told.filter(({ _tag }) => _tag === "Unfit").length
+    keep(`${pass} of ${file}: ${killed.size} found, ${left.size - 1} leave something, ${unfit} tests do not pass twice`)
   }
 }
 
+/** Each alone: those that a test in a shared process cannot judge. */
 const meetAlone = async (globs: ReadonlyArray<string>): Promise<void> => {
   const tests = filesOf(globs)
-  const key = `alone ${digestOf(tests)}`
+  const key = digestOf(tests)
   for (const mutant of alive()) {
     const known = knownOf(mutant)
     if (known.passed.includes(key) || !(known.leaves || known.isStatic)) continue
-    const [by, test] = await trials.alone(tests, mutant.id) ?? []
+    const [by, test = ""] = await trials.alone(tests, mutant.id) ?? []
     if (by === undefined) known.passed.push(key)
-    else known.found = { by, test: test!, digest: digestBy(by) }
-    keep()
-    say(`${mutant.name}: ${by ?? "passes"}`)
+    else known.found = { by, test, digest: digestBy(by) }
+    keep(`${mutant.name}: ${by ?? "passes"}`)
   }
 }
 
-const meetSchedules = async (): Promise<void> => {
+const meetSchedules = (): void => {
   for (const args of schedules) {
-    const key = `${args.join(" ")} ${digestOf(scheduleFiles)}`
+    const by = args.join(" ")
+    const digest = digestBy(by)
+    if (trials.schedules(args, "")) throw new Error(`schedules fail without any mutant: ${by}`)
     for (const mutant of alive()) {
       const known = knownOf(mutant)
-      if (known.passed.includes(key)) continue
-      const by = args.join(" ")
-      if (await trials.schedules(args, mutant.id)) known.found = { by, test: by, digest: digestBy(by) }
-      else known.passed.push(key)
-      keep()
-      say(`${mutant.name}: ${known.found === undefined ? "passes" : "found"} (${by})`)
+      if (known.passed.includes(by + digest)) continue
+      const isFound = trials.schedules(args, mutant.id)
+      if (isFound) known.found = { by, test: by, digest }
+      else known.passed.push(by + digest)
+      keep(`${mutant.name}: ${isFound ? "found" : "passes"} (${by})`)
     }
   }
 }
 
-if (!args.show) {
+const passes = ["some", "quick", "slow"] as const
+if (until > 0) {
   trials = await makeTrials(instrumented, files)
-  await meetTests(room.near, [0, quick])
-  await meetTests(room.near, [quick / 2, slow])
-  if (until > 0) await meetTests(far, [0, quick])
-  if (until > 1) await meetAlone(room.near)
-  if (until > 2) await meetTests(model, [0, slow])
-  if (until > 3) await meetSchedules()
-  await trials.close()
+  for (const pass of passes) await meetTests(room.near, pass, budgetMillis)
 }
+if (until > 1) await meetTests(far, "some", budgetMillis)
+if (until > 2) await meetAlone(room.near)
+if (until > 3) for (const pass of passes) await meetTests(model, pass, 10 * budgetMillis)
+if (until > 4) meetSchedules()
 
-for (const mutant of alive()) console.log(`${mutant.file}:${mutant.line}  ${mutant.name}`)
-const count = (is: (known: Known) => boolean) => mutants.filter((mutant) => is(knownOf(mutant))).length
-const isModel = ({ found }: Known) => found?.by.startsWith("test/model/") === true
-const isSchedule = ({ found }: Known) => found?.by.startsWith("--") === true
-const [found, equals] = [
-  count(({ found }) => found !== undefined),
-  mutants.filter(({ name }) => reasons.has(name)).length
-]
+for (const { file, line, name } of alive()) console.log(`${file}:${line}  ${name.slice(file.length + 1)}`)
+const foundBy = (prefix: string) => mutants.filter((mutant) => knownOf(mutant).found?.by.startsWith(prefix)).length
+const equals = mutants.filter(({ name }) => reasons.has(name)).length
+const found = foundBy("")
 console.log(
-  `${name}: ${mutants.length} mutants, ${equals} equal, ${found} found (${count(isModel)} by the model, ` +
-    `${count(isSchedule)} by schedules), ${alive().length} alive: ${
-      (100 * found / (mutants.length - equals)).toFixed(1)
-    } %`
+  `${name}: ${mutants.length} mutants, ${equals} equal, ${found} found (${foundBy("test/model/")} by the model, ` +
+    `${foundBy("--")} by schedules), ${alive().length} alive: ${(100 * found / (mutants.length - equals)).toFixed(1)} %`
 )
-process.exit(0)
+process.exit()

@@ -2,7 +2,10 @@
 import { type RunnerTestCase, type RunnerTestFile, TestRunner } from "vitest"
 import { asked, shared, tell } from "./asked.ts"
 
-const { active, budgetMillis, millis: [from, to], mutants } = asked()
+const { active, budgetMillis, mutants, pass } = asked()
+const quickMillis = 30
+const slowMillis = 1000
+let tests = 0
 const alive = new Set(mutants)
 const spent: Record<string, number> = {}
 const { setInterval, clearInterval } = globalThis
@@ -36,7 +39,7 @@ const attempt = async (test: RunnerTestCase, limitMillis: number): Promise<numbe
   }
 }
 
-/** What a mutant does to a test: it fails; or it passes, but then fails without the mutant. */
+/** Tries a mutant with a test: the test fails; or it passes, but then fails without the mutant. */
 const tryMutant = async (test: RunnerTestCase, mutant: string, hits: number, limitMillis: number) => {
   tell({ _tag: "Trying", mutant, test: test.fullTestName })
   Object.assign(shared, { activeMutant: mutant, hitCount: 0, hitLimit: 1000 + 100 * hits })
@@ -65,6 +68,7 @@ export default class Mutants extends TestRunner {
       tell({ _tag: "Killed", mutant: active, ...told })
       process.kill(process.pid, "SIGKILL")
     }
+    if (pass !== "slow" && (tests++ % 5 === 0) !== (pass === "some")) return
     shared.currentTestId = "test"
     shared.mutantCoverage!.perTest["test"] = {}
     const first = await attempt(test, 20_000)
@@ -73,8 +77,9 @@ export default class Mutants extends TestRunner {
     // It must pass as often as it runs.
     const millis = first === undefined || test.fails === true ? undefined : await attempt(test, 20_000)
     if (millis === undefined) return tell({ _tag: "Unfit", ...told })
-    if (millis > to) return tell({ _tag: "Slower", ...told })
-    if (millis < from) return
+    if (millis > quickMillis && pass !== "slow") return tell({ _tag: "Slower", ...told })
+    // It may have been slower before.
+    if (pass === "slow" && (millis < quickMillis / 2 || millis > slowMillis)) return
     const limitMillis = Math.max(1000, 20 * millis)
     for (const [mutant, hits] of reached) await tryMutant(test, mutant, hits, limitMillis)
   }
