@@ -4,7 +4,8 @@
  * source nor the test changes.
  *
  *     npm run mutants -- read                     the mutants of src/internal/engine/read
- *     npm run mutants -- read --until far         stops after a stage: show (what is kept), near, far, alone, model
+ *     npm run mutants -- read --until far         stops after a stage: show (what is kept), near, far,
+ *                                                 all, alone, model
  *     npm run mutants -- read --only "serve.ts"   those with this in their names
  */
 import { createHash } from "node:crypto"
@@ -16,13 +17,16 @@ import { instrument, type Mutant } from "./instrument.ts"
 import { drawn, far, filesOf, model, rooms, schedules, sourcesOf } from "./rooms.ts"
 import { makeTrials, type Trials } from "./trials.ts"
 
-const { positionals: [name = ""], values: args } = parseArgs({
+const { positionals: names, values: args } = parseArgs({
   allowPositionals: true,
   options: { until: { type: "string", default: "schedules" }, only: { type: "string", default: "" } }
 })
-const room = rooms[name]
-if (room === undefined) throw new Error(`a room is one of ${Object.keys(rooms).join(", ")}`)
-const until = ["show", "near", "far", "alone", "model", "schedules"].indexOf(args.until)
+const asked = names.map((name) => ({ name, ...rooms[name] ?? unknownRoom(name) }))
+const until = ["show", "near", "far", "all", "alone", "model", "schedules"].indexOf(args.until)
+
+function unknownRoom(name: string): never {
+  throw new Error(`there is no room "${name}", but ${Object.keys(rooms).join(", ")}`)
+}
 
 /** The results of a mutant. */
 interface Known {
@@ -47,15 +51,22 @@ const digestOf = (files: ReadonlyArray<string>): string => {
 }
 const digestBy = (by: string) => digestOf(by.startsWith("--") ? filesOf(["test/simulation/*.ts"]) : [by])
 
-const files = sourcesOf(room)
+const files = asked.flatMap(sourcesOf)
 const instrumented = await instrument(files)
-const mutants = drawn(room, instrumented.mutants).filter(({ name }) => name.includes(args.only))
+const inRooms = asked.map((room) => {
+  const sources = sourcesOf(room)
+  return drawn(room, instrumented.mutants.filter(({ file }) => sources.includes(file)))
+    .filter(({ name }) => name.includes(args.only))
+})
+const mutants = inRooms.flat()
+const near = asked.flatMap((room) => room.near)
 const reasons = new Map(equal.flatMap(({ mutants, reason }) => mutants.map((mutant) => [mutant, reason])))
 
-const keptIn = `.cache/mutants/${name.replace("/", "-")}.json`
+const keptIn = ".cache/mutants/kept.json"
 const kept: Record<string, Record<string, Known>> = existsSync(keptIn) ? JSON.parse(readFileSync(keptIn, "utf8")) : {}
-const keys = new Map(files.map((file) => [file, `${file} ${digestOf([file])}`]))
-for (const key of Object.keys(kept)) if (![...keys.values()].includes(key)) delete kept[key]
+const keyOf = (file: string) => `${file} ${digestOf([file])}`
+for (const key of Object.keys(kept)) if (key !== keyOf(key.split(" ")[0]!)) delete kept[key]
+const keys = new Map(files.map((file) => [file, keyOf(file)]))
 
 const knownOf = ({ file, name }: Mutant): Known =>
   (kept[keys.get(file)!] ??= {})[name] ??= { passed: [], spentMillis: 0, leaves: false, isStatic: false }
@@ -134,19 +145,23 @@ const meetSchedules = (): void => {
 const passes = ["some", "quick", "slow"] as const
 if (until > 0) {
   trials = await makeTrials(instrumented, files)
-  for (const pass of passes) await meetTests(room.near, pass, budgetMillis)
+  await meetTests(near, "some", budgetMillis)
 }
 if (until > 1) await meetTests(far, "some", budgetMillis)
-if (until > 2) await meetAlone(room.near)
-if (until > 3) for (const pass of passes) await meetTests(model, pass, 10 * budgetMillis)
-if (until > 4) meetSchedules()
+if (until > 2) for (const pass of passes) await meetTests(near, pass, budgetMillis)
+if (until > 3) await meetAlone(near)
+if (until > 4) for (const pass of passes) await meetTests(model, pass, 10 * budgetMillis)
+if (until > 5) meetSchedules()
 
 for (const { file, line, name } of alive()) console.log(`${file}:${line}  ${name.slice(file.length + 1)}`)
-const foundBy = (prefix: string) => mutants.filter((mutant) => knownOf(mutant).found?.by.startsWith(prefix)).length
-const equals = mutants.filter(({ name }) => reasons.has(name)).length
-const found = foundBy("")
-console.log(
-  `${name}: ${mutants.length} mutants, ${equals} equal, ${found} found (${foundBy("test/model/")} by the model, ` +
-    `${foundBy("--")} by schedules), ${alive().length} alive: ${(100 * found / (mutants.length - equals)).toFixed(1)} %`
-)
+asked.forEach(({ name }, i) => {
+  const mutants = inRooms[i]!
+  const foundBy = (prefix: string) => mutants.filter((mutant) => knownOf(mutant).found?.by.startsWith(prefix)).length
+  const [found, equals] = [foundBy(""), mutants.filter(({ name }) => reasons.has(name)).length]
+  console.log(
+    `${name}: ${mutants.length} mutants, ${equals} equal, ${found} found (${foundBy("test/model/")} by the model, ` +
+      `${foundBy("--")} by schedules), ${mutants.length - equals - found} alive: ` +
+      `${(100 * found / (mutants.length - equals)).toFixed(1)} %`
+  )
+})
 process.exit()

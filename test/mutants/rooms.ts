@@ -5,7 +5,7 @@ import type { Mutant } from "./instrument.ts"
 
 export interface Room {
   readonly sources: string
-  /** The tests that meet all of them; what they let pass meets the others. */
+  /** The tests that meet all of them. */
   readonly near: ReadonlyArray<string>
   /** How many mutants are drawn; all if this is left out. */
   readonly sample?: number
@@ -52,10 +52,10 @@ export const rooms: Readonly<Record<string, Room>> = {
 /** All tests that meet mutants of the engine, after the nearest. */
 export const far = ["test/cached/*.test.ts", "test/promises/P?.test.ts", "test/Cache*.test.ts"]
 
-/** Meets what the tests of the room let pass. */
+/** Meets the mutants that the tests of the room let pass. */
 export const model = ["test/model/*.test.ts"]
 
-/** Meets what the model lets pass as well. */
+/** Meet the mutants that the model lets pass as well. Each row is a call of `npm run simulate`. */
 export const schedules: ReadonlyArray<ReadonlyArray<string>> = [["--seeds", "200"]]
 
 export const filesOf = (globs: ReadonlyArray<string>): ReadonlyArray<string> => [

@@ -11,7 +11,7 @@ const spent: Record<string, number> = {}
 const { setInterval, clearInterval } = globalThis
 const tickMillis = 50
 
-/** What a test asks to be done after it. */
+/** A test with the functions that it asks to run after it. */
 interface Finishing {
   readonly onFinished?: Array<(context: unknown) => unknown>
 }
