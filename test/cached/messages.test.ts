@@ -249,6 +249,13 @@ describe("a combinator names itself and its key, and the stack is the user's", (
       expect(yield* defect(get)).toBe(`Cached.maxHits (key "a"): hits must be a whole number of at least 1, not 0`)
     }))
 
+  it.effect("a ttl of zero is the mistake where an entry is stored, too", () =>
+    Effect.gen(function*() {
+      const stored = one.pipe(Cached.ttl({ key: "a", ttl: 5 }))
+      const get = one.pipe(Cached.softTtl({ key: "a", ttl: 0, softTtl: 0 }))
+      expect(yield* defect(Effect.andThen(stored, get))).toMatch(/^Cached.softTtl \(key "a"\): ttl is zero or less/)
+    }))
+
   it.effect("withStrategy needs a strategy", () =>
     Effect.gen(function*() {
       expect(yield* defect(Effect.suspend(() => one.pipe(Cached.withStrategy(any({ key: "a" })))))).toBe(
