@@ -1,6 +1,6 @@
 /** The decisions of a strategy about an entry of any age, and the lifetime it gives a result. */
 import { describe, expect, it } from "@effect/vitest"
-import { Exit, Schema } from "effect"
+import { Cause, Exit, Schema } from "effect"
 import { type CacheEntry, CacheError, Strategy } from "effect-cached"
 
 const { Load, LoadOrStale, Serve, ServeAndRefresh } = Strategy
@@ -76,10 +76,13 @@ describe("decide", () => {
         expect(decide(entry, from(beta, dice), () => dice)).toBe(ServeAndRefresh)
       }
     }
+    // The very moment: these dice move it by the time of the load.
+    expect(strategies.probabilistic.decide(entry, hard - 100, () => Math.exp(-1))).toBe(ServeAndRefresh)
   })
 
-  it("probabilistic does not refresh early what took no time to load", () => {
-    expect(strategies.probabilistic.decide({ ...entry, loadMillis: 0 }, hard - 1, () => 0)).toBe(Serve)
+  it("probabilistic does not refresh early what took no time to load, and throws no dice for it", () => {
+    const dice = () => expect.fail("thrown")
+    expect(strategies.probabilistic.decide({ ...entry, loadMillis: 0 }, hard - 1, dice)).toBe(Serve)
   })
 
   it("probabilistic throws its dice once a decision, the others never", () => {
@@ -238,6 +241,19 @@ describe("lifetime", () => {
     expect(failures.lifetime(bad, "k")).toEqual({ ttl: 5, softTtl: 5 })
   })
 
+  it("of failures, if all their reasons are listed in `storeFailures`", () => {
+    const { lifetime } = Strategy.ttl<unknown, { readonly _tag: string }>({ ttl: 5, storeFailures: ["NotFound"] })
+    const [missing, down] = [Cause.fail({ _tag: "NotFound" }), Cause.fail({ _tag: "Down" })]
+    expect(lifetime(Exit.failCause(missing), "k")).toEqual({ ttl: 5, softTtl: 5 })
+    expect(lifetime(Exit.failCause(down), "k")).toBe("skip")
+    expect(lifetime(Exit.failCause(Cause.combine(missing, down)), "k")).toBe("skip")
+  })
+
+  it.each(["when", "storeIf"])("%s must answer true or false", (name) => {
+    const { lifetime } = Strategy.ttl({ ttl: 5, [name]: () => 1 })
+    expect(() => lifetime(good, "k")).toThrow(name)
+  })
+
   it("is what the options say, in milliseconds", () => {
     expect(strategies.ttl.lifetime(good, "k")).toEqual({ ttl: minutes(10), softTtl: minutes(10) })
     expect(strategies.softTtl.lifetime(good, "k")).toEqual({ ttl: minutes(10), softTtl: minutes(7) })
@@ -301,6 +317,7 @@ describe("invalid options are thrown at once", () => {
     ["no softTtl beside a computed ttl", () => Strategy.softTtl({ ttl: () => 1 } as never)],
     ["jitter above 1", () => Strategy.ttl({ ttl: 1, jitter: 1.1 })],
     ["jitter below 0", () => Strategy.ttl({ ttl: 1, jitter: -0.1 })],
+    ["jitter as text", () => Strategy.ttl({ ttl: 1, jitter: "0.5" as never })],
     ["jitter NaN", () => Strategy.ttl({ ttl: 1, jitter: NaN })],
     ["beta 0", () => Strategy.probabilistic({ ttl: 1, beta: 0 })],
     ["beta Infinity", () => Strategy.probabilistic({ ttl: 1, beta: Infinity })],

@@ -180,6 +180,31 @@ describe("a combinator names itself and its key, and the stack is the user's", (
       `Cached.ttl (key "a"): when must be a function from outcome and key to true or false`
     ],
     [
+      "a storeIf that is no function",
+      () => Cached.ttl(any({ key: "a", ttl: 5, storeIf: true })),
+      `Cached.ttl (key "a"): storeIf must be a function from value and key to true or false`
+    ],
+    [
+      "storeFailures that are no list",
+      () => Cached.ttl(any({ key: "a", ttl: 5, storeFailures: "NotFound" })),
+      `Cached.ttl (key "a"): storeFailures must be a list of the tags of failures`
+    ],
+    [
+      "a beta of zero",
+      () => Cached.probabilistic({ key: "a", ttl: 5, beta: 0 }),
+      `Cached.probabilistic (key "a"): beta must be a number above 0, not 0`
+    ],
+    [
+      "a refreshAfter beyond hits",
+      () => Cached.maxHits({ key: "a", ttl: 5, hits: 2, refreshAfter: 3 }),
+      `Cached.maxHits (key "a"): refreshAfter must be a number of reads from 1 to hits (2), not 3`
+    ],
+    [
+      "no hits",
+      () => Cached.maxHits(any({ key: "a", ttl: 5, hits: 0 })),
+      `Cached.maxHits (key "a"): hits must be a whole number of at least 1, not 0`
+    ],
+    [
       "tags that are no list",
       () => Cached.ttl(any({ key: "a", ttl: 5, tags: "users" })),
       `Cached.ttl (key "a"): tags must be a list of strings, or a function that returns one`
@@ -222,6 +247,13 @@ describe("a combinator names itself and its key, and the stack is the user's", (
       for (let i = 0; i < 1000; i++) maxHits({ key: "a", ttl: 5, hits: 1 })
       const get = one.pipe(maxHits({ key: "a", ttl: 5, hits: 0 }))
       expect(yield* defect(get)).toBe(`Cached.maxHits (key "a"): hits must be a whole number of at least 1, not 0`)
+    }))
+
+  it.effect("a ttl of zero is the mistake where an entry is stored, too", () =>
+    Effect.gen(function*() {
+      const stored = one.pipe(Cached.ttl({ key: "a", ttl: 5 }))
+      const get = one.pipe(Cached.softTtl({ key: "a", ttl: 0, softTtl: 0 }))
+      expect(yield* defect(Effect.andThen(stored, get))).toMatch(/^Cached.softTtl \(key "a"\): ttl is zero or less/)
     }))
 
   it.effect("withStrategy needs a strategy", () =>

@@ -58,11 +58,11 @@ export const maxHits = kind("maxHits", {
   check: (options) => checkHits(options),
   countsReads: true,
   servesFresh: false,
-  decide: ({ hits, refreshAfter }, entry, now) => {
+  decide: ({ hits, refreshAfter = Infinity }, entry, now) => {
     if (isGone(entry, now)) return Load
     const { reads = 0 } = entry as Timing
     if (reads >= hits!) return Load
-    return refreshAfter !== undefined && reads + 1 >= (refreshAfter as number) ? ServeAndRefresh : Serve
+    return reads + 1 >= (refreshAfter as number) ? ServeAndRefresh : Serve
   }
 })
 

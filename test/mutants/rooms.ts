@@ -1,0 +1,73 @@
+/** The rooms whose mutants are tried, and the tests that meet them. */
+import { createHash } from "node:crypto"
+import { globSync } from "node:fs"
+import type { Mutant } from "./instrument.ts"
+
+export interface Room {
+  readonly sources: string
+  /** The tests that meet all of them. */
+  readonly near: ReadonlyArray<string>
+  /** How many mutants are drawn; all if this is left out. */
+  readonly sample?: number
+}
+
+/** Decides which mutants a sample has. */
+const seed = "60"
+
+const cached = (...names: ReadonlyArray<string>) => names.map((name) => `test/cached/${name}.test.ts`)
+
+const engine = (name: string, ...near: ReadonlyArray<string>): Room => ({
+  sources: `src/internal/engine/${name}/*.ts`,
+  near: [`test/internal/engine/${name}/*.test.ts`, ...near]
+})
+const sampled = (room: Room): Room => ({ ...room, sample: 300 })
+
+const requests = [
+  ...["test/Strategy.test.ts", "test/CachePolicy.test.ts"],
+  ...cached("options", "fallback", "sliding", "maxHits", "lifetimes", "conditions", "copy", "defaults", "outcomes"),
+  ...cached("clocks", "clocksSetBack", "detect", "events", "functions", "combinators", "userCode", "messages", "warnings")
+]
+
+export const rooms: Readonly<Record<string, Room>> = {
+  strategy: { sources: "src/internal/strategy/*.ts", near: ["test/Ttl.test.ts", ...requests] },
+  request: engine(
+    "request",
+    ...requests,
+    ...cached("inherit", "unfit", "values", "lateTags", "privateFlights", "tickets")
+  ),
+  read: engine(
+    "read",
+    ...requests,
+    ...cached("flights", "sharedQuestions", "farStore", "timeoutsOfStores", "untracked", "waitForOthers", "patience"),
+    ...cached("derived", "softTags", "invalidation", "stats", "counters", "tracing", "requestCounts")
+  ),
+  flight: sampled(engine("flight", ...cached("flights", "patience", "failingLeaders", "loadsThatOutliveCallers"))),
+  lease: sampled(engine("lease", ...cached("waitForOthers", "waitForWrite", "tagReleasesLease", "releases"))),
+  invalidation: sampled(engine("invalidation", ...cached("invalidation", "invalidateMany", "sentAgain", "untracked"))),
+  memory: sampled(engine("memory", "test/Eviction.test.ts", ...cached("weights", "removals", "stats", "fullMemory"))),
+  "http/rules": sampled({ sources: "src/http/rules/*.ts", near: ["test/http/*.test.ts"] }),
+  "config/url": sampled({ sources: "src/config/url.ts", near: ["test/config/*.test.ts"] })
+}
+
+/** All tests that meet mutants of the engine, after the nearest. */
+export const far = ["test/cached/*.test.ts", "test/promises/P?.test.ts", "test/Cache*.test.ts"]
+
+/** Meets the mutants that the tests of the room let pass. */
+export const model = ["test/model/*.test.ts"]
+
+/** Meet the mutants that the model lets pass as well. Each row is a call of `npm run simulate`. */
+export const schedules: ReadonlyArray<ReadonlyArray<string>> = [["--seeds", "200"]]
+
+export const filesOf = (globs: ReadonlyArray<string>): ReadonlyArray<string> => [
+  ...new Set(globs.flatMap((glob) => globSync(glob).sort()))
+]
+
+/** Sources of other platforms are not loaded. */
+export const sourcesOf = ({ sources }: Room): ReadonlyArray<string> =>
+  globSync(sources).filter((file) => !file.endsWith("WithoutNode.ts")).sort()
+
+/** The same mutants again, unless they have changed. */
+export const drawn = ({ sample }: Room, mutants: ReadonlyArray<Mutant>): ReadonlyArray<Mutant> => {
+  const lot = ({ name }: Mutant) => createHash("sha1").update(seed + name).digest("hex")
+  return sample === undefined ? mutants : mutants.toSorted((a, b) => lot(a) < lot(b) ? -1 : 1).slice(0, sample)
+}

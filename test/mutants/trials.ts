@@ -1,0 +1,114 @@
+/** Runs tests and schedules with mutants. */
+import { spawnSync } from "node:child_process"
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import { BaseSequencer, createVitest, type TestSpecification, type Vitest } from "vitest/node"
+import { root } from "../deliberateFaults/fault.ts"
+import { type Asked, paths, type Told } from "./asked.ts"
+import type { Instrumented } from "./instrument.ts"
+
+/** A mutant may leave nothing but a loop without an end. */
+const hungMillis = 30_000
+const scheduleMillis = 300_000
+
+export type Trials = Awaited<ReturnType<typeof makeTrials>>
+
+export const makeTrials = async ({ code }: Instrumented, files: ReadonlyArray<string>) => {
+  mkdirSync(join(root, ".cache/mutants"), { recursive: true })
+  writeFileSync(paths.code, JSON.stringify([...code]))
+  const each = await makeVitest(code, true)
+  const together = await makeVitest(code, false)
+  return {
+    /** Tries mutants with one file of the tests. */
+    file: async (file: string, given: Omit<Asked, "files" | "active">): Promise<ReadonlyArray<Told>> => {
+      const all: Array<Told> = []
+      for (;;) {
+        const met = new Set(all.map((line) => line._tag === "Killed" || line._tag === "Left" ? line.mutant : ""))
+        await run(each, [file], { ...given, files, mutants: given.mutants.filter((mutant) => !met.has(mutant)) })
+        const told = readTold()
+        all.push(...told)
+        if (told.at(-1)?._tag === "Spent") return all
+        // The worker has ended, or was ended: because of the mutant that it tried last.
+        const last = told.findLast((line) => "mutant" in line)
+        if (last?._tag === "Trying") all.push({ ...last, _tag: "Killed", test: `${last.test} (hangs)` })
+        else if (last?._tag !== "Left") throw new Error(`${file} does not end: ${JSON.stringify(told.at(-1))}`)
+      }
+    },
+    /** Runs tests with one mutant, which is there from the first import on; answers which file fails, and its test. */
+    alone: async (tests: ReadonlyArray<string>, active: string): Promise<readonly [string, string] | undefined> => {
+      const failed = await run(together, tests, { files, mutants: [], active, pass: "some", budgetMillis: 0 })
+      const last = readTold().findLast((line) => "test" in line)
+      return failed === undefined ? undefined : [failed, last?.test ?? "does not load"]
+    },
+    /** Whether a schedule finds a mutant. */
+    schedules: (args: ReadonlyArray<string>, mutant: string): boolean =>
+      spawnSync(
+        process.execPath,
+        [
+          ...["--conditions=effect-cached-source", "--import", "./test/mutants/hooks.ts", "test/simulation/main.ts"],
+          ...["--stop", "--workers", "1", ...args]
+        ],
+        {
+          cwd: root,
+          stdio: "ignore",
+          timeout: scheduleMillis,
+          killSignal: "SIGKILL",
+          env: { ...process.env, __STRYKER_ACTIVE_MUTANT__: mutant }
+        }
+      ).status !== 0
+  }
+}
+
+class AsGiven extends BaseSequencer {
+  override sort(files: Array<TestSpecification>) {
+    return Promise.resolve(files)
+  }
+}
+
+const makeVitest = async (code: ReadonlyMap<string, string>, isolate: boolean): Promise<Vitest> => {
+  const resolve = { conditions: ["effect-cached-source"] }
+  const load = (id: string) => code.get(id.split("?")[0]!)
+  const vitest = await createVitest({
+    root,
+    config: false,
+    watch: false,
+    pool: "forks",
+    isolate,
+    bail: isolate ? 0 : 1,
+    maxWorkers: 1,
+    maxConcurrency: 1,
+    silent: true,
+    // It would keep the code of other mutants.
+    fsModuleCache: false,
+    reporters: [{}],
+    include: ["test/**/*.test.ts"],
+    testTimeout: 120_000,
+    sequence: { sequencer: AsGiven },
+    runner: join(root, "test/mutants/worker.ts"),
+    setupFiles: [join(root, "test/mutants/setup.ts")]
+  }, { resolve, ssr: { resolve }, plugins: [{ name: "mutants", enforce: "pre", load }] })
+  await vitest.standalone()
+  return vitest
+}
+
+/** The first file that failed. */
+const run = async (vitest: Vitest, files: ReadonlyArray<string>, asked: Asked): Promise<string | undefined> => {
+  writeFileSync(paths.asked, JSON.stringify(asked))
+  writeFileSync(paths.told, "")
+  let [lines, since] = [0, Date.now()]
+  const timer = setInterval(() => {
+    const told = readTold()
+    if (told.length > lines) since = Date.now()
+    lines = told.length
+    const worker = told.find((line) => line._tag === "Pid")
+    if (Date.now() - since > hungMillis && worker !== undefined) process.kill(worker.pid, "SIGKILL")
+  }, 2000)
+  const specifications = await vitest.globTestSpecifications(files.map((file) => join(root, file)))
+  const { testModules, unhandledErrors } = await vitest.runTestSpecifications(specifications)
+  clearInterval(timer)
+  const failed = testModules.find((module) => module.state() === "failed")
+  return failed?.relativeModuleId ?? (unhandledErrors.length > 0 ? files[0] : undefined)
+}
+
+const readTold = (): ReadonlyArray<Told> =>
+  readFileSync(paths.told, "utf8").split("\n").slice(0, -1).map((line) => JSON.parse(line))
