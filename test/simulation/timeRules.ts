@@ -11,7 +11,7 @@ export const rounding = 1e-6
 const hasFailed = ({ exit }: Load): boolean => exit !== undefined && Exit.isFailure(exit)
 
 /** A caller's limits, and P4: the store delays a read by no more than its budget. */
-export const checkDelay = (self: World, read: Read): void => {
+export const checkDelay = (self: World, read: Read, isFailure = false): void => {
   const { spec } = read
   // It is answered when the slowest of them is.
   if (read.many) return
@@ -32,7 +32,12 @@ export const checkDelay = (self: World, read: Read): void => {
     // The value that the flight has found in the store may be too old for a shorter constant.
     (spec !== undefined && (hasConstant(spec) || mayBeCutShort(self, read)) ? 1 : 0) +
     // A load that failed after its starter had left has answered no follower, whose own load has a budget of its own.
-    Math.max(0, self.loads.filter((load) => load.id === read.id && load.n > read.begun && hasFailed(load)).length - 1) +
+    // Only the last failure may be the reader's answer.
+    Math.max(
+      0,
+      self.loads.filter((load) => load.id === read.id && load.n > read.begun && hasFailed(load)).length -
+        Number(isFailure)
+    ) +
     // Loads that begin at once wait in a line, and those of a bulk call for their wave, where no budget counts.
     (["turns", "waves"].some((feature) => self.config.features.includes(feature as "turns")) ? 1 : 0)
   const { storeTimeout, store } = self.config

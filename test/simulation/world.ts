@@ -315,7 +315,7 @@ export const endRead = (self: World, read: Read, exit: Exit.Exit<unknown, unknow
     }
     return
   }
-  checkDelay(self, read)
+  checkDelay(self, read, Exit.isFailure(exit))
   if (Exit.isFailure(exit)) return checkFailure(self, read, exit.cause)
   const value = exit.value as Value
   self.given.add(value.n)
