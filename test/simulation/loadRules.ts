@@ -27,11 +27,12 @@ export const checkAlone = (self: World, load: Load): void => {
   for (const other of self.open) {
     if (other.id !== load.id || other.exit !== undefined || !other.isShared || other.together === load.together) continue
     // An interrupted load that only releases its resources loads nothing.
-    if (other.spec.policy !== "normal" || isInterrupted(other.fiber)) continue
+    if (other.spec.policy !== "normal" || isInterrupted(other.fiber) || other.fiber?.pollUnsafe() !== undefined) continue
     // The call of a key that gives way goes on for its other keys.
     if (other.gaveWay !== undefined && other.by?.many === true) continue
     const isKept = uninterruptible.has(other) && self.now() >= other.begunAt + self.config.endingMillis
-    if (isKept || isDisturbed(self, other, bornOf(other))) {
+    // The reader of either may have begun before a change that has parted them.
+    if (isKept || isDisturbed(self, other, Math.min(bornOf(load), bornOf(other)))) {
       excuse(self, "an id has one load")
       continue
     }

@@ -14,3 +14,4 @@ export interface Rule {
 }
 export type OfOneEngine = string
 export const promises = new Map<string, string>()
+export type OfFleet = string

@@ -3,9 +3,9 @@ import { Cause, Effect, Exit, Option } from "effect"
 import { Cached } from "effect-cached"
 import type { Caching } from "effect-cached/Caching"
 import { waves } from "../../src/internal/defaults/bounds.ts"
-import { decide, excuse } from "./decide.ts"
+import { decide } from "./decide.ts"
 import { type Read, Thrown, type Value } from "./model.ts"
-import { keyOf, orLeave, type Simulation } from "./program.ts"
+import { agree, keyOf, orLeave, type Simulation } from "./program.ts"
 import { describe, type World } from "./state.ts"
 import { timed } from "./timeRules.ts"
 import { checkWhole } from "./transacts.ts"
@@ -139,11 +139,3 @@ const has = (self: Simulation, id: string) =>
       endUnanswered(world, look!)
       agree(self, turn, () => [isThere, Option.isSome(entry)])
     }))
-
-/** Two operations in one turn answer the same, where the store answers at once. */
-const agree = ({ config, world }: Simulation, turn: number, both: () => readonly [unknown, unknown]): void => {
-  if (config.faults > 0 || (config.store !== "none" && config.store !== "sync")) return
-  if (turn !== world.turn) return excuse(world, "operations by hand agree")
-  const [one, other] = both()
-  decide(world, "operations by hand agree", one === other, () => `${String(one)} and ${String(other)}`)
-}

@@ -346,8 +346,10 @@ export const foreignDrop = (self: World, id: string): void => {
 
 /** All that has begun has ended. */
 export const checkEnded = (self: World): void => {
-  for (const { exit, id, n } of self.loads) {
-    decide(self, "all that begins ends", exit !== undefined, () => `load #${n} of ${id} never ended`)
+  for (const { exit, fiber, id, n } of self.loads) {
+    // It may have been interrupted before its first step.
+    const hasEnded = exit !== undefined || fiber?.pollUnsafe() !== undefined
+    decide(self, "all that begins ends", hasEnded, () => `load #${n} of ${id} never ended`)
   }
   for (const { begun, id } of self.reading) {
     decide(self, "all that begins ends", false, () => `read ${id} @${begun} has no answer`)
