@@ -1,5 +1,7 @@
 /** Decides rules, and counts how often each was decided and excused. */
-import { promises, type Rule } from "./rules.ts"
+import { type Rule, type RuleName, rules } from "./rules.ts"
+
+const promises = new Map<string, string>(rules.map(({ name, promise }) => [name, promise]))
 
 /** How often a rule was decided, for and against, and how often excused. */
 export interface Tally {
@@ -11,12 +13,10 @@ export interface Tally {
 export type Tallies = Map<string, Tally>
 
 /** A run that is judged. */
-export interface Judged<Name extends string> {
+export interface Judged {
   readonly violations: Array<string>
   readonly tallies: Tallies
   readonly say: (text: () => string) => void
-  /** Names the rules that it may be judged by. */
-  readonly judges?: Name
 }
 
 const tallyOf = (tallies: Tallies, name: string): Tally => {
@@ -26,9 +26,9 @@ const tallyOf = (tallies: Tallies, name: string): Tally => {
 }
 
 /** The rule applies: it holds, or the text says what is wrong. */
-export const decide = <Name extends string>(
-  self: Judged<Name>,
-  name: Name,
+export const decide = (
+  self: Judged,
+  name: RuleName,
   holds: boolean,
   text: () => string
 ): void => {
@@ -41,7 +41,7 @@ export const decide = <Name extends string>(
 }
 
 /** The rule applies, and cannot be decided. */
-export const excuse = <Name extends string>(self: Judged<Name>, name: Name): void =>
+export const excuse = (self: Judged, name: RuleName): void =>
   void tallyOf(self.tallies, name).excused++
 
 /** The answer of a rule: `undefined` if it does not apply, `"excused"`, `"kept"`, or what is wrong. */
@@ -49,7 +49,7 @@ export type Verdict = undefined | "excused" | "kept" | { readonly wrong: string 
 
 export const expect = (holds: boolean, text: () => string): Verdict => holds ? "kept" : { wrong: text() }
 
-export const give = <Name extends string>(self: Judged<Name>, name: Name, verdict: Verdict): void => {
+export const give = (self: Judged, name: RuleName, verdict: Verdict): void => {
   if (verdict === "excused") excuse(self, name)
   else if (verdict !== undefined) decide(self, name, verdict === "kept", () => (verdict as { wrong: string }).wrong)
 }

@@ -73,7 +73,7 @@ const tell = (world: World, asked: AnyRead): Effect.Effect<Told, never, Caching>
     const stats = yield* Cached.stats
     if (turn === world.turn && seq === world.seq && at === world.now()) {
       for (const name of ["hits", "storeHits", "misses", "stale", "loads", "refreshes"] as const) {
-        decide(world, "an explanation counts nothing", stats[name] === before[name], () => name)
+        decide(world, "a read does what its explanation said", stats[name] === before[name], () => `it counts ${name}`)
       }
     }
     const isAtOnce = turn === world.turn && at === world.now()

@@ -47,6 +47,7 @@ const checkTimeout = (self: World, { begunAt, spec }: Read, what: () => string):
 
 const checkDefect = (self: World, read: Read, defect: unknown, what: () => string): void => {
   const tag = tagOf(defect)
+  if (tag === "StrictFault") return decide(self, "a store fails only strict readers", false, what)
   const isOwn = defect instanceof Thrown
     ? isOfReader(self, read, defect)
     : (tag === "CacheConfigError" && (read.spec?.misuse?.of === "decide" || read.spec?.misuse?.of === "options")) ||

@@ -512,7 +512,7 @@ const byPattern = (self: Worker): Effect.Effect<void, never, Caching> =>
       if (Exit.isFailure(exit)) {
         for (const write of writes) world.writes.splice(world.writes.indexOf(write), 1)
       }
-      if (isStoreUp(world)) decide(world, "a pattern fails with its store only", Exit.isSuccess(exit), () => pattern)
+      if (isStoreUp(world)) decide(world, "a call fails with its load only", Exit.isSuccess(exit), () => pattern)
       if (Exit.isFailure(exit)) return
       world.counts.patterns++
       const done = ++world.seq

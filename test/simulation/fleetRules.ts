@@ -14,7 +14,6 @@ import {
 } from "./fleetModel.ts"
 import type { Process } from "./fleetProcess.ts"
 import { Down } from "./model.ts"
-import type { OfFleet } from "./rules.ts"
 import { describe } from "./state.ts"
 
 /**
@@ -38,7 +37,7 @@ export interface Deaf {
 export const latestPushMillis = 60
 export const latestNoticeMillis = 100
 
-export interface Fleet extends Judged<OfFleet> {
+export interface Fleet extends Judged {
   readonly config: FleetConfig
   readonly now: () => number
   /** Calls something after so many milliseconds, and gives a function that calls it off. */
@@ -354,7 +353,7 @@ export const endRead = (
   }
   if (left && Cause.hasInterrupts(exit.cause)) return
   const isOwn = exit.cause.reasons.every((reason) => Cause.isFailReason(reason) && reason.error instanceof Down)
-  decide(self, "a read fails with its load only", isOwn, () => `read @${read.begun} of ${read.id}: ${describe(exit)}`)
+  decide(self, "a call fails with its load only", isOwn, () => `read @${read.begun} of ${read.id}: ${describe(exit)}`)
 }
 
 /**

@@ -4,7 +4,7 @@ import type { CacheEvent, Caching } from "effect-cached"
 import { listenersOf } from "../support/listeners.ts"
 import { decide, excuse } from "./decide.ts"
 import { nameOf } from "./fleetModel.ts"
-import type { Load, Read, Spec } from "./model.ts"
+import type { Load, Read } from "./model.ts"
 import { isPlain, until } from "./originRules.ts"
 import { bornOf, covers, interruptedItself, isInterrupted, uninterruptible, type World } from "./state.ts"
 import { rounding } from "./timeRules.ts"
@@ -28,8 +28,9 @@ export const checkAlone = (self: World, load: Load): void => {
     if (other.id !== load.id || other.exit !== undefined || !other.isShared || other.together === load.together) continue
     // An interrupted load that only releases its resources loads nothing.
     if (other.spec.policy !== "normal" || isInterrupted(other.fiber) || other.fiber?.pollUnsafe() !== undefined) continue
-    // The call of a key that gives way goes on for its other keys.
-    if (other.gaveWay !== undefined && other.by?.many === true) continue
+    // The call of a key that gives way, or that all readers have left, goes on for its other keys.
+    const isLeft = other.gaveWay !== undefined || (self.lastLeft.get(other.id) ?? 0) > other.n
+    if (isLeft && other.by?.many === true) continue
     const isKept = uninterruptible.has(other) && self.now() >= other.begunAt + self.config.endingMillis
     // The reader of either may have begun before a change that has parted them.
     if (isKept || isDisturbed(self, other, Math.min(bornOf(load), bornOf(other)))) {
@@ -110,16 +111,6 @@ export const checkPrevious = (self: World, load: Load, n: number, askedAt: numbe
     )
   )
   decide(self, "a load renews what is still valid", isGood, () => `${nameLoad(load)} has read #${n}`)
-}
-
-/** Explicit refreshes that come together share a load that begins after them. */
-export const checkTogether = (self: World, spec: Spec, from: number): void => {
-  const by = new Set(self.loads.flatMap(({ by, n }) => n > from && by?.spec === spec ? by : []))
-  if (by.size === 0 || self.config.faults > 0 || self.config.yieldChance > 0) return
-  const isApart = self.closeAskedAt !== undefined || self.writes.some(({ done }) => done > from) ||
-    self.otherPolicies.some((read) => read.id === spec.id && read.spec !== spec && read.answered > from)
-  if (isApart) return excuse(self, "refreshes that come together are one")
-  decide(self, "refreshes that come together are one", by.size === 1, () => `${by.size} loads of ${spec.id}`)
 }
 
 /** Notes which loads give way, by the events of the cache. */

@@ -172,8 +172,6 @@ export interface Load {
   renews: number | undefined
   /** Its failure is this one's: one call has failed for all of its keys. */
   failsAs: number | undefined
-  /** The sources of its result whose changes end it. */
-  readonly dependencies: Set<Origin>
   /** When the oldest value was made that a cache served inside it. */
   oldestAt: number
   /** The first end of what it was answered inside. */

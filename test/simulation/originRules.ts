@@ -3,7 +3,7 @@ import { Exit } from "effect"
 import { expect, give, type Verdict } from "./decide.ts"
 import { keepsOut } from "./misuse.ts"
 import { type Load, type Origin, type Read, type Spec, streamId, type Touch, type Write } from "./model.ts"
-import type { OfOneEngine } from "./rules.ts"
+import type { RuleName } from "./rules.ts"
 import { bornOf, covers, hasConstant, idleOf, readsNothing, refreshes, ttlOf, type World } from "./state.ts"
 
 /** Made when the write was under way already, or later. */
@@ -78,17 +78,6 @@ export const isKeptOut = (load: Load): boolean => {
     late === "throws" || keepsOut(load.spec) || (inherit === "refuse" && load.oldestAt < Infinity) || ttlOf(load) <= 0
 }
 
-/** All sources of a value, through derived values too; one that was found to be still right may be of another time. */
-const dependenciesOf = (self: World, origin: Origin, seen = new Set<Origin>()): ReadonlySet<Origin> => {
-  if (origin._tag === "Set" || origin.renews !== undefined) return seen
-  for (const part of origin.dependencies) {
-    if (seen.has(part) || self.renewals.has(part.n)) continue
-    seen.add(part)
-    dependenciesOf(self, part, seen)
-  }
-  return seen
-}
-
 const touchesOf = ({ touches }: World, origin: Origin): ReadonlyArray<Touch> =>
   touches.filter(({ done, id }) => id === origin.id && done > origin.n)
 
@@ -117,7 +106,7 @@ const foreignOf = (self: World, origin: Load): number | undefined => {
   const isLate = origin.spec.late !== "no" || origin.spec.annotates?.tags !== undefined
   if (isLate && features.includes("markersAmongEntries")) return undefined
   // Without an error schema a failure stays in memory, and so does a result whose sources the store does not know.
-  if (Exit.isFailure(origin.exit!) || origin.spec.inherit === "changes") return undefined
+  if (origin.exit === undefined || Exit.isFailure(origin.exit) || origin.spec.inherit === "changes") return undefined
   // A load beside an unanswered write does not go through the store.
   if (writes.some((write) => write.done > bornOf(origin) && write.asked < origin.ended)) return undefined
   for (const [at, running] of foreign) if (running.has(origin)) return at
@@ -137,15 +126,6 @@ const judges = {
     if (writes.length === 0) return undefined
     const write = writes.find((write) => !isAfter(origin, write))
     return expect(write === undefined, () => `begun before the write @${write!.asked}`)
-  },
-  "what is made of a value ends with it": (self, read, origin) => {
-    // P2 is about values: a failure is given to all that have joined, and is not stored.
-    if (origin._tag === "Set" || Exit.isFailure(origin.exit!)) return undefined
-    const parts = Array.from(dependenciesOf(self, origin))
-    const changes = parts.flatMap((part) => writesBefore(self, read, part, "hard").map((write) => ({ part, write })))
-    if (changes.length === 0) return undefined
-    const change = changes.find(({ part, write }) => !isAfter(part, write))
-    return expect(change === undefined, () => `made of #${change!.part.n}, which changed @${change!.write.asked}`)
   },
   "what was not set is not served": (_, __, origin) =>
     origin._tag === "Set" ? expect(!origin.refused, () => "whose set was refused") : undefined,
@@ -191,7 +171,7 @@ const judges = {
     const { gaveWay = Infinity } = origin
     return expect(gaveWay >= read.begun, () => "of an attempt that had given way")
   }
-} satisfies { readonly [Name in OfOneEngine]?: Judge }
+} satisfies { readonly [Name in RuleName]?: Judge }
 
 /** Only the reader whose effect it is may get what is loaded past the cache, or under `readOnly`. */
 const isAlone = ({ by, spec: { policy } }: Load): boolean =>

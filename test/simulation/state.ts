@@ -14,7 +14,6 @@ import {
   type Touch,
   type Write
 } from "./model.ts"
-import type { OfOneEngine } from "./rules.ts"
 
 /** The writes and loads that a transaction has committed, or is about to commit. */
 export interface Committed {
@@ -27,7 +26,7 @@ export interface Committed {
   done: number
 }
 
-export interface World extends Judged<OfOneEngine> {
+export interface World extends Judged {
   readonly config: Config
   readonly now: () => number
   readonly loads: Array<Load>

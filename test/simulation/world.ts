@@ -47,7 +47,6 @@ export const beginLoad = (
     ttl: undefined,
     renews: undefined,
     failsAs: undefined,
-    dependencies: new Set(),
     oldestAt: Infinity,
     endsAt: Infinity,
     endedAt: undefined,
@@ -97,22 +96,6 @@ export const noteNeeded = (
   const bornAt = origin.ended < begun && !live.includes(origin) ? origin.endedAt! : Infinity
   load.oldestAt = Math.min(load.oldestAt, bornAt, origin.oldestAt)
 }
-
-/** A value read inside a load whose changes end the load's result. */
-export const noteDependency = (
-  self: World,
-  load: Load,
-  { id, n }: { readonly id: string; readonly n: number }
-): void => {
-  const origin = self.origins.get(n)
-  if (!load.isShared || load.spec.inherit !== "changes" || origin === undefined) return
-  // A call that has failed for many keys is the failure of each of them.
-  const own = origin.id === id ? origin : self.loads.find((other) => other.id === id && isOfCall(other, origin))
-  if (own !== undefined) load.dependencies.add(own)
-}
-
-const isOfCall = (load: Load, origin: Origin): boolean =>
-  origin._tag === "Load" && origin.together.length > 1 && load.together === origin.together
 
 /** The value that it was to replace is still right: it keeps its tags. */
 export const renew = (self: World, load: Load, n: number, askedAt: number): void => {
