@@ -21,16 +21,28 @@ export const changes: { readonly [Name in RuleName]: Change } = {
       find: "if (running !== undefined) return askedAgain(self, running)",
       replace: ""
     },
-  "an attempt that has given way serves nobody": { draws: ["hangs"], in: "end", find: "if (gaveWay && mayRunAgain(self, flight)) return runAgain(self, flight)", replace: "" },
-  "many keys get one answer each": { in: "TODO", find: "TODO", replace: "" },
-  "a stream is of one run": { draws: ["streams"], in: "TODO", find: "TODO", replace: "" },
-  "a load has a lease": { in: "acquireLeases", find: "\"lease\") ?? store.capabilities.shared", replace: "\"lease\") ?? false" },
-  "one process loads": {
+  "many keys get one answer each": {
+    draws: ["copy", "copyOfMany"],
+    in: "readMany",
+    find: "answerOrDefect(() => Exit.map(exit, copyOf(copy, many.keys[i]!)))",
+    replace: "Exit.map(exit, copyOf(copy, many.keys[i]!))"
+  },
+  "a stream is of one run": {
+    draws: ["streams"],
+    in: "nextOfLog",
+    find: "answer.value.run !== log.run",
+    replace: "answer.value.run === \"\""
+  },
+  "a load has a lease": {
+    in: "acquireLease",
+    find: "acquired = yield* waitForLease(self, tier, { flight, owner, leftMillis: answer.answer.leftMillis })",
+    replace: "return undefined as never"
+  },
+  "one process leads": {
     in: "take",
     find: "if (left === 0 || lease.owner === options.owner) {",
     replace: "if (left < Infinity || lease.owner === options.owner) {"
   },
-  "one process leads": { in: "TODO", find: "TODO", replace: "" },
   "who loads beside the leader has waited": {
     in: "joinOf",
     find: "waitMillis !== undefined && waitedMillis >= waitMillis",
@@ -47,7 +59,12 @@ export const changes: { readonly [Name in RuleName]: Change } = {
   "a stream is served as a whole": {
     in: "manifestFor",
     find: "log.run, log.count, log.bytes",
-    replace: "log.run, Math.max(0, log.count - 1), log.bytes"
+    replace: "log.run, Math.max(0, log.count - 1), log.bytes",
+    also: [{
+      in: "nextOfReplay",
+      find: "replay.decoded === undefined && self.elements !== manifest.elements",
+      replace: "self.elements < 0"
+    }]
   },
   "what was removed is gone": { in: "forgetOne", find: "detachBegun(self, id)", replace: "" },
   "what another process removed meanwhile is not stored": { in: "committed", find: "flight.storable = false return", replace: "return" },
@@ -64,7 +81,6 @@ export const changes: { readonly [Name in RuleName]: Change } = {
       find: "now < (Memory.peek(self.memory, self.tagEpochs, id)?.expiresAt ?? -Infinity)",
       replace: "self.memory.entries.get(id) !== undefined"
     },
-  "a transaction is seen as a whole": { in: "TODO", find: "TODO", replace: "" },
   "a transaction reads what it has written": { draws: ["transacts"], in: "setNow", find: "Entries.put(self.own, entry, now)", replace: "" },
   "what was changed meanwhile is not stored": {
     in: "commit",
@@ -73,7 +89,11 @@ export const changes: { readonly [Name in RuleName]: Change } = {
   },
   "what another process removed is gone in time": { in: "poll", find: "applyChange(self, tier, one)", replace: "void one" },
   "no reader is interrupted for another": { in: "endIfUnneeded", find: "if (flight.callers.size > 0 || flight.exit !== undefined) return", replace: "if (flight.exit !== undefined) return" },
-  "a failure is that of a load of the reader": { in: "isCacheable", find: "cause.reasons.length === 1 && Cause.hasFails(cause)", replace: "cause.reasons.length > 0" },
+  "a failure is that of a load of the reader": {
+    in: "exitOf",
+    find: "flight.attempt.previous!.exit : exit",
+    replace: "flight.attempt.previous!.exit : Exit.isFailure(exit) && flight.refresh ? Exit.fail(\"other\") : exit"
+  },
   "what runs behind its reader goes on": { in: "endIfUnneeded", find: "if (flight.pinned) return limitUnattended(self, flight)", replace: "" },
   "a load gives way when its readers are out of patience": {
       draws: ["hangs"],
@@ -96,7 +116,6 @@ export const changes: { readonly [Name in RuleName]: Change } = {
     find: "waitMillis !== undefined && waitedMillis >= waitMillis",
     replace: "waitMillis !== undefined && waitedMillis >= waitMillis * 1000"
   },
-  "a reader waits for others in turn": { in: "TODO", find: "TODO", replace: "" },
   "only failures that are to be stored are": {
     in: "isStored",
     find: "if (storeFailures === undefined) return when !== undefined",
@@ -126,7 +145,11 @@ export const changes: { readonly [Name in RuleName]: Change } = {
     find: "this.setBackMillis += Math.ceil(setBack)",
     replace: ""
   },
-  "a load that nobody waits for ends": { in: "start", find: "limitUnattended(self, flight)", replace: "" },
+  "a load that nobody waits for ends": {
+    in: "limitUnattended",
+    find: "after(flight, self.refreshing.timeoutMillis,",
+    replace: "after(flight, 10 * self.refreshing.timeoutMillis + 1000,"
+  },
   "a cache that closes starts no load": {
       in: "joinOrStart",
       find: "const refused = engine.closed ? new CacheClosed({ key: id })",
@@ -134,9 +157,22 @@ export const changes: { readonly [Name in RuleName]: Change } = {
     },
   "a cache closes in time": { in: "close", find: "}), shutdownMillis )", replace: "}), 1e6 * shutdownMillis )" },
   "memory is bounded": { in: "isOver", find: "self.weight > self.capacity", replace: "self.weight > self.capacity + 1" },
-  "all that begins ends": { in: "leaveCall", find: "call.fiber?.interruptUnsafe()", replace: "" },
+  "all that begins ends": {
+    in: "start",
+    find: "limitUnattended(self, flight)",
+    replace: "",
+    // They have not ended either.
+    beside: ["nothing is left running"]
+  },
   "timers end with what they are for": { in: "stopTimers", find: "for (const timer of caller.timers) timer.interruptUnsafe()", replace: "" },
-  "nothing is left running": { in: "TODO", find: "TODO", replace: "" },
+  "nothing is left running": {
+    draws: ["hangs"],
+    in: "end",
+    find: "flight.limit?.interruptUnsafe() unregister(self, flight) abandon(self, flight)",
+    replace: "flight.limit?.interruptUnsafe(); unregister(self, flight)",
+    // Its load has not ended either.
+    beside: ["all that begins ends"]
+  },
   "a cache at rest works": { in: "giveBack", find: "if (running.delete(unit)) takeSlots(self)", replace: "if (!running.has(unit)) takeSlots(self)" },
   "a program ends": {
       in: "answerOrDefect",

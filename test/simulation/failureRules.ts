@@ -18,6 +18,7 @@ export const checkFailure = (self: World, read: Read, cause: Cause.Cause<unknown
     return isLoads(true)
   }
   const [reason] = cause.reasons
+  if (cause.reasons.every(Cause.isInterruptReason)) return decide(self, "no reader is interrupted for another", false, what)
   if (reason === undefined || cause.reasons.length > 1 || Cause.isInterruptReason(reason)) return isLoads(false)
   if (Cause.isDieReason(reason)) return checkDefect(self, read, reason.defect, what)
   const { error } = reason
@@ -31,7 +32,8 @@ export const checkFailure = (self: World, read: Read, cause: Cause.Cause<unknown
   const stored = error instanceof Down
     ? self.loads.findLast((load) => load.id === read.id && hasFailedWith(load, cause))
     : undefined
-  const mayBeStored = stored?.spec.failuresToo === true
+  if (stored === undefined) return isLoads(false)
+  const mayBeStored = stored.spec.failuresToo
   decide(self, "only failures that are to be stored are", mayBeStored, what)
   if (mayBeStored) checkOrigins(self, read, stored, what())
 }

@@ -178,8 +178,7 @@ const readOf = ({ layer, process, world }: Worker, id: string, begun: number): F
     asked: Math.min(begun, ...open.map(({ asked }) => asked)),
     begunAt: world.now(),
     // Only the first of its caches reports what it has received.
-    heard: layer === 0 ? world.heard[index]! : 0,
-    stopped: process.stoppedMillis()
+    heard: layer === 0 ? world.heard[index]! : 0
   }
   world.reads.add(read)
   Rules.noteIdle(world, read)

@@ -210,6 +210,4 @@ export interface FleetRead {
   readonly begunAt: number
   /** When its process had last received all changes of the others. */
   readonly heard: number
-  /** How long its process had been stopped when it began. */
-  readonly stopped: number
 }

@@ -8,8 +8,6 @@ import {
   type FleetOrigin,
   type FleetRead,
   type FleetWrite,
-  longestLoad,
-  longestWait,
   tagsOf
 } from "./fleetModel.ts"
 import type { Process } from "./fleetProcess.ts"
@@ -159,7 +157,7 @@ const takeFrom = (items: Array<string>, item: string): boolean => {
   return at >= 0
 }
 
-/** A load begins: with a lease, and not while another process is exclusive. */
+/** A load begins: with a lease. */
 export const checkExclusive = (self: Fleet, load: FleetOrigin, { begun, lease }: Loading): void => {
   const { config } = self
   const what = `load #${load.n} of ${load.id} in ${load.process}`
@@ -176,13 +174,6 @@ export const checkExclusive = (self: Fleet, load: FleetOrigin, { begun, lease }:
     if (isExcused && own === undefined) excuse(self, "a load has a lease")
     else decide(self, "a load has a lease", own !== undefined, () => what)
   }
-  if (own === undefined || own.joined) return
-  const other = Array.from(self.loading).find((other) => {
-    if (other.id !== load.id || other.owner === undefined || other.owner === load.owner) return false
-    const holder = holdersOf(self, load.id).get(other.owner)
-    return holder !== undefined && !holder.joined && holder.until > self.now()
-  })
-  decide(self, "one process loads", other === undefined, () => `${what} beside #${other!.n} in ${other!.process}`)
 }
 
 /** A read's load. */
@@ -329,7 +320,6 @@ const lives = "nothing lives longer for a clock that was set back"
 export const endLookup = (self: Fleet, read: FleetRead): void => {
   self.reads.delete(read)
   self.say(() => `[${read.process}] got ${read.id} @${read.begun} nothing`)
-  checkPatience(self, read)
 }
 
 export const endRead = (
@@ -340,7 +330,6 @@ export const endRead = (
 ): void => {
   self.reads.delete(read)
   self.say(() => `[${read.process}] got ${read.id} @${read.begun} ${describe(exit)}`)
-  checkPatience(self, read)
   if (Exit.isSuccess(exit)) {
     const origin = self.origins.get(originOf(exit.value) ?? -1)
     decide(self, "a value is of its key", origin?.id === read.id, () => `read of ${read.id} got ${exit.value}`)
@@ -354,19 +343,6 @@ export const endRead = (
   if (left && Cause.hasInterrupts(exit.cause)) return
   const isOwn = exit.cause.reasons.every((reason) => Cause.isFailReason(reason) && reason.error instanceof Down)
   decide(self, "a call fails with its load only", isOwn, () => `read @${read.begun} of ${read.id}: ${describe(exit)}`)
-}
-
-/**
- * P4: at most the waits for other processes, the load, and the budget of the store; all that twice if the id was
- * changed meanwhile.
- */
-const checkPatience = (self: Fleet, read: FleetRead): void => {
-  const { processes, storeTimeout, wait } = self.config
-  const waits = longestWait(self.config) * (wait < Infinity ? processes : 1)
-  const stopped = self.processes[read.process]!.stoppedMillis() - read.stopped
-  const took = self.now() - read.begunAt - stopped
-  const isInTime = took <= 2 * (waits + longestLoad + 4 * storeTimeout)
-  decide(self, "a reader waits for others in turn", isInTime, () => `read @${read.begun} of ${read.id} took ${took} ms`)
 }
 
 /** A value names its origin. */

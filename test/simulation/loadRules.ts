@@ -31,7 +31,9 @@ export const checkAlone = (self: World, load: Load): void => {
     // The call of a key that gives way, or that all readers have left, goes on for its other keys.
     const isLeft = other.gaveWay !== undefined || (self.lastLeft.get(other.id) ?? 0) > other.n
     if (isLeft && other.by?.many === true) continue
-    const isKept = uninterruptible.has(other) && self.now() >= other.begunAt + self.config.endingMillis
+    // An abandoned load keeps its id for a while; and a store that fails may lose the lease of one that hangs.
+    const kept = uninterruptible.has(other) ? self.config.endingMillis : self.config.faults > 0 ? 5000 : Infinity
+    const isKept = self.now() >= other.begunAt + kept
     // The reader of either may have begun before a change that has parted them.
     if (isKept || isDisturbed(self, other, Math.min(bornOf(load), bornOf(other)))) {
       excuse(self, "an id has one load")

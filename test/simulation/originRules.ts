@@ -165,11 +165,6 @@ const judges = {
     if (!isStored || !mayBeOld) return undefined
     const removed = foreignOf(self, origin)
     return expect(removed === undefined, () => `being loaded when another process removed it @${removed}`)
-  },
-  "an attempt that has given way serves nobody": (self, read, origin) => {
-    if (origin._tag === "Set" || self.counts.restarts === 0) return undefined
-    const { gaveWay = Infinity } = origin
-    return expect(gaveWay >= read.begun, () => "of an attempt that had given way")
   }
 } satisfies { readonly [Name in RuleName]?: Judge }
 

@@ -906,10 +906,19 @@ const step = (self: Simulation): Effect.Effect<unknown, unknown, Caching> => {
   if (die < 78) return orLeave(self, invalidate(self, "all", "", Cached.clear))
   if (die < 87) return lookup(self, id)
   if (die < 89) return Effect.andThen(bell(self), read(self, specOf(self, id)))
-  if (die < 93) return self.drop(id)
+  if (die < 93) return dropWhileLoaded(self, id)
   if (die < 97) return beside(self, id)
   return Effect.sleep(dice.below(30))
 }
+
+/** Another process removes what is being loaded. */
+const dropWhileLoaded = (self: Simulation, id: string) =>
+  Effect.gen(function*() {
+    const spec: Spec = { ...specOf(self, id), policy: "normal" }
+    const later = Effect.andThen(Effect.sleep(self.dice.below(10)), self.drop(id))
+    yield* Effect.all([Effect.exit(read(self, spec)), later], { concurrency: "unbounded" })
+    yield* Effect.exit(read(self, spec))
+  })
 
 /** A reader that was refused by a strict policy asks again at once. */
 const insist = (self: Simulation) =>

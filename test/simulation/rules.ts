@@ -34,13 +34,6 @@ export const rules = [
     excuses: "a change, or a read with another policy, has come between; an abandoned load has kept its id long enough"
   },
   {
-    name: "an attempt that has given way serves nobody",
-    promise: "P1",
-    of: ["oneEngine"],
-    applies: "a read gets a value, and loads have given way",
-    asks: "that of no attempt that had given way before it began"
-  },
-  {
     name: "many keys get one answer each",
     promise: "P1",
     of: ["oneEngine"],
@@ -61,13 +54,6 @@ export const rules = [
     applies: "a load begins in a store that answers at once and loses nothing",
     asks: "its cache has a lease of its id",
     excuses: "its id may have changed since its read began, or its process was stopped, or has waited long enough"
-  },
-  {
-    name: "one process loads",
-    promise: "P1",
-    of: ["severalEngines"],
-    applies: "a load begins with a lease that it does not share",
-    asks: "no load of another process has such a lease of its id"
   },
   {
     name: "one process leads",
@@ -138,13 +124,6 @@ export const rules = [
     of: ["severalEngines"],
     applies: "the result of a load is stored",
     asks: "no write has ended its generation"
-  },
-  {
-    name: "a transaction is seen as a whole",
-    promise: "P2",
-    of: ["oneEngine"],
-    applies: "one look-up finds what a transaction has set, and something else of what it has set",
-    asks: "nothing of it is older than the transaction"
   },
   {
     name: "what another process removed is gone in time",
@@ -231,13 +210,6 @@ export const rules = [
     of: ["severalEngines"],
     applies: "a cache asks again for a lease that another has",
     asks: "no longer after its first question than the leader may hold it up"
-  },
-  {
-    name: "a reader waits for others in turn",
-    promise: "P4",
-    of: ["severalEngines"],
-    applies: "a read ends",
-    asks: "in the time that waits for other processes, a load and the store may take"
   },
   {
     name: "only failures that are to be stored are",

@@ -2,9 +2,14 @@
 import { assert, describe, it } from "@effect/vitest"
 import { sized } from "../support/everything.ts"
 import { areDrawn, firstOfToday, replays } from "./daySeeds.ts"
+import { addTallies, seldomOf, type Tallies } from "./decide.ts"
 import type { Feature } from "./features.ts"
 import { simulateFleet } from "./fleet.ts"
 import { type FleetSwept, sweepFleet } from "./fleetSweep.ts"
+import { rulesOf } from "./rules.ts"
+
+/** Of the seeds that are always drawn. */
+const tallies: Tallies = new Map()
 
 /** Blocks, so that the test runner hears of us in between. */
 const sweepAll = async (first: number, seeds: number, also: ReadonlyArray<Feature> = []): Promise<FleetSwept> => {
@@ -13,6 +18,7 @@ const sweepAll = async (first: number, seeds: number, also: ReadonlyArray<Featur
     swept = sweepFleet({ from, to: from + 50, with: also }, swept)
     await new Promise((resume) => setImmediate(resume))
   }
+  addTallies(tallies, swept.tallies)
   return swept
 }
 
@@ -67,6 +73,10 @@ describe("several processes on one store, under seeded schedules", () => {
     assert.deepStrictEqual(replays(failures, " --fleet --with setBack"), [])
     assert.isAbove(counts.afterSetBack, 20)
   }, 600_000)
+
+  it("decide each rule often, and excuse none more often than that", () => {
+    assert.deepStrictEqual(seldomOf(rulesOf("severalEngines"), tallies), [])
+  })
 
   if (areDrawn) {
     it("do so with the seeds of the day", async () => {

@@ -296,20 +296,3 @@ const undo = (world: World, set: ReadonlyArray<SetOrigin>, committing: Committed
   for (const write of committing?.writes ?? []) world.writes.splice(world.writes.indexOf(write), 1)
   if (committing !== undefined) world.committed.splice(world.committed.indexOf(committing), 1)
 }
-
-/** One look at several keys sees all that a transaction has set of them, or none. */
-export const checkWhole = ({ config, world }: Simulation, values: ReadonlyArray<Value | undefined>): void => {
-  // A storage that answers late is written step by step.
-  if (config.store === "derived") return
-  for (const { asked, set } of world.committed) {
-    const some = values.find((value) => value !== undefined && set.get(value.id)?.n === value.n)
-    const others = values.filter((value) => value !== undefined && set.has(value.id) && value.id !== some?.id)
-    if (some === undefined || others.length === 0) continue
-    const old = others.find((value) => {
-      const origin = world.origins.get(value!.n)!
-      const isBefore = origin._tag === "Set" ? origin.write.done < asked : origin.ended < asked
-      return isBefore && set.get(value!.id)!.n !== value!.n
-    })
-    decide(world, "a transaction is seen as a whole", old === undefined, () => `#${some.n}, and #${old!.n} of before`)
-  }
-}
