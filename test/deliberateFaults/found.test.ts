@@ -1,13 +1,16 @@
 /** The seeded schedules, the consistency check and the tests find the faults that are put into the sources. */
 import { afterAll, describe, expect, it, vi } from "@effect/vitest"
 import { findFault as findInProcesses } from "../consistency/findFault.ts"
+import { type Change, changes } from "../simulation/changes.ts"
 import {
   findFault,
   findFaultOfDerived,
   findFaultOfServing,
   findFaultOfSeveral,
+  firstSpokenWith,
   spokenWith
 } from "../simulation/findFault.ts"
+import { rules as rulesOfSchedules } from "../simulation/rules.ts"
 import { rules } from "../simulation/serving/rules.ts"
 import { isEverything } from "../support/everything.ts"
 import { isMissing } from "../support/needs.ts"
@@ -57,6 +60,15 @@ describe.concurrent("seeded schedules of strategies at work find that", () => {
 })
 
 if (isEverything) {
+  describe.concurrent("of the rules of schedules, its own change makes one speak first", () => {
+    it.for([...rulesOfSchedules])("$name", { timeout }, async ({ name, of }) => {
+      const { beside = [], ...change } = changes[name] as Change
+      const spoken = await firstSpokenWith({ ...change, name }, of[0], 1000)
+      expect(spoken).toContain(name)
+      expect([name, ...beside]).toEqual(expect.arrayContaining([...spoken]))
+    })
+  })
+
   describe.concurrent("of the rules of strategies at work, its own change makes one speak, and no other", () => {
     it.for([...rules])("$name", { timeout }, async ({ change, name }) => {
       expect(await spokenWith({ ...change, name }, 500)).toEqual([name])

@@ -148,9 +148,9 @@ if (until > 0) {
   await meetTests(near, "some", budgetMillis)
 }
 if (until > 1) await meetTests(far, "some", budgetMillis)
-if (until > 2) for (const pass of passes) await meetTests(near, pass, budgetMillis)
+if (until > 2) { for (const pass of passes) await meetTests(near, pass, budgetMillis) }
 if (until > 3) await meetAlone(near)
-if (until > 4) for (const pass of passes) await meetTests(model, pass, 10 * budgetMillis)
+if (until > 4) { for (const pass of passes) await meetTests(model, pass, 10 * budgetMillis) }
 if (until > 5) meetSchedules()
 
 for (const { file, line, name } of alive()) console.log(`${file}:${line}  ${name.slice(file.length + 1)}`)

@@ -8,7 +8,6 @@
  * stay what they were.
  */
 import {
-  Cause,
   Context,
   Effect,
   Exit,
@@ -39,6 +38,7 @@ import { ProcessLock } from "effect-cached/memory"
 import * as Leases from "../../src/internal/store/leases.ts"
 import * as Markers from "../../src/internal/store/markers/markers.ts"
 import * as SeededScheduler from "../../src/testing/SeededScheduler.ts"
+import { decide, type Judged, type Tallies } from "./decide.ts"
 import { type Dice, diceOf } from "./plan.ts"
 import { withShortTurns, withTickets } from "./shortTurns.ts"
 import { answering } from "./stores.ts"
@@ -229,18 +229,20 @@ const items = [1, 2, 3].map((n) => new Item({ n, kind: n === 3 ? "y" : "x" }))
 const dirty = 1_000_000
 
 /** Runs a program; answers what was wrong. */
-export const simulateDerived = (seed: number): ReadonlyArray<string> =>
+export const simulateDerived = (seed: number, tallies: Tallies = new Map()): ReadonlyArray<string> => {
+  const judged: Judged = { violations: [], tallies, say: () => {} }
   withShortTurns(
     SeededScheduler.dice(seed + 0x510e_527f).nextDoubleUnsafe() < 0.25,
-    () => withTickets(SeededScheduler.dice(seed + 0xa54f_f53a).nextDoubleUnsafe() < 0.5, () => run(seed))
+    () => withTickets(SeededScheduler.dice(seed + 0xa54f_f53a).nextDoubleUnsafe() < 0.5, () => run(seed, judged))
   )
+  return judged.violations
+}
 
-const run = (seed: number): ReadonlyArray<string> => {
+const run = (seed: number, judged: Judged): void => {
   const dice = diceOf(SeededScheduler.dice(seed).nextDoubleUnsafe)
   const config = drawConfig(dice)
   const moreDice = diceOf(SeededScheduler.dice(seed + 0x3c6e_f372).nextDoubleUnsafe)
   const more = drawMore(moreDice)
-  const wrong: Array<string> = []
   const truth: Record<string, number> = {
     a: 0,
     b: 0,
@@ -332,22 +334,29 @@ const run = (seed: number): ReadonlyArray<string> => {
       // A run of a stream passes its elements on as they come: a consumer that joined it gets what its origin was just
       // reading.
       if (name === "film" && !found.some(({ key, source }) => key === name && source !== "joined")) return
-      for (const [of, version] of Object.entries(made.of)) {
-        if (version < (required[of] ?? 0)) {
-          wrong.push(
-            `seed ${seed}: engine ${n} read ${name} of ${of} ${version}, after ${of} ${required[of]} was received`
-          )
-        }
-        if (version > (truth[of] ?? 0)) {
-          wrong.push(`seed ${seed}: engine ${n} read ${name} of ${of}, which a transaction wrote that failed`)
-        }
+      const sources = Object.entries(made.of)
+      const old = sources.find(([of, version]) => version < (required[of] ?? 0))
+      const dirtied = sources.find(([of, version]) => version > (truth[of] ?? 0))
+      if (sources.some(([of]) => required[of] !== undefined)) {
+        decide(
+          judged,
+          "what is made of a value ends with it",
+          old === undefined,
+          () => `engine ${n} read ${name} of ${old}, after ${required[old![0]]} was received`
+        )
+      }
+      if (more.transactions) {
+        decide(
+          judged,
+          "what was not set is not served",
+          dirtied === undefined,
+          () => `engine ${n} read ${name} of ${dirtied}`
+        )
       }
       const own = found.find(({ key }) => key === name)
-      if (
-        own !== undefined && own.source !== "load" && own.source !== "joined" && made.ends.some((end) => now >= end)
-      ) {
-        wrong.push(`seed ${seed}: ${name} outlived what it was made of`)
-      }
+      if (own === undefined || own.source === "load" || own.source === "joined" || made.ends.length === 0) return
+      const isOver = made.ends.some((end) => now >= end)
+      decide(judged, "what is made of values lives no longer", !isOver, () => `engine ${n} read ${name}`)
     })
 
   // One at a time: of two values that are set at once the older one may be the last.
@@ -393,11 +402,8 @@ const run = (seed: number): ReadonlyArray<string> => {
         if (name !== "a") return
         // A local write is visible here, also through entries derived from it.
         const { of } = yield* moreDice.pick([d, o])
-        if (of["a"]! < made.of["a"]!) {
-          wrong.push(
-            `seed ${seed}: a transaction of engine ${n} read d of a ${of["a"]}, after it wrote ${made.of["a"]}`
-          )
-        }
+        const isOwn = of["a"]! >= made.of["a"]!
+        decide(judged, "a transaction reads what it has written", isOwn, () => `engine ${n}: d of a ${of["a"]}`)
       })
     const steps = Effect.gen(function*() {
       if (moreDice.chance(0.3)) yield* moreDice.pick([d, o, a])
@@ -523,7 +529,6 @@ const run = (seed: number): ReadonlyArray<string> => {
   const quiet = Context.make(References.CurrentLoggers, new Set<Logger.Logger<unknown, unknown>>())
   const alone = Effect.provideService(program, Lock.Lock, ProcessLock.make())
   const { exit } = SeededScheduler.run(Effect.provide(alone, quiet), { seed })
-  if (exit === undefined) wrong.push(`seed ${seed}: it has not ended`)
-  else if (Exit.isFailure(exit)) wrong.push(`seed ${seed}: ${Cause.pretty(exit.cause)}`)
-  return wrong
+  const isDone = exit !== undefined && Exit.isSuccess(exit)
+  decide(judged, "a program ends", isDone, () => exit === undefined ? "it has not ended" : String(exit))
 }

@@ -6,8 +6,9 @@ import type { Detected } from "effect-cached/CacheEvent"
 import type { Caching } from "effect-cached/Caching"
 import { Explanation } from "effect-cached/explain"
 import type { SeededScheduler } from "../../src/testing/SeededScheduler.ts"
+import { decide } from "./decide.ts"
 import { hasRoom, type Load, type Read } from "./model.ts"
-import { readerOf, steadyOf, violate, type World } from "./state.ts"
+import { steadyOf, type World } from "./state.ts"
 
 type AnyRead = Effect.Effect<any, any, Caching>
 
@@ -72,7 +73,7 @@ const tell = (world: World, asked: AnyRead): Effect.Effect<Told, never, Caching>
     const stats = yield* Cached.stats
     if (turn === world.turn && seq === world.seq && at === world.now()) {
       for (const name of ["hits", "storeHits", "misses", "stale", "loads", "refreshes"] as const) {
-        if (stats[name] !== before[name]) violate(world, `explain: it counts ${name}`)
+        decide(world, "a read does what its explanation said", stats[name] === before[name], () => `it counts ${name}`)
       }
     }
     const isAtOnce = turn === world.turn && at === world.now()
@@ -128,7 +129,7 @@ const candidates = (
 const check = (self: World, { detected, exit, record, refreshes, told }: Ended): void => {
   const { explanation: { facts, id, next } } = told
   const isAtOnce = told.isAtOnce && told.turn === self.turn && told.at === self.now()
-  const started = self.loads.find(({ flight }) => flight !== undefined && readerOf(self, flight) === record)
+  const started = self.loads.find(({ by, isShared }) => isShared && by === record)
   const own = started ?? (record.live.length === 1 ? record.live[0] : undefined)
   const source = detected.findLast(({ key }) => key === id)?.source
   if (self.setBackMillis > 0 && self.setBackAt >= told.at) return
@@ -155,9 +156,9 @@ const check = (self: World, { detected, exit, record, refreshes, told }: Ended):
   const begun = refreshes - told.refreshes
   const of = possible.map(({ source }) => source).join(" or ")
   self.explained.set(of, (self.explained.get(of) ?? 0) + 1)
-  if (possible.some((answer) => fits(answer, source, exit) && (!isAlone || begins(answer, begun)))) return
-  self.say(() => JSON.stringify({ explanation: told.explanation, exit, detected, begun }))
-  violate(self, `explain: ${JSON.stringify(possible)}, but the read was answered by ${source} (${begun} refreshes)`)
+  const isTrue = possible.some((answer) => fits(answer, source, exit) && (!isAlone || begins(answer, begun)))
+  const text = () => `${JSON.stringify(possible)}, but the read was answered by ${source} (${begun} refreshes)`
+  decide(self, "a read does what its explanation said", isTrue, text)
 }
 
 /** `detect` tells nothing of reads that were interrupted, took too long, or were refused by a store or by a close. */
@@ -216,4 +217,4 @@ const isDisturbed = (
   )
 
 /** The turn in which the store received the result of a load. */
-const storedIn = ({ stored }: World, { flight }: Load): number => stored.get(flight?.entry?.writeId ?? "") ?? -1
+const storedIn = ({ stored }: World, { n }: Load): number => stored.get(n) ?? -1

@@ -1,108 +1,78 @@
 /** Whether a failure may reach a reader. */
 import { Cause, Exit } from "effect"
-import { hasAnswered } from "./answerRules.ts"
-import { isHeld, mayBeCompared } from "./held.ts"
+import { decide } from "./decide.ts"
 import { endsRead } from "./misuse.ts"
 import { Down, type Load, type Read, Thrown } from "./model.ts"
-import { checkOrigin, noteServed, noteUnanswered } from "./originRules.ts"
-import { describe, interruptedItself, readsNothing, tagOf, tooFew, violate, type World } from "./state.ts"
+import { checkOrigins, noteServed, noteUnanswered } from "./originRules.ts"
+import { describe, interruptedItself, tagOf, tooFew, type World } from "./state.ts"
 import { rounding } from "./timeRules.ts"
 
-/** P3, P5. */
 export const checkFailure = (self: World, read: Read, cause: Cause.Cause<unknown>): void => {
-  const { spec } = read
-  const what = `read ${read.id} @${read.begun} got ${describe(Exit.failCause(cause))}`
-  for (const load of self.loads) {
-    if (load.id !== read.id || !(load.n > read.begun || read.live.includes(load))) continue
-    if (load.exit === undefined || Exit.isSuccess(load.exit) || !sameCause(load.exit.cause, cause)) continue
-    if (Cause.hasInterrupts(cause) && !interruptedItself.has(load)) continue
-    if (spec?.failuresToo === true) load.answersCaller = true
-    checkFallback(self, read, load, what)
-    // A waiting caller may have been served from memory in the end, which extends the entry's life.
-    noteServed(self, read, load)
-    return
+  const what = () => `read ${read.id} @${read.begun} got ${describe(Exit.failCause(cause))}`
+  const isLoads = (holds: boolean) => decide(self, "a failure is that of a load of the reader", holds, what)
+  const failed = self.loads.findLast((load) =>
+    load.id === read.id && (load.n > read.begun || read.live.includes(load)) && hasFailedWith(load, cause)
+  )
+  if (failed !== undefined) {
+    noteServed(self, read, failed)
+    return isLoads(true)
   }
-  if (cause.reasons.length !== 1) return violate(self, `P3: ${what}, which no load has failed with`)
-  const reason = cause.reasons[0]!
-  if (Cause.isDieReason(reason)) {
-    if (reason.defect instanceof Thrown) return checkThrown(self, read, reason.defect, what)
-    const tag = tagOf(reason.defect)
-    if (tag === "CacheConfigError" && isWrong(read)) return noteRefused(self)
-    if (tag === "CacheClosed" && self.closeAskedAt !== undefined) return
-    if (tag === "CacheCycle" && self.config.cyclic && read.interruption?.requested === true) return
-    return violate(self, `P5: ${what}, which no load has died of`)
+  const [reason] = cause.reasons
+  if (cause.reasons.every(Cause.isInterruptReason)) {
+    return decide(self, "no reader is interrupted for another", false, what)
   }
-  if (Cause.isInterruptReason(reason)) return violate(self, `P3: ${what}, but no caller interrupted it`)
+  if (reason === undefined || cause.reasons.length > 1 || Cause.isInterruptReason(reason)) return isLoads(false)
+  if (Cause.isDieReason(reason)) return checkDefect(self, read, reason.defect, what)
   const { error } = reason
   const tag = tagOf(error)
-  if (tag === "LoadTimeout") {
-    if (spec?.timeout === undefined || self.now() - read.begunAt < spec.timeout - rounding) {
-      violate(self, `timeout: ${what} too early`)
-    }
-    return
-  }
+  if (tag === "LoadTimeout") return checkTimeout(self, read, what)
   if (tag === "StoreError" || tag === "SerializerError") {
     const cannot = self.config.faults === 0 && (self.config.store === "none" || self.config.store === "sync")
-    if (spec?.policy !== "strict" || cannot) violate(self, `P4: ${what}`)
-    return
+    return decide(self, "a store fails only strict readers", read.spec?.policy === "strict" && !cannot, what)
   }
   // One failure may be that of several keys.
-  const origin = error instanceof Down
-    ? self.loads.findLast(({ exit, id }) =>
-      id === read.id && exit !== undefined && Exit.isFailure(exit) && sameCause(exit.cause, cause)
-    )
+  const stored = error instanceof Down
+    ? self.loads.findLast((load) => load.id === read.id && hasFailedWith(load, cause))
     : undefined
-  if (origin === undefined) return violate(self, `P3: ${what}`)
-  if (
-    !origin.spec.failuresToo || origin.exit === undefined || Exit.isSuccess(origin.exit) ||
-    !sameCause(origin.exit.cause, cause)
-  ) {
-    return violate(self, `P5: ${what}, which must not be stored`)
-  }
-  checkOrigin(self, read, origin, what)
-  noteServed(self, read, origin)
+  if (stored === undefined) return isLoads(false)
+  const mayBeStored = stored.spec.failuresToo
+  decide(self, "only failures that are to be stored are", mayBeStored, what)
+  if (mayBeStored) checkOrigins(self, read, stored, what())
 }
 
-/** P3: an error that a function throws ends no read but its own, and only where it threw before a load. */
-const checkThrown = (self: World, read: Read, thrown: Thrown, what: string): void => {
-  noteRefused(self)
+const hasFailedWith = (load: Load, cause: Cause.Cause<unknown>): boolean =>
+  load.exit !== undefined && Exit.isFailure(load.exit) && sameCause(load.exit.cause, cause) &&
+  (!Cause.hasInterrupts(cause) || interruptedItself.has(load))
+
+const checkTimeout = (self: World, { begunAt, spec }: Read, what: () => string): void => {
+  const isOver = spec?.timeout !== undefined && self.now() - begunAt >= spec.timeout - rounding
+  decide(self, "a reader waits as long as it says", isOver, () => `${what()} after ${self.now() - begunAt} ms`)
+}
+
+const checkDefect = (self: World, read: Read, defect: unknown, what: () => string): void => {
+  const tag = tagOf(defect)
+  if (tag === "StrictFault") return decide(self, "a store fails only strict readers", false, what)
+  const isOwn = defect instanceof Thrown
+    ? isOfReader(self, read, defect)
+    : (tag === "CacheConfigError" && (read.spec?.misuse?.of === "decide" || read.spec?.misuse?.of === "options")) ||
+      (tag === "CacheClosed" && self.closeAskedAt !== undefined) ||
+      (tag === "CacheCycle" && self.config.cyclic && read.interruption?.requested === true)
+  if (defect instanceof Thrown || tag === "CacheConfigError") self.counts.refused++
   // It may have been served before it was copied.
-  noteUnanswered(self, read)
-  if (thrown.of === "classTags") return checkAlone(self, read, thrown, what)
-  if (thrown.owner === undefined || thrown.owner !== read.spec?.misuse) {
-    return violate(self, `P3: ${what}, of a function that is not its own`)
-  }
-  if (!endsRead(thrown.owner)) violate(self, `P3: ${what}, about a value that was loaded`)
+  if (defect instanceof Thrown) noteUnanswered(self, read)
+  decide(self, "what a function throws ends its own read only", isOwn, what)
 }
 
-/** Tags are of a key: they are asked for in one read at a time. */
-const checkAlone = (self: World, read: Read, thrown: Thrown, what: string): void => {
-  if (thrown.n < read.begun) return violate(self, `P3: ${what}, which threw before it began`)
+/** An error that a function throws ends no read but its own, and only where it threw before a load. */
+const isOfReader = (self: World, read: Read, thrown: Thrown): boolean => {
+  if (thrown.of !== "classTags") {
+    return thrown.owner !== undefined && thrown.owner === read.spec?.misuse && endsRead(thrown.owner)
+  }
+  // Tags are of a key: they are asked for in one read at a time.
   const caller = read.many ? read.interruption! : read
   const other = self.thrownTo.get(thrown)
-  if (other !== undefined && other !== caller) violate(self, `P3: ${what}, which ended another read too`)
   self.thrownTo.set(thrown, caller)
-}
-
-/** A strategy that gives no decision, and an option that is no duration. */
-const isWrong = ({ spec }: Read): boolean => spec?.misuse?.of === "decide" || spec?.misuse?.of === "options"
-
-const noteRefused = (self: World): void => void self.counts.refused++
-
-/** P6: a typed failure is answered with the stale value where there is one. */
-const checkFallback = (self: World, read: Read, load: Load, what: string): void => {
-  const { held, spec } = read
-  // Many readers of one load count as one failure.
-  if (spec === undefined || read.many || (spec.kind !== "softTtl" && spec.kind !== "failover") || readsNothing(spec)) {
-    return
-  }
-  if (load.exit === undefined || Exit.isSuccess(load.exit) || held === undefined || !isHeld(self, read)) return
-  if (mayBeCompared(self, read)) return
-  const { cause } = load.exit
-  if (!Cause.hasFails(cause) || cause.reasons.some((reason) => !Cause.isFailReason(reason))) return
-  // It may be an answer to the loading caller, or to this reader, or there was one before.
-  if (load.spec.failuresToo || spec.failuresToo || hasAnswered(load.flight)) return
-  violate(self, `P6: ${what}, though #${held.n} was there to fall back on`)
+  return thrown.n >= read.begun && (other === undefined || other === caller)
 }
 
 const sameCause = (a: Cause.Cause<unknown>, b: Cause.Cause<unknown>): boolean =>

@@ -2,10 +2,9 @@
 import { Context, Effect, Exit, Fiber, Layer, type Logger, Option, References, Schedule, Scope, Stream } from "effect"
 import { Cached, CacheLayer, CachePolicy, Lock, Strategy, Transaction } from "effect-cached"
 import type { Caching } from "effect-cached/Caching"
-import { Within } from "../../src/internal/engine/request/attempt.ts"
-import type { Flight, Ticket } from "../../src/internal/engine/state.ts"
 import * as ProcessLocks from "../../src/internal/lock/process.ts"
 import * as SeededScheduler from "../../src/testing/SeededScheduler.ts"
+import { decide, type Tallies } from "./decide.ts"
 import { drawExtras, type Extras, type Feature, waveSizeOf } from "./features.ts"
 import {
   drawFleet,
@@ -16,7 +15,6 @@ import {
   Item,
   keyOf,
   layersOf,
-  nameOf,
   tagsOf,
   withExtras
 } from "./fleetModel.ts"
@@ -40,6 +38,7 @@ export interface FleetOptions {
 export interface FleetResult {
   readonly violations: ReadonlyArray<string>
   readonly counts: Rules.Counts
+  readonly tallies: Tallies
 }
 
 interface Worker {
@@ -55,13 +54,17 @@ interface Worker {
 // the program
 // ---------------------------------------------------------------------------------------------------------------------
 
-const load = (self: Worker, id: string, lease: boolean): Effect.Effect<string, Down> =>
+interface Loading extends Rules.Loading {
+  readonly isUnasked?: boolean
+}
+
+const load = (self: Worker, id: string, loading: Loading): Effect.Effect<string, Down> =>
   Effect.suspend(() => {
     const { process, world } = self
     let origin: FleetOrigin | undefined
     const uninterruptible = self.extras.happens("abandoned", 0.3)
-    const steps = Effect.withFiber<string, Down>((fiber) => {
-      origin = beginLoad(self, id, { flight: fiber.getRef(Within)?.flight, lease, uninterruptible })
+    const steps = Effect.suspend(() => {
+      origin = beginLoad(self, id, loading)
       return body(self, id, origin.n)
     })
     const whole = uninterruptible ? Effect.uninterruptible(steps) : steps
@@ -79,16 +82,9 @@ const endOrigin = ({ now, processes }: Rules.Fleet, origin: FleetOrigin): void =
   origin.stamp = now() + processes[origin.process]!.offsets()[0]!
 }
 
-interface Loading {
-  readonly flight: Flight | undefined
-  readonly lease: boolean
-  readonly uninterruptible: boolean
-}
-
 const beginLoad = ({ layer, process, world }: Worker, id: string, loading: Loading): FleetOrigin => {
-  const { flight, lease, uninterruptible } = loading
+  const { isUnasked = false } = loading
   const n = ++world.seq
-  const owner = flight?.lease?.owner
   const origin: FleetOrigin = {
     _tag: "Load",
     n,
@@ -98,19 +94,15 @@ const beginLoad = ({ layer, process, world }: Worker, id: string, loading: Loadi
     latest: n,
     endedAt: Infinity,
     stamp: Infinity,
-    owner,
-    joined: owner !== undefined && Rules.holdersOf(world, id).get(owner)?.joined === true,
+    owner: isUnasked ? undefined : Rules.ownerOf(world, id, { process: process.index, layer }),
+    isUnasked,
     begunAt: world.now(),
-    flight,
-    uninterruptible,
     heard: world.heard[process.index]!
   }
   world.origins.set(n, origin)
   world.counts.loads++
   world.say(() => `[${process.index}] load ${id} #${n}`)
-  // A load that no caller can join any longer has returned its lease.
-  Rules.checkExclusive(world, origin, lease && flight?.storable === true)
-  Rules.checkAbandoned(world, origin)
+  if (!isUnasked) Rules.checkExclusive(world, origin, loading)
   world.loading.add(origin)
   return origin
 }
@@ -125,7 +117,7 @@ const body = ({ dice }: Worker, id: string, n: number) =>
     return `${id}#${n}#`
   })
 
-const request = (self: Worker, id: string): Effect.Effect<string, Down, Caching> => {
+const request = (self: Worker, id: string, begun: number): Effect.Effect<string, Down, Caching> => {
   const { dice, world } = self
   const ttl = Math.min(dice.pick([30, 200, 2000, 7_200_000]), world.config.longestTtl)
   const lease = !(world.config.beside && dice.chance(0.3))
@@ -137,9 +129,9 @@ const request = (self: Worker, id: string): Effect.Effect<string, Down, Caching>
     ...lease ? {} : { lease },
     ...isBehind ? { waitForWrite: false } : {}
   }
-  const effect = load(self, id, lease)
+  const effect = load(self, id, { lease, begun })
   const kind = dice.pick(["ttl", "ttl", "softTtl", "refreshAhead", "failover", "refresh", "sliding"] as const)
-  if (kind === "refresh") world.replaced.set(`${self.process.index} ${id}`, world.seq)
+  if (kind === "refresh") world.replaced.set(id, world.seq)
   switch (kind) {
     case "sliding":
       return Cached.sliding(effect, { ...base, idle: ttl / 2 })
@@ -164,7 +156,7 @@ const read = (self: Worker, id: string, interruption?: { requested: boolean }): 
     const record = readOf(self, id, begun)
     world.say(() => `[${process.index}] read ${id} @${begun}`)
     const watched = Effect.onExit(
-      request(self, id),
+      request(self, id, begun),
       (exit) => Effect.sync(() => Rules.endRead(world, record, exit, interruption?.requested === true))
     )
     return Effect.asVoid(Effect.exit(watched))
@@ -178,14 +170,15 @@ const readOf = ({ layer, process, world }: Worker, id: string, begun: number): F
     process: index,
     layer,
     live: layersOf(world.config) === 1 ? none : new Set(
-      Array.from(world.origins.values()).filter((origin) => origin.id === id && origin.flight?.exit === undefined)
+      Array.from(world.origins.values()).filter((origin) =>
+        origin.id === id && world.now() <= origin.endedAt + 4 * world.config.storeTimeout
+      )
     ),
     begun,
     asked: Math.min(begun, ...open.map(({ asked }) => asked)),
     begunAt: world.now(),
     // Only the first of its caches reports what it has received.
-    heard: layer === 0 ? world.heard[index]! : 0,
-    stopped: process.stoppedMillis()
+    heard: layer === 0 ? world.heard[index]! : 0
   }
   world.reads.add(read)
   Rules.noteIdle(world, read)
@@ -222,7 +215,7 @@ const readMany = (
     if (interruption !== undefined) interruption.reads = reads
     world.counts.reads += reads.length
     world.say(() => `[${self.process.index}] read ${reads.map(({ begun, id }) => `${id} @${begun}`).join()}`)
-    const many = Cached.many(Item, { strategy, lookup: (keys) => loadMany(self, keys) })
+    const many = Cached.many(Item, { strategy, lookup: (keys) => loadMany(self, keys, reads) })
     return Effect.map(Effect.exit(many(ids.map((id) => ({ id })))), (exit) => {
       for (const [i, read] of reads.entries()) {
         Rules.endRead(
@@ -261,12 +254,12 @@ const overlap = (self: Worker): Effect.Effect<unknown, never, Caching> => {
   return Effect.all(all, { concurrency: "unbounded", discard: true })
 }
 
-const loadMany = (self: Worker, keys: ReadonlyArray<Item>) =>
+const loadMany = (self: Worker, keys: ReadonlyArray<Item>, reads: ReadonlyArray<FleetRead>) =>
   Effect.suspend(() => {
     const { world } = self
     const begun: Array<FleetOrigin> = []
     // An interruption may come before the first step.
-    return Effect.onExit(answersOf(self, keys, begun), () =>
+    return Effect.onExit(answersOf(self, keys, { reads, begun }), () =>
       Effect.sync(() => {
         for (const origin of begun) {
           world.loading.delete(origin)
@@ -276,47 +269,21 @@ const loadMany = (self: Worker, keys: ReadonlyArray<Item>) =>
       }))
   })
 
-/** A ticket looks like the flight that it may become. */
-const flightOf = ({ counts }: Rules.Fleet, ticket: Ticket): Flight => {
-  const { generation, lease } = ticket
-  const owner = generation === undefined || lease?.hasLease !== true ? undefined : lease.owner
-  let flight: Flight | undefined
-  const before: Partial<Record<keyof Flight, () => unknown>> = {
-    exit: () => ticket.isOpen ? undefined : Exit.void,
-    lease: () => owner && { owner },
-    storable: () => ticket.isOpen && ticket.storable
-  }
-  counts.tickets++
-  return new Proxy({} as Flight, {
-    get: (_, name: keyof Flight) => {
-      flight = ticket.flight ?? flight
-      return flight === undefined ? before[name]?.() : flight[name]
-    }
-  })
+interface Bulk {
+  readonly reads: ReadonlyArray<FleetRead>
+  readonly begun: Array<FleetOrigin>
 }
 
-const answersOf = (self: Worker, keys: ReadonlyArray<Item>, begun: Array<FleetOrigin>) =>
-  Effect.withFiber<ReadonlyArray<Exit.Exit<string, Down>> | Map<Item, Exit.Exit<string, Down>>>((fiber) => {
+const answersOf = (self: Worker, keys: ReadonlyArray<Item>, { begun, reads }: Bulk) =>
+  Effect.suspend((): Effect.Effect<ReadonlyArray<Exit.Exit<string, Down>> | Map<Item, Exit.Exit<string, Down>>> => {
     const { world } = self
     const dice = self.extras.diceOf("classes")
-    const { engine, request: { batch } } = fiber.getRef(Within)!.flight!
-    const flights = new Map(
-      engine.running.all().flatMap((flight) =>
-        flight.request.batch === batch ? [[nameOf(flight.id), flight] as const] : []
-      )
-    )
-    for (const { tickets } of engine.flights.tickets?.calls ?? []) {
-      for (const ticket of tickets.values()) {
-        if (ticket.isOpen && ticket.requestOf().batch === batch) flights.set(nameOf(ticket.id), flightOf(world, ticket))
-      }
-    }
-    const origins = keys.map(({ id }) =>
-      beginLoad(self, id, { flight: flights.get(id), lease: true, uninterruptible: false })
-    )
+    const first = Math.min(...reads.map(({ begun }) => begun))
+    const origins = keys.map(({ id }) => beginLoad(self, id, { lease: true, begun: first }))
     const answersMore = self.extras.happens("unasked", 0.5)
     // Each is a load too, which no caller joins.
     const unasked = world.config.ids.filter((id) => answersMore && !keys.some((key) => key.id === id))
-      .map((id) => beginLoad(self, id, { flight: undefined, lease: false, uninterruptible: false }))
+      .map((id) => beginLoad(self, id, { lease: false, begun: first, isUnasked: true }))
     const pause = Effect.sleep(drawLoadMillis(dice))
     const exits = origins.map(({ id, n }) =>
       dice.chance(0.15) ? Exit.fail(new Down(id, n)) : Exit.succeed(`${id}#${n}#`)
@@ -371,7 +338,7 @@ const written = <E, R>(
     })
   })
 
-const notLoaded = { owner: undefined, joined: false, begunAt: 0, flight: undefined, uninterruptible: false, heard: 0 }
+const notLoaded = { owner: undefined, isUnasked: false, begunAt: 0, heard: 0 }
 
 const ttlOfSet = ({ world }: Worker): number => Math.min(2000, world.config.longestTtl)
 
@@ -484,9 +451,8 @@ const transaction = (self: Worker): Effect.Effect<void, never, Caching> =>
         const value = `${id}#${n}#`
         yield* Cached.set(keyOf(world.config, id), value, { ttl: ttlOfSet(self), tags: tagsOf[id]! })
         if (dice.chance(0.5)) yield* Effect.sleep(dice.below(30))
-        if (Option.getOrUndefined(yield* Cached.getOption(keyOf(world.config, id))) !== value) {
-          Rules.violate(world, `a transaction of ${process.index} does not read what it has set of ${id}`)
-        }
+        const found = Option.getOrUndefined(yield* Cached.getOption(keyOf(world.config, id)))
+        decide(world, "a transaction reads what it has written", found === value, () => `${process.index}: ${id}`)
       }
       if (fails) return yield* Effect.fail("on purpose" as const)
     })
@@ -544,9 +510,9 @@ const byPattern = (self: Worker): Effect.Effect<void, never, Caching> =>
       world.say(() => `[${index}] pattern @${asked}: ${Exit.isSuccess(exit) ? "done" : String(exit.cause)}`)
       if (Exit.isFailure(exit)) {
         for (const write of writes) world.writes.splice(world.writes.indexOf(write), 1)
-        if (isStoreUp(world)) Rules.violate(world, `a pattern of ${index} failed: ${String(exit.cause)}`)
-        return
       }
+      if (isStoreUp(world)) decide(world, "a call fails with its load only", Exit.isSuccess(exit), () => pattern)
+      if (Exit.isFailure(exit)) return
       world.counts.patterns++
       const done = ++world.seq
       for (const write of writes) {
@@ -698,14 +664,17 @@ const run = (world: Rules.Fleet, { dice, extras, schedule, seed }: Playing): voi
   const phase = (name: string, start: (program: typeof programs[number]) => Effect.Effect<unknown>): void => {
     const fibers = programs.filter(({ process }) => process.isAlive())
       .map((program) => ({ process: program.process, fiber: program.fork(start(program)) }))
-    if (!schedule.settle()) return Rules.violate(world, `hang: ${name} runs for ever`)
+    const settles = schedule.settle()
+    decide(world, "a program ends", settles, () => `${name} runs for ever`)
+    if (!settles) return
     for (const { fiber, process } of fibers) {
       if (!process.isAlive()) continue
       const exit = fiber.pollUnsafe()
-      if (exit === undefined) Rules.violate(world, `hang: ${name} of ${process.index} has not ended`)
-      else if (Exit.isFailure(exit)) Rules.violate(world, `${name} of ${process.index} failed: ${String(exit.cause)}`)
+      const isDone = exit !== undefined && Exit.isSuccess(exit)
+      decide(world, "a program ends", isDone, () => `${name} of ${process.index}: ${String(exit)}`)
       const following = name === "close" || !extras.features.has("pushes") ? 0 : fibersOfFollowing
-      if (process.fibers() > following) Rules.violate(world, `P7: ${process.fibers()} fibers left after ${name}`)
+      const left = process.fibers() - following
+      decide(world, "nothing is left running", left <= 0, () => `${left} fibers after ${name}`)
     }
   }
   killLater(world, schedule)
@@ -722,12 +691,9 @@ const run = (world: Rules.Fleet, { dice, extras, schedule, seed }: Playing): voi
   }
   phase("epilogue", ({ caching, self }) => Effect.provideContext(epilogue(self), caching()))
   phase("close", ({ scope }) => Scope.close(scope, Exit.void))
-  for (const { index, isAlive } of processes) {
-    if (isAlive() && [...world.loading].some((load) => load.process === index)) {
-      Rules.violate(world, `P7: a load of ${index} is left`)
-    }
-  }
-  if (schedule.timers() !== 0) Rules.violate(world, `P7: ${schedule.timers()} timers left`)
+  const left = Array.from(world.loading).filter((load) => processes[load.process]!.isAlive())
+  const isOver = left.length === 0 && schedule.timers() === 0
+  decide(world, "nothing is left running", isOver, () => `${left.length} loads and ${schedule.timers()} timers`)
 }
 
 export const simulateFleet = ({ log, processes, seed, with: also }: FleetOptions): FleetResult => {
@@ -745,6 +711,7 @@ export const simulateFleet = ({ log, processes, seed, with: also }: FleetOptions
     after: schedule.after,
     say: log === undefined ? () => {} : (text) => void log.push(`${String(schedule.now()).padStart(6)} ${text()}`),
     violations: [],
+    tallies: new Map(),
     processes: [],
     origins: new Map(),
     loading: new Set(),
@@ -764,7 +731,6 @@ export const simulateFleet = ({ log, processes, seed, with: also }: FleetOptions
     unawareUntil: new Map(),
     touched: new Map(),
     replaced: new Map(),
-    besideAt: new Map(),
     displaced: new Map(),
     faults: config.clocks.map(() => 0),
     counts: Rules.noCounts(),
@@ -782,7 +748,7 @@ export const simulateFleet = ({ log, processes, seed, with: also }: FleetOptions
         )
     )
   } catch (crash) {
-    Rules.violate(world, `crash: ${crash instanceof Error ? crash.stack : String(crash)}`)
+    decide(world, "a program ends", false, () => `crash: ${crash instanceof Error ? crash.stack : String(crash)}`)
   }
-  return { violations: world.violations, counts: world.counts }
+  return { violations: world.violations, counts: world.counts, tallies: world.tallies }
 }

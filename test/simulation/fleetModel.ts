@@ -1,7 +1,6 @@
 /** Several processes on one store: the parts of a run, drawn from dice. */
 import { Schema } from "effect"
 import { CacheKey } from "effect-cached"
-import type { Flight } from "../../src/internal/engine/state.ts"
 import type { Extras, Feature } from "./features.ts"
 import type { Dice } from "./plan.ts"
 
@@ -128,9 +127,6 @@ export const longestWait = (config: FleetConfig): number =>
     ? config.wait
     : 2 * config.processes * (longestLoad + config.lease)
 
-/** How long the lease of an abandoned load is kept. */
-export const endingMillis = ({ lease, wait }: FleetConfig): number => wait === Infinity ? 2 * lease : wait
-
 export const drawFleet = (dice: Dice, howMany?: number): Drawn => {
   const few = 2 + dice.below(2)
   const processes = howMany ?? few
@@ -180,13 +176,11 @@ export interface FleetOrigin {
   endedAt: number
   /** The time by the wall clock of its process when it was made. */
   stamp: number
-  /** The owner of the lease it runs under. */
+  /** The owner of a lease that its cache had when it began. */
   readonly owner: string | undefined
-  /** It was granted beside a holder, so it has no lease of its own. */
-  readonly joined: boolean
+  /** An answer that a call was not asked for: no generation guards it, and no caller joins it. */
+  readonly isUnasked: boolean
   readonly begunAt: number
-  readonly flight: Flight | undefined
-  readonly uninterruptible: boolean
   /** When its process had last received all changes of the others. */
   readonly heard: number
 }
@@ -208,7 +202,7 @@ export interface FleetRead {
   readonly id: string
   readonly process: number
   readonly layer: number
-  /** Loads of its id whose flights had not ended when it began, where its process has several caches. */
+  /** Loads of its id that it may have joined, where its process has several caches. */
   readonly live: ReadonlySet<FleetOrigin>
   readonly begun: number
   /** When the oldest of the reads began whose question to the store it may share. */
@@ -216,6 +210,4 @@ export interface FleetRead {
   readonly begunAt: number
   /** When its process had last received all changes of the others. */
   readonly heard: number
-  /** How long its process had been stopped when it began. */
-  readonly stopped: number
 }

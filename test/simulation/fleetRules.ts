@@ -2,17 +2,8 @@
 import { Cause, Exit } from "effect"
 import { clocks } from "../../src/internal/defaults/processes.ts"
 import { replay } from "../../src/internal/defaults/stores.ts"
-import { isKept } from "./features.ts"
-import {
-  endingMillis,
-  type FleetConfig,
-  type FleetOrigin,
-  type FleetRead,
-  type FleetWrite,
-  longestLoad,
-  longestWait,
-  tagsOf
-} from "./fleetModel.ts"
+import { decide, excuse, type Judged } from "./decide.ts"
+import { type FleetConfig, type FleetOrigin, type FleetRead, type FleetWrite, tagsOf } from "./fleetModel.ts"
 import type { Process } from "./fleetProcess.ts"
 import { Down } from "./model.ts"
 import { describe } from "./state.ts"
@@ -23,6 +14,7 @@ import { describe } from "./state.ts"
  */
 export interface Holder {
   readonly process: number
+  readonly layer: number
   readonly joined: boolean
   until: number
 }
@@ -37,13 +29,11 @@ export interface Deaf {
 export const latestPushMillis = 60
 export const latestNoticeMillis = 100
 
-export interface Fleet {
+export interface Fleet extends Judged {
   readonly config: FleetConfig
   readonly now: () => number
   /** Calls something after so many milliseconds, and gives a function that calls it off. */
   readonly after: (millis: number, run: () => void) => () => void
-  readonly say: (text: () => string) => void
-  readonly violations: Array<string>
   readonly processes: Array<Process>
   readonly origins: Map<number, FleetOrigin>
   readonly loading: Set<FleetOrigin>
@@ -78,10 +68,8 @@ export interface Fleet {
   readonly changes: Array<
     { readonly from: number; readonly at: number; readonly kind: "id" | "tag"; readonly target: string }
   >
-  /** By process and id: the last explicit refresh, which may have replaced a running load. */
+  /** By id: the last explicit refresh, which may have replaced a running load. */
   readonly replaced: Map<string, number>
-  /** By process and id: when it was last granted a lease beside a holder, for which it has waited. */
-  readonly besideAt: Map<string, number>
   /**
    * By process and id: the end of the last transaction that wrote the id beside another write of its process. Their
    * order in the store is unknown, so the id is removed once more, by the replay.
@@ -117,8 +105,6 @@ export interface Counts {
   /** How often a process has changed to reports of what it has read. */
   kinds: number
   lostConnections: number
-  /** Keys of bulk calls that had no flight when their load began. */
-  tickets: number
   /** Invalidations by pattern. */
   patterns: number
   /** Reads of values that are older than the last change of their process's clock. */
@@ -143,21 +129,20 @@ export const noCounts = (): Counts => ({
   pushes: 0,
   kinds: 0,
   lostConnections: 0,
-  tickets: 0,
   patterns: 0,
   afterSetBack: 0
 })
-
-export const violate = (self: Fleet, rule: string): void => {
-  self.say(() => `VIOLATION ${rule}`)
-  self.violations.push(rule)
-}
 
 export const holdersOf = (self: Fleet, id: string): Map<string, Holder> => {
   const holders = self.holders.get(id) ?? new Map<string, Holder>()
   self.holders.set(id, holders)
   return holders
 }
+
+/** The owner of the last lease that a cache was granted and has not returned. */
+export const ownerOf = (self: Fleet, id: string, at: Pick<Holder, "layer" | "process">): string | undefined =>
+  Array.from(holdersOf(self, id)).findLast(([, { layer, process }]) => process === at.process && layer === at.layer)
+    ?.[0]
 
 /** Removes one of equal items: two caches of a process may both have given up. */
 const takeFrom = (items: Array<string>, item: string): boolean => {
@@ -166,81 +151,30 @@ const takeFrom = (items: Array<string>, item: string): boolean => {
   return at >= 0
 }
 
-/** P1: a load begins while another's exclusive time is not over. */
-export const checkExclusive = (self: Fleet, load: FleetOrigin, lease: boolean): void => {
+/** A load begins: with a lease. */
+export const checkExclusive = (self: Fleet, load: FleetOrigin, { begun, lease }: Loading): void => {
   const { config } = self
   const what = `load #${load.n} of ${load.id} in ${load.process}`
   const own = load.owner === undefined ? undefined : holdersOf(self, load.id).get(load.owner)
   // Tiers in the middle take time, which may be all that a read has for its store.
   const isAsynchronous = config.asynchronous || config.features.includes("tiers")
-  if (load.owner === undefined && lease && config.faults === 0 && !isAsynchronous && config.evictions === 0) {
-    // Its own `set` or interrupted invalidation may not have been acknowledged.
-    const open = self.writes.some((write) =>
-      write.process === load.process && (!write.acknowledged || write.doneAt === self.now())
-    )
+  if (lease && config.faults === 0 && !isAsynchronous && config.evictions === 0) {
+    // A load that no caller can join any longer has returned its lease.
+    const isChanged = self.writes.some((write) => write.done > begun || !write.acknowledged) ||
+      self.changes.some(({ at }) => at > begun) || config.gaps > 0 || (self.replaced.get(load.id) ?? 0) >= begun
     const displacedAt = self.displaced.get(`${load.process} ${load.id}`) ?? -Infinity
-    const isExcused = open || self.now() - displacedAt <= 2 * replay.firstMillis || wasStopped(self, load.process) ||
-      takeFrom(self.givenUp, `${load.process} ${load.id}`)
-    if (!isExcused) violate(self, `P1: ${what} has no lease`)
-  }
-  if (own === undefined || own.joined) return
-  for (const other of self.loading) {
-    if (other.id !== load.id || other.owner === undefined || other.owner === load.owner) continue
-    const holder = holdersOf(self, load.id).get(other.owner)
-    if (holder !== undefined && !holder.joined && holder.until > self.now()) {
-      violate(self, `P1: ${what} while #${other.n} in ${other.process} is exclusive`)
-    }
+    const isExcused = isChanged || self.now() - displacedAt <= 2 * replay.firstMillis ||
+      wasStopped(self, load.process) || takeFrom(self.givenUp, `${load.process} ${load.id}`)
+    if (isExcused && own === undefined) excuse(self, "a load has a lease")
+    else decide(self, "a load has a lease", own !== undefined, () => what)
   }
 }
 
-/**
- * P1: a load that cannot be interrupted and runs on after its last caller has left keeps its lease, for a while. A load
- * beside the holder neither has a lease nor needs one: the storage checks that its process has waited for `wait`, which
- * may have begun before the holder's load.
- */
-export const checkAbandoned = (self: Fleet, load: FleetOrigin): void => {
-  const { config } = self
-  if (!isKept("abandoned", config.features) || config.faults > 0 || config.evictions > 0 || config.beside) return
-  const isBeside = Array.from(holdersOf(self, load.id).values()).some(({ joined, process, until }) =>
-    joined && process === load.process && until > self.now()
-  )
-  // A load that no caller can join any longer has returned its lease at once.
-  const wasBeside = (self.besideAt.get(`${load.process} ${load.id}`) ?? -Infinity) >= self.now() - config.storeTimeout
-  // An answer that the lookup gave without being asked is no load.
-  if (load.joined || isBeside || wasBeside || load.flight === undefined) return
-  if (load.owner === undefined && wasStopped(self, load.process)) return
-  // With pushes, an answer may come after the budget, and the load then has no lease.
-  if (load.owner === undefined && config.features.includes("pushes")) return
-  for (const other of self.loading) {
-    if (
-      other.id !== load.id || other.owner === undefined || other.joined || !runsOn(other) ||
-      other.flight === load.flight
-    ) continue
-    // Its last caller has left no earlier than it began.
-    const isOver = self.now() >= other.begunAt + Math.min(endingMillis(config), config.maxLoad)
-    if (isOver || isReplaced(self, other) || self.processes[other.process]!.stoppedMillis() > 0) continue
-    violate(
-      self,
-      `P1: load #${load.n} of ${load.id} in ${load.process} while #${other.n} in ${other.process} runs on, ` +
-        "which no caller waits for"
-    )
-  }
+/** A read's load. */
+export interface Loading {
+  readonly begun: number
+  readonly lease: boolean
 }
-
-const runsOn = ({ flight, uninterruptible }: FleetOrigin): boolean =>
-  uninterruptible && flight?.abandoned === true && flight.exit === undefined
-
-/** It may have been detached while it had callers: as it was if its process has loaded the id again meanwhile. */
-const isReplaced = (self: Fleet, { flight, heard, id, layer, n, process }: FleetOrigin): boolean =>
-  (self.replaced.get(`${process} ${id}`) ?? 0) > n || self.config.gaps > 0 ||
-  Array.from(self.origins.values()).some((other) =>
-    other.id === id && other.process === process && other.layer === layer && other.n > n &&
-    other.flight !== undefined && other.flight !== flight && other.owner !== undefined
-  ) ||
-  self.writes.some((write) => write.done > n && (write.kind === "tag" || covers(write, id))) ||
-  self.changes.some(({ at, from, kind, target }) =>
-    from !== process && at >= heard && (kind === "tag" || target === id)
-  )
 
 /** It has resumed only just now: a read that was stopped between two steps has spent its store budget. */
 const wasStopped = ({ config: { stop, storeTimeout }, now }: Fleet, process: number): boolean =>
@@ -284,7 +218,7 @@ const toldBy = ({ config, deaf, processes }: Fleet, { doneAt }: FleetWrite, proc
  * guards, may be stored after that.
  */
 export const isUnknown = ({ kind, layer, process }: FleetWrite, origin: FleetOrigin): boolean =>
-  kind === "id" && origin._tag === "Load" && origin.flight === undefined && process === origin.process &&
+  kind === "id" && origin.isUnasked && process === origin.process &&
   layer !== origin.layer
 
 /**
@@ -317,8 +251,8 @@ const checkFresh = (self: Fleet, read: FleetRead, origin: FleetOrigin): void => 
     // a load that began before, and whose fallback the store had then, or a question that was asked before.
     if (isOwn && write.layer !== read.layer) {
       const joins = read.asked < write.done || read.live.has(origin) ||
-        Array.from(read.live).some(({ flight, layer, n, process }) =>
-          flight !== undefined && process === read.process && layer === read.layer && n < write.done
+        Array.from(read.live).some(({ isUnasked, layer, n, process }) =>
+          !isUnasked && process === read.process && layer === read.layer && n < write.done
         )
       const finds = read.layer === 1 && write.kind === "id" && write.acknowledged && !joins
       if (!finds) continue
@@ -332,11 +266,15 @@ const checkFresh = (self: Fleet, read: FleetRead, origin: FleetOrigin): void => 
     if (!isOwn && wokenAt >= 0 && read.begunAt - wokenAt <= pollMillis) continue
     if (!isOwn && isTrustedShortly(self, read, origin)) continue
     if (!isOwn) self.counts.afterOthers++
-    if (origin.latest >= write.asked || isUnknown(write, origin)) continue
-    violate(
+    const name = isOwn ? "what was removed is gone" : "what another process removed is gone in time"
+    const isNewer = origin.latest >= write.asked || isUnknown(write, origin)
+    decide(
       self,
-      `P2: read @${read.begun} of ${read.id} in ${read.process} got #${origin.n} of ${origin.process}, invalidated by ` +
-        `${isOwn ? "itself" : `${write.process}, ${read.begunAt - write.doneAt} ms before`}`
+      name,
+      isNewer,
+      () =>
+        `read @${read.begun} of ${read.id} in ${read.process} got #${origin.n} of ${origin.process}, invalidated by ` +
+        `${write.process}, ${read.begunAt - write.doneAt} ms before`
     )
   }
 }
@@ -365,21 +303,27 @@ const checkLifetime = (self: Fleet, read: FleetRead, origin: FleetOrigin): void 
   const age = read.begunAt - origin.endedAt
   // An answer of the store may be shared.
   const most = longestTtl + 2 * storeTimeout
-  if (age <= most || (self.touched.get(read.id) ?? 0) >= origin.n) return
+  if ((self.touched.get(read.id) ?? 0) >= origin.n || longestTtl === Infinity) return
+  if (age <= most) return decide(self, lives, true, () => "")
   const isBelieved = offsets.some((offset, i) => {
     const age = read.begunAt + offset - origin.stamp
     const isKnown = i < offsets.length - 1 && origin.stamp < setBackAt + offset
     return !isKnown && age >= -clocks.aheadMillis && age <= most
   })
-  if (isBelieved) return
-  violate(self, `lifetime: read @${read.begun} of ${read.id} in ${read.process} got #${origin.n}, ${age} ms old`)
+  decide(
+    self,
+    lives,
+    isBelieved,
+    () => `read @${read.begun} of ${read.id} in ${read.process} got #${origin.n}, ${age} ms old`
+  )
 }
+
+const lives = "nothing lives longer for a clock that was set back"
 
 /** A look-up has found nothing: no promise says that an entry exists. */
 export const endLookup = (self: Fleet, read: FleetRead): void => {
   self.reads.delete(read)
   self.say(() => `[${read.process}] got ${read.id} @${read.begun} nothing`)
-  checkPatience(self, read)
 }
 
 export const endRead = (
@@ -390,33 +334,19 @@ export const endRead = (
 ): void => {
   self.reads.delete(read)
   self.say(() => `[${read.process}] got ${read.id} @${read.begun} ${describe(exit)}`)
-  checkPatience(self, read)
   if (Exit.isSuccess(exit)) {
     const origin = self.origins.get(originOf(exit.value) ?? -1)
-    if (origin === undefined || origin.id !== read.id) {
-      return violate(self, `P2: read of ${read.id} got ${exit.value}, which is not its own`)
+    decide(self, "a value is of its key", origin?.id === read.id, () => `read of ${read.id} got ${exit.value}`)
+    if (origin?.id !== read.id) return
+    if (origin._tag === "Set") {
+      decide(self, "what was not set is not served", origin.isLost !== true, () => `read of ${read.id}: #${origin.n}`)
     }
-    if (origin.isLost === true) violate(self, `read of ${read.id} got what a transaction has set that failed`)
     checkLifetime(self, read, origin)
     return checkFresh(self, read, origin)
   }
   if (left && Cause.hasInterrupts(exit.cause)) return
-  if (exit.cause.reasons.every((reason) => Cause.isFailReason(reason) && reason.error instanceof Down)) return
-  violate(self, `P4: read @${read.begun} of ${read.id} failed with ${describe(exit)}`)
-}
-
-/**
- * P4: at most the waits for other processes, the load, and the budget of the store; all that twice if the id was
- * changed meanwhile.
- */
-const checkPatience = (self: Fleet, read: FleetRead): void => {
-  const { processes, storeTimeout, wait } = self.config
-  const waits = longestWait(self.config) * (wait < Infinity ? processes : 1)
-  const stopped = self.processes[read.process]!.stoppedMillis() - read.stopped
-  const took = self.now() - read.begunAt - stopped
-  if (took > 2 * (waits + longestLoad + 4 * storeTimeout)) {
-    violate(self, `P4: read @${read.begun} of ${read.id} in ${read.process} took ${took} ms`)
-  }
+  const isOwn = exit.cause.reasons.every((reason) => Cause.isFailReason(reason) && reason.error instanceof Down)
+  decide(self, "a call fails with its load only", isOwn, () => `read @${read.begun} of ${read.id}: ${describe(exit)}`)
 }
 
 /** A value names its origin. */

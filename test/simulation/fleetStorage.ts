@@ -5,6 +5,7 @@ import { leaseLife, sharedFailures } from "../../src/internal/defaults/processes
 import * as Leases from "../../src/internal/store/leases.ts"
 import * as Markers from "../../src/internal/store/markers/markers.ts"
 import { isFingerprints } from "../../src/internal/store/pageIds.ts"
+import { decide } from "./decide.ts"
 import { distanceOf, type Extras } from "./features.ts"
 import { joinsAfter, keyOf, longestWait, nameOf } from "./fleetModel.ts"
 import {
@@ -14,12 +15,16 @@ import {
   isUnknown,
   latestNoticeMillis,
   latestPushMillis,
-  originOf,
-  violate
+  originOf
 } from "./fleetRules.ts"
 import { lieOfChanges, lying } from "./lies.ts"
 import type { Dice } from "./plan.ts"
 import { answering } from "./stores.ts"
+
+interface At {
+  readonly process: number
+  readonly layer: number
+}
 
 export type ViewOf = (process: number, layer: number) => Store.Store
 
@@ -88,19 +93,19 @@ export const makeStorage = (self: Fleet, dice: Dice, extras: Extras): ViewOf => 
       return tell(from, { _tag: "Changed", id: fullId })
     }
     const origin = self.origins.get(originOf(Buffer.from(entry.payload).toString("latin1")) ?? -1)
-    if (origin === undefined) return violate(self, `P2: no process made what is stored under ${id}`)
+    decide(self, "a value is of its key", origin !== undefined, () => `no process made what is stored under ${id}`)
+    if (origin === undefined) return
     if (origin._tag === "Set") apply(from, "id", id)
-    // No generation guards a value of an unasked answer: it is old only if the storage has carried out a write that was
-    // asked for after its load.
-    else if (
-      (self.endedAt.get(id) ?? 0) > origin.latest &&
-      (origin.flight !== undefined ||
-        self.writes.some((write) =>
-          write.kind === "id" && write.target === id && write.asked > origin.n && !isUnknown(write, origin) &&
-          (self.applied.get(`${write.process} id ${id}`) ?? 0) > write.asked
-        ))
-    ) {
-      violate(self, `P2: #${origin.n} of ${id} is stored, though its generation has ended`)
+    else {
+      // No generation guards a value of an unasked answer: it is old only if the storage has carried out a write that
+      // was asked for after its load.
+      const isOver = (self.endedAt.get(id) ?? 0) > origin.latest &&
+        (!origin.isUnasked ||
+          self.writes.some((write) =>
+            write.kind === "id" && write.target === id && write.asked > origin.n && !isUnknown(write, origin) &&
+            (self.applied.get(`${write.process} id ${id}`) ?? 0) > write.asked
+          ))
+      decide(self, "what was changed meanwhile is not stored", !isOver, () => `#${origin.n} of ${id}`)
     }
     self.say(() => `[${from}] storage takes ${id} #${origin.n}`)
     entries.set(id, entry)
@@ -141,25 +146,27 @@ export const makeStorage = (self: Fleet, dice: Dice, extras: Extras): ViewOf => 
     // Each step of the store may take time, and a process that has waited for long asks less often.
     const slack = 2 * config.storeTimeout + waited / 4
     // A process that was stopped could not ask.
-    if (left > longestWait(config) + slack && self.processes[process]!.stoppedMillis() === 0) {
-      violate(self, `P4: ${process} waits for ${id} longer than it should`)
+    if (self.processes[process]!.stoppedMillis() === 0) {
+      const isInTime = left <= longestWait(config) + slack
+      decide(self, "who waits for a lease asks in time", isInTime, () => `${process} waits for ${id}: ${left} ms`)
     }
-    if (exclusive(id, owner) === undefined) violate(self, `P1: ${process} waits for ${id}, which no process loads`)
+    const isHeld = exclusive(id, owner) !== undefined
+    decide(self, "one process leads", isHeld, () => `${process} waits for ${id}, which no process loads`)
   }
-  const granted = (process: number, id: string, { join, leaseMillis, owner }: Store.AcquireOptions) => {
+  const granted = ({ layer, process }: At, id: string, { join, leaseMillis, owner }: Store.AcquireOptions) => {
     const holders = holdersOf(self, id)
     const other = exclusive(id, owner)
-    if (other !== undefined && !join) violate(self, `P1: ${process} leads ${id} beside ${other.process}`)
+    const leads = other === undefined || Boolean(join)
+    decide(self, "one process leads", leads, () => `${process} leads ${id} beside ${other!.process}`)
     if (other !== undefined) {
       self.counts.joins++
-      self.besideAt.set(`${process} ${id}`, self.now())
       const since = asked.get(owner)
       // A lie may have made it wait.
       const isKnown = !config.beside && !config.features.includes("lies")
       // The clocks of processes are rounded to nanoseconds.
-      if (isKnown && (since === undefined || self.now() - since < joinsAfter(config) - 1)) {
-        violate(self, `P1: ${process} runs beside ${other.process} without having waited`)
-      }
+      const hasWaited = since !== undefined && self.now() - since >= joinsAfter(config) - 1
+      const text = () => `${process} runs beside ${other.process} for ${id}`
+      if (isKnown) decide(self, "who loads beside the leader has waited", hasWaited, text)
     }
     for (const [name, holder] of holders) {
       if (holder.until > self.now()) continue
@@ -169,33 +176,33 @@ export const makeStorage = (self: Fleet, dice: Dice, extras: Extras): ViewOf => 
     ledAt.set(id, self.now())
     forgottenAt.delete(id)
     self.say(() => `[${process}] leads ${id}${other === undefined ? "" : " beside another"}`)
-    holders.set(owner, { process, joined: other !== undefined, until: self.now() + leaseMillis })
+    holders.set(owner, { process, layer, joined: other !== undefined, until: self.now() + leaseMillis })
   }
 
-  const leasesOf = (process: number): Store.SyncLeases => {
-    const { acquire, end, isCurrent, leftMillis, release, renew, ...leases } = leasesByName(process)
+  const leasesOf = (at: At): Store.SyncLeases => {
+    const { acquire, end, isCurrent, leftMillis, release, renew, ...leases } = leasesByName(at)
     return {
       ...leases,
       leftMillis: (id, ...more) => leftMillis(nameOf(id), ...more),
       acquire: (id, ...more) => acquire(nameOf(id), ...more),
-      ids: (prefix) => list(process, leases.ids(""), prefix).map(({ id }) => id),
+      ids: (prefix) => list(at.process, leases.ids(""), prefix).map(({ id }) => id),
       isCurrent: (id, ...more) => isCurrent(nameOf(id), ...more),
       end: (id) => end(nameOf(id)),
       renew: (id, ...more) => renew(nameOf(id), ...more),
       release: (id, ...more) => release(nameOf(id), ...more)
     }
   }
-  const leasesByName = (process: number): Store.SyncLeases => ({
+  const leasesByName = (at: At): Store.SyncLeases => ({
     leftMillis: (id, options) => {
       const millis = leases.leftMillis(id, options, self.now())
-      if (millis > 0) waits(process, id, options)
+      if (millis > 0) waits(at.process, id, options)
       return millis
     },
     acquire: (id, options, _, newGeneration) => {
       const acquired = leases.acquire(id, options, self.now(), newGeneration)
-      if (acquired._tag === "Wait") waits(process, id, options)
+      if (acquired._tag === "Wait") waits(at.process, id, options)
       else {
-        granted(process, id, options)
+        granted(at, id, options)
         generations.set(id, (generations.get(id) ?? new Set()).add(acquired.generation))
       }
       return acquired
@@ -205,8 +212,8 @@ export const makeStorage = (self: Fleet, dice: Dice, extras: Extras): ViewOf => 
       if (!isCurrent) self.counts.refused++
       // Or loads that outlast their leases would refuse each other forever.
       const isRemembered = self.now() < (forgottenAt.get(id) ?? Infinity)
-      if (!isCurrent && isRemembered && generations.get(id)?.has(generation) === true) {
-        violate(self, `P1: a result of ${id} is refused, though its generation has not ended`)
+      if (isRemembered && generations.get(id)?.has(generation) === true) {
+        decide(self, "a result of the generation is stored", isCurrent, () => `one of ${id} is refused`)
       }
       return isCurrent
     },
@@ -430,7 +437,7 @@ export const makeStorage = (self: Fleet, dice: Dice, extras: Extras): ViewOf => 
       },
       remove: (id) => remove(process, id),
       scan: (prefix) => list(process, entries.keys(), prefix).map(({ id, name }) => ({ id, ...entries.get(name)! })),
-      leases: leasesOf(process),
+      leases: leasesOf({ process, layer }),
       tags: tagsOf(process),
       changes: listen(process, layer),
       // All of a transaction, or nothing; without one each operation is what it was.

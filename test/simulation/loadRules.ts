@@ -1,141 +1,166 @@
-/** Rules that must hold when a load begins or ends. */
+/** Rules that must hold when a load begins, ends or gives way. */
 import { Cause, Exit } from "effect"
-import type { Flight } from "../../src/internal/engine/state.ts"
-import { hasAnswered, mayBeAnswer } from "./answerRules.ts"
+import type { CacheEvent, Caching } from "effect-cached"
+import { listenersOf } from "../support/listeners.ts"
+import { decide, excuse } from "./decide.ts"
+import { nameOf } from "./fleetModel.ts"
 import type { Load, Read } from "./model.ts"
-import { until } from "./originRules.ts"
-import { covers, interruptedItself, readerOf, retryAfterOf, uninterruptible, violate, type World } from "./state.ts"
+import { isPlain, until } from "./originRules.ts"
+import { bornOf, covers, interruptedItself, isInterrupted, uninterruptible, type World } from "./state.ts"
+import { rounding } from "./timeRules.ts"
 
-/** A refresh, or a load that continued after a soft timeout, ends by itself or at its limit. */
-export const checkPinned = (self: World, load: Load, exit: Exit.Exit<unknown, unknown>): void => {
-  const { flight, id, n } = load
-  if (flight === undefined || self.closeAskedAt !== undefined) return
-  const what = `the load #${n} of ${id}`
-  // A load that has found its value to be still right ends itself.
-  const endsItself = interruptedItself.has(load) || flight.attempt.renewed
-  const interrupted = Exit.isFailure(exit) && Cause.hasInterrupts(exit.cause) && !endsItself
-  // P3: it continues as the next attempt.
-  const runsAgain = load.gaveWay !== undefined || flight.restartedAt !== undefined
-  if (interrupted && flight.pinned && !flight.ranTooLong && !runsAgain) {
-    violate(self, `P3: ${what} was interrupted, though no caller had to wait for it`)
-  }
-  // One call for many runs as long as a caller waits for any of its keys.
-  const ids = load.together
-  if (uninterruptible.has(load) || [...self.reading].some((read) => ids.includes(read.id))) return
-  const unattended = self.now() - Math.max(load.begunAt, self.lastWaited.get(ids) ?? 0)
-  // A load that it waits for may not be interruptible.
-  const isHeldUp = self.loads.some((other) =>
-    other !== load && uninterruptible.has(other) && (other.endedAt ?? Infinity) > self.now() - unattended
-  )
-  // A finalizer takes its time.
-  if (!isHeldUp && unattended > self.config.refreshTimeout + 100) {
-    violate(self, `P7: ${what} ran for ${unattended} ms with no caller waiting`)
+const nameLoad = ({ id, n }: Load): string => `load #${n} of ${id}`
+
+/** Whether something may have ended what readers share of an id: another load may then begin beside it. */
+const isDisturbed = (self: World, load: Load, since: number): boolean =>
+  self.closeAskedAt !== undefined ||
+  // What a load has read may have changed.
+  self.config.features.includes("derives") ||
+  self.writes.some(({ done, kind, target }) => done > since && (kind !== "id" || target === load.id)) ||
+  self.committed.some(({ done }) => done > since) ||
+  Array.from(self.foreign.keys()).some((at) => at > since) ||
+  self.otherPolicies.some(({ answered, id }) => id === load.id && answered > since)
+
+/** One at a time is loaded, unless a change or a policy asks for another one. */
+export const checkAlone = (self: World, load: Load): void => {
+  if (!load.isShared || load.spec.policy !== "normal") return
+  for (const other of self.open) {
+    if (other.id !== load.id || other.exit !== undefined || !other.isShared || other.together === load.together) {
+      continue
+    }
+    // An interrupted load that only releases its resources loads nothing.
+    if (other.spec.policy !== "normal" || isInterrupted(other.fiber) || other.fiber?.pollUnsafe() !== undefined) {
+      continue
+    }
+    // The call of a key that gives way, or that all readers have left, goes on for its other keys.
+    const isLeft = other.gaveWay !== undefined || (self.lastLeft.get(other.id) ?? 0) > other.n
+    if (isLeft && other.by?.many === true) continue
+    // An abandoned load keeps its id for a while; and a store that fails may lose the lease of one that hangs.
+    const kept = uninterruptible.has(other) ? self.config.endingMillis : self.config.faults > 0 ? 5000 : Infinity
+    const isKept = self.now() >= other.begunAt + kept
+    // The reader of either may have begun before a change that has parted them.
+    if (isKept || isDisturbed(self, other, Math.min(bornOf(load), bornOf(other)))) {
+      excuse(self, "an id has one load")
+      continue
+    }
+    decide(self, "an id has one load", false, () => `${nameLoad(load)} beside #${other.n}`)
   }
 }
 
-const canBeUsed = (flight: Flight): boolean => flight.storable && flight.policy.writes && flight.exit === undefined
+/** It was alone, and nothing else excuses that. */
+const noteAlone = (self: World, load: Load): void => {
+  if (load.isShared && load.spec.policy === "normal" && !isDisturbed(self, load, bornOf(load))) {
+    decide(self, "an id has one load", true, () => "")
+  }
+}
 
-/** The previous value given to a load must still be valid, and so must the value it keeps. */
-export const checkPrevious = (
-  self: World,
-  load: Load,
-  { n, askedAt }: { readonly n: number; readonly askedAt: number }
-): void => {
-  const what = `the load #${load.n} of ${load.id} has read #${n}`
+/** No reader has asked for it: those who did have been answered, or it is one of a refresh. */
+const isBehind = ({ by }: Load): boolean => by !== undefined && by.answered < Infinity && !by.hasLeft
+
+/** What no reader has to wait for goes on to its end, or to its limit. */
+export const checkEnd = (self: World, load: Load, exit: Exit.Exit<unknown, unknown>): void => {
+  noteAlone(self, load)
+  if (!load.isShared || self.closeAskedAt !== undefined) return
+  const isCutOff = Exit.isFailure(exit) && Cause.hasInterrupts(exit.cause) && !interruptedItself.has(load) &&
+    load.renews === undefined && load.gaveWay === undefined
+  if (isBehind(load)) {
+    const { begunAt, many } = load.by!
+    const isAtLimit = self.now() - begunAt >= self.config.refreshTimeout - rounding
+    // The load of a reader that was answered from the store may have been another's, which has left.
+    const isOthers = self.config.store !== "none" && (self.lastLeft.get(load.id) ?? 0) > load.n
+    if (isCutOff && (isAtLimit || many || isOthers || isDisturbed(self, load, bornOf(load)))) {
+      excuse(self, "what runs behind its reader goes on")
+    } else {
+      decide(self, "what runs behind its reader goes on", !isCutOff, () => `${nameLoad(load)} was interrupted`)
+    }
+  }
+  checkUnattended(self, load)
+}
+
+/** A load that nobody waits for ends in time. One call for many runs as long as a caller waits for any of its keys. */
+const checkUnattended = (self: World, load: Load): void => {
+  const ids = load.together
+  if (uninterruptible.has(load) || [...self.reading].some((read) => ids.includes(read.id))) return
+  const since = Math.max(load.begunAt, ...ids.map((id) => self.lastRead.get(id) ?? 0))
+  const unattended = self.now() - since
+  // A load that it waits for may not be interruptible.
+  const isHeldUp = self.loads.some((other) =>
+    other !== load && uninterruptible.has(other) && (other.endedAt ?? Infinity) > since
+  )
+  if (isHeldUp) return excuse(self, "a load that nobody waits for ends")
+  // A finalizer takes its time.
+  const isInTime = unattended <= self.config.refreshTimeout + 100
+  decide(self, "a load that nobody waits for ends", isInTime, () => `${nameLoad(load)} ran for ${unattended} ms`)
+}
+
+/** Nothing starts after close; a caller that was waiting when it began may still be served. */
+export const checkClosed = (self: World, read: Read): void => {
+  if (self.closeAskedAt === undefined || read.begunAt <= self.closeAskedAt || read.spec?.policy === "bypass") return
+  const load = self.loads.find(({ by }) => by === read)
+  decide(self, "a cache that closes starts no load", load === undefined, () => nameLoad(load!))
+}
+
+/** The value that a load renews must still be valid. */
+export const checkPrevious = (self: World, load: Load, n: number, askedAt: number): void => {
   const previous = self.origins.get(n)
-  if (previous === undefined || previous.id !== load.id) return violate(self, `previous: ${what}, which is not its own`)
-  const candidates = [previous, ...self.renewals.get(n) ?? []]
+  const candidates = previous === undefined || previous.id !== load.id
+    ? []
+    : [previous, ...self.renewals.get(n) ?? []]
   const isGood = candidates.some((origin) =>
     origin !== load &&
     self.now() < until(self, origin) &&
     !self.writes.some((write) =>
       write.mode === "hard" && write.done <= askedAt && write.set !== origin.n && covers(write, origin) &&
       // An invalidation of an id does not look for values that are not stored.
-      (write.kind === "tag" || load.flight!.policy.writes) &&
+      (write.kind === "tag" || load.spec.policy !== "readOnly") &&
       (origin._tag === "Set" ? origin.write.done <= write.asked : origin.n <= write.asked)
     )
   )
-  if (!isGood) violate(self, `previous: ${what}, which is gone`)
+  decide(self, "a load renews what is still valid", isGood, () => `${nameLoad(load)} has read #${n}`)
 }
 
-/** P1 */
-export const checkAlone = (self: World, load: Load, flight: Flight): void => {
-  if (!canBeUsed(flight)) return
-  for (const other of self.open) {
-    if (other.id !== load.id || other.flight === flight || other.exit !== undefined) continue
-    const { ticket } = other
-    const known = other.flight ?? ticket?.flight
-    if (known === flight) continue
-    if (known === undefined ? ticket?.isOpen === true && ticket.storable : canBeUsed(known)) {
-      violate(self, `P1: load #${load.n} of ${load.id} while #${other.n} can still be stored or joined`)
-    }
-  }
+/** Notes which loads give way, by the events of the cache. */
+export const watchRestarts = (self: World, caching: Caching.Caching["Service"]): void => {
+  if (!self.config.features.includes("hangs")) return
+  listenersOf(caching).listen((event) => {
+    if (event._tag === "Restart") noteRestart(self, event)
+  })
 }
 
-/** P6: after a failure the stale value is served for a while without another try. */
-export const checkThrottle = (self: World, load: Load, flight: Flight): void => {
-  if (!self.config.memory || flight.policy.joins !== "any" || !flight.policy.readsMemory) return
-  if (retryAfterOf(load.spec) === 0 || load.spec.kind === "ttl" || load.spec.kind === "untilInvalidated") return
-  // A refresh that had to wait for room was asked for earlier.
-  if (flight.refresh ? self.config.refreshConcurrency < 16 : flight.stale === undefined) return
-  // Nothing is served in its place.
-  if (!flight.refresh && (hasAnswered(flight) || wasAnsweredBefore(self, load))) return
-  // A flight may have begun long before its load, where the store is slow.
-  const asked = readerOf(self, flight)
-  for (const failed of self.loads) {
-    if (failed.id !== load.id || failed.flight === flight || !setsThrottle(self, failed)) continue
-    if (asked === undefined || isBefore(asked, failed)) continue
-    if (failed.endedAt! + retryAfterOf(failed.spec) <= load.begunAt || isDisturbed(self, load, failed)) continue
-    violate(
-      self,
-      `P6: load #${load.n} of ${load.id} although #${failed.n} failed ${load.begunAt - failed.endedAt!} ms ago`
-    )
-  }
-}
+const gives = "a load gives way when its readers are out of patience"
 
-const setsThrottle = (self: World, load: Load): boolean => {
-  const { exit, flight, spec } = load
-  if (flight?.exit === undefined || exit === undefined || Exit.isSuccess(exit) || Exit.isSuccess(flight.exit)) {
-    return false
-  }
-  // A failure that may be an answer of the origin causes no pause.
-  const servesStale = flight.stale !== undefined && !mayBeAnswer(flight, spec) && !wasAnsweredBefore(self, load)
-  return flight.storable && (flight.refresh || servesStale) && !Cause.hasInterrupts(flight.exit.cause)
-}
-
-/** An earlier failure was an answer: no stale value is served until a load succeeds, and so nothing pauses. */
-const wasAnsweredBefore = (self: World, load: Load): boolean => {
-  const earlier = self.loads.filter(({ ended, id }) => id === load.id && ended < load.n)
-  const hasSucceeded = ({ exit, flight }: Load) =>
-    exit !== undefined && Exit.isSuccess(exit) && flight?.storable === true
-  return earlier.some((other) =>
-    other.flight !== undefined && (mayBeAnswer(other.flight, other.spec) || other.answersCaller) &&
-    !earlier.some((later) => later.ended > other.ended && hasSucceeded(later))
+const noteRestart = (self: World, event: CacheEvent.CacheEvent & { readonly _tag: "Restart" }): void => {
+  const id = nameOf(event.id)
+  self.say(() => `restart of ${id} after ${event.millis} ms`)
+  self.counts.restarts++
+  const begunAt = self.now() - event.millis
+  const running = [...self.open].filter((load) =>
+    load.id === id && load.exit === undefined && load.isShared && load.gaveWay === undefined &&
+    Math.abs(load.begunAt - begunAt) <= 0.5
   )
+  const [load] = running
+  // The load may have yielded before it began.
+  if (load === undefined || running.length > 1) return excuse(self, gives)
+  checkPatience(self, load, event.millis)
+  load.gaveWay = self.seq
 }
 
-/** Something happened to the id since, or another caller was already about to load then. */
-const isDisturbed = (self: World, load: Load, failed: Load): boolean =>
-  self.writes.some((write) => write.kind !== "tag" && write.done > failed.n && covers(write, load)) ||
-  self.loads.some(({ ended, flight, id }) =>
-    id === load.id && flight !== failed.flight && flight !== load.flight && flight?.policy.writes === true &&
-    ended > failed.n
-  ) ||
-  // P6: until a load succeeds, as one does inside a transaction that is committed.
-  self.committed.some(({ done, loaded }) =>
-    done > failed.ended &&
-    Array.from(loaded.keys()).some(({ exit, id }) => id === load.id && exit !== undefined && Exit.isSuccess(exit))
-  ) ||
-  [...self.reading].some((read) => read.id === load.id && isBefore(read, failed))
-
-/** A load fails when its flight ends. */
-const isBefore = (read: Read, failed: Load): boolean => read.begun < failed.ended || read.live.includes(failed)
-
-/** P7: nothing starts after close; a caller that was waiting when it began may still be served. */
-export const checkClosed = (self: World, load: Load): void => {
-  if (self.closedAt !== undefined) return violate(self, `P7: load #${load.n} of ${load.id} after the layer was closed`)
-  if (self.closeAskedAt === undefined || load.begunAt === self.closeAskedAt) return
-  const reader = readerOf(self, load.flight!)
-  if (reader !== undefined && reader.begunAt <= self.closeAskedAt) return
-  violate(self, `P7: load #${load.n} of ${load.id} begun while the layer closes`)
+/** Only a load that is older than the patience of all its readers gives way, and only to readers that wait. */
+const checkPatience = (self: World, load: Load, millis: number): void => {
+  const { maxLoad = 60_000 } = self.config
+  const what = `${nameLoad(load)} gives way after ${millis} ms`
+  const readers = [...self.reading].filter(({ id, spec }) => load.together.includes(id) && spec !== undefined)
+  const isWaitedFor = readers.length > 0 && self.closedAt === undefined
+  const before = self.loads.filter(({ by, gaveWay }) => by === load.by && gaveWay !== undefined).length
+  const patient = readers.find((read) => {
+    const own = read.spec!.timeout ?? maxLoad
+    return waitsFor(self, read, load) && millis < Math.max(own, Math.min(maxLoad, own * 2 ** before)) - rounding
+  })
+  const text = () => `${what}, ${patient === undefined ? "and no reader waits" : `though @${patient.begun} waits`}`
+  decide(self, gives, isWaitedFor && patient === undefined, text)
 }
+
+/** Certainly: no stale value can be served to it. */
+const waitsFor = (self: World, read: Read, load: Load): boolean =>
+  read.spec!.policy === "normal" && isPlain(read.spec!) &&
+  (read === load.by || read.begun > load.n) && !read.many && !isDisturbed(self, load, bornOf(load))

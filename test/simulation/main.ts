@@ -1,5 +1,6 @@
 /**
  * Runs random programs against the cache, each under a schedule drawn from its seed, and checks what must always hold.
+ * Each prints the table of its rules, and those of them that were decided seldom.
  *
  *     npm run simulate                            2,000 seeds
  *     npm run simulate -- --seeds 1000000         more, over all processors
@@ -9,7 +10,7 @@
  *     npm run simulate -- --fleet                 several processes on one store; with --seeds, --from and --seed
  *     npm run simulate -- --streams               streams alone, on one engine or two, under more disturbance
  *     npm run simulate -- --derived               derived entries alone, on up to three engines
- *     npm run simulate -- --serving               what strategies serve, with the table of rules
+ *     npm run simulate -- --serving               what strategies serve
  *     npm run simulate -- --faults                every deliberate fault must be found; with --fleet those of several
  *                                                 engines, with --derived those of derived entries, with --serving
  *                                                 those of what strategies serve
@@ -23,13 +24,15 @@ import * as derivedEntries from "../deliberateFaults/derived.ts"
 import * as engine from "../deliberateFaults/engine.ts"
 import * as serving from "../deliberateFaults/serving.ts"
 import * as severalEngines from "../deliberateFaults/severalEngines.ts"
+import { seldomOf, spokenOf, tableOf, type Tallies } from "./decide.ts"
 import { simulateDerived } from "./derived.ts"
 import { drawn, isFeature } from "./features.ts"
 import { findFault, findFaultOfDerived, findFaultOfServing, findFaultOfSeveral } from "./findFault.ts"
 import { simulateFleet } from "./fleet.ts"
 import { sweepFleet } from "./fleetSweep.ts"
 import type { Config } from "./model.ts"
-import { noTallies, simulateServing, spokenOf, tableOf } from "./serving/serving.ts"
+import { type Group, rulesOf } from "./rules.ts"
+import * as Serving from "./serving/serving.ts"
 import { simulate } from "./simulate.ts"
 import { simulateStreams } from "./streams.ts"
 import { add, type Failure, nothing, type Range, sweep, type Swept } from "./sweep.ts"
@@ -106,7 +109,8 @@ const many = async (): Promise<void> => {
   const swept = workers > 1 ? await inProcesses(range, workers) : sweep(range)
   const seconds = (performance.now() - startedAt) / 1000
   process.exitCode = swept.failures.length === 0 ? 0 : 1
-  if (args.json) return console.log(JSON.stringify(swept))
+  const tallies: Tallies = new Map(swept.tallies)
+  if (args.json) return console.log(JSON.stringify({ ...swept, spoken: spokenOf(tallies) }))
   console.log(
     `${swept.seeds} schedules in ${seconds.toFixed(1)} s (${(swept.seeds / seconds).toFixed(0)} a second), ` +
       `${(swept.reads / swept.seeds).toFixed(1)} reads and ${(swept.loads / swept.seeds).toFixed(1)} loads each, ` +
@@ -114,49 +118,67 @@ const many = async (): Promise<void> => {
       `${swept.failures.length} failed`
   )
   report(swept)
+  table("oneEngine", tallies)
+}
+
+const table = (group: Group, tallies: Tallies): void => {
+  const rules = rulesOf(group)
+  console.log(tableOf(rules, tallies))
+  for (const seldom of seldomOf(rules, tallies)) console.log(`decided seldom: ${seldom}`)
 }
 
 const fleet = (): void => {
   const from = Number(args.from)
   const startedAt = performance.now()
-  const { counts, failures } = sweepFleet({ from, to: from + Number(args.seeds), with: also, stopAtFirst: args.stop })
+  const { counts, failures, tallies } = sweepFleet({
+    from,
+    to: from + Number(args.seeds),
+    with: also,
+    stopAtFirst: args.stop
+  })
   const seconds = (performance.now() - startedAt) / 1000
   process.exitCode = failures.length === 0 ? 0 : 1
-  if (args.json) return console.log(JSON.stringify({ counts, failures }))
+  if (args.json) return console.log(JSON.stringify({ failures, spoken: spokenOf(tallies) }))
   console.log(`${args.seeds} schedules in ${seconds.toFixed(1)} s, ${failures.length} failed`)
   console.log(Object.entries(counts).map(([what, count]) => `${count} ${what}`).join(", "))
   for (const { rule, seed } of failures) console.log(`seed ${seed}: ${rule}`)
+  table("severalEngines", tallies)
 }
 
 /** Schedules of one thing alone. */
-const alone = (what: string, simulate: (seed: number) => ReadonlyArray<string>): void => {
+const alone = (group: Group, simulate: (seed: number, tallies: Tallies) => ReadonlyArray<string>): void => {
+  const tallies: Tallies = new Map()
   const from = Number(args.seed ?? args.from)
   const count = args.seed === undefined ? Number(args.seeds) : 1
   const failures: Array<Failure> = []
   for (let seed = from; seed < from + count; seed++) {
-    const wrong = simulate(seed)
-    if (!args.json) { for (const line of wrong) console.log(line) }
+    const wrong = simulate(seed, tallies)
+    if (!args.json) { for (const line of wrong) console.log(`seed ${seed}: ${line}`) }
     if (wrong.length === 0) continue
     failures.push({ seed, rule: wrong[0]! })
     if (args.stop) break
   }
   process.exitCode = failures.length === 0 ? 0 : 1
-  console.log(args.json ? JSON.stringify({ failures }) : `${count} schedules of ${what}, ${failures.length} failed`)
+  if (args.json) return console.log(JSON.stringify({ failures, spoken: spokenOf(tallies) }))
+  console.log(`${count} schedules of ${group}, ${failures.length} failed`)
+  table(group, tallies)
 }
 
 /** Strategies at work, and how often each rule was decided. */
 const whatIsServed = (): void => {
-  const tallies = noTallies()
+  const tallies = Serving.noTallies()
   const failures: Array<Failure> = []
   const from = Number(args.seed ?? args.from)
   const to = from + (args.seed === undefined ? Number(args.seeds) : 1)
   for (let seed = from; seed < to && !(args.stop && failures.length > 0); seed++) {
-    for (const rule of simulateServing(seed, tallies)) failures.push({ seed, rule })
+    for (const rule of Serving.simulateServing(seed, tallies)) failures.push({ seed, rule })
   }
   process.exitCode = failures.length === 0 ? 0 : 1
-  if (args.json) return console.log(JSON.stringify({ failures: failures.slice(0, 40), spoken: spokenOf(tallies) }))
+  if (args.json) {
+    return console.log(JSON.stringify({ failures: failures.slice(0, 40), spoken: Serving.spokenOf(tallies) }))
+  }
   for (const { rule, seed } of failures) console.log(`seed ${seed}: ${rule}`)
-  console.log(tableOf(tallies))
+  console.log(Serving.tableOf(tallies))
 }
 
 /** The rules violated, each with its first seeds. */
@@ -201,7 +223,7 @@ const all = async (): Promise<void> => {
 if (process.send !== undefined) process.on("message", (range: Range) => void process.send!(sweep(range)))
 else if (args.faults) await all()
 else if (args.streams) alone("streams", simulateStreams)
-else if (args.derived) alone("derived entries", simulateDerived)
+else if (args.derived) alone("derived", simulateDerived)
 else if (args.serving) whatIsServed()
 else if (args.seed !== undefined) one(Number(args.seed))
 else if (args.fleet) fleet()

@@ -87,7 +87,7 @@ export const wrongOptions = (self: Self, { byFunction, misuse }: Spec): object =
 /** A strategy that is wrong. */
 export const wrongStrategy = (
   self: Self,
-  { id, misuse }: Spec,
+  { misuse }: Spec,
   strategy: Strategy.Strategy
 ): Strategy.Strategy => {
   const { dice } = self.extras
@@ -99,7 +99,6 @@ export const wrongStrategy = (
         ...strategy,
         decide: (...input) => {
           if (!dice.chance(misuse.share)) return strategy.decide(...input)
-          self.world.undecided.set(id, self.world.now())
           return dice.chance(0.7) ? throwFor(self, "decide", misuse) : "Perhaps" as never
         }
       }

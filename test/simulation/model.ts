@@ -1,7 +1,6 @@
 /** The parts of a simulated program, and the records of its run. */
 import type { Exit, Fiber } from "effect"
 import type { Cached } from "effect-cached"
-import type { Flight, Ticket } from "../../src/internal/engine/state.ts"
 import type { Feature } from "./features.ts"
 
 export const kinds = [
@@ -155,16 +154,15 @@ export interface Load {
   readonly id: string
   readonly spec: Spec
   readonly begunAt: number
-  /** `undefined` for a load under `bypass`. */
-  readonly flight: Flight | undefined
+  /** The read whose effect it is. `undefined`: an answer that was not asked for. */
+  readonly by: Read | undefined
+  /** No caller can join a load under `bypass`, one inside a transaction, or an answer that was not asked for. */
+  readonly isShared: boolean
+  readonly isInTransaction: boolean
   /** The one that it runs in. */
   readonly fiber: Fiber.Fiber<unknown, unknown> | undefined
   /** Since when it has been interrupted so that it runs again. */
   gaveWay: number | undefined
-  /** In place of a flight, of a key in a bulk call. */
-  ticket: Ticket | undefined
-  /** The first of its flight: a refresh may try again. */
-  readonly first: boolean
   /** The ids of one call. */
   readonly together: ReadonlyArray<string>
   tags: ReadonlyArray<string>
@@ -174,8 +172,6 @@ export interface Load {
   renews: number | undefined
   /** Its failure is this one's: one call has failed for all of its keys. */
   failsAs: number | undefined
-  /** The sources of its result whose changes end it. */
-  readonly dependencies: Set<Origin>
   /** When the oldest value was made that a cache served inside it. */
   oldestAt: number
   /** The first end of what it was answered inside. */
@@ -183,8 +179,6 @@ export interface Load {
   endedAt: number | undefined
   ended: number
   exit: Exit.Exit<unknown, unknown> | undefined
-  /** Its failure was an answer to a caller that stores failures, whatever the flight's own options say. */
-  answersCaller: boolean
 }
 
 /** An explicit write: the other origin of values. */
@@ -220,7 +214,7 @@ export interface Touch {
   readonly ttl: number
   readonly asked: number
   readonly askedAt: number
-  /** Loads of the id whose flights had not ended when it was asked. */
+  /** Loads of the id that may not have been stored when it was asked. */
   readonly live: ReadonlySet<Load>
   done: number
   doneAt: number
@@ -234,16 +228,16 @@ export interface Read {
   readonly begun: number
   readonly begunAt: number
   readonly spec: Spec | undefined
-  /** Loads of the id whose flights had not ended when it began. */
+  /** Loads of the id that it may have joined. */
   readonly live: ReadonlyArray<Load>
-  /** Flights of the id that had lost their last caller when it began: they run on, and no caller joins them. */
-  readonly left: ReadonlySet<Flight>
-  /** Something was in memory when it began, and nothing can have removed it since. */
-  readonly held: Load | undefined
   /** Whether its starter has interrupted it; readers inside loads may be interrupted at any time. */
   readonly interruption: { readonly requested: boolean } | undefined
   /** One of several at once, which are all answered when the last of them is. */
   readonly many: boolean
+  /** In how many loads it is. */
+  readonly depth: number
   /** When it was answered. Until then it may move the end of what it finds. */
   answered: number
+  /** It was interrupted, or has waited for too long. */
+  hasLeft: boolean
 }

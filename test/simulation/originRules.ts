@@ -1,70 +1,35 @@
 /** Whether a value may be served to a reader: it depends on where the value comes from. */
-import { Cause, Exit } from "effect"
-import { checkAnswered } from "./answerRules.ts"
+import { Exit } from "effect"
+import { expect, give, type Verdict } from "./decide.ts"
 import { keepsOut } from "./misuse.ts"
-import { hasRoom, type Load, type Origin, type Read, type Spec, streamId, type Touch, type Write } from "./model.ts"
-import { checkNewest, mayShare } from "./refreshRules.ts"
-import {
-  beside,
-  covers,
-  hasConstant,
-  idleOf,
-  interruptedItself,
-  readsNothing,
-  refreshes,
-  softOf,
-  steadyOf,
-  ttlOf,
-  violate,
-  type World
-} from "./state.ts"
-
-/**
- * The possible origins of a value that readers get: the load or `set` that made it, or a later load that has found it
- * to be still right.
- */
-export const checkOrigins = (self: World, read: Read, origin: Origin, what: string): void => {
-  const [first, ...others] = [origin, ...self.renewals.get(origin.n) ?? []].map((from) => {
-    const trial: World = { ...self, say: () => {}, violations: [] }
-    checkOrigin(trial, read, from, what)
-    checkSoftened(trial, read, from, what)
-    checkTouched(trial, read, from, what)
-    checkStale(trial, read, from, what)
-    checkNewest(trial, read, from, what)
-    return trial.violations
-  })
-  if (first!.length > 0 && others.every((violations) => violations.length > 0)) {
-    for (const violation of [first!, ...others].flat()) violate(self, violation)
-  }
-  checkHits(self, read, origin, what)
-  checkGoesOn(self, read, origin, what)
-}
+import { type Load, type Origin, type Read, type Spec, streamId, type Touch, type Write } from "./model.ts"
+import type { RuleName } from "./rules.ts"
+import { bornOf, covers, hasConstant, idleOf, readsNothing, refreshes, ttlOf, type World } from "./state.ts"
 
 /** Made when the write was under way already, or later. */
 const isAfter = (origin: Origin, write: Write): boolean =>
   write.set === origin.n || (origin._tag === "Set" ? origin.write.done > write.asked : origin.n > write.asked)
 
-/** Those that were done before the read, and came after what it got. */
-const writesBetween = (self: World, read: Read, origin: Origin, mode: Write["mode"]): ReadonlyArray<Write> =>
-  self.writes.filter((write) =>
-    write.mode === mode && write.done < read.begun && covers(write, origin) && !isAfter(origin, write)
-  )
+/** Those that were done before the read began. */
+const writesBefore = (self: World, read: Read, origin: Origin, mode: Write["mode"]): ReadonlyArray<Write> =>
+  self.writes.filter((write) => write.mode === mode && write.done < read.begun && covers(write, origin))
 
 /** The time at which a value had to be there: for a call of many keys, or a stream, the time when that begins. */
 const at = (self: World, read: Read): number => read.many || read.id === streamId ? read.begunAt : self.now()
 
-const isShared = (read: Read, origin: Origin): boolean =>
+/** Loaded for it, or when it may have joined. */
+const isLive = (read: Read, origin: Origin): boolean =>
   origin.n > read.begun || (origin._tag === "Load" && read.live.includes(origin))
 
 const valueOf = (origin: Origin): number => origin._tag === "Set" ? origin.n : origin.renews ?? origin.n
 
-/** From when on its lifetime counts: a stream has ended when its last page is written. */
-const beganAt = (self: World, { endedAt, flight, id }: Load): number =>
-  Math.max(endedAt!, id === streamId ? steadyOf(self, flight?.endedAt ?? 0) : 0)
-
 /** A late or far store may have carried out a touch after it was given up. */
 const isBefore = ({ config: { faults, features } }: World, touch: Touch, { n }: Origin): boolean =>
   touch.done < n && faults === 0 && !features.includes("far")
+
+/** From when on its lifetime counts: a stream has ended when its last page is written. */
+const beganAt = ({ config: { storeTimeout } }: World, { endedAt, id }: Load): number =>
+  endedAt! + (id === streamId ? 4 * storeTimeout : 0)
 
 /** As the read inherits: `life` is the default. */
 const endOf = (self: World, load: Load): number =>
@@ -105,258 +70,140 @@ export const until = (self: World, origin: Origin): number => {
   return moved()
 }
 
-/** A shorter lifetime counts too. */
-const checkTouched = (self: World, read: Read, origin: Origin, what: string): void => {
+/** Whether nothing of it may be stored. */
+export const isKeptOut = (load: Load): boolean => {
+  const { inherit, kind, late, policy } = load.spec
+  const ttlFunction = kind === "untilInvalidated" ? "none" : load.spec.ttlFunction
+  return policy === "readOnly" || policy === "bypass" || ttlFunction === "throws" || ttlFunction === "NaN" ||
+    late === "throws" || keepsOut(load.spec) || (inherit === "refuse" && load.oldestAt < Infinity) || ttlOf(load) <= 0
+}
+
+const touchesOf = ({ touches }: World, origin: Origin): ReadonlyArray<Touch> =>
+  touches.filter(({ done, id }) => id === origin.id && done > origin.n)
+
+/** The last touch, if it is certain that this is what it has touched: a shorter lifetime counts too. */
+const touchOf = (self: World, read: Read, origin: Origin): Touch | undefined => {
   const { faults, store } = self.config
-  if (isShared(read, origin) || faults > 0 || (store !== "none" && store !== "sync")) return
-  const touches = self.touches.filter(({ done, id }) => id === origin.id && done > origin.n)
+  if (isLive(read, origin) || faults > 0 || (store !== "none" && store !== "sync")) return undefined
+  const touches = touchesOf(self, origin)
   const last = touches.at(-1)
-  // Touches at once may be carried out in either order.
-  if (last === undefined || last.done >= read.begun) return
-  if (touches.some((touch) => touch !== last && touch.done > last.asked)) return
   // A value that was loaded and not yet stored was not there for the touch.
-  if (!last.isThere) return
-  // The two at once may be in either order; the value of a load is there when its flight, or transaction, has ended.
+  if (last === undefined || last.done >= read.begun || !last.isThere) return undefined
+  // Touches at once may be carried out in either order, and so may a touch and what else stores.
+  if (touches.some((touch) => touch !== last && touch.done > last.asked)) return undefined
   const isAtOnce = origin._tag === "Load"
     ? last.live.has(origin) || origin.ended > last.asked ||
       self.committed.some(({ done, loaded }) => loaded.has(origin) && done > last.asked)
     : origin.write.done > last.asked
-  if (isAtOnce) return
-  if (at(self, read) >= last.doneAt + last.ttl) {
-    violate(self, `ttl: ${what}, which was given ${last.ttl} ms ${self.now() - last.doneAt} ms ago`)
-  }
+  return isAtOnce ? undefined : last
 }
 
-/** A value marked as stale is served only by strategies that allow it. */
-const checkSoftened = (self: World, read: Read, origin: Origin, what: string): void => {
-  const { spec } = read
-  if (spec === undefined || readsNothing(spec)) return
-  const isPlain = spec.kind === "ttl" || spec.kind === "sliding" || spec.kind === "untilInvalidated" ||
-    (spec.kind === "maxHits" && !refreshes(spec))
-  if (!isPlain) return
-  for (const write of writesBetween(self, read, origin, "soft")) {
-    violate(self, `soft: ${what}, marked as stale by @${write.asked}, by ${spec.kind}`)
-  }
+/** A change that another process made while this was loaded, which the store knows, and memory does not. */
+const foreignOf = (self: World, origin: Load): number | undefined => {
+  const { config: { faults, features, store }, foreign, writes } = self
+  if (store !== "sync" || faults > 0 || features.includes("transacts") || !origin.isShared) return undefined
+  // Such a store does not know a late tag without a marker from before: it does not write such a result.
+  const isLate = origin.spec.late !== "no" || origin.spec.annotates?.tags !== undefined
+  if (isLate && features.includes("markersAmongEntries")) return undefined
+  // Without an error schema a failure stays in memory, and so does a result whose sources the store does not know.
+  if (origin.exit === undefined || Exit.isFailure(origin.exit) || origin.spec.inherit === "changes") return undefined
+  // A load beside an unanswered write does not go through the store.
+  if (writes.some((write) => write.done > bornOf(origin) && write.asked < origin.ended)) return undefined
+  for (const [at, running] of foreign) if (running.has(origin)) return at
+  return undefined
 }
 
-/** No more reads of it than that. */
-const checkHits = (self: World, read: Read, origin: Origin, what: string): void => {
-  const { store } = self.config
-  const { spec } = read
-  const served = self.servedTo.get(origin.n) ?? []
-  const before = served.filter((ended) => ended < read.begun).length
-  const isCounted = !isShared(read, origin) && store === "none" && hasRoom(self.config) &&
-    !self.renewals.has(origin.n)
-  if (spec?.kind === "maxHits" && isCounted && before >= spec.hits) {
-    violate(self, `hits: ${what}, read ${before} times, with ${spec.hits} hits`)
+/** Whether its strategy serves nothing that is stale. */
+export const isPlain = (spec: Spec): boolean =>
+  spec.kind === "ttl" || spec.kind === "sliding" || spec.kind === "untilInvalidated" ||
+  (spec.kind === "maxHits" && !refreshes(spec))
+
+type Judge = (self: World, read: Read, origin: Origin) => Verdict
+
+const judges = {
+  "what was removed is gone": (self, read, origin) => {
+    const writes = writesBefore(self, read, origin, "hard")
+    if (writes.length === 0) return undefined
+    const write = writes.find((write) => !isAfter(origin, write))
+    return expect(write === undefined, () => `begun before the write @${write!.asked}`)
+  },
+  "what was not set is not served": (_, __, origin) =>
+    origin._tag === "Set" ? expect(!origin.refused, () => "whose set was refused") : undefined,
+  "nothing is served past its end": (self, read, origin) => {
+    if (isLive(read, origin)) return undefined
+    const touch = touchOf(self, read, origin)
+    const end = Math.min(until(self, origin), touch === undefined ? Infinity : touch.doneAt + touch.ttl)
+    return expect(at(self, read) < end, () => `which ended at ${end}`)
+  },
+  "the shortest of the readers' constants holds": (self, read, origin) => {
+    const { spec } = read
+    if (spec === undefined || origin._tag === "Set" || isLive(read, origin)) return undefined
+    if (!hasConstant(spec) || !hasConstant(origin.spec) || !mayGrow(self, origin)) return undefined
+    if (self.touches.some((touch) => touch.id === origin.id && !isBefore(self, touch, origin))) return "excused"
+    return expect(at(self, read) < beganAt(self, origin) + spec.ttl, () => `to a reader with ttl ${spec.ttl}`)
+  },
+  "what is marked as stale is loaded again": (self, read, origin) => {
+    const { spec } = read
+    if (spec === undefined || readsNothing(spec) || !isPlain(spec)) return undefined
+    const writes = writesBefore(self, read, origin, "soft")
+    if (writes.length === 0) return undefined
+    const write = writes.find((write) => !isAfter(origin, write))
+    return expect(write === undefined, () => `marked as stale by @${write!.asked}, by ${spec.kind}`)
+  },
+  "what is not to be stored is not": (_, read, origin) => {
+    if (origin._tag === "Set" || (!isKeptOut(origin) && !isAlone(origin))) return undefined
+    const mayShare = isAlone(origin) ? origin.by === read : isLive(read, origin)
+    return expect(mayShare, () => `loaded under ${origin.spec.policy}, which must not be stored`)
+  },
+  "a policy that loads always loads": (_, { begun, spec }, origin) =>
+    spec === undefined || !readsNothing(spec)
+      ? undefined
+      : expect(origin.n > begun, () => `from before the read, under ${spec.policy}`),
+  "what another process removed meanwhile is not stored": (self, read, origin) => {
+    const isStored = origin._tag === "Load" && !isLive(read, origin)
+    const mayBeOld = Array.from(self.foreign.values()).some((running) =>
+      Array.from(running).some(({ id }) => id === origin.id)
+    )
+    if (!isStored || !mayBeOld) return undefined
+    const removed = foreignOf(self, origin)
+    return expect(removed === undefined, () => `being loaded when another process removed it @${removed}`)
+  }
+} satisfies { readonly [Name in RuleName]?: Judge }
+
+/** Only the reader whose effect it is may get what is loaded past the cache, or under `readOnly`. */
+const isAlone = ({ by, spec: { policy } }: Load): boolean =>
+  by !== undefined && (policy === "readOnly" || policy === "bypass")
+
+/**
+ * The possible origins of a value that readers get: the load or `set` that made it, or a later load that has found it
+ * to be still right. One that breaks no rule is believed.
+ */
+export const checkOrigins = (self: World, read: Read, origin: Origin, what: string): void => {
+  const candidates = [origin, ...self.renewals.get(origin.n) ?? []].map((from) => verdictsOf(self, read, from))
+  for (const [name, verdict] of candidates.find((verdicts) => !isWrong(verdicts)) ?? candidates[0]!) {
+    give(self, name, typeof verdict === "object" ? { wrong: `${what}, ${verdict.wrong}` } : verdict)
   }
   noteServed(self, read, origin)
 }
 
-/** A served value counts one more read, and may live longer for it. */
-export const noteServed = (self: World, read: Read, origin: Origin): void => {
-  const { spec } = read
-  if (spec === undefined) return
-  // A waiting caller may have been served from memory in the end.
-  if (spec.kind === "sliding") slide(self, origin, spec)
-  if (!isShared(read, origin)) self.servedTo.set(origin.n, [...self.servedTo.get(origin.n) ?? [], self.seq])
-}
+const verdictsOf = (self: World, read: Read, origin: Origin): ReadonlyArray<readonly [keyof typeof judges, Verdict]> =>
+  (Object.keys(judges) as Array<keyof typeof judges>).map((name) => [name, judges[name](self, read, origin)])
 
-const slide = (self: World, { n }: Origin, { soft }: Spec): void =>
-  void self.slidUntil.set(n, Math.max(self.slidUntil.get(n) ?? 0, self.now() + soft))
+const isWrong = (verdicts: ReturnType<typeof verdictsOf>): boolean =>
+  verdicts.some(([, verdict]) => typeof verdict === "object")
+
+/** Whether it may have been there. */
+export const mayBeServed = (self: World, read: Read, origin: Origin): boolean =>
+  !isWrong(verdictsOf(self, read, origin))
+
+/** A served value may live longer for it. A waiting caller may have been served from memory in the end. */
+export const noteServed = (self: World, { spec }: Read, { n }: Origin): void => {
+  if (spec?.kind === "sliding") {
+    self.slidUntil.set(n, Math.max(self.slidUntil.get(n) ?? 0, self.now() + spec.soft))
+  }
+}
 
 /** A read without an answer of its own may have been served any value that was there. */
-export const noteUnanswered = (self: World, { id, spec }: Read): void => {
-  if (spec?.kind !== "sliding") return
-  for (const origin of self.origins.values()) if (origin.id === id) slide(self, origin, spec)
-}
-
-/** P2, P5, lifetimes, privacy: whether this may come from there. */
-export const checkOrigin = (self: World, read: Read, origin: Origin, what: string): void => {
-  const { spec } = read
-  for (const write of writesBetween(self, read, origin, "hard")) {
-    violate(self, `P2: ${what}, begun before ${write.set === undefined ? "invalidation" : "set"} @${write.asked}`)
-  }
-  const own = origin.n > read.begun
-  const isLive = own || (origin._tag === "Load" && read.live.includes(origin))
-  for (const part of dependenciesOf(self, origin)) {
-    for (const write of writesBetween(self, read, part, "hard")) {
-      if (isLive && isFailureWithLateTag(part, write)) continue
-      violate(self, `P8: ${what}, made of ${part.id} #${part.n}, which changed @${write.asked}`)
-    }
-  }
-  if (origin._tag === "Set") {
-    if (origin.refused) violate(self, `set: ${what}, whose condition did not hold`)
-    if (at(self, read) >= until(self, origin)) violate(self, `ttl: ${what}, set for ${origin.ttl} ms`)
-    if (spec !== undefined && readsNothing(spec)) violate(self, `policy: ${what}, a set value under ${spec.policy}`)
-    return
-  }
-  const policy = origin.spec.policy
-  if ((policy === "readOnly" || policy === "bypass") && !(own && spec?.policy === policy)) {
-    violate(self, `policy: ${what}, loaded under ${policy}`)
-  }
-  if (spec?.policy === "writeOnly" && !own) violate(self, `policy: ${what} under writeOnly`)
-  if (spec?.policy === "refresh" && !own && !mayShare(self, origin)) {
-    violate(self, `policy: ${what} under refresh, from a load that began before it`)
-  }
-  if (isLive) return
-  checkForeign(self, origin, what)
-  if (spec !== undefined && readsNothing(spec)) violate(self, `policy: ${what}, a stored value under ${spec.policy}`)
-  const { inherit, kind, late } = origin.spec
-  const ttlFunction = kind === "untilInvalidated" ? "none" : origin.spec.ttlFunction
-  const isKeptOut = ttlFunction === "throws" || ttlFunction === "NaN" || late === "throws" || keepsOut(origin.spec) ||
-    (inherit === "refuse" && origin.oldestAt < Infinity)
-  if (isKeptOut || ttlOf(origin) <= 0) {
-    return violate(self, `ttl: ${what}, which must not be stored`)
-  }
-  checkShorter(self, read, origin, what)
-  if (at(self, read) >= until(self, origin)) {
-    violate(self, `ttl: ${what}, ended ${self.now() - origin.endedAt!} ms ago with ttl ${ttlOf(origin)}`)
-  }
-}
-
-/** P2 is about values: whoever joins a load by its declared tags is also given a failure, which is not stored. */
-const isFailureWithLateTag = (part: Origin, write: Write): boolean =>
-  part._tag === "Load" && part.exit !== undefined && Exit.isFailure(part.exit) && part.flight?.entry === undefined &&
-  !covers(write, { ...part, tags: part.spec.late === "no" ? part.spec.tags : [] })
-
-/** All sources of a value, through derived values too; one that was found to be still right may be of another time. */
-const dependenciesOf = (self: World, origin: Origin, seen = new Set<Origin>()): ReadonlySet<Origin> => {
-  if (origin._tag === "Set" || origin.renews !== undefined) return seen
-  for (const part of origin.dependencies) {
-    if (seen.has(part) || self.renewals.has(part.n)) continue
-    seen.add(part)
-    dependenciesOf(self, part, seen)
-  }
-  return seen
-}
-
-/** If both lifetimes are constants of strategies, the shorter one holds. */
-const checkShorter = (self: World, read: Read, origin: Load, what: string): void => {
-  const { spec } = read
-  if (spec === undefined || !hasConstant(spec) || !hasConstant(origin.spec) || origin.ttl !== undefined) return
-  // A value that has inherited an age has no constant.
-  const entry = origin.flight?.entry
-  if (entry === undefined || entry.createdAt + self.setBackMillis < origin.endedAt!) return
-  if (self.touches.some((touch) => touch.id === origin.id && !isBefore(self, touch, origin))) return
-  if (at(self, read) < beganAt(self, origin) + spec.ttl) return
-  violate(self, `ttl: ${what}, ended ${self.now() - origin.endedAt!} ms ago, to a reader with ttl ${spec.ttl}`)
-}
-
-const checkForeign = (self: World, origin: Load, what: string): void => {
-  if (self.config.store !== "sync" || self.config.faults > 0) return
-  // Such a store does not know a late tag without a marker from before: it does not write such a result, so it refuses
-  // none.
-  const isLate = origin.spec.late !== "no" || origin.spec.annotates?.tags !== undefined
-  if (isLate && self.config.features.includes("markersAmongEntries")) return
-  // Without an error schema a failure stays in memory.
-  if (origin.exit === undefined || Exit.isFailure(origin.exit)) return
-  // No generation guards an unasked answer, and the removal is not reported.
-  if (origin.flight === undefined && origin.ticket === undefined) return
-  // Memory alone keeps a derived entry whose dependencies the store does not know.
-  if (origin.flight?.attempt.dependencies !== undefined && origin.flight.versions === undefined) return
-  // A commit that has displaced another change is answered, and still pending: it is sent again.
-  if (beside.has(origin)) return
-  // A load beside an unanswered write does not go through the store.
-  const born = self.born.get(origin)!
-  if (self.writes.some((write) => write.done > born && write.asked < origin.ended)) return
-  for (const [at, running] of self.foreign) {
-    if (running.has(origin)) {
-      violate(self, `P2: ${what}, which was being loaded when another process invalidated @${at}`)
-    }
-  }
-}
-
-/**
- * P6: past its soft deadline a value is served only by a strategy that allows it, after its load failed or took too
- * long.
- */
-const checkStale = (self: World, read: Read, origin: Origin, what: string): void => {
-  const { spec } = read
-  if (spec === undefined || isShared(read, origin)) return
-  if (spec.kind !== "softTtl" && spec.kind !== "failover") return
-  const softAt = softEnd(self, spec, origin)
-  if (spec.kind === "softTtl" && writesBetween(self, read, origin, "soft").length === 0) {
-    // A touch has moved the soft deadline too.
-    const isTouched = self.touches.some(({ done, id }) => id === origin.id && done > origin.n)
-    if (at(self, read) < softAt || isTouched) return
-  }
-  checkAnswered(self, read, origin, what)
-  const elapsed = self.now() - read.begunAt
-  if (spec.softTimeout !== undefined && elapsed >= spec.softTimeout) return
-  if (spec.timeout !== undefined && elapsed >= spec.timeout) return
-  // A load whose strategy throws when it decides on an entry fails before it begins.
-  if (self.now() < (self.undecided.get(read.id) ?? -Infinity) + 5000) return
-  // A refresh that hung in the store is a failure too, and no load was seen of it.
-  const slow = self.config.store === "async" || self.config.store === "derived"
-  if (slow && self.now() >= (self.refreshed.get(read.id) ?? Infinity) + self.config.refreshTimeout) return
-  const excused = self.loads.some((load) =>
-    load.id === read.id && load.exit !== undefined && Exit.isFailure(load.exit) &&
-    (load.flight ?? load.ticket?.flight) !== undefined &&
-    (load.ended > read.begun || read.live.includes(load) || read.begunAt < load.endedAt! + 5000)
-  )
-  if (!excused && !self.loads.some((load) => load.id === read.id && isGivenUp(self, read, load))) {
-    violate(self, `P6: ${what}, stale, though no load failed`)
-  }
-}
-
-/** When a value reaches its soft deadline for reads of this kind. */
-const softEnd = (self: World, spec: Spec, origin: Origin): number => {
-  if (origin._tag === "Set") return Infinity
-  const grown = !mayGrow(self, origin)
-    ? 0
-    : hasConstant(spec)
-    ? spec.soft
-    : grownEnd(self, origin) - beganAt(self, origin)
-  return beganAt(self, origin) + Math.max(softOf(origin), grown)
-}
-
-/**
- * A load that ran too long without callers counts as failed even before it ends, and even if only its write hung. Its
- * pause ends with the next change of its id, and with the next load in the cache that succeeds.
- */
-const isGivenUp = (self: World, read: Read, load: Load): boolean =>
-  load.flight?.ranTooLong === true &&
-  !self.writes.some((write) =>
-    write.kind !== "tag" && write.mode === "hard" && write.asked > load.n && write.done < read.begun &&
-    covers(write, load)
-  ) &&
-  !self.loads.some(({ ended, exit, flight, id, n }) =>
-    id === load.id && flight !== undefined && n > load.n && ended < read.begun && exit !== undefined &&
-    Exit.isSuccess(exit)
-  )
-
-/** A load continues after a caller stopped waiting for it. */
-const checkGoesOn = (self: World, read: Read, origin: Origin, what: string): void => {
-  const { softTimeout, timeout } = read.spec ?? {}
-  if (
-    softTimeout === undefined || (timeout !== undefined && timeout <= softTimeout) ||
-    self.now() - read.begunAt < softTimeout || origin.n > read.begun
-  ) return
-  // A slow store may have brought the stale value without any load.
-  if (self.config.store === "async" || self.config.store === "derived") return
-  if (self.closeAskedAt !== undefined || (origin._tag === "Load" && read.live.includes(origin))) return
-  const flights = new Set(
-    self.loads.flatMap((load) =>
-      load.id === read.id && load.flight !== undefined && (load.n > read.begun || read.live.includes(load))
-        ? load.flight
-        : []
-    )
-  )
-  const [flight] = flights
-  // With several flights it is unknown which one this read waited for. One that does not write is not shared.
-  if (flights.size !== 1 || flight === undefined || !flight.policy.writes || read.left.has(flight)) return
-  // One of several reads at once may have been answered before the flight began, and then waited for the others.
-  if (read.many && !read.live.some((load) => load.flight === flight)) return
-  // It may also have been answered at once, because its value was fresh.
-  if (read.many && read.begunAt < softEnd(self, read.spec!, origin)) return
-  for (const load of self.loads) {
-    if (load.flight !== flight || load.exit === undefined || Exit.isSuccess(load.exit) || load.endedAt !== self.now()) {
-      continue
-    }
-    const endsItself = interruptedItself.has(load) || flight.attempt.renewed
-    if (Cause.hasInterrupts(load.exit.cause) && !endsItself && !flight.ranTooLong && load.gaveWay === undefined) {
-      violate(self, `softTimeout: ${what}, and the load #${load.n} was interrupted`)
-    }
-  }
+export const noteUnanswered = (self: World, read: Read): void => {
+  for (const origin of self.origins.values()) if (origin.id === read.id) noteServed(self, read, origin)
 }

@@ -3,12 +3,11 @@ import { Cause, Effect, Exit, Option } from "effect"
 import { Cached } from "effect-cached"
 import type { Caching } from "effect-cached/Caching"
 import { waves } from "../../src/internal/defaults/bounds.ts"
-import { isHeld } from "./held.ts"
-import { type Origin, type Read, Thrown, type Value } from "./model.ts"
-import { checkOrigin } from "./originRules.ts"
-import { keyOf, orLeave, type Simulation, timed } from "./program.ts"
-import { describe, violate, wallOf, type World } from "./state.ts"
-import { checkWhole } from "./transacts.ts"
+import { decide } from "./decide.ts"
+import { type Read, Thrown, type Value } from "./model.ts"
+import { agree, keyOf, orLeave, type Simulation } from "./program.ts"
+import { describe, type World } from "./state.ts"
+import { timed } from "./timeRules.ts"
 import { beginRead, beginSetOrigin, beginWrite, endLookup, endUnanswered, endWrite } from "./world.ts"
 
 export const several = (self: Simulation): Effect.Effect<unknown, unknown, Caching> | undefined => {
@@ -34,7 +33,7 @@ const looking = <A, E, R>(
 ) => {
   let looks: ReadonlyArray<Read> = []
   const looked = Effect.suspend(() => {
-    looks = ids.map((id) => beginRead(world, id, undefined, undefined, true))
+    looks = ids.map((id) => beginRead(world, id, undefined, { many: true }))
     return use(looks)
   })
   return Effect.onError(looked, (cause) =>
@@ -42,7 +41,7 @@ const looking = <A, E, R>(
       for (const look of looks) endUnanswered(world, look)
       const isThrown = cause.reasons.every((reason) => Cause.isDieReason(reason) && reason.defect instanceof Thrown)
       if (isThrown || Cause.hasInterrupts(cause)) return
-      violate(world, `P4: a call for ${ids} by hand failed with ${describe(Exit.failCause(cause))}`)
+      decide(world, "a store fails only strict readers", false, () => `${ids}: ${describe(Exit.failCause(cause))}`)
     }))
 }
 
@@ -51,20 +50,16 @@ const getMany = (self: Simulation, ids: ReadonlyArray<string>) =>
     const { config, world } = self
     const keys = ids.map((id) => keyOf(self, id))
     const begun = world.seq
-    const found = timed(self, `looking up ${ids}`, wavesOf(ids), Cached.getMany(keys))
+    const found = timed(self.world, `looking up ${ids}`, wavesOf(ids), Cached.getMany(keys))
     return Effect.map(found, (found) => {
       const values = found.map((one) => Option.getOrUndefined(one) as Value | undefined)
-      if (values.length !== ids.length) violate(world, `getMany: ${values.length} answers for ${ids.length} keys`)
       // A store that answers late, or in waves, is asked about each place.
       const isOneStep = config.store === "none" ||
         (config.store === "sync" && config.faults === 0 && wavesOf(ids) === 1 && !mayBeSet(world, begun))
-      for (const [i, look] of looks.entries()) {
-        endLookup(world, look, values[i])
-        if (isOneStep && values[ids.indexOf(look.id)]?.n !== values[i]?.n) {
-          violate(world, `getMany: two answers for ${look.id}`)
-        }
-      }
-      checkWhole(self, values)
+      for (const [i, look] of looks.entries()) endLookup(world, look, values[i])
+      const isWhole = values.length === ids.length &&
+        (!isOneStep || values.every((value, i) => value?.n === values[ids.indexOf(ids[i]!)]?.n))
+      decide(world, "many keys get one answer each", isWhole, () => `${ids}: ${values.map((one) => one?.n)}`)
     })
   })
 
@@ -93,7 +88,7 @@ const setMany = (self: Simulation, ids: ReadonlyArray<string>) =>
     }
     const entries = origins.map(({ id, n }) => [keyOf(self, id) as string, { id, n }] as const)
     const setting = Cached.setMany(entries, { ttl, tags })
-    return Effect.tap(timed(self, `setting ${ids}`, 2 * wavesOf(Array.from(new Set(ids))), setting), () =>
+    return Effect.tap(timed(self.world, `setting ${ids}`, 2 * wavesOf(Array.from(new Set(ids))), setting), () =>
       Effect.sync(() => {
         for (const { refused, write } of origins) {
           if (!refused) {
@@ -106,86 +101,40 @@ const setMany = (self: Simulation, ids: ReadonlyArray<string>) =>
 const removeMany = (self: Simulation, ids: ReadonlyArray<string>) => {
   const { world } = self
   const different = Array.from(new Set(ids))
-  return looking(self, different, (looks) => {
-    const writes = different.map((id) => beginWrite(world, "id", id))
-    const asked = world.seq
-    const keys = ids.map((id) => keyOf(self, id))
-    const removed = timed(self, `removing ${ids}`, wavesOf(different), Cached.removeMany(keys))
-    return Effect.map(removed, (count) => {
-      const held = looks.filter((look) => wasHeld(self, look, asked)).length
-      const most = isKnown(self) ? looks.filter((look) => mayBeThere(world, look)).length : different.length
+  return looking(self, different, (looks) =>
+    Effect.gen(function*() {
+      const { turn } = world
+      const before = yield* Effect.forEach(different, (id) => Cached.has(keyOf(self, id)))
+      const writes = different.map((id) => beginWrite(world, "id", id))
+      const keys = ids.map((id) => keyOf(self, id))
+      const count = yield* timed(world, `removing ${ids}`, wavesOf(different), Cached.removeMany(keys))
       for (const look of looks) endUnanswered(world, look)
       for (const write of writes) endWrite(world, write)
-      if (count < held) violate(world, `removeMany: ${count} of ${different} were there, though ${held} were stored`)
-      if (count > most) violate(world, `removeMany: ${count} of ${different} were there, and ${most} may have been`)
-    })
-  })
+      agree(self, turn, () => [count, before.filter((isThere) => isThere).length])
+    }))
 }
 
 const remove = (self: Simulation, id: string) =>
-  answered(self, id, `Cached.remove of ${id}`, (look) => {
-    const write = beginWrite(self.world, "id", id)
-    const asked = self.world.seq
-    const removed = timed(self, `removing ${id}`, 1, Cached.remove(keyOf(self, id)))
-    return Effect.map(removed, (isThere) => {
-      const held = wasHeld(self, look, asked)
-      endWrite(self.world, write)
-      return [isThere, held] as const
-    })
-  })
-
-const has = (self: Simulation, id: string) =>
-  answered(self, id, `Cached.has of ${id}`, (look) => {
-    const found = timed(self, `looking for ${id}`, 1, Cached.has(keyOf(self, id)))
-    return Effect.map(found, (isThere) => [isThere, isHeld(self.world, look)] as const)
-  })
-
-/** Whether something is there, as an operation answers it, and whether it must have been there. */
-const answered = (
-  self: Simulation,
-  id: string,
-  what: string,
-  ask: (look: Read) => Effect.Effect<readonly [isThere: boolean, isHeld: boolean], never, Caching>
-) =>
   looking(self, [id], ([look]) =>
-    Effect.map(ask(look!), ([isThere, isHeld]) => {
-      const may = !isKnown(self) || mayBeThere(self.world, look!) || isBeside(self.world, look!)
-      endUnanswered(self.world, look!)
-      if (isThere && !may) violate(self.world, `${what} @${look!.begun} answers that it was there`)
-      if (!isThere && isHeld) {
-        violate(self.world, `${what} @${look!.begun} answers that #${look!.held!.n} was not there`)
-      }
+    Effect.gen(function*() {
+      const { world } = self
+      const { turn } = world
+      const before = yield* Cached.has(keyOf(self, id))
+      const write = beginWrite(world, "id", id)
+      const isThere = yield* timed(world, `removing ${id}`, 1, Cached.remove(keyOf(self, id)))
+      endUnanswered(world, look!)
+      endWrite(world, write)
+      agree(self, turn, () => [isThere, before])
     }))
 
-/**
- * A store that goes wrong may have forgotten something, or have kept it; and one of `Store.make` answers what the
- * `remove` of its storage says, of what has ended too.
- */
-const isKnown = ({ config }: Simulation): boolean => config.faults === 0 && config.store !== "derived"
-
-/** Another write of the id, or of all, had not ended: the store may have what was there before it. */
-const isBeside = ({ writes }: World, { begun, id }: Read): boolean =>
-  writes.some(({ asked, done, kind, target }) =>
-    (kind === "all" || kind === "id" && target === id) && asked < begun && !(done < begun)
-  )
-
-/** It was there until the removal itself, because nothing else has happened since it was looked for. */
-const wasHeld = ({ config, world }: Simulation, { held }: Read, asked: number): boolean =>
-  config.store === "none" && world.seq === asked && held !== undefined && held.flight!.entry!.expiresAt > wallOf(world)
-
-/** Whether an entry of the id may have been there when it was looked for. */
-const mayBeThere = (self: World, look: Read): boolean =>
-  Array.from(self.origins.values()).some((origin) => {
-    if (origin.id !== look.id || !mayBeStored(origin)) return false
-    const trial: World = { ...self, say: () => {}, violations: [] }
-    checkOrigin(trial, look, origin, "")
-    return trial.violations.length === 0
-  })
-
-const mayBeStored = (origin: Origin): boolean => {
-  if (origin._tag === "Set") return true
-  const { exit, renews, spec } = origin
-  if (exit === undefined) return false
-  if (renews !== undefined) return true
-  return Exit.isSuccess(exit) || (spec.failuresToo && Cause.hasFails(exit.cause))
-}
+const has = (self: Simulation, id: string) =>
+  looking(self, [id], ([look]) =>
+    Effect.gen(function*() {
+      const { world } = self
+      const { turn } = world
+      const isThere = yield* timed(world, `looking for ${id}`, 1, Cached.has(keyOf(self, id)))
+      const entry = yield* Cached.getEntry(keyOf(self, id))
+      endUnanswered(world, look!)
+      // A failure is there too.
+      agree(self, turn, () => [isThere, isThere || Option.isSome(entry)])
+    }))

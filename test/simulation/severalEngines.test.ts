@@ -2,9 +2,14 @@
 import { assert, describe, it } from "@effect/vitest"
 import { sized } from "../support/everything.ts"
 import { areDrawn, firstOfToday, replays } from "./daySeeds.ts"
+import { addTallies, seldomOf, type Tallies } from "./decide.ts"
 import type { Feature } from "./features.ts"
 import { simulateFleet } from "./fleet.ts"
 import { type FleetSwept, sweepFleet } from "./fleetSweep.ts"
+import { rulesOf } from "./rules.ts"
+
+/** Of the seeds that are always drawn. */
+const tallies: Tallies = new Map()
 
 /** Blocks, so that the test runner hears of us in between. */
 const sweepAll = async (first: number, seeds: number, also: ReadonlyArray<Feature> = []): Promise<FleetSwept> => {
@@ -13,12 +18,13 @@ const sweepAll = async (first: number, seeds: number, also: ReadonlyArray<Featur
     swept = sweepFleet({ from, to: Math.min(from + 50, first + seeds), with: also }, swept)
     await new Promise((resume) => setImmediate(resume))
   }
+  addTallies(tallies, swept.tallies)
   return swept
 }
 
 describe("several processes on one store, under seeded schedules", () => {
   it("load alone, see invalidations in time, wait no longer than allowed, and leave nothing behind", async () => {
-    const { counts, failures } = await sweepAll(1, sized(500, 100))
+    const { counts, failures } = await sweepAll(1, sized(500, 200))
     assert.deepStrictEqual(replays(failures, " --fleet"), [])
     // A case that never occurs is not checked.
     for (const [what, count] of Object.entries(counts)) assert.isAbove(count, sized(20, 4), what)
@@ -27,7 +33,7 @@ describe("several processes on one store, under seeded schedules", () => {
   it(
     "do so where the store pushes changes, late and in any order, until a connection is lost",
     async () => {
-      const { counts: { gaps, ofOtherLayers, ...counts }, failures } = await sweepAll(1, sized(500, 100), ["pushes"])
+      const { counts: { gaps, ofOtherLayers, ...counts }, failures } = await sweepAll(1, sized(500, 200), ["pushes"])
       assert.deepStrictEqual(replays(failures, " --fleet --with pushes"), [])
       // No process polls for changes, and each process has one cache.
       assert.deepStrictEqual([gaps, ofOtherLayers], [0, 0])
@@ -67,6 +73,10 @@ describe("several processes on one store, under seeded schedules", () => {
     assert.deepStrictEqual(replays(failures, " --fleet --with setBack"), [])
     assert.isAbove(counts.afterSetBack, sized(20, 1))
   }, 600_000)
+
+  it("decide each rule often, and excuse none more often than that", () => {
+    assert.deepStrictEqual(seldomOf(rulesOf("severalEngines"), tallies), [])
+  })
 
   if (areDrawn) {
     it("do so with the seeds of the day", async () => {

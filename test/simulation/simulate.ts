@@ -2,19 +2,19 @@
 import { Context, Effect, Exit, Layer, type Logger, References, Schedule, Scope } from "effect"
 import { Cached, CacheLayer, Caching, Eviction, Serializer, Store, type Weigher } from "effect-cached"
 import * as SeededScheduler from "../../src/testing/SeededScheduler.ts"
+import { decide, type Tallies } from "./decide.ts"
 import { countingTurns } from "./explained.ts"
 import { drawExtras, type Extras, type Feature, waveSizeOf } from "./features.ts"
 import { listen } from "./listeners.ts"
+import { watchRestarts } from "./loadRules.ts"
 import { wrongEviction } from "./misuse.ts"
 import type { Config } from "./model.ts"
 import { defaults, type Dice, diceOf, drawConfig, withExtras } from "./plan.ts"
 import * as Program from "./program.ts"
-import { watchRestarts } from "./restartRules.ts"
 import { several } from "./several.ts"
 import { withShortTurns, withShortWaves, withTickets } from "./shortTurns.ts"
 import * as State from "./state.ts"
 import * as Stores from "./stores.ts"
-import * as Time from "./timeRules.ts"
 import { transacts } from "./transacts.ts"
 import * as World from "./world.ts"
 
@@ -35,6 +35,7 @@ export interface Result {
   /** How many reads were compared with an explanation, by what it had said. */
   readonly explained: ReadonlyMap<string, number>
   readonly config: Config
+  readonly tallies: Tallies
 }
 
 const makeStore = { sync: Stores.synchronous, async: Stores.asynchronous, derived: Stores.derived }
@@ -96,49 +97,42 @@ const weigherOf = (dice: Dice): Weigher.Weigher => () => unit + dice.below(unit 
 const checkStats = (world: State.World) =>
   Effect.gen(function*() {
     const stats = yield* Cached.stats
-    const flights = new Set(world.loads.flatMap((load) => load.flight ?? []))
     const { config, counts } = world
+    const counted = (isRight: boolean, text: () => string) =>
+      decide(world, "statistics count what happens", isRight, text)
+    const bounded = (isBounded: boolean, text: () => string) => decide(world, "memory is bounded", isBounded, text)
+    const loads = new Set(world.loads.flatMap(({ by, isShared }) => isShared && by !== undefined ? by : [])).size
     // A load may be interrupted before its first step.
-    if (stats.loads < flights.size || stats.loads > stats.misses + stats.refreshes + stats.restarts) {
-      State.violate(world, `stats: ${stats.loads} loads for ${stats.misses} misses, ${flights.size} seen`)
-    }
-    if (stats.size > config.capacity || (!config.memory && stats.size > 0)) {
-      State.violate(world, `P7: ${stats.size} entries`)
-    }
-    // All entries are of one class, but for those of strings at the end.
+    const most = stats.misses + stats.refreshes + stats.restarts
+    counted(stats.loads >= loads && stats.loads <= most, () => `${stats.loads} loads for ${most} misses, ${loads} seen`)
+    bounded(stats.size <= config.capacity && (config.memory || stats.size === 0), () => `${stats.size} entries`)
     const { deep, features, quota = Infinity } = config
-    const most = features.includes("weights") ? stats.weight / unit : stats.size
-    if (deep === 0 && most > quota) State.violate(world, `P7: ${most} entries of a class, with a quota of ${quota}`)
-    if (features.includes("weights") && stats.weight > maxWeightOf(config)) {
-      State.violate(world, `P7: entries weigh ${stats.weight}`)
+    const hasWeights = features.includes("weights")
+    // All entries are of one class, but for those of strings at the end.
+    const ofClass = hasWeights ? stats.weight / unit : stats.size
+    if (deep === 0 && quota < Infinity) {
+      bounded(ofClass <= quota, () => `${ofClass} of a class, with a quota of ${quota}`)
     }
+    if (hasWeights) bounded(stats.weight <= maxWeightOf(config), () => `entries weigh ${stats.weight}`)
+    // A result that is not stored because of its sources is not counted there.
+    const least = features.includes("derives") ? 0 : counts.notStored
+    const isCounted = stats.notStored >= least && stats.notStored <= counts.notStored + counts.uncopied
+    counted(isCounted, () => `${stats.notStored} results not stored, and ${counts.notStored} functions threw`)
+    // A look into the store may be joined, and need not miss. A read that dies of its own `decide` counts no further.
+    const waited = stats.misses + stats.storeHits + stats.stale + counts.refused
+    counted(stats.joined <= waited, () => `${stats.joined} joined of ${waited} that waited`)
+    if (config.store !== "none" || deep > 0 || features.includes("transacts")) return
     const reads = counts.reads - counts.bypassed
     const answered = stats.hits + stats.misses
     // A reader that met a result it must not see asks again, and counts again. A key of many whose `decide` throws is
     // not counted, and is not seen where the read fails as a whole.
-    const mayHide = config.features.includes("decide")
     const again = world.asksTwice || world.writes.some((write) => write.kind === "tag") ||
       // A result that its own load has given a short life may have ended when the load does, and one that derives from
       // others may be older than a reader that has joined.
       world.loads.some(({ spec }) => spec.annotates?.ttl !== undefined || spec.inherit === "changes")
-    if (
-      config.store === "none" && config.deep === 0 && !config.features.includes("transacts") &&
-      ((!again && answered > reads) ||
-        (!mayHide && answered + stats.stale < reads - counts.interrupted - counts.refused))
-    ) {
-      State.violate(
-        world,
-        `stats: ${stats.hits} hits, ${stats.misses} misses and ${stats.stale} stale of ${reads} reads`
-      )
-    }
-    // A result that is not stored because of its sources is not counted there.
-    const mayBeRefused = config.features.includes("derives")
-    if ((!mayBeRefused && stats.notStored < counts.notStored) || stats.notStored > counts.notStored + counts.uncopied) {
-      State.violate(world, `stats: ${stats.notStored} results not stored, and ${counts.notStored} functions threw`)
-    }
-    // A look into the store may be joined, and need not miss. A read that dies of its own `decide` counts no further.
-    const waited = stats.misses + stats.storeHits + stats.stale + counts.refused
-    if (stats.joined > waited) State.violate(world, `stats: ${stats.joined} joined of ${waited} that waited`)
+    const isEnough = features.includes("decide") ||
+      answered + stats.stale >= reads - counts.interrupted - counts.refused
+    counted(isEnough && (again || answered <= reads), () => `${answered} hits and misses of ${reads} reads`)
   })
 
 interface Playing {
@@ -151,7 +145,7 @@ const scenario = (world: State.World, { dice, extras, schedule }: Playing) =>
   Effect.gen(function*() {
     const { config, say } = world
     const scope = yield* Scope.make()
-    const noteStored = (writeId: string) => void world.stored.set(writeId, world.turn)
+    const noteStored = (n: number) => void world.stored.set(n, world.turn)
     const environment = { config, schedule, dice, extras, healthy: false, noteStored, say, world }
     const simulated = config.store === "none" ? undefined : makeStore[config.store](environment)
     const context = yield* Layer.buildWithScope(layerOf(environment, simulated), scope)
@@ -166,16 +160,14 @@ const scenario = (world: State.World, { dice, extras, schedule }: Playing) =>
       const askedAt = schedule.now()
       world.closeAskedAt = askedAt
       world.say(() => "close")
-      Time.noteTimers(world)
       yield* Scope.close(scope, Exit.void)
       yield* Effect.sleep(0)
-      yield* Time.checkTimers(world)
       const closedAt = schedule.now()
       world.closedAt = closedAt
       world.say(() => "closed")
       const took = closedAt - askedAt
       const allowed = config.shutdown + 100 * config.storeTimeout
-      if (took > allowed) State.violate(world, `P7: closing took ${took} ms`)
+      decide(world, "a cache closes in time", took <= allowed, () => `it took ${took} ms`)
     })
     const heal = Effect.sync(() => {
       environment.healthy = true
@@ -189,23 +181,25 @@ const scenario = (world: State.World, { dice, extras, schedule }: Playing) =>
       close,
       heal,
       drop,
+      timers: schedule.timers,
       bells: [],
       others: [several, transacts]
     }
     Program.prepare(self)
-    watchRestarts(self, caching)
+    watchRestarts(world, caching)
     listen(self, caching, Context.mergeAll(schedule.context, quiet, context))
     yield* Effect.provideContext(Program.program(self), context)
-    if (schedule.fibers() !== 1) State.violate(world, `P7: ${schedule.fibers() - 1} fibers left`)
-    if (schedule.timers() !== 0) State.violate(world, `P7: ${schedule.timers()} timers left`)
+    const leavesNothing = schedule.fibers() === 1 && schedule.timers() === 0
+    const left = () => `${schedule.fibers() - 1} fibers and ${schedule.timers()} timers are left`
+    decide(world, "nothing is left running", leavesNothing, left)
     if (world.closedAt === undefined) yield* Effect.provideContext(Program.epilogue(self), context)
     yield* close
     // A load that cannot be interrupted outlives the layer.
     yield* Effect.sleep(300_000)
     yield* Effect.sleep(1)
     yield* Effect.provideContext(checkStats(world), context)
-    World.checkFlights(world)
-    if (schedule.fibers() !== 1) State.violate(world, `P7: ${schedule.fibers() - 1} fibers left after close`)
+    World.checkEnded(world)
+    decide(world, "nothing is left running", schedule.fibers() === 1, left)
   })
 
 const quiet = Context.make(References.CurrentLoggers, new Set<Logger.Logger<unknown, unknown>>())
@@ -215,7 +209,7 @@ export const simulate = (options: Options): Result => {
   const extras = drawExtras(options.seed, options.with)
   const config = withExtras(drawConfig(dice, { store: options.store }), extras)
   const drawn = SeededScheduler.make({ seed: options.seed * 2, yieldChance: config.yieldChance })
-  const world = State.makeWorld(config, drawn.now, options.log)
+  const world = State.makeWorld(config, { now: drawn.now, log: options.log, tallies: new Map() })
   const schedule = countingTurns(world, drawn)
   world.say(() => JSON.stringify(config))
   const runToEnd = () => {
@@ -232,16 +226,25 @@ export const simulate = (options: Options): Result => {
     extras.features.has("turns"),
     () => withTickets(extras.features.has("tickets"), () => withShortWaves(waveSizeOf(extras), runToEnd))
   )
-  if (crash !== undefined) {
-    State.violate(world, `crash: ${String(crash)}`)
-  } else if (exit === undefined) {
-    World.checkFlights(world)
-    State.violate(world, settled ? "hang: nothing runs, and the program has not ended" : "hang: it runs for ever")
-  } else if (Exit.isFailure(exit)) {
-    State.violate(world, `the simulation itself failed: ${String(exit.cause)}`)
-  } else if (schedule.fibers() !== 0) {
-    State.violate(world, `P7: ${schedule.fibers()} fibers left at the end`)
-  }
+  const ends = "a program ends"
+  if (exit === undefined && crash === undefined) World.checkEnded(world)
+  decide(world, ends, crash === undefined && exit !== undefined && Exit.isSuccess(exit), () =>
+    crash !== undefined
+      ? `crash: ${String(crash)}`
+      : exit !== undefined
+      ? `the simulation itself failed: ${String(exit)}`
+      : settled
+      ? "nothing runs, and it has not ended"
+      : "it runs for ever")
+  if (exit !== undefined) decide(world, "nothing is left running", schedule.fibers() === 0, () => "at the end")
   const { counts, explained, loads, violations } = world
-  return { violations, loads: loads.length, reads: counts.reads, restarts: counts.restarts, explained, config }
+  return {
+    violations,
+    loads: loads.length,
+    reads: counts.reads,
+    restarts: counts.restarts,
+    explained,
+    config,
+    tallies: world.tallies
+  }
 }

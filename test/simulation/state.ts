@@ -1,6 +1,6 @@
 /** The state of a run so far, and conclusions from it. */
 import { Cause, Exit, type Fiber } from "effect"
-import type { Caller, Flight } from "../../src/internal/engine/state.ts"
+import type { Judged, Tallies } from "./decide.ts"
 import {
   Bug,
   type Config,
@@ -21,16 +21,14 @@ export interface Committed {
   /** By id. */
   readonly set: ReadonlyMap<string, SetOrigin>
   readonly writes: ReadonlyArray<Write>
-  /** The loads inside, whose results are stored with the commit, and their flights there. */
-  readonly loaded: ReadonlyMap<Load, Flight>
+  /** The loads inside, whose results are stored with the commit. */
+  readonly loaded: ReadonlySet<Load>
   done: number
 }
 
-export interface World {
+export interface World extends Judged {
   readonly config: Config
   readonly now: () => number
-  readonly say: (text: () => string) => void
-  readonly violations: Array<string>
   readonly loads: Array<Load>
   readonly origins: Map<number, Origin>
   readonly writes: Array<Write>
@@ -40,8 +38,6 @@ export interface World {
   readonly given: Set<number>
   /** By id: until when what is there may live at most, by the reads that moved its end. */
   readonly slidUntil: Map<number, number>
-  /** By origin: the reads it was served to, by when they ended. */
-  readonly servedTo: Map<number, Array<number>>
   /** By id: the reads with a constant, which may have shortened the life of what was there. */
   readonly constants: Map<string, Array<Read>>
   /** Ids that were read by a reader whose constant has no end. */
@@ -54,10 +50,10 @@ export interface World {
   readonly thrownTo: Map<Thrown, object>
   /** Reads that have not ended. */
   readonly reading: Set<Read>
-  /** Loads whose flight has not ended, as far as was looked. */
+  /** Reads with another policy than the usual one. */
+  readonly otherPolicies: Array<Read>
+  /** Loads that have not ended, or may not have been stored. */
   readonly open: Set<Load>
-  /** Earliest possible beginning of a load's flight. */
-  readonly born: Map<Load, number>
   readonly counts: {
     reads: number
     bypassed: number
@@ -70,24 +66,13 @@ export interface World {
     uncopied: number
     restarts: number
   }
-  /** By what it gave to the engine. */
-  readonly readers: WeakMap<object, Read>
-  /** By id: when a read may last have replaced a running load with its own. */
-  readonly replaced: Map<string, number>
-  /** By id: the last read that joins nothing, and takes the place of what is queued too. */
-  readonly overtaken: Map<string, number>
-  /** Since when an id may have been loaded in the background. */
-  readonly refreshed: Map<string, number>
-  /** By id: when a strategy last failed to decide, which fails the load that asked it. */
-  readonly undecided: Map<string, number>
-  /** By call: when a reader left that may have waited for its loads. */
-  readonly lastWaited: Map<Load["together"], number>
-  /** The names of the writes that the store has received, and the turn of each. */
-  readonly stored: Map<string, number>
+  /** By id: when the last read of it that was open has ended, and when one has left. */
+  readonly lastRead: Map<string, number>
+  readonly lastLeft: Map<string, number>
+  /** By origin: in which turn the store has received it. */
+  readonly stored: Map<number, number>
   /** When another process removed something from the store, and the loads that ran then. */
   readonly foreign: Map<number, ReadonlySet<Load>>
-  /** callers' timers, and the flight they waited for. */
-  readonly timers: Map<Fiber.Fiber<unknown>, Caller>
   /** Some keys were asked for twice in one call. */
   asksTwice: boolean
   closeAskedAt: number | undefined
@@ -104,11 +89,18 @@ export interface World {
   readonly explained: Map<string, number>
 }
 
-export const makeWorld = (config: Config, now: () => number, log: Array<string> | undefined): World => ({
+interface Running {
+  readonly now: () => number
+  readonly log: Array<string> | undefined
+  readonly tallies: Tallies
+}
+
+export const makeWorld = (config: Config, { log, now, tallies }: Running): World => ({
   config,
   now,
   say: log === undefined ? () => {} : (text) => void log.push(`${String(now()).padStart(6)} ${text()}`),
   violations: [],
+  tallies,
   loads: [],
   origins: new Map(),
   writes: [],
@@ -116,25 +108,19 @@ export const makeWorld = (config: Config, now: () => number, log: Array<string> 
   committed: [],
   given: new Set(),
   slidUntil: new Map(),
-  servedTo: new Map(),
   constants: new Map(),
   endless: new Set(),
   renewals: new Map(),
   unchanged: new Set(),
   thrownTo: new Map(),
   reading: new Set(),
+  otherPolicies: [],
   open: new Set(),
-  born: new Map(),
   counts: { reads: 0, bypassed: 0, interrupted: 0, refused: 0, notStored: 0, uncopied: 0, restarts: 0 },
-  readers: new WeakMap(),
-  replaced: new Map(),
-  overtaken: new Map(),
-  refreshed: new Map(),
-  undecided: new Map(),
-  lastWaited: new Map(),
+  lastRead: new Map(),
+  lastLeft: new Map(),
   stored: new Map(),
   foreign: new Map(),
-  timers: new Map(),
   asksTwice: false,
   closeAskedAt: undefined,
   closedAt: undefined,
@@ -153,11 +139,6 @@ export const steadyOf = ({ setBackAt, setBackMillis }: World, wall: number): num
 /** The time of the wall clock, which entries tell. */
 export const wallOf = ({ now, setBackMillis }: World): number => now() - setBackMillis
 
-export const violate = (self: World, rule: string): void => {
-  self.say(() => `VIOLATION ${rule}`)
-  self.violations.push(rule)
-}
-
 /** The result of a `ttl` function for a value. */
 export const ttlOfValue = (n: number): number => 5 + n % 40
 
@@ -175,9 +156,12 @@ export const hasConstant = ({ byFunction, kind, misuse, ttlFunction }: Spec): bo
   ttlFunction === "none" && misuse === undefined && kind !== "untilInvalidated" &&
   (byFunction !== true || (kind !== "softTtl" && kind !== "refreshAhead"))
 
-export const endReading = (self: World, read: Read): void => {
+export const endReading = (self: World, read: Read, hasLeft = false): void => {
   self.reading.delete(read)
-  read.answered = self.seq
+  self.lastRead.set(read.id, self.now())
+  read.answered = ++self.seq
+  read.hasLeft = hasLeft || self.now() - read.begunAt >= (read.spec?.timeout ?? Infinity)
+  if (read.hasLeft) self.lastLeft.set(read.id, self.seq)
 }
 
 /** The idle time of an entry whose end is moved by reads: how long it lives without any. */
@@ -191,11 +175,23 @@ export const softOf = (load: Load): number => {
   return soft < strategyTtlOf(load) ? Math.min(soft, ttlOf(load)) : ttlOf(load)
 }
 
-/** A key with a ticket can be joined until its call has answered it, which is later than the end of the load. */
-export const hasEnded = ({ exit, flight: own, ticket }: Load): boolean => {
-  const flight = own ?? ticket?.flight
-  return flight === undefined ? exit !== undefined && ticket?.isOpen !== true : flight.exit !== undefined
+/** How long the result of a load may be on its way to the store, in which it can still be joined. */
+const storingMillis = ({ config: { store, storeTimeout } }: World): number =>
+  store === "none" || store === "sync" ? 0 : 4 * storeTimeout
+
+/** A key of a call can be joined until the call is answered, and any until its result is stored. */
+const hasEnded = (self: World, { by, endedAt, isShared }: Load): boolean =>
+  endedAt !== undefined &&
+  (!isShared || (by !== undefined && !self.reading.has(by) && self.now() > endedAt + storingMillis(self)))
+
+/** The loads of an id that a reader may join. */
+export const liveOf = (self: World, id: string): ReadonlyArray<Load> => {
+  for (const load of self.open) if (hasEnded(self, load)) self.open.delete(load)
+  return Array.from(self.open).filter((load) => load.id === id)
 }
+
+/** Since when it may be loaded: when the read began whose effect it is. */
+export const bornOf = ({ by, n }: Load): number => by?.begun ?? n
 
 export const describe = (exit: Exit.Exit<unknown, unknown> | undefined): string => {
   if (exit === undefined) return "nothing"
@@ -225,21 +221,6 @@ export const interruptedItself = new WeakSet<Load>()
 
 export const uninterruptible = new WeakSet<Load>()
 
-/** Loads whose place another had taken before they began. */
-export const displaced = new WeakSet<Load>()
-
-/** Loads that began while a change of their id was pending: they do not go through the store. */
-export const beside = new WeakSet<Load>()
-
-/** The reader that started a flight; a request that was made again is another object over the one before. */
-export const readerOf = (self: World, { request }: Flight): Read | undefined => {
-  for (let asked: object | null = request; asked !== null; asked = Object.getPrototypeOf(asked) as object | null) {
-    const reader = self.readers.get(asked)
-    if (reader !== undefined) return reader
-  }
-  return undefined
-}
-
 export const covers = (write: Write, origin: Origin): boolean =>
   write.kind === "all" || (write.kind === "id" ? write.target === origin.id : hasTag(origin, write.target))
 
@@ -247,10 +228,12 @@ export const covers = (write: Write, origin: Origin): boolean =>
 const hasTag = ({ id, tags }: Origin, target: string): boolean =>
   target === "class" || target === `index ${id}` || tags.includes(target)
 
+/** The fiber has been interrupted: a load then only releases what it has. */
+export const isInterrupted = (fiber: Fiber.Fiber<unknown, unknown> | undefined): boolean =>
+  (fiber as unknown as { readonly _interruptedCause: unknown } | undefined)?._interruptedCause !== undefined
+
 /** `maxHits` that also refreshes behind its reads. */
 export const refreshes = ({ kind, soft }: Spec): boolean => kind === "maxHits" && soft % 2 === 0
 
 export const readsNothing = (spec: Spec): boolean =>
   spec.policy === "refresh" || spec.policy === "writeOnly" || spec.policy === "bypass"
-
-export const retryAfterOf = (spec: Spec): number => spec.retryAfter ?? (spec.kind === "failover" ? 0 : 5000)

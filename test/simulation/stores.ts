@@ -17,8 +17,8 @@ export interface Environment {
   readonly extras: Extras
   /** From here on nothing goes wrong. */
   healthy: boolean
-  /** It has received a write of this name. */
-  readonly noteStored: (writeId: string) => void
+  /** It has received a value. */
+  readonly noteStored: (n: number) => void
   readonly say: (text: () => string) => void
 }
 
@@ -35,6 +35,11 @@ const unavailable = (operation: string) =>
   new CacheError.StoreError({ store: "simulated", operation, reason: "Unavailable" })
 
 const goesWrong = (self: Environment): boolean => !self.healthy && self.dice.chance(self.config.faults)
+
+const noteStored = ({ noteStored }: Environment, { payload }: CacheEntry.Stored): void => {
+  const n = /"n":(\d+)/.exec(read.decode(payload))?.[1]
+  if (n !== undefined) noteStored(Number(n))
+}
 
 /** A storage in one process, whose only fault is forgetting. */
 const core = (self: Environment) => {
@@ -73,7 +78,7 @@ const core = (self: Environment) => {
       return entries.get(id)
     },
     set: (id, entry) => {
-      self.noteStored(entry.meta.writeId)
+      noteStored(self, entry)
       entries.set(id, entry)
     },
     remove: (id) => entries.delete(id),
@@ -233,7 +238,7 @@ export const derived = (self: Environment): Simulated => {
     get: (id) => slow("get", () => orLie(self, "get", entries.get(id))),
     set: (id, entry) =>
       slow("set", () => {
-        self.noteStored(entry.meta.writeId)
+        noteStored(self, entry)
         entries.set(id, entry)
       }),
     remove: (id) => slow("remove", () => entries.delete(id)),

@@ -15,7 +15,9 @@ import {
   Strategy
 } from "effect-cached"
 import * as SeededScheduler from "../../src/testing/SeededScheduler.ts"
+import { decide, type Judged, type Tallies } from "./decide.ts"
 import { type Dice, diceOf } from "./plan.ts"
+import type { RuleName } from "./rules.ts"
 
 const padding = "x".repeat(30_000)
 
@@ -123,12 +125,12 @@ const guards: ReadonlyArray<(origin: Origin, name: string) => Origin> = [
 const quiet = Context.make(References.CurrentLoggers, new Set<Logger.Logger<unknown, unknown>>())
 
 /** The violations in the schedule of a seed. */
-export const simulateStreams = (seed: number): ReadonlyArray<string> => {
+export const simulateStreams = (seed: number, tallies: Tallies = new Map()): ReadonlyArray<string> => {
+  const judged: Judged = { violations: [], tallies, say: () => {} }
   const dice = diceOf(SeededScheduler.dice(seed).nextDoubleUnsafe)
   const config = drawConfig(dice)
   // Separate dice: the rest of a seed draws the same values with and without guards.
   const guard = diceOf(SeededScheduler.dice(seed + 0x94d0_49bb).nextDoubleUnsafe).pick(guards)
-  const wrong: Array<string> = []
   const runs: Array<Run> = []
   const entries = new Map<string, CacheEntry.Stored>()
   let step = 0
@@ -151,7 +153,9 @@ export const simulateStreams = (seed: number): ReadonlyArray<string> => {
       )
       const isQuiet = !config.refreshes && !config.invalidates && !config.losses && config.faults === 0 &&
         config.maxBytes > 1_000_000
-      if (isQuiet && others.length > 0) wrong.push(`P1: run ${run.number} beside run ${others[0]!.number}`)
+      if (isQuiet) {
+        decide(judged, "an id has one load", others.length === 0, () => `run ${run.number}, ${others.length}`)
+      }
       const end = config.failures ? dice.pick(["well", "failed", "died"] as const) : "well"
       const elements = Array.from(
         { length: run.length },
@@ -219,41 +223,35 @@ export const simulateStreams = (seed: number): ReadonlyArray<string> => {
     readonly exit: Exit.Exit<unknown, unknown>
   }
 
-  const check = ({ engine, exit, got, invalidated, most, startedAt }: Consumed): void => {
-    const say = (what: string) =>
-      wrong.push(`${what}; got ${got.map((one) => one.slice(0, 4)).join(",")}; ${JSON.stringify(config)}`)
+  const check = ({ exit, got, invalidated, most, startedAt }: Consumed): void => {
+    const rule = (name: RuleName, holds: boolean, what = "") =>
+      decide(judged, name, holds, () => `${what}; got ${got.map((one) => one.slice(0, 4))}; ${JSON.stringify(config)}`)
     const seen = got.map((element) => element.slice(1).split(" ", 2).map(Number) as [number, number])
-    for (const [i, [number, index]] of seen.entries()) {
-      if (index !== i) return void say("the elements are not in their order")
-      if (number !== seen[0]![0]) return void say("a mixture of two runs")
-    }
+    const isOne = seen.every(([number, index], i) => index === i && number === seen[0]![0])
+    if (seen.length > 0) rule("a stream is of one run", isOne)
+    if (!isOne) return
     const run = config.changes && seen.length > 0 ? runs[seen[0]![0] - 1]! : undefined
     if (run !== undefined) {
+      const what = `run ${run.number} (${run.ended}, ${run.length})`
       // Other engines invalidate too, and their invalidations arrive later.
-      if (run.engine === engine && run.startedAt < invalidated && config.engines === 1) {
-        say(`P2: run ${run.number} is older`)
+      if (invalidated >= 0 && config.engines === 1) rule("what was removed is gone", run.startedAt >= invalidated, what)
+      if (run.endedAt < startedAt) {
+        rule("only failures that are to be stored are", run.ended === "well" || isStoredFailure(run), what)
       }
-      const isOver = run.endedAt < startedAt
-      if (isOver && run.ended !== "well" && !(run.ended === "failed" && config.storesFailures)) {
-        say(`P5: run ${run.number}, which has ${run.ended}, is served again`)
-      }
-      if (Exit.isSuccess(exit) && most === Infinity && (run.ended !== "well" || got.length !== run.length)) {
-        say(`run ${run.number} (${run.ended}, ${run.length}) is served in part`)
+      if (Exit.isSuccess(exit) && most === Infinity) {
+        rule("a stream is served as a whole", run.ended === "well" && got.length === run.length, what)
       }
     }
     if (Exit.isSuccess(exit) || Exit.hasInterrupts(exit)) return
     const error = Cause.squash(exit.cause)
-    if (error === "down" || error === "bug") return
-    if (
-      error instanceof CacheError.StreamLagged && config.whenSlow === "fail" &&
+    const isLagging = error instanceof CacheError.StreamLagged && config.whenSlow === "fail" &&
       (config.maxBytes < 1e6 || config.faults > 0)
-    ) {
-      return
-    }
     // Replaced and expired streams leave while a slow consumer reads them.
-    if (error instanceof CacheError.StreamCut && config.store !== "none") return
-    say(`P4: it fails with ${String(error)}`)
+    const isCut = error instanceof CacheError.StreamCut && config.store !== "none"
+    rule("a call fails with its load only", error === "down" || error === "bug" || isLagging || isCut, String(error))
   }
+
+  const isStoredFailure = ({ ended }: Run): boolean => ended === "failed" && config.storesFailures
 
   const disturb = (engine: number) =>
     Effect.gen(function*() {
@@ -289,7 +287,7 @@ export const simulateStreams = (seed: number): ReadonlyArray<string> => {
     )
     for (const fiber of fibers) {
       const exit = yield* Fiber.await(fiber)
-      if (Exit.isFailure(exit)) wrong.push(`a consumer could not be checked: ${Cause.pretty(exit.cause)}`)
+      decide(judged, "a program ends", Exit.isSuccess(exit), () => String(exit))
     }
     // Pages that are removed behind their readers.
     yield* Effect.sleep("90 seconds")
@@ -303,16 +301,16 @@ export const simulateStreams = (seed: number): ReadonlyArray<string> => {
       if (!id.startsWith("~:p:")) continue
       const number = Number(/#(\d+) \d+ x/.exec(new TextDecoder().decode(payload))?.[1])
       const run = runs[number - 1]
-      if (run === undefined || (run.ended !== "well" && !(run.ended === "failed" && config.storesFailures))) {
-        wrong.push(`P7: a page of run ${number}, which has ${run?.ended}, is left`)
-      }
+      const isStored = run !== undefined && (run.ended === "well" || isStoredFailure(run))
+      decide(judged, "only what is stored leaves pages", isStored, () => `run ${number}, which has ${run?.ended}`)
     }
   }
 
   const { exit, fibers } = SeededScheduler.run(Effect.provide(program, quiet), { seed })
-  if (exit === undefined) wrong.push(`it hangs; ${JSON.stringify(config)}`)
-  else if (Exit.isFailure(exit)) wrong.push(`it fails: ${Cause.pretty(exit.cause)}`)
-  if (fibers > 0) wrong.push(`P7: ${fibers} fibers are left`)
-  for (const run of runs) if (run.ended === "no") wrong.push(`P7: run ${run.number} runs on`)
-  return wrong.map((what) => `seed ${seed}: ${what}`)
+  const isDone = exit !== undefined && Exit.isSuccess(exit)
+  decide(judged, "a program ends", isDone, () => exit === undefined ? "it hangs" : String(exit))
+  const left = runs.filter(({ ended }) => ended === "no")
+  const isOver = fibers === 0 && left.length === 0
+  decide(judged, "nothing is left running", isOver, () => `${fibers} fibers, runs ${left.map((run) => run.number)}`)
+  return judged.violations
 }

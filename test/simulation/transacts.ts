@@ -2,14 +2,13 @@
 import { Cause, Effect, Exit, Option, Schedule } from "effect"
 import { Cached, Lock, Transaction } from "effect-cached"
 import type { Caching } from "effect-cached/Caching"
-import { Within } from "../../src/internal/engine/request/attempt.ts"
-import type { Flight } from "../../src/internal/engine/state.ts"
 import * as ProcessLocks from "../../src/internal/lock/process.ts"
+import { decide } from "./decide.ts"
 import type { Load, Read, SetOrigin, Value, Write } from "./model.ts"
 import { checkOrigins } from "./originRules.ts"
 import { plainSpec } from "./plan.ts"
 import { keyOf, type Simulation } from "./program.ts"
-import { type Committed, covers, describe, endReading, violate, type World } from "./state.ts"
+import { type Committed, covers, describe, endReading, type World } from "./state.ts"
 import { beginLoad, beginRead, beginSetOrigin, beginWrite, closeSet, endLoad, endWrite } from "./world.ts"
 
 /** The writes of one level: a savepoint has its own until it ends well. */
@@ -17,14 +16,14 @@ interface Level {
   /** By id, the last write; `undefined`: it was removed, or a tag has ended it. */
   readonly written: Map<string, SetOrigin | undefined>
   readonly tags: Set<string>
-  readonly loaded: Map<Load, Flight>
+  readonly loaded: Set<Load>
   readonly around: Level | undefined
 }
 
 const levelIn = (around: Level | undefined): Level => ({
   written: new Map(),
   tags: new Set(),
-  loaded: new Map(),
+  loaded: new Set(),
   around
 })
 
@@ -74,7 +73,7 @@ const transaction = (self: Simulation) =>
   })
 
 const beginTry = ({ config, world }: Simulation): Try => {
-  const reads = new Map(config.ids.map((id) => [id, beginRead(world, id, undefined, undefined, true)]))
+  const reads = new Map(config.ids.map((id) => [id, beginRead(world, id, undefined, { many: true })]))
   // They have no end of their own.
   for (const read of reads.values()) endReading(world, read)
   return { reads, set: [], committing: undefined }
@@ -126,11 +125,11 @@ const readCached = (self: Simulation, within: Within, id: string) =>
     const dice = self.extras.diceOf("transacts")
     const ttl = dice.pick([10, 80, 300])
     const spec = { ...plainSpec(id), ttl, tags: dice.pick([[], ["T"], ["U"]]) }
-    const read = beginRead(world, id, spec, undefined, true)
+    const read = beginRead(world, id, spec, { many: true })
     endReading(world, read)
-    const load = Effect.withFiber((fiber) => {
-      const record = beginLoad(world, spec, undefined)
-      within.level.loaded.set(record, fiber.getRef(Within)!.flight!)
+    const load = Effect.suspend(() => {
+      const record = beginLoad(world, { spec, by: read, isInTransaction: true })
+      within.level.loaded.add(record)
       const value = Effect.as(Effect.sleep(dice.below(10)), { id, n: record.n })
       return Effect.onExit(value, (exit) => Effect.sync(() => endLoad(world, record, exit)))
     })
@@ -149,23 +148,31 @@ const checkFound = (world: World, { level, one }: Within, { id, isLoaded = false
   const what = `a transaction reads ${id} #${value?.n ?? "none"}`
   const known = knownAt(level, id)
   world.say(() => what)
-  if (value !== undefined && value.id !== id) return violate(world, `identity: ${what} of ${value.id}`)
   if (known !== undefined) {
     const written = known.level.written.get(id)
     // A removed value may have been loaded again since, here.
-    if (written === undefined ? isLoaded || wasLoadedBy(world, one, value) : value?.n === written.n) return
-    return violate(world, `transaction: ${what}, and has ${written === undefined ? "removed it" : `set #${written.n}`}`)
+    const isOwn = written === undefined ? isLoaded || wasLoadedBy(world, one, value) : value?.n === written.n
+    return decide(world, "a transaction reads what it has written", isOwn, () => what)
   }
   if (value === undefined) return
   const origin = world.origins.get(value.n)
-  if (origin === undefined) return violate(world, `identity: ${what}`)
-  for (let at: Level | undefined = level; at !== undefined; at = at.around) {
-    for (const target of at.tags) {
-      const isSwept = covers({ kind: "tag", target } as Write, origin) && !wasLoadedBy(world, one, value)
-      if (isSwept) violate(world, `transaction: ${what}, and has invalidated the tag ${target}`)
-    }
+  decide(world, "a value is of its key", value.id === id && origin?.id === id, () => what)
+  if (origin?.id !== id) return
+  const swept = Array.from(levelsFrom(level)).flatMap(({ tags }) => Array.from(tags))
+    .filter((target) => covers({ kind: "tag", target } as Write, origin))
+  if (swept.length > 0) {
+    decide(
+      world,
+      "a transaction reads what it has written",
+      wasLoadedBy(world, one, value),
+      () => `${what} of ${swept}`
+    )
   }
   checkOrigins(world, one.reads.get(id)!, origin, what)
+}
+
+function* levelsFrom(level: Level): Generator<Level> {
+  for (let at: Level | undefined = level; at !== undefined; at = at.around) yield at
 }
 
 /** Loaded in this try: by it, as far as it is of no flight. */
@@ -173,7 +180,7 @@ const wasLoadedBy = (world: World, one: Try, value: Value | undefined): boolean 
   if (value === undefined) return true
   const origin = world.origins.get(value.n)
   const [read] = one.reads.values()
-  return origin?._tag === "Load" && origin.flight === undefined && origin.n > read!.begun
+  return origin?._tag === "Load" && origin.isInTransaction && origin.n > read!.begun
 }
 
 /** The innermost level that has written it. */
@@ -232,7 +239,7 @@ const savepoint = (self: Simulation, { level, one }: Within) =>
       Effect.map(Transaction.run(body), () => {
         for (const [id, origin] of inner.written) level.written.set(id, origin)
         for (const tag of inner.tags) level.tags.add(tag)
-        for (const [load, flight] of inner.loaded) level.loaded.set(load, flight)
+        for (const load of inner.loaded) level.loaded.add(load)
       }),
       (error) => error === "on purpose" ? Effect.void : Effect.fail(error)
     )
@@ -288,25 +295,9 @@ const isUndone = (cause: Cause.Cause<unknown>): boolean =>
 const undo = (world: World, set: ReadonlyArray<SetOrigin>, committing: Committed | undefined): void => {
   for (const origin of set) {
     origin.refused = true
-    if (world.given.has(origin.n)) violate(world, `transaction: #${origin.n} was served, and has never been committed`)
+    const text = () => `#${origin.n} was served, and was never committed`
+    decide(world, "what was not set is not served", !world.given.has(origin.n), text)
   }
   for (const write of committing?.writes ?? []) world.writes.splice(world.writes.indexOf(write), 1)
   if (committing !== undefined) world.committed.splice(world.committed.indexOf(committing), 1)
-}
-
-/** One look at several keys sees all that a transaction has set of them, or none. */
-export const checkWhole = ({ config, world }: Simulation, values: ReadonlyArray<Value | undefined>): void => {
-  // A storage that answers late is written step by step.
-  if (config.store === "derived") return
-  for (const { asked, set } of world.committed) {
-    const some = values.find((value) => value !== undefined && set.get(value.id)?.n === value.n)
-    if (some === undefined) continue
-    for (const value of values) {
-      const other = value && set.get(value.id)
-      if (other === undefined || other.n === value!.n) continue
-      const origin = world.origins.get(value!.n)!
-      const isBefore = origin._tag === "Set" ? origin.write.done < asked : origin.ended < asked
-      if (isBefore) violate(world, `getMany: #${some.n} of a transaction, and #${value!.n} of before its #${other.n}`)
-    }
-  }
 }

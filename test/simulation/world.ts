@@ -1,11 +1,8 @@
-/** Notes what happens in a run, and has it checked against the promises P1 to P7. */
+/** Notes what happens in a run, and has it checked by its rules. */
 import { Cause, Exit, Fiber } from "effect"
-import type { Flight } from "../../src/internal/engine/state.ts"
-import * as Pending from "../../src/internal/engine/storeTier/pendingInvalidations.ts"
-import { checkAbandoned } from "./abandonRules.ts"
+import { addTallies, decide } from "./decide.ts"
 import { checkFailure } from "./failureRules.ts"
-import { heldOf, isHeld } from "./held.ts"
-import { checkAlone, checkClosed, checkPinned, checkPrevious, checkThrottle } from "./loadRules.ts"
+import { checkAlone, checkClosed, checkEnd, checkPrevious } from "./loadRules.ts"
 import {
   type Load,
   type Origin,
@@ -17,70 +14,47 @@ import {
   type Value,
   type Write
 } from "./model.ts"
-import { checkOrigins, noteUnanswered, until } from "./originRules.ts"
-export { checkTogether } from "./refreshRules.ts"
-import { checkAttempts, checkGaveWay } from "./restartRules.ts"
-import {
-  beside,
-  covers,
-  describe,
-  displaced,
-  endReading,
-  hasConstant,
-  hasEnded,
-  readerOf,
-  refreshes,
-  violate,
-  wallOf,
-  type World
-} from "./state.ts"
-import { checkDelay, noteTimers } from "./timeRules.ts"
+import { checkOrigins, isKeptOut, noteUnanswered, until } from "./originRules.ts"
+import { describe, endReading, hasConstant, liveOf, type World } from "./state.ts"
+import { checkDelay } from "./timeRules.ts"
+
+interface Loading {
+  readonly spec: Spec
+  readonly by: Read | undefined
+  /** No caller joins it, whatever its policy. */
+  readonly isAlone?: boolean
+  readonly isInTransaction?: boolean
+  readonly together?: ReadonlyArray<string>
+}
 
 export const beginLoad = (
   self: World,
-  spec: Spec,
-  flight: Flight | undefined,
-  together: ReadonlyArray<string> = [spec.id]
+  { by, isAlone = false, isInTransaction = false, spec, together = [spec.id] }: Loading
 ): Load => {
-  const first = flight === undefined || !self.loads.some((load) => load.flight === flight)
   const load: Load = {
     _tag: "Load",
     n: ++self.seq,
     id: spec.id,
     spec,
     begunAt: self.now(),
-    flight,
+    by,
+    isShared: spec.policy !== "bypass" && !isAlone && !isInTransaction,
+    isInTransaction,
     fiber: Fiber.getCurrent(),
     gaveWay: undefined,
-    ticket: undefined,
-    first,
     together,
     tags: spec.tags,
     ttl: undefined,
     renews: undefined,
     failsAs: undefined,
-    dependencies: new Set(),
     oldestAt: Infinity,
     endsAt: Infinity,
     endedAt: undefined,
     ended: Infinity,
-    exit: undefined,
-    answersCaller: false
+    exit: undefined
   }
-  self.say(() =>
-    `load ${load.id} #${load.n}${flight?.refresh === true ? " (refresh)" : ""} by ${spec.kind} ${spec.policy}`
-  )
-  if (flight !== undefined) {
-    checkAlone(self, load, flight)
-    checkAttempts(self, load, flight)
-    checkAbandoned(self, load, flight)
-    if (first) checkThrottle(self, load, flight)
-    checkClosed(self, load)
-    if (!flight.storable) displaced.add(load)
-    const pending = flight.engine.storeTier?.pending
-    if (pending !== undefined && Pending.isPending(pending, load.id)) beside.add(load)
-  }
-  self.born.set(load, flight === undefined ? load.n : readerOf(self, flight)?.begun ?? 0)
+  self.say(() => `load ${load.id} #${load.n} by ${spec.kind} ${spec.policy} @${by?.begun ?? "none"}`)
+  checkAlone(self, load)
   self.loads.push(load)
   self.origins.set(load.n, load)
   self.open.add(load)
@@ -88,8 +62,7 @@ export const beginLoad = (
 }
 
 export const endLoad = (self: World, load: Load, exit: Exit.Exit<unknown, unknown>): void => {
-  noteTimers(self)
-  checkPinned(self, load, exit)
+  checkEnd(self, load, exit)
   load.exit = load.renews === undefined || Exit.hasInterrupts(exit)
     ? exit
     : Exit.succeed<Value>({ id: load.id, n: load.renews })
@@ -97,10 +70,6 @@ export const endLoad = (self: World, load: Load, exit: Exit.Exit<unknown, unknow
   load.ended = ++self.seq
   self.say(() => `end  ${load.id} #${load.n}: ${describe(exit)}`)
 }
-
-/** The loads of an id that a reader can join. */
-export const liveOf = (self: World, id: string): ReadonlyArray<Load> =>
-  [...self.open].filter((load) => load.id === id && !hasEnded(load))
 
 /** A value read inside a load: the load's result ends with it, or counts from its birth, as the read requires. */
 export const noteNeeded = (
@@ -111,12 +80,12 @@ export const noteNeeded = (
 ): void => {
   const origin = self.origins.get(needed)
   // With a store a load that has ended may be joined while it is written.
-  if (load.flight === undefined || load.spec.inherit === false || load.spec.inherit === "changes") return
+  if (!load.isShared || load.spec.inherit === false || load.spec.inherit === "changes") return
   if (origin === undefined || self.config.store !== "none") return
   // A value that was renewed is as young as that.
   if (self.renewals.has(needed)) return
   // A value that is not stored, or was loaded past the cache, has no end.
-  if (origin._tag === "Set" || origin.flight?.entry !== undefined) {
+  if (origin._tag === "Set" || (origin.isShared && !isKeptOut(origin) && Exit.isSuccess(origin.exit!))) {
     load.endsAt = Math.min(load.endsAt, until(self, origin))
   }
   if (origin._tag === "Set") {
@@ -128,36 +97,13 @@ export const noteNeeded = (
   load.oldestAt = Math.min(load.oldestAt, bornAt, origin.oldestAt)
 }
 
-/** A value read inside a load whose changes end the load's result. */
-export const noteDependency = (
-  self: World,
-  load: Load,
-  { id, n }: { readonly id: string; readonly n: number }
-): void => {
-  const origin = self.origins.get(n)
-  if (load.flight === undefined || load.spec.inherit !== "changes" || origin === undefined) return
-  // A call that has failed for many keys is the failure of each of them.
-  const own = origin.id === id ? origin : self.loads.find((other) => other.id === id && isOfCall(other, origin))
-  if (own !== undefined) load.dependencies.add(own)
-}
-
-const isOfCall = (load: Load, origin: Origin): boolean =>
-  origin._tag === "Load" && origin.together.length > 1 && load.together === origin.together
-
-/** The value that it was to replace is still right. */
-export const renew = (
-  self: World,
-  load: Load,
-  { flight, askedAt }: { readonly flight: Flight; readonly askedAt: number }
-): void => {
-  const { exit, tags } = flight.attempt.previous!
-  const { n } = (exit as Exit.Success<Value>).value
-  checkPrevious(self, load, { n, askedAt })
+/** The value that it was to replace is still right: it keeps its tags. */
+export const renew = (self: World, load: Load, n: number, askedAt: number): void => {
+  checkPrevious(self, load, n, askedAt)
   self.say(() => `keep ${load.id} #${n} by #${load.n}`)
+  const { tags } = self.renewals.get(n)?.at(-1) ?? self.origins.get(n)!
   load.renews = n
-  // Those of the library begin with a tilde.
-  load.tags = [...load.spec.late === "no" ? load.spec.tags : self.origins.get(n)!.tags, ...tags]
-    .filter((tag) => !tag.startsWith("~"))
+  load.tags = [...load.spec.late === "no" ? load.spec.tags : [], ...tags]
   self.renewals.set(n, [...self.renewals.get(n) ?? [], load])
 }
 
@@ -212,56 +158,45 @@ export const beginSetOrigin = (self: World, id: string, ttl: number, tags: Reado
   return origin
 }
 
+interface Reading {
+  readonly interruption?: { readonly requested: boolean } | undefined
+  readonly many?: boolean
+  readonly depth?: number
+}
+
 export const beginRead = (
   self: World,
   id: string,
   spec: Spec | undefined,
-  interruption: { readonly requested: boolean } | undefined,
-  many = false
+  { depth = 0, interruption, many = false }: Reading = {}
 ): Read => {
   const live = liveOf(self, id)
-  const left = new Set(live.flatMap(({ flight }) => flight?.abandoned === true ? [flight] : []))
+  const n = ++self.seq
   const read: Read = {
-    n: ++self.seq,
+    n,
     id,
-    begun: self.seq,
+    begun: n,
     begunAt: self.now(),
     spec,
     live,
-    left,
-    held: undefined,
     interruption,
     many,
-    answered: Infinity
+    depth,
+    answered: Infinity,
+    hasLeft: false
   }
-  const held = heldOf(self, id)
-  if (spec !== undefined) self.counts.reads++
-  if (spec !== undefined && hasConstant({ ...spec, misuse: undefined })) {
-    self.constants.set(id, [...self.constants.get(id) ?? [], read])
+  if (spec !== undefined) {
+    self.counts.reads++
+    if (hasConstant({ ...spec, misuse: undefined })) {
+      self.constants.set(id, [...self.constants.get(id) ?? [], read])
+    }
+    if (spec.kind === "untilInvalidated") self.endless.add(id)
+    if (spec.policy === "bypass") self.counts.bypassed++
+    if (spec.policy !== "normal") self.otherPolicies.push(read)
   }
-  if (spec?.kind === "untilInvalidated") self.endless.add(id)
-  // A load that its last caller has left after `softTimeout` continues like a refresh.
-  const mayRefresh = spec !== undefined &&
-    (spec.kind === "refreshAhead" || spec.kind === "probabilistic" || refreshes(spec) || spec.softTimeout !== undefined)
-  if (mayRefresh && !self.refreshed.has(id)) {
-    self.refreshed.set(id, self.now())
-  }
-  if (spec?.policy === "bypass") self.counts.bypassed++
-  if (spec?.policy === "writeOnly") self.overtaken.set(id, read.begun)
-  if (takesPlace(spec)) self.replaced.set(id, read.begun)
   self.reading.add(read)
   self.say(() => `read ${id} @${read.begun} ${spec === undefined ? "option" : specText(spec)}`)
-  return held === undefined ? read : Object.assign(read, { held })
-}
-
-const takesPlace = (spec: Spec | undefined): boolean => spec?.policy === "refresh" || spec?.policy === "writeOnly"
-
-/** It may have taken the place of a load that began after it, where it had to wait first, and then left its own. */
-const noteLeft = (self: World, read: Read, exit: Exit.Exit<unknown, unknown>): void => {
-  if (!takesPlace(read.spec) || Exit.isSuccess(exit)) return
-  if (self.loads.some(({ flight }) => flight !== undefined && readerOf(self, flight) === read)) return
-  // Between what has begun and what begins next.
-  self.replaced.set(read.id, self.seq + 0.5)
+  return read
 }
 
 const specText = (spec: Spec): string =>
@@ -279,55 +214,29 @@ const specText = (spec: Spec): string =>
     spec.annotates === undefined ? "" : `annotates ${JSON.stringify(spec.annotates)}`
   ].filter((part) => part !== "").join(" ")
 
-/** It may have waited for the loads of its id that run: the time without readers begins when it leaves. */
-const noteWaited = (self: World, read: Read): void => {
-  const { begunAt, id, spec } = read
-  // A look-up waits for no load, and a read past the cache for its own only. One that takes no time has left with those
-  // that waited before it, or has not waited.
-  if (spec === undefined || spec.policy === "bypass" || self.now() === begunAt) return
-  for (const load of self.open) {
-    // A key of a bulk call may have no flight yet. No caller waits for a result for which the call was not asked.
-    const runs = load.id === id && load.exit === undefined && load.together.includes(id)
-    if (runs && mayWaitFor(self, read, load)) self.lastWaited.set(load.together, self.now())
-  }
-}
-
-const mayWaitFor = (self: World, { begun, left, spec }: Read, load: Load): boolean => {
-  if (load.n > begun) return true
-  if ((load.flight !== undefined && left.has(load.flight)) || takesPlace(spec)) return false
-  // The load may get further tags, which no caller knows when it joins.
-  const declared = { ...load, tags: load.spec.late === "no" ? load.spec.tags : [] }
-  return !self.writes.some((write) =>
-    write.mode === "hard" && write.asked > load.n && write.done < begun && covers(write, declared)
-  )
-}
-
 export const endRead = (self: World, read: Read, exit: Exit.Exit<unknown, unknown>, interrupted: boolean): void => {
-  endReading(self, read)
-  noteWaited(self, read)
-  noteLeft(self, read, exit)
+  endReading(self, read, interrupted)
   self.say(() => `got  ${read.id} @${read.begun}: ${interrupted ? "interrupted" : describe(exit)}`)
+  const isAsked = !interrupted || read.interruption?.requested === true
+  decide(self, "no reader is interrupted for another", isAsked, () => `read ${read.id} @${read.begun}`)
   if (interrupted) {
     self.counts.interrupted++
-    noteUnanswered(self, read)
-    if (read.interruption?.requested !== true) {
-      violate(self, `P3: the reader of ${read.id} @${read.begun} was interrupted`)
-    }
-    return
+    return noteUnanswered(self, read)
   }
-  checkDelay(self, read)
+  checkDelay(self, read, Exit.isFailure(exit))
+  checkClosed(self, read)
   if (Exit.isFailure(exit)) return checkFailure(self, read, exit.cause)
   const value = exit.value as Value
   self.given.add(value.n)
   const origin = self.origins.get(value.n)
   const what = `read ${read.id} @${read.begun} got #${value.n}`
-  if (origin === undefined || value.id !== read.id || origin.id !== read.id) return violate(self, `identity: ${what}`)
-  if (origin._tag === "Load" && (origin.exit === undefined || Exit.isFailure(origin.exit))) {
-    return violate(self, `identity: ${what}, which has not succeeded`)
-  }
-  checkGaveWay(self, read, origin, what)
-  checkOrigins(self, read, origin, what)
+  const isOwn = value.id === read.id && origin?.id === read.id && hasSucceeded(origin)
+  decide(self, "a value is of its key", isOwn, () => what)
+  if (isOwn) checkOrigins(self, read, origin, what)
 }
+
+const hasSucceeded = (origin: Origin): boolean =>
+  origin._tag === "Set" || (origin.exit !== undefined && Exit.isSuccess(origin.exit))
 
 /** Many were answered together, or none of them. */
 export const endMany = (
@@ -337,62 +246,43 @@ export const endMany = (
   interrupted: boolean
 ): void => {
   if (Array.isArray(answers)) {
-    if (answers.length !== reads.length) violate(self, `many: ${answers.length} answers for ${reads.length} keys`)
-    const answered = new Map<Read, string>()
-    for (const [i, read] of reads.entries()) {
-      const answer = describe(answers[i])
-      if (answered.has(read)) {
-        // Each place of a key gets a copy of its own, and its tags are asked for too.
-        const hasThrown = [answers[i]!, answers[reads.indexOf(read)]!].some((one) =>
-          isThrown(one, "copy") || isThrown(one, "classTags")
-        )
-        if (answered.get(read) !== answer && !hasThrown) {
-          violate(self, `many: one key was answered ${answered.get(read)} and ${answer}`)
-        }
-        continue
-      }
-      answered.set(read, answer)
-      endRead(self, read, answers[i]!, false)
-    }
+    const isWhole = answers.length === reads.length && Array.from(new Set(reads)).every((read) => {
+      const own = answers.filter((_, i) => reads[i] === read)
+      // Each place of a key gets a copy of its own, and its tags are asked for too.
+      return new Set(own.map(describe)).size === 1 || own.some((one) => isThrown(one, "copy", "classTags"))
+    })
+    decide(self, "many keys get one answer each", isWhole, () => answers.map(describe).join())
+    for (const read of new Set(reads)) endRead(self, read, answers[reads.indexOf(read)]!, false)
     return
   }
   const whole = answers as Exit.Failure<unknown, unknown>
   if (interrupted) return new Set(reads).forEach((read) => endRead(self, read, whole, true))
   for (const read of reads) noteUnanswered(self, read)
-  const [reason] = whole.cause.reasons
-  if (reason !== undefined && Cause.isDieReason(reason) && thrownOf(reason.defect) === "copy") {
-    violate(self, "many: one value that cannot be copied has failed all of them")
-  }
+  decide(self, "many keys get one answer each", !isThrown(whole, "copy"), () => "one copy has failed all of them")
   // It is the failure of one of them.
-  const violations = Array.from(new Set(reads), (read) => {
-    const trial: World = { ...self, say: () => {}, violations: [] }
+  const trials = Array.from(new Set(reads), (read) => {
+    const trial: World = { ...self, say: () => {}, violations: [], tallies: new Map() }
     endRead(trial, read, whole, false)
-    return trial.violations
+    return trial
   })
   self.say(() => `got  many ${reads.map(({ begun, id }) => `${id} @${begun}`).join()}: ${describe(whole)}`)
-  if (violations.some((found) => found.length === 0)) return
-  for (const violation of violations[0] ?? [`many: nothing was asked, and it failed with ${describe(whole)}`]) {
-    violate(self, violation)
-  }
+  const believed = trials.find(({ violations }) => violations.length === 0) ?? trials[0]
+  decide(self, "many keys get one answer each", believed !== undefined, () => `nothing was asked: ${describe(whole)}`)
+  if (believed === undefined) return
+  self.violations.push(...believed.violations)
+  addTallies(self.tallies, believed.tallies)
 }
 
-const isThrown = (exit: Exit.Exit<unknown, unknown>, of: Thrown["of"]): boolean =>
+const isThrown = (exit: Exit.Exit<unknown, unknown>, ...of: ReadonlyArray<Thrown["of"]>): boolean =>
   Exit.isFailure(exit) &&
-  exit.cause.reasons.some((reason) => Cause.isDieReason(reason) && thrownOf(reason.defect) === of)
-
-const thrownOf = (defect: unknown): string | undefined => defect instanceof Thrown ? defect.of : undefined
+  exit.cause.reasons.some((reason) =>
+    Cause.isDieReason(reason) && reason.defect instanceof Thrown && of.includes(reason.defect.of)
+  )
 
 export interface Condition {
   readonly ifAbsent?: true
   readonly ifPresent?: true
   readonly ifUnchanged?: string
-}
-
-interface SetIf {
-  readonly condition: Condition
-  /** The value that must have been in memory when it was asked. */
-  readonly held: Load | undefined
-  readonly isDone: boolean
 }
 
 /** From here on it is not made again. */
@@ -402,40 +292,26 @@ export const closeSet = (self: World, origin: SetOrigin): void => {
 }
 
 /** A conditional set was answered. */
-export const endSetIf = (self: World, origin: SetOrigin, { condition, held, isDone }: SetIf): void => {
-  const { faults, store } = self.config
-  const what = `set ${origin.id} #${origin.n} ${JSON.stringify(condition)}`
-  self.say(() => `${isDone ? "set " : "left"} ${origin.id} #${origin.n} ${JSON.stringify(condition)}`)
+export const endSetIf = (self: World, origin: SetOrigin, { ifUnchanged }: Condition, isDone: boolean): void => {
+  self.say(() => `${isDone ? "set " : "left"} ${origin.id} #${origin.n}`)
   if (!isDone) {
     origin.refused = true
     // Nothing was written.
-    self.writes.splice(self.writes.indexOf(origin.write), 1)
-  } else {
-    endWrite(self, origin.write)
+    return void self.writes.splice(self.writes.indexOf(origin.write), 1)
   }
-  if (faults > 0 || store === "async" || store === "derived") return
-  // Only the store knows its entries, and another process may have removed one.
-  const isKnown = held !== undefined && store === "none" && !self.renewals.has(held.n) &&
-    held.flight!.entry!.expiresAt > wallOf(self) &&
-    !self.writes.some((write) => write.asked > origin.write.asked && covers(write, held))
-  if (isKnown && isDone === (condition.ifAbsent === true) && condition.ifUnchanged === undefined) {
-    violate(self, `set: ${what} ${isDone ? "was done" : "was not done"}, with #${held.n} there`)
-  }
-  if (!isDone || condition.ifUnchanged === undefined) return
-  const name = `${origin.id} ${condition.ifUnchanged}`
-  if (self.unchanged.has(name)) violate(self, `set: ${what} was done twice`)
+  endWrite(self, origin.write)
+  const { faults, store } = self.config
+  if (ifUnchanged === undefined || faults > 0 || store === "async" || store === "derived") return
+  const name = `${origin.id} ${ifUnchanged}`
+  decide(self, "operations by hand agree", !self.unchanged.has(name), () => `set ${origin.id} #${origin.n}`)
   self.unchanged.add(name)
 }
 
-/** The result of `getOption`. */
+/** The result of a look-up. */
 export const endLookup = (self: World, read: Read, value: Value | undefined): void => {
   if (value !== undefined) return endRead(self, read, Exit.succeed(value), false)
-  endReading(self, read)
-  self.say(() => `got  ${read.id} @${read.begun}: none`)
+  endUnanswered(self, read)
   checkDelay(self, read)
-  if (isHeld(self, read)) {
-    violate(self, `P6: read ${read.id} @${read.begun} found nothing, but #${read.held!.n} was stored`)
-  }
 }
 
 /** It was interrupted, or the tags of its key threw. */
@@ -451,36 +327,14 @@ export const foreignDrop = (self: World, id: string): void => {
   self.say(() => `another process removes ${id} @${self.seq}`)
 }
 
-/** P7 */
-export const checkFlights = (self: World): void => {
-  for (const { flight, id, n } of self.loads) {
-    if (flight === undefined) continue
-    if (flight.exit === undefined) violate(self, `P7: the flight of load #${n} of ${id} never ended`)
-    if (flight.callers.size > 0) {
-      violate(self, `P7: the flight of load #${n} of ${id} has ${flight.callers.size} waiters left`)
-    }
-    if ((flight.attempt.waitsOn?.size ?? 0) > 0) {
-      violate(self, `P7: the flight of load #${n} of ${id} still waits for another`)
-    }
+/** All that has begun has ended. */
+export const checkEnded = (self: World): void => {
+  for (const { exit, fiber, id, n } of self.loads) {
+    // It may have been interrupted before its first step.
+    const hasEnded = exit !== undefined || fiber?.pollUnsafe() !== undefined
+    decide(self, "all that begins ends", hasEnded, () => `load #${n} of ${id} never ended`)
   }
-  for (const read of self.reading) violate(self, `P7: read ${read.id} @${read.begun} has no answer`)
-  checkKept(self)
-}
-
-/** Nothing runs, waits or holds a slot once all has ended. */
-const checkKept = (self: World): void => {
-  const engine = self.loads.find(({ flight }) => flight !== undefined)?.flight!.engine
-  if (engine === undefined) return
-  const { ending, flights, leaseWaits, refreshing, running, work } = engine
-  const kept = {
-    "flights that can be joined": new Set(flights.all()),
-    "flights that run": running,
-    "ids that abandoned loads keep": ending,
-    "slots of refreshes": refreshing.running,
-    "queued refreshes": refreshing.queue,
-    "waits for a lease": leaseWaits.waiting,
-    "jobs of the work loop": work.ended,
-    "flights to be started": work.starting
+  for (const { begun, id } of self.reading) {
+    decide(self, "all that begins ends", false, () => `read ${id} @${begun} has no answer`)
   }
-  for (const [what, { size }] of Object.entries(kept)) if (size > 0) violate(self, `P7: ${size} ${what} are left`)
 }
