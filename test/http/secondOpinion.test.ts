@@ -1,11 +1,12 @@
 /** Compares the rules with http-cache-semantics, in random exchanges. Each difference is allowed by a paragraph. */
 import { describe, expect, it } from "@effect/vitest"
 import CachePolicy from "http-cache-semantics"
+import { harmlessWith } from "../../src/http/rules/anonymous.ts"
 import type { Fields } from "../../src/http/rules/fields.ts"
 import { type Freshness, freshnessOf, type Times } from "../../src/http/rules/freshness.ts"
 import { requestDirectives, reuseOf } from "../../src/http/rules/reuse.ts"
 import { matches, varyingOf } from "../../src/http/rules/selection.ts"
-import { whyNotStored } from "../../src/http/rules/storing.ts"
+import { isForAll, whyNotStored } from "../../src/http/rules/storing.ts"
 import { controlOf } from "../../src/http/rules/targeted.ts"
 import { randomOf } from "../support/random.ts"
 
@@ -100,10 +101,11 @@ describe("a second opinion", () => {
       const fields: Fields = response.headers
       const control = controlOf(fields, [])
       const why = whyNotStored(
-        mode,
-        { ...request, fields: request.headers },
+        { mode, harmless },
+        request.headers,
         { status: response.status, fields },
-        control
+        control,
+        isForAll(control)
       )
       const times = { requestTime: now, responseTime: now }
       const fresh = { ...freshnessOf(mode, { status: response.status, fields }, control, times), ...times }

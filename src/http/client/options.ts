@@ -12,6 +12,7 @@ import { sizeAboveZero, type SizeInput } from "../../internal/options/size.ts"
 import type * as Strategy from "../../Strategy.ts"
 import type * as Ttl from "../../Ttl.ts"
 import { toMillis } from "../../Ttl.ts"
+import { credentials, harmlessWith } from "../rules/anonymous.ts"
 import type { Client } from "./call.ts"
 
 /** A check of `strategy`. The example is a call that makes one. */
@@ -24,6 +25,8 @@ export const strategyLike = (example: string) =>
   )
 
 interface Common {
+  readonly harmless?: ReadonlyArray<string> | undefined
+  readonly allowCookies?: boolean | undefined
   readonly tags?: Client["tags"] | undefined
   readonly targets?: ReadonlyArray<string> | undefined
   readonly maxBody?: SizeInput | undefined
@@ -33,7 +36,21 @@ interface Common {
   readonly maxLoad?: Ttl.Input | undefined
 }
 
+const fieldName = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
+
+export const flag = (name: string) =>
+  optional((value: unknown) => refuseUnless(typeof value === "boolean", `${name} must be true or false`))
+
 export const checks: Checks<Common> = {
+  harmless: optional((names) => {
+    refuseUnless(
+      isListOfText(names) && names.every((name) => fieldName.test(name)),
+      "harmless must be a list of field names, such as [\"X-Client-Version\"]"
+    )
+    const named = names.find((name) => credentials.includes(name.toLowerCase()))
+    refuseUnless(named === undefined, `harmless must not contain ${named}, which names a user`)
+  }),
+  allowCookies: flag("allowCookies"),
   tags: optional((tags) => refuseUnless(typeof tags === "function", "tags must be a function of request and response")),
   targets: optional((targets) =>
     refuseUnless(isListOfText(targets), "targets must be a list of field names, such as [\"CDN-Cache-Control\"]")
@@ -47,19 +64,22 @@ export const checks: Checks<Common> = {
 
 type Given =
   | ("tags" | "targets" | "maxVariants" | "maxBody" | "keepMillis" | "timeoutMillis" | "maxLoadMillis")
-  | ("arriving" | "unshared" | "loading")
+  | ("harmless" | "storesCookies" | "arriving" | "known" | "unshared" | "loading")
 
 export const parse = (
-  { keep, maxBody, maxLoad, maxVariants = http.maxVariants, tags = noTags, targets = [], timeout }: Common
+  { allowCookies = false, harmless = [], keep, maxBody, maxLoad, maxVariants = http.maxVariants, ...others }: Common
 ): Pick<Client, Given> => ({
-  tags,
-  targets: targets.map((target) => target.toLowerCase()),
+  harmless: harmlessWith(harmless),
+  storesCookies: allowCookies,
+  tags: others.tags ?? noTags,
+  targets: (others.targets ?? []).map((target) => target.toLowerCase()),
   maxVariants,
   maxBody: maxBody === undefined ? http.maxBody : sizeAboveZero("maxBody", maxBody),
   keepMillis: keep === undefined ? http.keepMillis : toMillis(keep, "keep"),
-  timeoutMillis: timeout === undefined ? undefined : positiveMillis("timeout", timeout),
+  timeoutMillis: others.timeout === undefined ? undefined : positiveMillis("timeout", others.timeout),
   maxLoadMillis: maxLoad === undefined ? undefined : positiveMillis("maxLoad", maxLoad),
   arriving: new Map(),
+  known: new Map(),
   unshared: new Map(),
   loading: new Set()
 })

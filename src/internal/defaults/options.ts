@@ -140,6 +140,8 @@ export const http = {
   unsharedMillis: 120_000,
   /** How many such resources are remembered. */
   mostUnshared: 10_000,
+  /** How many resources are remembered whose last response has `Vary` or is for all. */
+  mostKnown: 10_000,
   /** How many resources a server remembers by what requests say, and the most characters of such a path. */
   mostNamed: 1000,
   longestNamed: 500,
