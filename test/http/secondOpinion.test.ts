@@ -10,6 +10,8 @@ import { isForAll, whyNotStored } from "../../src/http/rules/storing.ts"
 import { controlOf } from "../../src/http/rules/targeted.ts"
 import { randomOf } from "../support/random.ts"
 
+const harmless = harmlessWith(["x"])
+
 const dateAt = (now: number, seconds: number) => new Date(now + seconds * 1000).toUTCString()
 
 const now = Date.UTC(2026, 10, 27)
@@ -100,13 +102,10 @@ describe("a second opinion", () => {
 
       const fields: Fields = response.headers
       const control = controlOf(fields, [])
-      const why = whyNotStored(
-        { mode, harmless },
-        request.headers,
-        { status: response.status, fields },
-        control,
-        isForAll(control)
-      )
+      const result = { status: response.status, fields }
+      const why = request.method === "GET"
+        ? whyNotStored({ mode, harmless }, request.headers, result, control, isForAll(control))
+        : "method"
       const times = { requestTime: now, responseTime: now }
       const fresh = { ...freshnessOf(mode, { status: response.status, fields }, control, times), ...times }
       const directives = requestDirectives(again.headers)

@@ -13,7 +13,7 @@ import { isForOrigin } from "../rules/validation.ts"
 import { failed, insteadOf, reached, served } from "./answer.ts"
 import { bytesOf, discard, isComplete, lengthOf } from "./bodies.ts"
 import { type Answer, type Call, inTime, marked, type Own, passed } from "./call.ts"
-import { asked, confirm, read, reasonOf, refreshed } from "./load.ts"
+import { asked, confirm, drop, read, reasonOf, refreshed } from "./load.ts"
 import { onlyIfCached, ranged } from "./others.ts"
 import { learn, mayAnswer, placeOf } from "./places.ts"
 import { type Stored, type Variant, variantOf } from "./record.ts"
@@ -174,14 +174,17 @@ const given = (call: Call, variant: Variant, now: number, status: CacheStatus): 
 /** Asks the origin without waiting for others, and stores nothing. What is stored can still be confirmed. */
 const alone = (call: Call, stale: Variant | undefined, fwd: Reason): Answer => {
   const status = { fwd, detail: "not-shared" }
-  if (stale === undefined || isPart(call)) return inTime(call, passed(call, status))
+  const passing = inTime(call, passed(call, status))
+  if (stale === undefined) return passing
+  if (isPart(call)) return reached(call, stale, passing, (response) => insteadOf(call, stale, response, () => response))
   return reached(call, stale, inTime(call, asked(call, stale, false)), ({ confirmed, met }) => {
     if (confirmed !== undefined && confirm(call, confirmed, met) !== undefined) {
       return Effect.succeed(
         served(call, call.own!.stored!, met.responseTime, { fwd, fwdStatus: 304, detail: "not-shared" })
       )
     }
-    if (met.response.status === 304) return inTime(call, passed(call, status))
+    if (confirmed !== undefined) drop(call)
+    if (met.response.status === 304) return passing
     return insteadOf(call, stale, met.response, () => marked(met.response, status))
   })
 }

@@ -106,10 +106,15 @@ const validated = (call: Call, stale: Variant | undefined): Loaded =>
   Effect.flatMap(asked(call, stale, true), ({ confirmed, met }) => {
     const kept = confirmed && confirm(call, confirmed, met)
     if (kept !== undefined) return Effect.succeed(kept)
+    if (met.response.status !== 304) return store(call, stale, met)
     // The origin has confirmed what is not stored, or its answer says that this request may not have it.
-    return met.response.status === 304
-      ? Effect.flatMap(exchange(call, plain(call.request)), (again) => store(call, undefined, again))
-      : store(call, stale, met)
+    return Effect.map(
+      Effect.flatMap(exchange(call, plain(call.request)), (again) => store(call, undefined, again)),
+      (resource) => {
+        if (confirmed !== undefined && resource.variant === null) drop(call)
+        return resource
+      }
+    )
   })
 
 export interface Met {
@@ -198,6 +203,9 @@ export const confirm = (call: Call, confirmed: Variant, met: Met): Stored | unde
   return keep(call, variant, met.responseTime)
 }
 
+/** Removes what its origin has confirmed in words that do not let it be stored. */
+export const drop = ({ place: { key }, self }: Call): void => inBackground(self, Cached.invalidate(key))
+
 const keep = (call: Call, variant: Variant, now: number): Stored => {
   const { named, place, self } = call
   if (reuseOf(variant, noDirectives, now) === "serve") self.unshared.delete(place.id)
@@ -218,7 +226,8 @@ const store = (call: Call, stale: Variant | undefined, met: Met): Loaded => {
     if (call.isBackground) discard(call, response)
     notShared(call, responseTime)
     const before = self.known.get(named.id)
-    if (before?.isForAll === true && before.home === place.home) self.known.set(named.id, { ...before, isForAll: false })
+    const isOfPlace = response.status < 500 && before?.isForAll === true && before.home === place.home
+    if (isOfPlace) self.known.set(named.id, { ...before, isForAll: false })
     return { variant: null }
   }
   const kept = (variant: Variant): Stored => {
