@@ -465,7 +465,8 @@ const answerWith = (options: Options): Respond => {
       request,
       sent: resource.sent,
       usual: { control: cacheControl, strategy, inherits: inherit !== undefined, harmless: self.harmless },
-      context
+      context,
+      isInterruptible: (fiber as { readonly interruptible?: boolean }).interruptible !== false
     })
     const call = callAt(self, {
       origin,
@@ -481,7 +482,8 @@ const answerWith = (options: Options): Respond => {
       fields: fields as Fields,
       asksWhole: method === "GET" || !isOfHead(context)
     }, resource.named)
-    const given = Effect.matchCauseEffect(answer(call), answered)
+    // A server runs middleware where nothing interrupts it. The wait may be interrupted, and the handler is run as there.
+    const given = Effect.matchCauseEffect(Effect.interruptible(answer(call)), answered)
     return Context.getOrUndefined(context as Context.Context<Caching>, Caching) === self.caching
       ? given
       : Effect.provideService(given, Caching, self.caching)

@@ -48,6 +48,8 @@ export interface Client extends Rules {
   readonly maxVariants: number
   readonly maxBody: number
   readonly keepMillis: number
+  /** How long a request waits for the load of another one. */
+  readonly waitMillis: number
   /** How long a request waits for the fields of its response. */
   readonly timeoutMillis: number | undefined
   readonly maxLoadMillis: number | undefined

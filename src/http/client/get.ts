@@ -13,7 +13,7 @@ import { isForOrigin } from "../rules/validation.ts"
 import { failed, insteadOf, reached, served } from "./answer.ts"
 import { bytesOf, discard, isComplete, lengthOf } from "./bodies.ts"
 import { type Answer, type Call, inTime, marked, type Own, passed } from "./call.ts"
-import { asked, confirm, drop, read, reasonOf, refreshed } from "./load.ts"
+import { asked, awaited, confirm, drop, reasonOf, refreshed } from "./load.ts"
 import { onlyIfCached, ranged } from "./others.ts"
 import { learn, mayAnswer, placeOf } from "./places.ts"
 import { type Stored, type Variant, variantOf } from "./record.ts"
@@ -76,7 +76,7 @@ export const stored = ({ head: { fields }, place, self }: Call): Effect.Effect<V
  * the invalidation has made stale may answer.
  */
 const looked = (call: Call): Answer =>
-  Effect.matchCauseEffect(read(call, "serve"), {
+  Effect.matchCauseEffect(awaited(call, "serve"), {
     onFailure: (cause) => Effect.flatMap(stored(call), (variant) => failed(call, variant, cause)),
     onSuccess: (resource) => {
       const { own } = call
@@ -136,7 +136,7 @@ const renewed = (call: Call, stale: Variant | undefined, fwd: Reason): Answer =>
   reached(
     call,
     stale,
-    read(call, "load"),
+    awaited(call, "load"),
     (resource) => call.own === undefined ? decided(call, resource, fwd, stale) : answered(call, call.own, stale, fwd)
   )
 

@@ -29,8 +29,9 @@ type Way = "serve" | "refresh" | "load"
 
 const decisions = { serve: Strategy.Serve, refresh: Strategy.ServeAndRefresh, load: Strategy.Load } as const
 
-const strategyOf = (way: Way, keepMillis: number): Strategy.Strategy<Stored, any, any> => ({
+const strategyOf = (way: Way, { keepMillis, waitMillis }: Client): Strategy.Strategy<Stored, any, any> => ({
   name: "http",
+  patienceMillis: waitMillis,
   // A soft invalidation makes the response stale, whatever it says itself.
   decide: (entry) => way === "serve" && entry?.softExpiresAt === -Infinity ? Strategy.Load : decisions[way],
   lifetime: (exit) => {
@@ -40,25 +41,12 @@ const strategyOf = (way: Way, keepMillis: number): Strategy.Strategy<Stored, any
   }
 })
 
-type Strategies = { readonly [way in Way]: Strategy.Strategy<Stored, any, any> }
-
-const known = new Map<number, Strategies>()
-
-const strategiesFor = (keepMillis: number): Strategies => {
-  const before = known.get(keepMillis)
-  if (before !== undefined) return before
-  const of = (way: Way) => strategyOf(way, keepMillis)
-  const strategies = { serve: of("serve"), refresh: of("refresh"), load: of("load") }
-  known.set(keepMillis, strategies)
-  return strategies
-}
-
 /** Reads the response through the cache. */
 export const read = (call: Call, way: Way): Loaded =>
   Effect.mapError(
     Cached.withStrategy(Effect.suspend(() => load(call)), {
       key: call.place.key,
-      strategy: strategiesFor(call.self.keepMillis)[way],
+      strategy: strategyOf(way, call.self),
       tags: (exit: Exit.Exit<Stored, unknown>) => tagsOf(call, exit),
       inherit: call.self.inherit,
       timeout: leftOf(call),
@@ -67,6 +55,15 @@ export const read = (call: Call, way: Way): Loaded =>
     }) as Effect.Effect<Stored, HttpClientError | LoadTimeout, Caching>,
     (error) => error instanceof LoadTimeout ? unanswered(call, error) : error
   )
+
+/** Reads, but waits no longer than `wait` for a load that another request has begun. */
+export const awaited = (call: Call, way: Way): Loaded =>
+  Effect.raceFirst(
+    read(call, way),
+    Effect.flatMap(Effect.sleep(call.self.waitMillis), () => call.hasBegun ? Effect.never : Effect.succeed(notCome))
+  )
+
+const notCome: Stored = { variant: null }
 
 /** Starts a refresh in the background, under the limits of the layer. */
 export const refreshed = (call: Call): Effect.Effect<void, never, Caching> =>

@@ -32,6 +32,7 @@ interface Common {
   readonly maxBody?: SizeInput | undefined
   readonly maxVariants?: number | undefined
   readonly keep?: Ttl.Input | undefined
+  readonly wait?: Ttl.Input | undefined
   readonly timeout?: Ttl.Input | undefined
   readonly maxLoad?: Ttl.Input | undefined
 }
@@ -58,12 +59,13 @@ export const checks: Checks<Common> = {
   maxBody: optional((maxBody) => void sizeAboveZero("maxBody", maxBody)),
   maxVariants: positiveCount("maxVariants"),
   keep: optional((keep) => refuseUnless(toMillis(keep, "keep") >= 0, "keep must not be negative")),
+  wait: optional((wait) => void positiveMillis("wait", wait)),
   timeout: optional((timeout) => void positiveMillis("timeout", timeout)),
   maxLoad: optional((maxLoad) => void positiveMillis("maxLoad", maxLoad))
 }
 
 type Given =
-  | ("tags" | "targets" | "maxVariants" | "maxBody" | "keepMillis" | "timeoutMillis" | "maxLoadMillis")
+  | ("tags" | "targets" | "maxVariants" | "maxBody" | "keepMillis" | "waitMillis" | "timeoutMillis" | "maxLoadMillis")
   | ("harmless" | "storesCookies" | "arriving" | "known" | "unshared" | "loading")
 
 export const parse = (
@@ -76,6 +78,7 @@ export const parse = (
   maxVariants,
   maxBody: maxBody === undefined ? http.maxBody : sizeAboveZero("maxBody", maxBody),
   keepMillis: keep === undefined ? http.keepMillis : toMillis(keep, "keep"),
+  waitMillis: others.wait === undefined ? http.waitMillis : positiveMillis("wait", others.wait),
   timeoutMillis: others.timeout === undefined ? undefined : positiveMillis("timeout", others.timeout),
   maxLoadMillis: maxLoad === undefined ? undefined : positiveMillis("maxLoad", maxLoad),
   arriving: new Map(),

@@ -58,39 +58,39 @@ class HandlerFailed {
   }
 }
 
-type Parts = Pick<HandlerOrigin, "handler" | "request" | "sent" | "usual" | "context">
-
-/** The handler as the origin of one request of the server. */
-export class HandlerOrigin implements Origin {
+interface Parts {
   readonly handler: Handler
   readonly request: HttpServerRequest.HttpServerRequest
   readonly sent: Sent
   readonly usual: Usual
   readonly context: Context.Context<never>
+  /** Whether the handler may be interrupted where it does not say so. */
+  readonly isInterruptible: boolean
+}
 
-  constructor({ context, handler, request, sent, usual }: Parts) {
-    this.handler = handler
-    this.request = request
-    this.sent = sent
-    this.usual = usual
-    this.context = context
+/** The handler as the origin of one request of the server. */
+export class HandlerOrigin implements Origin {
+  readonly parts: Parts
+
+  constructor(parts: Parts) {
+    this.parts = parts
   }
 
   execute(asked: HttpClientRequest): Effect.Effect<HttpClientResponse, HttpClientError.HttpClientError> {
-    return handle(this, asked)
+    return handle(this.parts, asked)
   }
 
   within(context: Context.Context<never>): Origin {
-    return new HandlerOrigin({ ...this, context })
+    return new HandlerOrigin({ ...this.parts, context })
   }
 
   again(asked: HttpClientRequest): Effect.Effect<HttpClientResponse, HttpClientError.HttpClientError> {
-    return Effect.provideContext(this.execute(asked), this.context)
+    return Effect.provideContext(this.execute(asked), this.parts.context)
   }
 }
 
 const handle = (
-  { context, handler, request, sent, usual }: HandlerOrigin,
+  { context, handler, isInterruptible, request, sent, usual }: Parts,
   asked: HttpClientRequest
 ): Effect.Effect<HttpClientResponse, HttpClientError.HttpClientError> => {
   const { headers, method } = asked
@@ -99,7 +99,8 @@ const handle = (
   const inheriting = usual.inherits ? Effect.provideService(handler, Inherits, true) : handler
   const ofRequest = Context.getOrUndefined(context, Scope.Scope)
   const kept = isLoad && ofRequest !== undefined ? lasting(inheriting, ofRequest) : inheriting
-  return Effect.provideService(kept as Effect.Effect<Response>, HttpServerRequest.HttpServerRequest, given).pipe(
+  const run = isInterruptible ? kept : Effect.uninterruptible(kept)
+  return Effect.provideService(run as Effect.Effect<Response>, HttpServerRequest.HttpServerRequest, given).pipe(
     Effect.updateContext((services: Context.Context<never>) => withQuery(services, sent)),
     Effect.map(unwrapped),
     Effect.zip(Cached.annotated),

@@ -130,6 +130,8 @@ export const http = {
   maxBody: 8_388_608,
   /** How long a response is kept after it has become stale: until then it can be validated. */
   keepMillis: 86_400_000,
+  /** How long a request waits for the load of another one. */
+  waitMillis: 5000,
   /** Up to this size in bytes, a body of known length lies beside its fields. */
   inlineBytes: 65_536,
   /** How long a larger body in one piece is answered before it is read through the cache again. */
