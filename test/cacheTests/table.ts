@@ -85,6 +85,10 @@ export const table = (outcomes: ReadonlyArray<Outcome>): string => {
   )
   return [
     ...["| client | over memory | over disk | undici |", "|---|---|---|---|", ...client, ""],
-    ...["| server | over memory | over disk | over Redis | default options | Varnish | nginx |", "|---|---|---|---|---|---|---|", ...server]
+    ...[
+      "| server | over memory | over disk | over Redis | default options | Varnish | nginx |",
+      "|---|---|---|---|---|---|---|",
+      ...server
+    ]
   ].join("\n")
 }

@@ -130,7 +130,8 @@ export const inTime = <A, R>(
 ): Effect.Effect<A, HttpClientError, R> => {
   const duration = leftOf(call)
   if (duration === undefined) return sent
-  const late = () => unanswered(call, new LoadTimeout({ key: call.named.href, timeoutMillis: call.self.timeoutMillis! }))
+  const late = () =>
+    unanswered(call, new LoadTimeout({ key: call.named.href, timeoutMillis: call.self.timeoutMillis! }))
   return Effect.timeoutOrElse(sent, { duration, orElse: () => Effect.fail(late()) })
 }
 

@@ -7,9 +7,9 @@ import * as Option from "effect/Option"
 import * as Cached from "../../Cached.ts"
 import { type Caching, hitNow } from "../../Caching.ts"
 import type { CacheStatus } from "../rules/cacheStatus.ts"
-import { noDirectives } from "../rules/fields.ts"
+import { noDirectives, type RequestHead } from "../rules/fields.ts"
 import { type Reuse, reuseOf } from "../rules/reuse.ts"
-import { isForOrigin } from "../rules/validation.ts"
+import { isConditional, isForOrigin } from "../rules/validation.ts"
 import { failed, insteadOf, reached, served } from "./answer.ts"
 import { bytesOf, discard, isComplete, lengthOf } from "./bodies.ts"
 import { type Answer, type Call, inTime, marked, type Own, passed } from "./call.ts"
@@ -40,8 +40,8 @@ const placed = (call: Call): Answer => {
   const until = self.unshared.get(id)
   if (until === undefined) return looked(call)
   if (call.startedAt >= until) self.unshared.delete(id)
-  // The whole is known to be for one request alone, or too large.
-  else if (self.loading.has(id) || (asksWhole && (head.method === "HEAD" || head.fields["range"] !== undefined))) {
+  // The whole is known to be for one request alone, or too large: the origin answers conditions, ranges and `HEAD`.
+  else if (self.loading.has(id) || isConditional(head.fields) || (asksWhole && isOfPart(head))) {
     return Effect.flatMap(stored(call), (variant) => alone(call, variant, "stale"))
   }
   return looked(call)
@@ -162,6 +162,8 @@ const answered = (
   }
   return insteadOf(call, stale, response, () => marked(response, { fwd, detail: why }, content))
 }
+
+const isOfPart = ({ fields, method }: RequestHead): boolean => method === "HEAD" || fields["range"] !== undefined
 
 const isPart = ({ head: { fields, method } }: Call): boolean => method === "GET" && fields["range"] !== undefined
 

@@ -86,7 +86,11 @@ const loaded = (call: Call): Loaded =>
     loading.add(place.id)
     const before = Option.isSome(previous) ? variantOf(previous.value) : undefined
     const stale = before !== undefined && mayAnswer(call.self, place, before, fields) ? before : undefined
-    const why = stale !== undefined ? "stale" : before !== undefined || place.key.varying !== "" ? "vary-miss" : "uri-miss"
+    const why = stale !== undefined
+      ? "stale"
+      : before !== undefined || place.key.varying !== ""
+      ? "vary-miss"
+      : "uri-miss"
     return Effect.map(validated(call, stale), (resource) => {
       reasons.set(resource, why)
       return resource

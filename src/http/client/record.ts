@@ -52,8 +52,7 @@ export class Body extends CacheKey.Class<Body>()("HttpBody", {
 /** The stored response of an entry. A soft invalidation makes it stale, and it may answer only errors. */
 export const variantOf = (
   { softExpiresAt, value: { variant } }: { readonly softExpiresAt: number; readonly value: Stored }
-): Variant | undefined =>
-  variant === null ? undefined : softExpiresAt === -Infinity ? staled(variant) : variant
+): Variant | undefined => variant === null ? undefined : softExpiresAt === -Infinity ? staled(variant) : variant
 
 const staled = (variant: Variant): Variant => ({
   ...variant,

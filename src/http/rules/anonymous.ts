@@ -18,7 +18,7 @@ export const anonymousFields = {
     ...["service-worker", "service-worker-navigation-preload", "upgrade-insecure-requests"]
   ],
   "the connection": [
-    ...["connection", "date", "expect", "host", "http2-settings", "keep-alive", "max-forwards", "priority"],
+    ...["alt-used", "connection", "date", "expect", "host", "http2-settings", "keep-alive", "max-forwards", "priority"],
     ...["proxy-connection", "te", "trailer", "transfer-encoding", "upgrade", ":authority", ":method", ":path"],
     ":scheme"
   ],

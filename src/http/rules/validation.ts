@@ -41,7 +41,8 @@ export const isConfirmed = ({ fields }: Validated, update: Fields): boolean => {
 /** Whether the answer to `HEAD` contradicts the stored response (section 4.3.5). */
 export const contradicts = (update: Fields, stored: Fields): boolean =>
   ["etag", "last-modified", "content-length"].some((name) =>
-    update[name] !== undefined && update[name] !== (name === "content-length" ? stored[name] ?? update[name] : stored[name])
+    update[name] !== undefined &&
+    update[name] !== (name === "content-length" ? stored[name] ?? update[name] : stored[name])
   )
 
 /** Whether both have an equal validator: without one, content that has gone could be renewed for ever. */

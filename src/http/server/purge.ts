@@ -34,7 +34,11 @@ export const purged = (
   return Effect.flatMap(Effect.zip(targetsOf(request), Caching), ([targets, caching]) => {
     if (targets === undefined) return answer(400)
     const { groups = [], soft = false, tags = [], urls = [] } = targets
-    const named = [...urls.flatMap((url) => tagsOfUrl(url, normals.get(caching) ?? [])), ...groups.map(tagOfGroup), ...tags]
+    const named = [
+      ...urls.flatMap((url) => tagsOfUrl(url, normals.get(caching) ?? [])),
+      ...groups.map(tagOfGroup),
+      ...tags
+    ]
     if (named.length === 0 || named.some((tag) => tag === undefined || tag === "")) return answer(400)
     const removal = Effect.forEach(
       named as ReadonlyArray<string>,

@@ -31,7 +31,9 @@ export const sentOf = (request: HttpServerRequest, normal: Normal): Sent | undef
   const shown = request.url
   if (!rest.endsWith(shown) && !(/^\/(\?|$)/.test(shown) && rest.endsWith(shown.slice(1)))) return undefined
   const url = urlAt(`${protocol ?? scheme.toLowerCase()}://${host}`, path)
-  return url !== undefined && url.pathname + url.search === path && url.host === host ? { url, host, path, isNormal: path === rest } : undefined
+  return url !== undefined && url.pathname + url.search === path && url.host === host
+    ? { url, host, path, isNormal: path === rest }
+    : undefined
 }
 
 const urlAt = (origin: string, path: string): URL | undefined => {
