@@ -482,7 +482,7 @@ const answerWith = (options: Options): Respond => {
       fields: fields as Fields,
       asksWhole: method === "GET" || !isOfHead(context)
     }, resource.named)
-    // A server runs middleware where nothing interrupts it. The wait may be interrupted, and the handler is run as there.
+    // Servers run middleware where nothing interrupts it. The wait may be interrupted; the handler is run as there.
     const given = Effect.matchCauseEffect(Effect.interruptible(answer(call)), answered)
     return Context.getOrUndefined(context as Context.Context<Caching>, Caching) === self.caching
       ? given

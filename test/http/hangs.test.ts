@@ -347,7 +347,7 @@ describe("a server whose client leaves or stays", () => {
       expect(yield* ask).toBe("ok")
     }).pipe(inMemory))
 
-  it.effect("a run goes on while one of its clients waits", () =>
+  it.effect("a run continues while one of its clients waits", () =>
     Effect.gen(function*() {
       const { ask, state } = yield* served(true, 1)
       const [first, second] = [yield* start(ask), yield* start(ask)]

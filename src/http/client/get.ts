@@ -64,7 +64,7 @@ const servedNow = (call: Call, { variant }: Stored): HttpClientResponse | undefi
     : undefined
 }
 
-/** What is stored for a request, however old. */
+/** The stored response for a request, however old. */
 export const stored = ({ head: { fields }, place, self }: Call): Effect.Effect<Variant | undefined, never, Caching> =>
   Effect.map(Cached.getEntry(place.key), (entry) => {
     const variant = Option.isSome(entry) ? variantOf(entry.value) : undefined

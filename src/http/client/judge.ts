@@ -4,7 +4,15 @@ import type { Fields } from "../rules/fields.ts"
 import { freshnessOf } from "../rules/freshness.ts"
 import { groupsOf } from "../rules/invalidation.ts"
 import { varyingOf } from "../rules/selection.ts"
-import { isExplicit, isForAll, storedFields, updatedFields, whyNotStored, withheldFields } from "../rules/storing.ts"
+import {
+  isExplicit,
+  isForAll,
+  type Judged,
+  storedFields,
+  updatedFields,
+  whyNotStored,
+  withheldFields
+} from "../rules/storing.ts"
 import { type Control, controlOf, ownField } from "../rules/targeted.ts"
 import { type Call, cookiesOf } from "./call.ts"
 import type { Met } from "./load.ts"
@@ -20,22 +28,17 @@ export const refusal = (call: Call, response: HttpClientResponse): string | unde
   })
 }
 
-interface Judged {
-  readonly control: Control
-  readonly isForAll: boolean
-}
-
 const judged = (
   { head, self }: Call,
   response: HttpClientResponse,
   result: { readonly status: number; readonly fields: Fields },
-  { control, isForAll }: Judged
+  judgement: Judged
 ): string | undefined =>
-  whyNotStored(self, head.fields, result, control, isForAll) ??
-    (self.storesImplicitly || isExplicit(self.mode, result.fields, control)
+  whyNotStored(self, head.fields, result, judgement) ??
+    (self.storesImplicitly || isExplicit(self.mode, result.fields, judgement.control)
       ? undefined
       : self.withheldBy(response) ?? "implicit") ??
-    (self.storesCookies || keptCookies(self, response, control).length === 0 ? undefined : "set-cookie")
+    (self.storesCookies || keptCookies(self, response, judgement.control).length === 0 ? undefined : "set-cookie")
 
 const keptCookies = (
   { mode }: Pick<Call["self"], "mode">,
@@ -68,7 +71,7 @@ export const merged = (call: Call, variant: Variant, { response, ...times }: Met
   const update = response.headers as Fields
   const { age: _, ...others } = variant.fields
   const isSaid = ["cache-control", "expires", ...self.targets].some((name) => update[name] !== undefined)
-  // What the program has said for the former response does not hold for one that speaks for itself.
+  // Directives that the program has added to the former response do not hold for one that speaks for itself.
   const { [ownField]: __, ...unsaid } = others
   const before = isSaid && update[ownField] === undefined ? unsaid : others
   const control = controlOf({ ...before, ...update }, self.targets)

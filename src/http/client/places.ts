@@ -1,5 +1,5 @@
 /**
- * Where the response to a request lies. Requests that may share one have one place, and wait for one load.
+ * The place of the response to a request. Requests that may share one have one place, and wait for one load.
  *
  * The first response of a URL lies under the URL itself. If it has `Vary`, responses to requests with other values lie
  * under these. A request that could name a user has a place of its own, where no other request waits, unless the last
@@ -28,11 +28,11 @@ export const resourceAt = (partition: string, url: URL, href = url.href): Named 
   return { url, href, partition, key, id: `${partition} ${href}` }
 }
 
-/** What is known of a resource whose last response has `Vary`, or is for all, or answered one that names a user. */
+/** The knowledge of a resource whose last response has `Vary`, or is for all, or answered one that names a user. */
 export interface Known {
   readonly names: ReadonlyArray<string>
   readonly isForAll: boolean
-  /** Where responses lie: under the name of the resource, or where requests that could name a user go. */
+  /** The place of its responses: under the name of the resource, or where requests that could name a user go. */
   readonly home: Home
   /** The values of the response that lies under the URL itself. */
   first: string | undefined

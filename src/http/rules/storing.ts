@@ -12,6 +12,12 @@ export interface Rules {
   readonly harmless: Set<string>
 }
 
+export interface Judged {
+  readonly control: Control
+  /** Whether the response is for all requests, also those that could name a user. */
+  readonly isForAll: boolean
+}
+
 /** Status codes whose responses may be reused without explicit freshness (RFC 9110, section 15.1). */
 const heuristic: ReadonlySet<number> = new Set([200, 203, 204, 300, 301, 308, 404, 405, 410, 414, 501])
 
@@ -28,8 +34,7 @@ export const whyNotStored = (
   { harmless, mode }: Rules,
   request: Fields,
   { fields, status }: ResponseHead,
-  control: Control,
-  isForEveryone: boolean
+  { control, isForAll }: Judged
 ): string | undefined => {
   const { directives } = control
   // A part of a response is passed on, and a `304` that this cache did not ask for belongs to the caller.
@@ -39,7 +44,7 @@ export const whyNotStored = (
   if (directives.has("no-store") && !mustUnderstand) return "no-store"
   if (mode === "shared") {
     if (directives.has("private") && namesIn(directives, "private") === undefined) return "private"
-    const by = isForEveryone ? undefined : personalBy(request, namesOf(fields["vary"]), harmless)
+    const by = isForAll ? undefined : personalBy(request, namesOf(fields["vary"]), harmless)
     if (by !== undefined) return by
   }
   if (listOf(fields["vary"]).includes("*")) return "vary"

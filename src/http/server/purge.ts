@@ -12,7 +12,7 @@ import { Caching } from "../../Caching.ts"
 import { groupTag, urlTag } from "../client/record.ts"
 import { keyed, type Normal, queryOf } from "./url.ts"
 
-/** What does not count in the URLs of a cache, by the options of each middleware that has been made over it. */
+/** The parts that do not count in the URLs of a cache, by the options of each middleware that has been made over it. */
 export const normals = new WeakMap<Caching["Service"], ReadonlyArray<Normal>>()
 
 const Names = Schema.optionalKey(Schema.Array(Schema.String))

@@ -1,5 +1,5 @@
 /**
- * What a handler sees of a request: the text of the key, and no field that would change what the request is. It sees
+ * The request that a handler sees: the text of the key, and no field that would change what the request is. It sees
  * the same whether its response is stored or not.
  */
 import * as Headers from "effect/http/Headers"
@@ -18,7 +18,7 @@ const steering = new Set([
   ...["cf-visitor", "cloudfront-forwarded-proto", "x-appengine-https", "x-arr-ssl", "x-envoy-original-path"]
 ])
 
-/** What crosses services with a request, from whoever has sent it. It counts as a name of the user. */
+/** A field that crosses services with a request, whoever has sent it. It counts as a name of the user. */
 const carried = "baggage"
 
 /** The fields by which a request is judged: those that the handler sees, and what is hidden because of its user. */

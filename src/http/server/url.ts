@@ -27,7 +27,7 @@ export const sentOf = (request: HttpServerRequest, normal: Normal): Sent | undef
   const [, scheme = "http", authority = "localhost", rest = originalUrl] = absolute.exec(originalUrl) ?? []
   const host = (headers["host"] ?? authority).toLowerCase()
   const path = normalized(rest, normal)
-  // What has rewritten the URL, and not only cut off a prefix, may have done so by anything.
+  // Middleware that has rewritten the URL, and not only cut off a prefix, may have done so by anything.
   const shown = request.url
   if (!rest.endsWith(shown) && !(/^\/(\?|$)/.test(shown) && rest.endsWith(shown.slice(1)))) return undefined
   const url = urlAt(`${protocol ?? scheme.toLowerCase()}://${host}`, path)

@@ -34,8 +34,8 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "a response to someone whose API key was checked inside the cache is stored for all",
     in: "judged",
-    find: "control, isForAll) ??",
-    replace: "control, true) ??",
+    find: "result, judgement) ??",
+    replace: "result, { ...judgement, isForAll: true }) ??",
     by: endpoints
   },
   {
@@ -335,7 +335,7 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "a server stores the cookies of a 304",
     in: "judged",
-    find: "self.storesCookies || keptCookies(self, response, control).length === 0",
+    find: "self.storesCookies || keptCookies(self, response, judgement.control).length === 0",
     replace: "self.storesCookies || response.status === 304",
     by: middleware
   },
@@ -349,7 +349,7 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "a server stores by heuristics",
     in: "judged",
-    find: "self.storesImplicitly || isExplicit(self.mode, result.fields, control)",
+    find: "self.storesImplicitly || isExplicit(self.mode, result.fields, judgement.control)",
     replace: "true",
     by: middleware
   },
