@@ -1,6 +1,6 @@
 /** Attacks on a shared cache over raw sockets: no user gets what was made for another one, and no key is forged. */
 import { afterEach, describe, expect, it } from "@effect/vitest"
-import { Effect, Layer } from "effect"
+import { Effect, type Layer } from "effect"
 import type { HttpCacheMiddleware } from "effect-cached/http"
 import { HttpEffect, HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { serving, type SocketHandler } from "./sockets.ts"
