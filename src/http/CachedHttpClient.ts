@@ -60,10 +60,22 @@ export interface Options {
   readonly targets?: ReadonlyArray<string> | undefined
   /** The largest body that is stored. Larger ones pass. @default 8 MiB */
   readonly maxBody?: SizeInput | undefined
+  /**
+   * How many bytes of responses lie in memory, over a layer that does not weigh its entries (`maxWeight`). The least
+   * recently used go first. Of several that share a cache, the first one sets it.
+   * @default 64 MiB
+   */
+  readonly maxMemory?: SizeInput | undefined
   /** How many variants of a resource are stored (`Vary`). @default 16 */
   readonly maxVariants?: number | undefined
   /** How long a stale response is kept, so that it can be validated, or served if the origin is down. @default 1 day */
   readonly keep?: Ttl.Input | undefined
+  /**
+   * How long a request waits for the load of another one. It then asks the origin itself, and the load runs again once
+   * another request joins it.
+   * @default 5 seconds
+   */
+  readonly wait?: Ttl.Input | undefined
   /**
    * How long a request waits for the status and headers of its response. It then gets a stale response, if one may be
    * served, or fails with a `TransportError` whose cause is `LoadTimeout`. A request or body that has made no progress
@@ -139,6 +151,7 @@ export const wrap: {
     Effect.withFiber((fiber) =>
       Effect.map(Caching, (caching) => {
         const parts = make(Token.make(fiber.getRef(Token.Seed)))
+        Parts.bound(caching, args[args.length - 1] as Options)
         const self: Client = { ...parts, caching, context: fiber.context }
         return HttpClient.makeWith<never, never, HttpClientError, never>(
           Effect.flatMap((request) => Effect.provideService(execute(self, client, request), Caching, caching)),

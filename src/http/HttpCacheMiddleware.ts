@@ -103,10 +103,22 @@ export interface Options {
   readonly targets?: ReadonlyArray<string> | undefined
   /** The largest body that is stored. Larger ones pass. @default 8 MiB */
   readonly maxBody?: SizeInput | undefined
+  /**
+   * How many bytes of responses lie in memory, over a layer that does not weigh its entries (`maxWeight`). The least
+   * recently used go first. Of several that share a cache, the first one sets it.
+   * @default 64 MiB
+   */
+  readonly maxMemory?: SizeInput | undefined
   /** How many variants of a resource are stored (`Vary`). @default 16 */
   readonly maxVariants?: number | undefined
   /** How long a stale response is kept, so that it can be validated, or served if the handler fails. @default 1 day */
   readonly keep?: Ttl.Input | undefined
+  /**
+   * How long a request waits for the run of another one. It then runs the handler itself, and the run starts again once
+   * another request joins it.
+   * @default 5 seconds
+   */
+  readonly wait?: Ttl.Input | undefined
   /**
    * How long a `GET` or `HEAD` waits for its status and headers. It then gets 504 or what `stale-if-error` allows. A
    * handler or body that has made no progress for this time runs again for those that ask for it: it may hang.
@@ -214,6 +226,7 @@ export const make = (
   return Effect.withFiber((fiber) =>
     Effect.map(Caching, (caching) => {
       const self = { ...clientFor(options, Token.make(fiber.getRef(Token.Seed))), caching, context: fiber.context }
+      Parts.bound(caching, options)
       normals.set(caching, [...normals.get(caching) ?? [], options])
       return (app) => Effect.withFiber((fiber) => respond(self, app as Handler, fiber))
     })

@@ -489,10 +489,13 @@ describe("invalidation", () => {
     Effect.gen(function*() {
       const origin = originOf((request, n) =>
         request.method === "HEAD"
-          ? Effect.as(Effect.sleep("1 second"), { body: null, headers: { "cache-control": "max-age=9999" } })
+          ? Effect.as(Effect.sleep("1 second"), {
+            body: null,
+            headers: { etag: "\"1\"", "cache-control": "max-age=9999" }
+          })
           : request.method === "PUT"
           ? { status: 204 }
-          : sized(`v${n}`, { "cache-control": "max-age=5" })
+          : sized(`v${n}`, { etag: "\"1\"", "cache-control": "max-age=5" })
       )
       const client = yield* privately(origin)
       expect(yield* textOf(client)).toBe("v1")

@@ -513,6 +513,8 @@ describe("what is for one user", () => {
       expect((yield* ask("/", of("a"))).cacheStatus).toMatch(/detail=cookie/)
       const greedy = { "cache-control": "max-stale, stale-if-error=1000", cookie: "b" }
       expect((yield* ask("/", { headers: greedy })).text).toBe("b 2")
+      expect((yield* ask()).cacheStatus).toMatch(/detail=implicit/)
+      expect((yield* ask()).text).toBe("undefined 4")
     }).pipe(inMemory))
 
   /** The answers to Ann, to someone without a key, to Bob, and to Ann again. `run 1` is for Ann. */

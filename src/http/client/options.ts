@@ -1,4 +1,5 @@
 /** The options that clients and servers have in common, and the state that they begin with. */
+import { boundBytes, type Caching } from "../../Caching.ts"
 import { http } from "../../internal/defaults/options.ts"
 import {
   type Checks,
@@ -30,6 +31,7 @@ interface Common {
   readonly tags?: Client["tags"] | undefined
   readonly targets?: ReadonlyArray<string> | undefined
   readonly maxBody?: SizeInput | undefined
+  readonly maxMemory?: SizeInput | undefined
   readonly maxVariants?: number | undefined
   readonly keep?: Ttl.Input | undefined
   readonly wait?: Ttl.Input | undefined
@@ -57,6 +59,7 @@ export const checks: Checks<Common> = {
     refuseUnless(isListOfText(targets), "targets must be a list of field names, such as [\"CDN-Cache-Control\"]")
   ),
   maxBody: optional((maxBody) => void sizeAboveZero("maxBody", maxBody)),
+  maxMemory: optional((maxMemory) => void sizeAboveZero("maxMemory", maxMemory)),
   maxVariants: positiveCount("maxVariants"),
   keep: optional((keep) => refuseUnless(toMillis(keep, "keep") >= 0, "keep must not be negative")),
   wait: optional((wait) => void positiveMillis("wait", wait)),
@@ -86,5 +89,9 @@ export const parse = (
   unshared: new Map(),
   loading: new Set()
 })
+
+/** Bounds the responses in the memory of a cache. */
+export const bound = (caching: Caching["Service"], { maxMemory = http.maxMemory }: Common): void =>
+  boundBytes(caching, ["HttpResource", "HttpBody"], sizeAboveZero("maxMemory", maxMemory))
 
 const noTags = (): ReadonlyArray<string> => []

@@ -128,6 +128,8 @@ export const http = {
   maxVariants: 16,
   /** The largest body that is stored, in bytes: 8 MiB. */
   maxBody: 8_388_608,
+  /** How many bytes of responses lie in memory, over a layer that does not weigh its entries: 64 MiB. */
+  maxMemory: 67_108_864,
   /** How long a response is kept after it has become stale: until then it can be validated. */
   keepMillis: 86_400_000,
   /** How long a request waits for the load of another one. */

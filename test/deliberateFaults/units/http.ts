@@ -6,6 +6,9 @@ const middleware = "test/http/middleware.test.ts"
 const attacks = "test/http/attacks.test.ts"
 const hangs = "test/http/hangs.test.ts"
 const serverAttacks = "test/http/serverAttacks.test.ts"
+const sockets = "test/http/sockets.test.ts"
+const strangers = "test/http/strangers.test.ts"
+const bytes = "test/http/bytes.test.ts"
 const endpoints = "test/http/endpoints.test.ts"
 const endpointAttacks = "test/http/endpointAttacks.test.ts"
 
@@ -40,9 +43,10 @@ export const faults: ReadonlyArray<UnitFault> = [
   },
   {
     name: "under cacheControl, a user with an API key gets what one without a key got",
-    in: "mayAnswer",
-    find: "isForAll || isAnonymous ||",
-    replace: "isForAll || !isAnonymous ||",
+    in: "placeOf",
+    find: `by === undefined ? "" : "~", by`,
+    replace: `"", by`,
+    also: [{ in: "mayAnswer", find: "isForAll || isAnonymous ||", replace: "isForAll || !isAnonymous ||" }],
     by: middleware
   },
   {
@@ -106,7 +110,7 @@ export const faults: ReadonlyArray<UnitFault> = [
     in: "afterHead",
     find: "isSoft(entry) ?",
     replace: "isSoft(entry) && met === undefined ?",
-    by: middleware
+    by: strangers
   },
   {
     name: "a short body of a wrong length is stored beside its fields",
@@ -134,13 +138,6 @@ export const faults: ReadonlyArray<UnitFault> = [
     in: "orAgain",
     find: "if (!isRedirected(call, response) && isSame(variant, response, isPart))",
     replace: "if (response.status === 200)",
-    by: client
-  },
-  {
-    name: "a range is taken out of a range of a body that is loaded again",
-    in: "orAgain",
-    find: `HttpClientRequest.removeHeader(call.request, "range")`,
-    replace: "call.request",
     by: client
   },
   {
@@ -343,7 +340,7 @@ export const faults: ReadonlyArray<UnitFault> = [
     name: "a server and a client share their responses",
     in: "namesOf",
     find: `resourceAt("server ", sent.url)`,
-    replace: `resourceAt("shared ", sent.url)`,
+    replace: `resourceAt("private ", sent.url)`,
     by: middleware
   },
   {
@@ -358,7 +355,7 @@ export const faults: ReadonlyArray<UnitFault> = [
     in: "isHidden",
     find: "steering.has(name.toLowerCase()) ||",
     replace: "steering.has(\"\") ||",
-    by: middleware
+    by: sockets
   },
   {
     name: "a purge needs no secret",
@@ -436,5 +433,96 @@ export const faults: ReadonlyArray<UnitFault> = [
     find: "self.timeoutMillis ?? self.maxLoadMillis",
     replace: "undefined",
     by: hangs
+  },
+  {
+    name: "a request waits for the load of another one as long as it takes",
+    in: "awaited",
+    find: "call.hasBegun ? Effect.never",
+    replace: "!call.hasBegun ? Effect.never",
+    by: hangs
+  },
+  {
+    name: "a client that leaves does not end its run",
+    in: "answerWith",
+    find: "Effect.interruptible(answer(call))",
+    replace: "answer(call)",
+    by: hangs
+  },
+  {
+    name: "a route that nothing may interrupt is interrupted",
+    in: "handle",
+    find: "isInterruptible ? kept : Effect.uninterruptible(kept)",
+    replace: "kept",
+    by: hangs
+  },
+  {
+    name: "a 304 that forbids to store leaves what is stored",
+    in: "drop",
+    find: "inBackground(self, Cached.invalidate(key))",
+    replace: "inBackground(self, Cached.has(key))",
+    by: sockets
+  },
+  {
+    name: "an update is stored whatever it says",
+    in: "merged",
+    find: "!== undefined) return undefined",
+    replace: `=== "") return undefined`,
+    by: sockets
+  },
+  {
+    name: "the response in a raw body is judged by its wrapper",
+    in: "unwrapped",
+    find: `body._tag !== "Raw" ||`,
+    replace: `body._tag === "Raw" ||`,
+    by: sockets
+  },
+  {
+    name: "a cookie that is set as a field is stored",
+    in: "cookiesOf",
+    find: "isRepeated ? set : [...set, field]",
+    replace: "set",
+    by: sockets
+  },
+  {
+    name: "a GET with a body is answered from the cache",
+    in: "hasBody",
+    find: `(headers["content-length"] ?? "0") !== "0"`,
+    replace: `(headers["content-length"] ?? "0") === ""`,
+    by: sockets
+  },
+  {
+    name: "HEAD keeps content alive without a validator",
+    in: "afterHead",
+    find: "if (!hasSameValidator(update, variant.fields)) return current",
+    replace: "",
+    by: strangers
+  },
+  {
+    name: "what was learned from a personal request holds for all",
+    in: "placeOf",
+    find: `by === undefined ? "" : "~", by`,
+    replace: `"", by`,
+    by: strangers
+  },
+  {
+    name: "a variant that is read is as good as one that was made up",
+    in: "placeOf",
+    find: "kept.isHit = true",
+    replace: "kept.isHit = false",
+    by: strangers
+  },
+  {
+    name: "white space at the end of a field takes quadratic time",
+    in: "trimmed",
+    find: "return text.slice(start, end)",
+    replace: "return text.slice(start).replace(/[ \\t]+$/, \"\")",
+    by: strangers
+  },
+  {
+    name: "the bytes of responses are not bounded",
+    in: "boundBytes",
+    find: "memory.capacity === 0 ||",
+    replace: "memory.capacity > 0 ||",
+    by: bytes
   }
 ]
