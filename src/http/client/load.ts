@@ -12,6 +12,7 @@ import { LoadTimeout } from "../../CacheError.ts"
 import { Caching } from "../../Caching.ts"
 import { http } from "../../internal/defaults/options.ts"
 import * as Strategy from "../../Strategy.ts"
+import { isHarmless } from "../rules/anonymous.ts"
 import { etagOf, type Fields, noDirectives } from "../rules/fields.ts"
 import { usableMillis } from "../rules/freshness.ts"
 import { mayServeOnError, reuseOf } from "../rules/reuse.ts"
@@ -165,9 +166,17 @@ export const asked = (
 
 const none: ReadonlyArray<Kept> = []
 
-/** The other variants: the origin may say that one of them is the response to this request too. */
-const othersOf = ({ named, place: { by }, self }: Call): ReadonlyArray<Kept> =>
-  by === undefined ? Array.from(self.known.get(named.id)?.variants.values() ?? none).reverse() : none
+/**
+ * The other variants: the origin may say that one of them is the response to this request too. Not those of other users,
+ * whose responses may have one entity tag for all.
+ */
+const othersOf = ({ named, place: { by }, self }: Call): ReadonlyArray<Kept> => {
+  const known = self.known.get(named.id)
+  if (known === undefined || by !== undefined || !known.names.every((name) => isHarmless(name, self.harmless))) {
+    return none
+  }
+  return Array.from(known.variants.values()).reverse()
+}
 
 const otherOf = (
   others: ReadonlyArray<Kept>,

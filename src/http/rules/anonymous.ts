@@ -2,7 +2,7 @@
 import { type Fields, listOf } from "./fields.ts"
 
 /** The fields by what they are about. They have exact names; a name that ends with `*` is a family. */
-export const anonymousFields = {
+export const anonymousFields: { readonly [about: string]: ReadonlyArray<string> } = {
   "content negotiation": ["accept", "accept-*"],
   "caches, conditions and ranges": [
     ...["cache-control", "pragma", "clear-site-data", "if-match", "if-modified-since", "if-none-match", "if-range"],
@@ -49,7 +49,7 @@ export const anonymousFields = {
     ...["fly-region", "fly-request-id", "x-azure-clientip", "x-azure-ref", "x-azure-socketip", "x-fd-healthprobe"],
     ...["x-vercel-id", "x-vercel-ip-city", "x-vercel-ip-country", "x-vercel-ip-country-region", "x-nf-request-id"]
   ]
-} as const
+}
 
 /** The credentials that no program may declare harmless (RFC 9110, section 11; RFC 6265). */
 export const credentials: ReadonlyArray<string> = ["authorization", "proxy-authorization", "cookie"]
