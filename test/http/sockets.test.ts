@@ -382,3 +382,12 @@ describe("the key", () => {
     expect((await ask()).body).toBe("q=")
   })
 })
+
+it("a hit has the date of its response, so that Expires and Age count its age once", async () => {
+  const { ask, pass } = await served(() => text("page", { expires: new Date(60_000).toUTCString() }))
+  await ask()
+  await pass(20)
+  const { bytes, cacheStatus } = await ask()
+  const field = (name: string) => new RegExp(`^${name}: (.*)$`, "im").exec(bytes)![1]!.trim()
+  expect([field("date"), field("age"), cacheStatus]).toEqual([new Date(0).toUTCString(), "20", "hit; ttl=40"])
+})

@@ -1,8 +1,8 @@
 /**
- * Who may get which response: two users ask for every kind of response, in every way, of every kind of cache. The pages
+ * The users of each response: two of them ask for every kind of response, in every way, of every kind of cache. The pages
  * `docs/http-server/users.md` and `fields.md` are written from it: `UPDATE_DOCS=1`.
  */
-import { afterAll, describe, expect, it } from "@effect/vitest"
+import { describe, expect, it } from "@effect/vitest"
 import { Effect, ManagedRuntime } from "effect"
 import { CacheLayer, Strategy } from "effect-cached"
 import { CachedHttpClient, HttpCacheMiddleware } from "effect-cached/http"
@@ -162,7 +162,7 @@ const ofClient = async (options: CachedHttpClient.Options): Promise<Cache> => {
       return HttpClientResponse.fromWeb(request, made)
     })
   )
-  const runtime = ManagedRuntime.make(CacheLayer.memory().pipe((cache) => cache))
+  const runtime = ManagedRuntime.make(CacheLayer.memory())
   const clock = ManagedRuntime.make(TestClock.layer())
   const context = await clock.context()
   const client = await runtime.runPromise(Effect.provideContext(CachedHttpClient.wrap(origin, options), context))
@@ -207,7 +207,7 @@ const cells: ReadonlyArray<Cell> = (Object.keys(requests) as Array<Kind>).flatMa
   )
 )
 
-/** What each of the users got, and after how many runs. */
+/** The answers to each of the users, and the number of runs. */
 interface Outcome {
   readonly first: ReadonlyArray<string>
   readonly second: ReadonlyArray<string>
@@ -308,7 +308,7 @@ Fields that change what a request is, such as \`X-Forwarded-Host\` and \`X-Forwa
   )
 })
 
-it("docs/http-server/users.md tells who may get which response: otherwise UPDATE_DOCS=1", () => {
+it("docs/http-server/users.md tells what two users get: otherwise UPDATE_DOCS=1", () => {
   const kinds = Object.keys(requests)
   check(
     "users",

@@ -54,7 +54,11 @@ export const made = ({ head, named, request, self }: Call, { response, ...times 
   return {
     id: self.tokens.next(16),
     status: response.status,
-    fields: storedFields(self.mode, fields, control.directives),
+    // A response without a date is dated by the one that receives it (RFC 9110, section 6.6.1).
+    fields: {
+      date: new Date(times.responseTime).toUTCString(),
+      ...storedFields(self.mode, fields, control.directives)
+    },
     cookies: keptCookies(self, response, control),
     varying: varyingOf(fields["vary"], head.fields),
     isForAll: isForAll(control) && !self.isUsual(response),
@@ -69,7 +73,8 @@ export const made = ({ head, named, request, self }: Call, { response, ...times 
 export const merged = (call: Call, variant: Variant, { response, ...times }: Met): Variant | undefined => {
   const { head, self } = call
   const update = response.headers as Fields
-  const { age: _, ...others } = variant.fields
+  const dated: Fields = { ...variant.fields, date: new Date(times.responseTime).toUTCString() }
+  const { age: _, ...others } = dated
   const isSaid = ["cache-control", "expires", ...self.targets].some((name) => update[name] !== undefined)
   // Directives that the program has added to the former response do not hold for one that speaks for itself.
   const { [ownField]: __, ...unsaid } = others
