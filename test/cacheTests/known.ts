@@ -21,7 +21,7 @@ export const inPackage: ReadonlyArray<string> = Object.values(ofPackage).flat().
 export const inCheckout: ReadonlyArray<string> = ["interim-not-cached"]
 
 /**
- * Optimal tests that ask for what the rule about anonymous requests forbids: a response with `max-age` for requests with
- * different cookies, and one with `must-revalidate` for a request with `Authorization`.
+ * Optimal tests that ask for what the rule about anonymous requests forbids: a response with `max-age` for requests
+ * with different cookies, and one with `must-revalidate` for a request with `Authorization`.
  */
 export const byRule: ReadonlyArray<string> = ["other-authorization-must-revalidate", "other-cookie"]

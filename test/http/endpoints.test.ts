@@ -494,8 +494,10 @@ it("refuses annotations that are wrong, and a cache that does not know for whom"
 
 it.effect("the tag of an endpoint reaches no other one of the same name in another group", () =>
   Effect.gen(function*() {
-    const shared = HttpCache.annotate({ strategy: Strategy.ttl({ ttl: "1 minute" }), shared: true })
-    const get = (path: `/${string}`) => HttpApiEndpoint.get("get", path, { success: Schema.String }).pipe(shared)
+    const get = (path: `/${string}`) =>
+      HttpApiEndpoint.get("get", path, { success: Schema.String }).pipe(
+        HttpCache.annotate({ strategy: Strategy.ttl({ ttl: "1 minute" }), shared: true })
+      )
     const [a, b] = [get("/as"), get("/bs")]
     const tags = [a, b].map((endpoint) => HttpCache.tag(endpoint))
     expect(new Set(tags).size).toBe(2)

@@ -1,8 +1,9 @@
 /** No client waits for another one whose response it cannot have, and no client costs more than its own request. */
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Fiber } from "effect"
+import { Deferred, Effect, Exit, Fiber, Stream } from "effect"
 import { Cached } from "effect-cached"
-import { HttpServerResponse } from "effect/http"
+import { HttpCacheMiddleware } from "effect-cached/http"
+import { type HttpBody, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { TestClock } from "effect/testing"
 import * as anonymous from "../../src/http/rules/anonymous.ts"
 import * as cacheStatus from "../../src/http/rules/cacheStatus.ts"
@@ -271,4 +272,74 @@ describe("no field makes the rules work for long", () => {
       }
     }
   })
+})
+
+describe("a reader that has stopped, of a stream that is too large to be stored", () => {
+  const parts = 40
+  const sizes = Array.from({ length: parts }, (_, i) => new Uint8Array(65_536).fill(i))
+  const lengthOf = (read: ReadonlyArray<Uint8Array>) => read.reduce((sum, { length }) => sum + length, 0)
+
+  const served = (change: (run: number) => number) =>
+    Effect.gen(function*() {
+      let runs = 0
+      const cached = (yield* HttpCacheMiddleware.make({ maxBody: 200_000 }))(
+        Effect.sync(() => {
+          const first = change(++runs)
+          return HttpServerResponse.stream(
+            Stream.mapEffect(
+              Stream.fromIterable(sizes.map((part, i) => i === 0 ? part.slice().fill(first) : part)),
+              // Both have begun before the first part comes.
+              (part, i) => Effect.delay(Effect.succeed(part), i === 0 ? "1 second" : 0)
+            ),
+            { headers: control }
+          )
+        })
+      )
+      const request = HttpServerRequest.fromWeb(new Request("http://example.com/large"))
+      const body = Effect.map(
+        Effect.provideService(cached, HttpServerRequest.HttpServerRequest, request),
+        (response) => (response.body as HttpBody.Stream).stream as Stream.Stream<Uint8Array>
+      )
+      return { body, runs: () => runs }
+    })
+
+  const slowAndQuick = (body: Effect.Effect<Stream.Stream<Uint8Array>, unknown, any>) =>
+    Effect.gen(function*() {
+      const go = yield* Deferred.make<void>()
+      const [one, two] = yield* Effect.all([body, body], { concurrency: 2 })
+      const slow = yield* start(
+        Effect.exit(Stream.runCollect(Stream.mapEffect(one, (part) => Effect.as(Deferred.await(go), part))))
+      )
+      const quick = yield* start(Stream.runCollect(two))
+      for (let i = 0; i < 30; i++) {
+        yield* settle
+        yield* TestClock.adjust("1 second")
+      }
+      const read = quick.pollUnsafe()
+      yield* Deferred.succeed(go, undefined)
+      yield* settle
+      return {
+        quick: read === undefined ? undefined : lengthOf(yield* Fiber.join(quick)),
+        slow: yield* Fiber.join(slow)
+      }
+    })
+
+  it.effect("delays others for seconds, and gets all of it by a run of its own", () =>
+    Effect.gen(function*() {
+      const { body, runs } = yield* served(() => 0)
+      const { quick, slow } = yield* slowAndQuick(body)
+      expect(quick).toBe(parts * 65_536)
+      expect(Exit.isSuccess(slow) && lengthOf(slow.value)).toBe(parts * 65_536)
+      if (Exit.isSuccess(slow)) {
+        expect(Buffer.concat(slow.value).every((byte, i) => byte === Math.floor(i / 65_536))).toBe(true)
+      }
+      expect(runs()).toBeGreaterThan(1)
+    }).pipe(inMemory))
+
+  it.effect("gets no second half of another version", () =>
+    Effect.gen(function*() {
+      const { body } = yield* served((run) => run)
+      const { quick, slow } = yield* slowAndQuick(body)
+      expect([quick, Exit.isFailure(slow)]).toEqual([parts * 65_536, true])
+    }).pipe(inMemory))
 })

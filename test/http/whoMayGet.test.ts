@@ -1,6 +1,6 @@
 /**
- * The users of each response: two of them ask for every kind of response, in every way, of every kind of cache. The pages
- * `docs/http-server/users.md` and `fields.md` are written from it: `UPDATE_DOCS=1`.
+ * The users of each response: two of them ask for every kind of response, in every way, of every kind of cache. The
+ * pages `docs/http-server/users.md` and `fields.md` are written from it: `UPDATE_DOCS=1`.
  */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, ManagedRuntime } from "effect"

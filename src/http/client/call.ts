@@ -16,6 +16,7 @@ import { type CacheStatus, renderStatus } from "../rules/cacheStatus.ts"
 import type { Directives, Fields, RequestHead } from "../rules/fields.ts"
 import { clearsCache } from "../rules/invalidation.ts"
 import type { Rules } from "../rules/storing.ts"
+import type { Arrival } from "./bodies.ts"
 import type { Known, Named, Place } from "./places.ts"
 import { originTag, type Variant } from "./record.ts"
 import * as Response from "./response.ts"
@@ -54,8 +55,8 @@ export interface Client extends Rules {
   readonly timeoutMillis: number | undefined
   readonly maxLoadMillis: number | undefined
   readonly tokens: Tokens
-  /** The bodies that arrive at present. A response that its caller has dropped is not kept alive. */
-  readonly arriving: Map<string, WeakRef<HttpClientResponse>>
+  /** The bodies that arrive at present, the oldest first. */
+  readonly arriving: Map<string, Arrival>
   readonly known: Map<string, Known>
   /** Places whose last response could not be shared, until a time; the oldest are first. */
   readonly unshared: Map<string, number>

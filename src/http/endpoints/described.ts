@@ -95,8 +95,8 @@ const resultOf = (schemas: ReadonlyArray<Schema.Top>): Schema.Top =>
   }))
 
 /**
- * The name that an endpoint or `Rpc` had when it was annotated. A group with a prefix renames it, and the tags of annotations
- * remain those of the former name.
+ * The name that an endpoint or `Rpc` had when it was annotated. A group with a prefix renames it, and the tags of
+ * annotations remain those of the former name.
  */
 export class TagName extends Context.Service<TagName, string>()("effect-cached/HttpCache/TagName") {}
 

@@ -524,5 +524,26 @@ export const faults: ReadonlyArray<UnitFault> = [
     find: "memory.capacity === 0 ||",
     replace: "memory.capacity > 0 ||",
     by: bytes
+  },
+  {
+    name: "a reader that was too slow gets the second half of another version",
+    in: "restOf",
+    find: "left === 0 && found !== sum ?",
+    replace: "left === 0 && found === sum + 1 ?",
+    by: strangers
+  },
+  {
+    name: "a reader that was too slow gets a part twice",
+    in: "restOf",
+    find: "chunk.subarray(known.length)",
+    replace: "chunk.subarray(0)",
+    by: strangers
+  },
+  {
+    name: "the variants of other users are offered to the origin",
+    in: "othersOf",
+    find: "!known.names.every((name) => isHarmless(name, self.harmless))",
+    replace: "known.names.length < 0",
+    by: "test/http/whoMayGet.test.ts"
   }
 ]
