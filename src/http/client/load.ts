@@ -167,8 +167,8 @@ export const asked = (
 const none: ReadonlyArray<Kept> = []
 
 /**
- * The other variants: the origin may say that one of them is the response to this request too. Not those of other users,
- * whose responses may have one entity tag for all.
+ * The other variants: the origin may say that one of them is the response to this request too. Not those of other
+ * users, whose responses may have one entity tag for all.
  */
 const othersOf = ({ named, place: { by }, self }: Call): ReadonlyArray<Kept> => {
   const known = self.known.get(named.id)

@@ -402,8 +402,8 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "in a group with a prefix, tags lead nowhere",
     in: "tagOf",
-    find: "endpoint.annotations.mapUnsafe.get(TagName.key) ?? ",
-    replace: "",
+    find: "endpoint.annotations.mapUnsafe.get(TagName.key) ?? endpoint._tag",
+    replace: "endpoint._tag",
     by: endpointAttacks
   },
   {
