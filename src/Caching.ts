@@ -11,6 +11,7 @@ import * as Eviction from "./Eviction.ts"
 import * as Defaults from "./internal/defaults/options.ts"
 import * as Cache from "./internal/engine/boundCache.ts"
 import type { EngineOptions } from "./internal/engine/engine.ts"
+import { boundBytes as boundBytesOf } from "./internal/engine/operationTable.ts"
 import * as OverStore from "./internal/engine/overStore.ts"
 import { plainHit } from "./internal/engine/read/plainHit.ts"
 import type { Ratios } from "./internal/engine/telemetry/stats.ts"
@@ -171,6 +172,10 @@ export const make: (options: MakeOptions) => Effect.Effect<Shape, never, Scope.S
  * @since 0.1.0
  */
 export const disabled: Shape = Cache.disabled
+
+/** Bounds the bytes in memory of some key classes, together, unless the layer weighs its entries. @internal */
+export const boundBytes = (caching: Shape, classes: ReadonlyArray<string>, most: number): void =>
+  Cache.cacheOf(caching).perform(boundBytesOf, classes, most)
 
 const ofMemory: Cache.Operation<
   [fiber: Fiber.Fiber<any, any>, key: Key, use: (value: never) => unknown],

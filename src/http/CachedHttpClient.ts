@@ -20,6 +20,7 @@ import type * as Ttl from "../Ttl.ts"
 import type { Client } from "./client/call.ts"
 import { execute } from "./client/execute.ts"
 import * as Parts from "./client/options.ts"
+import { isHarmless } from "./rules/anonymous.ts"
 
 /**
  * The options of `layer` and `wrap`.
@@ -28,20 +29,28 @@ import * as Parts from "./client/options.ts"
  */
 export interface Options {
   /**
-   * `"private"`: reuses the responses of one user, as a browser does. The credentials of a request (`Authorization`,
-   * `Cookie`, the user in the URL) are part of its key. `"shared"`: reuses those of all users, as a proxy does.
+   * `"private"`: reuses the responses of one user, as a browser does. The fields of a request that could name a user
+   * (`Authorization`, `Cookie`, `X-Api-Key` …) and the user in its URL are part of its key. `"shared"`: reuses those
+   * of all users, as a proxy does.
    */
   readonly mode: "private" | "shared"
   /**
-   * Replaces the credentials of a request: requests with different results share no responses. For private mode.
-   * @default a digest of the credentials
+   * Replaces the fields that could name a user: requests with different results share no responses. For private mode.
+   * @default a digest of these fields
    */
   readonly partition?: ((request: HttpClientRequest) => string) | undefined
   /**
-   * The key of the digest of credentials. Set it if a store should still serve private responses after a restart.
+   * The key of that digest. Set it if a store should still serve private responses after a restart.
    * @default random bytes
    */
   readonly secret?: Redacted.Redacted<string> | undefined
+  /**
+   * Names of fields that cannot name a user, beside those of the list, such as `["X-Client-Version"]`.
+   * @default none
+   */
+  readonly harmless?: ReadonlyArray<string> | undefined
+  /** Whether responses with cookies are stored. For shared mode: private mode stores them. @default `false` */
+  readonly allowCookies?: boolean | undefined
   /** Tags for a stored response, for example for `Cached.invalidateTag`. @default none */
   readonly tags?: ((request: HttpClientRequest, response: HttpClientResponse) => ReadonlyArray<string>) | undefined
   /**
@@ -51,10 +60,22 @@ export interface Options {
   readonly targets?: ReadonlyArray<string> | undefined
   /** The largest body that is stored. Larger ones pass. @default 8 MiB */
   readonly maxBody?: SizeInput | undefined
+  /**
+   * How many bytes of responses lie in memory, over a layer that does not weigh its entries (`maxWeight`). The least
+   * recently used go first. Of several that share a cache, the first one sets it.
+   * @default 64 MiB
+   */
+  readonly maxMemory?: SizeInput | undefined
   /** How many variants of a resource are stored (`Vary`). @default 16 */
   readonly maxVariants?: number | undefined
   /** How long a stale response is kept, so that it can be validated, or served if the origin is down. @default 1 day */
   readonly keep?: Ttl.Input | undefined
+  /**
+   * How long a request waits for the load of another one. It then asks the origin itself, and the load runs again once
+   * another request joins it.
+   * @default 5 seconds
+   */
+  readonly wait?: Ttl.Input | undefined
   /**
    * How long a request waits for the status and headers of its response. It then gets a stale response, if one may be
    * served, or fails with a `TransportError` whose cause is `LoadTimeout`. A request or body that has made no progress
@@ -79,7 +100,11 @@ const checks: Checks<Options> = {
     )
   }),
   secret: optional((secret) => refuseUnless(Redacted.isRedacted(secret), "secret must be Redacted: use Redacted.make")),
-  ...Parts.checks
+  ...Parts.checks,
+  allowCookies: optional((allow, _, beside) => {
+    Parts.flag("allowCookies")(allow, _, beside)
+    refuseUnless((beside as Options).mode === "shared", "allowCookies is for shared mode: private mode stores cookies")
+  })
 }
 
 const name = "CachedHttpClient"
@@ -126,6 +151,7 @@ export const wrap: {
     Effect.withFiber((fiber) =>
       Effect.map(Caching, (caching) => {
         const parts = make(Token.make(fiber.getRef(Token.Seed)))
+        Parts.bound(caching, args[args.length - 1] as Options)
         const self: Client = { ...parts, caching, context: fiber.context }
         return HttpClient.makeWith<never, never, HttpClientError, never>(
           Effect.flatMap((request) => Effect.provideService(execute(self, client, request), Caching, caching)),
@@ -187,25 +213,27 @@ const parse = (options: Options): Make => {
     scope: mode,
     failedAs: () => undefined,
     storesImplicitly: true,
-    storesCookies: true,
+    storesCookies: mode === "private" || options.allowCookies === true,
     inherit: false,
     hidesCredentials: mode === "private" && partition === undefined,
-    isPersonal: () => false,
+    isUsual: () => false,
+    withheldBy: () => undefined,
+    keyed: (href) => href,
     partition: mode === "shared" ? noPartition : partition ?? digests(secret, tokens)
   })
 }
 
 const noPartition = (): string => ""
 
-/** A keyed digest of the credentials of a request, so that no store sees them. */
+/** A keyed digest of what could name the user of a request, so that no store sees it. */
 const digests = (secret: Redacted.Redacted<string> | undefined, tokens: Token.Tokens): Client["partition"] => {
   const encoder = new TextEncoder()
   const key = encoder.encode(secret === undefined ? tokens.next(32) : Redacted.value(secret))
   const known = new Map<string, string>()
-  return ({ headers }, { password, username }) => {
-    const { authorization, cookie } = headers
-    if (authorization === undefined && cookie === undefined && username === "" && password === "") return ""
-    const credentials = JSON.stringify([authorization, cookie, username, password])
+  return ({ headers }, { password, username }, harmless) => {
+    const personal = Object.keys(headers).filter((name) => !isHarmless(name, harmless)).toSorted()
+    if (personal.length === 0 && username === "" && password === "") return ""
+    const credentials = JSON.stringify([personal.map((name) => [name, headers[name]]), username, password])
     const before = known.get(credentials)
     if (before !== undefined) return before
     const digest = hex(hmac(sha256, key, encoder.encode(credentials)).subarray(0, 16))

@@ -126,7 +126,8 @@ export const annotate = <E extends HttpApiEndpoint.ConstraintRequest | Rpc.Any>(
 ) =>
 (endpoint: E): E => {
   const annotated = (endpoint as any).annotate(Endpoint, options)
-  return "_tag" in endpoint ? annotated.annotate(TagName, endpoint._tag) : annotated
+  // Endpoints of two groups may have one name, and have different paths.
+  return annotated.annotate(TagName, "_tag" in endpoint ? endpoint._tag : `${annotated.identifier} ${annotated.path}`)
 }
 
 /**

@@ -28,16 +28,20 @@ import * as Token from "../internal/token.ts"
 import type { Strategy } from "../Strategy.ts"
 import type * as Ttl from "../Ttl.ts"
 import type { Client } from "./client/call.ts"
-import { answer, callAt, type Named, resourceAt } from "./client/execute.ts"
+import { answer, callAt } from "./client/execute.ts"
 import { getNow } from "./client/get.ts"
 import * as Parts from "./client/options.ts"
+import { type Named, resourceAt } from "./client/places.ts"
+import * as Anonymous from "./rules/anonymous.ts"
 import type { Fields } from "./rules/fields.ts"
 import { clearsCache } from "./rules/invalidation.ts"
-import { asHandled, failedAs, type Handler, HandlerOrigin, originalOf, ownField } from "./server/handled.ts"
-import { purged } from "./server/purge.ts"
+import { ownField } from "./rules/targeted.ts"
+import { asHandled, failedAs, type Handler, HandlerOrigin, originalOf } from "./server/handled.ts"
+import { normals, purged } from "./server/purge.ts"
 import { toServer } from "./server/response.ts"
+import { shownTo, unsteered } from "./server/shown.ts"
 import { tagsOf } from "./server/tags.ts"
-import { exactUrlOf } from "./server/url.ts"
+import { keyed, type Sent, sentOf } from "./server/url.ts"
 
 type Request = HttpServerRequest.HttpServerRequest
 
@@ -49,8 +53,8 @@ type Request = HttpServerRequest.HttpServerRequest
 export interface Options {
   /**
    * `Cache-Control` of the responses that say nothing about caching: a value, or a function of the response. It holds
-   * for requests without `Authorization` and `Cookie`, and their responses reach no requests with these. A value does
-   * not apply to errors such as 401 and 500.
+   * for anonymous requests, whose responses reach no others, also if it says `public`. A value does not apply to errors
+   * such as 401 and 500.
    * @default none: such responses are not stored
    */
   readonly cacheControl?: string | ((response: HttpServerResponse.HttpServerResponse) => string | undefined) | undefined
@@ -70,12 +74,21 @@ export interface Options {
    * @default all: each host has responses of its own
    */
   readonly hosts?: ReadonlyArray<string> | undefined
-  /** The query parameters that are no part of the key, or `true` for all. @default none */
+  /** The query parameters that are no part of the key, or `true` for all. Handlers do not see them. @default none */
   readonly ignoreQuery?: ReadonlyArray<string> | boolean | undefined
-  /** Whether the order of query parameters does not count. @default `false` */
+  /** Whether the order of query parameters does not count. Handlers see them sorted by name. @default `false` */
   readonly sortQuery?: boolean | undefined
-  /** Whether `Cache-Control` of a request may ask for a fresh response, or for none. @default `true` */
+  /**
+   * Whether a request may make the handler run by `Cache-Control`, `If-Match`, `If-Unmodified-Since` or `Upgrade`
+   * although there is a stored response.
+   * @default `true`
+   */
   readonly requestDirectives?: boolean | undefined
+  /**
+   * Names of fields that cannot name a user, beside those of the list, such as `["X-Client-Version"]`.
+   * @default none
+   */
+  readonly harmless?: ReadonlyArray<string> | undefined
   /** Whether responses with cookies are stored. @default `false` */
   readonly allowCookies?: boolean | undefined
   /**
@@ -91,10 +104,22 @@ export interface Options {
   readonly targets?: ReadonlyArray<string> | undefined
   /** The largest body that is stored. Larger ones pass. @default 8 MiB */
   readonly maxBody?: SizeInput | undefined
+  /**
+   * How many bytes of responses lie in memory, over a layer that does not weigh its entries (`maxWeight`). The least
+   * recently used go first. Of several that share a cache, the first one sets it.
+   * @default 64 MiB
+   */
+  readonly maxMemory?: SizeInput | undefined
   /** How many variants of a resource are stored (`Vary`). @default 16 */
   readonly maxVariants?: number | undefined
   /** How long a stale response is kept, so that it can be validated, or served if the handler fails. @default 1 day */
   readonly keep?: Ttl.Input | undefined
+  /**
+   * How long a request waits for the run of another one. It then runs the handler itself, and the run starts again once
+   * another request joins it.
+   * @default 5 seconds
+   */
+  readonly wait?: Ttl.Input | undefined
   /**
    * How long a `GET` or `HEAD` waits for its status and headers. It then gets 504 or what `stale-if-error` allows. A
    * handler or body that has made no progress for this time runs again for those that ask for it: it may hang.
@@ -107,9 +132,6 @@ export interface Options {
    */
   readonly maxLoad?: Ttl.Input | undefined
 }
-
-const flag = (name: string) =>
-  optional((value: unknown) => refuseUnless(typeof value === "boolean", `${name} must be true or false`))
 
 const checks: Checks<Options> = {
   cacheControl: optional((control) =>
@@ -129,9 +151,8 @@ const checks: Checks<Options> = {
   ignoreQuery: optional((names) =>
     refuseUnless(typeof names === "boolean" || isListOfText(names), "ignoreQuery must be true, or a list of names")
   ),
-  sortQuery: flag("sortQuery"),
-  requestDirectives: flag("requestDirectives"),
-  allowCookies: flag("allowCookies"),
+  sortQuery: Parts.flag("sortQuery"),
+  requestDirectives: Parts.flag("requestDirectives"),
   allowReload: optional((allow) =>
     refuseUnless(typeof allow === "function", "allowReload must be a function from a request to true or false")
   ),
@@ -152,12 +173,16 @@ const checks: Checks<Options> = {
  * - All requests of a resource that run at the same time wait for one run of the handler.
  * - A response without `ETag` gets one of its body. A request that has the version already gets `304` without a body.
  * - `stale-while-revalidate` and `stale-if-error` are obeyed, the latter also if the handler fails.
- * - Never stored: responses that say nothing, responses with cookies, event streams, and responses to `Authorization`
- *   that do not permit it. Other fields that may identify the user, such as `Cookie` and `X-Api-Key`, count like
- *   `Authorization` if the handler reads them and `Vary` does not name them.
+ * - Never stored: responses that say nothing, responses with cookies, and event streams.
+ * - A request is anonymous if each of its fields is on the list of fields that cannot name a user, or in `Vary` of the
+ *   response. `Cookie`, `X-Api-Key` and any field that is not known are not on it, and `Authorization` counts whatever
+ *   `Vary` says. Responses to other requests are shared, and other requests are answered from the cache, only if the
+ *   response itself says `public` or `s-maxage`, or has one of the `targets`.
  * - A hit runs nothing inside this middleware. Checks that each request must pass belong around it.
- * - The key is the scheme, the host, the path, the query and what `Vary` names. Handlers do not see other fields that
- *   could steer a stored response, such as `X-Forwarded-Host`: put `HttpMiddleware.xForwardedHeaders` around this one.
+ * - The key is the scheme, the host, the path, the query and what `Vary` names. Handlers of `GET` and `HEAD` do not see
+ *   fields that change what the request is, such as `X-Forwarded-Host`: put `HttpMiddleware.xForwardedHeaders` around
+ *   this one.
+ * - `GET` and `HEAD` with a body pass by.
  *
  * **Example** (One handler)
  *
@@ -202,10 +227,33 @@ export const make = (
   return Effect.withFiber((fiber) =>
     Effect.map(Caching, (caching) => {
       const self = { ...clientFor(options, Token.make(fiber.getRef(Token.Seed))), caching, context: fiber.context }
+      Parts.bound(caching, options)
+      normals.set(caching, [...normals.get(caching) ?? [], options])
       return (app) => Effect.withFiber((fiber) => respond(self, app as Handler, fiber))
     })
   )
 }
+
+/**
+ * The fields of requests that cannot name a user, by what they are about, in lower case. A name that ends with `*` is a
+ * family.
+ *
+ * **When to use**
+ *
+ * Use to find out why `Cache-Status` calls a request personal. The option `harmless` adds names.
+ *
+ * **Example** (The fields of content negotiation)
+ *
+ * ```ts
+ * import { HttpCacheMiddleware } from "effect-cached/http"
+ *
+ * HttpCacheMiddleware.anonymousFields["content negotiation"] // => ["accept", "accept-*"]
+ * ```
+ *
+ * @category references
+ * @since 0.1.0
+ */
+export const anonymousFields: { readonly [about: string]: ReadonlyArray<string> } = Anonymous.anonymousFields
 
 /**
  * Answers the requests of a router from the cache of the context.
@@ -401,12 +449,13 @@ const clientFor = (options: Options, tokens: Token.Tokens): Omit<Client, "cachin
     scope: "server",
     failedAs,
     storesImplicitly: false,
-    storesCookies: options.allowCookies === true,
     inherit: options.inherit ?? false,
     targets: [...parts.targets, ownField],
     hidesCredentials: false,
     partition: () => "",
-    isPersonal: (response) => originalOf(response)?.isPersonal === true,
+    isUsual: (response) => originalOf(response)?.isUsual === true,
+    withheldBy: (response) => originalOf(response)?.withheldBy,
+    keyed: (href) => keyed(href, options),
     tags: (request, response) => [
       ...tagsOf(response.headers),
       ...originalOf(response)?.tags ?? [],
@@ -422,42 +471,77 @@ type Respond = (
 ) => Effect.Effect<HttpServerResponse.HttpServerResponse, any, any>
 
 const answerWith = (options: Options): Respond => {
-  const { allowReload, cacheControl, hosts, requestDirectives = true, strategy } = options
-  const usual = {
-    control: cacheControl,
-    strategy,
-    inherits: options.inherit !== undefined
-  }
+  const { allowReload, cacheControl, hosts, inherit, requestDirectives = true, strategy } = options
   const allowed = hosts && new Set(hosts.map((host) => host.toLowerCase()))
   const named = namesOf(options)
   return (self, handler, fiber) => {
     const request = Context.getUnsafe(fiber.context, HttpServerRequest.HttpServerRequest)
     const resource = named(request)
-    if (resource === undefined || allowed?.has(resource.url.host) === false) return handler
-    const { headers, method } = request
+    const { method } = request
+    const isLoad = method === "GET" || method === "HEAD"
+    const outer = fiber.getRef(Handling)
+    if (resource !== undefined && outer?.caching === self.caching && outer.href === resource.named.href) return handler
+    const headers = isLoad ? unsteered(request.headers) : request.headers
+    if (resource === undefined || allowed?.has(resource.sent.host) === false || (isLoad && hasBody(request))) {
+      return isLoad ? passing(handler, shownTo(request, { headers, method, sent: undefined })) : handler
+    }
     const reloads = allowReload !== undefined && clearsCache(headers) && allowReload(request)
-    const heard = requestDirectives ? headers : Headers.removeMany(headers, ["cache-control", "pragma"])
+    const heard = requestDirectives || !isLoad ? headers : Headers.removeMany(headers, forcing)
     const fields = reloads ? Headers.set(heard, "cache-control", "no-cache") : heard
     const clock = fiber.getRef(Clock.Clock)
     if (method === "GET") {
-      const hit = getNow(callAt(self, { ...ofHit, clock, fields: fields as Fields }, resource), fiber)
+      const hit = getNow(callAt(self, { ...ofHit, clock, fields: fields as Fields }, resource.named), fiber)
       if (hit !== undefined) return Effect.succeed(toServer(hit))
     }
-    const outer = fiber.getRef(Handling)
-    if (outer?.caching === self.caching && outer.href === resource.href) return handler
-    const handling = Effect.provideService(handler, Handling, { caching: self.caching, href: resource.href })
+    const { context } = fiber
+    const handling = Effect.provideService(handler, Handling, { caching: self.caching, href: resource.named.href })
+    const origin = new HandlerOrigin({
+      handler: reloads ? Cached.invalidateFurther(handling) : handling,
+      request,
+      sent: resource.sent,
+      usual: { control: cacheControl, strategy, inherits: inherit !== undefined, harmless: self.harmless },
+      context,
+      isInterruptible: (fiber as { readonly interruptible?: boolean }).interruptible !== false
+    })
     const call = callAt(self, {
-      origin: new HandlerOrigin(reloads ? Cached.invalidateFurther(handling) : handling, request, usual, fiber.context),
+      origin,
       clock,
-      request: HttpClientRequest.makeWith(method, resource.href, UrlParams.empty, noHash, fields, HttpBody.empty),
-      fields: fields as Fields
-    }, resource)
-    const given = Effect.matchCauseEffect(answer(call), answered)
-    return Context.getOrUndefined(fiber.context as Context.Context<Caching>, Caching) === self.caching
+      request: HttpClientRequest.makeWith(
+        method,
+        resource.named.href,
+        UrlParams.empty,
+        noHash,
+        fields,
+        HttpBody.empty
+      ),
+      fields: fields as Fields,
+      asksWhole: method === "GET" || !isOfHead(context)
+    }, resource.named)
+    // Servers run middleware where nothing interrupts it. The wait may be interrupted; the handler is run as there.
+    const given = Effect.matchCauseEffect(Effect.interruptible(answer(call)), answered)
+    return Context.getOrUndefined(context as Context.Context<Caching>, Caching) === self.caching
       ? given
       : Effect.provideService(given, Caching, self.caching)
   }
 }
+
+/** The fields by which a client could make the handler run. */
+const forcing = ["cache-control", "pragma", "if-match", "if-unmodified-since", "upgrade"]
+
+/** A request with a body, which no key contains, and which may never come. */
+const hasBody = ({ headers, source }: Request): boolean =>
+  (headers["content-length"] ?? "0") !== "0" || headers["transfer-encoding"] !== undefined ||
+  (source instanceof globalThis.Request
+    ? source.body !== null
+    : (source as { readonly stream?: { readonly endAfterHeaders?: boolean } }).stream?.endAfterHeaders === false)
+
+/** Whether a route answers `HEAD` itself, whose empty body is not the page. */
+const isOfHead = (context: Context.Context<never>): boolean =>
+  Context.getOrUndefined(context as Context.Context<HttpRouter.RouteContext>, HttpRouter.RouteContext)?.route.method ===
+    "HEAD"
+
+const passing = (handler: Handler, shown: Request): Handler =>
+  Effect.provideService(handler, HttpServerRequest.HttpServerRequest, shown)
 
 /** The request that an outer middleware is answering from the same cache. Answering it again would wait for itself. */
 const Handling = Context.Reference<{ readonly caching: Client["caching"]; readonly href: string } | undefined>(
@@ -478,17 +562,21 @@ const ofHit = { origin: { execute: () => Effect.die("a hit asks no origin") }, r
 
 const noHash = Option.none<string>()
 
+interface Resource {
+  readonly named: Named
+  readonly sent: Sent
+}
+
 /** A request that has been seen: its URL as routers show it, and what makes its resource another one. */
 interface Known {
   readonly originalUrl: string
   readonly host: string | undefined
   readonly protocol: string | undefined
-  readonly resource: Named
+  readonly resource: Resource
 }
 
 /** Finds the resource of a request. Remembers some, because it takes as long as an answer from memory. */
-const namesOf = (options: Options): (request: Request) => Named | undefined => {
-  const keyed = keyOf(options)
+const namesOf = (options: Options): (request: Request) => Resource | undefined => {
   const known = new Map<string, Known>()
   return (request) => {
     const { headers: { host }, originalUrl, protocol, url: shown } = request
@@ -496,19 +584,12 @@ const namesOf = (options: Options): (request: Request) => Named | undefined => {
     if (before?.originalUrl === originalUrl && before.host === host && before.protocol === protocol) {
       return before.resource
     }
-    const url = exactUrlOf(request)
-    if (url === undefined) return undefined
-    const resource = resourceAt("server", "", keyed(url))
+    const sent = sentOf(request, options)
+    if (sent === undefined) return undefined
+    const resource = { named: resourceAt("server ", sent.url), sent }
     if (originalUrl.length > http.longestNamed) return resource
     known.set(shown, { originalUrl, host, protocol, resource })
     if (known.size > http.mostNamed) known.delete(known.keys().next().value!)
     return resource
   }
-}
-
-const keyOf = ({ ignoreQuery = false, sortQuery = false }: Options) => (url: URL): URL => {
-  if (ignoreQuery === true) url.search = ""
-  else if (ignoreQuery !== false) { for (const name of ignoreQuery) url.searchParams.delete(name) }
-  if (sortQuery) url.searchParams.sort()
-  return url
 }

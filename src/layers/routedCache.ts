@@ -289,6 +289,9 @@ const operations = new Map<Operation<any, any>, Routed>([
       "CacheMetrics.layer measures one cache, and a routed cache has several: wrap each of them, under a name of its own"
     )
   }),
+  on(Operations.boundBytes, ({ caches }, classes, most) => {
+    for (const cache of caches) cache.perform(Operations.boundBytes, classes, most)
+  }),
   on(Operations.enforceQuotas, ({ caches }, quotas) => {
     for (const cache of caches) cache.perform(Operations.enforceQuotas, quotas)
   }),

@@ -149,6 +149,8 @@ export interface Strategy<in A = unknown, in E = unknown, in K = unknown> {
   readonly jitter?: number | undefined
   /** How long a stale value is served after a failed load, before another load begins. */
   readonly retryAfter?: Ttl.Input | undefined
+  /** How old a load may be that a reader without a `timeout` joins, before it runs again. @internal */
+  readonly patienceMillis?: number | undefined
 }
 
 /**

@@ -11,11 +11,15 @@ export interface Started {
   readonly stop: () => Promise<void>
 }
 
+/** The fields of the suite's own requests, which name no user. */
+export const harmless = ["Test-ID", "Test-Name", "Req-Num", "Foo", "Bar", "Baz", "Abc", "Other"]
+
 const { fetch: platformFetch } = globalThis
 
 /** Sends what the suite asks for through an `HttpClient` of Effect. */
 export const overClient = (mode: Mode, cache: Layer.Layer<any, any>): Started => {
-  const client = CachedHttpClient.layer({ mode, targets: mode === "shared" ? ["CDN-Cache-Control"] : [] }).pipe(
+  const ofMode = mode === "shared" ? { targets: ["CDN-Cache-Control"], allowCookies: true } : {}
+  const client = CachedHttpClient.layer({ mode, harmless, ...ofMode }).pipe(
     Layer.provide([FetchHttpClient.layer, cache])
   )
   const runtime = ManagedRuntime.make(Layer.mergeAll(

@@ -19,3 +19,9 @@ export const inPackage: ReadonlyArray<string> = Object.values(ofPackage).flat().
 
 /** Those of a checkout of the suite: the client of Effect shows no interim responses. */
 export const inCheckout: ReadonlyArray<string> = ["interim-not-cached"]
+
+/**
+ * Optimal tests that ask for what the rule about anonymous requests forbids: a response with `max-age` for requests
+ * with different cookies, and one with `must-revalidate` for a request with `Authorization`.
+ */
+export const byRule: ReadonlyArray<string> = ["other-authorization-must-revalidate", "other-cookie"]

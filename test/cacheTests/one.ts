@@ -21,7 +21,7 @@ const started = cache === "undici"
   : cache === "varnish" || cache === "nginx"
   ? overProxy(cache)
   : cache.startsWith("server")
-  ? await overServer(ofServer)
+  ? await overServer(ofServer, cache === "server default" ? {} : undefined)
   : overClient(mode, cache === "disk" ? CacheLayer.disk({ directory: folder }) : inMemory)
 const verdicts = await run(suite, mode, started.fetch, only.length === 0 ? undefined : new Set(only))
 await started.stop()

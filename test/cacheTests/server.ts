@@ -12,11 +12,13 @@ import {
 } from "effect/http"
 import { createServer } from "node:http"
 import { request as undiciRequest } from "undici"
-import type { Started } from "./caches.ts"
+import { harmless, type Started } from "./caches.ts"
 import { type Program, type Proxy, startProxy } from "./proxies.ts"
 import type { Answer } from "./suite.ts"
 
-export const overServer = async (cache: Layer.Layer<any, any>): Promise<Started> => {
+const ofSuite: HttpCacheMiddleware.Options = { allowCookies: true, harmless, targets: ["CDN-Cache-Control"] }
+
+export const overServer = async (cache: Layer.Layer<any, any>, options = ofSuite): Promise<Started> => {
   let origin = ""
   const forward = Effect.gen(function*() {
     const request = yield* HttpServerRequest.HttpServerRequest
@@ -25,7 +27,7 @@ export const overServer = async (cache: Layer.Layer<any, any>): Promise<Started>
   })
   const app = Layers.mergeAll(
     HttpRouter.add("*", "/*", forward),
-    HttpCacheMiddleware.layer({ allowCookies: true, targets: ["CDN-Cache-Control"] })
+    HttpCacheMiddleware.layer(options)
   )
   const served = HttpRouter.serve(app as never, { disableLogger: true, disableListenLog: true }).pipe(
     Layers.provideMerge(NodeHttpServer.layer(createServer, { port: 0, host: "127.0.0.1" })),

@@ -20,6 +20,7 @@ export const runs: ReadonlyArray<readonly [mode: Mode, cache: string]> = [
   ["shared", "server memory"],
   ["shared", "server disk"],
   ["shared", "server redis"],
+  ["shared", "server default"],
   ["shared", "varnish"],
   ["shared", "nginx"]
 ]
@@ -80,10 +81,14 @@ export const table = (outcomes: ReadonlyArray<Outcome>): string => {
     kinds.map((kind) => row(`${mode}, ${kind}`, mode, kind, ["memory", "disk", "undici"]))
   )
   const server = kinds.map((kind) =>
-    row(kind, "shared", kind, ["server memory", "server disk", "server redis", "varnish", "nginx"])
+    row(kind, "shared", kind, ["server memory", "server disk", "server redis", "server default", "varnish", "nginx"])
   )
   return [
     ...["| client | over memory | over disk | undici |", "|---|---|---|---|", ...client, ""],
-    ...["| server | over memory | over disk | over Redis | Varnish | nginx |", "|---|---|---|---|---|---|", ...server]
+    ...[
+      "| server | over memory | over disk | over Redis | default options | Varnish | nginx |",
+      "|---|---|---|---|---|---|---|",
+      ...server
+    ]
   ].join("\n")
 }

@@ -580,9 +580,9 @@ return Exit.die(defect)
   {
     name: "a class takes more of memory than its quota",
     draws: ["quotas"],
-    in: "enforce",
-    find: "makeRoom(self, quota, () => {",
-    replace: "void (() => {"
+    in: "wrap",
+    find: "makeRoom(self, quota, () =>",
+    replace: "void (() =>"
   },
   {
     name: "an explanation joins a load that reads do not join",

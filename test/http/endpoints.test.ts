@@ -491,3 +491,17 @@ it("refuses annotations that are wrong, and a cache that does not know for whom"
   const streams = HttpApi.make("api").add(HttpApiGroup.make("g").add(stream))
   expect(() => HttpCache.handlers(streams, "g", { s: () => Effect.succeed(Stream.empty) })).toThrow("is a stream")
 })
+
+it.effect("the tag of an endpoint reaches no other one of the same name in another group", () =>
+  Effect.gen(function*() {
+    const get = (path: `/${string}`) =>
+      HttpApiEndpoint.get("get", path, { success: Schema.String }).pipe(
+        HttpCache.annotate({ strategy: Strategy.ttl({ ttl: "1 minute" }), shared: true })
+      )
+    const [a, b] = [get("/as"), get("/bs")]
+    const tags = [a, b].map((endpoint) => HttpCache.tag(endpoint))
+    expect(new Set(tags).size).toBe(2)
+    const prefixed = HttpApi.make("api").add(HttpApiGroup.make("as").add(a).prefix("/v1")).groups.as.endpoints.get
+    expect(HttpCache.tag(prefixed as typeof a)).toBe(tags[0])
+    yield* Effect.void
+  }))

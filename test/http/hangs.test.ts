@@ -71,7 +71,7 @@ describe("a client", () => {
     [
       ["its timeout", { timeout: 200 }, 400, 40],
       ["maxLoad, where requests leave", { maxLoad: 500 }, 1000, 40],
-      ["the default of maxLoad", {}, 120_000, 250]
+      ["5 seconds", {}, 5500, 250]
     ] as const
   )(
     "headers that never come: %s",
@@ -317,4 +317,92 @@ describe("options that make no sense are refused", () => {
     expect(() => HttpCacheMiddleware.layer({ [option]: 0 })).toThrow(refused)
     expect(() => HttpCacheMiddleware.layer({ [option]: "soon" as never })).toThrow(option)
   })
+})
+
+describe("a server whose client leaves or stays", () => {
+  const page = HttpServerResponse.text("ok", { headers: fresh })
+
+  /** As servers run middleware: nothing interrupts it, and routes say whether something may interrupt them. */
+  const served = Effect.fnUntraced(function*(isInterruptible: boolean, hung: number) {
+    const { run, state } = counted()
+    const { ask } = yield* serving(
+      () => {
+        const answer = run((n) => n > hung ? Effect.succeed(page) : Effect.as(Effect.sleep("1 minute"), page))
+        return isInterruptible ? Effect.interruptible(answer) : answer
+      },
+      undefined,
+      Effect.uninterruptible
+    )
+    return { state, ask: Effect.map(ask(), (answer) => answer.text) }
+  })
+
+  it.effect("300 clients that have given up leave no handler running, and the next one gets an answer at once", () =>
+    Effect.gen(function*() {
+      const { ask, state } = yield* served(true, 1)
+      const clients = yield* Effect.forEach(Array.from({ length: 300 }), () => start(ask))
+      yield* settle
+      expect([state.started, state.running]).toEqual([1, 1])
+      yield* Effect.forEach(clients, (client) => Fiber.interrupt(client))
+      expect(state.running).toBe(0)
+      expect(yield* ask).toBe("ok")
+    }).pipe(inMemory))
+
+  it.effect("a run continues while one of its clients waits", () =>
+    Effect.gen(function*() {
+      const { ask, state } = yield* served(true, 1)
+      const [first, second] = [yield* start(ask), yield* start(ask)]
+      yield* Fiber.interrupt(first)
+      yield* settle
+      expect([state.started, state.running]).toEqual([1, 1])
+      yield* Fiber.interrupt(second)
+      expect(state.running).toBe(0)
+    }).pipe(inMemory))
+
+  it.effect("a route that nothing may interrupt runs on, and the next client waits for it no longer than `wait`", () =>
+    Effect.gen(function*() {
+      const { ask, state } = yield* served(false, 1)
+      const first = yield* start(ask)
+      yield* settle
+      first.interruptUnsafe()
+      yield* settle
+      expect(state.running).toBe(1)
+      const second = yield* start(ask)
+      yield* TestClock.adjust("5 seconds")
+      yield* settle
+      expect([state.started, yield* Fiber.join(second)]).toEqual([2, "ok"])
+      yield* TestClock.adjust("1 minute")
+    }).pipe(inMemory))
+
+  it.effect("while its client stays, others wait for 5 seconds and run it themselves; then the load runs again", () =>
+    Effect.gen(function*() {
+      const { ask, state } = yield* served(true, 1)
+      const first = yield* start(ask)
+      yield* settle
+      const second = yield* start(ask)
+      yield* TestClock.adjust("4900 millis")
+      expect([state.started, second.pollUnsafe()]).toEqual([1, undefined])
+      yield* TestClock.adjust("100 millis")
+      yield* settle
+      expect([state.started, yield* Fiber.join(second)]).toEqual([2, "ok"])
+      expect(first.pollUnsafe()).toBe(undefined)
+      const third = yield* start(ask)
+      yield* settle
+      expect([yield* Fiber.join(first), yield* Fiber.join(third), state.started]).toEqual(["ok", "ok", 3])
+    }).pipe(inMemory))
+
+  it.effect("a handler that takes longer than `wait` is not run twice for its only client", () =>
+    Effect.gen(function*() {
+      let runs = 0
+      const { ask } = yield* serving(
+        () => Effect.delay(Effect.sync(() => (runs++, page)), "20 seconds"),
+        undefined,
+        Effect.uninterruptible
+      )
+      const first = yield* start(ask())
+      yield* TestClock.adjust("20 seconds")
+      expect([(yield* Fiber.join(first)).cacheStatus, runs]).toEqual([
+        "fwd=uri-miss; fwd-status=200; ttl=40; stored",
+        1
+      ])
+    }).pipe(inMemory))
 })

@@ -22,7 +22,8 @@ export const serving = Effect.fnUntraced(function*(
   const ask = Effect.fnUntraced(function*(path = "/", init?: RequestInit) {
     const request = HttpServerRequest.fromWeb(new Request(new URL(path, "http://example.com"), init))
     const response = yield* Effect.provideService(cached, HttpServerRequest.HttpServerRequest, request)
-    const web = HttpServerResponse.toWeb(response, { withoutBody: init?.method === "HEAD" })
+    const context = yield* Effect.context<never>()
+    const web = HttpServerResponse.toWeb(response, { withoutBody: init?.method === "HEAD", context })
     const text = yield* Effect.promise(() => web.text())
     const { headers, status } = web
     const field = (name: string) => headers.get(name) ?? undefined

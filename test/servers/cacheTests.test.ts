@@ -1,6 +1,6 @@
 /** The required tests of https://cache-tests.fyi: over memory and disk, as a private and as a shared cache. */
 import { describe, expect, it } from "@effect/vitest"
-import { inPackage } from "../cacheTests/known.ts"
+import { byRule, inPackage } from "../cacheTests/known.ts"
 import { pinned } from "../cacheTests/suite.ts"
 import { notPassed, runOne } from "../cacheTests/table.ts"
 
@@ -14,5 +14,7 @@ describe("the suite http-cache-tests 0.4.5", () => {
     const outcome = await runOne(pinned, [mode, cache], ({ id, kind }) => kind !== "required" || inPackage.includes(id))
     expect(outcome.verdicts.length).toBeGreaterThan(290)
     expect(notPassed(outcome).map(({ id }) => id).toSorted()).toEqual(inPackage)
+    const refused = outcome.verdicts.filter(({ id, verdict }) => byRule.includes(id) && verdict === "fail")
+    expect(refused.map(({ id }) => id).toSorted()).toEqual(mode === "shared" ? byRule : [])
   })
 })

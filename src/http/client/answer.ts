@@ -20,7 +20,7 @@ import * as Response from "./response.ts"
 
 /** The stored response as the answer to this request: `304` if the caller has the version already, or its range. */
 export const served = (call: Call, variant: Variant, now: number, status: CacheStatus): HttpClientResponse => {
-  const { head: { fields: asked, method }, own, request, url } = call
+  const { head: { fields: asked, method }, named, own, request } = call
   const age = ageOf(variant, now)
   const line = renderStatus(
     http.name,
@@ -35,9 +35,10 @@ export const served = (call: Call, variant: Variant, now: number, status: CacheS
   const asSent = isOwn && own.response.status === variant.status ? own.response.headers as Fields : undefined
   const isSame = isConditional(asked) && variant.status === 200 && isUnchanged(variant, asked)
   const fields = copyOf(asSent ?? (isSame ? withoutLengthOf(variant) : variant.fields))
+  if (fields["set-cookie"] !== undefined) delete fields["set-cookie"]
   if (asSent === undefined) fields["age"] = String(Math.floor(age))
   fields["cache-status"] = line
-  const parts = { request, url: url.href, status: isSame ? 304 : variant.status, fields, cookies }
+  const parts = { request, url: named.href, status: isSame ? 304 : variant.status, fields, cookies }
   if (isSame) {
     if (isOwn) readAlone(call, variant)
     return Response.make(asSent === undefined ? parts : { ...parts, fields: withoutLength(fields) }, empty)

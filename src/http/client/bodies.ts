@@ -46,28 +46,58 @@ export const bytesOf = ({ clock }: Call, variant: Variant): Uint8Array | undefin
 export const gone = new Error("the body is neither stored nor arriving")
 
 /**
- * Loads the resource again if its body has gone before a reader has begun. All such readers share the load. The new
- * response must have the fields that the caller has.
+ * Loads the resource again if its body has gone before a reader has begun, or if the others have not waited longer for
+ * its reader. All such readers share the load. The new response must have the fields that the caller has, and begin
+ * with the bytes that it has.
  */
 const orAgain = (call: Call, variant: Variant, body: Response.Body): Response.Body =>
   Stream.suspend(() => {
-    let hasBegun = false
+    let at = 0
+    let sum = basis
     const begun = Stream.map(body, (chunk) => {
-      hasBegun = true
+      at += chunk.length
+      sum = summed(sum, chunk)
       return chunk
     })
     return Stream.catch(begun, (error) => {
-      if (hasBegun || (error.reason as { readonly cause?: unknown }).cause !== gone) return Stream.fail(error)
+      const { cause } = error.reason as { readonly cause?: unknown }
+      if (!(cause === gone && at === 0) && (cause as Partial<StreamLagged>)?._tag !== "StreamLagged") {
+        return Stream.fail(error)
+      }
       // A range is taken out of the whole body.
       const request = HttpClientRequest.removeHeader(HttpClientRequest.removeHeader(call.request, "range"), "if-range")
       return Stream.unwrap(
         Effect.map(againOf(call, request), (response) => {
           const isPart = call.request.headers["range"] !== undefined
-          if (!isRedirected(call, response) && isSame(variant, response, isPart)) return Response.bodyOf(response)
+          if (!isRedirected(call, response) && isSame(variant, response, isPart)) {
+            return restOf(Response.bodyOf(response), at, sum, error)
+          }
           discard(call, response)
           return Stream.fail(error)
         })
       )
+    })
+  })
+
+const basis = 0x811c9dc5
+
+/** A checksum of what a reader has received: without a validator, only the bytes tell that two bodies are the same. */
+const summed = (before: number, chunk: Uint8Array): number => {
+  let sum = before
+  for (const byte of chunk) sum = Math.imul(sum ^ byte, 16_777_619)
+  return sum
+}
+
+/** The rest of a body of which `length` bytes with this checksum have been received. */
+const restOf = (body: Response.Body, length: number, sum: number, error: HttpClientError): Response.Body =>
+  length === 0 ? body : Stream.suspend(() => {
+    let left = length
+    let found = basis
+    return Stream.mapEffect(body, (chunk) => {
+      const known = chunk.subarray(0, left)
+      left -= known.length
+      found = summed(found, known)
+      return left === 0 && found !== sum ? Effect.fail(error) : Effect.succeed(chunk.subarray(known.length))
     })
   })
 
@@ -109,47 +139,46 @@ export const discard = (
 }
 
 /** A body that arrives. */
-interface Arrival {
+export interface Arrival {
+  readonly response: HttpClientResponse
+  /** Until when a reader must have begun. */
+  readonly until: number
   hasBegun: boolean
-  /** The bodies of callers that have the fields and have not begun to read. */
-  readonly held: Set<WeakRef<object>>
-  /** Reads on without a caller, while there are such bodies, or to the end. */
+  /** The callers that have the fields and have not begun to read. */
+  waiting: number
+  /** Reads on without a caller, while there are such callers, or to the end. */
   readonly readOn: (toEnd?: boolean) => void
 }
 
 const arrivals = new WeakMap<HttpClientResponse, Arrival>()
 
 const held = (arrival: Arrival, body: Response.Body): Response.Body => {
-  const one: Response.Body = Stream.suspend(() => {
-    arrival.held.delete(reference)
+  let isWaiting = true
+  arrival.waiting++
+  if (arrival.hasBegun) arrival.readOn()
+  return Stream.suspend(() => {
+    if (isWaiting) arrival.waiting--
+    isWaiting = false
     return body
   })
-  const reference = new WeakRef(one)
-  arrival.held.add(reference)
-  if (arrival.hasBegun) arrival.readOn()
-  return one
 }
 
-const isHeld = ({ held }: Arrival): boolean => {
-  for (const one of held) {
-    if (one.deref() !== undefined) return true
-    held.delete(one)
-  }
-  return false
-}
+const arrivingOf = ({ arriving }: Client, id: string): HttpClientResponse | undefined => arriving.get(id)?.response
 
-const arrivingOf = ({ arriving }: Client, id: string): HttpClientResponse | undefined => arriving.get(id)?.deref()
-
-/** Registers a body that arrives. Now and then forgets those that were dropped before they had arrived. */
+/** Registers a body that arrives, and forgets those that no caller has begun to read for too long. */
 export const arrive = (call: Call, variant: Variant, response: HttpClientResponse): void => {
-  const { self: { arriving, context, maxBody, maxLoadMillis, timeoutMillis } } = call
+  const { clock, self: { arriving, context, maxBody, maxLoadMillis, timeoutMillis } } = call
+  const patience = timeoutMillis ?? maxLoadMillis ?? http.maxLoadMillis
+  const now = clock.currentTimeMillisUnsafe()
   let isRead = false
   let left = maxBody
   const arrival: Arrival = {
+    response,
+    until: now + patience,
     hasBegun: false,
-    held: new Set(),
+    waiting: 0,
     readOn: (toEnd = false) => {
-      const isWanted = () => left >= 0 && (toEnd || isHeld(arrival))
+      const isWanted = () => left >= 0 && (toEnd || arrival.waiting > 0)
       if (isRead || !isWanted()) return
       isRead = true
       const rest = Stream.takeWhile(bodyStream(call, variant, response), ({ length }) => {
@@ -159,18 +188,19 @@ export const arrive = (call: Call, variant: Variant, response: HttpClientRespons
       // `Stream.timeout` would join the body a turn later, when the reader that starts this one may have left.
       const hanging: Effect.Effect<void> = Effect.suspend(() => {
         const before = left
-        return Effect.flatMap(
-          Effect.sleep(timeoutMillis ?? maxLoadMillis ?? http.maxLoadMillis),
-          () => left === before ? Effect.void : hanging
-        )
+        return Effect.flatMap(Effect.sleep(patience), () => left === before ? Effect.void : hanging)
       })
       Effect.runForkWith(context)(Effect.raceFirst(Effect.ignore(Stream.runDrain(rest)), hanging))
     }
   }
   arrivals.set(response, arrival)
-  arriving.set(variant.id, new WeakRef(response))
-  if (arriving.size % 256 > 0) return
-  for (const [one, reference] of arriving) if (reference.deref() === undefined) arriving.delete(one)
+  arriving.set(variant.id, arrival)
+  // The oldest is first.
+  for (const [id, one] of arriving) {
+    if (now < one.until) break
+    arriving.delete(id)
+    if (!one.hasBegun) discard(call, one.response)
+  }
 }
 
 /** Reads a body whose caller has got a `304` in its place. That of a handler need not be read. */
@@ -223,7 +253,6 @@ export const bodyStream = (
       ttl: Math.max(1, usableMillis(variant, self.keepMillis)),
       maxTtl: Infinity,
       maxBytes: self.maxBody,
-      whenSlow: "wait",
       // Each part of a body is waited for as long as for the fields.
       maxLoad: self.timeoutMillis ?? self.maxLoadMillis,
       lease: false,

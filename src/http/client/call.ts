@@ -15,16 +15,17 @@ import type { Tokens } from "../../internal/token.ts"
 import { type CacheStatus, renderStatus } from "../rules/cacheStatus.ts"
 import type { Directives, Fields, RequestHead } from "../rules/fields.ts"
 import { clearsCache } from "../rules/invalidation.ts"
-import type { Mode } from "../rules/storing.ts"
-import { originTag, type Resource, type Variant } from "./record.ts"
+import type { Rules } from "../rules/storing.ts"
+import type { Arrival } from "./bodies.ts"
+import type { Known, Named, Place } from "./places.ts"
+import { originTag, type Variant } from "./record.ts"
 import * as Response from "./response.ts"
 
 /** The options of a caching client as they apply, and its state. */
-export interface Client {
+export interface Client extends Rules {
   readonly caching: Caching["Service"]
   /** In which bodies arrive whose reader has left. */
   readonly context: Context.Context<never>
-  readonly mode: Mode
   /** The status that a failed request counts as. `undefined`: the origin could not be reached. */
   readonly failedAs: (error: HttpClientError) => number | undefined
   /** The first part of its keys, so that no response is reused by other rules than those by which it was stored. */
@@ -36,21 +37,28 @@ export interface Client {
   readonly inherit: "changes" | false
   /** Whether `partition` stands for the credentials of a request, also where `Vary` names them. */
   readonly hidesCredentials: boolean
-  readonly partition: (request: HttpClientRequest, url: URL) => string
+  readonly partition: (request: HttpClientRequest, url: URL, harmless: Set<string>) => string
   readonly tags: (request: HttpClientRequest, response: HttpClientResponse) => ReadonlyArray<string>
-  /** Whether a response was made for one user, as one to `Authorization` is. */
-  readonly isPersonal: (response: HttpClientResponse) => boolean
+  /** Whether a response does not say itself what its `Cache-Control` says. */
+  readonly isUsual: (response: HttpClientResponse) => boolean
+  /** The field of a request for which the options give its response no `Cache-Control`. */
+  readonly withheldBy: (response: HttpClientResponse) => string | undefined
+  /** The URL as the key has it. */
+  readonly keyed: (href: string) => string
   readonly targets: ReadonlyArray<string>
   readonly maxVariants: number
   readonly maxBody: number
   readonly keepMillis: number
+  /** How long a request waits for the load of another one. */
+  readonly waitMillis: number
   /** How long a request waits for the fields of its response. */
   readonly timeoutMillis: number | undefined
   readonly maxLoadMillis: number | undefined
   readonly tokens: Tokens
-  /** The bodies that arrive at present. A response that its caller has dropped is not kept alive. */
-  readonly arriving: Map<string, WeakRef<HttpClientResponse>>
-  /** Resources whose last response could not be shared, until a time; the oldest are first. */
+  /** The bodies that arrive at present, the oldest first. */
+  readonly arriving: Map<string, Arrival>
+  readonly known: Map<string, Known>
+  /** Places whose last response could not be shared, until a time; the oldest are first. */
   readonly unshared: Map<string, number>
   readonly loading: Set<string>
 }
@@ -68,17 +76,20 @@ export interface Call {
   readonly origin: Origin
   readonly clock: Clock.Clock
   readonly request: HttpClientRequest
-  readonly url: URL
+  readonly named: Named
+  readonly place: Place
   readonly head: RequestHead
   readonly directives: Directives
-  readonly key: Resource
-  readonly id: string
+  /** Whether `HEAD` and ranges ask for the whole, which then answers them all. */
+  readonly asksWhole: boolean
   readonly startedAt: number
   readonly isBackground: boolean
+  /** How often the request has gone to another place, because of the `Vary` that it found. */
+  readonly hops: number
   /** Loads the resource, or joins a load of it. */
   readonly renew: (call: Call) => Answer
-  /** The run of the handler in the load of this call, if its responses inherit. */
-  run: string | undefined
+  /** Whether its own load has begun. */
+  hasBegun: boolean
   /** The response to this request itself, if its own load ran. */
   own: Own | undefined
 }
@@ -120,7 +131,8 @@ export const inTime = <A, R>(
 ): Effect.Effect<A, HttpClientError, R> => {
   const duration = leftOf(call)
   if (duration === undefined) return sent
-  const late = () => unanswered(call, new LoadTimeout({ key: call.url.href, timeoutMillis: call.self.timeoutMillis! }))
+  const late = () =>
+    unanswered(call, new LoadTimeout({ key: call.named.href, timeoutMillis: call.self.timeoutMillis! }))
   return Effect.timeoutOrElse(sent, { duration, orElse: () => Effect.fail(late()) })
 }
 
@@ -133,21 +145,27 @@ export const marked = (response: HttpClientResponse, status: CacheStatus, conten
   return Response.make({ request, url, status: code, fields: all, cookies: cookiesOf(response) }, content)
 }
 
-export const cookiesOf = (response: HttpClientResponse): ReadonlyArray<string> =>
-  Cookies.toSetCookieHeaders(response.cookies)
+/** The cookies of a response. A handler may set them as a field too, and that of `fetch` repeats one of them. */
+export const cookiesOf = ({ cookies, headers }: HttpClientResponse): ReadonlyArray<string> => {
+  const set = Cookies.toSetCookieHeaders(cookies)
+  const field = headers["set-cookie"]
+  if (field === undefined) return set
+  const isRepeated = Object.keys(Cookies.fromSetCookie([field]).cookies).some((name) => name in cookies.cookies)
+  return isRepeated ? set : [...set, field]
+}
 
 /** A `504`, for a request that needs the origin and may not, or cannot, ask it. */
-export const timedOut = ({ request, url }: Call, status: CacheStatus): HttpClientResponse => {
+export const timedOut = ({ named, request }: Call, status: CacheStatus): HttpClientResponse => {
   const fields = { "cache-status": renderStatus(http.name, status, undefined) }
-  return Response.make({ request, url: url.href, status: 504, fields, cookies: [] }, empty)
+  return Response.make({ request, url: named.href, status: 504, fields, cookies: [] }, empty)
 }
 
 /** The URL that answered, after the redirects that the client has followed. */
-export const answeredBy = ({ url }: Call, response: HttpClientResponse): URL =>
+export const answeredBy = ({ named: { url } }: Call, response: HttpClientResponse): URL =>
   response.url === url.href || !URL.canParse(response.url) ? url : new URL(response.url)
 
 /** A response of another URL does not belong to this one: for how long it does, only the redirect could say. */
-export const isRedirected = ({ url }: Call, response: HttpClientResponse): boolean => {
+export const isRedirected = ({ named: { url } }: Call, response: HttpClientResponse): boolean => {
   if (response.url === "" || response.url === url.href) return false
   if (!URL.canParse(response.url)) return true
   const { host, pathname, protocol, search } = new URL(response.url)

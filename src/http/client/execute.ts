@@ -7,83 +7,76 @@
 import * as Effect from "effect/Effect"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
 import * as Option from "effect/Option"
+import { isHarmless } from "../rules/anonymous.ts"
 import type { Fields } from "../rules/fields.ts"
 import { isSafe } from "../rules/invalidation.ts"
 import { requestDirectives } from "../rules/reuse.ts"
 import { type Answer, type Call, type Client, type Origin, passed } from "./call.ts"
 import { get, renew } from "./get.ts"
 import { head, unsafe } from "./others.ts"
-import { Resource } from "./record.ts"
+import { type Named, placeOf, resourceAt } from "./places.ts"
 
 export const execute = (self: Client, origin: Origin, request: HttpClientRequest.HttpClientRequest): Answer =>
   Effect.suspend(() => {
     const url = Option.getOrUndefined(HttpClientRequest.toUrl(request))
     if (url === undefined || !/^https?:$/.test(url.protocol)) return origin.execute(request)
-    const partition = self.partition(request, url)
+    const partition = self.partition(request, url, self.harmless)
     const fields = fieldsOf(self, request, url, partition)
     // No key, and so no store, has credentials in it.
     for (const part of ["hash", "username", "password"] as const) if (url[part] !== "") url[part] = ""
     return Effect.clockWith((clock) =>
-      answer(callAt(self, { origin, clock, request, fields }, resourceAt(self.scope, partition, url)))
+      answer(callAt(self, { origin, clock, request, fields }, resourceAt(`${self.scope} ${partition}`, url)))
     )
   })
 
-/** The fields as the rules see them. The user in a URL is one in `Authorization`: clients send it so. */
+/**
+ * The fields as the rules see them. The user in a URL is one in `Authorization`: clients send it so. What could name a
+ * user is replaced by its digest, so that no store sees it where `Vary` names it.
+ */
 const fieldsOf = (
-  { hidesCredentials }: Client,
+  { harmless, hidesCredentials }: Client,
   { headers }: HttpClientRequest.HttpClientRequest,
   { password, username }: URL,
   partition: string
 ): Fields => {
-  const { cookie } = headers
-  const authorization = headers["authorization"] ?? (username + password === "" ? undefined : `${username}:${password}`)
-  if (authorization === undefined && (cookie === undefined || !hidesCredentials)) return headers as Fields
-  const of = (value: string | undefined) => value === undefined || !hidesCredentials ? value : partition
-  return { ...headers as Fields, authorization: of(authorization), cookie: of(cookie) }
-}
-
-/** A resource, as its requests name it. */
-export interface Named {
-  readonly url: URL
-  readonly href: string
-  readonly key: Resource
-  readonly id: string
-}
-
-export const resourceAt = (scope: Client["scope"], own: string, url: URL): Named => {
-  const partition = `${scope} ${own}`
-  const { href } = url
-  return { url, href, key: new Resource({ partition, url: href }), id: `${partition} ${href}` }
+  const user = username + password
+  const all = user === "" ? headers as Fields : { authorization: `${username}:${password}`, ...headers as Fields }
+  if (!hidesCredentials || partition === "") return all
+  const shown: { [name: string]: string | undefined } = {}
+  for (const name in all) shown[name] = isHarmless(name, harmless) ? all[name] : partition
+  return shown
 }
 
 interface Asked extends Pick<Call, "origin" | "clock" | "request"> {
   readonly fields: Fields
+  readonly asksWhole?: boolean
 }
 
 export const callAt = (
   self: Client,
-  { clock, fields, origin, request }: Asked,
-  { href, id, key, url }: Named
+  { asksWhole = false, clock, fields, origin, request }: Asked,
+  named: Named
 ): Call => ({
   self,
   origin,
   clock,
   request,
-  url,
-  head: { method: request.method, url: href, fields },
+  named,
+  place: placeOf(self, named, fields),
+  head: { method: request.method, url: named.href, fields },
   directives: requestDirectives(fields),
-  key,
-  id,
+  asksWhole,
   startedAt: clock.currentTimeMillisUnsafe(),
   isBackground: false,
+  hops: 0,
   renew,
-  run: undefined,
+  hasBegun: false,
   own: undefined
 })
 
 export const answer = (call: Call): Answer => {
   const { method } = call.request
   if (method === "GET") return get(call)
-  if (method === "HEAD") return head(call)
+  if (method === "HEAD") return call.asksWhole ? get(call) : head(call)
   return isSafe(method) ? passed(call, { fwd: "method" }) : unsafe(call)
 }

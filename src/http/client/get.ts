@@ -7,99 +7,122 @@ import * as Option from "effect/Option"
 import * as Cached from "../../Cached.ts"
 import { type Caching, hitNow } from "../../Caching.ts"
 import type { CacheStatus } from "../rules/cacheStatus.ts"
-import { noDirectives } from "../rules/fields.ts"
+import { noDirectives, type RequestHead } from "../rules/fields.ts"
 import { type Reuse, reuseOf } from "../rules/reuse.ts"
-import { select } from "../rules/selection.ts"
-import { isForOrigin } from "../rules/validation.ts"
+import { isConditional, isForOrigin } from "../rules/validation.ts"
 import { failed, insteadOf, reached, served } from "./answer.ts"
-import { bytesOf, isComplete } from "./bodies.ts"
+import { bytesOf, discard, isComplete, lengthOf } from "./bodies.ts"
 import { type Answer, type Call, inTime, marked, type Own, passed } from "./call.ts"
-import { asked, confirm, read, reasonOf, refreshed } from "./load.ts"
+import { asked, awaited, confirm, drop, reasonOf, refreshed } from "./load.ts"
 import { onlyIfCached, ranged } from "./others.ts"
-import { type Variant, type Variants, variantsOf } from "./record.ts"
+import { learn, mayAnswer, placeOf } from "./places.ts"
+import { type Stored, type Variant, variantOf } from "./record.ts"
 
 export const get = (call: Call): Answer => {
-  const { directives, head: { fields }, id, self } = call
+  const { asksWhole, directives, head: { fields }, named, place, self } = call
   if (fields["upgrade"] !== undefined) return passed(call, { fwd: "bypass" })
   if (directives.has("no-store") || isForOrigin(fields)) return inTime(call, passed(call, { fwd: "request" }))
   if (directives.has("only-if-cached")) return onlyIfCached(call)
-  if (fields["range"] !== undefined) return ranged(call)
+  if (fields["range"] !== undefined && !asksWhole) return ranged(call)
+  if (place.by === undefined || self.known.has(named.id)) return placed(call)
+  // Another process may know that the last response is for this request too.
+  return Effect.flatMap(Cached.getEntry(named.key), (entry) => {
+    const variant = Option.isSome(entry) ? variantOf(entry.value) : undefined
+    if (variant?.isForAll !== true) return placed(call)
+    learn(self, named, { home: "", key: named.key }, variant)
+    return placed({ ...call, place: placeOf(self, named, fields) })
+  })
+}
+
+/** Answers by the place of the request. */
+const placed = (call: Call): Answer => {
+  const { asksWhole, head, place: { id }, self } = call
   const until = self.unshared.get(id)
   if (until === undefined) return looked(call)
   if (call.startedAt >= until) self.unshared.delete(id)
-  else if (self.loading.has(id)) return Effect.flatMap(stored(call), (variants) => alone(call, variants, "stale"))
+  // The whole is known to be for one request alone, or too large: the origin answers conditions, ranges and `HEAD`.
+  else if (self.loading.has(id) || isConditional(head.fields) || (asksWhole && isOfPart(head))) {
+    return Effect.flatMap(stored(call), (variant) => alone(call, variant, "stale"))
+  }
   return looked(call)
 }
 
 /** A stored response in memory that answers at once. `undefined`: only `get` can tell. */
 export const getNow = (call: Call, fiber: Fiber.Fiber<any, any>): HttpClientResponse | undefined => {
-  const { directives, head: { fields }, id, key, self } = call
+  const { directives, head: { fields }, named, place, self } = call
   const isPlain = fields["upgrade"] === undefined && fields["range"] === undefined && directives.size === 0 &&
-    !isForOrigin(fields) && !self.unshared.has(id)
-  return isPlain ? hitNow(self.caching, fiber, key, (resource: Variants) => servedNow(call, resource)) : undefined
+    !isForOrigin(fields) && !self.unshared.has(place.id)
+  const key = place.by === undefined ? place.key : named.key
+  return isPlain ? hitNow(self.caching, fiber, key, (resource: Stored) => servedNow(call, resource)) : undefined
 }
 
-const servedNow = (call: Call, { variants }: Variants): HttpClientResponse | undefined => {
+const servedNow = (call: Call, { variant }: Stored): HttpClientResponse | undefined => {
   const now = call.startedAt
-  const variant = select(variants, call.head.fields)
-  return variant !== undefined && reuseOf(variant, noDirectives, now) === "serve" &&
-      bytesOf(call, variant) !== undefined
+  return variant !== null && mayAnswer(call.self, call.place, variant, call.head.fields) &&
+      reuseOf(variant, noDirectives, now) === "serve" && bytesOf(call, variant) !== undefined
     ? served(call, variant, now, hit)
     : undefined
 }
 
-const stored = (call: Call): Effect.Effect<ReadonlyArray<Variant>, never, Caching> =>
-  Effect.map(Cached.getEntry(call.key), (entry) => Option.isSome(entry) ? variantsOf(entry.value) : [])
+/** The stored response for a request, however old. */
+export const stored = ({ head: { fields }, place, self }: Call): Effect.Effect<Variant | undefined, never, Caching> =>
+  Effect.map(Cached.getEntry(place.key), (entry) => {
+    const variant = Option.isSome(entry) ? variantOf(entry.value) : undefined
+    return variant !== undefined && mayAnswer(self, place, variant, fields) ? variant : undefined
+  })
 
 /**
- * Reads the stored variants. If there are none, or an invalidation was soft, the same read loads them. If that fails,
- * what the invalidation has made stale may answer.
+ * Reads the stored response. If there is none, or an invalidation was soft, the same read loads it. If that fails, what
+ * the invalidation has made stale may answer.
  */
 const looked = (call: Call): Answer =>
-  Effect.matchCauseEffect(read(call, "serve"), {
-    onFailure: (cause) =>
-      Effect.flatMap(stored(call), (variants) => failed(call, select(variants, call.head.fields), cause)),
+  Effect.matchCauseEffect(awaited(call, "serve"), {
+    onFailure: (cause) => Effect.flatMap(stored(call), (variant) => failed(call, variant, cause)),
     onSuccess: (resource) => {
       const { own } = call
       if (own === undefined) {
-        return resource.unshared === true
-          ? Effect.flatMap(stored(call), (variants) => alone(call, variants, reasonOf(call, resource)))
+        return resource.variant === null
+          ? Effect.flatMap(stored(call), (variant) => alone(call, variant, reasonOf(resource)))
           : decided(call, resource, undefined)
       }
-      const reason = reasonOf(call, resource)
+      const reason = reasonOf(resource)
       if (own.response.status < 500) return answered(call, own, undefined, reason)
-      return Effect.flatMap(
-        stored(call),
-        (variants) => answered(call, own, select(variants, call.head.fields), reason)
-      )
+      return Effect.flatMap(stored(call), (variant) => answered(call, own, variant, reason))
     }
   })
 
 type Reason = CacheStatus["fwd"]
 
 /** `reason`: why the call waited for a load of another one, whose result this is. `stale`: what it found before. */
-const decided = (call: Call, resource: Variants, reason: Reason, stale?: Variant): Answer => {
-  if (resource.unshared === true) {
-    return alone(call, stale === undefined ? [] : [stale], reason ?? reasonOf(call, resource))
-  }
+const decided = (call: Call, resource: Stored, reason: Reason, stale?: Variant): Answer => {
+  const { variant } = resource
+  if (variant === null) return alone(call, stale, reason ?? reasonOf(resource))
+  if (!mayAnswer(call.self, call.place, variant, call.head.fields)) return elsewhere(call, variant)
   const now = call.clock.currentTimeMillisUnsafe()
-  const variant = select(resource.variants, call.head.fields)
-  if (variant === undefined) return renewed(call, undefined, "vary-miss")
   // Also the first read of a call can join a load, whose response is then younger than the call.
-  const joined = reason ?? (variant.responseTime > call.startedAt ? reasonOf(call, resource) : undefined)
+  const joined = reason ?? (variant.responseTime > call.startedAt ? reasonOf(resource) : undefined)
   const reuse = reuseFor(call, variant, now)
   if (reuse === "validate") {
-    if (joined !== undefined) return alone(call, resource.variants, joined)
+    if (joined !== undefined) return alone(call, variant, joined)
     return renewed(call, variant, reuseOf(variant, noDirectives, now) === "validate" ? "stale" : "request")
   }
   const status = joined === undefined ? hit : { fwd: joined, collapsed: true }
-  if (reuse === "serve" && bytesOf(call, variant) !== undefined) {
-    return Effect.succeed(served(call, variant, now, status))
-  }
+  if (reuse === "serve" && bytesOf(call, variant) !== undefined) return given(call, variant, now, status)
   return Effect.flatMap(isComplete(call, variant), (complete) => {
     if (!complete) return renewed(call, undefined, "uri-miss")
-    return Effect.map(reuse === "refresh" ? refreshed(call) : Effect.void, () => served(call, variant, now, status))
+    return Effect.flatMap(
+      reuse === "refresh" ? refreshed(call) : Effect.void,
+      () => given(call, variant, now, status)
+    )
   })
+}
+
+/** The stored response is for other requests. Its `Vary` says where that for this one lies. */
+const elsewhere = (call: Call, variant: Variant): Answer => {
+  const { head: { fields }, named, place, self } = call
+  learn(self, named, place, variant)
+  const there = { ...call, place: placeOf(self, named, fields), hops: call.hops + 1 }
+  return there.place.id === place.id || call.hops > 1 ? renewed(there, undefined, "vary-miss") : placed(there)
 }
 
 const hit: CacheStatus = {}
@@ -113,7 +136,7 @@ const renewed = (call: Call, stale: Variant | undefined, fwd: Reason): Answer =>
   reached(
     call,
     stale,
-    read(call, "load"),
+    awaited(call, "load"),
     (resource) => call.own === undefined ? decided(call, resource, fwd, stale) : answered(call, call.own, stale, fwd)
   )
 
@@ -128,27 +151,42 @@ const answered = (
 ): Answer => {
   const fwdStatus = response.status
   if (stored !== undefined) {
-    return Effect.map(
+    return Effect.flatMap(
       Clock.currentTimeMillis,
-      (now) => served(call, stored, now, { fwd, fwdStatus, stored: true })
+      (now) => given(call, stored, now, { fwd, fwdStatus, stored: true })
     )
+  }
+  if (response.status === 200 && isPart(call)) {
+    discard(call, response)
+    return inTime(call, passed(call, { fwd: "partial", detail: why }))
   }
   return insteadOf(call, stale, response, () => marked(response, { fwd, detail: why }, content))
 }
 
+const isOfPart = ({ fields, method }: RequestHead): boolean => method === "HEAD" || fields["range"] !== undefined
+
+const isPart = ({ head: { fields, method } }: Call): boolean => method === "GET" && fields["range"] !== undefined
+
+/** A range of a body whose length no one knows can only be asked for. */
+const given = (call: Call, variant: Variant, now: number, status: CacheStatus): Answer =>
+  isPart(call) && variant.status === 200 && (variant.body?.length ?? lengthOf(variant.fields)) === undefined
+    ? inTime(call, passed(call, { fwd: "partial" }))
+    : Effect.succeed(served(call, variant, now, status))
+
 /** Asks the origin without waiting for others, and stores nothing. What is stored can still be confirmed. */
-const alone = (call: Call, variants: ReadonlyArray<Variant>, fwd: Reason): Answer => {
+const alone = (call: Call, stale: Variant | undefined, fwd: Reason): Answer => {
   const status = { fwd, detail: "not-shared" }
-  if (variants.length === 0) return inTime(call, passed(call, status))
-  const stale = select(variants, call.head.fields)
-  return reached(call, stale, inTime(call, asked(call, variants)), ({ confirmed, met, variants: known }) => {
-    if (confirmed.length === 0) {
-      if (met.response.status === 304) return inTime(call, passed(call, status))
-      return insteadOf(call, stale, met.response, () => marked(met.response, status))
+  const passing = inTime(call, passed(call, status))
+  if (stale === undefined) return passing
+  if (isPart(call)) return reached(call, stale, passing, (response) => insteadOf(call, stale, response, () => response))
+  return reached(call, stale, inTime(call, asked(call, stale, false)), ({ confirmed, met }) => {
+    if (confirmed !== undefined && confirm(call, confirmed, met) !== undefined) {
+      return Effect.succeed(
+        served(call, call.own!.stored!, met.responseTime, { fwd, fwdStatus: 304, detail: "not-shared" })
+      )
     }
-    confirm(call, known, confirmed, met)
-    return Effect.succeed(
-      served(call, call.own!.stored!, met.responseTime, { fwd, fwdStatus: 304, detail: "not-shared" })
-    )
+    if (confirmed !== undefined) drop(call)
+    if (met.response.status === 304) return passing
+    return insteadOf(call, stale, met.response, () => marked(met.response, status))
   })
 }

@@ -1,4 +1,4 @@
-/** The load of a resource: asks the origin, under conditions if there is something to validate, and makes variants. */
+/** The load of a response: asks the origin, under conditions if there is something to validate. */
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -12,83 +12,67 @@ import { LoadTimeout } from "../../CacheError.ts"
 import { Caching } from "../../Caching.ts"
 import { http } from "../../internal/defaults/options.ts"
 import * as Strategy from "../../Strategy.ts"
-import { type Fields, noDirectives } from "../rules/fields.ts"
-import { freshnessOf, usableMillis } from "../rules/freshness.ts"
-import { groupsOf } from "../rules/invalidation.ts"
+import { isHarmless } from "../rules/anonymous.ts"
+import { etagOf, type Fields, noDirectives } from "../rules/fields.ts"
+import { usableMillis } from "../rules/freshness.ts"
 import { mayServeOnError, reuseOf } from "../rules/reuse.ts"
-import { matches, select, varyingOf } from "../rules/selection.ts"
-import { isExplicit, isForAll, storedFields, updatedFields, whyNotStored } from "../rules/storing.ts"
-import { type Control, controlOf } from "../rules/targeted.ts"
-import { conditionsOf, confirmedBy, isUnchanged } from "../rules/validation.ts"
+import { conditionsOf, isConfirmed, isSameEtag } from "../rules/validation.ts"
 import { arrive, bodyStream, discard, isComplete, lengthOf } from "./bodies.ts"
-import { type Call, cleared, type Client, cookiesOf, empty, isRedirected, leftOf, unanswered } from "./call.ts"
-import {
-  Body,
-  groupTag,
-  originTag,
-  Resource,
-  Run,
-  urlTag,
-  type Variant,
-  type Variants,
-  variantsOf,
-  withVariant
-} from "./record.ts"
+import { type Call, cleared, type Client, empty, isRedirected, leftOf, unanswered } from "./call.ts"
+import { made, merged, refusal } from "./judge.ts"
+import { type Kept, learn, mayAnswer } from "./places.ts"
+import { Body, originTag, Resource, type Stored, urlTag, type Variant, variantOf } from "./record.ts"
 
-type Loaded = Effect.Effect<Variants, HttpClientError, Caching>
+type Loaded = Effect.Effect<Stored, HttpClientError, Caching>
 
 /** `"serve"`: what is stored, however old. `"refresh"`: the same, with a load in the background. `"load"`: a load. */
 type Way = "serve" | "refresh" | "load"
 
 const decisions = { serve: Strategy.Serve, refresh: Strategy.ServeAndRefresh, load: Strategy.Load } as const
 
-const strategyOf = (way: Way, keepMillis: number): Strategy.Strategy<Variants, any, any> => ({
+const strategyOf = (way: Way, { keepMillis, waitMillis }: Client): Strategy.Strategy<Stored, any, any> => ({
   name: "http",
-  // A soft invalidation makes the resource stale, whatever its variants say.
+  patienceMillis: waitMillis,
+  // A soft invalidation makes the response stale, whatever it says itself.
   decide: (entry) => way === "serve" && entry?.softExpiresAt === -Infinity ? Strategy.Load : decisions[way],
   lifetime: (exit) => {
-    if (Exit.isFailure(exit) || exit.value.unshared === true) return "skip"
-    const ttl = Math.max(0, ...exit.value.variants.map((variant) => usableMillis(variant, keepMillis)))
+    if (Exit.isFailure(exit) || exit.value.variant === null) return "skip"
+    const ttl = Math.max(0, usableMillis(exit.value.variant, keepMillis))
     return { softTtl: ttl, ttl }
   }
 })
 
-type Strategies = { readonly [way in Way]: Strategy.Strategy<Variants, any, any> }
-
-const known = new Map<number, Strategies>()
-
-const strategiesFor = (keepMillis: number): Strategies => {
-  const made = known.get(keepMillis)
-  if (made !== undefined) return made
-  const of = (way: Way) => strategyOf(way, keepMillis)
-  const strategies = { serve: of("serve"), refresh: of("refresh"), load: of("load") }
-  known.set(keepMillis, strategies)
-  return strategies
-}
-
-/** Reads the variants of a resource through the cache. */
+/** Reads the response through the cache. */
 export const read = (call: Call, way: Way): Loaded =>
   Effect.mapError(
     Cached.withStrategy(Effect.suspend(() => load(call)), {
-      key: call.key,
-      strategy: strategiesFor(call.self.keepMillis)[way],
-      tags: (exit: Exit.Exit<Variants, unknown>) => tagsOf(call, exit),
+      key: call.place.key,
+      strategy: strategyOf(way, call.self),
+      tags: (exit: Exit.Exit<Stored, unknown>) => tagsOf(call, exit),
       inherit: call.self.inherit,
       timeout: leftOf(call),
       maxLoad: call.self.maxLoadMillis,
-      lease: call.self.unshared.has(call.id) ? false : undefined
-    }) as Effect.Effect<Variants, HttpClientError | LoadTimeout, Caching>,
+      lease: call.self.unshared.has(call.place.id) ? false : undefined
+    }) as Effect.Effect<Stored, HttpClientError | LoadTimeout, Caching>,
     (error) => error instanceof LoadTimeout ? unanswered(call, error) : error
   )
+
+/** Reads, but waits no longer than `wait` for a load that another request has begun. */
+export const awaited = (call: Call, way: Way): Loaded =>
+  Effect.raceFirst(
+    read(call, way),
+    Effect.flatMap(Effect.sleep(call.self.waitMillis), () => call.hasBegun ? Effect.never : Effect.succeed(notCome))
+  )
+
+const notCome: Stored = { variant: null }
 
 /** Starts a refresh in the background, under the limits of the layer. */
 export const refreshed = (call: Call): Effect.Effect<void, never, Caching> =>
   Effect.ignore(read({ ...call, isBackground: true }, "refresh"))
 
-const tagsOf = ({ url }: Call, exit: Exit.Exit<Variants, unknown>): ReadonlyArray<string> => {
-  const tags = new Set([urlTag(url.href), originTag(url.origin)])
-  if (Exit.isSuccess(exit)) { for (const variant of exit.value.variants) for (const tag of variant.tags) tags.add(tag) }
-  return Array.from(tags)
+const tagsOf = ({ named: { href, url } }: Call, exit: Exit.Exit<Stored, unknown>): ReadonlyArray<string> => {
+  const tags = Exit.isSuccess(exit) ? exit.value.variant?.tags ?? [] : []
+  return Array.from(new Set([urlTag(href), originTag(url.origin), ...tags]))
 }
 
 const load = (call: Call): Loaded =>
@@ -98,78 +82,41 @@ const load = (call: Call): Loaded =>
 
 const loaded = (call: Call): Loaded =>
   Effect.flatMap(Cached.previous(Resource), (previous) => {
-    const { loading } = call.self
-    loading.add(call.id)
-    const variants = Option.isSome(previous) ? variantsOf(previous.value) : []
-    const made = call.self.inherit === false ? validated(call, variants) : inheriting(call, variants)
-    const noted = variants.length === 0 ?
-      made :
-      Effect.tap(
-        made,
-        (resource) => Effect.sync(() => varyingsBefore.set(resource, variants.map(({ varying }) => varying)))
-      )
-    return Effect.ensuring(noted, Effect.sync(() => loading.delete(call.id)))
+    const { head: { fields }, place, self: { loading } } = call
+    call.hasBegun = true
+    loading.add(place.id)
+    const before = Option.isSome(previous) ? variantOf(previous.value) : undefined
+    const stale = before !== undefined && mayAnswer(call.self, place, before, fields) ? before : undefined
+    const why = stale !== undefined
+      ? "stale"
+      : before !== undefined || place.key.varying !== ""
+      ? "vary-miss"
+      : "uri-miss"
+    return Effect.map(validated(call, stale), (resource) => {
+      reasons.set(resource, why)
+      return resource
+    }).pipe(Effect.ensuring(Effect.sync(() => loading.delete(place.id))))
   })
 
-/** The variants that a load has found, by its result, for all that waited for it. */
-const varyingsBefore = new WeakMap<Variants, ReadonlyArray<Variant["varying"]>>()
+/** Why a load ran, by its result, for all that waited for it. */
+const reasons = new WeakMap<Stored, "uri-miss" | "vary-miss" | "stale">()
 
 /** Why a read had to load: there was nothing, only other variants, or what a soft invalidation had made stale. */
-export const reasonOf = ({ head: { fields } }: Call, resource: Variants): "uri-miss" | "vary-miss" | "stale" => {
-  const before = varyingsBefore.get(resource)
-  if (before === undefined) return "uri-miss"
-  return before.some((varying) => matches(varying, fields)) ? "stale" : "vary-miss"
-}
+export const reasonOf = (resource: Stored): "uri-miss" | "vary-miss" | "stale" => reasons.get(resource) ?? "uri-miss"
 
-/**
- * The entry of a resource depends on what the load reads. So it reads the runs of all variants that it keeps: they
- * stand for what the handler has read when it made them.
- */
-const inheriting = (call: Call, variants: ReadonlyArray<Variant>): Loaded => {
-  call.run = call.self.tokens.next(16)
-  const isCurrent = ({ run }: Variant) =>
-    run === undefined ? Effect.succeed(false) : Effect.map(Cached.getOption(new Run({ id: run })), Option.isSome)
-  return Effect.flatMap(Effect.filter(variants, isCurrent), (current) => validated(call, current)).pipe(
-    Effect.ensuring(Effect.sync(() => call.run = undefined))
-  )
-}
-
-/** Runs the handler as a load of its own, whose entry depends on what it reads. */
-const recorded = (call: Call, run: string, sent: Effect.Effect<Met, HttpClientError, Caching>): typeof sent =>
-  Effect.suspend(() => {
-    const { self } = call
-    let met: Met | undefined
-    const strategy: Strategy.Strategy<any, any, any> = {
-      name: "http",
-      decide: () => Strategy.Load,
-      lifetime: () => {
-        if (met === undefined) return "skip"
-        const fields = met.response.headers as Fields
-        const { status } = met.response
-        const control = controlOf(fields, self.targets)
-        const why = status === 304 ? undefined : refusal(call, met.response, control)
-        const ttl = usableMillis(freshnessOf(self.mode, { status, fields }, control, met), self.keepMillis)
-        return why === undefined ? { softTtl: ttl, ttl } : "skip"
+const validated = (call: Call, stale: Variant | undefined): Loaded =>
+  Effect.flatMap(asked(call, stale, true), ({ confirmed, met }) => {
+    const kept = confirmed && confirm(call, confirmed, met)
+    if (kept !== undefined) return Effect.succeed(kept)
+    if (met.response.status !== 304) return store(call, stale, met)
+    // The origin has confirmed what is not stored, or its answer says that this request may not have it.
+    return Effect.map(
+      Effect.flatMap(exchange(call, plain(call.request)), (again) => store(call, undefined, again)),
+      (resource) => {
+        if (confirmed !== undefined && resource.variant === null) drop(call)
+        return resource
       }
-    }
-    const load = Effect.map(sent, (answer): true => {
-      met = answer
-      return true
-    })
-    const options = { key: new Run({ id: run }), strategy, lease: false, inherit: "changes" } as const
-    return Effect.map(Cached.withStrategy(load, options) as typeof load, () => met!)
-  })
-
-const validated = (call: Call, all: ReadonlyArray<Variant>): Loaded =>
-  Effect.flatMap(asked(call, all), ({ confirmed, met, variants }) => {
-    if (confirmed.length > 0) return Effect.succeed(confirm(call, variants, confirmed, met))
-    const fields = met.response.headers as Fields
-    const isForCaller = met.response.status !== 304 || variants.length === 0 ||
-      (fields["etag"] !== undefined && isUnchanged({ fields, date: met.responseTime }, call.head.fields))
-    return isForCaller
-      ? store(call, variants, met)
-      // The origin has confirmed a version that is not stored, or does not say which one.
-      : Effect.flatMap(exchange(call, call.request), (again) => store(call, variants, again))
+    )
   })
 
 export interface Met {
@@ -180,39 +127,71 @@ export interface Met {
 
 interface Asked {
   readonly met: Met
-  /** The variants that could be confirmed, and those that were. */
-  readonly variants: ReadonlyArray<Variant>
-  readonly confirmed: ReadonlyArray<Variant>
+  /** The response that a `304` confirms. */
+  readonly confirmed: Variant | undefined
 }
 
-/** Asks the origin, with the conditions of all variants. */
-export const asked = (call: Call, all: ReadonlyArray<Variant>): Effect.Effect<Asked, HttpClientError, Caching> => {
-  const { head: { fields }, request } = call
-  const selected = select(all, fields)
-  return Effect.flatMap(isComplete(call, selected), (there) => {
+/** The request for the whole response, whatever its caller has already. */
+const plain = (request: HttpClientRequest.HttpClientRequest): HttpClientRequest.HttpClientRequest => {
+  const names = ["if-none-match", "if-modified-since", "range", "if-range"]
+  const removed = names.reduce((left, name) => HttpClientRequest.removeHeader(left, name), request)
+  return removed.method === "HEAD" ? HttpClientRequest.setMethod(removed, "GET") : removed
+}
+
+/** Asks the origin, with the validators of what is stored and, for a load, the entity tags of other variants. */
+export const asked = (
+  call: Call,
+  stale: Variant | undefined,
+  isLoad: boolean
+): Effect.Effect<Asked, HttpClientError, Caching> =>
+  Effect.flatMap(isComplete(call, stale), (there) => {
     // Without its body there is nothing that a `304` could confirm.
-    const [variants, current] = there ? [all, selected] : [all.filter((one) => one !== selected), undefined]
-    const conditions = variants.length === 0 ? {} : conditionsOf(variants, current, fields)
-    const asks = Object.keys(conditions).length > 0
-    return Effect.flatMap(exchange(call, asks ? HttpClientRequest.setHeaders(request, conditions) : request), (met) => {
+    const current = there ? stale : undefined
+    const others = isLoad && current === undefined ? othersOf(call) : none
+    const conditions = conditionsOf(current, others.flatMap(({ etag }) => etagOf(etag) ?? []))
+    return Effect.flatMap(exchange(call, HttpClientRequest.setHeaders(plain(call.request), conditions)), (met) => {
       // After a redirect, another resource has answered.
-      const confirmed = asks && met.response.status === 304 && !isRedirected(call, met.response)
-        ? confirmedBy(variants, current, met.response.headers as Fields)
-        : []
+      if (met.response.status !== 304 || isRedirected(call, met.response)) {
+        return Effect.succeed({ met, confirmed: undefined })
+      }
+      const update = met.response.headers as Fields
+      const one = current === undefined
+        ? otherOf(others, update)
+        : Effect.succeed(isConfirmed(current, update) ? current : undefined)
       // A body that was arriving has gone if its reader has left meanwhile.
-      const isStillThere = isComplete(call, confirmed.find((one) => one === current))
-      return Effect.map(isStillThere, (there) => ({ met, variants, confirmed: there ? confirmed : [] }))
+      return Effect.flatMap(one, (confirmed) =>
+        Effect.map(isComplete(call, confirmed), (there) => ({ met, confirmed: there ? confirmed : undefined })))
     })
+  })
+
+const none: ReadonlyArray<Kept> = []
+
+/**
+ * The other variants: the origin may say that one of them is the response to this request too. Not those of other
+ * users, whose responses may have one entity tag for all.
+ */
+const othersOf = ({ named, place: { by }, self }: Call): ReadonlyArray<Kept> => {
+  const known = self.known.get(named.id)
+  if (known === undefined || by !== undefined || !known.names.every((name) => isHarmless(name, self.harmless))) {
+    return none
+  }
+  return Array.from(known.variants.values()).reverse()
+}
+
+const otherOf = (
+  others: ReadonlyArray<Kept>,
+  update: Fields
+): Effect.Effect<Variant | undefined, never, Caching> => {
+  const etag = etagOf(update["etag"])
+  const one = etag === undefined ? undefined : others.find((other) => isSameEtag(etag, etagOf(other.etag)))
+  if (one === undefined) return Effect.undefined
+  return Effect.map(Cached.getEntry(one.key), (entry) => {
+    const variant = Option.isSome(entry) ? variantOf(entry.value) : undefined
+    return variant !== undefined && isSameEtag(etag!, etagOf(variant.fields["etag"])) ? variant : undefined
   })
 }
 
 export const exchange = (
-  call: Call,
-  request: HttpClientRequest.HttpClientRequest
-): Effect.Effect<Met, HttpClientError, Caching> =>
-  call.run === undefined ? sent(call, request) : recorded(call, call.run, sent(call, request))
-
-const sent = (
   call: Call,
   request: HttpClientRequest.HttpClientRequest
 ): Effect.Effect<Met, HttpClientError, Caching> =>
@@ -226,67 +205,47 @@ const sent = (
         ))
   )
 
-/** Updates the variants that a `304` confirms. The one for this request may be stored under other request fields. */
-export const confirm = (
-  call: Call,
-  variants: ReadonlyArray<Variant>,
-  confirmed: ReadonlyArray<Variant>,
-  met: Met
-): Variants => {
-  const { fields } = call.head
-  const updated = new Map(confirmed.map((variant) => [variant, updatedBy(call, variant, met)]))
-  const all = variants.map((variant) => updated.get(variant) ?? variant)
-  const selected = select(all, fields)
-  const first = updated.get(confirmed[0]!)!
-  const isOwn = selected !== undefined && Array.from(updated.values()).includes(selected)
-  const own = isOwn ? selected : { ...first, varying: varyingOf(first.fields["vary"], fields) }
-  call.own = { response: met.response, stored: own, why: undefined, content: undefined }
-  return { variants: isOwn ? all : withVariant(all, own, call.self.maxVariants) }
+/** Updates the response that a `304` confirms, if the update may be stored for this request. */
+export const confirm = (call: Call, confirmed: Variant, met: Met): Stored | undefined => {
+  const variant = merged(call, confirmed, met)
+  if (variant === undefined) return undefined
+  call.own = { response: met.response, stored: variant, why: undefined, content: undefined }
+  return keep(call, variant, met.responseTime)
 }
 
-/** The variant with the fields and times of an answer that describes it. */
-export const updatedBy = ({ run, self }: Call, variant: Variant, { response, ...times }: Met): Variant => {
-  const update = response.headers as Fields
-  const { age: _, ...before } = variant.fields
-  const fields = updatedFields(before, storedFields(self.mode, update, controlOf(update, self.targets).directives))
-  const control = controlOf(fields, self.targets)
-  const sent = self.storesCookies ? cookiesOf(response) : []
-  const cookies = sent.length === 0 ? variant.cookies : sent
-  const freshness = freshnessOf(self.mode, { ...variant, fields }, control, times)
-  return { ...variant, ...runOf(run), fields, cookies, ...times, ...freshness }
+/** Removes what its origin has confirmed in words that do not let it be stored. */
+export const drop = ({ place: { key }, self }: Call): void => inBackground(self, Cached.invalidate(key))
+
+const keep = (call: Call, variant: Variant, now: number): Stored => {
+  const { named, place, self } = call
+  if (reuseOf(variant, noDirectives, now) === "serve") self.unshared.delete(place.id)
+  else notShared(call, now)
+  const dropped = learn(self, named, place, variant)
+  if (dropped !== undefined) inBackground(self, Cached.invalidate(dropped))
+  return { variant }
 }
 
-const refusal = ({ head, self }: Call, response: HttpClientResponse, control: Control): string | undefined => {
-  const fields = response.headers as Fields
-  return whyNotStored(self.mode, head, { status: response.status, fields }, control) ??
-    (self.storesImplicitly || isExplicit(self.mode, fields, control) ? undefined : "implicit") ??
-    (self.isPersonal(response) && !isForAll(control) ? "credentials" : undefined)
-}
-
-/** Stores the response as a variant, if the rules allow it. */
-const store = (call: Call, variants: ReadonlyArray<Variant>, met: Met): Loaded => {
-  const { head, self } = call
+/** Stores the response, if the rules allow it. */
+const store = (call: Call, stale: Variant | undefined, met: Met): Loaded => {
+  const { named, place, self } = call
   const { response, responseTime } = met
   const fields = response.headers as Fields
   const length = lengthOf(fields)
-  const refuse = (why: string, content?: Uint8Array): Variants => {
+  const refuse = (why: string, content?: Uint8Array): Stored => {
     call.own = { response, stored: undefined, why, content }
     if (call.isBackground) discard(call, response)
     notShared(call, responseTime)
-    return { variants: [], unshared: true }
+    const before = self.known.get(named.id)
+    const isOfPlace = response.status < 500 && before?.isForAll === true && before.home === place.home
+    if (isOfPlace) self.known.set(named.id, { ...before, isForAll: false })
+    return { variant: null }
   }
-  const keep = (variant: Variant): Variants => {
+  const kept = (variant: Variant): Stored => {
     call.own = { response, stored: variant, why: undefined, content: undefined }
-    if (reuseOf(variant, noDirectives, responseTime) === "serve") self.unshared.delete(call.id)
-    else notShared(call, responseTime)
-    const left = withVariant(variants, variant, self.maxVariants)
-    for (const one of variants) if (!left.includes(one)) outdate(self, one)
-    return { variants: left }
+    if (stale !== undefined) outdate(self, stale)
+    return keep(call, variant, responseTime)
   }
-  const control = controlOf(fields, self.targets)
-  const stale = select(variants, head.fields)
-  const why = refusal(call, response, control) ??
-    (self.storesCookies || cookiesOf(response).length === 0 ? undefined : "cookie") ??
+  const why = refusal(call, response) ??
     // It ends with its connection, so that no other request may wait for it.
     (/^text\/event-stream/i.test(fields["content-type"] ?? "") ? "event-stream" : undefined) ??
     (isRedirected(call, response) ? "redirect" : undefined) ??
@@ -295,52 +254,32 @@ const store = (call: Call, variants: ReadonlyArray<Variant>, met: Met): Loaded =
       ? "error"
       : undefined)
   if (why !== undefined) return Effect.succeed(refuse(why))
-  const made = variantOf(call, met)
+  const variant = made(call, met)
   if (response.status === 204 || response.status === 205 || length === 0) {
-    return Effect.succeed(keep({ ...made, body: empty }))
+    return Effect.succeed(kept({ ...variant, body: empty }))
   }
   if (length !== undefined && length <= http.inlineBytes) {
     return Effect.map(Effect.option(response.arrayBuffer), (bytes) => {
       if (Option.isNone(bytes)) return refuse("body")
       const body = new Uint8Array(bytes.value)
-      return body.length === length ? keep({ ...made, body }) : refuse("length", body)
+      return body.length === length ? kept({ ...variant, body }) : refuse("length", body)
     })
   }
-  arrive(call, made, response)
+  arrive(call, variant, response)
   return call.isBackground
-    ? Effect.map(Stream.runDrain(bodyStream(call, made, response)), () => keep(made))
-    : Effect.succeed(keep(made))
+    ? Effect.map(Stream.runDrain(bodyStream(call, variant, response)), () => kept(variant))
+    : Effect.succeed(kept(variant))
 }
 
-/** Keeps the body of a variant that has been replaced only as long as readers may need it that have its fields. */
-const outdate = ({ caching, context }: Client, { body, id }: Variant): void => {
-  if (body !== null) return
-  const touched = Cached.touch(new Body({ id }), http.replacedMillis)
-  Effect.runForkWith(context)(Effect.provideService(touched, Caching, caching))
+/** Keeps the body of a response that has been replaced only as long as readers may need it that have its fields. */
+const outdate = (self: Client, { body, id }: Variant): void => {
+  if (body === null) inBackground(self, Cached.touch(new Body({ id }), http.replacedMillis))
 }
 
-const runOf = (run: string | undefined): { readonly run?: string } => run === undefined ? {} : { run }
+const inBackground = ({ caching, context }: Client, effect: Effect.Effect<unknown, unknown, Caching>): void =>
+  void Effect.runForkWith(context)(Effect.ignore(Effect.provideService(effect, Caching, caching)))
 
-const variantOf = (call: Call, { response, ...times }: Met): Variant => {
-  const { head, request, self, url } = call
-  const fields = response.headers as Fields
-  const control = controlOf(fields, self.targets)
-  const groups = groupsOf(fields["cache-groups"]).map((group) => groupTag(url.origin, group))
-  return {
-    id: self.tokens.next(16),
-    status: response.status,
-    fields: storedFields(self.mode, fields, control.directives),
-    cookies: cookiesOf(response),
-    varying: varyingOf(fields["vary"], head.fields),
-    tags: [...groups, ...self.tags(request, response)],
-    ...runOf(call.run),
-    body: null,
-    ...times,
-    ...freshnessOf(self.mode, { status: response.status, fields }, control, times)
-  }
-}
-
-const notShared = ({ id, self: { unshared } }: Call, now: number): void => {
+const notShared = ({ place: { id }, self: { unshared } }: Call, now: number): void => {
   unshared.delete(id)
   unshared.set(id, now + http.unsharedMillis)
   if (unshared.size > http.mostUnshared) unshared.delete(unshared.keys().next().value!)

@@ -7,13 +7,14 @@ import type { Caching } from "../../Caching.ts"
 import type { Fields } from "../rules/fields.ts"
 import { groupsOf, invalidatedUrls } from "../rules/invalidation.ts"
 import { type Reuse, reuseOf } from "../rules/reuse.ts"
-import { select } from "../rules/selection.ts"
-import { describes, isForOrigin } from "../rules/validation.ts"
+import { contradicts, hasSameValidator, isForOrigin } from "../rules/validation.ts"
 import { instead, insteadOf, reached, served } from "./answer.ts"
 import { isComplete, lengthOf } from "./bodies.ts"
 import { type Answer, answeredBy, type Call, cleared, inTime, isRedirected, marked, passed, timedOut } from "./call.ts"
-import { exchange, type Met, updatedBy } from "./load.ts"
-import { groupTag, urlTag, type Variant, type Variants, variantsOf } from "./record.ts"
+import { merged } from "./judge.ts"
+import { exchange, type Met } from "./load.ts"
+import { learn, mayAnswer, placeOf } from "./places.ts"
+import { groupTag, type Stored, urlTag, type Variant, variantOf } from "./record.ts"
 
 interface Found {
   readonly variant: Variant
@@ -21,11 +22,17 @@ interface Found {
   readonly now: number
 }
 
-/** Finds the variant that answers a request, and how it may be used, without a load. */
+/** Finds the response that answers a request, and how it may be used, without a load. */
 const found = (call: Call): Effect.Effect<Found | undefined, never, Caching> =>
-  Effect.flatMap(Cached.getEntry(call.key), (entry) => {
-    const variant = select(Option.isNone(entry) ? [] : variantsOf(entry.value), call.head.fields)
+  Effect.flatMap(Cached.getEntry(call.place.key), (entry) => {
+    const variant = Option.isSome(entry) ? variantOf(entry.value) : undefined
     if (variant === undefined) return Effect.undefined
+    const { head: { fields }, hops, named, place, self } = call
+    if (!mayAnswer(self, place, variant, fields)) {
+      learn(self, named, place, variant)
+      const there = placeOf(self, named, fields)
+      return there.id === place.id || hops > 1 ? Effect.undefined : found({ ...call, place: there, hops: hops + 1 })
+    }
     return Effect.flatMap(isComplete(call, variant), (complete) =>
       complete
         ? Effect.map(
@@ -73,20 +80,21 @@ export const head = (call: Call): Answer => {
 /** The answer to `HEAD` updates the stored response that it describes, and makes another one stale (section 4.3.5). */
 const afterHead = (call: Call, met: Met): Effect.Effect<void, never, Caching> => {
   if (met.response.status !== 200 || isRedirected(call, met.response)) return Effect.void
-  const change = (current: Option.Option<Variants>): Option.Option<Variants> =>
-    Option.map(current, (resource) => {
-      const selected = select(resource.variants, call.head.fields)
-      // A response that has arrived after `HEAD` was sent may be newer than its answer.
-      if (selected === undefined || selected.responseTime > met.requestTime) return resource
-      const variant = describes(met.response.headers as Fields, selected.fields)
-        ? updatedBy(call, selected, met)
-        : { ...selected, noCache: true }
-      return { ...resource, variants: resource.variants.map((one) => one === selected ? variant : one) }
-    })
+  const { head, place, self } = call
+  const update = met.response.headers as Fields
+  const change = (current: Option.Option<Stored>): Option.Option<Stored> => {
+    const variant = Option.isSome(current) ? current.value.variant : null
+    // A response that has arrived after `HEAD` was sent may be newer than its answer.
+    if (variant === null || variant.responseTime > met.requestTime) return current
+    if (!mayAnswer(self, place, variant, head.fields)) return current
+    if (contradicts(update, variant.fields)) return Option.some({ variant: { ...variant, noCache: true } })
+    if (!hasSameValidator(update, variant.fields)) return current
+    return Option.map(Option.fromUndefinedOr(merged(call, variant, met)), (variant) => ({ variant }))
+  }
   // A soft invalidation may be newer than the answer too, and a change would end it.
   return Effect.flatMap(
-    Cached.getEntry(call.key),
-    (entry) => isSoft(entry) ? Effect.void : Effect.ignore(Cached.update(call.key, change))
+    Cached.getEntry(place.key),
+    (entry) => isSoft(entry) ? Effect.void : Effect.ignore(Cached.update(place.key, change))
   )
 }
 
@@ -105,8 +113,8 @@ export const unsafe = (call: Call): Answer =>
       const urls = invalidatedUrls(by, { status: response.status, fields })
       const groups = urls.length === 0 ? [] : groupsOf(fields["cache-group-invalidation"])
       const tags = new Set([
-        ...urls.length === 0 ? [] : [urlTag(call.url.href)],
-        ...urls.map(({ hash, href }) => urlTag(hash === "" ? href : href.slice(0, -hash.length))),
+        ...urls.length === 0 ? [] : [urlTag(call.named.href)],
+        ...urls.map(({ hash, href }) => urlTag(call.self.keyed(hash === "" ? href : href.slice(0, -hash.length)))),
         ...groups.map((group) => groupTag(by.origin, group))
       ])
       return cleared(call, response).pipe(

@@ -1,7 +1,6 @@
-/** The stored values: the responses of a resource as variants, and bodies that are too large to lie beside them. */
+/** The stored values: responses, and bodies that are too large to lie beside them. */
 import * as Schema from "effect/Schema"
 import * as CacheKey from "../../CacheKey.ts"
-import { sameVarying } from "../rules/selection.ts"
 
 const Fields = Schema.Record(Schema.String, Schema.String)
 
@@ -13,9 +12,9 @@ export const Variant = Schema.Struct({
   fields: Fields,
   cookies: Schema.Array(Schema.String),
   varying: Schema.Record(Schema.String, Schema.NullOr(Schema.String)),
+  /** Whether it says that it is for all requests, also those that could name a user. */
+  isForAll: Schema.Boolean,
   tags: Schema.Array(Schema.String),
-  /** The run of the handler that made it, if it depends on the entries that the run has read. */
-  run: Schema.optionalKey(Schema.String),
   /** `null`: the body is a stream of its own. */
   body: Schema.NullOr(Schema.Uint8Array),
   requestTime: Schema.Number,
@@ -31,14 +30,17 @@ export const Variant = Schema.Struct({
 })
 export type Variant = typeof Variant.Type
 
-/** `unshared`: the answer to one request that no other may have. It is never stored. */
-const Variants = Schema.Struct({ variants: Schema.Array(Variant), unshared: Schema.optionalKey(Schema.Boolean) })
-export type Variants = typeof Variants.Type
+/** `null`: the answer to one request that no other may have. It is never stored. */
+const Stored = Schema.Struct({ variant: Schema.NullOr(Variant) })
+export type Stored = typeof Stored.Type
 
-/** The responses of a URL to the requests of one `partition`. */
+/**
+ * The response of a URL to the requests of one `partition`. `varying` is empty for the first one of a URL; others lie
+ * under the values of the fields that `Vary` names.
+ */
 export class Resource extends CacheKey.Class<Resource>()("HttpResource", {
-  payload: { partition: Schema.String, url: Schema.String },
-  success: Variants
+  payload: { partition: Schema.String, url: Schema.String, varying: Schema.String },
+  success: Stored
 }) {}
 
 /** The bytes of one response. They never change, so no validation and no other variant touches them. */
@@ -47,16 +49,10 @@ export class Body extends CacheKey.Class<Body>()("HttpBody", {
   success: Schema.Uint8Array
 }) {}
 
-/** A run of a handler. Its entry is removed with any entry that the run has read. */
-export class Run extends CacheKey.Class<Run>()("HttpRun", {
-  payload: { id: Schema.String },
-  success: Schema.Literal(true)
-}) {}
-
-/** The variants of a stored resource. A soft invalidation makes each of them stale, and it may answer only errors. */
-export const variantsOf = (
-  { softExpiresAt, value: { variants } }: { readonly softExpiresAt: number; readonly value: Variants }
-): ReadonlyArray<Variant> => softExpiresAt === -Infinity ? variants.map(staled) : variants
+/** The stored response of an entry. A soft invalidation makes it stale, and it may answer only errors. */
+export const variantOf = (
+  { softExpiresAt, value: { variant } }: { readonly softExpiresAt: number; readonly value: Stored }
+): Variant | undefined => variant === null ? undefined : softExpiresAt === -Infinity ? staled(variant) : variant
 
 const staled = (variant: Variant): Variant => ({
   ...variant,
@@ -65,10 +61,6 @@ const staled = (variant: Variant): Variant => ({
   // As long as before.
   ifError: variant.ifError + variant.lifetime
 })
-
-/** The variants with a new one, which replaces that for the same request fields. The newest `most` are kept. */
-export const withVariant = (variants: ReadonlyArray<Variant>, one: Variant, most: number): ReadonlyArray<Variant> =>
-  [one, ...variants.filter(({ varying }) => !sameVarying(varying, one.varying))].slice(0, most)
 
 export const urlTag = (url: string): string => `http:url:${url}`
 

@@ -95,8 +95,8 @@ const resultOf = (schemas: ReadonlyArray<Schema.Top>): Schema.Top =>
   }))
 
 /**
- * The name that an `Rpc` had when it was annotated. A group with a prefix renames it, and the tags of annotations
- * remain those of the former name.
+ * The name that an endpoint or `Rpc` had when it was annotated. A group with a prefix renames it, and the tags of
+ * annotations remain those of the former name.
  */
 export class TagName extends Context.Service<TagName, string>()("effect-cached/HttpCache/TagName") {}
 
@@ -104,7 +104,7 @@ export class TagName extends Context.Service<TagName, string>()("effect-cached/H
 export const tagOf = (endpoint: HttpApiEndpoint.Top | Rpc.AnyWithProps, of: unknown): string => {
   const [name, schema] = "_tag" in endpoint
     ? [endpoint.annotations.mapUnsafe.get(TagName.key) ?? endpoint._tag, endpoint.payloadSchema]
-    : [endpoint.identifier, endpoint.params]
+    : [endpoint.annotations.mapUnsafe.get(TagName.key) ?? endpoint.identifier, endpoint.params]
   const base = `http:endpoint:${name}`
   return of === undefined || schema === undefined ? base : `${base}:${CacheKey.id(new (partOf(name, schema))({ of }))}`
 }

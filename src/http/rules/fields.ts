@@ -37,7 +37,15 @@ export const listOf = (value: string | undefined): ReadonlyArray<string> => {
 }
 
 /** Without spaces and tabs around it; other white space is not allowed in a field. */
-const trimmed = (text: string): string => text.replace(/^[ \t]+/, "").replace(/[ \t]+$/, "")
+const trimmed = (text: string): string => {
+  let [start, end] = [0, text.length]
+  while (start < end && isBlank(text[start])) start++
+  // Not a regular expression: one that ends with `$` takes quadratic time for blanks before it.
+  while (end > start && isBlank(text[end - 1])) end--
+  return text.slice(start, end)
+}
+
+const isBlank = (char: string | undefined): boolean => char === " " || char === "\t"
 
 /** The arguments of each directive by lower-case name: one for each time it occurs, `undefined` without one. */
 export type Directives = ReadonlyMap<string, ReadonlyArray<string | undefined>>

@@ -1,9 +1,22 @@
 /** Storing responses (RFC 9111, section 3): which may be stored, and which of their fields. */
-import { type Directives, type Fields, listOf, namesIn, type RequestHead, type ResponseHead } from "./fields.ts"
+import { namesOf, personalBy } from "./anonymous.ts"
+import { type Directives, type Fields, listOf, namesIn, type ResponseHead } from "./fields.ts"
 import type { Control } from "./targeted.ts"
 
 /** A private cache serves one user; a shared cache serves several. */
 export type Mode = "private" | "shared"
+
+export interface Rules {
+  readonly mode: Mode
+  /** The fields that cannot name a user. */
+  readonly harmless: Set<string>
+}
+
+export interface Judged {
+  readonly control: Control
+  /** Whether the response is for all requests, also those that could name a user. */
+  readonly isForAll: boolean
+}
 
 /** Status codes whose responses may be reused without explicit freshness (RFC 9110, section 15.1). */
 const heuristic: ReadonlySet<number> = new Set([200, 203, 204, 300, 301, 308, 404, 405, 410, 414, 501])
@@ -18,14 +31,12 @@ const understands = (status: number): boolean =>
 
 /** Why a response may not be stored, in one word for `Cache-Status`. `undefined`: it may be. */
 export const whyNotStored = (
-  mode: Mode,
-  request: RequestHead,
-  response: ResponseHead,
-  control: Control
+  { harmless, mode }: Rules,
+  request: Fields,
+  { fields, status }: ResponseHead,
+  { control, isForAll }: Judged
 ): string | undefined => {
-  const { fields, status } = response
   const { directives } = control
-  if (request.method !== "GET") return "method"
   // A part of a response is passed on, and a `304` that this cache did not ask for belongs to the caller.
   if (status < 200 || status === 206 || status === 304) return "status"
   const mustUnderstand = directives.has("must-understand")
@@ -33,15 +44,19 @@ export const whyNotStored = (
   if (directives.has("no-store") && !mustUnderstand) return "no-store"
   if (mode === "shared") {
     if (directives.has("private") && namesIn(directives, "private") === undefined) return "private"
-    if (request.fields["authorization"] !== undefined && !isForAll(control)) return "authorization"
+    const by = isForAll ? undefined : personalBy(request, namesOf(fields["vary"]), harmless)
+    if (by !== undefined) return by
   }
   if (listOf(fields["vary"]).includes("*")) return "vary"
   return isExplicit(mode, fields, control) || isHeuristic(status) ? undefined : "implicit"
 }
 
-/** Whether a response to a request with credentials may be stored for other requests (RFC 9111, section 3.5). */
-export const isForAll = ({ directives }: Control): boolean =>
-  ["must-revalidate", "public", "s-maxage"].some((name) => directives.has(name))
+/**
+ * Whether a response says that it is for all requests, also those that could name a user. RFC 9111, section 3.5, would
+ * accept `must-revalidate` too, which many send without thinking of users.
+ */
+export const isForAll = ({ directives, isOfOrigin, isTargeted }: Control): boolean =>
+  isOfOrigin && (isTargeted || directives.has("public") || directives.has("s-maxage"))
 
 /** Whether a response says that it may be stored. */
 export const isExplicit = (mode: Mode, fields: Fields, { directives, isTargeted }: Control): boolean =>
@@ -54,12 +69,21 @@ const hopByHop: ReadonlySet<string> = new Set([
   ...["proxy-authenticate", "proxy-authentication-info", "proxy-authorization", "trailer"]
 ])
 
-/** The fields that are stored: none of the connection, and none that `no-cache` or `private` names (section 3.1). */
+/** The fields that `no-cache` names, and in a shared cache those that `private` names: the origin alone gives them. */
+export const withheldFields = (mode: Mode, directives: Directives): ReadonlyArray<string> => [
+  ...(namesIn(directives, "no-cache") ?? []),
+  ...(mode === "shared" ? namesIn(directives, "private") ?? [] : [])
+]
+
+/**
+ * The fields that are stored: none of the connection, and none that are withheld (section 3.1). Cookies are stored
+ * beside them.
+ */
 export const storedFields = (mode: Mode, fields: Fields, directives: Directives): { [name: string]: string } => {
   const left = new Set([
     ...listOf(fields["connection"]).map((name) => name.toLowerCase()),
-    ...(namesIn(directives, "no-cache") ?? []),
-    ...(mode === "shared" ? namesIn(directives, "private") ?? [] : [])
+    ...withheldFields(mode, directives),
+    "set-cookie"
   ])
   const stored: { [name: string]: string } = {}
   for (const name of Object.keys(fields)) {

@@ -5,15 +5,20 @@ import { type Directives, directivesOf, type Fields } from "./fields.ts"
 export interface Control {
   readonly directives: Directives
   readonly isTargeted: boolean
+  /** Whether the response itself says it, and not the program that has made the cache. */
+  readonly isOfOrigin: boolean
 }
+
+/** A field for this cache alone, in which a program says what its responses do not. It is not sent. */
+export const ownField = "effect-cached-control"
 
 /** The directives of the first of the `targets` that is present, valid and not empty; else those of `Cache-Control`. */
 export const controlOf = (fields: Fields, targets: ReadonlyArray<string>): Control => {
   for (const target of targets) {
     const directives = targetedOf(fields[target])
-    if (directives !== undefined) return { directives, isTargeted: true }
+    if (directives !== undefined) return { directives, isTargeted: true, isOfOrigin: target !== ownField }
   }
-  return { directives: directivesOf(fields["cache-control"]), isTargeted: false }
+  return { directives: directivesOf(fields["cache-control"]), isTargeted: false, isOfOrigin: true }
 }
 
 const targetedOf = (value: string | undefined): Directives | undefined => {

@@ -5,17 +5,15 @@ interface Validated {
   readonly fields: Fields
 }
 
-/** The fields that make a request conditional: the entity tags of all variants, and the date of the one selected. */
+/**
+ * The fields that make a request conditional: the entity tags of the selected variant and of others, and the date of
+ * the one selected. The caller's conditions are none of them, because a `304` could then confirm its version for all.
+ */
 export const conditionsOf = (
-  variants: ReadonlyArray<Validated>,
   selected: Validated | undefined,
-  request: Fields
+  others: Iterable<string>
 ): { [name: string]: string } => {
-  const etags = new Set([
-    ...[selected, ...variants].flatMap((one) => etagOf(one?.fields["etag"]) ?? []),
-    // The caller's own condition is asked as well: one exchange answers both.
-    ...listOf(request["if-none-match"]).filter((etag) => etagOf(etag) !== undefined)
-  ])
+  const etags = new Set([...etagIn(selected), ...others])
   const changed = selected?.fields["last-modified"]
   return {
     ...etags.size === 0 ? {} : { "if-none-match": Array.from(etags).join(", ") },
@@ -23,30 +21,33 @@ export const conditionsOf = (
   }
 }
 
-/** The variants that a `304` confirms (RFC 9111, section 4.3.4). */
-export const confirmedBy = <A extends Validated>(
-  variants: ReadonlyArray<A>,
-  selected: A | undefined,
-  update: Fields
-): ReadonlyArray<A> => {
-  const etag = etagOf(update["etag"])
-  if (etag !== undefined) {
-    return variants.filter(({ fields }) => {
-      const own = etagOf(fields["etag"])
-      return own !== undefined && (isStrong(etag) ? own === etag : opaqueOf(own) === opaqueOf(etag))
-    })
-  }
-  const changed = update["last-modified"]
-  if (changed !== undefined) return variants.filter(({ fields }) => fields["last-modified"] === changed)
-  return selected === undefined ? [] : [selected]
+const etagIn = (one: Validated | undefined): ReadonlyArray<string> => {
+  const etag = etagOf(one?.fields["etag"])
+  return etag === undefined ? [] : [etag]
 }
 
-/** Whether the answer to `HEAD` describes the stored response (section 4.3.5). */
-export const describes = (update: Fields, stored: Fields): boolean =>
-  ["etag", "last-modified", "content-length"].every((name) =>
-    update[name] === undefined || (stored[name] ?? (name === "content-length" ? update[name] : undefined)) ===
-      update[name]
+/** Whether a `304` with this entity tag confirms a response with that one (RFC 9111, section 4.3.4). */
+export const isSameEtag = (etag: string, own: string | undefined): boolean =>
+  own !== undefined && (isStrong(etag) ? own === etag : opaqueOf(own) === opaqueOf(etag))
+
+/** Whether a `304` confirms the response that was selected (RFC 9111, section 4.3.4). */
+export const isConfirmed = ({ fields }: Validated, update: Fields): boolean => {
+  const etag = etagOf(update["etag"])
+  if (etag !== undefined) return isSameEtag(etag, etagOf(fields["etag"]))
+  const changed = update["last-modified"]
+  return changed === undefined || fields["last-modified"] === changed
+}
+
+/** Whether the answer to `HEAD` contradicts the stored response (section 4.3.5). */
+export const contradicts = (update: Fields, stored: Fields): boolean =>
+  ["etag", "last-modified", "content-length"].some((name) =>
+    update[name] !== undefined &&
+    update[name] !== (name === "content-length" ? stored[name] ?? update[name] : stored[name])
   )
+
+/** Whether both have an equal validator: without one, content that has gone could be renewed for ever. */
+export const hasSameValidator = (update: Fields, stored: Fields): boolean =>
+  ["etag", "last-modified"].some((name) => update[name] !== undefined && update[name] === stored[name])
 
 /** The conditions that a cache cannot answer, because only the origin has the current version. */
 export const isForOrigin = (request: Fields): boolean =>

@@ -5,7 +5,7 @@ import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Base64Url from "effect/encoding/Base64Url"
 import * as Exit from "effect/Exit"
-import * as Headers from "effect/http/Headers"
+import type * as Headers from "effect/http/Headers"
 import * as HttpClientError from "effect/http/HttpClientError"
 import type { HttpClientRequest } from "effect/http/HttpClientRequest"
 import type { HttpClientResponse } from "effect/http/HttpClientResponse"
@@ -20,18 +20,23 @@ import { Outside } from "../../internal/options/annotations.ts"
 import * as Strategy from "../../Strategy.ts"
 import * as Ttl from "../../Ttl.ts"
 import type { Origin } from "../client/call.ts"
+import { namesOf, personalBy } from "../rules/anonymous.ts"
 import { renderStatus } from "../rules/cacheStatus.ts"
-import { listOf } from "../rules/fields.ts"
+import type { Fields } from "../rules/fields.ts"
 import { isHeuristic } from "../rules/storing.ts"
+import { ownField } from "../rules/targeted.ts"
 import { lasting } from "./lasting.ts"
-import { watched } from "./reading.ts"
+import { shownTo } from "./shown.ts"
+import type { Sent } from "./url.ts"
 
 type Response = HttpServerResponse.HttpServerResponse
 
 export type Handler = Effect.Effect<Response, unknown, any>
 
-/** How to cache responses that say nothing about caching and answer requests without credentials. */
+/** How to cache responses that say nothing about caching and answer anonymous requests. */
 interface Usual {
+  /** The fields that cannot name a user. */
+  readonly harmless: Set<string>
   /** Their `Cache-Control`. */
   readonly control: string | ((response: Response) => string | undefined) | undefined
   readonly inherits: boolean
@@ -45,9 +50,6 @@ export const Inherits: Context.Reference<boolean> = Context.Reference<boolean>(
   { defaultValue: () => false }
 )
 
-/** A field for this cache alone, which is removed before the response is sent. */
-export const ownField = "effect-cached-control"
-
 /** The failure of a handler, as an origin that cannot be reached. */
 class HandlerFailed {
   readonly failure: Cause.Cause<unknown>
@@ -56,66 +58,59 @@ class HandlerFailed {
   }
 }
 
-/** Fields with which a client could steer a response, although they are in no key. */
-const steering =
-  /^(forwarded|x-forwarded-(host|proto|port|prefix|server|scheme|path|uri)|x-(host|original-(url|uri|host)|rewrite-url|http-method-override|method-override))$/
+interface Parts {
+  readonly handler: Handler
+  readonly request: HttpServerRequest.HttpServerRequest
+  readonly sent: Sent
+  readonly usual: Usual
+  readonly context: Context.Context<never>
+  /** Whether the handler may be interrupted where it does not say so. */
+  readonly isInterruptible: boolean
+}
 
 /** The handler as the origin of one request of the server. */
 export class HandlerOrigin implements Origin {
-  readonly handler: Handler
-  readonly request: HttpServerRequest.HttpServerRequest
-  readonly usual: Usual
-  readonly context: Context.Context<never>
+  readonly parts: Parts
 
-  constructor(
-    handler: Handler,
-    request: HttpServerRequest.HttpServerRequest,
-    usual: Usual,
-    context: Context.Context<never>
-  ) {
-    this.handler = handler
-    this.request = request
-    this.usual = usual
-    this.context = context
+  constructor(parts: Parts) {
+    this.parts = parts
   }
 
   execute(asked: HttpClientRequest): Effect.Effect<HttpClientResponse, HttpClientError.HttpClientError> {
-    return handle(this, asked)
+    return handle(this.parts, asked)
   }
 
   within(context: Context.Context<never>): Origin {
-    return new HandlerOrigin(this.handler, this.request, this.usual, context)
+    return new HandlerOrigin({ ...this.parts, context })
   }
 
   again(asked: HttpClientRequest): Effect.Effect<HttpClientResponse, HttpClientError.HttpClientError> {
-    return Effect.provideContext(this.execute(asked), this.context)
+    return Effect.provideContext(this.execute(asked), this.parts.context)
   }
 }
 
 const handle = (
-  { context, handler, request, usual }: HandlerOrigin,
+  { context, handler, isInterruptible, request, sent, usual }: Parts,
   asked: HttpClientRequest
 ): Effect.Effect<HttpClientResponse, HttpClientError.HttpClientError> => {
-  const isLoad = asked.method === "GET" || asked.method === "HEAD"
-  const shown = unsteered(asked.headers)
-  const reading = isLoad ? watched(shown) : undefined
-  const given = reading === undefined ? request : request.modify({ headers: reading.headers })
+  const { headers, method } = asked
+  const isLoad = method === "GET" || method === "HEAD"
+  const given = isLoad ? shownTo(request, { headers, method, sent }) : request
   const inheriting = usual.inherits ? Effect.provideService(handler, Inherits, true) : handler
   const ofRequest = Context.getOrUndefined(context, Scope.Scope)
   const kept = isLoad && ofRequest !== undefined ? lasting(inheriting, ofRequest) : inheriting
-  return Effect.provideService(kept as Effect.Effect<Response>, HttpServerRequest.HttpServerRequest, given).pipe(
+  const run = isInterruptible ? kept : Effect.uninterruptible(kept)
+  return Effect.provideService(run as Effect.Effect<Response>, HttpServerRequest.HttpServerRequest, given).pipe(
+    Effect.updateContext((services: Context.Context<never>) => withQuery(services, sent)),
+    Effect.map(unwrapped),
     Effect.zip(Cached.annotated),
     // The handler annotates also where its response passes.
     Effect.provideService(Outside, { annotations: undefined }),
     Effect.flatMap(([response, annotations]) => {
-      const read = Array.from(reading?.fields ?? [])
-      const said = isLoad
-        ? tagged(saying(response, shown, { ...usual, annotations, read }))
-        : Effect.succeed(response)
-      return Effect.map(said, (response) => {
+      const said = saying(response, headers, { ...usual, annotations })
+      return Effect.map(isLoad ? tagged(said.response) : Effect.succeed(response), (response) => {
         const answer = HttpServerResponse.toClientResponse(response, { request: asked })
-        const isPersonal = read.some((name) => shown[name] !== undefined && !varies(response, name))
-        originals.set(answer, { response, tags: annotations.tags ?? [], isPersonal })
+        originals.set(answer, { ...said, response, tags: annotations.tags ?? [] })
         return answer
       })
     }),
@@ -129,14 +124,32 @@ const handle = (
   )
 }
 
-const varies = ({ headers }: Response, name: string): boolean =>
-  listOf(headers["vary"]).some((one) => one.toLowerCase() === name)
+/** The query that the router has parsed, without the parameters that do not count, in the order of the key. */
+const withQuery = <R>(services: Context.Context<R>, { isNormal, path }: Sent): Context.Context<R> => {
+  const parsed = isNormal ? undefined : Context.getOrUndefined(services, HttpServerRequest.ParsedSearchParams)
+  if (parsed === undefined) return services
+  const names = Array.from(new URLSearchParams(path.split("?")[1] ?? "").keys())
+  const left = Array.from(new Set(names)).flatMap((name) => name in parsed ? [[name, parsed[name]!] as const] : [])
+  return Context.add(services, HttpServerRequest.ParsedSearchParams, Object.fromEntries(left))
+}
+
+/** The response of a `fetch` handler in the place of its wrapper, whose fields are added to its own. */
+const unwrapped = (response: Response): Response => {
+  const { body, cookies, headers, status } = response
+  if (body._tag !== "Raw" || !(body.body instanceof globalThis.Response)) return response
+  const web = HttpServerResponse.fromWeb(body.body)
+  const isBodyless = status === 204 || status === 205 || status === 304
+  const named = HttpServerResponse.setHeaders(isBodyless ? HttpServerResponse.setStatus(web, status) : web, headers)
+  return HttpServerResponse.mergeCookies(named, cookies)
+}
 
 interface Original {
   readonly response: Response
   readonly tags: ReadonlyArray<string>
-  /** Whether a field of the request was read that may identify the user, and `Vary` does not name it. */
-  readonly isPersonal: boolean
+  /** Whether it does not say itself what its `Cache-Control` says. */
+  readonly isUsual: boolean
+  /** The field of the request for which it was given no `Cache-Control`. */
+  readonly withheldBy: string | undefined
 }
 
 const originals = new WeakMap<object, Original>()
@@ -165,11 +178,6 @@ export const failedAs = (error: HttpClientError.HttpClientError): number | undef
   return HttpClientError.isHttpClientError(failure) && failure.reason._tag === "TransportError" ? undefined : 500
 }
 
-const unsteered = (headers: Headers.Headers): Headers.Headers => {
-  const names = Object.keys(headers).filter((name) => steering.test(name))
-  return names.length === 0 ? headers : Headers.removeMany(headers, names)
-}
-
 /** Gives a response an `ETag` of its body. */
 const tagged = (response: Response): Effect.Effect<Response> => {
   const { body, headers, status } = response
@@ -188,23 +196,20 @@ const digestOf = (bytes: Uint8Array<ArrayBuffer>): Effect.Effect<Uint8Array> =>
 
 interface Said extends Omit<Usual, "inherits"> {
   readonly annotations: Cached.Annotations
-  /** The fields that were read and may identify the user. */
-  readonly read: ReadonlyArray<string>
 }
 
 /**
- * Gives a response that says nothing about caching the usual directives. Applies only to requests without credentials,
- * because the handler may answer users differently.
+ * Gives a response that says nothing about caching the usual directives, if its request is anonymous. Other caches on
+ * the way to the client do not know that rule: `Vary` tells them.
  */
 const saying = (
   response: Response,
   asked: Headers.Headers,
-  { annotations, control, read, strategy }: Said
-): Response => {
+  { annotations, control, harmless, strategy }: Said
+): Pick<Original, "response" | "isUsual" | "withheldBy"> => {
   const { headers } = response
-  if (headers["cache-control"] !== undefined || headers["expires"] !== undefined) return response
-  const credentials = new Set(["authorization", "cookie", ...read])
-  for (const name of credentials) if (asked[name] !== undefined) return response
+  const as = (withheldBy?: string) => ({ response, isUsual: false, withheldBy })
+  if (headers["cache-control"] !== undefined || headers["expires"] !== undefined) return as()
   const isUsual = isHeuristic(response.status)
   const own = annotations.ttl !== undefined
     ? lifetimeText(
@@ -215,9 +220,12 @@ const saying = (
     ? strategyText(strategy, response)
     : undefined
   const usual = own ?? (typeof control !== "string" ? control?.(response) : isUsual ? control : undefined)
-  if (usual === undefined) return response
-  const vary = [headers["vary"] ?? [], ...credentials].flat().join(", ")
-  return HttpServerResponse.setHeaders(response, { [own === undefined ? "cache-control" : ownField]: usual, vary })
+  if (usual === undefined) return as()
+  const by = personalBy(asked as Fields, namesOf(headers["vary"]), harmless)
+  if (by !== undefined) return as(by)
+  const vary = [headers["vary"] ?? [], "authorization", "cookie"].flat().join(", ")
+  const said = { [own === undefined ? "cache-control" : ownField]: usual, vary }
+  return { response: HttpServerResponse.setHeaders(response, said), isUsual: true, withheldBy: undefined }
 }
 
 const longest = 31_536_000

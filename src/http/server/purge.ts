@@ -8,9 +8,12 @@ import * as Redacted from "effect/Redacted"
 import * as Schema from "effect/Schema"
 import * as Cached from "../../Cached.ts"
 import * as CachePolicy from "../../CachePolicy.ts"
-import type { Caching } from "../../Caching.ts"
+import { Caching } from "../../Caching.ts"
 import { groupTag, urlTag } from "../client/record.ts"
-import { urlOf } from "./url.ts"
+import { keyed, type Normal, queryOf } from "./url.ts"
+
+/** The parts that do not count in the URLs of a cache, by the options of each middleware that has been made over it. */
+export const normals = new WeakMap<Caching["Service"], ReadonlyArray<Normal>>()
 
 const Names = Schema.optionalKey(Schema.Array(Schema.String))
 
@@ -28,10 +31,14 @@ export const purged = (
   if (method !== "PURGE" && method !== "POST") return answer(405, { allow: "PURGE, POST" })
   const given = /^Bearer (.+)$/i.exec(headers["authorization"] ?? "")?.[1] ?? ""
   if (!isSame(given, Redacted.value(secret))) return answer(401, { "www-authenticate": "Bearer" })
-  return Effect.flatMap(targetsOf(request), (targets) => {
+  return Effect.flatMap(Effect.zip(targetsOf(request), Caching), ([targets, caching]) => {
     if (targets === undefined) return answer(400)
     const { groups = [], soft = false, tags = [], urls = [] } = targets
-    const named = [...urls.map(tagOfUrl), ...groups.map(tagOfGroup), ...tags]
+    const named = [
+      ...urls.flatMap((url) => tagsOfUrl(url, normals.get(caching) ?? [])),
+      ...groups.map(tagOfGroup),
+      ...tags
+    ]
     if (named.length === 0 || named.some((tag) => tag === undefined || tag === "")) return answer(400)
     const removal = Effect.forEach(
       named as ReadonlyArray<string>,
@@ -49,22 +56,20 @@ const answer = (status: number, headers: { readonly [name: string]: string } = {
   Effect.succeed(HttpServerResponse.empty({ status, headers: { "cache-control": "no-store", ...headers } }))
 
 const targetsOf = (request: Request): Effect.Effect<typeof Targets.Type | undefined> => {
-  const query = urlOf(request)?.searchParams
-  if (query !== undefined && query.size > 0) {
+  const query = queryOf(request)
+  if (query.size > 0) {
     const [urls, tags, groups] = ["url", "tag", "group"].map((name) => query.getAll(name)) as [any, any, any]
     return Effect.succeed({ urls, tags, groups, soft: query.has("soft") && query.get("soft") !== "false" })
   }
   return Effect.map(Effect.option(request.json), (json) => Option.getOrUndefined(Option.flatMap(json, decode)))
 }
 
-const tagOfUrl = (text: string): string | undefined => {
-  try {
-    const url = new URL(text)
-    url.hash = ""
-    return urlTag(url.href)
-  } catch {
-    return undefined
-  }
+/** The tags of a URL as it was given, as a client would send it, and as the keys of this process have it. */
+const tagsOfUrl = (text: string, normals: ReadonlyArray<Normal>): ReadonlyArray<string | undefined> => {
+  if (!URL.canParse(text)) return [undefined]
+  const given = [text, new URL(text).href].map((href) => href.replace(/#.*/s, ""))
+  const all = given.flatMap((href) => [href, ...normals.map((normal) => keyed(href, normal))])
+  return Array.from(new Set(all), urlTag)
 }
 
 const tagOfGroup = (text: string): string | undefined => {

@@ -1,7 +1,7 @@
 /** The fields in which a response names its tags for caches and CDNs. They go no further. */
 import * as Headers from "effect/http/Headers"
 import * as HttpServerResponse from "effect/http/HttpServerResponse"
-import { ownField } from "./handled.ts"
+import { ownField } from "../rules/targeted.ts"
 
 const names = ["surrogate-key", "cache-tag", "xkey"] as const
 

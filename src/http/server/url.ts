@@ -1,34 +1,77 @@
-/** The URL of a request of a server. */
+/** The URL of a request of a server, as text: what is parsed and written again could become that of another page. */
 import type { HttpServerRequest } from "effect/http/HttpServerRequest"
 
-interface Sent {
-  readonly url: URL
-  readonly host: string
-  readonly path: string
+/** The query parameters that do not count. */
+export interface Normal {
+  readonly ignoreQuery?: ReadonlyArray<string> | boolean | undefined
+  readonly sortQuery?: boolean | undefined
 }
 
-/** The URL as it was asked for, because routers cut prefixes off. The request of a `fetch` handler has no `host`. */
-const sentOf = ({ headers, originalUrl, protocol }: HttpServerRequest): Sent | undefined => {
+export interface Sent {
+  readonly url: URL
+  readonly host: string
+  /** The path and the query, without what does not count. The handler sees this text. */
+  readonly path: string
+  /** Whether all of it counts. */
+  readonly isNormal: boolean
+}
+
+const absolute = /^(https?):\/\/([^/?#]*)(.*)$/is
+
+/**
+ * The URL as it was asked for, because routers cut prefixes off, without what does not count. `undefined`: no URL would
+ * be written so, such as `/x/../page`, and what reads it may understand another page.
+ */
+export const sentOf = (request: HttpServerRequest, normal: Normal): Sent | undefined => {
+  const { headers, originalUrl, protocol } = request
+  const [, scheme = "http", authority = "localhost", rest = originalUrl] = absolute.exec(originalUrl) ?? []
+  const host = (headers["host"] ?? authority).toLowerCase()
+  const path = normalized(rest, normal)
+  // Middleware that has rewritten the URL, and not only cut off a prefix, may have done so by anything.
+  const shown = request.url
+  if (!rest.endsWith(shown) && !(/^\/(\?|$)/.test(shown) && rest.endsWith(shown.slice(1)))) return undefined
+  const url = urlAt(`${protocol ?? scheme.toLowerCase()}://${host}`, path)
+  return url !== undefined && url.pathname + url.search === path && url.host === host
+    ? { url, host, path, isNormal: path === rest }
+    : undefined
+}
+
+const urlAt = (origin: string, path: string): URL | undefined => {
   try {
-    const asked = /^https?:/i.test(originalUrl) ? new URL(originalUrl) : undefined
-    const scheme = protocol ?? asked?.protocol.slice(0, -1) ?? "http"
-    const path = asked === undefined ? originalUrl : asked.pathname + asked.search
-    const host = headers["host"] ?? asked?.host ?? "localhost"
-    return { url: new URL(`.${path}`, `${scheme}://${host}`), host, path }
+    return new URL(`.${path}`, origin)
   } catch {
     return undefined
   }
 }
 
-export const urlOf = (request: HttpServerRequest): URL | undefined => sentOf(request)?.url
+/** The query of a request, read leniently. */
+export const queryOf = ({ originalUrl }: HttpServerRequest): URLSearchParams => {
+  const at = originalUrl.indexOf("?")
+  return new URLSearchParams(at < 0 ? "" : originalUrl.slice(at))
+}
 
-/**
- * The URL, if it was sent as it is written here. The handler sees `/x/../page` and `Host: example.com/x` as they are,
- * so its response must not become that of `/page` and `example.com`.
- */
-export const exactUrlOf = (request: HttpServerRequest): URL | undefined => {
-  const sent = sentOf(request)
-  if (sent === undefined) return undefined
-  const { host, path, url } = sent
-  return url.pathname + url.search === path && url.host === host.toLowerCase() ? url : undefined
+/** A URL as the key has it. */
+export const keyed = (href: string, normal: Normal): string => normalized(href, normal)
+
+const isPlain = ({ ignoreQuery = false, sortQuery = false }: Normal): boolean => ignoreQuery === false && !sortQuery
+
+/** Removes and sorts query parameters. What remains stays as it was written. */
+export const normalized = (path: string, normal: Normal): string => {
+  const at = path.indexOf("?")
+  if (at < 0 || isPlain(normal)) return path
+  const { ignoreQuery = false, sortQuery = false } = normal
+  if (ignoreQuery === true) return path.slice(0, at)
+  const query = path.slice(at + 1)
+  const all = query.split("&").map((text) => ({ text, name: nameOf(text) }))
+  const left = ignoreQuery === false ? all : all.filter(({ name }) => !ignoreQuery.includes(name))
+  if (left.length === 0) return path.slice(0, at)
+  // The order of equal names stays.
+  const sorted = sortQuery ? left.toSorted((a, b) => a.name < b.name ? -1 : a.name > b.name ? 1 : 0) : left
+  return `${path.slice(0, at)}?${sorted.map(({ text }) => text).join("&")}`
+}
+
+/** The name of a parameter as those who parse the query read it. */
+const nameOf = (text: string): string => {
+  const name = text.split("=", 1)[0]!
+  return /[%+]/.test(name) ? Array.from(new URLSearchParams(`${name}=`).keys())[0] ?? name : name
 }

@@ -128,8 +128,12 @@ export const http = {
   maxVariants: 16,
   /** The largest body that is stored, in bytes: 8 MiB. */
   maxBody: 8_388_608,
+  /** How many bytes of responses lie in memory, over a layer that does not weigh its entries: 64 MiB. */
+  maxMemory: 67_108_864,
   /** How long a response is kept after it has become stale: until then it can be validated. */
   keepMillis: 86_400_000,
+  /** How long a request waits for the load of another one. */
+  waitMillis: 5000,
   /** Up to this size in bytes, a body of known length lies beside its fields. */
   inlineBytes: 65_536,
   /** How long a larger body in one piece is answered before it is read through the cache again. */
@@ -140,6 +144,8 @@ export const http = {
   unsharedMillis: 120_000,
   /** How many such resources are remembered. */
   mostUnshared: 10_000,
+  /** How many resources are remembered whose last response has `Vary` or is for all. */
+  mostKnown: 10_000,
   /** How many resources a server remembers by what requests say, and the most characters of such a path. */
   mostNamed: 1000,
   longestNamed: 500,

@@ -6,6 +6,9 @@ const middleware = "test/http/middleware.test.ts"
 const attacks = "test/http/attacks.test.ts"
 const hangs = "test/http/hangs.test.ts"
 const serverAttacks = "test/http/serverAttacks.test.ts"
+const sockets = "test/http/sockets.test.ts"
+const strangers = "test/http/strangers.test.ts"
+const bytes = "test/http/bytes.test.ts"
 const endpoints = "test/http/endpoints.test.ts"
 const endpointAttacks = "test/http/endpointAttacks.test.ts"
 
@@ -13,43 +16,44 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "a middleware within another one of the same cache answers the request again",
     in: "answerWith",
-    find: "outer.href === resource.href",
+    find: "outer.href === resource.named.href",
     replace: "outer.href === \"\"",
     by: middleware
   },
   {
     name: "cookies are no part of the key of a response",
     in: "digests",
-    find: "JSON.stringify([authorization, cookie, username, password])",
-    replace: "JSON.stringify([authorization, username, password])",
+    find: "!isHarmless(name, harmless)",
+    replace: "!isHarmless(name, harmless) && name !== \"cookie\"",
     by: client
   },
   {
     name: "a shared cache stores every answer to Authorization",
-    in: "whyNotStored",
-    find: `request.fields["authorization"] !== undefined && !isForAll`,
-    replace: `request.fields["authorization"] === "" && !isForAll`,
+    in: "personalBy",
+    find: `name === "authorization" || name === "proxy-authorization" || !excused.includes(name)`,
+    replace: `name !== "authorization" && !excused.includes(name)`,
     by: client
   },
   {
     name: "a response to someone whose API key was checked inside the cache is stored for all",
-    in: "refusal",
-    find: "self.isPersonal(response) && !isForAll(control)",
-    replace: "false",
+    in: "judged",
+    find: "result, judgement) ??",
+    replace: "result, { ...judgement, isForAll: true }) ??",
     by: endpoints
   },
   {
     name: "under cacheControl, a user with an API key gets what one without a key got",
-    in: "saying",
-    find: `new Set(["authorization", "cookie", ...read])`,
-    replace: `new Set(["authorization", "cookie"])`,
+    in: "placeOf",
+    find: `by === undefined ? "" : "~", by`,
+    replace: `"", by`,
+    also: [{ in: "mayAnswer", find: "isForAll || isAnonymous ||", replace: "isForAll || !isAnonymous ||" }],
     by: middleware
   },
   {
     name: "bodies that have been replaced fill memory",
     in: "outdate",
-    find: "if (body !== null) return",
-    replace: "if (id !== \"\") return",
+    find: "if (body === null)",
+    replace: "if (body === null && id === \"\")",
     by: middleware
   },
   {
@@ -64,13 +68,6 @@ export const faults: ReadonlyArray<UnitFault> = [
     in: "plainHit",
     find: "self.hitsHaveEffects ||",
     replace: "",
-    by: middleware
-  },
-  {
-    name: "a field that was read counts as unread, as if all fields were copied",
-    in: "watched",
-    find: "isCopied || ofNoUser.test(name)",
-    replace: "name in target || ofNoUser.test(name)",
     by: middleware
   },
   {
@@ -103,9 +100,9 @@ export const faults: ReadonlyArray<UnitFault> = [
   },
   {
     name: "after a soft purge, the variants that were not asked for are fresh",
-    in: "variantsOf",
-    find: "softExpiresAt === -Infinity ? variants.map(staled) : variants",
-    replace: "variants",
+    in: "variantOf",
+    find: "softExpiresAt === -Infinity ? staled(variant) : variant",
+    replace: "variant",
     by: middleware
   },
   {
@@ -113,7 +110,7 @@ export const faults: ReadonlyArray<UnitFault> = [
     in: "afterHead",
     find: "isSoft(entry) ?",
     replace: "isSoft(entry) && met === undefined ?",
-    by: middleware
+    by: strangers
   },
   {
     name: "a short body of a wrong length is stored beside its fields",
@@ -144,13 +141,6 @@ export const faults: ReadonlyArray<UnitFault> = [
     by: client
   },
   {
-    name: "a range is taken out of a range of a body that is loaded again",
-    in: "orAgain",
-    find: `HttpClientRequest.removeHeader(call.request, "range")`,
-    replace: "call.request",
-    by: client
-  },
-  {
     name: "a body that is loaded again is made without the services of its request",
     in: "againOf",
     find: "again === undefined ?",
@@ -167,8 +157,8 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "after a soft purge, a failure of the handler reaches callers that the stale response may answer",
     in: "looked",
-    find: "failed(call, select(variants, call.head.fields), cause)",
-    replace: "failed(call, select([], call.head.fields), cause)",
+    find: "failed(call, variant, cause)",
+    replace: "failed(call, undefined, cause)",
     by: middleware
   },
   {
@@ -230,15 +220,15 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "an answer to HEAD updates what has been stored after the request",
     in: "afterHead",
-    find: "selected === undefined || selected.responseTime > met.requestTime",
-    replace: "selected === undefined",
+    find: "variant === null || variant.responseTime > met.requestTime",
+    replace: "variant === null",
     by: client
   },
   {
     name: "in an outage, a stale response answers only the first of the callers",
     in: "alone",
-    find: "insteadOf(call, stale,",
-    replace: "insteadOf(call, undefined,",
+    find: "insteadOf(call, stale, met.response,",
+    replace: "insteadOf(call, undefined, met.response,",
     by: client
   },
   {
@@ -251,22 +241,22 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "a 304 confirms a response whose body has gone meanwhile",
     in: "asked",
-    find: "confirmed: there ? confirmed : []",
+    find: "confirmed: there ? confirmed : undefined",
     replace: "confirmed",
     by: client
   },
   {
     name: "a 304 of another origin, after a redirect, renews what is stored",
     in: "asked",
-    find: " && !isRedirected(call, met.response)",
+    find: " || isRedirected(call, met.response)",
     replace: "",
     by: attacks
   },
   {
     name: "a shared cache takes no notice of the user in a URL",
     in: "fieldsOf",
-    find: `username + password === ""`,
-    replace: `username + password !== "?"`,
+    find: `user === ""`,
+    replace: `user !== "?"`,
     by: client
   },
   {
@@ -285,7 +275,7 @@ export const faults: ReadonlyArray<UnitFault> = [
   },
   {
     name: "a 304 with another ETag renews what is stored",
-    in: "confirmedBy",
+    in: "isSameEtag",
     find: "isStrong(etag) ? own === etag : opaqueOf(own) === opaqueOf(etag)",
     replace: "isStrong(etag) || opaqueOf(own) === opaqueOf(etag)",
     by: client
@@ -306,9 +296,9 @@ export const faults: ReadonlyArray<UnitFault> = [
   },
   {
     name: "waiters of a response that may not be shared get it",
-    in: "decided",
-    find: "resource.unshared === true",
-    replace: "resource.unshared === false",
+    in: "mayAnswer",
+    find: "matches(varying, fields) &&",
+    replace: "matches({}, fields) &&",
     by: client
   },
   {
@@ -335,37 +325,37 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "a server stores what a handler says nothing about for requests with cookies",
     in: "saying",
-    find: "for (const name of credentials) if (asked[name] !== undefined) return response",
-    replace: `if (asked["authorization"] !== undefined) return response`,
+    find: "if (by !== undefined) return as(by)",
+    replace: "if (by === undefined && false) return as(by)",
     by: middleware
   },
   {
     name: "a server stores the cookies of a 304",
-    in: "updatedBy",
-    find: "self.storesCookies ? cookiesOf(response) : []",
-    replace: "cookiesOf(response)",
+    in: "judged",
+    find: "self.storesCookies || keptCookies(self, response, judgement.control).length === 0",
+    replace: "self.storesCookies || response.status === 304",
     by: middleware
   },
   {
     name: "a server and a client share their responses",
-    in: "resourceAt",
-    find: "`${scope} ${own}`",
-    replace: "own",
+    in: "namesOf",
+    find: `resourceAt("server ", sent.url)`,
+    replace: `resourceAt("private ", sent.url)`,
     by: middleware
   },
   {
     name: "a server stores by heuristics",
-    in: "refusal",
-    find: "self.storesImplicitly || isExplicit(self.mode, fields, control)",
+    in: "judged",
+    find: "self.storesImplicitly || isExplicit(self.mode, result.fields, judgement.control)",
     replace: "true",
     by: middleware
   },
   {
     name: "fields outside the key steer a handler",
-    in: "handle",
-    find: "unsteered(asked.headers)",
-    replace: "asked.headers",
-    by: middleware
+    in: "isHidden",
+    find: "steering.has(name.toLowerCase()) ||",
+    replace: "steering.has(\"\") ||",
+    by: sockets
   },
   {
     name: "a purge needs no secret",
@@ -376,16 +366,16 @@ export const faults: ReadonlyArray<UnitFault> = [
   },
   {
     name: "a response to a path with dots is stored under the path without them",
-    in: "exactUrlOf",
+    in: "sentOf",
     find: "url.pathname + url.search === path &&",
     replace: "url.pathname !== path + path &&",
     by: serverAttacks
   },
   {
     name: "a response to a made-up host is stored under the host in it",
-    in: "exactUrlOf",
-    find: "url.host === host.toLowerCase()",
-    replace: "host.toLowerCase().includes(url.host)",
+    in: "sentOf",
+    find: "url.host === host",
+    replace: "host.includes(url.host)",
     by: serverAttacks
   },
   {
@@ -393,13 +383,6 @@ export const faults: ReadonlyArray<UnitFault> = [
     in: "cleared",
     find: `self.scope !== "server" &&`,
     replace: `self.scope !== "private" &&`,
-    by: middleware
-  },
-  {
-    name: "a variant forgets what its handler has read when another variant is stored",
-    in: "inheriting",
-    find: "run === undefined ? Effect.succeed(false) :",
-    replace: "run !== undefined ? Effect.succeed(true) :",
     by: middleware
   },
   {
@@ -419,8 +402,8 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "in a group with a prefix, tags lead nowhere",
     in: "tagOf",
-    find: "endpoint.annotations.mapUnsafe.get(TagName.key) ?? ",
-    replace: "",
+    find: "endpoint.annotations.mapUnsafe.get(TagName.key) ?? endpoint._tag",
+    replace: "endpoint._tag",
     by: endpointAttacks
   },
   {
@@ -450,5 +433,117 @@ export const faults: ReadonlyArray<UnitFault> = [
     find: "self.timeoutMillis ?? self.maxLoadMillis",
     replace: "undefined",
     by: hangs
+  },
+  {
+    name: "a request waits for the load of another one as long as it takes",
+    in: "awaited",
+    find: "call.hasBegun ? Effect.never",
+    replace: "!call.hasBegun ? Effect.never",
+    by: hangs
+  },
+  {
+    name: "a client that leaves does not end its run",
+    in: "answerWith",
+    find: "Effect.interruptible(answer(call))",
+    replace: "answer(call)",
+    by: hangs
+  },
+  {
+    name: "a route that nothing may interrupt is interrupted",
+    in: "handle",
+    find: "isInterruptible ? kept : Effect.uninterruptible(kept)",
+    replace: "kept",
+    by: hangs
+  },
+  {
+    name: "a 304 that forbids to store leaves what is stored",
+    in: "drop",
+    find: "inBackground(self, Cached.invalidate(key))",
+    replace: "inBackground(self, Cached.has(key))",
+    by: sockets
+  },
+  {
+    name: "an update is stored whatever it says",
+    in: "merged",
+    find: "!== undefined) return undefined",
+    replace: `=== "") return undefined`,
+    by: sockets
+  },
+  {
+    name: "the response in a raw body is judged by its wrapper",
+    in: "unwrapped",
+    find: `body._tag !== "Raw" ||`,
+    replace: `body._tag === "Raw" ||`,
+    by: sockets
+  },
+  {
+    name: "a cookie that is set as a field is stored",
+    in: "cookiesOf",
+    find: "isRepeated ? set : [...set, field]",
+    replace: "set",
+    by: sockets
+  },
+  {
+    name: "a GET with a body is answered from the cache",
+    in: "hasBody",
+    find: `(headers["content-length"] ?? "0") !== "0"`,
+    replace: `(headers["content-length"] ?? "0") === ""`,
+    by: sockets
+  },
+  {
+    name: "HEAD keeps content alive without a validator",
+    in: "afterHead",
+    find: "if (!hasSameValidator(update, variant.fields)) return current",
+    replace: "",
+    by: strangers
+  },
+  {
+    name: "what was learned from a personal request holds for all",
+    in: "placeOf",
+    find: `by === undefined ? "" : "~", by`,
+    replace: `"", by`,
+    by: strangers
+  },
+  {
+    name: "a variant that is read is as good as one that was made up",
+    in: "placeOf",
+    find: "kept.isHit = true",
+    replace: "kept.isHit = false",
+    by: strangers
+  },
+  {
+    name: "white space at the end of a field takes quadratic time",
+    in: "trimmed",
+    find: "return text.slice(start, end)",
+    replace: "return text.slice(start).replace(/[ \\t]+$/, \"\")",
+    by: strangers
+  },
+  {
+    name: "the bytes of responses are not bounded",
+    in: "boundBytes",
+    find: "memory.capacity === 0 ||",
+    replace: "memory.capacity > 0 ||",
+    by: bytes
+  },
+  {
+    name: "a reader that was too slow gets the second half of another version",
+    in: "restOf",
+    find: "left === 0 && found !== sum ?",
+    replace: "left === 0 && found === sum + 1 ?",
+    by: strangers
+  },
+  {
+    name: "a reader that was too slow gets a part twice",
+    in: "restOf",
+    find: "chunk.subarray(known.length)",
+    replace: "chunk.subarray(0)",
+    by: strangers
+  },
+  {
+    name: "the variants of other users are offered to the origin",
+    in: "othersOf",
+    find: "!known.names.every((name) => isHarmless(name, self.harmless))",
+    replace: "known.names.length < 0",
+    by: "test/http/whoMayGet.test.ts"
   }
 ]

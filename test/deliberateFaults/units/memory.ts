@@ -138,13 +138,13 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "what leaves a class keeps its part of the quota",
     in: "leave",
-    find: "quota.weight -= weightOf(entry)",
+    find: "quota.weight -= place.weight",
     replace: "",
     by: "test/layers/withQuotas.test.ts"
   },
   {
     name: "the policy of a class hears of no reads",
-    in: "enforce",
+    in: "wrap",
     find: "quota!.policy.read(place)",
     replace: "void place",
     by: "test/layers/withQuotas.test.ts"

@@ -41,7 +41,8 @@ const usualMillis = ({ durations, stats }: Flights, { counters, id, stale }: Fli
 
 /** How long a reader waits by its own options. */
 const patienceOfReader = (self: Flights, request: Request): number =>
-  (isLimited(self, request) ? rulesOf(self, request).patienceMillis : undefined) ?? maxLoadOf(self, request)
+  (isLimited(self, request) ? rulesOf(self, request).patienceMillis : undefined) ??
+    Math.min(request.strategy.patienceMillis ?? Infinity, maxLoadOf(self, request))
 
 /** The patience of a flight, if a reader waits for `millis`. It doubles with each restart, up to `maxLoad`. */
 const patienceFor = (self: Flights, flight: Flight, millis: number, restarts: number): number => {

@@ -5,7 +5,9 @@
  */
 import * as Entries from "#platform/engine/memory/entries"
 import { CacheConfigError } from "../../../CacheError.ts"
-import type { Node, Policy } from "../../../ports/eviction.ts"
+import { lru } from "../../../Eviction.ts"
+import type { Eviction, Node, Policy } from "../../../ports/eviction.ts"
+import { bytes } from "../../../Weigher.ts"
 import { many } from "../../defaults/bounds.ts"
 import { weightOf } from "../../eviction/nodes.ts"
 import { boundOfMemory, type SizeInput } from "../../options/size.ts"
@@ -15,17 +17,21 @@ import * as Deadlines from "./deadlines.ts"
 import type { Entry } from "./entry.ts"
 import { makePolicy } from "./evictionPolicy.ts"
 import * as Memory from "./memory.ts"
+import { weighWith } from "./weigh.ts"
 
 export interface Quotas {
   readonly [keyClass: string]: SizeInput
 }
 
 interface Place extends Node {
+  readonly weight: number
   readonly entry: Entry
 }
 
 interface Quota {
   readonly most: number
+  /** Weighs what counts against the quota. `undefined`: entries count as in memory. */
+  readonly weigh: ((entry: Entry) => number | undefined) | undefined
   readonly policy: Policy
   places: Entries.Entries<Place>
   weight: number
@@ -41,7 +47,21 @@ export const enforce = (self: Memory.MemoryTier, quotas: Quotas): void => {
   }
   const isWeighed = Memory.isWeighed(memory)
   const mostOf = (name: string): number => boundOfMemory(`The quota of "${name}"`, quotas[name], isWeighed)
-  const byName = new Map(Object.keys(quotas).map((name) => [name, makeQuota(self, mostOf(name))]))
+  const options = { eviction: memory.eviction, weighed: isWeighed }
+  wrap(self, new Map(Object.keys(quotas).map((name) => [name, makeQuota(self, { ...options, most: mostOf(name) })])))
+}
+
+/** Bounds the bytes that the entries of some classes have together, unless all entries are weighed. */
+export const boundBytes = (self: Memory.MemoryTier, classes: ReadonlyArray<string>, most: number): void => {
+  const { memory } = self
+  if (memory.capacity === 0 || Memory.isWeighed(memory)) return
+  const weigh = weighWith(bytes, () => self)
+  const quota = makeQuota(self, { most, eviction: lru, weighed: true, weigh })
+  wrap(self, new Map(classes.map((name) => [name, quota])))
+}
+
+const wrap = (self: Memory.MemoryTier, byName: ReadonlyMap<string, Quota>): void => {
+  const { memory } = self
   // The quotas by the counters of their classes. An entry has these counters, so a hit need not look up its class.
   const byCounters = new Map<Counters, Quota | undefined>()
   const quotaOf = ({ counters }: Entry): Quota | undefined => {
@@ -52,7 +72,7 @@ export const enforce = (self: Memory.MemoryTier, quotas: Quotas): void => {
     return quota
   }
   const { policy, weigh } = memory
-  const all = Array.from(byName.values())
+  const all = Array.from(new Set(byName.values()))
   // Memory is emptied in one step only if every policy has `cleared`, which a user's policy may lack.
   const isEmptiedAtOnce = [policy, ...all.map((quota) => quota.policy)].every(({ cleared }) => cleared !== undefined)
 
@@ -60,11 +80,9 @@ export const enforce = (self: Memory.MemoryTier, quotas: Quotas): void => {
     const weight = weigh === undefined ? 1 : weigh(entry)
     const quota = quotaOf(entry)
     if (weight === undefined || quota === undefined) return weight
-    if (weight > Math.min(quota.most, memory.capacity)) return undefined
-    makeRoom(self, quota, () => {
-      const old = memory.entries.get(entry.id)
-      return weight - (old !== undefined && quotaOf(old) === quota ? weightOf(old) : 0)
-    })
+    const own = quota.weigh === undefined ? weight : quota.weigh(entry)
+    if (own === undefined || own > quota.most || weight > memory.capacity) return undefined
+    makeRoom(self, quota, () => own - (quota.places.get(entry.id)?.weight ?? 0))
     return weight
   }
 
@@ -109,15 +127,22 @@ export const enforce = (self: Memory.MemoryTier, quotas: Quotas): void => {
   }
 }
 
-const makeQuota = (self: Memory.MemoryTier, most: number): Quota => {
-  const { eviction, weigh } = self.memory
-  const options = { capacity: most, eviction, seed: self.tokens.word, weighed: weigh !== undefined }
+interface QuotaOptions {
+  readonly most: number
+  readonly eviction: Eviction
+  readonly weighed: boolean
+  readonly weigh?: Quota["weigh"]
+}
+
+const makeQuota = (self: Memory.MemoryTier, { eviction, most, weigh, weighed }: QuotaOptions): Quota => {
+  const options = { capacity: most, eviction, seed: self.tokens.word, weighed }
   const places = {
     get: (id: string) => quota.places.get(id),
     values: () => quota.places.values()
   }
   const quota: Quota = {
     most,
+    weigh,
     policy: makePolicy(options, { entries: places, telemetry: () => self }),
     places: Entries.make(),
     weight: 0
@@ -131,9 +156,9 @@ const empty = (quota: Quota): void => {
   quota.policy.cleared!()
 }
 
-const placeOf = (entry: Entry): Place => ({
+const placeOf = ({ weigh }: Quota, entry: Entry): Place => ({
   id: entry.id,
-  weight: weightOf(entry),
+  weight: weigh?.(entry) ?? weightOf(entry),
   entry,
   previous: undefined,
   next: undefined,
@@ -141,23 +166,27 @@ const placeOf = (entry: Entry): Place => ({
 })
 
 const enter = (quota: Quota, entry: Entry): void => {
-  const place = placeOf(entry)
-  quota.weight += weightOf(entry)
+  const place = placeOf(quota, entry)
+  quota.weight += place.weight
   quota.places.set(entry.id, place)
   quota.policy.added(place)
 }
 
 const leave = (quota: Quota, entry: Entry): void => {
-  const place = quota.places.get(entry.id)!
-  quota.weight -= weightOf(entry)
+  const place = quota.places.get(entry.id)
+  // An entry that is older than the bound.
+  if (place === undefined) return
+  quota.weight -= place.weight
   quota.places.delete(entry.id)
   quota.policy.removed(place)
 }
 
 const exchange = (quota: Quota, old: Entry, entry: Entry): void => {
   const { places, policy } = quota
-  const [former, place] = [places.get(old.id)!, placeOf(entry)]
-  quota.weight += weightOf(entry) - weightOf(old)
+  const former = places.get(old.id)
+  if (former === undefined) return enter(quota, entry)
+  const place = placeOf(quota, entry)
+  quota.weight += place.weight - former.weight
   places.set(entry.id, place)
   policy.replaced!(former, place)
 }

@@ -1,0 +1,70 @@
+/** The responses in memory are bounded by their bytes, whatever the capacity of the layer. */
+import { describe, expect, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { Cached, CacheLayer, Weigher } from "effect-cached"
+import { HttpServerResponse } from "effect/http"
+import { setFlagsFromString } from "node:v8"
+import { runInNewContext } from "node:vm"
+import { originOf, shared, textOf, url } from "./origin.ts"
+import { serving } from "./serving.ts"
+
+const control = { "cache-control": "max-age=600" }
+const mebibyte = 1_048_576
+
+setFlagsFromString("--expose-gc")
+const gc: () => void = runInNewContext("gc")
+
+/** The heap and the memory of buffers, in MiB. */
+const held = Effect.sync(() => {
+  gc()
+  const { external, heapUsed } = process.memoryUsage()
+  return (heapUsed + external) / mebibyte
+})
+
+const pages = (count: number, options: object) =>
+  Effect.gen(function*() {
+    const { ask, state } = yield* serving(
+      () => Effect.sync(() => HttpServerResponse.uint8Array(new Uint8Array(mebibyte), { headers: control })),
+      options
+    )
+    const before = yield* held
+    for (let i = 0; i < count; i++) yield* ask(`/page?${i}`)
+    const grown = (yield* held) - before
+    for (const n of [count - 1, 0]) yield* ask(`/page?${n}`)
+    return { grown, runs: state.runs }
+  })
+
+describe("pages of 1 MiB", () => {
+  it.effect.each<[string, number, object, number]>([
+    ["400 over a layer that counts its entries", 400, {}, 96],
+    ["100 with maxMemory", 100, { maxMemory: "16 MiB" }, 48]
+  ])("%s", ([, count, options, most]) =>
+    Effect.gen(function*() {
+      const { grown, runs } = yield* pages(count, options)
+      expect(grown).toBeLessThan(most)
+      // The newest is stored, and the oldest has gone.
+      expect(runs).toBe(count + 1)
+    }).pipe(Effect.provide(CacheLayer.memory({ capacity: 10_000 }))))
+
+  it.effect("100 over a layer that weighs them: its own bound holds", () =>
+    Effect.gen(function*() {
+      const { runs } = yield* pages(100, { maxMemory: "2 MiB" })
+      expect([runs, (yield* Cached.stats).evictions > 0]).toEqual([101, true])
+    }).pipe(Effect.provide(CacheLayer.memory({ maxWeight: "32 MiB", weigher: Weigher.bytes }))))
+})
+
+it.effect("of a client, the least recently used go first, and other entries stay", () =>
+  Effect.gen(function*() {
+    const origin = originOf(() => ({ body: "x".repeat(40_000), headers: { ...control, "content-length": "40000" } }))
+    const client = yield* shared(origin, { maxMemory: "1 MB" })
+    yield* Cached.set("other", 1)
+    for (let i = 0; i < 100; i++) {
+      yield* textOf(client, `${url}?${i}`)
+      yield* textOf(client, `${url}?0`)
+    }
+    expect(origin.requests.length).toBe(100)
+    yield* textOf(client, `${url}?99`)
+    expect(origin.requests.length).toBe(100)
+    yield* textOf(client, `${url}?1`)
+    expect([origin.requests.length, yield* Cached.has("other")]).toEqual([101, true])
+  }).pipe(Effect.provide(CacheLayer.memory({ capacity: 10_000 }))))
