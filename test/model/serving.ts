@@ -187,7 +187,7 @@ const wordOf = (cell: Cell | undefined): string => {
   return cell.begins === "nothing" ? "serve" : cell.gets === "either" ? "load or stale" : "load"
 }
 
-/** The table as ARCHITECTURE.md has it. */
+/** The table as `docs/maintaining/serving.md` has it. */
 export const tableText = (): string => {
   const line = (words: ReadonlyArray<string>): string => `| ${words.join(" | ")} |`
   const row = (strategy: Strategy): string =>

@@ -152,6 +152,6 @@ describe.each(caches)("P9 · over $name", (cache) => {
   }
 })
 
-it("P9 · ARCHITECTURE.md has the table", () => {
-  expect(readFileSync(new URL("../../ARCHITECTURE.md", import.meta.url), "utf8")).toContain(tableText())
+it("P9 · docs/maintaining/serving.md has the table", () => {
+  expect(readFileSync(new URL("../../docs/maintaining/serving.md", import.meta.url), "utf8")).toContain(tableText())
 })
