@@ -16,14 +16,16 @@ const real = ["cli/commandLine", "deliberateFaults", "docs", "drivers", "lint", 
 /** Many processes, compilers, full disks, heaps and thousands of keys: only `.ci/run` has the time. */
 const offline = [
   ...["examples", "pack", "processes", "types"],
-  ...["deliberateFaults/found", "docs/api", "docs/commandLine", "docs/docs", "laws/serializerTable"],
+  ...["deliberateFaults/found", "docs/api", "docs/commandLine", "docs/docs", "docs/tables"],
+  ...["laws/serializers", "laws/serializerTable", "serializers/tableStreams", "serializers/wrappedStreams"],
   ...["budgetsOfWaves", "laterWaves", "loadsAtOnce", "renewals", "wavesInTurns"].map((name) => `cached/${name}`),
   ...["internal/eviction/stackDistances", "internal/eviction/worstCases", "internal/time/turns"],
-  ...["drivers/objects/room", "drivers/files/plainFiles", "pipeline/killed"]
+  ...["drivers/exporters", "drivers/files/plainFiles", "drivers/objects/room", "pipeline/killed"],
+  ...["SqliteBounds", "transactions/operationsAtOnce"].map((name) => `drivers/sqlite/${name}`)
 ]
 
 /** One file at a time, so that what is measured in milliseconds holds. */
-const timed = ["consistency", "timed"]
+const timed = ["consistency", "timed", "cached/timeoutsOfStores"]
 const timedServers = ["servers/timed"]
 
 /** The tests of folders, and of files that are given without their ending. */
@@ -83,7 +85,7 @@ export default defineConfig({
         include: ["test/**/*.test.ts"],
         exclude: filesOf([...real, ...offline, ...timed, "servers"]),
         maxWorkers: 2,
-        env: hasRoom(memory) ? { TMPDIR: memory } : {},
+        env: hasRoom(memory) ? { ...env, TMPDIR: memory } : env,
         // files share the modules of their worker: every test makes a cache of its own
         isolate: false
       }),

@@ -97,7 +97,7 @@ it.live("the log says for how long the store has not answered in real time", () 
       yield* until(Effect.sync(() => messages.length === 2))
     }).pipe(Effect.provide([overFake(fake), TestClock.layer()]), Effect.provide(Logger.layer([logger])))
     expect(messages).toHaveLength(2)
-    expect(messages[1]).toMatch(/^The store "fake" answers again after \d+ms$/)
+    expect(messages[1]).toMatch(/^The store "fake" answers again after (0|\d+ms|\d+s.*)$/)
   }))
 
 it.live("a stored stream that has lost a page and begins otherwise is cut once: the next consumer starts it", () =>

@@ -302,7 +302,7 @@ const layers = [
 ]
 
 describe.each(["private", "shared"] as const)("%s", (mode) => {
-  const seeds = Array.from({ length: sized(60, 12) }, (_, i) => i + 1)
+  const seeds = Array.from({ length: sized(60, 8) }, (_, i) => i + 1)
 
   it.effect("nothing stale, of another user or URL, in part or lost", () =>
     Effect.gen(function*() {

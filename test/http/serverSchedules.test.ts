@@ -136,7 +136,7 @@ it.effect.each([undefined, "changes"] as const)(
   "nothing stale, of another user or in part; inherit %s",
   (inherit) =>
     Effect.gen(function*() {
-      for (let seed = 1; seed <= sized(60, 12); seed++) {
+      for (let seed = 1; seed <= sized(60, 8); seed++) {
         const faults = yield* Effect.provide(
           schedule(seed, inherit) as Effect.Effect<Array<string>>,
           CacheLayer.memory()

@@ -5,7 +5,7 @@ import { Cached, CacheError, CacheKey, type CacheLayer, type Caching, Strategy }
 import { type Cache, caches } from "../support/caches.ts"
 import { sized } from "../support/everything.ts"
 
-const depth = sized(10_000, 2000)
+const depth = sized(10_000, 1000)
 
 class Fib extends CacheKey.Class<Fib>()("Fib", { payload: { n: Schema.Number }, success: Schema.BigInt }) {}
 

@@ -6,7 +6,6 @@ import * as Compressed from "effect-cached/serializers/Compressed"
 import * as Encrypted from "effect-cached/serializers/Encrypted"
 import { Json } from "effect-cached/serializers/Json"
 import * as Signed from "effect-cached/serializers/Signed"
-import { thirdOf } from "../support/everything.ts"
 import { warningsOf } from "../support/logged.ts"
 import { secretBytes, wrapIn } from "./support.ts"
 
@@ -18,7 +17,6 @@ const elements = Array.from({ length: 150 }, (_, i) => `${i} ${"abcdefg ".repeat
 class Rows extends CacheKey.Class<Rows>()("Rows", { success: Schema.String, error: Schema.String }) {}
 
 const wrappers = ["gzip", "zstd", "signed", "aes", "xchacha", "zstd in aes", "aes in signed"]
-let stores = 0
 
 const protects = (name: string): boolean => /signed|aes|xchacha/.test(name)
 
@@ -27,7 +25,6 @@ export const streamsOver = (
   makeStore: Effect.Effect<Store.Store, unknown, Scope.Scope>,
   timeout = 60_000
 ) => {
-  const tried = thirdOf(wrappers, stores++)
   const cacheOver = (store: Store.Store, serializer: Serializer.Serializer) =>
     CacheLayer.layerWith({ memory: false }).pipe(
       Layer.provide(Layer.succeed(Store.Store, store)),
@@ -51,7 +48,7 @@ export const streamsOver = (
 
   const entryOf = (store: Store.Store, id: string) => Effect.map(store.get(id, []), ({ entry }) => entry!)
 
-  it.live.each(tried)(
+  it.live.each(wrappers)(
     "%s: after the loss of a page the consumer gets the rest of the stream",
     (name) =>
       Effect.gen(function*() {
@@ -70,7 +67,7 @@ export const streamsOver = (
     timeout
   )
 
-  it.live.each(tried)(
+  it.live.each(wrappers)(
     "%s: a page that was changed, moved or planted is lost, with one warning",
     (name) =>
       Effect.gen(function*() {
@@ -202,7 +199,7 @@ export const streamsOver = (
     timeout
   )
 
-  it.live.each(tried)(
+  it.live.each(wrappers)(
     "%s: a stream that has ended with a failure is replayed, and a failure is not moved",
     (name) =>
       Effect.gen(function*() {
