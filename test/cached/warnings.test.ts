@@ -25,7 +25,8 @@ const warned = <A, E>(test: (warnings: ReadonlyArray<Warning>) => Effect.Effect<
   return Effect.provide(test(warnings), Layer.provide(CacheLayer.memory(), Logger.layer([logger])))
 }
 
-const hour: Strategy.Strategy = Strategy.ttl({ ttl: "1 hour" })
+const hours = { ttl: "1 hour" } as const
+const hour: Strategy.Strategy = Strategy.ttl(hours)
 
 const readWith = (part: object, key: any = "k", value: unknown = 1): Effect.Effect<unknown, never, Caching.Caching> =>
   Effect.succeed(value).pipe(Cached.withStrategy({ key, strategy: { ...hour, name: "mine", ...part } }))
@@ -94,6 +95,25 @@ it.effect.each<readonly [unknown, string]>([
       `The strategy "mine" decided ${given}: decide must return one of "Serve", "ServeAndRefresh", "LoadOrStale", "Load"`
     )
   }).pipe(Effect.provide(CacheLayer.memory())))
+
+it.effect("a softTimeout that does nothing, because the strategy never falls back", () =>
+  warned((warnings) =>
+    Effect.gen(function*() {
+      const options = { ...hours, softTimeout: "1 second" } as const
+      const one = Effect.succeed(1)
+      yield* one.pipe(Cached.ttl({ key: "a", ...options }))
+      yield* one.pipe(Cached.withStrategy({ key: "b", strategy: Strategy.untilInvalidated, softTimeout: "1 second" }))
+      yield* one.pipe(Cached.failover({ key: "c", ...options }))
+      yield* one.pipe(Cached.withStrategy({ key: "d", strategy: Strategy.failover(hours), softTimeout: "1 second" }))
+      yield* settle
+      expect(warnings).toEqual([["a", "ttl"], ["b", "untilInvalidated"]].map(([key, name]) => ({
+        text: `The softTimeout of "${key}" does nothing: the strategy "${name}" never falls back on a stale value. ` +
+          "Use softTtl or failover, or timeout (logged once a key class or cause)",
+        cause: undefined,
+        key
+      })))
+    })
+  ))
 
 describe("is logged once", () => {
   it.effect.each(["lifetime", "touch"])(

@@ -60,7 +60,10 @@ export const rooms: Readonly<Record<string, Room>> = {
 }
 
 /** All tests that meet mutants of the engine, after the nearest. */
-export const far = ["test/cached/*.test.ts", "test/promises/P?.test.ts", "test/Cache*.test.ts"]
+export const far = [
+  ...["test/cached/*.test.ts", "test/promises/P?.test.ts", "test/Cache*.test.ts", "test/internal/engine/*/*.test.ts"],
+  ...["test/http/middleware.test.ts", "test/explain/*.test.ts", "test/transaction/*.test.ts", "test/layers/*.test.ts"]
+]
 
 /** Meets the mutants that the tests of the room let pass. */
 export const model = ["test/model/*.test.ts"]
