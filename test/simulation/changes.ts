@@ -28,10 +28,9 @@ export const changes: { readonly [Name in RuleName]: Change } = {
     replace: "Exit.map(exit, copyOf(copy, many.keys[i]!))"
   },
   "a stream is of one run": {
-    draws: ["streams"],
-    in: "nextOfLog",
-    find: "answer.value.run !== log.run",
-    replace: "answer.value.run === \"\""
+    in: "nextOfReplay",
+    find: "return emit(self, read.elements)",
+    replace: "return emit(self, read.elements.slice(1))"
   },
   "a load has a lease": {
     in: "acquireLease",
@@ -92,7 +91,8 @@ export const changes: { readonly [Name in RuleName]: Change } = {
   "a failure is that of a load of the reader": {
     in: "exitOf",
     find: "flight.attempt.previous!.exit : exit",
-    replace: "flight.attempt.previous!.exit : Exit.isFailure(exit) && flight.refresh ? Exit.fail(\"other\") : exit"
+    replace:
+      "flight.attempt.previous!.exit : Exit.isFailure(exit) && exit.cause.reasons.length > 1 ? Exit.die(\"other\") : exit"
   },
   "what runs behind its reader goes on": { in: "endIfUnneeded", find: "if (flight.pinned) return limitUnattended(self, flight)", replace: "" },
   "a load gives way when its readers are out of patience": {
@@ -158,11 +158,10 @@ export const changes: { readonly [Name in RuleName]: Change } = {
   "a cache closes in time": { in: "close", find: "}), shutdownMillis )", replace: "}), 1e6 * shutdownMillis )" },
   "memory is bounded": { in: "isOver", find: "self.weight > self.capacity", replace: "self.weight > self.capacity + 1" },
   "all that begins ends": {
-    in: "start",
-    find: "limitUnattended(self, flight)",
-    replace: "",
-    // They have not ended either.
-    beside: ["nothing is left running"]
+    in: "cycleOf",
+    find: "around !== undefined && awaited !== undefined && reaches(awaited, around)",
+    replace: "around !== undefined && awaited === around && reaches(awaited, around)",
+    beside: ["a program ends"]
   },
   "timers end with what they are for": { in: "stopTimers", find: "for (const timer of caller.timers) timer.interruptUnsafe()", replace: "" },
   "nothing is left running": {
@@ -184,7 +183,11 @@ return Exit.die(defect)
       replace: "return answer()"
     },
   "statistics count what happens": { in: "joinOrStart", find: "running.counters.joined++", replace: "running.counters.joined += 1000" },
-  "only what is stored leaves pages": { in: "TODO", find: "TODO", replace: "" },
+  "only what is stored leaves pages": {
+    in: "remove",
+    find: "tier.store.removeMany(ids)",
+    replace: "Effect.succeed(ids.map(() => true))"
+  },
   "what is made of a value ends with it": { in: "addLoaded", find: "if (inner !== undefined) addAll(dependencies, inner)", replace: "" },
   "what is made of values lives no longer": {
     in: "isLimitedByInner",

@@ -16,7 +16,10 @@ const isDisturbed = (self: World, load: Load, since: number): boolean =>
   self.closeAskedAt !== undefined ||
   // What a load has read may have changed.
   self.config.features.includes("derives") ||
-  self.writes.some(({ done, kind, target }) => done > since && (kind !== "id" || target === load.id)) ||
+  // The changes that a store has missed are sent again.
+  self.writes.some(({ done, kind, target }) =>
+    (done > since || (self.config.faults > 0 && kind !== "id")) && (kind !== "id" || target === load.id)
+  ) ||
   self.committed.some(({ done }) => done > since) ||
   Array.from(self.foreign.keys()).some((at) => at > since) ||
   self.otherPolicies.some(({ answered, id }) => id === load.id && answered > since)

@@ -43,7 +43,7 @@ export const rules = [
   {
     name: "a stream is of one run",
     promise: "P1",
-    of: ["oneEngine", "streams"],
+    of: ["streams", "oneEngine"],
     applies: "a consumer has read a stream to its end",
     asks: "it got all elements of one run"
   },
