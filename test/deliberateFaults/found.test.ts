@@ -1,6 +1,7 @@
 /** The seeded schedules, the consistency check and the tests find the faults that are put into the sources. */
 import { afterAll, describe, expect, it, vi } from "@effect/vitest"
 import { findFault as findInProcesses } from "../consistency/findFault.ts"
+import { type Change, changes } from "../simulation/changes.ts"
 import {
   findFault,
   findFaultOfDerived,
@@ -9,7 +10,6 @@ import {
   firstSpokenWith,
   spokenWith
 } from "../simulation/findFault.ts"
-import { type Change, changes } from "../simulation/changes.ts"
 import { rules as rulesOfSchedules } from "../simulation/rules.ts"
 import { rules } from "../simulation/serving/rules.ts"
 import { isEverything } from "../support/everything.ts"

@@ -12,15 +12,16 @@ export interface Change extends Edit {
 
 export const changes: { readonly [Name in RuleName]: Change } = {
   "a value is of its key": {
-      in: "beginCall",
-      find: "Exit.isFailure(exits) ? exits : exits.value[i]!",
-      replace: "Exit.isFailure(exits) ? exits : exits.value[exits.value.length - 1 - i]!"
-    },
+    in: "beginCall",
+    find: "Exit.isFailure(exits) ? exits : exits.value[i]!",
+    replace: "Exit.isFailure(exits) ? exits : exits.value[exits.value.length - 1 - i]!",
+    beside: ["only failures that are to be stored are"]
+  },
   "an id has one load": {
-      in: "enqueue",
-      find: "if (running !== undefined) return askedAgain(self, running)",
-      replace: ""
-    },
+    in: "enqueue",
+    find: "if (running !== undefined) return askedAgain(self, running)",
+    replace: ""
+  },
   "many keys get one answer each": {
     draws: ["copy", "copyOfMany"],
     in: "readMany",
@@ -66,42 +67,69 @@ export const changes: { readonly [Name in RuleName]: Change } = {
     }]
   },
   "what was removed is gone": { in: "forgetOne", find: "detachBegun(self, id)", replace: "" },
-  "what another process removed meanwhile is not stored": { in: "committed", find: "flight.storable = false return", replace: "return" },
-  "what was not set is not served": {
-      draws: ["transacts"],
-      in: "setNow",
-      find: "Entries.put(self.own, entry, now)",
-      replace:
-        "Entries.put(self.own, entry, now); Entries.put(self.root.base, copyOf(entry, { bornAt: self.root.base.tagEpochs.epoch }), now)"
-    },
-  "operations by hand agree": {
-      draws: ["several"],
-      in: "forgetMany",
-      find: "now < (Memory.peek(self.memory, self.tagEpochs, id)?.expiresAt ?? -Infinity)",
-      replace: "self.memory.entries.get(id) !== undefined"
-    },
-  "a transaction reads what it has written": { draws: ["transacts"], in: "setNow", find: "Entries.put(self.own, entry, now)", replace: "" },
-  "what was changed meanwhile is not stored": {
+  "what another process removed meanwhile is not stored": {
     in: "commit",
     find: "if (!self.leases.isCurrent(id, generation, now)) return false",
     replace: ""
   },
-  "what another process removed is gone in time": { in: "poll", find: "applyChange(self, tier, one)", replace: "void one" },
-  "no reader is interrupted for another": { in: "endIfUnneeded", find: "if (flight.callers.size > 0 || flight.exit !== undefined) return", replace: "if (flight.exit !== undefined) return" },
+  "what was not set is not served": {
+    draws: ["transacts"],
+    in: "setNow",
+    find: "Entries.put(self.own, entry, now)",
+    replace:
+      "Entries.put(self.own, entry, now); Entries.put(self.root.base, copyOf(entry, { bornAt: self.root.base.tagEpochs.epoch }), now)"
+  },
+  "operations by hand agree": {
+    draws: ["several"],
+    in: "forgetMany",
+    find: "now < (Memory.peek(self.memory, self.tagEpochs, id)?.expiresAt ?? -Infinity)",
+    replace: "self.memory.entries.get(id) !== undefined"
+  },
+  "a transaction reads what it has written": {
+    draws: ["transacts"],
+    in: "setNow",
+    find: "Entries.put(self.own, entry, now)",
+    replace: ""
+  },
+  "what was changed meanwhile is not stored": {
+    in: "commit",
+    find: "if (!self.leases.isCurrent(id, generation, now)) return false",
+    replace: "",
+    // Such a result is served, too.
+    beside: ["what was removed is gone", "what another process removed is gone in time"]
+  },
+  "what another process removed is gone in time": {
+    in: "poll",
+    find: "applyChange(self, tier, one)",
+    replace: "void one"
+  },
+  "no reader is interrupted for another": {
+    in: "endIfUnneeded",
+    find: "if (flight.callers.size > 0 || flight.exit !== undefined) return",
+    replace: "if (flight.exit !== undefined) return"
+  },
   "a failure is that of a load of the reader": {
     in: "exitOf",
     find: "flight.attempt.previous!.exit : exit",
     replace:
       "flight.attempt.previous!.exit : Exit.isFailure(exit) && exit.cause.reasons.length > 1 ? Exit.die(\"other\") : exit"
   },
-  "what runs behind its reader goes on": { in: "endIfUnneeded", find: "if (flight.pinned) return limitUnattended(self, flight)", replace: "" },
+  "what runs behind its reader goes on": {
+    in: "endIfUnneeded",
+    find: "if (flight.pinned) return limitUnattended(self, flight)",
+    replace: ""
+  },
   "a load gives way when its readers are out of patience": {
-      draws: ["hangs"],
-      in: "isOutlasted",
-      find: "if (!isPatient(patienceOfReader(self, caller.request))) continue",
-      replace: "if (caller !== undefined) continue"
-    },
-  "a reader waits as long as it says": { in: "shortened", find: "Math.max(0, limit - millis)", replace: "(limit + 0 * millis)" },
+    draws: ["hangs"],
+    in: "isOutlasted",
+    find: "if (!isPatient(patienceOfReader(self, caller.request))) continue",
+    replace: "if (caller !== undefined) continue"
+  },
+  "a reader waits as long as it says": {
+    in: "shortened",
+    find: "Math.max(0, limit - millis)",
+    replace: "(limit + 0 * millis)"
+  },
   "what a function throws ends its own read only": {
     in: "answerOrDefect",
     find: "return Exit.die(defect)",
@@ -109,8 +137,16 @@ export const changes: { readonly [Name in RuleName]: Change } = {
   },
   "a listener that has thrown is not called again": { in: "isolated", find: "unsubscribe()", replace: "" },
   "the store delays a call by its budget at most": { in: "askNow", find: "budget.leftMillis -= millis", replace: "" },
-  "a store fails only strict readers": { in: "respond", find: "caller.policy.strict && flight.fault !== undefined", replace: "flight.fault !== undefined" },
-  "a call fails with its load only": { in: "respond", find: "caller.policy.strict && flight.fault !== undefined", replace: "flight.fault !== undefined" },
+  "a store fails only strict readers": {
+    in: "respond",
+    find: "caller.policy.strict && flight.fault !== undefined",
+    replace: "flight.fault !== undefined"
+  },
+  "a call fails with its load only": {
+    in: "respond",
+    find: "caller.policy.strict && flight.fault !== undefined",
+    replace: "flight.fault !== undefined"
+  },
   "who waits for a lease asks in time": {
     in: "joinOf",
     find: "waitMillis !== undefined && waitedMillis >= waitMillis",
@@ -122,17 +158,26 @@ export const changes: { readonly [Name in RuleName]: Change } = {
     replace: "if (storeFailures === undefined) return true"
   },
   "what is not to be stored is not": {
-      in: "publish",
-      find: "if (entry === undefined || !flight.policy.writes || self.closed) return",
-      replace: "if (entry === undefined || self.closed) return"
-    },
+    in: "publish",
+    find: "if (entry === undefined || !flight.policy.writes || self.closed) return",
+    replace: "if (entry === undefined || self.closed) return"
+  },
   "nothing is served past its end": {
-      in: "sliding",
-      find: "Math.max(entry.expiresAt, Math.min(now + toMillis(options.idle!), entry.softExpiresAt))",
-      replace: "now + toMillis(options.idle!) * 1000 + 0 * entry.softExpiresAt"
-    },
-  "the shortest of the readers' constants holds": { in: "adopt", find: "createdAt + millis < from ||", replace: "" },
-  "a load renews what is still valid": { in: "previousOf", find: "engine.time.now(clock) < entry.expiresAt &&", replace: "engine.time.now(clock) > 0 &&" },
+    in: "sliding",
+    find: "Math.max(entry.expiresAt, Math.min(now + toMillis(options.idle!), entry.softExpiresAt))",
+    replace: "now + toMillis(options.idle!) * 1000 + 0 * entry.softExpiresAt"
+  },
+  "the shortest of the readers' constants holds": {
+    in: "adopt",
+    find: "createdAt + millis < from ||",
+    replace: "",
+    beside: ["a cache at rest works"]
+  },
+  "a load renews what is still valid": {
+    in: "previousOf",
+    find: "engine.time.now(clock) < entry.expiresAt &&",
+    replace: "engine.time.now(clock) > 0 &&"
+  },
   "a copy is what its option says": {
     draws: ["copies"],
     in: "copyOf",
@@ -151,19 +196,27 @@ export const changes: { readonly [Name in RuleName]: Change } = {
     replace: "after(flight, 10 * self.refreshing.timeoutMillis + 1000,"
   },
   "a cache that closes starts no load": {
-      in: "joinOrStart",
-      find: "const refused = engine.closed ? new CacheClosed({ key: id })",
-      replace: `const refused = engine.closed && id === "" ? new CacheClosed({ key: id })`
-    },
+    in: "joinOrStart",
+    find: "const refused = engine.closed ? new CacheClosed({ key: id })",
+    replace: `const refused = engine.closed && id === "" ? new CacheClosed({ key: id })`
+  },
   "a cache closes in time": { in: "close", find: "}), shutdownMillis )", replace: "}), 1e6 * shutdownMillis )" },
-  "memory is bounded": { in: "isOver", find: "self.weight > self.capacity", replace: "self.weight > self.capacity + 1" },
+  "memory is bounded": {
+    in: "isOver",
+    find: "self.weight > self.capacity",
+    replace: "self.weight > self.capacity + 1"
+  },
   "all that begins ends": {
     in: "cycleOf",
     find: "around !== undefined && awaited !== undefined && reaches(awaited, around)",
     replace: "around !== undefined && awaited === around && reaches(awaited, around)",
     beside: ["a program ends"]
   },
-  "timers end with what they are for": { in: "stopTimers", find: "for (const timer of caller.timers) timer.interruptUnsafe()", replace: "" },
+  "timers end with what they are for": {
+    in: "stopTimers",
+    find: "for (const timer of caller.timers) timer.interruptUnsafe()",
+    replace: ""
+  },
   "nothing is left running": {
     draws: ["hangs"],
     in: "end",
@@ -172,34 +225,54 @@ export const changes: { readonly [Name in RuleName]: Change } = {
     // Its load has not ended either.
     beside: ["all that begins ends"]
   },
-  "a cache at rest works": { in: "giveBack", find: "if (running.delete(unit)) takeSlots(self)", replace: "if (!running.has(unit)) takeSlots(self)" },
+  "a cache at rest works": {
+    in: "giveBack",
+    find: "if (running.delete(unit)) takeSlots(self)",
+    replace: "if (!running.has(unit)) takeSlots(self)"
+  },
   "a program ends": {
-      in: "answerOrDefect",
-      find: `try {
+    in: "answerOrDefect",
+    find: `try {
 return answer()
 } catch (defect) {
 return Exit.die(defect)
 }`,
-      replace: "return answer()"
-    },
-  "statistics count what happens": { in: "joinOrStart", find: "running.counters.joined++", replace: "running.counters.joined += 1000" },
+    replace: "return answer()"
+  },
+  "statistics count what happens": {
+    in: "joinOrStart",
+    find: "running.counters.joined++",
+    replace: "running.counters.joined += 1000"
+  },
   "only what is stored leaves pages": {
     in: "remove",
     find: "tier.store.removeMany(ids)",
     replace: "Effect.succeed(ids.map(() => true))"
   },
-  "what is made of a value ends with it": { in: "addLoaded", find: "if (inner !== undefined) addAll(dependencies, inner)", replace: "" },
+  "what is made of a value ends with it": {
+    in: "addLoaded",
+    find: "if (inner !== undefined) addAll(dependencies, inner)",
+    replace: ""
+  },
   "what is made of values lives no longer": {
     in: "isLimitedByInner",
     find: "inherit === \"life\" || inherit === \"changes\"",
     replace: "inherit === \"life\""
   },
-  "what is marked as stale is loaded again": { in: "invalidate", find: "self.epoch++", replace: "self.epoch++\nif (mode === \"soft\") return" },
-  "a policy that loads always loads": { in: "joinable", find: "return policy.joins === \"refresh\" ? refreshToCome(flight) : flight", replace: "return flight" },
+  "what is marked as stale is loaded again": {
+    in: "invalidate",
+    find: "self.epoch++",
+    replace: "self.epoch++\nif (mode === \"soft\") return"
+  },
+  "a policy that loads always loads": {
+    in: "joinable",
+    find: "return policy.joins === \"refresh\" ? refreshToCome(flight) : flight",
+    replace: "return flight"
+  },
   "a read does what its explanation said": {
-      draws: ["explains"],
-      in: "joinableFlight",
-      find: "flight === undefined || isOutdated(engine, flight, request ?? flight.request, around)",
-      replace: "flight === undefined"
-    }
+    draws: ["explains"],
+    in: "joinableFlight",
+    find: "flight === undefined || isOutdated(engine, flight, request ?? flight.request, around)",
+    replace: "flight === undefined"
+  }
 }

@@ -41,8 +41,7 @@ export const decide = (
 }
 
 /** The rule applies, and cannot be decided. */
-export const excuse = (self: Judged, name: RuleName): void =>
-  void tallyOf(self.tallies, name).excused++
+export const excuse = (self: Judged, name: RuleName): void => void tallyOf(self.tallies, name).excused++
 
 /** The answer of a rule: `undefined` if it does not apply, `"excused"`, `"kept"`, or what is wrong. */
 export type Verdict = undefined | "excused" | "kept" | { readonly wrong: string }

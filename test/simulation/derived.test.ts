@@ -9,7 +9,9 @@ import { rulesOf } from "./rules.ts"
 const sweep = async (first: number, seeds: number, tallies: Tallies): Promise<ReadonlyArray<string>> => {
   const wrong: Array<string> = []
   for (let seed = first; seed < first + seeds; seed++) {
-    wrong.push(...simulateDerived(seed, tallies).map((rule) => `${rule} (again: npm run simulate -- --derived --seed ${seed})`))
+    wrong.push(
+      ...simulateDerived(seed, tallies).map((rule) => `${rule} (again: npm run simulate -- --derived --seed ${seed})`)
+    )
     if (seed % 50 === 0) await new Promise((resume) => setImmediate(resume))
   }
   return wrong.slice(0, 5)

@@ -338,12 +338,20 @@ const run = (seed: number, judged: Judged): void => {
       const old = sources.find(([of, version]) => version < (required[of] ?? 0))
       const dirtied = sources.find(([of, version]) => version > (truth[of] ?? 0))
       if (sources.some(([of]) => required[of] !== undefined)) {
-        decide(judged, "what is made of a value ends with it", old === undefined, () =>
-          `engine ${n} read ${name} of ${old}, after ${required[old![0]]} was received`)
+        decide(
+          judged,
+          "what is made of a value ends with it",
+          old === undefined,
+          () => `engine ${n} read ${name} of ${old}, after ${required[old![0]]} was received`
+        )
       }
       if (more.transactions) {
-        decide(judged, "what was not set is not served", dirtied === undefined, () =>
-          `engine ${n} read ${name} of ${dirtied}`)
+        decide(
+          judged,
+          "what was not set is not served",
+          dirtied === undefined,
+          () => `engine ${n} read ${name} of ${dirtied}`
+        )
       }
       const own = found.find(({ key }) => key === name)
       if (own === undefined || own.source === "load" || own.source === "joined" || made.ends.length === 0) return

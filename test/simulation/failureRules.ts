@@ -18,7 +18,9 @@ export const checkFailure = (self: World, read: Read, cause: Cause.Cause<unknown
     return isLoads(true)
   }
   const [reason] = cause.reasons
-  if (cause.reasons.every(Cause.isInterruptReason)) return decide(self, "no reader is interrupted for another", false, what)
+  if (cause.reasons.every(Cause.isInterruptReason)) {
+    return decide(self, "no reader is interrupted for another", false, what)
+  }
   if (reason === undefined || cause.reasons.length > 1 || Cause.isInterruptReason(reason)) return isLoads(false)
   if (Cause.isDieReason(reason)) return checkDefect(self, read, reason.defect, what)
   const { error } = reason

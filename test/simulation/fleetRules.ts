@@ -3,13 +3,7 @@ import { Cause, Exit } from "effect"
 import { clocks } from "../../src/internal/defaults/processes.ts"
 import { replay } from "../../src/internal/defaults/stores.ts"
 import { decide, excuse, type Judged } from "./decide.ts"
-import {
-  type FleetConfig,
-  type FleetOrigin,
-  type FleetRead,
-  type FleetWrite,
-  tagsOf
-} from "./fleetModel.ts"
+import { type FleetConfig, type FleetOrigin, type FleetRead, type FleetWrite, tagsOf } from "./fleetModel.ts"
 import type { Process } from "./fleetProcess.ts"
 import { Down } from "./model.ts"
 import { describe } from "./state.ts"
@@ -274,9 +268,14 @@ const checkFresh = (self: Fleet, read: FleetRead, origin: FleetOrigin): void => 
     if (!isOwn) self.counts.afterOthers++
     const name = isOwn ? "what was removed is gone" : "what another process removed is gone in time"
     const isNewer = origin.latest >= write.asked || isUnknown(write, origin)
-    decide(self, name, isNewer, () =>
-      `read @${read.begun} of ${read.id} in ${read.process} got #${origin.n} of ${origin.process}, invalidated by ` +
-      `${write.process}, ${read.begunAt - write.doneAt} ms before`)
+    decide(
+      self,
+      name,
+      isNewer,
+      () =>
+        `read @${read.begun} of ${read.id} in ${read.process} got #${origin.n} of ${origin.process}, invalidated by ` +
+        `${write.process}, ${read.begunAt - write.doneAt} ms before`
+    )
   }
 }
 
@@ -311,7 +310,12 @@ const checkLifetime = (self: Fleet, read: FleetRead, origin: FleetOrigin): void 
     const isKnown = i < offsets.length - 1 && origin.stamp < setBackAt + offset
     return !isKnown && age >= -clocks.aheadMillis && age <= most
   })
-  decide(self, lives, isBelieved, () => `read @${read.begun} of ${read.id} in ${read.process} got #${origin.n}, ${age} ms old`)
+  decide(
+    self,
+    lives,
+    isBelieved,
+    () => `read @${read.begun} of ${read.id} in ${read.process} got #${origin.n}, ${age} ms old`
+  )
 }
 
 const lives = "nothing lives longer for a clock that was set back"

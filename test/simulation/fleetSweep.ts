@@ -1,6 +1,6 @@
 /** Many seeds of several processes, one after another. */
-import { simulateFleet } from "./fleet.ts"
 import { addTallies, type Tallies } from "./decide.ts"
+import { simulateFleet } from "./fleet.ts"
 import { type Counts, noCounts } from "./fleetRules.ts"
 import type { Failure, Range } from "./sweep.ts"
 

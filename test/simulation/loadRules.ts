@@ -28,12 +28,18 @@ const isDisturbed = (self: World, load: Load, since: number): boolean =>
 export const checkAlone = (self: World, load: Load): void => {
   if (!load.isShared || load.spec.policy !== "normal") return
   for (const other of self.open) {
-    if (other.id !== load.id || other.exit !== undefined || !other.isShared || other.together === load.together) continue
+    if (other.id !== load.id || other.exit !== undefined || !other.isShared || other.together === load.together) {
+      continue
+    }
     // An interrupted load that only releases its resources loads nothing.
-    if (other.spec.policy !== "normal" || isInterrupted(other.fiber) || other.fiber?.pollUnsafe() !== undefined) continue
+    if (other.spec.policy !== "normal" || isInterrupted(other.fiber) || other.fiber?.pollUnsafe() !== undefined) {
+      continue
+    }
     // The call of a key that gives way, or that all readers have left, goes on for its other keys.
-    const isLeft = other.gaveWay !== undefined || (self.lastLeft.get(other.id) ?? 0) > other.n
-    if (isLeft && other.by?.many === true) continue
+    const { by } = other
+    const isLate = by !== undefined && self.now() - by.begunAt >= (by.spec?.timeout ?? Infinity)
+    const isLeft = isLate || other.gaveWay !== undefined || (self.lastLeft.get(other.id) ?? 0) > other.n
+    if (isLeft && by?.many === true) continue
     // An abandoned load keeps its id for a while; and a store that fails may lose the lease of one that hangs.
     const kept = uninterruptible.has(other) ? self.config.endingMillis : self.config.faults > 0 ? 5000 : Infinity
     const isKept = self.now() >= other.begunAt + kept

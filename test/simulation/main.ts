@@ -130,7 +130,12 @@ const table = (group: Group, tallies: Tallies): void => {
 const fleet = (): void => {
   const from = Number(args.from)
   const startedAt = performance.now()
-  const { counts, failures, tallies } = sweepFleet({ from, to: from + Number(args.seeds), with: also, stopAtFirst: args.stop })
+  const { counts, failures, tallies } = sweepFleet({
+    from,
+    to: from + Number(args.seeds),
+    with: also,
+    stopAtFirst: args.stop
+  })
   const seconds = (performance.now() - startedAt) / 1000
   process.exitCode = failures.length === 0 ? 0 : 1
   if (args.json) return console.log(JSON.stringify({ failures, spoken: spokenOf(tallies) }))
@@ -169,7 +174,9 @@ const whatIsServed = (): void => {
     for (const rule of Serving.simulateServing(seed, tallies)) failures.push({ seed, rule })
   }
   process.exitCode = failures.length === 0 ? 0 : 1
-  if (args.json) return console.log(JSON.stringify({ failures: failures.slice(0, 40), spoken: Serving.spokenOf(tallies) }))
+  if (args.json) {
+    return console.log(JSON.stringify({ failures: failures.slice(0, 40), spoken: Serving.spokenOf(tallies) }))
+  }
   for (const { rule, seed } of failures) console.log(`seed ${seed}: ${rule}`)
   console.log(Serving.tableOf(tallies))
 }

@@ -161,7 +161,9 @@ const judges = {
       : expect(origin.n > begun, () => `from before the read, under ${spec.policy}`),
   "what another process removed meanwhile is not stored": (self, read, origin) => {
     const isStored = origin._tag === "Load" && !isLive(read, origin)
-    const mayBeOld = Array.from(self.foreign.values()).some((running) => Array.from(running).some(({ id }) => id === origin.id))
+    const mayBeOld = Array.from(self.foreign.values()).some((running) =>
+      Array.from(running).some(({ id }) => id === origin.id)
+    )
     if (!isStored || !mayBeOld) return undefined
     const removed = foreignOf(self, origin)
     return expect(removed === undefined, () => `being loaded when another process removed it @${removed}`)

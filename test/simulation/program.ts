@@ -7,8 +7,8 @@ import { decide } from "./decide.ts"
 import { explained } from "./explained.ts"
 import type { Extras } from "./features.ts"
 import { drawMisuse, needsStrategy, throwAboutResult, throwFor, wrongOptions, wrongStrategy } from "./misuse.ts"
-import { isKeptOut } from "./originRules.ts"
 import { Bug, type Config, Down, type Load, policies, type Read, type Spec, streamId, type Value } from "./model.ts"
+import { isKeptOut } from "./originRules.ts"
 import { defaults, type Dice, drawAbandoned, drawHanging, drawLoad, drawMany, drawSpec, plainSpec } from "./plan.ts"
 import * as State from "./state.ts"
 import { timed } from "./timeRules.ts"
@@ -633,7 +633,11 @@ const ofOne = (
 }
 
 const strategyOf = (self: Simulation, spec: Spec) =>
-  ({ ...request(self, { ...spec, viaStrategy: true }, { read: undefined }) as unknown as { readonly options: { strategy: unknown } } })
+  ({
+    ...request(self, { ...spec, viaStrategy: true }, { read: undefined }) as unknown as {
+      readonly options: { strategy: unknown }
+    }
+  })
     .options.strategy as Strategy.Strategy<any, any, any>
 
 /** Many at once. */
@@ -823,7 +827,11 @@ const setUnder = (self: Simulation, id: string, condition: World.Condition) =>
     World.endSetIf(self.world, origin, condition, exit.value)
     if (condition.ifUnchanged !== undefined || Exit.isFailure(before)) return
     const holds = before.value === (condition.ifPresent === true)
-    agree(self, turn, () => [`${exit.value} for ${JSON.stringify(condition)}`, `${holds} for ${JSON.stringify(condition)}`])
+    agree(
+      self,
+      turn,
+      () => [`${exit.value} for ${JSON.stringify(condition)}`, `${holds} for ${JSON.stringify(condition)}`]
+    )
   })
 
 const set = (self: Simulation, id: string) =>
@@ -914,7 +922,8 @@ const step = (self: Simulation): Effect.Effect<unknown, unknown, Caching> => {
 /** Another process removes what is being loaded. */
 const dropWhileLoaded = (self: Simulation, id: string) =>
   Effect.gen(function*() {
-    const spec: Spec = { ...specOf(self, id), policy: "normal", ttl: 300 }
+    const drawn = specOf(self, id)
+    const spec: Spec = { ...drawn, policy: "normal", ttl: Math.max(drawn.ttl, 300) }
     const later = Effect.andThen(Effect.sleep(self.dice.below(10)), self.drop(id))
     yield* Effect.all([Effect.exit(read(self, spec)), later], { concurrency: "unbounded" })
     yield* Effect.sleep(1)
@@ -1095,11 +1104,15 @@ const atRest = (self: Simulation) =>
     const before = timers()
     const exit = yield* reload(500_000)
     yield* Effect.sleep(200_000)
-    if (Exit.isSuccess(first) && Exit.isSuccess(exit)) decide(world, "timers end with what they are for", timers() <= before, () => id)
+    if (Exit.isSuccess(first) && Exit.isSuccess(exit)) {
+      decide(world, "timers end with what they are for", timers() <= before, () => id)
+    }
     const begun = world.loads.length
     yield* Effect.exit(read(self, { ...plainSpec(id), ttl: 600_000, kind: "refreshAhead", soft: 1000 }))
     yield* Effect.sleep(1000)
-    if (Exit.isSuccess(exit)) decide(world, "a cache at rest works", world.loads.length > begun, () => `no refresh of ${id}`)
+    if (Exit.isSuccess(exit)) {
+      decide(world, "a cache at rest works", world.loads.length > begun, () => `no refresh of ${id}`)
+    }
   })
 
 /** After all of it the cache still works: one load for an id, then none. */

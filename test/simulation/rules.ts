@@ -316,7 +316,8 @@ export const rules = [
     promise: "P7",
     of: ["oneEngine"],
     applies: "a program has ended, and the store is well",
-    asks: "a read after an invalidation loads once, what is due is refreshed, and loads may need each other however deep"
+    asks:
+      "a read after an invalidation loads once, what is due is refreshed, and loads may need each other however deep"
   },
   {
     name: "a program ends",

@@ -2,15 +2,15 @@
 import { Context, Effect, Exit, Layer, type Logger, References, Schedule, Scope } from "effect"
 import { Cached, CacheLayer, Caching, Eviction, Serializer, Store, type Weigher } from "effect-cached"
 import * as SeededScheduler from "../../src/testing/SeededScheduler.ts"
-import { countingTurns } from "./explained.ts"
 import { decide, type Tallies } from "./decide.ts"
+import { countingTurns } from "./explained.ts"
 import { drawExtras, type Extras, type Feature, waveSizeOf } from "./features.ts"
 import { listen } from "./listeners.ts"
+import { watchRestarts } from "./loadRules.ts"
 import { wrongEviction } from "./misuse.ts"
 import type { Config } from "./model.ts"
 import { defaults, type Dice, diceOf, drawConfig, withExtras } from "./plan.ts"
 import * as Program from "./program.ts"
-import { watchRestarts } from "./loadRules.ts"
 import { several } from "./several.ts"
 import { withShortTurns, withShortWaves, withTickets } from "./shortTurns.ts"
 import * as State from "./state.ts"
@@ -98,7 +98,8 @@ const checkStats = (world: State.World) =>
   Effect.gen(function*() {
     const stats = yield* Cached.stats
     const { config, counts } = world
-    const counted = (isRight: boolean, text: () => string) => decide(world, "statistics count what happens", isRight, text)
+    const counted = (isRight: boolean, text: () => string) =>
+      decide(world, "statistics count what happens", isRight, text)
     const bounded = (isBounded: boolean, text: () => string) => decide(world, "memory is bounded", isBounded, text)
     const loads = new Set(world.loads.flatMap(({ by, isShared }) => isShared && by !== undefined ? by : [])).size
     // A load may be interrupted before its first step.
@@ -109,7 +110,9 @@ const checkStats = (world: State.World) =>
     const hasWeights = features.includes("weights")
     // All entries are of one class, but for those of strings at the end.
     const ofClass = hasWeights ? stats.weight / unit : stats.size
-    if (deep === 0 && quota < Infinity) bounded(ofClass <= quota, () => `${ofClass} of a class, with a quota of ${quota}`)
+    if (deep === 0 && quota < Infinity) {
+      bounded(ofClass <= quota, () => `${ofClass} of a class, with a quota of ${quota}`)
+    }
     if (hasWeights) bounded(stats.weight <= maxWeightOf(config), () => `entries weigh ${stats.weight}`)
     // A result that is not stored because of its sources is not counted there.
     const least = features.includes("derives") ? 0 : counts.notStored
@@ -127,7 +130,8 @@ const checkStats = (world: State.World) =>
       // A result that its own load has given a short life may have ended when the load does, and one that derives from
       // others may be older than a reader that has joined.
       world.loads.some(({ spec }) => spec.annotates?.ttl !== undefined || spec.inherit === "changes")
-    const isEnough = features.includes("decide") || answered + stats.stale >= reads - counts.interrupted - counts.refused
+    const isEnough = features.includes("decide") ||
+      answered + stats.stale >= reads - counts.interrupted - counts.refused
     counted(isEnough && (again || answered <= reads), () => `${answered} hits and misses of ${reads} reads`)
   })
 
@@ -234,5 +238,13 @@ export const simulate = (options: Options): Result => {
       : "it runs for ever")
   if (exit !== undefined) decide(world, "nothing is left running", schedule.fibers() === 0, () => "at the end")
   const { counts, explained, loads, violations } = world
-  return { violations, loads: loads.length, reads: counts.reads, restarts: counts.restarts, explained, config, tallies: world.tallies }
+  return {
+    violations,
+    loads: loads.length,
+    reads: counts.reads,
+    restarts: counts.restarts,
+    explained,
+    config,
+    tallies: world.tallies
+  }
 }

@@ -237,4 +237,3 @@ export const refreshes = ({ kind, soft }: Spec): boolean => kind === "maxHits" &
 
 export const readsNothing = (spec: Spec): boolean =>
   spec.policy === "refresh" || spec.policy === "writeOnly" || spec.policy === "bypass"
-

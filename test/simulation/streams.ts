@@ -66,7 +66,7 @@ const drawConfig = (dice: Dice): Config => {
     changes: dice.chance(0.7),
     faults: dice.chance(0.3) ? 0.1 : 0,
     losses: dice.chance(0.2),
-    invalidates: dice.chance(0.6),
+    invalidates: dice.chance(0.45),
     failures: dice.chance(0.5),
     refreshes: dice.chance(0.3)
   }
@@ -153,7 +153,9 @@ export const simulateStreams = (seed: number, tallies: Tallies = new Map()): Rea
       )
       const isQuiet = !config.refreshes && !config.invalidates && !config.losses && config.faults === 0 &&
         config.maxBytes > 1_000_000
-      if (isQuiet) decide(judged, "an id has one load", others.length === 0, () => `run ${run.number}, ${others.length}`)
+      if (isQuiet) {
+        decide(judged, "an id has one load", others.length === 0, () => `run ${run.number}, ${others.length}`)
+      }
       const end = config.failures ? dice.pick(["well", "failed", "died"] as const) : "well"
       const elements = Array.from(
         { length: run.length },

@@ -161,7 +161,12 @@ const checkFound = (world: World, { level, one }: Within, { id, isLoaded = false
   const swept = Array.from(levelsFrom(level)).flatMap(({ tags }) => Array.from(tags))
     .filter((target) => covers({ kind: "tag", target } as Write, origin))
   if (swept.length > 0) {
-    decide(world, "a transaction reads what it has written", wasLoadedBy(world, one, value), () => `${what} of ${swept}`)
+    decide(
+      world,
+      "a transaction reads what it has written",
+      wasLoadedBy(world, one, value),
+      () => `${what} of ${swept}`
+    )
   }
   checkOrigins(world, one.reads.get(id)!, origin, what)
 }
