@@ -43,7 +43,7 @@ export const changes: { readonly [Name in RuleName]: Change } = {
     find: "if (left === 0 || lease.owner === options.owner) {",
     replace: "if (left < Infinity || lease.owner === options.owner) {"
   },
-  "who loads beside the leader has waited": {
+  "a cache that loads beside the leader has waited": {
     in: "joinOf",
     find: "waitMillis !== undefined && waitedMillis >= waitMillis",
     replace: "waitMillis !== undefined && waitedMillis >= waitMillis * 0.8"
@@ -114,7 +114,7 @@ export const changes: { readonly [Name in RuleName]: Change } = {
     replace:
       "flight.attempt.previous!.exit : Exit.isFailure(exit) && exit.cause.reasons.length > 1 ? Exit.die(\"other\") : exit"
   },
-  "what runs behind its reader goes on": {
+  "what runs behind its reader continues": {
     in: "endIfUnneeded",
     find: "if (flight.pinned) return limitUnattended(self, flight)",
     replace: ""
@@ -147,7 +147,7 @@ export const changes: { readonly [Name in RuleName]: Change } = {
     find: "caller.policy.strict && flight.fault !== undefined",
     replace: "flight.fault !== undefined"
   },
-  "who waits for a lease asks in time": {
+  "a cache that waits for a lease asks in time": {
     in: "joinOf",
     find: "waitMillis !== undefined && waitedMillis >= waitMillis",
     replace: "waitMillis !== undefined && waitedMillis >= waitMillis * 1000"
@@ -190,7 +190,7 @@ export const changes: { readonly [Name in RuleName]: Change } = {
     find: "this.setBackMillis += Math.ceil(setBack)",
     replace: ""
   },
-  "a load that nobody waits for ends": {
+  "a load that no reader waits for ends": {
     in: "limitUnattended",
     find: "after(flight, self.refreshing.timeoutMillis,",
     replace: "after(flight, 10 * self.refreshing.timeoutMillis + 1000,"
