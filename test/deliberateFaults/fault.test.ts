@@ -2,6 +2,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { existsSync } from "node:fs"
 import { stripTypeScriptTypes } from "node:module"
+import { changes } from "../simulation/changes.ts"
 import { rules } from "../simulation/serving/rules.ts"
 import * as derivedEntries from "./derived.ts"
 import * as engine from "./engine.ts"
@@ -38,6 +39,13 @@ describe.each([
 it.each(rules)("the change of the rule \"$name\" fits, and leaves sources that can be loaded", ({ change, name }) => {
   for (const text of filesWith({ ...change, name }).values()) stripTypeScriptTypes(text)
 })
+
+it.each(Object.entries(changes))(
+  "the change of the rule \"%s\" fits, and leaves sources that can be loaded",
+  (name, change) => {
+    for (const text of filesWith({ ...change, name }).values()) stripTypeScriptTypes(text)
+  }
+)
 
 it.each(units.faults)("$name: the file that finds it is there", ({ by }) => {
   expect(existsSync(new URL(`../../${by}`, import.meta.url))).toBe(true)

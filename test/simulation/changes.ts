@@ -14,7 +14,8 @@ export const changes: { readonly [Name in RuleName]: Change } = {
   "a value is of its key": {
     in: "beginCall",
     find: "Exit.isFailure(exits) ? exits : exits.value[i]!",
-    replace: "Exit.isFailure(exits) ? exits : exits.value[exits.value.length - 1 - i]!"
+    replace: "Exit.isFailure(exits) ? exits : exits.value[exits.value.length - 1 - i]!",
+    beside: ["only failures that are to be stored are"]
   },
   "an id has one load": {
     in: "enqueue",
@@ -28,10 +29,9 @@ export const changes: { readonly [Name in RuleName]: Change } = {
     replace: "Exit.map(exit, copyOf(copy, many.keys[i]!))"
   },
   "a stream is of one run": {
-    draws: ["streams"],
-    in: "nextOfLog",
-    find: "answer.value.run !== log.run",
-    replace: "answer.value.run === \"\""
+    in: "nextOfReplay",
+    find: "return emit(self, read.elements)",
+    replace: "return emit(self, read.elements.slice(1))"
   },
   "a load has a lease": {
     in: "acquireLease",
@@ -43,7 +43,7 @@ export const changes: { readonly [Name in RuleName]: Change } = {
     find: "if (left === 0 || lease.owner === options.owner) {",
     replace: "if (left < Infinity || lease.owner === options.owner) {"
   },
-  "who loads beside the leader has waited": {
+  "a cache that loads beside the leader has waited": {
     in: "joinOf",
     find: "waitMillis !== undefined && waitedMillis >= waitMillis",
     replace: "waitMillis !== undefined && waitedMillis >= waitMillis * 0.8"
@@ -68,9 +68,9 @@ export const changes: { readonly [Name in RuleName]: Change } = {
   },
   "what was removed is gone": { in: "forgetOne", find: "detachBegun(self, id)", replace: "" },
   "what another process removed meanwhile is not stored": {
-    in: "committed",
-    find: "flight.storable = false return",
-    replace: "return"
+    in: "commit",
+    find: "if (!self.leases.isCurrent(id, generation, now)) return false",
+    replace: ""
   },
   "what was not set is not served": {
     draws: ["transacts"],
@@ -94,7 +94,9 @@ export const changes: { readonly [Name in RuleName]: Change } = {
   "what was changed meanwhile is not stored": {
     in: "commit",
     find: "if (!self.leases.isCurrent(id, generation, now)) return false",
-    replace: ""
+    replace: "",
+    // Such a result is served, too.
+    beside: ["what was removed is gone", "what another process removed is gone in time"]
   },
   "what another process removed is gone in time": {
     in: "poll",
@@ -109,9 +111,10 @@ export const changes: { readonly [Name in RuleName]: Change } = {
   "a failure is that of a load of the reader": {
     in: "exitOf",
     find: "flight.attempt.previous!.exit : exit",
-    replace: "flight.attempt.previous!.exit : Exit.isFailure(exit) && flight.refresh ? Exit.fail(\"other\") : exit"
+    replace:
+      "flight.attempt.previous!.exit : Exit.isFailure(exit) && exit.cause.reasons.length > 1 ? Exit.die(\"other\") : exit"
   },
-  "what runs behind its reader goes on": {
+  "what runs behind its reader continues": {
     in: "endIfUnneeded",
     find: "if (flight.pinned) return limitUnattended(self, flight)",
     replace: ""
@@ -144,7 +147,7 @@ export const changes: { readonly [Name in RuleName]: Change } = {
     find: "caller.policy.strict && flight.fault !== undefined",
     replace: "flight.fault !== undefined"
   },
-  "who waits for a lease asks in time": {
+  "a cache that waits for a lease asks in time": {
     in: "joinOf",
     find: "waitMillis !== undefined && waitedMillis >= waitMillis",
     replace: "waitMillis !== undefined && waitedMillis >= waitMillis * 1000"
@@ -164,7 +167,12 @@ export const changes: { readonly [Name in RuleName]: Change } = {
     find: "Math.max(entry.expiresAt, Math.min(now + toMillis(options.idle!), entry.softExpiresAt))",
     replace: "now + toMillis(options.idle!) * 1000 + 0 * entry.softExpiresAt"
   },
-  "the shortest of the readers' constants holds": { in: "adopt", find: "createdAt + millis < from ||", replace: "" },
+  "the shortest of the readers' constants holds": {
+    in: "adopt",
+    find: "createdAt + millis < from ||",
+    replace: "",
+    beside: ["a cache at rest works"]
+  },
   "a load renews what is still valid": {
     in: "previousOf",
     find: "engine.time.now(clock) < entry.expiresAt &&",
@@ -182,7 +190,7 @@ export const changes: { readonly [Name in RuleName]: Change } = {
     find: "this.setBackMillis += Math.ceil(setBack)",
     replace: ""
   },
-  "a load that nobody waits for ends": {
+  "a load that no reader waits for ends": {
     in: "limitUnattended",
     find: "after(flight, self.refreshing.timeoutMillis,",
     replace: "after(flight, 10 * self.refreshing.timeoutMillis + 1000,"
@@ -199,11 +207,10 @@ export const changes: { readonly [Name in RuleName]: Change } = {
     replace: "self.weight > self.capacity + 1"
   },
   "all that begins ends": {
-    in: "start",
-    find: "limitUnattended(self, flight)",
-    replace: "",
-    // They have not ended either.
-    beside: ["nothing is left running"]
+    in: "cycleOf",
+    find: "around !== undefined && awaited !== undefined && reaches(awaited, around)",
+    replace: "around !== undefined && awaited === around && reaches(awaited, around)",
+    beside: ["a program ends"]
   },
   "timers end with what they are for": {
     in: "stopTimers",
@@ -237,7 +244,11 @@ return Exit.die(defect)
     find: "running.counters.joined++",
     replace: "running.counters.joined += 1000"
   },
-  "only what is stored leaves pages": { in: "TODO", find: "TODO", replace: "" },
+  "only what is stored leaves pages": {
+    in: "remove",
+    find: "tier.store.removeMany(ids)",
+    replace: "Effect.succeed(ids.map(() => true))"
+  },
   "what is made of a value ends with it": {
     in: "addLoaded",
     find: "if (inner !== undefined) addAll(dependencies, inner)",

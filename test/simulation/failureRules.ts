@@ -52,15 +52,18 @@ const checkTimeout = (self: World, { begunAt, spec }: Read, what: () => string):
 const checkDefect = (self: World, read: Read, defect: unknown, what: () => string): void => {
   const tag = tagOf(defect)
   if (tag === "StrictFault") return decide(self, "a store fails only strict readers", false, what)
-  const isOwn = defect instanceof Thrown
-    ? isOfReader(self, read, defect)
-    : (tag === "CacheConfigError" && (read.spec?.misuse?.of === "decide" || read.spec?.misuse?.of === "options")) ||
-      (tag === "CacheClosed" && self.closeAskedAt !== undefined) ||
-      (tag === "CacheCycle" && self.config.cyclic && read.interruption?.requested === true)
   if (defect instanceof Thrown || tag === "CacheConfigError") self.counts.refused++
   // It may have been served before it was copied.
   if (defect instanceof Thrown) noteUnanswered(self, read)
-  decide(self, "what a function throws ends its own read only", isOwn, what)
+  const isOwn = defect instanceof Thrown
+    ? isOfReader(self, read, defect)
+    : tag === "CacheConfigError"
+    ? read.spec?.misuse?.of === "decide" || read.spec?.misuse?.of === "options"
+    : undefined
+  if (isOwn !== undefined) return decide(self, "what a function throws ends its own read only", isOwn, what)
+  const isOfCache = (tag === "CacheClosed" && self.closeAskedAt !== undefined) ||
+    (tag === "CacheCycle" && self.config.cyclic && read.interruption?.requested === true)
+  decide(self, "a failure is that of a load of the reader", isOfCache, what)
 }
 
 /** An error that a function throws ends no read but its own, and only where it threw before a load. */

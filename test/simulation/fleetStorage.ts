@@ -148,7 +148,12 @@ export const makeStorage = (self: Fleet, dice: Dice, extras: Extras): ViewOf => 
     // A process that was stopped could not ask.
     if (self.processes[process]!.stoppedMillis() === 0) {
       const isInTime = left <= longestWait(config) + slack
-      decide(self, "who waits for a lease asks in time", isInTime, () => `${process} waits for ${id}: ${left} ms`)
+      decide(
+        self,
+        "a cache that waits for a lease asks in time",
+        isInTime,
+        () => `${process} waits for ${id}: ${left} ms`
+      )
     }
     const isHeld = exclusive(id, owner) !== undefined
     decide(self, "one process leads", isHeld, () => `${process} waits for ${id}, which no process loads`)
@@ -166,7 +171,7 @@ export const makeStorage = (self: Fleet, dice: Dice, extras: Extras): ViewOf => 
       // The clocks of processes are rounded to nanoseconds.
       const hasWaited = since !== undefined && self.now() - since >= joinsAfter(config) - 1
       const text = () => `${process} runs beside ${other.process} for ${id}`
-      if (isKnown) decide(self, "who loads beside the leader has waited", hasWaited, text)
+      if (isKnown) decide(self, "a cache that loads beside the leader has waited", hasWaited, text)
     }
     for (const [name, holder] of holders) {
       if (holder.until > self.now()) continue

@@ -14,9 +14,12 @@ const nameLoad = ({ id, n }: Load): string => `load #${n} of ${id}`
 /** Whether something may have ended what readers share of an id: another load may then begin beside it. */
 const isDisturbed = (self: World, load: Load, since: number): boolean =>
   self.closeAskedAt !== undefined ||
-  // What a load has read may have changed.
+  // The values that a load has read may have changed.
   self.config.features.includes("derives") ||
-  self.writes.some(({ done, kind, target }) => done > since && (kind !== "id" || target === load.id)) ||
+  // The changes that a store has missed are sent again.
+  self.writes.some(({ done, kind, target }) =>
+    (done > since || (self.config.faults > 0 && kind !== "id")) && (kind !== "id" || target === load.id)
+  ) ||
   self.committed.some(({ done }) => done > since) ||
   Array.from(self.foreign.keys()).some((at) => at > since) ||
   self.otherPolicies.some(({ answered, id }) => id === load.id && answered > since)
@@ -32,9 +35,11 @@ export const checkAlone = (self: World, load: Load): void => {
     if (other.spec.policy !== "normal" || isInterrupted(other.fiber) || other.fiber?.pollUnsafe() !== undefined) {
       continue
     }
-    // The call of a key that gives way, or that all readers have left, goes on for its other keys.
-    const isLeft = other.gaveWay !== undefined || (self.lastLeft.get(other.id) ?? 0) > other.n
-    if (isLeft && other.by?.many === true) continue
+    // The call of a key that gives way, or that all readers have left, continues for its other keys.
+    const { by } = other
+    const isLate = by !== undefined && self.now() - by.begunAt >= (by.spec?.timeout ?? Infinity)
+    const isLeft = isLate || other.gaveWay !== undefined || (self.lastLeft.get(other.id) ?? 0) > other.n
+    if (isLeft && by?.many === true) continue
     // An abandoned load keeps its id for a while; and a store that fails may lose the lease of one that hangs.
     const kept = uninterruptible.has(other) ? self.config.endingMillis : self.config.faults > 0 ? 5000 : Infinity
     const isKept = self.now() >= other.begunAt + kept
@@ -57,7 +62,7 @@ const noteAlone = (self: World, load: Load): void => {
 /** No reader has asked for it: those who did have been answered, or it is one of a refresh. */
 const isBehind = ({ by }: Load): boolean => by !== undefined && by.answered < Infinity && !by.hasLeft
 
-/** What no reader has to wait for goes on to its end, or to its limit. */
+/** A load that no reader has to wait for continues to its end, or to its limit. */
 export const checkEnd = (self: World, load: Load, exit: Exit.Exit<unknown, unknown>): void => {
   noteAlone(self, load)
   if (!load.isShared || self.closeAskedAt !== undefined) return
@@ -69,15 +74,15 @@ export const checkEnd = (self: World, load: Load, exit: Exit.Exit<unknown, unkno
     // The load of a reader that was answered from the store may have been another's, which has left.
     const isOthers = self.config.store !== "none" && (self.lastLeft.get(load.id) ?? 0) > load.n
     if (isCutOff && (isAtLimit || many || isOthers || isDisturbed(self, load, bornOf(load)))) {
-      excuse(self, "what runs behind its reader goes on")
+      excuse(self, "what runs behind its reader continues")
     } else {
-      decide(self, "what runs behind its reader goes on", !isCutOff, () => `${nameLoad(load)} was interrupted`)
+      decide(self, "what runs behind its reader continues", !isCutOff, () => `${nameLoad(load)} was interrupted`)
     }
   }
   checkUnattended(self, load)
 }
 
-/** A load that nobody waits for ends in time. One call for many runs as long as a caller waits for any of its keys. */
+/** A load that no reader waits for ends in time. One for many keys runs as long as a caller waits for any of them. */
 const checkUnattended = (self: World, load: Load): void => {
   const ids = load.together
   if (uninterruptible.has(load) || [...self.reading].some((read) => ids.includes(read.id))) return
@@ -87,10 +92,10 @@ const checkUnattended = (self: World, load: Load): void => {
   const isHeldUp = self.loads.some((other) =>
     other !== load && uninterruptible.has(other) && (other.endedAt ?? Infinity) > since
   )
-  if (isHeldUp) return excuse(self, "a load that nobody waits for ends")
+  if (isHeldUp) return excuse(self, "a load that no reader waits for ends")
   // A finalizer takes its time.
   const isInTime = unattended <= self.config.refreshTimeout + 100
-  decide(self, "a load that nobody waits for ends", isInTime, () => `${nameLoad(load)} ran for ${unattended} ms`)
+  decide(self, "a load that no reader waits for ends", isInTime, () => `${nameLoad(load)} ran for ${unattended} ms`)
 }
 
 /** Nothing starts after close; a caller that was waiting when it began may still be served. */

@@ -7,7 +7,7 @@ import { rulesOf } from "./rules.ts"
 import { simulate } from "./simulate.ts"
 import { type Failure, type Range, sweep } from "./sweep.ts"
 
-/** Of the seeds that are always drawn. */
+/** The tallies of the seeds that are always drawn. */
 const tallies: Tallies = new Map()
 
 /** Blocks, so that the test runner hears of us in between. */

@@ -922,9 +922,11 @@ const step = (self: Simulation): Effect.Effect<unknown, unknown, Caching> => {
 /** Another process removes what is being loaded. */
 const dropWhileLoaded = (self: Simulation, id: string) =>
   Effect.gen(function*() {
-    const spec: Spec = { ...specOf(self, id), policy: "normal" }
+    const drawn = specOf(self, id)
+    const spec: Spec = { ...drawn, policy: "normal", ttl: Math.max(drawn.ttl, 300) }
     const later = Effect.andThen(Effect.sleep(self.dice.below(10)), self.drop(id))
     yield* Effect.all([Effect.exit(read(self, spec)), later], { concurrency: "unbounded" })
+    yield* Effect.sleep(1)
     yield* Effect.exit(read(self, spec))
   })
 

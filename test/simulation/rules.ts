@@ -1,8 +1,8 @@
 /**
- * All rules of the seeded schedules but those of `serving/`, on one page: the promise that each is of, in which schedules
- * it is decided, when it applies, what it asks, and which part of that is excused. `changes.ts` has a change of `src`
- * after which each speaks. Rules see what a user sees: the ends of reads and their times, public events, the loads of
- * the origin, and the calls of the simulated stores.
+ * All rules of the seeded schedules but those of `serving/`, on one page: the promise that each is of, in which
+ * schedules it is decided, when it applies, what it asks, and which part of that is excused. `changes.ts` has a change
+ * of `src` after which each speaks. Rules see what a user sees: the ends of reads and their times, public events, the
+ * loads of the origin, and the calls of the simulated stores.
  */
 
 /** Random programs on one engine, on several that share a store, with derived entries, and with streams. */
@@ -43,7 +43,7 @@ export const rules = [
   {
     name: "a stream is of one run",
     promise: "P1",
-    of: ["oneEngine", "streams"],
+    of: ["streams", "oneEngine"],
     applies: "a consumer has read a stream to its end",
     asks: "it got all elements of one run"
   },
@@ -63,7 +63,7 @@ export const rules = [
     asks: "it gets one, or waits, as there is no leader or another one"
   },
   {
-    name: "who loads beside the leader has waited",
+    name: "a cache that loads beside the leader has waited",
     promise: "P1",
     of: ["severalEngines"],
     applies: "a lease is granted beside another",
@@ -147,12 +147,12 @@ export const rules = [
     asks: "a load that it has begun or could join has failed with that"
   },
   {
-    name: "what runs behind its reader goes on",
+    name: "what runs behind its reader continues",
     promise: "P3",
     of: ["oneEngine"],
     applies: "a load ends after the reader was answered whose effect it is",
     asks: "it was not interrupted before its limit",
-    excuses: "its id was changed, or readers who had to wait for it have left"
+    excuses: "its id was changed, or the readers that had to wait for it have left"
   },
   {
     name: "a load gives way when its readers are out of patience",
@@ -205,7 +205,7 @@ export const rules = [
     asks: "a load of its id has failed, or the stream was cut or lagged as its options say"
   },
   {
-    name: "who waits for a lease asks in time",
+    name: "a cache that waits for a lease asks in time",
     promise: "P4",
     of: ["severalEngines"],
     applies: "a cache asks again for a lease that another has",
@@ -262,7 +262,7 @@ export const rules = [
     asks: "that is no older than the longest lifetime"
   },
   {
-    name: "a load that nobody waits for ends",
+    name: "a load that no reader waits for ends",
     promise: "P7",
     of: ["oneEngine"],
     applies: "a load ends of which no reader is left",
@@ -288,7 +288,7 @@ export const rules = [
     promise: "P7",
     of: ["oneEngine"],
     applies: "a program has ended",
-    asks: "entries are no more, and weigh no more, than capacity, weight and quotas say"
+    asks: "the number of entries and their weight are within capacity, weight and quotas"
   },
   {
     name: "all that begins ends",
@@ -345,7 +345,7 @@ export const rules = [
     promise: "P8",
     of: ["derived"],
     applies: "a derived value is read whose sources have changed",
-    asks: "it is made of what they were when its engine last heard of changes, or of newer values"
+    asks: "it is made of what they were when its engine last received changes, or of newer values"
   },
   {
     name: "what is made of values lives no longer",

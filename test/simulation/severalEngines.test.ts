@@ -8,7 +8,7 @@ import { simulateFleet } from "./fleet.ts"
 import { type FleetSwept, sweepFleet } from "./fleetSweep.ts"
 import { rulesOf } from "./rules.ts"
 
-/** Of the seeds that are always drawn. */
+/** The tallies of the seeds that are always drawn. */
 const tallies: Tallies = new Map()
 
 /** Blocks, so that the test runner hears of us in between. */

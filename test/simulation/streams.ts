@@ -66,7 +66,7 @@ const drawConfig = (dice: Dice): Config => {
     changes: dice.chance(0.7),
     faults: dice.chance(0.3) ? 0.1 : 0,
     losses: dice.chance(0.2),
-    invalidates: dice.chance(0.6),
+    invalidates: dice.chance(0.45),
     failures: dice.chance(0.5),
     refreshes: dice.chance(0.3)
   }
