@@ -392,3 +392,11 @@ it("a hit has the date of its response, so that Expires and Age count its age on
   const field = (name: string) => new RegExp(`^${name}: (.*)$`, "im").exec(bytes)![1]!.trim()
   expect([field("date"), field("age"), cacheStatus]).toEqual([new Date(0).toUTCString(), "20", "hit; ttl=40"])
 })
+
+it("a response that must be validated is stored, so that a client that has it gets 304", async () => {
+  const { ask, state } = await served(() => text("page", { "cache-control": "max-age=0, must-revalidate" }))
+  const first = await ask()
+  const etag = /^etag: (.*)$/im.exec(first.bytes)![1]!.trim()
+  for (let i = 0; i < 2; i++) expect((await ask({ headers: { "if-none-match": etag } })).status).toBe(304)
+  expect(state.runs).toBe(3)
+})

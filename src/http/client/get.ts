@@ -39,12 +39,18 @@ const placed = (call: Call): Answer => {
   const { asksWhole, head, place: { id }, self } = call
   const until = self.unshared.get(id)
   if (until === undefined) return looked(call)
-  if (call.startedAt >= until) self.unshared.delete(id)
-  // The whole is known to be for one request alone, or too large: the origin answers conditions, ranges and `HEAD`.
-  else if (self.loading.has(id) || isConditional(head.fields) || (asksWhole && isOfPart(head))) {
-    return Effect.flatMap(stored(call), (variant) => alone(call, variant, "stale"))
+  if (call.startedAt >= until) {
+    self.unshared.delete(id)
+    return looked(call)
   }
-  return looked(call)
+  // The whole is known to be for one request alone, or too large: the origin answers conditions, ranges and `HEAD`.
+  const isAlone = self.loading.has(id) || (asksWhole && isOfPart(head))
+  return isAlone || isConditional(head.fields)
+    ? Effect.flatMap(
+      stored(call),
+      (variant) => isAlone || variant === undefined ? alone(call, variant, "stale") : looked(call)
+    )
+    : looked(call)
 }
 
 /** A stored response in memory that answers at once. `undefined`: only `get` can tell. */
