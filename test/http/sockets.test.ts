@@ -236,7 +236,8 @@ describe("the answer to a validation, or to HEAD", () => {
       const { ask, pass } = await updated({ "cache-control": control })
       await ask()
       await pass(5)
-      for (const n of [3, 4]) expect((await ask()).body).toBe(`run ${n}`)
+      // The client that has asked gets it, and no other.
+      for (const n of [1, 3, 4]) expect((await ask()).body).toBe(`run ${n}`)
     }
   })
 
@@ -390,4 +391,12 @@ it("a hit has the date of its response, so that Expires and Age count its age on
   const { bytes, cacheStatus } = await ask()
   const field = (name: string) => new RegExp(`^${name}: (.*)$`, "im").exec(bytes)![1]!.trim()
   expect([field("date"), field("age"), cacheStatus]).toEqual([new Date(0).toUTCString(), "20", "hit; ttl=40"])
+})
+
+it("a response that must be validated is stored, so that a client that has it gets 304", async () => {
+  const { ask, state } = await served(() => text("page", { "cache-control": "max-age=0, must-revalidate" }))
+  const first = await ask()
+  const etag = /^etag: (.*)$/im.exec(first.bytes)![1]!.trim()
+  for (let i = 0; i < 2; i++) expect((await ask({ headers: { "if-none-match": etag } })).status).toBe(304)
+  expect(state.runs).toBe(3)
 })

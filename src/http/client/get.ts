@@ -13,7 +13,7 @@ import { isConditional, isForOrigin } from "../rules/validation.ts"
 import { failed, insteadOf, reached, served } from "./answer.ts"
 import { bytesOf, discard, isComplete, lengthOf } from "./bodies.ts"
 import { type Answer, type Call, inTime, marked, type Own, passed } from "./call.ts"
-import { asked, awaited, confirm, drop, reasonOf, refreshed } from "./load.ts"
+import { asked, awaited, confirm, reasonOf, refreshed } from "./load.ts"
 import { onlyIfCached, ranged } from "./others.ts"
 import { learn, mayAnswer, placeOf } from "./places.ts"
 import { type Stored, type Variant, variantOf } from "./record.ts"
@@ -39,12 +39,18 @@ const placed = (call: Call): Answer => {
   const { asksWhole, head, place: { id }, self } = call
   const until = self.unshared.get(id)
   if (until === undefined) return looked(call)
-  if (call.startedAt >= until) self.unshared.delete(id)
-  // The whole is known to be for one request alone, or too large: the origin answers conditions, ranges and `HEAD`.
-  else if (self.loading.has(id) || isConditional(head.fields) || (asksWhole && isOfPart(head))) {
-    return Effect.flatMap(stored(call), (variant) => alone(call, variant, "stale"))
+  if (call.startedAt >= until) {
+    self.unshared.delete(id)
+    return looked(call)
   }
-  return looked(call)
+  // The whole is known to be for one request alone, or too large: the origin answers conditions, ranges and `HEAD`.
+  const isAlone = self.loading.has(id) || (asksWhole && isOfPart(head))
+  return isAlone || isConditional(head.fields)
+    ? Effect.flatMap(
+      stored(call),
+      (variant) => isAlone || variant === undefined ? alone(call, variant, "stale") : looked(call)
+    )
+    : looked(call)
 }
 
 /** A stored response in memory that answers at once. `undefined`: only `get` can tell. */
@@ -153,7 +159,7 @@ const answered = (
   if (stored !== undefined) {
     return Effect.flatMap(
       Clock.currentTimeMillis,
-      (now) => given(call, stored, now, { fwd, fwdStatus, stored: true })
+      (now) => given(call, stored, now, { fwd, fwdStatus, stored: why === undefined, detail: why })
     )
   }
   if (response.status === 200 && isPart(call)) {
@@ -180,12 +186,10 @@ const alone = (call: Call, stale: Variant | undefined, fwd: Reason): Answer => {
   if (stale === undefined) return passing
   if (isPart(call)) return reached(call, stale, passing, (response) => insteadOf(call, stale, response, () => response))
   return reached(call, stale, inTime(call, asked(call, stale, false)), ({ confirmed, met }) => {
-    if (confirmed !== undefined && confirm(call, confirmed, met) !== undefined) {
-      return Effect.succeed(
-        served(call, call.own!.stored!, met.responseTime, { fwd, fwdStatus: 304, detail: "not-shared" })
-      )
+    if (confirmed !== undefined) {
+      confirm(call, confirmed, met)
+      return Effect.succeed(served(call, call.own!.stored!, met.responseTime, { fwdStatus: 304, ...status }))
     }
-    if (confirmed !== undefined) drop(call)
     if (met.response.status === 304) return passing
     return insteadOf(call, stale, met.response, () => marked(met.response, status))
   })

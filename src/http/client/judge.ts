@@ -69,8 +69,14 @@ export const made = ({ head, named, request, self }: Call, { response, ...times 
   }
 }
 
-/** A stored response with the fields and times of an update. `undefined`: it may not be stored for this request. */
-export const merged = (call: Call, variant: Variant, { response, ...times }: Met): Variant | undefined => {
+interface Merged {
+  readonly variant: Variant
+  /** Why it may not be stored for this request. */
+  readonly why: string | undefined
+}
+
+/** A stored response with the fields and times of an update. */
+export const merged = (call: Call, variant: Variant, { response, ...times }: Met): Merged => {
   const { head, self } = call
   const update = response.headers as Fields
   const dated: Fields = { ...variant.fields, date: new Date(times.responseTime).toUTCString() }
@@ -83,10 +89,9 @@ export const merged = (call: Call, variant: Variant, { response, ...times }: Met
   const fields = storedFields(self.mode, updatedFields(before, update), control.directives)
   const result = { status: variant.status, fields }
   const isForEveryone = isSaid ? isForAll(control) && !self.isUsual(response) : variant.isForAll
-  if (judged(call, response, result, { control, isForAll: isForEveryone }) !== undefined) return undefined
   const sent = keptCookies(self, response, control)
   const isWithheld = withheldFields(self.mode, control.directives).includes("set-cookie")
-  return {
+  const updated = {
     ...variant,
     fields,
     cookies: sent.length === 0 && !isWithheld ? variant.cookies : sent,
@@ -95,4 +100,5 @@ export const merged = (call: Call, variant: Variant, { response, ...times }: Met
     ...times,
     ...freshnessOf(self.mode, result, control, times)
   }
+  return { variant: updated, why: judged(call, response, result, { control, isForAll: isForEveryone }) }
 }

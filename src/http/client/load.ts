@@ -105,18 +105,12 @@ const reasons = new WeakMap<Stored, "uri-miss" | "vary-miss" | "stale">()
 export const reasonOf = (resource: Stored): "uri-miss" | "vary-miss" | "stale" => reasons.get(resource) ?? "uri-miss"
 
 const validated = (call: Call, stale: Variant | undefined): Loaded =>
-  Effect.flatMap(asked(call, stale, true), ({ confirmed, met }) => {
-    const kept = confirmed && confirm(call, confirmed, met)
-    if (kept !== undefined) return Effect.succeed(kept)
-    if (met.response.status !== 304) return store(call, stale, met)
-    // The origin has confirmed what is not stored, or its answer says that this request may not have it.
-    return Effect.map(
-      Effect.flatMap(exchange(call, plain(call.request)), (again) => store(call, undefined, again)),
-      (resource) => {
-        if (confirmed !== undefined && resource.variant === null) drop(call)
-        return resource
-      }
-    )
+  Effect.flatMap(asked(call, stale, true), ({ confirmed, isConditional, met }) => {
+    if (confirmed !== undefined) return Effect.succeed(confirm(call, confirmed, met))
+    // The origin has confirmed what is not stored.
+    return met.response.status === 304 && isConditional
+      ? Effect.flatMap(exchange(call, plain(call.request)), (again) => store(call, undefined, again))
+      : store(call, stale, met)
   })
 
 export interface Met {
@@ -129,6 +123,7 @@ interface Asked {
   readonly met: Met
   /** The response that a `304` confirms. */
   readonly confirmed: Variant | undefined
+  readonly isConditional: boolean
 }
 
 /** The request for the whole response, whatever its caller has already. */
@@ -149,10 +144,11 @@ export const asked = (
     const current = there ? stale : undefined
     const others = isLoad && current === undefined ? othersOf(call) : none
     const conditions = conditionsOf(current, others.flatMap(({ etag }) => etagOf(etag) ?? []))
+    const isConditional = Object.keys(conditions).length > 0
     return Effect.flatMap(exchange(call, HttpClientRequest.setHeaders(plain(call.request), conditions)), (met) => {
       // After a redirect, another resource has answered.
       if (met.response.status !== 304 || isRedirected(call, met.response)) {
-        return Effect.succeed({ met, confirmed: undefined })
+        return Effect.succeed({ met, confirmed: undefined, isConditional })
       }
       const update = met.response.headers as Fields
       const one = current === undefined
@@ -160,7 +156,11 @@ export const asked = (
         : Effect.succeed(isConfirmed(current, update) ? current : undefined)
       // A body that was arriving has gone if its reader has left meanwhile.
       return Effect.flatMap(one, (confirmed) =>
-        Effect.map(isComplete(call, confirmed), (there) => ({ met, confirmed: there ? confirmed : undefined })))
+        Effect.map(isComplete(call, confirmed), (there) => ({
+          met,
+          confirmed: there ? confirmed : undefined,
+          isConditional
+        })))
     })
   })
 
@@ -205,16 +205,19 @@ export const exchange = (
         ))
   )
 
-/** Updates the response that a `304` confirms, if the update may be stored for this request. */
-export const confirm = (call: Call, confirmed: Variant, met: Met): Stored | undefined => {
-  const variant = merged(call, confirmed, met)
-  if (variant === undefined) return undefined
-  call.own = { response: met.response, stored: variant, why: undefined, content: undefined }
-  return keep(call, variant, met.responseTime)
+/**
+ * Updates the response that a `304` confirms. If the update may not be stored, it answers this request alone, and what
+ * was stored is removed.
+ */
+export const confirm = (call: Call, confirmed: Variant, met: Met): Stored => {
+  const { variant, why } = merged(call, confirmed, met)
+  call.own = { response: met.response, stored: variant, why, content: undefined }
+  if (why === undefined) return keep(call, variant, met.responseTime)
+  outdate(call.self, confirmed)
+  notShared(call, met.responseTime)
+  inBackground(call.self, Cached.invalidate(call.place.key))
+  return { variant: null }
 }
-
-/** Removes what its origin has confirmed in words that do not let it be stored. */
-export const drop = ({ place: { key }, self }: Call): void => inBackground(self, Cached.invalidate(key))
 
 const keep = (call: Call, variant: Variant, now: number): Stored => {
   const { named, place, self } = call

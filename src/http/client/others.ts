@@ -89,7 +89,8 @@ const afterHead = (call: Call, met: Met): Effect.Effect<void, never, Caching> =>
     if (!mayAnswer(self, place, variant, head.fields)) return current
     if (contradicts(update, variant.fields)) return Option.some({ variant: { ...variant, noCache: true } })
     if (!hasSameValidator(update, variant.fields)) return current
-    return Option.map(Option.fromUndefinedOr(merged(call, variant, met)), (variant) => ({ variant }))
+    const updated = merged(call, variant, met)
+    return updated.why === undefined ? Option.some({ variant: updated.variant }) : Option.none()
   }
   // A soft invalidation may be newer than the answer too, and a change would end it.
   return Effect.flatMap(

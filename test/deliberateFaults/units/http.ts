@@ -241,8 +241,8 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "a 304 confirms a response whose body has gone meanwhile",
     in: "asked",
-    find: "confirmed: there ? confirmed : undefined",
-    replace: "confirmed",
+    find: "confirmed: there ? confirmed : undefined,",
+    replace: "confirmed,",
     by: client
   },
   {
@@ -457,16 +457,16 @@ export const faults: ReadonlyArray<UnitFault> = [
   },
   {
     name: "a 304 that forbids to store leaves what is stored",
-    in: "drop",
-    find: "inBackground(self, Cached.invalidate(key))",
-    replace: "inBackground(self, Cached.has(key))",
+    in: "confirm",
+    find: "inBackground(call.self, Cached.invalidate(call.place.key))",
+    replace: "",
     by: sockets
   },
   {
     name: "an update is stored whatever it says",
-    in: "merged",
-    find: "!== undefined) return undefined",
-    replace: `=== "") return undefined`,
+    in: "confirm",
+    find: "if (why === undefined) return",
+    replace: "if (why !== \"\") return",
     by: sockets
   },
   {
