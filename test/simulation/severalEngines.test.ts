@@ -18,7 +18,7 @@ const sweepAll = async (first: number, seeds: number, also: ReadonlyArray<Featur
 
 describe("several processes on one store, under seeded schedules", () => {
   it("load alone, see invalidations in time, wait no longer than allowed, and leave nothing behind", async () => {
-    const { counts, failures } = await sweepAll(1, sized(500, 80))
+    const { counts, failures } = await sweepAll(1, sized(500, 100))
     assert.deepStrictEqual(replays(failures, " --fleet"), [])
     // A case that never occurs is not checked.
     for (const [what, count] of Object.entries(counts)) assert.isAbove(count, sized(20, 4), what)
@@ -27,7 +27,7 @@ describe("several processes on one store, under seeded schedules", () => {
   it(
     "do so where the store pushes changes, late and in any order, until a connection is lost",
     async () => {
-      const { counts: { gaps, ofOtherLayers, ...counts }, failures } = await sweepAll(1, sized(500, 80), ["pushes"])
+      const { counts: { gaps, ofOtherLayers, ...counts }, failures } = await sweepAll(1, sized(500, 100), ["pushes"])
       assert.deepStrictEqual(replays(failures, " --fleet --with pushes"), [])
       // No process polls for changes, and each process has one cache.
       assert.deepStrictEqual([gaps, ofOtherLayers], [0, 0])
