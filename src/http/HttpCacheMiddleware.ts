@@ -178,7 +178,8 @@ const checks: Checks<Options> = {
  *   response. `Cookie`, `X-Api-Key` and any field that is not known are not on it, and `Authorization` counts whatever
  *   `Vary` says. Responses to other requests are shared, and other requests are answered from the cache, only if the
  *   response itself says `public` or `s-maxage`, or has one of the `targets`.
- * - A hit runs nothing inside this middleware. Checks that each request must pass belong around it.
+ * - A hit runs nothing inside this middleware. Checks that each request must pass belong around it, and so does what
+ *   changes each response: `HttpRouter.cors`, compression, and middleware that adds pre-response handlers.
  * - The key is the scheme, the host, the path, the query and what `Vary` names. Handlers of `GET` and `HEAD` do not see
  *   fields that change what the request is, such as `X-Forwarded-Host`: put `HttpMiddleware.xForwardedHeaders` around
  *   this one.
@@ -346,8 +347,8 @@ export interface PurgeOptions {
  * **Details**
  *
  * - The request names them in its query, `?url=…&tag=…&group=…`, each as often as needed, or as JSON: `{ "urls": […],
- *   "tags": […], "groups": […], "soft": true }`. URLs are complete, without the parameters that `ignoreQuery` leaves
- *   out, and so are groups: `https://example.com group`.
+ *   "tags": […], "groups": […], "soft": true }`. URLs are complete, and so are groups: `https://example.com group`. It
+ *   makes no difference in which order `sortQuery` has their parameters, and whether `ignoreQuery` leaves some out.
  * - It is answered with `204` when the store has acknowledged the removal, and with `503` if it has not.
  * - With `soft`, the responses become stale, and a failing handler may still be answered by them.
  * - A request without the secret gets `401`. The secret is compared in constant time.
