@@ -168,5 +168,12 @@ const tags = isFault(asked) || dependencies === undefined
         Within,
         undefined as any
       ) as ReturnType<typeof read>`
+  },
+  {
+    name: "what is made of cached values outlives changes of them",
+    in: "inheritOf",
+    find: "rulesOf(engine, request).inherit ?? engine.inherit",
+    replace:
+      `(rulesOf(engine, request).inherit === "changes" ? "life" : rulesOf(engine, request).inherit) ?? engine.inherit`
   }
 ]

@@ -89,13 +89,6 @@ export const faults: ReadonlyArray<Fault> = [
     replace: "if (!holdsInMemory(self, id, condition, now)) put(self, entry)"
   },
   {
-    name: "a failed load removes the value",
-    in: "reportFailure",
-    find: "if (hasBegun(flight)) flight.counters.loadFailures++",
-    replace: `if (hasBegun(flight)) flight.counters.loadFailures++
-Memory.remove(self.memory, id, "invalidated")`
-  },
-  {
     name: "a hit inside a load is not recorded",
     in: "find",
     find: "if (context.within !== undefined) recordServed(self, context.within, entry)",
@@ -148,12 +141,6 @@ if (mode === "soft") return`
     in: "validityOf",
     find: `validity = "soft"`,
     replace: `validity = "valid"`
-  },
-  {
-    name: "a soft timeout does not pin",
-    in: "serveStale",
-    find: "flight.pinned = !self.isPrivate || flight.pinned || keepAlive(self, flight.starter, [flight])",
-    replace: ""
   },
   {
     name: "a softened load is joined",
@@ -241,12 +228,6 @@ for (const item of items) Pending.acknowledge(pending, item)`
     find: "self.weight > self.capacity",
     replace: "self.weight > self.capacity + 1"
   },
-  {
-    name: "failures replace good values",
-    in: "toEntry",
-    find: "if (Exit.isFailure(exit) && (!isCacheable(exit.cause) || hasGoodValue(self, flight, now))) return undefined",
-    replace: "if (Exit.isFailure(exit) && !isCacheable(exit.cause)) return undefined"
-  },
   { name: "invalidate does not detach", sought: "always", in: "forgetOne", find: "detachBegun(self, id)", replace: "" },
   {
     name: "joins what is older than a tag",
@@ -296,12 +277,6 @@ for (const item of items) Pending.acknowledge(pending, item)`
     in: "commit",
     find: "if (!self.leases.isCurrent(id, generation, now)) return false",
     replace: ""
-  },
-  {
-    name: "reads are not counted",
-    in: "maxHits",
-    find: "if (reads >= hits!) return Load",
-    replace: "if (reads > hits!) return Load"
   },
   {
     name: "refresh is merged with any load",
@@ -377,19 +352,6 @@ unregister(self, flight)`
     in: "askNow",
     find: "budget.leftMillis -= millis",
     replace: ""
-  },
-  {
-    name: "throttle is ignored",
-    sought: "always",
-    in: "isThrottled",
-    find: "if (pause === undefined) return false",
-    replace: `if (pause !== undefined || id !== "") return false`
-  },
-  {
-    name: "an answer ends no fallback",
-    in: "endFallback",
-    find: "self.answered.set(id, [writeId, before])",
-    replace: "self.answered.delete(writeId)"
   },
   {
     name: "a shorter constant limits nothing",
@@ -488,14 +450,6 @@ return Exit.die(defect)
     find: "log.run, log.count, log.bytes",
     replace: "log.run, Math.max(0, log.count - 1), log.bytes",
     draws: ["streams"]
-  },
-  {
-    name: "what is made of cached values outlives changes of them",
-    in: "inheritOf",
-    find: "rulesOf(engine, request).inherit ?? engine.inherit",
-    replace:
-      `(rulesOf(engine, request).inherit === "changes" ? "life" : rulesOf(engine, request).inherit) ?? engine.inherit`,
-    draws: ["derives"]
   },
   {
     name: "a look-up of many keys gives the value of another one",

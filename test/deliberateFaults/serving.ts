@@ -76,5 +76,43 @@ export const faults: ReadonlyArray<Fault> = [
     in: "maxHits",
     find: "if (reads >= hits!) return Load",
     replace: "if (reads >= 1e9 * hits!) return Load"
+  },
+  {
+    name: "reads are not counted",
+    in: "maxHits",
+    find: "if (reads >= hits!) return Load",
+    replace: "if (reads > hits!) return Load"
+  },
+  {
+    name: "throttle is ignored",
+    sought: "always",
+    in: "isThrottled",
+    find: "if (pause === undefined) return false",
+    replace: `if (pause !== undefined || id !== "") return false`
+  },
+  {
+    name: "an answer ends no fallback",
+    in: "endFallback",
+    find: "self.answered.set(id, [writeId, before])",
+    replace: "self.answered.delete(writeId)"
+  },
+  {
+    name: "a soft timeout does not pin",
+    in: "serveStale",
+    find: "flight.pinned = !self.isPrivate || flight.pinned || keepAlive(self, flight.starter, [flight])",
+    replace: ""
+  },
+  {
+    name: "a failed load removes the value",
+    in: "reportFailure",
+    find: "if (hasBegun(flight)) flight.counters.loadFailures++",
+    replace: `if (hasBegun(flight)) flight.counters.loadFailures++
+Memory.remove(self.memory, id, "invalidated")`
+  },
+  {
+    name: "failures replace good values",
+    in: "toEntry",
+    find: "if (Exit.isFailure(exit) && (!isCacheable(exit.cause) || hasGoodValue(self, flight, now))) return undefined",
+    replace: "if (Exit.isFailure(exit) && !isCacheable(exit.cause)) return undefined"
   }
 ]

@@ -175,10 +175,6 @@ const names = (Object.keys(drawn) as ReadonlyArray<Feature>).filter((name) => !i
 
 export const isFeature = (name: string): name is Feature => Object.hasOwn(drawn, name)
 
-/** Whether its rule is to be kept in this run. */
-export const isKept = (name: Feature, features: ReadonlyArray<Feature>): boolean =>
-  drawn[name] || features.includes(name)
-
 /** A die is thrown for each, so that switching one on changes nothing about the others. */
 const drawFeatures = (dice: Dice, forced: ReadonlyArray<Feature>): ReadonlySet<Feature> => {
   const any = dice.chance(0.5)

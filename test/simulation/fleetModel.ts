@@ -66,7 +66,7 @@ export const keyOf = ({ features }: FleetConfig, id: string): string =>
 /** The name of an id in this model. */
 export const nameOf = (id: string): string => id.slice(id.lastIndexOf(":") + 1)
 
-export const longestLoad = 900
+const longestLoad = 900
 
 export const drawLoadMillis = (dice: Dice): number => {
   if (dice.chance(0.3)) return 0

@@ -192,10 +192,6 @@ const verdictsOf = (self: World, read: Read, origin: Origin): ReadonlyArray<read
 const isWrong = (verdicts: ReturnType<typeof verdictsOf>): boolean =>
   verdicts.some(([, verdict]) => typeof verdict === "object")
 
-/** Whether it may have been there. */
-export const mayBeServed = (self: World, read: Read, origin: Origin): boolean =>
-  !isWrong(verdictsOf(self, read, origin))
-
 /** A served value may live longer for it. A waiting caller may have been served from memory in the end. */
 export const noteServed = (self: World, { spec }: Read, { n }: Origin): void => {
   if (spec?.kind === "sliding") {

@@ -136,9 +136,6 @@ export const makeWorld = (config: Config, { log, now, tallies }: Running): World
 export const steadyOf = ({ setBackAt, setBackMillis }: World, wall: number): number =>
   wall >= 0 && wall <= setBackAt ? wall : wall + setBackMillis
 
-/** The time of the wall clock, which entries tell. */
-export const wallOf = ({ now, setBackMillis }: World): number => now() - setBackMillis
-
 /** The result of a `ttl` function for a value. */
 export const ttlOfValue = (n: number): number => 5 + n % 40
 
@@ -167,13 +164,6 @@ export const endReading = (self: World, read: Read, hasLeft = false): void => {
 /** The idle time of an entry whose end is moved by reads: how long it lives without any. */
 export const idleOf = (load: Load): number =>
   load.spec.kind === "sliding" ? Math.min(load.spec.soft, ttlOf(load)) : ttlOf(load)
-
-export const softOf = (load: Load): number => {
-  const { kind, soft } = load.spec
-  if (kind !== "softTtl" && kind !== "refreshAhead") return Infinity
-  // A soft deadline at the end moves with it.
-  return soft < strategyTtlOf(load) ? Math.min(soft, ttlOf(load)) : ttlOf(load)
-}
 
 /** How long the result of a load may be on its way to the store, in which it can still be joined. */
 const storingMillis = ({ config: { store, storeTimeout } }: World): number =>
