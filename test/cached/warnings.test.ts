@@ -75,7 +75,8 @@ describe("a touch that is none", () => {
         yield* readWith({ touch })
         yield* readWith({ touch })
         yield* settle
-        const text = `A read of "k" does not extend its lifetime: touch of the strategy "mine" threw, or gave no number ` +
+        const text =
+          `A read of "k" does not extend its lifetime: touch of the strategy "mine" threw, or gave no number ` +
           "(see the cause; logged once a key class or cause)"
         expect(warnings).toEqual([{ text, cause, key: "k" }])
       })
@@ -115,19 +116,22 @@ it.effect("a softTimeout that does nothing, because the strategy never falls bac
   ))
 
 describe("is logged once", () => {
-  it.effect.each(["lifetime", "touch"])("for string keys by the place that throws, whatever the key: %s", (name) =>
-    warned((warnings) =>
-      Effect.gen(function*() {
-        for (const throwing of [throwingHere, throwingThere, throwingHere]) {
-          for (const key of ["a", "b"]) {
-            yield* readWith({ [name]: throwing }, key)
-            yield* readWith({ [name]: throwing }, key)
+  it.effect.each(["lifetime", "touch"])(
+    "for string keys by the place that throws, whatever the key: %s",
+    (name) =>
+      warned((warnings) =>
+        Effect.gen(function*() {
+          for (const throwing of [throwingHere, throwingThere, throwingHere]) {
+            for (const key of ["a", "b"]) {
+              yield* readWith({ [name]: throwing }, key)
+              yield* readWith({ [name]: throwing }, key)
+            }
           }
-        }
-        yield* settle
-        expect(warnings.map(({ cause, key }) => [cause, key])).toEqual([["here", "a"], ["there", "a"]])
-      })
-    ))
+          yield* settle
+          expect(warnings.map(({ cause, key }) => [cause, key])).toEqual([["here", "a"], ["there", "a"]])
+        })
+      )
+  )
 
   it.effect("for each class, each kind of warning by itself", () =>
     warned((warnings) =>
@@ -143,7 +147,13 @@ describe("is logged once", () => {
           yield* Effect.succeed("text").pipe(Cached.ttl({ key, ttl: "1 minute", softTimeout: "1 second" }))
         }
         yield* settle
-        const kinds = ["is not cached: its strategy", "does not extend", "no store would take it", "first reader", "softTimeout"]
+        const kinds = [
+          "is not cached: its strategy",
+          "does not extend",
+          "no store would take it",
+          "first reader",
+          "softTimeout"
+        ]
         const [user, team] = [new User({ id: 1 }), new Team({ id: 1 })].map((key) => CacheKey.id(key))
         for (const id of [user, team]) {
           const about = warnings.filter(({ key }) => key === id)
