@@ -119,10 +119,11 @@ const meetAlone = async (globs: ReadonlyArray<string>): Promise<void> => {
   for (const mutant of alive()) {
     const known = knownOf(mutant)
     if (known.passed.includes(key) || !(known.leaves || known.isStatic)) continue
-    const [by, test = ""] = await trials.alone(tests, mutant.id) ?? []
-    if (by === undefined) known.passed.push(key)
+    const test = await trials.alone(tests, mutant.id)
+    const by = test?.split(" > ")[0]
+    if (test === undefined || by === undefined) known.passed.push(key)
     else known.found = { by, test, digest: digestBy(by) }
-    keep(`${mutant.name}: ${by ?? "passes"}`)
+    keep(`${mutant.name}: ${test ?? "passes"}`)
   }
 }
 

@@ -25,17 +25,8 @@ const sampled = (room: Room): Room => ({ ...room, sample: 300 })
 const requests = [
   ...["test/Strategy.test.ts", "test/CachePolicy.test.ts"],
   ...cached("options", "fallback", "sliding", "maxHits", "lifetimes", "conditions", "copy", "defaults", "outcomes"),
-  ...cached(
-    "clocks",
-    "clocksSetBack",
-    "detect",
-    "events",
-    "functions",
-    "combinators",
-    "userCode",
-    "messages",
-    "warnings"
-  )
+  ...cached("constants", "clocks", "clocksSetBack", "detect", "events", "functions", "combinators", "userCode"),
+  ...cached("messages", "warnings")
 ]
 
 export const rooms: Readonly<Record<string, Room>> = {

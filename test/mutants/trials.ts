@@ -34,11 +34,11 @@ export const makeTrials = async ({ code }: Instrumented, files: ReadonlyArray<st
         else if (last?._tag !== "Left") throw new Error(`${file} does not end: ${JSON.stringify(told.at(-1))}`)
       }
     },
-    /** Runs tests with one mutant, which is there from the first import on; answers which file fails, and its test. */
-    alone: async (tests: ReadonlyArray<string>, active: string): Promise<readonly [string, string] | undefined> => {
-      const failed = await run(together, tests, { files, mutants: [], active, pass: "some", budgetMillis: 0 })
-      const last = readTold().findLast((line) => "test" in line)
-      return failed === undefined ? undefined : [failed, last?.test ?? "does not load"]
+    /** Runs tests with one mutant, which is there from the first import on; answers the test that fails. */
+    alone: async (tests: ReadonlyArray<string>, active: string): Promise<string | undefined> => {
+      const fails = await run(together, tests, { files, mutants: [], active, pass: "some", budgetMillis: 0 })
+      // Without any test: the sources cannot be loaded.
+      return fails ? readTold().findLast((line) => "test" in line)?.test ?? tests[0] : undefined
     },
     /** Whether a schedule finds a mutant. */
     schedules: (args: ReadonlyArray<string>, mutant: string): boolean =>
@@ -91,8 +91,8 @@ const makeVitest = async (code: ReadonlyMap<string, string>, isolate: boolean): 
   return vitest
 }
 
-/** The first file that failed. */
-const run = async (vitest: Vitest, files: ReadonlyArray<string>, asked: Asked): Promise<string | undefined> => {
+/** Runs tests, and answers whether some fail. */
+const run = async (vitest: Vitest, files: ReadonlyArray<string>, asked: Asked): Promise<boolean> => {
   writeFileSync(paths.asked, JSON.stringify(asked))
   writeFileSync(paths.told, "")
   let [lines, since] = [0, Date.now()]
@@ -106,8 +106,7 @@ const run = async (vitest: Vitest, files: ReadonlyArray<string>, asked: Asked): 
   const specifications = await vitest.globTestSpecifications(files.map((file) => join(root, file)))
   const { testModules, unhandledErrors } = await vitest.runTestSpecifications(specifications)
   clearInterval(timer)
-  const failed = testModules.find((module) => module.state() === "failed")
-  return failed?.relativeModuleId ?? (unhandledErrors.length > 0 ? files[0] : undefined)
+  return unhandledErrors.length > 0 || testModules.some((module) => module.state() === "failed")
 }
 
 const readTold = (): ReadonlyArray<Told> =>

@@ -41,7 +41,7 @@ const attempt = async (test: RunnerTestCase, limitMillis: number): Promise<numbe
 
 /** Tries a mutant with a test: the test fails; or it passes, but then fails without the mutant. */
 const tryMutant = async (test: RunnerTestCase, mutant: string, hits: number, limitMillis: number) => {
-  tell({ _tag: "Trying", mutant, test: test.fullTestName })
+  tell({ _tag: "Trying", mutant, test: test.fullName })
   Object.assign(shared, { activeMutant: mutant, hitCount: 0, hitLimit: 1000 + 100 * hits })
   const passed = await attempt(test, limitMillis)
   Object.assign(shared, { activeMutant: undefined, hitCount: undefined })
@@ -52,16 +52,16 @@ const tryMutant = async (test: RunnerTestCase, mutant: string, hits: number, lim
   }
   // The test must have failed because of this mutant, and not because of what an earlier one has left behind.
   if (await attempt(test, limitMillis) === undefined) {
-    tell({ _tag: "Left", mutant, test: test.fullTestName })
+    tell({ _tag: "Left", mutant, test: test.fullName })
     process.kill(process.pid, "SIGKILL")
   }
   alive.delete(mutant)
-  tell({ _tag: "Killed", mutant, test: test.fullTestName })
+  tell({ _tag: "Killed", mutant, test: test.fullName })
 }
 
 export default class Mutants extends TestRunner {
   async runTask(test: RunnerTestCase): Promise<void> {
-    const told = { test: test.fullTestName }
+    const told = { test: test.fullName }
     tell({ _tag: "Test", ...told })
     if (active !== undefined) {
       if (await attempt(test, 10_000) !== undefined) return
