@@ -13,7 +13,7 @@ import { Caching } from "../../Caching.ts"
 import { http } from "../../internal/defaults/options.ts"
 import { type Fields, secondsOf } from "../rules/fields.ts"
 import { usableMillis } from "../rules/freshness.ts"
-import { type Call, type Client, empty, isRedirected } from "./call.ts"
+import { type Arrival, type Call, type Client, empty, isRedirected } from "./call.ts"
 import { Body, type Variant } from "./record.ts"
 import * as Response from "./response.ts"
 
@@ -136,18 +136,6 @@ export const discard = (
   // The connection can be used again if the end is among these chunks.
   const first = Stream.take(Response.bodyOf(response), 16)
   Effect.runForkWith(context)(Effect.exit(Effect.timeoutOption(Stream.runDrain(first), patience)))
-}
-
-/** A body that arrives. */
-export interface Arrival {
-  readonly response: HttpClientResponse
-  /** Until when a reader must have begun. */
-  readonly until: number
-  hasBegun: boolean
-  /** The callers that have the fields and have not begun to read. */
-  waiting: number
-  /** Reads on without a caller, while there are such callers, or to the end. */
-  readonly readOn: (toEnd?: boolean) => void
 }
 
 const arrivals = new WeakMap<HttpClientResponse, Arrival>()

@@ -16,10 +16,28 @@ import { type CacheStatus, renderStatus } from "../rules/cacheStatus.ts"
 import type { Directives, Fields, RequestHead } from "../rules/fields.ts"
 import { clearsCache } from "../rules/invalidation.ts"
 import type { Rules } from "../rules/storing.ts"
-import type { Arrival } from "./bodies.ts"
 import type { Known, Named, Place } from "./places.ts"
 import { originTag, type Variant } from "./record.ts"
 import * as Response from "./response.ts"
+
+/** A body that arrives. */
+export interface Arrival {
+  readonly response: HttpClientResponse
+  /** Until when a reader must have begun. */
+  readonly until: number
+  hasBegun: boolean
+  /** The callers that have the fields and have not begun to read. */
+  waiting: number
+  /** Reads on without a caller, while there are such callers, or to the end. */
+  readonly readOn: (toEnd?: boolean) => void
+}
+
+/** A response of the origin, and when it was asked for. */
+export interface Met {
+  readonly response: HttpClientResponse
+  readonly requestTime: number
+  readonly responseTime: number
+}
 
 /** The options of a caching client as they apply, and its state. */
 export interface Client extends Rules {

@@ -71,7 +71,7 @@ const servedNow = (call: Call, { variant }: Stored): HttpClientResponse | undefi
 }
 
 /** The stored response for a request, however old. */
-export const stored = ({ head: { fields }, place, self }: Call): Effect.Effect<Variant | undefined, never, Caching> =>
+const stored = ({ head: { fields }, place, self }: Call): Effect.Effect<Variant | undefined, never, Caching> =>
   Effect.map(Cached.getEntry(place.key), (entry) => {
     const variant = Option.isSome(entry) ? variantOf(entry.value) : undefined
     return variant !== undefined && mayAnswer(self, place, variant, fields) ? variant : undefined

@@ -14,8 +14,7 @@ import {
   withheldFields
 } from "../rules/storing.ts"
 import { type Control, controlOf, ownField } from "../rules/targeted.ts"
-import { type Call, cookiesOf } from "./call.ts"
-import type { Met } from "./load.ts"
+import { type Call, cookiesOf, type Met } from "./call.ts"
 import { groupTag, type Variant } from "./record.ts"
 
 /** Why a response may not be stored for this request, in one word. */

@@ -4,7 +4,6 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { HttpClientError } from "effect/http/HttpClientError"
 import * as HttpClientRequest from "effect/http/HttpClientRequest"
-import type { HttpClientResponse } from "effect/http/HttpClientResponse"
 import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
 import * as Cached from "../../Cached.ts"
@@ -18,7 +17,7 @@ import { usableMillis } from "../rules/freshness.ts"
 import { mayServeOnError, reuseOf } from "../rules/reuse.ts"
 import { conditionsOf, isConfirmed, isSameEtag } from "../rules/validation.ts"
 import { arrive, bodyStream, discard, isComplete, lengthOf } from "./bodies.ts"
-import { type Call, cleared, type Client, empty, isRedirected, leftOf, unanswered } from "./call.ts"
+import { type Call, cleared, type Client, empty, isRedirected, leftOf, type Met, unanswered } from "./call.ts"
 import { made, merged, refusal } from "./judge.ts"
 import { type Kept, learn, mayAnswer } from "./places.ts"
 import { Body, originTag, Resource, type Stored, urlTag, type Variant, variantOf } from "./record.ts"
@@ -43,7 +42,7 @@ const strategyOf = (way: Way, { keepMillis, waitMillis }: Client): Strategy.Stra
 })
 
 /** Reads the response through the cache. */
-export const read = (call: Call, way: Way): Loaded =>
+const read = (call: Call, way: Way): Loaded =>
   Effect.mapError(
     Cached.withStrategy(Effect.suspend(() => load(call)), {
       key: call.place.key,
@@ -112,12 +111,6 @@ const validated = (call: Call, stale: Variant | undefined): Loaded =>
       ? Effect.flatMap(exchange(call, plain(call.request)), (again) => store(call, undefined, again))
       : store(call, stale, met)
   })
-
-export interface Met {
-  readonly response: HttpClientResponse
-  readonly requestTime: number
-  readonly responseTime: number
-}
 
 interface Asked {
   readonly met: Met

@@ -10,9 +10,20 @@ import { type Reuse, reuseOf } from "../rules/reuse.ts"
 import { contradicts, hasSameValidator, isForOrigin } from "../rules/validation.ts"
 import { instead, insteadOf, reached, served } from "./answer.ts"
 import { isComplete, lengthOf } from "./bodies.ts"
-import { type Answer, answeredBy, type Call, cleared, inTime, isRedirected, marked, passed, timedOut } from "./call.ts"
+import {
+  type Answer,
+  answeredBy,
+  type Call,
+  cleared,
+  inTime,
+  isRedirected,
+  marked,
+  type Met,
+  passed,
+  timedOut
+} from "./call.ts"
 import { merged } from "./judge.ts"
-import { exchange, type Met } from "./load.ts"
+import { exchange } from "./load.ts"
 import { learn, mayAnswer, placeOf } from "./places.ts"
 import { groupTag, type Stored, urlTag, type Variant, variantOf } from "./record.ts"
 

@@ -56,7 +56,7 @@ export const keyed = (href: string, normal: Normal): string => normalized(href, 
 const isPlain = ({ ignoreQuery = false, sortQuery = false }: Normal): boolean => ignoreQuery === false && !sortQuery
 
 /** Removes and sorts query parameters. What remains stays as it was written. */
-export const normalized = (path: string, normal: Normal): string => {
+const normalized = (path: string, normal: Normal): string => {
   const at = path.indexOf("?")
   if (at < 0 || isPlain(normal)) return path
   const { ignoreQuery = false, sortQuery = false } = normal
