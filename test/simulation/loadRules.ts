@@ -32,9 +32,8 @@ export const checkAlone = (self: World, load: Load): void => {
       continue
     }
     // An interrupted load that only releases its resources loads nothing.
-    if (other.spec.policy !== "normal" || isInterrupted(other.fiber) || other.fiber?.pollUnsafe() !== undefined) {
-      continue
-    }
+    const isReleasing = isInterrupted(other.fiber) && !uninterruptible.has(other)
+    if (other.spec.policy !== "normal" || isReleasing || other.fiber?.pollUnsafe() !== undefined) continue
     // The call of a key that gives way, or that all readers have left, continues for its other keys.
     const { by } = other
     const isLate = by !== undefined && self.now() - by.begunAt >= (by.spec?.timeout ?? Infinity)
