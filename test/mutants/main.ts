@@ -150,7 +150,10 @@ if (until > 0) {
 }
 if (until > 1) await meetTests(far, "some", budgetMillis)
 if (until > 2) await meetAlone(near)
-if (until > 3) { for (const pass of passes) await meetTests(model, pass, 10 * budgetMillis) }
+if (until > 3) {
+  for (const pass of passes) await meetTests(model, pass, 10 * budgetMillis)
+  await meetAlone(model)
+}
 if (until > 4) meetSchedules()
 
 for (const { file, line, name } of alive()) console.log(`${file}:${line}  ${name.slice(file.length + 1)}`)

@@ -30,7 +30,10 @@ const requests = [
 ]
 
 export const rooms: Readonly<Record<string, Room>> = {
-  strategy: { sources: "src/internal/strategy/*.ts", near: ["test/Ttl.test.ts", ...requests] },
+  strategy: {
+    sources: "src/internal/strategy/*.ts",
+    near: ["test/Ttl.test.ts", ...cached("operations"), ...requests]
+  },
   request: engine(
     "request",
     ...requests,
