@@ -30,7 +30,7 @@ const startServer = Effect.acquireRelease(
         return void response.end(large.slice(100_000))
       }
       if (request.url === "/vary") {
-        return void response.setHeader("vary", "Cookie, Authorization, X-Color").end("varies")
+        return void response.setHeader("vary", "Cookie, Authorization, X-Color, Accept-Language").end("varies")
       }
       if (request.url === "/zip") return void response.setHeader("content-encoding", "gzip").end(gzipSync(large))
       if (request.url === "/cut" && asked.filter((one) => one.includes("/cut")).length === 1) {
@@ -109,13 +109,13 @@ it.live("no credentials lie in a folder, also where Vary names them", () =>
     const client = CachedHttpClient.layer({ mode: "private" }).pipe(
       Layer.provide([NodeHttpClient.layerNodeHttp, CacheLayer.disk({ directory })])
     )
-    const user = { cookie: "hidden-a", authorization: "hidden-b", "x-color": "shown-c" }
+    const user = { cookie: "hidden-a", authorization: "hidden-b", "x-color": "hidden-c", "accept-language": "shown-d" }
     const all = [textOf(`${url}/vary`, user), textOf(`${url}/vary`, user), textOf(`${url}/vary`)]
     yield* Effect.provide(Effect.all(all), client)
     expect(asked.length).toBe(2)
     const stored = readdirSync(directory, { recursive: true, withFileTypes: true }).flatMap((file) =>
       file.isFile() ? [readFileSync(join(file.parentPath, file.name), "latin1")] : []
     ).join()
-    expect(stored).toContain("shown-c")
+    expect(stored).toContain("shown-d")
     expect(stored).not.toContain("hidden-")
   }).pipe(Effect.scoped) as Effect.Effect<void>)
