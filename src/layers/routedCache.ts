@@ -4,6 +4,7 @@ import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as Stream from "effect/Stream"
 import type { InMemory } from "../CacheEntry.ts"
+import { boundBytes } from "../internal/engine/boundBytes.ts"
 import { type Cache, cacheOf, cacheOfKey, disabled, type Operation, TypeId } from "../internal/engine/boundCache.ts"
 import * as Operations from "../internal/engine/operationTable.ts"
 import { withRatios } from "../internal/engine/telemetry/stats.ts"
@@ -289,8 +290,8 @@ const operations = new Map<Operation<any, any>, Routed>([
       "CacheMetrics.layer measures one cache, and a routed cache has several: wrap each of them, under a name of its own"
     )
   }),
-  on(Operations.boundBytes, ({ caches }, classes, most) => {
-    for (const cache of caches) cache.perform(Operations.boundBytes, classes, most)
+  on(boundBytes, ({ caches }, classes, most) => {
+    for (const cache of caches) cache.perform(boundBytes, classes, most)
   }),
   on(Operations.enforceQuotas, ({ caches }, quotas) => {
     for (const cache of caches) cache.perform(Operations.enforceQuotas, quotas)

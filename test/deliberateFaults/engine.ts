@@ -4,6 +4,7 @@ import type { Fault } from "./fault.ts"
 export const faults: ReadonlyArray<Fault> = [
   {
     name: "an answer is used that may be older than a change",
+    sought: "by hand",
     draws: ["callbacks"],
     in: "conclude",
     find: "const isUnknown = found === NeedsEffect || Watches.hasChanged(self, question, id)",
@@ -90,6 +91,7 @@ export const faults: ReadonlyArray<Fault> = [
   },
   {
     name: "a hit inside a load is not recorded",
+    sought: "by hand",
     in: "find",
     find: "if (context.within !== undefined) recordServed(self, context.within, entry)",
     replace: ""
@@ -373,6 +375,7 @@ unregister(self, flight)`
   },
   {
     name: "touch revives what was there",
+    sought: "by hand",
     in: "touched",
     find: "if (!isLive(entry, now, tags)) return undefined",
     replace: "if (entry === undefined || !noneIsGone(tags, entry.meta.tags)) return undefined"
@@ -399,6 +402,7 @@ unregister(self, flight)`
   },
   {
     name: "what the store has is served to any strategy",
+    sought: "by hand",
     in: "foundOrRetry",
     find: "if (caller.request !== flight.request && wantsLoad(self, caller, found.entry, now)) {",
     replace: "if (caller.request === undefined && wantsLoad(self, caller, found.entry, now)) {"
@@ -439,6 +443,7 @@ return Exit.die(defect)
   },
   {
     name: "the stale stream does not take the place of a run that has failed",
+    sought: "by hand",
     in: "nextOfLog",
     find: "answer.value.run !== log.run",
     replace: `answer.value.run === ""`,

@@ -80,6 +80,7 @@ const rooms = [
   ["read", "operations"],
   ["batch", "streams"],
   ["boundCache.ts"],
+  ["boundBytes.ts"],
   ["operationTable.ts", "overStore.ts"],
   ["transaction"]
 ]

@@ -170,8 +170,7 @@ export const changes: { readonly [Name in RuleName]: Change } = {
   "the shortest of the readers' constants holds": {
     in: "adopt",
     find: "createdAt + millis < from ||",
-    replace: "",
-    beside: ["a cache at rest works"]
+    replace: "(createdAt + millis < from && now - createdAt > 3 * millis) ||"
   },
   "a load renews what is still valid": {
     in: "previousOf",

@@ -208,7 +208,7 @@ export const confirm = (call: Call, confirmed: Variant, met: Met): Stored => {
   if (why === undefined) return keep(call, variant, met.responseTime)
   outdate(call.self, confirmed)
   notShared(call, met.responseTime)
-  inBackground(call.self, Cached.invalidate(call.place.key))
+  inBackground(call.self, Cached.remove(call.place.key))
   return { variant: null }
 }
 
@@ -217,7 +217,7 @@ const keep = (call: Call, variant: Variant, now: number): Stored => {
   if (reuseOf(variant, noDirectives, now) === "serve") self.unshared.delete(place.id)
   else notShared(call, now)
   const dropped = learn(self, named, place, variant)
-  if (dropped !== undefined) inBackground(self, Cached.invalidate(dropped))
+  if (dropped !== undefined) inBackground(self, Cached.remove(dropped))
   return { variant }
 }
 

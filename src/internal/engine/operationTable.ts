@@ -184,11 +184,6 @@ export const enforceQuotas: Operation<[quotas: Quotas.Quotas], void> = {
   without: () => {}
 }
 
-export const boundBytes: Operation<[classes: ReadonlyArray<string>, most: number], void> = {
-  over: Quotas.boundBytes,
-  without: () => {}
-}
-
 export const pressureOn: Operation<[most: number], (share: number) => void> = {
   over: Pressure.pressureOn,
   without: () => () => {}
