@@ -458,7 +458,7 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "a 304 that forbids to store leaves what is stored",
     in: "confirm",
-    find: "inBackground(call.self, Cached.invalidate(call.place.key))",
+    find: "inBackground(call.self, Cached.remove(call.place.key))",
     replace: "",
     by: sockets
   },
