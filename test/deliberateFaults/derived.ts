@@ -18,6 +18,7 @@ const tags = isFault(asked) || dependencies === undefined
   },
   {
     name: "what changes while a marker is asked for is missed",
+    sought: "by hand",
     in: "captured",
     find: "noteTag(dependencies, tag, { epoch,",
     replace: "noteTag(dependencies, tag, { epoch: dependencies.engine.tagEpochs.epoch,"

@@ -106,6 +106,7 @@ export const faults: ReadonlyArray<Fault> = [
   },
   {
     name: "an answer asked for before a change was reported enters memory",
+    sought: "by hand",
     draws: ["pushes"],
     in: "applyChange",
     find: "flight.changedWhileAsked = true",
