@@ -20,7 +20,7 @@ import type * as Ttl from "../Ttl.ts"
 import type { Client } from "./client/call.ts"
 import { execute } from "./client/execute.ts"
 import * as Parts from "./client/options.ts"
-import { isHarmless } from "./rules/anonymous.ts"
+import { isHarmless, personalBy } from "./rules/anonymous.ts"
 
 /**
  * The options of `layer` and `wrap`.
@@ -231,8 +231,8 @@ const digests = (secret: Redacted.Redacted<string> | undefined, tokens: Token.To
   const key = encoder.encode(secret === undefined ? tokens.next(32) : Redacted.value(secret))
   const known = new Map<string, string>()
   return ({ headers }, { password, username }, harmless) => {
+    if (username === "" && password === "" && personalBy(headers, [], harmless) === undefined) return ""
     const personal = Object.keys(headers).filter((name) => !isHarmless(name, harmless)).toSorted()
-    if (personal.length === 0 && username === "" && password === "") return ""
     const credentials = JSON.stringify([personal.map((name) => [name, headers[name]]), username, password])
     const before = known.get(credentials)
     if (before !== undefined) return before

@@ -90,7 +90,7 @@ interface Asked {
 
 /** The fields of an answer. Each has the user and the run in it. */
 const fieldsOf = ({ run, told, user, way }: Asked, field: string | undefined) => {
-  const named = `for-${user ?? "nobody"}-in-${run}-`
+  const named = `for-${user ?? "anonymous"}-in-${run}-`
   const control = way === "stale" && told.control !== undefined && told.control !== "no-store"
     ? `${told.control}, stale-while-revalidate=1000`
     : told.control
@@ -125,7 +125,7 @@ const asked = (path: string, headers: Readonly<Record<string, string | undefined
   const one = { user, told: responses[response]!, way, run, method, condition: headers["if-none-match"] }
   const isUnchanged = way === "304" && one.condition !== undefined
   const fields: Record<string, string> = fieldsOf(one, field)
-  return { ...one, isUnchanged, fields, body: `body ${fields["x-user"]}`, sid: `for-${user ?? "nobody"}-in-${run}-` }
+  return { ...one, isUnchanged, fields, body: `body ${fields["x-user"]}`, sid: `for-${user ?? "anonymous"}-in-${run}-` }
 }
 
 const ofServer = async (options: HttpCacheMiddleware.Options): Promise<Cache> => {

@@ -1,5 +1,5 @@
 /** Decides rules, and counts how often each was decided and excused. */
-import { type Rule, type RuleName, rules } from "./rules.ts"
+import { type RuleName, rules } from "./rules.ts"
 
 const promises = new Map<string, string>(rules.map(({ name, promise }) => [name, promise]))
 
@@ -12,6 +12,12 @@ export interface Tally {
 
 export type Tallies = Map<string, Tally>
 
+/** The columns of a rule in a table. */
+interface Named {
+  readonly name: string
+  readonly promise: string
+}
+
 /** A run that is judged. */
 export interface Judged {
   readonly violations: Array<string>
@@ -19,7 +25,7 @@ export interface Judged {
   readonly say: (text: () => string) => void
 }
 
-const tallyOf = (tallies: Tallies, name: string): Tally => {
+export const tallyOf = (tallies: Tallies, name: string): Tally => {
   const tally = tallies.get(name) ?? { kept: 0, broken: 0, excused: 0 }
   tallies.set(name, tally)
   return tally
@@ -68,13 +74,13 @@ export const spokenOf = (tallies: Tallies): ReadonlyArray<string> =>
   Array.from(tallies).flatMap(([name, { broken }]) => broken > 0 ? name : [])
 
 /** Those that were decided too seldom, or excused too often. */
-export const seldomOf = (rules: ReadonlyArray<Rule>, tallies: Tallies): ReadonlyArray<string> =>
+export const seldomOf = (rules: ReadonlyArray<Named>, tallies: Tallies): ReadonlyArray<string> =>
   rules.flatMap(({ name }) => {
     const { broken, excused, kept } = tallyOf(tallies, name)
     return kept + broken < 100 || excused > kept + broken ? `${name}: ${kept} kept, ${excused} excused` : []
   })
 
-export const tableOf = (rules: ReadonlyArray<Rule>, tallies: Tallies): string =>
+export const tableOf = (rules: ReadonlyArray<Named>, tallies: Tallies): string =>
   [
     `${"rule".padEnd(56)} of      kept  broken excused`,
     ...rules.map(({ name, promise }) => {

@@ -32,7 +32,8 @@ import { simulateFleet } from "./fleet.ts"
 import { sweepFleet } from "./fleetSweep.ts"
 import type { Config } from "./model.ts"
 import { type Group, rulesOf } from "./rules.ts"
-import * as Serving from "./serving/serving.ts"
+import { rules as servingRules } from "./serving/rules.ts"
+import { simulateServing } from "./serving/serving.ts"
 import { simulate } from "./simulate.ts"
 import { simulateStreams } from "./streams.ts"
 import { add, type Failure, nothing, type Range, sweep, type Swept } from "./sweep.ts"
@@ -166,19 +167,19 @@ const alone = (group: Group, simulate: (seed: number, tallies: Tallies) => Reado
 
 /** Strategies at work, and how often each rule was decided. */
 const whatIsServed = (): void => {
-  const tallies = Serving.noTallies()
+  const tallies: Tallies = new Map()
   const failures: Array<Failure> = []
   const from = Number(args.seed ?? args.from)
   const to = from + (args.seed === undefined ? Number(args.seeds) : 1)
   for (let seed = from; seed < to && !(args.stop && failures.length > 0); seed++) {
-    for (const rule of Serving.simulateServing(seed, tallies)) failures.push({ seed, rule })
+    for (const rule of simulateServing(seed, tallies)) failures.push({ seed, rule })
   }
   process.exitCode = failures.length === 0 ? 0 : 1
   if (args.json) {
-    return console.log(JSON.stringify({ failures: failures.slice(0, 40), spoken: Serving.spokenOf(tallies) }))
+    return console.log(JSON.stringify({ failures: failures.slice(0, 40), spoken: spokenOf(tallies) }))
   }
   for (const { rule, seed } of failures) console.log(`seed ${seed}: ${rule}`)
-  console.log(Serving.tableOf(tallies))
+  console.log(tableOf(servingRules, tallies))
 }
 
 /** The rules violated, each with its first seeds. */
