@@ -37,7 +37,8 @@ export const checkAlone = (self: World, load: Load): void => {
     // The call of a key that gives way, or that all readers have left, continues for its other keys.
     const { by } = other
     const isLate = by !== undefined && self.now() - by.begunAt >= (by.spec?.timeout ?? Infinity)
-    const isLeft = isLate || other.gaveWay !== undefined || (self.lastLeft.get(other.id) ?? 0) > other.n
+    const isLeft = isLate || other.gaveWay !== undefined || by?.interruption?.requested === true ||
+      (self.lastLeft.get(other.id) ?? 0) > other.n
     if (isLeft && by?.many === true) continue
     // An abandoned load keeps its id for a while; and a store that fails may lose the lease of one that hangs.
     const kept = uninterruptible.has(other) ? self.config.endingMillis : self.config.faults > 0 ? 5000 : Infinity
