@@ -32,8 +32,11 @@ const decisions = { serve: Strategy.Serve, refresh: Strategy.ServeAndRefresh, lo
 const strategyOf = (way: Way, { keepMillis, waitMillis }: Client): Strategy.Strategy<Stored, any, any> => ({
   name: "http",
   patienceMillis: waitMillis,
-  // A soft invalidation makes the response stale, whatever it says itself.
-  decide: (entry) => way === "serve" && entry?.softExpiresAt === -Infinity ? Strategy.Load : decisions[way],
+  // A soft invalidation makes the response stale, whatever it says itself. What an update has removed has expired.
+  decide: (entry, now) =>
+    entry === undefined || now >= entry.expiresAt || (way === "serve" && entry.softExpiresAt === -Infinity)
+      ? Strategy.Load
+      : decisions[way],
   lifetime: (exit) => {
     if (Exit.isFailure(exit) || exit.value.variant === null) return "skip"
     const ttl = Math.max(0, usableMillis(exit.value.variant, keepMillis))
