@@ -173,13 +173,14 @@ export const drawn = <R>(seed: number, { fronts, lag, mode }: Drawing<R>) =>
         const [control, vary] = [pick(controls), pick(varies)]
         const run = runs.push({ of, at: yield* Clock.currentTimeMillis, version, control, vary }) - 1
         // All users have one entity tag.
+        const etag = `"${of.path}-${version}"`
         const headers = {
-          etag: `"${of.path} ${version}"`,
+          ...chance(0.1) ? {} : { etag },
           "x-run": `${run}`,
           "cache-control": control,
           ...vary.length === 0 ? {} : { vary: vary.join(", ") }
         }
-        if (of.fields["if-none-match"]?.includes(headers.etag) === true) return { status: 304, headers, body: "" }
+        if (of.fields["if-none-match"]?.includes(etag) === true) return { status: 304, headers, body: "" }
         const length = `${bodyLength}`
         if (of.method === "HEAD") return { status: 200, headers: { ...headers, "content-length": length }, body: "" }
         const [body, made] = [bodyOf(run), { ...headers, "x-made": `${run}` }]
@@ -195,12 +196,14 @@ export const drawn = <R>(seed: number, { fronts, lag, mode }: Drawing<R>) =>
     const faults: Array<string> = []
     let [answers, ids] = [0, 0]
     const judge = (asked: Asked, { body, headers, status }: Reply, since: number, least: number): void => {
-      const run = runs[Number(headers["x-run"])]
+      const told = runs[Number(headers["x-run"])]
+      // A 304 without `Vary` leaves that of the stored response.
+      const run = told && { ...told, vary: told.vary.length > 0 ? told.vary : headers["vary"]?.split(", ") ?? [] }
       // The parts of a body have its number, too.
       const made = runs[Number(/\d+/.exec(body)?.[0] ?? headers["x-made"])]
       const fault = (text: string) => {
-        const told = [asked, since, status, headers, run, made, body].map((one) => JSON.stringify(one)).join("\n  ")
-        faults.push(`${text}\n  ${told}`)
+        const all = [asked, since, status, headers, run, made, body].map((one) => JSON.stringify(one)).join("\n  ")
+        faults.push(`${text}\n  ${all}`)
       }
       const failed = /origin-failed/.test(headers["cache-status"] ?? "")
       if (run === undefined) return failed ? undefined : fault("an answer of no run")
@@ -213,6 +216,7 @@ export const drawn = <R>(seed: number, { fronts, lag, mode }: Drawing<R>) =>
       if (status === 304 && asked.fields["if-none-match"]?.includes(etag) !== true) fault("304 to none who has it")
       if (made === undefined) return status === 304 || asked.method === "HEAD" ? undefined : fault("a body of no run")
       if (made.version !== run.version) fault("the body of another version")
+      if (made !== told && !(maySee(mode, run.of, run) && isSelected(run.of, run))) fault("what no one may store")
       // A user's body is for others once its user has been told that it is.
       const isReleased = runs.some((one) =>
         one.version === made.version && one.of.path === made.of.path && isForAll(one) && isOfSameUser(one.of, made.of)
@@ -229,7 +233,7 @@ export const drawn = <R>(seed: number, { fronts, lag, mode }: Drawing<R>) =>
       if (chance(0.4)) fields[pick(users)] = pick(["ann", "bob"])
       if (chance(0.1)) fields["cache-control"] = pick(["no-cache", "max-age=0, no-cache"])
       if (chance(0.1)) fields["range"] = "bytes=3-8"
-      else if (chance(0.2)) fields["if-none-match"] = `"${path} ${versions.get(path)!}"`
+      else if (chance(0.2)) fields["if-none-match"] = `"${path}-${versions.get(path)!}"`
       const id = `${++ids}`
       return { id, path, method: chance(0.1) ? "HEAD" : "GET", fields: { ...fields, "x-request-id": id } }
     }
@@ -265,7 +269,11 @@ export const drawn = <R>(seed: number, { fronts, lag, mode }: Drawing<R>) =>
       yield* pause(6000)
       const kind = random()
       if (kind < 0.05) yield* write
-      else if (kind < 0.2) yield* herd
+      else if (kind < 0.1) {
+        // A change that no request makes.
+        const path = pick(paths)
+        versions.set(path, versions.get(path)! + 1)
+      } else if (kind < 0.2) yield* herd
       else if (kind < 0.3) yield* Effect.timeoutOption(Effect.suspend(() => ask(draw(pick(paths)))), "100 millis")
       else yield* Effect.suspend(() => ask(draw(pick(paths))))
     })
