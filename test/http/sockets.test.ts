@@ -1,6 +1,6 @@
 /** Attacks on a shared cache over raw sockets: no user gets what was made for another one, and no key is forged. */
 import { afterEach, describe, expect, it } from "@effect/vitest"
-import { Effect, type Layer } from "effect"
+import { Effect, type Layer, Stream } from "effect"
 import type { HttpCacheMiddleware } from "effect-cached/http"
 import { HttpEffect, HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
 import { serving, type SocketHandler } from "./sockets.ts"
@@ -236,8 +236,8 @@ describe("the answer to a validation, or to HEAD", () => {
       const { ask, pass } = await updated({ "cache-control": control })
       await ask()
       await pass(5)
-      // The client that has asked gets it, and no other.
-      for (const n of [1, 3, 4]) expect((await ask()).body).toBe(`run ${n}`)
+      // The handler is asked again, for the whole.
+      for (const n of [3, 4, 5]) expect((await ask()).body).toBe(`run ${n}`)
     }
   })
 
@@ -383,6 +383,29 @@ describe("the key", () => {
     expect((await ask()).body).toBe("q=")
   })
 })
+
+it("a client that reads nothing delays no other, of a stream that is too large to be stored", async () => {
+  const part = new Uint8Array(1_048_576)
+  const stream = Stream.fromEffect(Effect.as(Effect.sleep("1 second"), part)).pipe(
+    Stream.concat(Stream.fromIterable(Array.from({ length: 29 }, () => part)))
+  )
+  const { ask, pass, stall, state } = await served(
+    () => Effect.succeed(HttpServerResponse.stream(stream, { headers: minute })),
+    { maxBody: "1 MiB" }
+  )
+  const leave = stall("GET / HTTP/1.1\r\nHost: good.example\r\n\r\n")
+  while (state.runs === 0) await new Promise((resolve) => setTimeout(resolve, 5))
+  const asked = ask()
+  await new Promise((resolve) => setTimeout(resolve, 50))
+  await pass(1)
+  // Whatever the bytes need, less than half a second of the clock passes.
+  for (let i = 0; i < 4; i++) {
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    await pass(0.1)
+  }
+  expect([(await asked).bytes.length > 30 * part.length, state.runs]).toEqual([true, 1])
+  leave()
+}, 20_000)
 
 it("a hit has the date of its response, so that Expires and Age count its age once", async () => {
   const { ask, pass } = await served(() => text("page", { expires: new Date(60_000).toUTCString() }))
