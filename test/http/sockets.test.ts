@@ -1,17 +1,16 @@
 /** Attacks on a shared cache over raw sockets: no user gets what was made for another one, and no key is forged. */
 import { afterEach, describe, expect, it } from "@effect/vitest"
 import { Effect, type Layer, Stream } from "effect"
-import type { HttpCacheMiddleware } from "effect-cached/http"
 import { HttpEffect, HttpRouter, HttpServerRequest, HttpServerResponse } from "effect/http"
-import { serving, type SocketHandler } from "./sockets.ts"
+import { serving } from "./sockets.ts"
 
 const open: Array<() => Promise<void>> = []
 afterEach(async () => {
   for (const stop of open.splice(0)) await stop()
 })
 
-const served = async (handler: SocketHandler, options?: HttpCacheMiddleware.Options, others?: Layer.Layer<never>) => {
-  const one = await serving(handler, options, others)
+const served = async (...args: Parameters<typeof serving>) => {
+  const one = await serving(...args)
   open.push(one.stop)
   return one
 }
@@ -321,6 +320,40 @@ describe("conditions, HEAD and ranges of clients", () => {
     await ask({ method: "HEAD", path: "/own" })
     expect((await ask({ path: "/own" })).body).toBe("0123456789")
   })
+
+  it("HEAD of a route that is its own is answered by it where there is no other", async () => {
+    const own = HttpServerResponse.empty({ headers: { ...minute, "x-own": "head" } })
+    const { ask } = await served(
+      () => page,
+      {},
+      HttpRouter.add("HEAD" as never, "/own", own) as Layer.Layer<never>,
+      "/others/*"
+    )
+    for (let i = 0; i < 2; i++) {
+      const { bytes, status } = await ask({ method: "HEAD", path: "/own" })
+      expect([status, /x-own: head/i.test(bytes)]).toEqual([204, true])
+    }
+    expect([(await ask({ path: "/own" })).status, (await ask({ method: "HEAD", path: "/none" })).status])
+      .toEqual([404, 404])
+  })
+
+  it("with requestDirectives: false, no field makes the handler run", async () => {
+    const { ask, state } = await served(() => page, { requestDirectives: false })
+    await ask()
+    for (
+      const headers of [
+        { "Cache-Control": "no-cache" },
+        { "Cache-Control": "no-store" },
+        { Pragma: "no-cache" },
+        { "If-Match": "\"1\"" },
+        { "If-Unmodified-Since": new Date(0).toUTCString() },
+        { Connection: "close, Upgrade", Upgrade: "h2c" }
+      ]
+    ) {
+      expect([headers, (await ask({ headers })).cacheStatus]).toEqual([headers, expect.stringMatching(/^hit/)])
+    }
+    expect(state.runs).toBe(1)
+  })
 })
 
 describe("the key", () => {
@@ -406,6 +439,36 @@ it("a client that reads nothing delays no other, of a stream that is too large t
   expect([(await asked).bytes.length > 30 * part.length, state.runs]).toEqual([true, 1])
   leave()
 }, 20_000)
+
+describe("what handlers and middleware inside the cache add just before the response", () => {
+  it("is stored with it", async () => {
+    const cookie = HttpEffect.appendPreResponseHandler((_, response) =>
+      Effect.succeed(HttpServerResponse.setHeader(response, "x-added", "yes"))
+    )
+    const { ask, state } = await served((_, run) => Effect.andThen(cookie, text(`run ${run}`)))
+    for (let i = 0; i < 2; i++) expect((await ask()).bytes.match(/x-added: yes/gi)?.length).toBe(1)
+    expect(state.runs).toBe(1)
+  })
+
+  it("is judged: a cookie, and Vary of CORS", async () => {
+    const cookie = HttpEffect.appendPreResponseHandler((_, response) =>
+      Effect.succeed(HttpServerResponse.setCookieUnsafe(response, "sid", "ann"))
+    )
+    const { ask } = await served(
+      ({ url }, run) => Effect.andThen(url === "/cookie" ? cookie : Effect.void, text(`run ${run}`)),
+      {},
+      HttpRouter.cors({ allowedOrigins: ["http://a.example", "http://b.example"] })
+    )
+    for (const run of [1, 2]) expect((await ask({ path: "/cookie" })).body).toBe(`run ${run}`)
+    const from = async (origin: string) => {
+      const { body, bytes } = await ask({ headers: { Origin: origin } })
+      return [body, /^access-control-allow-origin: (.*)$/im.exec(bytes)?.[1]?.trim()]
+    }
+    expect(await from("http://a.example")).toEqual(["run 3", "http://a.example"])
+    expect(await from("http://b.example")).toEqual(["run 4", "http://b.example"])
+    expect(await from("http://a.example")).toEqual(["run 3", "http://a.example"])
+  })
+})
 
 it("a hit has the date of its response, so that Expires and Age count its age once", async () => {
   const { ask, pass } = await served(() => text("page", { expires: new Date(60_000).toUTCString() }))

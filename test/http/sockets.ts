@@ -38,12 +38,13 @@ const unchunked = (sent: string): string => {
 export const serving = async (
   handler: SocketHandler,
   options: HttpCacheMiddleware.Options = {},
-  others: Layer.Layer<never, never, any> = Layer.empty
+  others: Layer.Layer<never, never, any> = Layer.empty,
+  path: "/*" | `/${string}/*` = "/*"
 ) => {
   const state = { runs: 0 }
   const run = HttpServerRequest.HttpServerRequest.use((request) => Effect.suspend(() => handler(request, ++state.runs)))
   const app = Layer.mergeAll(
-    HttpRouter.add("*", "/*", run as Effect.Effect<HttpServerResponse.HttpServerResponse>),
+    HttpRouter.add("*", path, run as Effect.Effect<HttpServerResponse.HttpServerResponse>),
     HttpCacheMiddleware.layer(options),
     others
   )
