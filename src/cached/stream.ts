@@ -73,8 +73,8 @@ export interface StreamOptions<in out E, in K>
   readonly maxTtl?: Ttl.Input | undefined
   /**
    * How to treat a consumer that is 16 pages (of 64 KiB) behind the run if the stream is not stored. `"fail"`: it fails
-   * with `StreamLagged` after delaying others for 5 seconds in total. `"failSoon"`: after a tenth of a second. `"wait"`:
-   * the run and all others wait for it.
+   * with `StreamLagged` after delaying others for 5 seconds in total. `"failSoon"`: after a tenth of a second.
+   * `"wait"`: the run and all others wait for it.
    * @default `"fail"`
    */
   readonly whenSlow?: "fail" | "failSoon" | "wait" | undefined

@@ -213,11 +213,11 @@ export const drawn = <R>(seed: number, { fronts, lag, mode }: Drawing<R>) =>
       if (!isOwn && !failed && !isFresh(asked, run, since)) fault("stale")
       if (run.version < least) fault("older than a write")
       const etag = headers["etag"] ?? ""
-      if (status === 304 && asked.fields["if-none-match"]?.includes(etag) !== true) fault("304 to none who has it")
+      if (status === 304 && asked.fields["if-none-match"]?.includes(etag) !== true) fault("304 without the version")
       if (made === undefined) return status === 304 || asked.method === "HEAD" ? undefined : fault("a body of no run")
       if (made.version !== run.version) fault("the body of another version")
       if (made !== told && !(maySee(mode, run.of, run) && isSelected(run.of, run))) fault("what no one may store")
-      // A user's body is for others once its user has been told that it is.
+      // The body of a user is for others once a response to this user says so.
       const isReleased = runs.some((one) =>
         one.version === made.version && one.of.path === made.of.path && isForAll(one) && isOfSameUser(one.of, made.of)
       )

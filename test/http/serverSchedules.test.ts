@@ -1,7 +1,7 @@
 /**
- * Random programs against a server, first users that a model knows (`drawn.ts`), then users that read, write, purge and leave, at handlers that are slow, fail, hang and
+ * Random programs against a server: users that read, write, purge and leave, at handlers that are slow, fail, hang and
  * cut bodies short. Whatever happens, no read that starts after a write or a purge sees what was there before, no user
- * sees the answer to another, and no body that broke is served as whole.
+ * sees the answer to another, and no body that broke is served as whole. A model judges the users of `drawn.ts`.
  */
 import { describe, expect, it } from "@effect/vitest"
 import { Duration, Effect, Exit, Fiber, Layer, Stream } from "effect"

@@ -431,7 +431,7 @@ it("a client that reads nothing delays no other, of a stream that is too large t
   const asked = ask()
   await new Promise((resolve) => setTimeout(resolve, 50))
   await pass(1)
-  // Whatever the bytes need, less than half a second of the clock passes.
+  // Less than half a second of the clock passes, however long the bytes take.
   for (let i = 0; i < 4; i++) {
     await new Promise((resolve) => setTimeout(resolve, 100))
     await pass(0.1)
