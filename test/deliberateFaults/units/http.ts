@@ -37,8 +37,8 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "a response to someone whose API key was checked inside the cache is stored for all",
     in: "judged",
-    find: "result, judgement) ??",
-    replace: "result, { ...judgement, isForAll: true }) ??",
+    find: "{ control, isForAll }) ??",
+    replace: "{ control, isForAll: true }) ??",
     by: endpoints
   },
   {
@@ -332,7 +332,7 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "a server stores the cookies of a 304",
     in: "judged",
-    find: "self.storesCookies || keptCookies(self, response, judgement.control).length === 0",
+    find: "self.storesCookies || cookies.length === 0",
     replace: "self.storesCookies || response.status === 304",
     by: middleware
   },
@@ -346,7 +346,7 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "a server stores by heuristics",
     in: "judged",
-    find: "self.storesImplicitly || isExplicit(self.mode, result.fields, judgement.control)",
+    find: "self.storesImplicitly || Storing.isExplicit(mode, fields, control)",
     replace: "true",
     by: middleware
   },
@@ -451,22 +451,22 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "a route that nothing may interrupt is interrupted",
     in: "handle",
-    find: "isInterruptible ? kept : Effect.uninterruptible(kept)",
-    replace: "kept",
+    find: "isInterruptible ? Effect.interruptible(kept) : Effect.uninterruptible(kept)",
+    replace: "Effect.interruptible(kept)",
     by: hangs
   },
   {
     name: "a 304 that forbids to store leaves what is stored",
-    in: "confirm",
-    find: "inBackground(call.self, Cached.remove(call.place.key))",
-    replace: "",
+    in: "drop",
+    find: "inBackground(self, Cached.remove(place.key))",
+    replace: "void place.key",
     by: sockets
   },
   {
     name: "an update is stored whatever it says",
     in: "confirm",
-    find: "if (why === undefined) return",
-    replace: "if (why !== \"\") return",
+    find: "if (why !== undefined) return undefined",
+    replace: "if (why === \"\") return undefined",
     by: sockets
   },
   {
