@@ -7,6 +7,7 @@ const attacks = "test/http/attacks.test.ts"
 const hangs = "test/http/hangs.test.ts"
 const serverAttacks = "test/http/serverAttacks.test.ts"
 const sockets = "test/http/sockets.test.ts"
+const serverSchedules = "test/http/serverSchedules.test.ts"
 const strangers = "test/http/strangers.test.ts"
 const bytes = "test/http/bytes.test.ts"
 const endpoints = "test/http/endpoints.test.ts"
@@ -545,5 +546,47 @@ export const faults: ReadonlyArray<UnitFault> = [
     find: "!known.names.every((name) => isHarmless(name, self.harmless))",
     replace: "known.names.length < 0",
     by: "test/http/whoMayGet.test.ts"
+  },
+  {
+    name: "a response that an update has removed is served",
+    in: "strategyOf",
+    find: "entry === undefined || now >= entry.expiresAt ||",
+    replace: "entry === undefined ||",
+    by: serverSchedules
+  },
+  {
+    name: "a 304 confirms a response that has taken the place of another",
+    in: "otherOf",
+    find: "variant?.id === one.id &&",
+    replace: "variant !== undefined &&",
+    by: serverSchedules
+  },
+  {
+    name: "a 304 leaves the variant under its former Vary",
+    in: "judged",
+    find: `varying: varyingOf(fields["vary"], head.fields)`,
+    replace: `varying: before?.varying ?? varyingOf(fields["vary"], head.fields)`,
+    by: serverSchedules
+  },
+  {
+    name: "a reader that has stopped delays others for seconds",
+    in: "bodyStream",
+    find: `whenSlow: "failSoon"`,
+    replace: `whenSlow: "fail"`,
+    by: strangers
+  },
+  {
+    name: "the additions of pre-response handlers inside the cache are lost in hits",
+    in: "handle",
+    find: "isLoad ? finished(bounded) : bounded",
+    replace: "bounded",
+    by: sockets
+  },
+  {
+    name: "HEAD does not reach a route that answers it alone",
+    in: "answerWith",
+    find: `method !== "HEAD" ? asked :`,
+    replace: `method !== "" ? asked :`,
+    by: sockets
   }
 ]
