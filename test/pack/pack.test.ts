@@ -32,7 +32,7 @@ import { isMissing, oldestNode } from "../support/needs.ts"
 const root = resolve(import.meta.dirname, "../..")
 const project = realpathSync(mkdtempSync(join(tmpdir(), "effect-cached-pack-")))
 const unpacked = join(project, "node_modules/effect-cached")
-/** A project of somebody who has installed `effect-cached` and `effect` alone. */
+/** A project with `effect-cached` and `effect` alone. */
 const bare = realpathSync(mkdtempSync(join(tmpdir(), "effect-cached-bare-")))
 
 afterAll(() => [bare, project].forEach((folder) => rmSync(folder, { recursive: true, force: true })))
