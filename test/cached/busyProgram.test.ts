@@ -83,7 +83,7 @@ it.effect.each<readonly [string, () => number]>([
   }))
 })
 
-it.effect("a store that was too slow to grant a lease is told of, because another process may load the same", () => {
+it.effect("a store that was too slow to grant a lease is an event and a line: another process may load the same", () => {
   let worked = 0
   const inner = MemoryStore.make()
   const store = Store.complete({
