@@ -172,6 +172,8 @@ export interface Load {
   renews: number | undefined
   /** Its failure is this one's: one call has failed for all of its keys. */
   failsAs: number | undefined
+  /** It may have the age of a value that it has read through a cache. */
+  mayBeOlder: boolean
   /** When the oldest value was made that a cache served inside it. */
   oldestAt: number
   /** The first end of what it was answered inside. */

@@ -47,6 +47,7 @@ export const beginLoad = (
     ttl: undefined,
     renews: undefined,
     failsAs: undefined,
+    mayBeOlder: false,
     oldestAt: Infinity,
     endsAt: Infinity,
     endedAt: undefined,
@@ -79,6 +80,7 @@ export const noteNeeded = (
   { begun, live }: { readonly begun: number; readonly live: ReadonlyArray<Load> }
 ): void => {
   const origin = self.origins.get(needed)
+  load.mayBeOlder ||= load.spec.inherit === "age"
   // With a store a load that has ended may be joined while it is written.
   if (!load.isShared || load.spec.inherit === false || load.spec.inherit === "changes") return
   if (origin === undefined || self.config.store !== "none") return
