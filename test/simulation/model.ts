@@ -1,18 +1,12 @@
 /** The parts of a simulated program, and the records of its run. */
 import type { Exit, Fiber } from "effect"
 import type { Cached } from "effect-cached"
+import { strategies, type Strategy } from "../model/serving.ts"
 import type { Feature } from "./features.ts"
 
-export const kinds = [
-  "ttl",
-  "softTtl",
-  "refreshAhead",
-  "probabilistic",
-  "sliding",
-  "maxHits",
-  "failover",
-  "untilInvalidated"
-] as const
+/** Here `maxHits` is also what the table calls `dynamic`: see `refreshes`. */
+const isKind = (strategy: Strategy): strategy is Exclude<Strategy, "dynamic"> => strategy !== "dynamic"
+export const kinds = strategies.filter(isKind)
 export type Kind = (typeof kinds)[number]
 
 export const policies = ["normal", "refresh", "readOnly", "writeOnly", "bypass", "strict"] as const
