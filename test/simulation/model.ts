@@ -166,8 +166,8 @@ export interface Load {
   renews: number | undefined
   /** Its failure is this one's: one call has failed for all of its keys. */
   failsAs: number | undefined
-  /** It may have the age of a value that it has read through a cache. */
-  mayBeOlder: boolean
+  /** It has read a value through a cache: it may have the age of that, or not be stored because that was stale. */
+  hasRead: boolean
   /** When the oldest value was made that a cache served inside it. */
   oldestAt: number
   /** The first end of what it was answered inside. */

@@ -47,7 +47,7 @@ export const beginLoad = (
     ttl: undefined,
     renews: undefined,
     failsAs: undefined,
-    mayBeOlder: false,
+    hasRead: false,
     oldestAt: Infinity,
     endsAt: Infinity,
     endedAt: undefined,
@@ -80,7 +80,7 @@ export const noteNeeded = (
   { begun, live }: { readonly begun: number; readonly live: ReadonlyArray<Load> }
 ): void => {
   const origin = self.origins.get(needed)
-  load.mayBeOlder ||= load.spec.inherit === "age"
+  load.hasRead = true
   // With a store a load that has ended may be joined while it is written.
   if (!load.isShared || load.spec.inherit === false || load.spec.inherit === "changes") return
   if (origin === undefined || self.config.store !== "none") return
@@ -103,7 +103,8 @@ export const noteNeeded = (
 export const renew = (self: World, load: Load, n: number, askedAt: number): void => {
   checkPrevious(self, load, n, askedAt)
   self.say(() => `keep ${load.id} #${n} by #${load.n}`)
-  const { tags } = self.renewals.get(n)?.at(-1) ?? self.origins.get(n)!
+  // One that was not stored has left the tags as they were.
+  const { tags } = self.renewals.get(n)?.findLast(({ hasRead }) => !hasRead) ?? self.origins.get(n)!
   load.renews = n
   load.tags = [...load.spec.late === "no" ? load.spec.tags : [], ...tags]
   self.renewals.set(n, [...self.renewals.get(n) ?? [], load])
