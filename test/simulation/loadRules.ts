@@ -4,6 +4,7 @@ import type { CacheEvent, Caching } from "effect-cached"
 import { listenersOf } from "../support/listeners.ts"
 import { decide, excuse } from "./decide.ts"
 import { nameOf } from "./fleetModel.ts"
+import { mayBeRefused } from "./misuse.ts"
 import type { Load, Read } from "./model.ts"
 import { isPlain, until } from "./originRules.ts"
 import { bornOf, covers, interruptedItself, isInterrupted, uninterruptible, type World } from "./state.ts"
@@ -167,7 +168,7 @@ const checkPatience = (self: World, load: Load, millis: number): void => {
   decide(self, gives, isWaitedFor && patient === undefined, text)
 }
 
-/** Certainly: no stale value can be served to it. */
+/** Certainly: no stale value can be served to it, and no option of its own ends it. */
 const waitsFor = (self: World, read: Read, load: Load): boolean =>
-  read.spec!.policy === "normal" && isPlain(read.spec!) &&
+  read.spec!.policy === "normal" && isPlain(read.spec!) && !mayBeRefused(read.spec!) &&
   (read === load.by || read.begun > load.n) && !read.many && !isDisturbed(self, load, bornOf(load))
