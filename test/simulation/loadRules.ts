@@ -33,7 +33,7 @@ export const checkAlone = (self: World, load: Load): void => {
       continue
     }
     // An interrupted load that only releases its resources loads nothing.
-    const isReleasing = isInterrupted(other.fiber) && !uninterruptible.has(other)
+    const isReleasing = (isInterrupted(other.fiber) || isAbandoned(self, other, load)) && !uninterruptible.has(other)
     if (other.spec.policy !== "normal" || isReleasing || other.fiber?.pollUnsafe() !== undefined) continue
     // The call of a key that gives way, or that all readers have left, continues for its other keys.
     const { by } = other
@@ -52,6 +52,11 @@ export const checkAlone = (self: World, load: Load): void => {
     decide(self, "an id has one load", false, () => `${nameLoad(load)} beside #${other.n}`)
   }
 }
+
+/** Its only reader has left in this turn, at the end of which it is interrupted. */
+const isAbandoned = (self: World, { by, id, n }: Load, next: Load): boolean =>
+  by?.interruption?.turn === self.turn &&
+  ![...self.reading].some((read) => read.id === id && read.begun > n && read !== next.by)
 
 /** It was alone, and nothing else excuses that. */
 const noteAlone = (self: World, load: Load): void => {

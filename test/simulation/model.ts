@@ -218,6 +218,12 @@ export interface Touch {
   isThere: boolean
 }
 
+/** Whether the starter of a reader has interrupted it, and in which turn. */
+export interface Interruption {
+  requested: boolean
+  turn?: number
+}
+
 export interface Read {
   readonly n: number
   readonly id: string
@@ -227,7 +233,7 @@ export interface Read {
   /** Loads of the id that it may have joined. */
   readonly live: ReadonlyArray<Load>
   /** Whether its starter has interrupted it; readers inside loads may be interrupted at any time. */
-  readonly interruption: { readonly requested: boolean } | undefined
+  readonly interruption: Readonly<Interruption> | undefined
   /** One of several at once, which are all answered when the last of them is. */
   readonly many: boolean
   /** In how many loads it is. */

@@ -4,6 +4,7 @@ import { addTallies, decide } from "./decide.ts"
 import { checkFailure } from "./failureRules.ts"
 import { checkAlone, checkClosed, checkEnd, checkPrevious } from "./loadRules.ts"
 import {
+  type Interruption,
   type Load,
   type Origin,
   type Read,
@@ -162,7 +163,7 @@ export const beginSetOrigin = (self: World, id: string, ttl: number, tags: Reado
 }
 
 interface Reading {
-  readonly interruption?: { readonly requested: boolean } | undefined
+  readonly interruption?: Interruption | undefined
   readonly many?: boolean
   readonly depth?: number
 }
