@@ -272,7 +272,7 @@ for (const item of items) Pending.acknowledge(pending, item)`
     name: "others join a load under read only",
     in: "register",
     find: "if (policy.writes && !isBehind) {",
-    replace: "if ((policy.writes || policy.readsMemory) && !isBehind) {"
+    replace: "if ((policy.writes || policy.readsEntries) && !isBehind) {"
   },
   {
     name: "commit is not guarded",

@@ -37,6 +37,7 @@ export const rooms: Readonly<Record<string, Room>> = {
   request: engine(
     "request",
     ...requests,
+    "test/promises/P6.test.ts",
     ...cached("inherit", "unfit", "values", "lateTags", "privateFlights", "tickets")
   ),
   read: engine(

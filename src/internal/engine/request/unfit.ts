@@ -1,7 +1,7 @@
 /** Warns about values that only a cache without a store accepts: they violate the schema, or can be read only once. */
 import * as Exit from "effect/Exit"
 import { misfitBy } from "../../codec/throughSchema.ts"
-import { type Known, readOnce, whatIs } from "../../codec/whatIs.ts"
+import { readOnce } from "../../codec/whatIs.ts"
 import { checkedBytes, checkedResults } from "../../defaults/bounds.ts"
 import type { KeyInfo } from "../../key/info.ts"
 import { idOf, infoOf } from "../../key/ofKey.ts"
@@ -20,9 +20,9 @@ export const warnOfValue = (
   const info = infoOf(key)
   const id = idOf(key)
   const about: Log.About = { id, key }
-  const readOnce = typeof value === "object" && value !== null ? kindOf(value) : undefined
-  if (readOnce !== undefined) {
-    const { advice, name } = readOnce
+  const known = readOnce(value)
+  if (known !== undefined) {
+    const { advice, name } = known
     return Log.warnOnce(
       self,
       `read once ${Log.topicOf(about, name)}`,
@@ -39,16 +39,6 @@ export const warnOfValue = (
     `The value of "${id}" is cached in memory, but no store would take it: ${misfit} (logged once a key class)`,
     { about }
   )
-}
-
-const kindOf = (value: object): Known | undefined => {
-  try {
-    const known = whatIs(value)
-    return known?.name === "a Stream" ? known : readOnce(value)
-  } catch {
-    // A user's proxy may throw when its properties are read.
-    return undefined
-  }
 }
 
 interface Checker {
