@@ -490,8 +490,8 @@ return Exit.die(defect)
     name: "what reads nothing joins what loads",
     draws: ["mixedPolicies"],
     in: "disabling",
-    find: `readsStore: false, joins: "none"`,
-    replace: "readsStore: false"
+    find: `readsEntries: false, joins: "none"`,
+    replace: "readsEntries: false"
   },
   {
     name: "callers get what a load may change while it is written",
