@@ -38,7 +38,7 @@ export const rooms: Readonly<Record<string, Room>> = {
     "request",
     ...requests,
     "test/promises/P6.test.ts",
-    ...cached("inherit", "unfit", "values", "lateTags", "privateFlights", "tickets")
+    ...cached("inherit", "unfit", "values", "lateTags", "privateFlights", "tickets", "sqlTransaction")
   ),
   read: engine(
     "read",

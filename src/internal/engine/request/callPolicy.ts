@@ -33,7 +33,7 @@ export const refreshing = (self: Policy): Policy => ({
 
 export const bypassing = (self: Policy): Policy => ({ ...self, bypass: true })
 
-export const detecting = ({ detector }: Policy): Policy => ({ ...standard, detector, trace: detector?.trace })
+export const detecting = ({ detector }: Policy): Policy => ({ ...standard, detector, trace: detector!.trace })
 
 export const readingAll = (self: Policy): Policy =>
   readsNormally(self)
