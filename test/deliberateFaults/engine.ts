@@ -7,8 +7,8 @@ export const faults: ReadonlyArray<Fault> = [
     sought: "by hand",
     draws: ["callbacks"],
     in: "conclude",
-    find: "const isUnknown = found === NeedsEffect || Watches.hasChanged(self, question, id)",
-    replace: "const isUnknown = found === NeedsEffect"
+    find: "const isUnknown = Watches.hasChanged(self, question, id)",
+    replace: "const isUnknown = false"
   },
   {
     name: "a reader waits for an answer that may be older than it",
@@ -18,8 +18,8 @@ export const faults: ReadonlyArray<Fault> = [
     replace: "",
     also: [{
       in: "conclude",
-      find: "const isUnknown = found === NeedsEffect || Watches.hasChanged(self, question, id)",
-      replace: "const isUnknown = found === NeedsEffect"
+      find: "const isUnknown = Watches.hasChanged(self, question, id)",
+      replace: "const isUnknown = false"
     }]
   },
   {

@@ -44,7 +44,10 @@ export const rooms: Readonly<Record<string, Room>> = {
     "read",
     ...requests,
     ...cached("flights", "sharedQuestions", "farStore", "timeoutsOfStores", "untracked", "waitForOthers", "patience"),
-    ...cached("derived", "softTags", "invalidation", "stats", "counters", "tracing", "requestCounts")
+    ...cached("derived", "softTags", "invalidation", "stats", "counters", "tracing", "requestCounts"),
+    ...cached("waitForWrite", "queuedLoads", "sameIds", "curve", "byFunction", "lateAnswers", "stream"),
+    ...["test/promises/P4.test.ts", "test/CacheMetrics.test.ts", "test/drivers/clockBeside.test.ts"],
+    ...["test/internal/engine/promotedUnits.test.ts", "test/internal/engine/lease/needEachOther.test.ts"]
   ),
   flight: sampled(engine("flight", ...cached("flights", "patience", "failingLeaders", "loadsThatOutliveCallers"))),
   lease: sampled(engine("lease", ...cached("waitForOthers", "waitForWrite", "tagReleasesLease", "releases"))),
