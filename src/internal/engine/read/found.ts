@@ -58,4 +58,4 @@ const wantsLoad = (self: Flights, caller: Caller, entry: Entry, now: number): bo
 
 /** Loads without another store request: the flight has just asked the store. */
 const loadInstead = ({ flight: { engine, id }, policy }: Caller, request: Request, found: Entry) =>
-  Effect.withFiber((fiber) => useFound({ engine, fiber, id, policy, request }, found.writeId, found))
+  Effect.withFiber((fiber) => useFound({ engine, fiber, id, policy, request }, undefined, found))
