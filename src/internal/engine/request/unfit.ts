@@ -5,7 +5,7 @@
 import * as Exit from "effect/Exit"
 import type { Lifetime } from "../../../ports/strategy.ts"
 import { misfitBy } from "../../codec/throughSchema.ts"
-import { type Known, readOnce, whatIs } from "../../codec/whatIs.ts"
+import { readOnce } from "../../codec/whatIs.ts"
 import { checkedBytes, checkedResults } from "../../defaults/bounds.ts"
 import type { KeyInfo } from "../../key/info.ts"
 import { idOf, infoOf, type Key } from "../../key/ofKey.ts"
@@ -28,9 +28,9 @@ export const warnOfValue = (
   const info = infoOf(key)
   const id = idOf(key)
   const about: Log.About = { id, key }
-  const readOnce = typeof value === "object" && value !== null ? kindOf(value) : undefined
-  if (readOnce !== undefined) {
-    const { advice, name } = readOnce
+  const known = readOnce(value)
+  if (known !== undefined) {
+    const { advice, name } = known
     return Log.warnOnce(
       self,
       `read once ${Log.topicOf(about, name)}`,
@@ -73,16 +73,6 @@ export const warnOfLifetime = (self: Flights, { key, strategy }: Request, { soft
       "holds for both (logged once a key class or strategy)",
     { about }
   )
-}
-
-const kindOf = (value: object): Known | undefined => {
-  try {
-    const known = whatIs(value)
-    return known?.name === "a Stream" ? known : readOnce(value)
-  } catch {
-    // A user's proxy may throw when its properties are read.
-    return undefined
-  }
 }
 
 interface Checker {
