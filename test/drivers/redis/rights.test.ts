@@ -12,7 +12,7 @@ it.each([false, true])("tries all commands (cluster: %s)", (isCluster) => {
       if (command) used.add(command)
     }
   }
-  // Where it is refused, changes are looked for as without it.
+  // If it is refused, changes are looked for as without it.
   used.delete("PUBLISH")
   const tried = new Set(Array.from(rights.source.matchAll(/try\("([A-Z]+)"/g), ([, command]) => command!))
   expect(used.size).toBeGreaterThan(10)

@@ -23,7 +23,7 @@ const tries = [
   `"UNLINK", n`
 ]
 
-/** Lua that recognises a refusal: Redis 7 says it in the first or second form, older servers and Valkey in the others. */
+/** Lua that recognises a refusal of the user, in the words of several servers. */
 const isRefusal =
   `string.find(said, "NOPERM") or string.find(said, "ACL failure in script") or string.find(said, "can't run this command")`
 
