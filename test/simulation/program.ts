@@ -7,7 +7,18 @@ import { decide } from "./decide.ts"
 import { explained } from "./explained.ts"
 import type { Extras } from "./features.ts"
 import { drawMisuse, needsStrategy, throwAboutResult, throwFor, wrongOptions, wrongStrategy } from "./misuse.ts"
-import { Bug, type Config, Down, type Load, policies, type Read, type Spec, streamId, type Value } from "./model.ts"
+import {
+  Bug,
+  type Config,
+  Down,
+  type Interruption,
+  type Load,
+  policies,
+  type Read,
+  type Spec,
+  streamId,
+  type Value
+} from "./model.ts"
 import { isKeptOut } from "./originRules.ts"
 import { defaults, type Dice, drawAbandoned, drawHanging, drawLoad, drawMany, drawSpec, plainSpec } from "./plan.ts"
 import * as State from "./state.ts"
@@ -478,7 +489,7 @@ const isExplained = ({ config: { features }, extras, world }: Simulation, { misu
 export const read = (
   self: Simulation,
   spec: Spec,
-  requested?: { requested: boolean },
+  requested?: Interruption,
   depth = 0
 ): Effect.Effect<Value, unknown, Caching> =>
   Effect.suspend(() => {
@@ -516,15 +527,20 @@ const changeAnswer = (self: Simulation, spec: Spec, value: unknown): void => {
   change(spec, value)
 }
 
+const leave = ({ turn }: State.World, interruption: Interruption): void => {
+  interruption.requested = true
+  interruption.turn = turn
+}
+
 /** Readers in a program whose loads hang leave in the end: a load that is not restarted would keep them for ever. */
 const leaving = <A, E, R>(
   { extras, world }: Simulation,
-  interruption: { requested: boolean },
+  interruption: Interruption,
   effect: Effect.Effect<A, E, R>
 ): Effect.Effect<A, E | "left", R> => {
   if (!extras.features.has("hangs") || world.resting) return effect
   const late = Effect.flatMap(Effect.sleep(extras.diceOf("hangs").pick([500, 2000, 10_000])), () => {
-    interruption.requested = true
+    leave(world, interruption)
     return Effect.fail("left" as const)
   })
   return Effect.raceFirst(effect, late)
@@ -546,13 +562,13 @@ const readOften = (self: Simulation, spec: Spec) =>
 /** A reader that loses interest. */
 const readAndLeave = (self: Simulation, spec: Spec) =>
   Effect.gen(function*() {
-    const interruption = { requested: false }
+    const interruption: Interruption = { requested: false }
     // An interruption before the first step may be lost (`Scheduler.shouldYield`), and a load that hangs would not end.
     const startImmediately = self.extras.features.has("hangs")
     const fiber = yield* Effect.forkChild(read(self, spec, interruption), { startImmediately })
     for (let i = self.dice.below(6); i > 0; i--) yield* Effect.yieldNow
     if (self.dice.chance(0.4)) yield* Effect.sleep(self.dice.below(15))
-    interruption.requested = true
+    leave(self.world, interruption)
     self.world.say(() => `leave ${spec.id}`)
     yield* Fiber.interrupt(fiber)
   })
@@ -666,7 +682,7 @@ const many = (self: Simulation): Effect.Effect<void, never, Caching> =>
       strategy: strategyOf(self, spec),
       lookup: (keys) => loadMany(self, spec, reads)(keys)
     })
-    const interruption = { requested: false }
+    const interruption: Interruption = { requested: false }
     const watched = Effect.suspend(() => {
       for (const id of ids) reads.set(id, World.beginRead(world, id, { ...spec, id }, { interruption, many: true }))
       return underPolicy(self, spec.policy, call(asked.map((id) => ({ id }))))
@@ -685,7 +701,7 @@ const many = (self: Simulation): Effect.Effect<void, never, Caching> =>
       const fiber = yield* Effect.forkChild(whole, { startImmediately: self.extras.features.has("hangs") })
       for (let i = dice.below(6); i > 0; i--) yield* Effect.yieldNow
       if (dice.chance(0.4)) yield* Effect.sleep(dice.below(15))
-      interruption.requested = true
+      leave(world, interruption)
       world.say(() => "leave many")
       yield* Fiber.interrupt(fiber)
     })

@@ -238,7 +238,7 @@ export const rules = [
     of: ["oneEngine"],
     applies: "a read with a constant ttl gets what was loaded before it by a read with a constant ttl",
     asks: "that is younger than the reader's ttl",
-    excuses: "it was touched"
+    excuses: "it was touched, or may have the age of what its load has read"
   },
   {
     name: "a load renews what is still valid",
