@@ -229,8 +229,8 @@ const body = (self: Simulation, record: Load): Effect.Effect<Value, Down, Cachin
 }
 
 /**
- * The stored value is a copy: the load may still change its own. What is not stored is copied when it is answered, which
- * is at the end of a call of many.
+ * The stored value is a copy: the load may still change its own. What is not stored is copied when it is answered, and
+ * a call of many answers all of its keys at its end.
  */
 const changeLater = (self: Simulation, record: Load, value: Value) => {
   const later = 1 + self.extras.diceOf("copies").below(3)
