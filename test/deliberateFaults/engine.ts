@@ -10,8 +10,8 @@ export const faults: ReadonlyArray<Fault> = [
     replace: "",
     also: [{
       in: "conclude",
-      find: "const isUnknown = found === NeedsEffect || Watches.hasChanged(self, question, id)",
-      replace: "const isUnknown = found === NeedsEffect"
+      find: "const isUnknown = Watches.hasChanged(self, question, id)",
+      replace: "const isUnknown = false"
     }]
   },
   {
@@ -257,7 +257,7 @@ for (const item of items) Pending.acknowledge(pending, item)`
     name: "others join a load under read only",
     in: "register",
     find: "if (policy.writes && !isBehind) {",
-    replace: "if ((policy.writes || policy.readsMemory) && !isBehind) {"
+    replace: "if ((policy.writes || policy.readsEntries) && !isBehind) {"
   },
   {
     name: "commit is not guarded",
@@ -453,8 +453,8 @@ return Exit.die(defect)
     name: "what reads nothing joins what loads",
     draws: ["mixedPolicies"],
     in: "disabling",
-    find: `readsStore: false, joins: "none"`,
-    replace: "readsStore: false"
+    find: `readsEntries: false, joins: "none"`,
+    replace: "readsEntries: false"
   },
   {
     name: "callers get what a load may change while it is written",

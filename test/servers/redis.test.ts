@@ -75,6 +75,7 @@ describe.skipIf(isMissing(program))("Redis", () => {
   describe("options", () => {
     it("that make no sense are refused at once, and no message repeats a password", () => {
       const wrong: ReadonlyArray<readonly [object, RegExp]> = [
+        [{ url: undefined }, /"url" is there and undefined/],
         [{ url: "not a URL with secret" }, /is not a URL/],
         [{ url: "http://secret@host" }, /is not a URL/],
         [{ url: "redis://:secret@host/one" }, /number of a database/],

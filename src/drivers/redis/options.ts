@@ -63,7 +63,7 @@ export interface ServerOptions extends CommonOptions {
    * The URL of the server: `redis://user:password@host:6379/0`, or `rediss:` for TLS.
    * @default the server on this machine, on the default port of Redis
    */
-  readonly url?: string | Redacted.Redacted<string> | undefined
+  readonly url?: string | Redacted.Redacted<string>
   /**
    * The number of the database.
    * @default the database in the URL
@@ -160,6 +160,9 @@ export const configOf = (what: string, options: ServerOptions & Timed): Config =
     }
   }
   if (sentinel !== undefined && url !== undefined) refuse(what, "\"sentinel\" finds the server: leave \"url\" out")
+  if (url === undefined && "url" in options && client === undefined && sentinel === undefined) {
+    refuse(what, `"url" is there and undefined, as if a variable were not set: set it, or leave "url" out`)
+  }
   const server = parse(what, "url", url ?? "redis://127.0.0.1:6379")
   const database = databaseOf(what, options.database, server.database)
   const settings = settingsOf(what, options, server, database)

@@ -405,8 +405,8 @@ export const faults: ReadonlyArray<UnitFault> = [
   {
     name: "an answer is used that may be older than a change",
     in: "conclude",
-    find: "const isUnknown = found === NeedsEffect || Watches.hasChanged(self, question, id)",
-    replace: "const isUnknown = found === NeedsEffect",
+    find: "const isUnknown = Watches.hasChanged(self, question, id) ||",
+    replace: "const isUnknown =",
     by: "test/cached/sharedQuestions.test.ts"
   }
 ]

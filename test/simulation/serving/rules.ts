@@ -133,7 +133,7 @@ export const rules: ReadonlyArray<Rule> = [
     excuses: "none",
     change: {
       in: "refreshing",
-      find: "...self, readsMemory: false, readsStore: false, joins: \"refresh\"",
+      find: "...self, readsEntries: false, joins: \"refresh\"",
       replace: "...self"
     },
     judge: (seen, read) => {

@@ -77,7 +77,12 @@ const askNow = <A>(
     const late = (millis: number) =>
       // Thousands of operations that began together time out together, so their ends are spread over several turns.
       Effect.andThen(lateBy(tier, clock, millis), TurnLimit.pass(tier.timeouts))
-    if (budget.leftMillis <= 0) return Effect.succeed(fail("Timeout"))
+    if (budget.leftMillis <= 0) {
+      const fault = fail("Timeout")
+      // The load begins without a lease, perhaps beside another process's, because earlier steps took too long.
+      const isUntold = operation === "acquire" && tier.incident.since === undefined
+      return Effect.succeed(isUntold ? noteFault(tier, operation, fault) : fault)
+    }
     const end = step(budget.flight?.trace, operation, fiber)
     const own = tier.front.disguise === undefined
       ? effect
