@@ -228,11 +228,15 @@ const body = (self: Simulation, record: Load): Effect.Effect<Value, Down, Cachin
   return plan.uninterruptible ? Effect.uninterruptible(finalized) : finalized
 }
 
-/** The stored value is a copy: the load may still change its own. What is not stored is copied when it is answered. */
+/**
+ * The stored value is a copy: the load may still change its own. What is not stored is copied when it is answered, and
+ * a call of many answers all of its keys at its end.
+ */
 const changeLater = (self: Simulation, record: Load, value: Value) => {
   const later = 1 + self.extras.diceOf("copies").below(3)
   const changing = Effect.sync(() => {
-    if (!isKeptOut(record)) change(record.spec, value)
+    const isHeld = [...self.world.reading].some(({ id, many }) => many && id === record.id)
+    if (!isKeptOut(record) && !isHeld) change(record.spec, value)
   })
   return Effect.forkDetach(Effect.andThen(Effect.sleep(later), changing))
 }
@@ -827,6 +831,11 @@ export const agree = ({ config, world }: Simulation, turn: number, both: () => r
   decide(world, "operations by hand agree", one === other, () => `${String(one)} and ${String(other)}`)
 }
 
+/** A failure stays in memory, and a store alone decides conditions. */
+const mayHoldFailure = ({ config, loads }: State.World, id: string): boolean =>
+  config.store !== "none" &&
+  loads.some((load) => load.id === id && load.spec.failuresToo && load.exit !== undefined && Exit.isFailure(load.exit))
+
 const setUnder = (self: Simulation, id: string, condition: World.Condition) =>
   Effect.gen(function*() {
     if (self.dice.chance(0.5)) yield* Effect.sleep(self.dice.below(10))
@@ -841,7 +850,7 @@ const setUnder = (self: Simulation, id: string, condition: World.Condition) =>
     const exit = yield* timed(self.world, `set ${id}`, 3, set)
     if (Exit.isFailure(exit)) return
     World.endSetIf(self.world, origin, condition, exit.value)
-    if (condition.ifUnchanged !== undefined || Exit.isFailure(before)) return
+    if (condition.ifUnchanged !== undefined || Exit.isFailure(before) || mayHoldFailure(self.world, id)) return
     const holds = before.value === (condition.ifPresent === true)
     agree(
       self,

@@ -87,8 +87,10 @@ export const noteNeeded = (
   if (origin === undefined || self.config.store !== "none") return
   // A value that was renewed is as young as that.
   if (self.renewals.has(needed)) return
-  // A value that is not stored, or was loaded past the cache, has no end.
-  if (origin._tag === "Set" || (origin.isShared && !isKeptOut(origin) && Exit.isSuccess(origin.exit!))) {
+  // A value that is not stored, perhaps for a copy that threw, or was loaded past the cache, has no end.
+  const isStored = origin._tag === "Set" ||
+    (origin.isShared && !isKeptOut(origin) && origin.spec.misuse?.of !== "copy" && Exit.isSuccess(origin.exit!))
+  if (isStored) {
     load.endsAt = Math.min(load.endsAt, until(self, origin))
   }
   if (origin._tag === "Set") {
