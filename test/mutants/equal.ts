@@ -40,6 +40,8 @@ export const equal: ReadonlyArray<{ readonly reason: string; readonly mutants: R
   {
     reason: "At the border both ways give the same number, and an entry that ends when it did stays where it is.",
     mutants: [
+      "src/internal/engine/request/inherit.ts inherited: age <= 0 => age < 0",
+      "src/internal/engine/request/sliding.ts slide: moved <= expiresAt => moved < expiresAt",
       "src/internal/engine/request/adopt.ts adopt: createdAt + millis < from => createdAt + millis <= from",
       "src/internal/engine/request/adopt.ts adopt: end === expiresAt => false",
       "src/internal/engine/request/adopt.ts adopt: end > expiresAt => end >= expiresAt",
