@@ -7,6 +7,9 @@ import { TestClock } from "effect/testing"
 import { hitNow } from "../../../../src/Caching.ts"
 import type { Key } from "../../../../src/internal/key/ofKey.ts"
 import { start } from "../../../support/caches.ts"
+import { firstOfTheirIds } from "../../../support/firstOfTheirIds.ts"
+
+firstOfTheirIds()
 
 const hit = (key: Key, use: (value: unknown) => unknown = (value) => value) =>
   Effect.flatMap(
