@@ -304,7 +304,7 @@ interface Parsed {
 }
 
 /** Parses a URL. Errors do not quote the URL, because it may contain a password. */
-const parse = (what: string, option: string, given: unknown): Parsed => {
+const parse = (what: string, option: string, given: unknown, usualPort = 6379): Parsed => {
   const text = Redacted.isRedacted(given) ? Redacted.value(given) : given
   const form = `"${option}" of ${what} is not a URL like redis://user:password@host:6379/0 (or rediss: for TLS)`
   if (typeof text !== "string") return refuse(what, form)
@@ -332,7 +332,7 @@ const parse = (what: string, option: string, given: unknown): Parsed => {
     refuse(what, `the path of "${option}" must be the number of a database`)
   }
   return {
-    address: { host: hostname.replace(/^\[|\]$/g, ""), port: port === "" ? 6379 : Number(port) },
+    address: { host: hostname.replace(/^\[|\]$/g, ""), port: port === "" ? usualPort : Number(port) },
     username: username === "" ? undefined : decode(what, option, username),
     password: password === "" ? undefined : decode(what, option, password),
     database,
@@ -388,7 +388,7 @@ const sentinelsOf = (what: string, options: SentinelOptions): NonNullable<Config
     if (typeof node !== "string" || !/^[^\s/?#]+$/.test(node) || !URL.canParse(`redis://${node}`)) {
       return refuse(of, "each of \"nodes\" must be \"host:26379\", without redis:// or a path")
     }
-    return parse(of, "nodes", `redis://${node}`)
+    return parse(of, "nodes", `redis://${node}`, 26_379)
   })
   return {
     name: options.name,

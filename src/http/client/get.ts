@@ -14,7 +14,7 @@ import { failed, insteadOf, reached, served } from "./answer.ts"
 import { bytesOf, discard, isComplete, lengthOf } from "./bodies.ts"
 import { type Answer, type Call, inTime, marked, type Own, passed } from "./call.ts"
 import { asked, awaited, confirm, drop, reasonOf, refreshed } from "./load.ts"
-import { onlyIfCached, ranged } from "./others.ts"
+import { found, onlyIfCached, ranged } from "./others.ts"
 import { learn, mayAnswer, placeOf } from "./places.ts"
 import { type Stored, type Variant, variantOf } from "./record.ts"
 
@@ -71,11 +71,8 @@ const servedNow = (call: Call, { variant }: Stored): HttpClientResponse | undefi
 }
 
 /** The stored response for a request, however old. */
-const stored = ({ head: { fields }, place, self }: Call): Effect.Effect<Variant | undefined, never, Caching> =>
-  Effect.map(Cached.getEntry(place.key), (entry) => {
-    const variant = Option.isSome(entry) ? variantOf(entry.value) : undefined
-    return variant !== undefined && mayAnswer(self, place, variant, fields) ? variant : undefined
-  })
+const stored = (call: Call): Effect.Effect<Variant | undefined, never, Caching> =>
+  Effect.map(found(call), (one) => one?.variant)
 
 /**
  * Reads the stored response. If there is none, or an invalidation was soft, the same read loads it. If that fails, what

@@ -18,7 +18,7 @@ import { mayServeOnError, reuseOf } from "../rules/reuse.ts"
 import { conditionsOf, isConfirmed, isSameEtag } from "../rules/validation.ts"
 import { arrive, bodyStream, discard, isComplete, lengthOf } from "./bodies.ts"
 import { type Call, cleared, type Client, empty, isRedirected, leftOf, type Met, unanswered } from "./call.ts"
-import { made, merged, refusal } from "./judge.ts"
+import { judged } from "./judge.ts"
 import { type Kept, learn, mayAnswer } from "./places.ts"
 import { Body, originTag, Resource, type Stored, urlTag, type Variant, variantOf } from "./record.ts"
 
@@ -205,7 +205,7 @@ export const exchange = (
 
 /** Updates the response that a `304` confirms. `undefined`: the update may not be stored for this request. */
 export const confirm = (call: Call, confirmed: Variant, met: Met): Stored | undefined => {
-  const { variant, why } = merged(call, confirmed, met)
+  const { variant, why } = judged(call, met, confirmed)
   if (why !== undefined) return undefined
   call.own = { response: met.response, stored: variant, why, content: undefined }
   return keep(call, variant, met.responseTime)
@@ -246,7 +246,8 @@ const store = (call: Call, stale: Variant | undefined, met: Met): Loaded => {
     if (stale !== undefined) outdate(self, stale)
     return keep(call, variant, responseTime)
   }
-  const why = refusal(call, response) ??
+  const { variant, why: refusal } = judged(call, met)
+  const why = refusal ??
     // It ends with its connection, so that no other request may wait for it.
     (/^text\/event-stream/i.test(fields["content-type"] ?? "") ? "event-stream" : undefined) ??
     (isRedirected(call, response) ? "redirect" : undefined) ??
@@ -255,7 +256,6 @@ const store = (call: Call, stale: Variant | undefined, met: Met): Loaded => {
       ? "error"
       : undefined)
   if (why !== undefined) return Effect.succeed(refuse(why))
-  const variant = made(call, met)
   if (response.status === 204 || response.status === 205 || length === 0) {
     return Effect.succeed(kept({ ...variant, body: empty }))
   }

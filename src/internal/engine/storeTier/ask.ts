@@ -92,7 +92,9 @@ const askNow = <A>(
       // A lease is released even if the circuit is open: other processes wait for the release, and no caller does.
       if (operation !== "release" && budget.isLast !== true) {
         permit = Circuit.admit(tier.circuit, clock.currentTimeMillisUnsafe())
-        if (permit === undefined) return Effect.succeed(fail("Unavailable"))
+        if (permit === undefined) {
+          return Effect.succeed(fail("Unavailable", Circuit.refusal(tier.circuit, clock.currentTimeMillisUnsafe())))
+        }
       }
       return Effect.map(
         exitBefore(own, late(budget.leftMillis)),

@@ -63,6 +63,9 @@ it.effect("a copy in memory that has ended does not hide that another process ha
     const read = load.pipe(Cached.ttl({ key: "k", ttl: () => 60_500 }), Effect.provide(here))
     yield* read
     yield* Effect.provide(Cached.touch("k", "1 hour"), there)
-    yield* TestClock.adjust(60_500)
+    yield* TestClock.adjust(60_000)
+    // Memory has looked for expired entries, and does so again in a second.
+    yield* Effect.provide(Cached.has("another"), here)
+    yield* TestClock.adjust(500)
     expect(yield* read).toBe(1)
   }).pipe(Effect.scoped))
