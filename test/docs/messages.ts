@@ -68,7 +68,7 @@ const calleeOf = (node: Node): string | undefined => {
     : name["name"] as string | undefined
 }
 
-/** Sources of other texts: statements of databases, laws, charts, files of a folder, schemas in JSON, metrics, fields. */
+/** Sources of other texts: statements of databases, laws, charts, files, schemas in JSON, metrics, fields. */
 const others =
   /^src\/(testing|metrics\/list|http\/(rules\/anonymous|server\/shown)|drivers\/(redis\/protocol\/scripts|sql\/postgres|sqlite\/(tables|file\/(schema|vacuum|freeDisk)))|drivers\/files\/folder)/
 
