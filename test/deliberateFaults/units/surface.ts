@@ -742,14 +742,14 @@ try {
   },
   {
     name: "a draft of a killed process that had the same id stays",
-    in: "removeLeftovers",
+    in: "isLeftHere",
     find: "pid === process.pid ? thread === threadId && !written.has(path) : ",
     replace: "",
     by: "test/pipeline/Pipeline.test.ts"
   },
   {
     name: "a pipeline removes the drafts of its own process",
-    in: "removeLeftovers",
+    in: "isLeftHere",
     find: "!written.has(path)",
     replace: "true",
     by: "test/pipeline/Pipeline.test.ts"
