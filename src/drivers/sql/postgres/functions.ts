@@ -10,8 +10,8 @@ import { type Sources, statementOf } from "./functions/source.ts"
 import { tags } from "./functions/tags.ts"
 import { upkeep } from "./functions/upkeep.ts"
 
-/** The statements that create all functions. `channel` is the name of their notifications. */
-export const functions = (s: string, channel: string): ReadonlyArray<string> => {
+/** The names of all functions, and the statements that create them. `channel` is the name of their notifications. */
+export const functions = (s: string, channel: string): ReadonlyMap<string, string> => {
   const all: Sources = {
     ...basics(s, channel),
     ...writes(s),
@@ -21,5 +21,5 @@ export const functions = (s: string, channel: string): ReadonlyArray<string> => 
     ...tags(s, channel),
     ...upkeep(s, channel)
   }
-  return Object.entries(all).map(([name, source]) => statementOf(s, name, source))
+  return new Map(Object.entries(all).map(([name, source]) => [name, statementOf(s, name, source)]))
 }

@@ -22,6 +22,13 @@ export const writeIdOf = (frame: string): string => `substring(${frame} FROM 5 F
 export const noLease = `generation = NULL, owner = NULL, lease_millis = NULL, until_at = NULL, dies_at = NULL,
       joined_at = NULL, failures = 0, failed_at = NULL, note = NULL`
 
+/**
+ * Whether a change became visible after a snapshot. An index finds these rows, however long a transaction runs that was
+ * open then: its number and later ones are no range of changes since.
+ */
+export const isSince = (snapshot: string): string =>
+  `(x.xid >= pg_snapshot_xmax(${snapshot}) OR x.xid = ANY(ARRAY(SELECT pg_snapshot_xip(${snapshot}))))`
+
 /** Loads and reads can be repeated after a crash of the server, so they do not wait until its disk has their writes. */
 export const quickly = "PERFORM set_config('synchronous_commit', 'off', true);"
 
@@ -32,5 +39,5 @@ export const durably = (isDurable: string): string => `IF NOT ${isDurable} THEN 
 
 export const statementOf = (s: string, name: string, { args, body, declare = "", returns }: Source): string => {
   const text = `#variable_conflict use_variable\nDECLARE ${declare}\nBEGIN\n${body}\nEND`
-  return `CREATE FUNCTION ${s}.${name}(${args}) RETURNS ${returns} LANGUAGE plpgsql AS ${literal(text)}`
+  return `CREATE OR REPLACE FUNCTION ${s}.${name}(${args}) RETURNS ${returns} LANGUAGE plpgsql AS ${literal(text)}`
 }
