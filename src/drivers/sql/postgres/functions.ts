@@ -6,6 +6,7 @@ import { acquire } from "./functions/acquire.ts"
 import { basics } from "./functions/basics.ts"
 import { changes, writes } from "./functions/entries.ts"
 import { leases } from "./functions/leases.ts"
+import { positions } from "./functions/positions.ts"
 import { type Sources, statementOf } from "./functions/source.ts"
 import { tags } from "./functions/tags.ts"
 import { upkeep } from "./functions/upkeep.ts"
@@ -19,7 +20,8 @@ export const functions = (s: string, channel: string): ReadonlyMap<string, strin
     acquire: acquire(s),
     ...leases(s),
     ...tags(s, channel),
-    ...upkeep(s, channel)
+    ...upkeep(s, channel),
+    ...positions(s)
   }
   return new Map(Object.entries(all).map(([name, source]) => [name, statementOf(s, name, source)]))
 }

@@ -1,8 +1,8 @@
 /** The statements of the store on PostgreSQL. They name only the schema; all else is a parameter. */
 import { statementMillis } from "../../../internal/defaults/sql.ts"
 import { literal } from "../session/text.ts"
-import { clock, isSince } from "./functions/source.ts"
-import { isCounted } from "./tables.ts"
+import { clock } from "./functions/source.ts"
+import { historyOf, isCounted } from "./tables.ts"
 
 /** The last column says how long ago the last noted use was, where uses are noted. */
 const entryOf = (isBounded: boolean): string =>
@@ -79,6 +79,7 @@ const calls = (s: string) => {
       THEN (SELECT sum(x.size)::float8 FROM ${s}.entry x WHERE x.size IS NOT NULL) END`,
     evict: call("evict", "float8"),
     use: call("use", "bytea[]", "text[]::float8[]"),
+    changes: call("changes_since", "text", "text", "integer", "text"),
     hasMoved: call("has_moved", "text", "text"),
     swapGuard: call("swap_guard", "text", "bytea", "text", "text", "float8")
   }
@@ -87,26 +88,19 @@ const calls = (s: string) => {
 /** A process that stops within a transaction must not keep its locks. */
 const briefly = `set_config('idle_in_transaction_session_timeout', '${statementMillis}', true)`
 
-const positions = (s: string, history = `x.name || '/' || pg_relation_filenode(${literal(`${s}.change`)}::regclass)`) => ({
+const positions = (s: string) => ({
   position: `SELECT pg_current_snapshot()::text, coalesce(pg_current_xact_id_if_assigned()::text, '')`,
   /** Transactions that check a position or clear the cache run alone, the others beside each other. */
   alone: `SELECT pg_advisory_xact_lock(hashtextextended($1::text, 0)), ${briefly}`,
   beside: `SELECT pg_advisory_xact_lock_shared(hashtextextended($1::text, 0)), ${briefly}`,
   /**
    * After a crash, or in a replica, an unlogged table is empty. There, transactions may get numbers that snapshots of
-   * the former history contain. A table of changes that was emptied or made again is another file.
+   * the former history contain.
    */
   snapshot: `INSERT INTO ${s}.history AS x VALUES (0, $1::text) ON CONFLICT (id) DO UPDATE SET name = x.name
-    RETURNING pg_current_snapshot()::text, ${history}`,
+    RETURNING pg_current_snapshot()::text, ${historyOf(s)}`,
   /** A replica that takes the place of its server begins another timeline. */
   timeline: "SELECT substring(pg_walfile_name(pg_current_wal_lsn()) FROM 1 FOR 8)",
-  /** The changes that became visible since a snapshot: every one exactly once, whatever the order of commits. */
-  changes: `SELECT NULL::text AS kind, NULL::bytea AS subject, pg_current_snapshot()::text AS snapshot,
-      coalesce((SELECT max(y.value) FILTER (WHERE y.name = 'pruned') >= pg_snapshot_xmin($1::pg_snapshot)::text::bigint
-        FROM ${s}.number y HAVING count(*) = 4), ${s}.era() IS NOT NULL),
-      EXISTS (SELECT 1 FROM ${s}.history x WHERE ${history} = $4::text)
-    UNION ALL (SELECT x.kind, x.subject, NULL, NULL, NULL FROM ${s}.change x
-      WHERE ${isSince("$1::pg_snapshot")} AND x.origin <> $2::text LIMIT $3::integer)`,
   notify: "SELECT pg_notify($1::text, $2::text)"
 })
 

@@ -7,11 +7,18 @@ export const micros = "(extract(epoch FROM clock_timestamp()) * 1000000)::bigint
 /** Whether a row is an entry that counts, and not the page of a stream. An index has just these. */
 export const isCounted = "frame IS NOT NULL AND NOT (key >= '~:p:'::bytea AND key < '~:p;'::bytea)"
 
+/** The name of a history of changes. A table of changes that was emptied or made again is another file. */
+export const historyOf = (s: string): string =>
+  `x.name || '/' || pg_relation_filenode(${literal(`${s}.change`)}::regclass)`
+
 /** The names of the tables, and of the sequence. */
 export const relations = (): ReadonlyArray<string> =>
   Array.from(script("").matchAll(/(?:TABLE|SEQUENCE) IF NOT EXISTS \.(\w+)/g), ([, name]) => name!)
 
-/** The statements that create what is missing. Times are in milliseconds. Those of entries and counters are of the clients' clocks, all others of the server's. */
+/**
+ * The statements that create what is missing. Times are in milliseconds. Those of entries and counters are of the
+ * clients' clocks, all others of the server's.
+ */
 export const tables = (s: string): ReadonlyArray<string> =>
   script(s).split(";\n").map((statement) => statement.trim()).filter((statement) => statement !== "")
 
@@ -25,7 +32,9 @@ CREATE TABLE IF NOT EXISTS ${s}.entry (
   generation text, owner text, lease_millis float8, until_at float8, dies_at float8, joined_at float8,
   failures integer NOT NULL DEFAULT 0, failed_at float8, note bytea,
   used_at float8 NOT NULL DEFAULT 0, size integer GENERATED ALWAYS AS (length(frame)) STORED
-) WITH (autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_insert_scale_factor = 0.05);
+) WITH (
+  autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_insert_scale_factor = 0.05
+);
 ALTER TABLE ${s}.entry ALTER COLUMN frame SET STORAGE EXTERNAL;
 CREATE INDEX IF NOT EXISTS entry_gone_at ON ${s}.entry (gone_at) WHERE gone_at < 'Infinity';
 CREATE INDEX IF NOT EXISTS entry_era ON ${s}.entry (era) WHERE ${isCounted};

@@ -1,6 +1,6 @@
 /** Creates the tables and functions of a store in its schema, and those that are missing later. */
 import * as Effect from "effect/Effect"
-import { StoreError } from "../../../CacheError.ts"
+import type { StoreError } from "../../../CacheError.ts"
 import { OnlyExisting } from "../../../internal/options/onlyExisting.ts"
 import { functions } from "../postgres/functions.ts"
 import { relations, tables } from "../postgres/tables.ts"
@@ -38,7 +38,11 @@ const isWhole = Effect.fnUntraced(function*(ask: Inside, schema: string): Effect
   }
   const isWhole = present === format && Number(found![2]) >= names.length
   if (!isWhole && (yield* OnlyExisting)) {
-    return yield* refusal("open", "Unavailable", `there is no cache in the schema "${schema}", or a part of it is missing`)
+    return yield* refusal(
+      "open",
+      "Unavailable",
+      `there is no cache in the schema "${schema}", or a part of it is missing`
+    )
   }
   return isWhole
 })
@@ -56,7 +60,7 @@ const create = Effect.fnUntraced(function*(ask: Inside, schema: string, channel:
     `INSERT INTO ${s}.migrations (migration_id, name) VALUES (${format}, 'tables') ON CONFLICT DO NOTHING`,
     ...tables(s),
     ...functions(s, channel).values(),
-    `SELECT ${s}.mend()`
+    `SELECT ${s}.repair()`
   ]
   for (const statement of statements) yield* ask(statement, [])
 })
@@ -66,13 +70,12 @@ export const migrate = (session: Session, schema: string): Effect.Effect<void, S
   Effect.mapError(
     Effect.flatMap(
       single(session, "open", (ask) => isWhole(ask, schema)),
-      (isWhole) =>
-        isWhole ? Effect.void : transaction(session, "open", (ask) => create(ask, schema, session.channel))
+      (isWhole) => isWhole ? Effect.void : transaction(session, "open", (ask) => create(ask, schema, session.channel))
     ),
     (error) => openError(schema, error)
   )
 
-const codesOfOthers = ["42P07", "42723", "42703", "42809", "42P13"]
+const codesOfOthers = new Set(["42P07", "42723", "42703", "42809", "42P13"])
 
 /** The error of a schema that could not be opened, saying what to do. */
 const openError = (schema: string, error: StoreError): StoreError => {
@@ -87,7 +90,7 @@ const openError = (schema: string, error: StoreError): StoreError => {
         `ALTER SCHEMA ${quoted(schema)} OWNER TO the_user`
     )
   }
-  return codesOfOthers.includes(code)
+  return codesOfOthers.has(code)
     ? refusal("open", "Unsupported", `the schema "${schema}" has tables of another program. Name another \`schema\``)
     : error
 }

@@ -44,11 +44,11 @@ export const open = Effect.fnUntraced(function*(
     room: Room.make(maxSize),
     recent: Recent.make(),
     followed: { timeline: undefined, at: 0, isLost: true, turn: Semaphore.makeUnsafe(1) },
-    mend: Effect.suspend(() =>
+    repair: Effect.suspend(() =>
       Effect.provideService(turn.withPermits(1)(migrate(session, schema)), OnlyExisting, isOnlyExisting)
     )
   }
-  yield* session.mend
+  yield* session.repair
   return session
 })
 

@@ -32,7 +32,7 @@ export interface Session {
   readonly recent: Recent.Recent
   readonly followed: Followed
   /** Makes what is missing in the schema: somebody has removed it. */
-  readonly mend: Effect.Effect<void, StoreError>
+  readonly repair: Effect.Effect<void, StoreError>
 }
 
 /** The server whose changes are followed. */
@@ -54,10 +54,10 @@ export type Params = ReadonlyArray<unknown>
 /** A list of numbers as a parameter: as texts, because a client would give integers another type than other numbers. */
 export const numbers = (all: ReadonlyArray<number>): ReadonlyArray<string> => all.map(String)
 
-/** A session, or the store on a database without one, which has nothing to mend. */
+/** A session, or the store on a database without one. */
 interface Sender {
   readonly sql: SqlClient
-  readonly mend?: Session["mend"]
+  readonly repair?: Session["repair"]
 }
 
 const send = ({ sql }: Sender, statement: string, params: Params): Effect.Effect<ReadonlyArray<Row>, SqlError> =>
@@ -94,8 +94,8 @@ export const single = <A, E>(
   inTime(operation, outside(self, repeated(steps((statement, params) => send(self, statement, params)))))
 
 /** Runs a step once more if something was missing in the schema. */
-const mended = <A>({ mend }: Sender, step: Effect.Effect<A, StoreError>): Effect.Effect<A, StoreError> =>
-  mend === undefined ? step : Effect.catchIf(step, isMissing, () => Effect.andThen(mend, step))
+const repaired = <A>({ repair }: Sender, step: Effect.Effect<A, StoreError>): Effect.Effect<A, StoreError> =>
+  repair === undefined ? step : Effect.catchIf(step, isMissing, () => Effect.andThen(repair, step))
 
 /** Sends one statement, which is one atomic step. */
 export const ask = (
@@ -104,7 +104,7 @@ export const ask = (
   statement: string,
   params: Params
 ): Effect.Effect<ReadonlyArray<Row>, StoreError> =>
-  mended(self, single(self, operation, (ask) => ask(statement, params)))
+  repaired(self, single(self, operation, (ask) => ask(statement, params)))
 
 /** Runs operations on an id one after the other, because each may use another connection, and the last has to win. */
 export const inOrder = <A, E>(
@@ -176,17 +176,21 @@ export const transaction = <A>(
 ): Effect.Effect<A, StoreError> => {
   const run = self.sql.withTransaction(steps((statement, params) => send(self, statement, params)))
   const ran = inTime(operation, leftAlone(outside(self, repeated(typed(asOwn(run))))))
-  return Effect.catchIf(ran, isClosed, (error) =>
-    Effect.matchEffect(single(self, operation, (ask) => ask("SELECT 1", [])), {
-      onFailure: () => Effect.fail(error),
-      onSuccess: () =>
-        refusal(
-          operation,
-          "Unavailable",
-          "a connection was closed in a transaction, and the next one answers. Probably a pooler lends connections for " +
-            "one statement only (pool_mode = statement of PgBouncer): set its mode to transaction, or connect to the server"
-        )
-    }))
+  return Effect.catchIf(
+    ran,
+    isClosed,
+    (error) =>
+      Effect.matchEffect(single(self, operation, (ask) => ask("SELECT 1", [])), {
+        onFailure: () => Effect.fail(error),
+        onSuccess: () =>
+          refusal(
+            operation,
+            "Unavailable",
+            "a connection was closed in a transaction, and the next one answers. Probably a pooler lends connections for " +
+              "one statement only (pool_mode = statement of PgBouncer): set its mode to transaction, or connect to the server"
+          )
+      })
+  )
 }
 
 /** The same, once more if something was missing in the schema. */
@@ -194,7 +198,7 @@ export const atomically = <A>(
   self: Session,
   operation: string,
   steps: (ask: Inside) => Effect.Effect<A, SqlError | StoreError>
-): Effect.Effect<A, StoreError> => mended(self, transaction(self, operation, steps))
+): Effect.Effect<A, StoreError> => repaired(self, transaction(self, operation, steps))
 
 export const now = (): number => monotonicMillis(machineClock)
 

@@ -14,13 +14,13 @@ export const basics = (s: string, channel: string): Sources => ({
     body: `LOOP
       SELECT x.value INTO found_value FROM ${s}.number x WHERE x.name = p_name;
       EXIT WHEN FOUND;
-      PERFORM ${s}.mend();
+      PERFORM ${s}.repair();
     END LOOP;
     RETURN found_value;`
   },
 
-  /** Where a number is missing, all that was stored before counts as cleared. Its own process learns of it too. */
-  mend: {
+  /** If a number is missing, all that was stored before counts as cleared. Its own process learns of it too. */
+  repair: {
     args: "",
     returns: "void",
     body: `INSERT INTO ${s}.number (name, value)

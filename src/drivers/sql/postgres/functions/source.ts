@@ -22,13 +22,6 @@ export const writeIdOf = (frame: string): string => `substring(${frame} FROM 5 F
 export const noLease = `generation = NULL, owner = NULL, lease_millis = NULL, until_at = NULL, dies_at = NULL,
       joined_at = NULL, failures = 0, failed_at = NULL, note = NULL`
 
-/**
- * Whether a change became visible after a snapshot. An index finds these rows, however long a transaction runs that was
- * open then: its number and later ones are no range of changes since.
- */
-export const isSince = (snapshot: string): string =>
-  `(x.xid >= pg_snapshot_xmax(${snapshot}) OR x.xid = ANY(ARRAY(SELECT pg_snapshot_xip(${snapshot}))))`
-
 /** Loads and reads can be repeated after a crash of the server, so they do not wait until its disk has their writes. */
 export const quickly = "PERFORM set_config('synchronous_commit', 'off', true);"
 

@@ -38,7 +38,7 @@ export const tags = (s: string, channel: string): Sources => ({
     args: "p_origin text",
     returns: "void",
     body: `PERFORM pg_advisory_xact_lock(hashtextextended(${literal(channel)}, 0));
-    PERFORM ${s}.mend();
+    PERFORM ${s}.repair();
     PERFORM ${s}.begin_era(p_origin);`
   }
 })
