@@ -4,6 +4,7 @@
  */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
+import * as Semaphore from "effect/Semaphore"
 import * as Stream from "effect/Stream"
 import type { StoreError } from "../../../CacheError.ts"
 import { concurrency } from "../../../internal/defaults/objects.ts"
@@ -23,6 +24,7 @@ export const bytesOver = Effect.fnUntraced(function*(
   bucket: Bucket
 ): Effect.fn.Return<Store.Store, StoreError, Scope.Scope> {
   const scope = yield* Effect.scope
+  const turn = Semaphore.makeUnsafe(1)
   const found = yield* send(bucket, { operation: "open", method: "GET", name: eraName }, [404])
   let era = found.status === 404 ? undefined : decode(found.body)?.head.version
   const beginEra = Effect.suspend(() => {
@@ -56,7 +58,7 @@ export const bytesOver = Effect.fnUntraced(function*(
           tooLarge({ store: storeName, operation: "set", id: key, size: body.length, limit: ["maxValue", maxValue] })
         )
         : Effect.flatMap(
-          Effect.suspend(() => era === undefined ? beginEra : Effect.succeed(era)),
+          turn.withPermits(1)(Effect.suspend(() => era === undefined ? beginEra : Effect.succeed(era))),
           (era) => send(bucket, { operation: "set", method: "PUT", name: nameOf(placeOf("p", era), key), body })
         ),
     remove: (key) =>
