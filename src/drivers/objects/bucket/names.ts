@@ -12,7 +12,7 @@ import { hash } from "../../../internal/key/id.ts"
  */
 export type Kind = "c" | "e" | "p" | "r" | "t"
 
-/** Where the objects of a kind are. Those that `clear` removes are in the place of an era. */
+/** The beginning of the names of a kind. For those that `clear` removes, it has the era. */
 export const placeOf = (kind: Kind, era?: string): string => era === undefined ? `${kind}/` : `${kind}/${era}/`
 
 const escapeUnit = (unit: string): string => {

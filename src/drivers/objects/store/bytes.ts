@@ -1,6 +1,6 @@
 /**
- * The store over a bucket that ignores conditions: for one process at a time. Values are in the place of an era, so that
- * `clear` is one write, whatever time is left to remove those of former ones.
+ * The store over a bucket that ignores conditions: for one process at a time. Names have an era, so that `clear` is one
+ * write, whatever time is left to remove the values of former ones.
  */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"

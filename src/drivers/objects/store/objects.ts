@@ -91,7 +91,7 @@ export const eraNow = (self: Objects, operation: string): Effect.Effect<string |
     return self.eras.read(era.id, readEra(self, operation))
   })
 
-/** Where the objects of a kind are, or `undefined` if there is no era, and so none of them. */
+/** The place of the objects of a kind. `undefined` if there is no era, and so none of them. */
 export const placeNow = (
   self: Objects,
   operation: string,
@@ -105,8 +105,8 @@ export const placeNow = (
     )
 
 /**
- * Begins another era with one write: nothing of a former one is found any more, and a later clean-up removes it. If only
- * a `missing` one is to begin, that of another process may be found.
+ * Begins another era with one write: nothing of a former one is found from now on, and a later clean-up removes it. If
+ * only a `missing` one is to begin, that of another process may be found.
  */
 export const beginEra = (self: Objects, operation: string, missing?: "missing"): Effect.Effect<string, StoreError> =>
   inLine(
