@@ -42,9 +42,9 @@ export const make = (time: WallTime): Deadlines => ({
 
 export const isEmpty = ({ size }: Deadlines): boolean => size === 0
 
-export const add = (self: Deadlines, entry: Entry): void => {
+export const add = (self: Deadlines, entry: Entry, at = entry.expiresAt): void => {
   const { setBackMillis } = self.time
-  const expiresAt = entry.keptUntil + setBackMillis
+  const expiresAt = at + setBackMillis
   if (expiresAt === Infinity) return
   if (isEmpty(self)) self.tick = Math.max(self.tick, Math.floor(entry.createdAt + setBackMillis))
   const { tick } = self
@@ -88,7 +88,7 @@ export const changed = (self: Deadlines, entry: Entry): void => {
 export const firstExpired = (self: Deadlines, now: number): Entry | undefined => {
   for (let left = enteringDeadlines; left > 0; left--) {
     const entry = nextDue(self, now)
-    if (entry === undefined || !(entry.keptUntil > now)) return entry
+    if (entry === undefined || !(entry.expiresAt > now)) return entry
     // The entry is not due yet: a read has extended its deadline, or the deadline lies later within the bucket's span.
     changed(self, entry)
   }

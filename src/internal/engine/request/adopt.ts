@@ -19,7 +19,7 @@ export const adopt = (self: Flights, { policy: { writes }, request }: Reading, e
   const { constant, followed, slides, strategy } = request
   if (constant === undefined || entry.constant === undefined || request.isConstant(entry.constant)) return
   const { softTtl, ttl } = request.constantLifetime()
-  const { createdAt, keptUntil, softExpiresAt } = entry
+  const { createdAt, expiresAt, keptUntil, softExpiresAt } = entry
   // Softly invalidated entries, entries that expire with the values they derive from, and streams (whose pages expire
   // with the manifest) are not prolonged. A read that must not write leaves the prolonging to a later read.
   const mayGrow = writes && now < keptUntil && softExpiresAt !== -Infinity && !entry.endsWithParts &&
@@ -33,7 +33,7 @@ export const adopt = (self: Flights, { policy: { writes }, request }: Reading, e
   // Nothing shows when a sliding deadline last moved, so the ttl counts from `now`. Only `slide` extends the deadline.
   const end = slides ? Math.min(keptUntil, createdAt + softTtl, now + ttl) : moved(keptUntil, ttl)
   entry.live(writes ? constant : entry.constant, moved(softExpiresAt, softTtl), end, keptUntil)
-  if (end <= keptUntil) return
+  if (end === expiresAt) return
   Memory.reorder(self.memory, entry)
-  self.storeTier?.steps.prolong(self.storeTier, entry)
+  if (end > keptUntil) self.storeTier?.steps.prolong(self.storeTier, entry)
 }
