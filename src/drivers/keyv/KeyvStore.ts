@@ -41,8 +41,8 @@ export interface Keyv {
  *
  * - An instance of version 5 needs `throwOnErrors: true`: otherwise Keyv reports a failed removal as done. Throws a
  *   `CacheConfigError` without it.
- * - Version 6 tells of failures by the event `error` only. The store listens, and takes each call during which there was
- *   one as failed. So Keyv throws no errors of other calls on the instance either: listen for them.
+ * - Version 6 reports failures by the event `error` only. The store listens, and takes each call during which there
+ *   was one as failed. So Keyv throws no errors of other calls on the instance either: listen for them.
  * - Values are text (base64), so that every adapter can keep them. Entries have the time to live of the cache.
  * - `Cached.clear` clears the instance: give it a namespace of its own. `Cached.size`, listings and patterns need an
  *   adapter that can iterate, and fail with reason `Unsupported` otherwise.
@@ -117,8 +117,9 @@ interface Call {
 }
 
 /**
- * Returns what begins a call. That returns what ends it, and throws the error that the instance told meanwhile. Version 6
- * tells of an error, and then for which key: so it counts for this key alone, or for all calls if there is no such key.
+ * Returns a function that begins a call. It returns one that ends the call, and throws the error that the instance has
+ * reported meanwhile. Version 6 reports an error, and then the key: so the error counts for calls with this key, or for
+ * all calls if none has it.
  */
 const watch = (keyv: Keyv) => {
   const open = new Set<Call>()
